@@ -1,0 +1,209 @@
+// Package canonical reads and writes the one form of JSON that is signed and
+// committed to: RFC 8785 (JSON Canonicalization Scheme). What is read must
+// already be in that form, byte for byte, so that a document has one encoding
+// and one hash: unknown, doubled and reordered members, other spellings of the
+// same number or string and anything after the document are refused.
+package canonical
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign.dev/fault"
+)
+
+// Marshal returns v in canonical form. Nil slices and maps are written as empty ones.
+func Marshal(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	j := jsontext.Value(b)
+	if err := j.Canonicalize(); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// MustMarshal is Marshal for values of our own types, which cannot fail.
+func MustMarshal(v any) []byte {
+	b, err := Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("canonical: %T: %v", v, err))
+	}
+	return b
+}
+
+// Unmarshal reads b, which must be in canonical form, into v. Every member must
+// be known to v. The error is a fault of type "not-canonical" or "malformed".
+func Unmarshal(b []byte, v any) error {
+	if err := Check(b); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
+		return fault.New(fault.Invalid, "malformed", "The document is not of the expected form: %v.", err)
+	}
+	return nil
+}
+
+// UnmarshalExact is Unmarshal for types that always write each of their
+// members: v written again must give b, so that a missing or an empty optional
+// member is refused as well.
+func UnmarshalExact(b []byte, v any) error {
+	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
+		return fault.New(fault.Invalid, "malformed", "The document is not of the expected form: %v.", err)
+	}
+	again, err := Marshal(v)
+	if err != nil {
+		return fault.New(fault.Invalid, "malformed", "The document cannot be written again.").Because(err)
+	}
+	if !bytes.Equal(again, b) {
+		return fault.New(fault.Invalid, "not-canonical", "The document is not in canonical form (RFC 8785), or lacks a member.")
+	}
+	return nil
+}
+
+// Check reports whether b is one JSON value in canonical form.
+func Check(b []byte) error {
+	j := jsontext.Value(bytes.Clone(b))
+	if err := j.Canonicalize(); err != nil {
+		return fault.New(fault.Invalid, "malformed", "The document is not JSON: %v.", err)
+	}
+	if !bytes.Equal(j, b) {
+		return fault.New(fault.Invalid, "not-canonical", "The document is not in canonical form (RFC 8785).")
+	}
+	return nil
+}
+
+// Raw is a JSON value that is kept as it is.
+type Raw = jsontext.Value
+
+// Digest is a SHA-256 hash, written "sha256:" and 64 lower-case hexadecimal digits.
+type Digest [sha256.Size]byte
+
+// Sum hashes the parts one after another.
+func Sum(parts ...[]byte) Digest {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	return Digest(h.Sum(nil))
+}
+
+// DigestOf hashes v's canonical form.
+func DigestOf(v any) Digest { return Sum(MustMarshal(v)) }
+
+// IsZero reports whether d was never set.
+func (d Digest) IsZero() bool { return d == Digest{} }
+
+func (d Digest) String() string { return "sha256:" + hex.EncodeToString(d[:]) }
+
+// MarshalText writes d; the zero value as an empty string.
+func (d Digest) MarshalText() ([]byte, error) {
+	if d.IsZero() {
+		return nil, nil
+	}
+	return []byte(d.String()), nil
+}
+
+// UnmarshalText reads what MarshalText writes and nothing else.
+func (d *Digest) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*d = Digest{}
+		return nil
+	}
+	s, ok := strings.CutPrefix(string(b), "sha256:")
+	if !ok || len(s) != 2*sha256.Size || strings.ToLower(s) != s {
+		return fmt.Errorf("%q is not sha256: and 64 lower-case hexadecimal digits", b)
+	}
+	raw, err := hex.DecodeString(s)
+	if err != nil {
+		return err
+	}
+	copy(d[:], raw)
+	return nil
+}
+
+// Bytes are written in base64 (RFC 4648 section 4, padded), in one spelling only.
+type Bytes []byte
+
+// MarshalText writes b.
+func (b Bytes) MarshalText() ([]byte, error) {
+	return base64.StdEncoding.AppendEncode(nil, b), nil
+}
+
+// UnmarshalText reads what MarshalText writes and nothing else.
+func (b *Bytes) UnmarshalText(t []byte) error {
+	raw, err := base64.StdEncoding.Strict().DecodeString(string(t))
+	if err != nil || strings.ContainsAny(string(t), "\r\n") {
+		return fmt.Errorf("not strict base64")
+	}
+	*b = raw
+	return nil
+}
+
+// Time is an instant to the microsecond in UTC, always 27 characters:
+// "2026-11-23T05:39:46.000000Z". The zero value is written as an empty string.
+type Time struct{ time.Time }
+
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+// At cuts t to the microsecond, in UTC.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return Time{}
+	}
+	return Time{t.UTC().Truncate(time.Microsecond)}
+}
+
+// FromMicro is the inverse of UnixMicro; 0 is the zero time.
+func FromMicro(us int64) Time {
+	if us == 0 {
+		return Time{}
+	}
+	return Time{time.UnixMicro(us).UTC()}
+}
+
+// Micro returns microseconds since 1970, 0 for the zero time.
+func (t Time) Micro() int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func (t Time) String() string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(timeLayout)
+}
+
+// MarshalJSON writes t as a string.
+func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
+
+// UnmarshalJSON reads what MarshalJSON writes and nothing else.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
+		return fmt.Errorf("a time is a string such as %q", "2026-11-23T05:39:46.000000Z")
+	}
+	s := string(b[1 : len(b)-1])
+	if s == "" {
+		*t = Time{}
+		return nil
+	}
+	p, err := time.Parse(timeLayout, s)
+	if err != nil || p.Format(timeLayout) != s {
+		return fmt.Errorf("%q is not a time such as %q", s, "2026-11-23T05:39:46.000000Z")
+	}
+	*t = Time{p.UTC()}
+	return nil
+}

@@ -1,0 +1,267 @@
+// Package platform says what a platform is to Countersign: subjects with a
+// state and a mark, commands that change one subject, receipts, and the
+// Connector that carries them. It is pure; connectors live in its subfolders.
+//
+// A connector does I/O and decides nothing. It is not trusted to know whether
+// an act is allowed; it is trusted to say truthfully what it saw.
+package platform
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+// Subject names an account or a piece of content on a platform. ID never
+// changes and is never used again; Handle is what people call it and may move
+// to somebody else, so both are signed and both are compared.
+type Subject struct {
+	Platform string `json:"platform"` // name of the connected platform: "plaza", "bluesky"
+	ID       string `json:"id"`       // "acct/17", "post/93", "did:plc:…", "at://did:plc:…/app.bsky.feed.post/…"
+	Handle   string `json:"handle"`   // "@president" or "alice.test"; empty for content
+}
+
+// Sort says whether a subject is an account or content.
+type Sort string
+
+// The sorts.
+const (
+	Account Sort = "account"
+	Content Sort = "content"
+)
+
+// String returns "plaza:acct/17", or "plaza:@handle" before it is resolved.
+func (s Subject) String() string {
+	if s.ID == "" {
+		return s.Platform + ":" + s.Handle
+	}
+	return s.Platform + ":" + s.ID
+}
+
+var (
+	platformName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+	subjectRest  = regexp.MustCompile(`^[!-~]{1,512}$`)
+	handleRest   = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,253}$`)
+)
+
+// ParseSubject reads "plaza:acct/17", "plaza:@handle", "plaza:post/93",
+// "bluesky:did:plc:…", "bluesky:at://…". A leading @ means a handle that a
+// connector must resolve. Errors are faults of type "bad-subject".
+func ParseSubject(s string) (Subject, error) {
+	name, rest, ok := strings.Cut(s, ":")
+	if !ok || !platformName.MatchString(name) || !subjectRest.MatchString(rest) {
+		return Subject{}, fault.New(fault.Invalid, "bad-subject",
+			"%q is not a subject; write PLATFORM:ID or PLATFORM:@HANDLE, such as plaza:acct/17.", clip(s))
+	}
+	if rest[0] == '@' {
+		if !handleRest.MatchString(rest) {
+			return Subject{}, fault.New(fault.Invalid, "bad-subject", "%q is not a handle.", clip(rest))
+		}
+		return Subject{Platform: name, Handle: rest}, nil
+	}
+	return Subject{Platform: name, ID: rest}, nil
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}
+
+// Status is what the public sees of a subject.
+type Status string
+
+// The statuses. A suspension is Down with a lift that the executor owes.
+const (
+	Up          Status = "up"
+	Down        Status = "down"        // taken down by staff
+	Deactivated Status = "deactivated" // switched off, by its owner or by staff for the owner
+	Deleted     Status = "deleted"     // gone for good, or never there
+)
+
+// Mark is what the platform keeps beside a measure to say whose it is:
+// "CSGN-" and the request's identifier for ours, anything else is foreign,
+// empty where there is no measure.
+type Mark string
+
+// MarkOf returns the mark of a request's execution.
+func MarkOf(request string) Mark { return Mark("CSGN-" + request) }
+
+// Fact is one thing a platform can say of a subject that rules about tiers read.
+type Fact string
+
+// The facts the product knows; a connector declares which of them it can give.
+const (
+	FactFollowers Fact = "followers" // whole number
+	FactVerified  Fact = "verified"  // true or false
+	FactOffice    Fact = "office"    // public office held, such as "head of state"; empty for none
+	FactCreated   Fact = "created"   // seconds since 1970
+	FactOwner     Fact = "owner"     // for content: the subject identifier of its account
+)
+
+// State is a subject as a connector read it.
+type State struct {
+	Status Status `json:"status"`
+	Mark   Mark   `json:"mark"`
+	// Rev changes with every change of status or mark where the platform can
+	// compare and set, and is empty where it cannot.
+	Rev string `json:"rev"`
+	// Facts holds string, bool or int64 values. A promised fact that could not
+	// be read is listed in Unread instead; it makes the subject critical (law 5).
+	Facts  map[Fact]any   `json:"facts"`
+	Unread []Fact         `json:"unread"`
+	Seen   canonical.Time `json:"seen"`
+}
+
+// Is reports whether the state shows this status and mark.
+func (s State) Is(status Status, mark Mark) bool { return s.Status == status && s.Mark == mark }
+
+// Verb is what a command does on the platform. Kinds of action map to verbs in
+// package actions; several kinds may share one.
+type Verb string
+
+// The verbs.
+const (
+	Takedown   Verb = "takedown"   // up → down; account or content
+	Restore    Verb = "restore"    // down → up; account or content
+	Deactivate Verb = "deactivate" // up → deactivated; account
+	Reactivate Verb = "reactivate" // deactivated → up; account
+	Delete     Verb = "delete"     // → deleted; one-way
+)
+
+// Expect is the state that must be in place for a command to be carried out.
+type Expect struct {
+	Status Status `json:"status"`
+	Mark   Mark   `json:"mark"`
+}
+
+// Command is one change to one subject, exactly as it was approved: it is
+// hashed into the action that people sign, and handed to the connector
+// unchanged, so that no step between can alter its meaning.
+type Command struct {
+	Verb    Verb    `json:"verb"`
+	Subject Subject `json:"subject"`
+	Expect  Expect  `json:"expect"` // compared and set where the platform can, else read last before the call
+	Mark    Mark    `json:"mark"`   // the mark to leave; empty for verbs that lift a measure
+}
+
+// After returns the status and mark a carried-out command leaves.
+func (c Command) After() Expect {
+	switch c.Verb {
+	case Takedown:
+		return Expect{Down, c.Mark}
+	case Deactivate:
+		return Expect{Deactivated, c.Mark}
+	case Delete:
+		return Expect{Deleted, ""}
+	default:
+		return Expect{Up, ""}
+	}
+}
+
+// Receipt is what came of a call.
+type Receipt struct {
+	Before State `json:"before"`
+	After  State `json:"after"` // read back after the call, never taken from its answer
+	// Lifted tells of a foreign measure that this call may have lifted on a
+	// platform that cannot compare and set; empty otherwise.
+	Lifted Mark `json:"lifted"`
+}
+
+// Outcome is what a platform knows of a command that was sent earlier.
+type Outcome struct {
+	// Done is true if the command with this key took effect, false if it did
+	// not and, having been asked about, cannot take effect later.
+	Done bool
+	// Known is false if the platform cannot say; then a person decides.
+	Known   bool
+	Receipt Receipt // only if Done
+}
+
+// Ability is what a platform can do for one verb and sort of subject.
+type Ability struct {
+	Verb  Verb   `json:"verb"`
+	Sort  Sort   `json:"sort"`
+	Lossy string `json:"lossy"` // what an undo does not bring back, for a person; empty if nothing
+	// Marks says whether the platform keeps our mark beside this measure.
+	Marks bool `json:"marks"`
+}
+
+// Capabilities is what a connector promises of its platform.
+type Capabilities struct {
+	Abilities []Ability `json:"abilities"`
+	Facts     []Fact    `json:"facts"`
+	// CompareAndSet says that Apply changes nothing unless Expect holds at
+	// the moment of change; where false, a race remains and is looked for after.
+	CompareAndSet bool `json:"compare_and_set"`
+	// Lookup says that a command can be asked about by its key.
+	Lookup bool `json:"lookup"`
+	// RequestLife is the longest, in seconds, that a request already sent may
+	// still take effect after we stopped waiting for its answer.
+	RequestLife int `json:"request_life"`
+}
+
+// Can returns the ability for a verb on a sort of subject.
+func (c Capabilities) Can(v Verb, s Sort) (Ability, bool) {
+	for _, a := range c.Abilities {
+		if a.Verb == v && a.Sort == s {
+			return a, true
+		}
+	}
+	return Ability{}, false
+}
+
+// Connector carries commands to one platform. Implementations are safe for
+// concurrent use, keep no state that a restart would miss, and honour ctx.
+// platformtest is the suite that every implementation passes.
+type Connector interface {
+	// Capabilities answers without I/O after Connect time.
+	Capabilities() Capabilities
+
+	// Sort says what a subject identifier names, without I/O.
+	Sort(id string) (Sort, error)
+
+	// Resolve completes a subject: handle to identifier, or identifier to
+	// handle. A handle that names nothing is a fault "no-such-subject".
+	Resolve(ctx context.Context, s Subject) (Subject, error)
+
+	// Read returns the state now. A subject that does not exist, or exists no
+	// more, is a fault "no-such-subject"; a platform that does not answer a
+	// fault of kind Unavailable.
+	Read(ctx context.Context, s Subject) (State, error)
+
+	// Apply carries the command out once for each key: with the same key it
+	// never acts twice. If the state is not the expected one it changes
+	// nothing and returns *WrongState. A fault of kind Unavailable or an
+	// unknown error means that the command may or may not have taken effect;
+	// any other fault means it did not and will not.
+	Apply(ctx context.Context, key string, c Command) (Receipt, error)
+
+	// Lookup asks what came of a command sent with this key.
+	Lookup(ctx context.Context, key string, c Command) (Outcome, error)
+}
+
+// WrongState is returned by Apply when the expected state is not in place.
+type WrongState struct {
+	Want Expect
+	Now  State
+}
+
+func (e *WrongState) Error() string {
+	return fmt.Sprintf("the subject is %s, expected %s", Describe(e.Now.Status, e.Now.Mark), Describe(e.Want.Status, e.Want.Mark))
+}
+
+// Describe says a status and mark in words.
+func Describe(s Status, m Mark) string {
+	switch {
+	case m == "":
+		return string(s)
+	default:
+		return fmt.Sprintf("%s under the mark %q", s, string(m))
+	}
+}
