@@ -1,0 +1,196 @@
+package actions
+
+import (
+	"fmt"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// Tier says how protected a subject is.
+type Tier string
+
+// The tiers, weakest first.
+const (
+	Standard  Tier = "standard"
+	Protected Tier = "protected"
+	Critical  Tier = "critical"
+)
+
+// Tiers lists the tiers, weakest first.
+var Tiers = []Tier{Standard, Protected, Critical}
+
+// Rank orders tiers; an unknown tier ranks with the highest.
+func (t Tier) Rank() int {
+	if i := slices.Index(Tiers, t); i >= 0 {
+		return i
+	}
+	return len(Tiers) - 1
+}
+
+// Max returns the more protected of two tiers.
+func (t Tier) Max(u Tier) Tier {
+	if u.Rank() > t.Rank() {
+		return u
+	}
+	return t
+}
+
+// Category marks measures that one person may not lift.
+type Category string
+
+// The categories. Empty is a measure under the community's rules.
+const (
+	CategoryRules       Category = ""
+	CategoryLegal       Category = "legal"
+	CategoryChildSafety Category = "child-safety"
+)
+
+// Inverse says what takes an action back.
+type Inverse struct {
+	Kind      Kind      `json:"kind"`      // empty: nothing does
+	Direction Direction `json:"direction"` // empty: nothing does
+}
+
+// ActionVersion is the only version of Action.
+const ActionVersion = "countersign/action/v1"
+
+// DeskPlatform is the platform of subjects of desk kinds: the desk itself.
+const DeskPlatform = "desk"
+
+// Action is one change to one subject, exactly described. People sign its
+// digest; every member is always present.
+type Action struct {
+	V         string           `json:"v"`
+	Kind      Kind             `json:"kind"`
+	Subject   platform.Subject `json:"subject"`
+	Tier      Tier             `json:"tier"`      // of the subject when this was written; the executor reads it again
+	Direction Direction        `json:"direction"` //
+	Effect    Effect           `json:"effect"`
+	Lossy     string           `json:"lossy"` // what an undo does not bring back
+	Inverse   Inverse          `json:"inverse"`
+	// Command is what the connector gets, unchanged; for desk kinds all its members are empty.
+	Command platform.Command `json:"command"`
+	// Change is what the desk applies, in the form of its kind; {} for platform kinds.
+	Change   canonical.Raw  `json:"change"`
+	Until    canonical.Time `json:"until"`    // end of a timed measure
+	Reverses string         `json:"reverses"` // the request whose measure this lifts, for an undo
+	Category Category       `json:"category"`
+	Case     string         `json:"case"` // the desk's word; decides for standard only
+	Reason   string         `json:"reason"`
+	// Nonce, 16 random bytes, keeps the digest from being guessed once the
+	// personal fields are erased.
+	Nonce canonical.Bytes `json:"nonce"`
+}
+
+// Digest is what statements name.
+func (a Action) Digest() canonical.Digest { return canonical.DigestOf(a) }
+
+// Undo reports whether the action is one person's undo of an earlier one.
+func (a Action) Undo() bool { return a.Reverses != "" }
+
+// MaxText is the longest reason or case reference, in bytes.
+const MaxText = 2000
+
+// Check reports whether the action is well formed by itself: its kind known,
+// its members those that the kind allows, its direction and inverse the
+// catalogue's. Errors are faults of type "bad-action".
+func (a Action) Check() error {
+	bad := func(format string, args ...any) error {
+		return fault.New(fault.Invalid, "bad-action", "The action is not well formed: %s.", fmt.Sprintf(format, args...))
+	}
+	spec, ok := SpecOf(a.Kind)
+	switch {
+	case a.V != ActionVersion:
+		return bad("version %q is not %s", a.V, ActionVersion)
+	case !ok:
+		return bad("kind %q is not in the catalogue", a.Kind)
+	case !slices.Contains(Tiers, a.Tier):
+		return bad("tier %q is none of standard, protected, critical", a.Tier)
+	case len(a.Nonce) != 16:
+		return bad("the nonce must be 16 bytes")
+	case !goodText(a.Reason) || !goodText(a.Case):
+		return bad("reason and case must be printable and at most %d bytes", MaxText)
+	case a.Category != CategoryRules && a.Category != CategoryLegal && a.Category != CategoryChildSafety:
+		return bad("category %q is none of legal, child-safety", a.Category)
+	}
+	if spec.Desk {
+		return a.checkDesk(bad)
+	}
+	return a.checkPlatform(spec, bad)
+}
+
+func (a Action) checkDesk(bad func(string, ...any) error) error {
+	switch {
+	case a.Command != (platform.Command{}):
+		return bad("a change of the desk has no command")
+	case a.Subject.Platform != DeskPlatform || a.Subject.ID == "" || a.Subject.Handle != "":
+		return bad("the subject of a change of the desk is desk:PART")
+	case a.Reverses != "" || !a.Until.IsZero() || a.Case != "" || a.Category != "":
+		return bad("a change of the desk reverses nothing, has no end, case or category")
+	}
+	ch, err := ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Direction != ch.Direction():
+		return bad("the direction of this change is %s", ch.Direction())
+	case a.Subject.ID != ch.Part():
+		return bad("the subject of this change is desk:%s", ch.Part())
+	case a.Effect != Reversible || a.Inverse != (Inverse{}) || a.Lossy != "":
+		return bad("a change of the desk is reversed by another change")
+	case a.Tier != Critical:
+		return bad("a change of the desk ranks with the highest tier that it could weaken, critical")
+	}
+	return nil
+}
+
+func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
+	c := a.Command
+	switch {
+	case string(a.Change) != "{}":
+		return bad("only changes of the desk have a change")
+	case a.Subject.Platform == DeskPlatform || a.Subject.Platform == "" || a.Subject.ID == "":
+		return bad("the subject is not resolved")
+	case c.Subject != a.Subject:
+		return bad("the command's subject is not the action's")
+	case !slices.Contains(spec.Verbs, c.Verb):
+		return bad("%s cannot be a %q", a.Kind, c.Verb)
+	case a.Direction != spec.Direction:
+		return bad("the direction of %s is %s", a.Kind, spec.Direction)
+	case a.Inverse != (Inverse{spec.Inverse, spec.InverseDirection}):
+		return bad("the inverse of %s is %q", a.Kind, spec.Inverse)
+	case spec.Timed == a.Until.IsZero():
+		return bad("%s has an end exactly if it is timed", a.Kind)
+	case spec.Effect == OneWay && a.Effect != OneWay, spec.Effect != OneWay && a.Effect != Reversible && a.Effect != Lossy:
+		return bad("effect %q does not fit %s", a.Effect, a.Kind)
+	case (a.Effect == Lossy) != (a.Lossy != ""):
+		return bad("a lossy act says what is lost")
+	case spec.Direction == Burdening && c.Mark == "" && c.Verb != platform.Delete:
+		return bad("a measure leaves a mark")
+	case spec.Direction == Relieving && c.Mark != "":
+		return bad("lifting a measure leaves no mark")
+	case a.Reverses != "" && spec.Direction != Relieving:
+		return bad("only relieving acts reverse a request")
+	case a.Reverses != "" && c.Expect.Mark != platform.MarkOf(a.Reverses):
+		return bad("an undo lifts the mark of the request that it reverses and no other")
+	}
+	return nil
+}
+
+func goodText(s string) bool {
+	if len(s) > MaxText || !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) && r != '\n' {
+			return false
+		}
+	}
+	return true
+}

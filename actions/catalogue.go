@@ -1,0 +1,111 @@
+// Package actions knows what can be done: the catalogue of kinds, the action
+// as it is signed, statements and signatures, needs and the slots that fill
+// them, budgets, and the life of a request. It is pure: every change of state is
+// a function of values.
+package actions
+
+import (
+	"slices"
+
+	"countersign.dev/platform"
+)
+
+// Kind names what an action does.
+type Kind string
+
+// The kinds. The list is append-only: kinds stand in the ledger for ever.
+const (
+	AccountTakedown   Kind = "account.takedown"
+	AccountDeactivate Kind = "account.deactivate"
+	AccountSuspend    Kind = "account.suspend" // a takedown with an end; the executor owes the lift
+	AccountRestore    Kind = "account.restore"
+	AccountDelete     Kind = "account.delete"
+	ContentRemove     Kind = "content.remove"
+	ContentRestore    Kind = "content.restore"
+
+	DeskAdmit      Kind = "desk.admit"      // joiners, leavers and changes of one import file
+	DeskEngagement Kind = "desk.engagement" // extend or end one engagement
+	DeskKey        Kind = "desk.key"        // enrol or revoke keys
+	DeskChange     Kind = "desk.change"     // tier, policy, budget, trust, vendor, platform
+)
+
+// Direction says whom an action may harm, by effect and not by name.
+type Direction string
+
+// The directions. Whatever is unsure is Burdening.
+const (
+	Burdening Direction = "burdening"
+	Relieving Direction = "relieving"
+)
+
+// Effect says how far an action can be taken back.
+type Effect string
+
+// The effect classes (design, law 10).
+const (
+	Reversible Effect = "reversible"
+	Lossy      Effect = "lossy"
+	Disclosing Effect = "disclosing"
+	OneWay     Effect = "one-way"
+)
+
+// Spec is a kind's place in the catalogue.
+type Spec struct {
+	Kind      Kind
+	Desk      bool // changes the desk and not a platform
+	Sort      platform.Sort
+	Verbs     []platform.Verb // what a command of this kind may do
+	Direction Direction       // for desk kinds the change itself says: see Change.Direction
+	Effect    Effect          // Lossy where the platform's ability says that something is lost
+	Timed     bool            // needs an end
+	// Inverse is the kind that takes the action back, with its own direction.
+	// One person may undo only where that is Relieving.
+	Inverse          Kind
+	InverseDirection Direction
+}
+
+var catalogue = []Spec{
+	{Kind: AccountTakedown, Sort: platform.Account, Verbs: []platform.Verb{platform.Takedown},
+		Direction: Burdening, Effect: Reversible, Inverse: AccountRestore, InverseDirection: Relieving},
+	{Kind: AccountDeactivate, Sort: platform.Account, Verbs: []platform.Verb{platform.Deactivate},
+		Direction: Burdening, Effect: Reversible, Inverse: AccountRestore, InverseDirection: Relieving},
+	{Kind: AccountSuspend, Sort: platform.Account, Verbs: []platform.Verb{platform.Takedown}, Timed: true,
+		Direction: Burdening, Effect: Reversible, Inverse: AccountRestore, InverseDirection: Relieving},
+	{Kind: AccountRestore, Sort: platform.Account, Verbs: []platform.Verb{platform.Restore, platform.Reactivate},
+		Direction: Relieving, Effect: Reversible, Inverse: AccountTakedown, InverseDirection: Burdening},
+	{Kind: AccountDelete, Sort: platform.Account, Verbs: []platform.Verb{platform.Delete},
+		Direction: Burdening, Effect: OneWay},
+	{Kind: ContentRemove, Sort: platform.Content, Verbs: []platform.Verb{platform.Takedown},
+		Direction: Burdening, Effect: Reversible, Inverse: ContentRestore, InverseDirection: Relieving},
+	{Kind: ContentRestore, Sort: platform.Content, Verbs: []platform.Verb{platform.Restore},
+		Direction: Relieving, Effect: Reversible, Inverse: ContentRemove, InverseDirection: Burdening},
+	{Kind: DeskAdmit, Desk: true, Direction: Burdening, Effect: Reversible},
+	{Kind: DeskEngagement, Desk: true, Direction: Burdening, Effect: Reversible},
+	{Kind: DeskKey, Desk: true, Direction: Burdening, Effect: Reversible},
+	{Kind: DeskChange, Desk: true, Direction: Burdening, Effect: Reversible},
+}
+
+// Catalogue returns every kind's spec, in a fixed order.
+func Catalogue() []Spec { return slices.Clone(catalogue) }
+
+// SpecOf returns a kind's spec.
+func SpecOf(k Kind) (Spec, bool) {
+	for _, s := range catalogue {
+		if s.Kind == k {
+			return s, true
+		}
+	}
+	return Spec{}, false
+}
+
+// VerbFor returns the verb with which a kind changes a subject that is in the
+// given status.
+func (s Spec) VerbFor(now platform.Status) platform.Verb {
+	if s.Kind == AccountRestore && now == platform.Deactivated {
+		return platform.Reactivate
+	}
+	if len(s.Verbs) == 0 {
+		return ""
+	}
+	return s.Verbs[0]
+}

@@ -1,0 +1,273 @@
+package actions
+
+import (
+	"fmt"
+	"slices"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+// Change is what an action of a desk kind changes. Direction and Part are
+// functions of what it says, so that nobody can call a burdening change relieving.
+type Change interface {
+	Direction() Direction
+	Part() string // the identifier of the action's subject: desk:PART
+	check() error
+}
+
+// Parts of the desk.
+const (
+	PartWorkforce = "workforce"
+	PartKeys      = "keys"
+	PartPolicy    = "policy"
+	PartTiers     = "tiers"
+	PartBudgets   = "budgets"
+	PartTrust     = "trust"
+	PartVendors   = "vendors"
+	PartPlatforms = "platforms"
+)
+
+// Admit is the change of desk.admit: one import file. The rows follow it in the
+// governance chain, one entry each, and must hash to Root in their order.
+type Admit struct {
+	File     canonical.Digest `json:"file"`     // of the import file, byte for byte
+	Rows     int64            `json:"rows"`     // how many rows change anything
+	Root     canonical.Digest `json:"root"`     // RFC 6962 root over the digests of the rows
+	Founding bool             `json:"founding"` // the founding import: once, signed by all officers
+	Joiners  int64            `json:"joiners"`
+	Leavers  int64            `json:"leavers"`
+	Changes  int64            `json:"changes"`
+}
+
+// Direction of an admission is burdening: it makes somebody a worker.
+func (Admit) Direction() Direction { return Burdening }
+
+// Part is the workforce.
+func (Admit) Part() string { return PartWorkforce }
+
+func (c Admit) check() error {
+	if c.File.IsZero() || c.Root.IsZero() || c.Rows < 1 || c.Rows > workforce.MaxImport ||
+		c.Joiners < 0 || c.Leavers < 0 || c.Changes < 0 || c.Joiners+c.Leavers+c.Changes != c.Rows {
+		return fmt.Errorf("an import has a file, a root and 1 to %d rows, each a joiner, a leaver or a change", workforce.MaxImport)
+	}
+	return nil
+}
+
+// Row is one worker's line of an admission as it stands in the ledger.
+type Row struct {
+	Record workforce.Record            `json:"record"`
+	Sealed map[string]canonical.Digest `json:"sealed"` // commitments to name and email
+}
+
+// Digest is the leaf of Admit.Root that stands for the row.
+func (r Row) Digest() canonical.Digest {
+	return canonical.Sum([]byte("countersign/row/v1\n"), canonical.MustMarshal(r))
+}
+
+// Engagement is the change of desk.engagement: one worker's engagement.
+type Engagement struct {
+	Op     string             `json:"op"` // "extend" or "end"
+	Worker workforce.WorkerID `json:"worker"`
+	Last   canonical.Time     `json:"last"` // the new end; for "end" the zero time means at once
+}
+
+// Direction of an end is relieving, of an extension burdening.
+func (c Engagement) Direction() Direction {
+	if c.Op == "end" {
+		return Relieving
+	}
+	return Burdening
+}
+
+// Part is the workforce.
+func (Engagement) Part() string { return PartWorkforce }
+
+func (c Engagement) check() error {
+	switch {
+	case c.Worker == "":
+		return fmt.Errorf("no worker is named")
+	case c.Op == "end" && c.Last.IsZero(), c.Op == "extend" && !c.Last.IsZero():
+		return nil
+	case c.Op == "end":
+		return fmt.Errorf("ending takes effect at once; it has no last day")
+	default:
+		return fmt.Errorf("op is end, or extend with a last day")
+	}
+}
+
+// MaxKeys is the largest number of keys in one change.
+const MaxKeys = 1000
+
+// Enrolment binds a key to a worker.
+type Enrolment struct {
+	Worker workforce.WorkerID  `json:"worker"`
+	Key    workforce.PublicKey `json:"key"`
+	// Possession is the key's signature over PossessionChallenge: nobody
+	// enrols a key that they do not hold.
+	Possession Signature `json:"possession"`
+}
+
+// PossessionChallenge is what a new key signs to be enrolled for a worker at
+// the desk of a log.
+func PossessionChallenge(log string, w workforce.WorkerID, k workforce.KeyID) [32]byte {
+	return canonical.Sum([]byte("countersign/enrol/v1\n"), canonical.MustMarshal([]string{log, string(w), string(k)}))
+}
+
+// Keys is the change of desk.key.
+type Keys struct {
+	Enrol  []Enrolment       `json:"enrol"`
+	Revoke []workforce.KeyID `json:"revoke"`
+}
+
+// Direction of a change that only revokes is relieving.
+func (c Keys) Direction() Direction {
+	if len(c.Enrol) == 0 {
+		return Relieving
+	}
+	return Burdening
+}
+
+// Part is the keys.
+func (Keys) Part() string { return PartKeys }
+
+func (c Keys) check() error {
+	if (len(c.Enrol) == 0) == (len(c.Revoke) == 0) || len(c.Enrol) > MaxKeys || len(c.Revoke) > MaxKeys {
+		return fmt.Errorf("a change of keys enrols, or revokes, 1 to %d keys", MaxKeys)
+	}
+	for _, e := range c.Enrol {
+		if e.Worker == "" || len(e.Key.Public) == 0 {
+			return fmt.Errorf("an enrolment names a worker and a key")
+		}
+	}
+	return nil
+}
+
+// Raise is the change of part tiers: a subject's tier by people, over what the
+// rules say. Lowering takes back what people raised, never what rules say.
+type Raise struct {
+	Subject platform.Subject `json:"subject"`
+	From    Tier             `json:"from"` // raised to until now; compared
+	To      Tier             `json:"to"`
+}
+
+// Budget limits how many acts may be carried out in a window. The executor
+// counts them.
+type Budget struct {
+	Per       string    `json:"per"`    // "worker" or "vendor"
+	Window    string    `json:"window"` // "hour" or "day", both sliding
+	Tier      Tier      `json:"tier"`
+	Direction Direction `json:"direction"`
+	Undo      bool      `json:"undo"`  // of undos, which have budgets of their own
+	Limit     int64     `json:"limit"` // 0 allows none
+}
+
+// Trust is what the chain says of machines: the executor and where people sign.
+type Trust struct {
+	Executor       string          `json:"executor"`     // identifier
+	ExecutorKey    canonical.Bytes `json:"executor_key"` // Ed25519
+	RelyingParty   string          `json:"relying_party"`
+	Origins        []string        `json:"origins"` // of pages on which passkeys sign
+	EndingsPerHour int64           `json:"endings_per_hour"`
+	RaisesPerHour  int64           `json:"raises_per_hour"`
+	// UndoWindow is for how many days one person may undo.
+	UndoWindow int64 `json:"undo_window"`
+}
+
+// Platform is a connected platform. Its address and credential are the
+// executor's affair; the chain says that it exists and what speaks to it.
+type Platform struct {
+	Name      string `json:"name"`
+	Connector string `json:"connector"` // "plaza" or "bluesky"
+}
+
+// Setting is the change of desk.change; exactly one member besides Of is set.
+type Setting struct {
+	Of       string            `json:"of"`       // the part
+	Raise    *Raise            `json:"raise"`    //
+	Policy   map[string]string `json:"policy"`   // all files of the new set, by name
+	Budgets  []Budget          `json:"budgets"`  // the whole new list
+	Trust    *Trust            `json:"trust"`    //
+	Vendor   *workforce.Vendor `json:"vendor"`   // new, or changed
+	Platform *Platform         `json:"platform"` //
+}
+
+// Direction of a tier raised is relieving; all else is burdening.
+func (c Setting) Direction() Direction {
+	if c.Of == PartTiers && c.Raise != nil && c.Raise.To.Rank() > c.Raise.From.Rank() {
+		return Relieving
+	}
+	return Burdening
+}
+
+// Part is what the setting is of.
+func (c Setting) Part() string { return c.Of }
+
+func (c Setting) check() error {
+	set := 0
+	for _, is := range []bool{c.Raise != nil, len(c.Policy) > 0, len(c.Budgets) > 0, c.Trust != nil, c.Vendor != nil, c.Platform != nil} {
+		if is {
+			set++
+		}
+	}
+	has := map[string]bool{PartTiers: c.Raise != nil, PartPolicy: len(c.Policy) > 0, PartBudgets: len(c.Budgets) > 0,
+		PartTrust: c.Trust != nil, PartVendors: c.Vendor != nil, PartPlatforms: c.Platform != nil}
+	if set != 1 || !has[c.Of] {
+		return fmt.Errorf("a setting is of one part, and holds that part and no other")
+	}
+	switch c.Of {
+	case PartTiers:
+		r := c.Raise
+		if r.Subject.ID == "" || !slices.Contains(Tiers, r.From) || !slices.Contains(Tiers, r.To) || r.From == r.To {
+			return fmt.Errorf("a change of tier names a subject, the tier until now and another one")
+		}
+	case PartBudgets:
+		return CheckBudgets(c.Budgets)
+	case PartTrust:
+		if c.Trust.Executor == "" || len(c.Trust.ExecutorKey) != 32 || c.Trust.EndingsPerHour < 1 || c.Trust.RaisesPerHour < 1 || c.Trust.UndoWindow < 1 {
+			return fmt.Errorf("trust names an executor with a key of 32 bytes, and positive limits")
+		}
+	case PartVendors:
+		if !workforce.ValidIdentifier(string(c.Vendor.ID)) || c.Vendor.Ratchet < 0 || c.Vendor.Ratchet > 365 || !goodText(c.Vendor.Name) {
+			return fmt.Errorf("a vendor has an identifier, a name and a ratchet of 0 to 365 days")
+		}
+	case PartPlatforms:
+		if !workforce.ValidIdentifier(c.Platform.Name) || c.Platform.Name == DeskPlatform || c.Platform.Connector == "" {
+			return fmt.Errorf("a platform has a name, which is not %q, and a connector", DeskPlatform)
+		}
+	}
+	return nil
+}
+
+// ParseChange reads the change of a desk kind. Errors are faults of type "bad-action".
+func ParseChange(k Kind, raw canonical.Raw) (Change, error) {
+	var c Change
+	var err error
+	switch k {
+	case DeskAdmit:
+		c, err = parse[Admit](raw)
+	case DeskEngagement:
+		c, err = parse[Engagement](raw)
+	case DeskKey:
+		c, err = parse[Keys](raw)
+	case DeskChange:
+		c, err = parse[Setting](raw)
+	default:
+		return nil, fault.New(fault.Invalid, "bad-action", "%s is not a change of the desk.", k)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil {
+		return nil, fault.New(fault.Invalid, "bad-action", "The change is not well formed: %v.", err)
+	}
+	return c, nil
+}
+
+func parse[T Change](raw canonical.Raw) (T, error) {
+	var c T
+	err := canonical.UnmarshalExact(raw, &c)
+	return c, err
+}

@@ -1,0 +1,170 @@
+package actions
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"countersign.dev/workforce"
+)
+
+// Need is what a held action still wants before it may be carried out.
+type Need struct {
+	Independent int `json:"independent"` // slots, each filled by a different person, pairwise independent of all others and of the requester
+	// Qualified says how many of the slots must be filled by people of a sort:
+	// "employee" or a role. One person may qualify several.
+	Qualified map[Qualifier]int `json:"qualified"`
+	Wait      int64             `json:"wait"`     // seconds that must pass after the request
+	Hardware  bool              `json:"hardware"` // all keys, the requester's too, are bound to hardware
+	// All asks for every officer of the founding statement (the founding import).
+	All bool `json:"all"`
+}
+
+// Qualifier is a sort of person: "employee" or the name of a role.
+type Qualifier string
+
+// QualifierEmployee is the platform's own people.
+const QualifierEmployee Qualifier = "employee"
+
+// Zero reports whether nothing is needed.
+func (n Need) Zero() bool {
+	return n.Independent == 0 && n.Wait == 0 && !n.Hardware && !n.All
+}
+
+// Covers reports whether whatever satisfies n satisfies m as well.
+func (n Need) Covers(m Need) bool {
+	if n.Independent < m.Independent || n.Wait < m.Wait || m.Hardware && !n.Hardware || m.All && !n.All {
+		return false
+	}
+	for q, k := range m.Qualified {
+		if n.Qualified[q] < k {
+			return false
+		}
+	}
+	return true
+}
+
+func (n Need) String() string {
+	if n.Zero() {
+		return "nobody else"
+	}
+	s := fmt.Sprintf("%d independent", n.Independent)
+	if n.All {
+		s = "all founding officers"
+	}
+	qs := make([]Qualifier, 0, len(n.Qualified))
+	for q := range n.Qualified {
+		qs = append(qs, q)
+	}
+	slices.Sort(qs)
+	for _, q := range qs {
+		s += fmt.Sprintf("; %d %s", n.Qualified[q], q)
+	}
+	if n.Hardware {
+		s += "; hardware keys"
+	}
+	if n.Wait > 0 {
+		s += "; wait " + (time.Duration(n.Wait) * time.Second).String()
+	}
+	return s
+}
+
+// Signer is somebody who has signed, as far as slots care.
+type Signer struct {
+	Worker   workforce.WorkerID
+	Key      workforce.KeyID
+	Hardware bool
+	Standing workforce.Standing
+}
+
+func (s Signer) qualifies(q Qualifier) bool {
+	if q == QualifierEmployee {
+		return s.Standing.Employee
+	}
+	return s.Standing.Has(workforce.Role(q))
+}
+
+// Match chooses, from those who signed, different people who fill the slots:
+// pairwise independent of each other and of the requester, on different keys.
+// People sign the act and not a slot, so more signatures never hurt. dependence
+// says why two people are not independent, or "". The result is ordered by
+// worker; if there is none, why says what is missing.
+func Match(need Need, requester Signer, signers []Signer, dependence func(a, b workforce.WorkerID) string) (chosen []Signer, ok bool, why string) {
+	if need.Hardware && !requester.Hardware {
+		return nil, false, fmt.Sprintf("%s requested it with a key that is not bound to hardware", requester.Worker)
+	}
+	var able []Signer
+	for _, s := range signers {
+		switch d := dependence(requester.Worker, s.Worker); {
+		case d != "":
+			why = d
+		case s.Key == requester.Key:
+			why = fmt.Sprintf("%s used the requester's key", s.Worker)
+		case need.Hardware && !s.Hardware:
+			why = fmt.Sprintf("%s's key is not bound to hardware", s.Worker)
+		default:
+			able = append(able, s)
+		}
+	}
+	slices.SortFunc(able, func(a, b Signer) int { return cmp.Compare(a.Worker, b.Worker) })
+	able = slices.CompactFunc(able, func(a, b Signer) bool { return a.Worker == b.Worker })
+	m := matcher{need: need, able: able, dependence: dependence}
+	if m.choose(0) {
+		return m.chosen, true, ""
+	}
+	if len(able) < need.Independent {
+		missing := fmt.Sprintf("%d of %d independent countersignatures", len(able), need.Independent)
+		if why != "" {
+			missing += "; " + why
+		}
+		return nil, false, missing
+	}
+	return nil, false, "the countersignatures so far do not fill the slots: " + need.String()
+}
+
+type matcher struct {
+	need       Need
+	able       []Signer
+	chosen     []Signer
+	dependence func(a, b workforce.WorkerID) string
+}
+
+// choose fills the remaining slots from able[i:]. Needs are of two or three, so
+// that plain backtracking is small; it is exact, which a greedy choice is not.
+func (m *matcher) choose(i int) bool {
+	if len(m.chosen) == m.need.Independent {
+		for q, k := range m.need.Qualified {
+			have := 0
+			for _, s := range m.chosen {
+				if s.qualifies(q) {
+					have++
+				}
+			}
+			if have < k {
+				return false
+			}
+		}
+		return true
+	}
+	for ; i <= len(m.able)-(m.need.Independent-len(m.chosen)); i++ {
+		if m.clashes(m.able[i]) {
+			continue
+		}
+		m.chosen = append(m.chosen, m.able[i])
+		if m.choose(i + 1) {
+			return true
+		}
+		m.chosen = m.chosen[:len(m.chosen)-1]
+	}
+	return false
+}
+
+func (m *matcher) clashes(s Signer) bool {
+	for _, c := range m.chosen {
+		if c.Key == s.Key || m.dependence(c.Worker, s.Worker) != "" {
+			return true
+		}
+	}
+	return false
+}

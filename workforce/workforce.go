@@ -1,0 +1,310 @@
+// Package workforce knows the people of the desk: vendors, workers, their
+// engagements and keys, and who someone is at a moment. It is pure; what it
+// holds is folded from the governance chain, and nothing else may change it.
+//
+// A worker's identifier is a pseudonym: it stands in the ledger for ever and is
+// what platforms and the public see. Names and e-mail addresses are sealed.
+package workforce
+
+import (
+	"cmp"
+	"encoding/hex"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+
+	"countersign.dev/canonical"
+)
+
+// WorkerID is a worker's pseudonym. It is never used for another person.
+type WorkerID string
+
+// VendorID names a company that supplies workers. The empty vendor is the
+// platform's own company: its workers are employees.
+type VendorID string
+
+// KeyID names a key: "key_" and 32 hexadecimal digits of the SHA-256 of its
+// algorithm and public half, so that one key has one name everywhere.
+type KeyID string
+
+// Role is what a worker does at the desk. A worker may have several.
+type Role string
+
+// The roles. Administration and action are apart: no role may do everything.
+const (
+	Agent        Role = "agent"        // works cases, requests acts
+	Lead         Role = "lead"         // leads agents, countersigns
+	Officer      Role = "officer"      // changes the desk, with others
+	OnCall       Role = "oncall"       // freezes, undoes, may use emergency acts
+	Investigator Role = "investigator" // reads incidents and exposure
+	Auditor      Role = "auditor"      // reads everything that is evidence, changes nothing
+)
+
+// Roles lists every role.
+var Roles = []Role{Agent, Lead, Officer, OnCall, Investigator, Auditor}
+
+// Settle is how long a newly admitted worker is a newcomer, and how long a
+// gain in independence takes to count (design, law 4).
+const Settle = 30 * 24 * time.Hour
+
+// DefaultRatchet is how long before the last day burdening acts on protected
+// and critical subjects end, where a vendor sets nothing else.
+const DefaultRatchet = 14
+
+var identifier = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// ValidIdentifier reports whether s may name a worker or a vendor: lower-case
+// letters, digits, dot, underscore and hyphen, at most 64, no '@', so that
+// nobody's e-mail address ends in a ledger that forgets nothing.
+func ValidIdentifier(s string) bool { return identifier.MatchString(s) }
+
+// Record is one worker's engagement as an admission fixes it. It is what the
+// ledger keeps in clear.
+type Record struct {
+	Worker  WorkerID       `json:"worker"`
+	Vendor  VendorID       `json:"vendor"`
+	Roles   []Role         `json:"roles"` // sorted, without doubles
+	Team    string         `json:"team"`
+	Manager WorkerID       `json:"manager"` // direct manager; may be somebody who is not at the desk
+	Site    string         `json:"site"`
+	Zone    string         `json:"zone"`   // IANA time zone of the site
+	Start   canonical.Time `json:"start"`  // first instant at which the worker may act
+	Last    canonical.Time `json:"last"`   // the engagement ends at this instant; zero: open-ended
+	Notice  canonical.Time `json:"notice"` // when notice was given; zero: none
+}
+
+// Person holds the personal fields of a worker, which the ledger only seals.
+type Person struct {
+	Name  string
+	Email string
+}
+
+// Tie is what independence reads of a worker.
+type Tie struct {
+	Vendor  VendorID
+	Manager WorkerID
+	Until   time.Time // when it was superseded; zero for the present one
+}
+
+// Worker is a person at the desk as the governance chain has it.
+type Worker struct {
+	Record
+	Admitted canonical.Time // time of the admission that began this engagement
+	Founding bool           // admitted by the founding import or the founding statement
+	Ended    canonical.Time // ended by an action before Last; zero: not
+	Past     []Tie          // superseded ties, newest last; kept while they may still count
+	Entry    int64          // number of the governance entry with the newest record
+}
+
+// End returns the instant at which the engagement ends, zero if open-ended.
+func (w Worker) End() canonical.Time {
+	switch {
+	case w.Ended.IsZero():
+		return w.Last
+	case w.Last.IsZero() || w.Ended.Before(w.Last.Time):
+		return w.Ended
+	default:
+		return w.Last
+	}
+}
+
+// Employee reports whether the worker is engaged by the platform's own company.
+func (w Worker) Employee() bool { return w.Vendor == "" }
+
+// Has reports whether the worker has the role.
+func (w Worker) Has(r Role) bool { return slices.Contains(w.Roles, r) }
+
+// Settled returns the instant from which the worker is no newcomer: Settle
+// after the start for people of the founding import, else after the later of
+// start and admission.
+func (w Worker) Settled() time.Time {
+	from := w.Start.Time
+	if !w.Founding && w.Admitted.After(from) {
+		from = w.Admitted.Time
+	}
+	return from.Add(Settle)
+}
+
+// Counts returns the instant from which the worker counts as independent of
+// anybody: at once for the founding import, else Settle after the admission.
+func (w Worker) Counts() time.Time {
+	if w.Founding {
+		return w.Start.Time
+	}
+	return w.Settled()
+}
+
+// Ties returns what independence reads at an instant: the present tie and those
+// superseded less than Settle before, since independence is lost at once and
+// gained only with time.
+func (w Worker) Ties(at time.Time) []Tie {
+	ties := []Tie{{Vendor: w.Vendor, Manager: w.Manager}}
+	for _, t := range w.Past {
+		if at.Before(t.Until.Add(Settle)) {
+			ties = append(ties, t)
+		}
+	}
+	return ties
+}
+
+// Vendor is a company that supplies workers.
+type Vendor struct {
+	ID   VendorID `json:"id"`
+	Name string   `json:"name"`
+	// Ratchet is the number of days before a worker's last day from which
+	// burdening acts on protected and critical subjects are refused.
+	Ratchet int `json:"ratchet"`
+}
+
+// Algorithm says how a key signs.
+type Algorithm string
+
+// The algorithms. A file key signs the 32 bytes of the challenge; a passkey has
+// them as its WebAuthn challenge.
+const (
+	FileEd25519    Algorithm = "ed25519"
+	PasskeyES256   Algorithm = "webauthn-es256"
+	PasskeyEd25519 Algorithm = "webauthn-eddsa"
+)
+
+// PublicKey is what an enrolment says of a key.
+type PublicKey struct {
+	Algorithm Algorithm       `json:"algorithm"`
+	Public    canonical.Bytes `json:"public"` // 32 bytes of Ed25519, or 65 bytes of an uncompressed P-256 point
+	// Credential is the WebAuthn credential identifier; empty for a file key.
+	Credential canonical.Bytes `json:"credential"`
+	// Hardware says that those who countersigned the enrolment saw the private
+	// half bound to a device: a passkey that is not backup-eligible, or a
+	// file key that lives in a hardware token. It is their word.
+	Hardware bool `json:"hardware"`
+}
+
+// ID returns the key's name.
+func (k PublicKey) ID() KeyID {
+	d := canonical.Sum([]byte("countersign/key/v1\n"), []byte(k.Algorithm), []byte{'\n'}, k.Public)
+	return KeyID("key_" + hex.EncodeToString(d[:16]))
+}
+
+// Key is an enrolled key.
+type Key struct {
+	PublicKey
+	Worker   WorkerID
+	Enrolled canonical.Time
+	Revoked  canonical.Time // zero: not revoked
+	Entry    int64          // number of the governance entry that enrolled it
+}
+
+// Live reports whether the key is enrolled and not revoked at an instant.
+func (k Key) Live(at time.Time) bool {
+	return !k.Enrolled.IsZero() && !at.Before(k.Enrolled.Time) && (k.Revoked.IsZero() || at.Before(k.Revoked.Time))
+}
+
+// Registry holds everybody. A Registry that has been published is not changed;
+// changes are made to a Clone.
+type Registry struct {
+	Workers map[WorkerID]Worker
+	Vendors map[VendorID]Vendor
+	Keys    map[KeyID]Key
+}
+
+// NewRegistry returns an empty registry.
+func NewRegistry() *Registry {
+	return &Registry{Workers: map[WorkerID]Worker{}, Vendors: map[VendorID]Vendor{}, Keys: map[KeyID]Key{}}
+}
+
+// Clone returns a registry that may be changed without touching r.
+func (r *Registry) Clone() *Registry {
+	return &Registry{Workers: maps.Clone(r.Workers), Vendors: maps.Clone(r.Vendors), Keys: maps.Clone(r.Keys)}
+}
+
+// Sorted returns all workers by identifier.
+func (r *Registry) Sorted() []Worker {
+	return slices.SortedFunc(maps.Values(r.Workers), func(a, b Worker) int { return cmp.Compare(a.Worker, b.Worker) })
+}
+
+// KeysOf returns a worker's keys, revoked ones included, by name.
+func (r *Registry) KeysOf(w WorkerID) []Key {
+	var ks []Key
+	for _, k := range r.Keys {
+		if k.Worker == w {
+			ks = append(ks, k)
+		}
+	}
+	slices.SortFunc(ks, func(a, b Key) int { return cmp.Compare(a.ID(), b.ID()) })
+	return ks
+}
+
+// Admit puts a record in place at an instant. A worker whose engagement had
+// ended begins anew; for the others a change of vendor or manager leaves the
+// old tie behind for Settle.
+func (r *Registry) Admit(rec Record, at canonical.Time, founding bool, entry int64) {
+	w, known := r.Workers[rec.Worker]
+	over := known && !w.End().IsZero() && !at.Before(w.End().Time)
+	if known && (w.Vendor != rec.Vendor || w.Manager != rec.Manager) {
+		past := w.Ties(at.Time)[1:]
+		w.Past = append(slices.Clone(past), Tie{Vendor: w.Vendor, Manager: w.Manager, Until: at.Time})
+	}
+	if !known || over {
+		w.Admitted, w.Founding = at, founding
+	}
+	w.Record, w.Ended, w.Entry = rec, canonical.Time{}, entry
+	r.Workers[rec.Worker] = w
+}
+
+// Standing is who a worker is at a moment: the facts about time that policy
+// reads as booleans.
+type Standing struct {
+	Worker   WorkerID
+	Known    bool
+	Engaged  bool
+	Why      string // why not engaged, for a person
+	Employee bool
+	Vendor   VendorID
+	Roles    []Role
+	InNotice bool // notice has been given
+	Ratchet  bool // within the vendor's ratchet before the last day
+	Newcomer bool // at the desk for less than Settle
+	Last     canonical.Time
+}
+
+// Standing returns who a worker is at an instant. An unknown worker, and an
+// engagement that cannot be read, is not engaged (law 5).
+func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
+	w, ok := r.Workers[id]
+	if !ok {
+		return Standing{Worker: id, Why: "no such worker at this desk", InNotice: true, Ratchet: true, Newcomer: true}
+	}
+	s := Standing{Worker: id, Known: true, Employee: true, Vendor: w.Vendor, Roles: w.Roles, Last: w.End()}
+	for _, t := range w.Ties(at) {
+		// Who was a contractor a week ago does not yet fill an employee's slot.
+		s.Employee = s.Employee && t.Vendor == ""
+	}
+	end := w.End()
+	switch {
+	case w.Start.IsZero():
+		s.Why = "the engagement has no start"
+	case at.Before(w.Start.Time):
+		s.Why = "the engagement begins on " + w.Start.UTC().Format("2 January 2006 15:04 UTC")
+	case !end.IsZero() && !at.Before(end.Time):
+		s.Why = "the engagement ended on " + end.UTC().Format("2 January 2006 15:04 UTC")
+	default:
+		s.Engaged = true
+	}
+	if w.Vendor != "" {
+		if _, ok := r.Vendors[w.Vendor]; !ok {
+			s.Engaged, s.Why = false, "the vendor "+string(w.Vendor)+" is not admitted"
+		}
+	}
+	ratchet := DefaultRatchet
+	if v, ok := r.Vendors[w.Vendor]; ok {
+		ratchet = v.Ratchet
+	}
+	s.InNotice = !w.Notice.IsZero() && !at.Before(w.Notice.Time)
+	s.Ratchet = !end.IsZero() && !at.Before(end.AddDate(0, 0, -ratchet))
+	s.Newcomer = at.Before(w.Settled())
+	return s
+}
+
+// Has reports whether the standing includes the role.
+func (s Standing) Has(r Role) bool { return slices.Contains(s.Roles, r) }
