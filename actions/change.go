@@ -98,8 +98,9 @@ func (c Engagement) check() error {
 	}
 }
 
-// MaxKeys is the largest number of keys in one change.
-const MaxKeys = 1000
+// MaxKeys is the largest number of keys in one change; small, since a warrant carries
+// the whole entry that enrolled each of its keys.
+const MaxKeys = 50
 
 // Enrolment binds a key to a worker.
 type Enrolment struct {

@@ -1,0 +1,55 @@
+package actions
+
+import (
+	"strings"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+// Lifts says what a relieving act on a platform lifts, seen from who asks.
+type Lifts string
+
+// What may be lifted. Policy reads it as context.lifts.
+const (
+	LiftsNothing Lifts = ""        // not a relieving act on a platform
+	LiftsOwn     Lifts = "own"     // an undo by the requester of the measure, within the window
+	LiftsOurs    Lifts = "ours"    // an undo of another worker's measure, within the window
+	LiftsOlder   Lifts = "older"   // our measure, but older than the window, or legal, or child safety
+	LiftsForeign Lifts = "foreign" // a measure that is not ours, or none that we know of
+)
+
+// Measure is a burdening act that was carried out, as far as its undo cares.
+type Measure struct {
+	Request   string
+	Requester workforce.WorkerID
+	Subject   platform.Subject
+	Executed  canonical.Time
+	Category  Category
+}
+
+// LiftsOf says what the action, requested by a worker at an instant, lifts. m is
+// the measure that the action's Reverses names, nil if it is unknown.
+func LiftsOf(a Action, m *Measure, by workforce.WorkerID, at time.Time, windowDays int64) Lifts {
+	if a.Direction != Relieving || a.Subject.Platform == DeskPlatform {
+		return LiftsNothing
+	}
+	if a.Reverses == "" {
+		if strings.HasPrefix(string(a.Command.Expect.Mark), string(platform.MarkOf(""))) {
+			return LiftsOlder
+		}
+		return LiftsForeign
+	}
+	switch {
+	case m == nil || m.Subject.ID != a.Subject.ID || m.Subject.Platform != a.Subject.Platform:
+		return LiftsForeign
+	case m.Category != CategoryRules || !at.Before(m.Executed.AddDate(0, 0, int(windowDays))):
+		return LiftsOlder
+	case m.Requester == by:
+		return LiftsOwn
+	default:
+		return LiftsOurs
+	}
+}

@@ -1,0 +1,168 @@
+package actions
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+// Status is where a request stands.
+type Status string
+
+// The statuses. Held and Approved are open; all others are final, save that an
+// executed measure may become Reversed, or Lifted when its time has come.
+const (
+	StatusHeld      Status = "held"      // wants countersignatures, or a wait
+	StatusApproved  Status = "approved"  // its warrant is in the ledger; the executor has it
+	StatusExecuted  Status = "executed"  // in force on the platform, or applied to the desk
+	StatusVoid      Status = "void"      // the executor's own check said no
+	StatusFailed    Status = "failed"    // the platform said no, or was in another state
+	StatusUnknown   Status = "unknown"   // it may have taken effect; a person decides
+	StatusDeclined  Status = "declined"  // somebody independent said no
+	StatusFrozen    Status = "frozen"    // somebody said no and raised an alarm
+	StatusWithdrawn Status = "withdrawn" // the requester took it back
+	StatusExpired   Status = "expired"   // nobody countersigned in time
+	StatusReversed  Status = "reversed"  // was executed, and an undo lifted it
+	StatusLifted    Status = "lifted"    // was executed for a time, and the time is over
+)
+
+// Statuses lists every status.
+var Statuses = []Status{StatusHeld, StatusApproved, StatusExecuted, StatusVoid, StatusFailed, StatusUnknown,
+	StatusDeclined, StatusFrozen, StatusWithdrawn, StatusExpired, StatusReversed, StatusLifted}
+
+// Request is an action on its way, from the requester's signature to its end.
+type Request struct {
+	ID       string
+	Version  int64 // counts changes; a change names the one it saw
+	Status   Status
+	Action   Action
+	Signed   Signed   // the requester's statement
+	Signers  []Signed // countersignatures, by signer
+	Declined []Refusal
+	Need     Need
+	Missing  string // what is still needed, for a person
+	Created  canonical.Time
+	Updated  canonical.Time
+	// Outcome is what the executor, or the desk, said of it at the end: a
+	// stable type and a text.
+	Outcome     string
+	OutcomeText string
+	Executed    canonical.Time
+	ReversedBy  string // the request that lifted it
+}
+
+// Refusal is somebody's no.
+type Refusal struct {
+	Signed Signed
+	Alarm  bool
+	Reason string
+}
+
+// Requester returns who asked.
+func (r Request) Requester() workforce.WorkerID { return r.Signed.Statement.Signer }
+
+// Expires returns when the request ends by itself.
+func (r Request) Expires() canonical.Time { return r.Signed.Statement.Expires }
+
+// Open reports whether signatures may still be added.
+func (r Request) Open() bool { return r.Status == StatusHeld }
+
+func (r Request) closed(now time.Time) error {
+	if r.Status == StatusHeld && !now.Before(r.Expires().Time) {
+		return fault.New(fault.Expired, "expired", "The request expired at %s; ask again.", r.Expires())
+	}
+	if !r.Open() {
+		return fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status)
+	}
+	return nil
+}
+
+// Countersign adds a signature that was found good.
+func (r Request) Countersign(s Signed, now canonical.Time) (Request, error) {
+	if err := r.closed(now.Time); err != nil {
+		return r, err
+	}
+	for _, have := range r.Signers {
+		if have.Statement.Signer == s.Statement.Signer {
+			return r, fault.New(fault.Conflict, "already-signed", "%s has countersigned this request already.", s.Statement.Signer)
+		}
+	}
+	r.Signers = append(slices.Clone(r.Signers), s)
+	slices.SortFunc(r.Signers, func(a, b Signed) int { return cmp.Compare(a.Statement.Signer, b.Statement.Signer) })
+	return r.touch(now), nil
+}
+
+// Decline adds somebody's no. It takes the slot that their yes would have
+// filled, and with it the request, which needs every slot; with an alarm the
+// request is frozen.
+func (r Request) Decline(n Refusal, now canonical.Time) (Request, error) {
+	if err := r.closed(now.Time); err != nil {
+		return r, err
+	}
+	r.Declined = append(slices.Clone(r.Declined), n)
+	r.Status, r.Outcome, r.OutcomeText = StatusDeclined, "declined", "Declined by "+string(n.Signed.Statement.Signer)+"."
+	if n.Alarm {
+		r.Status, r.Outcome, r.OutcomeText = StatusFrozen, "alarm", "Declined by "+string(n.Signed.Statement.Signer)+", who raised an alarm."
+	}
+	return r.touch(now), nil
+}
+
+// Withdraw takes the request back.
+func (r Request) Withdraw(by workforce.WorkerID, now canonical.Time) (Request, error) {
+	if by != r.Requester() {
+		return r, fault.New(fault.Forbidden, "not-requester", "Only %s, who requested it, may withdraw it; others decline.", r.Requester())
+	}
+	if err := r.closed(now.Time); err != nil {
+		return r, err
+	}
+	r.Status, r.Outcome, r.OutcomeText = StatusWithdrawn, "withdrawn", "Withdrawn by the requester."
+	return r.touch(now), nil
+}
+
+// Expire ends a held request whose time is over.
+func (r Request) Expire(now canonical.Time) (Request, error) {
+	if !r.Open() || now.Before(r.Expires().Time) {
+		return r, fault.New(fault.Conflict, "not-expired", "The request has not expired.")
+	}
+	r.Status, r.Outcome, r.OutcomeText = StatusExpired, "expired", "Nobody countersigned it in time."
+	return r.touch(now), nil
+}
+
+// Approve notes that all slots are filled.
+func (r Request) Approve(now canonical.Time) Request {
+	r.Status, r.Missing = StatusApproved, ""
+	return r.touch(now)
+}
+
+// Settle notes what the executor, or the desk for its own changes, says came
+// of it. Only an approved request settles, save that one whose outcome was
+// unknown may turn out either way.
+func (r Request) Settle(status Status, outcome, text string, now canonical.Time) (Request, error) {
+	if r.Status != StatusApproved && r.Status != StatusUnknown {
+		return r, fault.New(fault.Conflict, "not-approved", "The request is %s; nothing can come of it any more.", r.Status)
+	}
+	r.Status, r.Outcome, r.OutcomeText = status, outcome, text
+	if status == StatusExecuted {
+		r.Executed = now
+	}
+	return r.touch(now), nil
+}
+
+// Reverse notes that an undo, or the end of its time, lifted the measure.
+func (r Request) Reverse(status Status, by string, now canonical.Time) (Request, error) {
+	if r.Status != StatusExecuted {
+		return r, fault.New(fault.Conflict, "not-in-force", "The measure is %s; there is nothing to lift.", r.Status)
+	}
+	r.Status, r.ReversedBy = status, by
+	return r.touch(now), nil
+}
+
+func (r Request) touch(now canonical.Time) Request {
+	r.Version++
+	r.Updated = now
+	return r
+}

@@ -1,0 +1,157 @@
+package proof
+
+import (
+	"crypto/ed25519"
+	"fmt"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/platform"
+)
+
+// Entry kinds of the execution class. The executor signs them all.
+const (
+	KindIntent  = "intent"  // it is about to act on a warrant, once
+	KindReceipt = "receipt" // what came of it
+	KindRefusal = "refusal" // it will not act on a warrant
+)
+
+// Duty says why the executor acts.
+type Duty string
+
+// The duties. Only acts wait for their intent to be in the ledger; lifts are
+// owed, and are entered as soon as the desk answers (law 5).
+const (
+	DutyAct  Duty = "act"  // a warrant
+	DutyLift Duty = "lift" // the end of a suspension
+)
+
+// Record versions.
+const ExecutionVersion = "countersign/execution/v1"
+
+// Execution is one record of the executor's: the data of an execution entry,
+// without its signature. Sequence counts the executor's records from 0 without
+// gap, so that it notices one that its journal lacks.
+type Execution struct {
+	V        string           `json:"v"`
+	Executor string           `json:"executor"`
+	Sequence int64            `json:"sequence"`
+	Kind     string           `json:"kind"`
+	Duty     Duty             `json:"duty"`
+	Request  string           `json:"request"`
+	Warrant  canonical.Digest `json:"warrant"` // digest of the warrant's core
+	Nonce    canonical.Bytes  `json:"nonce"`   // of the intent, 32 random bytes; a receipt repeats it; empty in a refusal without intent
+	At       canonical.Time   `json:"at"`      // by the executor's clock
+	Outcome  Outcome          `json:"outcome"` // of a receipt or refusal; empty in an intent
+	Type     string           `json:"type"`    // of a refusal or failure: the fault's stable type
+	Text     string           `json:"text"`    // the same for a person, without personal data
+	Before   platform.Expect  `json:"before"`  // of a receipt: what was read before the call
+	After    platform.Expect  `json:"after"`   // of a receipt: what was read back
+	Lifted   platform.Mark    `json:"lifted"`  // a foreign measure that the call may have lifted
+	LiftAt   canonical.Time   `json:"lift_at"` // of a suspension's receipt: when the executor will lift it
+}
+
+// Outcome is what came of a warrant.
+type Outcome string
+
+// The outcomes.
+const (
+	Executed Outcome = "executed" // in force, read back
+	Refused  Outcome = "refused"  // the executor's own check said no; the warrant is void
+	Failed   Outcome = "failed"   // the platform said no, or was in another state; nothing was changed
+	Unknown  Outcome = "unknown"  // it may have taken effect and the platform cannot say; a person decides
+	Dropped  Outcome = "dropped"  // no checkpoint over the intent in time; nothing was called
+)
+
+// SignedExecution is the data of an execution entry.
+type SignedExecution struct {
+	Execution Execution       `json:"execution"`
+	Signature canonical.Bytes `json:"signature"` // Ed25519 over the challenge, by the executor's key
+}
+
+// Challenge is what the executor signs.
+func (e Execution) Challenge() [32]byte {
+	return canonical.Sum([]byte(ExecutionVersion+"\n"), canonical.MustMarshal(e))
+}
+
+// Sign signs with the executor's key.
+func (e Execution) Sign(key ed25519.PrivateKey) SignedExecution {
+	c := e.Challenge()
+	return SignedExecution{Execution: e, Signature: ed25519.Sign(key, c[:])}
+}
+
+// Verify checks that the executor that the chain trusts made the record.
+func (e SignedExecution) Verify(t actions.Trust) error {
+	c := e.Execution.Challenge()
+	if e.Execution.V != ExecutionVersion || e.Execution.Executor != t.Executor ||
+		len(t.ExecutorKey) != ed25519.PublicKeySize || !ed25519.Verify(ed25519.PublicKey(t.ExecutorKey), c[:], e.Signature) {
+		return refuse("bad-signature", "The record is not signed by the executor that the governance chain names.")
+	}
+	return nil
+}
+
+// Draft is the ledger entry of the record.
+func (e SignedExecution) Draft() ledger.Draft {
+	return ledger.Draft{Class: ledger.Execution, Kind: e.Execution.Kind, Data: e, Expect: ledger.AnyNumber}
+}
+
+// ParseExecution reads the data of an execution entry.
+func ParseExecution(b ledger.Body) (SignedExecution, error) {
+	var e SignedExecution
+	if b.Class != ledger.Execution {
+		return e, broken("Entry %s %d is not of the execution class.", b.Class, b.Number)
+	}
+	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {
+		return e, fmt.Errorf("execution entry %d: %w", b.Number, err)
+	}
+	if e.Execution.Kind != b.Kind {
+		return e, broken("Execution entry %d is of kind %s and holds a record of kind %s.", b.Number, b.Kind, e.Execution.Kind)
+	}
+	return e, nil
+}
+
+// Feed is a stretch of the ledger as followers get it: every leaf, and the
+// bodies of governance and execution entries. It carries no personal field.
+type Feed struct {
+	From       int64      `json:"from"`
+	Leaves     []string   `json:"leaves"` // ledger.Leaf.Bytes as text
+	Bodies     []FeedBody `json:"bodies"` // by index
+	Checkpoint string     `json:"checkpoint"`
+}
+
+// FeedBody opens one leaf.
+type FeedBody struct {
+	Index int64           `json:"index"`
+	Body  canonical.Raw   `json:"body"`
+	Salt  canonical.Bytes `json:"salt"`
+}
+
+// Reading is a subject as the executor reads it for the desk.
+type Reading struct {
+	Subject      platform.Subject      `json:"subject"` // resolved: identifier and handle
+	Sort         platform.Sort         `json:"sort"`
+	State        platform.State        `json:"state"`
+	Owner        *platform.State       `json:"owner"` // of content: its account, where the platform tells
+	Capabilities platform.Capabilities `json:"capabilities"`
+	Tier         actions.Tier          `json:"tier"` // by the executor's own fold of the chain
+	Why          []Reason              `json:"why"`
+}
+
+// ExecutorStatus is what the executor says of itself.
+type ExecutorStatus struct {
+	Executor   string         `json:"executor"`
+	Size       int64          `json:"size"` // of the ledger it has followed
+	Governance int64          `json:"governance"`
+	Clock      canonical.Time `json:"clock"`
+	Stopped    string         `json:"stopped"` // why it refuses burdening acts; empty if it does not
+	Platforms  []string       `json:"platforms"`
+}
+
+// CarryResult is the executor's answer to a warrant that it was handed.
+type CarryResult struct {
+	Request string  `json:"request"`
+	Outcome Outcome `json:"outcome"` // empty: still under way
+	Type    string  `json:"type"`
+	Text    string  `json:"text"`
+}

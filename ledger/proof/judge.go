@@ -1,0 +1,344 @@
+package proof
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/fault"
+	"countersign.dev/id"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// RequestPrefix begins every request's identifier.
+const RequestPrefix = "req"
+
+// Validity is how long a request may be open, from the end of its wait.
+func Validity(a actions.Action) time.Duration {
+	if a.Tier == actions.Critical && a.Subject.Platform != actions.DeskPlatform {
+		return 4 * time.Hour
+	}
+	return 24 * time.Hour
+}
+
+// Ask is an action with its signatures, put to a State.
+type Ask struct {
+	Action            actions.Action
+	Request           actions.Signed
+	Countersignatures []actions.Signed
+	At                time.Time
+	Executor          string       // who asks: only warrants that name it are its affair
+	Tier              actions.Tier // of the subject as read; below the action's own it counts for nothing
+	Lifts             actions.Lifts
+}
+
+// Judgement is what a State says to an Ask that is not forbidden.
+type Judgement struct {
+	Facts     policy.Facts
+	Ruling    policy.Ruling
+	Need      actions.Need
+	Requester actions.Signer
+	Chosen    []actions.Signer // who fill the slots, if Ready
+	Ready     bool
+	Missing   string // what is still needed, if not Ready
+}
+
+// Judge rules on an action at an instant: the action well formed; every
+// statement about this action, for this log and executor, in its time, signed
+// by a live key of its signer; requester and countersigners engaged; the policy
+// in force permitting the requester, and each countersigner, now; the slots
+// filled by pairwise independent people. Errors are faults that say which of
+// these fails; a request that only lacks signatures or time is no error.
+func (s *State) Judge(a Ask) (Judgement, error) {
+	if !s.Founded() {
+		return Judgement{}, refuse("not-founded", "The desk is not founded yet: entry 0 is missing.")
+	}
+	if !s.Settled() {
+		return Judgement{}, refuse("not-settled", "An admission is incomplete in the governance chain.")
+	}
+	if err := a.Action.Check(); err != nil {
+		return Judgement{}, err
+	}
+	if want := s.ExecutorOf(a.Action); a.Executor != want {
+		return Judgement{}, refuse("foreign-executor", "This action is carried out by %q, not by %q.", want, a.Executor)
+	}
+	var j Judgement
+	verdict := actions.VerdictRequest
+	if a.Action.Undo() {
+		verdict = actions.VerdictReverse
+	}
+	var err error
+	if j.Requester, err = s.signer(a, a.Request, verdict); err != nil {
+		return j, err
+	}
+	j.Facts = FactsOf(a.Action, j.Requester.Standing, a.Tier, a.Lifts)
+	j.Ruling = s.Policy.Rule(j.Facts)
+	j.Need = j.Ruling.Need
+	if j.Ruling.Verdict == policy.Forbidden {
+		return j, forbidden(j.Ruling)
+	}
+	if j.Facts.Founding {
+		if !slices.Contains(s.Officers, j.Requester.Worker) {
+			return j, refuse("not-an-officer", "The founding import is requested by a founding officer.")
+		}
+		j.Need = actions.Need{Independent: len(s.Officers) - 1, All: true}
+	}
+	if err := s.checkLife(a, j.Need); err != nil {
+		return j, err
+	}
+	signers, err := s.countersigners(a, &j)
+	if err != nil {
+		return j, err
+	}
+	var why string
+	j.Chosen, j.Ready, why = actions.Match(j.Need, j.Requester, signers, s.dependence(a.At))
+	if !j.Ready {
+		j.Missing = why
+	}
+	if wait := a.Request.Statement.NotBefore.Add(time.Duration(j.Need.Wait) * time.Second); j.Ready && a.At.Before(wait) {
+		j.Ready, j.Missing = false, "waiting until "+wait.UTC().Format("2 January 2006 15:04:05 UTC")
+	}
+	return j, nil
+}
+
+// ExecutorOf returns who carries an action out: the desk itself what changes the
+// desk, the executor of the chain everything else.
+func (s *State) ExecutorOf(a actions.Action) string {
+	if specDesk(a) {
+		return DeskExecutor
+	}
+	return s.Trust.Executor
+}
+
+func forbidden(r policy.Ruling) error {
+	f := refuse("forbidden-by-policy", "The policy forbids it.")
+	if len(r.Reasons) > 0 {
+		f.Text = r.Reasons[0].Text
+	}
+	for _, reason := range r.Reasons {
+		f.Detail = append(f.Detail, fault.Detail{At: reason.Policy, Text: reason.Text})
+	}
+	return f
+}
+
+// FactsOf gathers what a ruling about a worker and an action reads. The tier is
+// the highest of what the action says and what was read.
+func FactsOf(a actions.Action, st workforce.Standing, read actions.Tier, lifts actions.Lifts) policy.Facts {
+	spec, _ := actions.SpecOf(a.Kind)
+	f := policy.Facts{
+		Worker:    policy.WorkerOf(st),
+		Kind:      a.Kind,
+		Direction: a.Direction,
+		Effect:    a.Effect,
+		Verb:      a.Command.Verb,
+		Category:  a.Category,
+		Lifts:     policy.Lift(lifts),
+		CaseGiven: a.Case != "",
+	}
+	f.Subject.Platform = a.Subject.Platform
+	f.Subject.Tier = a.Tier
+	if spec.Desk {
+		f.Subject.Sort, f.Subject.Part = policy.Desk, a.Subject.ID
+		if ch, err := actions.ParseChange(a.Kind, a.Change); err == nil {
+			admit, ok := ch.(actions.Admit)
+			f.Founding = ok && admit.Founding
+		}
+		return f
+	}
+	f.Subject.Sort = spec.Sort
+	if read != "" {
+		f.Subject.Tier = a.Tier.Max(read)
+	}
+	return f
+}
+
+func (s *State) dependence(at time.Time) func(a, b workforce.WorkerID) string {
+	return func(a, b workforce.WorkerID) string {
+		if slices.Contains(s.Officers, a) && slices.Contains(s.Officers, b) && a != b && s.Declared(a, at) && s.Declared(b, at) {
+			return "" // declared in the founding statement that all of them signed
+		}
+		return s.People.Dependence(a, b, at)
+	}
+}
+
+// Declared reports whether a founding officer still stands as the founding
+// statement had them: an employee without a manager at the desk. From the
+// moment an admission says otherwise, independence is computed for them as for everybody.
+func (s *State) Declared(w workforce.WorkerID, at time.Time) bool {
+	worker, ok := s.People.Workers[w]
+	if !ok {
+		return false
+	}
+	for _, t := range worker.Ties(at) {
+		if t.Vendor != "" || t.Manager != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// signer checks one statement with its signature and who made it.
+func (s *State) signer(a Ask, signed actions.Signed, want actions.Verdict) (actions.Signer, error) {
+	st := signed.Statement
+	bad := func(format string, args ...any) (actions.Signer, error) {
+		return actions.Signer{}, refuse("bad-statement", "The statement of %s does not fit: %s.", st.Signer, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case st.V != actions.StatementVersion:
+		return bad("its version is not %s", actions.StatementVersion)
+	case st.Log != s.Origin:
+		return bad("it is for the ledger %q, this is %q", st.Log, s.Origin)
+	case !id.Valid(RequestPrefix, st.Request) || st.Request != a.Request.Statement.Request:
+		return bad("it is about another request")
+	case st.Action != a.Action.Digest():
+		return bad("it is about another action: what was signed is not what is asked")
+	case st.Verdict != want:
+		return bad("it says %q where %q is needed", st.Verdict, want)
+	case st.Executor != a.Executor:
+		return bad("it is for the executor %q, this is %q", st.Executor, a.Executor)
+	case st.Policy.IsZero() || len(st.Nonce) != 32:
+		return bad("it names no policy, or its nonce is not 32 bytes")
+	case !a.Action.Undo() && !specDesk(a.Action) && a.Action.Command.Mark != "" && a.Action.Command.Mark != platform.MarkOf(st.Request):
+		return bad("the command would leave another mark than the request's")
+	}
+	if a.At.Before(st.NotBefore.Time) {
+		return bad("it is not valid before %s", st.NotBefore)
+	}
+	if !a.At.Before(st.Expires.Time) {
+		return actions.Signer{}, fault.New(fault.Expired, "expired", "The request expired at %s; ask again.", st.Expires)
+	}
+	key, ok := s.People.Keys[st.Key]
+	switch {
+	case !ok:
+		return actions.Signer{}, refuse("unknown-key", "The key %s is not enrolled at this desk.", st.Key)
+	case key.Worker != st.Signer:
+		return actions.Signer{}, refuse("unknown-key", "The key %s is not one of %s.", st.Key, st.Signer)
+	case !key.Live(a.At):
+		return actions.Signer{}, refuse("revoked-key", "The key %s of %s is revoked, or not enrolled yet.", st.Key, st.Signer)
+	}
+	// A relieving act stands if its signer was engaged when signing: undo does
+	// not depend on who has left since (law 5).
+	at := a.At
+	if a.Action.Direction == actions.Relieving {
+		at = st.NotBefore.Time
+	}
+	standing := s.People.Standing(st.Signer, at)
+	if !standing.Engaged {
+		return actions.Signer{}, refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
+	}
+	if err := VerifySignature(key.PublicKey, st.Challenge(), signed.Signature, s.Sites()); err != nil {
+		return actions.Signer{}, err
+	}
+	return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware, Standing: standing}, nil
+}
+
+func specDesk(a actions.Action) bool { return a.Subject.Platform == actions.DeskPlatform }
+
+// checkLife refuses statements that would live longer than requests may.
+func (s *State) checkLife(a Ask, need actions.Need) error {
+	st := a.Request.Statement
+	most := Validity(a.Action) + time.Duration(need.Wait)*time.Second
+	if st.Expires.Sub(st.NotBefore.Time) > most {
+		return refuse("bad-statement", "The request would be open for longer than %s.", most)
+	}
+	return nil
+}
+
+func (s *State) countersigners(a Ask, j *Judgement) ([]actions.Signer, error) {
+	var signers []actions.Signer
+	for i, c := range a.Countersignatures {
+		if i > 0 && a.Countersignatures[i-1].Statement.Signer >= c.Statement.Signer {
+			return nil, refuse("bad-statement", "Countersignatures are sorted by signer, each person once.")
+		}
+		sg, err := s.signer(a, c, actions.VerdictCountersign)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.mayCountersign(a, j, sg); err != nil {
+			return nil, err
+		}
+		signers = append(signers, sg)
+	}
+	return signers, nil
+}
+
+// mayCountersign checks what policy says of one countersigner.
+func (s *State) mayCountersign(a Ask, j *Judgement, sg actions.Signer) error {
+	if j.Need.All {
+		if !slices.Contains(s.Officers, sg.Worker) {
+			return refuse("not-an-officer", "Only founding officers countersign the founding import.")
+		}
+		return nil
+	}
+	r := s.Policy.MayCountersign(FactsOf(a.Action, sg.Standing, a.Tier, a.Lifts))
+	if r.Verdict == policy.Forbidden {
+		return forbidden(r)
+	}
+	return nil
+}
+
+// Candidate checks whether one more countersignature would help a request:
+// the statement good, policy permitting, and the signer independent of the
+// requester. It says no more than what that person may know.
+func (s *State) Candidate(a Ask, c actions.Signed) error {
+	alone := a
+	alone.Countersignatures = []actions.Signed{c}
+	j, err := s.Judge(alone)
+	if err != nil {
+		return err
+	}
+	if why := s.dependence(a.At)(j.Requester.Worker, c.Statement.Signer); why != "" {
+		return refuse("not-independent", "This countersignature does not count: %s.", why)
+	}
+	if c.Statement.Key == a.Request.Statement.Key {
+		return refuse("not-independent", "This countersignature was made with the requester's key.")
+	}
+	if k := s.People.Keys[c.Statement.Key]; j.Need.Hardware && !k.Hardware {
+		return refuse("key-not-hardware", "This act needs keys that are bound to hardware; %s is not.", c.Statement.Key)
+	}
+	return nil
+}
+
+// MayDecline checks a decline: whoever could countersign may say no.
+func (s *State) MayDecline(a Ask, c actions.Signed) error {
+	j := Judgement{}
+	alone := a
+	alone.Countersignatures = nil
+	j, err := s.Judge(alone)
+	if err != nil {
+		return err
+	}
+	sg, err := s.signer(a, c, actions.VerdictDecline)
+	if err != nil {
+		return err
+	}
+	if err := s.mayCountersign(a, &j, sg); err != nil {
+		return err
+	}
+	if why := s.dependence(a.At)(j.Requester.Worker, c.Statement.Signer); why != "" {
+		return refuse("not-independent", "This decline does not count: %s.", why)
+	}
+	return nil
+}
+
+// TierOf returns the tier of a subject whose state was read: the highest of
+// what the rules say of its facts and what people raised it to. Content is as
+// protected as the account that owns it, if that was read.
+func (s *State) TierOf(subject platform.Subject, sort platform.Sort, st platform.State, promised []platform.Fact, owner *platform.State) (actions.Tier, []policy.Reason) {
+	t, why := s.Policy.Tier(subject.Platform, sort, st, promised, owner)
+	names := []string{subject.String()}
+	if id, ok := st.Facts[platform.FactOwner].(string); ok {
+		names = append(names, platform.Subject{Platform: subject.Platform, ID: id}.String())
+	}
+	for _, name := range names {
+		raised, ok := s.Raised[name]
+		if !ok || raised.Rank() <= t.Rank() {
+			continue
+		}
+		t, why = raised, append(why, policy.Reason{Policy: "raised", Text: "People at the desk raised it to " + string(raised) + "."})
+	}
+	return t, why
+}

@@ -1,0 +1,77 @@
+// Package proof decides whether an act is authorised, from signed and committed
+// documents alone: no network, no database, no private key, no word of the
+// desk's that is not marked as such. The desk, the executor and a stranger with a
+// file use the same code.
+//
+// It has three parts. State is the governance chain folded: who is at the desk,
+// with which keys, under which policy; every entry is checked against the state
+// before it. Judge rules on an action with its signatures against a State. And a
+// Warrant is the complete proof of one authorised act, which carries the few
+// chain entries that it rests on, so that Verify needs the log's public key and
+// the hash of entry 0 and nothing else.
+//
+// # Warrant
+//
+// A warrant is one document of canonical JSON, countersign/warrant/v1:
+//
+//	v, action, request, ruling, countersignatures   the core
+//	people    the governance entries it rests on, each {entry, salt, proof}
+//	ledger    {checkpoint, entry, salt, proof, cosignatures}
+//
+// The core's digest is SHA-256 over the canonical JSON of those five members; it
+// stands in ledger.entry, a desk entry of kind "warrant", whose inclusion under
+// the signed checkpoint is proven. So every member is inside a signature or a
+// commitment: action by the statements, ruling and signatures by the core's
+// digest, people and ledger by their inclusion proofs, the checkpoint by the
+// log's signature. Arrays are sorted and hold nothing that is not needed.
+package proof
+
+import (
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+// DeskExecutor is the executor that statements about the desk itself name: the
+// desk applies these in its own transaction.
+const DeskExecutor = "desk"
+
+// Entry kinds of the governance chain that are not kinds of actions.
+const (
+	KindFounding = "founding" // entry 0
+	KindRow      = "row"      // one worker of an admission
+)
+
+// KindWarrant is the desk entry that commits to a warrant's core.
+const KindWarrant = "warrant"
+
+// Authority is what authorises a change of the desk: the data of its
+// governance entry. The ruling is not in it: whoever follows rules again.
+type Authority struct {
+	Action            actions.Action   `json:"action"`
+	Request           actions.Signed   `json:"request"`
+	Countersignatures []actions.Signed `json:"countersignatures"` // sorted by signer
+}
+
+// RowData is the data of an entry of kind row. Since, Founding and Past say
+// what a reader who has this entry alone cannot know; whoever follows the
+// chain checks them.
+type RowData struct {
+	Row       actions.Row    `json:"row"`
+	Admission int64          `json:"admission"` // number of the desk.admit entry
+	Index     int64          `json:"index"`     // place in its file
+	Founding  bool           `json:"founding"`
+	Since     canonical.Time `json:"since"` // when this engagement was first admitted; empty: by this entry
+	Past      []PastTie      `json:"past"`
+}
+
+// PastTie is a superseded tie that still counts against independence.
+type PastTie struct {
+	Vendor  string         `json:"vendor"`
+	Manager string         `json:"manager"`
+	Until   canonical.Time `json:"until"` // empty: until this entry
+}
+
+func refuse(typ, format string, args ...any) *fault.Error {
+	return fault.New(fault.Forbidden, typ, format, args...)
+}

@@ -1,0 +1,538 @@
+package proof
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// State is the governance chain folded up to an entry: all that a ruling rests
+// on. It is changed by Apply only; a State that others read is cloned first.
+type State struct {
+	Origin    string
+	LogKey    string           // verifier key line of the log
+	Root      canonical.Digest // hash of entry 0: what a trust folder holds
+	Next      int64            // number of the next governance entry
+	Head      canonical.Digest // hash of the newest governance leaf
+	Time      canonical.Time   // of the newest governance entry
+	Officers  []workforce.WorkerID
+	People    *workforce.Registry
+	Policy    *policy.Set
+	Budgets   []actions.Budget
+	Trust     actions.Trust
+	Platforms map[string]actions.Platform
+	Raised    map[string]actions.Tier // by subject, "plaza:acct/17"
+	Imported  bool                    // the founding import has been made
+
+	pending *admission
+	spent   map[string]bool    // requests that were applied
+	relief  []relief           // of the last hour, for the limits of law 2
+	trail   map[string][]int64 // numbers of the entries that a fact rests on
+	compile func(map[string]string) (*policy.Set, error)
+}
+
+// admission is an import whose rows are still to come.
+type admission struct {
+	change actions.Admit
+	number int64
+	rows   []tlog.Hash
+}
+
+type relief struct {
+	by   workforce.WorkerID
+	kind string
+	at   time.Time
+}
+
+// NewState returns the state before entry 0. root is the hash of entry 0 that
+// the caller trusts; the zero digest accepts any and is for whoever founds.
+func NewState(root canonical.Digest) *State {
+	return &State{Root: root, compile: policy.Compile, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
+		Raised: map[string]actions.Tier{}, spent: map[string]bool{}, trail: map[string][]int64{}}
+}
+
+// Clone returns a state that may be changed without touching s.
+func (s *State) Clone() *State {
+	c := *s
+	c.People = s.People.Clone()
+	c.Platforms, c.Raised = maps.Clone(s.Platforms), maps.Clone(s.Raised)
+	c.spent, c.trail = maps.Clone(s.spent), maps.Clone(s.trail)
+	c.relief = slices.Clone(s.relief)
+	if s.pending != nil {
+		p := *s.pending
+		p.rows = slices.Clone(p.rows)
+		c.pending = &p
+	}
+	return &c
+}
+
+// Founded reports whether entry 0 has been applied.
+func (s *State) Founded() bool { return s.Next > 0 }
+
+// Settled reports whether no rows of an admission are outstanding.
+func (s *State) Settled() bool { return s.pending == nil }
+
+// Sites is where passkeys of this desk sign.
+func (s *State) Sites() Sites { return Sites{s.Trust.RelyingParty, s.Trust.Origins} }
+
+// Trails of facts.
+func workerTrail(w workforce.WorkerID) string { return "worker " + string(w) }
+func keyTrail(k workforce.KeyID) string       { return "key " + string(k) }
+func vendorTrail(v workforce.VendorID) string { return "vendor " + string(v) }
+
+const policyTrail = "policy"
+const trustTrail = "trust"
+
+func broken(format string, args ...any) *fault.Error {
+	return fault.New(fault.Forbidden, "broken-chain", format, args...)
+}
+
+// Apply checks the next governance entry against the state and folds it in. The
+// body must have been verified against the leaf (ledger.Verify). After an error
+// the state may be half changed and must be thrown away: a chain with a bad
+// entry has no state. Errors are faults, of type "broken-chain" if the entry does
+// not continue the chain, else why the change was not authorised.
+func (s *State) Apply(leaf ledger.Leaf, b ledger.Body) error {
+	switch {
+	case b.Class != ledger.Governance || leaf.Class != ledger.Governance:
+		return broken("Entry %s %d is not of the governance chain.", b.Class, b.Number)
+	case b.Number != s.Next:
+		return broken("Governance entry %d came where %d was expected: an entry is missing, or there is a second chain.", b.Number, s.Next)
+	case b.Prev != s.Head:
+		return broken("Governance entry %d does not name the entry before it.", b.Number)
+	case b.Time.Before(s.Time.Time):
+		return broken("Governance entry %d is dated before the entry before it.", b.Number)
+	case s.pending != nil && b.Kind != KindRow:
+		return broken("Governance entry %d came where a row of the admission %d was expected.", b.Number, s.pending.number)
+	}
+	s.Next, s.Head, s.Time = b.Number+1, leaf.Digest(), b.Time
+	var err error
+	switch b.Kind {
+	case KindFounding:
+		err = s.found(leaf, b)
+	case KindRow:
+		err = s.row(b)
+	default:
+		err = s.change(b)
+	}
+	if err != nil {
+		return fmt.Errorf("governance entry %d (%s): %w", b.Number, b.Kind, err)
+	}
+	return nil
+}
+
+func (s *State) found(leaf ledger.Leaf, b ledger.Body) error {
+	if b.Number != 0 {
+		return broken("A desk is founded once.")
+	}
+	if s.Root.IsZero() {
+		s.Root = leaf.Digest()
+	}
+	if leaf.Digest() != s.Root {
+		return broken("Entry 0 is %s; the one that you trust is %s.", leaf.Digest(), s.Root)
+	}
+	var c Closed
+	if err := canonical.UnmarshalExact(b.Data, &c); err != nil {
+		return err
+	}
+	if err := c.Verify(); err != nil {
+		return err
+	}
+	if err := s.effectFounding(b, c.Founding); err != nil {
+		return err
+	}
+	return s.Policy.Sufficient(s.People, b.Time.Time)
+}
+
+func (s *State) effectFounding(b ledger.Body, f Founding) error {
+	set, err := s.compile(f.Policy)
+	if err != nil {
+		return err
+	}
+	s.Origin, s.LogKey, s.Policy, s.Budgets, s.Trust = f.Origin, f.LogKey, set, f.Budgets, f.Trust
+	for _, o := range f.Officers {
+		s.Officers = append(s.Officers, o.Worker)
+		s.People.Admit(workforce.Record{Worker: o.Worker, Roles: []workforce.Role{workforce.Officer}, Start: f.Time}, f.Time, true, b.Number)
+		s.People.Keys[o.Key.ID()] = workforce.Key{PublicKey: o.Key, Worker: o.Worker, Enrolled: f.Time, Entry: b.Number}
+		s.trail[workerTrail(o.Worker)] = []int64{b.Number}
+		s.trail[keyTrail(o.Key.ID())] = []int64{b.Number}
+	}
+	s.trail[policyTrail] = []int64{b.Number}
+	s.trail[trustTrail] = []int64{b.Number}
+	return nil
+}
+
+// change applies an authorised change of the desk.
+func (s *State) change(b ledger.Body) error {
+	var a Authority
+	if err := canonical.UnmarshalExact(b.Data, &a); err != nil {
+		return err
+	}
+	if string(a.Action.Kind) != b.Kind {
+		return broken("The entry is of kind %s, its action of kind %s.", b.Kind, a.Action.Kind)
+	}
+	if err := s.Authorise(a, b.Time.Time); err != nil {
+		return err
+	}
+	s.spent[a.Request.Statement.Request] = true
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return err
+	}
+	s.note(a.Request.Statement.Signer, ch, b.Time.Time)
+	return s.effect(b, ch)
+}
+
+// Authorise checks that a change of the desk may be applied at an instant: its
+// signatures, the policy in force, independence, the limits on relieving
+// changes, that it was not applied before, and that enough people remain.
+func (s *State) Authorise(a Authority, at time.Time) error {
+	spec, ok := actions.SpecOf(a.Action.Kind)
+	if !ok || !spec.Desk {
+		return refuse("not-a-desk-change", "%s is not a change of the desk.", a.Action.Kind)
+	}
+	if s.spent[a.Request.Statement.Request] {
+		return refuse("spent", "The request %s was applied already.", a.Request.Statement.Request)
+	}
+	j, err := s.Judge(Ask{Action: a.Action, Request: a.Request, Countersignatures: a.Countersignatures, At: at, Executor: DeskExecutor})
+	if err != nil {
+		return err
+	}
+	if !j.Ready {
+		return refuse("held", "The change is held: %s.", j.Missing)
+	}
+	if len(j.Chosen) != len(a.Countersignatures) {
+		return refuse("surplus-signature", "The change carries signatures that fill no slot.")
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return err
+	}
+	return s.admissible(j.Requester.Worker, ch, at)
+}
+
+// admissible checks what no signature can make good.
+func (s *State) admissible(by workforce.WorkerID, ch actions.Change, at time.Time) error {
+	wrong := func(format string, args ...any) error {
+		return fault.New(fault.Conflict, "wrong-state", format, args...)
+	}
+	switch c := ch.(type) {
+	case actions.Admit:
+		if c.Founding && s.Imported {
+			return refuse("founding-import-made", "The founding import was made already; later admissions count after 30 days.")
+		}
+		return nil // the rest is seen with the rows
+	case actions.Engagement:
+		w, ok := s.People.Workers[c.Worker]
+		if !ok {
+			return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", c.Worker)
+		}
+		over := !w.End().IsZero() && !at.Before(w.End().Time)
+		if over {
+			return wrong("The engagement of %s is over; an admission begins a new one.", c.Worker)
+		}
+		if c.Op == "extend" && (w.Last.IsZero() || !c.Last.After(w.Last.Time)) {
+			return wrong("The engagement of %s does not end before that.", c.Worker)
+		}
+		if c.Op == "end" {
+			if err := s.limit(by, "end", 1, s.Trust.EndingsPerHour, at); err != nil {
+				return err
+			}
+		}
+	case actions.Keys:
+		for _, e := range c.Enrol {
+			id := e.Key.ID()
+			if _, ok := s.People.Workers[e.Worker]; !ok {
+				return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", e.Worker)
+			}
+			if k, ok := s.People.Keys[id]; ok {
+				return wrong("The key %s was enrolled for %s already; make a new one.", id, k.Worker)
+			}
+			if err := VerifySignature(e.Key, actions.PossessionChallenge(s.Origin, e.Worker, id), e.Possession, s.Sites()); err != nil {
+				return refuse("no-possession", "The key %s did not sign for its enrolment.", id).Because(err)
+			}
+		}
+		for _, id := range c.Revoke {
+			if k, ok := s.People.Keys[id]; !ok || !k.Revoked.IsZero() {
+				return wrong("There is no live key %s.", id)
+			}
+		}
+		if len(c.Revoke) > 0 {
+			if err := s.limit(by, "end", int64(len(c.Revoke)), s.Trust.EndingsPerHour, at); err != nil {
+				return err
+			}
+		}
+	case actions.Setting:
+		switch c.Of {
+		case actions.PartTiers:
+			now, ok := s.Raised[c.Raise.Subject.String()]
+			if !ok {
+				now = actions.Standard
+			}
+			if now != c.Raise.From {
+				return wrong("%s is raised to %s, not to %s.", c.Raise.Subject, now, c.Raise.From)
+			}
+			if c.Direction() == actions.Relieving {
+				if err := s.limit(by, "raise", 1, s.Trust.RaisesPerHour, at); err != nil {
+					return err
+				}
+			}
+		case actions.PartPolicy:
+			if _, err := s.compile(c.Policy); err != nil {
+				return err
+			}
+		}
+	}
+	if !mayLockOut(ch) {
+		return nil
+	}
+	after := s.Clone()
+	if err := after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, ch); err != nil {
+		return err
+	}
+	return after.Policy.Sufficient(after.People, at)
+}
+
+// mayLockOut reports whether a change could leave no group able to admit, enrol
+// or change policy. Of an admission that is seen with its last row.
+func mayLockOut(ch actions.Change) bool {
+	switch c := ch.(type) {
+	case actions.Engagement:
+		return c.Op == "end"
+	case actions.Keys:
+		return len(c.Revoke) > 0
+	case actions.Setting:
+		return c.Of == actions.PartPolicy || c.Of == actions.PartVendors
+	}
+	return false
+}
+
+// limit refuses the (n+1)th relieving change of a kind by one person in an hour.
+func (s *State) limit(by workforce.WorkerID, kind string, more, most int64, at time.Time) error {
+	n := more
+	for _, r := range s.relief {
+		if r.by == by && r.kind == kind && at.Sub(r.at) < time.Hour {
+			n++
+		}
+	}
+	if n > most {
+		return fault.New(fault.Exhausted, "budget-spent",
+			"%s may make %d such changes an hour alone and has made as many. Wait, or let somebody else do it.", by, most)
+	}
+	return nil
+}
+
+// effect folds in a change that was authorised.
+func (s *State) effect(b ledger.Body, ch actions.Change) error {
+	switch c := ch.(type) {
+	case actions.Admit:
+		s.pending = &admission{change: c, number: b.Number}
+		if c.Founding {
+			s.Imported = true
+		}
+	case actions.Engagement:
+		w := s.People.Workers[c.Worker]
+		if c.Op == "end" {
+			w.Ended = b.Time
+		} else {
+			w.Last = c.Last
+		}
+		s.People.Workers[c.Worker] = w
+		s.follow(workerTrail(c.Worker), b.Number)
+	case actions.Keys:
+		for _, e := range c.Enrol {
+			s.People.Keys[e.Key.ID()] = workforce.Key{PublicKey: e.Key, Worker: e.Worker, Enrolled: b.Time, Entry: b.Number}
+			s.follow(keyTrail(e.Key.ID()), b.Number)
+		}
+		for _, id := range c.Revoke {
+			k := s.People.Keys[id]
+			k.Revoked = b.Time
+			s.People.Keys[id] = k
+			s.follow(keyTrail(id), b.Number)
+		}
+	case actions.Setting:
+		return s.effectSetting(b, c)
+	}
+	return nil
+}
+
+func (s *State) effectSetting(b ledger.Body, c actions.Setting) error {
+	switch c.Of {
+	case actions.PartTiers:
+		if c.Raise.To == actions.Standard {
+			delete(s.Raised, c.Raise.Subject.String())
+		} else {
+			s.Raised[c.Raise.Subject.String()] = c.Raise.To
+		}
+	case actions.PartPolicy:
+		set, err := s.compile(c.Policy)
+		if err != nil {
+			return err
+		}
+		s.Policy = set
+		s.trail[policyTrail] = []int64{b.Number}
+	case actions.PartBudgets:
+		s.Budgets = c.Budgets
+	case actions.PartTrust:
+		s.Trust = *c.Trust
+		s.trail[trustTrail] = []int64{b.Number}
+	case actions.PartVendors:
+		s.People.Vendors[c.Vendor.ID] = *c.Vendor
+		s.trail[vendorTrail(c.Vendor.ID)] = []int64{b.Number}
+	case actions.PartPlatforms:
+		s.Platforms[c.Platform.Name] = *c.Platform
+	}
+	return nil
+}
+
+func (s *State) follow(trail string, number int64) {
+	s.trail[trail] = append(slices.Clip(s.trail[trail]), number)
+}
+
+// note remembers relieving changes for the limits, for an hour.
+func (s *State) note(by workforce.WorkerID, ch actions.Change, at time.Time) {
+	s.relief = slices.DeleteFunc(s.relief, func(r relief) bool { return at.Sub(r.at) >= time.Hour })
+	switch c := ch.(type) {
+	case actions.Engagement:
+		if c.Op == "end" {
+			s.relief = append(s.relief, relief{by, "end", at})
+		}
+	case actions.Keys:
+		for range c.Revoke {
+			s.relief = append(s.relief, relief{by, "end", at})
+		}
+	case actions.Setting:
+		if c.Of == actions.PartTiers && c.Direction() == actions.Relieving {
+			s.relief = append(s.relief, relief{by, "raise", at})
+		}
+	}
+}
+
+// row folds in one worker of the pending admission.
+func (s *State) row(b ledger.Body) error {
+	p := s.pending
+	if p == nil {
+		return broken("A row came without an admission.")
+	}
+	var d RowData
+	if err := canonical.UnmarshalExact(b.Data, &d); err != nil {
+		return err
+	}
+	r := d.Row.Record
+	switch {
+	case d.Admission != p.number || d.Index != int64(len(p.rows)):
+		return broken("The row is %d of admission %d; row %d of admission %d was expected.", d.Index, d.Admission, len(p.rows), p.number)
+	case !maps.Equal(d.Row.Sealed, b.Sealed):
+		return broken("The row of %s seals other fields than its entry.", r.Worker)
+	case !workforce.ValidIdentifier(string(r.Worker)) || r.Start.IsZero() || len(r.Roles) == 0:
+		return broken("The row of %q is not a worker's.", r.Worker)
+	case r.Vendor != "" && r.Last.IsZero():
+		return broken("The engagement of %s, a contractor, has no end.", r.Worker)
+	}
+	if _, ok := s.People.Vendors[r.Vendor]; r.Vendor != "" && !ok {
+		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add`.", r.Vendor, r.Worker)
+	}
+	if want := RowDataOf(s, d.Row, b.Time, d.Admission, d.Index); canonical.DigestOf(want) != canonical.DigestOf(d) {
+		return broken("The row of %s tells another past than the chain.", r.Worker)
+	}
+	s.effectRow(b, d)
+	p.rows = append(p.rows, RowHash(d.Row))
+	if int64(len(p.rows)) < p.change.Rows {
+		return nil
+	}
+	if RowsRoot(p.rows) != p.change.Root {
+		return broken("The rows of admission %d are not those that were signed.", p.number)
+	}
+	s.pending = nil
+	return s.Policy.Sufficient(s.People, b.Time.Time)
+}
+
+// RowDataOf returns the data of the entry that admits a row at an instant:
+// what the desk writes, and what a follower compares.
+func RowDataOf(s *State, r actions.Row, at canonical.Time, admission, index int64) RowData {
+	after := &workforce.Registry{Workers: map[workforce.WorkerID]workforce.Worker{}}
+	if w, ok := s.People.Workers[r.Record.Worker]; ok {
+		after.Workers[r.Record.Worker] = w
+	}
+	founding := s.pending != nil && s.pending.change.Founding
+	after.Admit(r.Record, at, founding, 0)
+	w := after.Workers[r.Record.Worker]
+	d := RowData{Row: r, Admission: admission, Index: index, Founding: w.Founding}
+	if !w.Admitted.Equal(at.Time) {
+		d.Since = w.Admitted
+	}
+	for _, t := range w.Past {
+		until := canonical.At(t.Until)
+		if until.Equal(at.Time) {
+			until = canonical.Time{}
+		}
+		d.Past = append(d.Past, PastTie{string(t.Vendor), string(t.Manager), until})
+	}
+	return d
+}
+
+func (s *State) effectRow(b ledger.Body, d RowData) {
+	or := func(t canonical.Time) canonical.Time {
+		if t.IsZero() {
+			return b.Time
+		}
+		return t
+	}
+	w := workforce.Worker{Record: d.Row.Record, Admitted: or(d.Since), Founding: d.Founding, Entry: b.Number}
+	for _, t := range d.Past {
+		w.Past = append(w.Past, workforce.Tie{Vendor: workforce.VendorID(t.Vendor), Manager: workforce.WorkerID(t.Manager), Until: or(t.Until).Time})
+	}
+	s.People.Workers[w.Worker] = w
+	s.trail[workerTrail(w.Worker)] = []int64{b.Number}
+}
+
+// RowHash is the leaf that stands for a row under Admit.Root.
+func RowHash(r actions.Row) tlog.Hash {
+	d := r.Digest()
+	return tlog.RecordHash(d[:])
+}
+
+// RowsRoot returns the RFC 6962 root over the rows of an import.
+func RowsRoot(rows []tlog.Hash) canonical.Digest {
+	var e ledger.Edge
+	for _, h := range rows {
+		e.Add(h)
+	}
+	return canonical.Digest(e.Root())
+}
+
+// Evidence returns the numbers of the governance entries that a ruling about
+// these people and keys rests on, sorted: entry 0, policy and trust in force,
+// their records, engagements, vendors and keys, and everybody above them.
+func (s *State) Evidence(people []workforce.WorkerID, keys []workforce.KeyID, at time.Time) []int64 {
+	need := map[int64]bool{0: true}
+	add := func(trail string) {
+		for _, n := range s.trail[trail] {
+			need[n] = true
+		}
+	}
+	add(policyTrail)
+	add(trustTrail)
+	for _, w := range people {
+		for _, id := range append([]workforce.WorkerID{w}, s.People.Chain(w, at)...) {
+			add(workerTrail(id))
+			if worker, ok := s.People.Workers[id]; ok && worker.Vendor != "" {
+				add(vendorTrail(worker.Vendor))
+			}
+		}
+	}
+	for _, k := range keys {
+		add(keyTrail(k))
+	}
+	return slices.Sorted(maps.Keys(need))
+}
