@@ -125,17 +125,29 @@ func (r Request) Withdraw(by workforce.WorkerID, now canonical.Time) (Request, e
 
 // Expire ends a held request whose time is over.
 func (r Request) Expire(now canonical.Time) (Request, error) {
-	if !r.Open() || now.Before(r.Expires().Time) {
+	if !r.Open() {
+		return r, fault.New(fault.Conflict, "not-open", "The request is %s.", r.Status)
+	}
+	if now.Before(r.Expires().Time) {
 		return r, fault.New(fault.Conflict, "not-expired", "The request has not expired.")
 	}
 	r.Status, r.Outcome, r.OutcomeText = StatusExpired, "expired", "Nobody countersigned it in time."
 	return r.touch(now), nil
 }
 
-// Approve notes that all slots are filled.
-func (r Request) Approve(now canonical.Time) Request {
+// Approve notes that all slots are filled. It is part of the change that filled
+// the last one, or that asked, and counts no version of its own.
+func (r Request) Approve() Request {
 	r.Status, r.Missing = StatusApproved, ""
-	return r.touch(now)
+	return r
+}
+
+// Apply notes that a change of the desk is applied, as part of the change that
+// filled the last slot.
+func (r Request) Apply(now canonical.Time) Request {
+	r = r.Approve()
+	r.Status, r.Outcome, r.OutcomeText, r.Executed = StatusExecuted, "applied", "Applied to the desk.", now
+	return r
 }
 
 // Settle notes what the executor, or the desk for its own changes, says came

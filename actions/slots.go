@@ -78,7 +78,8 @@ type Signer struct {
 	Standing workforce.Standing
 }
 
-func (s Signer) qualifies(q Qualifier) bool {
+// Qualifies reports whether the signer is of the sort.
+func (s Signer) Qualifies(q Qualifier) bool {
 	if q == QualifierEmployee {
 		return s.Standing.Employee
 	}
@@ -137,7 +138,7 @@ func (m *matcher) choose(i int) bool {
 		for q, k := range m.need.Qualified {
 			have := 0
 			for _, s := range m.chosen {
-				if s.qualifies(q) {
+				if s.Qualifies(q) {
 					have++
 				}
 			}

@@ -1,0 +1,161 @@
+// Package bluesky is the connector for a Bluesky PDS: accounts ("did:…") and
+// records ("at://…") are taken down and restored over XRPC with the
+// administrator's password.
+//
+// It trusts the PDS to say truthfully what its state is, and nothing else: the
+// answer to a change is never believed (a takedown of an account that does not
+// exist is answered with 200), the state is read back. It does not follow
+// redirects and sends the password over TLS or to this machine only.
+//
+// What a PDS cannot do, and what that means here:
+//
+//   - It cannot compare and set. Apply reads the state, and if it is the expected
+//     one changes it with the very next call. A measure that somebody else puts
+//     in place between these two is overwritten by a takedown and lifted by a
+//     restore, and reading back does not show it: the PDS keeps no trace in what
+//     can be queried. The window is one round trip, about two milliseconds.
+//     Capabilities therefore says CompareAndSet false, Receipt.Lifted is left
+//     empty, and the PDS's event stream has to be looked through afterwards
+//     (each change of an account's takedown is a frame there; of a record's it is
+//     not). Two calls of Apply for one subject on one Connector never meet.
+//   - It keeps no keys of commands. Lookup reads the state instead: see there.
+//   - A takedown with an empty ref, which only another program would set, is
+//     reported by the PDS as none at all.
+//   - Deactivation is not offered as a measure: the holder signs in and undoes
+//     it. Nor is deletion, which nothing undoes.
+package bluesky
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// Config says which PDS to talk to and how patiently.
+type Config struct {
+	Name          string // of the connected platform, as in "bluesky:did:plc:…"
+	URL           string // "https://pds.example"
+	AdminPassword string
+
+	// Patience bounds each call; 10 s if zero.
+	Patience time.Duration
+	// RequestLife is how long a call may still take effect after we stopped
+	// waiting for its answer; 60 s if zero. A PDS answers in milliseconds, but
+	// one that is stopped or short of memory carries out later what it has
+	// received.
+	RequestLife time.Duration
+	// Poll is how often Lookup reads while it waits out the RequestLife; 1 s if zero.
+	Poll time.Duration
+
+	Now       func() time.Time  // the machine's clock if nil
+	Transport http.RoundTripper // http.DefaultTransport if nil
+}
+
+// Connector talks to one PDS. It is safe for concurrent use.
+type Connector struct {
+	config        Config
+	base          string // "https://pds.example/xrpc/"
+	authorization string
+	client        *http.Client
+	turns         turns
+}
+
+var _ platform.Connector = (*Connector)(nil)
+
+// New makes a connector without asking the PDS anything, so that one that is
+// down does not keep an executor from starting. See Check.
+func New(c Config) (*Connector, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		return nil, fault.New(fault.Invalid, "bad-platform-url",
+			"%q is not the address of a PDS; give its origin alone, such as https://pds.example.", c.URL)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return nil, fault.New(fault.Invalid, "bad-platform-url",
+			"The administrator's password of %s would travel in the clear; use https (http is for this machine only).", u.Host)
+	}
+	if c.Name == "" || c.AdminPassword == "" {
+		return nil, fault.New(fault.Invalid, "bad-platform-config", "A PDS needs a name and its administrator's password.")
+	}
+	if c.Patience == 0 {
+		c.Patience = 10 * time.Second
+	}
+	if c.RequestLife == 0 {
+		c.RequestLife = 60 * time.Second
+	}
+	if c.Poll == 0 {
+		c.Poll = time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Connector{
+		config:        c,
+		base:          u.Scheme + "://" + u.Host + "/xrpc/",
+		authorization: "Basic " + base64.StdEncoding.EncodeToString([]byte("admin:"+c.AdminPassword)),
+		client: &http.Client{
+			Transport: c.Transport,
+			Timeout:   c.Patience,
+			// A redirect would carry the password elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Check asks the PDS whether it is one and takes our password, changing nothing.
+func (c *Connector) Check(ctx context.Context) error {
+	var about struct {
+		DID string `json:"did"`
+	}
+	if err := c.query(ctx, "com.atproto.server.describeServer", nil, &about); err != nil {
+		return err
+	}
+	if about.DID == "" {
+		return notPDS(nil)
+	}
+	// Nobody has this identifier: a PDS that takes the password says so.
+	_, err := c.measure(ctx, platform.Subject{ID: "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"}, platform.Account)
+	if err != nil && !fault.Is(err, "no-such-subject") {
+		return err
+	}
+	return nil
+}
+
+// signsIn is what every change of an account's takedown costs its holder.
+const signsIn = "The holder's sessions: refresh tokens are revoked, so they sign in again on every device and in every app."
+
+// Capabilities says what this connector promises.
+func (c *Connector) Capabilities() platform.Capabilities {
+	return platform.Capabilities{
+		Abilities: []platform.Ability{
+			{Verb: platform.Takedown, Sort: platform.Account, Lossy: signsIn, Marks: true},
+			{Verb: platform.Restore, Sort: platform.Account},
+			{Verb: platform.Takedown, Sort: platform.Content, Marks: true},
+			{Verb: platform.Restore, Sort: platform.Content},
+		},
+		Facts:         []platform.Fact{platform.FactCreated, platform.FactOwner},
+		CompareAndSet: false,
+		Lookup:        false,
+		RequestLife:   int((c.config.RequestLife + time.Second - 1) / time.Second),
+	}
+}
+
+// errNotThere is a PDS's "no such account or record" before it is said of a subject.
+var errNotThere = errors.New("the PDS knows no such subject")
+
+func noSuchSubject(s platform.Subject, cause error) error {
+	return fault.New(fault.NotFound, "no-such-subject", "There is no %s on this PDS.", s).Because(cause)
+}

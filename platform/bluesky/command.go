@@ -1,0 +1,144 @@
+package bluesky
+
+import (
+	"context"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// Apply carries out a takedown or a restore. The key is not sent, since a PDS
+// keeps none: a takedown is known by its mark, which no other request has, and is
+// not repeated while that is in place; a restore is not repeated since it then
+// finds no measure to lift (*platform.WrongState). Sent again after somebody else
+// has changed the subject back, a command would act again: the caller's journal
+// must keep it from that. States in the receipt carry no facts.
+//
+// A fault of type "not-sent" is one of kind Unavailable where nothing went out.
+func (c *Connector) Apply(ctx context.Context, key string, cmd platform.Command) (platform.Receipt, error) {
+	sort, err := c.accepts(cmd)
+	if err != nil {
+		return platform.Receipt{}, err
+	}
+	done, err := c.turns.take(ctx, cmd.Subject.ID)
+	if err != nil {
+		// Nothing was sent, but a command with this key may be under way.
+		return platform.Receipt{}, unavailable("Another change of %s is still under way.", cmd.Subject).Because(err)
+	}
+	defer done()
+
+	before, err := c.measure(ctx, cmd.Subject, sort)
+	if err != nil {
+		return platform.Receipt{}, notSent(err)
+	}
+	if cmd.Verb == platform.Takedown && inPlace(cmd, before.State) {
+		return platform.Receipt{Before: before.State, After: before.State}, nil
+	}
+	// Also keeps from calling when nothing is to change: each call, even one
+	// that lifts nothing, revokes the account's sessions.
+	if !before.Is(cmd.Expect.Status, cmd.Expect.Mark) {
+		return platform.Receipt{}, &platform.WrongState{Want: cmd.Expect, Now: before.State}
+	}
+	// Nothing may come between the reading above and this call.
+	if err := c.change(ctx, cmd, before.cid); err != nil {
+		return platform.Receipt{}, err
+	}
+	after, err := c.measure(ctx, cmd.Subject, sort)
+	if err != nil {
+		return platform.Receipt{}, unavailable("The PDS took the command but %s could not be read afterwards.", cmd.Subject).Because(err)
+	}
+	if !inPlace(cmd, after.State) {
+		return platform.Receipt{}, unavailable("The PDS took the command, yet %s is %s; somebody else may be acting on it.",
+			cmd.Subject, platform.Describe(after.Status, after.Mark))
+	}
+	return platform.Receipt{Before: before.State, After: after.State}, nil
+}
+
+// Lookup tells what came of a command by the state it would have left.
+//
+// In place means done: our mark is the request's alone; a restore's effect is
+// the absence of a measure, whoever brought it about. The receipt's Before is
+// then the state the command expected, since Apply sends it in no other.
+//
+// Not in place means nothing at first, since a call that was cut off may yet
+// arrive. So Lookup keeps reading until a whole RequestLife has passed since it
+// was asked, and then knows that the command is not in force and will not be. If
+// ctx ends earlier, or if a measure is in place that the command knew nothing of
+// and that may have covered ours, it does not know.
+func (c *Connector) Lookup(ctx context.Context, key string, cmd platform.Command) (platform.Outcome, error) {
+	sort, err := c.accepts(cmd)
+	if err != nil {
+		return platform.Outcome{}, err
+	}
+	over := time.NewTimer(c.config.RequestLife)
+	defer over.Stop()
+	poll := time.NewTicker(c.config.Poll)
+	defer poll.Stop()
+	for last := false; ; {
+		now, err := c.measure(ctx, cmd.Subject, sort)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return platform.Outcome{}, nil
+		case err != nil:
+			return platform.Outcome{}, err
+		case inPlace(cmd, now.State):
+			before := platform.State{Status: cmd.Expect.Status, Mark: cmd.Expect.Mark, Facts: map[platform.Fact]any{}, Unread: []platform.Fact{}}
+			return platform.Outcome{Done: true, Known: true, Receipt: platform.Receipt{Before: before, After: now.State}}, nil
+		case last:
+			covered := now.Status == platform.Down && !now.Is(cmd.Expect.Status, cmd.Expect.Mark)
+			return platform.Outcome{Known: !covered}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return platform.Outcome{}, nil
+		case <-over.C:
+			last = true
+		case <-poll.C:
+		}
+	}
+}
+
+// inPlace reports whether a state is one that the command would have left. A
+// restored account is up, or deactivated if its holder had done that before or
+// has done it since.
+func inPlace(cmd platform.Command, s platform.State) bool {
+	if cmd.Verb == platform.Restore {
+		return s.Status != platform.Down
+	}
+	after := cmd.After()
+	return s.Is(after.Status, after.Mark)
+}
+
+// accepts refuses what must never be sent.
+func (c *Connector) accepts(cmd platform.Command) (platform.Sort, error) {
+	sort, err := c.Sort(cmd.Subject.ID)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := c.Capabilities().Can(cmd.Verb, sort); !ok {
+		return "", fault.New(fault.Unsupported, "unsupported-verb", "A PDS cannot %s: %s is %s.", cmd.Verb, cmd.Subject, sort)
+	}
+	if (cmd.Verb == platform.Takedown) != (cmd.Mark != "") {
+		return "", fault.New(fault.Invalid, "bad-mark", "A takedown leaves a mark and a restore leaves none.")
+	}
+	// A takedown of what is down would write a second mark over the first, and a
+	// restore of what is up would end sessions for nothing.
+	if (cmd.Verb == platform.Restore) != (cmd.Expect.Status == platform.Down) {
+		return "", fault.New(fault.Conflict, "bad-expectation", "A %s cannot expect a subject that is %s.", cmd.Verb, cmd.Expect.Status)
+	}
+	return sort, nil
+}
+
+// change sends the one call that changes something. A cid names a record's version.
+func (c *Connector) change(ctx context.Context, cmd platform.Command, cid string) error {
+	subject := map[string]any{"$type": "com.atproto.admin.defs#repoRef", "did": cmd.Subject.ID}
+	if cid != "" {
+		subject = map[string]any{"$type": "com.atproto.repo.strongRef", "uri": cmd.Subject.ID, "cid": cid}
+	}
+	takedown := map[string]any{"applied": cmd.Verb == platform.Takedown}
+	if cmd.Mark != "" {
+		takedown["ref"] = string(cmd.Mark)
+	}
+	return c.procedure(ctx, "com.atproto.admin.updateSubjectStatus", map[string]any{"subject": subject, "takedown": takedown})
+}

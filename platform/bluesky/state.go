@@ -1,0 +1,93 @@
+package bluesky
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/platform"
+)
+
+// Read returns the state now with its facts: when the account was made on this
+// PDS and, of a record, whose it is. A record has no time of its own but the one
+// that its author writes into it, so its account's stands for it. A record of an
+// account that is taken down is up by itself; the account's state says that
+// nobody sees it.
+func (c *Connector) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
+	sort, err := c.Sort(s.ID)
+	if err != nil {
+		return platform.State{}, err
+	}
+	now, err := c.measure(ctx, s, sort)
+	if err != nil {
+		return platform.State{}, err
+	}
+	state, holder := now.State, s.ID
+	if sort == platform.Content {
+		holder, _ = recordOwner(s.ID)
+		state.Facts[platform.FactOwner] = holder
+	}
+	a, err := c.account(ctx, holder)
+	if errors.Is(err, errNotThere) { // deleted since the line above
+		return platform.State{}, noSuchSubject(s, err)
+	}
+	if err != nil {
+		return platform.State{}, err
+	}
+	made, err := time.Parse(time.RFC3339, a.IndexedAt)
+	if err != nil {
+		state.Unread = append(state.Unread, platform.FactCreated)
+		return state, nil
+	}
+	state.Facts[platform.FactCreated] = made.Unix()
+	return state, nil
+}
+
+// reading is a state without facts, and for a record the version that has it.
+type reading struct {
+	platform.State
+	cid string
+}
+
+// measure reads status and mark, with one call.
+func (c *Connector) measure(ctx context.Context, s platform.Subject, sort platform.Sort) (reading, error) {
+	name := "did"
+	if sort == platform.Content {
+		name = "uri"
+	}
+	var now struct {
+		Subject struct {
+			DID string `json:"did"`
+			URI string `json:"uri"`
+			CID string `json:"cid"`
+		} `json:"subject"`
+		Takedown *struct {
+			Applied bool          `json:"applied"`
+			Ref     platform.Mark `json:"ref"`
+		} `json:"takedown"`
+		Deactivated struct {
+			Applied bool `json:"applied"`
+		} `json:"deactivated"`
+	}
+	err := c.query(ctx, "com.atproto.admin.getSubjectStatus", params{{name, s.ID}}, &now)
+	if r := asRefusal(err); r != nil && r.name == "NotFound" {
+		return reading{}, noSuchSubject(s, err)
+	}
+	if err != nil {
+		return reading{}, err
+	}
+	// An answer that does not speak of what was asked is not read as "up".
+	if now.Takedown == nil || now.Subject.DID+now.Subject.URI != s.ID {
+		return reading{}, unavailable("The PDS's answer about %s cannot be read.", s)
+	}
+	state := platform.State{Status: platform.Up, Facts: map[platform.Fact]any{}, Unread: []platform.Fact{}, Seen: canonical.At(c.config.Now())}
+	switch {
+	case now.Takedown.Applied:
+		// A takedown hides a deactivation beneath it, which shows again after.
+		state.Status, state.Mark = platform.Down, now.Takedown.Ref
+	case now.Deactivated.Applied:
+		state.Status = platform.Deactivated
+	}
+	return reading{State: state, cid: now.Subject.CID}, nil
+}

@@ -1,0 +1,322 @@
+// Package platformtest is the conformance suite of platforms: a list of named
+// promises, each kept or broken with a reason. Run asks them of a connector and,
+// for servers that speak the platform protocol (doc/platform-protocol.md), of
+// the server directly.
+//
+// It is part of the product (countersign platform check), so it does not import
+// testing. It needs a scratch account on the platform, which it takes down and
+// brings back many times, and trusts nothing that it is told: what a call
+// answered is always read back. It deletes nothing, touches no other subject,
+// and leaves the scratch account up.
+package platformtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/id"
+	"countersign.dev/platform"
+)
+
+// Target is what is tested.
+type Target struct {
+	Connector platform.Connector
+	Account   platform.Subject // scratch account: up and without a mark; an identifier or a handle
+	Content   platform.Subject // scratch content; the zero value leaves out what needs it
+	Missing   platform.Subject // an account's identifier that names nothing
+	Wire      *Wire            // the server itself, if it speaks the platform protocol
+	Source    id.Source        // makes keys and marks; the zero value works
+	// Patience is how long to wait for what must come, such as an event that
+	// is to arrive; 0 means 10 seconds.
+	Patience time.Duration
+}
+
+// Wire is a server that speaks the platform protocol.
+type Wire struct {
+	URL    string
+	Token  string // of the same holder as the connector's
+	Client *http.Client
+}
+
+// Outcome says what became of a promise.
+type Outcome string
+
+// The outcomes.
+const (
+	Kept    Outcome = "kept"
+	Broken  Outcome = "broken"
+	Skipped Outcome = "skipped" // not promised by this platform
+)
+
+// Result is what became of one promise.
+type Result struct {
+	Promise string // stable name
+	Text    string // what is promised, for a person
+	Outcome Outcome
+	Reason  string // why it is broken or was skipped
+	Took    time.Duration
+}
+
+// Report is what became of all.
+type Report struct{ Results []Result }
+
+// OK reports whether no promise is broken and at least one was kept.
+func (r Report) OK() bool {
+	kept, broken, _ := r.Count()
+	return broken == 0 && kept > 0
+}
+
+// Count counts the outcomes.
+func (r Report) Count() (kept, broken, skipped int) {
+	for _, res := range r.Results {
+		switch res.Outcome {
+		case Kept:
+			kept++
+		case Broken:
+			broken++
+		default:
+			skipped++
+		}
+	}
+	return kept, broken, skipped
+}
+
+// Broken lists the names of the broken promises.
+func (r Report) Broken() []string {
+	var names []string
+	for _, res := range r.Results {
+		if res.Outcome == Broken {
+			names = append(names, res.Promise)
+		}
+	}
+	return names
+}
+
+// String is the report as text, a line for each promise.
+func (r Report) String() string {
+	var b strings.Builder
+	for _, res := range r.Results {
+		fmt.Fprintf(&b, "%-7s  %-30s  %s", res.Outcome, res.Promise, res.Text)
+		if res.Reason != "" {
+			fmt.Fprintf(&b, "\n%41s→ %s", "", res.Reason)
+		}
+		b.WriteByte('\n')
+	}
+	kept, broken, skipped := r.Count()
+	fmt.Fprintf(&b, "%d kept, %d broken, %d skipped\n", kept, broken, skipped)
+	return b.String()
+}
+
+// promise is one thing to be asked.
+type promise struct {
+	name, text string
+	// needs says why the promise is not asked of this target; "" if it is. Nil: always.
+	needs func(*run) string
+	check func(context.Context, *run) error
+}
+
+// Promises lists name and text of every promise, in the order of asking.
+func Promises() []Result {
+	var all []Result
+	for _, p := range allPromises() {
+		all = append(all, Result{Promise: p.name, Text: p.text})
+	}
+	return all
+}
+
+func allPromises() []promise { return append(connectorPromises(), wirePromises()...) }
+
+// run is one run of the suite.
+type run struct {
+	Target
+	can platform.Capabilities
+}
+
+// Run asks every promise of the target. It goes on after a broken one as long
+// as the scratch account can be brought back to where it began.
+func Run(ctx context.Context, t Target) Report {
+	if t.Patience == 0 {
+		t.Patience = 10 * time.Second
+	}
+	r := &run{Target: t, can: t.Connector.Capabilities()}
+	var report Report
+	lost := r.begin(ctx)
+	for _, p := range allPromises() {
+		res := Result{Promise: p.name, Text: p.text}
+		if p.needs != nil {
+			res.Reason = p.needs(r)
+		}
+		began := time.Now()
+		switch {
+		case res.Reason != "":
+			res.Outcome = Skipped
+		case lost != nil:
+			res.Outcome, res.Reason = Broken, "not asked: "+lost.Error()
+		default:
+			res.Outcome = Kept
+			if err := p.check(ctx, r); err != nil {
+				res.Outcome, res.Reason = Broken, err.Error()
+			}
+			if err := r.home(ctx); err != nil {
+				lost = fmt.Errorf("after %s the scratch subject could not be brought back: %w", p.name, err)
+				if res.Outcome == Kept {
+					res.Outcome, res.Reason = Broken, lost.Error()
+				}
+			}
+		}
+		res.Took = time.Since(began)
+		report.Results = append(report.Results, res)
+	}
+	return report
+}
+
+// begin completes the subjects and refuses to work on anything that somebody
+// else has taken a measure against.
+func (r *run) begin(ctx context.Context) error {
+	var err error
+	if r.Account, err = r.Connector.Resolve(ctx, r.Account); err != nil {
+		return fmt.Errorf("the scratch account cannot be resolved: %w", err)
+	}
+	if r.Content.ID != "" {
+		if r.Content, err = r.Connector.Resolve(ctx, r.Content); err != nil {
+			return fmt.Errorf("the scratch content cannot be resolved: %w", err)
+		}
+	}
+	for _, s := range r.subjects() {
+		now, err := r.Connector.Read(ctx, s)
+		if err != nil {
+			return fmt.Errorf("%s cannot be read: %w", s, err)
+		}
+		if !now.Is(platform.Up, "") {
+			return fmt.Errorf("%s is %s; the suite needs a subject that is up", s, platform.Describe(now.Status, now.Mark))
+		}
+	}
+	return nil
+}
+
+func (r *run) subjects() []platform.Subject {
+	if r.Content.ID == "" {
+		return []platform.Subject{r.Account}
+	}
+	return []platform.Subject{r.Account, r.Content}
+}
+
+// markPrefix begins every mark that the suite leaves, so that it lifts no
+// measure but its own.
+const markPrefix = "CSGN-check_"
+
+// home brings the scratch subjects back up.
+func (r *run) home(ctx context.Context) error {
+	for _, s := range r.subjects() {
+		now, err := r.Connector.Read(ctx, s)
+		if err != nil {
+			return err
+		}
+		if now.Is(platform.Up, "") {
+			continue
+		}
+		sort, err := r.Connector.Sort(s.ID)
+		if err != nil {
+			return err
+		}
+		verb, taken := platform.Restore, platform.Takedown
+		if now.Status == platform.Deactivated {
+			verb, taken = platform.Reactivate, platform.Deactivate
+		}
+		if ability, _ := r.can.Can(taken, sort); ability.Marks && !strings.HasPrefix(string(now.Mark), markPrefix) {
+			return fmt.Errorf("%s is %s, which this suite did not do", s, platform.Describe(now.Status, now.Mark))
+		}
+		if _, err := r.Connector.Apply(ctx, r.key(), platform.Command{Verb: verb, Subject: s, Expect: platform.Expect{Status: now.Status, Mark: now.Mark}}); err != nil {
+			return err
+		}
+		if now, err = r.Connector.Read(ctx, s); err != nil {
+			return err
+		}
+		if !now.Is(platform.Up, "") {
+			return fmt.Errorf("%s is %s", s, platform.Describe(now.Status, now.Mark))
+		}
+	}
+	return nil
+}
+
+func (r *run) key() string         { return r.Source.New("check") }
+func (r *run) mark() platform.Mark { return platform.MarkOf(r.Source.New("check")) }
+
+// down is the command that takes a subject that is up down under a mark.
+func down(s platform.Subject, m platform.Mark) platform.Command {
+	return platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: m}
+}
+
+// up is the command that restores a subject that is down under a mark.
+func up(s platform.Subject, m platform.Mark) platform.Command {
+	return platform.Command{Verb: platform.Restore, Subject: s, Expect: platform.Expect{Status: platform.Down, Mark: m}}
+}
+
+// expectState reads the subject and compares.
+func (r *run) expectState(ctx context.Context, s platform.Subject, status platform.Status, m platform.Mark) (platform.State, error) {
+	now, err := r.Connector.Read(ctx, s)
+	if err != nil {
+		return now, fmt.Errorf("reading %s: %w", s, err)
+	}
+	if !now.Is(status, m) {
+		return now, fmt.Errorf("%s is %s, not %s", s, platform.Describe(now.Status, now.Mark), platform.Describe(status, m))
+	}
+	return now, nil
+}
+
+// apply carries a command out and demands that it succeeds.
+func (r *run) apply(ctx context.Context, key string, c platform.Command) (platform.Receipt, error) {
+	receipt, err := r.Connector.Apply(ctx, key, c)
+	if err != nil {
+		return receipt, fmt.Errorf("%s of %s: %w", c.Verb, c.Subject, err)
+	}
+	return receipt, nil
+}
+
+// refused demands that a command is refused for good: with a fault that does
+// not leave open whether it took effect.
+func (r *run) refused(ctx context.Context, key string, c platform.Command) error {
+	_, err := r.Connector.Apply(ctx, key, c)
+	var wrong *platform.WrongState
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s of %s was carried out", c.Verb, c.Subject)
+	case errors.As(err, &wrong):
+		return nil
+	case fault.As(err) == nil, fault.KindOf(err) == fault.Unavailable, fault.KindOf(err) == fault.Internal:
+		return fmt.Errorf("the refusal leaves open whether it took effect: %w", err)
+	}
+	return nil
+}
+
+// wrongState demands that a command is refused because of what is in place.
+func (r *run) wrongState(ctx context.Context, c platform.Command, status platform.Status, m platform.Mark) error {
+	_, err := r.Connector.Apply(ctx, r.key(), c)
+	var wrong *platform.WrongState
+	if err == nil {
+		return fmt.Errorf("%s of %s was carried out although it expected %s", c.Verb, c.Subject, platform.Describe(c.Expect.Status, c.Expect.Mark))
+	}
+	if !errors.As(err, &wrong) {
+		return fmt.Errorf("the refusal does not say that the state is another one: %w", err)
+	}
+	if !wrong.Now.Is(status, m) {
+		return fmt.Errorf("the refusal says that the subject is %s, but it is %s", platform.Describe(wrong.Now.Status, wrong.Now.Mark), platform.Describe(status, m))
+	}
+	_, err = r.expectState(ctx, c.Subject, status, m)
+	return err
+}
+
+func noSuchSubject(err error) error {
+	if err == nil {
+		return errors.New("it was answered as if it were there")
+	}
+	if !fault.Is(err, "no-such-subject") {
+		return fmt.Errorf("the refusal is not no-such-subject: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package platformtest_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	plazaconnector "countersign.dev/platform/plaza"
+
+	"countersign.dev/platform"
+	"countersign.dev/platform/platformtest"
+	"countersign.dev/plaza"
+)
+
+// subtests shows a report as subtests.
+func subtests(t *testing.T, report platformtest.Report) {
+	t.Helper()
+	for _, res := range report.Results {
+		t.Run(res.Promise, func(t *testing.T) {
+			switch res.Outcome {
+			case platformtest.Broken:
+				t.Errorf("%s: %s", res.Text, res.Reason)
+			case platformtest.Skipped:
+				t.Skip(res.Reason)
+			}
+		})
+	}
+}
+
+// target connects to a server.
+func target(t *testing.T, url, token string) platformtest.Target {
+	t.Helper()
+	c, err := plazaconnector.Connect(t.Context(), plazaconnector.Config{Name: "plaza", URL: url, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return platformtest.Target{
+		Connector: c,
+		Account:   platform.Subject{Platform: "plaza", Handle: "@scratch"},
+		Content:   platform.Subject{Platform: "plaza", ID: "post/1"},
+		Missing:   platform.Subject{Platform: "plaza", ID: "acct/999999999"},
+		Wire:      &platformtest.Wire{URL: url, Token: token},
+	}
+}
+
+func TestPlaza(t *testing.T) {
+	ctx := t.Context()
+	db, err := plaza.Open(ctx, "sqlite:"+t.TempDir()+"/plaza.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	server := plaza.New(plaza.Config{DB: db, Heartbeat: 20 * time.Millisecond})
+	web := httptest.NewServer(server.Handler())
+	defer web.Close()
+	defer server.Close()
+	setup, err := server.IssueToken(ctx, "seed", plaza.SetupScope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	staff, err := server.IssueToken(ctx, "tester", plaza.StaffScope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed(t, web.URL, setup)
+	report := platformtest.Run(ctx, target(t, web.URL, staff))
+	subtests(t, report)
+	if kept, _, skipped := report.Count(); skipped > 0 || kept != len(platformtest.Promises()) {
+		t.Errorf("%d kept, %d skipped; plaza is to keep all %d promises", kept, skipped, len(platformtest.Promises()))
+	}
+}
+
+// TestDouble proves that the protocol's document is enough to build from, and
+// that the suite asks nothing that only plaza could answer.
+func TestDouble(t *testing.T) {
+	web := httptest.NewServer(newDouble(""))
+	defer web.Close()
+	subtests(t, platformtest.Run(t.Context(), target(t, web.URL, "token")))
+}
+
+// flaws are servers that break promises, and the promises that must notice.
+var flaws = map[string][]string{
+	"ability-twice":              {"capabilities"},
+	"any-token":                  {"wire-token"},
+	"any-of-two-tokens":          {"wire-token"},
+	"html-errors":                {"unknown-subject", "wrong-status-changes-nothing", "wire-token", "wire-problems", "wire-methods", "wire-malformed", "wire-oversized"},
+	"any-method":                 {"wire-methods"},
+	"openapi-lacks-a-route":      {"wire-openapi"},
+	"fact-missing":               {"read"},
+	"revision-comes-again":       {"revision"},
+	"revision-without-change":    {"revision"},
+	"unknown-status":             {"takedown", "restore"},
+	"everything-exists":          {"unknown-subject", "wire-problems"},
+	"takedown-of-nothing":        {"unknown-subject"},
+	"case-sensitive-handles":     {"resolve"},
+	"unknown-members-pass":       {"wire-malformed"},
+	"two-commands-pass":          {"wire-malformed"},
+	"doubled-members-pass":       {"wire-malformed"},
+	"marks-are-overwritten":      {"mark-kept"},
+	"any-key":                    {"wire-key"},
+	"oversized-is-cut":           {"wire-oversized"},
+	"keys-are-ignored":           {"same-key-acts-once", "refusal-is-final", "lookup-fences", "duplicates-act-once", "wire-first-answer", "wire-key-reused", "key-of-another-command"},
+	"no-fence":                   {"lookup-fences", "wire-lookup"},
+	"fence-denied":               {"lookup-fences", "wire-lookup"},
+	"refusals-are-retried":       {"refusal-is-final"},
+	"key-reuse-passes":           {"key-of-another-command", "wire-key-reused"},
+	"key-reuse-is-409":           {"wire-key-reused"},
+	"second-answer-differs":      {"wire-first-answer"},
+	"fails-after-the-act":        {"takedown", "restore", "deactivate", "content"},
+	"handle-ignored":             {"wire-handle"},
+	"status-ignored":             {"wrong-status-changes-nothing"},
+	"mark-ignored":               {"wrong-mark-changes-nothing", "wire-wrong-state"},
+	"marks-in-any-case":          {"wrong-mark-changes-nothing"},
+	"revision-ignored":           {"wire-revision"},
+	"rivals-both-win":            {"rivals-one-wins"},
+	"wrong-state-says-nothing":   {"wrong-status-changes-nothing", "wire-wrong-state"},
+	"events-for-refusals":        {"events-in-order"},
+	"measure-before-refusal":     {"wrong-mark-changes-nothing"},
+	"pretends":                   {"takedown"},
+	"mark-not-kept":              {"takedown"},
+	"mark-stays":                 {"restore"},
+	"content-takes-account-down": {"content"},
+	"events-lost":                {"events-in-order"},
+	"lookup-knows-nothing":       {"lookup-done", "wire-lookup"},
+	"lookup-says-done":           {"lookup-refused", "wire-lookup"},
+	"lookup-tells-the-present":   {"lookup-done"},
+	"last-event-id-ignored":      {"events-resume"},
+	"any-cursor":                 {"events-cursor"},
+	"resume-repeats":             {"events-resume"},
+	"events-backwards":           {"events-resume"},
+	"events-early":               {"events-after-commit"},
+}
+
+func TestFlawsAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("asks the whole suite of some fifty servers")
+	}
+	for flaw, promises := range flaws {
+		t.Run(flaw, func(t *testing.T) {
+			t.Parallel()
+			web := httptest.NewServer(newDouble(flaw))
+			defer web.Close()
+			tg := target(t, web.URL, "token")
+			tg.Patience = 250 * time.Millisecond
+			report := platformtest.Run(t.Context(), tg)
+			if report.OK() {
+				t.Fatal("the report is OK")
+			}
+			for _, p := range promises {
+				if !slices.Contains(report.Broken(), p) {
+					t.Errorf("%s is said to be kept", p)
+				}
+			}
+			if testing.Verbose() {
+				t.Log(report.Broken())
+			}
+		})
+	}
+}
+
+// TestEveryPromiseCanBreak demands a flaw, or a flawed connector, for each promise.
+func TestEveryPromiseCanBreak(t *testing.T) {
+	broken := map[string]bool{}
+	for _, promises := range flaws {
+		for _, p := range promises {
+			broken[p] = true
+		}
+	}
+	for p := range connectorFlaws {
+		broken[p] = true
+	}
+	for _, p := range platformtest.Promises() {
+		if !broken[p.Promise] {
+			t.Errorf("no flaw shows that %s can break", p.Promise)
+		}
+	}
+}
+
+// TestDocument holds the document's list of promises against the suite's.
+func TestDocument(t *testing.T) {
+	doc, err := os.ReadFile("../../doc/platform-protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range platformtest.Promises() {
+		if !strings.Contains(string(doc), "`"+p.Promise+"`") {
+			t.Errorf("doc/platform-protocol.md does not name the promise `%s`", p.Promise)
+		}
+	}
+}
+
+// flawed is a connector that breaks one promise by itself, whatever the server does.
+type flawed struct {
+	platform.Connector
+	flaw  string
+	calls int
+}
+
+func (f *flawed) Capabilities() platform.Capabilities {
+	c := f.Connector.Capabilities()
+	f.calls++
+	if f.flaw == "capabilities" && f.calls > 1 {
+		c.RequestLife++
+	}
+	return c
+}
+
+func (f *flawed) Sort(id string) (platform.Sort, error) {
+	if f.flaw == "sort" && id == "nonsense" {
+		return platform.Account, nil
+	}
+	return f.Connector.Sort(id)
+}
+
+func (f *flawed) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
+	st, err := f.Connector.Read(ctx, s)
+	if f.flaw == "read" && err == nil {
+		st.Facts["shoe size"] = int64(44)
+	}
+	return st, err
+}
+
+func (f *flawed) Apply(ctx context.Context, key string, c platform.Command) (platform.Receipt, error) {
+	if f.flaw == "given-up" {
+		ctx = context.WithoutCancel(ctx)
+	}
+	r, err := f.Connector.Apply(ctx, key, c)
+	if f.flaw == "repeat-changes-nothing" && err == nil {
+		f.calls++
+		if r.After.Status == platform.Down {
+			// Sent again, it lifts what it did.
+			undo := platform.Command{Verb: platform.Restore, Subject: c.Subject, Expect: platform.Expect{Status: platform.Down, Mark: r.After.Mark}}
+			if f.calls%2 == 0 {
+				f.Connector.Apply(ctx, key+"-undo", undo)
+			}
+		}
+	}
+	return r, err
+}
+
+var connectorFlaws = map[string]bool{"capabilities": true, "sort": true, "read": true, "given-up": true, "repeat-changes-nothing": true}
+
+func TestFlawedConnectors(t *testing.T) {
+	for flaw := range connectorFlaws {
+		t.Run(flaw, func(t *testing.T) {
+			web := httptest.NewServer(newDouble(""))
+			defer web.Close()
+			tg := target(t, web.URL, "token")
+			tg.Connector = &flawed{Connector: tg.Connector, flaw: flaw}
+			tg.Wire = nil
+			if report := platformtest.Run(t.Context(), tg); !slices.Contains(report.Broken(), flaw) {
+				t.Errorf("%s is said to be kept:\n%s", flaw, report)
+			}
+		})
+	}
+}

@@ -1,0 +1,369 @@
+// Package plaza is the connector to any server that speaks the platform
+// protocol (doc/platform-protocol.md), the built-in plaza among them.
+//
+// It does I/O and decides nothing. It believes the server's answers only where
+// they speak the protocol exactly: an answer of another form, size, type or
+// about another subject settles nothing, and a command that was answered so may
+// or may not have taken effect. It never sends a command twice by itself and
+// keeps nothing but the capabilities read when it connected.
+package plaza
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// Protocol is the version of the protocol that this connector speaks.
+const Protocol = "staff/v1"
+
+const (
+	answerLimit    = 64 << 10         // bytes in an answer
+	defaultTimeout = 10 * time.Second // for one call, unless the context ends it earlier
+)
+
+// Config says which server to speak to.
+type Config struct {
+	Name  string // what the platform is called here, such as "plaza"
+	URL   string // of the server; https, or http on the loopback
+	Token string // staff token
+	// Client sends the requests; nil means one that follows no redirects and
+	// waits 10 s. Redirects are never followed, since they would carry the
+	// token and the command elsewhere.
+	Client *http.Client
+	Now    func() time.Time
+}
+
+// Connector implements platform.Connector.
+type Connector struct {
+	name   string
+	base   *url.URL
+	token  string
+	client *http.Client
+	now    func() time.Time
+	can    platform.Capabilities
+}
+
+var _ platform.Connector = (*Connector)(nil)
+
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+// Connect reads the server's capabilities and returns a connector to it.
+func Connect(ctx context.Context, c Config) (*Connector, error) {
+	base, err := parseBase(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	if !nameForm.MatchString(c.Name) {
+		return nil, fault.New(fault.Invalid, "bad-platform-name", "A platform's name is up to 32 lower-case letters, digits and dashes.")
+	}
+	if c.Token == "" || strings.ContainsAny(c.Token, " \t\r\n") {
+		return nil, fault.New(fault.Invalid, "bad-platform-token", "The platform's token is empty or holds white space.")
+	}
+	client := &http.Client{Timeout: defaultTimeout}
+	if c.Client != nil {
+		copied := *c.Client
+		client = &copied
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	p := &Connector{name: c.Name, base: base, token: c.Token, client: client, now: c.Now}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if err := p.readCapabilities(ctx); err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", c.Name, err)
+	}
+	return p, nil
+}
+
+// parseBase refuses plain http but on the loopback: the token opens every account.
+func parseBase(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, fault.New(fault.Invalid, "bad-platform-url", "A platform's address is https://HOST, without user, query or fragment.")
+	}
+	if u.Scheme == "http" {
+		ip := net.ParseIP(u.Hostname())
+		if u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return nil, fault.New(fault.Invalid, "bad-platform-url", "The token would be readable on the way; use https for %s.", u.Host)
+		}
+	}
+	return u, nil
+}
+
+// Capabilities returns what the server promised when it was connected to.
+func (p *Connector) Capabilities() platform.Capabilities { return p.can }
+
+var subjectForm = regexp.MustCompile(`^(acct|post)/[A-Za-z0-9._~-]{1,200}$`)
+
+// Sort reads the first part of an identifier.
+func (p *Connector) Sort(id string) (platform.Sort, error) {
+	if !subjectForm.MatchString(id) {
+		return "", fault.New(fault.Invalid, "bad-subject", "%.80q is not a subject of %s; write acct/NUMBER or post/NUMBER.", id, p.name)
+	}
+	if strings.HasPrefix(id, "acct/") {
+		return platform.Account, nil
+	}
+	return platform.Content, nil
+}
+
+// Resolve completes a subject.
+func (p *Connector) Resolve(ctx context.Context, s platform.Subject) (platform.Subject, error) {
+	if s.Platform != p.name {
+		return platform.Subject{}, fault.New(fault.Invalid, "bad-subject", "%s is not on %s.", s, p.name)
+	}
+	query := url.Values{}
+	if s.ID != "" {
+		if _, err := p.Sort(s.ID); err != nil {
+			return platform.Subject{}, err
+		}
+		query.Set("id", s.ID)
+	} else {
+		query.Set("handle", s.Handle)
+	}
+	w, err := p.readState(ctx, query)
+	if err != nil {
+		return platform.Subject{}, err
+	}
+	if s.ID != "" && w.ID != s.ID || s.ID == "" && !strings.EqualFold(w.Handle, s.Handle) {
+		return platform.Subject{}, unclear("%s answered with another subject than %s.", p.name, s)
+	}
+	return platform.Subject{Platform: p.name, ID: w.ID, Handle: w.Handle}, nil
+}
+
+// Read returns the state of a resolved subject.
+func (p *Connector) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
+	if _, err := p.Sort(s.ID); err != nil {
+		return platform.State{}, err
+	}
+	w, err := p.readState(ctx, url.Values{"id": {s.ID}})
+	if err != nil {
+		return platform.State{}, err
+	}
+	if w.ID != s.ID {
+		return platform.State{}, unclear("%s answered with another subject than %s.", p.name, s)
+	}
+	return p.state(w), nil
+}
+
+func (p *Connector) readState(ctx context.Context, query url.Values) (wireState, error) {
+	a, err := p.call(ctx, http.MethodGet, "subjects", query, nil, nil)
+	if err != nil {
+		return wireState{}, err
+	}
+	if a.problem != nil {
+		return wireState{}, p.refusal(*a.problem)
+	}
+	var w wireState
+	if err := json.Unmarshal(a.body, &w); err != nil {
+		return wireState{}, unclear("%s answered with something that is not a subject.", p.name).Because(err)
+	}
+	return w, p.checkState(w)
+}
+
+// Apply sends a command once and reads the subject back.
+func (p *Connector) Apply(ctx context.Context, key string, c platform.Command) (platform.Receipt, error) {
+	if err := p.checkCommand(key, c); err != nil {
+		return platform.Receipt{}, err
+	}
+	body := canonical.MustMarshal(wireCommand{c.Verb, wireSubject{c.Subject.ID, c.Subject.Handle}, c.Expect, c.Mark})
+	a, err := p.call(ctx, http.MethodPost, "commands", nil, http.Header{"Idempotency-Key": {key}}, body)
+	if err != nil {
+		return platform.Receipt{}, err
+	}
+	if a.problem != nil {
+		if a.problem.is("wrong-state") {
+			return platform.Receipt{}, p.wrongState(c, *a.problem)
+		}
+		return platform.Receipt{}, p.refusal(*a.problem)
+	}
+	r, err := p.receipt(a.body, key, c)
+	if err != nil {
+		return platform.Receipt{}, err
+	}
+	after, err := p.Read(ctx, c.Subject)
+	switch {
+	case err == nil:
+		r.After = after
+	case c.Verb == platform.Delete && fault.Is(err, "no-such-subject"):
+		r.After = platform.State{Status: platform.Deleted, Facts: map[platform.Fact]any{}, Unread: []platform.Fact{}, Seen: canonical.At(p.now())}
+	default:
+		// It was carried out, but what it left was not seen.
+		return platform.Receipt{}, unclear("%s carried the command out, but its effect could not be read back.", p.name).Because(err)
+	}
+	return r, nil
+}
+
+// Lookup asks what came of a command. A receipt's After is then what the server
+// recorded with the command, which may not be what is there now.
+func (p *Connector) Lookup(ctx context.Context, key string, c platform.Command) (platform.Outcome, error) {
+	if err := p.checkCommand(key, c); err != nil {
+		return platform.Outcome{}, err
+	}
+	a, err := p.call(ctx, http.MethodGet, "commands/"+url.PathEscape(key), nil, nil, nil)
+	if err != nil {
+		return platform.Outcome{}, err
+	}
+	if a.problem != nil {
+		return platform.Outcome{}, p.refusal(*a.problem)
+	}
+	var l wireLookup
+	if err := json.Unmarshal(a.body, &l); err != nil || l.Key != key {
+		return platform.Outcome{}, unclear("%s answered with something that is not what came of the command.", p.name).Because(err)
+	}
+	switch l.Outcome {
+	case "done":
+		r, err := p.receipt(l.Receipt, key, c)
+		return platform.Outcome{Done: true, Known: true, Receipt: r}, err
+	case "refused":
+		return platform.Outcome{Known: true}, nil
+	case "unknown":
+		// Only a fenced key cannot take effect later.
+		return platform.Outcome{Known: l.Fenced}, nil
+	}
+	return platform.Outcome{}, unclear("%s answered with an outcome that this connector does not know.", p.name)
+}
+
+var keyForm = regexp.MustCompile(`^[A-Za-z0-9._~:-]{1,200}$`)
+
+// checkCommand refuses what must not be sent at all.
+func (p *Connector) checkCommand(key string, c platform.Command) error {
+	if !keyForm.MatchString(key) {
+		return fault.New(fault.Invalid, "bad-key", "The key %.80q cannot be sent to %s.", key, p.name)
+	}
+	if c.Subject.Platform != p.name {
+		return fault.New(fault.Invalid, "bad-subject", "%s is not on %s.", c.Subject, p.name)
+	}
+	sort, err := p.Sort(c.Subject.ID)
+	if err != nil {
+		return err
+	}
+	if _, ok := p.can.Can(c.Verb, sort); !ok {
+		return fault.New(fault.Unsupported, "not-offered", "%s does not offer %s on %s.", p.name, c.Verb, sort)
+	}
+	return nil
+}
+
+// answer is what came back in the form that the protocol demands: a JSON body
+// with 200, or a problem.
+type answer struct {
+	body    []byte
+	problem *wireProblem
+}
+
+// call sends one request. Its errors all leave open whether it took effect.
+func (p *Connector) call(ctx context.Context, method, route string, query url.Values, header http.Header, body []byte) (answer, error) {
+	u := p.base.JoinPath("staff/v1/", route)
+	u.RawQuery = query.Encode()
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return answer{}, fmt.Errorf("asking %s: %w", p.name, err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+		// Without GetBody net/http cannot send the command again by itself,
+		// which it otherwise may, seeing the key.
+		r.GetBody = nil
+	}
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	r.Header.Set("Authorization", "Bearer "+p.token)
+	r.Header.Set("Accept", "application/json, application/problem+json")
+	res, err := p.client.Do(r)
+	if err != nil {
+		return answer{}, p.unreachable(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, answerLimit+1))
+	if err != nil {
+		return answer{}, p.unreachable(err)
+	}
+	if len(b) > answerLimit {
+		return answer{}, unclear("%s answered with more than %d bytes.", p.name, answerLimit)
+	}
+	mediaType, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if err != nil {
+		mediaType = ""
+	}
+	switch {
+	case res.StatusCode == http.StatusOK && mediaType == "application/json":
+		return answer{body: b}, nil
+	case res.StatusCode >= 400 && mediaType == "application/problem+json":
+		var w wireProblem
+		if err := json.Unmarshal(b, &w); err != nil || w.Status != res.StatusCode || w.Type == "" {
+			return answer{}, unclear("%s refused in a form that is not the protocol's.", p.name).Because(err)
+		}
+		return answer{problem: &w}, nil
+	}
+	return answer{}, unclear("%s answered %d with the type %.80q, which is not the protocol's.", p.name, res.StatusCode, mediaType)
+}
+
+func (p *Connector) unreachable(err error) error {
+	return fault.New(fault.Unavailable, "platform-unavailable", "%s does not answer.", p.name).Because(err)
+}
+
+// unclear makes the error for an answer that settles nothing.
+func unclear(format string, args ...any) *fault.Error {
+	return fault.New(fault.Unavailable, "platform-unclear", format, args...)
+}
+
+// settled lists the refusals after which a command did not and will not take
+// effect, and how they are passed on. Everything else is not believed.
+var settled = map[string]struct {
+	status int
+	kind   fault.Kind
+}{
+	"malformed":          {400, fault.Invalid},
+	"bad-command":        {400, fault.Invalid},
+	"bad-subject":        {400, fault.Invalid},
+	"bad-handle":         {400, fault.Invalid},
+	"bad-key":            {400, fault.Invalid},
+	"bad-cursor":         {400, fault.Invalid},
+	"bad-token":          {401, fault.Unauthenticated},
+	"wrong-scope":        {403, fault.Forbidden},
+	"no-such-subject":    {404, fault.NotFound},
+	"no-such-route":      {404, fault.Unsupported},
+	"method-not-allowed": {405, fault.Unsupported},
+	"handle-moved":       {409, fault.Conflict},
+	"key-fenced":         {409, fault.Conflict},
+	"cursor-gone":        {410, fault.Expired},
+	"body-too-large":     {413, fault.TooLarge},
+	"not-json":           {415, fault.Unsupported},
+	"key-reused":         {422, fault.Conflict},
+}
+
+func (p *Connector) refusal(w wireProblem) error {
+	slug := path.Base(w.Type)
+	s, ok := settled[slug]
+	if !ok || s.status != w.Status {
+		return fault.New(fault.Unavailable, "platform-unavailable", "%s cannot answer now (%d %.60s).", p.name, w.Status, slug)
+	}
+	return fault.New(s.kind, slug, "%s refused: %.300s", p.name, w.Detail)
+}
+
+// wrongState reads what the server says is in place instead.
+func (p *Connector) wrongState(c platform.Command, w wireProblem) error {
+	if w.Status != http.StatusConflict || w.Now == nil || w.Now.ID != c.Subject.ID {
+		return unclear("%s says that the state is another one, but not which.", p.name)
+	}
+	if err := p.checkState(*w.Now); err != nil {
+		return err
+	}
+	return &platform.WrongState{Want: c.Expect, Now: p.state(*w.Now)}
+}

@@ -1,0 +1,181 @@
+package plaza
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// FromNow asks Events for changes that happen from now on.
+const FromNow int64 = -1
+
+const frameLimit = 16 << 10
+
+// Event is one change of a subject's status or mark, as the platform announced
+// it. It says where to look; what is so is read.
+type Event struct {
+	ID      int64 // the cursor to go on after
+	Subject platform.Subject
+	Status  platform.Status
+	Mark    platform.Mark
+	Rev     string
+	By      string // whose token did it, as far as the platform says
+	At      canonical.Time
+}
+
+// Stream is an open event stream. It is for one goroutine; end it by Close or
+// by the context it was opened with.
+type Stream struct {
+	p      *Connector
+	body   io.ReadCloser
+	lines  *bufio.Scanner
+	cursor int64
+}
+
+// Events follows changes after the event with the number after, or FromNow. A
+// fault of type "cursor-gone" means that events may have been missed: read the
+// subjects, then follow from now on.
+func (p *Connector) Events(ctx context.Context, after int64) (*Stream, error) {
+	u := p.base.JoinPath("staff/v1/events")
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+p.token)
+	r.Header.Set("Accept", "text/event-stream, application/problem+json")
+	if after != FromNow {
+		r.Header.Set("Last-Event-ID", strconv.FormatInt(after, 10))
+	}
+	client := *p.client
+	client.Timeout = 0 // the context ends a stream
+	res, err := client.Do(r)
+	if err != nil {
+		return nil, p.unreachable(err)
+	}
+	mediaType, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if err == nil && res.StatusCode == http.StatusOK && mediaType == "text/event-stream" {
+		s := &Stream{p: p, body: res.Body, lines: bufio.NewScanner(res.Body)}
+		s.lines.Buffer(nil, frameLimit)
+		if err := s.opened(after); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, answerLimit))
+	if err != nil {
+		return nil, p.unreachable(err)
+	}
+	var w wireProblem
+	if mediaType == "application/problem+json" && json.Unmarshal(b, &w) == nil && w.Status == res.StatusCode {
+		return nil, p.refusal(w)
+	}
+	return nil, unclear("%s answered %d with the type %.80q instead of an event stream.", p.name, res.StatusCode, mediaType)
+}
+
+// opened reads the first frame, which says from where the stream goes on.
+func (s *Stream) opened(after int64) error {
+	f, err := s.frame()
+	if err == nil && (f.event != "open" || after != FromNow && f.id != after) {
+		err = unclear("The event stream of %s does not begin where it was asked to.", s.p.name)
+	}
+	if err != nil {
+		s.Close()
+		return err
+	}
+	s.cursor = f.id
+	return nil
+}
+
+// Cursor is after which event the stream goes on.
+func (s *Stream) Cursor() int64 { return s.cursor }
+
+// Close ends the stream.
+func (s *Stream) Close() error { return s.body.Close() }
+
+// Next waits for the next change. After an error the stream is of no more use:
+// open another one after Cursor.
+func (s *Stream) Next() (Event, error) {
+	f, err := s.frame()
+	if err != nil {
+		return Event{}, err
+	}
+	var w struct {
+		ID      int64           `json:"id"`
+		Subject string          `json:"subject"`
+		Handle  string          `json:"handle"`
+		Status  platform.Status `json:"status"`
+		Mark    *platform.Mark  `json:"mark"`
+		Rev     string          `json:"rev"`
+		By      string          `json:"by"`
+		At      canonical.Time  `json:"at"`
+	}
+	if err := json.Unmarshal([]byte(f.data), &w); err != nil {
+		return Event{}, unclear("%s sent an event that cannot be read.", s.p.name).Because(err)
+	}
+	_, err = s.p.Sort(w.Subject)
+	if f.event != "change" || w.ID != f.id || err != nil || !knownStatus(w.Status) || w.Mark == nil || !markForm.MatchString(string(*w.Mark)) {
+		return Event{}, unclear("%s sent an event that this connector does not know.", s.p.name)
+	}
+	if f.id != s.cursor+1 {
+		return Event{}, unclear("%s left out events between %d and %d.", s.p.name, s.cursor, f.id)
+	}
+	s.cursor = f.id
+	return Event{ID: f.id, Subject: platform.Subject{Platform: s.p.name, ID: w.Subject, Handle: w.Handle},
+		Status: w.Status, Mark: *w.Mark, Rev: w.Rev, By: w.By, At: w.At}, nil
+}
+
+type frame struct {
+	event, data string
+	id          int64
+}
+
+// frame reads one frame; comments, which say that the stream lives, are passed over.
+func (s *Stream) frame() (frame, error) {
+	f := frame{id: -1}
+	for s.lines.Scan() {
+		line := s.lines.Text()
+		if line == "" {
+			if f.event == "" && f.data == "" {
+				continue // the end of a comment
+			}
+			if f.id < 0 {
+				return f, unclear("%s sent a frame without its number.", s.p.name)
+			}
+			return f, nil
+		}
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimPrefix(value, " ")
+		switch name {
+		case "event":
+			f.event = value
+		case "data":
+			f.data += value
+		case "id":
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil || n < 0 {
+				return f, unclear("%s numbered a frame %.40q.", s.p.name, value)
+			}
+			f.id = n
+		}
+	}
+	err := s.lines.Err()
+	if err == nil {
+		err = io.EOF
+	}
+	if errors.Is(err, bufio.ErrTooLong) {
+		return f, unclear("%s sent a frame of more than %d bytes.", s.p.name, frameLimit)
+	}
+	return f, fault.New(fault.Unavailable, "stream-ended", "The event stream of %s ended.", s.p.name).Because(err)
+}

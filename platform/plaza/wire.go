@@ -1,0 +1,214 @@
+package plaza
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign.dev/canonical"
+	"countersign.dev/platform"
+)
+
+// The types below are the protocol's, read leniently where it may grow (members
+// that are not known are passed over) and strictly in all that is relied upon.
+
+type wireCommand struct {
+	Verb    platform.Verb   `json:"verb"`
+	Subject wireSubject     `json:"subject"`
+	Expect  platform.Expect `json:"expect"`
+	Mark    platform.Mark   `json:"mark"`
+}
+
+type wireSubject struct {
+	ID     string `json:"id"`
+	Handle string `json:"handle,omitempty"`
+}
+
+type wireState struct {
+	ID     string                    `json:"id"`
+	Handle string                    `json:"handle"`
+	Sort   platform.Sort             `json:"sort"`
+	Status platform.Status           `json:"status"`
+	Mark   *platform.Mark            `json:"mark"` // missing is not the same as empty
+	Rev    string                    `json:"rev"`
+	Facts  map[string]jsontext.Value `json:"facts"`
+}
+
+type wireReceipt struct {
+	Key    string        `json:"key"`
+	Verb   platform.Verb `json:"verb"`
+	Before wireState     `json:"before"`
+	After  wireState     `json:"after"`
+}
+
+type wireLookup struct {
+	Key     string         `json:"key"`
+	Outcome string         `json:"outcome"`
+	Fenced  bool           `json:"fenced"`
+	Receipt jsontext.Value `json:"receipt"`
+}
+
+type wireProblem struct {
+	Type   string     `json:"type"`
+	Status int        `json:"status"`
+	Detail string     `json:"detail"`
+	Now    *wireState `json:"now"`
+	Oldest int64      `json:"oldest"`
+	Newest int64      `json:"newest"`
+}
+
+func (w wireProblem) is(slug string) bool { return path.Base(w.Type) == slug }
+
+type wireCapabilities struct {
+	Protocol      string             `json:"protocol"`
+	Abilities     []platform.Ability `json:"abilities"`
+	Facts         []platform.Fact    `json:"facts"`
+	CompareAndSet bool               `json:"compare_and_set"`
+	Lookup        bool               `json:"lookup"`
+	RequestLife   int                `json:"request_life"`
+}
+
+// ourFacts are the facts that rules about tiers read; a server may know others.
+var ourFacts = []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactCreated, platform.FactOwner}
+
+func (p *Connector) readCapabilities(ctx context.Context) error {
+	a, err := p.call(ctx, http.MethodGet, "capabilities", nil, nil, nil)
+	if err != nil {
+		return err
+	}
+	if a.problem != nil {
+		return p.refusal(*a.problem)
+	}
+	var w wireCapabilities
+	if err := json.Unmarshal(a.body, &w); err != nil {
+		return unclear("The capabilities of %s cannot be read.", p.name).Because(err)
+	}
+	if w.Protocol != Protocol {
+		return unclear("%s speaks %.40q; this connector speaks %q.", p.name, w.Protocol, Protocol)
+	}
+	// Without these the receipts of this connector would not be true.
+	if !w.CompareAndSet || !w.Lookup || w.RequestLife < 1 || w.RequestLife > 3600 {
+		return unclear("%s does not promise to compare and set, to look commands up and a request life of 1 to 3600 seconds.", p.name)
+	}
+	p.can = platform.Capabilities{Abilities: []platform.Ability{}, Facts: []platform.Fact{},
+		CompareAndSet: true, Lookup: true, RequestLife: w.RequestLife}
+	for _, ability := range w.Abilities {
+		if knownVerb(ability.Verb) && (ability.Sort == platform.Account || ability.Sort == platform.Content) {
+			p.can.Abilities = append(p.can.Abilities, ability)
+		}
+	}
+	for _, fact := range ourFacts {
+		if slices.Contains(w.Facts, fact) {
+			p.can.Facts = append(p.can.Facts, fact)
+		}
+	}
+	return nil
+}
+
+func knownVerb(v platform.Verb) bool {
+	switch v {
+	case platform.Takedown, platform.Restore, platform.Deactivate, platform.Reactivate, platform.Delete:
+		return true
+	}
+	return false
+}
+
+func knownStatus(s platform.Status) bool {
+	switch s {
+	case platform.Up, platform.Down, platform.Deactivated, platform.Deleted:
+		return true
+	}
+	return false
+}
+
+var (
+	markForm   = regexp.MustCompile(`^[!-~]{0,200}$`)
+	handleForm = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,253}$`)
+	revForm    = regexp.MustCompile(`^[!-~]{1,200}$`)
+)
+
+// checkState refuses a state that could be misunderstood.
+func (p *Connector) checkState(w wireState) error {
+	sort, err := p.Sort(w.ID)
+	switch {
+	case err != nil || sort != w.Sort:
+		return unclear("%s answered with the subject %.80q of the sort %.20q.", p.name, w.ID, w.Sort)
+	case !knownStatus(w.Status):
+		return unclear("%s says that %s is %.40q, which this connector does not know.", p.name, w.ID, w.Status)
+	case w.Mark == nil || !markForm.MatchString(string(*w.Mark)):
+		return unclear("%s gave %s no readable mark.", p.name, w.ID)
+	case !revForm.MatchString(w.Rev):
+		return unclear("%s gave %s no readable revision.", p.name, w.ID)
+	case sort == platform.Account && !handleForm.MatchString(w.Handle), sort == platform.Content && w.Handle != "":
+		return unclear("%s gave %s the handle %.80q.", p.name, w.ID, w.Handle)
+	}
+	return nil
+}
+
+// state translates a checked state. A promised fact that is missing or of
+// another type goes to Unread, never silently away.
+func (p *Connector) state(w wireState) platform.State {
+	s := platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Facts: map[platform.Fact]any{},
+		Unread: []platform.Fact{}, Seen: canonical.At(p.now())}
+	for _, fact := range p.can.Facts {
+		if fact == platform.FactOwner && w.Sort == platform.Account {
+			continue // promised of content only
+		}
+		if v, ok := p.fact(fact, w.Facts[string(fact)]); ok {
+			s.Facts[fact] = v
+		} else {
+			s.Unread = append(s.Unread, fact)
+		}
+	}
+	return s
+}
+
+func (p *Connector) fact(fact platform.Fact, raw jsontext.Value) (any, bool) {
+	if kind := raw.Kind(); len(raw) == 0 || kind == 'n' {
+		return nil, false // null is not zero
+	}
+	switch fact {
+	case platform.FactFollowers, platform.FactCreated:
+		var n int64
+		err := json.Unmarshal(raw, &n)
+		return n, err == nil && (n >= 0 || fact == platform.FactCreated)
+	case platform.FactVerified:
+		var b bool
+		err := json.Unmarshal(raw, &b)
+		return b, err == nil
+	case platform.FactOwner:
+		var s string
+		err := json.Unmarshal(raw, &s)
+		sort, sortErr := p.Sort(s)
+		return s, err == nil && sortErr == nil && sort == platform.Account
+	default:
+		var s string
+		err := json.Unmarshal(raw, &s)
+		return s, err == nil && len(s) <= 1000
+	}
+}
+
+// receipt reads a receipt and holds it against the command it is said to be of.
+func (p *Connector) receipt(body []byte, key string, c platform.Command) (platform.Receipt, error) {
+	var w wireReceipt
+	if err := json.Unmarshal(body, &w); err != nil {
+		return platform.Receipt{}, unclear("%s answered with something that is not a receipt.", p.name).Because(err)
+	}
+	for _, s := range []wireState{w.Before, w.After} {
+		if err := p.checkState(s); err != nil {
+			return platform.Receipt{}, err
+		}
+	}
+	after := c.After()
+	before, left := p.state(w.Before), p.state(w.After)
+	if w.Key != key || w.Verb != c.Verb || w.Before.ID != c.Subject.ID || w.After.ID != c.Subject.ID ||
+		!before.Is(c.Expect.Status, c.Expect.Mark) || !left.Is(after.Status, after.Mark) || before.Rev == left.Rev {
+		return platform.Receipt{}, unclear("%s answered with the receipt of another command than the one that was sent.", p.name)
+	}
+	return platform.Receipt{Before: before, After: left}, nil
+}
