@@ -1,0 +1,15 @@
+package sqldb
+
+// Waiting returns how many changes wait for their turn.
+func Waiting(db *DB) int {
+	db.writer.mu.Lock()
+	defer db.writer.mu.Unlock()
+	return len(db.writer.queue)
+}
+
+// Closing reports whether Close has been called.
+func Closing(db *DB) bool {
+	db.writer.mu.Lock()
+	defer db.writer.mu.Unlock()
+	return db.writer.closed
+}

@@ -1,0 +1,128 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"countersign.dev/fault"
+)
+
+// postgresSource is a PostgreSQL database.
+type postgresSource struct {
+	config *pgx.ConnConfig
+}
+
+func newPostgres(url string) (source, error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "database-url", "The PostgreSQL address cannot be read; see the log.").Because(err)
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 5 * time.Second
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "countersign"
+	}
+	return postgresSource{c}, nil
+}
+
+func (postgresSource) dialect() Dialect { return PostgreSQL }
+
+// postgresReaders bounds the connections that read.
+const postgresReaders = 16
+
+func (p postgresSource) open() (*sql.DB, error) {
+	db := stdlib.OpenDB(*p.config)
+	db.SetMaxOpenConns(2) // the writer's, and one to take over when it breaks
+	return db, nil
+}
+
+func (p postgresSource) openReaders() (*sql.DB, error) {
+	c := p.config.Copy()
+	c.RuntimeParams["default_transaction_read_only"] = "on"
+	db := stdlib.OpenDB(*c)
+	db.SetMaxOpenConns(postgresReaders)
+	db.SetMaxIdleConns(postgresReaders)
+	return db, nil
+}
+
+func (p postgresSource) check(ctx context.Context, db *sql.DB) error {
+	// Asked by what it does and not by its name, which differs by provider:
+	// text must sort by its bytes, as on SQLite, or keyset paging would skip rows.
+	var bytewise bool
+	var durable string
+	err := db.QueryRowContext(ctx,
+		`select 'Z' < 'a' and 'a-c' < 'ab' and 'z' < 'é', current_setting('synchronous_commit')`).Scan(&bytewise, &durable)
+	if err != nil {
+		return translate(err)
+	}
+	if !bytewise {
+		return fault.New(fault.Unsupported, "database-collation",
+			"The PostgreSQL database does not sort text by its bytes. Create it with: create database … template template0 encoding 'UTF8' locale 'C'.")
+	}
+	if durable == "off" {
+		return fault.New(fault.Unsupported, "database-not-durable",
+			"synchronous_commit is off for this PostgreSQL database, so that a crash would lose acknowledged changes. Set it to on.")
+	}
+	return nil
+}
+
+// migrationLock is the advisory lock that whoever migrates holds.
+const migrationLock = 0x636f756e74657273
+
+func (p postgresSource) exclude(ctx context.Context, db *sql.DB) (func() error, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if _, err := conn.ExecContext(ctx, "select pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return func() error {
+		_, err := conn.ExecContext(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(migrationLock))
+		return errors.Join(err, conn.Close())
+	}, nil
+}
+
+func (postgresSource) link(conn *sql.Conn) (*link, error) {
+	l := &link{conn: conn, statements: conn, release: func() {}, joined: true}
+	status := func() (status byte) {
+		err := conn.Raw(func(c any) error {
+			pc, ok := c.(*stdlib.Conn)
+			if !ok {
+				return fmt.Errorf("driver connection is a %T", c)
+			}
+			if !pc.Conn().IsClosed() {
+				status = pc.Conn().PgConn().TxStatus()
+			}
+			return nil
+		})
+		if err != nil {
+			return 0
+		}
+		return status
+	}
+	l.alive = func() bool { s := status(); return s == 'T' || s == 'E' }
+	l.failed = func() bool { return status() == 'E' }
+	// Only an answer of severity ERROR to a commit says that it was refused.
+	// Nothing sent: not committed. All else, a server that is shut down
+	// included, may have come after the commit was made.
+	l.settle = func(err error) outcome {
+		var e *pgconn.PgError
+		switch {
+		case errors.As(err, &e) && e.SeverityUnlocalized == "ERROR" && e.Code != "08007":
+			return notCommitted
+		case pgconn.SafeToRetry(err):
+			return notCommitted
+		}
+		return unknown
+	}
+	return l, nil
+}

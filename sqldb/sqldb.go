@@ -1,0 +1,236 @@
+// Package sqldb opens a database, brings its tables up to date and runs
+// changes against it, the same on SQLite and on PostgreSQL. It knows nothing of
+// what the tables hold.
+//
+// Changes of one process go through one goroutine, which takes everything that
+// waits, runs each change in a savepoint of one transaction, lets Options.Finish
+// end it and commits: one flush to disk for all who waited, and no timer.
+// Reads run beside it on connections that cannot write.
+//
+// It trusts the database to keep what it acknowledged (synchronous FULL on
+// SQLite, synchronous_commit on PostgreSQL) and nobody's context: a caller who
+// stops waiting never cuts a change in half.
+//
+// It promises that a change whose Write returned nil is durable and was made
+// exactly once; that a change whose Write returned an error other than
+// ErrUnknown was not made at all; and that one change's error, panic or refusal
+// does not touch the others it was committed with. A closure may run several
+// times, so it does nothing but read and write through its Tx.
+//
+// One text of SQL serves both databases: parameters are $1 … $n, times are
+// bigint microseconds, identifiers text. What cannot be one text is in
+// dialect.go. On PostgreSQL a change runs at READ COMMITTED: a race that matters
+// is settled in the statement (where id = $1 and version = $2) or by a row lock
+// (Tx.ForUpdate), never by an earlier read.
+//
+// # Append-only tables
+//
+// A table whose rows never change gets triggers that refuse update and delete
+// in its first migration, so that a mistake in a query fails instead of
+// rewriting history. On SQLite:
+//
+//	create trigger entry_no_update before update on entry
+//	begin select raise(abort, 'entry is append-only'); end;
+//	create trigger entry_no_delete before delete on entry
+//	begin select raise(abort, 'entry is append-only'); end;
+//
+// and on PostgreSQL, where one trigger per statement covers truncate as well:
+//
+//	create function entry_append_only() returns trigger language plpgsql as
+//	$$ begin raise exception using errcode = 'CSAPP', message = 'entry is append-only'; end $$;
+//	create trigger entry_append_only before update or delete or truncate on entry
+//	for each statement execute function entry_append_only();
+//
+// IsAppendOnly knows both. In earnest the role that the program signs in with on
+// PostgreSQL owns none of these tables and is granted select and insert only.
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+// Options say what a database is opened with.
+type Options struct {
+	// Migrations has the folders sqlite and postgres; see DB.Migrate. Nil: none.
+	Migrations fs.FS
+	// Line names the owner of these migrations: a database can have several.
+	Line string
+	// Finish runs last in the transaction of a batch, with what its changes
+	// attached, in their order; it is skipped if there is nothing. The function
+	// it returns (nil: none) is called once the commit is known, before anybody
+	// is answered; it must not use the database. An error of Finish makes every
+	// change run again in a transaction of its own, so that it reaches only the
+	// change that causes it; ErrAgain makes the batch run again, MovedError one
+	// change of it.
+	Finish func(tx *Tx, attached []any) (committed func(), err error)
+	// Now is the clock; nil: the machine's.
+	Now func() time.Time
+}
+
+// DB is an open database.
+type DB struct {
+	dialect Dialect
+	now     func() time.Time
+	source  source
+	readers *sql.DB
+	cached  *statementCache // of readers; nil where the driver caches by itself
+	writer  *writer
+
+	listening sync.Mutex
+	listeners map[string]map[chan struct{}]bool
+}
+
+// source is what differs between the databases in opening one.
+type source interface {
+	dialect() Dialect
+	// open returns a pool whose connections may write.
+	open() (*sql.DB, error)
+	// openReaders returns a pool whose connections cannot write.
+	openReaders() (*sql.DB, error)
+	// check refuses a database that cannot keep our promises.
+	check(ctx context.Context, db *sql.DB) error
+	// exclude keeps others from migrating until release is called.
+	exclude(ctx context.Context, db *sql.DB) (release func() error, err error)
+	// link makes conn the writer's.
+	link(conn *sql.Conn) (*link, error)
+}
+
+// Open opens the database at url, "sqlite:/path/file.db" or "postgres://…",
+// and applies o.Migrations.
+func Open(ctx context.Context, url string, o Options) (*DB, error) {
+	src, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{dialect: src.dialect(), now: o.Now, source: src, listeners: map[string]map[chan struct{}]bool{}}
+	if db.now == nil {
+		db.now = time.Now
+	}
+	pool, err := src.open()
+	if err != nil {
+		return nil, fmt.Errorf("open %s database: %w", db.dialect, err)
+	}
+	if err := src.check(ctx, pool); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open %s database: %w", db.dialect, err)
+	}
+	if o.Migrations != nil {
+		if err := db.Migrate(ctx, o.Line, o.Migrations); err != nil {
+			pool.Close()
+			return nil, err
+		}
+	}
+	if db.readers, err = src.openReaders(); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open %s database for reading: %w", db.dialect, err)
+	}
+	if db.dialect == SQLite {
+		db.cached = newStatementCache(db.readers.PrepareContext)
+	}
+	db.writer = startWriter(db, pool, o.Finish)
+	return db, nil
+}
+
+// parse finds out which database url names.
+func parse(url string) (source, error) {
+	scheme, rest, _ := strings.Cut(url, ":")
+	switch {
+	case scheme == "sqlite" && rest != "" && rest != ":memory:":
+		return newSQLite(rest)
+	case scheme == "postgres" || scheme == "postgresql":
+		return newPostgres(url)
+	}
+	// The url itself may hold a password and is not repeated.
+	return nil, fault.New(fault.Invalid, "database-url",
+		"The database is given as sqlite:/path/to/file.db or postgres://user@host/name.")
+}
+
+// Close runs what is waiting, refuses what comes later and closes the database.
+func (db *DB) Close() error {
+	err := db.writer.close()
+	if db.cached != nil {
+		db.cached.close()
+	}
+	if rerr := db.readers.Close(); err == nil {
+		err = rerr
+	}
+	return err
+}
+
+// Dialect says which database this is.
+func (db *DB) Dialect() Dialect { return db.dialect }
+
+// Read runs fn against one snapshot, on a connection that cannot write. It ends
+// when ctx does.
+func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
+	stx, err := db.readers.BeginTx(ctx, db.dialect.snapshot())
+	if err != nil {
+		return fmt.Errorf("begin reading: %w", translate(err))
+	}
+	defer stx.Rollback()
+	tx := &Tx{ctx: ctx, dialect: db.dialect, now: canonical.At(db.now()), reading: true}
+	if db.cached != nil {
+		tx.run = cachedTx{stx, db.cached}
+	} else {
+		tx.run = stx
+	}
+	defer tx.end()
+	if err := fn(tx); err != nil {
+		return translate(err)
+	}
+	return translate(tx.err)
+}
+
+// Write runs fn as one change and returns once it is durable, or has failed.
+//
+// If ctx ends while fn waits for its turn, fn is not run and the error is
+// ctx's. Once begun a change is completed without regard to ctx: a caller who
+// stops waiting gets ErrUnknown and ctx's error, both wrapped.
+//
+// fn must not call Write, which would wait for itself for ever.
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+	return db.writer.write(ctx, fn)
+}
+
+// Listen returns a channel on which a value arrives after each commit of this
+// process whose changes called Tx.Signal with the name; several commits may
+// share one value. stop ends it.
+func (db *DB) Listen(name string) (woken <-chan struct{}, stop func()) {
+	ch := make(chan struct{}, 1)
+	db.listening.Lock()
+	defer db.listening.Unlock()
+	if db.listeners[name] == nil {
+		db.listeners[name] = map[chan struct{}]bool{}
+	}
+	db.listeners[name][ch] = true
+	return ch, func() {
+		db.listening.Lock()
+		defer db.listening.Unlock()
+		delete(db.listeners[name], ch)
+	}
+}
+
+func (db *DB) signal(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	db.listening.Lock()
+	defer db.listening.Unlock()
+	for _, name := range names {
+		for ch := range db.listeners[name] {
+			select {
+			case ch <- struct{}{}:
+			default: // one is waiting already and will see this commit too
+			}
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"countersign.dev/fault"
+)
+
+// sqliteSource is a SQLite file.
+type sqliteSource struct {
+	path string
+}
+
+func newSQLite(path string) (source, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("database path: %w", err)
+	}
+	return sqliteSource{abs}, nil
+}
+
+func (sqliteSource) dialect() Dialect { return SQLite }
+
+// sqliteReaders bounds the connections that read; each has a page cache of its own.
+const sqliteReaders = 8
+
+func (s sqliteSource) dsn(more url.Values) string {
+	v := url.Values{
+		"_defensive": {"1"}, // no statement can damage the file on purpose
+		"_dqs":       {"0"}, // a misspelt "column" is an error, not a string
+		"_pragma":    append([]string{"busy_timeout(10000)", "foreign_keys(1)", "trusted_schema(0)", "temp_store(memory)"}, more["_pragma"]...),
+	}
+	for k, x := range more {
+		if k != "_pragma" {
+			v[k] = x
+		}
+	}
+	return (&url.URL{Scheme: "file", Path: s.path, RawQuery: v.Encode()}).String()
+}
+
+func (s sqliteSource) open() (*sql.DB, error) {
+	// Ours alone: the file holds what only this program may show. SQLite gives
+	// its side files the same mode.
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "database-unavailable",
+			"The database file cannot be opened: %v. Check that its folder exists and may be written to.", err)
+	}
+	f.Close()
+	db, err := sql.Open("sqlite", s.dsn(url.Values{"_pragma": {
+		"journal_mode(wal)",
+		"synchronous(full)",  // what is answered has been flushed to disk
+		"cache_size(-65536)", // 64 MiB: the default of 2 makes random indexes several times slower
+	}}))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func (s sqliteSource) openReaders() (*sql.DB, error) {
+	db, err := sql.Open("sqlite", s.dsn(url.Values{"mode": {"ro"}, "_pragma": {"cache_size(-16384)"}}))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(sqliteReaders)
+	db.SetMaxIdleConns(sqliteReaders)
+	return db, nil
+}
+
+func (s sqliteSource) check(ctx context.Context, db *sql.DB) error {
+	var mode string
+	if err := db.QueryRowContext(ctx, "pragma journal_mode").Scan(&mode); err != nil {
+		return translate(err)
+	}
+	if mode != "wal" {
+		// Network file systems cannot share memory between processes.
+		return fault.New(fault.Unsupported, "database-journal",
+			"SQLite cannot keep a write-ahead log here (it uses %q). Put the database on a local disk.", mode)
+	}
+	return nil
+}
+
+func (sqliteSource) exclude(context.Context, *sql.DB) (func() error, error) {
+	return func() error { return nil }, nil // Migrate tries again instead
+}
+
+func (sqliteSource) link(conn *sql.Conn) (*link, error) {
+	l := &link{conn: conn}
+	cache := newStatementCache(conn.PrepareContext)
+	l.statements = cachedConn{conn, cache}
+	l.release = cache.close
+	// The database itself says when a transaction is gone: SQLite drops the
+	// whole of it, not the savepoint, on a full disk, an I/O error, lack of
+	// memory or an interrupt. From then on each statement would commit by
+	// itself, which the second hook refuses: nothing is committed on this
+	// connection but by the writer's own commit.
+	err := conn.Raw(func(c any) error {
+		h, ok := c.(sqlite.HookRegisterer)
+		if !ok {
+			return fmt.Errorf("driver connection %T has no hooks", c)
+		}
+		h.RegisterRollbackHook(func() { l.open = false })
+		h.RegisterCommitHook(func() int32 {
+			if l.committing {
+				return 0
+			}
+			return 1
+		})
+		return nil
+	})
+	l.alive = func() bool { return l.open }
+	l.failed = func() bool { return false } // a statement that fails undoes itself
+	// A commit that failed has been rolled back. But if it was the disk that
+	// failed, its pages may have reached the log, the last one included, and only
+	// the flush was reported: until they are overwritten a crash could bring
+	// them back.
+	l.settle = func(err error) outcome {
+		if isSQLite(err, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_BUSY) {
+			return notCommitted
+		}
+		return inDoubt
+	}
+	return l, err
+}

@@ -1,0 +1,597 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+const (
+	// batchSize bounds how many changes share a commit, and so how long the
+	// first of them waits for the last.
+	batchSize = 1024
+	// losses is how often the transaction of a change that runs alone may break
+	// before the change gets its error.
+	losses = 3
+	// again is how often a change is run again because of others.
+	again = 25
+	// begins is how often the database is asked for a transaction.
+	begins = 3
+)
+
+// change is one call of Write.
+type change struct {
+	fn    func(*Tx) error
+	state atomic.Int32 // waiting, begun, withdrawn
+	done  chan error   // of capacity 1: the answer never waits for its reader
+
+	// Of the latest run:
+	err      error
+	attached []any
+	signals  []string
+
+	// Over all runs:
+	alone bool // run in a transaction of its own
+	lost  int  // how often the transaction broke under it
+	tries int  // how often it was to be run again
+	doubt bool // a commit failed in a way that a crash might turn into success
+}
+
+const (
+	waiting int32 = iota
+	begun
+	withdrawn
+)
+
+// writer is the goroutine all changes go through.
+type writer struct {
+	db     *DB
+	pool   *sql.DB
+	finish func(*Tx, []any) (func(), error)
+
+	mu     sync.Mutex
+	queue  []*change
+	closed bool
+	wake   chan struct{}
+	gone   chan struct{} // closed when the goroutine has ended
+
+	// The goroutine's own:
+	link    *link
+	todo    []*change // begun and not yet answered
+	running *change
+}
+
+func startWriter(db *DB, pool *sql.DB, finish func(*Tx, []any) (func(), error)) *writer {
+	w := &writer{db: db, pool: pool, finish: finish, wake: make(chan struct{}, 1), gone: make(chan struct{})}
+	go w.loop()
+	return w
+}
+
+func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c := &change{fn: fn, done: make(chan error, 1)}
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return ErrClosed
+	}
+	w.queue = append(w.queue, c)
+	w.mu.Unlock()
+	w.nudge()
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+	}
+	if c.state.CompareAndSwap(waiting, withdrawn) {
+		return ctx.Err()
+	}
+	select {
+	case err := <-c.done: // both had come
+		return err
+	default:
+		return fmt.Errorf("stopped waiting for a change that has begun: %w: %w", ErrUnknown, ctx.Err())
+	}
+}
+
+func (w *writer) nudge() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.nudge()
+	<-w.gone
+	return w.pool.Close()
+}
+
+// take returns the changes that wait, as far as a batch goes, and whether there
+// will be more.
+func (w *writer) take() (batch []*change, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.queue), batchSize)
+	for _, c := range w.queue[:n] {
+		if c.state.CompareAndSwap(waiting, begun) {
+			batch = append(batch, c)
+		}
+	}
+	if w.queue = w.queue[n:]; len(w.queue) == 0 {
+		w.queue = nil // let go of the answered ones
+	} else {
+		w.nudge()
+	}
+	return batch, len(w.queue) > 0 || !w.closed
+}
+
+// loop is the goroutine.
+func (w *writer) loop() {
+	defer w.survive()
+	for {
+		w.run()
+		var more bool
+		if w.todo, more = w.take(); len(w.todo) > 0 {
+			continue
+		}
+		if !more {
+			w.unlink()
+			close(w.gone)
+			return
+		}
+		<-w.wake
+	}
+}
+
+// survive goes on in a new goroutine when a closure has ended this one
+// (runtime.Goexit, as a test's FailNow does): without it everybody would wait
+// for ever.
+func (w *writer) survive() {
+	select {
+	case <-w.gone:
+		return
+	default:
+	}
+	w.unlink()
+	err := fault.New(fault.Internal, "change-exited", "A change ended the goroutine it ran on.")
+	if w.running == nil { // it was Finish, for all of them
+		for _, c := range w.todo {
+			c.done <- err
+		}
+		w.todo = nil
+	} else {
+		w.running.done <- err
+		w.todo = without(w.todo, w.running)
+		w.running = nil
+	}
+	go w.loop()
+}
+
+func without(all []*change, one *change) []*change {
+	var rest []*change
+	for _, c := range all {
+		if c != one {
+			rest = append(rest, c)
+		}
+	}
+	return rest
+}
+
+// run carries out what is to do until all of it is answered.
+func (w *writer) run() {
+	for len(w.todo) > 0 {
+		n := 1
+		if !w.todo[0].alone {
+			for n < len(w.todo) && !w.todo[n].alone {
+				n++
+			}
+		}
+		batch := w.todo[:n]
+		repeat := w.attempt(batch)
+		// Those to run alone come last, so that they keep nobody waiting.
+		var together, alone []*change
+		for _, c := range append(repeat, w.todo[n:]...) {
+			if c.alone {
+				alone = append(alone, c)
+			} else {
+				together = append(together, c)
+			}
+		}
+		w.todo = append(together, alone...)
+	}
+}
+
+// attempt runs the batch in one transaction, answers whom it can and returns
+// the changes that have to run again.
+func (w *writer) attempt(batch []*change) (repeat []*change) {
+	if err := w.begin(); err != nil {
+		return answer(batch, err)
+	}
+	now := canonical.At(w.db.now())
+	var attached []any
+	var kept, later []*change
+	for _, c := range batch {
+		tx := &Tx{ctx: context.Background(), run: w.link.statements, dialect: w.db.dialect, now: now, earlier: attached}
+		err := w.savepoint(c, tx, len(batch) > 1)
+		switch {
+		case !w.alive():
+			return w.broken(batch, c, err)
+		case err == nil:
+			c.attached, c.signals = tx.attached, tx.signals
+			attached = append(attached, tx.attached...)
+			kept = append(kept, c)
+		case isAgain(err) && c.tries < again:
+			c.tries++
+			later = append(later, c)
+		default:
+			c.err = translate(err)
+		}
+	}
+	if len(kept) == 0 {
+		w.rollback()
+		return append(refused(batch, kept, later), later...)
+	}
+	committed, signals, err := w.end(now, attached)
+	switch {
+	case !w.alive():
+		return w.broken(batch, nil, err)
+	case err != nil:
+		w.rollback()
+		var moved *MovedError
+		if errors.As(err, &moved) {
+			return w.moved(batch, kept, moved)
+		}
+		return w.unfinished(batch, err)
+	}
+	if err := w.link.commit(); err != nil {
+		how := w.link.settle(err)
+		w.rollback()
+		if how == unknown {
+			for _, c := range kept {
+				c.err = fmt.Errorf("commit: %w: %w", ErrUnknown, err)
+			}
+			refused(batch, nil, later)
+			return later
+		}
+		for _, c := range kept {
+			c.doubt = c.doubt || how == inDoubt
+		}
+		return w.broken(batch, nil, fmt.Errorf("commit: %w", err))
+	}
+	if committed != nil {
+		committed()
+	}
+	for _, c := range kept {
+		signals = append(signals, c.signals...)
+	}
+	w.db.signal(signals)
+	for _, c := range kept {
+		c.done <- nil
+	}
+	return append(refused(batch, kept, later), later...)
+}
+
+// savepoint runs one change. A lone one needs no savepoint: the transaction is it.
+func (w *writer) savepoint(c *change, tx *Tx, nested bool) error {
+	if nested {
+		if err := w.link.mark(); err != nil {
+			w.rollback() // what went before may be undone with it
+			return err
+		}
+	}
+	w.running = c
+	err := call(tx, c.fn)
+	w.running = nil
+	if err == nil {
+		err = w.passed(tx)
+	}
+	switch {
+	case !w.alive():
+		if err == nil {
+			err = errors.New("the database ended the transaction")
+		}
+	case err != nil && nested:
+		if back := w.link.undo(); back != nil {
+			w.rollback()
+			err = errors.Join(err, back)
+		}
+	}
+	return err
+}
+
+// call runs fn and makes its panic an error.
+func call(tx *Tx, fn func(*Tx) error) (err error) {
+	defer func() {
+		tx.end()
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	return fn(tx)
+}
+
+func panicked(p any) error {
+	return fault.New(fault.Internal, "panic", "A change failed by a mistake in the program.").
+		Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+}
+
+// end runs Finish.
+func (w *writer) end(now canonical.Time, attached []any) (committed func(), signals []string, err error) {
+	if w.finish == nil || len(attached) == 0 {
+		return nil, nil, nil
+	}
+	tx := &Tx{ctx: context.Background(), run: w.link.statements, dialect: w.db.dialect, now: now, earlier: attached}
+	err = call(tx, func(tx *Tx) error {
+		var err error
+		committed, err = w.finish(tx, attached)
+		return err
+	})
+	if err == nil {
+		err = w.passed(tx)
+	}
+	return committed, tx.signals, err
+}
+
+// passed returns the error of a failed statement that a closure let pass.
+// Committing after one would be a rollback on PostgreSQL, without an error.
+func (w *writer) passed(tx *Tx) error {
+	if tx.err == nil && w.alive() && w.link.failed() {
+		return errors.New("a statement failed and its error was not returned")
+	}
+	return tx.err
+}
+
+// broken deals with a transaction that is gone, with all that the batch did in
+// it. The change under which it broke is run alone from now on; if it breaks
+// again, each of the others is too, so that the harm stays with whoever does it.
+func (w *writer) broken(batch []*change, culprit *change, err error) (repeat []*change) {
+	w.rollback()
+	if len(batch) == 1 {
+		c := batch[0]
+		if c.lost++; c.lost < losses {
+			c.alone = true
+			return batch
+		}
+		if err = translate(err); c.doubt {
+			err = fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+		return answer(batch, err)
+	}
+	for _, c := range batch {
+		c.lost++
+		c.alone = c == culprit || c.lost > 1
+		if c.alone {
+			c.lost = 0
+		}
+	}
+	return batch
+}
+
+// unfinished deals with a batch that Finish refused.
+func (w *writer) unfinished(batch []*change, err error) (repeat []*change) {
+	for _, c := range batch {
+		c.tries++
+		switch {
+		case !isAgain(err):
+			if len(batch) == 1 {
+				c.done <- translate(err)
+				continue
+			}
+			c.alone = true
+		case c.tries > again:
+			c.done <- translate(err)
+			continue
+		case c.tries > 2:
+			c.alone = true
+		}
+		repeat = append(repeat, c)
+	}
+	return repeat
+}
+
+// moved deals with a batch that Finish refused because of one attached value:
+// its change runs again in a transaction of its own, after the others.
+func (w *writer) moved(batch, kept []*change, err *MovedError) (repeat []*change) {
+	n := 0
+	for _, c := range kept {
+		if n += len(c.attached); err.Attached >= n {
+			continue
+		}
+		if c.tries++; c.tries > again {
+			c.done <- fmt.Errorf("%w: %w", ErrAgain, err.Err)
+			return without(batch, c)
+		}
+		c.alone = true
+		return batch
+	}
+	return w.unfinished(batch, err)
+}
+
+// refused answers those of the batch that are neither kept nor to run later.
+func refused(batch, kept, later []*change) []*change {
+	skip := map[*change]bool{}
+	for _, c := range kept {
+		skip[c] = true
+	}
+	for _, c := range later {
+		skip[c] = true
+	}
+	for _, c := range batch {
+		if !skip[c] {
+			c.done <- c.err
+		}
+	}
+	return nil
+}
+
+func answer(batch []*change, err error) []*change {
+	for _, c := range batch {
+		c.done <- err
+	}
+	return nil
+}
+
+// alive asks the database whether we are still in the transaction.
+func (w *writer) alive() bool { return w.link != nil && w.link.alive() }
+
+// begin starts a transaction, on a new connection if need be.
+func (w *writer) begin() error {
+	var err error
+	for try := range begins {
+		if try > 0 {
+			time.Sleep(time.Duration(try) * 20 * time.Millisecond)
+		}
+		if err = w.connect(); err != nil {
+			continue
+		}
+		if err = w.link.begin(w.db.dialect); err == nil {
+			return nil
+		}
+		w.unlink()
+	}
+	return errUnavailable.Because(fmt.Errorf("begin: %w", err))
+}
+
+func (w *writer) connect() error {
+	if w.link != nil {
+		return nil
+	}
+	conn, err := w.pool.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	l, err := w.db.source.link(conn)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	w.link = l
+	return nil
+}
+
+// rollback ends the transaction whatever state it is in; a connection that
+// cannot even do that is given up.
+func (w *writer) rollback() {
+	if w.link == nil {
+		return
+	}
+	if w.link.alive() {
+		w.link.exec("rollback")
+	}
+	if w.link.alive() || !w.link.idle() {
+		w.unlink()
+	}
+}
+
+// unlink closes the connection for good, and with it whatever was going on in it.
+func (w *writer) unlink() {
+	if w.link == nil {
+		return
+	}
+	w.link.release()
+	w.link.conn.Raw(func(any) error { return driver.ErrBadConn }) // do not reuse it
+	w.link.conn.Close()
+	w.link = nil
+}
+
+// link is the writer's connection.
+type link struct {
+	conn       *sql.Conn
+	statements statements
+	release    func()              // frees what was prepared
+	alive      func() bool         // asks the database: are we still in the transaction?
+	failed     func() bool         // asks it: has a statement failed that nothing has undone?
+	settle     func(error) outcome // what a failed commit means
+	joined     bool                // several statements can go in one round trip
+	open       bool                // in a transaction, as far as we brought it about
+	committing bool                // the commit under way is the writer's own
+	marked     mark                // the savepoint
+}
+
+// mark is what the one savepoint of a batch stands before.
+type mark int
+
+const (
+	nothing mark = iota // there is none
+	unused              // nothing has been done since
+	used                // a change that is kept
+)
+
+// mark makes a savepoint for the next change and gives up that of a kept one.
+func (l *link) mark() error {
+	var statements []string
+	switch {
+	case l.marked == unused: // it serves again
+	case l.marked == nothing:
+		statements = []string{"savepoint change"}
+	case l.joined:
+		statements = []string{"release savepoint change; savepoint change"}
+	default:
+		statements = []string{"release savepoint change", "savepoint change"}
+	}
+	for _, q := range statements {
+		if err := l.exec(q); err != nil {
+			return err
+		}
+	}
+	l.marked = used // unless undone
+	return nil
+}
+
+// undo takes back what was done since mark.
+func (l *link) undo() error {
+	if err := l.exec("rollback to savepoint change"); err != nil {
+		return err
+	}
+	l.marked = unused
+	return nil
+}
+
+// outcome is what is known after a commit that failed.
+type outcome int
+
+const (
+	unknown outcome = iota
+	inDoubt
+	notCommitted
+)
+
+func (l *link) exec(q string) error {
+	_, err := l.statements.ExecContext(context.Background(), q)
+	return err
+}
+
+func (l *link) begin(d Dialect) error {
+	if err := l.exec(d.begin()); err != nil {
+		return err
+	}
+	l.open, l.marked = true, nothing
+	return nil
+}
+
+func (l *link) commit() error {
+	l.committing = true
+	err := l.exec("commit")
+	l.committing = false
+	if err == nil {
+		l.open = false
+	}
+	return err
+}
+
+// idle reports whether the connection can be used for another transaction.
+func (l *link) idle() bool { return l.conn.PingContext(context.Background()) == nil }
