@@ -457,6 +457,12 @@ func (s *State) row(b ledger.Body) error {
 	return s.Policy.Sufficient(s.People, b.Time.Time)
 }
 
+// Begin puts a clone into the middle of an admission, so that RowDataOf gives
+// what its rows will say.
+func (s *State) Begin(c actions.Admit, number int64) {
+	s.pending = &admission{change: c, number: number}
+}
+
 // RowDataOf returns the data of the entry that admits a row at an instant:
 // what the desk writes, and what a follower compares.
 func RowDataOf(s *State, r actions.Row, at canonical.Time, admission, index int64) RowData {

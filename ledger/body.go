@@ -1,0 +1,148 @@
+package ledger
+
+import (
+	"strings"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+const (
+	entryVersion = "countersign/entry/v1"
+	fieldVersion = "countersign/field/v1"
+)
+
+// Body is what a leaf commits to.
+type Body struct {
+	V      string                      `json:"v"`
+	Class  Class                       `json:"class"`
+	Number int64                       `json:"number"`
+	Kind   string                      `json:"kind"`
+	Time   canonical.Time              `json:"time"`
+	Prev   canonical.Digest            `json:"prev"`
+	Data   canonical.Raw               `json:"data"`
+	Sealed map[string]canonical.Digest `json:"sealed"`
+}
+
+// ParseBody reads a body in its one spelling and refuses all else.
+func ParseBody(b []byte) (Body, error) {
+	var body Body
+	if err := canonical.UnmarshalExact(b, &body); err != nil {
+		return Body{}, err
+	}
+	if err := body.check(); err != nil {
+		return Body{}, err
+	}
+	return body, nil
+}
+
+func (b Body) check() error {
+	bad := func(what string) error {
+		return fault.New(fault.Invalid, "entry-malformed", "The ledger entry is malformed: %s.", what)
+	}
+	switch {
+	case b.V != entryVersion:
+		return bad("its version is not " + entryVersion)
+	case !b.Class.valid():
+		return bad("its class is unknown")
+	case b.Number < 0 || b.Number > maxNumber:
+		return bad("its number is out of range")
+	case !validKind(b.Kind):
+		return bad("its kind is not 1 to 64 characters of a-z, 0-9, '.', '-' and '_'")
+	case b.Time.IsZero():
+		return bad("it has no time")
+	case (b.Class == Governance && b.Number > 0) == b.Prev.IsZero():
+		return bad("prev does not fit its class and number")
+	case len(b.Data) == 0 || b.Data[0] != '{':
+		return bad("its data is not an object")
+	}
+	for name, c := range b.Sealed {
+		if !validField(name) {
+			return bad("the name of a sealed field is not 1 to 128 visible ASCII characters")
+		}
+		if c.IsZero() {
+			return bad("a sealed field has no commitment")
+		}
+	}
+	return nil
+}
+
+func validKind(s string) bool {
+	return len(s) >= 1 && len(s) <= 64 && strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-_", r)
+	}) < 0
+}
+
+// validField leaves out what JSON would escape, so that a name has one look.
+func validField(s string) bool {
+	return len(s) >= 1 && len(s) <= 128 && strings.IndexFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\\'
+	}) < 0
+}
+
+// Commitment is what the leaf of a body with a salt says.
+func Commitment(body []byte, salt canonical.Bytes) canonical.Digest {
+	return canonical.Sum([]byte(entryVersion+"\n"), salt, body)
+}
+
+// Verify checks that the leaf commits to exactly this body with this salt, and
+// returns the body.
+func Verify(leaf Leaf, body []byte, salt canonical.Bytes) (Body, error) {
+	if len(salt) != saltSize {
+		return Body{}, fault.New(fault.Invalid, "entry-malformed", "The salt of a ledger entry has 32 bytes, this one %d.", len(salt))
+	}
+	if Commitment(body, salt) != leaf.Commitment {
+		return Body{}, tampered("The entry %s %d is not the one that the ledger commits to.", leaf.Class, leaf.Number)
+	}
+	b, err := ParseBody(body)
+	if err != nil {
+		return Body{}, err
+	}
+	if b.Class != leaf.Class || b.Number != leaf.Number {
+		return Body{}, tampered("The entry calls itself %s %d, its leaf says %s %d.", b.Class, b.Number, leaf.Class, leaf.Number)
+	}
+	return b, nil
+}
+
+// Opening is a personal field with what opens its commitment. To erase the
+// field, erase every copy of its opening.
+type Opening struct {
+	Name  string          `json:"name"`
+	Salt  canonical.Bytes `json:"salt"`
+	Value canonical.Raw   `json:"value"`
+}
+
+// Field makes an opening without salt: Append draws one.
+func Field(name string, value any) (Opening, error) {
+	v, err := canonical.Marshal(value)
+	if err != nil {
+		return Opening{}, fault.New(fault.Invalid, "entry-malformed", "The field %q cannot be written as JSON.", name).Because(err)
+	}
+	return Opening{Name: name, Value: v}, nil
+}
+
+// Commitment returns what a body says of the field.
+func (o Opening) Commitment() (canonical.Digest, error) {
+	bad := fault.New(fault.Invalid, "entry-malformed", "The opening of the field %q is malformed.", o.Name)
+	if len(o.Salt) != saltSize || !validField(o.Name) {
+		return canonical.Digest{}, bad
+	}
+	if err := canonical.Check(o.Value); err != nil {
+		return canonical.Digest{}, bad.Because(err)
+	}
+	pair, err := canonical.Marshal([]any{o.Name, o.Value})
+	if err != nil {
+		return canonical.Digest{}, bad.Because(err)
+	}
+	return canonical.Sum([]byte(fieldVersion+"\n"), o.Salt, pair), nil
+}
+
+// Opens reports whether o opens one of b's sealed fields.
+func (b Body) Opens(o Opening) bool {
+	sealed, ok := b.Sealed[o.Name]
+	if !ok {
+		return false
+	}
+	c, err := o.Commitment()
+	return err == nil && c == sealed
+}

@@ -1,0 +1,202 @@
+package prooftest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+type hash = tlog.Hash
+
+// Request is an action with the signatures under it so far.
+type Request struct {
+	ID                string
+	By                workforce.WorkerID
+	Action            actions.Action
+	Signed            actions.Signed
+	Countersignatures []actions.Signed
+}
+
+// Account names an account of the platform plaza, such as "acct/17", whose
+// handle is "@17".
+func Account(id string) platform.Subject {
+	handle := id
+	for i := range id {
+		if id[i] == '/' {
+			handle = "@" + id[i+1:]
+		}
+	}
+	return platform.Subject{Platform: "plaza", ID: id, Handle: handle}
+}
+
+// Post names a post of the platform plaza.
+func Post(id string) platform.Subject { return platform.Subject{Platform: "plaza", ID: id} }
+
+func deskSubject(c actions.Change) platform.Subject {
+	return platform.Subject{Platform: actions.DeskPlatform, ID: c.Part()}
+}
+
+// Request signs a request for a measure on, or the lift of one from, a subject
+// that is up, or down respectively. edit may change the action before it is signed.
+func (w *World) Request(by workforce.WorkerID, k actions.Kind, s platform.Subject, tier actions.Tier, edit ...func(*actions.Action)) *Request {
+	w.t.Helper()
+	spec, ok := actions.SpecOf(k)
+	if !ok {
+		w.t.Fatalf("prooftest: no kind %s", k)
+	}
+	r := &Request{ID: w.NewRequestID(), By: by}
+	a := actions.Action{V: actions.ActionVersion, Kind: k, Subject: s, Tier: tier, Direction: spec.Direction, Effect: spec.Effect,
+		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection}, Change: canonical.Raw("{}"), Nonce: w.bytes(16),
+		Case: "case-1", Reason: "It breaks a rule of the community.",
+		Command: platform.Command{Verb: spec.Verbs[0], Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf(r.ID)}}
+	if spec.Direction == actions.Relieving {
+		a.Command.Expect.Status, a.Command.Mark = platform.Down, ""
+	}
+	if spec.Timed {
+		a.Until = canonical.At(w.Now().Add(24 * time.Hour))
+	}
+	for _, f := range edit {
+		f(&a)
+	}
+	r.Action = a
+	return w.sign1(r)
+}
+
+// Undo signs one person's undo of a measure.
+func (w *World) Undo(by workforce.WorkerID, of *Request, edit ...func(*actions.Action)) *Request {
+	w.t.Helper()
+	spec, _ := actions.SpecOf(of.Action.Kind)
+	after := of.Action.Command.After()
+	return w.Request(by, spec.Inverse, of.Action.Subject, of.Action.Tier, append([]func(*actions.Action){func(a *actions.Action) {
+		inverse, _ := actions.SpecOf(spec.Inverse)
+		a.Command.Verb, a.Command.Expect, a.Reverses = inverse.VerbFor(after.Status), after, of.ID
+		a.Category = of.Action.Category
+	}}, edit...)...)
+}
+
+// sign1 signs the request's action by its requester.
+func (w *World) sign1(r *Request) *Request {
+	if r.ID == "" {
+		r.ID = w.NewRequestID()
+	}
+	verdict := actions.VerdictRequest
+	if r.Action.Undo() {
+		verdict = actions.VerdictReverse
+	}
+	r.Signed = w.Statement(r, r.By, verdict)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.requests[r.ID] = r
+	return r
+}
+
+// Statement signs a statement about a request. edit may change it before.
+func (w *World) Statement(r *Request, by workforce.WorkerID, v actions.Verdict, edit ...func(*actions.Statement)) actions.Signed {
+	now := w.Now()
+	st := w.State()
+	s := actions.Statement{V: actions.StatementVersion, Log: w.Origin, Request: r.ID, Action: r.Action.Digest(), Verdict: v,
+		Policy: st.Policy.Digest(), Signer: by, Key: w.PublicKey(by).ID(), Executor: st.ExecutorOf(r.Action), Nonce: w.bytes(32),
+		NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(r.Action)))}
+	for _, f := range edit {
+		f(&s)
+	}
+	return actions.Signed{Statement: s, Signature: w.sign(by, s.Challenge())}
+}
+
+// Countersign adds countersignatures.
+func (w *World) Countersign(r *Request, by ...workforce.WorkerID) *Request {
+	for _, b := range by {
+		r.Countersignatures = append(r.Countersignatures, w.Statement(r, b, actions.VerdictCountersign))
+	}
+	slices.SortFunc(r.Countersignatures, func(a, b actions.Signed) int { return cmp.Compare(a.Statement.Signer, b.Statement.Signer) })
+	return r
+}
+
+// Ask puts the request as the desk does: with the measures that it knows to be executed.
+func (w *World) Ask(r *Request) proof.Ask {
+	s := w.State()
+	now := w.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var m *actions.Measure
+	if measure, ok := w.measures[r.Action.Reverses]; ok {
+		m = &measure
+	}
+	return proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, At: now, Executor: s.ExecutorOf(r.Action),
+		Tier: r.Action.Tier, Lifts: actions.LiftsOf(r.Action, m, r.By, now, s.Trust.UndoWindow)}
+}
+
+// Warrant seals the request, enters it in the ledger and returns the warrant.
+func (w *World) Warrant(r *Request) []byte {
+	w.t.Helper()
+	raw, err := w.TryWarrant(r)
+	if err != nil {
+		w.t.Fatalf("prooftest: warrant of %s by %s: %v", r.Action.Kind, r.By, err)
+	}
+	return raw
+}
+
+// TryWarrant is Warrant for a request that may be refused.
+func (w *World) TryWarrant(r *Request) ([]byte, error) {
+	a := w.Ask(r)
+	s := w.State()
+	j, err := s.Judge(a)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Seal(a, j)
+	if err != nil {
+		return nil, err
+	}
+	return w.Enter(c, s, j), nil
+}
+
+// Forge returns a warrant for a request whatever the rules say of it, as a desk
+// that lies could: its core says what it likes, and its entry is in the ledger.
+func (w *World) Forge(r *Request) []byte {
+	s := w.State()
+	a := w.Ask(r)
+	j, _ := s.Judge(a)
+	c := proof.Core{V: proof.WarrantVersion, Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, Ruling: proof.Ruling{
+		Policy: s.Policy.Digest(), At: canonical.At(a.At), Need: j.Need, Facts: proof.Facts{Engaged: true, Tier: r.Action.Tier, Lifts: a.Lifts, Word: []string{"case", "lifts", "tier"}}}}
+	return w.Enter(c, s, j)
+}
+
+// Enter enters a core in the ledger and returns its warrant.
+func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
+	w.t.Helper()
+	entry := w.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(c, s), Expect: ledger.AnyNumber})[0]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	people, keys := c.Signers()
+	var evidence []proof.Evidence
+	for _, n := range s.Evidence(people, keys, c.Ruling.At.Time) {
+		i := slices.IndexFunc(w.log.entries, func(e ledger.Entry) bool { return e.Leaf.Class == ledger.Governance && e.Leaf.Number == n })
+		e := w.log.entries[i]
+		evidence = append(evidence, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.inclusion(e.Index)})
+	}
+	anchor := proof.Anchor{Checkpoint: string(w.log.head.Checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: w.inclusion(entry.Index)}
+	return canonical.MustMarshal(proof.Assemble(c, evidence, anchor))
+}
+
+func (w *World) inclusion(index int64) ledger.Inclusion {
+	p, err := ledger.Tiles{Source: &w.log}.Inclusion(context.Background(), w.log.head.Size, index)
+	if err != nil {
+		w.t.Fatalf("prooftest: prove entry %d: %v", index, err)
+	}
+	return p
+}
+
+func measureOf(r *Request, executed canonical.Time) actions.Measure {
+	return actions.Measure{Request: r.ID, Requester: r.By, Subject: r.Action.Subject, Executed: executed, Category: r.Action.Category}
+}
