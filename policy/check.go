@@ -1,0 +1,84 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+// Report is all that can be said of a set before it is proposed.
+type Report struct {
+	Digest   canonical.Digest
+	Policies int
+	Holds    int
+	Tests    int            // policy tests that ran
+	Problems []fault.Detail // why the set cannot be used; empty if it can
+	Warnings []fault.Detail // what its author should look at
+}
+
+// Err returns the problems as a fault of type "bad-policy", nil if there are none.
+func (r Report) Err() error { return problems(r.Problems).err() }
+
+// Check compiles a set, holds it to law 3, looks whether among the people of a
+// registry a group is left that could change it again (unless reg is nil), and
+// runs the policy tests among its files.
+func Check(files map[string]string, reg *workforce.Registry, at time.Time) Report {
+	r := Report{Digest: DigestOf(files)}
+	s, err := compile(files)
+	if err != nil {
+		r.Problems = details("set", err)
+		return r
+	}
+	r.Policies = len(s.rules)
+	for _, u := range s.rules {
+		if u.hold != nil {
+			r.Holds++
+		}
+		for key := range u.policy.Annotations() {
+			if key != "id" && key != "reason" && key != "hold" {
+				r.Warnings = append(r.Warnings, fault.Detail{At: fmt.Sprintf("%s:%d %s", u.file, u.line, u.id), Text: fmt.Sprintf(
+					"@%s means nothing; a forbid with a misspelt @hold forbids", key)})
+			}
+		}
+	}
+	if err := s.checkDesk(); err != nil {
+		r.Problems = append(r.Problems, details("set", err)...)
+	}
+	if reg != nil {
+		if err := s.Sufficient(reg, at); err != nil {
+			r.Problems = append(r.Problems, details("people", err)...)
+		}
+	}
+	tests := 0
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if strings.HasSuffix(name, ".txtar") {
+			n, failures := s.Test(name, files[name])
+			tests += n
+			r.Problems = append(r.Problems, failures...)
+		}
+	}
+	r.Tests = tests
+	if tests == 0 {
+		r.Warnings = append(r.Warnings, fault.Detail{At: "set", Text: "there are no policy tests among the files"})
+	}
+	slices.SortFunc(r.Warnings, func(a, b fault.Detail) int { return strings.Compare(a.At+a.Text, b.At+b.Text) })
+	return r
+}
+
+// details takes an error apart; one without details becomes one with its text.
+func details(at string, err error) []fault.Detail {
+	f := fault.As(err)
+	if f == nil {
+		return []fault.Detail{{At: at, Text: err.Error()}}
+	}
+	if len(f.Detail) == 0 || f.Type != "bad-policy" {
+		return append([]fault.Detail{{At: at, Text: f.Text}}, f.Detail...)
+	}
+	return f.Detail
+}

@@ -1,0 +1,264 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+// vital are the changes for which there must always be a group able to make
+// them: whatever else goes wrong can be mended by these.
+func vital() []Facts {
+	return []Facts{
+		DeskFacts(actions.DeskAdmit, actions.Burdening, actions.PartWorkforce),
+		DeskFacts(actions.DeskKey, actions.Burdening, actions.PartKeys),
+		DeskFacts(actions.DeskChange, actions.Burdening, actions.PartPolicy),
+	}
+}
+
+// Sufficient reports whether under this set, among the people of a registry at
+// an instant, there is still a group (a requester and countersigners, pairwise
+// independent, engaged, with live keys) able to admit people, to enrol keys
+// and to change policy. The error is a fault of kind Conflict, type
+// "nobody-left", with a detail for each change that nobody could make.
+func (s *Set) Sufficient(reg *workforce.Registry, at time.Time) error {
+	people := s.useful(reg, at)
+	dependence := remember(func(a, b workforce.WorkerID) string { return reg.Dependence(a, b, at) })
+	var lacking []fault.Detail
+	for i, f := range vital() {
+		if why := group(i, people, dependence); why != "" {
+			lacking = append(lacking, fault.Detail{At: string(f.Kind) + " " + f.Subject.Part, Text: why})
+		}
+	}
+	if len(lacking) > 0 {
+		return fault.New(fault.Conflict, "nobody-left",
+			"After this, no group of people at the desk could admit people, enrol keys and change policy any more, so it is refused.").With(lacking...)
+	}
+	return nil
+}
+
+// part is what somebody may do for the vital changes, in their order.
+type part struct {
+	request     [3]bool
+	need        [3]actions.Need
+	countersign [3]bool
+}
+
+func (p *part) any() bool {
+	return p.request != [3]bool{} || p.countersign != [3]bool{}
+}
+
+// person is somebody who may take part in a vital change.
+type person struct {
+	actions.Signer
+	class class
+	part  *part
+}
+
+// useful returns those who have a live key and whom the set lets request or
+// countersign a vital change, each with their best key, ordered by worker; and
+// of those who are interchangeable only as many as could be wanted. A desk has
+// thousands of people and these are a few of them, so the others are put aside
+// before anything is looked up for them.
+func (s *Set) useful(reg *workforce.Registry, at time.Time) []person {
+	parts := map[class]*part{}
+	able := map[workforce.WorkerID]*person{}
+	hopeless := map[uint8]bool{}
+	for id, w := range reg.Workers {
+		mask := roleMask(w.Roles)
+		none, known := hopeless[mask]
+		if !known {
+			none = s.hopeless(mask)
+			hopeless[mask] = none
+		}
+		if none {
+			continue
+		}
+		st := reg.Standing(id, at)
+		if !st.Engaged {
+			continue // no set can make the executor act for who is not engaged
+		}
+		c := s.classOf(WorkerOf(st))
+		p, ok := parts[c]
+		if !ok {
+			p = s.partOf(WorkerOf(st))
+			parts[c] = p
+		}
+		if p.any() {
+			able[id] = &person{Signer: actions.Signer{Worker: id, Standing: st}, class: c, part: p}
+		}
+	}
+	for id, k := range reg.Keys {
+		p, ok := able[k.Worker]
+		if !ok || !k.Live(at) {
+			continue
+		}
+		if p.Key == "" || k.Hardware && !p.Hardware || k.Hardware == p.Hardware && id < p.Key {
+			p.Key, p.Hardware = id, k.Hardware
+		}
+	}
+	var people []person
+	for _, p := range able {
+		if p.Key != "" {
+			people = append(people, *p)
+		}
+	}
+	slices.SortFunc(people, func(a, b person) int { return cmp.Compare(a.Worker, b.Worker) })
+	return representatives(reg, at, people)
+}
+
+// hopeless reports whether nobody with these roles takes part in a vital change,
+// whatever else is true of them. Most of a desk are agents: this spares looking
+// at each. A set that names people or vendors is not asked.
+func (s *Set) hopeless(roles uint8) bool {
+	if len(s.names.workers)+len(s.names.vendors) > 0 {
+		return false
+	}
+	for f := range 1 << 4 {
+		w := Worker{ID: "anyone", Roles: rolesOf(roles), Engaged: true,
+			Employee: f&1 != 0, InNotice: f&2 != 0, Ratchet: f&4 != 0, Newcomer: f&8 != 0}
+		if s.partOf(w).any() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Set) partOf(w Worker) *part {
+	var p part
+	for i, f := range vital() {
+		f.Worker = w
+		if r := s.Rule(f); r.Verdict != Forbidden {
+			p.request[i], p.need[i] = true, r.Need
+		}
+		p.countersign[i] = s.MayCountersign(f).Verdict == Permitted
+	}
+	return &p
+}
+
+// representatives leaves out people who add nothing: of those with the same
+// ties, of the same class and with the same sort of key, who are in nobody's
+// chain of managers, each is to everybody else what the others are, and they
+// depend on each other by what they share; one of them will do.
+func representatives(reg *workforce.Registry, at time.Time, people []person) []person {
+	boss := map[workforce.WorkerID]bool{}
+	for _, p := range people {
+		for _, b := range reg.Chain(p.Worker, at) {
+			boss[b] = true
+		}
+	}
+	type alike struct {
+		class    class
+		employee bool
+		hardware bool
+		counts   bool
+		vendor   workforce.VendorID
+		manager  workforce.WorkerID
+	}
+	seen := map[alike]bool{}
+	return slices.DeleteFunc(people, func(p person) bool {
+		w := reg.Workers[p.Worker]
+		ties := w.Ties(at)
+		if boss[p.Worker] || len(ties) > 1 || ties[0].Vendor == "" && ties[0].Manager == "" {
+			return false
+		}
+		k := alike{p.class, p.Standing.Employee, p.Hardware, !at.Before(w.Counts()), ties[0].Vendor, ties[0].Manager}
+		if seen[k] {
+			return true
+		}
+		seen[k] = true
+		return false
+	})
+}
+
+// group looks for people who could make the vital change i, and says why there
+// are none.
+func group(i int, people []person, dependence func(a, b workforce.WorkerID) string) string {
+	var signers []actions.Signer
+	for _, p := range people {
+		if p.part.countersign[i] {
+			signers = append(signers, p.Signer)
+		}
+	}
+	why := "nobody who is engaged and has a live key may request it"
+	for _, p := range people {
+		if !p.part.request[i] {
+			continue
+		}
+		reason := match(p.part.need[i], p.Signer, signers, dependence)
+		if reason == "" {
+			return ""
+		}
+		why = fmt.Sprintf("where %s requests it, it needs %s, and there is no such group: %s", p.Worker, p.part.need[i], reason)
+	}
+	return why
+}
+
+// match is actions.Match over everybody who could sign. Match is made for the few
+// who did; so that it need not try the pairs and triples of a thousand people in
+// vain, those who cannot sign with this requester are left out first, and a sort
+// of people of which there are too few ends it.
+func match(need actions.Need, requester actions.Signer, signers []actions.Signer, dependence func(a, b workforce.WorkerID) string) string {
+	var able []actions.Signer
+	have := map[actions.Qualifier]int{}
+	for _, s := range signers {
+		if need.Hardware && !s.Hardware || dependence(requester.Worker, s.Worker) != "" {
+			continue
+		}
+		able = append(able, s)
+		for q := range need.Qualified {
+			if q == actions.QualifierEmployee && s.Standing.Employee || s.Standing.Has(workforce.Role(q)) {
+				have[q]++
+			}
+		}
+	}
+	for q, k := range need.Qualified {
+		if have[q] < k {
+			return fmt.Sprintf("%d of %d %s independent of them", have[q], k, q)
+		}
+	}
+	_, ok, why := actions.Match(need, requester, able, dependence)
+	if ok {
+		return ""
+	}
+	return why
+}
+
+// class is what a set can tell of a worker.
+type class struct {
+	id     workforce.WorkerID // empty unless the set names it
+	vendor workforce.VendorID // likewise
+	roles  uint8
+	flags  int
+}
+
+func (s *Set) classOf(w Worker) class {
+	c := class{roles: roleMask(w.Roles), flags: flags(&w)}
+	if _, named := s.names.workers[w.ID]; named {
+		c.id = w.ID
+	}
+	if _, named := s.names.vendors[w.Vendor]; named {
+		c.vendor = w.Vendor
+	}
+	return c
+}
+
+// remember keeps what a symmetric function said of a pair.
+func remember(dependence func(a, b workforce.WorkerID) string) func(a, b workforce.WorkerID) string {
+	type pair struct{ a, b workforce.WorkerID }
+	said := map[pair]string{}
+	return func(a, b workforce.WorkerID) string {
+		k := pair{min(a, b), max(a, b)}
+		d, ok := said[k]
+		if !ok {
+			d = dependence(a, b)
+			said[k] = d
+		}
+		return d
+	}
+}
