@@ -1,0 +1,36 @@
+package store
+
+import (
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/sqldb"
+)
+
+// FeedEntry is an entry as a follower gets it: no personal field is read.
+type FeedEntry struct {
+	Index int64
+	Class ledger.Class
+	Leaf  []byte
+	Body  canonical.Raw
+	Salt  canonical.Bytes
+}
+
+// FeedEntries returns the entries from one index up to, and without, another;
+// the bodies only of the classes that followers must have.
+func (tx *Tx) FeedEntries(from, to int64) ([]FeedEntry, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (FeedEntry, error) {
+		var e FeedEntry
+		var body, salt []byte
+		err := r.Scan(&e.Index, &e.Class, &e.Leaf, &body, &salt)
+		e.Body, e.Salt = body, salt
+		return e, err
+	}, `select e.idx, e.class, e.leaf, b.body, b.salt from ledger_entry e
+		left join ledger_body b on b.idx = e.idx and e.class <> 'desk'
+		where e.idx >= $1 and e.idx < $2 order by e.idx`, from, to)
+}
+
+// Newest returns the ledger's size and signed checkpoint as of this transaction.
+func (tx *Tx) Newest() (size int64, checkpoint []byte, err error) {
+	err = tx.QueryRow(`select size, checkpoint from ledger_head where id = 1`).Scan(&size, &checkpoint)
+	return size, checkpoint, err
+}

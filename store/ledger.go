@@ -1,0 +1,571 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/sqldb"
+)
+
+func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
+
+// LedgerSignal is what listeners of the database are woken by when the ledger grew.
+const LedgerSignal = "ledger"
+
+// Recorded is a draft on its way into the ledger.
+type Recorded struct {
+	draft ledger.Draft
+	entry ledger.Entry
+	done  bool
+	then  func(*Tx, ledger.Entry) error
+}
+
+// Entry returns the draft's entry. It is there once Write has returned nil.
+func (r *Recorded) Entry() ledger.Entry {
+	if !r.done {
+		panic("store: the entry of a change that is not committed was asked for")
+	}
+	return r.entry
+}
+
+// Record gives the change a ledger entry, which commits with it or not at all.
+func (tx *Tx) Record(d ledger.Draft) *Recorded {
+	r := &Recorded{draft: d}
+	tx.Attach(r)
+	tx.Signal(LedgerSignal)
+	return r
+}
+
+// RecordThen is Record with a function that runs in the same transaction once
+// the entry has its place. It touches only rows that the change has locked
+// already, since the head row is locked by then.
+func (tx *Tx) RecordThen(d ledger.Draft, then func(*Tx, ledger.Entry) error) *Recorded {
+	r := tx.Record(d)
+	r.then = then
+	return r
+}
+
+// NextGovernance returns the number that the governance chain's next entry will
+// have, the drafts before it in this batch counted: what a change that was
+// judged by the chain as it is now puts into its drafts' Expect. If another node
+// is faster, the change is run again.
+func (tx *Tx) NextGovernance() (int64, error) {
+	var n int64
+	if err := tx.QueryRow(`select next_governance from ledger_head where id = 1`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("read the length of the governance chain: %w", err)
+	}
+	for _, v := range tx.Attached() {
+		if r, ok := v.(*Recorded); ok && r.draft.Class == ledger.Governance {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// found makes the empty ledger if there is none, and checks the head there is.
+func (s *Store) found(ctx context.Context) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		h, err := s.log.Start(tx.Now().Time)
+		if err != nil {
+			return err
+		}
+		edge, err := h.Edge.MarshalBinary()
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`insert into ledger_head
+			(id, origin, size, edge, time, next_governance, next_desk, next_execution, governance, checkpoint)
+			values (1, $1, 0, $2, $3, 0, 0, 0, $4, $5) on conflict (id) do nothing`,
+			s.log.Origin, edge, h.Time.Micro(), h.Governance[:], h.Checkpoint)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("start the ledger: %w", err)
+	}
+	return s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		h, err := s.head(tx, "")
+		if err != nil {
+			return err
+		}
+		if err := s.log.Check(h, s.verifier); err != nil {
+			return fmt.Errorf("check the ledger's head: %w", err)
+		}
+		return nil
+	})
+}
+
+// head reads the head row; lock is empty or Dialect.ForUpdate.
+func (s *Store) head(tx *sqldb.Tx, lock string) (ledger.Head, error) {
+	var h ledger.Head
+	var origin string
+	var edge, governance []byte
+	var time, nextGovernance, nextDesk, nextExecution int64
+	err := tx.QueryRow(`select origin, size, edge, time, next_governance, next_desk, next_execution, governance, checkpoint
+		from ledger_head where id = 1`+lock).
+		Scan(&origin, &h.Size, &edge, &time, &nextGovernance, &nextDesk, &nextExecution, &governance, &h.Checkpoint)
+	if err != nil {
+		return ledger.Head{}, fmt.Errorf("read the ledger's head: %w", err)
+	}
+	if origin != s.log.Origin {
+		return ledger.Head{}, fault.New(fault.Conflict, "ledger-origin",
+			"This database holds the ledger %q and not %q. Check which database and which log key belong together.", origin, s.log.Origin)
+	}
+	if err := h.Edge.UnmarshalBinary(edge); err != nil {
+		return ledger.Head{}, fmt.Errorf("read the ledger's edge: %w", err)
+	}
+	if len(governance) != len(h.Governance) {
+		return ledger.Head{}, tampered("The ledger's head has a governance digest of %d bytes.", len(governance))
+	}
+	h.Governance = canonical.Digest(governance)
+	h.Time = canonical.FromMicro(time)
+	h.Next = map[ledger.Class]int64{
+		ledger.Governance: nextGovernance, ledger.Desk: nextDesk, ledger.Execution: nextExecution,
+	}
+	return h, nil
+}
+
+// append is the end of every batch that recorded something. From the lock of
+// the head row on nothing else is locked, so that nodes wait for each other only
+// here and cannot block each other.
+func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
+	drafts := make([]ledger.Draft, len(attached))
+	for i, v := range attached {
+		r, ok := v.(*Recorded)
+		if !ok {
+			return nil, fmt.Errorf("append to the ledger: a change attached a %T", v)
+		}
+		drafts[i] = r.draft
+	}
+	head, err := s.head(tx, tx.Dialect().ForUpdate())
+	if err != nil {
+		return nil, err
+	}
+	next, entries, nodes, err := s.log.Append(head, drafts, tx.Now().Time)
+	var moved *ledger.MovedError
+	if errors.As(err, &moved) {
+		return nil, &sqldb.MovedError{Attached: moved.Draft, Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	committed := func() {}
+	if s.guard != nil {
+		also, err := s.guard(entries)
+		if err != nil {
+			return nil, err
+		}
+		if also != nil {
+			committed = also
+		}
+	}
+	if err := insertEntries(tx, entries); err != nil {
+		return nil, fmt.Errorf("append to the ledger: %w", err)
+	}
+	if err := insertNodes(tx, nodes); err != nil {
+		return nil, fmt.Errorf("append to the ledger: %w", err)
+	}
+	if err := updateHead(tx, head.Size, next); err != nil {
+		return nil, fmt.Errorf("append to the ledger: %w", err)
+	}
+	for i, v := range attached {
+		if r := v.(*Recorded); r.then != nil {
+			if err := r.then(&Tx{tx}, entries[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	// If we die before the commit nothing of this is there, and the checkpoint
+	// was shown to nobody; if after it, all of it is, and who asks again finds it.
+	return func() {
+		for i, v := range attached {
+			r := v.(*Recorded)
+			r.entry, r.done = entries[i], true
+		}
+		committed()
+	}, nil
+}
+
+func updateHead(tx *sqldb.Tx, size int64, h ledger.Head) error {
+	edge, err := h.Edge.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	// The lock makes the size right; comparing it costs nothing and stops a fork
+	// if the lock is ever lost from the query above.
+	n, err := tx.Exec(`update ledger_head set size = $2, edge = $3, time = $4, next_governance = $5, next_desk = $6,
+		next_execution = $7, governance = $8, checkpoint = $9 where id = 1 and size = $1`,
+		size, h.Size, edge, h.Time.Micro(), h.Next[ledger.Governance], h.Next[ledger.Desk], h.Next[ledger.Execution],
+		h.Governance[:], h.Checkpoint)
+	if err == nil && n != 1 {
+		return fmt.Errorf("the head was at size %d: %w", size, sqldb.ErrAgain)
+	}
+	return err
+}
+
+func insertEntries(tx *sqldb.Tx, entries []ledger.Entry) error {
+	var rows, bodies, openings [][]any
+	for _, e := range entries {
+		hash := e.Leaf.Hash()
+		rows = append(rows, []any{e.Index, string(e.Leaf.Class), e.Leaf.Number, e.Body.Kind, e.Body.Time.Micro(), e.Leaf.Bytes(), hash[:]})
+		bodies = append(bodies, []any{e.Index, e.BodyBytes, []byte(e.Salt)})
+		for _, o := range e.Openings {
+			openings = append(openings, []any{e.Index, o.Name, []byte(o.Salt), []byte(o.Value)})
+		}
+	}
+	if err := insertRows(tx, `insert into ledger_entry (idx, class, number, kind, time, leaf, leaf_hash) values `, rows); err != nil {
+		return err
+	}
+	if err := insertRows(tx, `insert into ledger_body (idx, body, salt) values `, bodies); err != nil {
+		return err
+	}
+	return insertRows(tx, `insert into ledger_opening (idx, name, salt, value) values `, openings)
+}
+
+func insertNodes(tx *sqldb.Tx, nodes []ledger.Node) error {
+	var rows [][]any
+	for _, n := range nodes {
+		rows = append(rows, []any{n.Level, n.Index, n.Hash[:]})
+	}
+	return insertRows(tx, `insert into ledger_node (level, idx, hash) values `, rows)
+}
+
+// insertRows inserts rows, many in one statement: on PostgreSQL each statement
+// is a round trip. There are four sizes of statement, so that each is prepared once.
+func insertRows(tx *sqldb.Tx, insert string, rows [][]any) error {
+	for len(rows) > 0 {
+		n := 1
+		for _, size := range []int{64, 16, 4} {
+			if len(rows) >= size {
+				n = size
+				break
+			}
+		}
+		width := len(rows[0])
+		var q strings.Builder
+		q.WriteString(insert)
+		args := make([]any, 0, n*width)
+		for i, row := range rows[:n] {
+			if i > 0 {
+				q.WriteByte(',')
+			}
+			q.WriteString("(" + sqldb.Places(i*width+1, width) + ")")
+			args = append(args, row...)
+		}
+		if _, err := tx.Exec(q.String(), args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// Head returns how far the ledger goes.
+func (s *Store) Head(ctx context.Context) (h ledger.Head, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		h, err = s.head(tx, "")
+		return err
+	})
+	return h, err
+}
+
+// Newest returns the ledger's size and signed checkpoint. With Leaves and Hashes
+// it makes a Store a ledger.Source, from which ledger.Tiles serves and proves.
+func (s *Store) Newest(ctx context.Context) (size int64, checkpoint []byte, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow(`select size, checkpoint from ledger_head where id = 1`).Scan(&size, &checkpoint)
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("read the ledger's checkpoint: %w", err)
+	}
+	return size, checkpoint, nil
+}
+
+// Leaves returns the n leaves from index start on.
+func (s *Store) Leaves(ctx context.Context, start int64, n int) (leaves []ledger.Leaf, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		leaves, err = sqldb.All(tx, func(r sqldb.Row) (ledger.Leaf, error) {
+			var index int64
+			var leaf []byte
+			if err := r.Scan(&index, &leaf); err != nil {
+				return ledger.Leaf{}, err
+			}
+			return ledger.ParseLeaf(leaf)
+		}, `select idx, leaf from ledger_entry where idx >= $1 and idx < $2 order by idx`, start, start+int64(n))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read ledger leaves: %w", err)
+	}
+	return leaves, nil
+}
+
+// Hashes returns n hashes of a level of the tree from index start on: of leaves
+// at level 0, of full tiles at 8, 16, ….
+func (s *Store) Hashes(ctx context.Context, level int, start int64, n int) (hashes []tlog.Hash, err error) {
+	scan := func(r sqldb.Row) (tlog.Hash, error) {
+		var h []byte
+		if err := r.Scan(&h); err != nil {
+			return tlog.Hash{}, err
+		}
+		if len(h) != tlog.HashSize {
+			return tlog.Hash{}, tampered("A hash of the ledger has %d bytes.", len(h))
+		}
+		return tlog.Hash(h), nil
+	}
+	end := start + int64(n)
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		if level == 0 {
+			hashes, err = sqldb.All(tx, scan, `select leaf_hash from ledger_entry where idx >= $1 and idx < $2 order by idx`, start, end)
+		} else {
+			hashes, err = sqldb.All(tx, scan, `select hash from ledger_node where level = $1 and idx >= $2 and idx < $3 order by idx`, level, start, end)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read ledger hashes: %w", err)
+	}
+	return hashes, nil
+}
+
+// Entry returns the entry at an index.
+func (tx *Tx) Entry(index int64) (ledger.Entry, error) {
+	return one(tx.entries(`e.idx = $1`, index))
+}
+
+// EntryOf returns the entry with a number of a class.
+func (tx *Tx) EntryOf(class ledger.Class, number int64) (ledger.Entry, error) {
+	return one(tx.entries(`e.class = $1 and e.number = $2`, string(class), number))
+}
+
+// Entries returns the entries from one index up to, and without, another.
+func (tx *Tx) Entries(from, to int64) ([]ledger.Entry, error) {
+	return tx.entries(`e.idx >= $1 and e.idx < $2`, from, to)
+}
+
+// EntriesOf returns the entries of a class from one number up to, and without, another.
+func (tx *Tx) EntriesOf(class ledger.Class, from, to int64) ([]ledger.Entry, error) {
+	return tx.entries(`e.class = $1 and e.number >= $2 and e.number < $3`, string(class), from, to)
+}
+
+func one(all []ledger.Entry, err error) (ledger.Entry, error) {
+	switch {
+	case err != nil:
+		return ledger.Entry{}, err
+	case len(all) == 0:
+		return ledger.Entry{}, fault.New(fault.NotFound, "entry-not-found", "The ledger has no such entry.")
+	}
+	return all[0], nil
+}
+
+// entries returns the entries where a condition on ledger_entry e holds, each
+// with as much as has not been erased.
+func (tx *Tx) entries(where string, args ...any) ([]ledger.Entry, error) {
+	all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (ledger.Entry, error) {
+		var e ledger.Entry
+		var leaf, salt []byte
+		err := r.Scan(&e.Index, &leaf, &e.BodyBytes, &salt)
+		if err != nil {
+			return e, err
+		}
+		if e.Leaf, err = ledger.ParseLeaf(leaf); err != nil {
+			return e, tampered("Entry %d of the ledger has a broken leaf.", e.Index).Because(err)
+		}
+		if e.Salt = salt; e.BodyBytes != nil {
+			if e.Body, err = ledger.Verify(e.Leaf, e.BodyBytes, e.Salt); err != nil {
+				return e, fmt.Errorf("entry %d: %w", e.Index, err)
+			}
+		}
+		return e, nil
+	}, `select e.idx, e.leaf, b.body, b.salt from ledger_entry e left join ledger_body b on b.idx = e.idx
+		where `+where+` order by e.idx`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger entries: %w", err)
+	}
+	at := make(map[int64]*ledger.Entry, len(all))
+	for i := range all {
+		at[all[i].Index] = &all[i]
+	}
+	_, err = sqldb.All(tx.Tx, func(r sqldb.Row) (struct{}, error) {
+		var index int64
+		var o ledger.Opening
+		var salt, value []byte
+		err := r.Scan(&index, &o.Name, &salt, &value)
+		if e := at[index]; err == nil && e != nil {
+			o.Salt, o.Value = salt, value
+			e.Openings = append(e.Openings, o)
+		}
+		return struct{}{}, err
+	}, `select o.idx, o.name, o.salt, o.value from ledger_opening o join ledger_entry e on e.idx = o.idx
+		where `+where+` order by o.idx, o.name`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read what opens ledger entries: %w", err)
+	}
+	return all, nil
+}
+
+// EraseOpening erases a personal field of an entry. The ledger stays whole: it
+// holds only the commitment.
+func (tx *Tx) EraseOpening(index int64, name string) error {
+	n, err := tx.Exec(`delete from ledger_opening where idx = $1 and name = $2`, index, name)
+	if err != nil {
+		return fmt.Errorf("erase a field of ledger entry %d: %w", index, err)
+	}
+	if n == 0 {
+		return fault.New(fault.NotFound, "field-not-found", "The ledger entry has no such field, or it has been erased.")
+	}
+	return nil
+}
+
+// auditStep is how many entries Audit holds at a time.
+const auditStep = 1024
+
+// Audit recomputes the whole ledger from its rows, in one snapshot: leaves,
+// numbers, times, bodies and openings as far as they are kept, full tiles, the
+// chain of governance, the root and the checkpoint's signature. It returns the
+// checkpoint that all of it was found to agree with.
+func (s *Store) Audit(ctx context.Context) (c ledger.Checkpoint, err error) {
+	err = s.Read(ctx, func(tx *Tx) error {
+		c, err = s.audit(tx)
+		return err
+	})
+	if err != nil {
+		return ledger.Checkpoint{}, fmt.Errorf("audit the ledger: %w", err)
+	}
+	return c, nil
+}
+
+func (s *Store) audit(tx *Tx) (ledger.Checkpoint, error) {
+	h, err := s.head(tx.Tx, "")
+	if err != nil {
+		return ledger.Checkpoint{}, err
+	}
+	if err := s.log.Check(h, s.verifier); err != nil {
+		return ledger.Checkpoint{}, err
+	}
+	signed, err := ledger.ParseCheckpoint(h.Checkpoint, s.verifier)
+	if err != nil {
+		return ledger.Checkpoint{}, err
+	}
+	a := audit{tx: tx}
+	for from := int64(0); from < h.Size; from += auditStep {
+		if err := a.entries(from, min(from+auditStep, h.Size)); err != nil {
+			return ledger.Checkpoint{}, err
+		}
+	}
+	return signed.Checkpoint, a.end(h)
+}
+
+// audit is one pass over the rows.
+type audit struct {
+	tx         *Tx
+	follower   ledger.Follower
+	time       canonical.Time
+	governance canonical.Digest
+	nodes      int64
+}
+
+func (a *audit) entries(from, to int64) error {
+	entries, err := a.tx.Entries(from, to)
+	if err != nil {
+		return err
+	}
+	if int64(len(entries)) != to-from {
+		return tampered("The ledger has %d of the entries %d to %d.", len(entries), from, to-1)
+	}
+	rows, err := sqldb.All(a.tx.Tx, scanRow,
+		`select class, number, kind, time, leaf_hash from ledger_entry where idx >= $1 and idx < $2 order by idx`, from, to)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		if e.Index != from+int64(i) {
+			return tampered("The ledger lacks entry %d.", from+int64(i))
+		}
+		if err := a.entry(e, rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row is what ledger_entry says beside the leaf, for looking things up by.
+type row struct {
+	class, kind  string
+	number, time int64
+	hash         []byte
+}
+
+func scanRow(r sqldb.Row) (x row, err error) {
+	return x, r.Scan(&x.class, &x.number, &x.kind, &x.time, &x.hash)
+}
+
+func (a *audit) entry(e ledger.Entry, r row) error {
+	hash := e.Leaf.Hash()
+	if r.class != string(e.Leaf.Class) || r.number != e.Leaf.Number || !bytes.Equal(r.hash, hash[:]) {
+		return tampered("The row of ledger entry %d is not that of its leaf.", e.Index)
+	}
+	if e.BodyBytes != nil {
+		switch b := e.Body; {
+		case r.kind != b.Kind || r.time != b.Time.Micro():
+			return tampered("The row of ledger entry %d is not that of its body.", e.Index)
+		case b.Time.Before(a.time.Time):
+			return tampered("Ledger entry %d is earlier than the one before.", e.Index)
+		case b.Class == ledger.Governance && b.Prev != a.governance:
+			return tampered("Ledger entry %d does not name the governance entry before it.", e.Index)
+		}
+		a.time = e.Body.Time
+	}
+	for _, o := range e.Openings {
+		if e.BodyBytes != nil && !e.Body.Opens(o) {
+			return tampered("The field %q of ledger entry %d is not the one committed to.", o.Name, e.Index)
+		}
+	}
+	if e.Leaf.Class == ledger.Governance {
+		a.governance = e.Leaf.Digest()
+	}
+	nodes, err := a.follower.Add(e.Leaf)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		a.nodes++
+		var hash []byte
+		err := a.tx.QueryRow(`select hash from ledger_node where level = $1 and idx = $2`, n.Level, n.Index).Scan(&hash)
+		if err != nil && !sqldb.IsNotFound(err) {
+			return err
+		}
+		if !bytes.Equal(hash, n.Hash[:]) {
+			return tampered("Node %d at level %d of the ledger's tree is not that of its entries.", n.Index, n.Level)
+		}
+	}
+	return nil
+}
+
+func (a *audit) end(h ledger.Head) error {
+	if a.follower.Edge != h.Edge || a.governance != h.Governance || h.Time.Before(a.time.Time) {
+		return tampered("The ledger's entries do not lead to its head.")
+	}
+	for _, c := range ledger.Classes() {
+		if a.follower.Next(c) != h.Next[c] {
+			return tampered("The ledger's head counts %d %s entries; there are %d.", h.Next[c], c, a.follower.Next(c))
+		}
+	}
+	var entries, nodes int64
+	err := a.tx.QueryRow(`select (select count(*) from ledger_entry), (select count(*) from ledger_node)`).Scan(&entries, &nodes)
+	if err != nil {
+		return err
+	}
+	if entries != h.Size || nodes != a.nodes {
+		return tampered("There are %d ledger entries and %d nodes, where the head has %d and %d.", entries, nodes, h.Size, a.nodes)
+	}
+	return nil
+}

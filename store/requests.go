@@ -1,0 +1,147 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
+)
+
+// Request is a request as it is stored: with the core of its warrant, if it
+// has one, and where the ledger holds it.
+type Request struct {
+	actions.Request
+	Core     []byte  // canonical JSON of proof.Core; nil before approval
+	Evidence []int64 // numbers of the governance entries that it rests on
+	Entry    int64   // index of the warrant's ledger entry; -1 before it is known
+}
+
+const requestColumns = `id, version, status, action, signed, signers, declined, need, missing, created, updated,
+	outcome, outcome_text, executed, reversed_by, core, evidence, entry`
+
+func scanRequest(row sqldb.Row) (Request, error) {
+	var r Request
+	var action, signed, signers, declined, need, core, evidence []byte
+	var created, updated, executed int64
+	if err := row.Scan(&r.ID, &r.Version, &r.Status, &action, &signed, &signers, &declined, &need, &r.Missing, &created, &updated,
+		&r.Outcome, &r.OutcomeText, &executed, &r.ReversedBy, &core, &evidence, &r.Entry); err != nil {
+		return r, err
+	}
+	r.Created, r.Updated, r.Executed = canonical.FromMicro(created), canonical.FromMicro(updated), canonical.FromMicro(executed)
+	if len(core) > 0 {
+		r.Core = core
+	}
+	for _, part := range []struct {
+		name string
+		text []byte
+		into any
+	}{{"action", action, &r.Action}, {"signed", signed, &r.Signed}, {"signers", signers, &r.Signers}, {"declined", declined, &r.Declined}, {"need", need, &r.Need}, {"evidence", evidence, &r.Evidence}} {
+		if err := canonical.Unmarshal(part.text, part.into); err != nil {
+			return r, fmt.Errorf("request %s: its %s is not as it was written: %w", r.ID, part.name, err)
+		}
+	}
+	return r, nil
+}
+
+func noRequest(id string) error {
+	if len(id) > 64 {
+		id = id[:64] + "…"
+	}
+	return fault.New(fault.NotFound, "no-such-request", "There is no request %q.", id)
+}
+
+// Request returns a request; a fault "no-such-request" if there is none.
+func (tx *Tx) Request(id string) (Request, error) {
+	r, err := scanRequest(tx.QueryRow(`select `+requestColumns+` from request where id = $1`, id))
+	if sqldb.IsNotFound(err) {
+		return r, noRequest(id)
+	}
+	return r, err
+}
+
+// InsertRequest stores a new request. That its identifier is new was checked in
+// the same transaction; the constraint is the last guard.
+func (tx *Tx) InsertRequest(r Request) error {
+	a := r.Action
+	_, err := tx.Exec(`insert into request (id, version, status, kind, platform, subject, requester, mark, action, signed, signers, declined,
+			need, missing, created, updated, expires, outcome, outcome_text, executed, reversed_by, core, evidence, entry)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
+		r.ID, r.Version, string(r.Status), string(a.Kind), a.Subject.Platform, a.Subject.ID, string(r.Requester()), string(a.Command.Mark),
+		canonical.MustMarshal(a), canonical.MustMarshal(r.Signed), canonical.MustMarshal(r.Signers), canonical.MustMarshal(r.Declined),
+		canonical.MustMarshal(r.Need), r.Missing, r.Created.Micro(), r.Updated.Micro(), r.Expires().Micro(),
+		r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry)
+	return err
+}
+
+// SaveRequest stores a changed request, whose version is one more than the one
+// that was read. Somebody else's change in between is a fault "version-moved".
+func (tx *Tx) SaveRequest(r Request) error {
+	n, err := tx.Exec(`update request set version = $2, status = $3, signers = $4, declined = $5, need = $6, missing = $7, updated = $8,
+			outcome = $9, outcome_text = $10, executed = $11, reversed_by = $12, core = $13, evidence = $14, entry = $15
+		where id = $1 and version = $2 - 1`,
+		r.ID, r.Version, string(r.Status), canonical.MustMarshal(r.Signers), canonical.MustMarshal(r.Declined), canonical.MustMarshal(r.Need),
+		r.Missing, r.Updated.Micro(), r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry)
+	if err == nil && n == 0 {
+		// Two people signing at once: the second judges again what it sees.
+		return fault.New(fault.Conflict, "version-moved", "The request has changed in the meantime; look at it again.")
+	}
+	return err
+}
+
+// SetEntry notes where the ledger holds the warrant of a request that the same
+// transaction approved.
+func (tx *Tx) SetEntry(id string, index int64) error {
+	_, err := tx.Exec(`update request set entry = $2 where id = $1`, id, index)
+	return err
+}
+
+// RequestFilter chooses requests; empty members choose all.
+type RequestFilter struct {
+	Status    actions.Status
+	Kind      actions.Kind
+	Platform  string
+	Subject   string
+	Requester workforce.WorkerID
+	Before    string // identifiers sort by time: only those before this one
+	Limit     int
+}
+
+// Requests returns requests, newest first.
+func (tx *Tx) Requests(f RequestFilter) ([]Request, error) {
+	q := []string{"select " + requestColumns + " from request where ($1 = '' or id < $1)"}
+	args := []any{f.Before}
+	for _, c := range []struct{ column, value string }{{"status", string(f.Status)}, {"kind", string(f.Kind)},
+		{"platform", f.Platform}, {"subject", f.Subject}, {"requester", string(f.Requester)}} {
+		if c.value != "" {
+			args = append(args, c.value)
+			q = append(q, fmt.Sprintf("and %s = $%d", c.column, len(args)))
+		}
+	}
+	args = append(args, f.Limit)
+	q = append(q, fmt.Sprintf("order by id desc limit $%d", len(args)))
+	return sqldb.All(tx.Tx, scanRequest, strings.Join(q, " "), args...)
+}
+
+// KeepRows keeps the workers that an import submitted with its request. They
+// hold names, and stand in no ledger entry before the admission is applied.
+func (tx *Tx) KeepRows(request string, data []byte) error {
+	_, err := tx.Exec(`insert into admission_rows (request, data) values ($1, $2)`, request, data)
+	return err
+}
+
+// Rows returns what KeepRows kept.
+func (tx *Tx) Rows(request string) ([]byte, error) {
+	var data []byte
+	err := tx.QueryRow(`select data from admission_rows where request = $1`, request).Scan(&data)
+	return data, err
+}
+
+// DropRows forgets them once they are applied, or will never be.
+func (tx *Tx) DropRows(request string) error {
+	_, err := tx.Exec(`delete from admission_rows where request = $1`, request)
+	return err
+}

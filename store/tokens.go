@@ -1,0 +1,67 @@
+package store
+
+import (
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
+)
+
+// Token is a bearer token: who shows its secret is known as the worker, and
+// may read and submit; authority comes from signatures only.
+type Token struct {
+	ID      string
+	Hash    []byte // SHA-256 of the secret
+	Worker  workforce.WorkerID
+	Key     workforce.KeyID // that signed for it
+	Name    string
+	Created canonical.Time
+	Expires canonical.Time
+	Revoked canonical.Time
+}
+
+const tokenColumns = `id, hash, worker, key_id, name, created, expires, revoked`
+
+func scanToken(row sqldb.Row) (Token, error) {
+	var t Token
+	var created, expires, revoked int64
+	err := row.Scan(&t.ID, &t.Hash, &t.Worker, &t.Key, &t.Name, &created, &expires, &revoked)
+	t.Created, t.Expires, t.Revoked = canonical.FromMicro(created), canonical.FromMicro(expires), canonical.FromMicro(revoked)
+	return t, err
+}
+
+// TokenByHash returns the token with a secret's hash.
+func (tx *Tx) TokenByHash(hash []byte) (Token, bool, error) {
+	t, err := scanToken(tx.QueryRow(`select `+tokenColumns+` from token where hash = $1`, hash))
+	if sqldb.IsNotFound(err) {
+		return t, false, nil
+	}
+	return t, err == nil, err
+}
+
+// Token returns a token; a fault "no-such-token" if there is none.
+func (tx *Tx) Token(id string) (Token, error) {
+	t, err := scanToken(tx.QueryRow(`select `+tokenColumns+` from token where id = $1`, id))
+	if sqldb.IsNotFound(err) {
+		return t, fault.New(fault.NotFound, "no-such-token", "There is no such token.")
+	}
+	return t, err
+}
+
+// Tokens returns a worker's tokens, newest first.
+func (tx *Tx) Tokens(w workforce.WorkerID) ([]Token, error) {
+	return sqldb.All(tx.Tx, scanToken, `select `+tokenColumns+` from token where worker = $1 order by id desc limit 1000`, string(w))
+}
+
+// InsertToken stores a new token.
+func (tx *Tx) InsertToken(t Token) error {
+	_, err := tx.Exec(`insert into token (id, hash, worker, key_id, name, created, expires, revoked) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		t.ID, t.Hash, string(t.Worker), string(t.Key), t.Name, t.Created.Micro(), t.Expires.Micro(), t.Revoked.Micro())
+	return err
+}
+
+// RevokeToken ends a token; ending it twice changes nothing.
+func (tx *Tx) RevokeToken(id string, now canonical.Time) error {
+	_, err := tx.Exec(`update token set revoked = $2 where id = $1 and revoked = 0`, id, now.Micro())
+	return err
+}
