@@ -1,0 +1,120 @@
+package plaza
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/fault"
+)
+
+// Command is one change to one subject, as it arrives.
+type Command struct {
+	Verb    Verb    `json:"verb"`
+	Subject Subject `json:"subject"`
+	Expect  Expect  `json:"expect"`
+	Mark    string  `json:"mark"` // what to leave beside the measure; empty for verbs that lift one
+}
+
+// Subject names what a command is about. A handle that is given must be the
+// subject's own at the moment of the change; an identifier alone is enough.
+type Subject struct {
+	ID     string `json:"id"`
+	Handle string `json:"handle,omitempty"`
+}
+
+// Expect is what must be in place at the moment of the change.
+type Expect struct {
+	Status Status `json:"status"`
+	Mark   string `json:"mark"`
+	Rev    string `json:"rev,omitempty"` // compared only if given
+}
+
+// Receipt is the answer to a command that was carried out.
+type Receipt struct {
+	Key    string `json:"key"`
+	Verb   Verb   `json:"verb"`
+	Before State  `json:"before"`
+	After  State  `json:"after"`
+}
+
+// ParseCommand reads the body of a command. Unknown and doubled members and
+// anything that could not be carried out in any state are refused.
+func ParseCommand(body []byte) (Command, error) {
+	var c Command
+	if err := json.UnmarshalRead(bytes.NewReader(body), &c, json.RejectUnknownMembers(true)); err != nil {
+		return Command{}, fault.New(fault.Invalid, "malformed", "The body is not a command: %s.", plain(err))
+	}
+	return c, c.check()
+}
+
+// plain removes the library's prefix from a message that is shown.
+func plain(err error) string {
+	s := err.Error()
+	if i := strings.Index(s, ": "); i >= 0 && strings.HasPrefix(s, "json") {
+		s = s[i+2:]
+	}
+	return s
+}
+
+func (c Command) check() error {
+	t, ok := transitions[c.Verb]
+	if !ok {
+		return fault.New(fault.Invalid, "bad-command", "%s is not a verb.", quote(string(c.Verb)))
+	}
+	id, err := parseID(c.Subject.ID)
+	if err != nil {
+		return err
+	}
+	if !able(c.Verb, id.sort) {
+		return fault.New(fault.Invalid, "bad-command", "%s does not work on %s.", c.Verb, id.sort)
+	}
+	if c.Subject.Handle != "" {
+		if id.sort == Content {
+			return fault.New(fault.Invalid, "bad-command", "Content has no handle.")
+		}
+		if _, err := foldHandle(c.Subject.Handle); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(t.from, c.Expect.Status) {
+		return fault.New(fault.Invalid, "bad-command", "%s does not start from the status %s.", c.Verb, quote(string(c.Expect.Status)))
+	}
+	if !markForm.MatchString(c.Mark) || !markForm.MatchString(c.Expect.Mark) || !markForm.MatchString(c.Expect.Rev) {
+		return fault.New(fault.Invalid, "bad-command", "A mark or revision is at most 200 visible ASCII characters.")
+	}
+	if c.Mark != "" && !t.mark {
+		return fault.New(fault.Invalid, "bad-command", "%s leaves no mark.", c.Verb)
+	}
+	return nil
+}
+
+// wrongState says that what a command expects is not in place, and what is.
+type wrongState struct {
+	why *fault.Error
+	now State
+}
+
+func (e *wrongState) Error() string { return e.why.Error() }
+func (e *wrongState) Unwrap() error { return e.why }
+
+// decide returns the status and mark that the command leaves on a subject in
+// the state now, or the reason why it changes nothing.
+func (c Command) decide(now State) (Status, string, error) {
+	if c.Subject.Handle != "" && !strings.EqualFold(c.Subject.Handle, now.Handle) {
+		return "", "", &wrongState{fault.New(fault.Conflict, "handle-moved",
+			"%s is called %s now, not %s.", now.ID, now.Handle, c.Subject.Handle), now}
+	}
+	if now.Status != c.Expect.Status || now.Mark != c.Expect.Mark || (c.Expect.Rev != "" && now.Rev != c.Expect.Rev) {
+		return "", "", &wrongState{fault.New(fault.Conflict, "wrong-state",
+			"%s is %s with the mark %q at revision %s; nothing was changed.", now.ID, now.Status, now.Mark, now.Rev), now}
+	}
+	t := transitions[c.Verb]
+	mark := ""
+	if t.mark {
+		mark = c.Mark
+	}
+	return t.to, mark, nil
+}

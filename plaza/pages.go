@@ -1,0 +1,358 @@
+package plaza
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+)
+
+//go:embed templates static
+var pageFiles embed.FS
+
+const pageLength = 30
+
+// pages renders what anybody may see.
+type pages struct {
+	templates *template.Template
+	style     []byte
+	stylePath string // has the style's hash in it, so that it may be kept for ever
+}
+
+func newPages() *pages {
+	style, err := pageFiles.ReadFile("static/plaza.css")
+	if err != nil {
+		panic(err) // embedded above
+	}
+	sum := sha256.Sum256(style)
+	p := &pages{style: style, stylePath: "/static/" + hex.EncodeToString(sum[:6]) + ".css"}
+	p.templates = template.Must(template.New("").Funcs(template.FuncMap{
+		"count": shortCount, "exact": exactCount, "sentence": sentence,
+	}).ParseFS(pageFiles, "templates/*.html"))
+	return p
+}
+
+func (p *pages) mux(s *Server) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+p.stylePath, func(w http.ResponseWriter, r *http.Request) {
+		protect(w.Header())
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		w.Write(p.style)
+	})
+	mux.HandleFunc("GET /avatar/{file}", servePicture(avatarSVG))
+	mux.HandleFunc("GET /banner/{file}", servePicture(bannerSVG))
+	mux.HandleFunc("GET /{$}", s.showing((*Server).timelinePage))
+	mux.HandleFunc("GET /people", s.showing((*Server).peoplePage))
+	mux.HandleFunc("GET /post/{number}", s.showing((*Server).postPage))
+	mux.HandleFunc("GET /{handle}", s.showing((*Server).profilePage))
+	mux.HandleFunc("GET /", s.showing(func(*Server, *sqldb.Tx, *http.Request) (view, error) {
+		return nowhere(), nil
+	}))
+	return mux
+}
+
+// protect sets what keeps a page to itself: no script at all, no frames, no
+// forms, nothing from elsewhere.
+func protect(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+}
+
+// The standing of what a page is about, in <main data-status> and in the header
+// Plaza-Status, for programs that look without signing in.
+const nothingHere = "none"
+
+// view is one page.
+type view struct {
+	Status   int    // HTTP
+	Standing string // up, down, deactivated or none
+	Title    string
+	Here     string // which place of the navigation this is
+	Style    string
+
+	Heading string // of a notice
+	Text    string
+
+	Handle  string // of a notice about an account
+	Account *accountView
+	Posts   []postView
+	People  []accountView
+	Notable []accountView
+	Older   string // link to the next page
+}
+
+type accountView struct {
+	Handle, Name, Bio, Office, Joined string
+	Verified                          bool
+	Followers                         int64
+	PostCount                         int64
+}
+
+type postView struct {
+	Number         int64
+	Author         accountView
+	Text           []string // paragraphs
+	Likes, Reposts int64
+	When, Exactly  string
+	ISO            string
+}
+
+func viewAccount(a account) accountView {
+	return accountView{Handle: a.handle, Name: a.name, Bio: a.bio, Office: a.office, Verified: a.verified,
+		Followers: a.followers, Joined: a.created.Format("January 2006")}
+}
+
+func viewPost(p post, a account, now time.Time) postView {
+	return postView{Number: p.number, Author: viewAccount(a), Text: strings.Split(p.text, "\n"),
+		Likes: p.likes, Reposts: p.reposts, When: ago(p.created, now),
+		Exactly: p.created.Format("2 January 2006, 15:04 UTC"), ISO: p.created.Format(time.RFC3339)}
+}
+
+// showing reads a page in one snapshot and renders it whole before the first
+// byte leaves.
+func (s *Server) showing(read func(*Server, *sqldb.Tx, *http.Request) (view, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var v view
+		err := s.db.Read(r.Context(), func(tx *sqldb.Tx) (err error) {
+			if v, err = read(s, tx, r); err != nil {
+				return err
+			}
+			v.Notable, err = notable(tx, 5, 0)
+			return err
+		})
+		if fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Invalid {
+			v, err = nowhere(), nil
+		}
+		var page bytes.Buffer
+		if err == nil {
+			v.Style = s.pages.stylePath
+			err = s.pages.templates.ExecuteTemplate(&page, "page.html", v)
+		}
+		protect(w.Header())
+		// A page says what is so now: it must not be shown from a cache after
+		// an account was taken down or brought back.
+		w.Header().Set("Cache-Control", "no-store")
+		if err != nil {
+			s.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+			http.Error(w, "Plaza cannot show this page right now. Please try again in a moment.", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Plaza-Status", v.Standing)
+		w.WriteHeader(v.Status)
+		w.Write(page.Bytes())
+	}
+}
+
+func nowhere() view {
+	return view{Status: http.StatusNotFound, Standing: nothingHere, Title: "Not found",
+		Heading: "There is nothing here.", Text: "The address may be misspelt, or what was here has been deleted."}
+}
+
+// withheld is the page of an account that is not up. It is answered with 200:
+// the page exists and tells what is so, and a program reads the standing.
+func withheld(a account) view {
+	v := view{Status: http.StatusOK, Standing: string(a.status), Title: "@" + a.handle, Handle: a.handle}
+	switch a.status {
+	case Down:
+		v.Heading = "This account has been taken down."
+		v.Text = "Plaza’s staff took @" + a.handle + " down. Its profile and posts are not shown while this lasts."
+	case Deactivated:
+		v.Heading = "This account has been deactivated."
+		v.Text = "@" + a.handle + " is switched off at the moment. Its profile and posts are not shown."
+	default:
+		v = nowhere()
+		v.Heading = "This account doesn’t exist."
+		v.Text = "Nobody is called @" + a.handle + " here."
+	}
+	return v
+}
+
+func (s *Server) timelinePage(tx *sqldb.Tx, r *http.Request) (view, error) {
+	v := view{Status: http.StatusOK, Standing: string(Up), Title: "Plaza", Here: "timeline"}
+	err := s.fillPosts(tx, r, &v, 0, "/")
+	return v, err
+}
+
+// fillPosts adds a page of posts, of one account or (0) of all.
+func (s *Server) fillPosts(tx *sqldb.Tx, r *http.Request, v *view, of int64, path string) error {
+	created, number := int64(1)<<62, int64(1)<<62
+	if before := r.URL.Query().Get("before"); before != "" {
+		n, err := strconv.ParseInt(before, 10, 64)
+		if err != nil {
+			return noSuchSubject("page")
+		}
+		p, _, err := postWithAccount(tx, n)
+		if err != nil {
+			return err
+		}
+		created, number = p.created.UnixMicro(), p.number
+	}
+	where := `p.account = $4`
+	if of == 0 {
+		where = `$4 = 0`
+	}
+	rows, err := tx.Query(`select `+accountColumns+`, `+postColumns+`
+		from post p join account a on a.id = p.account
+		where p.status = 'up' and a.status = 'up' and (p.created, p.id) < ($1, $2) and `+where+`
+		order by p.created desc, p.id desc limit $3`, created, number, pageLength+1, of)
+	if err != nil {
+		return fmt.Errorf("reading posts: %w", err)
+	}
+	defer rows.Close()
+	now := s.now()
+	for rows.Next() {
+		if len(v.Posts) == pageLength {
+			v.Older = path + "?before=" + strconv.FormatInt(v.Posts[pageLength-1].Number, 10)
+			break
+		}
+		var p post
+		var at int64
+		a, err := scanAccount(rows, p.into(&at)...)
+		if err != nil {
+			return fmt.Errorf("reading posts: %w", err)
+		}
+		p.created = time.UnixMicro(at).UTC()
+		v.Posts = append(v.Posts, viewPost(p, a, now))
+	}
+	return rows.Err()
+}
+
+// notable lists the accounts with most followers that are up.
+func notable(tx *sqldb.Tx, most, skip int) ([]accountView, error) {
+	rows, err := tx.Query(`select `+accountColumns+` from account a where a.status = 'up'
+		order by a.followers desc, a.id limit $1 offset $2`, most, skip)
+	if err != nil {
+		return nil, fmt.Errorf("reading accounts: %w", err)
+	}
+	defer rows.Close()
+	var all []accountView
+	for rows.Next() {
+		a, err := scanAccount(rows)
+		if err != nil {
+			return nil, fmt.Errorf("reading accounts: %w", err)
+		}
+		all = append(all, viewAccount(a))
+	}
+	return all, rows.Err()
+}
+
+func (s *Server) peoplePage(tx *sqldb.Tx, r *http.Request) (view, error) {
+	v := view{Status: http.StatusOK, Standing: string(Up), Title: "People", Here: "people"}
+	page, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil || page < 1 || page > 10_000 {
+		page = 1
+	}
+	v.People, err = notable(tx, pageLength+1, (page-1)*pageLength)
+	if len(v.People) > pageLength {
+		v.People = v.People[:pageLength]
+		v.Older = "/people?page=" + strconv.Itoa(page+1)
+	}
+	return v, err
+}
+
+func (s *Server) profilePage(tx *sqldb.Tx, r *http.Request) (view, error) {
+	handle := r.PathValue("handle")
+	if !strings.HasPrefix(handle, "@") {
+		return nowhere(), nil
+	}
+	a, err := accountByHandle(tx, handle)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return withheld(account{handle: handle[1:], status: Deleted}), nil
+	case err != nil:
+		return view{}, err
+	case a.status != Up:
+		return withheld(a), nil
+	}
+	av := viewAccount(a)
+	if err := tx.QueryRow(`select count(*) from post where account = $1 and status = 'up'`, a.number).Scan(&av.PostCount); err != nil {
+		return view{}, err
+	}
+	v := view{Status: http.StatusOK, Standing: string(Up), Title: a.name + " (@" + a.handle + ")", Account: &av}
+	return v, s.fillPosts(tx, r, &v, a.number, "/@"+a.handle)
+}
+
+func (s *Server) postPage(tx *sqldb.Tx, r *http.Request) (view, error) {
+	id, err := parseID(postPrefix + r.PathValue("number"))
+	if err != nil {
+		return view{}, err
+	}
+	p, a, err := postWithAccount(tx, id.number)
+	switch {
+	case err != nil:
+		return view{}, err
+	case p.status == Deleted:
+		return nowhere(), nil
+	case a.status != Up:
+		return withheld(a), nil
+	case p.status == Down:
+		return view{Status: http.StatusOK, Standing: string(Down), Title: "A removed post", Handle: a.handle,
+			Heading: "This post has been removed.", Text: "Plaza’s staff removed this post of @" + a.handle + "."}, nil
+	}
+	return view{Status: http.StatusOK, Standing: string(Up), Title: a.name + " on Plaza",
+		Posts: []postView{viewPost(p, a, s.now())}, Here: "post"}, nil
+}
+
+// ago says a time as a timeline does.
+func ago(t, now time.Time) string {
+	switch d := now.Sub(t); {
+	case d < time.Minute:
+		return "now"
+	case d < time.Hour:
+		return strconv.Itoa(int(d/time.Minute)) + "m"
+	case d < 24*time.Hour:
+		return strconv.Itoa(int(d/time.Hour)) + "h"
+	case d < 7*24*time.Hour:
+		return strconv.Itoa(int(d/(24*time.Hour))) + "d"
+	case t.Year() == now.UTC().Year():
+		return t.UTC().Format("2 Jan")
+	}
+	return t.UTC().Format("2 Jan 2006")
+}
+
+// shortCount writes 43100000 as 43.1M.
+func shortCount(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1_000_000_000, "B"}, {1_000_000, "M"}, {1_000, "K"}} {
+		if n < unit.size {
+			continue
+		}
+		tenths := n / (unit.size / 10) // cut, not rounded: 999,999 is not 1000K
+		if tenths >= 1000 || tenths%10 == 0 {
+			return strconv.FormatInt(tenths/10, 10) + unit.name
+		}
+		return fmt.Sprintf("%d.%d%s", tenths/10, tenths%10, unit.name)
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// exactCount writes 43100000 as 43,100,000.
+func exactCount(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// sentence begins a text with a capital letter.
+func sentence(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}

@@ -1,0 +1,120 @@
+// Package plaza is a small social platform: accounts, posts, a public timeline
+// and profile pages, and a staff API by which its employees and their programs
+// take accounts and posts down and bring them back.
+//
+// It is a platform like any other and knows nothing of who uses the staff API.
+// It trusts the holder of a staff token to be that holder, and nobody else. It
+// promises what doc/platform-protocol.md promises: a command compares and sets
+// in one transaction with its event and its receipt, acts at most once for each
+// key, can be asked about afterwards, and a key that was asked about before it
+// arrived never takes effect. Pages show a change as soon as it is answered.
+package plaza
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"countersign.dev/sqldb"
+)
+
+//go:embed migrations
+var migrationFiles embed.FS
+
+// Migrations returns the tables of plaza, a folder for each database.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return sub
+}
+
+// Open opens or makes plaza's own database at a URL such as "sqlite:/path/plaza.db".
+func Open(ctx context.Context, url string) (*sqldb.DB, error) {
+	return sqldb.Open(ctx, url, sqldb.Options{Migrations: Migrations(), Line: "plaza"})
+}
+
+// Limits of the staff API. They are announced in the capabilities.
+const (
+	// RequestLife is how long after its arrival a command may still take
+	// effect; one that could not be carried out by then is refused.
+	RequestLife = 30 * time.Second
+
+	commandLimit = 16 << 10 // bytes in the body of a command
+	setupLimit   = 8 << 20  // bytes in the body of a setup request
+	setupMost    = 5000     // accounts or posts in one setup request
+)
+
+// Config is what a Server needs. DB is required; every other zero value works.
+type Config struct {
+	DB   *sqldb.DB // opened with Migrations; the caller closes it after the Server
+	Now  func() time.Time
+	Rand io.Reader
+	Log  *slog.Logger
+
+	// EventBacklog is how many events are kept for readers that come back;
+	// 0 means 100,000.
+	EventBacklog int64
+	// Heartbeat is how often a silent event stream says that it lives; 0
+	// means 15 seconds.
+	Heartbeat time.Duration
+	// MostStreams is how many event streams may be open at once; 0 means 256.
+	MostStreams int
+}
+
+// Server is one plaza. It is safe for concurrent use.
+type Server struct {
+	db        *sqldb.DB
+	now       func() time.Time
+	rand      io.Reader
+	log       *slog.Logger
+	backlog   int64
+	heartbeat time.Duration
+	streams   chan struct{} // one place for each open stream
+	closed    chan struct{}
+	closeOnce sync.Once
+	pages     *pages
+	handler   http.Handler
+}
+
+// New returns a plaza on an open database.
+func New(c Config) *Server {
+	s := &Server{db: c.DB, now: c.Now, rand: c.Rand, log: c.Log, backlog: c.EventBacklog,
+		heartbeat: c.Heartbeat, closed: make(chan struct{})}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.rand == nil {
+		s.rand = rand.Reader
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.backlog == 0 {
+		s.backlog = 100_000
+	}
+	if s.heartbeat == 0 {
+		s.heartbeat = 15 * time.Second
+	}
+	if c.MostStreams == 0 {
+		c.MostStreams = 256
+	}
+	s.streams = make(chan struct{}, c.MostStreams)
+	s.pages = newPages()
+	s.handler = s.routes()
+	return s
+}
+
+// Handler serves the public pages and the staff API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Close ends the open event streams, which would otherwise keep an HTTP server
+// from shutting down. The database stays open.
+func (s *Server) Close() { s.closeOnce.Do(func() { close(s.closed) }) }

@@ -1,0 +1,306 @@
+package plaza
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/sqldb"
+)
+
+// next gives out the next n numbers of a counter and returns the first.
+func next(tx *sqldb.Tx, name string, n int64) (int64, error) {
+	var last int64
+	err := tx.QueryRow(`update counter set last = last + $1 where name = $2 returning last`, n, name).Scan(&last)
+	if err != nil {
+		return 0, fmt.Errorf("counting %ss: %w", name, err)
+	}
+	return last - n + 1, nil
+}
+
+// account is a row of the table of that name.
+type account struct {
+	number    int64
+	handle    string // without @, as its owner writes it
+	name      string
+	bio       string
+	verified  bool
+	office    string
+	followers int64
+	created   time.Time
+	status    Status
+	mark      string
+	rev       int64
+}
+
+const accountColumns = `a.id, a.handle, a.name, a.bio, a.verified, a.office, a.followers, a.created, a.status, a.mark, a.rev`
+
+type scanner interface{ Scan(...any) error }
+
+func scanAccount(row scanner, more ...any) (account, error) {
+	var a account
+	var created int64
+	err := row.Scan(append([]any{&a.number, &a.handle, &a.name, &a.bio, &a.verified, &a.office,
+		&a.followers, &created, &a.status, &a.mark, &a.rev}, more...)...)
+	a.created = time.UnixMicro(created).UTC()
+	return a, err
+}
+
+func accountByNumber(tx *sqldb.Tx, n int64) (account, error) {
+	a, err := scanAccount(tx.QueryRow(`select `+accountColumns+` from account a where a.id = $1`, n))
+	if sqldb.IsNotFound(err) {
+		return a, noSuchSubject(subjectID{Account, n}.String())
+	}
+	return a, err
+}
+
+// accountByHandle takes a handle with its @, in any case.
+func accountByHandle(tx *sqldb.Tx, handle string) (account, error) {
+	fold, err := foldHandle(handle)
+	if err != nil {
+		return account{}, err
+	}
+	a, err := scanAccount(tx.QueryRow(`select `+accountColumns+` from account a where a.fold = $1`, fold))
+	if sqldb.IsNotFound(err) {
+		return a, noSuchSubject(handle)
+	}
+	return a, err
+}
+
+func (a account) id() subjectID { return subjectID{Account, a.number} }
+
+func (a account) state(now time.Time) State {
+	return State{ID: a.id().String(), Handle: "@" + a.handle, Sort: Account,
+		Status: a.status, Mark: a.mark, Rev: strconv.FormatInt(a.rev, 10),
+		Facts: Facts{Followers: a.followers, Verified: a.verified, Office: a.office, Created: a.created.Unix()},
+		At:    canonical.At(now)}
+}
+
+// post is a row of the table of that name.
+type post struct {
+	number  int64
+	account int64
+	text    string
+	likes   int64
+	reposts int64
+	created time.Time
+	status  Status
+	mark    string
+	rev     int64
+}
+
+const postColumns = `p.id, p.account, p.body, p.likes, p.reposts, p.created, p.status, p.mark, p.rev`
+
+func (p *post) into(created *int64) []any {
+	return []any{&p.number, &p.account, &p.text, &p.likes, &p.reposts, created, &p.status, &p.mark, &p.rev}
+}
+
+// postWithAccount also returns the post's account.
+func postWithAccount(tx *sqldb.Tx, n int64) (post, account, error) {
+	var p post
+	var created int64
+	a, err := scanAccount(tx.QueryRow(`select `+accountColumns+`, `+postColumns+`
+		from post p join account a on a.id = p.account where p.id = $1`, n), p.into(&created)...)
+	p.created = time.UnixMicro(created).UTC()
+	if sqldb.IsNotFound(err) {
+		return p, a, noSuchSubject(subjectID{Content, n}.String())
+	}
+	return p, a, err
+}
+
+func (p post) state(owner account, now time.Time) State {
+	return State{ID: subjectID{Content, p.number}.String(), Sort: Content,
+		Status: p.status, Mark: p.mark, Rev: strconv.FormatInt(p.rev, 10),
+		Facts: Facts{Followers: owner.followers, Verified: owner.verified, Office: owner.office,
+			Created: p.created.Unix(), Owner: owner.id().String()},
+		At: canonical.At(now)}
+}
+
+// stateOf reads a subject. What was deleted is not there any more.
+func stateOf(tx *sqldb.Tx, id subjectID, now time.Time) (State, error) {
+	var st State
+	if id.sort == Account {
+		a, err := accountByNumber(tx, id.number)
+		if err != nil {
+			return State{}, err
+		}
+		st = a.state(now)
+	} else {
+		p, owner, err := postWithAccount(tx, id.number)
+		if err != nil {
+			return State{}, err
+		}
+		st = p.state(owner, now)
+	}
+	if st.Status == Deleted {
+		return State{}, noSuchSubject(id.String())
+	}
+	return st, nil
+}
+
+// set moves a subject from the revision in before to a status and mark and
+// returns the new revision; false if it is at that revision no more, so that two
+// writers of one database cannot both have acted on what they read.
+func set(tx *sqldb.Tx, id subjectID, before State, status Status, mark string) (string, bool, error) {
+	statement := `update account set status = $1, mark = $2, rev = rev + 1 where id = $3 and rev = $4`
+	if id.sort == Content {
+		statement = `update post set status = $1, mark = $2, rev = rev + 1 where id = $3 and rev = $4`
+	}
+	rev, err := strconv.ParseInt(before.Rev, 10, 64)
+	if err != nil {
+		return "", false, fmt.Errorf("revision %q: %w", before.Rev, err)
+	}
+	n, err := tx.Exec(statement, string(status), mark, id.number, rev)
+	return strconv.FormatInt(rev+1, 10), n == 1, err
+}
+
+// erase removes what a deletion must not leave behind. The row stays, so that
+// neither number nor handle is ever given out again.
+func erase(tx *sqldb.Tx, id subjectID) error {
+	if id.sort == Content {
+		_, err := tx.Exec(`update post set body = '', likes = 0, reposts = 0 where id = $1`, id.number)
+		return err
+	}
+	if _, err := tx.Exec(`update account set name = '', bio = '', office = '', verified = $1, followers = 0 where id = $2`, false, id.number); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`update post set body = '', likes = 0, reposts = 0 where account = $1`, id.number)
+	return err
+}
+
+// postsLeft lists the posts of an account that are not deleted.
+func postsLeft(tx *sqldb.Tx, account int64) ([]subjectID, error) {
+	rows, err := tx.Query(`select id from post where account = $1 and status <> 'deleted' order by id`, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids []subjectID
+	for rows.Next() {
+		id := subjectID{sort: Content}
+		if err := rows.Scan(&id.number); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// Event is one change of a subject's status or mark.
+type Event struct {
+	ID      int64          `json:"id"`
+	Subject string         `json:"subject"`
+	Handle  string         `json:"handle"`
+	Status  Status         `json:"status"`
+	Mark    string         `json:"mark"`
+	Rev     string         `json:"rev"`
+	By      string         `json:"by"` // holder of the token by which it was done
+	At      canonical.Time `json:"at"`
+}
+
+// record writes the event of a change and forgets those that have become too many.
+func record(tx *sqldb.Tx, after State, holder string, now time.Time, backlog int64) error {
+	n, err := next(tx, "event", 1)
+	if err != nil {
+		return err
+	}
+	rev, err := strconv.ParseInt(after.Rev, 10, 64)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`insert into event (id, subject, handle, status, mark, rev, holder, created)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		n, after.ID, after.Handle, string(after.Status), after.Mark, rev, holder, now.UnixMicro()); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`delete from event where id <= $1`, n-backlog); err != nil {
+		return err
+	}
+	tx.Signal(eventSignal)
+	return nil
+}
+
+// eventSignal wakes the open streams once a change is committed.
+const eventSignal = "event"
+
+// eventRange returns the numbers of the oldest event kept and of the newest
+// ever; the first is one more than the second if none is kept.
+func eventRange(tx *sqldb.Tx) (oldest, newest int64, err error) {
+	if err = tx.QueryRow(`select last from counter where name = 'event'`).Scan(&newest); err != nil {
+		return 0, 0, err
+	}
+	err = tx.QueryRow(`select coalesce(min(id), $1) from event`, newest+1).Scan(&oldest)
+	return oldest, newest, err
+}
+
+func eventsAfter(tx *sqldb.Tx, after int64, most int) ([]Event, error) {
+	rows, err := tx.Query(`select id, subject, handle, status, mark, rev, holder, created
+		from event where id > $1 order by id limit $2`, after, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var events []Event
+	for rows.Next() {
+		var e Event
+		var rev, created int64
+		if err := rows.Scan(&e.ID, &e.Subject, &e.Handle, &e.Status, &e.Mark, &rev, &e.By, &created); err != nil {
+			return nil, err
+		}
+		e.Rev, e.At = strconv.FormatInt(rev, 10), canonical.FromMicro(created)
+		events = append(events, e)
+	}
+	return events, rows.Err()
+}
+
+// outcome is what came of a command.
+type outcome string
+
+const (
+	done    outcome = "done"
+	refused outcome = "refused"
+	fenced  outcome = "fenced" // asked about before it arrived; it never takes effect
+)
+
+// entry is a row of the table command.
+type entry struct {
+	digest  string
+	outcome outcome
+	http    int
+	answer  string
+}
+
+func commandEntry(tx *sqldb.Tx, holder, key string) (entry, bool, error) {
+	var e entry
+	err := tx.QueryRow(`select digest, outcome, http, answer from command where holder = $1 and key = $2`, holder, key).
+		Scan(&e.digest, &e.outcome, &e.http, &e.answer)
+	if sqldb.IsNotFound(err) {
+		return e, false, nil
+	}
+	return e, err == nil, err
+}
+
+func keepCommand(tx *sqldb.Tx, holder, key string, e entry, now time.Time) error {
+	_, err := tx.Exec(`insert into command (holder, key, digest, outcome, http, answer, created)
+		values ($1, $2, $3, $4, $5, $6, $7)`, holder, key, e.digest, string(e.outcome), e.http, e.answer, now.UnixMicro())
+	if sqldb.IsUnique(err) {
+		return sqldb.ErrAgain // another process took the same key
+	}
+	return err
+}
+
+func insertAccount(tx *sqldb.Tx, a account) error {
+	_, err := tx.Exec(`insert into account (id, handle, fold, name, bio, verified, office, followers, created, status, mark, rev)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'up', '', 1)`,
+		a.number, a.handle, strings.ToLower(a.handle), a.name, a.bio, a.verified, a.office, a.followers, a.created.UnixMicro())
+	return err
+}
+
+func insertPost(tx *sqldb.Tx, p post) error {
+	_, err := tx.Exec(`insert into post (id, account, body, likes, reposts, created, status, mark, rev)
+		values ($1, $2, $3, $4, $5, $6, 'up', '', 1)`,
+		p.number, p.account, p.text, p.likes, p.reposts, p.created.UnixMicro())
+	return err
+}

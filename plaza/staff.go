@@ -1,0 +1,469 @@
+package plaza
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+)
+
+//go:embed openapi.json
+var openAPI []byte
+
+// call is one request to the staff API, after its token was accepted.
+type call struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	holder  string
+	arrived time.Time
+}
+
+// route is one operation of the staff API.
+type route struct {
+	method, path string
+	scope        Scope // whose token it needs; empty for anybody
+	limit        int64 // most bytes of a body; 0 for no body
+	answer       func(*Server, call) error
+}
+
+// staffRoutes is the whole staff API; openapi.json describes each of them.
+var staffRoutes = []route{
+	{"GET", "/staff/v1/openapi.json", "", 0, (*Server).getOpenAPI},
+	{"GET", "/staff/v1/capabilities", StaffScope, 0, (*Server).getCapabilities},
+	{"GET", "/staff/v1/subjects", StaffScope, 0, (*Server).getSubject},
+	{"POST", "/staff/v1/commands", StaffScope, commandLimit, (*Server).postCommand},
+	{"GET", "/staff/v1/commands/{key}", StaffScope, 0, (*Server).getCommand},
+	{"GET", "/staff/v1/events", StaffScope, 0, (*Server).getEvents},
+	{"POST", "/staff/v1/accounts", SetupScope, setupLimit, (*Server).postAccount},
+	{"POST", "/staff/v1/accounts/bulk", SetupScope, setupLimit, (*Server).postAccounts},
+	{"POST", "/staff/v1/posts", SetupScope, setupLimit, (*Server).postPost},
+	{"POST", "/staff/v1/posts/bulk", SetupScope, setupLimit, (*Server).postPosts},
+}
+
+// routes keeps browsers and programs apart: nothing under /staff/ is a page,
+// nothing else takes a token.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/staff/", s.staffMux())
+	mux.Handle("/", s.pages.mux(s))
+	return mux
+}
+
+func (s *Server) staffMux() http.Handler {
+	mux := http.NewServeMux()
+	allowed := map[string][]string{}
+	for _, r := range staffRoutes {
+		allowed[r.path] = append(allowed[r.path], r.method)
+		mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) { s.serveStaff(r, w, req) })
+	}
+	for path, methods := range allowed {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.refuseMethod(w, r, methods) })
+	}
+	mux.HandleFunc("/staff/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, fault.New(fault.NotFound, "no-such-route", "There is nothing at %s.", quote(r.URL.Path)))
+	})
+	return mux
+}
+
+func (s *Server) serveStaff(route route, w http.ResponseWriter, r *http.Request) {
+	c := call{w: w, r: r, arrived: s.now()}
+	if r.Method != route.method { // HEAD, which the mux gives to GET
+		s.refuseMethod(w, r, []string{route.method})
+		return
+	}
+	if route.scope != "" {
+		var err error
+		if c.holder, err = s.authenticate(r, route.scope); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, route.limit)
+	if err := route.answer(s, c); err != nil {
+		s.fail(w, r, err)
+	}
+}
+
+func (s *Server) refuseMethod(w http.ResponseWriter, r *http.Request, allowed []string) {
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	writeJSON(w, http.StatusMethodNotAllowed, problemType, problem{
+		Type: problemBase + "method-not-allowed", Title: "method not allowed", Status: http.StatusMethodNotAllowed,
+		Detail: fmt.Sprintf("%s does not work here; use %s.", r.Method, strings.Join(allowed, " or "))})
+}
+
+const (
+	jsonType    = "application/json"
+	problemType = "application/problem+json"
+	problemBase = "/staff/v1/problems/" // the last segment is what programs compare
+)
+
+// problem is every refusal of the staff API (RFC 9457).
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Now    *State `json:"now,omitempty"`    // with wrong-state and handle-moved
+	Oldest *int64 `json:"oldest,omitempty"` // with cursor-gone: the lowest cursor that works
+	Newest *int64 `json:"newest,omitempty"` // with cursor-gone: the highest
+}
+
+var httpStatus = map[fault.Kind]int{
+	fault.Internal:        http.StatusInternalServerError,
+	fault.Invalid:         http.StatusBadRequest,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Forbidden:       http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Conflict:        http.StatusConflict,
+	fault.Expired:         http.StatusGone,
+	fault.Exhausted:       http.StatusTooManyRequests,
+	fault.TooLarge:        http.StatusRequestEntityTooLarge,
+	fault.Unsupported:     http.StatusUnsupportedMediaType,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+}
+
+// keyReused is the one refusal whose status its kind does not give: 422, as
+// the Idempotency-Key draft asks.
+const keyReused = "key-reused"
+
+func problemOf(err error) problem {
+	p := problem{Type: problemBase + fault.TypeOf(err), Title: fault.KindOf(err).String(),
+		Status: httpStatus[fault.KindOf(err)], Detail: fault.TextOf(err)}
+	if wrong := (*wrongState)(nil); errors.As(err, &wrong) {
+		p.Now = &wrong.now
+	}
+	if gone := (*cursorGone)(nil); errors.As(err, &gone) {
+		p.Oldest, p.Newest = &gone.oldest, &gone.newest
+	}
+	if fault.Is(err, keyReused) {
+		p.Status = http.StatusUnprocessableEntity
+	}
+	return p
+}
+
+// fail answers with err, unless the answer has begun.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if fault.KindOf(err) == fault.Internal {
+		s.log.ErrorContext(r.Context(), "staff request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	if fault.KindOf(err) == fault.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	p := problemOf(err)
+	writeJSON(w, p.Status, problemType, p)
+}
+
+func writeJSON(w http.ResponseWriter, status int, mediaType string, v any) {
+	writeBytes(w, status, mediaType, canonical.MustMarshal(v))
+}
+
+func writeBytes(w http.ResponseWriter, status int, mediaType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(body) // the reader may have gone; nothing is left to tell it
+}
+
+// body reads a JSON body within the route's limit.
+func (c call) body() ([]byte, error) {
+	if t, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || t != jsonType {
+		return nil, fault.New(fault.Unsupported, "not-json", "Send the body as Content-Type: application/json.")
+	}
+	b, err := io.ReadAll(c.r.Body)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, fault.New(fault.TooLarge, "body-too-large", "The body is larger than the %d bytes allowed here.", tooLarge.Limit)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "body-cut-short", "The body ended early.").Because(err)
+	}
+	return b, nil
+}
+
+func (s *Server) getOpenAPI(c call) error {
+	writeBytes(c.w, http.StatusOK, jsonType, openAPI)
+	return nil
+}
+
+// Capabilities is what a platform says it can do.
+type Capabilities struct {
+	Protocol      string    `json:"protocol"`
+	Platform      string    `json:"platform"`
+	Abilities     []Ability `json:"abilities"`
+	Facts         []string  `json:"facts"`
+	CompareAndSet bool      `json:"compare_and_set"`
+	Lookup        bool      `json:"lookup"`
+	RequestLife   int       `json:"request_life"` // seconds
+	BodyLimit     int       `json:"body_limit"`   // bytes in the body of a command
+	EventBacklog  int64     `json:"event_backlog"`
+}
+
+// Protocol names the version of the protocol that the staff API speaks.
+const Protocol = "staff/v1"
+
+func (s *Server) getCapabilities(c call) error {
+	writeJSON(c.w, http.StatusOK, jsonType, Capabilities{
+		Protocol: Protocol, Platform: "plaza", Abilities: abilities,
+		Facts:         []string{"followers", "verified", "office", "created", "owner"},
+		CompareAndSet: true, Lookup: true,
+		RequestLife: int(RequestLife / time.Second), BodyLimit: commandLimit, EventBacklog: s.backlog,
+	})
+	return nil
+}
+
+func (s *Server) getSubject(c call) error {
+	q := c.r.URL.Query()
+	id, handle := q.Get("id"), q.Get("handle")
+	if (id == "") == (handle == "") || len(q) != 1 {
+		return fault.New(fault.Invalid, "bad-subject", "Ask with either ?id= or ?handle=.")
+	}
+	var st State
+	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) error {
+		if id != "" {
+			parsed, err := parseID(id)
+			if err != nil {
+				return err
+			}
+			st, err = stateOf(tx, parsed, s.now())
+			return err
+		}
+		a, err := accountByHandle(tx, handle)
+		if err != nil {
+			return err
+		}
+		if a.status == Deleted {
+			return noSuchSubject(handle)
+		}
+		st = a.state(s.now())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	writeJSON(c.w, http.StatusOK, jsonType, st)
+	return nil
+}
+
+var keyForm = regexp.MustCompile(`^[A-Za-z0-9._~:-]{1,200}$`)
+
+func checkKey(key string) error {
+	if !keyForm.MatchString(key) {
+		return fault.New(fault.Invalid, "bad-key", "An Idempotency-Key is 1 to 200 letters, digits, dots, dashes, underscores, tildes and colons.")
+	}
+	return nil
+}
+
+func (s *Server) postCommand(c call) error {
+	keys := c.r.Header.Values("Idempotency-Key")
+	if len(keys) != 1 {
+		return fault.New(fault.Invalid, "bad-key", "Send one Idempotency-Key header; it is what the command can be asked about by.")
+	}
+	if err := checkKey(keys[0]); err != nil {
+		return err
+	}
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	command, err := ParseCommand(body)
+	if err != nil {
+		return err
+	}
+	e, err := s.carryOut(c.r.Context(), c.holder, keys[0], command, c.arrived)
+	if err != nil {
+		return err
+	}
+	mediaType := jsonType
+	if e.http != http.StatusOK {
+		mediaType = problemType
+	}
+	writeBytes(c.w, e.http, mediaType, []byte(e.answer))
+	return nil
+}
+
+// carryOut does a command once for its key, in one transaction with its event
+// and the row that remembers its answer. An error means that nothing happened
+// and that nothing was remembered, unless it is sqldb.ErrUnknown.
+func (s *Server) carryOut(ctx context.Context, holder, key string, c Command, arrived time.Time) (entry, error) {
+	digest := canonical.DigestOf(c).String()
+	var e entry
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		e = entry{}
+		now := s.now()
+		if now.Sub(arrived) >= RequestLife {
+			return fault.New(fault.Unavailable, "too-late", "The command waited longer than %v and was dropped.", RequestLife)
+		}
+		prior, found, err := commandEntry(tx, holder, key)
+		if err != nil {
+			return fmt.Errorf("reading command %q: %w", key, err)
+		}
+		if found {
+			e, err = prior.again(digest)
+			return err
+		}
+		receipt, err := s.change(tx, holder, key, c, now)
+		switch kind := fault.KindOf(err); {
+		case errors.Is(err, sqldb.ErrAgain):
+			return err // nothing was decided yet
+		case err == nil:
+			e = entry{digest, done, http.StatusOK, string(canonical.MustMarshal(receipt))}
+		case kind == fault.Conflict || kind == fault.NotFound:
+			// Remembered as well: a refused command must not take effect when
+			// it is sent again in another moment.
+			p := problemOf(err)
+			e = entry{digest, refused, p.Status, string(canonical.MustMarshal(p))}
+		default:
+			return err
+		}
+		return keepCommand(tx, holder, key, e, now)
+	})
+	return e, err
+}
+
+// again answers a command whose key was used before.
+func (e entry) again(digest string) (entry, error) {
+	switch {
+	case e.outcome == fenced:
+		return entry{}, fault.New(fault.Conflict, "key-fenced", "This key was asked about before its command arrived, so the command is not carried out.")
+	case e.digest != digest:
+		return entry{}, fault.New(fault.Invalid, keyReused, "This key belongs to another command.")
+	}
+	return e, nil
+}
+
+// change compares and sets one subject and records the event.
+func (s *Server) change(tx *sqldb.Tx, holder, key string, c Command, now time.Time) (Receipt, error) {
+	id, err := parseID(c.Subject.ID)
+	if err != nil {
+		return Receipt{}, err
+	}
+	before, err := stateOf(tx, id, now)
+	if err != nil {
+		return Receipt{}, err
+	}
+	status, mark, err := c.decide(before)
+	if err != nil {
+		return Receipt{}, err
+	}
+	after, err := s.move(tx, holder, id, before, status, mark, now)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if status == Deleted {
+		if err := s.deleteRest(tx, holder, id, now); err != nil {
+			return Receipt{}, err
+		}
+	}
+	return Receipt{Key: key, Verb: c.Verb, Before: before, After: after}, nil
+}
+
+func (s *Server) move(tx *sqldb.Tx, holder string, id subjectID, before State, status Status, mark string, now time.Time) (State, error) {
+	rev, ok, err := set(tx, id, before, status, mark)
+	if err != nil {
+		return State{}, fmt.Errorf("changing %s: %w", id, err)
+	}
+	if !ok {
+		return State{}, sqldb.ErrAgain // another process was faster
+	}
+	after := before
+	after.Status, after.Mark, after.Rev = status, mark, rev
+	if err := record(tx, after, holder, now, s.backlog); err != nil {
+		return State{}, fmt.Errorf("recording the change of %s: %w", id, err)
+	}
+	return after, nil
+}
+
+// deleteRest deletes an account's posts with it and erases what they said.
+func (s *Server) deleteRest(tx *sqldb.Tx, holder string, id subjectID, now time.Time) error {
+	if id.sort == Account {
+		posts, err := postsLeft(tx, id.number)
+		if err != nil {
+			return err
+		}
+		for _, p := range posts {
+			before, err := stateOf(tx, p, now)
+			if err != nil {
+				return err
+			}
+			if _, err := s.move(tx, holder, p, before, Deleted, "", now); err != nil {
+				return err
+			}
+		}
+	}
+	return erase(tx, id)
+}
+
+// lookup is the answer to a question about a key.
+type lookup struct {
+	Key     string         `json:"key"`
+	Outcome string         `json:"outcome"` // done, refused or unknown
+	Fenced  bool           `json:"fenced"`  // unknown, and a command with this key will be refused
+	Receipt jsontext.Value `json:"receipt,omitempty"`
+	Problem jsontext.Value `json:"problem,omitempty"`
+}
+
+// getCommand says what came of a command. A key that is not known is fenced in
+// the transaction that finds it so: between the question and its answer no
+// command can slip in.
+func (s *Server) getCommand(c call) error {
+	key := c.r.PathValue("key")
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	var e entry
+	var found bool
+	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) (err error) {
+		e, found, err = commandEntry(tx, c.holder, key)
+		return err
+	})
+	if err == nil && !found {
+		err = s.db.Write(c.r.Context(), func(tx *sqldb.Tx) (err error) {
+			if e, found, err = commandEntry(tx, c.holder, key); err != nil || found {
+				return err
+			}
+			e = entry{outcome: fenced}
+			return keepCommand(tx, c.holder, key, e, s.now())
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("looking up command %q: %w", key, err)
+	}
+	l := lookup{Key: key, Outcome: string(e.outcome)}
+	switch e.outcome {
+	case done:
+		l.Receipt = jsontext.Value(e.answer)
+	case refused:
+		l.Problem = jsontext.Value(e.answer)
+	case fenced:
+		l.Outcome, l.Fenced = "unknown", true
+	}
+	writeJSON(c.w, http.StatusOK, jsonType, l)
+	return nil
+}
+
+// readStrict reads a JSON body of a setup request.
+func readStrict(c call, v any) error {
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	if err := json.UnmarshalRead(bytes.NewReader(body), v, json.RejectUnknownMembers(true)); err != nil {
+		return fault.New(fault.Invalid, "malformed", "The body is not of the expected form: %s.", plain(err))
+	}
+	return nil
+}
