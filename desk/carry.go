@@ -1,0 +1,276 @@
+package desk
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+)
+
+// Warrant assembles the warrant of an approved request: its core with the
+// entries that it rests on, each proven under the newest checkpoint.
+func (d *Desk) Warrant(ctx context.Context, by Caller, request string) ([]byte, error) {
+	r, err := d.load(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !mayReadWarrant(s, by, r, d.now()) {
+		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "Warrants are read by those who signed them, leads, officers, investigators and auditors.")
+	}
+	return d.assemble(ctx, s, r)
+}
+
+func (d *Desk) assemble(ctx context.Context, s *proof.State, r store.Request) ([]byte, error) {
+	if len(r.Core) == 0 {
+		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Desk && r.Status == actions.StatusExecuted {
+			return nil, fault.New(fault.NotFound, "no-warrant", "The proof of a change of the desk is its entry in the governance chain.")
+		}
+		return nil, fault.New(fault.NotFound, "no-warrant", "The request is %s; it has no warrant.", r.Status)
+	}
+	var core proof.Core
+	if err := canonical.Unmarshal(r.Core, &core); err != nil {
+		return nil, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
+	}
+	entry, evidence, err := d.warrantEntries(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	size, checkpoint, err := d.store.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	anchor := proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt}
+	if anchor.Proof, err = d.tiles.Inclusion(ctx, size, entry.Index); err != nil {
+		return nil, err
+	}
+	var people []proof.Evidence
+	for _, e := range evidence {
+		p, err := d.tiles.Inclusion(ctx, size, e.Index)
+		if err != nil {
+			return nil, err
+		}
+		people = append(people, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: p})
+	}
+	return canonical.Marshal(proof.Assemble(core, people, anchor))
+}
+
+// warrantEntries reads the entry of a warrant and those that it rests on.
+func (d *Desk) warrantEntries(ctx context.Context, r store.Request) (entry ledger.Entry, evidence []ledger.Entry, err error) {
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		if entry, err = stx.Entry(r.Entry); err != nil {
+			return err
+		}
+		evidence = evidence[:0]
+		for _, n := range r.Evidence {
+			e, err := stx.EntryOf(ledger.Governance, n)
+			if err != nil {
+				return err
+			}
+			evidence = append(evidence, e)
+		}
+		return nil
+	})
+	return entry, evidence, err
+}
+
+// carryWait is how long one hand-over waits for the executor to finish.
+const carryWait = 20 * time.Second
+
+// carry hands the warrant of an approved request to the executor. It may be
+// done any number of times: the executor spends a warrant once. What came of it
+// arrives through Record.
+func (d *Desk) carry(ctx context.Context, request string) error {
+	r, err := d.load(ctx, request)
+	if err != nil {
+		return err
+	}
+	if r.Status != actions.StatusApproved {
+		return nil
+	}
+	s, err := d.State(ctx)
+	if err != nil {
+		return err
+	}
+	warrant, err := d.assemble(ctx, s, r)
+	if err != nil {
+		return err
+	}
+	_, err = d.executor.Carry(ctx, warrant, carryWait)
+	return err
+}
+
+// Record enters one of the executor's records, exactly once, with what follows
+// from it for its request. It is how the desk learns what happened.
+func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
+	return d.change(ctx, Caller{}, "record "+e.Execution.Kind, func(s *proof.State) (func(*tx) error, error) {
+		if err := e.Verify(s.Trust); err != nil {
+			return nil, err
+		}
+		data := canonical.MustMarshal(e)
+		return func(t *tx) error {
+			known, ok, err := t.ExecutionKnown(e.Execution.Executor, e.Execution.Sequence)
+			switch {
+			case err != nil:
+				return err
+			case ok && sha256.Sum256(known) == sha256.Sum256(data):
+				return nil // handed over again: it is in the ledger
+			case ok:
+				return fault.New(fault.Conflict, "sequence-used", "The executor's record %d is in the ledger already, with other content.", e.Execution.Sequence)
+			}
+			next, err := t.ExecutionNext(e.Execution.Executor)
+			if err != nil {
+				return err
+			}
+			if e.Execution.Sequence != next {
+				return fault.New(fault.Conflict, "sequence-gap", "The executor's record %d came where %d was expected.", e.Execution.Sequence, next)
+			}
+			if err := t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data); err != nil {
+				return err
+			}
+			t.Tx.Record(e.Draft())
+			return t.settle(e.Execution)
+		}, nil
+	})
+}
+
+// settle changes the request that a record is about. A record about a request
+// that this desk does not have, or has settled otherwise, is entered all the
+// same: the ledger says what the executor did, whatever the rows say.
+func (t *tx) settle(e proof.Execution) error {
+	if e.Kind == proof.KindIntent {
+		return nil
+	}
+	r, err := t.Request(e.Request)
+	if fault.Is(err, "no-such-request") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now := e.At
+	var next actions.Request
+	switch {
+	case e.Duty == proof.DutyLift:
+		if e.Outcome != proof.Executed {
+			return nil
+		}
+		next, err = r.Reverse(actions.StatusLifted, "", now)
+	default:
+		next, err = r.Settle(statusOf(e.Outcome), outcomeType(e), e.Text, now)
+	}
+	if fault.KindOf(err) == fault.Conflict {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.SaveRequest(with(r, next)); err != nil {
+		return err
+	}
+	t.Signal(requestSignal(r.ID))
+	if next.Status == actions.StatusExecuted && r.Action.Undo() {
+		return t.reverse(r, now)
+	}
+	return nil
+}
+
+// reverse notes on a request that another one lifted its measure.
+func (t *tx) reverse(undo store.Request, now canonical.Time) error {
+	r, err := t.Request(undo.Action.Reverses)
+	if err != nil {
+		return err
+	}
+	next, err := r.Reverse(actions.StatusReversed, undo.ID, now)
+	if err != nil {
+		return nil // it was not in force by the desk's rows; the ledger has both
+	}
+	t.Signal(requestSignal(r.ID))
+	return t.SaveRequest(with(r, next))
+}
+
+func statusOf(o proof.Outcome) actions.Status {
+	switch o {
+	case proof.Executed:
+		return actions.StatusExecuted
+	case proof.Refused:
+		return actions.StatusVoid
+	case proof.Unknown:
+		return actions.StatusUnknown
+	default:
+		return actions.StatusFailed
+	}
+}
+
+func outcomeType(e proof.Execution) string {
+	if e.Type != "" {
+		return e.Type
+	}
+	return string(e.Outcome)
+}
+
+// Feed returns a stretch of the ledger for the executor, waiting up to a time if
+// there is nothing new.
+func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error) {
+	woken, stop := d.store.DB().Listen(store.LedgerSignal)
+	defer stop()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		feed, err := d.feed(ctx, from)
+		if err != nil || len(feed.Leaves) > 0 || wait <= 0 {
+			return feed, err
+		}
+		select {
+		case <-woken:
+		case <-timer.C:
+			return feed, nil
+		case <-ctx.Done():
+			return feed, nil
+		}
+	}
+}
+
+// feedStretch is how many leaves one answer has at most.
+const feedStretch = 100_000
+
+func (d *Desk) feed(ctx context.Context, from int64) (feed proof.Feed, err error) {
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		feed = proof.Feed{From: from}
+		size, checkpoint, err := stx.Newest()
+		if err != nil {
+			return err
+		}
+		if from < 0 || from > size {
+			return fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; you ask from %d on.", size, from)
+		}
+		to := min(size, from+feedStretch)
+		entries, err := stx.FeedEntries(from, to)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			feed.Leaves = append(feed.Leaves, string(e.Leaf))
+			if e.Class != ledger.Desk {
+				feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt})
+			}
+		}
+		// A checkpoint fits its own size only; in the middle of a long catch-up
+		// there is none, and the follower asks for more.
+		if to == size {
+			feed.Checkpoint = string(checkpoint)
+		}
+		return nil
+	})
+	return feed, err
+}

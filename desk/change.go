@@ -1,0 +1,165 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+)
+
+// tx is one change under way.
+type tx struct {
+	*store.Tx
+	desk  *Desk
+	state *proof.State // what the change was authorised against
+}
+
+// attempts bounds how often a change is judged again because the rules or the
+// people changed between the judgement and the commit.
+const attempts = 8
+
+// change runs one change: judge is called with the newest state, does all that
+// is slow or asks others, and returns the closure that the writer runs, which
+// reads by key and may run twice. A refusal is recorded in a transaction of its
+// own, since the one it ends is undone.
+func (d *Desk) change(ctx context.Context, by Caller, what string, judge func(*proof.State) (func(*tx) error, error)) error {
+	err := d.tryChange(ctx, judge)
+	if err != nil && isRefusal(err) {
+		if rerr := d.recordRefusal(ctx, by, what, err); rerr != nil {
+			d.logger.ErrorContext(ctx, "refusal not recorded", "what", what, "error", rerr)
+			return errors.Join(err, rerr)
+		}
+	}
+	return err
+}
+
+func (d *Desk) tryChange(ctx context.Context, judge func(*proof.State) (func(*tx) error, error)) error {
+	for range attempts {
+		state, err := d.State(ctx)
+		if err != nil {
+			return err
+		}
+		apply, err := judge(state)
+		if err != nil {
+			return err
+		}
+		err = d.store.Write(ctx, func(stx *store.Tx) error {
+			number, err := stx.NextGovernance()
+			if err != nil {
+				return err
+			}
+			if number != state.Next {
+				return ledger.ErrMoved
+			}
+			return apply(&tx{Tx: stx, desk: d, state: state})
+		})
+		if errors.Is(err, ledger.ErrMoved) || fault.Is(err, "version-moved") {
+			continue
+		}
+		return err
+	}
+	return fault.New(fault.Unavailable, "busy", "The rules or the request kept changing while this was being decided. Try again.")
+}
+
+// isRefusal reports whether an error is a no that belongs in the ledger, and
+// not a slip of the keyboard or a fault of ours.
+func isRefusal(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Forbidden, fault.Exhausted, fault.Expired:
+		return true
+	}
+	return false
+}
+
+// record enters something in the ledger with the change.
+func (t *tx) record(kind string, data any, sealed ...ledger.Opening) *store.Recorded {
+	return t.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: ledger.AnyNumber})
+}
+
+// State returns the governance chain folded up to its newest entry. It must not
+// be changed.
+func (d *Desk) State(ctx context.Context) (*proof.State, error) {
+	number, err := d.store.NextGovernance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s := d.state.Load(); s.Next >= number {
+		return s, nil
+	}
+	return d.fold(ctx)
+}
+
+// fold catches up with governance entries that another node appended, or that
+// were there at start.
+func (d *Desk) fold(ctx context.Context) (*proof.State, error) {
+	d.folding.Lock()
+	defer d.folding.Unlock()
+	s := d.state.Load()
+	next := s.Clone()
+	for {
+		entries, err := d.store.Governance(ctx, next.Next, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			body, err := ledger.Verify(e.Leaf, e.BodyBytes, e.Salt)
+			if err != nil {
+				return nil, fmt.Errorf("governance entry %d in the database: %w", e.Leaf.Number, err)
+			}
+			if err := next.Apply(e.Leaf, body); err != nil {
+				return nil, err
+			}
+		}
+		if len(entries) < 1000 {
+			break
+		}
+	}
+	d.publish(next)
+	return d.state.Load(), nil
+}
+
+// publish makes a state the newest, unless a newer one is there.
+func (d *Desk) publish(s *proof.State) {
+	for {
+		old := d.state.Load()
+		if old != nil && old.Next >= s.Next || d.state.CompareAndSwap(old, s) {
+			return
+		}
+	}
+}
+
+// checkEntries is called by the store before it commits: governance entries are
+// folded exactly as every follower will fold them, so that nothing is committed
+// which the chain's own rules refuse.
+func (d *Desk) checkEntries(entries []ledger.Entry) (committed func(), err error) {
+	var next *proof.State
+	for _, e := range entries {
+		if e.Leaf.Class != ledger.Governance {
+			continue
+		}
+		if next == nil {
+			next = d.state.Load().Clone()
+		}
+		if next.Next != e.Leaf.Number {
+			return nil, &ledger.MovedError{Expected: e.Leaf.Number, Actual: next.Next}
+		}
+		if err := next.Apply(e.Leaf, e.Body); err != nil {
+			return nil, err
+		}
+	}
+	if next == nil {
+		return nil, nil
+	}
+	if !next.Settled() {
+		return nil, fault.New(fault.Internal, "internal", "an admission was not entered as a whole")
+	}
+	return func() { d.publish(next) }, nil
+}
+
+// timeNow returns the desk's clock, to the microsecond.
+func (d *Desk) timeNow() canonical.Time { return canonical.At(d.now()) }

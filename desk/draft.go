@@ -1,0 +1,237 @@
+package desk
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// Draft turns a wish into an action with the statement that the caller may
+// sign, with everything read that must be: the subject as it is now, its tier,
+// what the policy would say. Nothing is stored.
+func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
+	s, err := d.State(ctx)
+	if err != nil {
+		return Draft{}, err
+	}
+	spec, ok := actions.SpecOf(w.Kind)
+	if !ok {
+		return Draft{}, fault.New(fault.Invalid, "unknown-kind", "There is no kind of action %q.", w.Kind)
+	}
+	a := actions.Action{V: actions.ActionVersion, Kind: w.Kind, Direction: spec.Direction, Effect: spec.Effect,
+		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection},
+		Change:  canonical.Raw("{}"), Until: w.Until, Category: w.Category, Case: w.Case, Reason: w.Reason, Nonce: d.random(16)}
+	request := d.ids.New(proof.RequestPrefix)
+	var lifts actions.Lifts
+	if spec.Desk {
+		if w.Change == nil {
+			return Draft{}, fault.New(fault.Invalid, "bad-action", "An action of kind %s says what it changes.", w.Kind)
+		}
+		a.Subject = platform.Subject{Platform: actions.DeskPlatform, ID: w.Change.Part()}
+		a.Tier, a.Effect, a.Direction, a.Inverse = actions.Critical, actions.Reversible, w.Change.Direction(), actions.Inverse{}
+		a.Change = canonical.MustMarshal(w.Change)
+	} else {
+		reading, err := d.read(ctx, s, w.Subject)
+		if err != nil {
+			return Draft{}, err
+		}
+		if err := describe(&a, spec, reading, request); err != nil {
+			return Draft{}, err
+		}
+		lifts = actions.LiftsOf(a, nil, by.Worker, d.now(), s.Trust.UndoWindow)
+	}
+	return d.draft(s, by, a, request, w.Key, lifts)
+}
+
+// describe completes an action on a platform from what was read.
+func describe(a *actions.Action, spec actions.Spec, r proof.Reading, request string) error {
+	if r.Sort != spec.Sort {
+		return fault.New(fault.Invalid, "wrong-sort", "%s is %s; %s acts on %s.", r.Subject, article(r.Sort), spec.Kind, article(spec.Sort))
+	}
+	verb := spec.VerbFor(r.State.Status)
+	able, ok := r.Capabilities.Can(verb, r.Sort)
+	if !ok {
+		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer %s.", r.Subject.Platform, spec.Kind)
+	}
+	if (spec.Direction == actions.Burdening) != (r.State.Status == platform.Up) && spec.Kind != actions.AccountDelete {
+		return fault.New(fault.Conflict, "wrong-state", "%s is %s; there is nothing to do for %s.",
+			r.Subject, platform.Describe(r.State.Status, r.State.Mark), spec.Kind)
+	}
+	a.Subject, a.Tier = r.Subject, r.Tier
+	if able.Lossy != "" && spec.Effect != actions.OneWay {
+		a.Effect, a.Lossy = actions.Lossy, able.Lossy
+	}
+	a.Command = platform.Command{Verb: verb, Subject: r.Subject, Expect: platform.Expect{Status: r.State.Status, Mark: r.State.Mark}}
+	if spec.Direction == actions.Burdening && verb != platform.Delete {
+		a.Command.Mark = platform.MarkOf(request)
+	}
+	return nil
+}
+
+func article(s platform.Sort) string {
+	if s == platform.Account {
+		return "an account"
+	}
+	return "content"
+}
+
+// DraftUndo turns a request that was executed into the action that lifts its
+// measure. It reads nothing: what must be in place is what the request left.
+func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string, key workforce.KeyID) (Draft, error) {
+	s, err := d.State(ctx)
+	if err != nil {
+		return Draft{}, err
+	}
+	r, err := d.load(ctx, request)
+	if err != nil {
+		return Draft{}, err
+	}
+	spec, _ := actions.SpecOf(r.Action.Kind)
+	switch {
+	case r.Status != actions.StatusExecuted && r.Status != actions.StatusUnknown:
+		return Draft{}, fault.New(fault.Conflict, "not-in-force", "The request is %s; there is no measure of it to lift.", r.Status)
+	case spec.Desk || spec.InverseDirection != actions.Relieving:
+		return Draft{}, fault.New(fault.Forbidden, "undo-burdens", "Taking back %s is a burdening act of its own: request %s.", spec.Kind, undoAs(spec))
+	}
+	inverse, _ := actions.SpecOf(spec.Inverse)
+	after := r.Action.Command.After()
+	a := actions.Action{V: actions.ActionVersion, Kind: inverse.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier,
+		Direction: inverse.Direction, Effect: inverse.Effect, Inverse: actions.Inverse{Kind: inverse.Inverse, Direction: inverse.InverseDirection},
+		Command: platform.Command{Verb: inverse.VerbFor(after.Status), Subject: r.Action.Subject, Expect: after},
+		Change:  canonical.Raw("{}"), Reverses: r.ID, Case: r.Action.Case, Reason: reason, Nonce: d.random(16)}
+	lifts := actions.LiftsOf(a, measureOf(r), by.Worker, d.now(), s.Trust.UndoWindow)
+	return d.draft(s, by, a, d.ids.New(proof.RequestPrefix), key, lifts)
+}
+
+func undoAs(spec actions.Spec) string {
+	if spec.Inverse != "" {
+		return string(spec.Inverse)
+	}
+	return "the opposite change"
+}
+
+// measureOf is what LiftsOf wants to know of an executed request.
+func measureOf(r store.Request) *actions.Measure {
+	if r.Executed.IsZero() {
+		return nil
+	}
+	return &actions.Measure{Request: r.ID, Requester: r.Requester(), Subject: r.Action.Subject, Executed: r.Executed, Category: r.Action.Category}
+}
+
+// DraftVerdict returns the statement with which the caller countersigns or
+// declines a request.
+func (d *Desk) DraftVerdict(ctx context.Context, by Caller, request string, v actions.Verdict, key workforce.KeyID) (Draft, error) {
+	if v != actions.VerdictCountersign && v != actions.VerdictDecline {
+		return Draft{}, fault.New(fault.Invalid, "bad-verdict", "A verdict on a request is countersign or decline, not %q.", v)
+	}
+	s, err := d.State(ctx)
+	if err != nil {
+		return Draft{}, err
+	}
+	r, err := d.load(ctx, request)
+	if err != nil {
+		return Draft{}, err
+	}
+	if !r.Open() {
+		return Draft{}, fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status)
+	}
+	if key, err = d.pickKey(s, by, key); err != nil {
+		return Draft{}, err
+	}
+	st := r.Signed.Statement
+	st.Verdict, st.Signer, st.Key, st.Nonce, st.NotBefore, st.Policy = v, by.Worker, key, d.random(32), d.timeNow(), s.Policy.Digest()
+	return Draft{Action: r.Action, Statement: st}, nil
+}
+
+func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string, key workforce.KeyID, lifts actions.Lifts) (Draft, error) {
+	if err := a.Check(); err != nil {
+		return Draft{}, err
+	}
+	key, err := d.pickKey(s, by, key)
+	if err != nil {
+		return Draft{}, err
+	}
+	now := d.timeNow()
+	standing := s.People.Standing(by.Worker, now.Time)
+	facts := proof.FactsOf(a, standing, a.Tier, lifts)
+	ruling := s.Policy.Rule(facts)
+	verdict := actions.VerdictRequest
+	if a.Undo() {
+		verdict = actions.VerdictReverse
+	}
+	out := Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: s.Origin, Request: request, Action: a.Digest(),
+		Verdict: verdict, Policy: s.Policy.Digest(), Signer: by.Worker, Key: key, Executor: s.ExecutorOf(a), Nonce: d.random(32),
+		NotBefore: now, Expires: canonical.At(now.Add(proof.Validity(a) + time.Duration(ruling.Need.Wait)*time.Second))}}
+	out.Verdict, out.Need = ruling.Verdict, ruling.Need
+	for _, r := range ruling.Reasons {
+		out.Reasons = append(out.Reasons, proof.Reason{Policy: r.Policy, Text: r.Text})
+	}
+	if facts.Founding {
+		out.Verdict, out.Need = policy.Held, actions.Need{Independent: len(s.Officers) - 1, All: true}
+	}
+	return out, nil
+}
+
+// pickKey returns the key that was named, or the caller's only live one.
+func (d *Desk) pickKey(s *proof.State, by Caller, key workforce.KeyID) (workforce.KeyID, error) {
+	if key != "" {
+		if k, ok := s.People.Keys[key]; !ok || k.Worker != by.Worker {
+			return "", fault.New(fault.Forbidden, "unknown-key", "The key %s is not one of %s.", key, by.Worker)
+		}
+		return key, nil
+	}
+	var live []workforce.KeyID
+	for _, k := range s.People.KeysOf(by.Worker) {
+		if k.Live(d.now()) {
+			live = append(live, k.ID())
+		}
+	}
+	switch len(live) {
+	case 1:
+		return live[0], nil
+	case 0:
+		return "", fault.New(fault.Forbidden, "unknown-key", "%s has no enrolled key; an officer enrols one with `countersign key enroll`.", by.Worker)
+	default:
+		return "", fault.New(fault.Invalid, "which-key", "%s has several keys; say which one signs: %s.", by.Worker, joinKeys(live))
+	}
+}
+
+func joinKeys(ks []workforce.KeyID) string {
+	s := make([]string, len(ks))
+	for i, k := range ks {
+		s[i] = string(k)
+	}
+	return strings.Join(s, ", ")
+}
+
+// read asks the executor for a subject.
+func (d *Desk) read(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
+	subject, err := platform.ParseSubject(name)
+	if err != nil {
+		return proof.Reading{}, err
+	}
+	if _, ok := s.Platforms[subject.Platform]; !ok {
+		return proof.Reading{}, fault.New(fault.NotFound, "no-such-platform",
+			"There is no platform %q at this desk; add it with `countersign platform add`.", subject.Platform)
+	}
+	return d.executor.Read(ctx, subject)
+}
+
+// random returns n random bytes. It panics without randomness: nothing may go on.
+func (d *Desk) random(n int) canonical.Bytes {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(d.rand, b); err != nil {
+		panic("desk: no randomness: " + err.Error())
+	}
+	return b
+}

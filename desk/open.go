@@ -1,0 +1,135 @@
+package desk
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/id"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+)
+
+// carryJob hands an approved request to the executor. The first hand-over
+// follows the commit at once; the job is for when that fails or the process dies.
+type carryJob struct {
+	Request string `json:"request"`
+}
+
+func (carryJob) Kind() string { return "desk.carry" }
+
+// expireJob ends a held request when its time is over.
+type expireJob struct {
+	Request string `json:"request"`
+}
+
+func (expireJob) Kind() string { return "desk.expire" }
+
+// carryAgain is how long after its approval a request is looked at again.
+const carryAgain = 5 * time.Second
+
+// Open makes a desk over its store and folds the governance chain that is
+// there. A chain that does not verify is refused: somebody edited the database.
+func Open(ctx context.Context, c Config) (*Desk, error) {
+	d := &Desk{store: c.Store, log: c.Log, tiles: ledger.Tiles{Source: c.Store}, executor: c.Executor, now: c.Now, rand: c.Rand, logger: c.Logger,
+		ids: id.Source{Now: c.Now, Rand: c.Rand}, hurried: make(chan string, 1024)}
+	if d.logger == nil {
+		d.logger = slog.New(slog.DiscardHandler)
+	}
+	d.refused.now = c.Now
+	d.state.Store(proof.NewState(c.Root))
+	if _, err := d.fold(ctx); err != nil {
+		return nil, err
+	}
+	d.store.SetGuard(d.checkEntries)
+	var err error
+	d.jobs, err = jobs.New(ctx, c.Store.DB(), jobs.Options{Now: c.Now, Report: func(r jobs.Record, err error) {
+		d.logger.Warn("job failed; it will be tried again", "kind", r.Kind, "attempts", r.Attempts, "error", err)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	jobs.Handle(d.jobs, func(ctx context.Context, j carryJob) error { return d.carry(ctx, j.Request) })
+	jobs.Handle(d.jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })
+	return d, nil
+}
+
+// Found enters the closed founding statement as entry 0.
+func (d *Desk) Found(ctx context.Context, c proof.Closed) (ledger.Entry, error) {
+	if err := c.Verify(); err != nil {
+		return ledger.Entry{}, err
+	}
+	if c.Founding.Origin != d.log.Origin {
+		return ledger.Entry{}, fault.New(fault.Invalid, "bad-founding", "The statement founds the ledger %q, this is %q.", c.Founding.Origin, d.log.Origin)
+	}
+	var rec *store.Recorded
+	err := d.change(ctx, Caller{}, "found", func(s *proof.State) (func(*tx) error, error) {
+		if s.Founded() {
+			return nil, fault.New(fault.Conflict, "already-founded", "The desk is founded already.")
+		}
+		return func(t *tx) error {
+			rec = t.Record(ledger.Draft{Class: ledger.Governance, Kind: proof.KindFounding, Data: c, Expect: 0})
+			return nil
+		}, nil
+	})
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	return rec.Entry(), nil
+}
+
+// carriers is how many warrants are handed over at a time right after their commit.
+const carriers = 16
+
+// Run hands approved requests to the executor, ends expired ones, and does what
+// else is due, until ctx ends. What was not done when the process died is found
+// again in the table of jobs.
+func (d *Desk) Run(ctx context.Context) error {
+	d.jobs.Start()
+	var running sync.WaitGroup
+	for range carriers {
+		running.Go(func() { d.carryHurried(ctx) })
+	}
+	tick := time.NewTicker(30 * time.Second)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+			if err := d.recordRefusalSums(ctx); err != nil && ctx.Err() == nil {
+				d.logger.ErrorContext(ctx, "refusals not recorded", "error", err)
+			}
+		case <-ctx.Done():
+		}
+	}
+	running.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	d.jobs.Stop(last)
+	return ctx.Err()
+}
+
+func (d *Desk) carryHurried(ctx context.Context) {
+	for {
+		select {
+		case request := <-d.hurried:
+			if err := d.carry(ctx, request); err != nil && ctx.Err() == nil {
+				d.logger.WarnContext(ctx, "hand-over failed; it will be tried again", "request", request, "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// hurry has an approved request carried at once. If the channel is full, or the
+// process dies first, its job does it.
+func (d *Desk) hurry(request string) {
+	select {
+	case d.hurried <- request:
+	default:
+	}
+}

@@ -1,0 +1,236 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// evidenceReaders may read what is evidence (design, law 11).
+var evidenceReaders = []workforce.Role{workforce.Lead, workforce.Officer, workforce.OnCall, workforce.Investigator, workforce.Auditor}
+
+func (d *Desk) standing(ctx context.Context, by Caller) (*proof.State, workforce.Standing, error) {
+	s, err := d.State(ctx)
+	if err != nil {
+		return nil, workforce.Standing{}, err
+	}
+	st := s.People.Standing(by.Worker, d.now())
+	if !st.Engaged {
+		return nil, st, fault.New(fault.Forbidden, "engagement-ended", "%s may not read here: %s.", by.Worker, st.Why)
+	}
+	return s, st, nil
+}
+
+func mayReadWarrant(s *proof.State, by Caller, r store.Request, now time.Time) bool {
+	st := s.People.Standing(by.Worker, now)
+	if may(st, evidenceReaders...) {
+		return true
+	}
+	signed := r.Requester() == by.Worker
+	for _, c := range r.Signers {
+		signed = signed || c.Statement.Signer == by.Worker
+	}
+	return st.Engaged && signed
+}
+
+// RequestByID returns a request. Everybody at the desk may read what they are
+// asked to countersign; the names of countersigners are for those who signed
+// and for readers of evidence.
+func (d *Desk) RequestByID(ctx context.Context, by Caller, request string) (actions.Request, error) {
+	s, _, err := d.standing(ctx, by)
+	if err != nil {
+		return actions.Request{}, err
+	}
+	r, err := d.load(ctx, request)
+	if err != nil {
+		return actions.Request{}, err
+	}
+	return d.shown(s, by, r), nil
+}
+
+// shown returns a request as the caller may see it.
+func (d *Desk) shown(s *proof.State, by Caller, r store.Request) actions.Request {
+	if mayReadWarrant(s, by, r, d.now()) {
+		return r.Request
+	}
+	r.Signers, r.Declined = nil, nil
+	return r.Request
+}
+
+// Wait returns a request once its version is newer than the given one, or as it
+// is when ctx ends.
+func (d *Desk) Wait(ctx context.Context, by Caller, request string, version int64) (actions.Request, error) {
+	woken, stop := d.store.DB().Listen(requestSignal(request))
+	defer stop()
+	// Another node's change wakes nobody here, so look now and then.
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r, err := d.RequestByID(context.WithoutCancel(ctx), by, request)
+		if err != nil || r.Version > version {
+			return r, err
+		}
+		select {
+		case <-woken:
+		case <-tick.C:
+		case <-ctx.Done():
+			return r, nil
+		}
+	}
+}
+
+// Filter chooses requests; empty members choose all.
+type Filter struct {
+	Status    actions.Status
+	Kind      actions.Kind
+	Platform  string
+	Requester workforce.WorkerID
+	Cursor    string
+	Limit     int
+}
+
+// MaxPage is the largest page of a list.
+const MaxPage = 100
+
+// Requests returns a page of requests, newest first, and the cursor of the next
+// page, empty at the end.
+func (d *Desk) Requests(ctx context.Context, by Caller, f Filter) (out []actions.Request, next string, err error) {
+	s, _, err := d.standing(ctx, by)
+	if err != nil {
+		return nil, "", err
+	}
+	if f.Limit < 1 || f.Limit > MaxPage {
+		f.Limit = MaxPage
+	}
+	var rs []store.Request
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		rs, err = stx.Requests(store.RequestFilter{Status: f.Status, Kind: f.Kind, Platform: f.Platform, Requester: f.Requester,
+			Before: f.Cursor, Limit: f.Limit + 1})
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(rs) > f.Limit {
+		rs = rs[:f.Limit]
+		next = rs[f.Limit-1].ID
+	}
+	for _, r := range rs {
+		out = append(out, d.shown(s, by, r))
+	}
+	return out, next, nil
+}
+
+// Subject reads a subject through the executor.
+func (d *Desk) Subject(ctx context.Context, by Caller, subject string) (proof.Reading, error) {
+	s, _, err := d.standing(ctx, by)
+	if err != nil {
+		return proof.Reading{}, err
+	}
+	return d.read(ctx, s, subject)
+}
+
+// Person returns a worker's name and e-mail address: to themselves, and to
+// those who answer for people or for evidence.
+func (d *Desk) Person(ctx context.Context, by Caller, w workforce.WorkerID) (p workforce.Person, err error) {
+	s, st, err := d.standing(ctx, by)
+	if err != nil {
+		return p, err
+	}
+	if by.Worker != w && !may(st, evidenceReaders...) {
+		return p, fault.New(fault.Forbidden, "not-yours-to-read", "Names are read by leads, officers, those on call, investigators and auditors.")
+	}
+	worker, ok := s.People.Workers[w]
+	if !ok {
+		return p, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", w)
+	}
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		e, err := stx.EntryOf(ledger.Governance, worker.Entry)
+		if err != nil {
+			return err
+		}
+		for _, o := range e.Openings {
+			switch o.Name {
+			case "name":
+				err = json.Unmarshal(o.Value, &p.Name)
+			case "email":
+				err = json.Unmarshal(o.Value, &p.Email)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return p, err
+}
+
+// EntryView is a ledger entry as a reader of evidence sees it, without
+// personal fields.
+type EntryView struct {
+	Index  int64
+	Class  ledger.Class
+	Number int64
+	Kind   string
+	Time   canonical.Time
+	Data   canonical.Raw
+}
+
+// Entries returns ledger entries after an index, oldest first.
+func (d *Desk) Entries(ctx context.Context, by Caller, after int64, limit int) (out []EntryView, err error) {
+	_, st, err := d.standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	if !may(st, evidenceReaders...) {
+		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "The ledger's entries are read by leads, officers, those on call, investigators and auditors.")
+	}
+	if limit < 1 || limit > MaxPage {
+		limit = MaxPage
+	}
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		entries, err := stx.Entries(after+1, after+1+int64(limit))
+		out = out[:0]
+		for _, e := range entries {
+			out = append(out, EntryView{e.Index, e.Leaf.Class, e.Leaf.Number, e.Body.Kind, e.Body.Time, e.Body.Data})
+		}
+		return err
+	})
+	return out, err
+}
+
+// GovernanceEntry is an entry of the governance chain with what opens its leaf.
+type GovernanceEntry struct {
+	Index int64
+	Leaf  ledger.Leaf
+	Body  []byte
+	Salt  canonical.Bytes
+}
+
+// Chain returns governance entries from a number on: what an outsider folds to
+// check revocation.
+func (d *Desk) Chain(ctx context.Context, by Caller, from int64, limit int) (out []GovernanceEntry, err error) {
+	_, st, err := d.standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	if !may(st, evidenceReaders...) {
+		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "The governance chain is read by leads, officers, those on call, investigators and auditors.")
+	}
+	entries, err := d.store.Governance(ctx, from, limit)
+	for _, e := range entries {
+		out = append(out, GovernanceEntry{e.Index, e.Leaf, e.BodyBytes, e.Salt})
+	}
+	return out, err
+}
+
+// Ledger gives surfaces what they serve of the ledger.
+func (d *Desk) Ledger() ledger.Tiles { return d.tiles }

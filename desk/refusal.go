@@ -1,0 +1,112 @@
+package desk
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// refusalsPerMinute is how many refusals of one person get an entry each; the
+// rest of the minute is counted in one, so that nobody can fill the ledger by asking.
+const refusalsPerMinute = 10
+
+type refusals struct {
+	mu  sync.Mutex
+	by  map[workforce.WorkerID]*refusalCount
+	now func() time.Time
+}
+
+type refusalCount struct {
+	minute time.Time
+	seen   int64
+	over   int64 // not entered one by one
+}
+
+// refusalRecord is the data of a ledger entry of kind refused.
+type refusalRecord struct {
+	Worker workforce.WorkerID `json:"worker"`
+	What   string             `json:"what"`
+	Type   string             `json:"type"`
+	Count  int64              `json:"count"` // more than 1: so many in the minute that ended
+}
+
+// count decides what to enter for one more refusal: itself, and perhaps the sum
+// of an earlier minute.
+func (r *refusals) count(w workforce.WorkerID) (enter bool, earlier int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil {
+		r.by = map[workforce.WorkerID]*refusalCount{}
+	}
+	minute := r.now().Truncate(time.Minute)
+	c := r.by[w]
+	if c == nil {
+		c = &refusalCount{minute: minute}
+		r.by[w] = c
+	}
+	if !c.minute.Equal(minute) {
+		earlier = c.over
+		*c = refusalCount{minute: minute}
+	}
+	c.seen++
+	if c.seen > refusalsPerMinute {
+		c.over++
+		return false, earlier
+	}
+	return true, earlier
+}
+
+// overdue takes the sums of minutes that are over.
+func (r *refusals) overdue() map[workforce.WorkerID]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	minute := r.now().Truncate(time.Minute)
+	sums := map[workforce.WorkerID]int64{}
+	for w, c := range r.by {
+		if c.minute.Before(minute) {
+			if c.over > 0 {
+				sums[w] = c.over
+			}
+			delete(r.by, w)
+		}
+	}
+	return sums
+}
+
+func (d *Desk) recordRefusal(ctx context.Context, by Caller, what string, cause error) error {
+	enter, earlier := d.refused.count(by.Worker)
+	if !enter && earlier == 0 {
+		return nil
+	}
+	return d.store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
+		if earlier > 0 {
+			appendRefusal(stx, refusalRecord{by.Worker, "several", "several", earlier})
+		}
+		if enter {
+			appendRefusal(stx, refusalRecord{by.Worker, what, fault.TypeOf(cause), 1})
+		}
+		return nil
+	})
+}
+
+func (d *Desk) recordRefusalSums(ctx context.Context) error {
+	sums := d.refused.overdue()
+	if len(sums) == 0 {
+		return nil
+	}
+	return d.store.Write(ctx, func(stx *store.Tx) error {
+		for w, n := range sums {
+			appendRefusal(stx, refusalRecord{w, "several", "several", n})
+		}
+		return nil
+	})
+}
+
+func appendRefusal(stx *store.Tx, r refusalRecord) {
+	stx.Record(ledger.Draft{Class: ledger.Desk, Kind: "refused", Data: r, Expect: ledger.AnyNumber})
+}

@@ -1,0 +1,536 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// requestRecord is the data of a ledger entry of kind request. What names the
+// subject or quotes people is sealed beside it.
+type requestRecord struct {
+	Request   string            `json:"request"`
+	Kind      actions.Kind      `json:"kind"`
+	Platform  string            `json:"platform"`
+	Tier      actions.Tier      `json:"tier"`
+	Direction actions.Direction `json:"direction"`
+	Status    actions.Status    `json:"status"`
+	Need      actions.Need      `json:"need"`
+	Signed    actions.Signed    `json:"signed"`
+}
+
+// verdictRecord is the data of entries of kind countersign and decline.
+type verdictRecord struct {
+	Request string         `json:"request"`
+	Status  actions.Status `json:"status"`
+	Alarm   bool           `json:"alarm"`
+	Signed  actions.Signed `json:"signed"`
+}
+
+// endRecord is the data of entries of kind withdraw, expire and void.
+type endRecord struct {
+	Request string             `json:"request"`
+	Worker  workforce.WorkerID `json:"worker"` // who did it; empty: the clock
+	Status  actions.Status     `json:"status"`
+	Type    string             `json:"type"`
+}
+
+// Request takes a signed action in. If the policy permits it, or every slot is
+// filled because there is none, its warrant is entered at once; else it is held.
+// The same submission again gives the same request.
+func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.Request, error) {
+	var out actions.Request
+	err := d.change(ctx, by, "request "+string(sub.Action.Kind), func(s *proof.State) (func(*tx) error, error) {
+		if known, ok, err := d.repeated(ctx, sub); err != nil || ok {
+			out = known
+			return func(*tx) error { return nil }, err
+		}
+		if err := sameWorker(by, sub.Signed); err != nil {
+			return nil, err
+		}
+		ask, err := d.askNew(ctx, s, sub)
+		if err != nil {
+			return nil, err
+		}
+		j, err := s.Judge(ask)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := checkRows(s, sub)
+		if err != nil {
+			return nil, err
+		}
+		r := store.Request{Entry: -1, Request: actions.Request{ID: sub.Signed.Statement.Request, Version: 1, Status: actions.StatusHeld,
+			Action: sub.Action, Signed: sub.Signed, Created: canonical.At(ask.At), Updated: canonical.At(ask.At)}}
+		v, err := conclude(s, ask, j, rows)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			if _, err := t.Request(r.ID); !fault.Is(err, "no-such-request") {
+				if err == nil {
+					err = fault.New(fault.Conflict, "request-exists", "There is a request %s already.", r.ID)
+				}
+				return err
+			}
+			saved := r
+			if err := t.approve(&saved, v, true); err != nil {
+				return err
+			}
+			out = saved.Request
+			return nil
+		}, nil
+	})
+	if err == nil && out.Status == actions.StatusApproved {
+		d.hurry(out.ID)
+	}
+	return out, err
+}
+
+// repeated finds a request that was submitted before, byte for byte the same.
+func (d *Desk) repeated(ctx context.Context, sub Submission) (actions.Request, bool, error) {
+	r, err := d.load(ctx, sub.Signed.Statement.Request)
+	if fault.Is(err, "no-such-request") {
+		return actions.Request{}, false, nil
+	}
+	if err != nil {
+		return actions.Request{}, false, err
+	}
+	if canonical.DigestOf(r.Signed) != canonical.DigestOf(sub.Signed) {
+		return actions.Request{}, false, fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
+	}
+	return r.Request, true, nil
+}
+
+func sameWorker(by Caller, s actions.Signed) error {
+	if s.Statement.Signer != by.Worker {
+		return fault.New(fault.Forbidden, "another-signer", "The statement is signed as %s; you are signed in as %s.", s.Statement.Signer, by.Worker)
+	}
+	return nil
+}
+
+// askNew gathers what a new request is judged by. The subject is read again:
+// what the draft said may be old, or the caller's own invention.
+func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proof.Ask, error) {
+	a := sub.Action
+	ask := proof.Ask{Action: a, Request: sub.Signed, Executor: s.ExecutorOf(a)}
+	if err := a.Check(); err != nil {
+		return ask, err
+	}
+	if a.Subject.Platform != actions.DeskPlatform && !a.Undo() {
+		reading, err := d.read(ctx, s, a.Subject.String())
+		if err != nil {
+			return ask, err
+		}
+		if err := unchanged(a, reading); err != nil {
+			return ask, err
+		}
+		ask.Tier = reading.Tier
+	}
+	lifts, tier, err := d.lifts(ctx, s, a, sub.Signed.Statement.Signer)
+	if err != nil {
+		return ask, err
+	}
+	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
+	// Taken last: a statement drafted a moment ago must not be from the future.
+	ask.At = d.timeNow().Time
+	return ask, nil
+}
+
+// unchanged compares an action with its subject as it is now.
+func unchanged(a actions.Action, r proof.Reading) error {
+	switch {
+	case r.Subject != a.Subject:
+		return fault.New(fault.Conflict, "subject-moved", "%s is now %q; the action was written for %q. Draft it again.", a.Subject, r.Subject.Handle, a.Subject.Handle)
+	case !r.State.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
+		return fault.New(fault.Conflict, "wrong-state", "%s is %s now; the action expects %s.", a.Subject,
+			platform.Describe(r.State.Status, r.State.Mark), platform.Describe(a.Command.Expect.Status, a.Command.Expect.Mark))
+	case r.Tier.Rank() > a.Tier.Rank():
+		return fault.New(fault.Conflict, "tier-moved", "%s is %s; the action was written for a %s subject. Draft it again.", a.Subject, r.Tier, a.Tier)
+	}
+	return nil
+}
+
+// lifts says what a relieving action lifts, and the tier of the measure.
+func (d *Desk) lifts(ctx context.Context, s *proof.State, a actions.Action, by workforce.WorkerID) (actions.Lifts, actions.Tier, error) {
+	if !a.Undo() {
+		return actions.LiftsOf(a, nil, by, d.now(), s.Trust.UndoWindow), actions.Standard, nil
+	}
+	r, err := d.load(ctx, a.Reverses)
+	if err != nil {
+		return "", "", err
+	}
+	if r.Status != actions.StatusExecuted && r.Status != actions.StatusUnknown {
+		return "", "", fault.New(fault.Conflict, "not-in-force", "The request %s is %s; there is no measure of it to lift.", r.ID, r.Status)
+	}
+	return actions.LiftsOf(a, measureOf(r), by, d.now(), s.Trust.UndoWindow), r.Action.Tier, nil
+}
+
+// judged is a judgement with what follows from it, worked out before the
+// transaction: the writer checks no signature.
+type judged struct {
+	ask  proof.Ask
+	j    proof.Judgement
+	core *proof.Core      // of the warrant, if it is ready and for a platform
+	auth *proof.Authority // of the governance entry, if it is ready and for the desk
+	rows []AdmittedRow
+}
+
+// conclude works out what a judgement leads to.
+func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedRow) (judged, error) {
+	out := judged{ask: ask, j: j, rows: rows}
+	if !j.Ready {
+		return out, nil
+	}
+	core, err := s.Seal(ask, j)
+	if err != nil {
+		return out, err
+	}
+	if spec, _ := actions.SpecOf(ask.Action.Kind); !spec.Desk {
+		out.core = &core
+		return out, nil
+	}
+	out.auth = &proof.Authority{Action: core.Action, Request: core.Request, Countersignatures: core.Countersignatures}
+	return out, s.Authorise(*out.auth, ask.At)
+}
+
+// approve stores a request after a judgement: held, or with everything that
+// follows from its slots being filled, in the same transaction. It is the one
+// place where an action becomes authorised.
+func (t *tx) approve(r *store.Request, v judged, isNew bool) error {
+	if isNew {
+		t.recordRequest(r, v.j)
+	}
+	r.Need, r.Missing = v.j.Need, v.j.Missing
+	switch {
+	case v.auth != nil:
+		if err := t.applyDesk(r, v); err != nil {
+			return err
+		}
+	case v.core != nil:
+		r.Request = r.Approve()
+		r.Core = canonical.MustMarshal(v.core)
+		people, keys := v.core.Signers()
+		r.Evidence = t.state.Evidence(people, keys, v.ask.At)
+		id := r.ID
+		t.RecordThen(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(*v.core, t.state), Expect: ledger.AnyNumber},
+			func(stx *store.Tx, e ledger.Entry) error { return stx.SetEntry(id, e.Index) })
+	}
+	save := t.SaveRequest
+	if isNew {
+		save = t.InsertRequest
+	}
+	if err := save(*r); err != nil {
+		return err
+	}
+	t.Signal(requestSignal(r.ID))
+	switch {
+	case v.auth != nil:
+		return t.DropRows(r.ID)
+	case v.core != nil:
+		return jobs.Enqueue(t.Tx.Tx, carryJob{r.ID}, canonical.At(t.Now().Add(carryAgain)), r.ID)
+	case !isNew:
+		return nil
+	}
+	if len(v.rows) > 0 {
+		if err := t.KeepRows(r.ID, canonical.MustMarshal(v.rows)); err != nil {
+			return err
+		}
+	}
+	return jobs.Enqueue(t.Tx.Tx, expireJob{r.ID}, r.Expires(), r.ID)
+}
+
+func (t *tx) recordRequest(r *store.Request, j proof.Judgement) {
+	status := actions.StatusHeld
+	if j.Ready {
+		status = actions.StatusApproved
+	}
+	t.record("request", requestRecord{Request: r.ID, Kind: r.Action.Kind, Platform: r.Action.Subject.Platform, Tier: j.Facts.Subject.Tier,
+		Direction: r.Action.Direction, Status: status, Need: j.Need, Signed: r.Signed},
+		field("subject", r.Action.Subject.String()), field("handle", r.Action.Subject.Handle), field("reason", r.Action.Reason), field("case", r.Action.Case))
+}
+
+func field(name, value string) ledger.Opening {
+	return ledger.Opening{Name: name, Value: canonical.MustMarshal(value)}
+}
+
+// applyDesk enters an authorised change of the desk in the governance chain.
+// The state changes when the entry is folded, as it does for every follower.
+func (t *tx) applyDesk(r *store.Request, v judged) error {
+	number := t.state.Next
+	t.Record(ledger.Draft{Class: ledger.Governance, Kind: string(v.auth.Action.Kind), Data: *v.auth, Expect: number})
+	ch, err := actions.ParseChange(v.auth.Action.Kind, v.auth.Action.Change)
+	if err != nil {
+		return err
+	}
+	if admit, ok := ch.(actions.Admit); ok {
+		state := t.state.Clone()
+		state.Begin(admit, number)
+		for i, row := range v.rows {
+			data := proof.RowDataOf(state, row.Row, canonical.At(v.ask.At), number, int64(i))
+			t.Record(ledger.Draft{Class: ledger.Governance, Kind: proof.KindRow, Data: data, Sealed: row.Openings, Expect: number + 1 + int64(i)})
+		}
+	}
+	r.Request = r.Apply(canonical.At(v.ask.At))
+	return nil
+}
+
+// checkRows checks that the rows of an import are those that its action signs,
+// and that the desk can admit them, so that a bad file is refused when it is
+// submitted and not after everybody has signed.
+func checkRows(s *proof.State, sub Submission) ([]AdmittedRow, error) {
+	if sub.Action.Kind != actions.DeskAdmit {
+		if len(sub.Rows) > 0 {
+			return nil, fault.New(fault.Invalid, "bad-action", "Only an admission has rows.")
+		}
+		return nil, nil
+	}
+	ch, err := actions.ParseChange(sub.Action.Kind, sub.Action.Change)
+	if err != nil {
+		return nil, err
+	}
+	admit := ch.(actions.Admit)
+	var hashes []tlog.Hash
+	for i, row := range sub.Rows {
+		hashes = append(hashes, proof.RowHash(row.Row))
+		if err := checkRow(s, row); err != nil {
+			return nil, fmt.Errorf("row %d: %w", i, err)
+		}
+	}
+	if int64(len(sub.Rows)) != admit.Rows || proof.RowsRoot(hashes) != admit.Root {
+		return nil, fault.New(fault.Invalid, "bad-import", "The rows are not those that the action signs.")
+	}
+	return sub.Rows, nil
+}
+
+func checkRow(s *proof.State, row AdmittedRow) error {
+	r := row.Row.Record
+	if _, ok := s.People.Vendors[r.Vendor]; r.Vendor != "" && !ok {
+		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add`.", r.Vendor, r.Worker)
+	}
+	if len(row.Openings) != len(row.Row.Sealed) {
+		return fault.New(fault.Invalid, "bad-import", "The row of %s does not open what it seals.", r.Worker)
+	}
+	body := ledger.Body{Sealed: row.Row.Sealed}
+	for _, o := range row.Openings {
+		if !body.Opens(o) {
+			return fault.New(fault.Invalid, "bad-import", "The row of %s does not open what it seals.", r.Worker)
+		}
+	}
+	return nil
+}
+
+// askAgain gathers what an open request is judged by now.
+func (d *Desk) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
+	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.timeNow().Time,
+		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier}
+	var err error
+	ask.Lifts, _, err = d.lifts(ctx, s, r.Action, r.Requester())
+	return ask, err
+}
+
+// Countersign adds the caller's signature to a request. With the last one that
+// was needed its warrant is entered.
+func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signed actions.Signed) (actions.Request, error) {
+	var out actions.Request
+	err := d.change(ctx, by, "countersign", func(s *proof.State) (func(*tx) error, error) {
+		r, err := d.load(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		if err := sameWorker(by, signed); err != nil {
+			return nil, err
+		}
+		ask, err := d.askAgain(ctx, s, r)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Candidate(ask, signed); err != nil {
+			return nil, err
+		}
+		next, err := r.Countersign(signed, canonical.At(ask.At))
+		if err != nil {
+			return nil, err
+		}
+		j, ask, err := d.judgeSigned(s, ask, next.Signers)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := d.keptRows(ctx, r, j)
+		if err != nil {
+			return nil, err
+		}
+		v, err := conclude(s, ask, j, rows)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			saved := with(r, next)
+			status := actions.StatusHeld
+			if j.Ready {
+				status = actions.StatusApproved
+			}
+			t.record("countersign", verdictRecord{Request: request, Status: status, Signed: signed})
+			if err := t.approve(&saved, v, false); err != nil {
+				return err
+			}
+			out = saved.Request
+			return nil
+		}, nil
+	})
+	if err == nil && out.Status == actions.StatusApproved {
+		d.hurry(out.ID)
+	}
+	return out, err
+}
+
+// judgeSigned judges a request with all its countersignatures. Those of people
+// who have left since, or whose keys were revoked, no longer count; they stay on
+// record.
+func (d *Desk) judgeSigned(s *proof.State, ask proof.Ask, signers []actions.Signed) (proof.Judgement, proof.Ask, error) {
+	ask.Countersignatures = nil
+	for _, c := range signers {
+		if s.Candidate(ask, c) == nil {
+			ask.Countersignatures = append(ask.Countersignatures, c)
+		}
+	}
+	j, err := s.Judge(ask)
+	return j, ask, err
+}
+
+// keptRows reads the rows of an import that is about to be applied.
+func (d *Desk) keptRows(ctx context.Context, r store.Request, j proof.Judgement) (rows []AdmittedRow, err error) {
+	if !j.Ready || r.Action.Kind != actions.DeskAdmit {
+		return nil, nil
+	}
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		data, err := stx.Rows(r.ID)
+		if err != nil {
+			return err
+		}
+		return canonical.Unmarshal(data, &rows)
+	})
+	return rows, err
+}
+
+// Decline says no. Whoever could countersign may; the request ends, and with an
+// alarm it is frozen.
+func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed actions.Signed, alarm bool, reason string) (actions.Request, error) {
+	var out actions.Request
+	err := d.change(ctx, by, "decline", func(s *proof.State) (func(*tx) error, error) {
+		r, err := d.load(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		if err := sameWorker(by, signed); err != nil {
+			return nil, err
+		}
+		ask, err := d.askAgain(ctx, s, r)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.MayDecline(ask, signed); err != nil {
+			return nil, err
+		}
+		next, err := r.Decline(actions.Refusal{Signed: signed, Alarm: alarm, Reason: reason}, canonical.At(ask.At))
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			t.record("decline", verdictRecord{Request: request, Status: next.Status, Alarm: alarm, Signed: signed}, field("reason", reason))
+			out = next
+			return t.end(with(r, next))
+		}, nil
+	})
+	return out, err
+}
+
+// end saves a request that has come to its end without being applied.
+func (t *tx) end(r store.Request) error {
+	if err := t.SaveRequest(r); err != nil {
+		return err
+	}
+	t.Signal(requestSignal(r.ID))
+	return t.DropRows(r.ID)
+}
+
+// Withdraw takes the caller's own request back while it is held. version is the
+// one that the caller saw.
+func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version int64) (actions.Request, error) {
+	var out actions.Request
+	err := d.change(ctx, by, "withdraw", func(*proof.State) (func(*tx) error, error) {
+		r, err := d.load(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		if r.Version != version {
+			return nil, fault.New(fault.Conflict, "stale-version", "The request is at version %d, not %d; look at it again.", r.Version, version)
+		}
+		next, err := r.Withdraw(by.Worker, d.timeNow())
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			t.record("withdraw", endRecord{request, by.Worker, next.Status, next.Outcome})
+			out = next
+			return t.end(with(r, next))
+		}, nil
+	})
+	return out, err
+}
+
+// expire ends a held request whose time is over.
+func (d *Desk) expire(ctx context.Context, request string) error {
+	err := d.change(ctx, Caller{}, "expire", func(*proof.State) (func(*tx) error, error) {
+		r, err := d.load(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		next, err := r.Expire(d.timeNow())
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			t.record("expire", endRecord{request, "", next.Status, next.Outcome})
+			return t.end(with(r, next))
+		}, nil
+	})
+	if fault.Is(err, "not-open") {
+		return nil // it came to another end first
+	}
+	return err
+}
+
+// with puts a changed request into its row.
+func with(r store.Request, next actions.Request) store.Request {
+	r.Request = next
+	return r
+}
+
+func (d *Desk) load(ctx context.Context, request string) (r store.Request, err error) {
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		r, err = stx.Request(request)
+		return err
+	})
+	return r, err
+}
+
+func requestSignal(id string) string { return "request " + id }
+
+// may asks the policy nothing: it says whether a standing has one of the roles
+// for which something may be read (design, law 11).
+func may(st workforce.Standing, roles ...workforce.Role) bool {
+	return st.Engaged && slices.ContainsFunc(roles, st.Has)
+}
