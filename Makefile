@@ -1,0 +1,27 @@
+# quick: nothing but Go. test: installs PostgreSQL and a PDS if they are missing.
+.PHONY: demo quick test race bench lint
+
+demo:
+	go run ./cmd/countersign demo
+
+# What needs a server is left out, and said at the end.
+quick:
+	go vet ./...
+	env -u COUNTERSIGN_POSTGRES -u COUNTERSIGN_PDS -u COUNTERSIGN_REQUIRE go run ./test/suite .
+
+test:
+	@test/run.sh test
+
+race:
+	@test/run.sh race
+
+bench:
+	@test/run.sh bench
+
+STATICCHECK = v0.8.2
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
+	go vet ./...
+	GOBIN=$(CURDIR)/.cache/bin go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
+	.cache/bin/staticcheck ./...

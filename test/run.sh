@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Runs tests against real servers: run.sh test | race | bench
+# Installs what is missing beside building, starts a PostgreSQL cluster of its own,
+# demands that PostgreSQL and the PDS are there, and ends what it started however
+# it ends itself. The last line is the counts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+top=$PWD
+what=${1:-test}
+started=$SECONDS
+work=$(mktemp -d "${TMPDIR:-/tmp}/countersign-test-XXXXXX")
+chmod 755 "$work"
+cluster= installer=
+
+finish() {
+	local status=$?
+	trap - EXIT INT TERM
+	if [ -n "$installer" ]; then
+		kill -- "-$installer" 2>/dev/null || true
+	fi
+	if [ -n "$cluster" ]; then
+		postgres_user "$cluster/pg_ctl" -D "$work/data" -m immediate stop >/dev/null 2>&1 || true
+	fi
+	rm -rf "$work"
+	exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+say() { printf '\n== %s\n' "$*"; }
+
+phase() { # NAME COMMAND…
+	local name=$1 begin=$SECONDS
+	shift
+	if ! "$@"; then
+		printf '  %4d s  %s: FAILED\n' $((SECONDS - begin)) "$name"
+		return 1
+	fi
+	printf '  %4d s  %s\n' $((SECONDS - begin)) "$name"
+}
+
+# --- install beside build
+
+install_beside_build() {
+	say "install, beside build"
+	if [ "$(id -u)" != 0 ] && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+		sudo -v # ask for the password now, not behind the build's output
+	fi
+	set -m # a process group of its own, so that it can be ended as a whole
+	"$top/test/install.sh" >"$work/install.out" 2>"$work/install.log" &
+	installer=$!
+	set +m
+	local built=0
+	phase "go build" build || built=1
+	local installed=0
+	wait "$installer" || installed=1
+	installer=
+	cat "$work/install.out"
+	if [ $installed != 0 ]; then
+		say "the install's own words"
+		tail -n 60 "$work/install.log"
+	fi
+	[ $built = 0 ] && [ $installed = 0 ]
+}
+
+build() {
+	go build ./... && go vet ./... || return 1
+	if [ -f test/peers/go.mod ]; then
+		(cd test/peers && go vet ./...) || return 1
+	fi
+}
+
+# --- PostgreSQL: a cluster of our own in a temporary folder
+
+# PostgreSQL refuses to run as root.
+postgres_user() {
+	if [ "$(id -u)" = 0 ]; then (cd / && exec runuser -u postgres -- "$@"); else "$@"; fi
+}
+
+start_postgres() {
+	local bin port try sync=off
+	bin=$(dirname "$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)")
+	# Durability costs time that only the benchmarks are there to measure.
+	if [ "$what" = bench ]; then sync=on; fi
+	mkdir "$work/data"
+	if [ "$(id -u)" = 0 ]; then chown postgres "$work/data"; fi
+	postgres_user "$bin/initdb" -D "$work/data" -U countersign --auth=trust --locale=C --encoding=UTF8 --no-sync >"$work/postgres.log" 2>&1 ||
+		{ cat "$work/postgres.log"; return 1; }
+	for try in 1 2 3 4 5; do
+		port=$((20000 + RANDOM % 12000))
+		if postgres_user "$bin/pg_ctl" -D "$work/data" -w -t 60 -l "$work/data/server.log" -o "-p $port \
+			-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
+			-c shared_buffers=256MB -c fsync=$sync -c full_page_writes=$sync" start >/dev/null 2>&1; then
+			cluster=$bin
+			export COUNTERSIGN_POSTGRES="postgres://countersign@127.0.0.1:$port/postgres?sslmode=disable"
+			return 0
+		fi
+		echo "port $port did not work (try $try of 5)"
+	done
+	tail -n 20 "$work/data/server.log"
+	return 1
+}
+
+# --- tests
+
+modules() { # PATTERNS
+	echo ".:$1"
+	if [ -f test/peers/go.mod ] && [ "$1" = ./... ]; then echo test/peers; fi
+}
+
+# The counts come after the phases, as the last line of all.
+all_but_counts() { tee "$work/suite.out" | sed -u '$d'; }
+
+failed_early() {
+	printf '\n0 passed, 1 failed\n'
+	exit 1
+}
+
+install_beside_build || failed_early
+say "servers"
+phase "PostgreSQL cluster" start_postgres || failed_early
+export COUNTERSIGN_PDS=$top/test/platforms/atproto
+export COUNTERSIGN_REQUIRE=postgres,pds
+go build -o "$work/suite" ./test/suite
+
+status=0
+begin=$SECONDS
+case $what in
+test)
+	say "tests"
+	mapfile -t run < <(modules ./...)
+	"$work/suite" -flags "-timeout=14m" "${run[@]}" | all_but_counts || status=1
+	;;
+race)
+	say "tests under the race detector"
+	patterns=
+	for package in desk executor ledger sqldb; do
+		if [ -n "$(find "$package" -name '*.go' -print -quit 2>/dev/null)" ]; then
+			patterns=${patterns:+$patterns,}./$package/...
+		fi
+	done
+	"$work/suite" -flags "-race -timeout=20m" ".:$patterns" | all_but_counts || status=1
+	;;
+bench)
+	say "benchmarks"
+	go test -run '^$' -bench . -benchmem -timeout=40m ./... || exit 1
+	if [ -f test/peers/go.mod ]; then
+		(cd test/peers && go test -run '^$' -bench . -benchmem -timeout=40m ./...) || exit 1
+	fi
+	exit 0
+	;;
+*)
+	echo "usage: run.sh test | race | bench" >&2
+	exit 2
+	;;
+esac
+printf '  %4d s  %s\n  %4d s  altogether\n\n' $((SECONDS - begin)) "$what" $((SECONDS - started))
+tail -n 1 "$work/suite.out"
+exit $status

@@ -1,0 +1,46 @@
+// Package testenv gives tests the real servers they are held against: a
+// PostgreSQL database of their own, and a Bluesky PDS with its PLC directory.
+//
+// It downloads and installs nothing. The servers are there if the environment
+// says so (`make test` sees to it), and a test that asks for one that is not is
+// skipped, saying what is missing. COUNTERSIGN_REQUIRE, a comma-separated list
+// of "postgres" and "pds", turns those skips into failures.
+//
+// Everything listens on loopback, on free ports, and ends with the test process
+// however that ends. Only tests import this package.
+package testenv
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The variables that name what is installed.
+const (
+	postgresVariable = "COUNTERSIGN_POSTGRES" // DSN of a cluster whose role may create databases
+	pdsVariable      = "COUNTERSIGN_PDS"      // folder of test/platforms/atproto, installed
+	requireVariable  = "COUNTERSIGN_REQUIRE"  // what must not be skipped
+)
+
+// setting returns the value of a variable, or ends the test: skipped if nobody
+// demanded the thing, failed if somebody did.
+func setting(t testing.TB, thing, variable string) string {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value != "" {
+		return value
+	}
+	if required(os.Getenv(requireVariable), thing) {
+		t.Fatalf("%s is not set, and %s demands %s", variable, requireVariable, thing)
+	}
+	t.Skipf("needs %s: %s is not set; `make test` installs and sets it", thing, variable)
+	return ""
+}
+
+func required(list, thing string) bool {
+	return slices.ContainsFunc(strings.Split(list, ","), func(s string) bool {
+		return strings.TrimSpace(s) == thing
+	})
+}
