@@ -1,0 +1,183 @@
+package countersign_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "countersign.dev"
+
+// room is one package's place in the house: what of ours it may import, and
+// why it may not import more. Left may import right, nothing else.
+type room struct {
+	imports string // space-separated packages of ours
+	why     string // the reason for the ban on everything else
+}
+
+// ground is what every package may import.
+var ground = []string{"fault", "id", "canonical"}
+
+// house is who may import whom (doc/design/0001-house.md). A package that is
+// missing from it fails the test.
+var house = map[string]room{
+	"fault":     {"", "everything stands on it"},
+	"id":        {"", "everything stands on it"},
+	"canonical": {"", "one form of JSON for all that is signed; it knows none of it"},
+	"sqldb":     {"", "knows nothing of the problem"},
+	"jobs":      {"sqldb", "knows nothing of the problem"},
+
+	"platform":              {"", "pure: what a platform is, not how one is called"},
+	"platform/platformtest": {"platform", "outsiders run it against their own server"},
+	"workforce":             {"", "pure: people, vendors, keys"},
+	"actions":               {"workforce platform", "pure: actions know no policy, since policy rules on actions"},
+	"policy":                {"actions workforce platform", "pure: a ruling reads facts and nothing else"},
+	"ledger":                {"", "pure: a log knows nothing of what is logged"},
+	"ledger/proof":          {"ledger policy actions workforce platform", "a verifier needs no network, no database and no private key"},
+
+	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
+	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},
+	"plaza":            {"sqldb", "a platform knows nothing of Countersign"},
+	"store":            {"sqldb ledger actions workforce", "tables and queries; it decides nothing"},
+	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
+	"executor":         {"executor/journal ledger ledger/proof policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
+	"desk":             {"store jobs policy ledger ledger/proof actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential"},
+
+	"api/v1": {"ledger ledger/proof actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
+	"api":    {"api/v1 httpd desk ledger ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
+	"httpd":  {"api/v1 desk ledger", "the listener and the one error table; it knows no resource"},
+	"link":   {"desk executor ledger ledger/proof actions workforce platform", "the one way between desk and executor"},
+	"client": {"api/v1 ledger ledger/proof actions workforce platform", "an outsider's client; it must not pull in the server"},
+	"cli":    {"client api/v1 ledger ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
+
+	"cmd/countersign": {"*", "wiring: the one place that knows everybody"},
+}
+
+// helpers for tests; only tests import them.
+var forTests = []string{"desk/desktest", "ledger/ledgertest", "ledger/proof/prooftest", "sqldb/sqldbtest", "store/storetest", "test/testenv", "executor/executortest", "test/suite"}
+
+// outside is which packages may import a module or a part of the standard
+// library that has one keeper.
+var outside = []struct {
+	path    string // prefix of the import path
+	keepers string
+	why     string
+}{
+	{"github.com/cedar-policy/", "policy", "one package knows Cedar, whose x/exp promises nothing"},
+	{"database/sql", "sqldb store", "SQL stays where the tables are"},
+	{"modernc.org/sqlite", "sqldb", "one package knows drivers"},
+	{"github.com/jackc/", "sqldb", "one package knows drivers"},
+	{"github.com/pressly/goose", "sqldb", "one package knows migrations"},
+	{"net/http", "api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest cmd/countersign", "domain and write path are not a web server"},
+	{"github.com/danielgtaylor/huma", "api plaza", "one package knows the REST library"},
+	{"github.com/alecthomas/kong", "cli cmd/countersign", "one package knows the command line"},
+	{"testing", "", "what tests need stays out of the product"},
+	{"log", "", "log/slog says what it logs"},
+}
+
+func TestWhoMayImportWhom(t *testing.T) {
+	seen := map[string]bool{}
+	for dir, imports := range packages(t) {
+		if slices.Contains(forTests, dir) || dir == "." {
+			continue
+		}
+		seen[dir] = true
+		r, ok := house[dir]
+		if !ok {
+			t.Errorf("package %s has no place in the house: give it one in arch_test.go, with a reason", dir)
+			continue
+		}
+		allowed := append(strings.Fields(r.imports), ground...)
+		for _, path := range imports {
+			if ours, ok := strings.CutPrefix(path, module+"/"); ok && r.imports != "*" && !slices.Contains(allowed, ours) {
+				t.Errorf("%s must not import %s: %s", dir, ours, r.why)
+			}
+			for _, o := range outside {
+				if (path == o.path || strings.HasPrefix(path, strings.TrimSuffix(o.path, "/")+"/")) && !slices.Contains(strings.Fields(o.keepers), dir) {
+					if o.path == "log" && path != "log" {
+						continue
+					}
+					t.Errorf("%s must not import %s: %s", dir, path, o.why)
+				}
+			}
+		}
+	}
+	for dir := range house {
+		if !seen[dir] {
+			t.Errorf("the house has a room for %s, which does not exist", dir)
+		}
+	}
+}
+
+// packages returns what the product's files of each package import.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	walk(t, func(dir string, f *ast.File) {
+		for _, i := range f.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[dir] = append(all[dir], path)
+		}
+		if len(f.Imports) == 0 {
+			all[dir] = append(all[dir], "unsafe-nothing")
+		}
+	})
+	return all
+}
+
+func TestOnePackageComment(t *testing.T) {
+	comments := map[string]int{}
+	walk(t, func(dir string, f *ast.File) {
+		n := 0
+		if f.Doc != nil {
+			n = 1
+		}
+		comments[dir] += n
+	})
+	for dir, n := range comments {
+		if n != 1 {
+			t.Errorf("package %s has %d package comments, want one: its job, what it trusts, what it promises", dir, n)
+		}
+	}
+}
+
+// walk parses every file of the product that is not a test.
+func walk(t *testing.T, visit func(dir string, f *ast.File)) {
+	t.Helper()
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			name := d.Name()
+			_, nested := os.Stat(filepath.Join(path, "go.mod"))
+			if name == "testdata" || name == "node_modules" || path != "." && (strings.HasPrefix(name, ".") || nested == nil) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		visit(filepath.ToSlash(filepath.Dir(path)), f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

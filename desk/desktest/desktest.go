@@ -1,0 +1,344 @@
+// Package desktest opens desks for tests: a real store on SQLite or PostgreSQL,
+// founded by three officers, with the people that a test needs, each with a key.
+// It drives the desk through its own methods only, as surfaces do, and fails the
+// test where anything goes wrong. It is for tests alone.
+package desktest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// ExecutorID names the executor of every World.
+const ExecutorID = "executor-1"
+
+// World is a desk with the private keys of its people.
+type World struct {
+	*desk.Desk
+	Store       *store.Store
+	URL         string
+	LogKey      *ledger.Key
+	Origin      string
+	ExecutorKey ed25519.PrivateKey
+	Root        canonical.Digest
+	Officers    []workforce.WorkerID
+
+	t     testing.TB
+	clock *Clock
+	keys  map[workforce.WorkerID]ed25519.PrivateKey
+}
+
+// Clock is a clock that a test moves.
+type Clock struct {
+	mu     sync.Mutex
+	offset time.Duration
+}
+
+// Now returns the machine's time, moved.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+// Advance moves the clock.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
+}
+
+// Options change what New opens; the zero value is SQLite with the default policy.
+type Options struct {
+	URL      string // of the database; empty: a new SQLite file
+	Policy   map[string]string
+	Budgets  []actions.Budget
+	Executor desk.Executor
+	Rand     io.Reader
+	Trust    func(*actions.Trust)
+}
+
+// New opens and founds a desk.
+func New(t testing.TB, o Options) *World {
+	t.Helper()
+	if o.URL == "" {
+		o.URL = "sqlite:" + filepath.Join(t.TempDir(), "desk.db")
+	}
+	if o.Policy == nil {
+		o.Policy = policy.Default()
+	}
+	if o.Budgets == nil {
+		o.Budgets = actions.DefaultBudgets()
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	w := &World{t: t, URL: o.URL, Origin: "desk.example.com/ledger", clock: &Clock{}, keys: map[workforce.WorkerID]ed25519.PrivateKey{},
+		Officers: []workforce.WorkerID{"ada", "bea", "cem"}}
+	var err error
+	if w.LogKey, err = ledger.NewKey(w.Origin, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	w.ExecutorKey = newKey(t)
+	w.Open(o)
+	w.found(o)
+	return w
+}
+
+// Open opens the desk's database again, as a restarted or a second node does.
+func (w *World) Open(o Options) {
+	w.t.Helper()
+	log := &ledger.Log{Origin: w.Origin, Signer: w.LogKey, Rand: rand.Reader}
+	var err error
+	w.Store, err = store.Open(w.t.Context(), w.URL, log, w.LogKey.Verifier(), store.Options{Now: w.clock.Now})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s := w.Store
+	w.t.Cleanup(func() { s.Close() })
+	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
+		Rand: rand.Reader, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Run runs the desk's background work until the test ends.
+func (w *World) Run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); w.Desk.Run(ctx) }()
+	w.t.Cleanup(func() { cancel(); <-done })
+}
+
+// Clock is the desk's clock.
+func (w *World) Clock() *Clock { return w.clock }
+
+func (w *World) found(o Options) {
+	w.t.Helper()
+	now := canonical.At(w.clock.Now())
+	f := proof.Founding{V: proof.FoundingVersion, Origin: w.Origin, LogKey: w.LogKey.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
+		Time: now, Nonce: random(w.t, 32), Trust: actions.Trust{Executor: ExecutorID,
+			ExecutorKey: canonical.Bytes(w.ExecutorKey.Public().(ed25519.PublicKey)), RelyingParty: "desk.example.com",
+			Origins: []string{"https://desk.example.com"}, EndingsPerHour: 10, RaisesPerHour: 20, UndoWindow: 30}}
+	if o.Trust != nil {
+		o.Trust(&f.Trust)
+	}
+	for _, id := range w.Officers {
+		f.Officers = append(f.Officers, proof.Officer{Worker: id, Key: w.PublicKey(id)})
+	}
+	c := proof.Closed{Founding: f}
+	for _, id := range w.Officers {
+		c.Signatures = append(c.Signatures, w.Sign(id, f.Challenge()))
+	}
+	e, err := w.Desk.Found(w.t.Context(), c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Root = e.Leaf.Digest()
+}
+
+func newKey(t testing.TB) ed25519.PrivateKey {
+	t.Helper()
+	_, k, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func random(t testing.TB, n int) canonical.Bytes {
+	t.Helper()
+	b := make([]byte, n)
+	if _, err := rand.Read(b); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// PublicKey returns a worker's key, made at the first call.
+func (w *World) PublicKey(id workforce.WorkerID) workforce.PublicKey {
+	if w.keys[id] == nil {
+		w.keys[id] = newKey(w.t)
+	}
+	return workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: canonical.Bytes(w.keys[id].Public().(ed25519.PublicKey)), Hardware: true}
+}
+
+// Sign signs a challenge with a worker's key.
+func (w *World) Sign(id workforce.WorkerID, challenge [32]byte) actions.Signature {
+	w.PublicKey(id)
+	return actions.Signature{Signature: ed25519.Sign(w.keys[id], challenge[:])}
+}
+
+// As is a worker as a caller.
+func As(id workforce.WorkerID) desk.Caller { return desk.Caller{Worker: id, Token: "test"} }
+
+// Signed signs a draft as a worker.
+func (w *World) Signed(by workforce.WorkerID, d desk.Draft) actions.Signed {
+	return actions.Signed{Statement: d.Statement, Signature: w.Sign(by, d.Statement.Challenge())}
+}
+
+// TryRequest drafts, signs and submits a wish.
+func (w *World) TryRequest(by workforce.WorkerID, wish desk.Wish, rows ...desk.AdmittedRow) (actions.Request, error) {
+	d, err := w.Desk.Draft(w.t.Context(), As(by), wish)
+	if err != nil {
+		return actions.Request{}, err
+	}
+	return w.Desk.Request(w.t.Context(), As(by), desk.Submission{Action: d.Action, Signed: w.Signed(by, d), Rows: rows})
+}
+
+// Request is TryRequest for what must succeed.
+func (w *World) Request(by workforce.WorkerID, wish desk.Wish, rows ...desk.AdmittedRow) actions.Request {
+	w.t.Helper()
+	r, err := w.TryRequest(by, wish, rows...)
+	if err != nil {
+		w.t.Fatalf("request by %s: %v", by, err)
+	}
+	return r
+}
+
+// TryCountersign countersigns a request as a worker.
+func (w *World) TryCountersign(by workforce.WorkerID, request string) (actions.Request, error) {
+	d, err := w.Desk.DraftVerdict(w.t.Context(), As(by), request, actions.VerdictCountersign, "")
+	if err != nil {
+		return actions.Request{}, err
+	}
+	return w.Desk.Countersign(w.t.Context(), As(by), request, w.Signed(by, d))
+}
+
+// Countersign countersigns as each of several workers.
+func (w *World) Countersign(request string, by ...workforce.WorkerID) actions.Request {
+	w.t.Helper()
+	var r actions.Request
+	for _, id := range by {
+		var err error
+		if r, err = w.TryCountersign(id, request); err != nil {
+			w.t.Fatalf("countersign by %s: %v", id, err)
+		}
+	}
+	return r
+}
+
+// TryUndo undoes a request as a worker.
+func (w *World) TryUndo(by workforce.WorkerID, request string) (actions.Request, error) {
+	d, err := w.Desk.DraftUndo(w.t.Context(), As(by), request, "a mistake", "")
+	if err != nil {
+		return actions.Request{}, err
+	}
+	return w.Desk.Request(w.t.Context(), As(by), desk.Submission{Action: d.Action, Signed: w.Signed(by, d)})
+}
+
+// Change makes a change of the desk with all officers' signatures.
+func (w *World) Change(k actions.Kind, c actions.Change, rows ...desk.AdmittedRow) {
+	w.t.Helper()
+	r := w.Request(w.Officers[0], desk.Wish{Kind: k, Change: c, Reason: "test"}, rows...)
+	for _, id := range w.Officers[1:] {
+		if r.Status == actions.StatusHeld {
+			r = w.Countersign(r.ID, id)
+		}
+	}
+	if r.Status != actions.StatusExecuted {
+		w.t.Fatalf("%s is %s: %s", k, r.Status, r.Missing)
+	}
+}
+
+// Staff admits, in the founding import, people who have been engaged for a year,
+// enrols a key for each, and connects the platform plaza:
+//
+//	ann, abe   agents of acme, under gus;   sue   lead of acme, under hal
+//	bob        agent of bolt, under ivo;    lee   lead of bolt, under jan
+//	kim, eva   leads and employees, under mia and nia
+//	ole        on call, an employee
+//	dan        agent of acme whose last day ends in six hours
+func (w *World) Staff() {
+	w.t.Helper()
+	now := w.clock.Now()
+	for _, v := range []workforce.VendorID{"acme", "bolt"} {
+		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: v, Name: string(v), Ratchet: 14}})
+	}
+	person := func(id workforce.WorkerID, v workforce.VendorID, r workforce.Role, manager workforce.WorkerID) workforce.Record {
+		rec := workforce.Record{Worker: id, Vendor: v, Roles: []workforce.Role{r}, Team: "support", Manager: manager, Zone: "Europe/Lisbon",
+			Start: canonical.At(now.AddDate(-1, 0, 0))}
+		if v != "" {
+			rec.Last = canonical.At(now.AddDate(1, 0, 0))
+		}
+		return rec
+	}
+	people := []workforce.Record{
+		person("ann", "acme", workforce.Agent, "gus"), person("abe", "acme", workforce.Agent, "gus"), person("sue", "acme", workforce.Lead, "hal"),
+		person("bob", "bolt", workforce.Agent, "ivo"), person("lee", "bolt", workforce.Lead, "jan"),
+		person("kim", "", workforce.Lead, "mia"), person("eva", "", workforce.Lead, "nia"), person("ole", "", workforce.OnCall, "pia"),
+	}
+	dan := person("dan", "acme", workforce.Agent, "gus")
+	dan.Last = canonical.At(now.Add(6 * time.Hour))
+	people = append(people, dan)
+	w.Admit(true, people...)
+	var enrol []actions.Enrolment
+	for _, p := range people {
+		enrol = append(enrol, w.Enrolment(p.Worker))
+	}
+	w.Change(actions.DeskKey, actions.Keys{Enrol: enrol})
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza"}})
+}
+
+// Enrolment is a worker's key with its proof of possession.
+func (w *World) Enrolment(id workforce.WorkerID) actions.Enrolment {
+	k := w.PublicKey(id)
+	return actions.Enrolment{Worker: id, Key: k, Possession: w.Sign(id, actions.PossessionChallenge(w.Origin, id, k.ID()))}
+}
+
+// Admission makes the change and the rows of an import.
+func (w *World) Admission(founding bool, people ...workforce.Record) (actions.Admit, []desk.AdmittedRow) {
+	w.t.Helper()
+	people = slices.Clone(people)
+	slices.SortFunc(people, func(a, b workforce.Record) int { return compare(a.Worker, b.Worker) })
+	var rows []desk.AdmittedRow
+	var hashes []tlog.Hash
+	for _, p := range people {
+		o := ledger.Opening{Name: "name", Salt: random(w.t, 32), Value: canonical.MustMarshal("Name of " + string(p.Worker))}
+		c, err := o.Commitment()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		row := desk.AdmittedRow{Row: actions.Row{Record: p, Sealed: map[string]canonical.Digest{"name": c}}, Openings: []ledger.Opening{o}}
+		rows = append(rows, row)
+		hashes = append(hashes, proof.RowHash(row.Row))
+	}
+	return actions.Admit{File: canonical.DigestOf(people), Rows: int64(len(rows)), Root: proof.RowsRoot(hashes), Founding: founding, Joiners: int64(len(rows))}, rows
+}
+
+// Admit admits people.
+func (w *World) Admit(founding bool, people ...workforce.Record) {
+	w.t.Helper()
+	change, rows := w.Admission(founding, people...)
+	w.Change(actions.DeskAdmit, change, rows...)
+}
+
+func compare(a, b workforce.WorkerID) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
