@@ -86,6 +86,15 @@ func TestCosignatures(t *testing.T) {
 	if c, err := ledger.ParseCheckpoint(signed, m.Key.Verifier(), w1); err != nil || len(c.Cosignatures) != 1 || c.Unknown != 1 {
 		t.Errorf("with one witness asked for: %+v, %v", c, err)
 	}
+	// A witness's word does not stand for the log's.
+	text, _, _ := bytes.Cut(m.Head.Checkpoint, []byte("\n\n"))
+	alone, err := note.Sign(&note.Note{Text: string(text) + "\n"}, s1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ledger.ParseCheckpoint(alone, m.Key.Verifier(), w1); !fault.Is(err, "checkpoint-unverified") {
+		t.Errorf("cosigned, but not signed: %v", err)
+	}
 	// A known witness's signature over something else spoils the whole note.
 	other := sign(t, ledgertest.New(t, 1).Head.Checkpoint, s1)
 	lines := bytes.SplitAfter(bytes.TrimSuffix(other, []byte("\n")), []byte("\n"))

@@ -108,6 +108,10 @@ func TestBundleRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wide := make([]ledger.Leaf, 257)
+	for i := range wide {
+		wide[i] = m.Entries[0].Leaf
+	}
 	one := len(good) - len(m.Entries[2].Leaf.Bytes()) - 2 // where the third entry starts
 	for name, test := range map[string]struct {
 		bundle []byte
@@ -117,7 +121,7 @@ func TestBundleRefused(t *testing.T) {
 		"one more":        {good, 2},
 		"none":            {nil, 0},
 		"none for three":  {nil, 3},
-		"too wide":        {good, 257},
+		"too wide":        {ledger.FormatBundle(wide), 257},
 		"cut in a leaf":   {good[:len(good)-1], 3},
 		"cut in a length": {good[:one+1], 3},
 		"surplus byte":    {append(slices.Clone(good), 0), 3},
