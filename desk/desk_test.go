@@ -5,25 +5,41 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/desk/desktest"
-	"countersign.dev/workforce"
+	"countersign.dev/platform"
 )
 
-func TestStaffed(t *testing.T) {
-	w := desktest.New(t, desktest.Options{})
-	w.Staff()
-	s, err := w.State(t.Context())
+func TestMainJob(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	r := to.Settled("ann", to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@neighbour")))
+	if r.Status != actions.StatusExecuted {
+		t.Fatalf("standard takedown: %s: %s", r.Status, r.OutcomeText)
+	}
+	if st := to.State("acct/3"); !st.Is(platform.Down, platform.MarkOf(r.ID)) {
+		t.Errorf("plaza shows %s", platform.Describe(st.Status, st.Mark))
+	}
+	u, err := to.TryUndo("abe", r.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(s.People.Workers); got != 12 {
-		t.Errorf("%d workers, want 12", got)
+	if u = to.Settled("abe", u); u.Status != actions.StatusExecuted {
+		t.Fatalf("undo: %s: %s", u.Status, u.OutcomeText)
 	}
-	if !s.Imported {
-		t.Error("the founding import is not on record")
+	if st := to.State("acct/3"); !st.Is(platform.Up, "") {
+		t.Errorf("plaza shows %s", platform.Describe(st.Status, st.Mark))
 	}
-	if _, err := w.Store.Audit(t.Context()); err != nil {
+
+	r = to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+	if r.Status != actions.StatusHeld || r.Need.Independent != 2 {
+		t.Fatalf("critical takedown is %s, needs %s", r.Status, r.Need)
+	}
+	if r = to.Countersign(r.ID, "lee"); r.Status != actions.StatusHeld {
+		t.Fatalf("after one countersignature it is %s", r.Status)
+	}
+	r = to.Settled("ann", to.Countersign(r.ID, "kim"))
+	if r.Status != actions.StatusExecuted {
+		t.Fatalf("critical takedown: %s: %s", r.Status, r.OutcomeText)
+	}
+	if _, err := to.Store.Audit(t.Context()); err != nil {
 		t.Error(err)
 	}
-	var _ = []actions.Kind{}
-	var _ workforce.WorkerID
 }

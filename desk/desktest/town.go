@@ -1,0 +1,207 @@
+package desktest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/executor"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	connector "countersign.dev/platform/plaza"
+	"countersign.dev/plaza"
+	"countersign.dev/workforce"
+)
+
+// Town is a staffed desk with a real plaza and a real executor in this process.
+//
+//	acct/1  @president   office head of state: critical
+//	acct/2  @singer      followers 5,000,000: protected
+//	acct/3  @neighbour   standard
+//	acct/4  @shop        standard
+//	post/1, post/2       of acct/3 and acct/1
+type Town struct {
+	*World
+	PlazaURL  string
+	Plaza     *plaza.Server
+	Insider   string // a staff token of plaza that is not the executor's
+	Connector platform.Connector
+	Executor  *executor.Executor
+	JournalAt string
+	late      *late
+	cancel    func()
+}
+
+// late stands for an executor that is made after the desk.
+type late struct{ e *executor.Executor }
+
+func (l *late) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+	if l.e == nil {
+		return proof.Reading{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+	}
+	return l.e.Read(ctx, s)
+}
+
+func (l *late) Carry(ctx context.Context, w []byte, wait time.Duration) (proof.CarryResult, error) {
+	if l.e == nil {
+		return proof.CarryResult{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+	}
+	return l.e.Carry(ctx, w, wait)
+}
+
+func (l *late) Status(context.Context) (proof.ExecutorStatus, error) { return l.e.Status(), nil }
+
+// NewTown opens a town. Its desk and executor run until the test ends.
+func NewTown(t testing.TB, o Options) *Town {
+	t.Helper()
+	to := &Town{late: &late{}}
+	o.Executor = to.late
+	to.World = New(t, o)
+	to.openPlaza()
+	to.JournalAt = filepath.Join(t.TempDir(), "journal.db")
+	to.StartExecutor()
+	to.Staff()
+	to.Run()
+	return to
+}
+
+func (to *Town) openPlaza() {
+	t := to.t
+	t.Helper()
+	db, err := plaza.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plaza.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	to.Plaza = plaza.New(plaza.Config{DB: db})
+	web := httptest.NewServer(to.Plaza.Handler())
+	t.Cleanup(web.Close)
+	t.Cleanup(to.Plaza.Close)
+	to.PlazaURL = web.URL
+	setup := to.token("seed", plaza.SetupScope)
+	to.post(setup, "/staff/v1/accounts/bulk", `{"accounts":[
+		{"handle":"@president","name":"The President","office":"head of state","followers":40000000},
+		{"handle":"@singer","name":"A Singer","followers":5000000},
+		{"handle":"@neighbour","name":"A Neighbour","followers":12},
+		{"handle":"@shop","name":"A Shop","followers":300}]}`)
+	to.post(setup, "/staff/v1/posts/bulk", `{"posts":[{"account":"acct/3","text":"Hello."},{"account":"acct/1","text":"My fellow citizens."}]}`)
+	to.Insider = to.token("insider", plaza.StaffScope)
+	if to.Connector, err = connector.Connect(t.Context(), connector.Config{Name: "plaza", URL: to.PlazaURL, Token: to.token("executor", plaza.StaffScope)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (to *Town) token(name string, scope plaza.Scope) string {
+	to.t.Helper()
+	s, err := to.Plaza.IssueToken(to.t.Context(), name, scope)
+	if err != nil {
+		to.t.Fatal(err)
+	}
+	return s
+}
+
+func (to *Town) post(token, path, body string) {
+	to.t.Helper()
+	req, err := http.NewRequestWithContext(to.t.Context(), http.MethodPost, to.PlazaURL+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		to.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		to.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		answer, _ := io.ReadAll(res.Body)
+		to.t.Fatalf("%s: %s: %s", path, res.Status, answer)
+	}
+}
+
+// StartExecutor starts an executor on the town's journal.
+func (to *Town) StartExecutor() {
+	t := to.t
+	t.Helper()
+	j, err := journal.Open(t.Context(), to.JournalAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := executor.New(t.Context(), executor.Config{ID: ExecutorID, Key: to.ExecutorKey, Root: to.Root,
+		Platforms: map[string]platform.Connector{"plaza": to.Connector}, Journal: j, Desk: to.Desk, Now: to.clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to.Executor, to.late.e = e, e
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := e.Run(ctx); err != nil {
+			t.Errorf("executor: %v", err)
+		}
+	}()
+	stopped := false
+	to.cancel = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			<-done
+			j.Close()
+		}
+	}
+	t.Cleanup(to.cancel)
+}
+
+// StopExecutor ends the executor; StartExecutor starts it again.
+func (to *Town) StopExecutor() {
+	to.cancel()
+	to.late.e = nil
+}
+
+// Settled waits until a request is neither held nor approved.
+func (to *Town) Settled(by workforce.WorkerID, r actions.Request) actions.Request {
+	to.t.Helper()
+	ctx, cancel := context.WithTimeout(to.t.Context(), 30*time.Second)
+	defer cancel()
+	for r.Status == actions.StatusApproved {
+		next, err := to.Desk.Wait(ctx, As(by), r.ID, r.Version)
+		if err != nil {
+			to.t.Fatal(err)
+		}
+		if ctx.Err() != nil {
+			to.t.Fatalf("the request is still %s after 30 s", next.Status)
+		}
+		r = next
+	}
+	return r
+}
+
+// State returns a subject as plaza has it now.
+func (to *Town) State(id string) platform.State {
+	to.t.Helper()
+	st, err := to.Connector.Read(to.t.Context(), platform.Subject{Platform: "plaza", ID: id})
+	if err != nil {
+		to.t.Fatal(err)
+	}
+	return st
+}
+
+// Wish is a takedown of a subject.
+func Wish(k actions.Kind, subject string) desk.Wish {
+	w := desk.Wish{Kind: k, Subject: subject, Case: "case-1", Reason: "spam"}
+	if k == actions.AccountSuspend {
+		w.Until = canonical.At(time.Now().Add(48 * time.Hour))
+	}
+	return w
+}

@@ -1,0 +1,454 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+// task is one act in progress. Whoever hands the same warrant over waits for the
+// same task.
+type task struct {
+	core   canonical.Digest
+	done   chan struct{}
+	result journal.Result // once done
+	err    error
+}
+
+// Carry acts on a warrant and returns what came of it, or, if that is not known
+// after wait, a result without outcome: it goes on, and whoever hands the
+// warrant over again is told. The same warrant never acts twice.
+//
+// An error means that the warrant was not taken on: it is not a warrant of this
+// ledger, or it cannot be judged now. Whatever is decided about it, a refusal
+// too, is a result.
+func (e *Executor) Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error) {
+	w, err := proof.ParseWarrant(warrant)
+	if err != nil {
+		return proof.CarryResult{}, err
+	}
+	k := journal.Key{Request: w.Request.Statement.Request, Duty: proof.DutyAct}
+	core := w.Digest()
+	t, err := e.start(k, core, func(ctx context.Context) (journal.Result, error) { return e.carry(ctx, w, warrant) })
+	if err != nil {
+		return proof.CarryResult{}, err
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-t.done:
+		if t.err != nil {
+			return proof.CarryResult{}, t.err
+		}
+		return proof.CarryResult{Request: k.Request, Outcome: t.result.Outcome, Type: t.result.Type, Text: t.result.Text}, nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return proof.CarryResult{Request: k.Request, Text: "It is still under way."}, nil
+}
+
+func spent(request string) error {
+	return fault.New(fault.Conflict, "spent", "Another warrant of the request %s was handed over before; a request is carried out once.", request)
+}
+
+// start begins a task, or joins the one that is there.
+func (e *Executor) start(k journal.Key, core canonical.Digest, work func(context.Context) (journal.Result, error)) (*task, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.run == nil {
+		return nil, fault.New(fault.Unavailable, "executor-not-running", "The executor is starting or shutting down. Try again in a moment.")
+	}
+	if t, ok := e.tasks[k]; ok {
+		if t.core != core {
+			return nil, spent(k.Request)
+		}
+		return t, nil
+	}
+	t := &task{core: core, done: make(chan struct{})}
+	e.tasks[k] = t
+	run := e.run
+	e.finished.Go(func() {
+		t.result, t.err = work(run)
+		if t.err != nil && run.Err() != nil {
+			t.err = fault.New(fault.Unavailable, "executor-not-running", "The executor is shutting down; what it has begun it finishes when it is back.").Because(t.err)
+		}
+		e.mu.Lock()
+		delete(e.tasks, k)
+		e.mu.Unlock()
+		close(t.done)
+	})
+	return t, nil
+}
+
+// carry is the whole life of one warrant.
+func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (journal.Result, error) {
+	a := actOf(w, raw)
+	prior, ok, err := e.journal.Act(ctx, a.Key)
+	switch {
+	case err != nil:
+		return journal.Result{}, err
+	case ok && prior.Warrant != a.Warrant:
+		return journal.Result{}, spent(a.Request)
+	case ok && prior.Stage == journal.Ended:
+		return prior.Result, nil
+	case ok:
+		return e.resume(ctx, prior)
+	}
+	if err := e.anchored(ctx, w); err != nil {
+		return journal.Result{}, err
+	}
+	c, err := e.connector(w.Action.Subject.Platform)
+	if err != nil {
+		return e.refuse(ctx, a, err)
+	}
+	release, err := e.subjects.take(ctx, w.Action.Subject.String())
+	if err != nil {
+		return journal.Result{}, err
+	}
+	defer release()
+	seen, err := look(ctx, c, w.Action.Subject)
+	if err != nil {
+		return e.refuse(ctx, a, err)
+	}
+	j, err := e.check(ctx, w, c, seen)
+	if err != nil {
+		return e.refuse(ctx, a, err)
+	}
+	e.step(StepJudged)
+	sequence, err := e.intend(ctx, &a, j)
+	if err != nil {
+		return e.refuse(ctx, a, err)
+	}
+	e.step(StepIntended)
+	// If we die here, the platform is asked, says that it knows of nothing, and
+	// the act begins again from this point.
+	if err := e.entered(ctx, w, sequence); err != nil {
+		return e.end(ctx, a, seen.state, err)
+	}
+	e.step(StepEntered)
+	// Somebody may have left, been revoked or have lost their independence while
+	// the intent was on its way: what has come with it counts.
+	if _, err := e.check(ctx, w, c, seen); err != nil {
+		return e.end(ctx, a, seen.state, err)
+	}
+	e.step(StepAgain)
+	return e.call(ctx, a, w, c, seen.state)
+}
+
+// actOf is the journal's view of a warrant.
+func actOf(w proof.Warrant, raw []byte) journal.Act {
+	a := w.Action
+	return journal.Act{Key: journal.Key{Request: w.Request.Statement.Request, Duty: proof.DutyAct}, Warrant: w.Digest(), Document: raw,
+		Subject: a.Subject, Kind: a.Kind, Command: a.Command, Requester: w.Request.Statement.Signer, Tier: a.Tier, Direction: a.Direction,
+		Undo: a.Undo(), Category: a.Category, Due: a.Until}
+}
+
+// record begins a record about an act.
+func (e *Executor) record(a journal.Act, kind string, sequence int64) proof.Execution {
+	return proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: kind, Duty: a.Duty, Request: a.Request,
+		Warrant: a.Warrant, Nonce: a.Nonce}
+}
+
+// refuse spends a warrant that was not begun, if the error says that it never
+// can be.
+func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (journal.Result, error) {
+	outcome := outcomeOf(because)
+	if outcome == "" {
+		return journal.Result{}, because
+	}
+	at := canonical.At(e.now())
+	a.Nonce, a.Intended, a.Ended = nil, canonical.Time{}, at
+	a.Result = journal.Result{Outcome: outcome, Type: fault.TypeOf(because), Text: fault.TextOf(because)}
+	r, err := e.journal.Refuse(ctx, a, e.ledger.head(), func(sequence int64) proof.SignedExecution {
+		x := e.record(a, proof.KindRefusal, sequence)
+		x.At, x.Outcome, x.Type, x.Text = at, a.Outcome, a.Type, a.Text
+		return x.Sign(e.key)
+	})
+	if err != nil {
+		return journal.Result{}, err
+	}
+	e.outbox.add(r)
+	e.step(StepEnded)
+	return a.Result, nil
+}
+
+// intend takes the act on: budget, spending and intent in one transaction.
+func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement) (sequence int64, err error) {
+	if a.Nonce, err = e.nonce(); err != nil {
+		return 0, err
+	}
+	at := canonical.At(e.now())
+	a.Intended, a.Attempt = at, 1
+	var allow func(actions.Count) error
+	if a.Duty == proof.DutyAct {
+		a.Tier, a.Vendor = j.tier, j.spender.Vendor
+		allow = func(count actions.Count) error {
+			return actions.Afford(j.state.Budgets, j.spender, spending(*a), j.at, count)
+		}
+	}
+	r, err := e.journal.Intend(ctx, *a, e.ledger.head(), allow, func(sequence int64) proof.SignedExecution {
+		x := e.record(*a, proof.KindIntent, sequence)
+		x.At = at
+		return x.Sign(e.key)
+	})
+	if err != nil {
+		return 0, err
+	}
+	e.outbox.add(r)
+	return r.Execution.Sequence, nil
+}
+
+// spending is what budgets read of an act.
+func spending(a journal.Act) actions.Action {
+	s := actions.Action{Tier: a.Tier, Direction: a.Direction}
+	if a.Undo {
+		s.Reverses = a.Request
+	}
+	return s
+}
+
+// entered waits until the verified ledger holds a record. For a relieving act it
+// does not wait long, and it is no error that it waited in vain.
+func (e *Executor) entered(ctx context.Context, w proof.Warrant, sequence int64) error {
+	relieving := w.Action.Direction == actions.Relieving
+	patience := e.limits.Entry
+	if relieving {
+		patience = e.limits.RelievingEntry
+	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if e.ledger.await(waiting, func(*view) bool { return e.outbox.holds(sequence) }) || relieving && ctx.Err() == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e.outbox.again()
+	return fault.New(fault.Expired, "not-entered", "The ledger did not hold the intent after %s, so nothing was done. Ask again.", patience)
+}
+
+// end journals that an intended act comes to nothing, for a reason that was
+// found before the call.
+func (e *Executor) end(ctx context.Context, a journal.Act, before platform.State, because error) (journal.Result, error) {
+	if ctx.Err() != nil {
+		return journal.Result{}, ctx.Err()
+	}
+	r := journal.Result{Outcome: outcomeOf(because), Type: fault.TypeOf(because), Text: fault.TextOf(because)}
+	if r.Outcome == "" || r.Type == "not-entered" {
+		r.Outcome = proof.Dropped
+	}
+	return e.close(ctx, a, proof.KindRefusal, r, platform.Receipt{Before: before})
+}
+
+// close journals what came of an act.
+func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result journal.Result, receipt platform.Receipt) (journal.Result, error) {
+	at := canonical.At(e.now())
+	lift := owed(a, result)
+	ctx = context.WithoutCancel(ctx) // what is known is journalled, shutting down or not
+	r, err := e.journal.End(ctx, a.Key, result, at, e.ledger.head(), lift, func(sequence int64) proof.SignedExecution {
+		x := e.record(a, kind, sequence)
+		x.At, x.Outcome, x.Type, x.Text = at, result.Outcome, result.Type, result.Text
+		x.Before = platform.Expect{Status: receipt.Before.Status, Mark: receipt.Before.Mark}
+		x.After = platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}
+		x.Lifted = receipt.Lifted
+		if lift != nil {
+			x.LiftAt = lift.Due
+		}
+		return x.Sign(e.key)
+	})
+	if err != nil {
+		return journal.Result{}, err
+	}
+	// If we die here, the receipt is handed over after the restart.
+	e.outbox.add(r)
+	e.step(StepEnded)
+	if lift != nil {
+		e.nudgeLifts()
+	}
+	return result, nil
+}
+
+// call makes the call and sees to it that its outcome becomes known.
+func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector, before platform.State) (journal.Result, error) {
+	receipt, err := c.Apply(ctx, callKey(a), a.Command)
+	if ctx.Err() != nil && outcomeOfCall(err) == ambiguous {
+		return journal.Result{}, ctx.Err() // asked about after the restart
+	}
+	e.step(StepCalled)
+	switch outcomeOfCall(err) {
+	case took:
+		return e.close(ctx, a, proof.KindReceipt, resultOf(a, c, receipt), receipt)
+	case tookNot:
+		return e.close(ctx, a, proof.KindReceipt, failed(err), receiptOf(err, before))
+	}
+	return e.settle(ctx, a, w, c)
+}
+
+// resultOf says what a call that took effect came to: executed only if what was
+// read back is what the command leaves.
+func resultOf(a journal.Act, c platform.Connector, r platform.Receipt) journal.Result {
+	want := a.Command.After()
+	sort, _ := c.Sort(a.Subject.ID)
+	if ability, _ := c.Capabilities().Can(a.Command.Verb, sort); !ability.Marks {
+		want.Mark = r.After.Mark
+	}
+	if !r.After.Is(want.Status, want.Mark) {
+		return journal.Result{Outcome: proof.Unknown, Type: "not-read-back",
+			Text: "The platform carried it out, but what was read back is " + platform.Describe(r.After.Status, r.After.Mark) + ". Somebody has to look."}
+	}
+	return journal.Result{Outcome: proof.Executed}
+}
+
+func failed(err error) journal.Result {
+	var wrong *platform.WrongState
+	if errors.As(err, &wrong) {
+		err = wrongState(wrong.Want, wrong.Now)
+	}
+	return journal.Result{Outcome: proof.Failed, Type: fault.TypeOf(err), Text: fault.TextOf(err)}
+}
+
+func receiptOf(err error, before platform.State) platform.Receipt {
+	var wrong *platform.WrongState
+	if errors.As(err, &wrong) {
+		before = wrong.Now
+	}
+	return platform.Receipt{Before: before, After: before}
+}
+
+// settle asks the platform about a call until it is known what came of it, or
+// until it cannot take effect any more and still nobody knows. A call that did
+// not take effect is made again, under a key of its own, after everything has
+// been judged anew.
+func (e *Executor) settle(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector) (journal.Result, error) {
+	o, err := e.ask(ctx, a, c)
+	switch {
+	case err != nil:
+		return journal.Result{}, err
+	case o.Known && o.Done:
+		return e.close(ctx, a, proof.KindReceipt, resultOf(a, c, o.Receipt), o.Receipt)
+	case !o.Known:
+		return e.close(ctx, a, proof.KindReceipt, journal.Result{Outcome: proof.Unknown, Type: "outcome-unknown",
+			Text: "The platform cannot say whether it was carried out. It is not repeated; somebody has to look."}, platform.Receipt{})
+	case a.Attempt >= e.limits.Attempts:
+		return e.close(ctx, a, proof.KindReceipt, journal.Result{Outcome: proof.Failed, Type: "platform-failed",
+			Text: fmt.Sprintf("The platform did not carry it out, %d times. Ask again when it is well.", a.Attempt)}, platform.Receipt{})
+	}
+	return e.again(ctx, a, w, c)
+}
+
+// again carries an act on of which the platform says that it has not happened.
+func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector) (journal.Result, error) {
+	sequence, err := e.journal.Intent(ctx, a.Key, a.Nonce)
+	if err != nil {
+		return journal.Result{}, err
+	}
+	if err := e.entered(ctx, w, sequence); err != nil {
+		return e.end(ctx, a, platform.State{}, err)
+	}
+	seen, err := e.lookAgain(ctx, c, a)
+	if err != nil {
+		return e.end(ctx, a, platform.State{}, err)
+	}
+	if _, err := e.check(ctx, w, c, seen); err != nil {
+		return e.end(ctx, a, seen.state, err)
+	}
+	// If we die after this, the platform is asked about the new key, which it has
+	// not seen, and we come here again.
+	if err := e.journal.Attempt(ctx, a.Key, a.Attempt); err != nil {
+		return journal.Result{}, err
+	}
+	a.Attempt++
+	e.step(StepAgain)
+	return e.call(ctx, a, w, c, seen.state)
+}
+
+// lookAgain reads the subject of an act that is under way, and waits for a
+// platform that does not answer: the act stays under way for as long.
+func (e *Executor) lookAgain(ctx context.Context, c platform.Connector, a journal.Act) (reading, error) {
+	for p := e.pause(); ; {
+		seen, err := look(ctx, c, a.Subject)
+		if err == nil || outcomeOf(err) != "" {
+			return seen, err
+		}
+		if err := p.wait(ctx); err != nil {
+			return seen, err
+		}
+	}
+}
+
+// ask looks a call up until the platform says what came of it. A platform that
+// answers and does not know is asked until the call can take no effect any
+// more; one that does not answer is asked for as long as it takes.
+func (e *Executor) ask(ctx context.Context, a journal.Act, c platform.Connector) (platform.Outcome, error) {
+	// The request may have been sent the moment before we were killed, so its
+	// life is counted from now.
+	life := time.Duration(c.Capabilities().RequestLife) * time.Second
+	over := time.NewTimer(life)
+	defer over.Stop()
+	expired := false
+	for p := e.pause(); ; {
+		o, err := c.Lookup(ctx, callKey(a), a.Command)
+		if ctx.Err() != nil {
+			return o, ctx.Err()
+		}
+		if err == nil && (o.Known || expired) {
+			return o, nil
+		}
+		if err != nil && outcomeOfCall(err) == tookNot {
+			return platform.Outcome{}, nil // it will never say
+		}
+		select {
+		case <-over.C:
+			expired = true
+		default:
+		}
+		if err := p.wait(ctx); err != nil {
+			return o, err
+		}
+	}
+}
+
+// resume goes on with an act that was intended before a restart.
+func (e *Executor) resume(ctx context.Context, a journal.Act) (journal.Result, error) {
+	w, err := proof.ParseWarrant(a.Document)
+	if err != nil {
+		return journal.Result{}, fmt.Errorf("the warrant of %s in the journal: %w", a.Request, err)
+	}
+	c, err := e.connector(a.Subject.Platform)
+	if err != nil {
+		return journal.Result{}, err
+	}
+	release, err := e.subjects.take(ctx, a.Subject.String())
+	if err != nil {
+		return journal.Result{}, err
+	}
+	defer release()
+	return e.settle(ctx, a, w, c)
+}
+
+// settleAll goes on with everything that was under way when the executor last
+// stopped. It runs the same code as a warrant that is handed over.
+func (e *Executor) settleAll(ctx context.Context) error {
+	acts, err := e.journal.Unsettled(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range acts {
+		work := func(ctx context.Context) (journal.Result, error) { return e.resume(ctx, a) }
+		if a.Duty == proof.DutyLift {
+			work = func(ctx context.Context) (journal.Result, error) { return e.resumeLift(ctx, a) }
+		}
+		if _, err := e.start(a.Key, a.Warrant, work); err != nil {
+			return nil // shutting down
+		}
+	}
+	return nil
+}

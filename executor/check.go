@@ -1,0 +1,327 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+)
+
+// reading is a subject as it was read.
+type reading struct {
+	subject platform.Subject // as the platform resolves it
+	sort    platform.Sort
+	state   platform.State
+	owner   *platform.State
+}
+
+// look reads a subject. Naming and state are asked for at once.
+func look(ctx context.Context, c platform.Connector, s platform.Subject) (reading, error) {
+	r := reading{subject: s}
+	var err error
+	if s.ID == "" {
+		if r.subject, err = c.Resolve(ctx, s); err != nil {
+			return r, err
+		}
+	}
+	if r.sort, err = c.Sort(r.subject.ID); err != nil {
+		return r, err
+	}
+	named := r.subject
+	var wait sync.WaitGroup
+	var unresolved error
+	if s.ID != "" {
+		wait.Go(func() { r.subject, unresolved = c.Resolve(ctx, s) })
+	}
+	state, err := c.Read(ctx, named)
+	wait.Wait()
+	if err := cmp.Or(err, unresolved); err != nil {
+		return r, err
+	}
+	r.state = state
+	if owner, ok := state.Facts[platform.FactOwner].(string); ok && r.sort == platform.Content && owner != "" {
+		// An owner who cannot be read makes the content critical (law 5); that is
+		// the tier's affair, and no error here.
+		if st, err := c.Read(ctx, platform.Subject{Platform: s.Platform, ID: owner}); err == nil {
+			r.owner = &st
+		}
+	}
+	return r, nil
+}
+
+func (r reading) tier(s *proof.State, c platform.Connector) (actions.Tier, []policy.Reason) {
+	return s.TierOf(r.subject, r.sort, r.state, c.Capabilities().Facts, r.owner)
+}
+
+// Read reads a subject for the desk, with the tier that it has by our own state
+// of the chain.
+func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+	c, err := e.connector(s.Platform)
+	if err != nil {
+		return proof.Reading{}, err
+	}
+	v := e.ledger.view()
+	if !v.state.Founded() {
+		return proof.Reading{}, notFollowed
+	}
+	r, err := look(ctx, c, s)
+	if err != nil {
+		return proof.Reading{}, fmt.Errorf("read %s: %w", s, err)
+	}
+	tier, why := r.tier(v.state, c)
+	reasons := make([]proof.Reason, len(why))
+	for i, w := range why {
+		reasons[i] = proof.Reason{Policy: w.Policy, Text: w.Text}
+	}
+	return proof.Reading{Subject: r.subject, Sort: r.sort, State: r.state, Owner: r.owner, Capabilities: c.Capabilities(), Tier: tier, Why: reasons}, nil
+}
+
+var notFollowed = fault.New(fault.Unavailable, "ledger-not-followed", "The executor has not read the desk's ledger yet. Try again in a moment.")
+
+func (e *Executor) connector(name string) (platform.Connector, error) {
+	c, ok := e.platforms[name]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "no-such-platform", "This executor has no connection to the platform %q.", name)
+	}
+	return c, nil
+}
+
+// anchored checks that the ledger holds the warrant: a desk entry of kind warrant
+// with the digest of this core, whose leaf stands at its index in the ledger
+// that we followed ourselves. A relieving act does not wait long for the ledger:
+// without it the warrant's own checkpoint and proof are checked.
+func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
+	leaf, err := anchor(w)
+	if err != nil {
+		return err
+	}
+	body := w.Ledger.Entry
+	relieving := w.Action.Direction == actions.Relieving
+	patience := e.limits.Entry
+	if relieving {
+		patience = e.limits.RelievingEntry
+	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	reached := e.ledger.await(waiting, func(v *view) bool { return v.state.Founded() && v.size > w.Ledger.Proof.Index })
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	v := e.ledger.view()
+	switch {
+	case reached:
+		have, ok := e.ledger.leafAt(w.Ledger.Proof.Index)
+		if !ok || have != leaf.Hash() {
+			return fault.New(fault.Forbidden, "not-in-ledger", "The ledger does not hold this warrant at entry %d.", w.Ledger.Proof.Index)
+		}
+	case !relieving || !v.state.Founded():
+		return notFollowed
+	default:
+		if err := e.proven(w, leaf, v.state); err != nil {
+			return err
+		}
+	}
+	e.ledger.dated(body.Time, e.now())
+	return nil
+}
+
+// anchor returns the leaf of the warrant's entry, which must be about this core.
+func anchor(w proof.Warrant) (ledger.Leaf, error) {
+	bad := fault.New(fault.Forbidden, "bad-anchor", "The warrant's ledger entry is not about this warrant.")
+	raw, err := canonical.Marshal(w.Ledger.Entry)
+	if err != nil {
+		return ledger.Leaf{}, bad.Because(err)
+	}
+	leaf := ledger.Leaf{Class: w.Ledger.Entry.Class, Number: w.Ledger.Entry.Number, Commitment: ledger.Commitment(raw, w.Ledger.Salt)}
+	body, err := ledger.Verify(leaf, raw, w.Ledger.Salt)
+	if err != nil {
+		return leaf, bad.Because(err)
+	}
+	var r proof.Record
+	if err := canonical.UnmarshalExact(body.Data, &r); err != nil {
+		return leaf, bad.Because(err)
+	}
+	want := proof.RecordOf(w.Core, &proof.State{Next: r.GovernanceNumber})
+	if body.Class != ledger.Desk || body.Kind != proof.KindWarrant || canonical.DigestOf(want) != canonical.DigestOf(r) {
+		return leaf, bad
+	}
+	return leaf, nil
+}
+
+func (e *Executor) proven(w proof.Warrant, leaf ledger.Leaf, s *proof.State) error {
+	key, err := ledger.ParseVerifierKey(s.LogKey)
+	if err != nil {
+		return err
+	}
+	signed, err := ledger.ParseCheckpoint([]byte(w.Ledger.Checkpoint), key)
+	if err != nil {
+		return err
+	}
+	return w.Ledger.Proof.Verify(leaf, signed.Checkpoint)
+}
+
+// judgement is an act that may be carried out.
+type judgement struct {
+	state   *proof.State
+	at      time.Time
+	tier    actions.Tier
+	spender actions.Spender
+}
+
+// outcomeOf says what a refusal of check means for the warrant: refused or
+// failed, after which it is spent; empty if it is only not now.
+func outcomeOf(err error) proof.Outcome {
+	f := fault.As(err)
+	switch {
+	case f == nil, f.Kind == fault.Unavailable, f.Kind == fault.Internal:
+		return ""
+	case f.Type == "wrong-state", f.Type == "no-such-subject", f.Type == "handle-moved":
+		return proof.Failed
+	default:
+		return proof.Refused
+	}
+}
+
+// check judges an act by the state that is known now and the subject as it was
+// read. It is the only way to a call. The error is a fault; see outcomeOf.
+func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading) (judgement, error) {
+	v := e.ledger.view()
+	own := e.now()
+	j := judgement{state: v.state, at: e.ledger.at(own)}
+	a := w.Action
+	if !v.state.Founded() {
+		return j, notFollowed
+	}
+	if !v.state.Settled() {
+		return j, fault.New(fault.Unavailable, "not-settled", "An admission is incomplete in the ledger. Try again in a moment.")
+	}
+	if a.Direction != actions.Relieving {
+		if why := e.stopped(v); why != "" {
+			return j, fault.New(fault.Unavailable, "executor-stopped", "%s", why)
+		}
+		if _, ok := v.state.Platforms[a.Subject.Platform]; !ok {
+			return j, fault.New(fault.Forbidden, "no-such-platform", "The governance chain does not know the platform %q.", a.Subject.Platform)
+		}
+	}
+	if err := a.Check(); err != nil {
+		return j, err
+	}
+	if err := inPlace(a, r); err != nil {
+		return j, err
+	}
+	if err := able(a, c, r.sort); err != nil {
+		return j, err
+	}
+	if !a.Until.IsZero() && !a.Until.After(j.at) {
+		return j, fault.New(fault.Expired, "end-is-past", "The measure would have ended at %s already.", a.Until)
+	}
+	lifts, err := e.liftsOf(ctx, w, j)
+	if err != nil {
+		return j, err
+	}
+	read, _ := r.tier(v.state, c)
+	j.tier = a.Tier.Max(read)
+	return j, e.judge(w, &j, lifts)
+}
+
+func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {
+	ruled, err := j.state.Judge(proof.Ask{Action: w.Action, Request: w.Request, Countersignatures: w.Countersignatures, At: j.at,
+		Executor: e.id, Tier: j.tier, Lifts: lifts})
+	if err != nil {
+		return err
+	}
+	if !ruled.Ready {
+		return fault.New(fault.Forbidden, "held", "The signatures do not suffice: %s.", ruled.Missing)
+	}
+	if len(ruled.Chosen) != len(w.Countersignatures) {
+		return fault.New(fault.Forbidden, "surplus-signature", "The warrant carries countersignatures that fill no slot.")
+	}
+	j.spender = actions.Spender{Worker: ruled.Requester.Worker, Vendor: ruled.Requester.Standing.Vendor}
+	return nil
+}
+
+// inPlace compares the subject as it was read with what was signed. The texts
+// name no handle: they stand in the ledger for ever.
+func inPlace(a actions.Action, r reading) error {
+	switch {
+	case r.subject.ID != a.Subject.ID:
+		return fault.New(fault.Conflict, "handle-moved", "The platform resolves the subject to another identifier than the one that was signed.")
+	case r.subject.Handle != a.Subject.Handle:
+		return fault.New(fault.Conflict, "handle-moved", "The subject has another handle now than the one that was signed; look again whom this is about.")
+	case !r.state.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
+		return wrongState(a.Command.Expect, r.state)
+	}
+	return nil
+}
+
+func wrongState(want platform.Expect, now platform.State) error {
+	return fault.New(fault.Conflict, "wrong-state", "The subject is %s now; it was to be %s.",
+		platform.Describe(now.Status, now.Mark), platform.Describe(want.Status, want.Mark))
+}
+
+// able compares the act with what the platform can do.
+func able(a actions.Action, c platform.Connector, sort platform.Sort) error {
+	spec, _ := actions.SpecOf(a.Kind)
+	if sort != spec.Sort {
+		return fault.New(fault.Forbidden, "wrong-sort", "%s is for another sort of subject than %s.", a.Kind, sort)
+	}
+	ability, ok := c.Capabilities().Can(a.Command.Verb, sort)
+	if !ok {
+		return fault.New(fault.Unsupported, "not-able", "The platform %s cannot %s a subject of this sort.", a.Subject.Platform, a.Command.Verb)
+	}
+	if a.Effect != actions.OneWay && ability.Lossy != a.Lossy {
+		return fault.New(fault.Forbidden, "lossy-differs", "What is lost on the platform is not what was signed: %q.", ability.Lossy)
+	}
+	return nil
+}
+
+// liftsOf says what a relieving act lifts, by our own journal and nobody's word.
+func (e *Executor) liftsOf(ctx context.Context, w proof.Warrant, j judgement) (actions.Lifts, error) {
+	a := w.Action
+	var m *actions.Measure
+	if a.Undo() {
+		measure, ok, err := e.journal.Act(ctx, journal.Key{Request: a.Reverses, Duty: proof.DutyAct})
+		if err != nil {
+			return "", err
+		}
+		if !ok || measure.Outcome != proof.Executed && measure.Outcome != proof.Unknown || measure.Direction != actions.Burdening {
+			return "", fault.New(fault.Forbidden, "no-such-measure", "The request %s is no measure that this executor has carried out; there is nothing of it to undo.", a.Reverses)
+		}
+		m = &actions.Measure{Request: measure.Request, Requester: measure.Requester, Subject: measure.Subject, Executed: measure.Ended, Category: measure.Category}
+	}
+	return actions.LiftsOf(a, m, w.Request.Statement.Signer, j.at, j.state.Trust.UndoWindow), nil
+}
+
+// callOutcome says what the error of a call means.
+type callOutcome int
+
+const (
+	took      callOutcome = iota // it took effect
+	tookNot                      // it did not and will not
+	ambiguous                    // nobody knows yet
+)
+
+func outcomeOfCall(err error) callOutcome {
+	var wrong *platform.WrongState
+	switch f := fault.As(err); {
+	case err == nil:
+		return took
+	case errors.As(err, &wrong):
+		return tookNot
+	case f == nil, f.Kind == fault.Unavailable, f.Kind == fault.Internal:
+		return ambiguous
+	default:
+		return tookNot
+	}
+}

@@ -1,0 +1,310 @@
+// Package executor acts on platforms, on a warrant or not at all. It is a process
+// of its own, holds the platforms' credentials, keeps a journal, and checks
+// everything itself, when it acts and before every attempt.
+//
+// It trusts its own clock within 60 seconds, its journal, the connectors' word on
+// what they saw, and the hash of entry 0 that it was given. It does not trust the
+// desk: whatever the desk says is checked against the ledger, which it follows
+// from entry 0, and whatever the desk withholds stops burdening acts. What
+// relieves (an undo, the end of a suspension) goes on without the desk.
+//
+// It promises that no call is made but under a warrant that its own state of the
+// governance chain permits at that moment; that a warrant is spent once; that an
+// intent is journalled, and for a burdening act is in the ledger under a verified
+// checkpoint, before the call; that a call whose outcome is not known is asked
+// about and never repeated blindly; and that every record is handed to the desk
+// until it stands in the ledger.
+package executor
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+// Desk is what the executor asks of the desk: the ledger, and a place for its
+// records. It asks for nothing that it cannot check. Both may be called concurrently.
+type Desk interface {
+	// Feed returns the ledger from an index on, all of it or the first part. If
+	// nothing is there yet it waits for as long as wait, and then returns a feed
+	// without leaves.
+	Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error)
+
+	// Record enters a record in the ledger, exactly once for each sequence
+	// number however often it is handed over, and returns after the commit.
+	Record(ctx context.Context, r proof.SignedExecution) error
+}
+
+// Limits are the executor's patience. A zero value means the default.
+type Limits struct {
+	Entry          time.Duration // for a burdening act's intent to be in the ledger, 10 s; else the act is dropped
+	RelievingEntry time.Duration // for a relieving act's, and for the ledger that its warrant names, 1 s; then it is done without
+	Poll           time.Duration // for the desk to answer that nothing is new, 20 s
+	Pause          time.Duration // before something that failed is tried again, at first, 50 ms
+	LongestPause   time.Duration // 5 s
+	Tick           time.Duration // between two looks at what is due, 500 ms
+	Save           time.Duration // between two notes of the ledger's head where nothing else is journalled, 1 s
+	Attempts       int64         // calls that the platform says it did not carry out, before an act has failed, 5
+}
+
+func (l *Limits) fill() {
+	for _, d := range []struct {
+		of      *time.Duration
+		usually time.Duration
+	}{{&l.Entry, 10 * time.Second}, {&l.RelievingEntry, time.Second}, {&l.Poll, 20 * time.Second}, {&l.Pause, 50 * time.Millisecond},
+		{&l.LongestPause, 5 * time.Second}, {&l.Tick, 500 * time.Millisecond}, {&l.Save, time.Second}} {
+		if *d.of == 0 {
+			*d.of = d.usually
+		}
+	}
+	if l.Attempts == 0 {
+		l.Attempts = 5
+	}
+}
+
+// Config is what an executor is made of.
+type Config struct {
+	ID        string
+	Key       ed25519.PrivateKey
+	Root      canonical.Digest // hash of entry 0 of the desk that it serves
+	Platforms map[string]platform.Connector
+	Journal   *journal.Journal // the caller closes it after Run has returned
+	Desk      Desk
+	Limits    Limits
+	Now       func() time.Time // nil: the machine's clock
+	Rand      io.Reader        // nil: the machine's randomness
+	// Step, if set, is called between any two steps of an act, with the name of
+	// the one just done; see the constants.
+	Step func(name string)
+}
+
+// The steps between which an executor may die.
+const (
+	StepJudged     = "judged"       // nothing is journalled yet
+	StepIntended   = "intended"     // the intent is journalled
+	StepEntered    = "entered"      // the intent is in the ledger
+	StepAgain      = "judged again" // the next thing is the call
+	StepCalled     = "called"       // the platform has answered
+	StepEnded      = "ended"        // the receipt is journalled
+	StepHandedOver = "handed over"  // the desk has a record
+)
+
+// Executor is one executor. Its methods may be called by several goroutines.
+type Executor struct {
+	id        string
+	key       ed25519.PrivateKey
+	platforms map[string]platform.Connector
+	journal   *journal.Journal
+	desk      Desk
+	limits    Limits
+	now       func() time.Time
+	step      func(string)
+	ledger    *follower
+	outbox    *outbox
+	subjects  *locks
+
+	random   sync.Mutex
+	source   io.Reader
+	mu       sync.Mutex
+	run      context.Context // of Run; nil before and after
+	tasks    map[journal.Key]*task
+	finished sync.WaitGroup // of tasks
+	wake     chan struct{}  // a lift may be due
+}
+
+// New returns an executor. A journal that belongs to another executor or another
+// desk is a fault of type "foreign-journal".
+func New(ctx context.Context, c Config) (*Executor, error) {
+	c.Limits.fill()
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Step == nil {
+		c.Step = func(string) {}
+	}
+	if len(c.Key) != ed25519.PrivateKeySize || c.ID == "" || c.Root.IsZero() {
+		return nil, fault.New(fault.Invalid, "bad-executor", "An executor has an identifier, a key, and the hash of the desk's entry 0.")
+	}
+	head, err := c.Journal.Claim(ctx, journal.Owner{Executor: c.ID, Root: c.Root})
+	if err != nil {
+		return nil, err
+	}
+	digests, err := c.Journal.Digests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &Executor{id: c.ID, key: c.Key, platforms: maps.Clone(c.Platforms), journal: c.Journal, desk: c.Desk, limits: c.Limits, now: c.Now,
+		step: c.Step, source: c.Rand, subjects: newLocks(), tasks: map[journal.Key]*task{}, wake: make(chan struct{}, 1)}
+	e.outbox = newOutbox(e, digests, head.Entered)
+	e.ledger = newFollower(e, c.Root, head)
+	return e, nil
+}
+
+// Run follows the ledger, settles what was under way when the executor last
+// stopped, lifts what is due, and hands records over, until ctx ends. Carry
+// works while it runs. The error is nil after ctx has ended, else what made it
+// impossible to go on: after it nobody knows what the journal holds, and a new
+// Executor has to begin from it.
+func (e *Executor) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	e.mu.Lock()
+	if e.run != nil {
+		e.mu.Unlock()
+		return fault.New(fault.Conflict, "running", "The executor is running already.")
+	}
+	e.run = ctx
+	e.mu.Unlock()
+
+	var loops sync.WaitGroup
+	for _, loop := range []func(context.Context) error{e.ledger.follow, e.ledger.save, e.outbox.handOver, e.settleAll, e.liftAll} {
+		loops.Go(func() {
+			if err := loop(ctx); err != nil && ctx.Err() == nil {
+				stop(err)
+			}
+		})
+	}
+	<-ctx.Done()
+	e.mu.Lock()
+	e.run = nil // nothing is begun from here on
+	e.mu.Unlock()
+	loops.Wait()
+	e.finished.Wait()
+	if err := context.Cause(ctx); err != context.Canceled && err != context.DeadlineExceeded {
+		return err
+	}
+	return nil
+}
+
+// Status says how the executor is.
+func (e *Executor) Status() proof.ExecutorStatus {
+	v := e.ledger.view()
+	s := proof.ExecutorStatus{Executor: e.id, Size: v.size, Clock: canonical.At(e.now()), Stopped: e.stopped(v), Platforms: slices.Sorted(maps.Keys(e.platforms))}
+	s.Size = max(s.Size, v.remembered)
+	if v.state.Founded() {
+		s.Governance = v.state.Next
+	}
+	return s
+}
+
+// stopped says why burdening acts are refused; empty if they are not.
+func (e *Executor) stopped(v *view) string {
+	var why []string
+	for _, k := range slices.Sorted(maps.Keys(v.stops)) {
+		why = append(why, v.stops[k])
+	}
+	if text := e.ledger.clocks(e.now()); text != "" {
+		why = append(why, text)
+	}
+	if v.state.Founded() {
+		if t := v.state.Trust; t.Executor != e.id || !e.key.Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(t.ExecutorKey)) {
+			why = append(why, fmt.Sprintf("The governance chain trusts the executor %q, with another key or name than this one's.", t.Executor))
+		}
+	}
+	return strings.Join(why, " ")
+}
+
+func (e *Executor) nonce() (canonical.Bytes, error) {
+	e.random.Lock()
+	defer e.random.Unlock()
+	b := make([]byte, 32)
+	if _, err := io.ReadFull(e.source, b); err != nil {
+		return nil, fmt.Errorf("no randomness for a nonce: %w", err)
+	}
+	return b, nil
+}
+
+// callKey names one call to a platform.
+func callKey(a journal.Act) string {
+	key := hex.EncodeToString(a.Nonce)
+	if a.Attempt > 1 {
+		// A platform that was asked about a key never acts on it afterwards.
+		key += fmt.Sprintf("-%d", a.Attempt)
+	}
+	return key
+}
+
+// pause waits a little longer each time.
+type pause struct{ next, most time.Duration }
+
+func (e *Executor) pause() *pause { return &pause{e.limits.Pause, e.limits.LongestPause} }
+
+func (p *pause) wait(ctx context.Context) error {
+	err := sleep(ctx, p.next)
+	p.next = min(2*p.next, p.most)
+	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// locks lets one act at a time work on a subject.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*lock
+}
+
+type lock struct {
+	turn    chan struct{} // holds one value while free
+	waiting int
+}
+
+func newLocks() *locks { return &locks{held: map[string]*lock{}} }
+
+func (l *locks) take(ctx context.Context, name string) (release func(), err error) {
+	l.mu.Lock()
+	k, ok := l.held[name]
+	if !ok {
+		k = &lock{turn: make(chan struct{}, 1)}
+		k.turn <- struct{}{}
+		l.held[name] = k
+	}
+	k.waiting++
+	l.mu.Unlock()
+	leave := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if k.waiting--; k.waiting == 0 {
+			delete(l.held, name)
+		}
+	}
+	select {
+	case <-k.turn:
+		return func() { k.turn <- struct{}{}; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}
+
+// Running reports whether Run is on, so that Carry works.
+func (e *Executor) Running() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.run != nil
+}

@@ -1,0 +1,102 @@
+// Package executortest is for tests of the executor and of whoever drives one: a
+// desk that is a real ledger and can lie, and a platform in memory that compares
+// and sets, and can be late, lose answers, or be away.
+package executortest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
+)
+
+// Desk is an executor.Desk over a World.
+type Desk struct {
+	World *prooftest.World
+
+	mu   sync.Mutex
+	edit func(*proof.Feed)
+	down bool
+	deaf bool
+	news chan struct{}
+	got  []int64
+}
+
+// NewDesk returns the honest desk of a world.
+func NewDesk(w *prooftest.World) *Desk { return &Desk{World: w, news: make(chan struct{})} }
+
+// Lie has every feed changed before it is given; nil ends it.
+func (d *Desk) Lie(edit func(*proof.Feed)) { d.set(func() { d.edit = edit }) }
+
+// Down makes the desk unreachable.
+func (d *Desk) Down(down bool) { d.set(func() { d.down = down }) }
+
+// Deaf has the desk accept records without entering them.
+func (d *Desk) Deaf(deaf bool) { d.set(func() { d.deaf = deaf }) }
+
+func (d *Desk) set(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+	close(d.news) // whoever waits for the ledger gets an answer at once
+	d.news = make(chan struct{})
+}
+
+// Handed returns the sequence numbers of the records in the order in which they
+// were handed over, repetitions included.
+func (d *Desk) Handed() []int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]int64(nil), d.got...)
+}
+
+var away = fault.New(fault.Unavailable, "desk-away", "The desk does not answer.")
+
+// Feed implements executor.Desk.
+func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for waited := false; ; waited = true {
+		size, grown := d.World.Size()
+		d.mu.Lock()
+		down, edit, news := d.down, d.edit, d.news
+		d.mu.Unlock()
+		if down {
+			return proof.Feed{}, away
+		}
+		if size > from || waited || wait <= 0 {
+			f := d.World.Feed(from)
+			if edit != nil {
+				edit(&f)
+			}
+			return f, nil
+		}
+		select {
+		case <-grown:
+		case <-news:
+		case <-timer.C:
+		case <-ctx.Done():
+			return proof.Feed{}, ctx.Err()
+		}
+	}
+}
+
+// Record implements executor.Desk.
+func (d *Desk) Record(_ context.Context, r proof.SignedExecution) error {
+	d.mu.Lock()
+	down, deaf := d.down, d.deaf
+	if !down {
+		d.got = append(d.got, r.Execution.Sequence)
+	}
+	d.mu.Unlock()
+	if down {
+		return away
+	}
+	if deaf {
+		return nil
+	}
+	return d.World.Record(r)
+}

@@ -1,0 +1,297 @@
+package executortest
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// Failure is how one call of a platform goes wrong.
+type Failure int
+
+// The failures.
+const (
+	NoFailure   Failure = iota
+	LostBefore          // nothing is done, and the answer is lost
+	LostAfter           // it is done, and the answer is lost: a 500 after the act
+	Late                // nothing is done yet, the answer is lost, and it is done when Deliver is called, if it was not asked about
+	Unreachable         // nothing gets there
+)
+
+// Platform is a platform.Connector to a platform in memory.
+type Platform struct {
+	name string
+	now  func() time.Time
+
+	mu      sync.Mutex
+	can     platform.Capabilities
+	states  map[string]platform.State
+	handles map[string]string
+	done    map[string]platform.Receipt
+	fenced  map[string]bool
+	late    []late
+	fail    []Failure
+	away    bool
+	mute    bool
+	effects []Effect
+	unread  map[string]bool
+	before  func(platform.Command)
+}
+
+type late struct {
+	key     string
+	command platform.Command
+}
+
+// Effect is one change that took place on the platform.
+type Effect struct {
+	Key     string
+	Command platform.Command
+}
+
+var _ platform.Connector = (*Platform)(nil)
+
+// NewPlatform returns an empty platform called plaza.
+func NewPlatform(now func() time.Time) *Platform {
+	p := &Platform{name: "plaza", now: now, states: map[string]platform.State{}, handles: map[string]string{}, done: map[string]platform.Receipt{},
+		fenced: map[string]bool{}, unread: map[string]bool{}}
+	p.can = platform.Capabilities{CompareAndSet: true, Lookup: true, RequestLife: 1,
+		Facts: []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactOwner}}
+	for _, v := range []platform.Verb{platform.Takedown, platform.Restore, platform.Deactivate, platform.Reactivate, platform.Delete} {
+		p.can.Abilities = append(p.can.Abilities, platform.Ability{Verb: v, Sort: platform.Account, Marks: true})
+	}
+	for _, v := range []platform.Verb{platform.Takedown, platform.Restore} {
+		p.can.Abilities = append(p.can.Abilities, platform.Ability{Verb: v, Sort: platform.Content, Marks: true})
+	}
+	return p
+}
+
+// Account makes an account that is up, such as "acct/17" with the handle "@17".
+func (p *Platform) Account(id string, followers int64, office string) platform.Subject {
+	s := platform.Subject{Platform: p.name, ID: id, Handle: "@" + id[strings.IndexByte(id, '/')+1:]}
+	p.set(func() {
+		p.handles[id] = s.Handle
+		p.states[id] = platform.State{Status: platform.Up, Rev: "1", Facts: map[platform.Fact]any{
+			platform.FactFollowers: followers, platform.FactVerified: false, platform.FactOffice: office}}
+	})
+	return s
+}
+
+// Post makes a post of an account.
+func (p *Platform) Post(id, owner string) platform.Subject {
+	p.set(func() {
+		p.states[id] = platform.State{Status: platform.Up, Rev: "1", Facts: map[platform.Fact]any{platform.FactOwner: owner}}
+	})
+	return platform.Subject{Platform: p.name, ID: id}
+}
+
+// Fail has the next calls of Apply go wrong, one after another.
+func (p *Platform) Fail(f ...Failure) { p.set(func() { p.fail = append(p.fail, f...) }) }
+
+// Away makes the platform unreachable.
+func (p *Platform) Away(away bool) { p.set(func() { p.away = away }) }
+
+// Mute has the platform answer that it does not know of any command.
+func (p *Platform) Mute(mute bool) { p.set(func() { p.mute = mute }) }
+
+// Set puts a state and mark in place, as somebody else's act would.
+func (p *Platform) Set(id string, status platform.Status, mark platform.Mark) {
+	p.set(func() { p.change(id, status, mark) })
+}
+
+// Rename gives an account another handle.
+func (p *Platform) Rename(id, handle string) { p.set(func() { p.handles[id] = handle }) }
+
+// Learn changes a fact; nil takes it away.
+func (p *Platform) Learn(id string, f platform.Fact, v any) {
+	p.set(func() {
+		s := p.states[id]
+		s.Facts = maps.Clone(s.Facts)
+		if s.Facts[f] = v; v == nil {
+			delete(s.Facts, f)
+			s.Unread = append(s.Unread, f)
+		}
+		p.states[id] = s
+	})
+}
+
+// Alter changes what the platform promises.
+func (p *Platform) Alter(f func(*platform.Capabilities)) { p.set(func() { f(&p.can) }) }
+
+// Before has f called in every Apply that arrives, before anything is done.
+func (p *Platform) Before(f func(platform.Command)) { p.set(func() { p.before = f }) }
+
+// Deliver carries out what was late.
+func (p *Platform) Deliver() {
+	p.set(func() {
+		for _, l := range p.late {
+			p.apply(l.key, l.command)
+		}
+		p.late = nil
+	})
+}
+
+// State returns a subject's state.
+func (p *Platform) State(id string) platform.State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.states[id]
+}
+
+// Effects returns every change that commands made, in their order.
+func (p *Platform) Effects() []Effect {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]Effect(nil), p.effects...)
+}
+
+func (p *Platform) set(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+func (p *Platform) change(id string, status platform.Status, mark platform.Mark) {
+	s := p.states[id]
+	rev, _ := strconv.Atoi(s.Rev)
+	s.Status, s.Mark, s.Rev = status, mark, strconv.Itoa(rev+1)
+	p.states[id] = s
+}
+
+// Capabilities implements platform.Connector.
+func (p *Platform) Capabilities() platform.Capabilities {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.can
+}
+
+// Sort implements platform.Connector.
+func (p *Platform) Sort(id string) (platform.Sort, error) {
+	switch {
+	case strings.HasPrefix(id, "acct/"):
+		return platform.Account, nil
+	case strings.HasPrefix(id, "post/"):
+		return platform.Content, nil
+	}
+	return "", fault.New(fault.Invalid, "bad-subject", "%q is no subject of %s.", id, p.name)
+}
+
+// Resolve implements platform.Connector.
+func (p *Platform) Resolve(_ context.Context, s platform.Subject) (platform.Subject, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return s, p.lost()
+	}
+	if s.ID == "" {
+		for id, h := range p.handles {
+			if h == s.Handle {
+				s.ID = id
+			}
+		}
+	}
+	if _, ok := p.states[s.ID]; !ok {
+		return s, p.missing()
+	}
+	s.Handle = p.handles[s.ID]
+	return s, nil
+}
+
+func (p *Platform) lost() error {
+	return fault.New(fault.Unavailable, "platform-away", "%s does not answer.", p.name)
+}
+
+func (p *Platform) missing() error {
+	return fault.New(fault.NotFound, "no-such-subject", "There is no such subject on %s.", p.name)
+}
+
+// Read implements platform.Connector.
+func (p *Platform) Read(_ context.Context, s platform.Subject) (platform.State, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return platform.State{}, p.lost()
+	}
+	st, ok := p.states[s.ID]
+	if !ok {
+		return st, p.missing()
+	}
+	st.Seen = canonical.At(p.now())
+	return st, nil
+}
+
+// Apply implements platform.Connector.
+func (p *Platform) Apply(_ context.Context, key string, c platform.Command) (platform.Receipt, error) {
+	p.mu.Lock()
+	before := p.before
+	p.mu.Unlock()
+	if before != nil {
+		before(c)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return platform.Receipt{}, p.lost()
+	}
+	failure := NoFailure
+	if len(p.fail) > 0 {
+		failure, p.fail = p.fail[0], p.fail[1:]
+	}
+	switch failure {
+	case LostBefore, Unreachable:
+		return platform.Receipt{}, p.lost()
+	case Late:
+		p.late = append(p.late, late{key, c})
+		return platform.Receipt{}, p.lost()
+	case LostAfter:
+		_, _ = p.apply(key, c)
+		return platform.Receipt{}, p.lost()
+	}
+	return p.apply(key, c)
+}
+
+func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, error) {
+	if p.fenced[key] {
+		return platform.Receipt{}, fault.New(fault.Conflict, "key-fenced", "This key was asked about before its command arrived.")
+	}
+	if r, ok := p.done[key]; ok {
+		return r, nil
+	}
+	now, ok := p.states[c.Subject.ID]
+	if !ok {
+		return platform.Receipt{}, p.missing()
+	}
+	if !now.Is(c.Expect.Status, c.Expect.Mark) {
+		return platform.Receipt{}, &platform.WrongState{Want: c.Expect, Now: now}
+	}
+	after := c.After()
+	p.change(c.Subject.ID, after.Status, after.Mark)
+	r := platform.Receipt{Before: now, After: p.states[c.Subject.ID]}
+	p.done[key] = r
+	p.effects = append(p.effects, Effect{key, c})
+	return r, nil
+}
+
+// Lookup implements platform.Connector.
+func (p *Platform) Lookup(_ context.Context, key string, _ platform.Command) (platform.Outcome, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return platform.Outcome{}, p.lost()
+	}
+	if p.mute {
+		return platform.Outcome{}, nil
+	}
+	if r, ok := p.done[key]; ok {
+		return platform.Outcome{Known: true, Done: true, Receipt: r}, nil
+	}
+	p.fenced[key] = true
+	return platform.Outcome{Known: true}, nil
+}

@@ -1,0 +1,524 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+)
+
+// window is how many of the newest leaves are remembered: a warrant is found
+// by its leaf, and one older than that has expired.
+const window = 1 << 20
+
+// tolerance is how far an entry may be dated ahead of our own clock.
+const tolerance = 60 * time.Second
+
+// stop is a reason for which burdening acts are refused.
+type stop string
+
+// The stops. Those of the first group end when what caused them does; the others
+// last as long as the process, and come back after a restart, which reads
+// the same ledger again.
+const (
+	stopStart    stop = "starting"    // nothing has been followed yet
+	stopFeed     stop = "feed"        // the desk's answer contradicts its own checkpoint, or is not signed by the log's key
+	stopWithheld stop = "withheld"    // a body that we must have was not given or does not open its leaf
+	stopRollback stop = "rolled back" // the ledger is shorter than one that we saw
+
+	stopForked  stop = "forked"  // the ledger is another than one that we saw
+	stopBroken  stop = "broken"  // a governance entry does not verify
+	stopForeign stop = "foreign" // a record in our name that our journal lacks
+)
+
+// view is what is known of the ledger at one moment. It is never changed.
+type view struct {
+	size       int64
+	tree       canonical.Digest
+	remembered int64        // size of a longer ledger that the journal has seen
+	state      *proof.State // folded as far as it verifies
+	stops      map[stop]string
+}
+
+// entry is a leaf whose body is needed.
+type entry struct {
+	index int64
+	leaf  ledger.Leaf
+	body  *ledger.Body // nil until it was given and opens the leaf
+}
+
+// follower follows the ledger. Its fields belong to the goroutine of follow, save
+// those that the lock guards.
+type follower struct {
+	e    *Executor
+	root canonical.Digest
+
+	key        note.Verifier // of the log, from entry 0
+	verified   tip           // up to a checkpoint whose root we computed ourselves
+	batch      []entry       // leaves after it that no checkpoint has covered yet
+	tentative  tip           // verified and batch
+	state      *proof.State
+	governance []entry // to fold, in order
+	executions []entry // to compare, in order
+	broken     bool
+	remembered journal.Head
+	matched    bool // the remembered head was met
+	stops      map[stop]string
+
+	current atomic.Pointer[view]
+
+	mu      sync.Mutex
+	changed chan struct{} // closed when there is a new view
+	hashes  []tlog.Hash   // of the newest verified leaves
+	base    int64         // index of the first of them
+	newest  canonical.Time
+	ahead   canonical.Time
+}
+
+// tip is the end of a ledger.
+type tip struct {
+	edge ledger.Edge
+	next map[ledger.Class]int64
+	past canonical.Digest // root at the remembered size, once that is reached
+}
+
+func (t tip) clone() tip {
+	t.next = maps.Clone(t.next)
+	return t
+}
+
+func newFollower(e *Executor, root canonical.Digest, remembered journal.Head) *follower {
+	f := &follower{e: e, root: root, state: proof.NewState(root), remembered: remembered, matched: remembered.Size == 0,
+		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}),
+		stops: map[stop]string{stopStart: "The executor has just started and has not read the ledger yet."}}
+	f.tentative = tip{next: map[ledger.Class]int64{}}
+	f.publish()
+	return f
+}
+
+func (f *follower) view() *view { return f.current.Load() }
+
+// publish shows the follower's state to everybody.
+func (f *follower) publish() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), state: f.state, stops: maps.Clone(f.stops)}
+	if !f.matched {
+		v.remembered = f.remembered.Size
+	}
+	f.current.Store(v)
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// await waits until the condition holds of what is known, and reports whether
+// it did before ctx ended.
+func (f *follower) await(ctx context.Context, holds func(*view) bool) bool {
+	for {
+		f.mu.Lock()
+		changed := f.changed
+		f.mu.Unlock()
+		if holds(f.view()) {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return holds(f.view())
+		}
+	}
+}
+
+// leafAt returns the hash of a verified leaf; ok is false if it is not
+// remembered, or is not there yet.
+func (f *follower) leafAt(index int64) (h tlog.Hash, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if index < f.base || index >= f.base+int64(len(f.hashes)) {
+		return h, false
+	}
+	return f.hashes[index-f.base], true
+}
+
+// at returns the instant to judge by: the latest of our own clock and the newest
+// entry that is believed.
+func (f *follower) at(own time.Time) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := canonical.At(own)
+	for _, t := range []canonical.Time{f.newest, f.ahead} {
+		if t.After(at.Time) && t.Sub(own) <= tolerance {
+			at = t
+		}
+	}
+	return at.Time
+}
+
+// clocks says which clock disagrees with ours; empty if none does.
+func (f *follower) clocks(own time.Time) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ahead.IsZero() || f.ahead.Sub(own) <= tolerance {
+		return ""
+	}
+	return fmt.Sprintf("An entry of the ledger is dated %s, and this executor's clock says %s: one of the two clocks is wrong; burdening acts wait until they agree.",
+		f.ahead, canonical.At(own))
+}
+
+// dated takes note of the time of a verified entry.
+func (f *follower) dated(t canonical.Time, own time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t.Sub(own) > tolerance {
+		if t.After(f.ahead.Time) {
+			f.ahead = t
+		}
+		return
+	}
+	if t.After(f.newest.Time) {
+		f.newest = t
+	}
+}
+
+// head is what the journal keeps of the ledger.
+func (f *follower) head() journal.Head {
+	v := f.view()
+	return journal.Head{Size: v.size, Tree: v.tree, Entered: f.e.outbox.entered()}
+}
+
+// save journals the newest head now and then, so that an idle executor
+// notices as well that the ledger was cut back while it was down.
+func (f *follower) save(ctx context.Context) error {
+	saved := f.remembered.Size
+	for sleep(ctx, f.e.limits.Save) == nil {
+		h := f.head()
+		if h.Size <= saved {
+			continue
+		}
+		if err := f.e.journal.Saw(ctx, h); err != nil {
+			return err
+		}
+		saved = h.Size
+	}
+	return nil
+}
+
+// follow reads the ledger for as long as ctx lives. The desk's errors and lies
+// are met by asking again.
+func (f *follower) follow(ctx context.Context) error {
+	p := f.e.pause()
+	for ctx.Err() == nil {
+		wait := f.e.limits.Poll
+		if f.withheld() >= 0 {
+			wait = f.e.limits.Pause
+		}
+		feed, err := f.e.desk.Feed(ctx, f.tentative.edge.Size(), wait)
+		if err == nil {
+			err = f.take(feed)
+			f.note(stopFeed, err)
+			f.publish()
+		}
+		if err != nil {
+			if p.wait(ctx) != nil {
+				return nil
+			}
+			continue
+		}
+		if from := f.withheld(); from >= 0 {
+			f.askAgain(ctx, from)
+			if p.wait(ctx) != nil {
+				return nil
+			}
+			continue
+		}
+		p = f.e.pause()
+	}
+	return nil
+}
+
+func (f *follower) note(s stop, err error) {
+	if err == nil {
+		delete(f.stops, s)
+		return
+	}
+	f.stops[s] = fault.TextOf(err)
+}
+
+// withheld returns the index of the first leaf whose body is missing, or -1.
+func (f *follower) withheld() int64 {
+	first := int64(-1)
+	for _, q := range [][]entry{f.governance, f.executions} {
+		if len(q) > 0 && q[0].body == nil && (first < 0 || q[0].index < first) {
+			first = q[0].index
+		}
+	}
+	return first
+}
+
+// askAgain asks once more for bodies that were withheld.
+func (f *follower) askAgain(ctx context.Context, from int64) {
+	feed, err := f.e.desk.Feed(ctx, from, 0)
+	if err != nil {
+		return
+	}
+	bodies := bodiesOf(feed)
+	for _, q := range [][]entry{f.governance, f.executions} {
+		for i := range q {
+			if q[i].body == nil {
+				q[i].body = open(q[i], bodies)
+			}
+		}
+	}
+	f.fold()
+	f.publish()
+}
+
+func bodiesOf(feed proof.Feed) map[int64]proof.FeedBody {
+	bodies := make(map[int64]proof.FeedBody, len(feed.Bodies))
+	for _, b := range feed.Bodies {
+		bodies[b.Index] = b
+	}
+	return bodies
+}
+
+// open returns the body of an entry if it was given and opens the leaf.
+func open(n entry, bodies map[int64]proof.FeedBody) *ledger.Body {
+	given, ok := bodies[n.index]
+	if !ok {
+		return nil
+	}
+	b, err := ledger.Verify(n.leaf, given.Body, given.Salt)
+	if err != nil {
+		return nil
+	}
+	return &b
+}
+
+func lie(format string, args ...any) *fault.Error {
+	return fault.New(fault.Conflict, "ledger-tampered", format, args...)
+}
+
+// take adds a feed. Nothing of it is believed before a checkpoint that the
+// log's key signed covers it.
+func (f *follower) take(feed proof.Feed) error {
+	if from := f.tentative.edge.Size(); feed.From != from {
+		return lie("The desk answered with the ledger from %d where it was asked from %d.", feed.From, from)
+	}
+	bodies := bodiesOf(feed)
+	batch, end, err := f.read(feed, bodies)
+	if err != nil {
+		f.forget()
+		return err
+	}
+	signed, err := f.open(feed, batch)
+	if err != nil {
+		f.forget()
+		return err
+	}
+	switch size := end.edge.Size(); {
+	case signed.Size < f.verified.edge.Size():
+		f.forget()
+		f.rolledBack(signed.Size, f.verified.edge.Size())
+		return nil
+	case size > signed.Size:
+		f.forget()
+		return lie("The desk gave %d entries and a checkpoint over %d.", size, signed.Size)
+	case size < signed.Size && len(feed.Leaves) == 0:
+		f.forget()
+		return lie("The desk withholds the entries from %d on: its checkpoint has %d.", size, signed.Size)
+	case size < signed.Size:
+		f.batch, f.tentative = append(f.batch, batch...), end
+		return nil
+	case end.edge.Root() != signed.Root:
+		same := size == f.verified.edge.Size()
+		f.forget()
+		if same {
+			f.stops[stopForked] = fmt.Sprintf("The log's key has signed two different ledgers of %d entries: it is forked.", size)
+			return nil
+		}
+		return lie("The entries that the desk gave do not hash to its checkpoint of size %d.", size)
+	}
+	f.accept(append(f.batch, batch...), end, signed.Size)
+	return nil
+}
+
+// forget gives up what no checkpoint has covered.
+func (f *follower) forget() {
+	f.batch = nil
+	f.tentative = f.verified.clone()
+}
+
+func (f *follower) rolledBack(now, before int64) {
+	f.stops[stopRollback] = fmt.Sprintf("The ledger has %d entries; this executor has seen %d: an old ledger was put in its place.", now, before)
+}
+
+// read parses the leaves of a feed, which must continue each class without gap.
+func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]entry, tip, error) {
+	end := f.tentative.clone()
+	batch := make([]entry, 0, len(feed.Leaves))
+	for _, text := range feed.Leaves {
+		leaf, err := ledger.ParseLeaf([]byte(text))
+		if err != nil {
+			return nil, end, err
+		}
+		if want := end.next[leaf.Class]; leaf.Number != want {
+			return nil, end, lie("The ledger has the %s entry %d where number %d is next: an entry is missing or there are two chains.", leaf.Class, leaf.Number, want)
+		}
+		n := entry{index: end.edge.Size(), leaf: leaf}
+		n.body = open(n, bodies)
+		end.next[leaf.Class]++
+		end.edge.Add(leaf.Hash())
+		if end.edge.Size() == f.remembered.Size {
+			end.past = canonical.Digest(end.edge.Root())
+		}
+		batch = append(batch, n)
+	}
+	return batch, end, nil
+}
+
+// open checks a feed's checkpoint, with the key that entry 0 names.
+func (f *follower) open(feed proof.Feed, batch []entry) (ledger.Signed, error) {
+	if f.key == nil {
+		key, err := f.logKey(append(f.batch, batch...))
+		if err != nil {
+			return ledger.Signed{}, err
+		}
+		f.key = key
+	}
+	return ledger.ParseCheckpoint([]byte(feed.Checkpoint), f.key)
+}
+
+// logKey reads the log's key from entry 0, which is known by its hash.
+func (f *follower) logKey(all []entry) (note.Verifier, error) {
+	if len(all) == 0 {
+		return nil, fault.New(fault.Unavailable, "not-founded", "The desk has no entry 0 yet: it has to be founded first.")
+	}
+	first := all[0]
+	if d := first.leaf.Digest(); d != f.root {
+		return nil, fault.New(fault.Forbidden, "foreign-desk", "The desk was founded by %s; this executor serves the one founded by %s.", d, f.root)
+	}
+	if first.body == nil {
+		return nil, lie("The desk withholds entry 0.")
+	}
+	var c proof.Closed
+	if err := canonical.UnmarshalExact(first.body.Data, &c); err != nil {
+		return nil, err
+	}
+	return ledger.ParseVerifierKey(c.Founding.LogKey)
+}
+
+// accept makes leaves that a checkpoint covers part of what is known.
+func (f *follower) accept(batch []entry, end tip, signed int64) {
+	f.verified, f.batch = end, nil
+	f.tentative = end.clone()
+	delete(f.stops, stopStart)
+	f.mu.Lock()
+	for _, n := range batch {
+		f.hashes = append(f.hashes, n.leaf.Hash())
+	}
+	if over := len(f.hashes) - window; over > window/4 {
+		f.hashes, f.base = append([]tlog.Hash(nil), f.hashes[over:]...), f.base+int64(over)
+	}
+	f.mu.Unlock()
+	for _, n := range batch {
+		switch {
+		case n.leaf.Class == ledger.Governance && !f.broken:
+			f.governance = append(f.governance, n)
+		case n.leaf.Class == ledger.Execution:
+			f.executions = append(f.executions, n)
+		}
+	}
+	delete(f.stops, stopRollback)
+	if !f.matched {
+		switch {
+		case signed < f.remembered.Size:
+			f.rolledBack(signed, f.remembered.Size)
+		case end.past != f.remembered.Tree:
+			f.matched = true
+			f.stops[stopForked] = fmt.Sprintf("The ledger's first %d entries are others than those that this executor saw before.", f.remembered.Size)
+		default:
+			f.matched = true
+		}
+	}
+	f.fold()
+}
+
+// fold takes in the bodies that are there, each class in its order.
+func (f *follower) fold() {
+	var missing []string
+	own := f.e.now()
+	for len(f.executions) > 0 && f.executions[0].body != nil {
+		n := f.executions[0]
+		f.executions = f.executions[1:]
+		f.dated(n.body.Time, own)
+		if err := f.e.outbox.compare(n); err != nil {
+			f.stops[stopForeign] = fault.TextOf(err)
+		}
+	}
+	if len(f.executions) > 0 {
+		missing = append(missing, describe(f.executions[0]))
+	}
+	f.foldGovernance(own)
+	if len(f.governance) > 0 {
+		missing = append(missing, describe(f.governance[0]))
+	}
+	if len(missing) == 0 {
+		delete(f.stops, stopWithheld)
+		return
+	}
+	f.stops[stopWithheld] = "The desk does not give, or not as its leaf commits to, the body of " + strings.Join(missing, " and of ") +
+		"; without it nobody knows who may do what."
+}
+
+func describe(n entry) string {
+	return fmt.Sprintf("the %s entry %d (entry %d of the ledger)", n.leaf.Class, n.leaf.Number, n.index)
+}
+
+// foldGovernance applies what verifies. A state that an entry was applied to in
+// vain may be half changed, so that it is thrown away and made again.
+func (f *follower) foldGovernance(own time.Time) {
+	ready := 0
+	for ready < len(f.governance) && f.governance[ready].body != nil {
+		ready++
+	}
+	if ready == 0 {
+		return
+	}
+	apply := func(n int) (*proof.State, int, error) {
+		s := f.state.Clone()
+		for i := range n {
+			if err := s.Apply(f.governance[i].leaf, *f.governance[i].body); err != nil {
+				return nil, i, err
+			}
+		}
+		return s, n, nil
+	}
+	s, good, err := apply(ready)
+	if err != nil {
+		f.broken = true
+		f.stops[stopBroken] = fmt.Sprintf("The governance entry %d does not verify: %s Burdening acts are refused from now on.",
+			f.governance[good].leaf.Number, fault.TextOf(err))
+		if s, _, err = apply(good); err != nil {
+			s, good = f.state, 0
+		}
+	}
+	for _, n := range f.governance[:good] {
+		f.dated(n.body.Time, own)
+	}
+	f.state, f.governance = s, f.governance[good:]
+	if f.broken {
+		f.governance = nil
+	}
+}

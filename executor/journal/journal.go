@@ -1,0 +1,314 @@
+// Package journal is the executor's own memory: which warrants it has taken on
+// and what came of them, which lifts it owes, every record that it has signed, and
+// the newest ledger that it has seen. The database behind it belongs to the
+// executor alone.
+//
+// It trusts the disk and nothing else. It promises that what it returned is
+// durable; that a warrant is taken on at most once, by request and by core, with
+// the budget counted in the same transaction; that a stage is left at most
+// once; that records are numbered from 0 without gap, in the transaction of
+// the change that they tell of; and that no record is ever changed.
+//
+// A warrant goes through these stages, each change of stage one transaction:
+//
+//	(none) → intended → ended        a lift: owed → intended → ended
+//	(none) → ended                   refused before anything was intended
+//
+// If we die before intended is durable, nothing has happened and the warrant may
+// be handed over again. If we die after it, the call may or may not have been
+// made: the platform is asked. If we die after ended is durable, all is known,
+// and at most the records of it are not in the ledger yet: they are handed over.
+package journal
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
+)
+
+//go:embed migrations
+var migrationFiles embed.FS
+
+// Journal is an open journal. It is safe for concurrent use.
+type Journal struct {
+	db *sqldb.DB
+}
+
+// Open opens or makes the journal in a file.
+func Open(ctx context.Context, path string) (*Journal, error) {
+	migrations, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	db, err := sqldb.Open(ctx, "sqlite:"+path, sqldb.Options{Migrations: migrations, Line: "journal"})
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	return &Journal{db: db}, nil
+}
+
+// Close closes the journal.
+func (j *Journal) Close() error { return j.db.Close() }
+
+// Owner is whose journal it is.
+type Owner struct {
+	Executor string
+	Root     canonical.Digest // hash of entry 0 of the desk
+}
+
+// Head is the newest ledger that was seen.
+type Head struct {
+	Size    int64
+	Tree    canonical.Digest // root of the tree of that size
+	Entered int64            // every record with a lower sequence number was seen in it
+}
+
+// Claim makes a new journal the owner's, and returns the newest ledger that it
+// has seen. A journal of somebody else is a fault of type "foreign-journal".
+func (j *Journal) Claim(ctx context.Context, o Owner) (Head, error) {
+	var have Owner
+	var head Head
+	err := j.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec("insert into memory (one, executor, root, size, tree, entered) values (1, $1, $2, 0, '', 0) on conflict (one) do nothing",
+			o.Executor, o.Root.String()); err != nil {
+			return err
+		}
+		return tx.QueryRow("select executor, root, size, tree, entered from memory").
+			Scan(&have.Executor, text(&have.Root), &head.Size, text(&head.Tree), &head.Entered)
+	})
+	if err != nil {
+		return Head{}, fmt.Errorf("claim the journal: %w", err)
+	}
+	if have != o {
+		return Head{}, fault.New(fault.Conflict, "foreign-journal",
+			"The journal is of the executor %q at the desk founded by %s; this is %q at the desk founded by %s. Give each executor a journal of its own.",
+			have.Executor, have.Root, o.Executor, o.Root)
+	}
+	return head, nil
+}
+
+// Saw keeps a ledger's head if it is the newest yet.
+func (j *Journal) Saw(ctx context.Context, h Head) error {
+	return j.write(ctx, "note the ledger's head", func(tx *sqldb.Tx) error { return saw(tx, h) })
+}
+
+func saw(tx *sqldb.Tx, h Head) error {
+	_, err := tx.Exec("update memory set size = $1, tree = $2, entered = $3 where size < $1", h.Size, h.Tree.String(), h.Entered)
+	return err
+}
+
+// Stage is how far an act has come.
+type Stage string
+
+// The stages.
+const (
+	Owed     Stage = "owed"     // a lift that is not due, or was not begun
+	Intended Stage = "intended" // may have been called
+	Ended    Stage = "ended"
+)
+
+// Key names an act: a request has one of each duty.
+type Key struct {
+	Request string
+	Duty    proof.Duty
+}
+
+// Act is what the journal knows of one warrant or lift.
+type Act struct {
+	Key
+	Stage     Stage
+	Warrant   canonical.Digest // of the core
+	Document  []byte           // the warrant; none for a lift
+	Subject   platform.Subject
+	Kind      actions.Kind
+	Command   platform.Command
+	Requester workforce.WorkerID
+	Vendor    workforce.VendorID
+	Tier      actions.Tier // as read
+	Direction actions.Direction
+	Undo      bool
+	Category  actions.Category
+	Nonce     canonical.Bytes
+	Attempt   int64 // the call that may be under way, from 1; 0 before the first
+	Due       canonical.Time
+	Intended  canonical.Time
+	Ended     canonical.Time
+	Result
+}
+
+// Result is what came of an act. The zero value is: under way.
+type Result struct {
+	Outcome proof.Outcome
+	Type    string
+	Text    string
+}
+
+// Sign makes the record that has got a sequence number. It may run twice and
+// answers the same each time.
+type Sign func(sequence int64) proof.SignedExecution
+
+// Intend takes a warrant on, or begins a lift: from then on the warrant is spent
+// and its budget is used. allow is given a count that includes every act
+// taken on before; its error is returned as it is, and nothing is changed. A
+// warrant that was taken on before is a fault of type "spent".
+//
+// If we die after this, the platform is asked what came of it.
+func (j *Journal) Intend(ctx context.Context, a Act, h Head, allow func(actions.Count) error, sign Sign) (proof.SignedExecution, error) {
+	var record proof.SignedExecution
+	err := j.write(ctx, "journal an intent", func(tx *sqldb.Tx) error {
+		if allow != nil {
+			if err := allow(counter(tx)); err != nil {
+				return err
+			}
+		}
+		a.Stage = Intended
+		if err := begin(tx, a); err != nil {
+			return err
+		}
+		var err error
+		if record, err = enter(tx, a.Request, sign); err != nil {
+			return err
+		}
+		return saw(tx, h)
+	})
+	return record, err
+}
+
+// Refuse spends a warrant without having intended anything.
+func (j *Journal) Refuse(ctx context.Context, a Act, h Head, sign Sign) (proof.SignedExecution, error) {
+	var record proof.SignedExecution
+	err := j.write(ctx, "journal a refusal", func(tx *sqldb.Tx) error {
+		a.Stage = Ended
+		if err := begin(tx, a); err != nil {
+			return err
+		}
+		var err error
+		if record, err = enter(tx, a.Request, sign); err != nil {
+			return err
+		}
+		return saw(tx, h)
+	})
+	return record, err
+}
+
+// End journals what came of an act, with the lift that it leaves owed, if any.
+// An act that has ended is a fault of type "ended": whoever comes second has
+// nothing to say.
+//
+// If we die after this, nothing is left to do but to hand the record over.
+func (j *Journal) End(ctx context.Context, k Key, r Result, at canonical.Time, h Head, lift *Act, sign Sign) (proof.SignedExecution, error) {
+	var record proof.SignedExecution
+	err := j.write(ctx, "journal a receipt", func(tx *sqldb.Tx) error {
+		n, err := tx.Exec("update act set stage = $1, outcome = $2, type = $3, text = $4, ended = $5 where request = $6 and duty = $7 and stage <> $1",
+			string(Ended), string(r.Outcome), r.Type, r.Text, at.Micro(), k.Request, string(k.Duty))
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return fault.New(fault.Conflict, "ended", "The %s of the request %s has ended already.", k.Duty, k.Request)
+		}
+		if lift != nil {
+			lift.Stage = Owed
+			if err := begin(tx, *lift); err != nil {
+				return err
+			}
+		}
+		if record, err = enter(tx, k.Request, sign); err != nil {
+			return err
+		}
+		return saw(tx, h)
+	})
+	return record, err
+}
+
+// Attempt journals that a call is about to be made again, under a key of its
+// own, after the platform said of the one before that it did not and will not
+// act. Somebody else's attempt in between is a fault of type "ended".
+//
+// If we die after this, the platform is asked about the new call.
+func (j *Journal) Attempt(ctx context.Context, k Key, after int64) error {
+	return j.write(ctx, "journal another attempt", func(tx *sqldb.Tx) error {
+		n, err := tx.Exec("update act set attempt = $1 where request = $2 and duty = $3 and stage = $4 and attempt = $5",
+			after+1, k.Request, string(k.Duty), string(Intended), after)
+		if err == nil && n != 1 {
+			err = fault.New(fault.Conflict, "ended", "The %s of the request %s is not at attempt %d any more.", k.Duty, k.Request, after)
+		}
+		return err
+	})
+}
+
+// write runs a change. It takes no context's end for an answer: a change that
+// has begun is waited for, since what is not known to be journalled must not be
+// acted on.
+func (j *Journal) write(ctx context.Context, doing string, fn func(*sqldb.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := j.db.Write(context.WithoutCancel(ctx), fn); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// begin inserts the row of an act, or moves an owed lift on.
+func begin(tx *sqldb.Tx, a Act) error {
+	n, err := tx.Exec(`insert into act (request, duty, stage, warrant, document, platform, subject, kind, command, requester, vendor, tier,
+		direction, undo, category, nonce, attempt, due, intended, ended, outcome, type, text)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+		on conflict do nothing`,
+		a.Request, string(a.Duty), string(a.Stage), a.Warrant.String(), string(a.Document), a.Subject.Platform, string(canonical.MustMarshal(a.Subject)),
+		string(a.Kind), string(canonical.MustMarshal(a.Command)), string(a.Requester), string(a.Vendor), string(a.Tier), string(a.Direction), a.Undo,
+		string(a.Category), encode(a.Nonce), a.Attempt, a.Due.Micro(), a.Intended.Micro(), a.Ended.Micro(), string(a.Outcome), a.Type, a.Text)
+	if err != nil || n == 1 {
+		return err
+	}
+	if a.Duty == proof.DutyLift && a.Stage != Owed {
+		n, err = tx.Exec(`update act set stage = $1, nonce = $2, attempt = $3, intended = $4, ended = $5, outcome = $6, type = $7, text = $8
+			where request = $9 and duty = $10 and stage = $11`, string(a.Stage), encode(a.Nonce), a.Attempt, a.Intended.Micro(), a.Ended.Micro(),
+			string(a.Outcome), a.Type, a.Text, a.Request, string(a.Duty), string(Owed))
+		if err != nil || n == 1 {
+			return err
+		}
+	}
+	return fault.New(fault.Conflict, "spent", "The warrant of the request %s has been handed over before and is spent.", a.Request)
+}
+
+// enter numbers and keeps a record.
+func enter(tx *sqldb.Tx, request string, sign Sign) (proof.SignedExecution, error) {
+	var next int64
+	if err := tx.QueryRow("select coalesce(max(sequence), -1) + 1 from record").Scan(&next); err != nil {
+		return proof.SignedExecution{}, err
+	}
+	r := sign(next)
+	if r.Execution.Sequence != next {
+		return r, fmt.Errorf("record %d was signed as %d", next, r.Execution.Sequence)
+	}
+	_, err := tx.Exec("insert into record (sequence, request, digest, body) values ($1, $2, $3, $4)",
+		next, request, canonical.DigestOf(r).String(), string(canonical.MustMarshal(r)))
+	return r, err
+}
+
+// counter counts what budgets limit: acts that were carried out, may have been,
+// or are about to be.
+func counter(tx *sqldb.Tx) actions.Count {
+	return func(per string, by actions.Spender, tier actions.Tier, d actions.Direction, undo bool, since time.Time) (int64, error) {
+		column, who := "requester", string(by.Worker)
+		if per == "vendor" {
+			column, who = "vendor", string(by.Vendor)
+		}
+		var n int64
+		err := tx.QueryRow("select count(*) from act where "+column+` = $1 and duty = 'act' and intended > $2 and tier = $3 and direction = $4 and undo = $5
+			and outcome in ('', 'executed', 'unknown')`, who, since.UnixMicro(), string(tier), string(d), undo).Scan(&n)
+		return n, err
+	}
+}

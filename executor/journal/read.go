@@ -1,0 +1,155 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding"
+	"encoding/base64"
+	"fmt"
+
+	"countersign.dev/canonical"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/sqldb"
+)
+
+// Act returns what is known of an act; ok is false if there is none.
+func (j *Journal) Act(ctx context.Context, k Key) (a Act, ok bool, err error) {
+	return j.one(ctx, "request = $1 and duty = $2", k.Request, string(k.Duty))
+}
+
+// Spent returns the act that spent the core of a warrant; ok is false if none did.
+func (j *Journal) Spent(ctx context.Context, core canonical.Digest) (a Act, ok bool, err error) {
+	return j.one(ctx, "warrant = $1 and duty = 'act'", core.String())
+}
+
+// Unsettled returns the acts that were intended and have not ended.
+func (j *Journal) Unsettled(ctx context.Context) ([]Act, error) {
+	return j.some(ctx, "stage = 'intended' order by intended, request")
+}
+
+// Owed returns the lifts that have not begun, the one due first at the front.
+func (j *Journal) Owed(ctx context.Context) ([]Act, error) {
+	return j.some(ctx, "stage = 'owed' order by due, request")
+}
+
+func (j *Journal) one(ctx context.Context, where string, args ...any) (Act, bool, error) {
+	acts, err := j.some(ctx, where, args...)
+	if err != nil || len(acts) == 0 {
+		return Act{}, false, err
+	}
+	return acts[0], true, nil
+}
+
+func (j *Journal) some(ctx context.Context, where string, args ...any) ([]Act, error) {
+	var acts []Act
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		acts, err = sqldb.All(tx, scan, `select request, duty, stage, warrant, document, subject, kind, command, requester, vendor, tier, direction,
+			undo, category, nonce, attempt, due, intended, ended, outcome, type, text from act where `+where, args...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	return acts, nil
+}
+
+func scan(row sqldb.Row) (Act, error) {
+	var a Act
+	var subject, command, nonce string
+	var due, intended, ended int64
+	if err := row.Scan(&a.Request, &a.Duty, &a.Stage, text(&a.Warrant), &a.Document, &subject, &a.Kind, &command, &a.Requester, &a.Vendor, &a.Tier,
+		&a.Direction, &a.Undo, &a.Category, &nonce, &a.Attempt, &due, &intended, &ended, &a.Outcome, &a.Type, &a.Text); err != nil {
+		return a, err
+	}
+	a.Due, a.Intended, a.Ended = canonical.FromMicro(due), canonical.FromMicro(intended), canonical.FromMicro(ended)
+	if err := a.Nonce.UnmarshalText([]byte(nonce)); err != nil {
+		return a, err
+	}
+	if err := canonical.UnmarshalExact([]byte(subject), &a.Subject); err != nil {
+		return a, err
+	}
+	return a, canonical.UnmarshalExact([]byte(command), &a.Command)
+}
+
+// Digests returns the digest of every record, by sequence.
+func (j *Journal) Digests(ctx context.Context) ([]canonical.Digest, error) {
+	var all []canonical.Digest
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		all, err = sqldb.All(tx, func(row sqldb.Row) (canonical.Digest, error) {
+			var d canonical.Digest
+			return d, row.Scan(text(&d))
+		}, "select digest from record order by sequence")
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the journal's records: %w", err)
+	}
+	return all, nil
+}
+
+// Record returns the record with a sequence number; ok is false if it was
+// never used.
+func (j *Journal) Record(ctx context.Context, sequence int64) (r proof.SignedExecution, ok bool, err error) {
+	var found []proof.SignedExecution
+	err = j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		found, err = sqldb.All(tx, scanRecord, "select body from record where sequence = $1", sequence)
+		return err
+	})
+	if err != nil {
+		return r, false, fmt.Errorf("read record %d of the journal: %w", sequence, err)
+	}
+	if len(found) == 0 {
+		return r, false, nil
+	}
+	return found[0], true, nil
+}
+
+// text scans a column into what reads itself from text.
+func text(into encoding.TextUnmarshaler) textColumn { return textColumn{into} }
+
+type textColumn struct{ into encoding.TextUnmarshaler }
+
+// Scan implements sql.Scanner.
+func (c textColumn) Scan(v any) error {
+	switch v := v.(type) {
+	case string:
+		return c.into.UnmarshalText([]byte(v))
+	case []byte:
+		return c.into.UnmarshalText(v)
+	}
+	return fmt.Errorf("a column holds %T where text was expected", v)
+}
+
+func encode(b canonical.Bytes) string { return base64.StdEncoding.EncodeToString(b) }
+
+// Intent returns the sequence number of the intent of an act.
+func (j *Journal) Intent(ctx context.Context, k Key, nonce canonical.Bytes) (int64, error) {
+	var sequences []int64
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		records, err := sqldb.All(tx, scanRecord, "select body from record where request = $1 order by sequence", k.Request)
+		for _, r := range records {
+			if x := r.Execution; x.Kind == proof.KindIntent && x.Duty == k.Duty && bytes.Equal(x.Nonce, nonce) {
+				sequences = append(sequences, x.Sequence)
+			}
+		}
+		return err
+	})
+	if err == nil && len(sequences) != 1 {
+		err = fmt.Errorf("%d records", len(sequences))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the intent of %s in the journal: %w", k.Request, err)
+	}
+	return sequences[0], nil
+}
+
+func scanRecord(row sqldb.Row) (r proof.SignedExecution, err error) {
+	var body []byte
+	if err := row.Scan(&body); err != nil {
+		return r, err
+	}
+	return r, canonical.UnmarshalExact(body, &r)
+}

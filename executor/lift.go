@@ -1,0 +1,195 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+// owed returns the lift that an act leaves owed: of a suspension that is in
+// force, or may be. It is a duty of the executor's own: command and time stand in
+// the journal, and it needs neither the desk nor anybody's signature.
+func owed(a journal.Act, r journal.Result) *journal.Act {
+	spec, ok := actions.SpecOf(a.Kind)
+	if !ok || !spec.Timed || a.Duty != proof.DutyAct || r.Outcome != proof.Executed && r.Outcome != proof.Unknown {
+		return nil
+	}
+	inverse, _ := actions.SpecOf(spec.Inverse)
+	after := a.Command.After()
+	return &journal.Act{Key: journal.Key{Request: a.Request, Duty: proof.DutyLift}, Warrant: a.Warrant, Subject: a.Subject, Kind: spec.Inverse,
+		Command:   platform.Command{Verb: inverse.VerbFor(after.Status), Subject: a.Subject, Expect: after},
+		Requester: a.Requester, Vendor: a.Vendor, Tier: a.Tier, Direction: actions.Relieving, Category: a.Category, Due: a.Due}
+}
+
+func (e *Executor) nudgeLifts() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// liftAll begins every lift when it is due.
+func (e *Executor) liftAll(ctx context.Context) error {
+	for ctx.Err() == nil {
+		lifts, err := e.journal.Owed(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		wait := time.Hour
+		for _, l := range lifts {
+			until := l.Due.Sub(e.now())
+			if until > 0 {
+				// The clock may be set, so that it is looked at now and then.
+				wait = min(until, e.limits.Tick)
+				break
+			}
+			wait = e.limits.Tick
+			if _, err := e.start(l.Key, l.Warrant, func(ctx context.Context) (journal.Result, error) { return e.lift(ctx, l) }); err != nil {
+				return nil // shutting down
+			}
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-e.wake:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// lift ends a suspension.
+func (e *Executor) lift(ctx context.Context, a journal.Act) (journal.Result, error) {
+	c, err := e.connector(a.Subject.Platform)
+	if err != nil {
+		return journal.Result{}, err
+	}
+	release, err := e.subjects.take(ctx, a.Subject.String())
+	if err != nil {
+		return journal.Result{}, err
+	}
+	defer release()
+	if now, ok, err := e.journal.Act(ctx, a.Key); err != nil || !ok || now.Stage != journal.Owed {
+		return journal.Result{}, err // another task has done it meanwhile
+	}
+	before, gone, err := e.underMark(ctx, a, c)
+	if err != nil {
+		return journal.Result{}, err
+	}
+	if gone != nil {
+		return e.refuse(ctx, a, gone)
+	}
+	if _, err := e.intend(ctx, &a, judgement{}); err != nil {
+		return journal.Result{}, err
+	}
+	e.step(StepIntended)
+	// The intent reaches the ledger when the desk answers; the lift is owed now.
+	return e.callLift(ctx, a, c, before)
+}
+
+// underMark waits until the platform tells the subject's state. gone says why
+// there is nothing to lift, if it is not under our mark any more.
+func (e *Executor) underMark(ctx context.Context, a journal.Act, c platform.Connector) (now platform.State, gone, err error) {
+	for p := e.pause(); ; {
+		now, err := c.Read(ctx, a.Subject)
+		switch {
+		case err == nil && now.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
+			return now, nil, nil
+		case err == nil:
+			return now, notNeeded(now), nil
+		case fault.Is(err, "no-such-subject"):
+			return now, fault.New(fault.Conflict, "no-such-subject", "The subject is not there any more; there is nothing to lift."), nil
+		}
+		if err := p.wait(ctx); err != nil {
+			return now, nil, err
+		}
+	}
+}
+
+func notNeeded(now platform.State) error {
+	return fault.New(fault.Conflict, "wrong-state", "The lift is not needed: the subject is %s, and not under the mark of this suspension.",
+		platform.Describe(now.Status, now.Mark))
+}
+
+// callLift makes the call until the suspension is lifted or is not ours to lift.
+// A call of which nobody knows what came of it is not repeated before it can
+// take no effect any more and the subject was read again: then it did not.
+func (e *Executor) callLift(ctx context.Context, a journal.Act, c platform.Connector, before platform.State) (journal.Result, error) {
+	for p := e.pause(); ; {
+		receipt, err := c.Apply(ctx, callKey(a), a.Command)
+		if ctx.Err() != nil && outcomeOfCall(err) == ambiguous {
+			return journal.Result{}, ctx.Err()
+		}
+		e.step(StepCalled)
+		switch outcomeOfCall(err) {
+		case took:
+			return e.close(ctx, a, proof.KindReceipt, resultOf(a, c, receipt), receipt)
+		case tookNot:
+			return e.close(ctx, a, proof.KindReceipt, failed(err), receiptOf(err, before))
+		}
+		result, ended, err := e.settleLift(ctx, &a, c)
+		if err != nil || ended {
+			return result, err
+		}
+		if err := p.wait(ctx); err != nil {
+			return journal.Result{}, err
+		}
+	}
+}
+
+// settleLift finds out what came of a call; ended is false if it has to be made again.
+func (e *Executor) settleLift(ctx context.Context, a *journal.Act, c platform.Connector) (r journal.Result, ended bool, err error) {
+	o, err := e.ask(ctx, *a, c)
+	if err != nil {
+		return r, false, err
+	}
+	if o.Known && o.Done {
+		r, err = e.close(ctx, *a, proof.KindReceipt, resultOf(*a, c, o.Receipt), o.Receipt)
+		return r, true, err
+	}
+	now, gone, err := e.underMark(ctx, *a, c)
+	if err != nil {
+		return r, false, err
+	}
+	if gone != nil {
+		r = failed(gone)
+		if !o.Known && now.Is(platform.Up, "") {
+			r = journal.Result{Outcome: proof.Executed} // nobody knows by whom; it is not suspended, which is what we owe
+		}
+		r, err = e.close(ctx, *a, proof.KindReceipt, r, platform.Receipt{After: now})
+		return r, true, err
+	}
+	if err := e.journal.Attempt(ctx, a.Key, a.Attempt); err != nil {
+		return r, false, err
+	}
+	a.Attempt++
+	return r, false, nil
+}
+
+// resumeLift goes on with a lift that was begun before a restart.
+func (e *Executor) resumeLift(ctx context.Context, a journal.Act) (journal.Result, error) {
+	c, err := e.connector(a.Subject.Platform)
+	if err != nil {
+		return journal.Result{}, err
+	}
+	release, err := e.subjects.take(ctx, a.Subject.String())
+	if err != nil {
+		return journal.Result{}, err
+	}
+	defer release()
+	r, ended, err := e.settleLift(ctx, &a, c)
+	if err != nil || ended {
+		return r, err
+	}
+	return e.callLift(ctx, a, c, platform.State{Status: a.Command.Expect.Status, Mark: a.Command.Expect.Mark, Seen: canonical.At(e.now())})
+}

@@ -1,0 +1,199 @@
+package executor
+
+import (
+	"context"
+	"sync"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+)
+
+// outbox knows every record that was signed, and hands those over that the
+// verified ledger does not hold. That the ledger holds them is the only
+// acknowledgement that counts.
+type outbox struct {
+	e    *Executor
+	wake chan struct{}
+
+	mu      sync.Mutex
+	digests []canonical.Digest              // of every record, by sequence
+	index   []int64                         // where the ledger holds it, by sequence; -1: not seen
+	first   int64                           // every record below is in the ledger
+	given   int64                           // every record below was handed over since the start, or is in the ledger
+	fresh   map[int64]proof.SignedExecution // signed by this process and not handed over yet
+}
+
+func newOutbox(e *Executor, digests []canonical.Digest, entered int64) *outbox {
+	o := &outbox{e: e, wake: make(chan struct{}, 1), digests: digests, index: make([]int64, len(digests)), first: min(entered, int64(len(digests))),
+		fresh: map[int64]proof.SignedExecution{}}
+	for i := range o.index {
+		o.index[i] = -1
+	}
+	o.given = o.first
+	return o
+}
+
+// add takes a record that was just journalled.
+func (o *outbox) add(r proof.SignedExecution) {
+	o.mu.Lock()
+	o.learn(r.Execution.Sequence, canonical.DigestOf(r))
+	o.fresh[r.Execution.Sequence] = r
+	o.mu.Unlock()
+	o.nudge()
+}
+
+func (o *outbox) nudge() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// learn is called with the lock held. Records may be learnt out of order, since
+// several acts are journalled at once.
+func (o *outbox) learn(sequence int64, d canonical.Digest) {
+	for int64(len(o.digests)) <= sequence {
+		o.digests, o.index = append(o.digests, canonical.Digest{}), append(o.index, -1)
+	}
+	o.digests[sequence] = d
+}
+
+// compare looks at an entry of the class execution. One in our name must be a
+// record of ours, once: else somebody has our key, or our journal is an old
+// one, and acts may have been carried out that we do not know of.
+func (o *outbox) compare(n entry) error {
+	given, err := proof.ParseExecution(*n.body)
+	if err != nil {
+		return err
+	}
+	x := given.Execution
+	if x.Executor != o.e.id {
+		return nil
+	}
+	want, err := o.digest(x.Sequence)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if want.IsZero() || canonical.DigestOf(given) != want {
+		return fault.New(fault.Conflict, "foreign-record",
+			"The ledger holds the %s %d of this executor (entry %d), which its journal lacks: the journal is an old one, or somebody else has its key.", x.Kind, x.Sequence, n.index)
+	}
+	if o.index[x.Sequence] >= 0 {
+		return fault.New(fault.Conflict, "doubled-record", "The ledger holds the %s %d of this executor twice, as entries %d and %d.", x.Kind, x.Sequence, o.index[x.Sequence], n.index)
+	}
+	o.index[x.Sequence] = n.index
+	for o.first < int64(len(o.index)) && o.index[o.first] >= 0 {
+		o.first++
+	}
+	delete(o.fresh, x.Sequence)
+	return nil
+}
+
+// digest returns what the journal says of a record. The journal is asked if it
+// is not known here: the record may have come back faster than it was added.
+func (o *outbox) digest(sequence int64) (canonical.Digest, error) {
+	o.mu.Lock()
+	if sequence >= 0 && sequence < int64(len(o.digests)) && !o.digests[sequence].IsZero() {
+		defer o.mu.Unlock()
+		return o.digests[sequence], nil
+	}
+	o.mu.Unlock()
+	r, ok, err := o.e.journal.Record(context.Background(), sequence)
+	if err != nil || !ok {
+		return canonical.Digest{}, err
+	}
+	d := canonical.DigestOf(r)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.learn(sequence, d)
+	return d, nil
+}
+
+// holds reports whether the verified ledger holds a record.
+func (o *outbox) holds(sequence int64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return sequence < o.first || sequence < int64(len(o.index)) && o.index[sequence] >= 0
+}
+
+// entered returns the number below which every record is in the ledger.
+func (o *outbox) entered() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.first
+}
+
+// handOver gives the desk what it lacks, in the order of the sequence. The desk
+// enters a record once however often it is given.
+func (o *outbox) handOver(ctx context.Context) error {
+	p := o.e.pause()
+	for ctx.Err() == nil {
+		sequence, ok := o.next()
+		if !ok {
+			select {
+			case <-o.wake:
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		r, ok, err := o.record(ctx, sequence)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if ok {
+			err = o.e.desk.Record(ctx, r)
+		}
+		// If we die here the desk has the record or has not; it is given again.
+		if !ok || err != nil {
+			if p.wait(ctx) != nil {
+				return nil
+			}
+			continue
+		}
+		p = o.e.pause()
+		o.mu.Lock()
+		o.given = sequence + 1
+		o.mu.Unlock()
+		o.e.step(StepHandedOver)
+	}
+	return nil
+}
+
+// next returns the first record to give.
+func (o *outbox) next() (sequence int64, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.given = max(o.given, o.first); o.given < int64(len(o.index)); o.given++ {
+		if o.index[o.given] < 0 {
+			return o.given, true
+		}
+	}
+	return 0, false
+}
+
+// record returns a record; ok is false while a change that numbered it is under way.
+func (o *outbox) record(ctx context.Context, sequence int64) (proof.SignedExecution, bool, error) {
+	o.mu.Lock()
+	r, ok := o.fresh[sequence]
+	o.mu.Unlock()
+	if ok {
+		return r, true, nil
+	}
+	return o.e.journal.Record(ctx, sequence)
+}
+
+// again has everything given once more that the ledger does not hold: the desk
+// has taken records and not entered them.
+func (o *outbox) again() {
+	o.mu.Lock()
+	o.given = o.first
+	o.mu.Unlock()
+	o.nudge()
+}
