@@ -26,7 +26,7 @@ import (
 // Town is a staffed desk with a real plaza and a real executor in this process.
 //
 //	acct/1  @president   office head of state: critical
-//	acct/2  @singer      followers 5,000,000: protected
+//	acct/2  @singer      followers 500,000: protected
 //	acct/3  @neighbour   standard
 //	acct/4  @shop        standard
 //	post/1, post/2       of acct/3 and acct/1
@@ -91,7 +91,7 @@ func (to *Town) openPlaza() {
 	setup := to.token("seed", plaza.SetupScope)
 	to.post(setup, "/staff/v1/accounts/bulk", `{"accounts":[
 		{"handle":"@president","name":"The President","office":"head of state","followers":40000000},
-		{"handle":"@singer","name":"A Singer","followers":5000000},
+		{"handle":"@singer","name":"A Singer","followers":500000},
 		{"handle":"@neighbour","name":"A Neighbour","followers":12},
 		{"handle":"@shop","name":"A Shop","followers":300}]}`)
 	to.post(setup, "/staff/v1/posts/bulk", `{"posts":[{"account":"acct/3","text":"Hello."},{"account":"acct/1","text":"My fellow citizens."}]}`)

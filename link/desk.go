@@ -1,0 +1,75 @@
+package link
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"countersign.dev/ledger/proof"
+)
+
+// DeskSide is a desk as its executor sees it.
+type DeskSide interface {
+	Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error)
+	Record(ctx context.Context, r proof.SignedExecution) error
+}
+
+// Desk serves the desk to its executor, who has the token. failed is told of
+// errors that are not shown to the other side.
+func Desk(d DeskSide, token string, failed ...func(error)) http.Handler {
+	s := newSurface(token, failed)
+	s.handle("GET /executor/v1/feed", func(_ http.ResponseWriter, r *http.Request) (any, error) {
+		from, err := number(r, "from")
+		if err != nil {
+			return nil, err
+		}
+		wait, err := waiting(r)
+		if err != nil {
+			return nil, err
+		}
+		return d.Feed(r.Context(), from, wait)
+	})
+	s.handle("POST /executor/v1/records", func(w http.ResponseWriter, r *http.Request) (any, error) {
+		b, err := body(w, r, smallBody)
+		if err != nil {
+			return nil, err
+		}
+		var record proof.SignedExecution
+		if err := unmarshal(b, &record); err != nil {
+			return nil, err
+		}
+		return nil, d.Record(r.Context(), record)
+	})
+	return s.mux
+}
+
+// DeskClient is a desk in another process. It implements executor.Desk.
+type DeskClient struct{ caller }
+
+// DialDesk returns a client of the desk at an address; see DialExecutor.
+func DialDesk(address, token string) *DeskClient {
+	return &DeskClient{newCaller(address, token, "desk")}
+}
+
+// Feed asks for the ledger from an index on.
+func (c *DeskClient) Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error) {
+	var f proof.Feed
+	wait = min(max(wait, 0), longestWait)
+	path := "/executor/v1/feed?from=" + strconv.FormatInt(from, 10) + "&wait=" + strconv.FormatInt(wait.Milliseconds(), 10)
+	// A desk that has gone without a word is noticed a while after it should have answered.
+	ctx, cancel := context.WithTimeout(ctx, wait+answerWait)
+	defer cancel()
+	err := c.send(ctx, http.MethodGet, path, nil, &f, feedBody)
+	return f, err
+}
+
+// Record hands a record over.
+func (c *DeskClient) Record(ctx context.Context, r proof.SignedExecution) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	return c.post(ctx, "/executor/v1/records", r, nil, smallBody)
+}
+
+// answerWait is how long the desk may take over what needs no waiting.
+const answerWait = 30 * time.Second

@@ -1,0 +1,108 @@
+package link
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+// ExecutorSide is an executor as the desk sees it.
+type ExecutorSide interface {
+	Read(ctx context.Context, s platform.Subject) (proof.Reading, error)
+	Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error)
+	Status() proof.ExecutorStatus
+}
+
+// Executor serves an executor to whoever has the token. failed is told of
+// errors that are not shown to the other side.
+func Executor(e ExecutorSide, token string, failed ...func(error)) http.Handler {
+	s := newSurface(token, failed)
+	s.handle("POST /v1/read", func(w http.ResponseWriter, r *http.Request) (any, error) {
+		b, err := body(w, r, smallBody)
+		if err != nil {
+			return nil, err
+		}
+		var subject platform.Subject
+		if err := unmarshal(b, &subject); err != nil {
+			return nil, err
+		}
+		return e.Read(r.Context(), subject)
+	})
+	s.handle("POST /v1/carry", func(w http.ResponseWriter, r *http.Request) (any, error) {
+		b, err := body(w, r, proof.MaxWarrant)
+		if err != nil {
+			return nil, err
+		}
+		wait, err := waiting(r)
+		if err != nil {
+			return nil, err
+		}
+		return e.Carry(r.Context(), b, wait)
+	})
+	s.handle("GET /v1/status", func(http.ResponseWriter, *http.Request) (any, error) { return e.Status(), nil })
+	return s.mux
+}
+
+// ExecutorClient is an executor in another process.
+type ExecutorClient struct{ caller }
+
+// DialExecutor returns a client of the executor at an address, unix:/path or
+// http://127.0.0.1:PORT. Nothing is sent yet; a bad address is the error of each call.
+func DialExecutor(address, token string) *ExecutorClient {
+	return &ExecutorClient{newCaller(address, token, "executor")}
+}
+
+// Read reads a subject through the executor.
+func (c *ExecutorClient) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+	var r proof.Reading
+	if err := c.post(ctx, "/v1/read", s, &r, smallBody); err != nil {
+		return proof.Reading{}, err
+	}
+	whole(r.State.Facts)
+	if r.Owner != nil {
+		whole(r.Owner.Facts)
+	}
+	return r, nil
+}
+
+// whole gives numbers back the type that they had before JSON.
+func whole(facts map[platform.Fact]any) {
+	for f, v := range facts {
+		if n, ok := v.(float64); ok && n == float64(int64(n)) {
+			facts[f] = int64(n)
+		}
+	}
+}
+
+// Carry hands a warrant to the executor.
+func (c *ExecutorClient) Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error) {
+	var r proof.CarryResult
+	wait = min(max(wait, 0), longestWait)
+	err := c.send(ctx, http.MethodPost, "/v1/carry?wait="+strconv.FormatInt(wait.Milliseconds(), 10), warrant, &r, smallBody)
+	return r, err
+}
+
+// statusWait is how long Status waits for an answer.
+const statusWait = 5 * time.Second
+
+// Status asks the executor how it is. One that does not answer says so itself.
+func (c *ExecutorClient) Status() proof.ExecutorStatus {
+	ctx, cancel := context.WithTimeout(context.Background(), statusWait)
+	defer cancel()
+	s, err := c.Ask(ctx)
+	if err != nil {
+		return proof.ExecutorStatus{Stopped: "The executor does not answer."}
+	}
+	return s
+}
+
+// Ask is Status with its error.
+func (c *ExecutorClient) Ask(ctx context.Context) (proof.ExecutorStatus, error) {
+	var s proof.ExecutorStatus
+	err := c.send(ctx, http.MethodGet, "/v1/status", nil, &s, smallBody)
+	return s, err
+}

@@ -1,0 +1,260 @@
+// Package link lets the desk and the executor speak to each other from two
+// processes, over a unix socket or TCP: JSON over HTTP, each side with a token of
+// the other's. There is one way of talking to an executor, whether it was started
+// beside the desk or runs on another machine.
+//
+//	POST /v1/read                 a subject → proof.Reading
+//	POST /v1/carry?wait=MS        a warrant → proof.CarryResult
+//	GET  /v1/status               → proof.ExecutorStatus
+//
+//	GET  /executor/v1/feed?from=N&wait=MS   → proof.Feed
+//	POST /executor/v1/records               a proof.SignedExecution → nothing
+//
+// It decides nothing and trusts neither side: the executor checks what the feed
+// says, the desk checks who signed a record. The token only keeps strangers
+// from asking. A refusal crosses as problem+json and comes back as the same
+// fault; whatever else goes wrong comes back as Unavailable, since it is not known
+// then whether the other side has acted. Every call may be repeated.
+package link
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/fault"
+)
+
+const (
+	mediaJSON    = "application/json"
+	mediaProblem = "application/problem+json"
+
+	smallBody = 1 << 20  // bytes of anything but a warrant or a feed
+	feedBody  = 64 << 20 // bytes of a feed
+
+	longestWait = time.Minute
+)
+
+// Listen listens on unix:/path or http://127.0.0.1:PORT. Only the user who
+// listens may open the socket; a socket that nobody listens on is replaced.
+func Listen(address string) (net.Listener, error) {
+	network, where, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	if network == "unix" {
+		if c, err := net.Dial(network, where); err == nil {
+			c.Close()
+			return nil, fault.New(fault.Conflict, "address-taken", "Somebody listens on %s already.", address)
+		}
+		if err := os.Remove(where); err != nil && !os.IsNotExist(err) {
+			return nil, fmt.Errorf("listen on %s: %w", address, err)
+		}
+	}
+	l, err := net.Listen(network, where)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	if network == "unix" {
+		if err := os.Chmod(where, 0o600); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("listen on %s: %w", address, err)
+		}
+	}
+	return l, nil
+}
+
+func parse(address string) (network, where string, err error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok && path != "" {
+		return "unix", path, nil
+	}
+	if host, ok := strings.CutPrefix(address, "http://"); ok {
+		if _, _, err := net.SplitHostPort(host); err == nil {
+			return "tcp", host, nil
+		}
+	}
+	return "", "", fault.New(fault.Invalid, "bad-address", "%q is no address; write unix:/path/to/socket or http://127.0.0.1:PORT.", address)
+}
+
+// endpoint is one operation: it reads its request and returns the answer's value.
+type endpoint func(w http.ResponseWriter, r *http.Request) (any, error)
+
+// surface is a mux whose every route asks for the token.
+type surface struct {
+	mux    *http.ServeMux
+	token  [sha256.Size]byte
+	failed []func(error)
+}
+
+func newSurface(token string, failed []func(error)) *surface {
+	s := &surface{mux: http.NewServeMux(), token: sha256.Sum256([]byte(token)), failed: failed}
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.answer(w, r, func(http.ResponseWriter, *http.Request) (any, error) {
+			return nil, fault.New(fault.NotFound, "no-such-route", "There is nothing here.")
+		})
+	})
+	return s
+}
+
+func (s *surface) handle(pattern string, e endpoint) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, e) })
+}
+
+func (s *surface) answer(w http.ResponseWriter, r *http.Request, e endpoint) {
+	v, err := any(nil), s.authorised(r)
+	if err == nil {
+		v, err = e(w, r)
+	}
+	if err != nil {
+		s.problem(w, err)
+		return
+	}
+	if v == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		s.problem(w, fmt.Errorf("write the answer to %s: %w", r.URL.Path, err))
+		return
+	}
+	w.Header().Set("Content-Type", mediaJSON)
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	_, _ = w.Write(b) // whoever asked has gone, and asks again
+}
+
+func (s *surface) authorised(r *http.Request) error {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	given := sha256.Sum256([]byte(token))
+	if !ok || subtle.ConstantTimeCompare(given[:], s.token[:]) != 1 {
+		return fault.New(fault.Unauthenticated, "unauthenticated", "The token is missing or not the one that is set here.")
+	}
+	return nil
+}
+
+// body reads a request's JSON body.
+func body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if m, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || m != mediaJSON || len(params) != 0 {
+		return nil, fault.New(fault.Invalid, "bad-content-type", "The body must be %s.", mediaJSON)
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		if _, ok := err.(*http.MaxBytesError); ok {
+			return nil, fault.New(fault.TooLarge, "too-large", "The body has more than %d bytes.", limit)
+		}
+		return nil, fault.New(fault.Unavailable, "body-cut-off", "The body could not be read to its end.").Because(err)
+	}
+	return b, nil
+}
+
+func unmarshal(b []byte, v any) error {
+	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
+		return fault.New(fault.Invalid, "malformed", "The body is not of the expected form.").Because(err)
+	}
+	return nil
+}
+
+// number reads a parameter of the query.
+func number(r *http.Request, name string) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fault.New(fault.Invalid, "bad-parameter", "%s must be a number, not negative.", name)
+	}
+	return n, nil
+}
+
+func waiting(r *http.Request) (time.Duration, error) {
+	ms, err := number(r, "wait")
+	return min(time.Duration(min(ms, int64(longestWait/time.Millisecond)))*time.Millisecond, longestWait), err
+}
+
+// problem is a fault on the wire (RFC 9457).
+type problem struct {
+	Type   string   `json:"type"`
+	Title  string   `json:"title"`
+	Status int      `json:"status"`
+	Detail string   `json:"detail"`
+	Kind   string   `json:"kind"`
+	Errors []detail `json:"errors"`
+}
+
+type detail struct {
+	At   string `json:"at"`
+	Text string `json:"text"`
+}
+
+// typePrefix begins the type of every problem; the rest is the fault's type.
+const typePrefix = "https://countersign.dev/problems/"
+
+// statuses says how a kind looks to HTTP. Only the kind itself is read back.
+var statuses = map[fault.Kind]int{
+	fault.Internal:        http.StatusInternalServerError,
+	fault.Invalid:         http.StatusBadRequest,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Forbidden:       http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Conflict:        http.StatusConflict,
+	fault.Expired:         http.StatusGone,
+	fault.Exhausted:       http.StatusTooManyRequests,
+	fault.TooLarge:        http.StatusRequestEntityTooLarge,
+	fault.Unsupported:     http.StatusUnprocessableEntity,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+}
+
+func (s *surface) problem(w http.ResponseWriter, err error) {
+	kind := fault.KindOf(err)
+	p := problem{Type: typePrefix + fault.TypeOf(err), Title: kind.String(), Status: statuses[kind], Detail: fault.TextOf(err), Kind: kind.String(), Errors: []detail{}}
+	if f := fault.As(err); f != nil && kind != fault.Internal {
+		for _, d := range f.Detail {
+			p.Errors = append(p.Errors, detail(d))
+		}
+	}
+	if kind == fault.Internal {
+		for _, f := range s.failed {
+			f(err)
+		}
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		b = []byte("{}") // texts that are not UTF-8: the status has to do
+	}
+	w.Header().Set("Content-Type", mediaProblem)
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(b)
+}
+
+// faultOf reads a problem back. ok is false for what is not one of ours.
+func faultOf(b []byte) (*fault.Error, bool) {
+	var p problem
+	if json.Unmarshal(b, &p) != nil {
+		return nil, false
+	}
+	typ, ok := strings.CutPrefix(p.Type, typePrefix)
+	if !ok {
+		return nil, false
+	}
+	for _, k := range fault.Kinds() {
+		if k.String() == p.Kind && k != fault.Internal {
+			f := fault.New(k, typ, "%s", p.Detail)
+			for _, d := range p.Errors {
+				f = f.With(fault.Detail(d))
+			}
+			return f, true
+		}
+	}
+	return nil, false
+}

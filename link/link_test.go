@@ -1,0 +1,272 @@
+package link_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"countersign.dev/canonical"
+	"countersign.dev/executor"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/link"
+	"countersign.dev/platform"
+)
+
+var (
+	_ executor.Desk     = (*link.DeskClient)(nil)
+	_ link.ExecutorSide = (*executor.Executor)(nil)
+	_ link.ExecutorSide = (*link.ExecutorClient)(nil)
+)
+
+// TestMain lets net/http linger for its half second on a request that was too large.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
+
+// side is both sides' double: it answers with what it is told to.
+type side struct {
+	err     error
+	reading proof.Reading
+	result  proof.CarryResult
+	feed    proof.Feed
+	status  proof.ExecutorStatus
+
+	warrant []byte
+	wait    time.Duration
+	from    int64
+	record  proof.SignedExecution
+	subject platform.Subject
+}
+
+func (s *side) Read(_ context.Context, subject platform.Subject) (proof.Reading, error) {
+	s.subject = subject
+	return s.reading, s.err
+}
+
+func (s *side) Carry(_ context.Context, w []byte, wait time.Duration) (proof.CarryResult, error) {
+	s.warrant, s.wait = w, wait
+	return s.result, s.err
+}
+
+func (s *side) Status() proof.ExecutorStatus { return s.status }
+
+func (s *side) Feed(_ context.Context, from int64, wait time.Duration) (proof.Feed, error) {
+	s.from, s.wait = from, wait
+	return s.feed, s.err
+}
+
+func (s *side) Record(_ context.Context, r proof.SignedExecution) error {
+	s.record = r
+	return s.err
+}
+
+// serve serves a handler at each form of address.
+func serve(t *testing.T, h http.Handler, test func(t *testing.T, address string)) {
+	t.Helper()
+	for name, at := range map[string]func(*testing.T) string{
+		"unix": func(t *testing.T) string { return "unix:" + filepath.Join(t.TempDir(), "s") },
+		"tcp":  func(*testing.T) string { return "http://127.0.0.1:0" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := at(t)
+			l, err := link.Listen(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == "tcp" {
+				address = "http://" + l.Addr().String()
+			}
+			server := &http.Server{Handler: h}
+			ended := make(chan struct{})
+			go func() { defer close(ended); _ = server.Serve(l) }()
+			defer func() { server.Close(); <-ended }()
+			test(t, address)
+		})
+	}
+}
+
+// TestExecutor sends each call across and back.
+func TestExecutor(t *testing.T) {
+	s := &side{
+		reading: proof.Reading{Subject: prooftest.Account("acct/17"), Sort: platform.Account, State: platform.State{Status: platform.Up, Rev: "1",
+			Facts: map[platform.Fact]any{platform.FactFollowers: int64(1 << 40), platform.FactOffice: "head of state", platform.FactVerified: true}}, Tier: "critical"},
+		result: proof.CarryResult{Request: "req_1", Outcome: proof.Executed},
+		status: proof.ExecutorStatus{Executor: "executor-1", Size: 17, Clock: canonical.At(time.Unix(1, 0)), Platforms: []string{"plaza"}},
+	}
+	serve(t, link.Executor(s, "secret"), func(t *testing.T, address string) {
+		c := link.DialExecutor(address, "secret")
+		defer c.Close()
+		reading, err := c.Read(t.Context(), prooftest.Account("acct/17"))
+		if err != nil || s.subject != prooftest.Account("acct/17") {
+			t.Fatal(err)
+		}
+		reading.State.Unread, reading.Why, reading.Capabilities = nil, nil, platform.Capabilities{}
+		if diff := cmp.Diff(s.reading, reading); diff != "" {
+			t.Error(diff)
+		}
+		warrant := []byte(`{"v":"countersign/warrant/v1"}`)
+		result, err := c.Carry(t.Context(), warrant, 1500*time.Millisecond)
+		if err != nil || result != s.result || !bytes.Equal(s.warrant, warrant) || s.wait != 1500*time.Millisecond {
+			t.Errorf("carry: %+v, %v; got %q, %s", result, err, s.warrant, s.wait)
+		}
+		if diff := cmp.Diff(s.status, c.Status()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestDesk sends a real ledger and a record across: a feed must come out with
+// every byte that was committed to.
+func TestDesk(t *testing.T) {
+	w := prooftest.Staffed(t)
+	s := &side{feed: w.Feed(0)}
+	record := proof.Execution{V: proof.ExecutionVersion, Executor: "executor-1", Sequence: 3, Text: "é\u2028\u0001<&>"}.Sign(w.ExecutorKey)
+	serve(t, link.Desk(s, "secret"), func(t *testing.T, address string) {
+		c := link.DialDesk(address, "secret")
+		defer c.Close()
+		got, err := c.Feed(t.Context(), 7, 2*time.Second)
+		if err != nil || s.from != 7 || s.wait != 2*time.Second {
+			t.Fatalf("%v; from %d, wait %s", err, s.from, s.wait)
+		}
+		if diff := cmp.Diff(s.feed, got); diff != "" {
+			t.Error(diff)
+		}
+		if err := c.Record(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		if canonical.DigestOf(s.record) != canonical.DigestOf(record) {
+			t.Errorf("record: %+v", s.record)
+		}
+	})
+}
+
+// TestFaults: a refusal comes back as it was, and anything else says that nobody
+// knows, without what went wrong.
+func TestFaults(t *testing.T) {
+	s := &side{}
+	var failed []error
+	serve(t, link.Executor(s, "secret", func(err error) { failed = append(failed, err) }), func(t *testing.T, address string) {
+		c := link.DialExecutor(address, "secret")
+		defer c.Close()
+		for _, k := range fault.Kinds() {
+			s.err = fault.New(k, "some-type", "Some text.").With(fault.Detail{At: "line 1", Text: "more"}).Because(errors.New("hidden"))
+			_, err := c.Carry(t.Context(), []byte("{}"), 0)
+			f := fault.As(err)
+			if k == fault.Internal {
+				if f == nil || f.Kind != fault.Unavailable || strings.Contains(f.Error(), "Some text") {
+					t.Errorf("internal: %v", err)
+				}
+				continue
+			}
+			if f == nil || f.Kind != k || f.Type != "some-type" || f.Text != "Some text." || len(f.Detail) != 1 || errors.Unwrap(f) != nil {
+				t.Errorf("%s: %#v", k, f)
+			}
+		}
+		s.err = errors.New("the disk is full of secrets")
+		failed = nil
+		if _, err := c.Carry(t.Context(), []byte("{}"), 0); fault.KindOf(err) != fault.Unavailable || strings.Contains(err.Error(), "secrets") {
+			t.Errorf("unknown error: %v", err)
+		}
+		if len(failed) != 1 || !errors.Is(failed[0], s.err) {
+			t.Errorf("told of %v", failed)
+		}
+	})
+}
+
+// TestUnreachable: nobody there, a token that is not the one, no address.
+func TestUnreachable(t *testing.T) {
+	for address, want := range map[string]fault.Kind{"unix:" + filepath.Join(t.TempDir(), "nobody"): fault.Unavailable, "ftp://x": fault.Invalid, "unix:": fault.Invalid} {
+		c := link.DialDesk(address, "secret")
+		if _, err := c.Feed(t.Context(), 0, 0); fault.KindOf(err) != want {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if st := link.DialExecutor("unix:"+filepath.Join(t.TempDir(), "nobody"), "").Status(); st.Stopped == "" {
+		t.Error("an executor that is not there has a status")
+	}
+	serve(t, link.Desk(&side{}, "secret"), func(t *testing.T, address string) {
+		c := link.DialDesk(address, "secreT")
+		defer c.Close()
+		if _, err := c.Feed(t.Context(), 0, 0); fault.KindOf(err) != fault.Unauthenticated {
+			t.Errorf("wrong token: %v", err)
+		}
+	})
+}
+
+// TestHostile: requests that no client of ours sends.
+func TestHostile(t *testing.T) {
+	h := link.Executor(&side{}, "secret")
+	serve(t, h, func(t *testing.T, address string) {
+		if !strings.HasPrefix(address, "http") {
+			t.Skip("once is enough")
+		}
+		big := strings.Repeat("x", proof.MaxWarrant+1)
+		for _, c := range []struct {
+			name, method, path, media, body, token string
+			want                                   int
+		}{
+			{"good", "POST", "/v1/carry", "application/json", "{}", "secret", 200},
+			{"no token", "POST", "/v1/carry", "application/json", "{}", "", 401},
+			{"no route", "GET", "/v1/other", "", "", "secret", 404},
+			{"no route, no token", "GET", "/v1/other", "", "", "", 401},
+			{"wrong method", "GET", "/v1/carry", "", "", "secret", 404},
+			{"form", "POST", "/v1/carry", "application/x-www-form-urlencoded", "{}", "secret", 400},
+			{"charset", "POST", "/v1/carry", "application/json; charset=latin1", "{}", "secret", 400},
+			{"too large", "POST", "/v1/carry", "application/json", big, "secret", 413},
+			{"wait", "POST", "/v1/carry?wait=-1", "application/json", "{}", "secret", 400},
+			{"not JSON", "POST", "/v1/read", "application/json", "{", "secret", 400},
+			{"unknown member", "POST", "/v1/read", "application/json", `{"id":"acct/1","x":1}`, "secret", 400},
+			{"doubled member", "POST", "/v1/read", "application/json", `{"id":"acct/1","id":"acct/2"}`, "secret", 400},
+		} {
+			r, err := http.NewRequest(c.method, address+c.path, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", c.media)
+			if c.token != "" {
+				r.Header.Set("Authorization", "Bearer "+c.token)
+			}
+			r.Close = true
+			response, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			_, _ = io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+			if response.StatusCode != c.want {
+				t.Errorf("%s: %s, want %d", c.name, response.Status, c.want)
+			}
+		}
+	})
+}
+
+// TestListen: a socket in use is not taken away, one left behind is.
+func TestListen(t *testing.T) {
+	address := "unix:" + filepath.Join(t.TempDir(), "s")
+	l, err := link.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := link.Listen(address); !fault.Is(err, "address-taken") {
+		t.Errorf("second listener: %v", err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	l.Close()
+	l, err = link.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}
