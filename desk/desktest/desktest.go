@@ -342,3 +342,6 @@ func compare(a, b workforce.WorkerID) int {
 	}
 	return 0
 }
+
+// Context is the test's.
+func (w *World) Context() context.Context { return w.t.Context() }

@@ -1,0 +1,304 @@
+package desk_test
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// step is one changing method of Desk, made ready to be called.
+type step struct {
+	// refused calls it without permission; who is refused is on record.
+	refused func(*desktest.Town) error
+	// prepare returns a call that succeeds, and may be repeated after it failed
+	// for a reason of ours.
+	prepare func(*testing.T, *desktest.Town) func() error
+	entries []string // kinds that the success enters, in order
+	// tables that the change writes, besides the ledger's.
+	tables []string
+}
+
+// reads are the methods that change nothing.
+var reads = []string{"Authenticate", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Ledger", "Person",
+	"RequestByID", "Requests", "State", "Subject", "Tokens", "Wait", "Warrant"}
+
+// others are neither: Run is the background, Found has its own test, Answer
+// keeps answers to idempotency keys and is no change of anything.
+var others = []string{"Found", "Run", "Answer"}
+
+func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
+	t.Helper()
+	return to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+}
+
+// submission drafts and signs, so that the call itself can be repeated.
+func submission(t *testing.T, to *desktest.Town, by workforce.WorkerID, wish desk.Wish) desk.Submission {
+	t.Helper()
+	d, err := to.Draft(t.Context(), desktest.As(by), wish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return desk.Submission{Action: d.Action, Signed: to.Signed(by, d)}
+}
+
+func tokenAsk(to *desktest.Town, w workforce.WorkerID, signer workforce.WorkerID) actions.SignedTokenAsk {
+	now := canonical.At(to.Clock().Now())
+	a := actions.TokenAsk{V: actions.TokenVersion, Log: to.Origin, Worker: w, Key: to.PublicKey(w).ID(), Name: "test", Nonce: make([]byte, 32),
+		NotBefore: now, Expires: canonical.At(now.Add(time.Hour))}
+	return actions.SignedTokenAsk{Ask: a, Signature: to.Sign(signer, a.Challenge())}
+}
+
+var steps = map[string]step{
+	"Request": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.TryRequest("dan", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			sub := submission(t, to, "ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+			return func() error { _, err := to.Desk.Request(t.Context(), desktest.As("ann"), sub); return err }
+		},
+		entries: []string{"request"}, tables: []string{"request", "job"},
+	},
+	"Countersign": {
+		refused: func(to *desktest.Town) error {
+			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), desk.Filter{Status: actions.StatusHeld})
+			if err != nil {
+				return err
+			}
+			_, err = to.TryCountersign("dan", rs[0].ID)
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			r := heldRequest(t, to)
+			to.Countersign(r.ID, "lee")
+			d, err := to.DraftVerdict(t.Context(), desktest.As("kim"), r.ID, actions.VerdictCountersign, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			to.StopExecutor() // what it enters afterwards is not the desk's
+			return func() error {
+				_, err := to.Desk.Countersign(t.Context(), desktest.As("kim"), r.ID, to.Signed("kim", d))
+				return err
+			}
+		},
+		entries: []string{"countersign", "warrant"}, tables: []string{"request", "job"},
+	},
+	"Decline": {
+		refused: func(to *desktest.Town) error {
+			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), desk.Filter{Status: actions.StatusHeld})
+			if err != nil {
+				return err
+			}
+			d, err := to.DraftVerdict(to.Context(), desktest.As("sue"), rs[0].ID, actions.VerdictDecline, "")
+			if err != nil {
+				return err
+			}
+			_, err = to.Desk.Decline(to.Context(), desktest.As("sue"), rs[0].ID, to.Signed("sue", d), false, "no")
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			r := heldRequest(t, to)
+			d, err := to.DraftVerdict(t.Context(), desktest.As("kim"), r.ID, actions.VerdictDecline, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() error {
+				_, err := to.Desk.Decline(t.Context(), desktest.As("kim"), r.ID, to.Signed("kim", d), true, "I was told to")
+				return err
+			}
+		},
+		entries: []string{"decline"}, tables: []string{"request"},
+	},
+	"Withdraw": {
+		refused: func(to *desktest.Town) error {
+			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), desk.Filter{Status: actions.StatusHeld})
+			if err != nil {
+				return err
+			}
+			_, err = to.Desk.Withdraw(to.Context(), desktest.As("kim"), rs[0].ID, rs[0].Version)
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			r := heldRequest(t, to)
+			return func() error {
+				_, err := to.Desk.Withdraw(t.Context(), desktest.As("ann"), r.ID, r.Version)
+				return err
+			}
+		},
+		entries: []string{"withdraw"}, tables: []string{"request"},
+	},
+	"SignIn": {
+		refused: func(to *desktest.Town) error {
+			_, _, err := to.Desk.SignIn(to.Context(), tokenAsk(to, "ann", "bob"))
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			ask := tokenAsk(to, "ann", "ann")
+			return func() error { _, _, err := to.Desk.SignIn(t.Context(), ask); return err }
+		},
+		entries: []string{"token"}, tables: []string{"token"},
+	},
+	"RevokeToken": {
+		refused: func(to *desktest.Town) error {
+			tok, _, err := to.Desk.SignIn(to.Context(), tokenAsk(to, "kim", "kim"))
+			if err != nil {
+				return err
+			}
+			return to.Desk.RevokeToken(to.Context(), desktest.As("ann"), tok.ID)
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			tok, _, err := to.Desk.SignIn(t.Context(), tokenAsk(to, "ann", "ann"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() error { return to.Desk.RevokeToken(t.Context(), desktest.As("ann"), tok.ID) }
+		},
+		entries: []string{"token-revoked"}, tables: []string{"token"},
+	},
+	"Record": {
+		refused: func(to *desktest.Town) error {
+			e := proof.Execution{V: proof.ExecutionVersion, Executor: desktest.ExecutorID, Kind: proof.KindReceipt, Outcome: proof.Executed}
+			return to.Desk.Record(to.Context(), proof.SignedExecution{Execution: e, Signature: make([]byte, 64)})
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			r := heldRequest(t, to)
+			to.StopExecutor() // its journal would miss what this test signs
+			e := proof.Execution{V: proof.ExecutionVersion, Executor: desktest.ExecutorID, Sequence: 0, Kind: proof.KindRefusal, Duty: proof.DutyAct,
+				Request: r.ID, Outcome: proof.Refused, At: canonical.At(to.Clock().Now())}.Sign(to.ExecutorKey)
+			return func() error { return to.Desk.Record(t.Context(), e) }
+		},
+		entries: []string{"refusal"}, tables: []string{"execution"},
+	},
+}
+
+// TestEveryMethod finds the methods that a change could hide in.
+func TestEveryMethod(t *testing.T) {
+	typ := reflect.TypeFor[*desk.Desk]()
+	for i := range typ.NumMethod() {
+		name := typ.Method(i).Name
+		_, changes := steps[name]
+		if !changes && !slices.Contains(reads, name) && !slices.Contains(others, name) {
+			t.Errorf("Desk.%s is in no list: say whether it changes something", name)
+		}
+	}
+	for name := range steps {
+		if _, ok := typ.MethodByName(name); !ok {
+			t.Errorf("Desk.%s is tested and does not exist", name)
+		}
+	}
+}
+
+// TestFiveSteps demands of each changing method: without permission it is
+// refused, nothing changes and the refusal is recorded; a success leaves its
+// ledger entry; a failure at any step leaves nothing.
+func TestFiveSteps(t *testing.T) {
+	for name, s := range steps {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			to := desktest.NewTown(t, desktest.Options{})
+			heldRequest(t, to)
+			t.Run("refused", func(t *testing.T) {
+				requests := dump(t, to, "request")
+				from := size(t, to)
+				err := s.refused(to)
+				if k := fault.KindOf(err); k != fault.Forbidden {
+					t.Fatalf("got %v", err)
+				}
+				if got := dump(t, to, "request"); got != requests {
+					t.Errorf("a refusal changed the requests")
+				}
+				if n := kinds(t, to.World, from)["refused"]; n != 1 {
+					t.Errorf("%d refusals recorded, want 1", n)
+				}
+			})
+			call := s.prepare(t, to)
+			for _, table := range append(s.tables, "ledger_entry") {
+				t.Run("failing at "+table, func(t *testing.T) { fails(t, to, table, call, s.tables) })
+			}
+			t.Run("success", func(t *testing.T) {
+				from := size(t, to)
+				if err := call(); err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, e := range since(t, to.World, from) {
+					got = append(got, e.Body.Kind)
+				}
+				if !slices.Equal(got, s.entries) {
+					t.Errorf("it entered %q, want %q", got, s.entries)
+				}
+			})
+		})
+	}
+}
+
+// fails has the database refuse to write a table, and demands that nothing is left.
+func fails(t *testing.T, to *desktest.Town, table string, call func() error, tables []string) {
+	sql(t, to, `create trigger injected_i before insert on `+table+` begin select raise(abort, 'injected'); end`)
+	sql(t, to, `create trigger injected_u before update on `+table+` begin select raise(abort, 'injected'); end`)
+	from := size(t, to)
+	var before []string
+	for _, table := range tables {
+		before = append(before, dump(t, to, table))
+	}
+	err := call()
+	sql(t, to, `drop trigger injected_i`)
+	sql(t, to, `drop trigger injected_u`)
+	if err == nil {
+		t.Fatalf("it succeeded without writing %s", table)
+	}
+	if fault.KindOf(err) != fault.Internal {
+		t.Errorf("a failure of ours is shown as %v", err)
+	}
+	if got := size(t, to); got != from {
+		t.Errorf("%d entries are left of a failed change", got-from)
+	}
+	for i, table := range tables {
+		if got := dump(t, to, table); got != before[i] {
+			t.Errorf("the failed change left something in %s", table)
+		}
+	}
+}
+
+func sql(t *testing.T, to *desktest.Town, q string) {
+	t.Helper()
+	if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(q)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func size(t *testing.T, to *desktest.Town) int64 {
+	t.Helper()
+	h, err := to.Store.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.Size
+}
+
+// dump returns what stands in a table, as one text.
+func dump(t *testing.T, to *desktest.Town, table string) (all string) {
+	t.Helper()
+	columns := map[string]string{"request": "id || version || status || hex(signers)", "job": "id || kind || hex(args)", "token": "id || revoked", "execution": "executor || sequence"}
+	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+		return tx.QueryRow(`select coalesce(group_concat(x, ';'), '') from (select ` + columns[table] + ` as x from ` + table + ` order by 1)`).Scan(&all)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
