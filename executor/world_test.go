@@ -2,11 +2,16 @@ package executor_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"countersign.dev/actions"
 	"countersign.dev/executor"
 	"countersign.dev/executor/executortest"
 	"countersign.dev/executor/journal"
@@ -14,6 +19,13 @@ import (
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
 )
+
+func TestMain(m *testing.M) {
+	if killed := os.Getenv(killEnv); killed != "" {
+		os.Exit(victim(killed))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // clock is an executor's clock.
 type clock struct {
@@ -43,6 +55,7 @@ type place struct {
 	clock   *clock
 	path    string
 	limits  executor.Limits
+	step    func(string)
 	journal *journal.Journal
 	stop    func() error
 }
@@ -71,7 +84,7 @@ func (p *place) start() {
 		p.t.Fatal(err)
 	}
 	p.Executor, err = executor.New(p.t.Context(), executor.Config{ID: prooftest.ExecutorID, Key: p.world.ExecutorKey, Root: p.world.Root,
-		Platforms: map[string]platform.Connector{"plaza": p.plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now})
+		Platforms: map[string]platform.Connector{"plaza": p.plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -80,10 +93,8 @@ func (p *place) start() {
 	e := p.Executor
 	go func() { ended <- e.Run(ctx) }()
 	p.stop = func() error { cancel(); return <-ended }
-	p.until("the executor runs", func() bool { return !isNotRunning(e) })
+	p.until("the executor runs", e.Running)
 }
-
-func isNotRunning(e *executor.Executor) bool { return !e.Running() }
 
 // halt stops the executor.
 func (p *place) halt() {
@@ -125,6 +136,61 @@ func (p *place) until(what string, holds func() bool) {
 func (p *place) advance(d time.Duration) {
 	p.world.Advance(d)
 	p.clock.Set(p.clock.Now().Add(d))
+}
+
+// ready waits until the executor has read the whole ledger.
+func (p *place) ready() {
+	p.t.Helper()
+	p.until("the executor has read the ledger", func() bool {
+		size, _ := p.world.Size()
+		return p.Status().Size == size && p.Status().Governance > 0
+	})
+}
+
+// executes hands a request's warrant over, which must be carried out.
+func (p *place) executes(r *prooftest.Request) []byte {
+	p.t.Helper()
+	raw := p.world.Warrant(r)
+	got, err := p.carry(raw)
+	if err != nil || got.Outcome != proof.Executed {
+		p.t.Fatalf("%s of %s: %+v, %v", r.Action.Kind, r.Action.Subject, got, err)
+	}
+	return raw
+}
+
+// entered waits until the ledger holds these records of a request.
+func (p *place) entered(r *prooftest.Request, d proof.Duty, want ...string) {
+	p.t.Helper()
+	var got []string
+	p.until("the records are in the ledger", func() bool {
+		got = p.world.OutcomeOf(r.ID, d)
+		return len(got) >= len(want)
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		p.t.Errorf("records of %s: %s", r.ID, diff)
+	}
+}
+
+// takedown is a request to take a subject down, with the signatures that its tier needs.
+func (p *place) takedown(s platform.Subject, tier actions.Tier, edit ...func(*actions.Action)) *prooftest.Request {
+	p.t.Helper()
+	k := actions.AccountTakedown
+	if s.Handle == "" {
+		k = actions.ContentRemove
+	}
+	r := p.world.Request("ann", k, s, tier, edit...)
+	switch tier {
+	case actions.Protected:
+		p.world.Countersign(r, "lee")
+	case actions.Critical:
+		p.world.Countersign(r, "kim", "lee")
+	}
+	return r
+}
+
+// president makes a critical account.
+func (p *place) president() platform.Subject {
+	return p.plaza.Account("acct/1", 2_000_000, "head of state")
 }
 
 // carry hands a warrant over and returns what came of it.

@@ -142,8 +142,8 @@ func TestUnique(t *testing.T) {
 			t.Errorf("waiting are %v", w)
 		}
 		runDue(t, r, 2)
-		if w := list(t, db, jobs.Waiting); len(w) != 0 {
-			t.Errorf("waiting are %v", w)
+		if w := append(list(t, db, jobs.Waiting), list(t, db, jobs.Running)...); len(w) != 0 {
+			t.Errorf("left are %v", w)
 		}
 		enqueue(t, db, other{}, later, "k")
 		enqueue(t, db, note{"d"}, later, "")
@@ -334,4 +334,35 @@ func TestStopWaits(t *testing.T) {
 	if w := list(t, db, jobs.Waiting); len(w) != 1 || w[0].LastError != "context canceled" {
 		t.Errorf("waiting are %+v", w)
 	}
+}
+
+// TestDueInTime: a job for later starts when it is due, and one that another
+// node enqueued at the next poll.
+func TestDueInTime(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, url string) {
+		for name, poll := range map[string]time.Duration{"due": time.Hour, "polled": 5 * time.Millisecond} {
+			t.Run(name, func(t *testing.T) {
+				a := sqldbtest.Open(t, url, sqldb.Options{})
+				b := sqldbtest.Open(t, url, sqldb.Options{})
+				r, err := jobs.New(t.Context(), a, jobs.Options{Poll: poll})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ran := make(chan time.Time, 1)
+				jobs.Handle(r, func(context.Context, note) error { ran <- time.Now(); return nil })
+				r.Start()
+				defer r.Stop(t.Context())
+				at := canonical.At(time.Now())
+				if name == "polled" {
+					enqueue(t, b, note{}, at, "")
+				} else {
+					at = canonical.At(at.Add(30 * time.Millisecond))
+					enqueue(t, a, note{}, at, "")
+				}
+				if got := <-ran; got.Before(at.Time) {
+					t.Errorf("ran at %s, due at %s", got, at)
+				}
+			})
+		}
+	})
 }

@@ -2,19 +2,16 @@ package plaza
 
 import (
 	"bytes"
-	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -256,203 +253,6 @@ func (s *Server) getSubject(c call) error {
 		return err
 	}
 	writeJSON(c.w, http.StatusOK, jsonType, st)
-	return nil
-}
-
-var keyForm = regexp.MustCompile(`^[A-Za-z0-9._~:-]{1,200}$`)
-
-func checkKey(key string) error {
-	if !keyForm.MatchString(key) {
-		return fault.New(fault.Invalid, "bad-key", "An Idempotency-Key is 1 to 200 letters, digits, dots, dashes, underscores, tildes and colons.")
-	}
-	return nil
-}
-
-func (s *Server) postCommand(c call) error {
-	keys := c.r.Header.Values("Idempotency-Key")
-	if len(keys) != 1 {
-		return fault.New(fault.Invalid, "bad-key", "Send one Idempotency-Key header; it is what the command can be asked about by.")
-	}
-	if err := checkKey(keys[0]); err != nil {
-		return err
-	}
-	body, err := c.body()
-	if err != nil {
-		return err
-	}
-	command, err := ParseCommand(body)
-	if err != nil {
-		return err
-	}
-	e, err := s.carryOut(c.r.Context(), c.holder, keys[0], command, c.arrived)
-	if err != nil {
-		return err
-	}
-	mediaType := jsonType
-	if e.http != http.StatusOK {
-		mediaType = problemType
-	}
-	writeBytes(c.w, e.http, mediaType, []byte(e.answer))
-	return nil
-}
-
-// carryOut does a command once for its key, in one transaction with its event
-// and the row that remembers its answer. An error means that nothing happened
-// and that nothing was remembered, unless it is sqldb.ErrUnknown.
-func (s *Server) carryOut(ctx context.Context, holder, key string, c Command, arrived time.Time) (entry, error) {
-	digest := canonical.DigestOf(c).String()
-	var e entry
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		e = entry{}
-		now := s.now()
-		if now.Sub(arrived) >= RequestLife {
-			return fault.New(fault.Unavailable, "too-late", "The command waited longer than %v and was dropped.", RequestLife)
-		}
-		prior, found, err := commandEntry(tx, holder, key)
-		if err != nil {
-			return fmt.Errorf("reading command %q: %w", key, err)
-		}
-		if found {
-			e, err = prior.again(digest)
-			return err
-		}
-		receipt, err := s.change(tx, holder, key, c, now)
-		switch kind := fault.KindOf(err); {
-		case errors.Is(err, sqldb.ErrAgain):
-			return err // nothing was decided yet
-		case err == nil:
-			e = entry{digest, done, http.StatusOK, string(canonical.MustMarshal(receipt))}
-		case kind == fault.Conflict || kind == fault.NotFound:
-			// Remembered as well: a refused command must not take effect when
-			// it is sent again in another moment.
-			p := problemOf(err)
-			e = entry{digest, refused, p.Status, string(canonical.MustMarshal(p))}
-		default:
-			return err
-		}
-		return keepCommand(tx, holder, key, e, now)
-	})
-	return e, err
-}
-
-// again answers a command whose key was used before.
-func (e entry) again(digest string) (entry, error) {
-	switch {
-	case e.outcome == fenced:
-		return entry{}, fault.New(fault.Conflict, "key-fenced", "This key was asked about before its command arrived, so the command is not carried out.")
-	case e.digest != digest:
-		return entry{}, fault.New(fault.Invalid, keyReused, "This key belongs to another command.")
-	}
-	return e, nil
-}
-
-// change compares and sets one subject and records the event.
-func (s *Server) change(tx *sqldb.Tx, holder, key string, c Command, now time.Time) (Receipt, error) {
-	id, err := parseID(c.Subject.ID)
-	if err != nil {
-		return Receipt{}, err
-	}
-	before, err := stateOf(tx, id, now)
-	if err != nil {
-		return Receipt{}, err
-	}
-	status, mark, err := c.decide(before)
-	if err != nil {
-		return Receipt{}, err
-	}
-	after, err := s.move(tx, holder, id, before, status, mark, now)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if status == Deleted {
-		if err := s.deleteRest(tx, holder, id, now); err != nil {
-			return Receipt{}, err
-		}
-	}
-	return Receipt{Key: key, Verb: c.Verb, Before: before, After: after}, nil
-}
-
-func (s *Server) move(tx *sqldb.Tx, holder string, id subjectID, before State, status Status, mark string, now time.Time) (State, error) {
-	rev, ok, err := set(tx, id, before, status, mark)
-	if err != nil {
-		return State{}, fmt.Errorf("changing %s: %w", id, err)
-	}
-	if !ok {
-		return State{}, sqldb.ErrAgain // another process was faster
-	}
-	after := before
-	after.Status, after.Mark, after.Rev = status, mark, rev
-	if err := record(tx, after, holder, now, s.backlog); err != nil {
-		return State{}, fmt.Errorf("recording the change of %s: %w", id, err)
-	}
-	return after, nil
-}
-
-// deleteRest deletes an account's posts with it and erases what they said.
-func (s *Server) deleteRest(tx *sqldb.Tx, holder string, id subjectID, now time.Time) error {
-	if id.sort == Account {
-		posts, err := postsLeft(tx, id.number)
-		if err != nil {
-			return err
-		}
-		for _, p := range posts {
-			before, err := stateOf(tx, p, now)
-			if err != nil {
-				return err
-			}
-			if _, err := s.move(tx, holder, p, before, Deleted, "", now); err != nil {
-				return err
-			}
-		}
-	}
-	return erase(tx, id)
-}
-
-// lookup is the answer to a question about a key.
-type lookup struct {
-	Key     string         `json:"key"`
-	Outcome string         `json:"outcome"` // done, refused or unknown
-	Fenced  bool           `json:"fenced"`  // unknown, and a command with this key will be refused
-	Receipt jsontext.Value `json:"receipt,omitempty"`
-	Problem jsontext.Value `json:"problem,omitempty"`
-}
-
-// getCommand says what came of a command. A key that is not known is fenced in
-// the transaction that finds it so: between the question and its answer no
-// command can slip in.
-func (s *Server) getCommand(c call) error {
-	key := c.r.PathValue("key")
-	if err := checkKey(key); err != nil {
-		return err
-	}
-	var e entry
-	var found bool
-	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) (err error) {
-		e, found, err = commandEntry(tx, c.holder, key)
-		return err
-	})
-	if err == nil && !found {
-		err = s.db.Write(c.r.Context(), func(tx *sqldb.Tx) (err error) {
-			if e, found, err = commandEntry(tx, c.holder, key); err != nil || found {
-				return err
-			}
-			e = entry{outcome: fenced}
-			return keepCommand(tx, c.holder, key, e, s.now())
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("looking up command %q: %w", key, err)
-	}
-	l := lookup{Key: key, Outcome: string(e.outcome)}
-	switch e.outcome {
-	case done:
-		l.Receipt = jsontext.Value(e.answer)
-	case refused:
-		l.Problem = jsontext.Value(e.answer)
-	case fenced:
-		l.Outcome, l.Fenced = "unknown", true
-	}
-	writeJSON(c.w, http.StatusOK, jsonType, l)
 	return nil
 }
 

@@ -234,3 +234,14 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// TestDeepNesting: a parser that recurses for each bracket must be stopped by
+// the size of the set before the stack is.
+func TestDeepNesting(t *testing.T) {
+	for _, x := range []string{"("} {
+		files := extra(plain + "forbid (principal, action, resource) when { " + strings.Repeat(x, (MaxSize-24000)/len(x)) + "true };")
+		if _, err := Compile(files); !fault.Is(err, "bad-policy") {
+			t.Errorf("%d of %s: %v", (MaxSize-24000)/len(x), x, err)
+		}
+	}
+}

@@ -46,6 +46,7 @@ func (p postgresSource) open() (*sql.DB, error) {
 
 func (p postgresSource) openReaders() (*sql.DB, error) {
 	c := p.config.Copy()
+	// Beside the read-only transactions: for who leaves his transaction.
 	c.RuntimeParams["default_transaction_read_only"] = "on"
 	db := stdlib.OpenDB(*c)
 	db.SetMaxOpenConns(postgresReaders)

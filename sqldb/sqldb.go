@@ -48,6 +48,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -72,6 +73,10 @@ type Options struct {
 	// change that causes it; ErrAgain makes the batch run again, MovedError one
 	// change of it.
 	Finish func(tx *Tx, attached []any) (committed func(), err error)
+	// Hold takes the lock that Finish takes. It runs first in the transaction of
+	// a change that Finish has sent back, so that it is not overtaken by another
+	// node again and again. Nil: nothing.
+	Hold func(tx *Tx) error
 	// Now is the clock; nil: the machine's.
 	Now func() time.Time
 }
@@ -136,7 +141,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if db.dialect == SQLite {
 		db.cached = newStatementCache(db.readers.PrepareContext)
 	}
-	db.writer = startWriter(db, pool, o.Finish)
+	db.writer = startWriter(db, pool, o)
 	return db, nil
 }
 
@@ -156,14 +161,14 @@ func parse(url string) (source, error) {
 
 // Close runs what is waiting, refuses what comes later and closes the database.
 func (db *DB) Close() error {
-	err := db.writer.close()
+	db.writer.drain()
 	if db.cached != nil {
 		db.cached.close()
 	}
-	if rerr := db.readers.Close(); err == nil {
-		err = rerr
-	}
-	return err
+	err := db.readers.Close()
+	// The writer last: on SQLite it then folds the log into the file, which no
+	// reader could, and one file is all there is to copy.
+	return errors.Join(err, db.writer.close())
 }
 
 // Dialect says which database this is.
@@ -196,7 +201,10 @@ func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 // ctx's. Once begun a change is completed without regard to ctx: a caller who
 // stops waiting gets ErrUnknown and ctx's error, both wrapped.
 //
-// fn must not call Write, which would wait for itself for ever.
+// fn runs on another goroutine, perhaps several times, and after such an error
+// perhaps still: what it leaves in variables is the caller's only once Write has
+// returned nil. It must not call Write, which would wait for itself for ever,
+// nor begin or end a transaction.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	return db.writer.write(ctx, fn)
 }

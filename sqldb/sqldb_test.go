@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -108,7 +110,7 @@ func gather(t testing.TB, db *sqldb.DB, fns ...func(*sqldb.Tx) error) []error {
 			errs[i] = db.Write(context.Background(), fn)
 		}()
 		for sqldb.Waiting(db) == before {
-			time.Sleep(10 * time.Microsecond) // polls for a state, measures nothing
+			runtime.Gosched()
 		}
 	}
 	release()
@@ -164,8 +166,84 @@ func TestReaderCannotWrite(t *testing.T) {
 		if !sqldb.IsReadOnly(err) {
 			t.Errorf("a write by a reader: %v", err)
 		}
+		err = db.Read(t.Context(), func(tx *sqldb.Tx) error {
+			tx.Exec(`commit`) // its way out of the transaction is none out of the connection
+			return insert(tx, "b", 1)
+		})
+		if !sqldb.IsReadOnly(err) {
+			t.Errorf("a write by a reader that ended its transaction: %v", err)
+		}
 		if got := items(t, db); got != "" {
 			t.Errorf("a reader wrote %s", got)
+		}
+	})
+}
+
+// TestCloseLeavesOneFile: a copy of the file alone is a copy of the database.
+func TestCloseLeavesOneFile(t *testing.T) {
+	url := sqldbtest.SQLite(t)
+	db, err := sqldb.Open(t.Context(), url, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Write(t.Context(), func(tx *sqldb.Tx) error { return insert(tx, "a", 1) }); err != nil {
+		t.Fatal(err)
+	}
+	if got := items(t, db); got != "a=1" {
+		t.Errorf("items are %q", got)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := strings.TrimPrefix(url, "sqlite:")
+	for _, more := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(path + more); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", more, err)
+		}
+	}
+	if s, err := os.Stat(path); err != nil || s.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v; want it ours alone", s.Mode(), err)
+	}
+}
+
+// TestSettings are those that our promises rest on.
+func TestSettings(t *testing.T) {
+	db := sqldbtest.Open(t, sqldbtest.SQLite(t), options())
+	err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+		for pragma, want := range map[string]string{
+			"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1", "cache_size": "-65536",
+		} {
+			var got string
+			if err := tx.QueryRow(`pragma ` + pragma).Scan(&got); err != nil || got != want {
+				t.Errorf("%s is %s, want %s; %v", pragma, got, want, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFailedStatement: nothing can be done in a change after one, on either database.
+func TestFailedStatement(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, url string) {
+		db := sqldbtest.Open(t, url, options())
+		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			first := insert(tx, "a", -1)
+			if err := insert(tx, "b", 1); first == nil || err == nil {
+				t.Errorf("a statement after a failed one: %v, then %v", first, err)
+			}
+			if _, err := tx.Query(`select 1`); err == nil {
+				t.Error("a query after a failed statement")
+			}
+			if err := tx.QueryRow(`select 1`).Scan(new(int)); err == nil {
+				t.Error("a row after a failed statement")
+			}
+			return nil
+		})
+		if !sqldb.IsCheck(err) {
+			t.Error(err)
 		}
 	})
 }

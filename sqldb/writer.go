@@ -41,6 +41,7 @@ type change struct {
 
 	// Over all runs:
 	alone bool // run in a transaction of its own
+	ahead bool // and take Options.Hold's lock first
 	lost  int  // how often the transaction broke under it
 	tries int  // how often it was to be run again
 	doubt bool // a commit failed in a way that a crash might turn into success
@@ -57,6 +58,7 @@ type writer struct {
 	db     *DB
 	pool   *sql.DB
 	finish func(*Tx, []any) (func(), error)
+	hold   func(*Tx) error
 
 	mu     sync.Mutex
 	queue  []*change
@@ -70,8 +72,8 @@ type writer struct {
 	running *change
 }
 
-func startWriter(db *DB, pool *sql.DB, finish func(*Tx, []any) (func(), error)) *writer {
-	w := &writer{db: db, pool: pool, finish: finish, wake: make(chan struct{}, 1), gone: make(chan struct{})}
+func startWriter(db *DB, pool *sql.DB, o Options) *writer {
+	w := &writer{db: db, pool: pool, finish: o.Finish, hold: o.Hold, wake: make(chan struct{}, 1), gone: make(chan struct{})}
 	go w.loop()
 	return w
 }
@@ -112,12 +114,18 @@ func (w *writer) nudge() {
 	}
 }
 
-func (w *writer) close() error {
+// drain runs what waits and lets nothing more in.
+func (w *writer) drain() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
 	w.nudge()
 	<-w.gone
+}
+
+// close is called once drained.
+func (w *writer) close() error {
+	w.unlink()
 	return w.pool.Close()
 }
 
@@ -150,7 +158,6 @@ func (w *writer) loop() {
 			continue
 		}
 		if !more {
-			w.unlink()
 			close(w.gone)
 			return
 		}
@@ -294,8 +301,17 @@ func (w *writer) savepoint(c *change, tx *Tx, nested bool) error {
 			return err
 		}
 	}
+	fn := c.fn
+	if c.ahead && !nested && w.hold != nil {
+		fn = func(tx *Tx) error {
+			if err := w.hold(tx); err != nil {
+				return err
+			}
+			return c.fn(tx)
+		}
+	}
 	w.running = c
-	err := call(tx, c.fn)
+	err := call(tx, fn)
 	w.running = nil
 	if err == nil {
 		err = w.passed(tx)
@@ -397,7 +413,7 @@ func (w *writer) unfinished(batch []*change, err error) (repeat []*change) {
 			c.done <- translate(err)
 			continue
 		case c.tries > 2:
-			c.alone = true
+			c.alone, c.ahead = true, true
 		}
 		repeat = append(repeat, c)
 	}
@@ -416,7 +432,7 @@ func (w *writer) moved(batch, kept []*change, err *MovedError) (repeat []*change
 			c.done <- fmt.Errorf("%w: %w", ErrAgain, err.Err)
 			return without(batch, c)
 		}
-		c.alone = true
+		c.alone, c.ahead = true, true
 		return batch
 	}
 	return w.unfinished(batch, err)

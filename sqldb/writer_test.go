@@ -540,9 +540,14 @@ func TestMoved(t *testing.T) {
 			}
 			return nil
 		}
-		db := sqldbtest.Open(t, url, l.options())
+		o, held := l.options(), 0
+		o.Hold = func(tx *sqldb.Tx) error { held++; return tx.QueryRow(`select count(*) from item`).Scan(new(int)) }
+		db := sqldbtest.Open(t, url, o)
 		runs := 0
 		fns, want := around(func(tx *sqldb.Tx) error {
+			if held != runs {
+				t.Errorf("run %d with the lock held %d times", runs, held)
+			}
 			if runs++; runs < 3 {
 				tx.Attach("old")
 				return insert(tx, "bad", 1)

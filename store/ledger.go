@@ -194,6 +194,19 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 	}, nil
 }
 
+// holdHead lets nobody else append until the transaction ends. Taken before a
+// change's own locks it can meet another node's in a deadlock, which the
+// database breaks and sqldb runs again; so it is for changes only that have been
+// overtaken before.
+func holdHead(tx *sqldb.Tx) error {
+	var size int64
+	err := tx.QueryRow(`select size from ledger_head where id = 1` + tx.Dialect().ForUpdate()).Scan(&size)
+	if err != nil {
+		return fmt.Errorf("lock the ledger's head: %w", err)
+	}
+	return nil
+}
+
 func updateHead(tx *sqldb.Tx, size int64, h ledger.Head) error {
 	edge, err := h.Edge.MarshalBinary()
 	if err != nil {

@@ -12,11 +12,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/ledgertest"
@@ -247,6 +249,57 @@ func TestMoved(t *testing.T) {
 	})
 }
 
+// TestOvertakenOnce: a change that another node has overtaken goes first next time.
+func TestOvertakenOnce(t *testing.T) {
+	url := sqldbtest.Postgres(t)
+	a, b := storetest.Open(t, url, nil), storetest.Open(t, url, nil)
+	govern := func(s *store.Store) (ledger.Entry, error) {
+		d := draft(ledger.Governance, "b")
+		return record(t.Context(), s, d)
+	}
+	runs := 0
+	second := make(chan error, 1)
+	err := a.Write(t.Context(), func(tx *store.Tx) error {
+		runs++
+		n, err := tx.NextGovernance()
+		if err != nil {
+			return err
+		}
+		d := draft(ledger.Governance, "a")
+		d.Expect = n
+		tx.Record(d)
+		switch runs {
+		case 1:
+			_, err = govern(b)
+			return err
+		case 2:
+			go func() { _, err := govern(b); second <- err }()
+			for waits := 0; waits == 0; {
+				if err := tx.QueryRow(`select count(*) from pg_locks where not granted`).Scan(&waits); err != nil {
+					return err
+				}
+				select {
+				case err := <-second:
+					second <- err
+					t.Error("overtaken again")
+					return nil
+				default:
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("%d runs, %v", runs, err)
+	}
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+	if c := audit(t, a); c.Size != 3 {
+		t.Errorf("%d entries", c.Size)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		storetest.Open(t, url, nil)
@@ -326,6 +379,7 @@ func TestAuditFinds(t *testing.T) {
 		`update ledger_entry set leaf_hash = (select leaf_hash from ledger_entry where idx = 8) where idx = 7`,
 		`update ledger_entry set kind = 'other' where idx = 7`,
 		`update ledger_entry set time = time + 1 where idx = 7`,
+		`update ledger_entry set class = 'other' where idx = 7`,
 		`update ledger_entry set number = 1000 where idx = 7`,
 		`update ledger_body set body = (select body from ledger_body where idx = 8) where idx = 7`,
 		`update ledger_body set salt = (select salt from ledger_body where idx = 8) where idx = 7`,
@@ -366,6 +420,74 @@ func TestAuditFinds(t *testing.T) {
 			}
 		}
 		audit(t, s)
+	})
+}
+
+// TestAuditFindsForgery rewrites an entry as a whole, so that nothing but the
+// root tells it from a true one.
+func TestAuditFindsForgery(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := storetest.Open(t, url, nil)
+		fill(t, s, 300)
+		undone := errors.New("undone")
+		err := s.Write(t.Context(), func(tx *store.Tx) error {
+			unguard(t, tx)
+			e, err := tx.EntryOf(ledger.Desk, 99) // the last tile is not full, so no node tells either
+			if err != nil || e.Index < 256 {
+				t.Fatal(e.Index, err)
+			}
+			e.Body.Data = []byte(`{"name":"somebody else"}`)
+			body := canonical.MustMarshal(e.Body)
+			e.Leaf.Commitment = ledger.Commitment(body, e.Salt)
+			hash := e.Leaf.Hash()
+			for q, args := range map[string][]any{
+				`update ledger_entry set leaf = $2, leaf_hash = $3 where idx = $1`: {e.Index, e.Leaf.Bytes(), hash[:]},
+				`update ledger_body set body = $2 where idx = $1`:                  {e.Index, body},
+			} {
+				if n, err := tx.Exec(q, args...); err != nil || n != 1 {
+					t.Errorf("%s: %v", q, err)
+				}
+			}
+			if err := store.AuditIn(t.Context(), s, tx); !fault.Is(err, "ledger-tampered") {
+				t.Errorf("a forged entry: %v", err)
+			}
+			return undone
+		})
+		if !errors.Is(err, undone) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestGovernanceBurst: changes of one batch that each stand on the governance
+// chain after the one before commit together, each closure having run once.
+func TestGovernanceBurst(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := storetest.Open(t, url, nil)
+		var runs atomic.Int64
+		var all sync.WaitGroup
+		for i := range 250 {
+			all.Go(func() {
+				err := s.Write(t.Context(), func(tx *store.Tx) error {
+					runs.Add(1)
+					n, err := tx.NextGovernance()
+					if err != nil {
+						return err
+					}
+					d := draft(ledger.Governance, fmt.Sprint(i))
+					d.Expect = n
+					tx.Record(d)
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if c := audit(t, s); c.Size != 250 || runs.Load() != 250 {
+			t.Errorf("%d entries after %d runs", c.Size, runs.Load())
+		}
 	})
 }
 

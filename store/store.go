@@ -62,7 +62,7 @@ func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifi
 	if err != nil {
 		return nil, err
 	}
-	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Migrations: files, Line: line, Finish: s.append, Now: o.Now})
+	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Migrations: files, Line: line, Finish: s.append, Hold: holdHead, Now: o.Now})
 	if err != nil {
 		return nil, fmt.Errorf("open the desk's database: %w", err)
 	}

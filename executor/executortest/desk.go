@@ -21,6 +21,7 @@ type Desk struct {
 	edit func(*proof.Feed)
 	down bool
 	deaf bool
+	hook func(proof.Execution)
 	news chan struct{}
 	got  []int64
 }
@@ -36,6 +37,9 @@ func (d *Desk) Down(down bool) { d.set(func() { d.down = down }) }
 
 // Deaf has the desk accept records without entering them.
 func (d *Desk) Deaf(deaf bool) { d.set(func() { d.deaf = deaf }) }
+
+// Before has f called with each record before it is entered; nil ends it.
+func (d *Desk) Before(f func(proof.Execution)) { d.set(func() { d.hook = f }) }
 
 func (d *Desk) set(f func()) {
 	d.mu.Lock()
@@ -87,7 +91,7 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 // Record implements executor.Desk.
 func (d *Desk) Record(_ context.Context, r proof.SignedExecution) error {
 	d.mu.Lock()
-	down, deaf := d.down, d.deaf
+	down, deaf, hook := d.down, d.deaf, d.hook
 	if !down {
 		d.got = append(d.got, r.Execution.Sequence)
 	}
@@ -97,6 +101,9 @@ func (d *Desk) Record(_ context.Context, r proof.SignedExecution) error {
 	}
 	if deaf {
 		return nil
+	}
+	if hook != nil {
+		hook(r.Execution)
 	}
 	return d.World.Record(r)
 }

@@ -1,6 +1,7 @@
 package bluesky_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -365,6 +366,28 @@ func TestChangesOfOneSubjectTakeTurns(t *testing.T) {
 	if n := w.front.count(change); n != 1 {
 		t.Errorf("%d changes were sent, want 1", n)
 	}
+}
+
+// While one change is under way, another of the same subject does not even read
+// the state, and another subject's goes on.
+func TestChangeWaitsForTheOneBefore(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.pds.CreateAccount(t, "first"), w.pds.CreateAccount(t, "second")
+	w.front.justBefore(change, func() {
+		w.front.justBefore(change, nil)
+		asked := w.front.count("com.atproto.admin.getSubjectStatus")
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err := w.c.Apply(ctx, "k2", takedown(a.DID, "CSGN-req_2"))
+		if fault.KindOf(err) != fault.Unavailable || w.front.count("com.atproto.admin.getSubjectStatus") != asked {
+			t.Errorf("it did not wait: %v", err)
+		}
+		if _, err := w.c.Apply(t.Context(), "k3", takedown(b.DID, "CSGN-req_3")); err != nil {
+			t.Errorf("another subject: %v", err)
+		}
+	})
+	w.apply(takedown(a.DID, ours))
+	w.is(a.DID, platform.Down, ours)
 }
 
 // The package comment admits this race; a test keeps the admission true. If a PDS

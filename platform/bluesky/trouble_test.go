@@ -106,6 +106,7 @@ func TestLateArrivalIsFound(t *testing.T) {
 	if err != nil || !out.Done || !out.Known {
 		t.Errorf("lookup: %+v, %v", out, err)
 	}
+	once.Do(func() { close(release) })
 	if code := <-arrived; code != 200 {
 		t.Errorf("the held call was answered %d", code)
 	}

@@ -36,6 +36,10 @@ type Target struct {
 	Patience time.Duration
 }
 
+// MissingAccount is an identifier that a server of the platform protocol can be
+// trusted never to have given out.
+const MissingAccount = "acct/9007199254740991"
+
 // Wire is a server that speaks the platform protocol.
 type Wire struct {
 	URL    string

@@ -6,14 +6,15 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	plazaconnector "countersign.dev/platform/plaza"
-
 	"countersign.dev/platform"
 	"countersign.dev/platform/platformtest"
+	plazaconnector "countersign.dev/platform/plaza"
 	"countersign.dev/plaza"
+	"countersign.dev/test/testenv"
 )
 
 // subtests shows a report as subtests.
@@ -42,19 +43,24 @@ func target(t *testing.T, url, token string) platformtest.Target {
 		Connector: c,
 		Account:   platform.Subject{Platform: "plaza", Handle: "@scratch"},
 		Content:   platform.Subject{Platform: "plaza", ID: "post/1"},
-		Missing:   platform.Subject{Platform: "plaza", ID: "acct/999999999"},
+		Missing:   platform.Subject{Platform: "plaza", ID: platformtest.MissingAccount},
 		Wire:      &platformtest.Wire{URL: url, Token: token},
 	}
 }
 
 func TestPlaza(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { checkPlaza(t, "sqlite:"+t.TempDir()+"/plaza.db") })
+	t.Run("postgres", func(t *testing.T) { checkPlaza(t, testenv.Postgres(t)) })
+}
+
+func checkPlaza(t *testing.T, database string) {
 	ctx := t.Context()
-	db, err := plaza.Open(ctx, "sqlite:"+t.TempDir()+"/plaza.db")
+	db, err := plaza.Open(ctx, database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	server := plaza.New(plaza.Config{DB: db, Heartbeat: 20 * time.Millisecond})
+	server := plaza.New(plaza.Config{DB: db, Heartbeat: time.Hour}) // so that no beat brings the events
 	web := httptest.NewServer(server.Handler())
 	defer web.Close()
 	defer server.Close()
@@ -197,13 +203,12 @@ func TestDocument(t *testing.T) {
 type flawed struct {
 	platform.Connector
 	flaw  string
-	calls int
+	calls atomic.Int64
 }
 
 func (f *flawed) Capabilities() platform.Capabilities {
 	c := f.Connector.Capabilities()
-	f.calls++
-	if f.flaw == "capabilities" && f.calls > 1 {
+	if n := f.calls.Add(1); f.flaw == "capabilities" && n > 1 {
 		c.RequestLife++
 	}
 	return c
@@ -230,11 +235,11 @@ func (f *flawed) Apply(ctx context.Context, key string, c platform.Command) (pla
 	}
 	r, err := f.Connector.Apply(ctx, key, c)
 	if f.flaw == "repeat-changes-nothing" && err == nil {
-		f.calls++
+		n := f.calls.Add(1)
 		if r.After.Status == platform.Down {
 			// Sent again, it lifts what it did.
 			undo := platform.Command{Verb: platform.Restore, Subject: c.Subject, Expect: platform.Expect{Status: platform.Down, Mark: r.After.Mark}}
-			if f.calls%2 == 0 {
+			if n%2 == 0 {
 				f.Connector.Apply(ctx, key+"-undo", undo)
 			}
 		}

@@ -229,7 +229,10 @@ func (p *Connector) Lookup(ctx context.Context, key string, c platform.Command) 
 	switch l.Outcome {
 	case "done":
 		r, err := p.receipt(l.Receipt, key, c)
-		return platform.Outcome{Done: true, Known: true, Receipt: r}, err
+		if err != nil {
+			return platform.Outcome{}, err
+		}
+		return platform.Outcome{Done: true, Known: true, Receipt: r}, nil
 	case "refused":
 		return platform.Outcome{Known: true}, nil
 	case "unknown":

@@ -51,23 +51,20 @@ func newTown(t testing.TB) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for route, body := range map[string]string{
-		"accounts/bulk": `{"accounts":[{"handle":"@ada","name":"Ada","office":"mayor","followers":7,"created":"2020-01-01T00:00:00.000000Z"}]}`,
-	} {
-		req, err := http.NewRequestWithContext(ctx, "POST", to.url+"/staff/v1/"+route, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+setup)
-		req.Header.Set("Content-Type", "application/json")
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		if res.StatusCode != 201 {
-			t.Fatal(res.Status)
-		}
+	req, err := http.NewRequestWithContext(ctx, "POST", to.url+"/staff/v1/accounts", strings.NewReader(
+		`{"handle":"@ada","name":"Ada","office":"mayor","followers":7,"created":"2020-01-01T00:00:00.000000Z"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+setup)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		t.Fatal(res.Status)
 	}
 	token, err := to.server.IssueToken(ctx, "executor", plaza.StaffScope)
 	if err != nil {
@@ -149,7 +146,7 @@ func TestUnclearAnswers(t *testing.T) {
 		"a receipt under another mark":    {200, plainJSON, receipt("KEY", "takedown", up, fmt.Sprintf(state, "down", "OTHER", 2))},
 		"a receipt of the same revision":  {200, plainJSON, receipt("KEY", "takedown", up, fmt.Sprintf(state, "down", "CSGN-req_1", 1))},
 		"a receipt without a mark":        {200, plainJSON, receipt("KEY", "takedown", strings.Replace(up, `"mark":"",`, "", 1), down)},
-		"an endless answer":               {200, plainJSON, `{"key":"` + strings.Repeat("k", 70<<10) + `"}`},
+		"an endless receipt":              {200, plainJSON, `{"pad":"` + strings.Repeat("x", 70<<10) + `",` + receipt("KEY", "takedown", up, down)[1:]},
 	}
 	for _, acted := range []bool{true, false} {
 		for name, a := range answers {
@@ -207,6 +204,41 @@ func TestReadBackFails(t *testing.T) {
 	to.on("GET", "/subjects", answer(false, 503, "text/plain", "no"))
 	if _, err := to.Apply(t.Context(), "k1", take); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("carried out, not seen: %v", err)
+	}
+}
+
+// TestReadBack: the receipt shows what is there after the call, whatever the
+// call's own answer said.
+func TestReadBack(t *testing.T) {
+	to := newTown(t)
+	to.on("GET", "/subjects", answer(false, 200, "application/json",
+		`{"id":"acct/1","handle":"@ada","sort":"account","status":"down","mark":"SOMEBODY","rev":"3","facts":{}}`))
+	r, err := to.Apply(t.Context(), "k1", take)
+	if err != nil || !r.After.Is(platform.Down, "SOMEBODY") || r.After.Rev != "3" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestUnfencedIsNotKnown: a key that is not known and not fenced may still act.
+func TestUnfencedIsNotKnown(t *testing.T) {
+	to := newTown(t)
+	for body, want := range map[string]platform.Outcome{
+		`{"key":"k1","outcome":"unknown","fenced":false}`: {},
+		`{"key":"k1","outcome":"unknown"}`:                {},
+		`{"key":"k1","outcome":"unknown","fenced":true}`:  {Known: true},
+		`{"key":"k1","outcome":"refused","fenced":false}`: {Known: true},
+	} {
+		to.on("GET", "/commands/k1", answer(false, 200, "application/json", body))
+		o, err := to.Lookup(t.Context(), "k1", take)
+		if diff := cmp.Diff(want, o); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", body, err, diff)
+		}
+	}
+	for _, body := range []string{`{"key":"k2","outcome":"refused"}`, `{"key":"k1","outcome":"perhaps"}`, `{"key":"k1","outcome":"done"}`, `{}`} {
+		to.on("GET", "/commands/k1", answer(false, 200, "application/json", body))
+		if o, err := to.Lookup(t.Context(), "k1", take); fault.KindOf(err) != fault.Unavailable || o.Done && err == nil {
+			t.Errorf("%s: %+v, %v", body, o, err)
+		}
 	}
 }
 

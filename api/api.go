@@ -1,0 +1,192 @@
+// Package api is the REST API under /api/v1, described in OpenAPI 3.1 at
+// /api/v1/openapi.json. It translates and decides nothing: a handler reads the
+// wire form, calls one method of the desk, and writes the wire form.
+//
+// It trusts nobody: bodies are bounded, must be JSON with every member known and
+// none doubled, and are validated against the schema that is published; unknown
+// query parameters are refused. Whoever shows a bearer token is known by it, and
+// that is all that a token gives.
+//
+// It promises that every refusal is a problem document (RFC 9457) made by httpd,
+// and that a change that is sent twice under one Idempotency-Key happens once.
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/go-json-experiment/json/jsontext"
+
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/httpd"
+	"countersign.dev/ledger/proof"
+)
+
+// Config is what the API is made of.
+type Config struct {
+	Desk *desk.Desk
+	// Executor asks the executor about itself, for the status; it may be nil.
+	Executor func(context.Context) (proof.ExecutorStatus, error)
+	Version  string // of the program
+	Now      func() time.Time
+}
+
+// Server answers the REST API.
+type Server struct {
+	config  Config
+	desk    *desk.Desk
+	answers *answers
+	api     huma.API
+	mux     *recordingMux
+	spec    []byte
+}
+
+// New returns the API of a desk.
+func New(c Config) (*Server, error) {
+	s := &Server{config: c, desk: c.Desk, answers: newAnswers(c.Now), mux: &recordingMux{ServeMux: http.NewServeMux()}}
+	s.api = humago.New(s.mux, config(c.Version))
+	s.api.UseMiddleware(s.authenticate, s.onlyJSON, s.once)
+	s.register()
+	s.mux.refuseTheRest()
+	spec, err := s.api.OpenAPI().MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	s.spec = spec
+	return s, nil
+}
+
+// ServeHTTP answers one request. What comes from httpd has been bounded and is
+// logged there.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// OpenAPI returns the document that describes the API.
+func (s *Server) OpenAPI() []byte { return s.spec }
+
+func config(version string) huma.Config {
+	strict := huma.Format{
+		Marshal: func(w io.Writer, v any) error {
+			b, err := canonical.Marshal(v)
+			if err == nil {
+				_, err = w.Write(b)
+			}
+			return err
+		},
+		Unmarshal: decode,
+	}
+	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	// A document in a document is any JSON value, not bytes in base64.
+	schemas.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[document]())
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{Title: "Countersign", Version: version,
+				Description: "The REST API of the operations desk. Every refusal is a problem document; x-problems lists the types."},
+			Components: &huma.Components{Schemas: schemas, SecuritySchemes: map[string]*huma.SecurityScheme{
+				bearer: {Type: "http", Scheme: "bearer", Description: "The secret of a token that an enrolled key signed for."}}},
+			Extensions: map[string]any{"x-problems": problems()},
+		},
+		// Huma looks the last part of application/problem+json up by itself.
+		Formats:                      map[string]huma.Format{"application/json": strict, "json": strict},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	}
+}
+
+// document is the schema of an embedded JSON value.
+type document struct{}
+
+// Schema implements huma.SchemaProvider.
+func (document) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+
+// schemaName names a type's schema: that of a domain type with its package before it.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	path := t.PkgPath()
+	pkg := path[strings.LastIndex(path, "/")+1:]
+	if pkg == "" || pkg == "v1" || pkg == "api" {
+		return name
+	}
+	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+}
+
+const bearer = "bearer"
+
+// operation is one route.
+type operation struct {
+	id      string
+	method  string
+	path    string // under v1.Base
+	summary string
+	open    bool // needs no token
+	status  int  // of success; 0 for 200
+	rows    bool // its body may carry rows of an import
+	changes bool // honours Idempotency-Key
+	answer  *huma.Response
+}
+
+// add registers a route with its handler.
+func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Caller, *I) (*O, error)) {
+	op := huma.Operation{OperationID: o.id, Method: o.method, Path: v1.Base + o.path, Summary: o.summary,
+		DefaultStatus: o.status, MaxBodyBytes: v1.MaxBody + 1, Responses: map[string]*huma.Response{}}
+	if o.rows {
+		op.MaxBodyBytes = v1.MaxRowsBody + 1 // huma refuses what reaches its limit
+		op.BodyReadTimeout = 30 * time.Second
+	}
+	if !o.open {
+		op.Security = []map[string][]string{{bearer: {}}}
+	}
+	if o.changes {
+		op.Metadata = map[string]any{changesKey: true}
+		op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
+			Description: "Any text of your own, new for each change. The same key with the same request gives the same answer.",
+			Schema:      &huma.Schema{Type: "string"}})
+	}
+	if o.answer != nil {
+		op.Responses["200"] = o.answer
+	}
+	op.Responses["default"] = &huma.Response{Description: "A refusal", Content: map[string]*huma.MediaType{
+		v1.ProblemType: {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "Problem")}}}
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+		by, _ := ctx.Value(callerKey{}).(desk.Caller)
+		return handle(ctx, by, in)
+	})
+}
+
+// recordingMux remembers the routes, so that what no method answers is refused
+// in our own form, and a test can compare them with the document.
+type recordingMux struct {
+	*http.ServeMux
+	routes map[string][]string // methods by path
+}
+
+// HandleFunc registers a pattern of method and path.
+func (m *recordingMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	method, path, _ := strings.Cut(pattern, " ")
+	if m.routes == nil {
+		m.routes = map[string][]string{}
+	}
+	m.routes[path] = append(m.routes[path], method)
+	m.ServeMux.HandleFunc(pattern, handler)
+}
+
+func (m *recordingMux) refuseTheRest() {
+	for path, methods := range m.routes {
+		slices.Sort(methods)
+		m.ServeMux.HandleFunc(path, httpd.MethodNotAllowed(methods...))
+	}
+	m.ServeMux.HandleFunc("/", httpd.NotFound)
+}

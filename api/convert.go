@@ -1,0 +1,114 @@
+package api
+
+import (
+	"time"
+
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// list returns the wire form of each item, never nil.
+func list[T, W any](items []T, wire func(T) W) []W {
+	out := make([]W, 0, len(items))
+	for _, item := range items {
+		out = append(out, wire(item))
+	}
+	return out
+}
+
+func wishOf(w v1.Wish) (desk.Wish, error) {
+	out := desk.Wish{Kind: w.Kind, Subject: w.Subject, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key}
+	if len(w.Change) == 0 {
+		return out, nil
+	}
+	// A wish is not signed yet, so its members may come in any order.
+	raw := w.Change.Clone()
+	if err := raw.Canonicalize(); err != nil {
+		return out, fault.New(fault.Invalid, "bad-action", "The change is not JSON.").Because(err)
+	}
+	var err error
+	out.Change, err = actions.ParseChange(w.Kind, raw)
+	return out, err
+}
+
+func draftOf(d desk.Draft) v1.Draft {
+	return v1.Draft{Action: d.Action, Statement: d.Statement,
+		Ruling: v1.Ruling{Verdict: d.Verdict, Need: d.Need, Reasons: d.Reasons}}
+}
+
+func submissionOf(s v1.Submission) desk.Submission {
+	out := desk.Submission{Action: s.Action, Signed: s.Signed}
+	for _, r := range s.Rows {
+		out.Rows = append(out.Rows, desk.AdmittedRow{Row: r.Row, Openings: r.Openings})
+	}
+	return out
+}
+
+func requestOf(r actions.Request) v1.Request {
+	return v1.Request{ID: r.ID, Version: r.Version, Status: r.Status, Requester: string(r.Requester()), Action: r.Action, Signed: r.Signed,
+		Countersignatures: list(r.Signers, func(s actions.Signed) actions.Signed { return s }),
+		Declined: list(r.Declined, func(n actions.Refusal) v1.Decline {
+			return v1.Decline{Signed: n.Signed, Alarm: n.Alarm, Reason: n.Reason}
+		}),
+		Need: r.Need, Missing: r.Missing, Created: r.Created, Updated: r.Updated, Expires: r.Expires(),
+		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy}
+}
+
+func workerOf(people *workforce.Registry, at time.Time) func(workforce.Worker) v1.Worker {
+	return func(w workforce.Worker) v1.Worker {
+		st := people.Standing(w.Worker, at)
+		return v1.Worker{ID: w.Worker, Vendor: w.Vendor, Roles: w.Roles, Team: w.Team, Manager: w.Manager, Site: w.Site, Zone: w.Zone,
+			Start: w.Start, Last: w.Last, Notice: w.Notice, Admitted: w.Admitted, Founding: w.Founding, Ended: w.Ended, Entry: w.Entry,
+			Standing: v1.Standing{Engaged: st.Engaged, Why: st.Why, Employee: st.Employee, InNotice: st.InNotice, Ratchet: st.Ratchet,
+				Newcomer: st.Newcomer, Last: st.Last},
+			Keys: []v1.Key{}}
+	}
+}
+
+func keyOf(k workforce.Key) v1.Key {
+	return v1.Key{ID: k.ID(), Worker: k.Worker, Algorithm: k.Algorithm, Public: k.Public, Credential: k.Credential, Hardware: k.Hardware,
+		Enrolled: k.Enrolled, Revoked: k.Revoked, Entry: k.Entry}
+}
+
+func tokenOf(t desk.Token) v1.Token {
+	return v1.Token{ID: t.ID, Worker: t.Worker, Key: t.Key, Name: t.Name, Created: t.Created, Expires: t.Expires, Revoked: t.Revoked}
+}
+
+func subjectOf(r proof.Reading) v1.Subject {
+	out := v1.Subject{Subject: r.Subject, Sort: r.Sort, State: stateOf(r.State), Tier: r.Tier,
+		Why: list(r.Why, func(x proof.Reason) proof.Reason { return x }),
+		Capabilities: v1.Capabilities{Facts: r.Capabilities.Facts, CompareAndSet: r.Capabilities.CompareAndSet,
+			Lookup: r.Capabilities.Lookup, RequestLife: r.Capabilities.RequestLife,
+			Abilities: list(r.Capabilities.Abilities, func(a platform.Ability) v1.Ability {
+				return v1.Ability{Verb: a.Verb, Sort: a.Sort, Lossy: a.Lossy, Marks: a.Marks}
+			})}}
+	if r.Owner != nil {
+		owner := stateOf(*r.Owner)
+		out.Owner = &owner
+	}
+	return out
+}
+
+func stateOf(s platform.State) v1.State {
+	return v1.State{Status: s.Status, Mark: s.Mark, Rev: s.Rev, Facts: s.Facts, Unread: s.Unread, Seen: s.Seen}
+}
+
+func reportOf(r policy.Report) v1.PolicyReport {
+	return v1.PolicyReport{Digest: r.Digest, Policies: r.Policies, Holds: r.Holds, Tests: r.Tests,
+		Problems: v1.DetailsOf(r.Problems), Warnings: v1.DetailsOf(r.Warnings)}
+}
+
+func entryOf(e desk.EntryView) v1.Entry {
+	return v1.Entry{Index: e.Index, Class: string(e.Class), Number: e.Number, Kind: e.Kind, Time: e.Time, Data: canonical.Raw(e.Data)}
+}
+
+func executorOf(s proof.ExecutorStatus) *v1.ExecutorStatus {
+	return &v1.ExecutorStatus{Executor: s.Executor, Size: s.Size, Governance: s.Governance, Clock: s.Clock, Stopped: s.Stopped, Platforms: s.Platforms}
+}

@@ -1,0 +1,52 @@
+package api
+
+import (
+	"mime"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"countersign.dev/desk"
+	"countersign.dev/httpd"
+)
+
+type callerKey struct{}
+
+// refuseWith answers with an error before a handler runs. What cannot be written
+// is lost with its connection.
+func (s *Server) refuseWith(ctx huma.Context, err error) { _ = huma.WriteErr(s.api, ctx, 0, "", err) }
+
+// authenticate lets nobody in without a token where one is needed.
+func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
+	if len(ctx.Operation().Security) == 0 {
+		next(ctx)
+		return
+	}
+	by, err := s.caller(ctx)
+	if err != nil {
+		s.refuseWith(ctx, err)
+		return
+	}
+	next(huma.WithValue(ctx, callerKey{}, by))
+}
+
+func (s *Server) caller(ctx huma.Context) (desk.Caller, error) {
+	secret, err := httpd.Bearer(ctx.Header("Authorization"))
+	if err != nil {
+		return desk.Caller{}, err
+	}
+	return s.desk.Authenticate(ctx.Context(), secret)
+}
+
+// onlyJSON refuses bodies of any other type: forms above all, which a page of
+// another site may send.
+func (s *Server) onlyJSON(ctx huma.Context, next func(huma.Context)) {
+	if ctx.Operation().RequestBody != nil {
+		header := ctx.Header("Content-Type")
+		media, params, err := mime.ParseMediaType(header)
+		if charset, ok := params["charset"]; err != nil || media != "application/json" || ok && charset != "utf-8" {
+			s.refuseWith(ctx, httpd.UnsupportedMedia(header))
+			return
+		}
+	}
+	next(ctx)
+}

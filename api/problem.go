@@ -1,0 +1,109 @@
+package api
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/fault"
+	"countersign.dev/httpd"
+)
+
+// Huma has no other place than these two package variables for the form of
+// errors, and one for whether null is a list; nothing else in the program uses
+// huma, and they are set before anything runs.
+func init() {
+	huma.NewErrorWithContext = refuse
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return &problem{httpd.ProblemOf(faultOf(status, message, errs))}
+	}
+	huma.DefaultArrayNullable = false
+}
+
+// problem is a problem document as huma writes it.
+type problem struct{ v1.Problem }
+
+// Error implements error.
+func (p *problem) Error() string { return p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (*problem) ContentType(string) string { return v1.ProblemType }
+
+// refuse turns every error of a request into our form: those of handlers, and
+// huma's own about what it read.
+func refuse(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+	err := faultOf(status, message, errs)
+	httpd.Note(ctx.Context(), err)
+	p := httpd.ProblemOf(err)
+	_, w := humago.Unwrap(ctx)
+	httpd.FailureHeaders(w.Header(), p)
+	return &problem{p}
+}
+
+// faultOf finds the error that a handler returned, or words huma's.
+func faultOf(status int, message string, errs []error) error {
+	for _, err := range errs {
+		if fault.As(err) != nil {
+			return err
+		}
+	}
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return fault.New(fault.TooLarge, "body-too-large", "The body is larger than this route reads, %d bytes, or %d where it carries rows.", v1.MaxBody, v1.MaxRowsBody)
+	case http.StatusUnsupportedMediaType:
+		return httpd.UnsupportedMedia("")
+	case http.StatusRequestTimeout:
+		return fault.New(fault.Unavailable, "body-too-slow", "The body did not come in time.")
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		f := fault.New(fault.Invalid, "invalid-request", "The request is not as this route expects it.")
+		for _, err := range errs {
+			f = f.With(detailOf(err))
+		}
+		if len(errs) == 0 {
+			f = f.With(fault.Detail{At: "body", Text: message})
+		}
+		return f
+	}
+	return fmt.Errorf("%s: %w", message, errors.Join(errs...))
+}
+
+func detailOf(err error) fault.Detail {
+	var d huma.ErrorDetailer
+	if !errors.As(err, &d) {
+		return fault.Detail{At: "request", Text: err.Error()}
+	}
+	e := d.ErrorDetail()
+	return fault.Detail{At: clip(strings.TrimPrefix(e.Location, "body.")), Text: clip(e.Message)}
+}
+
+func clip(s string) string {
+	if len(s) > 300 {
+		return strings.ToValidUTF8(s[:300], "") + "…"
+	}
+	return s
+}
+
+// problemList has a line for each type of refusal in the program: its slug and
+// its kinds. A test compares it with the source.
+//
+//go:embed problems.txt
+var problemList string
+
+// problems returns the types of refusals for the document.
+func problems() map[string]string {
+	types := map[string]string{}
+	for line := range strings.Lines(problemList) {
+		typ, kinds, _ := strings.Cut(strings.TrimSpace(line), " ")
+		types[typ] = kinds
+	}
+	return types
+}

@@ -1,0 +1,200 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/fault"
+	"countersign.dev/httpd"
+	"countersign.dev/workforce"
+)
+
+// waitOf reads ?wait=, a duration such as 10s.
+func waitOf(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > v1.MaxWait*time.Second {
+		return 0, fault.New(fault.Invalid, "bad-parameter", "wait is a time of up to %d seconds, such as 10s.", v1.MaxWait)
+	}
+	return d, nil
+}
+
+func (s *Server) draft(ctx context.Context, by desk.Caller, in *struct{ Body v1.Wish }) (*answerOf[v1.Draft], error) {
+	wish, err := wishOf(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.desk.Draft(ctx, by, wish)
+	return answerWith(draftOf(d), err)
+}
+
+type submitIn struct {
+	Wait string `query:"wait" maxLength:"20" doc:"how long to wait for the executor, such as 10s"`
+	Body v1.Submission
+}
+
+type submitted struct {
+	Status int
+	Body   v1.Request
+}
+
+func (s *Server) submit(ctx context.Context, by desk.Caller, in *submitIn) (*submitted, error) {
+	wait, err := waitOf(in.Wait)
+	if err != nil {
+		return nil, err
+	}
+	status := http.StatusCreated
+	if _, err := s.desk.RequestByID(ctx, by, in.Body.Signed.Statement.Request); err == nil {
+		status = http.StatusOK // a repeat, or a conflict that the desk is about to find
+	}
+	r, err := s.desk.Request(ctx, by, submissionOf(in.Body))
+	if err != nil {
+		return nil, err
+	}
+	if wait > 0 {
+		if r, err = s.carried(ctx, by, r, wait); err != nil {
+			return nil, err
+		}
+	}
+	return &submitted{status, requestOf(r)}, nil
+}
+
+// carried waits while the executor has a request in hand. For people it does not wait.
+func (s *Server) carried(ctx context.Context, by desk.Caller, r actions.Request, wait time.Duration) (actions.Request, error) {
+	waiting, cancel := httpd.Waiting(ctx, wait)
+	defer cancel()
+	for r.Status == actions.StatusApproved && waiting.Err() == nil {
+		next, err := s.desk.Wait(waiting, by, r.ID, r.Version)
+		if err != nil {
+			return r, err
+		}
+		r = next
+	}
+	return r, nil
+}
+
+type requestsIn struct {
+	Paged
+	Status    actions.Status     `query:"status" maxLength:"20" enum:"held,approved,executed,void,failed,unknown,declined,frozen,withdrawn,expired,reversed,lifted"`
+	Requester workforce.WorkerID `query:"requester" maxLength:"64"`
+	Kind      actions.Kind       `query:"kind" maxLength:"64"`
+	Platform  string             `query:"platform" maxLength:"64"`
+}
+
+func (s *Server) requests(ctx context.Context, by desk.Caller, in *requestsIn) (*answerOf[v1.Page[v1.Request]], error) {
+	cursor, err := positionOf("requests", in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rs, next, err := s.desk.Requests(ctx, by, desk.Filter{Status: in.Status, Requester: in.Requester, Kind: in.Kind, Platform: in.Platform,
+		Cursor: cursor, Limit: in.limit()})
+	return answerWith(v1.Page[v1.Request]{Items: list(rs, requestOf), Next: cursorOf("requests", next)}, err)
+}
+
+type requestIn struct {
+	Identified
+	Version int64  `query:"version" minimum:"0" doc:"wait until the request is newer than this"`
+	Wait    string `query:"wait" maxLength:"20" doc:"how long to wait, such as 10s"`
+}
+
+func (s *Server) request(ctx context.Context, by desk.Caller, in *requestIn) (*answerOf[v1.Request], error) {
+	wait, err := waitOf(in.Wait)
+	if err != nil {
+		return nil, err
+	}
+	if wait == 0 {
+		r, err := s.desk.RequestByID(ctx, by, in.ID)
+		return answerWith(requestOf(r), err)
+	}
+	waiting, cancel := httpd.Waiting(ctx, wait)
+	defer cancel()
+	r, err := s.desk.Wait(waiting, by, in.ID, in.Version)
+	return answerWith(requestOf(r), err)
+}
+
+func (s *Server) draftVerdict(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.VerdictWish
+}) (*answerOf[v1.Draft], error) {
+	d, err := s.desk.DraftVerdict(ctx, by, in.ID, in.Body.Verdict, in.Body.Key)
+	return answerWith(draftOf(d), err)
+}
+
+func (s *Server) draftUndo(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.UndoWish
+}) (*answerOf[v1.Draft], error) {
+	d, err := s.desk.DraftUndo(ctx, by, in.ID, in.Body.Reason, in.Body.Key)
+	return answerWith(draftOf(d), err)
+}
+
+func (s *Server) countersign(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.Countersignature
+}) (*answerOf[v1.Request], error) {
+	r, err := s.desk.Countersign(ctx, by, in.ID, in.Body.Signed)
+	if err != nil && fault.KindOf(err) == fault.Conflict {
+		if have, ok := s.signedAlready(ctx, by, in.ID, in.Body.Signed); ok {
+			return answerWith(requestOf(have), nil)
+		}
+	}
+	return answerWith(requestOf(r), err)
+}
+
+// signedAlready finds a request that holds exactly this signature: a repeat whose
+// first answer was lost, perhaps with the process, gets the request and not a
+// conflict. A signature has a nonce, so it cannot be another person's intent.
+func (s *Server) signedAlready(ctx context.Context, by desk.Caller, id string, signed actions.Signed) (actions.Request, bool) {
+	r, err := s.desk.RequestByID(ctx, by, id)
+	if err != nil {
+		return r, false
+	}
+	want := canonical.DigestOf(signed)
+	for _, have := range r.Signers {
+		if canonical.DigestOf(have) == want {
+			return r, true
+		}
+	}
+	for _, have := range r.Declined {
+		if canonical.DigestOf(have.Signed) == want {
+			return r, true
+		}
+	}
+	return r, false
+}
+
+func (s *Server) decline(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.Decline
+}) (*answerOf[v1.Request], error) {
+	r, err := s.desk.Decline(ctx, by, in.ID, in.Body.Signed, in.Body.Alarm, in.Body.Reason)
+	if err != nil && fault.KindOf(err) == fault.Conflict {
+		if have, ok := s.signedAlready(ctx, by, in.ID, in.Body.Signed); ok {
+			return answerWith(requestOf(have), nil)
+		}
+	}
+	return answerWith(requestOf(r), err)
+}
+
+func (s *Server) withdraw(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.Withdrawal
+}) (*answerOf[v1.Request], error) {
+	r, err := s.desk.Withdraw(ctx, by, in.ID, in.Body.Version)
+	return answerWith(requestOf(r), err)
+}
+
+func (s *Server) warrant(ctx context.Context, by desk.Caller, in *Identified) (*raw, error) {
+	b, err := s.desk.Warrant(ctx, by, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &raw{"application/json", b}, nil
+}

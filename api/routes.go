@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"countersign.dev/desk"
+)
+
+// answerOf is an answer with a body.
+type answerOf[T any] struct{ Body T }
+
+func answerWith[T any](v T, err error) (*answerOf[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &answerOf[T]{v}, nil
+}
+
+// raw is an answer whose bytes are sent as they are.
+type raw struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+// register is every route of the API.
+func (s *Server) register() {
+	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
+
+	add(s, operation{id: "status", method: get, path: "/status", open: true, summary: "What anybody may know of this desk"}, s.status)
+	add(s, operation{id: "openapi", method: get, path: "/openapi.json", open: true, summary: "This document",
+		answer: jsonAnswer("OpenAPI 3.1")}, s.document)
+
+	add(s, operation{id: "sign-in", method: post, path: "/tokens", open: true, status: http.StatusCreated,
+		summary: "Get a token for a signed ask; the ask's nonce and time make it good once"}, s.signIn)
+	add(s, operation{id: "list-tokens", method: get, path: "/tokens", summary: "Your own tokens, newest first"}, s.tokens)
+	add(s, operation{id: "revoke-token", method: del, path: "/tokens/{id}", status: http.StatusNoContent, summary: "End a token; ending it twice changes nothing"}, s.revokeToken)
+
+	add(s, operation{id: "draft", method: post, path: "/drafts", summary: "The action of a wish, the statement to sign, and what the policy would say; nothing is stored"}, s.draft)
+	add(s, operation{id: "submit", method: post, path: "/requests", status: http.StatusCreated, rows: true, changes: true,
+		summary: "Hand in a signed action; the same submission again gives the same request, with 200"}, s.submit)
+	add(s, operation{id: "list-requests", method: get, path: "/requests", summary: "Requests, newest first"}, s.requests)
+	add(s, operation{id: "request", method: get, path: "/requests/{id}", summary: "A request, at once or when it is newer than a version"}, s.request)
+	add(s, operation{id: "draft-verdict", method: post, path: "/requests/{id}/drafts", summary: "The statement with which to countersign or decline; nothing is stored"}, s.draftVerdict)
+	add(s, operation{id: "draft-undo", method: post, path: "/requests/{id}/undo-drafts", summary: "The action that undoes an executed request; nothing is stored"}, s.draftUndo)
+	add(s, operation{id: "countersign", method: post, path: "/requests/{id}/countersignatures", changes: true, summary: "Hand in a signed yes"}, s.countersign)
+	add(s, operation{id: "decline", method: post, path: "/requests/{id}/declines", changes: true, summary: "Hand in a signed no"}, s.decline)
+	add(s, operation{id: "withdraw", method: post, path: "/requests/{id}/withdrawal", changes: true, summary: "Take your own request back, as it was at a version"}, s.withdraw)
+	add(s, operation{id: "warrant", method: get, path: "/requests/{id}/warrant", summary: "The exact bytes of the warrant",
+		answer: jsonAnswer("A document countersign/warrant/v1 in canonical JSON; verify it offline")}, s.warrant)
+
+	add(s, operation{id: "list-workers", method: get, path: "/workers", summary: "Workers by identifier"}, s.workers)
+	add(s, operation{id: "worker", method: get, path: "/workers/{id}", summary: "A worker's record, standing and keys"}, s.worker)
+	add(s, operation{id: "list-vendors", method: get, path: "/vendors", summary: "Vendors by identifier"}, s.vendors)
+	add(s, operation{id: "list-keys", method: get, path: "/keys", summary: "Keys by identifier, revoked ones included"}, s.keys)
+
+	add(s, operation{id: "subject", method: get, path: "/subjects", summary: "A subject as the executor reads it now, and its tier"}, s.subject)
+	add(s, operation{id: "list-platforms", method: get, path: "/platforms", summary: "Connected platforms"}, s.platforms)
+	add(s, operation{id: "policy", method: get, path: "/policy", summary: "The policy set in force, budgets and trust"}, s.policy)
+	add(s, operation{id: "check-policy", method: post, path: "/policy/check", summary: "What can be said of a set against the people of this desk; nothing is stored"}, s.checkPolicy)
+	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)
+}
+
+func jsonAnswer(description string) *huma.Response {
+	return &huma.Response{Description: description, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}}
+}
+
+func (s *Server) document(context.Context, desk.Caller, *struct{}) (*raw, error) {
+	return &raw{"application/json", s.spec}, nil
+}
+
+// Identified is the identifier in a path. Huma reads embedded fields of exported types only.
+type Identified struct {
+	ID string `path:"id" maxLength:"64"`
+}

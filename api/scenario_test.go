@@ -1,0 +1,296 @@
+package api_test
+
+import (
+	"bytes"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+func TestMainJob(t *testing.T) {
+	s := serve(t)
+	ctx := t.Context()
+	ann, bob, kim := s.as("ann"), s.as("bob"), s.as("kim")
+
+	// A standard subject: requested, executed, warrant, undone.
+	sub := s.submission(ann, "ann", "plaza:@7")
+	r := must[v1.Request](t)(ann.Submit(ctx, sub, 10*time.Second))
+	if r.Status != actions.StatusExecuted || r.Requester != "ann" || r.Action.Subject.ID != "acct/7" {
+		t.Fatalf("got %+v, want it executed", r)
+	}
+	again := must[v1.Request](t)(ann.Submit(ctx, sub, 0))
+	if again.ID != r.ID || again.Version != r.Version {
+		t.Errorf("the same submission gave %s version %d, want %s version %d", again.ID, again.Version, r.ID, r.Version)
+	}
+	warrant := must[[]byte](t)(ann.Warrant(ctx, r.ID))
+	report, err := proof.Verify(warrant, proof.Trust{Root: s.Root})
+	if err != nil || report.Requester.Worker != "ann" {
+		t.Errorf("the warrant does not verify offline: %v", err)
+	}
+	direct := must[[]byte](t)(s.Desk.Warrant(ctx, as("ann"), r.ID))
+	if c, err := proof.ParseWarrant(direct); err != nil || c.Digest() != report.Warrant.Digest() {
+		t.Errorf("the warrant served is not the desk's: %v", err)
+	}
+	shown := must[v1.Subject](t)(ann.Subject(ctx, "plaza:acct/7"))
+	if shown.State.Status != platform.Down || shown.State.Mark != platform.MarkOf(r.ID) {
+		t.Errorf("the subject is %+v, want it down under our mark", shown.State)
+	}
+	undo := must[v1.Draft](t)(ann.DraftUndo(ctx, r.ID, v1.UndoWish{Reason: "mistake", Key: s.PublicKey("ann").ID()}))
+	u := must[v1.Request](t)(ann.Submit(ctx, v1.Submission{Action: undo.Action, Signed: s.signed("ann", undo)}, 10*time.Second))
+	if u.Status != actions.StatusExecuted {
+		t.Errorf("the undo is %s: %s", u.Status, u.OutcomeText)
+	}
+
+	// A protected one: held, an agent of the same firm is refused, countersigned by another.
+	held := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@mayor"), 5*time.Second))
+	if held.Status != actions.StatusHeld || held.Need.Independent < 1 {
+		t.Fatalf("got %s, need %v; want it held", held.Status, held.Need)
+	}
+	draft := must[v1.Draft](t)(kim.DraftVerdict(ctx, held.ID, v1.VerdictWish{Verdict: actions.VerdictCountersign, Key: s.PublicKey("kim").ID()}))
+	yes := v1.Countersignature{Signed: s.signed("kim", draft)}
+	done := must[v1.Request](t)(kim.Countersign(ctx, held.ID, yes))
+	done = must[v1.Request](t)(kim.Wait(ctx, held.ID, done.Version, 10*time.Second))
+	if done.Status != actions.StatusExecuted || len(done.Countersignatures) != 1 {
+		t.Errorf("after the countersignature it is %s with %d countersignatures", done.Status, len(done.Countersignatures))
+	}
+	// The same signature again, as after a lost answer and a restart: no conflict.
+	repeated := must[v1.Request](t)(kim.Countersign(ctx, held.ID, yes))
+	if repeated.ID != held.ID {
+		t.Errorf("the repeat answered %s", repeated.ID)
+	}
+	other := yes
+	other.Signed.Statement.Nonce = bytes.Repeat([]byte{1}, 32)
+	_, err = kim.Countersign(ctx, held.ID, other)
+	if fault.KindOf(err) != fault.Conflict && fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("another signature on a closed request: %v", err)
+	}
+
+	// Declined with an alarm, and withdrawn.
+	two := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@president"), 0))
+	no := must[v1.Draft](t)(kim.DraftVerdict(ctx, two.ID, v1.VerdictWish{Verdict: actions.VerdictDecline, Key: s.PublicKey("kim").ID()}))
+	frozen := must[v1.Request](t)(kim.Decline(ctx, two.ID, v1.Decline{Signed: s.signed("kim", no), Alarm: true, Reason: "who asked for this?"}))
+	if frozen.Status != actions.StatusFrozen || len(frozen.Declined) != 1 || !frozen.Declined[0].Alarm {
+		t.Errorf("after the alarm it is %s", frozen.Status)
+	}
+	three := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@president"), 0))
+	_, err = ann.Withdraw(ctx, three.ID, three.Version+1)
+	if fault.KindOf(err) != fault.Conflict {
+		t.Errorf("withdrawn as of a version that is not: %v", err)
+	}
+	if _, err := bob.Withdraw(ctx, three.ID, three.Version); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("bob withdraws ann's request: %v", err)
+	}
+	gone := must[v1.Request](t)(ann.Withdraw(ctx, three.ID, three.Version))
+	if gone.Status != actions.StatusWithdrawn {
+		t.Errorf("after the withdrawal it is %s", gone.Status)
+	}
+}
+
+func TestPages(t *testing.T) {
+	s := serve(t)
+	ctx := t.Context()
+	ann := s.as("ann")
+	var sent []string
+	for i := range 5 {
+		subject := "plaza:acct/" + string(rune('1'+i))
+		sent = append(sent, must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", subject), 0)).ID)
+	}
+	var got []string
+	for cursor, pages := "", 0; ; pages++ {
+		p := must[v1.Page[v1.Request]](t)(ann.Requests(ctx, v1.RequestFilter{Requester: "ann", Cursor: cursor, Limit: 2}))
+		for _, r := range p.Items {
+			got = append([]string{r.ID}, got...)
+		}
+		if cursor = p.Next; cursor == "" {
+			break
+		}
+		if pages > 5 {
+			t.Fatal("the pages do not end")
+		}
+	}
+	if d := cmp.Diff(sent, got); d != "" {
+		t.Errorf("requests over pages of 2: %s", d)
+	}
+
+	var workers []string
+	cursor := ""
+	for {
+		p := must[v1.Page[v1.Worker]](t)(ann.Workers(ctx, v1.WorkerFilter{Cursor: cursor, Limit: 5}))
+		for _, w := range p.Items {
+			workers = append(workers, string(w.ID))
+		}
+		if cursor = p.Next; cursor == "" {
+			break
+		}
+	}
+	want := []string{"abe", "ada", "ann", "bea", "bob", "cem", "dan", "eva", "kim", "lee", "ole", "sue"}
+	if d := cmp.Diff(want, workers); d != "" {
+		t.Errorf("workers over pages of 5: %s", d)
+	}
+	acme, employees := must[v1.Page[v1.Worker]](t)(ann.Workers(ctx, v1.WorkerFilter{Vendor: ptr("acme"), Role: "lead"})),
+		must[v1.Page[v1.Worker]](t)(ann.Workers(ctx, v1.WorkerFilter{Vendor: ptr("")}))
+	if len(acme.Items) != 1 || acme.Items[0].ID != "sue" || len(employees.Items) != 6 {
+		t.Errorf("leads of acme: %v; employees: %d, want sue and 6", acme.Items, len(employees.Items))
+	}
+
+	// A cursor of another list, and one that is none.
+	p := must[v1.Page[v1.Worker]](t)(ann.Workers(ctx, v1.WorkerFilter{Limit: 1}))
+	_, err := ann.Requests(ctx, v1.RequestFilter{Cursor: p.Next})
+	wants(t, err, fault.Invalid, "bad-cursor")
+	_, err = ann.Keys(ctx, "", "%%%", 0)
+	wants(t, err, fault.Invalid, "bad-cursor")
+	_, err = ann.Requests(ctx, v1.RequestFilter{Limit: 101})
+	wants(t, err, fault.Invalid, "invalid-request")
+
+	keys := must[v1.Page[v1.Key]](t)(ann.Keys(ctx, "ann", "", 0))
+	if len(keys.Items) != 1 || keys.Items[0].ID != s.PublicKey("ann").ID() {
+		t.Errorf("ann's keys: %+v", keys.Items)
+	}
+	vendors := must[v1.Page[v1.Vendor]](t)(ann.Vendors(ctx, "", 1))
+	if len(vendors.Items) != 1 || vendors.Items[0].ID != "acme" || vendors.Items[0].Workers != 4 || vendors.Next == "" {
+		t.Errorf("vendors: %+v", vendors)
+	}
+}
+
+func TestReads(t *testing.T) {
+	s := serve(t)
+	ctx := t.Context()
+	ann, kim := s.as("ann"), s.as("kim")
+
+	st := must[v1.Status](t)(s.client("").Status(ctx))
+	if !st.Founded || st.Origin != s.Origin || st.Root != s.Root || st.Ledger.Size == 0 || st.Ledger.Hash == "" || st.Executor == nil {
+		t.Errorf("status: %+v", st)
+	}
+	w := must[v1.Worker](t)(ann.Worker(ctx, "dan"))
+	if !w.Standing.Engaged || !w.Standing.Ratchet || len(w.Keys) != 1 || w.Person != nil {
+		t.Errorf("dan: %+v", w)
+	}
+	named := must[v1.Worker](t)(kim.Person(ctx, "dan"))
+	if named.Person == nil || named.Person.Name != "Name of dan" {
+		t.Errorf("kim reads dan's name: %+v", named.Person)
+	}
+	_, err := ann.Person(ctx, "kim")
+	wants(t, err, fault.Forbidden, "not-yours-to-read")
+	_, err = ann.Worker(ctx, "nobody")
+	wants(t, err, fault.NotFound, "no-such-worker")
+	_, err = ann.Request(ctx, "req_none")
+	wants(t, err, fault.NotFound, "no-such-request")
+	_, err = ann.Subject(ctx, "plaza:acct/999")
+	wants(t, err, fault.NotFound, "no-such-subject")
+
+	p := must[v1.Policy](t)(ann.Policy(ctx))
+	if p.Digest.IsZero() || len(p.Files) == 0 || len(p.Budgets) == 0 || p.Trust.Executor == "" {
+		t.Errorf("policy: %d files, %d budgets", len(p.Files), len(p.Budgets))
+	}
+	report := must[v1.PolicyReport](t)(ann.CheckPolicy(ctx, p.Files))
+	if report.Digest != p.Digest || len(report.Problems) != 0 {
+		t.Errorf("the set in force has problems: %+v", report.Problems)
+	}
+	broken := must[v1.PolicyReport](t)(ann.CheckPolicy(ctx, map[string]string{"a.cedar": "permit("}))
+	if len(broken.Problems) == 0 {
+		t.Error("a broken set has no problems")
+	}
+	platforms := must[v1.Page[v1.Platform]](t)(ann.Platforms(ctx))
+	if d := cmp.Diff([]v1.Platform{{Name: "plaza", Connector: "plaza", Served: true}}, platforms.Items); d != "" {
+		t.Error(d)
+	}
+
+	es := must[v1.Entries](t)(kim.Entries(ctx, -1, 3))
+	next := must[v1.Entries](t)(kim.Entries(ctx, es.Next, 3))
+	if len(es.Items) != 3 || es.Items[0].Index != 0 || es.Items[0].Kind != proof.KindFounding || next.Items[0].Index != 3 {
+		t.Errorf("entries: %+v, then %+v", es, next)
+	}
+	_, err = ann.Entries(ctx, -1, 3)
+	wants(t, err, fault.Forbidden, "not-yours-to-read")
+}
+
+func TestTokens(t *testing.T) {
+	s := serve(t)
+	ctx := t.Context()
+	nt := must[v1.NewToken](t)(s.client("").SignIn(ctx, s.ask("ann")))
+	ann := s.client(nt.Secret)
+	ts := must[v1.Page[v1.Token]](t)(ann.Tokens(ctx))
+	if len(ts.Items) != 1 || ts.Items[0].ID != nt.Token.ID || ts.Items[0].Worker != "ann" {
+		t.Errorf("ann's tokens: %+v", ts.Items)
+	}
+	bob := s.as("bob")
+	if err := bob.RevokeToken(ctx, nt.Token.ID); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("bob ends ann's token: %v", err)
+	}
+	if err := ann.RevokeToken(ctx, nt.Token.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err := ann.Policy(ctx)
+	wants(t, err, fault.Unauthenticated, "bad-token")
+
+	forged := s.ask("bob")
+	forged.Ask.Worker, forged.Ask.Key = "ann", s.PublicKey("ann").ID()
+	_, err = s.client("").SignIn(ctx, forged)
+	wants(t, err, fault.Forbidden, "bad-signature")
+	for _, token := range []string{"", "csgn_none", "other"} {
+		_, err := s.client(token).Policy(ctx)
+		if fault.KindOf(err) != fault.Unauthenticated {
+			t.Errorf("token %q: %v", token, err)
+		}
+	}
+	// A token ends with the engagement.
+	dan := s.as("dan")
+	s.Clock().Advance(7 * time.Hour)
+	_, err = dan.Policy(ctx)
+	wants(t, err, fault.Unauthenticated, "bad-token")
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	s := serve(t)
+	ann, token := s.as("ann"), s.token("ann")
+	one, two := s.submission(ann, "ann", "plaza:@president"), s.submission(ann, "ann", "plaza:@president")
+	send := func(key string, body any) (*http.Response, []byte) {
+		return s.raw("POST", "/api/v1/requests", string(canonical.MustMarshal(body)), "Authorization", "Bearer "+token,
+			"Content-Type", "application/json", "Idempotency-Key", key)
+	}
+	res, first := send("k-1", one)
+	if res.StatusCode != http.StatusCreated || res.Header.Get("Idempotency-Replayed") != "" {
+		t.Fatalf("first: %d %s", res.StatusCode, first)
+	}
+	res, second := send("k-1", one)
+	if res.StatusCode != http.StatusCreated || res.Header.Get("Idempotency-Replayed") != "true" || !bytes.Equal(first, second) {
+		t.Errorf("same key, same body: %d, replayed %q, same bytes %v", res.StatusCode, res.Header.Get("Idempotency-Replayed"), bytes.Equal(first, second))
+	}
+	if res, b := send("k-1", two); res.StatusCode != http.StatusUnprocessableEntity || problemType(b) != "key-reused" {
+		t.Errorf("same key, other body: %d %s", res.StatusCode, b)
+	}
+	if res, b := send("k-2", one); res.StatusCode != http.StatusOK {
+		t.Errorf("other key, same submission: %d %s, want 200 and the same request", res.StatusCode, b)
+	}
+	// The key is the worker's own.
+	bobs := s.token("bob")
+	if res, b := s.raw("POST", "/api/v1/requests", string(canonical.MustMarshal(two)), "Authorization", "Bearer "+bobs,
+		"Content-Type", "application/json", "Idempotency-Key", "k-1"); res.StatusCode != http.StatusForbidden {
+		t.Errorf("bob's k-1: %d %s, want to be refused for its signer", res.StatusCode, b)
+	}
+	// A refusal is not kept: it changed nothing.
+	if res, b := send("k-3", map[string]any{}); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("malformed: %d %s", res.StatusCode, b)
+	}
+	if res, b := send("k-3", two); res.StatusCode != http.StatusCreated {
+		t.Errorf("the key of a refused request: %d %s", res.StatusCode, b)
+	}
+	if res, b := send("bad key", two); res.StatusCode != http.StatusBadRequest || problemType(b) != "bad-key" {
+		t.Errorf("a key with a blank: %d %s", res.StatusCode, b)
+	}
+	// After a day the key is forgotten, and the submission still is the same request.
+	s.Clock().Advance(25 * time.Hour)
+	token = s.token("ann")
+	if res, _ := send("k-1", one); res.StatusCode != http.StatusOK || res.Header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("a day later: %d", res.StatusCode)
+	}
+}

@@ -1,0 +1,110 @@
+package v1
+
+import (
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// Wish is what a worker wants done, before it is an action.
+type Wish struct {
+	Kind     actions.Kind     `json:"kind" maxLength:"64" doc:"of the catalogue, such as account.takedown"`
+	Subject  string           `json:"subject,omitzero" maxLength:"600" doc:"PLATFORM:ID or PLATFORM:@HANDLE; empty for kinds of the desk"`
+	Until    canonical.Time   `json:"until,omitzero" doc:"end of a timed measure"`
+	Case     string           `json:"case,omitzero" maxLength:"2000"`
+	Reason   string           `json:"reason,omitzero" maxLength:"2000"`
+	Category actions.Category `json:"category,omitzero" enum:",legal,child-safety"`
+	Change   canonical.Raw    `json:"change,omitzero" doc:"for kinds of the desk: the change, with all its members"`
+	Key      workforce.KeyID  `json:"key" maxLength:"64" doc:"the key that will sign"`
+}
+
+// Draft is an action with the statement that the caller may sign. Nothing is
+// stored: a draft that is not signed leaves no trace.
+type Draft struct {
+	Action    actions.Action    `json:"action"`
+	Statement actions.Statement `json:"statement" doc:"sign SHA-256 over its v, a line feed and its canonical JSON"`
+	Ruling    Ruling            `json:"ruling" doc:"what the policy says now; nothing of it is signed"`
+}
+
+// Ruling is policy's answer to an action.
+type Ruling struct {
+	Verdict policy.Verdict `json:"verdict" enum:"forbidden,permitted,held"`
+	Need    actions.Need   `json:"need" doc:"only if held"`
+	Reasons []proof.Reason `json:"reasons"`
+}
+
+// Submission is a signed action.
+type Submission struct {
+	Action actions.Action `json:"action"`
+	Signed actions.Signed `json:"signed"`
+	Rows   []Row          `json:"rows,omitempty" doc:"for desk.admit: the workers, in the order that was signed"`
+}
+
+// Row is one worker of an import with what opens the sealed fields.
+type Row struct {
+	Row      actions.Row      `json:"row"`
+	Openings []ledger.Opening `json:"openings" maxItems:"16"`
+}
+
+// VerdictWish asks for a statement about somebody else's request.
+type VerdictWish struct {
+	Verdict actions.Verdict `json:"verdict" enum:"countersign,decline"`
+	Key     workforce.KeyID `json:"key" maxLength:"64"`
+}
+
+// UndoWish asks for the action that undoes an executed request.
+type UndoWish struct {
+	Reason string          `json:"reason,omitzero" maxLength:"2000"`
+	Key    workforce.KeyID `json:"key" maxLength:"64"`
+}
+
+// Countersignature is a signed yes.
+type Countersignature struct {
+	Signed actions.Signed `json:"signed"`
+}
+
+// Decline is a signed no.
+type Decline struct {
+	Signed actions.Signed `json:"signed"`
+	Alarm  bool           `json:"alarm,omitzero" doc:"freezes the request"`
+	Reason string         `json:"reason,omitzero" maxLength:"2000"`
+}
+
+// Withdrawal takes a request back as it was at a version.
+type Withdrawal struct {
+	Version int64 `json:"version" minimum:"1" doc:"the version that you saw"`
+}
+
+// Request is an action on its way.
+type Request struct {
+	ID                string           `json:"id"`
+	Version           int64            `json:"version" doc:"counts changes"`
+	Status            actions.Status   `json:"status"`
+	Requester         string           `json:"requester"`
+	Action            actions.Action   `json:"action"`
+	Signed            actions.Signed   `json:"signed"`
+	Countersignatures []actions.Signed `json:"countersignatures"`
+	Declined          []Decline        `json:"declined"`
+	Need              actions.Need     `json:"need"`
+	Missing           string           `json:"missing" doc:"what is still needed, for a person"`
+	Created           canonical.Time   `json:"created"`
+	Updated           canonical.Time   `json:"updated"`
+	Expires           canonical.Time   `json:"expires"`
+	Outcome           string           `json:"outcome" doc:"stable type of what came of it"`
+	OutcomeText       string           `json:"outcome_text"`
+	Executed          canonical.Time   `json:"executed"`
+	ReversedBy        string           `json:"reversed_by" doc:"the request that lifted it"`
+}
+
+// RequestFilter chooses requests, newest first.
+type RequestFilter struct {
+	Status    actions.Status
+	Requester workforce.WorkerID
+	Kind      actions.Kind
+	Platform  string
+	Cursor    string
+	Limit     int
+}

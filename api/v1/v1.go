@@ -1,0 +1,131 @@
+// Package v1 is the wire form of the REST API under /api/v1: what the server
+// writes and the client reads, and the other way round. Types are written out
+// apart from the domain's, so that a field is public only by being listed here.
+//
+// The documents that people sign or that prove something (action, statement,
+// signature, ruling, warrant, ledger entries) are formats of their own and stand
+// here as they are; in answers they are in canonical form (RFC 8785).
+//
+// The package is pure and is trusted with nothing: the server validates what it
+// reads, the client verifies what it is told with ledger/proof.
+package v1
+
+import (
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+// Base is the path under which all routes but the ledger's stand.
+const Base = "/api/v1"
+
+// Limits of the API.
+const (
+	MaxBody     = 1 << 20  // bytes of a request's body
+	MaxRowsBody = 16 << 20 // bytes of a body that carries rows of an import
+	MaxPage     = 100      // items of one page
+	DefaultPage = 50       // items of one page where nothing else is asked for
+	MaxWait     = 30       // seconds that ?wait= may ask for
+)
+
+// Page is a stretch of a list. Next is an opaque cursor, empty at the end.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next" doc:"cursor of the next page; empty at the end"`
+}
+
+// ProblemBase begins every problem's type; the last segment is the fault's type.
+const ProblemBase = "https://countersign.dev/problems/"
+
+// ProblemType is the media type of refusals (RFC 9457).
+const ProblemType = "application/problem+json"
+
+// Problem is every refusal.
+type Problem struct {
+	Type   string   `json:"type" doc:"https://countersign.dev/problems/ and a stable slug; what programs compare"`
+	Title  string   `json:"title"`
+	Status int      `json:"status"`
+	Detail string   `json:"detail" doc:"what is wrong and what to do, for a person"`
+	Kind   string   `json:"kind" doc:"kind of refusal, of a short closed list"`
+	Errors []Detail `json:"errors" doc:"more of the same, each with its own place"`
+}
+
+// Detail is one of several things wrong with one input.
+type Detail struct {
+	At   string `json:"at"`
+	Text string `json:"text"`
+}
+
+// DetailsOf is the wire form of a fault's details.
+func DetailsOf(ds []fault.Detail) []Detail {
+	out := make([]Detail, 0, len(ds))
+	for _, d := range ds {
+		out = append(out, Detail{At: d.At, Text: d.Text})
+	}
+	return out
+}
+
+// Status is what anybody may know of a desk: no personal data.
+type Status struct {
+	Version  string           `json:"version" doc:"of the program"`
+	Founded  bool             `json:"founded"`
+	Origin   string           `json:"origin" doc:"of the ledger; statements name it"`
+	LogKey   string           `json:"log_key" doc:"verifier key line of the ledger"`
+	Root     canonical.Digest `json:"root" doc:"hash of entry 0; compare it with the one in your trust folder"`
+	Ledger   LedgerStatus     `json:"ledger"`
+	Executor *ExecutorStatus  `json:"executor,omitempty" doc:"left out if the executor does not answer"`
+}
+
+// LedgerStatus is how far the ledger goes.
+type LedgerStatus struct {
+	Size       int64  `json:"size"`
+	Hash       string `json:"hash" doc:"RFC 6962 root in base64"`
+	Governance int64  `json:"governance" doc:"entries of the governance chain"`
+}
+
+// ExecutorStatus is what the executor says of itself.
+type ExecutorStatus struct {
+	Executor   string         `json:"executor"`
+	Size       int64          `json:"size" doc:"of the ledger that it has followed"`
+	Governance int64          `json:"governance"`
+	Clock      canonical.Time `json:"clock"`
+	Stopped    string         `json:"stopped" doc:"why it refuses burdening acts; empty if it does not"`
+	Platforms  []string       `json:"platforms"`
+}
+
+// Platform is a connected platform.
+type Platform struct {
+	Name      string `json:"name"`
+	Connector string `json:"connector"`
+	Served    bool   `json:"served" doc:"the executor is configured for it and answers"`
+}
+
+// Entry is a ledger entry as a worker may read it.
+type Entry struct {
+	Index  int64          `json:"index"`
+	Class  string         `json:"class"`
+	Number int64          `json:"number"`
+	Kind   string         `json:"kind"`
+	Time   canonical.Time `json:"time"`
+	Data   canonical.Raw  `json:"data"`
+}
+
+// Entries is a stretch of the ledger.
+type Entries struct {
+	Items []Entry `json:"items"`
+	Next  int64   `json:"next" doc:"value of after for the next stretch"`
+}
+
+// Body opens one leaf of the ledger.
+type Body struct {
+	Index int64           `json:"index"`
+	Body  canonical.Raw   `json:"body" doc:"the entry, canonical JSON"`
+	Salt  canonical.Bytes `json:"salt"`
+}
+
+// Bodies are entries of the governance chain with what opens their leaves. They
+// carry no personal field.
+type Bodies struct {
+	From   int64  `json:"from" doc:"number of the first governance entry asked for"`
+	Next   int64  `json:"next" doc:"number to go on from; equal to from at the end"`
+	Bodies []Body `json:"bodies"`
+}

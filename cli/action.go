@@ -1,0 +1,258 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+type actionCommands struct {
+	Request     actionRequest     `cmd:"" help:"Ask for an act: shows what will be signed, signs it with your key, hands it in."`
+	Show        actionShow        `cmd:"" help:"Show where a request stands."`
+	List        actionList        `cmd:"" help:"List requests, newest first."`
+	Countersign actionCountersign `cmd:"" help:"Sign somebody else's request: your yes to exactly this act."`
+	Decline     actionDecline     `cmd:"" help:"Say no to somebody else's request, signed."`
+	Withdraw    actionWithdraw    `cmd:"" help:"Take your own open request back."`
+	Undo        actionUndo        `cmd:"" help:"Lift the measure that an executed request left."`
+}
+
+type actionRequest struct {
+	Kind     string `arg:"" help:"account.takedown, account.deactivate, account.suspend, account.restore, account.delete, content.remove or content.restore."`
+	Subject  string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID, such as plaza:@someone, plaza:post/93 or bluesky:did:plc:…"`
+	Reason   string `required:"" help:"Why, for those who countersign and for the ledger. No personal data."`
+	Case     string `help:"Reference of the case that this belongs to."`
+	Until    moment `placeholder:"TIME" help:"End of a suspension: a time such as 2026-11-30T18:00:00Z, or a length from now such as 72h or 3d."`
+	Category string `enum:",legal,child-safety" default:"" help:"legal or child-safety: one person may not lift such a measure."`
+	signing
+}
+
+func (c *actionRequest) Help() string {
+	return "The desk writes a draft; this program checks that it is what you asked for, shows it, and signs it with your key. " +
+		"Exit 0: done, or held for others to countersign. Exit 1: the answer is no."
+}
+
+func (c *actionRequest) Run(ctx context.Context, s *Session) error {
+	kind := actions.Kind(c.Kind)
+	spec, ok := actions.SpecOf(kind)
+	switch {
+	case !ok || spec.Desk:
+		return fault.New(fault.Invalid, "bad-kind", "%q is not an act on a platform; there are %s.", c.Kind, joined(platformKinds()))
+	case spec.Timed && c.Until.given == "":
+		return fault.New(fault.Invalid, "no-end", "A suspension has an end: give --until TIME, such as --until 72h.")
+	case !spec.Timed && c.Until.given != "":
+		return fault.New(fault.Invalid, "no-end", "Only account.suspend has an end; leave --until out.")
+	}
+	return c.request(ctx, s, v1.Wish{Kind: kind, Subject: c.Subject, Reason: c.Reason, Case: c.Case,
+		Until: c.Until.from(s.Now()), Category: actions.Category(c.Category)}, nil, nil)
+}
+
+func platformKinds() []string {
+	var kinds []string
+	for _, spec := range actions.Catalogue() {
+		if !spec.Desk {
+			kinds = append(kinds, string(spec.Kind))
+		}
+	}
+	return kinds
+}
+
+type actionShow struct {
+	Request string        `arg:"" help:"req_…"`
+	Wait    time.Duration `help:"Wait up to this long for it to come to its end, or to change if it is held."`
+}
+
+func (c *actionShow) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Request(ctx, c.Request)
+	if err != nil {
+		return err
+	}
+	deadline := s.Now().Add(c.Wait)
+	for first := r.Version; !final(r.Status) && (r.Status != actions.StatusHeld || r.Version == first); {
+		left := deadline.Sub(s.Now())
+		if left <= 0 {
+			break
+		}
+		if r, err = d.Wait(ctx, r.ID, r.Version, min(left, v1.MaxWait*time.Second)); err != nil {
+			return err
+		}
+	}
+	return s.Answer(r, func(p *Page) {
+		describeRequest(p, r, s.Now())
+		p.Line("")
+		describeAction(p, r.Action)
+	})
+}
+
+type actionList struct {
+	Status    actions.Status     `help:"Only those in this status: held, approved, executed and so on."`
+	Requester workforce.WorkerID `help:"Only this worker's."`
+	Kind      actions.Kind       `help:"Only this kind."`
+	Platform  string             `help:"Only on this platform; desk for changes of the desk."`
+	Limit     int                `default:"50" help:"At most so many."`
+	Cursor    string             `help:"Go on where an earlier list ended."`
+}
+
+func (c *actionList) Run(ctx context.Context, s *Session) error {
+	if c.Status != "" && !slices.Contains(actions.Statuses, c.Status) {
+		names := make([]string, len(actions.Statuses))
+		for i, st := range actions.Statuses {
+			names[i] = string(st)
+		}
+		return fault.New(fault.Invalid, "bad-status", "%q is not a status; there are %s.", c.Status, joined(names))
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	page, err := d.Requests(ctx, v1.RequestFilter{Status: c.Status, Requester: c.Requester, Kind: c.Kind, Platform: c.Platform, Limit: c.Limit, Cursor: c.Cursor})
+	if err != nil {
+		return err
+	}
+	doc := items(page.Items)
+	doc.Next = page.Next
+	return s.Answer(doc, func(p *Page) {
+		rows := [][]string{{"REQUEST", "STATUS", "BY", "WHEN", "ACT"}}
+		for _, r := range page.Items {
+			rows = append(rows, []string{r.ID, string(r.Status), r.Requester, when(r.Created), short(inWords(r.Action), 80)})
+		}
+		p.Table(rows)
+		if page.Next != "" {
+			p.Line("There are more: --cursor %s", page.Next)
+		}
+	})
+}
+
+func short(s string, n int) string {
+	s = strings.ReplaceAll(s, "\n", " ")
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+type actionCountersign struct {
+	Request string `arg:"" help:"req_…"`
+	signing
+}
+
+func (c *actionCountersign) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Request(ctx, c.Request)
+	if err != nil {
+		return err
+	}
+	return c.countersign(ctx, s, d, r)
+}
+
+type actionDecline struct {
+	Request string `arg:"" help:"req_…"`
+	Reason  string `required:"" help:"Why."`
+	Alarm   bool   `help:"Raise an alarm: you were pressed, or something is wrong. Freezes the request."`
+	Yes     bool   `short:"y" help:"Sign without asking."`
+}
+
+func (c *actionDecline) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Request(ctx, c.Request)
+	if err != nil {
+		return err
+	}
+	me, draft, err := s.verdict(ctx, d, r, actions.VerdictDecline)
+	if err != nil {
+		return err
+	}
+	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft)
+	if err := s.Confirm("Decline it?", c.Yes); err != nil {
+		return err
+	}
+	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
+	if r, err = d.Decline(ctx, r.ID, v1.Decline{Signed: signed, Alarm: c.Alarm, Reason: c.Reason}); err != nil {
+		return err
+	}
+	// Saying no is what was asked for: it is done.
+	return s.Answer(r, func(p *Page) { describeRequest(p, r, s.Now()) })
+}
+
+type actionWithdraw struct {
+	Request string `arg:"" help:"req_…"`
+}
+
+func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Request(ctx, c.Request)
+	if err != nil {
+		return err
+	}
+	if r, err = d.Withdraw(ctx, r.ID, r.Version); err != nil {
+		return err
+	}
+	return s.Answer(r, func(p *Page) { describeRequest(p, r, s.Now()) })
+}
+
+type actionUndo struct {
+	Request string `arg:"" help:"The executed request whose measure to lift: req_…"`
+	Reason  string `required:"" help:"Why, for the ledger."`
+	signing
+}
+
+func (c *actionUndo) Run(ctx context.Context, s *Session) error {
+	me, err := s.identity()
+	if err != nil {
+		return err
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Request(ctx, c.Request)
+	if err != nil {
+		return err
+	}
+	draft, err := d.DraftUndo(ctx, r.ID, v1.UndoWish{Reason: c.Reason, Key: me.key.Key})
+	if err != nil {
+		return err
+	}
+	if err := checkUndo(draft, r, c.Reason, me, s.Now()); err != nil {
+		return err
+	}
+	return c.submit(ctx, s, d, me, draft, nil)
+}
+
+// checkUndo compares the draft of an undo with the request that it undoes.
+func checkUndo(d v1.Draft, r v1.Request, reason string, me identity, now time.Time) error {
+	a := d.Action
+	if err := a.Check(); err != nil {
+		return tricked("%s", fault.TextOf(err))
+	}
+	switch {
+	case a.Reverses != r.ID:
+		return tricked("it undoes %q", a.Reverses)
+	case a.Kind != r.Action.Inverse.Kind || a.Direction != actions.Relieving:
+		return tricked("it is %s, and what takes the request back is %q", a.Kind, r.Action.Inverse.Kind)
+	case a.Subject.Platform != r.Action.Subject.Platform || a.Subject.ID != r.Action.Subject.ID:
+		return tricked("it is about %s", subjectName(a.Subject))
+	case a.Reason != reason:
+		return tricked("it gives another reason")
+	}
+	return checkStatement(d, d.Statement.Request, actions.VerdictReverse, me, now)
+}

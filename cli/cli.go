@@ -1,0 +1,229 @@
+// Package cli is the command line of a desk: one command a noun and a verb, one
+// file for each noun.
+//
+// It is the worker's own agent and trusts the desk with nothing that it can
+// check itself: a draft that the desk writes is compared with what was asked and
+// shown in words before the worker's key signs it, a warrant and a ledger are
+// verified here with ledger/proof and ledger, and a policy set is compiled here.
+//
+// It promises that every command answers with exactly one JSON object on the
+// standard output if --json is given, and everything else on the standard
+// error; and that the exit code says what became of it: see Done and the others.
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/fault"
+)
+
+// Exit codes.
+const (
+	Done     = 0 // done, or held: it goes on without us
+	Refused  = 1 // the answer is no
+	Wrong    = 2 // wrong use, or bad input
+	CouldNot = 3 // no answer: something is not there, or broke
+)
+
+// Program is what a command gets from the process that it runs in.
+type Program struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Now            func() time.Time
+	Rand           io.Reader
+	HTTP           *http.Client // nil: one with a time limit
+	Version        string
+	// Interactive says that a person sits there: questions may be asked.
+	Interactive bool
+	// Color says that the output is a terminal that shows colours.
+	Color bool
+}
+
+// Global are the flags of every command.
+type Global struct {
+	JSON bool   `name:"json" help:"Answer with one JSON object on the standard output; all else goes to the standard error."`
+	Dir  string `name:"dir" placeholder:"DIR" help:"The folder of this desk, or of your settings (client.json). COUNTERSIGN_DIR; default: the present folder."`
+	URL  string `name:"url" placeholder:"URL" help:"Address of the desk. COUNTERSIGN_URL, or url in DIR/client.json."`
+	Key  string `name:"key" placeholder:"FILE" help:"Your key file. COUNTERSIGN_KEY, or key in DIR/client.json."`
+}
+
+// Commands are the commands that need a desk, or nothing but files.
+type Commands struct {
+	Vendor   vendorCommands   `cmd:"" help:"Companies that supply workers."`
+	Worker   workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
+	Key      keyCommands      `cmd:"" help:"Keys that people sign with."`
+	Token    tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
+	Platform platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
+	Subject  subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
+	Action   actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`
+	Warrant  warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
+	Ledger   ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
+	Policy   policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
+	Version  versionCommand   `cmd:"" help:"Say which build this is."`
+}
+
+// exit unwinds to Run when kong wants to end the process.
+type exit int
+
+// Parser returns a parser of a grammar: a struct that embeds Global and Commands
+// and may have further commands.
+func Parser(grammar any, stdout, stderr io.Writer, o ...kong.Option) (*kong.Kong, error) {
+	return kong.New(grammar, append([]kong.Option{
+		kong.Name("countersign"),
+		kong.Description("No one takes an account down alone. The desk between those who work on a platform and its live accounts."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false, WrapUpperBound: 100}),
+		kong.TypeMapper(typeOfMoment, kong.MapperFunc(readMoment)),
+	}, o...)...)
+}
+
+// Run carries one command out and returns the exit code. global is the Global
+// that grammar embeds.
+func Run(ctx context.Context, p Program, grammar any, global *Global, args []string) (code int) {
+	wantJSON := slices.Contains(args, "--json")
+	var help bytes.Buffer
+	s := &Session{Program: p, Global: global, stdout: p.Stdout}
+	parser, err := Parser(grammar, &help, p.Stderr)
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "countersign: %v\n", err)
+		return CouldNot
+	}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exit: // --help
+			code = int(r)
+			if err := printHelp(p.Stdout, help.String(), wantJSON); err != nil {
+				code = CouldNot
+			}
+		default:
+			panic(r)
+		}
+	}()
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		global.JSON = wantJSON
+		usage := fault.New(fault.Invalid, "wrong-use", "%s.", sentence(err.Error()))
+		return s.fail(usage, "Add --help to see how a command is used.")
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(s); err != nil {
+		return s.fail(err, "")
+	}
+	return s.code
+}
+
+func printHelp(w io.Writer, text string, asJSON bool) error {
+	if !asJSON {
+		_, err := io.WriteString(w, text)
+		return err
+	}
+	b, err := json.Marshal(struct {
+		Help string `json:"help"`
+	}{text})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", b)
+	return err
+}
+
+func sentence(s string) string {
+	s = strings.TrimRight(s, ".")
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// exitCode says how a kind of fault ends a command. A test proves it complete.
+var exitCodes = map[fault.Kind]int{
+	fault.Internal:        CouldNot,
+	fault.Invalid:         Wrong,
+	fault.Unauthenticated: Refused,
+	fault.Forbidden:       Refused,
+	fault.NotFound:        Refused,
+	fault.Conflict:        Refused,
+	fault.Expired:         Refused,
+	fault.Exhausted:       Refused,
+	fault.TooLarge:        Wrong,
+	fault.Unsupported:     Refused,
+	fault.Unavailable:     CouldNot,
+}
+
+// next says what a person may do about a fault whose own text cannot know of
+// the command line.
+var next = map[string]string{
+	"unauthenticated":  "Sign in: countersign token create --worker YOU --key FILE --save",
+	"bad-token":        "Sign in again: countersign token create --worker YOU --key FILE --save",
+	"no-token":         "Sign in: countersign token create --worker YOU --key FILE --save",
+	"unreachable":      "Is the desk running? Start it with: countersign serve --dir DIR",
+	"governance-moved": "Somebody changed the desk in the meantime. Look again, then repeat the command.",
+	"unknown-key":      "See which keys are enrolled: countersign key list",
+	"foreign-desk":     "Compare trust/root with the one that the desk's officers published.",
+	"no-such-vendor":   "Add the vendor first: countersign vendor add ID --name NAME",
+}
+
+// fail reports an error and returns the exit code.
+func (s *Session) fail(err error, hint string) int {
+	f := fault.As(err)
+	kind, typ, text := fault.Internal, "internal", err.Error()
+	var details []fault.Detail
+	if f != nil && f.Kind != fault.Internal {
+		kind, typ, text, details = f.Kind, f.Type, f.Text, f.Detail
+	}
+	if errors.Is(err, context.Canceled) {
+		kind, typ, text = fault.Unavailable, "interrupted", "Interrupted."
+	}
+	if hint == "" {
+		hint = next[typ]
+	}
+	fmt.Fprintf(s.Stderr, "countersign: %s\n", text)
+	for _, d := range details {
+		fmt.Fprintf(s.Stderr, "  %s: %s\n", d.At, d.Text)
+	}
+	if hint != "" {
+		fmt.Fprintf(s.Stderr, "%s\n", hint)
+	}
+	if s.Global.JSON && !s.answered {
+		doc := failure{Error: problem{Kind: kind.String(), Type: typ, Text: text, Details: []problemDetail{}, Next: hint}}
+		for _, d := range details {
+			doc.Error.Details = append(doc.Error.Details, problemDetail(d))
+		}
+		if err := s.Answer(doc, nil); err != nil {
+			return CouldNot
+		}
+	}
+	return exitCodes[kind]
+}
+
+// failure is the one object of a command that failed.
+type failure struct {
+	Error problem `json:"error"`
+}
+
+type problem struct {
+	Kind    string          `json:"kind"`
+	Type    string          `json:"type"`
+	Text    string          `json:"text"`
+	Details []problemDetail `json:"details"`
+	Next    string          `json:"next"`
+}
+
+type problemDetail struct {
+	At   string `json:"at"`
+	Text string `json:"text"`
+}

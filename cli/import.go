@@ -1,0 +1,269 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
+)
+
+// maxImportFile bounds an import file; a row has a few hundred bytes.
+const maxImportFile = 16 << 20
+
+type workerImport struct {
+	File     string `arg:"" help:"CSV file: worker,name,email,vendor,role,team,manager,site,zone,start,last,notice"`
+	Reason   string `help:"Why, for those who countersign and for the ledger. Required unless --dry-run."`
+	Founding bool   `help:"The founding import: once, signed by all officers of the founding statement; its people count from their start."`
+	Leavers  bool   `help:"List the workers who are at the desk and not in the file, with the command that ends each. Ends nobody."`
+	DryRun   bool   `help:"Show what differs and sign nothing. Also for those who countersign, with their own copy of the file."`
+	signing
+}
+
+func (c *workerImport) Help() string {
+	return "One import file is one action: its digest and its changes are signed, names and e-mail addresses are sealed with salts made here. " +
+		"Rows that change nothing are left out. All or nothing: a bad row is named by its line, and nothing is sent.\n" +
+		"A worker who is missing from the file is never ended by it: a file cut short by mistake would empty the desk. " +
+		"--leavers lists them with the command for each (worker end), which one person may run, a few an hour.\n" +
+		"Sealed names cannot be compared: a row of which only name or e-mail changed is left out as unchanged."
+}
+
+// difference is what an import file would change.
+type difference struct {
+	File      canonical.Digest `json:"file"` // SHA-256 of the file's bytes
+	Joiners   []changedRow     `json:"joiners"`
+	Leavers   []changedRow     `json:"leavers"`
+	Changes   []changedRow     `json:"changes"`
+	Unchanged int              `json:"unchanged"`
+	Skipped   []changedRow     `json:"skipped"` // not sent, and why
+	Missing   []missingWorker  `json:"missing"` // at the desk, engaged, and not in the file
+
+	rows []workforce.Row // that change something, by worker
+}
+
+type changedRow struct {
+	Line   int                `json:"line"`
+	Worker workforce.WorkerID `json:"worker"`
+	What   []string           `json:"what"`
+}
+
+type missingWorker struct {
+	Worker  workforce.WorkerID `json:"worker"`
+	Command string             `json:"command"` // that would end the engagement
+}
+
+func (c *workerImport) Run(ctx context.Context, s *Session) error {
+	raw, err := ReadFile(c.File, maxImportFile)
+	if err != nil {
+		return err
+	}
+	rows, err := workforce.ParseCSV(bytes.NewReader(raw), zoneExists)
+	if err != nil {
+		return err
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	diff, err := c.compare(ctx, s, d, raw, rows)
+	if err != nil {
+		return err
+	}
+	if c.DryRun || len(diff.rows) == 0 {
+		return s.Answer(diff, func(p *Page) { diff.describe(p, c.Leavers) })
+	}
+	if c.Reason == "" {
+		return fault.New(fault.Invalid, "no-reason", "Give --reason, for those who countersign and for the ledger; or --dry-run to see what differs.")
+	}
+	p := &Page{color: s.Color}
+	diff.describe(p, c.Leavers)
+	fmt.Fprint(s.Stderr, p.String())
+	change, sealed, err := diff.seal(s.Rand, c.Founding)
+	if err != nil {
+		return err
+	}
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskAdmit, Reason: c.Reason}, change, sealed)
+}
+
+func zoneExists(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "Local"
+}
+
+// compare reads everybody from the desk and sorts the rows.
+func (c *workerImport) compare(ctx context.Context, s *Session, d deskClient, raw []byte, rows []workforce.Row) (*difference, error) {
+	present, err := d.AllWorkers(ctx, v1.WorkerFilter{})
+	if err != nil {
+		return nil, err
+	}
+	vendors, err := d.Vendors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := vendorsKnown(rows, vendors); err != nil {
+		return nil, err
+	}
+	diff := differ(rows, present, s.Now())
+	diff.File = canonical.Sum(raw)
+	return diff, nil
+}
+
+// vendorsKnown refuses rows of unknown vendors before anybody signs for them.
+func vendorsKnown(rows []workforce.Row, vendors []v1.Vendor) error {
+	known := map[workforce.VendorID]bool{"": true}
+	for _, v := range vendors {
+		known[v.ID] = true
+	}
+	var bad []fault.Detail
+	for _, r := range rows {
+		if !known[r.Vendor] {
+			bad = append(bad, fault.Detail{At: fmt.Sprintf("line %d", r.Line), Text: fmt.Sprintf("vendor %s of %s is not at this desk", r.Vendor, r.Worker)})
+		}
+	}
+	if len(bad) > 0 {
+		return fault.New(fault.Invalid, "no-such-vendor", "%d of the rows name vendors that this desk does not know; nothing was changed.", len(bad)).With(bad...)
+	}
+	return nil
+}
+
+// differ sorts the rows of a file by what they change.
+func differ(rows []workforce.Row, present []v1.Worker, now time.Time) *difference {
+	diff := &difference{Joiners: []changedRow{}, Leavers: []changedRow{}, Changes: []changedRow{}, Skipped: []changedRow{}, Missing: []missingWorker{}}
+	have := map[workforce.WorkerID]v1.Worker{}
+	for _, w := range present {
+		have[w.ID] = w
+	}
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b workforce.Row) int { return cmp.Compare(a.Worker, b.Worker) })
+	inFile := map[workforce.WorkerID]bool{}
+	for _, r := range rows {
+		inFile[r.Worker] = true
+		diff.sort(r, have, now)
+	}
+	for _, w := range present {
+		if !inFile[w.ID] && !over(w, now) && !slices.Contains(w.Roles, workforce.Officer) {
+			diff.Missing = append(diff.Missing, missingWorker{w.ID, fmt.Sprintf("countersign worker end %s --reason 'missing from the directory'", w.ID)})
+		}
+	}
+	slices.SortFunc(diff.Missing, func(a, b missingWorker) int { return cmp.Compare(a.Worker, b.Worker) })
+	return diff
+}
+
+func (d *difference) sort(r workforce.Row, have map[workforce.WorkerID]v1.Worker, now time.Time) {
+	row := changedRow{Line: r.Line, Worker: r.Worker, What: []string{}}
+	w, known := have[r.Worker]
+	switch {
+	case !known:
+		row.What = joinerWords(r)
+		d.Joiners = append(d.Joiners, row)
+	case over(w, now):
+		end := endOf(w)
+		if r.Start.Before(end.Time) {
+			if len(recordChanges(recordOf(w), r.Record)) == 0 {
+				d.Unchanged++
+				return
+			}
+			// A directory that still lists somebody must not bring them back.
+			row.What = []string{"the engagement ended on " + when(end) + "; a row that begins a new one starts after that"}
+			d.Skipped = append(d.Skipped, row)
+			return
+		}
+		row.What = append(joinerWords(r), "again")
+		d.Joiners = append(d.Joiners, row)
+	default:
+		row.What = recordChanges(recordOf(w), r.Record)
+		if len(row.What) == 0 {
+			d.Unchanged++
+			return
+		}
+		if sooner := !r.Last.IsZero() && (w.Last.IsZero() || r.Last.Before(w.Last.Time)); sooner {
+			d.Leavers = append(d.Leavers, row)
+		} else {
+			d.Changes = append(d.Changes, row)
+		}
+	}
+	d.rows = append(d.rows, r)
+}
+
+func joinerWords(r workforce.Row) []string {
+	what := []string{firm(r.Vendor), rolesWords(r.Roles), "from " + when(r.Start)}
+	if !r.Last.IsZero() {
+		what = append(what, "until "+when(r.Last))
+	}
+	return what
+}
+
+func (d *difference) describe(p *Page, leavers bool) {
+	for _, part := range []struct {
+		sign string
+		rows []changedRow
+	}{{"joins ", d.Joiners}, {"leaves", d.Leavers}, {"change", d.Changes}, {"left out", d.Skipped}} {
+		for _, r := range part.rows {
+			p.Line("%s  %s: %s", part.sign, r.Worker, joined(r.What))
+		}
+	}
+	p.Line("%d join, %d leave sooner, %d change, %d are as they were, %d are left out.", len(d.Joiners), len(d.Leavers), len(d.Changes), d.Unchanged, len(d.Skipped))
+	p.Line("The file is %s.", d.File)
+	if len(d.Missing) == 0 {
+		return
+	}
+	p.Line("%s at the desk and not in the file; the import leaves them as they are.", areMany(len(d.Missing)))
+	if !leavers {
+		p.Line("--leavers lists them.")
+		return
+	}
+	for _, m := range d.Missing {
+		p.Line("  %s", m.Command)
+	}
+}
+
+func areMany(n int) string {
+	if n == 1 {
+		return "1 worker is"
+	}
+	return fmt.Sprintf("%d workers are", n)
+}
+
+// seal makes the change that is signed, and the rows with what opens their
+// sealed fields.
+func (d *difference) seal(rand io.Reader, founding bool) (actions.Admit, []v1.Row, error) {
+	change := actions.Admit{File: d.File, Rows: int64(len(d.rows)), Founding: founding,
+		Joiners: int64(len(d.Joiners)), Leavers: int64(len(d.Leavers)), Changes: int64(len(d.Changes))}
+	rows := make([]v1.Row, 0, len(d.rows))
+	hashes := make([]tlog.Hash, 0, len(d.rows))
+	for _, r := range d.rows {
+		row := v1.Row{Row: actions.Row{Record: r.Record, Sealed: map[string]canonical.Digest{}}}
+		for _, f := range []struct{ name, value string }{{"name", r.Name}, {"email", r.Email}} {
+			o, err := ledger.Field(f.name, f.value)
+			if err != nil {
+				return change, nil, err
+			}
+			o.Salt = make([]byte, 32)
+			if _, err := io.ReadFull(rand, o.Salt); err != nil {
+				return change, nil, fmt.Errorf("make a salt: %w", err)
+			}
+			c, err := o.Commitment()
+			if err != nil {
+				return change, nil, err
+			}
+			row.Row.Sealed[f.name] = c
+			row.Openings = append(row.Openings, o)
+		}
+		rows = append(rows, row)
+		hashes = append(hashes, proof.RowHash(row.Row))
+	}
+	change.Root = proof.RowsRoot(hashes)
+	return change, rows, nil
+}

@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/policy"
+)
+
+type policyCommands struct {
+	Check   policyCheck   `cmd:"" help:"Compile a policy set and run its tests, offline. --people asks the desk whether enough people would remain."`
+	Show    policyShow    `cmd:"" help:"Show the set in force, or write it to a folder."`
+	Propose policyPropose `cmd:"" help:"Ask the desk to put a set in force. Officers countersign."`
+	Apply   policyApply   `cmd:"" help:"Countersign a proposed set, and say whether it is in force."`
+}
+
+const maxPolicyFile = 1 << 20
+
+// readPolicy reads a folder of .cedar, .json and .txtar files. With base they
+// are laid over the built-in set: a file replaces the one of the same name.
+func readPolicy(dir string, base bool) (map[string]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, unreadable(dir, err)
+	}
+	files := map[string]string{}
+	if base {
+		files = policy.Default()
+	}
+	found := 0
+	for _, e := range entries {
+		switch filepath.Ext(e.Name()) {
+		case ".cedar", ".json", ".txtar":
+		default:
+			continue
+		}
+		if e.IsDir() {
+			continue
+		}
+		b, err := ReadFile(filepath.Join(dir, e.Name()), maxPolicyFile)
+		if err != nil {
+			return nil, err
+		}
+		files[e.Name()] = string(b)
+		found++
+	}
+	if found == 0 {
+		return nil, fault.New(fault.Invalid, "no-policy", "%s holds no policy files: none ends in .cedar, .json or .txtar.", dir)
+	}
+	return files, nil
+}
+
+// inForce leaves the tests out: what is signed is what rules.
+func inForce(files map[string]string) map[string]string {
+	out := maps.Clone(files)
+	maps.DeleteFunc(out, func(name, _ string) bool { return strings.HasSuffix(name, ".txtar") })
+	return out
+}
+
+// ReadPolicy reads a folder that is a whole set, without its tests.
+func ReadPolicy(dir string) (map[string]string, error) {
+	files, err := readPolicy(dir, false)
+	return inForce(files), err
+}
+
+type policySource struct {
+	Folder string `arg:"" optional:"" help:"Folder of .cedar, .json and .txtar files. Left out: the built-in set."`
+	Whole  bool   `help:"The folder is the whole set. Without it, its files are laid over the built-in set: those of the same name replace it, others are added."`
+}
+
+func (c policySource) read() (map[string]string, error) {
+	if c.Folder == "" {
+		files := policy.Default()
+		maps.Copy(files, policy.DefaultTests())
+		return files, nil
+	}
+	return readPolicy(c.Folder, !c.Whole)
+}
+
+type policyCheck struct {
+	policySource
+	People bool `help:"Also ask the desk whether, among its people today, a group remains that could admit, enrol and change policy again."`
+}
+
+func (c *policyCheck) Help() string {
+	return "Needs no desk. Files of the folder ending in .txtar are policy tests: facts, a request, the expected ruling."
+}
+
+// policyReport is what can be said of a set.
+type policyReport struct {
+	OK       bool             `json:"ok"`
+	Digest   canonical.Digest `json:"digest"`
+	Files    []string         `json:"files"`
+	Policies int              `json:"policies"`
+	Holds    int              `json:"holds"`
+	Tests    int              `json:"tests"`
+	People   bool             `json:"people"` // checked against the desk's people
+	Problems []problemDetail  `json:"problems"`
+	Warnings []problemDetail  `json:"warnings"`
+}
+
+func (c *policyCheck) Run(ctx context.Context, s *Session) error {
+	files, err := c.read()
+	if err != nil {
+		return err
+	}
+	r := policy.Check(files, nil, s.Now())
+	doc := policyReport{Digest: policy.DigestOf(inForce(files)), Files: slices.Sorted(maps.Keys(files)), Policies: r.Policies, Holds: r.Holds, Tests: r.Tests,
+		People: c.People, Problems: []problemDetail{}, Warnings: []problemDetail{}}
+	for _, d := range r.Problems {
+		doc.Problems = append(doc.Problems, problemDetail(d))
+	}
+	for _, d := range r.Warnings {
+		doc.Warnings = append(doc.Warnings, problemDetail(d))
+	}
+	if c.People && len(doc.Problems) == 0 {
+		if err := c.askDesk(ctx, s, inForce(files), &doc); err != nil {
+			return err
+		}
+	}
+	doc.OK = len(doc.Problems) == 0
+	if !doc.OK {
+		s.End(Refused)
+	}
+	return s.Answer(doc, func(p *Page) {
+		for _, d := range doc.Problems {
+			p.Line("%s %s: %s", p.Bad("problem"), d.At, d.Text)
+		}
+		for _, d := range doc.Warnings {
+			p.Line("warning %s: %s", d.At, d.Text)
+		}
+		word := p.Good("The set can be used")
+		if !doc.OK {
+			word = p.Bad("The set cannot be used")
+		}
+		p.Line("%s: %d policies, %d of them holds; %s run.", word, doc.Policies, doc.Holds, many(doc.Tests, "test"))
+		p.Line("%s", doc.Digest)
+	})
+}
+
+func (c *policyCheck) askDesk(ctx context.Context, s *Session, files map[string]string, doc *policyReport) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.CheckPolicy(ctx, files)
+	if err != nil {
+		return err
+	}
+	for _, p := range r.Problems {
+		doc.Problems = append(doc.Problems, problemDetail(p))
+	}
+	return nil
+}
+
+type policyShow struct {
+	Out     string `placeholder:"FOLDER" help:"Write the files here, to be changed and proposed."`
+	Default bool   `help:"Show the built-in set instead; needs no desk."`
+}
+
+func (c *policyShow) Run(ctx context.Context, s *Session) error {
+	doc := v1.Policy{Files: policy.Default()}
+	doc.Digest = policy.DigestOf(doc.Files)
+	if !c.Default {
+		d, err := s.desk()
+		if err != nil {
+			return err
+		}
+		if doc, err = d.Policy(ctx); err != nil {
+			return err
+		}
+	}
+	names := slices.Sorted(maps.Keys(doc.Files))
+	if c.Out != "" {
+		for _, name := range names {
+			if name != filepath.Base(name) {
+				return fault.New(fault.Invalid, "bad-policy", "The set names a file %q, which is not a plain name.", name)
+			}
+			path := filepath.Join(c.Out, name)
+			if _, err := os.Lstat(path); err == nil {
+				return fault.New(fault.Conflict, "exists", "%s is there already; name another folder.", path)
+			}
+			if err := WriteFile(path, []byte(doc.Files[name]), 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return s.Answer(doc, func(p *Page) {
+		p.Line("%s", doc.Digest)
+		for _, name := range names {
+			if c.Out != "" {
+				p.Line("%s", filepath.Join(c.Out, name))
+				continue
+			}
+			p.Line("\n-- %s --", name)
+			p.WriteString(doc.Files[name])
+		}
+		if len(doc.Budgets) > 0 {
+			p.Line("")
+			rows := [][]string{{"LIMIT", "PER", "WINDOW", "TIER", "DIRECTION", "UNDO"}}
+			for _, b := range doc.Budgets {
+				rows = append(rows, []string{fmt.Sprint(b.Limit), b.Per, b.Window, string(b.Tier), string(b.Direction), yesNo(b.Undo)})
+			}
+			p.Table(rows)
+		}
+	})
+}
+
+type policyPropose struct {
+	policySource
+	Reason string `required:"" help:"Why, for those who countersign and for the ledger."`
+	signing
+}
+
+func (c *policyPropose) Run(ctx context.Context, s *Session) error {
+	files, err := c.read()
+	if err != nil {
+		return err
+	}
+	if err := policy.Check(files, nil, s.Now()).Err(); err != nil {
+		return err
+	}
+	change := actions.Setting{Of: actions.PartPolicy, Policy: inForce(files)}
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, change, nil)
+}
+
+type policyApply struct {
+	Request string `arg:"" help:"The proposal: req_…"`
+	signing
+}
+
+func (c *policyApply) Help() string {
+	return "The desk puts a set in force when the last countersignature that it needs arrives. This countersigns with your key if the proposal " +
+		"still wants signatures, and then says whether the set is in force. If it is already, nothing is signed."
+}
+
+func (c *policyApply) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Request(ctx, c.Request)
+	if err != nil {
+		return err
+	}
+	change, err := actions.ParseChange(r.Action.Kind, r.Action.Change)
+	if err != nil || change.Part() != actions.PartPolicy {
+		return fault.New(fault.Invalid, "not-a-policy", "%s is not a proposal of a policy set; it is %s.", r.ID, inWords(r.Action))
+	}
+	if r.Status != actions.StatusHeld {
+		return s.outcome(r, "")
+	}
+	return c.countersign(ctx, s, d, r)
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+// Session is one command being carried out.
+type Session struct {
+	Program
+	*Global
+
+	stdout   io.Writer
+	answered bool
+	code     int
+	settings *settings
+}
+
+// Answer gives the command's one answer: doc if JSON was asked for, else what
+// text writes. It is called once.
+func (s *Session) Answer(doc any, text func(*Page)) error {
+	if s.answered {
+		return fmt.Errorf("a command answers once")
+	}
+	s.answered = true
+	if !s.JSON {
+		p := &Page{color: s.Color}
+		text(p)
+		_, err := io.WriteString(s.stdout, p.String())
+		return err
+	}
+	b, err := json.Marshal(doc, json.Deterministic(true))
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	_, err = fmt.Fprintf(s.stdout, "%s\n", b)
+	return err
+}
+
+// Answered reports whether the command has answered.
+func (s *Session) Answered() bool { return s.answered }
+
+// Say tells the person at the terminal something that is not the answer.
+func (s *Session) Say(format string, args ...any) { fmt.Fprintf(s.Stderr, format+"\n", args...) }
+
+// End sets the exit code of a command that has answered and whose answer is no.
+func (s *Session) End(code int) { s.code = code }
+
+// Confirm asks the person at the terminal. Where nobody sits the command itself
+// is the decision.
+func (s *Session) Confirm(question string, yes bool) error {
+	if yes || !s.Interactive {
+		return nil
+	}
+	fmt.Fprintf(s.Stderr, "%s [y/N] ", question)
+	line, err := bufio.NewReader(s.Stdin).ReadString('\n')
+	if err != nil && line == "" {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if a := strings.ToLower(strings.TrimSpace(line)); a != "y" && a != "yes" {
+		return fault.New(fault.Conflict, "not-confirmed", "Nothing was signed and nothing was sent.")
+	}
+	return nil
+}
+
+// Page is an answer for a person.
+type Page struct {
+	strings.Builder
+	color bool
+}
+
+// Line writes one line.
+func (p *Page) Line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+
+// Table writes rows in columns; the first is the head.
+func (p *Page) Table(rows [][]string) {
+	w := tabwriter.NewWriter(p, 0, 8, 2, ' ', 0)
+	for i, r := range rows {
+		line := strings.Join(r, "\t")
+		if i == 0 && p.color {
+			line = strings.Join(r, "\t")
+		}
+		fmt.Fprintln(w, line)
+	}
+	_ = w.Flush() // a strings.Builder cannot fail
+}
+
+// Facts writes pairs of a name and what it is; empty ones are left out.
+func (p *Page) Facts(pairs ...[2]string) {
+	width := 0
+	for _, kv := range pairs {
+		if kv[1] != "" {
+			width = max(width, len(kv[0]))
+		}
+	}
+	for _, kv := range pairs {
+		if kv[1] == "" {
+			continue
+		}
+		lines := strings.Split(kv[1], "\n")
+		p.Line("  %-*s  %s", width, kv[0], lines[0])
+		for _, more := range lines[1:] {
+			p.Line("  %-*s  %s", width, "", more)
+		}
+	}
+}
+
+// Good and Bad colour a word where colours are shown; the word says it all.
+func (p *Page) Good(word string) string { return p.paint("32", word) }
+
+// Bad is like Good.
+func (p *Page) Bad(word string) string { return p.paint("31", word) }
+
+func (p *Page) paint(code, word string) string {
+	if !p.color {
+		return word
+	}
+	return "\x1b[" + code + "m" + word + "\x1b[0m"
+}
+
+// moment is a time given on the command line: RFC 3339, or a length from now
+// such as 72h or 3d. It is cut to the second: people sign it.
+type moment struct {
+	given string
+	at    time.Time
+	after time.Duration
+}
+
+var typeOfMoment = reflect.TypeFor[moment]()
+
+func readMoment(ctx *kong.DecodeContext, target reflect.Value) error {
+	var s string
+	if err := ctx.Scan.PopValueInto("time", &s); err != nil {
+		return err
+	}
+	m, err := parseMoment(s)
+	if err != nil {
+		return err
+	}
+	target.Set(reflect.ValueOf(m))
+	return nil
+}
+
+func parseMoment(s string) (moment, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return moment{given: s, at: t.UTC().Truncate(time.Second)}, nil
+	}
+	length := s
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		length = ""
+		var n int
+		if _, err := fmt.Sscanf(days, "%d", &n); err == nil && fmt.Sprint(n) == days {
+			length = fmt.Sprintf("%dh", 24*n)
+		}
+	}
+	d, err := time.ParseDuration(length)
+	if err != nil || d <= 0 {
+		return moment{}, fmt.Errorf("%q is not a time such as 2026-11-30T18:00:00Z, nor a length from now such as 72h or 3d", s)
+	}
+	return moment{given: s, after: d}, nil
+}
+
+// from returns the instant, counted from now where a length was given.
+func (m moment) from(now time.Time) canonical.Time {
+	switch {
+	case m.given == "":
+		return canonical.Time{}
+	case m.after > 0:
+		return canonical.At(now.Add(m.after).Truncate(time.Second))
+	default:
+		return canonical.At(m.at)
+	}
+}
+
+// when says an instant for a person.
+func when(t canonical.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2 January 2006 15:04 UTC")
+}
+
+// until says an instant and how far away it is.
+func until(t canonical.Time, now time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	d := t.Sub(now)
+	if d < 0 {
+		return when(t) + " (" + span(-d) + " ago)"
+	}
+	return when(t) + " (in " + span(d) + ")"
+}
+
+// span says a length roughly.
+func span(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}
+
+// plural writes a number with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+// settings is DIR/client.json: what a person need not type again. Flags come
+// before the environment, the environment before the file.
+type settings struct {
+	URL   string `json:"url,omitzero"`   // of the desk
+	Token string `json:"token,omitzero"` // what the desk gave at `token create`
+	Key   string `json:"key,omitzero"`   // path of the key file; relative to DIR
+	// Worker is who you are at the desk.
+	Worker workforce.WorkerID `json:"worker,omitzero"`
+	// Origin of the desk's ledger: a draft for another one is not signed.
+	Origin string `json:"origin,omitzero"`
+}
+
+const settingsFile = "client.json"
+
+// Folder returns DIR.
+func (s *Session) Folder() string {
+	switch {
+	case s.Dir != "":
+		return s.Dir
+	case s.Getenv("COUNTERSIGN_DIR") != "":
+		return s.Getenv("COUNTERSIGN_DIR")
+	default:
+		return "."
+	}
+}
+
+// load reads DIR/client.json once and lays environment and flags over it.
+func (s *Session) load() (settings, error) {
+	if s.settings != nil {
+		return *s.settings, nil
+	}
+	var c settings
+	path := filepath.Join(s.Folder(), settingsFile)
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return c, unreadable(path, err)
+	default:
+		if err := json.Unmarshal(b, &c, json.RejectUnknownMembers(true)); err != nil {
+			return c, fault.New(fault.Invalid, "bad-settings", "%s cannot be read: %v.", path, err)
+		}
+		if c.Key != "" && !filepath.IsAbs(c.Key) {
+			c.Key = filepath.Join(s.Folder(), c.Key)
+		}
+	}
+	for _, o := range []struct {
+		to    *string
+		value string
+	}{
+		{&c.URL, s.Getenv("COUNTERSIGN_URL")}, {&c.Token, s.Getenv("COUNTERSIGN_TOKEN")}, {&c.Key, s.Getenv("COUNTERSIGN_KEY")},
+		{&c.URL, s.URL}, {&c.Key, s.Key},
+	} {
+		if o.value != "" {
+			*o.to = o.value
+		}
+	}
+	c.URL = strings.TrimRight(c.URL, "/")
+	s.settings = &c
+	return c, nil
+}
+
+// keep changes DIR/client.json as it stands in the file, not as the
+// environment has it.
+func (s *Session) keep(change func(*settings)) (string, error) {
+	path := filepath.Join(s.Folder(), settingsFile)
+	var c settings
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return path, unreadable(path, err)
+	}
+	if err == nil {
+		if err := json.Unmarshal(b, &c, json.RejectUnknownMembers(true)); err != nil {
+			return path, fault.New(fault.Invalid, "bad-settings", "%s cannot be read: %v.", path, err)
+		}
+	}
+	change(&c)
+	s.settings = nil
+	return path, WriteSecret(path, c)
+}
+
+// Remember keeps a desk's address and origin in DIR/client.json; what is empty
+// stays as it was.
+func (s *Session) Remember(url, origin string) error {
+	_, err := s.keep(func(c *settings) {
+		if url != "" {
+			c.URL = url
+		}
+		if origin != "" {
+			c.Origin = origin
+		}
+	})
+	return err
+}
+
+// WriteSecret writes a document that only its owner may read, all or nothing.
+func WriteSecret(path string, doc any) error {
+	b, err := json.Marshal(doc, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return WriteFile(path, append(b, '\n'), 0o600)
+}
+
+// WriteFile writes beside the file and renames, so that a crash leaves the old one.
+func WriteFile(path string, b []byte, mode fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// ReadFile reads a file that somebody named; the error says which.
+func ReadFile(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if info.IsDir() {
+		return nil, fault.New(fault.Invalid, "unreadable", "%s is a folder; name a file.", path)
+	}
+	if info.Size() > most {
+		return nil, fault.New(fault.TooLarge, "too-large", "%s has %d bytes; at most %d are read.", path, info.Size(), most)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return b, nil
+}
+
+// ReadDocument reads a JSON document of which every member is known.
+func ReadDocument(path string, into any) error {
+	b, err := ReadFile(path, 8<<20)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into, json.RejectUnknownMembers(true)); err != nil {
+		// No cause: it could quote a secret.
+		return fault.New(fault.Invalid, "malformed", "%s is not of the expected form.", path)
+	}
+	return nil
+}
+
+func unreadable(path string, err error) error {
+	var pe *fs.PathError
+	why := err.Error()
+	if errors.As(err, &pe) {
+		why = pe.Err.Error()
+	}
+	return fault.New(fault.Invalid, "unreadable", "%s cannot be read: %s.", path, why).Because(err)
+}
+
+// readTrust reads a trust folder: root, the hash of entry 0, and policy, a
+// C2SP tlog-policy for log and witnesses.
+func readTrust(dir string) (trustFolder, error) {
+	var t trustFolder
+	raw, err := ReadFile(filepath.Join(dir, TrustRoot), 1<<10)
+	if err != nil {
+		return t, err
+	}
+	if err := t.Root.UnmarshalText([]byte(strings.TrimSpace(string(raw)))); err != nil || t.Root.IsZero() {
+		return t, fault.New(fault.Invalid, "bad-trust", "%s does not hold the hash of entry 0: one line, sha256: and 64 digits.", filepath.Join(dir, TrustRoot))
+	}
+	if t.Policy, err = ReadFile(filepath.Join(dir, TrustPolicy), 1<<20); err != nil {
+		return t, err
+	}
+	return t, nil
+}
+
+// Files of a trust folder.
+const (
+	TrustRoot   = "root"
+	TrustPolicy = "policy"
+)
+
+type trustFolder struct {
+	Root   canonical.Digest
+	Policy []byte
+}

@@ -1,0 +1,332 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/id"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+// signing are the flags of commands that sign.
+type signing struct {
+	Yes  bool          `short:"y" help:"Sign without asking. What is signed is shown all the same."`
+	Wait time.Duration `default:"10s" help:"How long to wait for the outcome. 0s: not at all."`
+}
+
+func isRequest(s string) bool { return id.Valid(proof.RequestPrefix, s) }
+
+// identity is who signs, and for which desk.
+type identity struct {
+	key    KeyFile
+	worker workforce.WorkerID
+	origin string // empty: not pinned
+}
+
+func (s *Session) identity() (identity, error) {
+	c, err := s.load()
+	if err != nil {
+		return identity{}, err
+	}
+	k, err := s.OwnKey()
+	if err != nil {
+		return identity{}, err
+	}
+	me := identity{key: k, worker: k.Worker, origin: c.Origin}
+	switch {
+	case me.worker == "":
+		me.worker = c.Worker
+	case c.Worker != "" && c.Worker != me.worker && c.Key != "" && s.Key == "" && s.Getenv("COUNTERSIGN_KEY") == "":
+		return me, fault.New(fault.Invalid, "other-worker", "client.json says that you are %s, the key in it is %s's.", c.Worker, me.worker)
+	}
+	if me.worker == "" {
+		return me, fault.New(fault.Invalid, "no-worker", "The key file does not say whose it is; make it with --worker, or set worker in client.json.")
+	}
+	return me, nil
+}
+
+// request drafts what is wished, checks that the draft is that and nothing else,
+// shows it, signs it, hands it in and answers with what became of it.
+func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change actions.Change, rows []v1.Row) error {
+	me, err := s.identity()
+	if err != nil {
+		return err
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	w.Key = me.key.Key
+	if change != nil {
+		w.Change = canonical.MustMarshal(change)
+	}
+	draft, err := d.Draft(ctx, w)
+	if err != nil {
+		return err
+	}
+	if err := checkDraft(draft, w, me, s.Now()); err != nil {
+		return err
+	}
+	return c.submit(ctx, s, d, me, draft, rows)
+}
+
+// submit shows, signs and hands in a checked draft.
+func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) error {
+	s.show("You sign this request", draft)
+	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
+		return err
+	}
+	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
+	r, err := d.Submit(ctx, v1.Submission{Action: draft.Action, Signed: signed, Rows: rows}, min(c.Wait, v1.MaxWait*time.Second))
+	if err != nil {
+		return err
+	}
+	return c.finish(ctx, s, d, r)
+}
+
+// finish waits until a request is no longer under way and answers.
+func (c *signing) finish(ctx context.Context, s *Session, d deskClient, r v1.Request) error {
+	r, err := d.settled(ctx, r, c.Wait, s.Now)
+	if err != nil {
+		return err
+	}
+	note := ""
+	if r.Status == actions.StatusApproved && c.Wait > 0 {
+		s.End(CouldNot)
+		note = fmt.Sprintf("It was approved, and nothing was heard of it within %s. See what became of it: countersign action show %s --wait 30s", c.Wait, r.ID)
+	}
+	return s.outcome(r, note)
+}
+
+// settled waits for a request that is approved to come to its end.
+func (d deskClient) settled(ctx context.Context, r v1.Request, wait time.Duration, now func() time.Time) (v1.Request, error) {
+	deadline := now().Add(wait)
+	for r.Status == actions.StatusApproved {
+		left := deadline.Sub(now())
+		if left <= 0 {
+			return r, nil
+		}
+		var err error
+		if r, err = d.Wait(ctx, r.ID, r.Version, min(left, v1.MaxWait*time.Second)); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// countersign signs somebody else's held request.
+func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v1.Request) error {
+	me, draft, err := s.verdict(ctx, d, r, actions.VerdictCountersign)
+	if err != nil {
+		return err
+	}
+	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft)
+	if err := s.Confirm("Countersign it?", c.Yes); err != nil {
+		return err
+	}
+	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
+	if r, err = d.Countersign(ctx, r.ID, v1.Countersignature{Signed: signed}); err != nil {
+		return err
+	}
+	return c.finish(ctx, s, d, r)
+}
+
+// verdict drafts a statement about a request and checks it.
+func (s *Session) verdict(ctx context.Context, d deskClient, r v1.Request, v actions.Verdict) (identity, v1.Draft, error) {
+	me, err := s.identity()
+	if err != nil {
+		return me, v1.Draft{}, err
+	}
+	draft, err := d.DraftVerdict(ctx, r.ID, v1.VerdictWish{Verdict: v, Key: me.key.Key})
+	if err != nil {
+		return me, draft, err
+	}
+	if draft.Action.Digest() != r.Action.Digest() {
+		return me, draft, tricked("its action is not the one that the request shows")
+	}
+	if err := checkStatement(draft, r.ID, v, me, s.Now()); err != nil {
+		return me, draft, err
+	}
+	return me, draft, nil
+}
+
+// tricked is the refusal to sign what was not asked for.
+func tricked(format string, args ...any) error {
+	return fault.New(fault.Conflict, "wrong-draft",
+		"The desk's draft is not what you asked for: %s. Nothing was signed. Tell your security team; do not try again.", fmt.Sprintf(format, args...))
+}
+
+// checkDraft compares a draft with the wish: a desk that is not honest must not
+// get a signature under something else.
+func checkDraft(d v1.Draft, w v1.Wish, me identity, now time.Time) error {
+	a := d.Action
+	if err := a.Check(); err != nil {
+		return tricked("%s", fault.TextOf(err))
+	}
+	switch {
+	case a.Kind != w.Kind:
+		return tricked("it is %s and you asked for %s", a.Kind, w.Kind)
+	case !a.Until.Equal(w.Until.Time):
+		return tricked("it ends at %q and you asked for %q", a.Until, w.Until)
+	case a.Reason != w.Reason:
+		return tricked("it gives another reason")
+	case a.Case != w.Case:
+		return tricked("it names another case")
+	case a.Category != w.Category:
+		return tricked("its category is %q", a.Category)
+	case a.Reverses != "":
+		return tricked("it is an undo of %s", a.Reverses)
+	}
+	if len(w.Change) > 0 {
+		if canonical.Sum(a.Change) != canonical.Sum(w.Change) {
+			return tricked("it changes something else")
+		}
+	} else if err := checkSubject(a.Subject, w.Subject); err != nil {
+		return err
+	}
+	verdict := actions.VerdictRequest
+	if a.Command.Mark != "" && a.Command.Mark != platform.MarkOf(d.Statement.Request) {
+		return tricked("it would leave the mark %q", a.Command.Mark)
+	}
+	return checkStatement(d, d.Statement.Request, verdict, me, now)
+}
+
+// checkSubject compares a resolved subject with what was named. A handle's
+// identifier is the platform's word, read by the executor; both are signed and shown.
+func checkSubject(got platform.Subject, asked string) error {
+	want, err := platform.ParseSubject(asked)
+	if err != nil {
+		return err
+	}
+	if got.Platform != want.Platform || want.ID != "" && got.ID != want.ID || want.ID == "" && !strings.EqualFold(got.Handle, want.Handle) {
+		return tricked("it is about %s and you named %s", subjectName(got), asked)
+	}
+	return nil
+}
+
+// checkStatement checks what will be hashed and signed.
+func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, now time.Time) error {
+	st := d.Statement
+	most := proof.Validity(d.Action) + time.Duration(d.Ruling.Need.Wait)*time.Second
+	switch {
+	case st.V != actions.StatementVersion:
+		return tricked("its statement is of version %q", st.V)
+	case st.Action != d.Action.Digest():
+		return tricked("its statement is about another action")
+	case st.Request != request || !isRequest(st.Request):
+		return tricked("its statement is about another request")
+	case st.Verdict != v:
+		return tricked("its statement says %q, not %q", st.Verdict, v)
+	case st.Signer != me.worker || st.Key != me.key.Key:
+		return tricked("its statement is for %s with %s, and you are %s with %s", st.Signer, st.Key, me.worker, me.key.Key)
+	case me.origin != "" && st.Log != me.origin:
+		return tricked("its statement is for the desk %q, and yours is %q", st.Log, me.origin)
+	case len(st.Nonce) != 32 || st.Policy.IsZero() || st.Executor == "" || st.Log == "":
+		return tricked("its statement is incomplete")
+	case st.Expires.Sub(st.NotBefore.Time) > most:
+		return tricked("it would be open for longer than %s", most)
+	}
+	// A minute is what law 5 gives clocks.
+	if off := st.NotBefore.Sub(now); off > time.Minute {
+		return fault.New(fault.Conflict, "clocks-differ", "The desk's clock is %s ahead of this machine's. Set this machine's clock; nothing was signed.", span(off))
+	}
+	if !now.Before(st.Expires.Time) {
+		return fault.New(fault.Conflict, "clocks-differ", "The draft has expired by this machine's clock. Set it; nothing was signed.")
+	}
+	return nil
+}
+
+// show tells the person what the key is about to sign.
+func (s *Session) show(title string, d v1.Draft) {
+	p := &Page{color: s.Color}
+	p.Line("%s:", title)
+	describeAction(p, d.Action)
+	st := d.Statement
+	p.Facts(
+		[2]string{"as", fmt.Sprintf("%s, with %s", st.Signer, st.Key)},
+		[2]string{"verdict", string(st.Verdict)},
+		[2]string{"request", st.Request},
+		[2]string{"desk", st.Log + ", executor " + st.Executor},
+		[2]string{"open until", until(st.Expires, s.Now())},
+		[2]string{"needs", needWords(d.Ruling.Need)},
+		[2]string{"policy", st.Policy.String()},
+	)
+	for _, r := range d.Ruling.Reasons {
+		p.Line("  %s: %s", r.Policy, r.Text)
+	}
+	fmt.Fprint(s.Stderr, p.String())
+}
+
+// outcome answers with a request and sets the exit code that its status means.
+func (s *Session) outcome(r v1.Request, note string) error {
+	switch r.Status {
+	case actions.StatusVoid, actions.StatusFailed, actions.StatusDeclined, actions.StatusFrozen, actions.StatusWithdrawn, actions.StatusExpired:
+		s.End(Refused)
+	case actions.StatusUnknown:
+		s.End(CouldNot)
+	}
+	return s.Answer(r, func(p *Page) {
+		describeRequest(p, r, s.Now())
+		if note != "" {
+			p.Line("%s", note)
+		}
+	})
+}
+
+// describeRequest writes where a request stands and what to do next.
+func describeRequest(p *Page, r v1.Request, now time.Time) {
+	word := statusWords[r.Status]
+	switch r.Status {
+	case actions.StatusExecuted:
+		word = p.Good(word)
+	case actions.StatusHeld, actions.StatusApproved, actions.StatusReversed, actions.StatusLifted:
+	default:
+		word = p.Bad(word)
+	}
+	p.Line("%s: %s", r.ID, word)
+	p.Line("%s", inWords(r.Action))
+	signers := make([]string, 0, len(r.Countersignatures))
+	for _, c := range r.Countersignatures {
+		signers = append(signers, string(c.Statement.Signer))
+	}
+	pairs := [][2]string{
+		{"requested by", r.Requester + ", " + when(r.Created)},
+		{"reason", r.Action.Reason},
+		{"countersigned", joined(signers)},
+		{"came of it", r.OutcomeText},
+		{"done", when(r.Executed)},
+		{"undone by", r.ReversedBy},
+	}
+	for _, n := range r.Declined {
+		pairs = append(pairs, [2]string{"declined", fmt.Sprintf("%s: %s", n.Signed.Statement.Signer, n.Reason)})
+	}
+	if r.Status == actions.StatusHeld {
+		pairs = append(pairs, [2]string{"needs", needWords(r.Need)}, [2]string{"missing", r.Missing}, [2]string{"open until", until(r.Expires, now)})
+	}
+	p.Facts(pairs...)
+	switch {
+	case r.Status == actions.StatusHeld:
+		if who := whoMay(r); who != "" {
+			p.Line("%s", who)
+		}
+		p.Line("They look at it and sign with:")
+		p.Line("  countersign action countersign %s", r.ID)
+	case r.Status == actions.StatusExecuted && r.Action.Inverse.Direction == actions.Relieving:
+		p.Line("To take it back:")
+		p.Line("  countersign action undo %s --reason WHY", r.ID)
+	}
+}
+
+// final are the statuses in which a request rests.
+func final(st actions.Status) bool {
+	return !slices.Contains([]actions.Status{actions.StatusHeld, actions.StatusApproved}, st)
+}

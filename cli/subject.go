@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+type subjectCommands struct {
+	Show subjectShow `cmd:"" help:"Read a subject on its platform now: state, tier, what can be done to it."`
+	Tier subjectTier `cmd:"" help:"Raise how protected a subject is, which one person may; or lower it, which several must sign."`
+}
+
+type subjectShow struct {
+	Subject string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID."`
+}
+
+func (c *subjectShow) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Subject(ctx, c.Subject)
+	if err != nil {
+		return err
+	}
+	return s.Answer(r, func(p *Page) {
+		p.Line("%s, %s", subjectName(r.Subject), r.Sort)
+		pairs := [][2]string{
+			{"state", platform.Describe(r.State.Status, r.State.Mark)},
+			{"read", when(r.State.Seen)},
+			{"tier", string(r.Tier)},
+		}
+		for _, why := range r.Why {
+			pairs = append(pairs, [2]string{"because", why.Text})
+		}
+		for _, f := range slices.Sorted(maps.Keys(r.State.Facts)) {
+			pairs = append(pairs, [2]string{string(f), fmt.Sprint(r.State.Facts[f])})
+		}
+		for _, f := range r.State.Unread {
+			pairs = append(pairs, [2]string{string(f), "promised, and could not be read"})
+		}
+		p.Facts(pairs...)
+	})
+}
+
+type subjectTier struct {
+	Subject string       `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID."`
+	To      actions.Tier `arg:"" enum:"standard,protected,critical" help:"standard, protected or critical."`
+	From    actions.Tier `enum:"standard,protected,critical," default:"" help:"What people raised it to until now, if the desk's present tier comes from a rule. Default: read from the desk."`
+	Reason  string       `required:"" help:"Why, for the ledger. No personal data."`
+	signing
+}
+
+func (c *subjectTier) Help() string {
+	return "Rules and people only raise. Lowering takes back what people raised; what a rule of the policy says stays."
+}
+
+func (c *subjectTier) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Subject(ctx, c.Subject)
+	if err != nil {
+		return err
+	}
+	if err := checkSubject(r.Subject, c.Subject); err != nil {
+		return err
+	}
+	from := c.From
+	if from == "" {
+		from = raisedTo(r)
+	}
+	if from == c.To {
+		return fault.New(fault.Conflict, "same-tier", "People raised %s to %s already.", subjectName(r.Subject), from)
+	}
+	change := actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: r.Subject, From: from, To: c.To}}
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, change, nil)
+}
+
+// raisedTo is what people raised a subject to, as far as its reading tells:
+// where a rule gives as much or more, the desk does not say what people did.
+func raisedTo(r v1.Subject) actions.Tier {
+	for _, why := range r.Why {
+		if why.Policy == "raised" {
+			return r.Tier
+		}
+	}
+	return actions.Standard
+}

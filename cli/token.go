@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+type tokenCommands struct {
+	Create tokenCreate `cmd:"" help:"Sign in: your key signs, the desk gives a token, for at most 10 hours."`
+	List   tokenList   `cmd:"" help:"List your tokens."`
+	Revoke tokenRevoke `cmd:"" help:"End one of your tokens."`
+}
+
+type tokenCreate struct {
+	Worker workforce.WorkerID `help:"Who you are at the desk. Default: as the key file or client.json says."`
+	Name   string             `default:"command line" help:"What the token is for."`
+	For    time.Duration      `default:"10h" help:"How long it lives; at most 10h."`
+	Save   bool               `help:"Keep token, address, key and worker in DIR/client.json, which only you may read, and don't print the token."`
+}
+
+func (c *tokenCreate) Help() string {
+	return "A token lets its bearer be known to the desk as you, to read what you may read and to hand in what your key signed. It signs nothing itself."
+}
+
+const tokenLife = 10 * time.Hour
+
+// createdToken is the answer of token create.
+type createdToken struct {
+	Token  v1.Token `json:"token"`
+	Secret string   `json:"secret"` // empty if it was saved
+	Saved  string   `json:"saved"`  // the file, if it was
+}
+
+func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
+	if c.For <= 0 || c.For > tokenLife {
+		return fault.New(fault.Invalid, "bad-token-life", "A token lives for at most 10h.")
+	}
+	set, err := s.load()
+	if err != nil {
+		return err
+	}
+	k, err := s.OwnKey()
+	if err != nil {
+		return err
+	}
+	worker := c.Worker
+	if worker == "" {
+		worker = k.Worker
+	}
+	if worker == "" {
+		worker = set.Worker
+	}
+	if worker == "" {
+		return fault.New(fault.Invalid, "no-worker", "Say who you are: --worker ID.")
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	status, err := d.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if set.Origin != "" && status.Origin != set.Origin {
+		return fault.New(fault.Forbidden, "foreign-desk", "The desk at %s is %q, yours is %q.", set.URL, status.Origin, set.Origin)
+	}
+	ask, err := newAsk(s, status.Origin, worker, k, c.Name, c.For)
+	if err != nil {
+		return err
+	}
+	t, err := d.SignIn(ctx, v1.SignedTokenAsk{Ask: ask, Signature: k.Sign(ask.Challenge())})
+	if err != nil {
+		return err
+	}
+	doc := createdToken{Token: t.Token, Secret: t.Secret}
+	if c.Save {
+		if doc.Saved, err = c.save(s, set, worker, status.Origin, t.Secret); err != nil {
+			return err
+		}
+		doc.Secret = ""
+	}
+	return s.Answer(doc, func(p *Page) {
+		if doc.Saved != "" {
+			p.Line("You are %s at %s until %s. Kept in %s.", worker, status.Origin, until(t.Token.Expires, s.Now()), doc.Saved)
+			return
+		}
+		p.Line("%s", doc.Secret)
+		s.Say("You are %s at %s until %s. Give the token as COUNTERSIGN_TOKEN; it is not shown again.", worker, status.Origin, until(t.Token.Expires, s.Now()))
+	})
+}
+
+func newAsk(s *Session, origin string, w workforce.WorkerID, k KeyFile, name string, life time.Duration) (v1.TokenAsk, error) {
+	a := v1.TokenAsk{V: v1.TokenAskVersion, Log: origin, Worker: w, Key: k.Key, Name: name, Nonce: make([]byte, 32),
+		NotBefore: canonical.At(s.Now()), Expires: canonical.At(s.Now().Add(life))}
+	if _, err := io.ReadFull(s.Rand, a.Nonce); err != nil {
+		return a, fmt.Errorf("make a nonce: %w", err)
+	}
+	return a, nil
+}
+
+func (c *tokenCreate) save(s *Session, set settings, w workforce.WorkerID, origin, secret string) (string, error) {
+	key, err := filepath.Abs(set.Key)
+	if err != nil {
+		return "", fmt.Errorf("name the key file: %w", err)
+	}
+	return s.keep(func(f *settings) {
+		f.URL, f.Token, f.Key, f.Worker, f.Origin = set.URL, secret, key, w, origin
+	})
+}
+
+type tokenList struct{}
+
+func (c *tokenList) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	page, err := d.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Answer(items(page.Items), func(p *Page) {
+		rows := [][]string{{"TOKEN", "NAME", "CREATED", "EXPIRES", "REVOKED"}}
+		for _, t := range page.Items {
+			rows = append(rows, []string{t.ID, t.Name, when(t.Created), until(t.Expires, s.Now()), when(t.Revoked)})
+		}
+		p.Table(rows)
+	})
+}
+
+type tokenRevoke struct {
+	Token string `arg:"" help:"Identifier of the token, as token list shows it. Not the secret."`
+}
+
+func (c *tokenRevoke) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	if err := d.RevokeToken(ctx, c.Token); err != nil {
+		return err
+	}
+	doc := struct {
+		Revoked string `json:"revoked"`
+	}{c.Token}
+	return s.Answer(doc, func(p *Page) { p.Line("%s is revoked.", c.Token) })
+}

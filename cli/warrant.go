@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
+)
+
+type warrantCommands struct {
+	Show   warrantShow   `cmd:"" help:"Get a request's warrant from the desk, or read one from a file."`
+	Verify warrantVerify `cmd:"" help:"Check a warrant offline, against a trust folder and nothing else."`
+}
+
+type warrantShow struct {
+	Warrant string `arg:"" help:"A request (req_…), or a warrant's file."`
+	Out     string `placeholder:"FILE" help:"Write the warrant's exact bytes here."`
+}
+
+func (c *warrantShow) Run(ctx context.Context, s *Session) error {
+	raw, err := c.read(ctx, s)
+	if err != nil {
+		return err
+	}
+	w, err := proof.ParseWarrant(raw)
+	if err != nil {
+		return err
+	}
+	if c.Out != "" {
+		if err := WriteFile(c.Out, raw, 0o644); err != nil {
+			return err
+		}
+	}
+	return s.Answer(canonical.Raw(raw), func(p *Page) {
+		p.Line("A warrant, not verified: countersign warrant verify FILE --trust DIR")
+		describeCore(p, w.Core)
+		if c.Out != "" {
+			p.Line("Written to %s.", c.Out)
+		}
+	})
+}
+
+func (c *warrantShow) read(ctx context.Context, s *Session) ([]byte, error) {
+	if !isRequest(c.Warrant) {
+		return ReadFile(c.Warrant, proof.MaxWarrant)
+	}
+	d, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	return d.Warrant(ctx, c.Warrant)
+}
+
+type warrantVerify struct {
+	File   string `arg:"" help:"The warrant."`
+	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root, the hash of entry 0, and policy, the log's and witnesses' keys."`
+	Ledger string `placeholder:"URL|FOLDER" help:"Also follow the governance chain there, and say whether keys and engagements still stood when the ledger was read."`
+}
+
+func (c *warrantVerify) Help() string {
+	return "Needs no desk, network or database, and no key. Without --ledger it says what it cannot know: whether a key was revoked or an engagement ended before the act. " +
+		"Exit 0: the warrant holds. Exit 1: it does not, and why."
+}
+
+// verified is the answer of warrant verify.
+type verified struct {
+	OK         bool               `json:"ok"`
+	Request    string             `json:"request"`
+	Kind       actions.Kind       `json:"kind"`
+	Subject    string             `json:"subject"`
+	Tier       actions.Tier       `json:"tier"`
+	Requester  workforce.WorkerID `json:"requester"`
+	Signers    []signerDoc        `json:"countersigners"`
+	Origin     string             `json:"origin"`
+	Size       int64              `json:"ledger_size"`
+	Revocation string             `json:"revocation"`
+	Revoked    []string           `json:"revoked"` // what no longer stood; only with --ledger
+	Word       []string           `json:"desks_word"`
+}
+
+type signerDoc struct {
+	Worker workforce.WorkerID `json:"worker"`
+	Vendor workforce.VendorID `json:"vendor"`
+}
+
+func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
+	raw, err := ReadFile(c.File, proof.MaxWarrant)
+	if err != nil {
+		return err
+	}
+	folder, err := readTrust(c.Trust)
+	if err != nil {
+		return err
+	}
+	policy, err := ledger.ParseTrust(folder.Policy)
+	if err != nil {
+		return err
+	}
+	trust := proof.Trust{Root: folder.Root}
+	if policy.HasQuorum() {
+		trust.Quorum = policy
+	}
+	r, err := proof.Verify(raw, trust)
+	if err != nil {
+		return notHeld(err)
+	}
+	a := r.Warrant.Action
+	doc := verified{OK: true, Request: r.Warrant.Request.Statement.Request, Kind: a.Kind, Subject: subjectName(a.Subject), Tier: r.Warrant.Ruling.Facts.Tier,
+		Requester: r.Requester.Worker, Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Revoked: []string{}, Word: r.Word}
+	for _, w := range r.Signers {
+		doc.Signers = append(doc.Signers, signerDoc{w.Worker, w.Vendor})
+	}
+	if c.Ledger != "" {
+		state, cp, err := s.follow(ctx, c.Ledger, folder, policy)
+		if err != nil {
+			return err
+		}
+		doc.Revoked = standsNoMore(r.Warrant.Core, state)
+		doc.Revocation = fmt.Sprintf("checked against the governance chain, %d entries, up to ledger size %d", state.Next, cp.Size)
+		if len(doc.Revoked) > 0 {
+			doc.OK = false
+			s.End(Refused)
+		}
+	}
+	return s.Answer(doc, func(p *Page) { describeVerified(p, doc, r) })
+}
+
+// notHeld makes whatever proof says of a warrant an answer, and not bad input:
+// somebody asked whether it holds.
+func notHeld(err error) error {
+	f := fault.As(err)
+	if f == nil || f.Kind == fault.Internal || f.Kind == fault.TooLarge {
+		return err
+	}
+	out := fault.New(fault.Forbidden, f.Type, "This warrant does not hold. %s", f.Text)
+	return out.With(f.Detail...)
+}
+
+func describeVerified(p *Page, doc verified, r proof.Report) {
+	if doc.OK {
+		p.Line("%s", p.Good("The warrant holds."))
+	} else {
+		p.Line("%s", p.Bad("The warrant was good once and stands no more."))
+	}
+	describeCore(p, r.Warrant.Core)
+	people := [][2]string{{"requester", person(r.Requester)}}
+	for _, w := range r.Signers {
+		people = append(people, [2]string{"signer", person(w)})
+	}
+	p.Facts(append(people, [2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)})...)
+	for _, why := range doc.Revoked {
+		p.Line("  %s", p.Bad(why))
+	}
+	p.Line("It is %s.", doc.Revocation)
+	if len(doc.Word) > 0 {
+		p.Line("The desk's word, not proven here: %s.", joined(doc.Word))
+	}
+}
+
+func person(w workforce.Worker) string {
+	firm := "employee"
+	if w.Vendor != "" {
+		firm = "vendor " + string(w.Vendor)
+	}
+	s := fmt.Sprintf("%s, %s", w.Worker, firm)
+	if end := w.End(); !end.IsZero() {
+		s += ", engaged until " + when(end)
+	}
+	return s
+}
+
+// standsNoMore says which signatures of a warrant would not count by a newer
+// state of the governance chain.
+func standsNoMore(c proof.Core, s *proof.State) []string {
+	gone := []string{}
+	people, keys := c.Signers()
+	at := s.Time.Time
+	for i, w := range people {
+		key, ok := s.People.Keys[keys[i]]
+		switch {
+		case !ok:
+			gone = append(gone, fmt.Sprintf("the key %s of %s is not enrolled", keys[i], w))
+		case !key.Live(at):
+			gone = append(gone, fmt.Sprintf("the key %s of %s was revoked on %s", keys[i], w, when(key.Revoked)))
+		}
+		if st := s.People.Standing(w, at); !st.Engaged {
+			gone = append(gone, fmt.Sprintf("%s: %s", w, st.Why))
+		}
+	}
+	return gone
+}
+
+// describeCore says what a warrant is about.
+func describeCore(p *Page, c proof.Core) {
+	p.Line("%s", inWords(c.Action))
+	p.Facts(
+		[2]string{"request", c.Request.Statement.Request},
+		[2]string{"reason", c.Action.Reason},
+		[2]string{"case", c.Action.Case},
+		[2]string{"until", when(c.Action.Until)},
+		[2]string{"tier", string(c.Ruling.Facts.Tier)},
+		[2]string{"ruled", when(c.Ruling.At) + ", needed " + needWords(c.Ruling.Need)},
+		[2]string{"policy", c.Ruling.Policy.String()},
+		[2]string{"executor", c.Request.Statement.Executor},
+	)
+}

@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+)
+
+// verbs say what a kind does, to be followed by the subject.
+var verbs = map[actions.Kind]string{
+	actions.AccountTakedown:   "Take down the account",
+	actions.AccountDeactivate: "Deactivate the account",
+	actions.AccountSuspend:    "Suspend the account",
+	actions.AccountRestore:    "Bring back the account",
+	actions.AccountDelete:     "Delete for good the account",
+	actions.ContentRemove:     "Remove the content",
+	actions.ContentRestore:    "Bring back the content",
+}
+
+// inWords says what an action does, in one line.
+func inWords(a actions.Action) string {
+	if verb, ok := verbs[a.Kind]; ok {
+		s := verb + " " + subjectName(a.Subject)
+		if !a.Until.IsZero() {
+			s += " until " + when(a.Until)
+		}
+		return s
+	}
+	change, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return fmt.Sprintf("%s on %s, of a form that this program does not know", a.Kind, a.Subject)
+	}
+	return changeInWords(change)
+}
+
+func changeInWords(change actions.Change) string {
+	switch c := change.(type) {
+	case actions.Admit:
+		s := fmt.Sprintf("Admit from an import file: %s joining, %s leaving, %s changing", many(int(c.Joiners), "worker"), count(c.Leavers), count(c.Changes))
+		if c.Founding {
+			s += ", as the founding import"
+		}
+		return s
+	case actions.Engagement:
+		if c.Op == "end" {
+			return fmt.Sprintf("End the engagement of %s, at once", c.Worker)
+		}
+		return fmt.Sprintf("Extend the engagement of %s to %s", c.Worker, when(c.Last))
+	case actions.Keys:
+		return keysInWords(c)
+	case actions.Setting:
+		return settingInWords(c)
+	}
+	return "A change that this program does not know"
+}
+
+func count(n int64) string { return fmt.Sprint(n) }
+
+func keysInWords(c actions.Keys) string {
+	if len(c.Enrol) == 0 {
+		names := make([]string, len(c.Revoke))
+		for i, k := range c.Revoke {
+			names[i] = string(k)
+		}
+		return "Revoke " + many(len(names), "key") + ", at once and for ever: " + joined(names)
+	}
+	lines := make([]string, len(c.Enrol))
+	for i, e := range c.Enrol {
+		lines[i] = fmt.Sprintf("%s for %s", e.Key.ID(), e.Worker)
+		if e.Key.Hardware {
+			lines[i] += " (declared bound to hardware)"
+		}
+	}
+	return "Enrol " + many(len(lines), "key") + ": " + joined(lines)
+}
+
+func settingInWords(c actions.Setting) string {
+	switch c.Of {
+	case actions.PartTiers:
+		verb := "Lower"
+		if c.Raise.To.Rank() > c.Raise.From.Rank() {
+			verb = "Raise"
+		}
+		return fmt.Sprintf("%s %s from %s to %s", verb, subjectName(c.Raise.Subject), c.Raise.From, c.Raise.To)
+	case actions.PartPolicy:
+		return fmt.Sprintf("Put the policy set %s in force, %s", policy.DigestOf(c.Policy), many(len(c.Policy), "file"))
+	case actions.PartBudgets:
+		return fmt.Sprintf("Replace all budgets by %d new ones", len(c.Budgets))
+	case actions.PartTrust:
+		return fmt.Sprintf("Change what the desk trusts: executor %s, sign-in at %s, undo within %d days", c.Trust.Executor, joined(c.Trust.Origins), c.Trust.UndoWindow)
+	case actions.PartVendors:
+		return fmt.Sprintf("Set the vendor %s (%s), whose people's sensitive acts end %d days before their last day", c.Vendor.ID, c.Vendor.Name, c.Vendor.Ratchet)
+	case actions.PartPlatforms:
+		return fmt.Sprintf("Connect the platform %s through the connector %s", c.Platform.Name, c.Platform.Connector)
+	}
+	return "Change " + c.Of + " in a way that this program does not know"
+}
+
+// subjectName is what people call a subject, with the name that never changes.
+func subjectName(s platform.Subject) string {
+	if s.Handle == "" || s.ID == "" {
+		return s.String()
+	}
+	return fmt.Sprintf("%s (%s)", s.Handle, s)
+}
+
+// needWords says what a need asks for.
+func needWords(n actions.Need) string {
+	if n.Zero() {
+		return "nobody else"
+	}
+	var parts []string
+	switch {
+	case n.All:
+		parts = append(parts, "every founding officer")
+	case n.Independent > 0:
+		parts = append(parts, many(n.Independent, "independent countersignature"))
+	}
+	var qs []actions.Qualifier
+	for q := range n.Qualified {
+		qs = append(qs, q)
+	}
+	slices.Sort(qs)
+	for _, q := range qs {
+		parts = append(parts, fmt.Sprintf("at least %d by %s", n.Qualified[q], qualifierWords(q)))
+	}
+	if n.Hardware {
+		parts = append(parts, "all keys bound to hardware")
+	}
+	if n.Wait > 0 {
+		parts = append(parts, "a wait of "+span(time.Duration(n.Wait)*time.Second))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func qualifierWords(q actions.Qualifier) string {
+	switch q {
+	case actions.QualifierEmployee:
+		return "an employee"
+	case "officer", "agent", "auditor", "investigator":
+		return "an " + string(q)
+	case "oncall":
+		return "somebody on call"
+	}
+	return "a " + string(q)
+}
+
+// whoMay says in general terms whose countersignature would count. Names are
+// not the command line's to tell.
+func whoMay(r v1.Request) string {
+	if r.Need.All {
+		return "Every officer of the founding statement must sign."
+	}
+	if r.Need.Independent == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("Anybody engaged here who is independent of %s counts: another firm (two employees count as different), "+
+		"neither in the other's chain of managers nor under the same manager, and nobody in notice or too new for the tier.", r.Requester)
+	if n := r.Need.Independent; n > 1 {
+		s += fmt.Sprintf(" The %d must be independent of each other as well.", n)
+	}
+	return s
+}
+
+// joined writes "a, b and c".
+func joined(all []string) string {
+	if len(all) < 2 {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+}
+
+// statusWords says what a status means.
+var statusWords = map[actions.Status]string{
+	actions.StatusHeld:      "held",
+	actions.StatusApproved:  "approved, on its way to the executor",
+	actions.StatusExecuted:  "done",
+	actions.StatusVoid:      "refused by the executor's own check",
+	actions.StatusFailed:    "not done: the platform said no, or was in another state",
+	actions.StatusUnknown:   "unclear: it may have taken effect, and a person must look",
+	actions.StatusDeclined:  "declined",
+	actions.StatusFrozen:    "declined with an alarm, and frozen",
+	actions.StatusWithdrawn: "withdrawn",
+	actions.StatusExpired:   "expired",
+	actions.StatusReversed:  "was done, and is undone",
+	actions.StatusLifted:    "was done for a time, and the time is over",
+}
+
+// describeAction writes all that is signed about an action.
+func describeAction(p *Page, a actions.Action) {
+	p.Line("%s", inWords(a))
+	pairs := [][2]string{
+		{"kind", string(a.Kind)},
+		{"tier", string(a.Tier)},
+		{"direction", directionWords(a.Direction)},
+		{"reason", a.Reason},
+		{"case", a.Case},
+		{"category", string(a.Category)},
+		{"until", when(a.Until)},
+	}
+	if a.Subject.Platform != actions.DeskPlatform {
+		after := a.Command.After()
+		pairs = append(pairs,
+			[2]string{"now", platform.Describe(a.Command.Expect.Status, a.Command.Expect.Mark)},
+			[2]string{"then", platform.Describe(after.Status, after.Mark)},
+			[2]string{"undo", undoWords(a)},
+			[2]string{"lost for good", a.Lossy},
+			[2]string{"lifts", a.Reverses},
+		)
+	} else if change, err := actions.ParseChange(a.Kind, a.Change); err == nil {
+		pairs = append(pairs, changeFacts(change)...)
+	}
+	p.Facts(append(pairs, [2]string{"action", a.Digest().String()})...)
+}
+
+func directionWords(d actions.Direction) string {
+	if d == actions.Relieving {
+		return "relieving: it lifts or makes safer"
+	}
+	return "burdening: it could harm"
+}
+
+func undoWords(a actions.Action) string {
+	switch {
+	case a.Inverse.Kind == "":
+		return "nothing takes it back"
+	case a.Inverse.Direction == actions.Relieving:
+		return string(a.Inverse.Kind) + ", which one person may do for a time"
+	default:
+		return string(a.Inverse.Kind) + ", which is a new act with its own countersignatures"
+	}
+}
+
+// changeFacts lists what one line cannot say of a change.
+func changeFacts(change actions.Change) [][2]string {
+	switch c := change.(type) {
+	case actions.Admit:
+		return [][2]string{{"file", c.File.String()}, {"rows", fmt.Sprint(c.Rows)}, {"root", c.Root.String()},
+			{"compare", "countersign worker import FILE --dry-run says file and counts of your own copy"}}
+	case actions.Setting:
+		var pairs [][2]string
+		for _, b := range c.Budgets {
+			undo := ""
+			if b.Undo {
+				undo = " undo"
+			}
+			pairs = append(pairs, [2]string{"budget", fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)})
+		}
+		if c.Trust != nil {
+			pairs = append(pairs, [2]string{"executor key", fmt.Sprintf("%x", []byte(c.Trust.ExecutorKey))},
+				[2]string{"endings per hour", fmt.Sprint(c.Trust.EndingsPerHour)}, [2]string{"raises per hour", fmt.Sprint(c.Trust.RaisesPerHour)})
+		}
+		return pairs
+	}
+	return nil
+}

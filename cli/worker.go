@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/workforce"
+)
+
+type workerCommands struct {
+	Import workerImport `cmd:"" help:"Admit the joiners and changes of a CSV file. Shows what differs from the desk first. Officers countersign."`
+	Show   workerShow   `cmd:"" help:"Show one worker: engagement, standing now, keys."`
+	List   workerList   `cmd:"" help:"List workers."`
+	Extend workerExtend `cmd:"" help:"Move a worker's last day. Officers countersign."`
+	End    workerEnd    `cmd:"" help:"End a worker's engagement, at once. One person may."`
+}
+
+type workerShow struct {
+	Worker workforce.WorkerID `arg:"" help:"Identifier of the worker."`
+	Person bool               `help:"Name and e-mail address as well, if you may read them."`
+}
+
+func (c *workerShow) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	read := d.Worker
+	if c.Person {
+		read = d.Person
+	}
+	w, err := read(ctx, c.Worker)
+	if err != nil {
+		return err
+	}
+	return s.Answer(w, func(p *Page) {
+		p.Line("%s", w.ID)
+		pairs := [][2]string{}
+		if w.Person != nil {
+			pairs = append(pairs, [2]string{"name", w.Person.Name}, [2]string{"e-mail", w.Person.Email})
+		}
+		p.Facts(append(pairs,
+			[2]string{"firm", firm(w.Vendor)},
+			[2]string{"roles", rolesWords(w.Roles)},
+			[2]string{"team", w.Team},
+			[2]string{"manager", string(w.Manager)},
+			[2]string{"site", strings.TrimSpace(w.Site + " " + w.Zone)},
+			[2]string{"from", when(w.Start)},
+			[2]string{"until", until(w.Standing.Last, s.Now())},
+			[2]string{"notice", when(w.Notice)},
+			[2]string{"standing", standingWords(w.Standing)},
+		)...)
+		for _, k := range w.Keys {
+			state := "enrolled " + when(k.Enrolled)
+			if !k.Revoked.IsZero() {
+				state = "revoked " + when(k.Revoked)
+			}
+			hardware := ""
+			if k.Hardware {
+				hardware = ", hardware"
+			}
+			p.Line("  %s  %s%s, %s", k.ID, k.Algorithm, hardware, state)
+		}
+	})
+}
+
+func firm(v workforce.VendorID) string {
+	if v == "" {
+		return "employee"
+	}
+	return "vendor " + string(v)
+}
+
+func rolesWords(roles []workforce.Role) string {
+	all := make([]string, len(roles))
+	for i, r := range roles {
+		all[i] = string(r)
+	}
+	return strings.Join(all, ", ")
+}
+
+func standingWords(st v1.Standing) string {
+	if !st.Engaged {
+		return "not engaged: " + st.Why
+	}
+	var all []string
+	for _, f := range []struct {
+		is   bool
+		word string
+	}{{st.InNotice, "in notice"}, {st.Ratchet, "close to the last day"}, {st.Newcomer, "newcomer"}} {
+		if f.is {
+			all = append(all, f.word)
+		}
+	}
+	if len(all) == 0 {
+		return "engaged"
+	}
+	return "engaged, " + joined(all)
+}
+
+type workerList struct {
+	Vendor    string         `help:"Only people of this vendor."`
+	Employees bool           `help:"Only employees." xor:"firm"`
+	Role      workforce.Role `help:"Only people with this role."`
+	Ended     bool           `help:"Also those whose engagement is over."`
+}
+
+func (c *workerList) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	f := v1.WorkerFilter{Role: c.Role}
+	if c.Vendor != "" || c.Employees {
+		v := workforce.VendorID(c.Vendor)
+		f.Vendor = &v
+	}
+	all, err := d.AllWorkers(ctx, f)
+	if err != nil {
+		return err
+	}
+	var shown []v1.Worker
+	for _, w := range all {
+		if over := !w.Standing.Last.IsZero() && !s.Now().Before(w.Standing.Last.Time); c.Ended || !over {
+			shown = append(shown, w)
+		}
+	}
+	return s.Answer(items(shown), func(p *Page) {
+		rows := [][]string{{"WORKER", "FIRM", "ROLES", "TEAM", "MANAGER", "UNTIL", "STANDING"}}
+		for _, w := range shown {
+			rows = append(rows, []string{string(w.ID), firm(w.Vendor), rolesWords(w.Roles), w.Team, string(w.Manager), when(w.Standing.Last), standingWords(w.Standing)})
+		}
+		p.Table(rows)
+		p.Line("%s", many(len(shown), "worker"))
+	})
+}
+
+type workerExtend struct {
+	Worker workforce.WorkerID `arg:"" help:"Identifier of the worker."`
+	Last   moment             `required:"" placeholder:"TIME" help:"The new end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
+	Reason string             `required:"" help:"Why, for those who countersign and for the ledger."`
+	signing
+}
+
+func (c *workerExtend) Run(ctx context.Context, s *Session) error {
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskEngagement, Reason: c.Reason},
+		actions.Engagement{Op: "extend", Worker: c.Worker, Last: c.Last.from(s.Now())}, nil)
+}
+
+type workerEnd struct {
+	Worker workforce.WorkerID `arg:"" help:"Identifier of the worker."`
+	Reason string             `required:"" help:"Why, for the ledger. No personal data."`
+	signing
+}
+
+func (c *workerEnd) Run(ctx context.Context, s *Session) error {
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskEngagement, Reason: c.Reason},
+		actions.Engagement{Op: "end", Worker: c.Worker}, nil)
+}
+
+// recordOf is the record that the desk has of a worker.
+func recordOf(w v1.Worker) workforce.Record {
+	return workforce.Record{Worker: w.ID, Vendor: w.Vendor, Roles: w.Roles, Team: w.Team, Manager: w.Manager,
+		Site: w.Site, Zone: w.Zone, Start: w.Start, Last: w.Last, Notice: w.Notice}
+}
+
+// recordChanges lists in words what differs between two records of one worker.
+func recordChanges(old, fresh workforce.Record) []string {
+	var out []string
+	text := func(name, a, b string) {
+		if a != b {
+			out = append(out, fmt.Sprintf("%s %s → %s", name, orNothing(a), orNothing(b)))
+		}
+	}
+	text("vendor", string(old.Vendor), string(fresh.Vendor))
+	text("roles", rolesWords(old.Roles), rolesWords(fresh.Roles))
+	text("team", old.Team, fresh.Team)
+	text("manager", string(old.Manager), string(fresh.Manager))
+	text("site", old.Site, fresh.Site)
+	text("zone", old.Zone, fresh.Zone)
+	for _, t := range []struct {
+		name string
+		a, b canonical.Time
+	}{{"start", old.Start, fresh.Start}, {"last", old.Last, fresh.Last}, {"notice", old.Notice, fresh.Notice}} {
+		if !t.a.Equal(t.b.Time) {
+			out = append(out, fmt.Sprintf("%s %s → %s", t.name, orNothing(when(t.a)), orNothing(when(t.b))))
+		}
+	}
+	return out
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func over(w v1.Worker, now time.Time) bool {
+	end := endOf(w)
+	return !end.IsZero() && !now.Before(end.Time)
+}
+
+// endOf is when the engagement ends: its last instant, or an earlier end by an action.
+func endOf(w v1.Worker) canonical.Time {
+	if w.Ended.IsZero() || !w.Last.IsZero() && w.Last.Before(w.Ended.Time) {
+		return w.Last
+	}
+	return w.Ended
+}

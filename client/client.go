@@ -1,0 +1,238 @@
+// Package client is the Go client of the REST API: one method for each route,
+// with a context, answering the types of api/v1.
+//
+// Refusals come back as faults, with the kind, type, text and details that the
+// server gave, so that a program compares them as if it had called the desk
+// itself. A server that cannot be reached is a fault of kind Unavailable, type
+// "unreachable".
+//
+// The client trusts the server for nothing that is evidence: whoever needs to
+// know that a warrant or a ledger is genuine gives it to ledger/proof or ledger.
+//
+// It sends a request again only where that is safe: reads, questions that store
+// nothing, and changes that carry an Idempotency-Key, after a refused connection
+// or a 503.
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/fault"
+)
+
+// MaxAnswer is the largest answer that is read, in bytes.
+const MaxAnswer = 32 << 20
+
+// Client talks to one desk. It is safe for concurrent use. The fields may be
+// changed before its first use.
+type Client struct {
+	// Rand makes idempotency keys.
+	Rand io.Reader
+	// Attempts is how often a safe request is sent at most.
+	Attempts int
+	// Pause is waited before the second attempt, and twice as long before each further one.
+	Pause time.Duration
+
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New returns a client of the desk at baseURL, such as "http://127.0.0.1:7400".
+// token may be empty for what needs none; a nil h is a client with no time-out
+// of its own, since contexts give one.
+func New(baseURL, token string, h *http.Client) (*Client, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, fault.New(fault.Invalid, "bad-address", "%q is not the address of a desk; write http://HOST:PORT.", baseURL)
+	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, fault.New(fault.Invalid, "bad-token", "The token holds characters that no token has.")
+	}
+	if h == nil {
+		h = &http.Client{}
+	}
+	own := *h
+	// A redirect would carry the token, and a POST, somewhere else.
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{Rand: rand.Reader, Attempts: 4, Pause: 100 * time.Millisecond,
+		base: strings.TrimSuffix(baseURL, "/"), token: token, http: &own}, nil
+}
+
+// BaseURL returns the address of the desk.
+func (c *Client) BaseURL() string { return c.base }
+
+// call is one request to the desk.
+type call struct {
+	method string
+	path   string // with its variable parts escaped
+	query  url.Values
+	body   any
+	key    string // idempotency key; drawn by change
+	asks   bool   // a POST that stores nothing
+	accept string // media type wanted; empty for JSON
+}
+
+func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
+	return c.into(ctx, call{method: http.MethodGet, path: path, query: query}, into)
+}
+
+// ask posts a question: nothing is stored, so it may be sent again.
+func (c *Client) ask(ctx context.Context, path string, body, into any) error {
+	return c.into(ctx, call{method: http.MethodPost, path: path, body: body, asks: true}, into)
+}
+
+// change sends what changes something, under a fresh idempotency key, so that
+// it may be sent again.
+func (c *Client) change(ctx context.Context, method, path string, query url.Values, body, into any) error {
+	var b [16]byte
+	if _, err := io.ReadFull(c.Rand, b[:]); err != nil {
+		return fmt.Errorf("no randomness for an idempotency key: %w", err)
+	}
+	return c.into(ctx, call{method: method, path: path, query: query, body: body, key: hex.EncodeToString(b[:])}, into)
+}
+
+func (c *Client) into(ctx context.Context, k call, into any) error {
+	raw, err := c.send(ctx, k)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", k.method, k.path, err)
+	}
+	if into == nil {
+		return nil
+	}
+	// Members that this client does not know are of a newer server.
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fault.New(fault.Internal, "foreign-answer", "The desk's answer to %s %s is not understood.", k.method, k.path).Because(err)
+	}
+	return nil
+}
+
+// send sends a call, again if that is safe, and returns the body of the answer.
+func (c *Client) send(ctx context.Context, k call) ([]byte, error) {
+	var body []byte
+	if k.body != nil {
+		var err error
+		if body, err = json.Marshal(k.body); err != nil {
+			return nil, fault.New(fault.Invalid, "malformed", "The request cannot be written as JSON.").Because(err)
+		}
+	}
+	safe := k.method == http.MethodGet || k.asks || k.key != ""
+	pause := c.Pause
+	for attempt := 1; ; attempt++ {
+		raw, after, err := c.once(ctx, k, body)
+		if err == nil || !safe || attempt >= c.Attempts || !mayRetry(err) {
+			return raw, err
+		}
+		wait := time.NewTimer(max(pause, after))
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, err
+		case <-wait.C:
+		}
+		pause *= 2
+	}
+}
+
+// mayRetry reports whether the server said that it did nothing yet: it could
+// not be reached at all, or answered 503.
+func mayRetry(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errBusy)
+}
+
+// errBusy is the hidden cause of faults that came with a 503.
+var errBusy = errors.New("503 Service Unavailable")
+
+// once sends a call. after is how long the server asks to wait.
+func (c *Client) once(ctx context.Context, k call, body []byte) (raw []byte, after time.Duration, err error) {
+	target := c.base + k.path
+	if len(k.query) > 0 {
+		target += "?" + k.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, k.method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, 0, fault.New(fault.Invalid, "bad-address", "The address %q cannot be called.", target).Because(err)
+	}
+	if k.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	accept := k.accept
+	if accept == "" {
+		accept = "application/json"
+	}
+	req.Header.Set("Accept", accept+", "+v1.ProblemType)
+	if k.key != "" {
+		req.Header.Set("Idempotency-Key", k.key)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, 0, context.Cause(ctx)
+		}
+		return nil, 0, fault.New(fault.Unavailable, "unreachable", "The desk at %s cannot be reached; is it running?", c.base).Because(err)
+	}
+	defer res.Body.Close()
+	raw, err = io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1))
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, 0, context.Cause(ctx)
+		}
+		return nil, 0, fault.New(fault.Unavailable, "answer-lost", "The connection to the desk at %s broke while it answered.", c.base).Because(err)
+	}
+	if len(raw) > MaxAnswer {
+		return nil, 0, fault.New(fault.TooLarge, "answer-too-large", "The desk's answer has more than %d bytes.", MaxAnswer)
+	}
+	if res.StatusCode/100 == 2 {
+		return raw, 0, nil
+	}
+	if s, convErr := strconv.Atoi(res.Header.Get("Retry-After")); convErr == nil && s > 0 && s <= 10 {
+		after = time.Duration(s) * time.Second
+	}
+	return nil, after, restore(res, raw)
+}
+
+// restore makes the fault again that the server answered with.
+func restore(res *http.Response, raw []byte) error {
+	busy := res.StatusCode == http.StatusServiceUnavailable
+	var p v1.Problem
+	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media != v1.ProblemType || json.Unmarshal(raw, &p) != nil {
+		f := fault.New(fault.Unavailable, "foreign-answer", "Something that is no desk answered with status %d; check the address.", res.StatusCode)
+		if busy {
+			return f.Because(errBusy)
+		}
+		return f
+	}
+	kind := fault.Internal
+	for _, k := range fault.Kinds() {
+		if k.String() == p.Kind {
+			kind = k
+		}
+	}
+	f := fault.New(kind, strings.TrimPrefix(p.Type, v1.ProblemBase), "%s", p.Detail)
+	for _, d := range p.Errors {
+		f.Detail = append(f.Detail, fault.Detail{At: d.At, Text: d.Text})
+	}
+	if busy {
+		return f.Because(errBusy)
+	}
+	return f
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/fault"
+)
+
+// Config is DIR/config.json, and all that can be configured of a desk. Every
+// member may be left out, and the file too; a member that is not here is an
+// error, so that a misspelt one is not silently without effect.
+//
+// What decides who may do what is not here: policy, budgets, people and trust
+// stand in the ledger, and changing them takes countersignatures.
+type Config struct {
+	// Listen is where the desk answers. Left out: 127.0.0.1:7400, or the next
+	// free port. An address given here is used or serve fails.
+	Listen string `json:"listen,omitzero"`
+
+	// Hosts are further names by which the desk may be called, without port.
+	// Requests under any other name are refused.
+	Hosts []string `json:"hosts,omitzero"`
+
+	// Database is where the desk keeps everything: sqlite:/path/desk.db or
+	// postgres://…. Left out: desk.db in DIR.
+	Database string `json:"database,omitzero"`
+
+	// PublishLedger serves checkpoint and tiles to anybody. They tell how much
+	// happens at the desk, and when, but not what.
+	PublishLedger bool `json:"publish_ledger,omitzero"`
+
+	// Executor says where the executor is. Left out, serve starts one beside
+	// the desk, with the folder DIR/executor. In earnest it runs on another
+	// machine, under another user.
+	Executor struct {
+		// Address of an executor that runs by itself: http://127.0.0.1:7410 (a
+		// tunnel to its machine) or unix:/path.
+		Address string `json:"address,omitzero"`
+		// DeskListen is where that executor reaches the desk, of the same two forms.
+		DeskListen string `json:"desk_listen,omitzero"`
+	} `json:"executor,omitzero"`
+
+	// Plaza is the built-in platform, there to try things on.
+	Plaza struct {
+		// Off leaves it out.
+		Off bool `json:"off,omitzero"`
+		// Listen is where its pages are. Left out: 127.0.0.1:7401, or the next
+		// free port.
+		Listen string `json:"listen,omitzero"`
+		// Database of its own. Left out: plaza.db in DIR.
+		Database string `json:"database,omitzero"`
+	} `json:"plaza,omitzero"`
+}
+
+// Files and folders of DIR.
+const (
+	configFile   = "config.json"
+	logKeyFile   = "log.key"       // signs the ledger's checkpoints; secret
+	foundingFile = "founding.json" // the founding statement, open until init close
+	trustFolder  = "trust"         // what a verifier has to be given
+	keysFolder   = "keys"          // of init --try only
+	executorDir  = "executor"      // the executor's own folder
+	deskDatabase = "desk.db"
+	plazaFile    = "plaza.db"
+)
+
+// Files of the executor's folder, besides trust.
+const (
+	executorKeyFile = "key.json"       // signs its records; secret
+	platformsFile   = "platforms.json" // addresses and credentials; secret
+	journalFile     = "journal.db"
+	executorSocket  = "executor.sock" // where the desk finds it; both sockets are in DIR
+	deskSocket      = "desk.sock"     // where it finds the desk
+)
+
+// readConfig reads DIR/config.json if it is there.
+func readConfig(dir string) (Config, error) {
+	var c Config
+	path := filepath.Join(dir, configFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return c, fault.New(fault.Invalid, "bad-config", "%s cannot be read.", path).Because(err)
+	}
+	if err := json.Unmarshal(b, &c, json.RejectUnknownMembers(true)); err != nil {
+		return c, fault.New(fault.Invalid, "bad-config", "%s is not a configuration: %v.", path, err)
+	}
+	return c, nil
+}
+
+// Platform is one member of the executor's platforms.json, a JSON array: where a
+// platform is and how the executor signs in there.
+type Platform struct {
+	Name      string `json:"name"`      // as the governance chain names it
+	Connector string `json:"connector"` // plaza or bluesky
+	URL       string `json:"url"`
+	// Token is a staff token of the platform protocol (plaza), or the
+	// administrator's password of a PDS (bluesky).
+	Token string `json:"token"`
+}
+
+func readPlatforms(path string) ([]Platform, error) {
+	var ps []Platform
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "bad-platforms", "%s cannot be read.", path).Because(err)
+	}
+	if err := json.Unmarshal(b, &ps, json.RejectUnknownMembers(true)); err != nil {
+		// No cause: it could quote a credential.
+		return nil, fault.New(fault.Invalid, "bad-platforms", "%s is not a list of platforms, each with name, connector, url and token.", path)
+	}
+	seen := map[string]bool{}
+	for _, p := range ps {
+		switch {
+		case p.Name == "" || p.URL == "" || p.Token == "":
+			return nil, fault.New(fault.Invalid, "bad-platforms", "%s: every platform has a name, a url and a token.", path)
+		case p.Connector != connectorPlaza && p.Connector != connectorBluesky:
+			return nil, fault.New(fault.Invalid, "bad-platforms", "%s: the connector of %s is plaza or bluesky.", path, p.Name)
+		case seen[p.Name]:
+			return nil, fault.New(fault.Invalid, "bad-platforms", "%s: %s is there twice.", path, p.Name)
+		}
+		seen[p.Name] = true
+	}
+	return ps, nil
+}
+
+// Connectors.
+const (
+	connectorPlaza   = "plaza"
+	connectorBluesky = "bluesky"
+)

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/cli"
+	"countersign.dev/executor"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/link"
+	"countersign.dev/platform"
+	"countersign.dev/platform/bluesky"
+	"countersign.dev/platform/plaza"
+)
+
+type executorCommand struct {
+	Desk       string `placeholder:"ADDRESS" help:"Where the desk listens for its executor: unix:/path or http://127.0.0.1:PORT. Default: unix:../desk.sock of the folder."`
+	Listen     string `placeholder:"ADDRESS" help:"Where the desk finds this executor: unix:/path or http://127.0.0.1:PORT. Default: unix:../executor.sock of the folder."`
+	WithParent bool   `help:"End when the standard input ends: whoever started this is gone." hidden:""`
+	logging
+}
+
+func (c *executorCommand) Help() string {
+	return "The folder (--dir) is the executor's own; nobody else needs to read it:\n\n" +
+		"  key.json        its key, which signs its records\n" +
+		"  trust/          the hash of entry 0 of the desk that it serves\n" +
+		"  platforms.json  the platforms' addresses and credentials: [{\"name\",\"connector\",\"url\",\"token\"}]\n" +
+		"  link.json       its name, and the two tokens by which it and the desk know each other\n" +
+		"  journal.db      what it has done; never delete or copy back an old one\n\n" +
+		"init makes the folder as DIR/executor. In earnest it lies on another machine, under another user."
+}
+
+// linkSettings is link.json: what desk and executor must know of each other. Both
+// have a copy.
+type linkSettings struct {
+	Executor      string `json:"executor"`       // the executor's name in the governance chain
+	DeskToken     string `json:"desk_token"`     // the executor shows it to the desk
+	ExecutorToken string `json:"executor_token"` // the desk shows it to the executor
+}
+
+const linkFile = "link.json"
+
+func newLink(name string, rand io.Reader) (linkSettings, error) {
+	l := linkSettings{Executor: name}
+	for _, token := range []*string{&l.DeskToken, &l.ExecutorToken} {
+		b := make([]byte, 32)
+		if _, err := io.ReadFull(rand, b); err != nil {
+			return l, fmt.Errorf("make a token: %w", err)
+		}
+		*token = fmt.Sprintf("%x", b)
+	}
+	return l, nil
+}
+
+func readLink(folder string) (linkSettings, error) {
+	var l linkSettings
+	path := filepath.Join(folder, linkFile)
+	if err := cli.ReadDocument(path, &l); err != nil {
+		return l, err
+	}
+	if l.Executor == "" || len(l.DeskToken) < 32 || len(l.ExecutorToken) < 32 {
+		return l, fault.New(fault.Invalid, "bad-link", "%s names no executor or holds no tokens.", path)
+	}
+	return l, nil
+}
+
+// executorStarted is the one answer of executor, given when it is ready.
+type executorStarted struct {
+	Executor string   `json:"executor"`
+	Listen   string   `json:"listen"`
+	Desk     string   `json:"desk"`
+	Pid      int      `json:"pid"`
+	Serving  []string `json:"platforms"`
+}
+
+func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
+	folder, err := filepath.Abs(s.Folder())
+	if err != nil {
+		return fmt.Errorf("name the folder: %w", err)
+	}
+	if c.WithParent {
+		var stop context.CancelFunc
+		ctx, stop = context.WithCancel(ctx)
+		defer stop()
+		go func() {
+			_, _ = io.Copy(io.Discard, s.Stdin) // whatever ends it, the parent is gone
+			stop()
+		}()
+	}
+	log := c.logger(s)
+	settings, err := readLink(folder)
+	if err != nil {
+		return err
+	}
+	config, err := executorConfig(folder, settings, log)
+	if err != nil {
+		return err
+	}
+	if c.Desk == "" {
+		c.Desk = "unix:" + filepath.Join(filepath.Dir(folder), deskSocket)
+	}
+	if c.Listen == "" {
+		c.Listen = "unix:" + filepath.Join(filepath.Dir(folder), executorSocket)
+	}
+	if config.Journal, err = journal.Open(ctx, filepath.Join(folder, journalFile)); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, config.Journal.Close()) }()
+	desk := link.DialDesk(c.Desk, settings.DeskToken)
+	defer desk.Close()
+	config.Desk = desk
+	e, err := executor.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	l, err := link.Listen(c.Listen)
+	if err != nil {
+		return err
+	}
+	doc := executorStarted{Executor: settings.Executor, Listen: c.Listen, Desk: c.Desk, Pid: os.Getpid(), Serving: e.Status().Platforms}
+	if err := s.Answer(doc, func(p *cli.Page) {
+		p.Line("The executor %s listens on %s and follows the desk at %s. Platforms: %s.", doc.Executor, doc.Listen, doc.Desk, strings.Join(doc.Serving, ", "))
+	}); err != nil {
+		return err
+	}
+	server := &http.Server{Handler: link.Executor(e, settings.ExecutorToken, func(err error) { log.Error("a call of the desk failed", "error", err) }),
+		ReadHeaderTimeout: 10 * time.Second}
+	return together(ctx, e.Run, httpServer(server, l))
+}
+
+// executorConfig reads the folder of an executor.
+func executorConfig(folder string, settings linkSettings, log *slog.Logger) (executor.Config, error) {
+	c := executor.Config{ID: settings.Executor}
+	key, err := cli.ReadKey(filepath.Join(folder, executorKeyFile))
+	if err != nil {
+		return c, err
+	}
+	c.Key = ed25519.NewKeyFromSeed(key.Seed)
+	root, err := readRoot(filepath.Join(folder, trustFolder))
+	if err != nil {
+		return c, err
+	}
+	c.Root = root
+	platforms, err := readPlatforms(filepath.Join(folder, platformsFile))
+	if err != nil {
+		return c, err
+	}
+	c.Platforms = map[string]platform.Connector{}
+	for _, p := range platforms {
+		if c.Platforms[p.Name], err = connector(p); err != nil {
+			return c, err
+		}
+		log.Info("platform", "name", p.Name, "connector", p.Connector, "url", p.URL)
+	}
+	return c, nil
+}
+
+func readRoot(folder string) (canonical.Digest, error) {
+	var d canonical.Digest
+	path := filepath.Join(folder, cli.TrustRoot)
+	b, err := cli.ReadFile(path, 1<<10)
+	if err != nil {
+		return d, fault.New(fault.Conflict, "not-founded", "%s is missing: the desk is not founded yet. `countersign init close` does it.", path).Because(err)
+	}
+	if err := d.UnmarshalText([]byte(strings.TrimSpace(string(b)))); err != nil || d.IsZero() {
+		return d, fault.New(fault.Invalid, "bad-trust", "%s does not hold the hash of entry 0.", path)
+	}
+	return d, nil
+}
+
+// connector makes the connector of a platform.
+func connector(p Platform) (platform.Connector, error) {
+	if p.Connector == connectorBluesky {
+		return bluesky.New(bluesky.Config{Name: p.Name, URL: p.URL, AdminPassword: p.Token})
+	}
+	return &late{name: p.Name, connect: func(ctx context.Context) (platform.Connector, error) {
+		return plaza.Connect(ctx, plaza.Config{Name: p.Name, URL: p.URL, Token: p.Token})
+	}}, nil
+}

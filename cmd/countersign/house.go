@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/cli"
+	"countersign.dev/desk"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+)
+
+// house is an opened desk with what lies under it.
+type house struct {
+	config Config
+	key    *ledger.Key
+	store  *store.Store
+	desk   *desk.Desk
+}
+
+// houseOptions are what differs between opening a desk to found it and to serve.
+type houseOptions struct {
+	executor desk.Executor
+	root     canonical.Digest
+	logger   *slog.Logger
+}
+
+// openHouse opens the desk in a folder without an executor: to found it.
+func openHouse(ctx context.Context, s *cli.Session, dir string) (*house, error) {
+	config, err := readConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	return openHouseWith(ctx, config, dir, houseOptions{executor: nobody{}})
+}
+
+func openHouseWith(ctx context.Context, config Config, dir string, o houseOptions) (*house, error) {
+	raw, err := cli.ReadFile(filepath.Join(dir, logKeyFile), 1<<16)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "no-desk", "%s holds no desk: %s is missing. `countersign init` founds one.", dir, logKeyFile).Because(err)
+	}
+	key, err := ledger.ParseKey(raw)
+	if err != nil {
+		return nil, err
+	}
+	url := config.Database
+	if url == "" {
+		path, err := filepath.Abs(filepath.Join(dir, deskDatabase))
+		if err != nil {
+			return nil, fmt.Errorf("name the database: %w", err)
+		}
+		url = "sqlite:" + path
+	}
+	log := &ledger.Log{Origin: key.Name(), Signer: key, Rand: rand.Reader}
+	st, err := store.Open(ctx, url, log, key.Verifier(), store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger})
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return &house{config: config, key: key, store: st, desk: d}, nil
+}
+
+func (h *house) close() error { return h.store.Close() }
+
+// nobody is the executor of a desk that is being founded: there is none.
+type nobody struct{}
+
+func (nobody) away() error {
+	return fault.New(fault.Unavailable, "no-executor", "The desk is being founded; no executor runs yet.")
+}
+
+func (n nobody) Read(context.Context, platform.Subject) (proof.Reading, error) {
+	return proof.Reading{}, n.away()
+}
+
+func (n nobody) Carry(context.Context, []byte, time.Duration) (proof.CarryResult, error) {
+	return proof.CarryResult{}, n.away()
+}
+
+func (n nobody) Status(context.Context) (proof.ExecutorStatus, error) {
+	return proof.ExecutorStatus{}, n.away()
+}

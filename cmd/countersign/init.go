@@ -1,0 +1,547 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/cli"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+type initCommands struct {
+	Open  initOpen  `cmd:"" default:"withargs" help:"Open the founding statement of a new desk, in an empty folder."`
+	Sign  initSign  `cmd:"" help:"An officer's part: put your key into the statement; once all keys are in, sign it."`
+	Close initClose `cmd:"" help:"Enter the signed statement as entry 0 of the ledger and write the trust folder."`
+}
+
+// openStatement is founding.json until it is closed.
+type openStatement struct {
+	V          string                                   `json:"v"`
+	Founding   proof.Founding                           `json:"founding"`
+	Signatures map[workforce.WorkerID]actions.Signature `json:"signatures"`
+}
+
+const openStatementVersion = "countersign/open-founding/v1"
+
+// fewest is the least number of founding officers of a desk that needs two
+// countersigners anywhere.
+const fewest = 3
+
+type initOpen struct {
+	Officers    []string `name:"officer" placeholder:"ID[=FILE.public]" help:"An officer, at least three; with the public half of their key if it is known already, as key make writes it."`
+	Origin      string   `help:"Origin of the ledger: a name of yours that is never used again, such as desk.example.com/ledger."`
+	Executor    string   `default:"executor" help:"What the executor is called."`
+	ExecutorKey string   `placeholder:"FILE.public" help:"Public half of the key of an executor on another machine. Left out: a key is made here."`
+	Site        string   `default:"localhost" help:"Where people will sign in browsers: the relying party of passkeys."`
+	Page        []string `default:"http://localhost:7400" help:"Addresses of pages on which passkeys may sign."`
+	Policy      string   `placeholder:"FOLDER" help:"The whole first policy set. Left out: the built-in one."`
+	Try         bool     `help:"For trying only: make every key here and close at once. Whoever reads this folder is then every officer."`
+}
+
+func (c *initOpen) Help() string {
+	return "Founding takes several people, so that nobody could have founded it alone:\n\n" +
+		"  1. here:          countersign init --dir DIR --origin desk.example.com/ledger --officer ada --officer ben --officer cy\n" +
+		"  2. each officer, on a machine of their own:  countersign key make my.key --worker ada --hardware\n" +
+		"  3. each in turn:  countersign init sign founding.json --officer ada --key my.key     (hand the file on; go round twice)\n" +
+		"  4. here:          countersign init close --dir DIR\n\n" +
+		"With two officers the desk works under one rule: no policy may need more than two people. Everything that would " +
+		"need two countersigners then needs one."
+}
+
+// opened is the answer of init open.
+type opened struct {
+	Dir       string               `json:"dir"`
+	Statement string               `json:"statement"`
+	Origin    string               `json:"origin"`
+	Officers  []workforce.WorkerID `json:"officers"`
+	Policy    canonical.Digest     `json:"policy"`
+	Closed    bool                 `json:"closed"`
+	Root      canonical.Digest     `json:"root"` // hash of entry 0, once closed
+}
+
+func (c *initOpen) Run(ctx context.Context, s *cli.Session) error {
+	dir := s.Folder()
+	if err := mustBeEmpty(dir); err != nil {
+		return err
+	}
+	if c.Try {
+		c.fill()
+	}
+	if c.Origin == "" {
+		return fault.New(fault.Invalid, "no-origin", "Name the ledger: --origin desk.example.com/ledger.")
+	}
+	if err := ledger.CheckOrigin(c.Origin); err != nil {
+		return err
+	}
+	officers, err := c.officers()
+	if err != nil {
+		return err
+	}
+	files, err := c.policySet(len(officers))
+	if err != nil {
+		return err
+	}
+	logKey, err := ledger.NewKey(c.Origin, s.Rand)
+	if err != nil {
+		return err
+	}
+	executorKey, public, err := c.executorKeys(s.Rand)
+	if err != nil {
+		return err
+	}
+	st := openStatement{V: openStatementVersion, Signatures: map[workforce.WorkerID]actions.Signature{}, Founding: proof.Founding{
+		V: proof.FoundingVersion, Origin: c.Origin, LogKey: logKey.VerifierKey(), Officers: officers, Policy: files, Budgets: actions.DefaultBudgets(),
+		Trust: actions.Trust{Executor: c.Executor, ExecutorKey: public.Public, RelyingParty: c.Site, Origins: c.Page,
+			EndingsPerHour: 5, RaisesPerHour: 20, UndoWindow: 30},
+		Time: canonical.At(s.Now()), Nonce: make([]byte, 32)}}
+	if _, err := io.ReadFull(s.Rand, st.Founding.Nonce); err != nil {
+		return fmt.Errorf("make a nonce: %w", err)
+	}
+	between, err := newLink(c.Executor, s.Rand)
+	if err != nil {
+		return err
+	}
+	if err := c.write(dir, logKey, executorKey, between, st); err != nil {
+		return err
+	}
+	doc := opened{Dir: dir, Statement: filepath.Join(dir, foundingFile), Origin: c.Origin, Policy: policy.DigestOf(files)}
+	for _, o := range officers {
+		doc.Officers = append(doc.Officers, o.Worker)
+	}
+	if len(officers) < fewest {
+		s.Say("Two officers: no policy here may need more than two people, so one countersignature is the most that any act can need. " +
+			"If one of the two is lost, nobody can admit people, enrol keys or change policy. Three are better.")
+	}
+	if c.Try {
+		return c.tryClose(ctx, s, dir, st, doc)
+	}
+	return s.Answer(doc, func(p *cli.Page) {
+		p.Line("Opened a founding statement for %s, with %d officers.", doc.Origin, len(doc.Officers))
+		p.Line("Each of them, on a machine of their own:")
+		p.Line("  countersign key make my.key --worker %s --hardware", doc.Officers[0])
+		p.Line("  countersign init sign %s --officer %s --key my.key", foundingFile, doc.Officers[0])
+		p.Line("and hands %s on; it goes round twice: first for the keys, then for the signatures. Then here:", foundingFile)
+		p.Line("  countersign init close --dir %s", dir)
+	})
+}
+
+func mustBeEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Invalid, "unreadable", "%s cannot be used as a folder.", dir).Because(err)
+	}
+	if len(entries) > 0 {
+		return fault.New(fault.Conflict, "not-empty", "%s holds something already; a desk is founded in an empty folder. Name one with --dir.", dir)
+	}
+	return nil
+}
+
+// fill gives init --try what was left out.
+func (c *initOpen) fill() {
+	if c.Origin == "" {
+		c.Origin = "try.countersign.example/ledger"
+	}
+	if len(c.Officers) == 0 {
+		c.Officers = []string{"officer-1", "officer-2", "officer-3"}
+	}
+}
+
+func (c *initOpen) officers() ([]proof.Officer, error) {
+	var all []proof.Officer
+	for _, given := range c.Officers {
+		name, file, _ := strings.Cut(given, "=")
+		if !workforce.ValidIdentifier(name) {
+			return nil, fault.New(fault.Invalid, "bad-officer", "%q is not an identifier: lower-case letters, digits, dot, underscore and hyphen. It is kept for ever, so no e-mail address.", name)
+		}
+		o := proof.Officer{Worker: workforce.WorkerID(name), Key: noKey()}
+		if file != "" {
+			if c.Try {
+				return nil, fault.New(fault.Invalid, "try-makes-keys", "--try makes every key itself; give officers by their identifiers alone.")
+			}
+			var err error
+			if o.Key, err = cli.ReadPublicKey(file); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, o)
+	}
+	slices.SortFunc(all, func(a, b proof.Officer) int { return strings.Compare(string(a.Worker), string(b.Worker)) })
+	for i := 1; i < len(all); i++ {
+		if all[i].Worker == all[i-1].Worker {
+			return nil, fault.New(fault.Invalid, "bad-officer", "%s is named twice.", all[i].Worker)
+		}
+	}
+	if len(all) < fewest-1 {
+		return nil, fault.New(fault.Invalid, "too-few-officers", "A desk is founded by at least three officers (--officer, once for each), so that nobody founds it alone. Two are possible; --help says what that means.")
+	}
+	return all, nil
+}
+
+func noKey() workforce.PublicKey {
+	return workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: canonical.Bytes{}, Credential: canonical.Bytes{}}
+}
+
+var independentSlots = regexp.MustCompile(`@hold\("\s*\+?\s*(\d+) independent`)
+
+// policySet is the first policy set. With two officers a hold for more than one
+// other person could never be discharged by the people who can change it.
+func (c *initOpen) policySet(officers int) (map[string]string, error) {
+	files := policy.Default()
+	if c.Policy != "" {
+		var err error
+		if files, err = cli.ReadPolicy(c.Policy); err != nil {
+			return nil, err
+		}
+	}
+	if officers < fewest {
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			for _, m := range independentSlots.FindAllStringSubmatch(files[name], -1) {
+				if n, err := strconv.Atoi(m[1]); err == nil && n > 1 && c.Policy != "" {
+					return nil, fault.New(fault.Invalid, "policy-needs-more", "%s holds acts for %d independent people; with two officers no policy may need more than two people, the requester counted.", name, n)
+				}
+			}
+			files[name] = independentSlots.ReplaceAllStringFunc(files[name], func(hold string) string {
+				return strings.Replace(hold, independentSlots.FindStringSubmatch(hold)[1], "1", 1)
+			})
+		}
+	}
+	return files, policy.Check(files, nil, canonical.Time{}.Time).Err()
+}
+
+func (c *initOpen) executorKeys(rand io.Reader) (*cli.KeyFile, workforce.PublicKey, error) {
+	if c.ExecutorKey != "" {
+		public, err := cli.ReadPublicKey(c.ExecutorKey)
+		return nil, public, err
+	}
+	k, err := cli.MakeKey(rand, "", false)
+	return &k, k.PublicKey(), err
+}
+
+func (c *initOpen) write(dir string, logKey *ledger.Key, executorKey *cli.KeyFile, between linkSettings, st openStatement) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	if err := cli.WriteFile(filepath.Join(dir, logKeyFile), logKey.File(), 0o600); err != nil {
+		return err
+	}
+	if executorKey != nil {
+		if err := cli.WriteKey(filepath.Join(dir, executorDir, executorKeyFile), *executorKey); err != nil {
+			return err
+		}
+	}
+	// Both sides have a copy: the executor's folder may move to another machine.
+	for _, folder := range []string{dir, filepath.Join(dir, executorDir)} {
+		if err := cli.WriteSecret(filepath.Join(folder, linkFile), between); err != nil {
+			return err
+		}
+	}
+	return writeStatement(filepath.Join(dir, foundingFile), st)
+}
+
+func writeStatement(path string, st openStatement) error {
+	b, err := json.Marshal(st, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return cli.WriteFile(path, append(b, '\n'), 0o644)
+}
+
+func readStatement(path string) (openStatement, error) {
+	var st openStatement
+	b, err := cli.ReadFile(path, 8<<20)
+	if err != nil {
+		return st, err
+	}
+	if err := json.Unmarshal(b, &st, json.RejectUnknownMembers(true)); err != nil || st.V != openStatementVersion {
+		return st, fault.New(fault.Invalid, "bad-founding", "%s is not a founding statement of the form %s.", path, openStatementVersion)
+	}
+	return st, nil
+}
+
+// tryClose makes every officer's key, signs with all of them and closes.
+func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st openStatement, doc opened) error {
+	s.Say("For trying only: every officer's key lies in %s, so whoever reads this folder is all of them at once. Found a real desk without --try.", filepath.Join(dir, keysFolder))
+	keys := map[workforce.WorkerID]cli.KeyFile{}
+	for i, o := range st.Founding.Officers {
+		// Declared as bound to hardware, which it is not: else nobody could change this desk.
+		k, err := cli.MakeKey(s.Rand, o.Worker, true)
+		if err != nil {
+			return err
+		}
+		if err := cli.WriteKey(filepath.Join(dir, keysFolder, string(o.Worker)+".key"), k); err != nil {
+			return err
+		}
+		st.Founding.Officers[i].Key, keys[o.Worker] = k.PublicKey(), k
+	}
+	for w, k := range keys {
+		st.Signatures[w] = k.Sign(st.Founding.Challenge())
+	}
+	if err := writeStatement(filepath.Join(dir, foundingFile), st); err != nil {
+		return err
+	}
+	root, err := found(ctx, s, dir, st)
+	if err != nil {
+		return err
+	}
+	doc.Closed, doc.Root = true, root
+	return s.Answer(doc, func(p *cli.Page) {
+		p.Line("Founded %s, for trying, with the officers %s.", doc.Origin, strings.Join(c.Officers, ", "))
+		p.Line("  entry 0  %s", root)
+		p.Line("  keys     %s", filepath.Join(dir, keysFolder))
+		p.Line("Start it:")
+		p.Line("  countersign serve --dir %s", dir)
+	})
+}
+
+type initSign struct {
+	Statement string             `arg:"" optional:"" help:"The founding statement. Default: founding.json in DIR."`
+	Officer   workforce.WorkerID `required:"" help:"Who you are in it."`
+	Yes       bool               `short:"y" help:"Sign without asking. What is signed is shown all the same."`
+}
+
+func (c *initSign) Help() string {
+	return "Run it on your own machine. While keys are missing it puts yours in; hand the file on. Once all keys are in it shows " +
+		"the whole statement and signs it. Read it: what you sign founds the desk, and nothing later can change who founded it."
+}
+
+// signedStatement is the answer of init sign.
+type signedStatement struct {
+	Statement         string               `json:"statement"`
+	Officer           workforce.WorkerID   `json:"officer"`
+	Signed            bool                 `json:"signed"`
+	MissingKeys       []workforce.WorkerID `json:"missing_keys"`
+	MissingSignatures []workforce.WorkerID `json:"missing_signatures"`
+}
+
+func (c *initSign) Run(s *cli.Session) error {
+	path := c.Statement
+	if path == "" {
+		path = filepath.Join(s.Folder(), foundingFile)
+	}
+	st, err := readStatement(path)
+	if err != nil {
+		return err
+	}
+	k, err := s.OwnKey()
+	if err != nil {
+		return err
+	}
+	if k.Worker != "" && k.Worker != c.Officer {
+		return fault.New(fault.Invalid, "other-worker", "The key is %s's, and you sign as %s.", k.Worker, c.Officer)
+	}
+	i := slices.IndexFunc(st.Founding.Officers, func(o proof.Officer) bool { return o.Worker == c.Officer })
+	if i < 0 {
+		return fault.New(fault.Invalid, "not-an-officer", "The statement does not name %s as an officer.", c.Officer)
+	}
+	o := &st.Founding.Officers[i]
+	if len(o.Key.Public) == 0 {
+		o.Key = k.PublicKey()
+	}
+	if o.Key.ID() != k.Key {
+		return fault.New(fault.Conflict, "other-key", "The statement has another key for %s: %s. Yours is %s.", c.Officer, o.Key.ID(), k.Key)
+	}
+	doc := signedStatement{Statement: path, Officer: c.Officer, MissingKeys: st.missingKeys()}
+	if len(doc.MissingKeys) == 0 {
+		if err := st.Founding.Check(); err != nil {
+			return err
+		}
+		s.Say("%s", st.describe())
+		if err := s.Confirm("Sign it as "+string(c.Officer)+"?", c.Yes); err != nil {
+			return err
+		}
+		st.Signatures[c.Officer] = k.Sign(st.Founding.Challenge())
+		doc.Signed = true
+	}
+	doc.MissingSignatures = st.missingSignatures()
+	if err := writeStatement(path, st); err != nil {
+		return err
+	}
+	return s.Answer(doc, func(p *cli.Page) {
+		switch {
+		case !doc.Signed:
+			p.Line("Your key %s is in. Hand %s on to %s; sign when all keys are in.", k.Key, path, names(doc.MissingKeys))
+		case len(doc.MissingSignatures) > 0:
+			p.Line("Signed. Hand %s on to %s.", path, names(doc.MissingSignatures))
+		default:
+			p.Line("Signed, and all signatures are in. Where the desk will run: countersign init close --dir DIR")
+		}
+	})
+}
+
+func names(ws []workforce.WorkerID) string {
+	all := make([]string, len(ws))
+	for i, w := range ws {
+		all[i] = string(w)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (st openStatement) missingKeys() []workforce.WorkerID {
+	missing := []workforce.WorkerID{}
+	for _, o := range st.Founding.Officers {
+		if len(o.Key.Public) == 0 {
+			missing = append(missing, o.Worker)
+		}
+	}
+	return missing
+}
+
+func (st openStatement) missingSignatures() []workforce.WorkerID {
+	missing := []workforce.WorkerID{}
+	for _, o := range st.Founding.Officers {
+		if _, ok := st.Signatures[o.Worker]; !ok {
+			missing = append(missing, o.Worker)
+		}
+	}
+	return missing
+}
+
+// describe says what officers sign.
+func (st openStatement) describe() string {
+	f := st.Founding
+	p := &cli.Page{}
+	p.Line("You sign the founding of the desk %s:", f.Origin)
+	pairs := [][2]string{{"log key", f.LogKey}, {"recovers", f.Recovers}}
+	for _, o := range f.Officers {
+		hardware := ""
+		if o.Key.Hardware {
+			hardware = ", declared bound to hardware"
+		}
+		pairs = append(pairs, [2]string{"officer", fmt.Sprintf("%s, %s%s", o.Worker, o.Key.ID(), hardware)})
+	}
+	set := policy.DigestOf(f.Policy).String()
+	if policy.DigestOf(policy.Default()) == policy.DigestOf(f.Policy) {
+		set += " (built-in)"
+	}
+	pairs = append(pairs,
+		[2]string{"executor", fmt.Sprintf("%s, key %x", f.Trust.Executor, []byte(f.Trust.ExecutorKey))},
+		[2]string{"pages", f.Trust.RelyingParty + ": " + strings.Join(f.Trust.Origins, ", ")},
+		[2]string{"policy", set},
+		[2]string{"budgets", fmt.Sprint(len(f.Budgets))},
+		[2]string{"limits", fmt.Sprintf("one person ends %d and raises %d an hour; undo within %d days", f.Trust.EndingsPerHour, f.Trust.RaisesPerHour, f.Trust.UndoWindow)},
+		[2]string{"time", f.Time.String()},
+	)
+	p.Facts(pairs...)
+	p.Line("The officers declare that they are independent of each other.")
+	return strings.TrimRight(p.String(), "\n")
+}
+
+type initClose struct {
+	Statements []string `arg:"" optional:"" help:"Signed copies of the founding statement, if several came back. Default: founding.json in DIR."`
+}
+
+// closedDesk is the answer of init close.
+type closedDesk struct {
+	Dir    string           `json:"dir"`
+	Origin string           `json:"origin"`
+	Root   canonical.Digest `json:"root"`
+	Trust  string           `json:"trust"`
+}
+
+func (c *initClose) Run(ctx context.Context, s *cli.Session) error {
+	dir := s.Folder()
+	paths := c.Statements
+	if len(paths) == 0 {
+		paths = []string{filepath.Join(dir, foundingFile)}
+	}
+	st, err := merge(paths)
+	if err != nil {
+		return err
+	}
+	own, err := readStatement(filepath.Join(dir, foundingFile))
+	if err != nil {
+		return err
+	}
+	if own.Founding.Origin != st.Founding.Origin || own.Founding.LogKey != st.Founding.LogKey {
+		return fault.New(fault.Invalid, "foreign-statement", "The signed statement founds %s with another log key than the one in %s.", st.Founding.Origin, dir)
+	}
+	root, err := found(ctx, s, dir, st)
+	if err != nil {
+		return err
+	}
+	doc := closedDesk{Dir: dir, Origin: st.Founding.Origin, Root: root, Trust: filepath.Join(dir, trustFolder)}
+	return s.Answer(doc, func(p *cli.Page) {
+		p.Line("Founded %s.", doc.Origin)
+		p.Line("  entry 0  %s", root)
+		p.Line("Publish %s, by another way than this machine: whoever verifies a warrant needs it, and nothing else.", doc.Trust)
+		p.Line("Start the desk:")
+		p.Line("  countersign serve --dir %s", dir)
+	})
+}
+
+// merge brings signed copies of one statement together.
+func merge(paths []string) (openStatement, error) {
+	st, err := readStatement(paths[0])
+	if err != nil {
+		return st, err
+	}
+	for _, path := range paths[1:] {
+		more, err := readStatement(path)
+		if err != nil {
+			return st, err
+		}
+		if more.Founding.Challenge() != st.Founding.Challenge() {
+			return st, fault.New(fault.Conflict, "different-statements", "%s and %s are not the same statement; everybody must sign the same one.", paths[0], path)
+		}
+		maps.Copy(st.Signatures, more.Signatures)
+	}
+	if missing := st.missingSignatures(); len(missing) > 0 {
+		return st, fault.New(fault.Conflict, "not-signed", "Not all officers have signed: %s.", names(missing))
+	}
+	return st, nil
+}
+
+// closed is the statement with the signatures in the officers' order.
+func (st openStatement) closed() proof.Closed {
+	c := proof.Closed{Founding: st.Founding}
+	for _, o := range st.Founding.Officers {
+		c.Signatures = append(c.Signatures, st.Signatures[o.Worker])
+	}
+	return c
+}
+
+// found enters entry 0 and writes the trust folders.
+func found(ctx context.Context, s *cli.Session, dir string, st openStatement) (canonical.Digest, error) {
+	var root canonical.Digest
+	closed := st.closed()
+	if err := closed.Verify(); err != nil {
+		return root, err
+	}
+	h, err := openHouse(ctx, s, dir)
+	if err != nil {
+		return root, err
+	}
+	entry, err := h.desk.Found(ctx, closed)
+	if err := errors.Join(err, h.close()); err != nil {
+		return root, err
+	}
+	root = entry.Leaf.Digest()
+	for _, folder := range []string{filepath.Join(dir, trustFolder), filepath.Join(dir, executorDir, trustFolder)} {
+		if err := cli.WriteFile(filepath.Join(folder, cli.TrustRoot), []byte(root.String()+"\n"), 0o644); err != nil {
+			return root, err
+		}
+		if err := cli.WriteFile(filepath.Join(folder, cli.TrustPolicy), []byte("log "+st.Founding.LogKey+"\nquorum none\n"), 0o644); err != nil {
+			return root, err
+		}
+	}
+	return root, s.Remember("", st.Founding.Origin)
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"countersign.dev/cli"
+)
+
+// logging are the flags of commands that run until they are stopped.
+type logging struct {
+	Log string `enum:"error,warn,info,debug" default:"warn" help:"How much to say on the standard error while running: error, warn, info or debug."`
+}
+
+func (l logging) logger(s *cli.Session) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Log)); err != nil {
+		level = slog.LevelWarn // kong knows only levels that exist
+	}
+	return slog.New(slog.NewTextHandler(s.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// together runs parts of a program until ctx ends or one of them fails, and
+// then ends all. That ctx has ended is no error.
+func together(ctx context.Context, parts ...func(context.Context) error) error {
+	own, stop := context.WithCancel(ctx)
+	defer stop()
+	var mu sync.Mutex
+	var all error
+	var running sync.WaitGroup
+	for _, part := range parts {
+		running.Go(func() {
+			defer stop()
+			err := part(own)
+			if err == nil || own.Err() != nil && errors.Is(err, context.Canceled) {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = errors.Join(all, err)
+		})
+	}
+	running.Wait()
+	return all
+}
+
+// lastWords is how long requests under way may take after the end has come.
+const lastWords = 5 * time.Second
+
+// httpServer serves on a listener until its context ends.
+func httpServer(server *http.Server, l net.Listener) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(l) }()
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+		}
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+		defer cancel()
+		err := server.Shutdown(last)
+		if err != nil {
+			// Whoever still waits asks again; nothing is lost by hanging up.
+			err = server.Close()
+		}
+		<-ended // http.ErrServerClosed
+		return err
+	}
+}

@@ -1,0 +1,322 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"countersign.dev/api"
+	"countersign.dev/canonical"
+	"countersign.dev/cli"
+	"countersign.dev/desk"
+	"countersign.dev/fault"
+	"countersign.dev/httpd"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/link"
+	"countersign.dev/plaza"
+	"countersign.dev/sqldb"
+)
+
+type serveCommand struct {
+	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: as config.json says, else 127.0.0.1:7400 or the next free port."`
+	PlazaListen string `placeholder:"HOST:PORT" help:"Where the built-in platform's pages are. Left out: as config.json says, else 127.0.0.1:7401 or the next free port."`
+	NoPlaza     bool   `help:"Leave the built-in platform out."`
+	logging
+}
+
+func (c *serveCommand) Help() string {
+	return "Runs in the foreground until it is interrupted. The executor is a process of its own beside the desk; it is started again if it dies. " +
+		"DIR/config.json says more; all of it may be left out."
+}
+
+const defaultPlaza = "127.0.0.1:7401"
+
+// started is the one answer of serve, given when everything is up.
+type started struct {
+	Desk     string           `json:"desk"`  // address
+	Plaza    string           `json:"plaza"` // address; empty if left out
+	Origin   string           `json:"origin"`
+	Root     canonical.Digest `json:"root"`
+	Executor string           `json:"executor"` // its name
+	Pid      int              `json:"pid"`
+}
+
+func (c *serveCommand) Run(ctx context.Context, s *cli.Session) error {
+	return c.serve(ctx, s, func(*services) error { return nil })
+}
+
+// services is a running desk with its parts.
+type services struct {
+	*house
+	deskURL  string
+	plaza    *plaza.Server // nil if left out
+	plazaURL string
+	executor *supervisor // nil if it runs by itself
+	started  started
+}
+
+// serve runs the desk until ctx ends. ready is called when everything is up,
+// before the answer is given.
+func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*services) error) (err error) {
+	dir, err := filepath.Abs(s.Folder())
+	if err != nil {
+		return fmt.Errorf("name the folder: %w", err)
+	}
+	log := c.logger(s)
+	config, err := readConfig(dir)
+	if err != nil {
+		return err
+	}
+	root, err := readRoot(filepath.Join(dir, trustFolder))
+	if err != nil {
+		return err
+	}
+	settings, err := readLink(dir)
+	if err != nil {
+		return err
+	}
+	sockets, cleanUp, err := socketFolder(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cleanUp()) }()
+
+	v := &services{}
+	var parts []func(context.Context) error
+	if !c.NoPlaza && !config.Plaza.Off {
+		part, end, err := c.openPlaza(ctx, s, dir, config, v, log)
+		if err != nil {
+			return err
+		}
+		defer end()
+		parts = append(parts, part)
+	}
+
+	executorAddress := config.Executor.Address
+	if executorAddress == "" {
+		executorAddress = "unix:" + filepath.Join(sockets, executorSocket)
+	}
+	executor := link.DialExecutor(executorAddress, settings.ExecutorToken)
+	defer executor.Close()
+	if v.house, err = openHouseWith(ctx, config, dir, houseOptions{executor: remote{executor}, root: root, logger: log}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, v.house.close()) }()
+
+	deskAddress := config.Executor.DeskListen
+	if deskAddress == "" {
+		deskAddress = "unix:" + filepath.Join(sockets, deskSocket)
+	}
+	back, err := link.Listen(deskAddress)
+	if err != nil {
+		return err
+	}
+	parts = append(parts, httpServer(&http.Server{ReadHeaderTimeout: 10 * time.Second,
+		Handler: link.Desk(v.desk, settings.DeskToken, func(err error) { log.Error("a call of the executor failed", "error", err) })}, back))
+	if config.Executor.Address == "" {
+		v.executor = &supervisor{folder: filepath.Join(dir, executorDir), desk: deskAddress, listen: executorAddress, level: c.Log, stderr: s.Stderr, log: log}
+		parts = append(parts, v.executor.run)
+	}
+
+	front, part, err := c.openFront(ctx, s, config, v, executor)
+	if err != nil {
+		return errors.Join(err, back.Close())
+	}
+	parts = append(parts, part, v.desk.Run, func(ctx context.Context) error {
+		return c.up(ctx, s, v, root, settings, executor, front, ready)
+	})
+	return together(ctx, parts...)
+}
+
+// openFront opens the desk's own address.
+func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Config, v *services, executor *link.ExecutorClient) (net.Listener, func(context.Context) error, error) {
+	address, explicit := c.Listen, c.Listen != ""
+	if !explicit && config.Listen != "" {
+		address, explicit = config.Listen, true
+	}
+	if address == "" {
+		address = httpd.DefaultAddress
+	}
+	l, moved, err := httpd.Listen(ctx, address, explicit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if moved != "" {
+		s.Say("%s", moved)
+	}
+	rest, err := api.New(api.Config{Desk: v.desk, Executor: executor.Ask, Version: s.Version, Now: s.Now})
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
+	v.deskURL = "http://" + l.Addr().String()
+	var links []httpd.Link
+	if v.plazaURL != "" {
+		links = append(links, httpd.Link{URL: v.plazaURL, Name: "Plaza", Text: "The built-in platform: its public pages."})
+	}
+	front := httpd.New(httpd.Config{Desk: v.desk, API: rest, Publish: config.PublishLedger, Hosts: config.Hosts, Links: links, Now: s.Now, Logger: c.logger(s)})
+	return l, func(ctx context.Context) error { return front.Serve(ctx, l) }, nil
+}
+
+// up waits until the executor answers, looks that the ledger was not set back,
+// and answers.
+func (c *serveCommand) up(ctx context.Context, s *cli.Session, v *services, root canonical.Digest, settings linkSettings, executor *link.ExecutorClient, front net.Listener, ready func(*services) error) error {
+	status, err := answering(ctx, executor)
+	if err != nil {
+		return err
+	}
+	size, _, err := v.store.Newest(ctx)
+	if err != nil {
+		return err
+	}
+	if status.Size > size {
+		return fault.New(fault.Conflict, "ledger-set-back",
+			"The executor has seen this ledger with %d entries, and the database has %d: it was set back, perhaps from a backup. "+
+				"It must not go on, since others hold its newer checkpoints. Found a new desk whose entry 0 names the old one's last checkpoint.", status.Size, size)
+	}
+	v.started = started{Desk: v.deskURL, Plaza: v.plazaURL, Origin: v.key.Name(), Root: root, Executor: settings.Executor, Pid: os.Getpid()}
+	if err := s.Remember(v.deskURL, v.key.Name()); err != nil {
+		return err
+	}
+	if err := ready(v); err != nil {
+		return err
+	}
+	if !s.Answered() {
+		if err := s.Answer(v.started, func(p *cli.Page) {
+			p.Line("The desk %s is at %s", v.started.Origin, v.started.Desk)
+			if v.plazaURL != "" {
+				p.Line("Plaza is at %s", v.plazaURL)
+			}
+			p.Line("Stop it with Ctrl-C.")
+		}); err != nil {
+			return err
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// startTime is how long an executor may take to answer for the first time.
+const startTime = 30 * time.Second
+
+// answering waits until the executor answers.
+func answering(ctx context.Context, executor *link.ExecutorClient) (proof.ExecutorStatus, error) {
+	waiting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		status, err := executor.Ask(waiting)
+		if err == nil {
+			return status, nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return status, ctx.Err()
+			}
+			return status, fault.New(fault.Unavailable, "no-executor", "The executor does not answer. Nothing can be carried out without it.").Because(err)
+		}
+	}
+}
+
+// openPlaza opens the built-in platform, gives its staff token to the executor,
+// and returns what serves it and what closes it.
+func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir string, config Config, v *services, log *slog.Logger) (func(context.Context) error, func(), error) {
+	address, explicit := c.PlazaListen, c.PlazaListen != ""
+	if !explicit && config.Plaza.Listen != "" {
+		address, explicit = config.Plaza.Listen, true
+	}
+	if address == "" {
+		address = defaultPlaza
+	}
+	l, moved, err := httpd.Listen(ctx, address, explicit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if moved != "" {
+		s.Say("%s", moved)
+	}
+	url := config.Plaza.Database
+	if url == "" {
+		url = "sqlite:" + filepath.Join(dir, plazaFile)
+	}
+	db, err := plaza.Open(ctx, url)
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
+	v.plaza, v.plazaURL = plaza.New(plaza.Config{DB: db, Log: log}), "http://"+l.Addr().String()
+	if config.Executor.Address == "" {
+		if err := tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, executorDir, platformsFile)); err != nil {
+			return nil, nil, errors.Join(err, l.Close(), db.Close())
+		}
+	}
+	return servePlaza(v.plaza, l), func() { closePlaza(db, log) }, nil
+}
+
+func closePlaza(db *sqldb.DB, log *slog.Logger) {
+	if err := db.Close(); err != nil {
+		log.Error("plaza's database was not closed", "error", err)
+	}
+}
+
+func servePlaza(p *plaza.Server, l net.Listener) func(context.Context) error {
+	serve := httpServer(&http.Server{Handler: p.Handler(), ReadHeaderTimeout: 10 * time.Second}, l)
+	return func(ctx context.Context) error {
+		// Event streams never end by themselves.
+		stop := context.AfterFunc(ctx, p.Close)
+		defer stop()
+		return serve(ctx)
+	}
+}
+
+// holder is whom plaza knows the executor as.
+const holder = "countersign"
+
+// tellExecutor issues a staff token and writes it, with plaza's address, into
+// the executor's list of platforms; the others in it stay.
+func tellExecutor(ctx context.Context, p *plaza.Server, url, path string) error {
+	if _, err := p.RevokeTokens(ctx, holder); err != nil {
+		return err
+	}
+	token, err := p.IssueToken(ctx, holder, plaza.StaffScope)
+	if err != nil {
+		return err
+	}
+	platforms, err := readPlatforms(path)
+	if err != nil {
+		return err
+	}
+	platforms = slices.DeleteFunc(platforms, func(p Platform) bool { return p.Name == connectorPlaza })
+	platforms = append(platforms, Platform{Name: connectorPlaza, Connector: connectorPlaza, URL: url, Token: token})
+	return cli.WriteSecret(path, platforms)
+}
+
+// remote is the executor in another process as the desk asks it.
+type remote struct{ *link.ExecutorClient }
+
+var _ desk.Executor = remote{}
+
+// Status asks the executor how it is.
+func (r remote) Status(ctx context.Context) (proof.ExecutorStatus, error) { return r.Ask(ctx) }
+
+// longestSocket is the longest path that a unix socket may have everywhere.
+const longestSocket = 100
+
+// socketFolder returns where the sockets between desk and executor are: DIR, or
+// a folder of their own where DIR's path is too long for a socket.
+func socketFolder(dir string) (folder string, cleanUp func() error, err error) {
+	if len(filepath.Join(dir, executorSocket)) < longestSocket {
+		return dir, func() error { return nil }, nil
+	}
+	folder, err = os.MkdirTemp("", "countersign-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make a folder for sockets: %w", err)
+	}
+	return folder, func() error { return os.RemoveAll(folder) }, nil
+}

@@ -1,0 +1,196 @@
+// Package httpd is how the desk meets HTTP: the listener, the API mux and the
+// browser mux, the served ledger, the only table from errors to statuses, and one
+// structured log event for each request.
+//
+// It decides nothing about the desk. It trusts nobody who connects: bodies and
+// headers are bounded and timed, a foreign Host header is refused (a web page
+// could otherwise reach a desk on this machine under a name of its own), posts
+// from other sites are refused, a panic answers 500 and tells nothing.
+//
+// It promises that what is answered to a refusal comes from one function, Fail,
+// and that neither tokens, query strings nor personal data reach the log.
+package httpd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"countersign.dev/desk"
+	"countersign.dev/fault"
+)
+
+// DefaultAddress is where the desk listens if nothing else is said.
+const DefaultAddress = "127.0.0.1:7400"
+
+// Limits and times of every connection.
+const (
+	maxHeader         = 32 << 10
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	writeTimeout      = 90 * time.Second // longer than the longest ?wait=
+	idleTimeout       = 2 * time.Minute
+	grace             = 10 * time.Second // for requests under way at shutdown
+)
+
+// Config is what a server is made of.
+type Config struct {
+	Desk *desk.Desk
+	API  http.Handler // everything under /api/
+	// Publish serves checkpoint and tiles to anybody; else they need a token.
+	Publish bool
+	// Hosts are further names by which the desk may be called, without port.
+	// An address on the loopback interface is always called by its own names.
+	Hosts  []string
+	Links  []Link // further lines of the page at /
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Link is a line of the page at /.
+type Link struct {
+	URL  string
+	Name string
+	Text string // one sentence
+}
+
+// Server answers for one desk.
+type Server struct {
+	config  Config
+	handler http.Handler
+	closing chan struct{} // closed when a shutdown begins: waits end
+}
+
+// New returns a server.
+func New(c Config) *Server {
+	s := &Server{config: c, closing: make(chan struct{})}
+	s.handler = s.observe(s.bound(s.routes()))
+	return s
+}
+
+// ServeHTTP answers one request as Serve does for those that it accepts.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Serve answers requests until ctx ends, then lets those under way finish for a
+// short time: waits end at once. It closes l. After a shutdown it returns nil.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler: s.local(l), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(l) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	close(s.closing)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := server.Shutdown(stop)
+	if err != nil {
+		err = errors.Join(err, server.Close())
+	}
+	<-done // http.ErrServerClosed
+	return err
+}
+
+// routes is every route but the API's own.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", s.config.API)
+	mux.Handle("/ledger/", s.ledgerMux())
+	mux.Handle("/", s.browserMux())
+	return mux
+}
+
+// bound refuses what is not for this desk.
+func (s *Server) bound(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secure(w.Header())
+		if !s.ours(r) {
+			Fail(w, r, fault.New(fault.Forbidden, foreignHost, "This desk is not called %q; name it in the desk's settings.", clip(r.Host)))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type localKey struct{}
+
+// local remembers the listener's own address for the check of Host.
+func (s *Server) local(l net.Listener) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), localKey{}, l.Addr())))
+	})
+}
+
+// ours reports whether the Host header names this desk. A page of another site
+// whose name was pointed at this machine (DNS rebinding) sends its own name.
+func (s *Server) ours(r *http.Request) bool {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	for _, h := range s.config.Hosts {
+		if host == strings.ToLower(h) {
+			return true
+		}
+	}
+	listening := net.IPv4(127, 0, 0, 1)
+	if a, ok := r.Context().Value(localKey{}).(net.Addr); ok {
+		if tcp, ok := a.(*net.TCPAddr); ok {
+			listening = tcp.IP
+		}
+	}
+	ip := net.ParseIP(host)
+	if listening.IsLoopback() || listening.IsUnspecified() {
+		return host == "localhost" || ip != nil && (ip.IsLoopback() || listening.IsUnspecified())
+	}
+	return ip != nil && ip.Equal(listening)
+}
+
+// secure sets what every answer carries; pages widen the policy for themselves.
+func secure(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Cache-Control", "no-store")
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}
+
+type closingKey struct{}
+
+// Waiting returns a context for waiting at most d: it ends with ctx, after d, or
+// when the server begins to shut down.
+func Waiting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	waiting, cancel := context.WithTimeout(ctx, d)
+	closing, ok := ctx.Value(closingKey{}).(<-chan struct{})
+	if !ok {
+		return waiting, cancel
+	}
+	go func() {
+		select {
+		case <-closing:
+			cancel()
+		case <-waiting.Done():
+		}
+	}()
+	return waiting, cancel
+}

@@ -1,0 +1,111 @@
+package httpd
+
+import (
+	"net/http"
+	"strconv"
+
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/fault"
+)
+
+// ledgerMux serves the ledger as C2SP tlog-tiles, its verifier key, and the
+// governance chain with what opens its leaves.
+func (s *Server) ledgerMux() http.Handler {
+	mux := http.NewServeMux()
+	get := func(path string, answer func(http.ResponseWriter, *http.Request) error) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			if err := answer(w, r); err != nil {
+				Fail(w, r, err)
+			}
+		})
+		mux.HandleFunc(path, MethodNotAllowed(http.MethodGet))
+	}
+	get("/ledger/checkpoint", s.tile)
+	get("/ledger/tile/{rest...}", s.tile)
+	get("/ledger/vkey", s.verifierKey)
+	get("/ledger/bodies/governance", s.governance)
+	mux.HandleFunc("/ledger/", NotFound)
+	return mux
+}
+
+// mayReadLog refuses who may not read checkpoint and tiles. They tell class,
+// number and pace of what happens at the desk, and so need a token unless published.
+func (s *Server) mayReadLog(r *http.Request) error {
+	if s.config.Publish {
+		return nil
+	}
+	_, err := Authenticate(s.config.Desk, r)
+	return err
+}
+
+func (s *Server) tile(w http.ResponseWriter, r *http.Request) error {
+	if err := s.mayReadLog(r); err != nil {
+		return err
+	}
+	page, err := s.config.Desk.Ledger().Read(r.Context(), r.URL.Path[len("/ledger/"):])
+	if err != nil {
+		return err
+	}
+	reach := "private"
+	if s.config.Publish {
+		reach = "public"
+		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	} else {
+		w.Header().Set("Vary", "Authorization")
+	}
+	if page.Immutable {
+		w.Header().Set("Cache-Control", reach+", max-age=31536000, immutable")
+	} else {
+		w.Header().Set("Cache-Control", "no-cache")
+	}
+	return send(w, page.ContentType, page.Data)
+}
+
+func (s *Server) verifierKey(w http.ResponseWriter, r *http.Request) error {
+	if err := s.mayReadLog(r); err != nil {
+		return err
+	}
+	state, err := s.config.Desk.State(r.Context())
+	if err != nil {
+		return err
+	}
+	if !state.Founded() {
+		return fault.New(fault.NotFound, "not-founded", "The desk is not founded yet; it has no ledger.")
+	}
+	return send(w, "text/plain; charset=utf-8", []byte(state.LogKey+"\n"))
+}
+
+func send(w http.ResponseWriter, media string, data []byte) error {
+	w.Header().Set("Content-Type", media)
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	_, _ = w.Write(data) // whoever hung up does not hear that it failed
+	return nil
+}
+
+// chainPage is how many governance entries one answer holds at most.
+const chainPage = 500
+
+// governance answers with entries of the governance chain from a number on. It
+// always needs a token: salts open what the leaves only commit to.
+func (s *Server) governance(w http.ResponseWriter, r *http.Request) error {
+	by, err := Authenticate(s.config.Desk, r)
+	if err != nil {
+		return err
+	}
+	from := int64(0)
+	if text := r.URL.Query().Get("from"); text != "" {
+		if from, err = strconv.ParseInt(text, 10, 64); err != nil || from < 0 {
+			return fault.New(fault.Invalid, "bad-parameter", "from is the number of a governance entry, 0 or more.")
+		}
+	}
+	entries, err := s.config.Desk.Chain(r.Context(), by, from, chainPage)
+	if err != nil {
+		return err
+	}
+	out := v1.Bodies{From: from, Next: from + int64(len(entries)), Bodies: []v1.Body{}}
+	for _, e := range entries {
+		out.Bodies = append(out.Bodies, v1.Body{Index: e.Index, Body: e.Body, Salt: e.Salt})
+	}
+	write(w, r, http.StatusOK, "application/json", out)
+	return nil
+}
