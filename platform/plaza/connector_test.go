@@ -178,9 +178,9 @@ func TestUnclearAnswers(t *testing.T) {
 func TestCutOff(t *testing.T) {
 	for _, acted := range []bool{true, false} {
 		to := newTown(t)
-		calls := 0
+		var calls atomic.Int64
 		to.on("POST", "/commands", func(w http.ResponseWriter, r *http.Request, plaza http.Handler) {
-			calls++
+			calls.Add(1)
 			if acted {
 				plaza.ServeHTTP(httptest.NewRecorder(), r)
 			}
@@ -190,8 +190,8 @@ func TestCutOff(t *testing.T) {
 		if fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("acted %v: %v", acted, err)
 		}
-		if calls != 1 {
-			t.Errorf("acted %v: the command was sent %d times", acted, calls)
+		if n := calls.Load(); n != 1 {
+			t.Errorf("acted %v: the command was sent %d times", acted, n)
 		}
 		if o, err := to.Lookup(t.Context(), "k1", take); err != nil || o.Done != acted || !o.Known {
 			t.Errorf("acted %v: looked up %+v, %v", acted, o, err)
