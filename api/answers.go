@@ -25,6 +25,7 @@ const changesKey = "changes"
 const (
 	keepAnswers = 24 * time.Hour
 	mostAnswers = 10_000
+	mostBytes   = 64 << 20 // of all answers together
 	maxKey      = 255
 )
 
@@ -32,10 +33,11 @@ const (
 // and not evidence: after a restart a repeat reaches the desk again, where the
 // signed document itself, with its nonce, makes it the same request.
 type answers struct {
-	now func() time.Time
-	mu  sync.Mutex
-	by  map[answerKey]*answer
-	old []answerKey // by age
+	now   func() time.Time
+	mu    sync.Mutex
+	by    map[answerKey]*answer
+	old   []answerKey // by age
+	bytes int         // of the answers in by
 }
 
 type answerKey struct {
@@ -90,12 +92,16 @@ func (a *answers) begin(ctx context.Context, key answerKey, request canonical.Di
 func (a *answers) finish(key answerKey, got *answer, status int, body []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if status/100 == 2 {
-		got.status, got.body = status, body
-	} else if a.by[key] == got {
+	defer close(got.done)
+	switch kept := a.by[key] == got; {
+	case status/100 != 2 && kept:
 		delete(a.by, key)
+	case status/100 == 2:
+		got.status, got.body = status, body
+		if kept {
+			a.bytes += len(body)
+		}
 	}
-	close(got.done)
 }
 
 // forget drops what is too old or too much. a.mu is held.
@@ -103,10 +109,13 @@ func (a *answers) forget() {
 	limit := a.now().Add(-keepAnswers)
 	for len(a.old) > 0 {
 		got, ok := a.by[a.old[0]]
-		if ok && got.at.After(limit) && len(a.old) <= mostAnswers {
+		if ok && got.at.After(limit) && len(a.old) <= mostAnswers && a.bytes <= mostBytes {
 			return
 		}
-		delete(a.by, a.old[0])
+		if ok {
+			a.bytes -= len(got.body)
+			delete(a.by, a.old[0])
+		}
 		a.old = a.old[1:]
 	}
 }

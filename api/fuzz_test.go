@@ -16,7 +16,7 @@ import (
 // that nothing unknown, doubled or misspelt was let in; and what is refused is
 // refused with a short text.
 func FuzzDecode(f *testing.F) {
-	for _, v := range []any{v1.Wish{Kind: "account.takedown", Subject: "plaza:@7", Key: "key_1"}, v1.Submission{}, v1.Decline{Alarm: true},
+	for _, v := range []any{v1.Wish{Kind: "account.takedown", Subject: "plaza:@neighbour", Key: "key_1"}, v1.Submission{}, v1.Decline{Alarm: true},
 		v1.SignedTokenAsk{}, v1.PolicyFiles{Files: map[string]string{"a": "b"}}} {
 		b, err := canonical.Marshal(v)
 		if err != nil {

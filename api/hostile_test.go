@@ -59,7 +59,7 @@ func TestHostileRequests(t *testing.T) {
 	auth := []string{"Authorization", "Bearer " + token}
 	asJSON := append([]string{"Content-Type", "application/json"}, auth...)
 	form := append([]string{"Content-Type", "application/x-www-form-urlencoded"}, auth...)
-	wish := `{"kind":"account.takedown","subject":"plaza:@7","case":"c","key":"` + string(s.PublicKey("ann").ID()) + `"}`
+	wish := `{"kind":"account.takedown","subject":"plaza:@neighbour","case":"c","key":"` + string(s.PublicKey("ann").ID()) + `"}`
 	good := string(canonical.MustMarshal(s.submission(s.client(token), "ann", "plaza:@president")))
 
 	for _, c := range []struct {
@@ -76,7 +76,7 @@ func TestHostileRequests(t *testing.T) {
 		{"unknown member", "POST", "/api/v1/drafts", strings.Replace(wish, `{`, `{"extra":1,`, 1), asJSON, 400, "invalid-request"},
 		{"member in other case", "POST", "/api/v1/drafts", strings.Replace(wish, `"case"`, `"Case"`, 1), asJSON, 400, "invalid-request"},
 		{"doubled member", "POST", "/api/v1/drafts", strings.Replace(wish, `{`, `{"kind":"account.restore",`, 1), asJSON, 400, "invalid-request"},
-		{"missing member", "POST", "/api/v1/drafts", `{"subject":"plaza:@7"}`, asJSON, 400, "invalid-request"},
+		{"missing member", "POST", "/api/v1/drafts", `{"subject":"plaza:@neighbour"}`, asJSON, 400, "invalid-request"},
 		{"wrong type", "POST", "/api/v1/drafts", strings.Replace(wish, `"c"`, `7`, 1), asJSON, 400, "invalid-request"},
 		{"null", "POST", "/api/v1/drafts", strings.Replace(wish, `"account.takedown"`, `null`, 1), asJSON, 400, "invalid-request"},
 		{"a list", "POST", "/api/v1/drafts", `[` + wish + `]`, asJSON, 400, "invalid-request"},

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,8 @@ func TestDocumentHasEveryProblem(t *testing.T) {
 		}
 	}
 }
+
+var slug = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
 // sources calls f with the files of each package under a folder, tests and
 // helpers of tests left out.
@@ -126,7 +129,8 @@ func collect(files []*ast.File, found map[string]map[string]bool) {
 			if id, isName := call.Args[m.at].(*ast.Ident); isName {
 				typ, ok = constants[id.Name]
 			}
-			if ok && kind != fault.Internal.String() {
+			// A closure may have the name of a function and take a format first.
+			if ok && slug.MatchString(typ) && kind != fault.Internal.String() {
 				if found[typ] == nil {
 					found[typ] = map[string]bool{}
 				}

@@ -188,6 +188,12 @@ func (s *Server) withdraw(ctx context.Context, by desk.Caller, in *struct {
 	Body v1.Withdrawal
 }) (*answerOf[v1.Request], error) {
 	r, err := s.desk.Withdraw(ctx, by, in.ID, in.Body.Version)
+	if err != nil && fault.KindOf(err) == fault.Conflict {
+		have, errRead := s.desk.RequestByID(ctx, by, in.ID)
+		if errRead == nil && have.Status == actions.StatusWithdrawn && have.Requester() == by.Worker && have.Version == in.Body.Version+1 {
+			return answerWith(requestOf(have), nil) // this very withdrawal, whose answer was lost
+		}
+	}
 	return answerWith(requestOf(r), err)
 }
 

@@ -22,9 +22,9 @@ func TestMainJob(t *testing.T) {
 	ann, bob, kim := s.as("ann"), s.as("bob"), s.as("kim")
 
 	// A standard subject: requested, executed, warrant, undone.
-	sub := s.submission(ann, "ann", "plaza:@7")
+	sub := s.submission(ann, "ann", "plaza:@neighbour")
 	r := must[v1.Request](t)(ann.Submit(ctx, sub, 10*time.Second))
-	if r.Status != actions.StatusExecuted || r.Requester != "ann" || r.Action.Subject.ID != "acct/7" {
+	if r.Status != actions.StatusExecuted || r.Requester != "ann" || r.Action.Subject.ID != "acct/3" {
 		t.Fatalf("got %+v, want it executed", r)
 	}
 	again := must[v1.Request](t)(ann.Submit(ctx, sub, 0))
@@ -40,7 +40,7 @@ func TestMainJob(t *testing.T) {
 	if c, err := proof.ParseWarrant(direct); err != nil || c.Digest() != report.Warrant.Digest() {
 		t.Errorf("the warrant served is not the desk's: %v", err)
 	}
-	shown := must[v1.Subject](t)(ann.Subject(ctx, "plaza:acct/7"))
+	shown := must[v1.Subject](t)(ann.Subject(ctx, "plaza:acct/3"))
 	if shown.State.Status != platform.Down || shown.State.Mark != platform.MarkOf(r.ID) {
 		t.Errorf("the subject is %+v, want it down under our mark", shown.State)
 	}
@@ -51,7 +51,7 @@ func TestMainJob(t *testing.T) {
 	}
 
 	// A protected one: held, an agent of the same firm is refused, countersigned by another.
-	held := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@mayor"), 5*time.Second))
+	held := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@singer"), 5*time.Second))
 	if held.Status != actions.StatusHeld || held.Need.Independent < 1 {
 		t.Fatalf("got %s, need %v; want it held", held.Status, held.Need)
 	}
@@ -93,6 +93,13 @@ func TestMainJob(t *testing.T) {
 	if gone.Status != actions.StatusWithdrawn {
 		t.Errorf("after the withdrawal it is %s", gone.Status)
 	}
+	// Again, under another key, as after a lost answer; and as of a version that never was.
+	if _, err := ann.Withdraw(ctx, three.ID, three.Version); err != nil {
+		t.Errorf("the same withdrawal again: %v", err)
+	}
+	if _, err := ann.Withdraw(ctx, three.ID, gone.Version); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("a withdrawal of what is withdrawn: %v", err)
+	}
 }
 
 func TestPages(t *testing.T) {
@@ -100,9 +107,8 @@ func TestPages(t *testing.T) {
 	ctx := t.Context()
 	ann := s.as("ann")
 	var sent []string
-	for i := range 5 {
-		subject := "plaza:acct/" + string(rune('1'+i))
-		sent = append(sent, must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", subject), 0)).ID)
+	for range 5 {
+		sent = append(sent, must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@president"), 0)).ID)
 	}
 	var got []string
 	for cursor, pages := "", 0; ; pages++ {

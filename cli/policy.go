@@ -147,6 +147,24 @@ func (c *policyCheck) Run(ctx context.Context, s *Session) error {
 	})
 }
 
+// enoughPeople refuses, before anybody signs for it, a set under which nobody
+// at the desk could change it again. The desk refuses it as well.
+func enoughPeople(ctx context.Context, s *Session, files map[string]string) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.CheckPolicy(ctx, files)
+	if err != nil || len(r.Problems) == 0 {
+		return err
+	}
+	bad := fault.New(fault.Conflict, "bad-policy", "The desk could not work under this set.")
+	for _, p := range r.Problems {
+		bad.Detail = append(bad.Detail, fault.Detail(p))
+	}
+	return bad
+}
+
 func (c *policyCheck) askDesk(ctx context.Context, s *Session, files map[string]string, doc *policyReport) error {
 	d, err := s.desk()
 	if err != nil {
@@ -227,6 +245,9 @@ func (c *policyPropose) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if err := policy.Check(files, nil, s.Now()).Err(); err != nil {
+		return err
+	}
+	if err := enoughPeople(ctx, s, inForce(files)); err != nil {
 		return err
 	}
 	change := actions.Setting{Of: actions.PartPolicy, Policy: inForce(files)}

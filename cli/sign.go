@@ -81,7 +81,7 @@ func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change act
 
 // submit shows, signs and hands in a checked draft.
 func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) error {
-	s.show("You sign this request", draft)
+	s.show("You sign this request", draft, draft.Ruling.Need)
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft)
+	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, r.Need)
 	if err := s.Confirm("Countersign it?", c.Yes); err != nil {
 		return err
 	}
@@ -246,7 +246,7 @@ func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, 
 }
 
 // show tells the person what the key is about to sign.
-func (s *Session) show(title string, d v1.Draft) {
+func (s *Session) show(title string, d v1.Draft, need actions.Need) {
 	p := &Page{color: s.Color}
 	p.Line("%s:", title)
 	describeAction(p, d.Action)
@@ -257,7 +257,7 @@ func (s *Session) show(title string, d v1.Draft) {
 		[2]string{"request", st.Request},
 		[2]string{"desk", st.Log + ", executor " + st.Executor},
 		[2]string{"open until", until(st.Expires, s.Now())},
-		[2]string{"needs", needWords(d.Ruling.Need)},
+		[2]string{"needs", needWords(need)},
 		[2]string{"policy", st.Policy.String()},
 	)
 	for _, r := range d.Ruling.Reasons {

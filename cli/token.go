@@ -98,8 +98,9 @@ func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
 }
 
 func newAsk(s *Session, origin string, w workforce.WorkerID, k KeyFile, name string, life time.Duration) (v1.TokenAsk, error) {
+	now := canonical.At(s.Now())
 	a := v1.TokenAsk{V: v1.TokenAskVersion, Log: origin, Worker: w, Key: k.Key, Name: name, Nonce: make([]byte, 32),
-		NotBefore: canonical.At(s.Now()), Expires: canonical.At(s.Now().Add(life))}
+		NotBefore: now, Expires: canonical.At(now.Add(life))}
 	if _, err := io.ReadFull(s.Rand, a.Nonce); err != nil {
 		return a, fmt.Errorf("make a nonce: %w", err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -47,13 +48,20 @@ func (c *warrantShow) Run(ctx context.Context, s *Session) error {
 
 func (c *warrantShow) read(ctx context.Context, s *Session) ([]byte, error) {
 	if !isRequest(c.Warrant) {
-		return ReadFile(c.Warrant, proof.MaxWarrant)
+		return readWarrant(c.Warrant)
 	}
 	d, err := s.desk()
 	if err != nil {
 		return nil, err
 	}
 	return d.Warrant(ctx, c.Warrant)
+}
+
+// readWarrant reads a warrant's file. A line feed at its end is what
+// `warrant show --json` and editors add; it is no part of the document.
+func readWarrant(path string) ([]byte, error) {
+	raw, err := ReadFile(path, proof.MaxWarrant+1)
+	return bytes.TrimSuffix(raw, []byte("\n")), err
 }
 
 type warrantVerify struct {
@@ -89,7 +97,7 @@ type signerDoc struct {
 }
 
 func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
-	raw, err := ReadFile(c.File, proof.MaxWarrant)
+	raw, err := readWarrant(c.File)
 	if err != nil {
 		return err
 	}

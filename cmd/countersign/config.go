@@ -67,6 +67,8 @@ const (
 	executorDir  = "executor"      // the executor's own folder
 	deskDatabase = "desk.db"
 	plazaFile    = "plaza.db"
+
+	setupTokenFile = "plaza-setup.token" // opens plaza's set-up API: making accounts and posts
 )
 
 // Files of the executor's folder, besides trust.

@@ -25,6 +25,7 @@ import (
 type grammar struct {
 	cli.Global
 
+	Demo     demoCommand     `cmd:"" help:"Play the evening of 2017 against a desk with 300 workers, and leave it running to try."`
 	Init     initCommands    `cmd:"" help:"Found a desk: open a statement, have the officers sign it, close it."`
 	Serve    serveCommand    `cmd:"" help:"Run the desk, with its executor beside it and the built-in platform."`
 	Executor executorCommand `cmd:"" help:"Run the executor by itself: it holds the platforms' credentials and acts on warrants only."`

@@ -251,6 +251,9 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir string
 		return nil, nil, errors.Join(err, l.Close())
 	}
 	v.plaza, v.plazaURL = plaza.New(plaza.Config{DB: db, Log: log}), "http://"+l.Addr().String()
+	if err := keepSetupToken(ctx, v.plaza, dir); err != nil {
+		return nil, nil, errors.Join(err, l.Close(), db.Close())
+	}
 	if config.Executor.Address == "" {
 		if err := tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, executorDir, platformsFile)); err != nil {
 			return nil, nil, errors.Join(err, l.Close(), db.Close())
@@ -277,6 +280,22 @@ func servePlaza(p *plaza.Server, l net.Listener) func(context.Context) error {
 
 // holder is whom plaza knows the executor as.
 const holder = "countersign"
+
+// setupHolder is whom plaza knows the owner of DIR as, who fills it with accounts.
+const setupHolder = "setup"
+
+// keepSetupToken writes a token with which accounts and posts can be made on
+// plaza into DIR, new at every start.
+func keepSetupToken(ctx context.Context, p *plaza.Server, dir string) error {
+	if _, err := p.RevokeTokens(ctx, setupHolder); err != nil {
+		return err
+	}
+	token, err := p.IssueToken(ctx, setupHolder, plaza.SetupScope)
+	if err != nil {
+		return err
+	}
+	return cli.WriteFile(filepath.Join(dir, setupTokenFile), []byte(token+"\n"), 0o600)
+}
 
 // tellExecutor issues a staff token and writes it, with plaza's address, into
 // the executor's list of platforms; the others in it stay.

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign.dev/cli"
+	"countersign.dev/fault"
+)
+
+type demoCommand struct {
+	Once        bool   `help:"Play it and end, instead of leaving everything running. Exit 0 if every step came out as it should, else 1."`
+	Fast        bool   `help:"Do not pause between the steps."`
+	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: 127.0.0.1:7400 or the next free port."`
+	PlazaListen string `placeholder:"HOST:PORT" help:"Where the platform's pages are. Left out: 127.0.0.1:7401 or the next free port."`
+	Policy      string `placeholder:"FOLDER" help:"Play it under another first policy."`
+}
+
+func (c *demoCommand) Help() string {
+	return "The evening of 2017, against this desk: a small social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. " +
+		"Everything is done as a person would do it, by the commands of this program; every officer's key lies in the demo's folder, which a real desk never allows.\n" +
+		"With --json it prints one document and says nothing else."
+}
+
+// demoAnswer is the one answer of demo --once.
+type demoAnswer struct {
+	Steps           []demoStep `json:"steps"`
+	WarrantVerified bool       `json:"warrant_verified"`
+	Ledger          demoLedger `json:"ledger"`
+}
+
+type demoStep struct {
+	Name     string `json:"name"`
+	Expected string `json:"expected"`
+	Outcome  string `json:"outcome"`
+	OK       bool   `json:"ok"`
+	MS       int64  `json:"ms"`
+}
+
+type demoLedger struct {
+	Size   int64  `json:"size"`
+	Origin string `json:"origin"`
+}
+
+const demoOrigin = "demo.countersign.example/ledger"
+
+// demoOfficers found the demo's desk.
+var demoOfficers = []string{"adaeze", "bjorn", "carmela"}
+
+func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
+	d := &demo{session: s, command: c, start: time.Now()}
+	d.line("Countersign: no one takes an account down alone.")
+	d.line("")
+	if s.Dir == "" && s.Getenv("COUNTERSIGN_DIR") == "" {
+		dir, err := os.MkdirTemp("", "countersign-demo-")
+		if err != nil {
+			return fmt.Errorf("make a folder: %w", err)
+		}
+		s.Dir = dir
+		if c.Once {
+			defer os.RemoveAll(dir)
+		}
+	}
+	var err error
+	if d.dir, err = filepath.Abs(s.Folder()); err != nil {
+		return fmt.Errorf("name the folder: %w", err)
+	}
+	d.line("Setting up in %s: a desk, a platform, 300 workers, 2,000 accounts …", d.dir)
+	d.line("(Everybody's key lies in that folder, and is declared to be bound to hardware. In earnest each is with its owner.)")
+	args := []string{"init", "--try", "--origin", demoOrigin}
+	for _, o := range demoOfficers {
+		args = append(args, "--officer", o)
+	}
+	if c.Policy != "" {
+		args = append(args, "--policy", c.Policy)
+	}
+	if r := d.run(ctx, d.dir, args...); r.code != cli.Done {
+		return r.err
+	}
+	// serve answers when it is up; the demo's answer comes at the end.
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	d.ctx = ctx
+	serve := serveCommand{Listen: c.Listen, PlazaListen: c.PlazaListen, logging: logging{Log: "error"}}
+	err = serve.serve(ctx, s, func(v *services) error {
+		d.services = v
+		if err := d.seed(ctx); err != nil {
+			return err
+		}
+		if err := d.play(ctx); err != nil {
+			return err
+		}
+		if err := d.answer(); err != nil {
+			return err
+		}
+		if c.Once {
+			end()
+			return nil
+		}
+		d.yourTurn()
+		return nil
+	})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return err
+}
+
+func (d *demo) answer() error {
+	for _, step := range d.steps {
+		if !step.OK {
+			d.session.End(cli.Refused)
+		}
+	}
+	size, _, err := d.services.store.Newest(d.ctx)
+	if err != nil {
+		return err
+	}
+	doc := demoAnswer{Steps: d.steps, WarrantVerified: d.verified, Ledger: demoLedger{Size: size, Origin: demoOrigin}}
+	return d.session.Answer(doc, func(*cli.Page) {})
+}
+
+// demo is one playing.
+type demo struct {
+	ctx      context.Context // of the whole playing
+	session  *cli.Session
+	command  *demoCommand
+	services *services
+	dir      string
+	start    time.Time
+	shift    time.Time // when the contractor's last day ends
+	steps    []demoStep
+	verified bool
+	took     map[string]time.Duration // what the four lines at the end quote
+	said     map[string]string
+}
+
+// line writes a line of the story: nothing with --json.
+func (d *demo) line(format string, args ...any) {
+	if !d.session.JSON {
+		fmt.Fprintf(d.session.Stdout, format+"\n", args...)
+	}
+}
+
+// tell writes a line under the evening's clock, and gives time to read it.
+func (d *demo) tell(format string, args ...any) {
+	d.line("%s  %s", d.clock(), fmt.Sprintf(format, args...))
+	d.pause()
+}
+
+// clock is the evening's: the shift ends at eight.
+func (d *demo) clock() string {
+	left := time.Until(d.shift)
+	return time.Date(2017, time.November, 2, 20, 0, 0, 0, time.UTC).Add(-left).Format("15:04:05")
+}
+
+// reading is how long a line is left to be read at a terminal.
+const reading = 1400 * time.Millisecond
+
+func (d *demo) pause() {
+	if d.command.Fast || d.command.Once || d.session.JSON || !d.session.Interactive {
+		return
+	}
+	select {
+	case <-time.After(reading):
+	case <-d.ctx.Done():
+	}
+}
+
+// result is what a command of this program answered.
+type result struct {
+	code   int
+	doc    jsontext.Value
+	stderr string
+	err    error // for what must not fail
+	took   time.Duration
+}
+
+// run carries out one command of this program, as if typed, with a folder as DIR.
+func (d *demo) run(ctx context.Context, dir string, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	p := program()
+	p.Stdin, p.Stdout, p.Stderr, p.Interactive, p.Color = strings.NewReader(""), &stdout, &stderr, false, false
+	p.Getenv = func(string) string { return "" }
+	var g grammar
+	began := time.Now()
+	r := result{code: cli.Run(ctx, p, &g, &g.Global, append([]string{"--json", "--dir", dir}, args...))}
+	r.took, r.doc, r.stderr = time.Since(began), stdout.Bytes(), stderr.String()
+	if r.code != cli.Done {
+		r.err = fault.New(fault.Unavailable, "demo-failed", "The demo could not go on: countersign %s: %s", strings.Join(args, " "), strings.TrimSpace(r.stderr))
+	}
+	return r
+}
+
+// member reads a member of the answer: "status", "error.kind".
+func (r result) member(path string) string {
+	doc := r.doc
+	for name := range strings.SplitSeq(path, ".") {
+		var members map[string]jsontext.Value
+		if json.Unmarshal(doc, &members) != nil {
+			return ""
+		}
+		doc = members[name]
+	}
+	var text string
+	if json.Unmarshal(doc, &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// outcome says what became of an act, from the desk's answer alone.
+func (r result) outcome() string {
+	switch {
+	case r.code == cli.Refused && r.member("error.kind") == fault.Forbidden.String():
+		return "refused"
+	case r.member("status") != "":
+		return r.member("status")
+	default:
+		return "could not: " + r.member("error.type")
+	}
+}
+
+// step plays one step and keeps what came of it.
+func (d *demo) step(name, expected string, play func() string) bool {
+	began := time.Now()
+	outcome := play()
+	s := demoStep{Name: name, Expected: expected, Outcome: outcome, OK: outcome == expected, MS: time.Since(began).Milliseconds()}
+	d.steps = append(d.steps, s)
+	if !s.OK {
+		d.line("          ✗ %s: %s, and %s was expected", name, outcome, expected)
+	}
+	return s.OK
+}

@@ -1,0 +1,404 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/cli"
+	"countersign.dev/client"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// The people of the evening; all are in the import file.
+const (
+	contractor = "bl-041" // the senior support contractor on the last day
+	asker      = "nl-007" // an agent of another vendor
+	sameVendor = "nl-002" // a lead of the asker's vendor
+	second     = "te-003" // a lead of a third vendor
+	employee   = "em-004" // a lead and employee
+	onCall     = "em-011"
+	leaver     = "te-005" // a lead who leaves this evening
+)
+
+// The accounts of the evening.
+const (
+	president = "@president"
+	treasury  = "@treasury"
+	mayor     = "@mayor"
+	spammer   = "@free_phones_4u"
+)
+
+func (d *demo) home(worker string) string { return filepath.Join(d.dir, "people", worker) }
+
+// as carries out a command as a worker.
+func (d *demo) as(ctx context.Context, worker string, args ...string) result {
+	return d.run(ctx, d.home(worker), args...)
+}
+
+// play plays the evening.
+func (d *demo) play(ctx context.Context) error {
+	d.took, d.said = map[string]time.Duration{}, map[string]string{}
+	before, now, of, err := d.whoCouldAlone(ctx)
+	if err != nil {
+		return err
+	}
+	d.line("")
+	d.line("Under a policy like 2017's %d of %d could do this alone; under this one, %s.", before, of, people(now))
+	d.said["could"], d.said["can"] = fmt.Sprintf("%d of %d could", before, of), people(now)
+	d.line("The head of state's page: %s/%s", d.services.plazaURL, president)
+	d.line("")
+	d.pause()
+
+	held := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+treasury, "--reason", "reported as hacked", "--case", "C-2101")
+	request := held.member("id")
+	d.tell("Dana Whitlow, of Brightline Assist, works her last hour. She tries to take %s down.", president)
+	d.step("last-day-refused", "refused", func() string {
+		r := d.as(ctx, contractor, "action", "request", "account.takedown", "plaza:"+president, "--reason", "goodbye", "--case", "C-2100")
+		d.quote(r)
+		return r.outcome()
+	})
+	d.tell("She tries to countersign somebody else's request, for %s.", treasury)
+	d.step("last-day-countersign-refused", "refused", func() string {
+		r := d.as(ctx, contractor, "action", "countersign", request)
+		d.quote(r)
+		return r.outcome()
+	})
+	d.tell("Priya Raman, of Northlake Services, had made that request. A lead of her own firm wants to countersign it.")
+	d.step("same-vendor-countersign-refused", "refused", func() string {
+		r := d.as(ctx, sameVendor, "action", "countersign", request)
+		d.quote(r)
+		return r.outcome()
+	})
+	d.standard(ctx)
+	if err := d.critical(ctx); err != nil {
+		return err
+	}
+	if err := d.leaves(ctx); err != nil {
+		return err
+	}
+	// For whoever tries it next: one countersignature is still missing.
+	d.as(ctx, employee, "action", "countersign", request)
+	d.said["held"] = request
+	if err := d.verify(ctx); err != nil {
+		return err
+	}
+	d.theFourLines()
+	return nil
+}
+
+func people(n int) string {
+	switch n {
+	case 0:
+		return "nobody"
+	case 1:
+		return "one person"
+	}
+	return fmt.Sprintf("%d people", n)
+}
+
+// whoCouldAlone asks both policies for each of the workers of the import.
+func (d *demo) whoCouldAlone(ctx context.Context) (before, now, of int, err error) {
+	c, err := d.client(demoOfficers[0])
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	present, err := c.Policy(ctx)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	files, err := policy.Example("before")
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	old, err := policy.Compile(files)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	set, err := policy.Compile(present.Files)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	f := v1.WorkerFilter{Limit: v1.MaxPage}
+	for {
+		page, err := c.Workers(ctx, f)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		for _, w := range page.Items {
+			if isOfficer(w.Roles) {
+				continue
+			}
+			of++
+			facts := takedownFacts(w)
+			if old.Rule(facts).Verdict == policy.Permitted {
+				before++
+			}
+			if set.Rule(facts).Verdict == policy.Permitted {
+				now++
+			}
+		}
+		if f.Cursor = page.Next; f.Cursor == "" {
+			return before, now, of, nil
+		}
+	}
+}
+
+func isOfficer(roles []workforce.Role) bool {
+	for _, r := range roles {
+		if r == workforce.Officer {
+			return true
+		}
+	}
+	return false
+}
+
+// takedownFacts is the question: may this worker take a critical account down?
+func takedownFacts(w v1.Worker) policy.Facts {
+	st := workforce.Standing{Worker: w.ID, Known: true, Engaged: w.Standing.Engaged, Employee: w.Standing.Employee, Vendor: w.Vendor, Roles: w.Roles,
+		InNotice: w.Standing.InNotice, Ratchet: w.Standing.Ratchet, Newcomer: w.Standing.Newcomer}
+	a := actions.Action{Kind: actions.AccountTakedown, Direction: actions.Burdening, Effect: actions.Reversible, Tier: actions.Critical, Case: "C-2100",
+		Subject: platform.Subject{Platform: "plaza", ID: "acct/1", Handle: president}, Command: platform.Command{Verb: platform.Takedown}}
+	return proof.FactsOf(a, st, actions.Critical, actions.LiftsNothing)
+}
+
+// client is a REST client as a worker.
+func (d *demo) client(worker string) (*client.Client, error) {
+	var settings struct {
+		Token string `json:"token"`
+	}
+	if err := readMember(filepath.Join(d.home(worker), "client.json"), &settings); err != nil {
+		return nil, err
+	}
+	return client.New(d.services.deskURL, settings.Token, nil)
+}
+
+// quote shows what the desk said to a refusal.
+func (d *demo) quote(r result) {
+	text := r.member("error.text")
+	if text == "" {
+		text = r.member("outcome_text")
+	}
+	if text == "" {
+		text = r.member("missing")
+	}
+	if text != "" {
+		d.line("          “%s”", text)
+	}
+}
+
+func (d *demo) standard(ctx context.Context) {
+	d.tell("A spammer, %s, with 14 followers: an everyday case. One agent is enough, with a case and within the budget.", spammer)
+	var r result
+	d.step("standard-executed", "executed", func() string {
+		r = d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+spammer, "--reason", "spam", "--case", "C-2102")
+		return r.outcome()
+	})
+	d.tell("Taken down in %d ms. It was the wrong one: undone.", r.took.Milliseconds())
+	d.step("standard-undone", "reversed", func() string { return d.undo(ctx, asker, r.member("id")) })
+}
+
+// undo lifts a request's measure and says where that request stands then.
+func (d *demo) undo(ctx context.Context, worker, request string) string {
+	u := d.as(ctx, worker, "action", "undo", request, "--reason", "a mistake")
+	if u.outcome() != string(actions.StatusExecuted) {
+		return u.outcome()
+	}
+	return d.as(ctx, worker, "action", "show", request).outcome()
+}
+
+func (d *demo) critical(ctx context.Context) error {
+	d.tell("Now somebody has a reason: %s is hacked, so Priya asks for a takedown.", president)
+	var r result
+	d.step("critical-held", "held", func() string {
+		r = d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+president, "--reason", "the account is hacked", "--case", "C-2103")
+		d.line("          Held: it wants 2 independent countersignatures, one of them by an employee, all with keys bound to hardware.")
+		return r.outcome()
+	})
+	request := r.member("id")
+	d.tell("Tomás Vidal, of Telora, and Marta Lindgren, an employee, read it and sign it, each with a key of their own.")
+	d.step("critical-executed", "executed", func() string {
+		d.as(ctx, second, "action", "countersign", request)
+		r = d.as(ctx, employee, "action", "countersign", request)
+		return r.outcome()
+	})
+	page := d.services.plazaURL + "/" + president
+	d.tell("Down: %s", page)
+	d.step("plaza-shows-down", "shown", func() string { return shows(ctx, page, platform.Down) })
+	if err := d.attribute(ctx, request); err != nil {
+		return err
+	}
+	d.tell("The owner has it back. One person on call lifts the measure.")
+	began := time.Now()
+	d.step("critical-undone", "reversed", func() string { return d.undo(ctx, onCall, request) })
+	d.step("plaza-shows-up", "shown", func() string { return shows(ctx, page, platform.Up) })
+	d.took["back"] = time.Since(began)
+	d.tell("Back after %d ms: %s", d.took["back"].Milliseconds(), page)
+	return d.keep(ctx, request)
+}
+
+// shows asks plaza's public page, as anybody would.
+func shows(ctx context.Context, page string, want platform.Status) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return "could not: " + err.Error()
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "could not: " + err.Error()
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return "could not: " + err.Error()
+	}
+	if !strings.Contains(string(body), fmt.Sprintf(`data-status="%s"`, want)) {
+		return "not shown"
+	}
+	return "shown"
+}
+
+// attribute asks the desk who did it, from the mark on the platform alone.
+func (d *demo) attribute(ctx context.Context, request string) error {
+	c, err := d.client(onCall)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	subject, err := c.Subject(ctx, "plaza:"+president)
+	if err != nil {
+		return err
+	}
+	r, err := c.Request(ctx, strings.TrimPrefix(string(subject.State.Mark), string(platform.MarkOf(""))))
+	if err != nil {
+		return err
+	}
+	w, err := c.Person(ctx, workforce.WorkerID(r.Requester))
+	if err != nil {
+		return err
+	}
+	vendors, err := c.Vendors(ctx, "", v1.MaxPage)
+	if err != nil {
+		return err
+	}
+	d.took["who"] = time.Since(began)
+	firm := "an employee"
+	for _, v := range vendors.Items {
+		if v.ID == w.Vendor {
+			firm = v.Name
+		}
+	}
+	d.said["who"] = fmt.Sprintf("%s, %s, last day %s", w.Person.Name, firm, w.Last.Format("2 January 2006"))
+	d.tell("Who? Known after %d ms: asked by %s; countersigned by %d independent people.", d.took["who"].Milliseconds(), d.said["who"], len(r.Countersignatures))
+	return nil
+}
+
+// leaves plays the approval of somebody who has left by the time it is carried out.
+func (d *demo) leaves(ctx context.Context) error {
+	d.tell("Another request, for %s. While the executor is out of reach, it is approved; then one of its signers leaves.", mayor)
+	r := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+mayor, "--reason", "reported", "--case", "C-2104")
+	request := r.member("id")
+	d.as(ctx, leaver, "action", "countersign", request)
+	pid := int(d.services.executor.pid.Load())
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("hold the executor: %w", err)
+	}
+	approved := d.as(ctx, employee, "action", "countersign", request, "--wait", "0s")
+	ended := d.as(ctx, demoOfficers[0], "worker", "end", leaver, "--reason", "left today")
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		return fmt.Errorf("let the executor go on: %w", err)
+	}
+	if approved.member("status") != string(actions.StatusApproved) || ended.code != cli.Done {
+		d.line("          (approved: %s; ended: %s)", approved.outcome(), ended.outcome())
+	}
+	d.step("leaver-voids-warrant", "void", func() string {
+		r := d.as(ctx, asker, "action", "show", request, "--wait", "20s")
+		d.quote(r)
+		return r.outcome()
+	})
+	return nil
+}
+
+// keep writes the warrant of a request into a file.
+func (d *demo) keep(ctx context.Context, request string) error {
+	d.said["warrant"] = filepath.Join(d.dir, "president.warrant")
+	return d.as(ctx, onCall, "warrant", "show", request, "--out", d.said["warrant"]).err
+}
+
+// verify checks the warrant in a process of its own, which has the file and the
+// trust folder and nothing else: no desk, no key, no settings.
+func (d *demo) verify(ctx context.Context) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	d.verified = d.step("warrant-verified-offline", "verified", func() string {
+		cmd := exec.CommandContext(ctx, program, "warrant", "verify", d.said["warrant"], "--trust", filepath.Join(d.dir, trustFolder), "--json")
+		cmd.Env = []string{}
+		if err := cmd.Run(); err != nil {
+			return "not verified"
+		}
+		return "verified"
+	})
+	d.tell("The takedown's warrant, checked by another process that has the file and the desk's trust folder: %s.",
+		map[bool]string{true: "it holds", false: "it does NOT hold"}[d.verified])
+	return nil
+}
+
+func (d *demo) theFourLines() {
+	d.line("")
+	d.line("                   2017                 here, in this run")
+	d.line("  one person       took it down         %s", d.outcomeOf("last-day-refused"))
+	d.line("  back after       660 s                %d ms", d.took["back"].Milliseconds())
+	d.line("  known who after  two hours            %d ms: %s", d.took["who"].Milliseconds(), d.said["who"])
+	d.line("  who could        hundreds             %s alone", d.said["can"])
+}
+
+func (d *demo) outcomeOf(step string) string {
+	for _, s := range d.steps {
+		if s.Name == step {
+			return s.Outcome
+		}
+	}
+	return "not played"
+}
+
+// yourTurn prints commands for a second terminal, which work as printed.
+func (d *demo) yourTurn() {
+	me := invocation()
+	d.line("")
+	d.line("Your turn, in a second terminal in this folder:")
+	d.line("")
+	d.line("  as the contractor:     %s action request account.takedown plaza:%s --reason goodbye --case C-2105 --dir %s", me, president, d.home(contractor))
+	d.line("  as the countersigner:  %s action countersign %s --dir %s", me, d.said["held"], d.home(second))
+	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.said["warrant"], filepath.Join(d.dir, trustFolder))
+	d.line("")
+	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.services.plazaURL, treasury)
+	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it.", d.services.deskURL, d.services.plazaURL, d.dir)
+}
+
+// invocation is how this program is called again from the same folder.
+func invocation() string {
+	program, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	if strings.Contains(program, "go-build") {
+		if _, err := os.Stat(filepath.Join("cmd", "countersign", "main.go")); err == nil {
+			return "go run ./cmd/countersign"
+		}
+	}
+	return program
+}

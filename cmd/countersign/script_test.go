@@ -1,0 +1,299 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes this test binary the program itself for scripts, and for the
+// executor that serve starts.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"countersign": main})
+}
+
+// TestScript runs the scripts in testdata/script on the built program, with real
+// servers on free ports. Commands besides testscript's own:
+//
+//	exit N PROGRAM ARGS…     run, and demand exit code N
+//	serve DIR [ARGS…]        start the desk in DIR; sets URL and PLAZA; ended with the script
+//	stop                     end it as Ctrl-C does, and demand exit code 0
+//	kill-executor            kill the executor that serve started, which starts it again
+//	officers DIR             sign in everybody who has a key in DIR/keys, each into o/ID
+//	together ARGS…           the first officer requests, the two others countersign; demands that it was done
+//	field VAR MEMBER…        set VAR from the last JSON answer
+//	seed HANDLE FOLLOWERS [OFFICE]   make an account on plaza and a post of its; the post's identifier is POST
+//	stafftoken FILE          write the executor's staff token of plaza to a file
+//	page HANDLE TEXT         demand that the account's public page says TEXT
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("NO_COLOR", "1")
+			e.Setenv("TMPDIR", e.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exit": cmdExit, "serve": cmdServe, "stop": cmdStop, "officers": cmdOfficers, "together": cmdTogether,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken,
+		},
+		RequireUniqueNames: true,
+	})
+}
+
+func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exit N PROGRAM ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var failed *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &failed) {
+		got = failed.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, not %d\n%s%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// server is a running serve.
+type server struct {
+	cmd    *exec.Cmd
+	stderr *bytes.Buffer
+	ended  chan error
+}
+
+var servers = map[*testscript.TestScript]*server{}
+var serversLock = make(chan struct{}, 1)
+
+func withServers(f func()) {
+	serversLock <- struct{}{}
+	defer func() { <-serversLock }()
+	f()
+}
+
+func environment(ts *testscript.TestScript) []string {
+	var env []string
+	for _, k := range []string{"PATH", "HOME", "TMPDIR", "NO_COLOR"} {
+		env = append(env, k+"="+ts.Getenv(k))
+	}
+	return env
+}
+
+func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: serve DIR ARGS…")
+	}
+	s := &server{stderr: &bytes.Buffer{}, ended: make(chan error, 1)}
+	s.cmd = exec.Command(programPath(ts), append([]string{"serve", "--json", "--dir", ts.MkAbs(args[0]), "--listen", "127.0.0.1:0", "--plaza-listen", "127.0.0.1:0"}, args[1:]...)...)
+	s.cmd.Dir, s.cmd.Env, s.cmd.Stderr = ts.MkAbs("."), environment(ts), s.stderr
+	out, err := s.cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(s.cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	go func() { s.ended <- s.cmd.Wait() }()
+	ts.Defer(func() {
+		_ = s.cmd.Process.Kill() // it may have been stopped already
+		withServers(func() { delete(servers, ts) })
+	})
+	if err != nil {
+		<-s.ended
+		ts.Fatalf("serve did not start: %v\n%s", err, s.stderr)
+	}
+	var doc struct{ Desk, Plaza string }
+	ts.Check(json.Unmarshal([]byte(line), &doc))
+	ts.Setenv("URL", doc.Desk)
+	ts.Setenv("PLAZA", doc.Plaza)
+	ts.Setenv("DESK", ts.MkAbs(args[0]))
+	withServers(func() { servers[ts] = s })
+}
+
+func programPath(ts *testscript.TestScript) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path := filepath.Join(dir, "countersign"); exists(path) {
+			return path
+		}
+	}
+	ts.Fatalf("countersign is not in PATH")
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func running(ts *testscript.TestScript) (s *server) {
+	withServers(func() { s = servers[ts] })
+	if s == nil {
+		ts.Fatalf("nothing is served")
+	}
+	return s
+}
+
+func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+	s := running(ts)
+	ts.Check(s.cmd.Process.Signal(os.Interrupt))
+	select {
+	case err := <-s.ended:
+		if err != nil {
+			ts.Fatalf("serve ended with %v\n%s", err, s.stderr)
+		}
+	case <-time.After(30 * time.Second):
+		ts.Fatalf("serve did not end\n%s", s.stderr)
+	}
+}
+
+// cmdKillExecutor kills the child of serve whose command is executor.
+func cmdKillExecutor(ts *testscript.TestScript, neg bool, args []string) {
+	s := running(ts)
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.cmd.Process.Pid))
+	ts.Check(err)
+	var pids []int
+	for _, f := range tasks {
+		b, err := os.ReadFile(f)
+		ts.Check(err)
+		for _, p := range strings.Fields(string(b)) {
+			n, err := strconv.Atoi(p)
+			ts.Check(err)
+			pids = append(pids, n)
+		}
+	}
+	if len(pids) == 0 {
+		ts.Fatalf("serve has no child process")
+	}
+	ts.Check(syscall.Kill(pids[0], syscall.SIGKILL))
+}
+
+// answerOf runs the program in a script's folder and returns its JSON answer.
+func answerOf(ts *testscript.TestScript, args ...string) map[string]any {
+	cmd := exec.Command(programPath(ts), append(args, "--json")...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), environment(ts)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		ts.Fatalf("%v: %v\n%s%s", args, err, out, errs.String())
+	}
+	var doc map[string]any
+	ts.Check(json.Unmarshal(out, &doc))
+	return doc
+}
+
+func cmdOfficers(ts *testscript.TestScript, neg bool, args []string) {
+	keys, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "keys", "*.key"))
+	ts.Check(err)
+	for i, key := range keys {
+		id := strings.TrimSuffix(filepath.Base(key), ".key")
+		answerOf(ts, "token", "create", "--url", ts.Getenv("URL"), "--dir", ts.MkAbs(filepath.Join("o", id)), "--key", key, "--save")
+		ts.Setenv(fmt.Sprintf("OFFICER%d", i+1), ts.MkAbs(filepath.Join("o", id)))
+	}
+}
+
+func cmdTogether(ts *testscript.TestScript, neg bool, args []string) {
+	doc := answerOf(ts, append([]string{"--dir", ts.Getenv("OFFICER1")}, args...)...)
+	id, _ := doc["id"].(string)
+	for _, officer := range []string{"OFFICER2", "OFFICER3"} {
+		doc = answerOf(ts, "--dir", ts.Getenv(officer), "action", "countersign", id)
+	}
+	if doc["status"] != "executed" {
+		ts.Fatalf("%v: %v, %v", args, doc["status"], doc["missing"])
+	}
+}
+
+func cmdField(ts *testscript.TestScript, neg bool, args []string) {
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &v))
+	for _, name := range args[1:] {
+		switch x := v.(type) {
+		case map[string]any:
+			v = x[name]
+		case []any:
+			n, err := strconv.Atoi(name)
+			ts.Check(err)
+			if n >= len(x) {
+				ts.Fatalf("%v: only %d items", args, len(x))
+			}
+			v = x[n]
+		default:
+			ts.Fatalf("%v: nothing there", args)
+		}
+	}
+	if v == nil {
+		ts.Fatalf("%v: nothing there", args)
+	}
+	ts.Setenv(args[0], fmt.Sprint(v))
+}
+
+func cmdSeed(ts *testscript.TestScript, neg bool, args []string) {
+	token := strings.TrimSpace(ts.ReadFile(filepath.Join(ts.Getenv("DESK"), setupTokenFile)))
+	followers, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	account := map[string]any{"handle": args[0], "name": strings.TrimPrefix(args[0], "@"), "followers": followers}
+	if len(args) > 2 {
+		account["office"] = args[2]
+	}
+	made := post(ts, token, "accounts", account)
+	ts.Setenv("ACCOUNT", made)
+	ts.Setenv("POST", post(ts, token, "posts", map[string]any{"account": made, "text": "Hello from " + args[0] + "."}))
+}
+
+func post(ts *testscript.TestScript, token, what string, body any) string {
+	b, err := json.Marshal(body)
+	ts.Check(err)
+	r, err := http.NewRequest(http.MethodPost, ts.Getenv("PLAZA")+"/staff/v1/"+what, bytes.NewReader(b))
+	ts.Check(err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if res.StatusCode != http.StatusCreated {
+		ts.Fatalf("making %s: %s %s", what, res.Status, raw)
+	}
+	var made struct{ ID string }
+	ts.Check(json.Unmarshal(raw, &made))
+	return made.ID
+}
+
+func cmdPage(ts *testscript.TestScript, neg bool, args []string) {
+	res, err := http.Get(ts.Getenv("PLAZA") + "/" + args[0])
+	ts.Check(err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if strings.Contains(string(b), args[1]) == neg {
+		ts.Fatalf("the page of %s: %s\n%s", args[0], res.Status, b)
+	}
+}
+
+func cmdStaffToken(ts *testscript.TestScript, neg bool, args []string) {
+	platforms, err := readPlatforms(filepath.Join(ts.Getenv("DESK"), executorDir, platformsFile))
+	ts.Check(err)
+	for _, p := range platforms {
+		if p.Name == connectorPlaza {
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(p.Token+"\n"), 0o600))
+			return
+		}
+	}
+	ts.Fatalf("plaza is not among the executor's platforms")
+}
