@@ -9,7 +9,7 @@
 // policy reads; and that no set loads under which a change of the desk needs
 // fewer people than a takedown of a critical account.
 //
-// Doc/policy.md tells policy authors what they may write.
+// The document doc/policy.md tells authors what they may write.
 package policy
 
 import (

@@ -22,13 +22,14 @@ func TestPolicyTestsCanFail(t *testing.T) {
 	replace := func(old, new string) string { return strings.Replace(goodScript, old, new, 1) }
 	const tiers = "read: plaza account\nfact: followers = 1000000\ntier: critical\nreasons: tiers.plaza.2 tiers.plaza.3\n"
 	for name, c := range map[string]struct{ script, says string }{
-		"verdict":         {replace("held\nneed: 1 independent", "permitted"), "the ruling is held, expected permitted"},
-		"need too small":  {replace("1 independent", "wait 1s"), "it needs 1 independent"},
-		"need too large":  {replace("1 independent", "2 independent"), "expected 2 independent"},
-		"reason missing":  {replace("protected-needs-one", ""), "the reasons are"},
-		"reason too many": {replace("protected-needs-one", "protected-needs-one extra"), "the reasons are"},
-		"tier":            {strings.Replace(tiers, "critical", "protected", 1), "the tier is critical"},
-		"tier's reasons":  {strings.Replace(tiers, "tiers.plaza.3", "", 1), "the reasons are"},
+		"verdict":                             {replace("held\nneed: 1 independent", "permitted"), "the ruling is held, expected permitted"},
+		"need too small":                      {replace("1 independent", "wait 1s"), "it needs 1 independent"},
+		"need that is part of what is needed": {strings.ReplaceAll(strings.Replace(goodScript, "protected-needs-one", "critical-needs-two", 1), "plaza protected", "plaza critical"), "it needs 2 independent"},
+		"need too large":                      {replace("1 independent", "2 independent"), "expected 2 independent"},
+		"reason missing":                      {replace("protected-needs-one", ""), "the reasons are"},
+		"reason too many":                     {replace("protected-needs-one", "protected-needs-one extra"), "the reasons are"},
+		"tier":                                {strings.Replace(tiers, "critical", "protected", 1), "the tier is critical"},
+		"tier's reasons":                      {strings.Replace(tiers, "tiers.plaza.3", "", 1), "the reasons are"},
 
 		"empty":                {"", "one of request"},
 		"no colon":             {goodScript + "nonsense\n", "line 6"},
