@@ -50,7 +50,7 @@ var house = map[string]room{
 	"executor":         {"executor/journal ledger ledger/proof policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
 	"desk":             {"store jobs policy ledger ledger/proof actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential"},
 
-	"api/v1": {"ledger ledger/proof actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
+	"api/v1": {"ledger ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
 	"api":    {"api/v1 httpd desk ledger ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
 	"httpd":  {"api/v1 desk ledger", "the listener and the one error table; it knows no resource"},
 	"link":   {"desk executor ledger ledger/proof actions workforce platform", "the one way between desk and executor"},
@@ -61,7 +61,7 @@ var house = map[string]room{
 }
 
 // helpers for tests; only tests import them.
-var forTests = []string{"desk/desktest", "ledger/ledgertest", "ledger/proof/prooftest", "sqldb/sqldbtest", "store/storetest", "test/testenv", "executor/executortest", "test/suite"}
+var forTests = []string{"desk/desktest", "ledger/ledgertest", "ledger/proof/prooftest", "sqldb/sqldbtest", "store/storetest", "test/testenv", "executor/executortest", "test/suite", "test/system", "test/bench"}
 
 // outside is which packages may import a module or a part of the standard
 // library that has one keeper.

@@ -173,6 +173,8 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 		return bad("a lossy act says what is lost")
 	case spec.Direction == Burdening && c.Mark == "" && c.Verb != platform.Delete:
 		return bad("a measure leaves a mark")
+	case !fits(c):
+		return bad("a %s expects another state than %s", c.Verb, platform.Describe(c.Expect.Status, c.Expect.Mark))
 	case spec.Direction == Relieving && c.Mark != "":
 		return bad("lifting a measure leaves no mark")
 	case a.Reverses != "" && spec.Direction != Relieving:
@@ -183,12 +185,30 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 	return nil
 }
 
+// fits reports whether a command expects a state that its verb may start from:
+// a measure is put on what is up and bears no mark, so that none is ever put
+// over somebody else's.
+func fits(c platform.Command) bool {
+	switch c.Verb {
+	case platform.Takedown, platform.Deactivate:
+		return c.Expect == platform.Expect{Status: platform.Up}
+	case platform.Restore:
+		return c.Expect.Status == platform.Down
+	case platform.Reactivate:
+		return c.Expect.Status == platform.Deactivated
+	default:
+		return true
+	}
+}
+
 func goodText(s string) bool {
 	if len(s) > MaxText || !utf8.ValidString(s) {
 		return false
 	}
 	for _, r := range s {
-		if unicode.IsControl(r) && r != '\n' {
+		// Marks that turn the direction of writing show a reader another text
+		// than the one that is signed.
+		if unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r) {
 			return false
 		}
 	}

@@ -138,10 +138,22 @@ func (c Keys) check() error {
 	if (len(c.Enrol) == 0) == (len(c.Revoke) == 0) || len(c.Enrol) > MaxKeys || len(c.Revoke) > MaxKeys {
 		return fmt.Errorf("a change of keys enrols, or revokes, 1 to %d keys", MaxKeys)
 	}
+	seen := map[workforce.KeyID]bool{}
 	for _, e := range c.Enrol {
-		if e.Worker == "" || len(e.Key.Public) == 0 {
-			return fmt.Errorf("an enrolment names a worker and a key")
+		if e.Worker == "" || !e.Key.WellFormed() {
+			return fmt.Errorf("an enrolment names a worker and a key of a known algorithm")
 		}
+		if id := e.Key.ID(); seen[id] {
+			return fmt.Errorf("the key %s is there twice", id)
+		} else {
+			seen[id] = true
+		}
+	}
+	for _, id := range c.Revoke {
+		if seen[id] {
+			return fmt.Errorf("the key %s is there twice", id)
+		}
+		seen[id] = true
 	}
 	return nil
 }

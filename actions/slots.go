@@ -110,9 +110,17 @@ func Match(need Need, requester Signer, signers []Signer, dependence func(a, b w
 	}
 	slices.SortFunc(able, func(a, b Signer) int { return cmp.Compare(a.Worker, b.Worker) })
 	able = slices.CompactFunc(able, func(a, b Signer) bool { return a.Worker == b.Worker })
-	m := matcher{need: need, able: able, dependence: dependence}
-	if m.choose(0) {
-		return m.chosen, true, ""
+	// Usually the slots are enough; where one person cannot be all the sorts
+	// that one slot asks for, a further signer may supply the missing one.
+	most := need.Independent
+	for _, k := range need.Qualified {
+		most += k
+	}
+	for size := need.Independent; size <= min(most, len(able)); size++ {
+		m := matcher{need: need, size: size, able: able, dependence: dependence}
+		if m.choose(0) {
+			return m.chosen, true, ""
+		}
 	}
 	if len(able) < need.Independent {
 		missing := fmt.Sprintf("%d of %d independent countersignatures", len(able), need.Independent)
@@ -126,6 +134,7 @@ func Match(need Need, requester Signer, signers []Signer, dependence func(a, b w
 
 type matcher struct {
 	need       Need
+	size       int // of the group that is looked for
 	able       []Signer
 	chosen     []Signer
 	dependence func(a, b workforce.WorkerID) string
@@ -134,7 +143,7 @@ type matcher struct {
 // choose fills the remaining slots from able[i:]. Needs are of two or three, so
 // that plain backtracking is small; it is exact, which a greedy choice is not.
 func (m *matcher) choose(i int) bool {
-	if len(m.chosen) == m.need.Independent {
+	if len(m.chosen) == m.size {
 		for q, k := range m.need.Qualified {
 			have := 0
 			for _, s := range m.chosen {
@@ -148,7 +157,7 @@ func (m *matcher) choose(i int) bool {
 		}
 		return true
 	}
-	for ; i <= len(m.able)-(m.need.Independent-len(m.chosen)); i++ {
+	for ; i <= len(m.able)-(m.size-len(m.chosen)); i++ {
 		if m.clashes(m.able[i]) {
 			continue
 		}

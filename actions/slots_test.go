@@ -62,7 +62,7 @@ func TestMatch(t *testing.T) {
 		"hardware alone":                   {Need{Hardware: true}, soft(r), nil, apart(), "", "r requested"},
 		"one person, two sorts":            {Need{Independent: 1, Qualified: map[Qualifier]int{"employee": 1, "officer": 1}}, r, []Signer{employee(signer("a", workforce.Officer))}, apart(), "a", ""},
 		"two sorts, two people":            {Need{Independent: 2, Qualified: map[Qualifier]int{"employee": 1, "officer": 1}}, r, []Signer{employee(signer("a")), signer("b", workforce.Officer)}, apart(), "a b", ""},
-		"two sorts, but one slot":          {Need{Independent: 1, Qualified: map[Qualifier]int{"employee": 1, "officer": 1}}, r, []Signer{employee(signer("a")), signer("b", workforce.Officer)}, apart(), "", "do not fill"},
+		"two sorts, one slot: one more":    {Need{Independent: 1, Qualified: map[Qualifier]int{"employee": 1, "officer": 1}}, r, []Signer{employee(signer("a")), signer("b", workforce.Officer)}, apart(), "a b", ""},
 		"the first is no good in a pair":   {two, r, []Signer{signer("a"), employee(signer("b")), signer("c")}, apart("a b"), "b c", ""},
 		"a greedy choice would fail":       {two, r, []Signer{signer("a"), signer("b"), employee(signer("c")), signer("d")}, apart("a c", "b c"), "c d", ""},
 		"more signed than needed":          {two, r, []Signer{employee(signer("d")), signer("c"), signer("b"), signer("a")}, apart(), "a d", ""},

@@ -64,14 +64,14 @@ type Subject struct {
 const Desk platform.Sort = "desk"
 
 // Lift says whose measure an account.restore or content.restore lifts.
-type Lift string
+type Lift = actions.Lifts
 
-// The lifts. Empty for all other kinds, and where there is nothing to lift.
+// The lifts, as actions.LiftsOf finds them.
 const (
-	LiftOwn     Lift = "own"     // an undo by the requester of the measure
-	LiftOurs    Lift = "ours"    // an undo of another worker's measure
-	LiftOlder   Lift = "older"   // our mark, past the window of undo, or legal, or child safety
-	LiftForeign Lift = "foreign" // a foreign mark, or a measure without a mark
+	LiftOwn     = actions.LiftsOwn
+	LiftOurs    = actions.LiftsOurs
+	LiftOlder   = actions.LiftsOlder
+	LiftForeign = actions.LiftsForeign
 )
 
 // Verdict is what a ruling comes to. The zero value is no verdict and must be

@@ -21,6 +21,9 @@ var Header = []string{"worker", "name", "email", "vendor", "role", "team", "mana
 // MaxImport is the largest number of rows in one import.
 const MaxImport = 20_000
 
+// maxBad is how many bad rows are named before reading stops.
+const maxBad = 100
+
 // Row is one line of an import file.
 type Row struct {
 	Line int
@@ -54,7 +57,7 @@ func ParseCSV(r io.Reader, zones func(string) bool) ([]Row, error) {
 	first := map[WorkerID]int{}
 	for {
 		rec, err := c.Read()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || len(bad) >= maxBad {
 			break
 		}
 		if err != nil {
@@ -97,7 +100,7 @@ func parseRow(f []string, zones func(string) bool) (Row, error) {
 		return Row{}, fmt.Errorf("%d fields, expected %d", len(f), len(Header))
 	}
 	for i, s := range f {
-		if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		if !utf8.ValidString(s) || strings.ContainsFunc(s, unshown) {
 			return Row{}, fmt.Errorf("%s holds characters that cannot be shown", Header[i])
 		}
 		if len(s) > 256 {
@@ -147,7 +150,7 @@ func parseRow(f []string, zones func(string) bool) (Row, error) {
 		if err != nil {
 			return Row{}, fmt.Errorf("%s %q is not a time such as 2026-11-30T18:00:00Z", t.name, t.from)
 		}
-		if p.Year() < 1970 || p.Year() > 2200 {
+		if p.Year() <= 1970 || p.Year() > 2200 {
 			return Row{}, fmt.Errorf("%s %q is out of range", t.name, t.from)
 		}
 		*t.to = canonical.At(p)
@@ -160,6 +163,10 @@ func parseRow(f []string, zones func(string) bool) (Row, error) {
 	}
 	return row, nil
 }
+
+// unshown reports whether a character hides, or turns the direction of writing,
+// so that a reader sees another text than the one that is stored.
+func unshown(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
 // ParseRoles reads "agent" or "lead+oncall"; the result is sorted.
 func ParseRoles(s string) ([]Role, error) {

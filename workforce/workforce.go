@@ -186,6 +186,17 @@ func (k PublicKey) ID() KeyID {
 	return KeyID("key_" + hex.EncodeToString(d[:16]))
 }
 
+// WellFormed reports whether the public half is one of its algorithm.
+func (k PublicKey) WellFormed() bool {
+	switch k.Algorithm {
+	case FileEd25519, PasskeyEd25519:
+		return len(k.Public) == 32
+	case PasskeyES256:
+		return len(k.Public) == 65 && k.Public[0] == 4
+	}
+	return false
+}
+
 // Key is an enrolled key.
 type Key struct {
 	PublicKey

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/id"
 	"countersign.dev/platform"
@@ -33,6 +34,8 @@ type Ask struct {
 	Executor          string       // who asks: only warrants that name it are its affair
 	Tier              actions.Tier // of the subject as read; below the action's own it counts for nothing
 	Lifts             actions.Lifts
+
+	digest canonical.Digest // of Action; Judge and MayDecline set it
 }
 
 // Judgement is what a State says to an Ask that is not forbidden.
@@ -65,6 +68,7 @@ func (s *State) Judge(a Ask) (Judgement, error) {
 	if want := s.ExecutorOf(a.Action); a.Executor != want {
 		return Judgement{}, refuse("foreign-executor", "This action is carried out by %q, not by %q.", want, a.Executor)
 	}
+	a.digest = a.Action.Digest()
 	var j Judgement
 	verdict := actions.VerdictRequest
 	if a.Action.Undo() {
@@ -86,22 +90,38 @@ func (s *State) Judge(a Ask) (Judgement, error) {
 		}
 		j.Need = actions.Need{Independent: len(s.Officers) - 1, All: true}
 	}
-	if err := s.checkLife(a, j.Need); err != nil {
+	if err := checkLife(a, a.Request, j.Need); err != nil {
 		return j, err
 	}
 	signers, err := s.countersigners(a, &j)
 	if err != nil {
 		return j, err
 	}
-	var why string
-	j.Chosen, j.Ready, why = actions.Match(j.Need, j.Requester, signers, s.dependence(a.At))
-	if !j.Ready {
-		j.Missing = why
-	}
-	if wait := a.Request.Statement.NotBefore.Add(time.Duration(j.Need.Wait) * time.Second); j.Ready && a.At.Before(wait) {
-		j.Ready, j.Missing = false, "waiting until "+wait.UTC().Format("2 January 2006 15:04:05 UTC")
-	}
+	s.match(a, &j, signers)
 	return j, nil
+}
+
+// match fills the slots. A wait runs from each signature that counts, since a
+// requester alone could date theirs back and would have waited already.
+func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
+	wait := time.Duration(j.Need.Wait) * time.Second
+	over := func(signed actions.Signed) bool { return !a.At.Before(signed.Statement.NotBefore.Add(wait)) }
+	var waited []actions.Signer
+	for i, sg := range signers {
+		if over(a.Countersignatures[i]) {
+			waited = append(waited, sg)
+		}
+	}
+	var ok bool
+	j.Chosen, ok, j.Missing = actions.Match(j.Need, j.Requester, waited, s.dependence(a.At))
+	j.Ready = ok && over(a.Request)
+	if j.Ready {
+		return
+	}
+	j.Chosen = nil
+	if _, ok, j.Missing = actions.Match(j.Need, j.Requester, signers, s.dependence(a.At)); ok {
+		j.Missing = "waiting for " + wait.String() + " from the last signature that is needed"
+	}
 }
 
 // ExecutorOf returns who carries an action out: the desk itself what changes the
@@ -135,7 +155,7 @@ func FactsOf(a actions.Action, st workforce.Standing, read actions.Tier, lifts a
 		Effect:    a.Effect,
 		Verb:      a.Command.Verb,
 		Category:  a.Category,
-		Lifts:     policy.Lift(lifts),
+		Lifts:     lifts,
 		CaseGiven: a.Case != "",
 	}
 	f.Subject.Platform = a.Subject.Platform
@@ -169,8 +189,8 @@ func (s *State) dependence(at time.Time) func(a, b workforce.WorkerID) string {
 // moment an admission says otherwise, independence is computed for them as for everybody.
 func (s *State) Declared(w workforce.WorkerID, at time.Time) bool {
 	worker, ok := s.People.Workers[w]
-	if !ok {
-		return false
+	if !ok || !worker.Founding {
+		return false // who left and was admitted again is a newcomer
 	}
 	for _, t := range worker.Ties(at) {
 		if t.Vendor != "" || t.Manager != "" {
@@ -193,7 +213,7 @@ func (s *State) signer(a Ask, signed actions.Signed, want actions.Verdict) (acti
 		return bad("it is for the ledger %q, this is %q", st.Log, s.Origin)
 	case !id.Valid(RequestPrefix, st.Request) || st.Request != a.Request.Statement.Request:
 		return bad("it is about another request")
-	case st.Action != a.Action.Digest():
+	case st.Action != a.digest:
 		return bad("it is about another action: what was signed is not what is asked")
 	case st.Verdict != want:
 		return bad("it says %q where %q is needed", st.Verdict, want)
@@ -219,10 +239,11 @@ func (s *State) signer(a Ask, signed actions.Signed, want actions.Verdict) (acti
 	case !key.Live(a.At):
 		return actions.Signer{}, refuse("revoked-key", "The key %s of %s is revoked, or not enrolled yet.", st.Key, st.Signer)
 	}
-	// A relieving act stands if its signer was engaged when signing: undo does
-	// not depend on who has left since (law 5).
+	// The lift of a measure stands if its signer was engaged when signing: it does
+	// not depend on who has left since (law 5). When they signed is their own
+	// word, so that it is not taken for changes of the desk, which are applied at once.
 	at := a.At
-	if a.Action.Direction == actions.Relieving {
+	if a.Action.Direction == actions.Relieving && !specDesk(a.Action) {
 		at = st.NotBefore.Time
 	}
 	standing := s.People.Standing(st.Signer, at)
@@ -237,12 +258,13 @@ func (s *State) signer(a Ask, signed actions.Signed, want actions.Verdict) (acti
 
 func specDesk(a actions.Action) bool { return a.Subject.Platform == actions.DeskPlatform }
 
-// checkLife refuses statements that would live longer than requests may.
-func (s *State) checkLife(a Ask, need actions.Need) error {
-	st := a.Request.Statement
+// checkLife refuses a statement that would live longer than requests may: a
+// signature must not be there to be used years later.
+func checkLife(a Ask, signed actions.Signed, need actions.Need) error {
+	st := signed.Statement
 	most := Validity(a.Action) + time.Duration(need.Wait)*time.Second
 	if st.Expires.Sub(st.NotBefore.Time) > most {
-		return refuse("bad-statement", "The request would be open for longer than %s.", most)
+		return refuse("bad-statement", "The statement of %s would be good for longer than %s.", st.Signer, most)
 	}
 	return nil
 }
@@ -255,6 +277,9 @@ func (s *State) countersigners(a Ask, j *Judgement) ([]actions.Signer, error) {
 		}
 		sg, err := s.signer(a, c, actions.VerdictCountersign)
 		if err != nil {
+			return nil, err
+		}
+		if err := checkLife(a, c, j.Need); err != nil {
 			return nil, err
 		}
 		if err := s.mayCountersign(a, j, sg); err != nil {
@@ -305,6 +330,7 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 // MayDecline checks a decline: whoever could countersign may say no.
 func (s *State) MayDecline(a Ask, c actions.Signed) error {
 	j := Judgement{}
+	a.digest = a.Action.Digest()
 	alone := a
 	alone.Countersignatures = nil
 	j, err := s.Judge(alone)
