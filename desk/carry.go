@@ -106,14 +106,26 @@ func (d *Desk) carry(ctx context.Context, request string) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.executor.Carry(ctx, warrant, carryWait)
-	return err
+	d.step(StepHandOver)
+	result, err := d.executor.Carry(ctx, warrant, carryWait)
+	if err != nil {
+		return err
+	}
+	// If we die here, the job hands the warrant over again and is told the same.
+	d.step(StepHandedOver)
+	if result.Outcome == "" {
+		// What is only under way may not be in the journal yet, and would be lost
+		// with the executor; it is handed over until something came of it.
+		return fault.New(fault.Unavailable, "under-way", "The executor has not finished %s yet.", request)
+	}
+	return nil
 }
 
 // Record enters one of the executor's records, exactly once, with what follows
-// from it for its request. It is how the desk learns what happened.
+// from it for its request. It is how the desk learns what happened, so it is
+// taken in even while the clocks differ: what was done must be on record.
 func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
-	return d.change(ctx, Caller{}, "record "+e.Execution.Kind, func(s *proof.State) (func(*tx) error, error) {
+	err := d.changeBy(ctx, Caller{}, "record "+e.Execution.Kind, d.retry, func(s *proof.State) (func(*tx) error, error) {
 		if err := e.Verify(s.Trust); err != nil {
 			return nil, err
 		}
@@ -142,6 +154,11 @@ func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
 			return t.settle(e.Execution)
 		}, nil
 	})
+	if err == nil {
+		// If we die here, the executor hands the record over again.
+		d.step(StepRecorded)
+	}
+	return err
 }
 
 // settle changes the request that a record is about. A record about a request
@@ -226,6 +243,10 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 	defer stop()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	// Another node's entries wake nobody here, and an act approved there waits
+	// for them.
+	elsewhere := time.NewTicker(lookElsewhere)
+	defer elsewhere.Stop()
 	for {
 		feed, err := d.feed(ctx, from)
 		if err != nil || len(feed.Leaves) > 0 || wait <= 0 {
@@ -233,6 +254,7 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 		}
 		select {
 		case <-woken:
+		case <-elsewhere.C:
 		case <-timer.C:
 			return feed, nil
 		case <-ctx.Done():
@@ -240,6 +262,9 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 		}
 	}
 }
+
+// lookElsewhere is how often a node looks for what other nodes have committed.
+const lookElsewhere = 100 * time.Millisecond
 
 // feedStretch is how many leaves one answer has at most.
 const feedStretch = 100_000

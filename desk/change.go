@@ -28,7 +28,12 @@ const attempts = 8
 // reads by key and may run twice. A refusal is recorded in a transaction of its
 // own, since the one it ends is undone.
 func (d *Desk) change(ctx context.Context, by Caller, what string, judge func(*proof.State) (func(*tx) error, error)) error {
-	err := d.tryChange(ctx, judge)
+	return d.changeBy(ctx, by, what, d.tryChange, judge)
+}
+
+// changeBy is change with the way in which it is tried.
+func (d *Desk) changeBy(ctx context.Context, by Caller, what string, try func(context.Context, func(*proof.State) (func(*tx) error, error)) error, judge func(*proof.State) (func(*tx) error, error)) error {
+	err := try(ctx, judge)
 	if err != nil && isRefusal(err) {
 		if rerr := d.recordRefusal(ctx, by, what, err); rerr != nil {
 			d.logger.ErrorContext(ctx, "refusal not recorded", "what", what, "error", rerr)
@@ -39,6 +44,14 @@ func (d *Desk) change(ctx context.Context, by Caller, what string, judge func(*p
 }
 
 func (d *Desk) tryChange(ctx context.Context, judge func(*proof.State) (func(*tx) error, error)) error {
+	if err := d.clocks.check(); err != nil {
+		return err
+	}
+	return d.retry(ctx, judge)
+}
+
+// retry judges and writes until nothing moves in between.
+func (d *Desk) retry(ctx context.Context, judge func(*proof.State) (func(*tx) error, error)) error {
 	for range attempts {
 		state, err := d.State(ctx)
 		if err != nil {
@@ -48,6 +61,7 @@ func (d *Desk) tryChange(ctx context.Context, judge func(*proof.State) (func(*tx
 		if err != nil {
 			return err
 		}
+		d.step(StepJudged)
 		err = d.store.Write(ctx, func(stx *store.Tx) error {
 			number, err := stx.NextGovernance()
 			if err != nil {

@@ -54,7 +54,20 @@ type Config struct {
 	Now    func() time.Time
 	Rand   io.Reader
 	Logger *slog.Logger // nil: silent
+	// Step, if set, is called between any two steps of an act, with the name of
+	// the one just done; see the constants.
+	Step func(name string)
 }
+
+// The steps between which a desk may die.
+const (
+	StepJudged        = "judged"        // a change is worked out, and nothing is written
+	StepRequested     = "requested"     // a request is committed, and nobody was told
+	StepCountersigned = "countersigned" // the same of a countersignature
+	StepHandOver      = "hand-over"     // a warrant is assembled and is about to be handed over
+	StepHandedOver    = "handed over"   // the executor has answered
+	StepRecorded      = "recorded"      // a record of the executor's is committed, and it was not told
+)
 
 // Desk is the operations desk. It is safe for concurrent use.
 type Desk struct {
@@ -66,12 +79,14 @@ type Desk struct {
 	rand     io.Reader
 	ids      id.Source
 	logger   *slog.Logger
+	step     func(string)
 	jobs     *jobs.Runner
 	hurried  chan string // approved requests that the executor should hear of at once
 
 	folding sync.Mutex // one goroutine at a time folds new governance entries
 	state   atomic.Pointer[proof.State]
 	refused refusals
+	clocks  clocks
 }
 
 // Wish is what a worker wants done, before it is an action.

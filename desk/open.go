@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -32,13 +33,27 @@ func (expireJob) Kind() string { return "desk.expire" }
 // carryAgain is how long after its approval a request is looked at again.
 const carryAgain = 5 * time.Second
 
+// handOvers is how often a hand-over is tried: until the executor says what came
+// of it, which it does of an expired warrant as well. A request that was approved
+// is never forgotten because the executor was away for long.
+const handOvers = math.MaxInt32
+
+// handOverPause keeps an act waiting for half a minute at most once the executor
+// is back.
+func handOverPause(attempt int) time.Duration {
+	return min(time.Second<<min(attempt-1, 5), 30*time.Second)
+}
+
 // Open makes a desk over its store and folds the governance chain that is
 // there. A chain that does not verify is refused: somebody edited the database.
 func Open(ctx context.Context, c Config) (*Desk, error) {
-	d := &Desk{store: c.Store, log: c.Log, tiles: ledger.Tiles{Source: c.Store}, executor: c.Executor, now: c.Now, rand: c.Rand, logger: c.Logger,
+	d := &Desk{store: c.Store, log: c.Log, tiles: ledger.Tiles{Source: c.Store}, executor: c.Executor, now: c.Now, rand: c.Rand, logger: c.Logger, step: c.Step,
 		ids: id.Source{Now: c.Now, Rand: c.Rand}, hurried: make(chan string, 1024)}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
+	}
+	if d.step == nil {
+		d.step = func(string) {}
 	}
 	d.refused.now = c.Now
 	d.state.Store(proof.NewState(c.Root))
@@ -47,7 +62,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	}
 	d.store.SetGuard(d.checkEntries)
 	var err error
-	d.jobs, err = jobs.New(ctx, c.Store.DB(), jobs.Options{Now: c.Now, Report: func(r jobs.Record, err error) {
+	d.jobs, err = jobs.New(ctx, c.Store.DB(), jobs.Options{Now: c.Now, Attempts: handOvers, BackOff: handOverPause, Report: func(r jobs.Record, err error) {
 		d.logger.Warn("job failed; it will be tried again", "kind", r.Kind, "attempts", r.Attempts, "error", err)
 	}})
 	if err != nil {
@@ -94,9 +109,10 @@ func (d *Desk) Run(ctx context.Context) error {
 	for range carriers {
 		running.Go(func() { d.carryHurried(ctx) })
 	}
-	tick := time.NewTicker(30 * time.Second)
+	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
+		d.compareClocks(ctx)
 		select {
 		case <-tick.C:
 			if err := d.recordRefusalSums(ctx); err != nil && ctx.Err() == nil {

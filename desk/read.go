@@ -71,7 +71,7 @@ func (d *Desk) Wait(ctx context.Context, by Caller, request string, version int6
 	woken, stop := d.store.DB().Listen(requestSignal(request))
 	defer stop()
 	// Another node's change wakes nobody here, so look now and then.
-	tick := time.NewTicker(250 * time.Millisecond)
+	tick := time.NewTicker(lookElsewhere)
 	defer tick.Stop()
 	for {
 		r, err := d.RequestByID(context.WithoutCancel(ctx), by, request)

@@ -93,6 +93,11 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 			return nil
 		}, nil
 	})
+	if err == nil {
+		// If we die here, whoever asked was told nothing and finds the request
+		// by its identifier; the job that was committed with it carries it.
+		d.step(StepRequested)
+	}
 	if err == nil && out.Status == actions.StatusApproved {
 		d.hurry(out.ID)
 	}
@@ -390,6 +395,11 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 			return nil
 		}, nil
 	})
+	if err == nil {
+		// If we die here, whoever signed was told nothing and finds the signature on
+		// the request; the job that was committed with the last one carries it.
+		d.step(StepCountersigned)
+	}
 	if err == nil && out.Status == actions.StatusApproved {
 		d.hurry(out.ID)
 	}

@@ -1,8 +1,10 @@
 package desk_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/sqldb"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -205,39 +208,41 @@ func TestEveryMethod(t *testing.T) {
 func TestFiveSteps(t *testing.T) {
 	for name, s := range steps {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			to := desktest.NewTown(t, desktest.Options{})
-			heldRequest(t, to)
-			t.Run("refused", func(t *testing.T) {
-				requests := dump(t, to, "request")
-				from := size(t, to)
-				err := s.refused(to)
-				if k := fault.KindOf(err); k != fault.Forbidden {
-					t.Fatalf("got %v", err)
+			desktest.Each(t, func(t *testing.T, o desktest.Options) {
+				t.Parallel()
+				to := desktest.NewTown(t, o)
+				heldRequest(t, to)
+				t.Run("refused", func(t *testing.T) {
+					requests := dump(t, to, "request")
+					from := size(t, to)
+					err := s.refused(to)
+					if k := fault.KindOf(err); k != fault.Forbidden {
+						t.Fatalf("got %v", err)
+					}
+					if got := dump(t, to, "request"); got != requests {
+						t.Errorf("a refusal changed the requests")
+					}
+					if n := kinds(t, to.World, from)["refused"]; n != 1 {
+						t.Errorf("%d refusals recorded, want 1", n)
+					}
+				})
+				call := s.prepare(t, to)
+				for _, table := range append(s.tables, "ledger_entry") {
+					t.Run("failing at "+table, func(t *testing.T) { fails(t, to, table, call, s.tables) })
 				}
-				if got := dump(t, to, "request"); got != requests {
-					t.Errorf("a refusal changed the requests")
-				}
-				if n := kinds(t, to.World, from)["refused"]; n != 1 {
-					t.Errorf("%d refusals recorded, want 1", n)
-				}
-			})
-			call := s.prepare(t, to)
-			for _, table := range append(s.tables, "ledger_entry") {
-				t.Run("failing at "+table, func(t *testing.T) { fails(t, to, table, call, s.tables) })
-			}
-			t.Run("success", func(t *testing.T) {
-				from := size(t, to)
-				if err := call(); err != nil {
-					t.Fatal(err)
-				}
-				var got []string
-				for _, e := range since(t, to.World, from) {
-					got = append(got, e.Body.Kind)
-				}
-				if !slices.Equal(got, s.entries) {
-					t.Errorf("it entered %q, want %q", got, s.entries)
-				}
+				t.Run("success", func(t *testing.T) {
+					from := size(t, to)
+					if err := call(); err != nil {
+						t.Fatal(err)
+					}
+					var got []string
+					for _, e := range since(t, to.World, from) {
+						got = append(got, e.Body.Kind)
+					}
+					if !slices.Equal(got, s.entries) {
+						t.Errorf("it entered %q, want %q", got, s.entries)
+					}
+				})
 			})
 		})
 	}
@@ -245,16 +250,15 @@ func TestFiveSteps(t *testing.T) {
 
 // fails has the database refuse to write a table, and demands that nothing is left.
 func fails(t *testing.T, to *desktest.Town, table string, call func() error, tables []string) {
-	sql(t, to, `create trigger injected_i before insert on `+table+` begin select raise(abort, 'injected'); end`)
-	sql(t, to, `create trigger injected_u before update on `+table+` begin select raise(abort, 'injected'); end`)
+	inject, mend := injection(to.Store.DB().Dialect(), table)
+	sql(t, to, inject...)
 	from := size(t, to)
 	var before []string
 	for _, table := range tables {
 		before = append(before, dump(t, to, table))
 	}
 	err := call()
-	sql(t, to, `drop trigger injected_i`)
-	sql(t, to, `drop trigger injected_u`)
+	sql(t, to, mend...)
 	if err == nil {
 		t.Fatalf("it succeeded without writing %s", table)
 	}
@@ -271,11 +275,29 @@ func fails(t *testing.T, to *desktest.Town, table string, call func() error, tab
 	}
 }
 
-func sql(t *testing.T, to *desktest.Town, q string) {
+// injection returns what has every write of a table fail, and what ends that.
+func injection(d sqldb.Dialect, table string) (inject, mend []string) {
+	if d == sqldb.PostgreSQL {
+		return []string{
+			`create function injected() returns trigger language plpgsql as $$ begin raise exception 'injected'; end $$`,
+			`create trigger injected before insert or update on ` + table + ` for each row execute function injected()`,
+		}, []string{`drop trigger injected on ` + table, `drop function injected()`}
+	}
+	return []string{
+		`create trigger injected_i before insert on ` + table + ` begin select raise(abort, 'injected'); end`,
+		`create trigger injected_u before update on ` + table + ` begin select raise(abort, 'injected'); end`,
+	}, []string{`drop trigger injected_i`, `drop trigger injected_u`}
+}
+
+func sql(t *testing.T, to *desktest.Town, statements ...string) {
 	t.Helper()
 	if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.Exec(q)
-		return err
+		for _, q := range statements {
+			if _, err := tx.Exec(q); err != nil {
+				return err
+			}
+		}
+		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -293,9 +315,27 @@ func size(t *testing.T, to *desktest.Town) int64 {
 // dump returns what stands in a table, as one text.
 func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
-	columns := map[string]string{"request": "id || version || status || hex(signers)", "job": "id || kind || hex(args)", "token": "id || revoked", "execution": "executor || sequence"}
+	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "execution": "executor, sequence"}
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
-		return tx.QueryRow(`select coalesce(group_concat(x, ';'), '') from (select ` + columns[table] + ` as x from ` + table + ` order by 1)`).Scan(&all)
+		rows, err := tx.Query(`select ` + columns[table] + ` from ` + table + ` order by 1, 2`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		values := make([]any, strings.Count(columns[table], ",")+1)
+		for rows.Next() {
+			for i := range values {
+				values[i] = new(any)
+			}
+			if err := rows.Scan(values...); err != nil {
+				return err
+			}
+			for _, v := range values {
+				all += fmt.Sprintf("%v ", *v.(*any))
+			}
+			all += "\n"
+		}
+		return rows.Err()
 	})
 	if err != nil {
 		t.Fatal(err)

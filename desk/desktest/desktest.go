@@ -24,6 +24,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
+	"countersign.dev/sqldb/sqldbtest"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -45,6 +46,7 @@ type World struct {
 	t     testing.TB
 	clock *Clock
 	keys  map[workforce.WorkerID]ed25519.PrivateKey
+	close func() error
 }
 
 // Clock is a clock that a test moves.
@@ -75,6 +77,14 @@ type Options struct {
 	Executor desk.Executor
 	Rand     io.Reader
 	Trust    func(*actions.Trust)
+	Step     func(string) // see desk.Config
+}
+
+// Each runs test once on SQLite and once on PostgreSQL, each time with an empty
+// database. PostgreSQL is left out where there is none, unless it is required.
+func Each(t *testing.T, test func(t *testing.T, o Options)) {
+	t.Helper()
+	sqldbtest.Each(t, func(t *testing.T, url string) { test(t, Options{URL: url}) })
 }
 
 // New opens and founds a desk.
@@ -113,13 +123,27 @@ func (w *World) Open(o Options) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := w.Store
-	w.t.Cleanup(func() { s.Close() })
+	w.close = sync.OnceValue(w.Store.Close)
+	closing := w.close
+	w.t.Cleanup(func() {
+		if err := closing(); err != nil {
+			w.t.Error(err)
+		}
+	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+		Rand: rand.Reader, Step: o.Step, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// Node opens another node on the same database, with the same people. Only
+// PostgreSQL lets two nodes write.
+func (w *World) Node(o Options) *World {
+	w.t.Helper()
+	n := *w
+	n.Open(o)
+	return &n
 }
 
 // Run runs the desk's background work until the test ends.

@@ -1,11 +1,7 @@
 package desktest
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"testing"
 	"time"
@@ -32,6 +28,7 @@ import (
 //	post/1, post/2       of acct/3 and acct/1
 type Town struct {
 	*World
+	*Square
 	PlazaURL  string
 	Plaza     *plaza.Server
 	Insider   string // a staff token of plaza that is not the executor's
@@ -72,60 +69,49 @@ func NewTown(t testing.TB, o Options) *Town {
 	to.StartExecutor()
 	to.Staff()
 	to.Run()
+	to.Followed()
 	return to
+}
+
+// Followed waits until the executor has read the ledger up to its present end.
+func (to *Town) Followed() {
+	to.t.Helper()
+	h, err := to.Store.Head(to.t.Context())
+	if err != nil {
+		to.t.Fatal(err)
+	}
+	Until(to.t, "the executor has read the ledger", func() bool { return to.Executor.Status().Size >= h.Size })
+}
+
+// Until waits for something that must come about within 30 s.
+func Until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("in vain for 30 s: %s", what)
+		}
+		<-tick.C
+	}
 }
 
 func (to *Town) openPlaza() {
 	t := to.t
 	t.Helper()
-	db, err := plaza.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plaza.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	to.Plaza = plaza.New(plaza.Config{DB: db})
-	web := httptest.NewServer(to.Plaza.Handler())
-	t.Cleanup(web.Close)
-	t.Cleanup(to.Plaza.Close)
-	to.PlazaURL = web.URL
-	setup := to.token("seed", plaza.SetupScope)
-	to.post(setup, "/staff/v1/accounts/bulk", `{"accounts":[
+	to.Square = OpenSquare(t)
+	to.Plaza, to.PlazaURL = to.Square.Server, to.Square.URL
+	to.Post(to.Token("seed", plaza.SetupScope), "/staff/v1/accounts/bulk", `{"accounts":[
 		{"handle":"@president","name":"The President","office":"head of state","followers":40000000},
 		{"handle":"@singer","name":"A Singer","followers":500000},
 		{"handle":"@neighbour","name":"A Neighbour","followers":12},
 		{"handle":"@shop","name":"A Shop","followers":300}]}`)
-	to.post(setup, "/staff/v1/posts/bulk", `{"posts":[{"account":"acct/3","text":"Hello."},{"account":"acct/1","text":"My fellow citizens."}]}`)
-	to.Insider = to.token("insider", plaza.StaffScope)
-	if to.Connector, err = connector.Connect(t.Context(), connector.Config{Name: "plaza", URL: to.PlazaURL, Token: to.token("executor", plaza.StaffScope)}); err != nil {
+	to.Post(to.Token("seed", plaza.SetupScope), "/staff/v1/posts/bulk", `{"posts":[{"account":"acct/3","text":"Hello."},{"account":"acct/1","text":"My fellow citizens."}]}`)
+	to.Insider = to.Token("insider", plaza.StaffScope)
+	var err error
+	if to.Connector, err = connector.Connect(t.Context(), connector.Config{Name: "plaza", URL: to.PlazaURL, Token: to.Token("executor", plaza.StaffScope)}); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func (to *Town) token(name string, scope plaza.Scope) string {
-	to.t.Helper()
-	s, err := to.Plaza.IssueToken(to.t.Context(), name, scope)
-	if err != nil {
-		to.t.Fatal(err)
-	}
-	return s
-}
-
-func (to *Town) post(token, path, body string) {
-	to.t.Helper()
-	req, err := http.NewRequestWithContext(to.t.Context(), http.MethodPost, to.PlazaURL+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		to.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		to.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusCreated {
-		answer, _ := io.ReadAll(res.Body)
-		to.t.Fatalf("%s: %s: %s", path, res.Status, answer)
 	}
 }
 
@@ -185,6 +171,15 @@ func (to *Town) Settled(by workforce.WorkerID, r actions.Request) actions.Reques
 		r = next
 	}
 	return r
+}
+
+// Second opens another node on the town's database, which uses the same
+// executor. It runs until the test ends.
+func (to *Town) Second() *World {
+	to.t.Helper()
+	n := to.Node(Options{Executor: to.late})
+	n.Run()
+	return n
 }
 
 // State returns a subject as plaza has it now.

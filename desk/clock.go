@@ -1,0 +1,47 @@
+package desk
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+// maxSkew is how far the desk's clock may be from the executor's before the desk
+// refuses to append (design, law 5).
+const maxSkew = 60 * time.Second
+
+// clockEvery is how often the clocks are compared.
+const clockEvery = 10 * time.Second
+
+// clocks is what the desk knows of the executor's clock.
+type clocks struct{ seen atomic.Pointer[clockReading] }
+
+type clockReading struct{ desk, executor canonical.Time }
+
+// compareClocks asks the executor for its clock. An executor that does not answer
+// says nothing new: what was seen last stands.
+func (d *Desk) compareClocks(ctx context.Context) {
+	asked := d.now()
+	st, err := d.executor.Status(ctx)
+	if err != nil || st.Clock.IsZero() {
+		return
+	}
+	// The answer was on its way for a while; half of that is the best guess.
+	d.clocks.seen.Store(&clockReading{canonical.At(asked.Add(d.now().Sub(asked) / 2)), st.Clock})
+}
+
+// check refuses if the clocks were too far apart when they were last compared.
+func (c *clocks) check() error {
+	r := c.seen.Load()
+	if r == nil {
+		return nil
+	}
+	if off := r.desk.Sub(r.executor.Time); off > maxSkew || off < -maxSkew {
+		return fault.New(fault.Unavailable, "clocks-differ",
+			"The desk's clock says %s and the executor's %s: more than a minute apart. Nothing is entered until they agree; set the wrong one.", r.desk, r.executor)
+	}
+	return nil
+}

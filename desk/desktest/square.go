@@ -1,0 +1,91 @@
+package desktest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"countersign.dev/platform"
+	"countersign.dev/plaza"
+	"countersign.dev/sqldb"
+)
+
+// Square is a real plaza in this process, on a database of its own.
+type Square struct {
+	Server *plaza.Server
+	URL    string
+	DB     *sqldb.DB
+	tb     testing.TB
+}
+
+// OpenSquare opens an empty plaza until the test ends.
+func OpenSquare(t testing.TB) *Square {
+	t.Helper()
+	db, err := plaza.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plaza.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	s := &Square{Server: plaza.New(plaza.Config{DB: db}), DB: db, tb: t}
+	web := httptest.NewServer(s.Server.Handler())
+	t.Cleanup(web.Close)
+	t.Cleanup(s.Server.Close)
+	s.URL = web.URL
+	return s
+}
+
+// Token issues a staff token.
+func (s *Square) Token(name string, scope plaza.Scope) string {
+	s.tb.Helper()
+	token, err := s.Server.IssueToken(s.tb.Context(), name, scope)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return token
+}
+
+// Post sends a request that makes something.
+func (s *Square) Post(token, path, body string) {
+	s.tb.Helper()
+	req, err := http.NewRequestWithContext(s.tb.Context(), http.MethodPost, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		answer, _ := io.ReadAll(res.Body)
+		s.tb.Fatalf("%s: %s: %s", path, res.Status, answer)
+	}
+}
+
+// Change is one change of a subject, as plaza's own events tell.
+type Change struct {
+	Status platform.Status
+	Mark   platform.Mark
+}
+
+// Changes returns every change that plaza has made to a subject, in order. It
+// asks plaza's tables, past everything of Countersign.
+func (s *Square) Changes(subject string) (all []Change) {
+	s.tb.Helper()
+	err := s.DB.Read(s.tb.Context(), func(tx *sqldb.Tx) (err error) {
+		all, err = sqldb.All(tx, func(r sqldb.Row) (Change, error) {
+			var c Change
+			return c, r.Scan(&c.Status, &c.Mark)
+		}, `select status, mark from event where subject = $1 order by id`, subject)
+		return err
+	})
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return all
+}
