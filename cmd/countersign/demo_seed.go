@@ -191,8 +191,8 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 	}
 	var posts []plaza.NewPost
 	for i, a := range made.Accounts {
-		for range postsOf(random, accounts[i]) {
-			posts = append(posts, demoPost(random, a.ID, accounts[i], now))
+		for n := range postsOf(random, accounts[i]) {
+			posts = append(posts, demoPost(random, a.ID, accounts[i], n, now))
 		}
 	}
 	slices.SortFunc(posts, func(a, b plaza.NewPost) int { return a.At.Compare(b.At.Time) })
@@ -269,16 +269,19 @@ func postsOf(random *rand.Rand, a plaza.NewAccount) int {
 	return 1 + random.IntN(3)/2
 }
 
-func demoPost(random *rand.Rand, account string, a plaza.NewAccount, now time.Time) plaza.NewPost {
+// demoPost makes the nth post of an account.
+func demoPost(random *rand.Rand, account string, a plaza.NewAccount, n int, now time.Time) plaza.NewPost {
 	texts := everyday
+	first := random.IntN(len(everyday))
 	switch a.Handle {
 	case president:
-		texts = presidential
+		texts, first = presidential, 0
 	case spammer:
 		texts = []string{"FREE PHONES for the first 1,000!!! Tell me your password and it is yours."}
 	}
+	text := texts[(first+7*n)%len(texts)]
 	likes := int64(random.Float64() * float64(a.Followers) / 50)
-	return plaza.NewPost{Account: account, Text: texts[random.IntN(len(texts))], Likes: likes, Reposts: likes / 7,
+	return plaza.NewPost{Account: account, Text: text, Likes: likes, Reposts: likes / 7,
 		At: canonical.At(now.Add(-time.Duration(random.IntN(30*24*60)) * time.Minute))}
 }
 
