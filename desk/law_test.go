@@ -339,3 +339,26 @@ func TestLaw5ClocksMustAgree(t *testing.T) {
 		}
 	}
 }
+
+// A statement's times are its signer's own to write. One that is dated back
+// would skip a wait, and a leaver's would be from before the end.
+func TestStatementsAreOfNow(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	for _, c := range []struct {
+		back    time.Duration
+		refuses bool
+	}{{10 * time.Minute, false}, {16 * time.Minute, true}} {
+		d, err := to.Draft(t.Context(), desktest.As("ann"), desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Statement.NotBefore = canonical.At(d.Statement.NotBefore.Add(-c.back))
+		d.Statement.Expires = canonical.At(d.Statement.Expires.Add(-c.back))
+		_, err = to.Desk.Request(t.Context(), desktest.As("ann"), desk.Submission{Action: d.Action, Signed: to.Signed("ann", d)})
+		if c.refuses {
+			refused(t, err, "stale-draft")
+		} else if err != nil {
+			t.Errorf("dated %s back: %v", c.back, err)
+		}
+	}
+}

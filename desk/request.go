@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -57,7 +58,7 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 			out = known
 			return func(*tx) error { return nil }, err
 		}
-		if err := sameWorker(by, sub.Signed); err != nil {
+		if err := d.handedIn(by, sub.Signed); err != nil {
 			return nil, err
 		}
 		ask, err := d.askNew(ctx, s, sub)
@@ -119,9 +120,18 @@ func (d *Desk) repeated(ctx context.Context, sub Submission) (actions.Request, b
 	return r.Request, true, nil
 }
 
-func sameWorker(by Caller, s actions.Signed) error {
+// draftLife is how long after its draft a statement may be handed in: time to
+// read it. The statement's times are the signer's own to write, and a wait, and
+// what somebody may who has just left, are counted from them.
+const draftLife = 15 * time.Minute
+
+// handedIn checks that a statement is the caller's own, and of now.
+func (d *Desk) handedIn(by Caller, s actions.Signed) error {
 	if s.Statement.Signer != by.Worker {
 		return fault.New(fault.Forbidden, "another-signer", "The statement is signed as %s; you are signed in as %s.", s.Statement.Signer, by.Worker)
+	}
+	if d.now().Sub(s.Statement.NotBefore.Time) > draftLife {
+		return fault.New(fault.Expired, "stale-draft", "The statement was drafted more than %d minutes ago; draft it again and sign that.", int(draftLife.Minutes()))
 	}
 	return nil
 }
@@ -355,7 +365,7 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 		if err != nil {
 			return nil, err
 		}
-		if err := sameWorker(by, signed); err != nil {
+		if err := d.handedIn(by, signed); err != nil {
 			return nil, err
 		}
 		ask, err := d.askAgain(ctx, s, r)
@@ -444,7 +454,7 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 		if err != nil {
 			return nil, err
 		}
-		if err := sameWorker(by, signed); err != nil {
+		if err := d.handedIn(by, signed); err != nil {
 			return nil, err
 		}
 		ask, err := d.askAgain(ctx, s, r)
