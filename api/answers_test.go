@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 )
@@ -82,5 +83,19 @@ func TestAnswersUnderWay(t *testing.T) {
 	a.finish(key, second.got, 201, []byte("done"))
 	if third := <-results; third.first || string(third.got.body) != "done" {
 		t.Errorf("the other one got %+v", third)
+	}
+}
+
+// TestWaitsOutlastBodies: the deadline that huma sets for reading a body is left
+// on the connection, and net/http ends the request's context with it.
+func TestWaitsOutlastBodies(t *testing.T) {
+	s, err := New(Config{Version: "test", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range s.api.OpenAPI().Paths {
+		if item.Post != nil && item.Post.BodyReadTimeout < (v1.MaxWait+10)*time.Second {
+			t.Errorf("POST %s: a body has %s, a wait up to %d s", path, item.Post.BodyReadTimeout, v1.MaxWait)
+		}
 	}
 }

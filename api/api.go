@@ -125,6 +125,11 @@ func schemaName(t reflect.Type, hint string) string {
 
 const bearer = "bearer"
 
+// bodyTimeout is how long a body may take. The connection's deadline stays when
+// the body is read, and ends the request's context, so that it must be longer
+// than any wait.
+const bodyTimeout = (v1.MaxWait + 30) * time.Second
+
 // operation is one route.
 type operation struct {
 	id      string
@@ -141,10 +146,9 @@ type operation struct {
 // add registers a route with its handler.
 func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Caller, *I) (*O, error)) {
 	op := huma.Operation{OperationID: o.id, Method: o.method, Path: v1.Base + o.path, Summary: o.summary,
-		DefaultStatus: o.status, MaxBodyBytes: v1.MaxBody + 1, Responses: map[string]*huma.Response{}}
+		DefaultStatus: o.status, MaxBodyBytes: v1.MaxBody + 1, BodyReadTimeout: bodyTimeout, Responses: map[string]*huma.Response{}}
 	if o.rows {
 		op.MaxBodyBytes = v1.MaxRowsBody + 1 // huma refuses what reaches its limit
-		op.BodyReadTimeout = 30 * time.Second
 	}
 	if !o.open {
 		op.Security = []map[string][]string{{bearer: {}}}

@@ -94,7 +94,7 @@ func TestHostileRequests(t *testing.T) {
 		{"form", "POST", "/api/v1/drafts", "kind=x", form, 415, "unsupported-media-type"},
 		{"no type", "POST", "/api/v1/drafts", wish, auth, 415, "unsupported-media-type"},
 		{"text", "POST", "/api/v1/tokens", wish, []string{"Content-Type", "text/plain"}, 415, "unsupported-media-type"},
-		{"a type that ends in json", "POST", "/api/v1/drafts", wish, append([]string{"Content-Type", "text/x+application/json"}, auth...), 415, "unsupported-media-type"},
+		{"a type that ends in json", "POST", "/api/v1/drafts", wish, append([]string{"Content-Type", "application/vnd.other+json"}, auth...), 415, "unsupported-media-type"},
 		{"wrong method", "PUT", "/api/v1/requests", "{}", asJSON, 405, "method-not-allowed"},
 		{"preflight", "OPTIONS", "/api/v1/requests", "", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST"}, 405, "method-not-allowed"},
 		{"post to a read", "POST", "/api/v1/status", "{}", asJSON, 405, "method-not-allowed"},

@@ -49,13 +49,9 @@ func refuse(ctx huma.Context, status int, message string, errs ...error) huma.St
 	return &problem{p}
 }
 
-// faultOf finds the error that a handler returned, or words huma's.
+// faultOf words huma's own errors; those of handlers come with status 500, or 0
+// from our middleware, and stay what they are.
 func faultOf(status int, message string, errs []error) error {
-	for _, err := range errs {
-		if fault.As(err) != nil {
-			return err
-		}
-	}
 	switch status {
 	case http.StatusRequestEntityTooLarge:
 		return fault.New(fault.TooLarge, "body-too-large", "The body is larger than this route reads, %d bytes, or %d where it carries rows.", v1.MaxBody, v1.MaxRowsBody)

@@ -31,6 +31,9 @@ func TestMainJob(t *testing.T) {
 	if again.ID != r.ID || again.Version != r.Version {
 		t.Errorf("the same submission gave %s version %d, want %s version %d", again.ID, again.Version, r.ID, r.Version)
 	}
+	if d := cmp.Diff(r, must[v1.Request](t)(ann.Request(ctx, r.ID))); d != "" {
+		t.Errorf("read again it is another: %s", d)
+	}
 	warrant := must[[]byte](t)(ann.Warrant(ctx, r.ID))
 	report, err := proof.Verify(warrant, proof.Trust{Root: s.Root})
 	if err != nil || report.Requester.Worker != "ann" {
@@ -67,11 +70,16 @@ func TestMainJob(t *testing.T) {
 	if repeated.ID != held.ID {
 		t.Errorf("the repeat answered %s", repeated.ID)
 	}
-	other := yes
-	other.Signed.Statement.Nonce = bytes.Repeat([]byte{1}, 32)
-	_, err = kim.Countersign(ctx, held.ID, other)
-	if fault.KindOf(err) != fault.Conflict && fault.KindOf(err) != fault.Forbidden {
-		t.Errorf("another signature on a closed request: %v", err)
+	other := yes.Signed.Statement
+	other.Nonce = bytes.Repeat([]byte{1}, 32)
+	_, err = kim.Countersign(ctx, held.ID, v1.Countersignature{Signed: actions.Signed{Statement: other, Signature: s.Sign("kim", other.Challenge())}})
+	if fault.KindOf(err) != fault.Conflict {
+		t.Errorf("another signature on a request that is carried out: %v", err)
+	}
+	unsigned := yes
+	unsigned.Signed.Statement = other
+	if _, err = kim.Countersign(ctx, held.ID, unsigned); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("a statement that was not signed: %v", err)
 	}
 
 	// Declined with an alarm, and withdrawn.

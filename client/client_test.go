@@ -201,7 +201,7 @@ func TestContextEndsAWait(t *testing.T) {
 	s := serve(t, func(_ int, _ http.ResponseWriter, r *http.Request) { close(arrived); <-r.Context().Done() })
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-arrived; cancel() }()
-	if _, err := newClient(t, s.URL).Wait(ctx, "req_1", 1, time.Second); !errors.Is(err, context.Canceled) {
+	if _, err := newClient(t, s.URL).Wait(ctx, "req_1", 1, time.Second); !errors.Is(err, context.Canceled) || fault.As(err) != nil {
 		t.Errorf("got %v", err)
 	}
 }

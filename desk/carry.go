@@ -28,10 +28,10 @@ func (d *Desk) Warrant(ctx context.Context, by Caller, request string) ([]byte, 
 	if !mayReadWarrant(s, by, r, d.now()) {
 		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "Warrants are read by those who signed them, leads, officers, investigators and auditors.")
 	}
-	return d.assemble(ctx, s, r)
+	return d.assemble(ctx, r)
 }
 
-func (d *Desk) assemble(ctx context.Context, s *proof.State, r store.Request) ([]byte, error) {
+func (d *Desk) assemble(ctx context.Context, r store.Request) ([]byte, error) {
 	if len(r.Core) == 0 {
 		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Desk && r.Status == actions.StatusExecuted {
 			return nil, fault.New(fault.NotFound, "no-warrant", "The proof of a change of the desk is its entry in the governance chain.")
@@ -42,46 +42,45 @@ func (d *Desk) assemble(ctx context.Context, s *proof.State, r store.Request) ([
 	if err := canonical.Unmarshal(r.Core, &core); err != nil {
 		return nil, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
 	}
-	entry, evidence, err := d.warrantEntries(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	size, checkpoint, err := d.store.Newest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	anchor := proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt}
-	if anchor.Proof, err = d.tiles.Inclusion(ctx, size, entry.Index); err != nil {
-		return nil, err
-	}
 	var people []proof.Evidence
-	for _, e := range evidence {
-		p, err := d.tiles.Inclusion(ctx, size, e.Index)
-		if err != nil {
-			return nil, err
-		}
-		people = append(people, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: p})
+	var anchor proof.Anchor
+	err := d.store.Read(ctx, func(stx *store.Tx) (err error) {
+		anchor, people, err = warrantProofs(ctx, stx, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return canonical.Marshal(proof.Assemble(core, people, anchor))
 }
 
-// warrantEntries reads the entry of a warrant and those that it rests on.
-func (d *Desk) warrantEntries(ctx context.Context, r store.Request) (entry ledger.Entry, evidence []ledger.Entry, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
-		if entry, err = stx.Entry(r.Entry); err != nil {
-			return err
-		}
-		evidence = evidence[:0]
-		for _, n := range r.Evidence {
-			e, err := stx.EntryOf(ledger.Governance, n)
-			if err != nil {
-				return err
-			}
-			evidence = append(evidence, e)
-		}
-		return nil
-	})
-	return entry, evidence, err
+// warrantProofs reads the entry of a warrant and those that it rests on, and
+// proves them under the newest checkpoint, all in one snapshot.
+func warrantProofs(ctx context.Context, stx *store.Tx, r store.Request) (anchor proof.Anchor, people []proof.Evidence, err error) {
+	entry, err := stx.Entry(r.Entry)
+	if err != nil {
+		return anchor, nil, err
+	}
+	evidence, err := stx.GovernanceEntries(r.Evidence)
+	if err != nil {
+		return anchor, nil, err
+	}
+	size, checkpoint, err := stx.Newest()
+	if err != nil {
+		return anchor, nil, err
+	}
+	indexes := []int64{entry.Index}
+	for _, e := range evidence {
+		indexes = append(indexes, e.Index)
+	}
+	proofs, err := ledger.Tiles{Source: stx.Ledger()}.Inclusions(ctx, size, indexes...)
+	if err != nil {
+		return anchor, nil, err
+	}
+	for i, e := range evidence {
+		people = append(people, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: proofs[i+1]})
+	}
+	return proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: proofs[0]}, people, nil
 }
 
 // carryWait is how long one hand-over waits for the executor to finish.
@@ -98,11 +97,7 @@ func (d *Desk) carry(ctx context.Context, request string) error {
 	if r.Status != actions.StatusApproved {
 		return nil
 	}
-	s, err := d.State(ctx)
-	if err != nil {
-		return err
-	}
-	warrant, err := d.assemble(ctx, s, r)
+	warrant, err := d.assemble(ctx, r)
 	if err != nil {
 		return err
 	}

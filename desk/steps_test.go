@@ -35,9 +35,8 @@ type step struct {
 var reads = []string{"Authenticate", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Ledger", "Person",
 	"RequestByID", "Requests", "State", "Subject", "Tokens", "Wait", "Warrant"}
 
-// others are neither: Run is the background, Found has its own test, Answer
-// keeps answers to idempotency keys and is no change of anything.
-var others = []string{"Found", "Run", "Answer"}
+// others are neither: Run is the background, and Found has its own test.
+var others = []string{"Found", "Run"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()

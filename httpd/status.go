@@ -1,7 +1,7 @@
 package httpd
 
 import (
-	"log/slog"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -115,7 +115,7 @@ func KeyReused() error {
 func write(w http.ResponseWriter, r *http.Request, status int, media string, v any) {
 	b, err := canonical.Marshal(v)
 	if err != nil { // a type of ours that cannot be written
-		slog.ErrorContext(r.Context(), "answer cannot be written", "error", err)
+		Note(r.Context(), fmt.Errorf("writing the answer: %w", err))
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}

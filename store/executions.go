@@ -28,25 +28,3 @@ func (tx *Tx) InsertExecution(executor string, sequence int64, request, kind str
 		executor, sequence, request, kind, data)
 	return err
 }
-
-// Answered returns the answer that was given to a caller's idempotency key.
-func (tx *Tx) Answered(caller, key string) (digest, body []byte, status int, ok bool, err error) {
-	err = tx.QueryRow(`select digest, body, status from answered where caller = $1 and key = $2`, caller, key).Scan(&digest, &body, &status)
-	if sqldb.IsNotFound(err) {
-		return nil, nil, 0, false, nil
-	}
-	return digest, body, status, err == nil, err
-}
-
-// Answer keeps the answer given to an idempotency key; the first one stays.
-func (tx *Tx) Answer(caller, key string, digest, body []byte, status int, now int64) error {
-	_, err := tx.Exec(`insert into answered (caller, key, digest, body, status, at) values ($1, $2, $3, $4, $5, $6) on conflict (caller, key) do nothing`,
-		caller, key, digest, body, status, now)
-	return err
-}
-
-// ForgetAnswers removes answers given before an instant, in microseconds.
-func (tx *Tx) ForgetAnswers(before int64) error {
-	_, err := tx.Exec(`delete from answered where at < $1`, before)
-	return err
-}

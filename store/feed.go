@@ -28,9 +28,3 @@ func (tx *Tx) FeedEntries(from, to int64) ([]FeedEntry, error) {
 		left join ledger_body b on b.idx = e.idx and e.class <> 'desk'
 		where e.idx >= $1 and e.idx < $2 order by e.idx`, from, to)
 }
-
-// Newest returns the ledger's size and signed checkpoint as of this transaction.
-func (tx *Tx) Newest() (size int64, checkpoint []byte, err error) {
-	err = tx.QueryRow(`select size, checkpoint from ledger_head where id = 1`).Scan(&size, &checkpoint)
-	return size, checkpoint, err
-}

@@ -167,13 +167,7 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 			committed = also
 		}
 	}
-	if err := insertEntries(tx, entries); err != nil {
-		return nil, fmt.Errorf("append to the ledger: %w", err)
-	}
-	if err := insertNodes(tx, nodes); err != nil {
-		return nil, fmt.Errorf("append to the ledger: %w", err)
-	}
-	if err := updateHead(tx, head.Size, next); err != nil {
+	if err := place(tx, head.Size, next, entries, nodes); err != nil {
 		return nil, fmt.Errorf("append to the ledger: %w", err)
 	}
 	for i, v := range attached {
@@ -207,25 +201,29 @@ func holdHead(tx *sqldb.Tx) error {
 	return nil
 }
 
-func updateHead(tx *sqldb.Tx, size int64, h ledger.Head) error {
+// place writes a batch's entries and the head over them, which was at size. On
+// PostgreSQL it is one round trip.
+func place(tx *sqldb.Tx, size int64, h ledger.Head, entries []ledger.Entry, nodes []ledger.Node) error {
 	edge, err := h.Edge.MarshalBinary()
 	if err != nil {
 		return err
 	}
 	// The lock makes the size right; comparing it costs nothing and stops a fork
-	// if the lock is ever lost from the query above.
-	n, err := tx.Exec(`update ledger_head set size = $2, edge = $3, time = $4, next_governance = $5, next_desk = $6,
+	// if the lock is ever lost from the query that read it.
+	all := []sqldb.Statement{{SQL: `update ledger_head set size = $2, edge = $3, time = $4, next_governance = $5, next_desk = $6,
 		next_execution = $7, governance = $8, checkpoint = $9 where id = 1 and size = $1`,
-		size, h.Size, edge, h.Time.Micro(), h.Next[ledger.Governance], h.Next[ledger.Desk], h.Next[ledger.Execution],
-		h.Governance[:], h.Checkpoint)
-	if err == nil && n != 1 {
+		Args: []any{size, h.Size, edge, h.Time.Micro(), h.Next[ledger.Governance], h.Next[ledger.Desk], h.Next[ledger.Execution],
+			h.Governance[:], h.Checkpoint}}}
+	all = append(all, inserts(entries, nodes)...)
+	touched, err := tx.ExecAll(all)
+	if err == nil && touched[0] != 1 {
 		return fmt.Errorf("the head was at size %d: %w", size, sqldb.ErrAgain)
 	}
 	return err
 }
 
-func insertEntries(tx *sqldb.Tx, entries []ledger.Entry) error {
-	var rows, bodies, openings [][]any
+func inserts(entries []ledger.Entry, nodes []ledger.Node) []sqldb.Statement {
+	var rows, bodies, openings, roots [][]any
 	for _, e := range entries {
 		hash := e.Leaf.Hash()
 		rows = append(rows, []any{e.Index, string(e.Leaf.Class), e.Leaf.Number, e.Body.Kind, e.Body.Time.Micro(), e.Leaf.Bytes(), hash[:]})
@@ -234,26 +232,19 @@ func insertEntries(tx *sqldb.Tx, entries []ledger.Entry) error {
 			openings = append(openings, []any{e.Index, o.Name, []byte(o.Salt), []byte(o.Value)})
 		}
 	}
-	if err := insertRows(tx, `insert into ledger_entry (idx, class, number, kind, time, leaf, leaf_hash) values `, rows); err != nil {
-		return err
-	}
-	if err := insertRows(tx, `insert into ledger_body (idx, body, salt) values `, bodies); err != nil {
-		return err
-	}
-	return insertRows(tx, `insert into ledger_opening (idx, name, salt, value) values `, openings)
-}
-
-func insertNodes(tx *sqldb.Tx, nodes []ledger.Node) error {
-	var rows [][]any
 	for _, n := range nodes {
-		rows = append(rows, []any{n.Level, n.Index, n.Hash[:]})
+		roots = append(roots, []any{n.Level, n.Index, n.Hash[:]})
 	}
-	return insertRows(tx, `insert into ledger_node (level, idx, hash) values `, rows)
+	all := insertRows(nil, `insert into ledger_entry (idx, class, number, kind, time, leaf, leaf_hash) values `, rows)
+	all = insertRows(all, `insert into ledger_body (idx, body, salt) values `, bodies)
+	all = insertRows(all, `insert into ledger_opening (idx, name, salt, value) values `, openings)
+	return insertRows(all, `insert into ledger_node (level, idx, hash) values `, roots)
 }
 
-// insertRows inserts rows, many in one statement: on PostgreSQL each statement
-// is a round trip. There are four sizes of statement, so that each is prepared once.
-func insertRows(tx *sqldb.Tx, insert string, rows [][]any) error {
+// insertRows appends the statements that insert rows, many by one: fewer texts
+// are parsed and fewer answers sent. There are four sizes, so that each is
+// prepared once.
+func insertRows(all []sqldb.Statement, insert string, rows [][]any) []sqldb.Statement {
 	for len(rows) > 0 {
 		n := 1
 		for _, size := range []int{64, 16, 4} {
@@ -273,12 +264,9 @@ func insertRows(tx *sqldb.Tx, insert string, rows [][]any) error {
 			q.WriteString("(" + sqldb.Places(i*width+1, width) + ")")
 			args = append(args, row...)
 		}
-		if _, err := tx.Exec(q.String(), args...); err != nil {
-			return err
-		}
-		rows = rows[n:]
+		all, rows = append(all, sqldb.Statement{SQL: q.String(), Args: args}), rows[n:]
 	}
-	return nil
+	return all
 }
 
 // Head returns how far the ledger goes.
@@ -293,37 +281,73 @@ func (s *Store) Head(ctx context.Context) (h ledger.Head, err error) {
 // Newest returns the ledger's size and signed checkpoint. With Leaves and Hashes
 // it makes a Store a ledger.Source, from which ledger.Tiles serves and proves.
 func (s *Store) Newest(ctx context.Context) (size int64, checkpoint []byte, err error) {
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.QueryRow(`select size, checkpoint from ledger_head where id = 1`).Scan(&size, &checkpoint)
+	err = s.Read(ctx, func(tx *Tx) error {
+		size, checkpoint, err = tx.Newest()
+		return err
 	})
+	return size, checkpoint, err
+}
+
+// Leaves returns the n leaves from index start on.
+func (s *Store) Leaves(ctx context.Context, start int64, n int) (leaves []ledger.Leaf, err error) {
+	err = s.Read(ctx, func(tx *Tx) error {
+		leaves, err = tx.leaves(start, n)
+		return err
+	})
+	return leaves, err
+}
+
+// Hashes returns n hashes of a level of the tree from index start on: of leaves
+// at level 0, of full tiles at 8, 16, ….
+func (s *Store) Hashes(ctx context.Context, level int, start int64, n int) (hashes []tlog.Hash, err error) {
+	err = s.Read(ctx, func(tx *Tx) error {
+		hashes, err = tx.hashes(level, start, n)
+		return err
+	})
+	return hashes, err
+}
+
+// Ledger is the ledger as of this transaction, good for as long as it.
+func (tx *Tx) Ledger() ledger.Source { return snapshot{tx} }
+
+// snapshot is a ledger.Source inside one transaction, which bounds its calls.
+type snapshot struct{ tx *Tx }
+
+func (s snapshot) Newest(context.Context) (int64, []byte, error) { return s.tx.Newest() }
+
+func (s snapshot) Leaves(_ context.Context, start int64, n int) ([]ledger.Leaf, error) {
+	return s.tx.leaves(start, n)
+}
+
+func (s snapshot) Hashes(_ context.Context, level int, start int64, n int) ([]tlog.Hash, error) {
+	return s.tx.hashes(level, start, n)
+}
+
+// Newest returns the ledger's size and signed checkpoint.
+func (tx *Tx) Newest() (size int64, checkpoint []byte, err error) {
+	err = tx.QueryRow(`select size, checkpoint from ledger_head where id = 1`).Scan(&size, &checkpoint)
 	if err != nil {
 		return 0, nil, fmt.Errorf("read the ledger's checkpoint: %w", err)
 	}
 	return size, checkpoint, nil
 }
 
-// Leaves returns the n leaves from index start on.
-func (s *Store) Leaves(ctx context.Context, start int64, n int) (leaves []ledger.Leaf, err error) {
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		leaves, err = sqldb.All(tx, func(r sqldb.Row) (ledger.Leaf, error) {
-			var index int64
-			var leaf []byte
-			if err := r.Scan(&index, &leaf); err != nil {
-				return ledger.Leaf{}, err
-			}
-			return ledger.ParseLeaf(leaf)
-		}, `select idx, leaf from ledger_entry where idx >= $1 and idx < $2 order by idx`, start, start+int64(n))
-		return err
-	})
+func (tx *Tx) leaves(start int64, n int) ([]ledger.Leaf, error) {
+	leaves, err := sqldb.All(tx.Tx, func(r sqldb.Row) (ledger.Leaf, error) {
+		var index int64
+		var leaf []byte
+		if err := r.Scan(&index, &leaf); err != nil {
+			return ledger.Leaf{}, err
+		}
+		return ledger.ParseLeaf(leaf)
+	}, `select idx, leaf from ledger_entry where idx >= $1 and idx < $2 order by idx`, start, start+int64(n))
 	if err != nil {
 		return nil, fmt.Errorf("read ledger leaves: %w", err)
 	}
 	return leaves, nil
 }
 
-// Hashes returns n hashes of a level of the tree from index start on: of leaves
-// at level 0, of full tiles at 8, 16, ….
-func (s *Store) Hashes(ctx context.Context, level int, start int64, n int) (hashes []tlog.Hash, err error) {
+func (tx *Tx) hashes(level int, start int64, n int) (hashes []tlog.Hash, err error) {
 	scan := func(r sqldb.Row) (tlog.Hash, error) {
 		var h []byte
 		if err := r.Scan(&h); err != nil {
@@ -335,14 +359,11 @@ func (s *Store) Hashes(ctx context.Context, level int, start int64, n int) (hash
 		return tlog.Hash(h), nil
 	}
 	end := start + int64(n)
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		if level == 0 {
-			hashes, err = sqldb.All(tx, scan, `select leaf_hash from ledger_entry where idx >= $1 and idx < $2 order by idx`, start, end)
-		} else {
-			hashes, err = sqldb.All(tx, scan, `select hash from ledger_node where level = $1 and idx >= $2 and idx < $3 order by idx`, level, start, end)
-		}
-		return err
-	})
+	if level == 0 {
+		hashes, err = sqldb.All(tx.Tx, scan, `select leaf_hash from ledger_entry where idx >= $1 and idx < $2 order by idx`, start, end)
+	} else {
+		hashes, err = sqldb.All(tx.Tx, scan, `select hash from ledger_node where level = $1 and idx >= $2 and idx < $3 order by idx`, level, start, end)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read ledger hashes: %w", err)
 	}
@@ -357,6 +378,39 @@ func (tx *Tx) Entry(index int64) (ledger.Entry, error) {
 // EntryOf returns the entry with a number of a class.
 func (tx *Tx) EntryOf(class ledger.Class, number int64) (ledger.Entry, error) {
 	return one(tx.entries(`e.class = $1 and e.number = $2`, string(class), number))
+}
+
+// GovernanceEntries returns the governance entries with given numbers, in the
+// order of the numbers, without what opens their personal fields.
+func (tx *Tx) GovernanceEntries(numbers []int64) ([]ledger.Entry, error) {
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	args := []any{string(ledger.Governance)}
+	for _, n := range numbers {
+		args = append(args, n)
+	}
+	found, err := tx.bodies(`e.class = $1 and e.number in (`+sqldb.Places(2, len(numbers))+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[int64]ledger.Entry, len(found))
+	for _, e := range found {
+		by[e.Leaf.Number] = e
+	}
+	all := make([]ledger.Entry, len(numbers))
+	for i, n := range numbers {
+		e, ok := by[n]
+		if !ok {
+			return nil, noEntry()
+		}
+		all[i] = e
+	}
+	return all, nil
+}
+
+func noEntry() error {
+	return fault.New(fault.NotFound, "entry-not-found", "The ledger has no such entry.")
 }
 
 // Entries returns the entries from one index up to, and without, another.
@@ -374,14 +428,14 @@ func one(all []ledger.Entry, err error) (ledger.Entry, error) {
 	case err != nil:
 		return ledger.Entry{}, err
 	case len(all) == 0:
-		return ledger.Entry{}, fault.New(fault.NotFound, "entry-not-found", "The ledger has no such entry.")
+		return ledger.Entry{}, noEntry()
 	}
 	return all[0], nil
 }
 
-// entries returns the entries where a condition on ledger_entry e holds, each
-// with as much as has not been erased.
-func (tx *Tx) entries(where string, args ...any) ([]ledger.Entry, error) {
+// bodies returns the entries where a condition on ledger_entry e holds, each with
+// as much as has not been erased, but without openings.
+func (tx *Tx) bodies(where string, args ...any) ([]ledger.Entry, error) {
 	all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (ledger.Entry, error) {
 		var e ledger.Entry
 		var leaf, salt []byte
@@ -402,6 +456,15 @@ func (tx *Tx) entries(where string, args ...any) ([]ledger.Entry, error) {
 		where `+where+` order by e.idx`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger entries: %w", err)
+	}
+	return all, nil
+}
+
+// entries is bodies with openings.
+func (tx *Tx) entries(where string, args ...any) ([]ledger.Entry, error) {
+	all, err := tx.bodies(where, args...)
+	if err != nil {
+		return nil, err
 	}
 	at := make(map[int64]*ledger.Entry, len(all))
 	for i := range all {

@@ -55,18 +55,6 @@ create table execution (
 );
 create index execution_by_request on execution (request);
 
--- Answers given to idempotency keys, kept for a day.
-create table answered (
-    caller text   not null,
-    key    text   not null,
-    digest blob  not null,
-    body   blob  not null,
-    status bigint not null,
-    at     bigint not null,
-    constraint answered_once primary key (caller, key)
-);
-create index answered_by_time on answered (at);
-
 -- Workers of an import that waits for countersignatures.
 create table admission_rows (
     request text not null constraint admission_rows_once primary key constraint admission_rows_request references request (id),
