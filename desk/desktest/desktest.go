@@ -117,11 +117,19 @@ func New(t testing.TB, o Options) *World {
 // Open opens the desk's database again, as a restarted or a second node does.
 func (w *World) Open(o Options) {
 	w.t.Helper()
+	if err := w.TryOpen(o); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TryOpen is Open for what may fail.
+func (w *World) TryOpen(o Options) error {
+	w.t.Helper()
 	log := &ledger.Log{Origin: w.Origin, Signer: w.LogKey, Rand: rand.Reader}
 	var err error
 	w.Store, err = store.Open(w.t.Context(), w.URL, log, w.LogKey.Verifier(), store.Options{Now: w.clock.Now})
 	if err != nil {
-		w.t.Fatal(err)
+		return err
 	}
 	w.close = sync.OnceValue(w.Store.Close)
 	closing := w.close
@@ -132,9 +140,7 @@ func (w *World) Open(o Options) {
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
 		Rand: rand.Reader, Step: o.Step, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	return err
 }
 
 // Node opens another node on the same database, with the same people. Only
