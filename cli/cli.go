@@ -149,7 +149,7 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// exitCode says how a kind of fault ends a command. A test proves it complete.
+// exitCodes say how a kind of fault ends a command. A test proves it complete.
 var exitCodes = map[fault.Kind]int{
 	fault.Internal:        CouldNot,
 	fault.Invalid:         Wrong,

@@ -55,7 +55,9 @@ func TestDiffer(t *testing.T) {
 	ended := atDesk(parse(t, strings.Replace(ann, "ann,", "dan,", 1))[0])
 	ended.Ended = canonical.At(noon.Add(-time.Hour))
 	officer := v1.Worker{ID: "olga", Roles: []workforce.Role{workforce.Officer}, Start: canonical.At(noon.Add(-time.Hour))}
-	present = append(present, ended, officer, atDesk(parse(t, strings.Replace(ann, "ann,", "eli,", 1))[0]))
+	gone := ended
+	gone.ID = "fay" // over, and not in the file either
+	present = append(present, ended, gone, officer, atDesk(parse(t, strings.Replace(ann, "ann,", "eli,", 1))[0]))
 
 	dan := strings.Replace(ann, "ann,", "dan,", 1)
 	rows := parse(t,
@@ -76,7 +78,7 @@ func TestDiffer(t *testing.T) {
 	if got := strings.Join(sent, " "); got != "bob cid new" {
 		t.Errorf("rows %q are sent, not those that change something, by worker", got)
 	}
-	// Missing from the file: eli. Not dan, who is over, nor an officer.
+	// Missing from the file: eli. Not fay, who is over, nor an officer.
 	if len(d.Missing) != 1 || d.Missing[0].Worker != "eli" || !strings.Contains(d.Missing[0].Command, "worker end eli") {
 		t.Errorf("missing: %v", d.Missing)
 	}

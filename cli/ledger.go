@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 
-	"countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -58,124 +58,73 @@ func (c *ledgerLog) Run(ctx context.Context, s *Session) error {
 // JSON array of {index, body, salt}. It carries no personal field.
 const GovernanceFile = "governance.json"
 
-// served is a ledger that can be read: a desk's, or an export's.
-type served struct {
-	fetch  ledger.Fetch
-	bodies func(from int64) (v1.Bodies, error)
-}
-
 // ledgerAt opens the ledger at a desk's address or in a folder.
-func (s *Session) ledgerAt(ctx context.Context, where string) (served, error) {
+func (s *Session) ledgerAt(ctx context.Context, where string) (proof.Served, error) {
 	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
 		c, err := s.load()
 		if err != nil {
-			return served{}, err
+			return proof.Served{}, err
 		}
 		own := *s.Global
 		own.URL = strings.TrimSuffix(strings.TrimRight(where, "/"), "/ledger")
 		other := &Session{Program: s.Program, Global: &own}
-		if own.URL != c.URL && s.Getenv("COUNTERSIGN_TOKEN") == "" {
+		if c.URL != "" && own.URL != c.URL {
 			other.settings = &settings{URL: own.URL} // the token is the configured desk's, and nobody else's
 		}
 		d, err := other.desk()
 		if err != nil {
-			return served{}, err
+			return proof.Served{}, err
 		}
-		return served{d.Ledger(ctx), func(from int64) (v1.Bodies, error) { return d.Governance(ctx, from) }}, nil
+		return d.served(ctx), nil
 	}
 	info, err := os.Stat(where)
 	if err != nil {
-		return served{}, unreadable(where, err)
+		return proof.Served{}, unreadable(where, err)
 	}
 	if !info.IsDir() {
-		return served{}, fault.New(fault.Invalid, "unreadable", "%s is neither a desk's address nor a folder.", where)
+		return proof.Served{}, fault.New(fault.Invalid, "unreadable", "%s is neither a desk's address nor a folder.", where)
 	}
-	return served{ledger.Folder(os.DirFS(where)), func(from int64) (v1.Bodies, error) {
-		var b v1.Bodies
+	return proof.Served{Fetch: ledger.Folder(os.DirFS(where)), Bodies: func(from int64) ([]proof.FeedBody, error) {
 		raw, err := ReadFile(filepath.Join(where, GovernanceFile), 1<<30)
-		if err != nil {
-			return b, err
-		}
-		if err := json.Unmarshal(raw, &b.Bodies, json.RejectUnknownMembers(true)); err != nil {
-			return b, fault.New(fault.Invalid, "bad-export", "%s is not the governance chain of an export.", GovernanceFile)
-		}
-		if from > 0 {
-			b.Bodies = nil
-		}
-		b.From, b.Next = from, from
-		return b, nil
-	}}, nil
-}
-
-// readBodies reads the whole governance chain's bodies, by index.
-func (v served) readBodies() ([]v1.Body, error) {
-	var all []v1.Body
-	for from := int64(0); ; {
-		b, err := v.bodies(from)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, b.Bodies...)
-		if b.Next <= from {
-			return all, nil
+		var all []proof.FeedBody
+		if err := json.Unmarshal(raw, &all, json.RejectUnknownMembers(true)); err != nil {
+			return nil, fault.New(fault.Invalid, "bad-export", "%s is not the governance chain of an export.", GovernanceFile)
 		}
-		from = b.Next
-	}
+		return slices.DeleteFunc(all, func(b proof.FeedBody) bool { return b.Index < from }), nil
+	}}, nil
 }
 
-// follow verifies a whole ledger and folds its governance chain: every entry's
-// own authority is checked, from the entry 0 that the trust folder names.
+// served is the desk's ledger for whoever checks it.
+func (d deskClient) served(ctx context.Context) proof.Served {
+	return proof.Served{Fetch: d.Ledger(ctx), Bodies: func(from int64) ([]proof.FeedBody, error) {
+		for {
+			stretch, err := d.Governance(ctx, from)
+			if err != nil {
+				return nil, err
+			}
+			var some []proof.FeedBody
+			for _, b := range stretch.Bodies {
+				some = append(some, proof.FeedBody{Index: b.Index, Body: b.Body, Salt: b.Salt})
+			}
+			if len(some) > 0 || stretch.Next <= from {
+				return some, nil
+			}
+			from = stretch.Next // a stretch without governance entries
+		}
+	}}
+}
+
+// follow verifies a whole ledger and folds its governance chain from the entry 0
+// that the trust folder names.
 func (s *Session) follow(ctx context.Context, where string, folder trustFolder, trust *ledger.Trust) (*proof.State, ledger.Signed, error) {
-	v, err := s.ledgerAt(ctx, where)
+	served, err := s.ledgerAt(ctx, where)
 	if err != nil {
 		return nil, ledger.Signed{}, err
 	}
-	leaves := map[int64]ledger.Leaf{}
-	last := int64(-1)
-	witnesses := make([]*ledger.Witness, len(trust.Witnesses))
-	for i, w := range trust.Witnesses {
-		witnesses[i] = w.Key
-	}
-	signed, err := ledger.Reader{Fetch: v.fetch, Log: trust.Log, Witnesses: witnesses, Leaf: func(index int64, l ledger.Leaf) error {
-		if l.Class == ledger.Governance {
-			leaves[index], last = l, l.Number
-		}
-		return nil
-	}}.Verify()
-	if err != nil {
-		return nil, signed, err
-	}
-	if err := trust.Quorum(signed); err != nil {
-		return nil, signed, err
-	}
-	bodies, err := v.readBodies()
-	if err != nil {
-		return nil, signed, err
-	}
-	state := proof.NewState(folder.Root)
-	for _, b := range bodies {
-		leaf, ok := leaves[b.Index]
-		if !ok && b.Index >= signed.Size {
-			continue // newer than the checkpoint that was read
-		}
-		if !ok {
-			return nil, signed, fault.New(fault.Conflict, "ledger-tampered", "The governance chain names entry %d, which is none of its class.", b.Index)
-		}
-		body, err := ledger.Verify(leaf, b.Body, b.Salt)
-		if err != nil {
-			return nil, signed, err
-		}
-		if err := state.Apply(leaf, body); err != nil {
-			return nil, signed, err
-		}
-	}
-	if state.Next != last+1 {
-		return nil, signed, fault.New(fault.Conflict, "ledger-tampered", "The ledger has %d governance entries, and %d of them were opened: some are withheld.", last+1, state.Next)
-	}
-	if state.Founded() && state.Origin != signed.Origin {
-		return nil, signed, fault.New(fault.Conflict, "ledger-tampered", "The ledger is %q, and its entry 0 founds %q.", signed.Origin, state.Origin)
-	}
-	return state, signed, nil
+	return proof.Follow(folder.trust(trust), trust.Log, served, nil, nil)
 }
 
 type ledgerVerify struct {
@@ -255,9 +204,16 @@ func (c *ledgerExport) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	bodies, err := served{bodies: func(from int64) (v1.Bodies, error) { return d.Governance(ctx, from) }}.readBodies()
-	if err != nil {
-		return err
+	var bodies []proof.FeedBody
+	for from, read := int64(0), d.served(ctx).Bodies; ; from = bodies[len(bodies)-1].Index + 1 {
+		some, err := read(from)
+		if err != nil {
+			return err
+		}
+		if len(some) == 0 {
+			break
+		}
+		bodies = append(bodies, some...)
 	}
 	raw, err := json.Marshal(bodies)
 	if err != nil {

@@ -86,12 +86,8 @@ func (p *Page) Line(format string, args ...any) { fmt.Fprintf(p, format+"\n", ar
 // Table writes rows in columns; the first is the head.
 func (p *Page) Table(rows [][]string) {
 	w := tabwriter.NewWriter(p, 0, 8, 2, ' ', 0)
-	for i, r := range rows {
-		line := strings.Join(r, "\t")
-		if i == 0 && p.color {
-			line = strings.Join(r, "\t")
-		}
-		fmt.Fprintln(w, line)
+	for _, r := range rows {
+		fmt.Fprintln(w, strings.Join(r, "\t"))
 	}
 	_ = w.Flush() // a strings.Builder cannot fail
 }

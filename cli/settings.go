@@ -13,6 +13,8 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/workforce"
 )
 
@@ -207,4 +209,14 @@ const (
 type trustFolder struct {
 	Root   canonical.Digest
 	Policy []byte
+}
+
+// trust is what a verifier is given. A policy that asks for no witness is left
+// out, since its log key stands in entry 0 as well.
+func (t trustFolder) trust(policy *ledger.Trust) proof.Trust {
+	trust := proof.Trust{Root: t.Root}
+	if policy.HasQuorum() {
+		trust.Quorum = policy
+	}
+	return trust
 }

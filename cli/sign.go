@@ -150,13 +150,18 @@ func (s *Session) verdict(ctx context.Context, d deskClient, r v1.Request, v act
 	if err != nil {
 		return me, draft, err
 	}
-	if draft.Action.Digest() != r.Action.Digest() {
-		return me, draft, tricked("its action is not the one that the request shows")
+	return me, draft, checkVerdict(draft, r, v, me, s.Now())
+}
+
+// checkVerdict compares the draft of a verdict with the request as it was shown.
+func checkVerdict(d v1.Draft, r v1.Request, v actions.Verdict, me identity, now time.Time) error {
+	if err := d.Action.Check(); err != nil {
+		return tricked("%s", fault.TextOf(err))
 	}
-	if err := checkStatement(draft, r.ID, v, me, s.Now()); err != nil {
-		return me, draft, err
+	if d.Action.Digest() != r.Action.Digest() {
+		return tricked("its action is not the one that the request shows")
 	}
-	return me, draft, nil
+	return checkStatement(d, r.ID, v, me, now)
 }
 
 // tricked is the refusal to sign what was not asked for.

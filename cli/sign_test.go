@@ -157,3 +157,26 @@ func TestDishonestUndo(t *testing.T) {
 		}
 	}
 }
+
+func TestDishonestVerdict(t *testing.T) {
+	me := someone(t)
+	_, d := honest(t, me)
+	r := v1.Request{ID: someRequest, Action: d.Action}
+	d.Statement = statementFor(me, d.Action, actions.VerdictCountersign)
+	if err := checkVerdict(d, r, actions.VerdictCountersign, me, noon); err != nil {
+		t.Fatalf("the honest draft: %v", err)
+	}
+	if err := checkVerdict(d, r, actions.VerdictDecline, me, noon); !fault.Is(err, "wrong-draft") {
+		t.Errorf("a yes in place of a no: %v", err)
+	}
+	other := d
+	other.Action.Reason = "something else"
+	other.Statement = statementFor(me, other.Action, actions.VerdictCountersign)
+	if err := checkVerdict(other, r, actions.VerdictCountersign, me, noon); !fault.Is(err, "wrong-draft") {
+		t.Errorf("another action than the one that was shown: %v", err)
+	}
+	r.ID = otherRequest
+	if err := checkVerdict(d, r, actions.VerdictCountersign, me, noon); !fault.Is(err, "wrong-draft") {
+		t.Errorf("another request: %v", err)
+	}
+}

@@ -67,11 +67,11 @@ func readWarrant(path string) ([]byte, error) {
 type warrantVerify struct {
 	File   string `arg:"" help:"The warrant."`
 	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root, the hash of entry 0, and policy, the log's and witnesses' keys."`
-	Ledger string `placeholder:"URL|FOLDER" help:"Also follow the governance chain there, and say whether keys and engagements still stood when the ledger was read."`
+	Ledger string `placeholder:"URL|FOLDER" help:"Also follow the governance chain there: judge by the people and keys as they were at the warrant's place, and say what has changed since."`
 }
 
 func (c *warrantVerify) Help() string {
-	return "Needs no desk, network or database, and no key. Without --ledger it says what it cannot know: whether a key was revoked or an engagement ended before the act. " +
+	return "Needs no desk, network or database, and no key. Without --ledger it says what it cannot know: whether a key was revoked or an engagement ended that the warrant does not tell of. " +
 		"Exit 0: the warrant holds. Exit 1: it does not, and why."
 }
 
@@ -87,7 +87,7 @@ type verified struct {
 	Origin     string             `json:"origin"`
 	Size       int64              `json:"ledger_size"`
 	Revocation string             `json:"revocation"`
-	Revoked    []string           `json:"revoked"` // what no longer stood; only with --ledger
+	Later      []proof.Later      `json:"later"` // what has changed since; only with --ledger
 	Word       []string           `json:"desks_word"`
 }
 
@@ -109,40 +109,39 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	trust := proof.Trust{Root: folder.Root}
-	if policy.HasQuorum() {
-		trust.Quorum = policy
+	verifier := proof.NewVerifier(folder.trust(policy))
+	var r proof.Report
+	if c.Ledger == "" {
+		r, err = verifier.Verify(raw)
+	} else {
+		served, openErr := s.ledgerAt(ctx, c.Ledger)
+		if openErr != nil {
+			return openErr
+		}
+		r, err = verifier.Chain(raw, served)
 	}
-	r, err := proof.Verify(raw, trust)
 	if err != nil {
 		return notHeld(err)
 	}
 	a := r.Warrant.Action
 	doc := verified{OK: true, Request: r.Warrant.Request.Statement.Request, Kind: a.Kind, Subject: subjectName(a.Subject), Tier: r.Warrant.Ruling.Facts.Tier,
-		Requester: r.Requester.Worker, Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Revoked: []string{}, Word: r.Word}
+		Requester: r.Requester.Worker, Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word}
 	for _, w := range r.Signers {
 		doc.Signers = append(doc.Signers, signerDoc{w.Worker, w.Vendor})
-	}
-	if c.Ledger != "" {
-		state, cp, err := s.follow(ctx, c.Ledger, folder, policy)
-		if err != nil {
-			return err
-		}
-		doc.Revoked = standsNoMore(r.Warrant.Core, state)
-		doc.Revocation = fmt.Sprintf("checked against the governance chain, %d entries, up to ledger size %d", state.Next, cp.Size)
-		if len(doc.Revoked) > 0 {
-			doc.OK = false
-			s.End(Refused)
-		}
 	}
 	return s.Answer(doc, func(p *Page) { describeVerified(p, doc, r) })
 }
 
 // notHeld makes whatever proof says of a warrant an answer, and not bad input:
-// somebody asked whether it holds.
+// somebody asked whether it holds. A ledger that cannot be read is no answer.
 func notHeld(err error) error {
 	f := fault.As(err)
-	if f == nil || f.Kind == fault.Internal || f.Kind == fault.TooLarge {
+	if f == nil {
+		return err
+	}
+	switch {
+	case f.Kind == fault.Internal, f.Kind == fault.TooLarge, f.Kind == fault.Unavailable, f.Kind == fault.Unauthenticated,
+		f.Type == "unreadable", f.Type == "bad-export":
 		return err
 	}
 	out := fault.New(fault.Forbidden, f.Type, "This warrant does not hold. %s", f.Text)
@@ -150,21 +149,17 @@ func notHeld(err error) error {
 }
 
 func describeVerified(p *Page, doc verified, r proof.Report) {
-	if doc.OK {
-		p.Line("%s", p.Good("The warrant holds."))
-	} else {
-		p.Line("%s", p.Bad("The warrant was good once and stands no more."))
-	}
+	p.Line("%s", p.Good("The warrant holds."))
 	describeCore(p, r.Warrant.Core)
 	people := [][2]string{{"requester", person(r.Requester)}}
 	for _, w := range r.Signers {
 		people = append(people, [2]string{"signer", person(w)})
 	}
 	p.Facts(append(people, [2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)})...)
-	for _, why := range doc.Revoked {
-		p.Line("  %s", p.Bad(why))
-	}
 	p.Line("It is %s.", doc.Revocation)
+	for _, l := range doc.Later {
+		p.Line("Since then, %s: %s", when(l.At), l.Text)
+	}
 	if len(doc.Word) > 0 {
 		p.Line("The desk's word, not proven here: %s.", joined(doc.Word))
 	}
@@ -180,27 +175,6 @@ func person(w workforce.Worker) string {
 		s += ", engaged until " + when(end)
 	}
 	return s
-}
-
-// standsNoMore says which signatures of a warrant would not count by a newer
-// state of the governance chain.
-func standsNoMore(c proof.Core, s *proof.State) []string {
-	gone := []string{}
-	people, keys := c.Signers()
-	at := s.Time.Time
-	for i, w := range people {
-		key, ok := s.People.Keys[keys[i]]
-		switch {
-		case !ok:
-			gone = append(gone, fmt.Sprintf("the key %s of %s is not enrolled", keys[i], w))
-		case !key.Live(at):
-			gone = append(gone, fmt.Sprintf("the key %s of %s was revoked on %s", keys[i], w, when(key.Revoked)))
-		}
-		if st := s.People.Standing(w, at); !st.Engaged {
-			gone = append(gone, fmt.Sprintf("%s: %s", w, st.Why))
-		}
-	}
-	return gone
 }
 
 // describeCore says what a warrant is about.

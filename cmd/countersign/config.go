@@ -69,6 +69,7 @@ const (
 	plazaFile    = "plaza.db"
 
 	setupTokenFile = "plaza-setup.token" // opens plaza's set-up API: making accounts and posts
+	staffTokenFile = "plaza-staff.token" // for an executor that runs by itself
 )
 
 // Files of the executor's folder, besides trust.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"countersign.dev/sqldb"
 )
 
 // TestMain makes this test binary the program itself for scripts, and for the
@@ -31,13 +34,15 @@ func TestMain(m *testing.M) {
 //
 //	exit N PROGRAM ARGS…     run, and demand exit code N
 //	serve DIR [ARGS…]        start the desk in DIR; sets URL and PLAZA; ended with the script
-//	stop                     end it as Ctrl-C does, and demand exit code 0
+//	finish                   end it as Ctrl-C does, and demand exit code 0
 //	kill-executor            kill the executor that serve started, which starts it again
 //	officers DIR             sign in everybody who has a key in DIR/keys, each into o/ID
 //	together ARGS…           the first officer requests, the two others countersign; demands that it was done
 //	field VAR MEMBER…        set VAR from the last JSON answer
 //	seed HANDLE FOLLOWERS [OFFICE]   make an account on plaza and a post of its; the post's identifier is POST
 //	stafftoken FILE          write the executor's staff token of plaza to a file
+//	followed                 wait until the executor's journal knows the whole ledger
+//	withhold FILE            take the last governance entry out of an export
 //	page HANDLE TEXT         demand that the account's public page says TEXT
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -48,8 +53,8 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "serve": cmdServe, "stop": cmdStop, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken,
+			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "officers": cmdOfficers, "together": cmdTogether,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "withhold": cmdWithhold,
 		},
 		RequireUniqueNames: true,
 	})
@@ -148,7 +153,7 @@ func running(ts *testscript.TestScript) (s *server) {
 	return s
 }
 
-func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+func cmdFinish(ts *testscript.TestScript, neg bool, args []string) {
 	s := running(ts)
 	ts.Check(s.cmd.Process.Signal(os.Interrupt))
 	select {
@@ -296,4 +301,33 @@ func cmdStaffToken(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("plaza is not among the executor's platforms")
+}
+
+// cmdFollowed reads the journal until it has what the desk has. The executor
+// notes an idle ledger's head once a second.
+func cmdFollowed(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(ts.Getenv("DESK"), executorDir, journalFile), sqldb.Options{})
+	ts.Check(err)
+	defer db.Close()
+	want := int64(-1)
+	for noted := int64(-2); noted < want || want < 0; {
+		status := answerOf(ts, "--dir", ts.Getenv("OFFICER1"), "ledger", "log", "--last", "1", "--url", ts.Getenv("URL"))
+		items, _ := status["items"].([]any)
+		last, _ := items[0].(map[string]any)
+		index, _ := last["index"].(float64)
+		want = int64(index) + 1
+		ts.Check(db.Read(ctx, func(tx *sqldb.Tx) error { return tx.QueryRow("select size from memory").Scan(&noted) }))
+	}
+}
+
+func cmdWithhold(ts *testscript.TestScript, neg bool, args []string) {
+	var all []json.RawMessage
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &all))
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // what is left stays as it was, byte for byte
+	ts.Check(e.Encode(all[:len(all)-1]))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o644))
 }

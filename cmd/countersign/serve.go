@@ -251,13 +251,17 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir string
 		return nil, nil, errors.Join(err, l.Close())
 	}
 	v.plaza, v.plazaURL = plaza.New(plaza.Config{DB: db, Log: log}), "http://"+l.Addr().String()
-	if err := keepSetupToken(ctx, v.plaza, dir); err != nil {
+	if err := keepToken(ctx, v.plaza, setupHolder, plaza.SetupScope, filepath.Join(dir, setupTokenFile)); err != nil {
 		return nil, nil, errors.Join(err, l.Close(), db.Close())
 	}
 	if config.Executor.Address == "" {
-		if err := tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, executorDir, platformsFile)); err != nil {
-			return nil, nil, errors.Join(err, l.Close(), db.Close())
-		}
+		err = tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, executorDir, platformsFile))
+	} else {
+		// Whoever keeps the executor's platforms.json takes it from there.
+		err = keepToken(ctx, v.plaza, holder, plaza.StaffScope, filepath.Join(dir, staffTokenFile))
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close(), db.Close())
 	}
 	return servePlaza(v.plaza, l), func() { closePlaza(db, log) }, nil
 }
@@ -284,17 +288,17 @@ const holder = "countersign"
 // setupHolder is whom plaza knows the owner of DIR as, who fills it with accounts.
 const setupHolder = "setup"
 
-// keepSetupToken writes a token with which accounts and posts can be made on
-// plaza into DIR, new at every start.
-func keepSetupToken(ctx context.Context, p *plaza.Server, dir string) error {
-	if _, err := p.RevokeTokens(ctx, setupHolder); err != nil {
+// keepToken issues a token, new at every start, and writes it to a file that
+// only its owner may read.
+func keepToken(ctx context.Context, p *plaza.Server, holder string, scope plaza.Scope, path string) error {
+	if _, err := p.RevokeTokens(ctx, holder); err != nil {
 		return err
 	}
-	token, err := p.IssueToken(ctx, setupHolder, plaza.SetupScope)
+	token, err := p.IssueToken(ctx, holder, scope)
 	if err != nil {
 		return err
 	}
-	return cli.WriteFile(filepath.Join(dir, setupTokenFile), []byte(token+"\n"), 0o600)
+	return cli.WriteFile(path, []byte(token+"\n"), 0o600)
 }
 
 // tellExecutor issues a staff token and writes it, with plaza's address, into
