@@ -74,6 +74,9 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 	if d.dir, err = filepath.Abs(s.Folder()); err != nil {
 		return fmt.Errorf("name the folder: %w", err)
 	}
+	if err := mustBeEmpty(d.dir); err != nil {
+		return err
+	}
 	d.line("Setting up in %s: a desk, a platform, 300 workers, 2,000 accounts …", d.dir)
 	d.line("(Everybody's key lies in that folder, and is declared to be bound to hardware. In earnest each is with its owner.)")
 	args := []string{"init", "--try", "--origin", demoOrigin}
@@ -97,7 +100,8 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 			return err
 		}
 		if err := d.play(ctx); err != nil {
-			return err
+			// The story broke off: that is an answer as well, and it is no.
+			d.line("          ✗ %s", fault.TextOf(err))
 		}
 		if err := d.answer(); err != nil {
 			return err
@@ -115,7 +119,29 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 	return err
 }
 
+// story is every step in its order, with what must come of it.
+var story = []demoStep{
+	{Name: "last-day-refused", Expected: "refused"},
+	{Name: "last-day-countersign-refused", Expected: "refused"},
+	{Name: "same-vendor-countersign-refused", Expected: "refused"},
+	{Name: "standard-executed", Expected: "executed"},
+	{Name: "standard-undone", Expected: "reversed"},
+	{Name: "critical-held", Expected: "held"},
+	{Name: "critical-executed", Expected: "executed"},
+	{Name: "plaza-shows-down", Expected: "shown"},
+	{Name: "critical-undone", Expected: "reversed"},
+	{Name: "plaza-shows-up", Expected: "shown"},
+	{Name: "leaver-voids-warrant", Expected: "void"},
+	{Name: "warrant-verified-offline", Expected: "verified"},
+}
+
+// answer gives the demo's one answer. A step that was not played did not come
+// out as it should.
 func (d *demo) answer() error {
+	for _, step := range story[len(d.steps):] {
+		step.Outcome = "not played"
+		d.steps = append(d.steps, step)
+	}
 	for _, step := range d.steps {
 		if !step.OK {
 			d.session.End(cli.Refused)
@@ -230,14 +256,18 @@ func (r result) outcome() string {
 	}
 }
 
-// step plays one step and keeps what came of it.
-func (d *demo) step(name, expected string, play func() string) bool {
+// step plays the story's next step, which has this name, and keeps what came of it.
+func (d *demo) step(name string, play func() string) bool {
+	s := story[len(d.steps)]
+	if s.Name != name {
+		panic("the demo plays " + name + " where its story has " + s.Name)
+	}
 	began := time.Now()
-	outcome := play()
-	s := demoStep{Name: name, Expected: expected, Outcome: outcome, OK: outcome == expected, MS: time.Since(began).Milliseconds()}
+	s.Outcome = play()
+	s.OK, s.MS = s.Outcome == s.Expected, time.Since(began).Milliseconds()
 	d.steps = append(d.steps, s)
 	if !s.OK {
-		d.line("          ✗ %s: %s, and %s was expected", name, outcome, expected)
+		d.line("          ✗ %s: %s, and %s was expected", name, s.Outcome, s.Expected)
 	}
 	return s.OK
 }

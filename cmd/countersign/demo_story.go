@@ -65,19 +65,19 @@ func (d *demo) play(ctx context.Context) error {
 	held := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+treasury, "--reason", "reported as hacked", "--case", "C-2101")
 	request := held.member("id")
 	d.tell("Dana Whitlow, of Brightline Assist, works her last hour. She tries to take %s down.", president)
-	d.step("last-day-refused", "refused", func() string {
+	d.step("last-day-refused", func() string {
 		r := d.as(ctx, contractor, "action", "request", "account.takedown", "plaza:"+president, "--reason", "goodbye", "--case", "C-2100")
 		d.quote(r)
 		return r.outcome()
 	})
 	d.tell("She tries to countersign somebody else's request, for %s.", treasury)
-	d.step("last-day-countersign-refused", "refused", func() string {
+	d.step("last-day-countersign-refused", func() string {
 		r := d.as(ctx, contractor, "action", "countersign", request)
 		d.quote(r)
 		return r.outcome()
 	})
 	d.tell("Priya Raman, of Northlake Services, had made that request. A lead of her own firm wants to countersign it.")
-	d.step("same-vendor-countersign-refused", "refused", func() string {
+	d.step("same-vendor-countersign-refused", func() string {
 		r := d.as(ctx, sameVendor, "action", "countersign", request)
 		d.quote(r)
 		return r.outcome()
@@ -202,12 +202,12 @@ func (d *demo) quote(r result) {
 func (d *demo) standard(ctx context.Context) {
 	d.tell("A spammer, %s, with 14 followers: an everyday case. One agent is enough, with a case and within the budget.", spammer)
 	var r result
-	d.step("standard-executed", "executed", func() string {
+	d.step("standard-executed", func() string {
 		r = d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+spammer, "--reason", "spam", "--case", "C-2102")
 		return r.outcome()
 	})
 	d.tell("Taken down in %d ms. It was the wrong one: undone.", r.took.Milliseconds())
-	d.step("standard-undone", "reversed", func() string { return d.undo(ctx, asker, r.member("id")) })
+	d.step("standard-undone", func() string { return d.undo(ctx, asker, r.member("id")) })
 }
 
 // undo lifts a request's measure and says where that request stands then.
@@ -222,28 +222,28 @@ func (d *demo) undo(ctx context.Context, worker, request string) string {
 func (d *demo) critical(ctx context.Context) error {
 	d.tell("Now somebody has a reason: %s is hacked, so Priya asks for a takedown.", president)
 	var r result
-	d.step("critical-held", "held", func() string {
+	d.step("critical-held", func() string {
 		r = d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+president, "--reason", "the account is hacked", "--case", "C-2103")
 		d.line("          Held: it wants 2 independent countersignatures, one of them by an employee, all with keys bound to hardware.")
 		return r.outcome()
 	})
 	request := r.member("id")
 	d.tell("Tomás Vidal, of Telora, and Marta Lindgren, an employee, read it and sign it, each with a key of their own.")
-	d.step("critical-executed", "executed", func() string {
+	d.step("critical-executed", func() string {
 		d.as(ctx, second, "action", "countersign", request)
 		r = d.as(ctx, employee, "action", "countersign", request)
 		return r.outcome()
 	})
 	page := d.services.plazaURL + "/" + president
 	d.tell("Down: %s", page)
-	d.step("plaza-shows-down", "shown", func() string { return shows(ctx, page, platform.Down) })
+	d.step("plaza-shows-down", func() string { return shows(ctx, page, platform.Down) })
 	if err := d.attribute(ctx, request); err != nil {
 		return err
 	}
 	d.tell("The owner has it back. One person on call lifts the measure.")
 	began := time.Now()
-	d.step("critical-undone", "reversed", func() string { return d.undo(ctx, onCall, request) })
-	d.step("plaza-shows-up", "shown", func() string { return shows(ctx, page, platform.Up) })
+	d.step("critical-undone", func() string { return d.undo(ctx, onCall, request) })
+	d.step("plaza-shows-up", func() string { return shows(ctx, page, platform.Up) })
 	d.took["back"] = time.Since(began)
 	d.tell("Back after %d ms: %s", d.took["back"].Milliseconds(), page)
 	return d.keep(ctx, request)
@@ -323,7 +323,7 @@ func (d *demo) leaves(ctx context.Context) error {
 	if approved.member("status") != string(actions.StatusApproved) || ended.code != cli.Done {
 		d.line("          (approved: %s; ended: %s)", approved.outcome(), ended.outcome())
 	}
-	d.step("leaver-voids-warrant", "void", func() string {
+	d.step("leaver-voids-warrant", func() string {
 		r := d.as(ctx, asker, "action", "show", request, "--wait", "20s")
 		d.quote(r)
 		return r.outcome()
@@ -344,7 +344,7 @@ func (d *demo) verify(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	d.verified = d.step("warrant-verified-offline", "verified", func() string {
+	d.verified = d.step("warrant-verified-offline", func() string {
 		cmd := exec.CommandContext(ctx, program, "warrant", "verify", d.said["warrant"], "--trust", filepath.Join(d.dir, trustFolder), "--json")
 		cmd.Env = []string{}
 		if err := cmd.Run(); err != nil {
