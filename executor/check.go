@@ -89,6 +89,10 @@ func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading,
 
 var notFollowed = fault.New(fault.Unavailable, "ledger-not-followed", "The executor has not read the desk's ledger yet. Try again in a moment.")
 
+func stoppedBecause(why string) error {
+	return fault.New(fault.Unavailable, "executor-stopped", "%s", why)
+}
+
 func (e *Executor) connector(name string) (platform.Connector, error) {
 	c, ok := e.platforms[name]
 	if !ok {
@@ -126,6 +130,9 @@ func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
 			return fault.New(fault.Forbidden, "not-in-ledger", "The ledger does not hold this warrant at entry %d.", w.Ledger.Proof.Index)
 		}
 	case !relieving || !v.state.Founded():
+		if why := e.stopped(v); why != "" {
+			return stoppedBecause(why)
+		}
 		return notFollowed
 	default:
 		if err := e.proven(w, leaf, v.state); err != nil {
@@ -200,15 +207,18 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	own := e.now()
 	j := judgement{state: v.state, at: e.ledger.at(own)}
 	a := w.Action
-	if !v.state.Founded() {
-		return j, notFollowed
+	if a.Direction == actions.Relieving {
+		j.state = v.settled // whoever withholds half an admission does not stop an undo
 	}
-	if !v.state.Settled() {
-		return j, fault.New(fault.Unavailable, "not-settled", "An admission is incomplete in the ledger. Try again in a moment.")
+	if !j.state.Founded() {
+		return j, notFollowed
 	}
 	if a.Direction != actions.Relieving {
 		if why := e.stopped(v); why != "" {
-			return j, fault.New(fault.Unavailable, "executor-stopped", "%s", why)
+			return j, stoppedBecause(why)
+		}
+		if !j.state.Settled() {
+			return j, fault.New(fault.Unavailable, "not-settled", "An admission is incomplete in the ledger. Try again in a moment.")
 		}
 		if _, ok := v.state.Platforms[a.Subject.Platform]; !ok {
 			return j, fault.New(fault.Forbidden, "no-such-platform", "The governance chain does not know the platform %q.", a.Subject.Platform)
@@ -230,7 +240,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	if err != nil {
 		return j, err
 	}
-	read, _ := r.tier(v.state, c)
+	read, _ := r.tier(j.state, c)
 	j.tier = a.Tier.Max(read)
 	return j, e.judge(w, &j, lifts)
 }

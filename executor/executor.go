@@ -150,10 +150,18 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
+	chain, err := c.Journal.Chain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := refold(c.Root, chain)
+	if err != nil {
+		return nil, err
+	}
 	e := &Executor{id: c.ID, key: c.Key, platforms: maps.Clone(c.Platforms), journal: c.Journal, desk: c.Desk, limits: c.Limits, now: c.Now,
 		step: c.Step, source: c.Rand, subjects: newLocks(), tasks: map[journal.Key]*task{}, wake: make(chan struct{}, 1)}
 	e.outbox = newOutbox(e, digests, head.Entered)
-	e.ledger = newFollower(e, c.Root, head)
+	e.ledger = newFollower(e, c.Root, head, kept, int64(len(chain)))
 	return e, nil
 }
 
@@ -308,3 +316,7 @@ func (e *Executor) Running() bool {
 	defer e.mu.Unlock()
 	return e.run != nil
 }
+
+// Entered returns the number below which every record of this executor is in the
+// ledger: as many as it has signed, once all have been handed over.
+func (e *Executor) Entered() int64 { return e.outbox.entered() }

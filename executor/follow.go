@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +48,7 @@ type view struct {
 	tree       canonical.Digest
 	remembered int64        // size of a longer ledger that the journal has seen
 	state      *proof.State // folded as far as it verifies
+	settled    *proof.State // the same before an admission whose rows are not all there; what relieves goes by it
 	stops      map[stop]string
 }
 
@@ -57,6 +57,8 @@ type entry struct {
 	index int64
 	leaf  ledger.Leaf
 	body  *ledger.Body // nil until it was given and opens the leaf
+	raw   []byte       // the body as it was given
+	salt  canonical.Bytes
 }
 
 // follower follows the ledger. Its fields belong to the goroutine of follow, save
@@ -70,8 +72,10 @@ type follower struct {
 	batch      []entry       // leaves after it that no checkpoint has covered yet
 	tentative  tip           // verified and batch
 	state      *proof.State
-	governance []entry // to fold, in order
-	executions []entry // to compare, in order
+	settled    *proof.State
+	kept       *proof.State // from the journal, until the ledger has been read as far
+	governance []entry      // to fold, in order
+	executions []entry      // to compare, in order
 	broken     bool
 	remembered journal.Head
 	matched    bool // the remembered head was met
@@ -85,6 +89,8 @@ type follower struct {
 	base    int64         // index of the first of them
 	newest  canonical.Time
 	ahead   canonical.Time
+	unkept  []journal.ChainEntry // governance entries that the journal lacks
+	chain   int64                // number of the first governance entry that is not in the journal or unkept
 }
 
 // tip is the end of a ledger.
@@ -99,9 +105,9 @@ func (t tip) clone() tip {
 	return t
 }
 
-func newFollower(e *Executor, root canonical.Digest, remembered journal.Head) *follower {
-	f := &follower{e: e, root: root, state: proof.NewState(root), remembered: remembered, matched: remembered.Size == 0,
-		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}),
+func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain int64) *follower {
+	f := &follower{e: e, root: root, state: proof.NewState(root), settled: proof.NewState(root), kept: kept, remembered: remembered, matched: remembered.Size == 0,
+		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), chain: chain,
 		stops: map[stop]string{stopStart: "The executor has just started and has not read the ledger yet."}}
 	f.tentative = tip{next: map[ledger.Class]int64{}}
 	f.publish()
@@ -114,7 +120,13 @@ func (f *follower) view() *view { return f.current.Load() }
 func (f *follower) publish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), state: f.state, stops: maps.Clone(f.stops)}
+	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), state: f.state, settled: f.settled, stops: maps.Clone(f.stops)}
+	if f.kept.Next > f.settled.Next {
+		v.settled = f.kept
+		if f.kept.Next > f.state.Next {
+			v.state = f.kept
+		}
+	}
 	if !f.matched {
 		v.remembered = f.remembered.Size
 	}
@@ -198,14 +210,24 @@ func (f *follower) head() journal.Head {
 	return journal.Head{Size: v.size, Tree: v.tree, Entered: f.e.outbox.entered()}
 }
 
-// save journals the newest head now and then, so that an idle executor
-// notices as well that the ledger was cut back while it was down.
+// save journals the newest head and the governance entries now and then, so
+// that an idle executor notices as well that the ledger was cut back while it was
+// down, and one that is started without its desk knows who may undo.
 func (f *follower) save(ctx context.Context) error {
 	saved := f.remembered.Size
 	for sleep(ctx, f.e.limits.Save) == nil {
 		h := f.head()
 		if h.Size <= saved {
 			continue
+		}
+		f.mu.Lock()
+		chain := f.unkept
+		f.unkept = nil
+		f.mu.Unlock()
+		if len(chain) > 0 {
+			if err := f.e.journal.Keep(ctx, chain); err != nil {
+				return err
+			}
 		}
 		if err := f.e.journal.Saw(ctx, h); err != nil {
 			return err
@@ -277,7 +299,7 @@ func (f *follower) askAgain(ctx context.Context, from int64) {
 	for _, q := range [][]entry{f.governance, f.executions} {
 		for i := range q {
 			if q[i].body == nil {
-				q[i].body = open(q[i], bodies)
+				q[i].open(bodies)
 			}
 		}
 	}
@@ -293,17 +315,17 @@ func bodiesOf(feed proof.Feed) map[int64]proof.FeedBody {
 	return bodies
 }
 
-// open returns the body of an entry if it was given and opens the leaf.
-func open(n entry, bodies map[int64]proof.FeedBody) *ledger.Body {
+// open takes the body of an entry if it was given and opens the leaf.
+func (n *entry) open(bodies map[int64]proof.FeedBody) {
 	given, ok := bodies[n.index]
 	if !ok {
-		return nil
+		return
 	}
 	b, err := ledger.Verify(n.leaf, given.Body, given.Salt)
 	if err != nil {
-		return nil
+		return
 	}
-	return &b
+	n.body, n.raw, n.salt = &b, given.Body, given.Salt
 }
 
 func lie(format string, args ...any) *fault.Error {
@@ -377,7 +399,7 @@ func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]ent
 			return nil, end, lie("The ledger has the %s entry %d where number %d is next: an entry is missing or there are two chains.", leaf.Class, leaf.Number, want)
 		}
 		n := entry{index: end.edge.Size(), leaf: leaf}
-		n.body = open(n, bodies)
+		n.open(bodies)
 		end.next[leaf.Class]++
 		end.edge.Add(leaf.Hash())
 		if end.edge.Size() == f.remembered.Size {
@@ -453,72 +475,4 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 		}
 	}
 	f.fold()
-}
-
-// fold takes in the bodies that are there, each class in its order.
-func (f *follower) fold() {
-	var missing []string
-	own := f.e.now()
-	for len(f.executions) > 0 && f.executions[0].body != nil {
-		n := f.executions[0]
-		f.executions = f.executions[1:]
-		f.dated(n.body.Time, own)
-		if err := f.e.outbox.compare(n); err != nil {
-			f.stops[stopForeign] = fault.TextOf(err)
-		}
-	}
-	if len(f.executions) > 0 {
-		missing = append(missing, describe(f.executions[0]))
-	}
-	f.foldGovernance(own)
-	if len(f.governance) > 0 {
-		missing = append(missing, describe(f.governance[0]))
-	}
-	if len(missing) == 0 {
-		delete(f.stops, stopWithheld)
-		return
-	}
-	f.stops[stopWithheld] = "The desk does not give, or not as its leaf commits to, the body of " + strings.Join(missing, " and of ") +
-		"; without it nobody knows who may do what."
-}
-
-func describe(n entry) string {
-	return fmt.Sprintf("the %s entry %d (entry %d of the ledger)", n.leaf.Class, n.leaf.Number, n.index)
-}
-
-// foldGovernance applies what verifies. A state that an entry was applied to in
-// vain may be half changed, so that it is thrown away and made again.
-func (f *follower) foldGovernance(own time.Time) {
-	ready := 0
-	for ready < len(f.governance) && f.governance[ready].body != nil {
-		ready++
-	}
-	if ready == 0 {
-		return
-	}
-	apply := func(n int) (*proof.State, int, error) {
-		s := f.state.Clone()
-		for i := range n {
-			if err := s.Apply(f.governance[i].leaf, *f.governance[i].body); err != nil {
-				return nil, i, err
-			}
-		}
-		return s, n, nil
-	}
-	s, good, err := apply(ready)
-	if err != nil {
-		f.broken = true
-		f.stops[stopBroken] = fmt.Sprintf("The governance entry %d does not verify: %s Burdening acts are refused from now on.",
-			f.governance[good].leaf.Number, fault.TextOf(err))
-		if s, _, err = apply(good); err != nil {
-			s, good = f.state, 0
-		}
-	}
-	for _, n := range f.governance[:good] {
-		f.dated(n.body.Time, own)
-	}
-	f.state, f.governance = s, f.governance[good:]
-	if f.broken {
-		f.governance = nil
-	}
 }

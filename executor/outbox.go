@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"sync"
+	"time"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -112,11 +113,12 @@ func (o *outbox) digest(sequence int64) (canonical.Digest, error) {
 	return d, nil
 }
 
-// holds reports whether the verified ledger holds a record.
-func (o *outbox) holds(sequence int64) bool {
+// holds reports whether the ledger as a view has it holds a record. Who judges
+// after this by the same view judges by all that came before the record.
+func (o *outbox) holds(v *view, sequence int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return sequence < o.first || sequence < int64(len(o.index)) && o.index[sequence] >= 0
+	return sequence < int64(len(o.index)) && o.index[sequence] >= 0 && o.index[sequence] < v.size
 }
 
 // entered returns the number below which every record is in the ledger.
@@ -133,12 +135,8 @@ func (o *outbox) handOver(ctx context.Context) error {
 	for ctx.Err() == nil {
 		sequence, ok := o.next()
 		if !ok {
-			select {
-			case <-o.wake:
-				continue
-			case <-ctx.Done():
-				return nil
-			}
+			o.idle(ctx)
+			continue
 		}
 		r, ok, err := o.record(ctx, sequence)
 		if err != nil {
@@ -152,6 +150,9 @@ func (o *outbox) handOver(ctx context.Context) error {
 		}
 		// If we die here the desk has the record or has not; it is given again.
 		if !ok || err != nil {
+			// A desk that lacks an earlier record, because it took it and did not
+			// keep it, refuses this one: begin with the first that it lacks.
+			o.again()
 			if p.wait(ctx) != nil {
 				return nil
 			}
@@ -159,11 +160,26 @@ func (o *outbox) handOver(ctx context.Context) error {
 		}
 		p = o.e.pause()
 		o.mu.Lock()
-		o.given = sequence + 1
+		if o.given == sequence { // else everything is to be given again
+			o.given++
+		}
 		o.mu.Unlock()
 		o.e.step(StepHandedOver)
 	}
 	return nil
+}
+
+// idle waits for a record to give. What was taken and does not turn up in the
+// ledger is given again.
+func (o *outbox) idle(ctx context.Context) {
+	timer := time.NewTimer(o.e.limits.Entry)
+	defer timer.Stop()
+	select {
+	case <-o.wake:
+	case <-ctx.Done():
+	case <-timer.C:
+		o.again()
+	}
 }
 
 // next returns the first record to give.

@@ -153,8 +153,10 @@ func TestRefusals(t *testing.T) {
 			r := p.world.Request("ann", actions.AccountTakedown, s, actions.Standard)
 			return r, p.world.Warrant(r)
 		}, "refused wrong-sort"},
-		{"a platform that nobody connected", func(p *place) (*prooftest.Request, []byte) {
-			r := p.world.Countersign(p.world.Request("ann", actions.AccountTakedown, platform.Subject{Platform: "other", ID: "acct/9"}, actions.Critical), "kim", "lee")
+		{"a platform that the chain does not know", func(p *place) (*prooftest.Request, []byte) {
+			s := p.plaza.Account("acct/9", 1, "")
+			s.Platform = "other" // the executor has a connector of that name
+			r := p.world.Countersign(p.world.Request("ann", actions.AccountTakedown, s, actions.Critical), "kim", "lee")
 			return r, p.world.Warrant(r)
 		}, "refused no-such-platform"},
 		{"down already", func(p *place) (*prooftest.Request, []byte) {
@@ -415,12 +417,31 @@ func TestNotEntered(t *testing.T) {
 	if err != nil || got.Outcome != proof.Dropped || got.Type != "not-entered" {
 		t.Fatalf("%+v, %v", got, err)
 	}
+	p.halt()
 	p.desk.Deaf(false)
-	p.restart()
+	p.start()
 	p.entered(r, proof.DutyAct, "intent", "refusal dropped not-entered")
 	if n := len(p.plaza.Effects()); n != 0 {
 		t.Errorf("the platform changed %d times", n)
 	}
+}
+
+// TestDeafDesk: what the desk took and did not enter is given again.
+func TestDeafDesk(t *testing.T) {
+	p := newPlace(t)
+	p.halt()
+	p.limits.Entry = 50 * time.Millisecond
+	p.start()
+	p.ready()
+	r := p.takedown(p.president(), actions.Critical)
+	raw := p.world.Warrant(r)
+	p.ready()
+	p.desk.Deaf(true)
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Dropped {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	p.desk.Deaf(false) // and the desk takes nothing out of order
+	p.until("both records are entered", func() bool { return len(p.world.OutcomeOf(r.ID, proof.DutyAct)) == 2 })
 }
 
 // TestPlatformAway: a platform that does not answer spends nothing.
@@ -462,6 +483,9 @@ func TestOneAtATime(t *testing.T) {
 	go func() { r, _ := p.carry(rawSecond); results <- r }()
 	if got, err := p.carry(rawThird); err != nil || got.Outcome != proof.Executed {
 		t.Errorf("another subject: %+v, %v", got, err)
+	}
+	for i := range 10 { // time enough for the second to get as far, if it could
+		p.executes(p.takedown(p.plaza.Account(fmt.Sprintf("acct/%d", 20+i), 1, ""), actions.Standard))
 	}
 	if got, err := p.Carry(t.Context(), rawFirst, 0); err != nil || got.Outcome != "" {
 		t.Errorf("under way: %+v, %v", got, err)

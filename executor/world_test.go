@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -60,9 +61,11 @@ type place struct {
 	stop    func() error
 }
 
-// newPlace starts an executor at a staffed desk.
+// newPlace starts an executor at a staffed desk. Tests that use it run side by
+// side: they wait more than they work.
 func newPlace(t *testing.T) *place {
 	t.Helper()
+	t.Parallel()
 	return placeOf(t, prooftest.Staffed(t))
 }
 
@@ -84,7 +87,7 @@ func (p *place) start() {
 		p.t.Fatal(err)
 	}
 	p.Executor, err = executor.New(p.t.Context(), executor.Config{ID: prooftest.ExecutorID, Key: p.world.ExecutorKey, Root: p.world.Root,
-		Platforms: map[string]platform.Connector{"plaza": p.plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step})
+		Platforms: map[string]platform.Connector{"plaza": p.plaza, "other": p.plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -143,7 +146,8 @@ func (p *place) ready() {
 	p.t.Helper()
 	p.until("the executor has read the ledger", func() bool {
 		size, _ := p.world.Size()
-		return p.Status().Size == size && p.Status().Governance > 0
+		s := p.Status()
+		return s.Size == size && !strings.Contains(s.Stopped, "just started")
 	})
 }
 

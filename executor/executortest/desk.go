@@ -24,6 +24,7 @@ type Desk struct {
 	hook func(proof.Execution)
 	news chan struct{}
 	got  []int64
+	next int64 // sequence number of the record that it lacks
 }
 
 // NewDesk returns the honest desk of a world.
@@ -105,5 +106,14 @@ func (d *Desk) Record(_ context.Context, r proof.SignedExecution) error {
 	if hook != nil {
 		hook(r.Execution)
 	}
-	return d.World.Record(r)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r.Execution.Sequence > d.next {
+		return fault.New(fault.Conflict, "sequence-gap", "Record %d came where %d was expected.", r.Execution.Sequence, d.next)
+	}
+	if err := d.World.Record(r); err != nil {
+		return err
+	}
+	d.next = max(d.next, r.Execution.Sequence+1)
+	return nil
 }

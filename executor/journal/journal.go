@@ -25,11 +25,13 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/sqldb"
@@ -41,7 +43,8 @@ var migrationFiles embed.FS
 
 // Journal is an open journal. It is safe for concurrent use.
 type Journal struct {
-	db *sqldb.DB
+	db   *sqldb.DB
+	turn atomic.Int64 // of the claim that this process made; 0 before
 }
 
 // Open opens or makes the journal in a file.
@@ -75,16 +78,26 @@ type Head struct {
 
 // Claim makes a new journal the owner's, and returns the newest ledger that it
 // has seen. A journal of somebody else is a fault of type "foreign-journal".
+//
+// From then on whoever claimed the journal before, and may still be running,
+// can change nothing in it: two processes that both settle the same act would
+// each spoil the other's call.
 func (j *Journal) Claim(ctx context.Context, o Owner) (Head, error) {
 	var have Owner
 	var head Head
+	var turn int64
 	err := j.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if _, err := tx.Exec("insert into memory (one, executor, root, size, tree, entered) values (1, $1, $2, 0, '', 0) on conflict (one) do nothing",
+		if _, err := tx.Exec("insert into memory (one, executor, root, size, tree, entered, turn) values (1, $1, $2, 0, '', 0, 0) on conflict (one) do nothing",
 			o.Executor, o.Root.String()); err != nil {
 			return err
 		}
-		return tx.QueryRow("select executor, root, size, tree, entered from memory").
-			Scan(&have.Executor, text(&have.Root), &head.Size, text(&head.Tree), &head.Entered)
+		err := tx.QueryRow("select executor, root, size, tree, entered, turn + 1 from memory").
+			Scan(&have.Executor, text(&have.Root), &head.Size, text(&head.Tree), &head.Entered, &turn)
+		if err != nil || have != o {
+			return err
+		}
+		_, err = tx.Exec("update memory set turn = $1", turn)
+		return err
 	})
 	if err != nil {
 		return Head{}, fmt.Errorf("claim the journal: %w", err)
@@ -94,6 +107,7 @@ func (j *Journal) Claim(ctx context.Context, o Owner) (Head, error) {
 			"The journal is of the executor %q at the desk founded by %s; this is %q at the desk founded by %s. Give each executor a journal of its own.",
 			have.Executor, have.Root, o.Executor, o.Root)
 	}
+	j.turn.Store(turn)
 	return head, nil
 }
 
@@ -105,6 +119,26 @@ func (j *Journal) Saw(ctx context.Context, h Head) error {
 func saw(tx *sqldb.Tx, h Head) error {
 	_, err := tx.Exec("update memory set size = $1, tree = $2, entered = $3 where size < $1", h.Size, h.Tree.String(), h.Entered)
 	return err
+}
+
+// ChainEntry is an entry of the governance chain that was verified.
+type ChainEntry struct {
+	Leaf ledger.Leaf
+	Body []byte
+	Salt canonical.Bytes
+}
+
+// Keep keeps governance entries, so that who may undo is known without the desk.
+func (j *Journal) Keep(ctx context.Context, chain []ChainEntry) error {
+	return j.write(ctx, "keep the governance chain", func(tx *sqldb.Tx) error {
+		for _, c := range chain {
+			if _, err := tx.Exec("insert into chain (number, leaf, body, salt) values ($1, $2, $3, $4)",
+				c.Leaf.Number, string(c.Leaf.Bytes()), string(c.Body), encode(c.Salt)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Stage is how far an act has come.
@@ -128,7 +162,7 @@ type Act struct {
 	Key
 	Stage     Stage
 	Warrant   canonical.Digest // of the core
-	Document  []byte           // the warrant; none for a lift
+	Document  []byte           // the warrant, to be kept; see Journal.Document
 	Subject   platform.Subject
 	Kind      actions.Kind
 	Command   platform.Command
@@ -254,7 +288,17 @@ func (j *Journal) write(ctx context.Context, doing string, fn func(*sqldb.Tx) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := j.db.Write(context.WithoutCancel(ctx), fn); err != nil {
+	turn := j.turn.Load()
+	if err := j.db.Write(context.WithoutCancel(ctx), func(tx *sqldb.Tx) error {
+		n, err := tx.Exec("update memory set turn = turn where turn = $1", turn)
+		if err == nil && n != 1 {
+			err = fault.New(fault.Conflict, "journal-taken", "Another executor process has taken this journal over; this one may not go on.")
+		}
+		if err != nil {
+			return err
+		}
+		return fn(tx)
+	}); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
@@ -262,14 +306,20 @@ func (j *Journal) write(ctx context.Context, doing string, fn func(*sqldb.Tx) er
 
 // begin inserts the row of an act, or moves an owed lift on.
 func begin(tx *sqldb.Tx, a Act) error {
-	n, err := tx.Exec(`insert into act (request, duty, stage, warrant, document, platform, subject, kind, command, requester, vendor, tier,
+	n, err := tx.Exec(`insert into act (request, duty, stage, warrant, platform, subject, kind, command, requester, vendor, tier,
 		direction, undo, category, nonce, attempt, due, intended, ended, outcome, type, text)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 		on conflict do nothing`,
-		a.Request, string(a.Duty), string(a.Stage), a.Warrant.String(), string(a.Document), a.Subject.Platform, string(canonical.MustMarshal(a.Subject)),
+		a.Request, string(a.Duty), string(a.Stage), a.Warrant.String(), a.Subject.Platform, string(canonical.MustMarshal(a.Subject)),
 		string(a.Kind), string(canonical.MustMarshal(a.Command)), string(a.Requester), string(a.Vendor), string(a.Tier), string(a.Direction), a.Undo,
 		string(a.Category), encode(a.Nonce), a.Attempt, a.Due.Micro(), a.Intended.Micro(), a.Ended.Micro(), string(a.Outcome), a.Type, a.Text)
-	if err != nil || n == 1 {
+	if err != nil {
+		return err
+	}
+	if n == 1 {
+		if len(a.Document) > 0 {
+			_, err = tx.Exec("insert into document (request, warrant) values ($1, $2)", a.Request, string(a.Document))
+		}
 		return err
 	}
 	if a.Duty == proof.DutyLift && a.Stage != Owed {

@@ -8,9 +8,22 @@ import (
 	"fmt"
 
 	"countersign.dev/canonical"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/sqldb"
 )
+
+// Seen returns the newest ledger that was seen.
+func (j *Journal) Seen(ctx context.Context) (Head, error) {
+	var h Head
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow("select size, tree, entered from memory").Scan(&h.Size, text(&h.Tree), &h.Entered)
+	})
+	if err != nil {
+		return h, fmt.Errorf("read the journal: %w", err)
+	}
+	return h, nil
+}
 
 // Act returns what is known of an act; ok is false if there is none.
 func (j *Journal) Act(ctx context.Context, k Key) (a Act, ok bool, err error) {
@@ -32,6 +45,18 @@ func (j *Journal) Owed(ctx context.Context) ([]Act, error) {
 	return j.some(ctx, "stage = 'owed' order by due, request")
 }
 
+// Document returns the warrant of a request.
+func (j *Journal) Document(ctx context.Context, request string) ([]byte, error) {
+	var raw []byte
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow("select warrant from document where request = $1", request).Scan(&raw)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the warrant of %s in the journal: %w", request, err)
+	}
+	return raw, nil
+}
+
 func (j *Journal) one(ctx context.Context, where string, args ...any) (Act, bool, error) {
 	acts, err := j.some(ctx, where, args...)
 	if err != nil || len(acts) == 0 {
@@ -44,7 +69,7 @@ func (j *Journal) some(ctx context.Context, where string, args ...any) ([]Act, e
 	var acts []Act
 	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
 		var err error
-		acts, err = sqldb.All(tx, scan, `select request, duty, stage, warrant, document, subject, kind, command, requester, vendor, tier, direction,
+		acts, err = sqldb.All(tx, scan, `select request, duty, stage, warrant, subject, kind, command, requester, vendor, tier, direction,
 			undo, category, nonce, attempt, due, intended, ended, outcome, type, text from act where `+where, args...)
 		return err
 	})
@@ -58,7 +83,7 @@ func scan(row sqldb.Row) (Act, error) {
 	var a Act
 	var subject, command, nonce string
 	var due, intended, ended int64
-	if err := row.Scan(&a.Request, &a.Duty, &a.Stage, text(&a.Warrant), &a.Document, &subject, &a.Kind, &command, &a.Requester, &a.Vendor, &a.Tier,
+	if err := row.Scan(&a.Request, &a.Duty, &a.Stage, text(&a.Warrant), &subject, &a.Kind, &command, &a.Requester, &a.Vendor, &a.Tier,
 		&a.Direction, &a.Undo, &a.Category, &nonce, &a.Attempt, &due, &intended, &ended, &a.Outcome, &a.Type, &a.Text); err != nil {
 		return a, err
 	}
@@ -70,6 +95,26 @@ func scan(row sqldb.Row) (Act, error) {
 		return a, err
 	}
 	return a, canonical.UnmarshalExact([]byte(command), &a.Command)
+}
+
+// Chain returns the governance entries that were kept, in their order.
+func (j *Journal) Chain(ctx context.Context) ([]ChainEntry, error) {
+	var chain []ChainEntry
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		chain, err = sqldb.All(tx, func(row sqldb.Row) (c ChainEntry, err error) {
+			var leaf []byte
+			if err = row.Scan(&leaf, &c.Body, text(&c.Salt)); err == nil {
+				c.Leaf, err = ledger.ParseLeaf(leaf)
+			}
+			return c, err
+		}, "select leaf, body, salt from chain order by number")
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the governance chain in the journal: %w", err)
+	}
+	return chain, nil
 }
 
 // Digests returns the digest of every record, by sequence.

@@ -7,7 +7,8 @@ create table memory (
     root       text not null, -- hash of entry 0
     size       integer not null,
     tree       text not null, -- root of the tree of that size
-    entered    integer not null -- every record below was seen in the ledger
+    entered    integer not null, -- every record below was seen in the ledger
+    turn       integer not null -- who has claimed the journal last
 );
 
 -- What the executor has signed, each record as it is entered in the ledger.
@@ -27,6 +28,22 @@ create trigger record_no_delete before delete on record
 begin select raise(abort, 'record is append-only'); end;
 -- +goose StatementEnd
 
+-- The governance chain as far as it was verified.
+create table chain (
+    number     integer not null primary key,
+    leaf       text not null,
+    body       text not null,
+    salt       text not null
+);
+-- +goose StatementBegin
+create trigger chain_no_update before update on chain
+begin select raise(abort, 'chain is append-only'); end;
+-- +goose StatementEnd
+-- +goose StatementBegin
+create trigger chain_no_delete before delete on chain
+begin select raise(abort, 'chain is append-only'); end;
+-- +goose StatementEnd
+
 -- One row for each warrant that was intended or refused, and for each lift owed.
 -- A row is never deleted: it is what spends the warrant.
 create table act (
@@ -34,7 +51,6 @@ create table act (
     duty       text not null constraint act_duty check (duty in ('act', 'lift')),
     stage      text not null constraint act_stage check (stage in ('owed', 'intended', 'ended')),
     warrant    text not null, -- digest of the core
-    document   text not null, -- the warrant; empty for a lift
     platform   text not null,
     subject    text not null,
     kind       text not null,
@@ -58,5 +74,12 @@ create table act (
 ) without rowid;
 create unique index act_warrant_once on act (warrant) where duty = 'act';
 create index act_open on act (stage, due) where stage <> 'ended';
-create index act_worker_spends on act (requester, intended) where duty = 'act';
-create index act_vendor_spends on act (vendor, intended) where duty = 'act';
+-- Budgets are counted from these indexes alone.
+create index act_worker_spends on act (requester, tier, direction, undo, intended, outcome) where duty = 'act';
+create index act_vendor_spends on act (vendor, tier, direction, undo, intended, outcome) where duty = 'act';
+
+-- The warrants, apart from what is looked at often.
+create table document (
+    request    text not null primary key,
+    warrant    text not null
+);

@@ -1,0 +1,132 @@
+package executor
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+)
+
+// fold takes in the bodies that are there, each class in its order.
+func (f *follower) fold() {
+	var missing []string
+	own := f.e.now()
+	for len(f.executions) > 0 && f.executions[0].body != nil {
+		n := f.executions[0]
+		f.executions = f.executions[1:]
+		f.dated(n.body.Time, own)
+		if err := f.e.outbox.compare(n); err != nil {
+			f.stops[stopForeign] = fault.TextOf(err)
+		}
+	}
+	if len(f.executions) > 0 {
+		missing = append(missing, describe(f.executions[0]))
+	}
+	f.foldGovernance(own)
+	if len(f.governance) > 0 {
+		missing = append(missing, describe(f.governance[0]))
+	}
+	if len(missing) == 0 {
+		delete(f.stops, stopWithheld)
+		return
+	}
+	f.stops[stopWithheld] = "The desk does not give, or not as its leaf commits to, the body of " + strings.Join(missing, " and of ") +
+		"; without it nobody knows who may do what."
+}
+
+// keep has entries of the governance chain that verified journalled.
+func (f *follower) keep(verified []entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range verified {
+		if n.leaf.Number == f.chain {
+			f.unkept = append(f.unkept, journal.ChainEntry{Leaf: n.leaf, Body: n.raw, Salt: n.salt})
+			f.chain++
+		}
+	}
+}
+
+// refold folds a chain that the journal kept, as far as it is settled.
+func refold(root canonical.Digest, chain []journal.ChainEntry) (*proof.State, error) {
+	settled := 0
+	apply := func(n int) (*proof.State, error) {
+		s := proof.NewState(root)
+		for i, c := range chain[:n] {
+			b, err := ledger.Verify(c.Leaf, c.Body, c.Salt)
+			if err == nil {
+				err = s.Apply(c.Leaf, b)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("governance entry %d in the journal: %w", c.Leaf.Number, err)
+			}
+			if s.Settled() {
+				settled = i + 1
+			}
+		}
+		return s, nil
+	}
+	s, err := apply(len(chain))
+	if err != nil || s.Settled() {
+		return s, err
+	}
+	return apply(settled)
+}
+
+func describe(n entry) string {
+	return fmt.Sprintf("the %s entry %d (entry %d of the ledger)", n.leaf.Class, n.leaf.Number, n.index)
+}
+
+// foldGovernance applies what verifies. A state that an entry was applied to in
+// vain may be half changed, so that it is thrown away and made again.
+func (f *follower) foldGovernance(own time.Time) {
+	ready := 0
+	for ready < len(f.governance) && f.governance[ready].body != nil {
+		ready++
+	}
+	if ready == 0 {
+		return
+	}
+	settled := 0
+	apply := func(n int) (*proof.State, int, error) {
+		s := f.state.Clone()
+		for i := range n {
+			if err := s.Apply(f.governance[i].leaf, *f.governance[i].body); err != nil {
+				return nil, i, err
+			}
+			if s.Settled() {
+				settled = i + 1
+			}
+		}
+		return s, n, nil
+	}
+	s, good, err := apply(ready)
+	if err != nil {
+		f.broken = true
+		f.stops[stopBroken] = fmt.Sprintf("The governance entry %d does not verify: %s Burdening acts are refused from now on.",
+			f.governance[good].leaf.Number, fault.TextOf(err))
+		if s, _, err = apply(good); err != nil {
+			s, good = f.state, 0
+		}
+	}
+	switch {
+	case s.Settled():
+		f.settled = s
+	case settled > 0:
+		if f.settled, _, err = apply(settled); err != nil {
+			f.settled = f.state
+		}
+	}
+	f.keep(f.governance[:good])
+	for _, n := range f.governance[:good] {
+		f.dated(n.body.Time, own)
+	}
+	f.state, f.governance = s, f.governance[good:]
+	if f.broken {
+		f.governance = nil
+	}
+}
