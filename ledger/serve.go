@@ -89,7 +89,25 @@ func (t Tiles) hashes(ctx context.Context, tile tlog.Tile) ([]tlog.Hash, error) 
 // Inclusion proves the entry at index in the log as it was at size. The caller
 // checks the proof against the checkpoint it goes with before handing it out.
 func (t Tiles) Inclusion(ctx context.Context, size, index int64) (Inclusion, error) {
-	return ProveInclusion(size, index, &tileHashes{ctx: ctx, tiles: t, size: size})
+	all, err := t.Inclusions(ctx, size, index)
+	if err != nil {
+		return Inclusion{}, err
+	}
+	return all[0], nil
+}
+
+// Inclusions is Inclusion for several entries at once: what their proofs have in
+// common is read once.
+func (t Tiles) Inclusions(ctx context.Context, size int64, indexes ...int64) ([]Inclusion, error) {
+	hashes := &tileHashes{ctx: ctx, tiles: t, size: size}
+	all := make([]Inclusion, len(indexes))
+	for i, index := range indexes {
+		var err error
+		if all[i], err = ProveInclusion(size, index, hashes); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // Consistency proves that the log at size from is a prefix of that at size to.
@@ -99,7 +117,7 @@ func (t Tiles) Consistency(ctx context.Context, from, to int64) (Consistency, er
 
 // tileHashes is a tlog.HashReader over a Source that reads each tile at most once.
 type tileHashes struct {
-	ctx   context.Context // a HashReader's method takes none; it lives for one proof
+	ctx   context.Context // a HashReader's method takes none; it lives for one call
 	tiles Tiles
 	size  int64
 	read  map[tlog.Tile][]byte

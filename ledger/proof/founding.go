@@ -4,6 +4,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
 	"countersign.dev/workforce"
 )
 
@@ -59,6 +60,9 @@ func (f Founding) Check() error {
 		return badFounding("A desk is founded by at least three officers, or by two if its policy never needs more than two people.")
 	case len(f.Nonce) != 32 || f.Time.IsZero():
 		return badFounding("The founding statement has no nonce or no time.")
+	}
+	if key, err := ledger.ParseVerifierKey(f.LogKey); err != nil || key.Name() != f.Origin {
+		return badFounding("The log key of the founding statement is not one of the ledger %q.", f.Origin)
 	}
 	seen := map[workforce.KeyID]bool{}
 	for i, o := range f.Officers {

@@ -175,29 +175,12 @@ func FactsOf(a actions.Action, st workforce.Standing, read actions.Tier, lifts a
 	return f
 }
 
+// dependence says why two people are not independent at an instant. The founding
+// statement, which all of them signed, declares its officers independent by
+// having them as employees without managers; from the moment an admission says
+// otherwise, independence is computed for them as for everybody.
 func (s *State) dependence(at time.Time) func(a, b workforce.WorkerID) string {
-	return func(a, b workforce.WorkerID) string {
-		if slices.Contains(s.Officers, a) && slices.Contains(s.Officers, b) && a != b && s.Declared(a, at) && s.Declared(b, at) {
-			return "" // declared in the founding statement that all of them signed
-		}
-		return s.People.Dependence(a, b, at)
-	}
-}
-
-// Declared reports whether a founding officer still stands as the founding
-// statement had them: an employee without a manager at the desk. From the
-// moment an admission says otherwise, independence is computed for them as for everybody.
-func (s *State) Declared(w workforce.WorkerID, at time.Time) bool {
-	worker, ok := s.People.Workers[w]
-	if !ok || !worker.Founding {
-		return false // who left and was admitted again is a newcomer
-	}
-	for _, t := range worker.Ties(at) {
-		if t.Vendor != "" || t.Manager != "" {
-			return false
-		}
-	}
-	return true
+	return func(a, b workforce.WorkerID) string { return s.People.Dependence(a, b, at) }
 }
 
 // signer checks one statement with its signature and who made it.
@@ -221,7 +204,7 @@ func (s *State) signer(a Ask, signed actions.Signed, want actions.Verdict) (acti
 		return bad("it is for the executor %q, this is %q", st.Executor, a.Executor)
 	case st.Policy.IsZero() || len(st.Nonce) != 32:
 		return bad("it names no policy, or its nonce is not 32 bytes")
-	case !a.Action.Undo() && !specDesk(a.Action) && a.Action.Command.Mark != "" && a.Action.Command.Mark != platform.MarkOf(st.Request):
+	case a.Action.Command.Mark != "" && a.Action.Command.Mark != platform.MarkOf(st.Request):
 		return bad("the command would leave another mark than the request's")
 	}
 	if a.At.Before(st.NotBefore.Time) {
@@ -317,9 +300,6 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 	}
 	if why := s.dependence(a.At)(j.Requester.Worker, c.Statement.Signer); why != "" {
 		return refuse("not-independent", "This countersignature does not count: %s.", why)
-	}
-	if c.Statement.Key == a.Request.Statement.Key {
-		return refuse("not-independent", "This countersignature was made with the requester's key.")
 	}
 	if k := s.People.Keys[c.Statement.Key]; j.Need.Hardware && !k.Hardware {
 		return refuse("key-not-hardware", "This act needs keys that are bound to hardware; %s is not.", c.Statement.Key)

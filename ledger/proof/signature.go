@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"encoding/asn1"
 	"encoding/base64"
 	"math/big"
 	"slices"
@@ -41,11 +40,45 @@ func VerifySignature(k workforce.PublicKey, challenge [32]byte, s actions.Signat
 	if len(s.AuthenticatorData) != 0 || len(s.ClientData) != 0 {
 		return badSignature("A file key's signature has no authenticator data.")
 	}
-	// crypto/ed25519 refuses an S that is not reduced, so there is one signature only.
-	if len(k.Public) != ed25519.PublicKeySize || !ed25519.Verify(ed25519.PublicKey(k.Public), challenge[:], s.Signature) {
+	if !verifyEd25519(k.Public, challenge[:], s.Signature) {
 		return badSignature("The signature does not verify.")
 	}
 	return nil
+}
+
+// verifyEd25519 is ed25519.Verify without keys for which anybody can sign.
+// crypto/ed25519 refuses an S that is not reduced, so there is one signature only.
+func verifyEd25519(public, message, signature []byte) bool {
+	return len(public) == ed25519.PublicKeySize && !smallOrder(public) && ed25519.Verify(public, message, signature)
+}
+
+// smallOrder reports whether a point lies in the subgroup of eight, or is not
+// spelt in its one way: under such a key one signature fits many messages, so
+// that its holder could later say that anybody made it. Y alone tells: it is 0,
+// 1, -1 or one of the two of order eight, or not less than the prime.
+func smallOrder(public []byte) bool {
+	y := [32]byte(public)
+	y[31] &= 0x7f // the sign of x
+	slices.Reverse(y[:])
+	n := new(big.Int).SetBytes(y[:])
+	return n.Cmp(fieldPrime) >= 0 || slices.ContainsFunc(smallOrderY, func(small *big.Int) bool { return n.Cmp(small) == 0 })
+}
+
+var (
+	fieldPrime  = number("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed")
+	smallOrderY = []*big.Int{
+		number("0"), number("1"), number("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec"),
+		number("5fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826"),
+		number("7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7"),
+	}
+)
+
+func number(hexadecimal string) *big.Int {
+	n, ok := new(big.Int).SetString(hexadecimal, 16)
+	if !ok {
+		panic("proof: not a number: " + hexadecimal)
+	}
+	return n
 }
 
 // Flags of authenticator data (W3C Web Authentication, section 6.1).
@@ -85,32 +118,22 @@ func verifyRaw(k workforce.PublicKey, s actions.Signature) error {
 	signed := append(slices.Clone([]byte(s.AuthenticatorData)), client[:]...)
 	switch k.Algorithm {
 	case workforce.PasskeyEd25519:
-		if len(k.Public) == ed25519.PublicKeySize && ed25519.Verify(ed25519.PublicKey(k.Public), signed, s.Signature) {
+		if verifyEd25519(k.Public, signed, s.Signature) {
 			return nil
 		}
 	case workforce.PasskeyES256:
+		// crypto/ecdsa takes one DER spelling only. Both S and N-S remain valid, since
+		// authenticators make either; a warrant is not malleable all the same,
+		// because its ledger entry commits to the signature's bytes.
 		pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), k.Public)
 		digest := sha256.Sum256(signed)
-		if err == nil && strictECDSA(s.Signature) && ecdsa.VerifyASN1(pub, digest[:], s.Signature) {
+		if err == nil && ecdsa.VerifyASN1(pub, digest[:], s.Signature) {
 			return nil
 		}
 	default:
 		return badSignature("The key's algorithm %q is unknown.", k.Algorithm)
 	}
 	return badSignature("The signature does not verify.")
-}
-
-// strictECDSA reports whether sig has its one DER spelling. Both s and n-s
-// remain valid, since authenticators make either; a warrant is not malleable
-// all the same, because its ledger entry commits to the signature's bytes.
-func strictECDSA(sig []byte) bool {
-	var v struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(sig, &v)
-	if err != nil || len(rest) != 0 {
-		return false
-	}
-	again, err := asn1.Marshal(v)
-	return err == nil && slices.Equal(again, sig)
 }
 
 // checkClientData checks what the browser says it did. Browsers add members, so

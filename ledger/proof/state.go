@@ -38,7 +38,6 @@ type State struct {
 	spent   map[string]bool    // requests that were applied
 	relief  []relief           // of the last hour, for the limits of law 2
 	trail   map[string][]int64 // numbers of the entries that a fact rests on
-	compile func(map[string]string) (*policy.Set, error)
 }
 
 // admission is an import whose rows are still to come.
@@ -57,7 +56,7 @@ type relief struct {
 // NewState returns the state before entry 0. root is the hash of entry 0 that
 // the caller trusts; the zero digest accepts any and is for whoever founds.
 func NewState(root canonical.Digest) *State {
-	return &State{Root: root, compile: policy.Compile, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
+	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, spent: map[string]bool{}, trail: map[string][]int64{}}
 }
 
@@ -148,17 +147,15 @@ func (s *State) found(leaf ledger.Leaf, b ledger.Body) error {
 	if err := c.Verify(); err != nil {
 		return err
 	}
-	if err := s.effectFounding(b, c.Founding); err != nil {
-		return err
-	}
-	return s.Policy.Sufficient(s.People, b.Time.Time)
-}
-
-func (s *State) effectFounding(b ledger.Body, f Founding) error {
-	set, err := s.compile(f.Policy)
+	set, err := policy.Compile(c.Founding.Policy)
 	if err != nil {
 		return err
 	}
+	s.effectFounding(b, c.Founding, set)
+	return s.Policy.Sufficient(s.People, b.Time.Time)
+}
+
+func (s *State) effectFounding(b ledger.Body, f Founding, set *policy.Set) {
 	s.Origin, s.LogKey, s.Policy, s.Budgets, s.Trust = f.Origin, f.LogKey, set, f.Budgets, f.Trust
 	for _, o := range f.Officers {
 		s.Officers = append(s.Officers, o.Worker)
@@ -169,7 +166,6 @@ func (s *State) effectFounding(b ledger.Body, f Founding) error {
 	}
 	s.trail[policyTrail] = []int64{b.Number}
 	s.trail[trustTrail] = []int64{b.Number}
-	return nil
 }
 
 // change applies an authorised change of the desk.
@@ -189,8 +185,21 @@ func (s *State) change(b ledger.Body) error {
 	if err != nil {
 		return err
 	}
+	set, err := setOf(ch)
+	if err != nil {
+		return err
+	}
 	s.note(a.Request.Statement.Signer, ch, b.Time.Time)
-	return s.effect(b, ch)
+	s.effect(b, ch, set)
+	return nil
+}
+
+// setOf returns the policy set that a change brings in, nil if it brings none.
+func setOf(ch actions.Change) (*policy.Set, error) {
+	if c, ok := ch.(actions.Setting); ok && c.Of == actions.PartPolicy {
+		return policy.Compile(c.Policy)
+	}
+	return nil, nil
 }
 
 // Authorise checks that a change of the desk may be applied at an instant: its
@@ -287,19 +296,17 @@ func (s *State) admissible(by workforce.WorkerID, ch actions.Change, at time.Tim
 					return err
 				}
 			}
-		case actions.PartPolicy:
-			if _, err := s.compile(c.Policy); err != nil {
-				return err
-			}
 		}
 	}
 	if !mayLockOut(ch) {
 		return nil
 	}
-	after := s.Clone()
-	if err := after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, ch); err != nil {
+	set, err := setOf(ch)
+	if err != nil {
 		return err
 	}
+	after := s.Clone()
+	after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, ch, set)
 	return after.Policy.Sufficient(after.People, at)
 }
 
@@ -332,8 +339,9 @@ func (s *State) limit(by workforce.WorkerID, kind string, more, most int64, at t
 	return nil
 }
 
-// effect folds in a change that was authorised.
-func (s *State) effect(b ledger.Body, ch actions.Change) error {
+// effect folds in a change that was authorised, with the policy set that it
+// brings in.
+func (s *State) effect(b ledger.Body, ch actions.Change, set *policy.Set) {
 	switch c := ch.(type) {
 	case actions.Admit:
 		s.pending = &admission{change: c, number: b.Number}
@@ -361,12 +369,11 @@ func (s *State) effect(b ledger.Body, ch actions.Change) error {
 			s.follow(keyTrail(id), b.Number)
 		}
 	case actions.Setting:
-		return s.effectSetting(b, c)
+		s.effectSetting(b, c, set)
 	}
-	return nil
 }
 
-func (s *State) effectSetting(b ledger.Body, c actions.Setting) error {
+func (s *State) effectSetting(b ledger.Body, c actions.Setting, set *policy.Set) {
 	switch c.Of {
 	case actions.PartTiers:
 		if c.Raise.To == actions.Standard {
@@ -375,10 +382,6 @@ func (s *State) effectSetting(b ledger.Body, c actions.Setting) error {
 			s.Raised[c.Raise.Subject.String()] = c.Raise.To
 		}
 	case actions.PartPolicy:
-		set, err := s.compile(c.Policy)
-		if err != nil {
-			return err
-		}
 		s.Policy = set
 		s.trail[policyTrail] = []int64{b.Number}
 	case actions.PartBudgets:
@@ -392,7 +395,6 @@ func (s *State) effectSetting(b ledger.Body, c actions.Setting) error {
 	case actions.PartPlatforms:
 		s.Platforms[c.Platform.Name] = *c.Platform
 	}
-	return nil
 }
 
 func (s *State) follow(trail string, number int64) {
@@ -436,6 +438,9 @@ func (s *State) row(b ledger.Body) error {
 		return broken("The row of %s seals other fields than its entry.", r.Worker)
 	case !workforce.ValidIdentifier(string(r.Worker)) || r.Start.IsZero() || len(r.Roles) == 0:
 		return broken("The row of %q is not a worker's.", r.Worker)
+	case !slices.IsSorted(r.Roles) || len(slices.Compact(slices.Clone(r.Roles))) != len(r.Roles) ||
+		slices.ContainsFunc(r.Roles, func(role workforce.Role) bool { return !slices.Contains(workforce.Roles, role) }):
+		return broken("The roles of %s are not sorted, each once, of those that there are.", r.Worker)
 	case r.Vendor != "" && r.Last.IsZero():
 		return broken("The engagement of %s, a contractor, has no end.", r.Worker)
 	}

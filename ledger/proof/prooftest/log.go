@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -196,4 +197,37 @@ func (w *World) OutcomeOf(request string, d proof.Duty) []string {
 		got = append(got, s)
 	}
 	return got
+}
+
+// Executed makes a request's measure one that the executor carried out now, so
+// that it may be undone.
+func (w *World) Executed(r *Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.measures[r.ID] = measureOf(r, canonical.At(w.clock))
+}
+
+// Served returns the ledger as the desk serves it now.
+func (w *World) Served() proof.Served {
+	head := w.Head()
+	frozen := memory{head: head, entries: w.Entries()[:head.Size]}
+	w.mu.Lock()
+	frozen.hashes = maps.Clone(w.log.hashes)
+	w.mu.Unlock()
+	tiles := ledger.Tiles{Source: &frozen}
+	return proof.Served{
+		Fetch: func(path string) ([]byte, error) {
+			page, err := tiles.Read(context.Background(), path)
+			return page.Data, err
+		},
+		Bodies: func(from int64) ([]proof.FeedBody, error) {
+			var all []proof.FeedBody
+			for _, e := range frozen.entries[min(from, head.Size):] {
+				if e.Leaf.Class == ledger.Governance {
+					all = append(all, proof.FeedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt})
+				}
+			}
+			return all, nil
+		},
+	}
 }

@@ -45,7 +45,7 @@ type World struct {
 	state  *proof.State
 	clock  time.Time
 	random io.Reader
-	keys   map[workforce.WorkerID]ed25519.PrivateKey
+	keys   map[workforce.WorkerID]Signer
 	grown  chan struct{} // closed when the log grows
 
 	records  map[int64]canonical.Digest // by sequence
@@ -75,7 +75,7 @@ func Found(t testing.TB, o Options) *World {
 		o.Budgets = actions.DefaultBudgets()
 	}
 	w := &World{Origin: ledgertest.Origin, t: t, clock: o.At, random: ledgertest.Rand(o.Seed + 128),
-		Officers: []workforce.WorkerID{"ada", "bea", "cem"}, keys: map[workforce.WorkerID]ed25519.PrivateKey{},
+		Officers: []workforce.WorkerID{"ada", "bea", "cem"}, keys: map[workforce.WorkerID]Signer{},
 		grown: make(chan struct{}), records: map[int64]canonical.Digest{}, measures: map[string]actions.Measure{}, requests: map[string]*Request{}}
 	if err := w.log.start(w.Origin, w.random, o.At); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func Found(t testing.TB, o Options) *World {
 		o.Trust(&f.Trust)
 	}
 	for _, officer := range w.Officers {
-		w.keys[officer] = w.newKey()
+		w.keys[officer] = fileKey{w.newKey()}
 		f.Officers = append(f.Officers, proof.Officer{Worker: officer, Key: w.PublicKey(officer)})
 	}
 	closed := proof.Closed{Founding: f}
@@ -174,7 +174,7 @@ func (w *World) State() *proof.State {
 
 // PublicKey returns the public half of somebody's key as it is enrolled.
 func (w *World) PublicKey(id workforce.WorkerID) workforce.PublicKey {
-	return workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: canonical.Bytes(w.key(id).Public().(ed25519.PublicKey)), Hardware: true}
+	return w.Key(id).PublicKey()
 }
 
 // NewRequestID returns an identifier for a request.
@@ -184,7 +184,8 @@ func (w *World) NewRequestID() string {
 	return id.Source{Now: func() time.Time { return w.clock }, Rand: w.random}.New(proof.RequestPrefix)
 }
 
-func (w *World) key(id workforce.WorkerID) ed25519.PrivateKey {
+// Key returns somebody's key.
+func (w *World) Key(id workforce.WorkerID) Signer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	k, ok := w.keys[id]
@@ -207,7 +208,7 @@ func (w *World) bytes(n int) []byte {
 }
 
 func (w *World) sign(id workforce.WorkerID, challenge [32]byte) actions.Signature {
-	return actions.Signature{Signature: ed25519.Sign(w.key(id), challenge[:])}
+	return w.Key(id).Sign(challenge)
 }
 
 // govern appends an entry of the governance chain and applies it.
@@ -260,9 +261,7 @@ func (w *World) TryChange(k actions.Kind, c actions.Change, by workforce.WorkerI
 
 // Authority returns the data of the entry of a change of the desk.
 func (w *World) Authority(k actions.Kind, c actions.Change, by workforce.WorkerID, countersigners ...workforce.WorkerID) (proof.Authority, error) {
-	r := w.sign1(&Request{By: by, Action: actions.Action{V: actions.ActionVersion, Kind: k, Tier: actions.Critical, Direction: c.Direction(),
-		Subject: deskSubject(c), Effect: actions.Reversible, Change: canonical.MustMarshal(c), Nonce: w.bytes(16)}})
-	w.Countersign(r, countersigners...)
+	r := w.Countersign(w.RequestChange(k, c, by), countersigners...)
 	state, ask := w.State(), w.Ask(r)
 	j, err := state.Judge(ask)
 	if err != nil {
@@ -277,9 +276,22 @@ func (w *World) Authority(k actions.Kind, c actions.Change, by workforce.WorkerI
 	return a, nil
 }
 
-// Admit admits people: the first time as the founding import.
-func (w *World) Admit(people ...workforce.Record) {
-	w.t.Helper()
+// Claim returns the data of the entry of a change with all these signatures,
+// whatever the rules say of it.
+func (w *World) Claim(k actions.Kind, c actions.Change, by workforce.WorkerID, countersigners ...workforce.WorkerID) proof.Authority {
+	r := w.RequestChange(k, c, by)
+	w.Countersign(r, countersigners...)
+	return proof.Authority{Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures}
+}
+
+// RequestChange signs a request for a change of the desk.
+func (w *World) RequestChange(k actions.Kind, c actions.Change, by workforce.WorkerID) *Request {
+	return w.sign1(&Request{By: by, Action: actions.Action{V: actions.ActionVersion, Kind: k, Tier: actions.Critical, Direction: c.Direction(),
+		Subject: deskSubject(c), Effect: actions.Reversible, Change: canonical.MustMarshal(c), Nonce: w.bytes(16)}})
+}
+
+// Rows returns people as rows of an admission, their change and their sealed fields.
+func (w *World) Rows(people ...workforce.Record) (actions.Admit, []actions.Row, [][]ledger.Opening) {
 	var rows []actions.Row
 	var hashes []hash
 	var opened [][]ledger.Opening
@@ -289,7 +301,14 @@ func (w *World) Admit(people ...workforce.Record) {
 		rows, hashes, opened = append(rows, row), append(hashes, proof.RowHash(row)), append(opened, openings)
 	}
 	n := int64(len(rows))
-	change := actions.Admit{File: canonical.Sum(w.bytes(32)), Rows: n, Root: proof.RowsRoot(hashes), Founding: !w.State().Imported, Joiners: n}
+	return actions.Admit{File: canonical.Sum(w.bytes(32)), Rows: n, Root: proof.RowsRoot(hashes), Joiners: n}, rows, opened
+}
+
+// Admit admits people: the first time as the founding import.
+func (w *World) Admit(people ...workforce.Record) {
+	w.t.Helper()
+	change, rows, opened := w.Rows(people...)
+	change.Founding = !w.State().Imported
 	e := w.Change(actions.DeskAdmit, change)
 	for i, row := range rows {
 		state := w.State()
@@ -297,20 +316,38 @@ func (w *World) Admit(people ...workforce.Record) {
 	}
 }
 
-// Enrol makes a key for each and enrols it.
+// Enrolment makes a file key for somebody and the enrolment of it.
+func (w *World) Enrolment(p workforce.WorkerID) actions.Enrolment {
+	w.keep(p, fileKey{w.newKey()})
+	return w.enrolment(p)
+}
+
+func (w *World) keep(p workforce.WorkerID, k Signer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.keys[p] = k
+}
+
+func (w *World) enrolment(p workforce.WorkerID) actions.Enrolment {
+	pub := w.PublicKey(p)
+	return actions.Enrolment{Worker: p, Key: pub, Possession: w.sign(p, actions.PossessionChallenge(w.Origin, p, pub.ID()))}
+}
+
+// Enrol makes a file key for each and enrols it.
 func (w *World) Enrol(people ...workforce.WorkerID) {
 	w.t.Helper()
+	w.enrol(func() Signer { return fileKey{w.newKey()} }, people...)
+}
+
+func (w *World) enrol(make func() Signer, people ...workforce.WorkerID) {
+	w.t.Helper()
 	for _, p := range people {
-		k := w.newKey()
-		w.mu.Lock()
-		w.keys[p] = k
-		w.mu.Unlock()
+		w.keep(p, make())
 	}
 	for chunk := range slices.Chunk(people, actions.MaxKeys) {
 		var c actions.Keys
 		for _, p := range chunk {
-			pub := w.PublicKey(p)
-			c.Enrol = append(c.Enrol, actions.Enrolment{Worker: p, Key: pub, Possession: w.sign(p, actions.PossessionChallenge(w.Origin, p, pub.ID()))})
+			c.Enrol = append(c.Enrol, w.enrolment(p))
 		}
 		w.Change(actions.DeskKey, c)
 	}
@@ -352,4 +389,10 @@ func (w *World) seal(name string) ([]ledger.Opening, map[string]canonical.Digest
 		openings = append(openings, o)
 	}
 	return openings, sealed
+}
+
+// Govern appends an entry of the governance chain if the rules allow it.
+func (w *World) Govern(kind string, data any, sealed ...ledger.Opening) error {
+	_, err := w.tryGovern(kind, data, sealed)
+	return err
 }

@@ -183,13 +183,21 @@ func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
 	for _, n := range s.Evidence(people, keys, c.Ruling.At.Time) {
 		i := slices.IndexFunc(w.log.entries, func(e ledger.Entry) bool { return e.Leaf.Class == ledger.Governance && e.Leaf.Number == n })
 		e := w.log.entries[i]
-		evidence = append(evidence, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.inclusion(e.Index)})
+		evidence = append(evidence, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.inclusionAt(e.Index)})
 	}
-	anchor := proof.Anchor{Checkpoint: string(w.log.head.Checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: w.inclusion(entry.Index)}
+	anchor := proof.Anchor{Checkpoint: string(w.log.head.Checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: w.inclusionAt(entry.Index)}
 	return canonical.MustMarshal(proof.Assemble(c, evidence, anchor))
 }
 
-func (w *World) inclusion(index int64) ledger.Inclusion {
+// Inclusion proves an entry against the newest checkpoint.
+func (w *World) Inclusion(index int64) ledger.Inclusion {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.inclusionAt(index)
+}
+
+func (w *World) inclusionAt(index int64) ledger.Inclusion {
 	p, err := ledger.Tiles{Source: &w.log}.Inclusion(context.Background(), w.log.head.Size, index)
 	if err != nil {
 		w.t.Fatalf("prooftest: prove entry %d: %v", index, err)

@@ -1,0 +1,217 @@
+package proof
+
+import (
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/workforce"
+)
+
+// Served is a ledger as somebody serves it, or exported it. Nothing that it
+// gives is believed.
+type Served struct {
+	Fetch ledger.Fetch // tiles and checkpoint
+	// Bodies returns entries of the governance chain in their order, from the
+	// ledger index on, as many as it likes; none where there are no more.
+	Bodies func(from int64) ([]FeedBody, error)
+}
+
+// Step is one governance entry of a chain that is followed.
+type Step struct {
+	Index int64
+	Leaf  ledger.Leaf
+	Body  ledger.Body
+	State *State // before the entry; to be cloned by who keeps it
+}
+
+// Follow reads a whole served ledger under its log's key and folds its
+// governance chain from the trusted entry 0: each entry opened, none missing,
+// each authorised by the state before it. seen are checkpoints known from elsewhere,
+// each of which must be of its past. visit, if not nil, is shown every
+// step before it is taken. An error of any step means that the chain has no state.
+func Follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint, visit func(Step) error) (*State, ledger.Signed, error) {
+	leaves := map[int64]ledger.Leaf{}
+	reader := ledger.Reader{Fetch: served.Fetch, Log: log, Seen: seen, Leaf: func(index int64, l ledger.Leaf) error {
+		if l.Class == ledger.Governance {
+			leaves[index] = l
+		}
+		return nil
+	}}
+	if t.Quorum != nil {
+		for _, w := range t.Quorum.Witnesses {
+			reader.Witnesses = append(reader.Witnesses, w.Key)
+		}
+	}
+	signed, err := reader.Verify()
+	if err != nil {
+		return nil, signed, err
+	}
+	if t.Quorum != nil {
+		if err := t.Quorum.Quorum(signed); err != nil {
+			return nil, signed, err
+		}
+	}
+	s := NewState(t.Root)
+	for from := int64(0); s.Next < int64(len(leaves)); {
+		bodies, err := served.Bodies(from)
+		if err != nil {
+			return nil, signed, fmt.Errorf("read the governance chain from entry %d: %w", from, err)
+		}
+		if len(bodies) == 0 {
+			return nil, signed, broken("The ledger has %d governance entries, and %d of them were opened: the others are withheld.", len(leaves), s.Next)
+		}
+		for _, b := range bodies {
+			if s.Next == int64(len(leaves)) {
+				break // newer than the checkpoint that was read
+			}
+			if b.Index < from {
+				return nil, signed, broken("The governance chain was served out of order: entry %d after %d.", b.Index, from-1)
+			}
+			if err := s.step(leaves, b, visit); err != nil {
+				return nil, signed, err
+			}
+			from = b.Index + 1
+		}
+	}
+	if key, err := ledger.ParseVerifierKey(s.LogKey); err != nil || key.Name() != log.Name() || key.KeyHash() != log.KeyHash() {
+		return nil, signed, wrong("foreign-log", "The ledger %q has no entry 0 that founds it with its key.", signed.Origin)
+	}
+	return s, signed, nil
+}
+
+// step opens one entry against its leaf and folds it in.
+func (s *State) step(leaves map[int64]ledger.Leaf, b FeedBody, visit func(Step) error) error {
+	leaf, ok := leaves[b.Index]
+	if !ok {
+		return broken("Entry %d of the ledger is not of the governance chain.", b.Index)
+	}
+	body, err := ledger.Verify(leaf, b.Body, b.Salt)
+	if err != nil {
+		return err
+	}
+	if visit != nil {
+		if err := visit(Step{b.Index, leaf, body, s}); err != nil {
+			return err
+		}
+	}
+	return s.Apply(leaf, body)
+}
+
+// Later is something that a warrant rested on and that has changed since.
+type Later struct {
+	At     canonical.Time     `json:"at"`
+	Worker workforce.WorkerID `json:"worker"` // empty: it is about nobody
+	Text   string             `json:"text"`   // for a person
+}
+
+// Chain verifies a warrant as Verify does and then against the governance chain
+// of the served ledger: the ledger holds the warrant and grew from the one that
+// it was made in; every governance entry before it is there and was authorised;
+// the warrant's own are exactly those that it rests on; and judged by the chain
+// as it was at the warrant's place it is authorised. The report says what
+// has happened since in Later, and in Revocation up to where that is known.
+func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
+	r, entries, cp, err := v.verify(raw)
+	if err != nil {
+		return r, err
+	}
+	w := r.Warrant
+	var record Record
+	if err := canonical.Unmarshal(w.Ledger.Entry.Data, &record); err != nil {
+		return r, err
+	}
+	var ruled, entered *State // as the ruling saw it, and at the warrant's place
+	now, signed, err := Follow(v.trust, entries[0].does.log, served, []ledger.Checkpoint{cp}, func(s Step) error {
+		if entered == nil && s.Index > w.Ledger.Proof.Index {
+			entered = s.State.Clone()
+		}
+		if s.Body.Number == record.GovernanceNumber {
+			ruled = s.State.Clone()
+		}
+		return nil
+	})
+	if err != nil {
+		return r, err
+	}
+	if entered == nil {
+		entered = now
+	}
+	if record.GovernanceNumber == now.Next {
+		ruled = now
+	}
+	if ruled == nil || ruled.Next > entered.Next {
+		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries; %d came before it.", record.GovernanceNumber, entered.Next)
+	}
+	// That the warrant's entries are the chain's own needs no look: both stand at
+	// their places in the one ledger, which holds one leaf at each.
+	if err := judgeBy(w, entries, ruled, entered); err != nil {
+		return r, err
+	}
+	r.Later = later(w, entered, now)
+	r.Revocation = fmt.Sprintf("checked as of ledger size %d, governance entry %d", signed.Size, now.Next-1)
+	return r, nil
+}
+
+// judgeBy judges a warrant by the chain: as the ruling saw it, with no entry left
+// out that it rests on, and again by what had come until the warrant was entered.
+func judgeBy(w Warrant, entries []*entry, ruled, entered *State) error {
+	people, keys := w.Signers()
+	have := make([]int64, len(entries))
+	for i, e := range entries {
+		have[i] = e.body.Number
+	}
+	if want := ruled.Evidence(people, keys, w.Ruling.At.Time); !slices.Equal(want, have) {
+		return wrong("bad-evidence", "The warrant leaves out governance entries that it rests on: it has %v, the chain has %v.", have, want)
+	}
+	if err := checkRuling(w, ruled); err != nil {
+		return err
+	}
+	a := w.ask()
+	if entered.Time.After(a.At) {
+		a.At = entered.Time.Time
+	}
+	j, err := entered.Judge(a)
+	if err != nil {
+		return fmt.Errorf("by the chain as it was when the warrant was entered: %w", err)
+	}
+	if !j.Ready {
+		return wrong("held", "By the chain as it was when the warrant was entered, the countersignatures do not suffice: %s.", j.Missing)
+	}
+	if raised := entered.Raised[w.Action.Subject.String()]; raised != "" && raised.Rank() > w.Ruling.Facts.Tier.Rank() {
+		return wrong("bad-ruling", "The subject was raised to %s, and the warrant rules on %s.", raised, w.Ruling.Facts.Tier)
+	}
+	return nil
+}
+
+// later says what of a warrant's ground changed between two states of its chain.
+func later(w Warrant, then, now *State) []Later {
+	var all []Later
+	add := func(at canonical.Time, worker workforce.WorkerID, format string, args ...any) {
+		all = append(all, Later{at, worker, fmt.Sprintf(format, args...)})
+	}
+	people, keys := w.Signers()
+	for i, p := range people {
+		if k := now.People.Keys[keys[i]]; !k.Revoked.IsZero() {
+			add(k.Revoked, p, "The key %s of %s was revoked on %s.", keys[i], p, k.Revoked)
+		}
+		was, is := then.People.Workers[p], now.People.Workers[p]
+		if end := is.End(); !end.IsZero() && !now.Time.Before(end.Time) {
+			add(end, p, "The engagement of %s ended on %s.", p, end)
+		}
+		if was.Vendor != is.Vendor || was.Manager != is.Manager || !slices.Equal(was.Roles, is.Roles) {
+			add(canonical.Time{}, p, "The vendor, manager or roles of %s have changed.", p)
+		}
+	}
+	if then.Policy.Digest() != now.Policy.Digest() {
+		add(canonical.Time{}, "", "The policy is now %s.", now.Policy.Digest())
+	}
+	subject := w.Action.Subject.String()
+	if now.Raised[subject] != then.Raised[subject] {
+		add(canonical.Time{}, "", "The subject's tier was changed by people.")
+	}
+	return all
+}
