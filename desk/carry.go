@@ -9,6 +9,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/jobs"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
@@ -42,45 +43,30 @@ func (d *Desk) assemble(ctx context.Context, r store.Request) ([]byte, error) {
 	if err := canonical.Unmarshal(r.Core, &core); err != nil {
 		return nil, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
 	}
-	var people []proof.Evidence
-	var anchor proof.Anchor
-	err := d.store.Read(ctx, func(stx *store.Tx) (err error) {
-		anchor, people, err = warrantProofs(ctx, stx, r)
-		return err
-	})
+	// What stands in the ledger never changes, so what is read below fits
+	// together though it is not read at one moment.
+	entry, evidence, err := d.store.WarrantEntries(ctx, r.Entry, r.Evidence)
 	if err != nil {
 		return nil, err
 	}
-	return canonical.Marshal(proof.Assemble(core, people, anchor))
-}
-
-// warrantProofs reads the entry of a warrant and those that it rests on, and
-// proves them under the newest checkpoint, all in one snapshot.
-func warrantProofs(ctx context.Context, stx *store.Tx, r store.Request) (anchor proof.Anchor, people []proof.Evidence, err error) {
-	entry, err := stx.Entry(r.Entry)
+	size, checkpoint, err := d.store.Newest(ctx)
 	if err != nil {
-		return anchor, nil, err
-	}
-	evidence, err := stx.GovernanceEntries(r.Evidence)
-	if err != nil {
-		return anchor, nil, err
-	}
-	size, checkpoint, err := stx.Newest()
-	if err != nil {
-		return anchor, nil, err
+		return nil, err
 	}
 	indexes := []int64{entry.Index}
 	for _, e := range evidence {
 		indexes = append(indexes, e.Index)
 	}
-	proofs, err := ledger.Tiles{Source: stx.Ledger()}.Inclusions(ctx, size, indexes...)
+	proofs, err := d.tiles.Inclusions(ctx, size, indexes...)
 	if err != nil {
-		return anchor, nil, err
+		return nil, err
 	}
+	var people []proof.Evidence
 	for i, e := range evidence {
 		people = append(people, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: proofs[i+1]})
 	}
-	return proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: proofs[0]}, people, nil
+	anchor := proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: proofs[0]}
+	return canonical.Marshal(proof.Assemble(core, people, anchor))
 }
 
 // carryWait is how long one hand-over waits for the executor to finish.
@@ -126,18 +112,14 @@ func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
 		}
 		data := canonical.MustMarshal(e)
 		return func(t *tx) error {
-			known, ok, err := t.ExecutionKnown(e.Execution.Executor, e.Execution.Sequence)
+			next, known, err := t.Executions(e.Execution.Executor, e.Execution.Sequence)
 			switch {
 			case err != nil:
 				return err
-			case ok && sha256.Sum256(known) == sha256.Sum256(data):
+			case known != nil && sha256.Sum256(known) == sha256.Sum256(data):
 				return nil // handed over again: it is in the ledger
-			case ok:
+			case known != nil:
 				return fault.New(fault.Conflict, "sequence-used", "The executor's record %d is in the ledger already, with other content.", e.Execution.Sequence)
-			}
-			next, err := t.ExecutionNext(e.Execution.Executor)
-			if err != nil {
-				return err
 			}
 			if e.Execution.Sequence != next {
 				return fault.New(fault.Conflict, "sequence-gap", "The executor's record %d came where %d was expected.", e.Execution.Sequence, next)
@@ -191,6 +173,11 @@ func (t *tx) settle(e proof.Execution) error {
 		return err
 	}
 	t.Signal(requestSignal(r.ID))
+	// Nothing is left to hand over. The job would find that out too, with two
+	// commits of its own.
+	if err := jobs.Cancel(t.Tx.Tx, carryJob{}, r.ID); err != nil {
+		return err
+	}
 	if next.Status == actions.StatusExecuted && r.Action.Undo() {
 		return t.reverse(r, now)
 	}
@@ -264,20 +251,21 @@ const lookElsewhere = 100 * time.Millisecond
 // feedStretch is how many leaves one answer has at most.
 const feedStretch = 100_000
 
-func (d *Desk) feed(ctx context.Context, from int64) (feed proof.Feed, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
-		feed = proof.Feed{From: from}
-		size, checkpoint, err := stx.Newest()
+// feed reads the head first: what it covers is there by then, and never changes.
+func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
+	feed := proof.Feed{From: from}
+	size, checkpoint, err := d.store.Newest(ctx)
+	if err != nil {
+		return feed, err
+	}
+	if from < 0 || from > size {
+		return feed, fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; you ask from %d on.", size, from)
+	}
+	to := min(size, from+feedStretch)
+	if from < to {
+		entries, err := d.store.FeedEntries(ctx, from, to)
 		if err != nil {
-			return err
-		}
-		if from < 0 || from > size {
-			return fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; you ask from %d on.", size, from)
-		}
-		to := min(size, from+feedStretch)
-		entries, err := stx.FeedEntries(from, to)
-		if err != nil {
-			return err
+			return feed, err
 		}
 		for _, e := range entries {
 			feed.Leaves = append(feed.Leaves, string(e.Leaf))
@@ -285,12 +273,11 @@ func (d *Desk) feed(ctx context.Context, from int64) (feed proof.Feed, err error
 				feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt})
 			}
 		}
-		// A checkpoint fits its own size only; in the middle of a long catch-up
-		// there is none, and the follower asks for more.
-		if to == size {
-			feed.Checkpoint = string(checkpoint)
-		}
-		return nil
-	})
-	return feed, err
+	}
+	// A checkpoint fits its own size only; in the middle of a long catch-up
+	// there is none, and the follower asks for more.
+	if to == size {
+		feed.Checkpoint = string(checkpoint)
+	}
+	return feed, nil
 }

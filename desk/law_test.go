@@ -89,6 +89,14 @@ func TestLaw2UndoHasAWindow(t *testing.T) {
 		if err == nil && u.Status != actions.StatusHeld {
 			t.Errorf("the undo of a legal measure by one person is %s", u.Status)
 		}
+		old := to.Settled("ann", to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@neighbour")))
+		to.Clock().Advance(31 * 24 * time.Hour)
+		if u, err = to.TryUndo("ann", old.ID); err != nil || u.Status != actions.StatusHeld {
+			t.Errorf("the undo of a measure of last month by one person is %s, %v", u.Status, err)
+		}
+		if u = to.Settled("ann", to.Countersign(u.ID, "lee")); u.Status != actions.StatusExecuted {
+			t.Errorf("with a second person it is %s: %s", u.Status, u.OutcomeText)
+		}
 	})
 }
 

@@ -239,9 +239,7 @@ func (t *tx) approve(r *store.Request, v judged, isNew bool) error {
 		r.Core = canonical.MustMarshal(v.core)
 		people, keys := v.core.Signers()
 		r.Evidence = t.state.Evidence(people, keys, v.ask.At)
-		id := r.ID
-		t.RecordThen(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(*v.core, t.state), Expect: ledger.AnyNumber},
-			func(stx *store.Tx, e ledger.Entry) error { return stx.SetEntry(id, e.Index) })
+		t.RecordWarrant(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(*v.core, t.state), Expect: t.state.Next}, r.ID)
 	}
 	save := t.SaveRequest
 	if isNew {
@@ -540,7 +538,7 @@ func with(r store.Request, next actions.Request) store.Request {
 }
 
 func (d *Desk) load(ctx context.Context, request string) (r store.Request, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+	err = d.store.ReadOne(ctx, func(stx *store.Tx) error {
 		r, err = stx.Request(request)
 		return err
 	})

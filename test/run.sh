@@ -144,10 +144,7 @@ race)
 	;;
 bench)
 	say "benchmarks"
-	go test -run '^$' -bench . -benchmem -timeout=40m ./... || exit 1
-	if [ -f test/peers/go.mod ]; then
-		(cd test/peers && go test -run '^$' -bench . -benchmem -timeout=40m ./...) || exit 1
-	fi
+	go run ./test/bench || exit 1
 	exit 0
 	;;
 *)

@@ -47,6 +47,7 @@ type World struct {
 	clock *Clock
 	keys  map[workforce.WorkerID]ed25519.PrivateKey
 	close func() error
+	rest  func()
 }
 
 // Clock is a clock that a test moves.
@@ -78,6 +79,8 @@ type Options struct {
 	Rand     io.Reader
 	Trust    func(*actions.Trust)
 	Step     func(string) // see desk.Config
+
+	ExecutorNow func() time.Time // of a Town's executor; nil: the desk's clock
 }
 
 // Each runs test once on SQLite and once on PostgreSQL, each time with an empty
@@ -152,13 +155,18 @@ func (w *World) Node(o Options) *World {
 	return &n
 }
 
-// Run runs the desk's background work until the test ends.
+// Run runs the desk's background work until Rest, or until the test ends.
 func (w *World) Run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); w.Desk.Run(ctx) }()
-	w.t.Cleanup(func() { cancel(); <-done })
+	running := w.Desk
+	go func() { defer close(done); running.Run(ctx) }()
+	w.rest = func() { cancel(); <-done }
+	w.t.Cleanup(w.rest)
 }
+
+// Rest ends what Run began.
+func (w *World) Rest() { w.rest() }
 
 // Clock is the desk's clock.
 func (w *World) Clock() *Clock { return w.clock }

@@ -3,6 +3,7 @@ package desktest
 import (
 	"context"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,35 +36,57 @@ type Town struct {
 	Connector platform.Connector
 	Executor  *executor.Executor
 	JournalAt string
-	late      *late
-	cancel    func()
+	// ExecutorNow is the executor's clock, the desk's unless the options say otherwise.
+	ExecutorNow func() time.Time
+	late        *late
+	cancel      func()
 }
 
-// late stands for an executor that is made after the desk.
-type late struct{ e *executor.Executor }
+// late stands for an executor that is made after the desk, and may be away.
+type late struct {
+	e atomic.Pointer[executor.Executor]
+}
+
+func (l *late) there() (*executor.Executor, error) {
+	if e := l.e.Load(); e != nil {
+		return e, nil
+	}
+	return nil, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+}
 
 func (l *late) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
-	if l.e == nil {
-		return proof.Reading{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+	e, err := l.there()
+	if err != nil {
+		return proof.Reading{}, err
 	}
-	return l.e.Read(ctx, s)
+	return e.Read(ctx, s)
 }
 
 func (l *late) Carry(ctx context.Context, w []byte, wait time.Duration) (proof.CarryResult, error) {
-	if l.e == nil {
-		return proof.CarryResult{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+	e, err := l.there()
+	if err != nil {
+		return proof.CarryResult{}, err
 	}
-	return l.e.Carry(ctx, w, wait)
+	return e.Carry(ctx, w, wait)
 }
 
-func (l *late) Status(context.Context) (proof.ExecutorStatus, error) { return l.e.Status(), nil }
+func (l *late) Status(context.Context) (proof.ExecutorStatus, error) {
+	e, err := l.there()
+	if err != nil {
+		return proof.ExecutorStatus{}, err
+	}
+	return e.Status(), nil
+}
 
 // NewTown opens a town. Its desk and executor run until the test ends.
 func NewTown(t testing.TB, o Options) *Town {
 	t.Helper()
-	to := &Town{late: &late{}}
+	to := &Town{late: &late{}, ExecutorNow: o.ExecutorNow}
 	o.Executor = to.late
 	to.World = New(t, o)
+	if to.ExecutorNow == nil {
+		to.ExecutorNow = to.clock.Now
+	}
 	to.openPlaza()
 	to.JournalAt = filepath.Join(t.TempDir(), "journal.db")
 	to.StartExecutor()
@@ -124,11 +147,12 @@ func (to *Town) StartExecutor() {
 		t.Fatal(err)
 	}
 	e, err := executor.New(t.Context(), executor.Config{ID: ExecutorID, Key: to.ExecutorKey, Root: to.Root,
-		Platforms: map[string]platform.Connector{"plaza": to.Connector}, Journal: j, Desk: to.Desk, Now: to.clock.Now})
+		Platforms: map[string]platform.Connector{"plaza": to.Connector}, Journal: j, Desk: to.Desk, Now: to.ExecutorNow})
 	if err != nil {
 		t.Fatal(err)
 	}
-	to.Executor, to.late.e = e, e
+	to.Executor = e
+	to.late.e.Store(e)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -152,7 +176,7 @@ func (to *Town) StartExecutor() {
 // StopExecutor ends the executor; StartExecutor starts it again.
 func (to *Town) StopExecutor() {
 	to.cancel()
-	to.late.e = nil
+	to.late.e.Store(nil)
 }
 
 // Settled waits until a request is neither held nor approved.
@@ -171,6 +195,13 @@ func (to *Town) Settled(by workforce.WorkerID, r actions.Request) actions.Reques
 		r = next
 	}
 	return r
+}
+
+// Wake opens the desk again after Rest and Close, as a restart does.
+func (to *Town) Wake() {
+	to.t.Helper()
+	to.Open(Options{Executor: to.late})
+	to.Run()
 }
 
 // Second opens another node on the town's database, which uses the same

@@ -58,7 +58,10 @@ func TestPostgresIsFreshAndInByteOrder(t *testing.T) {
 		if _, err := conn.Exec(ctx, "create table only_here (word text)"); err != nil {
 			t.Fatal(err)
 		}
-		var first string
+		var collation, first string
+		if err := conn.QueryRow(ctx, "select datcollate from pg_database where datname = current_database()").Scan(&collation); err != nil || collation != "C" {
+			t.Errorf("the collation is %q, %v", collation, err)
+		}
 		err = conn.QueryRow(ctx, "select w from (values ('a'), ('B'), ('ä')) v(w) order by w limit 1").Scan(&first)
 		if err != nil || first != "B" {
 			t.Errorf("in C collation B comes before a; got %q, %v", first, err)

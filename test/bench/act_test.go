@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"countersign.dev/desk"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/platform"
+	"countersign.dev/platform/bluesky"
+	"countersign.dev/test/testenv"
+)
+
+// rounds is how often each measurement is taken, after a few to warm up.
+const rounds, warm = 200, 10
+
+// BenchmarkAct measures acts on plaza without countersigner, from the submission
+// of the signed request until the desk says that it is executed: a takedown and
+// its undo. Beside it what it takes with drafting, where the desk reads the
+// subject and makes the statement that is signed.
+func BenchmarkAct(b *testing.B) {
+	for _, kind := range kinds {
+		b.Run(kind.name, func(b *testing.B) {
+			c := newCommit(b, kind.url(b))
+			t := newTown(b, kind.url(b), nil)
+			var request, undo, drafted, undoDrafted times
+			for i := range warm + rounds {
+				if i == warm {
+					request, undo, drafted, undoDrafted, c.took = nil, nil, nil, nil, nil
+				}
+				c.once()
+				var s desk.Submission
+				var draft times
+				draft.measure(func() { s = t.takedown(subjectOf(i)) })
+				request.measure(func() { t.executed(s) })
+				drafted = append(drafted, draft[0]+request[len(request)-1])
+				c.once()
+				draft = nil
+				draft.measure(func() { s = t.undo(s.Signed.Statement.Request) })
+				undo.measure(func() { t.executed(s) })
+				undoDrafted = append(undoDrafted, draft[0]+undo[len(undo)-1])
+			}
+			for _, m := range []struct {
+				name string
+				took times
+			}{{"request", request}, {"request-drafted", drafted}, {"undo", undo}, {"undo-drafted", undoDrafted}} {
+				b.Run(m.name, func(b *testing.B) { report(b, m.took, c) })
+			}
+		})
+	}
+}
+
+// BenchmarkPDS measures the undo of a takedown on a real PDS, beside the calls
+// that it makes there, made directly by the same connector: what is under which
+// handle, the state, and then read, change, read back.
+func BenchmarkPDS(b *testing.B) {
+	for _, kind := range kinds {
+		b.Run(kind.name, func(b *testing.B) {
+			pds := testenv.PDS(b)
+			c := newCommit(b, kind.url(b))
+			t := newTown(b, kind.url(b), pds)
+			direct, err := bluesky.New(bluesky.Config{Name: "bluesky", URL: pds.URL, AdminPassword: pds.AdminPassword})
+			if err != nil {
+				b.Fatal(err)
+			}
+			account := platform.Subject{Platform: "bluesky", ID: pds.CreateAccount(b, "bench").DID}
+			var undo, calls times
+			for i := range warm + rounds/2 {
+				if i == warm {
+					undo, calls, c.took = nil, nil, nil
+				}
+				c.once()
+				r := t.executed(t.takedown(account.String()))
+				s := t.undo(r.ID)
+				undo.measure(func() { t.executed(s) })
+				c.once()
+				mark := platform.MarkOf(r.ID)
+				if _, err := direct.Apply(b.Context(), "k", platform.Command{Verb: platform.Takedown, Subject: account, Mark: mark,
+					Expect: platform.Expect{Status: platform.Up}}); err != nil {
+					b.Fatal(err)
+				}
+				calls.measure(func() {
+					if err := lift(b.Context(), direct, account, mark); err != nil {
+						b.Fatal(err)
+					}
+				})
+			}
+			b.Run("undo", func(b *testing.B) {
+				report(b, undo, c)
+				b.ReportMetric(calls.p50(), "calls-ms")
+			})
+		})
+	}
+}
+
+// lift makes the calls of an undo and nothing else.
+func lift(ctx context.Context, c *bluesky.Connector, account platform.Subject, mark platform.Mark) error {
+	var wait sync.WaitGroup
+	var unresolved error
+	wait.Go(func() { _, unresolved = c.Resolve(ctx, account) })
+	_, err := c.Read(ctx, account)
+	wait.Wait()
+	if err != nil {
+		return err
+	}
+	if unresolved != nil {
+		return unresolved
+	}
+	_, err = c.Apply(ctx, "k", platform.Command{Verb: platform.Restore, Subject: account, Expect: platform.Expect{Status: platform.Down, Mark: mark}})
+	return err
+}
+
+// BenchmarkDesk measures a change of the desk that makes one entry: a held
+// request is withdrawn.
+func BenchmarkDesk(b *testing.B) {
+	for _, kind := range kinds {
+		b.Run(kind.name, func(b *testing.B) {
+			c := newCommit(b, kind.url(b))
+			t := newTown(b, kind.url(b), nil)
+			var took times
+			for i := range warm + rounds {
+				if i == warm {
+					took, c.took = nil, nil
+				}
+				c.once()
+				r, err := t.Desk.Request(b.Context(), desktest.As("ann"), t.takedown("plaza:@singer"))
+				if err != nil {
+					b.Fatal(err)
+				}
+				took.measure(func() {
+					if _, err := t.Desk.Withdraw(b.Context(), desktest.As("ann"), r.ID, r.Version); err != nil {
+						b.Fatal(err)
+					}
+				})
+			}
+			b.Run("change", func(b *testing.B) { report(b, took, c) })
+		})
+	}
+}

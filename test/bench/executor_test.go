@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"countersign.dev/canonical"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/executor"
+	"countersign.dev/executor/journal"
+	"countersign.dev/link"
+	"countersign.dev/platform"
+	"countersign.dev/platform/bluesky"
+	"countersign.dev/platform/plaza"
+)
+
+// The test binary runs itself again as the executor, in a process of its own
+// with its own journal, as `serve` has it.
+
+// executorVariable holds what the other process needs, as JSON.
+const executorVariable = "COUNTERSIGN_BENCH_EXECUTOR"
+
+// token is what desk and executor know each other by.
+const token = "between desk and executor"
+
+// errand is what the other process does.
+type errand struct {
+	Desk, Listen, Journal string
+	Key                   []byte
+	Root                  canonical.Digest
+	Plaza, PlazaToken     string
+	PDS, PDSPassword      string // empty: none
+}
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(executorVariable); text != "" {
+		if err := runExecutor(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// runExecutor runs until standard input ends, which it does with the benchmark
+// however that ends.
+func runExecutor(text string) error {
+	var x errand
+	if err := json.Unmarshal([]byte(text), &x); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	platforms := map[string]platform.Connector{}
+	var err error
+	if platforms["plaza"], err = plaza.Connect(ctx, plaza.Config{Name: "plaza", URL: x.Plaza, Token: x.PlazaToken}); err != nil {
+		return err
+	}
+	if x.PDS != "" {
+		if platforms["bluesky"], err = bluesky.New(bluesky.Config{Name: "bluesky", URL: x.PDS, AdminPassword: x.PDSPassword}); err != nil {
+			return err
+		}
+	}
+	j, err := journal.Open(ctx, x.Journal)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	e, err := executor.New(ctx, executor.Config{ID: desktest.ExecutorID, Key: ed25519.PrivateKey(x.Key), Root: x.Root, Platforms: platforms,
+		Journal: j, Desk: link.DialDesk(x.Desk, token)})
+	if err != nil {
+		return err
+	}
+	l, err := link.Listen(x.Listen)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: link.Executor(e, token, func(err error) { fmt.Fprintln(os.Stderr, "executor:", err) })}
+	go server.Serve(l)
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	fmt.Println("ready")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	cancel()
+	return errors.Join(err, server.Close(), <-ended)
+}
+
+// startExecutor starts the other process until the benchmark ends.
+func startExecutor(b *testing.B, x errand) {
+	b.Helper()
+	text, err := json.Marshal(x)
+	if err != nil {
+		b.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), executorVariable+"="+string(text))
+	cmd.Stderr = b.Output()
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		input.Close()
+		if err := cmd.Wait(); err != nil {
+			b.Errorf("the executor ended with %v", err)
+		}
+	})
+	if line, err := bufio.NewReader(output).ReadString('\n'); err != nil {
+		b.Fatalf("the executor did not start (%q): %v", line, err)
+	}
+}
+
+// sockets returns two addresses on unix sockets, in a folder whose path is short.
+func sockets(b *testing.B) (desk, executor string) {
+	b.Helper()
+	folder, err := os.MkdirTemp("", "csbench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { os.RemoveAll(folder) })
+	return "unix:" + filepath.Join(folder, "desk"), "unix:" + filepath.Join(folder, "executor")
+}

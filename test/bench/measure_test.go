@@ -1,0 +1,79 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"countersign.dev/sqldb"
+	"countersign.dev/sqldb/sqldbtest"
+)
+
+// kinds are the databases that a desk can run on.
+var kinds = []struct {
+	name string
+	url  func(testing.TB) string
+}{{"sqlite", sqldbtest.SQLite}, {"postgres", sqldbtest.Postgres}}
+
+// commit measures c: one durable commit of a row of 600 bytes, by one writer, on
+// a database of its own beside the one that is measured. It is taken between the
+// other measurements, one for one, since a disk's pace changes by the minute.
+type commit struct {
+	b    *testing.B
+	db   *sqldb.DB
+	next int64
+	took times
+}
+
+func newCommit(b *testing.B, url string) *commit {
+	b.Helper()
+	table := &fstest.MapFile{Data: []byte("-- +goose Up\ncreate table item (id bigint not null primary key, body text not null);\n")}
+	return &commit{b: b, db: sqldbtest.Open(b, url, sqldb.Options{Line: "bench",
+		Migrations: fstest.MapFS{"sqlite/00001_item.sql": table, "postgres/00001_item.sql": table}})}
+}
+
+func (c *commit) once() {
+	c.b.Helper()
+	c.next++
+	c.took.measure(func() {
+		err := c.db.Write(c.b.Context(), func(tx *sqldb.Tx) error {
+			_, err := tx.Exec("insert into item (id, body) values ($1, $2)", c.next, item)
+			return err
+		})
+		if err != nil {
+			c.b.Fatal(err)
+		}
+	})
+}
+
+var item = string(slices.Repeat([]byte("x"), 600))
+
+// times are how long something took, each time.
+type times []time.Duration
+
+func (t *times) measure(do func()) {
+	begun := time.Now()
+	do()
+	*t = append(*t, time.Since(begun))
+}
+
+// p50 returns the median in milliseconds.
+func (t times) p50() float64 {
+	sorted := slices.Sorted(slices.Values(t))
+	return sorted[len(sorted)/2].Seconds() * 1000
+}
+
+// p99 returns the value that one in a hundred is above, in milliseconds.
+func (t times) p99() float64 {
+	sorted := slices.Sorted(slices.Values(t))
+	return sorted[len(sorted)*99/100].Seconds() * 1000
+}
+
+// report makes the two numbers that the table is made from.
+func report(b *testing.B, took times, c *commit) {
+	b.ReportMetric(took.p50(), "p50-ms")
+	b.ReportMetric(took.p99(), "p99-ms")
+	b.ReportMetric(c.took.p50(), "c-ms")
+	b.ReportMetric(0, "ns/op") // the whole loop's, which says nothing
+}

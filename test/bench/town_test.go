@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"countersign.dev/actions"
+	"countersign.dev/desk"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/link"
+	"countersign.dev/plaza"
+	"countersign.dev/test/testenv"
+)
+
+// town is a desk in this process with its executor in another, linked by unix
+// sockets, and a plaza over HTTP: each with a database of its own.
+type town struct {
+	*desktest.World
+	b        *testing.B
+	executor *link.ExecutorClient
+}
+
+// remote makes the link's client a desk.Executor.
+type remote struct{ *link.ExecutorClient }
+
+func (r remote) Status(ctx context.Context) (proof.ExecutorStatus, error) { return r.Ask(ctx) }
+
+// accounts is how many accounts plaza has; acts take turns among them.
+const accounts = 64
+
+// newTown opens a town whose desk is on the database at url. pds may be nil.
+func newTown(b *testing.B, url string, pds *testenv.Bluesky) *town {
+	b.Helper()
+	deskAddress, executorAddress := sockets(b)
+	client := link.DialExecutor(executorAddress, token)
+	b.Cleanup(client.Close)
+	budgets := actions.DefaultBudgets()
+	for i := range budgets {
+		budgets[i].Limit = 1_000_000 // each is counted, and none stops the measurement
+	}
+	t := &town{b: b, executor: client, World: desktest.New(b, desktest.Options{URL: url, Executor: remote{client}, Budgets: budgets})}
+	square := desktest.OpenSquare(b)
+	var list []string
+	for i := range accounts {
+		list = append(list, fmt.Sprintf(`{"handle":"@neighbour%d","name":"A Neighbour","followers":12}`, i))
+	}
+	list = append(list, `{"handle":"@singer","name":"A Singer","followers":500000}`) // protected
+	square.Post(square.Token("seed", plaza.SetupScope), "/staff/v1/accounts/bulk", `{"accounts":[`+strings.Join(list, ",")+`]}`)
+	l, err := link.Listen(deskAddress)
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := &http.Server{Handler: link.Desk(t.Desk, token, func(err error) { b.Logf("desk: %v", err) })}
+	go server.Serve(l)
+	b.Cleanup(func() { server.Close() })
+	x := errand{Desk: deskAddress, Listen: executorAddress, Journal: filepath.Join(b.TempDir(), "journal.db"), Key: t.ExecutorKey, Root: t.Root,
+		Plaza: square.URL, PlazaToken: square.Token("executor", plaza.StaffScope)}
+	if pds != nil {
+		x.PDS, x.PDSPassword = pds.URL, pds.AdminPassword
+	}
+	startExecutor(b, x)
+	t.Staff()
+	if pds != nil {
+		t.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "bluesky", Connector: "bluesky"}})
+	}
+	t.Run()
+	t.followed()
+	return t
+}
+
+// followed waits until the executor has read the ledger up to its present end.
+func (t *town) followed() {
+	t.b.Helper()
+	h, err := t.Store.Head(t.b.Context())
+	if err != nil {
+		t.b.Fatal(err)
+	}
+	desktest.Until(t.b, "the executor has read the ledger", func() bool { return t.executor.Status().Size >= h.Size })
+}
+
+// signed is an act that is drafted and signed and not submitted.
+func (t *town) signed(d desk.Draft, err error) desk.Submission {
+	t.b.Helper()
+	if err != nil {
+		t.b.Fatal(err)
+	}
+	return desk.Submission{Action: d.Action, Signed: t.Signed("ann", d)}
+}
+
+func (t *town) takedown(subject string) desk.Submission {
+	t.b.Helper()
+	return t.signed(t.Draft(t.b.Context(), desktest.As("ann"), wish(subject)))
+}
+
+func wish(subject string) desk.Wish {
+	return desk.Wish{Kind: actions.AccountTakedown, Subject: subject, Case: "case-1", Reason: "spam"}
+}
+
+func (t *town) undo(request string) desk.Submission {
+	t.b.Helper()
+	return t.signed(t.DraftUndo(t.b.Context(), desktest.As("ann"), request, "a mistake", ""))
+}
+
+// executed submits an act and waits until the desk says that it was executed.
+func (t *town) executed(s desk.Submission) actions.Request {
+	t.b.Helper()
+	r, err := t.Desk.Request(t.b.Context(), desktest.As("ann"), s)
+	for err == nil && r.Status == actions.StatusApproved {
+		r, err = t.Desk.Wait(t.b.Context(), desktest.As("ann"), r.ID, r.Version)
+	}
+	if err != nil || r.Status != actions.StatusExecuted {
+		t.b.Fatalf("the request %s is %s (%s): %v", r.ID, r.Status, r.OutcomeText, err)
+	}
+	return r
+}
+
+func subjectOf(i int) string { return fmt.Sprintf("plaza:acct/%d", i%accounts+1) }
