@@ -210,31 +210,44 @@ func (f *follower) head() journal.Head {
 	return journal.Head{Size: v.size, Tree: v.tree, Entered: f.e.outbox.entered()}
 }
 
-// save journals the newest head and the governance entries now and then, so
-// that an idle executor notices as well that the ledger was cut back while it was
-// down, and one that is started without its desk knows who may undo.
+// save journals the newest head and the governance entries now and then, and
+// once more at the end, so that an idle executor notices as well that the ledger
+// was cut back while it was down, and one that is started without its desk knows
+// who may undo.
 func (f *follower) save(ctx context.Context) error {
 	saved := f.remembered.Size
 	for sleep(ctx, f.e.limits.Save) == nil {
-		h := f.head()
-		if h.Size <= saved {
-			continue
-		}
-		f.mu.Lock()
-		chain := f.unkept
-		f.unkept = nil
-		f.mu.Unlock()
-		if len(chain) > 0 {
-			if err := f.e.journal.Keep(ctx, chain); err != nil {
-				return err
-			}
-		}
-		if err := f.e.journal.Saw(ctx, h); err != nil {
+		var err error
+		if saved, err = f.saveNow(ctx, saved); err != nil {
 			return err
 		}
-		saved = h.Size
 	}
-	return nil
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
+	defer cancel()
+	_, err := f.saveNow(last, saved)
+	return err
+}
+
+// lastSave is how long the last note may take when the executor ends.
+const lastSave = 5 * time.Second
+
+// saveNow journals what was followed since the ledger had a size, and returns
+// the size that it has now.
+func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
+	h := f.head()
+	if h.Size <= saved {
+		return saved, nil
+	}
+	f.mu.Lock()
+	chain := f.unkept
+	f.unkept = nil
+	f.mu.Unlock()
+	if len(chain) > 0 {
+		if err := f.e.journal.Keep(ctx, chain); err != nil {
+			return saved, err
+		}
+	}
+	return h.Size, f.e.journal.Saw(ctx, h)
 }
 
 // follow reads the ledger for as long as ctx lives. The desk's errors and lies

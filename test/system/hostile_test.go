@@ -233,6 +233,7 @@ func TestEditedApproval(t *testing.T) {
 		}
 		// A request about a singer, approved in earnest, is pointed at the head of state.
 		small := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@singer"))
+		to.Rest() // or the desk might hand over what it read before the edit
 		to.StopExecutor()
 		to.Countersign(small.ID, "lee")
 		var core proof.Core
