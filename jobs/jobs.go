@@ -76,6 +76,15 @@ func Enqueue(tx *sqldb.Tx, job Job, at canonical.Time, key string) error {
 	return nil
 }
 
+// Cancel removes a job that nobody has begun, by its kind and key; there need be
+// none. It is for a change that does itself what the job was left for.
+func Cancel(tx *sqldb.Tx, job Job, key string) error {
+	if _, err := tx.Exec(`delete from job where kind = $1 and unique_key = $2 and state = 'waiting'`, job.Kind(), key); err != nil {
+		return fmt.Errorf("cancel %s: %w", job.Kind(), err)
+	}
+	return nil
+}
+
 // State is where a job stands.
 type State string
 

@@ -154,6 +154,41 @@ func TestUnique(t *testing.T) {
 	})
 }
 
+func TestCancel(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, url string) {
+		c := newClock()
+		db, r := open(t, url, c, jobs.Options{BackOff: func(int) time.Duration { return time.Minute }})
+		cancel := func(j jobs.Job, key string) {
+			t.Helper()
+			if err := db.Write(t.Context(), func(tx *sqldb.Tx) error { return jobs.Cancel(tx, j, key) }); err != nil {
+				t.Error(err)
+			}
+		}
+		var ran []string
+		jobs.Handle(r, func(_ context.Context, n note) error {
+			cancel(note{}, "runs") // its own: it goes on
+			ran = append(ran, n.Text)
+			return errors.New("failed")
+		})
+		enqueue(t, db, note{"cancelled"}, c.stamp(), "a")
+		enqueue(t, db, note{"of another key"}, c.stamp(), "b")
+		enqueue(t, db, other{}, c.stamp(), "a")
+		cancel(note{}, "a")
+		cancel(note{}, "nobody's")
+		runDue(t, r, 1)
+		if !slices.Equal(ran, []string{"of another key"}) || len(list(t, db, jobs.Waiting)) != 2 {
+			t.Errorf("ran %q, left are %v", ran, list(t, db, jobs.Waiting))
+		}
+		cancel(note{}, "b") // it failed and waits again
+		enqueue(t, db, note{"runs"}, c.stamp(), "runs")
+		c.pass(time.Hour)
+		runDue(t, r, 1)
+		if left := list(t, db, jobs.Waiting); len(left) != 2 || len(ran) != 2 {
+			t.Errorf("ran %q, left are %v: one that runs is not cancelled, and waits again when it fails", ran, left)
+		}
+	})
+}
+
 func TestFailures(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, url string) {
 		c := newClock()

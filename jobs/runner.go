@@ -217,7 +217,7 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Record, next time.
 	// Looking costs a read; only what is there costs a durable write.
 	next = r.o.Poll
 	var due *int64
-	err = r.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = r.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
 		return tx.QueryRow(`select min(due) from job where`+in, kinds...).Scan(&due)
 	})
 	if err != nil {

@@ -34,7 +34,8 @@ var (
 	errFull = fault.New(fault.Unavailable, "database-full",
 		"The database has no room left. Nothing was changed; tell whoever runs this server.")
 
-	errEnded = errors.New("sqldb: a transaction was used after its function returned")
+	errEnded  = errors.New("sqldb: a transaction was used after its function returned")
+	errSingle = errors.New("sqldb: ReadOne is for one statement")
 )
 
 // MovedError is returned by Finish to have one change of the batch run again, in

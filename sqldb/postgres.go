@@ -1,8 +1,10 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -93,7 +95,7 @@ func (p postgresSource) exclude(ctx context.Context, db *sql.DB) (func() error, 
 }
 
 func (postgresSource) link(conn *sql.Conn) (*link, error) {
-	l := &link{conn: conn, statements: conn, release: func() {}, joined: true}
+	l := &link{conn: conn, statements: postgresConn{conn}, release: func() {}, joined: true}
 	status := func() (status byte) {
 		err := conn.Raw(func(c any) error {
 			pc, ok := c.(*stdlib.Conn)
@@ -126,4 +128,41 @@ func (postgresSource) link(conn *sql.Conn) (*link, error) {
 		return unknown
 	}
 	return l, nil
+}
+
+// postgresConn is the writer's connection.
+type postgresConn struct{ *sql.Conn }
+
+// execTogether implements togetherRunner. The driver prepares each text once, as
+// for a statement that goes alone.
+func (c postgresConn) execTogether(ctx context.Context, all []Statement) (touched []int64, err error) {
+	var batch pgx.Batch
+	for _, s := range all {
+		args := make([]any, len(s.Args))
+		for i, a := range s.Args {
+			// As database/sql does for the statements that go through it.
+			if args[i], err = driver.DefaultParameterConverter.ConvertValue(a); err != nil {
+				return nil, fmt.Errorf("parameter $%d: %w", i+1, err)
+			}
+		}
+		batch.Queue(s.SQL, args...)
+	}
+	err = c.Raw(func(dc any) (err error) {
+		pc, ok := dc.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("driver connection is a %T", dc)
+		}
+		answers := pc.Conn().SendBatch(ctx, &batch)
+		// Whatever is left unread would be taken for the answer to the next statement.
+		defer func() { err = cmp.Or(err, answers.Close()) }()
+		for range all {
+			tag, err := answers.Exec()
+			if err != nil {
+				return err
+			}
+			touched = append(touched, tag.RowsAffected())
+		}
+		return nil
+	})
+	return touched, err
 }

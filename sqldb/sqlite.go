@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -77,9 +78,19 @@ func (s sqliteSource) openReaders() (*sql.DB, error) {
 	return db, nil
 }
 
+// journalTries is how often a new file is looked at again: for two seconds.
+const journalTries = 100
+
 func (s sqliteSource) check(ctx context.Context, db *sql.DB) error {
 	var mode string
-	if err := db.QueryRowContext(ctx, "pragma journal_mode").Scan(&mode); err != nil {
+	err := db.QueryRowContext(ctx, "pragma journal_mode").Scan(&mode)
+	// Whoever makes the file switches its journal over, and for that SQLite does
+	// not let others wait: it tells them at once that the file is locked.
+	for try := 0; isSQLite(err, sqlite3.SQLITE_BUSY) && try < journalTries && ctx.Err() == nil; try++ {
+		time.Sleep(20 * time.Millisecond)
+		err = db.QueryRowContext(ctx, "pragma journal_mode").Scan(&mode)
+	}
+	if err != nil {
 		return translate(err)
 	}
 	if mode != "wal" {

@@ -21,9 +21,11 @@ type Tx struct {
 	run     statements
 	dialect Dialect
 	now     canonical.Time
-	reading bool
+	single  bool // one statement and no transaction around it
 
-	err      error // of the first statement that failed
+	used     bool         // single: it was run
+	first    func() error // runs before the first statement; nil after it, or if there is nothing to do
+	err      error        // of the first statement that failed
 	ended    bool
 	rows     []*sql.Rows
 	earlier  []any // attached by the changes of the batch before this one
@@ -55,6 +57,41 @@ func (tx *Tx) Exec(q string, args ...any) (int64, error) {
 	return n, nil
 }
 
+// Statement is one of those that ExecAll runs.
+type Statement struct {
+	SQL  string
+	Args []any
+}
+
+// ExecAll runs statements in their order and returns how many rows each of them
+// touched. On PostgreSQL all of them together are one round trip.
+func (tx *Tx) ExecAll(all []Statement) ([]int64, error) {
+	if err := tx.usable(); err != nil {
+		return nil, err
+	}
+	if run, ok := tx.run.(togetherRunner); ok {
+		touched, err := run.execTogether(tx.ctx, all)
+		if err != nil {
+			return nil, tx.fail(err)
+		}
+		return touched, nil
+	}
+	touched := make([]int64, len(all))
+	for i, s := range all {
+		var err error
+		if touched[i], err = tx.Exec(s.SQL, s.Args...); err != nil {
+			return nil, err
+		}
+	}
+	return touched, nil
+}
+
+// togetherRunner is a connection to which several statements can be sent before
+// the first answer is read. The first that fails, fails all after it.
+type togetherRunner interface {
+	execTogether(ctx context.Context, all []Statement) (touched []int64, err error)
+}
+
 // Query runs a statement that answers with rows. They are closed with the
 // transaction if not before, but on PostgreSQL nothing else can run until they
 // are: All reads them at once.
@@ -78,7 +115,7 @@ func (tx *Tx) QueryRow(q string, args ...any) *sql.Row {
 		ctx = endedContext // makes a row whose Scan fails, without asking the database
 	}
 	row := tx.run.QueryRowContext(ctx, q, args...)
-	if err := row.Err(); err != nil && tx.usable() == nil {
+	if err := row.Err(); err != nil && !tx.ended {
 		tx.fail(err)
 	}
 	return row
@@ -103,9 +140,22 @@ func (tx *Tx) Attached() []any {
 // Signal wakes those who Listen to the name once the change is committed.
 func (tx *Tx) Signal(name string) { tx.signals = append(tx.signals, name) }
 
+// usable says whether a statement can run, and makes ready for the first one.
 func (tx *Tx) usable() error {
 	if tx.ended {
 		return errEnded
+	}
+	if first := tx.first; first != nil && tx.err == nil {
+		tx.first = nil
+		if err := first(); err != nil {
+			tx.fail(err)
+		}
+	}
+	if tx.single && tx.err == nil {
+		if tx.used {
+			tx.fail(errSingle)
+		}
+		tx.used = true
 	}
 	return tx.err
 }
@@ -236,6 +286,43 @@ func (c cachedConn) QueryRowContext(ctx context.Context, q string, args ...any) 
 	s, err := c.cache.get(q)
 	if s == nil || err != nil {
 		return c.Conn.QueryRowContext(ctx, q, args...) // fails again, as a row
+	}
+	return s.QueryRowContext(ctx, args...)
+}
+
+// cachedPool is the readers' connections, any of them for each statement, with
+// their prepared statements.
+type cachedPool struct {
+	*sql.DB
+	cache *statementCache
+}
+
+func (p cachedPool) ExecContext(ctx context.Context, q string, args ...any) (sql.Result, error) {
+	s, err := p.cache.get(q)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return p.DB.ExecContext(ctx, q, args...)
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+func (p cachedPool) QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	s, err := p.cache.get(q)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return p.DB.QueryContext(ctx, q, args...)
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (p cachedPool) QueryRowContext(ctx context.Context, q string, args ...any) *sql.Row {
+	s, err := p.cache.get(q)
+	if s == nil || err != nil {
+		return p.DB.QueryRowContext(ctx, q, args...) // fails again, as a row
 	}
 	return s.QueryRowContext(ctx, args...)
 }

@@ -295,10 +295,17 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 
 // savepoint runs one change. A lone one needs no savepoint: the transaction is it.
 func (w *writer) savepoint(c *change, tx *Tx, nested bool) error {
+	marked := false
 	if nested {
-		if err := w.link.mark(); err != nil {
-			w.rollback() // what went before may be undone with it
-			return err
+		// Only before the first statement: many changes do no more than attach
+		// something, and on PostgreSQL a savepoint is a round trip.
+		tx.first = func() error {
+			if err := w.link.mark(); err != nil {
+				w.rollback() // what went before may be undone with it
+				return err
+			}
+			marked = true
+			return nil
 		}
 	}
 	fn := c.fn
@@ -321,7 +328,7 @@ func (w *writer) savepoint(c *change, tx *Tx, nested bool) error {
 		if err == nil {
 			err = errors.New("the database ended the transaction")
 		}
-	case err != nil && nested:
+	case err != nil && marked:
 		if back := w.link.undo(); back != nil {
 			w.rollback()
 			err = errors.Join(err, back)

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"context"
+	"fmt"
+
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
 	"countersign.dev/sqldb"
@@ -17,7 +20,18 @@ type FeedEntry struct {
 
 // FeedEntries returns the entries from one index up to, and without, another;
 // the bodies only of the classes that followers must have.
-func (tx *Tx) FeedEntries(from, to int64) ([]FeedEntry, error) {
+func (s *Store) FeedEntries(ctx context.Context, from, to int64) (entries []FeedEntry, err error) {
+	err = s.ReadOne(ctx, func(tx *Tx) error {
+		entries, err = tx.feedEntries(from, to)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read ledger entries for a follower: %w", err)
+	}
+	return entries, nil
+}
+
+func (tx *Tx) feedEntries(from, to int64) ([]FeedEntry, error) {
 	return sqldb.All(tx.Tx, func(r sqldb.Row) (FeedEntry, error) {
 		var e FeedEntry
 		var body, salt []byte

@@ -9,7 +9,7 @@ import (
 
 // NextGovernance returns the number that the governance chain's next entry will have.
 func (s *Store) NextGovernance(ctx context.Context) (n int64, err error) {
-	err = s.Read(ctx, func(tx *Tx) error {
+	err = s.ReadOne(ctx, func(tx *Tx) error {
 		n, err = tx.NextGovernance()
 		return err
 	})

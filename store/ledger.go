@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -26,7 +27,10 @@ type Recorded struct {
 	draft ledger.Draft
 	entry ledger.Entry
 	done  bool
-	then  func(*Tx, ledger.Entry) error
+	// then makes a statement that runs in the same transaction once the entry has
+	// its place; nil: none. It touches only rows that the change has locked
+	// already, since the head row is locked by then.
+	then func(ledger.Entry) sqldb.Statement
 }
 
 // Entry returns the draft's entry. It is there once Write has returned nil.
@@ -45,12 +49,11 @@ func (tx *Tx) Record(d ledger.Draft) *Recorded {
 	return r
 }
 
-// RecordThen is Record with a function that runs in the same transaction once
-// the entry has its place. It touches only rows that the change has locked
-// already, since the head row is locked by then.
-func (tx *Tx) RecordThen(d ledger.Draft, then func(*Tx, ledger.Entry) error) *Recorded {
+// RecordWarrant is Record for the warrant of a request that the same change
+// stores: the row learns in which place the ledger has it.
+func (tx *Tx) RecordWarrant(d ledger.Draft, request string) *Recorded {
 	r := tx.Record(d)
-	r.then = then
+	r.then = func(e ledger.Entry) sqldb.Statement { return setEntry(request, e.Index) }
 	return r
 }
 
@@ -167,15 +170,14 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 			committed = also
 		}
 	}
-	if err := place(tx, head.Size, next, entries, nodes); err != nil {
-		return nil, fmt.Errorf("append to the ledger: %w", err)
-	}
+	var then []sqldb.Statement
 	for i, v := range attached {
 		if r := v.(*Recorded); r.then != nil {
-			if err := r.then(&Tx{tx}, entries[i]); err != nil {
-				return nil, err
-			}
+			then = append(then, r.then(entries[i]))
 		}
+	}
+	if err := place(tx, head.Size, next, entries, nodes, then); err != nil {
+		return nil, fmt.Errorf("append to the ledger: %w", err)
 	}
 	// If we die before the commit nothing of this is there, and the checkpoint
 	// was shown to nobody; if after it, all of it is, and who asks again finds it.
@@ -201,9 +203,9 @@ func holdHead(tx *sqldb.Tx) error {
 	return nil
 }
 
-// place writes a batch's entries and the head over them, which was at size. On
-// PostgreSQL it is one round trip.
-func place(tx *sqldb.Tx, size int64, h ledger.Head, entries []ledger.Entry, nodes []ledger.Node) error {
+// place writes a batch's entries and the head over them, which was at size, and
+// runs what is to follow. On PostgreSQL it is one round trip.
+func place(tx *sqldb.Tx, size int64, h ledger.Head, entries []ledger.Entry, nodes []ledger.Node, then []sqldb.Statement) error {
 	edge, err := h.Edge.MarshalBinary()
 	if err != nil {
 		return err
@@ -214,7 +216,7 @@ func place(tx *sqldb.Tx, size int64, h ledger.Head, entries []ledger.Entry, node
 		next_execution = $7, governance = $8, checkpoint = $9 where id = 1 and size = $1`,
 		Args: []any{size, h.Size, edge, h.Time.Micro(), h.Next[ledger.Governance], h.Next[ledger.Desk], h.Next[ledger.Execution],
 			h.Governance[:], h.Checkpoint}}}
-	all = append(all, inserts(entries, nodes)...)
+	all = append(append(all, inserts(entries, nodes)...), then...)
 	touched, err := tx.ExecAll(all)
 	if err == nil && touched[0] != 1 {
 		return fmt.Errorf("the head was at size %d: %w", size, sqldb.ErrAgain)
@@ -281,7 +283,7 @@ func (s *Store) Head(ctx context.Context) (h ledger.Head, err error) {
 // Newest returns the ledger's size and signed checkpoint. With Leaves and Hashes
 // it makes a Store a ledger.Source, from which ledger.Tiles serves and proves.
 func (s *Store) Newest(ctx context.Context) (size int64, checkpoint []byte, err error) {
-	err = s.Read(ctx, func(tx *Tx) error {
+	err = s.ReadOne(ctx, func(tx *Tx) error {
 		size, checkpoint, err = tx.Newest()
 		return err
 	})
@@ -290,7 +292,7 @@ func (s *Store) Newest(ctx context.Context) (size int64, checkpoint []byte, err 
 
 // Leaves returns the n leaves from index start on.
 func (s *Store) Leaves(ctx context.Context, start int64, n int) (leaves []ledger.Leaf, err error) {
-	err = s.Read(ctx, func(tx *Tx) error {
+	err = s.ReadOne(ctx, func(tx *Tx) error {
 		leaves, err = tx.leaves(start, n)
 		return err
 	})
@@ -300,27 +302,11 @@ func (s *Store) Leaves(ctx context.Context, start int64, n int) (leaves []ledger
 // Hashes returns n hashes of a level of the tree from index start on: of leaves
 // at level 0, of full tiles at 8, 16, ….
 func (s *Store) Hashes(ctx context.Context, level int, start int64, n int) (hashes []tlog.Hash, err error) {
-	err = s.Read(ctx, func(tx *Tx) error {
+	err = s.ReadOne(ctx, func(tx *Tx) error {
 		hashes, err = tx.hashes(level, start, n)
 		return err
 	})
 	return hashes, err
-}
-
-// Ledger is the ledger as of this transaction, good for as long as it.
-func (tx *Tx) Ledger() ledger.Source { return snapshot{tx} }
-
-// snapshot is a ledger.Source inside one transaction, which bounds its calls.
-type snapshot struct{ tx *Tx }
-
-func (s snapshot) Newest(context.Context) (int64, []byte, error) { return s.tx.Newest() }
-
-func (s snapshot) Leaves(_ context.Context, start int64, n int) ([]ledger.Leaf, error) {
-	return s.tx.leaves(start, n)
-}
-
-func (s snapshot) Hashes(_ context.Context, level int, start int64, n int) ([]tlog.Hash, error) {
-	return s.tx.hashes(level, start, n)
 }
 
 // Newest returns the ledger's size and signed checkpoint.
@@ -380,33 +366,44 @@ func (tx *Tx) EntryOf(class ledger.Class, number int64) (ledger.Entry, error) {
 	return one(tx.entries(`e.class = $1 and e.number = $2`, string(class), number))
 }
 
-// GovernanceEntries returns the governance entries with given numbers, in the
-// order of the numbers, without what opens their personal fields.
-func (tx *Tx) GovernanceEntries(numbers []int64) ([]ledger.Entry, error) {
-	if len(numbers) == 0 {
-		return nil, nil
-	}
-	args := []any{string(ledger.Governance)}
-	for _, n := range numbers {
-		args = append(args, n)
-	}
-	found, err := tx.bodies(`e.class = $1 and e.number in (`+sqldb.Places(2, len(numbers))+`)`, args...)
-	if err != nil {
-		return nil, err
-	}
-	by := make(map[int64]ledger.Entry, len(found))
-	for _, e := range found {
-		by[e.Leaf.Number] = e
-	}
-	all := make([]ledger.Entry, len(numbers))
-	for i, n := range numbers {
-		e, ok := by[n]
-		if !ok {
-			return nil, noEntry()
+// WarrantEntries returns the entry at an index and the governance entries with
+// given numbers, in the order of the numbers, all without what opens their
+// personal fields: what a warrant is made of.
+func (s *Store) WarrantEntries(ctx context.Context, index int64, numbers []int64) (warrant ledger.Entry, evidence []ledger.Entry, err error) {
+	where, args := `e.idx = $1`, []any{index}
+	if len(numbers) > 0 {
+		where += ` or e.class = $2 and e.number in (` + sqldb.Places(3, len(numbers)) + `)`
+		args = append(args, string(ledger.Governance))
+		for _, n := range numbers {
+			args = append(args, n)
 		}
-		all[i] = e
 	}
-	return all, nil
+	var found []ledger.Entry
+	err = s.ReadOne(ctx, func(tx *Tx) error {
+		found, err = tx.bodies(where, args...)
+		return err
+	})
+	if err != nil {
+		return warrant, nil, err
+	}
+	if warrant, err = pick(found, func(e ledger.Entry) bool { return e.Index == index }); err != nil {
+		return warrant, nil, err
+	}
+	for _, n := range numbers {
+		e, err := pick(found, func(e ledger.Entry) bool { return e.Leaf.Class == ledger.Governance && e.Leaf.Number == n })
+		if err != nil {
+			return warrant, nil, err
+		}
+		evidence = append(evidence, e)
+	}
+	return warrant, evidence, nil
+}
+
+func pick(entries []ledger.Entry, is func(ledger.Entry) bool) (ledger.Entry, error) {
+	if i := slices.IndexFunc(entries, is); i >= 0 {
+		return entries[i], nil
+	}
+	return ledger.Entry{}, noEntry()
 }
 
 func noEntry() error {

@@ -92,11 +92,9 @@ func (tx *Tx) SaveRequest(r Request) error {
 	return err
 }
 
-// SetEntry notes where the ledger holds the warrant of a request that the same
-// transaction approved.
-func (tx *Tx) SetEntry(id string, index int64) error {
-	_, err := tx.Exec(`update request set entry = $2 where id = $1`, id, index)
-	return err
+// setEntry notes where the ledger holds the warrant of a request.
+func setEntry(id string, index int64) sqldb.Statement {
+	return sqldb.Statement{SQL: `update request set entry = $2 where id = $1`, Args: []any{id, index}}
 }
 
 // RequestFilter chooses requests; empty members choose all.

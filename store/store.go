@@ -94,6 +94,12 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	return s.db.Read(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{tx}) })
 }
 
+// ReadOne runs fn, which is one statement, without a transaction around it; see
+// sqldb.DB.ReadOne.
+func (s *Store) ReadOne(ctx context.Context, fn func(*Tx) error) error {
+	return s.db.ReadOne(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{tx}) })
+}
+
 // tampered is the error for rows that contradict each other.
 func tampered(format string, args ...any) *fault.Error {
 	return fault.New(fault.Conflict, "ledger-tampered", format, args...)
