@@ -14,6 +14,7 @@ import (
 	"countersign.dev/id"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -269,6 +270,15 @@ func (s *Session) show(title string, d v1.Draft, need actions.Need) {
 		p.Line("  %s: %s", r.Policy, r.Text)
 	}
 	fmt.Fprint(s.Stderr, p.String())
+}
+
+// rulingWords says what the policy says to a draft. One that it forbids is signed
+// and sent all the same, so that the refusal is on record.
+func rulingWords(r v1.Ruling) string {
+	if r.Verdict == policy.Forbidden {
+		return "no countersignature helps: the policy forbids it"
+	}
+	return needWords(r.Need)
 }
 
 // outcome answers with a request and sets the exit code that its status means.
