@@ -106,13 +106,16 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 
 func (d Digest) String() string { return "sha256:" + hex.EncodeToString(d[:]) }
 
-// MarshalText writes d; the zero value as an empty string.
-func (d Digest) MarshalText() ([]byte, error) {
+// AppendText writes d; the zero value as an empty string.
+func (d Digest) AppendText(b []byte) ([]byte, error) {
 	if d.IsZero() {
-		return nil, nil
+		return b, nil
 	}
-	return []byte(d.String()), nil
+	return hex.AppendEncode(append(b, "sha256:"...), d[:]), nil
 }
+
+// MarshalText is AppendText to nothing.
+func (d Digest) MarshalText() ([]byte, error) { return d.AppendText(nil) }
 
 // UnmarshalText reads what MarshalText writes and nothing else.
 func (d *Digest) UnmarshalText(b []byte) error {
@@ -135,10 +138,13 @@ func (d *Digest) UnmarshalText(b []byte) error {
 // Bytes are written in base64 (RFC 4648 section 4, padded), in one spelling only.
 type Bytes []byte
 
-// MarshalText writes b.
-func (b Bytes) MarshalText() ([]byte, error) {
-	return base64.StdEncoding.AppendEncode(nil, b), nil
+// AppendText writes b.
+func (b Bytes) AppendText(t []byte) ([]byte, error) {
+	return base64.StdEncoding.AppendEncode(t, b), nil
 }
+
+// MarshalText is AppendText to nothing.
+func (b Bytes) MarshalText() ([]byte, error) { return b.AppendText(nil) }
 
 // UnmarshalText reads what MarshalText writes and nothing else.
 func (b *Bytes) UnmarshalText(t []byte) error {

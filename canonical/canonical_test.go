@@ -1,0 +1,90 @@
+package canonical_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+type document struct {
+	B    canonical.Bytes   `json:"b"`
+	D    canonical.Digest  `json:"d"`
+	List []string          `json:"list"`
+	Map  map[string]string `json:"map"`
+	N    int64             `json:"n"`
+	T    canonical.Time    `json:"t"`
+}
+
+var sample = document{B: []byte{1, 2, 3}, D: canonical.Sum([]byte("x")), List: []string{"é", "\u2028"}, Map: map[string]string{"b": "1", "a": "2"},
+	N: 9007199254740991, T: canonical.At(time.Date(2026, 11, 23, 5, 39, 46, 123456789, time.UTC))}
+
+func TestOneSpelling(t *testing.T) {
+	good := canonical.MustMarshal(sample)
+	want := `{"b":"AQID","d":"` + sample.D.String() + `","list":["é","` + "\u2028" + `"],"map":{"a":"2","b":"1"},"n":9007199254740991,"t":"2026-11-23T05:39:46.123456Z"}`
+	if string(good) != want {
+		t.Fatalf("got  %s\nwant %s", good, want)
+	}
+	var back document
+	if err := canonical.UnmarshalExact(good, &back); err != nil {
+		t.Fatal(err)
+	}
+	text := string(good)
+	for name, bad := range map[string]string{
+		"white space":              text + "\n",
+		"something after it":       text + "{}",
+		"members in another order": strings.Replace(text, `"n":9007199254740991,`, "", 1)[:1] + `"n":9007199254740991,` + strings.Replace(text, `"n":9007199254740991,`, "", 1)[1:],
+		"a member twice":           strings.Replace(text, `"n":9007199254740991`, `"n":9007199254740991,"n":9007199254740991`, 1),
+		"an unknown member":        strings.Replace(text, `"n":`, `"m":1,"n":`, 1),
+		"a member missing":         strings.Replace(text, `"n":9007199254740991,`, "", 1),
+		"another case":             strings.Replace(text, `"n":`, `"N":`, 1),
+		"an escaped letter":        strings.Replace(text, "é", `\u00e9`, 1),
+		"another number":           strings.Replace(text, "9007199254740991", "9007199254740991.0", 1),
+		"another time zone":        strings.Replace(text, "05:39:46.123456Z", "05:39:46.123456+00:00", 1),
+		"fewer digits of a time":   strings.Replace(text, ".123456Z", ".1234Z", 1),
+		"an upper-case digest":     strings.Replace(text, sample.D.String(), "sha256:"+strings.ToUpper(sample.D.String()[7:]), 1),
+		"loose base64":             strings.Replace(text, "AQID", "AQIDBA", 1),
+		"base64 with a tail":       strings.Replace(text, "AQID", "AR==", 1),
+		"null for a list":          strings.Replace(text, `["é","`+"\u2028"+`"]`, "null", 1),
+		"not JSON":                 text[:len(text)-1],
+	} {
+		if bad == text {
+			t.Errorf("%s: the test changes nothing", name)
+		}
+		if err := canonical.UnmarshalExact([]byte(bad), &back); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestZeroValues(t *testing.T) {
+	b := canonical.MustMarshal(document{})
+	if want := `{"b":"","d":"","list":[],"map":{},"n":0,"t":""}`; string(b) != want {
+		t.Errorf("got %s, want %s", b, want)
+	}
+	var back document
+	if err := canonical.UnmarshalExact(b, &back); err != nil || !back.D.IsZero() || !back.T.IsZero() {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if got := canonical.FromMicro(canonical.At(sample.T.Time).Micro()); !got.Equal(sample.T.Time) {
+		t.Errorf("got %s, want %s", got, sample.T)
+	}
+}
+
+// FuzzOneSpelling: whatever is accepted is written again byte for byte.
+func FuzzOneSpelling(f *testing.F) {
+	f.Add(canonical.MustMarshal(sample))
+	f.Add([]byte(`{"b":"","d":"","list":[],"map":{},"n":0,"t":""}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var d document
+		if canonical.UnmarshalExact(b, &d) != nil {
+			return
+		}
+		if again := canonical.MustMarshal(d); !bytes.Equal(again, b) {
+			t.Errorf("read  %q\nwrote %q", b, again)
+		}
+	})
+}
