@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -207,49 +208,45 @@ func TestUnreachable(t *testing.T) {
 
 // TestHostile: requests that no client of ours sends.
 func TestHostile(t *testing.T) {
-	h := link.Executor(&side{}, "secret")
-	serve(t, h, func(t *testing.T, address string) {
-		if !strings.HasPrefix(address, "http") {
-			t.Skip("once is enough")
+	server := httptest.NewServer(link.Executor(&side{}, "secret"))
+	defer server.Close()
+	big := strings.Repeat("x", proof.MaxWarrant+1)
+	for _, c := range []struct {
+		name, method, path, media, body, token string
+		want                                   int
+	}{
+		{"good", "POST", "/v1/carry", "application/json", "{}", "secret", 200},
+		{"no token", "POST", "/v1/carry", "application/json", "{}", "", 401},
+		{"no route", "GET", "/v1/other", "", "", "secret", 404},
+		{"no route, no token", "GET", "/v1/other", "", "", "", 401},
+		{"wrong method", "GET", "/v1/carry", "", "", "secret", 404},
+		{"form", "POST", "/v1/carry", "application/x-www-form-urlencoded", "{}", "secret", 400},
+		{"charset", "POST", "/v1/carry", "application/json; charset=latin1", "{}", "secret", 400},
+		{"too large", "POST", "/v1/carry", "application/json", big, "secret", 413},
+		{"wait", "POST", "/v1/carry?wait=-1", "application/json", "{}", "secret", 400},
+		{"not JSON", "POST", "/v1/read", "application/json", "{", "secret", 400},
+		{"unknown member", "POST", "/v1/read", "application/json", `{"id":"acct/1","x":1}`, "secret", 400},
+		{"doubled member", "POST", "/v1/read", "application/json", `{"id":"acct/1","id":"acct/2"}`, "secret", 400},
+	} {
+		r, err := http.NewRequest(c.method, server.URL+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
 		}
-		big := strings.Repeat("x", proof.MaxWarrant+1)
-		for _, c := range []struct {
-			name, method, path, media, body, token string
-			want                                   int
-		}{
-			{"good", "POST", "/v1/carry", "application/json", "{}", "secret", 200},
-			{"no token", "POST", "/v1/carry", "application/json", "{}", "", 401},
-			{"no route", "GET", "/v1/other", "", "", "secret", 404},
-			{"no route, no token", "GET", "/v1/other", "", "", "", 401},
-			{"wrong method", "GET", "/v1/carry", "", "", "secret", 404},
-			{"form", "POST", "/v1/carry", "application/x-www-form-urlencoded", "{}", "secret", 400},
-			{"charset", "POST", "/v1/carry", "application/json; charset=latin1", "{}", "secret", 400},
-			{"too large", "POST", "/v1/carry", "application/json", big, "secret", 413},
-			{"wait", "POST", "/v1/carry?wait=-1", "application/json", "{}", "secret", 400},
-			{"not JSON", "POST", "/v1/read", "application/json", "{", "secret", 400},
-			{"unknown member", "POST", "/v1/read", "application/json", `{"id":"acct/1","x":1}`, "secret", 400},
-			{"doubled member", "POST", "/v1/read", "application/json", `{"id":"acct/1","id":"acct/2"}`, "secret", 400},
-		} {
-			r, err := http.NewRequest(c.method, address+c.path, strings.NewReader(c.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Content-Type", c.media)
-			if c.token != "" {
-				r.Header.Set("Authorization", "Bearer "+c.token)
-			}
-			r.Close = true
-			response, err := http.DefaultTransport.RoundTrip(r)
-			if err != nil {
-				t.Fatalf("%s: %v", c.name, err)
-			}
-			_, _ = io.Copy(io.Discard, response.Body)
-			response.Body.Close()
-			if response.StatusCode != c.want {
-				t.Errorf("%s: %s, want %d", c.name, response.Status, c.want)
-			}
+		r.Header.Set("Content-Type", c.media)
+		if c.token != "" {
+			r.Header.Set("Authorization", "Bearer "+c.token)
 		}
-	})
+		r.Close = true
+		response, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if response.StatusCode != c.want {
+			t.Errorf("%s: %s, want %d", c.name, response.Status, c.want)
+		}
+	}
 }
 
 // TestListen: a socket in use is not taken away, one left behind is.
