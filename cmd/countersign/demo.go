@@ -190,7 +190,7 @@ func (d *demo) clock() string {
 }
 
 // reading is how long a line is left to be read at a terminal.
-const reading = 1400 * time.Millisecond
+const reading = 2 * time.Second
 
 func (d *demo) pause() {
 	if d.command.Fast || d.command.Once || d.session.JSON || !d.session.Interactive {
