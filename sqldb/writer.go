@@ -386,8 +386,11 @@ func (w *writer) broken(batch []*change, culprit *change, err error) (repeat []*
 	w.rollback()
 	if len(batch) == 1 {
 		c := batch[0]
+		if !c.alone {
+			// What it lost in a batch was somebody else's doing.
+			c.alone, c.lost = true, 0
+		}
 		if c.lost++; c.lost < losses {
-			c.alone = true
 			return batch
 		}
 		if err = translate(err); c.doubt {
