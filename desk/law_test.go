@@ -370,3 +370,19 @@ func TestStatementsAreOfNow(t *testing.T) {
 		}
 	}
 }
+
+// Handing in somebody else's statement again must not show who countersigned it.
+func TestRepeatIsTheRequesters(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+	to.Countersign(r.ID, "lee")
+	again := desk.Submission{Action: r.Action, Signed: r.Signed}
+	got, err := to.Desk.Request(t.Context(), desktest.As("abe"), again)
+	refused(t, err, "another-signer")
+	if len(got.Signers) != 0 {
+		t.Errorf("the refusal shows %d countersigners", len(got.Signers))
+	}
+	if got, err = to.Desk.Request(t.Context(), desktest.As("ann"), again); err != nil || got.ID != r.ID {
+		t.Errorf("the requester's own repeat: %s, %v", got.ID, err)
+	}
+}

@@ -54,6 +54,10 @@ type endRecord struct {
 func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.Request, error) {
 	var out actions.Request
 	err := d.change(ctx, by, "request "+string(sub.Action.Kind), func(s *proof.State) (func(*tx) error, error) {
+		// Before anything is told: a repeat is answered with the whole request.
+		if err := ownStatement(by, sub.Signed); err != nil {
+			return nil, err
+		}
 		if known, ok, err := d.repeated(ctx, sub); err != nil || ok {
 			out = known
 			return func(*tx) error { return nil }, err
@@ -125,10 +129,17 @@ func (d *Desk) repeated(ctx context.Context, sub Submission) (actions.Request, b
 // what somebody may who has just left, are counted from them.
 const draftLife = 15 * time.Minute
 
-// handedIn checks that a statement is the caller's own, and of now.
-func (d *Desk) handedIn(by Caller, s actions.Signed) error {
+func ownStatement(by Caller, s actions.Signed) error {
 	if s.Statement.Signer != by.Worker {
 		return fault.New(fault.Forbidden, "another-signer", "The statement is signed as %s; you are signed in as %s.", s.Statement.Signer, by.Worker)
+	}
+	return nil
+}
+
+// handedIn checks that a statement is the caller's own, and of now.
+func (d *Desk) handedIn(by Caller, s actions.Signed) error {
+	if err := ownStatement(by, s); err != nil {
+		return err
 	}
 	if d.now().Sub(s.Statement.NotBefore.Time) > draftLife {
 		return fault.New(fault.Expired, "stale-draft", "The statement was drafted more than %d minutes ago; draft it again and sign that.", int(draftLife.Minutes()))
