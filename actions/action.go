@@ -52,8 +52,8 @@ const (
 
 // Inverse says what takes an action back.
 type Inverse struct {
-	Kind      Kind      `json:"kind"`      // empty: nothing does
 	Direction Direction `json:"direction"` // empty: nothing does
+	Kind      Kind      `json:"kind"`      // empty: nothing does
 }
 
 // ActionVersion is the only version of Action.
@@ -65,26 +65,26 @@ const DeskPlatform = "desk"
 // Action is one change to one subject, exactly described. People sign its
 // digest; every member is always present.
 type Action struct {
-	V         string           `json:"v"`
-	Kind      Kind             `json:"kind"`
-	Subject   platform.Subject `json:"subject"`
-	Tier      Tier             `json:"tier"`      // of the subject when this was written; the executor reads it again
-	Direction Direction        `json:"direction"` //
-	Effect    Effect           `json:"effect"`
-	Lossy     string           `json:"lossy"` // what an undo does not bring back
-	Inverse   Inverse          `json:"inverse"`
-	// Command is what the connector gets, unchanged; for desk kinds all its members are empty.
-	Command platform.Command `json:"command"`
+	Case     string   `json:"case"` // the desk's word; decides for standard only
+	Category Category `json:"category"`
 	// Change is what the desk applies, in the form of its kind; {} for platform kinds.
-	Change   canonical.Raw  `json:"change"`
-	Until    canonical.Time `json:"until"`    // end of a timed measure
-	Reverses string         `json:"reverses"` // the request whose measure this lifts, for an undo
-	Category Category       `json:"category"`
-	Case     string         `json:"case"` // the desk's word; decides for standard only
-	Reason   string         `json:"reason"`
+	Change canonical.Raw `json:"change"`
+	// Command is what the connector gets, unchanged; for desk kinds all its members are empty.
+	Command   platform.Command `json:"command"`
+	Direction Direction        `json:"direction"`
+	Effect    Effect           `json:"effect"`
+	Inverse   Inverse          `json:"inverse"`
+	Kind      Kind             `json:"kind"`
+	Lossy     string           `json:"lossy"` // what an undo does not bring back
 	// Nonce, 16 random bytes, keeps the digest from being guessed once the
 	// personal fields are erased.
-	Nonce canonical.Bytes `json:"nonce"`
+	Nonce    canonical.Bytes  `json:"nonce"`
+	Reason   string           `json:"reason"`
+	Reverses string           `json:"reverses"` // the request whose measure this lifts, for an undo
+	Subject  platform.Subject `json:"subject"`
+	Tier     Tier             `json:"tier"`  // of the subject when this was written; the executor reads it again
+	Until    canonical.Time   `json:"until"` // end of a timed measure
+	V        string           `json:"v"`
 }
 
 // Digest is what statements name.
@@ -163,7 +163,7 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 		return bad("%s cannot be a %q", a.Kind, c.Verb)
 	case a.Direction != spec.Direction:
 		return bad("the direction of %s is %s", a.Kind, spec.Direction)
-	case a.Inverse != (Inverse{spec.Inverse, spec.InverseDirection}):
+	case a.Inverse != (Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection}):
 		return bad("the inverse of %s is %q", a.Kind, spec.Inverse)
 	case spec.Timed == a.Until.IsZero():
 		return bad("%s has an end exactly if it is timed", a.Kind)

@@ -16,14 +16,14 @@ var noon = canonical.At(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 func takedown() Action {
 	subject := platform.Subject{Platform: "plaza", ID: "acct/17", Handle: "@president"}
 	return Action{V: ActionVersion, Kind: AccountTakedown, Subject: subject, Tier: Critical, Direction: Burdening, Effect: Reversible,
-		Inverse: Inverse{AccountRestore, Relieving}, Change: canonical.Raw("{}"), Case: "case_1", Reason: "Impersonates a head of state.",
+		Inverse: Inverse{Kind: AccountRestore, Direction: Relieving}, Change: canonical.Raw("{}"), Case: "case_1", Reason: "Impersonates a head of state.",
 		Command: platform.Command{Verb: platform.Takedown, Subject: subject, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf("req_1")},
 		Nonce:   []byte("0123456789abcdef")}
 }
 
 func undo() Action {
 	a := takedown()
-	a.Kind, a.Direction, a.Inverse, a.Reverses = AccountRestore, Relieving, Inverse{AccountTakedown, Burdening}, "req_1"
+	a.Kind, a.Direction, a.Inverse, a.Reverses = AccountRestore, Relieving, Inverse{Kind: AccountTakedown, Direction: Burdening}, "req_1"
 	a.Command.Verb, a.Command.Mark, a.Command.Expect = platform.Restore, "", platform.Expect{Status: platform.Down, Mark: platform.MarkOf("req_1")}
 	return a
 }
@@ -111,7 +111,7 @@ func TestCheck(t *testing.T) {
 		"desk with an end":       {ending(), func(a *Action) { a.Until = noon }, "no end"},
 		"desk with a category":   {ending(), func(a *Action) { a.Category = CategoryLegal }, "category"},
 		"desk one-way":           {ending(), func(a *Action) { a.Effect = OneWay }, "another change"},
-		"desk with an inverse":   {ending(), func(a *Action) { a.Inverse = Inverse{DeskEngagement, Burdening} }, "another change"},
+		"desk with an inverse":   {ending(), func(a *Action) { a.Inverse = Inverse{Kind: DeskEngagement, Direction: Burdening} }, "another change"},
 		"change of another kind": {ending(), func(a *Action) { a.Kind = DeskKey }, "expected form"},
 		"empty change":           {ending(), func(a *Action) { a.Change = canonical.Raw("{}") }, "canonical"},
 		"no change":              {ending(), func(a *Action) { a.Change = nil }, ""},

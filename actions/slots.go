@@ -11,14 +11,14 @@ import (
 
 // Need is what a held action still wants before it may be carried out.
 type Need struct {
-	Independent int `json:"independent"` // slots, each filled by a different person, pairwise independent of all others and of the requester
+	// All asks for every officer of the founding statement (the founding import).
+	All         bool `json:"all"`
+	Hardware    bool `json:"hardware"`    // all keys, the requester's too, are bound to hardware
+	Independent int  `json:"independent"` // slots, each filled by a different person, pairwise independent of all others and of the requester
 	// Qualified says how many of the slots must be filled by people of a sort:
 	// "employee" or a role. One person may qualify several.
 	Qualified map[Qualifier]int `json:"qualified"`
-	Wait      int64             `json:"wait"`     // seconds that must pass after the request
-	Hardware  bool              `json:"hardware"` // all keys, the requester's too, are bound to hardware
-	// All asks for every officer of the founding statement (the founding import).
-	All bool `json:"all"`
+	Wait      int64             `json:"wait"` // seconds that must pass after the request
 }
 
 // Qualifier is a sort of person: "employee" or the name of a role.

@@ -23,18 +23,18 @@ const StatementVersion = "countersign/statement/v1"
 
 // Statement is what a person signs about an action.
 type Statement struct {
-	V         string             `json:"v"`
-	Log       string             `json:"log"`      // origin of the ledger
-	Request   string             `json:"request"`  // identifier of the request
 	Action    canonical.Digest   `json:"action"`   // digest of the action
-	Verdict   Verdict            `json:"verdict"`  //
-	Policy    canonical.Digest   `json:"policy"`   // the policy set the signer saw: evidence, not authority
-	Signer    workforce.WorkerID `json:"signer"`   //
-	Key       workforce.KeyID    `json:"key"`      //
 	Executor  string             `json:"executor"` // the executor that may carry it out
-	Nonce     canonical.Bytes    `json:"nonce"`    // 32 random bytes
-	NotBefore canonical.Time     `json:"not_before"`
 	Expires   canonical.Time     `json:"expires"`
+	Key       workforce.KeyID    `json:"key"`
+	Log       string             `json:"log"`   // origin of the ledger
+	Nonce     canonical.Bytes    `json:"nonce"` // 32 random bytes
+	NotBefore canonical.Time     `json:"not_before"`
+	Policy    canonical.Digest   `json:"policy"`  // the policy set the signer saw: evidence, not authority
+	Request   string             `json:"request"` // identifier of the request
+	Signer    workforce.WorkerID `json:"signer"`
+	V         string             `json:"v"`
+	Verdict   Verdict            `json:"verdict"`
 }
 
 // Bytes returns the canonical form of s.
@@ -45,8 +45,11 @@ func (s Statement) Digest() canonical.Digest { return canonical.Sum(s.Bytes()) }
 
 // Challenge returns the 32 bytes that a key signs: SHA-256 over the version, a
 // line feed and the statement (design, section 4).
-func (s Statement) Challenge() [32]byte {
-	return canonical.Sum([]byte(StatementVersion+"\n"), s.Bytes())
+func (s Statement) Challenge() [32]byte { return ChallengeOf(s.Bytes()) }
+
+// ChallengeOf is Challenge of a statement given by its canonical form.
+func ChallengeOf(text []byte) [32]byte {
+	return canonical.Sum([]byte(StatementVersion+"\n"), text)
 }
 
 // Signature is a signature over a statement's challenge with all that is needed
@@ -59,6 +62,6 @@ type Signature struct {
 
 // Signed is a statement with its signature.
 type Signed struct {
-	Statement Statement `json:"statement"`
 	Signature Signature `json:"signature"`
+	Statement Statement `json:"statement"`
 }

@@ -11,7 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -20,26 +20,52 @@ import (
 	"countersign.dev/fault"
 )
 
-// Marshal returns v in canonical form. Nil slices and maps are written as empty ones.
+// Marshal returns v in canonical form. Nil slices and maps are written as empty
+// ones. Structs may declare their members in any order; those that declare them
+// in canonical order are written faster.
 func Marshal(v any) ([]byte, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
+	var again []byte
+	err := write(v, func(b []byte) { again = bytes.Clone(b) })
+	return again, err
+}
+
+// buffers are kept, since most of what is written is hashed or compared at once.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxKept is the largest buffer that is kept, in bytes.
+const maxKept = 1 << 20
+
+// write gives v's canonical form to use, which must not keep it.
+func write(v any, use func([]byte)) error {
+	buf := buffers.Get().(*bytes.Buffer)
+	buf.Reset()
+	if err := json.MarshalWrite(buf, v); err != nil {
+		return err
 	}
-	j := jsontext.Value(b)
-	if err := j.Canonicalize(); err != nil {
-		return nil, err
+	j := jsontext.Value(buf.Bytes())
+	if !plain(j) {
+		if err := j.Canonicalize(); err != nil {
+			return err
+		}
 	}
-	return j, nil
+	use(j)
+	if buf.Cap() <= maxKept {
+		buffers.Put(buf)
+	}
+	return nil
 }
 
 // MustMarshal is Marshal for values of our own types, which cannot fail.
 func MustMarshal(v any) []byte {
-	b, err := Marshal(v)
-	if err != nil {
+	var again []byte
+	mustWrite(v, func(b []byte) { again = bytes.Clone(b) })
+	return again
+}
+
+func mustWrite(v any, use func([]byte)) {
+	if err := write(v, use); err != nil {
 		panic(fmt.Sprintf("canonical: %T: %v", v, err))
 	}
-	return b
 }
 
 // Unmarshal reads b, which must be in canonical form, into v. Every member must
@@ -48,24 +74,38 @@ func Unmarshal(b []byte, v any) error {
 	if err := Check(b); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
-		return fault.New(fault.Invalid, "malformed", "The document is not of the expected form: %v.", err)
-	}
-	return nil
+	return Read(b, v)
 }
 
 // UnmarshalExact is Unmarshal for types that always write each of their
 // members: v written again must give b, so that a missing or an empty optional
 // member is refused as well.
 func UnmarshalExact(b []byte, v any) error {
+	if err := Read(b, v); err != nil {
+		return err
+	}
+	return Exact(b, v)
+}
+
+// Read reads b into v in whichever spelling. It is the first half of
+// UnmarshalExact, for who does something else while Exact, the second, runs.
+func Read(b []byte, v any) error {
 	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
 		return fault.New(fault.Invalid, "malformed", "The document is not of the expected form: %v.", err)
 	}
-	again, err := Marshal(v)
-	if err != nil {
+	return nil
+}
+
+// Exact reports whether v, which Read read from b, is written as b.
+func Exact(b []byte, v any) error {
+	if n, ok := Lacks(b, v); ok && n == 0 {
+		return nil
+	}
+	same := false
+	if err := write(v, func(again []byte) { same = bytes.Equal(again, b) }); err != nil {
 		return fault.New(fault.Invalid, "malformed", "The document cannot be written again.").Because(err)
 	}
-	if !bytes.Equal(again, b) {
+	if !same {
 		return fault.New(fault.Invalid, "not-canonical", "The document is not in canonical form (RFC 8785), or lacks a member.")
 	}
 	return nil
@@ -73,6 +113,9 @@ func UnmarshalExact(b []byte, v any) error {
 
 // Check reports whether b is one JSON value in canonical form.
 func Check(b []byte) error {
+	if plain(b) {
+		return nil
+	}
 	j := jsontext.Value(bytes.Clone(b))
 	if err := j.Canonicalize(); err != nil {
 		return fault.New(fault.Invalid, "malformed", "The document is not JSON: %v.", err)
@@ -98,8 +141,12 @@ func Sum(parts ...[]byte) Digest {
 	return Digest(h.Sum(nil))
 }
 
-// DigestOf hashes v's canonical form.
-func DigestOf(v any) Digest { return Sum(MustMarshal(v)) }
+// DigestOf hashes v's canonical form. Like MustMarshal it is for our own types.
+func DigestOf(v any) Digest {
+	var d Digest
+	mustWrite(v, func(b []byte) { d = Sum(b) })
+	return d
+}
 
 // IsZero reports whether d was never set.
 func (d Digest) IsZero() bool { return d == Digest{} }
@@ -123,17 +170,20 @@ func (d *Digest) UnmarshalText(b []byte) error {
 		*d = Digest{}
 		return nil
 	}
-	s, ok := strings.CutPrefix(string(b), "sha256:")
-	if !ok || len(s) != 2*sha256.Size || strings.ToLower(s) != s {
+	s, ok := bytes.CutPrefix(b, []byte("sha256:"))
+	if !ok || len(s) != 2*sha256.Size || bytes.ContainsAny(s, "ABCDEF") {
 		return fmt.Errorf("%q is not sha256: and 64 lower-case hexadecimal digits", b)
 	}
-	raw, err := hex.DecodeString(s)
-	if err != nil {
+	if _, err := hex.Decode(d[:], s); err != nil {
 		return err
 	}
-	copy(d[:], raw)
+	if d.IsZero() {
+		return fmt.Errorf("no digest is written as an empty string, not as zeros")
+	}
 	return nil
 }
+
+var strictBase64 = base64.StdEncoding.Strict()
 
 // Bytes are written in base64 (RFC 4648 section 4, padded), in one spelling only.
 type Bytes []byte
@@ -148,11 +198,12 @@ func (b Bytes) MarshalText() ([]byte, error) { return b.AppendText(nil) }
 
 // UnmarshalText reads what MarshalText writes and nothing else.
 func (b *Bytes) UnmarshalText(t []byte) error {
-	raw, err := base64.StdEncoding.Strict().DecodeString(string(t))
-	if err != nil || strings.ContainsAny(string(t), "\r\n") {
+	raw := make([]byte, base64.StdEncoding.DecodedLen(len(t)))
+	n, err := strictBase64.Decode(raw, t)
+	if err != nil || bytes.ContainsAny(t, "\r\n") {
 		return fmt.Errorf("not strict base64")
 	}
-	*b = raw
+	*b = raw[:n]
 	return nil
 }
 
@@ -210,6 +261,8 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if err != nil || p.Format(timeLayout) != s {
 		return fmt.Errorf("%q is not a time such as %q", s, "2026-11-23T05:39:46.000000Z")
 	}
-	*t = Time{p.UTC()}
+	if *t = (Time{p.UTC()}); t.IsZero() {
+		return fmt.Errorf("no time is written as an empty string")
+	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (c *warrantShow) Run(ctx context.Context, s *Session) error {
 	}
 	return s.Answer(canonical.Raw(raw), func(p *Page) {
 		p.Line("A warrant, not verified: countersign warrant verify FILE --trust DIR")
-		describeCore(p, w.Core)
+		describeCore(p, w.Core())
 		if c.Out != "" {
 			p.Line("Written to %s.", c.Out)
 		}
@@ -150,7 +150,7 @@ func notHeld(err error) error {
 
 func describeVerified(p *Page, doc verified, r proof.Report) {
 	p.Line("%s", p.Good("The warrant holds."))
-	describeCore(p, r.Warrant.Core)
+	describeCore(p, r.Warrant.Core())
 	people := [][2]string{{"requester", person(r.Requester)}}
 	for _, w := range r.Signers {
 		people = append(people, [2]string{"signer", person(w)})

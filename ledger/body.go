@@ -14,14 +14,14 @@ const (
 
 // Body is what a leaf commits to.
 type Body struct {
-	V      string                      `json:"v"`
 	Class  Class                       `json:"class"`
-	Number int64                       `json:"number"`
-	Kind   string                      `json:"kind"`
-	Time   canonical.Time              `json:"time"`
-	Prev   canonical.Digest            `json:"prev"`
 	Data   canonical.Raw               `json:"data"`
+	Kind   string                      `json:"kind"`
+	Number int64                       `json:"number"`
+	Prev   canonical.Digest            `json:"prev"`
 	Sealed map[string]canonical.Digest `json:"sealed"`
+	Time   canonical.Time              `json:"time"`
+	V      string                      `json:"v"`
 }
 
 // ParseBody reads a body in its one spelling and refuses all else.

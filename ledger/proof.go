@@ -14,8 +14,8 @@ import (
 
 // Inclusion proves that a leaf stands at an index of the log of a checkpoint.
 type Inclusion struct {
-	Index  int64             `json:"index"`
 	Hashes []canonical.Bytes `json:"hashes"` // as RFC 6962 orders them, from the leaf up
+	Index  int64             `json:"index"`
 }
 
 // Consistency proves that the log of one checkpoint is a prefix of another's.

@@ -20,9 +20,9 @@ import (
 // changes and is never used again; Handle is what people call it and may move
 // to somebody else, so both are signed and both are compared.
 type Subject struct {
-	Platform string `json:"platform"` // name of the connected platform: "plaza", "bluesky"
-	ID       string `json:"id"`       // "acct/17", "post/93", "did:plc:…", "at://did:plc:…/app.bsky.feed.post/…"
 	Handle   string `json:"handle"`   // "@president" or "alice.test"; empty for content
+	ID       string `json:"id"`       // "acct/17", "post/93", "did:plc:…", "at://did:plc:…/app.bsky.feed.post/…"
+	Platform string `json:"platform"` // name of the connected platform: "plaza", "bluesky"
 }
 
 // Sort says whether a subject is an account or content.
@@ -136,31 +136,31 @@ const (
 
 // Expect is the state that must be in place for a command to be carried out.
 type Expect struct {
-	Status Status `json:"status"`
 	Mark   Mark   `json:"mark"`
+	Status Status `json:"status"`
 }
 
 // Command is one change to one subject, exactly as it was approved: it is
 // hashed into the action that people sign, and handed to the connector
 // unchanged, so that no step between can alter its meaning.
 type Command struct {
-	Verb    Verb    `json:"verb"`
-	Subject Subject `json:"subject"`
 	Expect  Expect  `json:"expect"` // compared and set where the platform can, else read last before the call
 	Mark    Mark    `json:"mark"`   // the mark to leave; empty for verbs that lift a measure
+	Subject Subject `json:"subject"`
+	Verb    Verb    `json:"verb"`
 }
 
 // After returns the status and mark a carried-out command leaves.
 func (c Command) After() Expect {
 	switch c.Verb {
 	case Takedown:
-		return Expect{Down, c.Mark}
+		return Expect{Status: Down, Mark: c.Mark}
 	case Deactivate:
-		return Expect{Deactivated, c.Mark}
+		return Expect{Status: Deactivated, Mark: c.Mark}
 	case Delete:
-		return Expect{Deleted, ""}
+		return Expect{Status: Deleted}
 	default:
-		return Expect{Up, ""}
+		return Expect{Status: Up}
 	}
 }
 

@@ -115,7 +115,7 @@ type Later struct {
 // as it was at the warrant's place it is authorised. The report says what
 // has happened since in Later, and in Revocation up to where that is known.
 func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
-	r, entries, cp, err := v.verify(raw)
+	r, o, err := v.verify(raw)
 	if err != nil {
 		return r, err
 	}
@@ -125,7 +125,7 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		return r, err
 	}
 	var ruled, entered *State // as the ruling saw it, and at the warrant's place
-	now, signed, err := Follow(v.trust, entries[0].does.log, served, []ledger.Checkpoint{cp}, func(s Step) error {
+	now, signed, err := Follow(v.trust, o.entries[0].does.log, served, []ledger.Checkpoint{o.checkpoint}, func(s Step) error {
 		if entered == nil && s.Index > w.Ledger.Proof.Index {
 			entered = s.State.Clone()
 		}
@@ -148,7 +148,7 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	}
 	// That the warrant's entries are the chain's own needs no look: both stand at
 	// their places in the one ledger, which holds one leaf at each.
-	if err := judgeBy(w, entries, ruled, entered); err != nil {
+	if err := judgeBy(o, ruled, entered); err != nil {
 		return r, err
 	}
 	r.Later = later(w, entered, now)
@@ -158,23 +158,24 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 
 // judgeBy judges a warrant by the chain: as the ruling saw it, with no entry left
 // out that it rests on, and again by what had come until the warrant was entered.
-func judgeBy(w Warrant, entries []*entry, ruled, entered *State) error {
-	people, keys := w.Signers()
-	have := make([]int64, len(entries))
-	for i, e := range entries {
+func judgeBy(o opened, ruled, entered *State) error {
+	w := o.warrant
+	people, keys := w.Core().Signers()
+	have := make([]int64, len(o.entries))
+	for i, e := range o.entries {
 		have[i] = e.body.Number
 	}
 	if want := ruled.Evidence(people, keys, w.Ruling.At.Time); !slices.Equal(want, have) {
 		return wrong("bad-evidence", "The warrant leaves out governance entries that it rests on: it has %v, the chain has %v.", have, want)
 	}
-	if err := checkRuling(w, ruled); err != nil {
+	if err := checkRuling(o, ruled); err != nil {
 		return err
 	}
 	a := w.ask()
 	if entered.Time.After(a.At) {
 		a.At = entered.Time.Time
 	}
-	j, err := entered.Judge(a)
+	j, err := entered.judgeHashed(a, o.hashes)
 	if err != nil {
 		return fmt.Errorf("by the chain as it was when the warrant was entered: %w", err)
 	}
@@ -193,7 +194,7 @@ func later(w Warrant, then, now *State) []Later {
 	add := func(at canonical.Time, worker workforce.WorkerID, format string, args ...any) {
 		all = append(all, Later{at, worker, fmt.Sprintf(format, args...)})
 	}
-	people, keys := w.Signers()
+	people, keys := w.Core().Signers()
 	for i, p := range people {
 		if k := now.People.Keys[keys[i]]; !k.Revoked.IsZero() {
 			add(k.Revoked, p, "The key %s of %s was revoked on %s.", keys[i], p, k.Revoked)

@@ -131,105 +131,133 @@ func (s *State) takeable(ch actions.Change) error {
 	return nil
 }
 
-// classKnown stands in shortened warrants for an entry that is remembered. No
-// entry has this class.
-const classKnown ledger.Class = "known"
+// A reference stands in shortened warrants for the entry of an Evidence that is
+// known: a body without any of its members.
+const (
+	beforeEntry = `{"entry":`
+	afterEntry  = `,"proof":{"hashes":[`
+	reference   = `{}`
+	bodyMembers = 8 // that a reference lacks
+)
 
-// referenceForm is a body in canonical form that stands for a remembered entry by its number.
-const referenceForm = `{"class":"known","data":{},"kind":"","number":%d,"prev":"","sealed":{},"time":"","v":""}`
+// opened is a warrant that was read, and no more.
+type opened struct {
+	warrant Warrant
+	hashes
+	entries    []*entry          // of warrant.People
+	checkpoint ledger.Checkpoint // once checked
+}
 
-// parse reads a warrant in its one spelling, and opens its entries. Most of a
-// warrant are entries that the one before carried as well, the founding with the
-// whole policy first; these are known by their bytes and not read again.
-func (v *Verifier) parse(raw []byte) (Warrant, []*entry, error) {
+// parse reads a warrant in its one spelling, hashes it and opens its entries. Most
+// of a warrant are entries that the one before carried as well, the founding with
+// the whole policy first; these are known by their bytes and not read again.
+func (v *Verifier) parse(raw []byte) (opened, error) {
 	if len(raw) > MaxWarrant {
-		return Warrant{}, nil, tooLarge
+		return opened{}, tooLarge
 	}
-	w, entries, ok := v.parseShort(raw)
+	o, ok := v.parseShort(raw)
 	if !ok {
-		var err error
-		if w, err = ParseWarrant(raw); err != nil {
-			return w, nil, err
+		w, err := ParseWarrant(raw)
+		if err != nil {
+			return o, err
 		}
-		entries = make([]*entry, len(w.People))
+		o = opened{warrant: w, hashes: hashesOf(raw, w), entries: make([]*entry, len(w.People))}
 	}
-	for i, p := range w.People {
-		if entries[i] != nil && bytes.Equal(entries[i].salt, p.Salt) {
+	for i, p := range o.warrant.People {
+		if o.entries[i] != nil && bytes.Equal(o.entries[i].salt, p.Salt) {
 			continue
 		}
-		e, err := p.open()
-		if err != nil {
-			return w, nil, fmt.Errorf("governance entry %d: %w", p.Entry.Number, err)
+		var err error
+		if o.entries[i], err = p.open(); err != nil {
+			return o, fmt.Errorf("governance entry %d: %w", p.Entry.Number, err)
 		}
-		entries[i] = e
 	}
-	return w, entries, nil
+	return o, nil
 }
 
 var tooLarge = fault.New(fault.TooLarge, "too-large", "A warrant has at most %d bytes.", MaxWarrant)
 
 // parseShort reads a warrant with references in the place of the entries that
 // are known. A complete value in canonical form is replaced by another one, so
-// that the whole is in its one spelling exactly if the shortened one is, given
-// that each reference is read where an entry of people stands. Where that is not
-// so, ok is false and the warrant is to be read as it is.
-func (v *Verifier) parseShort(raw []byte) (w Warrant, entries []*entry, ok bool) {
+// that the whole is in its one spelling exactly if the shortened one is but for
+// what the references lack, given that each reference is read where an entry of
+// people stands. Where that is not so, ok is false and the warrant is to be read
+// as it is.
+func (v *Verifier) parseShort(raw []byte) (o opened, ok bool) {
 	short, known := v.shorten(raw)
 	if len(known) == 0 {
-		return w, nil, false
+		return o, false
 	}
-	w, err := ParseWarrant(short)
+	w, err := readWarrant(short)
 	if err != nil {
-		return w, nil, false
+		return o, false
 	}
-	entries = make([]*entry, len(w.People))
+	if n, ok := canonical.Lacks(short, w); !ok || n != bodyMembers*len(known) {
+		return o, false
+	}
+	o = opened{warrant: w, hashes: hashesOf(short, w), entries: make([]*entry, len(w.People))}
 	next := 0
 	for i, p := range w.People {
-		if p.Entry.Class != classKnown {
+		if p.Entry.V != "" {
 			continue
 		}
-		if p.Entry.Number != int64(next) {
-			return w, nil, false
+		if next == len(known) {
+			return o, false
 		}
-		entries[i] = known[next]
+		o.entries[i] = known[next]
 		w.People[i].Entry = known[next].body
 		next++
 	}
-	return w, entries, next == len(known)
+	return o, next == len(known)
 }
 
 // shorten replaces known entries by references and returns them in their order.
 // It need not understand what it reads: parseShort finds out whether it cut well.
 func (v *Verifier) shorten(raw []byte) (short []byte, known []*entry) {
-	if bytes.Contains(raw, []byte(`"class":"known"`)) {
-		return nil, nil // it would be taken for a reference
-	}
-	const before, after = `{"entry":`, `,"proof":{"hashes":[`
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.known) == 0 {
 		return nil, nil
 	}
-	for rest := raw; ; {
-		start := bytes.Index(rest, []byte(before)) + len(before)
-		if start < len(before) {
-			return append(short, rest...), known
-		}
-		end := max(start, start+bytes.Index(rest[start:], []byte(after)))
-		short = append(short, rest[:start]...)
-		if e, ok := v.known[string(rest[start:end])]; ok {
-			short = fmt.Appendf(short, referenceForm, len(known))
-			known = append(known, e)
-			start = end
-		}
-		rest = rest[start:]
+	var pieces [][]byte // of raw, between known entries
+	size, done, start := 0, 0, 0
+	piece := func(end int) {
+		pieces = append(pieces, raw[done:end])
+		size += end - done + len(reference)
 	}
+	for {
+		i := bytes.Index(raw[start:], []byte(beforeEntry))
+		if i < 0 {
+			break
+		}
+		start += i + len(beforeEntry)
+		end := start + max(0, bytes.Index(raw[start:], []byte(afterEntry)))
+		if e, ok := v.known[string(raw[start:end])]; ok {
+			piece(start)
+			known, done, start = append(known, e), end, end
+		}
+	}
+	piece(len(raw))
+	short = make([]byte, 0, size)
+	for i, p := range pieces {
+		if short = append(short, p...); i < len(known) {
+			short = append(short, reference...)
+		}
+	}
+	if bytes.Count(short, []byte(beforeEntry+reference)) != len(known) {
+		return nil, nil // what stands there already would be taken for a reference
+	}
+	return short, known
 }
 
-// remember keeps the entries of a warrant that holds.
-func (v *Verifier) remember(entries []*entry) {
+// remember keeps the entries of a warrant that holds, and the state that they give.
+func (v *Verifier) remember(entries []*entry, s *State) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if len(v.folds) == maxFolds {
+		clear(v.folds)
+	}
+	v.folds[nameOf(entries)] = s
 	for _, e := range entries {
 		if _, ok := v.known[string(e.text)]; ok {
 			continue

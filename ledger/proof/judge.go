@@ -34,8 +34,21 @@ type Ask struct {
 	Executor          string       // who asks: only warrants that name it are its affair
 	Tier              actions.Tier // of the subject as read; below the action's own it counts for nothing
 	Lifts             actions.Lifts
+}
 
-	digest canonical.Digest // of Action; Judge and MayDecline set it
+// hashed is an Ask with the digest of its action and, if they are known from its
+// text already, the challenges of its statements: the request's first.
+type hashed struct {
+	Ask
+	action     canonical.Digest
+	challenges [][32]byte
+}
+
+func (a hashed) challenge(i int, st actions.Statement) [32]byte {
+	if len(a.challenges) > 0 {
+		return a.challenges[i]
+	}
+	return st.Challenge()
 }
 
 // Judgement is what a State says to an Ask that is not forbidden.
@@ -56,26 +69,45 @@ type Judgement struct {
 // filled by pairwise independent people. Errors are faults that say which of
 // these fails; a request that only lacks signatures or time is no error.
 func (s *State) Judge(a Ask) (Judgement, error) {
-	if !s.Founded() {
-		return Judgement{}, refuse("not-founded", "The desk is not founded yet: entry 0 is missing.")
-	}
-	if !s.Settled() {
-		return Judgement{}, refuse("not-settled", "An admission is incomplete in the governance chain.")
-	}
-	if err := a.Action.Check(); err != nil {
+	if err := s.judgeable(a); err != nil {
 		return Judgement{}, err
 	}
-	if want := s.ExecutorOf(a.Action); a.Executor != want {
-		return Judgement{}, refuse("foreign-executor", "This action is carried out by %q, not by %q.", want, a.Executor)
+	return s.judge(hashed{Ask: a, action: a.Action.Digest()})
+}
+
+// judgeHashed is Judge where the hashes are known.
+func (s *State) judgeHashed(a Ask, h hashes) (Judgement, error) {
+	if err := s.judgeable(a); err != nil {
+		return Judgement{}, err
 	}
-	a.digest = a.Action.Digest()
+	return s.judge(hashed{a, h.action, h.challenges})
+}
+
+// judgeable checks what comes before all signatures.
+func (s *State) judgeable(a Ask) error {
+	if !s.Founded() {
+		return refuse("not-founded", "The desk is not founded yet: entry 0 is missing.")
+	}
+	if !s.Settled() {
+		return refuse("not-settled", "An admission is incomplete in the governance chain.")
+	}
+	if err := a.Action.Check(); err != nil {
+		return err
+	}
+	if want := s.ExecutorOf(a.Action); a.Executor != want {
+		return refuse("foreign-executor", "This action is carried out by %q, not by %q.", want, a.Executor)
+	}
+	return nil
+}
+
+func (s *State) judge(a hashed) (Judgement, error) {
 	var j Judgement
 	verdict := actions.VerdictRequest
 	if a.Action.Undo() {
 		verdict = actions.VerdictReverse
 	}
 	var err error
-	if j.Requester, err = s.signer(a, a.Request, verdict); err != nil {
+	if j.Requester, err = s.signer(a, 0, a.Request, verdict); err != nil {
 		return j, err
 	}
 	j.Facts = FactsOf(a.Action, j.Requester.Standing, a.Tier, a.Lifts)
@@ -90,14 +122,14 @@ func (s *State) Judge(a Ask) (Judgement, error) {
 		}
 		j.Need = actions.Need{Independent: len(s.Officers) - 1, All: true}
 	}
-	if err := checkLife(a, a.Request, j.Need); err != nil {
+	if err := checkLife(a.Ask, a.Request, j.Need); err != nil {
 		return j, err
 	}
 	signers, err := s.countersigners(a, &j)
 	if err != nil {
 		return j, err
 	}
-	s.match(a, &j, signers)
+	s.match(a.Ask, &j, signers)
 	return j, nil
 }
 
@@ -183,8 +215,9 @@ func (s *State) dependence(at time.Time) func(a, b workforce.WorkerID) string {
 	return func(a, b workforce.WorkerID) string { return s.People.Dependence(a, b, at) }
 }
 
-// signer checks one statement with its signature and who made it.
-func (s *State) signer(a Ask, signed actions.Signed, want actions.Verdict) (actions.Signer, error) {
+// signer checks one statement with its signature and who made it. Its place is 0
+// for the request and counts the countersignatures from 1.
+func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.Verdict) (actions.Signer, error) {
 	st := signed.Statement
 	bad := func(format string, args ...any) (actions.Signer, error) {
 		return actions.Signer{}, refuse("bad-statement", "The statement of %s does not fit: %s.", st.Signer, fmt.Sprintf(format, args...))
@@ -196,7 +229,7 @@ func (s *State) signer(a Ask, signed actions.Signed, want actions.Verdict) (acti
 		return bad("it is for the ledger %q, this is %q", st.Log, s.Origin)
 	case !id.Valid(RequestPrefix, st.Request) || st.Request != a.Request.Statement.Request:
 		return bad("it is about another request")
-	case st.Action != a.digest:
+	case st.Action != a.action:
 		return bad("it is about another action: what was signed is not what is asked")
 	case st.Verdict != want:
 		return bad("it says %q where %q is needed", st.Verdict, want)
@@ -233,7 +266,7 @@ func (s *State) signer(a Ask, signed actions.Signed, want actions.Verdict) (acti
 	if !standing.Engaged {
 		return actions.Signer{}, refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
 	}
-	if err := VerifySignature(key.PublicKey, st.Challenge(), signed.Signature, s.Sites()); err != nil {
+	if err := VerifySignature(key.PublicKey, a.challenge(place, st), signed.Signature, s.Sites()); err != nil {
 		return actions.Signer{}, err
 	}
 	return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware, Standing: standing}, nil
@@ -252,20 +285,20 @@ func checkLife(a Ask, signed actions.Signed, need actions.Need) error {
 	return nil
 }
 
-func (s *State) countersigners(a Ask, j *Judgement) ([]actions.Signer, error) {
+func (s *State) countersigners(a hashed, j *Judgement) ([]actions.Signer, error) {
 	var signers []actions.Signer
 	for i, c := range a.Countersignatures {
 		if i > 0 && a.Countersignatures[i-1].Statement.Signer >= c.Statement.Signer {
 			return nil, refuse("bad-statement", "Countersignatures are sorted by signer, each person once.")
 		}
-		sg, err := s.signer(a, c, actions.VerdictCountersign)
+		sg, err := s.signer(a, i+1, c, actions.VerdictCountersign)
 		if err != nil {
 			return nil, err
 		}
-		if err := checkLife(a, c, j.Need); err != nil {
+		if err := checkLife(a.Ask, c, j.Need); err != nil {
 			return nil, err
 		}
-		if err := s.mayCountersign(a, j, sg); err != nil {
+		if err := s.mayCountersign(a.Ask, j, sg); err != nil {
 			return nil, err
 		}
 		signers = append(signers, sg)
@@ -309,15 +342,12 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 
 // MayDecline checks a decline: whoever could countersign may say no.
 func (s *State) MayDecline(a Ask, c actions.Signed) error {
-	j := Judgement{}
-	a.digest = a.Action.Digest()
-	alone := a
-	alone.Countersignatures = nil
-	j, err := s.Judge(alone)
+	a.Countersignatures = nil
+	j, err := s.Judge(a)
 	if err != nil {
 		return err
 	}
-	sg, err := s.signer(a, c, actions.VerdictDecline)
+	sg, err := s.signer(hashed{Ask: a, action: a.Action.Digest()}, 0, c, actions.VerdictDecline)
 	if err != nil {
 		return err
 	}

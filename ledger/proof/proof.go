@@ -49,27 +49,27 @@ const KindWarrant = "warrant"
 // governance entry. The ruling is not in it: whoever follows rules again.
 type Authority struct {
 	Action            actions.Action   `json:"action"`
-	Request           actions.Signed   `json:"request"`
 	Countersignatures []actions.Signed `json:"countersignatures"` // sorted by signer
+	Request           actions.Signed   `json:"request"`
 }
 
 // RowData is the data of an entry of kind row. Since, Founding and Past say
 // what a reader who has this entry alone cannot know; whoever follows the
 // chain checks them.
 type RowData struct {
-	Row       actions.Row    `json:"row"`
 	Admission int64          `json:"admission"` // number of the desk.admit entry
-	Index     int64          `json:"index"`     // place in its file
 	Founding  bool           `json:"founding"`
-	Since     canonical.Time `json:"since"` // when this engagement was first admitted; empty: by this entry
+	Index     int64          `json:"index"` // place in its file
 	Past      []PastTie      `json:"past"`
+	Row       actions.Row    `json:"row"`
+	Since     canonical.Time `json:"since"` // when this engagement was first admitted; empty: by this entry
 }
 
 // PastTie is a superseded tie that still counts against independence.
 type PastTie struct {
-	Vendor  string         `json:"vendor"`
 	Manager string         `json:"manager"`
 	Until   canonical.Time `json:"until"` // empty: until this entry
+	Vendor  string         `json:"vendor"`
 }
 
 func refuse(typ, format string, args ...any) *fault.Error {

@@ -487,7 +487,7 @@ func RowDataOf(s *State, r actions.Row, at canonical.Time, admission, index int6
 		if until.Equal(at.Time) {
 			until = canonical.Time{}
 		}
-		d.Past = append(d.Past, PastTie{string(t.Vendor), string(t.Manager), until})
+		d.Past = append(d.Past, PastTie{Vendor: string(t.Vendor), Manager: string(t.Manager), Until: until})
 	}
 	return d
 }

@@ -45,7 +45,11 @@ type Verifier struct {
 	known map[string]*entry // by body
 	bytes int               // of these bodies
 	most  int
+	folds map[string]*State // by nameOf their entries; never changed
 }
+
+// maxFolds bounds how many states are remembered.
+const maxFolds = 256
 
 // maxKnown bounds what a Verifier remembers, in bytes of entries. Beyond it all
 // is forgotten, which costs time and nothing else.
@@ -53,7 +57,7 @@ const maxKnown = 16 << 20
 
 // NewVerifier returns a verifier.
 func NewVerifier(t Trust) *Verifier {
-	return &Verifier{trust: t, known: map[string]*entry{}, most: maxKnown}
+	return &Verifier{trust: t, known: map[string]*entry{}, most: maxKnown, folds: map[string]*State{}}
 }
 
 // Verify checks a warrant offline: its one spelling, entry 0 against the trusted
@@ -66,58 +70,78 @@ func Verify(raw []byte, t Trust) (Report, error) { return NewVerifier(t).Verify(
 
 // Verify is like the function Verify.
 func (v *Verifier) Verify(raw []byte) (Report, error) {
-	r, _, _, err := v.verify(raw)
+	r, _, err := v.verify(raw)
 	return r, err
 }
 
-func (v *Verifier) verify(raw []byte) (Report, []*entry, ledger.Checkpoint, error) {
-	w, entries, err := v.parse(raw)
+func (v *Verifier) verify(raw []byte) (Report, opened, error) {
+	o, err := v.parse(raw)
 	if err != nil {
-		return Report{}, nil, ledger.Checkpoint{}, err
+		return Report{}, o, err
 	}
-	cp, err := v.checkpoint(w, entries)
+	key, err := v.logKey(o)
 	if err != nil {
-		return Report{}, nil, cp, err
+		return Report{}, o, err
 	}
-	s, err := v.fold(w, entries, cp)
+	s, err := v.fold(o)
 	if err != nil {
-		return Report{}, nil, cp, err
+		return Report{}, o, err
 	}
-	if err := checkAnchor(w, s, cp); err != nil {
-		return Report{}, nil, cp, err
+	if o.checkpoint, err = v.checkLedger(o, key, s.Origin); err != nil {
+		return Report{}, o, err
 	}
-	if err := checkRuling(w, s); err != nil {
-		return Report{}, nil, cp, err
+	if err := checkRuling(o, s); err != nil {
+		return Report{}, o, err
 	}
-	v.remember(entries)
-	r := Report{Warrant: w, Origin: s.Origin, Size: cp.Size, Word: w.Ruling.Facts.Word,
-		Revocation: fmt.Sprintf("authentic as of ledger size %d, revocation not checked", cp.Size)}
-	people, _ := w.Signers()
+	v.remember(o.entries, s)
+	w := o.warrant
+	r := Report{Warrant: w, Origin: s.Origin, Size: o.checkpoint.Size, Word: w.Ruling.Facts.Word,
+		Revocation: fmt.Sprintf("authentic as of ledger size %d, revocation not checked", o.checkpoint.Size)}
+	people, _ := w.Core().Signers()
 	r.Requester = s.People.Workers[people[0]]
 	for _, p := range people[1:] {
 		r.Signers = append(r.Signers, s.People.Workers[p])
 	}
-	return r, entries, cp, nil
+	return r, o, nil
 }
 
 func wrong(typ, format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, typ, format, args...)
 }
 
-// checkpoint finds the log's key in the trusted entry 0 and opens the checkpoint.
-func (v *Verifier) checkpoint(w Warrant, entries []*entry) (ledger.Checkpoint, error) {
-	if len(entries) == 0 {
-		return ledger.Checkpoint{}, wrong("no-evidence", "The warrant carries no governance entries.")
+// logKey finds the log's key in the trusted entry 0.
+func (v *Verifier) logKey(o opened) (note.Verifier, error) {
+	if len(o.entries) == 0 {
+		return nil, wrong("no-evidence", "The warrant carries no governance entries.")
 	}
-	first := entries[0]
+	first := o.entries[0]
 	if first.leaf.Digest() != v.trust.Root || first.body.Kind != KindFounding {
-		return ledger.Checkpoint{}, wrong("foreign-desk", "The warrant is of a desk founded by %s; the one that you trust is %s.", first.leaf.Digest(), v.trust.Root)
+		return nil, wrong("foreign-desk", "The warrant is of a desk founded by %s; the one that you trust is %s.", first.leaf.Digest(), v.trust.Root)
 	}
 	f, err := first.effect()
 	if err != nil {
-		return ledger.Checkpoint{}, err
+		return nil, err
 	}
-	return openCheckpoint(w, f.log, v.trust.Quorum)
+	return f.log, nil
+}
+
+// checkLedger checks that the ledger of this origin, under the log's key and the
+// quorum's, holds the warrant's entries and its core.
+func (v *Verifier) checkLedger(o opened, key note.Verifier, origin string) (ledger.Checkpoint, error) {
+	w := o.warrant
+	cp, err := openCheckpoint(w, key, v.trust.Quorum)
+	if err != nil {
+		return cp, err
+	}
+	if cp.Origin != origin {
+		return cp, wrong("foreign-log", "The checkpoint is of the ledger %q, the desk's is %q.", cp.Origin, origin)
+	}
+	for i, e := range o.entries {
+		if err := w.People[i].Proof.Verify(e.leaf, cp); err != nil {
+			return cp, fmt.Errorf("governance entry %d: %w", e.body.Number, err)
+		}
+	}
+	return cp, checkAnchor(o, cp)
 }
 
 func openCheckpoint(w Warrant, key note.Verifier, quorum *ledger.Trust) (ledger.Checkpoint, error) {
@@ -150,44 +174,66 @@ func openCheckpoint(w Warrant, key note.Verifier, quorum *ledger.Trust) (ledger.
 	return signed.Checkpoint, quorum.Quorum(signed)
 }
 
-// fold builds the state that the evidence proves: each entry included in the
-// ledger before the warrant, of the governance chain, in its order; effects
-// only, since that the changes were authorised is the chain's affair.
-func (v *Verifier) fold(w Warrant, entries []*entry, cp ledger.Checkpoint) (*State, error) {
-	s := NewState(v.trust.Root)
+// fold builds the state that the evidence gives: each entry from before the
+// warrant, of the governance chain, in its order; effects only, since that the
+// changes were authorised is the chain's affair.
+func (v *Verifier) fold(o opened) (*State, error) {
+	w := o.warrant
 	last := int64(-1)
-	have := make([]int64, len(entries))
-	for i, e := range entries {
-		number, proof := e.body.Number, w.People[i].Proof
+	have := make([]int64, len(o.entries))
+	for i, e := range o.entries {
+		number := e.body.Number
 		if e.body.Class != ledger.Governance || number <= last {
 			return nil, wrong("bad-evidence", "The governance entries of the warrant are not in their order, each once.")
 		}
 		last, have[i] = number, number
-		if proof.Index >= w.Ledger.Proof.Index {
+		if w.People[i].Proof.Index >= w.Ledger.Proof.Index {
 			return nil, wrong("bad-evidence", "Governance entry %d came after the warrant.", number)
 		}
-		if err := proof.Verify(e.leaf, cp); err != nil {
-			return nil, fmt.Errorf("governance entry %d: %w", number, err)
-		}
-		if err := s.take(e); err != nil {
-			return nil, fmt.Errorf("governance entry %d: %w", number, err)
-		}
 	}
-	people, keys := w.Signers()
+	s, err := v.effects(o.entries)
+	if err != nil {
+		return nil, err
+	}
+	people, keys := w.Core().Signers()
 	if want := s.Evidence(people, keys, w.Ruling.At.Time); !slices.Equal(want, have) {
 		return nil, wrong("bad-evidence", "The warrant carries governance entries that it does not rest on.")
 	}
 	return s, nil
 }
 
+// effects returns the state that entries give one after the other.
+func (v *Verifier) effects(entries []*entry) (*State, error) {
+	v.mu.Lock()
+	s, ok := v.folds[nameOf(entries)]
+	v.mu.Unlock()
+	if ok {
+		return s, nil
+	}
+	s = NewState(v.trust.Root)
+	for _, e := range entries {
+		if err := s.take(e); err != nil {
+			return nil, fmt.Errorf("governance entry %d: %w", e.body.Number, err)
+		}
+	}
+	return s, nil
+}
+
+// nameOf names entries by what the ledger's leaves commit to.
+func nameOf(entries []*entry) string {
+	name := make([]byte, 0, len(canonical.Digest{})*len(entries))
+	for _, e := range entries {
+		name = append(name, e.leaf.Commitment[:]...)
+	}
+	return string(name)
+}
+
 // checkAnchor checks that the ledger holds this core.
-func checkAnchor(w Warrant, s *State, cp ledger.Checkpoint) error {
+func checkAnchor(o opened, cp ledger.Checkpoint) error {
+	w := o.warrant
 	anchor, err := Evidence{Entry: w.Ledger.Entry, Salt: w.Ledger.Salt}.open()
 	if err != nil {
 		return err
-	}
-	if cp.Origin != s.Origin {
-		return wrong("foreign-log", "The checkpoint is of the ledger %q, the desk's is %q.", cp.Origin, s.Origin)
 	}
 	if err := w.Ledger.Proof.Verify(anchor.leaf, cp); err != nil {
 		return err
@@ -199,7 +245,7 @@ func checkAnchor(w Warrant, s *State, cp ledger.Checkpoint) error {
 	if err := canonical.Unmarshal(w.Ledger.Entry.Data, &r); err != nil {
 		return err
 	}
-	want := RecordOf(w.Core, &State{Next: r.GovernanceNumber})
+	want := recordOf(w.Core(), o.core, r.GovernanceNumber)
 	if !bytes.Equal(canonical.MustMarshal(want), w.Ledger.Entry.Data) {
 		return wrong("bad-anchor", "The ledger holds another warrant than this one.")
 	}
@@ -210,9 +256,9 @@ func checkAnchor(w Warrant, s *State, cp ledger.Checkpoint) error {
 }
 
 // checkRuling judges again and compares.
-func checkRuling(w Warrant, s *State) error {
-	a := w.ask()
-	j, err := s.Judge(a)
+func checkRuling(o opened, s *State) error {
+	w, a := o.warrant, o.warrant.ask()
+	j, err := s.judgeHashed(a, o.hashes)
 	if err != nil {
 		return err
 	}

@@ -79,8 +79,9 @@ func TestVerifierForgets(t *testing.T) {
 	}
 }
 
-// TestReferences: the class that stands for what a verifier remembers cannot be
-// written into a warrant.
+// TestReferences: what stands for an entry that a verifier remembers cannot be
+// written into a warrant; nor can a member be left out where it would make up
+// for one that a reference lacks.
 func TestReferences(t *testing.T) {
 	w, warrant := criticalWarrant(t)
 	v := proof.NewVerifier(proof.Trust{Root: w.Root})
@@ -91,22 +92,29 @@ func TestReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reference := ledger.Body{Class: "known", Number: 0, Data: canonical.Raw("{}")}
-	for name, edit := range map[string]func(*proof.Warrant){
-		"in the place of entry 0": func(w *proof.Warrant) { w.People[0].Entry = reference },
-		"in the place of another": func(w *proof.Warrant) { reference.Number = 1; w.People[1].Entry = reference },
-		"in the anchor":           func(w *proof.Warrant) { w.Ledger.Entry = reference },
-		"in an entry's data": func(w *proof.Warrant) {
-			w.People[1].Entry.Data = canonical.MustMarshal(map[string]any{"entry": reference})
-		},
-		"an entry that is known, within another": func(w *proof.Warrant) {
-			w.People[1].Entry.Data = canonical.MustMarshal([]any{map[string]any{"entry": w.People[0].Entry, "proof": w.People[0].Proof}})
-		},
+	entry := func(i int) string { return string(canonical.MustMarshal(good.People[i].Entry)) }
+	anchor := string(canonical.MustMarshal(good.Ledger.Entry))
+	data := string(good.People[1].Entry.Data)
+	empty := string(canonical.MustMarshal(ledger.Body{Data: canonical.Raw("{}")}))
+	evidence := string(canonical.MustMarshal(good.People[0]))
+	for name, edit := range map[string][2]string{
+		"in the place of entry 0":                      {entry(0), `{}`},
+		"in the place of another":                      {entry(1), `{}`},
+		"in the anchor":                                {anchor, `{}`},
+		"a body of empty members":                      {entry(1), empty},
+		"in an entry's data":                           {data, `{"entry":{}}`},
+		"in the action":                                {`"change":{}`, `"change":{"entry":{}}`},
+		"an entry that is known, within another":       {data, `[` + evidence + `]`},
+		"an entry that is known, in the action":        {`"change":{}`, `"change":` + evidence},
+		"a member lacking elsewhere":                   {`"lossy":"",`, ``},
+		"an entry that is known, as the entry after":   {entry(1), entry(0)},
+		"an entry that is known, for its own evidence": {evidence, `{"entry":` + entry(0) + `}`},
 	} {
-		c := good
-		c.People = slices.Clone(good.People)
-		edit(&c)
-		if _, err := v.Verify(canonical.MustMarshal(c)); fault.As(err) == nil {
+		bad := strings.Replace(string(warrant), edit[0], edit[1], 1)
+		if bad == string(warrant) {
+			t.Errorf("%s: the test changes nothing", name)
+		}
+		if _, err := v.Verify([]byte(bad)); fault.As(err) == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -219,7 +227,7 @@ func anchoredAs(w *prooftest.World, t *testing.T, r *prooftest.Request, d ledger
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Data = proof.RecordOf(warrant.Core, w.State())
+	d.Data = proof.RecordOf(warrant.Core(), w.State())
 	e := w.Append(d)[0]
 	warrant.Ledger.Entry, warrant.Ledger.Salt, warrant.Ledger.Proof = e.Body, e.Salt, w.Inclusion(e.Index)
 	warrant.Ledger.Checkpoint = string(w.Head().Checkpoint)
@@ -328,7 +336,7 @@ func malformed(kind string, data any) func(*prooftest.World, *proof.Warrant) {
 
 // again enters the warrant's core once more, after what was appended since.
 func again(w *prooftest.World, c *proof.Warrant) {
-	e := w.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(c.Core, w.State()), Expect: ledger.AnyNumber})[0]
+	e := w.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(c.Core(), w.State()), Expect: ledger.AnyNumber})[0]
 	c.Ledger.Entry, c.Ledger.Salt, c.Ledger.Proof = e.Body, e.Salt, w.Inclusion(e.Index)
 }
 

@@ -17,20 +17,36 @@ const WarrantVersion = "countersign/warrant/v1"
 // MaxWarrant is the largest warrant that is read, in bytes.
 const MaxWarrant = 4 << 20
 
-// Warrant is the complete proof that an action is authorised.
+// Warrant is the complete proof that an action is authorised: its Core, the
+// governance entries that it rests on, and its place in the ledger.
+//
+// The structs of a warrant declare their members in canonical order, so that
+// what was written need not be put in order (canonical.Marshal).
 type Warrant struct {
-	Core
-	People []Evidence `json:"people"`
-	Ledger Anchor     `json:"ledger"`
+	Action            actions.Action   `json:"action"`
+	Countersignatures []actions.Signed `json:"countersignatures"`
+	Ledger            Anchor           `json:"ledger"`
+	People            []Evidence       `json:"people"`
+	Request           actions.Signed   `json:"request"`
+	Ruling            Ruling           `json:"ruling"`
+	V                 string           `json:"v"`
 }
+
+// Core returns the part that the ledger entry commits to.
+func (w Warrant) Core() Core {
+	return Core{V: w.V, Action: w.Action, Request: w.Request, Ruling: w.Ruling, Countersignatures: w.Countersignatures}
+}
+
+// Digest is the core's.
+func (w Warrant) Digest() canonical.Digest { return w.Core().Digest() }
 
 // Core is the part of a warrant that its ledger entry commits to.
 type Core struct {
-	V                 string           `json:"v"`
 	Action            actions.Action   `json:"action"`
+	Countersignatures []actions.Signed `json:"countersignatures"`
 	Request           actions.Signed   `json:"request"`
 	Ruling            Ruling           `json:"ruling"`
-	Countersignatures []actions.Signed `json:"countersignatures"`
+	V                 string           `json:"v"`
 }
 
 // Digest is what the ledger entry holds.
@@ -39,26 +55,26 @@ func (c Core) Digest() canonical.Digest { return canonical.DigestOf(c) }
 // Ruling is policy's answer as the desk had it when the slots were filled. The
 // executor rules again; this is for those who ask later why.
 type Ruling struct {
-	Policy  canonical.Digest `json:"policy"`
 	At      canonical.Time   `json:"at"`
 	Facts   Facts            `json:"facts"`
 	Need    actions.Need     `json:"need"`
+	Policy  canonical.Digest `json:"policy"`
 	Reasons []Reason         `json:"reasons"`
 }
 
 // Facts are what the ruling read of the requester and the subject. All but
 // those that Word names are recomputed from the entries in People.
 type Facts struct {
-	Engaged  bool             `json:"engaged"`
-	Employee bool             `json:"employee"`
-	Vendor   string           `json:"vendor"`
-	Roles    []workforce.Role `json:"roles"`
-	InNotice bool             `json:"in_notice"`
-	Ratchet  bool             `json:"ratchet"`
-	Newcomer bool             `json:"newcomer"`
-	Tier     actions.Tier     `json:"tier"`
-	Lifts    actions.Lifts    `json:"lifts"`
 	Case     bool             `json:"case"`
+	Employee bool             `json:"employee"`
+	Engaged  bool             `json:"engaged"`
+	InNotice bool             `json:"in_notice"`
+	Lifts    actions.Lifts    `json:"lifts"`
+	Newcomer bool             `json:"newcomer"`
+	Ratchet  bool             `json:"ratchet"`
+	Roles    []workforce.Role `json:"roles"`
+	Tier     actions.Tier     `json:"tier"`
+	Vendor   string           `json:"vendor"`
 	Word     []string         `json:"word"` // the facts that are the desk's word: "case", "lifts", "tier"
 }
 
@@ -71,38 +87,40 @@ type Reason struct {
 // Evidence is one governance entry with its inclusion proof.
 type Evidence struct {
 	Entry ledger.Body      `json:"entry"`
-	Salt  canonical.Bytes  `json:"salt"`
 	Proof ledger.Inclusion `json:"proof"`
+	Salt  canonical.Bytes  `json:"salt"`
 }
 
 // Anchor fixes the core in the ledger.
 type Anchor struct {
-	Checkpoint   string           `json:"checkpoint"` // signed note: the log's signature alone
-	Entry        ledger.Body      `json:"entry"`      // of kind warrant
-	Salt         canonical.Bytes  `json:"salt"`
-	Proof        ledger.Inclusion `json:"proof"`
+	Checkpoint   string           `json:"checkpoint"`   // signed note: the log's signature alone
 	Cosignatures []string         `json:"cosignatures"` // witnesses' signature lines
+	Entry        ledger.Body      `json:"entry"`        // of kind warrant
+	Proof        ledger.Inclusion `json:"proof"`
+	Salt         canonical.Bytes  `json:"salt"`
 }
 
 // Record is the data of the ledger entry of a warrant: what is never erased.
 type Record struct {
-	Warrant          canonical.Digest     `json:"warrant"`
-	Request          string               `json:"request"`
-	Kind             actions.Kind         `json:"kind"`
-	Tier             actions.Tier         `json:"tier"`
-	Direction        actions.Direction    `json:"direction"`
-	Policy           canonical.Digest     `json:"policy"`
-	Executor         string               `json:"executor"`
-	Requester        workforce.WorkerID   `json:"requester"`
 	Countersigners   []workforce.WorkerID `json:"countersigners"`
+	Direction        actions.Direction    `json:"direction"`
+	Executor         string               `json:"executor"`
 	GovernanceNumber int64                `json:"governance_number"` // entries of the chain that the ruling had seen
+	Kind             actions.Kind         `json:"kind"`
+	Policy           canonical.Digest     `json:"policy"`
+	Request          string               `json:"request"`
+	Requester        workforce.WorkerID   `json:"requester"`
+	Tier             actions.Tier         `json:"tier"`
+	Warrant          canonical.Digest     `json:"warrant"`
 }
 
 // RecordOf returns the ledger record of a core ruled on by a state.
-func RecordOf(c Core, s *State) Record {
-	r := Record{Warrant: c.Digest(), Request: c.Request.Statement.Request, Kind: c.Action.Kind, Tier: c.Ruling.Facts.Tier,
+func RecordOf(c Core, s *State) Record { return recordOf(c, c.Digest(), s.Next) }
+
+func recordOf(c Core, digest canonical.Digest, next int64) Record {
+	r := Record{Warrant: digest, Request: c.Request.Statement.Request, Kind: c.Action.Kind, Tier: c.Ruling.Facts.Tier,
 		Direction: c.Action.Direction, Policy: c.Ruling.Policy, Executor: c.Request.Statement.Executor,
-		Requester: c.Request.Statement.Signer, GovernanceNumber: s.Next}
+		Requester: c.Request.Statement.Signer, GovernanceNumber: next}
 	for _, cs := range c.Countersignatures {
 		r.Countersigners = append(r.Countersigners, cs.Statement.Signer)
 	}
@@ -154,7 +172,16 @@ func ParseWarrant(raw []byte) (Warrant, error) {
 	if len(raw) > MaxWarrant {
 		return w, tooLarge
 	}
-	if err := canonical.UnmarshalExact(raw, &w); err != nil {
+	w, err := readWarrant(raw)
+	if err != nil {
+		return w, err
+	}
+	return w, canonical.Exact(raw, w)
+}
+
+// readWarrant is ParseWarrant but for the spelling.
+func readWarrant(raw []byte) (w Warrant, err error) {
+	if err := canonical.Read(raw, &w); err != nil {
 		return w, err
 	}
 	if w.V != WarrantVersion {
@@ -168,5 +195,6 @@ func ParseWarrant(raw []byte) (Warrant, error) {
 func Assemble(c Core, evidence []Evidence, anchor Anchor) Warrant {
 	evidence = slices.Clone(evidence)
 	slices.SortFunc(evidence, func(a, b Evidence) int { return cmp.Compare(a.Entry.Number, b.Entry.Number) })
-	return Warrant{Core: c, People: evidence, Ledger: anchor}
+	return Warrant{V: c.V, Action: c.Action, Request: c.Request, Ruling: c.Ruling, Countersignatures: c.Countersignatures,
+		People: evidence, Ledger: anchor}
 }
