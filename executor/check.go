@@ -1,11 +1,9 @@
 package executor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"countersign.dev/actions"
@@ -26,7 +24,7 @@ type reading struct {
 	owner   *platform.State
 }
 
-// look reads a subject. Naming and state are asked for at once.
+// look reads a subject.
 func look(ctx context.Context, c platform.Connector, s platform.Subject) (reading, error) {
 	r := reading{subject: s}
 	var err error
@@ -38,19 +36,10 @@ func look(ctx context.Context, c platform.Connector, s platform.Subject) (readin
 	if r.sort, err = c.Sort(r.subject.ID); err != nil {
 		return r, err
 	}
-	named := r.subject
-	var wait sync.WaitGroup
-	var unresolved error
-	if s.ID != "" {
-		wait.Go(func() { r.subject, unresolved = c.Resolve(ctx, s) })
-	}
-	state, err := c.Read(ctx, named)
-	wait.Wait()
-	if err := cmp.Or(err, unresolved); err != nil {
+	if r.subject, r.state, err = c.Look(ctx, r.subject); err != nil {
 		return r, err
 	}
-	r.state = state
-	if owner, ok := state.Facts[platform.FactOwner].(string); ok && r.sort == platform.Content && owner != "" {
+	if owner, ok := r.state.Facts[platform.FactOwner].(string); ok && r.sort == platform.Content && owner != "" {
 		// An owner who cannot be read makes the content critical (law 5); that is
 		// the tier's affair, and no error here.
 		if st, err := c.Read(ctx, platform.Subject{Platform: s.Platform, ID: owner}); err == nil {

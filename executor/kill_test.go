@@ -310,6 +310,8 @@ func servePlaza(p *executortest.Platform) http.Handler {
 			a.Subject, err = p.Resolve(r.Context(), c.Subject)
 		case "read":
 			a.State, err = p.Read(r.Context(), c.Subject)
+		case "look":
+			a.Subject, a.State, err = p.Look(r.Context(), c.Subject)
 		case "apply":
 			a.Receipt, err = p.Apply(r.Context(), c.Key, c.Command)
 		case "lookup":
@@ -363,6 +365,11 @@ func (r *remote) Resolve(ctx context.Context, s platform.Subject) (platform.Subj
 func (r *remote) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
 	a, err := r.call(ctx, remoteCall{Op: "read", Subject: s})
 	return a.State, err
+}
+
+func (r *remote) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
+	a, err := r.call(ctx, remoteCall{Op: "look", Subject: s})
+	return a.Subject, a.State, err
 }
 
 func (r *remote) Apply(ctx context.Context, key string, c platform.Command) (platform.Receipt, error) {

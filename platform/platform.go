@@ -235,6 +235,10 @@ type Connector interface {
 	// fault of kind Unavailable.
 	Read(ctx context.Context, s Subject) (State, error)
 
+	// Look is Resolve and Read of an identifier at once, in as few calls as the
+	// platform allows: an act waits for it.
+	Look(ctx context.Context, s Subject) (Subject, State, error)
+
 	// Apply carries the command out once for each key: with the same key it
 	// never acts twice. If the state is not the expected one it changes
 	// nothing and returns *WrongState. A fault of kind Unavailable or an

@@ -78,6 +78,14 @@ func (l *late) Read(ctx context.Context, s platform.Subject) (platform.State, er
 	return c.Read(ctx, s)
 }
 
+func (l *late) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
+	c, err := l.get(ctx)
+	if err != nil {
+		return platform.Subject{}, platform.State{}, err
+	}
+	return c.Look(ctx, s)
+}
+
 func (l *late) Apply(ctx context.Context, key string, cmd platform.Command) (platform.Receipt, error) {
 	c, err := l.get(ctx)
 	if err != nil {

@@ -227,6 +227,16 @@ func (p *Platform) Read(_ context.Context, s platform.Subject) (platform.State, 
 	return st, nil
 }
 
+// Look implements platform.Connector.
+func (p *Platform) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
+	named, err := p.Resolve(ctx, s)
+	if err != nil {
+		return named, platform.State{}, err
+	}
+	st, err := p.Read(ctx, s)
+	return named, st, err
+}
+
 // Apply implements platform.Connector.
 func (p *Platform) Apply(_ context.Context, key string, c platform.Command) (platform.Receipt, error) {
 	p.mu.Lock()

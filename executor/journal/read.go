@@ -67,7 +67,7 @@ func (j *Journal) one(ctx context.Context, where string, args ...any) (Act, bool
 
 func (j *Journal) some(ctx context.Context, where string, args ...any) ([]Act, error) {
 	var acts []Act
-	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err := j.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
 		var err error
 		acts, err = sqldb.All(tx, scan, `select request, duty, stage, warrant, subject, kind, command, requester, vendor, tier, direction,
 			undo, category, nonce, attempt, due, intended, ended, outcome, type, text from act where `+where, args...)

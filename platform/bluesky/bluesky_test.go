@@ -309,6 +309,44 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// An act waits for the look: each thing is asked once, and side by side.
+func TestLookAsksSideBySide(t *testing.T) {
+	w := newWorld(t)
+	a := w.pds.CreateAccount(t, "ivan")
+	const status, info = "com.atproto.admin.getSubjectStatus", "com.atproto.admin.getAccountInfo"
+	for _, s := range []platform.Subject{{Platform: "bluesky", ID: a.DID, Handle: a.Handle}, subject(w.pds.Post(t, a, "hello"))} {
+		before := [2]int{w.front.count(status), w.front.count(info)}
+		var both sync.WaitGroup
+		both.Add(2)
+		meet := func() { both.Done(); both.Wait() }
+		w.front.justBefore(status, meet)
+		w.front.justBefore(info, meet)
+		stale := s
+		stale.Handle = "another.test"
+		named, _, err := w.c.Look(t.Context(), stale)
+		if err != nil || named != s {
+			t.Fatalf("%+v, %v", named, err)
+		}
+		if got := [2]int{w.front.count(status) - before[0], w.front.count(info) - before[1]}; got != [2]int{1, 1} {
+			t.Errorf("%s: %d calls for the state and %d for the account", s, got[0], got[1])
+		}
+	}
+	// Deleted between the two answers, and an account that cannot be told of.
+	w.front.justBefore(status, nil)
+	w.front.justBefore(info, nil)
+	w.front.instead(info, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		w.Write([]byte(`{"error":"NotFound","message":"Account not found"}`))
+	})
+	if _, _, err := w.c.Look(t.Context(), subject(a.DID)); !fault.Is(err, "no-such-subject") {
+		t.Errorf("without account: %v", err)
+	}
+	w.front.instead(info, cutOff)
+	if _, _, err := w.c.Look(t.Context(), subject(a.DID)); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("cut off: %v", err)
+	}
+}
+
 func TestWrongPassword(t *testing.T) {
 	w := newWorld(t)
 	a := w.pds.CreateAccount(t, "heidi")

@@ -3,6 +3,7 @@ package bluesky
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"countersign.dev/canonical"
@@ -15,33 +16,49 @@ import (
 // account that is taken down is up by itself; the account's state says that
 // nobody sees it.
 func (c *Connector) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
+	_, state, err := c.Look(ctx, s)
+	return state, err
+}
+
+// Look asks for the state and for the account side by side. What the PDS tells
+// of the account gives both the handle and the facts.
+func (c *Connector) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
 	sort, err := c.Sort(s.ID)
 	if err != nil {
-		return platform.State{}, err
+		return s, platform.State{}, err
 	}
-	now, err := c.measure(ctx, s, sort)
-	if err != nil {
-		return platform.State{}, err
-	}
-	state, holder := now.State, s.ID
+	holder := s.ID
 	if sort == platform.Content {
 		holder, _ = recordOwner(s.ID)
-		state.Facts[platform.FactOwner] = holder
 	}
-	a, err := c.account(ctx, holder)
-	if errors.Is(err, errNotThere) { // deleted since the line above
-		return platform.State{}, noSuchSubject(s, err)
-	}
+	var holds account
+	var unknown error
+	var wait sync.WaitGroup
+	wait.Go(func() { holds, unknown = c.account(ctx, holder) })
+	now, err := c.measure(ctx, s, sort)
+	wait.Wait()
 	if err != nil {
-		return platform.State{}, err
+		return s, platform.State{}, err
 	}
-	made, err := time.Parse(time.RFC3339, a.IndexedAt)
+	if errors.Is(unknown, errNotThere) { // deleted meanwhile
+		return s, platform.State{}, noSuchSubject(s, unknown)
+	}
+	if unknown != nil {
+		return s, platform.State{}, unknown
+	}
+	state := now.State
+	s.Platform, s.Handle = c.config.Name, holds.Handle
+	if sort == platform.Content {
+		state.Facts[platform.FactOwner] = holder
+		s.Handle = ""
+	}
+	made, err := time.Parse(time.RFC3339, holds.IndexedAt)
 	if err != nil {
 		state.Unread = append(state.Unread, platform.FactCreated)
-		return state, nil
+		return s, state, nil
 	}
 	state.Facts[platform.FactCreated] = made.Unix()
-	return state, nil
+	return s, state, nil
 }
 
 // reading is a state without facts, and for a record the version that has it.

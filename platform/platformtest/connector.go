@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -145,6 +146,30 @@ func checkResolve(ctx context.Context, r *run) error {
 			return fmt.Errorf("%s resolves to %+v, not to %+v", s, full, r.Account)
 		}
 	}
+	return checkLook(ctx, r)
+}
+
+// checkLook compares what is learnt at once with what is learnt one by one. The
+// handle must be the platform's and not the caller's.
+func checkLook(ctx context.Context, r *run) error {
+	for _, s := range r.subjects() {
+		moved := s
+		moved.Handle = "of.somebody.else"
+		named, now, err := r.Connector.Look(ctx, moved)
+		if err != nil {
+			return fmt.Errorf("looking at %s: %w", s, err)
+		}
+		if named != s {
+			return fmt.Errorf("%s is named %+v, not %+v", moved, named, s)
+		}
+		read, err := r.Connector.Read(ctx, s)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", s, err)
+		}
+		if !now.Is(read.Status, read.Mark) || now.Rev != read.Rev || !maps.Equal(now.Facts, read.Facts) || !slices.Equal(now.Unread, read.Unread) {
+			return fmt.Errorf("%s looks like %+v and reads as %+v", s, now, read)
+		}
+	}
 	return nil
 }
 
@@ -213,6 +238,9 @@ func checkUnknown(ctx context.Context, r *run) error {
 	}
 	if _, err := r.Connector.Resolve(ctx, platform.Subject{Platform: r.Missing.Platform, ID: r.Missing.ID}); noSuchSubject(err) != nil {
 		return fmt.Errorf("resolving the identifier: %w", noSuchSubject(err))
+	}
+	if _, _, err := r.Connector.Look(ctx, r.Missing); noSuchSubject(err) != nil {
+		return fmt.Errorf("looking: %w", noSuchSubject(err))
 	}
 	if _, err := r.Connector.Apply(ctx, r.key(), down(r.Missing, r.mark())); noSuchSubject(err) != nil {
 		return fmt.Errorf("takedown: %w", noSuchSubject(err))

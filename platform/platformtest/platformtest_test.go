@@ -229,6 +229,14 @@ func (f *flawed) Read(ctx context.Context, s platform.Subject) (platform.State, 
 	return st, err
 }
 
+func (f *flawed) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
+	named, st, err := f.Connector.Look(ctx, s)
+	if f.flaw == "resolve" {
+		named.Handle = s.Handle
+	}
+	return named, st, err
+}
+
 func (f *flawed) Apply(ctx context.Context, key string, c platform.Command) (platform.Receipt, error) {
 	if f.flaw == "given-up" {
 		ctx = context.WithoutCancel(ctx)
@@ -247,7 +255,7 @@ func (f *flawed) Apply(ctx context.Context, key string, c platform.Command) (pla
 	return r, err
 }
 
-var connectorFlaws = map[string]bool{"capabilities": true, "sort": true, "read": true, "given-up": true, "repeat-changes-nothing": true}
+var connectorFlaws = map[string]bool{"capabilities": true, "sort": true, "resolve": true, "read": true, "given-up": true, "repeat-changes-nothing": true}
 
 func TestFlawedConnectors(t *testing.T) {
 	for flaw := range connectorFlaws {

@@ -148,17 +148,26 @@ func (p *Connector) Resolve(ctx context.Context, s platform.Subject) (platform.S
 
 // Read returns the state of a resolved subject.
 func (p *Connector) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
+	_, state, err := p.Look(ctx, s)
+	return state, err
+}
+
+// Look asks once: the answer names the subject and tells its state.
+func (p *Connector) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
+	if s.Platform != p.name {
+		return s, platform.State{}, fault.New(fault.Invalid, "bad-subject", "%s is not on %s.", s, p.name)
+	}
 	if _, err := p.Sort(s.ID); err != nil {
-		return platform.State{}, err
+		return s, platform.State{}, err
 	}
 	w, err := p.readState(ctx, url.Values{"id": {s.ID}})
 	if err != nil {
-		return platform.State{}, err
+		return s, platform.State{}, err
 	}
 	if w.ID != s.ID {
-		return platform.State{}, unclear("%s answered with another subject than %s.", p.name, s)
+		return s, platform.State{}, unclear("%s answered with another subject than %s.", p.name, s)
 	}
-	return p.state(w), nil
+	return platform.Subject{Platform: p.name, ID: w.ID, Handle: w.Handle}, p.state(w), nil
 }
 
 func (p *Connector) readState(ctx context.Context, query url.Values) (wireState, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"sync"
 	"testing"
 
 	"countersign.dev/desk"
@@ -52,8 +51,8 @@ func BenchmarkAct(b *testing.B) {
 }
 
 // BenchmarkPDS measures the undo of a takedown on a real PDS, beside the calls
-// that it makes there, made directly by the same connector: what is under which
-// handle, the state, and then read, change, read back.
+// that it makes there, made directly by the same connector: handle and state side
+// by side, and then read, change, read back.
 func BenchmarkPDS(b *testing.B) {
 	for _, kind := range kinds {
 		b.Run(kind.name, func(b *testing.B) {
@@ -96,18 +95,10 @@ func BenchmarkPDS(b *testing.B) {
 
 // lift makes the calls of an undo and nothing else.
 func lift(ctx context.Context, c *bluesky.Connector, account platform.Subject, mark platform.Mark) error {
-	var wait sync.WaitGroup
-	var unresolved error
-	wait.Go(func() { _, unresolved = c.Resolve(ctx, account) })
-	_, err := c.Read(ctx, account)
-	wait.Wait()
-	if err != nil {
+	if _, _, err := c.Look(ctx, account); err != nil {
 		return err
 	}
-	if unresolved != nil {
-		return unresolved
-	}
-	_, err = c.Apply(ctx, "k", platform.Command{Verb: platform.Restore, Subject: account, Expect: platform.Expect{Status: platform.Down, Mark: mark}})
+	_, err := c.Apply(ctx, "k", platform.Command{Verb: platform.Restore, Subject: account, Expect: platform.Expect{Status: platform.Down, Mark: mark}})
 	return err
 }
 
