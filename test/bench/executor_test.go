@@ -12,7 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
+	"time"
 
 	"countersign.dev/canonical"
 	"countersign.dev/desk/desktest"
@@ -68,9 +71,11 @@ func runExecutor(text string) error {
 		return err
 	}
 	if x.PDS != "" {
-		if platforms["bluesky"], err = bluesky.New(bluesky.Config{Name: "bluesky", URL: x.PDS, AdminPassword: x.PDSPassword}); err != nil {
+		pds, err := bluesky.New(bluesky.Config{Name: "bluesky", URL: x.PDS, AdminPassword: x.PDSPassword})
+		if err != nil {
 			return err
 		}
+		platforms["bluesky"] = timed{pds}
 	}
 	j, err := journal.Open(ctx, x.Journal)
 	if err != nil {
@@ -96,8 +101,54 @@ func runExecutor(text string) error {
 	return errors.Join(err, server.Close(), <-ended)
 }
 
+// timed tells the benchmark how long each of a connector's calls took, in a line
+// on standard output.
+type timed struct{ platform.Connector }
+
+func (t timed) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
+	defer tell(time.Now())
+	return t.Connector.Look(ctx, s)
+}
+
+func (t timed) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
+	defer tell(time.Now())
+	return t.Connector.Read(ctx, s)
+}
+
+func (t timed) Apply(ctx context.Context, key string, c platform.Command) (platform.Receipt, error) {
+	defer tell(time.Now())
+	return t.Connector.Apply(ctx, key, c)
+}
+
+func tell(begun time.Time) { fmt.Println(time.Since(begun).Nanoseconds()) }
+
+// calls gathers what the executor tells.
+type calls struct {
+	mu    sync.Mutex
+	total time.Duration
+}
+
+func (c *calls) read(lines *bufio.Scanner) {
+	for lines.Scan() {
+		if ns, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
+			c.mu.Lock()
+			c.total += time.Duration(ns)
+			c.mu.Unlock()
+		}
+	}
+}
+
+// take returns how long all calls since the last take were.
+func (c *calls) take() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	total := c.total
+	c.total = 0
+	return total
+}
+
 // startExecutor starts the other process until the benchmark ends.
-func startExecutor(b *testing.B, x errand) {
+func startExecutor(b *testing.B, x errand) *calls {
 	b.Helper()
 	text, err := json.Marshal(x)
 	if err != nil {
@@ -127,9 +178,13 @@ func startExecutor(b *testing.B, x errand) {
 			b.Errorf("the executor ended with %v", err)
 		}
 	})
-	if line, err := bufio.NewReader(output).ReadString('\n'); err != nil {
-		b.Fatalf("the executor did not start (%q): %v", line, err)
+	lines := bufio.NewScanner(output)
+	if !lines.Scan() {
+		b.Fatalf("the executor did not start: %v", lines.Err())
 	}
+	c := new(calls)
+	go c.read(lines)
+	return c
 }
 
 // sockets returns two addresses on unix sockets, in a folder whose path is short.

@@ -23,6 +23,7 @@ type town struct {
 	*desktest.World
 	b        *testing.B
 	executor *link.ExecutorClient
+	calls    *calls // to the PDS
 }
 
 // remote makes the link's client a desk.Executor.
@@ -63,7 +64,7 @@ func newTown(b *testing.B, url string, pds *testenv.Bluesky) *town {
 	if pds != nil {
 		x.PDS, x.PDSPassword = pds.URL, pds.AdminPassword
 	}
-	startExecutor(b, x)
+	t.calls = startExecutor(b, x)
 	t.Staff()
 	if pds != nil {
 		t.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "bluesky", Connector: "bluesky"}})
