@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -16,7 +17,7 @@ import (
 )
 
 // Warrant assembles the warrant of an approved request: its core with the
-// entries that it rests on, each proven under the newest checkpoint.
+// entries that it rests on, each proven under the newest checkpoint known here.
 func (d *Desk) Warrant(ctx context.Context, by Caller, request string) ([]byte, error) {
 	r, err := d.load(ctx, request)
 	if err != nil {
@@ -49,13 +50,13 @@ func (d *Desk) assemble(ctx context.Context, r store.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, checkpoint, err := d.store.Newest(ctx)
-	if err != nil {
-		return nil, err
-	}
 	indexes := []int64{entry.Index}
 	for _, e := range evidence {
 		indexes = append(indexes, e.Index)
+	}
+	size, checkpoint, err := d.store.Covering(ctx, slices.Max(indexes))
+	if err != nil {
+		return nil, err
 	}
 	proofs, err := d.tiles.Inclusions(ctx, size, indexes...)
 	if err != nil {
@@ -80,6 +81,11 @@ func (d *Desk) carry(ctx context.Context, request string) error {
 	if err != nil {
 		return err
 	}
+	return d.handOver(ctx, r)
+}
+
+// handOver is carry for a request that has been read.
+func (d *Desk) handOver(ctx context.Context, r store.Request) error {
 	if r.Status != actions.StatusApproved {
 		return nil
 	}
@@ -97,7 +103,7 @@ func (d *Desk) carry(ctx context.Context, request string) error {
 	if result.Outcome == "" {
 		// What is only under way may not be in the journal yet, and would be lost
 		// with the executor; it is handed over until something came of it.
-		return fault.New(fault.Unavailable, "under-way", "The executor has not finished %s yet.", request)
+		return fault.New(fault.Unavailable, "under-way", "The executor has not finished %s yet.", r.ID)
 	}
 	return nil
 }
@@ -254,6 +260,11 @@ const feedStretch = 100_000
 // feed reads the head first: what it covers is there by then, and never changes.
 func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 	feed := proof.Feed{From: from}
+	if entries, checkpoint, ok := d.store.Fresh(from); ok {
+		feed.Checkpoint = string(checkpoint)
+		addEntries(&feed, entries)
+		return feed, nil
+	}
 	size, checkpoint, err := d.store.Newest(ctx)
 	if err != nil {
 		return feed, err
@@ -267,12 +278,7 @@ func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 		if err != nil {
 			return feed, err
 		}
-		for _, e := range entries {
-			feed.Leaves = append(feed.Leaves, string(e.Leaf))
-			if e.Class != ledger.Desk {
-				feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt})
-			}
-		}
+		addEntries(&feed, entries)
 	}
 	// A checkpoint fits its own size only; in the middle of a long catch-up
 	// there is none, and the follower asks for more.
@@ -280,4 +286,13 @@ func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 		feed.Checkpoint = string(checkpoint)
 	}
 	return feed, nil
+}
+
+func addEntries(feed *proof.Feed, entries []store.FeedEntry) {
+	for _, e := range entries {
+		feed.Leaves = append(feed.Leaves, string(e.Leaf))
+		if e.Class != ledger.Desk {
+			feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt})
+		}
+	}
 }

@@ -81,7 +81,7 @@ type Desk struct {
 	logger   *slog.Logger
 	step     func(string)
 	jobs     *jobs.Runner
-	hurried  chan string // approved requests that the executor should hear of at once
+	hurried  chan store.Request // approved, and the executor should hear of it at once
 
 	folding sync.Mutex // one goroutine at a time folds new governance entries
 	state   atomic.Pointer[proof.State]

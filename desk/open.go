@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"countersign.dev/actions"
 	"countersign.dev/fault"
 	"countersign.dev/id"
 	"countersign.dev/jobs"
@@ -48,7 +49,7 @@ func handOverPause(attempt int) time.Duration {
 // there. A chain that does not verify is refused: somebody edited the database.
 func Open(ctx context.Context, c Config) (*Desk, error) {
 	d := &Desk{store: c.Store, log: c.Log, tiles: ledger.Tiles{Source: c.Store}, executor: c.Executor, now: c.Now, rand: c.Rand, logger: c.Logger, step: c.Step,
-		ids: id.Source{Now: c.Now, Rand: c.Rand}, hurried: make(chan string, 1024)}
+		ids: id.Source{Now: c.Now, Rand: c.Rand}, hurried: make(chan store.Request, 1024)}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
 	}
@@ -131,9 +132,9 @@ func (d *Desk) Run(ctx context.Context) error {
 func (d *Desk) carryHurried(ctx context.Context) {
 	for {
 		select {
-		case request := <-d.hurried:
-			if err := d.carry(ctx, request); err != nil && ctx.Err() == nil {
-				d.logger.WarnContext(ctx, "hand-over failed; it will be tried again", "request", request, "error", err)
+		case r := <-d.hurried:
+			if err := d.handOver(ctx, r); err != nil && ctx.Err() == nil {
+				d.logger.WarnContext(ctx, "hand-over failed; it will be tried again", "request", r.ID, "error", err)
 			}
 		case <-ctx.Done():
 			return
@@ -141,11 +142,18 @@ func (d *Desk) carryHurried(ctx context.Context) {
 	}
 }
 
-// hurry has an approved request carried at once. If the channel is full, or the
-// process dies first, its job does it.
-func (d *Desk) hurry(request string) {
+// hurry has a request carried at once, if it was approved; warrant is the entry
+// that was made for it just now, nil if it has long known its place. If the
+// channel is full, or the process dies first, its job does it.
+func (d *Desk) hurry(r store.Request, warrant *store.Recorded) {
+	if r.Status != actions.StatusApproved {
+		return
+	}
+	if warrant != nil {
+		r.Entry = warrant.Entry().Index
+	}
 	select {
-	case d.hurried <- request:
+	case d.hurried <- r:
 	default:
 	}
 }

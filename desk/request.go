@@ -52,7 +52,8 @@ type endRecord struct {
 // filled because there is none, its warrant is entered at once; else it is held.
 // The same submission again gives the same request.
 func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.Request, error) {
-	var out actions.Request
+	var out store.Request
+	var warrant *store.Recorded
 	err := d.change(ctx, by, "request "+string(sub.Action.Kind), func(s *proof.State) (func(*tx) error, error) {
 		// Before anything is told: a repeat is answered with the whole request.
 		if err := ownStatement(by, sub.Signed); err != nil {
@@ -90,38 +91,35 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 				}
 				return err
 			}
-			saved := r
-			if err := t.approve(&saved, v, true); err != nil {
-				return err
-			}
-			out = saved.Request
-			return nil
+			var err error
+			out = r
+			warrant, err = t.approve(&out, v, true)
+			return err
 		}, nil
 	})
-	if err == nil {
-		// If we die here, whoever asked was told nothing and finds the request
-		// by its identifier; the job that was committed with it carries it.
-		d.step(StepRequested)
+	if err != nil {
+		return actions.Request{}, err
 	}
-	if err == nil && out.Status == actions.StatusApproved {
-		d.hurry(out.ID)
-	}
-	return out, err
+	// If we die here, whoever asked was told nothing and finds the request
+	// by its identifier; the job that was committed with it carries it.
+	d.step(StepRequested)
+	d.hurry(out, warrant)
+	return out.Request, nil
 }
 
 // repeated finds a request that was submitted before, byte for byte the same.
-func (d *Desk) repeated(ctx context.Context, sub Submission) (actions.Request, bool, error) {
+func (d *Desk) repeated(ctx context.Context, sub Submission) (store.Request, bool, error) {
 	r, err := d.load(ctx, sub.Signed.Statement.Request)
 	if fault.Is(err, "no-such-request") {
-		return actions.Request{}, false, nil
+		return r, false, nil
 	}
 	if err != nil {
-		return actions.Request{}, false, err
+		return r, false, err
 	}
 	if canonical.DigestOf(r.Signed) != canonical.DigestOf(sub.Signed) {
-		return actions.Request{}, false, fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
+		return r, false, fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
 	}
-	return r.Request, true, nil
+	return r, true, nil
 }
 
 // draftLife is how long after its draft a statement may be handed in: time to
@@ -234,8 +232,9 @@ func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedR
 
 // approve stores a request after a judgement: held, or with everything that
 // follows from its slots being filled, in the same transaction. It is the one
-// place where an action becomes authorised.
-func (t *tx) approve(r *store.Request, v judged, isNew bool) error {
+// place where an action becomes authorised. It returns the warrant's entry, if
+// there is one.
+func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Recorded, err error) {
 	if isNew {
 		t.recordRequest(r, v.j)
 	}
@@ -243,23 +242,28 @@ func (t *tx) approve(r *store.Request, v judged, isNew bool) error {
 	switch {
 	case v.auth != nil:
 		if err := t.applyDesk(r, v); err != nil {
-			return err
+			return nil, err
 		}
 	case v.core != nil:
 		r.Request = r.Approve()
 		r.Core = canonical.MustMarshal(v.core)
 		people, keys := v.core.Signers()
 		r.Evidence = t.state.Evidence(people, keys, v.ask.At)
-		t.RecordWarrant(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(*v.core, t.state), Expect: t.state.Next}, r.ID)
+		warrant = t.RecordWarrant(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(*v.core, t.state), Expect: t.state.Next}, r.ID)
 	}
 	save := t.SaveRequest
 	if isNew {
 		save = t.InsertRequest
 	}
 	if err := save(*r); err != nil {
-		return err
+		return nil, err
 	}
 	t.Signal(requestSignal(r.ID))
+	return warrant, t.arrange(r, v, isNew)
+}
+
+// arrange leaves what is to be done later about a request that was judged.
+func (t *tx) arrange(r *store.Request, v judged, isNew bool) error {
 	switch {
 	case v.auth != nil:
 		return t.DropRows(r.ID)
@@ -368,7 +372,8 @@ func (d *Desk) askAgain(ctx context.Context, s *proof.State, r store.Request) (p
 // Countersign adds the caller's signature to a request. With the last one that
 // was needed its warrant is entered.
 func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signed actions.Signed) (actions.Request, error) {
-	var out actions.Request
+	var out store.Request
+	var warrant *store.Recorded
 	err := d.change(ctx, by, "countersign", func(s *proof.State) (func(*tx) error, error) {
 		r, err := d.load(ctx, request)
 		if err != nil {
@@ -401,28 +406,25 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 			return nil, err
 		}
 		return func(t *tx) error {
-			saved := with(r, next)
 			status := actions.StatusHeld
 			if j.Ready {
 				status = actions.StatusApproved
 			}
 			t.record("countersign", verdictRecord{Request: request, Status: status, Signed: signed})
-			if err := t.approve(&saved, v, false); err != nil {
-				return err
-			}
-			out = saved.Request
-			return nil
+			var err error
+			out = with(r, next)
+			warrant, err = t.approve(&out, v, false)
+			return err
 		}, nil
 	})
-	if err == nil {
-		// If we die here, whoever signed was told nothing and finds the signature on
-		// the request; the job that was committed with the last one carries it.
-		d.step(StepCountersigned)
+	if err != nil {
+		return actions.Request{}, err
 	}
-	if err == nil && out.Status == actions.StatusApproved {
-		d.hurry(out.ID)
-	}
-	return out, err
+	// If we die here, whoever signed was told nothing and finds the signature on
+	// the request; the job that was committed with the last one carries it.
+	d.step(StepCountersigned)
+	d.hurry(out, warrant)
+	return out.Request, nil
 }
 
 // judgeSigned judges a request with all its countersignatures. Those of people

@@ -31,6 +31,21 @@ func (s *Store) FeedEntries(ctx context.Context, from, to int64) (entries []Feed
 	return entries, nil
 }
 
+// Fresh returns the entries from one index on and the checkpoint after the last
+// of them, if there are any and this process has just committed them: whoever
+// was woken by the commit need not read them from the database.
+func (s *Store) Fresh(from int64) (entries []FeedEntry, checkpoint []byte, ok bool) {
+	checkpoint, fresh := s.recent.from(from)
+	for _, e := range fresh {
+		entry := FeedEntry{Index: e.Index, Class: e.Leaf.Class, Leaf: e.Leaf.Bytes()}
+		if e.Leaf.Class != ledger.Desk {
+			entry.Body, entry.Salt = e.BodyBytes, e.Salt
+		}
+		entries = append(entries, entry)
+	}
+	return entries, checkpoint, len(entries) > 0
+}
+
 func (tx *Tx) feedEntries(from, to int64) ([]FeedEntry, error) {
 	return sqldb.All(tx.Tx, func(r sqldb.Row) (FeedEntry, error) {
 		var e FeedEntry

@@ -186,6 +186,7 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 			r := v.(*Recorded)
 			r.entry, r.done = entries[i], true
 		}
+		s.recent.committed(head.Size, next, entries)
 		committed()
 	}, nil
 }
@@ -302,10 +303,17 @@ func (s *Store) Leaves(ctx context.Context, start int64, n int) (leaves []ledger
 // Hashes returns n hashes of a level of the tree from index start on: of leaves
 // at level 0, of full tiles at 8, 16, ….
 func (s *Store) Hashes(ctx context.Context, level int, start int64, n int) (hashes []tlog.Hash, err error) {
+	place := tilePlace{level, start}
+	if known := s.recent.hashes(place, n); known != nil {
+		return known, nil
+	}
 	err = s.ReadOne(ctx, func(tx *Tx) error {
 		hashes, err = tx.hashes(level, start, n)
 		return err
 	})
+	if err == nil && n <= tileWidth {
+		s.recent.read(place, hashes)
+	}
 	return hashes, err
 }
 
@@ -370,21 +378,30 @@ func (tx *Tx) EntryOf(class ledger.Class, number int64) (ledger.Entry, error) {
 // given numbers, in the order of the numbers, all without what opens their
 // personal fields: what a warrant is made of.
 func (s *Store) WarrantEntries(ctx context.Context, index int64, numbers []int64) (warrant ledger.Entry, evidence []ledger.Entry, err error) {
-	where, args := `e.idx = $1`, []any{index}
-	if len(numbers) > 0 {
-		where += ` or e.class = $2 and e.number in (` + sqldb.Places(3, len(numbers)) + `)`
-		args = append(args, string(ledger.Governance))
-		for _, n := range numbers {
-			args = append(args, n)
-		}
+	found, rest := s.recent.evidence(numbers)
+	_, fresh := s.recent.from(index)
+	if len(fresh) > 0 {
+		found = append(found, fresh[0])
 	}
-	var found []ledger.Entry
-	err = s.ReadOne(ctx, func(tx *Tx) error {
-		found, err = tx.bodies(where, args...)
-		return err
-	})
-	if err != nil {
-		return warrant, nil, err
+	if len(fresh) == 0 || len(rest) > 0 {
+		where, args := `e.idx = $1`, []any{index}
+		if len(rest) > 0 {
+			where += ` or e.class = $2 and e.number in (` + sqldb.Places(3, len(rest)) + `)`
+			args = append(args, string(ledger.Governance))
+			for _, n := range rest {
+				args = append(args, n)
+			}
+		}
+		var read []ledger.Entry
+		err = s.ReadOne(ctx, func(tx *Tx) error {
+			read, err = tx.bodies(where, args...)
+			return err
+		})
+		if err != nil {
+			return warrant, nil, err
+		}
+		s.recent.keep(read)
+		found = append(found, read...)
 	}
 	if warrant, err = pick(found, func(e ledger.Entry) bool { return e.Index == index }); err != nil {
 		return warrant, nil, err

@@ -37,6 +37,7 @@ type Store struct {
 	log      *ledger.Log
 	verifier note.Verifier
 	guard    Guard
+	recent   recent
 }
 
 // Guard sees the entries of a batch before they are committed; its error stops
