@@ -133,7 +133,9 @@ func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
 			if err := t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data); err != nil {
 				return err
 			}
-			t.Tx.Record(e.Draft())
+			draft := e.Draft()
+			draft.Expect = t.state.Next // whose executor's key signed it
+			t.Tx.Record(draft)
 			return t.settle(e.Execution)
 		}, nil
 	})

@@ -23,7 +23,7 @@ type tx struct {
 // people changed between the judgement and the commit.
 const attempts = 8
 
-// change runs one change: judge is called with the newest state, does all that
+// change runs one change: judge is called with the state, does all that
 // is slow or asks others, and returns the closure that the writer runs, which
 // reads by key and may run twice. A refusal is recorded in a transaction of its
 // own, since the one it ends is undone.
@@ -50,19 +50,44 @@ func (d *Desk) tryChange(ctx context.Context, judge func(*proof.State) (func(*tx
 	return d.retry(ctx, judge)
 }
 
-// retry judges and writes until nothing moves in between.
+// retry judges and writes until nothing moves in between. It judges by the
+// newest state known here, without asking the database whether there is a newer
+// one: what is written expects that state in the ledger and is refused there if
+// it is not the newest, and a no that is told was judged by the newest.
 func (d *Desk) retry(ctx context.Context, judge func(*proof.State) (func(*tx) error, error)) error {
 	for range attempts {
-		state, err := d.State(ctx)
-		if err != nil {
+		state := d.state.Load()
+		err := d.try(ctx, state, judge)
+		if err == nil {
+			return nil
+		}
+		moved := errors.Is(err, ledger.ErrMoved) || fault.Is(err, "version-moved")
+		if kind := fault.KindOf(err); !moved && (kind == fault.Internal || kind == fault.Unavailable) {
 			return err
 		}
-		apply, err := judge(state)
-		if err != nil {
+		newest, unread := d.State(ctx)
+		if unread != nil {
+			return unread
+		}
+		if !moved && newest.Next == state.Next {
 			return err
 		}
-		d.step(StepJudged)
-		err = d.store.Write(ctx, func(stx *store.Tx) error {
+	}
+	return fault.New(fault.Unavailable, "busy", "The rules or the request kept changing while this was being decided. Try again.")
+}
+
+// try judges by a state and writes what follows. Whatever a change writes goes
+// with an entry that expects this state; see tx.record.
+func (d *Desk) try(ctx context.Context, state *proof.State, judge func(*proof.State) (func(*tx) error, error)) error {
+	apply, err := judge(state)
+	if err != nil {
+		return err
+	}
+	d.step(StepJudged)
+	again := false
+	return d.store.Write(ctx, func(stx *store.Tx) error {
+		// Run again, perhaps because the state was not the newest.
+		if again {
 			number, err := stx.NextGovernance()
 			if err != nil {
 				return err
@@ -70,14 +95,10 @@ func (d *Desk) retry(ctx context.Context, judge func(*proof.State) (func(*tx) er
 			if number != state.Next {
 				return ledger.ErrMoved
 			}
-			return apply(&tx{Tx: stx, desk: d, state: state})
-		})
-		if errors.Is(err, ledger.ErrMoved) || fault.Is(err, "version-moved") {
-			continue
 		}
-		return err
-	}
-	return fault.New(fault.Unavailable, "busy", "The rules or the request kept changing while this was being decided. Try again.")
+		again = true
+		return apply(&tx{Tx: stx, desk: d, state: state})
+	})
 }
 
 // isRefusal reports whether an error is a no that belongs in the ledger, and
@@ -90,9 +111,10 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// record enters something in the ledger with the change.
+// record enters something in the ledger with the change, if the state that the
+// change was authorised against is the newest still.
 func (t *tx) record(kind string, data any, sealed ...ledger.Opening) *store.Recorded {
-	return t.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: ledger.AnyNumber})
+	return t.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: t.state.Next})
 }
 
 // State returns the governance chain folded up to its newest entry. It must not
@@ -102,6 +124,11 @@ func (d *Desk) State(ctx context.Context) (*proof.State, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.stateAt(ctx, number)
+}
+
+// stateAt returns the chain folded at least up to the entry before a number.
+func (d *Desk) stateAt(ctx context.Context, number int64) (*proof.State, error) {
 	if s := d.state.Load(); s.Next >= number {
 		return s, nil
 	}

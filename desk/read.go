@@ -22,11 +22,17 @@ func (d *Desk) standing(ctx context.Context, by Caller) (*proof.State, workforce
 	if err != nil {
 		return nil, workforce.Standing{}, err
 	}
+	st, err := d.engaged(s, by)
+	return s, st, err
+}
+
+// engaged refuses who is not at this desk any more.
+func (d *Desk) engaged(s *proof.State, by Caller) (workforce.Standing, error) {
 	st := s.People.Standing(by.Worker, d.now())
 	if !st.Engaged {
-		return nil, st, fault.New(fault.Forbidden, "engagement-ended", "%s may not read here: %s.", by.Worker, st.Why)
+		return st, fault.New(fault.Forbidden, "engagement-ended", "%s may not read here: %s.", by.Worker, st.Why)
 	}
-	return s, st, nil
+	return st, nil
 }
 
 func mayReadWarrant(s *proof.State, by Caller, r store.Request, now time.Time) bool {
@@ -45,13 +51,20 @@ func mayReadWarrant(s *proof.State, by Caller, r store.Request, now time.Time) b
 // asked to countersign; the names of countersigners are for those who signed
 // and for readers of evidence.
 func (d *Desk) RequestByID(ctx context.Context, by Caller, request string) (actions.Request, error) {
-	s, _, err := d.standing(ctx, by)
+	// The request, and whether our state is the newest, at one moment.
+	r, number, missing := d.store.RequestNow(ctx, request)
+	if missing != nil && !fault.Is(missing, "no-such-request") {
+		return actions.Request{}, missing
+	}
+	s, err := d.stateAt(ctx, number)
 	if err != nil {
 		return actions.Request{}, err
 	}
-	r, err := d.load(ctx, request)
-	if err != nil {
+	if _, err := d.engaged(s, by); err != nil {
 		return actions.Request{}, err
+	}
+	if missing != nil {
+		return actions.Request{}, missing
 	}
 	return d.shown(s, by, r), nil
 }

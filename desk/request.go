@@ -55,48 +55,29 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 	var out store.Request
 	var warrant *store.Recorded
 	err := d.change(ctx, by, "request "+string(sub.Action.Kind), func(s *proof.State) (func(*tx) error, error) {
-		// Before anything is told: a repeat is answered with the whole request.
 		if err := ownStatement(by, sub.Signed); err != nil {
 			return nil, err
 		}
-		if known, ok, err := d.repeated(ctx, sub); err != nil || ok {
-			out = known
-			return func(*tx) error { return nil }, err
-		}
-		if err := d.handedIn(by, sub.Signed); err != nil {
-			return nil, err
-		}
-		ask, err := d.askNew(ctx, s, sub)
+		r, v, err := d.judgeNew(ctx, s, by, sub)
 		if err != nil {
-			return nil, err
-		}
-		j, err := s.Judge(ask)
-		if err != nil {
-			return nil, err
-		}
-		rows, err := checkRows(s, sub)
-		if err != nil {
-			return nil, err
-		}
-		r := store.Request{Entry: -1, Request: actions.Request{ID: sub.Signed.Statement.Request, Version: 1, Status: actions.StatusHeld,
-			Action: sub.Action, Signed: sub.Signed, Created: canonical.At(ask.At), Updated: canonical.At(ask.At)}}
-		v, err := conclude(s, ask, j, rows)
-		if err != nil {
-			return nil, err
-		}
-		return func(t *tx) error {
-			if _, err := t.Request(r.ID); !fault.Is(err, "no-such-request") {
-				if err == nil {
-					err = fault.New(fault.Conflict, "request-exists", "There is a request %s already.", r.ID)
-				}
-				return err
+			// A repeat is answered with the whole request, whatever would be said
+			// to it now if it were new.
+			if out, err = d.repeated(ctx, sub, err); err != nil {
+				return nil, err
 			}
-			var err error
+			warrant = nil
+			return func(*tx) error { return nil }, nil
+		}
+		return func(t *tx) (err error) {
 			out = r
 			warrant, err = t.approve(&out, v, true)
 			return err
 		}, nil
 	})
+	if fault.Is(err, "request-exists") {
+		out, err = d.repeated(ctx, sub, err)
+		warrant = nil
+	}
 	if err != nil {
 		return actions.Request{}, err
 	}
@@ -107,19 +88,40 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 	return out.Request, nil
 }
 
-// repeated finds a request that was submitted before, byte for byte the same.
-func (d *Desk) repeated(ctx context.Context, sub Submission) (store.Request, bool, error) {
-	r, err := d.load(ctx, sub.Signed.Statement.Request)
-	if fault.Is(err, "no-such-request") {
-		return r, false, nil
+// judgeNew works out what a request leads to that was not there before.
+func (d *Desk) judgeNew(ctx context.Context, s *proof.State, by Caller, sub Submission) (r store.Request, v judged, err error) {
+	if err := d.handedIn(by, sub.Signed); err != nil {
+		return r, v, err
 	}
+	ask, err := d.askNew(ctx, s, sub)
 	if err != nil {
-		return r, false, err
+		return r, v, err
 	}
-	if canonical.DigestOf(r.Signed) != canonical.DigestOf(sub.Signed) {
-		return r, false, fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
+	j, err := s.Judge(ask)
+	if err != nil {
+		return r, v, err
 	}
-	return r, true, nil
+	rows, err := checkRows(s, sub)
+	if err != nil {
+		return r, v, err
+	}
+	r = store.Request{Entry: -1, Request: actions.Request{ID: sub.Signed.Statement.Request, Version: 1, Status: actions.StatusHeld,
+		Action: sub.Action, Signed: sub.Signed, Created: canonical.At(ask.At), Updated: canonical.At(ask.At)}}
+	v, err = conclude(s, ask, j, rows)
+	return r, v, err
+}
+
+// repeated finds a request that was submitted before, byte for byte the same. If
+// there is none, the answer is what was to be said otherwise.
+func (d *Desk) repeated(ctx context.Context, sub Submission, otherwise error) (store.Request, error) {
+	r, err := d.load(ctx, sub.Signed.Statement.Request)
+	switch {
+	case fault.Is(err, "no-such-request"):
+		return r, otherwise
+	case err == nil && canonical.DigestOf(r.Signed) != canonical.DigestOf(sub.Signed):
+		return r, fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
+	}
+	return r, err
 }
 
 // draftLife is how long after its draft a statement may be handed in: time to

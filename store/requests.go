@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -23,12 +24,15 @@ type Request struct {
 const requestColumns = `id, version, status, action, signed, signers, declined, need, missing, created, updated,
 	outcome, outcome_text, executed, reversed_by, core, evidence, entry`
 
-func scanRequest(row sqldb.Row) (Request, error) {
+func scanRequest(row sqldb.Row) (Request, error) { return scanRequestAnd(row) }
+
+// scanRequestAnd reads a request and columns after it.
+func scanRequestAnd(row sqldb.Row, more ...any) (Request, error) {
 	var r Request
 	var action, signed, signers, declined, need, core, evidence []byte
 	var created, updated, executed int64
-	if err := row.Scan(&r.ID, &r.Version, &r.Status, &action, &signed, &signers, &declined, &need, &r.Missing, &created, &updated,
-		&r.Outcome, &r.OutcomeText, &executed, &r.ReversedBy, &core, &evidence, &r.Entry); err != nil {
+	if err := row.Scan(append([]any{&r.ID, &r.Version, &r.Status, &action, &signed, &signers, &declined, &need, &r.Missing, &created, &updated,
+		&r.Outcome, &r.OutcomeText, &executed, &r.ReversedBy, &core, &evidence, &r.Entry}, more...)...); err != nil {
 		return r, err
 	}
 	r.Created, r.Updated, r.Executed = canonical.FromMicro(created), canonical.FromMicro(updated), canonical.FromMicro(executed)
@@ -63,17 +67,38 @@ func (tx *Tx) Request(id string) (Request, error) {
 	return r, err
 }
 
-// InsertRequest stores a new request. That its identifier is new was checked in
-// the same transaction; the constraint is the last guard.
+// RequestNow returns a request, a fault "no-such-request" if there is none, and
+// in either case the number that the governance chain's next entry had then.
+func (s *Store) RequestNow(ctx context.Context, id string) (r Request, next int64, err error) {
+	err = s.ReadOne(ctx, func(tx *Tx) error {
+		r, err = scanRequestAnd(tx.QueryRow(`select `+requestColumns+`, (select next_governance from ledger_head where id = 1)
+			from request where id = $1`, id), &next)
+		return err
+	})
+	if !sqldb.IsNotFound(err) {
+		return r, next, err
+	}
+	if next, err = s.NextGovernance(ctx); err != nil {
+		return r, next, err
+	}
+	return r, next, noRequest(id)
+}
+
+// InsertRequest stores a new request; a fault "request-exists" if its identifier
+// is not new.
 func (tx *Tx) InsertRequest(r Request) error {
 	a := r.Action
-	_, err := tx.Exec(`insert into request (id, version, status, kind, platform, subject, requester, mark, action, signed, signers, declined,
+	n, err := tx.Exec(`insert into request (id, version, status, kind, platform, subject, requester, mark, action, signed, signers, declined,
 			need, missing, created, updated, expires, outcome, outcome_text, executed, reversed_by, core, evidence, entry)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+		on conflict (id) do nothing`,
 		r.ID, r.Version, string(r.Status), string(a.Kind), a.Subject.Platform, a.Subject.ID, string(r.Requester()), string(a.Command.Mark),
 		canonical.MustMarshal(a), canonical.MustMarshal(r.Signed), canonical.MustMarshal(r.Signers), canonical.MustMarshal(r.Declined),
 		canonical.MustMarshal(r.Need), r.Missing, r.Created.Micro(), r.Updated.Micro(), r.Expires().Micro(),
 		r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry)
+	if err == nil && n == 0 {
+		return fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
+	}
 	return err
 }
 
