@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -112,38 +113,42 @@ func (d *Desk) handOver(ctx context.Context, r store.Request) error {
 // from it for its request. It is how the desk learns what happened, so it is
 // taken in even while the clocks differ: what was done must be on record.
 func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
+	data := canonical.MustMarshal(e)
 	err := d.changeBy(ctx, Caller{}, "record "+e.Execution.Kind, d.retry, func(s *proof.State) (func(*tx) error, error) {
 		if err := e.Verify(s.Trust); err != nil {
 			return nil, err
 		}
-		data := canonical.MustMarshal(e)
 		return func(t *tx) error {
-			next, known, err := t.Executions(e.Execution.Executor, e.Execution.Sequence)
-			switch {
-			case err != nil:
-				return err
-			case known != nil && sha256.Sum256(known) == sha256.Sum256(data):
-				return nil // handed over again: it is in the ledger
-			case known != nil:
-				return fault.New(fault.Conflict, "sequence-used", "The executor's record %d is in the ledger already, with other content.", e.Execution.Sequence)
-			}
-			if e.Execution.Sequence != next {
-				return fault.New(fault.Conflict, "sequence-gap", "The executor's record %d came where %d was expected.", e.Execution.Sequence, next)
-			}
-			if err := t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data); err != nil {
-				return err
-			}
+			t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data)
 			draft := e.Draft()
 			draft.Expect = t.state.Next // whose executor's key signed it
 			t.Tx.Record(draft)
 			return t.settle(e.Execution)
 		}, nil
 	})
+	if errors.Is(err, store.ErrOutOfTurn) {
+		err = d.outOfTurn(ctx, e.Execution, data)
+	}
 	if err == nil {
 		// If we die here, the executor hands the record over again.
 		d.step(StepRecorded)
 	}
 	return err
+}
+
+// outOfTurn says what is wrong with a record that is not the executor's next:
+// nothing, if it was handed over again.
+func (d *Desk) outOfTurn(ctx context.Context, e proof.Execution, data []byte) error {
+	next, known, err := d.store.Executions(ctx, e.Executor, e.Sequence)
+	switch {
+	case err != nil:
+		return err
+	case known == nil:
+		return fault.New(fault.Conflict, "sequence-gap", "The executor's record %d came where %d was expected.", e.Sequence, next)
+	case sha256.Sum256(known) != sha256.Sum256(data):
+		return fault.New(fault.Conflict, "sequence-used", "The executor's record %d is in the ledger already, with other content.", e.Sequence)
+	}
+	return nil // it is in the ledger
 }
 
 // settle changes the request that a record is about. A record about a request
@@ -177,15 +182,11 @@ func (t *tx) settle(e proof.Execution) error {
 	if err != nil {
 		return err
 	}
-	if err := t.SaveRequest(with(r, next)); err != nil {
-		return err
-	}
+	t.SaveRequest(with(r, next))
 	t.Signal(requestSignal(r.ID))
 	// Nothing is left to hand over. The job would find that out too, with two
 	// commits of its own.
-	if err := jobs.Cancel(t.Tx.Tx, carryJob{}, r.ID); err != nil {
-		return err
-	}
+	jobs.Cancel(t.Tx.Tx, carryJob{}, r.ID)
 	if next.Status == actions.StatusExecuted && r.Action.Undo() {
 		return t.reverse(r, now)
 	}
@@ -203,7 +204,8 @@ func (t *tx) reverse(undo store.Request, now canonical.Time) error {
 		return nil // it was not in force by the desk's rows; the ledger has both
 	}
 	t.Signal(requestSignal(r.ID))
-	return t.SaveRequest(with(r, next))
+	t.SaveRequest(with(r, next))
+	return nil
 }
 
 func statusOf(o proof.Outcome) actions.Status {

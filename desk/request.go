@@ -257,9 +257,7 @@ func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Rec
 	if isNew {
 		save = t.InsertRequest
 	}
-	if err := save(*r); err != nil {
-		return nil, err
-	}
+	save(*r)
 	t.Signal(requestSignal(r.ID))
 	return warrant, t.arrange(r, v, isNew)
 }
@@ -268,16 +266,15 @@ func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Rec
 func (t *tx) arrange(r *store.Request, v judged, isNew bool) error {
 	switch {
 	case v.auth != nil:
-		return t.DropRows(r.ID)
+		t.DropRows(r.ID)
+		return nil
 	case v.core != nil:
 		return jobs.Enqueue(t.Tx.Tx, carryJob{r.ID}, canonical.At(t.Now().Add(carryAgain)), r.ID)
 	case !isNew:
 		return nil
 	}
 	if len(v.rows) > 0 {
-		if err := t.KeepRows(r.ID, canonical.MustMarshal(v.rows)); err != nil {
-			return err
-		}
+		t.KeepRows(r.ID, canonical.MustMarshal(v.rows))
 	}
 	return jobs.Enqueue(t.Tx.Tx, expireJob{r.ID}, r.Expires(), r.ID)
 }
@@ -484,19 +481,18 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 		return func(t *tx) error {
 			t.record("decline", verdictRecord{Request: request, Status: next.Status, Alarm: alarm, Signed: signed}, field("reason", reason))
 			out = next
-			return t.end(with(r, next))
+			t.end(with(r, next))
+			return nil
 		}, nil
 	})
 	return out, err
 }
 
 // end saves a request that has come to its end without being applied.
-func (t *tx) end(r store.Request) error {
-	if err := t.SaveRequest(r); err != nil {
-		return err
-	}
+func (t *tx) end(r store.Request) {
+	t.SaveRequest(r)
 	t.Signal(requestSignal(r.ID))
-	return t.DropRows(r.ID)
+	t.DropRows(r.ID)
 }
 
 // Withdraw takes the caller's own request back while it is held. version is the
@@ -518,7 +514,8 @@ func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version 
 		return func(t *tx) error {
 			t.record("withdraw", endRecord{request, by.Worker, next.Status, next.Outcome})
 			out = next
-			return t.end(with(r, next))
+			t.end(with(r, next))
+			return nil
 		}, nil
 	})
 	return out, err
@@ -537,7 +534,8 @@ func (d *Desk) expire(ctx context.Context, request string) error {
 		}
 		return func(t *tx) error {
 			t.record("expire", endRecord{request, "", next.Status, next.Outcome})
-			return t.end(with(r, next))
+			t.end(with(r, next))
+			return nil
 		}, nil
 	})
 	if fault.Is(err, "not-open") {

@@ -6,8 +6,8 @@
 // promises that one job is run by one node at a time as long as handlers keep to
 // their timeout; that a failed one is tried again, later each time; that one
 // that has failed too often is kept, dead, with its last error, until somebody
-// revives or discards it; and that on the node that enqueued it a job starts at
-// once and not at the next poll.
+// revives or discards it; and that on the node that enqueued it a job that is
+// due within a second starts at its time and not at the next poll.
 //
 // Its table has a line of migrations of its own (Line), which New applies.
 package jobs
@@ -64,25 +64,21 @@ func Enqueue(tx *sqldb.Tx, job Job, at canonical.Time, key string) error {
 	if key != "" {
 		unique = &key
 	}
-	_, err = tx.Exec(`insert into job (kind, args, unique_key, state, due, attempts, last_error, created)
+	tx.Later(sqldb.Statement{SQL: `insert into job (kind, args, unique_key, state, due, attempts, last_error, created)
 		values ($1, $2, $3, 'waiting', $4, 0, '', $5)
 		on conflict (kind, unique_key) where state = 'waiting'
 		do update set due = case when job.due < excluded.due then job.due else excluded.due end`,
-		job.Kind(), args, unique, at.Micro(), tx.Now().Micro())
-	if err != nil {
-		return fmt.Errorf("enqueue %s: %w", job.Kind(), err)
+		Args: []any{job.Kind(), args, unique, at.Micro(), tx.Now().Micro()}}, nil)
+	if at.Sub(tx.Now().Time) < latestPoll {
+		tx.Signal(signal)
 	}
-	tx.Signal(signal)
 	return nil
 }
 
 // Cancel removes a job that nobody has begun, by its kind and key; there need be
 // none. It is for a change that does itself what the job was left for.
-func Cancel(tx *sqldb.Tx, job Job, key string) error {
-	if _, err := tx.Exec(`delete from job where kind = $1 and unique_key = $2 and state = 'waiting'`, job.Kind(), key); err != nil {
-		return fmt.Errorf("cancel %s: %w", job.Kind(), err)
-	}
-	return nil
+func Cancel(tx *sqldb.Tx, job Job, key string) {
+	tx.Later(sqldb.Statement{SQL: `delete from job where kind = $1 and unique_key = $2 and state = 'waiting'`, Args: []any{job.Kind(), key}}, nil)
 }
 
 // State is where a job stands.

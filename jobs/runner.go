@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Workers  int           // jobs at the same time; 0: 8
 	Timeout  time.Duration // of one attempt; 0: one minute
-	Poll     time.Duration // how often to look for what other nodes enqueued; 0: one second
+	Poll     time.Duration // how often to look for what other nodes enqueued; 0: one second, which is best
 	Attempts int           // after which a job is dead; 0: 20
 
 	// BackOff is how long to wait after the nth attempt; nil: from one second on
@@ -30,6 +30,10 @@ type Options struct {
 	// Now is the clock by which jobs are due; nil: the machine's.
 	Now func() time.Time
 }
+
+// latestPoll is how often a runner looks. What is due later than that needs no
+// waking: a look finds it before its time.
+const latestPoll = time.Second
 
 // grace is how long after its timeout a job is taken to be still running: a
 // handler is given that long to notice.
@@ -59,7 +63,7 @@ func New(ctx context.Context, db *sqldb.DB, o Options) (*Runner, error) {
 		o.Timeout = time.Minute
 	}
 	if o.Poll == 0 {
-		o.Poll = time.Second
+		o.Poll = latestPoll
 	}
 	if o.Attempts == 0 {
 		o.Attempts = 20

@@ -95,7 +95,8 @@ func (p postgresSource) exclude(ctx context.Context, db *sql.DB) (func() error, 
 }
 
 func (postgresSource) link(conn *sql.Conn) (*link, error) {
-	l := &link{conn: conn, statements: postgresConn{conn}, release: func() {}, joined: true}
+	statements := &postgresConn{Conn: conn}
+	l := &link{conn: conn, statements: statements, release: func() {}, joined: true, unbegun: &statements.begin}
 	status := func() (status byte) {
 		err := conn.Raw(func(c any) error {
 			pc, ok := c.(*stdlib.Conn)
@@ -112,7 +113,7 @@ func (postgresSource) link(conn *sql.Conn) (*link, error) {
 		}
 		return status
 	}
-	l.alive = func() bool { s := status(); return s == 'T' || s == 'E' }
+	l.alive = func() bool { s := status(); return s == 'T' || s == 'E' || s == 'I' && statements.begin != "" }
 	l.failed = func() bool { return status() == 'E' }
 	// Only an answer of severity ERROR to a commit says that it was refused.
 	// Nothing sent: not committed. All else, a server that is shut down
@@ -131,22 +132,53 @@ func (postgresSource) link(conn *sql.Conn) (*link, error) {
 }
 
 // postgresConn is the writer's connection.
-type postgresConn struct{ *sql.Conn }
+type postgresConn struct {
+	*sql.Conn
+	begin string // begins the transaction with the first statement; empty: it has begun
+}
 
-// execTogether implements togetherRunner. The driver prepares each text once, as
-// for a statement that goes alone.
-func (c postgresConn) execTogether(ctx context.Context, all []Statement) (touched []int64, err error) {
-	var batch pgx.Batch
-	for _, s := range all {
-		args := make([]any, len(s.Args))
-		for i, a := range s.Args {
-			// As database/sql does for the statements that go through it.
-			if args[i], err = driver.DefaultParameterConverter.ConvertValue(a); err != nil {
-				return nil, fmt.Errorf("parameter $%d: %w", i+1, err)
-			}
-		}
-		batch.Queue(s.SQL, args...)
+// start begins the transaction before a statement that has to go alone.
+func (c *postgresConn) start(ctx context.Context) error {
+	if c.begin == "" {
+		return nil
 	}
+	_, err := c.together(ctx, nil, nil)
+	return err
+}
+
+func (c *postgresConn) ExecContext(ctx context.Context, q string, args ...any) (sql.Result, error) {
+	if err := c.start(ctx); err != nil {
+		return nil, err
+	}
+	return c.Conn.ExecContext(ctx, q, args...)
+}
+
+func (c *postgresConn) QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	if err := c.start(ctx); err != nil {
+		return nil, err
+	}
+	return c.Conn.QueryContext(ctx, q, args...)
+}
+
+// together implements togetherRunner. The driver prepares each text once, as for
+// a statement that goes alone.
+func (c *postgresConn) together(ctx context.Context, all []Statement, ask *question) (touched []int64, err error) {
+	var batch pgx.Batch
+	begin := c.begin != ""
+	if begin {
+		batch.Queue(c.begin)
+	}
+	for _, s := range all {
+		if err := queue(&batch, s); err != nil {
+			return nil, err
+		}
+	}
+	if ask != nil {
+		if err := queue(&batch, ask.Statement); err != nil {
+			return nil, err
+		}
+	}
+	c.begin = "" // from here on it is the server's to say whether it has begun
 	err = c.Raw(func(dc any) (err error) {
 		pc, ok := dc.(*stdlib.Conn)
 		if !ok {
@@ -155,6 +187,11 @@ func (c postgresConn) execTogether(ctx context.Context, all []Statement) (touche
 		answers := pc.Conn().SendBatch(ctx, &batch)
 		// Whatever is left unread would be taken for the answer to the next statement.
 		defer func() { err = cmp.Or(err, answers.Close()) }()
+		if begin {
+			if _, err := answers.Exec(); err != nil {
+				return err
+			}
+		}
 		for range all {
 			tag, err := answers.Exec()
 			if err != nil {
@@ -162,7 +199,26 @@ func (c postgresConn) execTogether(ctx context.Context, all []Statement) (touche
 			}
 			touched = append(touched, tag.RowsAffected())
 		}
-		return nil
+		if ask == nil {
+			return nil
+		}
+		err = answers.QueryRow().Scan(ask.dest...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return sql.ErrNoRows
+		}
+		return err
 	})
 	return touched, err
+}
+
+func queue(batch *pgx.Batch, s Statement) (err error) {
+	args := make([]any, len(s.Args))
+	for i, a := range s.Args {
+		// As database/sql does for the statements that go through it.
+		if args[i], err = driver.DefaultParameterConverter.ConvertValue(a); err != nil {
+			return fmt.Errorf("parameter $%d: %w", i+1, err)
+		}
+	}
+	batch.Queue(s.SQL, args...)
+	return nil
 }

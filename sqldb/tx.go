@@ -23,6 +23,7 @@ type Tx struct {
 	now     canonical.Time
 	single  bool // one statement and no transaction around it
 
+	unsent   []unsent
 	used     bool         // single: it was run
 	first    func() error // runs before the first statement; nil after it, or if there is nothing to do
 	err      error        // of the first statement that failed
@@ -43,18 +44,11 @@ type statements interface {
 
 // Exec runs a statement and returns how many rows it touched.
 func (tx *Tx) Exec(q string, args ...any) (int64, error) {
-	if err := tx.usable(); err != nil {
+	touched, err := tx.send([]Statement{{q, args}}, nil)
+	if err != nil {
 		return 0, err
 	}
-	r, err := tx.run.ExecContext(tx.ctx, q, args...)
-	if err != nil {
-		return 0, tx.fail(err)
-	}
-	n, err := r.RowsAffected()
-	if err != nil {
-		return 0, tx.fail(err)
-	}
-	return n, nil
+	return touched[0], nil
 }
 
 // Statement is one of those that ExecAll runs.
@@ -65,37 +59,98 @@ type Statement struct {
 
 // ExecAll runs statements in their order and returns how many rows each of them
 // touched. On PostgreSQL all of them together are one round trip.
-func (tx *Tx) ExecAll(all []Statement) ([]int64, error) {
+func (tx *Tx) ExecAll(all []Statement) ([]int64, error) { return tx.send(all, nil) }
+
+// Later has a statement run before the next one, or at the end of the change if
+// there is none: on PostgreSQL that is no round trip of its own. check (nil:
+// none) is told then how many rows it touched, and its error fails the change.
+func (tx *Tx) Later(s Statement, check func(touched int64) error) {
+	tx.unsent = append(tx.unsent, unsent{s, check})
+}
+
+// unsent is a statement of Later.
+type unsent struct {
+	Statement
+	check func(touched int64) error
+}
+
+// question is a statement that answers with one row, and where it goes.
+type question struct {
+	Statement
+	dest []any
+}
+
+// send runs what is unsent, then all, and asks for a row if ask is not nil.
+func (tx *Tx) send(all []Statement, ask *question) (touched []int64, err error) {
 	if err := tx.usable(); err != nil {
 		return nil, err
 	}
+	first := tx.unsent
+	tx.unsent = nil
+	var every []Statement
+	for _, u := range first {
+		every = append(every, u.Statement)
+	}
+	every = append(every, all...)
 	if run, ok := tx.run.(togetherRunner); ok {
-		touched, err := run.execTogether(tx.ctx, all)
-		if err != nil {
+		touched, err = run.together(tx.ctx, every, ask)
+	} else {
+		touched, err = oneByOne(tx.ctx, tx.run, every, ask)
+	}
+	if err != nil && !IsNotFound(err) {
+		return nil, tx.fail(err)
+	}
+	for i, u := range first {
+		if u.check == nil {
+			continue
+		}
+		if err := u.check(touched[i]); err != nil {
 			return nil, tx.fail(err)
 		}
-		return touched, nil
 	}
-	touched := make([]int64, len(all))
-	for i, s := range all {
-		var err error
-		if touched[i], err = tx.Exec(s.SQL, s.Args...); err != nil {
-			return nil, err
-		}
+	return touched[len(first):], err
+}
+
+// flush runs what is unsent.
+func (tx *Tx) flush() error {
+	if len(tx.unsent) == 0 {
+		return nil
 	}
-	return touched, nil
+	_, err := tx.send(nil, nil)
+	return err
 }
 
 // togetherRunner is a connection to which several statements can be sent before
 // the first answer is read. The first that fails, fails all after it.
 type togetherRunner interface {
-	execTogether(ctx context.Context, all []Statement) (touched []int64, err error)
+	together(ctx context.Context, all []Statement, ask *question) (touched []int64, err error)
+}
+
+func oneByOne(ctx context.Context, run statements, all []Statement, ask *question) (touched []int64, err error) {
+	for _, s := range all {
+		r, err := run.ExecContext(ctx, s.SQL, s.Args...)
+		if err != nil {
+			return nil, err
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return nil, err
+		}
+		touched = append(touched, n)
+	}
+	if ask != nil {
+		err = run.QueryRowContext(ctx, ask.SQL, ask.Args...).Scan(ask.dest...)
+	}
+	return touched, err
 }
 
 // Query runs a statement that answers with rows. They are closed with the
 // transaction if not before, but on PostgreSQL nothing else can run until they
 // are: All reads them at once.
 func (tx *Tx) Query(q string, args ...any) (*sql.Rows, error) {
+	if err := tx.flush(); err != nil {
+		return nil, err
+	}
 	if err := tx.usable(); err != nil {
 		return nil, err
 	}
@@ -107,18 +162,19 @@ func (tx *Tx) Query(q string, args ...any) (*sql.Rows, error) {
 	return rows, nil
 }
 
-// QueryRow runs a statement that answers with one row; its Scan returns
-// sql.ErrNoRows if there is none (IsNotFound).
-func (tx *Tx) QueryRow(q string, args ...any) *sql.Row {
-	ctx := tx.ctx
-	if tx.usable() != nil {
-		ctx = endedContext // makes a row whose Scan fails, without asking the database
-	}
-	row := tx.run.QueryRowContext(ctx, q, args...)
-	if err := row.Err(); err != nil && !tx.ended {
-		tx.fail(err)
-	}
-	return row
+// QueryRow is a statement that answers with one row. It runs when its Scan is
+// called, which returns sql.ErrNoRows if there is none (IsNotFound).
+func (tx *Tx) QueryRow(q string, args ...any) Row { return asked{tx, Statement{q, args}} }
+
+type asked struct {
+	tx *Tx
+	Statement
+}
+
+// Scan implements Row.
+func (a asked) Scan(dest ...any) error {
+	_, err := a.tx.send(nil, &question{a.Statement, dest})
+	return err
 }
 
 // Now is the time of the transaction: the same for all changes of a batch.
@@ -180,7 +236,7 @@ func (tx *Tx) end() {
 	tx.rows = nil
 }
 
-// Row is a row to scan: *sql.Row and *sql.Rows.
+// Row is a row to scan: that of QueryRow, and *sql.Rows.
 type Row interface{ Scan(dest ...any) error }
 
 // All reads all rows that q answers with.
@@ -200,13 +256,6 @@ func All[T any](tx *Tx, scan func(Row) (T, error), q string, args ...any) ([]T, 
 	}
 	return all, rows.Err()
 }
-
-// endedContext has been cancelled from the start.
-var endedContext = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
 
 // statementCache keeps prepared statements by their text; SQLite spends half of
 // a short query on preparing it. Texts beyond its size, which only generated

@@ -38,6 +38,7 @@ type change struct {
 	err      error
 	attached []any
 	signals  []string
+	unsent   []unsent // left to be sent with what Finish does first
 
 	// Over all runs:
 	alone bool // run in a transaction of its own
@@ -239,7 +240,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		case !w.alive():
 			return w.broken(batch, c, err)
 		case err == nil:
-			c.attached, c.signals = tx.attached, tx.signals
+			c.attached, c.signals, c.unsent = tx.attached, tx.signals, tx.unsent
 			attached = append(attached, tx.attached...)
 			kept = append(kept, c)
 		case isAgain(err) && c.tries < again:
@@ -253,7 +254,7 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 		w.rollback()
 		return append(refused(batch, kept, later), later...)
 	}
-	committed, signals, err := w.end(now, attached)
+	committed, signals, err := w.end(now, attached, kept)
 	switch {
 	case !w.alive():
 		return w.broken(batch, nil, err)
@@ -318,7 +319,15 @@ func (w *writer) savepoint(c *change, tx *Tx, nested bool) error {
 		}
 	}
 	w.running = c
-	err := call(tx, fn)
+	err := call(tx, func(tx *Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if !nested && w.finishes(tx.attached) {
+			return nil // whatever fails then can only be this change
+		}
+		return tx.flush()
+	})
 	w.running = nil
 	if err == nil {
 		err = w.passed(tx)
@@ -353,16 +362,24 @@ func panicked(p any) error {
 		Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 }
 
-// end runs Finish.
-func (w *writer) end(now canonical.Time, attached []any) (committed func(), signals []string, err error) {
-	if w.finish == nil || len(attached) == 0 {
+// finishes reports whether Finish has something to do.
+func (w *writer) finishes(attached []any) bool { return w.finish != nil && len(attached) > 0 }
+
+// end runs Finish, and what the changes left to be sent with it.
+func (w *writer) end(now canonical.Time, attached []any, kept []*change) (committed func(), signals []string, err error) {
+	if !w.finishes(attached) {
 		return nil, nil, nil
 	}
 	tx := &Tx{ctx: context.Background(), run: w.link.statements, dialect: w.db.dialect, now: now, earlier: attached}
+	for _, c := range kept {
+		tx.unsent = append(tx.unsent, c.unsent...)
+	}
 	err = call(tx, func(tx *Tx) error {
 		var err error
-		committed, err = w.finish(tx, attached)
-		return err
+		if committed, err = w.finish(tx, attached); err != nil {
+			return err
+		}
+		return tx.flush()
 	})
 	if err == nil {
 		err = w.passed(tx)
@@ -515,6 +532,9 @@ func (w *writer) rollback() {
 	if w.link == nil {
 		return
 	}
+	if w.link.drop() {
+		return
+	}
 	if w.link.alive() {
 		w.link.exec("rollback")
 	}
@@ -543,6 +563,7 @@ type link struct {
 	failed     func() bool         // asks it: has a statement failed that nothing has undone?
 	settle     func(error) outcome // what a failed commit means
 	joined     bool                // several statements can go in one round trip
+	unbegun    *string             // where begin leaves its statement for the first one to take along; nil: it runs it
 	open       bool                // in a transaction, as far as we brought it about
 	committing bool                // the commit under way is the writer's own
 	marked     mark                // the savepoint
@@ -602,6 +623,10 @@ func (l *link) exec(q string) error {
 }
 
 func (l *link) begin(d Dialect) error {
+	if l.unbegun != nil {
+		*l.unbegun, l.marked = d.begin(), nothing
+		return nil
+	}
 	if err := l.exec(d.begin()); err != nil {
 		return err
 	}
@@ -609,7 +634,19 @@ func (l *link) begin(d Dialect) error {
 	return nil
 }
 
+// drop ends a transaction in which nothing was done, if it is one.
+func (l *link) drop() bool {
+	if l.unbegun == nil || *l.unbegun == "" {
+		return false
+	}
+	*l.unbegun = ""
+	return true
+}
+
 func (l *link) commit() error {
+	if l.drop() {
+		return nil
+	}
 	l.committing = true
 	err := l.exec("commit")
 	l.committing = false

@@ -675,7 +675,7 @@ func startProxy(t *testing.T, url string, arrives bool) *proxy {
 						server.Close()
 						return
 					}
-					if strings.Contains(string(b[:n]), "commit") && p.armed.CompareAndSwap(true, false) {
+					if strings.Contains(string(b[:n]), "commit\x00") && p.armed.CompareAndSwap(true, false) {
 						close(cut)
 						if arrives {
 							server.Write(b[:n]) // it will answer; nobody hears it

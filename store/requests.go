@@ -84,37 +84,42 @@ func (s *Store) RequestNow(ctx context.Context, id string) (r Request, next int6
 	return r, next, noRequest(id)
 }
 
-// InsertRequest stores a new request; a fault "request-exists" if its identifier
-// is not new.
-func (tx *Tx) InsertRequest(r Request) error {
+// InsertRequest stores a new request. If its identifier is not new, the change
+// fails with the fault "request-exists".
+func (tx *Tx) InsertRequest(r Request) {
 	a := r.Action
-	n, err := tx.Exec(`insert into request (id, version, status, kind, platform, subject, requester, mark, action, signed, signers, declined,
+	tx.Later(sqldb.Statement{SQL: `insert into request (id, version, status, kind, platform, subject, requester, mark, action, signed, signers, declined,
 			need, missing, created, updated, expires, outcome, outcome_text, executed, reversed_by, core, evidence, entry)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
-		on conflict (id) do nothing`,
+		on conflict (id) do nothing`, Args: []any{
 		r.ID, r.Version, string(r.Status), string(a.Kind), a.Subject.Platform, a.Subject.ID, string(r.Requester()), string(a.Command.Mark),
 		canonical.MustMarshal(a), canonical.MustMarshal(r.Signed), canonical.MustMarshal(r.Signers), canonical.MustMarshal(r.Declined),
 		canonical.MustMarshal(r.Need), r.Missing, r.Created.Micro(), r.Updated.Micro(), r.Expires().Micro(),
-		r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry)
-	if err == nil && n == 0 {
-		return fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
-	}
-	return err
+		r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry}},
+		func(n int64) error {
+			if n == 0 {
+				return fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
+			}
+			return nil
+		})
 }
 
 // SaveRequest stores a changed request, whose version is one more than the one
-// that was read. Somebody else's change in between is a fault "version-moved".
-func (tx *Tx) SaveRequest(r Request) error {
-	n, err := tx.Exec(`update request set version = $2, status = $3, signers = $4, declined = $5, need = $6, missing = $7, updated = $8,
+// that was read. After somebody else's change in between, this one fails with
+// the fault "version-moved".
+func (tx *Tx) SaveRequest(r Request) {
+	tx.Later(sqldb.Statement{SQL: `update request set version = $2, status = $3, signers = $4, declined = $5, need = $6, missing = $7, updated = $8,
 			outcome = $9, outcome_text = $10, executed = $11, reversed_by = $12, core = $13, evidence = $14, entry = $15
-		where id = $1 and version = $2 - 1`,
+		where id = $1 and version = $2 - 1`, Args: []any{
 		r.ID, r.Version, string(r.Status), canonical.MustMarshal(r.Signers), canonical.MustMarshal(r.Declined), canonical.MustMarshal(r.Need),
-		r.Missing, r.Updated.Micro(), r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry)
-	if err == nil && n == 0 {
-		// Two people signing at once: the second judges again what it sees.
-		return fault.New(fault.Conflict, "version-moved", "The request has changed in the meantime; look at it again.")
-	}
-	return err
+		r.Missing, r.Updated.Micro(), r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry}},
+		func(n int64) error {
+			if n == 0 {
+				// Two people signing at once: the second judges again what it sees.
+				return fault.New(fault.Conflict, "version-moved", "The request has changed in the meantime; look at it again.")
+			}
+			return nil
+		})
 }
 
 // setEntry notes where the ledger holds the warrant of a request.
@@ -151,9 +156,8 @@ func (tx *Tx) Requests(f RequestFilter) ([]Request, error) {
 
 // KeepRows keeps the workers that an import submitted with its request. They
 // hold names, and stand in no ledger entry before the admission is applied.
-func (tx *Tx) KeepRows(request string, data []byte) error {
-	_, err := tx.Exec(`insert into admission_rows (request, data) values ($1, $2)`, request, data)
-	return err
+func (tx *Tx) KeepRows(request string, data []byte) {
+	tx.Later(sqldb.Statement{SQL: `insert into admission_rows (request, data) values ($1, $2)`, Args: []any{request, data}}, nil)
 }
 
 // Rows returns what KeepRows kept.
@@ -164,7 +168,6 @@ func (tx *Tx) Rows(request string) ([]byte, error) {
 }
 
 // DropRows forgets them once they are applied, or will never be.
-func (tx *Tx) DropRows(request string) error {
-	_, err := tx.Exec(`delete from admission_rows where request = $1`, request)
-	return err
+func (tx *Tx) DropRows(request string) {
+	tx.Later(sqldb.Statement{SQL: `delete from admission_rows where request = $1`, Args: []any{request}}, nil)
 }
