@@ -1,0 +1,102 @@
+package sqldb_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"countersign.dev/sqldb"
+	"countersign.dev/sqldb/sqldbtest"
+)
+
+// What is left for later runs in its order, before the next statement, and is
+// there for it to see.
+func TestLater(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, url string) {
+		db := sqldbtest.Open(t, url, options())
+		count := func(tx *sqldb.Tx) (n int, err error) {
+			return n, tx.QueryRow(`select count(*) from item`).Scan(&n)
+		}
+		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			var told []int64
+			check := func(n int64) error { told = append(told, n); return nil }
+			tx.Later(insertion("a", 1), check)
+			tx.Later(sqldb.Statement{SQL: `update item set n = n + 1`}, check)
+			if n, err := count(tx); n != 1 || err != nil {
+				t.Errorf("a row was asked for and found %d, %v", n, err)
+			}
+			tx.Later(insertion("b", 5), nil)
+			if n, err := tx.Exec(`update item set n = n + 1`); n != 2 || err != nil {
+				t.Errorf("an update touched %d rows, %v", n, err)
+			}
+			tx.Later(sqldb.Statement{SQL: `update item set n = n + 1`}, check)
+			all, err := sqldb.All(tx, func(r sqldb.Row) (n int, err error) { return n, r.Scan(&n) }, `select n from item order by id`)
+			if fmt.Sprint(all) != "[4 7]" || err != nil {
+				t.Errorf("the rows have %v, %v", all, err)
+			}
+			if fmt.Sprint(told) != "[1 1 2]" {
+				t.Errorf("told %v", told)
+			}
+			tx.Later(insertion("c", 1), check) // with nothing after it
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := items(t, db); got != "a=4 b=7 c=1" {
+			t.Errorf("the table has %s", got)
+		}
+	})
+}
+
+// A change whose later statement fails, or whose check does not like what it
+// touched, is not made, whether it is alone or shares its commit, and whether
+// the statement went with Finish or not. The others are.
+func TestLaterFails(t *testing.T) {
+	for _, attach := range []bool{false, true} {
+		for _, together := range []bool{false, true} {
+			t.Run(fmt.Sprintf("attach=%v together=%v", attach, together), func(t *testing.T) {
+				sqldbtest.Each(t, func(t *testing.T, url string) {
+					var l ledger
+					db := sqldbtest.Open(t, url, l.options())
+					disliked := errors.New("disliked")
+					change := func(id string, s sqldb.Statement, checked error) func(*sqldb.Tx) error {
+						return func(tx *sqldb.Tx) error {
+							if attach {
+								tx.Attach(id)
+							}
+							tx.Later(insertion(id, 1), nil)
+							tx.Later(s, func(int64) error { return checked })
+							return nil
+						}
+					}
+					fns := []func(*sqldb.Tx) error{
+						change("a", insertion("a2", 2), nil),
+						change("b", insertion("b", 2), nil), // twice
+						change("c", insertion("c2", 2), disliked),
+						change("d", insertion("d2", 2), nil),
+						func(tx *sqldb.Tx) error { tx.Later(insertion("e", 1), nil); return errRefused },
+						func(*sqldb.Tx) error { return nil },
+					}
+					var errs []error
+					if together {
+						errs = gather(t, db, fns...)
+					} else {
+						for _, fn := range fns {
+							errs = append(errs, db.Write(t.Context(), fn))
+						}
+					}
+					if errs[0] != nil || errs[3] != nil || errs[5] != nil || !sqldb.IsUnique(errs[1]) || !errors.Is(errs[2], disliked) || !errors.Is(errs[4], errRefused) {
+						t.Errorf("the errors are %v", errs)
+					}
+					if got := items(t, db); got != "a=1 a2=2 d=1 d2=2" {
+						t.Errorf("the table has %s", got)
+					}
+					if got := fmt.Sprint(recorded(t, db)); attach && got != "[a d]" || !attach && got != "[]" {
+						t.Errorf("finished were %s", got)
+					}
+				})
+			})
+		}
+	}
+}
