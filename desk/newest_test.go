@@ -3,6 +3,7 @@ package desk_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -128,6 +129,30 @@ func TestRecordsInTurn(t *testing.T) {
 		refused(t, to.Desk.Record(t.Context(), signed(7, "ahead")), "sequence-gap")
 		if n := len(since(t, to.World, int64(before))); n != 2 {
 			t.Errorf("%d entries were made, want 2", n)
+		}
+	})
+}
+
+// A repeat is answered with its request also when it would be refused by now if
+// it were new, and that is no refusal.
+func TestRepeatOfWhatIsOver(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		sub := submission(t, to, "ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+		first, err := to.Desk.Request(t.Context(), desktest.As("ann"), sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := len(since(t, to.World, 0))
+		for _, later := range []time.Duration{0, 16 * time.Minute} { // by then its draft is old
+			to.Clock().Advance(later)
+			r, err := to.Desk.Request(t.Context(), desktest.As("ann"), sub)
+			if err != nil || r.ID != first.ID || r.Status != first.Status {
+				t.Errorf("after %s: the repeat is %s, %s, %v", later, r.ID, r.Status, err)
+			}
+		}
+		if n := len(since(t, to.World, int64(before))); n != 0 {
+			t.Errorf("%d entries were made of it", n)
 		}
 	})
 }
