@@ -246,6 +246,13 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 		}
 		select {
 		case <-woken:
+			// Who waited for a commit is given what it made. Everybody else reads
+			// the database, and finds there what somebody did to it since.
+			if entries, checkpoint, ok := d.store.Fresh(from); ok {
+				feed.Checkpoint = string(checkpoint)
+				addEntries(&feed, entries)
+				return feed, nil
+			}
 		case <-elsewhere.C:
 		case <-timer.C:
 			return feed, nil
@@ -264,11 +271,6 @@ const feedStretch = 100_000
 // feed reads the head first: what it covers is there by then, and never changes.
 func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 	feed := proof.Feed{From: from}
-	if entries, checkpoint, ok := d.store.Fresh(from); ok {
-		feed.Checkpoint = string(checkpoint)
-		addEntries(&feed, entries)
-		return feed, nil
-	}
 	size, checkpoint, err := d.store.Newest(ctx)
 	if err != nil {
 		return feed, err
