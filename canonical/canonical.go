@@ -98,8 +98,10 @@ func Read(b []byte, v any) error {
 
 // Exact reports whether v, which Read read from b, is written as b.
 func Exact(b []byte, v any) error {
-	if n, ok := Lacks(b, v); ok && n == 0 {
-		return nil
+	if t, ok := Scan(b); ok {
+		if n, ok := t.Lacks(v); ok && n == 0 {
+			return nil
+		}
 	}
 	same := false
 	if err := write(v, func(again []byte) { same = bytes.Equal(again, b) }); err != nil {
@@ -252,17 +254,41 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
 		return fmt.Errorf("a time is a string such as %q", "2026-11-23T05:39:46.000000Z")
 	}
-	s := string(b[1 : len(b)-1])
-	if s == "" {
+	s := b[1 : len(b)-1]
+	if len(s) == 0 {
 		*t = Time{}
 		return nil
 	}
-	p, err := time.Parse(timeLayout, s)
-	if err != nil || p.Format(timeLayout) != s {
+	p, ok := parseTime(s)
+	if !ok {
 		return fmt.Errorf("%q is not a time such as %q", s, "2026-11-23T05:39:46.000000Z")
 	}
-	if *t = (Time{p.UTC()}); t.IsZero() {
+	if *t = (Time{p}); t.IsZero() {
 		return fmt.Errorf("no time is written as an empty string")
 	}
 	return nil
+}
+
+// parseTime reads timeLayout: digits and separators at fixed places, and a date
+// and time of day that there are.
+func parseTime(s []byte) (t time.Time, ok bool) {
+	if len(s) != len(timeLayout) {
+		return t, false
+	}
+	field := func(start, end int) (n int) {
+		for _, c := range s[start:end] {
+			if c < '0' || c > '9' {
+				ok = false
+			}
+			n = 10*n + int(c-'0')
+		}
+		return n
+	}
+	ok = s[4] == '-' && s[7] == '-' && s[10] == 'T' && s[13] == ':' && s[16] == ':' && s[19] == '.' && s[26] == 'Z'
+	year, month, day := field(0, 4), time.Month(field(5, 7)), field(8, 10)
+	hour, minute, second, micro := field(11, 13), field(14, 16), field(17, 19), field(20, 26)
+	t = time.Date(year, month, day, hour, minute, second, 1000*micro, time.UTC)
+	// Date takes the 30th of February for the 2nd of March.
+	ok = ok && month >= 1 && month <= 12 && t.Month() == month && t.Day() == day && hour < 24 && minute < 60 && second < 60
+	return t, ok
 }

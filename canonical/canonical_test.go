@@ -92,3 +92,22 @@ func FuzzOneSpelling(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTime: read is what package time reads and writes alike.
+func FuzzTime(f *testing.F) {
+	for _, s := range []string{"2026-11-23T05:39:46.000000Z", "2024-02-29T23:59:59.999999Z", "2026-02-29T00:00:00.000000Z", "2026-13-01T00:00:00.000000Z",
+		"2026-00-01T00:00:00.000000Z", "2026-01-00T00:00:00.000000Z", "2026-01-01T24:00:00.000000Z", "2026-01-01T00:60:00.000000Z",
+		"2026-01-01T00:00:60.000000Z", "2026-01-01t00:00:00.000000Z", "2026-01-01T00:00:00.000000z", "2026-01-01T00:00:00,000000Z",
+		"2026-01-01T00:00:00.00000Z", "+026-01-01T00:00:00.000000Z", "2026-1 -01T00:00:00.000000Z", "0000-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"} {
+		f.Add(s)
+	}
+	const layout = "2006-01-02T15:04:05.000000Z"
+	f.Fuzz(func(t *testing.T, s string) {
+		want, err := time.Parse(layout, s)
+		good := err == nil && want.Format(layout) == s && !want.IsZero()
+		var got canonical.Time
+		if err := got.UnmarshalJSON([]byte(`"` + s + `"`)); s != "" && (err == nil) != good || good && !got.Equal(want) {
+			t.Errorf("%q is read as %s, %v; package time: %s, %v", s, got, err, want, good)
+		}
+	})
+}

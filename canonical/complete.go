@@ -6,18 +6,14 @@ import (
 	"sync"
 )
 
-// Lacks says how many members the text b lacks that v, which Read read from b, is
-// written with; none means that v is written as b. Writing it would cost as much
-// as reading it did, and counting is enough: Read refuses unknown and doubled
-// members; if b is plain, each of its values is in its one spelling and, without
-// null, is read into a value that no other spelling gives; so b can differ from
-// what v is written as only by lacking members. Where ok is false, b is not in
-// canonical form, or just not plain enough to be sure at once.
-func Lacks(b []byte, v any) (n int, ok bool) {
-	have, ok := plainMembers(b)
-	if !ok {
-		return 0, false
-	}
+// Lacks says how many members the text lacks that v, which Read read from it, is
+// written with; none means that v is written as the text. Writing it would cost as
+// much as reading it did, and counting is enough: Read refuses unknown and doubled
+// members; each value of a text that Scan took is in its one spelling and, but for
+// null, is read into a value that no other spelling gives; so a text whose nulls
+// are all in Raw values can differ from what v is written as only by lacking members. Where ok is false, it cannot
+// be told by counting.
+func (t Text) Lacks(v any) (n int, ok bool) {
 	value := reflect.ValueOf(v)
 	for value.Kind() == reflect.Pointer && !value.IsNil() {
 		value = value.Elem()
@@ -26,15 +22,15 @@ func Lacks(b []byte, v any) (n int, ok bool) {
 		return 0, false
 	}
 	want, ok := counterOf(value.Type()).count(value)
-	return want - have, ok
+	return want.members - t.members, ok && want.nulls == t.nulls
 }
 
-// A counter counts the members that values of one type are written with, all
-// levels together. It says no for types of which it is not sure that they have
+// A counter counts the members that values of one type are written with, and the
+// nulls. It says no for types of which it is not sure that they have
 // one spelling for each value, and that no member is ever left out.
 type counter struct {
 	none  bool // it never has any
-	count func(v reflect.Value) (n int, ok bool)
+	count func(v reflect.Value) (n tally, ok bool)
 }
 
 var counters sync.Map // of counter, by reflect.Type
@@ -49,8 +45,8 @@ func counterOf(t reflect.Type) counter {
 }
 
 var (
-	noMembers = counter{none: true, count: func(reflect.Value) (int, bool) { return 0, true }}
-	unsure    = counter{count: func(reflect.Value) (int, bool) { return 0, false }}
+	noMembers = counter{none: true, count: func(reflect.Value) (tally, bool) { return tally{}, true }}
+	unsure    = counter{count: func(reflect.Value) (tally, bool) { return tally{}, false }}
 )
 
 func makeCounter(t reflect.Type) counter {
@@ -58,11 +54,13 @@ func makeCounter(t reflect.Type) counter {
 	case reflect.TypeFor[Digest](), reflect.TypeFor[Bytes](), reflect.TypeFor[Time]():
 		return noMembers
 	case reflect.TypeFor[Raw]():
-		return counter{count: func(v reflect.Value) (int, bool) {
+		return counter{count: func(v reflect.Value) (tally, bool) {
 			if v.Len() == 0 {
-				return 0, true // it was lacking
+				return tally{}, true // it was lacking
 			}
-			return plainMembers(v.Bytes())
+			s := scanner{b: v.Bytes()}
+			ok := s.whole()
+			return s.tally, ok
 		}}
 	}
 	if writesItself(t) {
@@ -100,30 +98,30 @@ func sliceCounter(each counter) counter {
 	if each.none {
 		return noMembers
 	}
-	return counter{count: func(v reflect.Value) (n int, ok bool) {
+	return counter{count: func(v reflect.Value) (n tally, ok bool) {
 		for i := range v.Len() {
 			more, ok := each.count(v.Index(i))
 			if !ok {
-				return 0, false
+				return n, false
 			}
-			n += more
+			n.add(more)
 		}
 		return n, true
 	}}
 }
 
 func mapCounter(each counter) counter {
-	return counter{count: func(v reflect.Value) (n int, ok bool) {
-		n = v.Len()
+	return counter{count: func(v reflect.Value) (n tally, ok bool) {
+		n.members = v.Len()
 		if each.none {
 			return n, true
 		}
 		for all := v.MapRange(); all.Next(); {
 			more, ok := each.count(all.Value())
 			if !ok {
-				return 0, false
+				return n, false
 			}
-			n += more
+			n.add(more)
 		}
 		return n, true
 	}}
@@ -146,15 +144,20 @@ func structCounter(t reflect.Type) counter {
 			deeper = append(deeper, member{i, c})
 		}
 	}
-	return counter{count: func(v reflect.Value) (n int, ok bool) {
-		n = t.NumField()
+	return counter{count: func(v reflect.Value) (n tally, ok bool) {
+		n.members = t.NumField()
 		for _, m := range deeper {
 			more, ok := m.count(v.Field(m.index))
 			if !ok {
-				return 0, false
+				return n, false
 			}
-			n += more
+			n.add(more)
 		}
 		return n, true
 	}}
+}
+
+func (n *tally) add(m tally) {
+	n.members += m.members
+	n.nulls += m.nulls
 }

@@ -13,32 +13,32 @@ func plain(b []byte) bool {
 	return s.whole()
 }
 
-// plainMembers counts the members of all objects in b, if b is plain and has no null.
-func plainMembers(b []byte) (n int, ok bool) {
-	s := scanner{b: b}
-	ok = s.whole() && !s.null
-	return s.members, ok
+// Text is an object or array in canonical form.
+type Text struct {
+	Parts []Part
+	tally
 }
 
 // Part is a member of an object or, without a name, an element of an array.
 type Part struct {
 	Name  string
-	Value Raw
+	Value Raw // as it stands in the text
 }
 
-// Split returns the parts of an object or array that is in canonical form, as
-// they stand in b. Where ok is false, b is something else or just not plain
-// enough to be sure at once.
-func Split(b []byte) (parts []Part, ok bool) {
+// Scan splits a text into its parts. Where ok is false, b is not an object or
+// array in canonical form, or just not plain enough to be sure at once.
+func Scan(b []byte) (t Text, ok bool) {
 	s := scanner{b: b}
-	each := func(name, value []byte) { parts = append(parts, Part{string(name), value}) }
+	t.Parts = make([]Part, 0, 8)
+	each := func(name, value []byte) { t.Parts = append(t.Parts, Part{string(name), value}) }
 	switch {
 	case s.take('{'):
 		ok = s.object(maxPlainDepth, each)
 	case s.take('['):
 		ok = s.array(maxPlainDepth, each)
 	}
-	return parts, ok && s.at == len(b)
+	t.tally = s.tally
+	return t, ok && s.at == len(b)
 }
 
 const (
@@ -49,11 +49,13 @@ const (
 // scanner reads plain values. Its methods say false where something is not
 // plain; then it is of no more use.
 type scanner struct {
-	b       []byte
-	at      int
-	members int  // met so far, on all levels
-	null    bool // met
+	b  []byte
+	at int
+	tally
 }
+
+// tally counts what was met, on all levels.
+type tally struct{ members, nulls int }
 
 // visit is called for each member of an object or, without a name, element of an array.
 type visit func(name, value []byte)
@@ -89,7 +91,7 @@ func (s *scanner) value(depth int) bool {
 	case 'f':
 		return s.word("false")
 	case 'n':
-		s.null = true
+		s.nulls++
 		return s.word("null")
 	}
 	return s.integer()

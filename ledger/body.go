@@ -85,11 +85,30 @@ func Commitment(body []byte, salt canonical.Bytes) canonical.Digest {
 	return canonical.Sum([]byte(entryVersion+"\n"), salt, body)
 }
 
+// LeafOf returns the leaf that commits to a body with a salt. The body was read
+// exactly from the text.
+func LeafOf(body Body, text []byte, salt canonical.Bytes) (Leaf, error) {
+	if err := checkSalt(salt); err != nil {
+		return Leaf{}, err
+	}
+	if err := body.check(); err != nil {
+		return Leaf{}, err
+	}
+	return Leaf{Class: body.Class, Number: body.Number, Commitment: Commitment(text, salt)}, nil
+}
+
+func checkSalt(salt canonical.Bytes) error {
+	if len(salt) != saltSize {
+		return fault.New(fault.Invalid, "entry-malformed", "The salt of a ledger entry has %d bytes, this one %d.", saltSize, len(salt))
+	}
+	return nil
+}
+
 // Verify checks that the leaf commits to exactly this body with this salt, and
 // returns the body.
 func Verify(leaf Leaf, body []byte, salt canonical.Bytes) (Body, error) {
-	if len(salt) != saltSize {
-		return Body{}, fault.New(fault.Invalid, "entry-malformed", "The salt of a ledger entry has 32 bytes, this one %d.", len(salt))
+	if err := checkSalt(salt); err != nil {
+		return Body{}, err
 	}
 	if Commitment(body, salt) != leaf.Commitment {
 		return Body{}, tampered("The entry %s %d is not the one that the ledger commits to.", leaf.Class, leaf.Number)

@@ -3,8 +3,10 @@ package proof
 import (
 	"bytes"
 	"fmt"
+	"sync"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -20,7 +22,9 @@ type entry struct {
 	salt canonical.Bytes
 	body ledger.Body
 	leaf ledger.Leaf
-	does *effect // once read
+	root canonical.Digest // leaf.Digest
+	hash tlog.Hash        // leaf.Hash
+	does *effect          // once read
 }
 
 // effect is what an entry changes.
@@ -37,9 +41,8 @@ func (e Evidence) open() (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaf := ledger.Leaf{Class: e.Entry.Class, Number: e.Entry.Number, Commitment: ledger.Commitment(text, e.Salt)}
-	body, err := ledger.Verify(leaf, text, e.Salt) // the body's own form
-	return &entry{text: text, salt: e.Salt, body: body, leaf: leaf}, err
+	leaf, err := ledger.LeafOf(e.Entry, text, e.Salt)
+	return &entry{text: text, salt: e.Salt, body: e.Entry, leaf: leaf, root: leaf.Digest(), hash: leaf.Hash()}, err
 }
 
 // effect reads the entry's data.
@@ -161,7 +164,8 @@ func (v *Verifier) parse(raw []byte) (opened, error) {
 		if err != nil {
 			return o, err
 		}
-		o = opened{warrant: w, hashes: hashesOf(raw, w), entries: make([]*entry, len(w.People))}
+		text, _ := canonical.Scan(raw)
+		o = opened{warrant: w, hashes: hashesOf(text, w), entries: make([]*entry, len(w.People))}
 	}
 	for i, p := range o.warrant.People {
 		if o.entries[i] != nil && bytes.Equal(o.entries[i].salt, p.Salt) {
@@ -184,18 +188,25 @@ var tooLarge = fault.New(fault.TooLarge, "too-large", "A warrant has at most %d 
 // people stands. Where that is not so, ok is false and the warrant is to be read
 // as it is.
 func (v *Verifier) parseShort(raw []byte) (o opened, ok bool) {
-	short, known := v.shorten(raw)
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	known := v.shorten(buf, raw)
 	if len(known) == 0 {
 		return o, false
 	}
-	w, err := readWarrant(short)
-	if err != nil {
+	short := buf.Bytes()
+	w := Warrant{People: make([]Evidence, 0, len(known))}
+	if err := readWarrant(short, &w); err != nil {
 		return o, false
 	}
-	if n, ok := canonical.Lacks(short, w); !ok || n != bodyMembers*len(known) {
+	text, ok := canonical.Scan(short)
+	if !ok {
 		return o, false
 	}
-	o = opened{warrant: w, hashes: hashesOf(short, w), entries: make([]*entry, len(w.People))}
+	if n, ok := text.Lacks(w); !ok || n != bodyMembers*len(known) {
+		return o, false
+	}
+	o = opened{warrant: w, hashes: hashesOf(text, w), entries: make([]*entry, len(w.People))}
 	next := 0
 	for i, p := range w.People {
 		if p.Entry.V != "" {
@@ -211,43 +222,47 @@ func (v *Verifier) parseShort(raw []byte) (o opened, ok bool) {
 	return o, next == len(known)
 }
 
-// shorten replaces known entries by references and returns them in their order.
-// It need not understand what it reads: parseShort finds out whether it cut well.
-func (v *Verifier) shorten(raw []byte) (short []byte, known []*entry) {
+// buffers are for shortened warrants, of which nothing is kept.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// shorten writes raw with references in the place of known entries, and returns
+// these in their order. It need not understand what it reads: parseShort finds
+// out whether it cut well.
+func (v *Verifier) shorten(short *bytes.Buffer, raw []byte) (known []*entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.known) == 0 {
-		return nil, nil
+		return nil
 	}
-	var pieces [][]byte // of raw, between known entries
-	size, done, start := 0, 0, 0
-	piece := func(end int) {
-		pieces = append(pieces, raw[done:end])
-		size += end - done + len(reference)
-	}
+	short.Reset()
+	done, start := 0, 0
 	for {
 		i := bytes.Index(raw[start:], []byte(beforeEntry))
 		if i < 0 {
 			break
 		}
 		start += i + len(beforeEntry)
-		end := start + max(0, bytes.Index(raw[start:], []byte(afterEntry)))
-		if e, ok := v.known[string(raw[start:end])]; ok {
-			piece(start)
-			known, done, start = append(known, e), end, end
+		if e := v.entryAt(raw[start:]); e != nil {
+			short.Write(raw[done:start])
+			short.WriteString(reference)
+			start += len(e.text)
+			known, done = append(known, e), start
 		}
 	}
-	piece(len(raw))
-	short = make([]byte, 0, size)
-	for i, p := range pieces {
-		if short = append(short, p...); i < len(known) {
-			short = append(short, reference...)
-		}
+	short.Write(raw[done:])
+	if bytes.Count(short.Bytes(), []byte(beforeEntry+reference)) != len(known) {
+		return nil // what stands there already would be taken for a reference
 	}
-	if bytes.Count(short, []byte(beforeEntry+reference)) != len(known) {
-		return nil, nil // what stands there already would be taken for a reference
+	return known
+}
+
+// entryAt finds the known entry with which a text begins. In all warrants of a
+// desk the first is the founding, which is most of the text.
+func (v *Verifier) entryAt(text []byte) *entry {
+	if f := v.founding; f != nil && bytes.HasPrefix(text, f.text) && bytes.HasPrefix(text[len(f.text):], []byte(afterEntry)) {
+		return f
 	}
-	return short, known
+	return v.known[string(text[:max(0, bytes.Index(text, []byte(afterEntry)))])]
 }
 
 // remember keeps the entries of a warrant that holds, and the state that they give.
@@ -258,6 +273,7 @@ func (v *Verifier) remember(entries []*entry, s *State) {
 		clear(v.folds)
 	}
 	v.folds[nameOf(entries)] = s
+	v.founding = entries[0]
 	for _, e := range entries {
 		if _, ok := v.known[string(e.text)]; ok {
 			continue

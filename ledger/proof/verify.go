@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -46,6 +45,8 @@ type Verifier struct {
 	bytes int               // of these bodies
 	most  int
 	folds map[string]*State // by nameOf their entries; never changed
+
+	founding *entry // one of known; nil until a warrant held
 }
 
 // maxFolds bounds how many states are remembered.
@@ -79,15 +80,11 @@ func (v *Verifier) verify(raw []byte) (Report, opened, error) {
 	if err != nil {
 		return Report{}, o, err
 	}
-	key, err := v.logKey(o)
-	if err != nil {
+	if o.checkpoint, err = v.checkLedger(o); err != nil {
 		return Report{}, o, err
 	}
 	s, err := v.fold(o)
 	if err != nil {
-		return Report{}, o, err
-	}
-	if o.checkpoint, err = v.checkLedger(o, key, s.Origin); err != nil {
 		return Report{}, o, err
 	}
 	if err := checkRuling(o, s); err != nil {
@@ -109,26 +106,31 @@ func wrong(typ, format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, typ, format, args...)
 }
 
-// logKey finds the log's key in the trusted entry 0.
-func (v *Verifier) logKey(o opened) (note.Verifier, error) {
+// founded finds the log's name and key in the trusted entry 0.
+func (v *Verifier) founded(o opened) (origin string, key note.Verifier, err error) {
 	if len(o.entries) == 0 {
-		return nil, wrong("no-evidence", "The warrant carries no governance entries.")
+		return "", nil, wrong("no-evidence", "The warrant carries no governance entries.")
 	}
 	first := o.entries[0]
-	if first.leaf.Digest() != v.trust.Root || first.body.Kind != KindFounding {
-		return nil, wrong("foreign-desk", "The warrant is of a desk founded by %s; the one that you trust is %s.", first.leaf.Digest(), v.trust.Root)
+	if first.root != v.trust.Root || first.body.Kind != KindFounding {
+		return "", nil, wrong("foreign-desk", "The warrant is of a desk founded by %s; the one that you trust is %s.", first.root, v.trust.Root)
 	}
 	f, err := first.effect()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return f.log, nil
+	return f.founding.Origin, f.log, nil
 }
 
-// checkLedger checks that the ledger of this origin, under the log's key and the
-// quorum's, holds the warrant's entries and its core.
-func (v *Verifier) checkLedger(o opened, key note.Verifier, origin string) (ledger.Checkpoint, error) {
+// checkLedger checks that the desk's ledger, under the log's key and the quorum's,
+// holds the warrant's entries and its core. It comes first: what the ledger does
+// not hold is not looked into.
+func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 	w := o.warrant
+	origin, key, err := v.founded(o)
+	if err != nil {
+		return ledger.Checkpoint{}, err
+	}
 	cp, err := openCheckpoint(w, key, v.trust.Quorum)
 	if err != nil {
 		return cp, err
@@ -137,7 +139,7 @@ func (v *Verifier) checkLedger(o opened, key note.Verifier, origin string) (ledg
 		return cp, wrong("foreign-log", "The checkpoint is of the ledger %q, the desk's is %q.", cp.Origin, origin)
 	}
 	for i, e := range o.entries {
-		if err := w.People[i].Proof.Verify(e.leaf, cp); err != nil {
+		if err := w.People[i].Proof.VerifyHash(e.hash, cp); err != nil {
 			return cp, fmt.Errorf("governance entry %d: %w", e.body.Number, err)
 		}
 	}
@@ -231,22 +233,21 @@ func nameOf(entries []*entry) string {
 // checkAnchor checks that the ledger holds this core.
 func checkAnchor(o opened, cp ledger.Checkpoint) error {
 	w := o.warrant
-	anchor, err := Evidence{Entry: w.Ledger.Entry, Salt: w.Ledger.Salt}.open()
+	leaf, err := ledger.LeafOf(w.Ledger.Entry, o.anchor, w.Ledger.Salt)
 	if err != nil {
 		return err
 	}
-	if err := w.Ledger.Proof.Verify(anchor.leaf, cp); err != nil {
+	if err := w.Ledger.Proof.Verify(leaf, cp); err != nil {
 		return err
 	}
 	if w.Ledger.Entry.Class != ledger.Desk || w.Ledger.Entry.Kind != KindWarrant || len(w.Ledger.Entry.Sealed) != 0 {
 		return wrong("bad-anchor", "The ledger entry of the warrant is not of kind %s.", KindWarrant)
 	}
 	var r Record
-	if err := canonical.Unmarshal(w.Ledger.Entry.Data, &r); err != nil {
+	if err := canonical.UnmarshalExact(w.Ledger.Entry.Data, &r); err != nil {
 		return err
 	}
-	want := recordOf(w.Core(), o.core, r.GovernanceNumber)
-	if !bytes.Equal(canonical.MustMarshal(want), w.Ledger.Entry.Data) {
+	if !reflect.DeepEqual(r, recordOf(w.Core(), o.core, r.GovernanceNumber)) {
 		return wrong("bad-anchor", "The ledger holds another warrant than this one.")
 	}
 	if d := w.Ledger.Entry.Time.Sub(w.Ruling.At.Time); d < -time.Minute || d > time.Minute {

@@ -120,7 +120,7 @@ func RecordOf(c Core, s *State) Record { return recordOf(c, c.Digest(), s.Next) 
 func recordOf(c Core, digest canonical.Digest, next int64) Record {
 	r := Record{Warrant: digest, Request: c.Request.Statement.Request, Kind: c.Action.Kind, Tier: c.Ruling.Facts.Tier,
 		Direction: c.Action.Direction, Policy: c.Ruling.Policy, Executor: c.Request.Statement.Executor,
-		Requester: c.Request.Statement.Signer, GovernanceNumber: next}
+		Requester: c.Request.Statement.Signer, Countersigners: []workforce.WorkerID{}, GovernanceNumber: next}
 	for _, cs := range c.Countersignatures {
 		r.Countersigners = append(r.Countersigners, cs.Statement.Signer)
 	}
@@ -172,22 +172,21 @@ func ParseWarrant(raw []byte) (Warrant, error) {
 	if len(raw) > MaxWarrant {
 		return w, tooLarge
 	}
-	w, err := readWarrant(raw)
-	if err != nil {
+	if err := readWarrant(raw, &w); err != nil {
 		return w, err
 	}
 	return w, canonical.Exact(raw, w)
 }
 
 // readWarrant is ParseWarrant but for the spelling.
-func readWarrant(raw []byte) (w Warrant, err error) {
-	if err := canonical.Read(raw, &w); err != nil {
-		return w, err
+func readWarrant(raw []byte, w *Warrant) error {
+	if err := canonical.Read(raw, w); err != nil {
+		return err
 	}
 	if w.V != WarrantVersion {
-		return w, fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s.", WarrantVersion)
+		return fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s.", WarrantVersion)
 	}
-	return w, nil
+	return nil
 }
 
 // Assemble completes a core with what proves it. entries are the evidence and
