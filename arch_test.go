@@ -48,6 +48,7 @@ var house = map[string]room{
 	"store":            {"sqldb ledger actions workforce", "tables and queries; it decides nothing"},
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
 	"executor":         {"executor/journal ledger ledger/proof policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
+	"watch":            {"actions workforce platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
 	"desk":             {"store jobs policy ledger ledger/proof actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential"},
 
 	"api/v1": {"ledger ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},

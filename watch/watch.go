@@ -1,0 +1,125 @@
+// Package watch says what a change means that was seen on a platform: whether
+// the executor's own warrants explain it, and if not, whether it is a breach.
+//
+// It trusts nothing that an event claims. An event only says where to look; what
+// is judged here is a subject as it was read. A state is explained if it is the
+// after-state, with the mark, of the subject's newest warrant, in flight or in
+// force. An older or a reversed warrant explains nothing, so that a mark which
+// somebody copied from the past does not pass for one of ours.
+//
+// It decides; it neither reads nor calls, and keeps nothing.
+package watch
+
+import (
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/platform"
+)
+
+// Force says how far a warrant has come.
+type Force string
+
+// The forces.
+const (
+	InFlight Force = "in-flight" // intended; the call may have been made or not
+	InForce  Force = "in-force"  // carried out, and nothing has taken it back
+	Reversed Force = "reversed"  // taken back, also by the lift of a timed measure
+)
+
+// Warranted is what a subject's newest warrant does to it.
+type Warranted struct {
+	Request string
+	After   platform.Expect
+	Force   Force
+}
+
+// Sight is a subject as it was read, beside what is known of it.
+type Sight struct {
+	Tier  actions.Tier // as read now
+	State platform.Expect
+	// Last is the state that was explained last, or accepted when the watch saw
+	// the subject for the first time; nil if it was never seen.
+	Last   *platform.Expect
+	Newest *Warranted // nil if no warrant was ever about it
+	// Marks says whether the platform keeps a mark beside a measure of this kind.
+	Marks bool
+	// OwnerLock says that the owner has promised never to deactivate without
+	// telling us, and the promise is in effect.
+	OwnerLock bool
+}
+
+// Verdict is what a sight means.
+type Verdict string
+
+// The verdicts.
+const (
+	Explained Verdict = "explained" // our newest warrant did it, or is doing it
+	Unchanged Verdict = "unchanged" // as it was last explained
+	Relieved  Verdict = "relieved"  // somebody else lifted a measure: told, never put back
+	Owner     Verdict = "owner"     // switched off, which its owner may do
+	Foreign   Verdict = "foreign"   // somebody else's measure on a standard subject
+	Breach    Verdict = "breach"    // a burden that nothing explains
+)
+
+// Judge says what a sight means.
+func (s Sight) Judge() Verdict {
+	if s.explained() {
+		return Explained
+	}
+	if s.Last != nil && s.same(s.State, *s.Last) {
+		return Unchanged
+	}
+	switch {
+	case !s.burdened():
+		return Relieved
+	case s.State.Status == platform.Deactivated && !s.OwnerLock:
+		return Owner
+	case s.Tier == actions.Standard:
+		return Foreign
+	}
+	return Breach
+}
+
+// explained does not ask how the subject was before: our own act may be seen
+// before its receipt is there, and long after.
+func (s Sight) explained() bool {
+	return s.Newest != nil && s.Newest.Force != Reversed && s.same(s.State, s.Newest.After)
+}
+
+// same compares marks where the platform keeps any. Where it keeps none, whose
+// the measure is cannot be told, and the state alone decides.
+func (s Sight) same(a, b platform.Expect) bool {
+	return a.Status == b.Status && (a.Mark == b.Mark || !s.Marks)
+}
+
+// burdened reports whether the subject is worse off than it was, or bears another
+// measure than it did. Of a subject that was never seen, any measure counts.
+func (s Sight) burdened() bool {
+	before := platform.Expect{Status: platform.Up}
+	if s.Last != nil {
+		before = *s.Last
+	}
+	if weight[s.State.Status] != weight[before.Status] {
+		return weight[s.State.Status] > weight[before.Status]
+	}
+	return s.State.Status != platform.Up // another's measure in the place of ours
+}
+
+// weight orders statuses by what they take from the owner; an unknown one weighs most.
+var weight = map[platform.Status]int{platform.Up: -3, platform.Deactivated: -2, platform.Down: -1}
+
+// Pace returns how long to wait before the nth restoration of one subject in a
+// duel with somebody who takes it down again and again, counted from 0: at once,
+// then more slowly, while people are paged. It never gives up.
+func Pace(n int) time.Duration {
+	switch {
+	case n <= 0:
+		return 0
+	case n == 1:
+		return time.Second
+	case n == 2:
+		return 10 * time.Second
+	}
+	return time.Minute
+}
