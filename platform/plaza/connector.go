@@ -49,6 +49,9 @@ type Config struct {
 	Now    func() time.Time
 }
 
+// maxIdle is how many connections are kept open for the next acts.
+const maxIdle = 32
+
 // Connector implements platform.Connector.
 type Connector struct {
 	name   string
@@ -75,7 +78,11 @@ func Connect(ctx context.Context, c Config) (*Connector, error) {
 	if c.Token == "" || strings.ContainsAny(c.Token, " \t\r\n") {
 		return nil, fault.New(fault.Invalid, "bad-platform-token", "The platform's token is empty or holds white space.")
 	}
-	client := &http.Client{Timeout: defaultTimeout}
+	// Acts go on side by side; a connection closed after each would have to be
+	// made anew, over TLS with a handshake, before an account is back.
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = maxIdle
+	client := &http.Client{Transport: transport, Timeout: defaultTimeout}
 	if c.Client != nil {
 		copied := *c.Client
 		client = &copied

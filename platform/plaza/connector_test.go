@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -336,6 +337,39 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	to.on("GET", "/events", redirect)
 	if _, err := to.Events(t.Context(), connector.FromNow); fault.KindOf(err) != fault.Unavailable {
 		t.Error(err)
+	}
+}
+
+// TestConnectionsAreKept: acts side by side need no new connections once there
+// are as many as acts.
+func TestConnectionsAreKept(t *testing.T) {
+	const acts = 8
+	to := newTown(t)
+	var mu sync.Mutex
+	connections := map[string]bool{}
+	for range 3 {
+		var arrived, done sync.WaitGroup
+		arrived.Add(acts)
+		handle := func(w http.ResponseWriter, r *http.Request, plaza http.Handler) {
+			mu.Lock()
+			connections[r.RemoteAddr] = true
+			mu.Unlock()
+			arrived.Done()
+			arrived.Wait() // all at once
+			plaza.ServeHTTP(w, r)
+		}
+		to.tamper.Store(&handle)
+		for range acts {
+			done.Go(func() {
+				if _, err := to.Read(t.Context(), take.Subject); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		done.Wait()
+	}
+	if len(connections) > acts+1 { // one was there before
+		t.Errorf("%d connections were made for %d acts at a time", len(connections), acts)
 	}
 }
 
