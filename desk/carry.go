@@ -118,6 +118,9 @@ func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
 		if err := e.Verify(s.Trust); err != nil {
 			return nil, err
 		}
+		if err := e.Execution.Check(); err != nil {
+			return nil, err
+		}
 		return func(t *tx) error {
 			t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data)
 			draft := e.Draft()

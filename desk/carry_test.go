@@ -55,7 +55,7 @@ func TestHandedOverUntilItIsKnown(t *testing.T) {
 	}
 	// It ends as soon as the executor's record arrives.
 	x := proof.Execution{V: proof.ExecutionVersion, Executor: desktest.ExecutorID, Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: r.ID,
-		Outcome: proof.Executed, At: canonical.At(w.Clock().Now())}.Sign(w.ExecutorKey)
+		Nonce: make([]byte, 32), Outcome: proof.Executed, At: canonical.At(w.Clock().Now())}.Sign(w.ExecutorKey)
 	if err := w.Record(t.Context(), x); err != nil {
 		t.Fatal(err)
 	}

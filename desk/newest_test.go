@@ -127,6 +127,9 @@ func TestRecordsInTurn(t *testing.T) {
 		}
 		refused(t, to.Desk.Record(t.Context(), signed(1, "another")), "sequence-used")
 		refused(t, to.Desk.Record(t.Context(), signed(7, "ahead")), "sequence-gap")
+		malformed := signed(2, "third").Execution
+		malformed.Outcome = proof.Executed
+		refused(t, to.Desk.Record(t.Context(), malformed.Sign(to.ExecutorKey)), "bad-record")
 		if n := len(since(t, to.World, int64(before))); n != 2 {
 			t.Errorf("%d entries were made, want 2", n)
 		}

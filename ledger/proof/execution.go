@@ -6,6 +6,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/platform"
 )
@@ -63,6 +64,50 @@ const (
 	Unknown  Outcome = "unknown"  // it may have taken effect and the platform cannot say; a person decides
 	Dropped  Outcome = "dropped"  // no checkpoint over the intent in time; nothing was called
 )
+
+// Check reports whether the record is well formed by itself, which a desk asks
+// before it enters one; a follower takes what is there. Errors are faults of type
+// "bad-record".
+func (e Execution) Check() error {
+	bad := func(what string) error {
+		return fault.New(fault.Invalid, "bad-record", "The executor's record %d is malformed: %s.", e.Sequence, what)
+	}
+	ended := e.Outcome == Executed || e.Outcome == Refused || e.Outcome == Failed || e.Outcome == Unknown || e.Outcome == Dropped
+	switch {
+	case e.V != ExecutionVersion:
+		return bad("its version is not " + ExecutionVersion)
+	case e.Sequence < 0:
+		return bad("its number is negative")
+	case e.Executor == "" || e.Request == "":
+		return bad("it names no executor or no request")
+	case e.Duty != DutyAct && e.Duty != DutyLift:
+		return bad("its duty is unknown")
+	case e.At.IsZero():
+		return bad("it has no time")
+	case len(e.Nonce) != nonceSize && (e.Kind != KindRefusal || len(e.Nonce) != 0):
+		return bad("its nonce is not 32 bytes")
+	}
+	switch e.Kind {
+	case KindIntent:
+		if e.Outcome != "" || e.After != (platform.Expect{}) {
+			return bad("an intent has no outcome yet")
+		}
+	case KindReceipt:
+		if !ended || e.Outcome == Refused || e.Outcome == Dropped {
+			return bad("a receipt says executed, failed or unknown")
+		}
+	case KindRefusal:
+		if !ended || e.Outcome == Executed || e.Outcome == Unknown {
+			return bad("a refusal says refused, failed or dropped")
+		}
+	default:
+		return bad("its kind is unknown")
+	}
+	return nil
+}
+
+// nonceSize is the length of an intent's nonce in bytes.
+const nonceSize = 32
 
 // SignedExecution is the data of an execution entry.
 type SignedExecution struct {

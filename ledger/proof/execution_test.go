@@ -92,3 +92,43 @@ func TestParseExecution(t *testing.T) {
 	_, err = proof.ParseExecution(body)
 	refusedAs(t, err, "not-canonical", "")
 }
+
+// TestCheckExecution: each case makes one member of a good record what no executor writes.
+func TestCheckExecution(t *testing.T) {
+	refusal := receipt()
+	refusal.Kind, refusal.Outcome, refusal.Nonce = proof.KindRefusal, proof.Refused, nil
+	intent := receipt()
+	intent.Kind, intent.Outcome, intent.Before, intent.After = proof.KindIntent, "", platform.Expect{}, platform.Expect{}
+	lift := receipt()
+	lift.Duty = proof.DutyLift
+	for _, good := range []proof.Execution{receipt(), refusal, intent, lift} {
+		if err := good.Check(); err != nil {
+			t.Errorf("%s: %v", good.Kind, err)
+		}
+	}
+	for what, edit := range map[string]func(*proof.Execution){
+		"its version":          func(e *proof.Execution) { e.V = "countersign/execution/v2" },
+		"negative":             func(e *proof.Execution) { e.Sequence = -1 },
+		"no executor":          func(e *proof.Execution) { e.Executor = "" },
+		"no request":           func(e *proof.Execution) { e.Request = "" },
+		"duty":                 func(e *proof.Execution) { e.Duty = "whim" },
+		"no time":              func(e *proof.Execution) { e.At = canonical.Time{} },
+		"nonce":                func(e *proof.Execution) { e.Nonce = make([]byte, 31) },
+		"not 32 bytes":         func(e *proof.Execution) { e.Nonce = nil },
+		"its kind":             func(e *proof.Execution) { e.Kind = "rumour" },
+		"an intent has no":     func(e *proof.Execution) { *e = intent; e.Outcome = proof.Executed },
+		"an intent":            func(e *proof.Execution) { *e = intent; e.After.Status = platform.Up },
+		"a receipt says":       func(e *proof.Execution) { e.Outcome = "" },
+		"a receipt":            func(e *proof.Execution) { e.Outcome = proof.Refused },
+		"receipt says":         func(e *proof.Execution) { e.Outcome = proof.Dropped },
+		"says executed":        func(e *proof.Execution) { e.Outcome = "perhaps" },
+		"a refusal says":       func(e *proof.Execution) { *e = refusal; e.Outcome = proof.Executed },
+		"a refusal":            func(e *proof.Execution) { *e = refusal; e.Outcome = proof.Unknown },
+		"refused, failed":      func(e *proof.Execution) { *e = refusal; e.Outcome = "" },
+		"malformed: its nonce": func(e *proof.Execution) { *e = refusal; e.Nonce = make([]byte, 16) },
+	} {
+		e := receipt()
+		edit(&e)
+		refusedAs(t, e.Check(), "bad-record", what)
+	}
+}
