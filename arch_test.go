@@ -79,6 +79,8 @@ var outside = []struct {
 	{"net/http", "api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest cmd/countersign", "domain and write path are not a web server"},
 	{"github.com/danielgtaylor/huma", "api plaza", "one package knows the REST library"},
 	{"github.com/alecthomas/kong", "cli cmd/countersign", "one package knows the command line"},
+	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},
+	{"github.com/fxamacker/cbor", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"testing", "", "what tests need stays out of the product"},
 	{"log", "", "log/slog says what it logs"},
 }

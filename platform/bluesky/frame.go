@@ -1,0 +1,239 @@
+package bluesky
+
+import (
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// Kind is what an Event is about.
+type Kind string
+
+// The kinds of events that are reported.
+const (
+	AccountEvent  Kind = "account"  // the account's standing was set
+	CommitEvent   Kind = "commit"   // its repository changed
+	SyncEvent     Kind = "sync"     // its repository was replaced as a whole
+	IdentityEvent Kind = "identity" // its handle or keys may have changed
+)
+
+// Event is what the PDS announced of an account. It says where to look; what is
+// so is read.
+type Event struct {
+	ID      int64 // the cursor to go on after
+	Kind    Kind
+	Subject platform.Subject // an account; with the handle if an identity event tells it
+	At      canonical.Time   // when it was put in order
+
+	// Of an account event. Standing is the PDS's own word, "" if active with
+	// nothing to say; Status is "" if that word has no counterpart here.
+	Active   bool
+	Standing string // "takendown", "deactivated", "suspended", "deleted" …
+	Status   platform.Status
+
+	// Of commit and sync events.
+	Rev        string
+	Operations []Operation // of a commit only
+}
+
+// Operation is what a commit did to one record.
+type Operation struct {
+	Action string // "create", "update", "delete"
+	Path   string // "COLLECTION/KEY"
+}
+
+// What the longest strings are by the protocol, rounded up.
+const (
+	maxWord       = 64  // a type, an action, a standing, a revision, a time
+	maxHandle     = 253 //
+	maxPath       = 317 + 1 + 512
+	maxOperations = 10_000 // 200 by the protocol; an import may once have had more
+	maxDepth      = 16
+)
+
+// strictly reads DAG-CBOR as far as its strictness matters here: one reading of
+// each frame, and nothing in it that grows.
+var strictly = func() cbor.DecMode {
+	m, err := cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		MaxNestedLevels:   maxDepth,
+		MaxArrayElements:  maxOperations,
+		MaxMapPairs:       maxOperations,
+		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+		TimeTag:           cbor.DecTagIgnored,
+		NaN:               cbor.NaNDecodeForbidden,
+		Inf:               cbor.InfDecodeForbidden,
+	}.DecMode()
+	if err != nil {
+		panic(err) // the options above are constants
+	}
+	return m
+}()
+
+// parseFrame reads one message: a header and a body, one after the other. The
+// Kind is "" for a frame to be passed over. What the other end sent as an error
+// comes back as one.
+func parseFrame(data []byte) (Event, error) {
+	var header struct {
+		Op   int64  `cbor:"op"`
+		Type string `cbor:"t"`
+	}
+	rest, err := strictly.UnmarshalFirst(data, &header)
+	if err != nil {
+		return Event{}, unreadable("The PDS sent a frame whose header cannot be read.").Because(err)
+	}
+	switch {
+	case header.Op == -1:
+		return Event{}, parseError(rest)
+	case header.Op != 1 || header.Type == "" || len(header.Type) > maxWord:
+		return Event{}, unreadable("The PDS sent a frame that is neither a message nor an error.")
+	}
+	switch header.Type {
+	case "#account", "#commit", "#sync", "#identity":
+		return parseEvent(Kind(header.Type[1:]), rest)
+	case "#info":
+		return Event{}, parseInfo(rest)
+	}
+	var w struct {
+		Seq int64 `cbor:"seq"`
+	}
+	if err := strictly.Unmarshal(rest, &w); err != nil || w.Seq < 0 {
+		return Event{}, unreadable("The PDS sent a frame of type %q that cannot be read.", header.Type).Because(err)
+	}
+	return Event{ID: w.Seq}, nil
+}
+
+func parseEvent(kind Kind, body []byte) (Event, error) {
+	var w struct {
+		Seq    int64  `cbor:"seq"`
+		Time   string `cbor:"time"`
+		DID    string `cbor:"did"`
+		Repo   string `cbor:"repo"` // a commit's name for it
+		Handle string `cbor:"handle"`
+		Active *bool  `cbor:"active"`
+		Status string `cbor:"status"`
+		Rev    string `cbor:"rev"`
+		Ops    []struct {
+			Action string `cbor:"action"`
+			Path   string `cbor:"path"`
+		} `cbor:"ops"`
+	}
+	bad := func(what string, cause error) (Event, error) {
+		return Event{}, unreadable("The PDS sent a frame of type %q with %s that cannot be read.", kind, what).Because(cause)
+	}
+	if err := strictly.Unmarshal(body, &w); err != nil {
+		return bad("a body", err)
+	}
+	if w.Seq < 1 {
+		return bad("a number", nil)
+	}
+	e := Event{ID: w.Seq, Kind: kind, Subject: platform.Subject{ID: w.DID}}
+	if kind == CommitEvent {
+		e.Subject.ID = w.Repo
+	}
+	if !isDID(e.Subject.ID) {
+		return bad("an account", nil)
+	}
+	if len(w.Time) > maxWord {
+		return bad("a time", nil)
+	}
+	at, err := time.Parse(time.RFC3339, w.Time)
+	if err != nil {
+		return bad("a time", err)
+	}
+	e.At = canonical.At(at)
+	switch kind {
+	case AccountEvent:
+		if w.Active == nil || len(w.Status) > maxWord {
+			return bad("a standing", nil)
+		}
+		e.Active, e.Standing = *w.Active, w.Status
+		e.Status = standing(e.Active, e.Standing)
+	case IdentityEvent:
+		if w.Handle != "" && (len(w.Handle) > maxHandle || !handleSyntax.MatchString(w.Handle)) {
+			return bad("a handle", nil)
+		}
+		e.Subject.Handle = w.Handle
+	case CommitEvent, SyncEvent:
+		if w.Rev == "" || len(w.Rev) > maxWord {
+			return bad("a revision", nil)
+		}
+		e.Rev = w.Rev
+		for _, o := range w.Ops {
+			if o.Action == "" || len(o.Action) > maxWord || o.Path == "" || len(o.Path) > maxPath {
+				return bad("an operation", nil)
+			}
+			e.Operations = append(e.Operations, Operation(o))
+		}
+	}
+	return e, nil
+}
+
+// standing puts the PDS's word for an account into ours. A suspension is
+// nothing that this connector can set or lift, so it is none of ours.
+func standing(active bool, word string) platform.Status {
+	switch {
+	case active:
+		return platform.Up
+	case word == "takendown":
+		return platform.Down
+	case word == "deactivated":
+		return platform.Deactivated
+	case word == "deleted":
+		return platform.Deleted
+	}
+	return ""
+}
+
+// parseInfo reads a note about the stream; only one is known.
+func parseInfo(body []byte) error {
+	var w struct {
+		Name string `cbor:"name"`
+	}
+	if err := strictly.Unmarshal(body, &w); err != nil {
+		return unreadable("The PDS sent a note that cannot be read.").Because(err)
+	}
+	if w.Name == "OutdatedCursor" {
+		return cursorGone("The PDS no longer keeps all events after this place")
+	}
+	return nil
+}
+
+func parseError(body []byte) error {
+	var w struct {
+		Error   string `cbor:"error"`
+		Message string `cbor:"message"`
+	}
+	if err := strictly.Unmarshal(body, &w); err != nil || w.Error == "" {
+		return unreadable("The PDS sent an error that cannot be read.").Because(err)
+	}
+	said := &refusal{name: w.Error}
+	said.said.Error, said.said.Message = w.Error, w.Message
+	switch w.Error {
+	case "FutureCursor":
+		return cursorGone("The PDS has not come to this place yet, so it was put back to an older state or is another one").Because(said)
+	case "ConsumerTooSlow":
+		return fault.New(fault.Unavailable, "stream-ended",
+			"The PDS ended its event stream, since it was not read fast enough; open it again after the last event.").Because(said)
+	}
+	return fault.New(fault.Unavailable, "stream-ended",
+		"The PDS ended its event stream with %q; open it again after the last event.", clip(w.Error)).Because(said)
+}
+
+func ended(cause error) *fault.Error {
+	return fault.New(fault.Unavailable, "stream-ended", "The PDS's event stream ended; open it again after the last event.").Because(cause)
+}
+
+func cursorGone(why string) *fault.Error {
+	return fault.New(fault.Expired, "cursor-gone", "%s; follow from now on and read the subjects.", why)
+}
+
+func unreadable(format string, args ...any) *fault.Error {
+	return fault.New(fault.Unavailable, "stream-unreadable",
+		format+" If it comes again, follow from now on and read the subjects.", args...)
+}
