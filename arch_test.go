@@ -41,6 +41,7 @@ var house = map[string]room{
 	"policy":                {"actions workforce platform", "pure: a ruling reads facts and nothing else"},
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
 	"ledger/proof":          {"ledger policy actions workforce platform", "a verifier needs no network, no database and no private key"},
+	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
 
 	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
 	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},
