@@ -151,6 +151,7 @@ func change(k actions.Kind, part string) []way {
 // everybody else.
 type candidate struct {
 	actions.Signer
+	class  int
 	key    keyed
 	vendor workforce.VendorID // at present
 }
@@ -222,70 +223,91 @@ func (v *View) asks(ways []way, borrowed bool) []ask {
 	var all []ask
 	for _, w := range ways {
 		byNeed := map[string]*ask{}
-		requesting := map[string][]*class{}
-		var signing []*class
+		needs := make([]*ask, len(v.classes)) // of those who may request it, by class
+		signs := make([]bool, len(v.classes))
 		for i := range v.classes {
-			c := v.classes[i]
-			if borrowed {
-				c.key = hardwareKey
-			}
-			if c.key == noKey || !c.standing.Engaged {
+			c := &v.classes[i]
+			if c.key == noKey && !borrowed || !c.standing.Engaged {
 				continue
 			}
-			if v.mayCountersign(w.facts, c.standing) {
-				signing = append(signing, &c)
-			}
-			r := v.rule(w, &c)
-			if r.Verdict == policy.Forbidden || r.Need.All || r.Need.Hardware && c.key != hardwareKey {
+			signs[i] = v.mayCountersign(w.facts, c.standing)
+			r := v.rule(w, c)
+			if r.Verdict == policy.Forbidden || r.Need.All || r.Need.Hardware && c.key != hardwareKey && !borrowed {
 				continue
 			}
 			n := r.Need.String()
 			if byNeed[n] == nil {
 				byNeed[n] = &ask{need: r.Need}
 			}
-			requesting[n] = append(requesting[n], &c)
+			needs[i] = byNeed[n]
+		}
+		people := v.people()
+		if w.only != "" || w.except != "" {
+			people = v.candidates(w.admits)
+		}
+		for _, c := range people {
+			if a := needs[c.class]; a != nil {
+				a.requesters = append(a.requesters, c.as(borrowed))
+			}
 		}
 		for _, n := range slices.Sorted(maps.Keys(byNeed)) {
 			a := byNeed[n]
-			enough := maxGroup(a.need) + 1
-			anybody := func(workforce.WorkerID) bool { return true }
-			a.requesters = v.candidates(requesting[n], w.admits, enough)
-			if enough > 1 {
-				able := slices.DeleteFunc(slices.Clone(signing), func(c *class) bool { return a.need.Hardware && c.key != hardwareKey })
-				a.signers = v.candidates(able, anybody, enough)
+			if len(a.requesters) == 0 {
+				continue
 			}
-			if len(a.requesters) > 0 {
-				all = append(all, *a)
+			if maxGroup(a.need) > 0 {
+				for _, c := range v.people() {
+					if c = c.as(borrowed); signs[c.class] && (c.Hardware || !a.need.Hardware) {
+						a.signers = append(a.signers, c)
+					}
+				}
 			}
+			all = append(all, *a)
 		}
 	}
 	return all
 }
 
+// as returns the candidate with a hardware key if one is borrowed.
+func (c candidate) as(borrowed bool) candidate {
+	if borrowed {
+		c.key, c.Hardware = hardwareKey, true
+	}
+	return c
+}
+
 // ties is what decides on whom somebody depends, if nobody reports to them.
 type ties struct {
-	class   int
 	vendor  workforce.VendorID
 	manager workforce.WorkerID
 	counts  bool
 }
 
-// candidates returns the people of classes, leaving out those who add nothing:
-// of people of one class, with the same single tie and in nobody's chain of
-// managers, each is to everybody else what the others are. Among themselves they
-// depend on each other if they share anything, and then one will do; if they
-// share nothing, as many as a group could hold.
-func (v *View) candidates(classes []*class, admits func(workforce.WorkerID) bool, enough int) []candidate {
+// enough is more than any group holds: a need has at most nine slots and nine of
+// each of seven sorts.
+const enough = 100
+
+// candidates returns who could take part in anything, leaving out those who add
+// nothing: of people of one class, with the same single tie and in nobody's
+// chain of managers, each is to everybody else what the others are. Among
+// themselves they depend on each other if they share anything, and then one will
+// do; if they share nothing, as many as a group could hold.
+func (v *View) candidates(admits func(workforce.WorkerID) bool) []candidate {
 	var all []candidate
-	for i, c := range classes {
+	bosses := v.bosses()
+	for i := range v.classes {
+		c := &v.classes[i]
+		if !c.standing.Engaged {
+			continue
+		}
 		seen := map[ties]int{}
-		for _, id := range c.members {
+		for _, id := range slices.Sorted(slices.Values(c.members)) { // so that of equals the same is always named
 			if !admits(id) {
 				continue
 			}
 			w := v.state.People.Workers[id]
-			if len(w.Past) == 0 && !v.bosses()[id] {
-				t := ties{i, w.Vendor, w.Manager, !v.at.Before(w.Counts())}
+			if len(w.Past) == 0 && !bosses[id] {
+				t := ties{w.Vendor, w.Manager, !v.at.Before(w.Counts())}
 				limit := 1
 				if t.vendor == "" && t.manager == "" && t.counts {
 					limit = enough
@@ -295,8 +317,9 @@ func (v *View) candidates(classes []*class, admits func(workforce.WorkerID) bool
 				}
 				seen[t]++
 			}
-			st := v.state.People.Standing(id, v.at)
-			all = append(all, candidate{Signer: actions.Signer{Worker: id, Hardware: c.key == hardwareKey, Standing: st}, key: c.key, vendor: w.Vendor})
+			st := c.standing
+			st.Worker, st.Vendor = id, w.Vendor
+			all = append(all, candidate{Signer: actions.Signer{Worker: id, Hardware: c.key == hardwareKey, Standing: st}, class: i, key: c.key, vendor: w.Vendor})
 		}
 	}
 	slices.SortFunc(all, func(a, b candidate) int {

@@ -50,6 +50,16 @@ unless { principal == Worker::"p1" };
 @reason("Leads and officers countersign measures.")
 permit (principal, action == Action::"countersign", resource is Account)
 when { principal in Role::"lead" || principal in Role::"officer" };
+@id("only-wait")
+@reason("A critical deactivation waits a day.")
+@hold("wait 24h")
+forbid (principal, action == Action::"account.deactivate", resource)
+when { resource.tier == Tier::"critical" };
+@id("only-hardware")
+@reason("A critical takedown wants a hardware key.")
+@hold("hardware")
+forbid (principal, action == Action::"account.takedown", resource)
+when { resource.tier == Tier::"critical" };
 @id("key-alone")
 @reason("A protected restore wants a hardware key.")
 @hold("1 independent; hardware; wait 1h")

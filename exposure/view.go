@@ -21,6 +21,7 @@ type View struct {
 	until   time.Time // the next instant at which anybody's standing changes; zero: never
 	classes []class
 	bosses  func() map[workforce.WorkerID]bool
+	people  func() []candidate // everybody who could be in a group, save for those who are like another
 }
 
 // keyed is the best live key that somebody has.
@@ -54,6 +55,7 @@ func Look(s *proof.State, at time.Time) (*View, error) {
 	}
 	v := &View{state: s, head: s.Head, at: at}
 	v.bosses = sync.OnceValue(v.findBosses)
+	v.people = sync.OnceValue(func() []candidate { return v.candidates(func(workforce.WorkerID) bool { return true }) })
 	keys := v.keys()
 	index := map[alike]int{}
 	for id, w := range s.People.Workers {

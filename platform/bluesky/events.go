@@ -38,9 +38,10 @@ type Stream struct {
 // password is not sent.
 //
 // A fault of type "cursor-gone", which Next returns, means that events may have
-// been missed, since the PDS keeps them for some days only, or was put back to
-// an older state. Then, and whenever a stream begins FromNow, open first and
-// read the subjects after (ListRepos), so that nothing falls between the two.
+// been missed, since the PDS replays those of one day only, unless it is set
+// otherwise, or was put back to an older state. Then, and whenever a stream
+// begins FromNow, open first and read the subjects after (ListRepos), so that
+// nothing falls between the two.
 // The PDS does not say when it began to listen: a change within the very moment
 // of opening may show in neither, but does in the next sweep.
 //
@@ -53,7 +54,9 @@ type Stream struct {
 //   - who did it: a staff member, another tool or, of a deactivation, the holder;
 //   - a takedown's ref, and so whether the measure is ours: read the state;
 //   - takedowns of records, and an administrator's change of password or e-mail;
-//   - a deactivation under a takedown, until the takedown is lifted;
+//   - a deactivation under a takedown: it is announced as "takendown" again;
+//   - the change itself: it reads the account after the change and announces
+//     what it finds, so two changes at once may both show as the later;
 //   - what came between two reports of a cursor, if the account was deleted:
 //     its older events are removed. Numbers may therefore be left out, and that
 //     nothing was lost cannot be seen from them; they only ever rise.

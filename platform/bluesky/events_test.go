@@ -74,6 +74,7 @@ func open(t *testing.T, c *bluesky.Connector, after int64) *bluesky.Stream {
 }
 
 func TestEventsComeInOrder(t *testing.T) {
+	gone := make(chan struct{})
 	c := speaker(t, patient, nil, func(conn *websocket.Conn, r *http.Request) {
 		if got := r.URL.Query().Get("cursor"); got != "4" {
 			t.Errorf("asked to go on after %q", got)
@@ -84,6 +85,8 @@ func TestEventsComeInOrder(t *testing.T) {
 		say(t, conn, "#account", standing(11)) // left out since removed
 		say(t, conn, "#new", map[string]any{"seq": 12})
 		say(t, conn, "#account", standing(11))
+		<-conn.CloseRead(r.Context()).Done()
+		close(gone)
 	})
 	s := open(t, c, 4)
 	for _, id := range []int64{5, 11} {
@@ -95,6 +98,7 @@ func TestEventsComeInOrder(t *testing.T) {
 	if e, err := s.Next(); !fault.Is(err, "stream-unreadable") || s.Cursor() != 12 {
 		t.Errorf("a number that falls: %+v, %v, cursor %d", e, err, s.Cursor())
 	}
+	<-gone // what cannot be read any more is not kept open
 }
 
 func TestStreamCutOff(t *testing.T) {
@@ -137,9 +141,9 @@ func TestFrameThatIsTooLong(t *testing.T) {
 
 func TestTextIsNoFrame(t *testing.T) {
 	c := speaker(t, patient, nil, func(conn *websocket.Conn, _ *http.Request) {
-		_ = conn.Write(context.Background(), websocket.MessageText, []byte("hello"))
+		_ = conn.Write(context.Background(), websocket.MessageText, []byte("\xa2\x62op\x01\x61t\x64#new\xa1\x63seq\x05"))
 	})
-	if _, err := open(t, c, 3).Next(); !fault.Is(err, "stream-unreadable") {
+	if _, err := open(t, c, 3).Next(); !fault.Is(err, "stream-unreadable") { // a frame but for that
 		t.Error(err)
 	}
 }

@@ -103,7 +103,7 @@ func TestWhatIsNoFrame(t *testing.T) {
 		"long revision":      message(t, of("#sync"), with(object{"rev": long})),
 		"long path":          message(t, of("#commit"), with(object{"repo": somebody, "rev": "r", "ops": []object{{"action": "create", "path": strings.Repeat("p", 831)}}})),
 		"no path":            message(t, of("#commit"), with(object{"repo": somebody, "rev": "r", "ops": []object{{"action": "create"}}})),
-		"said twice":         append(message(t, of("#account"), nil)[:len(message(t, of("#account"), nil))-1], 0xa2, 0x63, 's', 'e', 'q', 1, 0x63, 's', 'e', 'q', 2),
+		"said twice":         append(message(t, of("#new"), nil)[:len(message(t, of("#new"), nil))-1], 0xa2, 0x63, 's', 'e', 'q', 1, 0x63, 's', 'e', 'q', 2),
 		"without end":        append(message(t, of("#new"), nil)[:len(message(t, of("#new"), nil))-1], 0xbf, 0xff),
 		"deep":               append(message(t, of("#new"), nil)[:len(message(t, of("#new"), nil))-1], append([]byte(strings.Repeat("\xa1\x61a", 40)), 0xa0)...),
 	}

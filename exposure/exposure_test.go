@@ -1,0 +1,110 @@
+package exposure_test
+
+import (
+	"testing"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/exposure"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// desk is a registry of people who have been there for long, with hardware keys.
+func desk(people ...workforce.Worker) *workforce.Registry {
+	r := workforce.NewRegistry()
+	r.Vendors["acme"] = workforce.Vendor{ID: "acme", Name: "acme", Ratchet: 14}
+	for i, w := range people {
+		w.Founding, w.Start, w.Admitted = true, days(-300), days(-300)
+		r.Workers[w.Worker] = w
+		enrol(r, i, w.Worker, true, canonical.Time{})
+	}
+	return r
+}
+
+func person(id workforce.WorkerID, v workforce.VendorID, manager workforce.WorkerID, role workforce.Role) workforce.Worker {
+	return workforce.Worker{Record: workforce.Record{Worker: id, Vendor: v, Manager: manager, Roles: []workforce.Role{role}}}
+}
+
+// rowOf returns one way's row and who is in its group.
+func rowOf(t *testing.T, ps *policy.Set, r *workforce.Registry, q exposure.Question, way exposure.Way) (exposure.Row, []workforce.WorkerID) {
+	t.Helper()
+	v, err := exposure.Look(state(ps, r), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := v.Collusion(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range c.Rows {
+		if row.Way == way {
+			var ids []workforce.WorkerID
+			for _, m := range row.Group {
+				ids = append(ids, m.Worker)
+			}
+			return row, ids
+		}
+	}
+	t.Fatalf("no row for %s", way)
+	return exposure.Row{}, nil
+}
+
+// Colleagues who look the same are not, where a superseded tie or a report of
+// theirs makes one of them depend on the requester.
+func TestWhoIsLikeAnother(t *testing.T) {
+	protected := exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Protected}
+	for name, others := range map[string][2]workforce.Worker{
+		"superseded tie": {
+			{Record: person("bea", "", "mia", workforce.OnCall).Record, Past: []workforce.Tie{{Manager: "gus", Until: days(-10).Time}}},
+			person("cem", "", "mia", workforce.OnCall)},
+		"a report": {person("bea", "", "mia", workforce.OnCall), person("cem", "", "mia", workforce.OnCall)},
+	} {
+		manager := workforce.WorkerID("gus")
+		if name == "a report" {
+			manager = "bea"
+		}
+		row, ids := rowOf(t, set(t, "default"), desk(person("ann", "acme", manager, workforce.Agent), others[0], others[1]), protected, exposure.ByAct)
+		if row.People != 2 || ids[1] != "cem" {
+			t.Errorf("%s: the group is %v (%s), want ann and cem", name, ids, row.Why)
+		}
+	}
+}
+
+// Where nobody is all that one slot asks for, two fill it, and the group is larger.
+func TestOneSlotTwoSorts(t *testing.T) {
+	row, ids := rowOf(t, set(t, "before"), desk(person("ann", "acme", "gus", workforce.Agent), person("bea", "", "mia", workforce.Lead),
+		workforce.Worker{Record: person("cem", "bolt", "nia", workforce.Officer).Record}),
+		exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Protected}, exposure.ByAct)
+	if row.People != 0 {
+		t.Fatalf("%v suffice, and cem's vendor is not admitted", ids)
+	}
+	r := desk(person("ann", "acme", "gus", workforce.Agent), person("bea", "", "mia", workforce.Lead), person("cem", "bolt", "nia", workforce.Officer))
+	r.Vendors["bolt"] = workforce.Vendor{ID: "bolt", Name: "bolt"}
+	row, ids = rowOf(t, set(t, "before"), r, exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Protected}, exposure.ByAct)
+	if row.People != 3 {
+		t.Errorf("the group is %v (%s), want all three", ids, row.Why)
+	}
+}
+
+// Whose measure it is goes the way of their own undo, and not that of others.
+func TestOwnMeasure(t *testing.T) {
+	ps, err := policy.Compile(map[string]string{"tiers.json": "{}", "a.cedar": `@id("everything")
+@reason("Everything is permitted to everybody.")
+permit (principal, action, resource);
+@id("others-undo")
+@reason("Nobody undoes what they did themselves, or what is older.")
+forbid (principal, action in Action::"lifts", resource)
+when { context.lifts != Lift::"ours" };
+`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := exposure.Question{Kind: actions.AccountRestore, Platform: "plaza", Tier: actions.Standard, Lifts: actions.LiftsOurs, Measured: "ann"}
+	if row, ids := rowOf(t, ps, desk(person("ann", "", "", workforce.Agent)), q, exposure.ByReversal); row.People != 0 {
+		t.Errorf("%v lifts their own measure", ids)
+	}
+	if row, ids := rowOf(t, ps, desk(person("ann", "", "", workforce.Agent), person("bea", "", "", workforce.Agent)), q, exposure.ByReversal); row.People != 1 || ids[0] != "bea" {
+		t.Errorf("the group is %v, want bea", ids)
+	}
+}
