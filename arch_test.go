@@ -33,6 +33,7 @@ var house = map[string]room{
 	"canonical": {"", "one form of JSON for all that is signed; it knows none of it"},
 	"sqldb":     {"", "knows nothing of the problem"},
 	"jobs":      {"sqldb", "knows nothing of the problem"},
+	"alarm":     {"", "sends what it is given, also where the desk is dead; it knows neither what happened nor where addresses are kept"},
 
 	"platform":              {"", "pure: what a platform is, not how one is called"},
 	"platform/platformtest": {"platform", "outsiders run it against their own server"},
@@ -77,11 +78,13 @@ var outside = []struct {
 	{"modernc.org/sqlite", "sqldb", "one package knows drivers"},
 	{"github.com/jackc/", "sqldb", "one package knows drivers"},
 	{"github.com/pressly/goose", "sqldb", "one package knows migrations"},
-	{"net/http", "api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest cmd/countersign", "domain and write path are not a web server"},
+	{"net/http", "alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest cmd/countersign", "domain and write path are not a web server"},
 	{"github.com/danielgtaylor/huma", "api plaza", "one package knows the REST library"},
 	{"github.com/alecthomas/kong", "cli cmd/countersign", "one package knows the command line"},
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/fxamacker/cbor", "platform/bluesky", "one package knows the PDS's event stream"},
+	{"github.com/standard-webhooks/", "alarm", "one package signs webhooks"},
+	{"code.dny.dev/ssrf", "alarm", "one package connects to addresses of outsiders"},
 	{"testing", "", "what tests need stays out of the product"},
 	{"log", "", "log/slog says what it logs"},
 }

@@ -1,0 +1,98 @@
+// Package alarm sends alarms to addresses that people have named, as Standard
+// Webhooks 1.0: an HTTPS POST of a small JSON document, signed with every key of
+// the address, so that keys can change without a gap.
+//
+// It trusts the machine's clock and roots, and nobody else: an address is an
+// outsider's text, its name may resolve to anything and to something else a
+// moment later, and its answer is counted, never read. So it decides where it
+// may connect after the name is resolved, for every connection, follows no
+// redirect, uses no proxy, and shows of an address only the host, since paths
+// and queries often are secrets.
+//
+// It promises that one call of Send is at most one attempt with one of four
+// outcomes. It keeps nothing and starts nothing: Wait says when to try again,
+// and a queue does so.
+//
+// Signing v1 is the specification's own library; the list of addresses that are
+// no part of the public Internet is code.dny.dev/ssrf, which follows the
+// registries of IANA. Ours are v1a and reading keys, which the library does not
+// have; verifying, since the library reads the machine's clock; and what an
+// address opens for itself, since the list would also open addresses that hide
+// in those named and the metadata services of clouds.
+package alarm
+
+import (
+	"regexp"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+// bodyLimit is what the specification advises receivers to expect.
+const bodyLimit = 20_000
+
+// Type says what happened, and so which members Message.Data has.
+type Type string
+
+// What is alarmed.
+const (
+	Breach          Type = "breach"           // a change that no warrant explains
+	StreamSilent    Type = "stream.silent"    // the watch no longer sees
+	StreamGap       Type = "stream.gap"       // the watch missed something that it cannot fetch
+	Duel            Type = "duel"             // somebody undoes what the executor restores
+	BudgetSpent     Type = "budget.spent"     // a standing order has used what it may
+	ExposureLowered Type = "exposure.lowered" // fewer people than before could do harm together
+	CoverageShort   Type = "coverage.short"   // too few people could countersign
+)
+
+var (
+	typeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
+	// A full stop in an identifier would let one message be read as another,
+	// since it is what divides the parts that are signed.
+	idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+)
+
+// Message is one alarm. Its ID stays the same in every attempt and for every
+// address; it is what a receiver knows repeats by.
+type Message struct {
+	ID   string
+	Type Type
+	Time canonical.Time // when it happened, not when it is sent
+	Data canonical.Raw  // a canonical JSON object
+}
+
+// Body is what is sent and signed, in canonical form.
+func (m Message) Body() ([]byte, error) {
+	switch {
+	case !idForm.MatchString(m.ID):
+		return nil, fault.New(fault.Invalid, "bad-alarm", "An alarm's identifier is up to 64 letters, digits, dashes and underscores.")
+	case len(m.Type) > 64 || !typeForm.MatchString(string(m.Type)):
+		return nil, fault.New(fault.Invalid, "bad-alarm", "An alarm's type is up to 64 lower-case letters, digits and underscores, divided by full stops.")
+	case m.Time.IsZero():
+		return nil, fault.New(fault.Invalid, "bad-alarm", "An alarm says when it happened.")
+	case len(m.Data) == 0 || m.Data[0] != '{':
+		return nil, fault.New(fault.Invalid, "bad-alarm", "An alarm's data is a JSON object.")
+	}
+	if len(m.Data) > bodyLimit {
+		return nil, tooLarge()
+	}
+	if err := canonical.Check(m.Data); err != nil {
+		return nil, fault.New(fault.Invalid, "bad-alarm", "An alarm's data is canonical JSON.").Because(err)
+	}
+	body, err := canonical.Marshal(struct {
+		Data      canonical.Raw  `json:"data"`
+		Timestamp canonical.Time `json:"timestamp"`
+		Type      Type           `json:"type"`
+	}{m.Data, m.Time, m.Type})
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > bodyLimit {
+		return nil, tooLarge()
+	}
+	return body, nil
+}
+
+func tooLarge() error {
+	return fault.New(fault.TooLarge, "alarm-too-large", "An alarm has at most %d bytes: name things in it and let the receiver fetch them.", bodyLimit)
+}
