@@ -173,6 +173,8 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 		return bad("a lossy act says what is lost")
 	case spec.Direction == Burdening && c.Mark == "" && c.Verb != platform.Delete:
 		return bad("a measure leaves a mark")
+	case c.Confirms() != "" && a.Kind != AccountTakedown:
+		return bad("only a takedown takes the place of an emergency act")
 	case !fits(c):
 		return bad("a %s expects another state than %s", c.Verb, platform.Describe(c.Expect.Status, c.Expect.Mark))
 	case spec.Direction == Relieving && c.Mark != "":
@@ -187,10 +189,13 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 
 // fits reports whether a command expects a state that its verb may start from:
 // a measure is put on what is up and bears no mark, so that none is ever put
-// over somebody else's.
+// over somebody else's. The one exception puts our mark in the place of our own:
+// a takedown, fully countersigned, that keeps what an emergency act began.
 func fits(c platform.Command) bool {
 	switch c.Verb {
-	case platform.Takedown, platform.Deactivate:
+	case platform.Takedown:
+		return c.Expect == platform.Expect{Status: platform.Up} || c.Confirms() != ""
+	case platform.Deactivate:
 		return c.Expect == platform.Expect{Status: platform.Up}
 	case platform.Restore:
 		return c.Expect.Status == platform.Down

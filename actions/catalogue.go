@@ -6,6 +6,7 @@ package actions
 
 import (
 	"slices"
+	"time"
 
 	"countersign.dev/platform"
 )
@@ -26,7 +27,13 @@ const (
 	DeskAdmit      Kind = "desk.admit"      // joiners, leavers and changes of one import file
 	DeskEngagement Kind = "desk.engagement" // extend or end one engagement
 	DeskKey        Kind = "desk.key"        // enrol or revoke keys
-	DeskChange     Kind = "desk.change"     // tier, policy, budget, trust, vendor, platform
+	DeskChange     Kind = "desk.change"     // tier, policy, budget, trust, vendor, platform, standing order, mode, owner lock
+	DeskFreeze     Kind = "desk.freeze"     // freeze, or thaw, the acts of a worker, a vendor, a platform or all
+	DeskReview     Kind = "desk.review"     // close the review of an emergency act or an incident
+
+	// AccountContain is the emergency act: a takedown that reverts by itself within
+	// EmergencyMost unless an ordinary takedown, fully countersigned, takes its place.
+	AccountContain Kind = "account.contain"
 )
 
 // Direction says whom an action may harm, by effect and not by name.
@@ -58,6 +65,7 @@ type Spec struct {
 	Direction Direction       // for desk kinds the change itself says: see Change.Direction
 	Effect    Effect          // Lossy where the platform's ability says that something is lost
 	Timed     bool            // needs an end
+	Emergency bool            // one on-call worker may do it alone, for a short time
 	// Inverse is the kind that takes the action back, with its own direction.
 	// One person may undo only where that is Relieving.
 	Inverse          Kind
@@ -83,7 +91,15 @@ var catalogue = []Spec{
 	{Kind: DeskEngagement, Desk: true, Direction: Burdening, Effect: Reversible},
 	{Kind: DeskKey, Desk: true, Direction: Burdening, Effect: Reversible},
 	{Kind: DeskChange, Desk: true, Direction: Burdening, Effect: Reversible},
+	{Kind: DeskFreeze, Desk: true, Direction: Burdening, Effect: Reversible},
+	{Kind: DeskReview, Desk: true, Direction: Burdening, Effect: Reversible},
+	{Kind: AccountContain, Sort: platform.Account, Verbs: []platform.Verb{platform.Takedown}, Timed: true, Emergency: true,
+		Direction: Burdening, Effect: Reversible, Inverse: AccountRestore, InverseDirection: Relieving},
 }
+
+// EmergencyMost is the longest that an emergency act stands without an ordinary
+// takedown in its place (design, section 4, Emergency).
+const EmergencyMost = 30 * time.Minute
 
 // Catalogue returns every kind's spec, in a fixed order.
 func Catalogue() []Spec { return slices.Clone(catalogue) }

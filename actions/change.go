@@ -28,6 +28,11 @@ const (
 	PartTrust     = "trust"
 	PartVendors   = "vendors"
 	PartPlatforms = "platforms"
+	PartOrders    = "orders"  // standing orders
+	PartModes     = "modes"   // observe or enforce
+	PartLocks     = "locks"   // owner locks that the desk takes out of effect
+	PartFreezes   = "freezes" // whose acts are frozen
+	PartReviews   = "reviews" // of emergency acts and incidents
 )
 
 // Admit is the change of desk.admit: one import file. The rows follow it in the
@@ -205,6 +210,9 @@ type Setting struct {
 	Trust    *Trust            `json:"trust"`    //
 	Vendor   *workforce.Vendor `json:"vendor"`   // new, or changed
 	Platform *Platform         `json:"platform"` //
+	Order    *Order            `json:"order"`    //
+	Mode     *Mode             `json:"mode"`     //
+	Unlock   *Unlock           `json:"unlock"`   //
 }
 
 // Direction of a tier raised is relieving; all else is burdening.
@@ -220,13 +228,15 @@ func (c Setting) Part() string { return c.Of }
 
 func (c Setting) check() error {
 	set := 0
-	for _, is := range []bool{c.Raise != nil, len(c.Policy) > 0, len(c.Budgets) > 0, c.Trust != nil, c.Vendor != nil, c.Platform != nil} {
+	for _, is := range []bool{c.Raise != nil, len(c.Policy) > 0, len(c.Budgets) > 0, c.Trust != nil, c.Vendor != nil, c.Platform != nil,
+		c.Order != nil, c.Mode != nil, c.Unlock != nil} {
 		if is {
 			set++
 		}
 	}
 	has := map[string]bool{PartTiers: c.Raise != nil, PartPolicy: len(c.Policy) > 0, PartBudgets: len(c.Budgets) > 0,
-		PartTrust: c.Trust != nil, PartVendors: c.Vendor != nil, PartPlatforms: c.Platform != nil}
+		PartTrust: c.Trust != nil, PartVendors: c.Vendor != nil, PartPlatforms: c.Platform != nil,
+		PartOrders: c.Order != nil, PartModes: c.Mode != nil, PartLocks: c.Unlock != nil}
 	if set != 1 || !has[c.Of] {
 		return fmt.Errorf("a setting is of one part, and holds that part and no other")
 	}
@@ -250,6 +260,14 @@ func (c Setting) check() error {
 		if !workforce.ValidIdentifier(c.Platform.Name) || c.Platform.Name == DeskPlatform || c.Platform.Connector == "" {
 			return fmt.Errorf("a platform has a name, which is not %q, and a connector", DeskPlatform)
 		}
+	case PartOrders:
+		return c.Order.check()
+	case PartModes:
+		return c.Mode.check()
+	case PartLocks:
+		if c.Unlock.Subject.ID == "" || c.Unlock.Subject.Platform == "" || c.Unlock.Subject.Platform == DeskPlatform {
+			return fmt.Errorf("an owner lock is named by its subject")
+		}
 	}
 	return nil
 }
@@ -267,6 +285,10 @@ func ParseChange(k Kind, raw canonical.Raw) (Change, error) {
 		c, err = parse[Keys](raw)
 	case DeskChange:
 		c, err = parse[Setting](raw)
+	case DeskFreeze:
+		c, err = parse[Freeze](raw)
+	case DeskReview:
+		c, err = parse[Review](raw)
 	default:
 		return nil, fault.New(fault.Invalid, "bad-action", "%s is not a change of the desk.", k)
 	}

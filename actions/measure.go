@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"strings"
 	"time"
 
 	"countersign.dev/canonical"
@@ -37,7 +36,7 @@ func LiftsOf(a Action, m *Measure, by workforce.WorkerID, at time.Time, windowDa
 		return LiftsNothing
 	}
 	if a.Reverses == "" {
-		if strings.HasPrefix(string(a.Command.Expect.Mark), string(platform.MarkOf(""))) {
+		if a.Command.Expect.Mark.Ours() {
 			return LiftsOlder
 		}
 		return LiftsForeign

@@ -165,12 +165,8 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	standing := s.People.Standing(by.Worker, now.Time)
 	facts := proof.FactsOf(a, standing, a.Tier, lifts)
 	ruling := s.Policy.Rule(facts)
-	verdict := actions.VerdictRequest
-	if a.Undo() {
-		verdict = actions.VerdictReverse
-	}
 	out := Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: s.Origin, Request: request, Action: a.Digest(),
-		Verdict: verdict, Policy: s.Policy.Digest(), Signer: by.Worker, Key: key, Executor: s.ExecutorOf(a), Nonce: d.random(32),
+		Verdict: proof.VerdictOf(a), Policy: s.Policy.Digest(), Signer: by.Worker, Key: key, Executor: s.ExecutorOf(a), Nonce: d.random(32),
 		NotBefore: now, Expires: canonical.At(now.Add(proof.Validity(a) + time.Duration(ruling.Need.Wait)*time.Second))}}
 	out.Verdict, out.Need = ruling.Verdict, ruling.Need
 	for _, r := range ruling.Reasons {

@@ -150,6 +150,22 @@ type Command struct {
 	Verb    Verb    `json:"verb"`
 }
 
+// ours is how every mark of ours begins.
+var ours = string(MarkOf(""))
+
+// Ours reports whether the mark is one of ours, or pretends to be.
+func (m Mark) Ours() bool { return strings.HasPrefix(string(m), ours) }
+
+// Confirms returns the request whose measure a takedown takes the place of: the
+// subject is down under our own mark, and comes under a new one without having
+// been up. Empty for every other command.
+func (c Command) Confirms() string {
+	if request, ok := strings.CutPrefix(string(c.Expect.Mark), ours); ok && c.Verb == Takedown && c.Expect.Status == Down {
+		return request
+	}
+	return ""
+}
+
 // After returns the status and mark a carried-out command leaves.
 func (c Command) After() Expect {
 	switch c.Verb {

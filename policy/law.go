@@ -106,7 +106,9 @@ func deskChanges(d actions.Direction) []Facts {
 		{actions.DeskEngagement, []string{actions.PartWorkforce}},
 		{actions.DeskKey, []string{actions.PartKeys}},
 		{actions.DeskChange, []string{actions.PartPolicy, actions.PartTiers, actions.PartBudgets,
-			actions.PartTrust, actions.PartVendors, actions.PartPlatforms}},
+			actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes, actions.PartLocks}},
+		{actions.DeskFreeze, []string{actions.PartFreezes}},
+		{actions.DeskReview, []string{actions.PartReviews}},
 	} {
 		for _, p := range c.parts {
 			fs = append(fs, DeskFacts(c.kind, d, p))

@@ -187,6 +187,12 @@ func reference(q asked) (Verdict, actions.Need) {
 		}
 	}
 	switch {
+	case f.Kind == actions.AccountContain && (leaving || !has(workforce.OnCall)):
+		return Forbidden, none
+	case f.Kind == actions.AccountContain && f.Subject.Tier == actions.Critical:
+		return Held, actions.Need{Independent: 1, Hardware: true}
+	case f.Kind == actions.AccountContain:
+		return Permitted, none
 	case f.Effect == actions.OneWay:
 		return Forbidden, none
 	case f.Subject.Tier == actions.Standard && has(workforce.Agent, workforce.Lead) && f.CaseGiven:

@@ -18,6 +18,7 @@ func vital() []Facts {
 		DeskFacts(actions.DeskAdmit, actions.Burdening, actions.PartWorkforce),
 		DeskFacts(actions.DeskKey, actions.Burdening, actions.PartKeys),
 		DeskFacts(actions.DeskChange, actions.Burdening, actions.PartPolicy),
+		DeskFacts(actions.DeskFreeze, actions.Burdening, actions.PartFreezes),
 	}
 }
 
@@ -44,13 +45,13 @@ func (s *Set) Sufficient(reg *workforce.Registry, at time.Time) error {
 
 // part is what somebody may do for the vital changes, in their order.
 type part struct {
-	request     [3]bool
-	need        [3]actions.Need
-	countersign [3]bool
+	request     [4]bool
+	need        [4]actions.Need
+	countersign [4]bool
 }
 
 func (p *part) any() bool {
-	return p.request != [3]bool{} || p.countersign != [3]bool{}
+	return p.request != [4]bool{} || p.countersign != [4]bool{}
 }
 
 // person is somebody who may take part in a vital change.

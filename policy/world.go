@@ -31,7 +31,8 @@ const (
 var actionCountersign = cedar.NewEntityUID(typeAction, "countersign")
 
 var parts = []string{actions.PartWorkforce, actions.PartKeys, actions.PartPolicy, actions.PartTiers,
-	actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms}
+	actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes,
+	actions.PartLocks, actions.PartFreezes, actions.PartReviews}
 
 // question is one thing to rule on, as Cedar wants it. It is the EntityGetter of
 // its own evaluation.

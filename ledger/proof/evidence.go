@@ -33,7 +33,8 @@ type effect struct {
 	log      note.Verifier // of a founding
 	row      *RowData
 	change   actions.Change
-	set      *policy.Set // that a founding or a change of policy brings in
+	by       actions.Statement // that requested the change
+	set      *policy.Set       // that a founding or a change of policy brings in
 }
 
 func (e Evidence) open() (*entry, error) {
@@ -89,7 +90,7 @@ func readEffect(b ledger.Body) (effect, error) {
 		return effect{}, wrong("bad-evidence", "The entry is of kind %s, its action of kind %s.", b.Kind, a.Action.Kind)
 	}
 	set, err := setOf(ch)
-	return effect{change: ch, set: set}, err
+	return effect{change: ch, by: a.Request.Statement, set: set}, err
 }
 
 // take folds in the effect of one entry by itself.
@@ -110,7 +111,7 @@ func (s *State) take(e *entry) error {
 		if err := s.takeable(does.change); err != nil {
 			return err
 		}
-		s.effect(e.body, does.change, does.set)
+		s.effect(e.body, does.by, does.change, does.set)
 	}
 	return nil
 }

@@ -16,6 +16,16 @@ const (
 	KindIntent  = "intent"  // it is about to act on a warrant, once
 	KindReceipt = "receipt" // what came of it
 	KindRefusal = "refusal" // it will not act on a warrant
+
+	// What the watch saw. These have a Sight and, but for intents and receipts of
+	// a restoration, no outcome.
+	KindBreach   = "breach"   // a burden that nothing explains, on a protected or critical subject
+	KindObserved = "observed" // the same where the tier is only observed: it would have been a breach
+	KindBaseline = "baseline" // the states of all protected and critical subjects of a platform, as a root
+	KindForeign  = "foreign"  // changes by others on standard subjects, counted
+	KindBlind    = "blind"    // the watch does not see all of a platform; Type and Text say why
+	KindSighted  = "sighted"  // it does again
+	KindTaken    = "taken"    // a freeze, an end or a revocation that was handed straight to the executor
 )
 
 // Duty says why the executor acts.
@@ -26,7 +36,14 @@ type Duty string
 const (
 	DutyAct  Duty = "act"  // a warrant
 	DutyLift Duty = "lift" // the end of a suspension
+	// DutyRestore lifts what a breach left, under a standing order. Request is the
+	// breach; Warrant is the digest of the order.
+	DutyRestore Duty = "restore"
+	DutyWatch   Duty = "watch" // nothing is done; the record tells what was seen
 )
+
+// BreachPrefix begins every breach's identifier.
+const BreachPrefix = "brc"
 
 // Record versions.
 const ExecutionVersion = "countersign/execution/v1"
@@ -51,6 +68,36 @@ type Execution struct {
 	After    platform.Expect  `json:"after"`   // of a receipt: what was read back
 	Lifted   platform.Mark    `json:"lifted"`  // a foreign measure that the call may have lifted
 	LiftAt   canonical.Time   `json:"lift_at"` // of a suspension's receipt: when the executor will lift it
+	Sight    *Sight           `json:"sight"`   // of what the watch saw and of a restoration; null in all others
+	Taken    *Authority       `json:"taken"`   // of KindTaken: what was taken
+}
+
+// Sight is what the watch saw.
+type Sight struct {
+	Platform string       `json:"platform"`
+	Tier     actions.Tier `json:"tier"` // as read; empty in a record about many subjects
+	// Subject is the commitment to the subject's identifier, which is sealed
+	// beside the entry under the name "subject" so that it can be erased.
+	Subject canonical.Digest `json:"subject"`
+	// Expected is the state that was last explained, or known as right; Found is
+	// what was read.
+	Expected platform.Expect `json:"expected"`
+	Found    platform.Expect `json:"found"`
+	Via      string          `json:"via"`  // "stream", "read" or "sweep"
+	Seen     canonical.Time  `json:"seen"` // when Found was read
+	// Why says why nothing explains it: a stable word, see package watch.
+	Why string `json:"why"`
+	// Order is the request of the standing order under which it is, or will be,
+	// restored; empty: none is in force, and a person has to lift it.
+	Order string `json:"order"`
+	// Warrant is the request of the subject's newest warrant; empty if none was
+	// ever about it.
+	Warrant string `json:"warrant"`
+	// Count and Root are of a baseline and of foreign changes: how many subjects,
+	// and the RFC 6962 root over the canonical JSON of them, which the executor's
+	// journal holds.
+	Count int64            `json:"count"`
+	Root  canonical.Digest `json:"root"`
 }
 
 // Outcome is what came of a warrant.
@@ -80,8 +127,12 @@ func (e Execution) Check() error {
 		return bad("its number is negative")
 	case e.Executor == "" || e.Request == "":
 		return bad("it names no executor or no request")
-	case e.Duty != DutyAct && e.Duty != DutyLift:
+	case e.Duty != DutyAct && e.Duty != DutyLift && e.Duty != DutyRestore && e.Duty != DutyWatch:
 		return bad("its duty is unknown")
+	case e.Duty == DutyWatch:
+		return e.checkWatch(bad)
+	case e.Taken != nil || (e.Sight != nil) != (e.Duty == DutyRestore):
+		return bad("only a restoration tells of a sight, and only what was taken directly of an authority")
 	case e.At.IsZero():
 		return bad("it has no time")
 	case len(e.Nonce) != nonceSize && (e.Kind != KindRefusal || len(e.Nonce) != 0):
@@ -106,6 +157,37 @@ func (e Execution) Check() error {
 	return nil
 }
 
+// checkWatch is Check for what the watch saw.
+func (e Execution) checkWatch(bad func(string) error) error {
+	switch {
+	case e.At.IsZero():
+		return bad("it has no time")
+	case e.Outcome != "" || len(e.Nonce) != 0 || !e.Warrant.IsZero() || e.Lifted != "" || !e.LiftAt.IsZero() ||
+		e.Before != (platform.Expect{}) || e.After != (platform.Expect{}):
+		return bad("what the watch saw has no outcome, warrant or nonce")
+	case (e.Kind == KindTaken) != (e.Taken != nil), (e.Kind == KindTaken) != (e.Sight == nil):
+		return bad("it tells of a sight, or of what was taken directly")
+	}
+	switch e.Kind {
+	case KindBreach, KindObserved:
+		if e.Sight.Subject.IsZero() || e.Sight.Tier == "" || e.Sight.Seen.IsZero() {
+			return bad("a breach names a subject, its tier and when it was seen")
+		}
+	case KindBaseline, KindForeign:
+		if e.Sight.Count < 0 || e.Sight.Platform == "" {
+			return bad("it counts subjects of a platform")
+		}
+	case KindBlind, KindSighted:
+		if e.Sight.Platform == "" {
+			return bad("it names the platform")
+		}
+	case KindTaken:
+	default:
+		return bad("its kind is unknown")
+	}
+	return nil
+}
+
 // nonceSize is the length of an intent's nonce in bytes.
 const nonceSize = 32
 
@@ -113,6 +195,9 @@ const nonceSize = 32
 type SignedExecution struct {
 	Execution Execution       `json:"execution"`
 	Signature canonical.Bytes `json:"signature"` // Ed25519 over the challenge, by the executor's key
+	// Openings open what Sight commits to. They travel beside the record, are not
+	// signed and not part of the entry's data.
+	Openings []ledger.Opening `json:"-"`
 }
 
 // Challenge is what the executor signs.
@@ -138,7 +223,26 @@ func (e SignedExecution) Verify(t actions.Trust) error {
 
 // Draft is the ledger entry of the record.
 func (e SignedExecution) Draft() ledger.Draft {
-	return ledger.Draft{Class: ledger.Execution, Kind: e.Execution.Kind, Data: e, Expect: ledger.AnyNumber}
+	return ledger.Draft{Class: ledger.Execution, Kind: e.Execution.Kind, Data: e, Sealed: e.Openings, Expect: ledger.AnyNumber}
+}
+
+// CheckOpenings reports whether the openings that travel with a record open what
+// it commits to, and nothing else. Errors are faults of type "bad-record".
+func (e SignedExecution) CheckOpenings() error {
+	bad := fault.New(fault.Invalid, "bad-record", "The executor's record %d does not come with what opens it.", e.Execution.Sequence)
+	if e.Execution.Sight == nil || e.Execution.Sight.Subject.IsZero() {
+		if len(e.Openings) > 0 {
+			return bad
+		}
+		return nil
+	}
+	if len(e.Openings) != 1 || e.Openings[0].Name != "subject" {
+		return bad
+	}
+	if d, err := e.Openings[0].Commitment(); err != nil || d != e.Execution.Sight.Subject {
+		return bad.Because(err)
+	}
+	return nil
 }
 
 // ParseExecution reads the data of an execution entry.

@@ -102,12 +102,11 @@ func (s *State) judgeable(a Ask) error {
 
 func (s *State) judge(a hashed) (Judgement, error) {
 	var j Judgement
-	verdict := actions.VerdictRequest
-	if a.Action.Undo() {
-		verdict = actions.VerdictReverse
-	}
 	var err error
-	if j.Requester, err = s.signer(a, 0, a.Request, verdict); err != nil {
+	if j.Requester, err = s.signer(a, 0, a.Request, VerdictOf(a.Action)); err != nil {
+		return j, err
+	}
+	if err := s.checkEmergency(a.Action, a.Request, j.Requester); err != nil {
 		return j, err
 	}
 	j.Facts = FactsOf(a.Action, j.Requester.Standing, a.Tier, a.Lifts)
@@ -131,6 +130,17 @@ func (s *State) judge(a hashed) (Judgement, error) {
 	}
 	s.match(a.Ask, &j, signers)
 	return j, nil
+}
+
+// VerdictOf returns what the statement says that requests an action.
+func VerdictOf(a actions.Action) actions.Verdict {
+	switch {
+	case a.Undo():
+		return actions.VerdictReverse
+	case a.Kind == actions.DeskFreeze && a.Direction == actions.Relieving:
+		return actions.VerdictFreeze
+	}
+	return actions.VerdictRequest
 }
 
 // match fills the slots. A wait runs from each signature that counts, since a
@@ -265,6 +275,11 @@ func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.
 	standing := s.People.Standing(st.Signer, at)
 	if !standing.Engaged {
 		return actions.Signer{}, refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
+	}
+	if want != actions.VerdictDecline {
+		if err := s.stopped(a.Action, st.Signer, standing); err != nil {
+			return actions.Signer{}, err
+		}
 	}
 	if err := VerifySignature(key.PublicKey, a.challenge(place, st), signed.Signature, s.Sites()); err != nil {
 		return actions.Signer{}, err

@@ -31,8 +31,13 @@ type State struct {
 	Budgets   []actions.Budget
 	Trust     actions.Trust
 	Platforms map[string]actions.Platform
-	Raised    map[string]actions.Tier // by subject, "plaza:acct/17"
-	Imported  bool                    // the founding import has been made
+	Raised    map[string]actions.Tier   // by subject, "plaza:acct/17"
+	Orders    map[string]Order          // standing orders that were placed, by actions.PlaceKey
+	Observed  map[string]bool           // tiers of platforms that are only observed, by actions.PlaceKey
+	Unlocked  map[string]canonical.Time // by subject: owner locks set before are out of effect
+	Freezes   map[string]Frozen         // by actions.Freeze.Key
+	Reviewed  map[string]Reviewed       // closed reviews, by "emergency REQUEST" or "incident ID"
+	Imported  bool                      // the founding import has been made
 
 	pending *admission
 	spent   map[string]bool    // requests that were applied
@@ -57,7 +62,8 @@ type relief struct {
 // the caller trusts; the zero digest accepts any and is for whoever founds.
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
-		Raised: map[string]actions.Tier{}, spent: map[string]bool{}, trail: map[string][]int64{}}
+		Raised: map[string]actions.Tier{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
+		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, spent: map[string]bool{}, trail: map[string][]int64{}}
 }
 
 // Clone returns a state that may be changed without touching s.
@@ -65,6 +71,8 @@ func (s *State) Clone() *State {
 	c := *s
 	c.People = s.People.Clone()
 	c.Platforms, c.Raised = maps.Clone(s.Platforms), maps.Clone(s.Raised)
+	c.Orders, c.Observed, c.Unlocked = maps.Clone(s.Orders), maps.Clone(s.Observed), maps.Clone(s.Unlocked)
+	c.Freezes, c.Reviewed = maps.Clone(s.Freezes), maps.Clone(s.Reviewed)
 	c.spent, c.trail = maps.Clone(s.spent), maps.Clone(s.trail)
 	c.relief = slices.Clone(s.relief)
 	if s.pending != nil {
@@ -190,7 +198,7 @@ func (s *State) change(b ledger.Body) error {
 		return err
 	}
 	s.note(a.Request.Statement.Signer, ch, b.Time.Time)
-	s.effect(b, ch, set)
+	s.effect(b, a.Request.Statement, ch, set)
 	return nil
 }
 
@@ -227,11 +235,12 @@ func (s *State) Authorise(a Authority, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return s.admissible(j.Requester.Worker, ch, at)
+	return s.admissible(a, ch, at)
 }
 
 // admissible checks what no signature can make good.
-func (s *State) admissible(by workforce.WorkerID, ch actions.Change, at time.Time) error {
+func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
+	by := a.Request.Statement.Signer
 	wrong := func(format string, args ...any) error {
 		return fault.New(fault.Conflict, "wrong-state", format, args...)
 	}
@@ -281,7 +290,18 @@ func (s *State) admissible(by workforce.WorkerID, ch actions.Change, at time.Tim
 				return err
 			}
 		}
+	case actions.Freeze:
+		if err := s.mayFreeze(by, c, at); err != nil {
+			return err
+		}
+	case actions.Review:
+		if err := s.mayReview(a, c, at); err != nil {
+			return err
+		}
 	case actions.Setting:
+		if err := s.mayWatch(c, at); err != nil {
+			return err
+		}
 		switch c.Of {
 		case actions.PartTiers:
 			now, ok := s.Raised[c.Raise.Subject.String()]
@@ -306,8 +326,8 @@ func (s *State) admissible(by workforce.WorkerID, ch actions.Change, at time.Tim
 		return err
 	}
 	after := s.Clone()
-	after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, ch, set)
-	return after.Policy.Sufficient(after.People, at)
+	after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, a.Request.Statement, ch, set)
+	return after.Policy.Sufficient(after.thawed(), at)
 }
 
 // mayLockOut reports whether a change could leave no group able to admit, enrol
@@ -316,6 +336,8 @@ func mayLockOut(ch actions.Change) bool {
 	switch c := ch.(type) {
 	case actions.Engagement:
 		return c.Op == "end"
+	case actions.Freeze:
+		return !c.Thaws() && c.People()
 	case actions.Keys:
 		return len(c.Revoke) > 0
 	case actions.Setting:
@@ -341,7 +363,7 @@ func (s *State) limit(by workforce.WorkerID, kind string, more, most int64, at t
 
 // effect folds in a change that was authorised, with the policy set that it
 // brings in.
-func (s *State) effect(b ledger.Body, ch actions.Change, set *policy.Set) {
+func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, set *policy.Set) {
 	switch c := ch.(type) {
 	case actions.Admit:
 		s.pending = &admission{change: c, number: b.Number}
@@ -368,12 +390,20 @@ func (s *State) effect(b ledger.Body, ch actions.Change, set *policy.Set) {
 			s.People.Keys[id] = k
 			s.follow(keyTrail(id), b.Number)
 		}
+	case actions.Freeze:
+		if c.Thaws() {
+			delete(s.Freezes, c.Key())
+		} else {
+			s.Freezes[c.Key()] = Frozen{Freeze: c, By: by.Signer, At: b.Time, Request: by.Request}
+		}
+	case actions.Review:
+		s.Reviewed[c.Of+" "+c.ID] = Reviewed{Review: c, By: by.Signer, At: b.Time, Request: by.Request}
 	case actions.Setting:
-		s.effectSetting(b, c, set)
+		s.effectSetting(b, by, c, set)
 	}
 }
 
-func (s *State) effectSetting(b ledger.Body, c actions.Setting, set *policy.Set) {
+func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Setting, set *policy.Set) {
 	switch c.Of {
 	case actions.PartTiers:
 		if c.Raise.To == actions.Standard {
@@ -394,6 +424,20 @@ func (s *State) effectSetting(b ledger.Body, c actions.Setting, set *policy.Set)
 		s.trail[vendorTrail(c.Vendor.ID)] = []int64{b.Number}
 	case actions.PartPlatforms:
 		s.Platforms[c.Platform.Name] = *c.Platform
+	case actions.PartOrders:
+		if c.Order.Op == "revoke" {
+			delete(s.Orders, c.Order.Key())
+		} else {
+			s.Orders[c.Order.Key()] = Order{Order: *c.Order, Request: by.Request, Placed: b.Time, Number: b.Number}
+		}
+	case actions.PartModes:
+		if key := actions.PlaceKey(c.Mode.Platform, c.Mode.Tier); c.Mode.Mode == actions.Observe {
+			s.Observed[key] = true
+		} else {
+			delete(s.Observed, key)
+		}
+	case actions.PartLocks:
+		s.Unlocked[c.Unlock.Subject.String()] = b.Time
 	}
 }
 
@@ -407,6 +451,10 @@ func (s *State) note(by workforce.WorkerID, ch actions.Change, at time.Time) {
 	switch c := ch.(type) {
 	case actions.Engagement:
 		if c.Op == "end" {
+			s.relief = append(s.relief, relief{by, "end", at})
+		}
+	case actions.Freeze:
+		if !c.Thaws() && c.People() {
 			s.relief = append(s.relief, relief{by, "end", at})
 		}
 	case actions.Keys:
@@ -459,7 +507,7 @@ func (s *State) row(b ledger.Body) error {
 		return broken("The rows of admission %d are not those that were signed.", p.number)
 	}
 	s.pending = nil
-	return s.Policy.Sufficient(s.People, b.Time.Time)
+	return s.Policy.Sufficient(s.thawed(), b.Time.Time)
 }
 
 // Begin puts a clone into the middle of an admission, so that RowDataOf gives

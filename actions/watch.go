@@ -1,0 +1,175 @@
+package actions
+
+import (
+	"fmt"
+	"slices"
+
+	"countersign.dev/canonical"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+// Order is a standing order: countersigned in advance, it lets the executor
+// restore the subjects of a tier of a platform by itself after a breach. It only
+// ever relieves. There is one for each platform and tier; a new one takes the
+// place of the old. Once in force it stands until its end or its revocation,
+// whoever of its signers leaves.
+type Order struct {
+	Op       string         `json:"op"` // "place" or "revoke"
+	Platform string         `json:"platform"`
+	Tier     Tier           `json:"tier"`  // protected or critical
+	Until    canonical.Time `json:"until"` // its end; zero in a revocation
+	// PerSubject and PerTier are how many restorations of one subject, and of all
+	// subjects of the tier, are made in an hour. A spent budget pages; on critical
+	// subjects that of the tier does no more than that.
+	PerSubject int64 `json:"per_subject"`
+	PerTier    int64 `json:"per_tier"`
+	// Vouched is an instant up to which the signers have looked: what the ledger
+	// held by then of a subject's state is right, though it has not stood for 24
+	// hours yet. Zero vouches for nothing.
+	Vouched canonical.Time `json:"vouched"`
+}
+
+// Key names the place of an order: one is in force for each.
+func (o Order) Key() string { return PlaceKey(o.Platform, o.Tier) }
+
+// PlaceKey names a tier of a platform.
+func PlaceKey(platform string, t Tier) string { return platform + "/" + string(t) }
+
+func (o Order) check() error {
+	switch {
+	case o.Platform == "" || o.Platform == DeskPlatform || o.Tier != Protected && o.Tier != Critical:
+		return fmt.Errorf("a standing order is for the protected or the critical subjects of a platform")
+	case o.Op == "revoke" && (!o.Until.IsZero() || o.PerSubject != 0 || o.PerTier != 0 || !o.Vouched.IsZero()):
+		return fmt.Errorf("a revocation names the platform and the tier and nothing else")
+	case o.Op == "revoke":
+		return nil
+	case o.Op != "place":
+		return fmt.Errorf("op is place or revoke")
+	case o.Until.IsZero() || o.PerSubject < 1 || o.PerTier < 1:
+		return fmt.Errorf("a standing order has an end, and budgets of at least one restoration an hour")
+	}
+	return nil
+}
+
+// The modes of a platform's tier.
+const (
+	Enforce = "enforce"
+	Observe = "observe" // the watch runs and rulings are shown; nothing is done on the platform
+)
+
+// Mode switches a tier of a platform between observe and enforce.
+type Mode struct {
+	Platform string `json:"platform"`
+	Tier     Tier   `json:"tier"`
+	Mode     string `json:"mode"`
+}
+
+func (m Mode) check() error {
+	if m.Platform == "" || m.Platform == DeskPlatform || !slices.Contains(Tiers, m.Tier) || m.Mode != Enforce && m.Mode != Observe {
+		return fmt.Errorf("a mode is of a tier of a platform, and is %s or %s", Observe, Enforce)
+	}
+	return nil
+}
+
+// Unlock takes an owner's lock out of effect at the desk: every lock of the
+// subject that was set before this entry.
+type Unlock struct {
+	Subject platform.Subject `json:"subject"`
+}
+
+// Scopes of a freeze.
+const (
+	ScopeWorker   = "worker"
+	ScopeVendor   = "vendor"
+	ScopePlatform = "platform"
+	ScopeAll      = "all"
+)
+
+// Freeze is the change of desk.freeze: from its entry on, and in the executor
+// from the moment that it has it, burdening acts within its scope are refused,
+// until it is thawed.
+type Freeze struct {
+	Op    string `json:"op"` // "freeze" or "thaw"
+	Scope string `json:"scope"`
+	Of    string `json:"of"` // worker, vendor ("" is all employees) or platform; empty for all
+}
+
+// Key names what is frozen.
+func (c Freeze) Key() string { return c.Scope + " " + c.Of }
+
+// Thaws reports whether this lifts a freeze.
+func (c Freeze) Thaws() bool { return c.Op == "thaw" }
+
+// People reports whether the freeze is of people and not of a platform or all.
+func (c Freeze) People() bool { return c.Scope == ScopeWorker || c.Scope == ScopeVendor }
+
+// Direction of a freeze is relieving, of a thaw burdening.
+func (c Freeze) Direction() Direction {
+	if c.Op == "freeze" {
+		return Relieving
+	}
+	return Burdening
+}
+
+// Part is the freezes.
+func (Freeze) Part() string { return PartFreezes }
+
+func (c Freeze) check() error {
+	if c.Op != "freeze" && c.Op != "thaw" {
+		return fmt.Errorf("op is freeze or thaw")
+	}
+	switch c.Scope {
+	case ScopeWorker, ScopePlatform:
+		if !workforce.ValidIdentifier(c.Of) {
+			return fmt.Errorf("a freeze of a %s names it", c.Scope)
+		}
+	case ScopeVendor:
+		if c.Of != "" && !workforce.ValidIdentifier(c.Of) {
+			return fmt.Errorf("a freeze of a vendor names it; the empty name is all employees")
+		}
+	case ScopeAll:
+		if c.Of != "" {
+			return fmt.Errorf("a freeze of all names nobody")
+		}
+	default:
+		return fmt.Errorf("the scope is worker, vendor, platform or all")
+	}
+	return nil
+}
+
+// What is reviewed.
+const (
+	ReviewEmergency = "emergency"
+	ReviewIncident  = "incident"
+)
+
+// Review is the change of desk.review: it closes the review of an emergency act
+// or of an incident. Nobody who was involved signs it, nor anybody who depends
+// on them.
+type Review struct {
+	Of       string               `json:"of"`       // "emergency" or "incident"
+	ID       string               `json:"id"`       // the request, or the incident
+	Involved []workforce.WorkerID `json:"involved"` // sorted
+	Findings canonical.Digest     `json:"findings"` // SHA-256 of the text of the findings
+}
+
+// Direction of closing a review is burdening: it gives back what was locked.
+func (Review) Direction() Direction { return Burdening }
+
+// Part is the reviews.
+func (Review) Part() string { return PartReviews }
+
+func (c Review) check() error {
+	switch {
+	case c.Of != ReviewEmergency && c.Of != ReviewIncident || c.ID == "" || len(c.ID) > 100:
+		return fmt.Errorf("a review is of an emergency or an incident, which it names")
+	case c.Findings.IsZero():
+		return fmt.Errorf("a review is closed with findings")
+	case len(c.Involved) > 100 || !slices.IsSorted(c.Involved) || len(slices.Compact(slices.Clone(c.Involved))) != len(c.Involved):
+		return fmt.Errorf("those involved are sorted, each once, 100 at most")
+	case c.Of == ReviewEmergency && len(c.Involved) == 0:
+		return fmt.Errorf("the review of an emergency act names who did it")
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package proof
+
+import (
+	"fmt"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/workforce"
+)
+
+// Order is a standing order that was placed.
+type Order struct {
+	actions.Order
+	Request string         // whose signatures placed it
+	Placed  canonical.Time // from when it is in force
+	Number  int64          // of its governance entry
+}
+
+// Frozen is a freeze in force.
+type Frozen struct {
+	actions.Freeze
+	By      workforce.WorkerID
+	At      canonical.Time
+	Request string
+}
+
+// Reviewed is a review that was closed.
+type Reviewed struct {
+	actions.Review
+	By      workforce.WorkerID
+	At      canonical.Time
+	Request string
+}
+
+// StandingOrder returns the standing order in force for a tier of a platform at
+// an instant; ok is false if there is none.
+func (s *State) StandingOrder(platform string, t actions.Tier, at time.Time) (o Order, ok bool) {
+	o, ok = s.Orders[actions.PlaceKey(platform, t)]
+	return o, ok && !at.Before(o.Placed.Time) && at.Before(o.Until.Time)
+}
+
+// Observes reports whether a tier of a platform is only observed.
+func (s *State) Observes(platform string, t actions.Tier) bool {
+	return s.Observed[actions.PlaceKey(platform, t)]
+}
+
+// Spent reports whether a request has been applied to the chain.
+func (s *State) Spent(request string) bool { return s.spent[request] }
+
+// frozen says why a freeze stops the burdening acts of a worker, of nobody in
+// particular, or on a platform; nil if none does. The empty worker and the empty
+// platform are not looked for.
+func (s *State) frozen(w workforce.WorkerID, st workforce.Standing, platform string) error {
+	for _, c := range []struct {
+		ask  bool
+		key  actions.Freeze
+		what string
+	}{
+		{true, actions.Freeze{Scope: actions.ScopeAll}, "All burdening acts are frozen"},
+		{platform != "", actions.Freeze{Scope: actions.ScopePlatform, Of: platform}, "Burdening acts on " + platform + " are frozen"},
+		{w != "", actions.Freeze{Scope: actions.ScopeWorker, Of: string(w)}, "The acts of " + string(w) + " are frozen"},
+		{w != "", actions.Freeze{Scope: actions.ScopeVendor, Of: string(st.Vendor)}, "The acts of everybody at " + vendorName(st.Vendor) + " are frozen"},
+	} {
+		if !c.ask {
+			continue
+		}
+		if f, ok := s.Freezes[c.key.Key()]; ok {
+			return refuse("frozen", "%s since %s; several people together thaw them.", c.what, f.At)
+		}
+	}
+	return nil
+}
+
+func vendorName(v workforce.VendorID) string {
+	if v == "" {
+		return "the platform's own company"
+	}
+	return string(v)
+}
+
+// stopped says why a freeze stops an act by somebody. A freeze stops what
+// burdens, and not the votes to thaw of those who are not frozen themselves.
+func (s *State) stopped(a actions.Action, w workforce.WorkerID, st workforce.Standing) error {
+	if len(s.Freezes) == 0 || a.Direction == actions.Relieving {
+		return nil
+	}
+	if a.Kind != actions.DeskFreeze {
+		platform := a.Subject.Platform
+		if specDesk(a) {
+			platform = ""
+		}
+		return s.frozen(w, st, platform)
+	}
+	// A thaw: only freezes of this person count.
+	for _, key := range []actions.Freeze{{Scope: actions.ScopeWorker, Of: string(w)}, {Scope: actions.ScopeVendor, Of: string(st.Vendor)}} {
+		if f, ok := s.Freezes[key.Key()]; ok {
+			return refuse("frozen", "The acts of %s are frozen since %s; others thaw them.", w, f.At)
+		}
+	}
+	return nil
+}
+
+// thawed returns the people without those whose acts are frozen: who has to be
+// able to thaw, to admit and to enrol must not be frozen themselves.
+func (s *State) thawed() *workforce.Registry {
+	some := false
+	for _, f := range s.Freezes {
+		some = some || f.People()
+	}
+	if !some {
+		return s.People
+	}
+	left := s.People.Clone()
+	for id, w := range left.Workers {
+		_, worker := s.Freezes[actions.Freeze{Scope: actions.ScopeWorker, Of: string(id)}.Key()]
+		_, vendor := s.Freezes[actions.Freeze{Scope: actions.ScopeVendor, Of: string(w.Vendor)}.Key()]
+		if worker || vendor {
+			// They stay in the line of managers and sign nothing.
+			w.Ended = w.Start
+			left.Workers[id] = w
+		}
+	}
+	return left
+}
+
+// mayFreeze checks a freeze or a thaw against what is frozen.
+func (s *State) mayFreeze(by workforce.WorkerID, c actions.Freeze, at time.Time) error {
+	_, on := s.Freezes[c.Key()]
+	switch {
+	case c.Thaws() && !on:
+		return fault.New(fault.Conflict, "wrong-state", "That is not frozen.")
+	case c.Thaws():
+		return nil
+	case on:
+		return fault.New(fault.Conflict, "wrong-state", "That is frozen already.")
+	}
+	switch c.Scope {
+	case actions.ScopeWorker:
+		if _, ok := s.People.Workers[workforce.WorkerID(c.Of)]; !ok {
+			return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", c.Of)
+		}
+	case actions.ScopeVendor:
+		if _, ok := s.People.Vendors[workforce.VendorID(c.Of)]; !ok && c.Of != "" {
+			return fault.New(fault.NotFound, "no-such-vendor", "There is no vendor %s at this desk.", c.Of)
+		}
+	case actions.ScopePlatform:
+		if _, ok := s.Platforms[c.Of]; !ok {
+			return fault.New(fault.NotFound, "no-such-platform", "There is no platform %q at this desk.", c.Of)
+		}
+	}
+	if !c.People() {
+		return nil
+	}
+	return s.limit(by, "end", 1, s.Trust.EndingsPerHour, at)
+}
+
+// mayReview checks that a review is closed once, and by people who are
+// independent of everybody involved.
+func (s *State) mayReview(a Authority, c actions.Review, at time.Time) error {
+	if r, ok := s.Reviewed[c.Of+" "+c.ID]; ok {
+		return fault.New(fault.Conflict, "wrong-state", "That review was closed at %s.", r.At)
+	}
+	depends := s.dependence(at)
+	for _, signed := range append([]actions.Signed{a.Request}, a.Countersignatures...) {
+		for _, involved := range c.Involved {
+			if signed.Statement.Signer == involved {
+				return refuse("own-review", "%s was involved and closes no review of it.", involved)
+			}
+			if why := depends(signed.Statement.Signer, involved); why != "" {
+				return refuse("own-review", "This does not close the review: %s.", why)
+			}
+		}
+	}
+	return nil
+}
+
+// mayWatch checks settings of the watch against what is in force.
+func (s *State) mayWatch(c actions.Setting, at time.Time) error {
+	known := func(name string) error {
+		if _, ok := s.Platforms[name]; !ok {
+			return fault.New(fault.NotFound, "no-such-platform", "There is no platform %q at this desk; add it with `countersign platform add`.", name)
+		}
+		return nil
+	}
+	switch c.Of {
+	case actions.PartOrders:
+		_, on := s.Orders[c.Order.Key()]
+		switch {
+		case c.Order.Op == "revoke" && !on:
+			return fault.New(fault.Conflict, "wrong-state", "There is no standing order for %s.", c.Order.Key())
+		case c.Order.Op == "place" && !at.Before(c.Order.Until.Time):
+			return fault.New(fault.Expired, "end-is-past", "The standing order would have ended at %s already.", c.Order.Until)
+		case c.Order.Op == "place" && c.Order.Vouched.After(at):
+			return fault.New(fault.Invalid, "bad-action", "Nobody can vouch for what is still to come: vouched is %s.", c.Order.Vouched)
+		}
+		return known(c.Order.Platform)
+	case actions.PartModes:
+		if s.Observes(c.Mode.Platform, c.Mode.Tier) == (c.Mode.Mode == actions.Observe) {
+			return fault.New(fault.Conflict, "wrong-state", "%s is in that mode already.", actions.PlaceKey(c.Mode.Platform, c.Mode.Tier))
+		}
+		return known(c.Mode.Platform)
+	case actions.PartLocks:
+		return known(c.Unlock.Subject.Platform)
+	}
+	return nil
+}
+
+// checkEmergency holds an emergency act to what no policy can loosen (design,
+// section 4, Emergency): it is short, and not open to who is about to leave.
+func (s *State) checkEmergency(a actions.Action, request actions.Signed, requester actions.Signer) error {
+	spec, _ := actions.SpecOf(a.Kind)
+	if !spec.Emergency {
+		return nil
+	}
+	if a.Until.Sub(request.Statement.NotBefore.Time) > actions.EmergencyMost {
+		return refuse("emergency-too-long", "An emergency act stands for %s at most; for longer, have a takedown countersigned.", actions.EmergencyMost)
+	}
+	if requester.Standing.InNotice || requester.Standing.Ratchet {
+		return refuse("emergency-in-notice", "%s has given or been given notice, or is in the last days: emergency acts are not open to them.", requester.Worker)
+	}
+	return nil
+}
+
+// Join applies an authorised relieving change that the ledger does not hold yet:
+// the executor takes freezes, ends and revocations straight from who signed them.
+// The state must be the caller's own. It says why the change is not authorised.
+func (s *State) Join(a Authority, at canonical.Time) error {
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return err
+	}
+	if ch.Direction() != actions.Relieving {
+		return refuse("not-relieving", "Only what relieves (a freeze, an end, a revocation) is taken without the ledger.")
+	}
+	if err := s.Authorise(a, at.Time); err != nil {
+		return fmt.Errorf("taken directly: %w", err)
+	}
+	s.spent[a.Request.Statement.Request] = true
+	s.note(a.Request.Statement.Signer, ch, at.Time)
+	s.effect(ledger.Body{Number: s.Next, Time: at}, a.Request.Statement, ch, nil)
+	return nil
+}
+
+// Rejoin applies again, over a newer state, what Join has taken: it was
+// authorised then.
+func (s *State) Rejoin(a Authority, at canonical.Time) error {
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err == nil {
+		s.effect(ledger.Body{Number: s.Next, Time: at}, a.Request.Statement, ch, nil)
+	}
+	return err
+}

@@ -1,0 +1,104 @@
+package platform
+
+import (
+	"context"
+	"time"
+
+	"countersign.dev/canonical"
+)
+
+// Watcher is a connector that can also be watched: what happens on its platform
+// around the desk is seen, late or at once, or is said not to be. Implementations
+// are safe for concurrent use; a Stream is for one goroutine.
+type Watcher interface {
+	Connector
+
+	// Watch follows the platform's event stream after a cursor that a stream of
+	// this platform gave, or from now on if it is empty. A fault of type
+	// "cursor-gone", from Watch or from Next, means that events may have been
+	// missed: open from now on first, then sweep.
+	Watch(ctx context.Context, cursor string) (Stream, error)
+
+	// Peek reads status and mark of a subject, and nothing else, in as few calls as
+	// the platform allows: critical subjects are read so again and again. Errors
+	// are those of Read.
+	Peek(ctx context.Context, s Subject) (Expect, error)
+
+	// Accounts returns a page of all accounts and the cursor of the next page, empty
+	// after the last. It begins with the empty cursor.
+	Accounts(ctx context.Context, cursor string) (page []Listed, next string, err error)
+
+	// Lock reads the lock that the owner of an account has set on the platform. A
+	// platform that has none gives the zero Lock.
+	Lock(ctx context.Context, s Subject) (Lock, error)
+
+	// Shows says, for each kind of change, how it is seen.
+	Shows() []Showing
+}
+
+// Stream is an open event stream.
+type Stream interface {
+	// Next waits for the next event. After an error the stream is of no more use. A
+	// fault of type "stream-silent" means that the other end does not answer.
+	Next() (Happening, error)
+	// Cursor is after which event the stream goes on; empty if nothing was there to
+	// go on after yet.
+	Cursor() string
+	Close() error
+}
+
+// Happening is an event of a platform's stream. It says where to look and nothing
+// else: what is so is read.
+type Happening struct {
+	Subject Subject
+	// Locks says that the owner's lock may have changed, and not only the state.
+	Locks bool
+	// By is who did it, as far as the platform says: the name of a staff credential.
+	// It is told, not proven, and decides nothing.
+	By string
+	At    canonical.Time // as the platform dates it; zero if it does not
+}
+
+// Notifier is a connector that can send the owner of an account a message.
+type Notifier interface {
+	// Notify sends a text once for each key. A fault of kind Unavailable or an
+	// unknown error means that it may or may not have been sent; any other fault
+	// that it was not and will not be.
+	Notify(ctx context.Context, key string, s Subject, title, text string) error
+}
+
+// Listed is an account as the platform lists it.
+type Listed struct {
+	Subject Subject // with its identifier; the handle only if the list tells it
+	Status  Status
+	// Mark is beside the status where Marked is true; else it was not told.
+	Mark   Mark
+	Marked bool
+}
+
+// Lock is an owner's promise, set on the platform, never to deactivate the account
+// without telling us: with it, a deactivation is a breach.
+type Lock struct {
+	Set     bool
+	Since   canonical.Time // when it was set, as far as the platform says
+	Cleared canonical.Time // when the owner took it back; zero: not. It holds for ClearingTime after
+}
+
+// ClearingTime is how long an owner's lock holds after the owner took it back:
+// whoever changed the password unseen to act as the owner has to wait as long,
+// and the owner is told meanwhile.
+const ClearingTime = 72 * time.Hour
+
+// Holds reports whether the lock is in effect at an instant.
+func (l Lock) Holds(at time.Time) bool {
+	return l.Set && (l.Cleared.IsZero() || at.Before(l.Cleared.Add(ClearingTime)))
+}
+
+// Showing says how one kind of change around the desk is seen on a platform.
+type Showing struct {
+	What   string `json:"what"`   // for a person: "an account is taken down"
+	Stream bool   `json:"stream"` // the event stream shows it
+	Sweep  bool   `json:"sweep"`  // a sweep, or a direct read, shows it
+	Late   string `json:"late"`   // how late, for a person
+	Note   string `json:"note"`   // what is not told, and what follows
+}
