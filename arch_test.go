@@ -44,7 +44,7 @@ var house = map[string]room{
 	"ledger/proof":          {"ledger policy actions workforce platform", "a verifier needs no network, no database and no private key"},
 	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
 
-	"incident":              {"ledger ledger/proof policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
+	"incident": {"ledger ledger/proof policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
 
 	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
 	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},

@@ -56,7 +56,7 @@ type Happening struct {
 	// By is who did it, as far as the platform says: the name of a staff credential.
 	// It is told, not proven, and decides nothing.
 	By string
-	At    canonical.Time // as the platform dates it; zero if it does not
+	At canonical.Time // as the platform dates it; zero if it does not
 }
 
 // Notifier is a connector that can send the owner of an account a message.

@@ -20,6 +20,7 @@ const (
 	// What the watch saw. These have a Sight and, but for intents and receipts of
 	// a restoration, no outcome.
 	KindBreach   = "breach"   // a burden that nothing explains, on a protected or critical subject
+	KindTold     = "told"     // the platform has said since whose credential did what a breach tells of
 	KindObserved = "observed" // the same where the tier is only observed: it would have been a breach
 	KindBaseline = "baseline" // the states of all protected and critical subjects of a platform, as a root
 	KindForeign  = "foreign"  // changes by others on standard subjects, counted
@@ -79,6 +80,9 @@ type Sight struct {
 	// Subject is the commitment to the subject's identifier, which is sealed
 	// beside the entry under the name "subject" so that it can be erased.
 	Subject canonical.Digest `json:"subject"`
+	// Credential commits in the same way, under the name "credential", to what the
+	// platform calls the credential that did it. Zero: it did not say.
+	Credential canonical.Digest `json:"credential"`
 	// Expected is the state that was last explained, or known as right; Found is
 	// what was read.
 	Expected platform.Expect `json:"expected"`
@@ -169,6 +173,10 @@ func (e Execution) checkWatch(bad func(string) error) error {
 		return bad("it tells of a sight, or of what was taken directly")
 	}
 	switch e.Kind {
+	case KindTold:
+		if e.Sight.Credential.IsZero() {
+			return bad("nothing is told")
+		}
 	case KindBreach, KindObserved:
 		if e.Sight.Subject.IsZero() || e.Sight.Tier == "" || e.Sight.Seen.IsZero() {
 			return bad("a breach names a subject, its tier and when it was seen")
@@ -187,6 +195,12 @@ func (e Execution) checkWatch(bad func(string) error) error {
 	}
 	return nil
 }
+
+// Names of what a Sight seals.
+const (
+	SealedSubject    = "subject"
+	SealedCredential = "credential"
+)
 
 // nonceSize is the length of an intent's nonce in bytes.
 const nonceSize = 32
@@ -230,17 +244,20 @@ func (e SignedExecution) Draft() ledger.Draft {
 // it commits to, and nothing else. Errors are faults of type "bad-record".
 func (e SignedExecution) CheckOpenings() error {
 	bad := fault.New(fault.Invalid, "bad-record", "The executor's record %d does not come with what opens it.", e.Execution.Sequence)
-	if e.Execution.Sight == nil || e.Execution.Sight.Subject.IsZero() {
-		if len(e.Openings) > 0 {
+	want := map[string]canonical.Digest{}
+	if s := e.Execution.Sight; s != nil {
+		want[SealedSubject], want[SealedCredential] = s.Subject, s.Credential
+	}
+	for _, o := range e.Openings {
+		if d, err := o.Commitment(); err != nil || d.IsZero() || d != want[o.Name] {
+			return bad.Because(err)
+		}
+		delete(want, o.Name)
+	}
+	for _, left := range want {
+		if !left.IsZero() {
 			return bad
 		}
-		return nil
-	}
-	if len(e.Openings) != 1 || e.Openings[0].Name != "subject" {
-		return bad
-	}
-	if d, err := e.Openings[0].Commitment(); err != nil || d != e.Execution.Sight.Subject {
-		return bad.Because(err)
 	}
 	return nil
 }
