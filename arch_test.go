@@ -51,7 +51,7 @@ var house = map[string]room{
 	"plaza":            {"sqldb", "a platform knows nothing of Countersign"},
 	"store":            {"sqldb ledger actions workforce", "tables and queries; it decides nothing"},
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
-	"executor":         {"executor/journal ledger ledger/proof policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
+	"executor":         {"executor/journal watch ledger ledger/proof policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
 	"watch":            {"actions workforce platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
 	"desk":             {"store jobs policy ledger ledger/proof actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential"},
 

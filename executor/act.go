@@ -153,7 +153,7 @@ func actOf(w proof.Warrant, raw []byte) journal.Act {
 // record begins a record about an act.
 func (e *Executor) record(a journal.Act, kind string, sequence int64) proof.Execution {
 	return proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: kind, Duty: a.Duty, Request: a.Request,
-		Warrant: a.Warrant, Nonce: a.Nonce}
+		Warrant: a.Warrant, Nonce: a.Nonce, Sight: a.Sight}
 }
 
 // refuse spends a warrant that was not begun, if the error says that it never
@@ -252,7 +252,8 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	at := canonical.At(e.now())
 	lift := owed(a, result)
 	ctx = context.WithoutCancel(ctx) // what is known is journalled, shutting down or not
-	r, err := e.journal.End(ctx, a.Key, result, at, e.ledger.head(), lift, func(sequence int64) proof.SignedExecution {
+	after := leaves(a, result, receipt)
+	r, err := e.journal.End(ctx, a.Key, result, at, e.ledger.head(), lift, after, func(sequence int64) proof.SignedExecution {
 		x := e.record(a, kind, sequence)
 		x.At, x.Outcome, x.Type, x.Text = at, result.Outcome, result.Type, result.Text
 		x.Before = platform.Expect{Status: receipt.Before.Status, Mark: receipt.Before.Mark}
@@ -268,11 +269,22 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	}
 	// If we die here, the receipt is handed over after the restart.
 	e.outbox.add(r)
+	if after != nil {
+		e.left(a, *after, at)
+	}
 	e.step(StepEnded)
 	if lift != nil {
 		e.nudgeLifts()
 	}
 	return result, nil
+}
+
+// leaves returns the state that an act is known to have left; nil if it is not.
+func leaves(a journal.Act, r journal.Result, receipt platform.Receipt) *platform.Expect {
+	if r.Outcome != proof.Executed || receipt.After.Status == "" {
+		return nil
+	}
+	return &platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}
 }
 
 // call makes the call and sees to it that its outcome becomes known.
@@ -295,6 +307,9 @@ func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c p
 // read back is what the command leaves.
 func resultOf(a journal.Act, c platform.Connector, r platform.Receipt) journal.Result {
 	want := a.Command.After()
+	if a.Sight != nil {
+		want = a.Sight.Expected // what shows beneath a measure is what was there before
+	}
 	sort, _ := c.Sort(a.Subject.ID)
 	if ability, _ := c.Capabilities().Can(a.Command.Verb, sort); !ability.Marks {
 		want.Mark = r.After.Mark

@@ -32,6 +32,8 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
+	"countersign.dev/id"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 )
@@ -58,6 +60,11 @@ type Limits struct {
 	LongestPause   time.Duration // 5 s
 	Tick           time.Duration // between two looks at what is due, 500 ms
 	Save           time.Duration // between two notes of the ledger's head where nothing else is journalled, 1 s
+	Direct         time.Duration // between two direct reads of one critical subject, at least, 40 ms
+	Share          float64       // of one connection's time that direct reads of a platform may take, 0.1
+	Sweep          time.Duration // between two sweeps of a platform, 10 min
+	Blind          time.Duration // that a stream may be cut before it is said that the watch is blind, 5 s
+	Answer         time.Duration // for the desk to take a breach before the fixed address is alarmed, 2 s
 	Attempts       int64         // calls that the platform says it did not carry out, before an act has failed, 5
 }
 
@@ -66,10 +73,14 @@ func (l *Limits) fill() {
 		of      *time.Duration
 		usually time.Duration
 	}{{&l.Entry, 10 * time.Second}, {&l.RelievingEntry, time.Second}, {&l.Poll, 20 * time.Second}, {&l.Pause, 50 * time.Millisecond},
-		{&l.LongestPause, 5 * time.Second}, {&l.Tick, 500 * time.Millisecond}, {&l.Save, time.Second}} {
+		{&l.LongestPause, 5 * time.Second}, {&l.Tick, 500 * time.Millisecond}, {&l.Save, time.Second}, {&l.Direct, 40 * time.Millisecond},
+		{&l.Sweep, 10 * time.Minute}, {&l.Blind, 5 * time.Second}, {&l.Answer, 2 * time.Second}} {
 		if *d.of == 0 {
 			*d.of = d.usually
 		}
+	}
+	if l.Share == 0 {
+		l.Share = 0.1
 	}
 	if l.Attempts == 0 {
 		l.Attempts = 5
@@ -87,6 +98,9 @@ type Config struct {
 	Limits    Limits
 	Now       func() time.Time // nil: the machine's clock
 	Rand      io.Reader        // nil: the machine's randomness
+	// Alarm, if set, sends a breach that the desk does not take to the one address
+	// that the executor knows by itself.
+	Alarm func(ctx context.Context, r proof.SignedExecution) error
 	// Step, if set, is called between any two steps of an act, with the name of
 	// the one just done; see the constants.
 	Step func(name string)
@@ -101,6 +115,8 @@ const (
 	StepCalled     = "called"       // the platform has answered
 	StepEnded      = "ended"        // the receipt is journalled
 	StepHandedOver = "handed over"  // the desk has a record
+	StepSeen       = "seen"         // a breach is established and nothing is journalled yet
+	StepBreached   = "breached"     // the breach is journalled, and its restoration if it is due at once
 )
 
 // Executor is one executor. Its methods may be called by several goroutines.
@@ -113,6 +129,8 @@ type Executor struct {
 	limits    Limits
 	now       func() time.Time
 	step      func(string)
+	alarm     func(context.Context, proof.SignedExecution) error
+	watches   map[string]*watcher
 	ledger    *follower
 	outbox    *outbox
 	subjects  *locks
@@ -162,6 +180,12 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 		step: c.Step, source: c.Rand, subjects: newLocks(), tasks: map[journal.Key]*task{}, wake: make(chan struct{}, 1)}
 	e.outbox = newOutbox(e, digests, head.Entered)
 	e.ledger = newFollower(e, c.Root, head, kept, int64(len(chain)))
+	e.alarm, e.watches = c.Alarm, map[string]*watcher{}
+	for name, p := range e.platforms {
+		if w, ok := p.(platform.Watcher); ok {
+			e.watches[name] = newWatcher(e, name, w)
+		}
+	}
 	return e, nil
 }
 
@@ -182,7 +206,11 @@ func (e *Executor) Run(ctx context.Context) error {
 	e.mu.Unlock()
 
 	var loops sync.WaitGroup
-	for _, loop := range []func(context.Context) error{e.ledger.follow, e.ledger.save, e.outbox.handOver, e.settleAll, e.liftAll} {
+	work := []func(context.Context) error{e.ledger.follow, e.ledger.save, e.outbox.handOver, e.settleAll, e.liftAll}
+	for _, w := range e.watches {
+		work = append(work, w.run)
+	}
+	for _, loop := range work {
 		loops.Go(func() {
 			if err := loop(ctx); err != nil && ctx.Err() == nil {
 				stop(err)
@@ -208,6 +236,9 @@ func (e *Executor) Status() proof.ExecutorStatus {
 	s.Size = max(s.Size, v.remembered)
 	if v.state.Founded() {
 		s.Governance = v.state.Next
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.watches)) {
+		s.Watches = append(s.Watches, e.watches[name].status())
 	}
 	return s
 }
@@ -237,6 +268,26 @@ func (e *Executor) nonce() (canonical.Bytes, error) {
 		return nil, fmt.Errorf("no randomness for a nonce: %w", err)
 	}
 	return b, nil
+}
+
+// newID makes an identifier.
+func (e *Executor) newID(prefix string) string {
+	e.random.Lock()
+	defer e.random.Unlock()
+	return id.Source{Now: e.now, Rand: e.source}.New(prefix)
+}
+
+// sealed makes an opening that a record commits to.
+func (e *Executor) sealed(name, value string) (ledger.Opening, canonical.Digest, error) {
+	o, err := ledger.Field(name, value)
+	if err != nil {
+		return o, canonical.Digest{}, err
+	}
+	if o.Salt, err = e.nonce(); err != nil {
+		return o, canonical.Digest{}, err
+	}
+	d, err := o.Commitment()
+	return o, d, err
 }
 
 // callKey names one call to a platform.
@@ -308,6 +359,25 @@ func (l *locks) take(ctx context.Context, name string) (release func(), err erro
 		leave()
 		return nil, ctx.Err()
 	}
+}
+
+// try takes a subject if nobody works on it.
+func (l *locks) try(name string) (release func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, busy := l.held[name]; busy {
+		return nil, false
+	}
+	k := &lock{turn: make(chan struct{}, 1), waiting: 1}
+	l.held[name] = k
+	return func() {
+		k.turn <- struct{}{}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if k.waiting--; k.waiting == 0 {
+			delete(l.held, name)
+		}
+	}, true
 }
 
 // Running reports whether Run is on, so that Carry works.

@@ -121,6 +121,12 @@ func (o *outbox) holds(v *view, sequence int64) bool {
 	return sequence < int64(len(o.index)) && o.index[sequence] >= 0 && o.index[sequence] < v.size
 }
 
+// handed waits until the desk has taken a record, and reports whether it did before
+// ctx ended.
+func (o *outbox) handed(ctx context.Context, sequence int64) bool {
+	return o.e.ledger.await(ctx, func(v *view) bool { return o.holds(v, sequence) })
+}
+
 // entered returns the number below which every record is in the ledger.
 func (o *outbox) entered() int64 {
 	o.mu.Lock()

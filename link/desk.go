@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 )
 
@@ -35,10 +36,12 @@ func Desk(d DeskSide, token string, failed ...func(error)) http.Handler {
 		if err != nil {
 			return nil, err
 		}
-		var record proof.SignedExecution
-		if err := unmarshal(b, &record); err != nil {
+		var handed handedRecord
+		if err := unmarshal(b, &handed); err != nil {
 			return nil, err
 		}
+		record := handed.Record
+		record.Openings = handed.Openings
 		return nil, d.Record(r.Context(), record)
 	})
 	return s.mux
@@ -68,7 +71,13 @@ func (c *DeskClient) Feed(ctx context.Context, from int64, wait time.Duration) (
 func (c *DeskClient) Record(ctx context.Context, r proof.SignedExecution) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	return c.post(ctx, "/executor/v1/records", r, nil, smallBody)
+	return c.post(ctx, "/executor/v1/records", handedRecord{r, r.Openings}, nil, smallBody)
+}
+
+// handedRecord is a record with what opens its commitments beside it.
+type handedRecord struct {
+	Record   proof.SignedExecution `json:"record"`
+	Openings []ledger.Opening      `json:"openings"`
 }
 
 // answerWait is how long the desk may take over what needs no waiting.

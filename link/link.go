@@ -8,7 +8,7 @@
 //	GET  /v1/status               → proof.ExecutorStatus
 //
 //	GET  /executor/v1/feed?from=N&wait=MS   → proof.Feed
-//	POST /executor/v1/records               a proof.SignedExecution → nothing
+//	POST /executor/v1/records               a proof.SignedExecution with its openings → nothing
 //
 // It decides nothing and trusts neither side: the executor checks what the feed
 // says, the desk checks who signed a record. The token only keeps strangers

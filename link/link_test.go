@@ -104,7 +104,7 @@ func TestExecutor(t *testing.T) {
 		reading: proof.Reading{Subject: prooftest.Account("acct/17"), Sort: platform.Account, State: platform.State{Status: platform.Up, Rev: "1",
 			Facts: map[platform.Fact]any{platform.FactFollowers: int64(1 << 40), platform.FactOffice: "head of state", platform.FactVerified: true}}, Tier: "critical"},
 		result: proof.CarryResult{Request: "req_1", Outcome: proof.Executed},
-		status: proof.ExecutorStatus{Executor: "executor-1", Size: 17, Clock: canonical.At(time.Unix(1, 0)), Platforms: []string{"plaza"}},
+		status: proof.ExecutorStatus{Executor: "executor-1", Size: 17, Clock: canonical.At(time.Unix(1, 0)), Platforms: []string{"plaza"}, Watches: []proof.WatchStatus{}},
 	}
 	serve(t, link.Executor(s, "secret"), func(t *testing.T, address string) {
 		c := link.DialExecutor(address, "secret")

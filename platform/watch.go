@@ -74,6 +74,10 @@ type Listed struct {
 	// Mark is beside the status where Marked is true; else it was not told.
 	Mark   Mark
 	Marked bool
+	// Facts and Unread are as in State where the list tells them; nil Facts: it does
+	// not, and each account has to be read once to know its tier.
+	Facts  map[Fact]any
+	Unread []Fact
 }
 
 // Lock is an owner's promise, set on the platform, never to deactivate the account

@@ -109,6 +109,63 @@ func (s Sight) burdened() bool {
 // weight orders statuses by what they take from the owner; an unknown one weighs most.
 var weight = map[platform.Status]int{platform.Up: -3, platform.Deactivated: -2, platform.Down: -1}
 
+// Why says, in a stable word, why nothing explains a breach.
+func (s Sight) Why() Reason {
+	switch {
+	case s.State.Status == platform.Deleted:
+		return Gone
+	case s.State.Status == platform.Deactivated:
+		return AgainstLock
+	case s.State.Mark.Ours():
+		return OldMark
+	case s.Newest == nil:
+		return NoWarrant
+	}
+	return AnotherMark
+}
+
+// Reason is why nothing explains a breach.
+type Reason string
+
+// The reasons.
+const (
+	NoWarrant   Reason = "no-warrant"   // no warrant was ever about the subject
+	AnotherMark Reason = "another-mark" // the newest warrant about it leaves another state
+	OldMark     Reason = "old-mark"     // a mark of ours that is not, or no longer, that of the newest warrant
+	AgainstLock Reason = "owner-lock"   // deactivated, though the owner's lock says never without telling us
+	Gone        Reason = "gone"         // deleted, or not there any more
+)
+
+// Lift returns the verb that takes a subject from a state that was found to the
+// one that was expected, if that only relieves; ok is false if it would not, or if
+// no verb does: then people have to look.
+func Lift(found, expected platform.Expect) (v platform.Verb, ok bool) {
+	if weight[expected.Status] >= weight[found.Status] {
+		return "", false
+	}
+	switch found.Status {
+	case platform.Down:
+		return platform.Restore, true
+	case platform.Deactivated:
+		return platform.Reactivate, true
+	}
+	return "", false
+}
+
+// Rest is how long a state must have stood, and stood in the ledger, before it is
+// restored without a warrant that left it or signers who vouch for it (design, law 8).
+const Rest = 24 * time.Hour
+
+// Trusted reports whether a state that was only seen may be restored: it was in a
+// baseline that was entered at an instant, and has stood for Rest since, or the
+// signers of the standing order vouch for what was entered by then.
+func Trusted(entered, vouched, now time.Time) bool {
+	if entered.IsZero() {
+		return false
+	}
+	return !now.Before(entered.Add(Rest)) || !vouched.Before(entered)
+}
+
 // Pace returns how long to wait before the nth restoration of one subject in a
 // duel with somebody who takes it down again and again, counted from 0: at once,
 // then more slowly, while people are paged. It never gives up.

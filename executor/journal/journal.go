@@ -176,7 +176,9 @@ type Act struct {
 	Attempt   int64 // the call that may be under way, from 1; 0 before the first
 	Due       canonical.Time
 	Intended  canonical.Time
+	Began     int64 // sequence number of the intent's record; -1 if there is none
 	Ended     canonical.Time
+	Sight     *proof.Sight // of a restoration: what its records tell of the breach
 	Result
 }
 
@@ -205,24 +207,30 @@ func (j *Journal) Intend(ctx context.Context, a Act, h Head, allow func(actions.
 				return err
 			}
 		}
-		a.Stage = Intended
-		if err := begin(tx, a); err != nil {
-			return err
-		}
 		var err error
-		if record, err = enter(tx, a.Request, sign); err != nil {
+		if record, err = intend(tx, a, sign); err != nil {
 			return err
 		}
 		return saw(tx, h)
 	})
 	return record, err
+}
+
+// intend is Intend as a part of a change.
+func intend(tx *sqldb.Tx, a Act, sign Sign) (proof.SignedExecution, error) {
+	record, err := enter(tx, a.Request, sign)
+	if err != nil {
+		return record, err
+	}
+	a.Stage, a.Began = Intended, record.Execution.Sequence
+	return record, begin(tx, a)
 }
 
 // Refuse spends a warrant without having intended anything.
 func (j *Journal) Refuse(ctx context.Context, a Act, h Head, sign Sign) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal a refusal", func(tx *sqldb.Tx) error {
-		a.Stage = Ended
+		a.Stage, a.Began = Ended, -1
 		if err := begin(tx, a); err != nil {
 			return err
 		}
@@ -235,12 +243,13 @@ func (j *Journal) Refuse(ctx context.Context, a Act, h Head, sign Sign) (proof.S
 	return record, err
 }
 
-// End journals what came of an act, with the lift that it leaves owed, if any.
+// End journals what came of an act, with the lift that it leaves owed, if any, and
+// the state that it left, if it is known: what the watch explains from then on.
 // An act that has ended is a fault of type "ended": whoever comes second has
 // nothing to say.
 //
 // If we die after this, nothing is left to do but to hand the record over.
-func (j *Journal) End(ctx context.Context, k Key, r Result, at canonical.Time, h Head, lift *Act, sign Sign) (proof.SignedExecution, error) {
+func (j *Journal) End(ctx context.Context, k Key, r Result, at canonical.Time, h Head, lift *Act, after *platform.Expect, sign Sign) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal a receipt", func(tx *sqldb.Tx) error {
 		n, err := tx.Exec("update act set stage = $1, outcome = $2, type = $3, text = $4, ended = $5 where request = $6 and duty = $7 and stage <> $1",
@@ -251,8 +260,13 @@ func (j *Journal) End(ctx context.Context, k Key, r Result, at canonical.Time, h
 		if n != 1 {
 			return fault.New(fault.Conflict, "ended", "The %s of the request %s has ended already.", k.Duty, k.Request)
 		}
+		if after != nil {
+			if err := left(tx, k, *after, at); err != nil {
+				return err
+			}
+		}
 		if lift != nil {
-			lift.Stage = Owed
+			lift.Stage, lift.Began = Owed, -1
 			if err := begin(tx, *lift); err != nil {
 				return err
 			}
@@ -306,13 +320,14 @@ func (j *Journal) write(ctx context.Context, doing string, fn func(*sqldb.Tx) er
 
 // begin inserts the row of an act, or moves an owed lift on.
 func begin(tx *sqldb.Tx, a Act) error {
-	n, err := tx.Exec(`insert into act (request, duty, stage, warrant, platform, subject, kind, command, requester, vendor, tier,
-		direction, undo, category, nonce, attempt, due, intended, ended, outcome, type, text)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+	n, err := tx.Exec(`insert into act (request, duty, stage, warrant, platform, subject, subject_id, kind, command, requester, vendor, tier,
+		direction, undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 		on conflict do nothing`,
 		a.Request, string(a.Duty), string(a.Stage), a.Warrant.String(), a.Subject.Platform, string(canonical.MustMarshal(a.Subject)),
-		string(a.Kind), string(canonical.MustMarshal(a.Command)), string(a.Requester), string(a.Vendor), string(a.Tier), string(a.Direction), a.Undo,
-		string(a.Category), encode(a.Nonce), a.Attempt, a.Due.Micro(), a.Intended.Micro(), a.Ended.Micro(), string(a.Outcome), a.Type, a.Text)
+		a.Subject.ID, string(a.Kind), string(canonical.MustMarshal(a.Command)), string(a.Requester), string(a.Vendor), string(a.Tier), string(a.Direction), a.Undo,
+		string(a.Category), encode(a.Nonce), a.Attempt, a.Due.Micro(), a.Intended.Micro(), a.Began, a.Ended.Micro(), string(a.Outcome), a.Type, a.Text,
+		sightText(a.Sight))
 	if err != nil {
 		return err
 	}
@@ -323,8 +338,8 @@ func begin(tx *sqldb.Tx, a Act) error {
 		return err
 	}
 	if a.Duty == proof.DutyLift && a.Stage != Owed {
-		n, err = tx.Exec(`update act set stage = $1, nonce = $2, attempt = $3, intended = $4, ended = $5, outcome = $6, type = $7, text = $8
-			where request = $9 and duty = $10 and stage = $11`, string(a.Stage), encode(a.Nonce), a.Attempt, a.Intended.Micro(), a.Ended.Micro(),
+		n, err = tx.Exec(`update act set stage = $1, nonce = $2, attempt = $3, intended = $4, began = $5, ended = $6, outcome = $7, type = $8, text = $9
+			where request = $10 and duty = $11 and stage = $12`, string(a.Stage), encode(a.Nonce), a.Attempt, a.Intended.Micro(), a.Began, a.Ended.Micro(),
 			string(a.Outcome), a.Type, a.Text, a.Request, string(a.Duty), string(Owed))
 		if err != nil || n == 1 {
 			return err
@@ -343,8 +358,12 @@ func enter(tx *sqldb.Tx, request string, sign Sign) (proof.SignedExecution, erro
 	if r.Execution.Sequence != next {
 		return r, fmt.Errorf("record %d was signed as %d", next, r.Execution.Sequence)
 	}
-	_, err := tx.Exec("insert into record (sequence, request, digest, body) values ($1, $2, $3, $4)",
-		next, request, canonical.DigestOf(r).String(), string(canonical.MustMarshal(r)))
+	openings := ""
+	if len(r.Openings) > 0 {
+		openings = string(canonical.MustMarshal(r.Openings))
+	}
+	_, err := tx.Exec("insert into record (sequence, request, digest, body, openings) values ($1, $2, $3, $4, $5)",
+		next, request, canonical.DigestOf(r).String(), string(canonical.MustMarshal(r)), openings)
 	return r, err
 }
 

@@ -84,10 +84,10 @@ func TestLife(t *testing.T) {
 	lift := act("req_1")
 	lift.Duty, lift.Document, lift.Nonce, lift.Attempt, lift.Intended = proof.DutyLift, nil, nil, 0, canonical.Time{}
 	r := Result{Outcome: proof.Executed}
-	if _, err := j.End(ctx, a.Key, r, canonical.At(epoch), Head{Size: 7, Tree: owner.Root}, &lift, signAs("receipt", a)); err != nil {
+	if _, err := j.End(ctx, a.Key, r, canonical.At(epoch), Head{Size: 7, Tree: owner.Root}, &lift, nil, signAs("receipt", a)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.End(ctx, a.Key, r, canonical.At(epoch), Head{}, &lift, signAs("receipt", a)); !fault.Is(err, "ended") {
+	if _, err := j.End(ctx, a.Key, r, canonical.At(epoch), Head{}, &lift, nil, signAs("receipt", a)); !fault.Is(err, "ended") {
 		t.Errorf("ended twice: %v", err)
 	}
 	if err := j.Attempt(ctx, a.Key, 2); !fault.Is(err, "ended") {

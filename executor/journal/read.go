@@ -70,7 +70,7 @@ func (j *Journal) some(ctx context.Context, where string, args ...any) ([]Act, e
 	err := j.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
 		var err error
 		acts, err = sqldb.All(tx, scan, `select request, duty, stage, warrant, subject, kind, command, requester, vendor, tier, direction,
-			undo, category, nonce, attempt, due, intended, ended, outcome, type, text from act where `+where, args...)
+			undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight from act where `+where, args...)
 		return err
 	})
 	if err != nil {
@@ -81,10 +81,10 @@ func (j *Journal) some(ctx context.Context, where string, args ...any) ([]Act, e
 
 func scan(row sqldb.Row) (Act, error) {
 	var a Act
-	var subject, command, nonce string
+	var subject, command, nonce, sight string
 	var due, intended, ended int64
 	if err := row.Scan(&a.Request, &a.Duty, &a.Stage, text(&a.Warrant), &subject, &a.Kind, &command, &a.Requester, &a.Vendor, &a.Tier,
-		&a.Direction, &a.Undo, &a.Category, &nonce, &a.Attempt, &due, &intended, &ended, &a.Outcome, &a.Type, &a.Text); err != nil {
+		&a.Direction, &a.Undo, &a.Category, &nonce, &a.Attempt, &due, &intended, &a.Began, &ended, &a.Outcome, &a.Type, &a.Text, &sight); err != nil {
 		return a, err
 	}
 	a.Due, a.Intended, a.Ended = canonical.FromMicro(due), canonical.FromMicro(intended), canonical.FromMicro(ended)
@@ -93,6 +93,12 @@ func scan(row sqldb.Row) (Act, error) {
 	}
 	if err := canonical.UnmarshalExact([]byte(subject), &a.Subject); err != nil {
 		return a, err
+	}
+	if sight != "" {
+		a.Sight = new(proof.Sight)
+		if err := canonical.UnmarshalExact([]byte(sight), a.Sight); err != nil {
+			return a, err
+		}
 	}
 	return a, canonical.UnmarshalExact([]byte(command), &a.Command)
 }
@@ -140,7 +146,7 @@ func (j *Journal) Record(ctx context.Context, sequence int64) (r proof.SignedExe
 	var found []proof.SignedExecution
 	err = j.db.Read(ctx, func(tx *sqldb.Tx) error {
 		var err error
-		found, err = sqldb.All(tx, scanRecord, "select body from record where sequence = $1", sequence)
+		found, err = sqldb.All(tx, scanRecord, "select body, openings from record where sequence = $1", sequence)
 		return err
 	})
 	if err != nil {
@@ -174,7 +180,7 @@ func encode(b canonical.Bytes) string { return base64.StdEncoding.EncodeToString
 func (j *Journal) Intent(ctx context.Context, k Key, nonce canonical.Bytes) (int64, error) {
 	var sequences []int64
 	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
-		records, err := sqldb.All(tx, scanRecord, "select body from record where request = $1 order by sequence", k.Request)
+		records, err := sqldb.All(tx, scanRecord, "select body, openings from record where request = $1 order by sequence", k.Request)
 		for _, r := range records {
 			if x := r.Execution; x.Kind == proof.KindIntent && x.Duty == k.Duty && bytes.Equal(x.Nonce, nonce) {
 				sequences = append(sequences, x.Sequence)
@@ -192,9 +198,15 @@ func (j *Journal) Intent(ctx context.Context, k Key, nonce canonical.Bytes) (int
 }
 
 func scanRecord(row sqldb.Row) (r proof.SignedExecution, err error) {
-	var body []byte
-	if err := row.Scan(&body); err != nil {
+	var body, openings []byte
+	if err := row.Scan(&body, &openings); err != nil {
 		return r, err
 	}
-	return r, canonical.UnmarshalExact(body, &r)
+	if err := canonical.UnmarshalExact(body, &r); err != nil {
+		return r, err
+	}
+	if len(openings) == 0 {
+		return r, nil
+	}
+	return r, canonical.UnmarshalExact(openings, &r.Openings)
 }

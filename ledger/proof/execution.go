@@ -23,7 +23,8 @@ const (
 	KindTold     = "told"     // the platform has said since whose credential did what a breach tells of
 	KindObserved = "observed" // the same where the tier is only observed: it would have been a breach
 	KindBaseline = "baseline" // the states of all protected and critical subjects of a platform, as a root
-	KindForeign  = "foreign"  // changes by others on standard subjects, counted
+	KindForeign  = "foreign"  // a change by others that is no breach, or several on standard subjects, counted
+	KindLock     = "lock"     // an owner has set the lock, or taken it back; Why says which
 	KindBlind    = "blind"    // the watch does not see all of a platform; Type and Text say why
 	KindSighted  = "sighted"  // it does again
 	KindTaken    = "taken"    // a freeze, an end or a revocation that was handed straight to the executor
@@ -177,7 +178,7 @@ func (e Execution) checkWatch(bad func(string) error) error {
 		if e.Sight.Credential.IsZero() {
 			return bad("nothing is told")
 		}
-	case KindBreach, KindObserved:
+	case KindBreach, KindObserved, KindLock:
 		if e.Sight.Subject.IsZero() || e.Sight.Tier == "" || e.Sight.Seen.IsZero() {
 			return bad("a breach names a subject, its tier and when it was seen")
 		}
@@ -312,6 +313,23 @@ type ExecutorStatus struct {
 	Clock      canonical.Time `json:"clock"`
 	Stopped    string         `json:"stopped"` // why it refuses burdening acts; empty if it does not
 	Platforms  []string       `json:"platforms"`
+	Watches    []WatchStatus  `json:"watches"`
+}
+
+// WatchStatus is how the watch of a platform is.
+type WatchStatus struct {
+	Platform  string             `json:"platform"`
+	Blind     string             `json:"blind"`     // the stable type of why not all of it is seen; empty: it is
+	Streaming bool               `json:"streaming"` // the event stream is open
+	Swept     canonical.Time     `json:"swept"`     // when the last sweep ended; zero: never
+	Baseline  int64              `json:"baseline"`  // sequence number of the newest baseline; -1: none yet
+	Entered   bool               `json:"entered"`   // that baseline is in the ledger
+	Protected int64              `json:"protected"` // subjects that are watched for breaches, by tier
+	Critical  int64              `json:"critical"`
+	Every     int64              `json:"every"`     // microseconds from one direct read of a critical subject to the next
+	Share     int64              `json:"share"`     // thousandths of one connection's time that direct reads may take
+	Breaches  int64              `json:"breaches"`  // open ones
+	Shows     []platform.Showing `json:"shows"`
 }
 
 // CarryResult is the executor's answer to a warrant that it was handed.

@@ -1,0 +1,339 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/sqldb"
+)
+
+// Watched is what the watch knows of a subject.
+type Watched struct {
+	Subject platform.Subject
+	Tier    actions.Tier    // the highest that it was ever read with
+	State   platform.Expect // explained, or accepted, last
+	Since   canonical.Time  // when it was first seen so, without having been seen otherwise
+	Request string          // whose warrant, or whose breach's restoration, left it so; empty: it was seen
+	// Baseline is the sequence number of the first baseline that holds the state,
+	// -1 if none does yet; Entered is that record's time.
+	Baseline int64
+	Entered  canonical.Time
+	Lock     platform.Lock
+}
+
+// Breach is a burden that nothing explains.
+type Breach struct {
+	ID      string
+	Subject platform.Subject
+	Tier    actions.Tier
+	Found   platform.Expect
+	Sight   proof.Sight
+	Due     canonical.Time // when it is restored; zero: nobody will by themselves
+	Over    bool           // the subject was seen in another state since
+	Seen    canonical.Time
+}
+
+// StreamPlace is how far a platform was followed.
+type StreamPlace struct {
+	Cursor string
+	Swept  canonical.Time
+	Blind  string // the stable type of why not all of it is seen
+}
+
+func sightText(s *proof.Sight) string {
+	if s == nil {
+		return ""
+	}
+	return string(canonical.MustMarshal(s))
+}
+
+// left notes the state that an act has left its subject in, so that the watch
+// explains that one and no earlier one from the same moment on.
+func left(tx *sqldb.Tx, k Key, after platform.Expect, at canonical.Time) error {
+	_, err := tx.Exec(`insert into watched (platform, subject_id, handle, tier, status, mark, since, request, baseline, entered, locked, lock_since, lock_cleared)
+		select platform, subject_id, json_extract(subject, '$.handle'), tier, $3, $4, $5, request, -1, 0, false, 0, 0 from act where request = $1 and duty = $2
+		on conflict (platform, subject_id) do update set status = excluded.status, mark = excluded.mark, since = excluded.since,
+			request = excluded.request, baseline = -1, entered = 0`,
+		k.Request, string(k.Duty), string(after.Status), string(after.Mark), at.Micro())
+	return err
+}
+
+// Watched returns all that is known of a platform's subjects.
+func (j *Journal) Watched(ctx context.Context, name string) ([]Watched, error) {
+	var all []Watched
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		all, err = sqldb.All(tx, func(row sqldb.Row) (Watched, error) {
+			w := Watched{Subject: platform.Subject{Platform: name}}
+			var since, entered, lockSince, lockCleared int64
+			err := row.Scan(&w.Subject.ID, &w.Subject.Handle, &w.Tier, &w.State.Status, &w.State.Mark, &since, &w.Request, &w.Baseline, &entered,
+				&w.Lock.Set, &lockSince, &lockCleared)
+			w.Since, w.Entered = canonical.FromMicro(since), canonical.FromMicro(entered)
+			w.Lock.Since, w.Lock.Cleared = canonical.FromMicro(lockSince), canonical.FromMicro(lockCleared)
+			return w, err
+		}, `select subject_id, handle, tier, status, mark, since, request, baseline, entered, locked, lock_since, lock_cleared from watched
+			where platform = $1 order by subject_id`, name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what was watched in the journal: %w", err)
+	}
+	return all, nil
+}
+
+// Watch keeps what the watch knows of subjects.
+func (j *Journal) Watch(ctx context.Context, ws ...Watched) error {
+	return j.write(ctx, "note what was seen", func(tx *sqldb.Tx) error {
+		for _, w := range ws {
+			if err := keep(tx, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func keep(tx *sqldb.Tx, w Watched) error {
+	_, err := tx.Exec(`insert into watched (platform, subject_id, handle, tier, status, mark, since, request, baseline, entered, locked, lock_since, lock_cleared)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		on conflict (platform, subject_id) do update set handle = excluded.handle, tier = excluded.tier, status = excluded.status, mark = excluded.mark,
+			since = excluded.since, request = excluded.request, baseline = excluded.baseline, entered = excluded.entered, locked = excluded.locked,
+			lock_since = excluded.lock_since, lock_cleared = excluded.lock_cleared`,
+		w.Subject.Platform, w.Subject.ID, w.Subject.Handle, string(w.Tier), string(w.State.Status), string(w.State.Mark), w.Since.Micro(), w.Request,
+		w.Baseline, w.Entered.Micro(), w.Lock.Set, w.Lock.Since.Micro(), w.Lock.Cleared.Micro())
+	return err
+}
+
+// Newest returns the newest warrant about a subject that was acted on: in flight,
+// carried out, or of unknown outcome; ok is false if there is none.
+func (j *Journal) Newest(ctx context.Context, s platform.Subject) (a Act, ok bool, err error) {
+	return j.one(ctx, `platform = $1 and subject_id = $2 and began >= 0 and outcome in ('', 'executed', 'unknown') order by began desc limit 1`,
+		s.Platform, s.ID)
+}
+
+// Place returns how far a platform was followed.
+func (j *Journal) Place(ctx context.Context, name string) (StreamPlace, error) {
+	var places []StreamPlace
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		places, err = sqldb.All(tx, func(row sqldb.Row) (p StreamPlace, err error) {
+			var swept int64
+			err = row.Scan(&p.Cursor, &swept, &p.Blind)
+			p.Swept = canonical.FromMicro(swept)
+			return p, err
+		}, "select cursor, swept, blind from stream where platform = $1", name)
+		return err
+	})
+	if err != nil {
+		return StreamPlace{}, fmt.Errorf("read how far %s was followed in the journal: %w", name, err)
+	}
+	if len(places) == 0 {
+		return StreamPlace{}, nil
+	}
+	return places[0], nil
+}
+
+// Follow notes how far a platform was followed. What came before the cursor was
+// looked at.
+func (j *Journal) Follow(ctx context.Context, name string, p StreamPlace) error {
+	return j.write(ctx, "note how far a platform was followed", func(tx *sqldb.Tx) error { return follow(tx, name, p) })
+}
+
+func follow(tx *sqldb.Tx, name string, p StreamPlace) error {
+	_, err := tx.Exec(`insert into stream (platform, cursor, swept, blind) values ($1, $2, $3, $4)
+		on conflict (platform) do update set cursor = excluded.cursor, swept = excluded.swept, blind = excluded.blind`,
+		name, p.Cursor, p.Swept.Micro(), p.Blind)
+	return err
+}
+
+// Tell numbers and keeps a record that belongs to no act, with what else is noted
+// in the same transaction.
+func (j *Journal) Tell(ctx context.Context, request string, h Head, sign Sign, more ...Note) (proof.SignedExecution, error) {
+	var record proof.SignedExecution
+	err := j.write(ctx, "journal a record", func(tx *sqldb.Tx) error {
+		var err error
+		if record, err = enter(tx, request, sign); err != nil {
+			return err
+		}
+		for _, n := range more {
+			if err := n(tx, record); err != nil {
+				return err
+			}
+		}
+		return saw(tx, h)
+	})
+	return record, err
+}
+
+// Note is noted in the transaction of a record.
+type Note func(tx *sqldb.Tx, r proof.SignedExecution) error
+
+// Seen notes what the watch knows of subjects from now on.
+func Seen(ws ...Watched) Note {
+	return func(tx *sqldb.Tx, _ proof.SignedExecution) error {
+		for _, w := range ws {
+			if err := keep(tx, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// At notes how far a platform was followed.
+func At(name string, p StreamPlace) Note {
+	return func(tx *sqldb.Tx, _ proof.SignedExecution) error { return follow(tx, name, p) }
+}
+
+// Basis notes the lines that a baseline is the root over, and in each subject of
+// them which had none yet that this is its first.
+func Basis(name string, lines []byte, subjects []string) Note {
+	return func(tx *sqldb.Tx, r proof.SignedExecution) error {
+		x := r.Execution
+		if _, err := tx.Exec("insert into baseline (sequence, platform, lines) values ($1, $2, $3)", x.Sequence, name, string(lines)); err != nil {
+			return err
+		}
+		for _, id := range subjects {
+			if _, err := tx.Exec("update watched set baseline = $1, entered = $2 where platform = $3 and subject_id = $4 and baseline = -1",
+				x.Sequence, x.At.Micro(), name, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// OpenBreach journals a breach with its record. If we die after this, the breach
+// is found open and its subject is looked at again.
+func (j *Journal) OpenBreach(ctx context.Context, b Breach, h Head, sign Sign) (proof.SignedExecution, error) {
+	return j.Tell(ctx, b.ID, h, sign, breached(b))
+}
+
+// OpenRestored is OpenBreach with the intent to restore the subject at once: one
+// transaction instead of two, since the account is down meanwhile. allow is as in
+// RestoreIntent. If we die after it, the platform is asked what came of the call.
+func (j *Journal) OpenRestored(ctx context.Context, b Breach, a Act, h Head, allow func(Restorations) error, sign, intent Sign) (breach, restoring proof.SignedExecution, err error) {
+	breach, err = j.Tell(ctx, b.ID, h, sign, breached(b), func(tx *sqldb.Tx, _ proof.SignedExecution) error {
+		if err := allow(counts(tx, a)); err != nil {
+			return err
+		}
+		restoring, err = intend(tx, a, intent)
+		return err
+	})
+	return breach, restoring, err
+}
+
+func breached(b Breach) Note {
+	return func(tx *sqldb.Tx, _ proof.SignedExecution) error {
+		_, err := tx.Exec(`insert into breach (id, platform, subject_id, subject, tier, found, sight, due, stage, seen)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9)`,
+			b.ID, b.Subject.Platform, b.Subject.ID, string(canonical.MustMarshal(b.Subject)), string(b.Tier), string(canonical.MustMarshal(b.Found)),
+			sightText(&b.Sight), b.Due.Micro(), b.Seen.Micro())
+		return err
+	}
+}
+
+// Restorations counts restorations that were made, may have been, or are about to
+// be, since an instant.
+type Restorations struct {
+	OfSubject func(since time.Time) (int64, error)
+	OfTier    func(since time.Time) (int64, error)
+}
+
+func counts(tx *sqldb.Tx, a Act) Restorations {
+	count := func(where string, args ...any) (n int64, err error) {
+		err = tx.QueryRow("select count(*) from act where duty = 'restore' and outcome in ('', 'executed', 'unknown') and "+where, args...).Scan(&n)
+		return n, err
+	}
+	return Restorations{
+		OfSubject: func(since time.Time) (int64, error) {
+			return count("platform = $1 and subject_id = $2 and intended > $3", a.Subject.Platform, a.Subject.ID, since.UnixMicro())
+		},
+		OfTier: func(since time.Time) (int64, error) {
+			return count("platform = $1 and tier = $2 and intended > $3", a.Subject.Platform, string(a.Tier), since.UnixMicro())
+		},
+	}
+}
+
+// Restored returns how many restorations of a subject were begun since an instant,
+// whatever came of them.
+func (j *Journal) Restored(ctx context.Context, s platform.Subject, since time.Time) (n int64, err error) {
+	err = j.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow("select count(*) from act where duty = 'restore' and platform = $1 and subject_id = $2 and intended > $3",
+			s.Platform, s.ID, since.UnixMicro()).Scan(&n)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count restorations in the journal: %w", err)
+	}
+	return n, nil
+}
+
+// RestoreIntent is Intend for a restoration; allow is given counts that include
+// every restoration begun before.
+func (j *Journal) RestoreIntent(ctx context.Context, a Act, h Head, allow func(Restorations) error, sign Sign) (proof.SignedExecution, error) {
+	var record proof.SignedExecution
+	err := j.write(ctx, "journal a restoration's intent", func(tx *sqldb.Tx) error {
+		if err := allow(counts(tx, a)); err != nil {
+			return err
+		}
+		var err error
+		if record, err = intend(tx, a, sign); err != nil {
+			return err
+		}
+		return saw(tx, h)
+	})
+	return record, err
+}
+
+// Postpone notes when an open breach is restored; zero: nobody will by themselves.
+func (j *Journal) Postpone(ctx context.Context, id string, due canonical.Time) error {
+	return j.write(ctx, "postpone a restoration", func(tx *sqldb.Tx) error {
+		_, err := tx.Exec("update breach set due = $1 where id = $2 and stage = 'open'", due.Micro(), id)
+		return err
+	})
+}
+
+// Overcome notes that breaches are over: their subjects were seen in another state.
+func (j *Journal) Overcome(ctx context.Context, ids ...string) error {
+	return j.write(ctx, "end a breach", func(tx *sqldb.Tx) error {
+		for _, id := range ids {
+			if _, err := tx.Exec("update breach set stage = 'over' where id = $1", id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Breaches returns the open breaches of a platform.
+func (j *Journal) Breaches(ctx context.Context, name string) ([]Breach, error) {
+	var all []Breach
+	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		all, err = sqldb.All(tx, func(row sqldb.Row) (b Breach, err error) {
+			var subject, found, sight string
+			var due, seen int64
+			if err := row.Scan(&b.ID, &subject, &b.Tier, &found, &sight, &due, &seen); err != nil {
+				return b, err
+			}
+			b.Due, b.Seen = canonical.FromMicro(due), canonical.FromMicro(seen)
+			if err := canonical.UnmarshalExact([]byte(subject), &b.Subject); err != nil {
+				return b, err
+			}
+			if err := canonical.UnmarshalExact([]byte(found), &b.Found); err != nil {
+				return b, err
+			}
+			return b, canonical.UnmarshalExact([]byte(sight), &b.Sight)
+		}, "select id, subject, tier, found, sight, due, seen from breach where platform = $1 and stage = 'open' order by seen, id", name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the open breaches in the journal: %w", err)
+	}
+	return all, nil
+}

@@ -1,0 +1,290 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/watch"
+)
+
+// breach journals a burden that nothing explains, and lifts it, if a standing
+// order is in force, at the pace of a duel. The caller holds the subject.
+//
+// If we die before the breach is journalled, the next look finds it again. If we
+// die after, it is found open, and if its restoration was begun, the platform is
+// asked what came of the call.
+func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known bool, sight watch.Sight, found platform.Expect, seen canonical.Time, newest string) error {
+	w.mu.Lock()
+	b, open := w.open[l.id]
+	w.mu.Unlock()
+	if open && b.Found == found {
+		return w.attempt(ctx, k, b)
+	}
+	if open {
+		w.over(l.id)
+	}
+	w.e.step(StepSeen)
+	s, openings, err := w.tellOf(l, k, found, seen)
+	if err != nil {
+		return err
+	}
+	s.Why, s.Warrant = string(sight.Why()), newest
+	b = journal.Breach{ID: w.e.newID(proof.BreachPrefix), Subject: k.Subject, Tier: k.Tier, Found: found, Seen: seen}
+	if !known {
+		// Nobody knows what it was like before: people decide.
+		s.Expected = platform.Expect{}
+	}
+	if w.e.ledger.view().state.Observes(w.name, k.Tier) {
+		return w.observed(ctx, k, known, s, found, seen, b, openings)
+	}
+	order, can := w.ordered(k, known, found)
+	if can {
+		s.Order = order.Request
+		n, err := w.e.journal.Restored(ctx, k.Subject, seen.Add(-duelTime))
+		if err != nil {
+			return err
+		}
+		b.Due = canonical.At(seen.Add(watch.Pace(int(n))))
+	}
+	b.Sight = *s
+	return w.begin(ctx, l, k, b, order, can && !b.Due.After(seen.Time), openings)
+}
+
+// duelTime is how long a restoration slows the next one of the same subject.
+const duelTime = time.Hour
+
+// observed tells of what would have been a breach, where the tier is only
+// observed, and takes it as it is.
+func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s *proof.Sight, found platform.Expect, seen canonical.Time, b journal.Breach, openings []ledger.Opening) error {
+	if order, can := w.ordered(k, known, found); can {
+		s.Order = order.Request // it would have been restored
+	}
+	k.State, k.Since, k.Request, k.Baseline, k.Entered = found, seen, "", -1, canonical.Time{}
+	if _, err := w.record(ctx, b.ID, proof.KindObserved, s, "", "", openings, journal.Seen(k)); err != nil {
+		return err
+	}
+	w.put(k)
+	return nil
+}
+
+// ordered returns the standing order under which a subject is restored from a
+// state that was found; ok is false if there is none, or if lifting what was found
+// would not bring back a state that is known to be right (law 8).
+func (w *watcher) ordered(k journal.Watched, known bool, found platform.Expect) (o proof.Order, ok bool) {
+	v := w.e.ledger.view()
+	now := w.e.ledger.at(w.e.now())
+	o, ok = v.settled.StandingOrder(w.name, k.Tier, now)
+	if !ok || !known {
+		return o, false
+	}
+	if _, lifts := watch.Lift(found, k.State); !lifts {
+		return o, false
+	}
+	if k.Request != "" {
+		return o, true
+	}
+	entered := time.Time{}
+	if k.Baseline >= 0 && w.e.outbox.entered() > k.Baseline {
+		entered = k.Entered.Time
+	}
+	return o, watch.Trusted(entered, o.Vouched.Time, now)
+}
+
+// restoration is the act that lifts what a breach left.
+func (w *watcher) restoration(k journal.Watched, b journal.Breach, o proof.Order) journal.Act {
+	verb, _ := watch.Lift(b.Found, k.State)
+	told := b.Sight
+	told.Subject, told.Credential = canonical.Digest{}, canonical.Digest{} // the breach's record has them
+	told.Expected, told.Order = k.State, o.Request
+	kind := actions.AccountRestore
+	if sort, err := w.c.Sort(b.Subject.ID); err == nil && sort == platform.Content {
+		kind = actions.ContentRestore
+	}
+	return journal.Act{Key: journal.Key{Request: b.ID, Duty: proof.DutyRestore}, Warrant: canonical.DigestOf(o.Order), Subject: b.Subject, Kind: kind,
+		Command: platform.Command{Verb: verb, Subject: b.Subject, Expect: b.Found}, Tier: b.Tier, Direction: actions.Relieving, Sight: &told, Attempt: 1}
+}
+
+// afford holds a restoration to the order's budgets. That of the tier does not
+// stop a critical subject.
+func afford(o proof.Order, now time.Time) func(journal.Restorations) error {
+	return func(count journal.Restorations) error {
+		since := now.Add(-time.Hour)
+		n, err := count.OfSubject(since)
+		if err != nil {
+			return err
+		}
+		if n >= o.PerSubject {
+			return fault.New(fault.Exhausted, "budget-spent", "The standing order allows %d restorations of one subject in an hour, and as many were made.", o.PerSubject)
+		}
+		if n, err = count.OfTier(since); err != nil {
+			return err
+		}
+		if n >= o.PerTier && o.Tier != actions.Critical {
+			return fault.New(fault.Exhausted, "budget-spent", "The standing order allows %d restorations of %s subjects in an hour, and as many were made.", o.PerTier, o.Tier)
+		}
+		return nil
+	}
+}
+
+// begin journals a breach, with its restoration if that is due at once, and makes
+// it.
+func (w *watcher) begin(ctx context.Context, l glance, k journal.Watched, b journal.Breach, o proof.Order, now bool, openings []ledger.Opening) error {
+	sign := func(typ, text string) journal.Sign {
+		s := b.Sight
+		return w.sign(b.ID, proof.KindBreach, &s, typ, text, openings)
+	}
+	if now {
+		a := w.restoration(k, b, o)
+		done, err := w.atOnce(ctx, l, k, b, a, o, sign("", ""))
+		if done || !fault.Is(err, "budget-spent") {
+			return err
+		}
+		// The budget is spent: people are paged, and it is tried again.
+		b.Due = canonical.At(b.Seen.Add(budgetAgain))
+		return w.opened(ctx, l, b, sign("budget-spent", fault.TextOf(err)))
+	}
+	return w.opened(ctx, l, b, sign("", ""))
+}
+
+// budgetAgain is after how long a spent budget is looked at again.
+const budgetAgain = time.Minute
+
+// opened journals a breach that is not restored now.
+func (w *watcher) opened(ctx context.Context, l glance, b journal.Breach, sign journal.Sign) error {
+	r, err := w.e.journal.OpenBreach(ctx, b, w.e.ledger.head(), sign)
+	if err != nil {
+		return err
+	}
+	w.began(l, b, r)
+	return nil
+}
+
+// began takes a breach that is journalled into the memory, and tells of it.
+func (w *watcher) began(l glance, b journal.Breach, r proof.SignedExecution) {
+	w.e.outbox.add(r)
+	w.mu.Lock()
+	w.open[b.Subject.ID] = b
+	if l.by == "" {
+		w.recent[b.Subject.ID] = b
+	}
+	w.mu.Unlock()
+	w.e.raise(r)
+	w.e.step(StepBreached)
+}
+
+// atOnce journals a breach and the intent to lift it, and lifts it.
+func (w *watcher) atOnce(ctx context.Context, l glance, k journal.Watched, b journal.Breach, a journal.Act, o proof.Order, sign journal.Sign) (done bool, err error) {
+	if err := w.ready(&a); err != nil {
+		return false, err
+	}
+	breach, restoring, err := w.e.journal.OpenRestored(ctx, b, a, w.e.ledger.head(), afford(o, b.Seen.Time), sign, w.intent(a))
+	if err != nil {
+		return false, err
+	}
+	w.began(l, b, breach)
+	w.e.outbox.add(restoring)
+	return true, w.lift(ctx, k, b, a)
+}
+
+// ready gives a restoration its nonce and its time.
+func (w *watcher) ready(a *journal.Act) (err error) {
+	a.Nonce, err = w.e.nonce()
+	a.Intended = canonical.At(w.e.now())
+	return err
+}
+
+func (w *watcher) intent(a journal.Act) journal.Sign {
+	return func(sequence int64) proof.SignedExecution {
+		x := w.e.record(a, proof.KindIntent, sequence)
+		x.At = a.Intended
+		return x.Sign(w.e.key)
+	}
+}
+
+// attempt goes on with a breach that is open and still there.
+func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Breach) error {
+	now := w.e.now()
+	if !b.Due.IsZero() && now.Before(b.Due.Time) {
+		return nil
+	}
+	order, can := w.ordered(k, true, b.Found)
+	if !can {
+		return nil // nobody has ordered it; people have been told
+	}
+	a := w.restoration(k, b, order)
+	if prior, ok, err := w.e.journal.Act(ctx, a.Key); err != nil || ok && prior.Stage != journal.Ended {
+		return err // it is being settled
+	} else if ok {
+		// That restoration is over and the subject is as it was found: it was taken
+		// down again in the same way, or could not be lifted. That is another breach.
+		w.over(b.Subject.ID)
+		w.queue.add(glance{id: b.Subject.ID, handle: b.Subject.Handle, via: viaRead, urgent: true})
+		return nil
+	}
+	if err := w.ready(&a); err != nil {
+		return err
+	}
+	r, err := w.e.journal.RestoreIntent(ctx, a, w.e.ledger.head(), afford(order, now), w.intent(a))
+	if fault.Is(err, "budget-spent") {
+		b.Due = canonical.At(now.Add(budgetAgain))
+		w.mu.Lock()
+		w.open[b.Subject.ID] = b
+		w.mu.Unlock()
+		return w.e.journal.Postpone(ctx, b.ID, b.Due)
+	}
+	if err != nil {
+		return err
+	}
+	w.e.outbox.add(r)
+	return w.lift(ctx, k, b, a)
+}
+
+// lift makes the call of a restoration whose intent is journalled.
+func (w *watcher) lift(ctx context.Context, k journal.Watched, b journal.Breach, a journal.Act) error {
+	result, err := w.e.callLift(ctx, a, w.c, platform.State{Status: b.Found.Status, Mark: b.Found.Mark, Seen: b.Seen})
+	if err != nil {
+		return ended(ctx, err)
+	}
+	w.over(b.Subject.ID)
+	if result.Outcome != proof.Executed {
+		// It is as somebody else has left it meanwhile: look what that is.
+		w.queue.add(glance{id: k.Subject.ID, handle: k.Subject.Handle, via: viaRead, urgent: true})
+	}
+	return nil
+}
+
+// raise sends a breach to the one address that the executor knows by itself, if
+// the desk does not take it in time: it may be dead.
+func (e *Executor) raise(r proof.SignedExecution) {
+	if e.alarm == nil {
+		return
+	}
+	e.mu.Lock()
+	run := e.run
+	e.mu.Unlock()
+	if run == nil {
+		return
+	}
+	e.finished.Go(func() {
+		waiting, cancel := context.WithTimeout(run, e.limits.Answer)
+		defer cancel()
+		if e.outbox.handed(waiting, r.Execution.Sequence) || run.Err() != nil {
+			return
+		}
+		for p := e.pause(); ; {
+			sending, done := context.WithTimeout(run, noticeTime)
+			err := e.alarm(sending, r)
+			done()
+			if err == nil || p.wait(run) != nil {
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,297 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/watch"
+)
+
+// look reads one subject and judges what is seen. again is true if the platform
+// did not answer.
+//
+// It waits for whoever acts on the subject: what is read while nobody does is
+// either explained by what the journal holds, or by nothing.
+func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
+	s := platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}
+	release, err := w.e.subjects.take(ctx, s.String())
+	if err != nil {
+		return false, nil // shutting down
+	}
+	defer release()
+	k, known := w.get(l.id)
+	tier, found := k.Tier, platform.Expect{}
+	if !known || l.sort || k.Tier == actions.Standard {
+		// The tier of a subject that matters is known; of all others it is read.
+		r, err := look(ctx, w.c, s)
+		switch {
+		case fault.Is(err, "no-such-subject"):
+			found = platform.Expect{Status: platform.Deleted}
+			if !known {
+				return false, nil
+			}
+		case err != nil:
+			return true, nil
+		default:
+			found = platform.Expect{Status: r.state.Status, Mark: r.state.Mark}
+			tier = tier.Max(w.tier(r))
+			l.handle = r.subject.Handle
+		}
+	} else if found, err = w.c.Peek(ctx, k.Subject); fault.Is(err, "no-such-subject") {
+		found = platform.Expect{Status: platform.Deleted}
+	} else if err != nil {
+		return true, nil
+	}
+	if l.locks && tier != actions.Standard && found.Status == platform.Up {
+		if err := w.lock(ctx, l, tier); err != nil {
+			return true, fatal(err)
+		}
+	}
+	return false, w.judge(ctx, l, tier, found)
+}
+
+// fatal passes on what means that the journal cannot be written, and nothing else.
+func fatal(err error) error {
+	if fault.KindOf(err) == fault.Internal {
+		return err
+	}
+	return nil
+}
+
+// judge says what a sight of a subject means, notes it, and does what follows. The
+// caller holds the subject.
+func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found platform.Expect) error {
+	seen := canonical.At(w.e.now())
+	k, known := w.get(l.id)
+	if l.told && l.by != "" {
+		if err := w.told(ctx, l); err != nil {
+			return err
+		}
+	}
+	if known && k.State == found && k.Tier == tier {
+		w.over(l.id)
+		return nil
+	}
+	if !known && tier == actions.Standard && found.Status == platform.Up {
+		w.mu.Lock()
+		w.plain[l.id] = true
+		w.mu.Unlock()
+		return nil
+	}
+	if !known {
+		k = journal.Watched{Subject: platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}, Since: seen, Baseline: -1}
+	}
+	sight, newest, err := w.sight(ctx, k, known, tier, found)
+	if err != nil {
+		return err
+	}
+	verdict := sight.Judge()
+	raised := k.Tier != tier
+	k.Tier = tier
+	if verdict == watch.Breach {
+		if raised && known {
+			if err := w.accept(ctx, k); err != nil { // the tier alone
+				return err
+			}
+		}
+		return w.breach(ctx, l, k, known, sight, found, seen, newest)
+	}
+	w.over(l.id)
+	before := k.State
+	if k.State != found {
+		k.State, k.Since, k.Request, k.Baseline, k.Entered = found, seen, "", -1, canonical.Time{}
+		if verdict == watch.Explained {
+			k.Request = newest
+		}
+	}
+	if verdict == watch.Unchanged || verdict == watch.Explained || !known && found.Status == platform.Up {
+		return w.accept(ctx, k)
+	}
+	return w.foreign(ctx, l, k, before, verdict, seen)
+}
+
+// sight gathers what a subject is judged by. newest is the request of its newest
+// warrant.
+func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier actions.Tier, found platform.Expect) (s watch.Sight, newest string, err error) {
+	s = watch.Sight{Tier: tier, State: found, Marks: w.marks(k.Subject, found.Status), OwnerLock: w.locked(k)}
+	if known {
+		s.Last = &k.State
+	}
+	a, ok, err := w.e.journal.Newest(ctx, k.Subject)
+	if err != nil || !ok {
+		return s, "", err
+	}
+	after := a.Command.After()
+	if a.Sight != nil {
+		after = a.Sight.Expected
+	}
+	s.Newest = &watch.Warranted{Request: a.Request, After: after, Force: watch.InForce}
+	if a.Stage != journal.Ended {
+		s.Newest.Force = watch.InFlight
+	}
+	return s, a.Request, nil
+}
+
+// marks says whether the platform keeps a mark beside what leaves this status.
+func (w *watcher) marks(s platform.Subject, now platform.Status) bool {
+	sort, err := w.c.Sort(s.ID)
+	if err != nil {
+		return true
+	}
+	verb := platform.Takedown
+	if now == platform.Deactivated {
+		verb = platform.Deactivate
+	}
+	a, _ := w.c.Capabilities().Can(verb, sort)
+	return a.Marks
+}
+
+// locked reports whether the owner's lock is in effect.
+func (w *watcher) locked(k journal.Watched) bool {
+	if !k.Lock.Holds(w.e.now()) {
+		return false
+	}
+	undone, ok := w.e.ledger.view().state.Unlocked[k.Subject.String()]
+	return !ok || undone.Before(k.Lock.Since.Time)
+}
+
+// accept notes what is known of a subject.
+func (w *watcher) accept(ctx context.Context, k journal.Watched) error {
+	if err := w.e.journal.Watch(ctx, k); err != nil {
+		return err
+	}
+	w.put(k)
+	return nil
+}
+
+// foreign notes a change by others that is no breach. Of subjects that matter it
+// is told one by one, of all others it is counted.
+func (w *watcher) foreign(ctx context.Context, l glance, k journal.Watched, before platform.Expect, verdict watch.Verdict, seen canonical.Time) error {
+	if k.Tier == actions.Standard {
+		if err := w.accept(ctx, k); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.brief = append(w.brief, line{Subject: k.Subject.String(), Tier: k.Tier, State: k.State, Verdict: verdict})
+		return nil
+	}
+	s, openings, err := w.tellOf(l, k, k.State, seen)
+	if err != nil {
+		return err
+	}
+	s.Expected, s.Why, s.Count = before, string(verdict), 1
+	if _, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindForeign, s, "", "", openings, journal.Seen(k)); err != nil {
+		return err
+	}
+	w.put(k)
+	return nil
+}
+
+// tellOf begins what a record tells of a subject, with what opens it.
+func (w *watcher) tellOf(l glance, k journal.Watched, found platform.Expect, seen canonical.Time) (*proof.Sight, []ledger.Opening, error) {
+	s := &proof.Sight{Platform: w.name, Tier: k.Tier, Expected: k.State, Found: found, Via: l.via, Seen: seen}
+	o, d, err := w.e.sealed(proof.SealedSubject, k.Subject.String())
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Subject = d
+	openings := []ledger.Opening{o}
+	if l.by != "" {
+		if o, d, err = w.e.sealed(proof.SealedCredential, l.by); err != nil {
+			return nil, nil, err
+		}
+		s.Credential = d
+		openings = append(openings, o)
+	}
+	return s, openings, nil
+}
+
+// told adds to a breach whose credential it was, where the stream has said so
+// only after the breach was seen.
+func (w *watcher) told(ctx context.Context, l glance) error {
+	w.mu.Lock()
+	b, ok := w.recent[l.id]
+	delete(w.recent, l.id)
+	w.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	o, d, err := w.e.sealed(proof.SealedCredential, l.by)
+	if err != nil {
+		return err
+	}
+	s := &proof.Sight{Platform: w.name, Tier: b.Tier, Credential: d, Via: viaStream, Seen: canonical.At(w.e.now())}
+	_, err = w.record(ctx, b.ID, proof.KindTold, s, "", "", []ledger.Opening{o})
+	return err
+}
+
+// lock reads the owner's lock. That it was taken back counts from when we saw it,
+// not from when the platform says: whoever can write to the platform's database
+// could date it.
+func (w *watcher) lock(ctx context.Context, l glance, tier actions.Tier) error {
+	k, known := w.get(l.id)
+	if !known {
+		k = journal.Watched{Subject: platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}, State: platform.Expect{Status: platform.Up},
+			Since: canonical.At(w.e.now()), Baseline: -1}
+	}
+	k.Tier = tier
+	now, err := w.c.Lock(ctx, k.Subject)
+	if err != nil {
+		return err
+	}
+	at := canonical.At(w.e.now())
+	why := ""
+	switch on := now.Set && now.Cleared.IsZero(); {
+	case on && (!k.Lock.Set || !k.Lock.Holds(at.Time)):
+		k.Lock, why = platform.Lock{Set: true, Since: at}, "set"
+	case on && !k.Lock.Cleared.IsZero():
+		k.Lock.Cleared, why = canonical.Time{}, "set"
+	case !on && k.Lock.Set && k.Lock.Cleared.IsZero():
+		k.Lock.Cleared, why = at, "cleared"
+	default:
+		return nil
+	}
+	s, openings, err := w.tellOf(glance{via: l.via}, k, k.State, at)
+	if err != nil {
+		return err
+	}
+	s.Why = why
+	r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindLock, s, "", "", openings, journal.Seen(k))
+	if err != nil {
+		return err
+	}
+	w.put(k)
+	if why == "cleared" {
+		w.notify(ctx, k, r)
+	}
+	return nil
+}
+
+// notify tells the owner that the lock was taken back, and until when it holds. It
+// is sent once: where it is not known whether it arrived, the record in the
+// ledger has to do.
+func (w *watcher) notify(ctx context.Context, k journal.Watched, r proof.SignedExecution) {
+	n, ok := w.c.(platform.Notifier)
+	if !ok {
+		return
+	}
+	until := k.Lock.Cleared.Add(platform.ClearingTime).UTC().Format("2 January 2006 15:04 UTC")
+	w.e.finished.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, noticeTime)
+		defer cancel()
+		_ = n.Notify(ctx, r.Execution.Request, k.Subject, "Your account's lock was taken back",
+			"Somebody has taken back the lock by which your account never deactivates without telling us. It holds until "+until+
+				". If it was not you, set it again and change your password.")
+	})
+}
+
+// noticeTime bounds the sending of a notice.
+const noticeTime = 30 * time.Second

@@ -1,0 +1,833 @@
+package executor
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/watch"
+)
+
+// watcher watches one platform: it follows the event stream, reads critical
+// subjects directly, and sweeps. Each of these only says where to look; sight.go
+// says what is seen, and restore.go what follows.
+//
+// It needs neither the desk nor anybody's word: what is explained stands in the
+// journal. If we die at any point, the stream goes on after the last cursor
+// before which everything was looked at, and open breaches are looked at again.
+type watcher struct {
+	e    *Executor
+	name string
+	c    platform.Watcher
+
+	mu       sync.Mutex
+	known    map[string]journal.Watched // by subject identifier; standard accounts that are just up have none
+	plain    map[string]bool            // accounts that were read once and found standard
+	open     map[string]journal.Breach  // by subject identifier
+	recent   map[string]journal.Breach  // the newest breach of a subject whose credential is not told yet
+	ended    []string                   // breaches that are over and not noted so yet
+	critical []string                   // identifiers of critical subjects
+	place    journal.StreamPlace
+	cursor   string // of the newest event that was queued
+	brief    []line // changes on standard subjects that are not told yet
+	baseline int64  // sequence number of the newest baseline; -1: none
+	basis    canonical.Digest
+	head     canonical.Digest // of the chain whose raised tiers were taken in
+
+	queue    queue
+	sweeps   chan struct{} // a sweep is wanted
+	turned   chan struct{} // there are other critical subjects
+	stream   atomic.Bool   // is open
+	interval atomic.Int64  // nanoseconds between two direct reads of one critical subject
+	cost     atomic.Int64  // nanoseconds that a direct read takes, smoothed
+}
+
+// line is one subject in a baseline, or one change in a count of foreign ones.
+type line struct {
+	Locked  bool            `json:"locked"`
+	State   platform.Expect `json:"state"`
+	Subject string          `json:"subject"`
+	Tier    actions.Tier    `json:"tier"`
+	Verdict watch.Verdict   `json:"verdict"`
+}
+
+// watchWorkers is how many subjects are looked at side by side.
+const watchWorkers = 16
+
+func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
+	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, open: map[string]journal.Breach{},
+		recent: map[string]journal.Breach{}, baseline: -1, queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1)}
+}
+
+// run watches until ctx ends. An error means that the journal could not be read
+// or written.
+func (w *watcher) run(ctx context.Context) error {
+	// Tiers are the chain's: nothing is known of them before it is.
+	if !w.e.ledger.await(ctx, func(v *view) bool { return v.state.Founded() }) {
+		return nil
+	}
+	if err := w.load(ctx); err != nil {
+		return ended(ctx, err)
+	}
+	own, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var loops sync.WaitGroup
+	work := []func(context.Context) error{w.follow, w.read, w.sweepAll, w.tick}
+	for range watchWorkers {
+		work = append(work, w.work)
+	}
+	for _, loop := range work {
+		loops.Go(func() {
+			if err := loop(own); err != nil && own.Err() == nil {
+				stop(err)
+			}
+		})
+	}
+	<-own.Done()
+	loops.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(own)
+}
+
+// ended hides an error that only says that the executor is shutting down.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (w *watcher) load(ctx context.Context) error {
+	known, err := w.e.journal.Watched(ctx, w.name)
+	if err != nil {
+		return err
+	}
+	breaches, err := w.e.journal.Breaches(ctx, w.name)
+	if err != nil {
+		return err
+	}
+	place, err := w.e.journal.Place(ctx, w.name)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.place, w.cursor = place, place.Cursor
+	for _, k := range known {
+		w.known[k.Subject.ID] = k
+		w.baseline = max(w.baseline, k.Baseline)
+	}
+	w.sortCritical()
+	for _, b := range breaches {
+		w.open[b.Subject.ID] = b
+		w.queue.add(glance{id: b.Subject.ID, handle: b.Subject.Handle, via: viaRead, urgent: true})
+	}
+	return nil
+}
+
+// sortCritical is called with the lock held.
+func (w *watcher) sortCritical() {
+	w.critical = w.critical[:0:0]
+	for id, k := range w.known {
+		if k.Tier == actions.Critical && k.State.Status != platform.Deleted {
+			w.critical = append(w.critical, id)
+		}
+	}
+	slices.Sort(w.critical)
+	select {
+	case w.turned <- struct{}{}:
+	default:
+	}
+}
+
+func (w *watcher) get(id string) (journal.Watched, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k, ok := w.known[id]
+	return k, ok
+}
+
+// put notes what is known of a subject, in the memory only.
+func (w *watcher) put(k journal.Watched) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old, ok := w.known[k.Subject.ID]
+	w.known[k.Subject.ID] = k
+	delete(w.plain, k.Subject.ID)
+	if !ok || old.Tier != k.Tier || (old.State.Status == platform.Deleted) != (k.State.Status == platform.Deleted) {
+		w.sortCritical()
+	}
+}
+
+// left is told of the state that an act of ours is known to have left; the
+// journal has it already.
+func (e *Executor) left(a journal.Act, after platform.Expect, at canonical.Time) {
+	w := e.watches[a.Subject.Platform]
+	if w == nil {
+		return
+	}
+	k, ok := w.get(a.Subject.ID)
+	if !ok {
+		k = journal.Watched{Subject: a.Subject, Tier: a.Tier}
+	}
+	k.State, k.Since, k.Request, k.Baseline, k.Entered = after, at, a.Request, -1, canonical.Time{}
+	w.put(k)
+	w.over(a.Subject.ID)
+}
+
+// over notes that a subject's breach has ended, in the memory; tick journals it.
+func (w *watcher) over(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if b, ok := w.open[id]; ok {
+		delete(w.open, id)
+		w.ended = append(w.ended, b.ID)
+	}
+}
+
+// --- the stream
+
+// follow keeps the platform's event stream open.
+func (w *watcher) follow(ctx context.Context) error {
+	var cut time.Time // since when there is no stream; zero: there is
+	for p := w.e.pause(); ctx.Err() == nil; {
+		w.mu.Lock()
+		cursor := w.cursor
+		w.mu.Unlock()
+		s, err := w.c.Watch(ctx, cursor)
+		if err == nil {
+			w.stream.Store(true)
+			if cursor == "" {
+				// What came before this moment is for a sweep to find.
+				w.askSweep()
+			}
+			if err := w.sighted(ctx); err != nil {
+				return err
+			}
+			cut = time.Time{}
+			p = w.e.pause()
+			err = w.events(ctx, s)
+			w.stream.Store(false)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if fault.Is(err, "cursor-gone") {
+			// The gap is filled by a sweep, from a stream that is open already; what
+			// happened and was taken back within it is not seen by anybody.
+			if err := w.blind(ctx, err); err != nil {
+				return err
+			}
+			w.mu.Lock()
+			w.cursor = ""
+			w.mu.Unlock()
+			continue
+		}
+		if cut.IsZero() {
+			cut = time.Now()
+		}
+		if time.Since(cut) >= w.e.limits.Blind || fault.Is(err, "stream-silent") {
+			if err := w.blind(ctx, err); err != nil {
+				return err
+			}
+			w.askSweep()
+		}
+		if p.wait(ctx) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// events queues a look for each event until the stream ends.
+func (w *watcher) events(ctx context.Context, s platform.Stream) error {
+	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
+	defer s.Close()
+	for {
+		h, err := s.Next()
+		if err != nil {
+			return err
+		}
+		k, _ := w.get(h.Subject.ID)
+		w.mu.Lock()
+		w.cursor = s.Cursor()
+		_, unsettled := w.recent[h.Subject.ID]
+		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, by: h.By, locks: h.Locks, told: unsettled, urgent: k.Tier == actions.Critical})
+		w.mu.Unlock()
+	}
+}
+
+func (w *watcher) askSweep() {
+	select {
+	case w.sweeps <- struct{}{}:
+	default:
+	}
+}
+
+// blind tells that not all of the platform is seen any more.
+func (w *watcher) blind(ctx context.Context, why error) error {
+	typ := fault.TypeOf(why)
+	w.mu.Lock()
+	same := w.place.Blind == typ
+	w.place.Blind = typ
+	place := w.place
+	w.mu.Unlock()
+	if same {
+		return nil
+	}
+	return w.tell(ctx, proof.KindBlind, typ, fault.TextOf(why), journal.At(w.name, place))
+}
+
+// sighted tells that all of it is seen again, once there is a stream and, after a
+// gap, a sweep; while a sweep is wanted it says nothing.
+func (w *watcher) sighted(ctx context.Context) error {
+	w.mu.Lock()
+	was := w.place.Blind
+	if was == "" || len(w.sweeps) > 0 || !w.stream.Load() {
+		w.mu.Unlock()
+		return nil
+	}
+	w.place.Blind = ""
+	place := w.place
+	w.mu.Unlock()
+	return w.tell(ctx, proof.KindSighted, was, "", journal.At(w.name, place))
+}
+
+// tell makes a record about the platform as a whole.
+func (w *watcher) tell(ctx context.Context, kind, typ, text string, more ...journal.Note) error {
+	_, err := w.record(ctx, w.e.newID(proof.BreachPrefix), kind, &proof.Sight{Platform: w.name}, typ, text, nil, more...)
+	return err
+}
+
+// record journals a record of the watch and hands it over.
+func (w *watcher) record(ctx context.Context, request, kind string, s *proof.Sight, typ, text string, openings []ledger.Opening, more ...journal.Note) (proof.SignedExecution, error) {
+	r, err := w.e.journal.Tell(ctx, request, w.e.ledger.head(), w.sign(request, kind, s, typ, text, openings), more...)
+	if err == nil {
+		w.e.outbox.add(r)
+	}
+	return r, err
+}
+
+func (w *watcher) sign(request, kind string, s *proof.Sight, typ, text string, openings []ledger.Opening) journal.Sign {
+	at := canonical.At(w.e.now())
+	return func(sequence int64) proof.SignedExecution {
+		r := proof.Execution{V: proof.ExecutionVersion, Executor: w.e.id, Sequence: sequence, Kind: kind, Duty: proof.DutyWatch, Request: request,
+			At: at, Type: typ, Text: text, Sight: s}.Sign(w.e.key)
+		r.Openings = openings
+		return r
+	}
+}
+
+// --- direct reads
+
+// read looks at one critical subject after another, so often as their number and
+// the platform's share allow.
+func (w *watcher) read(ctx context.Context) error {
+	for next := 0; ctx.Err() == nil; next++ {
+		w.mu.Lock()
+		n := len(w.critical)
+		id := ""
+		if n > 0 {
+			next %= n
+			id = w.critical[next]
+		}
+		w.mu.Unlock()
+		if n == 0 {
+			w.interval.Store(0)
+			select {
+			case <-w.turned:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		began := time.Now()
+		if err := w.peek(ctx, id); err != nil {
+			return ended(ctx, err)
+		}
+		took := time.Since(began)
+		gap := max(w.e.limits.Direct/time.Duration(n), time.Duration(float64(w.smooth(took))/w.e.limits.Share))
+		w.interval.Store(int64(gap) * int64(n))
+		if sleep(ctx, gap-took) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// smooth takes in how long a direct read took, and returns how long they take.
+func (w *watcher) smooth(took time.Duration) time.Duration {
+	old := time.Duration(w.cost.Load())
+	if old == 0 {
+		old = took
+	}
+	// One slow read does not make us blind for the next second.
+	took = min(took, 4*old+time.Millisecond)
+	now := old + (took-old)/16
+	w.cost.Store(int64(now))
+	return now
+}
+
+// peek reads one critical subject, unless an act on it is under way: whoever acts
+// reads it.
+func (w *watcher) peek(ctx context.Context, id string) error {
+	k, ok := w.get(id)
+	if !ok {
+		return nil
+	}
+	release, ok := w.e.subjects.try(k.Subject.String())
+	if !ok {
+		return nil
+	}
+	defer release()
+	found, err := w.c.Peek(ctx, k.Subject)
+	if fault.Is(err, "no-such-subject") {
+		found, err = platform.Expect{Status: platform.Deleted}, nil
+	}
+	if err != nil || ctx.Err() != nil {
+		return nil // the stream and the next read will show
+	}
+	return w.judge(ctx, glance{id: id, via: viaRead}, k.Tier, found)
+}
+
+// --- sweeps
+
+// sweepAll sweeps at start, when somebody asks for it, and at an interval.
+func (w *watcher) sweepAll(ctx context.Context) error {
+	p := w.e.pause()
+	for ctx.Err() == nil {
+		if err := w.sweep(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if fault.KindOf(err) == fault.Internal {
+				return err
+			}
+			if p.wait(ctx) != nil {
+				return nil
+			}
+			continue
+		}
+		p = w.e.pause()
+		if err := w.sighted(ctx); err != nil {
+			return ended(ctx, err)
+		}
+		timer := time.NewTimer(w.e.limits.Sweep)
+		select {
+		case <-timer.C:
+		case <-w.sweeps:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// sweep lists all accounts and looks at each that is not as it is known, and at
+// each subject that is known and not listed. An error of the platform's has it
+// begun anew.
+func (w *watcher) sweep(ctx context.Context) error {
+	listed := map[string]bool{}
+	for cursor := ""; ; {
+		page, next, err := w.c.Accounts(ctx, cursor)
+		if err != nil {
+			return unwell(err)
+		}
+		for _, l := range page {
+			listed[l.Subject.ID] = true
+			w.listed(l)
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	w.mu.Lock()
+	for id, k := range w.known {
+		if !listed[id] && k.State.Status != platform.Deleted {
+			w.queue.add(glance{id: id, handle: k.Subject.Handle, via: viaSweep, urgent: k.Tier == actions.Critical})
+		}
+	}
+	w.mu.Unlock()
+	w.raise()
+	if !w.queue.drained(ctx) {
+		return ctx.Err()
+	}
+	return w.base(ctx)
+}
+
+// unwell turns any error of a platform's into one after which it is asked again.
+func unwell(err error) error {
+	if fault.KindOf(err) == fault.Internal {
+		return fault.New(fault.Unavailable, "platform-unwell", "The platform does not list its accounts.").Because(err)
+	}
+	return err
+}
+
+// listed compares one account as the platform lists it with what is known.
+func (w *watcher) listed(l platform.Listed) {
+	k, ok := w.get(l.Subject.ID)
+	w.mu.Lock()
+	plain := w.plain[l.Subject.ID]
+	w.mu.Unlock()
+	tier := actions.Standard
+	if ok {
+		tier = k.Tier
+	}
+	if l.Facts != nil {
+		tier = tier.Max(w.tier(reading{subject: l.Subject, sort: platform.Account, state: platform.State{Status: l.Status, Facts: l.Facts, Unread: l.Unread}}))
+	}
+	same := l.Status == platform.Up && !ok || ok && l.Status == k.State.Status && (!l.Marked || l.Mark == k.State.Mark)
+	switch {
+	case ok && same && tier == k.Tier && tier == actions.Standard:
+	case !ok && same && tier == actions.Standard && (l.Facts != nil || plain):
+	default:
+		// A subject that matters is read even where the list agrees: a list may not
+		// tell the mark, and the owner's lock is read with it.
+		w.queue.add(glance{id: l.Subject.ID, handle: l.Subject.Handle, via: viaSweep, sort: true, locks: true, urgent: tier == actions.Critical})
+	}
+}
+
+// raise has every subject looked at that people raised, and that is not known to
+// be of that tier yet.
+func (w *watcher) raise() {
+	s := w.e.ledger.view().state
+	for name, tier := range s.Raised {
+		subject, err := platform.ParseSubject(name)
+		if err != nil || subject.Platform != w.name {
+			continue
+		}
+		if k, ok := w.get(subject.ID); !ok || k.Tier.Rank() < tier.Rank() {
+			w.queue.add(glance{id: subject.ID, via: viaRead, sort: true, locks: true, urgent: true})
+		}
+	}
+	w.mu.Lock()
+	w.head = s.Head
+	w.mu.Unlock()
+}
+
+// tier returns the tier of a subject as it was read.
+func (w *watcher) tier(r reading) actions.Tier {
+	if r.subject.Platform == "" {
+		r.subject.Platform = w.name
+	}
+	t, _ := r.tier(w.e.ledger.view().state, w.c)
+	return t
+}
+
+// base makes a baseline, if it would differ from the last: the states of all
+// subjects that matter, as a root in the ledger.
+func (w *watcher) base(ctx context.Context) error {
+	w.mu.Lock()
+	var lines []line
+	var fresh []string
+	now := w.e.now()
+	for id, k := range w.known {
+		if k.Tier == actions.Standard {
+			continue
+		}
+		if _, broken := w.open[id]; broken {
+			continue // what it is in is no state that anybody vouches for
+		}
+		lines = append(lines, line{Subject: k.Subject.String(), Tier: k.Tier, State: k.State, Locked: k.Lock.Holds(now), Verdict: watch.Unchanged})
+		if k.Baseline < 0 {
+			fresh = append(fresh, id)
+		}
+	}
+	place := w.place
+	w.mu.Unlock()
+	place.Swept = canonical.At(now)
+	root, text := rootOf(lines)
+	if root == w.basis && len(fresh) == 0 && w.baseline >= 0 {
+		w.mu.Lock()
+		w.place.Swept = place.Swept
+		w.mu.Unlock()
+		return w.e.journal.Follow(ctx, w.name, place)
+	}
+	s := &proof.Sight{Platform: w.name, Via: viaSweep, Seen: place.Swept, Count: int64(len(lines)), Root: root}
+	r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBaseline, s, "", "", nil, journal.Basis(w.name, text, fresh), journal.At(w.name, place))
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.basis, w.baseline, w.place.Swept = root, r.Execution.Sequence, place.Swept
+	for _, id := range fresh {
+		if k, ok := w.known[id]; ok && k.Baseline < 0 {
+			k.Baseline, k.Entered = r.Execution.Sequence, r.Execution.At
+			w.known[id] = k
+		}
+	}
+	return nil
+}
+
+// rootOf returns the RFC 6962 root over lines, sorted, and their text.
+func rootOf(lines []line) (canonical.Digest, []byte) {
+	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.Subject, b.Subject) })
+	var edge ledger.Edge
+	var text bytes.Buffer
+	for _, l := range lines {
+		b := canonical.MustMarshal(l)
+		edge.Add(tlog.RecordHash(b))
+		text.Write(b)
+		text.WriteByte('\n')
+	}
+	return canonical.Digest(edge.Root()), text.Bytes()
+}
+
+// --- what is due
+
+// tick does what is due: restorations that wait, counts of what is foreign, the
+// place in the stream, newly raised subjects.
+func (w *watcher) tick(ctx context.Context) error {
+	for sleep(ctx, w.e.limits.Tick) == nil {
+		now := w.e.now()
+		w.mu.Lock()
+		for id, b := range w.open {
+			if !b.Due.IsZero() && !now.Before(b.Due.Time) || b.Due.IsZero() && b.Sight.Order == "" {
+				w.queue.add(glance{id: id, handle: b.Subject.Handle, via: viaRead, urgent: true})
+			}
+		}
+		finished, brief := w.ended, w.brief
+		w.ended, w.brief = nil, nil
+		moved := w.cursor != w.place.Cursor && w.queue.idle()
+		if moved {
+			w.place.Cursor = w.cursor
+		}
+		place, turned := w.place, w.head != w.e.ledger.view().state.Head
+		w.mu.Unlock()
+		if turned {
+			w.raise()
+		}
+		if err := w.note(ctx, finished, brief, moved, place); err != nil {
+			return ended(ctx, err)
+		}
+	}
+	return nil
+}
+
+func (w *watcher) note(ctx context.Context, finished []string, brief []line, moved bool, place journal.StreamPlace) error {
+	if len(finished) > 0 {
+		if err := w.e.journal.Overcome(ctx, finished...); err != nil {
+			return err
+		}
+	}
+	if len(brief) > 0 {
+		root, text := rootOf(brief)
+		s := &proof.Sight{Platform: w.name, Count: int64(len(brief)), Root: root, Seen: canonical.At(w.e.now()), Why: string(watch.Foreign)}
+		if _, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindForeign, s, "", "", nil, journal.Basis(w.name, text, nil)); err != nil {
+			return err
+		}
+	}
+	if moved {
+		return w.e.journal.Follow(ctx, w.name, place)
+	}
+	return nil
+}
+
+// status says how the watch is.
+func (w *watcher) status() proof.WatchStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := proof.WatchStatus{Platform: w.name, Blind: w.place.Blind, Streaming: w.stream.Load(), Swept: w.place.Swept, Baseline: w.baseline,
+		Entered: w.baseline >= 0 && w.e.outbox.entered() > w.baseline, Every: w.interval.Load() / int64(time.Microsecond),
+		Share: int64(w.e.limits.Share * 1000), Breaches: int64(len(w.open)), Shows: w.c.Shows()}
+	for k := range maps.Values(w.known) {
+		switch k.Tier {
+		case actions.Protected:
+			s.Protected++
+		case actions.Critical:
+			s.Critical++
+		}
+	}
+	return s
+}
+
+// --- the queue of looks
+
+// glance is a subject to be looked at, and who said so.
+type glance struct {
+	id, handle string
+	via        string
+	by         string // whose credential did it, as the stream says
+	sort       bool   // the tier may be another
+	locks      bool   // the owner's lock may be another
+	told       bool   // a breach waits to hear whose credential did it
+	urgent     bool
+	tries      int
+}
+
+// How a sight came about.
+const (
+	viaStream = "stream"
+	viaRead   = "read"
+	viaSweep  = "sweep"
+)
+
+// queue holds each subject once, urgent ones first.
+type queue struct {
+	mu      *sync.Mutex
+	changed chan struct{} // closed when something was added, or done
+	waiting map[string]glance
+	order   [2][]string
+	busy    map[string]bool
+	again   map[string]glance // was added while it was looked at
+	parked  int               // the platform did not answer; they come back
+}
+
+func newQueue() queue {
+	return queue{mu: &sync.Mutex{}, changed: make(chan struct{}), waiting: map[string]glance{}, busy: map[string]bool{}, again: map[string]glance{}}
+}
+
+func merge(a, b glance) glance {
+	a.sort, a.locks, a.told, a.urgent = a.sort || b.sort, a.locks || b.locks, a.told || b.told, a.urgent || b.urgent
+	// The first to say who did it speaks of what was first seen.
+	a.by, a.handle, a.tries = cmp.Or(a.by, b.by), cmp.Or(b.handle, a.handle), min(a.tries, b.tries)
+	return a
+}
+
+func (q *queue) add(l glance) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.busy[l.id] {
+		if have, ok := q.again[l.id]; ok {
+			l = merge(have, l)
+		}
+		q.again[l.id] = l
+		return
+	}
+	q.push(l)
+}
+
+func (q *queue) push(l glance) {
+	have, ok := q.waiting[l.id]
+	if ok {
+		l = merge(have, l)
+	}
+	q.waiting[l.id] = l
+	if !ok || l.urgent && !have.urgent {
+		i := 1
+		if l.urgent {
+			i = 0
+		}
+		q.order[i] = append(q.order[i], l.id)
+	}
+	q.signal()
+}
+
+func (q *queue) signal() {
+	close(q.changed)
+	q.changed = make(chan struct{})
+}
+
+// take waits for the next look; ok is false once ctx has ended.
+func (q *queue) take(ctx context.Context) (l glance, ok bool) {
+	for {
+		q.mu.Lock()
+		for i := range q.order {
+			for len(q.order[i]) > 0 {
+				id := q.order[i][0]
+				q.order[i] = q.order[i][1:]
+				// One that became urgent stands in both.
+				if l, ok := q.waiting[id]; ok {
+					delete(q.waiting, id)
+					q.busy[id] = true
+					q.mu.Unlock()
+					return l, true
+				}
+			}
+		}
+		changed := q.changed
+		q.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return glance{}, false
+		}
+	}
+}
+
+func (q *queue) done(id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.busy, id)
+	if l, ok := q.again[id]; ok {
+		delete(q.again, id)
+		q.push(l)
+		return
+	}
+	q.signal()
+}
+
+func (q *queue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)+len(q.busy)+q.parked == 0
+}
+
+// drained waits until everything was looked at that the platform answers for.
+func (q *queue) drained(ctx context.Context) bool {
+	for {
+		q.mu.Lock()
+		left, changed := len(q.waiting)+len(q.busy), q.changed
+		q.mu.Unlock()
+		if left == 0 {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// park has a look come back after a while, since the platform did not answer.
+func (q *queue) park(l glance, after time.Duration) {
+	q.done(l.id)
+	q.mu.Lock()
+	q.parked++
+	q.mu.Unlock()
+	time.AfterFunc(after, func() {
+		q.add(l)
+		q.mu.Lock()
+		q.parked--
+		q.mu.Unlock()
+	})
+}
+
+// work looks at what is queued.
+func (w *watcher) work(ctx context.Context) error {
+	for {
+		l, ok := w.queue.take(ctx)
+		if !ok {
+			return nil
+		}
+		again, err := w.look(ctx, l)
+		if err != nil {
+			w.queue.done(l.id)
+			return ended(ctx, fmt.Errorf("look at %s:%s: %w", w.name, l.id, err))
+		}
+		if again {
+			l.tries++
+			w.queue.park(l, min(w.e.limits.Pause<<min(l.tries, 10), w.e.limits.LongestPause))
+			continue
+		}
+		w.queue.done(l.id)
+	}
+}
