@@ -21,15 +21,19 @@ type Watcher interface {
 
 	// Peek reads status and mark of a subject, and nothing else, in as few calls as
 	// the platform allows: critical subjects are read so again and again. Errors
-	// are those of Read.
+	// are those of Read, so that a deleted subject is a fault "no-such-subject".
 	Peek(ctx context.Context, s Subject) (Expect, error)
 
 	// Accounts returns a page of all accounts and the cursor of the next page, empty
-	// after the last. It begins with the empty cursor.
+	// after the last. It begins with the empty cursor. Whatever is there from the
+	// first page to the last is on one of them; what is deleted is on none, and so
+	// shows by its absence only. A fault of type "not-offered" means that this
+	// platform lists nothing: then only subjects that are known can be read.
 	Accounts(ctx context.Context, cursor string) (page []Listed, next string, err error)
 
 	// Lock reads the lock that the owner of an account has set on the platform. A
-	// platform that has none gives the zero Lock.
+	// platform that has none gives the zero Lock. Any error means that nothing is
+	// known of the lock, and what was seen last holds.
 	Lock(ctx context.Context, s Subject) (Lock, error)
 
 	// Shows says, for each kind of change, how it is seen.
@@ -39,38 +43,45 @@ type Watcher interface {
 // Stream is an open event stream.
 type Stream interface {
 	// Next waits for the next event. After an error the stream is of no more use. A
-	// fault of type "stream-silent" means that the other end does not answer.
+	// fault of type "stream-silent" means that the other end does not answer. A
+	// Happening whose Subject has no ID says only that the Cursor has moved on, past
+	// events that are nothing to look at: keep it, so that they are not read again.
 	Next() (Happening, error)
 	// Cursor is after which event the stream goes on; empty if nothing was there to
 	// go on after yet.
 	Cursor() string
+	// Close ends the stream, also under a Next that waits in another goroutine.
 	Close() error
 }
 
 // Happening is an event of a platform's stream. It says where to look and nothing
-// else: what is so is read.
+// else: what is so is read. So one that comes twice, late or in another order does
+// no harm.
 type Happening struct {
 	Subject Subject
 	// Locks says that the owner's lock may have changed, and not only the state.
 	Locks bool
-	// By is who did it, as far as the platform says: the name of a staff credential.
-	// It is told, not proven, and decides nothing.
+	// By is who did it, as far as the platform says: the name of a staff credential,
+	// or the owner's handle with its @ if it was the owner. It is told, not proven,
+	// and decides nothing.
 	By string
 	At canonical.Time // as the platform dates it; zero if it does not
 }
 
 // Notifier is a connector that can send the owner of an account a message.
 type Notifier interface {
-	// Notify sends a text once for each key. A fault of kind Unavailable or an
-	// unknown error means that it may or may not have been sent; any other fault
-	// that it was not and will not be.
+	// Notify sends a text once for each key where the platform keeps keys. One that
+	// keeps none (mail) sends again whenever it is called, so the caller's journal
+	// must keep it from that. A fault of kind Unavailable or an unknown error means
+	// that it may or may not have been sent, except one of type "not-sent"; any
+	// other fault that it was not and will not be.
 	Notify(ctx context.Context, key string, s Subject, title, text string) error
 }
 
 // Listed is an account as the platform lists it.
 type Listed struct {
 	Subject Subject // with its identifier; the handle only if the list tells it
-	Status  Status
+	Status  Status  // empty if the platform says what has no counterpart here: read it
 	// Mark is beside the status where Marked is true; else it was not told.
 	Mark   Mark
 	Marked bool
@@ -82,6 +93,12 @@ type Listed struct {
 
 // Lock is an owner's promise, set on the platform, never to deactivate the account
 // without telling us: with it, a deactivation is a breach.
+//
+// The platform tells what it has now. One that keeps no trace of a lock that was
+// taken back (a PDS, where the owner deletes a record) shows the zero Lock then:
+// who has seen it set counts ClearingTime from when they first saw it gone. The
+// times are as far to be believed as who can write them, on a PDS the owner; a
+// Cleared that is older than a sight of the lock without it is not.
 type Lock struct {
 	Set     bool
 	Since   canonical.Time // when it was set, as far as the platform says
@@ -98,8 +115,27 @@ func (l Lock) Holds(at time.Time) bool {
 	return l.Set && (l.Cleared.IsZero() || at.Before(l.Cleared.Add(ClearingTime)))
 }
 
+// Change is a kind of change that may come around the desk.
+type Change string
+
+// The changes that platforms tell apart. A platform may show others.
+const (
+	AccountTakenDown   Change = "account-takedown"
+	AccountRestored    Change = "account-restore"
+	AccountRemarked    Change = "account-remark" // down before and after, under another mark
+	AccountDeactivated Change = "account-deactivate"
+	AccountReactivated Change = "account-reactivate"
+	AccountDeleted     Change = "account-delete"
+	ContentTakenDown   Change = "content-takedown"
+	ContentRestored    Change = "content-restore"
+	ContentDeleted     Change = "content-delete"
+	LockSet            Change = "lock-set"
+	LockCleared        Change = "lock-clear"
+)
+
 // Showing says how one kind of change around the desk is seen on a platform.
 type Showing struct {
+	Change Change `json:"change"` // one of the list, or the platform's own; no two alike
 	What   string `json:"what"`   // for a person: "an account is taken down"
 	Stream bool   `json:"stream"` // the event stream shows it
 	Sweep  bool   `json:"sweep"`  // a sweep, or a direct read, shows it

@@ -43,6 +43,7 @@ type Platform struct {
 	effects []Effect
 	unread  map[string]bool
 	before  func(platform.Command)
+	watched watched
 }
 
 type late struct {
@@ -62,6 +63,7 @@ var _ platform.Connector = (*Platform)(nil)
 func NewPlatform(now func() time.Time) *Platform {
 	p := &Platform{name: "plaza", now: now, states: map[string]platform.State{}, handles: map[string]string{}, done: map[string]platform.Receipt{},
 		fenced: map[string]bool{}, unread: map[string]bool{}}
+	p.watched.init()
 	p.can = platform.Capabilities{CompareAndSet: true, Lookup: true, RequestLife: 1,
 		Facts: []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactOwner}}
 	for _, v := range []platform.Verb{platform.Takedown, platform.Restore, platform.Deactivate, platform.Reactivate, platform.Delete} {
@@ -95,15 +97,25 @@ func (p *Platform) Post(id, owner string) platform.Subject {
 // Fail has the next calls of Apply go wrong, one after another.
 func (p *Platform) Fail(f ...Failure) { p.set(func() { p.fail = append(p.fail, f...) }) }
 
-// Away makes the platform unreachable.
-func (p *Platform) Away(away bool) { p.set(func() { p.away = away }) }
+// Away makes the platform unreachable, and its open streams end.
+func (p *Platform) Away(away bool) {
+	p.set(func() {
+		p.away = away
+		p.watched.wake()
+	})
+}
 
 // Mute has the platform answer that it does not know of any command.
 func (p *Platform) Mute(mute bool) { p.set(func() { p.mute = mute }) }
 
 // Set puts a state and mark in place, as somebody else's act would.
 func (p *Platform) Set(id string, status platform.Status, mark platform.Mark) {
-	p.set(func() { p.change(id, status, mark) })
+	p.SetBy("", id, status, mark)
+}
+
+// SetBy is Set with the credential that the event stream names.
+func (p *Platform) SetBy(by, id string, status platform.Status, mark platform.Mark) {
+	p.set(func() { p.change(by, id, status, mark) })
 }
 
 // Rename gives an account another handle.
@@ -158,11 +170,12 @@ func (p *Platform) set(f func()) {
 	f()
 }
 
-func (p *Platform) change(id string, status platform.Status, mark platform.Mark) {
+func (p *Platform) change(by, id string, status platform.Status, mark platform.Mark) {
 	s := p.states[id]
 	rev, _ := strconv.Atoi(s.Rev)
 	s.Status, s.Mark, s.Rev = status, mark, strconv.Itoa(rev+1)
 	p.states[id] = s
+	p.announce(platform.Happening{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]}, By: by, At: canonical.At(p.now())})
 }
 
 // Capabilities implements platform.Connector.
@@ -282,7 +295,7 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 		return platform.Receipt{}, &platform.WrongState{Want: c.Expect, Now: now}
 	}
 	after := c.After()
-	p.change(c.Subject.ID, after.Status, after.Mark)
+	p.change(Executor, c.Subject.ID, after.Status, after.Mark)
 	r := platform.Receipt{Before: now, After: p.states[c.Subject.ID]}
 	p.done[key] = r
 	p.effects = append(p.effects, Effect{key, c})

@@ -151,15 +151,15 @@ func TestExpectationsThatCannotBe(t *testing.T) {
 	if _, err := w.c.Apply(t.Context(), "k", up); !fault.Is(err, "bad-expectation") {
 		t.Errorf("restore of what is up: %v", err)
 	}
-	w.apply(takedown(a.DID, ours))
+	w.foreign(a.DID, ozone)
 	over := takedown(a.DID, "CSGN-req_second")
-	over.Expect = platform.Expect{Status: platform.Down, Mark: ours}
+	over.Expect = platform.Expect{Status: platform.Down, Mark: ozone}
 	if _, err := w.c.Apply(t.Context(), "k", over); !fault.Is(err, "bad-expectation") {
-		t.Errorf("takedown of what is down: %v", err)
+		t.Errorf("takedown of what somebody else took down: %v", err)
 	}
-	w.is(a.DID, platform.Down, ours)
-	if n := w.front.count(change); n != 1 {
-		t.Errorf("%d changes were sent, want 1", n)
+	w.is(a.DID, platform.Down, ozone)
+	if n := w.front.count(change); n != 0 {
+		t.Errorf("%d changes were sent, want none", n)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"countersign.dev/platform"
 )
 
-// Apply carries out a takedown or a restore. The key is not sent, since a PDS
+// Apply carries out a takedown or a restore. A takedown that confirms one of ours
+// (Command.Confirms) writes its mark over that one's; the account is down
+// throughout. The key is not sent, since a PDS
 // keeps none: a takedown is known by its mark, which no other request has, and is
 // not repeated while that is in place; a restore is not repeated since it then
 // finds no measure to lift (*platform.WrongState). Sent again after somebody else
@@ -122,8 +124,15 @@ func (c *Connector) accepts(cmd platform.Command) (platform.Sort, error) {
 	if (cmd.Verb == platform.Takedown) != (cmd.Mark != "") {
 		return "", fault.New(fault.Invalid, "bad-mark", "A takedown leaves a mark and a restore leaves none.")
 	}
-	// A takedown of what is down would write a second mark over the first, and a
-	// restore of what is up would end sessions for nothing.
+	// A takedown of what is down would write a second mark over the first, unless
+	// the first is ours and meant to be replaced, and a restore of what is up would
+	// end sessions for nothing.
+	if cmd.Confirms() != "" {
+		if cmd.Mark == cmd.Expect.Mark {
+			return "", fault.New(fault.Invalid, "bad-mark", "A takedown cannot take its own place.")
+		}
+		return sort, nil
+	}
 	if (cmd.Verb == platform.Restore) != (cmd.Expect.Status == platform.Down) {
 		return "", fault.New(fault.Conflict, "bad-expectation", "A %s cannot expect a subject that is %s.", cmd.Verb, cmd.Expect.Status)
 	}

@@ -23,6 +23,18 @@ type params [][2]string
 
 // query asks the PDS and reads its answer into v. Asking changes nothing.
 func (c *Connector) query(ctx context.Context, method string, p params, v any) error {
+	body, err := c.fetch(ctx, method, p)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return unavailable("The PDS's answer to %s cannot be read.", method).Because(err)
+	}
+	return nil
+}
+
+// fetch asks the PDS and returns its answer as it is.
+func (c *Connector) fetch(ctx context.Context, method string, p params) ([]byte, error) {
 	q := url.Values{}
 	for _, nv := range p {
 		q.Add(nv[0], nv[1])
@@ -33,16 +45,9 @@ func (c *Connector) query(ctx context.Context, method string, p params, v any) e
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return fmt.Errorf("make a query of the PDS: %w", err)
+		return nil, fmt.Errorf("make a query of the PDS: %w", err)
 	}
-	body, err := c.send(req)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return unavailable("The PDS's answer to %s cannot be read.", method).Because(err)
-	}
-	return nil
+	return c.send(req)
 }
 
 // procedure has the PDS change something. What it answers to that is not read:
@@ -65,7 +70,7 @@ func (c *Connector) procedure(ctx context.Context, method string, input any) err
 // a fault of kind Unavailable if the PDS may have acted, any other if it refused.
 func (c *Connector) send(req *http.Request) ([]byte, error) {
 	req.Header.Set("Authorization", c.authorization)
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", "application/json, application/vnd.ipld.car")
 	req.Header.Set("User-Agent", "countersign")
 	res, err := c.client.Do(req)
 	if err != nil {

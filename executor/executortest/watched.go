@@ -1,0 +1,263 @@
+package executortest
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// Executor is whom the event stream names for what commands do.
+const Executor = "executor"
+
+// accountsPage is how many accounts are on a page of the list: few, so that a
+// sweep of some accounts has several.
+const accountsPage = 3
+
+// watched is what a watch sees of the platform, guarded by the platform's mutex.
+type watched struct {
+	events    []platform.Happening // the n-th, counted from 1, is behind the cursor n-1
+	forgotten int                  // how many of the first are kept no more
+	hidden    bool
+	streams   map[*stream]bool
+	locks     map[string]platform.Lock
+	notices   []Notice
+	peeks     int
+	moved     chan struct{} // closed and made anew when anything that a stream waits for changes
+}
+
+func (w *watched) init() {
+	w.streams, w.locks, w.moved = map[*stream]bool{}, map[string]platform.Lock{}, make(chan struct{})
+}
+
+func (w *watched) wake() {
+	close(w.moved)
+	w.moved = make(chan struct{})
+}
+
+// Notice is a message that was sent to an owner.
+type Notice struct {
+	Key         string
+	Subject     platform.Subject
+	Title, Text string
+}
+
+var (
+	_ platform.Watcher  = (*Platform)(nil)
+	_ platform.Notifier = (*Platform)(nil)
+)
+
+func (p *Platform) announce(h platform.Happening) {
+	if !p.watched.hidden {
+		p.watched.events = append(p.watched.events, h)
+		p.watched.wake()
+	}
+}
+
+// Tell has the stream say something that did not happen, or say it once more.
+func (p *Platform) Tell(h platform.Happening) { p.set(func() { p.announce(h) }) }
+
+// Hide has changes make no events, so that only reading shows them.
+func (p *Platform) Hide(hidden bool) { p.set(func() { p.watched.hidden = hidden }) }
+
+// Cut ends the open streams, as a server that is restarted does.
+func (p *Platform) Cut() {
+	p.breakAll(fault.New(fault.Unavailable, "stream-ended", "The event stream of %s ended.", p.name))
+}
+
+// Silence has the open streams found dead.
+func (p *Platform) Silence() {
+	p.breakAll(fault.New(fault.Unavailable, "stream-silent", "The event stream of %s says nothing.", p.name))
+}
+
+// Forget drops all events and one that nobody saw, so that no stream goes on from
+// where it was.
+func (p *Platform) Forget() {
+	p.set(func() {
+		p.watched.events = append(p.watched.events, platform.Happening{})
+		p.watched.forgotten = len(p.watched.events)
+	})
+	p.breakAll(p.gone())
+}
+
+func (p *Platform) gone() error {
+	return fault.New(fault.Expired, "cursor-gone", "%s keeps no events of then.", p.name)
+}
+
+// breakAll ends the open streams with an error.
+func (p *Platform) breakAll(err error) {
+	p.set(func() {
+		for s := range p.watched.streams {
+			s.broken = err
+		}
+		p.watched.wake()
+	})
+}
+
+// Streams returns how many streams are open.
+func (p *Platform) Streams() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.watched.streams)
+}
+
+// SetLock puts an owner's lock in place, as its owner would.
+func (p *Platform) SetLock(id string, l platform.Lock) {
+	p.set(func() {
+		p.watched.locks[id] = l
+		p.announce(platform.Happening{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]}, Locks: true})
+	})
+}
+
+// Notices returns what was sent to owners.
+func (p *Platform) Notices() []Notice {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.watched.notices)
+}
+
+// Peeks returns how often the state was read by Peek.
+func (p *Platform) Peeks() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.watched.peeks
+}
+
+type stream struct {
+	p      *Platform
+	ctx    context.Context
+	after  int
+	broken error
+}
+
+// Watch implements platform.Watcher.
+func (p *Platform) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return nil, p.lost()
+	}
+	after := len(p.watched.events)
+	if cursor != "" {
+		n, err := strconv.Atoi(cursor)
+		if err != nil || n < 0 {
+			return nil, fault.New(fault.Invalid, "bad-cursor", "%q is no cursor of %s.", cursor, p.name)
+		}
+		if n > after || n < p.watched.forgotten {
+			return nil, p.gone()
+		}
+		after = n
+	}
+	s := &stream{p: p, ctx: ctx, after: after}
+	p.watched.streams[s] = true
+	return s, nil
+}
+
+func (s *stream) Next() (platform.Happening, error) {
+	for {
+		s.p.mu.Lock()
+		w := &s.p.watched
+		err, moved := s.broken, w.moved
+		if err == nil && s.p.away {
+			err = s.p.lost()
+		}
+		var h platform.Happening
+		there := err == nil && s.after < len(w.events)
+		if there {
+			h = w.events[s.after]
+			s.after++
+		}
+		if err != nil {
+			delete(w.streams, s)
+		}
+		s.p.mu.Unlock()
+		if there || err != nil {
+			return h, err
+		}
+		select {
+		case <-moved:
+		case <-s.ctx.Done():
+			return platform.Happening{}, fault.New(fault.Unavailable, "stream-ended", "The event stream was ended.").Because(s.ctx.Err())
+		}
+	}
+}
+
+func (s *stream) Cursor() string { return strconv.Itoa(s.after) }
+
+func (s *stream) Close() error {
+	s.p.set(func() {
+		s.broken = fault.New(fault.Unavailable, "stream-ended", "The event stream was closed.")
+		delete(s.p.watched.streams, s)
+		s.p.watched.wake()
+	})
+	return nil
+}
+
+// Peek implements platform.Watcher.
+func (p *Platform) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+	p.set(func() { p.watched.peeks++ })
+	st, err := p.Read(ctx, s)
+	return platform.Expect{Status: st.Status, Mark: st.Mark}, err
+}
+
+// Accounts implements platform.Watcher: three accounts a page, in the order of
+// their identifiers, with their marks.
+func (p *Platform) Accounts(_ context.Context, cursor string) ([]platform.Listed, string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return nil, "", p.lost()
+	}
+	var ids []string
+	for id := range p.handles {
+		if id > cursor && p.states[id].Status != platform.Deleted {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	next := ""
+	if len(ids) > accountsPage {
+		ids = ids[:accountsPage]
+		next = ids[accountsPage-1]
+	}
+	var page []platform.Listed
+	for _, id := range ids {
+		st := p.states[id]
+		page = append(page, platform.Listed{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]},
+			Status: st.Status, Mark: st.Mark, Marked: true})
+	}
+	return page, next, nil
+}
+
+// Lock implements platform.Watcher.
+func (p *Platform) Lock(_ context.Context, s platform.Subject) (platform.Lock, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return platform.Lock{}, p.lost()
+	}
+	return p.watched.locks[s.ID], nil
+}
+
+// Shows implements platform.Watcher.
+func (p *Platform) Shows() []platform.Showing {
+	return []platform.Showing{{What: "a subject's status or mark changes", Stream: true, Sweep: true, Late: "at once"}}
+}
+
+// Notify implements platform.Notifier.
+func (p *Platform) Notify(_ context.Context, key string, s platform.Subject, title, text string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return p.lost()
+	}
+	for _, n := range p.watched.notices {
+		if n.Key == key {
+			return nil
+		}
+	}
+	p.watched.notices = append(p.watched.notices, Notice{key, s, title, text})
+	return nil
+}
