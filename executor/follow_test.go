@@ -260,17 +260,17 @@ func TestLies(t *testing.T) {
 			return nil
 		}, "its journal lacks", false},
 		{"a record of the executor's with other content", func(p *place) func(*proof.Feed) {
-			x := p.world.Executions()[1]
+			x := p.world.Acted()[1]
 			x.Text = "other"
 			p.world.Append(x.Sign(p.world.ExecutorKey).Draft())
 			return nil
 		}, "its journal lacks", false},
 		{"a record of the executor's twice", func(p *place) func(*proof.Feed) {
-			p.world.Append(p.world.Executions()[1].Sign(p.world.ExecutorKey).Draft())
+			p.world.Append(p.world.Acted()[1].Sign(p.world.ExecutorKey).Draft())
 			return nil
 		}, "twice", false},
 		{"a record in its name that it did not sign", func(p *place) func(*proof.Feed) {
-			x := proof.SignedExecution{Execution: p.world.Executions()[1], Signature: make([]byte, 64)}
+			x := proof.SignedExecution{Execution: p.world.Acted()[1], Signature: make([]byte, 64)}
 			p.world.Append(x.Draft())
 			return nil
 		}, "its journal lacks", false},

@@ -44,6 +44,7 @@ type errand struct {
 	Root                 canonical.Digest
 	Clock                time.Time
 	Warrant              []byte // handed over, unless empty
+	Restored             string // subject that the watch restores, unless empty
 	Lifted               string // request whose lift is waited for, unless empty
 	Records              int64  // and until the journal has as many records and all are in the ledger
 	KillAt               int    // number of the step to die at, from 1; 0: none
@@ -69,6 +70,10 @@ func (x errand) run(ctx context.Context) error {
 		return err
 	}
 	plaza := dialPlaza(x.Plaza)
+	platforms := map[string]platform.Connector{"plaza": plaza}
+	if x.Restored != "" {
+		platforms["plaza"] = watchedRemote{plaza}
+	}
 	steps := make(chan string) // counted in one place, since acts and outbox step side by side
 	go func() {
 		n := 0
@@ -82,7 +87,7 @@ func (x errand) run(ctx context.Context) error {
 		}
 	}()
 	e, err := executor.New(ctx, executor.Config{ID: prooftest.ExecutorID, Key: ed25519.PrivateKey(x.Key), Root: x.Root,
-		Platforms: map[string]platform.Connector{"plaza": plaza}, Journal: j, Desk: link.DialDesk(x.Desk, "token"),
+		Platforms: platforms, Journal: j, Desk: link.DialDesk(x.Desk, "token"),
 		Limits: executor.Limits{Pause: time.Millisecond, LongestPause: 10 * time.Millisecond, Tick: time.Millisecond, Save: time.Millisecond},
 		Now:    func() time.Time { return x.Clock }, Step: func(name string) { steps <- name }})
 	if err != nil {
@@ -114,9 +119,9 @@ func (x errand) run(ctx context.Context) error {
 	for {
 		records, err := j.Digests(ctx)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %+v", err, e.Status())
 		}
-		if int64(len(records)) >= x.Records && e.Entered() == int64(len(records)) {
+		if int64(len(records)) >= x.Records && e.Entered() == int64(len(records)) && x.restored(ctx, plaza, e) {
 			break
 		}
 	}
@@ -125,6 +130,15 @@ func (x errand) run(ctx context.Context) error {
 		return err
 	}
 	return j.Close()
+}
+
+// restored reports whether what is to be restored is, and told.
+func (x errand) restored(ctx context.Context, plaza *remote, e *executor.Executor) bool {
+	if x.Restored == "" {
+		return true
+	}
+	now, err := plaza.Read(ctx, platform.Subject{Platform: "plaza", ID: x.Restored})
+	return err == nil && now.Status == platform.Up && e.Status().Watches[0].Breaches == 0
 }
 
 // TestKilled kills the executor between every two steps of a measure, of its
@@ -183,7 +197,7 @@ func TestKilled(t *testing.T) {
 				s := plaza.Account(fmt.Sprintf("acct/%d", account), 1, "")
 				r, raw := c.set(s)
 				effects := len(plaza.Effects())
-				records := int64(len(w.Executions()))
+				records := int64(len(w.Acted()))
 				want, changes := []string{"intent", "receipt executed"}, 1
 				if c.name == "refusal" {
 					want, changes = []string{"refusal failed wrong-state"}, 0
@@ -218,7 +232,7 @@ func TestKilled(t *testing.T) {
 		})
 	}
 	sequences := map[int64]bool{}
-	for i, e := range w.Executions() {
+	for i, e := range w.Acted() {
 		if sequences[e.Sequence] || e.Sequence != int64(i) {
 			t.Errorf("record %d of the ledger has the sequence number %d", i, e.Sequence)
 		}
@@ -230,7 +244,7 @@ func TestKilled(t *testing.T) {
 func (x errand) must(t *testing.T, w *prooftest.World, raw []byte, more int64) {
 	t.Helper()
 	x.KillAt = 0
-	if killed, log := x.do(t, w, raw, int64(len(w.Executions()))+more); killed {
+	if killed, log := x.do(t, w, raw, int64(len(w.Acted()))+more); killed {
 		t.Fatalf("died:\n%s", strings.Join(log, "\n"))
 	}
 }
@@ -294,6 +308,8 @@ type remoteAnswer struct {
 	State            platform.State
 	Receipt          platform.Receipt
 	Outcome          platform.Outcome
+	Page             []platform.Listed
+	Next             string
 }
 
 func servePlaza(p *executortest.Platform) http.Handler {
@@ -312,6 +328,8 @@ func servePlaza(p *executortest.Platform) http.Handler {
 			a.State, err = p.Read(r.Context(), c.Subject)
 		case "look":
 			a.Subject, a.State, err = p.Look(r.Context(), c.Subject)
+		case "accounts":
+			a.Page, a.Next, err = p.Accounts(r.Context(), c.Key)
 		case "apply":
 			a.Receipt, err = p.Apply(r.Context(), c.Key, c.Command)
 		case "lookup":
@@ -381,3 +399,35 @@ func (r *remote) Lookup(ctx context.Context, key string, c platform.Command) (pl
 	a, err := r.call(ctx, remoteCall{Op: "lookup", Key: key, Command: c})
 	return a.Outcome, err
 }
+
+// watchedRemote is a remote whose stream says nothing: all is seen by reading.
+type watchedRemote struct{ *remote }
+
+type mute struct{ ctx context.Context }
+
+func (m mute) Next() (platform.Happening, error) {
+	<-m.ctx.Done()
+	return platform.Happening{}, m.ctx.Err()
+}
+func (m mute) Cursor() string { return "" }
+func (m mute) Close() error   { return nil }
+
+func (r watchedRemote) Watch(ctx context.Context, _ string) (platform.Stream, error) {
+	return mute{ctx}, nil
+}
+
+func (r watchedRemote) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+	st, err := r.Read(ctx, s)
+	return platform.Expect{Status: st.Status, Mark: st.Mark}, err
+}
+
+func (r watchedRemote) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
+	a, err := r.call(ctx, remoteCall{Op: "accounts", Key: cursor})
+	return a.Page, a.Next, err
+}
+
+func (r watchedRemote) Lock(context.Context, platform.Subject) (platform.Lock, error) {
+	return platform.Lock{}, nil
+}
+
+func (r watchedRemote) Shows() []platform.Showing { return nil }

@@ -35,7 +35,7 @@ func TestLift(t *testing.T) {
 	p := newPlace(t)
 	s := p.plaza.Account("acct/9", 1, "")
 	r := p.suspend(s)
-	if x := p.world.Executions()[1]; !x.LiftAt.Equal(r.Action.Until.Time) {
+	if x := p.world.Acted()[1]; !x.LiftAt.Equal(r.Action.Until.Time) {
 		t.Errorf("the receipt says that it is lifted at %s", x.LiftAt)
 	}
 	p.clock.Set(r.Action.Until.Add(-time.Microsecond))
@@ -165,7 +165,7 @@ func TestUndoWithoutDesk(t *testing.T) {
 		t.Errorf("handed over in the order %v", handed)
 	}
 	sequences := map[int64]int{}
-	for _, x := range p.world.Executions() {
+	for _, x := range p.world.Acted() {
 		sequences[x.Sequence]++
 	}
 	for s, n := range sequences {

@@ -278,7 +278,7 @@ func TestAnchor(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if n := len(p.world.Executions()); n != 0 {
+	if n := len(p.world.Acted()); n != 0 {
 		t.Errorf("%d records", n)
 	}
 	if got, err := p.carry(good); err != nil || got.Outcome != proof.Executed {

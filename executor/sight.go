@@ -27,7 +27,10 @@ func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 	}
 	defer release()
 	k, known := w.get(l.id)
-	tier, found := k.Tier, platform.Expect{}
+	tier, found := actions.Standard, platform.Expect{}
+	if known {
+		tier = k.Tier
+	}
 	if !known || l.sort || k.Tier == actions.Standard {
 		// The tier of a subject that matters is known; of all others it is read.
 		r, err := look(ctx, w.c, s)

@@ -77,8 +77,9 @@ func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 // run watches until ctx ends. An error means that the journal could not be read
 // or written.
 func (w *watcher) run(ctx context.Context) error {
-	// Tiers are the chain's: nothing is known of them before it is.
-	if !w.e.ledger.await(ctx, func(v *view) bool { return v.state.Founded() }) {
+	// Tiers are the chain's, and so is that the platform is one of the desk's: nothing
+	// is known of them before it is.
+	if !w.e.ledger.await(ctx, func(v *view) bool { _, ok := v.state.Platforms[w.name]; return ok }) {
 		return nil
 	}
 	if err := w.load(ctx); err != nil {
@@ -171,7 +172,10 @@ func (w *watcher) put(k journal.Watched) {
 	old, ok := w.known[k.Subject.ID]
 	w.known[k.Subject.ID] = k
 	delete(w.plain, k.Subject.ID)
-	if !ok || old.Tier != k.Tier || (old.State.Status == platform.Deleted) != (k.State.Status == platform.Deleted) {
+	readable := func(k journal.Watched) bool {
+		return k.Tier == actions.Critical && k.State.Status != platform.Deleted
+	}
+	if (ok && readable(old)) != readable(k) {
 		w.sortCritical()
 	}
 }
@@ -260,6 +264,9 @@ func (w *watcher) follow(ctx context.Context) error {
 func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
 	defer s.Close()
+	w.mu.Lock()
+	w.cursor = cmp.Or(s.Cursor(), w.cursor)
+	w.mu.Unlock()
 	for {
 		h, err := s.Next()
 		if err != nil {
@@ -268,6 +275,10 @@ func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 		k, _ := w.get(h.Subject.ID)
 		w.mu.Lock()
 		w.cursor = s.Cursor()
+		if h.Subject.ID == "" { // nothing to look at
+			w.mu.Unlock()
+			continue
+		}
 		_, unsettled := w.recent[h.Subject.ID]
 		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, by: h.By, locks: h.Locks, told: unsettled, urgent: k.Tier == actions.Critical})
 		w.mu.Unlock()
@@ -446,6 +457,9 @@ func (w *watcher) sweep(ctx context.Context) error {
 	listed := map[string]bool{}
 	for cursor := ""; ; {
 		page, next, err := w.c.Accounts(ctx, cursor)
+		if fault.Is(err, "not-offered") {
+			break // only what is known can be read
+		}
 		if err != nil {
 			return unwell(err)
 		}

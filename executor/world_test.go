@@ -57,6 +57,7 @@ type place struct {
 	path    string
 	limits  executor.Limits
 	step    func(string)
+	alarm   func(context.Context, proof.SignedExecution) error
 	journal *journal.Journal
 	stop    func() error
 }
@@ -74,7 +75,8 @@ func placeOf(t *testing.T, w *prooftest.World) *place {
 	c := &clock{now: w.Now()}
 	p := &place{t: t, world: w, desk: executortest.NewDesk(w), plaza: executortest.NewPlatform(c.Now), clock: c, path: filepath.Join(t.TempDir(), "journal.db"),
 		limits: executor.Limits{Entry: 5 * time.Second, RelievingEntry: 50 * time.Millisecond, Poll: 5 * time.Second, Pause: time.Millisecond,
-			LongestPause: 20 * time.Millisecond, Tick: 2 * time.Millisecond, Save: 2 * time.Millisecond}}
+			LongestPause: 20 * time.Millisecond, Tick: 2 * time.Millisecond, Save: 2 * time.Millisecond, Direct: time.Millisecond,
+			Sweep: time.Hour, Answer: 50 * time.Millisecond}}
 	p.start()
 	t.Cleanup(func() { p.halt() })
 	return p
@@ -87,7 +89,7 @@ func (p *place) start() {
 		p.t.Fatal(err)
 	}
 	p.Executor, err = executor.New(p.t.Context(), executor.Config{ID: prooftest.ExecutorID, Key: p.world.ExecutorKey, Root: p.world.Root,
-		Platforms: map[string]platform.Connector{"plaza": p.plaza, "other": p.plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step})
+		Platforms: map[string]platform.Connector{"plaza": p.plaza, "other": p.plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step, Alarm: p.alarm})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -124,7 +126,13 @@ func (p *place) restart() {
 // until waits for a condition that must come about.
 func (p *place) until(what string, holds func() bool) {
 	p.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	p.within(10*time.Second, what, holds)
+}
+
+// within is until for what takes longer.
+func (p *place) within(most time.Duration, what string, holds func() bool) {
+	p.t.Helper()
+	deadline := time.Now().Add(most)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

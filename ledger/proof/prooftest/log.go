@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -140,6 +141,12 @@ func (w *World) Record(e proof.SignedExecution) error {
 	if err := e.Verify(w.State().Trust); err != nil {
 		return err
 	}
+	if err := e.Execution.Check(); err != nil {
+		return err
+	}
+	if err := e.CheckOpenings(); err != nil {
+		return err
+	}
 	var known bool
 	_, err := w.append([]ledger.Draft{e.Draft()}, func([]ledger.Entry) error {
 		digest := canonical.DigestOf(e)
@@ -178,6 +185,11 @@ func (w *World) Executions() []proof.Execution {
 		all = append(all, x.Execution)
 	}
 	return all
+}
+
+// Acted is Executions without what the watch saw.
+func (w *World) Acted() []proof.Execution {
+	return slices.DeleteFunc(w.Executions(), func(x proof.Execution) bool { return x.Duty == proof.DutyWatch })
 }
 
 // OutcomeOf returns the records of one request as "intent executed …" by duty.

@@ -50,7 +50,7 @@ create index act_open on act (stage, due) where stage <> 'ended';
 create index act_worker_spends on act (requester, tier, direction, undo, intended, outcome) where duty = 'act';
 create index act_vendor_spends on act (vendor, tier, direction, undo, intended, outcome) where duty = 'act';
 create index act_newest on act (platform, subject_id, began);
-create index act_restorations on act (platform, tier, intended) where duty = 'restore';
+create index act_restorations on act (platform, tier, intended, outcome) where duty = 'restore';
 
 -- What the watch knows of a subject: the state that was explained or accepted
 -- last. A standard account that is up and was never anything else has no row.

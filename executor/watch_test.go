@@ -1,0 +1,762 @@
+package executor_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/executortest"
+	"countersign.dev/executor/journal"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/link"
+	"countersign.dev/platform"
+	"countersign.dev/watch"
+	"countersign.dev/workforce"
+)
+
+// guarded starts an executor with a president, and a mayor who is protected, a
+// baseline of both in the ledger, and standing orders whose signers vouch for it.
+func guarded(t *testing.T) *place {
+	t.Helper()
+	p := newPlace(t)
+	p.based()
+	p.order(actions.Critical, 20, 100)
+	p.order(actions.Protected, 20, 100)
+	return p
+}
+
+const (
+	president = "acct/1"
+	mayor     = "acct/2"
+	nobody    = "acct/3"
+)
+
+// based makes the accounts and waits for a baseline in the ledger.
+func (p *place) based() {
+	p.t.Helper()
+	p.plaza.Account(president, 2_000_000, "head of state")
+	p.plaza.Account(mayor, 200_000, "")
+	p.plaza.Account(nobody, 10, "")
+	p.sweeps()
+	p.until("a baseline is in the ledger", func() bool { w := p.watched(); return w.Entered && w.Protected+w.Critical >= 2 })
+}
+
+// sweeps has the platform swept by a new executor.
+func (p *place) sweeps() {
+	p.t.Helper()
+	p.restart()
+	p.until("the platform is swept", func() bool { w := p.watched(); return !w.Swept.IsZero() && w.Streaming })
+}
+
+func (p *place) watched() proof.WatchStatus {
+	for _, w := range p.Status().Watches {
+		if w.Platform == "plaza" {
+			return w
+		}
+	}
+	return proof.WatchStatus{}
+}
+
+func (p *place) order(t actions.Tier, perSubject, perTier int64) {
+	p.t.Helper()
+	p.ordered(actions.Order{Op: "place", Platform: "plaza", Tier: t, Until: canonical.At(p.world.Now().Add(100 * 24 * time.Hour)),
+		PerSubject: perSubject, PerTier: perTier, Vouched: canonical.At(p.world.Now())})
+}
+
+func (p *place) ordered(o actions.Order) {
+	p.t.Helper()
+	p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &o})
+	p.ready()
+}
+
+// told returns the records of a kind that the watch made.
+func (p *place) told(kind string) []proof.Execution {
+	return slices.DeleteFunc(p.world.Executions(), func(x proof.Execution) bool { return x.Kind != kind || x.Duty != proof.DutyWatch })
+}
+
+// breaches waits until the ledger holds so many breaches, and returns them.
+func (p *place) breaches(n int) []proof.Execution {
+	p.t.Helper()
+	p.until(fmt.Sprintf("%d breaches", n), func() bool { return len(p.told(proof.KindBreach)) >= n })
+	all := p.told(proof.KindBreach)
+	if len(all) != n {
+		p.t.Fatalf("%d breaches, expected %d", len(all), n)
+	}
+	return all
+}
+
+// opened returns what opens a record's commitments.
+func (p *place) opened(x proof.Execution, name string) string {
+	p.t.Helper()
+	for _, e := range p.world.Entries() {
+		if e.Leaf.Class != ledger.Execution {
+			continue
+		}
+		if have, err := proof.ParseExecution(e.Body); err != nil || have.Execution.Sequence != x.Sequence {
+			continue
+		}
+		for _, o := range e.Openings {
+			var text string
+			if o.Name == name && json.Unmarshal(o.Value, &text) == nil {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+func (p *place) upAgain(id string) {
+	p.t.Helper()
+	p.until(id+" is up", func() bool { return p.plaza.State(id).Is(platform.Up, "") })
+}
+
+// seen waits until the watch has seen the newest event.
+func (p *place) looked(id string) {
+	p.t.Helper()
+	// A look at another subject that changes after it is told after it.
+	n := len(p.told(proof.KindForeign))
+	p.plaza.Set(nobody, platform.Down, platform.Mark(fmt.Sprintf("MARKER-%d", n)))
+	p.until("the watch has looked", func() bool { return len(p.told(proof.KindForeign)) > n })
+	_ = id
+}
+
+// TestBreach: a takedown around the desk is noticed, entered and lifted, whoever
+// did it and by whatever way it is seen.
+func TestBreach(t *testing.T) {
+	for name, c := range map[string]struct {
+		id     string
+		mark   platform.Mark
+		hidden bool
+		why    watch.Reason
+	}{
+		"critical, by the stream":       {president, "NIGHT-SHIFT-1", false, watch.NoWarrant},
+		"critical, by direct reads":     {president, "", true, watch.NoWarrant},
+		"protected, by the stream":      {mayor, "BSKY-TAKEDOWN-7", false, watch.NoWarrant},
+		"a mark that looks like ours":   {president, "CSGN-req_01jd9x3m8v0q2k4t6w8y1z3b5c", false, watch.OldMark},
+		"protected, without any mark":   {mayor, "", false, watch.NoWarrant},
+		"critical, hidden, with a mark": {president, "X", true, watch.NoWarrant},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := guarded(t)
+			p.plaza.Hide(c.hidden)
+			p.plaza.SetBy("night-shift", c.id, platform.Down, c.mark)
+			p.upAgain(c.id)
+			b := p.breaches(1)[0]
+			s := b.Sight
+			if s.Found != (platform.Expect{Status: platform.Down, Mark: c.mark}) || s.Expected.Status != platform.Up || s.Why != string(c.why) || s.Order == "" {
+				t.Errorf("told %+v", s)
+			}
+			if got := p.opened(b, proof.SealedSubject); got != "plaza:"+c.id {
+				t.Errorf("the subject opens as %q", got)
+			}
+			p.until("the restoration is in the ledger", func() bool { return len(p.world.OutcomeOf(b.Request, proof.DutyRestore)) == 2 })
+			if got := p.world.OutcomeOf(b.Request, proof.DutyRestore); !slices.Equal(got, []string{"intent", "receipt executed"}) {
+				t.Errorf("records %q", got)
+			}
+			p.until("the breach is over", func() bool { return p.watched().Breaches == 0 })
+			if n := len(p.plaza.Effects()); n != 1 {
+				t.Errorf("%d calls changed the platform", n)
+			}
+		})
+	}
+}
+
+// TestCredential: whose credential it was is told by the breach itself or, where
+// it was seen before the stream said so, right after.
+func TestCredential(t *testing.T) {
+	p := guarded(t)
+	p.plaza.SetBy("night-shift", mayor, platform.Down, "X")
+	p.upAgain(mayor)
+	if got := p.opened(p.breaches(1)[0], proof.SealedCredential); got != "night-shift" {
+		t.Errorf("the breach names %q", got)
+	}
+	p.plaza.Hide(true)
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.upAgain(president)
+	second := p.breaches(2)[1]
+	if got := p.opened(second, proof.SealedCredential); got != "" {
+		t.Errorf("a direct read names %q", got)
+	}
+	p.plaza.Hide(false)
+	p.plaza.Tell(platform.Happening{Subject: platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, By: "day-shift"})
+	p.until("it is told", func() bool { return len(p.told(proof.KindTold)) == 1 })
+	told := p.told(proof.KindTold)[0]
+	if told.Request != second.Request || p.opened(told, proof.SealedCredential) != "day-shift" {
+		t.Errorf("told %+v", told)
+	}
+}
+
+// TestExplained: what our own warrants do is no breach: seen before the receipt,
+// right after it, and again long after.
+func TestExplained(t *testing.T) {
+	p := guarded(t)
+	inflight, calls := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	p.plaza.Before(func(platform.Command) { once.Do(func() { close(inflight); <-calls }) })
+	r := p.takedown(p.plaza.Account(president, 2_000_000, "head of state"), actions.Critical)
+	raw := p.world.Warrant(r)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.Carry(context.WithoutCancel(t.Context()), raw, 10*time.Second)
+		ended <- err
+	}()
+	<-inflight
+	subject := r.Action.Subject
+	p.plaza.Tell(platform.Happening{Subject: subject, By: "executor"})
+	close(calls)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		p.plaza.Tell(platform.Happening{Subject: subject, By: "executor"})
+		p.looked(president)
+	}
+	p.sweeps()
+	p.looked(president)
+	if n := len(p.told(proof.KindBreach)); n != 0 {
+		t.Errorf("%d breaches", n)
+	}
+	if !p.plaza.State(president).Is(platform.Down, platform.MarkOf(r.ID)) {
+		t.Error("our own takedown was lifted")
+	}
+	// The undo is explained as well, and afterwards the old mark is not.
+	p.executes(p.world.Undo("ann", r))
+	p.looked(president)
+	if n := len(p.told(proof.KindBreach)); n != 0 {
+		t.Errorf("%d breaches after the undo", n)
+	}
+	p.plaza.SetBy("insider", president, platform.Down, platform.MarkOf(r.ID))
+	p.upAgain(president)
+	if b := p.breaches(1)[0]; b.Sight.Why != string(watch.OldMark) {
+		t.Errorf("told %+v", b.Sight)
+	}
+}
+
+// TestMarkInPlaceOfOurs: somebody who puts another mark in the place of ours
+// burdens no more than we did; it is told, and nothing is lifted.
+func TestMarkInPlaceOfOurs(t *testing.T) {
+	p := guarded(t)
+	r := p.takedown(p.plaza.Account(president, 2_000_000, "head of state"), actions.Critical)
+	p.executes(r)
+	p.plaza.SetBy("ozone", president, platform.Down, "BSKY-TAKEDOWN-9")
+	b := p.breaches(1)[0]
+	if b.Sight.Order != "" || b.Sight.Why != string(watch.AnotherMark) || b.Sight.Warrant != r.ID {
+		t.Errorf("told %+v", b.Sight)
+	}
+	p.looked(president)
+	if !p.plaza.State(president).Is(platform.Down, "BSKY-TAKEDOWN-9") {
+		t.Error("a measure was lifted that only took the place of another")
+	}
+}
+
+// TestNoOrder: without a standing order in force, or with one whose signers do not
+// vouch for a state that is younger than a day, a breach is told and not lifted;
+// with one, whoever of its signers has left, it is.
+func TestNoOrder(t *testing.T) {
+	p := newPlace(t)
+	p.based()
+	p.plaza.Set(president, platform.Down, "X")
+	if b := p.breaches(1)[0]; b.Sight.Order != "" {
+		t.Errorf("without an order it told %+v", b.Sight)
+	}
+	unvouched := actions.Order{Op: "place", Platform: "plaza", Tier: actions.Critical, Until: canonical.At(p.world.Now().Add(100 * 24 * time.Hour)), PerSubject: 9, PerTier: 9}
+	p.ordered(unvouched)
+	p.looked(president)
+	if p.plaza.State(president).Status != platform.Down {
+		t.Fatal("a state was restored that had stood for minutes and that nobody vouches for")
+	}
+	p.advance(watch.Rest + time.Hour)
+	p.upAgain(president) // the order is in force, and the baseline is a day old
+	p.world.Admit(workforce.Record{Worker: "dee", Roles: []workforce.Role{workforce.Officer}, Team: "trust", Manager: "zoe", Site: "site",
+		Zone: "Europe/Lisbon", Start: canonical.At(p.world.Now())})
+	p.world.Enrol("dee")
+	p.advance(31 * 24 * time.Hour)
+	p.world.End("ada") // who placed the order
+	p.ready()
+	p.plaza.Set(president, platform.Down, "Y")
+	p.upAgain(president)
+	p.breaches(2)
+	if _, err := p.world.TryChange(actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: "plaza",
+		Tier: actions.Critical}}, "bea", "cem", "dee"); err != nil {
+		t.Fatal(err)
+	}
+	p.ready()
+	p.plaza.Set(president, platform.Down, "Z")
+	if b := p.breaches(3)[2]; b.Sight.Order != "" {
+		t.Errorf("under a revoked order it told %+v", b.Sight)
+	}
+	p.looked(president)
+	if p.plaza.State(president).Status != platform.Down {
+		t.Error("a revoked order restores")
+	}
+}
+
+// TestOrderEnds: an order whose end has come restores nothing.
+func TestOrderEnds(t *testing.T) {
+	p := guarded(t)
+	p.advance(101 * 24 * time.Hour)
+	p.plaza.Set(mayor, platform.Down, "X")
+	p.breaches(1)
+	p.looked(mayor)
+	if p.plaza.State(mayor).Status != platform.Down {
+		t.Error("an order that has ended restores")
+	}
+}
+
+// TestDuel: somebody takes an account down fifty times. The pace falls, it is
+// never given up, and no call is made when nothing is to change.
+func TestDuel(t *testing.T) {
+	p := guarded(t)
+	p.order(actions.Critical, 100, 1000)
+	waits := []time.Duration{}
+	for round := range 50 {
+		p.plaza.SetBy("night-shift", president, platform.Down, platform.Mark(fmt.Sprintf("ROUND-%d", round)))
+		b := p.breaches(round + 1)[round]
+		began := p.clock.Now()
+		for p.plaza.State(president).Status != platform.Up {
+			pace := watch.Pace(min(round, 3))
+			p.until("it is up, or not yet", func() bool {
+				return p.plaza.State(president).Status == platform.Up || p.clock.Now().Sub(began) < pace
+			})
+			if p.plaza.State(president).Status == platform.Up {
+				break
+			}
+			step := max(pace/2, time.Millisecond)
+			p.advance(step)
+		}
+		waits = append(waits, p.clock.Now().Sub(began))
+		p.until("the restoration is told", func() bool { return len(p.world.OutcomeOf(b.Request, proof.DutyRestore)) == 2 })
+	}
+	if waits[0] != 0 || waits[1] < time.Second || waits[2] < 10*time.Second || waits[49] < time.Minute {
+		t.Errorf("waits %s", waits)
+	}
+	if n := len(p.plaza.Effects()); n != 50 {
+		t.Errorf("%d calls changed the platform", n)
+	}
+}
+
+// TestRestorationBudget: a spent budget of one subject stops its restorations for a while;
+// that of a tier stops protected subjects and no critical one.
+func TestRestorationBudget(t *testing.T) {
+	p := newPlace(t)
+	p.based()
+	for i := range 3 {
+		p.plaza.Account(fmt.Sprintf("acct/2%d", i), 200_000, "")
+		p.plaza.Account(fmt.Sprintf("acct/1%d", i), 2_000_000, "senator")
+	}
+	p.sweeps()
+	p.until("all are in a baseline", func() bool { w := p.watched(); return w.Protected == 4 && w.Critical == 4 && w.Entered })
+	p.order(actions.Protected, 5, 2)
+	p.order(actions.Critical, 1, 2)
+	for i := range 3 {
+		p.plaza.Set(fmt.Sprintf("acct/1%d", i), platform.Down, "X")
+		p.upAgain(fmt.Sprintf("acct/1%d", i))
+	}
+	up := 0
+	for i := range 3 {
+		p.plaza.Set(fmt.Sprintf("acct/2%d", i), platform.Down, "X")
+		p.breaches(4 + i)
+	}
+	p.until("two are up", func() bool {
+		up = 0
+		for i := range 3 {
+			if p.plaza.State(fmt.Sprintf("acct/2%d", i)).Status == platform.Up {
+				up++
+			}
+		}
+		return up == 2
+	})
+	spent := slices.DeleteFunc(p.told(proof.KindBreach), func(x proof.Execution) bool { return x.Type != "budget-spent" })
+	if len(spent) != 1 {
+		t.Errorf("%d breaches tell of a spent budget", len(spent))
+	}
+	p.advance(time.Hour + time.Minute) // the window has passed
+	for i := range 3 {
+		p.upAgain(fmt.Sprintf("acct/2%d", i))
+	}
+}
+
+// TestOwnerLock: the act of 2017. With the owner's lock a deactivation is a breach
+// and is taken back; without it, it is the owner's affair; a lock that was taken
+// back holds for 72 hours, and the owner is told.
+func TestOwnerLock(t *testing.T) {
+	p := guarded(t)
+	p.plaza.Set(mayor, platform.Deactivated, "")
+	p.until("it is told", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+	if f := p.told(proof.KindForeign)[0]; f.Sight.Why != string(watch.Owner) || f.Sight.Tier != actions.Protected {
+		t.Errorf("told %+v", f.Sight)
+	}
+	p.plaza.SetLock(president, platform.Lock{Set: true, Since: canonical.At(p.clock.Now())})
+	p.until("the lock is told", func() bool { return len(p.told(proof.KindLock)) == 1 })
+	p.plaza.SetBy("night-shift", president, platform.Deactivated, "")
+	p.upAgain(president)
+	if b := p.breaches(1)[0]; b.Sight.Why != string(watch.AgainstLock) {
+		t.Errorf("told %+v", b.Sight)
+	}
+	p.plaza.SetLock(president, platform.Lock{})
+	p.until("the clearing is told", func() bool { return len(p.told(proof.KindLock)) == 2 })
+	p.until("the owner is told", func() bool { return len(p.plaza.Notices()) == 1 })
+	p.advance(platform.ClearingTime - time.Minute)
+	p.plaza.Set(president, platform.Deactivated, "")
+	p.upAgain(president)
+	p.breaches(2)
+	p.advance(2 * time.Minute)
+	p.plaza.Set(president, platform.Deactivated, "")
+	p.until("it is the owner's affair", func() bool { return len(p.told(proof.KindForeign)) == 2 })
+	if p.plaza.State(president).Status != platform.Deactivated {
+		t.Error("a lock that was cleared three days ago still holds")
+	}
+}
+
+// TestDeskClearsLock: the desk takes an owner's lock out of effect by a change
+// that several sign; a lock set after it holds again.
+func TestDeskClearsLock(t *testing.T) {
+	p := guarded(t)
+	p.plaza.SetLock(president, platform.Lock{Set: true})
+	p.until("the lock is told", func() bool { return len(p.told(proof.KindLock)) == 1 })
+	p.advance(time.Minute)
+	p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: prooftest.Account(president)}})
+	p.ready()
+	p.plaza.Set(president, platform.Deactivated, "")
+	p.until("it is the owner's affair", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+}
+
+// TestForeign: on standard subjects others' measures are recorded and left; what
+// others lift is told and never put back.
+func TestForeign(t *testing.T) {
+	p := guarded(t)
+	p.plaza.Set(nobody, platform.Down, "BSKY-TAKEDOWN-1")
+	p.until("it is counted", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+	if s := p.told(proof.KindForeign)[0].Sight; s.Count != 1 || !s.Subject.IsZero() || s.Root.IsZero() {
+		t.Errorf("told %+v", s)
+	}
+	r := p.takedown(p.plaza.Account(mayor, 200_000, ""), actions.Protected)
+	p.executes(r)
+	p.plaza.Set(mayor, platform.Up, "")
+	p.until("it is told", func() bool { return len(p.told(proof.KindForeign)) == 2 })
+	if s := p.told(proof.KindForeign)[1].Sight; s.Why != string(watch.Relieved) || s.Expected.Mark != platform.MarkOf(r.ID) {
+		t.Errorf("told %+v", s)
+	}
+	if n := len(p.plaza.Effects()); n != 1 {
+		t.Errorf("%d calls changed the platform", n)
+	}
+	if n := len(p.told(proof.KindBreach)); n != 0 {
+		t.Errorf("%d breaches", n)
+	}
+}
+
+// TestObserve: a tier that is only observed is told of and left.
+func TestObserve(t *testing.T) {
+	p := guarded(t)
+	p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Critical, Mode: actions.Observe}})
+	p.ready()
+	p.plaza.Set(president, platform.Down, "X")
+	p.until("it is told", func() bool { return len(p.told(proof.KindObserved)) == 1 })
+	if s := p.told(proof.KindObserved)[0].Sight; s.Order == "" {
+		t.Errorf("it does not say that it would have been restored: %+v", s)
+	}
+	p.plaza.Set(mayor, platform.Down, "X")
+	p.upAgain(mayor) // protected is enforced still
+	if p.plaza.State(president).Status != platform.Down || len(p.told(proof.KindObserved)) != 1 {
+		t.Error("what is only observed was changed, or told twice")
+	}
+}
+
+// TestStream: a stream that is cut, silent or has a gap is told of if it lasts,
+// and what happened meanwhile is found.
+func TestStream(t *testing.T) {
+	t.Run("cut for a moment", func(t *testing.T) {
+		p := guarded(t)
+		p.plaza.Cut()
+		p.plaza.Set(mayor, platform.Down, "X")
+		p.upAgain(mayor)
+		if n := len(p.told(proof.KindBlind)); n != 0 {
+			t.Errorf("blind %d times", n)
+		}
+	})
+	t.Run("silent", func(t *testing.T) {
+		p := guarded(t)
+		p.plaza.Silence()
+		p.until("it is told", func() bool { return len(p.told(proof.KindBlind)) == 1 })
+		if x := p.told(proof.KindBlind)[0]; x.Type != "stream-silent" || x.Sight.Platform != "plaza" {
+			t.Errorf("told %+v", x)
+		}
+		p.until("it sees again", func() bool { return len(p.told(proof.KindSighted)) == 1 })
+	})
+	t.Run("a gap", func(t *testing.T) {
+		p := guarded(t)
+		p.looked(mayor)
+		p.until("the place in the stream is noted", func() bool {
+			place, err := p.journal.Place(t.Context(), "plaza")
+			return err == nil && place.Cursor != ""
+		})
+		p.halt()
+		p.plaza.Set(mayor, platform.Down, "X")
+		p.plaza.Forget()
+		p.start()
+		p.upAgain(mayor)
+		if b := p.breaches(1)[0]; b.Sight.Via != "sweep" {
+			t.Errorf("seen by %s", b.Sight.Via)
+		}
+		p.until("it sees again", func() bool { return len(p.told(proof.KindSighted)) == 1 })
+		if x := p.told(proof.KindBlind); len(x) != 1 || x[0].Type != "cursor-gone" {
+			t.Errorf("told %+v", x)
+		}
+	})
+	t.Run("while nobody looked", func(t *testing.T) {
+		p := guarded(t)
+		p.halt()
+		p.plaza.Set(president, platform.Down, "X")
+		p.start()
+		p.upAgain(president)
+		p.breaches(1)
+	})
+	t.Run("out of order and doubled", func(t *testing.T) {
+		p := guarded(t)
+		s := prooftest.Account(mayor)
+		p.plaza.Set(mayor, platform.Down, "X")
+		for range 20 {
+			p.plaza.Tell(platform.Happening{Subject: s, By: "night-shift", At: canonical.At(p.clock.Now().Add(-time.Hour))})
+		}
+		p.upAgain(mayor)
+		p.looked(mayor)
+		p.breaches(1)
+		if n := len(p.plaza.Effects()); n != 1 {
+			t.Errorf("%d calls changed the platform", n)
+		}
+	})
+}
+
+// TestDeadDesk: with the desk dead a breach is restored all the same, and the one
+// address that the executor knows is told; what happened is entered when the
+// desk is back.
+func TestDeadDesk(t *testing.T) {
+	p := newPlace(t)
+	var mu sync.Mutex
+	var sent []string
+	p.alarm = func(_ context.Context, r proof.SignedExecution) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if sent = append(sent, r.Execution.Request); len(sent) == 1 {
+			return context.DeadlineExceeded // sent again
+		}
+		return nil
+	}
+	p.based()
+	p.order(actions.Critical, 20, 100)
+	p.desk.Down(true)
+	p.plaza.Set(president, platform.Down, "X")
+	p.upAgain(president)
+	p.until("the address was told", func() bool { mu.Lock(); defer mu.Unlock(); return len(sent) == 2 })
+	if n := len(p.told(proof.KindBreach)); n != 0 {
+		t.Fatal("the desk is not dead")
+	}
+	p.desk.Down(false)
+	b := p.breaches(1)[0]
+	if sent[0] != b.Request || sent[1] != b.Request {
+		t.Errorf("sent %q of %s", sent, b.Request)
+	}
+	p.until("the restoration is in the ledger", func() bool { return len(p.world.OutcomeOf(b.Request, proof.DutyRestore)) == 2 })
+}
+
+// TestTroubledRestoration: an answer that is lost, late or doubled makes no
+// second measure and no second call, and the account is up at the end.
+func TestTroubledRestoration(t *testing.T) {
+	for name, f := range map[string]executortest.Failure{"500 after success": executortest.LostAfter, "500 before": executortest.LostBefore,
+		"late": executortest.Late} {
+		t.Run(name, func(t *testing.T) {
+			p := guarded(t)
+			p.plaza.Fail(f)
+			p.plaza.Set(president, platform.Down, "X")
+			p.upAgain(president)
+			p.plaza.Deliver()
+			p.looked(president)
+			p.breaches(1)
+			if n := len(p.plaza.Effects()); n != 1 {
+				t.Errorf("%d calls changed the platform", n)
+			}
+		})
+	}
+}
+
+// TestClockJumps: a clock that jumps ahead or back hides no breach, and makes
+// none of what was explained.
+func TestClockJumps(t *testing.T) {
+	p := guarded(t)
+	r := p.takedown(p.plaza.Account(president, 2_000_000, "head of state"), actions.Critical)
+	p.executes(r)
+	p.executes(p.world.Undo("ann", r))
+	for i, d := range []time.Duration{-30 * time.Second, 50 * time.Second, -20 * time.Second} {
+		p.clock.Set(p.clock.Now().Add(d))
+		p.plaza.Set(president, platform.Down, platform.MarkOf(r.ID))
+		b := p.breaches(i + 1)[i]
+		if b.Sight.Why != string(watch.OldMark) {
+			t.Errorf("told %+v", b.Sight)
+		}
+		p.until("it is up", func() bool {
+			if p.plaza.State(president).Status == platform.Up {
+				return true
+			}
+			p.advance(100 * time.Millisecond)
+			return false
+		})
+		p.until("it is told", func() bool { return len(p.world.OutcomeOf(b.Request, proof.DutyRestore)) == 2 })
+	}
+}
+
+// TestManyRightful: a sweep over ten thousand takedowns by warrant finds nothing.
+func TestManyRightful(t *testing.T) {
+	p := newPlace(t)
+	p.halt()
+	p.plaza.Pages(1000)
+	const many = 10_000
+	j, err := journal.Open(t.Context(), p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Claim(t.Context(), journal.Owner{Executor: prooftest.ExecutorID, Root: p.world.Root}); err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	turns := make(chan struct{}, 64)
+	for i := range many {
+		turns <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-turns }()
+			request := fmt.Sprintf("req_%026d", i)
+			s := p.plaza.Account(fmt.Sprintf("acct/%d", 100+i), 200_000, "")
+			p.plaza.Set(s.ID, platform.Down, platform.MarkOf(request))
+			a := journal.Act{Key: journal.Key{Request: request, Duty: proof.DutyAct}, Warrant: canonical.Sum([]byte(request)), Subject: s,
+				Kind: actions.AccountTakedown, Command: platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf(request)},
+				Tier: actions.Protected, Direction: actions.Burdening, Nonce: make([]byte, 32), Attempt: 1}
+			sign := func(sequence int64) proof.SignedExecution {
+				return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindIntent, Duty: proof.DutyAct,
+					Request: request, Nonce: a.Nonce, At: canonical.At(p.clock.Now())}.Sign(p.world.ExecutorKey)
+			}
+			if _, err := j.Intend(context.WithoutCancel(t.Context()), a, journal.Head{}, nil, sign); err != nil {
+				t.Error(err)
+			}
+			receipt := func(sequence int64) proof.SignedExecution {
+				return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindReceipt, Duty: proof.DutyAct,
+					Request: request, Nonce: a.Nonce, Outcome: proof.Executed, At: canonical.At(p.clock.Now())}.Sign(p.world.ExecutorKey)
+			}
+			// Every other one has no receipt noted in what was watched, as a journal
+			// from before the watch has it.
+			var after *platform.Expect
+			if i%2 == 0 {
+				after = &platform.Expect{Status: platform.Down, Mark: platform.MarkOf(request)}
+			}
+			if _, err := j.End(context.WithoutCancel(t.Context()), a.Key, journal.Result{Outcome: proof.Executed}, canonical.At(p.clock.Now()), journal.Head{}, nil, after, receipt); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	p.within(time.Minute, "the platform is swept", func() bool { return !p.watched().Swept.IsZero() })
+	if w := p.watched(); w.Protected != many || w.Breaches != 0 {
+		t.Errorf("watched %+v", w)
+	}
+	if n := len(p.plaza.Effects()); n != 0 {
+		t.Errorf("%d calls changed the platform", n)
+	}
+}
+
+// TestInsiderChangesMany: an insider takes ten thousand protected accounts down at
+// once, and a critical one last. The critical one does not wait for the others,
+// and all come back.
+func TestInsiderChangesMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of durable commits")
+	}
+	p := newPlace(t)
+	p.plaza.Pages(1000)
+	p.based()
+	const many = 10_000
+	for i := range many {
+		p.plaza.Account(fmt.Sprintf("acct/%d", 100+i), 200_000, "")
+	}
+	p.restart()
+	p.within(time.Minute, "all are in a baseline", func() bool { w := p.watched(); return w.Protected == many+1 && w.Entered && w.Streaming })
+	p.order(actions.Protected, 5, 2*many)
+	p.order(actions.Critical, 5, 5)
+	for i := range many {
+		p.plaza.SetBy("night-shift", fmt.Sprintf("acct/%d", 100+i), platform.Down, "X")
+	}
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.upAgain(president)
+	down := 0
+	for i := range many {
+		if p.plaza.State(fmt.Sprintf("acct/%d", 100+i)).Status == platform.Down {
+			down++
+		}
+	}
+	if down == 0 {
+		t.Error("the critical account waited for all others")
+	}
+	p.within(4*time.Minute, "all are lifted", func() bool { return len(p.plaza.Effects()) > many })
+	for i := range many {
+		if id := fmt.Sprintf("acct/%d", 100+i); p.plaza.State(id).Status != platform.Up {
+			t.Fatalf("%s is %+v", id, p.plaza.State(id))
+		}
+	}
+}
+
+// TestKilledWatching kills the executor between every two steps of a breach and
+// its restoration. Started again, it notices what it had not journalled, settles
+// what it had, and calls once.
+func TestKilledWatching(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
+	w := prooftest.Staffed(t)
+	p := placeOf(t, w)
+	p.based()
+	p.order(actions.Critical, 1000, 1000)
+	p.halt()
+	folder := t.TempDir()
+	x := errand{Desk: listen(t, folder, "desk", link.Desk(p.desk, "token")), Plaza: listen(t, folder, "plaza", servePlaza(p.plaza)),
+		Journal: p.path, Key: w.ExecutorKey, Root: w.Root, Restored: president}
+	died := 0
+	for at := 1; ; at++ {
+		w.Advance(2 * time.Hour) // a duel's pace is another test's
+		p.plaza.Set(president, platform.Down, platform.Mark(fmt.Sprintf("ROUND-%d", at)))
+		before, breaches := len(p.plaza.Effects()), len(p.told(proof.KindBreach))
+		x.KillAt = at
+		killed, log := x.do(t, w, nil, 0)
+		if killed {
+			died++
+			x.KillAt = 0
+			_, again := x.do(t, w, nil, 0)
+			log = append(append(log, "killed"), again...)
+		}
+		if !p.plaza.State(president).Is(platform.Up, "") {
+			t.Fatalf("killed at step %d: %+v\n%s", at, p.plaza.State(president), strings.Join(log, "\n"))
+		}
+		if n := len(p.plaza.Effects()) - before; n != 1 {
+			t.Errorf("killed at step %d: %d calls changed the platform\n%s", at, n, strings.Join(log, "\n"))
+		}
+		if n := len(p.told(proof.KindBreach)) - breaches; n != 1 {
+			t.Errorf("killed at step %d: %d breaches are told\n%s", at, n, strings.Join(log, "\n"))
+		}
+		if !killed {
+			break
+		}
+	}
+	if died < 4 {
+		t.Errorf("killed only %d times", died)
+	}
+	t.Logf("killed at each of %d steps", died)
+}
