@@ -229,6 +229,7 @@ func TestExplained(t *testing.T) {
 		t.Error("our own takedown was lifted")
 	}
 	// The undo is explained as well, and afterwards the old mark is not.
+	p.entered(r, proof.DutyAct, "intent", "receipt executed")
 	p.executes(p.world.Undo("ann", r))
 	p.looked(president)
 	if n := len(p.told(proof.KindBreach)); n != 0 {
@@ -594,6 +595,7 @@ func TestClockJumps(t *testing.T) {
 	p := guarded(t)
 	r := p.takedown(p.plaza.Account(president, 2_000_000, "head of state"), actions.Critical)
 	p.executes(r)
+	p.entered(r, proof.DutyAct, "intent", "receipt executed")
 	p.executes(p.world.Undo("ann", r))
 	for i, d := range []time.Duration{-30 * time.Second, 50 * time.Second, -20 * time.Second} {
 		p.clock.Set(p.clock.Now().Add(d))
