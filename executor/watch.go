@@ -268,6 +268,10 @@ func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 		k, _ := w.get(h.Subject.ID)
 		w.mu.Lock()
 		w.cursor = s.Cursor()
+		if h.Subject.ID == "" { // nothing to look at; only the cursor has moved
+			w.mu.Unlock()
+			continue
+		}
 		_, unsettled := w.recent[h.Subject.ID]
 		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, by: h.By, locks: h.Locks, told: unsettled, urgent: k.Tier == actions.Critical})
 		w.mu.Unlock()

@@ -15,12 +15,17 @@ type Listed struct {
 	Handle string `json:"handle"`
 	Status Status `json:"status"`
 	Mark   string `json:"mark"`
+	Facts  Facts  `json:"facts"`
 }
 
 // accountPage is a part of the list of all accounts.
 type accountPage struct {
 	Accounts []Listed `json:"accounts"`
 	Next     string   `json:"next"` // where the next part begins; empty after the last
+}
+
+func (a account) listed() Listed {
+	return Listed{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status, Mark: a.mark, Facts: a.facts()}
 }
 
 // getAccounts lists all accounts that are not deleted, in the order of their
@@ -38,8 +43,8 @@ func (s *Server) getAccounts(c call) error {
 	var page accountPage
 	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) error {
 		page = accountPage{Accounts: []Listed{}}
-		rows, err := tx.Query(`select id, handle, status, mark from account
-			where id > $1 and status <> 'deleted' order by id limit $2`, after, accountsMost+1)
+		rows, err := tx.Query(`select `+accountColumns+` from account a
+			where a.id > $1 and a.status <> 'deleted' order by a.id limit $2`, after, accountsMost+1)
 		if err != nil {
 			return err
 		}
@@ -50,12 +55,12 @@ func (s *Server) getAccounts(c call) error {
 				page.Next = strconv.FormatInt(last, 10)
 				break
 			}
-			var l Listed
-			if err := rows.Scan(&last, &l.Handle, &l.Status, &l.Mark); err != nil {
+			a, err := scanAccount(rows)
+			if err != nil {
 				return err
 			}
-			l.ID, l.Handle = subjectID{Account, last}.String(), "@"+l.Handle
-			page.Accounts = append(page.Accounts, l)
+			last = a.number
+			page.Accounts = append(page.Accounts, a.listed())
 		}
 		return rows.Err()
 	})

@@ -74,8 +74,11 @@ func (a account) id() subjectID { return subjectID{Account, a.number} }
 func (a account) state(now time.Time) State {
 	return State{ID: a.id().String(), Handle: "@" + a.handle, Sort: Account,
 		Status: a.status, Mark: a.mark, Rev: strconv.FormatInt(a.rev, 10),
-		Facts: Facts{Followers: a.followers, Verified: a.verified, Office: a.office, Created: a.created.Unix()},
-		At:    canonical.At(now)}
+		Facts: a.facts(), At: canonical.At(now)}
+}
+
+func (a account) facts() Facts {
+	return Facts{Followers: a.followers, Verified: a.verified, Office: a.office, Created: a.created.Unix()}
 }
 
 // post is a row of the table of that name.

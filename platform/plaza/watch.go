@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -73,11 +74,12 @@ func (p *Connector) Peek(ctx context.Context, s platform.Subject) (platform.Expe
 // Limits of the list of accounts.
 const (
 	mostListed = 1000
-	listLimit  = 1 << 20 // bytes
+	listLimit  = 4 << 20 // bytes
 	nextLimit  = 512     // bytes of a cursor
 )
 
-// Accounts returns a page of up to 1,000 accounts with status and mark.
+// Accounts returns a page of up to 1,000 accounts with status and mark, and with
+// facts if the server lists them.
 func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
 	if err := p.offered(offersAccounts); err != nil {
 		return nil, "", err
@@ -88,10 +90,11 @@ func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Lis
 	}
 	var w struct {
 		Accounts []struct {
-			ID     string          `json:"id"`
-			Handle string          `json:"handle"`
-			Status platform.Status `json:"status"`
-			Mark   *platform.Mark  `json:"mark"`
+			ID     string                    `json:"id"`
+			Handle string                    `json:"handle"`
+			Status platform.Status           `json:"status"`
+			Mark   *platform.Mark            `json:"mark"`
+			Facts  map[string]jsontext.Value `json:"facts"`
 		} `json:"accounts"`
 		Next *string `json:"next"`
 	}
@@ -110,6 +113,9 @@ func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Lis
 		}
 		page[i] = platform.Listed{Subject: platform.Subject{Platform: p.name, ID: a.ID, Handle: a.Handle},
 			Status: a.Status, Mark: *a.Mark, Marked: true}
+		if a.Facts != nil {
+			page[i].Facts, page[i].Unread = p.facts(sort, a.Facts)
+		}
 	}
 	return page, *w.Next, nil
 }

@@ -169,19 +169,24 @@ func (p *Connector) checkState(w wireState) error {
 // state translates a checked state. A promised fact that is missing or of
 // another type goes to Unread, never silently away.
 func (p *Connector) state(w wireState) platform.State {
-	s := platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Facts: map[platform.Fact]any{},
-		Unread: []platform.Fact{}, Seen: canonical.At(p.now())}
+	s := platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Seen: canonical.At(p.now())}
+	s.Facts, s.Unread = p.facts(w.Sort, w.Facts)
+	return s
+}
+
+func (p *Connector) facts(sort platform.Sort, raw map[string]jsontext.Value) (map[platform.Fact]any, []platform.Fact) {
+	facts, unread := map[platform.Fact]any{}, []platform.Fact{}
 	for _, fact := range p.can.Facts {
-		if fact == platform.FactOwner && w.Sort == platform.Account {
+		if fact == platform.FactOwner && sort == platform.Account {
 			continue // promised of content only
 		}
-		if v, ok := p.fact(fact, w.Facts[string(fact)]); ok {
-			s.Facts[fact] = v
+		if v, ok := p.fact(fact, raw[string(fact)]); ok {
+			facts[fact] = v
 		} else {
-			s.Unread = append(s.Unread, fact)
+			unread = append(unread, fact)
 		}
 	}
-	return s
+	return facts, unread
 }
 
 func (p *Connector) fact(fact platform.Fact, raw jsontext.Value) (any, bool) {
