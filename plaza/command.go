@@ -88,6 +88,10 @@ func (c Command) check() error {
 	if c.Mark != "" && !t.mark {
 		return fault.New(fault.Invalid, "bad-command", "%s leaves no mark.", c.Verb)
 	}
+	// A measure takes the place of another only if both have names.
+	if c.Expect.Status == t.to && (c.Mark == "" || c.Expect.Mark == "" || c.Mark == c.Expect.Mark) {
+		return fault.New(fault.Invalid, "bad-command", "%s of a subject that is %s already needs the mark in place and another one to take its place.", c.Verb, t.to)
+	}
 	return nil
 }
 

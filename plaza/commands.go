@@ -128,7 +128,8 @@ func (s *Server) change(tx *sqldb.Tx, holder, key string, c Command, now time.Ti
 	return Receipt{Key: key, Verb: c.Verb, Before: before, After: after}, nil
 }
 
-func (s *Server) move(tx *sqldb.Tx, holder string, id subjectID, before State, status Status, mark string, now time.Time) (State, error) {
+// move sets a subject and records the event, in the name of by.
+func (s *Server) move(tx *sqldb.Tx, by string, id subjectID, before State, status Status, mark string, now time.Time) (State, error) {
 	rev, ok, err := set(tx, id, before, status, mark)
 	if err != nil {
 		return State{}, fmt.Errorf("changing %s: %w", id, err)
@@ -138,7 +139,7 @@ func (s *Server) move(tx *sqldb.Tx, holder string, id subjectID, before State, s
 	}
 	after := before
 	after.Status, after.Mark, after.Rev = status, mark, rev
-	if err := record(tx, after, holder, now, s.backlog); err != nil {
+	if err := record(tx, changeEvent, after, by, now, s.backlog); err != nil {
 		return State{}, fmt.Errorf("recording the change of %s: %w", id, err)
 	}
 	return after, nil

@@ -46,7 +46,7 @@ func (c call) cursor() (after int64, given bool, err error) {
 	return n, true, nil
 }
 
-// getEvents streams changes of status and mark in the order of their commits.
+// getEvents streams changes of status, mark and locks in the order of their commits.
 // It reads them from the database, where they were committed with the change,
 // so a frame never announces what might still be undone.
 func (s *Server) getEvents(c call) error {
@@ -104,7 +104,7 @@ func (s *Server) stream(c call, after int64) error {
 	beat := time.NewTicker(s.heartbeat)
 	defer beat.Stop()
 	for {
-		var events []Event
+		var events []announcement
 		err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) (err error) {
 			events, err = eventsAfter(tx, after, eventBatch)
 			return err
@@ -117,7 +117,7 @@ func (s *Server) stream(c call, after int64) error {
 				return fmt.Errorf("the reader fell behind: after %d comes %d", after, e.ID)
 			}
 			after = e.ID
-			if err := send("event: change\nid: %d\ndata: %s\n\n", e.ID, canonical.MustMarshal(e)); err != nil {
+			if err := send("event: %s\nid: %d\ndata: %s\n\n", e.name, e.ID, canonical.MustMarshal(e.Event)); err != nil {
 				return err
 			}
 		}

@@ -50,6 +50,9 @@ const (
 	commandLimit = 16 << 10 // bytes in the body of a command
 	setupLimit   = 8 << 20  // bytes in the body of a setup request
 	setupMost    = 5000     // accounts or posts in one setup request
+	noticeLimit  = 32 << 10 // bytes in the body of a notice
+	ownerLimit   = 4 << 10  // bytes in the body of an owner's request
+	accountsMost = 1000     // accounts on a page of the list
 )
 
 // Config is what a Server needs. DB is required; every other zero value works.
@@ -63,7 +66,7 @@ type Config struct {
 	// 0 means 100,000.
 	EventBacklog int64
 	// Heartbeat is how often a silent event stream says that it lives; 0
-	// means 15 seconds.
+	// means 5 seconds. It is announced in the capabilities.
 	Heartbeat time.Duration
 	// MostStreams is how many event streams may be open at once; 0 means 256.
 	MostStreams int
@@ -101,7 +104,7 @@ func New(c Config) *Server {
 		s.backlog = 100_000
 	}
 	if s.heartbeat == 0 {
-		s.heartbeat = 15 * time.Second
+		s.heartbeat = 5 * time.Second
 	}
 	if c.MostStreams == 0 {
 		c.MostStreams = 256

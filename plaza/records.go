@@ -74,8 +74,11 @@ func (a account) id() subjectID { return subjectID{Account, a.number} }
 func (a account) state(now time.Time) State {
 	return State{ID: a.id().String(), Handle: "@" + a.handle, Sort: Account,
 		Status: a.status, Mark: a.mark, Rev: strconv.FormatInt(a.rev, 10),
-		Facts: Facts{Followers: a.followers, Verified: a.verified, Office: a.office, Created: a.created.Unix()},
-		At:    canonical.At(now)}
+		Facts: a.facts(), At: canonical.At(now)}
+}
+
+func (a account) facts() Facts {
+	return Facts{Followers: a.followers, Verified: a.verified, Office: a.office, Created: a.created.Unix()}
 }
 
 // post is a row of the table of that name.
@@ -163,6 +166,11 @@ func erase(tx *sqldb.Tx, id subjectID) error {
 		_, err := tx.Exec(`update post set body = '', likes = 0, reposts = 0 where id = $1`, id.number)
 		return err
 	}
+	for _, of := range []string{`owner_token`, `owner_lock`, `notice`} {
+		if _, err := tx.Exec(`delete from `+of+` where account = $1`, id.number); err != nil {
+			return err
+		}
+	}
 	if _, err := tx.Exec(`update account set name = '', bio = '', office = '', verified = $1, followers = 0 where id = $2`, false, id.number); err != nil {
 		return err
 	}
@@ -196,12 +204,24 @@ type Event struct {
 	Status  Status         `json:"status"`
 	Mark    string         `json:"mark"`
 	Rev     string         `json:"rev"`
-	By      string         `json:"by"` // holder of the token by which it was done
+	By      string         `json:"by"` // holder of the staff token by which it was done, or the owner's handle
 	At      canonical.Time `json:"at"`
 }
 
-// record writes the event of a change and forgets those that have become too many.
-func record(tx *sqldb.Tx, after State, holder string, now time.Time, backlog int64) error {
+// announcement is an event with the name of its frame.
+type announcement struct {
+	name string
+	Event
+}
+
+// What an event announces, which is the name of its frame.
+const (
+	changeEvent = "change" // of status or mark
+	lockEvent   = "lock"   // of the owner's lock; status and mark are told as they are
+)
+
+// record writes an event and forgets those that have become too many.
+func record(tx *sqldb.Tx, name string, after State, by string, now time.Time, backlog int64) error {
 	n, err := next(tx, "event", 1)
 	if err != nil {
 		return err
@@ -210,9 +230,9 @@ func record(tx *sqldb.Tx, after State, holder string, now time.Time, backlog int
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(`insert into event (id, subject, handle, status, mark, rev, holder, created)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		n, after.ID, after.Handle, string(after.Status), after.Mark, rev, holder, now.UnixMicro()); err != nil {
+	if _, err := tx.Exec(`insert into event (id, name, subject, handle, status, mark, rev, holder, created)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		n, name, after.ID, after.Handle, string(after.Status), after.Mark, rev, by, now.UnixMicro()); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(`delete from event where id <= $1`, n-backlog); err != nil {
@@ -235,18 +255,18 @@ func eventRange(tx *sqldb.Tx) (oldest, newest int64, err error) {
 	return oldest, newest, err
 }
 
-func eventsAfter(tx *sqldb.Tx, after int64, most int) ([]Event, error) {
-	rows, err := tx.Query(`select id, subject, handle, status, mark, rev, holder, created
+func eventsAfter(tx *sqldb.Tx, after int64, most int) ([]announcement, error) {
+	rows, err := tx.Query(`select id, name, subject, handle, status, mark, rev, holder, created
 		from event where id > $1 order by id limit $2`, after, most)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var events []Event
+	var events []announcement
 	for rows.Next() {
-		var e Event
+		var e announcement
 		var rev, created int64
-		if err := rows.Scan(&e.ID, &e.Subject, &e.Handle, &e.Status, &e.Mark, &rev, &e.By, &created); err != nil {
+		if err := rows.Scan(&e.ID, &e.name, &e.Subject, &e.Handle, &e.Status, &e.Mark, &rev, &e.By, &created); err != nil {
 			return nil, err
 		}
 		e.Rev, e.At = strconv.FormatInt(rev, 10), canonical.FromMicro(created)

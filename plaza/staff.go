@@ -25,7 +25,8 @@ var openAPI []byte
 type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
-	holder  string
+	holder  string // of the staff token
+	owner   int64  // whose account it is, of an owner's token
 	arrived time.Time
 }
 
@@ -45,49 +46,60 @@ var staffRoutes = []route{
 	{"POST", "/staff/v1/commands", StaffScope, commandLimit, (*Server).postCommand},
 	{"GET", "/staff/v1/commands/{key}", StaffScope, 0, (*Server).getCommand},
 	{"GET", "/staff/v1/events", StaffScope, 0, (*Server).getEvents},
+	{"GET", "/staff/v1/accounts", StaffScope, 0, (*Server).getAccounts},
+	{"GET", "/staff/v1/lock", StaffScope, 0, (*Server).getLock},
+	{"POST", "/staff/v1/notices", StaffScope, noticeLimit, (*Server).postNotice},
+	{"POST", "/staff/v1/owners", SetupScope, ownerLimit, (*Server).postOwner},
 	{"POST", "/staff/v1/accounts", SetupScope, setupLimit, (*Server).postAccount},
 	{"POST", "/staff/v1/accounts/bulk", SetupScope, setupLimit, (*Server).postAccounts},
 	{"POST", "/staff/v1/posts", SetupScope, setupLimit, (*Server).postPost},
 	{"POST", "/staff/v1/posts/bulk", SetupScope, setupLimit, (*Server).postPosts},
 }
 
-// routes keeps browsers and programs apart: nothing under /staff/ is a page,
-// nothing else takes a token.
+// routes keeps browsers and programs apart: nothing under /staff/ and /owner/ is
+// a page, nothing else takes a token from a header.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/staff/", s.staffMux())
+	mux.Handle("/staff/", s.programs("/staff/", staffRoutes))
+	mux.Handle("/owner/", s.programs("/owner/", ownerRoutes))
 	mux.Handle("/", s.pages.mux(s))
 	return mux
 }
 
-func (s *Server) staffMux() http.Handler {
+// programs serves the routes under a prefix, and refuses everything else there.
+func (s *Server) programs(prefix string, routes []route) http.Handler {
 	mux := http.NewServeMux()
 	allowed := map[string][]string{}
-	for _, r := range staffRoutes {
+	for _, r := range routes {
 		allowed[r.path] = append(allowed[r.path], r.method)
-		mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) { s.serveStaff(r, w, req) })
+		mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) { s.serveProgram(r, w, req) })
 	}
 	for path, methods := range allowed {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.refuseMethod(w, r, methods) })
 	}
-	mux.HandleFunc("/staff/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc(prefix, func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, fault.New(fault.NotFound, "no-such-route", "There is nothing at %s.", quote(r.URL.Path)))
 	})
 	return mux
 }
 
-func (s *Server) serveStaff(route route, w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveProgram(route route, w http.ResponseWriter, r *http.Request) {
 	c := call{w: w, r: r, arrived: s.now()}
 	if r.Method != route.method { // HEAD, which the mux gives to GET
 		s.refuseMethod(w, r, []string{route.method})
 		return
 	}
-	if route.scope != "" {
-		var err error
-		if c.holder, err = s.authenticate(r, route.scope); err != nil {
-			s.fail(w, r, err)
-			return
-		}
+	var err error
+	switch route.scope {
+	case "":
+	case OwnerScope:
+		c.owner, err = s.authenticateOwner(r)
+	default:
+		c.holder, err = s.authenticate(r, route.scope)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, route.limit)
 	if err := route.answer(s, c); err != nil {
@@ -155,7 +167,7 @@ func problemOf(err error) problem {
 // fail answers with err, unless the answer has begun.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if fault.KindOf(err) == fault.Internal {
-		s.log.ErrorContext(r.Context(), "staff request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	if fault.KindOf(err) == fault.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
@@ -208,6 +220,8 @@ type Capabilities struct {
 	RequestLife   int       `json:"request_life"` // seconds
 	BodyLimit     int       `json:"body_limit"`   // bytes in the body of a command
 	EventBacklog  int64     `json:"event_backlog"`
+	Heartbeat     int       `json:"heartbeat"` // seconds after which a silent event stream says that it lives
+	Offers        []string  `json:"offers"`    // which routes it has beyond those that every platform has
 }
 
 // Protocol names the version of the protocol that the staff API speaks.
@@ -219,6 +233,7 @@ func (s *Server) getCapabilities(c call) error {
 		Facts:         []string{"followers", "verified", "office", "created", "owner"},
 		CompareAndSet: true, Lookup: true,
 		RequestLife: int(RequestLife / time.Second), BodyLimit: commandLimit, EventBacklog: s.backlog,
+		Heartbeat: max(1, int((s.heartbeat+time.Second-1)/time.Second)), Offers: []string{"accounts", "lock", "notices"},
 	})
 	return nil
 }

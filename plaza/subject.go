@@ -62,7 +62,7 @@ type transition struct {
 }
 
 var transitions = map[Verb]transition{
-	Takedown:   {from: []Status{Up}, to: Down, mark: true},
+	Takedown:   {from: []Status{Up, Down}, to: Down, mark: true},
 	Restore:    {from: []Status{Down}, to: Up},
 	Deactivate: {from: []Status{Up}, to: Deactivated, mark: true},
 	Reactivate: {from: []Status{Deactivated}, to: Up},

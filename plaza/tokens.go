@@ -21,7 +21,8 @@ type Scope string
 // The scopes.
 const (
 	StaffScope Scope = "staff" // the staff API: read, command, look up, follow
-	SetupScope Scope = "setup" // making accounts and posts, nothing else
+	SetupScope Scope = "setup" // making accounts and posts and giving them to owners, nothing else
+	OwnerScope Scope = "owner" // one's own account
 )
 
 var holderForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
@@ -33,13 +34,12 @@ func (s *Server) IssueToken(ctx context.Context, holder string, scope Scope) (st
 	if !holderForm.MatchString(holder) || (scope != StaffScope && scope != SetupScope) {
 		return "", fault.New(fault.Invalid, "bad-token", "A token needs a holder of lower-case letters and digits and the scope staff or setup.")
 	}
-	var secret [32]byte
-	if _, err := io.ReadFull(s.rand, secret[:]); err != nil {
-		return "", fmt.Errorf("making a token: %w", err)
+	token, err := s.newToken()
+	if err != nil {
+		return "", err
 	}
-	token := "plaza_" + base64.RawURLEncoding.EncodeToString(secret[:])
 	now := s.now()
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.Exec(`insert into staff_token (hash, holder, scope, created) values ($1, $2, $3, $4)`,
 			tokenHash(token), holder, string(scope), now.UnixMicro())
 		return err
@@ -48,6 +48,14 @@ func (s *Server) IssueToken(ctx context.Context, holder string, scope Scope) (st
 		return "", fmt.Errorf("keeping a token of %s: %w", holder, err)
 	}
 	return token, nil
+}
+
+func (s *Server) newToken() (string, error) {
+	var secret [32]byte
+	if _, err := io.ReadFull(s.rand, secret[:]); err != nil {
+		return "", fmt.Errorf("making a token: %w", err)
+	}
+	return "plaza_" + base64.RawURLEncoding.EncodeToString(secret[:]), nil
 }
 
 // RevokeTokens ends all tokens of a holder and says how many there were.
@@ -65,12 +73,18 @@ func tokenHash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// bearer returns the one token that a program sent.
+func bearer(r *http.Request) (string, bool) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return token, ok && token != "" && len(r.Header.Values("Authorization")) == 1
+}
+
 // authenticate returns the holder of the request's token. Tokens are 256 random
 // bits and found by their hash, so that the time of a look-up tells nothing.
 func (s *Server) authenticate(r *http.Request, want Scope) (string, error) {
 	unknown := fault.New(fault.Unauthenticated, "bad-token", "Send a staff token as Authorization: Bearer TOKEN; this one is unknown or missing.")
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" || len(r.Header.Values("Authorization")) != 1 {
+	token, ok := bearer(r)
+	if !ok {
 		return "", unknown
 	}
 	var holder string

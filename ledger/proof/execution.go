@@ -326,9 +326,9 @@ type WatchStatus struct {
 	Entered   bool               `json:"entered"`   // that baseline is in the ledger
 	Protected int64              `json:"protected"` // subjects that are watched for breaches, by tier
 	Critical  int64              `json:"critical"`
-	Every     int64              `json:"every"`     // microseconds from one direct read of a critical subject to the next
-	Share     int64              `json:"share"`     // thousandths of one connection's time that direct reads may take
-	Breaches  int64              `json:"breaches"`  // open ones
+	Every     int64              `json:"every"`    // microseconds from one direct read of a critical subject to the next
+	Share     int64              `json:"share"`    // thousandths of one connection's time that direct reads may take
+	Breaches  int64              `json:"breaches"` // open ones
 	Shows     []platform.Showing `json:"shows"`
 }
 

@@ -64,7 +64,8 @@ func connectorPromises() []promise {
 		{"takedown", "takes an account down and leaves the mark", nil, checkTakedown},
 		{"wrong-status-changes-nothing", "refuses a command that expects another status, and says what is in place", nil, checkWrongStatus},
 		{"wrong-mark-changes-nothing", "refuses a command that expects another mark, and says what is in place", needsMarks, checkWrongMark},
-		{"mark-kept", "never writes a second mark over the first", needsMarks, checkMarkKept},
+		{"mark-kept", "never writes a mark over one that the command does not name", needsMarks, checkMarkKept},
+		{"confirm", "puts a takedown in the place of the one whose mark it names, and the account stays down", needsMarks, checkConfirm},
 		{"restore", "brings an account back under the expected mark, and the mark is gone", nil, checkRestore},
 		{"deactivate", "deactivates and reactivates an account", needsDeactivate, checkDeactivate},
 		{"content", "takes content down and brings it back, and its account stays up", needsContent, checkContent},
@@ -324,12 +325,34 @@ func checkMarkKept(ctx context.Context, r *run) error {
 	if _, err := r.carryOut(ctx, down(r.Account, m)); err != nil {
 		return err
 	}
-	if err := r.refused(ctx, r.key(), platform.Command{Verb: platform.Takedown, Subject: r.Account,
-		Expect: platform.Expect{Status: platform.Down, Mark: m}, Mark: r.mark()}); err != nil {
+	if err := r.wrongState(ctx, down(r.Account, r.mark()), platform.Down, m); err != nil {
 		return err
 	}
-	_, err := r.expectState(ctx, r.Account, platform.Down, m)
-	return err
+	return r.wrongState(ctx, instead(r.Account, r.mark(), r.mark()), platform.Down, m)
+}
+
+// instead is the command that puts a takedown under a mark in the place of another.
+func instead(s platform.Subject, of, m platform.Mark) platform.Command {
+	return platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Down, Mark: of}, Mark: m}
+}
+
+func checkConfirm(ctx context.Context, r *run) error {
+	for _, s := range r.subjects() {
+		first, second := r.mark(), r.mark()
+		if err := r.wrongState(ctx, instead(s, first, second), platform.Up, ""); err != nil {
+			return err
+		}
+		if _, err := r.carryOut(ctx, down(s, first)); err != nil {
+			return err
+		}
+		if _, err := r.carryOut(ctx, instead(s, first, second)); err != nil {
+			return err
+		}
+		if err := r.wrongState(ctx, up(s, first), platform.Down, second); err != nil {
+			return fmt.Errorf("lifting it under the mark that was replaced: %w", err)
+		}
+	}
+	return nil
 }
 
 func checkRestore(ctx context.Context, r *run) error {

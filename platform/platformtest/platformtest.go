@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,11 @@ type Target struct {
 	Content   platform.Subject // scratch content; the zero value leaves out what needs it
 	Missing   platform.Subject // an account's identifier that names nothing
 	Wire      *Wire            // the server itself, if it speaks the platform protocol
-	Source    id.Source        // makes keys and marks; the zero value works
+	// Around makes changes that the connector cannot, such as the owner's own, and
+	// says of which subject. A lock is set and taken back several times, also where
+	// that changes nothing, of one account, which is taken down and brought back too.
+	Around map[platform.Change]func(context.Context) (platform.Subject, error)
+	Source id.Source // makes keys and marks; the zero value works
 	// Patience is how long to wait for what must come, such as an event that
 	// is to arrive; 0 means 10 seconds.
 	Patience time.Duration
@@ -133,7 +138,9 @@ func Promises() []Result {
 	return all
 }
 
-func allPromises() []promise { return append(connectorPromises(), wirePromises()...) }
+func allPromises() []promise {
+	return slices.Concat(connectorPromises(), wirePromises(), watchPromises())
+}
 
 // run is one run of the suite.
 type run struct {

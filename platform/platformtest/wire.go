@@ -296,6 +296,11 @@ func checkMalformed(ctx context.Context, r *run) error {
 		"a number for a mark":    edit(func(d document) { d["mark"] = 7 }),
 		"a line feed in a mark":  edit(func(d document) { d["mark"] = "CSGN-a\nb" }),
 		"an endless mark":        edit(func(d document) { d["mark"] = strings.Repeat("m", 201) }),
+		"a mark over no mark":    edit(func(d document) { d["expect"] = document{"status": "down", "mark": ""} }),
+		"a mark over itself":     edit(func(d document) { d["expect"] = document{"status": "down", "mark": d["mark"]} }),
+		"no mark over one": edit(func(d document) {
+			d["expect"], d["mark"] = document{"status": "down", "mark": "CSGN-check_x"}, ""
+		}),
 		"a mark with a restore": edit(func(d document) {
 			d["verb"], d["expect"] = "restore", document{"status": "down", "mark": ""}
 		}),

@@ -46,7 +46,10 @@ type Config struct {
 	// waits 10 s. Redirects are never followed, since they would carry the
 	// token and the command elsewhere.
 	Client *http.Client
-	Now    func() time.Time
+	// Silence is for how long an event stream may send nothing before it is taken
+	// for dead; 0 means twice as long as the server promises, and a second.
+	Silence time.Duration
+	Now     func() time.Time
 }
 
 // maxIdle is how many connections are kept open for the next acts.
@@ -59,7 +62,10 @@ type Connector struct {
 	token  string
 	client *http.Client
 	now    func() time.Time
-	can    platform.Capabilities
+
+	silence time.Duration
+	can     platform.Capabilities
+	offers  map[string]bool // routes that not every server has
 }
 
 var _ platform.Connector = (*Connector)(nil)
@@ -88,7 +94,7 @@ func Connect(ctx context.Context, c Config) (*Connector, error) {
 		client = &copied
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	p := &Connector{name: c.Name, base: base, token: c.Token, client: client, now: c.Now}
+	p := &Connector{name: c.Name, base: base, token: c.Token, client: client, now: c.Now, silence: c.Silence}
 	if p.now == nil {
 		p.now = time.Now
 	}
@@ -161,35 +167,54 @@ func (p *Connector) Read(ctx context.Context, s platform.Subject) (platform.Stat
 
 // Look asks once: the answer names the subject and tells its state.
 func (p *Connector) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
-	if s.Platform != p.name {
-		return s, platform.State{}, fault.New(fault.Invalid, "bad-subject", "%s is not on %s.", s, p.name)
-	}
-	if _, err := p.Sort(s.ID); err != nil {
-		return s, platform.State{}, err
-	}
-	w, err := p.readState(ctx, url.Values{"id": {s.ID}})
+	w, err := p.look(ctx, s)
 	if err != nil {
 		return s, platform.State{}, err
-	}
-	if w.ID != s.ID {
-		return s, platform.State{}, unclear("%s answered with another subject than %s.", p.name, s)
 	}
 	return platform.Subject{Platform: p.name, ID: w.ID, Handle: w.Handle}, p.state(w), nil
 }
 
-func (p *Connector) readState(ctx context.Context, query url.Values) (wireState, error) {
-	a, err := p.call(ctx, http.MethodGet, "subjects", query, nil, nil)
-	if err != nil {
+// look reads a subject by its identifier.
+func (p *Connector) look(ctx context.Context, s platform.Subject) (wireState, error) {
+	if _, err := p.sortHere(s); err != nil {
 		return wireState{}, err
 	}
-	if a.problem != nil {
-		return wireState{}, p.refusal(*a.problem)
+	w, err := p.readState(ctx, url.Values{"id": {s.ID}})
+	if err == nil && w.ID != s.ID {
+		err = unclear("%s answered with another subject than %s.", p.name, s)
 	}
+	return w, err
+}
+
+// sortHere is Sort of a subject that must be on this platform.
+func (p *Connector) sortHere(s platform.Subject) (platform.Sort, error) {
+	if s.Platform != p.name {
+		return "", fault.New(fault.Invalid, "bad-subject", "%s is not on %s.", s, p.name)
+	}
+	return p.Sort(s.ID)
+}
+
+func (p *Connector) readState(ctx context.Context, query url.Values) (wireState, error) {
 	var w wireState
-	if err := json.Unmarshal(a.body, &w); err != nil {
-		return wireState{}, unclear("%s answered with something that is not a subject.", p.name).Because(err)
+	if err := p.get(ctx, "subjects", query, answerLimit, "a subject", &w); err != nil {
+		return wireState{}, err
 	}
 	return w, p.checkState(w)
+}
+
+// get asks for what is of a form, and of at most so many bytes.
+func (p *Connector) get(ctx context.Context, route string, query url.Values, limit int64, form string, v any) error {
+	a, err := p.callFor(ctx, limit, http.MethodGet, route, query, nil, nil)
+	if err != nil {
+		return err
+	}
+	if a.problem != nil {
+		return p.refusal(*a.problem)
+	}
+	if err := json.Unmarshal(a.body, v); err != nil {
+		return unclear("%s answered with something that is not %s.", p.name, form).Because(err)
+	}
+	return nil
 }
 
 // Apply sends a command once and reads the subject back.
@@ -275,6 +300,11 @@ func (p *Connector) checkCommand(key string, c platform.Command) error {
 	if _, ok := p.can.Can(c.Verb, sort); !ok {
 		return fault.New(fault.Unsupported, "not-offered", "%s does not offer %s on %s.", p.name, c.Verb, sort)
 	}
+	// The server would put any mark in the place of any other; we only one of ours
+	// in the place of another of ours.
+	if c.Verb == platform.Takedown && c.Expect.Status == platform.Down && (c.Confirms() == "" || c.Mark == c.Expect.Mark) {
+		return fault.New(fault.Conflict, "bad-expectation", "A takedown takes the place of another one of ours only, under a mark of its own.")
+	}
 	return nil
 }
 
@@ -287,6 +317,11 @@ type answer struct {
 
 // call sends one request. Its errors all leave open whether it took effect.
 func (p *Connector) call(ctx context.Context, method, route string, query url.Values, header http.Header, body []byte) (answer, error) {
+	return p.callFor(ctx, answerLimit, method, route, query, header, body)
+}
+
+// callFor is call for an answer of at most limit bytes.
+func (p *Connector) callFor(ctx context.Context, limit int64, method, route string, query url.Values, header http.Header, body []byte) (answer, error) {
 	u := p.base.JoinPath("staff/v1/", route)
 	u.RawQuery = query.Encode()
 	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
@@ -309,12 +344,12 @@ func (p *Connector) call(ctx context.Context, method, route string, query url.Va
 		return answer{}, p.unreachable(err)
 	}
 	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, answerLimit+1))
+	b, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil {
 		return answer{}, p.unreachable(err)
 	}
-	if len(b) > answerLimit {
-		return answer{}, unclear("%s answered with more than %d bytes.", p.name, answerLimit)
+	if int64(len(b)) > limit {
+		return answer{}, unclear("%s answered with more than %d bytes.", p.name, limit)
 	}
 	mediaType, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if err != nil {
@@ -354,6 +389,7 @@ var settled = map[string]struct {
 	"bad-handle":         {400, fault.Invalid},
 	"bad-key":            {400, fault.Invalid},
 	"bad-cursor":         {400, fault.Invalid},
+	"bad-notice":         {400, fault.Invalid},
 	"bad-token":          {401, fault.Unauthenticated},
 	"wrong-scope":        {403, fault.Forbidden},
 	"no-such-subject":    {404, fault.NotFound},

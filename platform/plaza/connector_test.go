@@ -31,13 +31,20 @@ type town struct {
 
 func newTown(t testing.TB) *town {
 	t.Helper()
+	return newTownWith(t, plaza.Config{})
+}
+
+// newTownWith is newTown with a plaza that is set otherwise.
+func newTownWith(t testing.TB, c plaza.Config) *town {
+	t.Helper()
 	ctx := t.Context()
 	db, err := plaza.Open(ctx, "sqlite:"+t.TempDir()+"/plaza.db")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	to := &town{t: t, server: plaza.New(plaza.Config{DB: db})}
+	c.DB = db
+	to := &town{t: t, server: plaza.New(c)}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f := to.tamper.Load(); f != nil {
 			(*f)(w, r, to.server.Handler())

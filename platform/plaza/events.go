@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -22,35 +24,55 @@ const FromNow int64 = -1
 
 const frameLimit = 16 << 10
 
-// Event is one change of a subject's status or mark, as the platform announced
-// it. It says where to look; what is so is read.
+// Event is one change of a subject's status, mark or lock, as the platform
+// announced it. It says where to look; what is so is read.
 type Event struct {
 	ID      int64 // the cursor to go on after
 	Subject platform.Subject
 	Status  platform.Status
 	Mark    platform.Mark
 	Rev     string
-	By      string // whose token did it, as far as the platform says
+	By      string // whose token did it, or the owner's handle, as far as the platform says
 	At      canonical.Time
+	Locks   bool // the owner's lock changed, status and mark did not
 }
 
-// Stream is an open event stream. It is for one goroutine; end it by Close or
-// by the context it was opened with.
+// Stream is an open event stream. It is for one goroutine, only Close may be
+// called by another; end it by Close or by the context it was opened with.
 type Stream struct {
 	p      *Connector
 	body   io.ReadCloser
 	lines  *bufio.Scanner
 	cursor int64
+	end    context.CancelFunc
+	guard  *time.Timer // ends the stream when it was silent for too long
+	silent atomic.Bool // it has
 }
 
 // Events follows changes after the event with the number after, or FromNow. A
-// fault of type "cursor-gone" means that events may have been missed: read the
-// subjects, then follow from now on.
+// fault of type "cursor-gone" means that events may have been missed: follow from
+// now on, then read the subjects.
 func (p *Connector) Events(ctx context.Context, after int64) (*Stream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &Stream{p: p, end: cancel}
+	s.guard = time.AfterFunc(p.silence, func() {
+		s.silent.Store(true)
+		cancel()
+	})
+	if err := s.open(ctx, after); err != nil {
+		s.guard.Stop()
+		cancel()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stream) open(ctx context.Context, after int64) error {
+	p := s.p
 	u := p.base.JoinPath("staff/v1/events")
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.Header.Set("Authorization", "Bearer "+p.token)
 	r.Header.Set("Accept", "text/event-stream, application/problem+json")
@@ -61,27 +83,24 @@ func (p *Connector) Events(ctx context.Context, after int64) (*Stream, error) {
 	client.Timeout = 0 // the context ends a stream
 	res, err := client.Do(r)
 	if err != nil {
-		return nil, p.unreachable(err)
+		return p.unreachable(err)
 	}
 	mediaType, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if err == nil && res.StatusCode == http.StatusOK && mediaType == "text/event-stream" {
-		s := &Stream{p: p, body: res.Body, lines: bufio.NewScanner(res.Body)}
+		s.body, s.lines = res.Body, bufio.NewScanner(res.Body)
 		s.lines.Buffer(nil, frameLimit)
-		if err := s.opened(after); err != nil {
-			return nil, err
-		}
-		return s, nil
+		return s.opened(after)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, answerLimit))
 	if err != nil {
-		return nil, p.unreachable(err)
+		return p.unreachable(err)
 	}
 	var w wireProblem
 	if mediaType == "application/problem+json" && json.Unmarshal(b, &w) == nil && w.Status == res.StatusCode {
-		return nil, p.refusal(w)
+		return p.refusal(w)
 	}
-	return nil, unclear("%s answered %d with the type %.80q instead of an event stream.", p.name, res.StatusCode, mediaType)
+	return unclear("%s answered %d with the type %.80q instead of an event stream.", p.name, res.StatusCode, mediaType)
 }
 
 // opened reads the first frame, which says from where the stream goes on.
@@ -91,7 +110,7 @@ func (s *Stream) opened(after int64) error {
 		err = unclear("The event stream of %s does not begin where it was asked to.", s.p.name)
 	}
 	if err != nil {
-		s.Close()
+		_ = s.body.Close() // the failure that matters is the one that is returned
 		return err
 	}
 	s.cursor = f.id
@@ -101,11 +120,17 @@ func (s *Stream) opened(after int64) error {
 // Cursor is after which event the stream goes on.
 func (s *Stream) Cursor() int64 { return s.cursor }
 
-// Close ends the stream.
-func (s *Stream) Close() error { return s.body.Close() }
+// Close ends the stream, also under a Next that waits.
+func (s *Stream) Close() error {
+	s.guard.Stop()
+	s.end()
+	return s.body.Close()
+}
 
 // Next waits for the next change. After an error the stream is of no more use:
-// open another one after Cursor.
+// open another one after Cursor. A fault of type "stream-silent" means that
+// nothing came for too long, not even the comment by which a server says that it
+// is still there.
 func (s *Stream) Next() (Event, error) {
 	f, err := s.frame()
 	if err != nil {
@@ -125,7 +150,7 @@ func (s *Stream) Next() (Event, error) {
 		return Event{}, unclear("%s sent an event that cannot be read.", s.p.name).Because(err)
 	}
 	_, err = s.p.Sort(w.Subject)
-	if f.event != "change" || w.ID != f.id || err != nil || !knownStatus(w.Status) || w.Mark == nil || !markForm.MatchString(string(*w.Mark)) {
+	if f.event != "change" && f.event != "lock" || w.ID != f.id || err != nil || !knownStatus(w.Status) || w.Mark == nil || !markForm.MatchString(string(*w.Mark)) {
 		return Event{}, unclear("%s sent an event that this connector does not know.", s.p.name)
 	}
 	if f.id != s.cursor+1 {
@@ -133,7 +158,14 @@ func (s *Stream) Next() (Event, error) {
 	}
 	s.cursor = f.id
 	return Event{ID: f.id, Subject: platform.Subject{Platform: s.p.name, ID: w.Subject, Handle: w.Handle},
-		Status: w.Status, Mark: *w.Mark, Rev: w.Rev, By: w.By, At: w.At}, nil
+		Status: w.Status, Mark: *w.Mark, Rev: w.Rev, By: w.By, At: w.At, Locks: f.event == "lock"}, nil
+}
+
+// scan waits for the next line, but not for ever.
+func (s *Stream) scan() bool {
+	s.guard.Reset(s.p.silence)
+	defer s.guard.Stop()
+	return s.lines.Scan()
 }
 
 type frame struct {
@@ -144,7 +176,7 @@ type frame struct {
 // frame reads one frame; comments, which say that the stream lives, are passed over.
 func (s *Stream) frame() (frame, error) {
 	f := frame{id: -1}
-	for s.lines.Scan() {
+	for s.scan() {
 		line := s.lines.Text()
 		if line == "" {
 			if f.event == "" && f.data == "" {
@@ -171,6 +203,9 @@ func (s *Stream) frame() (frame, error) {
 		}
 	}
 	err := s.lines.Err()
+	if s.silent.Load() {
+		return f, fault.New(fault.Unavailable, "stream-silent", "The event stream of %s is dead: nothing came for %v; open it again.", s.p.name, s.p.silence).Because(err)
+	}
 	if err == nil {
 		err = io.EOF
 	}

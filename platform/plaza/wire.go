@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -71,7 +72,12 @@ type wireCapabilities struct {
 	CompareAndSet bool               `json:"compare_and_set"`
 	Lookup        bool               `json:"lookup"`
 	RequestLife   int                `json:"request_life"`
+	Heartbeat     int                `json:"heartbeat"`
+	Offers        []string           `json:"offers"`
 }
+
+// longestHeartbeat is what the protocol allows a server that promises nothing.
+const longestHeartbeat = 30
 
 // ourFacts are the facts that rules about tiers read; a server may know others.
 var ourFacts = []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactCreated, platform.FactOwner}
@@ -97,6 +103,16 @@ func (p *Connector) readCapabilities(ctx context.Context) error {
 	}
 	p.can = platform.Capabilities{Abilities: []platform.Ability{}, Facts: []platform.Fact{},
 		CompareAndSet: true, Lookup: true, RequestLife: w.RequestLife}
+	if w.Heartbeat < 1 || w.Heartbeat > longestHeartbeat {
+		w.Heartbeat = longestHeartbeat
+	}
+	if p.silence == 0 {
+		p.silence = 2*time.Duration(w.Heartbeat)*time.Second + time.Second
+	}
+	p.offers = map[string]bool{}
+	for _, o := range w.Offers {
+		p.offers[o] = true
+	}
 	for _, ability := range w.Abilities {
 		if knownVerb(ability.Verb) && (ability.Sort == platform.Account || ability.Sort == platform.Content) {
 			p.can.Abilities = append(p.can.Abilities, ability)
@@ -153,19 +169,24 @@ func (p *Connector) checkState(w wireState) error {
 // state translates a checked state. A promised fact that is missing or of
 // another type goes to Unread, never silently away.
 func (p *Connector) state(w wireState) platform.State {
-	s := platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Facts: map[platform.Fact]any{},
-		Unread: []platform.Fact{}, Seen: canonical.At(p.now())}
+	s := platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Seen: canonical.At(p.now())}
+	s.Facts, s.Unread = p.facts(w.Sort, w.Facts)
+	return s
+}
+
+func (p *Connector) facts(sort platform.Sort, raw map[string]jsontext.Value) (map[platform.Fact]any, []platform.Fact) {
+	facts, unread := map[platform.Fact]any{}, []platform.Fact{}
 	for _, fact := range p.can.Facts {
-		if fact == platform.FactOwner && w.Sort == platform.Account {
+		if fact == platform.FactOwner && sort == platform.Account {
 			continue // promised of content only
 		}
-		if v, ok := p.fact(fact, w.Facts[string(fact)]); ok {
-			s.Facts[fact] = v
+		if v, ok := p.fact(fact, raw[string(fact)]); ok {
+			facts[fact] = v
 		} else {
-			s.Unread = append(s.Unread, fact)
+			unread = append(unread, fact)
 		}
 	}
-	return s
+	return facts, unread
 }
 
 func (p *Connector) fact(fact platform.Fact, raw jsontext.Value) (any, bool) {

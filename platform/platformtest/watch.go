@@ -1,0 +1,411 @@
+package platformtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// watchPromises are asked of connectors that can be watched, one for each change
+// that the stream may show, since a stream that leaves one kind out is a blind eye.
+func watchPromises() []promise {
+	list := []promise{
+		{"watch-peek", "peeks at the same status and mark that it reads", needsWatcher, checkPeek},
+		{"watch-accounts", "lists the account as it is", needsAccounts, checkAccounts},
+		{"watch-resume", "goes on after the cursor, and tells what came in between", needsWatcher, checkWatchResume},
+		{"watch-cursor", "refuses what is no cursor", needsWatcher, checkWatchCursor},
+		{"watch-lock", "tells of the owner's lock, and when it was taken back", needsLock, checkLock},
+		{"watch-notice", "sends the owner a message", needsNotifier, checkNotice},
+	}
+	for _, s := range shown {
+		list = append(list, promise{"watch-" + string(s.change), s.text, s.needs, s.check})
+	}
+	return list
+}
+
+// showing is a change that a stream may show: what brings the subject to where the
+// change begins, and what makes it.
+type showing struct {
+	change platform.Change
+	text   string
+	verb   platform.Verb // made through the connector; empty: only Target.Around makes it
+	sort   platform.Sort
+	remark bool
+}
+
+var shown = []showing{
+	{platform.AccountTakenDown, "shows that an account is taken down", platform.Takedown, platform.Account, false},
+	{platform.AccountRestored, "shows that an account is brought back", platform.Restore, platform.Account, false},
+	{platform.AccountRemarked, "shows that an account comes under another mark", platform.Takedown, platform.Account, true},
+	{platform.AccountDeactivated, "shows that an account is deactivated", platform.Deactivate, platform.Account, false},
+	{platform.AccountReactivated, "shows that an account is reactivated", platform.Reactivate, platform.Account, false},
+	{platform.AccountDeleted, "shows that an account is deleted", "", platform.Account, false},
+	{platform.ContentTakenDown, "shows that content is taken down", platform.Takedown, platform.Content, false},
+	{platform.ContentRestored, "shows that content is brought back", platform.Restore, platform.Content, false},
+	{platform.ContentDeleted, "shows that content is deleted", "", platform.Content, false},
+	{platform.LockSet, "shows that the owner's lock is set", "", platform.Account, false},
+	{platform.LockCleared, "shows that the owner's lock is taken back", "", platform.Account, false},
+}
+
+// opposite is what must have been done for a change around the desk to be one.
+var opposite = map[platform.Change]platform.Change{platform.LockSet: platform.LockCleared, platform.LockCleared: platform.LockSet}
+
+func (r *run) watcher() (platform.Watcher, bool) {
+	w, ok := r.Connector.(platform.Watcher)
+	return w, ok
+}
+
+func needsWatcher(r *run) string {
+	if _, ok := r.watcher(); !ok {
+		return "the connector cannot be watched"
+	}
+	return ""
+}
+
+func needsAccounts(r *run) string {
+	if why := needsWatcher(r); why != "" {
+		return why
+	}
+	w, _ := r.watcher()
+	if _, _, err := w.Accounts(context.Background(), ""); fault.Is(err, "not-offered") {
+		return "the platform lists no accounts"
+	}
+	return ""
+}
+
+func needsLock(r *run) string {
+	if why := needsWatcher(r); why != "" {
+		return why
+	}
+	if !r.shows(platform.LockSet).Stream {
+		return "the platform has no owner's lock"
+	}
+	if r.Around[platform.LockSet] == nil || r.Around[platform.LockCleared] == nil {
+		return "this suite was not told how an owner sets the lock"
+	}
+	return ""
+}
+
+func needsNotifier(r *run) string {
+	n, ok := r.Connector.(platform.Notifier)
+	if !ok {
+		return "the connector sends owners nothing"
+	}
+	if err := n.Notify(context.Background(), r.key(), r.Missing, "Nobody", "Nobody reads this."); fault.Is(err, "not-offered") {
+		return "the platform sends owners nothing"
+	}
+	return ""
+}
+
+func (r *run) shows(c platform.Change) platform.Showing {
+	if w, ok := r.watcher(); ok {
+		for _, s := range w.Shows() {
+			if s.Change == c {
+				return s
+			}
+		}
+	}
+	return platform.Showing{}
+}
+
+func (s showing) needs(r *run) string {
+	if why := needsWatcher(r); why != "" {
+		return why
+	}
+	if !r.shows(s.change).Stream {
+		return "the platform's stream does not show it, as it says"
+	}
+	if r.Around[s.change] != nil {
+		return ""
+	}
+	if s.sort == platform.Content && r.Content.ID == "" {
+		return needsContent(r)
+	}
+	if _, ok := r.can.Can(s.verb, s.sort); !ok {
+		return "this suite was not told how to make the change"
+	}
+	return ""
+}
+
+// check opens the stream, makes the change and waits for it to be told.
+func (s showing) check(ctx context.Context, r *run) error {
+	change, err := s.prepare(ctx, r)
+	if err != nil {
+		return err
+	}
+	ear, err := r.listen(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer ear.close()
+	subject, err := change(ctx)
+	if err != nil {
+		return fmt.Errorf("making the change: %w", err)
+	}
+	h, err := ear.hear(subject)
+	if err != nil {
+		return err
+	}
+	if locks := s.change == platform.LockSet || s.change == platform.LockCleared; h.Locks != locks {
+		return fmt.Errorf("what is told says that the lock may have changed: %v", h.Locks)
+	}
+	return nil
+}
+
+// prepare brings the subject to where the change begins.
+func (s showing) prepare(ctx context.Context, r *run) (func(context.Context) (platform.Subject, error), error) {
+	if around := r.Around[s.change]; around != nil {
+		if first := r.Around[opposite[s.change]]; first != nil {
+			if _, err := first(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return around, nil
+	}
+	subject := r.Account
+	if s.sort == platform.Content {
+		subject = r.Content
+	}
+	c := platform.Command{Verb: s.verb, Subject: subject, Expect: platform.Expect{Status: platform.Up}}
+	before := platform.Verb("")
+	switch {
+	case s.remark, s.verb == platform.Restore:
+		before = platform.Takedown
+	case s.verb == platform.Reactivate:
+		before = platform.Deactivate
+	}
+	if before != "" {
+		receipt, err := r.apply(ctx, r.key(), platform.Command{Verb: before, Subject: subject, Expect: c.Expect, Mark: r.mark()})
+		if err != nil {
+			return nil, err
+		}
+		c.Expect = platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}
+	}
+	if s.verb == platform.Takedown || s.verb == platform.Deactivate {
+		c.Mark = r.mark()
+	}
+	return func(ctx context.Context) (platform.Subject, error) {
+		_, err := r.apply(ctx, r.key(), c)
+		return subject, err
+	}, nil
+}
+
+// ear listens to an open stream.
+type ear struct {
+	stream platform.Stream
+	heard  chan platform.Happening
+	failed chan error
+	done   chan struct{}
+	wait   time.Duration
+}
+
+func (r *run) listen(ctx context.Context, cursor string) (*ear, error) {
+	w, _ := r.watcher()
+	s, err := w.Watch(ctx, cursor)
+	if err != nil {
+		return nil, fmt.Errorf("opening the stream: %w", err)
+	}
+	e := &ear{stream: s, heard: make(chan platform.Happening), failed: make(chan error, 1), done: make(chan struct{}), wait: r.Patience}
+	go func() {
+		for {
+			h, err := s.Next()
+			if err != nil {
+				e.failed <- err
+				return
+			}
+			select {
+			case e.heard <- h:
+			case <-e.done:
+				return
+			}
+		}
+	}()
+	return e, nil
+}
+
+func (e *ear) close() {
+	close(e.done)
+	_ = e.stream.Close() // it is of no more use
+}
+
+// hear waits for the next that is told of a subject; others pass by.
+func (e *ear) hear(s platform.Subject) (platform.Happening, error) {
+	late := time.NewTimer(e.wait)
+	defer late.Stop()
+	for {
+		select {
+		case h := <-e.heard:
+			if h.Subject.ID == s.ID && h.Subject.Platform == s.Platform {
+				return h, nil
+			}
+		case err := <-e.failed:
+			return platform.Happening{}, fmt.Errorf("the stream: %w", err)
+		case <-late.C:
+			return platform.Happening{}, fmt.Errorf("the stream told nothing of %s within %v", s, e.wait)
+		}
+	}
+}
+
+func checkPeek(ctx context.Context, r *run) error {
+	w, _ := r.watcher()
+	same := func(s platform.Subject) error {
+		now, err := w.Peek(ctx, s)
+		if err != nil {
+			return err
+		}
+		_, err = r.expectState(ctx, s, now.Status, now.Mark)
+		return err
+	}
+	for _, s := range r.subjects() {
+		if err := same(s); err != nil {
+			return err
+		}
+		if _, err := r.carryOut(ctx, down(s, r.mark())); err != nil {
+			return err
+		}
+		if err := same(s); err != nil {
+			return err
+		}
+	}
+	_, err := w.Peek(ctx, r.Missing)
+	return noSuchSubject(err)
+}
+
+// mostPages bounds a list that would otherwise never end.
+const mostPages = 1_000_000
+
+func checkAccounts(ctx context.Context, r *run) error {
+	m := r.mark()
+	receipt, err := r.carryOut(ctx, down(r.Account, m))
+	if err != nil {
+		return err
+	}
+	w, _ := r.watcher()
+	times := 0
+	for cursor, pages := "", 0; ; pages++ {
+		page, next, err := w.Accounts(ctx, cursor)
+		if err != nil {
+			return err
+		}
+		for _, l := range page {
+			if l.Subject.ID != r.Account.ID {
+				continue
+			}
+			times++
+			if l.Subject.Platform != r.Account.Platform || l.Status != receipt.After.Status || l.Marked && l.Mark != m || !l.Marked && l.Mark != "" {
+				return fmt.Errorf("%s is listed as %s (mark told: %v)", r.Account, platform.Describe(l.Status, l.Mark), l.Marked)
+			}
+		}
+		if cursor = next; next == "" {
+			break
+		}
+		if pages == mostPages {
+			return errors.New("the list of accounts has no end")
+		}
+	}
+	if times != 1 {
+		return fmt.Errorf("%s is listed %d times", r.Account, times)
+	}
+	return nil
+}
+
+func checkWatchResume(ctx context.Context, r *run) error {
+	ear, err := r.listen(ctx, "")
+	if err != nil {
+		return err
+	}
+	receipt, err := r.carryOut(ctx, down(r.Account, r.mark()))
+	if err == nil {
+		_, err = ear.hear(r.Account)
+	}
+	ear.close()
+	if err != nil {
+		return err
+	}
+	place := ear.stream.Cursor()
+	if place == "" {
+		return errors.New("there is no cursor after an event")
+	}
+	// Nobody listens now.
+	if _, err := r.carryOut(ctx, up(r.Account, receipt.After.Mark)); err != nil {
+		return err
+	}
+	for range 2 { // the same again tells the same again
+		if ear, err = r.listen(ctx, place); err != nil {
+			return err
+		}
+		_, err = ear.hear(r.Account)
+		ear.close()
+		if err != nil {
+			return fmt.Errorf("after the cursor %s: %w", place, err)
+		}
+	}
+	return nil
+}
+
+func checkWatchCursor(ctx context.Context, r *run) error {
+	w, _ := r.watcher()
+	s, err := w.Watch(ctx, "not a cursor")
+	if err == nil {
+		_ = s.Close()
+		return errors.New("a stream was opened after “not a cursor”")
+	}
+	if kind := fault.KindOf(err); kind != fault.Invalid && kind != fault.Expired {
+		return fmt.Errorf("the refusal does not say that it is the cursor: %w", err)
+	}
+	return nil
+}
+
+func checkLock(ctx context.Context, r *run) error {
+	w, _ := r.watcher()
+	subject, err := r.Around[platform.LockSet](ctx)
+	if err != nil {
+		return err
+	}
+	set, err := w.Lock(ctx, subject)
+	if err != nil {
+		return err
+	}
+	if !set.Set || !set.Cleared.IsZero() {
+		return fmt.Errorf("a lock that was set is told as %+v", set)
+	}
+	// What is done to the account does not hide what its owner said.
+	receipt, err := r.carryOut(ctx, down(subject, r.mark()))
+	if err != nil {
+		return err
+	}
+	under, err := w.Lock(ctx, subject)
+	if err != nil {
+		return fmt.Errorf("the lock of an account that is down: %w", err)
+	}
+	if under != set {
+		return fmt.Errorf("while the account is down its lock is told as %+v, not %+v", under, set)
+	}
+	if _, err := r.carryOut(ctx, up(subject, receipt.After.Mark)); err != nil {
+		return err
+	}
+	if _, err := r.Around[platform.LockCleared](ctx); err != nil {
+		return err
+	}
+	cleared, err := w.Lock(ctx, subject)
+	if err != nil {
+		return err
+	}
+	if cleared.Set && cleared.Cleared.IsZero() {
+		return fmt.Errorf("a lock that was taken back is told as %+v", cleared)
+	}
+	_, err = w.Lock(ctx, r.Missing)
+	return noSuchSubject(err)
+}
+
+func checkNotice(ctx context.Context, r *run) error {
+	n := r.Connector.(platform.Notifier)
+	if err := n.Notify(ctx, r.key(), r.Missing, "Nobody", "Nobody reads this."); noSuchSubject(err) != nil {
+		return noSuchSubject(err)
+	}
+	return n.Notify(ctx, r.key(), r.Account, "A test of messages", "Somebody tests whether messages to you arrive. There is nothing to do.")
+}

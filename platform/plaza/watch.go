@@ -1,0 +1,223 @@
+package plaza
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+var (
+	_ platform.Watcher  = (*Connector)(nil)
+	_ platform.Notifier = (*Connector)(nil)
+)
+
+// Routes of the protocol that a server may leave out, as its capabilities call them.
+const (
+	offersAccounts = "accounts"
+	offersLock     = "lock"
+	offersNotices  = "notices"
+)
+
+func (p *Connector) offered(what string) error {
+	if p.offers[what] {
+		return nil
+	}
+	return fault.New(fault.Unsupported, "not-offered", "%s does not offer %s.", p.name, what)
+}
+
+// Watch follows the server's events.
+func (p *Connector) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
+	after := FromNow
+	if cursor != "" {
+		n, err := strconv.ParseInt(cursor, 10, 64)
+		if err != nil || n < 0 || strconv.FormatInt(n, 10) != cursor {
+			return nil, fault.New(fault.Invalid, "bad-cursor", "%.40q is not a place in the event stream of %s.", cursor, p.name)
+		}
+		after = n
+	}
+	s, err := p.Events(ctx, after)
+	if err != nil {
+		return nil, err
+	}
+	return watching{s}, nil
+}
+
+// watching is a Stream that reports where to look.
+type watching struct{ s *Stream }
+
+func (w watching) Next() (platform.Happening, error) {
+	e, err := w.s.Next()
+	return platform.Happening{Subject: e.Subject, Locks: e.Locks, By: e.By, At: e.At}, err
+}
+
+func (w watching) Cursor() string { return strconv.FormatInt(w.s.Cursor(), 10) }
+
+func (w watching) Close() error { return w.s.Close() }
+
+// Peek reads the subject, which is one call.
+func (p *Connector) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+	w, err := p.look(ctx, s)
+	if err != nil {
+		return platform.Expect{}, err
+	}
+	return platform.Expect{Status: w.Status, Mark: *w.Mark}, nil
+}
+
+// Limits of the list of accounts.
+const (
+	mostListed = 1000
+	listLimit  = 4 << 20 // bytes
+	nextLimit  = 512     // bytes of a cursor
+)
+
+// Accounts returns a page of up to 1,000 accounts with status and mark, and with
+// facts if the server lists them.
+func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
+	if err := p.offered(offersAccounts); err != nil {
+		return nil, "", err
+	}
+	query := url.Values{}
+	if cursor != "" {
+		query.Set("after", cursor)
+	}
+	var w struct {
+		Accounts []struct {
+			ID     string                    `json:"id"`
+			Handle string                    `json:"handle"`
+			Status platform.Status           `json:"status"`
+			Mark   *platform.Mark            `json:"mark"`
+			Facts  map[string]jsontext.Value `json:"facts"`
+		} `json:"accounts"`
+		Next *string `json:"next"`
+	}
+	if err := p.get(ctx, "accounts", query, listLimit, "a list of accounts", &w); err != nil {
+		return nil, "", err
+	}
+	if w.Next == nil || len(*w.Next) > nextLimit || len(w.Accounts) > mostListed || *w.Next != "" && *w.Next == cursor {
+		return nil, "", unclear("%s answered with a list of accounts that cannot be read.", p.name)
+	}
+	page := make([]platform.Listed, len(w.Accounts))
+	for i, a := range w.Accounts {
+		sort, err := p.Sort(a.ID)
+		if err != nil || sort != platform.Account || !knownStatus(a.Status) || !handleForm.MatchString(a.Handle) ||
+			a.Mark == nil || !markForm.MatchString(string(*a.Mark)) {
+			return nil, "", unclear("%s listed an account that cannot be read: %.80q.", p.name, a.ID)
+		}
+		page[i] = platform.Listed{Subject: platform.Subject{Platform: p.name, ID: a.ID, Handle: a.Handle},
+			Status: a.Status, Mark: *a.Mark, Marked: true}
+		if a.Facts != nil {
+			page[i].Facts, page[i].Unread = p.facts(sort, a.Facts)
+		}
+	}
+	return page, *w.Next, nil
+}
+
+// Lock reads the owner's lock. A server that offers none has none.
+func (p *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock, error) {
+	sort, err := p.sortHere(s)
+	if err != nil {
+		return platform.Lock{}, err
+	}
+	if sort != platform.Account {
+		return platform.Lock{}, fault.New(fault.Invalid, "bad-subject", "%s is not an account; only those have locks.", s)
+	}
+	if !p.offers[offersLock] {
+		return platform.Lock{}, nil
+	}
+	var w struct {
+		ID      string         `json:"id"`
+		Set     *bool          `json:"set"`
+		Since   canonical.Time `json:"since"`
+		Cleared canonical.Time `json:"cleared"`
+	}
+	if err := p.get(ctx, "lock", url.Values{"id": {s.ID}}, answerLimit, "a lock", &w); err != nil {
+		return platform.Lock{}, err
+	}
+	if w.ID != s.ID || w.Set == nil || !*w.Set && !w.Cleared.IsZero() {
+		return platform.Lock{}, unclear("%s answered with a lock that cannot be read.", p.name)
+	}
+	return platform.Lock{Set: *w.Set, Since: w.Since, Cleared: w.Cleared}, nil
+}
+
+// Notify puts a message before the owner, once for each key.
+func (p *Connector) Notify(ctx context.Context, key string, s platform.Subject, title, text string) error {
+	sort, err := p.sortHere(s)
+	if err != nil {
+		return err
+	}
+	if sort != platform.Account {
+		return fault.New(fault.Invalid, "bad-subject", "%s is not an account; only those have owners.", s)
+	}
+	if !keyForm.MatchString(key) {
+		return fault.New(fault.Invalid, "bad-key", "The key %.80q cannot be sent to %s.", key, p.name)
+	}
+	if err := p.offered(offersNotices); err != nil {
+		return err
+	}
+	body := canonical.MustMarshal(struct {
+		Account string `json:"account"`
+		Title   string `json:"title"`
+		Text    string `json:"text"`
+	}{s.ID, title, text})
+	a, err := p.call(ctx, http.MethodPost, "notices", nil, http.Header{"Idempotency-Key": {key}}, body)
+	if err != nil {
+		return err
+	}
+	if a.problem != nil {
+		return p.refusal(*a.problem)
+	}
+	var w struct {
+		Key string `json:"key"`
+	}
+	if err := json.Unmarshal(a.body, &w); err != nil || w.Key != key {
+		return unclear("%s answered with something that is not a receipt of the message.", p.name).Because(err)
+	}
+	return nil
+}
+
+// Shows says what a server of the protocol tells of changes that do not come
+// through the desk.
+func (p *Connector) Shows() []platform.Showing {
+	const (
+		atOnce = "at once"
+		asRead = "as late as the subject is read"
+		never  = "never"
+		byWhom = "The stream says by whose staff token, or that it was the owner."
+	)
+	seen := func(change platform.Change, what, note string) platform.Showing {
+		return platform.Showing{Change: change, What: what, Stream: true, Sweep: true, Late: atOnce, Note: note}
+	}
+	shows := []platform.Showing{
+		seen(platform.AccountTakenDown, "an account is taken down", byWhom),
+		seen(platform.AccountRestored, "an account is brought back", byWhom),
+		seen(platform.AccountRemarked, "an account that is down comes under another mark", byWhom),
+		seen(platform.AccountDeactivated, "an account is deactivated", byWhom+" Whoever has the owner's token is taken for the owner."),
+		seen(platform.AccountReactivated, "an account is reactivated", byWhom),
+		seen(platform.AccountDeleted, "an account is deleted", byWhom+" A sweep shows it by its absence. Nothing brings it back."),
+		seen(platform.ContentTakenDown, "a post is taken down", byWhom+" Posts are not listed: a sweep reads those that it knows."),
+		seen(platform.ContentRestored, "a post is brought back", byWhom+" Posts are not listed: a sweep reads those that it knows."),
+		seen(platform.ContentDeleted, "a post is deleted", byWhom+" Nothing brings it back."),
+	}
+	if !p.offers[offersAccounts] {
+		for i := range shows {
+			shows[i].Late = "at once by the stream; else " + asRead + ", since this server lists no accounts"
+		}
+	}
+	if p.offers[offersLock] {
+		shows = append(shows,
+			seen(platform.LockSet, "the owner's lock is set", "Whoever has the owner's token is taken for the owner."),
+			seen(platform.LockCleared, "the owner's lock is taken back", "It is dated by the platform. Whoever has the owner's token is taken for the owner; therefore a lock holds for 72 hours more, and the owner is told meanwhile."))
+	}
+	return append(shows,
+		platform.Showing{Change: "handle", What: "an account's handle changes", Late: "when the account is next acted on", Note: "Status and mark are the same. An act under the old handle is refused."},
+		platform.Showing{Change: "database", What: "somebody changes the platform's tables with a database shell", Sweep: true, Late: asRead, Note: "The stream tells only what the platform itself did."},
+		platform.Showing{Change: "owner-token", What: "a token of the owner is made", Late: never, Note: "By who runs the platform: nothing shows it."})
+}

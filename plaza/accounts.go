@@ -1,0 +1,72 @@
+package plaza
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+)
+
+// Listed is an account on the list of all.
+type Listed struct {
+	ID     string `json:"id"`
+	Handle string `json:"handle"`
+	Status Status `json:"status"`
+	Mark   string `json:"mark"`
+	Facts  Facts  `json:"facts"`
+}
+
+// accountPage is a part of the list of all accounts.
+type accountPage struct {
+	Accounts []Listed `json:"accounts"`
+	Next     string   `json:"next"` // where the next part begins; empty after the last
+}
+
+func (a account) listed() Listed {
+	return Listed{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status, Mark: a.mark, Facts: a.facts()}
+}
+
+// getAccounts lists all accounts that are not deleted, in the order of their
+// numbers, which is the order of their making: what is made while somebody reads
+// the list comes on a later page.
+func (s *Server) getAccounts(c call) error {
+	q := c.r.URL.Query()
+	var after int64
+	if text := q.Get("after"); text != "" {
+		var err error
+		if after, err = strconv.ParseInt(text, 10, 64); err != nil || after < 1 || strconv.FormatInt(after, 10) != text {
+			return fault.New(fault.Invalid, "bad-cursor", "%s is not where a page begins; send what the page before says is next.", quote(text))
+		}
+	}
+	var page accountPage
+	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) error {
+		page = accountPage{Accounts: []Listed{}}
+		rows, err := tx.Query(`select `+accountColumns+` from account a
+			where a.id > $1 and a.status <> 'deleted' order by a.id limit $2`, after, accountsMost+1)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		var last int64
+		for rows.Next() {
+			if len(page.Accounts) == accountsMost {
+				page.Next = strconv.FormatInt(last, 10)
+				break
+			}
+			a, err := scanAccount(rows)
+			if err != nil {
+				return err
+			}
+			last = a.number
+			page.Accounts = append(page.Accounts, a.listed())
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return fmt.Errorf("listing accounts: %w", err)
+	}
+	writeJSON(c.w, http.StatusOK, jsonType, page)
+	return nil
+}

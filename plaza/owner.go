@@ -1,0 +1,287 @@
+package plaza
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+)
+
+// ownerRoutes is what the owner of an account may do with a program; openapi.json
+// describes each of them. The page at /account is the same for people.
+var ownerRoutes = []route{
+	{"GET", "/owner/v1/account", OwnerScope, 0, (*Server).getOwn},
+	{"PUT", "/owner/v1/lock", OwnerScope, 0, (*Server).putLock},
+	{"DELETE", "/owner/v1/lock", OwnerScope, 0, (*Server).deleteLock},
+	{"POST", "/owner/v1/deactivate", OwnerScope, 0, (*Server).postDeactivate},
+	{"POST", "/owner/v1/reactivate", OwnerScope, 0, (*Server).postReactivate},
+}
+
+// IssueOwnerToken makes a token by which its holder is taken for the owner of an
+// account ("acct/17" or "@handle"), and returns it; only its hash is kept. An
+// owner may have several.
+func (s *Server) IssueOwnerToken(ctx context.Context, account string) (string, error) {
+	g, err := s.giveOwner(ctx, account)
+	return g.Token, err
+}
+
+// given is the answer to a request for an owner's token.
+type given struct {
+	ID    string `json:"id"`
+	Token string `json:"token"`
+}
+
+func (s *Server) giveOwner(ctx context.Context, account string) (given, error) {
+	token, err := s.newToken()
+	if err != nil {
+		return given{}, err
+	}
+	g := given{Token: token}
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		a, err := accountNamed(tx, account)
+		if err != nil {
+			return err
+		}
+		g.ID = a.id().String()
+		_, err = tx.Exec(`insert into owner_token (hash, account, created) values ($1, $2, $3)`, tokenHash(token), a.number, s.now().UnixMicro())
+		return err
+	})
+	if err != nil {
+		return given{}, fmt.Errorf("making a token for the owner of %s: %w", account, err)
+	}
+	return g, nil
+}
+
+// accountNamed finds an account that is not deleted by identifier or handle.
+func accountNamed(tx *sqldb.Tx, name string) (account, error) {
+	var a account
+	id, err := parseID(name)
+	switch {
+	case err != nil:
+		a, err = accountByHandle(tx, name)
+	case id.sort != Account:
+		return a, fault.New(fault.Invalid, "bad-subject", "%s is not an account.", name)
+	default:
+		a, err = accountByNumber(tx, id.number)
+	}
+	if err == nil && a.status == Deleted {
+		return a, noSuchSubject(name)
+	}
+	return a, err
+}
+
+// newOwner asks for a token of an account's owner.
+type newOwner struct {
+	Account string `json:"account"`
+}
+
+func (s *Server) postOwner(c call) error {
+	var n newOwner
+	if err := readStrict(c, &n); err != nil {
+		return err
+	}
+	g, err := s.giveOwner(c.r.Context(), n.Account)
+	if err != nil {
+		return err
+	}
+	writeJSON(c.w, http.StatusCreated, jsonType, g)
+	return nil
+}
+
+func (s *Server) authenticateOwner(r *http.Request) (int64, error) {
+	token, ok := bearer(r)
+	if !ok {
+		return 0, unknownOwner()
+	}
+	return s.ownerOf(r.Context(), token)
+}
+
+func unknownOwner() error {
+	return fault.New(fault.Unauthenticated, "bad-token", "Send your token as Authorization: Bearer TOKEN; this one is unknown or missing.")
+}
+
+// ownerOf returns the number of the account that a token is for.
+func (s *Server) ownerOf(ctx context.Context, token string) (int64, error) {
+	var number int64
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.QueryRow(`select account from owner_token where hash = $1`, tokenHash(token)).Scan(&number)
+	})
+	if sqldb.IsNotFound(err) {
+		return 0, unknownOwner()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("looking an owner's token up: %w", err)
+	}
+	return number, nil
+}
+
+// Lock is what an owner has said of being deactivated: never without telling the
+// staff. Plaza itself refuses nothing because of it; it tells whoever watches.
+type Lock struct {
+	ID      string         `json:"id"`
+	Set     bool           `json:"set"`              // it was set, and may have been taken back since
+	Since   canonical.Time `json:"since,omitzero"`   // when it was set
+	Cleared canonical.Time `json:"cleared,omitzero"` // when it was taken back; absent: it was not
+	At      canonical.Time `json:"at"`               // when this was read
+}
+
+func lockOf(tx *sqldb.Tx, account int64, now time.Time) (Lock, error) {
+	l := Lock{ID: subjectID{Account, account}.String(), At: canonical.At(now)}
+	var since, cleared int64
+	err := tx.QueryRow(`select since, cleared from owner_lock where account = $1`, account).Scan(&since, &cleared)
+	if sqldb.IsNotFound(err) {
+		return l, nil
+	}
+	if err != nil {
+		return l, fmt.Errorf("reading a lock: %w", err)
+	}
+	l.Set, l.Since = true, canonical.FromMicro(since)
+	if cleared != 0 {
+		l.Cleared = canonical.FromMicro(cleared)
+	}
+	return l, nil
+}
+
+func (s *Server) getLock(c call) error {
+	q := c.r.URL.Query()
+	id, err := parseID(q.Get("id"))
+	if err != nil {
+		return err
+	}
+	if id.sort != Account || len(q) != 1 {
+		return fault.New(fault.Invalid, "bad-subject", "Ask with ?id= of an account.")
+	}
+	var l Lock
+	err = s.db.Read(c.r.Context(), func(tx *sqldb.Tx) error {
+		now := s.now()
+		if _, err := stateOf(tx, id, now); err != nil {
+			return err
+		}
+		l, err = lockOf(tx, id.number, now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	writeJSON(c.w, http.StatusOK, jsonType, l)
+	return nil
+}
+
+// Own is an account as its owner sees it.
+type Own struct {
+	ID      string   `json:"id"`
+	Handle  string   `json:"handle"`
+	Status  Status   `json:"status"`
+	Lock    Lock     `json:"lock"`
+	Notices []Notice `json:"notices"` // the newest first, up to 50
+}
+
+func (s *Server) own(tx *sqldb.Tx, number int64) (Own, account, error) {
+	a, err := accountByNumber(tx, number)
+	if err != nil {
+		return Own{}, a, err
+	}
+	o := Own{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status}
+	if o.Lock, err = lockOf(tx, number, s.now()); err != nil {
+		return o, a, err
+	}
+	o.Notices, err = noticesOf(tx, number)
+	return o, a, err
+}
+
+func (s *Server) getOwn(c call) error {
+	var o Own
+	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) (err error) {
+		o, _, err = s.own(tx, c.owner)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	writeJSON(c.w, http.StatusOK, jsonType, o)
+	return nil
+}
+
+// setLock sets the lock or takes it back. What is so already keeps its date, so
+// that asking again neither renews a lock nor puts off the day when one that was
+// taken back ends.
+func (s *Server) setLock(ctx context.Context, number int64, on bool) error {
+	return s.asOwner(ctx, number, func(tx *sqldb.Tx, a account, now time.Time) error {
+		l, err := lockOf(tx, number, now)
+		switch {
+		case err != nil:
+			return err
+		case on && l.Set && l.Cleared.IsZero(), !on && (!l.Set || !l.Cleared.IsZero()):
+			return nil
+		case on:
+			_, err = tx.Exec(`insert into owner_lock (account, since, cleared) values ($1, $2, 0)
+				on conflict (account) do update set since = excluded.since, cleared = 0`, number, now.UnixMicro())
+		default:
+			var n int64
+			n, err = tx.Exec(`update owner_lock set cleared = $1 where account = $2 and cleared = 0`, now.UnixMicro(), number)
+			if err == nil && n == 0 {
+				return sqldb.ErrAgain // another process was faster
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("keeping the lock of %s: %w", a.id(), err)
+		}
+		return record(tx, lockEvent, a.state(now), "@"+a.handle, now, s.backlog)
+	})
+}
+
+// switchOff deactivates the account in its owner's name, or brings it back. An
+// account that staff took down or deactivated is theirs to bring back.
+func (s *Server) switchOff(ctx context.Context, number int64, off bool) error {
+	return s.asOwner(ctx, number, func(tx *sqldb.Tx, a account, now time.Time) error {
+		from, to := Deactivated, Up
+		if off {
+			from, to = Up, Deactivated
+		}
+		if a.status != from || a.mark != "" {
+			return fault.New(fault.Conflict, "wrong-state", "Your account is %s, and this is not yours to change now.", a.status)
+		}
+		_, err := s.move(tx, "@"+a.handle, a.id(), a.state(now), to, "", now)
+		return err
+	})
+}
+
+// asOwner makes a change to an account that is still there.
+func (s *Server) asOwner(ctx context.Context, number int64, do func(*sqldb.Tx, account, time.Time) error) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		a, err := accountByNumber(tx, number)
+		if err != nil {
+			return err
+		}
+		if a.status == Deleted {
+			return noSuchSubject("account")
+		}
+		return do(tx, a, s.now())
+	})
+}
+
+// thenOwn makes an owner's change and answers with the account after it.
+func (s *Server) thenOwn(c call, err error) error {
+	if err != nil {
+		return err
+	}
+	return s.getOwn(c)
+}
+
+func (s *Server) putLock(c call) error { return s.thenOwn(c, s.setLock(c.r.Context(), c.owner, true)) }
+
+func (s *Server) deleteLock(c call) error {
+	return s.thenOwn(c, s.setLock(c.r.Context(), c.owner, false))
+}
+
+func (s *Server) postDeactivate(c call) error {
+	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner, true))
+}
+
+func (s *Server) postReactivate(c call) error {
+	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner, false))
+}
