@@ -18,6 +18,7 @@ const (
 	LiftsOurs    Lifts = "ours"    // an undo of another worker's measure, within the window
 	LiftsOlder   Lifts = "older"   // our measure, but older than the window, or legal, or child safety
 	LiftsForeign Lifts = "foreign" // a measure that is not ours, or none that we know of
+	LiftsBreach  Lifts = "breach"  // exactly what an open breach left, which the executor has established itself
 )
 
 // Measure is a burdening act that was carried out, as far as its undo cares.

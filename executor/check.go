@@ -289,6 +289,9 @@ func able(a actions.Action, c platform.Connector, sort platform.Sort) error {
 func (e *Executor) liftsOf(ctx context.Context, w proof.Warrant, j judgement) (actions.Lifts, error) {
 	a := w.Action
 	var m *actions.Measure
+	if !a.Undo() && a.Direction == actions.Relieving && e.broken(a) {
+		return actions.LiftsBreach, nil
+	}
 	if a.Undo() {
 		measure, ok, err := e.journal.Act(ctx, journal.Key{Request: a.Reverses, Duty: proof.DutyAct})
 		if err != nil {
@@ -300,6 +303,18 @@ func (e *Executor) liftsOf(ctx context.Context, w proof.Warrant, j judgement) (a
 		m = &actions.Measure{Request: measure.Request, Requester: measure.Requester, Subject: measure.Subject, Executed: measure.Ended, Category: measure.Category}
 	}
 	return actions.LiftsOf(a, m, w.Request.Statement.Signer, j.at, j.state.Trust.UndoWindow), nil
+}
+
+// broken reports whether an act lifts exactly what an open breach has left.
+func (e *Executor) broken(a actions.Action) bool {
+	w := e.watches[a.Subject.Platform]
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b, ok := w.open[a.Subject.ID]
+	return ok && b.Found == a.Command.Expect
 }
 
 // callOutcome says what the error of a call means.

@@ -72,6 +72,7 @@ const (
 	LiftOurs    = actions.LiftsOurs
 	LiftOlder   = actions.LiftsOlder
 	LiftForeign = actions.LiftsForeign
+	LiftBreach  = actions.LiftsBreach
 )
 
 // Verdict is what a ruling comes to. The zero value is no verdict and must be

@@ -178,7 +178,7 @@ func reference(q asked) (Verdict, actions.Need) {
 		switch {
 		case f.Lifts == "" || !has(workforce.Agent, workforce.Lead, workforce.OnCall, workforce.Officer), leaving && f.Lifts != LiftOwn:
 			return Forbidden, none
-		case f.Category == "" && (f.Lifts == LiftOwn || f.Lifts == LiftOurs):
+		case f.Category == "" && (f.Lifts == LiftOwn || f.Lifts == LiftOurs || f.Lifts == LiftBreach):
 			return Permitted, none
 		case f.Subject.Tier == actions.Critical:
 			return Held, two

@@ -278,7 +278,7 @@ func (f *Facts) check() string {
 	return ""
 }
 
-var lifts = []Lift{LiftOwn, LiftOurs, LiftOlder, LiftForeign}
+var lifts = []Lift{LiftOwn, LiftOurs, LiftOlder, LiftForeign, LiftBreach}
 
 // specs is the catalogue by kind.
 var specs = func() map[actions.Kind]actions.Spec {

@@ -20,7 +20,10 @@ type late struct {
 	have platform.Connector
 }
 
-var _ platform.Connector = (*late)(nil)
+var (
+	_ platform.Watcher  = (*late)(nil)
+	_ platform.Notifier = (*late)(nil)
+)
 
 // connectTime bounds connecting where the caller gives no time of its own.
 const connectTime = 5 * time.Second
@@ -100,4 +103,71 @@ func (l *late) Lookup(ctx context.Context, key string, cmd platform.Command) (pl
 		return platform.Outcome{}, err
 	}
 	return c.Lookup(ctx, key, cmd)
+}
+
+// watcher is the connector if it can be watched.
+func (l *late) watcher(ctx context.Context) (platform.Watcher, error) {
+	c, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, ok := c.(platform.Watcher)
+	if !ok {
+		return nil, fault.New(fault.Unsupported, "not-offered", "The platform %s cannot be watched.", l.name)
+	}
+	return w, nil
+}
+
+func (l *late) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
+	w, err := l.watcher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w.Watch(ctx, cursor)
+}
+
+func (l *late) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+	w, err := l.watcher(ctx)
+	if err != nil {
+		return platform.Expect{}, err
+	}
+	return w.Peek(ctx, s)
+}
+
+func (l *late) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
+	w, err := l.watcher(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	return w.Accounts(ctx, cursor)
+}
+
+func (l *late) Lock(ctx context.Context, s platform.Subject) (platform.Lock, error) {
+	w, err := l.watcher(ctx)
+	if err != nil {
+		return platform.Lock{}, err
+	}
+	return w.Lock(ctx, s)
+}
+
+// Shows is empty while the platform was never reached.
+func (l *late) Shows() []platform.Showing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w, ok := l.have.(platform.Watcher); ok {
+		return w.Shows()
+	}
+	return nil
+}
+
+func (l *late) Notify(ctx context.Context, key string, s platform.Subject, title, text string) error {
+	c, err := l.get(ctx)
+	if err != nil {
+		return err
+	}
+	n, ok := c.(platform.Notifier)
+	if !ok {
+		return fault.New(fault.Unsupported, "not-offered", "The platform %s sends its owners nothing.", l.name)
+	}
+	return n.Notify(ctx, key, s, title, text)
 }
