@@ -49,11 +49,11 @@ var house = map[string]room{
 	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
 	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},
 	"plaza":            {"sqldb", "a platform knows nothing of Countersign"},
-	"store":            {"sqldb ledger actions workforce", "tables and queries; it decides nothing"},
+	"store":            {"sqldb ledger incident actions workforce", "tables and queries; it decides nothing"},
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
 	"executor":         {"executor/journal watch ledger ledger/proof policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
 	"watch":            {"actions workforce platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
-	"desk":             {"store jobs policy ledger ledger/proof actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential"},
+	"desk":             {"store jobs alarm incident exposure policy ledger ledger/proof actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
 	"api/v1": {"ledger ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
 	"api":    {"api/v1 httpd desk ledger ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
