@@ -17,7 +17,6 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
-	"countersign.dev/sqldb"
 	"countersign.dev/store"
 )
 
@@ -255,9 +254,9 @@ func (d *Desk) NextAlarms(ctx context.Context, by Caller, place int64) (as []Ala
 			return nil, place, err
 		}
 	}
-	// Another node's alarms wake nobody here. Only PostgreSQL has other nodes.
+	// Another node's alarms wake nobody here.
 	var elsewhere <-chan time.Time
-	if d.store.DB().Dialect() == sqldb.PostgreSQL {
+	if d.store.Shared() {
 		tick := time.NewTicker(alarmsElsewhere)
 		defer tick.Stop()
 		elsewhere = tick.C

@@ -394,8 +394,14 @@ func TestReadingIsRuled(t *testing.T) {
 		return ""
 	}
 	reads := map[string]func(by workforce.WorkerID, id string) error{
-		"report":      func(by workforce.WorkerID, id string) error { _, err := w.Report(t.Context(), desktest.As(by), id, 0); return err },
-		"attribution": func(by workforce.WorkerID, id string) error { _, err := w.Attribution(t.Context(), desktest.As(by), id); return err },
+		"report": func(by workforce.WorkerID, id string) error {
+			_, err := w.Report(t.Context(), desktest.As(by), id, 0)
+			return err
+		},
+		"attribution": func(by workforce.WorkerID, id string) error {
+			_, err := w.Attribution(t.Context(), desktest.As(by), id)
+			return err
+		},
 	}
 	for what, read := range reads {
 		for _, c := range []struct {
@@ -426,10 +432,13 @@ func TestReadingIsRuled(t *testing.T) {
 		}
 	}
 	for what, err := range map[string]error{
-		"incidents": func() error { _, _, err := w.Incidents(t.Context(), desktest.As("ann"), desk.IncidentFilter{}); return err }(),
-		"incident":  func() error { _, err := w.Incident(t.Context(), desktest.As("ann"), of(actions.Critical)); return err }(),
-		"alarms":    func() error { _, _, err := w.Alarms(t.Context(), desktest.As("ann"), desk.AlarmFilter{}); return err }(),
-		"next":      func() error { _, _, err := w.NextAlarms(t.Context(), desktest.As("ann"), -1); return err }(),
+		"incidents": func() error {
+			_, _, err := w.Incidents(t.Context(), desktest.As("ann"), desk.IncidentFilter{})
+			return err
+		}(),
+		"incident": func() error { _, err := w.Incident(t.Context(), desktest.As("ann"), of(actions.Critical)); return err }(),
+		"alarms":   func() error { _, _, err := w.Alarms(t.Context(), desktest.As("ann"), desk.AlarmFilter{}); return err }(),
+		"next":     func() error { _, _, err := w.NextAlarms(t.Context(), desktest.As("ann"), -1); return err }(),
 	} {
 		if !fault.Is(err, "not-yours-to-read") {
 			t.Errorf("ann reads %s: %v", what, err)
@@ -620,4 +629,3 @@ func TestNextAlarms(t *testing.T) {
 		})
 	})
 }
-

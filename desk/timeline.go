@@ -237,4 +237,3 @@ func executionMoment(m incident.Moment, e ledger.Entry) (incident.Moment, error)
 	}
 	return m, nil
 }
-

@@ -331,4 +331,3 @@ func (d *Desk) Sightings(ctx context.Context, by Caller, f SightingFilter) (out 
 	}
 	return out, next, nil
 }
-

@@ -186,4 +186,3 @@ func (tx *Tx) Findings(incident string, d canonical.Digest) (text string, err er
 func (tx *Tx) OpenIncidents() (map[string]int64, error) {
 	return tx.counts(`select tier, count(*) from incident where status = 'open' group by tier`)
 }
-
