@@ -31,10 +31,10 @@ func restore(to *desktest.World, breach string, outcome proof.Outcome) {
 	sight := to.Breach(president, actions.Critical).Sight
 	sight.Order = "req_order"
 	e := proof.Execution{Kind: proof.KindIntent, Duty: proof.DutyRestore, Request: breach, Sight: sight}
-	to.Enter(e, map[string]string{proof.SealedSubject: president})
+	to.Enter(e, nil)
 	e.Kind, e.Outcome = proof.KindReceipt, outcome
 	e.Before, e.After = e.Sight.Found, platform.Expect{Status: platform.Up}
-	to.Enter(e, map[string]string{proof.SealedSubject: president})
+	to.Enter(e, nil)
 }
 
 func incidents(t *testing.T, w *desktest.World, f desk.IncidentFilter) []incident.Incident {
@@ -171,7 +171,11 @@ func TestSightings(t *testing.T) {
 		of(proof.KindBlind, "cursor-gone", "Events were missed.")
 		of(proof.KindSighted, "", "")
 		restore(w, breach(w), proof.Failed)
-		if got, want := alarms(t, w), []string{"observed warn", "stream.silent page", "stream.gap page", "stream.back info", "breach page", "restore.failed page"}; !slices.Equal(got, want) {
+		spent := w.Breach("plaza:acct/2", actions.Protected)
+		spent.Type, spent.Text, spent.Sight.Order = "budget-spent", "The standing order allows 1.", "req_order"
+		w.Enter(spent, map[string]string{proof.SealedSubject: "plaza:acct/2"})
+		if got, want := alarms(t, w), []string{"observed warn", "stream.silent page", "stream.gap page", "stream.back info", "breach page", "restore.failed page",
+			"breach page", "budget.spent page"}; !slices.Equal(got, want) {
 			t.Errorf("alarms %q, want %q", got, want)
 		}
 		var got []string
@@ -187,7 +191,7 @@ func TestSightings(t *testing.T) {
 				break
 			}
 		}
-		want := []string{"receipt acct/1", "intent acct/1", "breach acct/1", "sighted ", "blind ", "blind ", "foreign ", "baseline ", "observed acct/2"}
+		want := []string{"breach acct/2", "receipt acct/1", "intent acct/1", "breach acct/1", "sighted ", "blind ", "blind ", "foreign ", "baseline ", "observed acct/2"}
 		if !slices.Equal(got, want) {
 			t.Errorf("sightings %q, want %q", got, want)
 		}

@@ -63,12 +63,27 @@ func (t *tx) watch(w watched) error {
 	case proof.KindBreach, proof.KindTold, proof.KindIntent, proof.KindReceipt, proof.KindRefusal:
 		s.Breach = w.Request
 	}
+	of := ""
+	if s.Breach != "" && w.subject.ID == "" {
+		// The breach's own record names the subject; what follows from it does not.
+		b, known, err := t.Breach(s.Breach)
+		if err != nil {
+			return err
+		}
+		if known {
+			i, err := t.Incident(b.Incident)
+			if err != nil {
+				return err
+			}
+			of, w.subject, s.Subject = i.ID, i.Subject, i.Subject.ID
+		}
+	}
 	t.InsertSighting(s)
 	switch w.Kind {
 	case proof.KindBreach:
 		return t.breach(w)
 	case proof.KindReceipt, proof.KindRefusal:
-		return t.restored(w)
+		return t.restored(w, of)
 	case proof.KindObserved:
 		return t.alarm(w.about(alarm.Observed, Warn, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. The tier is only observed, so nothing is done.",
 			w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status)))
@@ -117,7 +132,10 @@ func (t *tx) breach(w watched) error {
 		return err
 	}
 	next := "No standing order is in force: somebody on call has to lift it."
-	if w.Sight.Order != "" {
+	switch {
+	case w.Type == "budget-spent":
+		next = orElse(w.Text, "The budget of the standing order is spent.") + " Until it is not, somebody on call has to lift it."
+	case w.Sight.Order != "":
 		next = "The executor restores it under the standing order " + w.Sight.Order + "."
 	}
 	if id == "" {
@@ -127,7 +145,7 @@ func (t *tx) breach(w watched) error {
 		t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Seen: w.Sight.Seen})
 		a := w.about(alarm.Breach, Page, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. %s", w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status, next))
 		a.Incident = i.ID
-		return t.alarm(a)
+		return t.alarmBreach(a, w)
 	}
 	i, err := t.Incident(id)
 	if err != nil {
@@ -148,6 +166,17 @@ func (t *tx) breach(w watched) error {
 	}
 	a := w.about(alarm.Duel, severity, fmt.Sprintf("Somebody does again on %s what the executor has undone: it is the breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
 	a.Incident = i.ID
+	return t.alarmBreach(a, w)
+}
+
+// alarmBreach raises the alarm of a breach, and another if the standing order's
+// budget does not cover its restoration.
+func (t *tx) alarmBreach(a Alarm, w watched) error {
+	if err := t.alarm(a); err != nil || w.Type != "budget-spent" {
+		return err
+	}
+	a.Kind, a.Severity = string(alarm.BudgetSpent), Page
+	a.Text = fmt.Sprintf("The budget of the standing order for %s subjects of %s is spent: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it restores no more for now."))
 	return t.alarm(a)
 }
 
@@ -165,22 +194,18 @@ func (t *tx) openIncident(i incident.Incident) {
 
 const incidentSignal = "incident"
 
-// restored notes what came of a restoration.
-func (t *tx) restored(w watched) error {
+// restored notes what came of a restoration of the breach of an incident.
+func (t *tx) restored(w watched, of string) error {
 	if w.Outcome == proof.Executed {
 		t.RestoreBreach(w.Request, w.At)
 		return nil
-	}
-	b, _, err := t.Breach(w.Request)
-	if err != nil {
-		return err
 	}
 	kind := alarm.RestoreFailed
 	if w.Type == "budget-spent" {
 		kind = alarm.BudgetSpent
 	}
 	a := w.about(kind, Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, outcomeType(w.Execution))))
-	a.Incident = b.Incident
+	a.Incident = of
 	return t.alarm(a)
 }
 
