@@ -55,12 +55,12 @@ var house = map[string]room{
 	"watch":            {"actions workforce platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
 	"desk":             {"store jobs alarm incident exposure policy ledger ledger/proof actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
-	"api/v1": {"ledger ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
-	"api":    {"api/v1 httpd desk ledger ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
+	"api/v1": {"incident ledger ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
+	"api":    {"api/v1 httpd desk alarm incident ledger ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
 	"httpd":  {"api/v1 desk ledger", "the listener and the one error table; it knows no resource"},
 	"link":   {"desk executor ledger ledger/proof actions workforce platform", "the one way between desk and executor"},
-	"client": {"api/v1 ledger ledger/proof actions workforce platform", "an outsider's client; it must not pull in the server"},
-	"cli":    {"client api/v1 ledger ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
+	"client": {"api/v1 incident ledger ledger/proof actions workforce platform", "an outsider's client; it must not pull in the server"},
+	"cli":    {"client api/v1 incident ledger ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"cmd/countersign": {"*", "wiring: the one place that knows everybody"},
 }
@@ -86,6 +86,7 @@ var outside = []struct {
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/fxamacker/cbor", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/standard-webhooks/", "alarm", "one package signs webhooks"},
+	{"github.com/prometheus/", "httpd", "one package counts for Prometheus"},
 	{"code.dny.dev/ssrf", "alarm", "one package connects to addresses of outsiders"},
 	{"testing", "", "what tests need stays out of the product"},
 	{"log", "", "log/slog says what it logs"},
