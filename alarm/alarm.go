@@ -43,7 +43,19 @@ const (
 	BudgetSpent     Type = "budget.spent"     // a standing order has used what it may
 	ExposureLowered Type = "exposure.lowered" // fewer people than before could do harm together
 	CoverageShort   Type = "coverage.short"   // too few people could countersign
+	StreamBack      Type = "stream.back"      // the watch sees again
+	Observed        Type = "observed"         // would have been a breach, on a tier that is only observed
+	RestoreFailed   Type = "restore.failed"   // what a breach left could not be lifted
+	NotEntered      Type = "taken.refused"    // the executor took a freeze, an end or a revocation that the desk cannot enter
+	IncidentOpened  Type = "incident.opened"  // somebody contests an act
+	IncidentClosed  Type = "incident.closed"  // its review was countersigned
 )
+
+// Types lists what is alarmed.
+func Types() []Type {
+	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, RestoreFailed,
+		NotEntered, IncidentOpened, IncidentClosed}
+}
 
 var (
 	typeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
@@ -59,6 +71,33 @@ type Message struct {
 	Type Type
 	Time canonical.Time // when it happened, not when it is sent
 	Data canonical.Raw  // a canonical JSON object
+	// Source names who sends it, a URI reference such as a ledger's origin. With it
+	// the body is a CloudEvent 1.0 as well as what Standard Webhooks advises.
+	Source string
+}
+
+// EventPrefix begins a CloudEvent's type; the alarm's follows.
+const EventPrefix = "dev.countersign."
+
+// event is a CloudEvent 1.0 in its JSON format. Its members are those that
+// Standard Webhooks advises, timestamp as an extension, and those of CloudEvents.
+type event struct {
+	Data            canonical.Raw  `json:"data"`
+	DataContentType string         `json:"datacontenttype"`
+	ID              string         `json:"id"`
+	Source          string         `json:"source"`
+	SpecVersion     string         `json:"specversion"`
+	Time            canonical.Time `json:"time"`
+	Timestamp       canonical.Time `json:"timestamp"`
+	Type            Type           `json:"type"`
+}
+
+// media is the type of the body.
+func (m Message) media() string {
+	if m.Source != "" {
+		return "application/cloudevents+json"
+	}
+	return "application/json"
 }
 
 // Body is what is sent and signed, in canonical form.
@@ -79,11 +118,16 @@ func (m Message) Body() ([]byte, error) {
 	if err := canonical.Check(m.Data); err != nil {
 		return nil, fault.New(fault.Invalid, "bad-alarm", "An alarm's data is canonical JSON.").Because(err)
 	}
-	body, err := canonical.Marshal(struct {
+	var document any = struct {
 		Data      canonical.Raw  `json:"data"`
 		Timestamp canonical.Time `json:"timestamp"`
 		Type      Type           `json:"type"`
-	}{m.Data, m.Time, m.Type})
+	}{m.Data, m.Time, m.Type}
+	if m.Source != "" {
+		document = event{Data: m.Data, DataContentType: "application/json", ID: m.ID, Source: m.Source, SpecVersion: "1.0",
+			Time: m.Time, Timestamp: m.Time, Type: EventPrefix + m.Type}
+	}
+	body, err := canonical.Marshal(document)
 	if err != nil {
 		return nil, err
 	}

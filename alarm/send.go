@@ -121,7 +121,7 @@ func (s Sender) Send(ctx context.Context, to Endpoint, m Message) error {
 		return refuse(badURL())
 	}
 	request.Header = header
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Type", m.media())
 	request.Header.Set("User-Agent", "Countersign")
 
 	answer, err := s.client(to.AllowPrivate, target.Scheme == "http").Do(request)

@@ -61,6 +61,7 @@ func (s *Server) register() {
 	add(s, operation{id: "policy", method: get, path: "/policy", summary: "The policy set in force, budgets and trust"}, s.policy)
 	add(s, operation{id: "check-policy", method: post, path: "/policy/check", summary: "What can be said of a set against the people of this desk; nothing is stored"}, s.checkPolicy)
 	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)
+	s.registerIncidents()
 }
 
 func jsonAnswer(description string) *huma.Response {

@@ -68,6 +68,8 @@ type Commands struct {
 	Platform platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
 	Subject  subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
 	Action   actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`
+	Incident incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
+	Alarm    alarmCommands    `cmd:"" help:"What people must know of."`
 	Warrant  warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
 	Ledger   ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
 	Policy   policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`

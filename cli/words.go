@@ -56,6 +56,8 @@ func changeInWords(change actions.Change) string {
 		return keysInWords(c)
 	case actions.Setting:
 		return settingInWords(c)
+	case actions.Review:
+		return fmt.Sprintf("Close the review of the %s %s", c.Of, c.ID)
 	}
 	return "A change that this program does not know"
 }
@@ -243,6 +245,12 @@ func changeFacts(change actions.Change) [][2]string {
 	case actions.Admit:
 		return [][2]string{{"file", c.File.String()}, {"rows", fmt.Sprint(c.Rows)}, {"root", c.Root.String()},
 			{"compare", "countersign worker import FILE --dry-run says file and counts of your own copy"}}
+	case actions.Review:
+		involved := make([]string, len(c.Involved))
+		for i, w := range c.Involved {
+			involved[i] = string(w)
+		}
+		return [][2]string{{"findings", c.Findings.String()}, {"involved", joined(involved)}}
 	case actions.Setting:
 		var pairs [][2]string
 		for _, b := range c.Budgets {

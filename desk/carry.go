@@ -121,11 +121,21 @@ func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
 		if err := e.Execution.Check(); err != nil {
 			return nil, err
 		}
+		if err := e.CheckOpenings(); err != nil {
+			return nil, err
+		}
+		seen, err := d.openWatched(e)
+		if err != nil {
+			return nil, err
+		}
 		return func(t *tx) error {
 			t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data)
 			draft := e.Draft()
 			draft.Expect = t.state.Next // whose executor's key signed it
-			t.Tx.Record(draft)
+			t.Tx.Record(draft).About(e.Execution.Request)
+			if ofWatch(e.Execution) {
+				return t.watch(seen)
+			}
 			return t.settle(e.Execution)
 		}, nil
 	})

@@ -17,6 +17,8 @@ type tx struct {
 	*store.Tx
 	desk  *Desk
 	state *proof.State // what the change was authorised against
+
+	raised []Alarm // to be logged once it is committed
 }
 
 // attempts bounds how often a change is judged again because the rules or the
@@ -85,7 +87,8 @@ func (d *Desk) try(ctx context.Context, state *proof.State, judge func(*proof.St
 	}
 	d.step(StepJudged)
 	again := false
-	return d.store.Write(ctx, func(stx *store.Tx) error {
+	var last *tx
+	err = d.store.Write(ctx, func(stx *store.Tx) error {
 		// Run again, perhaps because the state was not the newest.
 		if again {
 			number, err := stx.NextGovernance()
@@ -97,8 +100,13 @@ func (d *Desk) try(ctx context.Context, state *proof.State, judge func(*proof.St
 			}
 		}
 		again = true
-		return apply(&tx{Tx: stx, desk: d, state: state})
+		last = &tx{Tx: stx, desk: d, state: state}
+		return apply(last)
 	})
+	if err == nil {
+		d.logAlarms(ctx, last.raised)
+	}
+	return err
 }
 
 // isRefusal reports whether an error is a no that belongs in the ledger, and

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/alarm"
 	"countersign.dev/canonical"
 	"countersign.dev/id"
 	"countersign.dev/jobs"
@@ -54,6 +55,13 @@ type Config struct {
 	Now    func() time.Time
 	Rand   io.Reader
 	Logger *slog.Logger // nil: silent
+	// Destinations are where alarms are sent, and Sender sends them.
+	Destinations []Destination
+	Sender       alarm.Sender
+	// Holders are declared: who holds the credentials of a platform, by its name,
+	// or one of them, by PLATFORM/CREDENTIAL; who the executor's machine, as
+	// "executor"; and who the log key, as "log-key". A report is as good as they are.
+	Holders map[string][]string
 	// Step, if set, is called between any two steps of an act, with the name of
 	// the one just done; see the constants.
 	Step func(name string)
@@ -82,6 +90,10 @@ type Desk struct {
 	step     func(string)
 	jobs     *jobs.Runner
 	hurried  chan store.Request // approved, and the executor should hear of it at once
+
+	destinations []Destination
+	sender       alarm.Sender
+	holders      map[string][]string
 
 	folding sync.Mutex // one goroutine at a time folds new governance entries
 	state   atomic.Pointer[proof.State]

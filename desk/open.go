@@ -49,6 +49,7 @@ func handOverPause(attempt int) time.Duration {
 // there. A chain that does not verify is refused: somebody edited the database.
 func Open(ctx context.Context, c Config) (*Desk, error) {
 	d := &Desk{store: c.Store, log: c.Log, tiles: ledger.Tiles{Source: c.Store}, executor: c.Executor, now: c.Now, rand: c.Rand, logger: c.Logger, step: c.Step,
+		destinations: c.Destinations, sender: c.Sender, holders: c.Holders,
 		ids: id.Source{Now: c.Now, Rand: c.Rand}, hurried: make(chan store.Request, 1024)}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
@@ -57,6 +58,9 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 		d.step = func(string) {}
 	}
 	d.refused.now = c.Now
+	if err := checkDestinations(c.Destinations); err != nil {
+		return nil, err
+	}
 	d.state.Store(proof.NewState(c.Root))
 	if _, err := d.fold(ctx); err != nil {
 		return nil, err
@@ -71,6 +75,8 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	}
 	jobs.Handle(d.jobs, func(ctx context.Context, j carryJob) error { return d.carry(ctx, j.Request) })
 	jobs.Handle(d.jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })
+	jobs.Handle(d.jobs, func(ctx context.Context, j takenJob) error { return d.enterTaken(ctx, j) })
+	jobs.Handle(d.jobs, func(ctx context.Context, j alarmJob) error { return d.sendAlarm(ctx, j) })
 	return d, nil
 }
 

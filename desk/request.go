@@ -70,6 +70,7 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 		}
 		return func(t *tx) (err error) {
 			out = r
+			out.Session = by.Token
 			warrant, err = t.approve(&out, v, true)
 			return err
 		}, nil
@@ -153,6 +154,9 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	a := sub.Action
 	ask := proof.Ask{Action: a, Request: sub.Signed, Executor: s.ExecutorOf(a)}
 	if err := a.Check(); err != nil {
+		return ask, err
+	}
+	if err := d.checkReview(ctx, s, a); err != nil {
 		return ask, err
 	}
 	if a.Subject.Platform != actions.DeskPlatform && !a.Undo() {
@@ -286,7 +290,8 @@ func (t *tx) recordRequest(r *store.Request, j proof.Judgement) {
 	}
 	t.record("request", requestRecord{Request: r.ID, Kind: r.Action.Kind, Platform: r.Action.Subject.Platform, Tier: j.Facts.Subject.Tier,
 		Direction: r.Action.Direction, Status: status, Need: j.Need, Signed: r.Signed},
-		field("subject", r.Action.Subject.String()), field("handle", r.Action.Subject.Handle), field("reason", r.Action.Reason), field("case", r.Action.Case))
+		field("subject", r.Action.Subject.String()), field("handle", r.Action.Subject.Handle), field("reason", r.Action.Reason), field("case", r.Action.Case)).
+		About(r.ID, store.ByWorker(r.Requester()))
 }
 
 func field(name, value string) ledger.Opening {
@@ -297,10 +302,16 @@ func field(name, value string) ledger.Opening {
 // The state changes when the entry is folded, as it does for every follower.
 func (t *tx) applyDesk(r *store.Request, v judged) error {
 	number := t.state.Next
-	t.Record(ledger.Draft{Class: ledger.Governance, Kind: string(v.auth.Action.Kind), Data: *v.auth, Expect: number})
+	entry := t.Record(ledger.Draft{Class: ledger.Governance, Kind: string(v.auth.Action.Kind), Data: *v.auth, Expect: number}).About(r.ID)
 	ch, err := actions.ParseChange(v.auth.Action.Kind, v.auth.Action.Change)
 	if err != nil {
 		return err
+	}
+	if review, ok := ch.(actions.Review); ok && review.Of == actions.ReviewIncident {
+		entry.About(review.ID)
+		if err := t.closeIncident(review, r.ID); err != nil {
+			return err
+		}
 	}
 	if admit, ok := ch.(actions.Admit); ok {
 		state := t.state.Clone()
@@ -409,7 +420,7 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 			if j.Ready {
 				status = actions.StatusApproved
 			}
-			t.record("countersign", verdictRecord{Request: request, Status: status, Signed: signed})
+			t.record("countersign", verdictRecord{Request: request, Status: status, Signed: signed}).About(request, store.ByWorker(by.Worker))
 			var err error
 			out = with(r, next)
 			warrant, err = t.approve(&out, v, false)
@@ -479,7 +490,7 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("decline", verdictRecord{Request: request, Status: next.Status, Alarm: alarm, Signed: signed}, field("reason", reason))
+			t.record("decline", verdictRecord{Request: request, Status: next.Status, Alarm: alarm, Signed: signed}, field("reason", reason)).About(request, store.ByWorker(by.Worker))
 			out = next
 			t.end(with(r, next))
 			return nil
@@ -512,7 +523,7 @@ func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version 
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("withdraw", endRecord{request, by.Worker, next.Status, next.Outcome})
+			t.record("withdraw", endRecord{request, by.Worker, next.Status, next.Outcome}).About(request)
 			out = next
 			t.end(with(r, next))
 			return nil
@@ -533,7 +544,7 @@ func (d *Desk) expire(ctx context.Context, request string) error {
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("expire", endRecord{request, "", next.Status, next.Outcome})
+			t.record("expire", endRecord{request, "", next.Status, next.Outcome}).About(request)
 			t.end(with(r, next))
 			return nil
 		}, nil

@@ -62,12 +62,13 @@ type Link struct {
 type Server struct {
 	config  Config
 	handler http.Handler
+	meters  *meters
 	closing chan struct{} // closed when a shutdown begins: waits end
 }
 
 // New returns a server.
 func New(c Config) *Server {
-	s := &Server{config: c, closing: make(chan struct{})}
+	s := &Server{config: c, meters: newMeters(c.Desk), closing: make(chan struct{})}
 	s.handler = s.observe(s.bound(s.routes()))
 	return s
 }
@@ -176,6 +177,20 @@ func clip(s string) string {
 }
 
 type closingKey struct{}
+
+// Closing reports whether the server of a request has begun to shut down.
+func Closing(ctx context.Context) bool {
+	closing, ok := ctx.Value(closingKey{}).(<-chan struct{})
+	if !ok {
+		return false
+	}
+	select {
+	case <-closing:
+		return true
+	default:
+		return false
+	}
+}
 
 // Waiting returns a context for waiting at most d: it ends with ctx, after d, or
 // when the server begins to shut down.

@@ -89,6 +89,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 // log writes the event: the route and not the path, which may name people, and
 // no query, address or header.
 func (s *Server) log(r *http.Request, rec *recorder, e *event, start time.Time, stack []byte) {
+	s.meters.count(rec.status)
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("method", clip(r.Method)),

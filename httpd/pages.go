@@ -35,6 +35,7 @@ func (s *Server) browserMux() http.Handler {
 	get("/{$}", s.front)
 	get("/page.css", s.style)
 	get("/healthz", s.health)
+	get("/metrics", s.metrics)
 	mux.HandleFunc("/", NotFound)
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -41,6 +41,14 @@ func (s Source) New(prefix string) string {
 	return prefix + "_" + encoding.EncodeToString(b[:])
 }
 
+// First returns the identifier that sorts before all that are made from a
+// millisecond on. It names nothing.
+func First(prefix string, from time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(max(from.UnixMilli(), 0))<<16)
+	return prefix + "_" + encoding.EncodeToString(b[:])
+}
+
 // Valid reports whether s is an identifier with the prefix, exactly as New makes it.
 func Valid(prefix, s string) bool {
 	rest, ok := strings.CutPrefix(s, prefix+"_")

@@ -15,6 +15,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
 )
 
 func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
@@ -27,11 +28,22 @@ type Recorded struct {
 	draft ledger.Draft
 	entry ledger.Entry
 	done  bool
-	// then makes a statement that runs in the same transaction once the entry has
-	// its place; nil: none. It touches only rows that the change has locked
-	// already, since the head row is locked by then.
-	then func(ledger.Entry) sqldb.Statement
+	// then make statements that run in the same transaction once the entry has
+	// its place. They touch only rows that the change has locked already, since
+	// the head row is locked by then.
+	then  []func(ledger.Entry) sqldb.Statement
+	about []string
 }
+
+// About has the entry found under names: a request, a breach or an incident, or
+// what ByWorker makes. Each name is given once.
+func (r *Recorded) About(names ...string) *Recorded {
+	r.about = append(r.about, names...)
+	return r
+}
+
+// ByWorker is the name under which entries are found that hold a worker's signature.
+func ByWorker(w workforce.WorkerID) string { return "worker " + string(w) }
 
 // Entry returns the draft's entry. It is there once Write has returned nil.
 func (r *Recorded) Entry() ledger.Entry {
@@ -53,8 +65,8 @@ func (tx *Tx) Record(d ledger.Draft) *Recorded {
 // stores: the row learns in which place the ledger has it.
 func (tx *Tx) RecordWarrant(d ledger.Draft, request string) *Recorded {
 	r := tx.Record(d)
-	r.then = func(e ledger.Entry) sqldb.Statement { return setEntry(request, e.Index) }
-	return r
+	r.then = append(r.then, func(e ledger.Entry) sqldb.Statement { return setEntry(request, e.Index) })
+	return r.About(request)
 }
 
 // NextGovernance returns the number that the governance chain's next entry will
@@ -171,11 +183,17 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 		}
 	}
 	var then []sqldb.Statement
+	var about [][]any
 	for i, v := range attached {
-		if r := v.(*Recorded); r.then != nil {
-			then = append(then, r.then(entries[i]))
+		r := v.(*Recorded)
+		for _, f := range r.then {
+			then = append(then, f(entries[i]))
+		}
+		for _, name := range r.about {
+			about = append(about, []any{name, entries[i].Body.Time.Micro(), entries[i].Index})
 		}
 	}
+	then = insertRows(then, `insert into ledger_about (about, time, idx) values `, about)
 	if err := place(tx, head.Size, next, entries, nodes, then); err != nil {
 		return nil, fmt.Errorf("append to the ledger: %w", err)
 	}
@@ -435,6 +453,30 @@ func (tx *Tx) Entries(from, to int64) ([]ledger.Entry, error) {
 // EntriesOf returns the entries of a class from one number up to, and without, another.
 func (tx *Tx) EntriesOf(class ledger.Class, from, to int64) ([]ledger.Entry, error) {
 	return tx.entries(`e.class = $1 and e.number >= $2 and e.number < $3`, string(class), from, to)
+}
+
+// EntriesAbout returns up to limit entries that were recorded about a name, from
+// an instant on, oldest first.
+func (tx *Tx) EntriesAbout(name string, from canonical.Time, limit int) ([]ledger.Entry, error) {
+	places, err := sqldb.All(tx.Tx, func(r sqldb.Row) (idx int64, err error) { return idx, r.Scan(&idx) },
+		`select idx from ledger_about where about = $1 and time >= $2 order by time, idx limit $3`, name, from.Micro(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("find ledger entries: %w", err)
+	}
+	var all []ledger.Entry
+	// In stretches, so that the number of parameters is bounded and few texts are prepared.
+	for stretch := range slices.Chunk(places, 64) {
+		args := make([]any, 64)
+		for i := range args {
+			args[i] = stretch[min(i, len(stretch)-1)]
+		}
+		entries, err := tx.entries(`e.idx in (`+sqldb.Places(1, len(args))+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entries...)
+	}
+	return all, nil
 }
 
 func one(all []ledger.Entry, err error) (ledger.Entry, error) {

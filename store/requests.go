@@ -3,11 +3,14 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/id"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
@@ -19,10 +22,11 @@ type Request struct {
 	Core     []byte  // canonical JSON of proof.Core; nil before approval
 	Evidence []int64 // numbers of the governance entries that it rests on
 	Entry    int64   // index of the warrant's ledger entry; -1 before it is known
+	Session  string  // the token with which it was handed in
 }
 
 const requestColumns = `id, version, status, action, signed, signers, declined, need, missing, created, updated,
-	outcome, outcome_text, executed, reversed_by, core, evidence, entry`
+	outcome, outcome_text, executed, reversed_by, core, evidence, entry, session`
 
 func scanRequest(row sqldb.Row) (Request, error) { return scanRequestAnd(row) }
 
@@ -32,7 +36,7 @@ func scanRequestAnd(row sqldb.Row, more ...any) (Request, error) {
 	var action, signed, signers, declined, need, core, evidence []byte
 	var created, updated, executed int64
 	if err := row.Scan(append([]any{&r.ID, &r.Version, &r.Status, &action, &signed, &signers, &declined, &need, &r.Missing, &created, &updated,
-		&r.Outcome, &r.OutcomeText, &executed, &r.ReversedBy, &core, &evidence, &r.Entry}, more...)...); err != nil {
+		&r.Outcome, &r.OutcomeText, &executed, &r.ReversedBy, &core, &evidence, &r.Entry, &r.Session}, more...)...); err != nil {
 		return r, err
 	}
 	r.Created, r.Updated, r.Executed = canonical.FromMicro(created), canonical.FromMicro(updated), canonical.FromMicro(executed)
@@ -89,13 +93,13 @@ func (s *Store) RequestNow(ctx context.Context, id string) (r Request, next int6
 func (tx *Tx) InsertRequest(r Request) {
 	a := r.Action
 	tx.Later(sqldb.Statement{SQL: `insert into request (id, version, status, kind, platform, subject, requester, mark, action, signed, signers, declined,
-			need, missing, created, updated, expires, outcome, outcome_text, executed, reversed_by, core, evidence, entry)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+			need, missing, created, updated, expires, outcome, outcome_text, executed, reversed_by, core, evidence, entry, session)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 		on conflict (id) do nothing`, Args: []any{
 		r.ID, r.Version, string(r.Status), string(a.Kind), a.Subject.Platform, a.Subject.ID, string(r.Requester()), string(a.Command.Mark),
 		canonical.MustMarshal(a), canonical.MustMarshal(r.Signed), canonical.MustMarshal(r.Signers), canonical.MustMarshal(r.Declined),
 		canonical.MustMarshal(r.Need), r.Missing, r.Created.Micro(), r.Updated.Micro(), r.Expires().Micro(),
-		r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry}},
+		r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry, r.Session}},
 		func(n int64) error {
 			if n == 0 {
 				return fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
@@ -136,6 +140,64 @@ type RequestFilter struct {
 	Requester workforce.WorkerID
 	Before    string // identifiers sort by time: only those before this one
 	Limit     int
+}
+
+// RequestsSince returns up to limit requests of a worker that were made at or
+// after an instant, newest first.
+func (tx *Tx) RequestsSince(w workforce.WorkerID, from canonical.Time, limit int) ([]Request, error) {
+	// Identifiers begin with the millisecond in which they were made.
+	return sqldb.All(tx.Tx, scanRequest, `select `+requestColumns+` from request where requester = $1 and id >= $2 and created >= $3
+		order by id desc limit $4`, string(w), id.First("req", from.Add(-draftSlack)), from.Micro(), limit)
+}
+
+// draftSlack is more than the time between a request's draft, when its identifier
+// is made, and its being handed in.
+const draftSlack = time.Hour
+
+// RequestsByIDs returns the requests with the identifiers, those that there are.
+func (tx *Tx) RequestsByIDs(ids []string) ([]Request, error) {
+	var all []Request
+	for stretch := range slices.Chunk(ids, 64) {
+		args := make([]any, 64)
+		for i := range args {
+			args[i] = stretch[min(i, len(stretch)-1)]
+		}
+		rs, err := sqldb.All(tx.Tx, scanRequest, `select `+requestColumns+` from request where id in (`+sqldb.Places(1, len(args))+`) order by id desc`, args...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rs...)
+	}
+	return all, nil
+}
+
+// NewestOn returns the newest request about a subject that was approved by an
+// instant, and whether there is one.
+func (tx *Tx) NewestOn(platform, subject string, at canonical.Time) (Request, bool, error) {
+	r, err := scanRequest(tx.QueryRow(`select `+requestColumns+` from request where platform = $1 and subject = $2 and entry >= 0 and created <= $3
+		order by id desc limit 1`, platform, subject, at.Micro()))
+	if sqldb.IsNotFound(err) {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+// RequestCounts returns how many requests there are in each status.
+func (tx *Tx) RequestCounts() (map[string]int64, error) {
+	return tx.counts(`select status, count(*) from request group by status`)
+}
+
+// counts reads pairs of a name and a number.
+func (tx *Tx) counts(q string, args ...any) (map[string]int64, error) {
+	all := map[string]int64{}
+	_, err := sqldb.All(tx.Tx, func(r sqldb.Row) (struct{}, error) {
+		var name string
+		var n int64
+		err := r.Scan(&name, &n)
+		all[name] = n
+		return struct{}{}, err
+	}, q, args...)
+	return all, err
 }
 
 // Requests returns requests, newest first.

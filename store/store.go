@@ -77,6 +77,9 @@ func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifi
 // DB is the database, for those who keep tables of their own beside these.
 func (s *Store) DB() *sqldb.DB { return s.db }
 
+// Shared reports whether other nodes may write to the database as well.
+func (s *Store) Shared() bool { return s.db.Dialect() == sqldb.PostgreSQL }
+
 // Close completes what has begun and closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 

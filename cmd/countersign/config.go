@@ -2,12 +2,17 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
+	"countersign.dev/alarm"
+	"countersign.dev/desk"
 	"countersign.dev/fault"
 )
 
@@ -45,6 +50,16 @@ type Config struct {
 		DeskListen string `json:"desk_listen,omitzero"`
 	} `json:"executor,omitzero"`
 
+	// Alarms are addresses to which alarms are sent, as Standard Webhooks whose
+	// bodies are CloudEvents. The file then holds secrets: let nobody else read it.
+	Alarms []AlarmAddress `json:"alarms,omitzero"`
+
+	// Holders are declared, for reports and nothing else: who holds the staff
+	// credentials of a platform, by its name, or one of them, by PLATFORM/CREDENTIAL;
+	// who the executor's machine, as "executor"; who the log key, as "log-key".
+	// Workers are named by their identifiers.
+	Holders map[string][]string `json:"holders,omitzero"`
+
 	// Plaza is the built-in platform, there to try things on.
 	Plaza struct {
 		// Off leaves it out.
@@ -55,6 +70,42 @@ type Config struct {
 		// Database of its own. Left out: plaza.db in DIR.
 		Database string `json:"database,omitzero"`
 	} `json:"plaza,omitzero"`
+}
+
+// AlarmAddress is where alarms are sent.
+type AlarmAddress struct {
+	// URL is https, on port 443 of a public address. It may hold a secret.
+	URL string `json:"url"`
+	// Secret signs what is sent: whsec_… or whsk_…; two, with a blank between, while
+	// it changes. An address that answered 410 gets nothing more until it has a new one.
+	Secret string `json:"secret"`
+	// Kinds are what it gets, such as breach or duel. Left out: everything.
+	Kinds []alarm.Type `json:"kinds,omitzero"`
+	// DangerousPrivate lets alarms go to addresses of this network. Whoever may set
+	// the URL could then have this machine call what only it can reach.
+	DangerousPrivate struct {
+		Prefixes []netip.Prefix `json:"prefixes,omitzero"` // such as 10.1.2.3/32
+		Ports    []uint16       `json:"ports,omitzero"`    // beside 443
+		Plain    bool           `json:"plain,omitzero"`    // http as well
+	} `json:"dangerous_private,omitzero"`
+}
+
+// destinations are the addresses as the desk wants them.
+func (c Config) destinations() ([]desk.Destination, error) {
+	var all []desk.Destination
+	for i, a := range c.Alarms {
+		x := desk.Destination{Kinds: a.Kinds, Secrets: strings.Fields(a.Secret), Endpoint: alarm.Endpoint{URL: a.URL,
+			AllowPrivate: alarm.Private{Prefixes: a.DangerousPrivate.Prefixes, Ports: a.DangerousPrivate.Ports, Plain: a.DangerousPrivate.Plain}}}
+		for _, text := range x.Secrets {
+			k, err := alarm.ParseKey(text)
+			if err != nil {
+				return nil, fmt.Errorf("the address %d for alarms in %s: %w", i+1, configFile, err)
+			}
+			x.Keys = append(x.Keys, k)
+		}
+		all = append(all, x)
+	}
+	return all, nil
 }
 
 // Files and folders of DIR.

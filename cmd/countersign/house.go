@@ -60,12 +60,17 @@ func openHouseWith(ctx context.Context, config Config, dir string, o houseOption
 		}
 		url = "sqlite:" + path
 	}
+	destinations, err := config.destinations()
+	if err != nil {
+		return nil, err
+	}
 	log := &ledger.Log{Origin: key.Name(), Signer: key, Rand: rand.Reader}
 	st, err := store.Open(ctx, url, log, key.Verifier(), store.Options{})
 	if err != nil {
 		return nil, err
 	}
-	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger})
+	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
+		Destinations: destinations, Holders: config.Holders})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
+	"countersign.dev/alarm"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/ledger"
@@ -80,6 +81,10 @@ type Options struct {
 	Trust    func(*actions.Trust)
 	Step     func(string) // see desk.Config
 
+	Destinations []desk.Destination // see desk.Config
+	Sender       alarm.Sender
+	Holders      map[string][]string
+
 	ExecutorNow func() time.Time // of a Town's executor; nil: the desk's clock
 }
 
@@ -135,6 +140,9 @@ func (w *World) TryOpen(o Options) error {
 		return err
 	}
 	w.close = sync.OnceValue(w.Store.Close)
+	if o.Executor == nil {
+		o.Executor = &late{} // one that is away
+	}
 	closing := w.close
 	w.t.Cleanup(func() {
 		if err := closing(); err != nil {
@@ -142,7 +150,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+		Rand: rand.Reader, Step: o.Step, Destinations: o.Destinations, Sender: o.Sender, Holders: o.Holders, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }
 

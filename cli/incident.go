@@ -1,0 +1,418 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/workforce"
+)
+
+type incidentCommands struct {
+	List  incidentList  `cmd:"" help:"List incidents, newest first."`
+	Show  incidentShow  `cmd:"" help:"Show all that is known of one: when, who, what else they did, who could have."`
+	Open  incidentOpen  `cmd:"" help:"Open one on a request that you contest."`
+	Task  incidentTasks `cmd:"" help:"What is to be done before one is closed."`
+	Undo  incidentUndo  `cmd:"" help:"Lift a chosen set of the measures of those involved, each with its own signature."`
+	Close incidentClose `cmd:"" help:"Ask to close one with findings. People who were not involved countersign."`
+}
+
+type incidentList struct {
+	Status   incident.Status `enum:"open,closed," default:"" help:"Only open or closed ones."`
+	Platform string          `help:"Only on this platform."`
+	Subject  string          `help:"Only on this subject, PLATFORM:ID."`
+	Limit    int             `default:"50" help:"At most so many."`
+	Cursor   string          `help:"Go on where an earlier list ended."`
+}
+
+func (c *incidentList) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	page, err := d.Incidents(ctx, v1.IncidentFilter{Status: c.Status, Platform: c.Platform, Subject: c.Subject, Limit: c.Limit, Cursor: c.Cursor})
+	if err != nil {
+		return err
+	}
+	doc := items(page.Items)
+	doc.Next = page.Next
+	return s.Answer(doc, func(p *Page) {
+		rows := [][]string{{"INCIDENT", "STATUS", "OPENED", "TIER", "SUBJECT", "WHAT"}}
+		for _, i := range page.Items {
+			rows = append(rows, []string{i.ID, string(i.Status), when(i.Opened), string(i.Tier), subjectName(i.Subject), short(i.Title, 60)})
+		}
+		p.Table(rows)
+		if page.Next != "" {
+			p.Line("There are more: --cursor %s", page.Next)
+		}
+	})
+}
+
+type incidentShow struct {
+	Incident string `arg:"" help:"inc_…"`
+	Days     int    `default:"30" help:"How far back to look at what those involved did."`
+}
+
+func (c *incidentShow) Help() string {
+	return "Reading about a critical subject is entered in the ledger, with your name."
+}
+
+func (c *incidentShow) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.IncidentReport(ctx, c.Incident, c.Days)
+	if err != nil {
+		return err
+	}
+	return s.Answer(r, func(p *Page) { describeReport(p, r) })
+}
+
+func describeIncident(p *Page, i v1.Incident) {
+	p.Line("%s: %s", i.ID, i.Status)
+	by := string(i.By)
+	if by == "" {
+		by = "the watch"
+	}
+	p.Facts([2]string{"what", i.Title}, [2]string{"subject", subjectName(i.Subject)}, [2]string{"tier", string(i.Tier)},
+		[2]string{"opened", when(i.Opened) + ", by " + by}, [2]string{"request", i.Request}, [2]string{"breach", i.Breach},
+		[2]string{"closed", when(i.Closed)}, [2]string{"by the review", i.Review}, [2]string{"findings", i.Findings})
+	for _, t := range i.Tasks {
+		state := "open"
+		if !t.Done.IsZero() {
+			state = "done " + when(t.Done) + ": " + t.Result
+		}
+		p.Line("  task %d, %s: %s (%s)", t.Number, t.Owner, t.Text, state)
+	}
+}
+
+func describeReport(p *Page, r v1.IncidentReport) {
+	describeIncident(p, r.Incident)
+	if !r.Down.IsZero() {
+		fact := "down since " + precise(r.Down)
+		if !r.Up.IsZero() {
+			fact = fmt.Sprintf("down for %s, from %s", r.Up.Sub(r.Down.Time), precise(r.Down))
+		}
+		p.Line("  %s", fact)
+	}
+	p.Line("")
+	p.Line("Who")
+	a := r.Attribution
+	if a.Around {
+		credential := a.Credential
+		if credential == "" {
+			credential = "not told"
+		}
+		p.Facts([2]string{"around the desk, with credential", credential}, [2]string{"declared holders", joined(a.Holders)})
+	} else {
+		last := "open-ended"
+		if !a.Last.IsZero() {
+			last = when(a.Last)
+		}
+		p.Facts([2]string{"worker", string(a.Worker)}, [2]string{"vendor", vendorWords(a.Vendor)}, [2]string{"engaged", when(a.Start) + " to " + last},
+			[2]string{"key", string(a.Key)}, [2]string{"session", a.Session})
+		for _, c := range a.Signers {
+			p.Line("  countersigned by %s of %s, with %s, %s", c.Worker, vendorWords(c.Vendor), c.Key, precise(c.At))
+		}
+	}
+	p.Line("  %s", a.Why)
+	p.Line("")
+	rows := [][]string{{"WHEN", "AFTER", "STEP", "WHO", "ENTRY", "WHAT"}}
+	var before canonical.Time
+	for _, m := range r.Timeline {
+		after := ""
+		if !before.IsZero() {
+			after = "+" + m.At.Sub(before.Time).Round(time.Microsecond).String()
+		}
+		before = m.At
+		entry := ""
+		if m.Entry >= 0 {
+			entry = fmt.Sprint(m.Entry)
+		}
+		rows = append(rows, []string{precise(m.At), after, string(m.Step), string(m.Who), entry, short(m.Text, 90)})
+	}
+	p.Table(rows)
+	for _, x := range r.Rulings {
+		p.Line("")
+		p.Line("The policy %s: %s", map[string]string{"then": "in force then", "today": "in force today"}[x.Which], x.Verdict)
+		p.Facts([2]string{"policy", x.Policy.String()}, [2]string{"needs", x.Need})
+		for _, reason := range x.Reasons {
+			p.Line("  %s: %s", reason.Policy, reason.Text)
+		}
+	}
+	for _, x := range r.Exposure {
+		p.Line("")
+		p.Line("Who could have done %s then: %d alone; together %d, by the way %q", x.Kind, x.Alone, x.Collusion, x.Way)
+		for _, g := range x.Group {
+			p.Line("  %s", g)
+		}
+		p.Facts([2]string{"around the desk", joined(x.Around)})
+	}
+	if len(r.Touched) > 0 {
+		p.Line("")
+		rows := [][]string{{"REQUEST", "STATUS", "AS", "WHEN", "ACT"}}
+		for _, t := range r.Touched {
+			rows = append(rows, []string{t.Request, string(t.Status), t.As, when(t.At), string(t.Kind) + " " + subjectName(t.Subject)})
+		}
+		p.Table(rows)
+	}
+}
+
+func vendorWords(v workforce.VendorID) string {
+	if v == "" {
+		return "the platform's own company"
+	}
+	return string(v)
+}
+
+// precise says an instant to the millisecond.
+func precise(t canonical.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.000")
+}
+
+type incidentOpen struct {
+	Request string `arg:"" help:"The request that you contest: req_…"`
+	Title   string `required:"" help:"What it is about, in one line."`
+}
+
+func (c *incidentOpen) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	i, err := d.OpenIncident(ctx, v1.NewIncident{Request: c.Request, Title: c.Title})
+	if err != nil {
+		return err
+	}
+	return s.Answer(i, func(p *Page) { describeIncident(p, i) })
+}
+
+type incidentTasks struct {
+	Add  taskAdd  `cmd:"" help:"Give somebody independent of those involved something to do."`
+	Done taskDone `cmd:"" help:"Say what came of your task."`
+}
+
+type taskAdd struct {
+	Incident string             `arg:"" help:"inc_…"`
+	Text     string             `arg:"" help:"What is to be done."`
+	Owner    workforce.WorkerID `required:"" help:"Who does it."`
+}
+
+func (c *taskAdd) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	i, err := d.AssignTask(ctx, c.Incident, c.Text, c.Owner)
+	if err != nil {
+		return err
+	}
+	return s.Answer(i, func(p *Page) { describeIncident(p, i) })
+}
+
+type taskDone struct {
+	Incident string `arg:"" help:"inc_…"`
+	Number   int64  `arg:"" help:"Number of the task."`
+	Result   string `required:"" help:"What came of it."`
+}
+
+func (c *taskDone) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	i, err := d.FinishTask(ctx, c.Incident, c.Number, c.Result)
+	if err != nil {
+		return err
+	}
+	return s.Answer(i, func(p *Page) { describeIncident(p, i) })
+}
+
+type incidentClose struct {
+	Incident string `arg:"" help:"inc_…"`
+	Findings string `required:"" placeholder:"FILE" help:"The text of the findings."`
+	Reason   string `default:"The review is done." help:"Why, for the ledger."`
+	signing
+}
+
+func (c *incidentClose) Help() string {
+	return "The findings are handed in, and your key signs a desk.review that names them by their digest and everybody involved. Nobody involved may sign it, nor anybody who depends on them."
+}
+
+func (c *incidentClose) Run(ctx context.Context, s *Session) error {
+	text, err := ReadFile(c.Findings, incident.MaxFindings)
+	if err != nil {
+		return err
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	review, err := d.ProposeFindings(ctx, c.Incident, string(text))
+	if err != nil {
+		return err
+	}
+	if review.Of != actions.ReviewIncident || review.ID != c.Incident || review.Findings != incident.FindingsDigest(string(text)) {
+		return tricked("its review is of something else")
+	}
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskReview, Reason: c.Reason}, review, nil)
+}
+
+type incidentUndo struct {
+	Incident string   `arg:"" help:"inc_…"`
+	Requests []string `arg:"" optional:"" help:"The requests whose measures to lift, of those that incident show lists: req_… …"`
+	All      bool     `help:"All measures of those involved that are in force."`
+	Days     int      `default:"30" help:"How far back."`
+	Reason   string   `required:"" help:"Why, for the ledger."`
+	signing
+}
+
+func (c *incidentUndo) Help() string {
+	return "Each undo is a request of its own with a signature of its own, under the rules of every undo: your budget, the window of 30 days, and countersignatures where the measure is older or legal. What fails, fails by itself."
+}
+
+// undone is the answer of incident undo.
+type undone struct {
+	Succeeded []lifted   `json:"succeeded"` // done, or held for others
+	Failed    []unlifted `json:"failed"`
+}
+
+type lifted struct {
+	Request string         `json:"request"`
+	Undo    string         `json:"undo"` // the request that lifts it
+	Status  actions.Status `json:"status"`
+}
+
+type unlifted struct {
+	Request string `json:"request"`
+	Type    string `json:"type"`
+	Error   string `json:"error"`
+}
+
+func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
+	if c.All == (len(c.Requests) > 0) {
+		return fault.New(fault.Invalid, "wrong-use", "Name the requests, or give --all.")
+	}
+	me, err := s.identity()
+	if err != nil {
+		return err
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	chosen, err := c.choose(ctx, d)
+	if err != nil {
+		return err
+	}
+	out := undone{Succeeded: []lifted{}, Failed: []unlifted{}}
+	failed := func(request string, err error) {
+		out.Failed = append(out.Failed, unlifted{request, fault.TypeOf(err), fault.TextOf(err)})
+	}
+	type prepared struct {
+		request string
+		draft   v1.Draft
+	}
+	var drafts []prepared
+	p := &Page{color: s.Color}
+	for _, id := range chosen {
+		draft, err := c.draft(ctx, s, d, me, id)
+		if fault.Is(err, "wrong-draft") {
+			return err // a desk that lies gets no signature under anything
+		}
+		if err != nil {
+			failed(id, err)
+			continue
+		}
+		p.Line("  %s (%s)", inWords(draft.Action), id)
+		drafts = append(drafts, prepared{id, draft})
+	}
+	if len(drafts) > 0 {
+		s.Say("You sign %s, with %s:\n%s", many(len(drafts), "undo"), me.key.Key, p.String())
+		if err := s.Confirm("Sign and send them?", c.Yes); err != nil {
+			return err
+		}
+	}
+	for _, x := range drafts {
+		signed := actions.Signed{Statement: x.draft.Statement, Signature: me.key.Sign(x.draft.Statement.Challenge())}
+		r, err := d.Submit(ctx, v1.Submission{Action: x.draft.Action, Signed: signed}, min(c.Wait, v1.MaxWait*time.Second))
+		switch {
+		case err != nil:
+			failed(x.request, err)
+		case r.Status == actions.StatusExecuted || !final(r.Status):
+			out.Succeeded = append(out.Succeeded, lifted{x.request, r.ID, r.Status})
+		default:
+			failed(x.request, fault.New(fault.Conflict, r.Outcome, "%s", r.OutcomeText))
+		}
+	}
+	if len(out.Failed) > 0 {
+		s.End(Refused)
+	}
+	return s.Answer(out, func(p *Page) {
+		rows := [][]string{{"REQUEST", "UNDO", "WHAT BECAME OF IT"}}
+		for _, x := range out.Succeeded {
+			rows = append(rows, []string{x.Request, x.Undo, statusWords[x.Status]})
+		}
+		for _, x := range out.Failed {
+			rows = append(rows, []string{x.Request, "", p.Bad(short(x.Error, 100))})
+		}
+		p.Table(rows)
+	})
+}
+
+// choose returns the requests that are meant, each of which is the contested one
+// or of those that the people involved touched.
+func (c *incidentUndo) choose(ctx context.Context, d deskClient) ([]string, error) {
+	r, err := d.IncidentReport(ctx, c.Incident, c.Days)
+	if err != nil {
+		return nil, err
+	}
+	var theirs, inForce []string
+	if r.Incident.Request != "" {
+		theirs = append(theirs, r.Incident.Request)
+		contested, err := d.Request(ctx, r.Incident.Request)
+		if err != nil {
+			return nil, err
+		}
+		if contested.Status == actions.StatusExecuted && contested.Action.Inverse.Direction == actions.Relieving {
+			inForce = append(inForce, contested.ID)
+		}
+	}
+	for _, t := range r.Touched {
+		theirs = append(theirs, t.Request)
+		if spec, ok := actions.SpecOf(t.Kind); ok && t.Status == actions.StatusExecuted && !spec.Desk && spec.InverseDirection == actions.Relieving {
+			inForce = append(inForce, t.Request)
+		}
+	}
+	if c.All {
+		return inForce, nil
+	}
+	for _, id := range c.Requests {
+		if !slices.Contains(theirs, id) {
+			return nil, fault.New(fault.Invalid, "not-theirs", "%s is none of what those involved did in the last %d days; undo it by itself with `countersign action undo`.", id, c.Days)
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(c.Requests))), nil
+}
+
+func (c *incidentUndo) draft(ctx context.Context, s *Session, d deskClient, me identity, id string) (v1.Draft, error) {
+	r, err := d.Request(ctx, id)
+	if err != nil {
+		return v1.Draft{}, err
+	}
+	draft, err := d.DraftUndo(ctx, id, v1.UndoWish{Reason: c.Reason, Key: me.key.Key})
+	if err != nil {
+		return draft, err
+	}
+	return draft, checkUndo(draft, r, c.Reason, me, s.Now())
+}

@@ -1,0 +1,316 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger"
+	"countersign.dev/store"
+)
+
+// Alarm is something that people must know of, as readers of evidence see it.
+type Alarm = store.Alarm
+
+// Severities of an alarm.
+const (
+	Page = store.Page // somebody on call, now
+	Warn = store.Warn // today
+	Info = store.Info // whoever looks
+)
+
+// Destination is an address to which alarms are sent as Standard Webhooks.
+type Destination struct {
+	alarm.Endpoint
+	Secrets []string     // of Keys, as they are configured: a new secret opens an address again that has said 410
+	Kinds   []alarm.Type // empty: all
+}
+
+// id names the destination in the database without telling its address.
+func (x Destination) id() string {
+	d := canonical.Sum([]byte("countersign/destination/v1\n"), []byte(x.URL), []byte("\n"), []byte(strings.Join(x.Secrets, " ")))
+	return hex.EncodeToString(d[:8])
+}
+
+// alarmRecord is the data of a ledger entry of kind alarm. What names the
+// subject is sealed beside it.
+type alarmRecord struct {
+	Alarm    string         `json:"alarm"`
+	Kind     alarm.Type     `json:"kind"`
+	Severity store.Severity `json:"severity"`
+	Text     string         `json:"text"`
+	Incident string         `json:"incident"`
+	Request  string         `json:"request"`
+	Platform string         `json:"platform"`
+	Tier     actions.Tier   `json:"tier"`
+}
+
+const alarmSignal = "alarm"
+
+// alarmJob is one attempt to send an alarm to an address.
+type alarmJob struct {
+	Alarm       string `json:"alarm"`
+	Destination string `json:"destination"`
+	Made        int    `json:"made"` // attempts before this one
+}
+
+func (alarmJob) Kind() string { return "desk.alarm" }
+
+// alarm raises an alarm as part of the change: it is entered in the ledger, and
+// leaves, once the change is committed, as a live event, to the addresses, into
+// the log and as a metric. Kind, severity and text are given, and what it is
+// about as far as it is about something.
+func (t *tx) alarm(a Alarm) error {
+	a.ID, a.At = t.desk.ids.New("alm"), t.Now()
+	// About which state it was raised does not matter: it is no authority.
+	entry := t.Tx.Record(ledger.Draft{Class: ledger.Desk, Kind: "alarm", Expect: ledger.AnyNumber,
+		Data:   alarmRecord{a.ID, alarm.Type(a.Kind), a.Severity, a.Text, a.Incident, a.Request, a.Platform, a.Tier},
+		Sealed: []ledger.Opening{field("subject", subjectName(a.Platform, a.Subject))}})
+	if a.Incident != "" {
+		entry.About(a.Incident)
+	}
+	t.InsertAlarm(a, entry)
+	t.Signal(alarmSignal)
+	t.raised = append(t.raised, a)
+	for _, x := range t.desk.destinations {
+		if len(x.Kinds) == 0 || slices.Contains(x.Kinds, alarm.Type(a.Kind)) {
+			if err := jobs.Enqueue(t.Tx.Tx, alarmJob{Alarm: a.ID, Destination: x.id()}, t.Now(), a.ID+" "+x.id()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func subjectName(platform, id string) string {
+	if id == "" {
+		return ""
+	}
+	return platform + ":" + id
+}
+
+// logAlarms writes what a committed change has raised into the log.
+func (d *Desk) logAlarms(ctx context.Context, raised []Alarm) {
+	for _, a := range raised {
+		level := slog.LevelInfo
+		switch a.Severity {
+		case Page:
+			level = slog.LevelError
+		case Warn:
+			level = slog.LevelWarn
+		}
+		d.logger.Log(ctx, level, "alarm", "alarm", a.ID, "kind", a.Kind, "text", a.Text, "incident", a.Incident, "platform", a.Platform, "tier", a.Tier)
+	}
+}
+
+// sendAlarm makes one attempt to send an alarm, and leaves the next one, if
+// there is to be one, as a job of its own. A process that dies between the
+// attempt and that makes the attempt again; receivers know an alarm by its
+// identifier.
+func (d *Desk) sendAlarm(ctx context.Context, j alarmJob) error {
+	to := slices.IndexFunc(d.destinations, func(x Destination) bool { return x.id() == j.Destination })
+	if to < 0 {
+		return nil // no address of ours any more
+	}
+	var a Alarm
+	var gone bool
+	err := d.store.Read(ctx, func(stx *store.Tx) (err error) {
+		if a, err = stx.Alarm(j.Alarm); err != nil {
+			return err
+		}
+		gone, err = stx.Disabled(j.Destination)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	made := store.Delivery{Alarm: j.Alarm, Destination: j.Destination, Attempts: j.Made}
+	if gone {
+		made.Status = "gone"
+		return d.sent(ctx, made, 0, false)
+	}
+	err = d.sender.Send(ctx, d.destinations[to].Endpoint, d.message(a))
+	made.Attempts++
+	var u *alarm.Undelivered
+	if errors.As(err, &u) {
+		made.Answer = u.Status
+	}
+	wait, again := alarm.Wait(err, made.Attempts, d.jitter())
+	switch alarm.OutcomeOf(err) {
+	case alarm.Delivered:
+		made.Status = "delivered"
+	case alarm.Gone:
+		made.Status = "gone"
+	case alarm.Refused:
+		made.Status = "refused"
+	default:
+		made.Status = "waiting"
+		if !again {
+			made.Status = "given up"
+		}
+	}
+	if err != nil {
+		d.logger.WarnContext(ctx, "alarm not delivered", "alarm", a.ID, "attempt", made.Attempts, "outcome", made.Status, "error", err)
+	}
+	return d.sent(ctx, made, wait, again)
+}
+
+// sent writes down how an attempt ended, with what follows from it.
+func (d *Desk) sent(ctx context.Context, made store.Delivery, wait time.Duration, again bool) error {
+	return d.store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
+		made.Updated = stx.Now()
+		stx.SaveDelivery(made)
+		if made.Status == "gone" {
+			stx.DisableDestination(made.Destination, stx.Now())
+		}
+		if !again {
+			return nil
+		}
+		return jobs.Enqueue(stx.Tx, alarmJob{made.Alarm, made.Destination, made.Attempts}, canonical.At(stx.Now().Add(wait)), made.Alarm+" "+made.Destination)
+	})
+}
+
+// message is what leaves the desk: identifiers, and no subject. Whoever may read
+// more fetches the incident.
+func (d *Desk) message(a Alarm) alarm.Message {
+	return alarm.Message{ID: a.ID, Type: alarm.Type(a.Kind), Time: a.At, Source: d.log.Origin, Data: canonical.MustMarshal(struct {
+		Entry    int64          `json:"entry"` // index in the ledger
+		Incident string         `json:"incident"`
+		Platform string         `json:"platform"`
+		Request  string         `json:"request"`
+		Severity store.Severity `json:"severity"`
+		Text     string         `json:"text"`
+		Tier     actions.Tier   `json:"tier"`
+	}{a.Entry, a.Incident, a.Platform, a.Request, a.Severity, a.Text, a.Tier})}
+}
+
+// jitter returns a number from 0 to 1.
+func (d *Desk) jitter() float64 {
+	b := d.random(2)
+	return float64(uint16(b[0])<<8|uint16(b[1])) / math.MaxUint16
+}
+
+// AlarmFilter chooses alarms, newest first.
+type AlarmFilter struct {
+	Kind   alarm.Type
+	Before int64 // place of the last one seen; 0: from the newest
+	Limit  int
+}
+
+func (d *Desk) mayReadEvidence(ctx context.Context, by Caller, what string) error {
+	_, st, err := d.standing(ctx, by)
+	if err == nil && !may(st, evidenceReaders...) {
+		err = noEvidence(what)
+	}
+	return err
+}
+
+func noEvidence(what string) error {
+	return fault.New(fault.Forbidden, "not-yours-to-read", "%s are read by leads, officers, those on call, investigators and auditors.", what)
+}
+
+// Alarms returns a page of alarms, newest first, and the place to go on from, 0
+// at the end.
+func (d *Desk) Alarms(ctx context.Context, by Caller, f AlarmFilter) (as []Alarm, next int64, err error) {
+	if err := d.mayReadEvidence(ctx, by, "Alarms"); err != nil {
+		return nil, 0, err
+	}
+	if f.Limit < 1 || f.Limit > MaxPage {
+		f.Limit = MaxPage
+	}
+	err = d.store.ReadOne(ctx, func(stx *store.Tx) error {
+		as, err = stx.AlarmsBefore(f.Before, string(f.Kind), f.Limit+1)
+		return err
+	})
+	if len(as) > f.Limit {
+		as = as[:f.Limit]
+		next = as[f.Limit-1].Entry
+	}
+	return as, next, err
+}
+
+// Newest as a place for NextAlarms begins after the newest alarm that there is.
+const Newest int64 = -2
+
+// NextAlarms returns the alarms after a place, oldest first, as soon as there are
+// any, or none when ctx ends; after is the place from which to go on. The place
+// of an alarm is that of its ledger entry; -1 is the beginning.
+func (d *Desk) NextAlarms(ctx context.Context, by Caller, place int64) (as []Alarm, after int64, err error) {
+	woken, stop := d.store.DB().Listen(alarmSignal)
+	defer stop()
+	if place == Newest {
+		if place, err = d.store.NewestAlarm(context.WithoutCancel(ctx)); err != nil {
+			return nil, place, err
+		}
+	}
+	// Another node's alarms wake nobody here.
+	var elsewhere <-chan time.Time
+	if d.store.Shared() {
+		tick := time.NewTicker(alarmsElsewhere)
+		defer tick.Stop()
+		elsewhere = tick.C
+	}
+	for {
+		if err := d.mayReadEvidence(context.WithoutCancel(ctx), by, "Alarms"); err != nil {
+			return nil, place, err
+		}
+		err := d.store.ReadOne(context.WithoutCancel(ctx), func(stx *store.Tx) (err error) {
+			as, err = stx.AlarmsAfter(max(place, -1), MaxPage)
+			return err
+		})
+		if err != nil || len(as) > 0 {
+			if len(as) > 0 {
+				place = as[len(as)-1].Entry
+			}
+			return as, place, err
+		}
+		select {
+		case <-woken:
+		case <-elsewhere:
+		case <-ctx.Done():
+			return nil, place, nil
+		}
+	}
+}
+
+// alarmsElsewhere is how often whoever waits for alarms looks for those of other
+// nodes. Many may wait.
+const alarmsElsewhere = 250 * time.Millisecond
+
+// checkDestinations refuses what could never be sent to, at start.
+func checkDestinations(all []Destination) error {
+	for i, x := range all {
+		if _, err := alarm.Sign("check", time.Unix(1, 0), nil, x.Keys...); err != nil {
+			return err
+		}
+		if slices.IndexFunc(all, func(y Destination) bool { return y.id() == x.id() }) != i {
+			return fault.New(fault.Invalid, "bad-alarms", "Two addresses for alarms are the same.")
+		}
+		for _, k := range x.Kinds {
+			if !slices.Contains(alarm.Types(), k) {
+				return fault.New(fault.Invalid, "bad-alarms", "There is no kind of alarm %q; there are %s.", k, kindNames())
+			}
+		}
+	}
+	return nil
+}
+
+func kindNames() string {
+	var names []string
+	for _, k := range alarm.Types() {
+		names = append(names, string(k))
+	}
+	slices.SortFunc(names, cmp.Compare[string])
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,371 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// taskRecord is the data of entries of kind incident-task and incident-task-done.
+type taskRecord struct {
+	Incident string             `json:"incident"`
+	Number   int64              `json:"number"`
+	Owner    workforce.WorkerID `json:"owner"`
+	Worker   workforce.WorkerID `json:"worker"` // who assigned or finished it
+}
+
+// findingsRecord is the data of an entry of kind incident-findings.
+type findingsRecord struct {
+	Incident string             `json:"incident"`
+	Findings canonical.Digest   `json:"findings"`
+	Worker   workforce.WorkerID `json:"worker"` // who proposed them
+}
+
+// mayTouchIncidents refuses who may not work on incidents.
+func (d *Desk) mayTouchIncidents(s *proof.State, by Caller) error {
+	st, err := d.engaged(s, by)
+	if err == nil && !may(st, evidenceReaders...) {
+		err = noEvidence("Incidents")
+	}
+	return err
+}
+
+// OpenIncident opens an incident on an act that the caller contests, with a
+// title of one line. On a request there is one open incident at most.
+func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title string) (incident.Incident, error) {
+	var out incident.Incident
+	err := d.change(ctx, by, "open incident", func(s *proof.State) (func(*tx) error, error) {
+		if err := d.mayTouchIncidents(s, by); err != nil {
+			return nil, err
+		}
+		r, err := d.load(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		i, err := incident.Contest(d.ids.New(incident.Prefix), r.Request, by.Worker, title, d.timeNow())
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			open, err := t.OpenContest(request)
+			if err != nil {
+				return err
+			}
+			if open != "" {
+				return fault.New(fault.Conflict, "incident-open", "The incident %s on this request is open already.", open)
+			}
+			t.openIncident(i)
+			out = i
+			return t.alarm(Alarm{Kind: string(alarm.IncidentOpened), Severity: Warn, Incident: i.ID, Request: request, Platform: i.Subject.Platform,
+				Subject: i.Subject.ID, Tier: i.Tier, Text: fmt.Sprintf("%s contests %s of %s, which is %s.", by.Worker, r.Action.Kind, r.Requester(), r.Status)})
+		}, nil
+	})
+	return out, err
+}
+
+// changeIncident loads an incident, applies a rule to it and saves what it gives.
+func (d *Desk) changeIncident(ctx context.Context, by Caller, what, id string,
+	rule func(*proof.State, incident.Incident) (incident.Incident, func(*tx, incident.Incident), error)) (incident.Incident, error) {
+	var out incident.Incident
+	err := d.change(ctx, by, what, func(s *proof.State) (func(*tx) error, error) {
+		if err := d.mayTouchIncidents(s, by); err != nil {
+			return nil, err
+		}
+		i, err := d.loadIncident(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		next, save, err := rule(s, i)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			out = next
+			save(t, next)
+			t.SaveIncident(next)
+			t.Signal(incidentSignal)
+			return nil
+		}, nil
+	})
+	return out, err
+}
+
+// AssignTask gives somebody who is independent of those involved something to
+// do before the incident is closed.
+func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner workforce.WorkerID) (incident.Incident, error) {
+	return d.changeIncident(ctx, by, "assign task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*tx, incident.Incident), error) {
+		if st := s.People.Standing(owner, d.now()); !st.Engaged {
+			return i, nil, fault.New(fault.Conflict, "engagement-ended", "%s cannot own a task: %s.", owner, st.Why)
+		}
+		involved, err := d.readInvolved(ctx, s, i)
+		if err != nil {
+			return i, nil, err
+		}
+		for _, w := range involved {
+			if why := s.People.Dependence(owner, w, d.now()); why != "" {
+				return i, nil, fault.New(fault.Forbidden, "not-independent", "%s does not own a task of this incident, in which %s is involved: %s.", owner, w, why)
+			}
+		}
+		next, err := i.Assign(text, owner)
+		return next, func(t *tx, next incident.Incident) {
+			task := next.Tasks[len(next.Tasks)-1]
+			t.record("incident-task", taskRecord{id, task.Number, owner, by.Worker}, field("text", text)).About(id)
+			t.SaveTask(id, task)
+		}, err
+	})
+}
+
+// FinishTask notes the result of a task. Its owner does.
+func (d *Desk) FinishTask(ctx context.Context, by Caller, id string, number int64, result string) (incident.Incident, error) {
+	return d.changeIncident(ctx, by, "finish task", id, func(_ *proof.State, i incident.Incident) (incident.Incident, func(*tx, incident.Incident), error) {
+		next, err := i.Finish(number, by.Worker, result, d.timeNow())
+		return next, func(t *tx, next incident.Incident) {
+			at := slices.IndexFunc(next.Tasks, func(x incident.Task) bool { return x.Number == number })
+			t.record("incident-task-done", taskRecord{id, number, next.Tasks[at].Owner, by.Worker}, field("result", result)).About(id)
+			t.SaveTask(id, next.Tasks[at])
+		}, err
+	})
+}
+
+// ProposeFindings hands in the text with which to close an incident, and returns
+// the change of the desk that does it: a desk.review, to be drafted, signed and
+// countersigned like every other by people who were not involved.
+func (d *Desk) ProposeFindings(ctx context.Context, by Caller, id, findings string) (actions.Review, error) {
+	var out actions.Review
+	err := d.change(ctx, by, "propose findings", func(s *proof.State) (func(*tx) error, error) {
+		if err := d.mayTouchIncidents(s, by); err != nil {
+			return nil, err
+		}
+		i, err := d.loadIncident(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := i.Proposable(findings); err != nil {
+			return nil, err
+		}
+		involved, err := d.readInvolved(ctx, s, i)
+		if err != nil {
+			return nil, err
+		}
+		digest := incident.FindingsDigest(findings)
+		return func(t *tx) error {
+			out = actions.Review{Of: actions.ReviewIncident, ID: id, Involved: involved, Findings: digest}
+			t.record("incident-findings", findingsRecord{id, digest, by.Worker}, field("findings", findings)).About(id)
+			t.KeepFindings(id, digest, findings, by.Worker, t.Now())
+			return nil
+		}, nil
+	})
+	return out, err
+}
+
+// checkReview refuses, when it is handed in, a review that could not close its
+// incident: a review names everybody involved, and its findings are known.
+func (d *Desk) checkReview(ctx context.Context, s *proof.State, a actions.Action) error {
+	if a.Kind != actions.DeskReview {
+		return nil
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return err
+	}
+	review, ok := ch.(actions.Review)
+	if !ok || review.Of != actions.ReviewIncident {
+		return nil
+	}
+	return d.store.Read(ctx, func(stx *store.Tx) error {
+		_, err := d.closed(stx, s, review, "", d.timeNow())
+		return err
+	})
+}
+
+// closed is an incident after its review.
+func (d *Desk) closed(stx *store.Tx, s *proof.State, c actions.Review, request string, now canonical.Time) (incident.Incident, error) {
+	i, err := stx.Incident(c.ID)
+	if err != nil {
+		return i, err
+	}
+	findings, err := stx.Findings(c.ID, c.Findings)
+	if err != nil {
+		return i, err
+	}
+	involved, err := d.involved(stx, s, i)
+	if err != nil {
+		return i, err
+	}
+	for _, w := range involved {
+		if !slices.Contains(c.Involved, w) {
+			return i, fault.New(fault.Forbidden, "involved-left-out", "The review does not name %s, who was involved in %s.", w, c.ID)
+		}
+	}
+	return i.Close(request, findings, now)
+}
+
+// closeIncident closes an incident in the transaction that enters its review.
+func (t *tx) closeIncident(c actions.Review, request string) error {
+	i, err := t.desk.closed(t.Tx, t.state, c, request, t.Now())
+	if err != nil {
+		return err
+	}
+	t.SaveIncident(i)
+	t.Signal(incidentSignal)
+	return t.alarm(Alarm{Kind: string(alarm.IncidentClosed), Severity: Info, Incident: i.ID, Request: request, Platform: i.Subject.Platform,
+		Subject: i.Subject.ID, Tier: i.Tier, Text: "The review of the incident is closed."})
+}
+
+func (d *Desk) loadIncident(ctx context.Context, id string) (i incident.Incident, err error) {
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		i, err = stx.Incident(id)
+		return err
+	})
+	return i, err
+}
+
+func (d *Desk) readInvolved(ctx context.Context, s *proof.State, i incident.Incident) (ws []workforce.WorkerID, err error) {
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		ws, err = d.involved(stx, s, i)
+		return err
+	})
+	return ws, err
+}
+
+// involved returns who is involved in an incident, sorted: those who signed what
+// is contested, or those workers who are declared to hold what did it.
+func (d *Desk) involved(stx *store.Tx, s *proof.State, i incident.Incident) ([]workforce.WorkerID, error) {
+	var ws []workforce.WorkerID
+	if i.Cause == incident.Contested {
+		r, err := stx.Request(i.Request)
+		if err != nil {
+			return nil, err
+		}
+		ws = append(ws, r.Requester())
+		for _, c := range r.Signers {
+			ws = append(ws, c.Statement.Signer)
+		}
+	} else {
+		names, err := credentials(stx, i)
+		if err != nil {
+			return nil, err
+		}
+		if len(names) == 0 {
+			names = []string{""}
+		}
+		for _, name := range names {
+			for _, h := range d.holdersOf(i.Subject.Platform, name) {
+				if _, ok := s.People.Workers[workforce.WorkerID(h)]; ok {
+					ws = append(ws, workforce.WorkerID(h))
+				}
+			}
+		}
+	}
+	slices.Sort(ws)
+	return slices.Compact(ws), nil
+}
+
+// holdersOf returns who is declared to hold a credential of a platform, or any
+// of them if it is not known which it was or nobody said who holds it.
+func (d *Desk) holdersOf(platform, credential string) []string {
+	if credential != "" {
+		if hs, ok := d.holders[platform+"/"+credential]; ok {
+			return hs
+		}
+	}
+	return d.holders[platform]
+}
+
+// credentials returns what the platform calls the credentials that did the
+// breaches of an incident, as far as it told.
+func credentials(stx *store.Tx, i incident.Incident) (names []string, err error) {
+	values, err := stx.Credentials(i.ID)
+	for _, v := range values {
+		var name string
+		if err := json.Unmarshal(v, &name); err != nil {
+			return nil, fmt.Errorf("a credential beside the breaches of %s: %w", i.ID, err)
+		}
+		names = append(names, name)
+	}
+	return names, err
+}
+
+// mostEntries is how many entries are read about one thing.
+const mostEntries = 10_000
+
+// told is what the watch tells of the breach that opened an incident.
+type told struct {
+	sight      *proof.Sight // nil if its entry was erased
+	credential string       // what the platform calls it; empty: it does not tell
+	entry      int64        // of the breach
+}
+
+// tell reads what the watch told of the breach that opened an incident.
+func tell(stx *store.Tx, i incident.Incident) (told, error) {
+	out := told{entry: -1}
+	entries, err := stx.EntriesAbout(i.Breach, canonical.Time{}, mostEntries)
+	if err != nil {
+		return out, err
+	}
+	for _, e := range entries {
+		if e.Body.Kind != proof.KindBreach && e.Body.Kind != proof.KindTold {
+			continue
+		}
+		if e.Body.Kind == proof.KindBreach && out.sight == nil {
+			signed, err := proof.ParseExecution(e.Body)
+			if err != nil {
+				return out, err
+			}
+			out.sight, out.entry = signed.Execution.Sight, e.Index
+		}
+		for _, o := range e.Openings {
+			if o.Name == proof.SealedCredential {
+				if err := json.Unmarshal(o.Value, &out.credential); err != nil {
+					return out, fmt.Errorf("the credential beside entry %d: %w", e.Index, err)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// IncidentFilter chooses incidents, newest first; empty members choose all.
+type IncidentFilter = store.IncidentFilter
+
+// Incidents returns a page of incidents, newest first, without their tasks, and
+// the cursor of the next page, empty at the end.
+func (d *Desk) Incidents(ctx context.Context, by Caller, f IncidentFilter) (out []incident.Incident, next string, err error) {
+	if err := d.mayReadEvidence(ctx, by, "Incidents"); err != nil {
+		return nil, "", err
+	}
+	if f.Limit < 1 || f.Limit > MaxPage {
+		f.Limit = MaxPage
+	}
+	limit := f.Limit
+	f.Limit++
+	if err := d.store.ReadOne(ctx, func(stx *store.Tx) error {
+		out, err = stx.Incidents(f)
+		return err
+	}); err != nil {
+		return nil, "", err
+	}
+	if len(out) > limit {
+		out = out[:limit]
+		next = out[limit-1].ID
+	}
+	return out, next, nil
+}
+
+// Incident returns an incident with its tasks.
+func (d *Desk) Incident(ctx context.Context, by Caller, id string) (incident.Incident, error) {
+	if err := d.mayReadEvidence(ctx, by, "Incidents"); err != nil {
+		return incident.Incident{}, err
+	}
+	return d.loadIncident(ctx, id)
+}

@@ -1,0 +1,635 @@
+package desk_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+const president = "plaza:acct/1"
+
+// breach enters that a critical account was taken down around the desk.
+func breach(to *desktest.World) string {
+	return to.Enter(to.Breach(president, actions.Critical), map[string]string{proof.SealedSubject: president}).Execution.Request
+}
+
+// restore enters that the executor lifted what a breach left.
+func restore(to *desktest.World, breach string, outcome proof.Outcome) {
+	sight := to.Breach(president, actions.Critical).Sight
+	sight.Order = "req_order"
+	e := proof.Execution{Kind: proof.KindIntent, Duty: proof.DutyRestore, Request: breach, Sight: sight}
+	to.Enter(e, nil)
+	e.Kind, e.Outcome = proof.KindReceipt, outcome
+	e.Before, e.After = e.Sight.Found, platform.Expect{Status: platform.Up}
+	to.Enter(e, nil)
+}
+
+func incidents(t *testing.T, w *desktest.World, f desk.IncidentFilter) []incident.Incident {
+	t.Helper()
+	is, _, err := w.Incidents(t.Context(), desktest.As("kim"), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return is
+}
+
+func alarms(t *testing.T, w *desktest.World) (kinds []string) {
+	t.Helper()
+	as, _, err := w.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range slices.Backward(as) {
+		kinds = append(kinds, a.Kind+" "+string(a.Severity))
+	}
+	return kinds
+}
+
+func staffed(t *testing.T, o desktest.Options) *desktest.World {
+	t.Helper()
+	w := desktest.New(t, o)
+	w.Staff()
+	return w
+}
+
+// A breach opens an incident, in the transaction of its entry; a duel of fifty
+// rounds stays one; and after its closing the next breach opens another.
+func TestBreachOpensIncident(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		const rounds = 50
+		for range rounds {
+			restore(w, breach(w), proof.Executed)
+		}
+		is := incidents(t, w, desk.IncidentFilter{})
+		if len(is) != 1 || is[0].Cause != incident.Breach || is[0].Subject.String() != president || is[0].Tier != actions.Critical || is[0].By != "" {
+			t.Fatalf("%d incidents: %+v", len(is), is)
+		}
+		r, err := w.Report(t.Context(), desktest.As("kim"), is[0].ID, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := map[incident.Step]int{}
+		for _, m := range r.Timeline {
+			steps[m.Step]++
+		}
+		if steps[incident.StepSeen] != rounds || steps[incident.StepRestoring] != rounds || steps[incident.StepRestored] != rounds ||
+			steps[incident.StepOpened] != 1 || steps[incident.StepAlarmed] != rounds {
+			t.Errorf("the timeline has %v", steps)
+		}
+		if !slices.IsSortedFunc(r.Timeline, func(a, b incident.Moment) int { return a.At.Compare(b.At.Time) }) {
+			t.Error("the timeline is out of order")
+		}
+		if r.Down.IsZero() || !r.Up.After(r.Down.Time) {
+			t.Errorf("down %s, up %s", r.Down, r.Up)
+		}
+		got := alarms(t, w)
+		paged := 0
+		for _, a := range got {
+			if strings.HasSuffix(a, " page") {
+				paged++
+			}
+		}
+		if len(got) != rounds || got[0] != "breach page" || got[1] != "duel page" || got[2] != "duel warn" || paged != 7 {
+			t.Errorf("%d alarms, %d of them page: %q", len(got), paged, got[:3])
+		}
+		// Another subject is another incident.
+		const singer = "plaza:acct/2"
+		w.Enter(w.Breach(singer, actions.Protected), map[string]string{proof.SealedSubject: singer})
+		if is = incidents(t, w, desk.IncidentFilter{Status: incident.Open}); len(is) != 2 {
+			t.Errorf("%d incidents are open, want 2", len(is))
+		}
+	})
+}
+
+// What is handed over twice is entered once, with one incident and one alarm.
+func TestBreachHandedOverAgain(t *testing.T) {
+	w := staffed(t, desktest.Options{})
+	signed := w.Enter(w.Breach(president, actions.Critical), map[string]string{proof.SealedSubject: president})
+	if err := w.Desk.Record(t.Context(), signed); err != nil {
+		t.Errorf("the second time: %v", err)
+	}
+	if is := incidents(t, w, desk.IncidentFilter{}); len(is) != 1 {
+		t.Errorf("%d incidents", len(is))
+	}
+	if got := alarms(t, w); len(got) != 1 {
+		t.Errorf("alarms %q", got)
+	}
+}
+
+// A record that does not come with what opens it, or opens something else, is
+// not entered.
+func TestOpeningsAreChecked(t *testing.T) {
+	w := staffed(t, desktest.Options{})
+	for name, spoil := range map[string]func(*proof.SignedExecution){
+		"none":    func(e *proof.SignedExecution) { e.Openings = nil },
+		"another": func(e *proof.SignedExecution) { e.Openings[0].Value = canonical.Raw(`"plaza:acct/2"`) },
+		"twice":   func(e *proof.SignedExecution) { e.Openings = append(e.Openings, e.Openings[0]) },
+		"renamed": func(e *proof.SignedExecution) { e.Openings[0].Name = proof.SealedCredential },
+	} {
+		e := w.SignedRecord(w.Breach(president, actions.Critical), map[string]string{proof.SealedSubject: president})
+		spoil(&e)
+		if err := w.Desk.Record(t.Context(), e); !fault.Is(err, "bad-record") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Well sealed, but of another platform than the sight says.
+	if err := w.Desk.Record(t.Context(), w.SignedRecord(w.Breach(president, actions.Critical), map[string]string{proof.SealedSubject: "other:acct/1"})); !fault.Is(err, "bad-record") {
+		t.Errorf("a subject of another platform: %v", err)
+	}
+	if is := incidents(t, w, desk.IncidentFilter{}); len(is) != 0 {
+		t.Errorf("%d incidents of records that were not entered", len(is))
+	}
+}
+
+// What the watch tells without a breach is kept, and alarmed where people must know.
+func TestSightings(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		observed := w.Breach("plaza:acct/2", actions.Protected)
+		observed.Kind = proof.KindObserved
+		w.Enter(observed, map[string]string{proof.SealedSubject: "plaza:acct/2"})
+		of := func(kind, typ, text string) {
+			w.Enter(proof.Execution{Kind: kind, Duty: proof.DutyWatch, Request: "plaza", Type: typ, Text: text, Sight: &proof.Sight{Platform: "plaza", Count: 3}}, nil)
+		}
+		of(proof.KindBaseline, "", "")
+		of(proof.KindForeign, "", "")
+		of(proof.KindBlind, "stream-silent", "No answer for 10 s.")
+		of(proof.KindBlind, "cursor-gone", "Events were missed.")
+		of(proof.KindSighted, "", "")
+		restore(w, breach(w), proof.Failed)
+		spent := w.Breach("plaza:acct/2", actions.Protected)
+		spent.Type, spent.Text, spent.Sight.Order = "budget-spent", "The standing order allows 1.", "req_order"
+		w.Enter(spent, map[string]string{proof.SealedSubject: "plaza:acct/2"})
+		if got, want := alarms(t, w), []string{"observed warn", "stream.silent page", "stream.gap page", "stream.back info", "breach page", "restore.failed page",
+			"breach page", "budget.spent page"}; !slices.Equal(got, want) {
+			t.Errorf("alarms %q, want %q", got, want)
+		}
+		var got []string
+		for next := int64(0); ; {
+			ss, after, err := w.Sightings(t.Context(), desktest.As("kim"), desk.SightingFilter{Before: next, Limit: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range ss {
+				got = append(got, s.Kind+" "+s.Subject)
+			}
+			if next = after; next == 0 {
+				break
+			}
+		}
+		want := []string{"breach acct/2", "receipt acct/1", "intent acct/1", "breach acct/1", "sighted ", "blind ", "blind ", "foreign ", "baseline ", "observed acct/2"}
+		if !slices.Equal(got, want) {
+			t.Errorf("sightings %q, want %q", got, want)
+		}
+		ss, _, err := w.Sightings(t.Context(), desktest.As("kim"), desk.SightingFilter{Kind: proof.KindBlind, Platform: "plaza"})
+		if err != nil || len(ss) != 2 {
+			t.Errorf("%d times blind, %v", len(ss), err)
+		}
+		_, _, err = w.Sightings(t.Context(), desktest.As("ann"), desk.SightingFilter{})
+		refused(t, err, "not-yours-to-read")
+	})
+}
+
+// Attribution goes to the last word that is known and no further.
+func TestAttributionAroundTheDesk(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.Holders = map[string][]string{"plaza": {"ann", "bob", "night team"}, "plaza/night-shift": {"bob"}, "executor": {"ole"}, "log-key": {"ada"}, "other": {"eva"}}
+		w := staffed(t, o)
+		b := breach(w)
+		id := incidents(t, w, desk.IncidentFilter{})[0].ID
+		attribution := func() incident.Attribution {
+			t.Helper()
+			a, err := w.Attribution(t.Context(), desktest.As("kim"), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !a.Around || a.Worker != "" || a.Vendor != "" || a.Key != "" || len(a.Signers) != 0 {
+				t.Errorf("somebody is named for what came around the desk: %+v", a)
+			}
+			return a
+		}
+		a := attribution()
+		if a.Credential != "" || !slices.Equal(a.Holders, []string{"ann", "bob", "night team"}) || !strings.Contains(a.Why, "no warrant was ever about the subject") ||
+			!strings.Contains(a.Why, "does not tell whose") || !strings.Contains(a.Why, "3 are declared") {
+			t.Errorf("before it was told: %+v", a)
+		}
+		// The platform tells later.
+		w.Enter(proof.Execution{Kind: proof.KindTold, Duty: proof.DutyWatch, Request: b, Sight: &proof.Sight{Platform: "plaza"}}, map[string]string{proof.SealedCredential: "night-shift"})
+		a = attribution()
+		if a.Credential != "night-shift" || !slices.Equal(a.Holders, []string{"bob"}) || !strings.Contains(a.Why, "1 are declared to hold it") {
+			t.Errorf("after it was told: %+v", a)
+		}
+		r, err := w.Report(t.Context(), desktest.As("kim"), id, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Exposure) != 1 || r.Exposure[0].Kind != actions.AccountTakedown || r.Exposure[0].Alone != 0 || r.Exposure[0].Collusion < 2 ||
+			len(r.Exposure[0].Group) != int(r.Exposure[0].Collusion) {
+			t.Errorf("exposure: %+v", r.Exposure)
+		}
+		if want := []string{"executor: ole", "log-key: ada", "plaza: ann", "plaza: bob", "plaza: night team", "plaza/night-shift: bob"}; !slices.Equal(r.Exposure[0].Around, want) {
+			t.Errorf("around the desk could %q, want %q", r.Exposure[0].Around, want)
+		}
+		if len(r.Rulings) != 2 || r.Rulings[0].Which != "then" || r.Rulings[1].Which != "today" || r.Rulings[0].Verdict != "held" || r.Rulings[0].Need == "" {
+			t.Errorf("rulings: %+v", r.Rulings)
+		}
+	})
+}
+
+// A copied mark of our own is called what it is.
+func TestAttributionOfACopiedMark(t *testing.T) {
+	w := staffed(t, desktest.Options{})
+	e := w.Breach(president, actions.Critical)
+	e.Sight.Found.Mark, e.Sight.Warrant = platform.MarkOf("req_old"), "req_new"
+	w.Enter(e, map[string]string{proof.SealedSubject: president})
+	a, err := w.Attribution(t.Context(), desktest.As("kim"), incidents(t, w, desk.IncidentFilter{})[0].ID)
+	if err != nil || !strings.Contains(a.Why, "mark of another request of this desk") || !strings.Contains(a.Why, "req_new") {
+		t.Errorf("%v: %s", err, a.Why)
+	}
+}
+
+// contested opens an incident on a takedown that ann asked for and lee and kim
+// countersigned.
+func contested(t *testing.T, to *desktest.Town) (actions.Request, incident.Incident) {
+	t.Helper()
+	r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+	r = to.Settled("ann", to.Countersign(r.ID, "lee", "kim"))
+	if r.Status != actions.StatusExecuted {
+		t.Fatalf("the request is %s: %s", r.Status, r.OutcomeText)
+	}
+	i, err := to.OpenIncident(t.Context(), desktest.As("eva"), r.ID, "Who wanted this?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, i
+}
+
+// What went through the desk is told with worker, vendor, key, session and
+// countersigners, and so is everything else that they touched.
+func TestReportOfAContestedAct(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		other := to.Settled("ann", to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@neighbour")))
+		singer := to.Countersign(to.Request("bob", desktest.Wish(actions.AccountTakedown, "plaza:@singer")).ID, "kim")
+		r, i := contested(t, to)
+		if _, err := to.OpenIncident(t.Context(), desktest.As("eva"), r.ID, "Again"); !fault.Is(err, "incident-open") {
+			t.Errorf("a second incident on one request: %v", err)
+		}
+		u, err := to.TryUndo("ole", r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to.Settled("ole", u)
+		rep, err := to.Report(t.Context(), desktest.As("eva"), i.ID, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := rep.Attribution
+		if a.Around || a.Worker != "ann" || a.Vendor != "acme" || a.Key != to.PublicKey("ann").ID() || a.Session != "test" || a.Start.IsZero() || a.Last.IsZero() {
+			t.Errorf("attribution: %+v", a)
+		}
+		if len(a.Signers) != 2 || a.Signers[0].Worker != "kim" || a.Signers[1].Worker != "lee" || a.Signers[1].Vendor != "bolt" || a.Signers[0].At.IsZero() ||
+			a.Signers[1].Key != to.PublicKey("lee").ID() {
+			t.Errorf("signers: %+v", a.Signers)
+		}
+		var steps []incident.Step
+		for _, m := range rep.Timeline {
+			if m.Entry < 0 || m.Source != incident.FromLedger || m.At.IsZero() || m.Text == "" {
+				t.Errorf("a moment: %+v", m)
+			}
+			steps = append(steps, m.Step)
+		}
+		for _, want := range []incident.Step{incident.StepAsked, incident.StepSigned, incident.StepApproved, incident.StepIntended, incident.StepExecuted,
+			incident.StepOpened, incident.StepReversed} {
+			if !slices.Contains(steps, want) {
+				t.Errorf("the timeline lacks %s: %q", want, steps)
+			}
+		}
+		if rep.Down.IsZero() || !rep.Up.After(rep.Down.Time) {
+			t.Errorf("down %s, up %s", rep.Down, rep.Up)
+		}
+		var touched []string
+		for _, x := range rep.Touched {
+			touched = append(touched, fmt.Sprintf("%s %s %s", x.Request, x.Subject.ID, x.As))
+		}
+		if want := []string{singer.ID + " acct/2 countersigner", other.ID + " acct/3 requester"}; !slices.Equal(touched, want) {
+			t.Errorf("touched %q, want %q", touched, want)
+		}
+		if len(rep.Rulings) != 2 || rep.Rulings[0].Verdict != "held" || rep.Rulings[0].Policy != rep.Rulings[1].Policy {
+			t.Errorf("rulings: %+v", rep.Rulings)
+		}
+		// Long ago is not lately.
+		to.Clock().Advance(8 * 24 * time.Hour)
+		rep, err = to.Report(t.Context(), desktest.As("eva"), i.ID, 7)
+		if err != nil || len(rep.Touched) != 0 {
+			t.Errorf("a week later they touched %v lately, %v", rep.Touched, err)
+		}
+		if len(rep.Exposure) != 1 || rep.Exposure[0].At != r.Created {
+			t.Errorf("exposure is as of %+v, want %s", rep.Exposure, r.Created)
+		}
+	})
+}
+
+// Facts and policy of then are those of then, whatever has changed since.
+func TestReportIsOfThen(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	r, i := contested(t, to)
+	before, err := to.Desk.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := before.Policy.Files()
+	for name, text := range files {
+		if strings.HasSuffix(name, ".cedar") {
+			files[name] = text + "\n@id(\"nobody\")\n@reason(\"Nobody takes accounts down any more.\")\nforbid (principal, action == Action::\"account.takedown\", resource);\n"
+			break
+		}
+	}
+	to.Clock().Advance(time.Minute)
+	to.Change(actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: files})
+	end := to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
+	if end.Status != actions.StatusExecuted {
+		t.Fatalf("ending an engagement is %s: %s", end.Status, end.Missing)
+	}
+	rep, err := to.Report(t.Context(), desktest.As("eva"), i.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	then, today := rep.Rulings[0], rep.Rulings[1]
+	if then.Verdict != "held" || then.Policy != before.Policy.Digest() || today.Verdict != "forbidden" || today.Policy == then.Policy {
+		t.Errorf("then %+v, today %+v", then, today)
+	}
+	if rep.Exposure[0].Collusion == 0 || rep.Exposure[0].At != r.Created {
+		t.Errorf("exposure then: %+v", rep.Exposure[0])
+	}
+	proposed, err := to.RuledBy(t.Context(), desktest.As("eva"), i.ID, before.Policy)
+	if err != nil || proposed.Which != "proposed" || proposed.Verdict != "held" {
+		t.Errorf("the old set proposed again: %+v, %v", proposed, err)
+	}
+}
+
+// Reading about a critical subject is an entry; about others it is none; and
+// who may not read is refused, on record.
+func TestReadingIsRuled(t *testing.T) {
+	w := staffed(t, desktest.Options{})
+	breach(w)
+	const singer = "plaza:acct/2"
+	w.Enter(w.Breach(singer, actions.Protected), map[string]string{proof.SealedSubject: singer})
+	of := func(tier actions.Tier) string {
+		for _, i := range incidents(t, w, desk.IncidentFilter{}) {
+			if i.Tier == tier {
+				return i.ID
+			}
+		}
+		return ""
+	}
+	reads := map[string]func(by workforce.WorkerID, id string) error{
+		"report": func(by workforce.WorkerID, id string) error {
+			_, err := w.Report(t.Context(), desktest.As(by), id, 0)
+			return err
+		},
+		"attribution": func(by workforce.WorkerID, id string) error {
+			_, err := w.Attribution(t.Context(), desktest.As(by), id)
+			return err
+		},
+	}
+	for what, read := range reads {
+		for _, c := range []struct {
+			tier    actions.Tier
+			by      workforce.WorkerID
+			entries []string
+			typ     string
+		}{
+			{actions.Critical, "kim", []string{"incident-read"}, ""},
+			{actions.Protected, "kim", nil, ""},
+			{actions.Critical, "ann", []string{"refused"}, "not-yours-to-read"},
+			{actions.Protected, "bob", []string{"refused"}, "not-yours-to-read"},
+		} {
+			h, err := w.Store.Head(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := read(c.by, of(c.tier)); fault.TypeOf(err) != c.typ && (err != nil || c.typ != "") {
+				t.Errorf("%s of %s by %s: %v", what, c.tier, c.by, err)
+			}
+			var got []string
+			for _, e := range since(t, w, h.Size) {
+				got = append(got, e.Body.Kind)
+			}
+			if !slices.Equal(got, c.entries) {
+				t.Errorf("%s of %s by %s entered %q, want %q", what, c.tier, c.by, got, c.entries)
+			}
+		}
+	}
+	for what, err := range map[string]error{
+		"incidents": func() error {
+			_, _, err := w.Incidents(t.Context(), desktest.As("ann"), desk.IncidentFilter{})
+			return err
+		}(),
+		"incident": func() error { _, err := w.Incident(t.Context(), desktest.As("ann"), of(actions.Critical)); return err }(),
+		"alarms":   func() error { _, _, err := w.Alarms(t.Context(), desktest.As("ann"), desk.AlarmFilter{}); return err }(),
+		"next":     func() error { _, _, err := w.NextAlarms(t.Context(), desktest.As("ann"), -1); return err }(),
+	} {
+		if !fault.Is(err, "not-yours-to-read") {
+			t.Errorf("ann reads %s: %v", what, err)
+		}
+	}
+}
+
+// A review is closed after its tasks, by people who were not involved, over
+// findings that everybody can read; and the incident is closed with it.
+func TestReviewClosesIncident(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		_, i := contested(t, to)
+		ctx := t.Context()
+		_, err := to.AssignTask(ctx, desktest.As("eva"), i.ID, "Ask ann.", "sue")
+		refused(t, err, "not-independent") // of the same vendor as ann
+		_, err = to.AssignTask(ctx, desktest.As("eva"), i.ID, "Ask ann.", "kim")
+		refused(t, err, "not-independent") // countersigned it
+		if i, err = to.AssignTask(ctx, desktest.As("eva"), i.ID, "Ask ann.", "ole"); err != nil || len(i.Tasks) != 1 || i.Tasks[0].Owner != "ole" {
+			t.Fatalf("%+v, %v", i.Tasks, err)
+		}
+		const findings = "The order was real."
+		review, err := to.ProposeFindings(ctx, desktest.As("eva"), i.ID, findings)
+		if err != nil || !slices.Equal(review.Involved, []workforce.WorkerID{"ann", "kim", "lee"}) {
+			t.Fatalf("%+v, %v", review, err)
+		}
+		wish := desk.Wish{Kind: actions.DeskReview, Change: review, Reason: "done"}
+		_, err = to.TryRequest("ada", wish)
+		refused(t, err, "tasks-open")
+		_, err = to.FinishTask(ctx, desktest.As("eva"), i.ID, 1, "She says so.")
+		refused(t, err, "not-your-task")
+		if i, err = to.FinishTask(ctx, desktest.As("ole"), i.ID, 1, "She says so."); err != nil || i.Tasks[0].Done.IsZero() {
+			t.Fatalf("%+v, %v", i.Tasks, err)
+		}
+		// Somebody left out, and findings that nobody has seen.
+		short := review
+		short.Involved = []workforce.WorkerID{"ann", "lee"}
+		_, err = to.TryRequest("ada", desk.Wish{Kind: actions.DeskReview, Change: short, Reason: "done"})
+		refused(t, err, "involved-left-out")
+		unseen := review
+		unseen.Findings = incident.FindingsDigest("Nothing happened.")
+		_, err = to.TryRequest("ada", desk.Wish{Kind: actions.DeskReview, Change: unseen, Reason: "done"})
+		refused(t, err, "no-such-findings")
+
+		r := to.Request("ada", wish)
+		for _, by := range []workforce.WorkerID{"bea", "cem"} {
+			if r.Status == actions.StatusHeld {
+				r = to.Countersign(r.ID, by)
+			}
+		}
+		if r.Status != actions.StatusExecuted {
+			t.Fatalf("the review is %s: %s", r.Status, r.Missing)
+		}
+		i, err = to.Incident(ctx, desktest.As("eva"), i.ID)
+		if err != nil || i.Status != incident.Closed || i.Review != r.ID || i.Findings != findings || i.Closed.IsZero() {
+			t.Errorf("%+v, %v", i, err)
+		}
+		_, err = to.AssignTask(ctx, desktest.As("eva"), i.ID, "One more.", "ole")
+		refused(t, err, "incident-closed")
+		rep, err := to.Report(ctx, desktest.As("eva"), i.ID, 0)
+		if err != nil || !slices.ContainsFunc(rep.Timeline, func(m incident.Moment) bool { return m.Step == incident.StepClosed }) {
+			t.Errorf("the timeline lacks the closing: %v", err)
+		}
+		if got := alarms(t, to.World); !slices.Equal(got, []string{"incident.opened warn", "incident.closed info"}) {
+			t.Errorf("alarms %q", got)
+		}
+	})
+}
+
+// taken is a change that the executor has taken directly.
+func taken(t *testing.T, w *desktest.World, by workforce.WorkerID, wish desk.Wish) proof.Execution {
+	t.Helper()
+	d, err := w.Draft(t.Context(), desktest.As(by), wish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := proof.Authority{Action: d.Action, Request: w.Signed(by, d)}
+	return proof.Execution{Kind: proof.KindTaken, Duty: proof.DutyWatch, Request: d.Statement.Request, Taken: &a}
+}
+
+// What the executor took directly is entered in the chain as if it had been
+// handed in here, once; what the chain does not authorise is recorded, once, and
+// people are told.
+func TestTakenIsEntered(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		w.Run()
+		settled := func(request string) string {
+			t.Helper()
+			kind := ""
+			desktest.Until(t, "what was taken is entered or refused", func() bool {
+				for _, e := range since(t, w, 0) {
+					if e.Body.Kind == "taken-refused" && strings.Contains(string(e.Body.Data), request) ||
+						e.Body.Class == "governance" && strings.Contains(string(e.Body.Data), request) {
+						kind = e.Body.Kind
+					}
+				}
+				return kind != ""
+			})
+			return kind
+		}
+		end := taken(t, w, "ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "dan"}})
+		w.Clock().Advance(time.Hour) // a draft of an hour ago would not be taken from a person
+		w.Enter(end, nil)
+		if got := settled(end.Request); got != string(actions.DeskEngagement) {
+			t.Fatalf("it was entered as %s", got)
+		}
+		s, err := w.State(t.Context())
+		if err != nil || s.People.Standing("dan", w.Clock().Now()).Engaged {
+			t.Errorf("dan is engaged still, %v", err)
+		}
+		r, err := w.RequestByID(t.Context(), desktest.As("kim"), end.Request)
+		if err != nil || r.Status != actions.StatusExecuted || r.Requester() != "ada" {
+			t.Errorf("the request is %s of %s, %v", r.Status, r.Requester(), err)
+		}
+
+		// Spent: nothing more comes of it, and nobody is alarmed.
+		before := len(alarms(t, w))
+		again := end
+		w.Enter(again, nil)
+		// Not authorised any more: who signed it has left.
+		lost := taken(t, w, "ole", desk.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopePlatform, Of: "plaza"}})
+		left := w.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "ole"}})
+		if left.Status != actions.StatusExecuted {
+			t.Fatalf("the end is %s: %s", left.Status, left.Missing)
+		}
+		w.Enter(lost, nil)
+		if got := settled(lost.Request); got != "taken-refused" {
+			t.Errorf("it was entered as %s", got)
+		}
+		if s, err = w.State(t.Context()); err != nil || len(s.Freezes) != 0 {
+			t.Errorf("freezes: %v, %v", s.Freezes, err)
+		}
+		if got := alarms(t, w)[before:]; !slices.Equal(got, []string{"taken.refused page"}) {
+			t.Errorf("alarms %q", got)
+		}
+		// Burdening: never, though somebody signed it.
+		burden := taken(t, w, "ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}})
+		w.Enter(burden, nil)
+		if got := settled(burden.Request); got != "taken-refused" {
+			t.Errorf("it was entered as %s", got)
+		}
+		n := 0
+		for _, e := range since(t, w, 0) {
+			if e.Body.Kind == "taken-refused" {
+				n++
+			}
+		}
+		if n != 2 {
+			t.Errorf("%d refusals of what was taken, want 2", n)
+		}
+	})
+}
+
+// Alarms come in the order of the ledger, each once, and whoever waits is woken.
+func TestNextAlarms(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		breach(w)
+		got, place, err := w.NextAlarms(t.Context(), desktest.As("kim"), -1)
+		if err != nil || len(got) != 1 || got[0].Entry != place || got[0].Kind != string(alarm.Breach) {
+			t.Fatalf("%+v, %d, %v", got, place, err)
+		}
+		entry := since(t, w, place)[0]
+		if entry.Body.Kind != "alarm" || !strings.Contains(string(entry.Body.Data), got[0].ID) {
+			t.Errorf("at the alarm's place stands a %s", entry.Body.Kind)
+		}
+		type answer struct {
+			as  []desk.Alarm
+			err error
+		}
+		next := make(chan answer)
+		go func() {
+			as, _, err := w.NextAlarms(t.Context(), desktest.As("kim"), desk.Newest)
+			next <- answer{as, err}
+		}()
+		desktest.Until(t, "an alarm wakes who waits", func() bool {
+			breach(w)
+			select {
+			case a := <-next:
+				if a.err != nil || len(a.as) == 0 || a.as[0].Kind != string(alarm.Duel) {
+					t.Errorf("%+v", a)
+				}
+				return true
+			case <-time.After(time.Millisecond):
+				return false
+			}
+		})
+	})
+}

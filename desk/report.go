@@ -1,0 +1,548 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/exposure"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// readRecord is the data of an entry of kind incident-read.
+type readRecord struct {
+	Incident string             `json:"incident"`
+	What     string             `json:"what"` // "report", "attribution" or "ruling"
+	Worker   workforce.WorkerID `json:"worker"`
+}
+
+// readIncident lets readers of evidence read about an incident. That somebody
+// read about a critical subject is an entry (design, law 11), made before
+// anything is answered.
+func (d *Desk) readIncident(ctx context.Context, by Caller, id, what string, read func(*proof.State, incident.Incident) error) error {
+	return d.change(ctx, by, "read incident", func(s *proof.State) (func(*tx) error, error) {
+		if err := d.mayTouchIncidents(s, by); err != nil {
+			return nil, err
+		}
+		i, err := d.loadIncident(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := read(s, i); err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			if i.Tier == actions.Critical {
+				t.record("incident-read", readRecord{id, what, by.Worker}).About(id)
+			}
+			return nil
+		}, nil
+	})
+}
+
+// Attribution says who is answerable for what an incident is about, to the last
+// word that is known.
+func (d *Desk) Attribution(ctx context.Context, by Caller, id string) (a incident.Attribution, err error) {
+	err = d.readIncident(ctx, by, id, "attribution", func(s *proof.State, i incident.Incident) error {
+		return d.store.Read(ctx, func(stx *store.Tx) error {
+			a, err = d.attribute(stx, s, i)
+			return err
+		})
+	})
+	return a, err
+}
+
+// Report gathers all that is known about an incident. days is how far back it
+// looks at what those involved did; 0 is 30.
+func (d *Desk) Report(ctx context.Context, by Caller, id string, days int) (r incident.Report, err error) {
+	if days == 0 {
+		days = 30
+	}
+	if days < 0 || days > 3650 {
+		return r, fault.New(fault.Invalid, "bad-parameter", "A report looks back at 1 to 3650 days.")
+	}
+	err = d.readIncident(ctx, by, id, "report", func(s *proof.State, i incident.Incident) error {
+		r, err = d.report(ctx, s, i, days)
+		return err
+	})
+	return r, err
+}
+
+// RuledBy says what a policy set would have ruled on what an incident is about,
+// by the facts as they were then. It is for sets that are proposed.
+func (d *Desk) RuledBy(ctx context.Context, by Caller, id string, set *policy.Set) (r incident.Ruled, err error) {
+	err = d.readIncident(ctx, by, id, "ruling", func(s *proof.State, i incident.Incident) error {
+		c, err := d.actOf(ctx, s, i)
+		if err != nil {
+			return err
+		}
+		r = c.ruled("proposed", set)
+		return nil
+	})
+	return r, err
+}
+
+func (d *Desk) report(ctx context.Context, s *proof.State, i incident.Incident, days int) (incident.Report, error) {
+	r := incident.Report{Incident: i, At: d.timeNow()}
+	c, err := d.actOf(ctx, s, i)
+	if err != nil {
+		return r, err
+	}
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		if r.Timeline, r.Down, r.Up, err = d.timeline(stx, s, i, c); err != nil {
+			return err
+		}
+		if r.Attribution, err = d.attribute(stx, s, i); err != nil {
+			return err
+		}
+		r.Touched, err = d.touched(stx, s, i, canonical.At(d.now().AddDate(0, 0, -days)))
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	r.Rulings = []incident.Ruled{c.ruled("then", c.then.Policy), c.ruled("today", s.Policy)}
+	if c.platform() {
+		e, err := d.exposed(c)
+		if err != nil {
+			return r, err
+		}
+		r.Exposure = []incident.Exposed{e}
+	}
+	return r, nil
+}
+
+// act is what an incident is about, as it can be ruled on.
+type act struct {
+	incident incident.Incident
+	at       canonical.Time
+	then     *proof.State // the chain as it was at that instant
+	facts    policy.Facts
+	known    bool // who did it is known, and in the facts
+}
+
+func (c act) platform() bool { spec, _ := actions.SpecOf(c.facts.Kind); return !spec.Desk }
+
+// actOf finds out what an incident is about: the request that is contested, or
+// the act that would have come to what a breach did.
+func (d *Desk) actOf(ctx context.Context, s *proof.State, i incident.Incident) (c act, err error) {
+	c.incident = i
+	if i.Cause == incident.Contested {
+		r, err := d.load(ctx, i.Request)
+		if err != nil {
+			return c, err
+		}
+		c.at, c.known = r.Created, true
+		if c.then, err = d.stateAsOf(ctx, s, c.at); err != nil {
+			return c, err
+		}
+		c.facts, err = d.factsOf(c.then, r)
+		return c, err
+	}
+	var t told
+	var newest store.Request
+	var ever bool
+	if err := d.store.Read(ctx, func(stx *store.Tx) error {
+		if t, err = tell(stx, i); err != nil {
+			return err
+		}
+		newest, ever, err = stx.NewestOn(i.Subject.Platform, i.Subject.ID, i.Opened)
+		return err
+	}); err != nil {
+		return c, err
+	}
+	c.at = i.Opened
+	found := platform.Down
+	if t.sight != nil {
+		c.at, found = t.sight.Seen, t.sight.Found.Status
+	}
+	if c.then, err = d.stateAsOf(ctx, s, c.at); err != nil {
+		return c, err
+	}
+	sort := platform.Account
+	if ever {
+		spec, _ := actions.SpecOf(newest.Action.Kind)
+		sort = spec.Sort
+	} else {
+		sort = d.sortOf(ctx, i.Subject)
+	}
+	c.facts = policy.Facts{Kind: kindFor(sort, found), Subject: policy.Subject{Platform: i.Subject.Platform, Sort: sort, Tier: i.Tier}, CaseGiven: true}
+	spec, _ := actions.SpecOf(c.facts.Kind)
+	c.facts.Direction, c.facts.Effect = spec.Direction, spec.Effect
+	if len(spec.Verbs) > 0 {
+		c.facts.Verb = spec.Verbs[0]
+	}
+	return c, nil
+}
+
+// sortOf asks the executor what a subject is. Where it does not answer at once an
+// account is taken for granted: the report must not wait for it.
+func (d *Desk) sortOf(ctx context.Context, subject platform.Subject) platform.Sort {
+	ctx, cancel := context.WithTimeout(ctx, sortPatience)
+	defer cancel()
+	if r, err := d.executor.Read(ctx, platform.Subject{Platform: subject.Platform, ID: subject.ID}); err == nil {
+		return r.Sort
+	}
+	return platform.Account
+}
+
+const sortPatience = 500 * time.Millisecond
+
+// kindFor returns the kind of act whose effect a status is.
+func kindFor(sort platform.Sort, found platform.Status) actions.Kind {
+	switch {
+	case sort == platform.Content:
+		return actions.ContentRemove
+	case found == platform.Deactivated:
+		return actions.AccountDeactivate
+	case found == platform.Deleted:
+		return actions.AccountDelete
+	}
+	return actions.AccountTakedown
+}
+
+// factsOf returns what a ruling read of a request: of one that was approved, what
+// its warrant says.
+func (d *Desk) factsOf(then *proof.State, r store.Request) (policy.Facts, error) {
+	if len(r.Core) == 0 {
+		st := then.People.Standing(r.Requester(), r.Created.Time)
+		lifts := actions.LiftsOf(r.Action, nil, r.Requester(), r.Created.Time, then.Trust.UndoWindow)
+		return proof.FactsOf(r.Action, st, r.Action.Tier, lifts), nil
+	}
+	var core proof.Core
+	if err := canonical.Unmarshal(r.Core, &core); err != nil {
+		return policy.Facts{}, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
+	}
+	f := core.Ruling.Facts
+	st := workforce.Standing{Worker: r.Requester(), Known: true, Engaged: f.Engaged, Employee: f.Employee, Vendor: workforce.VendorID(f.Vendor),
+		Roles: f.Roles, InNotice: f.InNotice, Ratchet: f.Ratchet, Newcomer: f.Newcomer}
+	return proof.FactsOf(r.Action, st, f.Tier, f.Lifts), nil
+}
+
+// stateAsOf returns the governance chain folded up to an instant; s is its newest
+// state.
+func (d *Desk) stateAsOf(ctx context.Context, s *proof.State, at canonical.Time) (*proof.State, error) {
+	if !s.Time.After(at.Time) {
+		return s, nil
+	}
+	past := proof.NewState(s.Root)
+	for {
+		entries, err := d.store.Governance(ctx, past.Next, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Body.Time.After(at.Time) {
+				return past, nil
+			}
+			body, err := ledger.Verify(e.Leaf, e.BodyBytes, e.Salt)
+			if err != nil {
+				return nil, fmt.Errorf("governance entry %d in the database: %w", e.Leaf.Number, err)
+			}
+			if err := past.Apply(e.Leaf, body); err != nil {
+				return nil, err
+			}
+		}
+		if len(entries) < 1000 {
+			return past, nil
+		}
+	}
+}
+
+// ruled says what a set rules on the act. Of an act around the desk nobody knows
+// who did it: it says what the set has for whomever it is mildest to.
+func (c act) ruled(which string, set *policy.Set) incident.Ruled {
+	out := incident.Ruled{Policy: set.Digest(), Which: which}
+	r := policy.Ruling{Verdict: policy.Forbidden, Reasons: []policy.Reason{{Policy: policy.LawNothing, Text: "Nobody was engaged at this desk."}}}
+	if c.known {
+		r = set.Rule(c.facts)
+	} else {
+		seen := map[policy.Class]bool{}
+		first := true
+		for _, id := range slices.Sorted(maps.Keys(c.then.People.Workers)) {
+			st := c.then.People.Standing(id, c.at.Time)
+			w := policy.WorkerOf(st)
+			if class := set.ClassOf(w); !st.Engaged || seen[class] {
+				continue
+			} else {
+				seen[class] = true
+			}
+			f := c.facts
+			f.Worker = w
+			if one := set.Rule(f); first || harshness(one) < harshness(r) {
+				r, first = one, false
+			}
+		}
+	}
+	out.Verdict, out.Reasons = r.Verdict, r.Reasons
+	if r.Verdict == policy.Held {
+		out.Need = r.Need.String()
+	}
+	return out
+}
+
+// harshness orders rulings by how much stands in the way.
+func harshness(r policy.Ruling) int64 {
+	switch r.Verdict {
+	case policy.Permitted:
+		return 0
+	case policy.Held:
+		if r.Need.All {
+			return 1 << 40
+		}
+		return 1 + int64(r.Need.Independent)<<32 + r.Need.Wait
+	}
+	return 1 << 62
+}
+
+// exposed says who could have done the act at its instant.
+func (d *Desk) exposed(c act) (incident.Exposed, error) {
+	out := incident.Exposed{At: c.at, Kind: c.facts.Kind, Around: d.aroundThe(c.incident.Subject.Platform)}
+	v, err := exposure.Look(c.then, c.at.Time)
+	if err != nil {
+		return out, err
+	}
+	q := exposure.Question{Kind: c.facts.Kind, Platform: c.facts.Subject.Platform, Tier: c.facts.Subject.Tier, Effect: c.facts.Effect}
+	if c.facts.Direction == actions.Relieving {
+		q.Category = c.facts.Category
+	}
+	alone, err := v.Alone(q)
+	if err != nil {
+		return out, err
+	}
+	together, err := v.Collusion(q)
+	if err != nil {
+		return out, err
+	}
+	out.Alone, out.Collusion = int64(alone.Count), int64(together.Number)
+	for _, row := range together.Rows {
+		if row.People != together.Number || row.People == 0 || out.Way != "" {
+			continue
+		}
+		out.Way = string(row.Way)
+		for _, m := range row.Group {
+			out.Group = append(out.Group, personKind(m))
+		}
+	}
+	return out, nil
+}
+
+// personKind says what kind of person somebody is, naming nobody.
+func personKind(m exposure.Member) string {
+	var parts []string
+	if m.Sort.Employee {
+		parts = append(parts, "an employee")
+	} else {
+		parts = append(parts, "somebody of "+string(m.Sort.Vendor))
+	}
+	roles := make([]string, len(m.Sort.Roles))
+	for i, r := range m.Sort.Roles {
+		roles[i] = string(r)
+	}
+	if len(roles) > 0 {
+		parts = append(parts, "who is "+strings.Join(roles, " and "))
+	}
+	if m.Sort.Hardware {
+		parts = append(parts, "with a hardware key")
+	}
+	return strings.Join(append(parts, string(m.Part)), " ")
+}
+
+// aroundThe returns the declared holders of what can act around the desk.
+func (d *Desk) aroundThe(platform string) []string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(d.holders)) {
+		if key == platform || strings.HasPrefix(key, platform+"/") || key == "executor" || key == "log-key" {
+			for _, h := range d.holders[key] {
+				all = append(all, key+": "+h)
+			}
+		}
+	}
+	return all
+}
+
+// attribute says who is answerable, from the entries of the act and the chain.
+func (d *Desk) attribute(stx *store.Tx, s *proof.State, i incident.Incident) (incident.Attribution, error) {
+	if i.Cause == incident.Contested {
+		return d.attributeRequest(stx, s, i.Request)
+	}
+	return d.attributeAround(stx, i)
+}
+
+func (d *Desk) attributeRequest(stx *store.Tx, s *proof.State, request string) (a incident.Attribution, err error) {
+	r, err := stx.Request(request)
+	if err != nil {
+		return a, err
+	}
+	st := r.Signed.Statement
+	a = incident.Attribution{Worker: st.Signer, Vendor: vendorAt(s, st.Signer, r.Created.Time), Key: st.Key, Session: r.Session}
+	if w, ok := s.People.Workers[st.Signer]; ok {
+		a.Start, a.Last = w.Start, w.End()
+	}
+	entered, err := stx.EntriesAbout(request, canonical.Time{}, mostEntries)
+	if err != nil {
+		return a, err
+	}
+	when := map[workforce.WorkerID]canonical.Time{}
+	for _, e := range entered {
+		if e.Body.Kind != "countersign" || len(e.BodyBytes) == 0 {
+			continue
+		}
+		var v verdictRecord
+		if err := canonical.Unmarshal(e.Body.Data, &v); err != nil {
+			return a, err
+		}
+		when[v.Signed.Statement.Signer] = e.Body.Time
+	}
+	var names []string
+	for _, c := range r.Signers {
+		w := c.Statement.Signer
+		a.Signers = append(a.Signers, incident.Signer{Worker: w, Vendor: vendorAt(s, w, r.Created.Time), Key: c.Statement.Key, At: when[w]})
+		names = append(names, string(w))
+	}
+	a.Why = fmt.Sprintf("%s signed the request with the key %s, which is enrolled for them", st.Signer, st.Key)
+	if len(names) > 0 {
+		a.Why += fmt.Sprintf("; %s countersigned", strings.Join(names, ", "))
+	}
+	a.Why += ". The signatures prove the keys, and not who held them; the session is the desk's word."
+	return a, nil
+}
+
+// vendorAt returns whose worker somebody was at an instant.
+func vendorAt(s *proof.State, id workforce.WorkerID, at time.Time) workforce.VendorID {
+	w := s.People.Workers[id]
+	for _, t := range w.Past {
+		if at.Before(t.Until) {
+			return t.Vendor
+		}
+	}
+	return w.Vendor
+}
+
+func (d *Desk) attributeAround(stx *store.Tx, i incident.Incident) (incident.Attribution, error) {
+	a := incident.Attribution{Around: true}
+	t, err := tell(stx, i)
+	if err != nil {
+		return a, err
+	}
+	a.Credential = t.credential
+	a.Holders = slices.Clone(d.holdersOf(i.Subject.Platform, t.credential))
+	var why []string
+	if t.sight == nil {
+		why = append(why, "The record of the breach was erased.")
+	} else {
+		why = append(why, unexplained(*t.sight))
+	}
+	if t.credential == "" {
+		why = append(why, "The platform does not tell whose credential did it.")
+	} else {
+		why = append(why, "The platform says that it was done with this credential; that is its word, and who used it is not known.")
+	}
+	switch _, named := d.holders[i.Subject.Platform+"/"+t.credential]; {
+	case len(a.Holders) == 0:
+		why = append(why, "Nobody is declared to hold a credential of "+i.Subject.Platform+".")
+	case t.credential != "" && named:
+		why = append(why, fmt.Sprintf("%d are declared to hold it.", len(a.Holders)))
+	default:
+		why = append(why, fmt.Sprintf("%d are declared to hold credentials of %s.", len(a.Holders), i.Subject.Platform))
+	}
+	all, err := credentials(stx, i)
+	if err != nil {
+		return a, err
+	}
+	if len(all) > 1 {
+		why = append(why, fmt.Sprintf("Its further breaches were done with other credentials as well: %d in all.", len(all)))
+	}
+	a.Why = strings.Join(why, " ")
+	return a, nil
+}
+
+// unexplained says why no warrant explains a sight.
+func unexplained(s proof.Sight) string {
+	text := fmt.Sprintf("Expected was %s, found was %s", platform.Describe(s.Expected.Status, s.Expected.Mark), platform.Describe(s.Found.Status, s.Found.Mark))
+	switch {
+	case s.Warrant == "":
+		text += "; no warrant was ever about the subject"
+	case s.Found.Mark == platform.MarkOf(s.Warrant):
+		text += fmt.Sprintf("; it bears the mark of the newest warrant, %s, which does not explain it any more", s.Warrant)
+	case s.Found.Mark.Ours():
+		text += fmt.Sprintf("; it bears the mark of another request of this desk, which is not the newest warrant, %s", s.Warrant)
+	default:
+		text += fmt.Sprintf("; the subject's newest warrant, %s, leaves another state", s.Warrant)
+	}
+	if s.Why != "" {
+		text += " (" + s.Why + ")"
+	}
+	return text + "."
+}
+
+// touched returns what those involved did since an instant, but for the act itself.
+func (d *Desk) touched(stx *store.Tx, s *proof.State, i incident.Incident, since canonical.Time) ([]incident.Touched, error) {
+	involved, err := d.involved(stx, s, i)
+	if err != nil {
+		return nil, err
+	}
+	as := map[string]string{}
+	all := map[string]store.Request{}
+	for _, w := range involved {
+		own, err := stx.RequestsSince(w, since, mostEntries+1)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range own {
+			as[r.ID], all[r.ID] = "requester", r
+		}
+		entries, err := stx.EntriesAbout(store.ByWorker(w), since, mostEntries+1)
+		if err != nil {
+			return nil, err
+		}
+		if len(own) > mostEntries || len(entries) > mostEntries {
+			return nil, fault.New(fault.TooLarge, "too-much", "%s did more than %d things in that time; look back at fewer days.", w, mostEntries)
+		}
+		var signed []string
+		for _, e := range entries {
+			if e.Body.Kind != "countersign" || len(e.BodyBytes) == 0 {
+				continue
+			}
+			var v verdictRecord
+			if err := canonical.Unmarshal(e.Body.Data, &v); err != nil {
+				return nil, err
+			}
+			signed = append(signed, v.Request)
+		}
+		rs, err := stx.RequestsByIDs(signed)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rs {
+			if _, ok := all[r.ID]; !ok {
+				as[r.ID], all[r.ID] = "countersigner", r
+			}
+		}
+	}
+	delete(all, i.Request)
+	var out []incident.Touched
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(all))) {
+		r := all[id]
+		out = append(out, incident.Touched{Request: id, Kind: r.Action.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier, Status: r.Status, At: r.Created, As: as[id]})
+	}
+	return out, nil
+}
+
+// compareMoments orders a timeline: by time, then by place in the ledger.
+func compareMoments(a, b incident.Moment) int {
+	return cmp.Or(a.At.Compare(b.At.Time), cmp.Compare(a.Entry, b.Entry))
+}

@@ -1,0 +1,42 @@
+package desk
+
+import (
+	"context"
+
+	"countersign.dev/store"
+)
+
+// Stats is how much of everything there is, for metrics. It names nobody.
+type Stats struct {
+	Alarms    map[string]int64 // by kind, since the beginning
+	Incidents map[string]int64 // open ones, by tier
+	Sightings map[string]int64 // records of the watch, by kind, since the beginning
+	Requests  map[string]int64 // by status
+	Size      int64            // entries of the ledger
+	// Stopped says that the executor refuses burdening acts; Away that it does not
+	// answer, so that it is not known.
+	Stopped, Away bool
+}
+
+// Stats counts. It is for whoever may read metrics, which the surface decides,
+// and asks the executor, which may take as long as ctx lets it.
+func (d *Desk) Stats(ctx context.Context) (s Stats, err error) {
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		for _, c := range []struct {
+			into  *map[string]int64
+			count func() (map[string]int64, error)
+		}{{&s.Alarms, stx.AlarmCounts}, {&s.Incidents, stx.OpenIncidents}, {&s.Sightings, stx.SightingCounts}, {&s.Requests, stx.RequestCounts}} {
+			if *c.into, err = c.count(); err != nil {
+				return err
+			}
+		}
+		s.Size, _, err = stx.Newest()
+		return err
+	})
+	if err != nil {
+		return s, err
+	}
+	st, err := d.executor.Status(ctx)
+	s.Away, s.Stopped = err != nil, err == nil && st.Stopped != ""
+	return s, nil
+}

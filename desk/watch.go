@@ -1,0 +1,358 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// watched is a record of the watch, or of a restoration, with what was read
+// before the transaction.
+type watched struct {
+	proof.Execution
+	subject  platform.Subject
+	incident string // identifier, if one is to be opened
+}
+
+// openWatched reads what a record of the watch seals. The openings were checked.
+func (d *Desk) openWatched(e proof.SignedExecution) (watched, error) {
+	w := watched{Execution: e.Execution}
+	for _, o := range e.Openings {
+		if o.Name != proof.SealedSubject {
+			continue
+		}
+		var name string
+		err := json.Unmarshal(o.Value, &name)
+		if err == nil {
+			w.subject, err = platform.ParseSubject(name)
+		}
+		if err != nil || w.subject.ID == "" || w.subject.Platform != e.Execution.Sight.Platform {
+			return w, fault.New(fault.Invalid, "bad-record", "The executor's record %d seals no subject of its platform.", e.Execution.Sequence).Because(err)
+		}
+	}
+	if w.Kind == proof.KindBreach {
+		w.incident = d.ids.New(incident.Prefix)
+	}
+	return w, nil
+}
+
+// ofWatch reports whether a record belongs to the watch and to no request.
+func ofWatch(e proof.Execution) bool { return e.Duty == proof.DutyWatch || e.Duty == proof.DutyRestore }
+
+// watch keeps a record of the watch, with what follows from it.
+func (t *tx) watch(w watched) error {
+	s := store.Sighting{Executor: w.Executor, Sequence: w.Sequence, Kind: w.Kind, At: w.At, Subject: w.subject.ID}
+	if w.Sight != nil {
+		s.Platform, s.Tier = w.Sight.Platform, string(w.Sight.Tier)
+	}
+	switch w.Kind {
+	case proof.KindBreach, proof.KindTold, proof.KindIntent, proof.KindReceipt, proof.KindRefusal:
+		s.Breach = w.Request
+	}
+	of := ""
+	if s.Breach != "" && w.subject.ID == "" {
+		// The breach's own record names the subject; what follows from it does not.
+		b, known, err := t.Breach(s.Breach)
+		if err != nil {
+			return err
+		}
+		if known {
+			i, err := t.Incident(b.Incident)
+			if err != nil {
+				return err
+			}
+			of, w.subject, s.Subject = i.ID, i.Subject, i.Subject.ID
+		}
+	}
+	t.InsertSighting(s)
+	switch w.Kind {
+	case proof.KindBreach:
+		return t.breach(w)
+	case proof.KindReceipt, proof.KindRefusal:
+		return t.restored(w, of)
+	case proof.KindObserved:
+		return t.alarm(w.about(alarm.Observed, Warn, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. The tier is only observed, so nothing is done.",
+			w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status)))
+	case proof.KindBlind:
+		kind := alarm.StreamSilent
+		if strings.Contains(w.Type, "gap") || w.Type == "cursor-gone" {
+			kind = alarm.StreamGap
+		}
+		return t.alarm(w.about(kind, Page, fmt.Sprintf("The watch does not see all of %s: %s", w.Sight.Platform, orElse(w.Text, w.Type))))
+	case proof.KindSighted:
+		return t.alarm(w.about(alarm.StreamBack, Info, fmt.Sprintf("The watch sees all of %s again.", w.Sight.Platform)))
+	case proof.KindTaken:
+		return jobs.Enqueue(t.Tx.Tx, takenJob{w.Executor, w.Sequence}, t.Now(), w.Request)
+	}
+	return nil
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// about begins an alarm about what was seen.
+func (w watched) about(k alarm.Type, s store.Severity, text string) Alarm {
+	return Alarm{Kind: string(k), Severity: s, Text: text, Request: w.Request, Platform: w.Sight.Platform, Subject: w.subject.ID, Tier: w.Sight.Tier}
+}
+
+// incidentRecord is the data of a ledger entry of kind incident: it was opened.
+type incidentRecord struct {
+	Incident string             `json:"incident"`
+	Cause    incident.Cause     `json:"cause"`
+	Breach   string             `json:"breach"`
+	Request  string             `json:"request"`
+	Platform string             `json:"platform"`
+	Tier     actions.Tier       `json:"tier"`
+	Worker   workforce.WorkerID `json:"worker"` // who opened it; empty: the watch
+}
+
+// breach opens an incident on a breach, or has the breach join the one that is
+// open on its subject: a duel of fifty rounds is one incident.
+func (t *tx) breach(w watched) error {
+	id, err := t.OpenIncident(w.Sight.Platform, w.subject.ID)
+	if err != nil {
+		return err
+	}
+	next := "No standing order is in force: somebody on call has to lift it."
+	switch {
+	case w.Type == "budget-spent":
+		next = orElse(w.Text, "The budget of the standing order is spent.") + " Until it is not, somebody on call has to lift it."
+	case w.Sight.Order != "":
+		next = "The executor restores it under the standing order " + w.Sight.Order + "."
+	}
+	if id == "" {
+		i := incident.Incident{ID: w.incident, Version: 1, Status: incident.Open, Cause: incident.Breach, Breach: w.Request, Subject: w.subject,
+			Tier: w.Sight.Tier, Opened: t.Now(), Title: fmt.Sprintf("%s around the desk: a %s subject of %s", w.Sight.Found.Status, w.Sight.Tier, w.Sight.Platform)}
+		t.openIncident(i)
+		t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Seen: w.Sight.Seen})
+		a := w.about(alarm.Breach, Page, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. %s", w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status, next))
+		a.Incident = i.ID
+		return t.alarmBreach(a, w)
+	}
+	i, err := t.Incident(id)
+	if err != nil {
+		return err
+	}
+	if i, err = i.Joined(); err != nil {
+		return err
+	}
+	t.SaveIncident(i)
+	t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Seen: w.Sight.Seen})
+	n, err := t.CountBreaches(i.ID)
+	if err != nil {
+		return err
+	}
+	severity := Warn
+	if n == 2 || n%10 == 0 {
+		severity = Page // not at each round: whoever is paged all the time does not look any more
+	}
+	a := w.about(alarm.Duel, severity, fmt.Sprintf("Somebody does again on %s what the executor has undone: it is the breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
+	a.Incident = i.ID
+	return t.alarmBreach(a, w)
+}
+
+// alarmBreach raises the alarm of a breach, and another if the standing order's
+// budget does not cover its restoration.
+func (t *tx) alarmBreach(a Alarm, w watched) error {
+	if err := t.alarm(a); err != nil || w.Type != "budget-spent" {
+		return err
+	}
+	a.Kind, a.Severity = string(alarm.BudgetSpent), Page
+	a.Text = fmt.Sprintf("The budget of the standing order for %s subjects of %s is spent: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it restores no more for now."))
+	return t.alarm(a)
+}
+
+// openIncident stores a new incident with its entry.
+func (t *tx) openIncident(i incident.Incident) {
+	about := i.Request
+	if about == "" {
+		about = i.Breach
+	}
+	t.record("incident", incidentRecord{i.ID, i.Cause, i.Breach, i.Request, i.Subject.Platform, i.Tier, i.By},
+		field("subject", i.Subject.String()), field("title", i.Title)).About(i.ID, about)
+	t.InsertIncident(i)
+	t.Signal(incidentSignal)
+}
+
+const incidentSignal = "incident"
+
+// restored notes what came of a restoration of the breach of an incident.
+func (t *tx) restored(w watched, of string) error {
+	if w.Outcome == proof.Executed {
+		t.RestoreBreach(w.Request, w.At)
+		return nil
+	}
+	kind := alarm.RestoreFailed
+	if w.Type == "budget-spent" {
+		kind = alarm.BudgetSpent
+	}
+	a := w.about(kind, Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, outcomeType(w.Execution))))
+	a.Incident = of
+	return t.alarm(a)
+}
+
+// takenJob enters in the governance chain what the executor took directly.
+type takenJob struct {
+	Executor string `json:"executor"`
+	Sequence int64  `json:"sequence"`
+}
+
+func (takenJob) Kind() string { return "desk.taken" }
+
+// takenRecord is the data of entries of kind taken-refused: what the executor
+// took directly is not entered in the chain, and why.
+type takenRecord struct {
+	Request string             `json:"request"`
+	Kind    actions.Kind       `json:"kind"`
+	Worker  workforce.WorkerID `json:"worker"`
+	Type    string             `json:"type"`
+}
+
+// enterTaken enters a change that was handed straight to the executor as if it
+// had been submitted here. It may be done any number of times: what is in the
+// chain already is left alone, and what the chain refuses is recorded once.
+func (d *Desk) enterTaken(ctx context.Context, j takenJob) error {
+	var data []byte
+	if err := d.store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		data, err = stx.Execution(j.Executor, j.Sequence)
+		return err
+	}); err != nil {
+		return err
+	}
+	var e proof.SignedExecution
+	if err := canonical.Unmarshal(data, &e); err != nil {
+		return jobs.GiveUp(fmt.Errorf("the executor's record %d in the database: %w", j.Sequence, err))
+	}
+	auth := *e.Execution.Taken
+	err := d.tryChange(ctx, func(s *proof.State) (func(*tx) error, error) { return d.judgeTaken(ctx, s, auth) })
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Unavailable:
+		return err // nil, or to be tried again
+	}
+	why := err
+	return d.tryChange(ctx, func(*proof.State) (func(*tx) error, error) {
+		return func(t *tx) error {
+			st := auth.Request.Statement
+			known, err := t.EntriesAbout(st.Request, canonical.Time{}, MaxPage)
+			if err != nil || slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.Body.Kind == "taken-refused" }) {
+				return err // the process died after this was recorded
+			}
+			severity := Page
+			if fault.Is(why, "wrong-state") {
+				severity = Info // it is so already
+			}
+			t.record("taken-refused", takenRecord{st.Request, auth.Action.Kind, st.Signer, fault.TypeOf(why)}).About(st.Request)
+			return t.alarm(Alarm{Kind: string(alarm.NotEntered), Severity: severity, Request: st.Request,
+				Text: fmt.Sprintf("The executor took %s of %s directly, and it cannot be entered here: %s", auth.Action.Kind, st.Signer, fault.TextOf(why))})
+		}, nil
+	})
+}
+
+// judgeTaken is the judgement of a change that the executor took: of Request,
+// but for the draft's age, since it was handed in elsewhere in time.
+func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, auth proof.Authority) (func(*tx) error, error) {
+	id := auth.Request.Statement.Request
+	if s.Spent(id) {
+		return func(*tx) error { return nil }, nil
+	}
+	ch, err := actions.ParseChange(auth.Action.Kind, auth.Action.Change)
+	if err != nil {
+		return nil, err
+	}
+	if ch.Direction() != actions.Relieving {
+		return nil, fault.New(fault.Forbidden, "not-relieving", "Only what relieves (a freeze, an end, a revocation) is taken by the executor.")
+	}
+	ask := proof.Ask{Action: auth.Action, Request: auth.Request, Countersignatures: auth.Countersignatures, Executor: s.ExecutorOf(auth.Action), At: d.timeNow().Time}
+	j, err := s.Judge(ask)
+	if err != nil {
+		return nil, err
+	}
+	if !j.Ready {
+		return nil, fault.New(fault.Forbidden, "held", "The change is held: %s.", j.Missing)
+	}
+	v, err := conclude(s, ask, j, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := d.load(ctx, id)
+	isNew := fault.Is(err, "no-such-request")
+	switch {
+	case isNew:
+		r = store.Request{Entry: -1, Request: actions.Request{ID: id, Version: 1, Action: auth.Action, Signed: auth.Request, Signers: auth.Countersignatures,
+			Created: canonical.At(ask.At), Updated: canonical.At(ask.At)}}
+	case err != nil:
+		return nil, err
+	default:
+		// It was handed in here as well, and came to nothing: the chain decides.
+		r.Version++
+		r.Updated, r.Signers = canonical.At(ask.At), auth.Countersignatures
+	}
+	return func(t *tx) error {
+		out := r
+		_, err := t.approve(&out, v, isNew)
+		return err
+	}, nil
+}
+
+// Sighting is something that the watch saw, or did, as readers of evidence see it.
+type Sighting struct {
+	proof.Execution
+	Subject string // identifier on the platform; empty: many, or none
+}
+
+// SightingFilter chooses sightings, newest first; empty members choose all.
+type SightingFilter = store.SightingFilter
+
+// Sightings returns a page of what the watch of this desk's executor saw, newest
+// first, and the number to go on from, 0 at the end.
+func (d *Desk) Sightings(ctx context.Context, by Caller, f SightingFilter) (out []Sighting, next int64, err error) {
+	s, st, err := d.standing(ctx, by)
+	if err == nil && !may(st, evidenceReaders...) {
+		err = noEvidence("Sightings")
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if f.Limit < 1 || f.Limit > MaxPage {
+		f.Limit = MaxPage
+	}
+	limit := f.Limit
+	f.Limit++
+	var rows []store.Sighting
+	if err := d.store.ReadOne(ctx, func(stx *store.Tx) error {
+		rows, err = stx.Sightings(s.Trust.Executor, f)
+		return err
+	}); err != nil {
+		return nil, 0, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next = rows[limit-1].Sequence
+	}
+	for _, row := range rows {
+		var e proof.SignedExecution
+		if err := canonical.Unmarshal(row.Data, &e); err != nil {
+			return nil, 0, fmt.Errorf("the executor's record %d in the database: %w", row.Sequence, err)
+		}
+		out = append(out, Sighting{e.Execution, row.Subject})
+	}
+	return out, next, nil
+}

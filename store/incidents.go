@@ -1,0 +1,188 @@
+package store
+
+import (
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
+)
+
+const incidentColumns = `id, version, status, cause, breach, request, platform, subject, handle, tier, opened, opened_by, title, review, findings, closed`
+
+func scanIncident(row sqldb.Row) (incident.Incident, error) {
+	var i incident.Incident
+	var opened, closed int64
+	err := row.Scan(&i.ID, &i.Version, &i.Status, &i.Cause, &i.Breach, &i.Request, &i.Subject.Platform, &i.Subject.ID, &i.Subject.Handle, &i.Tier,
+		&opened, &i.By, &i.Title, &i.Review, &i.Findings, &closed)
+	i.Opened, i.Closed = canonical.FromMicro(opened), canonical.FromMicro(closed)
+	return i, err
+}
+
+// Incident returns an incident with its tasks; a fault "no-such-incident" if
+// there is none.
+func (tx *Tx) Incident(id string) (incident.Incident, error) {
+	i, err := scanIncident(tx.QueryRow(`select `+incidentColumns+` from incident where id = $1`, id))
+	if sqldb.IsNotFound(err) {
+		return i, fault.New(fault.NotFound, "no-such-incident", "There is no such incident.")
+	}
+	if err != nil {
+		return i, err
+	}
+	i.Tasks, err = sqldb.All(tx.Tx, func(r sqldb.Row) (incident.Task, error) {
+		var t incident.Task
+		var done int64
+		err := r.Scan(&t.Number, &t.Text, &t.Owner, &done, &t.Result)
+		t.Done = canonical.FromMicro(done)
+		return t, err
+	}, `select number, text, owner, done, result from incident_task where incident = $1 order by number`, id)
+	return i, err
+}
+
+// IncidentFilter chooses incidents; empty members choose all.
+type IncidentFilter struct {
+	Status   incident.Status
+	Cause    incident.Cause
+	Platform string
+	Subject  string
+	Before   string // identifiers sort by time: only those before this one
+	Limit    int
+}
+
+// Incidents returns incidents, newest first, without their tasks and findings.
+func (tx *Tx) Incidents(f IncidentFilter) ([]incident.Incident, error) {
+	return sqldb.All(tx.Tx, scanIncident, `select `+incidentColumns+` from incident where ($1 = '' or id < $1) and ($2 = '' or status = $2)
+		and ($3 = '' or cause = $3) and ($4 = '' or platform = $4) and ($5 = '' or subject = $5) order by id desc limit $6`,
+		f.Before, string(f.Status), string(f.Cause), f.Platform, f.Subject, f.Limit)
+}
+
+// OpenIncident returns the identifier of the open incident that a breach of a
+// subject joins, empty if there is none.
+func (tx *Tx) OpenIncident(platform, subject string) (id string, err error) {
+	err = tx.QueryRow(`select id from incident where platform = $1 and subject = $2 and status = 'open' and cause = 'breach'`, platform, subject).Scan(&id)
+	if sqldb.IsNotFound(err) {
+		return "", nil
+	}
+	return id, err
+}
+
+// OpenContest returns the identifier of the open incident on a request, empty if
+// there is none.
+func (tx *Tx) OpenContest(request string) (id string, err error) {
+	err = tx.QueryRow(`select id from incident where request = $1 and status = 'open' and cause = 'contested'`, request).Scan(&id)
+	if sqldb.IsNotFound(err) {
+		return "", nil
+	}
+	return id, err
+}
+
+// InsertIncident stores a new incident. If another one is open in its place, the
+// change fails with the fault "incident-open".
+func (tx *Tx) InsertIncident(i incident.Incident) {
+	tx.Later(sqldb.Statement{SQL: `insert into incident (` + incidentColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+		on conflict do nothing`, Args: []any{i.ID, i.Version, string(i.Status), string(i.Cause), i.Breach, i.Request, i.Subject.Platform, i.Subject.ID,
+		i.Subject.Handle, string(i.Tier), i.Opened.Micro(), string(i.By), i.Title, i.Review, i.Findings, i.Closed.Micro()}},
+		func(n int64) error {
+			if n == 0 {
+				return fault.New(fault.Conflict, "incident-open", "An incident about this is open already.")
+			}
+			return nil
+		})
+}
+
+// SaveIncident stores a changed incident, whose version is one more than the one
+// that was read, but not its tasks. After somebody else's change in between, this
+// one fails with the fault "version-moved".
+func (tx *Tx) SaveIncident(i incident.Incident) {
+	tx.Later(sqldb.Statement{SQL: `update incident set version = $2, status = $3, review = $4, findings = $5, closed = $6 where id = $1 and version = $2 - 1`,
+		Args: []any{i.ID, i.Version, string(i.Status), i.Review, i.Findings, i.Closed.Micro()}},
+		func(n int64) error {
+			if n == 0 {
+				return fault.New(fault.Conflict, "version-moved", "The incident has changed in the meantime; look at it again.")
+			}
+			return nil
+		})
+}
+
+// SaveTask stores a new or changed task of an incident, which SaveIncident
+// guards.
+func (tx *Tx) SaveTask(incident string, t incident.Task) {
+	tx.Later(sqldb.Statement{SQL: `insert into incident_task (incident, number, text, owner, done, result) values ($1, $2, $3, $4, $5, $6)
+		on conflict (incident, number) do update set done = excluded.done, result = excluded.result`,
+		Args: []any{incident, t.Number, t.Text, string(t.Owner), t.Done.Micro(), t.Result}}, nil)
+}
+
+// Breach is a breach of an incident.
+type Breach struct {
+	ID       string
+	Incident string
+	Seen     canonical.Time
+	Restored canonical.Time // zero: not, as far as is known
+}
+
+// InsertBreach adds a breach to an incident. One that is there stays as it is.
+func (tx *Tx) InsertBreach(b Breach) {
+	tx.Later(sqldb.Statement{SQL: `insert into incident_breach (breach, incident, seen, restored) values ($1, $2, $3, $4) on conflict (breach) do nothing`,
+		Args: []any{b.ID, b.Incident, b.Seen.Micro(), b.Restored.Micro()}}, nil)
+}
+
+// RestoreBreach notes when a breach was undone.
+func (tx *Tx) RestoreBreach(breach string, at canonical.Time) {
+	tx.Later(sqldb.Statement{SQL: `update incident_breach set restored = $2 where breach = $1 and restored = 0`, Args: []any{breach, at.Micro()}}, nil)
+}
+
+func scanBreach(r sqldb.Row) (Breach, error) {
+	var b Breach
+	var seen, restored int64
+	err := r.Scan(&b.ID, &b.Incident, &seen, &restored)
+	b.Seen, b.Restored = canonical.FromMicro(seen), canonical.FromMicro(restored)
+	return b, err
+}
+
+// Breach returns a breach, and whether it is known.
+func (tx *Tx) Breach(id string) (Breach, bool, error) {
+	b, err := scanBreach(tx.QueryRow(`select breach, incident, seen, restored from incident_breach where breach = $1`, id))
+	if sqldb.IsNotFound(err) {
+		return b, false, nil
+	}
+	return b, err == nil, err
+}
+
+// Breaches returns up to limit breaches of an incident, oldest first.
+func (tx *Tx) Breaches(incident string, limit int) ([]Breach, error) {
+	return sqldb.All(tx.Tx, scanBreach, `select breach, incident, seen, restored from incident_breach where incident = $1 order by seen, breach limit $2`, incident, limit)
+}
+
+// CountBreaches returns how many breaches an incident has.
+func (tx *Tx) CountBreaches(incident string) (n int64, err error) {
+	return n, tx.QueryRow(`select count(*) from incident_breach where incident = $1`, incident).Scan(&n)
+}
+
+// Credentials returns, in canonical JSON and each once, what the platform calls
+// the credentials that did the breaches of an incident, as far as it told.
+func (tx *Tx) Credentials(incident string) ([][]byte, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (v []byte, err error) { return v, r.Scan(&v) },
+		`select distinct o.value from incident_breach b join ledger_about a on a.about = b.breach join ledger_opening o on o.idx = a.idx
+		where b.incident = $1 and o.name = 'credential' order by 1`, incident)
+}
+
+// KeepFindings keeps the text of findings that somebody proposes.
+func (tx *Tx) KeepFindings(incident string, d canonical.Digest, text string, by workforce.WorkerID, at canonical.Time) {
+	tx.Later(sqldb.Statement{SQL: `insert into incident_findings (incident, digest, text, proposed, proposed_by) values ($1, $2, $3, $4, $5)
+		on conflict (incident, digest) do nothing`, Args: []any{incident, d.String(), text, at.Micro(), string(by)}}, nil)
+}
+
+// Findings returns the text of findings by their digest; a fault
+// "no-such-findings" if nobody proposed them.
+func (tx *Tx) Findings(incident string, d canonical.Digest) (text string, err error) {
+	err = tx.QueryRow(`select text from incident_findings where incident = $1 and digest = $2`, incident, d.String()).Scan(&text)
+	if sqldb.IsNotFound(err) {
+		return "", fault.New(fault.Conflict, "no-such-findings", "Nobody has handed in findings with this digest; propose them first with `countersign incident close`.")
+	}
+	return text, err
+}
+
+// OpenIncidents returns how many incidents of each tier are open.
+func (tx *Tx) OpenIncidents() (map[string]int64, error) {
+	return tx.counts(`select tier, count(*) from incident where status = 'open' group by tier`)
+}

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"countersign.dev/canonical"
+	"countersign.dev/sqldb"
+)
+
+// Sighting is one of the executor's records of what its watch saw, or of a
+// restoration. Data is the record as it was signed.
+type Sighting struct {
+	Executor string
+	Sequence int64
+	Kind     string
+	Breach   string // empty: it tells of none
+	Platform string
+	Subject  string // identifier on the platform; empty: of many, or of none
+	Tier     string
+	At       canonical.Time // by the executor's clock
+	Data     []byte
+}
+
+// InsertSighting notes a record of the watch, after InsertExecution of the same,
+// whose finding that it is not the next is what fails the change.
+func (tx *Tx) InsertSighting(s Sighting) {
+	tx.Later(sqldb.Statement{SQL: `insert into sighting (executor, sequence, kind, breach, platform, subject, tier, at)
+		select $1, $2, $3, $4, $5, $6, $7, $8 where exists (select 1 from execution where executor = $1 and sequence = $2)
+		on conflict (executor, sequence) do nothing`,
+		Args: []any{s.Executor, s.Sequence, s.Kind, s.Breach, s.Platform, s.Subject, s.Tier, s.At.Micro()}}, nil)
+}
+
+const sightingColumns = `s.executor, s.sequence, s.kind, s.breach, s.platform, s.subject, s.tier, s.at, e.data`
+
+func scanSighting(row sqldb.Row) (Sighting, error) {
+	var s Sighting
+	var at int64
+	err := row.Scan(&s.Executor, &s.Sequence, &s.Kind, &s.Breach, &s.Platform, &s.Subject, &s.Tier, &at, &s.Data)
+	s.At = canonical.FromMicro(at)
+	return s, err
+}
+
+// SightingFilter chooses sightings; empty members choose all.
+type SightingFilter struct {
+	Kind     string
+	Platform string
+	Subject  string
+	Before   int64 // sequence; 0: from the newest
+	Limit    int
+}
+
+// Sightings returns what the watch of an executor saw, newest first.
+func (tx *Tx) Sightings(executor string, f SightingFilter) ([]Sighting, error) {
+	q := []string{"select " + sightingColumns + ` from sighting s join execution e on e.executor = s.executor and e.sequence = s.sequence
+		where s.executor = $1 and (cast($2 as bigint) = 0 or s.sequence < $2)`}
+	args := []any{executor, f.Before}
+	for _, c := range []struct{ column, value string }{{"kind", f.Kind}, {"platform", f.Platform}, {"subject", f.Subject}} {
+		if c.value != "" {
+			args = append(args, c.value)
+			q = append(q, fmt.Sprintf("and s.%s = $%d", c.column, len(args)))
+		}
+	}
+	args = append(args, f.Limit)
+	q = append(q, fmt.Sprintf("order by s.sequence desc limit $%d", len(args)))
+	return sqldb.All(tx.Tx, scanSighting, strings.Join(q, " "), args...)
+}
+
+// SightingCounts returns how many records of each kind the watch has made.
+func (tx *Tx) SightingCounts() (map[string]int64, error) {
+	return tx.counts(`select kind, count(*) from sighting group by kind`)
+}
+
+// Execution returns the data of an executor's record; an error IsNotFound of
+// sqldb if there is none.
+func (tx *Tx) Execution(executor string, sequence int64) (data []byte, err error) {
+	return data, tx.QueryRow(`select data from execution where executor = $1 and sequence = $2`, executor, sequence).Scan(&data)
+}
