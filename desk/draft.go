@@ -48,7 +48,9 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 		if err := describe(&a, spec, reading, request); err != nil {
 			return Draft{}, err
 		}
-		lifts = actions.LiftsOf(a, nil, by.Worker, d.now(), s.Trust.UndoWindow)
+		if lifts, _, err = d.lifts(ctx, s, a, by.Worker); err != nil {
+			return Draft{}, err
+		}
 	}
 	return d.draft(s, by, a, request, w.Key, lifts)
 }

@@ -196,7 +196,17 @@ func unchanged(a actions.Action, r proof.Reading) error {
 // lifts says what a relieving action lifts, and the tier of the measure.
 func (d *Desk) lifts(ctx context.Context, s *proof.State, a actions.Action, by workforce.WorkerID) (actions.Lifts, actions.Tier, error) {
 	if !a.Undo() {
-		return actions.LiftsOf(a, nil, by, d.now(), s.Trust.UndoWindow), actions.Standard, nil
+		lifts := actions.LiftsOf(a, nil, by, d.now(), s.Trust.UndoWindow)
+		if lifts != actions.LiftsNothing {
+			broken, err := d.broken(ctx, s, a)
+			if err != nil {
+				return "", "", err
+			}
+			if broken {
+				lifts = actions.LiftsBreach
+			}
+		}
+		return lifts, actions.Standard, nil
 	}
 	r, err := d.load(ctx, a.Reverses)
 	if err != nil {
@@ -206,6 +216,26 @@ func (d *Desk) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 		return "", "", fault.New(fault.Conflict, "not-in-force", "The request %s is %s; there is no measure of it to lift.", r.ID, r.Status)
 	}
 	return actions.LiftsOf(a, measureOf(r), by, d.now(), s.Trust.UndoWindow), r.Action.Tier, nil
+}
+
+// broken reports whether an act lifts exactly what the newest breach of its subject
+// has left. The executor looks by itself, in its own journal.
+func (d *Desk) broken(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
+	err = d.store.Read(ctx, func(t *store.Tx) error {
+		is = false
+		seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: a.Subject.Platform, Subject: a.Subject.ID, Limit: 1})
+		if err != nil || len(seen) == 0 {
+			return err
+		}
+		var e proof.SignedExecution
+		if err := canonical.UnmarshalExact(seen[0].Data, &e); err != nil {
+			return fmt.Errorf("the record %d of the executor in the database: %w", seen[0].Sequence, err)
+		}
+		b, known, err := t.Breach(e.Execution.Request)
+		is = known && b.Restored.IsZero() && e.Execution.Sight.Found == a.Command.Expect
+		return err
+	})
+	return is, err
 }
 
 // judged is a judgement with what follows from it, worked out before the

@@ -94,18 +94,26 @@ type AlarmAddress struct {
 func (c Config) destinations() ([]desk.Destination, error) {
 	var all []desk.Destination
 	for i, a := range c.Alarms {
-		x := desk.Destination{Kinds: a.Kinds, Secrets: strings.Fields(a.Secret), Endpoint: alarm.Endpoint{URL: a.URL,
-			AllowPrivate: alarm.Private{Prefixes: a.DangerousPrivate.Prefixes, Ports: a.DangerousPrivate.Ports, Plain: a.DangerousPrivate.Plain}}}
-		for _, text := range x.Secrets {
-			k, err := alarm.ParseKey(text)
-			if err != nil {
-				return nil, fmt.Errorf("the address %d for alarms in %s: %w", i+1, configFile, err)
-			}
-			x.Keys = append(x.Keys, k)
+		to, err := a.endpoint()
+		if err != nil {
+			return nil, fmt.Errorf("the address %d for alarms in %s: %w", i+1, configFile, err)
 		}
-		all = append(all, x)
+		all = append(all, desk.Destination{Kinds: a.Kinds, Secrets: strings.Fields(a.Secret), Endpoint: to})
 	}
 	return all, nil
+}
+
+// endpoint reads the keys of an address.
+func (a AlarmAddress) endpoint() (alarm.Endpoint, error) {
+	to := alarm.Endpoint{URL: a.URL, AllowPrivate: alarm.Private{Prefixes: a.DangerousPrivate.Prefixes, Ports: a.DangerousPrivate.Ports, Plain: a.DangerousPrivate.Plain}}
+	for _, text := range strings.Fields(a.Secret) {
+		k, err := alarm.ParseKey(text)
+		if err != nil {
+			return to, err
+		}
+		to.Keys = append(to.Keys, k)
+	}
+	return to, nil
 }
 
 // Files and folders of DIR.

@@ -36,6 +36,7 @@ func (c *executorCommand) Help() string {
 		"  key.json        its key, which signs its records\n" +
 		"  trust/          the hash of entry 0 of the desk that it serves\n" +
 		"  platforms.json  the platforms' addresses and credentials: [{\"name\",\"connector\",\"url\",\"token\"}]\n" +
+		"  alarm.json      the one address that it alarms itself when the desk does not take a breach; may be left out: {\"url\",\"key\"}\n" +
 		"  link.json       its name, and the two tokens by which it and the desk know each other\n" +
 		"  journal.db      what it has done; never delete or copy back an old one\n\n" +
 		"init makes the folder as DIR/executor. In earnest it lies on another machine, under another user."
@@ -154,6 +155,9 @@ func executorConfig(folder string, settings linkSettings, log *slog.Logger) (exe
 	c.Root = root
 	platforms, err := readPlatforms(filepath.Join(folder, platformsFile))
 	if err != nil {
+		return c, err
+	}
+	if c.Alarm, err = lastResort(folder, log); err != nil {
 		return c, err
 	}
 	c.Platforms = map[string]platform.Connector{}
