@@ -13,6 +13,7 @@ package v1
 import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
 )
 
 // Base is the path under which all routes but the ledger's stand.
@@ -90,6 +91,8 @@ type ExecutorStatus struct {
 	Clock      canonical.Time `json:"clock"`
 	Stopped    string         `json:"stopped" doc:"why it refuses burdening acts; empty if it does not"`
 	Platforms  []string       `json:"platforms"`
+	// Watches say how the watch of each platform is.
+	Watches []proof.WatchStatus `json:"watches"`
 }
 
 // Platform is a connected platform.

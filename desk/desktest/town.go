@@ -38,9 +38,15 @@ type Town struct {
 	JournalAt string
 	// ExecutorNow is the executor's clock, the desk's unless the options say otherwise.
 	ExecutorNow func() time.Time
-	late        *late
-	cancel      func()
+	// Watched has the executors that are started from now on watch plaza as well: they
+	// make records of their own.
+	Watched bool
+	late    *late
+	cancel  func()
 }
+
+// unwatched hides that a connector can be watched.
+type unwatched struct{ platform.Connector }
 
 // late stands for an executor that is made after the desk, and may be away.
 type late struct {
@@ -146,8 +152,12 @@ func (to *Town) StartExecutor() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	connector := to.Connector
+	if !to.Watched {
+		connector = unwatched{connector}
+	}
 	e, err := executor.New(t.Context(), executor.Config{ID: ExecutorID, Key: to.ExecutorKey, Root: to.Root,
-		Platforms: map[string]platform.Connector{"plaza": to.Connector}, Journal: j, Desk: to.Desk, Now: to.ExecutorNow})
+		Platforms: map[string]platform.Connector{"plaza": connector}, Journal: j, Desk: to.Desk, Now: to.ExecutorNow})
 	if err != nil {
 		t.Fatal(err)
 	}
