@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -243,5 +247,169 @@ func TestConfirmingTakedownThatWasLost(t *testing.T) {
 	}
 	if o, err := w.c.Lookup(t.Context(), "k", confirm); err != nil || !o.Known || o.Done {
 		t.Errorf("looked up: %+v, %v", o, err)
+	}
+}
+
+// TestWatchOverALine: a stream that is cut goes on after its cursor, and one whose
+// line swallows everything is found dead.
+func TestWatchOverALine(t *testing.T) {
+	w := newWorld(t)
+	a := w.pds.CreateAccount(t, "line")
+	line := testenv.NewLine(t, w.pds.URL)
+	c := connect(t, bluesky.Config{URL: line.URL, AdminPassword: w.pds.AdminPassword, Patience: 500 * time.Millisecond})
+	s := watch(t, c, "0")
+	w.apply(takedown(a.DID, ours))
+	happens(t, s, a.DID)
+	line.Cut()
+	for {
+		if _, err := s.Next(); err != nil {
+			if !fault.Is(err, "stream-ended") {
+				t.Errorf("cut: %v", err)
+			}
+			break
+		}
+	}
+	w.apply(restore(a.DID, ours))
+	s = watch(t, c, s.Cursor())
+	happens(t, s, a.DID)
+
+	line.Swallow(true)
+	w.apply(takedown(a.DID, ours))
+	late := time.AfterFunc(30*time.Second, func() { s.Close() })
+	defer late.Stop()
+	for {
+		if _, err := s.Next(); err != nil { // what comes was on its way before
+			if !fault.Is(err, "stream-silent") {
+				t.Errorf("a dead line: %v", err)
+			}
+			break
+		}
+	}
+	line.Swallow(false)
+	s = watch(t, c, s.Cursor())
+	happens(t, s, a.DID)
+}
+
+// TestGapBeyondTheBacklog: what a PDS no longer replays is said to be missing.
+func TestGapBeyondTheBacklog(t *testing.T) {
+	own := testenv.OwnPDS(t, testenv.BlueskyOptions{Backlog: time.Millisecond})
+	c := connect(t, bluesky.Config{URL: own.URL, AdminPassword: own.AdminPassword})
+	own.CreateAccount(t, "early")
+	for _, cursor := range []string{"0", "1", "1000000"} {
+		if h, err := watch(t, c, cursor).Next(); !fault.Is(err, "cursor-gone") {
+			t.Errorf("after %s: %+v, %v", cursor, h, err)
+		}
+	}
+	for _, cursor := range []string{"-1", "01", "x"} {
+		if _, err := c.Watch(t.Context(), cursor); !fault.Is(err, "bad-cursor") {
+			t.Errorf("after %q: %v", cursor, err)
+		}
+	}
+}
+
+// TestBusyStreamMovesTheCursor: a stream of nothing to look at is not read again
+// from far back.
+func TestBusyStreamMovesTheCursor(t *testing.T) {
+	c := speaker(t, patient, nil, func(conn *websocket.Conn, r *http.Request) {
+		for n := range 1001 {
+			body := map[string]any{"seq": n + 1, "time": "2026-11-23T06:00:00Z", "repo": nobody, "rev": "3l", "ops": []any{
+				map[string]any{"action": "create", "path": fmt.Sprint("app.bsky.feed.post/", n)}}}
+			if n == 1000 {
+				body["ops"] = []any{map[string]any{"action": "delete", "path": bluesky.LockCollection + "/" + bluesky.LockKey}}
+			}
+			say(t, conn, "#commit", body)
+		}
+		say(t, conn, "#sync", map[string]any{"seq": 1002, "time": "2026-11-23T06:00:00Z", "did": nobody, "rev": "3l"})
+		<-conn.CloseRead(r.Context()).Done()
+	})
+	s := watch(t, c, "")
+	if s.Cursor() != "" {
+		t.Errorf("the cursor is %q before anything came", s.Cursor())
+	}
+	if h, err := s.Next(); err != nil || h != (platform.Happening{}) || s.Cursor() != "1000" {
+		t.Errorf("%+v, %v at %s", h, err, s.Cursor())
+	}
+	for _, place := range []string{"1001", "1002"} { // the lock's record, and a repository that is replaced
+		if h, err := s.Next(); err != nil || h.Subject != subject(nobody) || !h.Locks || s.Cursor() != place {
+			t.Errorf("%+v, %v at %s", h, err, s.Cursor())
+		}
+	}
+}
+
+// TestAccountsWhileTheyAreMade reads the real list, in pages of three, while it grows.
+func TestAccountsWhileTheyAreMade(t *testing.T) {
+	w := newWorld(t)
+	var made []string
+	for range 4 {
+		made = append(made, w.pds.CreateAccount(t, "listed").DID)
+	}
+	w.apply(takedown(made[1], ours))
+	w.front.instead("com.atproto.sync.listRepos", func(rw http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		q.Set("limit", "3")
+		r.URL.RawQuery = q.Encode()
+		w.front.pds.ServeHTTP(rw, r)
+	})
+	times, pages := map[string]int{}, 0
+	for cursor := ""; ; pages++ {
+		page, next, err := w.c.Accounts(t.Context(), cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range page {
+			times[l.Subject.ID]++
+			if want := l.Subject.ID == made[1]; (l.Status == platform.Down) != want && slices.Contains(made, l.Subject.ID) || l.Marked || l.Mark != "" || l.Facts != nil || l.Subject.Platform != "bluesky" {
+				t.Errorf("listed %+v", l)
+			}
+		}
+		if cursor = next; next == "" {
+			break
+		}
+		if pages < 2 {
+			made = append(made, w.pds.CreateAccount(t, "later").DID)
+		}
+	}
+	for _, did := range made {
+		if times[did] != 1 {
+			t.Errorf("%s is listed %d times", did, times[did])
+		}
+	}
+	if pages < 2 {
+		t.Errorf("there were %d pages", pages+1)
+	}
+}
+
+// TestMangledLockIsNotRead: whatever byte of the PDS's proof is another one or is
+// missing, no lock is read where there is one.
+func TestMangledLockIsNotRead(t *testing.T) {
+	w := newWorld(t)
+	a := w.pds.CreateAccount(t, "mangled")
+	for i := range 10 {
+		w.pds.Post(t, a, fmt.Sprint("post ", i))
+	}
+	w.setLock(a, map[string]any{"createdAt": "2026-11-23T05:39:46Z"})
+	kept := httptest.NewRecorder()
+	w.front.instead("com.atproto.sync.getRecord", func(rw http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Accept-Encoding", "identity")
+		w.front.pds.ServeHTTP(kept, r)
+	})
+	_, _ = w.c.Lock(t.Context(), subject(a.DID)) // only what is kept of it counts
+	whole := kept.Body.Bytes()
+	if len(whole) < 200 {
+		t.Fatalf("the proof is %d bytes", len(whole))
+	}
+	var now []byte
+	w.front.instead("com.atproto.sync.getRecord", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(now) })
+	now = whole
+	set := platform.Lock{Set: true, Since: canonical.At(time.Date(2026, 11, 23, 5, 39, 46, 0, time.UTC))}
+	w.lockIs(a, set)
+	for i := range whole {
+		flipped := slices.Clone(whole)
+		flipped[i] ^= 1 << (i % 8)
+		for _, now = range [][]byte{flipped, whole[:i]} {
+			if l, err := w.c.Lock(t.Context(), subject(a.DID)); err == nil && l != set || err != nil && fault.KindOf(err) != fault.Unavailable {
+				t.Errorf("byte %d of %d, %d left: %+v, %v", i, len(whole), len(now), l, err)
+			}
+		}
 	}
 }

@@ -32,8 +32,9 @@ type Target struct {
 	Missing   platform.Subject // an account's identifier that names nothing
 	Wire      *Wire            // the server itself, if it speaks the platform protocol
 	// Around makes changes that the connector cannot, such as the owner's own, and
-	// says of which subject. A lock is set and taken back several times, also where
-	// that changes nothing, of one account, which is taken down and brought back too.
+	// says of which subject, not the scratch ones. A lock is set and taken back
+	// several times, also where that changes nothing, of one account, which is taken
+	// down and brought back too.
 	Around map[platform.Change]func(context.Context) (platform.Subject, error)
 	Source id.Source // makes keys and marks; the zero value works
 	// Patience is how long to wait for what must come, such as an event that

@@ -52,7 +52,10 @@ var shown = []showing{
 }
 
 // opposite is what must have been done for a change around the desk to be one.
-var opposite = map[platform.Change]platform.Change{platform.LockSet: platform.LockCleared, platform.LockCleared: platform.LockSet}
+var opposite = map[platform.Change]platform.Change{
+	platform.LockSet: platform.LockCleared, platform.LockCleared: platform.LockSet,
+	platform.AccountDeactivated: platform.AccountReactivated, platform.AccountReactivated: platform.AccountDeactivated,
+}
 
 func (r *run) watcher() (platform.Watcher, bool) {
 	w, ok := r.Connector.(platform.Watcher)

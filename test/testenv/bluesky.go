@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ type Bluesky struct {
 	port      string
 	plcPort   string
 	limits    bool
+	backlog   time.Duration
 	shared    bool
 	plc, pds  *process
 	made      atomic.Int64 // accounts, so that names never clash
@@ -35,7 +37,8 @@ type Bluesky struct {
 
 // BlueskyOptions are what a server of a test's own may be asked for.
 type BlueskyOptions struct {
-	RateLimits bool // 3,000 calls in five minutes, as a PDS has by default
+	RateLimits bool          // 3,000 calls in five minutes, as a PDS has by default
+	Backlog    time.Duration // for how long events are replayed; 0: a day, as a PDS has by default
 }
 
 // Account is an account on the PDS, with what its holder knows.
@@ -92,7 +95,7 @@ func startBluesky(installed string, options BlueskyOptions) (*Bluesky, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the PDS's folder: %w", err)
 	}
-	b := &Bluesky{AdminPassword: "administrator of a test", installed: installed, folder: folder, limits: options.RateLimits}
+	b := &Bluesky{AdminPassword: "administrator of a test", installed: installed, folder: folder, limits: options.RateLimits, backlog: options.Backlog}
 	for range 3 {
 		if err = b.start(); err == nil {
 			return b, nil
@@ -131,8 +134,12 @@ func (b *Bluesky) launchPDS() error {
 	if b.limits {
 		limits = "1"
 	}
+	backlog := ""
+	if b.backlog != 0 {
+		backlog = strconv.FormatInt(b.backlog.Milliseconds(), 10)
+	}
 	p, err := launch(b.installed, "pds.mjs", "PORT="+b.port, "PLC_PORT="+b.plcPort, "FOLDER="+b.folder,
-		"ADMIN_PASSWORD="+b.AdminPassword, "SECRET="+strings.Repeat("5a", 32), "RATE_LIMITS="+limits)
+		"ADMIN_PASSWORD="+b.AdminPassword, "SECRET="+strings.Repeat("5a", 32), "RATE_LIMITS="+limits, "BACKLOG_MS="+backlog)
 	b.pds = p
 	return err
 }

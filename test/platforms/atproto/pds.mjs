@@ -1,6 +1,7 @@
 // A PDS with a durable folder of its own, so that it can be killed and started
 // again. Settings: PORT, PLC_PORT, FOLDER, ADMIN_PASSWORD, SECRET (64 hexadecimal
-// digits), RATE_LIMITS (1 or nothing).
+// digits), RATE_LIMITS (1 or nothing), BACKLOG_MS (for how long events are replayed,
+// a day if nothing).
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { envToCfg, envToSecrets, PDS } from '@atproto/pds'
@@ -33,6 +34,7 @@ const settings = {
   dpopSecret: secret,
   plcRotationKeyK256PrivateKeyHex: secret,
   rateLimitsEnabled: process.env.RATE_LIMITS === '1',
+  repoBackfillLimitMs: process.env.BACKLOG_MS ? Number(process.env.BACKLOG_MS) : undefined,
   bskyAppViewUrl: nowhere,
   bskyAppViewDid: 'did:web:appview.invalid',
   modServiceUrl: nowhere,
