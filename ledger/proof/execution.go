@@ -27,7 +27,10 @@ const (
 	KindLock     = "lock"     // an owner has set the lock, or taken it back; Why says which
 	KindBlind    = "blind"    // the watch does not see all of a platform; Type and Text say why
 	KindSighted  = "sighted"  // it does again
-	KindTaken    = "taken"    // a freeze, an end or a revocation that was handed straight to the executor
+	// KindTaken is a freeze, an end or a revocation that was handed straight to the
+	// executor. The desk that enters it enters it in the governance chain as well,
+	// under the same kind: see State.Apply.
+	KindTaken = "taken"
 )
 
 // Duty says why the executor acts.
@@ -191,6 +194,9 @@ func (e Execution) checkWatch(bad func(string) error) error {
 			return bad("it names the platform")
 		}
 	case KindTaken:
+		if e.Taken.Request.Statement.Request != e.Request {
+			return bad("it tells of another request than it names")
+		}
 	default:
 		return bad("its kind is unknown")
 	}
