@@ -48,6 +48,12 @@ func (s *State) Observes(platform string, t actions.Tier) bool {
 	return s.Observed[actions.PlaceKey(platform, t)]
 }
 
+// Observing is the refusal of whatever would change something on a tier of a
+// platform that is only observed.
+func Observing(platform string, t actions.Tier) error {
+	return refuse("observing", "%s subjects of %s are only observed: nothing is done there. `countersign mode set` switches to enforce.", t, platform)
+}
+
 // Spent reports whether a request has been applied to the chain.
 func (s *State) Spent(request string) bool { return s.spent[request] }
 

@@ -345,3 +345,18 @@ type CarryResult struct {
 	Type    string  `json:"type"`
 	Text    string  `json:"text"`
 }
+
+// TakeResult is the executor's answer to a change that it was handed directly.
+type TakeResult struct {
+	Request string         `json:"request"`
+	At      canonical.Time `json:"at"` // since when it is in force there
+}
+
+// DraftFacts are what somebody must know to sign a change of the desk that goes
+// straight to the executor.
+type DraftFacts struct {
+	Log    string           `json:"log"`  // origin of the ledger
+	Root   canonical.Digest `json:"root"` // hash of entry 0
+	Policy canonical.Digest `json:"policy"`
+	Clock  canonical.Time   `json:"clock"`
+}
