@@ -117,12 +117,7 @@ func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (jour
 	if err != nil {
 		return e.refuse(ctx, a, err)
 	}
-	j, err := e.check(ctx, w, c, seen)
-	if err != nil {
-		return e.refuse(ctx, a, err)
-	}
-	e.step(StepJudged)
-	sequence, err := e.intend(ctx, &a, j)
+	sequence, err := e.takeOn(ctx, &a, w, c, seen)
 	if err != nil {
 		return e.refuse(ctx, a, err)
 	}
@@ -140,6 +135,23 @@ func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (jour
 	}
 	e.step(StepAgain)
 	return e.call(ctx, a, w, c, seen.state)
+}
+
+// takeOn judges an act and takes it on.
+func (e *Executor) takeOn(ctx context.Context, a *journal.Act, w proof.Warrant, c platform.Connector, seen reading) (sequence int64, err error) {
+	if isEmergency(a.Kind) {
+		release, err := e.subjects.take(ctx, emergencies)
+		if err != nil {
+			return 0, err
+		}
+		defer release()
+	}
+	j, err := e.check(ctx, w, c, seen)
+	if err != nil {
+		return 0, err
+	}
+	e.step(StepJudged)
+	return e.intend(ctx, a, j)
 }
 
 // actOf is the journal's view of a warrant.

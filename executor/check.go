@@ -231,7 +231,16 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	}
 	read, _ := r.tier(j.state, c)
 	j.tier = a.Tier.Max(read)
-	return j, e.judge(w, &j, lifts)
+	if j.state.Observes(a.Subject.Platform, j.tier) {
+		return j, proof.Observing(a.Subject.Platform, j.tier)
+	}
+	if err := e.confirms(ctx, w); err != nil {
+		return j, err
+	}
+	if err := e.judge(w, &j, lifts); err != nil || !isEmergency(a.Kind) {
+		return j, err
+	}
+	return j, e.reviewed(ctx, w, j.state)
 }
 
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {

@@ -11,7 +11,8 @@
 // It promises that no call is made but under a warrant that its own state of the
 // governance chain permits at that moment; that a warrant is spent once; that an
 // intent is journalled, and for a burdening act is in the ledger under a verified
-// checkpoint, before the call; that a call whose outcome is not known is asked
+// checkpoint, before the call; that a freeze, an end or a revocation handed straight
+// to it is in force at once; that a call whose outcome is not known is asked
 // about and never repeated blindly; and that every record is handed to the desk
 // until it stands in the ledger.
 package executor
@@ -98,8 +99,8 @@ type Config struct {
 	Limits    Limits
 	Now       func() time.Time // nil: the machine's clock
 	Rand      io.Reader        // nil: the machine's randomness
-	// Alarm, if set, sends a breach that the desk does not take to the one address
-	// that the executor knows by itself.
+	// Alarm, if set, sends a breach, or a freeze that was taken directly, that the
+	// desk does not take to the one address that the executor knows by itself.
 	Alarm func(ctx context.Context, r proof.SignedExecution) error
 	// Step, if set, is called between any two steps of an act, with the name of
 	// the one just done; see the constants.
@@ -116,6 +117,7 @@ const (
 	StepEnded      = "ended"        // the receipt is journalled
 	StepHandedOver = "handed over"  // the desk has a record
 	StepSeen       = "seen"         // a breach is established and nothing is journalled yet
+	StepTaken      = "taken"        // a change is in force that came straight from who signed it
 	StepBreached   = "breached"     // the breach is journalled, and its restoration if it is due at once
 )
 
@@ -134,6 +136,8 @@ type Executor struct {
 	ledger    *follower
 	outbox    *outbox
 	subjects  *locks
+
+	taking sync.Mutex // one change is taken at a time, so that each counts for the next
 
 	random   sync.Mutex
 	source   io.Reader
@@ -176,10 +180,17 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
+	over, err := c.Journal.Taken(ctx)
+	if err == nil {
+		err = readTaken(over)
+	}
+	if err != nil {
+		return nil, err
+	}
 	e := &Executor{id: c.ID, key: c.Key, platforms: maps.Clone(c.Platforms), journal: c.Journal, desk: c.Desk, limits: c.Limits, now: c.Now,
 		step: c.Step, source: c.Rand, subjects: newLocks(), tasks: map[journal.Key]*task{}, wake: make(chan struct{}, 1)}
 	e.outbox = newOutbox(e, digests, head.Entered)
-	e.ledger = newFollower(e, c.Root, head, kept, int64(len(chain)))
+	e.ledger = newFollower(e, c.Root, head, kept, int64(len(chain)), over)
 	e.alarm, e.watches = c.Alarm, map[string]*watcher{}
 	for name, p := range e.platforms {
 		if w, ok := p.(platform.Watcher); ok {

@@ -91,6 +91,9 @@ type follower struct {
 	ahead   canonical.Time
 	unkept  []journal.ChainEntry // governance entries that the journal lacks
 	chain   int64                // number of the first governance entry that is not in the journal or unkept
+	over    []journal.Taken      // in force here, and not in the chain yet
+	laid    laid
+	bare    *view // as the chain says, without over
 }
 
 // tip is the end of a ledger.
@@ -105,9 +108,9 @@ func (t tip) clone() tip {
 	return t
 }
 
-func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain int64) *follower {
+func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain int64, over []journal.Taken) *follower {
 	f := &follower{e: e, root: root, state: proof.NewState(root), settled: proof.NewState(root), kept: kept, remembered: remembered, matched: remembered.Size == 0,
-		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), chain: chain,
+		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), chain: chain, over: over,
 		stops: map[stop]string{stopStart: "The executor has just started and has not read the ledger yet."}}
 	f.tentative = tip{next: map[ledger.Class]int64{}}
 	f.publish()
@@ -130,7 +133,13 @@ func (f *follower) publish() {
 	if !f.matched {
 		v.remembered = f.remembered.Size
 	}
-	f.current.Store(v)
+	f.bare = v
+	f.show()
+}
+
+// show makes the view current. It is called with the lock held.
+func (f *follower) show() {
+	f.current.Store(f.lay(f.bare))
 	close(f.changed)
 	f.changed = make(chan struct{})
 }

@@ -28,6 +28,7 @@ import (
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/link"
 	"countersign.dev/platform"
+	"countersign.dev/workforce"
 )
 
 // The test binary runs itself again as an executor in a process of its own,
@@ -156,7 +157,15 @@ func TestKilled(t *testing.T) {
 		Journal: filepath.Join(folder, "journal.db"), Key: w.ExecutorKey, Root: w.Root}
 
 	account := 100
-	var measure *prooftest.Request
+	var measure, emergency *prooftest.Request
+	// contain is an emergency act; the one before is reviewed first.
+	contain := func(s platform.Subject, d time.Duration) *prooftest.Request {
+		if emergency != nil {
+			w.Change(actions.DeskReview, actions.Review{Of: actions.ReviewEmergency, ID: emergency.ID, Involved: []workforce.WorkerID{"ole"}, Findings: canonical.Sum(nil)})
+		}
+		emergency = w.Request("ole", actions.AccountContain, s, actions.Standard, func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(d)) })
+		return emergency
+	}
 	for _, c := range []struct {
 		name string
 		// set makes a request and its warrant.
@@ -180,6 +189,16 @@ func TestKilled(t *testing.T) {
 		}, proof.DutyAct},
 		{"lift", func(s platform.Subject) (*prooftest.Request, []byte) {
 			r := w.Request("ann", actions.AccountSuspend, s, actions.Standard, func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(time.Minute)) })
+			x.must(t, w, w.Warrant(r), 2)
+			w.Advance(time.Minute)
+			return r, nil
+		}, proof.DutyLift},
+		{"emergency act", func(s platform.Subject) (*prooftest.Request, []byte) {
+			r := contain(s, 20*time.Minute)
+			return r, w.Warrant(r)
+		}, proof.DutyAct},
+		{"its revert", func(s platform.Subject) (*prooftest.Request, []byte) {
+			r := contain(s, time.Minute)
 			x.must(t, w, w.Warrant(r), 2)
 			w.Advance(time.Minute)
 			return r, nil

@@ -24,8 +24,8 @@ func vital() []Facts {
 
 // Sufficient reports whether under this set, among the people of a registry at
 // an instant, there is still a group (a requester and countersigners, pairwise
-// independent, engaged, with live keys) able to admit people, to enrol keys
-// and to change policy. The error is a fault of kind Conflict, type
+// independent, engaged, with live keys) able to admit people, to enrol keys,
+// to change policy and to thaw. The error is a fault of kind Conflict, type
 // "nobody-left", with a detail for each change that nobody could make.
 func (s *Set) Sufficient(reg *workforce.Registry, at time.Time) error {
 	people := s.useful(reg, at)
@@ -38,7 +38,7 @@ func (s *Set) Sufficient(reg *workforce.Registry, at time.Time) error {
 	}
 	if len(lacking) > 0 {
 		return fault.New(fault.Conflict, "nobody-left",
-			"After this, no group of people at the desk could admit people, enrol keys and change policy any more, so it is refused.").With(lacking...)
+			"After this, no group of people at the desk could admit people, enrol keys, change policy and thaw any more, so it is refused.").With(lacking...)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type Desk struct {
 	edit func(*proof.Feed)
 	down bool
 	deaf bool
+	hide bool
 	hook func(proof.Execution)
 	news chan struct{}
 	got  []int64
@@ -38,6 +39,9 @@ func (d *Desk) Down(down bool) { d.set(func() { d.down = down }) }
 
 // Deaf has the desk accept records without entering them.
 func (d *Desk) Deaf(deaf bool) { d.set(func() { d.deaf = deaf }) }
+
+// Hide keeps what the executor takes directly out of the governance chain.
+func (d *Desk) Hide(hide bool) { d.set(func() { d.hide = hide }) }
 
 // Before has f called with each record before it is entered; nil ends it.
 func (d *Desk) Before(f func(proof.Execution)) { d.set(func() { d.hook = f }) }
@@ -115,5 +119,8 @@ func (d *Desk) Record(_ context.Context, r proof.SignedExecution) error {
 		return err
 	}
 	d.next = max(d.next, r.Execution.Sequence+1)
+	if r.Execution.Kind == proof.KindTaken && !d.hide {
+		return d.World.TakeOver(r)
+	}
 	return nil
 }

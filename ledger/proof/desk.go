@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -45,6 +46,12 @@ func (s *State) StandingOrder(platform string, t actions.Tier, at time.Time) (o 
 // Observes reports whether a tier of a platform is only observed.
 func (s *State) Observes(platform string, t actions.Tier) bool {
 	return s.Observed[actions.PlaceKey(platform, t)]
+}
+
+// Observing is the refusal of whatever would change something on a tier of a
+// platform that is only observed.
+func Observing(platform string, t actions.Tier) error {
+	return refuse("observing", "%s subjects of %s are only observed: nothing is done there. `countersign mode set` switches to enforce.", t, platform)
 }
 
 // Spent reports whether a request has been applied to the chain.
@@ -158,9 +165,11 @@ func (s *State) mayFreeze(by workforce.WorkerID, c actions.Freeze, at time.Time)
 }
 
 // mayReview checks that a review is closed once, and by people who are
-// independent of everybody involved.
+// independent of everybody involved. One that left somebody out may be closed
+// again by naming them besides: else closing it wrongly would lock for ever what
+// waits for it.
 func (s *State) mayReview(a Authority, c actions.Review, at time.Time) error {
-	if r, ok := s.Reviewed[c.Of+" "+c.ID]; ok {
+	if r, ok := s.Reviewed[c.Of+" "+c.ID]; ok && !names(c.Involved, r.Involved) {
 		return fault.New(fault.Conflict, "wrong-state", "That review was closed at %s.", r.At)
 	}
 	depends := s.dependence(at)
@@ -175,6 +184,16 @@ func (s *State) mayReview(a Authority, c actions.Review, at time.Time) error {
 		}
 	}
 	return nil
+}
+
+// names reports whether people are all of those before and somebody besides.
+func names(people, before []workforce.WorkerID) bool {
+	for _, w := range before {
+		if !slices.Contains(people, w) {
+			return false
+		}
+	}
+	return len(people) > len(before)
 }
 
 // mayWatch checks settings of the watch against what is in force.
@@ -209,47 +228,153 @@ func (s *State) mayWatch(c actions.Setting, at time.Time) error {
 }
 
 // checkEmergency holds an emergency act to what no policy can loosen (design,
-// section 4, Emergency): it is short, and not open to who is about to leave.
-func (s *State) checkEmergency(a actions.Action, request actions.Signed, requester actions.Signer) error {
-	spec, _ := actions.SpecOf(a.Kind)
-	if !spec.Emergency {
+// section 4, Emergency): it is short, and none of those who sign it, whether they
+// ask or countersign, is about to leave.
+func (s *State) checkEmergency(a actions.Action, request actions.Signed, signer actions.Signer) error {
+	if !emergency(a) {
 		return nil
 	}
 	if a.Until.Sub(request.Statement.NotBefore.Time) > actions.EmergencyMost {
 		return refuse("emergency-too-long", "An emergency act stands for %s at most; for longer, have a takedown countersigned.", actions.EmergencyMost)
 	}
-	if requester.Standing.InNotice || requester.Standing.Ratchet {
-		return refuse("emergency-in-notice", "%s has given or been given notice, or is in the last days: emergency acts are not open to them.", requester.Worker)
+	if signer.Standing.InNotice || signer.Standing.Ratchet {
+		return refuse("emergency-in-notice", "%s has given or been given notice, or is in the last days: emergency acts are not open to them.", signer.Worker)
 	}
 	return nil
 }
 
+func emergency(a actions.Action) bool {
+	spec, _ := actions.SpecOf(a.Kind)
+	return spec.Emergency
+}
+
+// atLeast is what an act needs whatever the policy says: an emergency act on a
+// critical subject takes two independent people at once.
+func atLeast(a actions.Action, tier actions.Tier, n actions.Need) actions.Need {
+	if emergency(a) && tier == actions.Critical {
+		n.Independent = max(n.Independent, 1)
+	}
+	return n
+}
+
+// ReviewOf returns the closed review of an emergency act that these people signed
+// and that was begun at an instant; ok is false if it is open still, if it was
+// closed before there was anything to review, or if it left out somebody who
+// signed: nobody has looked at that act who had to.
+func (s *State) ReviewOf(request string, signers []workforce.WorkerID, begun canonical.Time) (r Reviewed, ok bool) {
+	r, ok = s.Reviewed[actions.ReviewEmergency+" "+request]
+	ok = ok && !r.At.Before(begun.Time)
+	for _, w := range signers {
+		ok = ok && slices.Contains(r.Involved, w)
+	}
+	return r, ok
+}
+
+// takeable reports whether a change is one that the executor takes straight from
+// who signed it: a freeze, an end or a revocation.
+func takeable(ch actions.Change) bool {
+	switch ch.(type) {
+	case actions.Freeze, actions.Engagement, actions.Keys:
+		return ch.Direction() == actions.Relieving
+	}
+	return false
+}
+
 // Join applies an authorised relieving change that the ledger does not hold yet:
 // the executor takes freezes, ends and revocations straight from who signed them.
-// The state must be the caller's own. It says why the change is not authorised.
+// The state must be the caller's own. The error says why the change is not
+// authorised.
 func (s *State) Join(a Authority, at canonical.Time) error {
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
 		return err
 	}
-	if ch.Direction() != actions.Relieving {
-		return refuse("not-relieving", "Only what relieves (a freeze, an end, a revocation) is taken without the ledger.")
+	if !takeable(ch) {
+		return refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
 	}
 	if err := s.Authorise(a, at.Time); err != nil {
 		return fmt.Errorf("taken directly: %w", err)
 	}
-	s.spent[a.Request.Statement.Request] = true
-	s.note(a.Request.Statement.Signer, ch, at.Time)
-	s.effect(ledger.Body{Number: s.Next, Time: at}, a.Request.Statement, ch, nil)
+	s.apply(a, ch, at)
 	return nil
 }
 
-// Rejoin applies again, over a newer state, what Join has taken: it was
-// authorised then.
+// Rejoin applies again, over another state, what Join has taken: it was authorised
+// then. It counts towards its signer's limit as it did.
 func (s *State) Rejoin(a Authority, at canonical.Time) error {
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
-	if err == nil {
-		s.effect(ledger.Body{Number: s.Next, Time: at}, a.Request.Statement, ch, nil)
+	if err != nil {
+		return err
 	}
-	return err
+	if s.known(ch) {
+		s.apply(a, ch, at)
+	}
+	return nil
+}
+
+func (s *State) apply(a Authority, ch actions.Change, at canonical.Time) {
+	s.spent[a.Request.Statement.Request] = true
+	s.note(a.Request.Statement.Signer, ch, at.Time)
+	s.effect(ledger.Body{Number: s.Next, Time: at}, a.Request.Statement, ch, nil)
+}
+
+// known reports whether a state has whom a change is about, which effect
+// presumes: a state from before their admission has not.
+func (s *State) known(ch actions.Change) bool {
+	ok := true
+	switch c := ch.(type) {
+	case actions.Engagement:
+		_, ok = s.People.Workers[c.Worker]
+	case actions.Keys:
+		for _, k := range c.Revoke {
+			_, there := s.People.Keys[k]
+			ok = ok && there
+		}
+	}
+	return ok
+}
+
+// taken folds in what the executor took straight from who signed it. It is in
+// force from the instant at which the executor took it, and judged as of then,
+// since its signature may have run out on the way. What cannot be applied, because
+// the same was done through the desk, or too few would remain after what was done
+// there, is spent without effect: from this entry on the chain says what is so,
+// to the executor as well.
+func (s *State) taken(b ledger.Body) error {
+	var e SignedExecution
+	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {
+		return err
+	}
+	if err := e.Verify(s.Trust); err != nil {
+		return err
+	}
+	if err := e.Execution.Check(); err != nil {
+		return err
+	}
+	if e.Execution.Kind != KindTaken {
+		return broken("The entry tells of a record of kind %s as of one that was taken directly.", e.Execution.Kind)
+	}
+	a, at := *e.Execution.Taken, e.Execution.At
+	request := a.Request.Statement.Request
+	if s.spent[request] {
+		return refuse("spent", "The request %s was applied already.", request)
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return err
+	}
+	if !takeable(ch) {
+		return refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
+	}
+	if err := s.Authorise(a, at.Time); err != nil {
+		s.spent[request] = true
+		return nil
+	}
+	if at.After(b.Time.Time) {
+		at = b.Time // the executor's clock is ahead of the desk's
+	}
+	s.spent[request] = true
+	s.note(a.Request.Statement.Signer, ch, b.Time.Time)
+	s.effect(ledger.Body{Number: b.Number, Time: at}, a.Request.Statement, ch, nil)
+	return nil
 }

@@ -35,6 +35,7 @@ type effect struct {
 	change   actions.Change
 	by       actions.Statement // that requested the change
 	set      *policy.Set       // that a founding or a change of policy brings in
+	at       canonical.Time    // from when it holds, if that is not the entry's time
 }
 
 func (e Evidence) open() (*entry, error) {
@@ -77,6 +78,8 @@ func readEffect(b ledger.Body) (effect, error) {
 		return effect{row: &d}, err
 	case string(actions.DeskAdmit):
 		return effect{}, wrong("bad-evidence", "An admission proves nothing about a person; its rows do.")
+	case KindTaken:
+		return readTaken(b)
 	}
 	var a Authority
 	if err := canonical.UnmarshalExact(b.Data, &a); err != nil {
@@ -93,6 +96,28 @@ func readEffect(b ledger.Body) (effect, error) {
 	return effect{change: ch, by: a.Request.Statement, set: set}, err
 }
 
+// readTaken reads what the executor took straight from who signed it. A warrant
+// carries it only where it had an effect.
+func readTaken(b ledger.Body) (effect, error) {
+	var e SignedExecution
+	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {
+		return effect{}, err
+	}
+	if err := e.Execution.Check(); err != nil {
+		return effect{}, err
+	}
+	if e.Execution.Kind != KindTaken {
+		return effect{}, wrong("bad-evidence", "The entry tells of a record of kind %s as of one that was taken directly.", e.Execution.Kind)
+	}
+	a := *e.Execution.Taken
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	at := e.Execution.At
+	if at.After(b.Time.Time) {
+		at = b.Time
+	}
+	return effect{change: ch, by: a.Request.Statement, at: at}, err
+}
+
 // take folds in the effect of one entry by itself.
 func (s *State) take(e *entry) error {
 	does, err := e.effect()
@@ -107,30 +132,14 @@ func (s *State) take(e *entry) error {
 		s.effectFounding(e.body, *does.founding, does.set)
 	case does.row != nil:
 		s.effectRow(e.body, *does.row)
+	case !s.known(does.change):
+		return wrong("bad-evidence", "It changes somebody or something that the warrant's entries do not introduce.")
 	default:
-		if err := s.takeable(does.change); err != nil {
-			return err
+		b := e.body
+		if !does.at.IsZero() {
+			b.Time = does.at
 		}
-		s.effect(e.body, does.by, does.change, does.set)
-	}
-	return nil
-}
-
-// takeable refuses evidence about people or keys that the entries before it do
-// not know, which effect presumes.
-func (s *State) takeable(ch actions.Change) error {
-	unknown := wrong("bad-evidence", "It changes somebody or something that the warrant's entries do not introduce.")
-	switch c := ch.(type) {
-	case actions.Engagement:
-		if _, ok := s.People.Workers[c.Worker]; !ok {
-			return unknown
-		}
-	case actions.Keys:
-		for _, k := range c.Revoke {
-			if _, ok := s.People.Keys[k]; !ok {
-				return unknown
-			}
-		}
+		s.effect(b, does.by, does.change, does.set)
 	}
 	return nil
 }

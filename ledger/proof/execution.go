@@ -27,7 +27,10 @@ const (
 	KindLock     = "lock"     // an owner has set the lock, or taken it back; Why says which
 	KindBlind    = "blind"    // the watch does not see all of a platform; Type and Text say why
 	KindSighted  = "sighted"  // it does again
-	KindTaken    = "taken"    // a freeze, an end or a revocation that was handed straight to the executor
+	// KindTaken is a freeze, an end or a revocation that was handed straight to the
+	// executor. The desk that enters it enters it in the governance chain as well,
+	// under the same kind: see State.Apply.
+	KindTaken = "taken"
 )
 
 // Duty says why the executor acts.
@@ -191,6 +194,9 @@ func (e Execution) checkWatch(bad func(string) error) error {
 			return bad("it names the platform")
 		}
 	case KindTaken:
+		if e.Taken.Request.Statement.Request != e.Request {
+			return bad("it tells of another request than it names")
+		}
 	default:
 		return bad("its kind is unknown")
 	}
@@ -338,4 +344,19 @@ type CarryResult struct {
 	Outcome Outcome `json:"outcome"` // empty: still under way
 	Type    string  `json:"type"`
 	Text    string  `json:"text"`
+}
+
+// TakeResult is the executor's answer to a change that it was handed directly.
+type TakeResult struct {
+	Request string         `json:"request"`
+	At      canonical.Time `json:"at"` // since when it is in force there
+}
+
+// DraftFacts are what somebody must know to sign a change of the desk that goes
+// straight to the executor.
+type DraftFacts struct {
+	Log    string           `json:"log"`  // origin of the ledger
+	Root   canonical.Digest `json:"root"` // hash of entry 0
+	Policy canonical.Digest `json:"policy"`
+	Clock  canonical.Time   `json:"clock"`
 }

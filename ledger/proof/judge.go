@@ -42,6 +42,8 @@ type hashed struct {
 	Ask
 	action     canonical.Digest
 	challenges [][32]byte
+	// declined says that somebody says no: that goes on while the act is frozen.
+	declined bool
 }
 
 func (a hashed) challenge(i int, st actions.Statement) [32]byte {
@@ -80,7 +82,7 @@ func (s *State) judgeHashed(a Ask, h hashes) (Judgement, error) {
 	if err := s.judgeable(a); err != nil {
 		return Judgement{}, err
 	}
-	return s.judge(hashed{a, h.action, h.challenges})
+	return s.judge(hashed{Ask: a, action: h.action, challenges: h.challenges})
 }
 
 // judgeable checks what comes before all signatures.
@@ -111,7 +113,7 @@ func (s *State) judge(a hashed) (Judgement, error) {
 	}
 	j.Facts = FactsOf(a.Action, j.Requester.Standing, a.Tier, a.Lifts)
 	j.Ruling = s.Policy.Rule(j.Facts)
-	j.Need = j.Ruling.Need
+	j.Need = atLeast(a.Action, j.Facts.Subject.Tier, j.Ruling.Need)
 	if j.Ruling.Verdict == policy.Forbidden {
 		return j, forbidden(j.Ruling)
 	}
@@ -276,7 +278,7 @@ func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.
 	if !standing.Engaged {
 		return actions.Signer{}, refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
 	}
-	if want != actions.VerdictDecline {
+	if !a.declined {
 		if err := s.stopped(a.Action, st.Signer, standing); err != nil {
 			return actions.Signer{}, err
 		}
@@ -311,6 +313,9 @@ func (s *State) countersigners(a hashed, j *Judgement) ([]actions.Signer, error)
 			return nil, err
 		}
 		if err := checkLife(a.Ask, c, j.Need); err != nil {
+			return nil, err
+		}
+		if err := s.checkEmergency(a.Action, a.Request, sg); err != nil {
 			return nil, err
 		}
 		if err := s.mayCountersign(a.Ask, j, sg); err != nil {
@@ -355,14 +360,18 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 	return nil
 }
 
-// MayDecline checks a decline: whoever could countersign may say no.
+// MayDecline checks a decline: whoever could countersign may say no, frozen or not.
 func (s *State) MayDecline(a Ask, c actions.Signed) error {
 	a.Countersignatures = nil
-	j, err := s.Judge(a)
+	if err := s.judgeable(a); err != nil {
+		return err
+	}
+	h := hashed{Ask: a, action: a.Action.Digest(), declined: true}
+	j, err := s.judge(h)
 	if err != nil {
 		return err
 	}
-	sg, err := s.signer(hashed{Ask: a, action: a.Action.Digest()}, 0, c, actions.VerdictDecline)
+	sg, err := s.signer(h, 0, c, actions.VerdictDecline)
 	if err != nil {
 		return err
 	}

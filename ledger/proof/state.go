@@ -129,6 +129,8 @@ func (s *State) Apply(leaf ledger.Leaf, b ledger.Body) error {
 		err = s.found(leaf, b)
 	case KindRow:
 		err = s.row(b)
+	case KindTaken:
+		err = s.taken(b)
 	default:
 		err = s.change(b)
 	}

@@ -169,6 +169,15 @@ func (w *World) Record(e proof.SignedExecution) error {
 	return err
 }
 
+// TakeOver enters in the governance chain what the executor took directly, as the
+// desk does with its record; what the chain has already is left out.
+func (w *World) TakeOver(e proof.SignedExecution) error {
+	if w.State().Spent(e.Execution.Request) {
+		return nil
+	}
+	return w.Govern(proof.KindTaken, e)
+}
+
 var errKnown = fault.New(fault.Conflict, "known", "It is there already.")
 
 // Executions returns the executor's records in the ledger, in the ledger's order.

@@ -65,6 +65,9 @@ func (w *World) Request(by workforce.WorkerID, k actions.Kind, s platform.Subjec
 	if spec.Timed {
 		a.Until = canonical.At(w.Now().Add(24 * time.Hour))
 	}
+	if spec.Emergency {
+		a.Until = canonical.At(w.Now().Add(15 * time.Minute))
+	}
 	for _, f := range edit {
 		f(&a)
 	}
@@ -89,11 +92,7 @@ func (w *World) sign1(r *Request) *Request {
 	if r.ID == "" {
 		r.ID = w.NewRequestID()
 	}
-	verdict := actions.VerdictRequest
-	if r.Action.Undo() {
-		verdict = actions.VerdictReverse
-	}
-	r.Signed = w.Statement(r, r.By, verdict)
+	r.Signed = w.Statement(r, r.By, proof.VerdictOf(r.Action))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.requests[r.ID] = r

@@ -1,0 +1,103 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
+)
+
+func isEmergency(k actions.Kind) bool {
+	spec, _ := actions.SpecOf(k)
+	return spec.Emergency
+}
+
+// emergencies is what emergency acts are taken on under, one at a time, so that
+// each is seen by the next whoever asks for it.
+const emergencies = "emergencies"
+
+// reviewed refuses an emergency act as long as one before it that is about the
+// same subject, or that somebody signed who signs this one, waits for its review.
+// Which there were is in our own journal; that a review was closed is in the chain.
+func (e *Executor) reviewed(ctx context.Context, w proof.Warrant, s *proof.State) error {
+	acts, err := e.journal.Emergencies(ctx)
+	if err != nil {
+		return err
+	}
+	asks := signersOf(w)
+	for _, a := range acts {
+		if a.Request == w.Request.Statement.Request {
+			continue
+		}
+		signed, err := e.signersOf(ctx, a)
+		if err != nil {
+			return err
+		}
+		if _, closed := s.ReviewOf(a.Request, signed, a.Intended); closed {
+			continue
+		}
+		if a.Subject.Platform == w.Action.Subject.Platform && a.Subject.ID == w.Action.Subject.ID {
+			return notReviewed("The subject", a.Request)
+		}
+		for _, p := range asks {
+			if slices.Contains(signed, p) {
+				return notReviewed(string(p), a.Request)
+			}
+		}
+	}
+	return nil
+}
+
+func notReviewed(who, request string) error {
+	return fault.New(fault.Forbidden, "not-reviewed",
+		"%s is locked for emergency acts until the review of the emergency act %s is closed, by people who had no part in it.", who, request)
+}
+
+// signersOf returns everybody who signed the warrant of an act.
+func (e *Executor) signersOf(ctx context.Context, a journal.Act) ([]workforce.WorkerID, error) {
+	raw, err := e.journal.Document(ctx, a.Request)
+	if err != nil {
+		return nil, err
+	}
+	w, err := proof.ParseWarrant(raw)
+	if err != nil {
+		return nil, fmt.Errorf("the warrant of %s in the journal: %w", a.Request, err)
+	}
+	return signersOf(w), nil
+}
+
+func signersOf(w proof.Warrant) []workforce.WorkerID {
+	people, _ := w.Core().Signers()
+	return people
+}
+
+// confirms checks a takedown that takes the place of an emergency act: one of ours
+// about the same subject, that was carried out and is not being reverted.
+func (e *Executor) confirms(ctx context.Context, w proof.Warrant) error {
+	request := w.Action.Command.Confirms()
+	if request == "" {
+		return nil
+	}
+	a, ok, err := e.journal.Act(ctx, journal.Key{Request: request, Duty: proof.DutyAct})
+	if err != nil {
+		return err
+	}
+	none := fault.New(fault.Forbidden, "no-such-emergency", "The request %s is no emergency act on this subject that is in force; a takedown takes no other measure's place.", request)
+	if !ok || !isEmergency(a.Kind) || a.Subject.Platform != w.Action.Subject.Platform || a.Subject.ID != w.Action.Subject.ID ||
+		a.Outcome != proof.Executed && a.Outcome != proof.Unknown {
+		return none
+	}
+	lift, ok, err := e.journal.Act(ctx, journal.Key{Request: request, Duty: proof.DutyLift})
+	if err != nil {
+		return err
+	}
+	if !ok || lift.Stage != journal.Owed {
+		return none
+	}
+	return nil
+}

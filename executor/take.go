@@ -1,0 +1,136 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/ledger/proof"
+)
+
+// Take takes a freeze, the end of an engagement or the revocation of a key
+// straight from who signed it: for when the desk is dead, or lies. It is judged by
+// the newest state that is known here, as the chain would judge it, and is in
+// force from the return on, for every act that is not being called already. It
+// stays so, over restarts, until the governance chain has it; see proof.State.Apply.
+//
+// Handed over again it answers the same. Errors are faults: why it is not
+// authorised, or of type "spent" if the chain has the request already.
+func (e *Executor) Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error) {
+	e.taking.Lock()
+	defer e.taking.Unlock()
+	request := a.Request.Statement.Request
+	for _, t := range e.ledger.taken() {
+		if t.Request() != request {
+			continue
+		}
+		if canonical.DigestOf(t.Authority) != canonical.DigestOf(a) {
+			return proof.TakeResult{}, spent(request)
+		}
+		return proof.TakeResult{Request: request, At: t.At}, nil
+	}
+	v := e.ledger.view()
+	state := v.state
+	if !state.Settled() {
+		state = v.settled // whoever withholds half an admission does not stop a freeze
+	}
+	if !state.Founded() {
+		return proof.TakeResult{}, notFollowed
+	}
+	t := journal.Taken{Authority: a, At: canonical.At(e.ledger.at(e.now()))}
+	if err := state.Clone().Join(a, t.At); err != nil {
+		return proof.TakeResult{}, err
+	}
+	r, err := e.journal.Tell(ctx, request, e.ledger.head(), func(sequence int64) proof.SignedExecution {
+		return proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: proof.KindTaken, Duty: proof.DutyWatch,
+			Request: request, At: t.At, Taken: &a}.Sign(e.key)
+	}, journal.Took(t))
+	if err != nil {
+		return proof.TakeResult{}, err
+	}
+	// If we die here, it is in force from the restart on.
+	e.ledger.overlay(t)
+	e.outbox.add(r)
+	e.step(StepTaken)
+	if a.Action.Kind == actions.DeskFreeze {
+		e.raise(r)
+	}
+	return proof.TakeResult{Request: request, At: t.At}, nil
+}
+
+// Facts returns what somebody must know to sign a change without the desk.
+func (e *Executor) Facts() (proof.DraftFacts, error) {
+	s := e.ledger.view().settled
+	if !s.Founded() {
+		return proof.DraftFacts{}, notFollowed
+	}
+	return proof.DraftFacts{Log: s.Origin, Root: s.Root, Policy: s.Policy.Digest(), Clock: canonical.At(e.now())}, nil
+}
+
+// readTaken checks at the start that what the journal holds can be read, so that
+// nothing which was in force is left out later.
+func readTaken(all []journal.Taken) error {
+	for _, t := range all {
+		if _, err := actions.ParseChange(t.Authority.Action.Kind, t.Authority.Action.Change); err != nil {
+			return fmt.Errorf("the change %s that was taken, in the journal: %w", t.Request(), err)
+		}
+	}
+	return nil
+}
+
+// taken returns what is in force here and not in the chain.
+func (f *follower) taken() []journal.Taken {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.over)
+}
+
+// overlay puts something that was taken in force.
+func (f *follower) overlay(t journal.Taken) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = append(f.over, t)
+	f.laid = laid{}
+	f.show()
+}
+
+// laid is what was last laid over a state, so that this is done once for each.
+type laid struct{ state, settled, over, overSettled *proof.State }
+
+// lay returns the view with what was taken, and is not in the chain yet, in
+// force. It is called with the lock held.
+func (f *follower) lay(v *view) *view {
+	f.over = slices.DeleteFunc(f.over, func(t journal.Taken) bool { return v.state.Spent(t.Request()) })
+	if len(f.over) == 0 || !v.settled.Founded() {
+		return v
+	}
+	if f.laid.state != v.state || f.laid.settled != v.settled {
+		f.laid = laid{state: v.state, settled: v.settled, over: f.join(v.state)}
+		f.laid.overSettled = f.laid.over
+		if v.settled != v.state {
+			f.laid.overSettled = f.join(v.settled)
+		}
+	}
+	shown := *v
+	shown.state, shown.settled = f.laid.over, f.laid.overSettled
+	return &shown
+}
+
+func (f *follower) join(s *proof.State) *proof.State {
+	if !s.Founded() {
+		return s
+	}
+	s = s.Clone()
+	for _, t := range f.over {
+		if s.Spent(t.Request()) {
+			continue
+		}
+		if err := s.Rejoin(t.Authority, t.At); err != nil {
+			panic("executor: a change that was read before cannot be read: " + err.Error())
+		}
+	}
+	return s
+}

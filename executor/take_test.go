@@ -1,0 +1,265 @@
+package executor_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/workforce"
+)
+
+func freeze(scope, of string) actions.Freeze {
+	return actions.Freeze{Op: "freeze", Scope: scope, Of: of}
+}
+
+// takes hands a change that one person signs straight to the executor.
+func (p *place) takes(k actions.Kind, c actions.Change, by workforce.WorkerID) proof.Authority {
+	p.t.Helper()
+	a := p.world.Claim(k, c, by)
+	got, err := p.Take(p.t.Context(), a)
+	if err != nil || got.Request != a.Request.Statement.Request || !got.At.Equal(p.clock.Now()) {
+		p.t.Fatalf("take: %+v, %v", got, err)
+	}
+	return a
+}
+
+// refuses hands a request's warrant over, which must be refused for a reason.
+func (p *place) refuses(r *prooftest.Request, typ string) {
+	p.t.Helper()
+	changes := len(p.plaza.Effects())
+	got, err := p.carry(p.world.Forge(r))
+	if err != nil || got.Outcome != proof.Refused || got.Type != typ {
+		p.t.Errorf("%s by %s: %+v, %v; want it refused as %s", r.Action.Kind, r.By, got, err, typ)
+	}
+	if len(p.plaza.Effects()) != changes {
+		p.t.Errorf("the platform was changed")
+	}
+}
+
+// TestTake: a freeze that is handed straight to the executor is in force for the
+// next act, whatever the desk says, over restarts, until the chain has it and
+// thaws it.
+func TestTake(t *testing.T) {
+	p := newPlace(t)
+	measure := p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard)
+	p.executes(measure)
+	p.ready()
+	p.desk.Hide(true)
+	account := 10
+	takedown := func(by workforce.WorkerID) *prooftest.Request {
+		account++
+		return p.world.Request(by, actions.AccountTakedown, p.plaza.Account("acct/"+string(rune('a'+account)), 1, ""), actions.Standard)
+	}
+	began := time.Now()
+	a := p.takes(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole")
+	t.Logf("taken after %s", time.Since(began))
+	p.refuses(takedown("ann"), "frozen")
+	p.takes(actions.DeskFreeze, freeze(actions.ScopeWorker, "abe"), "ole")
+	p.refuses(takedown("abe"), "frozen")
+	p.executes(takedown("bob"))
+	p.executes(p.world.Undo("ann", measure))
+	var told []proof.Execution
+	p.until("the record is in the ledger", func() bool {
+		told = told[:0]
+		for _, x := range p.world.Executions() {
+			if x.Kind == proof.KindTaken {
+				told = append(told, x)
+			}
+		}
+		return len(told) > 0
+	})
+	if x := told[0]; x.Request != a.Request.Statement.Request || canonical.DigestOf(*x.Taken) != canonical.DigestOf(a) || x.Check() != nil {
+		t.Errorf("the record says %+v", x)
+	}
+	p.restart()
+	p.ready()
+	p.refuses(takedown("ann"), "frozen")
+	if p.world.State().Freezes != nil && len(p.world.State().Freezes) != 0 {
+		t.Fatal("the desk hides nothing")
+	}
+	// The chain takes it over, and thaws.
+	r, ok, err := p.journal.Record(t.Context(), told[0].Sequence)
+	if err != nil || !ok {
+		t.Fatal(err)
+	}
+	if err := p.world.TakeOver(r); err != nil {
+		t.Fatal(err)
+	}
+	p.ready()
+	p.refuses(takedown("ann"), "frozen")
+	p.world.Change(actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "ann"})
+	p.executes(takedown("ann"))
+	p.restart()
+	p.ready()
+	p.executes(takedown("ann"))
+}
+
+// TestTakeHonestDesk: the desk enters the change in the chain by itself, once.
+func TestTakeHonestDesk(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	a := p.takes(actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ole")
+	p.until("the chain has it", func() bool { return p.world.State().Spent(a.Request.Statement.Request) })
+	p.ready()
+	_, err := p.Take(t.Context(), a)
+	p.until("the executor has read that", func() bool { _, err = p.Take(t.Context(), a); return err != nil })
+	if !fault.Is(err, "spent") {
+		t.Errorf("taken again: %v", err)
+	}
+}
+
+// TestTakeBetweenIntentAndCall: what is frozen between its intent and its call is
+// not called.
+func TestTakeBetweenIntentAndCall(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind   actions.Kind
+		change func(*prooftest.World) actions.Change
+		typ    string
+	}{
+		"freeze": {actions.DeskFreeze, func(*prooftest.World) actions.Change { return freeze(actions.ScopePlatform, "plaza") }, "frozen"},
+		"end":    {actions.DeskEngagement, func(*prooftest.World) actions.Change { return actions.Engagement{Op: "end", Worker: "ann"} }, "engagement-ended"},
+		"revocation": {actions.DeskKey, func(w *prooftest.World) actions.Change {
+			return actions.Keys{Revoke: []workforce.KeyID{w.PublicKey("ann").ID()}}
+		}, "revoked-key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.ready()
+			p.desk.Hide(true)
+			r := p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard)
+			raw := p.world.Warrant(r)
+			var once sync.Once
+			p.desk.Before(func(x proof.Execution) {
+				if x.Kind == proof.KindIntent {
+					once.Do(func() { p.takes(c.kind, c.change(p.world), "ole") })
+				}
+			})
+			got, err := p.carry(raw)
+			if err != nil || got.Outcome != proof.Refused || got.Type != c.typ || len(p.plaza.Effects()) != 0 {
+				t.Errorf("%+v, %v, and the platform changed %d times", got, err, len(p.plaza.Effects()))
+			}
+		})
+	}
+}
+
+// TestTakeWithoutDesk: it needs neither the desk, nor an executor that was in
+// touch with it since its start, nor an admission whose rows are all there.
+func TestTakeWithoutDesk(t *testing.T) {
+	p := newPlace(t)
+	n := p.world.State().Next
+	p.ready()
+	p.desk.Lie(withhold(func(l ledger.Leaf) bool { return l.Class == ledger.Governance && l.Number > n }))
+	p.world.Admit(workforce.Record{Worker: "new", Roles: []workforce.Role{workforce.Lead}, Start: canonical.At(p.world.Now())})
+	p.until("the row is missed", func() bool { return p.Status().Stopped != "" })
+	p.takes(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole")
+	p.until("the chain is journalled", func() bool {
+		chain, err := p.journal.Chain(t.Context())
+		return err == nil && int64(len(chain)) >= n
+	})
+	p.halt()
+	p.desk.Lie(nil)
+	p.desk.Down(true)
+	p.start()
+	p.takes(actions.DeskFreeze, freeze(actions.ScopeWorker, "bob"), "ole")
+	p.desk.Down(false)
+	p.ready()
+	for _, by := range []workforce.WorkerID{"ann", "bob"} {
+		p.refuses(p.world.Request(by, actions.AccountTakedown, p.plaza.Account("acct/"+string(by), 1, ""), actions.Standard), "frozen")
+	}
+	p.until("the chain has both", func() bool { return len(p.world.State().Freezes) == 2 })
+	handed := p.desk.Handed()
+	if !slices.IsSorted(handed) {
+		t.Errorf("handed over in the order %v", handed)
+	}
+}
+
+// TestTakeRefuses: by the rules of the chain, counted with what was taken before.
+func TestTakeRefuses(t *testing.T) {
+	w := prooftest.Found(t, prooftest.Options{Trust: func(tr *actions.Trust) { tr.EndingsPerHour = 2 }})
+	w.Staff()
+	t.Parallel()
+	p := placeOf(t, w)
+	p.ready()
+	p.desk.Hide(true)
+	refuses := func(a proof.Authority, typ string) {
+		t.Helper()
+		if got, err := p.Take(t.Context(), a); !fault.Is(err, typ) {
+			t.Errorf("%+v, %v; want %s", got, err, typ)
+		}
+	}
+	refuses(w.Claim(actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ann"), "forbidden-by-policy")
+	refuses(w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "ada"), "ole"), "nobody-left")
+	refuses(w.Claim(actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeAll}, "ada", "bea", "cem"), "not-relieving")
+	forged := w.Claim(actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ole")
+	forged.Request.Signature = w.Key("ann").Sign(forged.Request.Statement.Challenge())
+	refuses(forged, "bad-signature")
+	a := p.takes(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole")
+	if got, err := p.Take(t.Context(), a); err != nil || got.Request != a.Request.Statement.Request {
+		t.Errorf("handed over again: %+v, %v", got, err)
+	}
+	other := w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "bob"), "ole")
+	other.Request.Statement.Request = a.Request.Statement.Request
+	refuses(other, "spent")
+	p.takes(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}, "ole")
+	p.restart()
+	p.ready()
+	refuses(w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "sue"), "ole"), "budget-spent")
+	if n := len(w.State().Freezes); n != 0 {
+		t.Errorf("the chain has %d freezes", n)
+	}
+	told := 0
+	p.until("what was taken is in the ledger", func() bool {
+		told = 0
+		for _, x := range w.Executions() {
+			if x.Kind == proof.KindTaken {
+				told++
+			}
+		}
+		return told >= 2
+	})
+	if told != 2 {
+		t.Errorf("%d records of what was taken", told)
+	}
+}
+
+// TestTakeAlarms: nobody learns of a freeze by a dead desk, so the fixed address is told.
+func TestTakeAlarms(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	p.halt()
+	alarmed := make(chan proof.SignedExecution, 8)
+	p.alarm = func(_ context.Context, r proof.SignedExecution) error { alarmed <- r; return nil }
+	p.limits.Answer = 10 * time.Millisecond
+	p.start()
+	p.ready()
+	p.desk.Down(true)
+	p.takes(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}, "ole") // no freeze
+	a := p.takes(actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ole")
+	select {
+	case r := <-alarmed:
+		if r.Execution.Request != a.Request.Statement.Request {
+			t.Errorf("alarmed about %+v", r.Execution)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nobody was alarmed")
+	}
+}
+
+// TestFacts: what a change needs to be signed without the desk.
+func TestFacts(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	f, err := p.Facts()
+	s := p.world.State()
+	if err != nil || f.Log != s.Origin || f.Policy != s.Policy.Digest() || f.Root != p.world.Root || !f.Clock.Equal(p.clock.Now()) {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
