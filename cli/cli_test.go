@@ -120,6 +120,8 @@ func TestEveryCommandFailsInOneObject(t *testing.T) {
 				args = append(args, "critical")
 			case p.Name == "kind":
 				args = append(args, "account.takedown")
+			case p.Name == "number":
+				args = append(args, "1")
 			default:
 				args = append(args, "req_000000000000000000000000000000")
 			}

@@ -148,7 +148,7 @@ func (e *Executor) settleAll(ctx context.Context) error {
 	}
 	for _, a := range acts {
 		work := func(ctx context.Context) (journal.Result, error) { return e.resume(ctx, a) }
-		if a.Duty == proof.DutyLift {
+		if a.Duty != proof.DutyAct {
 			work = func(ctx context.Context) (journal.Result, error) { return e.resumeLift(ctx, a) }
 		}
 		if _, err := e.start(a.Key, a.Warrant, work); err != nil {

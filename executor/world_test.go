@@ -57,6 +57,7 @@ type place struct {
 	path    string
 	limits  executor.Limits
 	step    func(string)
+	blind   bool // the platform cannot be watched
 	alarm   func(context.Context, proof.SignedExecution) error
 	journal *journal.Journal
 	stop    func() error
@@ -88,8 +89,12 @@ func (p *place) start() {
 	if p.journal, err = journal.Open(p.t.Context(), p.path); err != nil {
 		p.t.Fatal(err)
 	}
+	var plaza platform.Connector = p.plaza
+	if p.blind {
+		plaza = struct{ platform.Connector }{p.plaza}
+	}
 	p.Executor, err = executor.New(p.t.Context(), executor.Config{ID: prooftest.ExecutorID, Key: p.world.ExecutorKey, Root: p.world.Root,
-		Platforms: map[string]platform.Connector{"plaza": p.plaza, "other": p.plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step, Alarm: p.alarm})
+		Platforms: map[string]platform.Connector{"plaza": plaza, "other": plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step, Alarm: p.alarm})
 	if err != nil {
 		p.t.Fatal(err)
 	}
