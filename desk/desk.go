@@ -58,10 +58,8 @@ type Config struct {
 	// Destinations are where alarms are sent, and Sender sends them.
 	Destinations []Destination
 	Sender       alarm.Sender
-	// Holders are declared: who holds the credentials of a platform, by its name,
-	// or one of them, by PLATFORM/CREDENTIAL; who the executor's machine, as
-	// "executor"; and who the log key, as "log-key". A report is as good as they are.
-	Holders map[string][]string
+	// Holders are the declared holders of what lets them act around the desk.
+	Holders Holders
 	// Step, if set, is called between any two steps of an act, with the name of
 	// the one just done; see the constants.
 	Step func(name string)
@@ -93,7 +91,7 @@ type Desk struct {
 
 	destinations []Destination
 	sender       alarm.Sender
-	holders      map[string][]string
+	holders      Holders
 
 	folding sync.Mutex // one goroutine at a time folds new governance entries
 	state   atomic.Pointer[proof.State]

@@ -275,11 +275,11 @@ func (d *Desk) involved(stx *store.Tx, s *proof.State, i incident.Incident) ([]w
 // of them if it is not known which it was or nobody said who holds it.
 func (d *Desk) holdersOf(platform, credential string) []string {
 	if credential != "" {
-		if hs, ok := d.holders[platform+"/"+credential]; ok {
+		if hs, ok := d.holders.Platforms[platform+"/"+credential]; ok {
 			return hs
 		}
 	}
-	return d.holders[platform]
+	return d.holders.Platforms[platform]
 }
 
 // credentials returns what the platform calls the credentials that did the

@@ -207,7 +207,8 @@ func TestSightings(t *testing.T) {
 // Attribution goes to the last word that is known and no further.
 func TestAttributionAroundTheDesk(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		o.Holders = map[string][]string{"plaza": {"ann", "bob", "night team"}, "plaza/night-shift": {"bob"}, "executor": {"ole"}, "log-key": {"ada"}, "other": {"eva"}}
+		o.Holders = desk.Holders{Platforms: map[string][]string{"plaza": {"ann", "bob", "night team"}, "plaza/night-shift": {"bob"}, "other": {"eva"}},
+			Executor: []string{"ole"}, LogKey: []string{"ada"}}
 		w := staffed(t, o)
 		b := breach(w)
 		id := incidents(t, w, desk.IncidentFilter{})[0].ID
@@ -241,7 +242,7 @@ func TestAttributionAroundTheDesk(t *testing.T) {
 			len(r.Exposure[0].Group) != int(r.Exposure[0].Collusion) {
 			t.Errorf("exposure: %+v", r.Exposure)
 		}
-		if want := []string{"executor: ole", "log-key: ada", "plaza: ann", "plaza: bob", "plaza: night team", "plaza/night-shift: bob"}; !slices.Equal(r.Exposure[0].Around, want) {
+		if want := []string{"plaza: ann", "plaza: bob", "plaza: night team", "plaza/night-shift: bob", "executor: ole", "log-key: ada"}; !slices.Equal(r.Exposure[0].Around, want) {
 			t.Errorf("around the desk could %q, want %q", r.Exposure[0].Around, want)
 		}
 		if len(r.Rulings) != 2 || r.Rulings[0].Which != "then" || r.Rulings[1].Which != "today" || r.Rulings[0].Verdict != "held" || r.Rulings[0].Need == "" {

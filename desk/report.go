@@ -22,8 +22,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// readRecord is the data of an entry of kind incident-read.
-type readRecord struct {
+// incidentReadRecord is the data of an entry of kind incident-read.
+type incidentReadRecord struct {
 	Incident string             `json:"incident"`
 	What     string             `json:"what"` // "report", "attribution" or "ruling"
 	Worker   workforce.WorkerID `json:"worker"`
@@ -46,7 +46,7 @@ func (d *Desk) readIncident(ctx context.Context, by Caller, id, what string, rea
 		}
 		return func(t *tx) error {
 			if i.Tier == actions.Critical {
-				t.record("incident-read", readRecord{id, what, by.Worker}).About(id)
+				t.record("incident-read", incidentReadRecord{id, what, by.Worker}).About(id)
 			}
 			return nil
 		}, nil
@@ -116,7 +116,7 @@ func (d *Desk) report(ctx context.Context, s *proof.State, i incident.Incident, 
 	}
 	r.Rulings = []incident.Ruled{c.ruled("then", c.then.Policy), c.ruled("today", s.Policy)}
 	if c.platform() {
-		e, err := d.exposed(c)
+		e, err := d.exposureThen(c)
 		if err != nil {
 			return r, err
 		}
@@ -308,8 +308,8 @@ func harshness(r policy.Ruling) int64 {
 	return 1 << 62
 }
 
-// exposed says who could have done the act at its instant.
-func (d *Desk) exposed(c act) (incident.Exposed, error) {
+// exposureThen says who could have done the act at its instant.
+func (d *Desk) exposureThen(c act) (incident.Exposed, error) {
 	out := incident.Exposed{At: c.at, Kind: c.facts.Kind, Around: d.aroundThe(c.incident.Subject.Platform)}
 	v, err := exposure.Look(c.then, c.at.Time)
 	if err != nil {
@@ -364,13 +364,18 @@ func personKind(m exposure.Member) string {
 // aroundThe returns the declared holders of what can act around the desk.
 func (d *Desk) aroundThe(platform string) []string {
 	var all []string
-	for _, key := range slices.Sorted(maps.Keys(d.holders)) {
-		if key == platform || strings.HasPrefix(key, platform+"/") || key == "executor" || key == "log-key" {
-			for _, h := range d.holders[key] {
-				all = append(all, key+": "+h)
-			}
+	add := func(key string, holders []string) {
+		for _, h := range holders {
+			all = append(all, key+": "+h)
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(d.holders.Platforms)) {
+		if key == platform || strings.HasPrefix(key, platform+"/") {
+			add(key, d.holders.Platforms[key])
+		}
+	}
+	add("executor", d.holders.Executor)
+	add("log-key", d.holders.LogKey)
 	return all
 }
 
@@ -451,7 +456,7 @@ func (d *Desk) attributeAround(stx *store.Tx, i incident.Incident) (incident.Att
 	} else {
 		why = append(why, "The platform says that it was done with this credential; that is its word, and who used it is not known.")
 	}
-	switch _, named := d.holders[i.Subject.Platform+"/"+t.credential]; {
+	switch _, named := d.holders.Platforms[i.Subject.Platform+"/"+t.credential]; {
 	case len(a.Holders) == 0:
 		why = append(why, "Nobody is declared to hold a credential of "+i.Subject.Platform+".")
 	case t.credential != "" && named:

@@ -54,11 +54,11 @@ type Config struct {
 	// bodies are CloudEvents. The file then holds secrets: let nobody else read it.
 	Alarms []AlarmAddress `json:"alarms,omitzero"`
 
-	// Holders are declared, for reports and nothing else: who holds the staff
-	// credentials of a platform, by its name, or one of them, by PLATFORM/CREDENTIAL;
-	// who the executor's machine, as "executor"; who the log key, as "log-key".
-	// Workers are named by their identifiers.
-	Holders map[string][]string `json:"holders,omitzero"`
+	// Holders are declared, for reports and nothing else: "platforms" says who holds
+	// the staff credentials of a platform, by its name, or one of them, by
+	// PLATFORM/CREDENTIAL; "executor" who the executor's machine; "log_key" who the
+	// log key. Workers are named by their identifiers.
+	Holders desk.Holders `json:"holders,omitzero"`
 
 	// Plaza is the built-in platform, there to try things on.
 	Plaza struct {

@@ -83,7 +83,7 @@ type Options struct {
 
 	Destinations []desk.Destination // see desk.Config
 	Sender       alarm.Sender
-	Holders      map[string][]string
+	Holders      desk.Holders
 
 	ExecutorNow func() time.Time // of a Town's executor; nil: the desk's clock
 }
