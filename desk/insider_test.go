@@ -1,0 +1,80 @@
+package desk_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/incident"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	connector "countersign.dev/platform/plaza"
+)
+
+// An insider takes the president down with a staff credential of plaza's own. The
+// watch sees it, the executor lifts it under a standing order, and the desk says
+// at once what is known: the credential, and who may hold it.
+func TestInsider(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.Holders = desk.Holders{Platforms: map[string][]string{"plaza/insider": {"abe", "bob"}, "plaza": {"abe", "bob", "eva"}}}
+		to := desktest.NewTown(t, o)
+		baseline := func() bool {
+			ss, _, err := to.Sightings(t.Context(), desktest.As("kim"), desk.SightingFilter{Kind: proof.KindBaseline, Platform: "plaza"})
+			return err == nil && len(ss) > 0
+		}
+		desktest.Until(t, "the watch has its baseline in the ledger", baseline)
+		now := canonical.At(to.Clock().Now())
+		to.Change(actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: "plaza", Tier: actions.Critical,
+			Until: canonical.At(now.Add(24 * time.Hour)), PerSubject: 100, PerTier: 100, Vouched: now}})
+		to.Followed()
+		insider, err := connector.Connect(t.Context(), connector.Config{Name: "plaza", URL: to.PlazaURL, Token: to.Insider})
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject := platform.Subject{Platform: "plaza", ID: "acct/1", Handle: "@president"}
+		if _, err := insider.Apply(t.Context(), "req_insider", platform.Command{Verb: platform.Takedown, Subject: subject, Mark: "STAFF-1", Expect: platform.Expect{Status: platform.Up}}); err != nil {
+			t.Fatal(err)
+		}
+		var i incident.Incident
+		desktest.Until(t, "the breach is an incident", func() bool {
+			is, _, err := to.Incidents(t.Context(), desktest.As("kim"), desk.IncidentFilter{Platform: "plaza", Subject: "acct/1"})
+			if err != nil || len(is) == 0 {
+				return false
+			}
+			i = is[0]
+			return true
+		})
+		var r incident.Report
+		desktest.Until(t, "the report has the restoration and the credential", func() bool {
+			if r, err = to.Report(t.Context(), desktest.As("kim"), i.ID, 0); err != nil {
+				t.Fatal(err)
+			}
+			return !r.Up.IsZero() && r.Attribution.Credential != ""
+		})
+		if st := to.State("acct/1"); st.Status != platform.Up {
+			t.Errorf("plaza shows %s", st.Status)
+		}
+		if a := r.Attribution; !a.Around || a.Credential != "insider" || !slices.Equal(a.Holders, []string{"abe", "bob"}) {
+			t.Errorf("attribution: %+v", a)
+		}
+		var steps []incident.Step
+		for _, m := range r.Timeline {
+			if m.Step == incident.StepSeen || m.Step == incident.StepRestoring || m.Step == incident.StepRestored {
+				steps = append(steps, m.Step)
+			}
+		}
+		if want := []incident.Step{incident.StepSeen, incident.StepRestoring, incident.StepRestored}; !slices.Equal(steps, want) {
+			t.Errorf("steps %q, want %q", steps, want)
+		}
+		if !r.Up.After(r.Down.Time) || r.Up.Sub(r.Down.Time) > 10*time.Second {
+			t.Errorf("down %s, up %s", r.Down, r.Up)
+		}
+		if len(r.Exposure) != 1 || r.Exposure[0].Kind != actions.AccountTakedown || r.Exposure[0].Alone != 0 {
+			t.Errorf("exposure: %+v", r.Exposure)
+		}
+	})
+}
