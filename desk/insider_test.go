@@ -22,6 +22,9 @@ func TestInsider(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		o.Holders = desk.Holders{Platforms: map[string][]string{"plaza/insider": {"abe", "bob"}, "plaza": {"abe", "bob", "eva"}}}
 		to := desktest.NewTown(t, o)
+		to.StopExecutor()
+		to.Watched = true
+		to.StartExecutor()
 		baseline := func() bool {
 			ss, _, err := to.Sightings(t.Context(), desktest.As("kim"), desk.SightingFilter{Kind: proof.KindBaseline, Platform: "plaza"})
 			return err == nil && len(ss) > 0

@@ -176,8 +176,7 @@ var steps = map[string]step{
 		prepare: func(t *testing.T, to *desktest.Town) func() error {
 			r := heldRequest(t, to)
 			to.StopExecutor() // its journal would miss what this test signs
-			e := proof.Execution{V: proof.ExecutionVersion, Executor: desktest.ExecutorID, Sequence: 0, Kind: proof.KindRefusal, Duty: proof.DutyAct,
-				Request: r.ID, Outcome: proof.Refused, At: canonical.At(to.Clock().Now())}.Sign(to.ExecutorKey)
+			e := to.SignedRecord(proof.Execution{Kind: proof.KindRefusal, Duty: proof.DutyAct, Request: r.ID, Outcome: proof.Refused}, nil)
 			return func() error { return to.Desk.Record(t.Context(), e) }
 		},
 		entries: []string{"refusal"}, tables: []string{"execution"},
