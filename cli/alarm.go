@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"countersign.dev/api/v1"
-	"countersign.dev/client"
 	"countersign.dev/fault"
 )
 
@@ -19,7 +18,8 @@ type alarmList struct {
 	Kind   string        `help:"Only this kind, such as breach."`
 	Limit  int           `default:"50" help:"At most so many."`
 	Cursor string        `help:"Go on where an earlier list ended."`
-	Follow time.Duration `help:"Wait this long for new alarms, and answer with those."`
+	Follow time.Duration `help:"Wait this long for alarms as they are raised, and answer with those."`
+	From   int64         `default:"-2" help:"With --follow: go on after the alarm with this ledger entry; 0: from the first one on. Left out: from now on."`
 }
 
 func (c *alarmList) Run(ctx context.Context, s *Session) error {
@@ -32,7 +32,7 @@ func (c *alarmList) Run(ctx context.Context, s *Session) error {
 		waiting, cancel := context.WithTimeout(ctx, c.Follow)
 		defer cancel()
 		full := fault.New(fault.Exhausted, "enough", "As many alarms as were asked for.")
-		err = d.Events(waiting, client.FromNow, func(a v1.Alarm) error {
+		err = d.Events(waiting, c.From, func(a v1.Alarm) error {
 			if c.Kind != "" && a.Kind != c.Kind {
 				return nil
 			}

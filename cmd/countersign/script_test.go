@@ -20,6 +20,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"countersign.dev/platform"
+	plazaconnector "countersign.dev/platform/plaza"
 	"countersign.dev/sqldb"
 )
 
@@ -41,6 +43,7 @@ func TestMain(m *testing.M) {
 //	field VAR MEMBER…        set VAR from the last JSON answer
 //	seed HANDLE FOLLOWERS [OFFICE]   make an account on plaza and a post of its; the post's identifier is POST
 //	stafftoken FILE          write the executor's staff token of plaza to a file
+//	around HANDLE            take an account down around the desk, with the executor's staff token
 //	followed                 wait until the executor's journal knows the whole ledger
 //	withhold FILE            take the last governance entry out of an export
 //	page HANDLE TEXT         demand that the account's public page says TEXT
@@ -54,7 +57,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "withhold": cmdWithhold,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "withhold": cmdWithhold,
 		},
 		RequireUniqueNames: true,
 	})
@@ -299,6 +302,26 @@ func cmdStaffToken(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(p.Token+"\n"), 0o600))
 			return
 		}
+	}
+	ts.Fatalf("plaza is not among the executor's platforms")
+}
+
+func cmdAround(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	platforms, err := readPlatforms(filepath.Join(ts.Getenv("DESK"), executorDir, platformsFile))
+	ts.Check(err)
+	for _, p := range platforms {
+		if p.Name != connectorPlaza {
+			continue
+		}
+		c, err := plazaconnector.Connect(ctx, plazaconnector.Config{Name: p.Name, URL: p.URL, Token: p.Token})
+		ts.Check(err)
+		subject, err := c.Resolve(ctx, platform.Subject{Platform: p.Name, Handle: args[0]})
+		ts.Check(err)
+		_, err = c.Apply(ctx, "around", platform.Command{Verb: platform.Takedown, Subject: subject, Mark: "STAFF-1", Expect: platform.Expect{Status: platform.Up}})
+		ts.Check(err)
+		return
 	}
 	ts.Fatalf("plaza is not among the executor's platforms")
 }
