@@ -107,9 +107,16 @@ func unknownOwner() error {
 // ownerOf returns the number of the account that a token is for.
 func (s *Server) ownerOf(ctx context.Context, token string) (int64, error) {
 	var number int64
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.QueryRow(`select account from owner_token where hash = $1`, tokenHash(token)).Scan(&number)
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		number, err = ownerByToken(tx, token)
+		return err
 	})
+	return number, err
+}
+
+func ownerByToken(tx *sqldb.Tx, token string) (int64, error) {
+	var number int64
+	err := tx.QueryRow(`select account from owner_token where hash = $1`, tokenHash(token)).Scan(&number)
 	if sqldb.IsNotFound(err) {
 		return 0, unknownOwner()
 	}

@@ -64,9 +64,9 @@ func (p *pages) mux(s *Server) http.Handler {
 }
 
 // protect sets what keeps a page to itself: no script at all, no frames, no
-// forms, nothing from elsewhere.
+// forms but to this site, nothing from elsewhere.
 func protect(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 }
@@ -83,8 +83,13 @@ type view struct {
 	Here     string // which place of the navigation this is
 	Style    string
 
-	Heading string // of a notice
-	Text    string
+	Heading        string // of a notice
+	Text           string
+	Next, NextText string // where a notice leads; empty: to the timeline
+
+	Own    *ownView // one's own account
+	SignIn bool
+	Wrong  string // why signing in failed
 
 	Handle  string // of a notice about an account
 	Account *accountView
@@ -136,25 +141,38 @@ func (s *Server) showing(read func(*Server, *sqldb.Tx, *http.Request) (view, err
 		if fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Invalid {
 			v, err = nowhere(), nil
 		}
-		var page bytes.Buffer
-		if err == nil {
-			v.Style = s.pages.stylePath
-			err = s.pages.templates.ExecuteTemplate(&page, "page.html", v)
-		}
-		protect(w.Header())
-		// A page says what is so now: it must not be shown from a cache after
-		// an account was taken down or brought back.
-		w.Header().Set("Cache-Control", "no-store")
 		if err != nil {
-			s.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
-			http.Error(w, "Plaza cannot show this page right now. Please try again in a moment.", http.StatusServiceUnavailable)
+			s.broken(w, r, err)
 			return
 		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Plaza-Status", v.Standing)
-		w.WriteHeader(v.Status)
-		w.Write(page.Bytes())
+		s.render(w, r, v)
 	}
+}
+
+// render shows a page, whole or not at all.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, v view) {
+	var page bytes.Buffer
+	v.Style = s.pages.stylePath
+	if err := s.pages.templates.ExecuteTemplate(&page, "page.html", v); err != nil {
+		s.broken(w, r, err)
+		return
+	}
+	protect(w.Header())
+	// A page says what is so now: it must not be shown from a cache after an
+	// account was taken down or brought back.
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Plaza-Status", v.Standing)
+	w.WriteHeader(v.Status)
+	w.Write(page.Bytes())
+}
+
+// broken says that a page cannot be shown.
+func (s *Server) broken(w http.ResponseWriter, r *http.Request, err error) {
+	s.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+	protect(w.Header())
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "Plaza cannot show this page right now. Please try again in a moment.", http.StatusServiceUnavailable)
 }
 
 func nowhere() view {

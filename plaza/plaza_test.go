@@ -368,17 +368,18 @@ func (to *town) follow(after int) *reader {
 // next returns the data of the next change.
 func (r *reader) next() map[string]any {
 	r.t.Helper()
-	change := false
+	name := ""
 	for r.lines.Scan() {
 		line := r.lines.Text()
-		if line == "event: change" {
-			change = true
+		if n, ok := strings.CutPrefix(line, "event: "); ok {
+			name = n
 		}
-		if data, ok := strings.CutPrefix(line, "data: "); ok && change {
-			var m map[string]any
+		if data, ok := strings.CutPrefix(line, "data: "); ok && name != "open" {
+			m := map[string]any{}
 			if err := json.Unmarshal([]byte(data), &m); err != nil {
 				r.t.Fatal(err)
 			}
+			m["event"] = name
 			return m
 		}
 	}

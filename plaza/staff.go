@@ -62,6 +62,9 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/staff/", s.programs("/staff/", staffRoutes))
 	mux.Handle("/owner/", s.programs("/owner/", ownerRoutes))
+	account := s.accountMux()
+	mux.Handle("/account", account)
+	mux.Handle("/account/", account)
 	mux.Handle("/", s.pages.mux(s))
 	return mux
 }

@@ -413,3 +413,56 @@ func TestMangledLockIsNotRead(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatNothingShows holds the table's bleakest lines against a real PDS: of
+// these changes the stream says nothing at all.
+func TestWhatNothingShows(t *testing.T) {
+	w := newWorld(t)
+	a := w.pds.CreateAccount(t, "unseen")
+	post := w.pds.Post(t, a, "hello")
+	s := open(t, w.c, 0)
+	until(t, s, a.DID, bluesky.CommitEvent) // its making
+	for e := (bluesky.Event{}); e.Kind != bluesky.CommitEvent || !strings.HasSuffix(post, e.Operations[0].Path); {
+		e = until(t, s, a.DID, bluesky.CommitEvent)
+	}
+	for _, c := range []struct {
+		method string
+		input  map[string]any
+	}{
+		{"com.atproto.admin.updateAccountPassword", map[string]any{"did": a.DID, "password": "the insider's own"}},
+		{"com.atproto.admin.updateAccountEmail", map[string]any{"account": a.DID, "email": "insider@example.test"}},
+	} {
+		if got := w.pds.Call(t, w.pds.Admin(), c.method, c.input); got.Status != http.StatusOK {
+			t.Fatalf("%s: %v", c.method, got)
+		}
+	}
+	w.foreign(post, "OTHER-1")
+	w.foreign(post, "")
+
+	// The insider signs in as the owner and does what the owner can.
+	a.Password = "the insider's own"
+	a.Access = w.signIn(a).Text("accessJwt")
+	w.switchOff(a)
+	for {
+		e, err := s.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Subject.ID != a.DID {
+			continue
+		}
+		if e.Kind != bluesky.AccountEvent || e.Status != platform.Deactivated {
+			t.Errorf("the stream told %+v of what nothing is said to show", e)
+		}
+		break
+	}
+	w.reactivate(a)
+	until(t, s, a.DID, bluesky.AccountEvent)
+	if got := w.pds.Call(t, w.pds.Admin(), change, map[string]any{"subject": map[string]any{"$type": "com.atproto.admin.defs#repoRef", "did": a.DID},
+		"deactivated": map[string]any{"applied": true}}); got.Status != http.StatusOK {
+		t.Fatalf("deactivated by the administrator: %v", got)
+	}
+	if e := until(t, s, a.DID, bluesky.AccountEvent); e.Status != platform.Deactivated {
+		t.Errorf("by the administrator: %+v", e)
+	}
+}

@@ -1,0 +1,175 @@
+package plaza
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+)
+
+// ownerCookie keeps an owner signed in in a browser. It holds the token, is sent
+// to this host only and to no script, and goes with the browser's session.
+const ownerCookie = "__Host-plaza-owner"
+
+// accountMux serves the page where people look after their own account. Its forms
+// are taken from this site's own pages only.
+func (s *Server) accountMux() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /account", s.showing((*Server).accountPage))
+	mux.HandleFunc("POST /account/sign-in", s.signIn)
+	mux.HandleFunc("POST /account/sign-out", s.signOut)
+	mux.HandleFunc("POST /account/lock", s.asked(func(ctx context.Context, account int64, wanted string) error {
+		return s.setLock(ctx, account, wanted == "set")
+	}, "set", "clear"))
+	mux.HandleFunc("POST /account/status", s.asked(func(ctx context.Context, account int64, wanted string) error {
+		return s.switchOff(ctx, account, wanted == "deactivate")
+	}, "deactivate", "reactivate"))
+	mux.HandleFunc("GET /account/", s.showing(func(*Server, *sqldb.Tx, *http.Request) (view, error) { return nowhere(), nil }))
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.render(w, r, refusedPage(http.StatusForbidden, "This came from another site. Go to your account page and try again."))
+	}))
+	return guard.Handler(mux)
+}
+
+// ownView is an account as the page shows it to its owner.
+type ownView struct {
+	accountView
+	Status  Status
+	Lock    string // "off", "on" or "cleared"
+	Since   string // when it was set or taken back
+	Mine    bool   // the owner may switch the account off or on
+	Notices []noticeView
+}
+
+type noticeView struct {
+	Title              string
+	Text               []string
+	When, Exactly, ISO string
+}
+
+func viewTime(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// accountPage shows whoever is signed in their own account, and the way in to
+// everybody else.
+func (s *Server) accountPage(tx *sqldb.Tx, r *http.Request) (view, error) {
+	number, err := signedIn(tx, r)
+	if err != nil {
+		return view{}, err
+	}
+	if number == 0 {
+		return signInPage(""), nil
+	}
+	o, a, err := s.own(tx, number)
+	if err != nil {
+		return view{}, err
+	}
+	av := viewAccount(a)
+	own := ownView{accountView: av, Status: a.status, Lock: "off", Mine: a.mark == "" && (a.status == Up || a.status == Deactivated)}
+	switch {
+	case !o.Lock.Set:
+	case o.Lock.Cleared.IsZero():
+		own.Lock, own.Since = "on", viewTime(o.Lock.Since.Time)
+	default:
+		own.Lock, own.Since = "cleared", viewTime(o.Lock.Cleared.Time)
+	}
+	now := s.now()
+	for _, n := range o.Notices {
+		own.Notices = append(own.Notices, noticeView{Title: n.Title, Text: strings.Split(n.Text, "\n"),
+			When: ago(n.At.Time, now), Exactly: viewTime(n.At.Time), ISO: n.At.Format(time.RFC3339)})
+	}
+	return view{Status: http.StatusOK, Standing: string(a.status), Title: "Your account", Here: "account", Own: &own}, nil
+}
+
+func signInPage(wrong string) view {
+	v := view{Status: http.StatusOK, Standing: nothingHere, Title: "Sign in", Here: "account", SignIn: true, Wrong: wrong}
+	if wrong != "" {
+		v.Status = http.StatusForbidden
+	}
+	return v
+}
+
+func refusedPage(status int, text string) view {
+	return view{Status: status, Standing: nothingHere, Title: "Not done", Here: "account", Heading: "That was not done.", Text: text,
+		Next: "/account", NextText: "Go to your account"}
+}
+
+// signedIn returns the number of the account whose owner the browser is signed in
+// as, 0 if it is not.
+func signedIn(tx *sqldb.Tx, r *http.Request) (int64, error) {
+	c, err := r.Cookie(ownerCookie)
+	if err != nil {
+		return 0, nil
+	}
+	number, err := ownerByToken(tx, c.Value)
+	if fault.KindOf(err) == fault.Unauthenticated {
+		return 0, nil
+	}
+	return number, err
+}
+
+// formLimit is the most bytes of a form.
+const formLimit = 4 << 10
+
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
+	token := strings.TrimSpace(r.PostFormValue("token"))
+	_, err := s.ownerOf(r.Context(), token)
+	switch fault.KindOf(err) {
+	case fault.Unauthenticated:
+		s.render(w, r, signInPage("That is nobody’s token. Copy all of it, from plaza_ to the end."))
+		return
+	case fault.Internal, fault.Unavailable:
+		if err != nil {
+			s.broken(w, r, err)
+			return
+		}
+	}
+	http.SetCookie(w, &http.Cookie{Name: ownerCookie, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	toAccount(w, r)
+}
+
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, &http.Cookie{Name: ownerCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	toAccount(w, r)
+}
+
+func toAccount(w http.ResponseWriter, r *http.Request) {
+	protect(w.Header())
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, "/account", http.StatusSeeOther)
+}
+
+// asked does what the owner asked for by a form, which is one of a few words.
+func (s *Server) asked(do func(ctx context.Context, account int64, wanted string) error, words ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, formLimit)
+		wanted, number := r.PostFormValue("want"), int64(0)
+		err := s.db.Read(r.Context(), func(tx *sqldb.Tx) (err error) {
+			number, err = signedIn(tx, r)
+			return err
+		})
+		if err == nil && number == 0 {
+			toAccount(w, r) // to sign in again
+			return
+		}
+		if err == nil && !slices.Contains(words, wanted) {
+			err = fault.New(fault.Invalid, "bad-form", "The form was not filled in.")
+		}
+		if err == nil {
+			err = do(r.Context(), number, wanted)
+		}
+		switch kind := fault.KindOf(err); {
+		case err == nil:
+			toAccount(w, r)
+		case kind == fault.Conflict, kind == fault.NotFound, kind == fault.Invalid:
+			s.render(w, r, refusedPage(httpStatus[kind], fault.TextOf(err)))
+		default:
+			s.broken(w, r, err)
+		}
+	}
+}
