@@ -156,6 +156,25 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	return r, nil
 }
 
+// By verifies a warrant as Verify does and then judges it by a governance chain
+// that the caller has folded from the same entry 0: as the ruling saw it and as
+// it was at the warrant's place. That the warrant's own entries are those of the
+// caller's chain is for the caller to compare.
+func (v *Verifier) By(raw []byte, ruled, entered *State) (Report, error) {
+	r, o, err := v.verify(raw)
+	if err != nil {
+		return r, err
+	}
+	var record Record
+	if err := canonical.Unmarshal(r.Warrant.Ledger.Entry.Data, &record); err != nil {
+		return r, err
+	}
+	if ruled == nil || entered == nil || ruled.Next != record.GovernanceNumber || ruled.Next > entered.Next {
+		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries, which is not how many the chain had.", record.GovernanceNumber)
+	}
+	return r, judgeBy(o, ruled, entered)
+}
+
 // judgeBy judges a warrant by the chain: as the ruling saw it, with no entry left
 // out that it rests on, and again by what had come until the warrant was entered.
 func judgeBy(o opened, ruled, entered *State) error {

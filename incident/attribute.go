@@ -1,0 +1,196 @@
+package incident
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+// attribute works out from the entries who is answerable. What only the desk can
+// know (session, holders, and without openings what the platform calls the
+// credential) is taken from what it said; all else that it said must agree.
+func (h *held) attribute(i Incident, said Attribution) (Attribution, error) {
+	a, err := h.answerable(i)
+	if err != nil {
+		return a, err
+	}
+	a.Session, a.Holders = said.Session, said.Holders
+	if a.Credential == "" {
+		a.Credential = said.Credential
+	}
+	switch {
+	case said.Around != a.Around:
+		return a, unsupported("The report says around the desk: %t; the ledger: %t.", said.Around, a.Around)
+	case said.Worker != a.Worker || said.Key != a.Key:
+		return a, unsupported("The report says that %q asked, with %q; the ledger says %q, with %q.", said.Worker, said.Key, a.Worker, a.Key)
+	case said.Credential != a.Credential:
+		return a, unsupported("The report names another credential than the record of the breach.")
+	}
+	return a, nil
+}
+
+// answerable works out what the entries prove.
+func (h *held) answerable(i Incident) (Attribution, error) {
+	if i.Cause == Breach {
+		return h.around(i)
+	}
+	c := h.requests[i.Request]
+	if c == nil || c.asked == nil {
+		return Attribution{}, unsupported("The ledger entry in which %s was asked is not in the bundle.", i.Request)
+	}
+	st, w := c.asked.Statement, c.asked.worker
+	a := Attribution{Worker: st.Signer, Key: st.Key, Vendor: w.Vendor, Start: w.Start, Last: w.End(), Signers: []Signer{}, Holders: []string{}}
+	for _, s := range c.signers {
+		if c.record == nil || slices.Contains(c.record.Countersigners, s.Statement.Signer) {
+			a.Signers = append(a.Signers, Signer{s.Statement.Signer, s.worker.Vendor, s.Statement.Key, s.at})
+		}
+	}
+	slices.SortFunc(a.Signers, func(x, y Signer) int { return cmp.Or(x.At.Compare(y.At.Time), cmp.Compare(x.Worker, y.Worker)) })
+	if c.record != nil && (c.record.Requester != a.Worker || len(a.Signers) != len(c.record.Countersigners)) {
+		return a, unsupported("The warrant's entry names other signers of %s than its statements.", i.Request)
+	}
+	a.Why = fmt.Sprintf("%s signed the request with %s, a key that the governance chain enrolled for them and that was live.", a.Worker, a.Key)
+	switch {
+	case len(a.Signers) > 0:
+		var all []string
+		for _, s := range a.Signers {
+			all = append(all, string(s.Worker))
+		}
+		a.Why += fmt.Sprintf(" %s countersigned it.", joined(all))
+	case c.record != nil:
+		a.Why += " Nobody else had to sign."
+	default:
+		a.Why += " Nobody countersigned it."
+	}
+	return a, nil
+}
+
+// around is the attribution of a breach.
+func (h *held) around(i Incident) (Attribution, error) {
+	x := h.breaches[i.Breach]
+	if x == nil {
+		return Attribution{}, unsupported("The executor's record of the breach %s is not in the bundle.", i.Breach)
+	}
+	a := Attribution{Around: true, Signers: []Signer{}, Holders: []string{}}
+	var word canonical.Digest
+	for _, e := range h.entries {
+		if e.Body.Class != ledger.Execution || e.request() != i.Breach {
+			continue
+		}
+		r, err := proof.ParseExecution(e.Body)
+		if err != nil {
+			return a, err
+		}
+		if s := r.Execution.Sight; s != nil && !s.Credential.IsZero() && (r.Execution.Kind == proof.KindBreach || r.Execution.Kind == proof.KindTold) {
+			// What was told last is what the platform says of it.
+			word, a.Credential = s.Credential, h.text(e.Index, proof.SealedCredential)
+		}
+	}
+	a.Why = "The executor holds every warrant, and none of them explains what it read: " + because(x.Sight.Why) + "."
+	if s := x.Sight; s.Warrant != "" {
+		a.Why += fmt.Sprintf(" The newest warrant about the subject is that of %s.", s.Warrant)
+	} else {
+		a.Why += " No warrant was ever about the subject."
+	}
+	if word.IsZero() {
+		a.Why += " The platform does not tell with whose credential it was done."
+	} else {
+		a.Why += " The platform tells with which credential it was done; the record commits to what it is called."
+	}
+	return a, nil
+}
+
+// incident checks what the report says of the incident itself against entries.
+func (h *held) incident(r Report) error {
+	i := r.Incident
+	switch i.Cause {
+	case Breach:
+		x := h.breaches[i.Breach]
+		if x == nil {
+			return unsupported("The executor's record of the breach %s is not in the bundle.", i.Breach)
+		}
+		if i.Request != "" || i.Tier != x.Sight.Tier || i.Subject.Platform != x.Sight.Platform {
+			return unsupported("The record of the breach is about %s subject of %s, the report about %s subject of %s.", article(string(x.Sight.Tier)), x.Sight.Platform, article(string(i.Tier)), i.Subject.Platform)
+		}
+	case Contested:
+		c := h.requests[i.Request]
+		if c == nil || c.asked == nil {
+			return unsupported("The ledger entry in which %s was asked is not in the bundle.", i.Request)
+		}
+		if i.Breach != "" || i.Tier != c.tier && (c.record == nil || i.Tier != c.record.Tier) {
+			return unsupported("The request was about %s subject, the report about %s one.", article(string(c.tier)), article(string(i.Tier)))
+		}
+	default:
+		return bad("bad-bundle", "An incident's cause is %s or %s.", Breach, Contested)
+	}
+	if err := h.subject(i); err != nil {
+		return err
+	}
+	return h.review(i)
+}
+
+// subject checks a subject that is named against what the entries seal.
+func (h *held) subject(i Incident) error {
+	for _, e := range h.entries {
+		if about := e.request(); about != cmp.Or(i.Breach, i.Request) {
+			continue
+		}
+		sealed := h.text(e.Index, sealedSubject)
+		if sealed == "" {
+			continue
+		}
+		if sealed != i.Subject.String() {
+			return unsupported("The report is about %s; entry %d of the ledger is about another subject.", i.Subject, e.Index)
+		}
+		if handle := h.text(e.Index, sealedHandle); handle != "" && handle != i.Subject.Handle {
+			return unsupported("The report calls the subject %s; entry %d of the ledger calls it otherwise.", i.Subject.Handle, e.Index)
+		}
+		return nil
+	}
+	if i.Subject != (platform.Subject{Platform: i.Subject.Platform}) {
+		return unsupported("The report names the subject, and no entry of the bundle opens its name.")
+	}
+	return nil
+}
+
+// review checks the end of an incident against the entry that closed it.
+func (h *held) review(i Incident) error {
+	r, closed := h.state.Reviewed[actions.ReviewIncident+" "+i.ID]
+	switch {
+	case closed != (i.Status == Closed):
+		return unsupported("The report says that the incident is %s; the governance chain says otherwise.", i.Status)
+	case !closed:
+		return nil
+	case r.Request != i.Review || !r.At.Equal(i.Closed.Time):
+		return unsupported("The report names another review than the one that closed the incident, %s at %s.", r.Request, r.At)
+	case !blotted(i.Findings) && canonical.Sum([]byte(i.Findings)) != r.Findings:
+		return unsupported("The findings in the report are not those that were signed.")
+	}
+	return nil
+}
+
+// rulings checks that what a policy set is said to have ruled is said of one
+// that the chain had in force.
+func (h *held) rulings(r Report) error {
+	then := h.state.Policy.Digest()
+	if x := h.breaches[r.Incident.Breach]; x != nil {
+		then = x.policy
+	} else if c := h.requests[r.Incident.Request]; c != nil {
+		then = c.policy
+	}
+	for _, ruled := range r.Rulings {
+		switch {
+		case ruled.Which == "then" && ruled.Policy != then:
+			return unsupported("The policy that ruled then was %s, not %s.", then, ruled.Policy)
+		case ruled.Which == "today" && ruled.Policy != h.state.Policy.Digest():
+			return unsupported("The policy in force at the newest entry is %s, not %s.", h.state.Policy.Digest(), ruled.Policy)
+		}
+	}
+	return nil
+}

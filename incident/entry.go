@@ -1,0 +1,403 @@
+package incident
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+// Entry is a ledger entry that was opened.
+type Entry struct {
+	Index int64
+	Body  ledger.Body
+}
+
+// Kinds of desk entries that an incident may rest on. Others are told of by
+// their kind and time alone.
+const (
+	kindRequest     = "request"
+	kindCountersign = "countersign"
+	kindDecline     = "decline"
+	kindWithdraw    = "withdraw"
+	kindExpire      = "expire"
+)
+
+// Names of what a request's entry seals.
+const (
+	sealedSubject = "subject"
+	sealedHandle  = "handle"
+	sealedReason  = "reason"
+	sealedCase    = "case"
+)
+
+// asked is the data of an entry of kind request.
+type asked struct {
+	Request   string            `json:"request"`
+	Kind      actions.Kind      `json:"kind"`
+	Platform  string            `json:"platform"`
+	Tier      actions.Tier      `json:"tier"`
+	Direction actions.Direction `json:"direction"`
+	Status    actions.Status    `json:"status"`
+	Need      actions.Need      `json:"need"`
+	Signed    actions.Signed    `json:"signed"`
+}
+
+// answered is the data of entries of kind countersign and decline.
+type answered struct {
+	Request string         `json:"request"`
+	Status  actions.Status `json:"status"`
+	Alarm   bool           `json:"alarm"`
+	Signed  actions.Signed `json:"signed"`
+}
+
+// statement returns what somebody signed in an entry of the desk's, nil if
+// nobody signed anything there.
+func (e Entry) statement() (*actions.Signed, error) {
+	var a answered
+	switch {
+	case e.Body.Class != ledger.Desk:
+		return nil, nil
+	case e.Body.Kind == kindRequest:
+		var r asked
+		if err := e.read(&r); err != nil {
+			return nil, err
+		}
+		a = answered{Request: r.Request, Signed: r.Signed}
+	case e.Body.Kind == kindCountersign || e.Body.Kind == kindDecline:
+		if err := e.read(&a); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, nil
+	}
+	if st := a.Signed.Statement; st.Request != a.Request || !slices.Contains(verdicts[e.Body.Kind], st.Verdict) {
+		return nil, bad("bad-entry", "Entry %d is of kind %s and holds a statement about something else.", e.Index, e.Body.Kind)
+	}
+	return &a.Signed, nil
+}
+
+// verdicts are what a statement in an entry of a kind may say.
+var verdicts = map[string][]actions.Verdict{
+	kindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
+	kindCountersign: {actions.VerdictCountersign},
+	kindDecline:     {actions.VerdictDecline},
+}
+
+func (e Entry) read(v any) error {
+	if err := canonical.UnmarshalExact(e.Body.Data, v); err != nil {
+		return fmt.Errorf("entry %d of kind %s: %w", e.Index, e.Body.Kind, err)
+	}
+	return nil
+}
+
+// request returns the request or breach that an entry is about, as far as that
+// can be told from any entry of ours.
+func (e Entry) request() string {
+	var about struct {
+		Request   string `json:"request"`
+		Execution struct {
+			Request string `json:"request"`
+		} `json:"execution"`
+	}
+	// What does not read so is about none.
+	if err := json.Unmarshal(e.Body.Data, &about); err != nil {
+		return ""
+	}
+	return cmp.Or(about.Request, about.Execution.Request)
+}
+
+// Tell says what entries tell: the lines of a timeline that they support, in the
+// order of their times. Every entry supports at least one, and no line says more
+// than its entry. Texts hold no personal data.
+func Tell(entries []Entry) ([]Moment, error) {
+	t := teller{undos: map[string]bool{}}
+	for _, e := range entries {
+		s, err := e.statement()
+		if err != nil {
+			return nil, err
+		}
+		if s != nil && s.Statement.Verdict == actions.VerdictReverse {
+			t.undos[s.Statement.Request] = true
+		}
+	}
+	var all []Moment
+	for _, e := range entries {
+		m, err := t.moment(e)
+		if err != nil {
+			return nil, err
+		}
+		m.Source, m.Entry = FromLedger, e.Index
+		all = append(all, m)
+	}
+	slices.SortStableFunc(all, byTime)
+	return all, nil
+}
+
+func byTime(a, b Moment) int { return a.At.Compare(b.At.Time) }
+
+// teller tells entries of which some explain others.
+type teller struct {
+	undos map[string]bool // requests that undo another one
+}
+
+func (t teller) moment(e Entry) (Moment, error) {
+	m := Moment{At: e.Body.Time, Step: StepOther, Request: e.request(), Text: fmt.Sprintf("An entry of kind %s.", e.Body.Kind)}
+	switch e.Body.Class {
+	case ledger.Execution:
+		x, err := proof.ParseExecution(e.Body)
+		if err != nil {
+			return m, err
+		}
+		return t.execution(x.Execution), nil
+	case ledger.Governance:
+		return m, governance(e, &m)
+	}
+	return m, t.desk(e, &m)
+}
+
+func (t teller) desk(e Entry, m *Moment) error {
+	switch e.Body.Kind {
+	case kindRequest:
+		var r asked
+		if err := e.read(&r); err != nil {
+			return err
+		}
+		m.Step, m.Who = StepAsked, r.Signed.Statement.Signer
+		m.Text = fmt.Sprintf("Asked for %s on %s subject of %s, signed with %s. Needed: %s.", r.Kind, article(string(r.Tier)), r.Platform, short(r.Signed.Statement.Key), r.Need)
+	case kindCountersign, kindDecline:
+		var a answered
+		if err := e.read(&a); err != nil {
+			return err
+		}
+		m.Step, m.Who, m.Text = StepSigned, a.Signed.Statement.Signer, fmt.Sprintf("Countersigned with %s.", short(a.Signed.Statement.Key))
+		if e.Body.Kind == kindDecline {
+			m.Step, m.Text = StepDeclined, fmt.Sprintf("Declined, signed with %s.", short(a.Signed.Statement.Key))
+			if a.Alarm {
+				m.Text = fmt.Sprintf("Declined with an alarm, signed with %s: the request was frozen.", short(a.Signed.Statement.Key))
+			}
+		}
+	case proof.KindWarrant:
+		var r proof.Record
+		if err := e.read(&r); err != nil {
+			return err
+		}
+		m.Step = StepApproved
+		m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, countersigned by %s.", r.Kind, r.Requester, names(r.Countersigners))
+	case kindWithdraw:
+		m.Text = "The request was withdrawn."
+	case kindExpire:
+		m.Text = "The request expired."
+	}
+	return nil
+}
+
+// governance tells a change of the desk.
+func governance(e Entry, m *Moment) error {
+	switch e.Body.Kind {
+	case proof.KindFounding, proof.KindRow:
+		return nil
+	}
+	var a proof.Authority
+	if err := e.read(&a); err != nil {
+		return err
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", e.Index, err)
+	}
+	st := a.Request.Statement
+	m.Who, m.Request = st.Signer, st.Request
+	m.Text = fmt.Sprintf("The desk was changed: %s, %s.", a.Action.Kind, ch.Part())
+	switch c := ch.(type) {
+	case actions.Freeze:
+		if c.Thaws() {
+			m.Text = "Thawed: " + frozen(c) + "."
+			break
+		}
+		m.Step, m.Text = StepFrozen, "Froze "+frozen(c)+"."
+	case actions.Review:
+		m.Text = fmt.Sprintf("The review of the %s %s was closed, by %s and %s.", c.Of, c.ID, st.Signer, signersOf(a))
+		if c.Of == actions.ReviewIncident {
+			m.Step = StepClosed
+		}
+	case actions.Engagement:
+		m.Text = fmt.Sprintf("The engagement of %s was ended.", c.Worker)
+		if c.Op != "end" {
+			m.Text = fmt.Sprintf("The engagement of %s was extended to %s.", c.Worker, c.Last)
+		}
+	case actions.Keys:
+		m.Text = fmt.Sprintf("Keys: %d enrolled, %d revoked.", len(c.Enrol), len(c.Revoke))
+	case actions.Setting:
+		if c.Of == actions.PartOrders {
+			m.Text = fmt.Sprintf("A standing order for %s was placed.", c.Order.Key())
+			if c.Order.Op == "revoke" {
+				m.Text = fmt.Sprintf("The standing order for %s was revoked.", c.Order.Key())
+			}
+		}
+	}
+	return nil
+}
+
+func signersOf(a proof.Authority) string {
+	var all []workforce.WorkerID
+	for _, c := range a.Countersignatures {
+		all = append(all, c.Statement.Signer)
+	}
+	return names(all)
+}
+
+func frozen(c actions.Freeze) string {
+	switch {
+	case c.Scope == actions.ScopeAll:
+		return "all burdening acts"
+	case c.Scope == actions.ScopeVendor && c.Of == "":
+		return "the acts of all employees"
+	case c.Scope == actions.ScopePlatform:
+		return "burdening acts on " + c.Of
+	case c.Scope == actions.ScopeVendor:
+		return "the acts of everybody at " + c.Of
+	}
+	return "the acts of " + c.Of
+}
+
+// execution tells a record of the executor's, whose clock dates it.
+func (t teller) execution(x proof.Execution) Moment {
+	m := Moment{At: x.At, Step: StepOther, Request: x.Request}
+	if x.Duty == proof.DutyWatch {
+		watched(x, &m)
+		return m
+	}
+	outcome := string(x.Outcome)
+	if x.Type != "" {
+		outcome += ", " + x.Type
+	}
+	after := "The subject was read back: " + platform.Describe(x.After.Status, x.After.Mark) + "."
+	switch x.Duty {
+	case proof.DutyRestore:
+		switch {
+		case x.Kind == proof.KindIntent:
+			m.Step, m.Text = StepRestoring, "The executor set out to lift the mark of the breach, under a standing order."
+		case x.Outcome == proof.Executed:
+			m.Step, m.Text = StepRestored, "The executor lifted the mark of the breach. "+after
+		default:
+			m.Text = "The executor could not restore the subject: " + outcome + "."
+		}
+	case proof.DutyLift:
+		switch {
+		case x.Kind == proof.KindIntent:
+			m.Text = "The executor set out to lift a measure whose time was over."
+		case x.Outcome == proof.Executed:
+			m.Step, m.Text = StepReversed, "The executor lifted the measure, whose time was over. "+after
+		default:
+			m.Text = "The executor could not lift the measure: " + outcome + "."
+		}
+	default:
+		switch {
+		case x.Kind == proof.KindIntent:
+			m.Step, m.Text = StepIntended, "The executor checked the warrant and set out to act on it."
+		case x.Outcome == proof.Executed && t.undos[x.Request]:
+			m.Step, m.Text = StepReversed, "The executor carried the undo out. "+after
+		case x.Outcome == proof.Executed:
+			m.Step, m.Text = StepExecuted, "The executor carried the warrant out. "+after
+		case x.Kind == proof.KindRefusal:
+			m.Text = "The executor did not act on the warrant: " + outcome + "."
+		default:
+			m.Text = "The executor acted on the warrant: " + outcome + "."
+		}
+	}
+	return m
+}
+
+// watched tells what the watch saw.
+func watched(x proof.Execution, m *Moment) {
+	s := x.Sight
+	switch x.Kind {
+	case proof.KindBreach, proof.KindObserved:
+		m.Step, m.At = StepSeen, s.Seen
+		m.Text = fmt.Sprintf("The watch read %s subject of %s as %s, where %s was right: %s.", article(string(s.Tier)), s.Platform,
+			platform.Describe(s.Found.Status, s.Found.Mark), platform.Describe(s.Expected.Status, s.Expected.Mark), because(s.Why))
+		switch {
+		case x.Kind == proof.KindObserved:
+			m.Text += " This tier is only observed: nothing was done."
+		case s.Order == "":
+			m.Text += " No standing order was in force."
+		}
+	case proof.KindTold:
+		m.Step, m.Text = StepAttributed, "The platform told with whose credential it was done."
+	case proof.KindTaken:
+		m.Text = "The executor took a change of the desk straight from those who signed it."
+		if x.Taken == nil {
+			return
+		}
+		m.Who = x.Taken.Request.Statement.Signer
+		ch, err := actions.ParseChange(x.Taken.Action.Kind, x.Taken.Action.Change)
+		if c, ok := ch.(actions.Freeze); err == nil && ok && !c.Thaws() {
+			m.Step, m.Text = StepFrozen, "Froze "+frozen(c)+", handed straight to the executor."
+		}
+	case proof.KindBlind:
+		m.Text = "The watch did not see all of " + s.Platform + "."
+	case proof.KindSighted:
+		m.Text = "The watch saw all of " + s.Platform + " again."
+	case proof.KindBaseline:
+		m.Text = fmt.Sprintf("The watch noted the states of %d subjects of %s.", s.Count, s.Platform)
+	case proof.KindForeign:
+		m.Text = fmt.Sprintf("The watch noted %d changes by others on standard subjects of %s.", s.Count, s.Platform)
+	default:
+		m.Text = fmt.Sprintf("The watch made a record of kind %s.", x.Kind)
+	}
+}
+
+// because puts a stable word into a sentence.
+func because(word string) string {
+	if word == "" {
+		return "no warrant explains it"
+	}
+	return "no warrant explains it (" + strings.ReplaceAll(word, "-", " ") + ")"
+}
+
+// short is enough of a key's name to tell it from others in one sentence.
+func short(k workforce.KeyID) string {
+	if len(k) > 12 {
+		return string(k[:12]) + "…"
+	}
+	return string(k)
+}
+
+func article(noun string) string {
+	if noun == "" {
+		return "a"
+	}
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
+func names(all []workforce.WorkerID) string {
+	if len(all) == 0 {
+		return "nobody"
+	}
+	words := make([]string, len(all))
+	for i, w := range all {
+		words[i] = string(w)
+	}
+	return joined(words)
+}
+
+// joined writes "a, b and c".
+func joined(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
