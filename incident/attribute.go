@@ -13,24 +13,19 @@ import (
 )
 
 // attribute works out from the entries who is answerable. What only the desk can
-// know (session, holders, and without openings what the platform calls the
-// credential) is taken from what it said; all else that it said must agree.
+// know (the session, the holders) is taken from what it said; of the rest it must
+// have said the same who and the same key.
 func (h *held) attribute(i Incident, said Attribution) (Attribution, error) {
 	a, err := h.answerable(i)
 	if err != nil {
 		return a, err
 	}
 	a.Session, a.Holders = said.Session, said.Holders
-	if a.Credential == "" {
-		a.Credential = said.Credential
-	}
 	switch {
 	case said.Around != a.Around:
 		return a, unsupported("The report says around the desk: %t; the ledger: %t.", said.Around, a.Around)
 	case said.Worker != a.Worker || said.Key != a.Key:
 		return a, unsupported("The report says that %q asked, with %q; the ledger says %q, with %q.", said.Worker, said.Key, a.Worker, a.Key)
-	case said.Credential != a.Credential:
-		return a, unsupported("The report names another credential than the record of the breach.")
 	}
 	return a, nil
 }
@@ -78,19 +73,9 @@ func (h *held) around(i Incident) (Attribution, error) {
 		return Attribution{}, unsupported("The executor's record of the breach %s is not in the bundle.", i.Breach)
 	}
 	a := Attribution{Around: true, Signers: []Signer{}, Holders: []string{}}
-	var word canonical.Digest
-	for _, e := range h.entries {
-		if e.Body.Class != ledger.Execution || e.request() != i.Breach {
-			continue
-		}
-		r, err := proof.ParseExecution(e.Body)
-		if err != nil {
-			return a, err
-		}
-		if s := r.Execution.Sight; s != nil && !s.Credential.IsZero() && (r.Execution.Kind == proof.KindBreach || r.Execution.Kind == proof.KindTold) {
-			// What was told last is what the platform says of it.
-			word, a.Credential = s.Credential, h.text(e.Index, proof.SealedCredential)
-		}
+	told := h.credentialAt(i.Breach)
+	if told >= 0 {
+		a.Credential = cmp.Or(h.text(told, proof.SealedCredential), Withheld)
 	}
 	a.Why = "The executor holds every warrant, and none of them explains what it read: " + because(x.Sight.Why) + "."
 	if s := x.Sight; s.Warrant != "" {
@@ -98,12 +83,32 @@ func (h *held) around(i Incident) (Attribution, error) {
 	} else {
 		a.Why += " No warrant was ever about the subject."
 	}
-	if word.IsZero() {
+	if told < 0 {
 		a.Why += " The platform does not tell with whose credential it was done."
 	} else {
 		a.Why += " The platform tells with which credential it was done; the record commits to what it is called."
 	}
 	return a, nil
+}
+
+// credentialAt is the newest entry about a breach that commits to what the
+// platform calls the credential, since what was told last is what it says; -1 if
+// none does.
+func (h *held) credentialAt(breach string) int64 {
+	index := int64(-1)
+	for _, e := range h.entries {
+		if _, sealed := e.Body.Sealed[proof.SealedCredential]; sealed && e.Body.Class == ledger.Execution && e.request() == breach {
+			index = e.Index
+		}
+	}
+	return index
+}
+
+// named reports whether an entry about the incident opens the subject's name.
+func (h *held) named(i Incident) bool {
+	return slices.ContainsFunc(h.entries, func(e Entry) bool {
+		return e.request() == cmp.Or(i.Breach, i.Request) && h.text(e.Index, sealedSubject) != ""
+	})
 }
 
 // incident checks what the report says of the incident itself against entries.
@@ -132,7 +137,52 @@ func (h *held) incident(r Report) error {
 	if err := h.subject(i); err != nil {
 		return err
 	}
+	for _, e := range h.entries {
+		if err := h.agreed(i, e); err != nil {
+			return err
+		}
+	}
 	return h.review(i)
+}
+
+// agreed compares what the desk entered of the incident with the report.
+func (h *held) agreed(i Incident, e Entry) error {
+	if e.Body.Class != ledger.Desk {
+		return nil
+	}
+	differs := func(field, said string) bool {
+		was, opened := h.opened[e.Index][field]
+		return opened && string(was) != string(canonical.MustMarshal(said))
+	}
+	switch e.Body.Kind {
+	case kindOpened:
+		var o opening
+		if err := e.read(&o); err != nil {
+			return err
+		}
+		if o.Incident != i.ID {
+			return nil
+		}
+		if o.Cause != i.Cause || o.Breach != i.Breach || o.Request != i.Request || o.Platform != i.Subject.Platform || o.Tier != i.Tier || o.Worker != i.By || differs(sealedTitle, i.Title) {
+			return unsupported("Entry %d of the ledger opened the incident otherwise than the report says.", e.Index)
+		}
+	case kindTask, kindTaskDone:
+		var x tasked
+		if err := e.read(&x); err != nil {
+			return err
+		}
+		if x.Incident != i.ID {
+			return nil
+		}
+		at := slices.IndexFunc(i.Tasks, func(t Task) bool { return t.Number == x.Number })
+		switch {
+		case at < 0 || i.Tasks[at].Owner != x.Owner:
+			return unsupported("The report leaves out the task %d of entry %d of the ledger, or gives it to somebody else.", x.Number, e.Index)
+		case differs(sealedText, i.Tasks[at].Text), differs(sealedResult, i.Tasks[at].Result), (e.Body.Kind == kindTaskDone) && i.Tasks[at].Done.IsZero():
+			return unsupported("The task %d is another in entry %d of the ledger.", x.Number, e.Index)
+		}
+	}
+	return nil
 }
 
 // subject checks a subject that is named against what the entries seal.
@@ -169,7 +219,7 @@ func (h *held) review(i Incident) error {
 		return nil
 	case r.Request != i.Review || !r.At.Equal(i.Closed.Time):
 		return unsupported("The report names another review than the one that closed the incident, %s at %s.", r.Request, r.At)
-	case !blotted(i.Findings) && canonical.Sum([]byte(i.Findings)) != r.Findings:
+	case i.Findings != Withheld && canonical.Sum([]byte(i.Findings)) != r.Findings:
 		return unsupported("The findings in the report are not those that were signed.")
 	}
 	return nil

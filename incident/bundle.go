@@ -127,6 +127,9 @@ func Prepare(g Gathered, root canonical.Digest) (Content, error) {
 	if err := h.open(c.Openings); err != nil {
 		return c, err
 	}
+	if !h.named(r.Incident) {
+		r.Incident.Subject = platform.Subject{Platform: r.Incident.Subject.Platform} // its name was erased
+	}
 	if r.Timeline, err = h.retell(r); err != nil {
 		return c, err
 	}

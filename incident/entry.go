@@ -30,14 +30,22 @@ const (
 	kindDecline     = "decline"
 	kindWithdraw    = "withdraw"
 	kindExpire      = "expire"
+	kindOpened      = "incident"
+	kindTask        = "incident-task"
+	kindTaskDone    = "incident-task-done"
+	kindFindings    = "incident-findings"
+	kindAlarm       = "alarm"
 )
 
-// Names of what a request's entry seals.
+// Names of what entries seal.
 const (
-	sealedSubject = "subject"
-	sealedHandle  = "handle"
-	sealedReason  = "reason"
-	sealedCase    = "case"
+	sealedSubject  = "subject"
+	sealedHandle   = "handle"
+	sealedTitle    = "title"
+	sealedText     = "text"   // of a task
+	sealedResult   = "result" // of a task
+	sealedFindings = "findings"
+	sealedName     = "name" // of a worker
 )
 
 // asked is the data of an entry of kind request.
@@ -58,6 +66,32 @@ type answered struct {
 	Status  actions.Status `json:"status"`
 	Alarm   bool           `json:"alarm"`
 	Signed  actions.Signed `json:"signed"`
+}
+
+// opening is the data of an entry of kind incident.
+type opening struct {
+	Incident string             `json:"incident"`
+	Cause    Cause              `json:"cause"`
+	Breach   string             `json:"breach"`
+	Request  string             `json:"request"`
+	Platform string             `json:"platform"`
+	Tier     actions.Tier       `json:"tier"`
+	Worker   workforce.WorkerID `json:"worker"`
+}
+
+// tasked is the data of entries of kind incident-task and incident-task-done.
+type tasked struct {
+	Incident string             `json:"incident"`
+	Number   int64              `json:"number"`
+	Owner    workforce.WorkerID `json:"owner"`
+	Worker   workforce.WorkerID `json:"worker"` // who gave or finished it
+}
+
+// found is the data of an entry of kind incident-findings.
+type found struct {
+	Incident string             `json:"incident"`
+	Findings canonical.Digest   `json:"findings"`
+	Worker   workforce.WorkerID `json:"worker"`
 }
 
 // statement returns what somebody signed in an entry of the desk's, nil if
@@ -192,11 +226,45 @@ func (t teller) desk(e Entry, m *Moment) error {
 			return err
 		}
 		m.Step = StepApproved
-		m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, countersigned by %s.", r.Kind, r.Requester, names(r.Countersigners))
+		m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, who alone had to sign.", r.Kind, r.Requester)
+		if len(r.Countersigners) > 0 {
+			m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, countersigned by %s.", r.Kind, r.Requester, names(r.Countersigners))
+		}
 	case kindWithdraw:
 		m.Text = "The request was withdrawn."
 	case kindExpire:
 		m.Text = "The request expired."
+	case kindOpened:
+		var o opening
+		if err := e.read(&o); err != nil {
+			return err
+		}
+		m.Step, m.Who, m.Request, m.Text = StepOpened, o.Worker, cmp.Or(o.Breach, o.Request), "The incident "+o.Incident+" was opened."
+	case kindTask, kindTaskDone:
+		var x tasked
+		if err := e.read(&x); err != nil {
+			return err
+		}
+		m.Who, m.Text = x.Worker, fmt.Sprintf("Task %d was given to %s.", x.Number, x.Owner)
+		if e.Body.Kind == kindTaskDone {
+			m.Text = fmt.Sprintf("Task %d was finished.", x.Number)
+		}
+	case kindFindings:
+		var f found
+		if err := e.read(&f); err != nil {
+			return err
+		}
+		m.Who, m.Text = f.Worker, "Findings were proposed."
+	case kindAlarm:
+		var a struct {
+			Severity string `json:"severity"`
+			Text     string `json:"text"`
+		}
+		// What further members an alarm has is the desk's affair.
+		if err := json.Unmarshal(e.Body.Data, &a); err != nil {
+			return bad("bad-entry", "Entry %d is of kind %s and does not read as one.", e.Index, e.Body.Kind).Because(err)
+		}
+		m.Step, m.Text = StepAlarmed, fmt.Sprintf("Alarm (%s): %s", a.Severity, a.Text)
 	}
 	return nil
 }
@@ -226,7 +294,7 @@ func governance(e Entry, m *Moment) error {
 		}
 		m.Step, m.Text = StepFrozen, "Froze "+frozen(c)+"."
 	case actions.Review:
-		m.Text = fmt.Sprintf("The review of the %s %s was closed, by %s and %s.", c.Of, c.ID, st.Signer, signersOf(a))
+		m.Text = fmt.Sprintf("The review of the %s %s was closed, signed by %s.", c.Of, c.ID, signersOf(a))
 		if c.Of == actions.ReviewIncident {
 			m.Step = StepClosed
 		}
@@ -249,7 +317,7 @@ func governance(e Entry, m *Moment) error {
 }
 
 func signersOf(a proof.Authority) string {
-	var all []workforce.WorkerID
+	all := []workforce.WorkerID{a.Request.Statement.Signer}
 	for _, c := range a.Countersignatures {
 		all = append(all, c.Statement.Signer)
 	}
@@ -368,7 +436,7 @@ func because(word string) string {
 // short is enough of a key's name to tell it from others in one sentence.
 func short(k workforce.KeyID) string {
 	if len(k) > 12 {
-		return string(k[:12]) + "…"
+		return string(k[:12])
 	}
 	return string(k)
 }

@@ -10,10 +10,11 @@ import (
 // Withheld stands where a personal field is left out.
 const Withheld = "[withheld]"
 
-// Redact returns the report without what names the subject, the credential or
-// those who are declared to hold one: the fields, and these names wherever they
-// stand in a text. How many holders there are is kept. People of the desk are
-// pseudonyms already.
+// Redact returns the report without what the ledger seals: the names of the
+// subject and of the credential, and what people wrote (title, tasks, findings);
+// and without the names of those who are declared to hold a credential, of whom
+// only the number is kept. Names of these are taken out of the other texts too.
+// People of the desk are pseudonyms already.
 func Redact(r Report) Report {
 	s := r.Incident.Subject
 	secret := append([]string{r.Attribution.Credential}, r.Attribution.Holders...)
@@ -22,19 +23,18 @@ func Redact(r Report) Report {
 	}
 	hide := hider(append(secret, s.ID, s.Handle, strings.TrimPrefix(s.Handle, "@")))
 	r.Incident.Subject = platform.Subject{Platform: s.Platform}
-	r.Incident.Title, r.Incident.Findings = hide(r.Incident.Title), hide(r.Incident.Findings)
+	mask(&r.Incident.Title)
+	mask(&r.Incident.Findings)
 	r.Incident.Tasks = slices.Clone(r.Incident.Tasks)
 	for i := range r.Incident.Tasks {
-		t := &r.Incident.Tasks[i]
-		t.Text, t.Result = hide(t.Text), hide(t.Result)
+		mask(&r.Incident.Tasks[i].Text)
+		mask(&r.Incident.Tasks[i].Result)
 	}
 	r.Timeline = slices.Clone(r.Timeline)
 	for i := range r.Timeline {
 		r.Timeline[i].Text = hide(r.Timeline[i].Text)
 	}
-	if r.Attribution.Credential != "" {
-		r.Attribution.Credential = Withheld
-	}
+	mask(&r.Attribution.Credential)
 	r.Attribution.Why = hide(r.Attribution.Why)
 	r.Attribution.Holders = masked(r.Attribution.Holders)
 	r.Touched = slices.Clone(r.Touched)
@@ -47,6 +47,12 @@ func Redact(r Report) Report {
 		e.Around = masked(e.Around)
 	}
 	return r
+}
+
+func mask(s *string) {
+	if *s != "" {
+		*s = Withheld
+	}
 }
 
 // masked keeps how many names there are.
@@ -74,6 +80,3 @@ func hider(all []string) func(string) string {
 
 // minHidden is the shortest name that is looked for in texts, in bytes.
 const minHidden = 3
-
-// blotted reports whether something was taken out of a text.
-func blotted(text string) bool { return strings.Contains(text, Withheld) }

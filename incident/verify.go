@@ -10,6 +10,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
 )
 
 // Verified is what a bundle says that holds.
@@ -27,6 +28,8 @@ type Verified struct {
 	Sealed   canonical.Time // when the bundle was made
 	By       Export         // who was given it
 	Claims   []Claim
+	// Names of people, whose rows the bundle opens.
+	Names map[workforce.WorkerID]string
 }
 
 // Claim is something that the report says, and what it rests on.
@@ -100,7 +103,7 @@ func (b Bundle) verify(t proof.Trust) (v Verified, err error) {
 	if err := canonical.UnmarshalExact(seal.Data, &v.By); err != nil {
 		return v, err
 	}
-	v.Claims = h.claims(r, c)
+	v.Claims, v.Names = h.claims(r), h.names()
 	return v, nil
 }
 
@@ -306,7 +309,7 @@ func (h *held) agrees(w proof.Warrant, c *claim) error {
 }
 
 // claims says of each part of a report what it rests on.
-func (h *held) claims(r Report, c Content) []Claim {
+func (h *held) claims(r Report) []Claim {
 	var all []Claim
 	add := func(what string, proven bool, how string) { all = append(all, Claim{what, proven, how}) }
 	lines := map[Source]int{}
@@ -321,8 +324,8 @@ func (h *held) claims(r Report, c Content) []Claim {
 			add(fmt.Sprintf("%d of %d lines of the timeline", n, len(r.Timeline)), false, "the word of "+words[s])
 		}
 	}
-	h.claimAnswerable(r, c, add)
-	h.claimActs(c, add)
+	h.claimAnswerable(r, add)
+	h.claimActs(add)
 	if len(r.Rulings) > 0 {
 		add("What the policy ruled", false, "the desk's computation; the policies then and today are those of the chain")
 	}
@@ -346,29 +349,35 @@ func (h *held) claims(r Report, c Content) []Claim {
 	}
 	if r.Incident.Status == Closed {
 		how := "the entry that closed the review signs their digest"
-		if blotted(r.Incident.Findings) {
-			add("The findings", false, "something is withheld, so that they cannot be compared with the digest that was signed")
+		if r.Incident.Findings == Withheld {
+			add("The findings", false, "withheld; the entry that closed the review signs their digest")
 		} else {
 			add("The findings", true, how)
 		}
 	}
-	if len(r.Incident.Tasks) > 0 {
-		add("The tasks", false, "the desk's word")
+	if n := len(r.Incident.Tasks); n > 0 {
+		entered := 0
+		for _, e := range h.entries {
+			if e.Body.Class == ledger.Desk && e.Body.Kind == kindTask {
+				entered++
+			}
+		}
+		add("The tasks", entered == n, either(entered == n, "each was entered in the ledger with its owner", "the desk's word"))
 	}
 	return all
 }
 
-func (h *held) claimAnswerable(r Report, c Content, add func(string, bool, string)) {
+func (h *held) claimAnswerable(r Report, add func(string, bool, string)) {
 	a := r.Attribution
 	if a.Around {
 		add("That it came around the desk", true, "the executor, which holds every warrant, signed that none explains it; that it looked well is its word")
 		switch {
 		case a.Credential == "":
-			add("With which credential", false, "not told")
-		case c.Personal && h.text(h.credentialAt(r.Incident.Breach), proof.SealedCredential) == a.Credential:
-			add("With which credential", true, "the executor's record commits to what the platform called it; that the platform called it so is the executor's word")
+			add("With which credential", false, "the platform does not tell")
+		case a.Credential == Withheld:
+			add("With which credential", false, "withheld; the executor's record commits to what the platform called it")
 		default:
-			add("With which credential", false, "what it is called is withheld, or the desk's word")
+			add("With which credential", true, "the executor's record commits to what the platform called it; that the platform called it so is the executor's word")
 		}
 		if len(a.Holders) > 0 {
 			add("Who may hold it", false, "declared at the desk")
@@ -386,19 +395,19 @@ func (h *held) claimAnswerable(r Report, c Content, add func(string, bool, strin
 }
 
 // claimActs says of each act on the platform what authorised it.
-func (h *held) claimActs(c Content, add func(string, bool, string)) {
+func (h *held) claimActs(add func(string, bool, string)) {
 	for _, x := range h.acts {
 		switch x.Duty {
 		case proof.DutyRestore:
 			o, ok := h.orders[x.Sight.Order]
-			what := "That the restoration at " + x.At.String() + " was ordered"
+			what := "That the restoration at " + clock(x.At) + " was ordered"
 			if ok && o.Placed.Before(x.At.Time) && x.At.Before(o.Until.Time) && o.Platform == x.Sight.Platform && o.Tier == x.Sight.Tier {
-				add(what, true, fmt.Sprintf("the standing order %s, in force from %s to %s, is an entry of the governance chain with its signatures", o.Request, o.Placed, o.Until))
+				add(what, true, fmt.Sprintf("the standing order %s, in force from %s to %s, is an entry of the governance chain with its signatures", o.Request, fullTime(o.Placed), fullTime(o.Until)))
 			} else {
 				add(what, false, "the executor says under an order, and the chain knows none that fits")
 			}
 		case proof.DutyAct:
-			claim, what := h.requests[x.Request], "That the act at "+x.At.String()+" was authorised"
+			claim, what := h.requests[x.Request], "That the act at "+clock(x.At)+" was authorised"
 			switch {
 			case claim == nil || claim.record == nil || claim.record.Warrant != x.Warrant:
 				add(what, false, "the executor says by a warrant, and the bundle holds no entry of that warrant")
@@ -411,16 +420,19 @@ func (h *held) claimActs(c Content, add func(string, bool, string)) {
 	}
 }
 
-// credentialAt is the newest entry about a breach that commits to a credential;
-// -1 if none does.
-func (h *held) credentialAt(breach string) int64 {
-	index := int64(-1)
+// names are those of people, as far as their rows are opened.
+func (h *held) names() map[workforce.WorkerID]string {
+	all := map[workforce.WorkerID]string{}
 	for _, e := range h.entries {
-		if _, sealed := e.Body.Sealed[proof.SealedCredential]; sealed && e.request() == breach {
-			index = e.Index
+		if e.Body.Class != ledger.Governance || e.Body.Kind != proof.KindRow || h.opened[e.Index] == nil {
+			continue
+		}
+		var d proof.RowData
+		if err := e.read(&d); err == nil {
+			all[d.Row.Record.Worker] = h.text(e.Index, sealedName)
 		}
 	}
-	return index
+	return all
 }
 
 // words say whose word a source is.
