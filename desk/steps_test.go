@@ -272,6 +272,17 @@ var steps = map[string]step{
 		},
 		entries: []string{"incident-read"},
 	},
+	"IncidentBundle": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.IncidentBundle(to.Context(), desktest.As("ann"), anyIncident(to), false)
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			id := anyIncident(to)
+			return func() error { _, err := to.IncidentBundle(t.Context(), desktest.As("eva"), id, true); return err }
+		},
+		entries: []string{"export"},
+	},
 	"Attribution": {
 		refused: func(to *desktest.Town) error {
 			_, err := to.Attribution(to.Context(), desktest.As("ann"), anyIncident(to))

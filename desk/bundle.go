@@ -1,0 +1,214 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// IncidentBundle returns an incident's report with what it rests on, for
+// somebody who will check it without this desk; personal fields only if personal.
+// Its making is an entry, which commits to its content: so that a desk which
+// tells an incident in two ways has both on record, and that whoever was given
+// it is.
+func (d *Desk) IncidentBundle(ctx context.Context, by Caller, id string, personal bool) ([]byte, error) {
+	var content incident.Content
+	var seal *store.Recorded
+	var root canonical.Digest
+	err := d.change(ctx, by, "export incident", func(s *proof.State) (func(*tx) error, error) {
+		if err := d.mayTouchIncidents(s, by); err != nil {
+			return nil, err
+		}
+		i, err := d.loadIncident(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		g, err := d.gather(ctx, s, i, personal)
+		if err != nil {
+			return nil, err
+		}
+		root = s.Root
+		if content, err = incident.Prepare(g, root); err != nil {
+			// What the desk gathered does not bear out what it says: a fault of
+			// ours, or of whoever edited its rows.
+			return nil, fmt.Errorf("bundle of %s: %w", id, internal(err))
+		}
+		return func(t *tx) error {
+			seal = t.record(incident.KindExport, content.Export(by.Worker)).About(id)
+			return nil
+		}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := d.sealed(ctx, content, seal.Entry())
+	if err != nil {
+		return nil, err
+	}
+	// Nobody is handed what would not hold.
+	if _, err := incident.Verify(raw, proof.Trust{Root: root}); err != nil {
+		return nil, fmt.Errorf("bundle of %s: %w", id, internal(err))
+	}
+	return raw, nil
+}
+
+// internal is an error that must not pass for a refusal of the caller.
+func internal(err error) error {
+	if fault.KindOf(err) == fault.TooLarge {
+		return err
+	}
+	return fmt.Errorf("%s (%s)", fault.TextOf(err), fault.TypeOf(err))
+}
+
+// sealed completes a content with its proofs, once its seal is committed.
+func (d *Desk) sealed(ctx context.Context, c incident.Content, seal ledger.Entry) ([]byte, error) {
+	size, checkpoint, err := d.store.Covering(ctx, seal.Index)
+	if err != nil {
+		return nil, err
+	}
+	proofs, err := d.tiles.Inclusions(ctx, size, append(c.Indexes(), seal.Index)...)
+	if err != nil {
+		return nil, err
+	}
+	last := len(proofs) - 1
+	return incident.Complete(c, incident.Anchor{Checkpoint: string(checkpoint), Proofs: proofs[:last],
+		Seal: incident.Seal{Body: seal.BodyBytes, Salt: seal.Salt, Proof: proofs[last]}})
+}
+
+// reportDays is how far back a bundle looks at what those involved did.
+const reportDays = 30
+
+// gather collects what a bundle is made of: the governance chain as the state has
+// it, and the entries that the report rests on.
+func (d *Desk) gather(ctx context.Context, s *proof.State, i incident.Incident, personal bool) (g incident.Gathered, err error) {
+	g.Personal = personal
+	if g.Report, err = d.report(ctx, s, i, reportDays); err != nil {
+		return g, err
+	}
+	var chain []ledger.Entry
+	for int64(len(chain)) < s.Next {
+		more, err := d.store.Governance(ctx, int64(len(chain)), 1000)
+		if err != nil {
+			return g, err
+		}
+		if len(more) == 0 {
+			return g, fmt.Errorf("the governance chain in the database has %d of %d entries", len(chain), s.Next)
+		}
+		chain = append(chain, more...)
+	}
+	chain = chain[:s.Next] // a newer one is the next judgement's
+	for _, e := range chain {
+		g.Entries = append(g.Entries, incident.Opened{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt})
+	}
+	about, err := d.entriesOf(ctx, g.Report)
+	if err != nil {
+		return g, err
+	}
+	for _, e := range about {
+		if e.Leaf.Class != ledger.Governance {
+			g.Entries = append(g.Entries, incident.Opened{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt})
+		}
+	}
+	if !personal {
+		return g, nil
+	}
+	for _, e := range about {
+		for _, o := range e.Openings {
+			g.Openings = append(g.Openings, incident.FieldOf{Index: e.Index, Opening: o})
+		}
+	}
+	if err := d.gatherNames(ctx, s, &g); err != nil {
+		return g, err
+	}
+	return g, d.gatherWarrants(ctx, about, &g)
+}
+
+// entriesOf reads the entries that a report's timeline names.
+func (d *Desk) entriesOf(ctx context.Context, r incident.Report) (out []ledger.Entry, err error) {
+	var places []int64
+	for _, m := range r.Timeline {
+		if m.Source == incident.FromLedger {
+			places = append(places, m.Entry)
+		}
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		out = out[:0]
+		for _, index := range places {
+			e, err := stx.Entry(index)
+			if err != nil {
+				return err
+			}
+			out = append(out, e)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// gatherNames opens the names of the people whom the report names, and nothing
+// else of theirs.
+func (d *Desk) gatherNames(ctx context.Context, s *proof.State, g *incident.Gathered) error {
+	r := g.Report
+	people := []workforce.WorkerID{r.Attribution.Worker, r.Incident.By}
+	for _, m := range r.Timeline {
+		people = append(people, m.Who)
+	}
+	for _, sg := range r.Attribution.Signers {
+		people = append(people, sg.Worker)
+	}
+	for _, t := range r.Incident.Tasks {
+		people = append(people, t.Owner)
+	}
+	slices.Sort(people)
+	return d.store.Read(ctx, func(stx *store.Tx) error {
+		for _, id := range slices.Compact(people) {
+			w, ok := s.People.Workers[id]
+			if !ok {
+				continue
+			}
+			e, err := stx.EntryOf(ledger.Governance, w.Entry)
+			if err != nil {
+				return err
+			}
+			for _, o := range e.Openings {
+				if o.Name == "name" {
+					g.Openings = append(g.Openings, incident.FieldOf{Index: e.Index, Opening: o})
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// gatherWarrants assembles the warrants that the report's entries are of.
+func (d *Desk) gatherWarrants(ctx context.Context, about []ledger.Entry, g *incident.Gathered) error {
+	for _, e := range about {
+		if e.Leaf.Class != ledger.Desk || e.Body.Kind != proof.KindWarrant || len(g.Warrants) == incident.MaxWarrants {
+			continue
+		}
+		var record proof.Record
+		if err := canonical.UnmarshalExact(e.Body.Data, &record); err != nil {
+			return fmt.Errorf("entry %d: %w", e.Index, err)
+		}
+		r, err := d.load(ctx, record.Request)
+		if err != nil {
+			return err
+		}
+		warrant, err := d.assemble(ctx, r)
+		if err != nil {
+			return err
+		}
+		g.Warrants = append(g.Warrants, warrant)
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package desk_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/desk"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
+)
+
+// export gets a bundle and verifies it as a stranger does, by the hash of entry 0.
+func export(t *testing.T, w *desktest.World, id string, personal bool) ([]byte, incident.Verified) {
+	t.Helper()
+	raw, err := w.IncidentBundle(t.Context(), desktest.As("eva"), id, personal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := incident.Verify(raw, proof.Trust{Root: w.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw, v
+}
+
+// unproven is what a verified report says that nothing proves.
+func unproven(v incident.Verified) (all []string) {
+	for _, c := range v.Claims {
+		if !c.Proven {
+			all = append(all, c.What)
+		}
+	}
+	return all
+}
+
+// An act that went through the desk, contested, undone and reviewed, is told in a
+// bundle that a stranger can check; without personal fields it holds none.
+func TestBundleOfAContestedAct(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		r, i := contested(t, to)
+		u, err := to.TryUndo("ole", r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to.Settled("ole", u)
+		if _, err := to.AssignTask(t.Context(), desktest.As("eva"), i.ID, "Ask the president what was lost.", "ole"); err != nil {
+			t.Fatal(err)
+		}
+		raw, v := export(t, to.World, i.ID, true)
+		a := v.Report.Attribution
+		if a.Worker != "ann" || a.Vendor != "acme" || a.Session != "test" || len(a.Signers) != 2 || v.Warrants != 2 || v.Report.Incident.Subject.String() != president ||
+			v.Names["ann"] != "Name of ann" || v.By.By != "eva" || v.Report.Incident.Tasks[0].Text != "Ask the president what was lost." {
+			t.Errorf("%+v\nwarrants %d, names %v, %+v", a, v.Warrants, v.Names, v.By)
+		}
+		for _, secret := range []string{"president", "acct/1", "Name of ann", r.Action.Reason} {
+			if !bytes.Contains(raw, []byte(secret)) {
+				t.Errorf("the bundle with personal fields lacks %q, so that looking for it says nothing", secret)
+			}
+		}
+		raw, v = export(t, to.World, i.ID, false)
+		for _, secret := range []string{"president", "acct/1", "Name of ann", "email", r.Action.Reason} {
+			if bytes.Contains(raw, []byte(secret)) {
+				t.Errorf("the bundle without personal fields holds %q", secret)
+			}
+		}
+		for _, what := range unproven(v) {
+			if strings.HasPrefix(what, "That the act") || strings.HasPrefix(what, "Who ") && what != "Who could have done it" || strings.Contains(what, "lines") {
+				t.Errorf("%s is not proven", what)
+			}
+		}
+		var steps []incident.Step
+		for _, m := range v.Report.Timeline {
+			steps = append(steps, m.Step)
+			if m.Source != incident.FromLedger {
+				t.Errorf("%+v is not from the ledger", m)
+			}
+		}
+		for _, want := range []incident.Step{incident.StepAsked, incident.StepSigned, incident.StepApproved, incident.StepIntended, incident.StepExecuted, incident.StepOpened, incident.StepReversed} {
+			if !slices.Contains(steps, want) {
+				t.Errorf("the timeline lacks %s: %q", want, steps)
+			}
+		}
+		review(t, to, i.ID)
+		_, v = export(t, to.World, i.ID, true)
+		if v.Report.Incident.Status != incident.Closed || v.Report.Incident.Findings != findings {
+			t.Errorf("%+v", v.Report.Incident)
+		}
+	})
+}
+
+const findings = "The request was wrong."
+
+// review finishes the task of an incident and has its review countersigned.
+func review(t *testing.T, to *desktest.Town, id string) {
+	t.Helper()
+	if _, err := to.FinishTask(t.Context(), desktest.As("ole"), id, 1, "Nothing was lost."); err != nil {
+		t.Fatal(err)
+	}
+	change, err := to.ProposeFindings(t.Context(), desktest.As("eva"), id, findings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := to.Request("ada", desk.Wish{Kind: actions.DeskReview, Change: change})
+	if r.Status == actions.StatusHeld {
+		r = to.Countersign(r.ID, "bea", "cem")
+	}
+	if r.Status != actions.StatusExecuted {
+		t.Fatalf("the review is %s: %s", r.Status, r.Missing)
+	}
+}
+
+// A breach is told with its credential to those who ask for personal fields, and
+// to others with the commitment to it.
+func TestBundleOfABreach(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		id := breach(w)
+		w.Clock().Advance(20 * time.Millisecond)
+		restore(w, id, proof.Executed)
+		told := w.Breach(president, actions.Critical)
+		told.Kind, told.Request = proof.KindTold, id
+		w.Enter(told, map[string]string{proof.SealedSubject: president, proof.SealedCredential: "staff token night-shift"})
+		i := incidents(t, w, desk.IncidentFilter{})[0]
+		_, v := export(t, w, i.ID, true)
+		if a := v.Report.Attribution; !a.Around || a.Credential != "staff token night-shift" || v.Report.Incident.Subject.String() != president {
+			t.Errorf("%+v", a)
+		}
+		raw, v := export(t, w, i.ID, false)
+		if bytes.Contains(raw, []byte("night-shift")) || bytes.Contains(raw, []byte("acct/1")) {
+			t.Error("the bundle without personal fields holds some")
+		}
+		if a := v.Report.Attribution; a.Credential != incident.Withheld || v.Records != 4 {
+			t.Errorf("%+v, %d records", a, v.Records)
+		}
+		// It says req_order, and the chain knows no such order.
+		ordered := false
+		for _, c := range v.Claims {
+			if strings.HasPrefix(c.What, "That the restoration") {
+				ordered = ordered || c.Proven
+			}
+		}
+		if ordered {
+			t.Error("an order that nobody placed is called proven")
+		}
+		// What was erased is not told any more, and the rest still holds.
+		sql(t, &desktest.Town{World: w}, `delete from ledger_opening`)
+		_, v = export(t, w, i.ID, true)
+		if v.Report.Incident.Subject.ID != "" || v.Report.Attribution.Credential != incident.Withheld {
+			t.Errorf("erased fields are told: %+v", v.Report.Incident.Subject)
+		}
+	})
+}
+
+// Somebody who edits a row of the desk's cannot have another person blamed.
+func TestBundleOfEditedRows(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	r, i := contested(t, to)
+	sql(t, to, `update request set signed = replace(signed, '"signer":"ann"', '"signer":"bob"') where id = '`+r.ID+`'`)
+	from := size(t, to)
+	_, err := to.IncidentBundle(t.Context(), desktest.As("eva"), i.ID, true)
+	if fault.KindOf(err) != fault.Internal || !strings.Contains(err.Error(), "report-unsupported") {
+		t.Errorf("an edited row: %v", err)
+	}
+	if size(t, to) != from {
+		t.Error("a bundle that does not hold was entered")
+	}
+}
+
+// Who may not read evidence is given no bundle, and who was is on record.
+func TestBundleIsRuled(t *testing.T) {
+	w := staffed(t, desktest.Options{})
+	breach(w)
+	i := incidents(t, w, desk.IncidentFilter{})[0]
+	for _, by := range []workforce.WorkerID{"ann", "bob", "nobody"} {
+		if _, err := w.IncidentBundle(t.Context(), desktest.As(by), i.ID, false); fault.KindOf(err) != fault.Forbidden {
+			t.Errorf("%s: %v", by, err)
+		}
+	}
+	if _, err := w.IncidentBundle(t.Context(), desktest.As("eva"), "inc_none", false); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("no incident: %v", err)
+	}
+}
