@@ -29,6 +29,9 @@ func (s *Server) registerIncidents() {
 	add(s, operation{id: "incident-report", method: get, path: "/incidents/{id}/report",
 		summary: "All that is known: timeline, attribution, what else those involved did, rulings, exposure; of critical subjects, reading it is an entry"}, s.report)
 	add(s, operation{id: "incident-attribution", method: get, path: "/incidents/{id}/attribution", summary: "Who is answerable, and why no more is known; of critical subjects, reading it is an entry"}, s.attribution)
+	add(s, operation{id: "incident-bundle", method: get, path: "/incidents/{id}/bundle",
+		summary: "The report with all that it rests on, to be verified without this desk; its making is an entry",
+		answer:  jsonAnswer("A document countersign/incident-bundle/v1 in canonical JSON")}, s.incidentBundle)
 	add(s, operation{id: "assign-task", method: post, path: "/incidents/{id}/tasks", status: http.StatusCreated, changes: true, summary: "Give somebody independent of those involved something to do"}, s.assignTask)
 	add(s, operation{id: "finish-task", method: post, path: "/incidents/{id}/tasks/{number}/result", changes: true, summary: "Say what came of your task"}, s.finishTask)
 	add(s, operation{id: "propose-findings", method: post, path: "/incidents/{id}/findings", changes: true,
@@ -113,6 +116,17 @@ func (s *Server) report(ctx context.Context, by desk.Caller, in *struct {
 func (s *Server) attribution(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[incident.Attribution], error) {
 	a, err := s.desk.Attribution(ctx, by, in.ID)
 	return answerWith(a, err)
+}
+
+func (s *Server) incidentBundle(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Personal bool `query:"personal" doc:"with the personal fields that the ledger seals, and the warrants"`
+}) (*raw, error) {
+	b, err := s.desk.IncidentBundle(ctx, by, in.ID, in.Personal)
+	if err != nil {
+		return nil, err
+	}
+	return &raw{"application/json", b}, nil
 }
 
 func (s *Server) assignTask(ctx context.Context, by desk.Caller, in *struct {

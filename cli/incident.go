@@ -21,6 +21,7 @@ type incidentCommands struct {
 	Task  incidentTasks `cmd:"" help:"What is to be done before one is closed."`
 	Undo  incidentUndo  `cmd:"" help:"Lift a chosen set of the measures of those involved, each with its own signature."`
 	Close incidentClose `cmd:"" help:"Ask to close one with findings. People who were not involved countersign."`
+	incidentEvidence
 }
 
 type incidentList struct {

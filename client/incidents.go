@@ -47,6 +47,16 @@ func (c *Client) Attribution(ctx context.Context, id string) (a incident.Attribu
 	return a, c.get(ctx, incidentPath(id, "/attribution"), nil, &a)
 }
 
+// IncidentBundle returns the exact bytes of an incident's bundle; see
+// incident.Verify. That it was made is an entry of the ledger.
+func (c *Client) IncidentBundle(ctx context.Context, id string, personal bool) ([]byte, error) {
+	var q url.Values
+	if personal {
+		q = values("personal", "true")
+	}
+	return c.send(ctx, call{method: http.MethodGet, path: incidentPath(id, "/bundle"), query: q})
+}
+
 // OpenIncident contests a request.
 func (c *Client) OpenIncident(ctx context.Context, n v1.NewIncident) (i v1.Incident, err error) {
 	return i, c.change(ctx, http.MethodPost, v1.Base+"/incidents", nil, n, &i)

@@ -24,7 +24,7 @@ const KindExport = "export"
 // Bounds of what is read. Nothing in a bundle is compressed, so that it takes no
 // more than it is long.
 const (
-	MaxBundle  = 64 << 20 // bytes
+	MaxBundle  = 32 << 20 // bytes; no more than package client reads
 	MaxEntries = 200_000
 	// MaxWarrants bounds how many states of the chain are kept at once.
 	MaxWarrants = 100
@@ -266,4 +266,14 @@ func bad(typ, format string, args ...any) *fault.Error {
 }
 
 // at says at which entry something went wrong.
-func at(index int64, err error) error { return fmt.Errorf("entry %d of the ledger: %w", index, err) }
+func at(index int64, err error) error {
+	return within(fmt.Sprintf("Entry %d of the ledger", index), err)
+}
+
+// within says where something went wrong, in the text that is shown.
+func within(place string, err error) error {
+	if f := fault.As(err); f != nil {
+		return fault.New(f.Kind, f.Type, "%s: %s", place, f.Text).Because(err)
+	}
+	return fmt.Errorf("%s: %w", place, err)
+}

@@ -69,13 +69,9 @@ func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*hel
 			return nil, bad("bad-bundle", "The entries of the bundle are not sorted, each once: entry %d came after %d.", o.Index, last)
 		}
 		last = o.Index
-		body, err := ledger.ParseBody(o.Body)
+		leaf, body, err := leafOf(o)
 		if err != nil {
-			return nil, at(o.Index, err)
-		}
-		leaf, err := ledger.LeafOf(body, o.Body, o.Salt)
-		if err != nil {
-			return nil, at(o.Index, err)
+			return nil, err
 		}
 		if body.Number < next[body.Class] {
 			return nil, bad("bad-bundle", "Entry %d is %s %d, which does not come after %s %d.", o.Index, body.Class, body.Number, body.Class, next[body.Class]-1)

@@ -27,6 +27,9 @@ type Options struct {
 	// Verified is the bundle that the report was read from, if it was verified; the
 	// page says what was checked. Nil: the page says that nothing was.
 	Verified *Verified
+	// Unrooted says that the hash of entry 0 was taken from the bundle itself, and
+	// compared with none that somebody trusts.
+	Unrooted bool
 }
 
 // How long it took in 2017 until the account was back, and until it was known
@@ -177,19 +180,23 @@ func viewOf(r Report, o Options) view {
 		v.Tasks = append(v.Tasks, k)
 	}
 	v.Sources = sources(r)
-	v.prove(o.Verified)
+	v.prove(o.Verified, o.Unrooted)
 	return v
 }
 
 // prove says what was checked and how anybody can check it.
-func (v *view) prove(p *Verified) {
+func (v *view) prove(p *Verified, unrooted bool) {
 	if p == nil {
 		return
 	}
 	v.Claims = p.Claims
+	root := p.Root.String()
+	if unrooted {
+		root += ", as the bundle has it: compare it with the one that the officers of the desk have published"
+	}
 	v.Proof = []pair{
 		{"Ledger", fmt.Sprintf("%s, %d entries under the signed checkpoint", p.Origin, p.Size)},
-		{"Entry 0", p.Root.String()},
+		{"Entry 0", root},
 		{"Governance chain", fmt.Sprintf("%d entries, each with its signatures, each authorised by those before it", p.Chain)},
 		{"Executor's records", fmt.Sprintf("%d, each signed with the key that the chain named at its place", p.Records)},
 		{"Warrants", warrantsWords(p)},

@@ -60,6 +60,29 @@ func Verify(raw []byte, t proof.Trust) (Verified, error) {
 	return b.verify(t)
 }
 
+// Root is the hash of the bundle's own entry 0. Whoever trusts it for no better
+// reason learns that the bundle agrees with itself, and not whose it is.
+func (b Bundle) Root() (canonical.Digest, error) {
+	if len(b.Content.Entries) == 0 {
+		return canonical.Digest{}, bad("bad-bundle", "The bundle has no entries.")
+	}
+	leaf, _, err := leafOf(b.Content.Entries[0])
+	return leaf.Digest(), err
+}
+
+// leafOf opens an entry by itself.
+func leafOf(o Opened) (ledger.Leaf, ledger.Body, error) {
+	body, err := ledger.ParseBody(o.Body)
+	if err != nil {
+		return ledger.Leaf{}, body, at(o.Index, err)
+	}
+	leaf, err := ledger.LeafOf(body, o.Body, o.Salt)
+	if err != nil {
+		return leaf, body, at(o.Index, err)
+	}
+	return leaf, body, nil
+}
+
 func (b Bundle) verify(t proof.Trust) (v Verified, err error) {
 	c := b.Content
 	if len(c.Entries) == 0 || t.Root.IsZero() {
@@ -131,13 +154,9 @@ func (h *held) report(r Report) error {
 // logKey reads the log's key from the trusted entry 0, which is the bundle's first.
 func (b Bundle) logKey(t proof.Trust) (note.Verifier, error) {
 	first := b.Content.Entries[0]
-	body, err := ledger.ParseBody(first.Body)
+	leaf, body, err := leafOf(first)
 	if err != nil {
-		return nil, at(first.Index, err)
-	}
-	leaf, err := ledger.LeafOf(body, first.Body, first.Salt)
-	if err != nil {
-		return nil, at(first.Index, err)
+		return nil, err
 	}
 	if leaf.Digest() != t.Root || body.Kind != proof.KindFounding {
 		return nil, bad("foreign-desk", "The bundle is of a desk founded by %s; the one that you trust is %s.", leaf.Digest(), t.Root)
@@ -184,7 +203,7 @@ func (b Bundle) included(t proof.Trust) (ledger.Checkpoint, error) {
 	}
 	for i, e := range b.Content.Entries {
 		if err := inclusion(e, b.Ledger.Proofs[i], cp); err != nil {
-			return cp, at(e.Index, err)
+			return cp, err
 		}
 	}
 	return cp, nil
@@ -192,24 +211,23 @@ func (b Bundle) included(t proof.Trust) (ledger.Checkpoint, error) {
 
 func inclusion(e Opened, p ledger.Inclusion, cp ledger.Checkpoint) error {
 	if p.Index != e.Index {
-		return bad("bad-bundle", "The proof is of entry %d.", p.Index)
+		return at(e.Index, bad("bad-bundle", "The proof is of entry %d.", p.Index))
 	}
-	body, err := ledger.ParseBody(e.Body)
+	leaf, _, err := leafOf(e)
 	if err != nil {
 		return err
 	}
-	leaf, err := ledger.LeafOf(body, e.Body, e.Salt)
-	if err != nil {
-		return err
+	if err := p.Verify(leaf, cp); err != nil {
+		return at(e.Index, err)
 	}
-	return p.Verify(leaf, cp)
+	return nil
 }
 
 // seal checks the entry that commits to the content.
 func (b Bundle) seal(cp ledger.Checkpoint) (ledger.Body, error) {
 	s := b.Ledger.Seal
 	if err := inclusion(Opened{Body: s.Body, Index: s.Proof.Index, Salt: s.Salt}, s.Proof, cp); err != nil {
-		return ledger.Body{}, fmt.Errorf("the seal: %w", err)
+		return ledger.Body{}, within("The seal", err)
 	}
 	body, err := ledger.ParseBody(s.Body)
 	if err != nil {
@@ -261,10 +279,10 @@ func (h *held) warrants(warrants []canonical.Raw, t proof.Trust) error {
 			return bad("bad-bundle", "The bundle holds a warrant of %s and not its entry.", request)
 		}
 		if err := h.agrees(w, c); err != nil {
-			return fmt.Errorf("the warrant of %s: %w", request, err)
+			return within("The warrant of "+request, err)
 		}
 		if _, err := verifier.By(raw, h.ruled(c.record.GovernanceNumber), c.entered); err != nil {
-			return fmt.Errorf("the warrant of %s: %w", request, err)
+			return within("The warrant of "+request, err)
 		}
 	}
 	return nil
