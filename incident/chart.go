@@ -178,8 +178,8 @@ func wide(r Report) *chart {
 		c.Lines = append(c.Lines, line{class, px(before), px(ruler), px(at), px(ruler)})
 		c.Labels = append(c.Labels, label{"gap", px((before + at) / 2), px(ruler - 10), brief(gap)})
 	}
-	if from, to, ok := downFor(r, a); ok {
-		c.Rects = append(c.Rects, rect{"down", px(from), px(mid(lanePlatform) - 5), px(math.Max(3, to-from)), px(10)})
+	for _, b := range bars(r, a) {
+		c.Rects = append(c.Rects, rect{"down", px(b[0]), px(mid(lanePlatform) - 5), px(b[1] - b[0]), px(10)})
 	}
 	below := map[lane]bool{}
 	last := map[lane]float64{}
@@ -230,8 +230,8 @@ func tall(r Report) *chart {
 		c.Labels = append(c.Labels, label{"lane up", px(x), px(tallTop), name})
 		c.Lines = append(c.Lines, line{"lane", px(x), px(tallTop + 8), px(x), px(end + 20)})
 	}
-	if from, to, ok := downFor(r, a); ok {
-		c.Rects = append(c.Rects, rect{"down", px(mid(lanePlatform) - 5), px(from), px(10), px(math.Max(3, to-from))})
+	for _, b := range bars(r, a) {
+		c.Rects = append(c.Rects, rect{"down", px(mid(lanePlatform) - 5), px(b[0]), px(10), px(b[1] - b[0])})
 	}
 	for i, m := range steps {
 		x, y := mid(laneOf(m)), a.places[i]
@@ -253,16 +253,48 @@ func tall(r Report) *chart {
 	return c
 }
 
-// downFor returns the stretch of an axis in which the subject was down.
-func downFor(r Report, a axis) (from, to float64, ok bool) {
+// stretch is a time in which the subject was not as it should be. Its end is zero
+// if that was not known when the report was made.
+type stretch struct{ from, to canonical.Time }
+
+// stretches finds them in a report: in a duel there is one for each round.
+func stretches(r Report) []stretch {
 	if r.Down.IsZero() {
-		return 0, 0, false
+		return nil
 	}
-	until := r.Up
-	if until.IsZero() {
-		until = a.times[len(a.times)-1]
+	all := []stretch{{from: r.Down}}
+	for _, m := range r.Timeline {
+		last := &all[len(all)-1]
+		switch m.Step {
+		case StepChanged, StepSeen:
+			if !last.to.IsZero() && m.At.After(last.to.Time) {
+				all = append(all, stretch{from: m.At})
+			}
+		case StepRestored, StepReversed:
+			if last.to.IsZero() && !m.At.Before(last.from.Time) {
+				last.to = m.At
+			}
+		}
 	}
-	return a.place(r.Down), a.place(until), !until.Before(r.Down.Time)
+	// What the timeline does not tell of, the report may.
+	if last := &all[len(all)-1]; last.to.IsZero() && !r.Up.Before(last.from.Time) {
+		last.to = r.Up
+	}
+	return all
+}
+
+// bars are the stretches on an axis, from and to.
+func bars(r Report, a axis) [][2]float64 {
+	var all [][2]float64
+	for _, s := range stretches(r) {
+		to := s.to
+		if to.IsZero() {
+			to = a.times[len(a.times)-1]
+		}
+		from := a.place(s.from)
+		all = append(all, [2]float64{from, math.Max(from+3, a.place(to))})
+	}
+	return all
 }
 
 func dotClass(m Moment) string {
@@ -296,7 +328,7 @@ func brief(d time.Duration) string {
 	}
 	switch {
 	case d < 0:
-		return "–" + brief(-d)
+		return "–" + brief(-max(d, -math.MaxInt64)) // the least has no opposite
 	case d == 0:
 		return "0 ms"
 	case d < time.Millisecond:

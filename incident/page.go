@@ -2,9 +2,11 @@ package incident
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the page and its style
 	"fmt"
 	"html/template"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -283,10 +285,14 @@ func summary(r Report, personal bool) string {
 	if seen, ok := first(r, StepSeen); ok && !r.Down.IsZero() && seen.At.After(r.Down.Time) {
 		s = append(s, "The watch saw it after "+brief(seen.At.Sub(r.Down.Time))+".")
 	}
-	switch {
-	case !r.Up.IsZero() && !r.Down.IsZero():
-		s = append(s, "The subject was as it should be again after "+brief(r.Up.Sub(r.Down.Time))+".")
-	case !r.Down.IsZero():
+	downs := stretches(r)
+	if len(downs) > 0 && !downs[0].to.IsZero() {
+		s = append(s, "The subject was as it should be again after "+brief(downs[0].to.Sub(downs[0].from.Time))+".")
+	}
+	if len(downs) > 1 {
+		s = append(s, fmt.Sprintf("The same was done %d more times.", len(downs)-1))
+	}
+	if len(downs) > 0 && downs[len(downs)-1].to.IsZero() {
 		s = append(s, "When this was written, it had not been put right.")
 	}
 	return strings.Join(s, " ")
@@ -303,40 +309,57 @@ func first(r Report, s Step) (Moment, bool) {
 // figures are the numbers that matter first.
 func figures(r Report, historical bool) []figure {
 	var all []figure
-	add := func(value, what, then string) {
+	add := func(value, what, before string) {
 		if !historical {
-			then = ""
+			before = ""
 		}
-		all = append(all, figure{value, what, then})
+		all = append(all, figure{value, what, before})
 	}
 	if !r.Down.IsZero() {
 		seen, ok := first(r, StepSeen)
 		if ok && seen.At.After(r.Down.Time) {
 			add(brief(seen.At.Sub(r.Down.Time)), "until it was seen", "")
 		}
-		if r.Up.IsZero() {
-			add("still", "not put right", "2017: 660 s")
-		} else {
-			add(brief(r.Up.Sub(r.Down.Time)), "until it was put right", "2017: 660 s")
+		downs := stretches(r)
+		var whole time.Duration
+		for _, s := range downs {
+			whole += s.to.Sub(s.from.Time)
+		}
+		switch n := len(downs); {
+		case downs[n-1].to.IsZero():
+			add("Not yet", "put right", then(DownIn2017))
+		case n == 1:
+			add(brief(whole), "until it was put right", then(DownIn2017))
+		default:
+			add(brief(whole), fmt.Sprintf("not as it should be, in %d rounds together", n), then(DownIn2017))
 		}
 		if m, told := first(r, StepAttributed); told {
-			add(brief(m.At.Sub(r.Down.Time)), "until it was attributed", "2017: two hours")
+			add(brief(m.At.Sub(r.Down.Time)), "until it was attributed", then(AttributedIn2017))
 		} else if ok && r.Attribution.Credential != "" {
 			// The platform told at once, in what the watch saw.
-			add(brief(seen.At.Sub(r.Down.Time)), "until it was attributed", "2017: two hours")
+			add(brief(seen.At.Sub(r.Down.Time)), "until it was attributed", then(AttributedIn2017))
 		}
 	}
 	if len(r.Exposure) > 0 {
-		e := slices.MinFunc(r.Exposure, func(a, b Exposed) int { return int(rank(a.Collusion) - rank(b.Collusion)) })
-		add(fmt.Sprint(e.Collusion), "people needed together, at the weakest way", "")
+		e := slices.MinFunc(r.Exposure, func(a, b Exposed) int { return cmp.Compare(rank(a.Collusion), rank(b.Collusion)) })
+		switch e.Collusion {
+		case 0:
+			add("Nobody", "could have done it, however many together", "")
+		case 1:
+			add("1", "person was enough, by the weakest way", "")
+		default:
+			add(fmt.Sprint(e.Collusion), "people were needed together, by the weakest way", "")
+		}
 	}
 	return all
 }
 
+func then(d time.Duration) string { return "2017: " + brief(d) }
+
 // rank orders collusion numbers: nobody together is the strongest.
 func rank(n int64) int64 {
 	if n == 0 {
-		return 1 << 30
+		return math.MaxInt64
 	}
 	return n
 }

@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -286,4 +287,17 @@ func digestOf(t testing.TB, warrant []byte) canonical.Digest {
 		t.Fatal(err)
 	}
 	return w.Digest()
+}
+
+// again is one more round of a breach.
+func again(e *evening, name ledger.Opening, sealed canonical.Digest) {
+	e.t.Helper()
+	request := fmt.Sprintf("brc_01jd00000000000000000%05d", e.sequence)
+	sight := proof.Sight{Platform: "plaza", Tier: actions.Critical, Subject: sealed, Expected: platform.Expect{Status: platform.Up},
+		Found: platform.Expect{Status: platform.Down, Mark: "night-shift"}, Via: "stream", Seen: canonical.At(e.Now()), Why: "never-warranted", Order: e.State().Orders["plaza/critical"].Request}
+	e.record(proof.Execution{Kind: proof.KindBreach, Duty: proof.DutyWatch, Request: request, Sight: &sight}, name)
+	e.Advance(22 * time.Millisecond)
+	e.record(proof.Execution{Kind: proof.KindReceipt, Duty: proof.DutyRestore, Request: request, Nonce: nonce, Sight: &sight, Warrant: canonical.Sum([]byte("order")),
+		Outcome: proof.Executed, Before: sight.Found, After: platform.Expect{Status: platform.Up}}, name)
+	e.report.Up = canonical.At(e.Now())
 }
