@@ -17,6 +17,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/workforce"
 )
 
 // change walks a JSON document and gives each document with one part of it
@@ -502,6 +503,124 @@ func TestForeign(t *testing.T) {
 	}
 	if _, err := incident.Verify(raw, proof.Trust{Root: e.Root, Quorum: trust}); err != nil {
 		t.Errorf("a policy without witnesses: %v", err)
+	}
+}
+
+// TestProofs changes what proves a content, which its seal does not commit to.
+func TestProofs(t *testing.T) {
+	e := breached(t)
+	raw := e.bundle(false)
+	other := prooftest.Found(t, prooftest.Options{Seed: 9})
+	for what, edit := range map[string]func(*incident.Bundle){
+		"a proof less":  func(b *incident.Bundle) { b.Ledger.Proofs = b.Ledger.Proofs[1:] },
+		"a proof more":  func(b *incident.Bundle) { b.Ledger.Proofs = append(b.Ledger.Proofs, b.Ledger.Proofs[0]) },
+		"other order":   func(b *incident.Bundle) { p := b.Ledger.Proofs; p[2], p[3] = p[3], p[2] },
+		"another place": func(b *incident.Bundle) { b.Ledger.Proofs[4].Index++ },
+		"a stranger's signature": func(b *incident.Bundle) {
+			cp := ledger.Checkpoint{Origin: other.Origin, Size: 1}
+			signed, err := cp.Sign(other.LogKey())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, lines, _ := strings.Cut(string(signed), "\n\n")
+			b.Ledger.Checkpoint += lines
+		},
+		"sealed by another entry": func(b *incident.Bundle) {
+			last := b.Content.Entries[len(b.Content.Entries)-1]
+			b.Ledger.Seal = incident.Seal{Body: last.Body, Salt: last.Salt, Proof: b.Ledger.Proofs[len(b.Ledger.Proofs)-1]}
+		},
+	} {
+		var b incident.Bundle
+		if err := canonical.Unmarshal(raw, &b); err != nil {
+			t.Fatal(err)
+		}
+		edit(&b)
+		if _, err := incident.Verify(canonical.MustMarshal(b), e.trust()); fault.As(err) == nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	// An entry that claims another place than the one that is proven, and is sealed
+	// so: what is before and after it would be another.
+	c := e.content(false)
+	places := c.Indexes()
+	last := len(c.Entries) - 1
+	c.Entries[last].Index++
+	reported(t, &c, func(r object) {
+		for _, l := range lines(r) {
+			if l := l.(object); l["entry"] == float64(places[last]) {
+				l["entry"] = float64(places[last] + 1)
+			}
+		}
+	})
+	if _, err := incident.Verify(e.sealAt(c, places), e.trust()); !fault.Is(err, "bad-bundle") {
+		t.Errorf("another place: %v", err)
+	}
+	// Entries that came after the seal.
+	c = e.content(false)
+	sealed := e.Append(ledger.Draft{Class: ledger.Desk, Kind: incident.KindExport, Data: c.Export("ida"), Expect: ledger.AnyNumber})[0]
+	later := e.Append(ledger.Draft{Class: ledger.Desk, Kind: "request-read", Data: struct{}{}, Expect: ledger.AnyNumber})[0]
+	c.Entries = append(c.Entries, incident.Opened{Index: later.Index, Body: later.BodyBytes, Salt: later.Salt})
+	a := incident.Anchor{Checkpoint: string(e.Head().Checkpoint), Seal: incident.Seal{Body: sealed.BodyBytes, Salt: sealed.Salt, Proof: e.Inclusion(sealed.Index)}}
+	for _, index := range c.Indexes() {
+		a.Proofs = append(a.Proofs, e.Inclusion(index))
+	}
+	raw, err := incident.Complete(c, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := incident.Verify(raw, e.trust()); !fault.Is(err, "bad-seal") {
+		t.Errorf("an entry after the seal: %v", err)
+	}
+}
+
+// TestWarrantOfAFork has the log's key keep two ledgers that differ in one salt,
+// and puts the one's warrant beside the other's entries.
+func TestWarrantOfAFork(t *testing.T) {
+	e, fork := contested(t), contestedIn(t, func(f *evening) { f.NewRequestID() })
+	if e.report.Incident.Request != fork.report.Incident.Request || bytes.Equal(e.warrants[0], fork.warrants[0]) {
+		t.Fatal("these are not two ledgers of one request")
+	}
+	if _, err := proof.Verify(fork.warrants[0], e.trust()); err != nil {
+		t.Fatalf("the fork's warrant does not hold by itself: %v", err)
+	}
+	e.warrants[0] = fork.warrants[0]
+	if _, err := incident.Verify(e.bundle(true), e.trust()); !fault.Is(err, "bad-bundle") {
+		t.Errorf("the warrant of a fork: %v", err)
+	}
+}
+
+// TestHalfAnAdmission leaves out the last rows of an admission at the chain's end.
+func TestHalfAnAdmission(t *testing.T) {
+	e := breached(t)
+	e.Admit(workforce.Record{Worker: "uma", Roles: []workforce.Role{workforce.Lead}, Start: canonical.At(e.Now())},
+		workforce.Record{Worker: "vic", Roles: []workforce.Role{workforce.Lead}, Start: canonical.At(e.Now())})
+	g := e.gathered(false)
+	last := len(g.Entries) - 1
+	if _, err := incident.Prepare(g, e.Root); err != nil {
+		t.Fatal(err)
+	}
+	c := e.content(false)
+	c.Entries = c.Entries[:last]
+	if _, err := incident.Verify(e.seal(c), e.trust()); !fault.Is(err, "broken-chain") {
+		t.Errorf("half an admission: %v", err)
+	}
+}
+
+// TestPrepareRefuses: a desk whose rows say otherwise than its entries makes no bundle.
+func TestPrepareRefuses(t *testing.T) {
+	for what, edit := range map[string]func(*incident.Report){
+		"another worker":  func(r *incident.Report) { r.Attribution.Worker = "ann" },
+		"another key":     func(r *incident.Report) { r.Attribution.Key = "key_x" },
+		"around":          func(r *incident.Report) { r.Attribution.Around = true },
+		"no such entry":   func(r *incident.Report) { r.Timeline[0].Entry = 3_000 },
+		"no such request": func(r *incident.Report) { r.Incident.Request = "req_x" },
+		"no such breach":  func(r *incident.Report) { r.Incident.Cause = incident.Breach },
+	} {
+		e := contested(t)
+		edit(&e.report)
+		if _, err := incident.Prepare(e.gathered(true), e.Root); !fault.Is(err, "report-unsupported") {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

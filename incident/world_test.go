@@ -151,7 +151,10 @@ func breached(t testing.TB) *evening {
 }
 
 // contested plays an act with its signatures that somebody contests afterwards.
-func contested(t testing.TB) *evening {
+func contested(t testing.TB) *evening { return contestedIn(t, func(*evening) {}) }
+
+// contestedIn has something happen before the warrant is entered.
+func contestedIn(t testing.TB, before func(*evening)) *evening {
 	e := begin(t)
 	e.Advance(2 * time.Hour)
 	r := e.Request("bob", actions.AccountTakedown, subject, actions.Critical)
@@ -164,6 +167,7 @@ func contested(t testing.TB) *evening {
 		j := slices.IndexFunc(r.Countersignatures, func(s actions.Signed) bool { return s.Statement.Signer == who })
 		e.entry("countersign", answer{Request: r.ID, Status: actions.StatusHeld, Signed: r.Countersignatures[j]}, nil)
 	}
+	before(e)
 	e.warrants = append(e.warrants, e.Warrant(r))
 	e.newest()
 	core := digestOf(t, e.warrants[0])
@@ -253,11 +257,14 @@ func (e *evening) gathered(personal bool) incident.Gathered {
 
 // seal enters the content of a bundle in the ledger and completes it, as a desk
 // does that says what it likes.
-func (e *evening) seal(c incident.Content) []byte {
+func (e *evening) seal(c incident.Content) []byte { return e.sealAt(c, c.Indexes()) }
+
+// sealAt is seal with proofs of these places.
+func (e *evening) sealAt(c incident.Content, places []int64) []byte {
 	e.t.Helper()
 	s := e.Append(ledger.Draft{Class: ledger.Desk, Kind: incident.KindExport, Data: c.Export("ida"), Expect: ledger.AnyNumber})[0]
 	a := incident.Anchor{Checkpoint: string(e.Head().Checkpoint), Seal: incident.Seal{Body: s.BodyBytes, Salt: s.Salt, Proof: e.Inclusion(s.Index)}}
-	for _, index := range c.Indexes() {
+	for _, index := range places {
 		a.Proofs = append(a.Proofs, e.Inclusion(index))
 	}
 	raw, err := incident.Complete(c, a)
