@@ -47,6 +47,8 @@ const (
 	Observed        Type = "observed"         // would have been a breach, on a tier that is only observed
 	RestoreFailed   Type = "restore.failed"   // what a breach left could not be lifted
 	NotEntered      Type = "taken.refused"    // the executor took a freeze, an end or a revocation that the desk cannot enter
+	Frozen          Type = "frozen"           // somebody on call froze burdening acts
+	Thawed          Type = "thawed"           // several people thawed them
 	IncidentOpened  Type = "incident.opened"  // somebody contests an act
 	IncidentClosed  Type = "incident.closed"  // its review was countersigned
 )
@@ -54,7 +56,7 @@ const (
 // Types lists what is alarmed.
 func Types() []Type {
 	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, RestoreFailed,
-		NotEntered, IncidentOpened, IncidentClosed}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed}
 }
 
 var (

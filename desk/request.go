@@ -352,7 +352,7 @@ func (t *tx) applyDesk(r *store.Request, v judged) error {
 		}
 	}
 	r.Request = r.Apply(canonical.At(v.ask.At))
-	return nil
+	return t.alarmFreeze(ch, v.auth.Request.Statement)
 }
 
 // checkRows checks that the rows of an import are those that its action signs,

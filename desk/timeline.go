@@ -185,7 +185,13 @@ func momentOf(e ledger.Entry, about string) (incident.Moment, error) {
 // governanceMoment is a change of the desk.
 func governanceMoment(m incident.Moment, e ledger.Entry) (incident.Moment, error) {
 	var a proof.Authority
-	if err := canonical.Unmarshal(e.Body.Data, &a); err != nil {
+	if e.Body.Kind == proof.KindTaken {
+		var taken proof.SignedExecution
+		if err := canonical.Unmarshal(e.Body.Data, &taken); err != nil {
+			return m, err
+		}
+		a, m.At = *taken.Execution.Taken, taken.Execution.At
+	} else if err := canonical.Unmarshal(e.Body.Data, &a); err != nil {
 		return m, err
 	}
 	m.Step, m.Who, m.Text = incident.StepExecuted, a.Request.Statement.Signer, fmt.Sprintf("the desk was changed: %s", a.Action.Kind)

@@ -226,9 +226,9 @@ type takenRecord struct {
 	Type    string             `json:"type"`
 }
 
-// enterTaken enters a change that was handed straight to the executor as if it
-// had been submitted here. It may be done any number of times: what is in the
-// chain already is left alone, and what the chain refuses is recorded once.
+// enterTaken enters in the governance chain what the executor took directly. It
+// may be done any number of times: what is in the chain already is left alone, and
+// what the chain refuses is recorded once.
 func (d *Desk) enterTaken(ctx context.Context, j takenJob) error {
 	var data []byte
 	if err := d.store.ReadOne(ctx, func(stx *store.Tx) (err error) {
@@ -241,75 +241,106 @@ func (d *Desk) enterTaken(ctx context.Context, j takenJob) error {
 	if err := canonical.Unmarshal(data, &e); err != nil {
 		return jobs.GiveUp(fmt.Errorf("the executor's record %d in the database: %w", j.Sequence, err))
 	}
-	auth := *e.Execution.Taken
-	err := d.tryChange(ctx, func(s *proof.State) (func(*tx) error, error) { return d.judgeTaken(ctx, s, auth) })
-	switch fault.KindOf(err) {
+	why := d.tryChange(ctx, func(s *proof.State) (func(*tx) error, error) { return d.judgeTaken(ctx, s, e) })
+	switch fault.KindOf(why) {
 	case fault.Internal, fault.Unavailable:
-		return err // nil, or to be tried again
+		return why // nil, or to be tried again
 	}
-	why := err
+	a := e.Execution.Taken
 	return d.tryChange(ctx, func(*proof.State) (func(*tx) error, error) {
 		return func(t *tx) error {
-			st := auth.Request.Statement
+			st := a.Request.Statement
 			known, err := t.EntriesAbout(st.Request, canonical.Time{}, MaxPage)
 			if err != nil || slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.Body.Kind == "taken-refused" }) {
 				return err // the process died after this was recorded
 			}
-			severity := Page
-			if fault.Is(why, "wrong-state") {
-				severity = Info // it is so already
-			}
-			t.record("taken-refused", takenRecord{st.Request, auth.Action.Kind, st.Signer, fault.TypeOf(why)}).About(st.Request)
-			return t.alarm(Alarm{Kind: string(alarm.NotEntered), Severity: severity, Request: st.Request,
-				Text: fmt.Sprintf("The executor took %s of %s directly, and it cannot be entered here: %s", auth.Action.Kind, st.Signer, fault.TextOf(why))})
+			t.record("taken-refused", takenRecord{st.Request, a.Action.Kind, st.Signer, fault.TypeOf(why)}).About(st.Request)
+			return t.alarm(notEntered(*a, why))
 		}, nil
 	})
 }
 
-// judgeTaken is the judgement of a change that the executor took: of Request,
-// but for the draft's age, since it was handed in elsewhere in time.
-func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, auth proof.Authority) (func(*tx) error, error) {
-	id := auth.Request.Statement.Request
+// notEntered tells that something is in force in the executor only, or is not any
+// more.
+func notEntered(a proof.Authority, why error) Alarm {
+	severity := Page
+	if fault.Is(why, "wrong-state") {
+		severity = Info // it is so already
+	}
+	st := a.Request.Statement
+	return Alarm{Kind: string(alarm.NotEntered), Severity: severity, Request: st.Request,
+		Text: fmt.Sprintf("The executor took %s of %s directly, and it has no effect in the governance chain: %s", a.Action.Kind, st.Signer, fault.TextOf(why))}
+}
+
+// judgeTaken works out how a change that the executor took is entered. The chain
+// judges it as of when it was taken (proof.State.Apply); what it finds not to be
+// authorised is entered all the same, spent and without effect, so that the
+// executor learns that it is.
+func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExecution) (func(*tx) error, error) {
+	a, id := *e.Execution.Taken, e.Execution.Request
 	if s.Spent(id) {
 		return func(*tx) error { return nil }, nil
 	}
-	ch, err := actions.ParseChange(auth.Action.Kind, auth.Action.Change)
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
 		return nil, err
 	}
-	if ch.Direction() != actions.Relieving {
-		return nil, fault.New(fault.Forbidden, "not-relieving", "Only what relieves (a freeze, an end, a revocation) is taken by the executor.")
+	why := s.Clone().Join(a, e.Execution.At)
+	if fault.Is(why, "not-relieving") {
+		return nil, why
 	}
-	ask := proof.Ask{Action: auth.Action, Request: auth.Request, Countersignatures: auth.Countersignatures, Executor: s.ExecutorOf(auth.Action), At: d.timeNow().Time}
-	j, err := s.Judge(ask)
-	if err != nil {
-		return nil, err
-	}
-	if !j.Ready {
-		return nil, fault.New(fault.Forbidden, "held", "The change is held: %s.", j.Missing)
-	}
-	v, err := conclude(s, ask, j, nil)
-	if err != nil {
-		return nil, err
-	}
+	now := d.timeNow()
 	r, err := d.load(ctx, id)
 	isNew := fault.Is(err, "no-such-request")
 	switch {
 	case isNew:
-		r = store.Request{Entry: -1, Request: actions.Request{ID: id, Version: 1, Action: auth.Action, Signed: auth.Request, Signers: auth.Countersignatures,
-			Created: canonical.At(ask.At), Updated: canonical.At(ask.At)}}
+		r = store.Request{Entry: -1, Request: actions.Request{ID: id, Version: 1, Action: a.Action, Signed: a.Request, Created: now}}
 	case err != nil:
 		return nil, err
 	default:
-		// It was handed in here as well, and came to nothing: the chain decides.
-		r.Version++
-		r.Updated, r.Signers = canonical.At(ask.At), auth.Countersignatures
+		r.Version++ // it was handed in here as well, and came to nothing
+	}
+	r.Signers, r.Updated = a.Countersignatures, now
+	if why == nil {
+		r.Request = r.Apply(e.Execution.At)
+	} else {
+		r.Status, r.Missing, r.Outcome, r.OutcomeText = actions.StatusVoid, "", fault.TypeOf(why), fault.TextOf(why)
 	}
 	return func(t *tx) error {
-		out := r
-		_, err := t.approve(&out, v, isNew)
-		return err
+		t.Record(ledger.Draft{Class: ledger.Governance, Kind: proof.KindTaken, Data: e, Expect: t.state.Next}).About(id)
+		if isNew {
+			t.InsertRequest(r)
+		} else {
+			t.SaveRequest(r)
+			t.DropRows(id)
+		}
+		t.Signal(requestSignal(id))
+		if why != nil {
+			return t.alarm(notEntered(a, why))
+		}
+		return t.alarmFreeze(ch, a.Request.Statement)
 	}, nil
+}
+
+// alarmFreeze tells everybody of a freeze, or a thaw, that came into effect; of
+// other changes nothing.
+func (t *tx) alarmFreeze(ch actions.Change, st actions.Statement) error {
+	f, ok := ch.(actions.Freeze)
+	if !ok {
+		return nil
+	}
+	of := f.Scope
+	if f.Of != "" {
+		of += " " + f.Of
+	}
+	a := Alarm{Kind: string(alarm.Frozen), Severity: Page, Request: st.Request, Text: fmt.Sprintf("%s froze burdening acts: %s.", st.Signer, of)}
+	if f.Thaws() {
+		a.Kind, a.Severity, a.Text = string(alarm.Thawed), Warn, fmt.Sprintf("Burdening acts go on: %s was thawed, as %s asked.", of, st.Signer)
+	}
+	if f.Scope == actions.ScopePlatform {
+		a.Platform = f.Of
+	}
+	return t.alarm(a)
 }
 
 // Sighting is something that the watch saw, or did, as readers of evidence see it.
