@@ -1,8 +1,12 @@
 # quick: nothing but Go. test: installs PostgreSQL and a PDS if they are missing.
-.PHONY: demo quick test race bench lint
+.PHONY: demo replay-bluesky quick test race bench lint
 
 demo:
 	go run ./cmd/countersign demo
+
+# The eleven minutes against a PDS of its own. Standard output is one JSON document.
+replay-bluesky:
+	@test/replay.sh
 
 # What needs a server is left out, and said at the end.
 quick:

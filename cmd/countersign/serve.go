@@ -28,6 +28,7 @@ type serveCommand struct {
 	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: as config.json says, else 127.0.0.1:7400 or the next free port."`
 	PlazaListen string `placeholder:"HOST:PORT" help:"Where the built-in platform's pages are. Left out: as config.json says, else 127.0.0.1:7401 or the next free port."`
 	NoPlaza     bool   `help:"Leave the built-in platform out."`
+	WithParent  bool   `help:"End when the standard input ends: whoever started this is gone." hidden:""`
 	logging
 }
 
@@ -49,6 +50,11 @@ type started struct {
 }
 
 func (c *serveCommand) Run(ctx context.Context, s *cli.Session) error {
+	if c.WithParent {
+		var stop context.CancelFunc
+		ctx, stop = withParent(ctx, s)
+		defer stop()
+	}
 	return c.serve(ctx, s, func(*services) error { return nil })
 }
 
