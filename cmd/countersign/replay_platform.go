@@ -17,7 +17,7 @@ import (
 // administration of a PDS.
 func (g *stage) takeDown(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
 	if g.pds != nil {
-		return call(ctx, h, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
+		return call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
 			"subject": repoRef(a), "takedown": map[string]any{"applied": true, "ref": "TICKET-4411"}}, nil)
 	}
 	return g.staffCommand(ctx, h, authorization, a, plaza.Takedown)
@@ -26,7 +26,7 @@ func (g *stage) takeDown(ctx context.Context, h *http.Client, authorization stri
 // switchOff is what was done in 2017.
 func (g *stage) switchOff(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
 	if g.pds != nil {
-		return call(ctx, h, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
+		return call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
 			"subject": repoRef(a), "deactivated": map[string]any{"applied": true}}, nil)
 	}
 	return g.staffCommand(ctx, h, authorization, a, plaza.Deactivate)
@@ -41,7 +41,7 @@ func (g *stage) staffCommand(ctx context.Context, h *http.Client, authorization 
 	if _, err := rand.Read(key[:]); err != nil {
 		return 0, fmt.Errorf("make a key: %w", err)
 	}
-	return call(ctx, h, g.plaza+"/staff/v1/commands", authorization, map[string]string{"Idempotency-Key": hex.EncodeToString(key[:])}, map[string]any{
+	return call(ctx, h, http.MethodPost, g.plaza+"/staff/v1/commands", authorization, map[string]string{"Idempotency-Key": hex.EncodeToString(key[:])}, map[string]any{
 		"verb": verb, "subject": map[string]any{"id": a.id}, "expect": map[string]any{"status": "up"}, "mark": "TICKET-4411"}, nil)
 }
 
@@ -70,5 +70,6 @@ func (g *stage) lockOwner(ctx context.Context, a account) error {
 			"repo": a.id, "collection": bluesky.LockCollection, "rkey": bluesky.LockKey,
 			"record": map[string]any{"$type": bluesky.LockCollection, "createdAt": time.Now().UTC().Format("2006-01-02T15:04:05.000Z")}}, nil)
 	}
-	return nil
+	_, err := call(ctx, http.DefaultClient, http.MethodPut, g.plaza+"/owner/v1/lock", "Bearer "+a.owner, nil, nil, nil)
+	return err
 }

@@ -261,23 +261,27 @@ func (g *stage) makeOnPlaza(ctx context.Context, name string) (account, error) {
 	if err != nil {
 		return account{}, err
 	}
-	handle := "@" + name
-	var made struct {
-		ID string `json:"id"`
+	handle, setUp := "@"+name, "Bearer "+strings.TrimSpace(string(token))
+	var made, owner struct {
+		ID    string `json:"id"`
+		Token string `json:"token"`
 	}
-	_, err = call(ctx, http.DefaultClient, g.plaza+"/staff/v1/accounts", "Bearer "+strings.TrimSpace(string(token)), nil,
-		plaza.NewAccount{Handle: handle, Name: name, Followers: 100}, &made)
-	return account{handle: handle, id: made.ID, page: g.plaza + "/" + handle}, err
+	if _, err := call(ctx, http.DefaultClient, http.MethodPost, g.plaza+"/staff/v1/accounts", setUp, nil,
+		plaza.NewAccount{Handle: handle, Name: name, Followers: 100}, &made); err != nil {
+		return account{}, err
+	}
+	_, err = call(ctx, http.DefaultClient, http.MethodPost, g.plaza+"/staff/v1/owners", setUp, nil, map[string]string{"account": made.ID}, &owner)
+	return account{handle: handle, id: made.ID, page: g.plaza + "/" + handle, owner: owner.Token}, err
 }
 
 // call sends JSON to an address and reads the answer into a document, nil for
 // none. An answer that is not of the 200s is an error, and the status is told.
-func call(ctx context.Context, h *http.Client, address, authorization string, headers map[string]string, body, into any) (status int, err error) {
+func call(ctx context.Context, h *http.Client, method, address, authorization string, headers map[string]string, body, into any) (status int, err error) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return 0, fmt.Errorf("write a call: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(b))
 	if err != nil {
 		return 0, fmt.Errorf("make a call: %w", err)
 	}
@@ -324,7 +328,7 @@ func (p *pds) admin() string {
 }
 
 func (p *pds) call(ctx context.Context, authorization, method string, input, output any) error {
-	_, err := call(ctx, p.http, p.url+"/xrpc/"+method, authorization, nil, input, output)
+	_, err := call(ctx, p.http, http.MethodPost, p.url+"/xrpc/"+method, authorization, nil, input, output)
 	return err
 }
 
