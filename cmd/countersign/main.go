@@ -30,6 +30,7 @@ type grammar struct {
 	Serve    serveCommand    `cmd:"" help:"Run the desk, with its executor beside it and the built-in platform."`
 	Executor executorCommand `cmd:"" help:"Run the executor by itself: it holds the platforms' credentials and acts on warrants only."`
 	Replay   replayCommands  `cmd:"" help:"Try the eleven minutes of 2017 again, against a desk set up for it."`
+	Plaza    plazaCommand    `cmd:"" hidden:"" help:"Run the built-in platform by itself."`
 	Observe  observeCommand  `cmd:"" hidden:"" help:"Look on while the replay plays, from outside."`
 
 	cli.Commands

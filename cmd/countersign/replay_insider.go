@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -267,14 +269,14 @@ func (i *insider) tokens(ctx context.Context, g *stage, t *tries, open string) e
 	if err := i.desk.RevokeToken(ctx, short.Token.ID); err != nil {
 		return err
 	}
-	for what, secret := range map[string]string{"use a revoked token": short.Secret, "guess a token": "csgn_" + strings.Repeat("A", 43)} {
-		other, err := newInsider(i.desk.BaseURL(), i.key, secret)
+	for _, other := range []struct{ what, secret string }{{"use a revoked token", short.Secret}, {"guess a token", "csgn_" + strings.Repeat("A", 43)}} {
+		o, err := newInsider(i.desk.BaseURL(), i.key, other.secret)
 		if err != nil {
 			return err
 		}
-		r, err := other.countersign(ctx, open)
-		t.add(what, string(r.Status), err)
-		other.close()
+		r, err := o.countersign(ctx, open)
+		t.add(other.what, string(r.Status), err)
+		o.close()
 	}
 	return nil
 }
@@ -293,8 +295,8 @@ func (i *insider) everyRoute(ctx context.Context, t *tries, open string, s v1.Su
 		return fmt.Errorf("read the API's description: %w", err)
 	}
 	n := 0
-	for path, methods := range described.Paths {
-		for method := range methods {
+	for _, path := range slices.Sorted(maps.Keys(described.Paths)) {
+		for _, method := range slices.Sorted(maps.Keys(described.Paths[path])) {
 			path := strings.ReplaceAll(path, "{id}", open)
 			if !strings.HasPrefix(path, v1.Base) {
 				path = v1.Base + path
@@ -341,8 +343,10 @@ func (i *insider) raw(ctx context.Context, method, path string, body any) ([]byt
 // platform goes to the platform itself, where an insider of the desk has no
 // credential.
 func (i *insider) platform(ctx context.Context, g *stage, t *tries, victim account) {
-	for what, authorization := range map[string]string{"the platform's staff API without a credential": "", "the platform's staff API with the desk's token": "Bearer " + i.token} {
-		_, err := g.takeDown(ctx, i.http, authorization, victim)
-		t.add(what, "taken down", err)
+	for _, c := range []struct{ what, authorization string }{
+		{"the platform's staff API without a credential", ""}, {"the platform's staff API with the desk's token", "Bearer " + i.token},
+	} {
+		_, err := g.takeDown(ctx, i.http, c.authorization, victim)
+		t.add(c.what, "taken down", err)
 	}
 }

@@ -68,7 +68,7 @@ type stage struct {
 	pds      *pds   // nil on plaza
 	accounts map[string]account
 	serve    *child
-	args     []string // that it is served with again
+	plazas   *child // nil on a PDS
 	shift    time.Time
 	stderr   io.Writer
 	log      *slog.Logger
@@ -93,6 +93,8 @@ func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any
 		if err := cli.WriteSecret(path, []Platform{{Name: g.platform, Connector: connectorBluesky, URL: g.pds.url, Token: g.pds.password}}); err != nil {
 			return err
 		}
+	} else if err := g.startPlaza(ctx); err != nil {
+		return err
 	}
 	if err := g.start(ctx); err != nil {
 		return err
@@ -122,18 +124,37 @@ func (g *stage) where() string {
 	return g.plaza
 }
 
-// start starts the desk, which starts its executor, or returns why it does not
-// start: a fault of the type that it told.
+// start starts the desk, which starts its executor. If it does not start, the
+// error is the fault that it told.
 func (g *stage) start(ctx context.Context) error {
-	if g.args == nil {
-		g.args = []string{"--listen", "127.0.0.1:0", "--plaza-listen", "127.0.0.1:0"}
-		if g.pds != nil {
-			g.args = append(g.args, "--no-plaza")
-		}
+	listen := "127.0.0.1:0"
+	if g.desk != "" {
+		listen = strings.TrimPrefix(g.desk, "http://") // where people know it
 	}
-	p, err := startChild(g.stderr, append([]string{"serve", "--with-parent", "--json", "--log", "warn", "--dir", g.dir}, g.args...)...)
+	var doc started
+	p, err := g.launch(ctx, &doc, "serve", "--no-plaza", "--listen", listen)
 	if err != nil {
 		return err
+	}
+	g.serve, g.desk = p, doc.Desk
+	return nil
+}
+
+// startPlaza starts the built-in platform, which stays when the desk is started
+// again.
+func (g *stage) startPlaza(ctx context.Context) (err error) {
+	var doc plazaStarted
+	g.plazas, err = g.launch(ctx, &doc, "plaza", "--listen", "127.0.0.1:0")
+	g.plaza = doc.Plaza
+	return err
+}
+
+// launch starts a command of this program that serves in the stage's folder, and
+// reads its answer.
+func (g *stage) launch(ctx context.Context, answer any, args ...string) (*child, error) {
+	p, err := startChild(g.stderr, append(args, "--with-parent", "--json", "--log", "error", "--dir", g.dir)...)
+	if err != nil {
+		return nil, err
 	}
 	said := make(chan []byte, 1)
 	go func() {
@@ -142,33 +163,27 @@ func (g *stage) start(ctx context.Context) error {
 		for p.lines.Scan() { // never let it block on a full pipe
 		}
 	}()
-	var doc struct {
-		started
-		Error struct {
-			Type string `json:"type"`
-			Text string `json:"text"`
-		} `json:"error"`
-	}
 	select {
 	case line := <-said:
-		if err := json.Unmarshal(line, &doc); err != nil {
-			return errors.Join(fault.New(fault.Unavailable, "play-failed", "The desk did not start."), p.end())
+		var failed struct {
+			Error *struct {
+				Type string `json:"type"`
+				Text string `json:"text"`
+			} `json:"error"`
 		}
+		switch err := json.Unmarshal(line, &failed); {
+		case err != nil:
+			return nil, errors.Join(fault.New(fault.Unavailable, "play-failed", "%s did not start.", args[0]), p.end())
+		case failed.Error != nil:
+			return nil, errors.Join(fault.New(fault.Unavailable, failed.Error.Type, "%s", failed.Error.Text), p.end())
+		}
+		if err := json.Unmarshal(line, answer); err != nil {
+			return nil, errors.Join(fmt.Errorf("read what %s says: %w", args[0], err), p.end())
+		}
+		return p, nil
 	case <-ctx.Done():
-		return errors.Join(ctx.Err(), p.end())
+		return nil, errors.Join(ctx.Err(), p.end())
 	}
-	if doc.Desk == "" {
-		return errors.Join(fault.New(fault.Unavailable, doc.Error.Type, "%s", doc.Error.Text), p.end())
-	}
-	g.serve, g.desk, g.plaza = p, doc.Desk, doc.Plaza
-	// A desk that is started again is where people know it.
-	g.args = []string{"--listen", strings.TrimPrefix(doc.Desk, "http://")}
-	if g.pds != nil {
-		g.args = append(g.args, "--no-plaza")
-	} else {
-		g.args = append(g.args, "--plaza-listen", strings.TrimPrefix(doc.Plaza, "http://"))
-	}
-	return nil
 }
 
 // stop ends the desk and its executor.
@@ -184,6 +199,9 @@ func (g *stage) stop() error {
 // strike ends what set began, and takes away the accounts made on a PDS.
 func (g *stage) strike(ctx context.Context) error {
 	err := g.stop()
+	if g.plazas != nil {
+		err = errors.Join(err, g.plazas.end())
+	}
 	if g.pds != nil {
 		for _, a := range g.accounts {
 			err = errors.Join(err, g.pds.call(ctx, g.pds.admin(), "com.atproto.admin.deleteAccount", map[string]any{"did": a.id}, nil))
