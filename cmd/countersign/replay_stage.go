@@ -88,6 +88,11 @@ func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any
 	if r := g.run(ctx, g.dir, args...); r.code != cli.Done {
 		return r.err
 	}
+	// Who holds the platform's credential is the platform's to declare.
+	config := Config{Holders: map[string][]string{g.platform: {"platform operations, first shift", "platform operations, " + nightShift}}}
+	if err := cli.WriteSecret(filepath.Join(g.dir, configFile), config); err != nil {
+		return err
+	}
 	if g.pds != nil {
 		path := filepath.Join(g.dir, executorDir, platformsFile)
 		if err := cli.WriteSecret(path, []Platform{{Name: g.platform, Connector: connectorBluesky, URL: g.pds.url, Token: g.pds.password}}); err != nil {
