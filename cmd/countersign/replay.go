@@ -276,7 +276,7 @@ func (r *replay) add(name, how string, acts ...act) {
 // signature is missing.
 func (g *stage) open(ctx context.Context, by string, on account) (string, error) {
 	held := g.as(ctx, by, "action", "request", "account.takedown", on.on.String(), "--reason", "reported", "--case", "C-2101")
-	if held.code != cli.Done {
+	if held.member("id") == "" {
 		return "", held.err
 	}
 	if held.member("status") == string(actions.StatusHeld) {
@@ -305,8 +305,15 @@ func (r *replay) byDesk(ctx context.Context) error {
 		return err
 	}
 	a.Defeated = a.Defeated && a.Observed.Seen.IsZero()
-	r.add("desk", fmt.Sprintf("The contractor tried %d things on the last day; the account was never touched. First told by %s.", len(a.Attempts), told(a)), a)
+	r.add("desk", fmt.Sprintf("The contractor tried %d things on the last day; %s. First told by %s.", len(a.Attempts), touched(a), told(a)), a)
 	return nil
+}
+
+func touched(a act) string {
+	if a.Observed.Seen.IsZero() {
+		return "the account was never touched"
+	}
+	return "the account was seen down"
 }
 
 func told(a act) string {
@@ -334,7 +341,8 @@ func (r *replay) byAccomplice(ctx context.Context) error {
 			// them can tries to be the one who is missing.
 			open, err := r.open(ctx, asks, on)
 			if err != nil {
-				return t, err
+				t.add(asks+" asks", "", err)
+				continue
 			}
 			for _, signs := range []string{contractor, colleague, sameLine} {
 				q, err := them[signs].countersign(ctx, open)
@@ -349,8 +357,8 @@ func (r *replay) byAccomplice(ctx context.Context) error {
 		return err
 	}
 	a.Defeated = a.Defeated && a.Observed.Seen.IsZero()
-	r.add("accomplice", fmt.Sprintf("The contractor, a colleague of the same firm and somebody of another firm under the colleague's manager tried %d combinations, with an employee's signature in hand; the account was never touched. First told by %s.",
-		len(a.Attempts), told(a)), a)
+	r.add("accomplice", fmt.Sprintf("The contractor, a colleague of the same firm and somebody of another firm under the colleague's manager tried %d combinations, with an employee's signature in hand; %s. First told by %s.",
+		len(a.Attempts), touched(a), told(a)), a)
 	return nil
 }
 
@@ -463,9 +471,9 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 		a.Defeated = a.Defeated && a.Observed.Seen.IsZero() && a.NoticedMS != nil
 		acts = append(acts, a)
 	}
-	how := "Nothing was carried out:"
+	how := "Edited in turn:"
 	for _, a := range acts {
-		how += fmt.Sprintf(" %s, %s;", a.Act, told(a))
+		how += fmt.Sprintf(" %s (%s; %s);", a.Act, touched(a), told(a))
 	}
 	r.add("database", strings.TrimSuffix(how, ";")+". A database keeps no names: who edited it is not known.", acts...)
 	return nil
