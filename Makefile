@@ -6,7 +6,7 @@ demo:
 
 # The eleven minutes against a PDS of its own. Standard output is one JSON document.
 replay-bluesky:
-	@test/replay.sh
+	@test/replay.sh eleven-minutes
 
 # What needs a server is left out, and said at the end.
 quick:

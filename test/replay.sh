@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plays the eleven minutes against a PDS of its own: replay.sh [FLAGS OF THE REPLAY]
+# Plays against a PDS of its own: replay.sh eleven-minutes|rounds [FLAGS]
 # Installs what is missing, starts a PLC directory and a PDS on loopback, plays, and
 # ends what it started however it ends itself. Standard output is the replay's one
 # JSON document and nothing else; its exit code is the replay's.
@@ -73,6 +73,6 @@ start() {
 (umask 077 && random 16 >"$work/password")
 start
 status=0
-"$work/countersign" replay eleven-minutes --json --platform bluesky --pds "$address" --pds-admin-password-file "$work/password" \
-	--dir "$work/desk" "$@" >&4 3>&- 4>&- || status=$?
+"$work/countersign" replay "$@" --json --platform bluesky --pds "$address" --pds-admin-password-file "$work/password" \
+	--dir "$work/desk" >&4 3>&- 4>&- || status=$?
 exit $status

@@ -23,14 +23,20 @@ import (
 
 type replayCommands struct {
 	ElevenMinutes replayElevenMinutes `cmd:"" help:"Try to do what was done in 2017, in four ways, against a desk set up for it, and say what came of each."`
+	Rounds        replayRounds        `cmd:"" help:"Take accounts down around the desk again and again, and measure how soon each is seen up."`
 }
 
-type replayElevenMinutes struct {
+// onPlatform says where something is played.
+type onPlatform struct {
 	Platform             string `enum:"plaza,bluesky" default:"plaza" help:"plaza, the built-in platform, or bluesky, a PDS."`
 	PDS                  string `name:"pds" placeholder:"URL" help:"Address of the PDS. Accounts are made on it for the replay and deleted at its end; nothing else on it is touched."`
 	PDSAdminPasswordFile string `name:"pds-admin-password-file" placeholder:"FILE" help:"File with the PDS administrator's password: the platform's own staff credential."`
-	Policy               string `placeholder:"FOLDER" help:"Play it under another first policy."`
-	NoStandingOrder      bool   `help:"Place no standing order, to see what it does."`
+}
+
+type replayElevenMinutes struct {
+	onPlatform
+	Policy          string `placeholder:"FOLDER" help:"Play it under another first policy."`
+	NoStandingOrder bool   `help:"Place no standing order, to see what it does."`
 }
 
 func (c *replayElevenMinutes) Help() string {
@@ -75,9 +81,38 @@ type act struct {
 // longestAway is for how long an account may be down in a defeat, in milliseconds.
 const longestAway = 1000
 
-func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) (err error) {
-	g := &stage{cast: &cast{origin: replayOrigin, officers: demoOfficers}, platform: c.Platform, stderr: s.Stderr, log: slog.New(slog.DiscardHandler)}
-	if err := c.onPDS(g); err != nil {
+func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
+	return c.onStage(ctx, s, append([]string{nobodyMinds}, attacked...), func(ctx context.Context, g *stage) error {
+		g.raised = attacked
+		if err := g.set(ctx, c.Policy, s.Say); err != nil {
+			return err
+		}
+		if err := g.lockOwner(ctx, g.accounts[forSwitchOff]); err != nil {
+			return err
+		}
+		if err := g.guard(ctx, actions.Critical, len(attacked), !c.NoStandingOrder); err != nil {
+			return err
+		}
+		r := &replay{stage: g, session: s, patience: 15 * time.Second, answer: replayAnswer{Platform: c.Platform}}
+		for _, play := range []func(context.Context) error{r.byDesk, r.byAccomplice, r.byCredential, r.byDatabase} {
+			if err := play(ctx); err != nil {
+				return err
+			}
+		}
+		for _, w := range r.answer.Ways {
+			if !w.Defeated {
+				s.End(cli.Refused)
+			}
+		}
+		return s.Answer(r.answer, r.answer.page)
+	})
+}
+
+// onStage has something played on a stage, and ends what was begun however that
+// ends.
+func (c *onPlatform) onStage(ctx context.Context, s *cli.Session, names []string, play func(context.Context, *stage) error) (err error) {
+	g := &stage{cast: &cast{origin: replayOrigin, officers: demoOfficers}, platform: c.Platform, stderr: s.Stderr, log: slog.New(slog.DiscardHandler), names: names}
+	if err := c.find(g); err != nil {
 		return err
 	}
 	dir := s.Dir
@@ -96,34 +131,16 @@ func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) (err erro
 	if err := mustBeEmpty(g.dir); err != nil {
 		return err
 	}
-	r := &replay{stage: g, session: s, patience: 15 * time.Second, answer: replayAnswer{Platform: c.Platform}}
 	defer func() {
-		// What was begun is ended, however this ends.
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 		err = errors.Join(err, g.strike(last))
 	}()
-	if err := g.set(ctx, c.Policy, s.Say); err != nil {
-		return err
-	}
-	if err := g.guard(ctx, !c.NoStandingOrder); err != nil {
-		return err
-	}
-	for _, play := range []func(context.Context) error{r.byDesk, r.byAccomplice, r.byCredential, r.byDatabase} {
-		if err := play(ctx); err != nil {
-			return err
-		}
-	}
-	for _, w := range r.answer.Ways {
-		if !w.Defeated {
-			s.End(cli.Refused)
-		}
-	}
-	return s.Answer(r.answer, r.answer.page)
+	return play(ctx, g)
 }
 
-// onPDS takes the PDS's address and password in.
-func (c *replayElevenMinutes) onPDS(g *stage) error {
+// find takes the platform's address and password in.
+func (c *onPlatform) find(g *stage) error {
 	if c.Platform == connectorPlaza {
 		if c.PDS != "" || c.PDSAdminPasswordFile != "" {
 			return fault.New(fault.Invalid, "wrong-use", "--pds and --pds-admin-password-file go with --platform bluesky.")
@@ -533,11 +550,9 @@ func (r *replay) impersonate(ctx context.Context, x *intruder, own, theirs cli.K
 	return nil
 }
 
-// guard places the standing order and waits until the watch knows what is right.
-func (g *stage) guard(ctx context.Context, order bool) error {
-	if err := g.lockOwner(ctx, g.accounts[forSwitchOff]); err != nil {
-		return err
-	}
+// guard waits until the watch knows how so many accounts are that matter, and has
+// the officers place a standing order for their tier.
+func (g *stage) guard(ctx context.Context, tier actions.Tier, matter int, order bool) error {
 	// The executor sweeps when it starts, and enters in the ledger how everything
 	// that matters is.
 	if err := g.stop(); err != nil {
@@ -546,23 +561,23 @@ func (g *stage) guard(ctx context.Context, order bool) error {
 	if err := g.start(ctx); err != nil {
 		return err
 	}
-	if err := g.awaitBaseline(ctx); err != nil {
+	if err := g.awaitBaseline(ctx, matter); err != nil {
 		return err
 	}
 	if !order {
 		return nil
 	}
 	now := time.Now()
-	return g.placeOrder(ctx, actions.Order{Op: "place", Platform: g.platform, Tier: actions.Critical, Until: canonical.At(now.AddDate(0, 1, 0)),
+	return g.placeOrder(ctx, actions.Order{Op: "place", Platform: g.platform, Tier: tier, Until: canonical.At(now.AddDate(0, 1, 0)),
 		PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now)})
 }
 
 // baselineTime is how long the executor may take to know all that matters.
 const baselineTime = time.Minute
 
-// awaitBaseline waits until the ledger holds the states of all accounts that are
-// critical.
-func (g *stage) awaitBaseline(ctx context.Context) error {
+// awaitBaseline waits until the ledger holds the states of all accounts that
+// matter.
+func (g *stage) awaitBaseline(ctx context.Context, matter int) error {
 	c, err := g.reader()
 	if err != nil {
 		return err
@@ -577,7 +592,7 @@ func (g *stage) awaitBaseline(ctx context.Context) error {
 		for _, e := range page.Items {
 			var x proof.SignedExecution
 			if e.Kind == proof.KindBaseline && canonical.Unmarshal(e.Data, &x) == nil && x.Execution.Sight != nil &&
-				x.Execution.Sight.Platform == g.platform && x.Execution.Sight.Count >= int64(len(attacked)) {
+				x.Execution.Sight.Platform == g.platform && x.Execution.Sight.Count >= int64(matter) {
 				return nil
 			}
 			after = e.Index

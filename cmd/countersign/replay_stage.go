@@ -64,8 +64,10 @@ type account struct {
 type stage struct {
 	*cast
 	platform string
-	plaza    string // address; empty on a PDS
-	pds      *pds   // nil on plaza
+	plaza    string   // address; empty on a PDS
+	pds      *pds     // nil on plaza
+	names    []string // of the accounts that are made
+	raised   []string // of them, those that people raise to critical
 	accounts map[string]account
 	serve    *child
 	plazas   *child // nil on a PDS
@@ -112,12 +114,12 @@ func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any
 	if err := g.hire(ctx); err != nil {
 		return err
 	}
-	for _, name := range attacked {
+	for _, name := range g.raised {
 		if r := g.as(ctx, g.officers[0], "subject", "tier", g.accounts[name].on.String(), "critical", "--from", "standard", "--reason", "matters"); r.code != cli.Done {
 			return r.err
 		}
 	}
-	tell("%d accounts there are critical; three vendors' and the platform's own people work at the desk.", len(attacked))
+	tell("%d accounts there matter; three vendors' and the platform's own people work at the desk.", len(g.names))
 	return nil
 }
 
@@ -262,7 +264,7 @@ func (g *stage) people(now time.Time) [][]string {
 
 func (g *stage) makeAccounts(ctx context.Context) error {
 	g.accounts = map[string]account{}
-	for _, name := range append([]string{nobodyMinds}, attacked...) {
+	for _, name := range g.names {
 		var a account
 		var err error
 		if g.pds != nil {
@@ -297,18 +299,24 @@ func (g *stage) makeOnPlaza(ctx context.Context, name string) (account, error) {
 	return account{handle: handle, id: made.ID, page: g.plaza + "/" + handle, owner: owner.Token}, err
 }
 
-// call sends JSON to an address and reads the answer into a document, nil for
+// call sends JSON, if there is a body, to an address and reads the answer into a document, nil for
 // none. An answer that is not of the 200s is an error, and the status is told.
 func call(ctx context.Context, h *http.Client, method, address, authorization string, headers map[string]string, body, into any) (status int, err error) {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return 0, fmt.Errorf("write a call: %w", err)
+	var in io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return 0, fmt.Errorf("write a call: %w", err)
+		}
+		in = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, method, address, in)
 	if err != nil {
 		return 0, fmt.Errorf("make a call: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
