@@ -83,7 +83,7 @@ const longestAway = 1000
 
 func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
 	return c.onStage(ctx, s, append([]string{nobodyMinds}, attacked...), func(ctx context.Context, g *stage) error {
-		g.raised = attacked
+		g.raised, g.tier = attacked, actions.Critical
 		if err := g.set(ctx, c.Policy, s.Say); err != nil {
 			return err
 		}

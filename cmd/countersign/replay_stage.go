@@ -67,7 +67,8 @@ type stage struct {
 	plaza    string   // address; empty on a PDS
 	pds      *pds     // nil on plaza
 	names    []string // of the accounts that are made
-	raised   []string // of them, those that people raise to critical
+	raised   []string // of them, those that people raise
+	tier     actions.Tier
 	accounts map[string]account
 	serve    *child
 	plazas   *child // nil on a PDS
@@ -115,11 +116,11 @@ func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any
 		return err
 	}
 	for _, name := range g.raised {
-		if r := g.as(ctx, g.officers[0], "subject", "tier", g.accounts[name].on.String(), "critical", "--from", "standard", "--reason", "matters"); r.code != cli.Done {
+		if r := g.as(ctx, g.officers[0], "subject", "tier", g.accounts[name].on.String(), string(g.tier), "--from", "standard", "--reason", "matters"); r.code != cli.Done {
 			return r.err
 		}
 	}
-	tell("%d accounts there matter; three vendors' and the platform's own people work at the desk.", len(g.names))
+	tell("%d accounts there are %s; three vendors' and the platform's own people work at the desk.", len(g.raised), g.tier)
 	return nil
 }
 

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,7 +16,6 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform/bluesky"
-	"countersign.dev/policy"
 )
 
 // replayRounds measures the platform-credential way, as often as is asked for.
@@ -27,7 +24,7 @@ import (
 type replayRounds struct {
 	onPlatform
 	Tier    actions.Tier  `enum:"protected,critical" default:"critical" help:"Of the accounts: critical ones are also read directly, protected ones are seen by the event stream alone."`
-	Rounds  int           `default:"100" help:"How many."`
+	Rounds  int           `default:"5" help:"How many, at most 20: each is on an account of its own, and the more accounts are critical the less often each of them is read directly."`
 	Least   time.Duration `default:"3s" help:"The shortest pause between two rounds; pauses are drawn at random, since a stream that is only fast when busy would else seem fast."`
 	Most    time.Duration `default:"10s" help:"The longest."`
 	PerSec  int           `name:"events" default:"0" help:"How many unrelated events a second to make on the platform meanwhile."`
@@ -59,24 +56,23 @@ type measured struct {
 	Lift   []float64 `json:"lift_ms"`
 }
 
+// mostRounds is how many accounts a new desk lets people raise in an hour.
+const mostRounds = 20
+
 func (c *replayRounds) Run(ctx context.Context, s *cli.Session) error {
-	if c.Rounds < 1 || c.Least < 0 || c.Most < c.Least {
-		return fault.New(fault.Invalid, "wrong-use", "There is at least one round, and the longest pause is no shorter than the shortest.")
+	if c.Rounds < 1 || c.Rounds > mostRounds || c.Least < 0 || c.Most < c.Least {
+		return fault.New(fault.Invalid, "wrong-use", "There are 1 to %d rounds, and the longest pause is no shorter than the shortest.", mostRounds)
 	}
 	names := []string{nobodyMinds}
 	for n := range c.Rounds {
 		names = append(names, fmt.Sprintf("round%d", n))
 	}
 	return c.onStage(ctx, s, names, func(ctx context.Context, g *stage) error {
-		folder, err := everybodyMatters(g.platform, c.Tier)
-		if err != nil {
+		g.raised, g.tier = names[1:], c.Tier
+		if err := g.set(ctx, "", s.Say); err != nil {
 			return err
 		}
-		defer os.RemoveAll(folder)
-		if err := g.set(ctx, folder, s.Say); err != nil {
-			return err
-		}
-		if err := g.guard(ctx, c.Tier, len(names), true); err != nil {
+		if err := g.guard(ctx, c.Tier, c.Rounds, true); err != nil {
 			return err
 		}
 		doc, err := c.measure(ctx, s, g, names[1:])
@@ -85,25 +81,6 @@ func (c *replayRounds) Run(ctx context.Context, s *cli.Session) error {
 		}
 		return s.Answer(doc, doc.page)
 	})
-}
-
-// everybodyMatters writes the built-in policy set with one other rule of
-// protection, by which every account is of a tier.
-func everybodyMatters(of string, tier actions.Tier) (folder string, err error) {
-	if folder, err = os.MkdirTemp("", "countersign-policy-"); err != nil {
-		return "", fmt.Errorf("make a folder: %w", err)
-	}
-	files := policy.Default()
-	files["tiers.json"] = fmt.Sprintf(`{%q: [{"tier": %q, "fact": "created", "at_least": 1, "reason": "Every account matters here."}]}`, of, tier)
-	for name, text := range files {
-		if filepath.Ext(name) == ".txtar" {
-			continue // tests of the other rules
-		}
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			return folder, fmt.Errorf("write the policy: %w", err)
-		}
-	}
-	return folder, nil
 }
 
 func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *stage, names []string) (measured, error) {
