@@ -23,6 +23,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/client"
+	"countersign.dev/desk"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/plaza"
@@ -92,7 +93,7 @@ func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any
 		return r.err
 	}
 	// Who holds the platform's credential is the platform's to declare.
-	config := Config{Holders: map[string][]string{g.platform: {"platform operations, first shift", "platform operations, " + nightShift}}}
+	config := Config{Holders: desk.Holders{Platforms: map[string][]string{g.platform: {"ops-first-shift", "ops-" + nightShift}}}}
 	if err := cli.WriteSecret(filepath.Join(g.dir, configFile), config); err != nil {
 		return err
 	}
