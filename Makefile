@@ -1,8 +1,12 @@
 # quick: nothing but Go. test: installs PostgreSQL and a PDS if they are missing.
-.PHONY: demo quick test race bench lint
+.PHONY: demo replay-bluesky quick test race bench bench-watch lint
 
 demo:
 	go run ./cmd/countersign demo
+
+# The eleven minutes against a PDS of its own. Standard output is one JSON document.
+replay-bluesky:
+	@test/replay.sh eleven-minutes
 
 # What needs a server is left out, and said at the end.
 quick:
@@ -17,6 +21,11 @@ race:
 
 bench:
 	@test/run.sh bench
+
+# How soon the watch restores: half an hour, since it pauses between its rounds.
+bench-watch:
+	@test/install.sh >&2
+	@go run ./test/bench -watch
 
 STATICCHECK = v0.8.2
 

@@ -91,11 +91,17 @@ func (d *Desk) handOver(ctx context.Context, r store.Request) error {
 		return nil
 	}
 	warrant, err := d.assemble(ctx, r)
+	if fault.Is(err, "no-warrant") {
+		return d.disown(ctx, r.ID, err)
+	}
 	if err != nil {
 		return err
 	}
 	d.step(StepHandOver)
 	result, err := d.executor.Carry(ctx, warrant, carryWait)
+	if fault.KindOf(err) == fault.Forbidden {
+		return d.disown(ctx, r.ID, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -107,6 +113,33 @@ func (d *Desk) handOver(ctx context.Context, r store.Request) error {
 		return fault.New(fault.Unavailable, "under-way", "The executor has not finished %s yet.", r.ID)
 	}
 	return nil
+}
+
+// disown ends a request that its row calls approved, though the ledger holds no
+// warrant of it: somebody edited the database. That is entered, so that it is
+// seen; handing over what nobody takes would be tried for ever and show nothing.
+func (d *Desk) disown(ctx context.Context, request string, because error) error {
+	d.logger.ErrorContext(ctx, "a request is called approved without a warrant in the ledger: was the database edited?", "request", request, "error", because)
+	err := d.change(ctx, Caller{}, "hand over", func(*proof.State) (func(*tx) error, error) {
+		r, err := d.load(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		next, err := r.Settle(actions.StatusVoid, fault.TypeOf(because), fault.TextOf(because), d.timeNow())
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			t.record("void", endRecord{request, "", next.Status, next.Outcome})
+			t.SaveRequest(with(r, next))
+			t.Signal(requestSignal(request))
+			return nil
+		}, nil
+	})
+	if fault.Is(err, "not-approved") {
+		return nil // it came to another end first
+	}
+	return err
 }
 
 // Record enters one of the executor's records, exactly once, with what follows

@@ -2,16 +2,20 @@ package desk_test
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
 )
 
 // forgetful is an executor that always dies before anything is in its journal:
@@ -61,5 +65,75 @@ func TestHandedOverUntilItIsKnown(t *testing.T) {
 	}
 	if got, err = w.RequestByID(t.Context(), desktest.As("ann"), r.ID); err != nil || got.Status != actions.StatusExecuted {
 		t.Errorf("the request is %s, %v", got.Status, err)
+	}
+}
+
+// doubtful is an executor that takes no warrant for one of its ledger.
+type doubtful struct{ forgetful }
+
+func (*doubtful) Carry(context.Context, []byte, time.Duration) (proof.CarryResult, error) {
+	return proof.CarryResult{}, fault.New(fault.Forbidden, "bad-anchor", "The warrant's ledger entry is not about this warrant.")
+}
+
+// TestApprovedByWhoeverEditsRows: a request that only its row calls approved comes
+// to an end, and the ledger tells of it; it is not handed over for ever.
+func TestApprovedByWhoeverEditsRows(t *testing.T) {
+	for _, c := range []struct{ name, core, want string }{
+		{"without a warrant", "core", "no-warrant"},
+		{"with another's warrant", "(select core from request where core is not null)", "bad-anchor"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := desktest.New(t, desktest.Options{Executor: &doubtful{}})
+			w.Staff()
+			if r := w.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@neighbour")); r.Status != actions.StatusApproved {
+				t.Fatalf("the honest one is %s", r.Status)
+			}
+			held := w.Request("ada", desk.Wish{Kind: actions.DeskChange, Reason: "a test",
+				Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "new", Name: "New"}}})
+			if held.Status != actions.StatusHeld {
+				t.Fatalf("the other one is %s", held.Status)
+			}
+			for _, statement := range []string{
+				`update request set status = 'approved', core = ` + c.core + `, entry = (select entry from request where core is not null) where id = $1`,
+				`update job set kind = 'desk.carry', due = 0 where unique_key = $1`,
+			} {
+				err := w.Store.DB().Write(t.Context(), func(tx *sqldb.Tx) error { _, err := tx.Exec(statement, held.ID); return err })
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.Run()
+			var got actions.Request
+			desktest.Until(t, "it comes to an end", func() bool {
+				w.Clock().Advance(time.Second)
+				var err error
+				if got, err = w.RequestByID(t.Context(), desktest.As("ada"), held.ID); err != nil {
+					t.Fatal(err)
+				}
+				return got.Status != actions.StatusApproved
+			})
+			if got.Status != actions.StatusVoid || got.Outcome != c.want {
+				t.Errorf("the request is %s: %s", got.Status, got.Outcome)
+			}
+			told := 0
+			for after := int64(-1); ; {
+				entries, err := w.Entries(t.Context(), desktest.As("ada"), after, desk.MaxPage)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(entries) == 0 {
+					break
+				}
+				after += int64(len(entries))
+				for _, e := range entries {
+					if e.Kind == "void" && strings.Contains(string(e.Data), held.ID) && strings.Contains(string(e.Data), c.want) {
+						told++
+					}
+				}
+			}
+			if told != 1 {
+				t.Errorf("the ledger tells of it %d times", told)
+			}
+		})
 	}
 }

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign.dev/cli"
 	"countersign.dev/fault"
@@ -70,10 +65,11 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 			defer os.RemoveAll(dir)
 		}
 	}
-	var err error
-	if d.dir, err = filepath.Abs(s.Folder()); err != nil {
+	dir, err := filepath.Abs(s.Folder())
+	if err != nil {
 		return fmt.Errorf("name the folder: %w", err)
 	}
+	d.cast = &cast{dir: dir, origin: demoOrigin, officers: demoOfficers}
 	if err := mustBeEmpty(d.dir); err != nil {
 		return err
 	}
@@ -95,7 +91,7 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 	d.ctx = ctx
 	serve := serveCommand{Listen: c.Listen, PlazaListen: c.PlazaListen, logging: logging{Log: "error"}}
 	err = serve.serve(ctx, s, func(v *services) error {
-		d.services = v
+		d.services, d.desk = v, v.deskURL
 		if err := d.seed(ctx); err != nil {
 			return err
 		}
@@ -157,11 +153,11 @@ func (d *demo) answer() error {
 
 // demo is one playing.
 type demo struct {
-	ctx      context.Context // of the whole playing
+	ctx context.Context // of the whole playing
+	*cast
 	session  *cli.Session
 	command  *demoCommand
 	services *services
-	dir      string
 	start    time.Time
 	shift    time.Time // when the contractor's last day ends
 	steps    []demoStep
@@ -199,60 +195,6 @@ func (d *demo) pause() {
 	select {
 	case <-time.After(reading):
 	case <-d.ctx.Done():
-	}
-}
-
-// result is what a command of this program answered.
-type result struct {
-	code   int
-	doc    jsontext.Value
-	stderr string
-	err    error // for what must not fail
-	took   time.Duration
-}
-
-// run carries out one command of this program, as if typed, with a folder as DIR.
-func (d *demo) run(ctx context.Context, dir string, args ...string) result {
-	var stdout, stderr bytes.Buffer
-	p := program()
-	p.Stdin, p.Stdout, p.Stderr, p.Interactive, p.Color = strings.NewReader(""), &stdout, &stderr, false, false
-	p.Getenv = func(string) string { return "" }
-	var g grammar
-	began := time.Now()
-	r := result{code: cli.Run(ctx, p, &g, &g.Global, append([]string{"--json", "--dir", dir}, args...))}
-	r.took, r.doc, r.stderr = time.Since(began), stdout.Bytes(), stderr.String()
-	if r.code != cli.Done {
-		r.err = fault.New(fault.Unavailable, "demo-failed", "The demo could not go on: countersign %s: %s", strings.Join(args, " "), strings.TrimSpace(r.stderr))
-	}
-	return r
-}
-
-// member reads a member of the answer: "status", "error.kind".
-func (r result) member(path string) string {
-	doc := r.doc
-	for name := range strings.SplitSeq(path, ".") {
-		var members map[string]jsontext.Value
-		if json.Unmarshal(doc, &members) != nil {
-			return ""
-		}
-		doc = members[name]
-	}
-	var text string
-	if json.Unmarshal(doc, &text) != nil {
-		return ""
-	}
-	return text
-}
-
-// outcome says what became of an act, from the desk's answer alone.
-func (r result) outcome() string {
-	switch {
-	case r.code == cli.Refused && r.member("error.kind") == fault.Forbidden.String():
-		return "refused"
-	case r.member("status") != "":
-		return r.member("status")
-	default:
-		return "could not: " + r.member("error.type")
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
-	"countersign.dev/fault"
 	"countersign.dev/plaza"
 	"countersign.dev/workforce"
 )
@@ -56,50 +55,6 @@ func (d *demo) seed(ctx context.Context) error {
 	}
 	d.line("The desk has three vendors and 300 workers, admitted by three officers together: %s", d.services.deskURL)
 	return nil
-}
-
-// signIn gives people a folder with their settings and a token of the desk.
-func (d *demo) signIn(ctx context.Context, workers []string, key func(string) string) error {
-	for _, w := range workers {
-		r := d.run(ctx, d.home(w), "token", "create", "--save", "--worker", w, "--name", "demo", "--url", d.services.deskURL, "--key", key(w))
-		if r.code != cli.Done {
-			return r.err
-		}
-	}
-	return nil
-}
-
-// decide has the first officer request a change of the desk and the others
-// countersign it until it is applied.
-func (d *demo) decide(ctx context.Context, args ...string) error {
-	r := d.as(ctx, demoOfficers[0], args...)
-	for _, officer := range demoOfficers[1:] {
-		if r.code != cli.Done || r.member("status") != "held" {
-			break
-		}
-		r = d.as(ctx, officer, "action", "countersign", r.member("id"))
-	}
-	if r.code == cli.Done && r.member("status") != "executed" {
-		return fault.New(fault.Unavailable, "demo-failed", "The demo could not go on: countersign %s is %s: %s", strings.Join(args, " "), r.outcome(), r.member("missing"))
-	}
-	return r.err
-}
-
-// giveKeys has people make keys, officers enrol them, and people sign in.
-func (d *demo) giveKeys(ctx context.Context, workers ...string) error {
-	key := func(w string) string { return filepath.Join(d.home(w), "my.key") }
-	enrol := []string{"key", "enroll", "--reason", "first keys"}
-	for _, w := range workers {
-		r := d.run(ctx, d.home(w), "key", "make", key(w), "--worker", w, "--hardware", "--desk", demoOrigin)
-		if r.code != cli.Done {
-			return r.err
-		}
-		enrol = append(enrol, key(w)+cli.EnrolmentSuffix)
-	}
-	if err := d.decide(ctx, enrol...); err != nil {
-		return err
-	}
-	return d.signIn(ctx, workers, key)
 }
 
 var demoVendors = []struct{ id, name, prefix, site, zone string }{

@@ -41,13 +41,6 @@ const (
 	spammer   = "@free_phones_4u"
 )
 
-func (d *demo) home(worker string) string { return filepath.Join(d.dir, "people", worker) }
-
-// as carries out a command as a worker.
-func (d *demo) as(ctx context.Context, worker string, args ...string) result {
-	return d.run(ctx, d.home(worker), args...)
-}
-
 // play plays the evening.
 func (d *demo) play(ctx context.Context) error {
 	d.took, d.said = map[string]time.Duration{}, map[string]string{}

@@ -92,12 +92,8 @@ func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	}
 	if c.WithParent {
 		var stop context.CancelFunc
-		ctx, stop = context.WithCancel(ctx)
+		ctx, stop = withParent(ctx, s)
 		defer stop()
-		go func() {
-			_, _ = io.Copy(io.Discard, s.Stdin) // whatever ends it, the parent is gone
-			stop()
-		}()
 	}
 	log := c.logger(s)
 	settings, err := readLink(folder)

@@ -1,7 +1,7 @@
 // Command countersign is the operations desk between the people who work on a
 // social platform and its live accounts: server, executor and command line in
 // one program. This package holds the configuration and the wiring, and the
-// commands that need them: init, serve and executor. The others are in cli.
+// commands that need them: init, serve, executor, demo and replay. The others are in cli.
 //
 // It is trusted with the machine that it runs on: the log key, the executor's
 // key and the platforms' credentials lie in the folders that it is pointed at.
@@ -29,6 +29,9 @@ type grammar struct {
 	Init     initCommands    `cmd:"" help:"Found a desk: open a statement, have the officers sign it, close it."`
 	Serve    serveCommand    `cmd:"" help:"Run the desk, with its executor beside it and the built-in platform."`
 	Executor executorCommand `cmd:"" help:"Run the executor by itself: it holds the platforms' credentials and acts on warrants only."`
+	Replay   replayCommands  `cmd:"" help:"Try the eleven minutes of 2017 again, against a desk set up for it."`
+	Plaza    plazaCommand    `cmd:"" hidden:"" help:"Run the built-in platform by itself."`
+	Observe  observeCommand  `cmd:"" hidden:"" help:"Look on while the replay plays, from outside."`
 
 	cli.Commands
 }

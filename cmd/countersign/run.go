@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -72,4 +73,15 @@ func httpServer(server *http.Server, l net.Listener) func(context.Context) error
 		<-ended // http.ErrServerClosed
 		return err
 	}
+}
+
+// withParent returns a context that ends when the standard input does: whoever
+// started this process is gone.
+func withParent(ctx context.Context, s *cli.Session) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, s.Stdin) // whatever ends it, the parent is gone
+		stop()
+	}()
+	return ctx, stop
 }

@@ -28,6 +28,7 @@ type serveCommand struct {
 	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: as config.json says, else 127.0.0.1:7400 or the next free port."`
 	PlazaListen string `placeholder:"HOST:PORT" help:"Where the built-in platform's pages are. Left out: as config.json says, else 127.0.0.1:7401 or the next free port."`
 	NoPlaza     bool   `help:"Leave the built-in platform out."`
+	WithParent  bool   `help:"End when the standard input ends: whoever started this is gone." hidden:""`
 	logging
 }
 
@@ -49,6 +50,11 @@ type started struct {
 }
 
 func (c *serveCommand) Run(ctx context.Context, s *cli.Session) error {
+	if c.WithParent {
+		var stop context.CancelFunc
+		ctx, stop = withParent(ctx, s)
+		defer stop()
+	}
 	return c.serve(ctx, s, func(*services) error { return nil })
 }
 
@@ -223,6 +229,46 @@ func answering(ctx context.Context, executor *link.ExecutorClient) (proof.Execut
 			return status, fault.New(fault.Unavailable, "no-executor", "The executor does not answer. Nothing can be carried out without it.").Because(err)
 		}
 	}
+}
+
+// plazaCommand runs the built-in platform by itself, so that it stays when the
+// desk is started again.
+type plazaCommand struct {
+	Listen     string `placeholder:"HOST:PORT" help:"Where its pages are. Left out: 127.0.0.1:7401 or the next free port."`
+	WithParent bool   `help:"End when the standard input ends: whoever started this is gone." hidden:""`
+	logging
+}
+
+// plazaStarted is the one answer of plaza.
+type plazaStarted struct {
+	Plaza string `json:"plaza"` // address
+	Pid   int    `json:"pid"`
+}
+
+func (c *plazaCommand) Run(ctx context.Context, s *cli.Session) error {
+	if c.WithParent {
+		var stop context.CancelFunc
+		ctx, stop = withParent(ctx, s)
+		defer stop()
+	}
+	dir, err := filepath.Abs(s.Folder())
+	if err != nil {
+		return fmt.Errorf("name the folder: %w", err)
+	}
+	config, err := readConfig(dir)
+	if err != nil {
+		return err
+	}
+	v := &services{}
+	part, end, err := (&serveCommand{PlazaListen: c.Listen}).openPlaza(ctx, s, dir, config, v, c.logger(s))
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := s.Answer(plazaStarted{v.plazaURL, os.Getpid()}, func(p *cli.Page) { p.Line("Plaza is at %s", v.plazaURL) }); err != nil {
+		return err
+	}
+	return together(ctx, part)
 }
 
 // openPlaza opens the built-in platform, gives its staff token to the executor,

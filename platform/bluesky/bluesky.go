@@ -22,7 +22,9 @@
 //   - A takedown with an empty ref, which only another program would set, is
 //     reported by the PDS as none at all.
 //   - Deactivation is not offered as a measure: the holder signs in and undoes
-//     it. Nor is deletion, which nothing undoes.
+//     it. Nor is deletion, which nothing undoes. An account is reactivated, since
+//     the owner's lock makes a deactivation a breach. A PDS asks the PLC directory
+//     before it does, so this fails while that is out of reach.
 package bluesky
 
 import (
@@ -143,6 +145,7 @@ func (c *Connector) Capabilities() platform.Capabilities {
 		Abilities: []platform.Ability{
 			{Verb: platform.Takedown, Sort: platform.Account, Lossy: signsIn, Marks: true},
 			{Verb: platform.Restore, Sort: platform.Account},
+			{Verb: platform.Reactivate, Sort: platform.Account},
 			{Verb: platform.Takedown, Sort: platform.Content, Marks: true},
 			{Verb: platform.Restore, Sort: platform.Content},
 		},

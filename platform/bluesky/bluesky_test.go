@@ -214,7 +214,7 @@ func TestDeactivatedAccount(t *testing.T) {
 		t.Errorf("the holder could not reactivate: %v", got)
 	}
 	w.is(a.DID, platform.Up, "")
-	for _, verb := range []platform.Verb{platform.Deactivate, platform.Reactivate, platform.Delete, "ban"} {
+	for _, verb := range []platform.Verb{platform.Deactivate, platform.Delete, "ban"} {
 		_, err := w.c.Apply(t.Context(), "k", platform.Command{Verb: verb, Subject: subject(a.DID), Expect: platform.Expect{Status: platform.Up}})
 		if !fault.Is(err, "unsupported-verb") {
 			t.Errorf("%s: %v", verb, err)
@@ -225,6 +225,40 @@ func TestDeactivatedAccount(t *testing.T) {
 			t.Errorf("%s with mark %q: %v", cmd.Verb, cmd.Mark, err)
 		}
 	}
+}
+
+// An administrator's deactivation, which nobody but the owner's lock tells from the
+// holder's own, is lifted like a measure.
+func TestReactivate(t *testing.T) {
+	w := newWorld(t)
+	a := w.pds.CreateAccount(t, "gina")
+	reactivate := platform.Command{Verb: platform.Reactivate, Subject: subject(a.DID), Expect: platform.Expect{Status: platform.Deactivated}}
+	var wrong *platform.WrongState
+	if _, err := w.c.Apply(t.Context(), "k", reactivate); !errors.As(err, &wrong) {
+		t.Errorf("what is up was reactivated: %v", err)
+	}
+	deactivated := map[string]any{"subject": map[string]any{"$type": "com.atproto.admin.defs#repoRef", "did": a.DID}, "deactivated": map[string]any{"applied": true}}
+	if got := w.pds.Call(t, w.pds.Admin(), "com.atproto.admin.updateSubjectStatus", deactivated); got.Status != 200 {
+		t.Fatal(got)
+	}
+	w.is(a.DID, platform.Deactivated, "")
+	if r := w.apply(reactivate); !r.Before.Is(platform.Deactivated, "") || !r.After.Is(platform.Up, "") {
+		t.Errorf("receipt: %+v", r)
+	}
+	w.is(a.DID, platform.Up, "")
+	// A takedown stands over a deactivation, and is not lifted with it.
+	if got := w.pds.Call(t, w.pds.Admin(), "com.atproto.admin.updateSubjectStatus", deactivated); got.Status != 200 {
+		t.Fatal(got)
+	}
+	w.foreign(a.DID, ozone)
+	if _, err := w.c.Apply(t.Context(), "k", reactivate); !errors.As(err, &wrong) {
+		t.Errorf("what is down was reactivated: %v", err)
+	}
+	reactivate.Expect = platform.Expect{Status: platform.Down, Mark: ozone}
+	if _, err := w.c.Apply(t.Context(), "k", reactivate); !fault.Is(err, "bad-expectation") {
+		t.Errorf("a reactivation that expects a takedown: %v", err)
+	}
+	w.is(a.DID, platform.Down, ozone)
 }
 
 func TestResolve(t *testing.T) {

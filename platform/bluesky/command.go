@@ -8,7 +8,7 @@ import (
 	"countersign.dev/platform"
 )
 
-// Apply carries out a takedown or a restore. A takedown that confirms one of ours
+// Apply carries out a takedown, a restore or a reactivation. A takedown that confirms one of ours
 // (Command.Confirms) writes its mark over that one's; the account is down
 // throughout. The key is not sent, since a PDS
 // keeps none: a takedown is known by its mark, which no other request has, and is
@@ -105,8 +105,11 @@ func (c *Connector) Lookup(ctx context.Context, key string, cmd platform.Command
 // restored account is up, or deactivated if its holder had done that before or
 // has done it since.
 func inPlace(cmd platform.Command, s platform.State) bool {
-	if cmd.Verb == platform.Restore {
+	switch cmd.Verb {
+	case platform.Restore:
 		return s.Status != platform.Down
+	case platform.Reactivate:
+		return s.Status == platform.Up
 	}
 	after := cmd.After()
 	return s.Is(after.Status, after.Mark)
@@ -122,7 +125,7 @@ func (c *Connector) accepts(cmd platform.Command) (platform.Sort, error) {
 		return "", fault.New(fault.Unsupported, "unsupported-verb", "A PDS cannot %s: %s is %s.", cmd.Verb, cmd.Subject, sort)
 	}
 	if (cmd.Verb == platform.Takedown) != (cmd.Mark != "") {
-		return "", fault.New(fault.Invalid, "bad-mark", "A takedown leaves a mark and a restore leaves none.")
+		return "", fault.New(fault.Invalid, "bad-mark", "A takedown leaves a mark, and what lifts a measure leaves none.")
 	}
 	// A takedown of what is down would write a second mark over the first, unless
 	// the first is ours and meant to be replaced, and a restore of what is up would
@@ -133,7 +136,8 @@ func (c *Connector) accepts(cmd platform.Command) (platform.Sort, error) {
 		}
 		return sort, nil
 	}
-	if (cmd.Verb == platform.Restore) != (cmd.Expect.Status == platform.Down) {
+	if (cmd.Verb == platform.Restore) != (cmd.Expect.Status == platform.Down) ||
+		cmd.Verb == platform.Reactivate && cmd.Expect.Status != platform.Deactivated {
 		return "", fault.New(fault.Conflict, "bad-expectation", "A %s cannot expect a subject that is %s.", cmd.Verb, cmd.Expect.Status)
 	}
 	return sort, nil
@@ -144,6 +148,9 @@ func (c *Connector) change(ctx context.Context, cmd platform.Command, cid string
 	subject := map[string]any{"$type": "com.atproto.admin.defs#repoRef", "did": cmd.Subject.ID}
 	if cid != "" {
 		subject = map[string]any{"$type": "com.atproto.repo.strongRef", "uri": cmd.Subject.ID, "cid": cid}
+	}
+	if cmd.Verb == platform.Reactivate {
+		return c.procedure(ctx, "com.atproto.admin.updateSubjectStatus", map[string]any{"subject": subject, "deactivated": map[string]any{"applied": false}})
 	}
 	takedown := map[string]any{"applied": cmd.Verb == platform.Takedown}
 	if cmd.Mark != "" {

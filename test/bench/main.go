@@ -5,6 +5,7 @@
 // cancels out as far as it can.
 //
 //	bench [-runs N]
+//	bench -watch [-rounds N]
 //
 // It runs Go benchmarks of several packages (this folder's, test/peers, policy,
 // ledger/proof) and computes; it measures nothing itself. PostgreSQL and a PDS
@@ -46,7 +47,16 @@ type run map[string]metrics
 
 func main() {
 	runs := flag.Int("runs", 1, "how often everything is measured; the table shows the run in the middle")
+	watch := flag.Bool("watch", false, "measure the watch instead, which takes half an hour: see watch.go")
+	rounds := flag.Int("rounds", 100, "with -watch: how many rounds of each sort")
 	flag.Parse()
+	if *watch {
+		if err := measureWatch(os.Stdout, max(*rounds, 1)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := measure(os.Stdout, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

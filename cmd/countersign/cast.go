@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"countersign.dev/cli"
+	"countersign.dev/fault"
+)
+
+// cast is the people of a desk that is played: each has a folder with key and
+// token, as if on a machine of their own, and does everything by the commands of
+// this program.
+type cast struct {
+	dir      string // of the desk; people have theirs in it
+	origin   string
+	desk     string   // its address, once it serves
+	officers []string // who founded it with init --try; their keys are in DIR/keys
+}
+
+func (c *cast) home(worker string) string { return filepath.Join(c.dir, "people", worker) }
+
+// as carries out a command as a worker.
+func (c *cast) as(ctx context.Context, worker string, args ...string) result {
+	return c.run(ctx, c.home(worker), args...)
+}
+
+// signIn gives people a folder with their settings and a token of the desk.
+func (c *cast) signIn(ctx context.Context, workers []string, key func(string) string) error {
+	for _, w := range workers {
+		r := c.run(ctx, c.home(w), "token", "create", "--save", "--worker", w, "--name", "demo", "--url", c.desk, "--key", key(w))
+		if r.code != cli.Done {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// decide has the first officer request a change of the desk and the others
+// countersign it until it is applied.
+func (c *cast) decide(ctx context.Context, args ...string) error {
+	r := c.as(ctx, c.officers[0], args...)
+	for _, officer := range c.officers[1:] {
+		if r.code != cli.Done || r.member("status") != "held" {
+			break
+		}
+		r = c.as(ctx, officer, "action", "countersign", r.member("id"))
+	}
+	if r.code == cli.Done && r.member("status") != "executed" {
+		return fault.New(fault.Unavailable, "play-failed", "The play could not go on: countersign %s is %s: %s", strings.Join(args, " "), r.outcome(), r.member("missing"))
+	}
+	return r.err
+}
+
+// giveKeys has people make keys, officers enrol them, and people sign in.
+func (c *cast) giveKeys(ctx context.Context, workers ...string) error {
+	key := func(w string) string { return filepath.Join(c.home(w), "my.key") }
+	enrol := []string{"key", "enroll", "--reason", "first keys"}
+	for _, w := range workers {
+		r := c.run(ctx, c.home(w), "key", "make", key(w), "--worker", w, "--hardware", "--desk", c.origin)
+		if r.code != cli.Done {
+			return r.err
+		}
+		enrol = append(enrol, key(w)+cli.EnrolmentSuffix)
+	}
+	if err := c.decide(ctx, enrol...); err != nil {
+		return err
+	}
+	return c.signIn(ctx, workers, key)
+}
+
+// result is what a command of this program answered.
+type result struct {
+	code   int
+	doc    jsontext.Value
+	stderr string
+	err    error // for what must not fail
+	took   time.Duration
+}
+
+// run carries out one command of this program, as if typed, with a folder as DIR.
+func (c *cast) run(ctx context.Context, dir string, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	p := program()
+	p.Stdin, p.Stdout, p.Stderr, p.Interactive, p.Color = strings.NewReader(""), &stdout, &stderr, false, false
+	p.Getenv = func(string) string { return "" }
+	var g grammar
+	began := time.Now()
+	r := result{code: cli.Run(ctx, p, &g, &g.Global, append([]string{"--json", "--dir", dir}, args...))}
+	r.took, r.doc, r.stderr = time.Since(began), stdout.Bytes(), stderr.String()
+	if r.code != cli.Done {
+		r.err = fault.New(fault.Unavailable, "play-failed", "The play could not go on: countersign %s: %s", strings.Join(args, " "), strings.TrimSpace(r.stderr))
+	}
+	return r
+}
+
+// member reads a member of the answer: "status", "error.kind".
+func (r result) member(path string) string {
+	doc := r.doc
+	for name := range strings.SplitSeq(path, ".") {
+		var members map[string]jsontext.Value
+		if json.Unmarshal(doc, &members) != nil {
+			return ""
+		}
+		doc = members[name]
+	}
+	var text string
+	if json.Unmarshal(doc, &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// outcome says what became of an act, from the desk's answer alone.
+func (r result) outcome() string {
+	switch {
+	case r.code == cli.Refused && r.member("error.kind") == fault.Forbidden.String():
+		return "refused"
+	case r.member("status") != "":
+		return r.member("status")
+	default:
+		return "could not: " + r.member("error.type")
+	}
+}

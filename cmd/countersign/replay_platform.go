@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"countersign.dev/platform/bluesky"
+	"countersign.dev/plaza"
+)
+
+// takeDown calls the platform itself: the staff API of plaza, or the
+// administration of a PDS.
+func (g *stage) takeDown(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
+	if g.pds != nil {
+		return call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
+			"subject": repoRef(a), "takedown": map[string]any{"applied": true, "ref": "TICKET-4411"}}, nil)
+	}
+	return g.staffCommand(ctx, h, authorization, a, plaza.Takedown)
+}
+
+// switchOff is what was done in 2017.
+func (g *stage) switchOff(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
+	if g.pds != nil {
+		return call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
+			"subject": repoRef(a), "deactivated": map[string]any{"applied": true}}, nil)
+	}
+	return g.staffCommand(ctx, h, authorization, a, plaza.Deactivate)
+}
+
+func repoRef(a account) map[string]any {
+	return map[string]any{"$type": "com.atproto.admin.defs#repoRef", "did": a.id}
+}
+
+func (g *stage) staffCommand(ctx context.Context, h *http.Client, authorization string, a account, verb plaza.Verb) (int, error) {
+	var key [12]byte
+	if _, err := rand.Read(key[:]); err != nil {
+		return 0, fmt.Errorf("make a key: %w", err)
+	}
+	return call(ctx, h, http.MethodPost, g.plaza+"/staff/v1/commands", authorization, map[string]string{"Idempotency-Key": hex.EncodeToString(key[:])}, map[string]any{
+		"verb": verb, "subject": map[string]any{"id": a.id}, "expect": map[string]any{"status": "up"}, "mark": "TICKET-4411"}, nil)
+}
+
+// nightShift is whom plaza knows the holder of the credential as that is misused.
+const nightShift = "night-shift"
+
+// credential is what a member of the platform's staff signs in with.
+func (g *stage) credential(ctx context.Context) (string, error) {
+	if g.pds != nil {
+		return g.pds.admin(), nil // a PDS has one for all
+	}
+	db, err := plaza.Open(ctx, "sqlite:"+filepath.Join(g.dir, plazaFile))
+	if err != nil {
+		return "", err
+	}
+	defer closePlaza(db, g.log)
+	token, err := plaza.New(plaza.Config{DB: db, Log: g.log}).IssueToken(ctx, nightShift, plaza.StaffScope)
+	return "Bearer " + token, err
+}
+
+// lockOwner has an account's owner promise, on the platform, never to deactivate
+// it without telling us.
+func (g *stage) lockOwner(ctx context.Context, a account) error {
+	if g.pds != nil {
+		return g.pds.call(ctx, "Bearer "+a.owner, "com.atproto.repo.putRecord", map[string]any{
+			"repo": a.id, "collection": bluesky.LockCollection, "rkey": bluesky.LockKey,
+			"record": map[string]any{"$type": bluesky.LockCollection, "createdAt": time.Now().UTC().Format("2006-01-02T15:04:05.000Z")}}, nil)
+	}
+	_, err := call(ctx, http.DefaultClient, http.MethodPut, g.plaza+"/owner/v1/lock", "Bearer "+a.owner, nil, nil, nil)
+	return err
+}
+
+// readDirectly reads an account as staff do.
+func (g *stage) readDirectly(ctx context.Context, h *http.Client, authorization string, a account) error {
+	address := g.plaza + "/staff/v1/subjects?id=" + url.QueryEscape(a.id)
+	if g.pds != nil {
+		address = g.pds.url + "/xrpc/com.atproto.admin.getSubjectStatus?did=" + url.QueryEscape(a.id)
+	}
+	_, err := call(ctx, h, http.MethodGet, address, authorization, nil, nil, nil)
+	return err
+}
+
+// touch makes the call that lifts a measure, where there is none: a PDS does the
+// same for it, and plaza refuses it after the same work.
+func (g *stage) touch(ctx context.Context, h *http.Client, authorization string, a account) error {
+	if g.pds != nil {
+		_, err := call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
+			"subject": repoRef(a), "takedown": map[string]any{"applied": false}}, nil)
+		return err
+	}
+	if status, err := g.staffCommand(ctx, h, authorization, a, plaza.Restore); status != http.StatusConflict && status != http.StatusBadRequest {
+		return err
+	}
+	return nil
+}

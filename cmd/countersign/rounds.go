@@ -1,0 +1,329 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/cli"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform/bluesky"
+)
+
+// replayRounds measures the platform-credential way, as often as is asked for.
+// Each round is on an account of its own, since the pace of restorations falls
+// where one account is taken down again and again.
+type replayRounds struct {
+	onPlatform
+	Tier    actions.Tier  `enum:"protected,critical" default:"critical" help:"Of the accounts: critical ones are also read directly, protected ones are seen by the event stream alone."`
+	Rounds  int           `default:"5" help:"How many, at most 20: each is on an account of its own, and the more accounts are critical the less often each of them is read directly."`
+	Least   time.Duration `default:"3s" help:"The shortest pause between two rounds; pauses are drawn at random, since a stream that is only fast when busy would else seem fast."`
+	Most    time.Duration `default:"10s" help:"The longest."`
+	PerSec  int           `name:"events" default:"0" help:"How many unrelated events a second to make on the platform meanwhile."`
+	Writers int           `default:"8" help:"By how many writers."`
+}
+
+func (c *replayRounds) Help() string {
+	return "An anonymous client asks the platform's public address until it sees the account up again, counted from before the call that took it down was sent."
+}
+
+// measured is the one answer of replay rounds. Times are in milliseconds, one for
+// each round.
+type measured struct {
+	Platform string       `json:"platform"`
+	Tier     actions.Tier `json:"tier"`
+	Rounds   int          `json:"rounds"`
+	Events   float64      `json:"events_per_s"` // that were made meanwhile
+	// Back is from before the call until the account was seen up again. Call is how
+	// long the attacker's own call took, which is in it.
+	Back []float64 `json:"back_ms"`
+	Call []float64 `json:"call_ms"`
+	// Stream is from before the call until a subscriber of the PDS's event stream,
+	// beside ours, was told of it: its own back-off. Empty on plaza.
+	Stream []float64 `json:"stream_ms"`
+	// Inside is, by the executor's records, from when it had read what it found until
+	// its receipt; Lift is how long the calls of a restoration take that are in it,
+	// made directly between the rounds.
+	Inside []float64 `json:"inside_ms"`
+	Lift   []float64 `json:"lift_ms"`
+}
+
+// mostRounds is how many accounts a new desk lets people raise in an hour.
+const mostRounds = 20
+
+func (c *replayRounds) Run(ctx context.Context, s *cli.Session) error {
+	if c.Rounds < 1 || c.Rounds > mostRounds || c.Least < 0 || c.Most < c.Least {
+		return fault.New(fault.Invalid, "wrong-use", "There are 1 to %d rounds, and the longest pause is no shorter than the shortest.", mostRounds)
+	}
+	names := []string{nobodyMinds}
+	for n := range c.Rounds {
+		names = append(names, fmt.Sprintf("round%d", n))
+	}
+	return c.onStage(ctx, s, names, func(ctx context.Context, g *stage) error {
+		g.raised, g.tier = names[1:], c.Tier
+		if err := g.set(ctx, "", s.Say); err != nil {
+			return err
+		}
+		if err := g.guard(ctx, c.Tier, c.Rounds, true); err != nil {
+			return err
+		}
+		doc, err := c.measure(ctx, s, g, names[1:])
+		if err != nil {
+			return err
+		}
+		return s.Answer(doc, doc.page)
+	})
+}
+
+func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *stage, names []string) (measured, error) {
+	doc := measured{Platform: g.platform, Tier: c.Tier, Rounds: c.Rounds, Back: []float64{}, Call: []float64{}, Stream: []float64{}, Inside: []float64{}, Lift: []float64{}}
+	credential, err := g.credential(ctx)
+	if err != nil {
+		return doc, err
+	}
+	h := &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
+	defer h.CloseIdleConnections()
+	ctx, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer stop()
+	frames, err := g.frames(ctx, &beside)
+	if err != nil {
+		return doc, err
+	}
+	made, begun := g.makeEvents(ctx, &beside, h, c.PerSec, c.Writers), time.Now()
+	for n, name := range names {
+		if err := pause(ctx, c.Least+rand.N(c.Most-c.Least+1)); err != nil {
+			return doc, err
+		}
+		on := g.accounts[name]
+		sent := time.Now()
+		if _, err := g.takeDown(ctx, h, credential, on); err != nil {
+			return doc, err
+		}
+		doc.Call = append(doc.Call, ms(time.Since(sent)))
+		if err := seenUp(ctx, h, on); err != nil {
+			return doc, err
+		}
+		doc.Back = append(doc.Back, ms(time.Since(sent)))
+		if frames != nil {
+			at, err := frames.of(ctx, on.id)
+			if err != nil {
+				return doc, err
+			}
+			doc.Stream = append(doc.Stream, ms(at.Sub(sent)))
+		}
+		took, err := g.liftDirectly(ctx, h, credential)
+		if err != nil {
+			return doc, err
+		}
+		doc.Lift = append(doc.Lift, ms(took))
+		s.Say("  round %d: %.1f ms", n+1, doc.Back[n])
+	}
+	doc.Events = float64(made.Load()) / time.Since(begun).Seconds()
+	doc.Inside, err = g.inside(ctx)
+	return doc, err
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// backTime is how long an account may stay away before a round has failed.
+const backTime = 30 * time.Second
+
+// seenUp asks the public address of an account, as anybody, until it says up.
+func seenUp(ctx context.Context, h *http.Client, on account) error {
+	o := &observer{lookout: lookout{Page: on.page, Repo: on.repo}, http: h}
+	waiting, cancel := context.WithTimeout(ctx, backTime)
+	defer cancel()
+	for o.status(waiting) != "up" {
+		if err := pause(waiting, time.Millisecond); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fault.New(fault.Unavailable, "not-back", "%s was not back within %s.", on.handle, backTime)
+		}
+	}
+	return nil
+}
+
+// liftDirectly makes the calls of a restoration, on an account that nobody minds:
+// to read, to lift, and to read back.
+func (g *stage) liftDirectly(ctx context.Context, h *http.Client, credential string) (time.Duration, error) {
+	on := g.accounts[nobodyMinds]
+	begun := time.Now()
+	for _, step := range []func() error{
+		func() error { return g.readDirectly(ctx, h, credential, on) },
+		func() error { return g.touch(ctx, h, credential, on) },
+		func() error { return g.readDirectly(ctx, h, credential, on) },
+	} {
+		if err := step(); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(begun), nil
+}
+
+// inside reads the executor's records: for each breach, from when its state was
+// read until the receipt of its restoration.
+func (g *stage) inside(ctx context.Context) ([]float64, error) {
+	c, err := g.reader()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]canonical.Time{}
+	all := []float64{}
+	for after := int64(-1); ; {
+		page, err := c.Entries(ctx, after, 100)
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Items) == 0 {
+			return all, nil
+		}
+		for _, e := range page.Items {
+			after = e.Index
+			var x proof.SignedExecution
+			if e.Class != "execution" || canonical.Unmarshal(e.Data, &x) != nil {
+				continue
+			}
+			switch r := x.Execution; {
+			case r.Kind == proof.KindBreach:
+				seen[r.Request] = r.Sight.Seen
+			case r.Kind == proof.KindReceipt && r.Duty == proof.DutyRestore && !seen[r.Request].IsZero():
+				all = append(all, ms(r.At.Sub(seen[r.Request].Time)))
+			}
+		}
+	}
+}
+
+// frames are what a PDS's event stream told a subscriber of its own.
+type frames struct {
+	mu      sync.Mutex
+	at      map[string]time.Time // of the first frame about an account since it was last asked for
+	changed chan struct{}
+}
+
+// frames subscribes to a PDS's event stream; nil on plaza.
+func (g *stage) frames(ctx context.Context, beside *sync.WaitGroup) (*frames, error) {
+	if g.pds == nil {
+		return nil, nil
+	}
+	c, err := bluesky.New(bluesky.Config{Name: "beside", URL: g.pds.url, AdminPassword: g.pds.password})
+	if err != nil {
+		return nil, err
+	}
+	stream, err := c.Watch(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	f := &frames{at: map[string]time.Time{}, changed: make(chan struct{}, 1)}
+	beside.Go(func() {
+		defer context.AfterFunc(ctx, func() { _ = stream.Close() })()
+		for {
+			h, err := stream.Next()
+			if err != nil {
+				return // whoever waits for a frame is told by the time that passes
+			}
+			f.mu.Lock()
+			if _, ok := f.at[h.Subject.ID]; !ok {
+				f.at[h.Subject.ID] = time.Now()
+			}
+			f.mu.Unlock()
+			select {
+			case f.changed <- struct{}{}:
+			default:
+			}
+		}
+	})
+	return f, nil
+}
+
+// of waits for the first frame about an account.
+func (f *frames) of(ctx context.Context, id string) (time.Time, error) {
+	waiting, cancel := context.WithTimeout(ctx, backTime)
+	defer cancel()
+	for {
+		f.mu.Lock()
+		at, ok := f.at[id]
+		f.mu.Unlock()
+		if ok {
+			return at, nil
+		}
+		select {
+		case <-f.changed:
+		case <-waiting.Done():
+			return at, fault.New(fault.Unavailable, "no-frame", "The event stream did not tell of %s.", id).Because(waiting.Err())
+		}
+	}
+}
+
+// makeEvents has unrelated things happen on a PDS, so many a second, as far as it
+// keeps up; the counter says how many.
+func (g *stage) makeEvents(ctx context.Context, beside *sync.WaitGroup, h *http.Client, perSecond, writers int) *atomic.Int64 {
+	var made atomic.Int64
+	if g.pds == nil || perSecond < 1 || writers < 1 {
+		return &made
+	}
+	due := make(chan struct{}, perSecond)
+	beside.Go(func() {
+		tick := time.NewTicker(time.Second / time.Duration(perSecond))
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				select {
+				case due <- struct{}{}:
+				default: // it does not keep up
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	on := g.accounts[nobodyMinds]
+	for range writers {
+		beside.Go(func() {
+			for {
+				select {
+				case <-due:
+				case <-ctx.Done():
+					return
+				}
+				err := g.pds.call(ctx, "Bearer "+on.owner, "com.atproto.repo.createRecord", map[string]any{"repo": on.id, "collection": "app.bsky.feed.post",
+					"record": map[string]any{"$type": "app.bsky.feed.post", "text": "hello", "createdAt": time.Now().UTC().Format(time.RFC3339)}}, nil)
+				if err == nil {
+					made.Add(1)
+				}
+			}
+		})
+	}
+	return &made
+}
+
+func (m measured) page(p *cli.Page) {
+	p.Line("%d rounds on %s, %s accounts, with %.0f unrelated events a second:", m.Rounds, m.Platform, m.Tier, m.Events)
+	rows := [][]string{{"", "P50", "P99"}}
+	for _, x := range []struct {
+		what string
+		of   []float64
+	}{{"seen up again", m.Back}, {"of it the attacker's own call", m.Call}, {"event stream told", m.Stream}, {"from read to receipt, in the executor", m.Inside}, {"of it the platform's calls, made directly", m.Lift}} {
+		if len(x.of) > 0 {
+			rows = append(rows, []string{x.what, fmt.Sprintf("%.1f ms", quantile(x.of, 50)), fmt.Sprintf("%.1f ms", quantile(x.of, 99))})
+		}
+	}
+	p.Table(rows)
+}
+
+// quantile returns the value that so many in a hundred are not above.
+func quantile(of []float64, percent int) float64 {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[min(len(sorted)*percent/100, len(sorted)-1)]
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+)
+
+// series is a number of rounds of one sort: how soon an account that was taken down
+// around the desk is seen up again. They are run by the program itself (replay
+// rounds), as processes of their own, with a desk made anew for each run: an
+// account is restored at once only the first time in an hour, and the fewer
+// accounts are critical the more often each is read.
+type series struct {
+	name   string
+	pds    bool
+	perRun int
+	args   []string
+}
+
+var (
+	onPlaza   = series{name: "plaza", perRun: 5}
+	onPDS     = series{name: "PDS", pds: true, perRun: 5}
+	protected = series{name: "PDS, protected", pds: true, perRun: 20, args: []string{"--tier", "protected"}}
+	busy      = series{name: "PDS, busy", pds: true, perRun: 5, args: []string{"--events", "500"}}
+)
+
+// sightings is what came of a series; see replay rounds for the members.
+type sightings struct {
+	Events float64   `json:"events_per_s"`
+	Back   []float64 `json:"back_ms"`
+	Call   []float64 `json:"call_ms"`
+	Stream []float64 `json:"stream_ms"`
+	Inside []float64 `json:"inside_ms"`
+	Lift   []float64 `json:"lift_ms"`
+}
+
+// run makes so many rounds.
+func (s series) run(program string, n int) (sightings, error) {
+	var all sightings
+	for runs := 0; len(all.Back) < n; runs++ {
+		args := append([]string{"rounds", "--rounds", strconv.Itoa(min(s.perRun, n-len(all.Back)))}, s.args...)
+		cmd := exec.Command(program, append([]string{"replay"}, append(args, "--json")...)...)
+		if s.pds {
+			cmd = exec.Command(filepath.Join("test", "replay.sh"), args...)
+		}
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil {
+			return all, fmt.Errorf("%s, after %d rounds: %w\n%s%s", s.name, len(all.Back), err, out.Bytes(), errs.Bytes())
+		}
+		var one sightings
+		if err := json.Unmarshal(out.Bytes(), &one); err != nil {
+			return all, fmt.Errorf("%s: read %q: %w", s.name, out.Bytes(), err)
+		}
+		all.Events = (all.Events*float64(runs) + one.Events) / float64(runs+1)
+		all.Back, all.Call, all.Stream = append(all.Back, one.Back...), append(all.Call, one.Call...), append(all.Stream, one.Stream...)
+		all.Inside, all.Lift = append(all.Inside, one.Inside...), append(all.Lift, one.Lift...)
+		fmt.Fprintf(os.Stderr, "# %s: %d of %d rounds\n", s.name, len(all.Back), n)
+	}
+	return all, nil
+}
+
+// quantile returns the value that so many in a hundred are not above.
+func quantile(of []float64, percent int) float64 {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[min(len(sorted)*percent/100, len(sorted)-1)]
+}
+
+// measureWatch makes n rounds of each series and prints the table. The quiet ones
+// run side by side, each on servers of its own, since they mostly pause; the busy
+// one runs by itself.
+func measureWatch(out io.Writer, n int) error {
+	folder, err := os.MkdirTemp("", "countersign-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	program := filepath.Join(folder, "countersign")
+	if b, err := exec.Command("go", "build", "-o", program, "./cmd/countersign").CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, b)
+	}
+	before := load()
+	type outcome struct {
+		of  string
+		r   sightings
+		err error
+	}
+	done := make(chan outcome)
+	quiet := []series{onPlaza, onPDS, protected}
+	for _, s := range quiet {
+		go func() {
+			r, err := s.run(program, n)
+			done <- outcome{s.name, r, err}
+		}()
+	}
+	came := map[string]sightings{}
+	for range quiet {
+		o := <-done
+		if o.err != nil && err == nil {
+			err = o.err
+		}
+		came[o.of] = o.r
+	}
+	if err != nil {
+		return err
+	}
+	if came[busy.name], err = busy.run(program, n); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d rounds of each, 3 to 10 s apart at random, on %d accounts of the tier; %d processors, %s, %s/%s; load average %s before, %s after\n\n",
+		n, onPDS.perRun, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, before, load())
+	printWatch(out, came)
+	return nil
+}
+
+// printWatch prints each number beside its limit.
+func printWatch(out io.Writer, of map[string]sightings) {
+	fmt.Fprintln(out, "| around the desk → seen up by an anonymous client | measured | limit | ok |")
+	fmt.Fprintln(out, "|---|--:|--:|---|")
+	line := func(what string, value, limit float64) {
+		switch {
+		case limit == 0:
+			fmt.Fprintf(out, "| %s | %.1f ms | | |\n", what, value)
+		case value <= limit:
+			fmt.Fprintf(out, "| %s | %.1f ms | %.1f ms | yes |\n", what, value, limit)
+		default:
+			fmt.Fprintf(out, "| %s | %.1f ms | %.1f ms | **no** |\n", what, value, limit)
+		}
+	}
+	p, q, b, z := of[onPDS.name], of[protected.name], of[busy.name], of[onPlaza.name]
+	line("PDS, critical, p50", quantile(p.Back, 50), 100)
+	line("PDS, critical, p99", quantile(p.Back, 99), 1000)
+	line("Countersign's own share of it, p50: from read to receipt, less the platform's calls made directly", quantile(p.Inside, 50)-quantile(p.Lift, 50), 15)
+	line("PDS, protected, by the stream alone, p50", quantile(q.Back, 50), 0)
+	line("PDS, protected, by the stream alone, p99", quantile(q.Back, 99), 1500)
+	line("the PDS's own back-off beside it: another subscriber told, p50", quantile(q.Stream, 50), 0)
+	line("the PDS's own back-off beside it, p99", quantile(q.Stream, 99), 0)
+	line(fmt.Sprintf("PDS, critical, with %.0f unrelated events/s (500 asked for), p50, no slower than quiet", b.Events), quantile(b.Back, 50), quantile(p.Back, 50))
+	line("PDS, critical, with unrelated events, p99, no slower than quiet", quantile(b.Back, 99), quantile(p.Back, 99))
+	line("the attacker's own call under that load, which is in it, p50", quantile(b.Call, 50), 0)
+	line("plaza, critical, p50", quantile(z.Back, 50), 25)
+	line("plaza, critical, p99", quantile(z.Back, 99), 0)
+}

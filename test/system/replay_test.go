@@ -1,0 +1,67 @@
+package system
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"countersign.dev/test/testenv"
+)
+
+// TestReplayOnPDS plays the eleven minutes against a real PDS with the program as
+// it is built, and looks at the PDS afterwards: what was made for it is gone, and
+// what was there is as it was.
+func TestReplayOnPDS(t *testing.T) {
+	t.Parallel()
+	b := testenv.OwnPDS(t, testenv.BlueskyOptions{})
+	bystander := b.CreateAccount(t, "bystander")
+	program := filepath.Join(t.TempDir(), "countersign")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "countersign.dev/cmd/countersign").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte(b.AdminPassword+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "replay", "eleven-minutes", "--json", "--platform", "bluesky", "--pds", b.URL, "--pds-admin-password-file", password)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var doc struct {
+		Platform string
+		Ways     []struct {
+			Way          string
+			Defeated     bool
+			How          string
+			NoticedMS    *float64 `json:"noticed_ms"`
+			RestoredMS   *float64 `json:"restored_ms"`
+			AttributedMS *float64 `json:"attributed_ms"`
+		}
+	}
+	if unread := json.Unmarshal(stdout.Bytes(), &doc); err != nil || unread != nil {
+		t.Fatalf("%v, %v\n%s\n%s", err, unread, stdout.String(), stderr.String())
+	}
+	if doc.Platform != "bluesky" || len(doc.Ways) != 4 {
+		t.Fatalf("%s", stdout.String())
+	}
+	for i, name := range []string{"desk", "accomplice", "platform-credential", "database"} {
+		w := doc.Ways[i]
+		if w.Way != name || !w.Defeated || w.NoticedMS == nil || w.RestoredMS == nil || (w.AttributedMS == nil) != (name == "database") {
+			t.Errorf("%s: %+v", name, w)
+		}
+		if touched := name == "platform-credential"; w.RestoredMS != nil && (*w.RestoredMS > 0) != touched {
+			t.Errorf("%s: back after %v ms", name, *w.RestoredMS)
+		}
+	}
+	left := b.Query(t, "", "com.atproto.sync.listRepos")
+	repos, _ := left.Body["repos"].([]any)
+	if len(repos) != 1 {
+		t.Errorf("on the PDS there is: %v", left.Body)
+	}
+	if up := b.Query(t, "", "com.atproto.sync.getRepoStatus", "did", bystander.DID); up.Body["active"] != true {
+		t.Errorf("the bystander: %v", up.Body)
+	}
+}
