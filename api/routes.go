@@ -58,6 +58,7 @@ func (s *Server) register() {
 
 	add(s, operation{id: "subject", method: get, path: "/subjects", summary: "A subject as the executor reads it now, and its tier"}, s.subject)
 	add(s, operation{id: "list-platforms", method: get, path: "/platforms", summary: "Connected platforms"}, s.platforms)
+	add(s, operation{id: "desk", method: get, path: "/desk", summary: "Standing orders, modes, freezes and closed reviews"}, s.settings)
 	add(s, operation{id: "policy", method: get, path: "/policy", summary: "The policy set in force, budgets and trust"}, s.policy)
 	add(s, operation{id: "check-policy", method: post, path: "/policy/check", summary: "What can be said of a set against the people of this desk; nothing is stored"}, s.checkPolicy)
 	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)

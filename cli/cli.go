@@ -44,7 +44,11 @@ type Program struct {
 	Now            func() time.Time
 	Rand           io.Reader
 	HTTP           *http.Client // nil: one with a time limit
-	Version        string
+	// DialExecutor and FindExecutor reach an executor past the desk: by its address
+	// and token, and by the folder of its desk. Nil: it cannot be reached.
+	DialExecutor func(address, token string) Executor
+	FindExecutor func(dir string) (address, token string, err error)
+	Version      string
 	// Interactive says that a person sits there: questions may be asked.
 	Interactive bool
 	// Color says that the output is a terminal that shows colours.
@@ -61,19 +65,26 @@ type Global struct {
 
 // Commands are the commands that need a desk, or nothing but files.
 type Commands struct {
-	Vendor   vendorCommands   `cmd:"" help:"Companies that supply workers."`
-	Worker   workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
-	Key      keyCommands      `cmd:"" help:"Keys that people sign with."`
-	Token    tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
-	Platform platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
-	Subject  subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
-	Action   actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`
-	Incident incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
-	Alarm    alarmCommands    `cmd:"" help:"What people must know of."`
-	Warrant  warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
-	Ledger   ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
-	Policy   policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
-	Version  versionCommand   `cmd:"" help:"Say which build this is."`
+	Vendor    vendorCommands   `cmd:"" help:"Companies that supply workers."`
+	Worker    workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
+	Key       keyCommands      `cmd:"" help:"Keys that people sign with."`
+	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
+	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
+	Subject   subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
+	Action    actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`
+	Emergency emergencyCommand `cmd:"" help:"Take an account down at once and alone; it comes back by itself unless that is countersigned."`
+	Review    reviewCommands   `cmd:"" help:"Reviews of emergency acts."`
+	Freeze    freezeCommands   `cmd:"" help:"Stop burdening acts at once: of a worker, a vendor, on a platform, or all."`
+	Thaw      thawCommands     `cmd:"" help:"Let frozen acts go on. Several must sign."`
+	Order     orderCommands    `cmd:"" help:"Standing orders: what the executor restores by itself after a breach."`
+	Mode      modeCommands     `cmd:"" help:"Observe or enforce, for each tier of a platform."`
+	Lock      lockCommands     `cmd:"" help:"Owners' locks."`
+	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
+	Alarm     alarmCommands    `cmd:"" help:"What people must know of."`
+	Warrant   warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
+	Ledger    ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
+	Policy    policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
+	Version   versionCommand   `cmd:"" help:"Say which build this is."`
 }
 
 // exit unwinds to Run when kong wants to end the process.
@@ -176,6 +187,7 @@ var next = map[string]string{
 	"governance-moved": "Somebody changed the desk in the meantime. Look again, then repeat the command.",
 	"unknown-key":      "See which keys are enrolled: countersign key list",
 	"foreign-desk":     "Compare trust/root with the one that the desk's officers published.",
+	"not-reviewed":     "People who had no part in it look into it and close its review: countersign review close emergency REQUEST --findings FILE --involved WORKER",
 	"no-such-vendor":   "Add the vendor first: countersign vendor add ID --name NAME",
 }
 

@@ -118,6 +118,10 @@ func TestEveryCommandFailsInOneObject(t *testing.T) {
 			switch {
 			case p.Name == "to":
 				args = append(args, "critical")
+			case p.Enum != "":
+				args = append(args, strings.Split(p.Enum, ",")[0])
+			case p.Name == "number":
+				args = append(args, "1")
 			case p.Name == "kind":
 				args = append(args, "account.takedown")
 			case p.Name == "number":
@@ -129,8 +133,8 @@ func TestEveryCommandFailsInOneObject(t *testing.T) {
 		for _, f := range n.Flags {
 			if f.Required && f.Name == "connector" {
 				args = append(args, "--connector", "plaza")
-			} else if f.Required && f.Name == "last" {
-				args = append(args, "--last", "24h")
+			} else if f.Required && (f.Name == "last" || f.Name == "until") {
+				args = append(args, "--"+f.Name, "24h")
 			} else if f.Required {
 				args = append(args, "--"+f.Name, "x")
 			}

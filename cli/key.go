@@ -155,11 +155,11 @@ func (c *keyList) Run(ctx context.Context, s *Session) error {
 type keyRevoke struct {
 	Keys   []workforce.KeyID `arg:"" name:"key" help:"Names of the keys: key_…"`
 	Reason string            `required:"" help:"Why, for the ledger. No personal data."`
-	signing
+	straight
 }
 
 func (c *keyRevoke) Run(ctx context.Context, s *Session) error {
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskKey, Reason: c.Reason}, actions.Keys{Revoke: c.Keys}, nil)
+	return c.relieve(ctx, s, actions.DeskKey, actions.Keys{Revoke: c.Keys}, c.Reason)
 }
 
 func yesNo(b bool) string {

@@ -28,6 +28,10 @@ type settings struct {
 	Worker workforce.WorkerID `json:"worker,omitzero"`
 	// Origin of the desk's ledger: a draft for another one is not signed.
 	Origin string `json:"origin,omitzero"`
+	// Executor and ExecutorToken are for handing a freeze, an end or a revocation
+	// straight to the executor when the desk does not answer.
+	Executor      string `json:"executor,omitzero"`
+	ExecutorToken string `json:"executor_token,omitzero"`
 }
 
 const settingsFile = "client.json"

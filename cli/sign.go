@@ -199,11 +199,10 @@ func checkDraft(d v1.Draft, w v1.Wish, me identity, now time.Time) error {
 	} else if err := checkSubject(a.Subject, w.Subject); err != nil {
 		return err
 	}
-	verdict := actions.VerdictRequest
 	if a.Command.Mark != "" && a.Command.Mark != platform.MarkOf(d.Statement.Request) {
 		return tricked("it would leave the mark %q", a.Command.Mark)
 	}
-	return checkStatement(d, d.Statement.Request, verdict, me, now)
+	return checkStatement(d, d.Statement.Request, proof.VerdictOf(a), me, now)
 }
 
 // checkSubject compares a resolved subject with what was named. A handle's

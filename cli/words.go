@@ -21,6 +21,7 @@ var verbs = map[actions.Kind]string{
 	actions.AccountDelete:     "Delete for good the account",
 	actions.ContentRemove:     "Remove the content",
 	actions.ContentRestore:    "Bring back the content",
+	actions.AccountContain:    "As an emergency act, take down the account",
 }
 
 // inWords says what an action does, in one line.
@@ -56,6 +57,11 @@ func changeInWords(change actions.Change) string {
 		return keysInWords(c)
 	case actions.Setting:
 		return settingInWords(c)
+	case actions.Freeze:
+		if c.Thaws() {
+			return "Thaw " + frozenWords(c.Scope, c.Of)
+		}
+		return "Freeze " + frozenWords(c.Scope, c.Of) + ": burdening acts are refused until several people thaw them"
 	case actions.Review:
 		return fmt.Sprintf("Close the review of the %s %s", c.Of, c.ID)
 	}
@@ -100,6 +106,18 @@ func settingInWords(c actions.Setting) string {
 		return fmt.Sprintf("Set the vendor %s (%s), whose people's sensitive acts end %d days before their last day", c.Vendor.ID, c.Vendor.Name, c.Vendor.Ratchet)
 	case actions.PartPlatforms:
 		return fmt.Sprintf("Connect the platform %s through the connector %s", c.Platform.Name, c.Platform.Connector)
+	}
+	switch {
+	case c.Order != nil && c.Order.Op == "revoke":
+		return fmt.Sprintf("Revoke the standing order for %s subjects of %s", c.Order.Tier, c.Order.Platform)
+	case c.Order != nil:
+		return fmt.Sprintf("Let the executor lift by itself what breaches leave on %s subjects of %s, until %s", c.Order.Tier, c.Order.Platform, when(c.Order.Until))
+	case c.Mode != nil && c.Mode.Mode == actions.Observe:
+		return fmt.Sprintf("Only observe %s subjects of %s: nothing is done there any more", c.Mode.Tier, c.Mode.Platform)
+	case c.Mode != nil:
+		return fmt.Sprintf("Enforce on %s subjects of %s", c.Mode.Tier, c.Mode.Platform)
+	case c.Unlock != nil:
+		return "Take the owner's lock of " + subjectName(c.Unlock.Subject) + " out of effect"
 	}
 	return "Change " + c.Of + " in a way that this program does not know"
 }
@@ -253,6 +271,10 @@ func changeFacts(change actions.Change) [][2]string {
 		return [][2]string{{"findings", c.Findings.String()}, {"involved", joined(involved)}}
 	case actions.Setting:
 		var pairs [][2]string
+		if o := c.Order; o != nil && o.Op == "place" {
+			pairs = append(pairs, [2]string{"per subject", fmt.Sprintf("%d restorations an hour", o.PerSubject)},
+				[2]string{"per tier", fmt.Sprintf("%d restorations an hour", o.PerTier)}, [2]string{"vouched for", when(o.Vouched)})
+		}
 		for _, b := range c.Budgets {
 			undo := ""
 			if b.Undo {

@@ -155,12 +155,11 @@ func (c *workerExtend) Run(ctx context.Context, s *Session) error {
 type workerEnd struct {
 	Worker workforce.WorkerID `arg:"" help:"Identifier of the worker."`
 	Reason string             `required:"" help:"Why, for the ledger. No personal data."`
-	signing
+	straight
 }
 
 func (c *workerEnd) Run(ctx context.Context, s *Session) error {
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskEngagement, Reason: c.Reason},
-		actions.Engagement{Op: "end", Worker: c.Worker}, nil)
+	return c.relieve(ctx, s, actions.DeskEngagement, actions.Engagement{Op: "end", Worker: c.Worker}, c.Reason)
 }
 
 // recordOf is the record that the desk has of a worker.

@@ -164,6 +164,11 @@ func (c *Client) Platforms(ctx context.Context) (p v1.Page[v1.Platform], err err
 	return p, c.get(ctx, v1.Base+"/platforms", nil, &p)
 }
 
+// Desk returns standing orders, modes, freezes and closed reviews.
+func (c *Client) Desk(ctx context.Context) (d v1.Desk, err error) {
+	return d, c.get(ctx, v1.Base+"/desk", nil, &d)
+}
+
 // Policy returns the policy set in force.
 func (c *Client) Policy(ctx context.Context) (p v1.Policy, err error) {
 	return p, c.get(ctx, v1.Base+"/policy", nil, &p)

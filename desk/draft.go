@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 		if err != nil {
 			return Draft{}, err
 		}
-		if err := describe(&a, spec, reading, request); err != nil {
+		if err := d.describe(ctx, &a, spec, reading, request); err != nil {
 			return Draft{}, err
 		}
 		if lifts, _, err = d.lifts(ctx, s, a, by.Worker); err != nil {
@@ -56,7 +57,7 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 }
 
 // describe completes an action on a platform from what was read.
-func describe(a *actions.Action, spec actions.Spec, r proof.Reading, request string) error {
+func (d *Desk) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r proof.Reading, request string) error {
 	if r.Sort != spec.Sort {
 		return fault.New(fault.Invalid, "wrong-sort", "%s is %s; %s acts on %s.", r.Subject, article(r.Sort), spec.Kind, article(spec.Sort))
 	}
@@ -65,7 +66,11 @@ func describe(a *actions.Action, spec actions.Spec, r proof.Reading, request str
 	if !ok {
 		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer %s.", r.Subject.Platform, spec.Kind)
 	}
-	if (spec.Direction == actions.Burdening) != (r.State.Status == platform.Up) && spec.Kind != actions.AccountDelete {
+	confirms, err := d.confirms(ctx, spec, r)
+	if err != nil {
+		return err
+	}
+	if (spec.Direction == actions.Burdening) != (r.State.Status == platform.Up) && spec.Kind != actions.AccountDelete && !confirms {
 		return fault.New(fault.Conflict, "wrong-state", "%s is %s; there is nothing to do for %s.",
 			r.Subject, platform.Describe(r.State.Status, r.State.Mark), spec.Kind)
 	}
@@ -78,6 +83,16 @@ func describe(a *actions.Action, spec actions.Spec, r proof.Reading, request str
 		a.Command.Mark = platform.MarkOf(request)
 	}
 	return nil
+}
+
+// confirms reports whether a takedown would take the place of an emergency act of
+// ours, which the subject is down under.
+func (d *Desk) confirms(ctx context.Context, spec actions.Spec, r proof.Reading) (bool, error) {
+	c := platform.Command{Verb: platform.Takedown, Expect: platform.Expect{Status: r.State.Status, Mark: r.State.Mark}}
+	if spec.Kind != actions.AccountTakedown || c.Confirms() == "" {
+		return false, nil
+	}
+	return d.contained(ctx, r.Subject, c.Confirms())
 }
 
 func article(s platform.Sort) string {
@@ -173,6 +188,10 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	out.Verdict, out.Need = ruling.Verdict, ruling.Need
 	for _, r := range ruling.Reasons {
 		out.Reasons = append(out.Reasons, proof.Reason{Policy: r.Policy, Text: r.Text})
+	}
+	if s.Observes(a.Subject.Platform, a.Tier) {
+		out.Reasons = append(out.Reasons, proof.Reason{Policy: "observing",
+			Text: fmt.Sprintf("%s subjects of %s are only observed: this is what would be ruled, and nothing is done.", a.Tier, a.Subject.Platform)})
 	}
 	if facts.Founding {
 		out.Verdict, out.Need = policy.Held, actions.Need{Independent: len(s.Officers) - 1, All: true}

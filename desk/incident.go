@@ -179,6 +179,9 @@ func (d *Desk) checkReview(ctx context.Context, s *proof.State, a actions.Action
 		return err
 	}
 	review, ok := ch.(actions.Review)
+	if ok && review.Of == actions.ReviewEmergency {
+		return d.checkInvolved(ctx, review)
+	}
 	if !ok || review.Of != actions.ReviewIncident {
 		return nil
 	}

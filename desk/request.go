@@ -159,6 +159,9 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	if err := d.checkReview(ctx, s, a); err != nil {
 		return ask, err
 	}
+	if err := d.checkEmergency(ctx, s, a, sub.Signed.Statement.Signer); err != nil {
+		return ask, err
+	}
 	if a.Subject.Platform != actions.DeskPlatform && !a.Undo() {
 		reading, err := d.read(ctx, s, a.Subject.String())
 		if err != nil {
@@ -174,6 +177,9 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 		return ask, err
 	}
 	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
+	if t := ask.Tier.Max(a.Tier); s.Observes(a.Subject.Platform, t) {
+		return ask, proof.Observing(a.Subject.Platform, t)
+	}
 	// Taken last: a statement drafted a moment ago must not be from the future.
 	ask.At = d.timeNow().Time
 	return ask, nil
@@ -428,6 +434,12 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 		}
 		if err := s.Candidate(ask, signed); err != nil {
 			return nil, err
+		}
+		if err := d.checkEmergency(ctx, s, ask.Action, by.Worker); err != nil {
+			return nil, err
+		}
+		if s.Observes(ask.Action.Subject.Platform, ask.Tier) {
+			return nil, proof.Observing(ask.Action.Subject.Platform, ask.Tier)
 		}
 		next, err := r.Countersign(signed, canonical.At(ask.At))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/executor"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
@@ -150,6 +151,41 @@ func TestEmergencyAtOnce(t *testing.T) {
 	if executed != 1 || len(p.plaza.Effects()) != 1 {
 		t.Errorf("%d were carried out, the platform changed %d times", executed, len(p.plaza.Effects()))
 	}
+}
+
+// TestEmergencyOneAtATime: while one is judged and not yet taken on, another by the
+// same person is not judged without it.
+func TestEmergencyOneAtATime(t *testing.T) {
+	p := onCall(t)
+	first, second := p.world.Warrant(p.contain("ole", p.plaza.Account("acct/8", 1, ""), actions.Standard)), p.world.Warrant(p.contain("ole", p.plaza.Account("acct/9", 1, ""), actions.Standard))
+	p.halt()
+	judged := make(chan struct{}, 2)
+	var other sync.WaitGroup
+	var once sync.Once
+	p.step = func(name string) {
+		if name != executor.StepJudged {
+			return
+		}
+		judged <- struct{}{}
+		once.Do(func() {
+			<-judged
+			other.Go(func() {
+				if got, err := p.carry(second); err != nil || got.Type != "not-reviewed" {
+					t.Errorf("the second: %+v, %v", got, err)
+				}
+			})
+			select {
+			case <-judged:
+			case <-time.After(200 * time.Millisecond): // it waits for this one
+			}
+		})
+	}
+	p.start()
+	p.ready()
+	if got, err := p.carry(first); err != nil || got.Outcome != proof.Executed {
+		t.Errorf("the first: %+v, %v", got, err)
+	}
+	other.Wait()
 }
 
 // TestEmergencyConfirmed: a takedown with all that it needs takes the place of an

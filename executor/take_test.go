@@ -181,6 +181,18 @@ func TestTakeWithoutDesk(t *testing.T) {
 	}
 }
 
+// TestTakeStopsUndoByARevokedKey: what is taken counts for what relieves as well.
+func TestTakeStopsUndoByARevokedKey(t *testing.T) {
+	p := newPlace(t)
+	measure := p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard)
+	p.executes(measure)
+	p.ready()
+	p.desk.Hide(true)
+	p.takes(actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{p.world.PublicKey("bob").ID()}}, "ole")
+	p.refuses(p.world.Undo("bob", measure), "revoked-key")
+	p.executes(p.world.Undo("abe", measure))
+}
+
 // TestTakeRefuses: by the rules of the chain, counted with what was taken before.
 func TestTakeRefuses(t *testing.T) {
 	w := prooftest.Found(t, prooftest.Options{Trust: func(tr *actions.Trust) { tr.EndingsPerHour = 2 }})
@@ -242,14 +254,19 @@ func TestTakeAlarms(t *testing.T) {
 	p.ready()
 	p.desk.Down(true)
 	p.takes(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}, "ole") // no freeze
-	a := p.takes(actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ole")
-	select {
-	case r := <-alarmed:
-		if r.Execution.Request != a.Request.Statement.Request {
-			t.Errorf("alarmed about %+v", r.Execution)
+	want := map[string]bool{}
+	for _, c := range []actions.Freeze{freeze(actions.ScopeAll, ""), freeze(actions.ScopePlatform, "plaza"), freeze(actions.ScopeWorker, "ann")} {
+		want[p.takes(actions.DeskFreeze, c, "ole").Request.Statement.Request] = true
+	}
+	for range 3 {
+		select {
+		case r := <-alarmed:
+			if !want[r.Execution.Request] {
+				t.Errorf("alarmed about %+v", r.Execution)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("nobody was alarmed")
 		}
-	case <-time.After(10 * time.Second):
-		t.Error("nobody was alarmed")
 	}
 }
 

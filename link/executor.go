@@ -15,6 +15,8 @@ type ExecutorSide interface {
 	Read(ctx context.Context, s platform.Subject) (proof.Reading, error)
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error)
 	Status() proof.ExecutorStatus
+	Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error)
+	Facts() (proof.DraftFacts, error)
 }
 
 // Executor serves an executor to whoever has the token. failed is told of
@@ -43,6 +45,18 @@ func Executor(e ExecutorSide, token string, failed ...func(error)) http.Handler 
 		}
 		return e.Carry(r.Context(), b, wait)
 	})
+	s.handle("POST /v1/take", func(w http.ResponseWriter, r *http.Request) (any, error) {
+		b, err := body(w, r, smallBody)
+		if err != nil {
+			return nil, err
+		}
+		var a proof.Authority
+		if err := unmarshal(b, &a); err != nil {
+			return nil, err
+		}
+		return e.Take(r.Context(), a)
+	})
+	s.handle("GET /v1/draft-facts", func(http.ResponseWriter, *http.Request) (any, error) { return e.Facts() })
 	s.handle("GET /v1/status", func(http.ResponseWriter, *http.Request) (any, error) { return e.Status(), nil })
 	return s.mux
 }
@@ -84,6 +98,24 @@ func (c *ExecutorClient) Carry(ctx context.Context, warrant []byte, wait time.Du
 	wait = min(max(wait, 0), longestWait)
 	err := c.send(ctx, http.MethodPost, "/v1/carry?wait="+strconv.FormatInt(wait.Milliseconds(), 10), warrant, &r, smallBody)
 	return r, err
+}
+
+// Take hands a change of the desk straight to the executor.
+func (c *ExecutorClient) Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error) {
+	var r proof.TakeResult
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	err := c.post(ctx, "/v1/take", a, &r, smallBody)
+	return r, err
+}
+
+// Facts asks for what must be known to sign a change without the desk.
+func (c *ExecutorClient) Facts() (proof.DraftFacts, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusWait)
+	defer cancel()
+	var f proof.DraftFacts
+	err := c.send(ctx, http.MethodGet, "/v1/draft-facts", nil, &f, smallBody)
+	return f, err
 }
 
 // statusWait is how long Status waits for an answer.

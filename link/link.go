@@ -6,6 +6,8 @@
 //	POST /v1/read                 a subject → proof.Reading
 //	POST /v1/carry?wait=MS        a warrant → proof.CarryResult
 //	GET  /v1/status               → proof.ExecutorStatus
+//	POST /v1/take                 a proof.Authority → proof.TakeResult
+//	GET  /v1/draft-facts          → proof.DraftFacts
 //
 //	GET  /executor/v1/feed?from=N&wait=MS   → proof.Feed
 //	POST /executor/v1/records               a proof.SignedExecution with its openings → nothing
@@ -14,7 +16,8 @@
 // says, the desk checks who signed a record. The token only keeps strangers
 // from asking. A refusal crosses as problem+json and comes back as the same
 // fault; whatever else goes wrong comes back as Unavailable, since it is not known
-// then whether the other side has acted. Every call may be repeated.
+// then whether the other side has acted. Every call may be repeated. The last two
+// of the executor's are for people whom the desk does not answer, or answers falsely.
 package link
 
 import (

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/executor"
 	"countersign.dev/fault"
@@ -38,6 +39,10 @@ func TestMain(m *testing.M) {
 
 // side is both sides' double: it answers with what it is told to.
 type side struct {
+	take  proof.TakeResult
+	taken proof.Authority
+	facts proof.DraftFacts
+
 	err     error
 	reading proof.Reading
 	result  proof.CarryResult
@@ -60,6 +65,13 @@ func (s *side) Carry(_ context.Context, w []byte, wait time.Duration) (proof.Car
 	s.warrant, s.wait = w, wait
 	return s.result, s.err
 }
+
+func (s *side) Take(_ context.Context, a proof.Authority) (proof.TakeResult, error) {
+	s.taken = a
+	return s.take, s.err
+}
+
+func (s *side) Facts() (proof.DraftFacts, error) { return s.facts, s.err }
 
 func (s *side) Status() proof.ExecutorStatus { return s.status }
 
@@ -100,7 +112,10 @@ func serve(t *testing.T, h http.Handler, test func(t *testing.T, address string)
 
 // TestExecutor sends each call across and back.
 func TestExecutor(t *testing.T) {
+	w := prooftest.Staffed(t)
 	s := &side{
+		take:  proof.TakeResult{Request: "req_2", At: canonical.At(time.Unix(2, 0))},
+		facts: proof.DraftFacts{Log: w.Origin, Root: w.Root, Policy: w.State().Policy.Digest(), Clock: canonical.At(w.Now())},
 		reading: proof.Reading{Subject: prooftest.Account("acct/17"), Sort: platform.Account, State: platform.State{Status: platform.Up, Rev: "1",
 			Facts: map[platform.Fact]any{platform.FactFollowers: int64(1 << 40), platform.FactOffice: "head of state", platform.FactVerified: true}}, Tier: "critical"},
 		result: proof.CarryResult{Request: "req_1", Outcome: proof.Executed},
@@ -124,6 +139,13 @@ func TestExecutor(t *testing.T) {
 		}
 		if diff := cmp.Diff(s.status, c.Status()); diff != "" {
 			t.Error(diff)
+		}
+		freeze := w.Claim(actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "ann"}, "ole")
+		if got, err := c.Take(t.Context(), freeze); err != nil || got.Request != "req_2" || !got.At.Equal(s.take.At.Time) || canonical.DigestOf(s.taken) != canonical.DigestOf(freeze) {
+			t.Errorf("take: %+v, %v", got, err)
+		}
+		if got, err := c.Facts(); err != nil || canonical.DigestOf(got) != canonical.DigestOf(s.facts) {
+			t.Errorf("facts: %+v, %v", got, err)
 		}
 	})
 }

@@ -76,6 +76,26 @@ func readLink(folder string) (linkSettings, error) {
 	return l, nil
 }
 
+// findExecutor returns where the executor of the desk in a folder listens, and the
+// token that it asks for.
+func findExecutor(dir string) (address, token string, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", "", fmt.Errorf("name the folder: %w", err)
+	}
+	between, err := readLink(dir)
+	if err != nil {
+		return "", "", err
+	}
+	config, err := readConfig(dir)
+	if err != nil {
+		return "", "", err
+	}
+	if address = config.Executor.Address; address == "" {
+		address = "unix:" + filepath.Join(dir, executorSocket)
+	}
+	return address, between.ExecutorToken, nil
+}
+
 // executorStarted is the one answer of executor, given when it is ready.
 type executorStarted struct {
 	Executor string   `json:"executor"`

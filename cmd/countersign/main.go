@@ -19,6 +19,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"countersign.dev/cli"
+	"countersign.dev/link"
 )
 
 // grammar is every command.
@@ -50,8 +51,10 @@ func program() cli.Program {
 	terminal := func(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
 	return cli.Program{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now, Rand: rand.Reader, Version: version(),
-		Interactive: terminal(os.Stdin) && terminal(os.Stderr),
-		Color:       terminal(os.Stdout) && terminal(os.Stderr) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Interactive:  terminal(os.Stdin) && terminal(os.Stderr),
+		DialExecutor: func(address, token string) cli.Executor { return link.DialExecutor(address, token) },
+		FindExecutor: findExecutor,
+		Color:        terminal(os.Stdout) && terminal(os.Stderr) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 	}
 }
 

@@ -290,7 +290,7 @@ func (s *State) Join(a Authority, at canonical.Time) error {
 		return err
 	}
 	if !takeable(ch) {
-		return refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
+		return notTakeable
 	}
 	if err := s.Authorise(a, at.Time); err != nil {
 		return fmt.Errorf("taken directly: %w", err)
@@ -334,6 +334,34 @@ func (s *State) known(ch actions.Change) bool {
 	return ok
 }
 
+// Taking says whether a record of what the executor took directly may be entered
+// in the chain, under KindTaken, and why it would have no effect there; see taken.
+func (s *State) Taking(e SignedExecution) (without, err error) {
+	if err := e.Verify(s.Trust); err != nil {
+		return nil, err
+	}
+	if err := e.Execution.Check(); err != nil {
+		return nil, err
+	}
+	if e.Execution.Kind != KindTaken {
+		return nil, broken("The entry tells of a record of kind %s as of one that was taken directly.", e.Execution.Kind)
+	}
+	a := *e.Execution.Taken
+	if request := a.Request.Statement.Request; s.spent[request] {
+		return nil, refuse("spent", "The request %s was applied already.", request)
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return nil, err
+	}
+	if !takeable(ch) {
+		return nil, notTakeable
+	}
+	return s.Authorise(a, e.Execution.At.Time), nil
+}
+
+var notTakeable = refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
+
 // taken folds in what the executor took straight from who signed it. It is in
 // force from the instant at which the executor took it, and judged as of then,
 // since its signature may have run out on the way. What cannot be applied, because
@@ -345,35 +373,22 @@ func (s *State) taken(b ledger.Body) error {
 	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {
 		return err
 	}
-	if err := e.Verify(s.Trust); err != nil {
+	without, err := s.Taking(e)
+	if err != nil {
 		return err
-	}
-	if err := e.Execution.Check(); err != nil {
-		return err
-	}
-	if e.Execution.Kind != KindTaken {
-		return broken("The entry tells of a record of kind %s as of one that was taken directly.", e.Execution.Kind)
 	}
 	a, at := *e.Execution.Taken, e.Execution.At
-	request := a.Request.Statement.Request
-	if s.spent[request] {
-		return refuse("spent", "The request %s was applied already.", request)
+	s.spent[a.Request.Statement.Request] = true
+	if without != nil {
+		return nil
 	}
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
 		return err
 	}
-	if !takeable(ch) {
-		return refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
-	}
-	if err := s.Authorise(a, at.Time); err != nil {
-		s.spent[request] = true
-		return nil
-	}
 	if at.After(b.Time.Time) {
 		at = b.Time // the executor's clock is ahead of the desk's
 	}
-	s.spent[request] = true
 	s.note(a.Request.Statement.Signer, ch, b.Time.Time)
 	s.effect(ledger.Body{Number: b.Number, Time: at}, a.Request.Statement, ch, nil)
 	return nil

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+)
+
+type orderCommands struct {
+	Place  orderPlace  `cmd:"" help:"Place a standing order, or another in its place. Officers countersign."`
+	Revoke orderRevoke `cmd:"" help:"Revoke a standing order. Officers countersign."`
+	List   orderList   `cmd:"" help:"List the standing orders."`
+}
+
+func (orderCommands) Help() string {
+	return "A standing order lets the executor lift by itself what a breach has left on the subjects of a tier. It only ever relieves. " +
+		"Once placed it stands until its end or its revocation, whoever of its signers leaves."
+}
+
+type orderPlace struct {
+	Platform   string       `arg:"" help:"Name of the platform."`
+	Tier       actions.Tier `arg:"" enum:"protected,critical" help:"protected or critical."`
+	Until      moment       `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
+	PerSubject int64        `default:"20" help:"Restorations of one subject in an hour; when they are spent people are paged."`
+	PerTier    int64        `default:"200" help:"Restorations of the whole tier in an hour. On critical, spending them only pages."`
+	Vouched    string       `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
+	Reason     string       `required:"" help:"Why, for those who countersign and for the ledger."`
+	signing
+}
+
+func (c *orderPlace) Run(ctx context.Context, s *Session) error {
+	o := actions.Order{Op: "place", Platform: c.Platform, Tier: c.Tier, Until: c.Until.from(s.Now()), PerSubject: c.PerSubject, PerTier: c.PerTier}
+	switch c.Vouched {
+	case "":
+	case "now":
+		o.Vouched = canonical.At(s.Now())
+	default:
+		m, err := parseMoment(c.Vouched)
+		if err != nil || m.after > 0 {
+			return fault.New(fault.Invalid, "bad-time", "--vouched is now, or a time that has been, such as 2026-11-30T18:00:00Z.")
+		}
+		o.Vouched = m.from(s.Now())
+	}
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, actions.Setting{Of: actions.PartOrders, Order: &o}, nil)
+}
+
+type orderRevoke struct {
+	Platform string       `arg:"" help:"Name of the platform."`
+	Tier     actions.Tier `arg:"" enum:"protected,critical" help:"protected or critical."`
+	Reason   string       `required:"" help:"Why, for those who countersign and for the ledger."`
+	signing
+}
+
+func (c *orderRevoke) Run(ctx context.Context, s *Session) error {
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason},
+		actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: c.Platform, Tier: c.Tier}}, nil)
+}
+
+type orderList struct{}
+
+func (c *orderList) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	set, err := d.Desk(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Answer(items(set.Orders), func(p *Page) {
+		rows := [][]string{{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "REQUEST"}}
+		for _, o := range set.Orders {
+			rows = append(rows, []string{o.Platform, string(o.Tier), yesNo(o.InForce), when(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), when(o.Vouched), o.Request})
+		}
+		p.Table(rows)
+	})
+}
+
+type modeCommands struct {
+	Set  modeSet  `cmd:"" help:"Switch a tier of a platform between observe and enforce. Officers countersign."`
+	List modeList `cmd:"" help:"List the mode of every tier of every platform."`
+}
+
+type modeSet struct {
+	Platform string       `arg:"" help:"Name of the platform."`
+	Tier     actions.Tier `arg:"" enum:"standard,protected,critical" help:"standard, protected or critical."`
+	Mode     string       `arg:"" enum:"observe,enforce" help:"observe: the watch runs and rulings are shown, and nothing is done. enforce: all is done."`
+	Reason   string       `required:"" help:"Why, for those who countersign and for the ledger."`
+	signing
+}
+
+func (c *modeSet) Run(ctx context.Context, s *Session) error {
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason},
+		actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: c.Platform, Tier: c.Tier, Mode: c.Mode}}, nil)
+}
+
+type modeList struct{}
+
+func (c *modeList) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	set, err := d.Desk(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Answer(items(set.Modes), func(p *Page) {
+		rows := [][]string{{"PLATFORM", "TIER", "MODE"}}
+		for _, m := range set.Modes {
+			rows = append(rows, []string{m.Platform, string(m.Tier), m.Mode})
+		}
+		p.Table(rows)
+	})
+}
+
+type lockCommands struct {
+	Clear lockClear `cmd:"" help:"Take an owner's lock out of effect at the desk, at once. Officers countersign."`
+}
+
+type lockClear struct {
+	Subject string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID of the account."`
+	Reason  string `required:"" help:"Why, for those who countersign and for the ledger. No personal data."`
+	signing
+}
+
+func (c *lockClear) Help() string {
+	return "An owner's lock says: this account is never deactivated without telling us. The owner sets it on the platform, and takes it back there " +
+		"with effect after 72 hours. This takes out of effect every lock that was set before; one that the owner sets afterwards holds."
+}
+
+func (c *lockClear) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Subject(ctx, c.Subject)
+	if err != nil {
+		return err
+	}
+	if err := checkSubject(r.Subject, c.Subject); err != nil {
+		return err
+	}
+	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason},
+		actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: r.Subject}}, nil)
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/id"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+// Executor is an executor as this command line speaks to it past the desk: for
+// when the desk is dead, or lies. It checks by itself what it is handed.
+type Executor interface {
+	Facts() (proof.DraftFacts, error)
+	Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error)
+}
+
+// straight are the flags of relieving changes that the executor also takes
+// straight from who signs them.
+type straight struct {
+	Direct    bool   `help:"Hand it straight to the executor and not to the desk."`
+	Executor  string `placeholder:"ADDRESS" help:"Where the executor listens: unix:/path or http://127.0.0.1:PORT. Default: as client.json says, else that of the desk in the folder."`
+	TokenFile string `placeholder:"FILE" help:"A file with the token that the executor asks for. Default: as client.json says, else that of the desk in the folder."`
+	signing
+}
+
+// relieve requests a relieving change of the desk, through the desk, or straight
+// from the executor if that was asked or the desk does not answer.
+func (c *straight) relieve(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
+	if c.Direct {
+		return c.hand(ctx, s, k, change, reason)
+	}
+	err := c.request(ctx, s, v1.Wish{Kind: k, Reason: reason}, change, nil)
+	if err == nil || s.answered || !unheard(err) {
+		return err
+	}
+	if _, _, missing := c.executor(s); missing != nil {
+		return err // nobody else to hand it to
+	}
+	s.Say("The desk does not answer: %s Handing it straight to the executor.", fault.TextOf(err))
+	return c.hand(ctx, s, k, change, reason)
+}
+
+// unheard reports whether an error says that the desk was not reached, and not
+// that it said no.
+func unheard(err error) bool {
+	switch f := fault.As(err); {
+	case f == nil:
+		return true
+	case f.Kind == fault.Unavailable, f.Kind == fault.Internal:
+		return true
+	default:
+		return f.Type == "no-desk" || f.Type == "no-token"
+	}
+}
+
+// executor finds out where the executor is: flags, then client.json, then the
+// desk in the folder.
+func (c *straight) executor(s *Session) (address, token string, err error) {
+	set, err := s.load()
+	if err != nil {
+		return "", "", err
+	}
+	if c.TokenFile != "" {
+		raw, err := ReadFile(c.TokenFile, 1<<12)
+		if err != nil {
+			return "", "", err
+		}
+		set.ExecutorToken = strings.TrimSpace(string(raw))
+	}
+	if c.Executor != "" {
+		set.Executor = c.Executor
+	}
+	if (set.Executor == "" || set.ExecutorToken == "") && s.FindExecutor != nil {
+		if address, token, err := s.FindExecutor(s.Folder()); err == nil {
+			if set.Executor == "" {
+				set.Executor = address
+			}
+			if set.ExecutorToken == "" {
+				set.ExecutorToken = token
+			}
+		}
+	}
+	if set.Executor == "" || set.ExecutorToken == "" || s.DialExecutor == nil {
+		return "", "", fault.New(fault.Invalid, "no-executor-address",
+			"Where is the executor? Give --executor ADDRESS and --token-file FILE, or the desk's folder (--dir).")
+	}
+	return set.Executor, set.ExecutorToken, nil
+}
+
+// hand signs a relieving change by what the executor says of the desk and hands it
+// to the executor.
+func (c *straight) hand(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
+	me, err := s.identity()
+	if err != nil {
+		return err
+	}
+	address, token, err := c.executor(s)
+	if err != nil {
+		return err
+	}
+	e := s.DialExecutor(address, token)
+	facts, err := e.Facts()
+	if err != nil {
+		return err
+	}
+	draft, err := s.draftStraight(me, facts, k, change, reason)
+	if err != nil {
+		return err
+	}
+	s.show("You sign this, for the executor", draft, actions.Need{})
+	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
+		return err
+	}
+	a := proof.Authority{Action: draft.Action, Request: actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}}
+	got, err := e.Take(ctx, a)
+	if err != nil {
+		return err
+	}
+	return s.Answer(handed{Request: got.Request, At: got.At, Executor: address}, func(p *Page) {
+		p.Line("%s: %s", got.Request, p.Good("in force at the executor"))
+		p.Line("%s", changeInWords(change))
+		p.Line("The desk enters it in the ledger as soon as it answers.")
+	})
+}
+
+// handed is the answer of what was handed straight to the executor.
+type handed struct {
+	Request  string         `json:"request"`
+	At       canonical.Time `json:"at"`
+	Executor string         `json:"executor"`
+}
+
+// draftStraight writes what the desk would draft.
+func (s *Session) draftStraight(me identity, facts proof.DraftFacts, k actions.Kind, change actions.Change, reason string) (v1.Draft, error) {
+	if me.origin != "" && facts.Log != me.origin {
+		return v1.Draft{}, fault.New(fault.Conflict, "foreign-desk", "That executor serves the desk %q, and yours is %q. Nothing was signed.", facts.Log, me.origin)
+	}
+	now := s.Now()
+	if off := facts.Clock.Sub(now); off > time.Minute || off < -time.Minute {
+		return v1.Draft{}, fault.New(fault.Conflict, "clocks-differ", "The executor's clock and this machine's differ by %s. Set this machine's clock; nothing was signed.", span(max(off, -off)))
+	}
+	if facts.Clock.Before(now) {
+		now = facts.Clock.Time // else the signature would not be good there yet
+	}
+	nonce := make([]byte, 16+32)
+	if _, err := io.ReadFull(s.Rand, nonce); err != nil {
+		return v1.Draft{}, fmt.Errorf("make a nonce: %w", err)
+	}
+	a := actions.Action{V: actions.ActionVersion, Kind: k, Tier: actions.Critical, Direction: change.Direction(), Effect: actions.Reversible,
+		Subject: platform.Subject{Platform: actions.DeskPlatform, ID: change.Part()}, Change: canonical.MustMarshal(change), Reason: reason, Nonce: nonce[:16]}
+	if err := a.Check(); err != nil {
+		return v1.Draft{}, err
+	}
+	return v1.Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: facts.Log, Request: id.Source{Now: s.Now, Rand: s.Rand}.New(proof.RequestPrefix),
+		Action: a.Digest(), Verdict: proof.VerdictOf(a), Policy: facts.Policy, Signer: me.worker, Key: me.key.Key, Executor: proof.DeskExecutor,
+		Nonce: nonce[16:], NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(a)))}}, nil
+}

@@ -1,0 +1,106 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// checkEmergency refuses, before anybody signs in vain, what the executor would: a
+// second emergency act before the review of the first one, and a takedown in the
+// place of what is no emergency act. The executor goes by its own journal and not
+// by this.
+func (d *Desk) checkEmergency(ctx context.Context, s *proof.State, a actions.Action, signer workforce.WorkerID) error {
+	if request := a.Command.Confirms(); request != "" {
+		ok, err := d.contained(ctx, a.Subject, request)
+		if err == nil && !ok {
+			err = fault.New(fault.Forbidden, "no-such-emergency", "The request %s is no emergency act on this subject that is in force; a takedown takes no other measure's place.", request)
+		}
+		return err
+	}
+	if spec, _ := actions.SpecOf(a.Kind); !spec.Emergency {
+		return nil
+	}
+	return d.store.Read(ctx, func(stx *store.Tx) error {
+		for before := ""; ; {
+			rs, err := stx.Requests(store.RequestFilter{Kind: a.Kind, Before: before, Limit: MaxPage})
+			if err != nil || len(rs) == 0 {
+				return err
+			}
+			for _, r := range rs {
+				if err := openReview(s, r, a.Subject, signer); err != nil {
+					return err
+				}
+			}
+			before = rs[len(rs)-1].ID
+		}
+	})
+}
+
+// openReview refuses who signed an emergency act whose review is open, and its
+// subject.
+func openReview(s *proof.State, r store.Request, subject platform.Subject, signer workforce.WorkerID) error {
+	if len(r.Core) == 0 || r.Status == actions.StatusVoid || r.Status == actions.StatusFailed {
+		return nil // it was never carried out
+	}
+	var core proof.Core
+	if err := canonical.Unmarshal(r.Core, &core); err != nil {
+		return fmt.Errorf("the core of %s in the database: %w", r.ID, err)
+	}
+	people, _ := core.Signers()
+	if _, closed := s.ReviewOf(r.ID, people, r.Created); closed {
+		return nil
+	}
+	who := "The subject"
+	switch {
+	case slices.Contains(people, signer):
+		who = string(signer)
+	case r.Action.Subject.Platform != subject.Platform || r.Action.Subject.ID != subject.ID:
+		return nil
+	}
+	return fault.New(fault.Forbidden, "not-reviewed",
+		"%s is locked for emergency acts until the review of the emergency act %s is closed, by people who had no part in it.", who, r.ID)
+}
+
+// contained reports whether a request is an emergency act on a subject that was
+// carried out and not reverted, as far as this desk was told.
+func (d *Desk) contained(ctx context.Context, subject platform.Subject, request string) (bool, error) {
+	r, err := d.load(ctx, request)
+	if fault.Is(err, "no-such-request") {
+		return false, nil
+	}
+	spec, _ := actions.SpecOf(r.Action.Kind)
+	return spec.Emergency && r.Action.Subject.Platform == subject.Platform && r.Action.Subject.ID == subject.ID &&
+		(r.Status == actions.StatusExecuted || r.Status == actions.StatusUnknown), err
+}
+
+// checkInvolved refuses the review of an emergency act that leaves out somebody
+// who signed it: the executor would not take it for one.
+func (d *Desk) checkInvolved(ctx context.Context, c actions.Review) error {
+	r, err := d.load(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if spec, _ := actions.SpecOf(r.Action.Kind); !spec.Emergency || len(r.Core) == 0 {
+		return fault.New(fault.Conflict, "no-such-emergency", "The request %s is no emergency act; there is nothing to review.", c.ID)
+	}
+	var core proof.Core
+	if err := canonical.Unmarshal(r.Core, &core); err != nil {
+		return fmt.Errorf("the core of %s in the database: %w", r.ID, err)
+	}
+	people, _ := core.Signers()
+	for _, w := range people {
+		if !slices.Contains(c.Involved, w) {
+			return fault.New(fault.Forbidden, "involved-left-out", "The review does not name %s, who signed %s.", w, c.ID)
+		}
+	}
+	return nil
+}
