@@ -10,6 +10,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/fault"
 )
@@ -127,4 +130,49 @@ func (r result) outcome() string {
 	default:
 		return "could not: " + r.member("error.type")
 	}
+}
+
+// token is somebody's token of the desk.
+func (c *cast) token(worker string) (string, error) {
+	var settings struct {
+		Token string `json:"token"`
+	}
+	err := readMember(filepath.Join(c.home(worker), "client.json"), &settings)
+	return settings.Token, err
+}
+
+// placeOrder has the officers place a standing order.
+func (c *cast) placeOrder(ctx context.Context, o actions.Order) error {
+	change, err := canonical.Marshal(actions.Setting{Of: actions.PartOrders, Order: &o})
+	if err != nil {
+		return err
+	}
+	var r v1.Request
+	for n, officer := range c.officers {
+		key, err := cli.ReadKey(filepath.Join(c.dir, keysFolder, officer+".key"))
+		if err != nil {
+			return err
+		}
+		token, err := c.token(officer)
+		if err != nil {
+			return err
+		}
+		i, err := newInsider(c.desk, key, token)
+		if err != nil {
+			return err
+		}
+		defer i.close()
+		if n == 0 {
+			r, _, err = i.ask(ctx, v1.Wish{Kind: actions.DeskChange, Change: change, Reason: "restore what nobody ordered"})
+		} else if r.Status == actions.StatusHeld {
+			r, err = i.countersign(ctx, r.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if r.Status != actions.StatusExecuted {
+		return fault.New(fault.Unavailable, "play-failed", "The standing order is %s: %s", r.Status, r.Missing)
+	}
+	return nil
 }

@@ -31,6 +31,7 @@ type demoAnswer struct {
 	Steps           []demoStep `json:"steps"`
 	WarrantVerified bool       `json:"warrant_verified"`
 	Ledger          demoLedger `json:"ledger"`
+	Incident        string     `json:"incident"` // file of its page; empty if it was not written
 }
 
 type demoStep struct {
@@ -129,6 +130,9 @@ var story = []demoStep{
 	{Name: "plaza-shows-up", Expected: "shown"},
 	{Name: "leaver-voids-warrant", Expected: "void"},
 	{Name: "warrant-verified-offline", Expected: "verified"},
+	{Name: "around-restored", Expected: "restored"},
+	{Name: "around-attributed", Expected: "attributed"},
+	{Name: "incident-exported", Expected: "exported"},
 }
 
 // answer gives the demo's one answer. A step that was not played did not come
@@ -147,7 +151,7 @@ func (d *demo) answer() error {
 	if err != nil {
 		return err
 	}
-	doc := demoAnswer{Steps: d.steps, WarrantVerified: d.verified, Ledger: demoLedger{Size: size, Origin: demoOrigin}}
+	doc := demoAnswer{Steps: d.steps, WarrantVerified: d.verified, Ledger: demoLedger{Size: size, Origin: demoOrigin}, Incident: d.said["incident"]}
 	return d.session.Answer(doc, func(*cli.Page) {})
 }
 
@@ -162,7 +166,7 @@ type demo struct {
 	shift    time.Time // when the contractor's last day ends
 	steps    []demoStep
 	verified bool
-	took     map[string]time.Duration // what the four lines at the end quote
+	took     map[string]time.Duration // what the lines at the end quote
 	said     map[string]string
 }
 

@@ -88,7 +88,10 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.verify(ctx); err != nil {
 		return err
 	}
-	d.theFourLines()
+	if err := d.around(ctx); err != nil {
+		return err
+	}
+	d.theLines()
 	return nil
 }
 
@@ -350,11 +353,12 @@ func (d *demo) verify(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) theFourLines() {
+func (d *demo) theLines() {
 	d.line("")
 	d.line("                   2017                 here, in this run")
 	d.line("  one person       took it down         %s", d.outcomeOf("last-day-refused"))
 	d.line("  back after       660 s                %d ms", d.took["back"].Milliseconds())
+	d.line("  around the desk  660 s                %d ms, by itself: %s", d.took["restored"].Milliseconds(), d.said["around"])
 	d.line("  known who after  two hours            %d ms: %s", d.took["who"].Milliseconds(), d.said["who"])
 	d.line("  who could        hundreds             %s alone", d.said["can"])
 }

@@ -19,8 +19,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/actions"
-	v1 "countersign.dev/api/v1"
-	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/client"
 	"countersign.dev/desk"
@@ -425,15 +423,6 @@ func (p *pds) query(ctx context.Context, method string, into any) error {
 	return nil
 }
 
-// token is somebody's token of the desk.
-func (g *stage) token(worker string) (string, error) {
-	var settings struct {
-		Token string `json:"token"`
-	}
-	err := readMember(filepath.Join(g.home(worker), "client.json"), &settings)
-	return settings.Token, err
-}
-
 // reader is a client of the desk as somebody who reads there.
 func (g *stage) reader() (*client.Client, error) {
 	token, err := g.token(reader)
@@ -441,40 +430,4 @@ func (g *stage) reader() (*client.Client, error) {
 		return nil, err
 	}
 	return client.New(g.desk, token, &http.Client{Timeout: time.Minute})
-}
-
-// placeOrder has the officers place a standing order.
-func (g *stage) placeOrder(ctx context.Context, o actions.Order) error {
-	change, err := canonical.Marshal(actions.Setting{Of: actions.PartOrders, Order: &o})
-	if err != nil {
-		return err
-	}
-	var r v1.Request
-	for n, officer := range g.officers {
-		key, err := cli.ReadKey(filepath.Join(g.dir, keysFolder, officer+".key"))
-		if err != nil {
-			return err
-		}
-		token, err := g.token(officer)
-		if err != nil {
-			return err
-		}
-		i, err := newInsider(g.desk, key, token)
-		if err != nil {
-			return err
-		}
-		defer i.close()
-		if n == 0 {
-			r, _, err = i.ask(ctx, v1.Wish{Kind: actions.DeskChange, Change: change, Reason: "restore what nobody ordered"})
-		} else if r.Status == actions.StatusHeld {
-			r, err = i.countersign(ctx, r.ID)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if r.Status != actions.StatusExecuted {
-		return fault.New(fault.Unavailable, "play-failed", "The standing order is %s: %s", r.Status, r.Missing)
-	}
-	return nil
 }
