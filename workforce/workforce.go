@@ -48,6 +48,8 @@ var Roles = []Role{Agent, Lead, Officer, OnCall, Investigator, Auditor}
 // gain in independence takes to count (design, law 4).
 const Settle = 30 * 24 * time.Hour
 
+const day = 24 * time.Hour
+
 // DefaultRatchet is how long before the last day burdening acts on protected
 // and critical subjects end, where a vendor sets nothing else.
 const DefaultRatchet = 14
@@ -286,10 +288,12 @@ func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
 	if !ok {
 		return Standing{Worker: id, Why: "no such worker at this desk", InNotice: true, Ratchet: true, Newcomer: true}
 	}
-	s := Standing{Worker: id, Known: true, Employee: true, Vendor: w.Vendor, Roles: w.Roles, Last: w.End()}
-	for _, t := range w.Ties(at) {
-		// Who was a contractor a week ago does not yet fill an employee's slot.
-		s.Employee = s.Employee && t.Vendor == ""
+	s := Standing{Worker: id, Known: true, Vendor: w.Vendor, Roles: w.Roles, Last: w.End()}
+	// Who was a contractor a week ago does not yet fill an employee's slot. These
+	// are the Ties, without a slice: everybody's standing is asked for at once.
+	s.Employee = w.Vendor == ""
+	for _, t := range w.Past {
+		s.Employee = s.Employee && (t.Vendor == "" || !at.Before(t.Until.Add(Settle)))
 	}
 	end := w.End()
 	switch {
@@ -312,7 +316,7 @@ func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
 		ratchet = v.Ratchet
 	}
 	s.InNotice = !w.Notice.IsZero() && !at.Before(w.Notice.Time)
-	s.Ratchet = !end.IsZero() && !at.Before(end.AddDate(0, 0, -ratchet))
+	s.Ratchet = !end.IsZero() && !at.Before(end.Add(-time.Duration(ratchet)*day)) // in UTC, where a day has 24 hours
 	s.Newcomer = at.Before(w.Settled())
 	return s
 }
