@@ -19,13 +19,10 @@ const maxClasses = 1 << 17
 // classes yields one worker of each class that the set can tell apart: every
 // combination of the roles, attributes, vendors and workers that it names. What
 // is true of these is true of everybody.
-func (s *Set) classes() (iter.Seq[Worker], error) { return classesOf(s.names) }
-
-// classesOf is classes by what is named.
-func classesOf(named names) (iter.Seq[Worker], error) {
+func (s *Set) classes() (iter.Seq[Worker], error) {
 	var roles []workforce.Role
 	for _, r := range workforce.Roles {
-		if _, ok := named.roles[r]; ok {
+		if _, ok := s.names.roles[r]; ok {
 			roles = append(roles, r)
 		}
 	}
@@ -40,12 +37,12 @@ func classesOf(named names) (iter.Seq[Worker], error) {
 		{"ratchet", func(w *Worker) { w.Ratchet = true }},
 		{"newcomer", func(w *Worker) { w.Newcomer = true }},
 	} {
-		if _, ok := named.read[f.name]; ok {
+		if _, ok := s.names.read[f.name]; ok {
 			flags = append(flags, f.set)
 		}
 	}
-	ids := append([]workforce.WorkerID{unnamed(named.workers)}, sorted(named.workers)...)
-	vendors := append([]workforce.VendorID{unnamed(named.vendors)}, sorted(named.vendors)...)
+	ids := append([]workforce.WorkerID{unnamed(s.names.workers)}, sorted(s.names.workers)...)
+	vendors := append([]workforce.VendorID{unnamed(s.names.vendors)}, sorted(s.names.vendors)...)
 	total := len(ids) * len(vendors) << (len(roles) + len(flags))
 	if total > maxClasses {
 		return nil, fault.New(fault.Invalid, "bad-policy",

@@ -38,11 +38,6 @@ func (l Lens) ClassOf(c Class) Class {
 	return c
 }
 
-// Classes yields one worker of each class that the lens can tell apart, whether or
-// not there is or could be such a person. The error is a fault of type
-// "bad-policy" where they are too many to look at.
-func (l Lens) Classes() (iter.Seq[Worker], error) { return classesOf(l.names) }
-
 // lensesOf collects what the policies of each action name.
 func (s *Set) lensesOf() map[actions.Kind]names {
 	all := map[actions.Kind]names{}
@@ -77,4 +72,57 @@ func (n names) roleBits() uint8 {
 		m |= roleMask([]workforce.Role{r})
 	}
 	return m
+}
+
+// Anybody yields one worker of each class that the lens can tell apart of those
+// who could be engaged at a desk with these vendors, the empty one for employees:
+// newcomers and others, leaving or not.
+func (l Lens) Anybody(vendors []workforce.VendorID) iter.Seq[Worker] {
+	var firms []workforce.VendorID
+	another := false
+	for _, v := range vendors {
+		if _, ok := l.names.vendors[v]; ok || v == "" || !another {
+			firms = append(firms, v)
+			another = another || !ok && v != ""
+		}
+	}
+	var named, other []workforce.Role
+	for _, r := range workforce.Roles {
+		if _, ok := l.names.roles[r]; ok {
+			named = append(named, r)
+		} else {
+			other = append(other, r)
+		}
+	}
+	flags := l.names.flags() >> 2 // in notice, ratchet, newcomer
+	ids := append([]workforce.WorkerID{unnamed(l.names.workers)}, sorted(l.names.workers)...)
+	return func(yield func(Worker) bool) {
+		for _, id := range ids {
+			for _, firm := range firms {
+				for mask := range 1 << len(named) {
+					w := Worker{ID: id, Vendor: firm, Employee: firm == "", Engaged: true}
+					for i, r := range named {
+						if mask&(1<<i) != 0 {
+							w.Roles = append(w.Roles, r)
+						}
+					}
+					if mask == 0 {
+						if len(other) == 0 {
+							continue // nobody is without a role
+						}
+						w.Roles = other[:1]
+					}
+					for f := range 1 << 3 {
+						if f&^flags != 0 {
+							continue
+						}
+						w.InNotice, w.Ratchet, w.Newcomer = f&1 != 0, f&2 != 0, f&4 != 0
+						if !yield(w) {
+							return
+						}
+					}
+				}
+			}
+		}
+	}
 }

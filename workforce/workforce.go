@@ -288,7 +288,13 @@ func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
 	if !ok {
 		return Standing{Worker: id, Why: "no such worker at this desk", InNotice: true, Ratchet: true, Newcomer: true}
 	}
-	s := Standing{Worker: id, Known: true, Vendor: w.Vendor, Roles: w.Roles, Last: w.End()}
+	return r.StandingOf(&w, at)
+}
+
+// StandingOf is Standing for a worker that was looked up already, for a caller
+// who goes through everybody.
+func (r *Registry) StandingOf(w *Worker, at time.Time) Standing {
+	s := Standing{Worker: w.Worker, Known: true, Vendor: w.Vendor, Roles: w.Roles, Last: w.End()}
 	// Who was a contractor a week ago does not yet fill an employee's slot. These
 	// are the Ties, without a slice: everybody's standing is asked for at once.
 	s.Employee = w.Vendor == ""
