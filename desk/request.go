@@ -352,6 +352,9 @@ func (t *tx) applyDesk(r *store.Request, v judged) error {
 		}
 	}
 	r.Request = r.Apply(canonical.At(v.ask.At))
+	if t.desk.exposureEvery > 0 {
+		return jobs.Enqueue(t.Tx.Tx, exposureJob{}, t.Now(), exposureKey)
+	}
 	return nil
 }
 
