@@ -67,6 +67,7 @@ type Commands struct {
 	Token    tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
 	Platform platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
 	Subject  subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
+	Exposure exposureCommand  `cmd:"" help:"Who could do what to whom: alone, together, and who could countersign."`
 	Action   actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`
 	Incident incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
 	Alarm    alarmCommands    `cmd:"" help:"What people must know of."`
