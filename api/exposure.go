@@ -14,14 +14,15 @@ import (
 	"countersign.dev/workforce"
 )
 
-// exposedAt are the parameters of both ways to ask.
-type exposedAt struct {
+// ExposedAt are the parameters of both ways to ask. Huma reads embedded fields of
+// exported types only.
+type ExposedAt struct {
 	Kind   actions.Kind `query:"kind" maxLength:"64" doc:"of the catalogue; left out: each that the platform offers"`
 	At     string       `query:"at" maxLength:"40" doc:"a past instant, such as 2026-11-27T20:00:00Z; left out: now"`
 	People bool         `query:"people" doc:"name the workers, by identifier"`
 }
 
-func (in exposedAt) instant() (time.Time, error) {
+func (in ExposedAt) instant() (time.Time, error) {
 	if in.At == "" {
 		return time.Time{}, nil
 	}
@@ -34,7 +35,7 @@ func (in exposedAt) instant() (time.Time, error) {
 
 func (s *Server) exposure(ctx context.Context, by desk.Caller, in *struct {
 	Subject string `query:"subject" required:"true" maxLength:"600" doc:"PLATFORM:ID or PLATFORM:@HANDLE"`
-	exposedAt
+	ExposedAt
 }) (*answerOf[v1.Exposure], error) {
 	at, err := in.instant()
 	if err != nil {
@@ -46,7 +47,7 @@ func (s *Server) exposure(ctx context.Context, by desk.Caller, in *struct {
 
 func (s *Server) exposureTable(ctx context.Context, by desk.Caller, in *struct {
 	Tier actions.Tier `query:"tier" required:"true" enum:"standard,protected,critical"`
-	exposedAt
+	ExposedAt
 }) (*answerOf[v1.ExposureTable], error) {
 	at, err := in.instant()
 	if err != nil {

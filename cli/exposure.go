@@ -136,7 +136,11 @@ func (c *exposureCommand) act(p *Page, a v1.ExposedAct) {
 	p.Line("  collusion number: %s", numberWords(a.Collusion.Number))
 	rows := [][]string{{"  WAY", "PEOPLE", "TIME", "WHO"}}
 	for _, w := range a.Collusion.Ways {
-		rows = append(rows, []string{"  " + w.Way, numberWords(w.People), timeWords(w), groupWords(w)})
+		people := "-"
+		if w.People > 0 {
+			people = fmt.Sprint(w.People)
+		}
+		rows = append(rows, []string{"  " + w.Way, people, timeWords(w), groupWords(w)})
 	}
 	p.Table(rows)
 	v := a.Coverage
@@ -206,8 +210,12 @@ func groupWords(w v1.Way) string {
 			}
 			who = append(who, one)
 		}
-		if len(who) > 0 {
-			parts = append(parts, strings.Join(who, " + "))
+		text := strings.Join(who, " + ")
+		if len(parts) > 0 && parts[0] == text {
+			text = "the same"
+		}
+		if text != "" {
+			parts = append(parts, text)
 		}
 	}
 	return strings.TrimSpace(strings.Join(parts, "; then ") + ". " + w.Why)
