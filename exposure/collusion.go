@@ -217,7 +217,7 @@ func (v *View) throughAdmission(q Question, ways []way) Row {
 // strangers reports whether people who could be admitted, as many as are wanted
 // and independent of each other, may do an act, and how long it takes.
 func (v *View) strangers(q Question, ways []way) (wait time.Duration, ok bool) {
-	lens := v.state.Policy.LensOf(q.Kind)
+	lens, signing := v.state.Policy.LensOf(q.Kind), v.state.Policy.CountersignLens()
 	free := func(id workforce.WorkerID, firm workforce.VendorID) bool {
 		return !v.frozen(&workforce.Worker{Record: workforce.Record{Worker: id, Vendor: firm}})
 	}
@@ -231,7 +231,7 @@ func (v *View) strangers(q Question, ways []way) (wait time.Duration, ok bool) {
 		if w.only != "" || v.stopped(w, &class{}, asTheyAre) {
 			continue // nobody new requested what stands
 		}
-		signs := v.strangersSign(lens, w, vendors, free)
+		signs := v.strangersSign(signing, w, vendors, free)
 		for p := range lens.Anybody(vendors) {
 			f := w.facts
 			f.Worker = p
@@ -240,10 +240,10 @@ func (v *View) strangers(q Question, ways []way) (wait time.Duration, ok bool) {
 				continue
 			}
 			least := time.Duration(r.Need.Wait) * time.Second
-			if !p.Newcomer && (maxGroup(r.Need) > 0 || lens.Reads("newcomer")) {
+			if maxGroup(r.Need) > 0 || !p.Newcomer && lens.Reads("newcomer") {
 				least += workforce.Settle
 			}
-			if alone := maxGroup(r.Need) == 0; (!ok || least < wait) && (alone || !p.Newcomer && signs(r.Need)) {
+			if alone := maxGroup(r.Need) == 0; (!ok || least < wait) && (alone || (!p.Newcomer || !lens.Reads("newcomer")) && signs(r.Need)) {
 				wait, ok = least, true
 			}
 			if ok && wait == 0 {
@@ -354,7 +354,7 @@ func (v *View) both(name Way, first, second []ask) Row {
 
 // united returns a group for each of two asks that have exactly so many different
 // people together, or none if there are none, or fewer would do.
-func (v *View) united(a, b ask, total int) (ga, gb []candidate) {
+func (v *View) united(a, b ask, total int) (ga, gb []*candidate) {
 	for m := a.need.Independent + 1; m <= maxGroup(a.need)+1; m++ {
 		for n := b.need.Independent + 1; n <= maxGroup(b.need)+1; n++ {
 			shared := m + n - total
@@ -374,7 +374,7 @@ func (v *View) united(a, b ask, total int) (ga, gb []candidate) {
 }
 
 // parts returns those who may take part in both asks, in any part.
-func (a ask) parts(b ask) []candidate {
+func (a ask) parts(b ask) []*candidate {
 	in := map[workforce.WorkerID]bool{}
 	for _, c := range b.requesters {
 		in[c.Worker] = true
@@ -382,7 +382,7 @@ func (a ask) parts(b ask) []candidate {
 	for _, c := range b.signers {
 		in[c.Worker] = true
 	}
-	var both []candidate
+	var both []*candidate
 	for _, c := range slices.Concat(a.requesters, a.signers) {
 		if in[c.Worker] {
 			both = append(both, c)
@@ -394,7 +394,7 @@ func (a ask) parts(b ask) []candidate {
 
 // share chooses who are in both groups, and completes each. Who cannot be joined
 // to a group is in none that has more of them.
-func (v *View) share(a, b ask, m, n, left int, able, chosen []candidate) (ga, gb []candidate) {
+func (v *View) share(a, b ask, m, n, left int, able, chosen []*candidate) (ga, gb []*candidate) {
 	if ga = v.group(a, m-1, chosen); ga == nil {
 		return nil, nil
 	}
@@ -412,7 +412,7 @@ func (v *View) share(a, b ask, m, n, left int, able, chosen []candidate) (ga, gb
 	return nil, nil
 }
 
-func membersOf(group []candidate) []Member {
+func membersOf(group []*candidate) []Member {
 	var ms []Member
 	for i, g := range group {
 		m := Member{Worker: g.Worker, Part: Countersigns, Sort: sortOf(g.Standing, g.key)}
@@ -451,8 +451,8 @@ func maxGroup(n actions.Need) int {
 // ask is a way with a need and those who may request it with that need.
 type ask struct {
 	need       actions.Need
-	requesters []candidate
-	signers    []candidate
+	requesters []*candidate
+	signers    []*candidate
 }
 
 // least finds the smallest group over some ways. Of keys that are borrowed it
@@ -497,7 +497,9 @@ func (v *View) least(name Way, ways []way, s sight) Row {
 // asks gathers who may take part in each way, requesters by what they need.
 func (v *View) asks(ways []way, s sight) []ask {
 	var all []ask
+	done := map[string]bool{} // what was asked of whom, of ways that come to the same
 	for _, w := range ways {
+		same := string(w.only) + " " + string(w.except)
 		byNeed := map[string]*ask{}
 		needs := make([]*ask, len(v.classes)) // of those who may request it, by class
 		signs := make([]bool, len(v.classes))
@@ -508,7 +510,9 @@ func (v *View) asks(ways []way, s sight) []ask {
 			if key == noKey || !st.Engaged || v.stopped(w, c, s) {
 				continue
 			}
-			signs[i] = countersigns[i]
+			if signs[i] = countersigns[i]; signs[i] {
+				same += fmt.Sprint(" +", i)
+			}
 			r := requests[i]
 			if r.Verdict == policy.Forbidden || r.Need.All || r.Need.Hardware && key != hardwareKey || w.bars(st) {
 				continue
@@ -518,14 +522,19 @@ func (v *View) asks(ways []way, s sight) []ask {
 				byNeed[n] = &ask{need: r.Need}
 			}
 			needs[i] = byNeed[n]
+			same += fmt.Sprint(" ", i, n)
 		}
+		if done[same] {
+			continue
+		}
+		done[same] = true
 		people := v.people()
 		if w.only != "" || w.except != "" {
 			people = v.candidates(w.admits)
 		}
-		for _, c := range people {
-			if a := needs[c.class]; a != nil {
-				a.requesters = append(a.requesters, v.as(c, s))
+		for i := range people {
+			if a := needs[people[i].class]; a != nil {
+				a.requesters = append(a.requesters, v.as(&people[i], s))
 			}
 		}
 		for _, n := range slices.Sorted(maps.Keys(byNeed)) {
@@ -534,9 +543,11 @@ func (v *View) asks(ways []way, s sight) []ask {
 				continue
 			}
 			if maxGroup(a.need) > 0 {
-				for _, c := range v.people() {
-					if c = v.as(c, s); signs[c.class] && (c.Hardware || !a.need.Hardware) {
-						a.signers = append(a.signers, c)
+				everybody := v.people()
+				for i := range everybody {
+					c := &everybody[i]
+					if signs[c.class] && (s.keyOf(c.key) == hardwareKey || !a.need.Hardware) {
+						a.signers = append(a.signers, v.as(c, s))
 					}
 				}
 			}
@@ -547,15 +558,15 @@ func (v *View) asks(ways []way, s sight) []ask {
 }
 
 // as returns the candidate as they are seen.
-func (v *View) as(c candidate, s sight) candidate {
-	if s == asTheyAre {
+func (v *View) as(c *candidate, s sight) *candidate {
+	st, key := s.of(&v.classes[c.class]), s.keyOf(c.key)
+	if s == asTheyAre || st.Engaged == c.Standing.Engaged && st.Ratchet == c.Standing.Ratchet && key == c.key {
 		return c
 	}
-	st := s.of(&v.classes[c.class])
-	c.Standing.Engaged, c.Standing.Ratchet = st.Engaged, st.Ratchet
-	c.key = s.keyOf(c.key)
-	c.Hardware = c.key == hardwareKey
-	return c
+	then := *c
+	then.Standing.Engaged, then.Standing.Ratchet = st.Engaged, st.Ratchet
+	then.key, then.Hardware = key, key == hardwareKey
+	return &then
 }
 
 // ties is what decides on whom somebody depends, if nobody reports to them.
@@ -622,7 +633,7 @@ func (c *class) candidate(i int, m *member) candidate {
 
 // group returns a requester and exactly size others who fill the slots, with
 // certain people among them, or nil. The requester comes first.
-func (v *View) group(a ask, size int, with []candidate) []candidate {
+func (v *View) group(a ask, size int, with []*candidate) []*candidate {
 	if size+1 < len(with) {
 		return nil
 	}
@@ -635,10 +646,10 @@ func (v *View) group(a ask, size int, with []candidate) []candidate {
 			return nil // not even among themselves
 		}
 	}
-	may := func(list []candidate, c candidate) bool {
-		return slices.ContainsFunc(list, func(o candidate) bool { return o.Worker == c.Worker })
+	may := func(list []*candidate, c *candidate) bool {
+		return slices.ContainsFunc(list, func(o *candidate) bool { return o.Worker == c.Worker })
 	}
-	outside := func(c candidate) bool { return !may(a.signers, c) }
+	outside := func(c *candidate) bool { return !may(a.signers, c) }
 	for _, r := range a.requesters {
 		among := may(with, r)
 		if !among && size < len(with) {
@@ -666,15 +677,15 @@ type search struct {
 	view   *View
 	need   actions.Need
 	size   int
-	pool   []candidate // by vendor
-	chosen []candidate // the requester first, if there is one yet
-	lead   int         // 1 if there is
+	pool   []*candidate // by vendor
+	chosen []*candidate // the requester first, if there is one yet
+	lead   int          // 1 if there is
 }
 
 // clashes reports whether any two who are chosen depend on each other.
 func (s *search) clashes() bool {
 	for i, c := range s.chosen {
-		if slices.ContainsFunc(s.chosen[:i], func(o candidate) bool { return s.clash(o, c) }) {
+		if slices.ContainsFunc(s.chosen[:i], func(o *candidate) bool { return s.clash(o, c) }) {
 			return true
 		}
 	}
@@ -705,7 +716,7 @@ func (s *search) fill(i int) bool {
 	}
 	for ; i < len(s.pool); i++ {
 		c := s.pool[i]
-		if urgent != "" && !c.Qualifies(urgent) || slices.ContainsFunc(s.chosen, func(o candidate) bool { return s.clash(o, c) }) {
+		if urgent != "" && !c.Qualifies(urgent) || slices.ContainsFunc(s.chosen, func(o *candidate) bool { return s.clash(o, c) }) {
 			continue
 		}
 		next := i + 1
@@ -721,7 +732,7 @@ func (s *search) fill(i int) bool {
 	return false
 }
 
-func (s *search) clash(a, b candidate) bool {
+func (s *search) clash(a, b *candidate) bool {
 	return a.vendor != "" && a.vendor == b.vendor || s.view.depend(a.Worker, b.Worker)
 }
 

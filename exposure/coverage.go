@@ -31,7 +31,7 @@ func (v *View) findCoverage(q Question) (Coverage, error) {
 			c.strictest(r.Need)
 		}
 	}
-	lens := v.state.Policy.LensOf(q.Kind)
+	lens := v.state.Policy.CountersignLens()
 	said := map[policy.Class]bool{}
 	f := ways[0].facts
 	may := func(st workforce.Standing) bool {

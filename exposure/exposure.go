@@ -72,9 +72,11 @@ func (q Question) ways(set *policy.Set) ([]way, error) {
 	if effect == "" {
 		effect = spec.Effect
 	}
-	lens := set.LensOf(q.Kind)
+	reads := func(attribute string) bool {
+		return set.LensOf(q.Kind).Reads(attribute) || set.CountersignLens().Reads(attribute)
+	}
 	given := []bool{true}
-	if q.Tier == actions.Standard && lens.Reads("case") { // on the others policies do not see it
+	if q.Tier == actions.Standard && reads("case") { // on the others policies do not see it
 		given = append(given, false)
 	}
 	var all []way
@@ -93,7 +95,7 @@ func (q Question) ways(set *policy.Set) ([]way, error) {
 			return nil, fault.New(fault.Invalid, "bad-question", "%s lifts nothing, and its requester chooses its category.", q.Kind)
 		}
 		add(actions.CategoryRules, actions.LiftsNothing, way{})
-		if lens.Reads("category") {
+		if reads("category") {
 			add(actions.CategoryLegal, actions.LiftsNothing, way{})
 			add(actions.CategoryChildSafety, actions.LiftsNothing, way{})
 		}

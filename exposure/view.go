@@ -339,7 +339,7 @@ func (v *View) requests(w way, s sight) []policy.Ruling {
 	r.once.Do(func() {
 		r.request = make([]policy.Ruling, len(v.classes))
 		said := map[policy.Class]policy.Ruling{}
-		v.each(w, s, func(i int, c policy.Class, f policy.Facts) {
+		v.each(w, s, v.state.Policy.LensOf(w.facts.Kind), func(i int, c policy.Class, f policy.Facts) {
 			ruling, ok := said[c]
 			if !ok {
 				ruling = v.state.Policy.Rule(f)
@@ -357,7 +357,7 @@ func (v *View) countersigns(w way, s sight) []bool {
 	r.twice.Do(func() {
 		r.countersign = make([]bool, len(v.classes))
 		said := map[policy.Class]bool{}
-		v.each(w, s, func(i int, c policy.Class, f policy.Facts) {
+		v.each(w, s, v.state.Policy.CountersignLens(), func(i int, c policy.Class, f policy.Facts) {
 			may, ok := said[c]
 			if !ok {
 				may = v.state.Policy.MayCountersign(f).Verdict == policy.Permitted
@@ -369,9 +369,8 @@ func (v *View) countersigns(w way, s sight) []bool {
 	return r.countersign
 }
 
-// each goes through the classes with what the policies for a way can tell of them.
-func (v *View) each(w way, s sight, do func(i int, c policy.Class, f policy.Facts)) {
-	lens := v.state.Policy.LensOf(w.facts.Kind)
+// each goes through the classes with what can be told of them through a lens.
+func (v *View) each(w way, s sight, lens policy.Lens, do func(i int, c policy.Class, f policy.Facts)) {
 	f := w.facts
 	for i := range v.classes {
 		f.Worker = policy.WorkerOf(s.of(&v.classes[i]))

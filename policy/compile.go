@@ -19,7 +19,6 @@ import (
 	"github.com/cedar-policy/cedar-go/x/exp/schema/resolved"
 	"github.com/cedar-policy/cedar-go/x/exp/schema/validate"
 
-	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/workforce"
@@ -60,7 +59,7 @@ type Set struct {
 	slices map[cedar.EntityUID]slice
 	world  *world
 	names  names
-	lenses map[actions.Kind]names
+	lenses map[string]names // by action
 	tiers  map[string][]tierRule
 }
 

@@ -7,16 +7,19 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Lens is what the policies that speak of a kind of act, or of countersigning,
-// can tell apart. Two people who look alike through it are ruled on alike for
-// that kind, so that a caller with many people asks for fewer than by Class.
+// Lens is what the policies that speak of a kind of act, or those that speak of
+// countersigning, can tell apart. Two people who look alike through it are ruled on
+// alike, so that a caller with many people asks for fewer than by Class.
 type Lens struct {
 	set   *Set
 	names names
 }
 
-// LensOf returns the lens of a kind of act.
-func (s *Set) LensOf(k actions.Kind) Lens { return Lens{s, s.lenses[k]} }
+// LensOf returns the lens through which Rule sees who requests a kind of act.
+func (s *Set) LensOf(k actions.Kind) Lens { return Lens{s, s.lenses[string(k)]} }
+
+// CountersignLens returns the lens through which MayCountersign sees people.
+func (s *Set) CountersignLens() Lens { return Lens{s, s.lenses[string(actionCountersign.ID)]} }
 
 // Reads reports whether any of the policies reads an attribute of the worker, the
 // subject or the context.
@@ -38,17 +41,15 @@ func (l Lens) ClassOf(c Class) Class {
 	return c
 }
 
-// lensesOf collects what the policies of each action name.
-func (s *Set) lensesOf() map[actions.Kind]names {
-	all := map[actions.Kind]names{}
-	for _, spec := range actions.Catalogue() {
+// lensesOf collects what the policies of each action name, by action.
+func (s *Set) lensesOf() map[string]names {
+	all := map[string]names{}
+	for uid, rules := range s.slices {
 		n := newNames()
-		for _, uid := range []string{string(spec.Kind), string(actionCountersign.ID)} {
-			for _, r := range s.slices[literal(typeAction, uid)] {
-				n.add(r.names)
-			}
+		for _, r := range rules {
+			n.add(r.names)
 		}
-		all[spec.Kind] = n
+		all[string(uid.ID)] = n
 	}
 	return all
 }

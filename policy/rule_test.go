@@ -633,7 +633,11 @@ when { context.category == Category::"legal" };
 			}
 			for _, id := range []workforce.WorkerID{"somebody", "else"} {
 				q.Worker.ID = id
-				class := s.LensOf(q.Kind).ClassOf(s.ClassOf(q.Worker))
+				lens := s.LensOf(q.Kind)
+				if q.countersign {
+					lens = s.CountersignLens()
+				}
+				class := lens.ClassOf(s.ClassOf(q.Worker))
 				act := q.Facts
 				act.Worker = Worker{}
 				key := fmt.Sprintf("%+v %+v %v", class, act, q.countersign)
