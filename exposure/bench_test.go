@@ -44,7 +44,7 @@ func crowd(people int) *workforce.Registry {
 		if random.IntN(50) == 0 {
 			w.Notice = days(-1)
 		}
-		r.Workers[w.Worker] = w
+		r.Put(w) // as the chain does
 		if i%100 != 50 {
 			enrol(r, i, w.Worker, i%4 != 3, canonical.Time{})
 		}

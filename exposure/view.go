@@ -338,6 +338,9 @@ func (v *View) requests(w way, s sight) []policy.Ruling {
 	r := v.rulings(w, s)
 	r.once.Do(func() {
 		r.request = make([]policy.Ruling, len(v.classes))
+		for i := range r.request {
+			r.request[i].Verdict = policy.Forbidden // whom nobody need ask, since they are not engaged
+		}
 		said := map[policy.Class]policy.Ruling{}
 		v.each(w, s, v.state.Policy.LensOf(w.facts.Kind), func(i int, c policy.Class, f policy.Facts) {
 			ruling, ok := said[c]
@@ -369,11 +372,13 @@ func (v *View) countersigns(w way, s sight) []bool {
 	return r.countersign
 }
 
-// each goes through the classes with what can be told of them through a lens.
+// each goes through the classes of who is engaged with what can be told of them through a lens.
 func (v *View) each(w way, s sight, lens policy.Lens, do func(i int, c policy.Class, f policy.Facts)) {
 	f := w.facts
 	for i := range v.classes {
-		f.Worker = policy.WorkerOf(s.of(&v.classes[i]))
+		if f.Worker = policy.WorkerOf(s.of(&v.classes[i])); !f.Worker.Engaged {
+			continue
+		}
 		do(i, lens.ClassOf(v.state.Policy.ClassOf(f.Worker)), f)
 	}
 }

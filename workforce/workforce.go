@@ -262,7 +262,40 @@ func (r *Registry) Admit(rec Record, at canonical.Time, founding bool, entry int
 		w.Admitted, w.Founding = at, founding
 	}
 	w.Record, w.Ended, w.Entry = rec, canonical.Time{}, entry
-	r.Workers[rec.Worker] = w
+	r.Put(w)
+}
+
+// Put puts a worker's record in place. What many have in common (vendor, manager,
+// roles) is kept in memory once for all of them, since whoever asks about everybody
+// waits mostly for the memory.
+func (r *Registry) Put(w Worker) {
+	if v, ok := r.Vendors[w.Vendor]; ok {
+		w.Vendor = v.ID
+	}
+	if m, ok := r.Workers[w.Manager]; ok {
+		w.Manager = m.Worker
+	}
+	if rs, ok := oneRole[firstOf(w.Roles)]; ok && len(w.Roles) == 1 {
+		w.Roles = rs
+	}
+	r.Workers[w.Worker] = w
+}
+
+// oneRole holds each role alone, which is what most people have. Nobody changes a
+// record's roles in place: a record that was published is not changed.
+var oneRole = func() map[Role][]Role {
+	m := map[Role][]Role{}
+	for _, role := range Roles {
+		m[role] = []Role{role}
+	}
+	return m
+}()
+
+func firstOf(roles []Role) Role {
+	if len(roles) == 0 {
+		return ""
+	}
+	return roles[0]
 }
 
 // Standing is who a worker is at a moment: the facts about time that policy
