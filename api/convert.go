@@ -24,7 +24,7 @@ func list[T, W any](items []T, wire func(T) W) []W {
 }
 
 func wishOf(w v1.Wish) (desk.Wish, error) {
-	out := desk.Wish{Kind: w.Kind, Subject: w.Subject, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key}
+	out := desk.Wish{Kind: w.Kind, Subject: w.Subject, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key, Records: w.Records}
 	if len(w.Change) == 0 {
 		return out, nil
 	}
@@ -39,8 +39,12 @@ func wishOf(w v1.Wish) (desk.Wish, error) {
 }
 
 func draftOf(d desk.Draft) v1.Draft {
-	return v1.Draft{Action: d.Action, Statement: d.Statement,
+	out := v1.Draft{Action: d.Action, Statement: d.Statement,
 		Ruling: v1.Ruling{Verdict: d.Verdict, Need: d.Need, Reasons: d.Reasons}}
+	for _, c := range d.Coverage {
+		out.Coverage = append(out.Coverage, coverageChangeOf(c))
+	}
+	return out
 }
 
 func submissionOf(s v1.Submission) desk.Submission {

@@ -57,6 +57,9 @@ func (s *Server) register() {
 	add(s, operation{id: "list-keys", method: get, path: "/keys", summary: "Keys by identifier, revoked ones included"}, s.keys)
 
 	add(s, operation{id: "subject", method: get, path: "/subjects", summary: "A subject as the executor reads it now, and its tier"}, s.subject)
+	add(s, operation{id: "exposure", method: get, path: "/exposure", summary: "Who could do what to a subject: alone, together, and who could countersign"}, s.exposure)
+	add(s, operation{id: "exposure-table", method: get, path: "/exposure/table", summary: "The same of the subjects of a tier that the desk knows, weakest first"}, s.exposureTable)
+	add(s, operation{id: "reach", method: get, path: "/workers/{id}/reach", summary: "What one worker could do alone, now and on the last day"}, s.reach)
 	add(s, operation{id: "list-platforms", method: get, path: "/platforms", summary: "Connected platforms"}, s.platforms)
 	add(s, operation{id: "desk", method: get, path: "/desk", summary: "Standing orders, modes, freezes and closed reviews"}, s.settings)
 	add(s, operation{id: "policy", method: get, path: "/policy", summary: "The policy set in force, budgets and trust"}, s.policy)

@@ -71,6 +71,7 @@ type Commands struct {
 	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
 	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
 	Subject   subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
+	Exposure  exposureCommand  `cmd:"" help:"Who could do what to whom: alone, together, and who could countersign."`
 	Action    actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`
 	Emergency emergencyCommand `cmd:"" help:"Take an account down at once and alone; it comes back by itself unless that is countersigned."`
 	Review    reviewCommands   `cmd:"" help:"Reviews of emergency acts."`

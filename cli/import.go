@@ -94,8 +94,20 @@ func (c *workerImport) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskAdmit, Reason: c.Reason}, change, sealed)
+	w := v1.Wish{Kind: actions.DeskAdmit, Reason: c.Reason}
+	if len(diff.rows) <= maxForecast {
+		for _, r := range diff.rows {
+			w.Records = append(w.Records, r.Record)
+		}
+	} else {
+		s.Say("The file is too long for a forecast of who could countersign after it: that is told for up to %d rows.", maxForecast)
+	}
+	return c.request(ctx, s, w, change, sealed)
 }
+
+// maxForecast is how many rows go with a draft, whose size the desk limits, so that
+// it can say what becomes of coverage. A record has half a kilobyte at most.
+const maxForecast = 1500
 
 func zoneExists(name string) bool {
 	_, err := time.LoadLocation(name)

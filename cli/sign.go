@@ -268,6 +268,7 @@ func (s *Session) show(title string, d v1.Draft, need actions.Need) {
 	for _, r := range d.Ruling.Reasons {
 		p.Line("  %s: %s", r.Policy, r.Text)
 	}
+	coverageWords(p, d.Coverage)
 	fmt.Fprint(s.Stderr, p.String())
 }
 

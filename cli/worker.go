@@ -9,12 +9,13 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/api/v1"
 	"countersign.dev/canonical"
+	"countersign.dev/fault"
 	"countersign.dev/workforce"
 )
 
 type workerCommands struct {
 	Import workerImport `cmd:"" help:"Admit the joiners and changes of a CSV file. Shows what differs from the desk first. Officers countersign."`
-	Show   workerShow   `cmd:"" help:"Show one worker: engagement, standing now, keys."`
+	Show   workerShow   `cmd:"" help:"Show one worker: engagement, standing now, keys, and what they could do alone now and on the last day."`
 	List   workerList   `cmd:"" help:"List workers."`
 	Extend workerExtend `cmd:"" help:"Move a worker's last day. Officers countersign."`
 	End    workerEnd    `cmd:"" help:"End a worker's engagement, at once. One person may."`
@@ -23,6 +24,12 @@ type workerCommands struct {
 type workerShow struct {
 	Worker workforce.WorkerID `arg:"" help:"Identifier of the worker."`
 	Person bool               `help:"Name and e-mail address as well, if you may read them."`
+}
+
+// shownWorker is a worker with what they could do alone, where the caller may read that.
+type shownWorker struct {
+	v1.Worker
+	Reach *v1.Reach `json:"reach,omitempty"`
 }
 
 func (c *workerShow) Run(ctx context.Context, s *Session) error {
@@ -38,7 +45,14 @@ func (c *workerShow) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return s.Answer(w, func(p *Page) {
+	out := shownWorker{Worker: w}
+	switch r, err := d.Reach(ctx, c.Worker); {
+	case err == nil:
+		out.Reach = &r
+	case fault.KindOf(err) != fault.Forbidden: // not everybody may read it
+		return err
+	}
+	return s.Answer(out, func(p *Page) {
 		p.Line("%s", w.ID)
 		pairs := [][2]string{}
 		if w.Person != nil {
@@ -55,6 +69,7 @@ func (c *workerShow) Run(ctx context.Context, s *Session) error {
 			[2]string{"notice", when(w.Notice)},
 			[2]string{"standing", standingWords(w.Standing)},
 		)...)
+		p.Facts(reachFacts(out.Reach)...)
 		for _, k := range w.Keys {
 			state := "enrolled " + when(k.Enrolled)
 			if !k.Revoked.IsZero() {

@@ -159,6 +159,38 @@ func (c *Client) Subject(ctx context.Context, subject string) (s v1.Subject, err
 	return s, c.get(ctx, v1.Base+"/subjects", url.Values{"subject": {subject}}, &s)
 }
 
+// Exposure asks who could do what to a subject: with an empty kind each that its
+// platform offers, at the zero time now. people has the workers named.
+func (c *Client) Exposure(ctx context.Context, subject string, kind actions.Kind, at time.Time, people bool) (e v1.Exposure, err error) {
+	q := values("subject", subject, "kind", string(kind), "at", instant(at), "people", truth(people))
+	return e, c.get(ctx, v1.Base+"/exposure", q, &e)
+}
+
+// ExposureTable asks the same of the subjects of a tier that the desk knows.
+func (c *Client) ExposureTable(ctx context.Context, tier actions.Tier, kind actions.Kind, at time.Time, people bool) (t v1.ExposureTable, err error) {
+	q := values("tier", string(tier), "kind", string(kind), "at", instant(at), "people", truth(people))
+	return t, c.get(ctx, v1.Base+"/exposure/table", q, &t)
+}
+
+// Reach asks what a worker could do alone, now and on the last day.
+func (c *Client) Reach(ctx context.Context, id workforce.WorkerID) (r v1.Reach, err error) {
+	return r, c.get(ctx, v1.Base+"/workers/"+url.PathEscape(string(id))+"/reach", nil, &r)
+}
+
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func truth(b bool) string {
+	if b {
+		return "true"
+	}
+	return ""
+}
+
 // Platforms lists the connected platforms.
 func (c *Client) Platforms(ctx context.Context) (p v1.Page[v1.Platform], err error) {
 	return p, c.get(ctx, v1.Base+"/platforms", nil, &p)

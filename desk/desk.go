@@ -20,6 +20,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/exposure"
 	"countersign.dev/id"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
@@ -60,6 +61,9 @@ type Config struct {
 	Sender       alarm.Sender
 	// Holders are the declared holders of what lets them act around the desk.
 	Holders Holders
+	// ExposureEvery is how often it is looked at whether who could do what got
+	// worse; it is looked at as well after each change of the desk. 0: never.
+	ExposureEvery time.Duration
 	// Step, if set, is called between any two steps of an act, with the name of
 	// the one just done; see the constants.
 	Step func(name string)
@@ -93,10 +97,12 @@ type Desk struct {
 	sender       alarm.Sender
 	holders      Holders
 
-	folding sync.Mutex // one goroutine at a time folds new governance entries
-	state   atomic.Pointer[proof.State]
-	refused refusals
-	clocks  clocks
+	folding       sync.Mutex // one goroutine at a time folds new governance entries
+	state         atomic.Pointer[proof.State]
+	refused       refusals
+	clocks        clocks
+	exposureEvery time.Duration
+	viewed        atomic.Pointer[exposure.View] // the newest that was asked for
 }
 
 // Wish is what a worker wants done, before it is an action.
@@ -107,8 +113,11 @@ type Wish struct {
 	Case     string
 	Reason   string
 	Category actions.Category
-	Change   actions.Change  // for desk kinds
-	Key      workforce.KeyID // the key that will sign
+	Change   actions.Change // for desk kinds
+	// Records are the workers of an admission, for a forecast only: what counts is
+	// handed in with the signed action.
+	Records []workforce.Record
+	Key     workforce.KeyID // the key that will sign
 }
 
 // Draft is an action with the statement that the caller may sign. Nothing is
@@ -120,6 +129,9 @@ type Draft struct {
 	Verdict policy.Verdict
 	Need    actions.Need
 	Reasons []proof.Reason
+	// Coverage is what a change of policy or people would do to who could
+	// countersign, for a caller who may read that.
+	Coverage []CoverageChange
 }
 
 // Submission is a signed action.

@@ -53,7 +53,11 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 			return Draft{}, err
 		}
 	}
-	return d.draft(s, by, a, request, w.Key, lifts)
+	out, err := d.draft(s, by, a, request, w.Key, lifts)
+	if err == nil && spec.Desk {
+		out.Coverage, err = d.coverageChange(s, by, w.Change, w.Records)
+	}
+	return out, err
 }
 
 // describe completes an action on a platform from what was read.

@@ -32,11 +32,12 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Alarms", "Authenticate", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Incident", "Incidents", "Ledger", "NextAlarms",
+var reads = []string{"Alarms", "Authenticate", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "NextAlarms",
 	"Person", "RequestByID", "Requests", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
 
-// others are neither: Run is the background, and Found has its own test.
-var others = []string{"Found", "Run"}
+// others are neither: Run is the background, with CheckExposure, and Found has
+// its own test.
+var others = []string{"CheckExposure", "Found", "Run"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()
@@ -167,6 +168,42 @@ var steps = map[string]step{
 			return func() error { return to.Desk.RevokeToken(t.Context(), desktest.As("ann"), tok.ID) }
 		},
 		entries: []string{"token-revoked"}, tables: []string{"token"},
+	},
+	"Exposure": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.Exposure(to.Context(), desktest.As("dan"), "plaza:@president", "", time.Time{})
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			return func() error {
+				_, err := to.Desk.Exposure(t.Context(), desktest.As("ada"), "plaza:@president", "", time.Time{})
+				return err
+			}
+		},
+		entries: []string{"exposure-read"},
+	},
+	"ExposureTable": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.ExposureTable(to.Context(), desktest.As("dan"), actions.Critical, "", time.Time{})
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			return func() error {
+				_, err := to.Desk.ExposureTable(t.Context(), desktest.As("ada"), actions.Critical, "", time.Time{})
+				return err
+			}
+		},
+		entries: []string{"exposure-read"},
+	},
+	"Reach": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.Reach(to.Context(), desktest.As("dan"), "ann")
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			return func() error { _, err := to.Desk.Reach(t.Context(), desktest.As("ada"), "dan"); return err }
+		},
+		entries: []string{"exposure-read"},
 	},
 	"Record": {
 		refused: func(to *desktest.Town) error {

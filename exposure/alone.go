@@ -2,7 +2,10 @@ package exposure
 
 import (
 	"slices"
+	"time"
 
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
@@ -12,7 +15,7 @@ type Alike struct {
 	Count   int
 	Sort    Sort
 	Reasons []policy.Reason
-	members []workforce.WorkerID
+	members []member
 }
 
 // Sort is a kind of person, in words that name nobody.
@@ -28,7 +31,14 @@ func sortOf(st workforce.Standing, k keyed) Sort {
 }
 
 // People names everybody, by worker.
-func (a Alike) People() []workforce.WorkerID { return slices.Sorted(slices.Values(a.members)) }
+func (a Alike) People() []workforce.WorkerID {
+	ids := make([]workforce.WorkerID, 0, len(a.members))
+	for _, m := range a.members {
+		ids = append(ids, m.id)
+	}
+	slices.Sort(ids)
+	return ids
+}
 
 // Alone is who could do an act now, at once and without anybody else.
 type Alone struct {
@@ -42,12 +52,12 @@ const (
 	lawKey        = "law.no-live-key"
 	lawEngagement = "law.not-engaged"
 	lawHardware   = "law.key-not-hardware"
+	lawFrozen     = "law.frozen"
+	lawEmergency  = "law.emergency-in-notice"
 )
 
-// Alone says who could do an act now, at once and without anybody else. With a
-// view that is kept it costs one ruling for each class.
-func (v *View) Alone(q Question) (Alone, error) {
-	ways, err := q.ways()
+func (v *View) findAlone(q Question) (Alone, error) {
+	ways, err := q.ways(v.state.Policy)
 	if err != nil {
 		return Alone{}, err
 	}
@@ -57,7 +67,7 @@ func (v *View) Alone(q Question) (Alone, error) {
 		for _, part := range split(c, q.Measured) {
 			p := Alike{Count: len(part), Sort: sortOf(c.standing, c.key), members: part}
 			var can bool
-			if can, p.Reasons = v.alone(ways, c, part[0]); can {
+			if can, p.Reasons = v.alone(ways, i, part[0].id); can {
 				a.Can = append(a.Can, p)
 				a.Count += p.Count
 			} else {
@@ -69,45 +79,83 @@ func (v *View) Alone(q Question) (Alone, error) {
 }
 
 // split parts the one whose own measure it is from the others of a class.
-func split(c *class, own workforce.WorkerID) [][]workforce.WorkerID {
+func split(c *class, own workforce.WorkerID) [][]member {
 	i := -1
 	if own != "" {
-		i = slices.Index(c.members, own)
+		i = slices.IndexFunc(c.members, func(m member) bool { return m.id == own })
 	}
 	if i < 0 || len(c.members) == 1 {
-		return [][]workforce.WorkerID{c.members}
+		return [][]member{c.members}
 	}
-	return [][]workforce.WorkerID{{own}, slices.Concat(c.members[:i], c.members[i+1:])}
+	return [][]member{{c.members[i]}, slices.Concat(c.members[:i], c.members[i+1:])}
 }
 
 // alone says whether those of a class can, and why or why not: of the ways that
 // fail the first that is open to them.
-func (v *View) alone(ways []way, c *class, id workforce.WorkerID) (bool, []policy.Reason) {
+func (v *View) alone(ways []way, class int, id workforce.WorkerID) (bool, []policy.Reason) {
+	c := &v.classes[class]
 	if !c.standing.Engaged {
-		return false, []policy.Reason{{Policy: lawEngagement, Text: "The engagement has not begun, has ended or cannot be read."}}
+		return false, because(lawEngagement, "The engagement has not begun, has ended or cannot be read.")
 	}
 	if c.key == noKey {
-		return false, []policy.Reason{{Policy: lawKey, Text: "There is no live key to sign with."}}
+		return false, because(lawKey, "There is no live key to sign with.")
 	}
 	var why []policy.Reason
+	no := func(rs []policy.Reason) {
+		if why == nil {
+			why = rs
+		}
+	}
 	for _, w := range ways {
 		if !w.admits(id) {
 			continue
 		}
-		r := v.rule(w, c)
+		r := v.requests(w, asTheyAre)[class]
 		n := r.Need
 		switch {
 		case r.Verdict == policy.Forbidden, n.All, n.Independent > 0, n.Wait > 0:
-			if why == nil {
-				why = r.Reasons
-			}
+			no(r.Reasons)
+		case v.stopped(w, c, asTheyAre):
+			no(because(lawFrozen, "These acts are frozen until several people thaw them."))
+		case w.bars(c.standing):
+			no(because(lawEmergency, "Emergency acts are not open to who has given notice or is in the last days."))
 		case n.Hardware && c.key != hardwareKey:
-			if why == nil {
-				why = []policy.Reason{{Policy: lawHardware, Text: "It needs a key that is bound to hardware."}}
-			}
+			no(because(lawHardware, "It needs a key that is bound to hardware."))
 		default:
 			return true, r.Reasons
 		}
 	}
 	return false, why
+}
+
+func because(law, text string) []policy.Reason { return []policy.Reason{{Policy: law, Text: text}} }
+
+// Can says whether one person could do an act at an instant, at once and without
+// anybody else, if nothing changes but the time; and why or why not.
+func Can(s *proof.State, id workforce.WorkerID, q Question, at time.Time) (bool, []policy.Reason, error) {
+	v, err := newView(s, at)
+	if err != nil {
+		return false, nil, err
+	}
+	w, ok := s.People.Workers[id]
+	if !ok {
+		return false, nil, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", id)
+	}
+	ways, err := q.ways(s.Policy)
+	if err != nil {
+		return false, nil, err
+	}
+	best := noKey
+	for _, k := range s.People.KeysOf(id) {
+		if k.Live(at) && k.Hardware {
+			best = hardwareKey
+		} else if k.Live(at) {
+			best = max(best, plainKey)
+		}
+	}
+	m, k := v.place(&w)
+	k.key = best
+	v.classes = []class{{alike: k, least: id, standing: s.People.Standing(id, at), members: []member{m}}}
+	can, why := v.alone(ways, 0, id)
+	return can, why, nil
 }

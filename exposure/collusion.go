@@ -16,12 +16,20 @@ import (
 // Way names one way in which people who collude reach an act.
 type Way string
 
-// The ways.
+// The ways. Those that change the desk are named by what they change; the act
+// follows the change.
 const (
-	ByAct      Way = "act"           // the act as it is ruled
-	ByReversal Way = "reversal"      // the undo of an earlier act
-	ByPolicy   Way = "change-policy" // another policy, then the act
-	ByKeys     Way = "change-keys"   // keys in the names of others, then the act
+	ByAct         Way = "act"            // the act as it is ruled
+	ByEmergency   Way = "emergency"      // the emergency act, which reverts
+	ByReversal    Way = "reversal"       // the undo of an earlier act, or its lapse
+	ByPolicy      Way = "change-policy"  // another policy
+	ByKeys        Way = "change-keys"    // keys of theirs in the names of others
+	ByTrust       Way = "change-trust"   // another executor
+	ByAdmission   Way = "change-people"  // people who are there in name only
+	ByEngagements Way = "extend"         // engagements that do not end any more
+	ByVendors     Way = "change-vendors" // vendors without a ratchet
+	ByTiers       Way = "change-tiers"   // a lower tier, where people raised it
+	ByThaw        Way = "thaw"           // no freeze any more
 )
 
 // Part is what somebody of a group does.
@@ -42,11 +50,13 @@ type Member struct {
 
 // Row is one way with the fewest people who can go it.
 type Row struct {
-	Way    Way
-	People int // 0: nobody can
-	Group  []Member
-	Wait   time.Duration // that the way needs
-	Why    string        // why nobody can, or how the way goes on after the group's act
+	Way     Way
+	People  int           // distinct ones of Group and Then; 0: nobody can
+	Group   []Member      // who do it, or change the desk
+	Then    []Member      // who do what comes after the change, where that takes certain people
+	Wait    time.Duration // that the way needs
+	Reverts time.Duration // after which it ends by itself, for an emergency act
+	Why     string        // why nobody can, or how the way goes on after the group's act
 }
 
 // Collusion is the least number of distinct people over all ways; 0: no group
@@ -56,10 +66,8 @@ type Collusion struct {
 	Rows   []Row
 }
 
-// Collusion looks for the smallest group on each way. Of groups as small the
-// one that waits least is shown.
-func (v *View) Collusion(q Question) (Collusion, error) {
-	ways, err := q.ways()
+func (v *View) findCollusion(q Question) (Collusion, error) {
+	ways, err := q.ways(v.state.Policy)
 	if err != nil {
 		return Collusion{}, err
 	}
@@ -71,12 +79,13 @@ func (v *View) Collusion(q Question) (Collusion, error) {
 			plain = append(plain, w)
 		}
 	}
-	act := v.least(ByAct, plain, false)
-	reversal := v.least(ByReversal, undos, false)
+	act := v.least(ByAct, plain, asTheyAre)
+	reversal := v.least(ByReversal, undos, asTheyAre)
 	if len(undos) == 0 {
-		reversal.Why = "No reversal by one person has this effect: the undo of an undo is a new act."
+		reversal.Why = "No reversal and no lapse has this effect: both only lift, and the undo of an undo is a new act."
 	}
-	keys, err := v.throughKeys(plain, undos)
+	rows := []Row{act, reversal}
+	emergency, err := v.byEmergency(q)
 	if err != nil {
 		return Collusion{}, err
 	}
@@ -84,13 +93,41 @@ func (v *View) Collusion(q Question) (Collusion, error) {
 	if err != nil {
 		return Collusion{}, err
 	}
-	c := Collusion{Rows: []Row{act, reversal, changed, keys}}
+	lowered, err := v.throughTiers(q)
+	if err != nil {
+		return Collusion{}, err
+	}
+	rows = append(rows, emergency, changed, v.throughKeys(plain, undos), v.throughTrust(), v.throughAdmission(q, ways),
+		v.through(ByEngagements, change(actions.DeskEngagement, actions.PartWorkforce), ways, extended, "They extend every engagement, so that nobody is in the last days."),
+		v.through(ByVendors, change(actions.DeskChange, actions.PartVendors), ways, admitted, "They admit every vendor, and set no ratchet."),
+		lowered)
+	if len(v.state.Freezes) > 0 {
+		rows = append(rows, v.through(ByThaw, change(actions.DeskFreeze, actions.PartFreezes), ways, thawed, "They thaw what is frozen."))
+	}
+	c := Collusion{Rows: rows}
 	for _, r := range c.Rows {
 		if r.People > 0 && (c.Number == 0 || r.People < c.Number) {
 			c.Number = r.People
 		}
 	}
 	return c, nil
+}
+
+// byEmergency is the act that has the same effect at once and reverts.
+func (v *View) byEmergency(q Question) (Row, error) {
+	e, ok := q.Emergency()
+	if !ok {
+		return Row{Way: ByEmergency, Why: "There is no emergency act with this effect."}, nil
+	}
+	ways, err := e.ways(v.state.Policy)
+	if err != nil {
+		return Row{}, err
+	}
+	r := v.least(ByEmergency, ways, asTheyAre)
+	if r.People > 0 {
+		r.Reverts, r.Why = actions.EmergencyMost, "It ends by itself unless a takedown with all its countersignatures takes its place."
+	}
+	return r, nil
 }
 
 // loosest is the set that permits everything, of those that may be brought in.
@@ -109,11 +146,15 @@ func (v *View) throughPolicy(plain []way) (Row, error) {
 	if err != nil {
 		return Row{}, fmt.Errorf("compile the loosest policy: %w", err)
 	}
-	r := v.least(ByPolicy, change(actions.DeskChange, actions.PartPolicy), false)
+	r := v.least(ByPolicy, change(actions.DeskChange, actions.PartPolicy), asTheyAre)
 	if r.People == 0 {
 		return r, nil
 	}
-	f := plain[0].facts
+	w := plain[0]
+	if v.stopped(w, &class{}, asTheyAre) {
+		return Row{Way: ByPolicy, Why: "The act is frozen, whatever the policy says."}, nil
+	}
+	f := w.facts
 	f.Worker = policy.WorkerOf(v.state.People.Standing(r.Group[0].Worker, v.at))
 	if set.Rule(f).Verdict != policy.Permitted {
 		return Row{Way: ByPolicy, Why: "No policy permits this act."}, nil
@@ -125,21 +166,262 @@ func (v *View) throughPolicy(plain []way) (Row, error) {
 // throughKeys is an enrolment of keys and then the act. Who may enrol keys may
 // enrol their own in the names of others, and then sign for them all; so it takes
 // those whom the enrolment takes, if everybody together could do the act.
-func (v *View) throughKeys(plain, undos []way) (Row, error) {
-	r := v.least(ByKeys, change(actions.DeskKey, actions.PartKeys), false)
+func (v *View) throughKeys(plain, undos []way) Row {
+	r := v.least(ByKeys, change(actions.DeskKey, actions.PartKeys), asTheyAre)
 	if r.People == 0 {
-		return r, nil
+		return r
 	}
-	then := v.least(ByAct, plain, true)
-	if undo := v.least(ByReversal, undos, true); undo.People > 0 && (then.People == 0 || undo.Wait < then.Wait) {
+	then := v.least(ByAct, plain, keyedAll)
+	if undo := v.least(ByReversal, undos, keyedAll); undo.People > 0 && (then.People == 0 || undo.Wait < then.Wait) {
 		then = undo
 	}
 	if then.People == 0 {
-		return Row{Way: ByKeys, Why: "Not even everybody together could do it: " + then.Why}, nil
+		return Row{Way: ByKeys, Why: "Not even everybody together could do it: " + then.Why}
 	}
 	r.Wait += then.Wait
 	r.Why = fmt.Sprintf("They enrol keys of their own in the names of %d people who together may do it.", then.People)
+	return r
+}
+
+// throughTrust is another executor in the place of the one that there is. It does
+// as they say, warrant or not, on a platform whose credential it has been given.
+func (v *View) throughTrust() Row {
+	r := v.least(ByTrust, change(actions.DeskChange, actions.PartTrust), asTheyAre)
+	if r.People > 0 {
+		r.Why = "They name an executor of their own; it needs the platform's credential besides, from one of the declared holders."
+	}
+	return r
+}
+
+// throughAdmission is an admission of people who are there in name only, keys in
+// their names, and then whatever they can do together. How many they are costs
+// nobody anything; that they count as independent takes its time.
+func (v *View) throughAdmission(q Question, ways []way) Row {
+	r := v.both(ByAdmission, v.asks(change(actions.DeskAdmit, actions.PartWorkforce), asTheyAre),
+		v.asks(change(actions.DeskKey, actions.PartKeys), asTheyAre))
+	if r.People == 0 {
+		return r
+	}
+	wait, ok := v.strangers(q, ways)
+	if !ok {
+		return Row{Way: ByAdmission, Why: "Nobody who could be admitted may do this act, however many they are."}
+	}
+	r.Wait += wait
+	r.Why = "They admit people who are there in name only, and enrol keys of their own for them."
+	if wait >= workforce.Settle {
+		r.Why += " These count as independent of each other after 30 days."
+	}
+	return r
+}
+
+// strangers reports whether people who could be admitted, as many as are wanted
+// and independent of each other, may do an act, and how long it takes.
+func (v *View) strangers(q Question, ways []way) (wait time.Duration, ok bool) {
+	lens, signing := v.state.Policy.LensOf(q.Kind), v.state.Policy.CountersignLens()
+	free := func(id workforce.WorkerID, firm workforce.VendorID) bool {
+		return !v.frozen(&workforce.Worker{Record: workforce.Record{Worker: id, Vendor: firm}})
+	}
+	vendors := []workforce.VendorID{}
+	for _, id := range append([]workforce.VendorID{""}, slices.Sorted(maps.Keys(v.state.People.Vendors))...) {
+		if free("", id) {
+			vendors = append(vendors, id)
+		}
+	}
+	for _, w := range ways {
+		if w.only != "" || v.stopped(w, &class{}, asTheyAre) {
+			continue // nobody new requested what stands
+		}
+		signs := v.strangersSign(signing, w, vendors, free)
+		for p := range lens.Anybody(vendors) {
+			f := w.facts
+			f.Worker = p
+			r := v.state.Policy.Rule(f)
+			if r.Verdict == policy.Forbidden || r.Need.All || !free(p.ID, p.Vendor) || w.bars(workforce.Standing{InNotice: p.InNotice, Ratchet: p.Ratchet}) {
+				continue
+			}
+			least := time.Duration(r.Need.Wait) * time.Second
+			if maxGroup(r.Need) > 0 || !p.Newcomer && lens.Reads("newcomer") {
+				least += workforce.Settle
+			}
+			if alone := maxGroup(r.Need) == 0; (!ok || least < wait) && (alone || (!p.Newcomer || !lens.Reads("newcomer")) && signs(r.Need)) {
+				wait, ok = least, true
+			}
+			if ok && wait == 0 {
+				return wait, ok
+			}
+		}
+	}
+	return wait, ok
+}
+
+// strangersSign returns a function that says whether strangers fill the slots of
+// a need, which looks for each sort of them once.
+func (v *View) strangersSign(lens policy.Lens, w way, vendors []workforce.VendorID, free func(workforce.WorkerID, workforce.VendorID) bool) func(actions.Need) bool {
+	said := map[actions.Qualifier]bool{}
+	some := func(q actions.Qualifier) bool {
+		if yes, ok := said[q]; ok {
+			return yes
+		}
+		for p := range lens.Anybody(vendors) {
+			f := w.facts
+			f.Worker = p
+			of := q == "" || q == actions.QualifierEmployee && p.Employee || slices.Contains(p.Roles, workforce.Role(q))
+			if of && !p.Newcomer && free(p.ID, p.Vendor) && v.state.Policy.MayCountersign(f).Verdict == policy.Permitted {
+				said[q] = true
+				break
+			}
+		}
+		return said[q]
+	}
+	return func(n actions.Need) bool {
+		for q, k := range n.Qualified {
+			if k > 0 && !some(q) {
+				return false
+			}
+		}
+		return n.Independent == 0 || some("")
+	}
+}
+
+// throughTiers is a lower tier and then the act as it is ruled there.
+func (v *View) throughTiers(q Question) (Row, error) {
+	if q.Floor == "" || q.Floor.Rank() >= q.Tier.Rank() {
+		return Row{Way: ByTiers, Why: "People did not raise the subject: there is nothing to lower."}, nil
+	}
+	low := q
+	low.Tier, low.Floor = q.Floor, ""
+	ways, err := low.ways(v.state.Policy)
+	if err != nil {
+		return Row{}, err
+	}
+	r := v.both(ByTiers, v.asks(change(actions.DeskChange, actions.PartTiers), asTheyAre), v.asks(ways, asTheyAre))
+	if r.People > 0 {
+		r.Why = "They lower the subject to " + string(q.Floor) + ", as far as no rule says otherwise."
+	}
 	return r, nil
+}
+
+// through is a change after which people are seen otherwise, and then the act.
+func (v *View) through(name Way, first, act []way, then sight, text string) Row {
+	changes := then == thawed
+	for i := range v.classes {
+		c := &v.classes[i]
+		now, later := c.standing, then.of(c)
+		changes = changes || now.Engaged != later.Engaged || later.Engaged && now.Ratchet != later.Ratchet
+	}
+	if !changes {
+		return Row{Way: name, Why: "It would change nothing for anybody here."}
+	}
+	r := v.both(name, v.asks(first, asTheyAre), v.asks(act, then))
+	if r.People > 0 {
+		r.Why = text
+	}
+	return r
+}
+
+// both finds the fewest people among whom are a group for each of two steps. It
+// tries the numbers from below; for each, how many could be in both groups, and who
+// these could be: what they are joined by is chosen for each step by itself.
+func (v *View) both(name Way, first, second []ask) Row {
+	row := Row{Way: name, Why: "Nobody who is engaged and has a live key may make the change."}
+	if len(second) == 0 && len(first) > 0 {
+		row.Why = "After it nobody who is engaged and has a live key may request the act."
+	}
+	type pair struct{ a, b *ask }
+	var pairs []pair
+	most := 0
+	for i := range first {
+		for j := range second {
+			pairs = append(pairs, pair{&first[i], &second[j]})
+			most = max(most, maxGroup(first[i].need)+maxGroup(second[j].need)+2)
+			row.Why = "No group fills the slots of both: " + first[i].need.String() + "; and then " + second[j].need.String() + "."
+		}
+	}
+	slices.SortStableFunc(pairs, func(p, q pair) int {
+		return cmp.Compare(p.a.need.Wait+p.b.need.Wait, q.a.need.Wait+q.b.need.Wait)
+	})
+	for total := 1; total <= most; total++ {
+		for _, p := range pairs {
+			if a, b := v.united(*p.a, *p.b, total); a != nil {
+				row.People, row.Why, row.Wait = total, "", time.Duration(p.a.need.Wait+p.b.need.Wait)*time.Second
+				row.Group, row.Then = membersOf(a), membersOf(b)
+				return row
+			}
+		}
+	}
+	return row
+}
+
+// united returns a group for each of two asks that have exactly so many different
+// people together, or none if there are none, or fewer would do.
+func (v *View) united(a, b ask, total int) (ga, gb []*candidate) {
+	for m := a.need.Independent + 1; m <= maxGroup(a.need)+1; m++ {
+		for n := b.need.Independent + 1; n <= maxGroup(b.need)+1; n++ {
+			shared := m + n - total
+			if shared < 0 || shared > min(m, n) {
+				continue
+			}
+			able := a.parts(b)
+			if len(able) < shared {
+				continue
+			}
+			if ga, gb = v.share(a, b, m, n, shared, able, nil); ga != nil {
+				return ga, gb
+			}
+		}
+	}
+	return nil, nil
+}
+
+// parts returns those who may take part in both asks, in any part.
+func (a ask) parts(b ask) []*candidate {
+	in := map[workforce.WorkerID]bool{}
+	for _, c := range b.requesters {
+		in[c.Worker] = true
+	}
+	for _, c := range b.signers {
+		in[c.Worker] = true
+	}
+	var both []*candidate
+	for _, c := range slices.Concat(a.requesters, a.signers) {
+		if in[c.Worker] {
+			both = append(both, c)
+			delete(in, c.Worker)
+		}
+	}
+	return both
+}
+
+// share chooses who are in both groups, and completes each. Who cannot be joined
+// to a group is in none that has more of them.
+func (v *View) share(a, b ask, m, n, left int, able, chosen []*candidate) (ga, gb []*candidate) {
+	if ga = v.group(a, m-1, chosen); ga == nil {
+		return nil, nil
+	}
+	if gb = v.group(b, n-1, chosen); gb == nil {
+		return nil, nil
+	}
+	if left == 0 {
+		return ga, gb
+	}
+	for i, c := range able {
+		if ga, gb = v.share(a, b, m, n, left-1, able[i+1:], append(slices.Clone(chosen), c)); ga != nil {
+			return ga, gb
+		}
+	}
+	return nil, nil
+}
+
+func membersOf(group []*candidate) []Member {
+	var ms []Member
+	for i, g := range group {
+		m := Member{Worker: g.Worker, Part: Countersigns, Sort: sortOf(g.Standing, g.key)}
+		if i == 0 {
+			m.Part = Requests
+		}
+		ms = append(ms, m)
+	}
+	return ms
 }
 
 // change returns the way to request a burdening change of a part of the desk.
@@ -169,26 +451,26 @@ func maxGroup(n actions.Need) int {
 // ask is a way with a need and those who may request it with that need.
 type ask struct {
 	need       actions.Need
-	requesters []candidate
-	signers    []candidate
+	requesters []*candidate
+	signers    []*candidate
 }
 
-// least finds the smallest group over some ways. borrowed says that everybody
-// engaged has a hardware key.
-func (v *View) least(name Way, ways []way, borrowed bool) Row {
+// least finds the smallest group over some ways. Of keys that are borrowed it
+// says how many it takes and how soon, and names nobody.
+func (v *View) least(name Way, ways []way, s sight) Row {
 	row := Row{Way: name, Why: "Nobody who is engaged and has a live key may request it."}
-	asks := v.asks(ways, borrowed)
+	asks := v.asks(ways, s)
 	most := -1
 	for _, a := range asks {
 		most = max(most, maxGroup(a.need))
 		row.Why = "No group fills its slots: " + a.need.String() + "."
 	}
 	slices.SortStableFunc(asks, func(a, b ask) int { return cmp.Compare(a.need.Wait, b.need.Wait) })
-	if borrowed {
+	if s == keyedAll {
 		// The identities are not people of the group: what counts of them is how long they wait.
 		for _, a := range asks {
 			for size := a.need.Independent; size <= maxGroup(a.need); size++ {
-				if group := v.group(a, size); group != nil {
+				if group := v.group(a, size, nil); group != nil {
 					return Row{Way: name, People: len(group), Wait: time.Duration(a.need.Wait) * time.Second}
 				}
 			}
@@ -200,18 +482,12 @@ func (v *View) least(name Way, ways []way, borrowed bool) Row {
 			if size < a.need.Independent || size > maxGroup(a.need) {
 				continue
 			}
-			group := v.group(a, size)
+			group := v.group(a, size, nil)
 			if group == nil {
 				continue
 			}
 			row.People, row.Wait, row.Why = len(group), time.Duration(a.need.Wait)*time.Second, ""
-			for i, g := range group {
-				m := Member{Worker: g.Worker, Part: Countersigns, Sort: sortOf(g.Standing, g.key)}
-				if i == 0 {
-					m.Part = Requests
-				}
-				row.Group = append(row.Group, m)
-			}
+			row.Group = membersOf(group)
 			return row
 		}
 	}
@@ -219,20 +495,26 @@ func (v *View) least(name Way, ways []way, borrowed bool) Row {
 }
 
 // asks gathers who may take part in each way, requesters by what they need.
-func (v *View) asks(ways []way, borrowed bool) []ask {
+func (v *View) asks(ways []way, s sight) []ask {
 	var all []ask
+	done := map[string]bool{} // what was asked of whom, of ways that come to the same
 	for _, w := range ways {
+		same := string(w.only) + " " + string(w.except)
 		byNeed := map[string]*ask{}
 		needs := make([]*ask, len(v.classes)) // of those who may request it, by class
 		signs := make([]bool, len(v.classes))
+		requests, countersigns := v.requests(w, s), v.countersigns(w, s)
 		for i := range v.classes {
 			c := &v.classes[i]
-			if c.key == noKey && !borrowed || !c.standing.Engaged {
+			st, key := s.of(c), s.keyOf(c.key)
+			if key == noKey || !st.Engaged || v.stopped(w, c, s) {
 				continue
 			}
-			signs[i] = v.mayCountersign(w.facts, c.standing)
-			r := v.rule(w, c)
-			if r.Verdict == policy.Forbidden || r.Need.All || r.Need.Hardware && c.key != hardwareKey && !borrowed {
+			if signs[i] = countersigns[i]; signs[i] {
+				same += fmt.Sprint(" +", i)
+			}
+			r := requests[i]
+			if r.Verdict == policy.Forbidden || r.Need.All || r.Need.Hardware && key != hardwareKey || w.bars(st) {
 				continue
 			}
 			n := r.Need.String()
@@ -240,14 +522,19 @@ func (v *View) asks(ways []way, borrowed bool) []ask {
 				byNeed[n] = &ask{need: r.Need}
 			}
 			needs[i] = byNeed[n]
+			same += fmt.Sprint(" ", i, n)
 		}
+		if done[same] {
+			continue
+		}
+		done[same] = true
 		people := v.people()
 		if w.only != "" || w.except != "" {
 			people = v.candidates(w.admits)
 		}
-		for _, c := range people {
-			if a := needs[c.class]; a != nil {
-				a.requesters = append(a.requesters, c.as(borrowed))
+		for i := range people {
+			if a := needs[people[i].class]; a != nil {
+				a.requesters = append(a.requesters, v.as(&people[i], s))
 			}
 		}
 		for _, n := range slices.Sorted(maps.Keys(byNeed)) {
@@ -256,9 +543,11 @@ func (v *View) asks(ways []way, borrowed bool) []ask {
 				continue
 			}
 			if maxGroup(a.need) > 0 {
-				for _, c := range v.people() {
-					if c = c.as(borrowed); signs[c.class] && (c.Hardware || !a.need.Hardware) {
-						a.signers = append(a.signers, c)
+				everybody := v.people()
+				for i := range everybody {
+					c := &everybody[i]
+					if signs[c.class] && (s.keyOf(c.key) == hardwareKey || !a.need.Hardware) {
+						a.signers = append(a.signers, v.as(c, s))
 					}
 				}
 			}
@@ -268,12 +557,16 @@ func (v *View) asks(ways []way, borrowed bool) []ask {
 	return all
 }
 
-// as returns the candidate with a hardware key if one is borrowed.
-func (c candidate) as(borrowed bool) candidate {
-	if borrowed {
-		c.key, c.Hardware = hardwareKey, true
+// as returns the candidate as they are seen.
+func (v *View) as(c *candidate, s sight) *candidate {
+	st, key := s.of(&v.classes[c.class]), s.keyOf(c.key)
+	if s == asTheyAre || st.Engaged == c.Standing.Engaged && st.Ratchet == c.Standing.Ratchet && key == c.key {
+		return c
 	}
-	return c
+	then := *c
+	then.Standing.Engaged, then.Standing.Ratchet = st.Engaged, st.Ratchet
+	then.key, then.Hardware = key, key == hardwareKey
+	return &then
 }
 
 // ties is what decides on whom somebody depends, if nobody reports to them.
@@ -297,29 +590,33 @@ func (v *View) candidates(admits func(workforce.WorkerID) bool) []candidate {
 	bosses := v.bosses()
 	for i := range v.classes {
 		c := &v.classes[i]
-		if !c.standing.Engaged {
+		if !c.standing.Engaged && !c.unadmitted {
 			continue
 		}
-		seen := map[ties]int{}
-		for _, id := range slices.Sorted(slices.Values(c.members)) { // so that of equals the same is always named
-			if !admits(id) {
+		like := map[ties][]*member{}
+		for j := range c.members {
+			m := &c.members[j]
+			if !admits(m.id) {
 				continue
 			}
-			w := v.state.People.Workers[id]
-			if len(w.Past) == 0 && !bosses[id] {
-				t := ties{w.Vendor, w.Manager, !v.at.Before(w.Counts())}
-				limit := 1
-				if t.vendor == "" && t.manager == "" && t.counts {
-					limit = enough
-				}
-				if seen[t] == limit {
-					continue
-				}
-				seen[t]++
+			if !m.plain || bosses[m.id] {
+				all = append(all, c.candidate(i, m))
+				continue
 			}
-			st := c.standing
-			st.Worker, st.Vendor = id, w.Vendor
-			all = append(all, candidate{Signer: actions.Signer{Worker: id, Hardware: c.key == hardwareKey, Standing: st}, class: i, key: c.key, vendor: w.Vendor})
+			t := ties{m.vendor, m.manager, m.counts}
+			if t.vendor == "" && t.manager == "" && t.counts {
+				like[t] = append(like[t], m)
+			} else if have := like[t]; have == nil {
+				like[t] = []*member{m}
+			} else if m.id < have[0].id { // so that of equals the same is always named
+				have[0] = m
+			}
+		}
+		for _, ms := range like {
+			slices.SortFunc(ms, func(a, b *member) int { return cmp.Compare(a.id, b.id) })
+			for _, m := range ms[:min(len(ms), enough)] {
+				all = append(all, c.candidate(i, m))
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
@@ -328,17 +625,46 @@ func (v *View) candidates(admits func(workforce.WorkerID) bool) []candidate {
 	return all
 }
 
-// group returns a requester and exactly size others who fill the slots, or nil.
-func (v *View) group(a ask, size int) []candidate {
-	if size == 0 {
-		return a.requesters[:1]
+func (c *class) candidate(i int, m *member) candidate {
+	st := c.standing
+	st.Worker, st.Vendor = m.id, m.vendor
+	return candidate{Signer: actions.Signer{Worker: m.id, Hardware: c.key == hardwareKey, Standing: st}, class: i, key: c.key, vendor: m.vendor}
+}
+
+// group returns a requester and exactly size others who fill the slots, with
+// certain people among them, or nil. The requester comes first.
+func (v *View) group(a ask, size int, with []*candidate) []*candidate {
+	if size+1 < len(with) {
+		return nil
 	}
-	s := search{view: v, need: a.need, size: size, pool: a.signers, said: map[[2]workforce.WorkerID]bool{}}
-	if !s.fill(0) {
-		return nil // not even among themselves
+	s := search{view: v, need: a.need, size: size, pool: a.signers}
+	if len(with) == 0 {
+		if size == 0 {
+			return a.requesters[:1]
+		}
+		if !s.fill(0) {
+			return nil // not even among themselves
+		}
 	}
+	may := func(list []*candidate, c *candidate) bool {
+		return slices.ContainsFunc(list, func(o *candidate) bool { return o.Worker == c.Worker })
+	}
+	outside := func(c *candidate) bool { return !may(a.signers, c) }
 	for _, r := range a.requesters {
-		s.chosen, s.lead = []candidate{r}, 1
+		among := may(with, r)
+		if !among && size < len(with) {
+			continue
+		}
+		s.chosen = append(s.chosen[:0], r)
+		for _, c := range with {
+			if c.Worker != r.Worker {
+				s.chosen = append(s.chosen, c)
+			}
+		}
+		if slices.ContainsFunc(s.chosen[1:], outside) || s.clashes() {
+			continue
+		}
+		s.lead = 1
 		if s.fill(0) {
 			return s.chosen
 		}
@@ -351,10 +677,19 @@ type search struct {
 	view   *View
 	need   actions.Need
 	size   int
-	pool   []candidate // by vendor
-	chosen []candidate // the requester first, if there is one yet
-	lead   int         // 1 if there is
-	said   map[[2]workforce.WorkerID]bool
+	pool   []*candidate // by vendor
+	chosen []*candidate // the requester first, if there is one yet
+	lead   int          // 1 if there is
+}
+
+// clashes reports whether any two who are chosen depend on each other.
+func (s *search) clashes() bool {
+	for i, c := range s.chosen {
+		if slices.ContainsFunc(s.chosen[:i], func(o *candidate) bool { return s.clash(o, c) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // fill adds the rest of a group from pool[i:]. Colleagues of one vendor stand side
@@ -381,7 +716,7 @@ func (s *search) fill(i int) bool {
 	}
 	for ; i < len(s.pool); i++ {
 		c := s.pool[i]
-		if urgent != "" && !c.Qualifies(urgent) || slices.ContainsFunc(s.chosen, func(o candidate) bool { return s.clash(o, c) }) {
+		if urgent != "" && !c.Qualifies(urgent) || slices.ContainsFunc(s.chosen, func(o *candidate) bool { return s.clash(o, c) }) {
 			continue
 		}
 		next := i + 1
@@ -397,15 +732,23 @@ func (s *search) fill(i int) bool {
 	return false
 }
 
-func (s *search) clash(a, b candidate) bool {
-	if a.vendor != "" && a.vendor == b.vendor {
-		return true
+func (s *search) clash(a, b *candidate) bool {
+	return a.vendor != "" && a.vendor == b.vendor || s.view.depend(a.Worker, b.Worker)
+}
+
+// mostRemembered bounds what a view remembers of pairs, which are as many as its
+// people squared.
+const mostRemembered = 1 << 20
+
+// depend reports whether two people depend on each other, and remembers it.
+func (v *View) depend(a, b workforce.WorkerID) bool {
+	k := [2]workforce.WorkerID{min(a, b), max(a, b)}
+	if d, ok := v.depends.Load(k); ok {
+		return d.(bool)
 	}
-	k := [2]workforce.WorkerID{min(a.Worker, b.Worker), max(a.Worker, b.Worker)}
-	d, ok := s.said[k]
-	if !ok {
-		d = s.view.state.People.Dependence(a.Worker, b.Worker, s.view.at) != ""
-		s.said[k] = d
+	d := v.state.People.Dependence(a, b, v.at) != ""
+	if v.remembered.Add(1) < mostRemembered {
+		v.depends.Store(k, d)
 	}
 	return d
 }

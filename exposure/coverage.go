@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -19,90 +20,95 @@ type Coverage struct {
 	Short []int        // the hours in which there are fewer than the need and one more
 }
 
-// Coverage says who could countersign an act, of no category and for a case, and
-// how many will be able to in each hour of the coming week if nothing changes but
-// the time: engagements, notices and ratchets begin and end, newcomers settle.
-// Those are counted who may, have a live key of the sort that is needed, and
-// count as independent of anybody at all.
-func (v *View) Coverage(q Question) (Coverage, error) {
-	ways, err := q.ways()
+func (v *View) findCoverage(q Question) (Coverage, error) {
+	ways, err := q.ways(v.state.Policy)
 	if err != nil {
 		return Coverage{}, err
 	}
 	var c Coverage
-	f := ways[0].facts
-	for i := range v.classes {
-		k := &v.classes[i]
-		if k.key == noKey || !k.standing.Engaged {
-			continue
-		}
-		if r := v.rule(ways[0], k); r.Verdict == policy.Held {
-			c.Need.Independent = max(c.Need.Independent, r.Need.Independent)
-			c.Need.Wait = max(c.Need.Wait, r.Need.Wait)
-			c.Need.Hardware = c.Need.Hardware || r.Need.Hardware
-			for qualifier, n := range r.Need.Qualified {
-				if c.Need.Qualified == nil {
-					c.Need.Qualified = map[actions.Qualifier]int{}
-				}
-				c.Need.Qualified[qualifier] = max(c.Need.Qualified[qualifier], n)
-			}
+	for i, r := range v.requests(ways[0], asTheyAre) {
+		if k := &v.classes[i]; k.key != noKey && k.standing.Engaged && r.Verdict == policy.Held {
+			c.strictest(r.Need)
 		}
 	}
+	lens := v.state.Policy.CountersignLens()
 	said := map[policy.Class]bool{}
+	f := ways[0].facts
 	may := func(st workforce.Standing) bool {
-		k := v.state.Policy.ClassOf(policy.WorkerOf(st))
+		f.Worker = policy.WorkerOf(st)
+		k := lens.ClassOf(v.state.Policy.ClassOf(f.Worker))
 		yes, ok := said[k]
 		if !ok {
-			yes = v.mayCountersign(f, st)
+			yes = v.state.Policy.MayCountersign(f).Verdict == policy.Permitted
 			said[k] = yes
 		}
-		return yes
+		return yes && st.Engaged
 	}
+	steady := 0 // could in every hour
+	now := v.countersigns(ways[0], asTheyAre)
 	for i := range v.classes {
 		k := &v.classes[i]
-		if k.key == noKey || c.Need.Hardware && k.key != hardwareKey {
+		if k.key == noKey || c.Need.Hardware && k.key != hardwareKey || k.frozen && f.Direction == actions.Burdening {
 			continue
 		}
-		now := Alike{Sort: sortOf(k.standing, k.key)}
-		for _, id := range k.members {
-			if v.week(&c, id, may) {
-				now.Count++
-				now.members = append(now.members, id)
+		can := Alike{Sort: sortOf(k.standing, k.key)}
+		for _, m := range k.members {
+			if now[i] && m.counts {
+				can.members = append(can.members, m)
+			}
+			if !m.steady {
+				v.week(&c, m.id, may)
+			} else if now[i] && m.counts {
+				steady++
 			}
 		}
-		if now.Count > 0 {
-			c.Now = append(c.Now, now)
+		if can.Count = len(can.members); can.Count > 0 {
+			c.Now = append(c.Now, can)
 		}
 	}
-	for h, n := range c.Hours {
-		if c.Need.Independent > 0 && n < c.Need.Independent+1 {
+	for h := range c.Hours {
+		c.Hours[h] += steady
+		if c.Need.Independent > 0 && c.Hours[h] < c.Need.Independent+1 {
 			c.Short = append(c.Short, h)
 		}
 	}
 	return c, nil
 }
 
-// week adds the hours in which one person could countersign, and reports whether
-// they could now. Only whose standing changes within the week is asked for each hour.
-func (v *View) week(c *Coverage, id workforce.WorkerID, may func(workforce.Standing) bool) (now bool) {
+// strictest widens the need to cover another.
+func (c *Coverage) strictest(n actions.Need) {
+	c.Need.Independent = max(c.Need.Independent, n.Independent)
+	c.Need.Wait = max(c.Need.Wait, n.Wait)
+	c.Need.Hardware = c.Need.Hardware || n.Hardware
+	for qualifier, k := range n.Qualified {
+		if c.Need.Qualified == nil {
+			c.Need.Qualified = map[actions.Qualifier]int{}
+		}
+		c.Need.Qualified[qualifier] = max(c.Need.Qualified[qualifier], k)
+	}
+}
+
+// week adds the hours in which somebody could countersign whose standing changes
+// within the week. Between two changes it is asked for once.
+func (v *View) week(c *Coverage, id workforce.WorkerID, may func(workforce.Standing) bool) {
 	w := v.state.People.Workers[id]
-	end := v.at.Add(Hours * time.Hour)
-	changes := func(t time.Time) bool { return t.After(v.at) && t.Before(end) }
-	steady := true
-	for _, t := range turns(v.state.People, &w) {
-		steady = steady && !changes(t)
-	}
+	at := turns(v.state.People, &w)
+	changes := at[:]
 	for _, t := range w.Past {
-		steady = steady && !changes(t.Until.Add(workforce.Settle))
+		changes = append(changes, t.Until.Add(workforce.Settle))
 	}
-	could := func(at time.Time) bool {
-		return !at.Before(w.Counts()) && may(v.state.People.Standing(id, at))
-	}
-	now = could(v.at)
+	slices.SortFunc(changes, time.Time.Compare)
+	could, known := false, false
 	for h := range Hours {
-		if now && steady || !steady && could(v.at.Add(time.Duration(h)*time.Hour)) {
+		t := v.at.Add(time.Duration(h) * time.Hour)
+		for len(changes) > 0 && !changes[0].After(t) {
+			changes, known = changes[1:], false
+		}
+		if !known {
+			could, known = !t.Before(w.Counts()) && may(v.state.People.StandingOf(&w, t)), true
+		}
+		if could {
 			c.Hours[h]++
 		}
 	}
-	return now
 }

@@ -12,6 +12,7 @@ package exposure
 
 import (
 	"slices"
+	"sync"
 
 	"countersign.dev/actions"
 	"countersign.dev/fault"
@@ -27,6 +28,9 @@ type Question struct {
 	Platform string
 	Tier     actions.Tier
 	Effect   actions.Effect // empty: the catalogue's; lossy where the platform loses something
+	// Floor is the subject's tier without what people raised it to; empty, or not
+	// below Tier: lowering what people raised changes nothing.
+	Floor actions.Tier
 
 	// The rest is of the measure that a relieving kind lifts.
 	Lifts    actions.Lifts      // ours, older or foreign; empty: foreign
@@ -40,6 +44,7 @@ type way struct {
 	undo   bool
 	only   workforce.WorkerID // who may go this way, if one person
 	except workforce.WorkerID // who may not
+	brief  bool               // an emergency act, which no policy opens to who is about to leave
 }
 
 // admits reports whether somebody may go this way.
@@ -47,29 +52,40 @@ func (w way) admits(id workforce.WorkerID) bool {
 	return (w.only == "" || w.only == id) && (w.except == "" || w.except != id)
 }
 
+// bars reports whether law forbids those of a standing to request it.
+func (w way) bars(st workforce.Standing) bool { return w.brief && (st.InNotice || st.Ratchet) }
+
 // ways returns every way to ask. A requester chooses the verb, and of a measure
-// the category and whether to name a case, so that each choice is a way.
-func (q Question) ways() ([]way, error) {
+// the category and whether to name a case, so that each choice is a way where the
+// set's policies tell them apart.
+func (q Question) ways(set *policy.Set) ([]way, error) {
 	spec, ok := actions.SpecOf(q.Kind)
 	switch {
 	case !ok || spec.Desk:
 		return nil, fault.New(fault.Invalid, "bad-question", "Exposure is of an act on a platform; %q is none.", q.Kind)
 	case !slices.Contains(actions.Tiers, q.Tier) || q.Platform == "" || q.Platform == actions.DeskPlatform:
 		return nil, fault.New(fault.Invalid, "bad-question", "Exposure is of a subject; name its platform and its tier.")
+	case q.Floor != "" && !slices.Contains(actions.Tiers, q.Floor):
+		return nil, fault.New(fault.Invalid, "bad-question", "There is no tier %q.", q.Floor)
 	}
 	effect := q.Effect
 	if effect == "" {
 		effect = spec.Effect
 	}
+	reads := func(attribute string) bool {
+		return set.LensOf(q.Kind).Reads(attribute) || set.CountersignLens().Reads(attribute)
+	}
+	given := []bool{true}
+	if q.Tier == actions.Standard && reads("case") { // on the others policies do not see it
+		given = append(given, false)
+	}
 	var all []way
 	add := func(c actions.Category, l actions.Lifts, w way) {
 		for _, verb := range spec.Verbs {
-			for _, given := range []bool{true, false} {
-				if !given && q.Tier != actions.Standard {
-					continue // policies do not see it
-				}
-				w.facts = policy.Facts{Kind: q.Kind, Direction: spec.Direction, Effect: effect, Verb: verb, Category: c, Lifts: l, CaseGiven: given,
+			for _, g := range given {
+				w.facts = policy.Facts{Kind: q.Kind, Direction: spec.Direction, Effect: effect, Verb: verb, Category: c, Lifts: l, CaseGiven: g,
 					Subject: policy.Subject{Platform: q.Platform, Sort: spec.Sort, Tier: q.Tier}}
+				w.brief = spec.Emergency
 				all = append(all, w)
 			}
 		}
@@ -78,8 +94,10 @@ func (q Question) ways() ([]way, error) {
 		if q.Lifts != "" || q.Measured != "" || q.Category != "" {
 			return nil, fault.New(fault.Invalid, "bad-question", "%s lifts nothing, and its requester chooses its category.", q.Kind)
 		}
-		for _, c := range []actions.Category{actions.CategoryRules, actions.CategoryLegal, actions.CategoryChildSafety} {
-			add(c, actions.LiftsNothing, way{})
+		add(actions.CategoryRules, actions.LiftsNothing, way{})
+		if reads("category") {
+			add(actions.CategoryLegal, actions.LiftsNothing, way{})
+			add(actions.CategoryChildSafety, actions.LiftsNothing, way{})
 		}
 		return all, nil
 	}
@@ -104,8 +122,75 @@ func (q Question) ways() ([]way, error) {
 	return all, nil
 }
 
+// Emergency returns the question who could do the same at once for a short time;
+// ok is false if there is no such act.
+func (q Question) Emergency() (e Question, ok bool) {
+	spec, _ := actions.SpecOf(q.Kind)
+	if spec.Direction != actions.Burdening || spec.Emergency {
+		return q, false
+	}
+	for _, s := range actions.Catalogue() {
+		if s.Emergency && s.Sort == spec.Sort && slices.Equal(s.Verbs, spec.Verbs) {
+			q.Kind, q.Effect = s.Kind, ""
+			return q, true
+		}
+	}
+	return q, false
+}
+
 // Sort reports what the kind is done to.
 func (q Question) Sort() platform.Sort {
 	spec, _ := actions.SpecOf(q.Kind)
 	return spec.Sort
 }
+
+// Facts returns what policy reads where somebody asks who could do it, without
+// the reader.
+func (q Question) Facts(set *policy.Set) (policy.Facts, error) {
+	ways, err := q.ways(set)
+	if err != nil {
+		return policy.Facts{}, err
+	}
+	return ways[0].facts, nil
+}
+
+// answers is what a view has said to one question.
+type answers struct {
+	alone     func() (Alone, error)
+	collusion func() (Collusion, error)
+	coverage  func() (Coverage, error)
+}
+
+// answers returns what was said, or will be. Questions about one person's measure
+// are as many as there are people, and so are not kept.
+func (v *View) answers(q Question) *answers {
+	if a, ok := v.said.Load(q); ok {
+		return a.(*answers)
+	}
+	a := &answers{
+		sync.OnceValues(func() (Alone, error) { return v.findAlone(q) }),
+		sync.OnceValues(func() (Collusion, error) { return v.findCollusion(q) }),
+		sync.OnceValues(func() (Coverage, error) { return v.findCoverage(q) }),
+	}
+	if q.Measured != "" {
+		return a
+	}
+	kept, _ := v.said.LoadOrStore(q, a)
+	return kept.(*answers)
+}
+
+// Alone says who could do an act now, at once and without anybody else. The answer
+// is shared and must not be changed.
+func (v *View) Alone(q Question) (Alone, error) { return v.answers(q).alone() }
+
+// Collusion looks for the smallest group on each way. Of groups as small the
+// one that waits least is shown. The answer is shared and must not be changed.
+func (v *View) Collusion(q Question) (Collusion, error) { return v.answers(q).collusion() }
+
+// Coverage says who could countersign an act, of no category and for a case, and
+// how many will be able to in each hour of the coming week if nothing changes but
+// the time: engagements, notices and ratchets begin and end, newcomers settle.
+// Those are counted who may, whose acts are not frozen, who have a live key of the
+// sort that is needed, and who count as independent of anybody at all. The answer
+// is shared and must not be changed.
+func (v *View) Coverage(q Question) (Coverage, error) { return v.answers(q).coverage() }

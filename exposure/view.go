@@ -3,8 +3,10 @@ package exposure
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
@@ -13,7 +15,8 @@ import (
 )
 
 // View is everybody at a desk at an instant, by class. It may be kept and used
-// by many at once: what it says stays true while Holds.
+// by many at once: what it says stays true while Holds. What it was asked once it
+// remembers.
 type View struct {
 	state   *proof.State
 	head    canonical.Digest
@@ -22,6 +25,11 @@ type View struct {
 	classes []class
 	bosses  func() map[workforce.WorkerID]bool
 	people  func() []candidate // everybody who could be in a group, save for those who are like another
+	ruled   sync.Map           // of rulingKey → *rulings
+	said    sync.Map           // of Question → *answers
+	depends sync.Map           // of two workers → bool
+
+	remembered atomic.Int64 // pairs in depends
 }
 
 // keyed is the best live key that somebody has.
@@ -36,47 +44,150 @@ const (
 // class is people on whom every ruling is the same, and who have the same sort
 // of key.
 type class struct {
-	standing workforce.Standing // of one of them
-	key      keyed
-	members  []workforce.WorkerID
+	alike
+	least    workforce.WorkerID // who comes first of them
+	standing workforce.Standing // of that one
+	members  []member
 }
 
 // alike is what makes a class.
 type alike struct {
-	class policy.Class
-	key   keyed
+	class      policy.Class
+	key        keyed
+	frozen     bool // their acts are frozen, by their own name or their vendor's
+	unadmitted bool // engaged, were their vendor admitted
+	contractor bool
+}
+
+// packed returns the class as a number, if it is of people whom the set does not name.
+func (a alike) packed() (n uint64, ok bool) {
+	c, ok := a.class.Packed()
+	n = uint64(c)<<8 | uint64(a.key)
+	for i, is := range [...]bool{a.frozen, a.unadmitted, a.contractor} {
+		if is {
+			n |= 1 << (2 + i)
+		}
+	}
+	return n, ok
+}
+
+// member is what a group asks of one person.
+type member struct {
+	id      workforce.WorkerID
+	vendor  workforce.VendorID
+	manager workforce.WorkerID
+	class   int32
+	plain   bool // has no superseded ties
+	counts  bool // as independent of anybody at all
+	steady  bool // nothing about their standing changes within a week
 }
 
 // Look sorts everybody into classes at an instant. The state must not be changed
 // while the view is in use; a copy that Clone made need not be.
 func Look(s *proof.State, at time.Time) (*View, error) {
+	v, err := newView(s, at)
+	if err != nil {
+		return nil, err
+	}
+	// Two processors look at keys and at people, whose records lie all over the
+	// memory: waiting for it is what a cold view costs.
+	keys := make(chan map[workforce.WorkerID]keyed, 1)
+	var turned View
+	go func() {
+		turned = View{state: s, at: at}
+		keys <- turned.keys()
+	}()
+	all := make([]member, 0, len(s.People.Workers))
+	likes := make([]alike, 0, len(s.People.Workers))
+	for _, w := range s.People.Workers {
+		m, k := v.place(&w)
+		all, likes = append(all, m), append(likes, k)
+	}
+	best := <-keys
+	if !turned.until.IsZero() {
+		v.turn(turned.until, at)
+	}
+	index := map[alike]int32{}
+	small := map[uint64]int32{} // of those whom the set does not name, by what else makes a class
+	sizes := []int{}
+	for j := range all {
+		m, k := &all[j], likes[j]
+		k.key = best[m.id]
+		packed, ok := k.packed()
+		i, found := small[packed]
+		if !ok || !found {
+			i, found = index[k]
+		}
+		switch {
+		case !found:
+			i = int32(len(v.classes))
+			index[k] = i
+			v.classes = append(v.classes, class{alike: k, least: m.id})
+			sizes = append(sizes, 0)
+			if ok {
+				small[packed] = i
+			}
+		case m.id < v.classes[i].least:
+			v.classes[i].least = m.id // not the first that a map happened to yield: answers are repeatable
+		}
+		m.class = i
+		sizes[i]++
+	}
+	for i := range v.classes {
+		v.classes[i].standing = s.People.Standing(v.classes[i].least, at)
+	}
+	// By class, in one piece of memory.
+	sorted, next := make([]member, len(all)), make([]int, len(sizes))
+	for i, at := 0, 0; i < len(sizes); i++ {
+		next[i] = at
+		v.classes[i].members = sorted[at : at+sizes[i] : at+sizes[i]]
+		at += sizes[i]
+	}
+	for _, m := range all {
+		sorted[next[m.class]] = m
+		next[m.class]++
+	}
+	slices.SortFunc(v.classes, func(a, b class) int { return compare(a.standing.Worker, b.standing.Worker) })
+	return v, nil
+}
+
+func newView(s *proof.State, at time.Time) (*View, error) {
 	if !s.Founded() || !s.Settled() {
 		return nil, fault.New(fault.Conflict, "not-settled", "The desk is not founded, or an admission is incomplete: who is there cannot be said yet.")
 	}
 	v := &View{state: s, head: s.Head, at: at}
 	v.bosses = sync.OnceValue(v.findBosses)
 	v.people = sync.OnceValue(func() []candidate { return v.candidates(func(workforce.WorkerID) bool { return true }) })
-	keys := v.keys()
-	index := map[alike]int{}
-	for id, w := range s.People.Workers {
-		st := s.People.Standing(id, at)
-		k := alike{s.Policy.ClassOf(policy.WorkerOf(st)), keys[id]}
-		i, ok := index[k]
-		if !ok {
-			i = len(v.classes)
-			index[k] = i
-			v.classes = append(v.classes, class{standing: st, key: k.key})
-		}
-		v.classes[i].members = append(v.classes[i].members, id)
-		v.turn(s.People, &w)
-	}
-	for i := range v.classes {
-		// Not the first that a map happened to yield: answers are repeatable.
-		c := &v.classes[i]
-		c.standing = s.People.Standing(slices.Min(c.members), at)
-	}
-	slices.SortFunc(v.classes, func(a, b class) int { return compare(a.standing.Worker, b.standing.Worker) })
 	return v, nil
+}
+
+// place says what class somebody belongs to, save for the key.
+func (v *View) place(w *workforce.Worker) (member, alike) {
+	st := v.state.People.StandingOf(w, v.at)
+	k := alike{class: v.state.Policy.ClassOf(policy.WorkerOf(st)), frozen: v.frozen(w), contractor: w.Vendor != ""}
+	if !st.Engaged && w.Vendor != "" {
+		_, admitted := v.state.People.Vendors[w.Vendor]
+		k.unadmitted = !admitted && !w.Start.IsZero() && !v.at.Before(w.Start.Time) && (w.End().IsZero() || v.at.Before(w.End().Time))
+	}
+	m := member{id: w.Worker, vendor: w.Vendor, manager: w.Manager, plain: len(w.Past) == 0, counts: !v.at.Before(w.Counts()), steady: true}
+	week := v.at.Add(Hours * time.Hour)
+	for _, t := range turns(v.state.People, w) {
+		m.steady = !v.turn(t, week) && m.steady
+	}
+	for _, t := range w.Past {
+		m.steady = !v.turn(t.Until.Add(workforce.Settle), week) && m.steady
+	}
+	return m, k
+}
+
+// frozen reports whether somebody's acts are frozen by their own name or their vendor's.
+func (v *View) frozen(w *workforce.Worker) bool {
+	if len(v.state.Freezes) == 0 {
+		return false
+	}
+	_, worker := v.state.Freezes[actions.Freeze{Scope: actions.ScopeWorker, Of: string(w.Worker)}.Key()]
+	_, vendor := v.state.Freezes[actions.Freeze{Scope: actions.ScopeVendor, Of: string(w.Vendor)}.Key()]
+	return worker || vendor
 }
 
 func compare[S ~string](a, b S) int {
@@ -101,31 +212,21 @@ func (v *View) At() time.Time { return v.at }
 func (v *View) keys() map[workforce.WorkerID]keyed {
 	best := make(map[workforce.WorkerID]keyed, len(v.state.People.Workers))
 	for _, k := range v.state.People.Keys {
-		v.turnAt(k.Enrolled.Time)
-		v.turnAt(k.Revoked.Time)
-		if !k.Live(v.at) {
-			continue
-		}
-		if k.Hardware {
+		v.turn(k.Enrolled.Time, v.at)
+		v.turn(k.Revoked.Time, v.at)
+		switch {
+		case !k.Live(v.at):
+		case k.Hardware:
 			best[k.Worker] = hardwareKey
-		} else if best[k.Worker] == noKey {
+		case best[k.Worker] == noKey:
 			best[k.Worker] = plainKey
 		}
 	}
 	return best
 }
 
-// turn notes when the standing of somebody changes next by the mere passing of time.
-func (v *View) turn(r *workforce.Registry, w *workforce.Worker) {
-	for _, t := range turns(r, w) {
-		v.turnAt(t)
-	}
-	for _, t := range w.Past {
-		v.turnAt(t.Until.Add(workforce.Settle))
-	}
-}
-
-// turns are the instants at which a standing changes, save for superseded ties.
+// turns are the instants at which a standing changes by the mere passing of
+// time, save for superseded ties.
 func turns(r *workforce.Registry, w *workforce.Worker) [6]time.Time {
 	end := w.End()
 	t := [6]time.Time{w.Start.Time, end.Time, w.Notice.Time, w.Settled(), w.Counts()}
@@ -134,38 +235,170 @@ func turns(r *workforce.Registry, w *workforce.Worker) [6]time.Time {
 		if vendor, ok := r.Vendors[w.Vendor]; ok {
 			ratchet = vendor.Ratchet
 		}
-		t[5] = end.AddDate(0, 0, -ratchet)
+		t[5] = end.Add(-time.Duration(ratchet) * 24 * time.Hour)
 	}
 	return t
 }
 
-func (v *View) turnAt(t time.Time) {
-	if t.After(v.at) && (v.until.IsZero() || t.Before(v.until)) {
+// turn notes an instant at which a standing changes and reports whether it is to
+// come before another.
+func (v *View) turn(t, before time.Time) bool {
+	if !t.After(v.at) {
+		return false
+	}
+	if v.until.IsZero() || t.Before(v.until) {
 		v.until = t
 	}
+	return t.Before(before)
 }
 
 // findBosses returns everybody whom somebody reports to or reported to lately.
 func (v *View) findBosses() map[workforce.WorkerID]bool {
 	bosses := map[workforce.WorkerID]bool{}
-	for _, w := range v.state.People.Workers {
-		bosses[w.Manager] = true
-		for _, t := range w.Past {
-			bosses[t.Manager] = true
+	for i := range v.classes {
+		for _, m := range v.classes[i].members {
+			bosses[m.manager] = true
+			if !m.plain {
+				for _, t := range v.state.People.Workers[m.id].Past {
+					bosses[t.Manager] = true
+				}
+			}
 		}
 	}
 	return bosses
 }
 
-// rule rules on one class.
-func (v *View) rule(w way, c *class) policy.Ruling {
-	f := w.facts
-	f.Worker = policy.WorkerOf(c.standing)
-	return v.state.Policy.Rule(f)
+// sight is how people are seen once the desk was changed.
+type sight uint8
+
+const (
+	asTheyAre sight = iota
+	keyedAll        // each who is engaged has a hardware key
+	extended        // nobody is near their last day
+	admitted        // every vendor is admitted and has no ratchet
+	thawed          // nothing is frozen
+)
+
+// of returns the standing of a class as it is then.
+func (s sight) of(c *class) workforce.Standing {
+	st := c.standing
+	switch s {
+	case extended:
+		st.Ratchet = st.Ratchet && !st.Engaged
+	case admitted:
+		st.Engaged = st.Engaged || c.unadmitted
+		st.Ratchet = st.Ratchet && !c.contractor
+	}
+	return st
 }
 
-// mayCountersign reports whether policy lets somebody of this standing countersign.
-func (v *View) mayCountersign(f policy.Facts, st workforce.Standing) bool {
-	f.Worker = policy.WorkerOf(st)
-	return st.Engaged && v.state.Policy.MayCountersign(f).Verdict == policy.Permitted
+// keyOf returns the best key that they have then.
+func (s sight) keyOf(k keyed) keyed {
+	if s == keyedAll {
+		return hardwareKey
+	}
+	return k
+}
+
+// rulings is what the set says of each class about one way to ask: whether and
+// with what need they may request it, and whether they may countersign.
+type rulings struct {
+	once, twice sync.Once
+	request     []policy.Ruling
+	countersign []bool
+}
+
+// rulingKey is a way to ask, without who asks.
+type rulingKey struct {
+	kind      actions.Kind
+	direction actions.Direction
+	effect    actions.Effect
+	verb      string
+	category  actions.Category
+	lifts     actions.Lifts
+	caseGiven bool
+	platform  string
+	part      string
+	tier      actions.Tier
+	sight     sight
+}
+
+func (v *View) rulings(w way, s sight) *rulings {
+	f := w.facts
+	k := rulingKey{f.Kind, f.Direction, f.Effect, string(f.Verb), f.Category, f.Lifts, f.CaseGiven, f.Subject.Platform, f.Subject.Part, f.Subject.Tier, s}
+	r, ok := v.ruled.Load(k)
+	if !ok {
+		r, _ = v.ruled.LoadOrStore(k, &rulings{})
+	}
+	return r.(*rulings)
+}
+
+// requests returns the ruling on each class, whoever of it asks.
+func (v *View) requests(w way, s sight) []policy.Ruling {
+	r := v.rulings(w, s)
+	r.once.Do(func() {
+		r.request = make([]policy.Ruling, len(v.classes))
+		for i := range r.request {
+			r.request[i].Verdict = policy.Forbidden // whom nobody need ask, since they are not engaged
+		}
+		said := map[policy.Class]policy.Ruling{}
+		v.each(w, s, v.state.Policy.LensOf(w.facts.Kind), func(i int, c policy.Class, f policy.Facts) {
+			ruling, ok := said[c]
+			if !ok {
+				ruling = v.state.Policy.Rule(f)
+				said[c] = ruling
+			}
+			r.request[i] = ruling
+		})
+	})
+	return r.request
+}
+
+// countersigns reports for each class whether policy lets them countersign.
+func (v *View) countersigns(w way, s sight) []bool {
+	r := v.rulings(w, s)
+	r.twice.Do(func() {
+		r.countersign = make([]bool, len(v.classes))
+		said := map[policy.Class]bool{}
+		v.each(w, s, v.state.Policy.CountersignLens(), func(i int, c policy.Class, f policy.Facts) {
+			may, ok := said[c]
+			if !ok {
+				may = v.state.Policy.MayCountersign(f).Verdict == policy.Permitted
+				said[c] = may
+			}
+			r.countersign[i] = may && f.Worker.Engaged
+		})
+	})
+	return r.countersign
+}
+
+// each goes through the classes of who is engaged with what can be told of them through a lens.
+func (v *View) each(w way, s sight, lens policy.Lens, do func(i int, c policy.Class, f policy.Facts)) {
+	f := w.facts
+	for i := range v.classes {
+		if f.Worker = policy.WorkerOf(s.of(&v.classes[i])); !f.Worker.Engaged {
+			continue
+		}
+		do(i, lens.ClassOf(v.state.Policy.ClassOf(f.Worker)), f)
+	}
+}
+
+// stopped reports whether a freeze stops what burdens, if those of a class
+// request or countersign it. A freeze does not stop the votes to thaw of those who
+// are not frozen themselves.
+func (v *View) stopped(w way, c *class, s sight) bool {
+	if len(v.state.Freezes) == 0 || s == thawed || w.facts.Direction == actions.Relieving {
+		return false
+	}
+	if c.frozen {
+		return true
+	}
+	if w.facts.Kind == actions.DeskFreeze {
+		return false
+	}
+	if _, all := v.state.Freezes[actions.Freeze{Scope: actions.ScopeAll}.Key()]; all {
+		return true
+	}
+	_, platform := v.state.Freezes[actions.Freeze{Scope: actions.ScopePlatform, Of: w.facts.Subject.Platform}.Key()]
+	return platform && w.facts.Subject.Sort != policy.Desk
 }

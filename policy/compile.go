@@ -48,7 +48,7 @@ var vocabulary = func() *resolved.Schema {
 const (
 	MaxSize     = 256 << 10 // bytes of all files
 	MaxFiles    = 64
-	MaxPolicies = 400
+	MaxPolicies = 500
 )
 
 // Set is a compiled policy set. It is not changed and may be used by many at once.
@@ -59,6 +59,7 @@ type Set struct {
 	slices map[cedar.EntityUID]slice
 	world  *world
 	names  names
+	lenses map[string]names // by action
 	tiers  map[string][]tierRule
 }
 
@@ -139,6 +140,7 @@ func compile(files map[string]string) (*Set, error) {
 	s.digest = DigestOf(files)
 	acts := actionEntities()
 	s.index(acts)
+	s.lenses = s.lensesOf()
 	s.world = newWorld(acts, s.names.vendors, s.names.platforms)
 	return s, nil
 }
@@ -187,7 +189,7 @@ func (s *Set) read(name, text string, bad *problems) {
 	for _, p := range list {
 		before := len(*bad)
 		line := p.Position().Line
-		r := rule{policy: p, file: name, line: line}
+		r := rule{policy: p, file: name, line: line, names: newNames()}
 		s.annotations(&r, bad)
 		tree := (*ast.Policy)(p.AST())
 		if err := validator.Policy(string(r.id), tree); err != nil {
@@ -195,15 +197,16 @@ func (s *Set) read(name, text string, bad *problems) {
 				bad.add(name, line, string(r.id), "%s", strings.TrimPrefix(e.Error(), fmt.Sprintf("for policy `%s`, ", r.id)))
 			}
 		}
-		for _, e := range s.names.collect(tree) {
+		for _, e := range r.names.collect(tree) {
 			bad.add(name, line, string(r.id), "%v", e)
 		}
+		s.names.add(r.names)
 		if len(*bad) > before {
 			continue
 		}
 		if r.hold != nil {
-			if speaksOf(p, actionCountersign, actionEntities()) {
-				bad.add(name, line, string(r.id), "a hold is on requesting; its scope must leave out the action countersign")
+			if acts := actionEntities(); speaksOf(p, actionCountersign, acts) || speaksOf(p, actionReadExposure, acts) {
+				bad.add(name, line, string(r.id), "a hold is on requesting; its scope must leave out the action countersign and what reads")
 				continue
 			}
 			r.policy = asPermit(p)
@@ -322,6 +325,15 @@ type names struct {
 func newNames() names {
 	return names{map[workforce.WorkerID]struct{}{}, map[workforce.VendorID]struct{}{}, map[string]struct{}{},
 		map[workforce.Role]struct{}{}, map[string]struct{}{}}
+}
+
+// add joins what others name.
+func (n names) add(o names) {
+	maps.Copy(n.workers, o.workers)
+	maps.Copy(n.vendors, o.vendors)
+	maps.Copy(n.platforms, o.platforms)
+	maps.Copy(n.roles, o.roles)
+	maps.Copy(n.read, o.read)
 }
 
 // collect adds what a policy names. It returns an error for each name that

@@ -91,7 +91,7 @@ func TestCompileRefuses(t *testing.T) {
 		"too large":             {extra("// " + strings.Repeat("x", MaxSize)), "set", "too large"},
 		"no policies":           {map[string]string{"tiers.json": "{}"}, "policies", "no policies"},
 		"no files":              {nil, "tiers.json", "missing"},
-		"too many policies":     {extra(many(MaxPolicies)), "policies", "400 are the most"},
+		"too many policies":     {extra(many(MaxPolicies)), "policies", "500 are the most"},
 		"tiers: not JSON":       {with("tiers.json", "{\n\n]"), "tiers.json:3", "cannot be read"},
 		"tiers: null":           {with("tiers.json", "null"), "tiers.json", "must be an object"},
 		"tiers: doubled member": {with("tiers.json", "{\"plaza\":[],\n\"plaza\":[]}"), "tiers.json:2", "duplicate"},

@@ -24,6 +24,7 @@ type rule struct {
 	reason string
 	policy *cedar.Policy
 	hold   *hold
+	names  names // what it speaks of
 }
 
 // All yields the policies.
@@ -66,6 +67,16 @@ func (s *Set) MayCountersign(f Facts) Ruling {
 	if r.Verdict == Held {
 		// Compile refuses holds on countersigning; were one there, nobody could discharge it.
 		r.Verdict, r.Need = Forbidden, actions.Need{}
+	}
+	return r
+}
+
+// MayReadExposure says whether the worker may read who could do the act of the
+// facts (design, law 11); it is permitted or forbidden.
+func (s *Set) MayReadExposure(f Facts) Ruling {
+	r := s.decide(actionReadExposure, &f)
+	if r.Verdict == Held {
+		r.Verdict, r.Need = Forbidden, actions.Need{} // likewise refused by Compile
 	}
 	return r
 }

@@ -46,6 +46,7 @@ func (s *Set) Test(name, text string) (int, []fault.Detail) {
 type script struct {
 	facts       Facts
 	countersign bool
+	exposure    bool // of reading who could do it
 	verdict     Verdict
 	need        actions.Need
 	reasons     []string
@@ -88,10 +89,16 @@ func parseScript(text string) (script, error) {
 			return t, err
 		}
 	}
-	ruling := seen["request"] || seen["countersign"]
+	of := 0
+	for _, key := range []string{"request", "countersign", "exposure", "read"} {
+		if seen[key] {
+			of++
+		}
+	}
+	ruling := !seen["read"]
 	switch {
-	case seen["request"] && seen["countersign"], ruling == seen["read"]:
-		return t, fmt.Errorf("a test has one of request, countersign, read")
+	case of != 1:
+		return t, fmt.Errorf("a test has one of request, countersign, exposure, read")
 	case ruling && (!seen["verdict"] || !seen["worker"] || !seen["reasons"]):
 		return t, fmt.Errorf("a test of a ruling has worker, verdict and reasons")
 	case ruling && (t.verdict == Held) != seen["need"]:
@@ -107,8 +114,8 @@ func (t *script) set(key, value string) error {
 	switch key {
 	case "worker":
 		return t.worker(words)
-	case "request", "countersign":
-		t.countersign = key == "countersign"
+	case "request", "countersign", "exposure":
+		t.countersign, t.exposure = key == "countersign", key == "exposure"
 		return t.act(words)
 	case "verdict":
 		t.verdict = Verdict(value)
@@ -286,6 +293,9 @@ func (t *script) run(s *Set) error {
 		return t.compare(reasons)
 	}
 	r := s.Rule(t.facts)
+	if t.exposure {
+		r = s.MayReadExposure(t.facts)
+	}
 	if t.countersign {
 		r = s.MayCountersign(t.facts)
 	}

@@ -28,7 +28,10 @@ const (
 	typeDesk     cedar.EntityType = "Desk"
 )
 
-var actionCountersign = cedar.NewEntityUID(typeAction, "countersign")
+var (
+	actionCountersign  = cedar.NewEntityUID(typeAction, "countersign")
+	actionReadExposure = cedar.NewEntityUID(typeAction, "read.exposure")
+)
 
 var parts = []string{actions.PartWorkforce, actions.PartKeys, actions.PartPolicy, actions.PartTiers,
 	actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes,

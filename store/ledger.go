@@ -479,6 +479,15 @@ func (tx *Tx) EntriesAbout(name string, from canonical.Time, limit int) ([]ledge
 	return all, nil
 }
 
+// NewestOf returns the newest entry of a kind with what opens it, nil if there is none.
+func (tx *Tx) NewestOf(kind string) (*ledger.Entry, error) {
+	all, err := tx.entries(`e.idx = (select max(idx) from ledger_entry where kind = $1)`, kind)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
 func one(all []ledger.Entry, err error) (ledger.Entry, error) {
 	switch {
 	case err != nil:

@@ -11,6 +11,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/id"
+	"countersign.dev/platform"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
@@ -214,6 +215,15 @@ func (tx *Tx) Requests(f RequestFilter) ([]Request, error) {
 	args = append(args, f.Limit)
 	q = append(q, fmt.Sprintf("order by id desc limit $%d", len(args)))
 	return sqldb.All(tx.Tx, scanRequest, strings.Join(q, " "), args...)
+}
+
+// Subjects returns the subject of every request, each once, that of the newest
+// request first.
+func (tx *Tx) Subjects() ([]platform.Subject, error) {
+	return sqldb.All(tx.Tx, func(row sqldb.Row) (s platform.Subject, err error) {
+		var newest string
+		return s, row.Scan(&s.Platform, &s.ID, &newest)
+	}, `select platform, subject, max(id) from request group by platform, subject order by 3 desc`)
 }
 
 // KeepRows keeps the workers that an import submitted with its request. They

@@ -48,6 +48,8 @@ var Roles = []Role{Agent, Lead, Officer, OnCall, Investigator, Auditor}
 // gain in independence takes to count (design, law 4).
 const Settle = 30 * 24 * time.Hour
 
+const day = 24 * time.Hour
+
 // DefaultRatchet is how long before the last day burdening acts on protected
 // and critical subjects end, where a vendor sets nothing else.
 const DefaultRatchet = 14
@@ -260,7 +262,40 @@ func (r *Registry) Admit(rec Record, at canonical.Time, founding bool, entry int
 		w.Admitted, w.Founding = at, founding
 	}
 	w.Record, w.Ended, w.Entry = rec, canonical.Time{}, entry
-	r.Workers[rec.Worker] = w
+	r.Put(w)
+}
+
+// Put puts a worker's record in place. What many have in common (vendor, manager,
+// roles) is kept in memory once for all of them, since whoever asks about everybody
+// waits mostly for the memory.
+func (r *Registry) Put(w Worker) {
+	if v, ok := r.Vendors[w.Vendor]; ok {
+		w.Vendor = v.ID
+	}
+	if m, ok := r.Workers[w.Manager]; ok {
+		w.Manager = m.Worker
+	}
+	if rs, ok := oneRole[firstOf(w.Roles)]; ok && len(w.Roles) == 1 {
+		w.Roles = rs
+	}
+	r.Workers[w.Worker] = w
+}
+
+// oneRole holds each role alone, which is what most people have. Nobody changes a
+// record's roles in place: a record that was published is not changed.
+var oneRole = func() map[Role][]Role {
+	m := map[Role][]Role{}
+	for _, role := range Roles {
+		m[role] = []Role{role}
+	}
+	return m
+}()
+
+func firstOf(roles []Role) Role {
+	if len(roles) == 0 {
+		return ""
+	}
+	return roles[0]
 }
 
 // Standing is who a worker is at a moment: the facts about time that policy
@@ -286,10 +321,18 @@ func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
 	if !ok {
 		return Standing{Worker: id, Why: "no such worker at this desk", InNotice: true, Ratchet: true, Newcomer: true}
 	}
-	s := Standing{Worker: id, Known: true, Employee: true, Vendor: w.Vendor, Roles: w.Roles, Last: w.End()}
-	for _, t := range w.Ties(at) {
-		// Who was a contractor a week ago does not yet fill an employee's slot.
-		s.Employee = s.Employee && t.Vendor == ""
+	return r.StandingOf(&w, at)
+}
+
+// StandingOf is Standing for a worker that was looked up already, for a caller
+// who goes through everybody.
+func (r *Registry) StandingOf(w *Worker, at time.Time) Standing {
+	s := Standing{Worker: w.Worker, Known: true, Vendor: w.Vendor, Roles: w.Roles, Last: w.End()}
+	// Who was a contractor a week ago does not yet fill an employee's slot. These
+	// are the Ties, without a slice: everybody's standing is asked for at once.
+	s.Employee = w.Vendor == ""
+	for _, t := range w.Past {
+		s.Employee = s.Employee && (t.Vendor == "" || !at.Before(t.Until.Add(Settle)))
 	}
 	end := w.End()
 	switch {
@@ -312,7 +355,7 @@ func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
 		ratchet = v.Ratchet
 	}
 	s.InNotice = !w.Notice.IsZero() && !at.Before(w.Notice.Time)
-	s.Ratchet = !end.IsZero() && !at.Before(end.AddDate(0, 0, -ratchet))
+	s.Ratchet = !end.IsZero() && !at.Before(end.Add(-time.Duration(ratchet)*day)) // in UTC, where a day has 24 hours
 	s.Newcomer = at.Before(w.Settled())
 	return s
 }

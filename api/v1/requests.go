@@ -19,6 +19,8 @@ type Wish struct {
 	Category actions.Category `json:"category,omitzero" enum:",legal,child-safety"`
 	Change   canonical.Raw    `json:"change,omitzero" doc:"for kinds of the desk: the change, with all its members"`
 	Key      workforce.KeyID  `json:"key" maxLength:"64" doc:"the key that will sign"`
+	// Records are for a forecast; what counts comes with the submission.
+	Records []workforce.Record `json:"records,omitempty" doc:"for desk.admit: the workers, to say in the draft what becomes of coverage"`
 }
 
 // Draft is an action with the statement that the caller may sign. Nothing is
@@ -27,6 +29,7 @@ type Draft struct {
 	Action    actions.Action    `json:"action"`
 	Statement actions.Statement `json:"statement" doc:"sign SHA-256 over its v, a line feed and its canonical JSON"`
 	Ruling    Ruling            `json:"ruling" doc:"what the policy says now; nothing of it is signed"`
+	Coverage  []CoverageChange  `json:"coverage,omitempty" doc:"of a change of policy or people: who could countersign before and after it, if you may read that"`
 }
 
 // Ruling is policy's answer to an action.

@@ -81,9 +81,10 @@ type Options struct {
 	Trust    func(*actions.Trust)
 	Step     func(string) // see desk.Config
 
-	Destinations []desk.Destination // see desk.Config
-	Sender       alarm.Sender
-	Holders      desk.Holders
+	Destinations  []desk.Destination // see desk.Config
+	Sender        alarm.Sender
+	Holders       desk.Holders
+	ExposureEvery time.Duration // see desk.Config
 
 	ExecutorNow func() time.Time // of a Town's executor; nil: the desk's clock
 }
@@ -150,7 +151,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Destinations: o.Destinations, Sender: o.Sender, Holders: o.Holders, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+		Rand: rand.Reader, Step: o.Step, Destinations: o.Destinations, Sender: o.Sender, Holders: o.Holders, ExposureEvery: o.ExposureEvery, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }
 

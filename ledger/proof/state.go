@@ -553,7 +553,7 @@ func (s *State) effectRow(b ledger.Body, d RowData) {
 	for _, t := range d.Past {
 		w.Past = append(w.Past, workforce.Tie{Vendor: workforce.VendorID(t.Vendor), Manager: workforce.WorkerID(t.Manager), Until: or(t.Until).Time})
 	}
-	s.People.Workers[w.Worker] = w
+	s.People.Put(w)
 	s.trail[workerTrail(w.Worker)] = []int64{b.Number}
 }
 

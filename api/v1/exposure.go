@@ -1,0 +1,140 @@
+package v1
+
+import (
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+// Exposure is who could do what to one subject.
+type Exposure struct {
+	Subject    platform.Subject `json:"subject"`
+	Sort       platform.Sort    `json:"sort" doc:"empty where the subject could not be read"`
+	Tier       actions.Tier     `json:"tier"`
+	Why        []proof.Reason   `json:"why" doc:"the rules that say so"`
+	Floor      actions.Tier     `json:"floor" doc:"its tier without what people raised it to"`
+	At         canonical.Time   `json:"at" doc:"of which instant; what the platform tells of the subject is of now"`
+	Governance int64            `json:"governance" doc:"entries of the governance chain that this is as of"`
+	Number     int              `json:"number" doc:"the least collusion number of the burdening acts; 0: no group at the desk can do any"`
+	Acts       []ExposedAct     `json:"acts"`
+	Holders    Holders          `json:"holders" doc:"who could act around the desk, as good as its declarations"`
+	Unread     string           `json:"unread" doc:"in a table: why the subject could not be read; it then counts as critical"`
+}
+
+// ExposedAct is who could do one kind of act.
+type ExposedAct struct {
+	Kind      actions.Kind   `json:"kind"`
+	Effect    actions.Effect `json:"effect"`
+	Alone     Alone          `json:"alone"`
+	Emergency *Alone         `json:"emergency,omitempty" doc:"who could do the same alone at once, until it reverts"`
+	Collusion Collusion      `json:"collusion"`
+	Coverage  Coverage       `json:"coverage"`
+}
+
+// Alone is who could do an act now, at once and without anybody else.
+type Alone struct {
+	Count  int     `json:"count"`
+	Can    []Alike `json:"can"`
+	Cannot []Alike `json:"cannot"`
+}
+
+// Alike is people of whom the same is true.
+type Alike struct {
+	Count   int                  `json:"count"`
+	Person  PersonSort           `json:"person" doc:"what kind of person; the vendor is that of one of them"`
+	Reasons []proof.Reason       `json:"reasons"`
+	Workers []workforce.WorkerID `json:"workers,omitempty" doc:"only if asked for"`
+}
+
+// PersonSort is a kind of person, in words that name nobody.
+type PersonSort struct {
+	Employee bool               `json:"employee"`
+	Vendor   workforce.VendorID `json:"vendor"`
+	Roles    []workforce.Role   `json:"roles"`
+	Hardware bool               `json:"hardware" doc:"has a live key that is bound to hardware"`
+}
+
+// Collusion is the least number of people over all ways; 0: no group at the desk can.
+type Collusion struct {
+	Number int   `json:"number"`
+	Ways   []Way `json:"ways"`
+}
+
+// Way is one way to an act with the fewest people who can go it.
+type Way struct {
+	Way     string   `json:"way" doc:"act, emergency, reversal, or a change of the desk after which the act is done"`
+	People  int      `json:"people" doc:"different ones of both groups; 0: nobody can"`
+	Group   []Member `json:"group" doc:"who do it, or change the desk"`
+	Then    []Member `json:"then" doc:"who go on after the change, where that takes certain people"`
+	Wait    int64    `json:"wait" doc:"seconds that the way needs"`
+	Reverts int64    `json:"reverts" doc:"seconds after which it ends by itself; 0: it does not"`
+	Why     string   `json:"why" doc:"why nobody can, or how the way goes on"`
+}
+
+// Member is one person of a group.
+type Member struct {
+	Part   string             `json:"part" enum:"requests,countersigns"`
+	Person PersonSort         `json:"person"`
+	Worker workforce.WorkerID `json:"worker,omitempty" doc:"only if asked for"`
+}
+
+// Coverage is how many could countersign an act.
+type Coverage struct {
+	Need  actions.Need `json:"need" doc:"the strictest slots of any who may request it"`
+	Now   []Alike      `json:"now"`
+	Hours []int        `json:"hours" doc:"how many could, now and at each hour of the coming week"`
+	Short []int        `json:"short" doc:"the hours in which there are fewer than the need and one more"`
+}
+
+// Holders are those who hold what lets them act around the desk, as whoever runs
+// the desk declares.
+type Holders struct {
+	Platform []string `json:"platform" doc:"of the platform's staff or administrator's credential"`
+	Executor []string `json:"executor" doc:"of the executor's machine"`
+	LogKey   []string `json:"log_key" doc:"of the key that signs the ledger's checkpoints"`
+}
+
+// ExposureTable is the exposure of the subjects of a tier that the desk knows,
+// weakest first.
+type ExposureTable struct {
+	Tier  actions.Tier   `json:"tier"`
+	At    canonical.Time `json:"at"`
+	Items []Exposure     `json:"items"`
+	Left  int            `json:"left" doc:"subjects that the desk knows besides and did not look at"`
+}
+
+// Reach is what one worker could do alone, now and on the last day.
+type Reach struct {
+	Worker  workforce.WorkerID `json:"worker"`
+	At      canonical.Time     `json:"at"`
+	Now     []Deed             `json:"now"`
+	Last    canonical.Time     `json:"last" doc:"the last instant of the engagement; empty: it is open-ended or over"`
+	LastDay []Deed             `json:"last_day" doc:"then, if nothing changes but the time"`
+}
+
+// Deed is something that one person could do alone.
+type Deed struct {
+	Platform string         `json:"platform"`
+	Kind     actions.Kind   `json:"kind"`
+	Tier     actions.Tier   `json:"tier"`
+	Reasons  []proof.Reason `json:"reasons"`
+}
+
+// CoverageChange is who could countersign a takedown on one tier of a platform,
+// and its collusion number, before and after a change of the desk.
+type CoverageChange struct {
+	Platform string       `json:"platform"`
+	Tier     actions.Tier `json:"tier"`
+	Before   Covered      `json:"before"`
+	After    Covered      `json:"after"`
+}
+
+// Covered is one side of a CoverageChange.
+type Covered struct {
+	Need   actions.Need `json:"need"`
+	Now    int          `json:"now" doc:"how many could countersign now"`
+	Least  int          `json:"least" doc:"in the hour of the coming week in which they are fewest"`
+	Number int          `json:"number" doc:"the collusion number; 0: nobody can"`
+}

@@ -1,0 +1,320 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+)
+
+type exposureCommand struct {
+	Subject string       `arg:"" optional:"" help:"PLATFORM:@HANDLE or PLATFORM:ID. Or give --tier."`
+	Kind    actions.Kind `placeholder:"KIND" help:"Only this kind of act, such as account.takedown. Left out: each that the platform offers."`
+	At      string       `placeholder:"TIME" help:"Of a past instant, such as 2026-11-27T20:00:00Z. Left out: now."`
+	Tier    actions.Tier `enum:"standard,protected,critical," default:"" help:"All subjects of this tier that the desk knows, weakest first: standard, protected or critical."`
+	Require int          `placeholder:"N" help:"Exit with 1 where fewer than N people are enough for a burdening act, or a subject could not be read."`
+	People  bool         `help:"Name the workers, by identifier."`
+	Reasons bool         `help:"Say as well who could not, and why."`
+}
+
+func (c *exposureCommand) Help() string {
+	return "Says who could do what to a subject: who could do it alone; the collusion number, which is the least number of people over all ways " +
+		"(the act as it is ruled, an emergency act, a reversal, a change of the desk and then the act); who hold credentials with which one acts around the desk, as declared; " +
+		"and coverage, which is how many could countersign now and in each hour of the coming week. Policy says who may read it; reading it of critical subjects is recorded."
+}
+
+func (c *exposureCommand) Run(ctx context.Context, s *Session) error {
+	if (c.Subject == "") == (c.Tier == "") {
+		return fault.New(fault.Invalid, "wrong-use", "Name one subject, or a tier with --tier.")
+	}
+	var at time.Time
+	if c.At != "" {
+		var err error
+		if at, err = time.Parse(time.RFC3339, c.At); err != nil {
+			return fault.New(fault.Invalid, "wrong-use", "--at is a time such as 2026-11-27T20:00:00Z, not %q.", c.At)
+		}
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	if c.Tier != "" {
+		t, err := d.ExposureTable(ctx, c.Tier, c.Kind, at, c.People)
+		if err != nil {
+			return err
+		}
+		for _, e := range t.Items {
+			c.check(s, e)
+		}
+		return s.Answer(t, func(p *Page) { c.table(p, t) })
+	}
+	e, err := d.Exposure(ctx, c.Subject, c.Kind, at, c.People)
+	if err != nil {
+		return err
+	}
+	c.check(s, e)
+	return s.Answer(e, func(p *Page) { c.page(p, e) })
+}
+
+// check ends the command with 1 where fewer people are enough than are required.
+func (c *exposureCommand) check(s *Session, e v1.Exposure) {
+	if c.Require > 0 && (e.Unread != "" || e.Number > 0 && e.Number < c.Require) {
+		s.End(Refused)
+	}
+}
+
+func (c *exposureCommand) table(p *Page, t v1.ExposureTable) {
+	rows := [][]string{{"PEOPLE", "SUBJECT", "WEAKEST ACT", "WAY", "ALONE", "SHORT HOURS"}}
+	for _, e := range t.Items {
+		if e.Unread != "" {
+			rows = append(rows, []string{"?", subjectName(e.Subject), "not read: " + e.Unread, "", "", ""})
+			continue
+		}
+		a, w := weakest(e)
+		rows = append(rows, []string{numberWords(e.Number), subjectName(e.Subject), string(a.Kind), w.Way, fmt.Sprint(a.Alone.Count), fmt.Sprint(len(a.Coverage.Short))})
+	}
+	p.Table(rows)
+	p.Line("%s, as of %s.", many(len(t.Items), string(t.Tier)+" subject"), when(t.At))
+	if t.Left > 0 {
+		p.Line("%s more at the desk were not looked at.", many(t.Left, "subject"))
+	}
+}
+
+// weakest returns the act that fewest people can bring about, and their way.
+func weakest(e v1.Exposure) (a v1.ExposedAct, w v1.Way) {
+	for _, a := range e.Acts {
+		for _, w := range a.Collusion.Ways {
+			if w.People > 0 && w.People == e.Number {
+				return a, w
+			}
+		}
+	}
+	if len(e.Acts) > 0 {
+		return e.Acts[0], w
+	}
+	return a, w
+}
+
+func (c *exposureCommand) page(p *Page, e v1.Exposure) {
+	p.Line("%s, %s", subjectName(e.Subject), e.Sort)
+	pairs := [][2]string{{"tier", string(e.Tier)}}
+	for _, why := range e.Why {
+		pairs = append(pairs, [2]string{"because", why.Text})
+	}
+	pairs = append(pairs, [2]string{"as of", fmt.Sprintf("%s, %s of the governance chain", when(e.At), entries(e.Governance))},
+		[2]string{"collusion number", numberWords(e.Number)})
+	p.Facts(pairs...)
+	for _, a := range e.Acts {
+		p.Line("")
+		c.act(p, a)
+	}
+	p.Line("")
+	p.Line("Around the desk, as declared (it is as good as its declarations):")
+	p.Facts([2]string{"platform's credential", declared(e.Holders.Platform)}, [2]string{"executor's machine", declared(e.Holders.Executor)},
+		[2]string{"key of the log", declared(e.Holders.LogKey)})
+}
+
+func declared(who []string) string {
+	if len(who) == 0 {
+		return "nobody is declared"
+	}
+	return fmt.Sprintf("any one of %d: %s", len(who), strings.Join(who, "; "))
+}
+
+func (c *exposureCommand) act(p *Page, a v1.ExposedAct) {
+	p.Line("%s", a.Kind)
+	c.alone(p, "alone", a.Alone)
+	if a.Emergency != nil {
+		c.alone(p, "alone for a short time, in an emergency", *a.Emergency)
+	}
+	p.Line("  collusion number: %s", numberWords(a.Collusion.Number))
+	rows := [][]string{{"  WAY", "PEOPLE", "TIME", "WHO"}}
+	for _, w := range a.Collusion.Ways {
+		people := "-"
+		if w.People > 0 {
+			people = fmt.Sprint(w.People)
+		}
+		rows = append(rows, []string{"  " + w.Way, people, timeWords(w), groupWords(w)})
+	}
+	p.Table(rows)
+	v := a.Coverage
+	p.Line("  could countersign now: %d; needed: %s", v.Hours[0], needWords(v.Need))
+	for _, n := range v.Now {
+		p.Line("    %s", alikeWords(n))
+	}
+	p.Line("  in the coming week: %s", hoursWords(v))
+}
+
+func (c *exposureCommand) alone(p *Page, what string, a v1.Alone) {
+	p.Line("  %s: %d", what, a.Count)
+	for _, x := range a.Can {
+		p.Line("    %s", alikeWords(x))
+	}
+	if c.Reasons {
+		for _, x := range a.Cannot {
+			p.Line("    not %s: %s", alikeWords(x), reasonsWords(x.Reasons))
+		}
+	}
+}
+
+func reasonsWords(rs []proof.Reason) string {
+	all := make([]string, len(rs))
+	for i, r := range rs {
+		all[i] = r.Text
+	}
+	return strings.Join(all, " ")
+}
+
+func alikeWords(a v1.Alike) string {
+	s := fmt.Sprintf("%d × %s", a.Count, personWords(a.Person))
+	if len(a.Workers) > 0 {
+		names := make([]string, len(a.Workers))
+		for i, w := range a.Workers {
+			names[i] = string(w)
+		}
+		s += ": " + strings.Join(names, ", ")
+	}
+	return s
+}
+
+func personWords(p v1.PersonSort) string {
+	s := rolesWords(p.Roles)
+	if p.Employee {
+		s += ", employee"
+	} else {
+		s += ", contractor"
+	}
+	if !p.Hardware {
+		s += ", without a hardware key"
+	}
+	return s
+}
+
+func groupWords(w v1.Way) string {
+	if w.People == 0 {
+		return w.Why
+	}
+	var parts []string
+	for _, g := range [][]v1.Member{w.Group, w.Then} {
+		var who []string
+		for _, m := range g {
+			one := personWords(m.Person)
+			if m.Worker != "" {
+				one = string(m.Worker) + " (" + one + ")"
+			}
+			who = append(who, one)
+		}
+		text := strings.Join(who, " + ")
+		if len(parts) > 0 && parts[0] == text {
+			text = "the same"
+		}
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.TrimSpace(strings.Join(parts, "; then ") + ". " + w.Why)
+}
+
+func timeWords(w v1.Way) string {
+	switch {
+	case w.People == 0:
+		return ""
+	case w.Reverts > 0:
+		return "at once, for " + span(time.Duration(w.Reverts)*time.Second)
+	case w.Wait == 0:
+		return "at once"
+	}
+	return span(time.Duration(w.Wait) * time.Second)
+}
+
+func numberWords(n int) string {
+	if n == 0 {
+		return "nobody can"
+	}
+	return fmt.Sprint(n)
+}
+
+func hoursWords(c v1.Coverage) string {
+	s := fmt.Sprintf("%d at least, %d at most", slices.Min(c.Hours), slices.Max(c.Hours))
+	if len(c.Short) > 0 {
+		s += fmt.Sprintf("; fewer than needed and one more in %s, first in %s", many(len(c.Short), "hour"), many(c.Short[0], "hour"))
+	}
+	return s
+}
+
+func entries(n int64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
+}
+
+// deedsWords lists what somebody could do alone, by kind.
+func deedsWords(deeds []v1.Deed) string {
+	var lines []string
+	for _, platform := range platformsOf(deeds) {
+		for _, spec := range actions.Catalogue() {
+			var tiers []string
+			for _, d := range deeds {
+				if d.Platform == platform && d.Kind == spec.Kind {
+					tiers = append(tiers, string(d.Tier))
+				}
+			}
+			if len(tiers) > 0 {
+				lines = append(lines, fmt.Sprintf("%s on %s subjects of %s", spec.Kind, joined(tiers), platform))
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return "nothing"
+	}
+	return strings.Join(lines, "; ")
+}
+
+func platformsOf(deeds []v1.Deed) []string {
+	var all []string
+	for _, d := range deeds {
+		all = append(all, d.Platform)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// reachFacts says what somebody could do alone; nothing where the desk does not
+// let the caller read it.
+func reachFacts(r *v1.Reach) [][2]string {
+	if r == nil {
+		return nil
+	}
+	pairs := [][2]string{{"alone now", deedsWords(r.Now)}}
+	if !r.Last.IsZero() {
+		pairs = append(pairs, [2]string{"alone on the last day", deedsWords(r.LastDay)})
+	}
+	return pairs
+}
+
+// coverageWords says what a change does to who could countersign.
+func coverageWords(p *Page, changes []v1.CoverageChange) {
+	if len(changes) == 0 {
+		return
+	}
+	rows := [][]string{{"TAKEDOWN ON", "COULD COUNTERSIGN", "FEWEST THIS WEEK", "NEEDED", "COLLUSION NUMBER"}}
+	arrow := func(a, b string) string {
+		if a == b {
+			return a
+		}
+		return a + " → " + b
+	}
+	for _, c := range changes {
+		b, a := c.Before, c.After
+		rows = append(rows, []string{string(c.Tier) + " " + c.Platform, arrow(fmt.Sprint(b.Now), fmt.Sprint(a.Now)), arrow(fmt.Sprint(b.Least), fmt.Sprint(a.Least)),
+			arrow(fmt.Sprint(b.Need.Independent), fmt.Sprint(a.Need.Independent)), arrow(numberWords(b.Number), numberWords(a.Number))})
+	}
+	p.Table(rows)
+}

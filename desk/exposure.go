@@ -1,0 +1,507 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/exposure"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// HoldersOf are those of Holders who could act around the desk on one platform.
+type HoldersOf struct {
+	Platform []string // of the platform's staff or administrator's credentials, each with its name where one is given
+	Executor []string // of the executor's machine, and with it of all that it holds
+	LogKey   []string // of the key that signs the ledger's checkpoints
+}
+
+// Holders returns the declared holders for a platform; see Config.Holders.
+func (d *Desk) Holders(platform string) HoldersOf {
+	h := HoldersOf{Executor: d.holders.Executor, LogKey: d.holders.LogKey}
+	for _, key := range slices.Sorted(maps.Keys(d.holders.Platforms)) {
+		name, credential, one := strings.Cut(key, "/")
+		if name != platform {
+			continue
+		}
+		for _, who := range d.holders.Platforms[key] {
+			if one {
+				who += " (" + credential + ")"
+			}
+			h.Platform = append(h.Platform, who)
+		}
+	}
+	return h
+}
+
+// Act is who could do one kind of act.
+type Act struct {
+	Kind      actions.Kind
+	Effect    actions.Effect
+	Alone     exposure.Alone
+	Emergency *exposure.Alone // who could do the same at once for a short time; nil: there is no such act
+	Collusion exposure.Collusion
+	Coverage  exposure.Coverage
+}
+
+// Exposure is who could do what to one subject.
+type Exposure struct {
+	Subject    platform.Subject
+	Sort       platform.Sort
+	Tier       actions.Tier
+	Why        []policy.Reason
+	Floor      actions.Tier // its tier without what people raised it to
+	At         canonical.Time
+	Governance int64 // entries of the governance chain that this is as of
+	Acts       []Act
+	Holders    HoldersOf // as declared today
+}
+
+// Number is the least of the collusion numbers of its acts; 0: no group can do any.
+func (e Exposure) Number() int {
+	n := 0
+	for _, a := range e.Acts {
+		if c := a.Collusion.Number; c > 0 && (n == 0 || c < n) {
+			n = c
+		}
+	}
+	return n
+}
+
+// exposureRead is the data of entries of kind exposure-read: who read what about subjects
+// that are critical. Which subject it was is sealed beside it.
+type exposureRead struct {
+	Worker workforce.WorkerID `json:"worker"`
+	What   string             `json:"what"` // "exposure", "exposure-table", "worker-exposure"
+	Kind   actions.Kind       `json:"kind"` // empty: all
+	Tier   actions.Tier       `json:"tier"`
+	At     canonical.Time     `json:"at"` // of which instant
+}
+
+// Exposure says who could do an act of a kind to a subject, or acts of each kind
+// where that is empty, at a past instant or, where that is zero, now. Whether the
+// caller may read that, and read it at all of a subject of this tier, policy
+// says. What the platform tells of the subject is of now in any case.
+func (d *Desk) Exposure(ctx context.Context, by Caller, subject string, kind actions.Kind, at time.Time) (out Exposure, err error) {
+	return out, d.look(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
+		s, at, err := d.stateOn(ctx, now, at)
+		if err != nil {
+			return reading{}, err
+		}
+		r, err := d.read(ctx, now, subject)
+		if err != nil {
+			return reading{}, err
+		}
+		out, err = d.exposedSubject(s, r, kind, at)
+		if err != nil {
+			return reading{}, err
+		}
+		for _, a := range out.Acts {
+			if err := d.mayReadExposure(now, by, out.question(a.Kind, a.Effect)); err != nil {
+				return reading{}, err
+			}
+		}
+		return reading{exposureRead{by.Worker, "exposure", kind, out.Tier, canonical.At(at)}, out.Tier == actions.Critical,
+			[]ledger.Opening{field("subject", out.Subject.String()), field("handle", out.Subject.Handle)}}, nil
+	})
+}
+
+func (e Exposure) question(k actions.Kind, effect actions.Effect) exposure.Question {
+	q := exposure.Question{Kind: k, Platform: e.Subject.Platform, Tier: e.Tier, Effect: effect}
+	if e.Floor.Rank() < e.Tier.Rank() {
+		q.Floor = e.Floor
+	}
+	return q
+}
+
+// exposedSubject computes the exposure of a subject that was read.
+func (d *Desk) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind, at time.Time) (Exposure, error) {
+	out := Exposure{Subject: r.Subject, Sort: r.Sort, At: canonical.At(at), Governance: s.Next, Holders: d.Holders(r.Subject.Platform)}
+	out.Tier, out.Why = s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner)
+	out.Floor, _ = s.Policy.Tier(r.Subject.Platform, r.Sort, r.State, r.Capabilities.Facts, r.Owner)
+	v, err := d.view(s, at)
+	if err != nil {
+		return out, err
+	}
+	for _, spec := range actions.Catalogue() {
+		if spec.Desk || spec.Sort != r.Sort || kind != "" && spec.Kind != kind {
+			continue
+		}
+		able, ok := r.Capabilities.Can(spec.Verbs[0], r.Sort)
+		if !ok && kind == "" {
+			continue // the platform does not offer it
+		}
+		effect := spec.Effect
+		if able.Lossy != "" && effect != actions.OneWay {
+			effect = actions.Lossy
+		}
+		a, err := actOf(v, out.question(spec.Kind, effect))
+		if err != nil {
+			return out, err
+		}
+		out.Acts = append(out.Acts, a)
+	}
+	if len(out.Acts) == 0 {
+		return out, fault.New(fault.Invalid, "bad-question", "%q is no kind of act on %s.", kind, article(r.Sort))
+	}
+	return out, nil
+}
+
+// actOf asks a view all that is to be known of an act. Who could lift a measure is
+// asked of one that is not ours, which is the hardest to lift.
+func actOf(v *exposure.View, q exposure.Question) (a Act, err error) {
+	a.Kind, a.Effect = q.Kind, q.Effect
+	if a.Alone, err = v.Alone(q); err != nil {
+		return a, err
+	}
+	if e, ok := q.Emergency(); ok {
+		alone, err := v.Alone(e)
+		if err != nil {
+			return a, err
+		}
+		a.Emergency = &alone
+	}
+	if a.Collusion, err = v.Collusion(q); err != nil {
+		return a, err
+	}
+	a.Coverage, err = v.Coverage(q)
+	return a, err
+}
+
+// TableRow is one subject of a table. Where it could not be read Unread says why,
+// and it stands in every table, since a subject that cannot be read is critical.
+type TableRow struct {
+	Exposure
+	Unread string
+}
+
+// Table is the exposure of the subjects of a tier that the desk knows, weakest first.
+type Table struct {
+	Tier actions.Tier
+	At   canonical.Time
+	Rows []TableRow
+	// Left is how many subjects the desk knows besides and did not look at.
+	Left int
+}
+
+// mostSubjects is how many subjects one table reads. Each is a call to its platform.
+const mostSubjects = 1000
+
+// ExposureTable says who could do an act of a kind, or of each kind where that is
+// empty, to the subjects of a tier which the desk knows: those that people raised
+// and those of requests. Weakest first.
+func (d *Desk) ExposureTable(ctx context.Context, by Caller, tier actions.Tier, kind actions.Kind, at time.Time) (out Table, err error) {
+	return out, d.look(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
+		if !slices.Contains(actions.Tiers, tier) {
+			return reading{}, fault.New(fault.Invalid, "bad-question", "There is no tier %q.", tier)
+		}
+		s, at, err := d.stateOn(ctx, now, at)
+		if err != nil {
+			return reading{}, err
+		}
+		// Before anything is read for somebody who may not know it.
+		q := exposure.Question{Kind: cmp.Or(kind, actions.AccountTakedown), Platform: "any", Tier: tier}
+		for name := range now.Platforms {
+			q.Platform = name
+			if err := d.mayReadExposure(now, by, q); err != nil {
+				return reading{}, err
+			}
+		}
+		names, left, err := d.knownSubjects(ctx, s)
+		if err != nil {
+			return reading{}, err
+		}
+		out = Table{Tier: tier, At: canonical.At(at), Left: left}
+		if out.Rows, err = d.tableRows(ctx, now, s, names, tier, kind, at); err != nil {
+			return reading{}, err
+		}
+		return reading{exposureRead{by.Worker, "exposure-table", kind, tier, canonical.At(at)}, tier == actions.Critical, nil}, nil
+	})
+}
+
+// knownSubjects returns the names of subjects that people raised and of those of
+// requests, newest first, and how many more there are.
+func (d *Desk) knownSubjects(ctx context.Context, s *proof.State) (names []string, left int, err error) {
+	seen := map[string]bool{}
+	for name := range s.Raised {
+		names = append(names, name)
+		seen[name] = true
+	}
+	slices.Sort(names)
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		subjects, err := stx.Subjects()
+		for _, sub := range subjects {
+			if name := sub.String(); !seen[name] && sub.Platform != actions.DeskPlatform {
+				names = append(names, name)
+				seen[name] = true
+			}
+		}
+		return err
+	})
+	if len(names) > mostSubjects {
+		names, left = names[:mostSubjects], len(names)-mostSubjects
+	}
+	return names, left, err
+}
+
+// readers is how many subjects of a table are read at a time.
+const readers = 8
+
+func (d *Desk) tableRows(ctx context.Context, now, s *proof.State, names []string, tier actions.Tier, kind actions.Kind, at time.Time) ([]TableRow, error) {
+	rows := make([]*TableRow, len(names))
+	errs := make([]error, len(names))
+	turns := make(chan struct{}, readers)
+	var all sync.WaitGroup
+	for i, name := range names {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			rows[i], errs[i] = d.tableRow(ctx, now, s, name, tier, kind, at)
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	rows = slices.DeleteFunc(rows, func(r *TableRow) bool { return r == nil })
+	// Weakest first: what cannot be read, then the fewest people; nobody at all is strongest.
+	slices.SortFunc(rows, func(a, b *TableRow) int {
+		return cmp.Or(strings.Compare(b.Unread, a.Unread), cmp.Compare(uint(a.Number())-1, uint(b.Number())-1), cmp.Compare(a.Subject.String(), b.Subject.String()))
+	})
+	out := make([]TableRow, len(rows))
+	for i, r := range rows {
+		out[i] = *r
+	}
+	return out, nil
+}
+
+// tableRow returns one subject's row, nil if it is of another tier.
+func (d *Desk) tableRow(ctx context.Context, now, s *proof.State, name string, tier actions.Tier, kind actions.Kind, at time.Time) (*TableRow, error) {
+	r, err := d.read(ctx, now, name)
+	if err != nil {
+		if fault.KindOf(err) == fault.Internal || ctx.Err() != nil {
+			return nil, err
+		}
+		subject, bad := platform.ParseSubject(name)
+		if bad != nil || tier != actions.Critical {
+			return nil, bad
+		}
+		return &TableRow{Exposure{Subject: subject, Tier: actions.Critical, At: canonical.At(at), Governance: s.Next}, err.Error()}, nil
+	}
+	if kind != "" {
+		if spec, _ := actions.SpecOf(kind); spec.Sort != r.Sort {
+			return nil, nil
+		}
+	}
+	if t, _ := s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner); t != tier {
+		return nil, nil
+	}
+	e, err := d.exposedSubject(s, r, kind, at)
+	return &TableRow{e, ""}, err
+}
+
+// Deed is something that one person could do alone.
+type Deed struct {
+	Platform string
+	Kind     actions.Kind
+	Tier     actions.Tier
+	Reasons  []policy.Reason
+}
+
+// Reach is what one person could do alone, now and on the last day.
+type Reach struct {
+	Worker  workforce.WorkerID
+	At      canonical.Time
+	Now     []Deed
+	Last    canonical.Time // the last instant of the engagement; zero: it is open-ended or over
+	LastDay []Deed         // then, if nothing changes but the time
+}
+
+// Reach says what one worker could do alone. Everybody may read it of themselves;
+// of others, what policy lets the caller read.
+func (d *Desk) Reach(ctx context.Context, by Caller, worker workforce.WorkerID) (out Reach, err error) {
+	return out, d.look(ctx, by, "read exposure", func(s *proof.State) (reading, error) {
+		now := d.now()
+		w, ok := s.People.Workers[worker]
+		if !ok {
+			return reading{}, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", worker)
+		}
+		out = Reach{Worker: worker, At: canonical.At(now)}
+		critical := false
+		may := func(q exposure.Question) bool {
+			ok := by.Worker == worker || d.mayReadExposure(s, by, q) == nil
+			critical = critical || ok && by.Worker != worker && q.Tier == actions.Critical
+			return ok
+		}
+		var asked int
+		if out.Now, asked, err = deeds(s, worker, now, may); err != nil {
+			return reading{}, err
+		}
+		if asked == 0 && len(s.Platforms) > 0 {
+			return reading{}, fault.New(fault.Forbidden, "not-yours-to-read", "What somebody could do alone is read by themselves and by those whom policy lets read exposure.")
+		}
+		if end := w.End(); end.After(now) {
+			out.Last = canonical.At(end.Add(-time.Microsecond))
+			out.LastDay, _, err = deeds(s, worker, out.Last.Time, may)
+		}
+		return reading{exposureRead{by.Worker, "worker-exposure", "", actions.Critical, out.At}, critical, []ledger.Opening{field("worker", string(worker))}}, err
+	})
+}
+
+// deeds lists what somebody could do alone at an instant, of what may be told, and
+// how many questions that were.
+func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exposure.Question) bool) (out []Deed, asked int, err error) {
+	platforms := make([]string, 0, len(s.Platforms))
+	for name := range s.Platforms {
+		platforms = append(platforms, name)
+	}
+	slices.Sort(platforms)
+	for _, name := range platforms {
+		for _, spec := range actions.Catalogue() {
+			for _, tier := range actions.Tiers {
+				if spec.Desk {
+					continue
+				}
+				q := exposure.Question{Kind: spec.Kind, Platform: name, Tier: tier}
+				if spec.Direction == actions.Relieving {
+					q.Lifts = actions.LiftsOurs
+				}
+				if !may(q) {
+					continue
+				}
+				asked++
+				can, why, err := exposure.Can(s, worker, q, at)
+				if err != nil {
+					return nil, asked, err
+				}
+				if can {
+					out = append(out, Deed{name, spec.Kind, tier, why})
+				}
+			}
+		}
+	}
+	return out, asked, nil
+}
+
+// reading is what somebody is about to be told.
+type reading struct {
+	record exposureRead
+	enter  bool // in the ledger: it is about subjects that are critical
+	sealed []ledger.Opening
+}
+
+// look has somebody read what is ruled (design, law 11). It calls find with the
+// newest state; what find found is told only once it is on record, if it has to
+// be, and a refusal is recorded. Clocks that differ keep nobody from looking.
+func (d *Desk) look(ctx context.Context, by Caller, what string, find func(*proof.State) (reading, error)) error {
+	s, _, err := d.standing(ctx, by)
+	if err != nil {
+		return err
+	}
+	try := func(ctx context.Context, judge func(*proof.State) (func(*tx) error, error)) error {
+		r, err := find(s)
+		if err != nil || !r.enter {
+			return err
+		}
+		return d.store.Write(ctx, func(stx *store.Tx) error {
+			// By which state it was judged is no matter: the entry says what was read.
+			stx.Record(ledger.Draft{Class: ledger.Desk, Kind: "exposure-read", Data: r.record, Sealed: r.sealed, Expect: ledger.AnyNumber})
+			return nil
+		})
+	}
+	return d.changeBy(ctx, by, what, try, nil)
+}
+
+// mayReadExposure asks the policy in force whether somebody may read who could do
+// an act.
+func (d *Desk) mayReadExposure(s *proof.State, by Caller, q exposure.Question) error {
+	f, err := q.Facts(s.Policy)
+	if err != nil {
+		return err
+	}
+	f.Worker = policy.WorkerOf(s.People.Standing(by.Worker, d.now()))
+	r := s.Policy.MayReadExposure(f)
+	if r.Verdict == policy.Permitted {
+		return nil
+	}
+	no := fault.New(fault.Forbidden, "not-yours-to-read", "Policy does not let you read who could do this to %s subjects.", q.Tier)
+	for _, reason := range r.Reasons {
+		no.Detail = append(no.Detail, fault.Detail{At: reason.Policy, Text: reason.Text})
+	}
+	return no
+}
+
+// viewLife is how long a view is used though nothing changed: its coverage counts
+// hours from its own instant.
+const viewLife = 10 * time.Minute
+
+// view returns everybody by class at an instant, and keeps it for the next who asks.
+func (d *Desk) view(s *proof.State, at time.Time) (*exposure.View, error) {
+	if v := d.viewed.Load(); v != nil && v.Holds(s, at) && at.Sub(v.At()) < viewLife {
+		return v, nil
+	}
+	v, err := exposure.Look(s, at)
+	if err == nil {
+		d.viewed.Store(v)
+	}
+	return v, err
+}
+
+// stateOn returns the governance chain as it was at a past instant, and that
+// instant; for the zero instant the newest and now. It is the chain folded up to
+// the entries that are dated not after it, and an admission as a whole: it is
+// dated when it was begun.
+func (d *Desk) stateOn(ctx context.Context, now *proof.State, at time.Time) (*proof.State, time.Time, error) {
+	clock := d.now()
+	switch {
+	case at.IsZero():
+		return now, clock, nil
+	case at.After(clock):
+		return nil, at, fault.New(fault.Invalid, "not-past", "%s is still to come; exposure is of now or of a past instant.", canonical.At(at))
+	case !at.Before(now.Time.Time):
+		return now, at, nil
+	}
+	s := proof.NewState(now.Root)
+	for {
+		entries, err := d.store.Governance(ctx, s.Next, 1000)
+		if err != nil {
+			return nil, at, err
+		}
+		for _, e := range entries {
+			body, err := ledger.Verify(e.Leaf, e.BodyBytes, e.Salt)
+			if err != nil {
+				return nil, at, fmt.Errorf("governance entry %d in the database: %w", e.Leaf.Number, err)
+			}
+			if body.Time.After(at) && s.Settled() {
+				return s, at, founded(s, at)
+			}
+			if err := s.Apply(e.Leaf, body); err != nil {
+				return nil, at, err
+			}
+		}
+		if len(entries) == 0 {
+			return s, at, founded(s, at)
+		}
+	}
+}
+
+func founded(s *proof.State, at time.Time) error {
+	if s.Founded() {
+		return nil
+	}
+	return fault.New(fault.NotFound, "before-founding", "The desk was founded after %s.", canonical.At(at))
+}

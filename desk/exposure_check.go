@@ -1,0 +1,348 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/exposure"
+	"countersign.dev/fault"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// exposureJob compares who could do what with what it was when that was last
+// looked at. There is one of it: a change of the desk has it done at once, else it
+// comes up once in Config.ExposureEvery.
+type exposureJob struct{}
+
+func (exposureJob) Kind() string { return "desk.exposure" }
+
+const exposureKey = "check"
+
+// figure is what is compared of one kind on one tier of a platform.
+type figure struct {
+	Platform string       `json:"platform"`
+	Tier     actions.Tier `json:"tier"`
+	Kind     actions.Kind `json:"kind"`
+	Number   int          `json:"number"` // the collusion number; 0: nobody can
+	Short    []int        `json:"short"`  // the hours of the week that are short of people to countersign
+}
+
+// place is what a figure is of.
+type place struct {
+	platform string
+	tier     actions.Tier
+	kind     actions.Kind
+}
+
+func (f figure) place() place { return place{f.Platform, f.Tier, f.Kind} }
+
+// Finding is something that got worse about who could do what.
+type Finding struct {
+	Platform string         `json:"platform"`
+	Tier     actions.Tier   `json:"tier"`
+	Kinds    []actions.Kind `json:"kinds"`
+	Was      int            `json:"was"`   // the collusion number when it was last looked at; 0: nobody could
+	Is       int            `json:"is"`    // and now
+	Short    []int          `json:"short"` // hours from now in which fewer than need + 1 could countersign
+}
+
+// alarm returns what is told of the finding to those who need not be allowed to
+// read exposure: that there is one, and where.
+func (f Finding) alarm() Alarm {
+	kinds := make([]string, len(f.Kinds))
+	for i, k := range f.Kinds {
+		kinds[i] = string(k)
+	}
+	what := fmt.Sprintf("%s on %s subjects of %s", strings.Join(kinds, ", "), f.Tier, f.Platform)
+	a := Alarm{Kind: string(alarm.ExposureLowered), Severity: Warn, Platform: f.Platform, Tier: f.Tier,
+		Text: "Fewer people than before can together bring about " + what + "."}
+	if len(f.Short) > 0 {
+		a.Kind = string(alarm.CoverageShort)
+		a.Text = fmt.Sprintf("In %d hours of the coming week fewer people could countersign %s than are needed and one more.", len(f.Short), what)
+	}
+	return a
+}
+
+// checkRecord is the data of entries of kind exposure-check. What was found, and
+// the figures, are sealed: they are exposure, and read as such.
+type checkRecord struct {
+	Governance int64 `json:"governance"`
+	Findings   int   `json:"findings"`
+}
+
+// figures computes what is compared: of every burdening kind that is no emergency.
+func figures(v *exposure.View, s *proof.State) ([]figure, error) {
+	var all []figure
+	for _, name := range slices.Sorted(maps.Keys(s.Platforms)) {
+		for _, tier := range actions.Tiers {
+			for _, spec := range actions.Catalogue() {
+				if spec.Desk || spec.Emergency || spec.Direction != actions.Burdening {
+					continue
+				}
+				q := exposure.Question{Kind: spec.Kind, Platform: name, Tier: tier}
+				c, err := v.Collusion(q)
+				if err != nil {
+					return nil, err
+				}
+				cover, err := v.Coverage(q)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, figure{name, tier, spec.Kind, c.Number, cover.Short})
+			}
+		}
+	}
+	return all, nil
+}
+
+// worse compares figures with earlier ones. Coverage that was short already is
+// told of again only if repeat is set.
+func worse(was, is []figure, repeat bool) []Finding {
+	before := map[place]figure{}
+	for _, f := range was {
+		before[f.place()] = f
+	}
+	var all []Finding
+	add := func(f Finding, kind actions.Kind) {
+		for i, have := range all {
+			if have.Platform == f.Platform && have.Tier == f.Tier && have.Was == f.Was && have.Is == f.Is && slices.Equal(have.Short, f.Short) {
+				all[i].Kinds = append(all[i].Kinds, kind)
+				return
+			}
+		}
+		f.Kinds = []actions.Kind{kind}
+		all = append(all, f)
+	}
+	for _, f := range is {
+		b, known := before[f.place()]
+		if known && f.Number > 0 && (b.Number == 0 || f.Number < b.Number) {
+			add(Finding{Platform: f.Platform, Tier: f.Tier, Was: b.Number, Is: f.Number}, f.Kind)
+		}
+		if len(f.Short) > 0 && (repeat || len(b.Short) == 0) {
+			add(Finding{Platform: f.Platform, Tier: f.Tier, Short: f.Short}, f.Kind)
+		}
+	}
+	return all
+}
+
+// CheckExposure compares who could do what with the last time that it was looked
+// at, enters the new figures with what it found, raises an alarm for each finding,
+// and returns them. If nothing changed and it is not time, it enters nothing.
+func (d *Desk) CheckExposure(ctx context.Context) (found []Finding, err error) {
+	return found, d.changeBy(ctx, Caller{}, "check exposure", d.retry, func(s *proof.State) (func(*tx) error, error) {
+		was, last, err := d.lastFigures(ctx)
+		if err != nil {
+			return nil, err
+		}
+		now := d.timeNow()
+		v, err := exposure.Look(s, now.Time)
+		if err != nil {
+			return nil, err
+		}
+		is, err := figures(v, s)
+		if err != nil {
+			return nil, err
+		}
+		due := last.IsZero() || !now.Before(last.Add(d.exposureEvery))
+		found = worse(was, is, due)
+		changed := !slices.EqualFunc(was, is, figure.same)
+		return func(t *tx) error { return t.enterCheck(is, found, last, due || changed || len(found) > 0) }, nil
+	})
+}
+
+// enterCheck enters figures and findings, if they are worth it, and leaves the next check.
+func (t *tx) enterCheck(is []figure, found []Finding, last canonical.Time, enter bool) error {
+	if enter {
+		last = t.Now()
+		t.record("exposure-check", checkRecord{t.state.Next, len(found)}, ledger.Opening{Name: "figures", Value: canonical.MustMarshal(is)},
+			ledger.Opening{Name: "findings", Value: canonical.MustMarshal(found)})
+	}
+	for _, f := range found {
+		if err := t.alarm(f.alarm()); err != nil {
+			return err
+		}
+	}
+	if t.desk.exposureEvery <= 0 {
+		return nil
+	}
+	return jobs.Enqueue(t.Tx.Tx, exposureJob{}, canonical.At(last.Add(t.desk.exposureEvery)), exposureKey)
+}
+
+// same reports whether two figures are of the same and say the same, but for the
+// hours, which pass.
+func (f figure) same(o figure) bool {
+	return f.place() == o.place() && f.Number == o.Number && (len(f.Short) == 0) == (len(o.Short) == 0)
+}
+
+// lastFigures returns the figures of the last check, and when it was; no figures
+// if it was erased or there is none.
+func (d *Desk) lastFigures(ctx context.Context) (all []figure, at canonical.Time, err error) {
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		e, err := stx.NewestOf("exposure-check")
+		if err != nil || e == nil {
+			return err
+		}
+		at = e.Body.Time
+		for _, o := range e.Openings {
+			if o.Name == "figures" {
+				return json.Unmarshal(o.Value, &all)
+			}
+		}
+		return nil
+	})
+	return all, at, err
+}
+
+// checkAgain is the job.
+func (d *Desk) checkAgain(ctx context.Context) error {
+	_, err := d.CheckExposure(ctx)
+	if fault.Is(err, "not-settled") {
+		return nil // nobody is there yet: the change that lets them in has this done again
+	}
+	return err
+}
+
+// beginChecks has who could do what looked at when the desk starts.
+func (d *Desk) beginChecks(ctx context.Context) error {
+	if d.exposureEvery <= 0 {
+		return nil
+	}
+	return d.store.Write(ctx, func(stx *store.Tx) error {
+		return jobs.Enqueue(stx.Tx, exposureJob{}, d.timeNow(), exposureKey)
+	})
+}
+
+// CoverageChange is who could countersign, and the collusion number, of a takedown
+// on one tier of a platform, before and after a change of the desk.
+type CoverageChange struct {
+	Platform      string
+	Tier          actions.Tier
+	Before, After Covered
+}
+
+// Covered is one side of a CoverageChange.
+type Covered struct {
+	Need   actions.Need
+	Now    int // who could countersign at once
+	Least  int // in the hour of the coming week in which they are fewest
+	Number int // the collusion number; 0: nobody can
+}
+
+// coverageChange says what a change would do to who could countersign. Records are
+// the workers of an admission, which the change itself does not hold. It is nil for
+// a change that does nothing to that, or if the caller may not read it.
+func (d *Desk) coverageChange(s *proof.State, by Caller, ch actions.Change, records []workforce.Record) ([]CoverageChange, error) {
+	now := d.timeNow()
+	if len(s.Platforms) == 0 || !s.Settled() {
+		return nil, nil
+	}
+	for name := range s.Platforms {
+		if d.mayReadExposure(s, by, exposure.Question{Kind: actions.AccountTakedown, Platform: name, Tier: actions.Critical}) != nil {
+			return nil, nil
+		}
+	}
+	after, err := changed(s, ch, records, now)
+	if after == nil || err != nil {
+		return nil, err
+	}
+	was, err := d.view(s, now.Time)
+	if err != nil {
+		return nil, err
+	}
+	is, err := exposure.Look(after, now.Time)
+	if err != nil {
+		return nil, err
+	}
+	var all []CoverageChange
+	for _, name := range slices.Sorted(maps.Keys(s.Platforms)) {
+		for _, tier := range actions.Tiers {
+			c := CoverageChange{Platform: name, Tier: tier}
+			q := exposure.Question{Kind: actions.AccountTakedown, Platform: name, Tier: tier}
+			for _, side := range []struct {
+				v   *exposure.View
+				out *Covered
+			}{{was, &c.Before}, {is, &c.After}} {
+				if *side.out, err = covered(side.v, q); err != nil {
+					return nil, err
+				}
+			}
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+func covered(v *exposure.View, q exposure.Question) (Covered, error) {
+	c, err := v.Coverage(q)
+	if err != nil {
+		return Covered{}, err
+	}
+	n, err := v.Collusion(q)
+	return Covered{c.Need, c.Hours[0], slices.Min(c.Hours[:]), n.Number}, err
+}
+
+// changed returns a state as a change of policy or people would leave it, nil if
+// it is another change. It checks nothing: whether the change is admissible is
+// said where it is handed in.
+func changed(s *proof.State, ch actions.Change, records []workforce.Record, at canonical.Time) (*proof.State, error) {
+	next := *s
+	next.Head = canonical.Digest{} // it is no state of the chain
+	next.People = s.People.Clone()
+	switch c := ch.(type) {
+	case actions.Setting:
+		switch c.Of {
+		case actions.PartPolicy:
+			set, err := policy.Compile(c.Policy)
+			if err != nil {
+				return nil, err
+			}
+			next.Policy = set
+		case actions.PartVendors:
+			next.People.Vendors[c.Vendor.ID] = *c.Vendor
+		default:
+			return nil, nil
+		}
+	case actions.Engagement:
+		w, ok := next.People.Workers[c.Worker]
+		if !ok {
+			return nil, nil
+		}
+		if c.Op == "end" {
+			w.Ended = at
+		} else {
+			w.Last = c.Last
+		}
+		next.People.Workers[c.Worker] = w
+	case actions.Keys:
+		for _, e := range c.Enrol {
+			next.People.Keys[e.Key.ID()] = workforce.Key{PublicKey: e.Key, Worker: e.Worker, Enrolled: at}
+		}
+		for _, id := range c.Revoke {
+			k := next.People.Keys[id]
+			k.Revoked = at
+			next.People.Keys[id] = k
+		}
+	case actions.Admit:
+		if len(records) == 0 {
+			return nil, nil
+		}
+		for _, r := range records {
+			next.People.Admit(r, at, c.Founding, 0)
+		}
+	default:
+		return nil, nil
+	}
+	return &next, nil
+}

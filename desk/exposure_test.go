@@ -1,0 +1,299 @@
+package desk_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/exposure"
+	"countersign.dev/ledger"
+	"countersign.dev/platform"
+	"countersign.dev/workforce"
+)
+
+// takedown asks for the exposure of a takedown and returns its act.
+func takedown(t *testing.T, to *desktest.Town, by workforce.WorkerID, subject string, at time.Time) (desk.Exposure, desk.Act) {
+	t.Helper()
+	e, err := to.Desk.Exposure(t.Context(), desktest.As(by), subject, actions.AccountTakedown, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.Acts) != 1 {
+		t.Fatalf("%d acts", len(e.Acts))
+	}
+	return e, e.Acts[0]
+}
+
+func way(t *testing.T, a desk.Act, w exposure.Way) exposure.Row {
+	t.Helper()
+	for _, r := range a.Collusion.Rows {
+		if r.Way == w {
+			return r
+		}
+	}
+	t.Fatalf("no row %s", w)
+	return exposure.Row{}
+}
+
+// Of a past instant: the chain is folded up to the entries that are dated not
+// after it, with its people, its policy and what people had raised by then.
+func TestExposureThen(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		_, before := takedown(t, to, "ada", "plaza:@neighbour", time.Time{})
+		then := to.Clock().Now()
+		to.Clock().Advance(time.Hour)
+		to.Request("kim", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTiers,
+			Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: "acct/3"}, From: actions.Standard, To: actions.Protected}}})
+		to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
+		now, after := takedown(t, to, "ada", "plaza:@neighbour", time.Time{})
+		if now.Tier != actions.Protected || now.Floor != actions.Standard || after.Alone.Count != 0 {
+			t.Errorf("raised, it is %s over %s, and %d could act alone", now.Tier, now.Floor, after.Alone.Count)
+		}
+		if r := way(t, after, exposure.ByTiers); r.People < 3 || len(r.Then) == 0 {
+			t.Errorf("lowering it takes %d people (%s)", r.People, r.Why)
+		}
+		was, past := takedown(t, to, "ada", "plaza:@neighbour", then)
+		if was.Tier != actions.Standard || past.Alone.Count != before.Alone.Count || past.Coverage.Hours[0] != before.Coverage.Hours[0] {
+			t.Errorf("of an hour ago: %s, %d alone, %d could countersign; it said %d and %d", was.Tier, past.Alone.Count, past.Coverage.Hours[0], before.Alone.Count, before.Coverage.Hours[0])
+		}
+		if was.Governance >= now.Governance || was.Governance == 0 {
+			t.Errorf("it is as of %d entries, now as of %d", was.Governance, now.Governance)
+		}
+		if past.Coverage.Hours[0] == after.Coverage.Hours[0] {
+			t.Error("the test changes nothing")
+		}
+		_, err := to.Desk.Exposure(t.Context(), desktest.As("ada"), "plaza:@neighbour", "", then.AddDate(-1, 0, 0))
+		if err == nil || !strings.Contains(err.Error(), "founded after") {
+			t.Errorf("before the founding: %v", err)
+		}
+	})
+}
+
+// Law 11: only those whom policy names read exposure, leads not of what is
+// critical; what is read of critical subjects is an entry that names nobody.
+func TestLaw11ReadingExposure(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		for _, c := range []struct {
+			by      workforce.WorkerID
+			subject string
+			refused bool
+		}{{"ada", "plaza:@president", false}, {"kim", "plaza:@president", true}, {"kim", "plaza:@singer", false}, {"ann", "plaza:@neighbour", true}, {"ole", "plaza:@neighbour", true}, {"dan", "plaza:@neighbour", true}} {
+			from := size(t, to)
+			_, err := to.Desk.Exposure(t.Context(), desktest.As(c.by), c.subject, "", time.Time{})
+			var got []string
+			for _, e := range since(t, to.World, from) {
+				if e.Leaf.Class != ledger.Desk {
+					continue // the executor watches
+				}
+				got = append(got, e.Body.Kind)
+				for _, secret := range []string{"acct/1", "@president"} {
+					if strings.Contains(string(e.BodyBytes), secret) {
+						t.Errorf("the entry shows %s", secret)
+					}
+				}
+			}
+			var want []string
+			if c.refused {
+				refused(t, err, "not-yours-to-read")
+				want = []string{"refused"}
+			} else if err != nil {
+				t.Errorf("%s may not read it of %s: %v", c.by, c.subject, err)
+			} else if c.subject == "plaza:@president" {
+				want = []string{"exposure-read"}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s reads of %s: entered %q, want %q", c.by, c.subject, got, want)
+			}
+		}
+		// Of oneself everybody, and without an entry.
+		reads := func() int { return kinds(t, to.World, 0)["exposure-read"] }
+		before := reads()
+		r, err := to.Desk.Reach(t.Context(), desktest.As("dan"), "dan")
+		if err != nil || reads() != before {
+			t.Errorf("of oneself: %v, %d entries", err, reads()-before)
+		}
+		deed := func(ds []desk.Deed, k actions.Kind, tier actions.Tier) bool {
+			return slices.ContainsFunc(ds, func(d desk.Deed) bool { return d.Kind == k && d.Tier == tier })
+		}
+		if !deed(r.Now, actions.AccountTakedown, actions.Standard) || deed(r.Now, actions.AccountTakedown, actions.Critical) || r.Last.IsZero() || !deed(r.LastDay, actions.AccountTakedown, actions.Standard) {
+			t.Errorf("dan could do %+v now and %+v on the last day", r.Now, r.LastDay)
+		}
+		// A lead sees of others what is not critical, without an entry.
+		if r, err = to.Desk.Reach(t.Context(), desktest.As("kim"), "ole"); err != nil || reads() != before || !deed(r.Now, actions.AccountContain, actions.Protected) {
+			t.Errorf("kim sees of ole %+v, %v", r.Now, err)
+		}
+	})
+}
+
+func TestExposureTable(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		names := func(tier actions.Tier) (out []string) {
+			tab, err := to.Desk.ExposureTable(t.Context(), desktest.As("ada"), tier, actions.AccountTakedown, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range tab.Rows {
+				out = append(out, r.Subject.ID)
+			}
+			return out
+		}
+		if got := names(actions.Critical); len(got) != 0 {
+			t.Errorf("nothing is known, and shown are %q", got)
+		}
+		to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+		to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@singer"))
+		raise := func(id string) {
+			to.Request("kim", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTiers,
+				Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: id}, From: actions.Standard, To: actions.Critical}}})
+		}
+		raise("acct/4")
+		raise("acct/999") // there is no such account: what cannot be read counts as critical, and comes first
+		if got := names(actions.Critical); !slices.Equal(got, []string{"acct/999", "acct/1", "acct/4"}) {
+			t.Errorf("critical are %q", got)
+		}
+		if got := names(actions.Protected); !slices.Equal(got, []string{"acct/2"}) {
+			t.Errorf("protected are %q", got)
+		}
+	})
+}
+
+// The check finds that a change of the desk or the mere passing of time made
+// something easier, or coverage short, tells it once, and says nothing of it in clear.
+func TestCheckExposure(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := desktest.New(t, o)
+		w.Staff()
+		check := func() []desk.Finding {
+			t.Helper()
+			found, err := w.CheckExposure(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		of := func(all []desk.Finding, tier actions.Tier, short bool) (out []desk.Finding) {
+			for _, f := range all {
+				if f.Tier == tier && (len(f.Short) > 0) == short {
+					out = append(out, f)
+				}
+			}
+			return out
+		}
+		if found := check(); len(of(found, actions.Critical, false)) != 0 || len(of(found, actions.Critical, true)) != 0 {
+			t.Errorf("at first: %+v", found)
+		}
+		s, err := w.State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		looser := s.Policy.Files()
+		looser["emergency.cedar"] = strings.Replace(looser["emergency.cedar"], "resource.tier == Tier::\"critical\"", "resource.tier == Tier::\"standard\"", 1)
+		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: looser})
+		from, err := w.Store.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := of(check(), actions.Critical, false)
+		if len(found) != 1 || found[0].Was != 2 || found[0].Is != 1 || !slices.Contains(found[0].Kinds, actions.AccountTakedown) {
+			t.Errorf("a looser policy: %+v", found)
+		}
+		if got := kinds(t, w, from.Size); got["exposure-check"] != 1 || got["alarm"] == 0 {
+			t.Errorf("it entered %v", got)
+		}
+		for _, e := range since(t, w, from.Size) {
+			if e.Body.Kind == "exposure-check" && strings.Contains(string(e.BodyBytes), "plaza") {
+				t.Errorf("it shows %s", e.BodyBytes)
+			}
+		}
+		if found := of(check(), actions.Critical, false); len(found) != 0 {
+			t.Errorf("told again: %+v", found)
+		}
+		for _, id := range []workforce.WorkerID{"kim", "eva", "lee"} {
+			w.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: id}})
+		}
+		short := of(check(), actions.Critical, true)
+		if len(short) != 1 || len(short[0].Short) != exposure.Hours {
+			t.Errorf("three leads fewer: %+v", short)
+		}
+	})
+}
+
+// A draft of a change of policy or people says what becomes of coverage, to those
+// who may read it.
+func TestDraftTellsCoverage(t *testing.T) {
+	w := desktest.New(t, desktest.Options{})
+	w.Staff()
+	s, err := w.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stricter := s.Policy.Files()
+	stricter["x.cedar"] = "@id(\"none\")\n@reason(\"Nobody countersigns at all.\")\nforbid (principal, action == Action::\"countersign\", resource) when { resource is Account };"
+	lena := workforce.Record{Worker: "lena", Roles: []workforce.Role{workforce.Lead}, Start: canonical.At(w.Clock().Now().AddDate(-1, 0, 0))}
+	kim := s.People.Workers["kim"].Record
+	kim.Roles = []workforce.Role{workforce.Agent}
+	admit, _ := w.Admission(false, lena)
+	for name, c := range map[string]struct {
+		wish desk.Wish
+		less int // could countersign on protected afterwards; -1: nothing is said
+	}{
+		"policy":     {desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartPolicy, Policy: stricter}}, 8},
+		"engagement": {desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "kim"}}, 1},
+		"key":        {desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{w.PublicKey("kim").ID()}}}, 1},
+		"import":     {desk.Wish{Kind: actions.DeskAdmit, Change: admit, Records: []workforce.Record{kim}}, 1},
+		"budget":     {desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}}, -1},
+	} {
+		d, err := w.Draft(t.Context(), desktest.As("ada"), c.wish)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if c.less < 0 {
+			if len(d.Coverage) != 0 {
+				t.Errorf("%s: %+v", name, d.Coverage)
+			}
+			continue
+		}
+		if len(d.Coverage) != 3 {
+			t.Fatalf("%s: %d rows", name, len(d.Coverage))
+		}
+		p := d.Coverage[1]
+		if p.Tier != actions.Protected || p.Before.Now-p.After.Now != c.less || p.Before.Now != 8 {
+			t.Errorf("%s: %d → %d could countersign on %s", name, p.Before.Now, p.After.Now, p.Tier)
+		}
+	}
+	d, err := w.Draft(t.Context(), desktest.As("kim"), desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "ann"}})
+	if err != nil || len(d.Coverage) != 0 {
+		t.Errorf("a lead is told %+v, %v", d.Coverage, err)
+	}
+	if now, err := w.State(t.Context()); err != nil || now.Next != s.Next || len(now.People.Workers["kim"].Roles) != 1 || now.People.Workers["kim"].Roles[0] != workforce.Lead {
+		t.Errorf("a draft changed the desk: %v", err)
+	}
+}
+
+// The desk looks by itself: when it starts, after a change of the desk, and once a day.
+func TestChecksByItself(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.ExposureEvery = 24 * time.Hour
+		o.Holders = desk.Holders{Executor: []string{"ops"}, Platforms: map[string][]string{"plaza": {"eve"}, "plaza/night": {"bob"}, "plaza2": {"mal"}}}
+		to := desktest.NewTown(t, o)
+		checks := func() int { return kinds(t, to.World, 0)["exposure-check"] }
+		desktest.Until(t, "a check at the start", func() bool { return checks() == 1 })
+		to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "kim"}})
+		to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "eva"}})
+		desktest.Until(t, "what was found after the change", func() bool { return checks() >= 2 })
+		n := checks()
+		to.Clock().Advance(25 * time.Hour)
+		desktest.Until(t, "a check of the next day", func() bool { return checks() > n })
+		if e, _ := takedown(t, to, "ada", "plaza:@neighbour", time.Time{}); !slices.Equal(e.Holders.Executor, []string{"ops"}) || !slices.Equal(e.Holders.Platform, []string{"eve", "bob (night)"}) || len(e.Holders.LogKey) != 0 {
+			t.Errorf("the holders are %+v", e.Holders)
+		}
+	})
+}
