@@ -19,25 +19,10 @@ import (
 	"countersign.dev/workforce"
 )
 
-// requestRecord is the data of a ledger entry of kind request. What names the
-// subject or quotes people is sealed beside it.
-type requestRecord struct {
-	Request   string            `json:"request"`
-	Kind      actions.Kind      `json:"kind"`
-	Platform  string            `json:"platform"`
-	Tier      actions.Tier      `json:"tier"`
-	Direction actions.Direction `json:"direction"`
-	Status    actions.Status    `json:"status"`
-	Need      actions.Need      `json:"need"`
-	Signed    actions.Signed    `json:"signed"`
-}
-
-// verdictRecord is the data of entries of kind countersign and decline.
-type verdictRecord struct {
-	Request string         `json:"request"`
-	Status  actions.Status `json:"status"`
-	Alarm   bool           `json:"alarm"`
-	Signed  actions.Signed `json:"signed"`
+// verdictOf is what is entered of a verdict on a request with what it was judged by.
+func verdictOf(v judged, signed actions.Signed, status actions.Status) proof.VerdictRecord {
+	return proof.VerdictRecord{At: canonical.At(v.ask.At), Lifts: v.ask.Lifts, Need: v.j.Need, Request: signed.Statement.Request, Signed: signed,
+		Status: status, Tier: v.j.Facts.Subject.Tier}
 }
 
 // endRecord is the data of entries of kind withdraw, expire and void.
@@ -318,8 +303,7 @@ func (t *tx) recordRequest(r *store.Request, j proof.Judgement) {
 	if j.Ready {
 		status = actions.StatusApproved
 	}
-	t.record("request", requestRecord{Request: r.ID, Kind: r.Action.Kind, Platform: r.Action.Subject.Platform, Tier: j.Facts.Subject.Tier,
-		Direction: r.Action.Direction, Status: status, Need: j.Need, Signed: r.Signed},
+	t.record(proof.KindRequest, proof.RequestRecord{Act: proof.ActOf(j.Facts), At: r.Created, Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
 		field("subject", r.Action.Subject.String()), field("handle", r.Action.Subject.Handle), field("reason", r.Action.Reason), field("case", r.Action.Case)).
 		About(r.ID, store.ByWorker(r.Requester()))
 }
@@ -404,8 +388,8 @@ func checkRow(s *proof.State, row AdmittedRow) error {
 func (d *Desk) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
 	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.timeNow().Time,
 		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier}
-	var err error
-	ask.Lifts, _, err = d.lifts(ctx, s, r.Action, r.Requester())
+	lifts, tier, err := d.lifts(ctx, s, r.Action, r.Requester())
+	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
 	return ask, err
 }
 
@@ -450,7 +434,7 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 			if j.Ready {
 				status = actions.StatusApproved
 			}
-			t.record("countersign", verdictRecord{Request: request, Status: status, Signed: signed}).About(request, store.ByWorker(by.Worker))
+			t.record(proof.KindCountersign, verdictOf(v, signed, status)).About(request, store.ByWorker(by.Worker))
 			var err error
 			out = with(r, next)
 			warrant, err = t.approve(&out, v, false)
@@ -512,7 +496,8 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 		if err != nil {
 			return nil, err
 		}
-		if err := s.MayDecline(ask, signed); err != nil {
+		j, err := s.MayDecline(ask, signed)
+		if err != nil {
 			return nil, err
 		}
 		next, err := r.Decline(actions.Refusal{Signed: signed, Alarm: alarm, Reason: reason}, canonical.At(ask.At))
@@ -520,7 +505,9 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("decline", verdictRecord{Request: request, Status: next.Status, Alarm: alarm, Signed: signed}, field("reason", reason)).About(request, store.ByWorker(by.Worker))
+			said := verdictOf(judged{ask: ask, j: j}, signed, next.Status)
+			said.Alarm = alarm
+			t.record(proof.KindDecline, said, field("reason", reason)).About(request, store.ByWorker(by.Worker))
 			out = next
 			t.end(with(r, next))
 			return nil

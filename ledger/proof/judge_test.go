@@ -463,7 +463,8 @@ func TestCandidate(t *testing.T) {
 		return s.Candidate(w.Ask(r), w.Statement(r, by, actions.VerdictCountersign))
 	}
 	decline := func(by workforce.WorkerID) error {
-		return s.MayDecline(w.Ask(r), w.Statement(r, by, actions.VerdictDecline))
+		_, err := s.MayDecline(w.Ask(r), w.Statement(r, by, actions.VerdictDecline))
+		return err
 	}
 	for _, try := range []func(workforce.WorkerID) error{candidate, decline} {
 		if err := try("kim"); err != nil {
@@ -473,7 +474,8 @@ func TestCandidate(t *testing.T) {
 		refusedAs(t, try("bob"), "forbidden-by-policy", "")
 		refusedAs(t, try("ann"), "forbidden-by-policy", "")
 	}
-	refusedAs(t, s.MayDecline(w.Ask(r), w.Statement(r, "kim", actions.VerdictCountersign)), "bad-statement", "says")
+	_, err := s.MayDecline(w.Ask(r), w.Statement(r, "kim", actions.VerdictCountersign))
+	refusedAs(t, err, "bad-statement", "says")
 	refusedAs(t, s.Candidate(w.Ask(r), w.Statement(r, "kim", actions.VerdictDecline)), "bad-statement", "says")
 	soft(w, "kim")
 	s = w.State()
