@@ -18,8 +18,9 @@ import (
 )
 
 // MaxBacktest is the largest number of ledger entries from the first that a
-// backtest looks at to the last: about a minute's work.
-const MaxBacktest = 2_000_000
+// backtest looks at to the last: well under a minute's work, which is what a
+// surface's time-outs allow.
+const MaxBacktest = 1_000_000
 
 // MaxChanges is the longest list of changes that a backtest gives.
 const MaxChanges = 1000

@@ -513,7 +513,9 @@ type RawEntry struct {
 }
 
 // RawEntries returns at most limit entries of the governance chain or of given
-// kinds, from one index up to, and without, another, in their order.
+// kinds, from one index up to, and without, another, in their order. The condition
+// is put so that no index on class or kind is used for it: most entries of a
+// stretch are wanted, and SQLite would sort what it finds there, each time anew.
 func (tx *Tx) RawEntries(from, to int64, limit int, kinds ...string) ([]RawEntry, error) {
 	args := []any{from, to, limit, string(ledger.Governance)}
 	for _, k := range kinds {
@@ -533,7 +535,8 @@ func (tx *Tx) RawEntries(from, to int64, limit int, kinds ...string) ([]RawEntry
 		}
 		return e, nil
 	}, `select e.idx, e.kind, e.time, e.leaf, b.body, b.salt from ledger_entry e left join ledger_body b on b.idx = e.idx
-		where e.idx >= $1 and e.idx < $2 and (e.class = $4 or e.kind in (`+sqldb.Places(5, len(kinds))+`)) order by e.idx limit $3`, args...)
+		where e.idx >= $1 and e.idx < $2 and case when e.class = $4 or e.kind in (`+sqldb.Places(5, len(kinds))+`) then 1 else 0 end = 1
+		order by e.idx limit $3`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger entries: %w", err)
 	}

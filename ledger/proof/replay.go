@@ -203,6 +203,7 @@ type Replay struct {
 	since, until time.Time
 	limit        int
 	open         map[string]*replayed
+	answers      map[question]Answer
 	out          Replayed
 }
 
@@ -219,7 +220,7 @@ type replayed struct {
 // state is the chain up to the first entry that will be taken; it is changed. At
 // most limit changes are listed; all are counted.
 func NewReplay(state *State, proposed *policy.Set, since, until time.Time, limit int) *Replay {
-	return &Replay{state: state, proposed: proposed, since: since, until: until, limit: limit, open: map[string]*replayed{},
+	return &Replay{state: state, proposed: proposed, since: since, until: until, limit: limit, open: map[string]*replayed{}, answers: map[question]Answer{},
 		out: Replayed{Proposed: proposed.Digest(), Unread: map[Unread]int64{}, Turns: map[Turn]int64{}}}
 }
 
@@ -278,7 +279,40 @@ func (r *Replay) find(index int64, request, format string, args ...any) {
 }
 
 // rule answers for a worker's request by one set.
-func (r *Replay) rule(set *policy.Set, f policy.Facts) Answer { return r.state.ruleBy(set, f) }
+func (r *Replay) rule(set *policy.Set, f policy.Facts) Answer {
+	return r.remembered(set, f, false, func() Answer { return r.state.ruleBy(set, f) })
+}
+
+// countersign answers whether a worker may countersign, by one set.
+func (r *Replay) countersign(set *policy.Set, f policy.Facts) Answer {
+	return r.remembered(set, f, true, func() Answer { return answerOf(set.MayCountersign(f)) })
+}
+
+// question is all that a set can tell apart of facts.
+type question struct {
+	set         *policy.Set
+	class       policy.Class
+	act         Act
+	countersign bool
+}
+
+// maxAnswers bounds what is remembered. People of a class are many and acts few,
+// so that it is seldom reached.
+const maxAnswers = 1 << 14
+
+// remembered asks once for all who are alike.
+func (r *Replay) remembered(set *policy.Set, f policy.Facts, countersign bool, ask func() Answer) Answer {
+	q := question{set, set.ClassOf(f.Worker), ActOf(f), countersign}
+	a, ok := r.answers[q]
+	if !ok {
+		if len(r.answers) >= maxAnswers {
+			clear(r.answers)
+		}
+		a = ask()
+		r.answers[q] = a
+	}
+	return a
+}
 
 // ruleBy is what a set says of a request, given who was there, with what laws ask
 // for besides.
@@ -406,8 +440,8 @@ func (r *Replay) may(set *policy.Set, act Act, st actions.Statement, at time.Tim
 	if a.Need.All {
 		return nil, slices.Contains(r.state.Officers, st.Signer)
 	}
-	ruling := set.MayCountersign(r.state.factsAt(act, st, at))
-	return ruling.Reasons, ruling.Verdict == policy.Permitted
+	answer := r.countersign(set, r.state.factsAt(act, st, at))
+	return answer.Reasons, answer.Verdict == policy.Permitted
 }
 
 // filled reports whether the signatures so far fill what an answer asks for: of
@@ -488,7 +522,7 @@ func (r *Replay) refusal(p Past, rec RefusalRecord) {
 	facts := u.Act.Facts(policy.WorkerOf(r.state.People.Standing(u.Worker, u.At.Time)))
 	ask := r.rule
 	if u.Countersign {
-		ask = func(set *policy.Set, f policy.Facts) Answer { return answerOf(set.MayCountersign(f)) }
+		ask = r.countersign
 	}
 	then, proposed := ask(r.state.Policy, facts), ask(r.proposed, facts)
 	if then.Verdict != policy.Forbidden {
