@@ -13,7 +13,9 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/sqldb"
 	"countersign.dev/store"
@@ -464,5 +466,94 @@ func TestRequestThen(t *testing.T) {
 		}
 		_, _, err = to.RequestThen(t.Context(), "req_none")
 		refused(t, err, "no-such-request")
+	})
+}
+
+// enter puts an entry of the class desk in the ledger that no rule of the desk made.
+func enter(t *testing.T, to *desktest.Town, kind string, data any) {
+	t.Helper()
+	if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
+		tx.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Expect: ledger.AnyNumber})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A desk that enters what it did not rule is found out, each way of it; records
+// without facts, and refusals by an older chain, are counted.
+func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		now := canonical.At(to.Clock().Now())
+		number := 0
+		request := func(by workforce.WorkerID, tier actions.Tier, need actions.Need, at canonical.Time) string {
+			number++
+			id := fmt.Sprintf("req_%026d", number)
+			act := proof.Act{Case: true, Direction: actions.Burdening, Effect: actions.Reversible, Kind: actions.AccountTakedown, Platform: "plaza", Tier: tier, Verb: platform.Takedown}
+			status := actions.StatusHeld
+			if need.Zero() {
+				status = actions.StatusApproved
+			}
+			enter(t, to, proof.KindRequest, proof.RequestRecord{Act: act, At: at, Need: need, Request: id, Status: status,
+				Signed: actions.Signed{Statement: actions.Statement{Request: id, Signer: by, Key: to.PublicKey(by).ID(), NotBefore: at, Expires: canonical.At(at.Add(time.Hour))}}})
+			return id
+		}
+		sign := func(id string, by workforce.WorkerID, need actions.Need, status actions.Status) {
+			enter(t, to, proof.KindCountersign, proof.VerdictRecord{At: now, Need: need, Request: id, Status: status, Tier: actions.Protected,
+				Signed: actions.Signed{Statement: actions.Statement{Request: id, Signer: by, Key: to.PublicKey(by).ID(), Verdict: actions.VerdictCountersign, NotBefore: now, Expires: canonical.At(now.Add(time.Hour))}}})
+		}
+		one := actions.Need{Independent: 1}
+		for name, forge := range map[string]func(){
+			"permitted where it is held":   func() { request("ann", actions.Protected, actions.Need{}, now) },
+			"held for fewer":               func() { request("ann", actions.Critical, one, now) },
+			"permitted where it is not":    func() { request("dan", actions.Critical, actions.Need{}, now) },
+			"judged for another time":      func() { request("ann", actions.Standard, actions.Need{}, canonical.At(now.Add(-2*time.Minute))) },
+			"a signer whom policy refuses": func() { sign(request("ann", actions.Protected, one, now), "bob", one, actions.StatusHeld) },
+			"a need that changed by itself": func() {
+				sign(request("ann", actions.Protected, one, now), "lee", actions.Need{Independent: 2}, actions.StatusHeld)
+			},
+			"approved without its slots": func() { sign(request("ann", actions.Protected, one, now), "sue", one, actions.StatusApproved) },
+			"held with its slots filled": func() { sign(request("ann", actions.Protected, one, now), "lee", one, actions.StatusHeld) },
+		} {
+			before := backtest(t, to, policy.Default())
+			forge()
+			after := backtest(t, to, policy.Default())
+			if after.FindingsN != before.FindingsN+1 {
+				t.Errorf("%s: %d findings more: %+v", name, after.FindingsN-before.FindingsN, after.Findings)
+			}
+		}
+		honest := backtest(t, to, policy.Default())
+		sign(request("ann", actions.Protected, one, now), "lee", one, actions.StatusApproved)
+		// A signature that cannot be read makes no finding of the one after it.
+		id := request("abe", actions.Critical, actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}}, now)
+		enter(t, to, proof.KindCountersign, map[string]string{"what": "from another version"})
+		two := actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}}
+		enter(t, to, proof.KindCountersign, proof.VerdictRecord{At: now, Need: two, Request: id, Status: actions.StatusApproved, Tier: actions.Critical,
+			Signed: actions.Signed{Statement: actions.Statement{Request: id, Signer: "kim", Key: to.PublicKey("kim").ID(), NotBefore: now, Expires: canonical.At(now.Add(time.Hour))}}})
+		s, err := to.Desk.State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		act := proof.Act{Case: true, Direction: actions.Burdening, Effect: actions.Reversible, Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Critical, Verb: platform.Takedown}
+		ruled := proof.Ruled{Act: act, At: now, GovernanceNumber: s.Next, Worker: "dan"}
+		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Ruled: &ruled, Type: "forbidden-by-policy", Worker: "dan"})
+		older := ruled
+		older.GovernanceNumber--
+		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Ruled: &older, Type: "forbidden-by-policy", Worker: "dan"})
+		enter(t, to, proof.KindRefused, map[string]any{"count": 1, "type": "forbidden-by-policy", "what": "request account.takedown", "worker": "dan"})
+		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Type: "key-not-hardware", Worker: "kim"})
+		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Type: "bad-signature", Worker: "kim"})
+		b := backtest(t, to, policy.Default())
+		if b.FindingsN != honest.FindingsN || b.Requests != honest.Requests+2 || b.Refusals != 1 || b.Others != honest.Others+1 ||
+			!maps.Equal(b.Unread, map[proof.Unread]int64{proof.UnreadForm: 2, proof.UnreadMoved: 1, proof.UnreadKey: 1}) {
+			t.Errorf("findings %v, %d requests (%d), %d refusals, %d others, unread %v", b.Findings, b.Requests, honest.Requests, b.Refusals, b.Others, b.Unread)
+		}
+		wrong := ruled
+		wrong.Worker = "kim"
+		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Ruled: &wrong, Type: "forbidden-by-policy", Worker: "kim"})
+		if b = backtest(t, to, policy.Default()); b.FindingsN != honest.FindingsN+1 {
+			t.Errorf("a refusal that was none: %v", b.Findings)
+		}
 	})
 }
