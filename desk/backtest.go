@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime"
 	"sync"
-	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -220,10 +219,6 @@ func (d *Desk) chainBefore(ctx context.Context, index int64) (*proof.State, erro
 	}
 }
 
-// askedWithin bounds how long before its ledger entry a request is dated: clocks
-// of nodes are that close (design, law 5).
-const askedWithin = time.Minute
-
 // RequestThen returns what is recorded of a request, and the chain as it was when
 // it was ruled on: what proof.State.WouldRule wants to say how then, today's or
 // a proposed set rules on it. If the ledger no longer holds it, or not as it was
@@ -235,27 +230,11 @@ func (d *Desk) RequestThen(ctx context.Context, request string) (proof.RequestRe
 	if err != nil {
 		return rec, nil, err
 	}
-	var raw []store.RawEntry
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
-		from, err := stx.IndexAt(canonical.At(r.Created.Add(-askedWithin)))
-		if err != nil {
-			return err
-		}
-		to, err := stx.IndexAt(canonical.At(r.Created.Add(askedWithin)))
-		if err != nil {
-			return err
-		}
-		raw, err = stx.RawEntries(from, to, int(to-from)+1, proof.KindRequest)
-		return err
-	})
+	_, p, ok, err := d.recordOf(ctx, proof.KindRequest, r.Signed)
 	if err != nil {
 		return rec, nil, err
 	}
-	for _, e := range raw {
-		p := proof.OpenPast(e.Index, e.Kind, e.Time, e.Leaf, e.Body, e.Salt)
-		if p.Request == nil || p.Request.Request != request {
-			continue
-		}
+	if ok {
 		then, err := d.chainBefore(ctx, p.Index)
 		return *p.Request, then, err
 	}

@@ -274,15 +274,22 @@ forbid (principal in Vendor::"bolt", action == Action::"countersign", resource) 
 			len(b.Changes[0].Lost) != 1 || b.Changes[0].Lost[0].Worker != "lee" {
 			t.Errorf("where lee may not countersign: %s %+v", got, b.Changes)
 		}
-		// With one more than needed the others suffice, and she is named all the same.
 		r = to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 		to.Countersign(r.ID, "lee", "kim")
-		b = backtest(t, to, inForce(t, to, map[string]string{"extra.cedar": `@id("two-become-one")
+		two := inForce(t, to, map[string]string{"extra.cedar": `@id("two-become-one")
 @reason("Leads of bolt do not countersign on critical subjects.")
 forbid (principal in Vendor::"bolt", action == Action::"countersign", resource) when { resource.tier == Tier::"critical" };
-`}))
+`})
+		b = backtest(t, to, two)
 		if got := turns(b); got != "not-filled critical ann" {
 			t.Errorf("where only kim may countersign: %s", got)
+		}
+		// With one more than needed the others suffice, and who would not count is named.
+		r = to.Request("kim", desktest.Wish(actions.ContentRemove, "plaza:post/2"))
+		to.Countersign(r.ID, "lee", "sue", "eva")
+		b = backtest(t, to, two)
+		if got := turns(b); got != "not-filled critical ann, signer-refused critical kim" || b.Changes[1].Lost[0].Worker != "lee" || !b.Changes[1].WouldFill {
+			t.Errorf("where sue and eva suffice: %s", got)
 		}
 		// Looser first, critical before protected.
 		loose := without(t, to, "critical-needs-two", "protected-needs-one", "last-days-no-requests")
@@ -292,7 +299,7 @@ forbid (principal in Vendor::"bolt", action == Action::"countersign", resource) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := turns(b); got != "now-possible critical dan, needs-fewer critical ann, now-permitted protected ann" || b.Left != 1 || b.Turns[proof.NowHeld] != 1 {
+		if got := turns(b); got != "now-possible critical dan, needs-fewer critical ann, needs-fewer critical kim" || b.Left != 2 || b.Turns[proof.NowHeld] != 1 {
 			t.Errorf("a set looser above and stricter below: %s, %d left, %v", got, b.Left, b.Turns)
 		}
 	})
@@ -356,9 +363,11 @@ func unlock(t *testing.T, to *desktest.Town) {
 	t.Helper()
 	if to.Store.DB().Dialect() == sqldb.PostgreSQL {
 		change(t, to, `alter table ledger_body disable trigger all`)
+		change(t, to, `alter table ledger_entry disable trigger all`)
 		return
 	}
 	change(t, to, `drop trigger ledger_body_is_not_changed`)
+	change(t, to, `drop trigger ledger_entry_is_not_changed`)
 }
 
 func change(t *testing.T, to *desktest.Town, statement string, args ...any) {
@@ -414,7 +423,7 @@ func TestBacktestOfWhatIsGone(t *testing.T) {
 			t.Error(err)
 		}
 
-		index := indexOf(t, to, "request", edited.ID)
+		index, other := indexOf(t, to, "request", edited.ID), indexOf(t, to, "refused", "dan")
 		change(t, to, `delete from ledger_body where idx = $1`, indexOf(t, to, "request", gone.ID))
 		change(t, to, `delete from ledger_body where idx = $1`, indexOf(t, to, "countersign", r.ID))
 		body := bodyOf(t, to, index)
@@ -428,6 +437,11 @@ func TestBacktestOfWhatIsGone(t *testing.T) {
 		}
 		_, _, err = to.RequestThen(t.Context(), edited.ID)
 		refused(t, err, "not-recorded")
+		// Nor is a row believed that calls an entry another one.
+		change(t, to, `update ledger_entry set kind = 'countersign' where idx = $1`, other)
+		if b = backtest(t, to, set); b.Unread[proof.UnreadEdited] != 2 || b.FindingsN != 2 || b.Refusals != whole.Refusals-1 {
+			t.Errorf("unread %v, findings %v, %d refusals", b.Unread, b.Findings, b.Refusals)
+		}
 	})
 }
 
@@ -511,7 +525,7 @@ func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
 			"judged for another time":      func() { request("ann", actions.Standard, actions.Need{}, canonical.At(now.Add(-2*time.Minute))) },
 			"a signer whom policy refuses": func() { sign(request("ann", actions.Protected, one, now), "bob", one, actions.StatusHeld) },
 			"a need that changed by itself": func() {
-				sign(request("ann", actions.Protected, one, now), "lee", actions.Need{Independent: 2}, actions.StatusHeld)
+				sign(request("ann", actions.Protected, one, now), "sue", actions.Need{Independent: 2}, actions.StatusHeld)
 			},
 			"approved without its slots": func() { sign(request("ann", actions.Protected, one, now), "sue", one, actions.StatusApproved) },
 			"held with its slots filled": func() { sign(request("ann", actions.Protected, one, now), "lee", one, actions.StatusHeld) },
@@ -545,6 +559,9 @@ func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
 		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Type: "key-not-hardware", Worker: "kim"})
 		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Type: "bad-signature", Worker: "kim"})
 		b := backtest(t, to, policy.Default())
+		if len(b.Changes) != 0 {
+			t.Errorf("under the same set there are changes: %+v", b.Changes)
+		}
 		if b.FindingsN != honest.FindingsN || b.Requests != honest.Requests+2 || b.Refusals != 1 || b.Others != honest.Others+1 ||
 			!maps.Equal(b.Unread, map[proof.Unread]int64{proof.UnreadForm: 2, proof.UnreadMoved: 1, proof.UnreadKey: 1}) {
 			t.Errorf("findings %v, %d requests (%d), %d refusals, %d others, unread %v", b.Findings, b.Requests, honest.Requests, b.Refusals, b.Others, b.Unread)
@@ -554,6 +571,31 @@ func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
 		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Ruled: &wrong, Type: "forbidden-by-policy", Worker: "kim"})
 		if b = backtest(t, to, policy.Default()); b.FindingsN != honest.FindingsN+1 {
 			t.Errorf("a refusal that was none: %v", b.Findings)
+		}
+	})
+}
+
+// A measure grows older while the lift of it is held: each signature is ruled by
+// what it was when it was made.
+func TestBacktestOfWhatGrewOlder(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		legal := desktest.Wish(actions.AccountTakedown, "plaza:@shop")
+		legal.Category = actions.CategoryLegal
+		r := to.Settled("ann", to.Request("ann", legal))
+		to.Clock().Advance(29*24*time.Hour + 12*time.Hour)
+		u, err := to.TryUndo("ann", r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to.Clock().Advance(13 * time.Hour)
+		if u = to.Settled("ann", to.Countersign(u.ID, "lee")); u.Status != actions.StatusExecuted {
+			t.Fatalf("it is %s: %s", u.Status, u.OutcomeText)
+		}
+		set := inForce(t, to, extra("2 independent", `resource.tier == Tier::"standard" && context.lifts == Lift::"older"`))
+		b := backtest(t, to, set)
+		if got := turns(b); got != "needs-more standard ann" || b.Changes[0].Request != u.ID || b.FindingsN != 0 {
+			t.Errorf("%s, %v", got, b.Findings)
 		}
 	})
 }

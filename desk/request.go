@@ -93,7 +93,7 @@ func (d *Desk) judgeNew(ctx context.Context, s *proof.State, by Caller, sub Subm
 	}
 	r = store.Request{Entry: -1, Request: actions.Request{ID: sub.Signed.Statement.Request, Version: 1, Status: actions.StatusHeld,
 		Action: sub.Action, Signed: sub.Signed, Created: canonical.At(ask.At), Updated: canonical.At(ask.At)}}
-	v, err = conclude(s, ask, j, rows)
+	v, err = conclude(s, ask, j, rows, proof.Waited{}) // what has to wait is not ready yet
 	return r, v, err
 }
 
@@ -234,7 +234,7 @@ type judged struct {
 }
 
 // conclude works out what a judgement leads to.
-func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedRow) (judged, error) {
+func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedRow, waited proof.Waited) (judged, error) {
 	out := judged{ask: ask, j: j, rows: rows}
 	if !j.Ready {
 		return out, nil
@@ -247,7 +247,7 @@ func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedR
 		out.core = &core
 		return out, nil
 	}
-	out.auth = &proof.Authority{Action: core.Action, Request: core.Request, Countersignatures: core.Countersignatures}
+	out.auth = &proof.Authority{Action: core.Action, Request: core.Request, Countersignatures: core.Countersignatures, Waited: waited}
 	return out, s.Authorise(*out.auth, ask.At)
 }
 
@@ -289,7 +289,15 @@ func (t *tx) arrange(r *store.Request, v judged, isNew bool) error {
 		return nil
 	case v.core != nil:
 		return jobs.Enqueue(t.Tx.Tx, carryJob{r.ID}, canonical.At(t.Now().Add(carryAgain)), r.ID)
-	case !isNew:
+	}
+	if v.j.Need.Wait > 0 {
+		// By the ledger's time the wait ends a moment later; it is looked at again then.
+		over := v.ask.At.Add(time.Duration(v.j.Need.Wait) * time.Second)
+		if err := jobs.Enqueue(t.Tx.Tx, waitJob{r.ID}, canonical.At(over), r.ID); err != nil {
+			return err
+		}
+	}
+	if !isNew {
 		return nil
 	}
 	if len(v.rows) > 0 {
@@ -390,6 +398,9 @@ func (d *Desk) askAgain(ctx context.Context, s *proof.State, r store.Request) (p
 		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier}
 	lifts, tier, err := d.lifts(ctx, s, r.Action, r.Requester())
 	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
+	if err == nil && s.Waits(ask) {
+		ask.Entered, err = d.entered(ctx, r)
+	}
 	return ask, err
 }
 
@@ -425,7 +436,11 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 		if err != nil {
 			return nil, err
 		}
-		v, err := conclude(s, ask, j, rows)
+		waited, err := d.waitedChange(ctx, s, ask, j)
+		if err != nil {
+			return nil, err
+		}
+		v, err := conclude(s, ask, j, rows, waited)
 		if err != nil {
 			return nil, err
 		}

@@ -288,7 +288,7 @@ func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, auth proof.Author
 	if !j.Ready {
 		return nil, fault.New(fault.Forbidden, "held", "The change is held: %s.", j.Missing)
 	}
-	v, err := conclude(s, ask, j, nil)
+	v, err := conclude(s, ask, j, nil, proof.Waited{})
 	if err != nil {
 		return nil, err
 	}

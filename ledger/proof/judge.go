@@ -34,6 +34,9 @@ type Ask struct {
 	Executor          string       // who asks: only warrants that name it are its affair
 	Tier              actions.Tier // of the subject as read; below the action's own it counts for nothing
 	Lifts             actions.Lifts
+	// Entered says when the ledger had each signature. A signature that is not in
+	// it has not waited.
+	Entered Entered
 }
 
 // hashed is an Ask with the digest of its action and, if they are known from its
@@ -145,11 +148,11 @@ func VerdictOf(a actions.Action) actions.Verdict {
 	return actions.VerdictRequest
 }
 
-// match fills the slots. A wait runs from each signature that counts, since a
-// requester alone could date theirs back and would have waited already.
+// match fills the slots. A wait runs from when the ledger had each signature that
+// counts: the signers write their statements' times, and could all date them back.
 func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 	wait := time.Duration(j.Need.Wait) * time.Second
-	over := func(signed actions.Signed) bool { return !a.At.Before(signed.Statement.NotBefore.Add(wait)) }
+	over := func(signed actions.Signed) bool { return a.Entered.over(signed.Statement.Signer, wait, a.At) }
 	var waited []actions.Signer
 	for i, sg := range signers {
 		if over(a.Countersignatures[i]) {
@@ -166,6 +169,13 @@ func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 	if _, ok, j.Missing = actions.Match(j.Need, j.Requester, signers, s.dependence(a.At)); ok {
 		j.Missing = "waiting for " + wait.String() + " from the last signature that is needed"
 	}
+}
+
+// Waits reports whether an act has to wait once it is signed, as policy has it for
+// its requester now.
+func (s *State) Waits(a Ask) bool {
+	standing := s.People.Standing(a.Request.Statement.Signer, standsAt(a.At, a.Action.Direction, specDesk(a.Action), a.Request.Statement))
+	return s.Policy.Rule(FactsOf(a.Action, standing, a.Tier, a.Lifts)).Need.Wait > 0
 }
 
 // ExecutorOf returns who carries an action out: the desk itself what changes the

@@ -156,7 +156,7 @@ type Change struct {
 	// Lost are those whose yes or no counted and would not under the proposed set.
 	Lost []LostSigner
 	// Filled says whether the slots were filled, and WouldFill whether the same
-	// signatures would fill them, given time enough for any wait.
+	// signatures would fill them; both given time enough for any wait.
 	Filled, WouldFill bool
 }
 
@@ -212,6 +212,7 @@ type replayed struct {
 	record  RequestRecord
 	change  Change
 	signers []actions.Signed
+	entered Entered
 	expires time.Time
 	blind   bool // some signature may not have been readable
 }
@@ -364,7 +365,7 @@ func (r *Replay) request(p Past, rec RequestRecord) {
 		return
 	}
 	r.out.Requests++
-	o := &replayed{record: rec, expires: rec.Signed.Statement.Expires.Time, change: Change{Turn: turnOf(then, proposed), Index: p.Index,
+	o := &replayed{record: rec, entered: Entered{facts.Worker.ID: p.Body.Time.Time}, expires: rec.Signed.Statement.Expires.Time, change: Change{Turn: turnOf(then, proposed), Index: p.Index,
 		Request: rec.Request, At: p.Body.Time, Worker: facts.Worker.ID, Act: rec.Act, Then: then, Proposed: proposed}}
 	if rec.Status == actions.StatusHeld {
 		r.open[rec.Request] = o
@@ -393,11 +394,14 @@ func (r *Replay) verdict(p Past, rec VerdictRecord) {
 	facts := r.state.factsAt(act, o.record.Signed.Statement, rec.At.Time)
 	then, proposed := r.rule(r.state.Policy, facts), r.rule(r.proposed, facts)
 	signer := rec.Signed.Statement
-	if !then.Same(Answer{policy.Held, rec.Need, nil}) {
-		r.find(p.Index, rec.Request, "When %s signed it was entered as %s, and by the policy and the people of then it was %s.",
-			signer.Signer, inWords(Answer{policy.Held, rec.Need, nil}), inWords(then))
+	// What contradicts itself is found, and not replayed any further.
+	contradicts := func(format string, args ...any) {
+		r.find(p.Index, rec.Request, format, args...)
 		delete(r.open, rec.Request)
 		r.out.Requests--
+	}
+	if entered := (Answer{policy.Held, rec.Need, nil}); !then.Same(entered) {
+		contradicts("When %s signed it was entered as %s, and by the policy and the people of then it was %s.", signer.Signer, inWords(entered), inWords(then))
 		return
 	}
 	if o.change.Turn == "" {
@@ -406,7 +410,8 @@ func (r *Replay) verdict(p Past, rec VerdictRecord) {
 		}
 	}
 	if why, ok := r.may(r.state.Policy, act, signer, rec.At.Time, then); !ok {
-		r.find(p.Index, rec.Request, "The signature of %s counted, and by the policy and the people of then it did not: %s", signer.Signer, textOf(why))
+		contradicts("The signature of %s counted, and by the policy and the people of then it did not: %s", signer.Signer, textOf(why))
+		return
 	}
 	if why, ok := r.may(r.proposed, act, signer, rec.At.Time, proposed); !ok && proposed.Verdict != policy.Forbidden {
 		o.change.Lost = append(o.change.Lost, LostSigner{signer.Signer, signer.Verdict, why})
@@ -417,13 +422,17 @@ func (r *Replay) verdict(p Past, rec VerdictRecord) {
 	}
 	o.signers = append(o.signers, rec.Signed)
 	slices.SortFunc(o.signers, func(a, b actions.Signed) int { return cmp.Compare(a.Statement.Signer, b.Statement.Signer) })
-	filled := r.filled(r.state.Policy, act, o, rec.At.Time, then, true)
-	if approved := rec.Status == actions.StatusApproved; filled != approved && !o.blind {
-		r.find(p.Index, rec.Request, "With the signature of %s it was entered as %s, and by the policy and the people of then its slots were %s.",
+	o.entered[signer.Signer] = p.Body.Time.Time
+	if filled := r.filled(r.state.Policy, act, o, rec.At.Time, then, true); filled != (rec.Status == actions.StatusApproved) && !o.blind {
+		contradicts("With the signature of %s it was entered as %s, and by the policy and the people of then its slots were %s.",
 			signer.Signer, rec.Status, map[bool]string{true: "filled", false: "not filled"}[filled])
+		return
 	}
-	if rec.Status == actions.StatusApproved {
+	approved := rec.Status == actions.StatusApproved
+	if approved || r.filled(r.state.Policy, act, o, rec.At.Time, then, false) {
 		o.change.Filled, o.change.WouldFill = true, o.blind || r.filled(r.proposed, act, o, rec.At.Time, proposed, false)
+	}
+	if approved {
 		r.close(rec.Request, o)
 	}
 }
@@ -458,7 +467,7 @@ func (r *Replay) filled(set *policy.Set, act Act, o *replayed, at time.Time, a A
 	}
 	s := r.state
 	wait := time.Duration(a.Need.Wait) * time.Second
-	over := func(st actions.Statement) bool { return !waits || !at.Before(st.NotBefore.Add(wait)) }
+	over := func(st actions.Statement) bool { return !waits || o.entered.over(st.Signer, wait, at) }
 	if !over(o.record.Signed.Statement) {
 		return false
 	}
