@@ -12,6 +12,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
+	"countersign.dev/store"
 )
 
 // withWaits is the built-in set where protected subjects and budgets wait for an hour.
@@ -47,6 +48,7 @@ func TestWaitEndsByItself(t *testing.T) {
 		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusHeld {
 			t.Fatalf("before its wait is over the request is %s", r.Status)
 		}
+		noJobDue(t, to) // it was looked at again, in vain
 		to.Clock().Advance(16 * time.Minute)
 		desktest.Until(t, "the request is executed", func() bool {
 			now, err := to.RequestByID(t.Context(), desktest.As("ann"), r.ID)
@@ -112,6 +114,37 @@ func TestWaitIsNotDatedBack(t *testing.T) {
 		r, err = to.Desk.Countersign(t.Context(), desktest.As("lee"), r.ID, to.Signed("lee", v))
 		if err != nil || r.Status != actions.StatusHeld {
 			t.Errorf("it is %s, %v", r.Status, err)
+		}
+	})
+}
+
+// noJobDue waits until no look at a waiting request is due.
+func noJobDue(t *testing.T, to *desktest.Town) {
+	t.Helper()
+	desktest.Until(t, "what is due has been looked at", func() bool {
+		due := 0
+		err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(`select count(*) from job where kind = 'desk.wait' and due <= $1`, to.Clock().Now().UnixMicro()).Scan(&due)
+		})
+		return err == nil && due == 0
+	})
+}
+
+// A signature that comes when the others have waited approves as well, and a
+// replay counts the wait as the desk did.
+func TestSignatureAfterTheWait(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.Policy = withWaits()
+		to := desktest.NewTown(t, o)
+		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@singer"))
+		to.Countersign(r.ID, "lee")
+		to.Rest() // so that nobody looks when the wait is over
+		to.Clock().Advance(61 * time.Minute)
+		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusApproved {
+			t.Fatalf("it is %s: %s", r.Status, r.Missing)
+		}
+		if b := backtest(t, to, withWaits()); b.FindingsN != 0 || len(b.Changes) != 0 {
+			t.Errorf("%+v, %v", b.Changes, b.Findings)
 		}
 	})
 }
