@@ -135,6 +135,14 @@ func (r Request) Expire(now canonical.Time) (Request, error) {
 	return r.touch(now), nil
 }
 
+// Waited notes that the wait of a held request is over.
+func (r Request) Waited(now canonical.Time) (Request, error) {
+	if err := r.closed(now.Time); err != nil {
+		return r, err
+	}
+	return r.touch(now), nil
+}
+
 // Approve notes that all slots are filled. It is part of the change that filled
 // the last one, or that asked, and counts no version of its own.
 func (r Request) Approve() Request {

@@ -64,6 +64,7 @@ func (s *Server) register() {
 	add(s, operation{id: "desk", method: get, path: "/desk", summary: "Standing orders, modes, freezes and closed reviews"}, s.settings)
 	add(s, operation{id: "policy", method: get, path: "/policy", summary: "The policy set in force, budgets and trust"}, s.policy)
 	add(s, operation{id: "check-policy", method: post, path: "/policy/check", summary: "What can be said of a set against the people of this desk; nothing is stored"}, s.checkPolicy)
+	add(s, operation{id: "backtest-policy", method: post, path: "/policy/backtest", summary: "What a set would have ruled on recorded requests, facts as then; nothing is stored"}, s.backtest)
 	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)
 	s.registerIncidents()
 }

@@ -213,6 +213,18 @@ func TestReads(t *testing.T) {
 	if len(broken.Problems) == 0 {
 		t.Error("a broken set has no problems")
 	}
+	_, err = ann.Backtest(ctx, v1.BacktestAsk{Files: p.Files, Since: canonical.At(s.Clock().Now().Add(-time.Hour))})
+	wants(t, err, fault.Forbidden, "not-yours-to-read")
+	same := must[v1.Backtest](t)(kim.Backtest(ctx, v1.BacktestAsk{Files: p.Files, Since: canonical.At(s.Clock().Now().Add(-time.Hour)), Limit: 10}))
+	if same.Requests == 0 || same.Changed != 0 || len(same.Findings) != 0 || same.Policy != p.Digest {
+		t.Errorf("the set in force, replayed: %+v", same)
+	}
+	p.Files["extra.cedar"] = "@id(\"extra\")\n@reason(\"Vendors are added by more people now.\")\n@hold(\"+1\")\nforbid (principal, action == Action::\"desk.change\", resource) when { resource.part == Part::\"vendors\" };\n"
+	more := must[v1.Backtest](t)(kim.Backtest(ctx, v1.BacktestAsk{Files: p.Files, Since: canonical.At(s.Clock().Now().Add(-time.Hour)), Limit: 1}))
+	if more.Changed != 2 || more.Left != 1 || len(more.Changes) != 1 || more.Changes[0].Turn != proof.NeedsMore || more.Changes[0].Part != actions.PartVendors ||
+		more.Changes[0].Then.Need.Independent != 2 || more.Changes[0].Proposed.Need.Independent != 3 || more.Looser != 0 {
+		t.Errorf("one hold more: %+v", more)
+	}
 	platforms := must[v1.Page[v1.Platform]](t)(ann.Platforms(ctx))
 	if d := cmp.Diff([]v1.Platform{{Name: "plaza", Connector: "plaza", Served: true}}, platforms.Items); d != "" {
 		t.Error(d)

@@ -17,10 +17,11 @@ import (
 )
 
 type policyCommands struct {
-	Check   policyCheck   `cmd:"" help:"Compile a policy set and run its tests, offline. --people asks the desk whether enough people would remain."`
-	Show    policyShow    `cmd:"" help:"Show the set in force, or write it to a folder."`
-	Propose policyPropose `cmd:"" help:"Ask the desk to put a set in force. Officers countersign."`
-	Apply   policyApply   `cmd:"" help:"Countersign a proposed set, and say whether it is in force."`
+	Check    policyCheck    `cmd:"" help:"Compile a policy set and run its tests, offline. --people asks the desk whether enough people would remain."`
+	Backtest policyBacktest `cmd:"" help:"Say which rulings of the past would have been others under a set."`
+	Show     policyShow     `cmd:"" help:"Show the set in force, or write it to a folder."`
+	Propose  policyPropose  `cmd:"" help:"Ask the desk to put a set in force, and say what it would have changed in the last 30 days. Officers countersign."`
+	Apply    policyApply    `cmd:"" help:"Countersign a proposed set, and say whether it is in force."`
 }
 
 const maxPolicyFile = 1 << 20
@@ -248,6 +249,9 @@ func (c *policyPropose) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if err := enoughPeople(ctx, s, inForce(files)); err != nil {
+		return err
+	}
+	if err := showBacktest(ctx, s, inForce(files)); err != nil {
 		return err
 	}
 	change := actions.Setting{Of: actions.PartPolicy, Policy: inForce(files)}

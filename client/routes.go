@@ -212,6 +212,11 @@ func (c *Client) CheckPolicy(ctx context.Context, files map[string]string) (r v1
 	return r, c.ask(ctx, v1.Base+"/policy/check", v1.PolicyFiles{Files: files}, &r)
 }
 
+// Backtest asks what a set would have ruled on recorded requests. Nothing is stored.
+func (c *Client) Backtest(ctx context.Context, ask v1.BacktestAsk) (b v1.Backtest, err error) {
+	return b, c.ask(ctx, v1.Base+"/policy/backtest", ask, &b)
+}
+
 // Entries lists ledger entries from an index on; after is the last index seen, -1
 // for the beginning.
 func (c *Client) Entries(ctx context.Context, after int64, limit int) (e v1.Entries, err error) {

@@ -55,6 +55,11 @@ func (d *Desk) assemble(ctx context.Context, r store.Request) ([]byte, error) {
 	for _, e := range evidence {
 		indexes = append(indexes, e.Index)
 	}
+	waited, places, err := d.waitedEntries(ctx, core)
+	if err != nil {
+		return nil, err
+	}
+	indexes = append(indexes, places...)
 	size, checkpoint, err := d.store.Covering(ctx, slices.Max(indexes))
 	if err != nil {
 		return nil, err
@@ -67,8 +72,11 @@ func (d *Desk) assemble(ctx context.Context, r store.Request) ([]byte, error) {
 	for i, e := range evidence {
 		people = append(people, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: proofs[i+1]})
 	}
+	for i := range waited {
+		waited[i].Proof = proofs[1+len(evidence)+i]
+	}
 	anchor := proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: proofs[0]}
-	return canonical.Marshal(proof.Assemble(core, people, anchor))
+	return canonical.Marshal(proof.Assemble(core, people, anchor, waited))
 }
 
 // carryWait is how long one hand-over waits for the executor to finish.

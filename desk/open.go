@@ -74,6 +74,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 		return nil, err
 	}
 	jobs.Handle(d.jobs, func(ctx context.Context, j carryJob) error { return d.carry(ctx, j.Request) })
+	jobs.Handle(d.jobs, func(ctx context.Context, j waitJob) error { return d.wait(ctx, j.Request) })
 	jobs.Handle(d.jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })
 	jobs.Handle(d.jobs, func(ctx context.Context, j takenJob) error { return d.enterTaken(ctx, j) })
 	jobs.Handle(d.jobs, func(ctx context.Context, j alarmJob) error { return d.sendAlarm(ctx, j) })

@@ -7,6 +7,7 @@ import (
 
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -25,14 +26,6 @@ type refusalCount struct {
 	minute time.Time
 	seen   int64
 	over   int64 // not entered one by one
-}
-
-// refusalRecord is the data of a ledger entry of kind refused.
-type refusalRecord struct {
-	Worker workforce.WorkerID `json:"worker"`
-	What   string             `json:"what"`
-	Type   string             `json:"type"`
-	Count  int64              `json:"count"` // more than 1: so many in the minute that ended
 }
 
 // count decides what to enter for one more refusal: itself, and perhaps the sum
@@ -85,10 +78,10 @@ func (d *Desk) recordRefusal(ctx context.Context, by Caller, what string, cause 
 	}
 	return d.store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
 		if earlier > 0 {
-			appendRefusal(stx, refusalRecord{by.Worker, "several", "several", earlier})
+			appendRefusal(stx, several(by.Worker, earlier))
 		}
 		if enter {
-			appendRefusal(stx, refusalRecord{by.Worker, what, fault.TypeOf(cause), 1})
+			appendRefusal(stx, proof.RefusalRecord{Count: 1, Ruled: proof.RuledBy(cause), Type: fault.TypeOf(cause), What: what, Worker: by.Worker})
 		}
 		return nil
 	})
@@ -101,12 +94,17 @@ func (d *Desk) recordRefusalSums(ctx context.Context) error {
 	}
 	return d.store.Write(ctx, func(stx *store.Tx) error {
 		for w, n := range sums {
-			appendRefusal(stx, refusalRecord{w, "several", "several", n})
+			appendRefusal(stx, several(w, n))
 		}
 		return nil
 	})
 }
 
-func appendRefusal(stx *store.Tx, r refusalRecord) {
-	stx.Record(ledger.Draft{Class: ledger.Desk, Kind: "refused", Data: r, Expect: ledger.AnyNumber})
+// several is what is entered of refusals that were only counted.
+func several(w workforce.WorkerID, n int64) proof.RefusalRecord {
+	return proof.RefusalRecord{Count: n, Type: "several", What: "several", Worker: w}
+}
+
+func appendRefusal(stx *store.Tx, r proof.RefusalRecord) {
+	stx.Record(ledger.Draft{Class: ledger.Desk, Kind: proof.KindRefused, Data: r, Expect: ledger.AnyNumber})
 }

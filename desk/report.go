@@ -406,7 +406,7 @@ func (d *Desk) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 		if e.Body.Kind != "countersign" || len(e.BodyBytes) == 0 {
 			continue
 		}
-		var v verdictRecord
+		var v proof.VerdictRecord
 		if err := canonical.Unmarshal(e.Body.Data, &v); err != nil {
 			return a, err
 		}
@@ -522,7 +522,7 @@ func (d *Desk) touched(stx *store.Tx, s *proof.State, i incident.Incident, since
 			if e.Body.Kind != "countersign" || len(e.BodyBytes) == 0 {
 				continue
 			}
-			var v verdictRecord
+			var v proof.VerdictRecord
 			if err := canonical.Unmarshal(e.Body.Data, &v); err != nil {
 				return nil, err
 			}

@@ -19,25 +19,10 @@ import (
 	"countersign.dev/workforce"
 )
 
-// requestRecord is the data of a ledger entry of kind request. What names the
-// subject or quotes people is sealed beside it.
-type requestRecord struct {
-	Request   string            `json:"request"`
-	Kind      actions.Kind      `json:"kind"`
-	Platform  string            `json:"platform"`
-	Tier      actions.Tier      `json:"tier"`
-	Direction actions.Direction `json:"direction"`
-	Status    actions.Status    `json:"status"`
-	Need      actions.Need      `json:"need"`
-	Signed    actions.Signed    `json:"signed"`
-}
-
-// verdictRecord is the data of entries of kind countersign and decline.
-type verdictRecord struct {
-	Request string         `json:"request"`
-	Status  actions.Status `json:"status"`
-	Alarm   bool           `json:"alarm"`
-	Signed  actions.Signed `json:"signed"`
+// verdictOf is what is entered of a verdict on a request with what it was judged by.
+func verdictOf(v judged, signed actions.Signed, status actions.Status) proof.VerdictRecord {
+	return proof.VerdictRecord{At: canonical.At(v.ask.At), Lifts: v.ask.Lifts, Need: v.j.Need, Request: signed.Statement.Request, Signed: signed,
+		Status: status, Tier: v.j.Facts.Subject.Tier}
 }
 
 // endRecord is the data of entries of kind withdraw, expire and void.
@@ -108,7 +93,7 @@ func (d *Desk) judgeNew(ctx context.Context, s *proof.State, by Caller, sub Subm
 	}
 	r = store.Request{Entry: -1, Request: actions.Request{ID: sub.Signed.Statement.Request, Version: 1, Status: actions.StatusHeld,
 		Action: sub.Action, Signed: sub.Signed, Created: canonical.At(ask.At), Updated: canonical.At(ask.At)}}
-	v, err = conclude(s, ask, j, rows)
+	v, err = conclude(s, ask, j, rows, proof.Waited{}) // what has to wait is not ready yet
 	return r, v, err
 }
 
@@ -255,7 +240,7 @@ type judged struct {
 }
 
 // conclude works out what a judgement leads to.
-func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedRow) (judged, error) {
+func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedRow, waited proof.Waited) (judged, error) {
 	out := judged{ask: ask, j: j, rows: rows}
 	if !j.Ready {
 		return out, nil
@@ -268,7 +253,7 @@ func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedR
 		out.core = &core
 		return out, nil
 	}
-	out.auth = &proof.Authority{Action: core.Action, Request: core.Request, Countersignatures: core.Countersignatures}
+	out.auth = &proof.Authority{Action: core.Action, Request: core.Request, Countersignatures: core.Countersignatures, Waited: waited}
 	return out, s.Authorise(*out.auth, ask.At)
 }
 
@@ -310,7 +295,15 @@ func (t *tx) arrange(r *store.Request, v judged, isNew bool) error {
 		return nil
 	case v.core != nil:
 		return jobs.Enqueue(t.Tx.Tx, carryJob{r.ID}, canonical.At(t.Now().Add(carryAgain)), r.ID)
-	case !isNew:
+	}
+	if v.j.Need.Wait > 0 {
+		// By the ledger's time the wait ends a moment later; it is looked at again then.
+		over := v.ask.At.Add(time.Duration(v.j.Need.Wait) * time.Second)
+		if err := jobs.Enqueue(t.Tx.Tx, waitJob{r.ID}, canonical.At(over), r.ID); err != nil {
+			return err
+		}
+	}
+	if !isNew {
 		return nil
 	}
 	if len(v.rows) > 0 {
@@ -324,8 +317,7 @@ func (t *tx) recordRequest(r *store.Request, j proof.Judgement) {
 	if j.Ready {
 		status = actions.StatusApproved
 	}
-	t.record("request", requestRecord{Request: r.ID, Kind: r.Action.Kind, Platform: r.Action.Subject.Platform, Tier: j.Facts.Subject.Tier,
-		Direction: r.Action.Direction, Status: status, Need: j.Need, Signed: r.Signed},
+	t.record(proof.KindRequest, proof.RequestRecord{Act: proof.ActOf(j.Facts), At: r.Created, Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
 		field("subject", r.Action.Subject.String()), field("handle", r.Action.Subject.Handle), field("reason", r.Action.Reason), field("case", r.Action.Case)).
 		About(r.ID, store.ByWorker(r.Requester()))
 }
@@ -415,8 +407,11 @@ func checkRow(s *proof.State, row AdmittedRow) error {
 func (d *Desk) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
 	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.timeNow().Time,
 		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier}
-	var err error
-	ask.Lifts, _, err = d.lifts(ctx, s, r.Action, r.Requester())
+	lifts, tier, err := d.lifts(ctx, s, r.Action, r.Requester())
+	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
+	if err == nil && s.Waits(ask) {
+		ask.Entered, err = d.entered(ctx, r)
+	}
 	return ask, err
 }
 
@@ -458,7 +453,11 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 		if err != nil {
 			return nil, err
 		}
-		v, err := conclude(s, ask, j, rows)
+		waited, err := d.waitedChange(ctx, s, ask, j)
+		if err != nil {
+			return nil, err
+		}
+		v, err := conclude(s, ask, j, rows, waited)
 		if err != nil {
 			return nil, err
 		}
@@ -467,7 +466,7 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 			if j.Ready {
 				status = actions.StatusApproved
 			}
-			t.record("countersign", verdictRecord{Request: request, Status: status, Signed: signed}).About(request, store.ByWorker(by.Worker))
+			t.record(proof.KindCountersign, verdictOf(v, signed, status)).About(request, store.ByWorker(by.Worker))
 			var err error
 			out = with(r, next)
 			warrant, err = t.approve(&out, v, false)
@@ -529,7 +528,8 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 		if err != nil {
 			return nil, err
 		}
-		if err := s.MayDecline(ask, signed); err != nil {
+		j, err := s.MayDecline(ask, signed)
+		if err != nil {
 			return nil, err
 		}
 		next, err := r.Decline(actions.Refusal{Signed: signed, Alarm: alarm, Reason: reason}, canonical.At(ask.At))
@@ -537,7 +537,9 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("decline", verdictRecord{Request: request, Status: next.Status, Alarm: alarm, Signed: signed}, field("reason", reason)).About(request, store.ByWorker(by.Worker))
+			said := verdictOf(judged{ask: ask, j: j}, signed, next.Status)
+			said.Alarm = alarm
+			t.record(proof.KindDecline, said, field("reason", reason)).About(request, store.ByWorker(by.Worker))
 			out = next
 			t.end(with(r, next))
 			return nil

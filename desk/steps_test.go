@@ -32,8 +32,8 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Alarms", "Authenticate", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "NextAlarms",
-	"Person", "RequestByID", "Requests", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
+var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "NextAlarms",
+	"Person", "RequestByID", "RequestThen", "Requests", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure, and Found has
 // its own test.

@@ -116,13 +116,13 @@ func momentOf(e ledger.Entry, about string) (incident.Moment, error) {
 	read := func(into any) error { return canonical.Unmarshal(e.Body.Data, into) }
 	switch e.Body.Kind {
 	case "request":
-		var r requestRecord
+		var r proof.RequestRecord
 		if err := read(&r); err != nil {
 			return m, err
 		}
-		m.Step, m.Who, m.Text = incident.StepAsked, r.Signed.Statement.Signer, fmt.Sprintf("asked for %s, %s; it was %s", r.Kind, r.Tier, r.Status)
+		m.Step, m.Who, m.Text = incident.StepAsked, r.Signed.Statement.Signer, fmt.Sprintf("asked for %s, %s; it was %s", r.Act.Kind, r.Act.Tier, r.Status)
 	case "countersign", "decline":
-		var v verdictRecord
+		var v proof.VerdictRecord
 		if err := read(&v); err != nil {
 			return m, err
 		}

@@ -118,6 +118,9 @@ func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
 		if !ok || have != leaf.Hash() {
 			return fault.New(fault.Forbidden, "not-in-ledger", "The ledger does not hold this warrant at entry %d.", w.Ledger.Proof.Index)
 		}
+		if err := e.waited(waiting, w, v.state); err != nil {
+			return err
+		}
 	case !relieving || !v.state.Founded():
 		if why := e.stopped(v); why != "" {
 			return stoppedBecause(why)
@@ -156,15 +159,57 @@ func anchor(w proof.Warrant) (ledger.Leaf, error) {
 }
 
 func (e *Executor) proven(w proof.Warrant, leaf ledger.Leaf, s *proof.State) error {
+	cp, err := e.checkpoint(w, s)
+	if err != nil {
+		return err
+	}
+	if err := proof.Included(w.Waited, cp, w.Ledger.Proof.Index); err != nil {
+		return err
+	}
+	return w.Ledger.Proof.Verify(leaf, cp)
+}
+
+// waited checks that the ledger holds the entries that a wait is counted from, at
+// their places before the warrant's. One that came so long ago that its leaf is
+// not remembered is looked for under the warrant's checkpoint, whose root must be
+// the one that our own leaves give.
+func (e *Executor) waited(ctx context.Context, w proof.Warrant, s *proof.State) error {
+	absent := fault.New(fault.Forbidden, "not-in-ledger", "The ledger does not hold what the warrant's wait is to be counted from.")
+	for _, entry := range w.Waited {
+		leaf, err := entry.Leaf()
+		if err != nil {
+			return err
+		}
+		have, ok := e.ledger.leafAt(entry.Proof.Index)
+		switch {
+		case entry.Proof.Index >= w.Ledger.Proof.Index, ok && have != leaf.Hash():
+			return absent
+		case ok:
+			continue
+		}
+		cp, err := e.checkpoint(w, s)
+		if err != nil {
+			return err
+		}
+		if !e.ledger.await(ctx, func(v *view) bool { return v.size >= cp.Size }) {
+			return notFollowed
+		}
+		if root, ok := e.ledger.rootAt(cp.Size); !ok || root != cp.Root {
+			return absent
+		}
+		return proof.Included(w.Waited, cp, w.Ledger.Proof.Index)
+	}
+	return nil
+}
+
+// checkpoint opens the warrant's checkpoint, which the log's key has signed.
+func (e *Executor) checkpoint(w proof.Warrant, s *proof.State) (ledger.Checkpoint, error) {
 	key, err := ledger.ParseVerifierKey(s.LogKey)
 	if err != nil {
-		return err
+		return ledger.Checkpoint{}, err
 	}
 	signed, err := ledger.ParseCheckpoint([]byte(w.Ledger.Checkpoint), key)
-	if err != nil {
-		return err
-	}
-	return w.Ledger.Proof.Verify(leaf, signed.Checkpoint)
+	return signed.Checkpoint, err
 }
 
 // judgement is an act that may be carried out.
@@ -244,8 +289,12 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 }
 
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {
+	entered, err := w.Entered()
+	if err != nil {
+		return err
+	}
 	ruled, err := j.state.Judge(proof.Ask{Action: w.Action, Request: w.Request, Countersignatures: w.Countersignatures, At: j.at,
-		Executor: e.id, Tier: j.tier, Lifts: lifts})
+		Executor: e.id, Tier: j.tier, Lifts: lifts, Entered: entered})
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,7 @@ type follower struct {
 	changed chan struct{} // closed when there is a new view
 	hashes  []tlog.Hash   // of the newest verified leaves
 	base    int64         // index of the first of them
+	floor   ledger.Edge   // of the ledger before them
 	newest  canonical.Time
 	ahead   canonical.Time
 	unkept  []journal.ChainEntry // governance entries that the journal lacks
@@ -171,6 +172,22 @@ func (f *follower) leafAt(index int64) (h tlog.Hash, ok bool) {
 		return h, false
 	}
 	return f.hashes[index-f.base], true
+}
+
+// rootAt returns the root that the ledger had at a size; ok is false if that is
+// not remembered, or not reached yet.
+func (f *follower) rootAt(size int64) (root tlog.Hash, ok bool) {
+	f.mu.Lock()
+	hashes, edge := f.hashes, f.floor
+	f.mu.Unlock()
+	n := size - edge.Size()
+	if n < 0 || n > int64(len(hashes)) {
+		return root, false
+	}
+	for _, h := range hashes[:n] {
+		edge.Add(h)
+	}
+	return edge.Root(), true
 }
 
 // at returns the instant to judge by: the latest of our own clock and the newest
@@ -473,6 +490,9 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 		f.hashes = append(f.hashes, n.leaf.Hash())
 	}
 	if over := len(f.hashes) - window; over > window/4 {
+		for _, h := range f.hashes[:over] {
+			f.floor.Add(h)
+		}
 		f.hashes, f.base = append([]tlog.Hash(nil), f.hashes[over:]...), f.base+int64(over)
 	}
 	f.mu.Unlock()

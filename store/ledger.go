@@ -488,6 +488,70 @@ func (tx *Tx) NewestOf(kind string) (*ledger.Entry, error) {
 	return &all[0], nil
 }
 
+// IndexAt returns the index of the first entry of an instant or later; the size of
+// the ledger if there is none. Times never go back, so that it needs few looks.
+func (tx *Tx) IndexAt(at canonical.Time) (int64, error) {
+	size, _, err := tx.Newest()
+	if err != nil {
+		return 0, err
+	}
+	low := int64(0)
+	for high := size; low < high; {
+		middle := low + (high-low)/2
+		var micro int64
+		if err := tx.QueryRow(`select time from ledger_entry where idx = $1`, middle).Scan(&micro); err != nil {
+			return 0, fmt.Errorf("read the time of ledger entry %d: %w", middle, err)
+		}
+		if micro < at.Micro() {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+// RawEntry is an entry as it is kept: nothing of it is opened or checked but the
+// form of its leaf. Body and Salt are empty once they are erased.
+type RawEntry struct {
+	Index      int64
+	Kind       string
+	Time       canonical.Time
+	Leaf       ledger.Leaf
+	Body, Salt []byte
+}
+
+// RawEntries returns at most limit entries of the governance chain or of given
+// kinds, from one index up to, and without, another, in their order. The condition
+// is put so that no index on class or kind is used for it: most entries of a
+// stretch are wanted, and SQLite would sort what it finds there, each time anew.
+func (tx *Tx) RawEntries(from, to int64, limit int, kinds ...string) ([]RawEntry, error) {
+	args := []any{from, to, limit, string(ledger.Governance)}
+	for _, k := range kinds {
+		args = append(args, k)
+	}
+	all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (RawEntry, error) {
+		var e RawEntry
+		var leaf []byte
+		var micro int64
+		err := r.Scan(&e.Index, &e.Kind, &micro, &leaf, &e.Body, &e.Salt)
+		if err != nil {
+			return e, err
+		}
+		e.Time = canonical.FromMicro(micro)
+		if e.Leaf, err = ledger.ParseLeaf(leaf); err != nil {
+			return e, tampered("Entry %d of the ledger has a broken leaf.", e.Index).Because(err)
+		}
+		return e, nil
+	}, `select e.idx, e.kind, e.time, e.leaf, b.body, b.salt from ledger_entry e left join ledger_body b on b.idx = e.idx
+		where e.idx >= $1 and e.idx < $2 and case when e.class = $4 or e.kind in (`+sqldb.Places(5, len(kinds))+`) then 1 else 0 end = 1
+		order by e.idx limit $3`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger entries: %w", err)
+	}
+	return all, nil
+}
+
 func one(all []ledger.Entry, err error) (ledger.Entry, error) {
 	switch {
 	case err != nil:

@@ -190,7 +190,10 @@ func judgeBy(o opened, ruled, entered *State) error {
 	if err := checkRuling(o, ruled); err != nil {
 		return err
 	}
-	a := w.ask()
+	a, err := w.ask()
+	if err != nil {
+		return err
+	}
 	if entered.Time.After(a.At) {
 		a.At = entered.Time.Time
 	}

@@ -152,7 +152,7 @@ func TestFreezeStopsBurdeningOnly(t *testing.T) {
 		t.Errorf("a lift that somebody frozen countersigns: %v", err)
 	}
 	for _, by := range []workforce.WorkerID{"kim", "lee"} { // one of them is frozen
-		if err := w.State().MayDecline(w.Ask(pending), w.Statement(pending, by, actions.VerdictDecline)); err != nil {
+		if _, err := w.State().MayDecline(w.Ask(pending), w.Statement(pending, by, actions.VerdictDecline)); err != nil {
 			t.Errorf("a decline by %s: %v", by, err)
 		}
 	}

@@ -44,7 +44,7 @@ func hashText(text canonical.Text) (h hashes, ok bool) {
 				h.anchor = bytes.Clone(rest[:i])
 			}
 			continue
-		case "people":
+		case "people", "waited":
 			continue
 		case "action":
 			h.action = canonical.Sum(p.Value)

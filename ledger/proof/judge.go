@@ -34,6 +34,9 @@ type Ask struct {
 	Executor          string       // who asks: only warrants that name it are its affair
 	Tier              actions.Tier // of the subject as read; below the action's own it counts for nothing
 	Lifts             actions.Lifts
+	// Entered says when the ledger had each signature. A signature that is not in
+	// it has not waited.
+	Entered Entered
 }
 
 // hashed is an Ask with the digest of its action and, if they are known from its
@@ -115,13 +118,13 @@ func (s *State) judge(a hashed) (Judgement, error) {
 	j.Ruling = s.Policy.Rule(j.Facts)
 	j.Need = atLeast(a.Action, j.Facts.Subject.Tier, j.Ruling.Need)
 	if j.Ruling.Verdict == policy.Forbidden {
-		return j, forbidden(j.Ruling)
+		return j, s.forbidden(a.Ask, j.Facts, j.Ruling, a.Request)
 	}
 	if j.Facts.Founding {
 		if !slices.Contains(s.Officers, j.Requester.Worker) {
 			return j, refuse("not-an-officer", "The founding import is requested by a founding officer.")
 		}
-		j.Need = actions.Need{Independent: len(s.Officers) - 1, All: true}
+		j.Need = s.foundingNeed()
 	}
 	if err := checkLife(a.Ask, a.Request, j.Need); err != nil {
 		return j, err
@@ -145,11 +148,11 @@ func VerdictOf(a actions.Action) actions.Verdict {
 	return actions.VerdictRequest
 }
 
-// match fills the slots. A wait runs from each signature that counts, since a
-// requester alone could date theirs back and would have waited already.
+// match fills the slots. A wait runs from when the ledger had each signature that
+// counts: the signers write their statements' times, and could all date them back.
 func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 	wait := time.Duration(j.Need.Wait) * time.Second
-	over := func(signed actions.Signed) bool { return !a.At.Before(signed.Statement.NotBefore.Add(wait)) }
+	over := func(signed actions.Signed) bool { return a.Entered.over(signed.Statement.Signer, wait, a.At) }
 	var waited []actions.Signer
 	for i, sg := range signers {
 		if over(a.Countersignatures[i]) {
@@ -168,6 +171,13 @@ func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 	}
 }
 
+// Waits reports whether an act has to wait once it is signed, as policy has it for
+// its requester now.
+func (s *State) Waits(a Ask) bool {
+	standing := s.People.Standing(a.Request.Statement.Signer, standsAt(a.At, a.Action.Direction, specDesk(a.Action), a.Request.Statement))
+	return s.Policy.Rule(FactsOf(a.Action, standing, a.Tier, a.Lifts)).Need.Wait > 0
+}
+
 // ExecutorOf returns who carries an action out: the desk itself what changes the
 // desk, the executor of the chain everything else.
 func (s *State) ExecutorOf(a actions.Action) string {
@@ -177,7 +187,13 @@ func (s *State) ExecutorOf(a actions.Action) string {
 	return s.Trust.Executor
 }
 
-func forbidden(r policy.Ruling) error {
+// foundingNeed is what the founding import needs, whatever policy says.
+func (s *State) foundingNeed() actions.Need {
+	return actions.Need{Independent: len(s.Officers) - 1, All: true}
+}
+
+// forbidden is the refusal that a ruling about the signer of a statement comes to.
+func (s *State) forbidden(a Ask, facts policy.Facts, r policy.Ruling, signed actions.Signed) error {
 	f := refuse("forbidden-by-policy", "The policy forbids it.")
 	if len(r.Reasons) > 0 {
 		f.Text = r.Reasons[0].Text
@@ -185,7 +201,10 @@ func forbidden(r policy.Ruling) error {
 	for _, reason := range r.Reasons {
 		f.Detail = append(f.Detail, fault.Detail{At: reason.Policy, Text: reason.Text})
 	}
-	return f
+	st := signed.Statement
+	return &refusal{f, Ruled{Act: ActOf(facts), At: canonical.At(standsAt(a.At, a.Action.Direction, specDesk(a.Action), st)),
+		Countersign:      st.Verdict == actions.VerdictCountersign || st.Verdict == actions.VerdictDecline,
+		GovernanceNumber: s.Next, Request: st.Request, Worker: st.Signer}}
 }
 
 // FactsOf gathers what a ruling about a worker and an action reads. The tier is
@@ -267,14 +286,7 @@ func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.
 	case !key.Live(a.At):
 		return actions.Signer{}, refuse("revoked-key", "The key %s of %s is revoked, or not enrolled yet.", st.Key, st.Signer)
 	}
-	// The lift of a measure stands if its signer was engaged when signing: it does
-	// not depend on who has left since (law 5). When they signed is their own
-	// word, so that it is not taken for changes of the desk, which are applied at once.
-	at := a.At
-	if a.Action.Direction == actions.Relieving && !specDesk(a.Action) {
-		at = st.NotBefore.Time
-	}
-	standing := s.People.Standing(st.Signer, at)
+	standing := s.People.Standing(st.Signer, standsAt(a.At, a.Action.Direction, specDesk(a.Action), st))
 	if !standing.Engaged {
 		return actions.Signer{}, refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
 	}
@@ -318,7 +330,7 @@ func (s *State) countersigners(a hashed, j *Judgement) ([]actions.Signer, error)
 		if err := s.checkEmergency(a.Action, a.Request, sg); err != nil {
 			return nil, err
 		}
-		if err := s.mayCountersign(a.Ask, j, sg); err != nil {
+		if err := s.mayCountersign(a.Ask, j, sg, c); err != nil {
 			return nil, err
 		}
 		signers = append(signers, sg)
@@ -327,16 +339,16 @@ func (s *State) countersigners(a hashed, j *Judgement) ([]actions.Signer, error)
 }
 
 // mayCountersign checks what policy says of one countersigner.
-func (s *State) mayCountersign(a Ask, j *Judgement, sg actions.Signer) error {
+func (s *State) mayCountersign(a Ask, j *Judgement, sg actions.Signer, c actions.Signed) error {
 	if j.Need.All {
 		if !slices.Contains(s.Officers, sg.Worker) {
 			return refuse("not-an-officer", "Only founding officers countersign the founding import.")
 		}
 		return nil
 	}
-	r := s.Policy.MayCountersign(FactsOf(a.Action, sg.Standing, a.Tier, a.Lifts))
-	if r.Verdict == policy.Forbidden {
-		return forbidden(r)
+	facts := FactsOf(a.Action, sg.Standing, a.Tier, a.Lifts)
+	if r := s.Policy.MayCountersign(facts); r.Verdict == policy.Forbidden {
+		return s.forbidden(a, facts, r, c)
 	}
 	return nil
 }
@@ -361,27 +373,28 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 }
 
 // MayDecline checks a decline: whoever could countersign may say no, frozen or not.
-func (s *State) MayDecline(a Ask, c actions.Signed) error {
+// It returns what the request is judged to be without signatures.
+func (s *State) MayDecline(a Ask, c actions.Signed) (Judgement, error) {
 	a.Countersignatures = nil
 	if err := s.judgeable(a); err != nil {
-		return err
+		return Judgement{}, err
 	}
 	h := hashed{Ask: a, action: a.Action.Digest(), declined: true}
 	j, err := s.judge(h)
 	if err != nil {
-		return err
+		return j, err
 	}
 	sg, err := s.signer(h, 0, c, actions.VerdictDecline)
 	if err != nil {
-		return err
+		return j, err
 	}
-	if err := s.mayCountersign(a, &j, sg); err != nil {
-		return err
+	if err := s.mayCountersign(a, &j, sg, c); err != nil {
+		return j, err
 	}
 	if why := s.dependence(a.At)(j.Requester.Worker, c.Statement.Signer); why != "" {
-		return refuse("not-independent", "This decline does not count: %s.", why)
+		return j, refuse("not-independent", "This decline does not count: %s.", why)
 	}
-	return nil
+	return j, nil
 }
 
 // TierOf returns the tier of a subject whose state was read: the highest of

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -23,15 +24,21 @@ import (
 // says the same in another spelling.
 func TestEveryLeaf(t *testing.T) {
 	for name, algorithm := range map[string]workforce.Algorithm{
-		"file keys": workforce.FileEd25519, "ES256 passkeys": workforce.PasskeyES256, "EdDSA passkeys": workforce.PasskeyEd25519,
+		"file keys": workforce.FileEd25519, "a wait": workforce.FileEd25519, "ES256 passkeys": workforce.PasskeyES256, "EdDSA passkeys": workforce.PasskeyEd25519,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := prooftest.Staffed(t)
+			waits := name == "a wait"
+			w := waiting(t)
 			if algorithm != workforce.FileEd25519 {
 				w.EnrolPasskeys(algorithm, "ann", "abe", "sue", "bob", "lee", "kim", "eva")
 			}
 			warrant := func(subject string, by workforce.WorkerID, signers ...workforce.WorkerID) []byte {
+				if waits {
+					r := w.Enters(w.Countersign(w.Request(by, actions.AccountTakedown, prooftest.Account(subject), actions.Protected), signers[0]))
+					w.Advance(time.Hour)
+					return w.Warrant(r)
+				}
 				return w.Warrant(w.Countersign(w.Request(by, actions.AccountTakedown, prooftest.Account(subject), actions.Critical), signers...))
 			}
 			good := warrant("acct/17", "ann", "lee", "kim")
@@ -62,6 +69,12 @@ func TestEveryLeaf(t *testing.T) {
 			}
 			tamper(parse(t, good), others, func(place, how string, raw []byte) {
 				// Only statements have other forms with passkeys: all else once is enough.
+				if waits {
+					if strings.HasPrefix(place, "/waited") || place == "" || place == "/" {
+						refuse(place, how, raw)
+					}
+					return
+				}
 				if algorithm == workforce.FileEd25519 || strings.HasPrefix(place, "/request") || strings.HasPrefix(place, "/countersignatures") {
 					refuse(place, how, raw)
 				}
@@ -78,7 +91,7 @@ func TestEveryLeaf(t *testing.T) {
 				refuse("document", how, raw)
 			}
 			t.Logf("%d ways, each refused", refused)
-			if refused < 1000 {
+			if refused < 1000 && !waits || refused < 300 {
 				t.Errorf("only %d ways were tried", refused)
 			}
 		})

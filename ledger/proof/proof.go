@@ -17,12 +17,14 @@
 //	v, action, request, ruling, countersignatures   the core
 //	people    the governance entries it rests on, each {entry, salt, proof}
 //	ledger    {checkpoint, entry, salt, proof, cosignatures}
+//	waited    if the ruling asks for a wait: the desk entries of the request and
+//	          of each countersignature, in their order, each {entry, salt, proof}
 //
 // The core's digest is SHA-256 over the canonical JSON of those five members; it
 // stands in ledger.entry, a desk entry of kind "warrant", whose inclusion under
 // the signed checkpoint is proven. So every member is inside a signature or a
 // commitment: action by the statements, ruling and signatures by the core's
-// digest, people and ledger by their inclusion proofs, the checkpoint by the
+// digest, people, waited and ledger by their inclusion proofs, the checkpoint by the
 // log's signature. Arrays are sorted and hold nothing that is not needed.
 package proof
 
@@ -51,6 +53,7 @@ type Authority struct {
 	Action            actions.Action   `json:"action"`
 	Countersignatures []actions.Signed `json:"countersignatures"` // sorted by signer
 	Request           actions.Signed   `json:"request"`
+	Waited            Waited           `json:"waited"` // empty unless it had to wait
 }
 
 // RowData is the data of an entry of kind row. Since, Founding and Past say

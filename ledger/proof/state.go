@@ -223,8 +223,15 @@ func (s *State) Authorise(a Authority, at time.Time) error {
 	if s.spent[a.Request.Statement.Request] {
 		return refuse("spent", "The request %s was applied already.", a.Request.Statement.Request)
 	}
-	j, err := s.Judge(Ask{Action: a.Action, Request: a.Request, Countersignatures: a.Countersignatures, At: at, Executor: DeskExecutor})
+	entered, err := s.entered(a)
 	if err != nil {
+		return err
+	}
+	j, err := s.Judge(Ask{Action: a.Action, Request: a.Request, Countersignatures: a.Countersignatures, At: at, Executor: DeskExecutor, Entered: entered})
+	if err != nil {
+		return err
+	}
+	if err := entered.needed(j.Need); err != nil {
 		return err
 	}
 	if !j.Ready {

@@ -143,6 +143,9 @@ func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 			return cp, fmt.Errorf("governance entry %d: %w", e.body.Number, err)
 		}
 	}
+	if err := Included(w.Waited, cp, w.Ledger.Proof.Index); err != nil {
+		return cp, err
+	}
 	return cp, checkAnchor(o, cp)
 }
 
@@ -258,9 +261,16 @@ func checkAnchor(o opened, cp ledger.Checkpoint) error {
 
 // checkRuling judges again and compares.
 func checkRuling(o opened, s *State) error {
-	w, a := o.warrant, o.warrant.ask()
+	w := o.warrant
+	a, err := w.ask()
+	if err != nil {
+		return err
+	}
 	j, err := s.judgeHashed(a, o.hashes)
 	if err != nil {
+		return err
+	}
+	if err := a.Entered.needed(j.Need); err != nil {
 		return err
 	}
 	if !j.Ready {
@@ -276,8 +286,9 @@ func checkRuling(o opened, s *State) error {
 }
 
 // ask returns what the desk judged, as the warrant has it.
-func (w Warrant) ask() Ask {
+func (w Warrant) ask() (Ask, error) {
 	executor := w.Request.Statement.Executor
-	return Ask{Action: w.Action, Request: w.Request, Countersignatures: w.Countersignatures, At: w.Ruling.At.Time,
-		Executor: executor, Tier: w.Ruling.Facts.Tier, Lifts: w.Ruling.Facts.Lifts}
+	entered, err := w.Entered()
+	return Ask{Entered: entered, Action: w.Action, Request: w.Request, Countersignatures: w.Countersignatures, At: w.Ruling.At.Time,
+		Executor: executor, Tier: w.Ruling.Facts.Tier, Lifts: w.Ruling.Facts.Lifts}, err
 }

@@ -30,6 +30,9 @@ type Warrant struct {
 	Request           actions.Signed   `json:"request"`
 	Ruling            Ruling           `json:"ruling"`
 	V                 string           `json:"v"`
+	// Waited are the ledger's entries of the request and of each countersignature,
+	// exactly if the ruling asks for a wait, which is counted from them.
+	Waited []Evidence `json:"waited"`
 }
 
 // Core returns the part that the ledger entry commits to.
@@ -189,11 +192,12 @@ func readWarrant(raw []byte, w *Warrant) error {
 	return nil
 }
 
-// Assemble completes a core with what proves it. entries are the evidence and
-// anchor the core's own entry, with proofs against the checkpoint.
-func Assemble(c Core, evidence []Evidence, anchor Anchor) Warrant {
+// Assemble completes a core with what proves it: its governance entries, its own
+// entry, and, if it had to wait, those of its signatures; all with proofs against
+// the anchor's checkpoint.
+func Assemble(c Core, evidence []Evidence, anchor Anchor, waited []Evidence) Warrant {
 	evidence = slices.Clone(evidence)
 	slices.SortFunc(evidence, func(a, b Evidence) int { return cmp.Compare(a.Entry.Number, b.Entry.Number) })
 	return Warrant{V: c.V, Action: c.Action, Request: c.Request, Ruling: c.Ruling, Countersignatures: c.Countersignatures,
-		People: evidence, Ledger: anchor}
+		People: evidence, Ledger: anchor, Waited: waited}
 }

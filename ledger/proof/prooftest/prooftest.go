@@ -273,6 +273,9 @@ func (w *World) Authority(k actions.Kind, c actions.Change, by workforce.WorkerI
 			a.Countersignatures = append(a.Countersignatures, cs)
 		}
 	}
+	if entries := w.waited(j.Need, a.Request, a.Countersignatures); entries != nil {
+		a.Waited = proof.Waited{Checkpoint: string(w.Head().Checkpoint), Entries: entries}
+	}
 	return a, nil
 }
 

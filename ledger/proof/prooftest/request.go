@@ -1,6 +1,7 @@
 package prooftest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -125,6 +126,7 @@ func (w *World) Countersign(r *Request, by ...workforce.WorkerID) *Request {
 func (w *World) Ask(r *Request) proof.Ask {
 	s := w.State()
 	now := w.Now()
+	entered := w.entered(r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var m *actions.Measure
@@ -132,7 +134,7 @@ func (w *World) Ask(r *Request) proof.Ask {
 		m = &measure
 	}
 	return proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, At: now, Executor: s.ExecutorOf(r.Action),
-		Tier: r.Action.Tier, Lifts: actions.LiftsOf(r.Action, m, r.By, now, s.Trust.UndoWindow)}
+		Entered: entered, Tier: r.Action.Tier, Lifts: actions.LiftsOf(r.Action, m, r.By, now, s.Trust.UndoWindow)}
 }
 
 // Warrant seals the request, enters it in the ledger and returns the warrant.
@@ -175,6 +177,7 @@ func (w *World) Forge(r *Request) []byte {
 func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
 	w.t.Helper()
 	entry := w.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(c, s), Expect: ledger.AnyNumber})[0]
+	waited := w.waited(j.Need, c.Request, c.Countersignatures)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	people, keys := c.Signers()
@@ -185,7 +188,62 @@ func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
 		evidence = append(evidence, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.inclusionAt(e.Index)})
 	}
 	anchor := proof.Anchor{Checkpoint: string(w.log.head.Checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: w.inclusionAt(entry.Index)}
-	return canonical.MustMarshal(proof.Assemble(c, evidence, anchor))
+	return canonical.MustMarshal(proof.Assemble(c, evidence, anchor, waited))
+}
+
+// Enters enters what the desk enters of a request and its countersignatures, as
+// far as it is not there. A wait is counted from these entries.
+func (w *World) Enters(r *Request) *Request {
+	enter := func(signed actions.Signed, kind string, data any) {
+		if _, ok := w.entryOf(signed); !ok {
+			w.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Expect: ledger.AnyNumber})
+		}
+	}
+	enter(r.Signed, proof.KindRequest, proof.RequestRecord{At: canonical.At(w.Now()), Request: r.ID, Signed: r.Signed, Status: actions.StatusHeld})
+	for _, c := range r.Countersignatures {
+		enter(c, proof.KindCountersign, proof.VerdictRecord{At: canonical.At(w.Now()), Request: r.ID, Signed: c, Status: actions.StatusHeld})
+	}
+	return r
+}
+
+// entryOf finds the entry that holds a signed statement.
+func (w *World) entryOf(signed actions.Signed) (ledger.Entry, bool) {
+	text := canonical.MustMarshal(signed)
+	for _, e := range w.Entries() {
+		if (e.Body.Kind == proof.KindRequest || e.Body.Kind == proof.KindCountersign) && bytes.Contains(e.BodyBytes, text) {
+			return e, true
+		}
+	}
+	return ledger.Entry{}, false
+}
+
+// entered says when the ledger had the signatures on a request.
+func (w *World) entered(r *Request) proof.Entered {
+	out := proof.Entered{}
+	for _, signed := range append([]actions.Signed{r.Signed}, r.Countersignatures...) {
+		if e, ok := w.entryOf(signed); ok {
+			out[signed.Statement.Signer] = e.Body.Time.Time
+		}
+	}
+	return out
+}
+
+// waited returns the entries that a wait is counted from; nil if there is none.
+func (w *World) waited(n actions.Need, request actions.Signed, countersignatures []actions.Signed) (entries []proof.Evidence) {
+	if n.Wait == 0 {
+		return nil
+	}
+	for _, signed := range append([]actions.Signed{request}, countersignatures...) {
+		if e, ok := w.entryOf(signed); ok {
+			entries = append(entries, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.Inclusion(e.Index)})
+		}
+	}
+	return entries
+}
+
+// EvidenceOf returns what Enters entered, as a wait is counted from it.
+func (w *World) EvidenceOf(r *Request) []proof.Evidence {
+	return w.waited(actions.Need{Wait: 1}, r.Signed, r.Countersignatures)
 }
 
 // Inclusion proves an entry against the newest checkpoint.
