@@ -1,7 +1,9 @@
 package exposure_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -107,4 +109,88 @@ when { context.lifts != Lift::"ours" };
 	if row, ids := rowOf(t, ps, desk(person("ann", "", "", workforce.Agent), person("bea", "", "", workforce.Agent)), q, exposure.ByReversal); row.People != 1 || ids[0] != "bea" {
 		t.Errorf("the group is %v, want bea", ids)
 	}
+}
+
+// Each way at a desk on which it can be counted by hand: three officers, an agent
+// near the last day, somebody on call, two leads.
+func TestEachWay(t *testing.T) {
+	people := []workforce.Worker{person("o1", "", "", workforce.Officer), person("o2", "", "", workforce.Officer), person("o3", "", "", workforce.Officer),
+		person("ann", "acme", "gus", workforce.Agent), person("ole", "", "pia", workforce.OnCall), person("kim", "", "mia", workforce.Lead), person("eva", "", "nia", workforce.Lead)}
+	protected := exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Protected, Floor: actions.Standard}
+	for name, c := range map[string]struct {
+		change func(*workforce.Registry) // of the desk above
+		agents bool                      // only agents request measures
+		frozen []actions.Freeze
+		q      exposure.Question
+		way    exposure.Way
+		people int
+		then   int // in the second group
+		wait   time.Duration
+	}{
+		"an agent and a lead":                  {q: protected, way: exposure.ByAct, people: 2},
+		"on call alone":                        {q: protected, way: exposure.ByEmergency, people: 1},
+		"nobody undoes into it":                {q: protected, way: exposure.ByReversal},
+		"three officers and another policy":    {q: protected, way: exposure.ByPolicy, people: 3},
+		"three officers and others' keys":      {q: protected, way: exposure.ByKeys, people: 3},
+		"three officers and another executor":  {q: protected, way: exposure.ByTrust, people: 3},
+		"three officers and people of straw":   {q: protected, way: exposure.ByAdmission, people: 3, then: 3, wait: workforce.Settle},
+		"three officers and an agent, lowered": {q: protected, way: exposure.ByTiers, people: 4, then: 1},
+		"nothing to lower":                     {q: exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Protected}, way: exposure.ByTiers},
+		"nobody near the last day":             {q: protected, way: exposure.ByEngagements},
+		// An officer may request it as well, so that the same three are enough.
+		"extended, an officer and a lead": {change: func(r *workforce.Registry) { last(r, "ann", 3) }, q: protected, way: exposure.ByEngagements, people: 3, then: 2},
+		"extended, and only agents ask":   {change: func(r *workforce.Registry) { last(r, "ann", 3) }, agents: true, q: protected, way: exposure.ByEngagements, people: 4, then: 2},
+		"no ratchet, and only agents ask": {change: func(r *workforce.Registry) { last(r, "ann", 3) }, agents: true, q: protected, way: exposure.ByVendors, people: 4, then: 2},
+		"the vendor is not admitted":      {change: func(r *workforce.Registry) { delete(r.Vendors, "acme") }, agents: true, q: protected, way: exposure.ByVendors, people: 4, then: 2},
+		"frozen":                          {frozen: []actions.Freeze{{Scope: "all"}}, q: protected, way: exposure.ByAct},
+		"frozen, no emergency":            {frozen: []actions.Freeze{{Scope: "platform", Of: "plaza"}}, q: protected, way: exposure.ByEmergency},
+		"frozen, and thawed by three":     {frozen: []actions.Freeze{{Scope: "all"}}, q: protected, way: exposure.ByThaw, people: 3, then: 2},
+		"frozen, an officer too":          {frozen: []actions.Freeze{{Scope: "worker", Of: "o1"}}, q: protected, way: exposure.ByThaw},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := desk(people...)
+			ps := set(t, "default")
+			if c.change != nil {
+				c.change(r)
+			}
+			if c.agents {
+				ps = onlyAgents(t)
+			}
+			v, err := exposure.Look(state(ps, r, c.frozen...), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := v.Collusion(c.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(got.Rows, func(r exposure.Row) bool { return r.Way == c.way })
+			if i < 0 {
+				t.Fatal("there is no such row")
+			}
+			if row := got.Rows[i]; row.People != c.people || len(row.Then) != c.then || row.Wait != c.wait {
+				t.Errorf("%d people, %d of them then, %s (%s); want %d, %d and %s", row.People, len(row.Then), row.Wait, row.Why, c.people, c.then, c.wait)
+			}
+		})
+	}
+}
+
+func last(r *workforce.Registry, id workforce.WorkerID, inDays float64) {
+	w := r.Workers[id]
+	w.Last = days(inDays)
+	r.Workers[id] = w
+}
+
+func onlyAgents(t *testing.T) *policy.Set {
+	files := policy.Default()
+	files["agents.cedar"] = `@id("agents-only")
+@reason("Only agents request measures.")
+forbid (principal, action in Action::"measures", resource)
+unless { principal in Role::"agent" };
+`
+	s, err := policy.Compile(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
