@@ -75,8 +75,11 @@ func exposureOf(e desk.Exposure, people bool) v1.Exposure {
 	same := func(s string) string { return s }
 	return v1.Exposure{Subject: e.Subject, Sort: e.Sort, Tier: e.Tier, Why: list(e.Why, reasonOf), Floor: e.Floor, At: e.At, Governance: e.Governance,
 		Number: e.Number(), Acts: list(e.Acts, func(a desk.Act) v1.ExposedAct { return actOf(a, people) }),
-		Holders: v1.Holders{Platform: list(e.Holders.Platform, same), Executor: list(e.Holders.Executor, same), LogKey: list(e.Holders.LogKey, same)}}
+		Holders: v1.Holders{Platform: list(e.Holders.Platform, same), Executor: list(e.Holders.Executor, same), LogKey: list(e.Holders.LogKey, same), AsOwner: asOwner}}
 }
+
+// asOwner is the one way around the desk that no watch sees by the act itself.
+const asOwner = "Whoever holds the platform's credential can change an account's password unseen and then deactivate it as its owner would; with an owner lock that is a breach, and the lock is cleared only after 72 hours and notice to the owner."
 
 func actOf(a desk.Act, people bool) v1.ExposedAct {
 	alike := func(x exposure.Alike) v1.Alike {

@@ -117,7 +117,7 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 	p.Line("")
 	p.Line("Around the desk, as declared (it is as good as its declarations):")
 	p.Facts([2]string{"platform's credential", declared(e.Holders.Platform)}, [2]string{"executor's machine", declared(e.Holders.Executor)},
-		[2]string{"key of the log", declared(e.Holders.LogKey)})
+		[2]string{"key of the log", declared(e.Holders.LogKey)}, [2]string{"as the owner", e.Holders.AsOwner})
 }
 
 func declared(who []string) string {

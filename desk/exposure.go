@@ -365,12 +365,11 @@ func (d *Desk) Reach(ctx context.Context, by Caller, worker workforce.WorkerID) 
 // deeds lists what somebody could do alone at an instant, of what may be told, and
 // how many questions that were.
 func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exposure.Question) bool) (out []Deed, asked int, err error) {
-	platforms := make([]string, 0, len(s.Platforms))
-	for name := range s.Platforms {
-		platforms = append(platforms, name)
+	person, err := exposure.LookAt(s, worker, at)
+	if err != nil {
+		return nil, 0, err
 	}
-	slices.Sort(platforms)
-	for _, name := range platforms {
+	for _, name := range slices.Sorted(maps.Keys(s.Platforms)) {
 		for _, spec := range actions.Catalogue() {
 			for _, tier := range actions.Tiers {
 				if spec.Desk {
@@ -384,7 +383,7 @@ func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exp
 					continue
 				}
 				asked++
-				can, why, err := exposure.Can(s, worker, q, at)
+				can, why, err := person.Can(q)
 				if err != nil {
 					return nil, asked, err
 				}

@@ -130,32 +130,43 @@ func (v *View) alone(ways []way, class int, id workforce.WorkerID) (bool, []poli
 
 func because(law, text string) []policy.Reason { return []policy.Reason{{Policy: law, Text: text}} }
 
-// Can says whether one person could do an act at an instant, at once and without
-// anybody else, if nothing changes but the time; and why or why not.
-func Can(s *proof.State, id workforce.WorkerID, q Question, at time.Time) (bool, []policy.Reason, error) {
+// Person is one person at an instant, to be asked what they could do alone.
+type Person struct {
+	view *View
+	id   workforce.WorkerID
+}
+
+// LookAt looks at one person at an instant, as they will be then if nothing
+// changes but the time.
+func LookAt(s *proof.State, id workforce.WorkerID, at time.Time) (*Person, error) {
 	v, err := newView(s, at)
 	if err != nil {
-		return false, nil, err
+		return nil, err
 	}
 	w, ok := s.People.Workers[id]
 	if !ok {
-		return false, nil, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", id)
+		return nil, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", id)
 	}
-	ways, err := q.ways(s.Policy)
+	m, k := v.place(&w)
+	for _, held := range s.People.Keys {
+		if held.Worker == id && held.Live(at) {
+			k.key = max(k.key, plainKey)
+			if held.Hardware {
+				k.key = hardwareKey
+			}
+		}
+	}
+	v.classes = []class{{alike: k, least: id, standing: s.People.Standing(id, at), members: []member{m}}}
+	return &Person{v, id}, nil
+}
+
+// Can says whether the person could do an act, at once and without anybody else,
+// and why or why not.
+func (p *Person) Can(q Question) (bool, []policy.Reason, error) {
+	ways, err := q.ways(p.view.state.Policy)
 	if err != nil {
 		return false, nil, err
 	}
-	best := noKey
-	for _, k := range s.People.KeysOf(id) {
-		if k.Live(at) && k.Hardware {
-			best = hardwareKey
-		} else if k.Live(at) {
-			best = max(best, plainKey)
-		}
-	}
-	m, k := v.place(&w)
-	k.key = best
-	v.classes = []class{{alike: k, least: id, standing: s.People.Standing(id, at), members: []member{m}}}
-	can, why := v.alone(ways, 0, id)
+	can, why := p.view.alone(ways, 0, p.id)
 	return can, why, nil
 }

@@ -50,6 +50,10 @@ unless { principal == Worker::"p1" };
 @reason("Leads and officers countersign measures.")
 permit (principal, action == Action::"countersign", resource is Account)
 when { principal in Role::"lead" || principal in Role::"officer" };
+@id("cosign-content")
+@reason("Employees countersign on content.")
+permit (principal, action == Action::"countersign", resource is Content)
+when { principal.employee };
 @id("only-wait")
 @reason("A critical deactivation waits a day.")
 @hold("wait 24h")
@@ -664,11 +668,19 @@ func (b brute) compareAlone(t *rapid.T, v *exposure.View, q exposure.Question, p
 		t.Fatalf("%d of %d people are told of, %d can, counted %d", told, len(b.reg.Workers), len(can), got.Count)
 	}
 	for id := range b.reg.Workers {
-		one := []workforce.WorkerID{id}
-		p, pw := b.works(one, id, plain)
-		u, uw := b.works(one, id, undo)
-		if want := p && pw == 0 || u && uw == 0; want != can[id] {
+		self := []workforce.WorkerID{id}
+		p, pw := b.works(self, id, plain)
+		u, uw := b.works(self, id, undo)
+		want := p && pw == 0 || u && uw == 0
+		if want != can[id] {
 			t.Fatalf("%s alone: %v, by brute force %v", id, can[id], want)
+		}
+		one, err := exposure.LookAt(state(b.set, b.reg, b.frozen...), id, b.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if says, why, err := one.Can(q); says != want || len(why) == 0 || err != nil {
+			t.Fatalf("%s looked at by themselves: %v (%v, %v), by brute force %v", id, says, why, err, want)
 		}
 	}
 }

@@ -94,6 +94,7 @@ type Holders struct {
 	Platform []string `json:"platform" doc:"of the platform's staff or administrator's credential"`
 	Executor []string `json:"executor" doc:"of the executor's machine"`
 	LogKey   []string `json:"log_key" doc:"of the key that signs the ledger's checkpoints"`
+	AsOwner  string   `json:"as_owner" doc:"how a holder of the platform's credential acts as the owner of an account"`
 }
 
 // ExposureTable is the exposure of the subjects of a tier that the desk knows,
