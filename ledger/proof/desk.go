@@ -334,9 +334,9 @@ func (s *State) known(ch actions.Change) bool {
 	return ok
 }
 
-// Taking says whether a record of what the executor took directly may be entered
+// taking says whether a record of what the executor took directly may be entered
 // in the chain, under KindTaken, and why it would have no effect there; see taken.
-func (s *State) Taking(e SignedExecution) (without, err error) {
+func (s *State) taking(e SignedExecution) (without, err error) {
 	if err := e.Verify(s.Trust); err != nil {
 		return nil, err
 	}
@@ -373,7 +373,7 @@ func (s *State) taken(b ledger.Body) error {
 	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {
 		return err
 	}
-	without, err := s.Taking(e)
+	without, err := s.taking(e)
 	if err != nil {
 		return err
 	}
