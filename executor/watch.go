@@ -48,7 +48,9 @@ type watcher struct {
 	baseline int64  // sequence number of the newest baseline; -1: none
 	basis    canonical.Digest
 	head     canonical.Digest // of the chain whose raised tiers were taken in
+	due      bool             // a baseline is, since other subjects may matter now
 
+	basing   sync.Mutex // one baseline at a time
 	queue    queue
 	sweeps   chan struct{} // a sweep is wanted
 	turned   chan struct{} // there are other critical subjects
@@ -482,7 +484,7 @@ func (w *watcher) sweep(ctx context.Context) error {
 	if !w.queue.drained(ctx) {
 		return ctx.Err()
 	}
-	return w.base(ctx)
+	return w.base(ctx, canonical.At(w.e.now()))
 }
 
 // unwell turns any error of a platform's into one after which it is asked again.
@@ -545,9 +547,13 @@ func (w *watcher) tier(r reading) actions.Tier {
 }
 
 // base makes a baseline, if it would differ from the last: the states of all
-// subjects that matter, as a root in the ledger.
-func (w *watcher) base(ctx context.Context) error {
+// subjects that matter, as a root in the ledger. swept is when all of the platform
+// was last seen.
+func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
+	w.basing.Lock()
+	defer w.basing.Unlock()
 	w.mu.Lock()
+	w.due = false
 	var lines []line
 	var fresh []string
 	now := w.e.now()
@@ -565,7 +571,7 @@ func (w *watcher) base(ctx context.Context) error {
 	}
 	place := w.place
 	w.mu.Unlock()
-	place.Swept = canonical.At(now)
+	place.Swept = swept
 	root, text := rootOf(lines)
 	if root == w.basis && len(fresh) == 0 && w.baseline >= 0 {
 		w.mu.Lock()
@@ -573,7 +579,7 @@ func (w *watcher) base(ctx context.Context) error {
 		w.mu.Unlock()
 		return w.e.journal.Follow(ctx, w.name, place)
 	}
-	s := &proof.Sight{Platform: w.name, Via: viaSweep, Seen: place.Swept, Count: int64(len(lines)), Root: root}
+	s := &proof.Sight{Platform: w.name, Via: viaSweep, Seen: canonical.At(now), Count: int64(len(lines)), Root: root}
 	r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBaseline, s, "", "", nil, journal.Basis(w.name, text, fresh), journal.At(w.name, place))
 	if err != nil {
 		return err
@@ -631,8 +637,24 @@ func (w *watcher) tick(ctx context.Context) error {
 		if err := w.note(ctx, finished, brief, moved, place); err != nil {
 			return ended(ctx, err)
 		}
+		if err := w.rebase(ctx, turned); err != nil {
+			return ended(ctx, err)
+		}
 	}
 	return nil
+}
+
+// rebase makes a baseline once the subjects that people have raised were looked at,
+// so that nobody has to wait for the next sweep to vouch for what they are like.
+func (w *watcher) rebase(ctx context.Context, turned bool) error {
+	w.mu.Lock()
+	w.due = w.due || turned
+	due, swept := w.due, w.place.Swept
+	w.mu.Unlock()
+	if !due || swept.IsZero() || !w.queue.idle() {
+		return nil // the first sweep makes one, and the next tick looks again
+	}
+	return w.base(ctx, swept)
 }
 
 func (w *watcher) note(ctx context.Context, finished []string, brief []line, moved bool, place journal.StreamPlace) error {

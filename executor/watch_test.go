@@ -762,3 +762,20 @@ func TestKilledWatching(t *testing.T) {
 	}
 	t.Logf("killed at each of %d steps", died)
 }
+
+// TestRaisedIsInABaseline: whoever raises an account need not wait for the next
+// sweep to vouch for what it is like, and with that it is restored.
+func TestRaisedIsInABaseline(t *testing.T) {
+	p := guarded(t)
+	before := len(p.told(proof.KindBaseline))
+	p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartTiers,
+		Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: nobody}, From: actions.Standard, To: actions.Critical}})
+	p.until("another baseline, of one account more", func() bool {
+		all := p.told(proof.KindBaseline)
+		return len(all) > before && all[len(all)-1].Sight.Count == 3
+	})
+	p.order(actions.Critical, 20, 100)
+	p.until("the baseline is known to be entered", func() bool { return p.watched().Entered })
+	p.plaza.Set(nobody, platform.Down, "TICKET-1")
+	p.until("it is up again", func() bool { return p.plaza.State(nobody).Status == platform.Up })
+}

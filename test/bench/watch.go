@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -104,8 +105,9 @@ func measureWatch(out io.Writer, n int) error {
 	came := map[string]sightings{}
 	for range quiet {
 		o := <-done
-		if o.err != nil && err == nil {
-			err = o.err
+		if o.err != nil {
+			fmt.Fprintf(os.Stderr, "# %v\n", o.err) // the others go on for long
+			err = errors.Join(err, o.err)
 		}
 		came[o.of] = o.r
 	}
