@@ -334,7 +334,11 @@ func TestLyingDesk(t *testing.T) {
 				r["timeline"] = slices.DeleteFunc(lines(r), func(l any) bool { return l.(object)["entry"] == float64(gone) })
 				a := r["attribution"].(object)
 				a["signers"] = a["signers"].([]any)[1:]
+				a["why"] = strings.Replace(a["why"].(string), "kim and sue", "sue", 1)
 			})
+		}, "report-unsupported"},
+		{"a request beside the breach", breached, func(t *testing.T, _ *evening, c *incident.Content) {
+			reported(t, c, func(r object) { r["incident"].(object)["request"] = "req_01jd0000000000000000000003" })
 		}, "report-unsupported"},
 		{"without the request", contested, func(t *testing.T, _ *evening, c *incident.Content) { c.Openings = nil; without(c, kind("request")) }, "report-unsupported"},
 		{"without entry 0", breached, func(t *testing.T, _ *evening, c *incident.Content) { c.Entries = c.Entries[1:] }, "foreign-desk"},
