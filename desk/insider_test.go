@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,18 @@ func TestInsider(t *testing.T) {
 		}
 		if len(r.Exposure) != 1 || r.Exposure[0].Kind != actions.AccountTakedown || r.Exposure[0].Alone != 0 {
 			t.Errorf("exposure: %+v", r.Exposure)
+		}
+		// Whoever was never here can check it, down to the order under which it was
+		// restored.
+		_, v := export(t, to.World, i.ID, true)
+		if a := v.Report.Attribution; !a.Around || a.Credential != "insider" || v.Report.Incident.Subject.ID != "acct/1" {
+			t.Errorf("the bundle says %+v", a)
+		}
+		ordered := slices.ContainsFunc(v.Claims, func(c incident.Claim) bool {
+			return c.Proven && strings.HasPrefix(c.What, "That the restoration")
+		})
+		if !ordered {
+			t.Errorf("the bundle does not prove that the restoration was ordered: %v", v.Claims)
 		}
 	})
 }
