@@ -25,16 +25,13 @@ type Entry struct {
 // Kinds of desk entries that an incident may rest on. Others are told of by
 // their kind and time alone.
 const (
-	kindRequest     = "request"
-	kindCountersign = "countersign"
-	kindDecline     = "decline"
-	kindWithdraw    = "withdraw"
-	kindExpire      = "expire"
-	kindOpened      = "incident"
-	kindTask        = "incident-task"
-	kindTaskDone    = "incident-task-done"
-	kindFindings    = "incident-findings"
-	kindAlarm       = "alarm"
+	kindWithdraw = "withdraw"
+	kindExpire   = "expire"
+	kindOpened   = "incident"
+	kindTask     = "incident-task"
+	kindTaskDone = "incident-task-done"
+	kindFindings = "incident-findings"
+	kindAlarm    = "alarm"
 )
 
 // Names of what entries seal.
@@ -47,26 +44,6 @@ const (
 	sealedFindings = "findings"
 	sealedName     = "name" // of a worker
 )
-
-// asked is the data of an entry of kind request.
-type asked struct {
-	Request   string            `json:"request"`
-	Kind      actions.Kind      `json:"kind"`
-	Platform  string            `json:"platform"`
-	Tier      actions.Tier      `json:"tier"`
-	Direction actions.Direction `json:"direction"`
-	Status    actions.Status    `json:"status"`
-	Need      actions.Need      `json:"need"`
-	Signed    actions.Signed    `json:"signed"`
-}
-
-// answered is the data of entries of kind countersign and decline.
-type answered struct {
-	Request string         `json:"request"`
-	Status  actions.Status `json:"status"`
-	Alarm   bool           `json:"alarm"`
-	Signed  actions.Signed `json:"signed"`
-}
 
 // opening is the data of an entry of kind incident.
 type opening struct {
@@ -97,17 +74,17 @@ type found struct {
 // statement returns what somebody signed in an entry of the desk's, nil if
 // nobody signed anything there.
 func (e Entry) statement() (*actions.Signed, error) {
-	var a answered
+	var a proof.VerdictRecord
 	switch {
 	case e.Body.Class != ledger.Desk:
 		return nil, nil
-	case e.Body.Kind == kindRequest:
-		var r asked
+	case e.Body.Kind == proof.KindRequest:
+		var r proof.RequestRecord
 		if err := e.read(&r); err != nil {
 			return nil, err
 		}
-		a = answered{Request: r.Request, Signed: r.Signed}
-	case e.Body.Kind == kindCountersign || e.Body.Kind == kindDecline:
+		a = proof.VerdictRecord{Request: r.Request, Signed: r.Signed}
+	case e.Body.Kind == proof.KindCountersign || e.Body.Kind == proof.KindDecline:
 		if err := e.read(&a); err != nil {
 			return nil, err
 		}
@@ -122,9 +99,9 @@ func (e Entry) statement() (*actions.Signed, error) {
 
 // verdicts are what a statement in an entry of a kind may say.
 var verdicts = map[string][]actions.Verdict{
-	kindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
-	kindCountersign: {actions.VerdictCountersign},
-	kindDecline:     {actions.VerdictDecline},
+	proof.KindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
+	proof.KindCountersign: {actions.VerdictCountersign},
+	proof.KindDecline:     {actions.VerdictDecline},
 }
 
 func (e Entry) read(v any) error {
@@ -201,20 +178,20 @@ func (t teller) moment(e Entry) (Moment, error) {
 
 func (t teller) desk(e Entry, m *Moment) error {
 	switch e.Body.Kind {
-	case kindRequest:
-		var r asked
+	case proof.KindRequest:
+		var r proof.RequestRecord
 		if err := e.read(&r); err != nil {
 			return err
 		}
 		m.Step, m.Who = StepAsked, r.Signed.Statement.Signer
-		m.Text = fmt.Sprintf("Asked for %s on %s subject of %s, signed with %s. Needed: %s.", r.Kind, article(string(r.Tier)), r.Platform, short(r.Signed.Statement.Key), r.Need)
-	case kindCountersign, kindDecline:
-		var a answered
+		m.Text = fmt.Sprintf("Asked for %s on %s subject of %s, signed with %s. Needed: %s.", r.Act.Kind, article(string(r.Act.Tier)), r.Act.Platform, short(r.Signed.Statement.Key), r.Need)
+	case proof.KindCountersign, proof.KindDecline:
+		var a proof.VerdictRecord
 		if err := e.read(&a); err != nil {
 			return err
 		}
 		m.Step, m.Who, m.Text = StepSigned, a.Signed.Statement.Signer, fmt.Sprintf("Countersigned with %s.", short(a.Signed.Statement.Key))
-		if e.Body.Kind == kindDecline {
+		if e.Body.Kind == proof.KindDecline {
 			m.Step, m.Text = StepDeclined, fmt.Sprintf("Declined, signed with %s.", short(a.Signed.Statement.Key))
 			if a.Alarm {
 				m.Text = fmt.Sprintf("Declined with an alarm, signed with %s: the request was frozen.", short(a.Signed.Statement.Key))
@@ -276,7 +253,17 @@ func governance(e Entry, m *Moment) error {
 		return nil
 	}
 	var a proof.Authority
-	if err := e.read(&a); err != nil {
+	taken := ""
+	if e.Body.Kind == proof.KindTaken {
+		var x proof.SignedExecution
+		if err := e.read(&x); err != nil {
+			return err
+		}
+		if x.Execution.Taken == nil {
+			return bad("bad-entry", "Entry %d tells of something taken and does not hold it.", e.Index)
+		}
+		a, taken = *x.Execution.Taken, "Handed straight to the executor, and entered from there. "
+	} else if err := e.read(&a); err != nil {
 		return err
 	}
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
@@ -313,6 +300,7 @@ func governance(e Entry, m *Moment) error {
 			}
 		}
 	}
+	m.Text = taken + m.Text
 	return nil
 }
 

@@ -214,11 +214,11 @@ func (h *held) takeStatement(e Entry, s actions.Signed) error {
 		if c.asked != nil {
 			return bad("bad-bundle", "The request %s was made twice.", st.Request)
 		}
-		var r asked
+		var r proof.RequestRecord
 		if err := e.read(&r); err != nil {
 			return err
 		}
-		c.asked, c.tier, c.policy = by, r.Tier, state.Policy.Digest()
+		c.asked, c.tier, c.policy = by, r.Act.Tier, state.Policy.Digest()
 	}
 	return nil
 }

@@ -390,30 +390,32 @@ func TestLyingDesk(t *testing.T) {
 		{"a statement with another's signature", contested, func(t *testing.T, e *evening, c *incident.Content) {
 			r := e.Request("ann", actions.AccountTakedown, subject, actions.Critical)
 			r.Signed.Signature = e.Statement(r, "abe", actions.VerdictRequest).Signature
-			forge(t, e, c, asking{Request: r.ID, Kind: r.Action.Kind, Platform: "plaza", Tier: r.Action.Tier, Direction: r.Action.Direction, Status: actions.StatusHeld, Signed: r.Signed})
+			forge(t, e, c, e.asking(r, actions.StatusHeld, actions.Need{}))
 		}, "bad-signature"},
 		{"a statement by somebody else's key", contested, func(t *testing.T, e *evening, c *incident.Content) {
 			r := e.Request("ann", actions.AccountTakedown, subject, actions.Critical)
 			r.Signed = e.Statement(r, "ann", actions.VerdictRequest, func(s *actions.Statement) { s.Key = e.PublicKey("abe").ID() })
-			forge(t, e, c, asking{Request: r.ID, Kind: r.Action.Kind, Platform: "plaza", Tier: r.Action.Tier, Direction: r.Action.Direction, Status: actions.StatusHeld, Signed: r.Signed})
+			forge(t, e, c, e.asking(r, actions.StatusHeld, actions.Need{}))
 		}, "unknown-key"},
 		{"a statement by a revoked key", contested, func(t *testing.T, e *evening, c *incident.Content) {
 			r := e.Request("ann", actions.AccountTakedown, subject, actions.Critical)
 			revoked := e.Revoke("ann")
 			c.Entries = append(slices.Clone(c.Entries), incident.Opened{Index: revoked.Index, Body: revoked.BodyBytes, Salt: revoked.Salt})
-			forge(t, e, c, asking{Request: r.ID, Kind: r.Action.Kind, Platform: "plaza", Tier: r.Action.Tier, Direction: r.Action.Direction, Status: actions.StatusHeld, Signed: r.Signed})
+			forge(t, e, c, e.asking(r, actions.StatusHeld, actions.Need{}))
 		}, "revoked-key"},
 		{"a request that was made twice", contested, func(t *testing.T, e *evening, c *incident.Content) { repeat(t, e, c, kind("request")) }, "bad-bundle"},
 		{"a warrant that was entered twice", contested, func(t *testing.T, e *evening, c *incident.Content) { repeat(t, e, c, kind("warrant")) }, "bad-bundle"},
 		{"a breach that was recorded twice", breached, func(t *testing.T, e *evening, c *incident.Content) { repeat(t, e, c, kind("breach")) }, "bad-bundle"},
 		{"a request that passes for a countersignature", contested, func(t *testing.T, e *evening, c *incident.Content) {
 			r := e.Request("ann", actions.AccountTakedown, subject, actions.Critical)
-			x := e.Append(ledger.Draft{Class: ledger.Desk, Kind: "countersign", Data: answer{Request: r.ID, Signed: r.Signed}, Expect: ledger.AnyNumber})[0]
+			x := e.Append(ledger.Draft{Class: ledger.Desk, Kind: "countersign", Data: e.answer(r, r.Signed), Expect: ledger.AnyNumber})[0]
 			c.Entries = append(slices.Clone(c.Entries), incident.Opened{Index: x.Index, Body: x.BodyBytes, Salt: x.Salt})
 		}, "bad-entry"},
 		{"a statement about another request", contested, func(t *testing.T, e *evening, c *incident.Content) {
 			r := e.Request("ann", actions.AccountTakedown, subject, actions.Critical)
-			forge(t, e, c, asking{Request: "req_01jd0000000000000000000099", Kind: r.Action.Kind, Platform: "plaza", Tier: r.Action.Tier, Signed: r.Signed})
+			about := e.asking(r, actions.StatusHeld, actions.Need{})
+			about.Request = "req_01jd0000000000000000000099"
+			forge(t, e, c, about)
 		}, "bad-entry"},
 	} {
 		t.Run(lie.name, func(t *testing.T) {
@@ -448,7 +450,7 @@ func forge(t *testing.T, e *evening, c *incident.Content, data any) {
 func TestForgedWarrant(t *testing.T) {
 	e := begin(t)
 	r := e.Request("bob", actions.AccountTakedown, subject, actions.Critical)
-	e.entry("request", asking{Request: r.ID, Kind: r.Action.Kind, Platform: "plaza", Tier: r.Action.Tier, Direction: r.Action.Direction, Status: actions.StatusHeld, Signed: r.Signed},
+	e.entry("request", e.asking(r, actions.StatusHeld, actions.Need{}),
 		map[string]string{"subject": subject.String(), "handle": subject.Handle})
 	e.warrants = append(e.warrants, e.Forge(r))
 	e.newest()

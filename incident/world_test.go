@@ -158,14 +158,13 @@ func contestedIn(t testing.TB, before func(*evening)) *evening {
 	e := begin(t)
 	e.Advance(2 * time.Hour)
 	r := e.Request("bob", actions.AccountTakedown, subject, actions.Critical)
-	asked := e.entry("request", asking{Request: r.ID, Kind: r.Action.Kind, Platform: "plaza", Tier: r.Action.Tier, Direction: r.Action.Direction, Status: actions.StatusHeld,
-		Need: actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}}, Signed: r.Signed},
+	asked := e.entry("request", e.asking(r, actions.StatusHeld, actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}}),
 		map[string]string{"subject": subject.String(), "handle": subject.Handle, "reason": r.Action.Reason, "case": r.Action.Case})
 	for i, who := range []workforce.WorkerID{"kim", "sue"} {
 		e.Advance(time.Duration(7+i) * time.Minute)
 		e.Countersign(r, who)
 		j := slices.IndexFunc(r.Countersignatures, func(s actions.Signed) bool { return s.Statement.Signer == who })
-		e.entry("countersign", answer{Request: r.ID, Status: actions.StatusHeld, Signed: r.Countersignatures[j]}, nil)
+		e.entry("countersign", e.answer(r, r.Countersignatures[j]), nil)
 	}
 	before(e)
 	e.warrants = append(e.warrants, e.Warrant(r))
@@ -180,7 +179,7 @@ func contestedIn(t testing.TB, before func(*evening)) *evening {
 	e.Executed(r)
 	e.Advance(9 * time.Minute)
 	u := e.Undo("ole", r)
-	e.entry("request", asking{Request: u.ID, Kind: u.Action.Kind, Platform: "plaza", Tier: u.Action.Tier, Direction: u.Action.Direction, Status: actions.StatusApproved, Signed: u.Signed},
+	e.entry("request", e.asking(u, actions.StatusApproved, actions.Need{}),
 		map[string]string{"subject": subject.String(), "handle": subject.Handle, "reason": u.Action.Reason, "case": u.Action.Case})
 	e.warrants = append(e.warrants, e.Warrant(u))
 	e.newest()
@@ -214,23 +213,16 @@ func contestedIn(t testing.TB, before func(*evening)) *evening {
 	return e
 }
 
-// asking and answer are what the desk writes; see desk/request.go.
-type asking struct {
-	Request   string            `json:"request"`
-	Kind      actions.Kind      `json:"kind"`
-	Platform  string            `json:"platform"`
-	Tier      actions.Tier      `json:"tier"`
-	Direction actions.Direction `json:"direction"`
-	Status    actions.Status    `json:"status"`
-	Need      actions.Need      `json:"need"`
-	Signed    actions.Signed    `json:"signed"`
+// asking is what the desk enters of a request.
+func (e *evening) asking(r *prooftest.Request, status actions.Status, need actions.Need) proof.RequestRecord {
+	a := r.Action
+	return proof.RequestRecord{Act: proof.Act{Case: a.Case != "", Category: a.Category, Direction: a.Direction, Effect: a.Effect, Kind: a.Kind, Platform: a.Subject.Platform,
+		Tier: a.Tier, Verb: a.Command.Verb}, At: canonical.At(e.Now()), Need: need, Request: r.ID, Signed: r.Signed, Status: status}
 }
 
-type answer struct {
-	Request string         `json:"request"`
-	Status  actions.Status `json:"status"`
-	Alarm   bool           `json:"alarm"`
-	Signed  actions.Signed `json:"signed"`
+// answer is what the desk enters of a verdict.
+func (e *evening) answer(r *prooftest.Request, signed actions.Signed) proof.VerdictRecord {
+	return proof.VerdictRecord{At: canonical.At(e.Now()), Request: r.ID, Signed: signed, Status: actions.StatusHeld, Tier: r.Action.Tier}
 }
 
 // entry enters something as the desk does.
