@@ -579,10 +579,12 @@ func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
 // what it was when it was made.
 func TestBacktestOfWhatGrewOlder(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.Policy = policy.Default()
+		o.Policy["own.cedar"] = `@id("own-needs-one") @reason("Who takes a measure back needs one other.") @hold("1 independent")
+forbid (principal, action in Action::"lifts", resource) when { context.lifts == Lift::"own" };
+`
 		to := desktest.NewTown(t, o)
-		legal := desktest.Wish(actions.AccountTakedown, "plaza:@shop")
-		legal.Category = actions.CategoryLegal
-		r := to.Settled("ann", to.Request("ann", legal))
+		r := to.Settled("ann", to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@shop")))
 		to.Clock().Advance(29*24*time.Hour + 12*time.Hour)
 		u, err := to.TryUndo("ann", r.ID)
 		if err != nil {
