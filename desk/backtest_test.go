@@ -601,3 +601,22 @@ forbid (principal, action in Action::"lifts", resource) when { context.lifts == 
 		}
 	})
 }
+
+// A key that was revoked since it signed fills no slot, then and in the replay.
+func TestBacktestOfRevokedKey(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+		to.Countersign(r.ID, "lee")
+		to.Request("ada", desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{to.PublicKey("lee").ID()}}})
+		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusHeld {
+			t.Fatalf("it is %s", r.Status)
+		}
+		if r = to.Settled("ann", to.Countersign(r.ID, "eva")); r.Status != actions.StatusExecuted {
+			t.Fatalf("it is %s: %s", r.Status, r.OutcomeText)
+		}
+		if b := backtest(t, to, policy.Default()); b.FindingsN != 0 || len(b.Changes) != 0 {
+			t.Errorf("%+v, %v", b.Changes, b.Findings)
+		}
+	})
+}
