@@ -579,10 +579,12 @@ func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
 // what it was when it was made.
 func TestBacktestOfWhatGrewOlder(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.Policy = policy.Default()
+		o.Policy["own.cedar"] = `@id("own-needs-one") @reason("Who takes a measure back needs one other.") @hold("1 independent")
+forbid (principal, action in Action::"lifts", resource) when { context.lifts == Lift::"own" };
+`
 		to := desktest.NewTown(t, o)
-		legal := desktest.Wish(actions.AccountTakedown, "plaza:@shop")
-		legal.Category = actions.CategoryLegal
-		r := to.Settled("ann", to.Request("ann", legal))
+		r := to.Settled("ann", to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@shop")))
 		to.Clock().Advance(29*24*time.Hour + 12*time.Hour)
 		u, err := to.TryUndo("ann", r.ID)
 		if err != nil {
@@ -596,6 +598,25 @@ func TestBacktestOfWhatGrewOlder(t *testing.T) {
 		b := backtest(t, to, set)
 		if got := turns(b); got != "needs-more standard ann" || b.Changes[0].Request != u.ID || b.FindingsN != 0 {
 			t.Errorf("%s, %v", got, b.Findings)
+		}
+	})
+}
+
+// A key that was revoked since it signed fills no slot, then and in the replay.
+func TestBacktestOfRevokedKey(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+		to.Countersign(r.ID, "lee")
+		to.Request("ada", desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{to.PublicKey("lee").ID()}}})
+		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusHeld {
+			t.Fatalf("it is %s", r.Status)
+		}
+		if r = to.Settled("ann", to.Countersign(r.ID, "eva")); r.Status != actions.StatusExecuted {
+			t.Fatalf("it is %s: %s", r.Status, r.OutcomeText)
+		}
+		if b := backtest(t, to, policy.Default()); b.FindingsN != 0 || len(b.Changes) != 0 {
+			t.Errorf("%+v, %v", b.Changes, b.Findings)
 		}
 	})
 }
