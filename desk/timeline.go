@@ -86,6 +86,13 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 			if m.Step != "" {
 				ms = append(ms, m)
 			}
+			if at := changedAt(e); !at.IsZero() {
+				ms = append(ms, incident.Moment{At: at, Step: incident.StepChanged, Source: incident.FromPlatform, Entry: -1, Request: name,
+					Text: "it changed, as the platform dates it"})
+				if i.Cause == incident.Breach && at.Before(down.Time) {
+					down = at
+				}
+			}
 		}
 	}
 	for _, f := range s.Freezes {
@@ -96,6 +103,19 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 	}
 	slices.SortStableFunc(ms, compareMoments)
 	return ms, down, up, nil
+}
+
+// changedAt returns when the platform says that what a breach tells of happened;
+// zero if the entry does not say.
+func changedAt(e ledger.Entry) canonical.Time {
+	if e.Body.Kind != proof.KindBreach && e.Body.Kind != proof.KindTold {
+		return canonical.Time{}
+	}
+	x, err := proof.ParseExecution(e.Body)
+	if err != nil || x.Execution.Sight == nil {
+		return canonical.Time{}
+	}
+	return x.Execution.Sight.Changed
 }
 
 // concerns reports whether a freeze stops acts on a subject, whoever asks.

@@ -200,7 +200,7 @@ func (w *watcher) foreign(ctx context.Context, l glance, k journal.Watched, befo
 
 // tellOf begins what a record tells of a subject, with what opens it.
 func (w *watcher) tellOf(l glance, k journal.Watched, found platform.Expect, seen canonical.Time) (*proof.Sight, []ledger.Opening, error) {
-	s := &proof.Sight{Platform: w.name, Tier: k.Tier, Expected: k.State, Found: found, Via: l.via, Seen: seen}
+	s := &proof.Sight{Platform: w.name, Tier: k.Tier, Expected: k.State, Found: found, Via: l.via, Seen: seen, Changed: l.at}
 	o, d, err := w.e.sealed(proof.SealedSubject, k.Subject.String())
 	if err != nil {
 		return nil, nil, err
@@ -231,7 +231,7 @@ func (w *watcher) told(ctx context.Context, l glance) error {
 	if err != nil {
 		return err
 	}
-	s := &proof.Sight{Platform: w.name, Tier: b.Tier, Credential: d, Via: viaStream, Seen: canonical.At(w.e.now())}
+	s := &proof.Sight{Platform: w.name, Tier: b.Tier, Credential: d, Via: viaStream, Seen: canonical.At(w.e.now()), Changed: l.at}
 	_, err = w.record(ctx, b.ID, proof.KindTold, s, "", "", []ledger.Opening{o})
 	return err
 }

@@ -282,7 +282,7 @@ func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 			continue
 		}
 		_, unsettled := w.recent[h.Subject.ID]
-		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, by: h.By, locks: h.Locks, told: unsettled, urgent: k.Tier == actions.Critical})
+		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, by: h.By, at: h.At, locks: h.Locks, told: unsettled, urgent: k.Tier == actions.Critical})
 		w.mu.Unlock()
 	}
 }
@@ -700,10 +700,11 @@ func (w *watcher) status() proof.WatchStatus {
 type glance struct {
 	id, handle string
 	via        string
-	by         string // whose credential did it, as the stream says
-	sort       bool   // the tier may be another
-	locks      bool   // the owner's lock may be another
-	told       bool   // a breach waits to hear whose credential did it
+	by         string         // whose credential did it, as the stream says
+	at         canonical.Time // when, as the stream says
+	sort       bool           // the tier may be another
+	locks      bool           // the owner's lock may be another
+	told       bool           // a breach waits to hear whose credential did it
 	urgent     bool
 	tries      int
 }
@@ -733,7 +734,14 @@ func newQueue() queue {
 func merge(a, b glance) glance {
 	a.sort, a.locks, a.told, a.urgent = a.sort || b.sort, a.locks || b.locks, a.told || b.told, a.urgent || b.urgent
 	// The first to say who did it speaks of what was first seen.
-	a.by, a.handle, a.tries = cmp.Or(a.by, b.by), cmp.Or(b.handle, a.handle), min(a.tries, b.tries)
+	a.by, a.at, a.handle, a.tries = cmp.Or(a.by, b.by), earlier(a.at, b.at), cmp.Or(b.handle, a.handle), min(a.tries, b.tries)
+	return a
+}
+
+func earlier(a, b canonical.Time) canonical.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a.Time) {
+		return b
+	}
 	return a
 }
 

@@ -93,6 +93,9 @@ type Sight struct {
 	Found    platform.Expect `json:"found"`
 	Via      string          `json:"via"`  // "stream", "read" or "sweep"
 	Seen     canonical.Time  `json:"seen"` // when Found was read
+	// Changed is when the platform says that it changed; zero: it was seen before the
+	// platform's stream said so, or the stream gives no times. It is told, not proven.
+	Changed canonical.Time `json:"changed"`
 	// Why says why nothing explains it: a stable word, see package watch.
 	Why string `json:"why"`
 	// Order is the request of the standing order under which it is, or will be,
