@@ -54,6 +54,9 @@ when { principal in Role::"lead" || principal in Role::"officer" };
 @reason("Employees countersign on content.")
 permit (principal, action == Action::"countersign", resource is Content)
 when { principal.employee };
+@id("contain")
+@reason("Who is on call contains, whatever else is true of them.")
+permit (principal in Role::"oncall", action == Action::"account.contain", resource);
 @id("only-wait")
 @reason("A critical deactivation waits a day.")
 @hold("wait 24h")
