@@ -194,3 +194,21 @@ unless { principal in Role::"agent" };
 	}
 	return s
 }
+
+// Who was a contractor until 27 days ago fills an employee's place in three days.
+func TestCoverageTurns(t *testing.T) {
+	was := person("bea", "", "mia", workforce.Lead)
+	was.Past = []workforce.Tie{{Vendor: "acme", Until: days(-27).Time}}
+	r := desk(person("ann", "", "gus", workforce.Lead), was)
+	v, err := exposure.Look(state(set(t, "before"), r), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := v.Coverage(exposure.Question{Kind: actions.ContentRemove, Platform: "plaza", Tier: actions.Protected})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Hours[0] != 1 || c.Hours[71] != 1 || c.Hours[72] != 2 || c.Hours[167] != 2 {
+		t.Errorf("%v could countersign", c.Hours)
+	}
+}

@@ -53,7 +53,20 @@ when { principal in Role::"lead" || principal in Role::"officer" };
 @id("cosign-content")
 @reason("Employees countersign on content.")
 permit (principal, action == Action::"countersign", resource is Content)
-when { principal.employee };
+when { principal.employee && (resource.tier != Tier::"critical" || context.category == Category::"legal") };
+@id("two-remove")
+@reason("Critical content is removed by two.")
+@hold("1 independent")
+forbid (principal, action == Action::"content.remove", resource)
+when { resource.tier == Tier::"critical" };
+@id("two-suspend")
+@reason("A suspension takes two, save for child safety.")
+@hold("1 independent")
+forbid (principal, action == Action::"account.suspend", resource)
+unless { context.category == Category::"child-safety" };
+@id("contain")
+@reason("Who is on call contains, whatever else is true of them.")
+permit (principal in Role::"oncall", action == Action::"account.contain", resource);
 @id("only-wait")
 @reason("A critical deactivation waits a day.")
 @hold("wait 24h")
