@@ -118,6 +118,13 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 	p.Line("Around the desk, as declared (it is as good as its declarations):")
 	p.Facts([2]string{"platform's credential", declared(e.Holders.Platform)}, [2]string{"executor's machine", declared(e.Holders.Executor)},
 		[2]string{"key of the log", declared(e.Holders.LogKey)}, [2]string{"as the owner", e.Holders.AsOwner})
+	if len(e.Unguarded) > 0 {
+		p.Line("")
+		p.Line("What nobody would see on %s (unguarded):", e.Subject.Platform)
+		for _, s := range e.Unguarded {
+			p.Line("  %s: %s", s.What, s.Note)
+		}
+	}
 }
 
 func declared(who []string) string {

@@ -69,6 +69,10 @@ type Exposure struct {
 	Governance int64 // entries of the governance chain that this is as of
 	Acts       []Act
 	Holders    HoldersOf // as declared today
+	// Unguarded are changes around the desk that neither the stream nor any reading
+	// of this platform shows, as the executor's connector says; nil if the executor
+	// does not answer.
+	Unguarded []platform.Showing
 }
 
 // Number is the least of the collusion numbers of its acts; 0: no group can do any.
@@ -115,9 +119,30 @@ func (d *Desk) Exposure(ctx context.Context, by Caller, subject string, kind act
 				return reading{}, err
 			}
 		}
+		out.Unguarded = d.unguarded(ctx, r.Subject.Platform)
 		return reading{exposureRead{by.Worker, "exposure", kind, out.Tier, canonical.At(at)}, out.Tier == actions.Critical,
 			[]ledger.Opening{field("subject", out.Subject.String()), field("handle", out.Subject.Handle)}}, nil
 	})
+}
+
+// unguarded returns what nothing shows of a platform.
+func (d *Desk) unguarded(ctx context.Context, name string) []platform.Showing {
+	status, err := d.executor.Status(ctx)
+	if err != nil {
+		return nil // the answer says so by what it lacks
+	}
+	blind := []platform.Showing{}
+	for _, w := range status.Watches {
+		if w.Platform != name {
+			continue
+		}
+		for _, s := range w.Shows {
+			if !s.Stream && !s.Sweep {
+				blind = append(blind, s)
+			}
+		}
+	}
+	return blind
 }
 
 func (e Exposure) question(k actions.Kind, effect actions.Effect) exposure.Question {

@@ -10,17 +10,18 @@ import (
 
 // Exposure is who could do what to one subject.
 type Exposure struct {
-	Subject    platform.Subject `json:"subject"`
-	Sort       platform.Sort    `json:"sort" doc:"empty where the subject could not be read"`
-	Tier       actions.Tier     `json:"tier"`
-	Why        []proof.Reason   `json:"why" doc:"the rules that say so"`
-	Floor      actions.Tier     `json:"floor" doc:"its tier without what people raised it to"`
-	At         canonical.Time   `json:"at" doc:"of which instant; what the platform tells of the subject is of now"`
-	Governance int64            `json:"governance" doc:"entries of the governance chain that this is as of"`
-	Number     int              `json:"number" doc:"the least collusion number of the burdening acts; 0: no group at the desk can do any"`
-	Acts       []ExposedAct     `json:"acts"`
-	Holders    Holders          `json:"holders" doc:"who could act around the desk, as good as its declarations"`
-	Unread     string           `json:"unread" doc:"in a table: why the subject could not be read; it then counts as critical"`
+	Subject    platform.Subject   `json:"subject"`
+	Sort       platform.Sort      `json:"sort" doc:"empty where the subject could not be read"`
+	Tier       actions.Tier       `json:"tier"`
+	Why        []proof.Reason     `json:"why" doc:"the rules that say so"`
+	Floor      actions.Tier       `json:"floor" doc:"its tier without what people raised it to"`
+	At         canonical.Time     `json:"at" doc:"of which instant; what the platform tells of the subject is of now"`
+	Governance int64              `json:"governance" doc:"entries of the governance chain that this is as of"`
+	Number     int                `json:"number" doc:"the least collusion number of the burdening acts; 0: no group at the desk can do any"`
+	Acts       []ExposedAct       `json:"acts"`
+	Holders    Holders            `json:"holders" doc:"who could act around the desk, as good as its declarations"`
+	Unguarded  []platform.Showing `json:"unguarded" doc:"changes around the desk that nothing shows on this platform"`
+	Unread     string             `json:"unread" doc:"in a table: why the subject could not be read; it then counts as critical"`
 }
 
 // ExposedAct is who could do one kind of act.
