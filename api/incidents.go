@@ -18,6 +18,7 @@ import (
 	"countersign.dev/httpd"
 	"countersign.dev/incident"
 	"countersign.dev/platform"
+	"countersign.dev/policy"
 )
 
 // registerIncidents is every route about incidents and alarms.
@@ -28,6 +29,7 @@ func (s *Server) registerIncidents() {
 	add(s, operation{id: "incident", method: get, path: "/incidents/{id}", summary: "An incident with its tasks"}, s.incident)
 	add(s, operation{id: "incident-report", method: get, path: "/incidents/{id}/report",
 		summary: "All that is known: timeline, attribution, what else those involved did, rulings, exposure; of critical subjects, reading it is an entry"}, s.report)
+	add(s, operation{id: "incident-ruling", method: post, path: "/incidents/{id}/ruling", summary: "What a proposed policy set would have ruled, facts as then; nothing is stored"}, s.incidentRuling)
 	add(s, operation{id: "incident-attribution", method: get, path: "/incidents/{id}/attribution", summary: "Who is answerable, and why no more is known; of critical subjects, reading it is an entry"}, s.attribution)
 	add(s, operation{id: "incident-bundle", method: get, path: "/incidents/{id}/bundle",
 		summary: "The report with all that it rests on, to be verified without this desk; its making is an entry",
@@ -116,6 +118,18 @@ func (s *Server) report(ctx context.Context, by desk.Caller, in *struct {
 func (s *Server) attribution(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[incident.Attribution], error) {
 	a, err := s.desk.Attribution(ctx, by, in.ID)
 	return answerWith(a, err)
+}
+
+func (s *Server) incidentRuling(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.PolicyFiles
+}) (*answerOf[incident.Ruled], error) {
+	set, err := policy.Compile(in.Body.Files)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.desk.RuledBy(ctx, by, in.ID, set)
+	return answerWith(r, err)
 }
 
 func (s *Server) incidentBundle(ctx context.Context, by desk.Caller, in *struct {

@@ -58,6 +58,7 @@ func (c *incidentList) Run(ctx context.Context, s *Session) error {
 type incidentShow struct {
 	Incident string `arg:"" help:"inc_…"`
 	Days     int    `default:"30" help:"How far back to look at what those involved did."`
+	Policy   string `placeholder:"FOLDER" help:"Say as well what this policy set would have ruled."`
 }
 
 func (c *incidentShow) Help() string {
@@ -72,6 +73,17 @@ func (c *incidentShow) Run(ctx context.Context, s *Session) error {
 	r, err := d.IncidentReport(ctx, c.Incident, c.Days)
 	if err != nil {
 		return err
+	}
+	if c.Policy != "" {
+		files, err := readPolicy(c.Policy, true)
+		if err != nil {
+			return err
+		}
+		proposed, err := d.IncidentRuling(ctx, c.Incident, inForce(files))
+		if err != nil {
+			return err
+		}
+		r.Rulings = append(r.Rulings, proposed)
 	}
 	return s.Answer(r, func(p *Page) { describeReport(p, r) })
 }
@@ -142,7 +154,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 	p.Table(rows)
 	for _, x := range r.Rulings {
 		p.Line("")
-		p.Line("The policy %s: %s", map[string]string{"then": "in force then", "today": "in force today"}[x.Which], x.Verdict)
+		p.Line("The policy %s: %s", map[string]string{"then": "in force then", "today": "in force today", "proposed": "that is proposed"}[x.Which], x.Verdict)
 		p.Facts([2]string{"policy", x.Policy.String()}, [2]string{"needs", x.Need})
 		for _, reason := range x.Reasons {
 			p.Line("  %s: %s", reason.Policy, reason.Text)

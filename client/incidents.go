@@ -42,6 +42,12 @@ func (c *Client) IncidentReport(ctx context.Context, id string, days int) (r v1.
 	return r, c.get(ctx, incidentPath(id, "/report"), values("days", number(int64(days))), &r)
 }
 
+// IncidentRuling says what a policy set would have ruled on what an incident is
+// about, by the facts as they were then.
+func (c *Client) IncidentRuling(ctx context.Context, id string, files map[string]string) (r incident.Ruled, err error) {
+	return r, c.ask(ctx, incidentPath(id, "/ruling"), v1.PolicyFiles{Files: files}, &r)
+}
+
 // Attribution says who is answerable for what an incident is about.
 func (c *Client) Attribution(ctx context.Context, id string) (a incident.Attribution, err error) {
 	return a, c.get(ctx, incidentPath(id, "/attribution"), nil, &a)
