@@ -24,6 +24,7 @@ import (
 type replayCommands struct {
 	ElevenMinutes replayElevenMinutes `cmd:"" help:"Try to do what was done in 2017, in four ways, against a desk set up for it, and say what came of each."`
 	Rounds        replayRounds        `cmd:"" help:"Take accounts down around the desk again and again, and measure how soon each is seen up."`
+	Outage        replayOutage        `cmd:"" help:"Measure how soon all protected accounts are checked after nobody has watched for a time."`
 }
 
 // onPlatform says where something is played.
