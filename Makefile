@@ -22,7 +22,7 @@ race:
 bench:
 	@test/run.sh bench
 
-# How soon the watch restores: half an hour, since it pauses between its rounds.
+# How soon the watch restores: about an hour, since it pauses between its rounds.
 bench-watch:
 	@test/install.sh >&2
 	@go run ./test/bench -watch

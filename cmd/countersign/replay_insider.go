@@ -228,6 +228,8 @@ func (i *insider) changes(ctx context.Context, g *stage, victim account, try fun
 		{"propose another policy", actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: map[string]string{
 			"all.cedar": "@id(\"all\")\n@reason(\"All.\")\npermit (principal, action, resource);\n", "tiers.json": "{}"}}},
 		{"only observe from now on", actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: g.platform, Tier: actions.Critical, Mode: actions.Observe}}},
+		// Under which nothing could be done through the desk either.
+		{"enforce again", actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: g.platform, Tier: actions.Critical, Mode: actions.Enforce}}},
 		{"revoke the standing order", actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: g.platform, Tier: actions.Critical}}},
 		{"take the owner's lock out of effect", actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: victim.on}}},
 	} {

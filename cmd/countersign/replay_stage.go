@@ -119,7 +119,9 @@ func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any
 			return r.err
 		}
 	}
-	tell("%d accounts there are %s; three vendors' and the platform's own people work at the desk.", len(g.raised), g.tier)
+	if len(g.raised) > 0 {
+		tell("%d accounts there are %s; three vendors' and the platform's own people work at the desk.", len(g.raised), g.tier)
+	}
 	return nil
 }
 

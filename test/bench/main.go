@@ -47,7 +47,7 @@ type run map[string]metrics
 
 func main() {
 	runs := flag.Int("runs", 1, "how often everything is measured; the table shows the run in the middle")
-	watch := flag.Bool("watch", false, "measure the watch instead, which takes half an hour: see watch.go")
+	watch := flag.Bool("watch", false, "measure the watch instead, which takes an hour: see watch.go")
 	rounds := flag.Int("rounds", 100, "with -watch: how many rounds of each sort")
 	flag.Parse()
 	if *watch {
