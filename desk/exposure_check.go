@@ -147,7 +147,7 @@ func (d *Desk) CheckExposure(ctx context.Context) (found []Finding, err error) {
 			return nil, err
 		}
 		now := d.timeNow()
-		v, err := exposure.Look(s, now.Time)
+		v, err := d.view(s, now.Time) // which whoever asks next finds made
 		if err != nil {
 			return nil, err
 		}
