@@ -88,7 +88,7 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 			}
 			if at := changedAt(e); !at.IsZero() {
 				ms = append(ms, incident.Moment{At: at, Step: incident.StepChanged, Source: incident.FromPlatform, Entry: -1, Request: name,
-					Text: "it changed, as the platform dates it"})
+					Text: "The platform dates the change so."})
 				if i.Cause == incident.Breach && at.Before(down.Time) {
 					down = at
 				}
