@@ -62,7 +62,7 @@ type Limits struct {
 	Tick           time.Duration // between two looks at what is due, 500 ms
 	Save           time.Duration // between two notes of the ledger's head where nothing else is journalled, 1 s
 	Direct         time.Duration // between two direct reads of one critical subject, at least, 40 ms
-	Share          float64       // of one connection's time that direct reads of a platform may take, 0.1
+	Share          float64       // of one connection's time that direct reads of a platform may take, 0.2
 	Sweep          time.Duration // between two sweeps of a platform, 10 min
 	Blind          time.Duration // that a stream may be cut before it is said that the watch is blind, 5 s
 	Answer         time.Duration // for the desk to take a breach before the fixed address is alarmed, 2 s
@@ -81,7 +81,7 @@ func (l *Limits) fill() {
 		}
 	}
 	if l.Share == 0 {
-		l.Share = 0.1
+		l.Share = 0.2
 	}
 	if l.Attempts == 0 {
 		l.Attempts = 5
