@@ -90,7 +90,7 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	d.ctx = ctx
-	serve := serveCommand{Listen: c.Listen, PlazaListen: c.PlazaListen, logging: logging{Log: "error"}}
+	serve := serveCommand{Listen: c.Listen, PlazaListen: c.PlazaListen, logging: logging{Log: "error", told: "alarm"}} // the story tells of its alarms
 	err = serve.serve(ctx, s, func(v *services) error {
 		d.services, d.desk = v, v.deskURL
 		if err := d.seed(ctx); err != nil {

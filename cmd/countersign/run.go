@@ -16,6 +16,9 @@ import (
 // logging are the flags of commands that run until they are stopped.
 type logging struct {
 	Log string `enum:"error,warn,info,debug" default:"warn" help:"How much to say on the standard error while running: error, warn, info or debug."`
+
+	// told is a message that is told elsewhere, and which the log leaves out.
+	told string
 }
 
 func (l logging) logger(s *cli.Session) *slog.Logger {
@@ -23,7 +26,24 @@ func (l logging) logger(s *cli.Session) *slog.Logger {
 	if err := level.UnmarshalText([]byte(l.Log)); err != nil {
 		level = slog.LevelWarn // kong knows only levels that exist
 	}
-	return slog.New(slog.NewTextHandler(s.Stderr, &slog.HandlerOptions{Level: level}))
+	text := slog.NewTextHandler(s.Stderr, &slog.HandlerOptions{Level: level})
+	if l.told != "" {
+		return slog.New(without{text, l.told})
+	}
+	return slog.New(text)
+}
+
+// without is a handler that leaves one message out.
+type without struct {
+	slog.Handler
+	message string
+}
+
+func (w without) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == w.message {
+		return nil
+	}
+	return w.Handler.Handle(ctx, r)
 }
 
 // together runs parts of a program until ctx ends or one of them fails, and
