@@ -60,6 +60,9 @@ type platformSettings struct {
 	// Patience is after how many milliseconds without a sign of life an event stream is
 	// dead: once that long on plaza, twice on a PDS. 0: as the connector has it.
 	Patience int64 `json:"patience"`
+	// Blind is after how many milliseconds without a stream the executor says that it
+	// is blind; 0: its default.
+	Blind int64 `json:"blind"`
 }
 
 func (p platformSettings) connect(ctx context.Context) (platform.Connector, error) {
@@ -474,12 +477,13 @@ func TestExecutorProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	platforms := map[string]platform.Connector{}
+	platforms, limits := map[string]platform.Connector{}, executor.Limits{}
 	for _, c := range s.Platforms {
 		connector, err := c.connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
+		limits.Blind = max(limits.Blind, time.Duration(c.Blind)*time.Millisecond)
 		platforms[c.Name] = connector
 		if !c.Watch {
 			platforms[c.Name] = struct{ platform.Connector }{connector}
@@ -487,7 +491,7 @@ func TestExecutorProcess(t *testing.T) {
 	}
 	key := keyOf(s.World)
 	e, err := executor.New(t.Context(), executor.Config{ID: desktest.ExecutorID, Key: key, Root: s.World.Root, Platforms: platforms, Journal: j,
-		Desk: link.DialDesk(p.socket("desk"), "token of the desk"), Step: k.step})
+		Desk: link.DialDesk(p.socket("desk"), "token of the desk"), Limits: limits, Step: k.step})
 	if err != nil {
 		t.Fatal(err)
 	}
