@@ -227,10 +227,19 @@ func (w *watcher) follow(ctx context.Context) error {
 			if err := w.sighted(ctx); err != nil {
 				return err
 			}
-			cut = time.Time{}
-			p = w.e.pause()
+			opened := time.Now()
 			err = w.events(ctx, s)
 			w.stream.Store(false)
+			whole := fault.Is(err, "stream-ended") || fault.Is(err, "cursor-gone")
+			if whole || time.Since(opened) >= w.e.limits.Blind {
+				cut, p = time.Time{}, w.e.pause()
+			}
+			if !whole {
+				// It is dead or contradicts itself: where the platform leaves numbers out,
+				// an event that the next one has overtaken would not be sent again. A stream
+				// that soon does so again and again counts as cut all the time.
+				w.askSweep()
+			}
 		}
 		if ctx.Err() != nil {
 			return nil

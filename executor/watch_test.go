@@ -493,6 +493,16 @@ func TestStream(t *testing.T) {
 		}
 		p.until("it sees again", func() bool { return len(p.told(proof.KindSighted)) == 1 })
 	})
+	t.Run("contradicts itself", func(t *testing.T) {
+		p := guarded(t)
+		p.plaza.Hide(true) // its event came too late for where the stream goes on
+		p.plaza.Set(mayor, platform.Down, "X")
+		p.plaza.Contradict()
+		p.upAgain(mayor)
+		if b := p.breaches(1)[0]; b.Sight.Via != "sweep" {
+			t.Errorf("seen by %s", b.Sight.Via)
+		}
+	})
 	t.Run("a gap", func(t *testing.T) {
 		p := guarded(t)
 		p.looked(mayor)

@@ -43,7 +43,10 @@ type Watcher interface {
 // Stream is an open event stream.
 type Stream interface {
 	// Next waits for the next event. After an error the stream is of no more use. A
-	// fault of type "stream-silent" means that the other end does not answer. A
+	// fault of type "stream-ended" means that it was cut off, and nothing was missed
+	// before Cursor; "stream-silent" that the other end does not answer. After any other
+	// but "cursor-gone" go on after Cursor, and sweep: what cannot be right may have
+	// hidden something. A
 	// Happening whose Subject has no ID says only that the Cursor has moved on, past
 	// events that are nothing to look at: keep it, so that they are not read again.
 	Next() (Happening, error)

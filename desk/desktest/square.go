@@ -22,14 +22,19 @@ type Square struct {
 }
 
 // OpenSquare opens an empty plaza until the test ends.
-func OpenSquare(t testing.TB) *Square {
+func OpenSquare(t testing.TB) *Square { return OpenSquareWith(t, plaza.Config{}) }
+
+// OpenSquareWith is OpenSquare with settings of the test's. The database is the
+// square's own.
+func OpenSquareWith(t testing.TB, c plaza.Config) *Square {
 	t.Helper()
 	db, err := plaza.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plaza.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s := &Square{Server: plaza.New(plaza.Config{DB: db}), DB: db, tb: t}
+	c.DB = db
+	s := &Square{Server: plaza.New(c), DB: db, tb: t}
 	web := httptest.NewServer(s.Server.Handler())
 	t.Cleanup(web.Close)
 	t.Cleanup(s.Server.Close)

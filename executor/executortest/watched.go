@@ -77,6 +77,11 @@ func (p *Platform) Silence() {
 	p.breakAll(fault.New(fault.Unavailable, "stream-silent", "The event stream of %s says nothing.", p.name))
 }
 
+// Contradict has the open streams say something that cannot be.
+func (p *Platform) Contradict() {
+	p.breakAll(fault.New(fault.Unavailable, "stream-unreadable", "The event stream of %s contradicts itself.", p.name))
+}
+
 // Forget drops all events and one that nobody saw, so that no stream goes on from
 // where it was.
 func (p *Platform) Forget() {

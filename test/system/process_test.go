@@ -54,15 +54,25 @@ type platformSettings struct {
 	Connector string `json:"connector"`
 	URL       string `json:"url"`
 	Secret    string `json:"secret"`
+	// Watch has the executor watch the platform as well. What the watch journals comes
+	// between the steps of an act, which other tests count.
+	Watch bool `json:"watch"`
+	// Patience is after how many milliseconds without a sign of life an event stream is
+	// dead: once that long on plaza, twice on a PDS. 0: as the connector has it.
+	Patience int64 `json:"patience"`
+	// Blind is after how many milliseconds without a stream the executor says that it
+	// is blind; 0: its default.
+	Blind int64 `json:"blind"`
 }
 
 func (p platformSettings) connect(ctx context.Context) (platform.Connector, error) {
+	patience := time.Duration(p.Patience) * time.Millisecond
 	if p.Connector == "bluesky" {
 		// The PDS is on this machine: what it has not done two seconds after the
 		// connection broke it never does.
-		return bluesky.New(bluesky.Config{Name: p.Name, URL: p.URL, AdminPassword: p.Secret, RequestLife: 2 * time.Second, Poll: 50 * time.Millisecond})
+		return bluesky.New(bluesky.Config{Name: p.Name, URL: p.URL, AdminPassword: p.Secret, Patience: patience, RequestLife: 2 * time.Second, Poll: 50 * time.Millisecond})
 	}
-	return plaza.Connect(ctx, plaza.Config{Name: p.Name, URL: p.URL, Token: p.Secret})
+	return plaza.Connect(ctx, plaza.Config{Name: p.Name, URL: p.URL, Token: p.Secret, Silence: patience})
 }
 
 func readSettings(t *testing.T, p place) settings {
@@ -356,6 +366,11 @@ func TestDeskProcess(t *testing.T) {
 			return w.Desk.Countersign(ctx, desktest.As(a.By), a.Request, a.Signed)
 		}),
 		"/report": handler(func(ctx context.Context, a about) (report, error) { return reportOn(ctx, w, a) }),
+		"/audit": handler(func(ctx context.Context, _ struct{}) (struct{}, error) {
+			_, err := w.Store.Audit(ctx)
+			return struct{}{}, err
+		}),
+		"/watched": handler(func(ctx context.Context, _ struct{}) ([]sighting, error) { return watchedOn(ctx, w) }),
 	})
 }
 
@@ -392,6 +407,58 @@ func reportOn(ctx context.Context, w *desktest.World, a about) (r report, err er
 	return r, err
 }
 
+// sighting is a record of the watch as it stands in the ledger, opened.
+type sighting struct {
+	Kind       string        `json:"kind"`
+	Duty       proof.Duty    `json:"duty"`
+	Request    string        `json:"request"`
+	Outcome    proof.Outcome `json:"outcome"`
+	Type       string        `json:"type"`
+	Via        string        `json:"via"`
+	Order      string        `json:"order"`
+	Subject    string        `json:"subject"`
+	Credential string        `json:"credential"`
+}
+
+// watchedOn returns what the watch has entered, in the ledger's order.
+func watchedOn(ctx context.Context, w *desktest.World) (all []sighting, err error) {
+	err = w.Store.Read(ctx, func(tx *store.Tx) error {
+		all = []sighting{}
+		entries, err := tx.Entries(0, 1<<40)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.Leaf.Class != ledger.Execution {
+				continue
+			}
+			x, err := proof.ParseExecution(e.Body)
+			if err != nil {
+				return err
+			}
+			if x.Execution.Duty != proof.DutyWatch && x.Execution.Duty != proof.DutyRestore {
+				continue
+			}
+			s := sighting{Kind: x.Execution.Kind, Duty: x.Execution.Duty, Request: x.Execution.Request, Outcome: x.Execution.Outcome, Type: x.Execution.Type}
+			if x.Execution.Sight != nil {
+				s.Via, s.Order = x.Execution.Sight.Via, x.Execution.Sight.Order
+			}
+			for _, o := range e.Openings {
+				into := map[string]*string{proof.SealedSubject: &s.Subject, proof.SealedCredential: &s.Credential}[o.Name]
+				if into == nil {
+					return fmt.Errorf("a record of the watch seals %q", o.Name)
+				}
+				if err := canonical.Unmarshal(o.Value, into); err != nil {
+					return err
+				}
+			}
+			all = append(all, s)
+		}
+		return nil
+	})
+	return all, err
+}
+
 // remoteExecutor is the executor in its process, as the desk uses it.
 type remoteExecutor struct{ *link.ExecutorClient }
 
@@ -410,18 +477,21 @@ func TestExecutorProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	platforms := map[string]platform.Connector{}
+	platforms, limits := map[string]platform.Connector{}, executor.Limits{}
 	for _, c := range s.Platforms {
 		connector, err := c.connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		// These tests count steps; what the watch journals would come between.
-		platforms[c.Name] = struct{ platform.Connector }{connector}
+		limits.Blind = max(limits.Blind, time.Duration(c.Blind)*time.Millisecond)
+		platforms[c.Name] = connector
+		if !c.Watch {
+			platforms[c.Name] = struct{ platform.Connector }{connector}
+		}
 	}
 	key := keyOf(s.World)
 	e, err := executor.New(t.Context(), executor.Config{ID: desktest.ExecutorID, Key: key, Root: s.World.Root, Platforms: platforms, Journal: j,
-		Desk: link.DialDesk(p.socket("desk"), "token of the desk"), Step: k.step})
+		Desk: link.DialDesk(p.socket("desk"), "token of the desk"), Limits: limits, Step: k.step})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,522 @@
+package system
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/executor"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/platform/bluesky"
+	connector "countersign.dev/platform/plaza"
+	"countersign.dev/plaza"
+	"countersign.dev/sqldb"
+	"countersign.dev/sqldb/sqldbtest"
+	"countersign.dev/test/testenv"
+	"countersign.dev/workforce"
+)
+
+// stage is a house that watches a real platform, on which an insider has the
+// platform's own staff credential. Everything is real: the platform, the desk's and
+// the executor's processes, ledger, journal and standing orders.
+type stage struct {
+	*house
+	*lane
+	name     string
+	accounts map[string]string // identifiers, by what they are for
+	standard []string          // accounts that do not matter, each for one use
+	used     int
+
+	// insider takes an account down under a mark, past the lane.
+	insider func(id string)
+	status  func(id string) platform.Status
+	// changes are what was done to an account on the platform, as far as somebody
+	// other than the executor can count it.
+	changes func(id string) []desktest.Change
+	// want is what there is of changes after the insider's takedown and one restoration.
+	want []desktest.Change
+	// beyond has the platform forget the event that the insider's call makes.
+	beyond func(insider func())
+	// quoted is an identifier as a frame of the event stream has it.
+	quoted func(id string) string
+	// names says whether the platform tells whose credential it was.
+	names bool
+}
+
+// The accounts of a stage. Those for troubles with the stream are protected: critical
+// ones are read directly as well, and would not need it.
+var (
+	protectedFor = []string{"cut", "silent", "doubled", "reordered", "gap"}
+	criticalFor  = []string{"dead desk", executor.StepSeen, executor.StepBreached, executor.StepCalled, executor.StepEnded}
+)
+
+const standardOnes = 8
+
+// patient has the watch not say that it is blind because there is no stream for
+// some time (milliseconds): what it says in a gap is to be seen, however slow the machine.
+const patient = 60_000
+
+// ordered waits until the ledger has a baseline of all accounts that matter, and has
+// the officers place standing orders that vouch for it.
+func (s *stage) ordered() {
+	s.t.Helper()
+	var w proof.WatchStatus
+	until(s.t, "a baseline of all accounts that matter is in the ledger", func() bool {
+		w = s.watch()
+		return w.Streaming && !w.Swept.IsZero() && w.Entered && int(w.Protected) == len(protectedFor) && int(w.Critical) == len(criticalFor)
+	})
+	for _, tier := range []actions.Tier{actions.Protected, actions.Critical} {
+		s.changed("ada", actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: s.name, Tier: tier,
+			Until: canonical.At(time.Now().Add(24 * time.Hour)), PerSubject: 5, PerTier: 100, Vouched: canonical.At(time.Now())}}, "bea", "cem")
+	}
+}
+
+// changed makes a change of the desk, and waits until the executor has it.
+func (s *stage) changed(by workforce.WorkerID, c actions.Change, countersigners ...workforce.WorkerID) {
+	s.t.Helper()
+	e := s.direct()
+	defer e.Close()
+	until(s.t, "the executor has read the ledger", func() bool { _, err := e.Facts(); return err == nil })
+	before := s.house.status().Governance
+	a := s.change(e, by, actions.DeskChange, c)
+	s.must("change", func() error {
+		_, err := ask[actions.Request](s.desk, "/request", signed{By: by, Action: a.Action, Signed: a.Request})
+		return err
+	})
+	for _, w := range countersigners {
+		s.countersign(w, a.Request.Statement.Request)
+	}
+	until(s.t, "the executor has the change", func() bool { return s.house.status().Governance > before })
+}
+
+// watch is how the executor says that its watch is.
+func (s *stage) watch() proof.WatchStatus {
+	s.t.Helper()
+	for _, w := range s.house.status().Watches {
+		if w.Platform == s.name {
+			return w
+		}
+	}
+	return proof.WatchStatus{}
+}
+
+// told returns what the watch has entered, of one kind.
+func (s *stage) told(kind string) []sighting {
+	s.t.Helper()
+	all, err := ask[[]sighting](s.desk, "/watched", struct{}{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(x sighting) bool { return kind != "" && x.Kind != kind })
+}
+
+// up waits until an account is up.
+func (s *stage) up(id string) {
+	s.t.Helper()
+	until(s.t, "the account is up again", func() bool { return s.status(id) == platform.Up })
+}
+
+// restored waits until an account is up and the ledger has it all: one breach, and
+// one restoration with its intent and its receipt. It returns the breach.
+func (s *stage) restored(id string) sighting {
+	s.t.Helper()
+	s.up(id)
+	subject := s.name + ":" + id
+	var breaches, restorations []sighting
+	until(s.t, "the restoration is in the ledger", func() bool {
+		all := s.told("")
+		breaches = slices.DeleteFunc(slices.Clone(all), func(x sighting) bool { return x.Kind != proof.KindBreach || x.Subject != subject })
+		restorations = slices.DeleteFunc(all, func(x sighting) bool {
+			return x.Duty != proof.DutyRestore || !slices.ContainsFunc(breaches, func(b sighting) bool { return b.Request == x.Request })
+		})
+		return slices.ContainsFunc(restorations, func(x sighting) bool { return x.Kind == proof.KindReceipt })
+	})
+	if len(breaches) != 1 || breaches[0].Order == "" {
+		s.t.Fatalf("the breaches of %s: %+v", subject, breaches)
+	}
+	request := breaches[0].Request
+	if !strings.HasPrefix(request, proof.BreachPrefix) {
+		s.t.Errorf("the breach is called %q", request)
+	}
+	for i := range restorations {
+		restorations[i].Via, restorations[i].Order = "", "" // as in the breach
+	}
+	if diff := cmp.Diff([]sighting{
+		{Kind: proof.KindIntent, Duty: proof.DutyRestore, Request: request},
+		{Kind: proof.KindReceipt, Duty: proof.DutyRestore, Request: request, Outcome: proof.Executed},
+	}, restorations); diff != "" {
+		s.t.Errorf("the restoration of %s: %s", subject, diff)
+	}
+	if diff := cmp.Diff(s.want, s.changes(id)); diff != "" {
+		s.t.Errorf("what changed %s on the platform: %s", subject, diff)
+	}
+	return breaches[0]
+}
+
+// named waits until the ledger says whose credential a breach was, with the breach
+// or after it, where the platform tells.
+func (s *stage) named(b sighting) {
+	s.t.Helper()
+	if !s.names {
+		return
+	}
+	until(s.t, "the credential is told", func() bool {
+		return slices.ContainsFunc(s.told(""), func(x sighting) bool { return x.Request == b.Request && x.Credential == "insider" })
+	})
+}
+
+// noted waits until the executor's place in the stream is one that it can go on
+// from: after an event, which an account that does not matter makes.
+func (s *stage) noted() {
+	s.t.Helper()
+	before := len(s.told(proof.KindForeign))
+	s.insider(s.one())
+	until(s.t, "the watch has counted a foreign change", func() bool { return len(s.told(proof.KindForeign)) > before })
+}
+
+// one returns an account that does not matter and has not been used.
+func (s *stage) one() string {
+	s.t.Helper()
+	s.used++
+	return s.standard[s.used-1]
+}
+
+// troubles plays every trouble, one after the other.
+func (s *stage) troubles(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		play func(s *stage, id string)
+	}{
+		{"cut", (*stage).whileCut},
+		{"silent", (*stage).whileSilent},
+		{"doubled", (*stage).whileDoubled},
+		{"reordered", (*stage).whileReordered},
+		{"gap", (*stage).beyondTheBacklog},
+		{"dead desk", (*stage).withoutDesk},
+		{executor.StepSeen, killedAt(executor.StepSeen, platform.Down)},
+		{executor.StepBreached, killedAt(executor.StepBreached, platform.Down)},
+		{executor.StepCalled, killedAt(executor.StepCalled, platform.Up)},
+		{executor.StepEnded, killedAt(executor.StepEnded, platform.Up)},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			outer := s.t
+			s.house.t = t
+			defer func() { s.house.t = outer }()
+			defer func() {
+				if t.Failed() && !s.desk.dead() {
+					t.Logf("%s is %s; the watch has entered %+v", s.accounts[c.name], s.status(s.accounts[c.name]), s.told(""))
+				}
+			}()
+			c.play(s, s.accounts[c.name])
+		})
+	}
+	// Nothing came after, and all of it stands in a ledger that can be recomputed.
+	until(t, "the watch has nothing open", func() bool { w := s.watch(); return w.Breaches == 0 && w.Blind == "" && w.Streaming })
+	for name, id := range s.accounts {
+		if s.status(id) != platform.Up {
+			t.Errorf("%s: the account is %s", name, s.status(id))
+		}
+		if diff := cmp.Diff(s.want, s.changes(id)); diff != "" {
+			t.Errorf("%s: what changed the account: %s", name, diff)
+		}
+	}
+	if n := len(s.told(proof.KindBreach)); n != len(s.accounts) {
+		t.Errorf("%d breaches of %d accounts", n, len(s.accounts))
+	}
+	if _, err := ask[struct{}](s.desk, "/audit", struct{}{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// whileCut: the takedown comes while there is no stream. The next one goes on where
+// the last was cut off, so that nothing was missed and nobody is told of it.
+func (s *stage) whileCut(id string) {
+	s.noted()
+	blind := len(s.told(proof.KindBlind))
+	s.shut()
+	until(s.t, "the stream is cut", func() bool { return !s.watch().Streaming })
+	s.insider(id)
+	s.open()
+	b := s.restored(id)
+	if b.Via != "stream" {
+		s.t.Errorf("seen by way of the %s", b.Via)
+	}
+	s.named(b)
+	if n := len(s.told(proof.KindBlind)); n != blind {
+		s.t.Errorf("a stream that was cut for a moment made the watch say %d times that it is blind", n-blind)
+	}
+}
+
+// whileSilent: the stream is open and nothing comes. The watch says that it is
+// blind, and a sweep finds the takedown while the stream is dead still.
+func (s *stage) whileSilent(id string) {
+	blind, sighted := len(s.told(proof.KindBlind)), len(s.told(proof.KindSighted))
+	s.line.Swallow(true)
+	s.insider(id)
+	b := s.restored(id)
+	if b.Via != "sweep" {
+		s.t.Errorf("seen by way of the %s, which is dead", b.Via)
+	}
+	if x := s.told(proof.KindBlind)[blind:]; len(x) != 1 || x[0].Type != "stream-silent" {
+		s.t.Errorf("told that it is blind: %+v", x)
+	}
+	s.line.Swallow(false)
+	s.line.Cut() // what was swallowed does not come any more
+	until(s.t, "the watch sees again", func() bool { return len(s.told(proof.KindSighted)) == sighted+1 })
+}
+
+// whileDoubled: each frame about the account comes twice. Both connectors take a
+// stream that repeats itself for broken and open another; the takedown is seen.
+func (s *stage) whileDoubled(id string) {
+	s.noted()
+	s.editing(doubled(s.quoted(id)))
+	defer s.editing(nil)
+	s.insider(id)
+	s.named(s.restored(id))
+}
+
+// whileReordered: the takedown's frame comes after that of the next event. Plaza
+// numbers its events without a gap, so that its connector refuses the first frame
+// and asks for both again. A PDS leaves numbers out, so that only the second shows
+// that something is wrong, and asking for what comes after it would leave the takedown out.
+func (s *stage) whileReordered(id string) {
+	s.noted()
+	next := s.one()
+	s.editing(swapped(s.quoted(id), s.quoted(next)))
+	defer s.editing(nil)
+	s.insider(id)
+	s.insider(next)
+	s.named(s.restored(id))
+}
+
+// beyondTheBacklog: when the stream is back the platform replays the takedown no
+// more. The watch says that it is blind, and a sweep finds it.
+func (s *stage) beyondTheBacklog(id string) {
+	s.noted()
+	blind, sighted := len(s.told(proof.KindBlind)), len(s.told(proof.KindSighted))
+	s.shut()
+	until(s.t, "the stream is cut", func() bool { return !s.watch().Streaming })
+	s.beyond(func() { s.insider(id) })
+	if s.status(id) != platform.Down {
+		s.t.Fatal("it was seen without a stream")
+	}
+	s.open()
+	if b := s.restored(id); b.Via != "sweep" {
+		s.t.Errorf("seen by way of the %s", b.Via)
+	}
+	until(s.t, "the watch sees again", func() bool { return len(s.told(proof.KindSighted)) == sighted+1 })
+	if x := s.told(proof.KindBlind)[blind:]; len(x) != 1 || x[0].Type != "cursor-gone" {
+		s.t.Errorf("told that it is blind: %+v", x)
+	}
+}
+
+// withoutDesk: the desk is dead. The account comes back all the same, and when the
+// desk does, the ledger has it.
+func (s *stage) withoutDesk(id string) {
+	if err := s.desk.kill(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.insider(id)
+	s.up(id)
+	if !s.desk.dead() {
+		s.t.Fatal("the desk is not dead")
+	}
+	s.desk.revive(s.t)
+	s.named(s.restored(id))
+}
+
+// killedAt: the executor dies at a step of the restoration, as by a power cut. It
+// leaves the account as the step says, and started again it does what is left to do.
+func killedAt(step string, left platform.Status) func(*stage, string) {
+	return func(s *stage, id string) {
+		s.arm(s.executor, arming{step, 1})
+		s.insider(id)
+		until(s.t, "the executor dies at the step "+step, s.executor.dead)
+		if got := s.status(id); got != left {
+			s.t.Errorf("killed at %q it leaves the account %s", step, got)
+		}
+		s.executor.revive(s.t)
+		s.restored(id)
+	}
+}
+
+// kept has a square's database keep every change, which the square itself forgets
+// when its backlog is full, and returns how to ask for those of a subject.
+func kept(t *testing.T, square *desktest.Square) func(subject string) []desktest.Change {
+	t.Helper()
+	if err := square.DB.Write(t.Context(), func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(`create table kept (id integer primary key, subject text not null, status text not null, mark text not null)`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`create trigger keep after insert on event begin
+			insert into kept (id, subject, status, mark) values (new.id, new.subject, new.status, new.mark); end`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return func(subject string) (all []desktest.Change) {
+		err := square.DB.Read(t.Context(), func(tx *sqldb.Tx) (err error) {
+			all, err = sqldb.All(tx, func(r sqldb.Row) (desktest.Change, error) {
+				var c desktest.Change
+				return c, r.Scan(&c.Status, &c.Mark)
+			}, `select status, mark from kept where subject = $1 order by id`, subject)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+}
+
+func proxy(t *testing.T, address string) *httputil.ReverseProxy {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := httputil.NewSingleHostReverseProxy(u)
+	p.ErrorLog = log.New(io.Discard, "", 0) // callers die here
+	return p
+}
+
+// TestWatchOnPlaza plays the watch's troubles between processes on a real plaza.
+func TestWatchOnPlaza(t *testing.T) {
+	t.Parallel()
+	const backlog = 16
+	square := desktest.OpenSquareWith(t, plaza.Config{EventBacklog: backlog, Heartbeat: 200 * time.Millisecond})
+	s := &stage{name: "plaza", names: true, accounts: map[string]string{}, changes: kept(t, square), quoted: func(id string) string { return fmt.Sprintf("%q", id) }}
+	const mark = "STAFF-1"
+	s.want = []desktest.Change{{Status: platform.Down, Mark: mark}, {Status: platform.Up}}
+	s.lane = openLane(t, square.URL, proxy(t, square.URL))
+	n := 0
+	account := func(facts string) string {
+		n++
+		square.Post(square.Token("seed", plaza.SetupScope), "/staff/v1/accounts/bulk", fmt.Sprintf(`{"accounts":[{"handle":"@account%d","name":"An Account",%s}]}`, n, facts))
+		return fmt.Sprintf("acct/%d", n)
+	}
+	for _, name := range protectedFor {
+		s.accounts[name] = account(`"followers":500000`)
+	}
+	for _, name := range criticalFor {
+		s.accounts[name] = account(`"office":"head of state","followers":1`)
+	}
+	for range standardOnes {
+		s.standard = append(s.standard, account(`"followers":1`))
+	}
+	insider, err := connector.Connect(t.Context(), connector.Config{Name: "plaza", URL: square.URL, Token: square.Token("insider", plaza.StaffScope)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	act := func(c platform.Command) {
+		calls++
+		if _, err := insider.Apply(t.Context(), fmt.Sprintf("insider-%d", calls), c); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.insider = func(id string) { act(commandOf(id, "", mark)) }
+	s.status = func(id string) platform.Status {
+		now, err := insider.Peek(t.Context(), platform.Subject{Platform: "plaza", ID: id})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return now.Status
+	}
+	s.beyond = func(takedown func()) {
+		takedown()
+		busy := s.one()
+		for range backlog / 2 {
+			act(commandOf(busy, "", mark))
+			act(commandOf(busy, mark, ""))
+		}
+	}
+	s.house = openHouse(t, desktest.Options{URL: sqldbtest.SQLite(t)},
+		platformSettings{Name: "plaza", Connector: "plaza", URL: s.lane.URL, Secret: square.Token("executor", plaza.StaffScope), Watch: true, Patience: 1000, Blind: patient})
+	s.ordered()
+	s.troubles(t)
+}
+
+// TestWatchOnPDS plays them on a real PDS.
+func TestWatchOnPDS(t *testing.T) {
+	t.Parallel()
+	const backlog = 5 * time.Second
+	b := testenv.OwnPDS(t, testenv.BlueskyOptions{Backlog: backlog})
+	f := newFront(t, b) // has what the executor was granted; the insider goes past it
+	s := &stage{name: "bluesky", accounts: map[string]string{}, changes: f.changes, quoted: func(id string) string { return id }}
+	s.want = []desktest.Change{{Status: platform.Up}}
+	s.lane = openLane(t, b.URL, f)
+	for _, name := range slices.Concat(protectedFor, criticalFor) {
+		s.accounts[name] = b.CreateAccount(t, "account").DID
+	}
+	for range standardOnes {
+		s.standard = append(s.standard, b.CreateAccount(t, "standard").DID)
+	}
+	s.insider = func(id string) {
+		a := b.Call(s.t, b.Admin(), "com.atproto.admin.updateSubjectStatus", map[string]any{
+			"subject": map[string]any{"$type": "com.atproto.admin.defs#repoRef", "did": id}, "takedown": map[string]any{"applied": true, "ref": "STAFF-1"}})
+		if a.Status != http.StatusOK {
+			s.t.Fatalf("the insider's takedown: %d %v", a.Status, a.Body)
+		}
+	}
+	s.status = func(id string) platform.Status {
+		a := b.Query(s.t, b.Admin(), "com.atproto.admin.getSubjectStatus", "did", id)
+		takedown, _ := a.Body["takedown"].(map[string]any)
+		if takedown["applied"] == true {
+			return platform.Down
+		}
+		return platform.Up
+	}
+	probe, err := bluesky.New(bluesky.Config{Name: "bluesky", URL: b.URL, AdminPassword: b.AdminPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.beyond = func(takedown func()) {
+		// The event's number, by a stream of our own.
+		stream, err := probe.Events(t.Context(), bluesky.FromNow)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		takedown()
+		e, err := stream.Next()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		_ = stream.Close() // it has served
+		until(s.t, "the PDS does not replay it any more", func() bool {
+			again, err := probe.Events(t.Context(), e.ID-1)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			defer again.Close()
+			_, err = again.Next()
+			return fault.Is(err, "cursor-gone")
+		})
+	}
+	s.house = openHouse(t, desktest.Options{URL: sqldbtest.SQLite(t), Trust: func(tr *actions.Trust) { tr.RaisesPerHour = 100 }},
+		platformSettings{Name: "bluesky", Connector: "bluesky", URL: s.lane.URL, Secret: b.AdminPassword, Watch: true, Patience: 1500, Blind: patient})
+	raise := func(names []string, to actions.Tier) {
+		for _, name := range names {
+			s.changed("kim", actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{
+				Subject: platform.Subject{Platform: "bluesky", ID: s.accounts[name]}, From: actions.Standard, To: to}})
+		}
+	}
+	raise(protectedFor, actions.Protected)
+	raise(criticalFor, actions.Critical)
+	s.ordered()
+	s.troubles(t)
+}
