@@ -564,7 +564,7 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 	w.mu.Lock()
 	w.due = false
 	var lines []line
-	var fresh []string
+	var fresh []journal.Watched
 	now := w.e.now()
 	for id, k := range w.known {
 		if k.Tier == actions.Standard {
@@ -575,7 +575,7 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 		}
 		lines = append(lines, line{Subject: k.Subject.String(), Tier: k.Tier, State: k.State, Locked: k.Lock.Holds(now), Verdict: watch.Unchanged})
 		if k.Baseline < 0 {
-			fresh = append(fresh, id)
+			fresh = append(fresh, k)
 		}
 	}
 	place := w.place
@@ -596,10 +596,11 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.basis, w.baseline, w.place.Swept = root, r.Execution.Sequence, place.Swept
-	for _, id := range fresh {
-		if k, ok := w.known[id]; ok && k.Baseline < 0 {
+	for _, as := range fresh {
+		// One that was seen otherwise meanwhile is in the next.
+		if k, ok := w.known[as.Subject.ID]; ok && k.Baseline < 0 && k.State == as.State && k.Since.Equal(as.Since.Time) {
 			k.Baseline, k.Entered = r.Execution.Sequence, r.Execution.At
-			w.known[id] = k
+			w.known[as.Subject.ID] = k
 		}
 	}
 	return nil

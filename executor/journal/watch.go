@@ -191,16 +191,18 @@ func At(name string, p StreamPlace) Note {
 }
 
 // Basis notes the lines that a baseline is the root over, and in each subject of
-// them which had none yet that this is its first.
-func Basis(name string, lines []byte, subjects []string) Note {
+// them which had none yet, and is still as the baseline has it, that this is its
+// first.
+func Basis(name string, lines []byte, fresh []Watched) Note {
 	return func(tx *sqldb.Tx, r proof.SignedExecution) error {
 		x := r.Execution
 		if _, err := tx.Exec("insert into baseline (sequence, platform, lines) values ($1, $2, $3)", x.Sequence, name, string(lines)); err != nil {
 			return err
 		}
-		for _, id := range subjects {
-			if _, err := tx.Exec("update watched set baseline = $1, entered = $2 where platform = $3 and subject_id = $4 and baseline = -1",
-				x.Sequence, x.At.Micro(), name, id); err != nil {
+		for _, w := range fresh {
+			if _, err := tx.Exec(`update watched set baseline = $1, entered = $2
+				where platform = $3 and subject_id = $4 and baseline = -1 and status = $5 and mark = $6 and since = $7`,
+				x.Sequence, x.At.Micro(), name, w.Subject.ID, string(w.State.Status), string(w.State.Mark), w.Since.Micro()); err != nil {
 				return err
 			}
 		}
