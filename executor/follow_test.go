@@ -360,8 +360,6 @@ func TestRestartOnOtherLedger(t *testing.T) {
 // TestIdleRemembers: a ledger that nothing was carried out on is remembered too.
 func TestIdleRemembers(t *testing.T) {
 	p := newPlace(t)
-	p.blind = true // a watch has things to journal
-	p.restart()
 	burdening := p.world.Warrant(p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard))
 	p.ready()
 	before := p.world.Feed(0)

@@ -53,6 +53,7 @@ func (p *place) based() {
 // sweeps has the platform swept by a new executor.
 func (p *place) sweeps() {
 	p.t.Helper()
+	p.watches = true
 	p.restart()
 	p.until("the platform is swept", func() bool { w := p.watched(); return !w.Swept.IsZero() && w.Streaming })
 }
@@ -629,6 +630,7 @@ func TestClockJumps(t *testing.T) {
 func TestManyRightful(t *testing.T) {
 	p := newPlace(t)
 	p.halt()
+	p.watches = true
 	p.plaza.Pages(1000)
 	const many = 10_000
 	j, err := journal.Open(t.Context(), p.path)

@@ -57,7 +57,7 @@ type place struct {
 	path    string
 	limits  executor.Limits
 	step    func(string)
-	blind   bool // the platform cannot be watched
+	watches bool // the platform can be watched
 	alarm   func(context.Context, proof.SignedExecution) error
 	journal *journal.Journal
 	stop    func() error
@@ -90,7 +90,8 @@ func (p *place) start() {
 		p.t.Fatal(err)
 	}
 	var plaza platform.Connector = p.plaza
-	if p.blind {
+	if !p.watches {
+		// A watch journals what it sees: tests of all else count what they do.
 		plaza = struct{ platform.Connector }{p.plaza}
 	}
 	p.Executor, err = executor.New(p.t.Context(), executor.Config{ID: prooftest.ExecutorID, Key: p.world.ExecutorKey, Root: p.world.Root,
