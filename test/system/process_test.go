@@ -415,6 +415,7 @@ type sighting struct {
 	Outcome    proof.Outcome `json:"outcome"`
 	Type       string        `json:"type"`
 	Via        string        `json:"via"`
+	Count      int64         `json:"count"`
 	Order      string        `json:"order"`
 	Subject    string        `json:"subject"`
 	Credential string        `json:"credential"`
@@ -441,7 +442,7 @@ func watchedOn(ctx context.Context, w *desktest.World) (all []sighting, err erro
 			}
 			s := sighting{Kind: x.Execution.Kind, Duty: x.Execution.Duty, Request: x.Execution.Request, Outcome: x.Execution.Outcome, Type: x.Execution.Type}
 			if x.Execution.Sight != nil {
-				s.Via, s.Order = x.Execution.Sight.Via, x.Execution.Sight.Order
+				s.Via, s.Order, s.Count = x.Execution.Sight.Via, x.Execution.Sight.Order, x.Execution.Sight.Count
 			}
 			for _, o := range e.Openings {
 				into := map[string]*string{proof.SealedSubject: &s.Subject, proof.SealedCredential: &s.Credential}[o.Name]
