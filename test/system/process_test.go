@@ -57,8 +57,9 @@ type platformSettings struct {
 	// Watch has the executor watch the platform as well. What the watch journals comes
 	// between the steps of an act, which other tests count.
 	Watch bool `json:"watch"`
-	// Patience is after how many milliseconds without a sign of life an event stream is
-	// dead: once that long on plaza, twice on a PDS. 0: as the connector has it.
+	// Patience is for how many milliseconds a call's answer is waited for, and after how
+	// many without a sign of life an event stream is dead: once that long on plaza, twice
+	// on a PDS. 0: as the connector has it.
 	Patience int64 `json:"patience"`
 	// Blind is after how many milliseconds without a stream the executor says that it
 	// is blind; 0: its default.
@@ -72,7 +73,11 @@ func (p platformSettings) connect(ctx context.Context) (platform.Connector, erro
 		// connection broke it never does.
 		return bluesky.New(bluesky.Config{Name: p.Name, URL: p.URL, AdminPassword: p.Secret, Patience: patience, RequestLife: 2 * time.Second, Poll: 50 * time.Millisecond})
 	}
-	return plaza.Connect(ctx, plaza.Config{Name: p.Name, URL: p.URL, Token: p.Secret, Silence: patience})
+	c := plaza.Config{Name: p.Name, URL: p.URL, Token: p.Secret, Silence: patience}
+	if patience > 0 {
+		c.Client = &http.Client{Timeout: patience}
+	}
+	return plaza.Connect(ctx, c)
 }
 
 func readSettings(t *testing.T, p place) settings {
@@ -415,6 +420,7 @@ type sighting struct {
 	Outcome    proof.Outcome `json:"outcome"`
 	Type       string        `json:"type"`
 	Via        string        `json:"via"`
+	Count      int64         `json:"count"`
 	Order      string        `json:"order"`
 	Subject    string        `json:"subject"`
 	Credential string        `json:"credential"`
@@ -441,7 +447,7 @@ func watchedOn(ctx context.Context, w *desktest.World) (all []sighting, err erro
 			}
 			s := sighting{Kind: x.Execution.Kind, Duty: x.Execution.Duty, Request: x.Execution.Request, Outcome: x.Execution.Outcome, Type: x.Execution.Type}
 			if x.Execution.Sight != nil {
-				s.Via, s.Order = x.Execution.Sight.Via, x.Execution.Sight.Order
+				s.Via, s.Order, s.Count = x.Execution.Sight.Via, x.Execution.Sight.Order, x.Execution.Sight.Count
 			}
 			for _, o := range e.Openings {
 				into := map[string]*string{proof.SealedSubject: &s.Subject, proof.SealedCredential: &s.Credential}[o.Name]

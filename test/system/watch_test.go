@@ -74,14 +74,13 @@ const patient = 60_000
 // the officers place standing orders that vouch for it.
 func (s *stage) ordered() {
 	s.t.Helper()
-	var w proof.WatchStatus
 	until(s.t, "a baseline of all accounts that matter is in the ledger", func() bool {
-		w = s.watch()
-		return w.Streaming && !w.Swept.IsZero() && w.Entered && int(w.Protected) == len(protectedFor) && int(w.Critical) == len(criticalFor)
+		w, baselines := s.watch(), s.told(proof.KindBaseline)
+		return w.Streaming && w.Entered && len(baselines) > 0 && int(baselines[len(baselines)-1].Count) == len(s.accounts)
 	})
 	for _, tier := range []actions.Tier{actions.Protected, actions.Critical} {
 		s.changed("ada", actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: s.name, Tier: tier,
-			Until: canonical.At(time.Now().Add(24 * time.Hour)), PerSubject: 5, PerTier: 100, Vouched: canonical.At(time.Now())}}, "bea", "cem")
+			Until: canonical.At(time.Now().Add(24 * time.Hour)), PerSubject: 5, PerTier: 1000, Vouched: canonical.At(time.Now())}}, "bea", "cem")
 	}
 }
 
@@ -153,7 +152,7 @@ func (s *stage) restored(id string) sighting {
 		s.t.Errorf("the breach is called %q", request)
 	}
 	for i := range restorations {
-		restorations[i].Via, restorations[i].Order = "", "" // as in the breach
+		restorations[i].Via, restorations[i].Order, restorations[i].Count = "", "", 0 // as in the breach
 	}
 	if diff := cmp.Diff([]sighting{
 		{Kind: proof.KindIntent, Duty: proof.DutyRestore, Request: request},
@@ -195,12 +194,16 @@ func (s *stage) one() string {
 	return s.standard[s.used-1]
 }
 
-// troubles plays every trouble, one after the other.
-func (s *stage) troubles(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		play func(s *stage, id string)
-	}{
+// trouble is one thing that goes wrong while an insider takes an account down.
+type trouble struct {
+	name string
+	play func(s *stage, id string)
+}
+
+// troubles plays every trouble, one after the other: those of every platform, and more.
+func (s *stage) troubles(t *testing.T, more ...trouble) {
+	var played []string
+	for _, c := range append([]trouble{
 		{"cut", (*stage).whileCut},
 		{"silent", (*stage).whileSilent},
 		{"doubled", (*stage).whileDoubled},
@@ -211,7 +214,7 @@ func (s *stage) troubles(t *testing.T) {
 		{executor.StepBreached, killedAt(executor.StepBreached, platform.Down)},
 		{executor.StepCalled, killedAt(executor.StepCalled, platform.Up)},
 		{executor.StepEnded, killedAt(executor.StepEnded, platform.Up)},
-	} {
+	}, more...) {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			outer := s.t
 			s.house.t = t
@@ -221,12 +224,14 @@ func (s *stage) troubles(t *testing.T) {
 					t.Logf("%s is %s; the watch has entered %+v", s.accounts[c.name], s.status(s.accounts[c.name]), s.told(""))
 				}
 			}()
+			played = append(played, c.name)
 			c.play(s, s.accounts[c.name])
 		})
 	}
 	// Nothing came after, and all of it stands in a ledger that can be recomputed.
 	until(t, "the watch has nothing open", func() bool { w := s.watch(); return w.Breaches == 0 && w.Blind == "" && w.Streaming })
-	for name, id := range s.accounts {
+	for _, name := range played {
+		id := s.accounts[name]
 		if s.status(id) != platform.Up {
 			t.Errorf("%s: the account is %s", name, s.status(id))
 		}
@@ -234,8 +239,8 @@ func (s *stage) troubles(t *testing.T) {
 			t.Errorf("%s: what changed the account: %s", name, diff)
 		}
 	}
-	if n := len(s.told(proof.KindBreach)); n != len(s.accounts) {
-		t.Errorf("%d breaches of %d accounts", n, len(s.accounts))
+	if n := len(s.told(proof.KindBreach)); n != len(played) {
+		t.Errorf("%d breaches of %d accounts", n, len(played))
 	}
 	if _, err := ask[struct{}](s.desk, "/audit", struct{}{}); err != nil {
 		t.Error(err)
@@ -394,61 +399,201 @@ func proxy(t *testing.T, address string) *httputil.ReverseProxy {
 	return p
 }
 
-// TestWatchOnPlaza plays the watch's troubles between processes on a real plaza.
-func TestWatchOnPlaza(t *testing.T) {
-	t.Parallel()
-	const backlog = 16
-	square := desktest.OpenSquareWith(t, plaza.Config{EventBacklog: backlog, Heartbeat: 200 * time.Millisecond})
-	s := &stage{name: "plaza", names: true, accounts: map[string]string{}, changes: kept(t, square), quoted: func(id string) string { return fmt.Sprintf("%q", id) }}
-	const mark = "STAFF-1"
-	s.want = []desktest.Change{{Status: platform.Down, Mark: mark}, {Status: platform.Up}}
-	s.lane = openLane(t, square.URL, proxy(t, square.URL))
-	n := 0
-	account := func(facts string) string {
-		n++
-		square.Post(square.Token("seed", plaza.SetupScope), "/staff/v1/accounts/bulk", fmt.Sprintf(`{"accounts":[{"handle":"@account%d","name":"An Account",%s}]}`, n, facts))
-		return fmt.Sprintf("acct/%d", n)
-	}
-	for _, name := range protectedFor {
-		s.accounts[name] = account(`"followers":500000`)
-	}
-	for _, name := range criticalFor {
-		s.accounts[name] = account(`"office":"head of state","followers":1`)
-	}
-	for range standardOnes {
-		s.standard = append(s.standard, account(`"followers":1`))
-	}
+// plazaStage is a stage on a real plaza, with nobody in it yet.
+type plazaStage struct {
+	*stage
+	square *desktest.Square
+	gate   *gate // what the executor's calls pass
+	act    func(c platform.Command)
+	made   int
+}
+
+// insidersMark is what the insider leaves beside a takedown.
+const insidersMark = "STAFF-1"
+
+func newPlazaStage(t *testing.T, c plaza.Config) *plazaStage {
+	t.Helper()
+	square := desktest.OpenSquareWith(t, c)
+	g := &gate{plaza: proxy(t, square.URL)}
+	p := &plazaStage{square: square, gate: g, stage: &stage{name: "plaza", names: true, accounts: map[string]string{}, changes: kept(t, square),
+		quoted: func(id string) string { return fmt.Sprintf("%q", id) },
+		want:   []desktest.Change{{Status: platform.Down, Mark: insidersMark}, {Status: platform.Up}}, lane: openLane(t, square.URL, g)}}
 	insider, err := connector.Connect(t.Context(), connector.Config{Name: "plaza", URL: square.URL, Token: square.Token("insider", plaza.StaffScope)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	calls := 0
-	act := func(c platform.Command) {
+	p.act = func(c platform.Command) {
 		calls++
 		if _, err := insider.Apply(t.Context(), fmt.Sprintf("insider-%d", calls), c); err != nil {
-			s.t.Fatal(err)
+			p.t.Fatal(err)
 		}
 	}
-	s.insider = func(id string) { act(commandOf(id, "", mark)) }
-	s.status = func(id string) platform.Status {
+	p.insider = func(id string) { p.act(commandOf(id, "", insidersMark)) }
+	p.status = func(id string) platform.Status {
 		now, err := insider.Peek(t.Context(), platform.Subject{Platform: "plaza", ID: id})
 		if err != nil {
-			s.t.Fatal(err)
+			p.t.Fatal(err)
 		}
 		return now.Status
 	}
-	s.beyond = func(takedown func()) {
+	return p
+}
+
+// make makes accounts with these facts and returns their identifiers.
+func (p *plazaStage) make(n int, facts string) (ids []string) {
+	var all []string
+	for range n {
+		p.made++
+		all = append(all, fmt.Sprintf(`{"handle":"@account%d","name":"An Account",%s}`, p.made, facts))
+		ids = append(ids, fmt.Sprintf("acct/%d", p.made))
+	}
+	p.square.Post(p.square.Token("seed", plaza.SetupScope), "/staff/v1/accounts/bulk", `{"accounts":[`+strings.Join(all, ",")+`]}`)
+	return ids
+}
+
+// Facts that make an account matter, or not.
+const (
+	critical  = `"office":"head of state","followers":1`
+	protected = `"followers":500000`
+	standard  = `"followers":1`
+)
+
+// begin opens the house, once everybody is there.
+func (p *plazaStage) begin(t *testing.T) {
+	t.Helper()
+	p.house = openHouse(t, desktest.Options{URL: sqldbtest.SQLite(t)}, platformSettings{Name: "plaza", Connector: "plaza", URL: p.lane.URL,
+		Secret: p.square.Token("executor", plaza.StaffScope), Watch: true, Patience: 1000, Blind: patient})
+	p.ordered()
+}
+
+// TestWatchOnPlaza plays the watch's troubles between processes on a real plaza, and
+// those of the one call by which it restores.
+func TestWatchOnPlaza(t *testing.T) {
+	t.Parallel()
+	const backlog = 16
+	p := newPlazaStage(t, plaza.Config{EventBacklog: backlog, Heartbeat: 200 * time.Millisecond})
+	late := make(chan *http.Request, 1)
+	calls := []trouble{
+		{"500 after success", p.spoilt(func(g *gate, w http.ResponseWriter, r *http.Request) {
+			g.passOn(r)
+			w.WriteHeader(http.StatusInternalServerError)
+		})},
+		{"slower than our patience", p.spoilt(func(g *gate, _ http.ResponseWriter, r *http.Request) {
+			detached := r.Clone(t.Context()) // plaza goes on when the caller has gone
+			detached.Body = readCloser(body(r))
+			g.passOn(detached)
+			<-r.Context().Done()
+		})},
+		{"late", func(s *stage, id string) {
+			p.spoilt(func(_ *gate, w http.ResponseWriter, r *http.Request) {
+				detached := r.Clone(t.Context())
+				detached.Body = readCloser(body(r))
+				late <- detached
+				cut(w)
+			})(s, id)
+			// It arrives after it was asked about, and made again.
+			if answer := p.gate.passOn(<-late); answer.Code != http.StatusConflict {
+				s.t.Errorf("a restoration that arrives late is answered with %d: %s", answer.Code, answer.Body)
+			}
+		}},
+		{"twice", p.spoilt(func(g *gate, w http.ResponseWriter, r *http.Request) {
+			again := r.Clone(r.Context())
+			again.Body = readCloser(body(r))
+			g.passOn(again)
+			g.plaza.ServeHTTP(w, r)
+		})},
+	}
+	for i, id := range p.make(len(protectedFor), protected) {
+		p.accounts[protectedFor[i]] = id
+	}
+	for i, id := range p.make(len(criticalFor), critical) {
+		p.accounts[criticalFor[i]] = id
+	}
+	for i, id := range p.make(len(calls), critical) {
+		p.accounts[calls[i].name] = id
+	}
+	p.standard = p.make(standardOnes, standard)
+	p.beyond = func(takedown func()) {
 		takedown()
-		busy := s.one()
+		busy := p.one()
 		for range backlog / 2 {
-			act(commandOf(busy, "", mark))
-			act(commandOf(busy, mark, ""))
+			p.act(commandOf(busy, "", insidersMark))
+			p.act(commandOf(busy, insidersMark, ""))
 		}
 	}
-	s.house = openHouse(t, desktest.Options{URL: sqldbtest.SQLite(t)},
-		platformSettings{Name: "plaza", Connector: "plaza", URL: s.lane.URL, Secret: square.Token("executor", plaza.StaffScope), Watch: true, Patience: 1000, Blind: patient})
-	s.ordered()
-	s.troubles(t)
+	p.begin(t)
+	p.troubles(t, calls...)
+}
+
+// spoilt has the executor's next call spoilt, which is the restoration's.
+func (p *plazaStage) spoilt(spoil func(g *gate, w http.ResponseWriter, r *http.Request)) func(*stage, string) {
+	return func(s *stage, id string) {
+		spoils := make(chan struct{}, 1)
+		p.gate.commands(1, func(g *gate, w http.ResponseWriter, r *http.Request) { spoils <- struct{}{}; spoil(g, w, r) })
+		defer p.gate.set(nil)
+		s.insider(id)
+		s.restored(id)
+		if len(spoils) != 1 {
+			s.t.Error("the call was not spoilt")
+		}
+	}
+}
+
+// TestManyAtOnceOnPlaza: an insider takes 500 protected accounts down as fast as plaza
+// lets them, and a critical one last. The critical one does not wait for the others,
+// and all come back, each restored once.
+func TestManyAtOnceOnPlaza(t *testing.T) {
+	t.Parallel()
+	p := newPlazaStage(t, plaza.Config{})
+	const many = 500
+	ids := p.make(many, protected)
+	for _, id := range ids {
+		p.accounts[id] = id
+	}
+	president := p.make(1, critical)[0]
+	p.accounts[president] = president
+	p.begin(t)
+	// Nobody restores while they are taken down: so all is there at once.
+	if err := p.executor.kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range append(slices.Clone(ids), president) {
+		p.insider(id)
+	}
+	p.executor.revive(t)
+	p.up(president)
+	down := 0
+	for _, id := range ids {
+		if p.status(id) == platform.Down {
+			down++
+		}
+	}
+	if down == 0 {
+		t.Error("the critical account waited for all others")
+	}
+	for _, id := range ids {
+		p.up(id)
+	}
+	restored := map[string]int{}
+	until(t, "all restorations are in the ledger", func() bool {
+		clear(restored)
+		for _, x := range p.told(proof.KindReceipt) {
+			if x.Duty == proof.DutyRestore && x.Outcome == proof.Executed {
+				restored[x.Request]++
+			}
+		}
+		return len(restored) == many+1
+	})
+	if n := len(p.told(proof.KindBreach)); n != many+1 {
+		t.Errorf("%d breaches", n)
+	}
+	for _, id := range append(ids, president) {
+		if diff := cmp.Diff(p.want, p.changes(id)); diff != "" {
+			t.Errorf("what changed %s: %s", id, diff)
+		}
+	}
+	t.Logf("%d of %d were still down when the critical account was up", down, many)
 }
 
 // TestWatchOnPDS plays them on a real PDS.
