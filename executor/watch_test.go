@@ -632,7 +632,6 @@ func TestManyRightful(t *testing.T) {
 	p.halt()
 	p.watches = true
 	p.plaza.Pages(1000)
-	const many = 10_000
 	j, err := journal.Open(t.Context(), p.path)
 	if err != nil {
 		t.Fatal(err)
@@ -698,7 +697,6 @@ func TestInsiderChangesMany(t *testing.T) {
 	p := newPlace(t)
 	p.plaza.Pages(1000)
 	p.based()
-	const many = 10_000
 	for i := range many {
 		p.plaza.Account(fmt.Sprintf("acct/%d", 100+i), 200_000, "")
 	}
