@@ -58,7 +58,7 @@ func (s *Server) worker(ctx context.Context, by desk.Caller, in *workerIn) (*ans
 		return nil, err
 	}
 	id := workforce.WorkerID(in.ID)
-	w, ok := state.People.Workers[id]
+	w, ok := state.People.Worker(id)
 	if !ok {
 		return nil, fault.New(fault.NotFound, "no-such-worker", "There is no worker %q at this desk.", in.ID)
 	}
@@ -80,7 +80,7 @@ func (s *Server) vendors(ctx context.Context, _ desk.Caller, in *Paged) (*answer
 		return nil, err
 	}
 	workers := map[workforce.VendorID]int{}
-	for _, w := range state.People.Workers {
+	for _, w := range state.People.Seats() {
 		workers[w.Vendor]++
 	}
 	all := slices.SortedFunc(maps.Values(state.People.Vendors), func(a, b workforce.Vendor) int { return cmp.Compare(a.ID, b.ID) })
@@ -102,8 +102,7 @@ func (s *Server) keys(ctx context.Context, _ desk.Caller, in *keysIn) (*answerOf
 	if err != nil {
 		return nil, err
 	}
-	all := slices.SortedFunc(maps.Values(state.People.Keys), func(a, b workforce.Key) int { return cmp.Compare(a.ID(), b.ID()) })
-	return answerWith(pageOf("keys", in.Paged, all,
+	return answerWith(pageOf("keys", in.Paged, state.People.Keys(),
 		func(k workforce.Key) string { return string(k.ID()) },
 		func(k workforce.Key) bool { return in.Worker == "" || k.Worker == in.Worker },
 		keyOf))

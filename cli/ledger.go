@@ -163,7 +163,7 @@ func (c *ledgerVerify) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	doc := verifiedLedger{OK: true, Origin: signed.Origin, Size: signed.Size, Root: state.Root, Governance: state.Next,
-		Workers: len(state.People.Workers), Witnesses: len(signed.Cosignatures)}
+		Workers: len(state.People.Seats()), Witnesses: len(signed.Cosignatures)}
 	if state.Policy != nil {
 		doc.Policy = state.Policy.Digest().String()
 	}

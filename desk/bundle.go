@@ -172,7 +172,7 @@ func (d *Desk) gatherNames(ctx context.Context, s *proof.State, g *incident.Gath
 	slices.Sort(people)
 	return d.store.Read(ctx, func(stx *store.Tx) error {
 		for _, id := range slices.Compact(people) {
-			w, ok := s.People.Workers[id]
+			w, ok := s.People.Worker(id)
 			if !ok {
 				continue
 			}

@@ -206,7 +206,7 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 // pickKey returns the key that was named, or the caller's only live one.
 func (d *Desk) pickKey(s *proof.State, by Caller, key workforce.KeyID) (workforce.KeyID, error) {
 	if key != "" {
-		if k, ok := s.People.Keys[key]; !ok || k.Worker != by.Worker {
+		if k, ok := s.People.Key(key); !ok || k.Worker != by.Worker {
 			return "", fault.New(fault.Forbidden, "unknown-key", "The key %s is not one of %s.", key, by.Worker)
 		}
 		return key, nil

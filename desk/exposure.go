@@ -361,7 +361,7 @@ type Reach struct {
 func (d *Desk) Reach(ctx context.Context, by Caller, worker workforce.WorkerID) (out Reach, err error) {
 	return out, d.look(ctx, by, "read exposure", func(s *proof.State) (reading, error) {
 		now := d.now()
-		w, ok := s.People.Workers[worker]
+		w, ok := s.People.Worker(worker)
 		if !ok {
 			return reading{}, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", worker)
 		}

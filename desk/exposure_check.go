@@ -315,7 +315,7 @@ func changed(s *proof.State, ch actions.Change, records []workforce.Record, at c
 			return nil, nil
 		}
 	case actions.Engagement:
-		w, ok := next.People.Workers[c.Worker]
+		w, ok := next.People.Worker(c.Worker)
 		if !ok {
 			return nil, nil
 		}
@@ -324,15 +324,18 @@ func changed(s *proof.State, ch actions.Change, records []workforce.Record, at c
 		} else {
 			w.Last = c.Last
 		}
-		next.People.Workers[c.Worker] = w
+		next.People.Put(w)
 	case actions.Keys:
 		for _, e := range c.Enrol {
-			next.People.Keys[e.Key.ID()] = workforce.Key{PublicKey: e.Key, Worker: e.Worker, Enrolled: at}
+			if next.People.Seat(e.Worker) != nil {
+				next.People.PutKey(workforce.Key{PublicKey: e.Key, Worker: e.Worker, Enrolled: at})
+			}
 		}
 		for _, id := range c.Revoke {
-			k := next.People.Keys[id]
-			k.Revoked = at
-			next.People.Keys[id] = k
+			if k, ok := next.People.Key(id); ok {
+				k.Revoked = at
+				next.People.PutKey(k)
+			}
 		}
 	case actions.Admit:
 		if len(records) == 0 {

@@ -238,7 +238,7 @@ func TestDraftTellsCoverage(t *testing.T) {
 	stricter := s.Policy.Files()
 	stricter["x.cedar"] = "@id(\"none\")\n@reason(\"Nobody countersigns at all.\")\nforbid (principal, action == Action::\"countersign\", resource) when { resource is Account };"
 	lena := workforce.Record{Worker: "lena", Roles: []workforce.Role{workforce.Lead}, Start: canonical.At(w.Clock().Now().AddDate(-1, 0, 0))}
-	kim := s.People.Workers["kim"].Record
+	kim := s.People.Seat("kim").Record
 	kim.Roles = []workforce.Role{workforce.Agent}
 	admit, _ := w.Admission(false, lena)
 	for name, c := range map[string]struct {
@@ -273,7 +273,7 @@ func TestDraftTellsCoverage(t *testing.T) {
 	if err != nil || len(d.Coverage) != 0 {
 		t.Errorf("a lead is told %+v, %v", d.Coverage, err)
 	}
-	if now, err := w.State(t.Context()); err != nil || now.Next != s.Next || len(now.People.Workers["kim"].Roles) != 1 || now.People.Workers["kim"].Roles[0] != workforce.Lead {
+	if now, err := w.State(t.Context()); err != nil || now.Next != s.Next || len(now.People.Seat("kim").Roles) != 1 || now.People.Seat("kim").Roles[0] != workforce.Lead {
 		t.Errorf("a draft changed the desk: %v", err)
 	}
 }

@@ -64,8 +64,8 @@ func TestRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after.Next != before.Next || after.Head != before.Head || len(after.People.Keys) != len(before.People.Keys) {
-		t.Errorf("it knew %d entries and %d keys, now %d and %d", before.Next, len(before.People.Keys), after.Next, len(after.People.Keys))
+	if after.Next != before.Next || after.Head != before.Head || len(after.People.Keys()) != len(before.People.Keys()) {
+		t.Errorf("it knew %d entries and %d keys, now %d and %d", before.Next, len(before.People.Keys()), after.Next, len(after.People.Keys()))
 	}
 	if r := w.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "dan"}}); r.Status != actions.StatusExecuted {
 		t.Errorf("after the restart, ending an engagement is %s", r.Status)

@@ -264,7 +264,7 @@ func (d *Desk) involved(stx *store.Tx, s *proof.State, i incident.Incident) ([]w
 		}
 		for _, name := range names {
 			for _, h := range d.holdersOf(i.Subject.Platform, name) {
-				if _, ok := s.People.Workers[workforce.WorkerID(h)]; ok {
+				if _, ok := s.People.Worker(workforce.WorkerID(h)); ok {
 					ws = append(ws, workforce.WorkerID(h))
 				}
 			}

@@ -161,7 +161,7 @@ func (d *Desk) Person(ctx context.Context, by Caller, w workforce.WorkerID) (p w
 	if by.Worker != w && !may(st, evidenceReaders...) {
 		return p, fault.New(fault.Forbidden, "not-yours-to-read", "Names are read by leads, officers, those on call, investigators and auditors.")
 	}
-	worker, ok := s.People.Workers[w]
+	worker, ok := s.People.Worker(w)
 	if !ok {
 		return p, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", w)
 	}

@@ -272,8 +272,8 @@ func (c act) ruled(which string, set *policy.Set) incident.Ruled {
 	} else {
 		seen := map[policy.Class]bool{}
 		first := true
-		for _, id := range slices.Sorted(maps.Keys(c.then.People.Workers)) {
-			st := c.then.People.Standing(id, c.at.Time)
+		for _, worker := range c.then.People.Sorted() {
+			st := c.then.People.StandingOf(&worker, c.at.Time)
 			w := policy.WorkerOf(st)
 			if class := set.ClassOf(w); !st.Engaged || seen[class] {
 				continue
@@ -394,7 +394,7 @@ func (d *Desk) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 	}
 	st := r.Signed.Statement
 	a = incident.Attribution{Worker: st.Signer, Vendor: vendorAt(s, st.Signer, r.Created.Time), Key: st.Key, Session: r.Session}
-	if w, ok := s.People.Workers[st.Signer]; ok {
+	if w, ok := s.People.Worker(st.Signer); ok {
 		a.Start, a.Last = w.Start, w.End()
 	}
 	entered, err := stx.EntriesAbout(request, canonical.Time{}, mostEntries)
@@ -428,7 +428,7 @@ func (d *Desk) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 
 // vendorAt returns whose worker somebody was at an instant.
 func vendorAt(s *proof.State, id workforce.WorkerID, at time.Time) workforce.VendorID {
-	w := s.People.Workers[id]
+	w, _ := s.People.Worker(id)
 	for _, t := range w.Past {
 		if at.Before(t.Until) {
 			return t.Vendor

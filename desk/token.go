@@ -62,7 +62,7 @@ func checkTokenAsk(s *proof.State, signed actions.SignedTokenAsk, now canonical.
 	case a.Expires.Sub(a.NotBefore.Time) > actions.TokenLife || !a.Expires.After(now.Time):
 		return no("A token lives at most %s.", actions.TokenLife)
 	}
-	key, ok := s.People.Keys[a.Key]
+	key, ok := s.People.Key(a.Key)
 	if !ok || key.Worker != a.Worker || !key.Live(now.Time) {
 		return fault.New(fault.Forbidden, "unknown-key", "The key %s is not enrolled for %s at this desk, or revoked.", a.Key, a.Worker)
 	}
@@ -97,7 +97,7 @@ func (d *Desk) Authenticate(ctx context.Context, secret string) (Caller, error) 
 	if err != nil {
 		return Caller{}, err
 	}
-	if k, ok := s.People.Keys[t.Key]; !ok || k.Worker != t.Worker || !k.Live(now) {
+	if k, ok := s.People.Key(t.Key); !ok || k.Worker != t.Worker || !k.Live(now) {
 		return Caller{}, no
 	}
 	if st := s.People.Standing(t.Worker, now); !st.Engaged {

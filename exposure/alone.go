@@ -143,20 +143,13 @@ func LookAt(s *proof.State, id workforce.WorkerID, at time.Time) (*Person, error
 	if err != nil {
 		return nil, err
 	}
-	w, ok := s.People.Workers[id]
-	if !ok {
+	seat := s.People.Seat(id)
+	if seat == nil {
 		return nil, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", id)
 	}
-	m, k := v.place(&w)
-	for _, held := range s.People.Keys {
-		if held.Worker == id && held.Live(at) {
-			k.key = max(k.key, plainKey)
-			if held.Hardware {
-				k.key = hardwareKey
-			}
-		}
-	}
-	v.classes = []class{{alike: k, least: id, standing: s.People.Standing(id, at), members: []member{m}}}
+	p := portion{view: v}
+	m, k := p.place(seat)
+	v.classes = []class{{alike: k, first: id, standing: s.People.Standing(id, at), members: []member{m}}}
 	return &Person{v, id}, nil
 }
 

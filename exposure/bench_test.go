@@ -164,8 +164,8 @@ func benchmark(b *testing.B, s *proof.State) {
 	b.Run("loop-over-everybody", func(b *testing.B) {
 		timed(b, func() error {
 			n := 0
-			for id := range s.People.Workers {
-				st := s.People.Standing(id, now)
+			for _, w := range s.People.Seats() {
+				st := s.People.StandingOf(&w.Worker, now)
 				if s.Policy.Rule(policy.Facts{Worker: policy.WorkerOf(st), Kind: question.Kind, Direction: actions.Burdening, Effect: actions.Reversible,
 					Verb: "takedown", Subject: policy.Subject{Platform: "plaza", Sort: "account", Tier: question.Tier}}).Verdict == policy.Permitted {
 					n++

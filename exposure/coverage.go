@@ -91,8 +91,8 @@ func (c *Coverage) strictest(n actions.Need) {
 // week adds the hours in which somebody could countersign whose standing changes
 // within the week. Between two changes it is asked for once.
 func (v *View) week(c *Coverage, id workforce.WorkerID, may func(workforce.Standing) bool) {
-	w := v.state.People.Workers[id]
-	at := turns(v.state.People, &w)
+	w := v.state.People.Seat(id)
+	at := turns(v.state.People, &w.Worker)
 	changes := at[:]
 	for _, t := range w.Past {
 		changes = append(changes, t.Until.Add(workforce.Settle))
@@ -105,7 +105,7 @@ func (v *View) week(c *Coverage, id workforce.WorkerID, may func(workforce.Stand
 			changes, known = changes[1:], false
 		}
 		if !known {
-			could, known = !t.Before(w.Counts()) && may(v.state.People.StandingOf(&w, t)), true
+			could, known = !t.Before(w.Counts()) && may(v.state.People.StandingOf(&w.Worker, t)), true
 		}
 		if could {
 			c.Hours[h]++

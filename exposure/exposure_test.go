@@ -1,9 +1,13 @@
 package exposure_test
 
 import (
+	"errors"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -18,7 +22,7 @@ func desk(people ...workforce.Worker) *workforce.Registry {
 	r.Vendors["acme"] = workforce.Vendor{ID: "acme", Name: "acme", Ratchet: 14}
 	for i, w := range people {
 		w.Founding, w.Start, w.Admitted = true, days(-300), days(-300)
-		r.Workers[w.Worker] = w
+		r.Put(w)
 		enrol(r, i, w.Worker, true, canonical.Time{})
 	}
 	return r
@@ -176,9 +180,9 @@ func TestEachWay(t *testing.T) {
 }
 
 func last(r *workforce.Registry, id workforce.WorkerID, inDays float64) {
-	w := r.Workers[id]
+	w := r.Seat(id).Worker
 	w.Last = days(inDays)
-	r.Workers[id] = w
+	r.Put(w)
 }
 
 func onlyAgents(t *testing.T) *policy.Set {
@@ -210,5 +214,47 @@ func TestCoverageTurns(t *testing.T) {
 	}
 	if c.Hours[0] != 1 || c.Hours[71] != 1 || c.Hours[72] != 2 || c.Hours[167] != 2 {
 		t.Errorf("%v could countersign", c.Hours)
+	}
+}
+
+// However many processors share the people, the answers are the same.
+func TestPortions(t *testing.T) {
+	s := state(set(t, "default"), crowd(3501))
+	ask := func(processors int) []any {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+		v, err := exposure.Look(s, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said []any
+		for _, tier := range actions.Tiers {
+			q := question
+			q.Tier = tier
+			alone, err1 := v.Alone(q)
+			collusion, err2 := v.Collusion(q)
+			coverage, err3 := v.Coverage(q)
+			if err := errors.Join(err1, err2, err3); err != nil {
+				t.Fatal(err)
+			}
+			var people []workforce.WorkerID
+			for _, a := range append(alone.Can, alone.Cannot...) {
+				people = append(people, a.People()...)
+			}
+			if len(people) != 3501 {
+				t.Fatalf("%d processors: %d people are told of", processors, len(people))
+			}
+			said = append(said, alone.Count, people, collusion.Number, collusion.Rows, coverage.Hours)
+		}
+		for h := range exposure.Hours {
+			at := now.Add(time.Duration(h) * time.Hour)
+			said = append(said, v.Holds(s, at))
+		}
+		return said
+	}
+	one := ask(1)
+	for _, n := range []int{2, 3} {
+		if d := cmp.Diff(one, ask(n)); d != "" {
+			t.Errorf("%d processors say otherwise (-one +%d):\n%s", n, n, d)
+		}
 	}
 }

@@ -99,7 +99,7 @@ func key(n int, hardware bool) workforce.PublicKey {
 
 func enrol(r *workforce.Registry, n int, w workforce.WorkerID, hardware bool, revoked canonical.Time) {
 	k := key(n, hardware)
-	r.Keys[k.ID()] = workforce.Key{PublicKey: k, Worker: w, Enrolled: days(-200), Revoked: revoked}
+	r.PutKey(workforce.Key{PublicKey: k, Worker: w, Enrolled: days(-200), Revoked: revoked})
 }
 
 func state(set *policy.Set, r *workforce.Registry, frozen ...actions.Freeze) *proof.State {
@@ -137,7 +137,7 @@ func drawWorld(t *rapid.T) *workforce.Registry {
 			} else if role == 1 {
 				w.Roles = []workforce.Role{workforce.OnCall}
 			}
-			r.Workers[id] = w
+			r.Put(w)
 			enrol(r, i, id, true, canonical.Time{})
 			continue
 		}
@@ -151,7 +151,7 @@ func drawWorld(t *rapid.T) *workforce.Registry {
 		if d := rapid.SampledFrom([]float64{0, 0, 0, -10, -28, -40}).Draw(t, "past"); d != 0 {
 			w.Past = []workforce.Tie{{Vendor: rapid.SampledFrom(company).Draw(t, "past vendor"), Manager: rapid.SampledFrom(boss).Draw(t, "past manager"), Until: days(d).Time}}
 		}
-		r.Workers[id] = w
+		r.Put(w)
 		switch rapid.IntRange(0, 7).Draw(t, "key") {
 		case 0:
 		case 1:
@@ -188,7 +188,7 @@ func (b brute) stopped(f policy.Facts, id workforce.WorkerID) bool {
 				return true
 			}
 		case "vendor":
-			if z.Of == string(b.reg.Workers[id].Vendor) {
+			if z.Of == string(b.reg.Seat(id).Vendor) {
 				return true
 			}
 		case "platform":
@@ -263,7 +263,7 @@ func (b brute) works(people []workforce.WorkerID, by workforce.WorkerID, c choic
 
 // groups returns everybody who can, as sets of people, each with its least wait.
 func (b brute) groups(c choice) map[uint]int64 {
-	ids := slices.Sorted(maps.Keys(b.reg.Workers))
+	ids := b.ids()
 	all := map[uint]int64{}
 	for mask := uint(1); mask < 1<<len(ids); mask++ {
 		var people []workforce.WorkerID
@@ -306,18 +306,35 @@ func changing(k actions.Kind, part string) choice {
 
 // with returns the same world with other people.
 func (b brute) with(change func(*workforce.Worker), vendors func(map[workforce.VendorID]workforce.Vendor)) brute {
-	r := &workforce.Registry{Workers: map[workforce.WorkerID]workforce.Worker{}, Vendors: maps.Clone(b.reg.Vendors), Keys: b.reg.Keys}
-	for id, w := range b.reg.Workers {
+	r := b.reg.Clone()
+	for _, w := range b.reg.Sorted() {
 		change(&w)
-		r.Workers[id] = w
+		r.Put(w)
 	}
 	vendors(r.Vendors)
 	return brute{b.set, r, b.at, b.frozen}
 }
 
+// ids names everybody.
+func (b brute) ids() []workforce.WorkerID {
+	var ids []workforce.WorkerID
+	for _, w := range b.reg.Sorted() {
+		ids = append(ids, w.Worker)
+	}
+	return ids
+}
+
+// only returns a registry of one person, without keys.
+func (b brute) only(w workforce.Worker) *workforce.Registry {
+	r := workforce.NewRegistry()
+	r.Vendors = b.reg.Vendors
+	r.Put(w)
+	return r
+}
+
 // differs reports whether anybody may do more in the other world.
 func (b brute) differs(o brute) bool {
-	for id := range b.reg.Workers {
+	for _, id := range b.ids() {
 		x, y := b.reg.Standing(id, b.at), o.reg.Standing(id, b.at)
 		if x.Engaged != y.Engaged || y.Engaged && x.Ratchet != y.Ratchet {
 			return true
@@ -354,7 +371,7 @@ func (b brute) strangers(c choice, names ...workforce.WorkerID) (wait int64, ok 
 							if leaving&2 != 0 {
 								w.Last = canonical.At(at.AddDate(0, 0, 1))
 							}
-							one := brute{b.set, &workforce.Registry{Workers: map[workforce.WorkerID]workforce.Worker{id: w}, Vendors: b.reg.Vendors}, at, b.frozen}
+							one := brute{b.set, b.only(w), at, b.frozen}
 							f, st := one.facts(asked, id)
 							if !st.Engaged || one.stopped(asked, id) {
 								continue
@@ -537,10 +554,11 @@ func (b brute) compareCollusion(t *rapid.T, v *exposure.View, q exposure.Questio
 	if spec.Direction == actions.Burdening && slices.Contains(b.frozen, actions.Freeze{Scope: "platform", Of: "plaza"}) {
 		people[exposure.ByPolicy], waits[exposure.ByPolicy] = 0, 0
 	}
-	keyed := b.with(func(*workforce.Worker) {}, func(map[workforce.VendorID]workforce.Vendor) {})
-	keyed.reg.Keys = map[workforce.KeyID]workforce.Key{}
-	for i, id := range slices.Sorted(maps.Keys(b.reg.Workers)) {
-		enrol(keyed.reg, i, id, true, canonical.Time{})
+	keyed := brute{b.set, workforce.NewRegistry(), b.at, b.frozen}
+	keyed.reg.Vendors = b.reg.Vendors
+	for i, w := range b.reg.Sorted() {
+		keyed.reg.Put(w)
+		enrol(keyed.reg, i, w.Worker, true, canonical.Time{})
 	}
 	people[exposure.ByKeys] = 0
 	if all := keyed.groups(either); len(all) > 0 {
@@ -677,10 +695,10 @@ func (b brute) compareAlone(t *rapid.T, v *exposure.View, q exposure.Question, p
 		}
 		told += a.Count
 	}
-	if told != len(b.reg.Workers) || got.Count != len(can) {
-		t.Fatalf("%d of %d people are told of, %d can, counted %d", told, len(b.reg.Workers), len(can), got.Count)
+	if told != len(b.reg.Seats()) || got.Count != len(can) {
+		t.Fatalf("%d of %d people are told of, %d can, counted %d", told, len(b.reg.Seats()), len(can), got.Count)
 	}
-	for id := range b.reg.Workers {
+	for _, id := range b.ids() {
 		self := []workforce.WorkerID{id}
 		p, pw := b.works(self, id, plain)
 		u, uw := b.works(self, id, undo)
@@ -705,7 +723,7 @@ func (b brute) compareCoverage(t *rapid.T, v *exposure.View, q exposure.Question
 	}
 	var need actions.Need
 	f := plain("")[0]
-	for id := range b.reg.Workers {
+	for _, id := range b.ids() {
 		rf, st := b.facts(f, id)
 		if any, _ := b.key(id); !any || !st.Engaged {
 			continue
@@ -727,7 +745,8 @@ func (b brute) compareCoverage(t *rapid.T, v *exposure.View, q exposure.Question
 			}
 		}
 		n := 0
-		for id, w := range b.reg.Workers {
+		for _, w := range b.reg.Sorted() {
+			id := w.Worker
 			cf, st := then.facts(f, id)
 			any, hardware := b.key(id)
 			if any && (hardware || !need.Hardware) && st.Engaged && !then.at.Before(w.Counts()) && !then.stopped(policy.Facts{Direction: f.Direction}, id) && b.set.MayCountersign(cf).Verdict == policy.Permitted {

@@ -45,7 +45,7 @@ const (
 // of key.
 type class struct {
 	alike
-	least    workforce.WorkerID // who comes first of them
+	first    workforce.WorkerID // who was admitted first of them
 	standing workforce.Standing // of that one
 	members  []member
 }
@@ -89,63 +89,9 @@ func Look(s *proof.State, at time.Time) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Two processors look at keys and at people, whose records lie all over the
-	// memory: waiting for it is what a cold view costs.
-	keys := make(chan map[workforce.WorkerID]keyed, 1)
-	var turned View
-	go func() {
-		turned = View{state: s, at: at}
-		keys <- turned.keys()
-	}()
-	all := make([]member, 0, len(s.People.Workers))
-	likes := make([]alike, 0, len(s.People.Workers))
-	for _, w := range s.People.Workers {
-		m, k := v.place(&w)
-		all, likes = append(all, m), append(likes, k)
-	}
-	best := <-keys
-	if !turned.until.IsZero() {
-		v.turn(turned.until, at)
-	}
-	index := map[alike]int32{}
-	small := map[uint64]int32{} // of those whom the set does not name, by what else makes a class
-	sizes := []int{}
-	for j := range all {
-		m, k := &all[j], likes[j]
-		k.key = best[m.id]
-		packed, ok := k.packed()
-		i, found := small[packed]
-		if !ok || !found {
-			i, found = index[k]
-		}
-		switch {
-		case !found:
-			i = int32(len(v.classes))
-			index[k] = i
-			v.classes = append(v.classes, class{alike: k, least: m.id})
-			sizes = append(sizes, 0)
-			if ok {
-				small[packed] = i
-			}
-		case m.id < v.classes[i].least:
-			v.classes[i].least = m.id // not the first that a map happened to yield: answers are repeatable
-		}
-		m.class = i
-		sizes[i]++
-	}
+	v.sort(s.People.Seats())
 	for i := range v.classes {
-		v.classes[i].standing = s.People.Standing(v.classes[i].least, at)
-	}
-	// By class, in one piece of memory.
-	sorted, next := make([]member, len(all)), make([]int, len(sizes))
-	for i, at := 0, 0; i < len(sizes); i++ {
-		next[i] = at
-		v.classes[i].members = sorted[at : at+sizes[i] : at+sizes[i]]
-		at += sizes[i]
-	}
-	for _, m := range all {
-		sorted[next[m.class]] = m
-		next[m.class]++
+		v.classes[i].standing = s.People.Standing(v.classes[i].first, at)
 	}
 	slices.SortFunc(v.classes, func(a, b class) int { return compare(a.standing.Worker, b.standing.Worker) })
 	return v, nil
@@ -159,25 +105,6 @@ func newView(s *proof.State, at time.Time) (*View, error) {
 	v.bosses = sync.OnceValue(v.findBosses)
 	v.people = sync.OnceValue(func() []candidate { return v.candidates(func(workforce.WorkerID) bool { return true }) })
 	return v, nil
-}
-
-// place says what class somebody belongs to, save for the key.
-func (v *View) place(w *workforce.Worker) (member, alike) {
-	st := v.state.People.StandingOf(w, v.at)
-	k := alike{class: v.state.Policy.ClassOf(policy.WorkerOf(st)), frozen: v.frozen(w), contractor: w.Vendor != ""}
-	if !st.Engaged && w.Vendor != "" {
-		_, admitted := v.state.People.Vendors[w.Vendor]
-		k.unadmitted = !admitted && !w.Start.IsZero() && !v.at.Before(w.Start.Time) && (w.End().IsZero() || v.at.Before(w.End().Time))
-	}
-	m := member{id: w.Worker, vendor: w.Vendor, manager: w.Manager, plain: len(w.Past) == 0, counts: !v.at.Before(w.Counts()), steady: true}
-	week := v.at.Add(Hours * time.Hour)
-	for _, t := range turns(v.state.People, w) {
-		m.steady = !v.turn(t, week) && m.steady
-	}
-	for _, t := range w.Past {
-		m.steady = !v.turn(t.Until.Add(workforce.Settle), week) && m.steady
-	}
-	return m, k
 }
 
 // frozen reports whether somebody's acts are frozen by their own name or their vendor's.
@@ -208,50 +135,6 @@ func (v *View) Holds(s *proof.State, at time.Time) bool {
 // At is the instant that the view is of.
 func (v *View) At() time.Time { return v.at }
 
-// keys returns the best live key of each who has one.
-func (v *View) keys() map[workforce.WorkerID]keyed {
-	best := make(map[workforce.WorkerID]keyed, len(v.state.People.Workers))
-	for _, k := range v.state.People.Keys {
-		v.turn(k.Enrolled.Time, v.at)
-		v.turn(k.Revoked.Time, v.at)
-		switch {
-		case !k.Live(v.at):
-		case k.Hardware:
-			best[k.Worker] = hardwareKey
-		case best[k.Worker] == noKey:
-			best[k.Worker] = plainKey
-		}
-	}
-	return best
-}
-
-// turns are the instants at which a standing changes by the mere passing of
-// time, save for superseded ties.
-func turns(r *workforce.Registry, w *workforce.Worker) [6]time.Time {
-	end := w.End()
-	t := [6]time.Time{w.Start.Time, end.Time, w.Notice.Time, w.Settled(), w.Counts()}
-	if !end.IsZero() {
-		ratchet := workforce.DefaultRatchet
-		if vendor, ok := r.Vendors[w.Vendor]; ok {
-			ratchet = vendor.Ratchet
-		}
-		t[5] = end.Add(-time.Duration(ratchet) * 24 * time.Hour)
-	}
-	return t
-}
-
-// turn notes an instant at which a standing changes and reports whether it is to
-// come before another.
-func (v *View) turn(t, before time.Time) bool {
-	if !t.After(v.at) {
-		return false
-	}
-	if v.until.IsZero() || t.Before(v.until) {
-		v.until = t
-	}
-	return t.Before(before)
-}
-
 // findBosses returns everybody whom somebody reports to or reported to lately.
 func (v *View) findBosses() map[workforce.WorkerID]bool {
 	bosses := map[workforce.WorkerID]bool{}
@@ -259,7 +142,7 @@ func (v *View) findBosses() map[workforce.WorkerID]bool {
 		for _, m := range v.classes[i].members {
 			bosses[m.manager] = true
 			if !m.plain {
-				for _, t := range v.state.People.Workers[m.id].Past {
+				for _, t := range v.state.People.Seat(m.id).Past {
 					bosses[t.Manager] = true
 				}
 			}

@@ -192,7 +192,7 @@ func (h *held) takeDesk(e Entry, wanted map[string]bool) error {
 // theirs that was live, and signed with it. Whether it counted is a warrant's matter.
 func (h *held) takeStatement(e Entry, s actions.Signed) error {
 	st, state := s.Statement, h.state
-	key, ok := state.People.Keys[st.Key]
+	key, ok := state.People.Key(st.Key)
 	switch {
 	case st.V != actions.StatementVersion || st.Log != state.Origin:
 		return bad("bad-statement", "The statement of %s is for another ledger.", st.Signer)
@@ -205,7 +205,8 @@ func (h *held) takeStatement(e Entry, s actions.Signed) error {
 		return err
 	}
 	c := h.claim(st.Request)
-	by := &signed{s, e.Body.Time, state.People.Workers[st.Signer]}
+	who, _ := state.People.Worker(st.Signer)
+	by := &signed{s, e.Body.Time, who}
 	switch st.Verdict {
 	case actions.VerdictCountersign:
 		c.signers[st.Signer] = by

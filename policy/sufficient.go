@@ -68,9 +68,11 @@ type person struct {
 // before anything is looked up for them.
 func (s *Set) useful(reg *workforce.Registry, at time.Time) []person {
 	parts := map[class]*part{}
-	able := map[workforce.WorkerID]*person{}
 	hopeless := map[uint8]bool{}
-	for id, w := range reg.Workers {
+	var people []person
+	seats := reg.Seats()
+	for i := range seats {
+		w := &seats[i]
 		mask := roleMask(w.Roles)
 		none, known := hopeless[mask]
 		if !known {
@@ -80,7 +82,7 @@ func (s *Set) useful(reg *workforce.Registry, at time.Time) []person {
 		if none {
 			continue
 		}
-		st := reg.Standing(id, at)
+		st := reg.StandingOf(&w.Worker, at)
 		if !st.Engaged {
 			continue // no set can make the executor act for who is not engaged
 		}
@@ -90,23 +92,11 @@ func (s *Set) useful(reg *workforce.Registry, at time.Time) []person {
 			p = s.partOf(WorkerOf(st))
 			parts[c] = p
 		}
-		if p.any() {
-			able[id] = &person{Signer: actions.Signer{Worker: id, Standing: st}, class: c, part: p}
-		}
-	}
-	for id, k := range reg.Keys {
-		p, ok := able[k.Worker]
-		if !ok || !k.Live(at) {
+		if !p.any() {
 			continue
 		}
-		if p.Key == "" || k.Hardware && !p.Hardware || k.Hardware == p.Hardware && id < p.Key {
-			p.Key, p.Hardware = id, k.Hardware
-		}
-	}
-	var people []person
-	for _, p := range able {
-		if p.Key != "" {
-			people = append(people, *p)
+		if key, ok := w.Best(at); ok {
+			people = append(people, person{Signer: actions.Signer{Worker: st.Worker, Key: key.ID, Hardware: key.Hardware, Standing: st}, class: c, part: p})
 		}
 	}
 	slices.SortFunc(people, func(a, b person) int { return cmp.Compare(a.Worker, b.Worker) })
@@ -163,7 +153,7 @@ func representatives(reg *workforce.Registry, at time.Time, people []person) []p
 	}
 	seen := map[alike]bool{}
 	return slices.DeleteFunc(people, func(p person) bool {
-		w := reg.Workers[p.Worker]
+		w := reg.Seat(p.Worker)
 		ties := w.Ties(at)
 		if boss[p.Worker] || len(ties) > 1 || ties[0].Vendor == "" && ties[0].Manager == "" {
 			return false

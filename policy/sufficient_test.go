@@ -63,7 +63,7 @@ func desk(people ...somebody) *workforce.Registry {
 		if p.revoked {
 			k.Revoked = canonical.At(noon)
 		}
-		reg.Keys[k.ID()] = k
+		reg.PutKey(k)
 	}
 	return reg
 }
@@ -123,15 +123,15 @@ func TestSufficient(t *testing.T) {
 	// A second key, of hardware, makes up for a soft one.
 	reg := desk(o("a"), o("b"), with(o("c"), func(p *somebody) { p.soft = true }))
 	k := workforce.Key{PublicKey: workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: []byte(strings.Repeat("k", 32)), Hardware: true}, Worker: "c", Enrolled: canonical.At(noon)}
-	reg.Keys[k.ID()] = k
+	reg.PutKey(k)
 	if err := s.Sufficient(reg, noon); err != nil {
 		t.Errorf("a second key: %v", err)
 	}
 	// A role that this build does not know is no ground to fall over.
 	reg = desk(o("a"), o("b"), o("c"))
-	w := reg.Workers["c"]
+	w := reg.Seat("c").Worker
 	w.Roles = []workforce.Role{"officer", "wizard"}
-	reg.Workers["c"] = w
+	reg.Put(w)
 	if err := s.Sufficient(reg, noon); !fault.Is(err, "nobody-left") {
 		t.Errorf("an unknown role: %v", err)
 	}
@@ -241,10 +241,10 @@ func bigDesk(officers int, roles string) *workforce.Registry {
 
 // spread gives every worker a manager of their own.
 func spread(reg *workforce.Registry) *workforce.Registry {
-	for id, w := range reg.Workers {
+	for _, w := range reg.Sorted() {
 		if w.Vendor != "" {
-			w.Manager = "over-" + id
-			reg.Workers[id] = w
+			w.Manager = "over-" + w.Worker
+			reg.Put(w)
 		}
 	}
 	return reg
@@ -256,12 +256,12 @@ func BenchmarkSufficient(b *testing.B) {
 	enough := bigDesk(0, "lead")
 	for _, id := range []string{"ada", "ben", "cleo"} {
 		one := desk(somebody{id: id, roles: "officer"})
-		for k, v := range one.Workers {
-			enough.Workers[k] = v
+		for _, w := range one.Sorted() {
+			enough.Put(w)
 		}
-		for _, k := range one.Keys {
+		for _, k := range one.Keys() {
 			k.Public = []byte(strings.Repeat(id[:1], 32))
-			enough.Keys[k.ID()] = k
+			enough.PutKey(k)
 		}
 	}
 	for name, c := range map[string]struct {

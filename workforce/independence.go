@@ -16,8 +16,8 @@ func (r *Registry) Dependence(a, b WorkerID, at time.Time) string {
 	if a == b {
 		return fmt.Sprintf("%s cannot countersign their own act", a)
 	}
-	wa, oka := r.Workers[a]
-	wb, okb := r.Workers[b]
+	wa, oka := r.Worker(a)
+	wb, okb := r.Worker(b)
 	if !oka || !okb {
 		return fmt.Sprintf("%s and %s are not both workers of this desk", a, b)
 	}
@@ -65,7 +65,7 @@ func (r *Registry) Chain(w WorkerID, at time.Time) []WorkerID {
 	for len(next) > 0 {
 		at0 := next[0]
 		next = next[1:]
-		worker, ok := r.Workers[at0]
+		worker, ok := r.Worker(at0)
 		if !ok {
 			continue // a manager who is not at the desk: the chain ends here
 		}

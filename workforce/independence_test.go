@@ -79,7 +79,7 @@ func TestTiesLinger(t *testing.T) {
 		"was below their below": {at{"", "c"}, at{"", ""}, at{"", ""}}, // c reports to b
 	} {
 		reg := people(map[WorkerID]at{"a": c.before, "b": c.other, "c": {"", "b"}})
-		rec := reg.Workers["a"].Record
+		rec := reg.Seat("a").Record
 		rec.Vendor, rec.Manager = c.after.vendor, c.after.manager
 		if reg.Dependence("a", "b", noon.Time) == "" {
 			t.Fatalf("%s: independent to begin with", name)
@@ -93,7 +93,7 @@ func TestTiesLinger(t *testing.T) {
 	}
 	// The other way it counts at once.
 	reg := people(map[WorkerID]at{"a": {}, "b": {"acme", ""}})
-	rec := reg.Workers["a"].Record
+	rec := reg.Seat("a").Record
 	rec.Vendor = "acme"
 	reg.Admit(rec, noon, false, 2)
 	if reg.Dependence("a", "b", noon.Time) == "" {
@@ -101,7 +101,7 @@ func TestTiesLinger(t *testing.T) {
 	}
 	// To and fro: the ties of a month all count.
 	reg = people(map[WorkerID]at{"a": {"acme", ""}, "b": {"acme", ""}, "c": {"brook", ""}})
-	rec = reg.Workers["a"].Record
+	rec = reg.Seat("a").Record
 	for i, v := range []VendorID{"brook", "cedar"} {
 		rec.Vendor = v
 		reg.Admit(rec, in(days(i+1)), false, int64(i+2))
@@ -151,7 +151,7 @@ func TestDependenceAgainstLaw(t *testing.T) {
 		for i := range rapid.IntRange(0, 4).Draw(t, "changes") {
 			id := rapid.SampledFrom(ids).Draw(t, "who")
 			n := tie.Draw(t, "tie")
-			rec := reg.Workers[id].Record
+			rec := reg.Seat(id).Record
 			rec.Vendor, rec.Manager = n.vendor, n.manager
 			reg.Admit(rec, in(days(i)), false, int64(i))
 			ties[id] = append(ties[id], n)
@@ -199,7 +199,7 @@ func TestChain(t *testing.T) {
 			t.Errorf("%s: %s", id, d)
 		}
 	}
-	rec := reg.Workers["a"].Record
+	rec := reg.Seat("a").Record
 	rec.Manager = "e"
 	reg.Admit(rec, noon, false, 2)
 	got := reg.Chain("a", noon.Time)

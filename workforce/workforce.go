@@ -216,43 +216,153 @@ func (k Key) Live(at time.Time) bool {
 // Registry holds everybody. A Registry that has been published is not changed;
 // changes are made to a Clone.
 type Registry struct {
-	Workers map[WorkerID]Worker
 	Vendors map[VendorID]Vendor
-	Keys    map[KeyID]Key
+
+	// Whoever asks about everybody waits mostly for the memory: people stand in one
+	// piece of it, each with the times of their keys.
+	seats []Seat
+	where map[WorkerID]int // index into seats
+	keys  map[KeyID]Key
+	// Keys of people who are not there: who folds only what a warrant rests on meets
+	// keys before their workers, or without them.
+	early map[WorkerID][]Held
+}
+
+// Seat is a worker and the keys that are or were theirs.
+type Seat struct {
+	Worker
+	first  Held // most people have one key
+	others []Held
+}
+
+// Held is what a seat knows of a key.
+type Held struct {
+	ID       KeyID
+	Enrolled canonical.Time
+	Revoked  canonical.Time // zero: not revoked
+	Hardware bool
+}
+
+// Live reports whether the key is enrolled and not revoked at an instant.
+func (h Held) Live(at time.Time) bool {
+	return !h.Enrolled.IsZero() && !at.Before(h.Enrolled.Time) && (h.Revoked.IsZero() || at.Before(h.Revoked.Time))
+}
+
+// Held yields the worker's keys, revoked ones included, as they were enrolled.
+func (s *Seat) Held(yield func(*Held) bool) {
+	if s.first.ID == "" || !yield(&s.first) {
+		return
+	}
+	for i := range s.others {
+		if !yield(&s.others[i]) {
+			return
+		}
+	}
+}
+
+// Best returns the key that the worker would sign with at an instant: a live one,
+// of hardware if there is one; of equals the first by name.
+func (s *Seat) Best(at time.Time) (best Held, ok bool) {
+	for h := range s.Held {
+		if h.Live(at) && (!ok || h.Hardware && !best.Hardware || h.Hardware == best.Hardware && h.ID < best.ID) {
+			best, ok = *h, true
+		}
+	}
+	return best, ok
 }
 
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{Workers: map[WorkerID]Worker{}, Vendors: map[VendorID]Vendor{}, Keys: map[KeyID]Key{}}
+	return &Registry{Vendors: map[VendorID]Vendor{}, where: map[WorkerID]int{}, keys: map[KeyID]Key{}, early: map[WorkerID][]Held{}}
 }
 
 // Clone returns a registry that may be changed without touching r.
 func (r *Registry) Clone() *Registry {
-	return &Registry{Workers: maps.Clone(r.Workers), Vendors: maps.Clone(r.Vendors), Keys: maps.Clone(r.Keys)}
+	return &Registry{maps.Clone(r.Vendors), slices.Clone(r.seats), maps.Clone(r.where), maps.Clone(r.keys), maps.Clone(r.early)}
+}
+
+// Seats returns everybody in the order in which they were first admitted. It must
+// not be changed.
+func (r *Registry) Seats() []Seat { return r.seats }
+
+// Worker returns a worker by identifier; ok is false if there is none.
+func (r *Registry) Worker(id WorkerID) (w Worker, ok bool) {
+	if s := r.Seat(id); s != nil {
+		return s.Worker, true
+	}
+	return Worker{}, false
+}
+
+// Seat returns a worker's seat, which must not be changed, or nil.
+func (r *Registry) Seat(id WorkerID) *Seat {
+	if i, ok := r.where[id]; ok {
+		return &r.seats[i]
+	}
+	return nil
 }
 
 // Sorted returns all workers by identifier.
 func (r *Registry) Sorted() []Worker {
-	return slices.SortedFunc(maps.Values(r.Workers), func(a, b Worker) int { return cmp.Compare(a.Worker, b.Worker) })
+	all := make([]Worker, len(r.seats))
+	for i := range r.seats {
+		all[i] = r.seats[i].Worker
+	}
+	slices.SortFunc(all, func(a, b Worker) int { return cmp.Compare(a.Worker, b.Worker) })
+	return all
+}
+
+// Key returns a key by name; ok is false if it was never enrolled.
+func (r *Registry) Key(id KeyID) (k Key, ok bool) {
+	k, ok = r.keys[id]
+	return k, ok
+}
+
+// Keys returns all keys, revoked ones included, by name.
+func (r *Registry) Keys() []Key {
+	return slices.SortedFunc(maps.Values(r.keys), func(a, b Key) int { return cmp.Compare(a.ID(), b.ID()) })
 }
 
 // KeysOf returns a worker's keys, revoked ones included, by name.
 func (r *Registry) KeysOf(w WorkerID) []Key {
 	var ks []Key
-	for _, k := range r.Keys {
-		if k.Worker == w {
-			ks = append(ks, k)
+	if s := r.Seat(w); s != nil {
+		for h := range s.Held {
+			ks = append(ks, r.keys[h.ID])
 		}
 	}
 	slices.SortFunc(ks, func(a, b Key) int { return cmp.Compare(a.ID(), b.ID()) })
 	return ks
 }
 
+// PutKey puts a key in place, new or changed.
+func (r *Registry) PutKey(k Key) {
+	h := Held{k.ID(), k.Enrolled, k.Revoked, k.Hardware}
+	r.keys[h.ID] = k
+	if s := r.Seat(k.Worker); s != nil {
+		s.put(h)
+	} else {
+		r.early[k.Worker] = append(slices.Clone(r.early[k.Worker]), h)
+	}
+}
+
+func (s *Seat) put(h Held) {
+	if s.first.ID == "" || s.first.ID == h.ID {
+		s.first = h
+		return
+	}
+	s.others = slices.Clone(s.others) // a clone's seat may share them
+	if i := slices.IndexFunc(s.others, func(o Held) bool { return o.ID == h.ID }); i >= 0 {
+		s.others[i] = h
+	} else {
+		s.others = append(s.others, h)
+	}
+}
+
 // Admit puts a record in place at an instant. A worker whose engagement had
 // ended begins anew; for the others a change of vendor or manager leaves the
 // old tie behind for Settle.
 func (r *Registry) Admit(rec Record, at canonical.Time, founding bool, entry int64) {
-	w, known := r.Workers[rec.Worker]
+	w, known := r.Worker(rec.Worker)
 	over := known && !w.End().IsZero() && !at.Before(w.End().Time)
 	if known && (w.Vendor != rec.Vendor || w.Manager != rec.Manager) {
 		past := w.Ties(at.Time)[1:]
@@ -265,20 +375,29 @@ func (r *Registry) Admit(rec Record, at canonical.Time, founding bool, entry int
 	r.Put(w)
 }
 
-// Put puts a worker's record in place. What many have in common (vendor, manager,
-// roles) is kept in memory once for all of them, since whoever asks about everybody
-// waits mostly for the memory.
+// Put puts a worker's record in place, new or changed. What many have in common
+// (vendor, manager, roles) is kept in memory once for all of them.
 func (r *Registry) Put(w Worker) {
 	if v, ok := r.Vendors[w.Vendor]; ok {
 		w.Vendor = v.ID
 	}
-	if m, ok := r.Workers[w.Manager]; ok {
-		w.Manager = m.Worker
+	if m := r.Seat(w.Manager); m != nil {
+		w.Manager = m.Worker.Worker
 	}
 	if rs, ok := oneRole[firstOf(w.Roles)]; ok && len(w.Roles) == 1 {
 		w.Roles = rs
 	}
-	r.Workers[w.Worker] = w
+	if s := r.Seat(w.Worker); s != nil {
+		s.Worker = w
+		return
+	}
+	seat := Seat{Worker: w}
+	for _, h := range r.early[w.Worker] {
+		seat.put(h)
+	}
+	delete(r.early, w.Worker)
+	r.where[w.Worker] = len(r.seats)
+	r.seats = append(r.seats, seat)
 }
 
 // oneRole holds each role alone, which is what most people have. Nobody changes a
@@ -317,11 +436,11 @@ type Standing struct {
 // Standing returns who a worker is at an instant. An unknown worker, and an
 // engagement that cannot be read, is not engaged (law 5).
 func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
-	w, ok := r.Workers[id]
-	if !ok {
+	s := r.Seat(id)
+	if s == nil {
 		return Standing{Worker: id, Why: "no such worker at this desk", InNotice: true, Ratchet: true, Newcomer: true}
 	}
-	return r.StandingOf(&w, at)
+	return r.StandingOf(&s.Worker, at)
 }
 
 // StandingOf is Standing for a worker that was looked up already, for a caller

@@ -49,16 +49,16 @@ func TestStandingBoundaries(t *testing.T) {
 		"newcomer from the start": {single(func(r *Record) { r.Start = ago(days(50)) }), ago(days(20)), func(s Standing) bool { return s.Newcomer }, true},
 		"ended by an action": {func() *Registry {
 			reg := single(nil)
-			w := reg.Workers["w"]
+			w := reg.Seat("w").Worker
 			w.Ended = noon
-			reg.Workers["w"] = w
+			reg.Put(w)
 			return reg
 		}(), noon, func(s Standing) bool { return s.Engaged }, true},
 		"ended after the last day": {func() *Registry {
 			reg := single(nil)
-			w := reg.Workers["w"]
+			w := reg.Seat("w").Worker
 			w.Ended = in(days(200))
-			reg.Workers["w"] = w
+			reg.Put(w)
 			return reg
 		}(), in(days(100)), func(s Standing) bool { return s.Engaged }, true},
 		"no employee for 30 days after a vendor": {func() *Registry {
@@ -122,7 +122,7 @@ func TestStanding(t *testing.T) {
 // everybody later from the later of start and admission.
 func TestFounding(t *testing.T) {
 	reg := single(nil)
-	rec := reg.Workers["w"].Record
+	rec := reg.Seat("w").Record
 	for name, c := range map[string]struct {
 		start, admitted canonical.Time
 		founding        bool
@@ -136,7 +136,7 @@ func TestFounding(t *testing.T) {
 		reg := NewRegistry()
 		rec.Start = c.start
 		reg.Admit(rec, c.admitted, c.founding, 1)
-		w := reg.Workers["w"]
+		w := reg.Seat("w").Worker
 		if !w.Settled().Equal(c.settled.Time) || !w.Counts().Equal(c.counts.Time) {
 			t.Errorf("%s: settled %s, counts %s", name, w.Settled(), w.Counts())
 		}
@@ -147,42 +147,42 @@ func TestFounding(t *testing.T) {
 // behind; who had left begins anew.
 func TestAdmitAgain(t *testing.T) {
 	reg := single(nil)
-	rec := reg.Workers["w"].Record
+	rec := reg.Seat("w").Record
 	rec.Team, rec.Manager = "blue", "lee"
 	before := reg.Clone()
 	reg.Admit(rec, noon, true, 7)
-	w := reg.Workers["w"]
+	w := reg.Seat("w").Worker
 	if w.Admitted != ago(days(90)) || w.Founding || w.Entry != 7 || w.Team != "blue" {
 		t.Errorf("a change makes a newcomer, or a founder: %+v", w)
 	}
 	if d := cmp.Diff([]Tie{{Vendor: "acme", Until: noon.Time}}, w.Past); d != "" {
 		t.Error(d)
 	}
-	if w := before.Workers["w"]; len(w.Past) != 0 || w.Team != "" {
+	if w := before.Seat("w"); len(w.Past) != 0 || w.Team != "" {
 		t.Error("the clone changed with the original")
 	}
 	// The same tie again leaves nothing behind; an older one drops out in time.
 	reg.Admit(rec, in(days(1)), false, 8)
-	if len(reg.Workers["w"].Past) != 1 {
-		t.Errorf("ties %+v", reg.Workers["w"].Past)
+	if len(reg.Seat("w").Past) != 1 {
+		t.Errorf("ties %+v", reg.Seat("w").Past)
 	}
 	rec.Manager = "max"
 	reg.Admit(rec, in(days(30)), false, 9)
-	if d := cmp.Diff([]Tie{{Vendor: "acme", Manager: "lee", Until: noon.Add(days(30))}}, reg.Workers["w"].Past); d != "" {
+	if d := cmp.Diff([]Tie{{Vendor: "acme", Manager: "lee", Until: noon.Add(days(30))}}, reg.Seat("w").Past); d != "" {
 		t.Error(d)
 	}
 	// Past the last day, an admission begins a new engagement.
 	rec.Start, rec.Last = in(days(150)), in(days(300))
 	reg.Admit(rec, in(days(100)), false, 10)
-	if w := reg.Workers["w"]; w.Admitted != in(days(100)) || !reg.Standing("w", noon.Add(days(151))).Newcomer {
+	if w := reg.Seat("w").Worker; w.Admitted != in(days(100)) || !reg.Standing("w", noon.Add(days(151))).Newcomer {
 		t.Errorf("who comes back is no newcomer: %+v", w)
 	}
 	// Ended by an action, then admitted again at the same instant: begins anew and is not ended.
-	w = reg.Workers["w"]
+	w = reg.Seat("w").Worker
 	w.Ended = in(days(200))
-	reg.Workers["w"] = w
+	reg.Put(w)
 	reg.Admit(rec, in(days(200)), false, 11)
-	if w := reg.Workers["w"]; w.Admitted != in(days(200)) || !w.Ended.IsZero() {
+	if w := reg.Seat("w").Worker; w.Admitted != in(days(200)) || !w.Ended.IsZero() {
 		t.Errorf("after an end: %+v", w)
 	}
 }
@@ -209,12 +209,14 @@ func TestKeys(t *testing.T) {
 		t.Errorf("the name of a key has changed: %s", got) // it stands in ledgers
 	}
 	reg := NewRegistry()
+	reg.Put(Worker{Record: Record{Worker: "w"}})
+	reg.Put(Worker{Record: Record{Worker: "x"}})
 	for _, p := range []string{"b", "a", "c"} {
 		n := Key{PublicKey: PublicKey{Algorithm: FileEd25519, Public: []byte(p)}, Worker: "w"}
-		reg.Keys[n.ID()] = n
+		reg.PutKey(n)
 	}
 	stranger := Key{PublicKey: PublicKey{Algorithm: FileEd25519, Public: []byte("x")}, Worker: "x"}
-	reg.Keys[stranger.ID()] = stranger
+	reg.PutKey(stranger)
 	ks := reg.KeysOf("w")
 	if len(ks) != 3 || ks[0].ID() > ks[1].ID() || ks[1].ID() > ks[2].ID() {
 		t.Errorf("keys %+v", ks)
@@ -224,7 +226,7 @@ func TestKeys(t *testing.T) {
 func TestSorted(t *testing.T) {
 	reg := NewRegistry()
 	for _, id := range []WorkerID{"c", "a", "b"} {
-		reg.Workers[id] = Worker{Record: Record{Worker: id}}
+		reg.Put(Worker{Record: Record{Worker: id}})
 	}
 	if s := reg.Sorted(); len(s) != 3 || s[0].Worker != "a" || s[2].Worker != "c" {
 		t.Errorf("sorted %+v", s)
@@ -242,7 +244,7 @@ func TestStandingOnlyEnds(t *testing.T) {
 		a := rapid.IntRange(-3000, 3000).Draw(t, "first")
 		b := rapid.IntRange(a, 3000).Draw(t, "second")
 		s, u := reg.Standing("w", noon.Add(time.Duration(a)*time.Hour)), reg.Standing("w", noon.Add(time.Duration(b)*time.Hour))
-		end := reg.Workers["w"].End()
+		end := reg.Seat("w").End()
 		if !s.Engaged && u.Engaged && !noon.Add(time.Duration(a)*time.Hour).Before(end.Time) {
 			t.Fatal("an ended engagement begins again")
 		}
@@ -253,4 +255,62 @@ func TestStandingOnlyEnds(t *testing.T) {
 			t.Fatalf("engaged %v because %q", s.Engaged, s.Why)
 		}
 	})
+}
+
+// A seat says of keys what the registry says, and a clone's keys are its own.
+func TestSeat(t *testing.T) {
+	reg := NewRegistry()
+	reg.Put(Worker{Record: Record{Worker: "w"}})
+	put := func(r *Registry, name string, hardware bool, enrolled, revoked canonical.Time) KeyID {
+		k := Key{PublicKey: PublicKey{Algorithm: FileEd25519, Public: []byte(name), Hardware: hardware}, Worker: "w", Enrolled: enrolled, Revoked: revoked}
+		r.PutKey(k)
+		return k.ID()
+	}
+	best := func(r *Registry, at canonical.Time, want KeyID) {
+		t.Helper()
+		if b, ok := r.Seat("w").Best(at.Time); b.ID != want || ok != (want != "") {
+			t.Errorf("at %s the best key is %q, not %q", at, b.ID, want)
+		}
+	}
+	best(reg, noon, "")
+	soft := put(reg, "soft", false, in(days(1)), canonical.Time{})
+	best(reg, noon, "")
+	best(reg, in(days(1)), soft)
+	hard := put(reg, "hard", true, in(days(2)), in(days(4)))
+	other := put(reg, "other", true, in(days(3)), in(days(5)))
+	best(reg, in(days(1)), soft)
+	best(reg, in(days(2)), hard)
+	best(reg, in(days(3)), min(hard, other))
+	best(reg, in(days(4)), other)
+	best(reg, in(days(5)), soft)
+
+	copied := reg.Clone()
+	put(copied, "soft", false, in(days(1)), in(days(2)))
+	put(copied, "other", true, in(days(3)), in(days(3)))
+	third := put(copied, "third", false, in(days(1)), canonical.Time{})
+	best(reg, in(days(5)), soft)
+	best(copied, in(days(5)), third)
+	best(reg, in(days(4)), other)
+	if len(reg.KeysOf("w")) != 3 || len(copied.KeysOf("w")) != 4 || len(reg.Keys()) != 3 || len(copied.Keys()) != 4 {
+		t.Error("a clone shares its keys")
+	}
+	copied.Put(Worker{Record: Record{Worker: "w", Team: "other"}})
+	best(copied, in(days(5)), third) // a new record leaves the keys
+	if reg.Seat("w").Team != "" || reg.Seat("x") != nil {
+		t.Error("a clone shares its workers")
+	}
+	// Keys may come before their worker: the newest word on each counts.
+	early := Key{PublicKey: PublicKey{Algorithm: FileEd25519, Public: []byte("early")}, Worker: "x", Enrolled: noon}
+	reg.PutKey(early)
+	early.Revoked = in(days(1))
+	reg.PutKey(early)
+	copied = reg.Clone()
+	reg.Put(Worker{Record: Record{Worker: "x"}})
+	if _, ok := reg.Seat("x").Best(in(days(1)).Time); ok || len(reg.KeysOf("x")) != 1 || copied.Seat("x") != nil || len(copied.Keys()) != 4 {
+		t.Error("a key that came before its worker is lost or not revoked")
+	}
+	copied.Put(Worker{Record: Record{Worker: "x"}})
+	if b, ok := copied.Seat("x").Best(noon.Time); !ok || b.ID != early.ID() {
+		t.Error("a clone lost a key that came before its worker")
+	}
 }

@@ -218,10 +218,11 @@ func later(w Warrant, then, now *State) []Later {
 	}
 	people, keys := w.Core().Signers()
 	for i, p := range people {
-		if k := now.People.Keys[keys[i]]; !k.Revoked.IsZero() {
+		if k, _ := now.People.Key(keys[i]); !k.Revoked.IsZero() {
 			add(k.Revoked, p, "The key %s of %s was revoked on %s.", keys[i], p, k.Revoked)
 		}
-		was, is := then.People.Workers[p], now.People.Workers[p]
+		was, _ := then.People.Worker(p)
+		is, _ := now.People.Worker(p)
 		if end := is.End(); !end.IsZero() && !now.Time.Before(end.Time) {
 			add(end, p, "The engagement of %s ended on %s.", p, end)
 		}

@@ -76,7 +76,7 @@ func TestChain(t *testing.T) {
 		"roles": func(r *workforce.Record) { r.Roles = []workforce.Role{workforce.Agent} }, "nothing": func(*workforce.Record) {},
 	} {
 		w, warrant := criticalWarrant(t)
-		lee := w.State().People.Workers["lee"].Record
+		lee := w.State().People.Seat("lee").Record
 		edit(&lee)
 		w.Admit(lee)
 		r, err := proof.NewVerifier(proof.Trust{Root: w.Root}).Chain(warrant, w.Served())
@@ -86,7 +86,7 @@ func TestChain(t *testing.T) {
 	}
 	// The clock ends engagements as well, without an entry.
 	w2, warrant2 := criticalWarrant(t)
-	w2.Advance(w2.State().People.Workers["lee"].Last.Sub(w2.Now()))
+	w2.Advance(w2.State().People.Seat("lee").Last.Sub(w2.Now()))
 	w2.Change(actions.DeskChange, raise("acct/99", actions.Standard, actions.Critical))
 	r, err := proof.NewVerifier(proof.Trust{Root: w2.Root}).Chain(warrant2, w2.Served())
 	if err != nil || !slices.ContainsFunc(r.Later, func(l proof.Later) bool { return l.Worker == "lee" && strings.Contains(l.Text, "ended on") }) {

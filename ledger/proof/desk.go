@@ -121,13 +121,14 @@ func (s *State) thawed() *workforce.Registry {
 		return s.People
 	}
 	left := s.People.Clone()
-	for id, w := range left.Workers {
-		_, worker := s.Freezes[actions.Freeze{Scope: actions.ScopeWorker, Of: string(id)}.Key()]
+	for _, seat := range s.People.Seats() {
+		w := seat.Worker
+		_, worker := s.Freezes[actions.Freeze{Scope: actions.ScopeWorker, Of: string(w.Worker)}.Key()]
 		_, vendor := s.Freezes[actions.Freeze{Scope: actions.ScopeVendor, Of: string(w.Vendor)}.Key()]
 		if worker || vendor {
 			// They stay in the line of managers and sign nothing.
 			w.Ended = w.Start
-			left.Workers[id] = w
+			left.Put(w)
 		}
 	}
 	return left
@@ -146,7 +147,7 @@ func (s *State) mayFreeze(by workforce.WorkerID, c actions.Freeze, at time.Time)
 	}
 	switch c.Scope {
 	case actions.ScopeWorker:
-		if _, ok := s.People.Workers[workforce.WorkerID(c.Of)]; !ok {
+		if _, ok := s.People.Worker(workforce.WorkerID(c.Of)); !ok {
 			return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", c.Of)
 		}
 	case actions.ScopeVendor:
@@ -324,10 +325,10 @@ func (s *State) known(ch actions.Change) bool {
 	ok := true
 	switch c := ch.(type) {
 	case actions.Engagement:
-		_, ok = s.People.Workers[c.Worker]
+		_, ok = s.People.Worker(c.Worker)
 	case actions.Keys:
 		for _, k := range c.Revoke {
-			_, there := s.People.Keys[k]
+			_, there := s.People.Key(k)
 			ok = ok && there
 		}
 	}

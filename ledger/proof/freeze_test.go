@@ -432,7 +432,7 @@ func TestJoin(t *testing.T) {
 	must(t, join(w.Claim(actions.DeskKey, keys(w.PublicKey("bob").ID()), "ole")))
 	refusedAs(t, join(w.Claim(actions.DeskEngagement, end("sue"), "ole")), "budget-spent", "")
 	must(t, join(w.Claim(actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ole")))
-	if s.People.Standing("ann", now.Time).Engaged || s.People.Keys[w.PublicKey("bob").ID()].Live(now.Time) || len(s.Freezes) != 2 || s.Next != w.State().Next {
+	if s.People.Standing("ann", now.Time).Engaged || s.People.KeysOf("bob")[0].Live(now.Time) || len(s.Freezes) != 2 || s.Next != w.State().Next {
 		t.Error("what was joined is not in effect, or the chain grew")
 	}
 
@@ -452,7 +452,7 @@ func TestJoin(t *testing.T) {
 	must(t, young.Apply(e.Leaf, e.Body))
 	must(t, young.Rejoin(ending, now))
 	must(t, young.Rejoin(w.Claim(actions.DeskKey, keys(w.PublicKey("bob").ID()), "ole"), now))
-	if len(young.People.Workers) != 3 || len(young.People.Keys) != 3 {
+	if len(young.People.Seats()) != 3 || len(young.People.Keys()) != 3 {
 		t.Error("a state got people whom nobody admitted")
 	}
 }
@@ -469,7 +469,7 @@ func TestTaken(t *testing.T) {
 		must(t, apply(w, taken(w, a, at)))
 		must(t, apply(w, taken(w, f, at)))
 		s := w.State()
-		if !s.People.Workers["ann"].Ended.Equal(at) || !s.Freezes[freeze(actions.ScopeAll, "").Key()].At.Equal(at) || !s.Spent(f.Request.Statement.Request) {
+		if !s.People.Seat("ann").Ended.Equal(at) || !s.Freezes[freeze(actions.ScopeAll, "").Key()].At.Equal(at) || !s.Spent(f.Request.Statement.Request) {
 			t.Error("it is not in force from when it was taken")
 		}
 		// From then on it is a freeze like any other.

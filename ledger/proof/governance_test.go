@@ -698,11 +698,11 @@ func TestEffects(t *testing.T) {
 	s := w.State()
 	now := canonical.At(w.Now())
 	switch {
-	case !s.People.Workers["ann"].Ended.Equal(now.Time) || s.People.Standing("ann", w.Now()).Engaged:
+	case !s.People.Seat("ann").Ended.Equal(now.Time) || s.People.Standing("ann", w.Now()).Engaged:
 		t.Error("ann was not ended")
-	case !s.People.Keys[w.PublicKey("bob").ID()].Revoked.Equal(now.Time):
+	case !s.People.KeysOf("bob")[0].Revoked.Equal(now.Time):
 		t.Error("bob's key was not revoked")
-	case s.People.Workers["abe"].Last.Year() != ledgertest.Epoch.Year()+2:
+	case s.People.Seat("abe").Last.Year() != ledgertest.Epoch.Year()+2:
 		t.Error("abe was not extended")
 	case len(s.Raised) != 1 || s.Raised["plaza:acct/1"] != actions.Critical:
 		t.Errorf("raised: %v", s.Raised)
@@ -710,7 +710,7 @@ func TestEffects(t *testing.T) {
 		t.Error("a setting did not take")
 	}
 	// A clone shares nothing that changes.
-	if !copied.People.Workers["ann"].Ended.IsZero() || !before.People.Workers["ann"].Ended.IsZero() || len(before.Raised) != 0 || before.Next != copied.Next {
+	if !copied.People.Seat("ann").Ended.IsZero() || !before.People.Seat("ann").Ended.IsZero() || len(before.Raised) != 0 || before.Next != copied.Next {
 		t.Error("an older state changed")
 	}
 }
@@ -722,11 +722,11 @@ func TestChangedIsNoNewcomer(t *testing.T) {
 	zed := record("zed", "", "zoe")
 	w.Admit(zed)
 	w.Enrol("zed")
-	first := w.State().People.Workers["zed"].Admitted
+	first := w.State().People.Seat("zed").Admitted
 	w.Advance(29 * 24 * time.Hour)
 	zed.Team = "appeals"
 	w.Admit(zed)
-	if got := w.State().People.Workers["zed"]; !got.Admitted.Equal(first.Time) || got.Team != "appeals" || len(got.Past) != 0 {
+	if got := w.State().People.Seat("zed").Worker; !got.Admitted.Equal(first.Time) || got.Team != "appeals" || len(got.Past) != 0 {
 		t.Errorf("admitted %s, first %s: %+v", got.Admitted, first, got)
 	}
 }

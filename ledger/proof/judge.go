@@ -277,7 +277,7 @@ func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.
 	if !a.At.Before(st.Expires.Time) {
 		return actions.Signer{}, fault.New(fault.Expired, "expired", "The request expired at %s; ask again.", st.Expires)
 	}
-	key, ok := s.People.Keys[st.Key]
+	key, ok := s.People.Key(st.Key)
 	switch {
 	case !ok:
 		return actions.Signer{}, refuse("unknown-key", "The key %s is not enrolled at this desk.", st.Key)
@@ -366,7 +366,7 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 	if why := s.dependence(a.At)(j.Requester.Worker, c.Statement.Signer); why != "" {
 		return refuse("not-independent", "This countersignature does not count: %s.", why)
 	}
-	if k := s.People.Keys[c.Statement.Key]; j.Need.Hardware && !k.Hardware {
+	if k, _ := s.People.Key(c.Statement.Key); j.Need.Hardware && !k.Hardware {
 		return refuse("key-not-hardware", "This act needs keys that are bound to hardware; %s is not.", c.Statement.Key)
 	}
 	return nil

@@ -39,7 +39,7 @@ func TestJudge(t *testing.T) {
 	}
 	admit := func(w *prooftest.World, r workforce.Record) {
 		w.Admit(r)
-		if _, ok := w.State().People.Workers[r.Worker]; !ok {
+		if _, ok := w.State().People.Worker(r.Worker); !ok {
 			w.Enrol(r.Worker)
 		}
 	}
@@ -106,13 +106,13 @@ func TestJudge(t *testing.T) {
 		{"admitted 30 days ago but for a microsecond", func(w *prooftest.World) (proof.Judgement, error) {
 			admit(w, record("zed", "", "zoe"))
 			w.Enrol("zed")
-			w.Advance(w.State().People.Workers["zed"].Admitted.Add(workforce.Settle - time.Microsecond).Sub(w.Now()))
+			w.Advance(w.State().People.Seat("zed").Admitted.Add(workforce.Settle - time.Microsecond).Sub(w.Now()))
 			return judge(w, takedown(w, "ann", actions.Protected, "zed"))
 		}, "", "less than 30 days ago"},
 		{"admitted 30 days ago", func(w *prooftest.World) (proof.Judgement, error) {
 			admit(w, record("zed", "", "zoe"))
 			w.Enrol("zed")
-			w.Advance(w.State().People.Workers["zed"].Admitted.Add(workforce.Settle).Sub(w.Now()))
+			w.Advance(w.State().People.Seat("zed").Admitted.Add(workforce.Settle).Sub(w.Now()))
 			return judge(w, takedown(w, "ann", actions.Protected, "zed"))
 		}, "", ""},
 		{"a newcomer, on critical", func(w *prooftest.World) (proof.Judgement, error) {
@@ -143,11 +143,11 @@ func TestJudge(t *testing.T) {
 			return judge(w, r)
 		}, "engagement-ended", "lee"},
 		{"the last instant of an engagement", func(w *prooftest.World) (proof.Judgement, error) {
-			w.Advance(w.State().People.Workers["dan"].Last.Sub(w.Now()) - time.Microsecond)
+			w.Advance(w.State().People.Seat("dan").Last.Sub(w.Now()) - time.Microsecond)
 			return judge(w, takedown(w, "dan", actions.Standard))
 		}, "", ""},
 		{"the instant after", func(w *prooftest.World) (proof.Judgement, error) {
-			w.Advance(w.State().People.Workers["dan"].Last.Sub(w.Now()))
+			w.Advance(w.State().People.Seat("dan").Last.Sub(w.Now()))
 			return judge(w, takedown(w, "dan", actions.Standard))
 		}, "engagement-ended", "dan"},
 		{"on the last day", func(w *prooftest.World) (proof.Judgement, error) {

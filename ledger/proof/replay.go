@@ -472,7 +472,7 @@ func (r *Replay) filled(set *policy.Set, act Act, o *replayed, at time.Time, a A
 		return false
 	}
 	signer := func(st actions.Statement) (actions.Signer, bool) {
-		key := s.People.Keys[st.Key]
+		key, _ := s.People.Key(st.Key)
 		standing := s.People.Standing(st.Signer, standsAt(at, act.Direction, act.desk(), st))
 		stopped := s.stopped(act.bare(), st.Signer, standing)
 		return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware, Standing: standing},

@@ -170,7 +170,7 @@ func (s *State) effectFounding(b ledger.Body, f Founding, set *policy.Set) {
 	for _, o := range f.Officers {
 		s.Officers = append(s.Officers, o.Worker)
 		s.People.Admit(workforce.Record{Worker: o.Worker, Roles: []workforce.Role{workforce.Officer}, Start: f.Time}, f.Time, true, b.Number)
-		s.People.Keys[o.Key.ID()] = workforce.Key{PublicKey: o.Key, Worker: o.Worker, Enrolled: f.Time, Entry: b.Number}
+		s.People.PutKey(workforce.Key{PublicKey: o.Key, Worker: o.Worker, Enrolled: f.Time, Entry: b.Number})
 		s.trail[workerTrail(o.Worker)] = []int64{b.Number}
 		s.trail[keyTrail(o.Key.ID())] = []int64{b.Number}
 	}
@@ -260,7 +260,7 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 		}
 		return nil // the rest is seen with the rows
 	case actions.Engagement:
-		w, ok := s.People.Workers[c.Worker]
+		w, ok := s.People.Worker(c.Worker)
 		if !ok {
 			return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", c.Worker)
 		}
@@ -279,10 +279,10 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 	case actions.Keys:
 		for _, e := range c.Enrol {
 			id := e.Key.ID()
-			if _, ok := s.People.Workers[e.Worker]; !ok {
+			if _, ok := s.People.Worker(e.Worker); !ok {
 				return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", e.Worker)
 			}
-			if k, ok := s.People.Keys[id]; ok {
+			if k, ok := s.People.Key(id); ok {
 				return wrong("The key %s was enrolled for %s already; make a new one.", id, k.Worker)
 			}
 			if err := VerifySignature(e.Key, actions.PossessionChallenge(s.Origin, e.Worker, id), e.Possession, s.Sites()); err != nil {
@@ -290,7 +290,7 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			}
 		}
 		for _, id := range c.Revoke {
-			if k, ok := s.People.Keys[id]; !ok || !k.Revoked.IsZero() {
+			if k, ok := s.People.Key(id); !ok || !k.Revoked.IsZero() {
 				return wrong("There is no live key %s.", id)
 			}
 		}
@@ -380,23 +380,23 @@ func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, s
 			s.Imported = true
 		}
 	case actions.Engagement:
-		w := s.People.Workers[c.Worker]
+		w, _ := s.People.Worker(c.Worker)
 		if c.Op == "end" {
 			w.Ended = b.Time
 		} else {
 			w.Last = c.Last
 		}
-		s.People.Workers[c.Worker] = w
+		s.People.Put(w)
 		s.follow(workerTrail(c.Worker), b.Number)
 	case actions.Keys:
 		for _, e := range c.Enrol {
-			s.People.Keys[e.Key.ID()] = workforce.Key{PublicKey: e.Key, Worker: e.Worker, Enrolled: b.Time, Entry: b.Number}
+			s.People.PutKey(workforce.Key{PublicKey: e.Key, Worker: e.Worker, Enrolled: b.Time, Entry: b.Number})
 			s.follow(keyTrail(e.Key.ID()), b.Number)
 		}
 		for _, id := range c.Revoke {
-			k := s.People.Keys[id]
+			k, _ := s.People.Key(id)
 			k.Revoked = b.Time
-			s.People.Keys[id] = k
+			s.People.PutKey(k)
 			s.follow(keyTrail(id), b.Number)
 		}
 	case actions.Freeze:
@@ -528,13 +528,13 @@ func (s *State) Begin(c actions.Admit, number int64) {
 // RowDataOf returns the data of the entry that admits a row at an instant:
 // what the desk writes, and what a follower compares.
 func RowDataOf(s *State, r actions.Row, at canonical.Time, admission, index int64) RowData {
-	after := &workforce.Registry{Workers: map[workforce.WorkerID]workforce.Worker{}}
-	if w, ok := s.People.Workers[r.Record.Worker]; ok {
-		after.Workers[r.Record.Worker] = w
+	after := workforce.NewRegistry()
+	if w, ok := s.People.Worker(r.Record.Worker); ok {
+		after.Put(w)
 	}
 	founding := s.pending != nil && s.pending.change.Founding
 	after.Admit(r.Record, at, founding, 0)
-	w := after.Workers[r.Record.Worker]
+	w, _ := after.Worker(r.Record.Worker)
 	d := RowData{Row: r, Admission: admission, Index: index, Founding: w.Founding}
 	if !w.Admitted.Equal(at.Time) {
 		d.Since = w.Admitted
@@ -594,7 +594,7 @@ func (s *State) Evidence(people []workforce.WorkerID, keys []workforce.KeyID, at
 	for _, w := range people {
 		for _, id := range append([]workforce.WorkerID{w}, s.People.Chain(w, at)...) {
 			add(workerTrail(id))
-			if worker, ok := s.People.Workers[id]; ok && worker.Vendor != "" {
+			if worker, ok := s.People.Worker(id); ok && worker.Vendor != "" {
 				add(vendorTrail(worker.Vendor))
 			}
 		}

@@ -95,9 +95,10 @@ func (v *Verifier) verify(raw []byte) (Report, opened, error) {
 	r := Report{Warrant: w, Origin: s.Origin, Size: o.checkpoint.Size, Word: w.Ruling.Facts.Word,
 		Revocation: fmt.Sprintf("authentic as of ledger size %d, revocation not checked", o.checkpoint.Size)}
 	people, _ := w.Core().Signers()
-	r.Requester = s.People.Workers[people[0]]
+	r.Requester, _ = s.People.Worker(people[0])
 	for _, p := range people[1:] {
-		r.Signers = append(r.Signers, s.People.Workers[p])
+		w, _ := s.People.Worker(p)
+		r.Signers = append(r.Signers, w)
 	}
 	return r, o, nil
 }

@@ -488,7 +488,8 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(string(a)+"/signatures", func(b *testing.B) {
 			for b.Loop() {
 				for _, signed := range append(parsed.Countersignatures, parsed.Request) {
-					if err := proof.VerifySignature(s.People.Keys[signed.Statement.Key].PublicKey, signed.Statement.Challenge(), signed.Signature, s.Sites()); err != nil {
+					k, _ := s.People.Key(signed.Statement.Key)
+					if err := proof.VerifySignature(k.PublicKey, signed.Statement.Challenge(), signed.Signature, s.Sites()); err != nil {
 						b.Fatal(err)
 					}
 				}
