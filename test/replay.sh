@@ -72,6 +72,8 @@ start() {
 
 (umask 077 && random 16 >"$work/password")
 start
+# Unrelated events are put where the PDS's sequencer reads them.
+case " $* " in *" --events "*) set -- "$@" --sequencer "$work/pds/sequencer.sqlite" ;; esac
 status=0
 "$work/countersign" replay "$@" --json --platform bluesky --pds "$address" --pds-admin-password-file "$work/password" \
 	--dir "$work/desk" >&4 3>&- 4>&- || status=$?
