@@ -171,7 +171,7 @@ func (w *watcher) began(l glance, b journal.Breach, r proof.SignedExecution) {
 	w.e.outbox.add(r)
 	w.mu.Lock()
 	w.open[b.Subject.ID] = b
-	if l.by == "" {
+	if l.brought(b.Found).By == "" {
 		w.recent[b.Subject.ID] = b
 	}
 	w.mu.Unlock()

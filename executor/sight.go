@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -73,7 +74,7 @@ func fatal(err error) error {
 func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found platform.Expect) error {
 	seen := canonical.At(w.e.now())
 	k, known := w.get(l.id)
-	if l.told && l.by != "" {
+	if l.told {
 		if err := w.told(ctx, l); err != nil {
 			return err
 		}
@@ -200,15 +201,16 @@ func (w *watcher) foreign(ctx context.Context, l glance, k journal.Watched, befo
 
 // tellOf begins what a record tells of a subject, with what opens it.
 func (w *watcher) tellOf(l glance, k journal.Watched, found platform.Expect, seen canonical.Time) (*proof.Sight, []ledger.Opening, error) {
-	s := &proof.Sight{Platform: w.name, Tier: k.Tier, Expected: k.State, Found: found, Via: l.via, Seen: seen, Changed: l.at}
+	by := l.brought(found)
+	s := &proof.Sight{Platform: w.name, Tier: k.Tier, Expected: k.State, Found: found, Via: l.via, Seen: seen, Changed: by.At}
 	o, d, err := w.e.sealed(proof.SealedSubject, k.Subject.String())
 	if err != nil {
 		return nil, nil, err
 	}
 	s.Subject = d
 	openings := []ledger.Opening{o}
-	if l.by != "" {
-		if o, d, err = w.e.sealed(proof.SealedCredential, l.by); err != nil {
+	if by.By != "" {
+		if o, d, err = w.e.sealed(proof.SealedCredential, by.By); err != nil {
 			return nil, nil, err
 		}
 		s.Credential = d
@@ -222,16 +224,21 @@ func (w *watcher) tellOf(l glance, k journal.Watched, found platform.Expect, see
 func (w *watcher) told(ctx context.Context, l glance) error {
 	w.mu.Lock()
 	b, ok := w.recent[l.id]
-	delete(w.recent, l.id)
+	// The first: what came after the breach was seen may be told beside it.
+	i := slices.IndexFunc(l.events, func(h platform.Happening) bool { return h.By != "" && h.Brought(b.Found) })
+	if ok && i >= 0 {
+		delete(w.recent, l.id)
+	}
 	w.mu.Unlock()
-	if !ok {
+	if !ok || i < 0 {
 		return nil
 	}
-	o, d, err := w.e.sealed(proof.SealedCredential, l.by)
+	by := l.events[i]
+	o, d, err := w.e.sealed(proof.SealedCredential, by.By)
 	if err != nil {
 		return err
 	}
-	s := &proof.Sight{Platform: w.name, Tier: b.Tier, Credential: d, Via: viaStream, Seen: canonical.At(w.e.now()), Changed: l.at}
+	s := &proof.Sight{Platform: w.name, Tier: b.Tier, Credential: d, Via: viaStream, Seen: canonical.At(w.e.now()), Changed: by.At}
 	_, err = w.record(ctx, b.ID, proof.KindTold, s, "", "", []ledger.Opening{o})
 	return err
 }

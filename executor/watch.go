@@ -291,7 +291,7 @@ func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 			continue
 		}
 		_, unsettled := w.recent[h.Subject.ID]
-		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, by: h.By, at: h.At, locks: h.Locks, told: unsettled, urgent: k.Tier == actions.Critical})
+		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, events: []platform.Happening{h}, locks: h.Locks, told: unsettled, urgent: k.Tier == actions.Critical})
 		w.mu.Unlock()
 	}
 }
@@ -710,11 +710,10 @@ func (w *watcher) status() proof.WatchStatus {
 type glance struct {
 	id, handle string
 	via        string
-	by         string         // whose credential did it, as the stream says
-	at         canonical.Time // when, as the stream says
-	sort       bool           // the tier may be another
-	locks      bool           // the owner's lock may be another
-	told       bool           // a breach waits to hear whose credential did it
+	events     []platform.Happening // that the stream told since it was last looked at, the newest few
+	sort       bool                 // the tier may be another
+	locks      bool                 // the owner's lock may be another
+	told       bool                 // a breach waits to hear whose credential did it
 	urgent     bool
 	tries      int
 }
@@ -743,16 +742,27 @@ func newQueue() queue {
 
 func merge(a, b glance) glance {
 	a.sort, a.locks, a.told, a.urgent = a.sort || b.sort, a.locks || b.locks, a.told || b.told, a.urgent || b.urgent
-	// The first to say who did it speaks of what was first seen.
-	a.by, a.at, a.handle, a.tries = cmp.Or(a.by, b.by), earlier(a.at, b.at), cmp.Or(b.handle, a.handle), min(a.tries, b.tries)
+	a.events = slices.Concat(a.events, b.events)
+	a.events = a.events[max(0, len(a.events)-mostEvents):]
+	a.handle, a.tries = cmp.Or(b.handle, a.handle), min(a.tries, b.tries)
 	return a
 }
 
-func earlier(a, b canonical.Time) canonical.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a.Time) {
-		return b
+// mostEvents bounds what is kept of a subject that changes faster than it is
+// looked at.
+const mostEvents = 16
+
+// brought returns the event that brought a subject into a state: of those that say
+// so the newest by the platform's own dates, since a stream may tell again what was
+// long before. An event about another change names nobody for this one. It is the
+// zero event if none is known.
+func (l glance) brought(found platform.Expect) (newest platform.Happening) {
+	for _, h := range l.events {
+		if h.Brought(found) && !h.At.Before(newest.At.Time) {
+			newest = h
+		}
 	}
-	return a
+	return newest
 }
 
 func (q *queue) add(l glance) {

@@ -188,10 +188,40 @@ func TestCredential(t *testing.T) {
 		t.Errorf("a direct read names %q", got)
 	}
 	p.plaza.Hide(false)
-	p.plaza.Tell(platform.Happening{Subject: platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, By: "day-shift"})
+	p.plaza.Tell(platform.Happening{Subject: platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, Status: platform.Down, Mark: "X", Marked: true, By: "day-shift"})
 	p.until("it is told", func() bool { return len(p.told(proof.KindTold)) == 1 })
 	told := p.told(proof.KindTold)[0]
 	if told.Request != second.Request || p.opened(told, proof.SealedCredential) != "day-shift" {
+		t.Errorf("told %+v", told)
+	}
+}
+
+// TestOthersEvents: an event about another change of a subject names nobody for
+// this one, whether it is told before or after.
+func TestOthersEvents(t *testing.T) {
+	p := guarded(t)
+	subject := platform.Subject{Platform: "plaza", ID: mayor, Handle: "@2"}
+	tell := func(by string, at time.Duration, h platform.Happening) {
+		h.Subject, h.By, h.At = subject, by, canonical.At(p.clock.Now().Add(at))
+		p.plaza.Tell(h)
+	}
+	p.plaza.Hide(true)
+	p.plaza.SetBy("night-shift", mayor, platform.Down, "X")
+	p.plaza.Hide(false)
+	tell("day-shift", -time.Minute, platform.Happening{Status: platform.Up, Marked: true}) // this is why it is looked at
+	p.upAgain(mayor)
+	b := p.breaches(1)[0]
+	if got := p.opened(b, proof.SealedCredential); got != "" || !b.Sight.Changed.IsZero() {
+		t.Errorf("the breach names %q, at %s", got, b.Sight.Changed)
+	}
+	tell("evening-shift", -time.Second, platform.Happening{Status: platform.Down, Mark: "Y", Marked: true})
+	tell("owner", 0, platform.Happening{Locks: true})
+	tell("night-shift", -time.Second, platform.Happening{Status: platform.Down, Mark: "X", Marked: true})
+	p.until("it is told", func() bool { return len(p.told(proof.KindTold)) > 0 })
+	tell("another", 0, platform.Happening{Status: platform.Down, Mark: "X", Marked: true})
+	p.looked(mayor)
+	told := p.told(proof.KindTold)
+	if len(told) != 1 || told[0].Request != b.Request || p.opened(told[0], proof.SealedCredential) != "night-shift" {
 		t.Errorf("told %+v", told)
 	}
 }

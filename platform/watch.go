@@ -64,11 +64,22 @@ type Happening struct {
 	Subject Subject
 	// Locks says that the owner's lock may have changed, and not only the state.
 	Locks bool
+	// Status is what the event says that the subject was in after it; empty if it
+	// says nothing of that, or what has no counterpart here. Mark is beside it where
+	// Marked is true; else it was not told. They say which change By and At are of.
+	Status Status
+	Mark   Mark
+	Marked bool
 	// By is who did it, as far as the platform says: the name of a staff credential,
 	// or the owner's handle with its @ if it was the owner. It is told, not proven,
 	// and decides nothing.
 	By string
 	At canonical.Time // as the platform dates it; zero if it does not
+}
+
+// Brought reports whether the event may be what brought a subject into a state.
+func (h Happening) Brought(e Expect) bool {
+	return h.Status == e.Status && (!h.Marked || h.Mark == e.Mark)
 }
 
 // Notifier is a connector that can send the owner of an account a message.

@@ -175,7 +175,7 @@ func (p *Platform) change(by, id string, status platform.Status, mark platform.M
 	rev, _ := strconv.Atoi(s.Rev)
 	s.Status, s.Mark, s.Rev = status, mark, strconv.Itoa(rev+1)
 	p.states[id] = s
-	p.announce(platform.Happening{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]}, By: by, At: canonical.At(p.now())})
+	p.announce(platform.Happening{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]}, Status: status, Mark: mark, Marked: true, By: by, At: canonical.At(p.now())})
 }
 
 // Capabilities implements platform.Connector.

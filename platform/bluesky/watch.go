@@ -67,7 +67,7 @@ func (w *watching) Next() (platform.Happening, error) {
 			return platform.Happening{}, err
 		}
 		if locks := touchesLock(e); locks || e.Kind == AccountEvent {
-			return platform.Happening{Subject: e.Subject, Locks: locks, At: e.At}, nil
+			return platform.Happening{Subject: e.Subject, Locks: locks, Status: e.Status, At: e.At}, nil
 		}
 	}
 	return platform.Happening{}, nil

@@ -155,6 +155,8 @@ func (s showing) check(ctx context.Context, r *run) error {
 	}
 	if locks := s.change == platform.LockSet || s.change == platform.LockCleared; h.Locks != locks {
 		return fmt.Errorf("what is told says that the lock may have changed: %v", h.Locks)
+	} else if locks && h.Status != "" {
+		return fmt.Errorf("what is told of the lock says that it brought about %q", h.Status)
 	}
 	return nil
 }
@@ -322,12 +324,16 @@ func checkWatchResume(ctx context.Context, r *run) error {
 		return err
 	}
 	receipt, err := r.carryOut(ctx, down(r.Account, r.mark()))
+	var h platform.Happening
 	if err == nil {
-		_, err = ear.hear(r.Account)
+		h, err = ear.hear(r.Account)
 	}
 	ear.close()
 	if err != nil {
 		return err
+	}
+	if now := (platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}); !h.Brought(now) || h.Brought(platform.Expect{Status: platform.Up}) {
+		return fmt.Errorf("what is told says that it brought about %q with the mark %q, and not %s", h.Status, h.Mark, now.Status)
 	}
 	place := ear.stream.Cursor()
 	if place == "" {

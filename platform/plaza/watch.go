@@ -55,7 +55,11 @@ type watching struct{ s *Stream }
 
 func (w watching) Next() (platform.Happening, error) {
 	e, err := w.s.Next()
-	return platform.Happening{Subject: e.Subject, Locks: e.Locks, By: e.By, At: e.At}, err
+	h := platform.Happening{Subject: e.Subject, Locks: e.Locks, By: e.By, At: e.At}
+	if !e.Locks { // else it brought nothing but the lock
+		h.Status, h.Mark, h.Marked = e.Status, e.Mark, true
+	}
+	return h, err
 }
 
 func (w watching) Cursor() string { return strconv.FormatInt(w.s.Cursor(), 10) }
