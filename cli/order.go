@@ -37,6 +37,12 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 	switch c.Vouched {
 	case "":
 	case "now":
+		unbased, err := c.unbased(ctx, s)
+		if err != nil {
+			return err
+		}
+		c.answer = func(r v1.Request) any { return placed{r, unbased} }
+		// Read after that, so that it covers every baseline that was counted.
 		o.Vouched = canonical.At(s.Now())
 	default:
 		m, err := parseMoment(c.Vouched)
@@ -46,6 +52,45 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 		o.Vouched = m.from(s.Now())
 	}
 	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, actions.Setting{Of: actions.PartOrders, Order: &o}, nil)
+}
+
+// placed is the answer of an order that vouches for what is now.
+type placed struct {
+	v1.Request
+	Unbased *int64 `json:"unbased"` // subjects of the tier that nobody can vouch for yet; null: not known
+}
+
+// unbased returns how many subjects of the tier nobody can vouch for yet, nil if it
+// is not known, and warns whoever signs: the order says less than it seems to.
+func (c *orderPlace) unbased(ctx context.Context, s *Session) (*int64, error) {
+	d, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	status, err := d.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if status.Executor != nil {
+		for _, w := range status.Executor.Watches {
+			if w.Platform != c.Platform {
+				continue
+			}
+			n := w.Unbased(c.Tier)
+			who := plural(int(n), string(c.Tier)+" subject", string(c.Tier)+" subjects") + " of " + c.Platform
+			if w.Swept.IsZero() {
+				who = "what the watch has not seen yet: it never saw all of " + c.Platform
+			}
+			if n > 0 || w.Swept.IsZero() {
+				s.Say("Warning: this does not vouch for %s. No baseline in the ledger holds them yet, and they are restored only once one has held them for 24 hours. "+
+					"To vouch for them too, place the order when a later sweep has entered them (unbased_%s in GET /api/v1/status is 0 then), or place it again.", who, c.Tier)
+			}
+			return &n, nil
+		}
+	}
+	s.Say("Warning: how much this vouches for is not known, since no executor that watches %s answers. What no baseline in the ledger holds yet "+
+		"is restored only once one has held it for 24 hours; place the order again to vouch for that too.", c.Platform)
+	return nil, nil
 }
 
 type orderRevoke struct {

@@ -282,7 +282,7 @@ func (c *policyApply) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.Invalid, "not-a-policy", "%s is not a proposal of a policy set; it is %s.", r.ID, inWords(r.Action))
 	}
 	if r.Status != actions.StatusHeld {
-		return s.outcome(r, "")
+		return s.outcome(r, r, "")
 	}
 	return c.countersign(ctx, s, d, r)
 }
