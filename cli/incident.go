@@ -149,7 +149,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 		if m.Entry >= 0 {
 			entry = fmt.Sprint(m.Entry)
 		}
-		rows = append(rows, []string{precise(m.At), after, string(m.Step), string(m.Who), entry, short(m.Text, 90)})
+		rows = append(rows, []string{precise(m.At), after, string(m.Step), string(m.Who), entry, short(m.Text, 300)})
 	}
 	p.Table(rows)
 	for _, x := range r.Rulings {
