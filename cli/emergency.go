@@ -62,28 +62,17 @@ func (c *reviewClose) Run(ctx context.Context, s *Session) error {
 		involved = append(involved, workforce.WorkerID(w))
 	}
 	slices.Sort(involved)
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskReview, Reason: c.Reason},
-		actions.Review{Of: c.Of, ID: c.ID, Involved: slices.Compact(involved), Findings: sha256.Sum256(findings)}, nil)
+	return c.change(ctx, s, actions.DeskReview,
+		actions.Review{Of: c.Of, ID: c.ID, Involved: slices.Compact(involved), Findings: sha256.Sum256(findings)}, c.Reason)
 }
 
 type reviewList struct{}
 
 func (c *reviewList) Run(ctx context.Context, s *Session) error {
-	d, err := s.desk()
-	if err != nil {
-		return err
-	}
-	set, err := d.Desk(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Answer(items(set.Reviews), func(p *Page) {
-		rows := [][]string{{"REVIEW OF", "INVOLVED", "CLOSED BY", "AT", "FINDINGS"}}
-		for _, r := range set.Reviews {
-			rows = append(rows, []string{r.Of + " " + r.ID, joinedWorkers(r.Involved), string(r.By), when(r.At), r.Findings.String()})
-		}
-		p.Table(rows)
-	})
+	return listed(ctx, s, func(d v1.Desk) []v1.Review { return d.Reviews }, "", []string{"REVIEW OF", "INVOLVED", "CLOSED BY", "AT", "FINDINGS"},
+		func(r v1.Review) []string {
+			return []string{r.Of + " " + r.ID, joinedWorkers(r.Involved), string(r.By), when(r.At), r.Findings.String()}
+		})
 }
 
 func joinedWorkers(ws []workforce.WorkerID) string {

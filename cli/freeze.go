@@ -8,11 +8,11 @@ import (
 )
 
 type freezeCommands struct {
-	Worker   freezeWorker   `cmd:"" help:"Freeze the acts of one worker."`
-	Vendor   freezeVendor   `cmd:"" help:"Freeze the acts of everybody at a vendor."`
-	Platform freezePlatform `cmd:"" help:"Freeze all acts on a platform."`
-	All      freezeAll      `cmd:"" help:"Freeze everything."`
-	List     freezeList     `cmd:"" help:"List what is frozen."`
+	Worker   freeze[ofWorker]   `cmd:"" help:"Freeze the acts of one worker."`
+	Vendor   freeze[ofVendor]   `cmd:"" help:"Freeze the acts of everybody at a vendor."`
+	Platform freeze[ofPlatform] `cmd:"" help:"Freeze all acts on a platform."`
+	All      freeze[ofAll]      `cmd:"" help:"Freeze everything."`
+	List     freezeList         `cmd:"" help:"List what is frozen."`
 }
 
 func (freezeCommands) Help() string {
@@ -21,70 +21,56 @@ func (freezeCommands) Help() string {
 		"It goes through the desk, and straight to the executor if the desk does not answer, or with --direct."
 }
 
-type freezeWorker struct {
+// scoped is what a freeze or a thaw goes for, as its command names it.
+type scoped interface{ scope() (scope, of string) }
+
+type ofWorker struct {
 	Worker string `arg:"" help:"Identifier of the worker."`
-	freezing
 }
 
-type freezeVendor struct {
+type ofVendor struct {
 	Vendor string `arg:"" help:"Identifier of the vendor."`
-	freezing
 }
 
-type freezePlatform struct {
+type ofPlatform struct {
 	Platform string `arg:"" help:"Name of the platform."`
-	freezing
 }
 
-type freezeAll struct{ freezing }
+type ofAll struct{}
 
-type freezing struct {
+func (o ofWorker) scope() (scope, of string)   { return actions.ScopeWorker, o.Worker }
+func (o ofVendor) scope() (scope, of string)   { return actions.ScopeVendor, o.Vendor }
+func (o ofPlatform) scope() (scope, of string) { return actions.ScopePlatform, o.Platform }
+func (ofAll) scope() (scope, of string)        { return actions.ScopeAll, "" }
+
+type freeze[S scoped] struct {
+	Of     S      `embed:""`
 	Reason string `help:"Why, for the ledger. No personal data."`
 	straight
 }
 
-func (c *freezing) freeze(ctx context.Context, s *Session, scope, of string) error {
+func (c *freeze[S]) Run(ctx context.Context, s *Session) error {
+	scope, of := c.Of.scope()
 	return c.relieve(ctx, s, actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: scope, Of: of}, c.Reason)
 }
 
-func (c *freezeWorker) Run(ctx context.Context, s *Session) error {
-	return c.freeze(ctx, s, actions.ScopeWorker, c.Worker)
+type thaw[S scoped] struct {
+	Of S `embed:""`
+	asking
 }
 
-func (c *freezeVendor) Run(ctx context.Context, s *Session) error {
-	return c.freeze(ctx, s, actions.ScopeVendor, c.Vendor)
-}
-
-func (c *freezePlatform) Run(ctx context.Context, s *Session) error {
-	return c.freeze(ctx, s, actions.ScopePlatform, c.Platform)
-}
-
-func (c *freezeAll) Run(ctx context.Context, s *Session) error {
-	return c.freeze(ctx, s, actions.ScopeAll, "")
+func (c *thaw[S]) Run(ctx context.Context, s *Session) error {
+	scope, of := c.Of.scope()
+	return c.change(ctx, s, actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: scope, Of: of}, c.Reason)
 }
 
 type freezeList struct{}
 
 func (c *freezeList) Run(ctx context.Context, s *Session) error {
-	d, err := s.desk()
-	if err != nil {
-		return err
-	}
-	set, err := d.Desk(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Answer(items(set.Freezes), func(p *Page) {
-		if len(set.Freezes) == 0 {
-			p.Line("Nothing is frozen.")
-			return
-		}
-		rows := [][]string{{"FROZEN", "BY", "SINCE", "REQUEST"}}
-		for _, f := range set.Freezes {
-			rows = append(rows, []string{frozenWords(f.Scope, f.Of), string(f.By), when(f.At), f.Request})
-		}
-		p.Table(rows)
-	})
+	return listed(ctx, s, func(d v1.Desk) []v1.Freeze { return d.Freezes }, "Nothing is frozen.", []string{"FROZEN", "BY", "SINCE", "REQUEST"},
+		func(f v1.Freeze) []string {
+			return []string{frozenWords(f.Scope, f.Of), string(f.By), when(f.At), f.Request}
+		})
 }
 
 func frozenWords(scope, of string) string {
@@ -102,54 +88,12 @@ func frozenWords(scope, of string) string {
 }
 
 type thawCommands struct {
-	Worker   thawWorker   `cmd:"" help:"Thaw a worker."`
-	Vendor   thawVendor   `cmd:"" help:"Thaw a vendor."`
-	Platform thawPlatform `cmd:"" help:"Thaw a platform."`
-	All      thawAll      `cmd:"" help:"Thaw what was frozen as everything. What was frozen besides stays so."`
+	Worker   thaw[ofWorker]   `cmd:"" help:"Thaw a worker."`
+	Vendor   thaw[ofVendor]   `cmd:"" help:"Thaw a vendor."`
+	Platform thaw[ofPlatform] `cmd:"" help:"Thaw a platform."`
+	All      thaw[ofAll]      `cmd:"" help:"Thaw what was frozen as everything. What was frozen besides stays so."`
 }
 
 func (thawCommands) Help() string {
 	return "A thaw is a request that others countersign, none of them frozen themselves: action countersign REQUEST."
-}
-
-type thawWorker struct {
-	Worker string `arg:"" help:"Identifier of the worker."`
-	thawing
-}
-
-type thawVendor struct {
-	Vendor string `arg:"" help:"Identifier of the vendor."`
-	thawing
-}
-
-type thawPlatform struct {
-	Platform string `arg:"" help:"Name of the platform."`
-	thawing
-}
-
-type thawAll struct{ thawing }
-
-type thawing struct {
-	Reason string `required:"" help:"Why, for those who countersign and for the ledger."`
-	signing
-}
-
-func (c *thawing) thaw(ctx context.Context, s *Session, scope, of string) error {
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskFreeze, Reason: c.Reason}, actions.Freeze{Op: "thaw", Scope: scope, Of: of}, nil)
-}
-
-func (c *thawWorker) Run(ctx context.Context, s *Session) error {
-	return c.thaw(ctx, s, actions.ScopeWorker, c.Worker)
-}
-
-func (c *thawVendor) Run(ctx context.Context, s *Session) error {
-	return c.thaw(ctx, s, actions.ScopeVendor, c.Vendor)
-}
-
-func (c *thawPlatform) Run(ctx context.Context, s *Session) error {
-	return c.thaw(ctx, s, actions.ScopePlatform, c.Platform)
-}
-
-func (c *thawAll) Run(ctx context.Context, s *Session) error {
-	return c.thaw(ctx, s, actions.ScopeAll, "")
 }

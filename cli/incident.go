@@ -149,7 +149,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 		if m.Entry >= 0 {
 			entry = fmt.Sprint(m.Entry)
 		}
-		rows = append(rows, []string{precise(m.At), after, string(m.Step), string(m.Who), entry, short(m.Text, 90)})
+		rows = append(rows, []string{precise(m.At), after, string(m.Step), string(m.Who), entry, short(m.Text, 300)})
 	}
 	p.Table(rows)
 	for _, x := range r.Rulings {
@@ -278,7 +278,7 @@ func (c *incidentClose) Run(ctx context.Context, s *Session) error {
 	if review.Of != actions.ReviewIncident || review.ID != c.Incident || review.Findings != incident.FindingsDigest(string(text)) {
 		return tricked("its review is of something else")
 	}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskReview, Reason: c.Reason}, review, nil)
+	return c.change(ctx, s, actions.DeskReview, review, c.Reason)
 }
 
 type incidentUndo struct {

@@ -123,7 +123,7 @@ func (c *keyEnroll) Run(ctx context.Context, s *Session) error {
 		}
 		change.Enrol = append(change.Enrol, e)
 	}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskKey, Reason: c.Reason}, change, nil)
+	return c.change(ctx, s, actions.DeskKey, change, c.Reason)
 }
 
 type keyList struct {

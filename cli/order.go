@@ -28,8 +28,7 @@ type orderPlace struct {
 	PerSubject int64        `default:"20" help:"Restorations of one subject in an hour; when they are spent people are paged."`
 	PerTier    int64        `default:"200" help:"Restorations of the whole tier in an hour. On critical, spending them only pages."`
 	Vouched    string       `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
-	Reason     string       `required:"" help:"Why, for those who countersign and for the ledger."`
-	signing
+	asking
 }
 
 func (c *orderPlace) Run(ctx context.Context, s *Session) error {
@@ -37,6 +36,12 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 	switch c.Vouched {
 	case "":
 	case "now":
+		unbased, err := c.unbased(ctx, s)
+		if err != nil {
+			return err
+		}
+		c.answer = func(r v1.Request) any { return placed{r, unbased} }
+		// Read after that, so that it covers every baseline that was counted.
 		o.Vouched = canonical.At(s.Now())
 	default:
 		m, err := parseMoment(c.Vouched)
@@ -45,39 +50,66 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 		}
 		o.Vouched = m.from(s.Now())
 	}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, actions.Setting{Of: actions.PartOrders, Order: &o}, nil)
+	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &o}, c.Reason)
+}
+
+// placed is the answer of an order that vouches for what is now.
+type placed struct {
+	v1.Request
+	Unbased *int64 `json:"unbased"` // subjects of the tier that nobody can vouch for yet; null: not known
+}
+
+// unbased returns how many subjects of the tier nobody can vouch for yet, nil if it
+// is not known, and warns whoever signs: the order says less than it seems to.
+func (c *orderPlace) unbased(ctx context.Context, s *Session) (*int64, error) {
+	d, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	status, err := d.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if status.Executor != nil {
+		for _, w := range status.Executor.Watches {
+			if w.Platform != c.Platform {
+				continue
+			}
+			n := w.Unbased(c.Tier)
+			who := plural(int(n), string(c.Tier)+" subject", string(c.Tier)+" subjects") + " of " + c.Platform
+			if w.Swept.IsZero() {
+				who = "what the watch has not seen yet: it never saw all of " + c.Platform
+			}
+			if n > 0 || w.Swept.IsZero() {
+				s.Say("Warning: this does not vouch for %s. No baseline in the ledger holds them yet, and they are restored only once one has held them for 24 hours. "+
+					"To vouch for them too, place the order when a later sweep has entered them (unbased_%s in GET /api/v1/status is 0 then), or place it again.", who, c.Tier)
+			}
+			return &n, nil
+		}
+	}
+	s.Say("Warning: how much this vouches for is not known, since no executor that watches %s answers. What no baseline in the ledger holds yet "+
+		"is restored only once one has held it for 24 hours; place the order again to vouch for that too.", c.Platform)
+	return nil, nil
 }
 
 type orderRevoke struct {
 	Platform string       `arg:"" help:"Name of the platform."`
 	Tier     actions.Tier `arg:"" enum:"protected,critical" help:"protected or critical."`
-	Reason   string       `required:"" help:"Why, for those who countersign and for the ledger."`
-	signing
+	asking
 }
 
 func (c *orderRevoke) Run(ctx context.Context, s *Session) error {
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason},
-		actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: c.Platform, Tier: c.Tier}}, nil)
+	o := actions.Order{Op: "revoke", Platform: c.Platform, Tier: c.Tier}
+	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &o}, c.Reason)
 }
 
 type orderList struct{}
 
 func (c *orderList) Run(ctx context.Context, s *Session) error {
-	d, err := s.desk()
-	if err != nil {
-		return err
-	}
-	set, err := d.Desk(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Answer(items(set.Orders), func(p *Page) {
-		rows := [][]string{{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "REQUEST"}}
-		for _, o := range set.Orders {
-			rows = append(rows, []string{o.Platform, string(o.Tier), yesNo(o.InForce), when(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), when(o.Vouched), o.Request})
-		}
-		p.Table(rows)
-	})
+	return listed(ctx, s, func(d v1.Desk) []v1.StandingOrder { return d.Orders }, "",
+		[]string{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "REQUEST"}, func(o v1.StandingOrder) []string {
+			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), when(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), when(o.Vouched), o.Request}
+		})
 }
 
 type modeCommands struct {
@@ -89,33 +121,19 @@ type modeSet struct {
 	Platform string       `arg:"" help:"Name of the platform."`
 	Tier     actions.Tier `arg:"" enum:"standard,protected,critical" help:"standard, protected or critical."`
 	Mode     string       `arg:"" enum:"observe,enforce" help:"observe: the watch runs and rulings are shown, and nothing is done. enforce: all is done."`
-	Reason   string       `required:"" help:"Why, for those who countersign and for the ledger."`
-	signing
+	asking
 }
 
 func (c *modeSet) Run(ctx context.Context, s *Session) error {
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason},
-		actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: c.Platform, Tier: c.Tier, Mode: c.Mode}}, nil)
+	m := actions.Mode{Platform: c.Platform, Tier: c.Tier, Mode: c.Mode}
+	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &m}, c.Reason)
 }
 
 type modeList struct{}
 
 func (c *modeList) Run(ctx context.Context, s *Session) error {
-	d, err := s.desk()
-	if err != nil {
-		return err
-	}
-	set, err := d.Desk(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Answer(items(set.Modes), func(p *Page) {
-		rows := [][]string{{"PLATFORM", "TIER", "MODE"}}
-		for _, m := range set.Modes {
-			rows = append(rows, []string{m.Platform, string(m.Tier), m.Mode})
-		}
-		p.Table(rows)
-	})
+	return listed(ctx, s, func(d v1.Desk) []v1.Mode { return d.Modes }, "", []string{"PLATFORM", "TIER", "MODE"},
+		func(m v1.Mode) []string { return []string{m.Platform, string(m.Tier), m.Mode} })
 }
 
 type lockCommands struct {
@@ -134,17 +152,9 @@ func (c *lockClear) Help() string {
 }
 
 func (c *lockClear) Run(ctx context.Context, s *Session) error {
-	d, err := s.desk()
+	r, err := s.subject(ctx, c.Subject)
 	if err != nil {
 		return err
 	}
-	r, err := d.Subject(ctx, c.Subject)
-	if err != nil {
-		return err
-	}
-	if err := checkSubject(r.Subject, c.Subject); err != nil {
-		return err
-	}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason},
-		actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: r.Subject}}, nil)
+	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: r.Subject}}, c.Reason)
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/platform/platformtest"
@@ -23,8 +22,7 @@ type platformCommands struct {
 type platformAdd struct {
 	Name      string `arg:"" help:"What the platform is called here, such as plaza."`
 	Connector string `required:"" enum:"plaza,bluesky" help:"What speaks to it: plaza (any server of the platform protocol) or bluesky (a PDS)."`
-	Reason    string `required:"" help:"Why, for those who countersign and for the ledger."`
-	signing
+	asking
 }
 
 func (c *platformAdd) Help() string {
@@ -33,7 +31,7 @@ func (c *platformAdd) Help() string {
 
 func (c *platformAdd) Run(ctx context.Context, s *Session) error {
 	change := actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: c.Name, Connector: c.Connector}}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, change, nil)
+	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
 }
 
 type platformList struct{}

@@ -236,8 +236,7 @@ func (c *policyShow) Run(ctx context.Context, s *Session) error {
 
 type policyPropose struct {
 	policySource
-	Reason string `required:"" help:"Why, for those who countersign and for the ledger."`
-	signing
+	asking
 }
 
 func (c *policyPropose) Run(ctx context.Context, s *Session) error {
@@ -255,7 +254,7 @@ func (c *policyPropose) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	change := actions.Setting{Of: actions.PartPolicy, Policy: inForce(files)}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, change, nil)
+	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
 }
 
 type policyApply struct {
@@ -282,7 +281,7 @@ func (c *policyApply) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.Invalid, "not-a-policy", "%s is not a proposal of a policy set; it is %s.", r.ID, inWords(r.Action))
 	}
 	if r.Status != actions.StatusHeld {
-		return s.outcome(r, "")
+		return s.outcome(r, r, "")
 	}
 	return c.countersign(ctx, s, d, r)
 }

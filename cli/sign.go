@@ -22,6 +22,9 @@ import (
 type signing struct {
 	Yes  bool          `short:"y" help:"Sign without asking. What is signed is shown all the same."`
 	Wait time.Duration `default:"10s" help:"How long to wait for the outcome. 0s: not at all."`
+
+	// answer, if set, is what is answered in JSON in a request's place.
+	answer func(v1.Request) any
 }
 
 func isRequest(s string) bool { return id.Valid(proof.RequestPrefix, s) }
@@ -105,7 +108,11 @@ func (c *signing) finish(ctx context.Context, s *Session, d deskClient, r v1.Req
 		s.End(CouldNot)
 		note = fmt.Sprintf("It was approved, and nothing was heard of it within %s. See what became of it: countersign action show %s --wait 30s", c.Wait, r.ID)
 	}
-	return s.outcome(r, note)
+	doc := any(r)
+	if c.answer != nil {
+		doc = c.answer(r)
+	}
+	return s.outcome(r, doc, note)
 }
 
 // settled waits for a request that is approved to come to its end.
@@ -281,15 +288,16 @@ func rulingWords(r v1.Ruling) string {
 	return needWords(r.Need)
 }
 
-// outcome answers with a request and sets the exit code that its status means.
-func (s *Session) outcome(r v1.Request, note string) error {
+// outcome answers with a request, doc in JSON, and sets the exit code that its
+// status means.
+func (s *Session) outcome(r v1.Request, doc any, note string) error {
 	switch r.Status {
 	case actions.StatusVoid, actions.StatusFailed, actions.StatusDeclined, actions.StatusFrozen, actions.StatusWithdrawn, actions.StatusExpired:
 		s.End(Refused)
 	case actions.StatusUnknown:
 		s.End(CouldNot)
 	}
-	return s.Answer(r, func(p *Page) {
+	return s.Answer(doc, func(p *Page) {
 		describeRequest(p, r, s.Now())
 		if note != "" {
 			p.Line("%s", note)

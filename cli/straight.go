@@ -38,7 +38,7 @@ func (c *straight) relieve(ctx context.Context, s *Session, k actions.Kind, chan
 	if c.Direct {
 		return c.hand(ctx, s, k, change, reason)
 	}
-	err := c.request(ctx, s, v1.Wish{Kind: k, Reason: reason}, change, nil)
+	err := c.change(ctx, s, k, change, reason)
 	if err == nil || s.answered || !unheard(err) {
 		return err
 	}

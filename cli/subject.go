@@ -63,15 +63,8 @@ func (c *subjectTier) Help() string {
 }
 
 func (c *subjectTier) Run(ctx context.Context, s *Session) error {
-	d, err := s.desk()
+	r, err := s.subject(ctx, c.Subject)
 	if err != nil {
-		return err
-	}
-	r, err := d.Subject(ctx, c.Subject)
-	if err != nil {
-		return err
-	}
-	if err := checkSubject(r.Subject, c.Subject); err != nil {
 		return err
 	}
 	from := c.From
@@ -82,7 +75,7 @@ func (c *subjectTier) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.Conflict, "same-tier", "People raised %s to %s already.", subjectName(r.Subject), from)
 	}
 	change := actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: r.Subject, From: from, To: c.To}}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, change, nil)
+	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
 }
 
 // raisedTo is what people raised a subject to, as far as its reading tells:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/workforce"
 )
@@ -19,8 +18,7 @@ type vendorAdd struct {
 	Vendor  string `arg:"" help:"Identifier of the vendor, such as acme; it is kept for ever."`
 	Name    string `required:"" help:"Name of the company."`
 	Ratchet int    `default:"14" help:"Days before a worker's last day from which they neither request nor countersign burdening acts on protected and critical subjects."`
-	Reason  string `required:"" help:"Why, for those who countersign and for the ledger."`
-	signing
+	asking
 }
 
 func (c *vendorAdd) Run(ctx context.Context, s *Session) error {
@@ -31,7 +29,7 @@ func (c *vendorAdd) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.Invalid, "bad-vendor", "A ratchet has 0 to 365 days.")
 	}
 	change := actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: workforce.VendorID(c.Vendor), Name: c.Name, Ratchet: c.Ratchet}}
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, change, nil)
+	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
 }
 
 type vendorList struct{}

@@ -158,13 +158,11 @@ func (c *workerList) Run(ctx context.Context, s *Session) error {
 type workerExtend struct {
 	Worker workforce.WorkerID `arg:"" help:"Identifier of the worker."`
 	Last   moment             `required:"" placeholder:"TIME" help:"The new end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
-	Reason string             `required:"" help:"Why, for those who countersign and for the ledger."`
-	signing
+	asking
 }
 
 func (c *workerExtend) Run(ctx context.Context, s *Session) error {
-	return c.request(ctx, s, v1.Wish{Kind: actions.DeskEngagement, Reason: c.Reason},
-		actions.Engagement{Op: "extend", Worker: c.Worker, Last: c.Last.from(s.Now())}, nil)
+	return c.change(ctx, s, actions.DeskEngagement, actions.Engagement{Op: "extend", Worker: c.Worker, Last: c.Last.from(s.Now())}, c.Reason)
 }
 
 type workerEnd struct {

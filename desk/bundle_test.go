@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
@@ -28,6 +31,42 @@ func export(t *testing.T, w *desktest.World, id string, personal bool) ([]byte, 
 		t.Fatal(err)
 	}
 	return raw, v
+}
+
+// toldAlike demands that the desk tells what happened in the words of the bundle,
+// and of the page and the Markdown that are made of that.
+func toldAlike(t *testing.T, w *desktest.World, v incident.Verified) {
+	t.Helper()
+	var r incident.Report
+	var err error
+	for range 2 { // that it was read is not among what happened
+		if r, err = w.Report(t.Context(), desktest.As("eva"), v.Report.Incident.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := func(r incident.Report) (all []string) {
+		for _, m := range r.Timeline {
+			all = append(all, string(canonical.MustMarshal(m)))
+		}
+		return all
+	}
+	if diff := cmp.Diff(lines(v.Report), lines(r)); diff != "" {
+		t.Errorf("the desk tells (+) what the bundle does not (-): %s", diff)
+	}
+	told := v.Report
+	told.Timeline = r.Timeline
+	o := incident.Options{Personal: v.By.Personal, Names: v.Names, Verified: &v}
+	if !bytes.Equal(incident.Markdown(told, o), incident.Markdown(v.Report, o)) {
+		t.Error("the Markdown is another one")
+	}
+	ours, err := incident.HTML(told, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := incident.HTML(v.Report, o)
+	if err != nil || !bytes.Equal(ours, theirs) {
+		t.Errorf("the page is another one: %v", err)
+	}
 }
 
 // unproven is what a verified report says that nothing proves.
@@ -93,6 +132,7 @@ func TestBundleOfAContestedAct(t *testing.T) {
 		if v.Report.Incident.Status != incident.Closed || v.Report.Incident.Findings != findings {
 			t.Errorf("%+v", v.Report.Incident)
 		}
+		toldAlike(t, to.World, v)
 	})
 }
 
@@ -127,12 +167,14 @@ func TestBundleOfABreach(t *testing.T) {
 		restore(w, id, proof.Executed)
 		told := w.Breach(president, actions.Critical)
 		told.Kind, told.Request = proof.KindTold, id
+		told.Sight.Changed = told.Sight.Seen
 		w.Enter(told, map[string]string{proof.SealedSubject: president, proof.SealedCredential: "staff token night-shift"})
 		i := incidents(t, w, desk.IncidentFilter{})[0]
 		_, v := export(t, w, i.ID, true)
 		if a := v.Report.Attribution; !a.Around || a.Credential != "staff token night-shift" || v.Report.Incident.Subject.String() != president {
 			t.Errorf("%+v", a)
 		}
+		toldAlike(t, w, v)
 		raw, v := export(t, w, i.ID, false)
 		if bytes.Contains(raw, []byte("night-shift")) || bytes.Contains(raw, []byte("acct/1")) {
 			t.Error("the bundle without personal fields holds some")
@@ -140,6 +182,7 @@ func TestBundleOfABreach(t *testing.T) {
 		if a := v.Report.Attribution; a.Credential != incident.Withheld || v.Records != 4 {
 			t.Errorf("%+v, %d records", a, v.Records)
 		}
+		toldAlike(t, w, v)
 		// It says req_order, and the chain knows no such order.
 		ordered := false
 		for _, c := range v.Claims {

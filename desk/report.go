@@ -22,7 +22,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-// incidentReadRecord is the data of an entry of kind incident-read.
+const kindIncidentRead = "incident-read"
+
+// incidentReadRecord is the data of an entry of that kind.
 type incidentReadRecord struct {
 	Incident string             `json:"incident"`
 	What     string             `json:"what"` // "report", "attribution" or "ruling"
@@ -46,7 +48,7 @@ func (d *Desk) readIncident(ctx context.Context, by Caller, id, what string, rea
 		}
 		return func(t *tx) error {
 			if i.Tier == actions.Critical {
-				t.record("incident-read", incidentReadRecord{id, what, by.Worker}).About(id)
+				t.record(kindIncidentRead, incidentReadRecord{id, what, by.Worker}).About(id)
 			}
 			return nil
 		}, nil

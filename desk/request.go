@@ -257,6 +257,19 @@ func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedR
 	return out, s.Authorise(*out.auth, ask.At)
 }
 
+// concludeOpen is conclude for a request that was entered before.
+func (d *Desk) concludeOpen(ctx context.Context, s *proof.State, r store.Request, ask proof.Ask, j proof.Judgement) (judged, error) {
+	rows, err := d.keptRows(ctx, r, j)
+	if err != nil {
+		return judged{}, err
+	}
+	waited, err := d.waitedChange(ctx, s, ask, j)
+	if err != nil {
+		return judged{}, err
+	}
+	return conclude(s, ask, j, rows, waited)
+}
+
 // approve stores a request after a judgement: held, or with everything that
 // follows from its slots being filled, in the same transaction. It is the one
 // place where an action becomes authorised. It returns the warrant's entry, if
@@ -449,15 +462,7 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 		if err != nil {
 			return nil, err
 		}
-		rows, err := d.keptRows(ctx, r, j)
-		if err != nil {
-			return nil, err
-		}
-		waited, err := d.waitedChange(ctx, s, ask, j)
-		if err != nil {
-			return nil, err
-		}
-		v, err := conclude(s, ask, j, rows, waited)
+		v, err := d.concludeOpen(ctx, s, r, ask, j)
 		if err != nil {
 			return nil, err
 		}

@@ -68,6 +68,7 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 			names = append(names, t.sight.Warrant)
 		}
 	}
+	var held []incident.Entry
 	seen := map[int64]bool{}
 	for _, name := range names {
 		entries, err := stx.EntriesAbout(name, canonical.Time{}, mostEntries)
@@ -75,17 +76,12 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 			return nil, down, up, err
 		}
 		for _, e := range entries {
-			if seen[e.Index] || len(e.BodyBytes) == 0 {
+			// That somebody read or exported it is nothing that happened.
+			if seen[e.Index] || len(e.BodyBytes) == 0 || e.Body.Kind == kindIncidentRead || e.Body.Kind == incident.KindExport {
 				continue
 			}
 			seen[e.Index] = true
-			m, err := momentOf(e, name)
-			if err != nil {
-				return nil, down, up, fmt.Errorf("entry %d: %w", e.Index, err)
-			}
-			if m.Step != "" {
-				ms = append(ms, m)
-			}
+			held = append(held, incident.Entry{Index: e.Index, Body: e.Body})
 			if at := changedAt(e); !at.IsZero() {
 				ms = append(ms, incident.Moment{At: at, Step: incident.StepChanged, Source: incident.FromPlatform, Entry: -1, Request: name,
 					Text: "The platform dates the change so."})
@@ -101,6 +97,11 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 				Text: "Burdening acts were frozen: " + f.Key() + "."})
 		}
 	}
+	lines, err := incident.Tell(held)
+	if err != nil {
+		return nil, down, up, fmt.Errorf("timeline of %s: %w", i.ID, internal(err))
+	}
+	ms = append(ms, lines...)
 	slices.SortStableFunc(ms, compareMoments)
 	return ms, down, up, nil
 }
@@ -121,145 +122,4 @@ func changedAt(e ledger.Entry) canonical.Time {
 // concerns reports whether a freeze stops acts on a subject, whoever asks.
 func concerns(f proof.Frozen, s platform.Subject) bool {
 	return f.Scope == actions.ScopeAll || f.Scope == actions.ScopePlatform && f.Of == s.Platform
-}
-
-// momentOf says what an entry tells; its Step is empty if it tells nothing of
-// what happened.
-func momentOf(e ledger.Entry, about string) (incident.Moment, error) {
-	m := incident.Moment{At: e.Body.Time, Source: incident.FromLedger, Entry: e.Index, Request: about}
-	if e.Leaf.Class == ledger.Execution {
-		return executionMoment(m, e)
-	}
-	if e.Leaf.Class == ledger.Governance {
-		return governanceMoment(m, e)
-	}
-	read := func(into any) error { return canonical.Unmarshal(e.Body.Data, into) }
-	switch e.Body.Kind {
-	case "request":
-		var r proof.RequestRecord
-		if err := read(&r); err != nil {
-			return m, err
-		}
-		m.Step, m.Who, m.Text = incident.StepAsked, r.Signed.Statement.Signer, fmt.Sprintf("asked for %s, %s; it was %s", r.Act.Kind, r.Act.Tier, r.Status)
-	case "countersign", "decline":
-		var v proof.VerdictRecord
-		if err := read(&v); err != nil {
-			return m, err
-		}
-		m.Step, m.Who, m.Text = incident.StepSigned, v.Signed.Statement.Signer, "countersigned; it was "+string(v.Status)
-		if e.Body.Kind == "decline" {
-			m.Step, m.Text = incident.StepDeclined, "declined"
-			if v.Alarm {
-				m.Text = "declined and raised an alarm"
-			}
-		}
-	case "withdraw", "expire":
-		var r endRecord
-		if err := read(&r); err != nil {
-			return m, err
-		}
-		m.Step, m.Who, m.Text = incident.StepOther, r.Worker, "the request is "+string(r.Status)
-	case proof.KindWarrant:
-		var r proof.Record
-		if err := read(&r); err != nil {
-			return m, err
-		}
-		m.Step, m.Text = incident.StepApproved, fmt.Sprintf("every slot is filled: the warrant of %s, ruled by %s", r.Requester, r.Policy)
-	case "incident":
-		var r incidentRecord
-		if err := read(&r); err != nil {
-			return m, err
-		}
-		m.Step, m.Who, m.Text = incident.StepOpened, r.Worker, "the incident was opened"
-	case "alarm":
-		var r alarmRecord
-		if err := read(&r); err != nil {
-			return m, err
-		}
-		m.Step, m.Text = incident.StepAlarmed, fmt.Sprintf("alarm (%s, %s): %s", r.Kind, r.Severity, r.Text)
-	case "incident-task", "incident-task-done":
-		var r taskRecord
-		if err := read(&r); err != nil {
-			return m, err
-		}
-		m.Step, m.Who, m.Text = incident.StepOther, r.Worker, fmt.Sprintf("gave %s the task %d", r.Owner, r.Number)
-		if e.Body.Kind == "incident-task-done" {
-			m.Text = fmt.Sprintf("finished the task %d", r.Number)
-		}
-	case "incident-findings":
-		var r findingsRecord
-		if err := read(&r); err != nil {
-			return m, err
-		}
-		m.Step, m.Who, m.Text = incident.StepOther, r.Worker, "proposed findings, "+r.Findings.String()
-	case "taken-refused":
-		var r takenRecord
-		if err := read(&r); err != nil {
-			return m, err
-		}
-		m.Step, m.Who, m.Text = incident.StepOther, r.Worker, fmt.Sprintf("what the executor took directly was not entered: %s (%s)", r.Kind, r.Type)
-	}
-	return m, nil
-}
-
-// governanceMoment is a change of the desk.
-func governanceMoment(m incident.Moment, e ledger.Entry) (incident.Moment, error) {
-	var a proof.Authority
-	if e.Body.Kind == proof.KindTaken {
-		var taken proof.SignedExecution
-		if err := canonical.Unmarshal(e.Body.Data, &taken); err != nil {
-			return m, err
-		}
-		a, m.At = *taken.Execution.Taken, taken.Execution.At
-	} else if err := canonical.Unmarshal(e.Body.Data, &a); err != nil {
-		return m, err
-	}
-	m.Step, m.Who, m.Text = incident.StepExecuted, a.Request.Statement.Signer, fmt.Sprintf("the desk was changed: %s", a.Action.Kind)
-	switch a.Action.Kind {
-	case actions.DeskReview:
-		m.Step, m.Text = incident.StepClosed, "the review is closed"
-	case actions.DeskFreeze:
-		if a.Action.Direction == actions.Relieving {
-			m.Step, m.Text = incident.StepFrozen, "burdening acts were frozen"
-		}
-	}
-	return m, nil
-}
-
-// executionMoment is what the executor did or saw, by its clock.
-func executionMoment(m incident.Moment, e ledger.Entry) (incident.Moment, error) {
-	signed, err := proof.ParseExecution(e.Body)
-	if err != nil {
-		return m, err
-	}
-	x := signed.Execution
-	m.At, m.Request = x.At, x.Request
-	came := fmt.Sprintf("%s: %s", x.Outcome, outcomeType(x))
-	if x.Text != "" {
-		came += " (" + x.Text + ")"
-	}
-	restores := x.Duty == proof.DutyRestore
-	switch {
-	case x.Kind == proof.KindBreach:
-		m.At, m.Step = x.Sight.Seen, incident.StepSeen
-		m.Text = fmt.Sprintf("the watch saw it %s, by %s; expected was %s", platform.Describe(x.Sight.Found.Status, x.Sight.Found.Mark), x.Sight.Via,
-			platform.Describe(x.Sight.Expected.Status, x.Sight.Expected.Mark))
-	case x.Kind == proof.KindTold:
-		m.Step, m.Text = incident.StepOther, "the platform has told with which credential it was done"
-	case x.Kind == proof.KindIntent && restores:
-		m.Step, m.Text = incident.StepRestoring, "the executor is about to lift it, under the standing order "+x.Sight.Order
-	case x.Kind == proof.KindIntent && x.Duty == proof.DutyLift:
-		m.Step, m.Text = incident.StepRestoring, "the executor is about to lift it: its time has come"
-	case x.Kind == proof.KindIntent:
-		m.Step, m.Text = incident.StepIntended, "the executor is about to act on the warrant"
-	case x.Outcome == proof.Executed && (restores || x.Duty == proof.DutyLift):
-		m.Step, m.Text = incident.StepRestored, "read back: "+platform.Describe(x.After.Status, x.After.Mark)
-	case x.Outcome == proof.Executed && x.After.Status == platform.Up:
-		m.Step, m.Text = incident.StepReversed, "read back: "+platform.Describe(x.After.Status, x.After.Mark)
-	case x.Outcome == proof.Executed:
-		m.Step, m.Text = incident.StepExecuted, "read back: "+platform.Describe(x.After.Status, x.After.Mark)
-	default:
-		m.Step, m.Text = incident.StepOther, came
-	}
-	return m, nil
 }

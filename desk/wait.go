@@ -153,15 +153,7 @@ func (d *Desk) wait(ctx context.Context, request string) error {
 		if err != nil {
 			return nil, err
 		}
-		rows, err := d.keptRows(ctx, r, j)
-		if err != nil {
-			return nil, err
-		}
-		waited, err := d.waitedChange(ctx, s, ask, j)
-		if err != nil {
-			return nil, err
-		}
-		v, err := conclude(s, ask, j, rows, waited)
+		v, err := d.concludeOpen(ctx, s, r, ask, j)
 		if err != nil {
 			return nil, err
 		}

@@ -39,6 +39,11 @@ func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 		case fault.Is(err, "no-such-subject"):
 			found = platform.Expect{Status: platform.Deleted}
 			if !known {
+				if _, raised := w.e.ledger.view().state.Raised[s.String()]; raised {
+					w.mu.Lock()
+					w.gone[l.id] = true
+					w.mu.Unlock()
+				}
 				return false, nil
 			}
 		case err != nil:

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,6 +37,7 @@ type watcher struct {
 	mu       sync.Mutex
 	known    map[string]journal.Watched // by subject identifier; standard accounts that are just up have none
 	plain    map[string]bool            // accounts that were read once and found standard
+	gone     map[string]bool            // raised subjects that were never seen and were not there when they were read
 	open     map[string]journal.Breach  // by subject identifier
 	recent   map[string]journal.Breach  // the newest breach of a subject whose credential is not told yet
 	ended    []string                   // breaches that are over and not noted so yet
@@ -72,7 +72,7 @@ type line struct {
 const watchWorkers = 16
 
 func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
-	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, open: map[string]journal.Breach{},
+	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
 		recent: map[string]journal.Breach{}, baseline: -1, queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1)}
 }
 
@@ -174,6 +174,7 @@ func (w *watcher) put(k journal.Watched) {
 	old, ok := w.known[k.Subject.ID]
 	w.known[k.Subject.ID] = k
 	delete(w.plain, k.Subject.ID)
+	delete(w.gone, k.Subject.ID)
 	readable := func(k journal.Watched) bool {
 		return k.Tier == actions.Critical && k.State.Status != platform.Deleted
 	}
@@ -532,18 +533,28 @@ func (w *watcher) listed(l platform.Listed) {
 // be of that tier yet.
 func (w *watcher) raise() {
 	s := w.e.ledger.view().state
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.unread(s) {
+		w.queue.add(glance{id: id, via: viaRead, sort: true, locks: true, urgent: true})
+	}
+	w.head = s.Head
+}
+
+// unread returns the tiers that people raised subjects to which are not known to
+// be of them yet. It is called with the lock held.
+func (w *watcher) unread(s *proof.State) map[string]actions.Tier {
+	all := map[string]actions.Tier{}
 	for name, tier := range s.Raised {
 		subject, err := platform.ParseSubject(name)
 		if err != nil || subject.Platform != w.name {
 			continue
 		}
-		if k, ok := w.get(subject.ID); !ok || k.Tier.Rank() < tier.Rank() {
-			w.queue.add(glance{id: subject.ID, via: viaRead, sort: true, locks: true, urgent: true})
+		if k, ok := w.known[subject.ID]; !ok || k.Tier.Rank() < tier.Rank() {
+			all[subject.ID] = tier
 		}
 	}
-	w.mu.Lock()
-	w.head = s.Head
-	w.mu.Unlock()
+	return all
 }
 
 // tier returns the tier of a subject as it was read.
@@ -688,19 +699,28 @@ func (w *watcher) note(ctx context.Context, finished []string, brief []line, mov
 
 // status says how the watch is.
 func (w *watcher) status() proof.WatchStatus {
+	chain, entered := w.e.ledger.view().state, w.e.outbox.entered()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := proof.WatchStatus{Platform: w.name, Blind: w.place.Blind, Streaming: w.stream.Load(), Swept: w.place.Swept, Baseline: w.baseline,
-		Entered: w.baseline >= 0 && w.e.outbox.entered() > w.baseline, Every: w.interval.Load() / int64(time.Microsecond),
+		Entered: w.baseline >= 0 && entered > w.baseline, Every: w.interval.Load() / int64(time.Microsecond),
 		Share: int64(w.e.limits.Share * 1000), Breaches: int64(len(w.open)), Shows: w.c.Shows()}
-	for k := range maps.Values(w.known) {
-		switch k.Tier {
-		case actions.Protected:
-			s.Protected++
-		case actions.Critical:
-			s.Critical++
+	unread := w.unread(chain)
+	watched, unbased := map[actions.Tier]int64{}, map[actions.Tier]int64{}
+	for id, k := range w.known {
+		watched[k.Tier]++
+		if k.Request == "" && (k.Baseline < 0 || k.Baseline >= entered) { // see ordered
+			unbased[cmp.Or(unread[id], k.Tier)]++
+		}
+		delete(unread, id)
+	}
+	for id, tier := range unread {
+		if !w.gone[id] {
+			unbased[tier]++
 		}
 	}
+	s.Protected, s.Critical = watched[actions.Protected], watched[actions.Critical]
+	s.UnbasedProtected, s.UnbasedCritical = unbased[actions.Protected], unbased[actions.Critical]
 	return s
 }
 

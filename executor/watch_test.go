@@ -819,3 +819,52 @@ func TestRaisedIsInABaseline(t *testing.T) {
 	p.plaza.Set(nobody, platform.Down, "TICKET-1")
 	p.until("it is up again", func() bool { return p.plaza.State(nobody).Status == platform.Up })
 }
+
+// TestUnbased: whoever is about to vouch for what a tier is like now is told for
+// how many subjects that does not go, from the entry that raises one until the
+// ledger holds the baseline with it.
+func TestUnbased(t *testing.T) {
+	p := guarded(t)
+	count := func(protected, critical int64) func() bool {
+		return func() bool {
+			w := p.watched()
+			return w.UnbasedProtected == protected && w.UnbasedCritical == critical
+		}
+	}
+	p.until("everybody is in a baseline", count(0, 0))
+	raise := func(id string, to actions.Tier) {
+		p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartTiers,
+			Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: id}, From: actions.Standard, To: to}})
+	}
+	p.plaza.Set(nobody, platform.Down, "TICKET-1")
+	p.until("it is known as a standard one", func() bool { return len(p.told(proof.KindForeign)) > 0 })
+	p.plaza.Set(nobody, platform.Up, "")
+	p.plaza.Away(true)
+	raise(nobody, actions.Critical)
+	p.until("one that was not read yet counts", count(0, 1))
+	p.desk.Down(true)
+	before := p.watched().Baseline
+	p.plaza.Away(false)
+	p.until("there is a baseline that holds it", func() bool { return p.watched().Baseline > before })
+	if w := p.watched(); !count(0, 1)() || w.Critical != 2 {
+		t.Errorf("a baseline that the ledger does not hold counts: %+v", w)
+	}
+	p.desk.Down(false)
+	p.until("the ledger holds that baseline", count(0, 0))
+
+	// One that a baseline holds is vouched for in any tier, and one that is not there
+	// does not count.
+	before = p.watched().Baseline
+	p.plaza.Away(true)
+	raise(mayor, actions.Critical)
+	raise("acct/404", actions.Protected)
+	p.until("what was not read yet counts, and what is in a baseline does not", count(1, 0))
+	p.plaza.Away(false)
+	p.until("what is not there does not count", func() bool { return count(0, 0)() && p.watched().Baseline > before })
+
+	// What a warrant has left is restored without a baseline.
+	p.executes(p.takedown(platform.Subject{Platform: "plaza", ID: nobody, Handle: "@3"}, actions.Critical))
+	if w := p.watched(); !count(0, 0)() {
+		t.Errorf("what a warrant has left counts: %+v", w)
+	}
+}

@@ -327,18 +327,33 @@ type ExecutorStatus struct {
 
 // WatchStatus is how the watch of a platform is.
 type WatchStatus struct {
-	Platform  string             `json:"platform"`
-	Blind     string             `json:"blind"`     // the stable type of why not all of it is seen; empty: it is
-	Streaming bool               `json:"streaming"` // the event stream is open
-	Swept     canonical.Time     `json:"swept"`     // when the last sweep ended; zero: never
-	Baseline  int64              `json:"baseline"`  // sequence number of the newest baseline; -1: none yet
-	Entered   bool               `json:"entered"`   // that baseline is in the ledger
-	Protected int64              `json:"protected"` // subjects that are watched for breaches, by tier
-	Critical  int64              `json:"critical"`
-	Every     int64              `json:"every"`    // microseconds from one direct read of a critical subject to the next
-	Share     int64              `json:"share"`    // thousandths of one connection's time that direct reads may take
-	Breaches  int64              `json:"breaches"` // open ones
-	Shows     []platform.Showing `json:"shows"`
+	Platform  string         `json:"platform"`
+	Blind     string         `json:"blind"`     // the stable type of why not all of it is seen; empty: it is
+	Streaming bool           `json:"streaming"` // the event stream is open
+	Swept     canonical.Time `json:"swept"`     // when the last sweep ended; zero: never
+	Baseline  int64          `json:"baseline"`  // sequence number of the newest baseline; -1: none yet
+	Entered   bool           `json:"entered"`   // that baseline is in the ledger
+	Protected int64          `json:"protected"` // subjects that are watched for breaches, by tier
+	Critical  int64          `json:"critical"`
+	// UnbasedProtected and UnbasedCritical are subjects, by tier, that nobody can
+	// vouch for yet: no baseline in the ledger holds the state that they are in, and
+	// no warrant has left it. Those that people raised and that were not read since
+	// are among them.
+	UnbasedProtected int64 `json:"unbased_protected"`
+	UnbasedCritical  int64 `json:"unbased_critical"`
+
+	Every    int64              `json:"every"`    // microseconds from one direct read of a critical subject to the next
+	Share    int64              `json:"share"`    // thousandths of one connection's time that direct reads may take
+	Breaches int64              `json:"breaches"` // open ones
+	Shows    []platform.Showing `json:"shows"`
+}
+
+// Unbased returns UnbasedProtected or UnbasedCritical.
+func (w WatchStatus) Unbased(t actions.Tier) int64 {
+	if t == actions.Critical {
+		return w.UnbasedCritical
+	}
+	return w.UnbasedProtected
 }
 
 // CarryResult is the executor's answer to a warrant that it was handed.

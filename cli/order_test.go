@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+// deskFor serves a desk of one person, which drafts every change that is wished
+// and holds every request, and returns the person's folder.
+func deskFor(t *testing.T, status v1.Status) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	key := filepath.Join(dir, "my.key")
+	if r := command(t, dir, "key", "make", key, "--worker", "ada"); r.code != Done {
+		t.Fatalf("%+v", r)
+	}
+	k, err := ReadKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := identity{key: k, worker: "ada", origin: "desk.example.com/ledger"}
+	answer := func(w http.ResponseWriter, doc any) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(canonical.MustMarshal(doc))
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+v1.Base+"/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, status) })
+	mux.HandleFunc("POST "+v1.Base+"/drafts", func(w http.ResponseWriter, r *http.Request) {
+		var wish v1.Wish
+		if err := json.NewDecoder(r.Body).Decode(&wish); err != nil {
+			t.Error(err)
+		}
+		change, err := actions.ParseChange(wish.Kind, wish.Change)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		a := actions.Action{V: actions.ActionVersion, Kind: wish.Kind, Subject: platform.Subject{Platform: actions.DeskPlatform, ID: change.Part()},
+			Tier: actions.Critical, Direction: change.Direction(), Effect: actions.Reversible, Change: wish.Change, Reason: wish.Reason, Nonce: make([]byte, 16)}
+		answer(w, v1.Draft{Action: a, Statement: statementFor(me, a, actions.VerdictRequest)})
+	})
+	mux.HandleFunc("POST "+v1.Base+"/requests", func(w http.ResponseWriter, r *http.Request) {
+		var s v1.Submission
+		if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+			t.Error(err)
+		}
+		answer(w, v1.Request{ID: someRequest, Status: actions.StatusHeld, Action: s.Action})
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	set, _ := json.Marshal(map[string]string{"url": server.URL, "token": "t", "key": key})
+	if err := os.WriteFile(filepath.Join(dir, "client.json"), set, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestVouchedForLess: whoever vouches for what is now is warned of what that leaves
+// out, and the order is placed all the same.
+func TestVouchedForLess(t *testing.T) {
+	swept := canonical.At(noon.Add(-time.Minute))
+	some := &proof.WatchStatus{Platform: "plaza", Swept: swept, UnbasedProtected: 3, UnbasedCritical: 1}
+	for name, c := range map[string]struct {
+		watch   *proof.WatchStatus // nil: the executor does not answer
+		tier    string
+		vouched []string
+		unbased any
+		warning string
+	}{
+		"one":              {some, "critical", []string{"--vouched", "now"}, 1.0, "does not vouch for 1 critical subject of plaza."},
+		"some":             {some, "protected", []string{"--vouched", "now"}, 3.0, "does not vouch for 3 protected subjects of plaza."},
+		"none":             {&proof.WatchStatus{Platform: "plaza", Swept: swept, UnbasedProtected: 3}, "critical", []string{"--vouched", "now"}, 0.0, ""},
+		"never swept":      {&proof.WatchStatus{Platform: "plaza"}, "critical", []string{"--vouched", "now"}, 0.0, "never saw all of plaza"},
+		"another platform": {&proof.WatchStatus{Platform: "other", Swept: swept}, "critical", []string{"--vouched", "now"}, nil, "is not known"},
+		"no executor":      {nil, "critical", []string{"--vouched", "now"}, nil, "is not known"},
+		"by then":          {some, "critical", []string{"--vouched", "2026-11-20T00:00:00Z"}, "absent", ""},
+		"nothing":          {some, "critical", nil, "absent", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var status v1.Status
+			if c.watch != nil {
+				status.Executor = &v1.ExecutorStatus{Watches: []proof.WatchStatus{*c.watch}}
+			}
+			r := command(t, deskFor(t, status), append([]string{"order", "place", "plaza", c.tier, "--until", "90d", "--reason", "r", "--json"}, c.vouched...)...)
+			if r.code != Done {
+				t.Fatalf("%+v", r)
+			}
+			doc := object(t, r.stdout)
+			got, ok := doc["unbased"]
+			if !ok {
+				got = "absent"
+			}
+			if got != c.unbased || doc["id"] != someRequest {
+				t.Errorf("unbased is %v: %s", got, r.stdout)
+			}
+			if warned := strings.Contains(r.stderr, "Warning"); warned != (c.warning != "") || !strings.Contains(r.stderr, c.warning) {
+				t.Errorf("it says: %s", r.stderr)
+			}
+		})
+	}
+}
