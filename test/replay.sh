@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plays against a PDS of its own: replay.sh eleven-minutes|rounds [FLAGS]
+# Plays against a PDS of its own: replay.sh eleven-minutes|rounds|outage [FLAGS]
 # Installs what is missing, starts a PLC directory and a PDS on loopback, plays, and
 # ends what it started however it ends itself. Standard output is the replay's one
 # JSON document and nothing else; its exit code is the replay's.

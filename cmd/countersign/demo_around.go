@@ -79,7 +79,7 @@ func (d *demo) restored(ctx context.Context, credential string, on account) stri
 	began := time.Now()
 	err := error(nil)
 	if _, err = (&stage{plaza: d.services.plazaURL}).takeDown(ctx, h, credential, on); err == nil {
-		err = seenUp(ctx, h, on)
+		err = seenUp(ctx, h, on, backTime)
 	}
 	d.took["restored"] = time.Since(began)
 	if err != nil {

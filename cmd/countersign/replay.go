@@ -133,7 +133,7 @@ func (c *onPlatform) onStage(ctx context.Context, s *cli.Session, names []string
 		return err
 	}
 	defer func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute+time.Duration(len(g.many))*time.Second/10)
 		defer cancel()
 		err = errors.Join(err, g.strike(last))
 	}()

@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +71,7 @@ type stage struct {
 	raised   []string // of them, those that people raise
 	tier     actions.Tier
 	accounts map[string]account
+	many     []account // more of them, by no name
 	serve    *child
 	plazas   *child // nil on a PDS
 	shift    time.Time
@@ -212,9 +215,13 @@ func (g *stage) strike(ctx context.Context) error {
 		err = errors.Join(err, g.plazas.end())
 	}
 	if g.pds != nil {
-		for _, a := range g.accounts {
-			err = errors.Join(err, g.pds.call(ctx, g.pds.admin(), "com.atproto.admin.deleteAccount", map[string]any{"did": a.id}, nil))
-		}
+		all := slices.AppendSeq(g.many, maps.Values(g.accounts))
+		err = errors.Join(err, g.pds.some(ctx, len(all), func(ctx context.Context, i int) error {
+			if all[i].id == "" {
+				return nil // it was never made
+			}
+			return g.pds.call(ctx, g.pds.admin(), "com.atproto.admin.deleteAccount", map[string]any{"did": all[i].id}, nil)
+		}))
 	}
 	return err
 }

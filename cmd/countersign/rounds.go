@@ -118,7 +118,7 @@ func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *stage, na
 			return doc, err
 		}
 		doc.Call = append(doc.Call, ms(time.Since(sent)))
-		if err := seenUp(ctx, h, on); err != nil {
+		if err := seenUp(ctx, h, on, backTime); err != nil {
 			return doc, err
 		}
 		doc.Back = append(doc.Back, ms(time.Since(sent)))
@@ -157,16 +157,16 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 const backTime = 30 * time.Second
 
 // seenUp asks the public address of an account, as anybody, until it says up.
-func seenUp(ctx context.Context, h *http.Client, on account) error {
+func seenUp(ctx context.Context, h *http.Client, on account, within time.Duration) error {
 	o := &observer{lookout: lookout{Page: on.page, Repo: on.repo}, http: h}
-	waiting, cancel := context.WithTimeout(ctx, backTime)
+	waiting, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for o.status(waiting) != "up" {
 		if err := pause(waiting, time.Millisecond); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fault.New(fault.Unavailable, "not-back", "%s was not back within %s.", on.handle, backTime)
+			return fault.New(fault.Unavailable, "not-back", "%s was not back within %s.", on.handle, within)
 		}
 	}
 	return nil
