@@ -164,25 +164,21 @@ func (s *square) restorations(n int) (all []connector.Event) {
 	return all
 }
 
-// answered counts the executor's commands by what came of them. It asks plaza's
-// tables: the events do not tell of a command that was refused.
-func (s *square) answered() map[string]int {
-	s.t.Helper()
-	count := map[string]int{}
-	err := s.DB.Read(s.t.Context(), func(tx *sqldb.Tx) error {
-		all, err := sqldb.All(tx, func(r sqldb.Row) (string, error) {
-			var outcome string
-			return outcome, r.Scan(&outcome)
-		}, `select outcome from command where holder = $1`, executortest.Executor)
-		for _, outcome := range all {
-			count[outcome]++
-		}
-		return err
+// commanded fails unless the executor has sent so many commands and no other, and
+// each of them did something. It asks plaza's tables: events do not tell of a
+// command that was refused.
+func (p *place) commanded(want int) {
+	p.t.Helper()
+	var all, done int
+	err := p.square.DB.Read(p.t.Context(), func(tx *sqldb.Tx) error {
+		return tx.QueryRow(`select count(*), count(case outcome when 'done' then 1 end) from command where holder = $1`, executortest.Executor).Scan(&all, &done)
 	})
 	if err != nil {
-		s.t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	return count
+	if all != want || done != want {
+		p.t.Errorf("%d commands of the executor's, %d of them carried out; expected %d", all, done, want)
+	}
 }
 
 // sideBySide does n things, some at once.

@@ -172,7 +172,8 @@ func (p *place) within(most time.Duration, what string, holds func() bool) {
 		if asked.After(deadline) {
 			p.t.Fatalf("in vain: %s", what)
 		}
-		<-time.After(max(time.Millisecond, time.Since(asked))) // asking leaves half of the time to who is waited for
+		// Asking may take long: half of the time is for who is waited for.
+		<-time.After(max(time.Millisecond, time.Since(asked)))
 	}
 }
 
