@@ -10,8 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/executor"
 	"countersign.dev/executor/executortest"
 	"countersign.dev/executor/journal"
 	"countersign.dev/ledger"
@@ -19,6 +23,7 @@ import (
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/link"
 	"countersign.dev/platform"
+	connector "countersign.dev/platform/plaza"
 	"countersign.dev/watch"
 	"countersign.dev/workforce"
 )
@@ -27,7 +32,11 @@ import (
 // baseline of both in the ledger, and standing orders whose signers vouch for it.
 func guarded(t *testing.T) *place {
 	t.Helper()
-	p := newPlace(t)
+	return newPlace(t).guarded()
+}
+
+func (p *place) guarded() *place {
+	p.t.Helper()
 	p.based()
 	p.order(actions.Critical, 20, 100)
 	p.order(actions.Protected, 20, 100)
@@ -43,9 +52,9 @@ const (
 // based makes the accounts and waits for a baseline in the ledger.
 func (p *place) based() {
 	p.t.Helper()
-	p.plaza.Account(president, 2_000_000, "head of state")
-	p.plaza.Account(mayor, 200_000, "")
-	p.plaza.Account(nobody, 10, "")
+	p.played.Account(president, 2_000_000, "head of state")
+	p.played.Account(mayor, 200_000, "")
+	p.played.Account(nobody, 10, "")
 	p.sweeps()
 	p.until("a baseline is in the ledger", func() bool { w := p.watched(); return w.Entered && w.Protected+w.Critical >= 2 })
 }
@@ -117,15 +126,19 @@ func (p *place) opened(x proof.Execution, name string) string {
 
 func (p *place) upAgain(id string) {
 	p.t.Helper()
-	p.until(id+" is up", func() bool { return p.plaza.State(id).Is(platform.Up, "") })
+	p.until(id+" is up", func() bool { return p.played.State(id).Is(platform.Up, "") })
 }
 
-// seen waits until the watch has seen the newest event.
+// looked waits until the watch has seen the newest event.
 func (p *place) looked(id string) {
 	p.t.Helper()
 	// A look at another subject that changes after it is told after it.
 	n := len(p.told(proof.KindForeign))
-	p.plaza.Set(nobody, platform.Down, platform.Mark(fmt.Sprintf("MARKER-%d", n)))
+	if p.played.State(nobody).Status == platform.Up {
+		p.played.Set(nobody, platform.Down, "MARKER")
+	} else {
+		p.played.Set(nobody, platform.Up, "")
+	}
 	p.until("the watch has looked", func() bool { return len(p.told(proof.KindForeign)) > n })
 	_ = id
 }
@@ -294,16 +307,16 @@ func TestMarkInPlaceOfOurs(t *testing.T) {
 // vouch for a state that is younger than a day, a breach is told and not lifted;
 // with one, whoever of its signers has left, it is.
 func TestNoOrder(t *testing.T) {
-	p := newPlace(t)
+	p := newSquare(t)
 	p.based()
-	p.plaza.Set(president, platform.Down, "X")
+	p.square.Set(president, platform.Down, "X")
 	if b := p.breaches(1)[0]; b.Sight.Order != "" {
 		t.Errorf("without an order it told %+v", b.Sight)
 	}
 	unvouched := actions.Order{Op: "place", Platform: "plaza", Tier: actions.Critical, Until: canonical.At(p.world.Now().Add(100 * 24 * time.Hour)), PerSubject: 9, PerTier: 9}
 	p.ordered(unvouched)
 	p.looked(president)
-	if p.plaza.State(president).Status != platform.Down {
+	if p.square.State(president).Status != platform.Down {
 		t.Fatal("a state was restored that had stood for minutes and that nobody vouches for")
 	}
 	p.advance(watch.Rest + time.Hour)
@@ -314,7 +327,7 @@ func TestNoOrder(t *testing.T) {
 	p.advance(31 * 24 * time.Hour)
 	p.world.End("ada") // who placed the order
 	p.ready()
-	p.plaza.Set(president, platform.Down, "Y")
+	p.square.Set(president, platform.Down, "Y")
 	p.upAgain(president)
 	p.breaches(2)
 	if _, err := p.world.TryChange(actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: "plaza",
@@ -322,12 +335,12 @@ func TestNoOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.ready()
-	p.plaza.Set(president, platform.Down, "Z")
+	p.square.Set(president, platform.Down, "Z")
 	if b := p.breaches(3)[2]; b.Sight.Order != "" {
 		t.Errorf("under a revoked order it told %+v", b.Sight)
 	}
 	p.looked(president)
-	if p.plaza.State(president).Status != platform.Down {
+	if p.square.State(president).Status != platform.Down {
 		t.Error("a revoked order restores")
 	}
 }
@@ -344,36 +357,42 @@ func TestOrderEnds(t *testing.T) {
 	}
 }
 
-// TestDuel: somebody takes an account down fifty times. The pace falls, it is
-// never given up, and no call is made when nothing is to change.
+// TestDuel: somebody takes an account on a real plaza down fifty times. The pace
+// falls, it is never given up, each takedown is lifted exactly once, and no call is
+// made when nothing is to change.
 func TestDuel(t *testing.T) {
-	p := guarded(t)
+	p := newSquare(t).guarded()
 	p.order(actions.Critical, 100, 1000)
-	waits := []time.Duration{}
+	var want []desktest.Change
 	for round := range 50 {
-		p.plaza.SetBy("night-shift", president, platform.Down, platform.Mark(fmt.Sprintf("ROUND-%d", round)))
-		b := p.breaches(round + 1)[round]
-		began := p.clock.Now()
-		for p.plaza.State(president).Status != platform.Up {
-			pace := watch.Pace(min(round, 3))
-			p.until("it is up, or not yet", func() bool {
-				return p.plaza.State(president).Status == platform.Up || p.clock.Now().Sub(began) < pace
-			})
-			if p.plaza.State(president).Status == platform.Up {
-				break
-			}
-			step := max(pace/2, time.Millisecond)
-			p.advance(step)
+		pace := time.Minute
+		if round < 3 {
+			pace = []time.Duration{0, time.Second, 10 * time.Second}[round]
 		}
-		waits = append(waits, p.clock.Now().Sub(began))
+		mark := platform.Mark(fmt.Sprintf("ROUND-%d", round))
+		p.square.SetBy("night-shift", president, platform.Down, mark)
+		b := p.breaches(round + 1)[round]
+		if pace > 0 {
+			p.advance(pace - time.Millisecond)
+			p.looked(president) // whatever was due then was tried
+			if !p.square.State(president).Is(platform.Down, mark) {
+				t.Errorf("round %d: it was up before %s", round, pace)
+			}
+			p.advance(time.Millisecond)
+		}
+		p.upAgain(president)
 		p.until("the restoration is told", func() bool { return len(p.world.OutcomeOf(b.Request, proof.DutyRestore)) == 2 })
+		for _, x := range p.world.Acted() {
+			if x.Request == b.Request && x.Kind == proof.KindIntent && x.At.Sub(b.Sight.Seen.Time) != pace {
+				t.Errorf("round %d: it was lifted after %s, expected %s", round, x.At.Sub(b.Sight.Seen.Time), pace)
+			}
+		}
+		want = append(want, desktest.Change{Status: platform.Down, Mark: mark}, desktest.Change{Status: platform.Up})
 	}
-	if waits[0] != 0 || waits[1] < time.Second || waits[2] < 10*time.Second || waits[49] < time.Minute {
-		t.Errorf("waits %s", waits)
+	if diff := cmp.Diff(want, p.square.Changes(president)); diff != "" {
+		t.Errorf("what changed the account: %s", diff)
 	}
-	if n := len(p.plaza.Effects()); n != 50 {
-		t.Errorf("%d calls changed the platform", n)
-	}
+	p.commanded(50)
 }
 
 // TestRestorationBudget: a spent budget of one subject stops its restorations for a while;
@@ -633,20 +652,20 @@ func TestTroubledRestoration(t *testing.T) {
 // TestClockJumps: a clock that jumps ahead or back hides no breach, and makes
 // none of what was explained.
 func TestClockJumps(t *testing.T) {
-	p := guarded(t)
-	r := p.takedown(p.plaza.Account(president, 2_000_000, "head of state"), actions.Critical)
+	p := newSquare(t).guarded()
+	r := p.takedown(prooftest.Account(president), actions.Critical)
 	p.executes(r)
 	p.entered(r, proof.DutyAct, "intent", "receipt executed")
 	p.executes(p.world.Undo("ann", r))
 	for i, d := range []time.Duration{-30 * time.Second, 50 * time.Second, -20 * time.Second} {
 		p.clock.Set(p.clock.Now().Add(d))
-		p.plaza.Set(president, platform.Down, platform.MarkOf(r.ID))
+		p.square.Set(president, platform.Down, platform.MarkOf(r.ID))
 		b := p.breaches(i + 1)[i]
 		if b.Sight.Why != string(watch.OldMark) {
 			t.Errorf("told %+v", b.Sight)
 		}
 		p.until("it is up", func() bool {
-			if p.plaza.State(president).Status == platform.Up {
+			if p.square.State(president).Status == platform.Up {
 				return true
 			}
 			p.advance(100 * time.Millisecond)
@@ -654,14 +673,20 @@ func TestClockJumps(t *testing.T) {
 		})
 		p.until("it is told", func() bool { return len(p.world.OutcomeOf(b.Request, proof.DutyRestore)) == 2 })
 	}
+	p.commanded(2 + 3) // the measure and its undo, and a restoration after each jump
 }
 
-// TestManyRightful: a sweep over ten thousand takedowns by warrant finds nothing.
+// TestManyRightful: a sweep of a real plaza over ten thousand takedowns by warrant
+// finds nothing.
 func TestManyRightful(t *testing.T) {
-	p := newPlace(t)
+	if testing.Short() {
+		t.Skip("thousands of durable commits")
+	}
+	p := newSquare(t)
+	p.order(actions.Protected, 5, 2*many) // what was taken for a breach would be lifted
 	p.halt()
 	p.watches = true
-	p.plaza.Pages(1000)
+	subjects := p.crowd(1)
 	j, err := journal.Open(t.Context(), p.path)
 	if err != nil {
 		t.Fatal(err)
@@ -669,91 +694,114 @@ func TestManyRightful(t *testing.T) {
 	if _, err := j.Claim(t.Context(), journal.Owner{Executor: prooftest.ExecutorID, Root: p.world.Root}); err != nil {
 		t.Fatal(err)
 	}
-	var wait sync.WaitGroup
-	turns := make(chan struct{}, 64)
-	for i := range many {
-		turns <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-turns }()
-			request := fmt.Sprintf("req_%026d", i)
-			s := p.plaza.Account(fmt.Sprintf("acct/%d", 100+i), 200_000, "")
-			p.plaza.Set(s.ID, platform.Down, platform.MarkOf(request))
-			a := journal.Act{Key: journal.Key{Request: request, Duty: proof.DutyAct}, Warrant: canonical.Sum([]byte(request)), Subject: s,
-				Kind: actions.AccountTakedown, Command: platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf(request)},
-				Tier: actions.Protected, Direction: actions.Burdening, Nonce: make([]byte, 32), Attempt: 1}
-			sign := func(sequence int64) proof.SignedExecution {
-				return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindIntent, Duty: proof.DutyAct,
-					Request: request, Nonce: a.Nonce, At: canonical.At(p.clock.Now())}.Sign(p.world.ExecutorKey)
-			}
-			if _, err := j.Intend(context.WithoutCancel(t.Context()), a, journal.Head{}, nil, sign); err != nil {
-				t.Error(err)
-			}
-			receipt := func(sequence int64) proof.SignedExecution {
-				return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindReceipt, Duty: proof.DutyAct,
-					Request: request, Nonce: a.Nonce, Outcome: proof.Executed, At: canonical.At(p.clock.Now())}.Sign(p.world.ExecutorKey)
-			}
-			// Every other one has no receipt noted in what was watched, as a journal
-			// from before the watch has it.
-			var after *platform.Expect
-			if i%2 == 0 {
-				after = &platform.Expect{Status: platform.Down, Mark: platform.MarkOf(request)}
-			}
-			if _, err := j.End(context.WithoutCancel(t.Context()), a.Key, journal.Result{Outcome: proof.Executed}, canonical.At(p.clock.Now()), journal.Head{}, nil, after, receipt); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wait.Wait()
+	sideBySide(t, many, func(i int) error {
+		request := fmt.Sprintf("req_%026d", i)
+		s := subjects[i]
+		command := platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf(request)}
+		if _, err := p.square.Apply(t.Context(), request, command); err != nil {
+			return err
+		}
+		a := journal.Act{Key: journal.Key{Request: request, Duty: proof.DutyAct}, Warrant: canonical.Sum([]byte(request)), Subject: s,
+			Kind: actions.AccountTakedown, Command: command,
+			Tier: actions.Protected, Direction: actions.Burdening, Nonce: make([]byte, 32), Attempt: 1}
+		sign := func(sequence int64) proof.SignedExecution {
+			return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindIntent, Duty: proof.DutyAct,
+				Request: request, Nonce: a.Nonce, At: canonical.At(p.clock.Now())}.Sign(p.world.ExecutorKey)
+		}
+		if _, err := j.Intend(t.Context(), a, journal.Head{}, nil, sign); err != nil {
+			return err
+		}
+		receipt := func(sequence int64) proof.SignedExecution {
+			return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindReceipt, Duty: proof.DutyAct,
+				Request: request, Nonce: a.Nonce, Outcome: proof.Executed, At: canonical.At(p.clock.Now())}.Sign(p.world.ExecutorKey)
+		}
+		// Every other one has no receipt noted in what was watched, as a journal
+		// from before the watch has it.
+		var after *platform.Expect
+		if i%2 == 0 {
+			after = &platform.Expect{Status: platform.Down, Mark: platform.MarkOf(request)}
+		}
+		_, err := j.End(t.Context(), a.Key, journal.Result{Outcome: proof.Executed}, canonical.At(p.clock.Now()), journal.Head{}, nil, after, receipt)
+		return err
+	})
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p.start()
-	p.within(time.Minute, "the platform is swept", func() bool { return !p.watched().Swept.IsZero() })
+	p.within(time.Minute, "the platform is swept", func() bool { w := p.watched(); return !w.Swept.IsZero() || w.Breaches > 0 })
 	if w := p.watched(); w.Protected != many || w.Breaches != 0 {
 		t.Errorf("watched %+v", w)
 	}
-	if n := len(p.plaza.Effects()); n != 0 {
-		t.Errorf("%d calls changed the platform", n)
-	}
+	p.commanded(many) // the takedowns
 }
 
-// TestInsiderChangesMany: an insider takes ten thousand protected accounts down at
-// once, and a critical one last. The critical one does not wait for the others,
-// and all come back.
+// TestInsiderChangesMany: an insider takes ten thousand protected accounts of a real
+// plaza down at once, and a critical one last. The critical one does not wait for the
+// others, and all come back, each lifted exactly once.
 func TestInsiderChangesMany(t *testing.T) {
 	if testing.Short() {
 		t.Skip("thousands of durable commits")
 	}
-	p := newPlace(t)
-	p.plaza.Pages(1000)
+	p := newSquare(t)
 	p.based()
-	for i := range many {
-		p.plaza.Account(fmt.Sprintf("acct/%d", 100+i), 200_000, "")
+	subjects := p.crowd(4)
+	// The critical account is seen in the stream: read directly, it would come first
+	// whatever else is to be looked at.
+	p.limits.Direct = time.Hour
+	// Ten thousand calls take seconds. Nothing is lifted before the last of them is
+	// answered, so that everything is to be done at once.
+	all := make(chan struct{})
+	p.step = func(step string) {
+		if step == executor.StepSeen {
+			<-all
+		}
 	}
+	over := sync.OnceFunc(func() { close(all) })
+	t.Cleanup(over)
 	p.restart()
 	p.within(time.Minute, "all are in a baseline", func() bool { w := p.watched(); return w.Protected == many+1 && w.Entered && w.Streaming })
 	p.order(actions.Protected, 5, 2*many)
 	p.order(actions.Critical, 5, 5)
-	for i := range many {
-		p.plaza.SetBy("night-shift", fmt.Sprintf("acct/%d", 100+i), platform.Down, "X")
+	sideBySide(t, many, func(i int) error { return p.square.setBy("night-shift", subjects[i].ID, platform.Down, "X") })
+	p.square.SetBy("night-shift", president, platform.Down, "X")
+	over()
+	restored := p.square.restorations(many + 1)
+	before := slices.IndexFunc(restored, func(e connector.Event) bool { return e.Subject.ID == president })
+	if before > many/10 {
+		t.Errorf("the critical account waited for %d others", before)
 	}
-	p.plaza.SetBy("night-shift", president, platform.Down, "X")
-	p.upAgain(president)
-	down := 0
-	for i := range many {
-		if p.plaza.State(fmt.Sprintf("acct/%d", 100+i)).Status == platform.Down {
-			down++
+	lifted := map[string]int{}
+	for _, e := range restored {
+		lifted[e.Subject.ID]++
+	}
+	if len(lifted) != many+1 {
+		t.Errorf("%d accounts were lifted %d times", len(lifted), len(restored))
+	}
+	told := map[string]bool{}
+	p.within(time.Minute, "all restorations are in the ledger", func() bool {
+		for _, x := range p.world.Acted() {
+			if x.Duty == proof.DutyRestore && x.Outcome == proof.Executed {
+				told[x.Request] = true
+			}
+		}
+		return len(told) == many+1
+	})
+	for _, b := range p.breaches(many + 1) {
+		if !told[b.Request] {
+			t.Errorf("the breach %s is not told to be restored", b.Request)
 		}
 	}
-	if down == 0 {
-		t.Error("the critical account waited for all others")
+	p.commanded(many + 1)
+}
+
+// crowd makes many protected accounts, numbered from first.
+func (p *place) crowd(first int) []platform.Subject {
+	p.t.Helper()
+	ids := make([]string, many)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("acct/%d", first+i)
 	}
-	p.within(4*time.Minute, "all are lifted", func() bool { return len(p.plaza.Effects()) > many })
-	for i := range many {
-		if id := fmt.Sprintf("acct/%d", 100+i); p.plaza.State(id).Status != platform.Up {
-			t.Fatalf("%s is %+v", id, p.plaza.State(id))
-		}
-	}
+	return p.square.accounts(ids, 200_000, "")
 }
 
 // TestKilledWatching kills the executor between every two steps of a breach and

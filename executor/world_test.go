@@ -52,7 +52,9 @@ type place struct {
 	t       *testing.T
 	world   *prooftest.World
 	desk    *executortest.Desk
-	plaza   *executortest.Platform
+	plaza   *executortest.Platform // nil on a square
+	square  *square                // a real plaza, or nil
+	played  played                 // whichever of the two it is
 	clock   *clock
 	path    string
 	limits  executor.Limits
@@ -73,13 +75,36 @@ func newPlace(t *testing.T) *place {
 
 func placeOf(t *testing.T, w *prooftest.World) *place {
 	t.Helper()
-	c := &clock{now: w.Now()}
-	p := &place{t: t, world: w, desk: executortest.NewDesk(w), plaza: executortest.NewPlatform(c.Now), clock: c, path: filepath.Join(t.TempDir(), "journal.db"),
+	p := emptyPlace(t, w)
+	p.plaza = executortest.NewPlatform(p.clock.Now)
+	p.played = p.plaza
+	return p.begun()
+}
+
+// newSquare is newPlace with a real plaza.
+func newSquare(t *testing.T) *place {
+	t.Helper()
+	t.Parallel()
+	p := emptyPlace(t, prooftest.Staffed(t))
+	p.square = openSquare(t, p.clock)
+	p.played = p.square
+	return p.begun()
+}
+
+// emptyPlace lacks a platform.
+func emptyPlace(t *testing.T, w *prooftest.World) *place {
+	t.Helper()
+	return &place{t: t, world: w, desk: executortest.NewDesk(w), clock: &clock{now: w.Now()}, path: filepath.Join(t.TempDir(), "journal.db"),
 		limits: executor.Limits{Entry: 5 * time.Second, RelievingEntry: 50 * time.Millisecond, Poll: 5 * time.Second, Pause: time.Millisecond,
 			LongestPause: 20 * time.Millisecond, Tick: 2 * time.Millisecond, Save: 2 * time.Millisecond, Direct: time.Millisecond,
 			Sweep: time.Hour, Answer: 50 * time.Millisecond}}
+}
+
+// begun starts the executor until the test ends.
+func (p *place) begun() *place {
+	p.t.Helper()
 	p.start()
-	t.Cleanup(func() { p.halt() })
+	p.t.Cleanup(func() { p.halt() })
 	return p
 }
 
@@ -89,10 +114,10 @@ func (p *place) start() {
 	if p.journal, err = journal.Open(p.t.Context(), p.path); err != nil {
 		p.t.Fatal(err)
 	}
-	var plaza platform.Connector = p.plaza
+	var plaza platform.Connector = p.played
 	if !p.watches {
 		// A watch journals what it sees: tests of all else count what they do.
-		plaza = struct{ platform.Connector }{p.plaza}
+		plaza = struct{ platform.Connector }{p.played}
 	}
 	p.Executor, err = executor.New(p.t.Context(), executor.Config{ID: prooftest.ExecutorID, Key: p.world.ExecutorKey, Root: p.world.Root,
 		Platforms: map[string]platform.Connector{"plaza": plaza, "other": plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step, Alarm: p.alarm})
@@ -139,13 +164,16 @@ func (p *place) until(what string, holds func() bool) {
 func (p *place) within(most time.Duration, what string, holds func() bool) {
 	p.t.Helper()
 	deadline := time.Now().Add(most)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		if time.Now().After(deadline) {
+	for {
+		asked := time.Now()
+		if holds() {
+			return
+		}
+		if asked.After(deadline) {
 			p.t.Fatalf("in vain: %s", what)
 		}
-		<-tick.C
+		// Asking may take long: half of the time is for who is waited for.
+		<-time.After(max(time.Millisecond, time.Since(asked)))
 	}
 }
 

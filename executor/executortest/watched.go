@@ -12,12 +12,9 @@ import (
 // Executor is whom the event stream names for what commands do.
 const Executor = "executor"
 
-// accountsPage is how many accounts are on a page of the list, unless Pages says
-// otherwise: few, so that a sweep of some accounts has several.
+// accountsPage is how many accounts are on a page of the list: few, so that a sweep
+// of some accounts has several.
 const accountsPage = 3
-
-// Pages sets how many accounts are on a page of the list.
-func (p *Platform) Pages(n int) { p.set(func() { p.watched.page = n }) }
 
 // watched is what a watch sees of the platform, guarded by the platform's mutex.
 type watched struct {
@@ -28,12 +25,10 @@ type watched struct {
 	locks     map[string]platform.Lock
 	notices   []Notice
 	peeks     int
-	page      int
 	moved     chan struct{} // closed and made anew when anything that a stream waits for changes
 }
 
 func (w *watched) init() {
-	w.page = accountsPage
 	w.streams, w.locks, w.moved = map[*stream]bool{}, map[string]platform.Lock{}, make(chan struct{})
 }
 
@@ -228,9 +223,9 @@ func (p *Platform) Accounts(_ context.Context, cursor string) ([]platform.Listed
 	}
 	slices.Sort(ids)
 	next := ""
-	if page := p.watched.page; len(ids) > page {
-		ids = ids[:page]
-		next = ids[page-1]
+	if len(ids) > accountsPage {
+		ids = ids[:accountsPage]
+		next = ids[accountsPage-1]
 	}
 	var page []platform.Listed
 	for _, id := range ids {

@@ -542,7 +542,9 @@ func (p *plazaStage) spoilt(spoil func(g *gate, w http.ResponseWriter, r *http.R
 
 // TestManyAtOnceOnPlaza: an insider takes 500 protected accounts down as fast as plaza
 // lets them, and a critical one last. The critical one does not wait for the others,
-// and all come back, each restored once.
+// and all come back, each restored once. Ten thousand are a test of the executor's;
+// what this one adds is the rest of the house: an executor that was dead meanwhile, and
+// a desk that enters it all.
 func TestManyAtOnceOnPlaza(t *testing.T) {
 	t.Parallel()
 	p := newPlazaStage(t, plaza.Config{})
