@@ -123,10 +123,13 @@ func afford(o proof.Order, now time.Time) func(journal.Restorations) error {
 		if n >= o.PerSubject {
 			return fault.New(fault.Exhausted, "budget-spent", "The standing order allows %d restorations of one subject in an hour, and as many were made.", o.PerSubject)
 		}
+		if o.Tier == actions.Critical {
+			return nil
+		}
 		if n, err = count.OfTier(since); err != nil {
 			return err
 		}
-		if n >= o.PerTier && o.Tier != actions.Critical {
+		if n >= o.PerTier {
 			return fault.New(fault.Exhausted, "budget-spent", "The standing order allows %d restorations of %s subjects in an hour, and as many were made.", o.PerTier, o.Tier)
 		}
 		return nil

@@ -380,8 +380,12 @@ func watched(x proof.Execution, m *Moment) {
 	switch x.Kind {
 	case proof.KindBreach, proof.KindObserved:
 		m.Step, m.At = StepSeen, s.Seen
-		m.Text = fmt.Sprintf("The watch read %s subject of %s as %s, where %s was right: %s.", article(string(s.Tier)), s.Platform,
-			platform.Describe(s.Found.Status, s.Found.Mark), platform.Describe(s.Expected.Status, s.Expected.Mark), because(s.Why))
+		subject, found := article(string(s.Tier))+" subject of "+s.Platform, platform.Describe(s.Found.Status, s.Found.Mark)
+		if s.Expected.Status == "" {
+			m.Text = fmt.Sprintf("The watch read %s, which it had never seen, as %s: %s.", subject, found, because(s.Why))
+		} else {
+			m.Text = fmt.Sprintf("The watch read %s as %s, where %s was right: %s.", subject, found, platform.Describe(s.Expected.Status, s.Expected.Mark), because(s.Why))
+		}
 		switch {
 		case x.Kind == proof.KindObserved:
 			m.Text += " This tier is only observed: nothing was done."

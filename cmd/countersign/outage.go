@@ -86,7 +86,9 @@ func (c *replayOutage) Run(ctx context.Context, s *cli.Session) error {
 		if err := g.start(ctx); err != nil {
 			return err
 		}
-		if _, err := g.watched(ctx, func(w proof.WatchStatus) bool { return w.Streaming && w.Protected >= int64(c.Accounts) && w.UnbasedProtected == 0 }); err != nil {
+		if _, err := g.watched(ctx, func(w proof.WatchStatus) bool {
+			return w.Streaming && w.Protected >= int64(c.Accounts) && w.UnbasedProtected == 0
+		}); err != nil {
 			return err
 		}
 		s.Say("%d accounts are protected, and the ledger holds how they are.", c.Accounts)

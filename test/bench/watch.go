@@ -117,31 +117,39 @@ func measureWatch(out io.Writer, n int) error {
 	if came[busy.name], err = busy.run(program, n); err != nil {
 		return err
 	}
-	outage, err := afterOutage(program)
-	if err != nil {
-		return err
+	outages := []outage{}
+	for _, cmd := range []*exec.Cmd{exec.Command(program, "replay", "outage", "--json"), exec.Command(filepath.Join("test", "replay.sh"), "outage")} {
+		fmt.Fprintln(os.Stderr, "# ten minutes without the platform")
+		o, err := afterOutage(cmd)
+		if err != nil {
+			return err
+		}
+		outages = append(outages, o)
 	}
 	fmt.Fprintf(out, "%d rounds of each, 3 to 10 s apart at random, on %d accounts of the tier; %d processors, %s, %s/%s; load average %s before, %s after\n\n",
 		n, onPDS.perRun, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, before, load())
 	printWatch(out, came)
-	fmt.Fprintf(out, "| plaza, %d protected accounts checked after %.0f s without a watch | %.0f ms | | |\n", outage.Accounts, outage.OutageMS/1000, outage.SweptMS)
-	fmt.Fprintf(out, "| the %d that were taken down meanwhile seen up, the last of them | %.0f ms | | |\n", outage.Changed, outage.UpMS)
+	fmt.Fprintf(out, "\n| after an outage, until | the stream is followed | all are checked | the last that was taken down is seen up |\n|---|--:|--:|--:|\n")
+	for _, o := range outages {
+		fmt.Fprintf(out, "| %s: %d protected accounts, %d of them taken down, %.0f s without the platform | %.1f s | %.1f s | %.1f s |\n",
+			o.Platform, o.Accounts, o.Changed, o.OutageMS/1000, o.StreamMS/1000, o.SweptMS/1000, o.UpMS/1000)
+	}
 	return nil
 }
 
 // outage is what came of replay outage; see there.
 type outage struct {
+	Platform string  `json:"platform"`
 	Accounts int     `json:"accounts"`
 	Changed  int     `json:"changed"`
 	OutageMS float64 `json:"outage_ms"`
+	StreamMS float64 `json:"streaming_ms"`
 	SweptMS  float64 `json:"swept_ms"`
 	UpMS     float64 `json:"restored_ms"`
 }
 
-func afterOutage(program string) (o outage, err error) {
-	fmt.Fprintln(os.Stderr, "# ten minutes without a watch")
+func afterOutage(cmd *exec.Cmd) (o outage, err error) {
 	var out, errs bytes.Buffer
-	cmd := exec.Command(program, "replay", "outage", "--json")
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		return o, fmt.Errorf("the outage: %w\n%s%s", err, out.Bytes(), errs.Bytes())
