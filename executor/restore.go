@@ -20,7 +20,7 @@ import (
 // If we die before the breach is journalled, the next look finds it again. If we
 // die after, it is found open, and if its restoration was begun, the platform is
 // asked what came of the call.
-func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known bool, sight watch.Sight, found platform.Expect, seen canonical.Time, newest string) error {
+func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known bool, sight watch.Sight, found platform.Expect, seen canonical.Time, newest journal.Key) error {
 	w.mu.Lock()
 	b, open := w.open[l.id]
 	w.mu.Unlock()
@@ -35,13 +35,14 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 	if err != nil {
 		return err
 	}
-	s.Why, s.Warrant = string(sight.Why()), newest
+	s.Why, s.Warrant = string(sight.Why()), newest.Request
 	b = journal.Breach{ID: w.e.newID(proof.BreachPrefix), Subject: k.Subject, Tier: k.Tier, Found: found, Seen: seen}
 	if !known {
 		// Nobody knows what it was like before: people decide.
 		s.Expected = platform.Expect{}
 	}
 	if w.e.ledger.view().state.Observes(w.name, k.Tier) {
+		lost(&k, newest)
 		return w.observed(ctx, k, known, s, found, seen, b, openings)
 	}
 	order, can := w.ordered(k, known, found)

@@ -115,9 +115,12 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 	w.over(l.id)
 	before := k.State
 	if k.State != found {
+		if verdict != watch.Explained {
+			lost(&k, newest)
+		}
 		k.State, k.Since, k.Request, k.Baseline, k.Entered = found, seen, "", -1, canonical.Time{}
 		if verdict == watch.Explained {
-			k.Request = newest
+			k.Request = newest.Request
 		}
 	}
 	if verdict == watch.Unchanged || verdict == watch.Explained || !known && found.Status == platform.Up {
@@ -126,26 +129,36 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 	return w.foreign(ctx, l, k, before, verdict, seen)
 }
 
-// sight gathers what a subject is judged by. newest is the request of its newest
-// warrant.
-func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier actions.Tier, found platform.Expect) (s watch.Sight, newest string, err error) {
+// lost notes that the measure of the newest act is gone, if the subject was in what
+// that had left. Whoever puts the same on again does it without us.
+func lost(k *journal.Watched, newest journal.Key) {
+	if k.Request != "" && k.Request == newest.Request {
+		k.Gone = newest
+	}
+}
+
+// sight gathers what a subject is judged by. newest is the newest act on it.
+func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier actions.Tier, found platform.Expect) (s watch.Sight, newest journal.Key, err error) {
 	s = watch.Sight{Tier: tier, State: found, Marks: w.marks(k.Subject, found.Status), OwnerLock: w.locked(k)}
 	if known {
 		s.Last = &k.State
 	}
 	a, ok, err := w.e.journal.Newest(ctx, k.Subject)
 	if err != nil || !ok {
-		return s, "", err
+		return s, newest, err
 	}
 	after := a.Command.After()
 	if a.Sight != nil {
 		after = a.Sight.Expected
 	}
 	s.Newest = &watch.Warranted{Request: a.Request, After: after, Force: watch.InForce}
-	if a.Stage != journal.Ended {
+	switch {
+	case a.Stage != journal.Ended:
 		s.Newest.Force = watch.InFlight
+	case k.Gone == a.Key:
+		s.Newest.Force = watch.Reversed
 	}
-	return s, a.Request, nil
+	return s, a.Key, nil
 }
 
 // marks says whether the platform keeps a mark beside what leaves this status.

@@ -286,6 +286,60 @@ func TestExplained(t *testing.T) {
 	}
 }
 
+// TestLiftedByOthers: a measure of ours that somebody lifts is over. Who puts it on
+// again, mark and all, does that without a warrant.
+func TestLiftedByOthers(t *testing.T) {
+	p := guarded(t)
+	r := p.takedown(p.plaza.Account(president, 2_000_000, "head of state"), actions.Critical)
+	p.executes(r)
+	p.entered(r, proof.DutyAct, "intent", "receipt executed")
+	again := func(by string, n int) {
+		p.plaza.SetBy(by, president, platform.Down, platform.MarkOf(r.ID))
+		if b := p.breaches(n)[n-1]; b.Sight.Why != string(watch.OldMark) || b.Sight.Warrant != r.ID {
+			t.Errorf("told %+v", b.Sight)
+		}
+		p.plaza.SetBy(by, president, platform.Up, "") // what is up for less than a day nobody restores
+		p.until("the breach is over", func() bool { return p.watched().Breaches == 0 })
+	}
+	p.plaza.SetBy("day-shift", president, platform.Up, "")
+	p.until("the lift is told", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+	again("night-shift", 1)
+	p.sweeps() // by an executor that was started again
+	again("night-shift", 2)
+	// Another warrant explains what it does.
+	second := p.takedown(p.plaza.Account(president, 2_000_000, "head of state"), actions.Critical)
+	p.executes(second)
+	p.looked(president)
+	p.breaches(2)
+	if !p.plaza.State(president).Is(platform.Down, platform.MarkOf(second.ID)) {
+		t.Error("our second takedown does not stand")
+	}
+}
+
+// TestLateAfterOthers: a call of ours whose outcome is not known may take effect
+// when something else has come and gone. Its warrant explains it still.
+func TestLateAfterOthers(t *testing.T) {
+	p := guarded(t)
+	r := p.takedown(p.plaza.Account(president, 2_000_000, "head of state"), actions.Critical)
+	raw := p.world.Warrant(r)
+	p.plaza.Fail(executortest.Late)
+	p.plaza.Mute(true)
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Unknown {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	p.plaza.Mute(false)
+	for i, s := range []platform.Status{platform.Deactivated, platform.Up} {
+		p.plaza.SetBy("owner", president, s, "")
+		p.until("the owner's change is told", func() bool { return len(p.told(proof.KindForeign)) == i+1 })
+	}
+	p.plaza.Deliver()
+	p.until("the takedown has come", func() bool { return p.plaza.State(president).Is(platform.Down, platform.MarkOf(r.ID)) })
+	p.looked(president)
+	if n := len(p.told(proof.KindBreach)); n != 0 || p.plaza.State(president).Status != platform.Down {
+		t.Errorf("%d breaches; it is %s", n, p.plaza.State(president).Status)
+	}
+}
+
 // TestMarkInPlaceOfOurs: somebody who puts another mark in the place of ours
 // burdens no more than we did; it is told, and nothing is lifted.
 func TestMarkInPlaceOfOurs(t *testing.T) {

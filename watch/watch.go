@@ -24,7 +24,7 @@ type Force string
 const (
 	InFlight Force = "in-flight" // intended; the call may have been made or not
 	InForce  Force = "in-force"  // carried out, and nothing has taken it back
-	Reversed Force = "reversed"  // taken back, also by the lift of a timed measure
+	Reversed Force = "reversed"  // taken back: by another, by the lift of a timed measure, or by somebody around the desk
 )
 
 // Warranted is what a subject's newest warrant does to it.

@@ -19,6 +19,9 @@ type Watched struct {
 	State   platform.Expect // explained, or accepted, last
 	Since   canonical.Time  // when it was first seen so, without having been seen otherwise
 	Request string          // whose warrant, or whose breach's restoration, left it so; empty: it was seen
+	// Gone is the act whose measure was seen to be gone, though nothing of ours had
+	// lifted it. It explains nothing any more.
+	Gone Key
 	// Baseline is the sequence number of the first baseline that holds the state,
 	// -1 if none does yet; Entered is that record's time.
 	Baseline int64
@@ -71,12 +74,12 @@ func (j *Journal) Watched(ctx context.Context, name string) ([]Watched, error) {
 		all, err = sqldb.All(tx, func(row sqldb.Row) (Watched, error) {
 			w := Watched{Subject: platform.Subject{Platform: name}}
 			var since, entered, lockSince, lockCleared int64
-			err := row.Scan(&w.Subject.ID, &w.Subject.Handle, &w.Tier, &w.State.Status, &w.State.Mark, &since, &w.Request, &w.Baseline, &entered,
+			err := row.Scan(&w.Subject.ID, &w.Subject.Handle, &w.Tier, &w.State.Status, &w.State.Mark, &since, &w.Request, &w.Gone.Request, &w.Gone.Duty, &w.Baseline, &entered,
 				&w.Lock.Set, &lockSince, &lockCleared)
 			w.Since, w.Entered = canonical.FromMicro(since), canonical.FromMicro(entered)
 			w.Lock.Since, w.Lock.Cleared = canonical.FromMicro(lockSince), canonical.FromMicro(lockCleared)
 			return w, err
-		}, `select subject_id, handle, tier, status, mark, since, request, baseline, entered, locked, lock_since, lock_cleared from watched
+		}, `select subject_id, handle, tier, status, mark, since, request, gone_request, gone_duty, baseline, entered, locked, lock_since, lock_cleared from watched
 			where platform = $1 order by subject_id`, name)
 		return err
 	})
@@ -99,13 +102,15 @@ func (j *Journal) Watch(ctx context.Context, ws ...Watched) error {
 }
 
 func keep(tx *sqldb.Tx, w Watched) error {
-	_, err := tx.Exec(`insert into watched (platform, subject_id, handle, tier, status, mark, since, request, baseline, entered, locked, lock_since, lock_cleared)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+	_, err := tx.Exec(`insert into watched (platform, subject_id, handle, tier, status, mark, since, request, gone_request, gone_duty, baseline, entered, locked,
+			lock_since, lock_cleared)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		on conflict (platform, subject_id) do update set handle = excluded.handle, tier = excluded.tier, status = excluded.status, mark = excluded.mark,
-			since = excluded.since, request = excluded.request, baseline = excluded.baseline, entered = excluded.entered, locked = excluded.locked,
-			lock_since = excluded.lock_since, lock_cleared = excluded.lock_cleared`,
+			since = excluded.since, request = excluded.request, gone_request = excluded.gone_request,
+			gone_duty = excluded.gone_duty, baseline = excluded.baseline, entered = excluded.entered,
+			locked = excluded.locked, lock_since = excluded.lock_since, lock_cleared = excluded.lock_cleared`,
 		w.Subject.Platform, w.Subject.ID, w.Subject.Handle, string(w.Tier), string(w.State.Status), string(w.State.Mark), w.Since.Micro(), w.Request,
-		w.Baseline, w.Entered.Micro(), w.Lock.Set, w.Lock.Since.Micro(), w.Lock.Cleared.Micro())
+		w.Gone.Request, string(w.Gone.Duty), w.Baseline, w.Entered.Micro(), w.Lock.Set, w.Lock.Since.Micro(), w.Lock.Cleared.Micro())
 	return err
 }
 
