@@ -51,12 +51,13 @@ const (
 	Thawed          Type = "thawed"           // several people thawed them
 	IncidentOpened  Type = "incident.opened"  // somebody contests an act
 	IncidentClosed  Type = "incident.closed"  // its review was countersigned
+	Flood           Type = "flood"            // so many of one kind that they are not sent one by one; for whoever wants that kind
 )
 
 // Types lists what is alarmed.
 func Types() []Type {
 	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, RestoreFailed,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Flood}
 }
 
 var (

@@ -71,7 +71,11 @@ func (alarmJob) Kind() string { return "desk.alarm" }
 // leaves, once the change is committed, as a live event, to the addresses, into
 // the log and as a metric. Kind, severity and text are given, and what it is
 // about as far as it is about something.
-func (t *tx) alarm(a Alarm) error {
+func (t *tx) alarm(a Alarm) error { return t.alarmTo(a, alarm.Type(a.Kind)) }
+
+// alarmTo raises an alarm and sends it to the addresses that want a kind, which may
+// be another than its own.
+func (t *tx) alarmTo(a Alarm, kind alarm.Type) error {
 	a.ID, a.At = t.desk.ids.New("alm"), t.Now()
 	// About which state it was raised does not matter: it is no authority.
 	entry := t.Tx.Record(ledger.Draft{Class: ledger.Desk, Kind: "alarm", Expect: ledger.AnyNumber,
@@ -80,11 +84,18 @@ func (t *tx) alarm(a Alarm) error {
 	if a.Incident != "" {
 		entry.About(a.Incident)
 	}
+	gathered, err := t.gathered(a)
+	if err != nil {
+		return err
+	}
 	t.InsertAlarm(a, entry)
 	t.Signal(alarmSignal)
 	t.raised = append(t.raised, a)
+	if gathered {
+		return nil
+	}
 	for _, x := range t.desk.destinations {
-		if len(x.Kinds) == 0 || slices.Contains(x.Kinds, alarm.Type(a.Kind)) {
+		if len(x.Kinds) == 0 || slices.Contains(x.Kinds, kind) {
 			if err := jobs.Enqueue(t.Tx.Tx, alarmJob{Alarm: a.ID, Destination: x.id()}, t.Now(), a.ID+" "+x.id()); err != nil {
 				return err
 			}

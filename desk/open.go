@@ -78,6 +78,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	jobs.Handle(d.jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })
 	jobs.Handle(d.jobs, func(ctx context.Context, j takenJob) error { return d.enterTaken(ctx, j) })
 	jobs.Handle(d.jobs, func(ctx context.Context, j alarmJob) error { return d.sendAlarm(ctx, j) })
+	jobs.Handle(d.jobs, func(ctx context.Context, j floodJob) error { return d.sayFlood(ctx, j) })
 	jobs.Handle(d.jobs, func(ctx context.Context, _ exposureJob) error { return d.checkAgain(ctx) })
 	return d, nil
 }

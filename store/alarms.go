@@ -80,6 +80,22 @@ func (tx *Tx) AlarmsBefore(entry int64, kind string, limit int) ([]Alarm, error)
 	return sqldb.All(tx.Tx, scanAlarm, `select `+alarmColumns+` from alarm where entry < $1 order by entry desc limit $2`, entry, limit)
 }
 
+// NewestAlarms returns up to limit alarms of a kind about a platform, newest first,
+// without those about critical subjects.
+func (tx *Tx) NewestAlarms(kind, platform string, limit int) ([]Alarm, error) {
+	return sqldb.All(tx.Tx, scanAlarm, `select `+alarmColumns+` from alarm where kind = $1 and platform = $2 and tier <> 'critical' order by entry desc limit $3`,
+		kind, platform, limit)
+}
+
+// CountAlarms counts the alarms of a kind about a platform whose entries come
+// after a place, without those about critical subjects: all of them, those that page
+// somebody, and the place of the last, -1 if there is none.
+func (tx *Tx) CountAlarms(kind, platform string, after int64) (n, pages, last int64, err error) {
+	err = tx.QueryRow(`select count(*), count(case when severity = 'page' then 1 end), coalesce(max(entry), -1)
+		from alarm where kind = $1 and platform = $2 and tier <> 'critical' and entry > $3`, kind, platform, after).Scan(&n, &pages, &last)
+	return n, pages, last, err
+}
+
 // NewestAlarm returns the place of the newest alarm's entry, -1 if there is none.
 func (s *Store) NewestAlarm(ctx context.Context) (entry int64, err error) {
 	err = s.ReadOne(ctx, func(tx *Tx) error {

@@ -1,0 +1,66 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger/proof"
+)
+
+// Somebody who takes ten thousand accounts down also makes ten thousand messages,
+// and behind them goes unread what else happens. So of alarms of one kind about one
+// platform as many are sent one by one as a person can follow; the others are
+// entered, listed and logged like all, and one message says again and again how
+// many they are. What is about critical subjects is always sent by itself.
+const (
+	floodEach  = 20               // are sent one by one …
+	floodSpan  = time.Minute      // … in so long
+	floodPause = 10 * time.Second // between two messages about the others
+)
+
+// floodJob says once how many alarms there were.
+type floodJob struct {
+	Of       alarm.Type `json:"of"`
+	Platform string     `json:"platform"`
+	After    int64      `json:"after"` // place of the newest alarm when the first of them was raised
+}
+
+func (floodJob) Kind() string { return "desk.flood" }
+
+// gathered reports whether an alarm, which is not stored yet, is one of too many to be sent by itself, and
+// sees to it that it is counted in a message that is.
+func (t *tx) gathered(a Alarm) (bool, error) {
+	if a.Platform == "" || a.Tier == actions.Critical || a.Kind == string(alarm.Flood) {
+		return false, nil
+	}
+	newest, err := t.NewestAlarms(a.Kind, a.Platform, floodEach)
+	if err != nil || len(newest) < floodEach || newest[floodEach-1].At.Add(floodSpan).Before(t.Now().Time) {
+		return false, err
+	}
+	j := floodJob{alarm.Type(a.Kind), a.Platform, newest[0].Entry}
+	return true, jobs.Enqueue(t.Tx.Tx, j, canonical.At(t.Now().Add(floodPause)), a.Kind+" "+a.Platform)
+}
+
+// sayFlood raises the alarm that says how many there were.
+func (d *Desk) sayFlood(ctx context.Context, j floodJob) error {
+	return d.change(ctx, Caller{}, "alarm", func(*proof.State) (func(*tx) error, error) {
+		return func(t *tx) error {
+			n, pages, last, err := t.CountAlarms(string(j.Of), j.Platform, j.After)
+			if err != nil || n == 0 {
+				return err
+			}
+			a := Alarm{Kind: string(alarm.Flood), Severity: Warn, Platform: j.Platform,
+				Text: fmt.Sprintf("There were %d alarms of the kind %s about %s after ledger entry %d, the last in entry %d. More than %d in a minute are not sent one by one.",
+					n, j.Of, j.Platform, j.After, last, floodEach)}
+			if pages > 0 {
+				a.Severity = Page
+			}
+			return t.alarmTo(a, j.Of)
+		}, nil
+	})
+}
