@@ -82,7 +82,7 @@ func (c *orderPlace) unbased(ctx context.Context, s *Session) (*int64, error) {
 			}
 			if n > 0 || w.Swept.IsZero() {
 				s.Say("Warning: this does not vouch for %s. No baseline in the ledger holds them yet, and they are restored only once one has held them for 24 hours. "+
-					"To vouch for them too, place the order when a later sweep has entered them (unbased_%s in GET /api/v1/status is 0 then), or place it again.", who, c.Tier)
+					"To vouch for them too, place the order when a later sweep has entered them (countersign watch says how many are in no baseline), or place it again.", who)
 			}
 			return &n, nil
 		}
