@@ -33,7 +33,7 @@ func TestWatched(t *testing.T) {
 	}
 	s := watch("")
 	p.SetBy("console", "acct/1", platform.Down, "OTHER-1")
-	next(t, s, platform.Happening{Subject: all[0], By: "console"})
+	next(t, s, platform.Happening{Subject: all[0], Status: platform.Down, Mark: "OTHER-1", Marked: true, By: "console"})
 	before := s.Cursor()
 	p.Hide(true)
 	p.Set("acct/2", platform.Deactivated, "")
