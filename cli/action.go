@@ -178,7 +178,7 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, r.Need)
+	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, needWords(r.Need))
 	if err := s.Confirm("Decline it?", c.Yes); err != nil {
 		return err
 	}

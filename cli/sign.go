@@ -85,7 +85,7 @@ func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change act
 
 // submit shows, signs and hands in a checked draft.
 func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) error {
-	s.show("You sign this request", draft, draft.Ruling.Need)
+	s.show("You sign this request", draft, rulingWords(draft.Ruling))
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, r.Need)
+	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, needWords(r.Need))
 	if err := s.Confirm("Countersign it?", c.Yes); err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, 
 }
 
 // show tells the person what the key is about to sign.
-func (s *Session) show(title string, d v1.Draft, need actions.Need) {
+func (s *Session) show(title string, d v1.Draft, needs string) {
 	p := &Page{color: s.Color}
 	p.Line("%s:", title)
 	describeAction(p, d.Action)
@@ -269,7 +269,7 @@ func (s *Session) show(title string, d v1.Draft, need actions.Need) {
 		[2]string{"request", st.Request},
 		[2]string{"desk", st.Log + ", executor " + st.Executor},
 		[2]string{"open until", until(st.Expires, s.Now())},
-		[2]string{"needs", needWords(need)},
+		[2]string{"needs", needs},
 		[2]string{"policy", st.Policy.String()},
 	)
 	for _, r := range d.Ruling.Reasons {

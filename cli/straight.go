@@ -116,7 +116,7 @@ func (c *straight) hand(ctx context.Context, s *Session, k actions.Kind, change 
 	if err != nil {
 		return err
 	}
-	s.show("You sign this, for the executor", draft, actions.Need{})
+	s.show("You sign this, for the executor", draft, needWords(actions.Need{}))
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
 		return err
 	}

@@ -223,7 +223,7 @@ func TestTokenStays(t *testing.T) {
 func TestForeignAnswers(t *testing.T) {
 	for name, answer := range map[string]func(int, http.ResponseWriter, *http.Request){
 		"page":     func(_ int, w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
-		"not ours": func(_ int, w http.ResponseWriter, _ *http.Request) { http.Error(w, "nginx", 502) },
+		"not ours": func(_ int, w http.ResponseWriter, _ *http.Request) { http.Error(w, "nginx", http.StatusBadGateway) },
 		"doubled": func(_ int, w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"digest":"","digest":""}`)
 		},

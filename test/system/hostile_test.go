@@ -432,7 +432,7 @@ func TestEntryFrom2036(t *testing.T) {
 	to := desktest.NewTown(t, desktest.Options{URL: sqldbtest.SQLite(t), ExecutorNow: time.Now})
 	undoable := measure(t, to)
 	waiting := approvedAway(t, to)
-	ahead := time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC).Sub(time.Now())
+	ahead := time.Until(time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC))
 	to.Clock().Advance(ahead)
 	if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
 		// Of a class whose bodies the executor reads.
