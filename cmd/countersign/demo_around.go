@@ -57,6 +57,9 @@ func (d *demo) around(ctx context.Context) error {
 	}
 	d.tell("Who? Around the desk, with %s; no warrant explains it. The incident %s opened by itself.", d.said["around"], id)
 	d.step("incident-exported", func() string {
+		if err := putRight(ctx, c, id); err != nil {
+			return "could not: " + fault.TypeOf(err)
+		}
 		d.said["incident"] = filepath.Join(d.dir, "incident.html")
 		r := d.as(ctx, onCall, "incident", "export", id, "--format", "html", "--out", d.said["incident"], "--trust", filepath.Join(d.dir, trustFolder), "--historical", "--personal")
 		if r.code != cli.Done {
@@ -105,6 +108,22 @@ func attributed(ctx context.Context, c *client.Client, subject string) (id strin
 		}
 		if err := pause(waiting, 20*time.Millisecond); err != nil {
 			return id, a, fault.New(fault.Unavailable, "not-attributed", "No incident about %s names anybody.", subject).Because(fmt.Errorf("wait: %w", err))
+		}
+	}
+}
+
+// putRight waits until the ledger holds that what an incident is about was put
+// right: the account is up some milliseconds before.
+func putRight(ctx context.Context, c *client.Client, id string) error {
+	waiting, cancel := context.WithTimeout(ctx, backTime)
+	defer cancel()
+	for {
+		r, err := c.IncidentReport(waiting, id, 1)
+		if err != nil || !r.Up.IsZero() {
+			return err
+		}
+		if err := pause(waiting, 20*time.Millisecond); err != nil {
+			return fault.New(fault.Unavailable, "not-put-right", "The ledger does not hold that the account is up again.").Because(err)
 		}
 	}
 }
