@@ -172,7 +172,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 		p.Line("")
 		rows := [][]string{{"REQUEST", "STATUS", "AS", "WHEN", "ACT"}}
 		for _, t := range r.Touched {
-			rows = append(rows, []string{t.Request, string(t.Status), t.As, when(t.At), string(t.Kind) + " " + subjectName(t.Subject)})
+			rows = append(rows, []string{t.Request, string(t.Status), t.As, when(t.At), t.What() + " " + subjectName(t.Subject)})
 		}
 		p.Table(rows)
 	}
@@ -402,6 +402,9 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient) ([]string, erro
 		}
 	}
 	for _, t := range r.Touched {
+		if t.As == incident.AsCredential {
+			continue // what was done around the desk has no warrant to undo
+		}
 		theirs = append(theirs, t.Request)
 		if spec, ok := actions.SpecOf(t.Kind); ok && t.Status == actions.StatusExecuted && !spec.Desk && spec.InverseDirection == actions.Relieving {
 			inForce = append(inForce, t.Request)

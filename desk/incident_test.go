@@ -649,3 +649,48 @@ func TestNextAlarms(t *testing.T) {
 		})
 	})
 }
+
+// What else was done around the desk with the same credential is told beside a
+// breach, and nothing that another did, on another platform or long before.
+func TestSameCredential(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		enter := func(subject string, tier actions.Tier, by string) string {
+			sealed := map[string]string{proof.SealedSubject: subject}
+			if by != "" {
+				sealed[proof.SealedCredential] = by
+			}
+			return w.Enter(w.Breach(subject, tier), sealed).Execution.Request
+		}
+		enter("plaza:acct/6", actions.Protected, "night-shift")
+		w.Clock().Advance(8 * 24 * time.Hour)
+		enter("plaza:acct/2", actions.Protected, "day-shift")
+		enter("plaza:acct/3", actions.Protected, "")
+		enter("agora:acct/3", actions.Protected, "night-shift")
+		first := enter("plaza:acct/4", actions.Protected, "night-shift")
+		second := enter("plaza:acct/5", actions.Protected, "")
+		w.Enter(proof.Execution{Kind: proof.KindTold, Duty: proof.DutyWatch, Request: second, Sight: &proof.Sight{Platform: "plaza"}}, map[string]string{proof.SealedCredential: "night-shift"})
+		restored := w.Breach("plaza:acct/4", actions.Protected)
+		restored.Request, restored.Duty, restored.Kind, restored.Sight.Order = first, proof.DutyRestore, proof.KindIntent, "req_order"
+		w.Enter(restored, nil)
+		restored.Kind, restored.Outcome, restored.Before, restored.After = proof.KindReceipt, proof.Executed, restored.Sight.Found, platform.Expect{Status: platform.Up}
+		w.Enter(restored, nil)
+		enter(president, actions.Critical, "night-shift")
+		is := incidents(t, w, desk.IncidentFilter{Subject: "acct/1", Platform: "plaza"})
+		if len(is) != 1 {
+			t.Fatalf("%d incidents", len(is))
+		}
+		r, err := w.Report(t.Context(), desktest.As("kim"), is[0].ID, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, x := range r.Touched {
+			got = append(got, fmt.Sprintf("%s %s %s %s %s", x.Request, x.Subject, x.What(), x.As, x.Status))
+		}
+		want := []string{second + " plaza:acct/5 around the desk credential not restored", first + " plaza:acct/4 around the desk credential restored"}
+		if !slices.Equal(got, want) {
+			t.Errorf("touched %q, want %q", got, want)
+		}
+	})
+}

@@ -546,6 +546,42 @@ func (d *Desk) touched(stx *store.Tx, s *proof.State, i incident.Incident, since
 		r := all[id]
 		out = append(out, incident.Touched{Request: id, Kind: r.Action.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier, Status: r.Status, At: r.Created, As: as[id]})
 	}
+	around, err := touchedAround(stx, i, since)
+	out = append(out, around...)
+	slices.SortStableFunc(out, func(a, b incident.Touched) int { return b.At.Compare(a.At.Time) })
+	return out, err
+}
+
+// touchedAround returns what else was done around the desk with the credentials
+// that the platform names for an incident.
+func touchedAround(stx *store.Tx, i incident.Incident, since canonical.Time) (out []incident.Touched, err error) {
+	if i.Cause != incident.Breach {
+		return nil, nil
+	}
+	names, err := stx.Credentials(i.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		bs, err := stx.BreachesBy(i.Subject.Platform, name, since, i.ID, mostEntries+1)
+		if err != nil {
+			return nil, err
+		}
+		if len(bs) > mostEntries {
+			return nil, fault.New(fault.TooLarge, "too-much", "More than %d breaches came with one credential in that time; look back at fewer days.", mostEntries)
+		}
+		for _, b := range bs {
+			other, err := stx.Incident(b.Incident)
+			if err != nil {
+				return nil, err
+			}
+			t := incident.Touched{Request: b.ID, Subject: other.Subject, Tier: other.Tier, Status: incident.NotRestored, At: b.Seen, As: incident.AsCredential}
+			if !b.Restored.IsZero() {
+				t.Status = incident.Restored
+			}
+			out = append(out, t)
+		}
+	}
 	return out, nil
 }
 

@@ -142,15 +142,32 @@ type Signer struct {
 	At     canonical.Time     `json:"at"`
 }
 
-// Touched is another thing that somebody involved did lately.
+// Touched is another thing that somebody involved did lately, or that was done
+// around the desk with the same credential.
 type Touched struct {
-	Request string           `json:"request"`
-	Kind    actions.Kind     `json:"kind"`
+	Request string           `json:"request"` // or breach
+	Kind    actions.Kind     `json:"kind"`    // empty: around the desk
 	Subject platform.Subject `json:"subject"`
 	Tier    actions.Tier     `json:"tier"`
-	Status  actions.Status   `json:"status"`
+	Status  actions.Status   `json:"status"` // of a breach Restored or NotRestored
 	At      canonical.Time   `json:"at"`
-	As      string           `json:"as"` // "requester" or "countersigner"
+	As      string           `json:"as"` // "requester" or "countersigner"; AsCredential
+}
+
+// What is touched around the desk has no request, and so none of its statuses.
+const (
+	AsCredential = "credential" // the credential that is named for this incident did it
+
+	Restored    actions.Status = "restored"
+	NotRestored actions.Status = "not restored" // as far as is known
+)
+
+// What says what was done.
+func (t Touched) What() string {
+	if t.Kind == "" {
+		return "around the desk"
+	}
+	return string(t.Kind)
 }
 
 // Ruled is what a policy set says of the act.

@@ -153,6 +153,16 @@ func (tx *Tx) Breaches(incident string, limit int) ([]Breach, error) {
 	return sqldb.All(tx.Tx, scanBreach, `select breach, incident, seen, restored from incident_breach where incident = $1 order by seen, breach limit $2`, incident, limit)
 }
 
+// BreachesBy returns up to limit breaches on a platform that were seen since an
+// instant and of which it told that a credential did them, newest first, without
+// those of one incident. The credential is in canonical JSON, as Credentials has it.
+func (tx *Tx) BreachesBy(platform string, credential []byte, since canonical.Time, except string, limit int) ([]Breach, error) {
+	return sqldb.All(tx.Tx, scanBreach, `select distinct b.breach, b.incident, b.seen, b.restored from incident_breach b
+		join incident i on i.id = b.incident join ledger_about a on a.about = b.breach join ledger_opening o on o.idx = a.idx
+		where b.seen >= $1 and b.incident <> $2 and i.platform = $3 and o.name = 'credential' and o.value = $4
+		order by b.seen desc, b.breach limit $5`, since.Micro(), except, platform, credential, limit)
+}
+
 // CountBreaches returns how many breaches an incident has.
 func (tx *Tx) CountBreaches(incident string) (n int64, err error) {
 	return n, tx.QueryRow(`select count(*) from incident_breach where incident = $1`, incident).Scan(&n)
