@@ -19,10 +19,12 @@ type ExecutorSide interface {
 	Facts() (proof.DraftFacts, error)
 }
 
-// Executor serves an executor to whoever has the token. failed is told of
-// errors that are not shown to the other side.
-func Executor(e ExecutorSide, token string, failed ...func(error)) http.Handler {
-	s := newSurface(token, failed)
+// Executor serves an executor to the desk, which has the token desk, and to people
+// on call, who have the other: to them what takes a change straight from who signs
+// it. onCall may be empty. failed is told of errors that are not shown to the other
+// side.
+func Executor(e ExecutorSide, desk, onCall string, failed ...func(error)) http.Handler {
+	s := newSurface(desk, failed)
 	s.handle("POST /v1/read", func(w http.ResponseWriter, r *http.Request) (any, error) {
 		b, err := body(w, r, smallBody)
 		if err != nil {
@@ -55,8 +57,8 @@ func Executor(e ExecutorSide, token string, failed ...func(error)) http.Handler 
 			return nil, err
 		}
 		return e.Take(r.Context(), a)
-	})
-	s.handle("GET /v1/draft-facts", func(http.ResponseWriter, *http.Request) (any, error) { return e.Facts() })
+	}, onCall)
+	s.handle("GET /v1/draft-facts", func(http.ResponseWriter, *http.Request) (any, error) { return e.Facts() }, onCall)
 	s.handle("GET /v1/status", func(http.ResponseWriter, *http.Request) (any, error) { return e.Status(), nil })
 	return s.mux
 }

@@ -14,7 +14,8 @@
 //
 // It decides nothing and trusts neither side: the executor checks what the feed
 // says, the desk checks who signed a record. The token only keeps strangers
-// from asking. A refusal crosses as problem+json and comes back as the same
+// from asking. Take and draft-facts also open to a token of their own, for people
+// on call, to whom the desk's would show every subject past its rules for reading. A refusal crosses as problem+json and comes back as the same
 // fault; whatever else goes wrong comes back as Unavailable, since it is not known
 // then whether the other side has acted. Every call may be repeated. The last two
 // of the executor's are for people whom the desk does not answer, or answers falsely.
@@ -95,26 +96,25 @@ type endpoint func(w http.ResponseWriter, r *http.Request) (any, error)
 // surface is a mux whose every route asks for the token.
 type surface struct {
 	mux    *http.ServeMux
-	token  [sha256.Size]byte
+	token  string
 	failed []func(error)
 }
 
 func newSurface(token string, failed []func(error)) *surface {
-	s := &surface{mux: http.NewServeMux(), token: sha256.Sum256([]byte(token)), failed: failed}
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.answer(w, r, func(http.ResponseWriter, *http.Request) (any, error) {
-			return nil, fault.New(fault.NotFound, "no-such-route", "There is nothing here.")
-		})
+	s := &surface{mux: http.NewServeMux(), token: token, failed: failed}
+	s.handle("/", func(http.ResponseWriter, *http.Request) (any, error) {
+		return nil, fault.New(fault.NotFound, "no-such-route", "There is nothing here.")
 	})
 	return s
 }
 
-func (s *surface) handle(pattern string, e endpoint) {
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, e) })
+// handle serves a route to whoever has the token, or one of others.
+func (s *surface) handle(pattern string, e endpoint, others ...string) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, e, append(others, s.token)) })
 }
 
-func (s *surface) answer(w http.ResponseWriter, r *http.Request, e endpoint) {
-	v, err := any(nil), s.authorised(r)
+func (s *surface) answer(w http.ResponseWriter, r *http.Request, e endpoint, tokens []string) {
+	v, err := any(nil), authorised(r, tokens)
 	if err == nil {
 		v, err = e(w, r)
 	}
@@ -136,13 +136,17 @@ func (s *surface) answer(w http.ResponseWriter, r *http.Request, e endpoint) {
 	_, _ = w.Write(b) // whoever asked has gone, and asks again
 }
 
-func (s *surface) authorised(r *http.Request) error {
+// authorised demands one of the tokens; one that is empty is none.
+func authorised(r *http.Request, tokens []string) error {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	given := sha256.Sum256([]byte(token))
-	if !ok || subtle.ConstantTimeCompare(given[:], s.token[:]) != 1 {
-		return fault.New(fault.Unauthenticated, "unauthenticated", "The token is missing or not the one that is set here.")
+	for _, t := range tokens {
+		want := sha256.Sum256([]byte(t))
+		if ok && t != "" && subtle.ConstantTimeCompare(given[:], want[:]) == 1 {
+			return nil
+		}
 	}
-	return nil
+	return fault.New(fault.Unauthenticated, "unauthenticated", "The token is missing or not the one that is set here.")
 }
 
 // body reads a request's JSON body.

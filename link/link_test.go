@@ -121,7 +121,7 @@ func TestExecutor(t *testing.T) {
 		result: proof.CarryResult{Request: "req_1", Outcome: proof.Executed},
 		status: proof.ExecutorStatus{Executor: "executor-1", Size: 17, Clock: canonical.At(time.Unix(1, 0)), Platforms: []string{"plaza"}, Watches: []proof.WatchStatus{}},
 	}
-	serve(t, link.Executor(s, "secret"), func(t *testing.T, address string) {
+	serve(t, link.Executor(s, "secret", "on call"), func(t *testing.T, address string) {
 		c := link.DialExecutor(address, "secret")
 		defer c.Close()
 		reading, err := c.Read(t.Context(), prooftest.Account("acct/17"))
@@ -180,7 +180,7 @@ func TestDesk(t *testing.T) {
 func TestFaults(t *testing.T) {
 	s := &side{}
 	var failed []error
-	serve(t, link.Executor(s, "secret", func(err error) { failed = append(failed, err) }), func(t *testing.T, address string) {
+	serve(t, link.Executor(s, "secret", "", func(err error) { failed = append(failed, err) }), func(t *testing.T, address string) {
 		c := link.DialExecutor(address, "secret")
 		defer c.Close()
 		for _, k := range fault.Kinds() {
@@ -230,7 +230,7 @@ func TestUnreachable(t *testing.T) {
 
 // TestHostile: requests that no client of ours sends.
 func TestHostile(t *testing.T) {
-	server := httptest.NewServer(link.Executor(&side{}, "secret"))
+	server := httptest.NewServer(link.Executor(&side{}, "secret", ""))
 	defer server.Close()
 	big := strings.Repeat("x", proof.MaxWarrant+1)
 	for _, c := range []struct {
@@ -268,6 +268,41 @@ func TestHostile(t *testing.T) {
 		if response.StatusCode != c.want {
 			t.Errorf("%s: %s, want %d", c.name, response.Status, c.want)
 		}
+	}
+}
+
+// TestOnCall: the token of people on call opens what takes their changes, and
+// nothing else; where there is none, no token at all does not stand for it.
+func TestOnCall(t *testing.T) {
+	for _, c := range []struct {
+		onCall, bearer string
+		opens          map[string]bool
+	}{
+		{"on call", "on call", map[string]bool{"POST /v1/take": true, "GET /v1/draft-facts": true}},
+		{"on call", "secret", map[string]bool{"POST /v1/take": true, "GET /v1/draft-facts": true, "GET /v1/status": true, "POST /v1/read": true, "POST /v1/carry": true}},
+		{"", "", nil},
+		{"", "on call", nil},
+	} {
+		server := httptest.NewServer(link.Executor(&side{}, "secret", c.onCall))
+		for _, route := range []string{"POST /v1/take", "GET /v1/draft-facts", "GET /v1/status", "POST /v1/read", "POST /v1/carry", "GET /v1/other"} {
+			method, path, _ := strings.Cut(route, " ")
+			r, err := http.NewRequest(method, server.URL+path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", "Bearer "+c.bearer)
+			r.Close = true
+			response, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if opened := response.StatusCode != http.StatusUnauthorized; opened != c.opens[route] && route != "GET /v1/other" {
+				t.Errorf("%q where people on call have %q: %s answers %s", c.bearer, c.onCall, route, response.Status)
+			}
+		}
+		server.Close()
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -37,7 +38,7 @@ func (c *executorCommand) Help() string {
 		"  trust/          the hash of entry 0 of the desk that it serves\n" +
 		"  platforms.json  the platforms' addresses and credentials: [{\"name\",\"connector\",\"url\",\"token\"}]\n" +
 		"  alarm.json      the one address that it alarms itself when the desk does not take a breach; may be left out: {\"url\",\"key\"}\n" +
-		"  link.json       its name, and the two tokens by which it and the desk know each other\n" +
+		"  link.json       its name, the two tokens by which it and the desk know each other, and that of people on call\n" +
 		"  journal.db      what it has done; never delete or copy back an old one\n\n" +
 		"init makes the folder as DIR/executor. In earnest it lies on another machine, under another user."
 }
@@ -48,13 +49,16 @@ type linkSettings struct {
 	Executor      string `json:"executor"`       // the executor's name in the governance chain
 	DeskToken     string `json:"desk_token"`     // the executor shows it to the desk
 	ExecutorToken string `json:"executor_token"` // the desk shows it to the executor
+	// OnCallToken is shown to the executor by people on call, and opens nothing but
+	// what they hand it; empty in a folder from before it was there.
+	OnCallToken string `json:"oncall_token,omitempty"`
 }
 
 const linkFile = "link.json"
 
 func newLink(name string, rand io.Reader) (linkSettings, error) {
 	l := linkSettings{Executor: name}
-	for _, token := range []*string{&l.DeskToken, &l.ExecutorToken} {
+	for _, token := range []*string{&l.DeskToken, &l.ExecutorToken, &l.OnCallToken} {
 		b := make([]byte, 32)
 		if _, err := io.ReadFull(rand, b); err != nil {
 			return l, fmt.Errorf("make a token: %w", err)
@@ -70,7 +74,7 @@ func readLink(folder string) (linkSettings, error) {
 	if err := cli.ReadDocument(path, &l); err != nil {
 		return l, err
 	}
-	if l.Executor == "" || len(l.DeskToken) < 32 || len(l.ExecutorToken) < 32 {
+	if l.Executor == "" || len(l.DeskToken) < 32 || len(l.ExecutorToken) < 32 || l.OnCallToken != "" && len(l.OnCallToken) < 32 {
 		return l, fault.New(fault.Invalid, "bad-link", "%s names no executor or holds no tokens.", path)
 	}
 	return l, nil
@@ -93,7 +97,7 @@ func findExecutor(dir string) (address, token string, err error) {
 	if address = config.Executor.Address; address == "" {
 		address = "unix:" + filepath.Join(dir, executorSocket)
 	}
-	return address, between.ExecutorToken, nil
+	return address, cmp.Or(between.OnCallToken, between.ExecutorToken), nil
 }
 
 // executorStarted is the one answer of executor, given when it is ready.
@@ -151,7 +155,7 @@ func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	}); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: link.Executor(e, settings.ExecutorToken, func(err error) { log.Error("a call of the desk failed", "error", err) }),
+	server := &http.Server{Handler: link.Executor(e, settings.ExecutorToken, settings.OnCallToken, func(err error) { log.Error("a call of the desk failed", "error", err) }),
 		ReadHeaderTimeout: 10 * time.Second}
 	return together(ctx, e.Run, httpServer(server, l))
 }

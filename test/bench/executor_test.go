@@ -91,7 +91,7 @@ func runExecutor(text string) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: link.Executor(e, token, func(err error) { fmt.Fprintln(os.Stderr, "executor:", err) })}
+	server := &http.Server{Handler: link.Executor(e, token, "", func(err error) { fmt.Fprintln(os.Stderr, "executor:", err) })}
 	go server.Serve(l)
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()

@@ -26,8 +26,12 @@ func openSquare(t *testing.T) (*desktest.Square, platformSettings) {
 	return s, platformSettings{Name: "plaza", Connector: "plaza", URL: s.URL, Secret: s.Token("executor", plazaserver.StaffScope)}
 }
 
-func (h *house) direct() *link.ExecutorClient {
-	return link.DialExecutor(h.executor.place.socket("executor"), "token of the executor")
+// direct reaches the executor as the desk does, onCall as people on call do.
+func (h *house) direct() *link.ExecutorClient { return h.dial("token of the executor") }
+func (h *house) onCall() *link.ExecutorClient { return h.dial("token of those on call") }
+
+func (h *house) dial(token string) *link.ExecutorClient {
+	return link.DialExecutor(h.executor.place.socket("executor"), token)
 }
 
 // change signs a change of the desk by what the executor says of it.
@@ -57,11 +61,12 @@ func (h *house) change(e *link.ExecutorClient, by workforce.WorkerID, k actions.
 func TestFreezeIsInEffectSoon(t *testing.T) {
 	_, settings := openSquare(t)
 	h := openHouse(t, desktest.Options{Trust: func(tr *actions.Trust) { tr.EndingsPerHour = 100 }}, settings)
-	e := h.direct()
+	e, asDesk := h.onCall(), h.direct()
 	defer e.Close()
+	defer asDesk.Close()
 	until(t, "the executor has read the ledger", func() bool { _, err := e.Facts(); return err == nil })
 	governance := func() int64 {
-		s, err := e.Ask(t.Context())
+		s, err := asDesk.Ask(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -507,7 +507,7 @@ func TestExecutorProcess(t *testing.T) {
 			os.Exit(4)
 		}
 	}()
-	serve(t, p.socket("executor"), link.Executor(e, "token of the executor"))
+	serve(t, p.socket("executor"), link.Executor(e, "token of the executor", "token of those on call"))
 	runProcess(t, p, "executor", k, map[string]http.HandlerFunc{
 		"/status": handler(func(context.Context, struct{}) (proof.ExecutorStatus, error) { return e.Status(), nil }),
 	})
