@@ -389,6 +389,7 @@ func (o *observer) refusal(e v1.Entry) (what, worker string) {
 		Worker    string `json:"worker"`
 		What      string `json:"what"`
 		Type      string `json:"type"`
+		Count     int64  `json:"count"`
 		Request   string `json:"request"`
 		Execution struct {
 			Request string `json:"request"`
@@ -399,6 +400,8 @@ func (o *observer) refusal(e v1.Entry) (what, worker string) {
 		return "", ""
 	}
 	switch {
+	case e.Kind == "refused" && r.Count > 1:
+		return "", "" // the sum of a minute that is over: of nothing that is tried now
 	case e.Kind == "refused" && slices.Contains(o.People, r.Worker):
 		return fmt.Sprintf("ledger entry %d: %s refused, %s", e.Index, r.What, r.Type), r.Worker
 	case e.Kind == "void" && slices.Contains(o.Requests, r.Request):

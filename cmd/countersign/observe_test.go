@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 )
 
@@ -40,6 +41,20 @@ func TestJudgePolls(t *testing.T) {
 	} {
 		if got := judgePolls(c.polls, p); got != c.want {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, c.want)
+		}
+	}
+}
+
+// TestRefusalNoticed: the sum of an earlier minute says nothing of what is tried now.
+func TestRefusalNoticed(t *testing.T) {
+	o := &observer{lookout: lookout{People: []string{"bl-001"}}}
+	for data, want := range map[string]string{
+		`{"count":1,"type":"not-independent","what":"countersign","worker":"bl-001"}`: "ledger entry 7: countersign refused, not-independent",
+		`{"count":1,"type":"not-independent","what":"countersign","worker":"nl-001"}`: "",
+		`{"count":12,"type":"several","what":"several","worker":"bl-001"}`:            "",
+	} {
+		if got, _ := o.refusal(v1.Entry{Index: 7, Class: "desk", Kind: "refused", Data: canonical.Raw(data)}); got != want {
+			t.Errorf("%s: %q, want %q", data, got, want)
 		}
 	}
 }
