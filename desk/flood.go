@@ -32,8 +32,8 @@ type floodJob struct {
 
 func (floodJob) Kind() string { return "desk.flood" }
 
-// gathered reports whether an alarm, which is not stored yet, is one of too many to be sent by itself, and
-// sees to it that it is counted in a message that is.
+// gathered reports whether an alarm, which is not stored yet, is one of too many to
+// be sent by itself, and sees to it that it is counted in a message that is.
 func (t *tx) gathered(a Alarm) (bool, error) {
 	if a.Platform == "" || a.Tier == actions.Critical || a.Kind == string(alarm.Flood) {
 		return false, nil

@@ -118,7 +118,12 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		if verdict != watch.Explained {
 			lost(&k, newest)
 		}
-		k.State, k.Since, k.Request, k.Baseline, k.Entered = found, seen, "", -1, canonical.Time{}
+		// That an owner was away changes nothing about what is right: the baseline that
+		// held the account before speaks for it still.
+		if away := verdict == watch.Relieved && before.Status == platform.Deactivated && k.Request == ""; verdict != watch.Owner && !away {
+			k.Baseline, k.Entered = -1, canonical.Time{}
+		}
+		k.State, k.Since, k.Request = found, seen, ""
 		if verdict == watch.Explained {
 			k.Request = newest.Request
 		}
@@ -130,9 +135,10 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 }
 
 // lost notes that the measure of the newest act is gone, if the subject was in what
-// that had left. Whoever puts the same on again does it without us.
+// that had left. Whoever puts the same on again does it without us. An act that left
+// no measure, since it lifted one, stays right: up burdens nobody.
 func lost(k *journal.Watched, newest journal.Key) {
-	if k.Request != "" && k.Request == newest.Request {
+	if k.Request != "" && k.Request == newest.Request && k.State.Status != platform.Up {
 		k.Gone = newest
 	}
 }

@@ -316,6 +316,49 @@ func TestLiftedByOthers(t *testing.T) {
 	}
 }
 
+// TestUpStaysTrusted: what is right to be up is right still after the owner was away
+// for a time. Else whoever deactivates an account and brings it back could take it
+// down next, and nobody would restore it.
+func TestUpStaysTrusted(t *testing.T) {
+	for name, restoredBefore := range map[string]int{"as a baseline holds it": 0, "as a restoration left it": 1} {
+		t.Run(name, func(t *testing.T) {
+			p := guarded(t)
+			if restoredBefore > 0 {
+				p.plaza.SetBy("night-shift", mayor, platform.Down, "X")
+				p.upAgain(mayor)
+				p.until("the restoration is told", func() bool { return len(p.world.OutcomeOf(p.breaches(1)[0].Request, proof.DutyRestore)) == 2 })
+				p.advance(61 * time.Minute) // no duel any more
+			}
+			p.plaza.SetBy("night-shift", mayor, platform.Deactivated, "")
+			p.until("that it was switched off is told", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+			p.plaza.SetBy("night-shift", mayor, platform.Up, "")
+			p.looked(mayor)
+			p.plaza.SetBy("night-shift", mayor, platform.Down, "Y")
+			p.upAgain(mayor)
+			if b := p.breaches(restoredBefore + 1)[restoredBefore]; b.Sight.Order == "" {
+				t.Error("no standing order covers it")
+			}
+		})
+	}
+}
+
+// TestUpIsNotTrustedOverUs: who brings back what our own warrant switched off has not
+// made it right to be up, however long the ledger held that it was off.
+func TestUpIsNotTrustedOverUs(t *testing.T) {
+	p := guarded(t)
+	r := p.world.Countersign(p.world.Request("ann", actions.AccountDeactivate, p.plaza.Account(mayor, 200_000, ""), actions.Protected), "lee")
+	p.executes(r)
+	p.sweeps()
+	p.until("a baseline holds it", func() bool { w := p.watched(); return w.Entered && w.UnbasedProtected == 0 })
+	p.advance(25 * time.Hour)
+	p.plaza.SetBy("night-shift", mayor, platform.Up, "")
+	p.until("that it was brought back is told", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+	p.plaza.SetBy("night-shift", mayor, platform.Down, "Y")
+	if b := p.breaches(1)[0]; b.Sight.Order != "" {
+		t.Errorf("it is restored under %s", b.Sight.Order)
+	}
+}
+
 // TestLateAfterOthers: a call of ours whose outcome is not known may take effect
 // when something else has come and gone. Its warrant explains it still.
 func TestLateAfterOthers(t *testing.T) {
