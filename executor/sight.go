@@ -79,7 +79,7 @@ func fatal(err error) error {
 func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found platform.Expect) error {
 	seen := canonical.At(w.e.now())
 	k, known := w.get(l.id)
-	if l.told {
+	if len(l.events) > 0 {
 		if err := w.told(ctx, l); err != nil {
 			return err
 		}

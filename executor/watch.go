@@ -291,8 +291,7 @@ func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 			w.mu.Unlock()
 			continue
 		}
-		_, unsettled := w.recent[h.Subject.ID]
-		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, events: []platform.Happening{h}, locks: h.Locks, told: unsettled, urgent: k.Tier == actions.Critical})
+		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, events: []platform.Happening{h}, locks: h.Locks, urgent: k.Tier == actions.Critical})
 		w.mu.Unlock()
 	}
 }
@@ -733,7 +732,6 @@ type glance struct {
 	events     []platform.Happening // that the stream told since it was last looked at, the newest few
 	sort       bool                 // the tier may be another
 	locks      bool                 // the owner's lock may be another
-	told       bool                 // a breach waits to hear whose credential did it
 	urgent     bool
 	tries      int
 }
@@ -761,7 +759,7 @@ func newQueue() queue {
 }
 
 func merge(a, b glance) glance {
-	a.sort, a.locks, a.told, a.urgent = a.sort || b.sort, a.locks || b.locks, a.told || b.told, a.urgent || b.urgent
+	a.sort, a.locks, a.urgent = a.sort || b.sort, a.locks || b.locks, a.urgent || b.urgent
 	a.events = slices.Concat(a.events, b.events)
 	a.events = a.events[max(0, len(a.events)-mostEvents):]
 	a.handle, a.tries = cmp.Or(b.handle, a.handle), min(a.tries, b.tries)

@@ -209,6 +209,35 @@ func TestCredential(t *testing.T) {
 	}
 }
 
+// TestToldMeanwhile: the stream may name a credential while a direct read has seen
+// what it did and the breach is not written down yet.
+func TestToldMeanwhile(t *testing.T) {
+	p := newPlace(t)
+	var once sync.Once
+	p.step = func(step string) {
+		if step != executor.StepSeen {
+			return
+		}
+		once.Do(func() {
+			p.plaza.Hide(false)
+			p.plaza.Tell(platform.Happening{Subject: platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, Status: platform.Down, Mark: "X", Marked: true, By: "night-shift"})
+			p.looked(nobody) // the stream is past it
+		})
+	}
+	p.based()
+	p.order(actions.Critical, 20, 100)
+	p.plaza.Hide(true)
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	b := p.breaches(1)[0]
+	if got := p.opened(b, proof.SealedCredential); got != "" {
+		t.Fatalf("the breach names %q: it was not seen by a direct read", got)
+	}
+	p.until("it is told", func() bool { return len(p.told(proof.KindTold)) == 1 })
+	if told := p.told(proof.KindTold)[0]; told.Request != b.Request || p.opened(told, proof.SealedCredential) != "night-shift" {
+		t.Errorf("told %+v", told)
+	}
+}
+
 // TestOthersEvents: an event about another change of a subject names nobody for
 // this one, whether it is told before or after.
 func TestOthersEvents(t *testing.T) {
