@@ -33,6 +33,7 @@ const (
 	PartLocks     = "locks"   // owner locks that the desk takes out of effect
 	PartFreezes   = "freezes" // whose acts are frozen
 	PartReviews   = "reviews" // of emergency acts and incidents
+	PartLaws      = "laws"    // which rules the chain is judged by
 )
 
 // Admit is the change of desk.admit: one import file. The rows follow it in the
@@ -203,17 +204,27 @@ type Platform struct {
 
 // Setting is the change of desk.change; exactly one member besides Of is set.
 type Setting struct {
-	Of       string            `json:"of"`       // the part
-	Raise    *Raise            `json:"raise"`    //
-	Policy   map[string]string `json:"policy"`   // all files of the new set, by name
-	Budgets  []Budget          `json:"budgets"`  // the whole new list
-	Trust    *Trust            `json:"trust"`    //
-	Vendor   *workforce.Vendor `json:"vendor"`   // new, or changed
-	Platform *Platform         `json:"platform"` //
-	Order    *Order            `json:"order"`    //
-	Mode     *Mode             `json:"mode"`     //
-	Unlock   *Unlock           `json:"unlock"`   //
+	Of       string            `json:"of"`            // the part
+	Raise    *Raise            `json:"raise"`         //
+	Policy   map[string]string `json:"policy"`        // all files of the new set, by name
+	Budgets  []Budget          `json:"budgets"`       // the whole new list
+	Trust    *Trust            `json:"trust"`         //
+	Vendor   *workforce.Vendor `json:"vendor"`        // new, or changed
+	Platform *Platform         `json:"platform"`      //
+	Order    *Order            `json:"order"`         //
+	Mode     *Mode             `json:"mode"`          //
+	Unlock   *Unlock           `json:"unlock"`        //
+	Laws     int64             `json:"laws,omitzero"` // the number of the rules from here on
 }
+
+// A chain says by a number which rules its entries are judged by, since an entry
+// that stood under the rules of its day must stand for ever: a chain with a bad
+// entry has no state. Stricter rules come with a higher number, which the founding
+// statement names, or a change of part laws that several people sign.
+const (
+	FirstLaws  = 1 // of founding statements that name none
+	NewestLaws = 2 // of desks that are founded now
+)
 
 // Direction of a tier raised is relieving; all else is burdening.
 func (c Setting) Direction() Direction {
@@ -229,14 +240,15 @@ func (c Setting) Part() string { return c.Of }
 func (c Setting) check() error {
 	set := 0
 	for _, is := range []bool{c.Raise != nil, len(c.Policy) > 0, len(c.Budgets) > 0, c.Trust != nil, c.Vendor != nil, c.Platform != nil,
-		c.Order != nil, c.Mode != nil, c.Unlock != nil} {
+		c.Order != nil, c.Mode != nil, c.Unlock != nil, c.Laws != 0} {
 		if is {
 			set++
 		}
 	}
 	has := map[string]bool{PartTiers: c.Raise != nil, PartPolicy: len(c.Policy) > 0, PartBudgets: len(c.Budgets) > 0,
 		PartTrust: c.Trust != nil, PartVendors: c.Vendor != nil, PartPlatforms: c.Platform != nil,
-		PartOrders: c.Order != nil, PartModes: c.Mode != nil, PartLocks: c.Unlock != nil}
+		PartOrders: c.Order != nil, PartModes: c.Mode != nil, PartLocks: c.Unlock != nil,
+		PartLaws: c.Laws != 0}
 	if set != 1 || !has[c.Of] {
 		return fmt.Errorf("a setting is of one part, and holds that part and no other")
 	}
@@ -267,6 +279,10 @@ func (c Setting) check() error {
 	case PartLocks:
 		if c.Unlock.Subject.ID == "" || c.Unlock.Subject.Platform == "" || c.Unlock.Subject.Platform == DeskPlatform {
 			return fmt.Errorf("an owner lock is named by its subject")
+		}
+	case PartLaws:
+		if c.Laws <= FirstLaws || c.Laws > NewestLaws {
+			return fmt.Errorf("this program knows the laws %d to %d; a change of laws names a number above %d", FirstLaws, NewestLaws, FirstLaws)
 		}
 	}
 	return nil

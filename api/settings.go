@@ -17,7 +17,7 @@ func (s *Server) settings(ctx context.Context, _ desk.Caller, _ *struct{}) (*ans
 		return nil, err
 	}
 	now := s.config.Now()
-	out := v1.Desk{Orders: []v1.StandingOrder{}, Modes: []v1.Mode{}, Freezes: []v1.Freeze{}, Reviews: []v1.Review{}, Governance: state.Next}
+	out := v1.Desk{Orders: []v1.StandingOrder{}, Modes: []v1.Mode{}, Freezes: []v1.Freeze{}, Reviews: []v1.Review{}, Laws: state.Laws, Governance: state.Next}
 	for _, key := range slices.Sorted(maps.Keys(state.Orders)) {
 		o := state.Orders[key]
 		_, inForce := state.StandingOrder(o.Platform, o.Tier, now)

@@ -80,6 +80,7 @@ type Commands struct {
 	Order     orderCommands    `cmd:"" help:"Standing orders: what the executor restores by itself after a breach."`
 	Mode      modeCommands     `cmd:"" help:"Observe or enforce, for each tier of a platform."`
 	Lock      lockCommands     `cmd:"" help:"Owners' locks."`
+	Laws      lawsCommands     `cmd:"" help:"Which rules the desk is judged by."`
 	Watch     watchCommand     `cmd:"" help:"How the watch of each platform is, and what it sees."`
 	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
 	Alarm     alarmCommands    `cmd:"" help:"What people must know of."`

@@ -108,6 +108,8 @@ func settingInWords(c actions.Setting) string {
 		return fmt.Sprintf("Connect the platform %s through the connector %s", c.Platform.Name, c.Platform.Connector)
 	}
 	switch {
+	case c.Laws != 0:
+		return fmt.Sprintf("Judge everything from here on by the laws %d, which are stricter than those before; there is no way back", c.Laws)
 	case c.Order != nil && c.Order.Op == "revoke":
 		return fmt.Sprintf("Revoke the standing order for %s subjects of %s", c.Order.Tier, c.Order.Platform)
 	case c.Order != nil:

@@ -35,7 +35,7 @@ var (
 
 var parts = []string{actions.PartWorkforce, actions.PartKeys, actions.PartPolicy, actions.PartTiers,
 	actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes,
-	actions.PartLocks, actions.PartFreezes, actions.PartReviews}
+	actions.PartLocks, actions.PartFreezes, actions.PartReviews, actions.PartLaws}
 
 // question is one thing to rule on, as Cedar wants it. It is the EntityGetter of
 // its own evaluation.

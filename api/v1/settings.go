@@ -12,6 +12,7 @@ type Desk struct {
 	Modes      []Mode          `json:"modes" doc:"of every tier of every platform"`
 	Freezes    []Freeze        `json:"freezes" doc:"in force"`
 	Reviews    []Review        `json:"reviews" doc:"that were closed"`
+	Laws       int64           `json:"laws" doc:"number of the rules that the governance chain is judged by"`
 	Governance int64           `json:"governance" doc:"entries of the governance chain that this is as of"`
 }
 

@@ -79,7 +79,9 @@ type Options struct {
 	Executor desk.Executor
 	Rand     io.Reader
 	Trust    func(*actions.Trust)
-	Step     func(string) // see desk.Config
+	// FirstLaws founds a desk as they were founded before laws had numbers.
+	FirstLaws bool
+	Step      func(string) // see desk.Config
 
 	Destinations  []desk.Destination // see desk.Config
 	Sender        alarm.Sender
@@ -183,10 +185,13 @@ func (w *World) Clock() *Clock { return w.clock }
 func (w *World) found(o Options) {
 	w.t.Helper()
 	now := canonical.At(w.clock.Now())
-	f := proof.Founding{V: proof.FoundingVersion, Origin: w.Origin, LogKey: w.LogKey.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
+	f := proof.Founding{V: proof.FoundingVersion, Laws: actions.NewestLaws, Origin: w.Origin, LogKey: w.LogKey.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
 		Time: now, Nonce: random(w.t, 32), Trust: actions.Trust{Executor: ExecutorID,
 			ExecutorKey: canonical.Bytes(w.ExecutorKey.Public().(ed25519.PublicKey)), RelyingParty: "desk.example.com",
 			Origins: []string{"https://desk.example.com"}, EndingsPerHour: 10, RaisesPerHour: 20, UndoWindow: 30}}
+	if o.FirstLaws {
+		f.Laws = 0
+	}
 	if o.Trust != nil {
 		o.Trust(&f.Trust)
 	}

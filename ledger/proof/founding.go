@@ -25,6 +25,9 @@ type Founding struct {
 	Budgets  []actions.Budget  `json:"budgets"`
 	Time     canonical.Time    `json:"time"` // the officers' engagements start here
 	Nonce    canonical.Bytes   `json:"nonce"`
+	// Laws is the number of the rules that the chain is judged by; statements from
+	// before there were several name none, and mean actions.FirstLaws.
+	Laws int64 `json:"laws,omitzero"`
 }
 
 // Officer is one of those who found a desk.
@@ -60,6 +63,8 @@ func (f Founding) Check() error {
 		return badFounding("A desk is founded by at least three officers, or by two if its policy never needs more than two people.")
 	case len(f.Nonce) != 32 || f.Time.IsZero():
 		return badFounding("The founding statement has no nonce or no time.")
+	case f.Laws != 0 && (f.Laws <= actions.FirstLaws || f.Laws > actions.NewestLaws):
+		return badFounding("The founding statement names the laws %d; this program knows %d to %d. Use a newer one.", f.Laws, actions.FirstLaws, actions.NewestLaws)
 	}
 	if key, err := ledger.ParseVerifierKey(f.LogKey); err != nil || key.Name() != f.Origin {
 		return badFounding("The log key of the founding statement is not one of the ledger %q.", f.Origin)

@@ -38,6 +38,7 @@ type State struct {
 	Freezes   map[string]Frozen         // by actions.Freeze.Key
 	Reviewed  map[string]Reviewed       // closed reviews, by "emergency REQUEST" or "incident ID"
 	Imported  bool                      // the founding import has been made
+	Laws      int64                     // the number of the rules that the next entry is judged by
 
 	pending *admission
 	spent   map[string]bool    // requests that were applied
@@ -99,6 +100,7 @@ func vendorTrail(v workforce.VendorID) string { return "vendor " + string(v) }
 
 const policyTrail = "policy"
 const trustTrail = "trust"
+const lawsTrail = "laws"
 
 func broken(format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, "broken-chain", format, args...)
@@ -167,6 +169,7 @@ func (s *State) found(leaf ledger.Leaf, b ledger.Body) error {
 
 func (s *State) effectFounding(b ledger.Body, f Founding, set *policy.Set) {
 	s.Origin, s.LogKey, s.Policy, s.Budgets, s.Trust = f.Origin, f.LogKey, set, f.Budgets, f.Trust
+	s.Laws = max(actions.FirstLaws, f.Laws)
 	for _, o := range f.Officers {
 		s.Officers = append(s.Officers, o.Worker)
 		s.People.Admit(workforce.Record{Worker: o.Worker, Roles: []workforce.Role{workforce.Officer}, Start: f.Time}, f.Time, true, b.Number)
@@ -312,6 +315,10 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			return err
 		}
 		switch c.Of {
+		case actions.PartLaws:
+			if c.Laws <= s.Laws {
+				return wrong("The laws %d are in force; they are only ever followed by a higher number.", s.Laws)
+			}
 		case actions.PartTiers:
 			now, ok := s.Raised[c.Raise.Subject.String()]
 			if !ok {
@@ -447,6 +454,9 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 		}
 	case actions.PartLocks:
 		s.Unlocked[c.Unlock.Subject.String()] = b.Time
+	case actions.PartLaws:
+		s.Laws = c.Laws
+		s.trail[lawsTrail] = []int64{b.Number}
 	}
 }
 
@@ -591,6 +601,7 @@ func (s *State) Evidence(people []workforce.WorkerID, keys []workforce.KeyID, at
 	}
 	add(policyTrail)
 	add(trustTrail)
+	add(lawsTrail)
 	for _, w := range people {
 		for _, id := range append([]workforce.WorkerID{w}, s.People.Chain(w, at)...) {
 			add(workerTrail(id))

@@ -60,6 +60,8 @@ type Options struct {
 	Policy  map[string]string
 	Budgets []actions.Budget
 	Trust   func(*actions.Trust)
+	// FirstLaws founds a desk as they were founded before laws had numbers.
+	FirstLaws bool
 }
 
 // Found returns a desk founded by three officers, at which nobody else is yet.
@@ -81,10 +83,13 @@ func Found(t testing.TB, o Options) *World {
 		t.Fatal(err)
 	}
 	w.ExecutorKey = w.newKey()
-	f := proof.Founding{V: proof.FoundingVersion, Origin: w.Origin, LogKey: w.log.key.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
+	f := proof.Founding{V: proof.FoundingVersion, Laws: actions.NewestLaws, Origin: w.Origin, LogKey: w.log.key.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
 		Time: canonical.At(o.At), Nonce: w.bytes(32), Trust: actions.Trust{Executor: ExecutorID,
 			ExecutorKey: canonical.Bytes(w.ExecutorKey.Public().(ed25519.PublicKey)), RelyingParty: "desk.example.com",
 			Origins: []string{"https://desk.example.com"}, EndingsPerHour: 10, RaisesPerHour: 20, UndoWindow: 30}}
+	if o.FirstLaws {
+		f.Laws = 0
+	}
 	if o.Trust != nil {
 		o.Trust(&f.Trust)
 	}
