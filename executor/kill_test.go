@@ -428,8 +428,9 @@ func (m mute) Next() (platform.Happening, error) {
 	<-m.ctx.Done()
 	return platform.Happening{}, m.ctx.Err()
 }
-func (m mute) Cursor() string { return "" }
-func (m mute) Close() error   { return nil }
+func (m mute) Cursor() string         { return "" }
+func (m mute) Silence() time.Duration { return time.Hour }
+func (m mute) Close() error           { return nil }
 
 func (r watchedRemote) Watch(ctx context.Context, _ string) (platform.Stream, error) {
 	return mute{ctx}, nil

@@ -49,6 +49,7 @@ type watcher struct {
 	basis    canonical.Digest
 	head     canonical.Digest // of the chain whose raised tiers were taken in
 	due      bool             // a baseline is, since other subjects may matter now
+	sees     sees
 
 	basing   sync.Mutex // one baseline at a time
 	queue    queue
@@ -57,6 +58,17 @@ type watcher struct {
 	stream   atomic.Bool   // is open
 	interval atomic.Int64  // nanoseconds between two direct reads of one critical subject
 	cost     atomic.Int64  // nanoseconds that a direct read takes, smoothed
+}
+
+// sees is what decides whether all of a platform is seen again.
+type sees struct {
+	opened time.Time       // when the open stream was opened
+	heard  bool            // it has delivered something, or has lived for longer than it may say nothing
+	asked  int64           // sweeps that were asked for
+	swept  int64           // of them, those that are over
+	told   map[string]bool // types of why not, that were told since the last time that all was seen
+	since  time.Time       // when it was told last that all is seen
+	turns  int             // how often that was taken back soon after
 }
 
 // line is one subject in a baseline, or one change in a count of foreign ones.
@@ -73,7 +85,7 @@ const watchWorkers = 16
 
 func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
-		recent: map[string]journal.Breach{}, baseline: -1, queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1)}
+		recent: map[string]journal.Breach{}, sees: sees{told: map[string]bool{}}, baseline: -1, queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1)}
 }
 
 // run watches until ctx ends. An error means that the journal could not be read
@@ -133,6 +145,9 @@ func (w *watcher) load(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.place, w.cursor = place, place.Cursor
+	if place.Blind != "" {
+		w.sees.told[place.Blind] = true
+	}
 	for _, k := range known {
 		w.known[k.Subject.ID] = k
 		w.baseline = max(w.baseline, k.Baseline)
@@ -212,27 +227,28 @@ func (w *watcher) over(id string) {
 // --- the stream
 
 // follow keeps the platform's event stream open.
+//
+// What ends a stream at the same event twice would end it there for ever. The
+// second time it is a gap: the stream goes on from now, and the platform is swept.
 func (w *watcher) follow(ctx context.Context) error {
 	var cut time.Time // since when there is no stream; zero: there is
+	stuck := ""       // the cursor after which an event could not be read
 	for p := w.e.pause(); ctx.Err() == nil; {
 		w.mu.Lock()
 		cursor := w.cursor
 		w.mu.Unlock()
 		s, err := w.c.Watch(ctx, cursor)
+		gap := fault.Is(err, "bad-cursor") // the platform's cursors were others before
 		if err == nil {
-			w.stream.Store(true)
-			if cursor == "" {
-				// What came before this moment is for a sweep to find.
-				w.askSweep()
-			}
-			if err := w.sighted(ctx); err != nil {
-				return err
-			}
 			opened := time.Now()
+			w.begun(opened, s.Silence(), cursor == "")
 			err = w.events(ctx, s)
 			w.stream.Store(false)
 			whole := fault.Is(err, "stream-ended") || fault.Is(err, "cursor-gone")
-			if whole || time.Since(opened) >= w.e.limits.Blind {
+			w.mu.Lock()
+			at, heard := w.cursor, w.sees.heard
+			w.mu.Unlock()
+			if whole && heard || time.Since(opened) >= w.e.limits.Blind {
 				cut, p = time.Time{}, w.e.pause()
 			}
 			if !whole {
@@ -241,11 +257,15 @@ func (w *watcher) follow(ctx context.Context) error {
 				// that soon does so again and again counts as cut all the time.
 				w.askSweep()
 			}
+			if !whole && !fault.Is(err, "stream-silent") && !fault.Is(err, "platform-unavailable") {
+				gap = at != "" && at == stuck
+				stuck = at
+			}
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		if fault.Is(err, "cursor-gone") {
+		if gap || fault.Is(err, "cursor-gone") {
 			// The gap is filled by a sweep, from a stream that is open already; what
 			// happened and was taken back within it is not seen by anybody.
 			if err := w.blind(ctx, err); err != nil {
@@ -254,22 +274,48 @@ func (w *watcher) follow(ctx context.Context) error {
 			w.mu.Lock()
 			w.cursor = ""
 			w.mu.Unlock()
-			continue
-		}
-		if cut.IsZero() {
-			cut = time.Now()
-		}
-		if time.Since(cut) >= w.e.limits.Blind || fault.Is(err, "stream-silent") {
-			if err := w.blind(ctx, err); err != nil {
-				return err
+			if !gap && cursor != "" {
+				continue
 			}
-			w.askSweep()
+		} else if err := w.without(ctx, &cut, err); err != nil {
+			return err
 		}
 		if p.wait(ctx) != nil {
 			return nil
 		}
 	}
 	return nil
+}
+
+// without tells that the watch is blind if there was no stream for too long.
+func (w *watcher) without(ctx context.Context, cut *time.Time, why error) error {
+	if cut.IsZero() {
+		*cut = time.Now()
+	}
+	if time.Since(*cut) < w.e.limits.Blind && !fault.Is(why, "stream-silent") {
+		return nil
+	}
+	w.askSweep()
+	return w.blind(ctx, why)
+}
+
+// begun notes that a stream is open that may say nothing for a time.
+func (w *watcher) begun(opened time.Time, silence time.Duration, fromNow bool) {
+	w.mu.Lock()
+	w.sees.opened, w.sees.heard = opened, false
+	w.mu.Unlock()
+	w.stream.Store(true)
+	if fromNow {
+		// What came before this moment is for a sweep to find.
+		w.askSweep()
+	}
+	time.AfterFunc(silence, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.sees.opened.Equal(opened) {
+			w.sees.heard = true
+		}
+	})
 }
 
 // events queues a look for each event until the stream ends.
@@ -286,7 +332,7 @@ func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 		}
 		k, _ := w.get(h.Subject.ID)
 		w.mu.Lock()
-		w.cursor = s.Cursor()
+		w.cursor, w.sees.heard = s.Cursor(), true
 		if h.Subject.ID == "" { // nothing to look at
 			w.mu.Unlock()
 			continue
@@ -297,40 +343,59 @@ func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 }
 
 func (w *watcher) askSweep() {
+	w.mu.Lock()
+	w.sees.asked++
+	w.mu.Unlock()
 	select {
 	case w.sweeps <- struct{}{}:
 	default:
 	}
 }
 
-// blind tells that not all of the platform is seen any more.
+// blind tells that not all of the platform is seen any more: each reason once,
+// until all is seen again.
 func (w *watcher) blind(ctx context.Context, why error) error {
 	typ := fault.TypeOf(why)
 	w.mu.Lock()
-	same := w.place.Blind == typ
-	w.place.Blind = typ
+	known := w.sees.told[typ]
+	if w.place.Blind == "" {
+		w.sees.turns++
+		if time.Since(w.sees.since) > w.e.limits.Sweep {
+			w.sees.turns = 0
+		}
+	}
+	w.sees.told[typ], w.place.Blind = true, typ
 	place := w.place
 	w.mu.Unlock()
-	if same {
+	if known {
 		return nil
 	}
 	return w.tell(ctx, proof.KindBlind, typ, fault.TextOf(why), journal.At(w.name, place))
 }
 
-// sighted tells that all of it is seen again, once there is a stream and, after a
-// gap, a sweep; while a sweep is wanted it says nothing.
+// sighted tells that all of it is seen again, once a stream has delivered, or has
+// lived for longer than a dead one may, and every sweep is over that was asked for.
+// A stream that turns out not to be right soon after has to be right for longer
+// each time, so that the ledger is not filled with its turns.
 func (w *watcher) sighted(ctx context.Context) error {
 	w.mu.Lock()
-	was := w.place.Blind
-	if was == "" || len(w.sweeps) > 0 || !w.stream.Load() {
+	was, s := w.place.Blind, &w.sees
+	calm := time.Duration(0)
+	if s.turns > 0 {
+		calm = min(w.e.limits.Blind<<min(s.turns-1, mostTurns), w.e.limits.Sweep)
+	}
+	if was == "" || !w.stream.Load() || !s.heard || s.swept < s.asked || time.Since(s.opened) < calm {
 		w.mu.Unlock()
 		return nil
 	}
-	w.place.Blind = ""
+	w.place.Blind, s.told, s.since = "", map[string]bool{}, time.Now()
 	place := w.place
 	w.mu.Unlock()
 	return w.tell(ctx, proof.KindSighted, was, "", journal.At(w.name, place))
 }
+
+// mostTurns bounds how often the time that a stream has to be right for is doubled.
+const mostTurns = 10
 
 // tell makes a record about the platform as a whole.
 func (w *watcher) tell(ctx context.Context, kind, typ, text string, more ...journal.Note) error {
@@ -434,6 +499,9 @@ func (w *watcher) peek(ctx context.Context, id string) error {
 func (w *watcher) sweepAll(ctx context.Context) error {
 	p := w.e.pause()
 	for ctx.Err() == nil {
+		w.mu.Lock()
+		asked := w.sees.asked
+		w.mu.Unlock()
 		if err := w.sweep(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -447,6 +515,9 @@ func (w *watcher) sweepAll(ctx context.Context) error {
 			continue
 		}
 		p = w.e.pause()
+		w.mu.Lock()
+		w.sees.swept = asked
+		w.mu.Unlock()
 		if err := w.sighted(ctx); err != nil {
 			return ended(ctx, err)
 		}
@@ -658,6 +729,9 @@ func (w *watcher) tick(ctx context.Context) error {
 			return ended(ctx, err)
 		}
 		if err := w.rebase(ctx, turned); err != nil {
+			return ended(ctx, err)
+		}
+		if err := w.sighted(ctx); err != nil {
 			return ended(ctx, err)
 		}
 	}

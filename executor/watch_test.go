@@ -3,6 +3,7 @@ package executor_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"countersign.dev/executor"
 	"countersign.dev/executor/executortest"
 	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
@@ -1040,5 +1042,107 @@ func TestUnbased(t *testing.T) {
 	p.executes(p.takedown(platform.Subject{Platform: "plaza", ID: nobody, Handle: "@3"}, actions.Critical))
 	if w := p.watched(); !count(0, 0)() {
 		t.Errorf("what a warrant has left counts: %+v", w)
+	}
+}
+
+// TestUnreadableEvent: an event that no stream gets past is a gap at its second
+// coming: the stream goes on from now, a sweep finds what happened, and it is said
+// once. Both connectors' errors are tried.
+func TestUnreadableEvent(t *testing.T) {
+	for name, err := range map[string]error{
+		"as the connector to a PDS says it": fault.New(fault.Unavailable, "stream-unreadable", "The PDS sent a frame that cannot be read."),
+		"as the connector to plaza says it": fault.New(fault.Unavailable, "platform-unclear", "plaza sent an event that cannot be read."),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := guarded(t)
+			p.plaza.Stay(time.Hour) // a stream is believed only when it has told something
+			p.plaza.Garble(err)
+			p.plaza.Tell(platform.Happening{Subject: prooftest.Account(nobody)})
+			p.plaza.Garble(nil)
+			p.until("it is told", func() bool { return len(p.told(proof.KindBlind)) == 1 })
+			if x := p.told(proof.KindBlind)[0]; x.Type != fault.TypeOf(err) || x.Text != fault.TextOf(err) {
+				t.Errorf("told %+v", x)
+			}
+			p.plaza.Set(mayor, platform.Down, "X")
+			p.upAgain(mayor)
+			p.until("it sees again", func() bool { return len(p.told(proof.KindSighted)) == 1 })
+			p.looked(nobody) // by the stream that was opened after
+			if blind, sighted := len(p.told(proof.KindBlind)), len(p.told(proof.KindSighted)); blind != 1 || sighted != 1 {
+				t.Errorf("told blind %d times and sighted %d times", blind, sighted)
+			}
+		})
+	}
+	t.Run("every one", func(t *testing.T) {
+		p := guarded(t)
+		p.plaza.Stay(time.Hour)
+		p.plaza.Garble(fault.New(fault.Unavailable, "stream-unreadable", "The PDS sent a frame that cannot be read."))
+		before := p.plaza.Opened()
+		for n := 1; n <= 100; n++ {
+			p.plaza.Tell(platform.Happening{Subject: prooftest.Account(nobody)})
+			p.until("another stream is opened", func() bool { return p.plaza.Opened() >= before+n })
+		}
+		if blind, sighted := len(p.told(proof.KindBlind)), len(p.told(proof.KindSighted)); blind > 1 || sighted > 0 {
+			t.Errorf("told blind %d times and sighted %d times", blind, sighted)
+		}
+		p.plaza.Set(mayor, platform.Down, "X")
+		p.upAgain(mayor)
+		if s := p.breaches(1)[0].Sight; s.Via != "sweep" {
+			t.Errorf("seen by %s", s.Via)
+		}
+	})
+	t.Run("every other", func(t *testing.T) {
+		p := guarded(t)
+		before := p.plaza.Opened()
+		for n := 1; n <= 100; n++ {
+			p.plaza.Garble(nil)
+			p.looked(nobody)
+			p.plaza.Garble(fault.New(fault.Unavailable, "stream-unreadable", "The PDS sent a frame that cannot be read."))
+			p.plaza.Tell(platform.Happening{Subject: prooftest.Account(nobody)})
+			p.until("another stream is opened", func() bool { return p.plaza.Opened() > before+n })
+		}
+		// Each time it has to be right for twice as long as the time before: 5 s, 10 s, …
+		if blind, sighted := len(p.told(proof.KindBlind)), len(p.told(proof.KindSighted)); blind > 6 || sighted > 6 {
+			t.Errorf("told blind %d times and sighted %d times", blind, sighted)
+		}
+	})
+}
+
+// TestOldCursor: a cursor that the connector does not take, as after the platform
+// was given another connector, is a gap as well.
+func TestOldCursor(t *testing.T) {
+	p := guarded(t)
+	p.until("the place in the stream is noted", func() bool {
+		place, err := p.journal.Place(t.Context(), "plaza")
+		return err == nil && place.Cursor != ""
+	})
+	p.halt()
+	j, err := journal.Open(t.Context(), p.path)
+	if err == nil {
+		_, err = j.Claim(t.Context(), journal.Owner{Executor: prooftest.ExecutorID, Root: p.world.Root})
+	}
+	if err == nil {
+		err = j.Follow(t.Context(), "plaza", journal.StreamPlace{Cursor: "seq-17"})
+	}
+	if err := errors.Join(err, j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	p.until("it is told", func() bool { return len(p.told(proof.KindBlind)) == 1 })
+	p.until("it sees again", func() bool { return len(p.told(proof.KindSighted)) == 1 })
+	p.plaza.Set(mayor, platform.Down, "X")
+	p.upAgain(mayor)
+}
+
+// TestStreamsThatEndAtOnce: streams that open and end without a word are none.
+func TestStreamsThatEndAtOnce(t *testing.T) {
+	p := newPlace(t)
+	p.limits.Blind = 20 * time.Millisecond
+	p.guarded()
+	p.plaza.Stay(time.Hour)
+	p.plaza.Garble(fault.New(fault.Unavailable, "stream-ended", "The event stream of plaza ended."))
+	p.plaza.Tell(platform.Happening{Subject: prooftest.Account(nobody)})
+	p.until("it is told", func() bool { return len(p.told(proof.KindBlind)) == 1 })
+	if x := p.told(proof.KindBlind)[0]; x.Type != "stream-ended" {
+		t.Errorf("told %+v", x)
 	}
 }

@@ -46,13 +46,16 @@ type Stream interface {
 	// fault of type "stream-ended" means that it was cut off, and nothing was missed
 	// before Cursor; "stream-silent" that the other end does not answer. After any other
 	// but "cursor-gone" go on after Cursor, and sweep: what cannot be right may have
-	// hidden something. A
+	// hidden something. If it comes again after the same Cursor, go on from now. A
 	// Happening whose Subject has no ID says only that the Cursor has moved on, past
 	// events that are nothing to look at: keep it, so that they are not read again.
 	Next() (Happening, error)
 	// Cursor is after which event the stream goes on; empty if nothing was there to
 	// go on after yet.
 	Cursor() string
+	// Silence is for how long the stream may say nothing before Next finds it
+	// dead: one that has lived for longer without a word lives.
+	Silence() time.Duration
 	// Close ends the stream, also under a Next that waits in another goroutine.
 	Close() error
 }

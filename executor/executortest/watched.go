@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"countersign.dev/fault"
 	"countersign.dev/platform"
@@ -25,11 +26,16 @@ type watched struct {
 	locks     map[string]platform.Lock
 	notices   []Notice
 	peeks     int
+	opened    int           // streams that were ever opened
+	silence   time.Duration // see Stay
+	garbled   map[int]error // by the number of the event that cannot be read
+	garbling  error         // every event is unreadable that comes now
 	moved     chan struct{} // closed and made anew when anything that a stream waits for changes
 }
 
 func (w *watched) init() {
 	w.streams, w.locks, w.moved = map[*stream]bool{}, map[string]platform.Lock{}, make(chan struct{})
+	w.garbled, w.silence = map[int]error{}, time.Millisecond
 }
 
 func (w *watched) wake() {
@@ -51,6 +57,9 @@ var (
 
 func (p *Platform) announce(h platform.Happening) {
 	if !p.watched.hidden {
+		if p.watched.garbling != nil {
+			p.watched.garbled[len(p.watched.events)] = p.watched.garbling
+		}
 		p.watched.events = append(p.watched.events, h)
 		p.watched.wake()
 	}
@@ -75,6 +84,20 @@ func (p *Platform) Silence() {
 // Contradict has the open streams say something that cannot be.
 func (p *Platform) Contradict() {
 	p.breakAll(fault.New(fault.Unavailable, "stream-unreadable", "The event stream of %s contradicts itself.", p.name))
+}
+
+// Garble has each event that comes from now on end every stream that gets to it,
+// with an error of a connector's that could not read it; nil: they can be read.
+func (p *Platform) Garble(err error) { p.set(func() { p.watched.garbling = err }) }
+
+// Stay is how long a stream may say nothing before it would be found dead.
+func (p *Platform) Stay(silence time.Duration) { p.set(func() { p.watched.silence = silence }) }
+
+// Opened returns how many streams were opened.
+func (p *Platform) Opened() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.watched.opened
 }
 
 // Forget drops all events and one that nobody saw, so that no stream goes on from
@@ -157,6 +180,7 @@ func (p *Platform) Watch(ctx context.Context, cursor string) (platform.Stream, e
 	}
 	s := &stream{p: p, ctx: ctx, after: after}
 	p.watched.streams[s] = true
+	p.watched.opened++
 	return s, nil
 }
 
@@ -169,6 +193,9 @@ func (s *stream) Next() (platform.Happening, error) {
 			err = s.p.lost()
 		}
 		var h platform.Happening
+		if err == nil {
+			err = w.garbled[s.after]
+		}
 		there := err == nil && s.after < len(w.events)
 		if there {
 			h = w.events[s.after]
@@ -190,6 +217,12 @@ func (s *stream) Next() (platform.Happening, error) {
 }
 
 func (s *stream) Cursor() string { return strconv.Itoa(s.after) }
+
+func (s *stream) Silence() time.Duration {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	return s.p.watched.silence
+}
 
 func (s *stream) Close() error {
 	s.p.set(func() {

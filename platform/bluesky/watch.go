@@ -85,6 +85,9 @@ func (w *watching) Cursor() string {
 	return ""
 }
 
+// Silence is twice the patience: after the first it asks, for as long as the second.
+func (w *watching) Silence() time.Duration { return 2 * w.s.c.config.Patience }
+
 func (w *watching) Close() error { return w.s.Close() }
 
 // Peek asks for status and mark, which is one call.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -63,6 +64,8 @@ func (w watching) Next() (platform.Happening, error) {
 }
 
 func (w watching) Cursor() string { return strconv.FormatInt(w.s.Cursor(), 10) }
+
+func (w watching) Silence() time.Duration { return w.s.p.silence }
 
 func (w watching) Close() error { return w.s.Close() }
 
