@@ -162,7 +162,7 @@ type actionDecline struct {
 	Request string `arg:"" help:"req_…"`
 	Reason  string `required:"" help:"Why."`
 	Alarm   bool   `help:"Raise an alarm: you were pressed, or something is wrong. Freezes the request."`
-	Yes     bool   `short:"y" help:"Sign without asking."`
+	Yes     bool   `short:"y" help:"Sign without asking. What is signed is shown all the same."`
 }
 
 func (c *actionDecline) Run(ctx context.Context, s *Session) error {

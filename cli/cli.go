@@ -49,7 +49,8 @@ type Program struct {
 	DialExecutor func(address, token string) Executor
 	FindExecutor func(dir string) (address, token string, err error)
 	Version      string
-	// Interactive says that a person sits there: questions may be asked.
+	// Interactive says that a person sits there: questions may be asked. It is so
+	// only if both Stdin and Stderr are a terminal. Else nothing is signed without --yes.
 	Interactive bool
 	// Color says that the output is a terminal that shows colours.
 	Color bool

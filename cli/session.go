@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -57,18 +58,26 @@ func (s *Session) Say(format string, args ...any) { fmt.Fprintf(s.Stderr, format
 // End sets the exit code of a command that has answered and whose answer is no.
 func (s *Session) End(code int) { s.code = code }
 
-// Confirm asks the person at the terminal. Where nobody sits the command itself
-// is the decision.
+// Confirm asks the person at the terminal before something is signed. yes is the
+// flag --yes: the person has decided already. A program that cannot ask does not
+// sign: the person may not have seen what it shows, and an answer that is typed
+// into a pipe may be a no. Errors are faults of type "cannot-ask" and
+// "not-confirmed".
 func (s *Session) Confirm(question string, yes bool) error {
-	if yes || !s.Interactive {
+	if yes {
 		return nil
+	}
+	if !s.Interactive {
+		return fault.New(fault.Invalid, "cannot-ask", "Nothing was signed. This program asks before it signs, and it can ask only where standard input and "+
+			"standard error are a terminal. Read what is signed, and then give --yes.")
 	}
 	fmt.Fprintf(s.Stderr, "%s [y/N] ", question)
 	line, err := bufio.NewReader(s.Stdin).ReadString('\n')
-	if err != nil && line == "" {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	if a := strings.ToLower(strings.TrimSpace(line)); a != "y" && a != "yes" {
+	// A line that ends with the input and not with a line feed was not finished.
+	if a := strings.ToLower(strings.TrimSpace(line)); err != nil || a != "y" && a != "yes" {
 		return fault.New(fault.Conflict, "not-confirmed", "Nothing was signed and nothing was sent.")
 	}
 	return nil

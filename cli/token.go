@@ -24,6 +24,7 @@ type tokenCreate struct {
 	Name   string             `default:"command line" help:"What the token is for."`
 	For    time.Duration      `default:"10h" help:"How long it lives; at most 10h."`
 	Save   bool               `help:"Keep token, address, key and worker in DIR/client.json, which only you may read, and don't print the token."`
+	Yes    bool               `short:"y" help:"Sign without asking, also for a desk whose origin is not in client.json yet. What is signed is shown all the same."`
 }
 
 func (c *tokenCreate) Help() string {
@@ -75,6 +76,13 @@ func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
 	ask, err := newAsk(s, status.Origin, worker, k, c.Name, c.For)
 	if err != nil {
 		return err
+	}
+	s.Say("You sign in to the desk %s at %s as %s, with %s, until %s.", status.Origin, set.URL, worker, k.Key, until(ask.Expires, s.Now()))
+	if set.Origin == "" {
+		// The first time nothing but the address says which desk this is.
+		if err := s.Confirm("Is that the desk that you mean?", c.Yes); err != nil {
+			return err
+		}
 	}
 	t, err := d.SignIn(ctx, v1.SignedTokenAsk{Ask: ask, Signature: k.Sign(ask.Challenge())})
 	if err != nil {

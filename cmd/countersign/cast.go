@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -93,14 +94,36 @@ func (c *cast) run(ctx context.Context, dir string, args ...string) result {
 	p := program()
 	p.Stdin, p.Stdout, p.Stderr, p.Interactive, p.Color = strings.NewReader(""), &stdout, &stderr, false, false
 	p.Getenv = func(string) string { return "" }
+	args = append([]string{"--json", "--dir", dir}, args...)
+	if asks(args) {
+		args = append(args, "--yes") // nobody sits there
+	}
 	var g grammar
 	began := time.Now()
-	r := result{code: cli.Run(ctx, p, &g, &g.Global, append([]string{"--json", "--dir", dir}, args...))}
+	r := result{code: cli.Run(ctx, p, &g, &g.Global, args)}
 	r.took, r.doc, r.stderr = time.Since(began), stdout.Bytes(), stderr.String()
 	if r.code != cli.Done {
 		r.err = fault.New(fault.Unavailable, "play-failed", "The play could not go on: countersign %s: %s", strings.Join(args, " "), strings.TrimSpace(r.stderr))
 	}
 	return r
+}
+
+// asks reports whether a command asks before it signs: whether it takes --yes.
+func asks(args []string) bool {
+	parser, err := cli.Parser(&grammar{}, io.Discard, io.Discard)
+	if err != nil {
+		return false // the command itself says what is wrong
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil || parsed.Selected() == nil {
+		return false
+	}
+	for _, f := range parsed.Selected().Flags {
+		if f.Name == "yes" {
+			return true
+		}
+	}
+	return false
 }
 
 // member reads a member of the answer: "status", "error.kind".

@@ -39,7 +39,9 @@ func TestMain(m *testing.M) {
 //	finish                   end it as Ctrl-C does, and demand exit code 0
 //	kill-executor            kill the executor that serve started, which starts it again
 //	officers DIR             sign in everybody who has a key in DIR/keys, each into o/ID
-//	together ARGS…           the first officer requests, the two others countersign; demands that it was done
+//	together ARGS…           the first officer requests, the two others countersign, all with --yes; demands that it was done
+//	typed N LINE PROGRAM ARGS…  run with a terminal as standard input and error, type LINE at it (@eof: end the input), and
+//	                         demand exit code N; what the terminal showed is in the file terminal
 //	field VAR MEMBER…        set VAR from the last JSON answer
 //	seed HANDLE FOLLOWERS [OFFICE]   make an account on plaza and a post of its; the post's identifier is POST
 //	stafftoken FILE          write the executor's staff token of plaza to a file
@@ -57,7 +59,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "withhold": cmdWithhold,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "withhold": cmdWithhold, "typed": cmdTyped,
 		},
 		RequireUniqueNames: true,
 	})
@@ -210,16 +212,16 @@ func cmdOfficers(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	for i, key := range keys {
 		id := strings.TrimSuffix(filepath.Base(key), ".key")
-		answerOf(ts, "token", "create", "--url", ts.Getenv("URL"), "--dir", ts.MkAbs(filepath.Join("o", id)), "--key", key, "--save")
+		answerOf(ts, "token", "create", "--yes", "--url", ts.Getenv("URL"), "--dir", ts.MkAbs(filepath.Join("o", id)), "--key", key, "--save")
 		ts.Setenv(fmt.Sprintf("OFFICER%d", i+1), ts.MkAbs(filepath.Join("o", id)))
 	}
 }
 
 func cmdTogether(ts *testscript.TestScript, neg bool, args []string) {
-	doc := answerOf(ts, append([]string{"--dir", ts.Getenv("OFFICER1")}, args...)...)
+	doc := answerOf(ts, append(append([]string{"--dir", ts.Getenv("OFFICER1")}, args...), "--yes")...)
 	id, _ := doc["id"].(string)
 	for _, officer := range []string{"OFFICER2", "OFFICER3"} {
-		doc = answerOf(ts, "--dir", ts.Getenv(officer), "action", "countersign", id)
+		doc = answerOf(ts, "--dir", ts.Getenv(officer), "action", "countersign", "--yes", id)
 	}
 	if doc["status"] != "executed" {
 		ts.Fatalf("%v: %v, %v", args, doc["status"], doc["missing"])
