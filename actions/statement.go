@@ -15,6 +15,7 @@ const (
 	VerdictDecline     Verdict = "decline"
 	VerdictReverse     Verdict = "reverse" // a request that undoes
 	VerdictFreeze      Verdict = "freeze"
+	VerdictWithdraw    Verdict = "withdraw" // the requester takes a request back
 )
 
 // StatementVersion is the only version of Statement, and the first line of

@@ -187,7 +187,7 @@ func (s *Server) withdraw(ctx context.Context, by desk.Caller, in *struct {
 	Identified
 	Body v1.Withdrawal
 }) (*answerOf[v1.Request], error) {
-	r, err := s.desk.Withdraw(ctx, by, in.ID, in.Body.Version)
+	r, err := s.desk.Withdraw(ctx, by, in.ID, in.Body.Version, in.Body.Signed)
 	if err != nil && fault.KindOf(err) == fault.Conflict {
 		have, errRead := s.desk.RequestByID(ctx, by, in.ID)
 		if errRead == nil && have.Status == actions.StatusWithdrawn && have.Requester() == by.Worker && have.Version == in.Body.Version+1 {

@@ -43,7 +43,7 @@ func (s *Server) register() {
 		summary: "Hand in a signed action; the same submission again gives the same request, with 200"}, s.submit)
 	add(s, operation{id: "list-requests", method: get, path: "/requests", summary: "Requests, newest first"}, s.requests)
 	add(s, operation{id: "request", method: get, path: "/requests/{id}", summary: "A request, at once or when it is newer than a version"}, s.request)
-	add(s, operation{id: "draft-verdict", method: post, path: "/requests/{id}/drafts", summary: "The statement with which to countersign or decline; nothing is stored"}, s.draftVerdict)
+	add(s, operation{id: "draft-verdict", method: post, path: "/requests/{id}/drafts", summary: "The statement with which to countersign, decline or withdraw; nothing is stored"}, s.draftVerdict)
 	add(s, operation{id: "draft-undo", method: post, path: "/requests/{id}/undo-drafts", summary: "The action that undoes an executed request; nothing is stored"}, s.draftUndo)
 	add(s, operation{id: "countersign", method: post, path: "/requests/{id}/countersignatures", changes: true, summary: "Hand in a signed yes"}, s.countersign)
 	add(s, operation{id: "decline", method: post, path: "/requests/{id}/declines", changes: true, summary: "Hand in a signed no"}, s.decline)

@@ -11,9 +11,11 @@ import (
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
+	"countersign.dev/client"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/workforce"
 )
 
 func TestMainJob(t *testing.T) {
@@ -90,22 +92,30 @@ func TestMainJob(t *testing.T) {
 		t.Errorf("after the alarm it is %s", frozen.Status)
 	}
 	three := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@president"), 0))
-	_, err = ann.Withdraw(ctx, three.ID, three.Version+1)
+	withdraw := func(c *client.Client, by workforce.WorkerID, version int64) v1.Withdrawal {
+		d := must[v1.Draft](t)(c.DraftVerdict(ctx, three.ID, v1.VerdictWish{Verdict: actions.VerdictWithdraw, Key: s.PublicKey(by).ID()}))
+		return v1.Withdrawal{Version: version, Signed: s.signed(by, d)}
+	}
+	back := withdraw(ann, "ann", three.Version)
+	_, err = ann.Withdraw(ctx, three.ID, withdraw(ann, "ann", three.Version+1))
 	if fault.KindOf(err) != fault.Conflict {
 		t.Errorf("withdrawn as of a version that is not: %v", err)
 	}
-	if _, err := bob.Withdraw(ctx, three.ID, three.Version); fault.KindOf(err) != fault.Forbidden {
+	if _, err := bob.Withdraw(ctx, three.ID, withdraw(bob, "bob", three.Version)); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("bob withdraws ann's request: %v", err)
 	}
-	gone := must[v1.Request](t)(ann.Withdraw(ctx, three.ID, three.Version))
+	if _, err := ann.Withdraw(ctx, three.ID, v1.Withdrawal{Version: three.Version}); fault.TypeOf(err) != "another-signer" {
+		t.Errorf("withdrawn without a signature: %v", err)
+	}
+	gone := must[v1.Request](t)(ann.Withdraw(ctx, three.ID, back))
 	if gone.Status != actions.StatusWithdrawn {
 		t.Errorf("after the withdrawal it is %s", gone.Status)
 	}
 	// Again, under another key, as after a lost answer; and as of a version that never was.
-	if _, err := ann.Withdraw(ctx, three.ID, three.Version); err != nil {
+	if _, err := ann.Withdraw(ctx, three.ID, back); err != nil {
 		t.Errorf("the same withdrawal again: %v", err)
 	}
-	if _, err := ann.Withdraw(ctx, three.ID, gone.Version); fault.KindOf(err) != fault.Conflict {
+	if _, err := ann.Withdraw(ctx, three.ID, v1.Withdrawal{Version: gone.Version, Signed: back.Signed}); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("a withdrawal of what is withdrawn: %v", err)
 	}
 }

@@ -192,6 +192,7 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 
 type actionWithdraw struct {
 	Request string `arg:"" help:"req_…"`
+	Yes     bool   `short:"y" help:"Sign without asking."`
 }
 
 func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
@@ -203,7 +204,16 @@ func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	if r, err = d.Withdraw(ctx, r.ID, r.Version); err != nil {
+	me, draft, err := s.verdict(ctx, d, r, actions.VerdictWithdraw)
+	if err != nil {
+		return err
+	}
+	s.show("You take your own request back", draft, "")
+	if err := s.Confirm("Withdraw it?", c.Yes); err != nil {
+		return err
+	}
+	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
+	if r, err = d.Withdraw(ctx, r.ID, v1.Withdrawal{Version: r.Version, Signed: signed}); err != nil {
 		return err
 	}
 	return s.Answer(r, func(p *Page) { describeRequest(p, r, s.Now()) })

@@ -113,8 +113,8 @@ func (c *Client) Decline(ctx context.Context, id string, d v1.Decline) (r v1.Req
 }
 
 // Withdraw takes the caller's own request back, as it was at a version.
-func (c *Client) Withdraw(ctx context.Context, id string, version int64) (r v1.Request, err error) {
-	return r, c.change(ctx, http.MethodPost, requestPath(id, "/withdrawal"), nil, v1.Withdrawal{Version: version}, &r)
+func (c *Client) Withdraw(ctx context.Context, id string, w v1.Withdrawal) (r v1.Request, err error) {
+	return r, c.change(ctx, http.MethodPost, requestPath(id, "/withdrawal"), nil, w, &r)
 }
 
 // Warrant returns the exact bytes of a request's warrant.

@@ -150,10 +150,10 @@ func measureOf(r store.Request) *actions.Measure {
 }
 
 // DraftVerdict returns the statement with which the caller countersigns or
-// declines a request.
+// declines a request, or withdraws their own.
 func (d *Desk) DraftVerdict(ctx context.Context, by Caller, request string, v actions.Verdict, key workforce.KeyID) (Draft, error) {
-	if v != actions.VerdictCountersign && v != actions.VerdictDecline {
-		return Draft{}, fault.New(fault.Invalid, "bad-verdict", "A verdict on a request is countersign or decline, not %q.", v)
+	if v != actions.VerdictCountersign && v != actions.VerdictDecline && v != actions.VerdictWithdraw {
+		return Draft{}, fault.New(fault.Invalid, "bad-verdict", "A verdict on a request is countersign, decline or withdraw, not %q.", v)
 	}
 	s, err := d.State(ctx)
 	if err != nil {

@@ -25,14 +25,6 @@ func verdictOf(v judged, signed actions.Signed, status actions.Status) proof.Ver
 		Status: status, Tier: v.j.Facts.Subject.Tier}
 }
 
-// endRecord is the data of entries of kind withdraw, expire and void.
-type endRecord struct {
-	Request string             `json:"request"`
-	Worker  workforce.WorkerID `json:"worker"` // who did it; empty: the clock
-	Status  actions.Status     `json:"status"`
-	Type    string             `json:"type"`
-}
-
 // Request takes a signed action in. If the policy permits it, or every slot is
 // filled because there is none, its warrant is entered at once; else it is held.
 // The same submission again gives the same request.
@@ -560,24 +552,31 @@ func (t *tx) end(r store.Request) {
 	t.DropRows(r.ID)
 }
 
-// Withdraw takes the caller's own request back while it is held. version is the
-// one that the caller saw.
-func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version int64) (actions.Request, error) {
+// Withdraw takes the caller's own request back while it is held, by a statement
+// that the caller signed. version is the one that the caller saw.
+func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version int64, signed actions.Signed) (actions.Request, error) {
 	var out actions.Request
-	err := d.change(ctx, by, "withdraw", func(*proof.State) (func(*tx) error, error) {
+	err := d.change(ctx, by, "withdraw", func(s *proof.State) (func(*tx) error, error) {
 		r, err := d.load(ctx, request)
 		if err != nil {
+			return nil, err
+		}
+		if err := d.handedIn(by, signed); err != nil {
 			return nil, err
 		}
 		if r.Version != version {
 			return nil, fault.New(fault.Conflict, "stale-version", "The request is at version %d, not %d; look at it again.", r.Version, version)
 		}
-		next, err := r.Withdraw(by.Worker, d.timeNow())
+		now := d.timeNow()
+		next, err := r.Withdraw(by.Worker, now)
 		if err != nil {
 			return nil, err
 		}
+		if err := s.MayWithdraw(proof.Ask{Action: r.Action, Request: r.Signed, At: now.Time, Executor: s.ExecutorOf(r.Action)}, signed); err != nil {
+			return nil, err
+		}
 		return func(t *tx) error {
-			t.record("withdraw", endRecord{request, by.Worker, next.Status, next.Outcome}).About(request)
+			t.record(proof.KindWithdraw, proof.EndRecord{Request: request, Signed: signed, Status: next.Status, Type: next.Outcome, Worker: by.Worker}).About(request)
 			out = next
 			t.end(with(r, next))
 			return nil
@@ -598,7 +597,7 @@ func (d *Desk) expire(ctx context.Context, request string) error {
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("expire", endRecord{request, "", next.Status, next.Outcome}).About(request)
+			t.record("expire", proof.EndRecord{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
 			t.end(with(r, next))
 			return nil
 		}, nil

@@ -129,15 +129,12 @@ var steps = map[string]step{
 			if err != nil {
 				return err
 			}
-			_, err = to.Desk.Withdraw(to.Context(), desktest.As("kim"), rs[0].ID, rs[0].Version)
+			_, err = to.TryWithdraw("kim", rs[0].ID, rs[0].Version)
 			return err
 		},
 		prepare: func(t *testing.T, to *desktest.Town) func() error {
 			r := heldRequest(t, to)
-			return func() error {
-				_, err := to.Desk.Withdraw(t.Context(), desktest.As("ann"), r.ID, r.Version)
-				return err
-			}
+			return func() error { _, err := to.TryWithdraw("ann", r.ID, r.Version); return err }
 		},
 		entries: []string{"withdraw"}, tables: []string{"request"},
 	},

@@ -25,7 +25,6 @@ type Entry struct {
 // Kinds of desk entries that an incident may rest on. Others are told of by
 // their kind and time alone.
 const (
-	kindWithdraw = "withdraw"
 	kindExpire   = "expire"
 	kindOpened   = "incident"
 	kindTask     = "incident-task"
@@ -88,6 +87,18 @@ func (e Entry) statement() (*actions.Signed, error) {
 		if err := e.read(&a); err != nil {
 			return nil, err
 		}
+	case e.Body.Kind == proof.KindWithdraw:
+		var r proof.EndRecord
+		if err := e.read(&r); err != nil {
+			return nil, err
+		}
+		if r.Signed.Statement.V == "" {
+			return nil, nil // entered before withdrawals were signed: the desk's word
+		}
+		a = proof.VerdictRecord{Request: r.Request, Signed: r.Signed}
+		if r.Worker != r.Signed.Statement.Signer {
+			return nil, bad("bad-entry", "Entry %d says that %s withdrew the request, and %s signed.", e.Index, r.Worker, r.Signed.Statement.Signer)
+		}
 	default:
 		return nil, nil
 	}
@@ -102,6 +113,7 @@ var verdicts = map[string][]actions.Verdict{
 	proof.KindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
 	proof.KindCountersign: {actions.VerdictCountersign},
 	proof.KindDecline:     {actions.VerdictDecline},
+	proof.KindWithdraw:    {actions.VerdictWithdraw},
 }
 
 func (e Entry) read(v any) error {
@@ -207,8 +219,15 @@ func (t teller) desk(e Entry, m *Moment) error {
 		if len(r.Countersigners) > 0 {
 			m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, countersigned by %s.", r.Kind, r.Requester, names(r.Countersigners))
 		}
-	case kindWithdraw:
-		m.Text = "The request was withdrawn."
+	case proof.KindWithdraw:
+		var r proof.EndRecord
+		if err := e.read(&r); err != nil {
+			return err
+		}
+		m.Who, m.Text = r.Worker, "The request was withdrawn."
+		if r.Signed.Statement.V != "" {
+			m.Text = fmt.Sprintf("The request was withdrawn, signed with %s.", short(r.Signed.Statement.Key))
+		}
 	case kindExpire:
 		m.Text = "The request expired."
 	case kindOpened:

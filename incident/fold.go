@@ -210,7 +210,7 @@ func (h *held) takeStatement(e Entry, s actions.Signed) error {
 	switch st.Verdict {
 	case actions.VerdictCountersign:
 		c.signers[st.Signer] = by
-	case actions.VerdictDecline:
+	case actions.VerdictDecline, actions.VerdictWithdraw:
 	default:
 		if c.asked != nil {
 			return bad("bad-bundle", "The request %s was made twice.", st.Request)

@@ -52,9 +52,10 @@ type Row struct {
 	Openings []ledger.Opening `json:"openings" maxItems:"16"`
 }
 
-// VerdictWish asks for a statement about somebody else's request.
+// VerdictWish asks for a statement about somebody else's request, or, to withdraw
+// it, about one's own.
 type VerdictWish struct {
-	Verdict actions.Verdict `json:"verdict" enum:"countersign,decline"`
+	Verdict actions.Verdict `json:"verdict" enum:"countersign,decline,withdraw"`
 	Key     workforce.KeyID `json:"key" maxLength:"64"`
 }
 
@@ -78,7 +79,8 @@ type Decline struct {
 
 // Withdrawal takes a request back as it was at a version.
 type Withdrawal struct {
-	Version int64 `json:"version" minimum:"1" doc:"the version that you saw"`
+	Version int64          `json:"version" minimum:"1" doc:"the version that you saw"`
+	Signed  actions.Signed `json:"signed" doc:"your statement over the request's action, with the verdict withdraw"`
 }
 
 // Request is an action on its way.

@@ -277,6 +277,15 @@ func (w *World) TryCountersign(by workforce.WorkerID, request string) (actions.R
 	return w.Desk.Countersign(w.t.Context(), As(by), request, w.Signed(by, d))
 }
 
+// TryWithdraw withdraws a request as a worker, as it was at a version.
+func (w *World) TryWithdraw(by workforce.WorkerID, request string, version int64) (actions.Request, error) {
+	d, err := w.Desk.DraftVerdict(w.t.Context(), As(by), request, actions.VerdictWithdraw, "")
+	if err != nil {
+		return actions.Request{}, err
+	}
+	return w.Desk.Withdraw(w.t.Context(), As(by), request, version, w.Signed(by, d))
+}
+
 // Countersign countersigns as each of several workers.
 func (w *World) Countersign(request string, by ...workforce.WorkerID) actions.Request {
 	w.t.Helper()

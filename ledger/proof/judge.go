@@ -45,7 +45,8 @@ type hashed struct {
 	Ask
 	action     canonical.Digest
 	challenges [][32]byte
-	// declined says that somebody says no: that goes on while the act is frozen.
+	// declined says that somebody says no, or takes their own request back: that
+	// goes on while the act is frozen.
 	declined bool
 }
 
@@ -395,6 +396,21 @@ func (s *State) MayDecline(a Ask, c actions.Signed) (Judgement, error) {
 		return j, refuse("not-independent", "This decline does not count: %s.", why)
 	}
 	return j, nil
+}
+
+// MayWithdraw checks a withdrawal: the requester alone takes a request back, with a
+// statement of their own over its action, frozen or not. Of the ask its action,
+// request, executor and instant count. The request's own signature is not checked.
+func (s *State) MayWithdraw(a Ask, c actions.Signed) error {
+	a.Countersignatures = nil
+	if err := s.judgeable(a); err != nil {
+		return err
+	}
+	if by := a.Request.Statement.Signer; c.Statement.Signer != by {
+		return refuse("not-requester", "Only %s, who requested it, may withdraw it; others decline.", by)
+	}
+	_, err := s.signer(hashed{Ask: a, action: a.Action.Digest(), declined: true}, 0, c, actions.VerdictWithdraw)
+	return err
 }
 
 // TierOf returns the tier of a subject whose state was read: the highest of

@@ -436,6 +436,30 @@ func TestWait(t *testing.T) {
 	refusedAs(t, err, "bad-statement", "longer than 96h")
 }
 
+// TestMayWithdraw: the requester alone takes a request back, signed, frozen or not.
+func TestMayWithdraw(t *testing.T) {
+	w := prooftest.Staffed(t)
+	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Critical)
+	other := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/18"), actions.Critical)
+	withdraw := func(signed actions.Signed) error { return w.State().MayWithdraw(w.Ask(r), signed) }
+	signed := w.Statement(r, "ann", actions.VerdictWithdraw)
+	if err := withdraw(signed); err != nil {
+		t.Error(err)
+	}
+	refusedAs(t, withdraw(w.Statement(r, "kim", actions.VerdictWithdraw)), "not-requester", "ann")
+	refusedAs(t, withdraw(w.Statement(r, "ann", actions.VerdictRequest)), "bad-statement", "says")
+	refusedAs(t, withdraw(w.Statement(other, "ann", actions.VerdictWithdraw)), "bad-statement", "another request")
+	foreign := signed
+	foreign.Signature = w.Key("kim").Sign(signed.Statement.Challenge())
+	refusedAs(t, withdraw(foreign), "bad-signature", "")
+	must(t, do(w, actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole"))
+	if err := withdraw(w.Statement(r, "ann", actions.VerdictWithdraw)); err != nil {
+		t.Errorf("while frozen: %v", err)
+	}
+	must(t, do(w, actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{w.PublicKey("ann").ID()}}, "ada"))
+	refusedAs(t, withdraw(w.Statement(r, "ann", actions.VerdictWithdraw)), "revoked-key", "")
+}
+
 // TestCandidate: what is told of a countersignature before it is kept.
 func TestCandidate(t *testing.T) {
 	w := prooftest.Staffed(t)

@@ -22,6 +22,7 @@ const (
 	KindCountersign = "countersign"
 	KindDecline     = "decline"
 	KindRefused     = "refused"
+	KindWithdraw    = "withdraw"
 )
 
 // Act is what a ruling reads of an act: everything but who it is about. It names
@@ -84,6 +85,18 @@ type VerdictRecord struct {
 	Signed  actions.Signed `json:"signed"`
 	Status  actions.Status `json:"status"` // of the request with it
 	Tier    actions.Tier   `json:"tier"`
+}
+
+// EndRecord is the data of entries of kind withdraw, expire and void: a request
+// that came to its end without being carried out.
+type EndRecord struct {
+	Request string `json:"request"`
+	// Signed is the requester's statement of a withdrawal. It is left out of the
+	// other kinds, and of withdrawals that were entered before they were signed.
+	Signed actions.Signed     `json:"signed,omitzero"`
+	Status actions.Status     `json:"status"`
+	Type   string             `json:"type"`
+	Worker workforce.WorkerID `json:"worker"` // who ended it; empty: the clock, or the executor
 }
 
 // RefusalRecord is the data of an entry of kind refused.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"countersign.dev/actions"
 	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/platform"
@@ -123,8 +124,13 @@ func BenchmarkDesk(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				draft, err := t.Desk.DraftVerdict(b.Context(), desktest.As("ann"), r.ID, actions.VerdictWithdraw, "")
+				if err != nil {
+					b.Fatal(err)
+				}
+				signed := t.Signed("ann", draft)
 				took.measure(func() {
-					if _, err := t.Desk.Withdraw(b.Context(), desktest.As("ann"), r.ID, r.Version); err != nil {
+					if _, err := t.Desk.Withdraw(b.Context(), desktest.As("ann"), r.ID, r.Version, signed); err != nil {
 						b.Fatal(err)
 					}
 				})

@@ -313,10 +313,10 @@ func (r *run) both(o operation) (allowed, did bool, err error) {
 		return allowed, true, err
 	case "withdraw":
 		q := m.requests[old]
-		allowed = m.open(q) && q.by == o.By
+		allowed = m.open(q) && q.by == o.By && m.able(o.By)
 		now, err := r.RequestByID(r.Context(), desktest.As("ada"), q.id)
 		if err == nil {
-			_, err = r.Withdraw(r.Context(), desktest.As(o.By), q.id, now.Version)
+			_, err = r.TryWithdraw(o.By, q.id, now.Version)
 		}
 		if allowed && err == nil {
 			q.status = actions.StatusWithdrawn
