@@ -38,6 +38,7 @@ func BenchmarkBacktest(b *testing.B) {
 			files["extra.cedar"] = "@id(\"extra\")\n@reason(\"Deactivating takes two people.\")\n@hold(\"1 independent\")\nforbid (principal, action == Action::\"account.deactivate\", resource);\n"
 			since := canonical.At(w.Clock().Now().Add(-time.Hour))
 			var took times
+			v := newCheck(b)
 			before := processor(b)
 			for range max(b.N, 5) {
 				took.measure(func() {
@@ -49,12 +50,16 @@ func BenchmarkBacktest(b *testing.B) {
 						b.Fatalf("%d requests and %d refusals were replayed, findings %v, unread %v, turns %v", r.Requests, r.Refusals, r.Findings, r.Unread, r.Turns)
 					}
 				})
+				for range 20 {
+					v.verify(b)
+				}
 			}
 			used := processor(b) - before
 			b.ReportMetric(float64(asked)/(took.p50()/1000), "requests/s")
 			b.ReportMetric(float64(signed)/float64(asked), "signatures/request")
 			b.ReportMetric(used.Seconds()*1e6/float64(asked*len(took)), "cpu-us/request")
 			b.ReportMetric(bareRuling(b, w, files)/1000, "us/ruling")
+			b.ReportMetric(v.checks.p50(), "v-ms")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

@@ -2,6 +2,9 @@ package peers
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -120,10 +123,23 @@ func BenchmarkLedger(b *testing.B) {
 // one measures a single writer.
 func one(b *testing.B, commit, ours func(context.Context) error, peers []*peer) {
 	const rounds, each = 15, 30
-	var c, took []time.Duration
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	challenge := make([]byte, 32)
+	signed := ed25519.Sign(private, challenge)
+	check := func(context.Context) error {
+		if !ed25519.Verify(public, challenge, signed) {
+			return errors.New("the signature does not verify")
+		}
+		return nil
+	}
+	var c, v, took []time.Duration
 	for round := range rounds {
 		for range each {
 			c = append(c, timed(b, commit))
+			v = append(v, timed(b, check))
 			took = append(took, timed(b, ours))
 		}
 		for _, p := range peers {
@@ -135,7 +151,7 @@ func one(b *testing.B, commit, ours func(context.Context) error, peers []*peer) 
 			}
 		}
 		if round == 0 { // it was for warming up
-			c, took = nil, nil
+			c, v, took = nil, nil, nil
 			for _, p := range peers {
 				p.took = nil
 			}
@@ -145,6 +161,7 @@ func one(b *testing.B, commit, ours func(context.Context) error, peers []*peer) 
 	b.Run("writers=1", func(b *testing.B) {
 		b.ReportMetric(p50(took), "p50-ms")
 		b.ReportMetric(p50(c), "c-ms")
+		b.ReportMetric(p50(v), "v-ms")
 		b.ReportMetric(p50(best.took), "tessera-ms")
 		b.ReportMetric(best.age.Seconds()*1000, "age-ms")
 		b.ReportMetric(0, "ns/op")
