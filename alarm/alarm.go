@@ -45,6 +45,7 @@ const (
 	CoverageShort   Type = "coverage.short"   // too few people could countersign
 	StreamBack      Type = "stream.back"      // the watch sees again
 	Observed        Type = "observed"         // would have been a breach, on a tier that is only observed
+	Deactivated     Type = "deactivated"      // a subject that matters was switched off, by its owner or nobody knows by whom
 	RestoreFailed   Type = "restore.failed"   // what a breach left could not be lifted
 	NotEntered      Type = "taken.refused"    // the executor took a freeze, an end or a revocation that the desk cannot enter
 	Frozen          Type = "frozen"           // somebody on call froze burdening acts
@@ -56,7 +57,7 @@ const (
 
 // Types lists what is alarmed.
 func Types() []Type {
-	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, RestoreFailed,
+	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, RestoreFailed,
 		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Flood}
 }
 

@@ -694,3 +694,26 @@ func TestSameCredential(t *testing.T) {
 		}
 	})
 }
+
+// A deactivation that may be the owner's pages somebody who asks; the owner's own is
+// told and pages nobody; of standard subjects nothing is said.
+func TestDeactivationIsAsked(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		for _, why := range []string{proof.WhyAsked, proof.WhyOwner} {
+			for _, tier := range []actions.Tier{actions.Critical, actions.Standard} {
+				e := w.Breach(president, tier)
+				e.Kind, e.Sight.Why, e.Sight.Count = proof.KindForeign, why, 1
+				e.Sight.Found = platform.Expect{Status: platform.Deactivated}
+				w.Enter(e, map[string]string{proof.SealedSubject: president})
+			}
+		}
+		if got := alarms(t, w); !slices.Equal(got, []string{"deactivated page", "deactivated info"}) {
+			t.Errorf("alarms %q", got)
+		}
+		as, _, err := w.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
+		if err != nil || !strings.Contains(as[1].Text, "Ask the owner now") || as[1].Subject != "acct/1" {
+			t.Errorf("%v, it says %q of %s", err, as[1].Text, as[1].Subject)
+		}
+	})
+}

@@ -87,6 +87,8 @@ func (t *tx) watch(w watched) error {
 	case proof.KindObserved:
 		return t.alarm(w.about(alarm.Observed, Warn, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. The tier is only observed, so nothing is done.",
 			w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status)))
+	case proof.KindForeign:
+		return t.deactivated(w)
 	case proof.KindBlind:
 		kind := alarm.StreamSilent
 		if strings.Contains(w.Type, "gap") || w.Type == "cursor-gone" {
@@ -97,6 +99,23 @@ func (t *tx) watch(w watched) error {
 		return t.alarm(w.about(alarm.StreamBack, Info, fmt.Sprintf("The watch sees all of %s again.", w.Sight.Platform)))
 	case proof.KindTaken:
 		return jobs.Enqueue(t.Tx.Tx, takenJob{w.Executor, w.Sequence}, t.Now(), w.Request)
+	}
+	return nil
+}
+
+// deactivated tells that a subject that matters was switched off. Where nobody knows
+// whether its owner did it, somebody on call asks.
+func (t *tx) deactivated(w watched) error {
+	if w.Sight.Tier == actions.Standard {
+		return nil
+	}
+	switch w.Sight.Why {
+	case proof.WhyOwner:
+		return t.alarm(w.about(alarm.Deactivated, Info, fmt.Sprintf("The owner of a %s subject of %s deactivated it, as the platform says.", w.Sight.Tier, w.Sight.Platform)))
+	case proof.WhyAsked:
+		return t.alarm(w.about(alarm.Deactivated, Page, fmt.Sprintf("A %s subject of %s was deactivated, and the platform does not say whether its owner did it or somebody on the staff. "+
+			"Ask the owner now, in a way that you know from before: did you deactivate your account yourself? If not, ask for account.restore of it, "+
+			"and find out who used the platform's credential or the owner's password.", w.Sight.Tier, w.Sight.Platform)))
 	}
 	return nil
 }

@@ -64,6 +64,7 @@ type Limits struct {
 	Direct         time.Duration // between two direct reads of one critical subject, at least, 40 ms
 	Share          float64       // of one connection's time that direct reads of a platform may take, 0.2
 	Sweep          time.Duration // between two sweeps of a platform, 10 min
+	Word           time.Duration // that the stream has to say whose a deactivation was, which was seen before its event, 2 s
 	Blind          time.Duration // that a stream may be cut before it is said that the watch is blind, 5 s
 	Answer         time.Duration // for the desk to take a breach before the fixed address is alarmed, 2 s
 	Attempts       int64         // calls that the platform says it did not carry out, before an act has failed, 5
@@ -75,7 +76,7 @@ func (l *Limits) fill() {
 		usually time.Duration
 	}{{&l.Entry, 10 * time.Second}, {&l.RelievingEntry, time.Second}, {&l.Poll, 20 * time.Second}, {&l.Pause, 50 * time.Millisecond},
 		{&l.LongestPause, 5 * time.Second}, {&l.Tick, 500 * time.Millisecond}, {&l.Save, time.Second}, {&l.Direct, 40 * time.Millisecond},
-		{&l.Sweep, 10 * time.Minute}, {&l.Blind, 5 * time.Second}, {&l.Answer, 2 * time.Second}} {
+		{&l.Sweep, 10 * time.Minute}, {&l.Word, 2 * time.Second}, {&l.Blind, 5 * time.Second}, {&l.Answer, 2 * time.Second}} {
 		if *d.of == 0 {
 			*d.of = d.usually
 		}

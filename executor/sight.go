@@ -84,8 +84,22 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 			return err
 		}
 	}
+	if before, said := w.disproved(l, found); said && known {
+		// It was taken for what its owner may have done, and the platform has said since
+		// that it was staff. What was right before is right.
+		if before != nil {
+			k.State, k.Since, k.Request, k.Baseline, k.Entered = before.State, before.Since, before.Request, before.Baseline, before.Entered
+			if err := w.accept(ctx, k); err != nil {
+				return err
+			}
+		}
+		known = before != nil
+	}
 	if known && k.State == found && k.Tier == tier {
 		w.over(l.id)
+		w.mu.Lock()
+		delete(w.unsaid, l.id)
+		w.mu.Unlock()
 		return nil
 	}
 	if !known && tier == actions.Standard && found.Status == platform.Up {
@@ -98,10 +112,15 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		k = journal.Watched{Subject: platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}, Since: seen, Baseline: -1}
 	}
 	sight, newest, err := w.sight(ctx, k, known, tier, found)
+	sight.By = w.whose(l, found)
 	if err != nil {
 		return err
 	}
 	verdict := sight.Judge()
+	if verdict == watch.Asked && w.mayBeSaid(l.id) {
+		return nil
+	}
+	w.judged(k, known, verdict)
 	raised := k.Tier != tier
 	k.Tier = tier
 	if verdict == watch.Breach {
@@ -120,7 +139,7 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		}
 		// That an owner was away changes nothing about what is right: the baseline that
 		// held the account before speaks for it still.
-		if away := verdict == watch.Relieved && before.Status == platform.Deactivated && k.Request == ""; verdict != watch.Owner && !away {
+		if away := verdict == watch.Relieved && before.Status == platform.Deactivated && k.Request == ""; verdict != watch.Owner && verdict != watch.Asked && !away {
 			k.Baseline, k.Entered = -1, canonical.Time{}
 		}
 		k.State, k.Since, k.Request = found, seen, ""
@@ -132,6 +151,72 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		return w.accept(ctx, k)
 	}
 	return w.foreign(ctx, l, k, before, verdict, seen)
+}
+
+// by says whose credential brought a subject into a state, as far as it was told.
+func (l glance) by(found platform.Expect) watch.By {
+	switch h := l.brought(found); {
+	case h.ByStaff():
+		return watch.ByStaff
+	case h.ByOwner():
+		return watch.ByOwner
+	}
+	return watch.ByUnknown
+}
+
+// whose is by, and remembers what was said when an open breach was seen.
+func (w *watcher) whose(l glance, found platform.Expect) watch.By {
+	if by := l.by(found); by != watch.ByUnknown {
+		return by
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if b, ok := w.open[l.id]; ok && b.Found == found && b.Sight.Why == string(watch.NotOwner) {
+		return watch.ByStaff
+	}
+	return watch.ByUnknown
+}
+
+// disproved reports whether an event says that staff did what somebody was paged to
+// ask the owner about, and returns what was known before; nil: nothing.
+func (w *watcher) disproved(l glance, found platform.Expect) (before *journal.Watched, is bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, is = w.asked[l.id]
+	return before, is && found.Status == platform.Deactivated && l.by(found) == watch.ByStaff
+}
+
+// mayBeSaid reports whether the stream may still say whose a deactivation was, which
+// was seen before its event. Nobody is paged for an owner's own.
+func (w *watcher) mayBeSaid(id string) bool {
+	if !w.names {
+		return false
+	}
+	now := w.e.now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	until, ok := w.unsaid[id]
+	if !ok {
+		until = now.Add(w.e.limits.Word)
+		w.unsaid[id] = until
+	}
+	return now.Before(until)
+}
+
+// judged notes of a deactivation that somebody is paged for what was known before.
+func (w *watcher) judged(before journal.Watched, known bool, v watch.Verdict) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := before.Subject.ID
+	delete(w.unsaid, id)
+	delete(w.asked, id)
+	if v != watch.Asked {
+		return
+	}
+	w.asked[id] = nil
+	if known {
+		w.asked[id] = &before
+	}
 }
 
 // lost notes that the measure of the newest act is gone, if the subject was in what

@@ -3,6 +3,7 @@ package executor_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -120,7 +121,12 @@ func (s *square) setBy(by, id string, status platform.Status, mark platform.Mark
 		return err
 	}
 	command := platform.Command{Verb: platform.Takedown, Subject: subject, Expect: now, Mark: mark}
-	if status == platform.Up {
+	switch {
+	case status == platform.Deactivated:
+		command.Verb = platform.Deactivate
+	case status == platform.Up && now.Status == platform.Deactivated:
+		command.Verb = platform.Reactivate
+	case status == platform.Up:
 		command.Verb = platform.Restore
 	}
 	s.mu.Lock()
@@ -129,6 +135,40 @@ func (s *square) setBy(by, id string, status platform.Status, mark platform.Mark
 	s.mu.Unlock()
 	_, err = c.Apply(s.t.Context(), key, command)
 	return err
+}
+
+// owner is somebody who is signed in as an account's owner.
+type owner struct {
+	s     *square
+	token string
+}
+
+// signIn signs somebody in as an account's owner, by a new session.
+func (s *square) signIn(id string) owner {
+	s.t.Helper()
+	token, err := s.Server.IssueOwnerToken(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return owner{s, token}
+}
+
+// does asks for one route of the owner's API.
+func (o owner) does(method, route string) {
+	o.s.t.Helper()
+	r, err := http.NewRequestWithContext(o.s.t.Context(), method, o.s.URL+"/owner/v1/"+route, nil)
+	if err != nil {
+		o.s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+o.token)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		o.s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		o.s.t.Fatalf("%s %s: %s", method, route, answer.Status)
+	}
 }
 
 // State reads a subject.

@@ -50,6 +50,12 @@ type watcher struct {
 	head     canonical.Digest // of the chain whose raised tiers were taken in
 	due      bool             // a baseline is, since other subjects may matter now
 	sees     sees
+	// Deactivations that may be the owner's: unsaid holds until when the stream may
+	// still say whose they were, asked what was known before those that somebody was
+	// paged for; nil: nothing.
+	unsaid map[string]time.Time
+	asked  map[string]*journal.Watched
+	names  bool // the stream says whose credential it was
 
 	basing   sync.Mutex // one baseline at a time
 	queue    queue
@@ -85,7 +91,9 @@ const watchWorkers = 16
 
 func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
-		recent: map[string]journal.Breach{}, sees: sees{told: map[string]bool{}}, baseline: -1, queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1)}
+		recent: map[string]journal.Breach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, baseline: -1,
+		names: slices.ContainsFunc(c.Shows(), func(s platform.Showing) bool { return s.Change == platform.AccountDeactivated && s.Names }),
+		queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1)}
 }
 
 // run watches until ctx ends. An error means that the journal could not be read
@@ -712,6 +720,11 @@ func (w *watcher) tick(ctx context.Context) error {
 		for id, b := range w.open {
 			if !b.Due.IsZero() && !now.Before(b.Due.Time) || b.Due.IsZero() && b.Sight.Order == "" {
 				w.queue.add(glance{id: id, handle: b.Subject.Handle, via: viaRead, urgent: true})
+			}
+		}
+		for id, until := range w.unsaid {
+			if !now.Before(until) {
+				w.queue.add(glance{id: id, via: viaRead, urgent: true})
 			}
 		}
 		finished, brief := w.ended, w.brief

@@ -360,7 +360,7 @@ func TestUpStaysTrusted(t *testing.T) {
 				p.until("the restoration is told", func() bool { return len(p.world.OutcomeOf(p.breaches(1)[0].Request, proof.DutyRestore)) == 2 })
 				p.advance(61 * time.Minute) // no duel any more
 			}
-			p.plaza.SetBy("night-shift", mayor, platform.Deactivated, "")
+			p.plaza.SetBy("", mayor, platform.Deactivated, "")
 			p.until("that it was switched off is told", func() bool { return len(p.told(proof.KindForeign)) == 1 })
 			p.plaza.SetBy("night-shift", mayor, platform.Up, "")
 			p.looked(mayor)
@@ -403,7 +403,7 @@ func TestLateAfterOthers(t *testing.T) {
 	}
 	p.plaza.Mute(false)
 	for i, s := range []platform.Status{platform.Deactivated, platform.Up} {
-		p.plaza.SetBy("owner", president, s, "")
+		p.plaza.SetBy("@1", president, s, "")
 		p.until("the owner's change is told", func() bool { return len(p.told(proof.KindForeign)) == i+1 })
 	}
 	p.plaza.Deliver()
@@ -569,7 +569,7 @@ func TestRestorationBudget(t *testing.T) {
 // back holds for 72 hours, and the owner is told.
 func TestOwnerLock(t *testing.T) {
 	p := guarded(t)
-	p.plaza.Set(mayor, platform.Deactivated, "")
+	p.plaza.SetBy("@2", mayor, platform.Deactivated, "")
 	p.until("it is told", func() bool { return len(p.told(proof.KindForeign)) == 1 })
 	if f := p.told(proof.KindForeign)[0]; f.Sight.Why != string(watch.Owner) || f.Sight.Tier != actions.Protected {
 		t.Errorf("told %+v", f.Sight)

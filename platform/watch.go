@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"countersign.dev/canonical"
@@ -79,6 +80,12 @@ type Happening struct {
 	By string
 	At canonical.Time // as the platform dates it; zero if it does not
 }
+
+// ByOwner reports whether the platform says that the owner did it.
+func (h Happening) ByOwner() bool { return strings.HasPrefix(h.By, "@") }
+
+// ByStaff reports whether the platform says that a credential of the staff did it.
+func (h Happening) ByStaff() bool { return h.By != "" && !h.ByOwner() }
 
 // Brought reports whether the event may be what brought a subject into a state.
 func (h Happening) Brought(e Expect) bool {
@@ -158,4 +165,7 @@ type Showing struct {
 	Sweep  bool   `json:"sweep"`  // a sweep, or a direct read, shows it
 	Late   string `json:"late"`   // how late, for a person
 	Note   string `json:"note"`   // what is not told, and what follows
+	// Names says that the stream tells whose credential it was, at once. Note says so
+	// to people.
+	Names bool `json:"-"`
 }

@@ -47,7 +47,19 @@ type Sight struct {
 	// OwnerLock says that the owner has promised never to deactivate without
 	// telling us, and the promise is in effect.
 	OwnerLock bool
+	// By is whose credential brought the subject into the state, as the platform says.
+	By By
 }
+
+// By says whose credential made a change, as far as the platform tells.
+type By string
+
+// The credentials.
+const (
+	ByUnknown By = "" // the platform does not say, or has not said yet
+	ByOwner   By = "owner"
+	ByStaff   By = "staff"
+)
 
 // Verdict is what a sight means.
 type Verdict string
@@ -58,8 +70,11 @@ const (
 	Unchanged Verdict = "unchanged" // as it was last explained
 	Relieved  Verdict = "relieved"  // somebody else lifted a measure: told, never put back
 	Owner     Verdict = "owner"     // switched off, which its owner may do
-	Foreign   Verdict = "foreign"   // somebody else's measure on a standard subject
-	Breach    Verdict = "breach"    // a burden that nothing explains
+	// Asked is a subject that matters, switched off by its owner or by staff: the
+	// platform does not say by whom, so somebody asks the owner.
+	Asked   Verdict = "perhaps-owner"
+	Foreign Verdict = "foreign" // somebody else's measure on a standard subject
+	Breach  Verdict = "breach"  // a burden that nothing explains
 )
 
 // Judge says what a sight means.
@@ -73,12 +88,22 @@ func (s Sight) Judge() Verdict {
 	switch {
 	case !s.burdened():
 		return Relieved
-	case s.State.Status == platform.Deactivated && !s.OwnerLock:
-		return Owner
+	case s.State.Status == platform.Deactivated && !s.OwnerLock && s.ownerMay():
+		if s.By == ByOwner || s.Tier == actions.Standard {
+			return Owner
+		}
+		return Asked
 	case s.Tier == actions.Standard:
 		return Foreign
 	}
 	return Breach
+}
+
+// ownerMay reports whether a deactivation may be the owner's own. An owner leaves
+// no mark, uses no credential of the staff, and does not put a deactivation in the
+// place of another one.
+func (s Sight) ownerMay() bool {
+	return s.State.Mark == "" && s.By != ByStaff && (s.Last == nil || s.Last.Status != platform.Deactivated)
 }
 
 // explained does not ask how the subject was before: our own act may be seen
@@ -114,10 +139,12 @@ func (s Sight) Why() Reason {
 	switch {
 	case s.State.Status == platform.Deleted:
 		return Gone
-	case s.State.Status == platform.Deactivated:
+	case s.State.Status == platform.Deactivated && s.OwnerLock:
 		return AgainstLock
 	case s.State.Mark.Ours():
 		return OldMark
+	case s.State.Status == platform.Deactivated:
+		return NotOwner
 	case s.Newest == nil:
 		return NoWarrant
 	}
@@ -133,6 +160,7 @@ const (
 	AnotherMark Reason = "another-mark" // the newest warrant about it leaves another state
 	OldMark     Reason = "old-mark"     // a mark of ours that is not, or no longer, that of the newest warrant
 	AgainstLock Reason = "owner-lock"   // deactivated, though the owner's lock says never without telling us
+	NotOwner    Reason = "not-owner"    // deactivated with a mark, or with a credential of the staff
 	Gone        Reason = "gone"         // deleted, or not there any more
 )
 

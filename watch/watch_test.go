@@ -14,6 +14,7 @@ import (
 var (
 	up          = platform.Expect{Status: platform.Up}
 	deactivated = platform.Expect{Status: platform.Deactivated}
+	marked      = platform.Expect{Status: platform.Deactivated, Mark: "STAFF-1"}
 	deleted     = platform.Expect{Status: platform.Deleted}
 	ours        = down("CSGN-req_new")
 	older       = down("CSGN-req_old")
@@ -54,7 +55,14 @@ func TestJudge(t *testing.T) {
 		"up when first seen":                      {watch.Sight{State: up}, watch.Relieved},
 		"our measure lifted by somebody else":     {watch.Sight{State: up, Last: seen(ours), Newest: warrant(ours, watch.InForce)}, watch.Relieved},
 		"switched off instead of taken down":      {watch.Sight{State: deactivated, Last: seen(theirs)}, watch.Relieved},
-		"the owner switched it off":               {watch.Sight{State: deactivated, Last: seen(up)}, watch.Owner},
+		"the owner switched it off":               {watch.Sight{State: deactivated, Last: seen(up), By: watch.ByOwner}, watch.Owner},
+		"switched off, nobody knows by whom":      {watch.Sight{State: deactivated, Last: seen(up)}, watch.Asked},
+		"switched off when first seen":            {watch.Sight{State: deactivated}, watch.Asked},
+		"staff switched it off":                   {watch.Sight{State: deactivated, Last: seen(up), By: watch.ByStaff}, watch.Breach},
+		"switched off with a mark":                {watch.Sight{State: marked, Last: seen(up)}, watch.Breach},
+		"a mark, and the owner's name beside it":  {watch.Sight{State: marked, Last: seen(up), By: watch.ByOwner}, watch.Breach},
+		"a mark where the owner was away":         {watch.Sight{State: marked, Last: seen(deactivated)}, watch.Breach},
+		"no mark where ours was":                  {watch.Sight{State: deactivated, Last: seen(marked), By: watch.ByOwner}, watch.Breach},
 		"switched off against the owner's lock":   {watch.Sight{State: deactivated, Last: seen(up), OwnerLock: true}, watch.Breach},
 		"our deactivation, with the owner's lock": {watch.Sight{State: deactivated, Last: seen(up), OwnerLock: true, Newest: warrant(deactivated, watch.InFlight)}, watch.Explained},
 	} {
@@ -70,8 +78,29 @@ func TestJudge(t *testing.T) {
 		if want == watch.Breach {
 			want = watch.Foreign
 		}
+		if want == watch.Asked {
+			want = watch.Owner
+		}
 		if got := c.sight.Judge(); got != want {
 			t.Errorf("%s, standard: %s, want %s", name, got, want)
+		}
+	}
+}
+
+// TestWhyNotOwner: a deactivation that cannot be the owner's says so, and one against
+// the owner's lock says that.
+func TestWhyNotOwner(t *testing.T) {
+	for _, c := range []struct {
+		sight watch.Sight
+		want  watch.Reason
+	}{
+		{watch.Sight{State: deactivated, By: watch.ByStaff}, watch.NotOwner},
+		{watch.Sight{State: marked}, watch.NotOwner},
+		{watch.Sight{State: platform.Expect{Status: platform.Deactivated, Mark: ours.Mark}}, watch.OldMark},
+		{watch.Sight{State: marked, OwnerLock: true}, watch.AgainstLock},
+	} {
+		if got := c.sight.Why(); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.sight, got, c.want)
 		}
 	}
 }

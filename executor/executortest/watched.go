@@ -22,6 +22,7 @@ type watched struct {
 	events    []platform.Happening // the n-th, counted from 1, is behind the cursor n-1
 	forgotten int                  // how many of the first are kept no more
 	hidden    bool
+	names     bool
 	streams   map[*stream]bool
 	locks     map[string]platform.Lock
 	notices   []Notice
@@ -70,6 +71,9 @@ func (p *Platform) Tell(h platform.Happening) { p.set(func() { p.announce(h) }) 
 
 // Hide has changes make no events, so that only reading shows them.
 func (p *Platform) Hide(hidden bool) { p.set(func() { p.watched.hidden = hidden }) }
+
+// Names has the platform promise that its stream says whose credential it was.
+func (p *Platform) Names(names bool) { p.set(func() { p.watched.names = names }) }
 
 // Cut ends the open streams, as a server that is restarted does.
 func (p *Platform) Cut() {
@@ -281,7 +285,9 @@ func (p *Platform) Lock(_ context.Context, s platform.Subject) (platform.Lock, e
 
 // Shows implements platform.Watcher.
 func (p *Platform) Shows() []platform.Showing {
-	return []platform.Showing{{What: "a subject's status or mark changes", Stream: true, Sweep: true, Late: "at once"}}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return []platform.Showing{{Change: platform.AccountDeactivated, What: "a subject's status or mark changes", Stream: true, Sweep: true, Late: "at once", Names: p.watched.names}}
 }
 
 // Notify implements platform.Notifier.

@@ -111,6 +111,12 @@ type Sight struct {
 	Root  canonical.Digest `json:"root"`
 }
 
+// Words of Sight.Why that a desk acts on; package watch says them.
+const (
+	WhyOwner = "owner"         // the platform says that the owner deactivated the account
+	WhyAsked = "perhaps-owner" // the owner did, or staff: the platform does not say
+)
+
 // Outcome is what came of a warrant.
 type Outcome string
 

@@ -209,7 +209,7 @@ func (c *Connector) Shows() []platform.Showing {
 		stream(platform.AccountRestored, "an account is brought back", "Who did it is not told."),
 		{Change: platform.AccountRemarked, What: "an account that is down comes under another mark", Stream: true, Sweep: true, Late: backsOff,
 			Note: "It is announced as one more takedown. A list of accounts does not show it, reading the account does."},
-		stream(platform.AccountDeactivated, "an account is deactivated", "By its holder or by an administrator: the PDS does not tell them apart. The owner's lock does."),
+		stream(platform.AccountDeactivated, "an account is deactivated", "By its holder or by an administrator: the PDS does not tell them apart, so somebody is paged to ask the holder. With the owner's lock it is a breach."),
 		stream(platform.AccountReactivated, "an account is reactivated", "By its holder or by an administrator: the PDS does not tell them apart."),
 		{Change: "account-deactivate-under-takedown", What: "an account that is down is deactivated as well", Late: "when the takedown is lifted",
 			Note: "It is announced as one more takedown and reads as one."},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -200,7 +201,7 @@ func (p *Connector) Shows() []platform.Showing {
 		byWhom = "The stream says by whose staff token, or that it was the owner."
 	)
 	seen := func(change platform.Change, what, note string) platform.Showing {
-		return platform.Showing{Change: change, What: what, Stream: true, Sweep: true, Late: atOnce, Note: note}
+		return platform.Showing{Change: change, What: what, Stream: true, Sweep: true, Late: atOnce, Note: note, Names: strings.HasPrefix(note, byWhom)}
 	}
 	shows := []platform.Showing{
 		seen(platform.AccountTakenDown, "an account is taken down", byWhom),
