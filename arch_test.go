@@ -23,13 +23,14 @@ type room struct {
 }
 
 // ground is what every package may import.
-var ground = []string{"fault", "id", "canonical"}
+var ground = []string{"fault", "id", "canonical", "prose"}
 
 // house is who may import whom (doc/design/0001-house.md). A package that is
 // missing from it fails the test.
 var house = map[string]room{
 	"fault":     {"", "everything stands on it"},
 	"id":        {"", "everything stands on it"},
+	"prose":     {"", "how text from outside is shown, and which text may be signed; it knows nothing of what it shows"},
 	"canonical": {"", "one form of JSON for all that is signed; it knows none of it"},
 	"sqldb":     {"", "knows nothing of the problem"},
 	"jobs":      {"sqldb", "knows nothing of the problem"},
@@ -83,6 +84,7 @@ var outside = []struct {
 	{"net/http", "alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest cmd/countersign", "domain and write path are not a web server"},
 	{"github.com/danielgtaylor/huma", "api plaza", "one package knows the REST library"},
 	{"github.com/alecthomas/kong", "cli cmd/countersign", "one package knows the command line"},
+	{"golang.org/x/text", "prose", "one package knows which characters people can see"},
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/fxamacker/cbor", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/standard-webhooks/", "alarm", "one package signs webhooks"},

@@ -209,12 +209,12 @@ func (s *Session) fail(err error, hint string) int {
 	if hint == "" {
 		hint = next[typ]
 	}
-	fmt.Fprintf(s.Stderr, "countersign: %s\n", text)
+	s.Say("countersign: %s", text)
 	for _, d := range details {
-		fmt.Fprintf(s.Stderr, "  %s: %s\n", d.At, d.Text)
+		s.Say("  %s: %s", d.At, d.Text)
 	}
 	if hint != "" {
-		fmt.Fprintf(s.Stderr, "%s\n", hint)
+		s.Say("%s", hint)
 	}
 	if s.Global.JSON && !s.answered {
 		doc := failure{Error: problem{Kind: kind.String(), Type: typ, Text: text, Details: []problemDetail{}, Next: hint}}

@@ -351,7 +351,8 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 		drafts = append(drafts, prepared{id, draft})
 	}
 	if len(drafts) > 0 {
-		s.Say("You sign %s, with %s:\n%s", many(len(drafts), "undo"), me.key.Key, p.String())
+		s.Say("You sign %s, with %s:", many(len(drafts), "undo"), me.key.Key)
+		s.SayAll(p.String())
 		if err := s.Confirm("Sign and send them?", c.Yes); err != nil {
 			return err
 		}

@@ -122,5 +122,5 @@ func (c *platformCheck) Run(ctx context.Context, s *Session) error {
 	if !doc.OK {
 		s.End(Refused)
 	}
-	return s.Answer(doc, func(p *Page) { p.WriteString(report.String()) })
+	return s.Answer(doc, func(p *Page) { p.Block(report.String()) })
 }

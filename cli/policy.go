@@ -221,7 +221,7 @@ func (c *policyShow) Run(ctx context.Context, s *Session) error {
 				continue
 			}
 			p.Line("\n-- %s --", name)
-			p.WriteString(doc.Files[name])
+			p.Block(doc.Files[name])
 		}
 		if len(doc.Budgets) > 0 {
 			p.Line("")

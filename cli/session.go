@@ -15,6 +15,7 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/prose"
 )
 
 // Session is one command being carried out.
@@ -53,7 +54,12 @@ func (s *Session) Answer(doc any, text func(*Page)) error {
 func (s *Session) Answered() bool { return s.answered }
 
 // Say tells the person at the terminal something that is not the answer.
-func (s *Session) Say(format string, args ...any) { fmt.Fprintf(s.Stderr, format+"\n", args...) }
+func (s *Session) Say(format string, args ...any) {
+	fmt.Fprintln(s.Stderr, prose.Sprintf(format, args...))
+}
+
+// SayAll is Say for a text of several lines, such as a Page.
+func (s *Session) SayAll(text string) { fmt.Fprintln(s.Stderr, prose.Block(text)) }
 
 // End sets the exit code of a command that has answered and whose answer is no.
 func (s *Session) End(code int) { s.code = code }
@@ -71,7 +77,7 @@ func (s *Session) Confirm(question string, yes bool) error {
 		return fault.New(fault.Invalid, "cannot-ask", "Nothing was signed. This program asks before it signs, and it can ask only where standard input and "+
 			"standard error are a terminal. Read what is signed, and then give --yes.")
 	}
-	fmt.Fprintf(s.Stderr, "%s [y/N] ", question)
+	fmt.Fprintf(s.Stderr, "%s [y/N] ", prose.Show(question))
 	line, err := bufio.NewReader(s.Stdin).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)
@@ -83,20 +89,47 @@ func (s *Session) Confirm(question string, yes bool) error {
 	return nil
 }
 
-// Page is an answer for a person.
+// Page is an answer for a person. Whatever is put into it is shown as package prose
+// shows text from outside, except for words that the page itself has coloured.
 type Page struct {
-	strings.Builder
-	color bool
+	text    strings.Builder
+	color   bool
+	painted map[string]bool
 }
 
+// String returns what was written.
+func (p *Page) String() string { return p.text.String() }
+
 // Line writes one line.
-func (p *Page) Line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+func (p *Page) Line(format string, args ...any) {
+	shown := prose.Args(args...)
+	for i, a := range args {
+		if word, ok := a.(string); ok && p.painted[word] {
+			shown[i] = word
+		}
+	}
+	fmt.Fprintf(&p.text, format+"\n", shown...)
+}
+
+// Block writes a text of several lines as it is.
+func (p *Page) Block(text string) { p.text.WriteString(prose.Block(text)) }
+
+func (p *Page) shown(s string) string {
+	if p.painted[s] {
+		return s
+	}
+	return prose.Show(s)
+}
 
 // Table writes rows in columns; the first is the head.
 func (p *Page) Table(rows [][]string) {
-	w := tabwriter.NewWriter(p, 0, 8, 2, ' ', 0)
+	w := tabwriter.NewWriter(&p.text, 0, 8, 2, ' ', 0)
 	for _, r := range rows {
-		fmt.Fprintln(w, strings.Join(r, "\t"))
+		cells := make([]string, len(r))
+		for i, c := range r {
+			cells[i] = p.shown(c)
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	_ = w.Flush() // a strings.Builder cannot fail
 }
@@ -131,7 +164,12 @@ func (p *Page) paint(code, word string) string {
 	if !p.color {
 		return word
 	}
-	return "\x1b[" + code + "m" + word + "\x1b[0m"
+	painted := "\x1b[" + code + "m" + prose.Show(word) + "\x1b[0m"
+	if p.painted == nil {
+		p.painted = map[string]bool{}
+	}
+	p.painted[painted] = true
+	return painted
 }
 
 // moment is a time given on the command line: RFC 3339, or a length from now

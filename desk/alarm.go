@@ -17,6 +17,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
+	"countersign.dev/prose"
 	"countersign.dev/store"
 )
 
@@ -77,6 +78,9 @@ func (t *tx) alarm(a Alarm) error { return t.alarmTo(a, alarm.Type(a.Kind)) }
 // be another than its own.
 func (t *tx) alarmTo(a Alarm, kind alarm.Type) error {
 	a.ID, a.At = t.desk.ids.New("alm"), t.Now()
+	// It goes to pagers and terminals that show what they get, and may quote a
+	// stranger's mark or handle.
+	a.Text = prose.Show(a.Text)
 	// About which state it was raised does not matter: it is no authority.
 	entry := t.Tx.Record(ledger.Draft{Class: ledger.Desk, Kind: "alarm", Expect: ledger.AnyNumber,
 		Data:   alarmRecord{a.ID, alarm.Type(a.Kind), a.Severity, a.Text, a.Incident, a.Request, a.Platform, a.Tier},

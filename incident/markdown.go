@@ -3,6 +3,8 @@ package incident
 import (
 	"fmt"
 	"strings"
+
+	"countersign.dev/prose"
 )
 
 // Markdown writes the report as text for a ticket or a wiki: the same as HTML
@@ -117,10 +119,11 @@ func Markdown(r Report, o Options) []byte {
 	return []byte(b.String())
 }
 
-// md keeps a text from being read as markup, and on its line.
+// md keeps a text from being read as markup, and on its line, and shows what it hides.
 func md(s string) string {
+	s = strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(s)
 	var b strings.Builder
-	for _, r := range s {
+	for _, r := range prose.Show(s) {
 		switch {
 		case r == '<':
 			b.WriteString("&lt;")
@@ -131,8 +134,6 @@ func md(s string) string {
 		case strings.ContainsRune("\\`*_{}[]()#+!|~", r):
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r == '\n' || r == '\r' || r == '\t':
-			b.WriteByte(' ')
 		default:
 			b.WriteRune(r)
 		}

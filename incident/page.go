@@ -14,6 +14,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
+	"countersign.dev/prose"
 	"countersign.dev/workforce"
 )
 
@@ -68,7 +69,7 @@ func HTML(r Report, o Options) ([]byte, error) {
 	if err := pageTemplate.Execute(&out, viewOf(r, o)); err != nil {
 		return nil, fmt.Errorf("write the page of %s: %w", r.Incident.ID, err)
 	}
-	return out.Bytes(), nil
+	return []byte(prose.Markup(out.String())), nil
 }
 
 // view is a report in words, for a page or a text.

@@ -141,7 +141,8 @@ func TestRedactKeepsItsInput(t *testing.T) {
 
 // TestHostileTexts puts markup wherever somebody may write.
 func TestHostileTexts(t *testing.T) {
-	const evil = `"><script>alert(1)</script><svg onload=x> | **b** [l](http://evil.example) & {{.}}`
+	const evil = `"><script>alert(1)</script><svg onload=x> | **b** [l](http://evil.example) & {{.}}` + "\x1b]0;t\x07\u202eselttab\u200b\u2066\u2028\U000E0041"
+	const raw = "\x1b\x07\u202e\u200b\u2066\u2028\U000E0041"
 	r := hostile(t, breached(t).report, evil)
 	page, err := incident.HTML(r, incident.Options{Personal: true})
 	if err != nil {
@@ -152,10 +153,16 @@ func TestHostileTexts(t *testing.T) {
 			t.Errorf("the page holds %q", bad)
 		}
 	}
-	if bytes.Count(page, []byte("&lt;script&gt;")) < 10 {
+	if i := bytes.IndexAny(page, raw); i >= 0 {
+		t.Errorf("the page holds %q", page[max(0, i-30):i+10])
+	}
+	if bytes.Count(page, []byte("‹U+202E›")) < 10 || bytes.Count(page, []byte("&lt;script&gt;")) < 10 {
 		t.Error("the texts did not come through")
 	}
 	text := string(incident.Markdown(r, incident.Options{Personal: true}))
+	if i := strings.IndexAny(text, raw); i >= 0 {
+		t.Errorf("Markdown holds %q", text[max(0, i-30):i+10])
+	}
 	if strings.Contains(text, "<script") || strings.Contains(text, "[l](") || strings.Contains(text, " **b**") {
 		t.Error("Markdown lets markup through")
 	}

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"countersign.dev/fault"
+	"countersign.dev/prose"
 	"countersign.dev/sqldb"
 )
 
@@ -164,7 +165,8 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, v view) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Plaza-Status", v.Standing)
 	w.WriteHeader(v.Status)
-	w.Write(page.Bytes())
+	// What people call themselves must not hide or turn what stands beside it.
+	w.Write([]byte(prose.Markup(page.String())))
 }
 
 // broken says that a page cannot be shown.

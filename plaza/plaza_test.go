@@ -140,7 +140,7 @@ func (to *town) seed() {
 		{"handle":"@tomas","name":"Tomás"}]}`)
 	to.want(201, "POST", "/staff/v1/posts/bulk", to.setup, "", `{"posts":[
 		{"account":"acct/1","text":"We signed the act.","at":"2026-11-23T16:00:00.000000Z"},
-		{"account":"acct/2","text":"Rain again.","at":"2026-11-23T17:00:00.000000Z"},
+		{"account":"acct/2","text":"Rain \u202eagain\u200b, \u001b[2Jdear.","at":"2026-11-23T17:00:00.000000Z"},
 		{"account":"acct/1","text":"<script>alert(1)</script>","at":"2026-11-23T17:30:00.000000Z"},
 		{"account":"acct/2","text":"More rain."}]}`)
 }
@@ -169,6 +169,9 @@ func (to *town) page(path string) (int, string, string) {
 	if strings.Contains(string(b), "<script") || strings.Contains(string(b), "style=") || strings.Contains(string(b), "<style") {
 		to.t.Errorf("%s: a script or style of its own", path)
 	}
+	if i := strings.IndexAny(string(b), "\u202e\u200b\x1b"); i >= 0 {
+		to.t.Errorf("%s: %q raw", path, string(b)[max(0, i-20):i+10])
+	}
 	if got := res.Header.Get("Cache-Control"); got != "no-store" {
 		to.t.Errorf("%s: Cache-Control %q", path, got)
 	}
@@ -191,7 +194,7 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
-	contains("/", 200, "up", "We signed", "Rain again", "&lt;script&gt;", "Elena &lt;Marchetti&gt;")
+	contains("/", 200, "up", "We signed", "Rain ‹U+202E›again‹U+200B›, ‹U+001B›[2Jdear.", "&lt;script&gt;", "Elena &lt;Marchetti&gt;")
 	contains("/@PRESIDENT", 200, "up", "Head of state", "43.1M", "We signed", "!Rain")
 	contains("/@president", 200, "up", "@President")
 	contains("/people", 200, "up", "@tomas")
@@ -204,7 +207,7 @@ func TestPages(t *testing.T) {
 
 	to.want(200, "POST", "/staff/v1/commands", to.staff, "k1", command("takedown", "acct/1", "up", "", ""))
 	contains("/@president", 200, "down", "This account has been taken down.", "!We signed", "!43.1M", "!Elena")
-	contains("/", 200, "up", "Rain again", "!We signed", "!resident")
+	contains("/", 200, "up", "Rain ‹U+202E›again‹U+200B›, ‹U+001B›[2Jdear.", "!We signed", "!resident")
 	contains("/people", 200, "up", "!resident")
 	contains("/post/1", 200, "down", "taken down", "!We signed")
 	to.want(200, "POST", "/staff/v1/commands", to.staff, "k2", command("restore", "acct/1", "down", "", ""))

@@ -10,6 +10,7 @@ import (
 
 	"countersign.dev/cli"
 	"countersign.dev/fault"
+	"countersign.dev/prose"
 )
 
 type demoCommand struct {
@@ -173,13 +174,13 @@ type demo struct {
 // line writes a line of the story: nothing with --json.
 func (d *demo) line(format string, args ...any) {
 	if !d.session.JSON {
-		fmt.Fprintf(d.session.Stdout, format+"\n", args...)
+		fmt.Fprintln(d.session.Stdout, prose.Sprintf(format, args...))
 	}
 }
 
 // tell writes a line under the evening's clock, and gives time to read it.
 func (d *demo) tell(format string, args ...any) {
-	d.line("%s  %s", d.clock(), fmt.Sprintf(format, args...))
+	d.line("%s  %s", d.clock(), prose.Sprintf(format, args...))
 	d.pause()
 }
 

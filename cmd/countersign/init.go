@@ -364,7 +364,7 @@ func (c *initSign) Run(s *cli.Session) error {
 		if err := st.Founding.Check(); err != nil {
 			return err
 		}
-		s.Say("%s", st.describe())
+		s.SayAll(st.describe())
 		if err := s.Confirm("Sign it as "+string(c.Officer)+"?", c.Yes); err != nil {
 			return err
 		}
