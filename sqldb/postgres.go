@@ -77,6 +77,8 @@ func (p postgresSource) check(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+func (postgresSource) hold(context.Context, *sql.DB) error { return nil } // its server knows
+
 // migrationLock is the advisory lock that whoever migrates holds.
 const migrationLock = 0x636f756e74657273
 

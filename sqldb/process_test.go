@@ -29,6 +29,11 @@ func TestMain(m *testing.M) {
 		writeUntilKilled(os.Getenv("SQLDB_TEST_URL"))
 	case "some":
 		writeSome(os.Getenv("SQLDB_TEST_URL"))
+	case "six":
+		writeSix(os.Getenv("SQLDB_TEST_URL"))
+	case "six by process":
+		sqldb.LockByProcess()
+		writeSix(os.Getenv("SQLDB_TEST_URL"))
 	case "broken disk":
 		brokenDisk(os.Getenv("SQLDB_TEST_URL"))
 	}

@@ -103,6 +103,9 @@ type source interface {
 	openReaders() (*sql.DB, error)
 	// check refuses a database that cannot keep our promises.
 	check(ctx context.Context, db *sql.DB) error
+	// hold makes the database ours for as long as the pool is open, as far as it
+	// must know that somebody has it open.
+	hold(ctx context.Context, db *sql.DB) error
 	// exclude keeps others from migrating until release is called.
 	exclude(ctx context.Context, db *sql.DB) (release func() error, err error)
 	// link makes conn the writer's.
@@ -133,6 +136,10 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 			pool.Close()
 			return nil, err
 		}
+	}
+	if err := src.hold(ctx, pool); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open %s database: %w", db.dialect, err)
 	}
 	if db.readers, err = src.openReaders(); err != nil {
 		pool.Close()

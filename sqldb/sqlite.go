@@ -3,10 +3,13 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
@@ -47,16 +50,53 @@ func (s sqliteSource) dsn(more url.Values) string {
 	return (&url.URL{Scheme: "file", Path: s.path, RawQuery: v.Encode()}).String()
 }
 
-func (s sqliteSource) open() (*sql.DB, error) {
-	// Ours alone: the file holds what only this program may show. SQLite gives
-	// its side files the same mode.
-	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "database-unavailable",
-			"The database file cannot be opened: %v. Check that its folder exists and may be written to.", err)
+// making lets one goroutine at a time look whether a database is there.
+var making sync.Mutex
+
+// make makes an empty file where there is none, for this program alone: it holds
+// what only this program may show. SQLite gives its side files the same mode.
+//
+// A file that is there is not opened, here or anywhere but by the driver. Closing
+// any descriptor of a file drops every POSIX lock that the process holds on it;
+// whoever then opens and closes the database elsewhere would believe to be the last,
+// and delete the write-ahead log under us.
+func (s sqliteSource) make() error {
+	making.Lock() // until the file is closed nobody else here finds it and has it locked
+	defer making.Unlock()
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	f.Close()
-	db, err := sql.Open("sqlite", s.dsn(url.Values{"_pragma": {
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fault.New(fault.Unavailable, "database-unavailable",
+			"The database file cannot be made: %v. Check that its folder exists and may be written to.", err)
+	}
+	return nil
+}
+
+// lockByDescriptor has SQLite lock database files by descriptor and not by process
+// where the system can, which is on Linux: then no other part of this process that
+// opens and closes the file, such as a library, can take the locks away. Elsewhere
+// nobody but the driver opening it is all there is.
+var lockByDescriptor = sync.OnceValue(func() error {
+	_, err := sqlite.OFDLocking(true)
+	if errors.Is(err, sqlite.ErrOFDLockingUnavailable) {
+		return nil
+	}
+	return err
+})
+
+func (s sqliteSource) open() (*sql.DB, error) {
+	if err := lockByDescriptor(); err != nil {
+		return nil, fmt.Errorf("choose the locks of SQLite: %w", err)
+	}
+	if err := s.make(); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", s.dsn(url.Values{"mode": {"rw"}, "_pragma": {
 		"journal_mode(wal)",
 		"synchronous(full)",  // what is answered has been flushed to disk
 		"cache_size(-65536)", // 64 MiB: the default of 2 makes random indexes several times slower
@@ -99,6 +139,13 @@ func (s sqliteSource) check(ctx context.Context, db *sql.DB) error {
 			"SQLite cannot keep a write-ahead log here (it uses %q). Put the database on a local disk.", mode)
 	}
 	return nil
+}
+
+// hold reads once, since SQLite locks nothing before that. From then on the idle
+// connection keeps its lock, so that nobody takes himself for the only one.
+func (sqliteSource) hold(ctx context.Context, db *sql.DB) error {
+	var n int
+	return translate(db.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&n))
 }
 
 func (sqliteSource) exclude(context.Context, *sql.DB) (func() error, error) {
