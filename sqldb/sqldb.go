@@ -166,6 +166,17 @@ func parse(url string) (source, error) {
 		"The database is given as sqlite:/path/to/file.db or postgres://user@host/name.")
 }
 
+// File returns the absolute path of the SQLite file that url names; not ok if it
+// names none.
+func File(url string) (path string, ok bool) {
+	src, err := parse(url)
+	if err != nil {
+		return "", false
+	}
+	s, ok := src.(sqliteSource)
+	return s.path, ok
+}
+
 // Close runs what is waiting, refuses what comes later and closes the database.
 func (db *DB) Close() error {
 	db.writer.drain()

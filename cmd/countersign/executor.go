@@ -124,6 +124,11 @@ func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	if err != nil {
 		return err
 	}
+	held, err := lockFolder(folder, executorLock, "executor")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.release()) }()
 	config, err := executorConfig(folder, settings, log)
 	if err != nil {
 		return err

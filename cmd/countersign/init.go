@@ -78,7 +78,7 @@ type opened struct {
 	Root      canonical.Digest     `json:"root"` // hash of entry 0, once closed
 }
 
-func (c *initOpen) Run(ctx context.Context, s *cli.Session) error {
+func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	dir := s.Folder()
 	if err := mustBeEmpty(dir); err != nil {
 		return err
@@ -120,6 +120,17 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	held, err := lockFolder(dir, deskLock, "init")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.release()) }()
+	if err := mustBeEmpty(dir); err != nil { // again: somebody may have been faster
+		return err
+	}
 	if err := c.write(dir, logKey, executorKey, between, st); err != nil {
 		return err
 	}
@@ -149,7 +160,7 @@ func mustBeEmpty(dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.New(fault.Invalid, "unreadable", "%s cannot be used as a folder.", dir).Because(err)
 	}
-	if len(entries) > 0 {
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !isLock(e.Name()) }) {
 		return fault.New(fault.Conflict, "not-empty", "%s holds something already; a desk is founded in an empty folder. Name one with --dir.", dir)
 	}
 	return nil
@@ -237,9 +248,6 @@ func (c *initOpen) executorKeys(rand io.Reader) (*cli.KeyFile, workforce.PublicK
 }
 
 func (c *initOpen) write(dir string, logKey *ledger.Key, executorKey *cli.KeyFile, between linkSettings, st openStatement) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make %s: %w", dir, err)
-	}
 	if err := cli.WriteFile(filepath.Join(dir, logKeyFile), logKey.File(), 0o600); err != nil {
 		return err
 	}
@@ -457,8 +465,13 @@ type closedDesk struct {
 	Trust  string           `json:"trust"`
 }
 
-func (c *initClose) Run(ctx context.Context, s *cli.Session) error {
+func (c *initClose) Run(ctx context.Context, s *cli.Session) (err error) {
 	dir := s.Folder()
+	held, err := lockFolder(dir, deskLock, "init close")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.release()) }()
 	paths := c.Statements
 	if len(paths) == 0 {
 		paths = []string{filepath.Join(dir, foundingFile)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -58,9 +59,8 @@ func (g *stage) credential(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer closePlaza(db, g.log)
 	token, err := plaza.New(plaza.Config{DB: db, Log: g.log}).IssueToken(ctx, nightShift, plaza.StaffScope)
-	return "Bearer " + token, err
+	return "Bearer " + token, errors.Join(err, db.Close())
 }
 
 // lockOwner has an account's owner promise, on the platform, never to deactivate

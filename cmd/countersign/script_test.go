@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 //	exit N PROGRAM ARGS…     run, and demand exit code N
 //	serve DIR [ARGS…]        start the desk in DIR; sets URL and PLAZA; ended with the script
 //	finish                   end it as Ctrl-C does, and demand exit code 0
+//	crash                    end it as a power cut does
+//	locked FILE…             demand that the kernel knows of a lock on each database
+//	visit FILE…              open, read and close each database as a foreign program does
 //	kill-executor            kill the executor that serve started, which starts it again
 //	officers DIR             sign in everybody who has a key in DIR/keys, each into o/ID
 //	together ARGS…           the first officer requests, the two others countersign, all with --yes; demands that it was done
@@ -58,7 +61,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "officers": cmdOfficers, "together": cmdTogether,
+			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
 			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "withhold": cmdWithhold, "typed": cmdTyped,
 		},
 		RequireUniqueNames: true,
@@ -172,6 +175,44 @@ func cmdFinish(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdKillExecutor kills the child of serve whose command is executor.
+func cmdCrash(ts *testscript.TestScript, neg bool, args []string) {
+	s := running(ts)
+	ts.Check(s.cmd.Process.Kill())
+	<-s.ended
+}
+
+// isLocked reports whether the kernel lists a lock on a file.
+func isLocked(ts *testscript.TestScript, path string) bool {
+	info, err := os.Stat(path)
+	ts.Check(err)
+	all, err := os.ReadFile("/proc/locks")
+	ts.Check(err)
+	return bytes.Contains(all, fmt.Appendf(nil, ":%d ", info.Sys().(*syscall.Stat_t).Ino))
+}
+
+func cmdLocked(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		if path := ts.MkAbs(file); isLocked(ts, path) == neg {
+			ts.Fatalf("%s is locked: %v", file, !neg)
+		}
+	}
+}
+
+// cmdVisit does what SQLite before 3.51 does: who gets the lock that nobody gets
+// beside others takes himself for the last, and deletes the write-ahead log.
+func cmdVisit(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		f, err := os.OpenFile(ts.MkAbs(file), os.O_RDWR, 0)
+		ts.Check(err)
+		all := syscall.Flock_t{Type: syscall.F_WRLCK, Start: 0x40000002, Len: 510} // SQLite's SHARED_FIRST and SHARED_SIZE
+		if syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &all) == nil {
+			ts.Check(os.Remove(ts.MkAbs(file) + "-wal"))
+			ts.Check(os.Remove(ts.MkAbs(file) + "-shm"))
+		}
+		ts.Check(f.Close())
+	}
+}
+
 func cmdKillExecutor(ts *testscript.TestScript, neg bool, args []string) {
 	s := running(ts)
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.cmd.Process.Pid))

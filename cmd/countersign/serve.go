@@ -21,7 +21,6 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/link"
 	"countersign.dev/plaza"
-	"countersign.dev/sqldb"
 )
 
 type serveCommand struct {
@@ -84,6 +83,14 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	if err != nil {
 		return err
 	}
+	held, err := lockFolder(dir, deskLock, "serve")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.release()) }()
+	if err := held.lockDatabase(config.Database, filepath.Join(dir, deskDatabase), "serve"); err != nil {
+		return err
+	}
 	settings, err := readLink(dir)
 	if err != nil {
 		return err
@@ -97,7 +104,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	v := &services{}
 	var parts []func(context.Context) error
 	if !c.NoPlaza && !config.Plaza.Off {
-		part, end, err := c.openPlaza(ctx, s, dir, config, v, log)
+		part, end, err := c.openPlaza(ctx, s, dir, "serve", config, v, log)
 		if err != nil {
 			return err
 		}
@@ -260,7 +267,7 @@ func (c *plazaCommand) Run(ctx context.Context, s *cli.Session) error {
 		return err
 	}
 	v := &services{}
-	part, end, err := (&serveCommand{PlazaListen: c.Listen}).openPlaza(ctx, s, dir, config, v, c.logger(s))
+	part, end, err := (&serveCommand{PlazaListen: c.Listen}).openPlaza(ctx, s, dir, "plaza", config, v, c.logger(s))
 	if err != nil {
 		return err
 	}
@@ -271,15 +278,39 @@ func (c *plazaCommand) Run(ctx context.Context, s *cli.Session) error {
 	return together(ctx, part)
 }
 
-// openPlaza opens the built-in platform, gives its staff token to the executor,
-// and returns what serves it and what closes it.
-func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir string, config Config, v *services, log *slog.Logger) (func(context.Context) error, func(), error) {
+// openPlaza opens the built-in platform for a command, gives its staff token to
+// the executor, and returns what serves it and what closes it.
+func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, command string, config Config, v *services, log *slog.Logger) (_ func(context.Context) error, _ func(), err error) {
 	address, explicit := c.PlazaListen, c.PlazaListen != ""
 	if !explicit && config.Plaza.Listen != "" {
 		address, explicit = config.Plaza.Listen, true
 	}
 	if address == "" {
 		address = defaultPlaza
+	}
+	url := config.Plaza.Database
+	if url == "" {
+		url = "sqlite:" + filepath.Join(dir, plazaFile)
+	}
+	held, err := lockFolder(dir, plazaLock, command)
+	if err != nil {
+		return nil, nil, err
+	}
+	opened := []func() error{held.release}
+	closeAll := func() error {
+		var all error
+		for _, end := range slices.Backward(opened) {
+			all = errors.Join(all, end())
+		}
+		return all
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll())
+		}
+	}()
+	if err := held.lockDatabase(url, filepath.Join(dir, plazaFile), command); err != nil {
+		return nil, nil, err
 	}
 	l, moved, err := httpd.Listen(ctx, address, explicit)
 	if err != nil {
@@ -288,17 +319,14 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir string
 	if moved != "" {
 		s.Say("%s", moved)
 	}
-	url := config.Plaza.Database
-	if url == "" {
-		url = "sqlite:" + filepath.Join(dir, plazaFile)
-	}
 	db, err := plaza.Open(ctx, url)
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
+	opened = append(opened, db.Close)
 	v.plaza, v.plazaURL = plaza.New(plaza.Config{DB: db, Log: log}), "http://"+l.Addr().String()
 	if err := keepToken(ctx, v.plaza, setupHolder, plaza.SetupScope, filepath.Join(dir, setupTokenFile)); err != nil {
-		return nil, nil, errors.Join(err, l.Close(), db.Close())
+		return nil, nil, errors.Join(err, l.Close())
 	}
 	if config.Executor.Address == "" {
 		err = tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, executorDir, platformsFile))
@@ -307,15 +335,13 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir string
 		err = keepToken(ctx, v.plaza, holder, plaza.StaffScope, filepath.Join(dir, staffTokenFile))
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, l.Close(), db.Close())
+		return nil, nil, errors.Join(err, l.Close())
 	}
-	return servePlaza(v.plaza, l), func() { closePlaza(db, log) }, nil
-}
-
-func closePlaza(db *sqldb.DB, log *slog.Logger) {
-	if err := db.Close(); err != nil {
-		log.Error("plaza's database was not closed", "error", err)
-	}
+	return servePlaza(v.plaza, l), func() {
+		if err := closeAll(); err != nil {
+			log.Error("plaza's database was not closed", "error", err)
+		}
+	}, nil
 }
 
 func servePlaza(p *plaza.Server, l net.Listener) func(context.Context) error {
