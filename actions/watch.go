@@ -20,8 +20,9 @@ type Order struct {
 	Tier     Tier           `json:"tier"`  // protected or critical
 	Until    canonical.Time `json:"until"` // its end; zero in a revocation
 	// PerSubject and PerTier are how many restorations of one subject, and of all
-	// subjects of the tier, are made in an hour. A spent budget pages; on critical
-	// subjects that of the tier does no more than that.
+	// subjects of the tier, are expected in an hour. More of them page. PerSubject
+	// also stops a protected subject, and that one alone; nothing stops the
+	// restorations of a critical one.
 	PerSubject int64 `json:"per_subject"`
 	PerTier    int64 `json:"per_tier"`
 	// Vouched is an instant up to which the signers have looked: what the ledger

@@ -25,8 +25,8 @@ type orderPlace struct {
 	Platform   string       `arg:"" help:"Name of the platform."`
 	Tier       actions.Tier `arg:"" enum:"protected,critical" help:"protected or critical."`
 	Until      moment       `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
-	PerSubject int64        `default:"20" help:"Restorations of one subject in an hour; when they are spent people are paged."`
-	PerTier    int64        `default:"200" help:"Restorations of the whole tier in an hour. On critical, spending them only pages."`
+	PerSubject int64        `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
+	PerTier    int64        `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
 	Vouched    string       `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
 	asking
 }

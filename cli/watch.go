@@ -76,6 +76,9 @@ func (c *watchCommand) Run(ctx context.Context, s *Session) error {
 		if c.Platform == "" {
 			return
 		}
+		for _, w := range doc.Watches {
+			p.Line("Of one connection's time direct reads may take %d %%, restorations of critical subjects %d %%.", w.Share/10, w.Restore/10)
+		}
 		p.Line("")
 		rows = [][]string{{"WHAT IS DONE AROUND THE DESK", "STREAM", "READING", "HOW LATE", "WHAT IS NOT TOLD"}}
 		for _, x := range doc.Watches[0].Shows {

@@ -88,7 +88,7 @@ func TestBreachOpensIncident(t *testing.T) {
 			steps[m.Step]++
 		}
 		if steps[incident.StepSeen] != rounds || steps[incident.StepRestoring] != rounds || steps[incident.StepRestored] != rounds ||
-			steps[incident.StepOpened] != 1 || steps[incident.StepAlarmed] != rounds {
+			steps[incident.StepOpened] != 1 || steps[incident.StepAlarmed] != 12 {
 			t.Errorf("the timeline has %v", steps)
 		}
 		if !slices.IsSortedFunc(r.Timeline, func(a, b incident.Moment) int { return a.At.Compare(b.At.Time) }) {
@@ -104,8 +104,10 @@ func TestBreachOpensIncident(t *testing.T) {
 				paged++
 			}
 		}
-		if len(got) != rounds || got[0] != "breach page" || got[1] != "duel page" || got[2] != "duel warn" || paged != 7 {
-			t.Errorf("%d alarms, %d of them page: %q", len(got), paged, got[:3])
+		// The first ten rounds one by one, then at 20 and 50; a page at the first, the
+		// second, the tenth and these two.
+		if len(got) != 12 || got[0] != "breach page" || got[1] != "duel page" || got[2] != "duel warn" || paged != 5 {
+			t.Errorf("%d alarms, %d of them page: %q", len(got), paged, got)
 		}
 		// Another subject is another incident.
 		const singer = "plaza:acct/2"
@@ -175,8 +177,12 @@ func TestSightings(t *testing.T) {
 		spent := w.Breach("plaza:acct/2", actions.Protected)
 		spent.Type, spent.Text, spent.Sight.Order = "budget-spent", "The standing order allows 1.", "req_order"
 		w.Enter(spent, map[string]string{proof.SealedSubject: "plaza:acct/2"})
+		of(proof.KindBlind, "stream-unreadable", "A frame cannot be read.")
+		passed := w.Breach("plaza:acct/3", actions.Protected)
+		passed.Type, passed.Text, passed.Sight.Order = "budget-passed", "The standing order expects 1.", "req_order"
+		w.Enter(passed, map[string]string{proof.SealedSubject: "plaza:acct/3"})
 		if got, want := alarms(t, w), []string{"observed warn", "stream.silent page", "stream.gap page", "stream.back info", "breach page", "restore.failed page",
-			"breach page", "budget.spent page"}; !slices.Equal(got, want) {
+			"breach page", "budget.spent page", "stream.gap page", "breach page", "budget.spent page"}; !slices.Equal(got, want) {
 			t.Errorf("alarms %q, want %q", got, want)
 		}
 		var got []string
@@ -192,12 +198,12 @@ func TestSightings(t *testing.T) {
 				break
 			}
 		}
-		want := []string{"breach acct/2", "receipt acct/1", "intent acct/1", "breach acct/1", "sighted ", "blind ", "blind ", "foreign ", "baseline ", "observed acct/2"}
+		want := []string{"breach acct/3", "blind ", "breach acct/2", "receipt acct/1", "intent acct/1", "breach acct/1", "sighted ", "blind ", "blind ", "foreign ", "baseline ", "observed acct/2"}
 		if !slices.Equal(got, want) {
 			t.Errorf("sightings %q, want %q", got, want)
 		}
 		ss, _, err := w.Sightings(t.Context(), desktest.As("kim"), desk.SightingFilter{Kind: proof.KindBlind, Platform: "plaza"})
-		if err != nil || len(ss) != 2 {
+		if err != nil || len(ss) != 3 {
 			t.Errorf("%d times blind, %v", len(ss), err)
 		}
 		_, _, err = w.Sightings(t.Context(), desktest.As("ann"), desk.SightingFilter{})

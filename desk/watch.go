@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
@@ -91,7 +90,7 @@ func (t *tx) watch(w watched) error {
 		return t.deactivated(w)
 	case proof.KindBlind:
 		kind := alarm.StreamSilent
-		if strings.Contains(w.Type, "gap") || w.Type == "cursor-gone" {
+		if slices.Contains(gaps, w.Type) {
 			kind = alarm.StreamGap
 		}
 		return t.alarm(w.about(kind, Page, fmt.Sprintf("The watch does not see all of %s: %s", w.Sight.Platform, orElse(w.Text, w.Type))))
@@ -119,6 +118,10 @@ func (t *tx) deactivated(w watched) error {
 	}
 	return nil
 }
+
+// gaps are the types of what a connector says where events may have been missed; see
+// platform.Watcher.
+var gaps = []string{"cursor-gone", "bad-cursor", "stream-unreadable", "platform-unclear"}
 
 func orElse(s, otherwise string) string {
 	if s == "" {
@@ -180,22 +183,50 @@ func (t *tx) breach(w watched) error {
 		return err
 	}
 	severity := Warn
-	if n == 2 || n%10 == 0 {
+	if n == 2 || round(n) {
 		severity = Page // not at each round: whoever is paged all the time does not look any more
 	}
 	a := w.about(alarm.Duel, severity, fmt.Sprintf("Somebody does again on %s what the executor has undone: it is the breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
 	a.Incident = i.ID
+	if n > everyRound && !round(n) {
+		return t.alarmBudget(a, w)
+	}
 	return t.alarmBreach(a, w)
 }
 
+// everyRound is up to which round of a duel each raises an alarm. Later ones, of which
+// there may be many in a second, do so at round numbers.
+const everyRound = 10
+
+// round reports whether a number is 10, 20, 50, 100, 200, 500 and so on: a duel of many
+// rounds in a second pages at these.
+func round(n int64) bool {
+	for n >= 100 && n%10 == 0 {
+		n /= 10
+	}
+	return n == 10 || n == 20 || n == 50
+}
+
 // alarmBreach raises the alarm of a breach, and another if the standing order's
-// budget does not cover its restoration.
+// budget does not cover its restoration, or was gone beyond.
 func (t *tx) alarmBreach(a Alarm, w watched) error {
-	if err := t.alarm(a); err != nil || w.Type != "budget-spent" {
+	if err := t.alarm(a); err != nil {
 		return err
 	}
+	return t.alarmBudget(a, w)
+}
+
+// alarmBudget is the other one alone.
+func (t *tx) alarmBudget(a Alarm, w watched) error {
 	a.Kind, a.Severity = string(alarm.BudgetSpent), Page
-	a.Text = fmt.Sprintf("The budget of the standing order for %s subjects of %s is spent: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it restores no more for now."))
+	switch w.Type {
+	case "budget-spent":
+		a.Text = fmt.Sprintf("The budget of the standing order for %s subjects of %s is spent: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it restores no more for now."))
+	case "budget-passed":
+		a.Text = fmt.Sprintf("More is restored under the standing order for %s subjects of %s than it expects: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it goes on all the same."))
+	default:
+		return nil
+	}
 	return t.alarm(a)
 }
 

@@ -63,6 +63,7 @@ type Limits struct {
 	Save           time.Duration // between two notes of the ledger's head where nothing else is journalled, 1 s
 	Direct         time.Duration // between two direct reads of one critical subject, at least, 40 ms
 	Share          float64       // of one connection's time that direct reads of a platform may take, 0.2
+	Restore        float64       // of one connection's time that restorations of a platform's critical subjects may take, 0.5
 	Sweep          time.Duration // between two sweeps of a platform, 10 min
 	Word           time.Duration // that the stream has to say whose a deactivation was, which was seen before its event, 2 s
 	Blind          time.Duration // that a stream may be cut before it is said that the watch is blind, 5 s
@@ -83,6 +84,9 @@ func (l *Limits) fill() {
 	}
 	if l.Share == 0 {
 		l.Share = 0.2
+	}
+	if l.Restore == 0 {
+		l.Restore = 0.5
 	}
 	if l.Attempts == 0 {
 		l.Attempts = 5

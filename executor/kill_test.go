@@ -118,11 +118,12 @@ func (x errand) run(ctx context.Context) error {
 		}
 	}
 	for {
+		restored := x.restored(ctx, plaza, e) // first: what it is told by is among the records then
 		records, err := j.Digests(ctx)
 		if err != nil {
 			return fmt.Errorf("%w: %+v", err, e.Status())
 		}
-		if int64(len(records)) >= x.Records && e.Entered() == int64(len(records)) && x.restored(ctx, plaza, e) {
+		if restored && int64(len(records)) >= x.Records && e.Entered() == int64(len(records)) {
 			break
 		}
 	}

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"countersign.dev/actions"
@@ -48,14 +49,32 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 	order, can := w.ordered(k, known, found)
 	if can {
 		s.Order = order.Request
-		n, err := w.e.journal.Restored(ctx, k.Subject, seen.Add(-duelTime))
+		wait, err := w.pace(ctx, k, seen.Time)
 		if err != nil {
 			return err
 		}
-		b.Due = canonical.At(seen.Add(watch.Pace(int(n))))
+		b.Due = canonical.At(seen.Add(wait))
 	}
 	b.Sight = *s
 	return w.begin(ctx, l, k, b, order, can && !b.Due.After(seen.Time), openings)
+}
+
+// pace returns how long a restoration waits. That of a critical subject waits for
+// nothing but its turn in the platform's share; in a duel with somebody who takes a
+// protected one down again and again it waits longer each time.
+func (w *watcher) pace(ctx context.Context, k journal.Watched, seen time.Time) (time.Duration, error) {
+	if k.Tier == actions.Critical {
+		return w.restores.turn(), nil
+	}
+	n, err := w.e.journal.Restored(ctx, k.Subject, seen.Add(-duelTime))
+	return watch.Pace(int(n)), err
+}
+
+// waits reports whether a restoration is to wait still. What is due much later than
+// anything is ever put off, is so by a clock that was set back.
+func waits(b journal.Breach, now time.Time) bool {
+	wait := b.Due.Sub(now)
+	return !b.Due.IsZero() && wait > 0 && wait <= budgetAgain
 }
 
 // duelTime is how long a restoration slows the next one of the same subject.
@@ -112,29 +131,55 @@ func (w *watcher) restoration(k journal.Watched, b journal.Breach, o proof.Order
 		Command: platform.Command{Verb: verb, Subject: b.Subject, Expect: b.Found}, Tier: b.Tier, Direction: actions.Relieving, Sight: &told, Attempt: 1}
 }
 
-// afford holds a restoration to the order's budgets. That of the tier does not
-// stop a critical subject.
+// afford holds the restoration of a protected subject to what the order allows for
+// one subject. Nothing else is held to a budget: else whoever takes many accounts
+// down that are nobody's would keep one down that matters.
 func afford(o proof.Order, now time.Time) func(journal.Restorations) error {
 	return func(count journal.Restorations) error {
-		since := now.Add(-time.Hour)
-		n, err := count.OfSubject(since)
-		if err != nil {
-			return err
-		}
-		if n >= o.PerSubject {
-			return fault.New(fault.Exhausted, "budget-spent", "The standing order allows %d restorations of one subject in an hour, and as many were made.", o.PerSubject)
-		}
 		if o.Tier == actions.Critical {
 			return nil
 		}
-		if n, err = count.OfTier(since); err != nil {
-			return err
+		n, err := count.OfSubject(now.Add(-time.Hour))
+		if err == nil && n >= o.PerSubject {
+			err = fault.New(fault.Exhausted, "budget-spent", "The standing order allows %d restorations of one subject in an hour, and as many were made.", o.PerSubject)
 		}
-		if n >= o.PerTier {
-			return fault.New(fault.Exhausted, "budget-spent", "The standing order allows %d restorations of %s subjects in an hour, and as many were made.", o.PerTier, o.Tier)
-		}
-		return nil
+		return err
 	}
+}
+
+// passed says which of an order's numbers a restoration goes beyond that is made all
+// the same, so that people are paged: each once an hour. Empty: none.
+func (w *watcher) passed(ctx context.Context, k journal.Watched, o proof.Order, now time.Time) (typ, text string, err error) {
+	count := w.e.journal.Counts(ctx, k.Subject, o.Tier)
+	since := now.Add(-time.Hour)
+	for _, c := range []struct {
+		key, text string
+		most      int64
+		of        func(time.Time) (int64, error)
+		counts    bool
+	}{
+		{"of " + k.Subject.ID, "restorations of one subject", o.PerSubject, count.OfSubject, o.Tier == actions.Critical},
+		{"of all", fmt.Sprintf("restorations of %s subjects", o.Tier), o.PerTier, count.OfTier, true},
+	} {
+		key := string(o.Tier) + " " + c.key
+		w.mu.Lock()
+		at, told := w.beyond[key]
+		w.mu.Unlock()
+		if !c.counts || told && now.Sub(at) < time.Hour {
+			continue // once it is told, a long duel is not counted each time
+		}
+		n, err := c.of(since)
+		if err != nil {
+			return "", "", err
+		}
+		if n >= c.most {
+			w.mu.Lock()
+			w.beyond[key] = now
+			w.mu.Unlock()
+			return "budget-passed", fmt.Sprintf("The standing order expects %d %s in an hour, and as many were made. It goes on all the same.", c.most, c.text), nil
+		}
+	}
+	return "", "", nil
 }
 
 // begin journals a breach, with its restoration if that is due at once, and makes
@@ -144,9 +189,16 @@ func (w *watcher) begin(ctx context.Context, l glance, k journal.Watched, b jour
 		s := b.Sight
 		return w.sign(b.ID, proof.KindBreach, &s, typ, text, openings)
 	}
+	typ, text := "", ""
+	if b.Sight.Order != "" {
+		var err error
+		if typ, text, err = w.passed(ctx, k, o, b.Seen.Time); err != nil {
+			return err
+		}
+	}
 	if now {
 		a := w.restoration(k, b, o)
-		done, err := w.atOnce(ctx, l, k, b, a, o, sign("", ""))
+		done, err := w.atOnce(ctx, l, k, b, a, o, sign(typ, text))
 		if done || !fault.Is(err, "budget-spent") {
 			return err
 		}
@@ -154,7 +206,7 @@ func (w *watcher) begin(ctx context.Context, l glance, k journal.Watched, b jour
 		b.Due = canonical.At(b.Seen.Add(budgetAgain))
 		return w.opened(ctx, l, b, sign("budget-spent", fault.TextOf(err)))
 	}
-	return w.opened(ctx, l, b, sign("", ""))
+	return w.opened(ctx, l, b, sign(typ, text))
 }
 
 // budgetAgain is after how long a spent budget is looked at again.
@@ -215,7 +267,7 @@ func (w *watcher) intent(a journal.Act) journal.Sign {
 // attempt goes on with a breach that is open and still there.
 func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Breach) error {
 	now := w.e.now()
-	if !b.Due.IsZero() && now.Before(b.Due.Time) {
+	if waits(b, now) {
 		return nil
 	}
 	order, can := w.ordered(k, true, b.Found)
@@ -252,7 +304,11 @@ func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Brea
 
 // lift makes the call of a restoration whose intent is journalled.
 func (w *watcher) lift(ctx context.Context, k journal.Watched, b journal.Breach, a journal.Act) error {
+	began := time.Now()
 	result, err := w.e.callLift(ctx, a, w.c, platform.State{Status: b.Found.Status, Mark: b.Found.Mark, Seen: b.Seen})
+	if k.Tier == actions.Critical {
+		w.restores.took(time.Since(began))
+	}
 	if err != nil {
 		return ended(ctx, err)
 	}

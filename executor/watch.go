@@ -55,8 +55,10 @@ type watcher struct {
 	// paged for; nil: nothing.
 	unsaid map[string]time.Time
 	asked  map[string]*journal.Watched
-	names  bool // the stream says whose credential it was
+	names  bool                 // the stream says whose credential it was
+	beyond map[string]time.Time // when people were told that a number of an order's was gone beyond
 
+	restores *share     // of critical subjects
 	basing   sync.Mutex // one baseline at a time
 	queue    queue
 	sweeps   chan struct{} // a sweep is wanted
@@ -91,7 +93,7 @@ const watchWorkers = 16
 
 func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
-		recent: map[string]journal.Breach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, baseline: -1,
+		recent: map[string]journal.Breach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, beyond: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
 		names: slices.ContainsFunc(c.Shows(), func(s platform.Showing) bool { return s.Change == platform.AccountDeactivated && s.Names }),
 		queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1)}
 }
@@ -718,7 +720,7 @@ func (w *watcher) tick(ctx context.Context) error {
 		now := w.e.now()
 		w.mu.Lock()
 		for id, b := range w.open {
-			if !b.Due.IsZero() && !now.Before(b.Due.Time) || b.Due.IsZero() && b.Sight.Order == "" {
+			if !b.Due.IsZero() && !waits(b, now) || b.Due.IsZero() && b.Sight.Order == "" {
 				w.queue.add(glance{id: id, handle: b.Subject.Handle, via: viaRead, urgent: true})
 			}
 		}
@@ -790,7 +792,7 @@ func (w *watcher) status() proof.WatchStatus {
 	defer w.mu.Unlock()
 	s := proof.WatchStatus{Platform: w.name, Blind: w.place.Blind, Streaming: w.stream.Load(), Swept: w.place.Swept, Baseline: w.baseline,
 		Entered: w.baseline >= 0 && entered > w.baseline, Every: w.interval.Load() / int64(time.Microsecond),
-		Share: int64(w.e.limits.Share * 1000), Breaches: int64(len(w.open)), Shows: w.c.Shows()}
+		Share: int64(w.e.limits.Share * 1000), Restore: int64(w.e.limits.Restore * 1000), Breaches: int64(len(w.open)), Shows: w.c.Shows()}
 	unread := w.unread(chain)
 	watched, unbased := map[actions.Tier]int64{}, map[actions.Tier]int64{}
 	for id, k := range w.known {

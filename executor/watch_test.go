@@ -485,83 +485,103 @@ func TestOrderEnds(t *testing.T) {
 	}
 }
 
-// TestDuel: somebody takes an account on a real plaza down fifty times. The pace
-// falls, it is never given up, each takedown is lifted exactly once, and no call is
-// made when nothing is to change.
+// TestDuel: somebody takes a protected account on a real plaza down fifty times. The
+// pace falls, it is never given up, each takedown is lifted exactly once, and no call
+// is made when nothing is to change.
 func TestDuel(t *testing.T) {
 	p := newSquare(t).guarded()
-	p.order(actions.Critical, 100, 1000)
+	p.order(actions.Protected, 100, 1000)
+	p.duel(mayor, func(round int) time.Duration {
+		if round < 3 {
+			return []time.Duration{0, time.Second, 10 * time.Second}[round]
+		}
+		return time.Minute
+	})
+}
+
+// TestDuelOverCritical: what somebody does fifty times to a critical account is
+// lifted fifty times at once, with the order's numbers long gone beyond.
+func TestDuelOverCritical(t *testing.T) {
+	p := newSquare(t).guarded()
+	p.order(actions.Critical, 1, 1)
+	p.duel(president, func(int) time.Duration { return 0 })
+	var passed []string
+	for i, b := range p.told(proof.KindBreach) {
+		if b.Type != "" {
+			passed = append(passed, fmt.Sprintf("%d %s", i, b.Type))
+		}
+	}
+	if want := []string{"1 budget-passed", "2 budget-passed"}; !slices.Equal(passed, want) {
+		t.Errorf("people are paged at %q, expected once for the subject and once for the tier: %q", passed, want)
+	}
+}
+
+// duel has an account of a real plaza taken down fifty times, and expects each to be
+// lifted once, after a time by the executor's clock.
+func (p *place) duel(id string, pace func(round int) time.Duration) {
+	p.t.Helper()
 	var want []desktest.Change
 	for round := range 50 {
-		pace := time.Minute
-		if round < 3 {
-			pace = []time.Duration{0, time.Second, 10 * time.Second}[round]
-		}
+		pace := pace(round)
 		mark := platform.Mark(fmt.Sprintf("ROUND-%d", round))
-		p.square.SetBy("night-shift", president, platform.Down, mark)
+		p.square.SetBy("night-shift", id, platform.Down, mark)
 		b := p.breaches(round + 1)[round]
 		if pace > 0 {
 			p.advance(pace - time.Millisecond)
-			p.looked(president) // whatever was due then was tried
-			if !p.square.State(president).Is(platform.Down, mark) {
-				t.Errorf("round %d: it was up before %s", round, pace)
+			p.looked(id) // whatever was due then was tried
+			if !p.square.State(id).Is(platform.Down, mark) {
+				p.t.Errorf("round %d: it was up before %s", round, pace)
 			}
 			p.advance(time.Millisecond)
 		}
-		p.upAgain(president)
+		p.upAgain(id)
 		p.until("the restoration is told", func() bool { return len(p.world.OutcomeOf(b.Request, proof.DutyRestore)) == 2 })
 		for _, x := range p.world.Acted() {
 			if x.Request == b.Request && x.Kind == proof.KindIntent && x.At.Sub(b.Sight.Seen.Time) != pace {
-				t.Errorf("round %d: it was lifted after %s, expected %s", round, x.At.Sub(b.Sight.Seen.Time), pace)
+				p.t.Errorf("round %d: it was lifted after %s, expected %s", round, x.At.Sub(b.Sight.Seen.Time), pace)
 			}
 		}
 		want = append(want, desktest.Change{Status: platform.Down, Mark: mark}, desktest.Change{Status: platform.Up})
 	}
-	if diff := cmp.Diff(want, p.square.Changes(president)); diff != "" {
-		t.Errorf("what changed the account: %s", diff)
+	if diff := cmp.Diff(want, p.square.Changes(id)); diff != "" {
+		p.t.Errorf("what changed the account: %s", diff)
 	}
 	p.commanded(50)
 }
 
-// TestRestorationBudget: a spent budget of one subject stops its restorations for a while;
-// that of a tier stops protected subjects and no critical one.
+// TestRestorationBudget: throw-away accounts that are taken down spend nothing that
+// the mayor's restoration needs, though the tier's number is gone beyond; what one
+// protected subject has spent stops that one, until the window has passed.
 func TestRestorationBudget(t *testing.T) {
 	p := newPlace(t)
 	p.based()
-	for i := range 3 {
-		p.plaza.Account(fmt.Sprintf("acct/2%d", i), 200_000, "")
-		p.plaza.Account(fmt.Sprintf("acct/1%d", i), 2_000_000, "senator")
+	var throwaway []string
+	for i := range 5 {
+		throwaway = append(throwaway, fmt.Sprintf("acct/2%d", i))
+		p.plaza.Account(throwaway[i], 200_000, "")
 	}
 	p.sweeps()
-	p.until("all are in a baseline", func() bool { w := p.watched(); return w.Protected == 4 && w.Critical == 4 && w.Entered })
-	p.order(actions.Protected, 5, 2)
-	p.order(actions.Critical, 1, 2)
-	for i := range 3 {
-		p.plaza.Set(fmt.Sprintf("acct/1%d", i), platform.Down, "X")
-		p.upAgain(fmt.Sprintf("acct/1%d", i))
+	p.until("all are in a baseline", func() bool { w := p.watched(); return w.Protected == 6 && w.Critical == 1 && w.Entered })
+	p.order(actions.Protected, 1, 2)
+	for _, id := range append(throwaway, mayor) {
+		p.plaza.Set(id, platform.Down, "X")
+		p.upAgain(id)
 	}
-	up := 0
-	for i := range 3 {
-		p.plaza.Set(fmt.Sprintf("acct/2%d", i), platform.Down, "X")
-		p.breaches(4 + i)
+	passed := slices.DeleteFunc(p.told(proof.KindBreach), func(x proof.Execution) bool { return x.Type == "" })
+	if len(passed) != 1 || passed[0].Type != "budget-passed" {
+		t.Errorf("that the tier's number was gone beyond is told %d times: %+v", len(passed), passed)
 	}
-	p.until("two are up", func() bool {
-		up = 0
-		for i := range 3 {
-			if p.plaza.State(fmt.Sprintf("acct/2%d", i)).Status == platform.Up {
-				up++
-			}
-		}
-		return up == 2
-	})
-	spent := slices.DeleteFunc(p.told(proof.KindBreach), func(x proof.Execution) bool { return x.Type != "budget-spent" })
-	if len(spent) != 1 {
-		t.Errorf("%d breaches tell of a spent budget", len(spent))
+	p.plaza.Set(mayor, platform.Down, "Y")
+	p.breaches(7)
+	p.advance(watch.Pace(1))
+	p.looked(mayor)
+	p.until("it waits for its window", func() bool { return p.watched().Breaches == 1 })
+	if p.plaza.State(mayor).Status != platform.Down {
+		t.Error("one protected subject is restored more often than its order says")
 	}
-	p.advance(time.Hour + time.Minute) // the window has passed
-	for i := range 3 {
-		p.upAgain(fmt.Sprintf("acct/2%d", i))
-	}
+	p.plaza.Set(throwaway[0], platform.Up, "") // nothing; the others are as they were
+	p.advance(time.Hour + time.Minute)         // the window has passed
+	p.upAgain(mayor)
 }
 
 // TestOwnerLock: the act of 2017. With the owner's lock a deactivation is a breach

@@ -22,8 +22,8 @@ type StandingOrder struct {
 	Tier       actions.Tier   `json:"tier"`
 	Placed     canonical.Time `json:"placed"`
 	Until      canonical.Time `json:"until"`
-	PerSubject int64          `json:"per_subject" doc:"restorations of one subject in an hour"`
-	PerTier    int64          `json:"per_tier" doc:"restorations of the whole tier in an hour; on critical it only pages"`
+	PerSubject int64          `json:"per_subject" doc:"restorations of one subject in an hour; more of them page, and stop a protected subject alone"`
+	PerTier    int64          `json:"per_tier" doc:"restorations of the whole tier in an hour; more of them page and stop nothing"`
 	Vouched    canonical.Time `json:"vouched" doc:"what the ledger held of the subjects by then is right, whether it has stood for a day or not"`
 	Request    string         `json:"request" doc:"whose signatures placed it"`
 	InForce    bool           `json:"in_force"`

@@ -267,6 +267,24 @@ func counts(tx *sqldb.Tx, a Act) Restorations {
 	}
 }
 
+// Counts counts as RestoreIntent does, each time by a reading of its own.
+func (j *Journal) Counts(ctx context.Context, s platform.Subject, t actions.Tier) Restorations {
+	read := func(of func(Restorations) func(time.Time) (int64, error)) func(time.Time) (int64, error) {
+		return func(since time.Time) (n int64, err error) {
+			err = j.db.ReadOne(ctx, func(tx *sqldb.Tx) (err error) {
+				n, err = of(counts(tx, Act{Subject: s, Tier: t}))(since)
+				return err
+			})
+			if err != nil {
+				err = fmt.Errorf("count restorations in the journal: %w", err)
+			}
+			return n, err
+		}
+	}
+	return Restorations{OfSubject: read(func(c Restorations) func(time.Time) (int64, error) { return c.OfSubject }),
+		OfTier: read(func(c Restorations) func(time.Time) (int64, error) { return c.OfTier })}
+}
+
 // Restored returns how many restorations of a subject were begun since an instant,
 // whatever came of them.
 func (j *Journal) Restored(ctx context.Context, s platform.Subject, since time.Time) (n int64, err error) {

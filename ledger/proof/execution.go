@@ -350,6 +350,7 @@ type WatchStatus struct {
 
 	Every    int64              `json:"every"`    // microseconds from one direct read of a critical subject to the next
 	Share    int64              `json:"share"`    // thousandths of one connection's time that direct reads may take
+	Restore  int64              `json:"restore"`  // thousandths of one connection's time that restorations of critical subjects may take
 	Breaches int64              `json:"breaches"` // open ones
 	Shows    []platform.Showing `json:"shows"`
 }
