@@ -165,11 +165,30 @@ func (c Keys) check() error {
 }
 
 // Raise is the change of part tiers: a subject's tier by people, over what the
-// rules say. Lowering takes back what people raised, never what rules say.
+// rules say. Lowering takes back what people raised and, with Fall, what rules
+// once said of the subject; never what they say of today's facts.
 type Raise struct {
 	Subject platform.Subject `json:"subject"`
 	From    Tier             `json:"from"` // raised to until now; compared
 	To      Tier             `json:"to"`
+	// Fall is the tier that rules once gave the subject and that falls with this
+	// change; empty: that stands.
+	Fall Tier `json:"fall,omitempty"`
+}
+
+// Relieves reports whether the change only protects more.
+func (r Raise) Relieves() bool { return r.Fall == "" && r.To.Rank() > r.From.Rank() }
+
+func (r Raise) check() error {
+	switch {
+	case r.Subject.ID == "" || !slices.Contains(Tiers, r.From) || !slices.Contains(Tiers, r.To):
+		return fmt.Errorf("a change of tier names a subject, the tier until now and another one")
+	case r.Fall == "" && r.From == r.To:
+		return fmt.Errorf("a change of tier names a subject, the tier until now and another one")
+	case r.Fall != "" && (!slices.Contains(Tiers, r.Fall) || r.Fall.Rank() <= r.To.Rank()):
+		return fmt.Errorf("what falls is a tier above the one that is left")
+	}
+	return nil
 }
 
 // Budget limits how many acts may be carried out in a window. The executor
@@ -228,7 +247,7 @@ const (
 
 // Direction of a tier raised is relieving; all else is burdening.
 func (c Setting) Direction() Direction {
-	if c.Of == PartTiers && c.Raise != nil && c.Raise.To.Rank() > c.Raise.From.Rank() {
+	if c.Of == PartTiers && c.Raise != nil && c.Raise.Relieves() {
 		return Relieving
 	}
 	return Burdening
@@ -254,10 +273,7 @@ func (c Setting) check() error {
 	}
 	switch c.Of {
 	case PartTiers:
-		r := c.Raise
-		if r.Subject.ID == "" || !slices.Contains(Tiers, r.From) || !slices.Contains(Tiers, r.To) || r.From == r.To {
-			return fmt.Errorf("a change of tier names a subject, the tier until now and another one")
-		}
+		return c.Raise.check()
 	case PartBudgets:
 		return CheckBudgets(c.Budgets)
 	case PartTrust:

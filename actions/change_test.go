@@ -10,7 +10,6 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
-	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -36,8 +35,8 @@ var changes = map[string]struct {
 	"extend":    {DeskEngagement, Engagement{Op: "extend", Worker: "w", Last: noon}, Burdening, PartWorkforce},
 	"enrol":     {DeskKey, Keys{Enrol: []Enrolment{enrolment("w")}}, Burdening, PartKeys},
 	"revoke":    {DeskKey, Keys{Revoke: []workforce.KeyID{"key_1"}}, Relieving, PartKeys},
-	"raise":     {DeskChange, Setting{Of: PartTiers, Raise: &Raise{takedown().Subject, Standard, Critical}}, Relieving, PartTiers},
-	"lower":     {DeskChange, Setting{Of: PartTiers, Raise: &Raise{takedown().Subject, Critical, Protected}}, Burdening, PartTiers},
+	"raise":     {DeskChange, Setting{Of: PartTiers, Raise: &Raise{Subject: takedown().Subject, From: Standard, To: Critical}}, Relieving, PartTiers},
+	"lower":     {DeskChange, Setting{Of: PartTiers, Raise: &Raise{Subject: takedown().Subject, From: Critical, To: Protected}}, Burdening, PartTiers},
 	"policy":    {DeskChange, Setting{Of: PartPolicy, Policy: map[string]string{"a.cedar": "x"}}, Burdening, PartPolicy},
 	"budgets":   {DeskChange, Setting{Of: PartBudgets, Budgets: DefaultBudgets()}, Burdening, PartBudgets},
 	"trust":     {DeskChange, Setting{Of: PartTrust, Trust: trust()}, Burdening, PartTrust},
@@ -108,7 +107,7 @@ func TestChangesRefused(t *testing.T) {
 	for i := range MaxKeys + 1 {
 		many.Enrol = append(many.Enrol, enrolment(fmt.Sprint("w", i)))
 	}
-	raise := Raise{takedown().Subject, Standard, Critical}
+	raise := Raise{Subject: takedown().Subject, From: Standard, To: Critical}
 	type k = Keys
 	for name, c := range map[string]func() (Kind, Change){
 		"admission of nothing":         func() (Kind, Change) { return DeskAdmit, Admit{File: digest, Root: digest} },
@@ -142,15 +141,17 @@ func TestChangesRefused(t *testing.T) {
 		},
 		"trust under cover of a raise": func() (Kind, Change) { return set(Setting{Of: PartTiers, Raise: &raise, Trust: trust()}) },
 		"raise to the same": func() (Kind, Change) {
-			return set(Setting{Of: PartTiers, Raise: &Raise{raise.Subject, Critical, Critical}})
+			return set(Setting{Of: PartTiers, Raise: &Raise{Subject: raise.Subject, From: Critical, To: Critical}})
 		},
 		"raise to an unknown tier": func() (Kind, Change) {
-			return set(Setting{Of: PartTiers, Raise: &Raise{raise.Subject, Standard, "vital"}})
+			return set(Setting{Of: PartTiers, Raise: &Raise{Subject: raise.Subject, From: Standard, To: "vital"}})
 		},
 		// An unknown tier ranks highest, so that a raise to it, or from it, must not pass by rank.
-		"raise from an unknown tier": func() (Kind, Change) { return set(Setting{Of: PartTiers, Raise: &Raise{raise.Subject, "", Critical}}) },
+		"raise from an unknown tier": func() (Kind, Change) {
+			return set(Setting{Of: PartTiers, Raise: &Raise{Subject: raise.Subject, To: Critical}})
+		},
 		"raise of nothing": func() (Kind, Change) {
-			return set(Setting{Of: PartTiers, Raise: &Raise{platform.Subject{}, Standard, Critical}})
+			return set(Setting{Of: PartTiers, Raise: &Raise{From: Standard, To: Critical}})
 		},
 		"no executor": func() (Kind, Change) { x := trust(); x.Executor = ""; return set(Setting{Of: PartTrust, Trust: x}) },
 		"short key": func() (Kind, Change) {

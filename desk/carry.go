@@ -302,7 +302,7 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 		case <-woken:
 			// Who waited for a commit is given what it made. Everybody else reads
 			// the database, and finds there what somebody did to it since.
-			if entries, checkpoint, ok := d.store.Fresh(from); ok {
+			if entries, checkpoint, ok := d.store.Fresh(from, proof.KindTiers); ok {
 				feed.Checkpoint = string(checkpoint)
 				addEntries(&feed, entries)
 				return feed, nil
@@ -334,7 +334,7 @@ func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 	}
 	to := min(size, from+feedStretch)
 	if from < to {
-		entries, err := d.store.FeedEntries(ctx, from, to)
+		entries, err := d.store.FeedEntries(ctx, from, to, proof.KindTiers)
 		if err != nil {
 			return feed, err
 		}
@@ -352,7 +352,7 @@ func addEntries(feed *proof.Feed, entries []store.FeedEntry) {
 	for _, e := range entries {
 		feed.Leaves = append(feed.Leaves, string(e.Leaf))
 		if e.Class != ledger.Desk {
-			feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt})
+			feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt, Sealed: e.Sealed})
 		}
 	}
 }

@@ -156,7 +156,7 @@ func (e Exposure) question(k actions.Kind, effect actions.Effect) exposure.Quest
 // exposedSubject computes the exposure of a subject that was read.
 func (d *Desk) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind, at time.Time) (Exposure, error) {
 	out := Exposure{Subject: r.Subject, Sort: r.Sort, At: canonical.At(at), Governance: s.Next, Holders: d.Holders(r.Subject.Platform)}
-	out.Tier, out.Why = s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner)
+	out.Tier, out.Why = s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner, r.HeightsAt(at))
 	out.Floor, _ = s.Policy.Tier(r.Subject.Platform, r.Sort, r.State, r.Capabilities.Facts, r.Owner)
 	v, err := d.view(s, at)
 	if err != nil {
@@ -332,7 +332,7 @@ func (d *Desk) tableRow(ctx context.Context, now, s *proof.State, name string, t
 			return nil, nil
 		}
 	}
-	if t, _ := s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner); t != tier {
+	if t, _ := s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner, r.HeightsAt(at)); t != tier {
 		return nil, nil
 	}
 	e, err := d.exposedSubject(s, r, kind, at)

@@ -13,7 +13,6 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
-	"countersign.dev/policy"
 )
 
 // reading is a subject as it was read.
@@ -49,10 +48,6 @@ func look(ctx context.Context, c platform.Connector, s platform.Subject) (readin
 	return r, nil
 }
 
-func (r reading) tier(s *proof.State, c platform.Connector) (actions.Tier, []policy.Reason) {
-	return s.TierOf(r.subject, r.sort, r.state, c.Capabilities().Facts, r.owner)
-}
-
 // Read reads a subject for the desk, with the tier that it has by our own state
 // of the chain.
 func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
@@ -68,12 +63,17 @@ func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading,
 	if err != nil {
 		return proof.Reading{}, fmt.Errorf("read %s: %w", s, err)
 	}
-	tier, why := r.tier(v.state, c)
+	if err := e.remember(ctx, v.state, r); err != nil {
+		return proof.Reading{}, err
+	}
+	tier, why := e.tierOf(v.state, c, r)
 	reasons := make([]proof.Reason, len(why))
 	for i, w := range why {
 		reasons[i] = proof.Reason{Policy: w.Policy, Text: w.Text}
 	}
-	return proof.Reading{Subject: r.subject, Sort: r.sort, State: r.state, Owner: r.owner, Capabilities: c.Capabilities(), Tier: tier, Why: reasons}, nil
+	out := proof.Reading{Subject: r.subject, Sort: r.sort, State: r.state, Owner: r.owner, Capabilities: c.Capabilities(), Tier: tier, Why: reasons}
+	out.Heights = e.heightsOf(v.state, r)
+	return out, nil
 }
 
 var notFollowed = fault.New(fault.Unavailable, "ledger-not-followed", "The executor has not read the desk's ledger yet. Try again in a moment.")
@@ -274,7 +274,10 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	if err != nil {
 		return j, err
 	}
-	read, _ := r.tier(j.state, c)
+	if err := e.remember(ctx, j.state, r); err != nil {
+		return j, err
+	}
+	read, _ := e.tierOf(j.state, c, r)
 	j.tier = a.Tier.Max(read)
 	if j.state.Observes(a.Subject.Platform, j.tier) {
 		return j, proof.Observing(a.Subject.Platform, j.tier)

@@ -140,6 +140,7 @@ type Executor struct {
 	watches   map[string]*watcher
 	ledger    *follower
 	outbox    *outbox
+	heights   *heights
 	subjects  *locks
 
 	taking sync.Mutex // one change is taken at a time, so that each counts for the next
@@ -192,7 +193,11 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Executor{id: c.ID, key: c.Key, platforms: maps.Clone(c.Platforms), journal: c.Journal, desk: c.Desk, limits: c.Limits, now: c.Now,
+	stood, err := c.Journal.Heights(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &Executor{id: c.ID, heights: newHeights(stood), key: c.Key, platforms: maps.Clone(c.Platforms), journal: c.Journal, desk: c.Desk, limits: c.Limits, now: c.Now,
 		step: c.Step, source: c.Rand, subjects: newLocks(), tasks: map[journal.Key]*task{}, wake: make(chan struct{}, 1)}
 	e.outbox = newOutbox(e, digests, head.Entered)
 	e.ledger = newFollower(e, c.Root, head, kept, int64(len(chain)), over)
@@ -222,7 +227,7 @@ func (e *Executor) Run(ctx context.Context) error {
 	e.mu.Unlock()
 
 	var loops sync.WaitGroup
-	work := []func(context.Context) error{e.ledger.follow, e.ledger.save, e.outbox.handOver, e.settleAll, e.liftAll}
+	work := []func(context.Context) error{e.ledger.follow, e.ledger.save, e.outbox.handOver, e.settleAll, e.liftAll, e.tellTiers}
 	for _, w := range e.watches {
 		work = append(work, w.run)
 	}

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -20,8 +21,12 @@ func (f *follower) fold() {
 		n := f.executions[0]
 		f.executions = f.executions[1:]
 		f.dated(n.body.Time, own)
-		if err := f.e.outbox.compare(n); err != nil {
+		ours, err := f.e.outbox.compare(n)
+		if err != nil {
 			f.stops[stopForeign] = fault.TextOf(err)
+		}
+		if !ours && n.body.Kind == proof.KindTiers {
+			f.tiers = append(f.tiers, n)
 		}
 	}
 	if len(f.executions) > 0 {
@@ -30,6 +35,8 @@ func (f *follower) fold() {
 	f.foldGovernance(own)
 	if len(f.governance) > 0 {
 		missing = append(missing, describe(f.governance[0]))
+	} else if err := f.adopt(); err != nil {
+		f.stops[stopTiers] = fault.TextOf(err)
 	}
 	if len(missing) == 0 {
 		delete(f.stops, stopWithheld)
@@ -37,6 +44,34 @@ func (f *follower) fold() {
 	}
 	f.stops[stopWithheld] = "The desk does not give, or not as its leaf commits to, the body of " + strings.Join(missing, " and of ") +
 		"; without it nobody knows who may do what."
+}
+
+// adopt takes over what other executors of this desk, or this one before its
+// journal was lost, have entered about tiers. Whose they are is known once the
+// chain is folded as far.
+func (f *follower) adopt() error {
+	for ; len(f.tiers) > 0; f.tiers = f.tiers[1:] {
+		n := f.tiers[0]
+		record, err := proof.ParseExecution(*n.body)
+		if err != nil {
+			return err
+		}
+		if err := record.VerifyBy(f.state); err != nil {
+			continue // nobody's word
+		}
+		found, hidden, err := proof.TiersOf(*n.body, n.seals)
+		if err != nil {
+			return err
+		}
+		if err := f.e.adopt(context.Background(), found, record.Execution); err != nil {
+			return err
+		}
+		if hidden > 0 {
+			f.stops[stopTiers] = fmt.Sprintf("The ledger says in %s that %d subjects of %s are %s, and the desk does not say which: nobody knows who must not be touched by one person. "+
+				"Give this executor the journal of the one before.", describe(n), hidden, record.Execution.Sight.Platform, record.Execution.Sight.Tier)
+		}
+	}
+	return nil
 }
 
 // keep has entries of the governance chain that verified journalled.

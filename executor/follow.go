@@ -40,6 +40,7 @@ const (
 	stopForked  stop = "forked"  // the ledger is another than one that we saw
 	stopBroken  stop = "broken"  // a governance entry does not verify
 	stopForeign stop = "foreign" // a record in our name that our journal lacks
+	stopTiers   stop = "tiers"   // it is not known which subjects rules have raised
 )
 
 // view is what is known of the ledger at one moment. It is never changed.
@@ -59,6 +60,7 @@ type entry struct {
 	body  *ledger.Body // nil until it was given and opens the leaf
 	raw   []byte       // the body as it was given
 	salt  canonical.Bytes
+	seals []ledger.Opening // of a batch of tiers, as they were given
 }
 
 // follower follows the ledger. Its fields belong to the goroutine of follow, save
@@ -76,6 +78,7 @@ type follower struct {
 	kept       *proof.State // from the journal, until the ledger has been read as far
 	governance []entry      // to fold, in order
 	executions []entry      // to compare, in order
+	tiers      []entry      // batches of tiers that are not in the journal, to adopt
 	broken     bool
 	remembered journal.Head
 	matched    bool // the remembered head was met
@@ -364,7 +367,7 @@ func (n *entry) open(bodies map[int64]proof.FeedBody) {
 	if err != nil {
 		return
 	}
-	n.body, n.raw, n.salt = &b, given.Body, given.Salt
+	n.body, n.raw, n.salt, n.seals = &b, given.Body, given.Salt, given.Sealed
 }
 
 func lie(format string, args ...any) *fault.Error {

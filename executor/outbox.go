@@ -60,37 +60,38 @@ func (o *outbox) learn(sequence int64, d canonical.Digest) {
 	o.digests[sequence] = d
 }
 
-// compare looks at an entry of the class execution. One in our name must be a
-// record of ours, once: else somebody has our key, or our journal is an old
-// one, and acts may have been carried out that we do not know of.
-func (o *outbox) compare(n entry) error {
+// compare looks at an entry of the class execution, and says whether our journal
+// holds it. One in our name must be a record of ours, once: else somebody has our
+// key, or our journal is an old one, and acts may have been carried out that we do
+// not know of.
+func (o *outbox) compare(n entry) (ours bool, err error) {
 	given, err := proof.ParseExecution(*n.body)
 	if err != nil {
-		return err
+		return false, err
 	}
 	x := given.Execution
 	if x.Executor != o.e.id {
-		return nil
+		return false, nil
 	}
 	want, err := o.digest(x.Sequence)
 	if err != nil {
-		return err
+		return false, err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if want.IsZero() || canonical.DigestOf(given) != want {
-		return fault.New(fault.Conflict, "foreign-record",
+		return false, fault.New(fault.Conflict, "foreign-record",
 			"The ledger holds the %s %d of this executor (entry %d), which its journal lacks: the journal is an old one, or somebody else has its key.", x.Kind, x.Sequence, n.index)
 	}
 	if o.index[x.Sequence] >= 0 {
-		return fault.New(fault.Conflict, "doubled-record", "The ledger holds the %s %d of this executor twice, as entries %d and %d.", x.Kind, x.Sequence, o.index[x.Sequence], n.index)
+		return true, fault.New(fault.Conflict, "doubled-record", "The ledger holds the %s %d of this executor twice, as entries %d and %d.", x.Kind, x.Sequence, o.index[x.Sequence], n.index)
 	}
 	o.index[x.Sequence] = n.index
 	for o.first < int64(len(o.index)) && o.index[o.first] >= 0 {
 		o.first++
 	}
 	delete(o.fresh, x.Sequence)
-	return nil
+	return true, nil
 }
 
 // digest returns what the journal says of a record. The journal is asked if it

@@ -50,7 +50,10 @@ func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 			return true, nil
 		default:
 			found = platform.Expect{Status: r.state.Status, Mark: r.state.Mark}
-			tier = tier.Max(w.tier(r))
+			if err := w.e.remember(ctx, w.e.ledger.view().state, r); err != nil {
+				return true, fatal(err)
+			}
+			tier = w.tier(r)
 			l.handle = r.subject.Handle
 		}
 	} else if found, err = w.c.Peek(ctx, k.Subject); fault.Is(err, "no-such-subject") {

@@ -47,7 +47,8 @@ type watcher struct {
 	brief    []line // changes on standard subjects that are not told yet
 	baseline int64  // sequence number of the newest baseline; -1: none
 	basis    canonical.Digest
-	head     canonical.Digest // of the chain whose raised tiers were taken in
+	head     canonical.Digest // of the chain whose raised and fallen tiers were taken in
+	raised   int64            // the number of entries that it had
 	due      bool             // a baseline is, since other subjects may matter now
 	sees     sees
 	// Deactivations that may be the owner's: unsaid holds until when the stream may
@@ -423,10 +424,15 @@ func (w *watcher) record(ctx context.Context, request, kind string, s *proof.Sig
 }
 
 func (w *watcher) sign(request, kind string, s *proof.Sight, typ, text string, openings []ledger.Opening) journal.Sign {
-	at := canonical.At(w.e.now())
+	return w.e.signWatch(request, kind, s, typ, text, openings)
+}
+
+// signWatch signs a record of what was seen.
+func (e *Executor) signWatch(request, kind string, s *proof.Sight, typ, text string, openings []ledger.Opening) journal.Sign {
+	at := canonical.At(e.now())
 	return func(sequence int64) proof.SignedExecution {
-		r := proof.Execution{V: proof.ExecutionVersion, Executor: w.e.id, Sequence: sequence, Kind: kind, Duty: proof.DutyWatch, Request: request,
-			At: at, Type: typ, Text: text, Sight: s}.Sign(w.e.key)
+		r := proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: kind, Duty: proof.DutyWatch, Request: request,
+			At: at, Type: typ, Text: text, Sight: s}.Sign(e.key)
 		r.Openings = openings
 		return r
 	}
@@ -555,6 +561,9 @@ func (w *watcher) sweep(ctx context.Context) error {
 		if err != nil {
 			return unwell(err)
 		}
+		if err := w.remember(ctx, page); err != nil {
+			return err
+		}
 		for _, l := range page {
 			listed[l.Subject.ID] = true
 			w.listed(l)
@@ -585,6 +594,24 @@ func unwell(err error) error {
 	return err
 }
 
+// remember journals what rules say of a page of accounts, where the platform lists
+// facts: together, since at the first sweep they may be many.
+func (w *watcher) remember(ctx context.Context, page []platform.Listed) error {
+	var rs []reading
+	for _, l := range page {
+		if l.Facts != nil {
+			rs = append(rs, asListed(w.name, l))
+		}
+	}
+	return w.e.remember(ctx, w.e.ledger.view().state, rs...)
+}
+
+// asListed is a reading of an account as its platform lists it.
+func asListed(name string, l platform.Listed) reading {
+	return reading{subject: platform.Subject{Platform: name, ID: l.Subject.ID, Handle: l.Subject.Handle}, sort: platform.Account,
+		state: platform.State{Status: l.Status, Facts: l.Facts, Unread: l.Unread}}
+}
+
 // listed compares one account as the platform lists it with what is known.
 func (w *watcher) listed(l platform.Listed) {
 	k, ok := w.get(l.Subject.ID)
@@ -596,7 +623,7 @@ func (w *watcher) listed(l platform.Listed) {
 		tier = k.Tier
 	}
 	if l.Facts != nil {
-		tier = tier.Max(w.tier(reading{subject: l.Subject, sort: platform.Account, state: platform.State{Status: l.Status, Facts: l.Facts, Unread: l.Unread}}))
+		tier = tier.Max(w.tier(asListed(w.name, l)))
 	}
 	same := l.Status == platform.Up && !ok || ok && l.Status == k.State.Status && (!l.Marked || l.Mark == k.State.Mark)
 	switch {
@@ -618,7 +645,12 @@ func (w *watcher) raise() {
 	for id := range w.unread(s) {
 		w.queue.add(glance{id: id, via: viaRead, sort: true, locks: true, urgent: true})
 	}
-	w.head = s.Head
+	for name, number := range s.Fallen {
+		if subject, err := platform.ParseSubject(name); err == nil && subject.Platform == w.name && number >= w.raised {
+			w.queue.add(glance{id: subject.ID, via: viaRead, sort: true})
+		}
+	}
+	w.head, w.raised = s.Head, s.Next
 }
 
 // unread returns the tiers that people raised subjects to which are not known to
@@ -642,7 +674,7 @@ func (w *watcher) tier(r reading) actions.Tier {
 	if r.subject.Platform == "" {
 		r.subject.Platform = w.name
 	}
-	t, _ := r.tier(w.e.ledger.view().state, w.c)
+	t, _ := w.e.tierOf(w.e.ledger.view().state, w.c, r)
 	return t
 }
 

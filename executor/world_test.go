@@ -57,6 +57,7 @@ type place struct {
 	played  played                 // whichever of the two it is
 	clock   *clock
 	path    string
+	name    string // of the executor
 	limits  executor.Limits
 	step    func(string)
 	watches bool // the platform can be watched
@@ -94,7 +95,7 @@ func newSquare(t *testing.T) *place {
 // emptyPlace lacks a platform.
 func emptyPlace(t *testing.T, w *prooftest.World) *place {
 	t.Helper()
-	return &place{t: t, world: w, desk: executortest.NewDesk(w), clock: &clock{now: w.Now()}, path: filepath.Join(t.TempDir(), "journal.db"),
+	return &place{t: t, world: w, name: prooftest.ExecutorID, desk: executortest.NewDesk(w), clock: &clock{now: w.Now()}, path: filepath.Join(t.TempDir(), "journal.db"),
 		limits: executor.Limits{Entry: 5 * time.Second, RelievingEntry: 50 * time.Millisecond, Poll: 5 * time.Second, Pause: time.Millisecond,
 			LongestPause: 20 * time.Millisecond, Tick: 2 * time.Millisecond, Save: 2 * time.Millisecond, Direct: time.Millisecond,
 			Sweep: time.Hour, Answer: 50 * time.Millisecond}}
@@ -119,7 +120,7 @@ func (p *place) start() {
 		// A watch journals what it sees: tests of all else count what they do.
 		plaza = struct{ platform.Connector }{p.played}
 	}
-	p.Executor, err = executor.New(p.t.Context(), executor.Config{ID: prooftest.ExecutorID, Key: p.world.ExecutorKey, Root: p.world.Root,
+	p.Executor, err = executor.New(p.t.Context(), executor.Config{ID: p.name, Key: p.world.ExecutorKey, Root: p.world.Root,
 		Platforms: map[string]platform.Connector{"plaza": plaza, "other": plaza}, Journal: p.journal, Desk: p.desk, Limits: p.limits, Now: p.clock.Now, Step: p.step, Alarm: p.alarm})
 	if err != nil {
 		p.t.Fatal(err)

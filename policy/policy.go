@@ -109,4 +109,5 @@ const (
 	LawUnread   = "law.unread-fact"      // a fact that was promised could not be read
 	LawPlatform = "law.unruled-platform" // no rules about tiers for this platform
 	LawOwner    = "law.owner-not-read"   // the owner of content could not be read
+	LawStands   = "law.tier-stands"      // rules once said so, and no fall was signed since
 )

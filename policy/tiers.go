@@ -195,6 +195,9 @@ func raise(rules []tierRule, sort platform.Sort, st platform.State, promised []p
 		tier = tier.Max(t)
 		reasons = append(reasons, Reason{id, text})
 	}
+	for _, r := range holding(rules, sort, st) {
+		to(r.Tier, r.id, r.Reason)
+	}
 	for _, f := range st.Unread {
 		to(actions.Critical, LawUnread, unread(f))
 	}
@@ -208,6 +211,11 @@ func raise(rules []tierRule, sort platform.Sort, st platform.State, promised []p
 			to(actions.Critical, LawUnread, unread(f))
 		}
 	}
+	return tier, reasons
+}
+
+// holding returns the rules that hold of a subject by the facts that were read.
+func holding(rules []tierRule, sort platform.Sort, st platform.State) (holding []*tierRule) {
 	for i := range rules {
 		r := &rules[i]
 		of := r.Sort
@@ -215,10 +223,36 @@ func raise(rules []tierRule, sort platform.Sort, st platform.State, promised []p
 			of = platform.Account
 		}
 		if of == sort && r.holds(st.Facts) {
-			to(r.Tier, r.id, r.Reason)
+			holding = append(holding, r)
 		}
 	}
-	return tier, reasons
+	return holding
+}
+
+// Ruled returns the tier that rules give a subject by facts that were read, and the
+// first rule that gives it; standard and the zero reason if none holds. What is
+// only missing counts for nothing here: that makes a subject critical for as long
+// as it is missing, and says nothing about the subject. The owner of content is
+// a subject of its own.
+func (s *Set) Ruled(name string, sort platform.Sort, st platform.State) (actions.Tier, Reason) {
+	tier, why := actions.Standard, Reason{}
+	for _, r := range holding(s.tiers[name], sort, st) {
+		if r.Tier.Rank() > tier.Rank() {
+			tier, why = r.Tier, Reason{r.id, r.Reason}
+		}
+	}
+	return tier, why
+}
+
+// Ranks reports whether rules about tiers can tell which accounts of a platform
+// matter, given the facts that its connector promises: some rule holds always or
+// reads one of these facts. Where a platform has no rules at all its subjects are
+// all critical, and nothing needs telling.
+func (s *Set) Ranks(name string, promised []platform.Fact) bool {
+	rules, ok := s.tiers[name]
+	return !ok || slices.ContainsFunc(rules, func(r tierRule) bool {
+		return (r.Sort == "" || r.Sort == platform.Account) && (r.Always != nil || slices.Contains(promised, r.Fact))
+	})
 }
 
 func unread(f platform.Fact) string {

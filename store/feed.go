@@ -16,15 +16,23 @@ type FeedEntry struct {
 	Leaf  []byte
 	Body  canonical.Raw
 	Salt  canonical.Bytes
+	// Sealed is what opens the sealed fields of an execution entry of the one kind that
+	// was asked for, as far as they were not erased.
+	Sealed []ledger.Opening
 }
 
 // FeedEntries returns the entries from one index up to, and without, another;
-// the bodies only of the classes that followers must have.
-func (s *Store) FeedEntries(ctx context.Context, from, to int64) (entries []FeedEntry, err error) {
+// the bodies only of the classes that followers must have, the openings only of
+// execution entries of a kind.
+func (s *Store) FeedEntries(ctx context.Context, from, to int64, opened string) (entries []FeedEntry, err error) {
+	sealed := false
 	err = s.ReadOne(ctx, func(tx *Tx) error {
-		entries, err = tx.feedEntries(from, to)
+		entries, sealed, err = tx.feedEntries(from, to, opened)
 		return err
 	})
+	if err == nil && sealed {
+		err = s.ReadOne(ctx, func(tx *Tx) error { return tx.openFeed(entries, from, to, opened) })
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read ledger entries for a follower: %w", err)
 	}
@@ -34,26 +42,52 @@ func (s *Store) FeedEntries(ctx context.Context, from, to int64) (entries []Feed
 // Fresh returns the entries from one index on and the checkpoint after the last
 // of them, if there are any and this process has just committed them: whoever
 // was woken by the commit need not read them from the database.
-func (s *Store) Fresh(from int64) (entries []FeedEntry, checkpoint []byte, ok bool) {
+func (s *Store) Fresh(from int64, opened string) (entries []FeedEntry, checkpoint []byte, ok bool) {
 	checkpoint, fresh := s.recent.from(from)
 	for _, e := range fresh {
 		entry := FeedEntry{Index: e.Index, Class: e.Leaf.Class, Leaf: e.Leaf.Bytes()}
 		if e.Leaf.Class != ledger.Desk {
 			entry.Body, entry.Salt = e.BodyBytes, e.Salt
 		}
+		if e.Leaf.Class == ledger.Execution && e.Body.Kind == opened {
+			entry.Sealed = e.Openings
+		}
 		entries = append(entries, entry)
 	}
 	return entries, checkpoint, len(entries) > 0
 }
 
-func (tx *Tx) feedEntries(from, to int64) ([]FeedEntry, error) {
-	return sqldb.All(tx.Tx, func(r sqldb.Row) (FeedEntry, error) {
+// feedEntries leaves what opens entries for openFeed; sealed reports whether there
+// is any entry of the kind that it is for.
+func (tx *Tx) feedEntries(from, to int64, opened string) (entries []FeedEntry, sealed bool, err error) {
+	entries, err = sqldb.All(tx.Tx, func(r sqldb.Row) (FeedEntry, error) {
 		var e FeedEntry
+		var kind string
 		var body, salt []byte
-		err := r.Scan(&e.Index, &e.Class, &e.Leaf, &body, &salt)
+		err := r.Scan(&e.Index, &e.Class, &kind, &e.Leaf, &body, &salt)
 		e.Body, e.Salt = body, salt
+		sealed = sealed || kind == opened && e.Class == ledger.Execution
 		return e, err
-	}, `select e.idx, e.class, e.leaf, b.body, b.salt from ledger_entry e
+	}, `select e.idx, e.class, e.kind, e.leaf, b.body, b.salt from ledger_entry e
 		left join ledger_body b on b.idx = e.idx and e.class <> 'desk'
 		where e.idx >= $1 and e.idx < $2 order by e.idx`, from, to)
+	return entries, sealed, err
+}
+
+// openFeed adds what opens execution entries of a kind.
+func (tx *Tx) openFeed(entries []FeedEntry, from, to int64, opened string) error {
+	_, err := sqldb.All(tx.Tx, func(r sqldb.Row) (struct{}, error) {
+		var index int64
+		var o ledger.Opening
+		var salt, value []byte
+		err := r.Scan(&index, &o.Name, &salt, &value)
+		if err == nil {
+			o.Salt, o.Value = salt, value
+			e := &entries[index-from]
+			e.Sealed = append(e.Sealed, o)
+		}
+		return struct{}{}, err
+	}, `select o.idx, o.name, o.salt, o.value from ledger_entry e join ledger_opening o on o.idx = e.idx
+		where e.class = 'execution' and e.kind = $1 and e.idx >= $2 and e.idx < $3 order by o.idx, o.name`, opened, from, to)
+	return err
 }

@@ -53,7 +53,9 @@ func (r *recent) committed(size int64, next ledger.Head, entries []ledger.Entry)
 	}
 	r.size, r.checkpoint = next.Size, next.Checkpoint
 	for _, e := range entries {
-		e.Openings = nil
+		if e.Leaf.Class != ledger.Execution {
+			e.Openings = nil
+		}
 		r.entries = append(r.entries, e)
 		place := tilePlace{0, e.Index &^ (tileWidth - 1)}
 		if known := r.tiles[place]; int64(len(known)) == e.Index-place.start {

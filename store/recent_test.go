@@ -29,7 +29,7 @@ func TestRecent(t *testing.T) {
 			size := int64(i + 1)
 			for n, s := range nodes {
 				for _, from := range []int64{0, size - 300, size - 8, size - 1, size} {
-					got, checkpoint, ok := s.Fresh(from)
+					got, checkpoint, ok := s.Fresh(from, "receipt")
 					if !ok {
 						continue
 					}
@@ -38,7 +38,7 @@ func TestRecent(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					want, err := s.FeedEntries(t.Context(), from, signed.Size)
+					want, err := s.FeedEntries(t.Context(), from, signed.Size, "receipt")
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -46,7 +46,7 @@ func TestRecent(t *testing.T) {
 						t.Fatalf("node %d, after %d entries: those from %d on differ (-read +remembered):\n%s", n, size, from, d)
 					}
 				}
-				if _, _, ok := s.Fresh(size); ok {
+				if _, _, ok := s.Fresh(size, ""); ok {
 					t.Errorf("node %d has an entry %d", n, size)
 				}
 				at, checkpoint, err := s.Covering(t.Context(), size-1)
@@ -89,7 +89,7 @@ func TestRecent(t *testing.T) {
 		if fresh < 20 {
 			t.Errorf("only %d times was something remembered", fresh)
 		}
-		if !slices.ContainsFunc(nodes, func(s *store.Store) bool { _, _, ok := s.Fresh(619); return ok }) {
+		if !slices.ContainsFunc(nodes, func(s *store.Store) bool { _, _, ok := s.Fresh(619, ""); return ok }) {
 			t.Error("nobody remembers the last entry")
 		}
 	})

@@ -3,6 +3,7 @@ package executortest
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -126,6 +127,7 @@ func (p *Platform) Learn(id string, f platform.Fact, v any) {
 	p.set(func() {
 		s := p.states[id]
 		s.Facts = maps.Clone(s.Facts)
+		s.Unread = slices.DeleteFunc(slices.Clone(s.Unread), func(u platform.Fact) bool { return u == f })
 		if s.Facts[f] = v; v == nil {
 			delete(s.Facts, f)
 			s.Unread = append(s.Unread, f)

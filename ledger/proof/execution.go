@@ -3,6 +3,7 @@ package proof
 import (
 	"crypto/ed25519"
 	"fmt"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -24,9 +25,13 @@ const (
 	KindObserved = "observed" // the same where the tier is only observed: it would have been a breach
 	KindBaseline = "baseline" // the states of all protected and critical subjects of a platform, as a root
 	KindForeign  = "foreign"  // a change by others that is no breach, or several on standard subjects, counted
-	KindLock     = "lock"     // an owner has set the lock, or taken it back; Why says which
-	KindBlind    = "blind"    // the watch does not see all of a platform; Type and Text say why
-	KindSighted  = "sighted"  // it does again
+	// KindTiers is a batch of subjects that rules have raised to a tier for the first
+	// time, or again after a fall; see Sight.Tier, Why, Count, Root and Chain. Their
+	// identifiers are sealed beside it one by one, see SealedNth.
+	KindTiers   = "tiers"
+	KindLock    = "lock"    // an owner has set the lock, or taken it back; Why says which
+	KindBlind   = "blind"   // the watch does not see all of a platform; Type and Text say why
+	KindSighted = "sighted" // it does again
 	// KindTaken is a freeze, an end or a revocation that was handed straight to the
 	// executor. The desk that enters it enters it in the governance chain as well,
 	// under the same kind: see State.Apply.
@@ -106,9 +111,12 @@ type Sight struct {
 	Warrant string `json:"warrant"`
 	// Count and Root are of a baseline and of foreign changes: how many subjects,
 	// and the RFC 6962 root over the canonical JSON of them, which the executor's
-	// journal holds.
+	// journal holds. Of a batch of tiers the root is TiersRoot's.
 	Count int64            `json:"count"`
 	Root  canonical.Digest `json:"root"`
+	// Chain is of a batch of tiers: how many governance entries were known when they
+	// were read. A fall that was signed before does not touch them.
+	Chain int64 `json:"chain,omitempty"`
 }
 
 // Words of Sight.Why that a desk acts on; package watch says them.
@@ -198,6 +206,10 @@ func (e Execution) checkWatch(bad func(string) error) error {
 		if e.Sight.Count < 0 || e.Sight.Platform == "" {
 			return bad("it counts subjects of a platform")
 		}
+	case KindTiers:
+		if s := e.Sight; s.Platform == "" || s.Tier != actions.Protected && s.Tier != actions.Critical || s.Count < 1 || s.Count > MaxTiers || s.Root.IsZero() || s.Chain < 1 {
+			return bad(fmt.Sprintf("it raises 1 to %d subjects of a platform to a tier", MaxTiers))
+		}
 	case KindBlind, KindSighted:
 		if e.Sight.Platform == "" {
 			return bad("it names the platform")
@@ -251,6 +263,16 @@ func (e SignedExecution) Verify(t actions.Trust) error {
 	return nil
 }
 
+// VerifyBy checks that an executor made the record that the chain trusts, or has
+// trusted before.
+func (e SignedExecution) VerifyBy(s *State) error {
+	err := e.Verify(s.Trust)
+	for i := 0; err != nil && i < len(s.trusted); i++ {
+		err = e.Verify(s.trusted[i])
+	}
+	return err
+}
+
 // Draft is the ledger entry of the record.
 func (e SignedExecution) Draft() ledger.Draft {
 	return ledger.Draft{Class: ledger.Execution, Kind: e.Execution.Kind, Data: e, Sealed: e.Openings, Expect: ledger.AnyNumber}
@@ -260,6 +282,12 @@ func (e SignedExecution) Draft() ledger.Draft {
 // it commits to, and nothing else. Errors are faults of type "bad-record".
 func (e SignedExecution) CheckOpenings() error {
 	bad := fault.New(fault.Invalid, "bad-record", "The executor's record %d does not come with what opens it.", e.Execution.Sequence)
+	if e.Execution.Kind == KindTiers {
+		if !e.Execution.sealsTiers(e.Openings) {
+			return bad
+		}
+		return nil
+	}
 	want := map[string]canonical.Digest{}
 	if s := e.Execution.Sight; s != nil {
 		want[SealedSubject], want[SealedCredential] = s.Subject, s.Credential
@@ -294,7 +322,9 @@ func ParseExecution(b ledger.Body) (SignedExecution, error) {
 }
 
 // Feed is a stretch of the ledger as followers get it: every leaf, and the
-// bodies of governance and execution entries. It carries no personal field.
+// bodies of governance and execution entries. It carries no personal field but the
+// subjects of batches of tiers: an executor that took over from another has to
+// know whom rules protect.
 type Feed struct {
 	From       int64      `json:"from"`
 	Leaves     []string   `json:"leaves"` // ledger.Leaf.Bytes as text
@@ -307,6 +337,8 @@ type FeedBody struct {
 	Index int64           `json:"index"`
 	Body  canonical.Raw   `json:"body"`
 	Salt  canonical.Bytes `json:"salt"`
+	// Sealed opens the subjects of a batch of tiers, as far as they were not erased.
+	Sealed []ledger.Opening `json:"sealed,omitempty"`
 }
 
 // Reading is a subject as the executor reads it for the desk.
@@ -316,8 +348,19 @@ type Reading struct {
 	State        platform.State        `json:"state"`
 	Owner        *platform.State       `json:"owner"` // of content: its account, where the platform tells
 	Capabilities platform.Capabilities `json:"capabilities"`
-	Tier         actions.Tier          `json:"tier"` // by the executor's own fold of the chain
+	Tier         actions.Tier          `json:"tier"` // by the executor's own fold of the chain, and by all that it ever read
 	Why          []Reason              `json:"why"`
+	// Heights are what rules said before of the subject and of the account that owns
+	// it, by subject ("plaza:acct/17"), where that stands.
+	Heights map[string]Height `json:"heights,omitempty"`
+}
+
+// HeightsAt returns what this reading tells of heights that were read by an instant.
+func (r Reading) HeightsAt(at time.Time) Heights {
+	return func(subject string) (h Height, ok bool) {
+		h, ok = r.Heights[subject]
+		return h, ok && !h.At.After(at)
+	}
 }
 
 // ExecutorStatus is what the executor says of itself.

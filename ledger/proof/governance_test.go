@@ -744,20 +744,20 @@ func TestTierOf(t *testing.T) {
 		return platform.State{Status: platform.Up, Facts: f}
 	}
 	promised := []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice}
-	tier, why := s.TierOf(prooftest.Account("acct/17"), platform.Account, facts(nil), promised, nil)
+	tier, why := s.TierOf(prooftest.Account("acct/17"), platform.Account, facts(nil), promised, nil, nil)
 	if tier != actions.Critical || !slices.ContainsFunc(why, func(r policy.Reason) bool { return r.Policy == "raised" }) {
 		t.Errorf("raised by people: %s, %v", tier, why)
 	}
 	office := facts(map[platform.Fact]any{platform.FactOffice: "head of state"})
 	w.Change(actions.DeskChange, raise("acct/19", actions.Standard, actions.Protected))
-	if tier, _ := w.State().TierOf(prooftest.Account("acct/19"), platform.Account, office, promised, nil); tier != actions.Critical {
+	if tier, _ := w.State().TierOf(prooftest.Account("acct/19"), platform.Account, office, promised, nil, nil); tier != actions.Critical {
 		t.Errorf("critical by the rules and raised to less: %s", tier)
 	}
-	if tier, _ := s.TierOf(prooftest.Account("acct/18"), platform.Account, facts(nil), promised, nil); tier != actions.Standard {
+	if tier, _ := s.TierOf(prooftest.Account("acct/18"), platform.Account, facts(nil), promised, nil, nil); tier != actions.Standard {
 		t.Errorf("raised by nobody: %s", tier)
 	}
 	owner := facts(nil)
-	if tier, _ := s.TierOf(prooftest.Post("post/1"), platform.Content, facts(map[platform.Fact]any{platform.FactOwner: "acct/17"}), append(promised, platform.FactOwner), &owner); tier != actions.Critical {
+	if tier, _ := s.TierOf(prooftest.Post("post/1"), platform.Content, facts(map[platform.Fact]any{platform.FactOwner: "acct/17"}), append(promised, platform.FactOwner), &owner, nil); tier != actions.Critical {
 		t.Errorf("a post of a raised account: %s", tier)
 	}
 }

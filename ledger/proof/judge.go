@@ -412,22 +412,3 @@ func (s *State) MayWithdraw(a Ask, c actions.Signed) error {
 	_, err := s.signer(hashed{Ask: a, action: a.Action.Digest(), declined: true}, 0, c, actions.VerdictWithdraw)
 	return err
 }
-
-// TierOf returns the tier of a subject whose state was read: the highest of
-// what the rules say of its facts and what people raised it to. Content is as
-// protected as the account that owns it, if that was read.
-func (s *State) TierOf(subject platform.Subject, sort platform.Sort, st platform.State, promised []platform.Fact, owner *platform.State) (actions.Tier, []policy.Reason) {
-	t, why := s.Policy.Tier(subject.Platform, sort, st, promised, owner)
-	names := []string{subject.String()}
-	if id, ok := st.Facts[platform.FactOwner].(string); ok {
-		names = append(names, platform.Subject{Platform: subject.Platform, ID: id}.String())
-	}
-	for _, name := range names {
-		raised, ok := s.Raised[name]
-		if !ok || raised.Rank() <= t.Rank() {
-			continue
-		}
-		t, why = raised, append(why, policy.Reason{Policy: "raised", Text: "People at the desk raised it to " + string(raised) + "."})
-	}
-	return t, why
-}

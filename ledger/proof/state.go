@@ -32,6 +32,7 @@ type State struct {
 	Trust     actions.Trust
 	Platforms map[string]actions.Platform
 	Raised    map[string]actions.Tier   // by subject, "plaza:acct/17"
+	Fallen    map[string]int64          // by subject: number of the newest entry with which several let fall what rules had read
 	Orders    map[string]Order          // standing orders that were placed, by actions.PlaceKey
 	Observed  map[string]bool           // tiers of platforms that are only observed, by actions.PlaceKey
 	Unlocked  map[string]canonical.Time // by subject: owner locks set before are out of effect
@@ -40,6 +41,7 @@ type State struct {
 	Imported  bool                      // the founding import has been made
 	Laws      int64                     // the number of the rules that the next entry is judged by
 
+	trusted []actions.Trust // what was trusted before, oldest first
 	pending *admission
 	spent   map[string]bool    // requests that were applied
 	relief  []relief           // of the last hour, for the limits of law 2
@@ -63,7 +65,7 @@ type relief struct {
 // the caller trusts; the zero digest accepts any and is for whoever founds.
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
-		Raised: map[string]actions.Tier{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
+		Raised: map[string]actions.Tier{}, Fallen: map[string]int64{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
 		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, spent: map[string]bool{}, trail: map[string][]int64{}}
 }
 
@@ -71,7 +73,7 @@ func NewState(root canonical.Digest) *State {
 func (s *State) Clone() *State {
 	c := *s
 	c.People = s.People.Clone()
-	c.Platforms, c.Raised = maps.Clone(s.Platforms), maps.Clone(s.Raised)
+	c.Platforms, c.Raised, c.Fallen = maps.Clone(s.Platforms), maps.Clone(s.Raised), maps.Clone(s.Fallen)
 	c.Orders, c.Observed, c.Unlocked = maps.Clone(s.Orders), maps.Clone(s.Observed), maps.Clone(s.Unlocked)
 	c.Freezes, c.Reviewed = maps.Clone(s.Freezes), maps.Clone(s.Reviewed)
 	c.spent, c.trail = maps.Clone(s.spent), maps.Clone(s.trail)
@@ -427,13 +429,16 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 		} else {
 			s.Raised[c.Raise.Subject.String()] = c.Raise.To
 		}
+		if c.Raise.Fall != "" {
+			s.Fallen[c.Raise.Subject.String()] = b.Number
+		}
 	case actions.PartPolicy:
 		s.Policy = set
 		s.trail[policyTrail] = []int64{b.Number}
 	case actions.PartBudgets:
 		s.Budgets = c.Budgets
 	case actions.PartTrust:
-		s.Trust = *c.Trust
+		s.trusted, s.Trust = append(slices.Clip(s.trusted), s.Trust), *c.Trust
 		s.trail[trustTrail] = []int64{b.Number}
 	case actions.PartVendors:
 		s.People.Vendors[c.Vendor.ID] = *c.Vendor

@@ -130,7 +130,11 @@ func (w *World) Feed(from int64) proof.Feed {
 	for _, e := range w.log.entries[min(from, w.log.head.Size):] {
 		f.Leaves = append(f.Leaves, string(e.Leaf.Bytes()))
 		if e.Leaf.Class != ledger.Desk {
-			f.Bodies = append(f.Bodies, proof.FeedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt})
+			b := proof.FeedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt}
+			if e.Body.Kind == proof.KindTiers {
+				b.Sealed = e.Openings
+			}
+			f.Bodies = append(f.Bodies, b)
 		}
 	}
 	return f

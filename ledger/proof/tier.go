@@ -1,0 +1,141 @@
+package proof
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
+)
+
+// Height is the highest tier that rules ever gave a subject by facts that were
+// read of it. It stands, whatever the facts say later, until several people sign
+// its fall.
+type Height struct {
+	Tier actions.Tier   `json:"tier"`
+	Rule Reason         `json:"rule"` // which gave it
+	At   canonical.Time `json:"at"`   // when it was read
+	// Chain is how many governance entries were known when it was read: a fall that
+	// was signed before does not touch it.
+	Chain int64 `json:"chain"`
+}
+
+// Heights finds what a subject ("plaza:acct/17") was once read with; ok is false
+// if no rule ever raised it, as far as is known. A nil Heights knows nothing.
+type Heights func(subject string) (h Height, ok bool)
+
+// Stands reports whether a subject's height was not let fall since it was read.
+func (s *State) Stands(subject string, h Height) bool {
+	n, ok := s.Fallen[subject]
+	return !ok || h.Chain > n
+}
+
+// stood returns the height of a subject that stands.
+func (s *State) stood(subject string, heights Heights) (Height, bool) {
+	if heights == nil {
+		return Height{}, false
+	}
+	h, ok := heights(subject)
+	return h, ok && s.Stands(subject, h)
+}
+
+// TierOf returns the tier of a subject whose state was read: the highest of what
+// the rules say of its facts, what rules said of it ever before, and what people
+// raised it to. Content is as protected as the account that owns it, if that was
+// read.
+func (s *State) TierOf(subject platform.Subject, sort platform.Sort, st platform.State, promised []platform.Fact, owner *platform.State, heights Heights) (actions.Tier, []policy.Reason) {
+	t, why := s.Policy.Tier(subject.Platform, sort, st, promised, owner)
+	names := []string{subject.String()}
+	if id, ok := st.Facts[platform.FactOwner].(string); ok {
+		names = append(names, platform.Subject{Platform: subject.Platform, ID: id}.String())
+	}
+	for _, name := range names {
+		h, ok := s.stood(name, heights)
+		if !ok || h.Tier.Rank() <= t.Rank() {
+			continue
+		}
+		t, why = h.Tier, append(why, policy.Reason{Policy: policy.LawStands, Text: fmt.Sprintf(
+			"On %s it was read as %s (%s) That stands until several people sign its fall.", h.At.UTC().Format("2 January 2006"), h.Tier, h.Rule.Text)})
+	}
+	for _, name := range names {
+		raised, ok := s.Raised[name]
+		if !ok || raised.Rank() <= t.Rank() {
+			continue
+		}
+		t, why = raised, append(why, policy.Reason{Policy: "raised", Text: "People at the desk raised it to " + string(raised) + "."})
+	}
+	return t, why
+}
+
+// MaxTiers is how many subjects one record of kind tiers has at most.
+const MaxTiers = 250
+
+// SealedNth names the field that seals the nth subject of a record of kind tiers.
+func SealedNth(n int) string { return fmt.Sprintf("%s/%03d", SealedSubject, n) }
+
+// tierLine is a subject in a batch of tiers.
+type tierLine struct {
+	Subject canonical.Digest `json:"subject"` // the commitment to its identifier
+	Tier    actions.Tier     `json:"tier"`
+}
+
+// TiersRoot returns the RFC 6962 root over the canonical JSON of
+// {"subject":COMMITMENT,"tier":TIER}, one for each subject of a batch in its order.
+func TiersRoot(t actions.Tier, subjects []canonical.Digest) canonical.Digest {
+	var edge ledger.Edge
+	for _, d := range subjects {
+		edge.Add(tlog.RecordHash(canonical.MustMarshal(tierLine{d, t})))
+	}
+	return canonical.Digest(edge.Root())
+}
+
+// sealsTiers reports whether openings are those of all subjects of a batch.
+func (e Execution) sealsTiers(openings []ledger.Opening) bool {
+	if int64(len(openings)) != e.Sight.Count {
+		return false
+	}
+	subjects := make([]canonical.Digest, len(openings))
+	for i, o := range openings {
+		var err error
+		if subjects[i], err = o.Commitment(); err != nil || o.Name != SealedNth(i) {
+			return false
+		}
+	}
+	return TiersRoot(e.Sight.Tier, subjects) == e.Sight.Root
+}
+
+// TiersOf reads what an entry of kind tiers says of subjects, by the openings that
+// are at hand. hidden is how many of its subjects no opening names: they were
+// erased, or are withheld. Whose record it is the caller checks, with
+// SignedExecution.VerifyBy. An error means that the entry contradicts itself.
+func TiersOf(b ledger.Body, openings []ledger.Opening) (heights map[string]Height, hidden int64, err error) {
+	e, err := ParseExecution(b)
+	if err != nil {
+		return nil, 0, err
+	}
+	x := e.Execution
+	if err := x.Check(); err != nil || x.Kind != KindTiers {
+		return nil, 0, broken("Execution entry %d is no batch of tiers.", b.Number)
+	}
+	subjects := make([]canonical.Digest, x.Sight.Count)
+	for i := range subjects {
+		subjects[i] = b.Sealed[SealedNth(i)]
+	}
+	if TiersRoot(x.Sight.Tier, subjects) != x.Sight.Root || int64(len(b.Sealed)) != x.Sight.Count {
+		return nil, 0, broken("Execution entry %d seals other subjects than were signed.", b.Number)
+	}
+	heights = map[string]Height{}
+	for _, o := range openings {
+		var name string
+		if !b.Opens(o) || json.Unmarshal(o.Value, &name) != nil {
+			return nil, 0, broken("The field %s of the execution entry %d does not open what it seals.", o.Name, b.Number)
+		}
+		heights[name] = Height{Tier: x.Sight.Tier, Rule: Reason{Policy: x.Sight.Why, Text: x.Text}, At: x.Sight.Seen, Chain: x.Sight.Chain}
+	}
+	return heights, x.Sight.Count - int64(len(heights)), nil
+}
