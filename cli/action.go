@@ -21,6 +21,7 @@ type actionCommands struct {
 	Decline     actionDecline     `cmd:"" help:"Say no to somebody else's request, signed."`
 	Withdraw    actionWithdraw    `cmd:"" help:"Take your own open request back."`
 	Undo        actionUndo        `cmd:"" help:"Lift the measure that an executed request left."`
+	Again       actionAgain       `cmd:"" help:"Ask once more for an act of which nothing came, of the subject as it is now."`
 }
 
 type actionRequest struct {
@@ -217,6 +218,44 @@ func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return s.Answer(r, func(p *Page) { describeRequest(p, r, s.Now()) })
+}
+
+type actionAgain struct {
+	Request string `arg:"" help:"The request of which nothing came: req_…"`
+	Reason  string `help:"Why; if it is left out, as before."`
+	Until   moment `placeholder:"TIME" help:"Another end of a suspension."`
+	signing
+}
+
+func (c *actionAgain) Help() string {
+	return "An account that was renamed, or is in another state than people signed for, is not touched: a warrant is spent once. " +
+		"This writes a new draft of the same act with the handle and the state of now, shows it, and signs it with your key. Whoever countersigns signs again."
+}
+
+func (c *actionAgain) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	r, err := d.Request(ctx, c.Request)
+	if err != nil {
+		return err
+	}
+	if spec, ok := actions.SpecOf(r.Action.Kind); !ok || spec.Desk || r.Action.Undo() {
+		return fault.New(fault.Invalid, "bad-kind", "Only an act on a platform is asked for again in this way; %s is not one.", r.Action.Kind)
+	}
+	if r.Status != actions.StatusFailed && r.Status != actions.StatusVoid && r.Status != actions.StatusExpired && r.Status != actions.StatusWithdrawn {
+		return fault.New(fault.Conflict, "not-over", "The request is %s; only one of which nothing came is asked for again.", r.Status)
+	}
+	w := v1.Wish{Kind: r.Action.Kind, Subject: r.Action.Subject.String(), Reason: r.Action.Reason, Case: r.Action.Case,
+		Category: r.Action.Category, Until: r.Action.Until}
+	if c.Reason != "" {
+		w.Reason = c.Reason
+	}
+	if c.Until.given != "" {
+		w.Until = c.Until.from(s.Now())
+	}
+	return c.request(ctx, s, w, nil, nil)
 }
 
 type actionUndo struct {

@@ -308,6 +308,10 @@ func (s *Session) outcome(r v1.Request, doc any, note string) error {
 // describeRequest writes where a request stands and what to do next.
 func describeRequest(p *Page, r v1.Request, now time.Time) {
 	word := statusWords[r.Status]
+	moved := r.Status == actions.StatusFailed && r.Outcome == "handle-moved"
+	if moved {
+		word = "yours again: not done, since the account has another handle than was signed"
+	}
 	switch r.Status {
 	case actions.StatusExecuted:
 		word = p.Good(word)
@@ -343,6 +347,9 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		}
 		p.Line("They look at it and sign with:")
 		p.Line("  countersign action countersign %s", r.ID)
+	case moved:
+		p.Line("To ask again, for the handle that it has now:")
+		p.Line("  countersign action again %s", r.ID)
 	case r.Status == actions.StatusExecuted && r.Action.Inverse.Direction == actions.Relieving:
 		p.Line("To take it back:")
 		p.Line("  countersign action undo %s --reason WHY", r.ID)

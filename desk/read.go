@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"countersign.dev/actions"
@@ -10,6 +11,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -66,7 +68,24 @@ func (d *Desk) RequestByID(ctx context.Context, by Caller, request string) (acti
 	if missing != nil {
 		return actions.Request{}, missing
 	}
-	return d.shown(s, by, r), nil
+	out := d.shown(s, by, r)
+	if out.Status == actions.StatusFailed && out.Outcome == "handle-moved" {
+		out.OutcomeText = d.moved(ctx, out)
+	}
+	return out, nil
+}
+
+// moved says what an account is called now whose burden nobody has signed under that
+// handle. It is read for whoever looks and kept nowhere: a handle is personal.
+func (d *Desk) moved(ctx context.Context, r actions.Request) string {
+	ctx, cancel := context.WithTimeout(ctx, sortPatience)
+	defer cancel()
+	now, err := d.executor.Read(ctx, platform.Subject{Platform: r.Action.Subject.Platform, ID: r.Action.Subject.ID})
+	if err != nil {
+		return r.OutcomeText
+	}
+	return fmt.Sprintf("It was signed for %s, and the platform calls that account %s now. Nothing was done. Look whether it is still whom you mean, and ask again.",
+		r.Action.Subject.Handle, now.Subject.Handle)
 }
 
 // shown returns a request as the caller may see it.

@@ -165,7 +165,8 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 // unchanged compares an action with its subject as it is now.
 func unchanged(a actions.Action, r proof.Reading) error {
 	switch {
-	case r.Subject != a.Subject:
+	case r.Subject.Platform != a.Subject.Platform || r.Subject.ID != a.Subject.ID,
+		a.Direction != actions.Relieving && r.Subject.Handle != a.Subject.Handle:
 		return fault.New(fault.Conflict, "subject-moved", "%s is now %q; the action was written for %q. Draft it again.", a.Subject, r.Subject.Handle, a.Subject.Handle)
 	case !r.State.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
 		return fault.New(fault.Conflict, "wrong-state", "%s is %s now; the action expects %s.", a.Subject,

@@ -311,13 +311,14 @@ func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) err
 	return nil
 }
 
-// inPlace compares the subject as it was read with what was signed. The texts
-// name no handle: they stand in the ledger for ever.
+// inPlace compares the subject as it was read with what was signed. A handle
+// protects from burdening somebody else; what relieves goes by identifier and mark.
+// The texts name no handle: they stand in the ledger for ever.
 func inPlace(a actions.Action, r reading) error {
 	switch {
 	case r.subject.ID != a.Subject.ID:
 		return fault.New(fault.Conflict, "handle-moved", "The platform resolves the subject to another identifier than the one that was signed.")
-	case r.subject.Handle != a.Subject.Handle:
+	case a.Direction != actions.Relieving && r.subject.Handle != a.Subject.Handle:
 		return fault.New(fault.Conflict, "handle-moved", "The subject has another handle now than the one that was signed; look again whom this is about.")
 	case !r.state.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
 		return wrongState(a.Command.Expect, r.state)

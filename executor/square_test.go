@@ -137,6 +137,17 @@ func (s *square) setBy(by, id string, status platform.Status, mark platform.Mark
 	return err
 }
 
+// Rename gives an account another handle.
+func (s *square) Rename(id, handle string) {
+	s.t.Helper()
+	if err := s.DB.Write(s.t.Context(), func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`update account set handle = $1, fold = $1 where id = $2`, strings.TrimPrefix(handle, "@"), strings.TrimPrefix(id, "acct/"))
+		return err
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // owner is somebody who is signed in as an account's owner.
 type owner struct {
 	s     *square

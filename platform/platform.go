@@ -18,7 +18,8 @@ import (
 
 // Subject names an account or a piece of content on a platform. ID never
 // changes and is never used again; Handle is what people call it and may move
-// to somebody else, so both are signed and both are compared.
+// to somebody else, so both are signed. What burdens compares both; what relieves
+// goes by the identifier and the mark, whatever the subject is called meanwhile.
 type Subject struct {
 	Handle   string `json:"handle"`   // "@president" or "alice.test"; empty for content
 	ID       string `json:"id"`       // "acct/17", "post/93", "did:plc:…", "at://did:plc:…/app.bsky.feed.post/…"
@@ -133,6 +134,9 @@ const (
 	Reactivate Verb = "reactivate" // deactivated → up; account
 	Delete     Verb = "delete"     // → deleted; one-way
 )
+
+// Relieves reports whether the verb takes a measure away and puts none on.
+func (v Verb) Relieves() bool { return v == Restore || v == Reactivate }
 
 // Expect is the state that must be in place for a command to be carried out.
 type Expect struct {
@@ -256,7 +260,7 @@ type Connector interface {
 	Look(ctx context.Context, s Subject) (Subject, State, error)
 
 	// Apply carries the command out once for each key: with the same key it
-	// never acts twice. If the state is not the expected one it changes
+	// never acts twice. A verb that relieves does not compare the handle. If the state is not the expected one it changes
 	// nothing and returns *WrongState. A fault of kind Unavailable or an
 	// unknown error means that the command may or may not have taken effect;
 	// any other fault means it did not and will not.

@@ -293,6 +293,9 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 	if !ok {
 		return platform.Receipt{}, p.missing()
 	}
+	if !c.Verb.Relieves() && c.Subject.Handle != p.handles[c.Subject.ID] {
+		return platform.Receipt{}, fault.New(fault.Conflict, "handle-moved", "The subject has another handle.")
+	}
 	if !now.Is(c.Expect.Status, c.Expect.Mark) {
 		return platform.Receipt{}, &platform.WrongState{Want: c.Expect, Now: now}
 	}

@@ -221,7 +221,7 @@ func (c *Connector) Shows() []platform.Showing {
 		{Change: platform.ContentDeleted, What: "a record is deleted", Sweep: true, Late: asRead, Note: "By its account, or by who signs in as it. The stream tells it as a commit, which is not followed."},
 		{Change: "content-edit", What: "a record is edited", Late: never, Note: "By its account, or by who signs in as it."},
 		{Change: "blob-takedown", What: "a picture or film is taken down by itself", Late: never, Note: "The PDS announces nothing, and blobs are no subjects here."},
-		{Change: "handle", What: "an account's handle or keys change", Late: "when the account is next acted on", Note: "The stream tells it, but status and mark are the same. An act under the old handle is refused."},
+		{Change: "handle", What: "an account's handle or keys change", Late: "when the account is next acted on", Note: "The stream tells it, but status and mark are the same. What burdens it under the old handle is refused; what relieves goes by the identifier."},
 		{Change: "password", What: "an administrator changes an account's password", Late: never,
 			Note: "Nothing shows it. Whoever did it can sign in as the owner, deactivate the account and take the owner's lock back; therefore a lock holds for 72 hours more, and the owner is told meanwhile."},
 		{Change: "email", What: "an administrator changes an account's e-mail address", Late: never, Note: "Nothing shows it. Messages to the owner then go to the new address."},

@@ -67,6 +67,7 @@ func connectorPromises() []promise {
 		{"mark-kept", "never writes a mark over one that the command does not name", needsMarks, checkMarkKept},
 		{"confirm", "puts a takedown in the place of the one whose mark it names, and the account stays down", needsMarks, checkConfirm},
 		{"restore", "brings an account back under the expected mark, and the mark is gone", nil, checkRestore},
+		{"restore-by-identifier", "brings an account back under the expected mark, whatever handle the command names", nil, checkRestoreByIdentifier},
 		{"deactivate", "deactivates and reactivates an account", needsDeactivate, checkDeactivate},
 		{"content", "takes content down and brings it back, and its account stays up", needsContent, checkContent},
 		{"revision", "has another revision after each change and the same without one", needsCompareAndSet, checkRevision},
@@ -228,6 +229,18 @@ func (r *run) checkFacts(s platform.Subject, now platform.State) error {
 		}
 	}
 	return nil
+}
+
+// checkRestoreByIdentifier: an account may have been renamed since its measure.
+func checkRestoreByIdentifier(ctx context.Context, r *run) error {
+	m := r.mark()
+	if _, err := r.carryOut(ctx, down(r.Account, m)); err != nil {
+		return err
+	}
+	renamed := r.Account
+	renamed.Handle = strings.TrimRight(renamed.Handle, "x") + "-before"
+	_, err := r.carryOut(ctx, up(renamed, m))
+	return err
 }
 
 func checkUnknown(ctx context.Context, r *run) error {

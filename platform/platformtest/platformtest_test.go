@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/platform/platformtest"
 	plazaconnector "countersign.dev/platform/plaza"
@@ -284,6 +285,12 @@ func (f *flawed) Apply(ctx context.Context, key string, c platform.Command) (pla
 	if f.flaw == "given-up" {
 		ctx = context.WithoutCancel(ctx)
 	}
+	if f.flaw == "restore-by-identifier" {
+		named, err := f.Connector.Resolve(ctx, platform.Subject{Platform: c.Subject.Platform, ID: c.Subject.ID})
+		if err == nil && named.Handle != c.Subject.Handle {
+			return platform.Receipt{}, fault.New(fault.Conflict, "handle-moved", "It has another handle.")
+		}
+	}
 	r, err := f.Connector.Apply(ctx, key, c)
 	if f.flaw == "repeat-changes-nothing" && err == nil {
 		n := f.calls.Add(1)
@@ -298,7 +305,7 @@ func (f *flawed) Apply(ctx context.Context, key string, c platform.Command) (pla
 	return r, err
 }
 
-var connectorFlaws = map[string]bool{"capabilities": true, "sort": true, "resolve": true, "read": true, "given-up": true, "repeat-changes-nothing": true}
+var connectorFlaws = map[string]bool{"capabilities": true, "sort": true, "resolve": true, "read": true, "given-up": true, "restore-by-identifier": true, "repeat-changes-nothing": true}
 
 func TestFlawedConnectors(t *testing.T) {
 	for flaw := range connectorFlaws {

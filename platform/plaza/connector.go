@@ -222,7 +222,11 @@ func (p *Connector) Apply(ctx context.Context, key string, c platform.Command) (
 	if err := p.checkCommand(key, c); err != nil {
 		return platform.Receipt{}, err
 	}
-	body := canonical.MustMarshal(wireCommand{c.Verb, wireSubject{c.Subject.ID, c.Subject.Handle}, c.Expect, c.Mark})
+	subject := wireSubject{c.Subject.ID, c.Subject.Handle}
+	if c.Verb.Relieves() {
+		subject.Handle = "" // the server compares one that is given, and the account may have another by now
+	}
+	body := canonical.MustMarshal(wireCommand{c.Verb, subject, c.Expect, c.Mark})
 	a, err := p.call(ctx, http.MethodPost, "commands", nil, http.Header{"Idempotency-Key": {key}}, body)
 	if err != nil {
 		return platform.Receipt{}, err
