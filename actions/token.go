@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"encoding/base64"
 	"time"
 
 	"countersign.dev/canonical"
@@ -25,7 +26,23 @@ type TokenAsk struct {
 	Nonce     canonical.Bytes    `json:"nonce"`
 	NotBefore canonical.Time     `json:"not_before"`
 	Expires   canonical.Time     `json:"expires"`
+	// Secret is SHA-256 of the token's secret, which whoever asks makes and keeps:
+	// the key signs for this secret and no other, so that nobody who can only write
+	// the desk's database, or who saw the ask, has a token. An ask without it is
+	// refused.
+	Secret canonical.Digest `json:"secret,omitzero"`
 }
+
+// SecretPrefix lets scanners for leaked credentials know a token when they see one.
+const SecretPrefix = "csgn_"
+
+// TokenSecret returns the secret of a token, made of 32 random bytes.
+func TokenSecret(random []byte) string {
+	return SecretPrefix + base64.RawURLEncoding.EncodeToString(random)
+}
+
+// SecretDigest is what an ask says of a secret.
+func SecretDigest(secret string) canonical.Digest { return canonical.Sum([]byte(secret)) }
 
 // Challenge is what the key signs.
 func (t TokenAsk) Challenge() [32]byte {

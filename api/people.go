@@ -13,9 +13,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-func (s *Server) signIn(ctx context.Context, _ desk.Caller, in *struct{ Body actions.SignedTokenAsk }) (*answerOf[v1.NewToken], error) {
-	t, secret, err := s.desk.SignIn(ctx, in.Body)
-	return answerWith(v1.NewToken{Token: tokenOf(t), Secret: secret}, err)
+func (s *Server) signIn(ctx context.Context, _ desk.Caller, in *struct{ Body actions.SignedTokenAsk }) (*answerOf[v1.Token], error) {
+	t, err := s.desk.SignIn(ctx, in.Body)
+	return answerWith(tokenOf(t), err)
 }
 
 func (s *Server) tokens(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Token]], error) {

@@ -252,24 +252,24 @@ func TestReads(t *testing.T) {
 func TestTokens(t *testing.T) {
 	s := serve(t)
 	ctx := t.Context()
-	nt := must[v1.NewToken](t)(s.client("").SignIn(ctx, s.ask("ann")))
-	ann := s.client(nt.Secret)
+	ask, secret := s.TokenAsk("ann", "ann")
+	nt := must[v1.Token](t)(s.client("").SignIn(ctx, ask))
+	ann := s.client(secret)
 	ts := must[v1.Page[v1.Token]](t)(ann.Tokens(ctx))
-	if len(ts.Items) != 1 || ts.Items[0].ID != nt.Token.ID || ts.Items[0].Worker != "ann" {
+	if len(ts.Items) != 1 || ts.Items[0].ID != nt.ID || ts.Items[0].Worker != "ann" {
 		t.Errorf("ann's tokens: %+v", ts.Items)
 	}
 	bob := s.as("bob")
-	if err := bob.RevokeToken(ctx, nt.Token.ID); fault.KindOf(err) != fault.Forbidden {
+	if err := bob.RevokeToken(ctx, nt.ID); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("bob ends ann's token: %v", err)
 	}
-	if err := ann.RevokeToken(ctx, nt.Token.ID); err != nil {
+	if err := ann.RevokeToken(ctx, nt.ID); err != nil {
 		t.Fatal(err)
 	}
 	_, err := ann.Policy(ctx)
 	wants(t, err, fault.Unauthenticated, "bad-token")
 
-	forged := s.ask("bob")
-	forged.Ask.Worker, forged.Ask.Key = "ann", s.PublicKey("ann").ID()
+	forged, _ := s.TokenAsk("ann", "bob")
 	_, err = s.client("").SignIn(ctx, forged)
 	wants(t, err, fault.Forbidden, "bad-signature")
 	for _, token := range []string{"", "csgn_none", "other"} {

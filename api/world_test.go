@@ -16,7 +16,6 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/api"
 	v1 "countersign.dev/api/v1"
-	"countersign.dev/canonical"
 	"countersign.dev/client"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
@@ -75,23 +74,14 @@ func (s *site) http() *http.Client {
 	return &http.Client{Transport: tr}
 }
 
-// ask is a signed ask for a token.
-func (s *site) ask(id workforce.WorkerID) v1.SignedTokenAsk {
-	now := canonical.At(s.Clock().Now())
-	nonce := canonical.Sum([]byte(id), []byte(now.String()))
-	a := v1.TokenAsk{V: v1.TokenAskVersion, Log: s.Origin, Worker: id, Key: s.PublicKey(id).ID(), Name: "test", Nonce: nonce[:],
-		NotBefore: now, Expires: canonical.At(now.Add(time.Hour))}
-	return v1.SignedTokenAsk{Ask: a, Signature: s.Sign(id, a.Challenge())}
-}
-
 // token signs in over the API.
 func (s *site) token(id workforce.WorkerID) string {
 	s.t.Helper()
-	nt, err := s.client("").SignIn(s.t.Context(), s.ask(id))
-	if err != nil {
+	ask, secret := s.TokenAsk(id, id)
+	if _, err := s.client("").SignIn(s.t.Context(), ask); err != nil {
 		s.t.Fatalf("%s signs in: %v", id, err)
 	}
-	return nt.Secret
+	return secret
 }
 
 func (s *site) client(token string) *client.Client {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"countersign.dev/actions"
 	"countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -73,7 +74,7 @@ func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
 	if set.Origin != "" && status.Origin != set.Origin {
 		return fault.New(fault.Forbidden, "foreign-desk", "The desk at %s is %q, yours is %q.", set.URL, status.Origin, set.Origin)
 	}
-	ask, err := newAsk(s, status.Origin, worker, k, c.Name, c.For)
+	ask, secret, err := newAsk(s, status.Origin, worker, k, c.Name, c.For)
 	if err != nil {
 		return err
 	}
@@ -88,31 +89,32 @@ func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	doc := createdToken{Token: t.Token, Secret: t.Secret}
+	doc := createdToken{Token: t, Secret: secret}
 	if c.Save {
-		if doc.Saved, err = c.save(s, set, worker, status.Origin, t.Secret); err != nil {
+		if doc.Saved, err = c.save(s, set, worker, status.Origin, secret); err != nil {
 			return err
 		}
 		doc.Secret = ""
 	}
 	return s.Answer(doc, func(p *Page) {
 		if doc.Saved != "" {
-			p.Line("You are %s at %s until %s. Kept in %s.", worker, status.Origin, until(t.Token.Expires, s.Now()), doc.Saved)
+			p.Line("You are %s at %s until %s. Kept in %s.", worker, status.Origin, until(t.Expires, s.Now()), doc.Saved)
 			return
 		}
 		p.Line("%s", doc.Secret)
-		s.Say("You are %s at %s until %s. Give the token as COUNTERSIGN_TOKEN; it is not shown again.", worker, status.Origin, until(t.Token.Expires, s.Now()))
+		s.Say("You are %s at %s until %s. Give the token as COUNTERSIGN_TOKEN; it is not shown again.", worker, status.Origin, until(t.Expires, s.Now()))
 	})
 }
 
-func newAsk(s *Session, origin string, w workforce.WorkerID, k KeyFile, name string, life time.Duration) (v1.TokenAsk, error) {
-	now := canonical.At(s.Now())
-	a := v1.TokenAsk{V: v1.TokenAskVersion, Log: origin, Worker: w, Key: k.Key, Name: name, Nonce: make([]byte, 32),
-		NotBefore: now, Expires: canonical.At(now.Add(life))}
-	if _, err := io.ReadFull(s.Rand, a.Nonce); err != nil {
-		return a, fmt.Errorf("make a nonce: %w", err)
+// newAsk makes an ask, with the secret that it names.
+func newAsk(s *Session, origin string, w workforce.WorkerID, k KeyFile, name string, life time.Duration) (v1.TokenAsk, string, error) {
+	random := make([]byte, 32+32)
+	if _, err := io.ReadFull(s.Rand, random); err != nil {
+		return v1.TokenAsk{}, "", fmt.Errorf("make a nonce and a secret: %w", err)
 	}
-	return a, nil
+	now, secret := canonical.At(s.Now()), actions.TokenSecret(random[32:])
+	return v1.TokenAsk{V: v1.TokenAskVersion, Log: origin, Worker: w, Key: k.Key, Name: name, Nonce: random[:32],
+		NotBefore: now, Expires: canonical.At(now.Add(life)), Secret: actions.SecretDigest(secret)}, secret, nil
 }
 
 func (c *tokenCreate) save(s *Session, set settings, w workforce.WorkerID, origin, secret string) (string, error) {

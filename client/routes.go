@@ -47,8 +47,9 @@ func (c *Client) Status(ctx context.Context) (s v1.Status, err error) {
 	return s, c.get(ctx, v1.Base+"/status", nil, &s)
 }
 
-// SignIn shows a signed ask and gets a token with its secret; it needs no token.
-func (c *Client) SignIn(ctx context.Context, a actions.SignedTokenAsk) (t v1.NewToken, err error) {
+// SignIn shows a signed ask and gets a token, whose secret is the one that the ask
+// names by its hash; it needs no token.
+func (c *Client) SignIn(ctx context.Context, a actions.SignedTokenAsk) (t v1.Token, err error) {
 	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/tokens", body: a}, &t)
 }
 

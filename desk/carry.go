@@ -155,7 +155,7 @@ func (d *Desk) disown(ctx context.Context, request string, because error) error 
 // taken in even while the clocks differ: what was done must be on record.
 func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
 	data := canonical.MustMarshal(e)
-	err := d.changeBy(ctx, Caller{}, "record "+e.Execution.Kind, d.retry, func(s *proof.State) (func(*tx) error, error) {
+	err := d.changeBy(ctx, Caller{}, "record", d.retry, func(s *proof.State) (func(*tx) error, error) {
 		if err := e.Verify(s.Trust); err != nil {
 			return nil, err
 		}

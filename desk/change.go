@@ -35,7 +35,11 @@ func (d *Desk) change(ctx context.Context, by Caller, what string, judge func(*p
 
 // changeBy is change with the way in which it is tried.
 func (d *Desk) changeBy(ctx context.Context, by Caller, what string, try func(context.Context, func(*proof.State) (func(*tx) error, error)) error, judge func(*proof.State) (func(*tx) error, error)) error {
-	err := try(ctx, judge)
+	return d.noted(ctx, by, what, try(ctx, judge))
+}
+
+// noted records an error that is a refusal of somebody who is known, and returns it.
+func (d *Desk) noted(ctx context.Context, by Caller, what string, err error) error {
 	if err != nil && isRefusal(err) {
 		if rerr := d.recordRefusal(ctx, by, what, err); rerr != nil {
 			d.logger.ErrorContext(ctx, "refusal not recorded", "what", what, "error", rerr)

@@ -100,6 +100,7 @@ type Desk struct {
 	folding       sync.Mutex // one goroutine at a time folds new governance entries
 	state         atomic.Pointer[proof.State]
 	refused       refusals
+	tokens        tokens
 	clocks        clocks
 	exposureEvery time.Duration
 	viewed        atomic.Pointer[exposure.View] // the newest that was asked for

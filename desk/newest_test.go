@@ -73,7 +73,8 @@ func TestJudgedByTheNewest(t *testing.T) {
 		Start: canonical.At(to.Clock().Now())})
 	to.Change(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{to.Enrolment("zoe")}})
 	before := len(since(t, to.World, 0))
-	if _, _, err := other.SignIn(t.Context(), tokenAsk(to, "zoe", "zoe")); err != nil {
+	ask, _ := to.TokenAsk("zoe", "zoe")
+	if _, err := other.SignIn(t.Context(), ask); err != nil {
 		t.Errorf("who was enrolled at the first node is told at the other: %v", err)
 	}
 	if new := since(t, to.World, int64(before)); len(new) != 1 || new[0].Body.Kind != "token" {

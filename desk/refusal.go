@@ -20,6 +20,12 @@ type refusals struct {
 	mu  sync.Mutex
 	by  map[workforce.WorkerID]*refusalCount
 	now func() time.Time
+
+	// Of those who are not known there is one count for all, by the type of what
+	// they were told: they cannot grow it, since the types are ours.
+	minute  time.Time
+	unknown map[string]int64
+	earlier map[string]int64 // of minutes that are over
 }
 
 type refusalCount struct {
@@ -52,6 +58,52 @@ func (r *refusals) count(w workforce.WorkerID) (enter bool, earlier int64) {
 		return false, earlier
 	}
 	return true, earlier
+}
+
+// countUnknown counts a refusal of somebody who is not known.
+func (r *refusals) countUnknown(typ string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn()
+	if r.unknown == nil {
+		r.unknown = map[string]int64{}
+	}
+	r.unknown[typ]++
+}
+
+// turn sets the count of a minute that is over aside. r.mu is held.
+func (r *refusals) turn() {
+	minute := r.now().Truncate(time.Minute)
+	if minute.Equal(r.minute) {
+		return
+	}
+	r.minute = minute
+	if r.earlier == nil {
+		r.earlier = map[string]int64{}
+	}
+	for typ, n := range r.unknown {
+		r.earlier[typ] += n
+	}
+	clear(r.unknown)
+}
+
+// overdueUnknown takes the counts of minutes that are over, by type.
+func (r *refusals) overdueUnknown() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn()
+	sums := r.earlier
+	r.earlier = nil
+	return sums
+}
+
+// strange counts a refusal of somebody who is not known yet, and returns it. What
+// they sent is entered nowhere: not even whom they claim to be.
+func (d *Desk) strange(err error) error {
+	if kind := fault.KindOf(err); err != nil && kind != fault.Internal && kind != fault.Unavailable {
+		d.refused.countUnknown(fault.TypeOf(err))
+	}
+	return err
 }
 
 // overdue takes the sums of minutes that are over.
@@ -88,16 +140,28 @@ func (d *Desk) recordRefusal(ctx context.Context, by Caller, what string, cause 
 }
 
 func (d *Desk) recordRefusalSums(ctx context.Context) error {
-	sums := d.refused.overdue()
-	if len(sums) == 0 {
+	sums, unknown := d.refused.overdue(), d.refused.overdueUnknown()
+	if len(sums) == 0 && len(unknown) == 0 {
 		return nil
 	}
 	return d.store.Write(ctx, func(stx *store.Tx) error {
 		for w, n := range sums {
 			appendRefusal(stx, several(w, n))
 		}
+		if len(unknown) > 0 {
+			appendRefusal(stx, unknowns(unknown))
+		}
 		return nil
 	})
+}
+
+// unknowns is what is entered of those who were not known.
+func unknowns(by map[string]int64) proof.RefusalRecord {
+	r := proof.RefusalRecord{Type: "unknown", What: "unknown", Types: by}
+	for _, n := range by {
+		r.Count += n
+	}
+	return r
 }
 
 // several is what is entered of refusals that were only counted.

@@ -31,7 +31,7 @@ func verdictOf(v judged, signed actions.Signed, status actions.Status) proof.Ver
 func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.Request, error) {
 	var out store.Request
 	var warrant *store.Recorded
-	err := d.change(ctx, by, "request "+string(sub.Action.Kind), func(s *proof.State) (func(*tx) error, error) {
+	err := d.change(ctx, by, asking(sub.Action.Kind), func(s *proof.State) (func(*tx) error, error) {
 		if err := ownStatement(by, sub.Signed); err != nil {
 			return nil, err
 		}
@@ -64,6 +64,15 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 	d.step(StepRequested)
 	d.hurry(out, warrant)
 	return out.Request, nil
+}
+
+// asking names a request in the record of its refusal. A kind that is none of the
+// catalogue is text of the caller's, and is not repeated there.
+func asking(k actions.Kind) string {
+	if _, ok := actions.SpecOf(k); !ok {
+		return "request"
+	}
+	return "request " + string(k)
 }
 
 // judgeNew works out what a request leads to that was not there before.

@@ -54,13 +54,6 @@ func submission(t *testing.T, to *desktest.Town, by workforce.WorkerID, wish des
 	return desk.Submission{Action: d.Action, Signed: to.Signed(by, d)}
 }
 
-func tokenAsk(to *desktest.Town, w workforce.WorkerID, signer workforce.WorkerID) actions.SignedTokenAsk {
-	now := canonical.At(to.Clock().Now())
-	a := actions.TokenAsk{V: actions.TokenVersion, Log: to.Origin, Worker: w, Key: to.PublicKey(w).ID(), Name: "test", Nonce: make([]byte, 32),
-		NotBefore: now, Expires: canonical.At(now.Add(time.Hour))}
-	return actions.SignedTokenAsk{Ask: a, Signature: to.Sign(signer, a.Challenge())}
-}
-
 var steps = map[string]step{
 	"Request": {
 		refused: func(to *desktest.Town) error {
@@ -140,25 +133,29 @@ var steps = map[string]step{
 	},
 	"SignIn": {
 		refused: func(to *desktest.Town) error {
-			_, _, err := to.Desk.SignIn(to.Context(), tokenAsk(to, "ann", "bob"))
+			// Signed, so that it is ann who is refused.
+			ask, _ := to.TokenAsk("ann", "ann", func(a *actions.TokenAsk) { a.Expires = canonical.At(a.NotBefore.AddDate(1, 0, 0)) })
+			_, err := to.Desk.SignIn(to.Context(), ask)
 			return err
 		},
 		prepare: func(t *testing.T, to *desktest.Town) func() error {
-			ask := tokenAsk(to, "ann", "ann")
-			return func() error { _, _, err := to.Desk.SignIn(t.Context(), ask); return err }
+			ask, _ := to.TokenAsk("ann", "ann")
+			return func() error { _, err := to.Desk.SignIn(t.Context(), ask); return err }
 		},
 		entries: []string{"token"}, tables: []string{"token"},
 	},
 	"RevokeToken": {
 		refused: func(to *desktest.Town) error {
-			tok, _, err := to.Desk.SignIn(to.Context(), tokenAsk(to, "kim", "kim"))
+			ask, _ := to.TokenAsk("kim", "kim")
+			tok, err := to.Desk.SignIn(to.Context(), ask)
 			if err != nil {
 				return err
 			}
 			return to.Desk.RevokeToken(to.Context(), desktest.As("ann"), tok.ID)
 		},
 		prepare: func(t *testing.T, to *desktest.Town) func() error {
-			tok, _, err := to.Desk.SignIn(t.Context(), tokenAsk(to, "ann", "ann"))
+			ask, _ := to.TokenAsk("ann", "ann")
+			tok, err := to.Desk.SignIn(t.Context(), ask)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,7 +18,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	v1 "countersign.dev/api/v1"
-	"countersign.dev/canonical"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
@@ -83,12 +82,8 @@ func (s *site) do(method, path string, headers ...string) *httptest.ResponseReco
 
 func (s *site) token(id workforce.WorkerID) string {
 	s.t.Helper()
-	now := canonical.At(s.Clock().Now())
-	nonce := canonical.Sum([]byte(id), []byte(now.String()))
-	a := v1.TokenAsk{V: v1.TokenAskVersion, Log: s.Origin, Worker: id, Key: s.PublicKey(id).ID(), Name: "test", Nonce: nonce[:],
-		NotBefore: now, Expires: canonical.At(now.Add(time.Hour))}
-	_, secret, err := s.Desk.SignIn(s.t.Context(), v1.SignedTokenAsk{Ask: a, Signature: s.Sign(id, a.Challenge())})
-	if err != nil {
+	ask, secret := s.TokenAsk(id, id)
+	if _, err := s.Desk.SignIn(s.t.Context(), ask); err != nil {
 		s.t.Fatal(err)
 	}
 	return "Bearer " + secret

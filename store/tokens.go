@@ -10,8 +10,13 @@ import (
 // Token is a bearer token: who shows its secret is known as the worker, and
 // may read and submit; authority comes from signatures only.
 type Token struct {
-	ID      string
-	Hash    []byte // SHA-256 of the secret
+	ID   string
+	Hash []byte // SHA-256 of the secret
+	// Nonce is the ask's, which is good for one token of its key.
+	Nonce []byte
+	// Ask is the signed ask, canonical JSON: what makes the row more than a row. It
+	// is empty in rows from before it was kept.
+	Ask     []byte
 	Worker  workforce.WorkerID
 	Key     workforce.KeyID // that signed for it
 	Name    string
@@ -20,12 +25,12 @@ type Token struct {
 	Revoked canonical.Time
 }
 
-const tokenColumns = `id, hash, worker, key_id, name, created, expires, revoked`
+const tokenColumns = `id, hash, worker, key_id, name, created, expires, revoked, nonce, ask`
 
 func scanToken(row sqldb.Row) (Token, error) {
 	var t Token
 	var created, expires, revoked int64
-	err := row.Scan(&t.ID, &t.Hash, &t.Worker, &t.Key, &t.Name, &created, &expires, &revoked)
+	err := row.Scan(&t.ID, &t.Hash, &t.Worker, &t.Key, &t.Name, &created, &expires, &revoked, &t.Nonce, &t.Ask)
 	t.Created, t.Expires, t.Revoked = canonical.FromMicro(created), canonical.FromMicro(expires), canonical.FromMicro(revoked)
 	return t, err
 }
@@ -53,10 +58,14 @@ func (tx *Tx) Tokens(w workforce.WorkerID) ([]Token, error) {
 	return sqldb.All(tx.Tx, scanToken, `select `+tokenColumns+` from token where worker = $1 order by id desc limit 1000`, string(w))
 }
 
-// InsertToken stores a new token.
+// InsertToken stores a new token. It is a fault "token-ask-spent" if there is one
+// already for the ask's nonce and key, or for the secret.
 func (tx *Tx) InsertToken(t Token) error {
-	_, err := tx.Exec(`insert into token (id, hash, worker, key_id, name, created, expires, revoked) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		t.ID, t.Hash, string(t.Worker), string(t.Key), t.Name, t.Created.Micro(), t.Expires.Micro(), t.Revoked.Micro())
+	n, err := tx.Exec(`insert into token (`+tokenColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`,
+		t.ID, t.Hash, string(t.Worker), string(t.Key), t.Name, t.Created.Micro(), t.Expires.Micro(), t.Revoked.Micro(), t.Nonce, t.Ask)
+	if err == nil && n == 0 {
+		err = fault.New(fault.Conflict, "token-ask-spent", "This ask has given a token already; it is good once. Sign a new one with `countersign token create`.")
+	}
 	return err
 }
 

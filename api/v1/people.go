@@ -82,9 +82,3 @@ type Token struct {
 	Expires canonical.Time     `json:"expires"`
 	Revoked canonical.Time     `json:"revoked"`
 }
-
-// NewToken is a token with the secret, which is shown once.
-type NewToken struct {
-	Token  Token  `json:"token"`
-	Secret string `json:"secret" doc:"send it as Authorization: Bearer SECRET; it is not shown again"`
-}

@@ -252,10 +252,13 @@ func (i *insider) tokens(ctx context.Context, g *stage, t *tries, open string) e
 	if len(officer.Items) == 0 {
 		return fault.New(fault.Internal, "internal", "%s has no key", g.officers[0])
 	}
-	ask := func(worker string, key workforce.KeyID, life time.Duration) (v1.NewToken, error) {
+	secret := actions.TokenSecret(make([]byte, 32))
+	asked := byte(0)
+	ask := func(worker string, key workforce.KeyID, life time.Duration) (v1.Token, error) {
 		now := time.Now()
+		asked++
 		a := v1.TokenAsk{V: v1.TokenAskVersion, Log: g.origin, Worker: workforce.WorkerID(worker), Key: key, Name: "another",
-			Nonce: make([]byte, 32), NotBefore: canonical.At(now), Expires: canonical.At(now.Add(life))}
+			Nonce: append(make([]byte, 31), asked), NotBefore: canonical.At(now), Expires: canonical.At(now.Add(life)), Secret: actions.SecretDigest(secret)}
 		return i.desk.SignIn(ctx, v1.SignedTokenAsk{Ask: a, Signature: i.key.Sign(a.Challenge())})
 	}
 	_, err = ask(g.officers[0], i.key.Key, time.Hour)
@@ -268,10 +271,10 @@ func (i *insider) tokens(ctx context.Context, g *stage, t *tries, open string) e
 	if err != nil {
 		return err
 	}
-	if err := i.desk.RevokeToken(ctx, short.Token.ID); err != nil {
+	if err := i.desk.RevokeToken(ctx, short.ID); err != nil {
 		return err
 	}
-	for _, other := range []struct{ what, secret string }{{"use a revoked token", short.Secret}, {"guess a token", "csgn_" + strings.Repeat("A", 43)}} {
+	for _, other := range []struct{ what, secret string }{{"use a revoked token", secret}, {"guess a token", "csgn_" + strings.Repeat("A", 43)}} {
 		o, err := newInsider(i.desk.BaseURL(), i.key, other.secret)
 		if err != nil {
 			return err

@@ -244,6 +244,19 @@ func (w *World) Sign(id workforce.WorkerID, challenge [32]byte) actions.Signatur
 // As is a worker as a caller.
 func As(id workforce.WorkerID) desk.Caller { return desk.Caller{Worker: id, Token: "test"} }
 
+// TokenAsk is an ask for a token of an hour, signed with somebody's key, and the
+// secret that it names. edit may change it before.
+func (w *World) TokenAsk(id, signer workforce.WorkerID, edit ...func(*actions.TokenAsk)) (actions.SignedTokenAsk, string) {
+	now := canonical.At(w.clock.Now())
+	secret := actions.TokenSecret(random(w.t, 32))
+	a := actions.TokenAsk{V: actions.TokenVersion, Log: w.Origin, Worker: id, Key: w.PublicKey(id).ID(), Name: "test", Nonce: random(w.t, 32),
+		NotBefore: now, Expires: canonical.At(now.Add(time.Hour)), Secret: actions.SecretDigest(secret)}
+	for _, f := range edit {
+		f(&a)
+	}
+	return actions.SignedTokenAsk{Ask: a, Signature: w.Sign(signer, a.Challenge())}, secret
+}
+
 // Signed signs a draft as a worker.
 func (w *World) Signed(by workforce.WorkerID, d desk.Draft) actions.Signed {
 	return actions.Signed{Statement: d.Statement, Signature: w.Sign(by, d.Statement.Challenge())}

@@ -104,7 +104,10 @@ type RefusalRecord struct {
 	Count int64  `json:"count"` // more than 1: so many in the minute that ended
 	Ruled *Ruled `json:"ruled"` // null unless it was policy that refused
 	Type  string `json:"type"`
-	What  string `json:"what"`
+	// Types says how many of Count were of which type, where those who were refused
+	// were not known: then there is no worker, and nothing that they sent.
+	Types map[string]int64 `json:"types,omitempty"`
+	What  string           `json:"what"`
 	// Worker is who was refused. Of a request that its requester may no longer
 	// make it is whoever wanted to sign it.
 	Worker workforce.WorkerID `json:"worker"`
