@@ -12,12 +12,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +48,7 @@ type Server struct {
 	config  Config
 	desk    *desk.Desk
 	answers *answers
+	budgets *budgets
 	api     huma.API
 	mux     *recordingMux
 	spec    []byte
@@ -53,9 +56,9 @@ type Server struct {
 
 // New returns the API of a desk.
 func New(c Config) (*Server, error) {
-	s := &Server{config: c, desk: c.Desk, answers: newAnswers(c.Now), mux: &recordingMux{ServeMux: http.NewServeMux()}}
+	s := &Server{config: c, desk: c.Desk, answers: newAnswers(c.Now), budgets: newBudgets(c.Now), mux: &recordingMux{ServeMux: http.NewServeMux()}}
 	s.api = humago.New(s.mux, config(c.Version))
-	s.api.UseMiddleware(s.authenticate, s.onlyJSON, s.once)
+	s.api.UseMiddleware(s.authenticate, s.bounded, s.onlyJSON, s.once)
 	s.register()
 	s.mux.refuseTheRest()
 	spec, err := s.api.OpenAPI().MarshalJSON()
@@ -92,6 +95,7 @@ func config(version string) huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{Title: "Countersign", Version: version,
 				Description: "The REST API of the operations desk. Every refusal is a problem document; x-problems lists the types."},
+			Servers: []*huma.Server{{URL: "/", Description: "The desk that served this document. The paths have /api/v1 before them already."}},
 			Components: &huma.Components{Schemas: schemas, SecuritySchemes: map[string]*huma.SecurityScheme{
 				bearer: {Type: "http", Scheme: "bearer", Description: "The secret of a token that an enrolled key signed for."}}},
 			Extensions: map[string]any{"x-problems": problems()},
@@ -125,6 +129,9 @@ func schemaName(t reflect.Type, hint string) string {
 
 const bearer = "bearer"
 
+// unknownTimeout is how long the body of somebody without a token may take.
+const unknownTimeout = 10 * time.Second
+
 // bodyTimeout is how long a body may take. The connection's deadline stays when
 // the body is read, and ends the request's context, so that it must be longer
 // than any wait.
@@ -136,25 +143,44 @@ type operation struct {
 	method  string
 	path    string // under v1.Base
 	summary string
-	open    bool // needs no token
-	status  int  // of success; 0 for 200
-	rows    bool // its body may carry rows of an import
-	changes bool // honours Idempotency-Key
+	open    bool  // needs no token
+	status  int   // of success; 0 for 200
+	body    int64 // the largest body in bytes; 0: v1.MaxSmallBody
+	changes bool  // honours Idempotency-Key
+	enters  bool  // a read that is an entry of the ledger
+	stream  bool  // its answer goes on until somebody hangs up
+	repeats bool  // a repeat is answered with 200 where the first time is 201
 	answer  *huma.Response
+}
+
+// class says out of which budget the route is paid.
+func (o operation) class() class {
+	switch {
+	case o.changes || o.enters || o.method == http.MethodDelete:
+		return entering
+	case o.method == http.MethodPost:
+		return drafting
+	}
+	return reading
 }
 
 // add registers a route with its handler.
 func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Caller, *I) (*O, error)) {
 	op := huma.Operation{OperationID: o.id, Method: o.method, Path: v1.Base + o.path, Summary: o.summary,
-		DefaultStatus: o.status, MaxBodyBytes: v1.MaxBody + 1, BodyReadTimeout: bodyTimeout, Responses: map[string]*huma.Response{}}
-	if o.rows {
-		op.MaxBodyBytes = v1.MaxRowsBody + 1 // huma refuses what reaches its limit
-	}
-	if !o.open {
+		DefaultStatus: o.status, BodyReadTimeout: bodyTimeout, Responses: map[string]*huma.Response{}, Metadata: map[string]any{classKey: o.class(), streamKey: o.stream}}
+	op.MaxBodyBytes = cmp.Or(o.body, v1.MaxSmallBody) + 1 // huma refuses what reaches its limit
+	op.Extensions = map[string]any{}
+	if o.open {
+		// An empty list says that no token is needed; huma leaves it out.
+		op.Extensions["security"], op.BodyReadTimeout = []any{}, unknownTimeout
+	} else {
 		op.Security = []map[string][]string{{bearer: {}}}
 	}
+	if o.method == http.MethodPost {
+		op.Extensions["x-max-bytes"] = op.MaxBodyBytes - 1
+	}
 	if o.changes {
-		op.Metadata = map[string]any{changesKey: true}
+		op.Metadata[changesKey] = true
 		op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
 			Description: "Any text of your own, new for each change. The same key with the same request gives the same answer.",
 			Schema:      &huma.Schema{Type: "string"}})
@@ -168,6 +194,13 @@ func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Cal
 		by, _ := ctx.Value(callerKey{}).(desk.Caller)
 		return handle(ctx, by, in)
 	})
+	if o.repeats {
+		// Huma describes the one status that it knows.
+		described := s.api.OpenAPI().Paths[op.Path].Post.Responses
+		again := *described[strconv.Itoa(o.status)]
+		again.Description = "The same again, which changed nothing"
+		described["200"] = &again
+	}
 }
 
 // recordingMux remembers the routes, so that what no method answers is refused

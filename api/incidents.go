@@ -27,20 +27,20 @@ func (s *Server) registerIncidents() {
 	add(s, operation{id: "list-incidents", method: get, path: "/incidents", summary: "Incidents, newest first"}, s.incidents)
 	add(s, operation{id: "open-incident", method: post, path: "/incidents", status: http.StatusCreated, changes: true, summary: "Open an incident on a request that you contest"}, s.openIncident)
 	add(s, operation{id: "incident", method: get, path: "/incidents/{id}", summary: "An incident with its tasks"}, s.incident)
-	add(s, operation{id: "incident-report", method: get, path: "/incidents/{id}/report",
+	add(s, operation{id: "incident-report", method: get, path: "/incidents/{id}/report", enters: true,
 		summary: "All that is known: timeline, attribution, what else those involved did, rulings, exposure; of critical subjects, reading it is an entry"}, s.report)
-	add(s, operation{id: "incident-ruling", method: post, path: "/incidents/{id}/ruling", summary: "What a proposed policy set would have ruled, facts as then; nothing is stored"}, s.incidentRuling)
-	add(s, operation{id: "incident-attribution", method: get, path: "/incidents/{id}/attribution", summary: "Who is answerable, and why no more is known; of critical subjects, reading it is an entry"}, s.attribution)
-	add(s, operation{id: "incident-bundle", method: get, path: "/incidents/{id}/bundle",
+	add(s, operation{id: "incident-ruling", method: post, path: "/incidents/{id}/ruling", body: v1.MaxBody, enters: true, summary: "What a proposed policy set would have ruled, facts as then; nothing is stored"}, s.incidentRuling)
+	add(s, operation{id: "incident-attribution", method: get, path: "/incidents/{id}/attribution", enters: true, summary: "Who is answerable, and why no more is known; of critical subjects, reading it is an entry"}, s.attribution)
+	add(s, operation{id: "incident-bundle", method: get, path: "/incidents/{id}/bundle", enters: true,
 		summary: "The report with all that it rests on, to be verified without this desk; its making is an entry",
 		answer:  jsonAnswer("A document countersign/incident-bundle/v1 in canonical JSON")}, s.incidentBundle)
 	add(s, operation{id: "assign-task", method: post, path: "/incidents/{id}/tasks", status: http.StatusCreated, changes: true, summary: "Give somebody independent of those involved something to do"}, s.assignTask)
 	add(s, operation{id: "finish-task", method: post, path: "/incidents/{id}/tasks/{number}/result", changes: true, summary: "Say what came of your task"}, s.finishTask)
-	add(s, operation{id: "propose-findings", method: post, path: "/incidents/{id}/findings", changes: true,
+	add(s, operation{id: "propose-findings", method: post, path: "/incidents/{id}/findings", body: v1.MaxBody, changes: true,
 		summary: "Hand in findings; the answer is the change to wish for, a desk.review, which closes the incident once it is countersigned"}, s.proposeFindings)
 	add(s, operation{id: "list-sightings", method: get, path: "/sightings", summary: "What the watch saw and restored, newest first"}, s.sightings)
 	add(s, operation{id: "list-alarms", method: get, path: "/alarms", summary: "Alarms, newest first"}, s.alarms)
-	add(s, operation{id: "events", method: get, path: "/events", summary: "Alarms as they are raised, as server-sent events; Last-Event-ID resumes",
+	add(s, operation{id: "events", method: get, path: "/events", stream: true, summary: "Alarms as they are raised, as server-sent events; Last-Event-ID resumes",
 		answer: &huma.Response{Description: "Events of type alarm, whose data is an Alarm and whose id is its entry",
 			Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}, s.events)
 }

@@ -14,14 +14,16 @@ import (
 )
 
 type document struct {
-	OpenAPI string `json:"openapi"`
+	OpenAPI string                 `json:"openapi"`
+	Servers []struct{ URL string } `json:"servers"`
 	Paths   map[string]map[string]struct {
-		OperationID string                       `json:"operationId"`
-		Summary     string                       `json:"summary"`
-		Security    []map[string][]string        `json:"security"`
-		Parameters  []struct{ Name, In string }  `json:"parameters"`
-		RequestBody *struct{ Content content }   `json:"requestBody"`
-		Responses   map[string]struct{ content } `json:"responses"`
+		OperationID string                               `json:"operationId"`
+		Summary     string                               `json:"summary"`
+		Security    *[]map[string][]string               `json:"security"`
+		MaxBytes    int64                                `json:"x-max-bytes"`
+		Parameters  []struct{ Name, In string }          `json:"parameters"`
+		RequestBody *struct{ Content content }           `json:"requestBody"`
+		Responses   map[string]struct{ Content content } `json:"responses"`
 	} `json:"paths"`
 	Components struct {
 		Schemas map[string]struct {
@@ -80,6 +82,13 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 
 func TestDocumentIsStrict(t *testing.T) {
 	d, _, raw := readDocument(t)
+	if len(d.Servers) != 1 || d.Servers[0].URL != "/" {
+		t.Errorf("servers: %v", d.Servers)
+	}
+	requests := d.Paths[v1.Base+"/requests"]["post"].Responses
+	if a, b := requests["200"].Content["application/json"], requests["201"].Content["application/json"]; len(a) == 0 || string(a) != string(b) {
+		t.Errorf("a repeat of a submission is described as %s, the submission as %s", a, b)
+	}
 	open := map[string]bool{"status": true, "openapi": true, "sign-in": true}
 	changes := map[string]bool{"submit": true, "countersign": true, "decline": true, "withdraw": true,
 		"open-incident": true, "assign-task": true, "finish-task": true, "propose-findings": true}
@@ -90,8 +99,12 @@ func TestDocumentIsStrict(t *testing.T) {
 				t.Errorf("%s %s: identifier %q, summary %q", method, path, o.OperationID, o.Summary)
 			}
 			seen[o.OperationID] = true
-			if (len(o.Security) == 0) != open[o.OperationID] {
+			// Left out, it would be whatever the document says for all routes.
+			if o.Security == nil || (len(*o.Security) == 0) != open[o.OperationID] {
 				t.Errorf("%s: security %v", o.OperationID, o.Security)
+			}
+			if (o.MaxBytes > 0) != (method == "post") {
+				t.Errorf("%s: x-max-bytes %d", o.OperationID, o.MaxBytes)
 			}
 			_, ok := o.Responses["default"]
 			if !ok {

@@ -54,7 +54,7 @@ func refuse(ctx huma.Context, status int, message string, errs ...error) huma.St
 func faultOf(status int, message string, errs []error) error {
 	switch status {
 	case http.StatusRequestEntityTooLarge:
-		return fault.New(fault.TooLarge, "body-too-large", "The body is larger than this route reads, %d bytes, or %d where it carries rows.", v1.MaxBody, v1.MaxRowsBody)
+		return fault.New(fault.TooLarge, "body-too-large", "The body is larger than this route reads; the API's description says how much that is (x-max-bytes).")
 	case http.StatusUnsupportedMediaType:
 		return httpd.UnsupportedMedia("")
 	case http.StatusRequestTimeout:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/desk"
 )
 
@@ -33,13 +34,13 @@ func (s *Server) register() {
 	add(s, operation{id: "openapi", method: get, path: "/openapi.json", open: true, summary: "This document",
 		answer: jsonAnswer("OpenAPI 3.1")}, s.document)
 
-	add(s, operation{id: "sign-in", method: post, path: "/tokens", open: true, status: http.StatusCreated,
-		summary: "Get a token for a signed ask; the ask's nonce and time make it good once"}, s.signIn)
+	add(s, operation{id: "sign-in", method: post, path: "/tokens", open: true, body: v1.MaxAsk, status: http.StatusCreated,
+		summary: "Get a token for a signed ask, which is good once and names the secret by its hash"}, s.signIn)
 	add(s, operation{id: "list-tokens", method: get, path: "/tokens", summary: "Your own tokens, newest first"}, s.tokens)
 	add(s, operation{id: "revoke-token", method: del, path: "/tokens/{id}", status: http.StatusNoContent, summary: "End a token; ending it twice changes nothing"}, s.revokeToken)
 
-	add(s, operation{id: "draft", method: post, path: "/drafts", summary: "The action of a wish, the statement to sign, and what the policy would say; nothing is stored"}, s.draft)
-	add(s, operation{id: "submit", method: post, path: "/requests", status: http.StatusCreated, rows: true, changes: true,
+	add(s, operation{id: "draft", method: post, path: "/drafts", body: v1.MaxBody, summary: "The action of a wish, the statement to sign, and what the policy would say; nothing is stored"}, s.draft)
+	add(s, operation{id: "submit", method: post, path: "/requests", status: http.StatusCreated, body: v1.MaxRowsBody, changes: true, repeats: true,
 		summary: "Hand in a signed action; the same submission again gives the same request, with 200"}, s.submit)
 	add(s, operation{id: "list-requests", method: get, path: "/requests", summary: "Requests, newest first"}, s.requests)
 	add(s, operation{id: "request", method: get, path: "/requests/{id}", summary: "A request, at once or when it is newer than a version"}, s.request)
@@ -57,14 +58,14 @@ func (s *Server) register() {
 	add(s, operation{id: "list-keys", method: get, path: "/keys", summary: "Keys by identifier, revoked ones included"}, s.keys)
 
 	add(s, operation{id: "subject", method: get, path: "/subjects", summary: "A subject as the executor reads it now, and its tier"}, s.subject)
-	add(s, operation{id: "exposure", method: get, path: "/exposure", summary: "Who could do what to a subject: alone, together, and who could countersign"}, s.exposure)
-	add(s, operation{id: "exposure-table", method: get, path: "/exposure/table", summary: "The same of the subjects of a tier that the desk knows, weakest first"}, s.exposureTable)
-	add(s, operation{id: "reach", method: get, path: "/workers/{id}/reach", summary: "What one worker could do alone, now and on the last day"}, s.reach)
+	add(s, operation{id: "exposure", method: get, path: "/exposure", enters: true, summary: "Who could do what to a subject: alone, together, and who could countersign"}, s.exposure)
+	add(s, operation{id: "exposure-table", method: get, path: "/exposure/table", enters: true, summary: "The same of the subjects of a tier that the desk knows, weakest first"}, s.exposureTable)
+	add(s, operation{id: "reach", method: get, path: "/workers/{id}/reach", enters: true, summary: "What one worker could do alone, now and on the last day"}, s.reach)
 	add(s, operation{id: "list-platforms", method: get, path: "/platforms", summary: "Connected platforms"}, s.platforms)
 	add(s, operation{id: "desk", method: get, path: "/desk", summary: "Standing orders, modes, freezes and closed reviews"}, s.settings)
 	add(s, operation{id: "policy", method: get, path: "/policy", summary: "The policy set in force, budgets and trust"}, s.policy)
-	add(s, operation{id: "check-policy", method: post, path: "/policy/check", summary: "What can be said of a set against the people of this desk; nothing is stored"}, s.checkPolicy)
-	add(s, operation{id: "backtest-policy", method: post, path: "/policy/backtest", summary: "What a set would have ruled on recorded requests, facts as then; nothing is stored"}, s.backtest)
+	add(s, operation{id: "check-policy", method: post, path: "/policy/check", body: v1.MaxBody, summary: "What can be said of a set against the people of this desk; nothing is stored"}, s.checkPolicy)
+	add(s, operation{id: "backtest-policy", method: post, path: "/policy/backtest", body: v1.MaxBody, summary: "What a set would have ruled on recorded requests, facts as then; nothing is stored"}, s.backtest)
 	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)
 	s.registerIncidents()
 }

@@ -1,6 +1,8 @@
 package httpd_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -196,7 +199,7 @@ func TestStrangersAreRefused(t *testing.T) {
 					t.Errorf("type %q, want %q", p.Type, c.typ)
 				}
 			}
-			if c.status == 405 && w.Header().Get("Allow") != "GET" {
+			if c.status == 405 && w.Header().Get("Allow") != "GET, HEAD" {
 				t.Errorf("Allow: %q", w.Header().Get("Allow"))
 			}
 		})
@@ -264,6 +267,26 @@ func TestLedgerRoutes(t *testing.T) {
 	}
 	if leaves, err := ledger.ParseBundle(w.Body.Bytes(), int(checkpoint.Size)); err != nil || len(leaves) == 0 {
 		t.Errorf("the bundle: %v", err)
+	}
+	plain := w.Body.Bytes()
+	for header, zipped := range map[string]bool{"gzip": true, "br, gzip;q=0.5": true, "*": true, "GZIP": true, "br": false, "gzip;q=0": false, "*;q=0, gzip;q=0.0": false, "gzip; q=0.000, *": false} {
+		w := s.do("GET", fmt.Sprintf("/ledger/tile/entries/000.p/%d", checkpoint.Size), "Authorization", agent, "Accept-Encoding", header)
+		got := w.Body.Bytes()
+		if (w.Header().Get("Content-Encoding") == "gzip") != zipped || w.Header().Get("Content-Length") != fmt.Sprint(len(got)) || !slices.Contains(w.Header().Values("Vary"), "Accept-Encoding") {
+			t.Errorf("%s: %v", header, w.Header())
+		}
+		if zipped {
+			z, err := gzip.NewReader(w.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(got, plain) {
+			t.Errorf("%s: another bundle", header)
+		}
 	}
 	for _, path := range []string{"/ledger/tile/0/001", "/ledger/tile/0/000.p/256", "/ledger/tile/0/0", "/ledger/tile/entries/../../checkpoint2"} {
 		if w := s.do("GET", path, "Authorization", agent); w.Code == 200 {

@@ -1,8 +1,11 @@
 package httpd
 
 import (
+	"bytes"
+	"compress/gzip"
 	"net/http"
 	"strconv"
+	"strings"
 
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
@@ -51,14 +54,47 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request) error {
 		reach = "public"
 		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 	} else {
-		w.Header().Set("Vary", "Authorization")
+		w.Header().Add("Vary", "Authorization")
 	}
 	if page.Immutable {
 		w.Header().Set("Cache-Control", reach+", max-age=31536000, immutable")
 	} else {
 		w.Header().Set("Cache-Control", "no-cache")
 	}
+	if strings.HasPrefix(r.URL.Path, "/ledger/tile/entries/") {
+		w.Header().Add("Vary", "Accept-Encoding")
+		if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+			w.Header().Set("Content-Encoding", "gzip")
+			return send(w, page.ContentType, gzipped(page.Data))
+		}
+	}
 	return send(w, page.ContentType, page.Data)
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3) as far as gzip goes:
+// named, by itself or by "*", and not with a weight of 0.
+func acceptsGzip(header string) bool {
+	star := false
+	for part := range strings.SplitSeq(header, ",") {
+		coding, weight, _ := strings.Cut(part, ";")
+		wanted := strings.Trim(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(weight)), "q="), "0.") != "" || strings.TrimSpace(weight) == ""
+		switch strings.ToLower(strings.TrimSpace(coding)) {
+		case "gzip", "x-gzip":
+			return wanted
+		case "*":
+			star = wanted
+		}
+	}
+	return star
+}
+
+// gzipped compresses an entry bundle, as C2SP tlog-tiles wants where it is accepted.
+func gzipped(data []byte) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(data) // a buffer cannot fail
+	_ = z.Close()
+	return b.Bytes()
 }
 
 func (s *Server) verifierKey(w http.ResponseWriter, r *http.Request) error {

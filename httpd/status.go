@@ -89,8 +89,12 @@ func FailureHeaders(h http.Header, p v1.Problem) {
 	}
 }
 
-// MethodNotAllowed answers what asks a path for something that it does not do.
+// MethodNotAllowed answers what asks a path for something that it does not do. What
+// answers GET answers HEAD as well.
 func MethodNotAllowed(allowed ...string) http.HandlerFunc {
+	if i := slices.Index(allowed, http.MethodGet); i >= 0 && !slices.Contains(allowed, http.MethodHead) {
+		allowed = slices.Insert(slices.Clone(allowed), i+1, http.MethodHead)
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		Fail(w, r, fault.New(fault.Invalid, methodNotAllowed, "%s does not work here; use %s.", clip(r.Method), strings.Join(allowed, " or ")))

@@ -15,9 +15,10 @@ import (
 	"countersign.dev/fault"
 )
 
-// maxCheckpoint bounds what is looked at before any signature is checked; a
-// checkpoint with 100 cosignatures has under 32 KiB.
-const maxCheckpoint = 64 << 10
+// maxCheckpoint bounds what is looked at before any signature is checked. A
+// cosignature with ML-DSA-44 has 2,420 bytes, 3,300 as a line of text, and package
+// note reads 100 signatures at most.
+const maxCheckpoint = 512 << 10
 
 var emptyRoot = tlog.Hash(sha256.Sum256(nil))
 

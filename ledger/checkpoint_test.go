@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,22 @@ func TestCosignaturePublished(t *testing.T) {
 	} {
 		if w.Verify([]byte(text), sig) {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestManyLargeCosignatures: a checkpoint has room for the cosignatures of witnesses
+// whose keys are large, such as ML-DSA-44's with 2,420 bytes.
+func TestManyLargeCosignatures(t *testing.T) {
+	m := small(t)
+	for _, n := range []int{20, 99} {
+		signed := bytes.Clone(m.Head.Checkpoint)
+		for i := range n {
+			line := append(binary.BigEndian.AppendUint32(nil, uint32(1000+i)), bytes.Repeat([]byte{byte(i)}, 8+2420)...)
+			signed = fmt.Appendf(signed, "\u2014 witness%d.example %s\n", i, base64.StdEncoding.EncodeToString(line))
+		}
+		if got, err := ledger.ParseCheckpoint(signed, m.Key.Verifier()); err != nil || got.Unknown != n {
+			t.Errorf("%d cosignatures, %d bytes: %v", n, len(signed), err)
 		}
 	}
 }

@@ -21,11 +21,13 @@ const Base = "/api/v1"
 
 // Limits of the API.
 const (
-	MaxBody     = 1 << 20  // bytes of a request's body
-	MaxRowsBody = 16 << 20 // bytes of a body that carries rows of an import
-	MaxPage     = 100      // items of one page
-	DefaultPage = 50       // items of one page where nothing else is asked for
-	MaxWait     = 30       // seconds that ?wait= may ask for
+	MaxAsk       = 4 << 10  // bytes of an ask for a token
+	MaxSmallBody = 32 << 10 // bytes of a body that carries a signature or a text
+	MaxBody      = 1 << 20  // bytes of a body that carries a policy set or findings
+	MaxRowsBody  = 16 << 20 // bytes of a body that carries rows of an import
+	MaxPage      = 100      // items of one page
+	DefaultPage  = 50       // items of one page where nothing else is asked for
+	MaxWait      = 30       // seconds that ?wait= may ask for
 )
 
 // Page is a stretch of a list. Next is an opaque cursor, empty at the end.

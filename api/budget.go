@@ -1,0 +1,182 @@
+package api
+
+import (
+	"math"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"countersign.dev/desk"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+// class says out of which budget a call is paid.
+type class int
+
+const (
+	reading  class = iota // it leaves nothing
+	drafting              // it leaves nothing, and the desk has to work for it
+	entering              // it leaves something in the ledger or the database
+	classes
+)
+
+// allowance is a budget of calls: most at once, and how many come back a second.
+type allowance struct {
+	most   float64
+	second float64
+}
+
+// allowances are what one person may call (doc/rest.md, Limits). Somebody who
+// decides a case every ten seconds, with ten calls each, meets none of them.
+var allowances = [classes]allowance{
+	reading:  {2000, 20},
+	drafting: {1000, 4},
+	entering: {600, 1},
+}
+
+// What may be under way at the same time.
+const (
+	mostCalls      = 32     // of one person, without streams; who waits is one
+	mostStreams    = 8      // of one person
+	mostAllStreams = 16_384 // about 400 MB
+	mostUnknown    = 64     // of everybody without a token, on routes that read a body
+)
+
+// mostPurses is how many people are remembered before those who have asked for
+// nothing lately are forgotten.
+const mostPurses = 10_000
+
+// budgets holds what each person has left, in memory. Whoever is in it has shown a
+// token, so there are never more than the desk has people.
+type budgets struct {
+	now     func() time.Time
+	mu      sync.Mutex
+	by      map[workforce.WorkerID]*purse
+	streams int
+	unknown chan struct{}
+}
+
+type purse struct {
+	left    [classes]float64
+	at      time.Time // for which left was worked out
+	calls   int       // under way
+	streams int
+}
+
+func newBudgets(now func() time.Time) *budgets {
+	return &budgets{now: now, by: map[workforce.WorkerID]*purse{}, unknown: make(chan struct{}, mostUnknown)}
+}
+
+// purse returns a person's purse as of now. b.mu is held.
+func (b *budgets) purse(w workforce.WorkerID) *purse {
+	now := b.now()
+	p := b.by[w]
+	if p == nil {
+		if len(b.by) >= mostPurses {
+			b.forget(now)
+		}
+		p = &purse{at: now}
+		for c, a := range allowances {
+			p.left[c] = a.most
+		}
+		b.by[w] = p
+	}
+	p.fill(now)
+	return p
+}
+
+// fill adds what has come back since the purse was last looked at.
+func (p *purse) fill(now time.Time) (full bool) {
+	passed := max(now.Sub(p.at), 0).Seconds()
+	p.at, full = now, p.calls == 0 && p.streams == 0
+	for c, a := range allowances {
+		p.left[c] = min(p.left[c]+passed*a.second, a.most)
+		full = full && p.left[c] == a.most
+	}
+	return full
+}
+
+// forget drops purses that are as good as new. b.mu is held.
+func (b *budgets) forget(now time.Time) {
+	for w, p := range b.by {
+		if p.fill(now) {
+			delete(b.by, w)
+		}
+	}
+}
+
+// tooFast is the refusal of a call beyond what one person may make, with how many
+// seconds to wait.
+func tooFast(wait float64, format string, args ...any) (error, int) {
+	return fault.New(fault.Exhausted, "asking-too-fast", format, args...), max(int(math.Ceil(wait)), 1)
+}
+
+// begin takes a call out of a person's budget. done must be called when it is over.
+func (b *budgets) begin(w workforce.WorkerID, c class, stream bool) (done func(), wait int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.purse(w)
+	switch {
+	case p.left[c] < 1:
+		err, wait = tooFast((1-p.left[c])/allowances[c].second, "%s has made too many calls of this sort; %g more come back each second. Wait, and send it again.", w, allowances[c].second)
+		return nil, wait, err
+	case stream && (p.streams >= mostStreams || b.streams >= mostAllStreams):
+		err, wait = tooFast(10, "There are too many streams of events already: one person has %d at most.", mostStreams)
+		return nil, wait, err
+	case !stream && p.calls >= mostCalls:
+		err, wait = tooFast(1, "%s has %d calls under way already. Wait for their answers.", w, mostCalls)
+		return nil, wait, err
+	}
+	p.left[c]--
+	count := func(n int) {
+		if stream {
+			p.streams, b.streams = p.streams+n, b.streams+n
+		} else {
+			p.calls += n
+		}
+	}
+	count(1)
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		count(-1)
+	}, 0, nil
+}
+
+// bounded refuses calls beyond a person's budget, and on routes that need no token
+// more bodies at a time than memory is set aside for.
+func (s *Server) bounded(ctx huma.Context, next func(huma.Context)) {
+	op := ctx.Operation()
+	by, known := ctx.Context().Value(callerKey{}).(desk.Caller)
+	if !known {
+		if op.RequestBody != nil {
+			select {
+			case s.budgets.unknown <- struct{}{}:
+				defer func() { <-s.budgets.unknown }()
+			default:
+				s.refuseWith(ctx, fault.New(fault.Unavailable, "busy", "Too many people are signing in at this moment. Try again."))
+				return
+			}
+		}
+		next(ctx)
+		return
+	}
+	c, _ := op.Metadata[classKey].(class)
+	stream, _ := op.Metadata[streamKey].(bool)
+	done, wait, err := s.budgets.begin(by.Worker, c, stream)
+	if err != nil {
+		ctx.SetHeader("Retry-After", strconv.Itoa(wait))
+		s.refuseWith(ctx, err)
+		return
+	}
+	defer done()
+	next(ctx)
+}
+
+const (
+	classKey  = "class"
+	streamKey = "stream"
+)
