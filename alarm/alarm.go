@@ -46,6 +46,7 @@ const (
 	StreamBack      Type = "stream.back"      // the watch sees again
 	Observed        Type = "observed"         // would have been a breach, on a tier that is only observed
 	Deactivated     Type = "deactivated"      // a subject that matters was switched off, by its owner or nobody knows by whom
+	LiftFailed      Type = "lift.failed"      // a timed measure is over and was not lifted
 	RestoreFailed   Type = "restore.failed"   // what a breach left could not be lifted
 	NotEntered      Type = "taken.refused"    // the executor took a freeze, an end or a revocation that the desk cannot enter
 	Frozen          Type = "frozen"           // somebody on call froze burdening acts
@@ -57,7 +58,7 @@ const (
 
 // Types lists what is alarmed.
 func Types() []Type {
-	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, RestoreFailed,
+	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Flood}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/alarm"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
@@ -224,7 +225,7 @@ func (t *tx) settle(e proof.Execution) error {
 	switch {
 	case e.Duty == proof.DutyLift:
 		if e.Outcome != proof.Executed {
-			return nil
+			return t.notLifted(r, e)
 		}
 		next, err = r.Reverse(actions.StatusLifted, "", now)
 	default:
@@ -245,6 +246,22 @@ func (t *tx) settle(e proof.Execution) error {
 		return t.reverse(r, now)
 	}
 	return nil
+}
+
+// notLifted tells that a timed measure is over and was not lifted, unless there was
+// nothing to lift. The request says so as well, to everybody who looks at it.
+func (t *tx) notLifted(r store.Request, e proof.Execution) error {
+	switch e.Type {
+	case "wrong-state", "replaced", "no-such-subject":
+		return nil
+	}
+	next := r
+	next.Version++
+	next.Updated, next.OutcomeText = e.At, "Its time is over, and it was not lifted: "+e.Text
+	t.SaveRequest(next)
+	t.Signal(requestSignal(r.ID))
+	return t.alarm(Alarm{Kind: string(alarm.LiftFailed), Severity: Page, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier,
+		Text: fmt.Sprintf("The time of %s on a %s subject of %s is over, and it was not lifted (%s): %s", r.Action.Kind, r.Action.Tier, r.Action.Subject.Platform, outcomeType(e), e.Text)})
 }
 
 // reverse notes on a request that another one lifted its measure.

@@ -723,3 +723,36 @@ func TestDeactivationIsAsked(t *testing.T) {
 		}
 	})
 }
+
+// The end of a suspension that could not be lifted pages, and its request says so; one
+// of which nothing was left to lift does not. A breach past the end says what it is.
+func TestLiftThatFailed(t *testing.T) {
+	w := desktest.New(t, desktest.Options{Executor: &forgetful{}})
+	w.Staff()
+	ended := func(why string) actions.Request {
+		r := w.Request("ann", desktest.Wish(actions.AccountSuspend, "plaza:@neighbour"))
+		w.Enter(proof.Execution{Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: r.ID, Outcome: proof.Executed}, nil)
+		w.Enter(proof.Execution{Kind: proof.KindRefusal, Duty: proof.DutyLift, Request: r.ID, Outcome: proof.Failed, Type: why, Text: "Somebody has put another mark there."}, nil)
+		r, err := w.RequestByID(t.Context(), desktest.As("kim"), r.ID)
+		if err != nil || r.Status != actions.StatusExecuted {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		return r
+	}
+	for _, why := range []string{"wrong-state", "replaced", "no-such-subject"} {
+		ended(why)
+	}
+	if got := alarms(t, w); len(got) != 0 {
+		t.Errorf("alarms %q", got)
+	}
+	if r := ended("mark-exchanged"); !strings.Contains(r.OutcomeText, "was not lifted") {
+		t.Errorf("the request says %q", r.OutcomeText)
+	}
+	e := w.Breach(president, actions.Critical)
+	e.Sight.Why = proof.WhyEnded
+	breach(w)
+	w.Enter(e, map[string]string{proof.SealedSubject: president})
+	if got := alarms(t, w); !slices.Equal(got, []string{"lift.failed page", "breach page", "breach page"}) {
+		t.Errorf("alarms %q", got)
+	}
+}

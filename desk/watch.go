@@ -166,6 +166,9 @@ func (t *tx) breach(w watched) error {
 		t.openIncident(i)
 		t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Seen: w.Sight.Seen})
 		a := w.about(alarm.Breach, Page, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. %s", w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status, next))
+		if w.Sight.Why == proof.WhyEnded {
+			a.Text = endedText(w, next)
+		}
 		a.Incident = i.ID
 		return t.alarmBreach(a, w)
 	}
@@ -187,8 +190,12 @@ func (t *tx) breach(w watched) error {
 		severity = Page // not at each round: whoever is paged all the time does not look any more
 	}
 	a := w.about(alarm.Duel, severity, fmt.Sprintf("Somebody does again on %s what the executor has undone: it is the breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
+	if w.Sight.Why == proof.WhyEnded {
+		// Nothing was done again: what was done before stands now without any right.
+		a = w.about(alarm.Breach, Page, endedText(w, next))
+	}
 	a.Incident = i.ID
-	if n > everyRound && !round(n) {
+	if n > everyRound && !round(n) && w.Sight.Why != proof.WhyEnded {
 		return t.alarmBudget(a, w)
 	}
 	return t.alarmBreach(a, w)
@@ -205,6 +212,10 @@ func round(n int64) bool {
 		n /= 10
 	}
 	return n == 10 || n == 20 || n == 50
+}
+
+func endedText(w watched, next string) string {
+	return fmt.Sprintf("On %s a timed measure of this desk on a %s subject is over, and somebody has put another mark in its place, so that it is still down. %s", w.Sight.Platform, w.Sight.Tier, next)
 }
 
 // alarmBreach raises the alarm of a breach, and another if the standing order's

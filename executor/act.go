@@ -178,7 +178,11 @@ func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (jo
 	at := canonical.At(e.now())
 	a.Nonce, a.Intended, a.Ended = nil, canonical.Time{}, at
 	a.Result = journal.Result{Outcome: outcome, Type: fault.TypeOf(because), Text: fault.TextOf(because)}
-	r, err := e.journal.Refuse(ctx, a, e.ledger.head(), func(sequence int64) proof.SignedExecution {
+	after, err := e.expectedAfter(ctx, a, a.Result)
+	if err != nil {
+		return journal.Result{}, err
+	}
+	r, err := e.journal.Refuse(ctx, a, e.ledger.head(), after, func(sequence int64) proof.SignedExecution {
 		x := e.record(a, proof.KindRefusal, sequence)
 		x.At, x.Outcome, x.Type, x.Text = at, a.Outcome, a.Type, a.Text
 		return x.Sign(e.key)
@@ -187,6 +191,10 @@ func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (jo
 		return journal.Result{}, err
 	}
 	e.outbox.add(r)
+	if after != nil {
+		e.left(a, *after, at)
+		e.lookAtExchanged(a)
+	}
 	e.step(StepEnded)
 	return a.Result, nil
 }
@@ -265,6 +273,13 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	lift := owed(a, result)
 	ctx = context.WithoutCancel(ctx) // what is known is journalled, shutting down or not
 	after := leaves(a, result, receipt)
+	exchanged, err := e.expectedAfter(ctx, a, result)
+	if err != nil {
+		return journal.Result{}, err
+	}
+	if exchanged != nil {
+		after = exchanged
+	}
 	r, err := e.journal.End(ctx, a.Key, result, at, e.ledger.head(), lift, after, func(sequence int64) proof.SignedExecution {
 		x := e.record(a, kind, sequence)
 		x.At, x.Outcome, x.Type, x.Text = at, result.Outcome, result.Type, result.Text
@@ -283,6 +298,9 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	e.outbox.add(r)
 	if after != nil {
 		e.left(a, *after, at)
+	}
+	if exchanged != nil {
+		e.lookAtExchanged(a)
 	}
 	e.step(StepEnded)
 	if lift != nil {

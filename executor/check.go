@@ -227,7 +227,7 @@ func outcomeOf(err error) proof.Outcome {
 	switch {
 	case f == nil, f.Kind == fault.Unavailable, f.Kind == fault.Internal:
 		return ""
-	case f.Type == "wrong-state", f.Type == "no-such-subject", f.Type == "handle-moved":
+	case f.Type == "wrong-state", f.Type == "no-such-subject", f.Type == "handle-moved", f.Type == markExchanged, f.Type == "replaced":
 		return proof.Failed
 	default:
 		return proof.Refused

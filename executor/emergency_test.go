@@ -202,7 +202,7 @@ func TestEmergencyConfirmed(t *testing.T) {
 		t.Fatalf("it is %+v after %d changes", p.plaza.State(s.ID), len(p.plaza.Effects()))
 	}
 	p.clock.Set(r.Action.Until.Time)
-	p.entered(r, proof.DutyLift, "refusal failed wrong-state")
+	p.entered(r, proof.DutyLift, "refusal failed replaced")
 	if !p.plaza.State(s.ID).Is(platform.Down, platform.MarkOf(takedown.ID)) {
 		t.Errorf("after the deadline it is %+v", p.plaza.State(s.ID))
 	}

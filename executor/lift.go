@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"countersign.dev/actions"
@@ -106,13 +107,69 @@ func (e *Executor) underMark(ctx context.Context, a journal.Act, c platform.Conn
 		case err == nil && now.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
 			return now, nil, nil
 		case err == nil:
-			return now, notNeeded(now), nil
+			gone, err := e.notUnder(ctx, a, now)
+			return now, gone, err
 		case fault.Is(err, "no-such-subject"):
 			return now, fault.New(fault.Conflict, "no-such-subject", "The subject is not there any more; there is nothing to lift."), nil
 		}
 		if err := p.wait(ctx); err != nil {
 			return now, nil, err
 		}
+	}
+}
+
+// notUnder says why a lift, or a restoration, has nothing to lift: the subject is not
+// under the mark that it lifts. A lift is not needed if the subject is up, or if
+// another measure of ours has taken the place of the one that is over. What somebody
+// else has put in its place outlasts the time that people signed for; see expectedAfter.
+func (e *Executor) notUnder(ctx context.Context, a journal.Act, now platform.State) (why, err error) {
+	owners := now.Status == platform.Deactivated && now.Mark == ""
+	if a.Duty != proof.DutyLift || now.Status == platform.Up || now.Status == platform.Deleted || owners {
+		return notNeeded(now), nil
+	}
+	newest, ok, err := e.journal.Newest(ctx, a.Subject)
+	if err != nil {
+		return nil, err
+	}
+	if after := newest.Command.After(); ok && newest.Request != a.Request && now.Is(after.Status, after.Mark) {
+		return fault.New(fault.Conflict, "replaced", "The lift is not needed: the measure of the request %s has taken the place of this one.", newest.Request), nil
+	}
+	return fault.New(fault.Conflict, markExchanged, "The measure is over and was not lifted, since the subject is %s: somebody has put that in the place of our mark. "+
+		"To lift it, somebody asks for the restoration of the subject.", platform.Describe(now.Status, now.Mark)), nil
+}
+
+// markExchanged is the type of a lift that met somebody else's mark in the place of ours.
+const markExchanged = "mark-exchanged"
+
+// expectedAfter returns the state that is right from now on, although nothing has
+// brought it back: after the end of a timed measure whose mark somebody exchanged it
+// is the one from before the measure (design, law 8). It is nil for every other act.
+func (e *Executor) expectedAfter(ctx context.Context, a journal.Act, r journal.Result) (*platform.Expect, error) {
+	if a.Duty != proof.DutyLift || r.Type != markExchanged {
+		return nil, nil
+	}
+	return e.beforeMeasure(ctx, a.Request)
+}
+
+// beforeMeasure returns the state in whose place a measure of ours was put: of one
+// that took the place of others of ours, the one before the first of them.
+func (e *Executor) beforeMeasure(ctx context.Context, request string) (*platform.Expect, error) {
+	for {
+		m, ok, err := e.journal.Act(ctx, journal.Key{Request: request, Duty: proof.DutyAct})
+		if err != nil || !ok {
+			return nil, err
+		}
+		if request = m.Command.Confirms(); request == "" {
+			return &m.Command.Expect, nil
+		}
+	}
+}
+
+// lookAtExchanged has a subject looked at whose measure is over and not lifted: under
+// a standing order it is restored, and without one it is a breach that pages.
+func (e *Executor) lookAtExchanged(a journal.Act) {
+	if w := e.watches[a.Subject.Platform]; w != nil {
+		w.queue.add(glance{id: a.Subject.ID, handle: a.Subject.Handle, via: viaRead, urgent: true})
 	}
 }
 
@@ -135,7 +192,15 @@ func (e *Executor) callLift(ctx context.Context, a journal.Act, c platform.Conne
 		case took:
 			return e.close(ctx, a, proof.KindReceipt, resultOf(a, c, receipt), receipt)
 		case tookNot:
-			return e.close(ctx, a, proof.KindReceipt, failed(err), receiptOf(err, before))
+			var wrong *platform.WrongState
+			why := err
+			if a.Duty == proof.DutyLift && errors.As(err, &wrong) {
+				var failure error
+				if why, failure = e.notUnder(ctx, a, wrong.Now); failure != nil {
+					return journal.Result{}, failure
+				}
+			}
+			return e.close(ctx, a, proof.KindReceipt, failed(why), receiptOf(err, before))
 		}
 		result, ended, err := e.settleLift(ctx, &a, c)
 		if err != nil || ended {

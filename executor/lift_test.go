@@ -76,11 +76,14 @@ func TestLiftNotNeeded(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile func(p *place, r *prooftest.Request)
 		left      platform.Expect
+		why       string
 	}{
-		"undone": {func(p *place, r *prooftest.Request) { p.executes(p.world.Undo("bob", r)) }, platform.Expect{Status: platform.Up}},
+		"undone": {func(p *place, r *prooftest.Request) { p.executes(p.world.Undo("bob", r)) }, platform.Expect{Status: platform.Up}, "wrong-state"},
 		"a foreign mark": {func(p *place, r *prooftest.Request) { p.plaza.Set(r.Action.Subject.ID, platform.Down, "LEGAL-1") },
-			platform.Expect{Status: platform.Down, Mark: "LEGAL-1"}},
-		"gone": {func(p *place, r *prooftest.Request) { p.plaza.Set(r.Action.Subject.ID, platform.Deleted, "") }, platform.Expect{Status: platform.Deleted}},
+			platform.Expect{Status: platform.Down, Mark: "LEGAL-1"}, "mark-exchanged"},
+		"its owner switched it off": {func(p *place, r *prooftest.Request) { p.plaza.Set(r.Action.Subject.ID, platform.Deactivated, "") },
+			platform.Expect{Status: platform.Deactivated}, "wrong-state"},
+		"gone": {func(p *place, r *prooftest.Request) { p.plaza.Set(r.Action.Subject.ID, platform.Deleted, "") }, platform.Expect{Status: platform.Deleted}, "wrong-state"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
@@ -88,7 +91,7 @@ func TestLiftNotNeeded(t *testing.T) {
 			r := p.suspend(s)
 			c.meanwhile(p, r)
 			p.clock.Set(r.Action.Until.Time)
-			p.entered(r, proof.DutyLift, "refusal failed wrong-state")
+			p.entered(r, proof.DutyLift, "refusal failed "+c.why)
 			if st := p.plaza.State(s.ID); !st.Is(c.left.Status, c.left.Mark) {
 				t.Errorf("it is %s under %q", st.Status, st.Mark)
 			}

@@ -251,6 +251,15 @@ func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier
 		s.Newest.Force = watch.InFlight
 	case k.Gone == a.Key:
 		s.Newest.Force = watch.Reversed
+	case a.Duty == proof.DutyAct && !a.Due.IsZero():
+		// A measure whose lift is over explains nothing, whatever came of the lift.
+		lift, owed, err := w.e.journal.Act(ctx, journal.Key{Request: a.Request, Duty: proof.DutyLift})
+		if err != nil {
+			return s, newest, err
+		}
+		if s.Ended = owed && lift.Stage == journal.Ended; s.Ended {
+			s.Newest.Force = watch.Reversed
+		}
 	}
 	return s, a.Key, nil
 }

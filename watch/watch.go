@@ -47,6 +47,8 @@ type Sight struct {
 	// OwnerLock says that the owner has promised never to deactivate without
 	// telling us, and the promise is in effect.
 	OwnerLock bool
+	// Ended says that the newest warrant's measure was timed and its time is over.
+	Ended bool
 	// By is whose credential brought the subject into the state, as the platform says.
 	By By
 }
@@ -141,6 +143,8 @@ func (s Sight) Why() Reason {
 		return Gone
 	case s.State.Status == platform.Deactivated && s.OwnerLock:
 		return AgainstLock
+	case s.Ended && s.State.Status == platform.Down:
+		return PastEnd
 	case s.State.Mark.Ours():
 		return OldMark
 	case s.State.Status == platform.Deactivated:
@@ -161,6 +165,7 @@ const (
 	OldMark     Reason = "old-mark"     // a mark of ours that is not, or no longer, that of the newest warrant
 	AgainstLock Reason = "owner-lock"   // deactivated, though the owner's lock says never without telling us
 	NotOwner    Reason = "not-owner"    // deactivated with a mark, or with a credential of the staff
+	PastEnd     Reason = "past-end"     // a timed measure of ours is over, and another mark keeps the subject down
 	Gone        Reason = "gone"         // deleted, or not there any more
 )
 

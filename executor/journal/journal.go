@@ -226,13 +226,18 @@ func intend(tx *sqldb.Tx, a Act, sign Sign) (proof.SignedExecution, error) {
 	return record, begin(tx, a)
 }
 
-// Refuse spends a warrant without having intended anything.
-func (j *Journal) Refuse(ctx context.Context, a Act, h Head, sign Sign) (proof.SignedExecution, error) {
+// Refuse spends a warrant without having intended anything. after is as in End.
+func (j *Journal) Refuse(ctx context.Context, a Act, h Head, after *platform.Expect, sign Sign) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal a refusal", func(tx *sqldb.Tx) error {
 		a.Stage, a.Began = Ended, -1
 		if err := begin(tx, a); err != nil {
 			return err
+		}
+		if after != nil {
+			if err := left(tx, a.Key, *after, a.Ended); err != nil {
+				return err
+			}
 		}
 		var err error
 		if record, err = enter(tx, a.Request, sign); err != nil {

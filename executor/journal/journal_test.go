@@ -121,7 +121,7 @@ func TestLife(t *testing.T) {
 func TestSpent(t *testing.T) {
 	ctx, j := t.Context(), openJournal(t)
 	a := act("req_1")
-	if _, err := j.Refuse(ctx, withOutcome(a, proof.Refused), Head{}, signAs("refusal", a)); err != nil {
+	if _, err := j.Refuse(ctx, withOutcome(a, proof.Refused), Head{}, nil, signAs("refusal", a)); err != nil {
 		t.Fatal(err)
 	}
 	core := act("req_2")

@@ -122,6 +122,7 @@ type Sight struct {
 // Words of Sight.Why that a desk acts on; package watch says them.
 const (
 	WhyOwner = "owner"         // the platform says that the owner deactivated the account
+	WhyEnded = "past-end"      // a timed measure is over, and another mark keeps the subject down
 	WhyAsked = "perhaps-owner" // the owner did, or staff: the platform does not say
 )
 
