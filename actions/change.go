@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -75,12 +76,16 @@ func (r Row) Digest() canonical.Digest {
 
 // Engagement is the change of desk.engagement: one worker's engagement.
 type Engagement struct {
-	Op     string             `json:"op"` // "extend" or "end"
+	Op     string             `json:"op"` // "extend", "end", or "reinstate": take back an end
 	Worker workforce.WorkerID `json:"worker"`
-	Last   canonical.Time     `json:"last"` // the new end; for "end" the zero time means at once
+	Last   canonical.Time     `json:"last"` // the new end; for "end" the zero time means at once; zero for "reinstate"
 }
 
-// Direction of an end is relieving, of an extension burdening.
+// ReinstateWithin is for how long an end may be taken back. Nothing that was true
+// of the worker before is lost by it: independence goes on counting.
+const ReinstateWithin = 7 * 24 * time.Hour
+
+// Direction of an end is relieving, of an extension or a reinstatement burdening.
 func (c Engagement) Direction() Direction {
 	if c.Op == "end" {
 		return Relieving
@@ -95,12 +100,14 @@ func (c Engagement) check() error {
 	switch {
 	case c.Worker == "":
 		return fmt.Errorf("no worker is named")
-	case c.Op == "end" && c.Last.IsZero(), c.Op == "extend" && !c.Last.IsZero():
+	case c.Op == "end" && c.Last.IsZero(), c.Op == "extend" && !c.Last.IsZero(), c.Op == "reinstate" && c.Last.IsZero():
 		return nil
 	case c.Op == "end":
 		return fmt.Errorf("ending takes effect at once; it has no last day")
+	case c.Op == "reinstate":
+		return fmt.Errorf("a reinstatement takes back an end; the last day is the one from before")
 	default:
-		return fmt.Errorf("op is end, or extend with a last day")
+		return fmt.Errorf("op is end, reinstate, or extend with a last day")
 	}
 }
 

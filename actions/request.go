@@ -96,12 +96,35 @@ func (r Request) Countersign(s Signed, now canonical.Time) (Request, error) {
 	return r.touch(now), nil
 }
 
+// Withholds reports whether a decline of an action only withholds the signer's own
+// yes: nobody alone stops what relieves, nor a thaw.
+func Withholds(a Action) bool {
+	if a.Direction == Relieving {
+		return true
+	}
+	ch, err := ParseChange(a.Kind, a.Change)
+	f, ok := ch.(Freeze)
+	return err == nil && ok && f.Thaws()
+}
+
 // Decline adds somebody's no. It takes the slot that their yes would have
 // filled, and with it the request, which needs every slot; with an alarm the
-// request is frozen.
+// request is frozen. Where it only withholds (see Withholds), the request stays open.
 func (r Request) Decline(n Refusal, now canonical.Time) (Request, error) {
 	if err := r.closed(now.Time); err != nil {
 		return r, err
+	}
+	if Withholds(r.Action) {
+		who := n.Signed.Statement.Signer
+		said := func(s Signed) bool { return s.Statement.Signer == who }
+		switch {
+		case slices.ContainsFunc(r.Signers, said):
+			return r, fault.New(fault.Conflict, "already-signed", "%s has countersigned this request already, and a yes to what relieves is not taken back.", who)
+		case slices.ContainsFunc(r.Declined, func(d Refusal) bool { return said(d.Signed) }):
+			return r, fault.New(fault.Conflict, "already-declined", "%s has declined this request already; others may still countersign it.", who)
+		}
+		r.Declined = append(slices.Clone(r.Declined), n)
+		return r.touch(now), nil
 	}
 	r.Declined = append(slices.Clone(r.Declined), n)
 	r.Status, r.Outcome, r.OutcomeText = StatusDeclined, "declined", "Declined by "+string(n.Signed.Statement.Signer)+"."

@@ -53,13 +53,15 @@ const (
 	Thawed          Type = "thawed"           // several people thawed them
 	IncidentOpened  Type = "incident.opened"  // somebody contests an act
 	IncidentClosed  Type = "incident.closed"  // its review was countersigned
+	Recovery        Type = "recovery"         // those who are left of the officers ask for what takes more of them
+	Indispensable   Type = "indispensable"    // the desk could not go on without somebody
 	Flood           Type = "flood"            // so many of one kind that they are not sent one by one; for whoever wants that kind
 )
 
 // Types lists what is alarmed.
 func Types() []Type {
 	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Flood}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, Flood}
 }
 
 var (

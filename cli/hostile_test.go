@@ -61,7 +61,7 @@ func (d *lyingDesk) RoundTrip(r *http.Request) (*http.Response, error) {
 	case part(0) == "tokens" && r.Method == http.MethodGet:
 		doc = new(v1.Page[v1.Token])
 	case part(0) == "tokens":
-		doc = new(v1.NewToken)
+		doc = new(v1.Token)
 	case part(0) == "workers" && part(2) == "reach":
 		doc = new(v1.Reach)
 	case part(0) == "workers" && part(1) != "":

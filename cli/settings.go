@@ -28,6 +28,9 @@ type settings struct {
 	Worker workforce.WorkerID `json:"worker,omitzero"`
 	// Origin of the desk's ledger: a draft for another one is not signed.
 	Origin string `json:"origin,omitzero"`
+	// Log is what statements for the desk call its ledger: the origin and the hash
+	// of entry 0, as at the first sign-in.
+	Log string `json:"log,omitzero"`
 	// Executor and ExecutorToken are for handing a freeze, an end or a revocation
 	// straight to the executor when the desk does not answer.
 	Executor      string `json:"executor,omitzero"`

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,6 +35,7 @@ type identity struct {
 	key    KeyFile
 	worker workforce.WorkerID
 	origin string // empty: not pinned
+	log    string // likewise
 }
 
 func (s *Session) identity() (identity, error) {
@@ -45,7 +47,7 @@ func (s *Session) identity() (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	me := identity{key: k, worker: k.Worker, origin: c.Origin}
+	me := identity{key: k, worker: k.Worker, origin: c.Origin, log: c.Log}
 	switch {
 	case me.worker == "":
 		me.worker = c.Worker
@@ -225,6 +227,16 @@ func checkSubject(got platform.Subject, asked string) error {
 	return nil
 }
 
+// knows reports whether a ledger's name is the one of the person's desk, as far as
+// that is pinned. Where only the origin is, the hash of entry 0 may follow it.
+func (me identity) knows(log string) bool {
+	if strings.Contains(me.log, "#") {
+		return log == me.log
+	}
+	origin, _, _ := strings.Cut(log, "#")
+	return me.origin == "" || origin == me.origin
+}
+
 // checkStatement checks what will be hashed and signed.
 func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, now time.Time) error {
 	st := d.Statement
@@ -240,8 +252,8 @@ func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, 
 		return tricked("its statement says %q, not %q", st.Verdict, v)
 	case st.Signer != me.worker || st.Key != me.key.Key:
 		return tricked("its statement is for %s with %s, and you are %s with %s", st.Signer, st.Key, me.worker, me.key.Key)
-	case me.origin != "" && st.Log != me.origin:
-		return tricked("its statement is for the desk %q, and yours is %q", st.Log, me.origin)
+	case !me.knows(st.Log):
+		return tricked("its statement is for the desk %q, and yours is %q", st.Log, cmp.Or(me.log, me.origin))
 	case len(st.Nonce) != 32 || st.Policy.IsZero() || st.Executor == "" || st.Log == "":
 		return tricked("its statement is incomplete")
 	case st.Expires.Sub(st.NotBefore.Time) > most:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -141,8 +142,8 @@ type handed struct {
 
 // draftStraight writes what the desk would draft.
 func (s *Session) draftStraight(me identity, facts proof.DraftFacts, k actions.Kind, change actions.Change, reason string) (v1.Draft, error) {
-	if me.origin != "" && facts.Log != me.origin {
-		return v1.Draft{}, fault.New(fault.Conflict, "foreign-desk", "That executor serves the desk %q, and yours is %q. Nothing was signed.", facts.Log, me.origin)
+	if !me.knows(facts.Log) {
+		return v1.Draft{}, fault.New(fault.Conflict, "foreign-desk", "That executor serves the desk %q, and yours is %q. Nothing was signed.", facts.Log, cmp.Or(me.log, me.origin))
 	}
 	now := s.Now()
 	if off := facts.Clock.Sub(now); off > time.Minute || off < -time.Minute {

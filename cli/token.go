@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"countersign.dev/actions"
@@ -74,7 +75,10 @@ func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
 	if set.Origin != "" && status.Origin != set.Origin {
 		return fault.New(fault.Forbidden, "foreign-desk", "The desk at %s is %q, yours is %q.", set.URL, status.Origin, set.Origin)
 	}
-	ask, secret, err := newAsk(s, status.Origin, worker, k, c.Name, c.For)
+	if strings.Contains(set.Log, "#") && status.Log != set.Log {
+		return fault.New(fault.Forbidden, "foreign-desk", "The desk at %s is %q, yours is %q: another entry 0, as a rehearsal has.", set.URL, status.Log, set.Log)
+	}
+	ask, secret, err := newAsk(s, status.Log, worker, k, c.Name, c.For)
 	if err != nil {
 		return err
 	}
@@ -91,7 +95,7 @@ func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
 	}
 	doc := createdToken{Token: t, Secret: secret}
 	if c.Save {
-		if doc.Saved, err = c.save(s, set, worker, status.Origin, secret); err != nil {
+		if doc.Saved, err = c.save(s, set, worker, status, secret); err != nil {
 			return err
 		}
 		doc.Secret = ""
@@ -117,13 +121,13 @@ func newAsk(s *Session, origin string, w workforce.WorkerID, k KeyFile, name str
 		NotBefore: now, Expires: canonical.At(now.Add(life)), Secret: actions.SecretDigest(secret)}, secret, nil
 }
 
-func (c *tokenCreate) save(s *Session, set settings, w workforce.WorkerID, origin, secret string) (string, error) {
+func (c *tokenCreate) save(s *Session, set settings, w workforce.WorkerID, desk v1.Status, secret string) (string, error) {
 	key, err := filepath.Abs(set.Key)
 	if err != nil {
 		return "", fmt.Errorf("name the key file: %w", err)
 	}
 	return s.keep(func(f *settings) {
-		f.URL, f.Token, f.Key, f.Worker, f.Origin = set.URL, secret, key, w, origin
+		f.URL, f.Token, f.Key, f.Worker, f.Origin, f.Log = set.URL, secret, key, w, desk.Origin, desk.Log
 	})
 }
 

@@ -52,6 +52,9 @@ func changeInWords(change actions.Change) string {
 		if c.Op == "end" {
 			return fmt.Sprintf("End the engagement of %s, at once", c.Worker)
 		}
+		if c.Op == "reinstate" {
+			return fmt.Sprintf("Reinstate %s: the engagement goes on as if it had not been ended", c.Worker)
+		}
 		return fmt.Sprintf("Extend the engagement of %s to %s", c.Worker, when(c.Last))
 	case actions.Keys:
 		return keysInWords(c)

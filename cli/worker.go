@@ -14,11 +14,12 @@ import (
 )
 
 type workerCommands struct {
-	Import workerImport `cmd:"" help:"Admit the joiners and changes of a CSV file. Shows what differs from the desk first. Officers countersign."`
-	Show   workerShow   `cmd:"" help:"Show one worker: engagement, standing now, keys, and what they could do alone now and on the last day."`
-	List   workerList   `cmd:"" help:"List workers."`
-	Extend workerExtend `cmd:"" help:"Move a worker's last day. Officers countersign."`
-	End    workerEnd    `cmd:"" help:"End a worker's engagement, at once. One person may."`
+	Import    workerImport    `cmd:"" help:"Admit the joiners and changes of a CSV file. Shows what differs from the desk first. Officers countersign."`
+	Show      workerShow      `cmd:"" help:"Show one worker: engagement, standing now, keys, and what they could do alone now and on the last day."`
+	List      workerList      `cmd:"" help:"List workers."`
+	Extend    workerExtend    `cmd:"" help:"Move a worker's last day. Officers countersign."`
+	End       workerEnd       `cmd:"" help:"End the engagement of one of your own reports, or, as an officer, of anybody, at once. One person may."`
+	Reinstate workerReinstate `cmd:"" help:"Take back an end within 7 days. Officers countersign."`
 }
 
 type workerShow struct {
@@ -173,6 +174,19 @@ type workerEnd struct {
 
 func (c *workerEnd) Run(ctx context.Context, s *Session) error {
 	return c.relieve(ctx, s, actions.DeskEngagement, actions.Engagement{Op: "end", Worker: c.Worker}, c.Reason)
+}
+
+type workerReinstate struct {
+	Worker workforce.WorkerID `arg:"" help:"Identifier of the worker."`
+	asking
+}
+
+func (*workerReinstate) Help() string {
+	return "Takes back what `worker end` did, within 7 days. Officers countersign. The worker is who they were: the days until they count as independent go on."
+}
+
+func (c *workerReinstate) Run(ctx context.Context, s *Session) error {
+	return c.change(ctx, s, actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: c.Worker}, c.Reason)
 }
 
 // recordOf is the record that the desk has of a worker.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,7 +187,15 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	standing := s.People.Standing(by.Worker, now.Time)
 	facts := proof.FactsOf(a, standing, a.Tier, lifts)
 	ruling := s.Policy.Rule(facts)
-	out := Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: s.Origin, Request: request, Action: a.Digest(),
+	law, err := s.ByLaw(a, facts, actions.Statement{Signer: by.Worker, Request: request}, now.Time)
+	if err != nil {
+		return Draft{}, err
+	}
+	if law != nil && ruling.Verdict != policy.Forbidden {
+		ruling.Verdict, ruling.Need = policy.Held, law.Need
+		ruling.Reasons = append(slices.Clip(ruling.Reasons), law.Reason)
+	}
+	out := Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: s.LogName(), Request: request, Action: a.Digest(),
 		Verdict: proof.VerdictOf(a), Policy: s.Policy.Digest(), Signer: by.Worker, Key: key, Executor: s.ExecutorOf(a), Nonce: d.random(32),
 		NotBefore: now, Expires: canonical.At(now.Add(proof.Validity(a) + time.Duration(ruling.Need.Wait)*time.Second))}}
 	out.Verdict, out.Need = ruling.Verdict, ruling.Need

@@ -319,9 +319,12 @@ func changed(s *proof.State, ch actions.Change, records []workforce.Record, at c
 		if !ok {
 			return nil, nil
 		}
-		if c.Op == "end" {
+		switch c.Op {
+		case "end":
 			w.Ended = at
-		} else {
+		case "reinstate":
+			w.Ended = canonical.Time{}
+		default:
 			w.Last = c.Last
 		}
 		next.People.Put(w)

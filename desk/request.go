@@ -21,7 +21,7 @@ import (
 
 // verdictOf is what is entered of a verdict on a request with what it was judged by.
 func verdictOf(v judged, signed actions.Signed, status actions.Status) proof.VerdictRecord {
-	return proof.VerdictRecord{At: canonical.At(v.ask.At), Lifts: v.ask.Lifts, Need: v.j.Need, Request: signed.Statement.Request, Signed: signed,
+	return proof.VerdictRecord{At: canonical.At(v.ask.At), Law: v.j.Law(), Lifts: v.ask.Lifts, Need: v.j.Need, Request: signed.Statement.Request, Signed: signed,
 		Status: status, Tier: v.j.Facts.Subject.Tier}
 }
 
@@ -279,6 +279,9 @@ func (d *Desk) concludeOpen(ctx context.Context, s *proof.State, r store.Request
 func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Recorded, err error) {
 	if isNew {
 		t.recordRequest(r, v.j)
+		if err := t.alarmRecovery(r, v.j); err != nil {
+			return nil, err
+		}
 	}
 	r.Need, r.Missing = v.j.Need, v.j.Missing
 	switch {
@@ -332,7 +335,7 @@ func (t *tx) recordRequest(r *store.Request, j proof.Judgement) {
 	if j.Ready {
 		status = actions.StatusApproved
 	}
-	t.record(proof.KindRequest, proof.RequestRecord{Act: proof.ActOf(j.Facts), At: r.Created, Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
+	t.record(proof.KindRequest, proof.RequestRecord{Act: proof.ActOf(j.Facts), At: r.Created, Law: j.Law(), Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
 		field("subject", r.Action.Subject.String()), field("handle", r.Action.Subject.Handle), field("reason", r.Action.Reason), field("case", r.Action.Case)).
 		About(r.ID, store.ByWorker(r.Requester()))
 }
@@ -520,7 +523,7 @@ func (d *Desk) keptRows(ctx context.Context, r store.Request, j proof.Judgement)
 }
 
 // Decline says no. Whoever could countersign may; the request ends, and with an
-// alarm it is frozen.
+// alarm it is frozen. A request that relieves, or thaws, stays open for others.
 func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed actions.Signed, alarm bool, reason string) (actions.Request, error) {
 	var out actions.Request
 	err := d.change(ctx, by, "decline", func(s *proof.State) (func(*tx) error, error) {
@@ -548,6 +551,11 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 			said.Alarm = alarm
 			t.record(proof.KindDecline, said, field("reason", reason)).About(request, store.ByWorker(by.Worker))
 			out = next
+			if next.Open() {
+				t.SaveRequest(with(r, next))
+				t.Signal(requestSignal(r.ID))
+				return nil
+			}
 			t.end(with(r, next))
 			return nil
 		}, nil

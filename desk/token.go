@@ -70,7 +70,7 @@ func badAsk(format string, args ...any) error {
 func provesKey(s *proof.State, signed actions.SignedTokenAsk, now canonical.Time) error {
 	a := signed.Ask
 	switch {
-	case a.V != actions.TokenVersion || a.Log != s.Origin || len(a.Nonce) != 32 || len(a.Name) > 100:
+	case a.V != actions.TokenVersion || a.Log != s.LogName() || len(a.Nonce) != 32 || len(a.Name) > 100:
 		return badAsk("This is not a request for a token of this desk.")
 	case a.Secret.IsZero():
 		return badAsk("The request for a token does not say which secret it is for; update the program that asks.")
@@ -121,7 +121,7 @@ func (k *tokens) rests(s *proof.State, t store.Token) bool {
 	a := signed.Ask
 	key, ok := s.People.Key(a.Key)
 	switch {
-	case a.V != actions.TokenVersion || a.Log != s.Origin || a.Secret != canonical.Digest(hash):
+	case a.V != actions.TokenVersion || a.Log != s.LogName() || a.Secret != canonical.Digest(hash):
 		return false
 	case a.Worker != t.Worker || a.Key != t.Key || !a.Expires.Equal(t.Expires.Time) || a.Expires.Sub(a.NotBefore.Time) > actions.TokenLife:
 		return false

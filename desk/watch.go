@@ -383,6 +383,16 @@ func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExe
 	}, nil
 }
 
+// alarmRecovery pages the officers when somebody asks for a recovery, or for taking
+// out a second officer: whoever was left out must see it while it waits.
+func (t *tx) alarmRecovery(r *store.Request, j proof.Judgement) error {
+	if j.ByLaw == nil {
+		return nil
+	}
+	return t.alarm(Alarm{Kind: string(alarm.Recovery), Severity: Page, Request: r.ID,
+		Text: fmt.Sprintf("%s asks for %s. %s", r.Requester(), r.Action.Kind, j.ByLaw.Reason.Text)})
+}
+
 // alarmFreeze tells everybody of a freeze, or a thaw, that came into effect; of
 // other changes nothing.
 func (t *tx) alarmFreeze(ch actions.Change, st actions.Statement) error {

@@ -67,7 +67,7 @@ func (e *Executor) Facts() (proof.DraftFacts, error) {
 	if !s.Founded() {
 		return proof.DraftFacts{}, notFollowed
 	}
-	return proof.DraftFacts{Log: s.Origin, Root: s.Root, Policy: s.Policy.Digest(), Clock: canonical.At(e.now())}, nil
+	return proof.DraftFacts{Log: s.LogName(), Root: s.Root, Policy: s.Policy.Digest(), Clock: canonical.At(e.now())}, nil
 }
 
 // readTaken checks at the start that what the journal holds can be read, so that

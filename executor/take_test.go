@@ -139,7 +139,7 @@ func TestTakeBetweenIntentAndCall(t *testing.T) {
 			var once sync.Once
 			p.desk.Before(func(x proof.Execution) {
 				if x.Kind == proof.KindIntent {
-					once.Do(func() { p.takes(c.kind, c.change(p.world), "ole") })
+					once.Do(func() { p.takes(c.kind, c.change(p.world), "ada") })
 				}
 			})
 			got, err := p.carry(raw)
@@ -188,7 +188,7 @@ func TestTakeStopsUndoByARevokedKey(t *testing.T) {
 	p.executes(measure)
 	p.ready()
 	p.desk.Hide(true)
-	p.takes(actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{p.world.PublicKey("bob").ID()}}, "ole")
+	p.takes(actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{p.world.PublicKey("bob").ID()}}, "ada")
 	p.refuses(p.world.Undo("bob", measure), "revoked-key")
 	p.executes(p.world.Undo("abe", measure))
 }
@@ -208,22 +208,23 @@ func TestTakeRefuses(t *testing.T) {
 		}
 	}
 	refuses(w.Claim(actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ann"), "forbidden-by-policy")
-	refuses(w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "ada"), "ole"), "nobody-left")
+	refuses(w.Claim(actions.DeskFreeze, freeze(actions.ScopeVendor, ""), "ole"), "not-alone")
+	refuses(w.Claim(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}, "ole"), "not-yours-to-end")
 	refuses(w.Claim(actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeAll}, "ada", "bea", "cem"), "not-relieving")
 	forged := w.Claim(actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ole")
 	forged.Request.Signature = w.Key("ann").Sign(forged.Request.Statement.Challenge())
 	refuses(forged, "bad-signature")
-	a := p.takes(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole")
+	a := p.takes(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ada")
 	if got, err := p.Take(t.Context(), a); err != nil || got.Request != a.Request.Statement.Request {
 		t.Errorf("handed over again: %+v, %v", got, err)
 	}
-	other := w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "bob"), "ole")
+	other := w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "bob"), "ada")
 	other.Request.Statement.Request = a.Request.Statement.Request
 	refuses(other, "spent")
-	p.takes(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}, "ole")
+	p.takes(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}, "ada")
 	p.restart()
 	p.ready()
-	refuses(w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "sue"), "ole"), "budget-spent")
+	refuses(w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "sue"), "ada"), "budget-spent")
 	if n := len(w.State().Freezes); n != 0 {
 		t.Errorf("the chain has %d freezes", n)
 	}
@@ -253,7 +254,7 @@ func TestTakeAlarms(t *testing.T) {
 	p.start()
 	p.ready()
 	p.desk.Down(true)
-	p.takes(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}, "ole") // no freeze
+	p.takes(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}, "ada") // no freeze
 	want := map[string]bool{}
 	for _, c := range []actions.Freeze{freeze(actions.ScopeAll, ""), freeze(actions.ScopePlatform, "plaza"), freeze(actions.ScopeWorker, "ann")} {
 		want[p.takes(actions.DeskFreeze, c, "ole").Request.Statement.Request] = true

@@ -194,7 +194,7 @@ func (h *held) takeStatement(e Entry, s actions.Signed) error {
 	st, state := s.Statement, h.state
 	key, ok := state.People.Key(st.Key)
 	switch {
-	case st.V != actions.StatementVersion || st.Log != state.Origin:
+	case st.V != actions.StatementVersion || st.Log != state.LogName():
 		return bad("bad-statement", "The statement of %s is for another ledger.", st.Signer)
 	case !ok || key.Worker != st.Signer:
 		return bad("unknown-key", "The key %s is not one that the governance chain knows for %s.", st.Key, st.Signer)

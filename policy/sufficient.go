@@ -28,12 +28,10 @@ func vital() []Facts {
 // to change policy and to thaw. The error is a fault of kind Conflict, type
 // "nobody-left", with a detail for each change that nobody could make.
 func (s *Set) Sufficient(reg *workforce.Registry, at time.Time) error {
-	people := s.useful(reg, at)
-	dependence := remember(func(a, b workforce.WorkerID) string { return reg.Dependence(a, b, at) })
 	var lacking []fault.Detail
-	for i, f := range vital() {
-		if why := group(i, people, dependence); why != "" {
-			lacking = append(lacking, fault.Detail{At: string(f.Kind) + " " + f.Subject.Part, Text: why})
+	for _, g := range s.Groups(reg, at) {
+		if g.Why != "" {
+			lacking = append(lacking, fault.Detail{At: string(g.Kind) + " " + g.Part, Text: g.Why})
 		}
 	}
 	if len(lacking) > 0 {
@@ -41,6 +39,27 @@ func (s *Set) Sufficient(reg *workforce.Registry, at time.Time) error {
 			"After this, no group of people at the desk could admit people, enrol keys, change policy and thaw any more, so it is refused.").With(lacking...)
 	}
 	return nil
+}
+
+// Group is who could make one of the vital changes.
+type Group struct {
+	Kind   actions.Kind
+	Part   string
+	People []workforce.WorkerID // one such group, the requester first; nobody if there is none
+	Why    string               // why there is none
+}
+
+// Groups looks for a group for each of the changes that Sufficient names.
+func (s *Set) Groups(reg *workforce.Registry, at time.Time) []Group {
+	people := s.useful(reg, at)
+	dependence := remember(func(a, b workforce.WorkerID) string { return reg.Dependence(a, b, at) })
+	var groups []Group
+	for i, f := range vital() {
+		g := Group{Kind: f.Kind, Part: f.Subject.Part}
+		g.People, g.Why = group(i, people, dependence)
+		groups = append(groups, g)
+	}
+	return groups
 }
 
 // part is what somebody may do for the vital changes, in their order.
@@ -169,32 +188,36 @@ func representatives(reg *workforce.Registry, at time.Time, people []person) []p
 
 // group looks for people who could make the vital change i, and says why there
 // are none.
-func group(i int, people []person, dependence func(a, b workforce.WorkerID) string) string {
+func group(i int, people []person, dependence func(a, b workforce.WorkerID) string) (found []workforce.WorkerID, why string) {
 	var signers []actions.Signer
 	for _, p := range people {
 		if p.part.countersign[i] {
 			signers = append(signers, p.Signer)
 		}
 	}
-	why := "nobody who is engaged and has a live key may request it"
+	why = "nobody who is engaged and has a live key may request it"
 	for _, p := range people {
 		if !p.part.request[i] {
 			continue
 		}
-		reason := match(p.part.need[i], p.Signer, signers, dependence)
+		chosen, reason := match(p.part.need[i], p.Signer, signers, dependence)
 		if reason == "" {
-			return ""
+			found = append(found, p.Worker)
+			for _, c := range chosen {
+				found = append(found, c.Worker)
+			}
+			return found, ""
 		}
 		why = fmt.Sprintf("where %s requests it, it needs %s, and there is no such group: %s", p.Worker, p.part.need[i], reason)
 	}
-	return why
+	return nil, why
 }
 
 // match is actions.Match over everybody who could sign. Match is made for the few
 // who did; so that it need not try the pairs and triples of a thousand people in
 // vain, those who cannot sign with this requester are left out first, and a sort
 // of people of which there are too few ends it.
-func match(need actions.Need, requester actions.Signer, signers []actions.Signer, dependence func(a, b workforce.WorkerID) string) string {
+func match(need actions.Need, requester actions.Signer, signers []actions.Signer, dependence func(a, b workforce.WorkerID) string) (chosen []actions.Signer, why string) {
 	var able []actions.Signer
 	have := map[actions.Qualifier]int{}
 	for _, s := range signers {
@@ -210,14 +233,14 @@ func match(need actions.Need, requester actions.Signer, signers []actions.Signer
 	}
 	for q, k := range need.Qualified {
 		if have[q] < k {
-			return fmt.Sprintf("%d of %d %s independent of them", have[q], k, q)
+			return nil, fmt.Sprintf("%d of %d %s independent of them", have[q], k, q)
 		}
 	}
-	_, ok, why := actions.Match(need, requester, able, dependence)
+	chosen, ok, why := actions.Match(need, requester, able, dependence)
 	if ok {
-		return ""
+		return chosen, ""
 	}
-	return why
+	return nil, why
 }
 
 // class is what a set can tell of a worker.

@@ -71,7 +71,8 @@ func DetailsOf(ds []fault.Detail) []Detail {
 type Status struct {
 	Version  string           `json:"version" doc:"of the program"`
 	Founded  bool             `json:"founded"`
-	Origin   string           `json:"origin" doc:"of the ledger; statements name it"`
+	Origin   string           `json:"origin" doc:"of the ledger"`
+	Log      string           `json:"log" doc:"what statements and requests for tokens call the ledger: its origin and, under the laws 2, # and the hash of entry 0"`
 	LogKey   string           `json:"log_key" doc:"verifier key line of the ledger"`
 	Root     canonical.Digest `json:"root" doc:"hash of entry 0; compare it with the one in your trust folder"`
 	Ledger   LedgerStatus     `json:"ledger"`

@@ -249,7 +249,7 @@ func As(id workforce.WorkerID) desk.Caller { return desk.Caller{Worker: id, Toke
 func (w *World) TokenAsk(id, signer workforce.WorkerID, edit ...func(*actions.TokenAsk)) (actions.SignedTokenAsk, string) {
 	now := canonical.At(w.clock.Now())
 	secret := actions.TokenSecret(random(w.t, 32))
-	a := actions.TokenAsk{V: actions.TokenVersion, Log: w.Origin, Worker: id, Key: w.PublicKey(id).ID(), Name: "test", Nonce: random(w.t, 32),
+	a := actions.TokenAsk{V: actions.TokenVersion, Log: w.LogName(), Worker: id, Key: w.PublicKey(id).ID(), Name: "test", Nonce: random(w.t, 32),
 		NotBefore: now, Expires: canonical.At(now.Add(time.Hour)), Secret: actions.SecretDigest(secret)}
 	for _, f := range edit {
 		f(&a)
@@ -419,3 +419,12 @@ func compare(a, b workforce.WorkerID) int {
 
 // Context is the test's.
 func (w *World) Context() context.Context { return w.t.Context() }
+
+// LogName is what statements for this desk call its ledger.
+func (w *World) LogName() string {
+	s, err := w.State(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s.LogName()
+}

@@ -26,6 +26,7 @@ type Frozen struct {
 	By      workforce.WorkerID
 	At      canonical.Time
 	Request string
+	Alone   bool // By froze it alone: nobody countersigned
 }
 
 // Reviewed is a review that was closed.
@@ -90,29 +91,61 @@ func vendorName(v workforce.VendorID) string {
 
 // stopped says why a freeze stops an act by somebody. A freeze stops what
 // burdens, and not the votes to thaw of those who are not frozen themselves.
-func (s *State) stopped(a actions.Action, w workforce.WorkerID, st workforce.Standing) error {
-	if len(s.Freezes) == 0 || a.Direction == actions.Relieving {
+func (s *State) stopped(a actions.Action, w workforce.WorkerID, st workforce.Standing, at time.Time) error {
+	if len(s.Freezes) == 0 || a.Direction == actions.Relieving && !s.againstOthers(a, w) {
 		return nil
 	}
-	if a.Kind != actions.DeskFreeze {
+	if a.Kind != actions.DeskFreeze && a.Direction != actions.Relieving {
 		platform := a.Subject.Platform
 		if specDesk(a) {
 			platform = ""
 		}
 		return s.frozen(w, st, platform)
 	}
-	// A thaw: only freezes of this person count.
+	// A thaw, or something against other people: only freezes of this person count.
 	for _, key := range []actions.Freeze{{Scope: actions.ScopeWorker, Of: string(w)}, {Scope: actions.ScopeVendor, Of: string(st.Vendor)}} {
-		if f, ok := s.Freezes[key.Key()]; ok {
+		if f, ok := s.Freezes[key.Key()]; ok && !s.answers(a, w, at) {
 			return refuse("frozen", "The acts of %s are frozen since %s; others thaw them.", w, f.At)
 		}
 	}
 	return nil
 }
 
+// againstOthers reports whether a relieving act is one that, under the laws 2,
+// nobody makes whose own acts are frozen: a freeze, an end or a revocation. One's
+// own end and one's own keys are not among them.
+func (s *State) againstOthers(a actions.Action, w workforce.WorkerID) bool {
+	if s.Laws < 2 || !specDesk(a) {
+		return false
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return false
+	}
+	switch c := ch.(type) {
+	case actions.Freeze:
+		return true
+	case actions.Engagement:
+		return c.Worker != w
+	case actions.Keys:
+		return slices.ContainsFunc(c.Revoke, func(id workforce.KeyID) bool {
+			k, ok := s.People.Key(id)
+			return ok && k.Worker != w
+		})
+	}
+	return false
+}
+
 // thawed returns the people without those whose acts are frozen: who has to be
 // able to thaw, to admit and to enrol must not be frozen themselves.
-func (s *State) thawed() *workforce.Registry {
+func (s *State) thawed() *workforce.Registry { return s.thawedBut("") }
+
+// thawedBut is thawed where what one person froze alone does not count.
+func (s *State) thawedBut(by workforce.WorkerID) *workforce.Registry {
+	counts := func(key actions.Freeze) bool {
+		f, on := s.Freezes[key.Key()]
+		return on && !(f.Alone && f.By == by)
+	}
 	some := false
 	for _, f := range s.Freezes {
 		some = some || f.People()
@@ -123,9 +156,7 @@ func (s *State) thawed() *workforce.Registry {
 	left := s.People.Clone()
 	for _, seat := range s.People.Seats() {
 		w := seat.Worker
-		_, worker := s.Freezes[actions.Freeze{Scope: actions.ScopeWorker, Of: string(w.Worker)}.Key()]
-		_, vendor := s.Freezes[actions.Freeze{Scope: actions.ScopeVendor, Of: string(w.Vendor)}.Key()]
-		if worker || vendor {
+		if counts(actions.Freeze{Scope: actions.ScopeWorker, Of: string(w.Worker)}) || counts(actions.Freeze{Scope: actions.ScopeVendor, Of: string(w.Vendor)}) {
 			// They stay in the line of managers and sign nothing.
 			w.Ended = w.Start
 			left.Put(w)
@@ -161,6 +192,9 @@ func (s *State) mayFreeze(by workforce.WorkerID, c actions.Freeze, at time.Time)
 	}
 	if !c.People() {
 		return nil
+	}
+	if err := s.maySuspend(by, c, at); err != nil {
+		return err
 	}
 	return s.limit(by, "end", 1, s.Trust.EndingsPerHour, at)
 }
@@ -315,8 +349,7 @@ func (s *State) Rejoin(a Authority, at canonical.Time) error {
 
 func (s *State) apply(a Authority, ch actions.Change, at canonical.Time) {
 	s.spent[a.Request.Statement.Request] = true
-	s.note(a.Request.Statement.Signer, ch, at.Time)
-	s.effect(ledger.Body{Number: s.Next, Time: at}, a.Request.Statement, ch, nil)
+	s.enact(ledger.Body{Number: s.Next, Time: at}, a, ch, nil, at.Time)
 }
 
 // known reports whether a state has whom a change is about, which effect
@@ -390,7 +423,6 @@ func (s *State) taken(b ledger.Body) error {
 	if at.After(b.Time.Time) {
 		at = b.Time // the executor's clock is ahead of the desk's
 	}
-	s.note(a.Request.Statement.Signer, ch, b.Time.Time)
-	s.effect(ledger.Body{Number: b.Number, Time: at}, a.Request.Statement, ch, nil)
+	s.enact(ledger.Body{Number: b.Number, Time: at}, a, ch, nil, b.Time.Time)
 	return nil
 }

@@ -39,10 +39,15 @@ func must(t *testing.T, err error) {
 }
 
 // fourOfficers is a staffed desk with a fourth officer, dov, so that there is one
-// to spare.
+// to spare, under the first laws: what one person may do to people under the laws 2
+// is tested in people_test.go.
 func fourOfficers(t *testing.T, perHour int64) *prooftest.World {
 	t.Helper()
-	w := prooftest.Found(t, prooftest.Options{Trust: func(tr *actions.Trust) { tr.EndingsPerHour = perHour }})
+	return withDov(prooftest.Found(t, prooftest.Options{FirstLaws: true, Trust: func(tr *actions.Trust) { tr.EndingsPerHour = perHour }}))
+}
+
+// withDov staffs a desk and adds an officer.
+func withDov(w *prooftest.World) *prooftest.World {
 	w.Staff()
 	dov := record("dov", "", "")
 	dov.Roles = []workforce.Role{workforce.Officer}
@@ -151,11 +156,14 @@ func TestFreezeStopsBurdeningOnly(t *testing.T) {
 	if err := judged(w, w.Countersign(lift, "dov")); err != nil {
 		t.Errorf("a lift that somebody frozen countersigns: %v", err)
 	}
-	for _, by := range []workforce.WorkerID{"kim", "lee"} { // one of them is frozen
-		if _, err := w.State().MayDecline(w.Ask(pending), w.Statement(pending, by, actions.VerdictDecline)); err != nil {
-			t.Errorf("a decline by %s: %v", by, err)
-		}
+	decline := func(by workforce.WorkerID) error {
+		_, err := w.State().MayDecline(w.Ask(pending), w.Statement(pending, by, actions.VerdictDecline))
+		return err
 	}
+	if err := decline("kim"); err != nil {
+		t.Errorf("a decline under a freeze of all: %v", err)
+	}
+	refusedAs(t, decline("lee"), "frozen", "lee")
 	for name, err := range map[string]error{
 		"an end":         do(w, actions.DeskEngagement, end("abe"), "ole"),
 		"a revocation":   do(w, actions.DeskKey, keys(w.PublicKey("sue").ID()), "ole"),

@@ -279,9 +279,15 @@ func TestChainAttacks(t *testing.T) {
 		// Locking everybody out, one relieving change after the other.
 		{"ending the third officer", func(w *prooftest.World) error {
 			return enter(w, string(actions.DeskEngagement), w.Claim(actions.DeskEngagement, end("cem"), "ada"))
-		}, "nobody-left", ""},
+		}, "held", "0 of 2"},
 		{"revoking the third officer's key", func(w *prooftest.World) error {
 			return enter(w, string(actions.DeskKey), w.Claim(actions.DeskKey, keys(w.PublicKey("cem").ID()), "ada"))
+		}, "held", "0 of 2"},
+		{"suspending the second of three officers", func(w *prooftest.World) error {
+			if err := enter(w, string(actions.DeskFreeze), w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "cem"), "ole")); err != nil {
+				return err
+			}
+			return enter(w, string(actions.DeskFreeze), w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "bea"), "ada"))
 		}, "nobody-left", ""},
 		{"a policy that nobody could change again", func(w *prooftest.World) error {
 			files := policy.Default()

@@ -66,6 +66,15 @@ type Judgement struct {
 	Chosen    []actions.Signer // who fill the slots, if Ready
 	Ready     bool
 	Missing   string // what is still needed, if not Ready
+	ByLaw     *ByLaw // what a law asks for in place of the policy; nil where the policy decides
+}
+
+// Law returns the law that says what the act needs; empty if it is the policy.
+func (j Judgement) Law() Law {
+	if j.ByLaw == nil {
+		return ""
+	}
+	return j.ByLaw.Law
 }
 
 // Judge rules on an action at an instant: the action well formed; every
@@ -127,6 +136,13 @@ func (s *State) judge(a hashed) (Judgement, error) {
 		}
 		j.Need = s.foundingNeed()
 	}
+	if j.ByLaw, err = s.ByLaw(a.Action, j.Facts, a.Request.Statement, a.At); err != nil {
+		return j, err
+	}
+	if j.ByLaw != nil {
+		j.Need = j.ByLaw.Need
+		j.Ruling.Reasons = append(slices.Clip(j.Ruling.Reasons), j.ByLaw.Reason)
+	}
 	if err := checkLife(a.Ask, a.Request, j.Need); err != nil {
 		return j, err
 	}
@@ -160,14 +176,20 @@ func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 			waited = append(waited, sg)
 		}
 	}
+	fill := func(signers []actions.Signer) ([]actions.Signer, bool, string) {
+		if j.ByLaw != nil && j.ByLaw.Law == LawRecovery {
+			return j.ByLaw.match(j.Requester, signers)
+		}
+		return actions.Match(j.Need, j.Requester, signers, s.dependence(a.At))
+	}
 	var ok bool
-	j.Chosen, ok, j.Missing = actions.Match(j.Need, j.Requester, waited, s.dependence(a.At))
+	j.Chosen, ok, j.Missing = fill(waited)
 	j.Ready = ok && over(a.Request)
 	if j.Ready {
 		return
 	}
 	j.Chosen = nil
-	if _, ok, j.Missing = actions.Match(j.Need, j.Requester, signers, s.dependence(a.At)); ok {
+	if _, ok, j.Missing = fill(signers); ok {
 		j.Missing = "waiting for " + wait.String() + " from the last signature that is needed"
 	}
 }
@@ -176,7 +198,11 @@ func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 // its requester now.
 func (s *State) Waits(a Ask) bool {
 	standing := s.People.Standing(a.Request.Statement.Signer, standsAt(a.At, a.Action.Direction, specDesk(a.Action), a.Request.Statement))
-	return s.Policy.Rule(FactsOf(a.Action, standing, a.Tier, a.Lifts)).Need.Wait > 0
+	facts := FactsOf(a.Action, standing, a.Tier, a.Lifts)
+	if l, err := s.ByLaw(a.Action, facts, a.Request.Statement, a.At); err == nil && l != nil {
+		return l.Need.Wait > 0
+	}
+	return s.Policy.Rule(facts).Need.Wait > 0
 }
 
 // ExecutorOf returns who carries an action out: the desk itself what changes the
@@ -257,8 +283,8 @@ func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.
 	switch {
 	case st.V != actions.StatementVersion:
 		return bad("its version is not %s", actions.StatementVersion)
-	case st.Log != s.Origin:
-		return bad("it is for the ledger %q, this is %q", st.Log, s.Origin)
+	case st.Log != s.LogName():
+		return bad("it is for the ledger %q, this is %q", st.Log, s.LogName())
 	case !id.Valid(RequestPrefix, st.Request) || st.Request != a.Request.Statement.Request:
 		return bad("it is about another request")
 	case st.Action != a.action:
@@ -292,7 +318,7 @@ func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.
 		return actions.Signer{}, refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
 	}
 	if !a.declined {
-		if err := s.stopped(a.Action, st.Signer, standing); err != nil {
+		if err := s.stopped(a.Action, st.Signer, standing, a.At); err != nil {
 			return actions.Signer{}, err
 		}
 	}
@@ -348,6 +374,9 @@ func (s *State) mayCountersign(a Ask, j *Judgement, sg actions.Signer, c actions
 		return nil
 	}
 	facts := FactsOf(a.Action, sg.Standing, a.Tier, a.Lifts)
+	if j.ByLaw != nil {
+		facts.Direction = actions.Burdening // it needs others, so that it is theirs who may burden
+	}
 	if r := s.Policy.MayCountersign(facts); r.Verdict == policy.Forbidden {
 		return s.forbidden(a, facts, r, c)
 	}
@@ -364,7 +393,11 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 	if err != nil {
 		return err
 	}
-	if why := s.dependence(a.At)(j.Requester.Worker, c.Statement.Signer); why != "" {
+	if j.ByLaw != nil && j.ByLaw.Law == LawRecovery {
+		if !j.ByLaw.asks(c.Statement.Signer) {
+			return refuse("not-left", "This countersignature does not count: %s", j.ByLaw.Reason.Text)
+		}
+	} else if why := s.dependence(a.At)(j.Requester.Worker, c.Statement.Signer); why != "" {
 		return refuse("not-independent", "This countersignature does not count: %s.", why)
 	}
 	if k, _ := s.People.Key(c.Statement.Key); j.Need.Hardware && !k.Hardware {
@@ -373,8 +406,10 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 	return nil
 }
 
-// MayDecline checks a decline: whoever could countersign may say no, frozen or not.
-// It returns what the request is judged to be without signatures.
+// MayDecline checks a decline: whoever could countersign may say no, but for those
+// whose own acts are frozen or who are about to leave, who stop nobody, and those
+// whose part in something is to be reviewed. A freeze of all, or of a platform,
+// keeps nobody from saying no. It returns what the request is judged to be without signatures.
 func (s *State) MayDecline(a Ask, c actions.Signed) (Judgement, error) {
 	a.Countersignatures = nil
 	if err := s.judgeable(a); err != nil {
@@ -387,6 +422,9 @@ func (s *State) MayDecline(a Ask, c actions.Signed) (Judgement, error) {
 	}
 	sg, err := s.signer(h, 0, c, actions.VerdictDecline)
 	if err != nil {
+		return j, err
+	}
+	if err := s.stopsNobody(a.Action, sg, a.At); err != nil {
 		return j, err
 	}
 	if err := s.mayCountersign(a, &j, sg, c); err != nil {
@@ -411,4 +449,30 @@ func (s *State) MayWithdraw(a Ask, c actions.Signed) error {
 	}
 	_, err := s.signer(hashed{Ask: a, action: a.Action.Digest(), declined: true}, 0, c, actions.VerdictWithdraw)
 	return err
+}
+
+// stopsNobody says why somebody declines nothing.
+func (s *State) stopsNobody(a actions.Action, sg actions.Signer, at time.Time) error {
+	for _, key := range []actions.Freeze{{Scope: actions.ScopeWorker, Of: string(sg.Worker)}, {Scope: actions.ScopeVendor, Of: string(sg.Standing.Vendor)}} {
+		if f, ok := s.Freezes[key.Key()]; ok {
+			return refuse("frozen", "The acts of %s are frozen since %s, declines among them.", sg.Worker, f.At)
+		}
+	}
+	if sg.Standing.InNotice || sg.Standing.Ratchet {
+		return refuse("leaving", "%s has given or been given notice, or is in the last days of the engagement, and declines nothing any more.", sg.Worker)
+	}
+	if a.Kind != actions.DeskReview {
+		return nil
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return err
+	}
+	depends := s.dependence(at)
+	for _, involved := range ch.(actions.Review).Involved {
+		if involved == sg.Worker || depends(sg.Worker, involved) != "" {
+			return refuse("own-review", "%s was involved, or depends on somebody who was, and declines no review of it.", sg.Worker)
+		}
+	}
+	return nil
 }

@@ -67,7 +67,8 @@ func (a Act) desk() bool { return a.Platform == actions.DeskPlatform }
 // or quotes people is sealed beside it.
 type RequestRecord struct {
 	Act     Act            `json:"act"`
-	At      canonical.Time `json:"at"` // for which it was judged; the entry's time is a moment later
+	At      canonical.Time `json:"at"`           // for which it was judged; the entry's time is a moment later
+	Law     Law            `json:"law,omitzero"` // which law, and not the policy, says what it needs
 	Need    actions.Need   `json:"need"`
 	Request string         `json:"request"`
 	Signed  actions.Signed `json:"signed"`
@@ -79,6 +80,7 @@ type RequestRecord struct {
 type VerdictRecord struct {
 	Alarm   bool           `json:"alarm"`
 	At      canonical.Time `json:"at"`
+	Law     Law            `json:"law,omitzero"`
 	Lifts   actions.Lifts  `json:"lifts"`
 	Need    actions.Need   `json:"need"` // of the request, ruled again
 	Request string         `json:"request"`

@@ -181,6 +181,7 @@ type Replayed struct {
 	Requests  int64 // ruled on again
 	Refusals  int64 // by policy, ruled on again
 	Others    int64 // refusals for reasons that no policy decides
+	ByLaw     int64 // requests of which a law says what they need, whatever the policy: not ruled on again
 	Unread    map[Unread]int64
 	Turns     map[Turn]int64
 	Changes   []Change // the weakest first: looser before stricter, critical before standard
@@ -349,7 +350,23 @@ func (s *State) WouldRule(set *policy.Set, rec RequestRecord) Answer {
 	return s.ruleBy(set, s.FactsThen(rec))
 }
 
+// byLaw reports whether a law, and no policy, said what a request needed.
+func (r *Replay) byLaw(p Past, request string, law Law, act Act, at time.Time) bool {
+	switch {
+	case law == "":
+		return false
+	case r.state.Laws < 2, !act.desk(), law == LawRecovery && !r.state.stuck(act.Kind, at):
+		r.find(p.Index, request, "It was entered as a %s by law, which by the people of then it was not.", law)
+	default:
+		r.out.ByLaw++
+	}
+	return true
+}
+
 func (r *Replay) request(p Past, rec RequestRecord) {
+	if r.byLaw(p, rec.Request, rec.Law, rec.Act, rec.At.Time) {
+		return
+	}
 	facts := r.state.FactsThen(rec)
 	then, proposed := r.rule(r.state.Policy, facts), r.rule(r.proposed, facts)
 	recorded := Answer{Verdict: policy.Held, Need: rec.Need}
@@ -391,6 +408,11 @@ func (r *Replay) verdict(p Past, rec VerdictRecord) {
 	}
 	act := o.record.Act
 	act.Tier, act.Lifts = rec.Tier, rec.Lifts
+	if r.byLaw(p, rec.Request, rec.Law, act, rec.At.Time) {
+		delete(r.open, rec.Request)
+		r.out.Requests--
+		return
+	}
 	facts := r.state.factsAt(act, o.record.Signed.Statement, rec.At.Time)
 	then, proposed := r.rule(r.state.Policy, facts), r.rule(r.proposed, facts)
 	signer := rec.Signed.Statement
@@ -417,6 +439,9 @@ func (r *Replay) verdict(p Past, rec VerdictRecord) {
 		o.change.Lost = append(o.change.Lost, LostSigner{signer.Signer, signer.Verdict, why})
 	}
 	if p.Body.Kind == KindDecline {
+		if rec.Status == actions.StatusHeld {
+			return // of an act that relieves: only the signer's own yes is withheld
+		}
 		r.close(rec.Request, o)
 		return
 	}
@@ -474,7 +499,7 @@ func (r *Replay) filled(set *policy.Set, act Act, o *replayed, at time.Time, a A
 	signer := func(st actions.Statement) (actions.Signer, bool) {
 		key, _ := s.People.Key(st.Key)
 		standing := s.People.Standing(st.Signer, standsAt(at, act.Direction, act.desk(), st))
-		stopped := s.stopped(act.bare(), st.Signer, standing)
+		stopped := s.stopped(act.bare(), st.Signer, standing, at)
 		return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware, Standing: standing},
 			standing.Engaged && stopped == nil && key.Worker == st.Signer && key.Live(at) && at.Before(st.Expires.Time)
 	}

@@ -44,7 +44,7 @@ type State struct {
 	trusted []actions.Trust // what was trusted before, oldest first
 	pending *admission
 	spent   map[string]bool    // requests that were applied
-	relief  []relief           // of the last hour, for the limits of law 2
+	relief  []relief           // of the last 7 days, for the limits of law 2
 	trail   map[string][]int64 // numbers of the entries that a fact rests on
 }
 
@@ -53,11 +53,13 @@ type admission struct {
 	change actions.Admit
 	number int64
 	rows   []tlog.Hash
+	before before
 }
 
 type relief struct {
 	by   workforce.WorkerID
-	kind string
+	kind string             // "end", "raise" or, under the laws 2, "suspend" and "officer"
+	who  workforce.WorkerID // the officer who was taken out
 	at   time.Time
 }
 
@@ -88,6 +90,17 @@ func (s *State) Clone() *State {
 
 // Founded reports whether entry 0 has been applied.
 func (s *State) Founded() bool { return s.Next > 0 }
+
+// LogName is what statements and requests for tokens call the ledger of this
+// chain. Under the laws 2 it holds the hash of entry 0 besides the origin, since a
+// rehearsal desk may have the origin, the keys and the executor of the real one:
+// what was signed there must be nothing here. Who asked before the laws 2 asks again.
+func (s *State) LogName() string {
+	if s.Laws < 2 {
+		return s.Origin
+	}
+	return s.Origin + "#" + s.Root.String()
+}
 
 // Settled reports whether no rows of an admission are outstanding.
 func (s *State) Settled() bool { return s.pending == nil }
@@ -166,7 +179,10 @@ func (s *State) found(leaf ledger.Leaf, b ledger.Body) error {
 		return err
 	}
 	s.effectFounding(b, c.Founding, set)
-	return s.Policy.Sufficient(s.People, b.Time.Time)
+	if err := s.Policy.Sufficient(s.People, b.Time.Time); err != nil {
+		return err
+	}
+	return s.dispensable(len(c.Founding.Officers), b.Time.Time)
 }
 
 func (s *State) effectFounding(b ledger.Body, f Founding, set *policy.Set) {
@@ -204,9 +220,23 @@ func (s *State) change(b ledger.Body) error {
 	if err != nil {
 		return err
 	}
-	s.note(a.Request.Statement.Signer, ch, b.Time.Time)
-	s.effect(b, a.Request.Statement, ch, set)
+	if admit, ok := ch.(actions.Admit); ok {
+		s.pending = &admission{change: admit, number: b.Number, before: s.before(b.Time.Time)}
+	}
+	s.enact(b, a, ch, set, b.Time.Time)
 	return nil
+}
+
+// enact remembers a change for the limits as of an instant and folds it in.
+func (s *State) enact(b ledger.Body, a Authority, ch actions.Change, set *policy.Set, at time.Time) {
+	alone := len(a.Countersignatures) == 0
+	s.note(a.Request.Statement, ch, alone, at)
+	s.effect(b, a.Request.Statement, ch, set)
+	if f, ok := ch.(actions.Freeze); ok && !f.Thaws() {
+		frozen := s.Freezes[f.Key()]
+		frozen.Alone = alone
+		s.Freezes[f.Key()] = frozen
+	}
 }
 
 // setOf returns the policy set that a change brings in, nil if it brings none.
@@ -269,6 +299,12 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 		if !ok {
 			return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", c.Worker)
 		}
+		if c.Op == "reinstate" {
+			if err := s.mayReinstate(w, at); err != nil {
+				return err
+			}
+			break
+		}
 		over := !w.End().IsZero() && !at.Before(w.End().Time)
 		if over {
 			return wrong("The engagement of %s is over; an admission begins a new one.", c.Worker)
@@ -277,6 +313,9 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			return wrong("The engagement of %s does not end before that.", c.Worker)
 		}
 		if c.Op == "end" {
+			if err := s.mayEnd(by, c.Worker, at); err != nil {
+				return err
+			}
 			if err := s.limit(by, "end", 1, s.Trust.EndingsPerHour, at); err != nil {
 				return err
 			}
@@ -295,8 +334,12 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			}
 		}
 		for _, id := range c.Revoke {
-			if k, ok := s.People.Key(id); !ok || !k.Revoked.IsZero() {
+			k, ok := s.People.Key(id)
+			if !ok || !k.Revoked.IsZero() {
 				return wrong("There is no live key %s.", id)
+			}
+			if err := s.mayEnd(by, k.Worker, at); err != nil {
+				return err
 			}
 		}
 		if len(c.Revoke) > 0 {
@@ -345,7 +388,12 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 	}
 	after := s.Clone()
 	after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, a.Request.Statement, ch, set)
-	return after.Policy.Sufficient(after.thawed(), at)
+	relieving := ch.Direction() == actions.Relieving
+	var was before
+	if !relieving {
+		was = s.before(at)
+	}
+	return after.remains(was, relieving, at)
 }
 
 // mayLockOut reports whether a change could leave no group able to admit, enrol
@@ -384,15 +432,20 @@ func (s *State) limit(by workforce.WorkerID, kind string, more, most int64, at t
 func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, set *policy.Set) {
 	switch c := ch.(type) {
 	case actions.Admit:
-		s.pending = &admission{change: c, number: b.Number}
+		if s.pending == nil {
+			s.pending = &admission{change: c, number: b.Number}
+		}
 		if c.Founding {
 			s.Imported = true
 		}
 	case actions.Engagement:
 		w, _ := s.People.Worker(c.Worker)
-		if c.Op == "end" {
+		switch c.Op {
+		case "end":
 			w.Ended = b.Time
-		} else {
+		case "reinstate":
+			w.Ended = canonical.Time{}
+		default:
 			w.Last = c.Last
 		}
 		s.People.Put(w)
@@ -469,25 +522,35 @@ func (s *State) follow(trail string, number int64) {
 	s.trail[trail] = append(slices.Clip(s.trail[trail]), number)
 }
 
-// note remembers relieving changes for the limits, for an hour.
-func (s *State) note(by workforce.WorkerID, ch actions.Change, at time.Time) {
-	s.relief = slices.DeleteFunc(s.relief, func(r relief) bool { return at.Sub(r.at) >= time.Hour })
+// note remembers relieving changes for the limits, as long as these reach back.
+func (s *State) note(st actions.Statement, ch actions.Change, alone bool, at time.Time) {
+	by := st.Signer
+	s.relief = slices.DeleteFunc(s.relief, func(r relief) bool { return at.Sub(r.at) >= AloneWithin })
+	if s.Laws >= 2 && alone && ofPeople(ch) {
+		officers, _ := s.takesOut(st, ch, at)
+		for _, who := range officers {
+			s.relief = append(s.relief, relief{by: by, kind: "officer", who: who, at: at})
+		}
+		if _, ok := ch.(actions.Freeze); ok {
+			s.relief = append(s.relief, relief{by: by, kind: "suspend", at: at})
+		}
+	}
 	switch c := ch.(type) {
 	case actions.Engagement:
 		if c.Op == "end" {
-			s.relief = append(s.relief, relief{by, "end", at})
+			s.relief = append(s.relief, relief{by: by, kind: "end", at: at})
 		}
 	case actions.Freeze:
 		if !c.Thaws() && c.People() {
-			s.relief = append(s.relief, relief{by, "end", at})
+			s.relief = append(s.relief, relief{by: by, kind: "end", at: at})
 		}
 	case actions.Keys:
 		for range c.Revoke {
-			s.relief = append(s.relief, relief{by, "end", at})
+			s.relief = append(s.relief, relief{by: by, kind: "end", at: at})
 		}
 	case actions.Setting:
 		if c.Of == actions.PartTiers && c.Direction() == actions.Relieving {
-			s.relief = append(s.relief, relief{by, "raise", at})
+			s.relief = append(s.relief, relief{by: by, kind: "raise", at: at})
 		}
 	}
 }
@@ -531,7 +594,7 @@ func (s *State) row(b ledger.Body) error {
 		return broken("The rows of admission %d are not those that were signed.", p.number)
 	}
 	s.pending = nil
-	return s.Policy.Sufficient(s.thawed(), b.Time.Time)
+	return s.remains(p.before, false, b.Time.Time)
 }
 
 // Begin puts a clone into the middle of an admission, so that RowDataOf gives

@@ -266,7 +266,10 @@ func (w *World) TryChange(k actions.Kind, c actions.Change, by workforce.WorkerI
 
 // Authority returns the data of the entry of a change of the desk.
 func (w *World) Authority(k actions.Kind, c actions.Change, by workforce.WorkerID, countersigners ...workforce.WorkerID) (proof.Authority, error) {
-	r := w.Countersign(w.RequestChange(k, c, by), countersigners...)
+	return w.authority(w.Countersign(w.RequestChange(k, c, by), countersigners...))
+}
+
+func (w *World) authority(r *Request) (proof.Authority, error) {
 	state, ask := w.State(), w.Ask(r)
 	j, err := state.Judge(ask)
 	if err != nil {
@@ -403,4 +406,14 @@ func (w *World) seal(name string) ([]ledger.Opening, map[string]canonical.Digest
 func (w *World) Govern(kind string, data any, sealed ...ledger.Opening) error {
 	_, err := w.tryGovern(kind, data, sealed)
 	return err
+}
+
+// ApplyChange applies a change of the desk that was requested, with the signatures
+// under it that are needed, as they have waited.
+func (w *World) ApplyChange(r *Request) (ledger.Entry, error) {
+	a, err := w.authority(r)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	return w.tryGovern(string(r.Action.Kind), a, nil)
 }

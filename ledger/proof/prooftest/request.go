@@ -104,7 +104,7 @@ func (w *World) sign1(r *Request) *Request {
 func (w *World) Statement(r *Request, by workforce.WorkerID, v actions.Verdict, edit ...func(*actions.Statement)) actions.Signed {
 	now := w.Now()
 	st := w.State()
-	s := actions.Statement{V: actions.StatementVersion, Log: w.Origin, Request: r.ID, Action: r.Action.Digest(), Verdict: v,
+	s := actions.Statement{V: actions.StatementVersion, Log: st.LogName(), Request: r.ID, Action: r.Action.Digest(), Verdict: v,
 		Policy: st.Policy.Digest(), Signer: by, Key: w.PublicKey(by).ID(), Executor: st.ExecutorOf(r.Action), Nonce: w.bytes(32),
 		NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(r.Action)))}
 	for _, f := range edit {

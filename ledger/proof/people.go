@@ -1,0 +1,172 @@
+package proof
+
+import (
+	"slices"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// What one person alone may do to people, under the laws 2 (design, law 2): suspend
+// anybody, which several thaw; end, and revoke the keys of, their own reports, or
+// anybody as an officer.
+
+// AloneWithin is for how long one person who has taken out an officer alone takes
+// out no other one.
+const AloneWithin = 7 * 24 * time.Hour
+
+// fewSuspensions is how many people may be suspended in 24 hours by somebody alone
+// who is a newcomer or about to leave, or, of other companies' people, by a contractor.
+const fewSuspensions = 2
+
+// ofPeople reports whether a change takes people out: a suspension, an end, a
+// revocation of keys.
+func ofPeople(ch actions.Change) bool {
+	switch c := ch.(type) {
+	case actions.Engagement:
+		return c.Op == "end"
+	case actions.Freeze:
+		return !c.Thaws() && c.People()
+	case actions.Keys:
+		return len(c.Revoke) > 0
+	}
+	return false
+}
+
+// takesOut returns the officers whom a change takes out of those who could sign,
+// but for its own requester, with the state after it. Whoever is suspended already
+// is taken out by an end all the same.
+func (s *State) takesOut(by actions.Statement, ch actions.Change, at time.Time) (officers []workforce.WorkerID, after *State) {
+	after = s.Clone()
+	after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, by, ch, nil)
+	f := policy.DeskFacts(actions.DeskAdmit, actions.Burdening, actions.PartWorkforce)
+	was, now := s.People, after.People
+	if _, ok := ch.(actions.Freeze); ok {
+		was, now = s.thawed(), after.thawed()
+	}
+	then, _ := s.left(was, f, at)
+	left, _ := after.left(now, f, at)
+	for _, o := range then {
+		if o.Worker != by.Signer && !has(left, o.Worker) {
+			officers = append(officers, o.Worker)
+		}
+	}
+	return officers, after
+}
+
+// notAlone says why one person may not make a relieving change alone; empty if it
+// takes nobody else.
+func (s *State) notAlone(by actions.Statement, ch actions.Change, at time.Time) string {
+	if !ofPeople(ch) {
+		return ""
+	}
+	officers, after := s.takesOut(by, ch, at)
+	if len(officers) == 0 {
+		return ""
+	}
+	out := slices.Clone(officers)
+	for _, r := range s.relief {
+		if r.by == by.Signer && r.kind == "officer" && at.Sub(r.at) < AloneWithin && !slices.Contains(out, r.who) {
+			out = append(out, r.who)
+		}
+	}
+	if len(out) > 1 {
+		return "One person takes out one officer alone in 7 days; a further one takes the countersignatures of a burdening change of the desk."
+	}
+	if _, ok := ch.(actions.Freeze); !ok && after.lacking(after.thawed(), at) {
+		return "Without " + string(officers[0]) + " too few officers are left for what the policy asks, so one person alone suspends and does not end: `countersign freeze worker " +
+			string(officers[0]) + "`. Then everybody who is left ends or revokes together."
+	}
+	return ""
+}
+
+// mayEnd says why somebody may not alone end a worker's engagement or revoke a key
+// of theirs. One's own are one's own affair.
+func (s *State) mayEnd(by, target workforce.WorkerID, at time.Time) error {
+	if s.Laws < 2 || by == target {
+		return nil
+	}
+	b, _ := s.People.Worker(by)
+	t, _ := s.People.Worker(target)
+	st := s.People.StandingOf(&b, at)
+	no := func(format string, args ...any) error {
+		return refuse("not-yours-to-end", format+" Suspend %s instead with `countersign freeze worker %s`: several people thaw that.", append(args, target, target)...)
+	}
+	switch {
+	case at.Before(b.Counts()):
+		return no("%s is a newcomer, who ends nobody's engagement and revokes nobody's key.", by)
+	case st.InNotice || st.Ratchet:
+		return no("%s is about to leave, and ends nobody's engagement and revokes nobody's key.", by)
+	case b.Vendor != "" && b.Vendor != t.Vendor:
+		return no("%s is a contractor of %s, and ends nobody's engagement and revokes nobody's key of another company.", by, b.Vendor)
+	case st.Has(workforce.Officer) || s.reports(target, by):
+		return nil
+	}
+	return no("%s does not report to %s, and %s is no officer.", target, by, by)
+}
+
+// reports reports whether a worker is in somebody's line now. What was so before a
+// change of managers counts against independence and gives no power.
+func (s *State) reports(w, boss workforce.WorkerID) bool {
+	seen := map[workforce.WorkerID]bool{}
+	for at, ok := s.People.Worker(w); ok && at.Manager != "" && !seen[at.Worker]; at, ok = s.People.Worker(at.Manager) {
+		if at.Manager == boss {
+			return true
+		}
+		seen[at.Worker] = true
+	}
+	return false
+}
+
+// maySuspend says why somebody may not alone suspend a worker or a vendor's people.
+func (s *State) maySuspend(by workforce.WorkerID, c actions.Freeze, at time.Time) error {
+	if s.Laws < 2 {
+		return nil
+	}
+	b, _ := s.People.Worker(by)
+	st := s.People.StandingOf(&b, at)
+	leaving := at.Before(b.Counts()) || st.InNotice || st.Ratchet
+	theirs := workforce.VendorID(c.Of)
+	if c.Scope == actions.ScopeWorker {
+		t, _ := s.People.Worker(workforce.WorkerID(c.Of))
+		theirs = t.Vendor
+	}
+	foreign := b.Vendor != "" && theirs != b.Vendor
+	if c.Scope == actions.ScopeVendor && (leaving || foreign) {
+		return refuse("not-yours-to-freeze", "%s, a newcomer, about to leave or a contractor of another company, does not suspend all people of a company at once; somebody else on call does.", by)
+	}
+	if !leaving && !foreign {
+		return nil
+	}
+	n := 0
+	for _, r := range s.relief {
+		if r.by == by && r.kind == "suspend" && at.Sub(r.at) < 24*time.Hour {
+			n++
+		}
+	}
+	if n >= fewSuspensions {
+		return fault.New(fault.Exhausted, "budget-spent",
+			"%s, a newcomer, about to leave or a contractor of another company, suspends at most %d people in 24 hours. Let somebody else do it.", by, fewSuspensions)
+	}
+	return nil
+}
+
+// mayReinstate says why an end cannot be taken back.
+func (s *State) mayReinstate(w workforce.Worker, at time.Time) error {
+	switch {
+	case s.Laws < 2:
+		return refuse("unknown-op", "Reinstating is of the laws 2; this desk goes by the laws %d. `countersign laws adopt` changes that.", s.Laws)
+	case w.Ended.IsZero() || at.Before(w.Ended.Time):
+		return fault.New(fault.Conflict, "wrong-state", "The engagement of %s was not ended.", w.Worker)
+	case !at.Before(w.Ended.Add(actions.ReinstateWithin)):
+		return fault.New(fault.Conflict, "wrong-state", "The engagement of %s was ended at %s, more than 7 days ago; an admission begins a new one.", w.Worker, w.Ended)
+	case !w.Last.IsZero() && !at.Before(w.Last.Time):
+		return fault.New(fault.Conflict, "wrong-state", "The engagement of %s would have ended at %s by itself; an admission begins a new one.", w.Worker, w.Last)
+	}
+	return nil
+}

@@ -1,0 +1,381 @@
+package proof
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// A recovery is the way out for a desk that has lost so many officers that nobody
+// could fill what its policy asks: everybody who is left of the officers, two at
+// least, may thaw, admit people, enrol and revoke keys, and end and reinstate
+// people. It is a law and not a policy, since no policy may ask for fewer people
+// than a critical takedown does (design, law 3). It holds under the laws 2.
+
+// RecoveryWait is how long a recovery waits that lets somebody in: an admission, an
+// enrolment, a reinstatement. Everybody else has that long to see it.
+const RecoveryWait = 72 * time.Hour
+
+// Law says which law asks for a need that the policy does not ask for.
+type Law string
+
+// The laws that do.
+const (
+	// LawRecovery asks everybody who is left of the officers.
+	LawRecovery Law = "recovery"
+	// LawTogether asks of a change that takes out an officer what the policy asks
+	// of a burdening one, where one person may not make it alone.
+	LawTogether Law = "together"
+)
+
+// ByLaw is what a law asks of a change of the desk in place of the policy.
+type ByLaw struct {
+	Law    Law
+	Need   actions.Need
+	Reason policy.Reason
+	groups [][]actions.Signer // of a recovery: each fills it, all of its people together
+}
+
+// ByLaw returns what a law asks of a change that somebody requests, given the facts
+// of its ruling; nil if the policy decides. The error says why that person may not
+// request it.
+func (s *State) ByLaw(a actions.Action, f policy.Facts, by actions.Statement, at time.Time) (*ByLaw, error) {
+	if s.Laws < 2 || !specDesk(a) || f.Founding {
+		return nil, nil
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return nil, err
+	}
+	if a.Direction == actions.Relieving {
+		return s.together(a, f, by, ch, at)
+	}
+	if !recovers(ch) || !s.stuck(a.Kind, at) {
+		return nil, nil
+	}
+	return s.recovery(a, f, by.Signer, ch, at), nil
+}
+
+// together is ByLaw of a relieving change.
+func (s *State) together(a actions.Action, f policy.Facts, by actions.Statement, ch actions.Change, at time.Time) (*ByLaw, error) {
+	why := s.notAlone(by, ch, at)
+	if why == "" {
+		return nil, nil
+	}
+	if s.stuck(a.Kind, at) {
+		if l := s.recovery(a, f, by.Signer, ch, at); l != nil {
+			return l, nil
+		}
+	}
+	f.Direction = actions.Burdening
+	r := s.Policy.Rule(f)
+	if r.Verdict != policy.Held {
+		return nil, refuse("not-alone", "%s", why)
+	}
+	return &ByLaw{Law: LawTogether, Need: r.Need, Reason: policy.Reason{Policy: "law " + string(LawTogether), Text: why}}, nil
+}
+
+// recovers reports whether a recovery may make a burdening change.
+func recovers(ch actions.Change) bool {
+	switch c := ch.(type) {
+	case actions.Freeze:
+		return c.Thaws()
+	case actions.Engagement:
+		return c.Op == "reinstate"
+	case actions.Admit, actions.Keys:
+		return true
+	}
+	return false
+}
+
+// stuck reports whether no group of people who are engaged, with live keys and not
+// frozen, could fill what the policy asks for a change of a kind.
+func (s *State) stuck(k actions.Kind, at time.Time) bool {
+	if k == actions.DeskEngagement {
+		k = actions.DeskAdmit // both are of the workforce
+	}
+	for _, g := range s.Policy.Groups(s.thawed(), at) {
+		if g.Kind == k {
+			return g.Why != ""
+		}
+	}
+	return false
+}
+
+// recovery returns what a recovery asks of a change; nil if too few are left.
+func (s *State) recovery(a actions.Action, f policy.Facts, by workforce.WorkerID, ch actions.Change, at time.Time) *ByLaw {
+	f.Direction = actions.Burdening
+	var l ByLaw
+	add := func(left []actions.Signer) {
+		if s.pair(left, at) {
+			l.groups = append(l.groups, left)
+		}
+	}
+	left, hardware := s.left(s.thawed(), f, at)
+	add(left)
+	// Whoever suspends an officer alone must not by that be the one without whom
+	// nobody can thaw: the others do, with the officer who is suspended.
+	if c, ok := ch.(actions.Freeze); ok {
+		if frozen, on := s.Freezes[c.Key()]; on && frozen.Alone {
+			others, _ := s.left(s.thawedBut(frozen.By), f, at)
+			add(slices.DeleteFunc(others, func(o actions.Signer) bool { return o.Worker == frozen.By }))
+		}
+	}
+	if len(l.groups) == 0 {
+		return nil
+	}
+	var names []string
+	for _, o := range l.groups[0] {
+		names = append(names, string(o.Worker))
+	}
+	l.Law = LawRecovery
+	l.Need = actions.Need{Independent: len(l.groups[0]), Hardware: hardware}
+	for _, g := range l.groups {
+		if has(g, by) {
+			l.Need.Independent = len(g) - 1
+			break
+		}
+	}
+	wait := ""
+	if a.Direction == actions.Burdening {
+		if c, ok := ch.(actions.Freeze); !ok || !c.Thaws() {
+			l.Need.Wait = int64(RecoveryWait / time.Second)
+			wait = fmt.Sprintf(" It waits %d hours, so that others can see it.", int(RecoveryWait.Hours()))
+		}
+	}
+	l.Reason = policy.Reason{Policy: "law " + string(LawRecovery), Text: "This is a recovery: too few officers are left for what the policy asks, so everybody who is left signs: " +
+		strings.Join(names, ", ") + "." + wait}
+	return &l
+}
+
+func has(group []actions.Signer, w workforce.WorkerID) bool {
+	return slices.ContainsFunc(group, func(o actions.Signer) bool { return o.Worker == w })
+}
+
+// left returns the officers of a registry who could sign a burdening change, by
+// worker, and whether it takes keys that are bound to hardware. A newcomer is not
+// asked: nobody counts for 30 days after the admission, and a desk that waited for
+// them would be stuck for as long.
+func (s *State) left(reg *workforce.Registry, f policy.Facts, at time.Time) (officers []actions.Signer, hardware bool) {
+	seats := reg.Seats()
+	for i := range seats {
+		w := &seats[i]
+		if !w.Has(workforce.Officer) || at.Before(w.Counts()) {
+			continue
+		}
+		st := reg.StandingOf(&w.Worker, at)
+		key, ok := w.Best(at)
+		if !st.Engaged || !ok {
+			continue
+		}
+		f.Worker = policy.WorkerOf(st)
+		r := s.Policy.Rule(f)
+		hardware = hardware || r.Verdict == policy.Held && r.Need.Hardware
+		if r.Verdict == policy.Forbidden && s.Policy.MayCountersign(f).Verdict == policy.Forbidden {
+			continue
+		}
+		officers = append(officers, actions.Signer{Worker: st.Worker, Key: key.ID, Hardware: key.Hardware, Standing: st})
+	}
+	if hardware {
+		officers = slices.DeleteFunc(officers, func(o actions.Signer) bool { return !o.Hardware })
+	}
+	slices.SortFunc(officers, func(a, b actions.Signer) int { return strings.Compare(string(a.Worker), string(b.Worker)) })
+	return officers, hardware
+}
+
+// pair reports whether two of a group are independent of each other.
+func (s *State) pair(group []actions.Signer, at time.Time) bool {
+	for i, a := range group {
+		for _, b := range group[:i] {
+			if a.Key != b.Key && s.People.Dependence(a.Worker, b.Worker, at) == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// match says who of those that signed fill a recovery.
+func (l *ByLaw) match(requester actions.Signer, signers []actions.Signer) (chosen []actions.Signer, ok bool, missing string) {
+	for _, g := range l.groups {
+		if !has(g, requester.Worker) {
+			continue
+		}
+		var lacking []string
+		chosen = nil
+		for _, o := range g {
+			i := slices.IndexFunc(signers, func(s actions.Signer) bool {
+				return s.Worker == o.Worker && (s.Hardware || !l.Need.Hardware) && s.Key != requester.Key
+			})
+			switch {
+			case o.Worker == requester.Worker:
+			case i < 0:
+				lacking = append(lacking, string(o.Worker))
+			default:
+				chosen = append(chosen, signers[i])
+			}
+		}
+		if l.Need.Hardware && !requester.Hardware {
+			missing = fmt.Sprintf("%s requested it with a key that is not bound to hardware", requester.Worker)
+		} else if len(lacking) == 0 {
+			return chosen, true, ""
+		} else if missing == "" {
+			missing = "the countersignatures of everybody who is left of the officers: " + strings.Join(lacking, ", ")
+		}
+	}
+	if missing == "" {
+		missing = "a request by one of the officers who are left"
+	}
+	return nil, false, missing
+}
+
+// asks reports whether somebody's signature helps a recovery.
+func (l *ByLaw) asks(w workforce.WorkerID) bool {
+	return slices.ContainsFunc(l.groups, func(g []actions.Signer) bool { return has(g, w) })
+}
+
+// answers reports whether somebody whose acts are frozen signs this thaw all the
+// same: an officer whom the one person suspended who made this freeze alone, while
+// those who are left cannot thaw without that person.
+func (s *State) answers(a actions.Action, w workforce.WorkerID, at time.Time) bool {
+	if s.Laws < 2 || a.Kind != actions.DeskFreeze {
+		return false
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil || !s.stuck(a.Kind, at) {
+		return false
+	}
+	frozen, on := s.Freezes[ch.(actions.Freeze).Key()]
+	if !on || !frozen.Alone {
+		return false
+	}
+	f := policy.DeskFacts(a.Kind, actions.Burdening, actions.PartFreezes)
+	others, _ := s.left(s.thawedBut(frozen.By), f, at)
+	return w != frozen.By && has(others, w)
+}
+
+// Recoverable reports whether enough officers are left for a recovery.
+func (s *State) Recoverable(at time.Time) bool {
+	left, _ := s.left(s.thawed(), policy.DeskFacts(actions.DeskAdmit, actions.Burdening, actions.PartWorkforce), at)
+	return s.pair(left, at)
+}
+
+// Recovering reports whether changes of the desk take a recovery now: no group can
+// fill what the policy asks to thaw, to admit or to enrol.
+func (s *State) Recovering(at time.Time) bool { return s.Laws >= 2 && s.lacking(s.thawed(), at) }
+
+// lacking reports whether a registry has no ordinary group to thaw, to admit or to enrol.
+func (s *State) lacking(reg *workforce.Registry, at time.Time) bool {
+	return slices.ContainsFunc(s.Policy.Groups(reg, at), func(g policy.Group) bool { return g.Why != "" && g.Kind != actions.DeskChange })
+}
+
+// Indispensable returns the people without each of whom the rest could not thaw,
+// admit or enrol any more, neither as the policy asks nor by a recovery, sorted
+// (design, law 2: nobody is indispensable). Nobody is where nobody can do it anyway.
+func (s *State) Indispensable(at time.Time) []workforce.WorkerID {
+	reg := s.thawed()
+	some := map[workforce.WorkerID]bool{}
+	short := false
+	for _, g := range s.Policy.Groups(reg, at) {
+		if g.Kind == actions.DeskChange {
+			continue
+		}
+		short = short || g.Why != ""
+		// Whoever is in no group that was found can go: the group is still there.
+		for _, w := range g.People {
+			some[w] = true
+		}
+	}
+	f := policy.DeskFacts(actions.DeskAdmit, actions.Burdening, actions.PartWorkforce)
+	if short {
+		left, _ := s.left(reg, f, at)
+		if !s.pair(left, at) {
+			return nil
+		}
+		for _, o := range left {
+			some[o.Worker] = true
+		}
+	}
+	var out []workforce.WorkerID
+	for _, w := range slices.Sorted(maps.Keys(some)) {
+		rest := without(reg, w)
+		if !s.lacking(rest, at) {
+			continue
+		}
+		if left, _ := s.left(rest, f, at); !s.pair(left, at) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// without returns a registry in which some people's engagements are over.
+func without(reg *workforce.Registry, people ...workforce.WorkerID) *workforce.Registry {
+	left := reg.Clone()
+	for _, id := range people {
+		if w, ok := left.Worker(id); ok {
+			w.Ended = w.Start // they stay in the line of managers and sign nothing
+			left.Put(w)
+		}
+	}
+	return left
+}
+
+// remains checks that a change leaves people who can mend whatever else goes
+// wrong: as the policy asks; or, after a relieving change, and where it was so
+// before, by a recovery. A burdening change besides makes nobody indispensable.
+func (s *State) remains(before before, relieving bool, at time.Time) error {
+	err := s.Policy.Sufficient(s.thawed(), at)
+	if s.Laws < 2 {
+		return err
+	}
+	if err != nil && (relieving || before.short) && s.Recoverable(at) {
+		err = nil
+	}
+	if err != nil || relieving {
+		return err
+	}
+	var made []string
+	for _, w := range s.Indispensable(at) {
+		if !slices.Contains(before.indispensable, w) {
+			made = append(made, string(w))
+		}
+	}
+	if len(made) > 0 {
+		return refuse("indispensable", "After this, the desk could not go on without %s: the others could neither thaw nor enrol a key. Admit another officer first; an officer counts 30 days after the admission.",
+			strings.Join(made, ", nor without "))
+	}
+	return nil
+}
+
+// before is what remains asks of the state before a change.
+type before struct {
+	short         bool // the policy could not be filled
+	indispensable []workforce.WorkerID
+}
+
+func (s *State) before(at time.Time) before {
+	if s.Laws < 2 {
+		return before{}
+	}
+	return before{s.Policy.Sufficient(s.thawed(), at) != nil, s.Indispensable(at)}
+}
+
+// dispensable checks a founding: with three officers or more nobody may be
+// indispensable. Two officers, who are, found a desk that goes on with both of
+// them or not at all, and are told so.
+func (s *State) dispensable(officers int, at time.Time) error {
+	if s.Laws < 2 || officers < 3 {
+		return nil
+	}
+	if some := s.Indispensable(at); len(some) > 0 {
+		return refuse("indispensable", "The desk could not go on without %s: the other officers could neither thaw nor enrol a key. Found it with more officers, or with another policy.", some[0])
+	}
+	return nil
+}
