@@ -368,7 +368,7 @@ func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 func addEntries(feed *proof.Feed, entries []store.FeedEntry) {
 	for _, e := range entries {
 		feed.Leaves = append(feed.Leaves, string(e.Leaf))
-		if e.Class != ledger.Desk {
+		if e.Class != ledger.Desk || len(e.Body) > 0 {
 			feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt, Sealed: e.Sealed})
 		}
 	}

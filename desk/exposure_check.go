@@ -80,6 +80,22 @@ func (f Finding) alarm() Alarm {
 type checkRecord struct {
 	Governance int64 `json:"governance"`
 	Findings   int   `json:"findings"`
+	// Indispensable are those without whom the desk could not go on.
+	Indispensable []workforce.WorkerID `json:"indispensable,omitempty"`
+}
+
+// alarmIndispensable tells that the desk could not go on without somebody, once
+// for each such group of people.
+func (t *tx) alarmIndispensable(some, before []workforce.WorkerID) error {
+	if len(some) == 0 || slices.Equal(some, before) {
+		return nil
+	}
+	names := make([]string, len(some))
+	for i, w := range some {
+		names[i] = string(w)
+	}
+	return t.alarm(Alarm{Kind: string(alarm.Indispensable), Severity: Page,
+		Text: fmt.Sprintf("The desk could not go on without %s: the others could neither thaw nor enrol a key. Admit another officer, or thaw one.", strings.Join(names, ", nor without "))})
 }
 
 // figures computes what is compared: of every burdening kind that is no emergency.
@@ -142,7 +158,7 @@ func worse(was, is []figure, repeat bool) []Finding {
 // and returns them. If nothing changed and it is not time, it enters nothing.
 func (d *Desk) CheckExposure(ctx context.Context) (found []Finding, err error) {
 	return found, d.changeBy(ctx, Caller{}, "check exposure", d.retry, func(s *proof.State) (func(*tx) error, error) {
-		was, last, err := d.lastFigures(ctx)
+		was, held, last, err := d.lastFigures(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -157,16 +173,22 @@ func (d *Desk) CheckExposure(ctx context.Context) (found []Finding, err error) {
 		}
 		due := last.IsZero() || !now.Before(last.Add(d.exposureEvery))
 		found = worse(was, is, due)
-		changed := !slices.EqualFunc(was, is, figure.same)
-		return func(t *tx) error { return t.enterCheck(is, found, last, due || changed || len(found) > 0) }, nil
+		some := s.Indispensable(now.Time)
+		changed := !slices.EqualFunc(was, is, figure.same) || !slices.Equal(some, held)
+		return func(t *tx) error {
+			if err := t.alarmIndispensable(some, held); err != nil {
+				return err
+			}
+			return t.enterCheck(is, found, some, last, due || changed || len(found) > 0)
+		}, nil
 	})
 }
 
 // enterCheck enters figures and findings, if they are worth it, and leaves the next check.
-func (t *tx) enterCheck(is []figure, found []Finding, last canonical.Time, enter bool) error {
+func (t *tx) enterCheck(is []figure, found []Finding, some []workforce.WorkerID, last canonical.Time, enter bool) error {
 	if enter {
 		last = t.Now()
-		t.record("exposure-check", checkRecord{t.state.Next, len(found)}, ledger.Opening{Name: "figures", Value: canonical.MustMarshal(is)},
+		t.record("exposure-check", checkRecord{t.state.Next, len(found), some}, ledger.Opening{Name: "figures", Value: canonical.MustMarshal(is)},
 			ledger.Opening{Name: "findings", Value: canonical.MustMarshal(found)})
 	}
 	for _, f := range found {
@@ -186,15 +208,20 @@ func (f figure) same(o figure) bool {
 	return f.place() == o.place() && f.Number == o.Number && (len(f.Short) == 0) == (len(o.Short) == 0)
 }
 
-// lastFigures returns the figures of the last check, and when it was; no figures
-// if it was erased or there is none.
-func (d *Desk) lastFigures(ctx context.Context) (all []figure, at canonical.Time, err error) {
+// lastFigures returns the figures of the last check, who was indispensable, and
+// when it was; no figures if it was erased or there is none.
+func (d *Desk) lastFigures(ctx context.Context) (all []figure, some []workforce.WorkerID, at canonical.Time, err error) {
 	err = d.store.Read(ctx, func(stx *store.Tx) error {
 		e, err := stx.NewestOf("exposure-check")
 		if err != nil || e == nil {
 			return err
 		}
 		at = e.Body.Time
+		var record checkRecord
+		if err := canonical.Read(e.Body.Data, &record); err != nil {
+			return fmt.Errorf("the newest exposure check in the database: %w", err)
+		}
+		some = record.Indispensable
 		for _, o := range e.Openings {
 			if o.Name == "figures" {
 				return json.Unmarshal(o.Value, &all)
@@ -202,7 +229,7 @@ func (d *Desk) lastFigures(ctx context.Context) (all []figure, at canonical.Time
 		}
 		return nil
 	})
-	return all, at, err
+	return all, some, at, err
 }
 
 // checkAgain is the job.

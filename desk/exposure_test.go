@@ -297,3 +297,31 @@ func TestChecksByItself(t *testing.T) {
 		}
 	})
 }
+
+// That the desk could not go on without somebody pages once.
+func TestIndispensableIsAlarmed(t *testing.T) {
+	w := desktest.New(t, desktest.Options{})
+	w.Staff()
+	check := func() (n int) {
+		t.Helper()
+		if _, err := w.CheckExposure(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range alarms(t, w) {
+			if a == "indispensable page" {
+				n++
+			}
+		}
+		return n
+	}
+	if n := check(); n != 0 {
+		t.Errorf("with three officers there are %d alarms", n)
+	}
+	w.Request("ada", desk.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "cem"}})
+	if n := check(); n != 1 {
+		t.Errorf("with two left there are %d alarms, want 1", n)
+	}
+	if n := check(); n != 1 {
+		t.Errorf("looked at again there are %d alarms, want 1", n)
+	}
+}

@@ -254,6 +254,9 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 		if !j.state.Settled() {
 			return j, fault.New(fault.Unavailable, "not-settled", "An admission is incomplete in the ledger. Try again in a moment.")
 		}
+		if err := e.ledger.refused(w.Request.Statement.Request); err != nil {
+			return j, err
+		}
 		if _, ok := v.state.Platforms[a.Subject.Platform]; !ok {
 			return j, fault.New(fault.Forbidden, "no-such-platform", "The governance chain does not know the platform %q.", a.Subject.Platform)
 		}

@@ -11,11 +11,13 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
 )
 
 // window is how many of the newest leaves are remembered: a warrant is found
@@ -97,7 +99,8 @@ type follower struct {
 	chain   int64                // number of the first governance entry that is not in the journal or unkept
 	over    []journal.Taken      // in force here, and not in the chain yet
 	laid    laid
-	bare    *view // as the chain says, without over
+	no      map[string]no // requests that somebody declined or took back, by request
+	bare    *view         // as the chain says, without over
 }
 
 // tip is the end of a ledger.
@@ -119,6 +122,63 @@ func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, ke
 	f.tentative = tip{next: map[ledger.Class]int64{}}
 	f.publish()
 	return f
+}
+
+// no is somebody's no to a request, as the ledger holds it.
+type no struct {
+	kind    string // of its entry
+	by      workforce.WorkerID
+	expires canonical.Time // of the request: afterwards nobody can act on it anyway
+}
+
+// noteNo remembers a decline or a withdrawal, and forgets those of requests that
+// have expired.
+func (f *follower) noteNo(b ledger.Body) {
+	var request string
+	var signed actions.Signed
+	switch b.Kind {
+	case proof.KindDecline:
+		var r proof.VerdictRecord
+		if canonical.Read(b.Data, &r) != nil {
+			return
+		}
+		request, signed = r.Request, r.Signed
+	case proof.KindWithdraw:
+		var r proof.EndRecord
+		if canonical.Read(b.Data, &r) != nil {
+			return
+		}
+		request, signed = r.Request, r.Signed
+	default:
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.no == nil {
+		f.no = map[string]no{}
+	}
+	if len(f.no) >= manyNos {
+		maps.DeleteFunc(f.no, func(_ string, n no) bool { return n.expires.Before(b.Time.Time) })
+	}
+	f.no[request] = no{b.Kind, signed.Statement.Signer, signed.Statement.Expires}
+}
+
+// manyNos is how many are remembered before those that are over are looked for.
+const manyNos = 10_000
+
+// refused says that the ledger holds somebody's no to a burdening act: the desk may
+// not go on with signatures that it has in hand.
+func (f *follower) refused(request string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch n, ok := f.no[request]; {
+	case !ok:
+		return nil
+	case n.kind == proof.KindDecline:
+		return fault.New(fault.Forbidden, "declined", "%s declined the request %s: the ledger holds it.", n.by, request)
+	default:
+		return fault.New(fault.Forbidden, "withdrawn", "The request %s was withdrawn: the ledger holds it.", request)
+	}
 }
 
 func (f *follower) view() *view { return f.current.Load() }
@@ -505,6 +565,8 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 			f.governance = append(f.governance, n)
 		case n.leaf.Class == ledger.Execution:
 			f.executions = append(f.executions, n)
+		case n.leaf.Class == ledger.Desk && n.body != nil:
+			f.noteNo(*n.body)
 		}
 	}
 	delete(f.stops, stopRollback)

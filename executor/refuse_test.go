@@ -11,6 +11,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/executor/executortest"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
@@ -34,6 +35,19 @@ func TestRefusals(t *testing.T) {
 			p.world.End("lee")
 			return r, raw
 		}, "refused engagement-ended"},
+		{"somebody declined it", func(p *place) (*prooftest.Request, []byte) {
+			r := p.takedown(p.president(), actions.Critical)
+			p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindDecline, Expect: ledger.AnyNumber, Data: proof.VerdictRecord{Request: r.ID,
+				Signed: p.world.Statement(r, "eva", actions.VerdictDecline), Status: actions.StatusDeclined}})
+			return r, p.world.Warrant(r) // the desk goes on with the signatures in hand
+		}, "refused declined"},
+		{"the requester took it back", func(p *place) (*prooftest.Request, []byte) {
+			r := p.takedown(p.president(), actions.Critical)
+			raw := p.world.Warrant(r)
+			p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWithdraw, Expect: ledger.AnyNumber, Data: proof.EndRecord{Request: r.ID,
+				Signed: p.world.Statement(r, "ann", actions.VerdictWithdraw), Status: actions.StatusWithdrawn}})
+			return r, raw
+		}, "refused withdrawn"},
 		{"the requester has left", func(p *place) (*prooftest.Request, []byte) {
 			r := p.takedown(p.president(), actions.Critical)
 			raw := p.world.Warrant(r)

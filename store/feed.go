@@ -46,7 +46,7 @@ func (s *Store) Fresh(from int64, opened string) (entries []FeedEntry, checkpoin
 	checkpoint, fresh := s.recent.from(from)
 	for _, e := range fresh {
 		entry := FeedEntry{Index: e.Index, Class: e.Leaf.Class, Leaf: e.Leaf.Bytes()}
-		if e.Leaf.Class != ledger.Desk {
+		if e.Leaf.Class != ledger.Desk || e.Body.Kind == "decline" || e.Body.Kind == "withdraw" {
 			entry.Body, entry.Salt = e.BodyBytes, e.Salt
 		}
 		if e.Leaf.Class == ledger.Execution && e.Body.Kind == opened {
@@ -69,7 +69,7 @@ func (tx *Tx) feedEntries(from, to int64, opened string) (entries []FeedEntry, s
 		sealed = sealed || kind == opened && e.Class == ledger.Execution
 		return e, err
 	}, `select e.idx, e.class, e.kind, e.leaf, b.body, b.salt from ledger_entry e
-		left join ledger_body b on b.idx = e.idx and e.class <> 'desk'
+		left join ledger_body b on b.idx = e.idx and (e.class <> 'desk' or e.kind in ('decline', 'withdraw'))
 		where e.idx >= $1 and e.idx < $2 order by e.idx`, from, to)
 	return entries, sealed, err
 }

@@ -65,7 +65,8 @@ func (c *initOpen) Help() string {
 		"  3. each in turn:  countersign init sign founding.json --officer ada --key my.key     (hand the file on; go round twice)\n" +
 		"  4. here:          countersign init close --dir DIR\n\n" +
 		"With two officers the desk works under one rule: no policy may need more than two people. Everything that would " +
-		"need two countersigners then needs one."
+		"need two countersigners then needs one. Both are indispensable: where one is lost, nobody can thaw, admit or enrol any more. " +
+		"With three officers the desk goes on without each of them."
 }
 
 // opened is the answer of init open.
@@ -141,6 +142,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	}
 	if len(officers) < fewest {
 		s.Say("Two officers: no policy here may need more than two people, so one countersignature is the most that any act can need. " +
+			"Both are indispensable: where one is lost, nobody can thaw, admit or enrol any more. " +
 			"If one of the two is lost, nobody can admit people, enrol keys or change policy. Three are better.")
 	}
 	if c.Try {

@@ -293,6 +293,9 @@ func (s *State) Indispensable(at time.Time) []workforce.WorkerID {
 		}
 	}
 	f := policy.DeskFacts(actions.DeskAdmit, actions.Burdening, actions.PartWorkforce)
+	if short && s.Laws < 2 {
+		return nil
+	}
 	if short {
 		left, _ := s.left(reg, f, at)
 		if !s.pair(left, at) {
@@ -306,6 +309,10 @@ func (s *State) Indispensable(at time.Time) []workforce.WorkerID {
 	for _, w := range slices.Sorted(maps.Keys(some)) {
 		rest := without(reg, w)
 		if !s.lacking(rest, at) {
+			continue
+		}
+		if s.Laws < 2 { // which know no recovery
+			out = append(out, w)
 			continue
 		}
 		if left, _ := s.left(rest, f, at); !s.pair(left, at) {
