@@ -180,17 +180,40 @@ type Raise struct {
 	To      Tier             `json:"to"`
 	// Fall is the tier that rules once gave the subject and that falls with this
 	// change; empty: that stands.
-	Fall Tier `json:"fall,omitempty"`
+	Fall Tier `json:"fall,omitzero"`
+	// Confirm says that several people stand by the tier, so that a standing order
+	// covers the subject: it has the executor act against the platform, which no single
+	// person's raise does. It may raise at once.
+	Confirm bool `json:"confirm,omitzero"`
+	// Resolved is the executor's word on who Subject is.
+	Resolved *Resolution `json:"resolved,omitzero"`
 }
 
-// Relieves reports whether the change only protects more.
-func (r Raise) Relieves() bool { return r.Fall == "" && r.To.Rank() > r.From.Rank() }
+// Resolution is the executor's signed word that a platform knew an account or a
+// piece of content by this identifier and this handle at an instant. It travels in
+// what people sign about the subject, so that a handle that is another's lowers nobody.
+type Resolution struct {
+	Executor  string           `json:"executor"`
+	Subject   platform.Subject `json:"subject"`
+	At        canonical.Time   `json:"at"`
+	Signature canonical.Bytes  `json:"signature"` // Ed25519 over the challenge, by the executor's key
+}
+
+// Challenge is what the executor signs, for the desk with this hash of entry 0.
+func (r Resolution) Challenge(root canonical.Digest) [32]byte {
+	return canonical.Sum([]byte("countersign/resolution/v1\n"), canonical.MustMarshal([]string{root.String(), r.Executor, r.Subject.Platform, r.Subject.ID, r.Subject.Handle, r.At.String()}))
+}
+
+// Relieves reports whether the change only protects more, toward the desk alone.
+func (r Raise) Relieves() bool { return r.Fall == "" && !r.Confirm && r.To.Rank() > r.From.Rank() }
 
 func (r Raise) check() error {
 	switch {
 	case r.Subject.ID == "" || !slices.Contains(Tiers, r.From) || !slices.Contains(Tiers, r.To):
 		return fmt.Errorf("a change of tier names a subject, the tier until now and another one")
-	case r.Fall == "" && r.From == r.To:
+	case r.Confirm && (r.Fall != "" || r.To == Standard || r.To.Rank() < r.From.Rank()):
+		return fmt.Errorf("what is confirmed is a tier above standard, the one until now or a higher one")
+	case r.Fall == "" && !r.Confirm && r.From == r.To:
 		return fmt.Errorf("a change of tier names a subject, the tier until now and another one")
 	case r.Fall != "" && (!slices.Contains(Tiers, r.Fall) || r.Fall.Rank() <= r.To.Rank()):
 		return fmt.Errorf("what falls is a tier above the one that is left")

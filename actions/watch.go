@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"countersign.dev/canonical"
 	"countersign.dev/platform"
@@ -29,6 +30,32 @@ type Order struct {
 	// held by then of a subject's state is right, though it has not stood for 24
 	// hours yet. Zero vouches for nothing.
 	Vouched canonical.Time `json:"vouched"`
+	// Never names marks that are never lifted under the order, sorted: a mark, or what
+	// it begins with and an asterisk ("CSAM-*"). A breach that bears one pages instead.
+	Never []string `json:"never,omitempty"`
+}
+
+// Spares reports whether the order never lifts a mark.
+func (o Order) Spares(m platform.Mark) bool {
+	return slices.ContainsFunc(o.Never, func(never string) bool {
+		begin, open := strings.CutSuffix(never, "*")
+		return string(m) == never || open && strings.HasPrefix(string(m), begin)
+	})
+}
+
+// maxNever bounds the marks that an order names.
+const maxNever = 100
+
+func checkNever(never []string) error {
+	for i, m := range never {
+		if begin := strings.TrimSuffix(m, "*"); begin == "" || strings.Contains(begin, "*") || len(m) > 200 || !goodText(m) || strings.Contains(m, "\n") || i > 0 && never[i-1] >= m {
+			return fmt.Errorf("marks that are never lifted are sorted, each once: a mark, or what marks begin with and an asterisk")
+		}
+	}
+	if len(never) > maxNever {
+		return fmt.Errorf("a standing order names %d marks at most", maxNever)
+	}
+	return nil
 }
 
 // Key names the place of an order: one is in force for each.
@@ -41,7 +68,7 @@ func (o Order) check() error {
 	switch {
 	case o.Platform == "" || o.Platform == DeskPlatform || o.Tier != Protected && o.Tier != Critical:
 		return fmt.Errorf("a standing order is for the protected or the critical subjects of a platform")
-	case o.Op == "revoke" && (!o.Until.IsZero() || o.PerSubject != 0 || o.PerTier != 0 || !o.Vouched.IsZero()):
+	case o.Op == "revoke" && (!o.Until.IsZero() || o.PerSubject != 0 || o.PerTier != 0 || !o.Vouched.IsZero() || len(o.Never) > 0):
 		return fmt.Errorf("a revocation names the platform and the tier and nothing else")
 	case o.Op == "revoke":
 		return nil
@@ -50,7 +77,7 @@ func (o Order) check() error {
 	case o.Until.IsZero() || o.PerSubject < 1 || o.PerTier < 1:
 		return fmt.Errorf("a standing order has an end, and budgets of at least one restoration an hour")
 	}
-	return nil
+	return checkNever(o.Never)
 }
 
 // The modes of a platform's tier.
@@ -77,6 +104,8 @@ func (m Mode) check() error {
 // subject that was set before this entry.
 type Unlock struct {
 	Subject platform.Subject `json:"subject"`
+	// Resolved is the executor's word on who Subject is.
+	Resolved *Resolution `json:"resolved,omitzero"`
 }
 
 // Scopes of a freeze.

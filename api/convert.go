@@ -86,7 +86,7 @@ func tokenOf(t desk.Token) v1.Token {
 }
 
 func subjectOf(r proof.Reading) v1.Subject {
-	out := v1.Subject{Subject: r.Subject, Sort: r.Sort, State: stateOf(r.State), Tier: r.Tier,
+	out := v1.Subject{Subject: r.Subject, Sort: r.Sort, State: stateOf(r.State), Tier: r.Tier, Stands: r.Stands(), Raised: r.Raised, Confirmed: r.Confirmed, Resolution: r.Resolution,
 		Why: list(r.Why, func(x proof.Reason) proof.Reason { return x }),
 		Capabilities: v1.Capabilities{Facts: r.Capabilities.Facts, CompareAndSet: r.Capabilities.CompareAndSet,
 			Lookup: r.Capabilities.Lookup, RequestLife: r.Capabilities.RequestLife,

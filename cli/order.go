@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"countersign.dev/actions"
 	"countersign.dev/api/v1"
@@ -28,11 +30,12 @@ type orderPlace struct {
 	PerSubject int64        `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
 	PerTier    int64        `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
 	Vouched    string       `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
+	Never      []string     `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or what marks begin with and an asterisk, such as CSAM-*. May be given several times."`
 	asking
 }
 
 func (c *orderPlace) Run(ctx context.Context, s *Session) error {
-	o := actions.Order{Op: "place", Platform: c.Platform, Tier: c.Tier, Until: c.Until.from(s.Now()), PerSubject: c.PerSubject, PerTier: c.PerTier}
+	o := actions.Order{Op: "place", Platform: c.Platform, Tier: c.Tier, Until: c.Until.from(s.Now()), PerSubject: c.PerSubject, PerTier: c.PerTier, Never: sortedOnce(c.Never)}
 	switch c.Vouched {
 	case "":
 	case "now":
@@ -51,6 +54,14 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 		o.Vouched = m.from(s.Now())
 	}
 	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &o}, c.Reason)
+}
+
+// sortedOnce returns texts sorted, each once; nil for none.
+func sortedOnce(texts []string) []string {
+	if len(texts) == 0 {
+		return nil
+	}
+	return slices.Compact(slices.Sorted(slices.Values(texts)))
 }
 
 // placed is the answer of an order that vouches for what is now.
@@ -107,8 +118,8 @@ type orderList struct{}
 
 func (c *orderList) Run(ctx context.Context, s *Session) error {
 	return listed(ctx, s, func(d v1.Desk) []v1.StandingOrder { return d.Orders }, "",
-		[]string{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "REQUEST"}, func(o v1.StandingOrder) []string {
-			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), when(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), when(o.Vouched), o.Request}
+		[]string{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "NEVER LIFTS", "REQUEST"}, func(o v1.StandingOrder) []string {
+			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), when(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), when(o.Vouched), strings.Join(o.Never, " "), o.Request}
 		})
 }
 
@@ -156,5 +167,5 @@ func (c *lockClear) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: r.Subject}}, c.Reason)
+	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: r.Subject, Resolved: r.Resolution}}, c.Reason)
 }

@@ -1,13 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 )
@@ -53,13 +53,15 @@ func (c *subjectShow) Run(ctx context.Context, s *Session) error {
 type subjectTier struct {
 	Subject string       `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID."`
 	To      actions.Tier `arg:"" enum:"standard,protected,critical" help:"standard, protected or critical."`
+	Confirm bool         `help:"Ask others to stand by the tier, so that standing orders cover the subject: they countersign."`
 	From    actions.Tier `enum:"standard,protected,critical," default:"" help:"What people raised it to until now, if the desk's present tier comes from a rule. Default: read from the desk."`
 	Reason  string       `required:"" help:"Why, for the ledger. No personal data."`
 	signing
 }
 
 func (c *subjectTier) Help() string {
-	return "Rules and people only raise. Lowering takes back what people raised; what a rule of the policy says stays."
+	return "Rules and people only raise, and the highest tier that rules ever gave a subject stands. Lowering takes back what people raised and what rules once said; " +
+		"what a rule says of today's facts stays. One person's raise protects at the desk at once; with --confirm several stand by it, and the executor restores the subject under a standing order."
 }
 
 func (c *subjectTier) Run(ctx context.Context, s *Session) error {
@@ -69,22 +71,15 @@ func (c *subjectTier) Run(ctx context.Context, s *Session) error {
 	}
 	from := c.From
 	if from == "" {
-		from = raisedTo(r)
+		from = cmp.Or(r.Raised, actions.Standard)
 	}
-	if from == c.To {
+	raise := actions.Raise{Subject: r.Subject, From: from, To: c.To, Confirm: c.Confirm, Resolved: r.Resolution}
+	if r.Stands != "" && r.Stands.Rank() > c.To.Rank() && !c.Confirm {
+		raise.Fall = r.Stands
+	}
+	if from == c.To && raise.Fall == "" && !c.Confirm {
 		return fault.New(fault.Conflict, "same-tier", "People raised %s to %s already.", subjectName(r.Subject), from)
 	}
-	change := actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: r.Subject, From: from, To: c.To}}
+	change := actions.Setting{Of: actions.PartTiers, Raise: &raise}
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
-}
-
-// raisedTo is what people raised a subject to, as far as its reading tells:
-// where a rule gives as much or more, the desk does not say what people did.
-func raisedTo(r v1.Subject) actions.Tier {
-	for _, why := range r.Why {
-		if why.Policy == "raised" {
-			return r.Tier
-		}
-	}
-	return actions.Standard
 }

@@ -94,11 +94,7 @@ func keysInWords(c actions.Keys) string {
 func settingInWords(c actions.Setting) string {
 	switch c.Of {
 	case actions.PartTiers:
-		verb := "Lower"
-		if c.Raise.To.Rank() > c.Raise.From.Rank() {
-			verb = "Raise"
-		}
-		return fmt.Sprintf("%s %s from %s to %s", verb, subjectName(c.Raise.Subject), c.Raise.From, c.Raise.To)
+		return raiseInWords(*c.Raise)
 	case actions.PartPolicy:
 		return fmt.Sprintf("Put the policy set %s in force, %s", policy.DigestOf(c.Policy), many(len(c.Policy), "file"))
 	case actions.PartBudgets:
@@ -116,7 +112,11 @@ func settingInWords(c actions.Setting) string {
 	case c.Order != nil && c.Order.Op == "revoke":
 		return fmt.Sprintf("Revoke the standing order for %s subjects of %s", c.Order.Tier, c.Order.Platform)
 	case c.Order != nil:
-		return fmt.Sprintf("Let the executor lift by itself what breaches leave on %s subjects of %s, until %s", c.Order.Tier, c.Order.Platform, when(c.Order.Until))
+		text := fmt.Sprintf("Let the executor lift by itself what breaches leave on %s subjects of %s, until %s", c.Order.Tier, c.Order.Platform, when(c.Order.Until))
+		if len(c.Order.Never) > 0 {
+			text += ", never the marks " + joined(c.Order.Never)
+		}
+		return text
 	case c.Mode != nil && c.Mode.Mode == actions.Observe:
 		return fmt.Sprintf("Only observe %s subjects of %s: nothing is done there any more", c.Mode.Tier, c.Mode.Platform)
 	case c.Mode != nil:
@@ -125,6 +125,22 @@ func settingInWords(c actions.Setting) string {
 		return "Take the owner's lock of " + subjectName(c.Unlock.Subject) + " out of effect"
 	}
 	return "Change " + c.Of + " in a way that this program does not know"
+}
+
+// raiseInWords says what a change of tier does.
+func raiseInWords(r actions.Raise) string {
+	who := subjectName(r.Subject)
+	switch {
+	case r.Confirm && r.From == r.To:
+		return fmt.Sprintf("Stand by it that %s is %s, so that standing orders cover it", who, r.To)
+	case r.Confirm:
+		return fmt.Sprintf("Raise %s from %s to %s and stand by it, so that standing orders cover it", who, r.From, r.To)
+	case r.Fall != "":
+		return fmt.Sprintf("Lower %s to %s: people raised it to %s, and what rules once read, %s, falls with it. What rules say of today's facts stays", who, r.To, r.From, r.Fall)
+	case r.To.Rank() > r.From.Rank():
+		return fmt.Sprintf("Raise %s from %s to %s", who, r.From, r.To)
+	}
+	return fmt.Sprintf("Lower %s from %s to %s", who, r.From, r.To)
 }
 
 // subjectName is what people call a subject, with the name that never changes.

@@ -28,6 +28,10 @@ func (f *forgetful) Read(context.Context, platform.Subject) (proof.Reading, erro
 			Abilities: []platform.Ability{{Verb: platform.Takedown, Sort: platform.Account, Marks: true}}}}, nil
 }
 
+func (f *forgetful) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+	return f.Read(ctx, s)
+}
+
 func (f *forgetful) Carry(context.Context, []byte, time.Duration) (proof.CarryResult, error) {
 	if f.handed.Add(1)%2 == 0 {
 		return proof.CarryResult{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")

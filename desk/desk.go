@@ -35,6 +35,7 @@ import (
 // sees it.
 type Executor interface {
 	Read(ctx context.Context, s platform.Subject) (proof.Reading, error)
+	Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) // Read with its signed word on who that is
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error)
 	Status(ctx context.Context) (proof.ExecutorStatus, error)
 }

@@ -41,6 +41,9 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 		}
 		a.Subject = platform.Subject{Platform: actions.DeskPlatform, ID: w.Change.Part()}
 		a.Tier, a.Effect, a.Direction, a.Inverse = actions.Critical, actions.Reversible, w.Change.Direction(), actions.Inverse{}
+		if w.Change, err = d.resolve(ctx, s, w.Change); err != nil {
+			return Draft{}, err
+		}
 		a.Change = canonical.MustMarshal(w.Change)
 	} else {
 		reading, err := d.read(ctx, s, w.Subject)
@@ -179,12 +182,6 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	if err := a.Check(); err != nil {
 		return Draft{}, err
 	}
-	if err := a.Legible(); err != nil {
-		return Draft{}, err
-	}
-	if err := a.Lasts(d.now()); err != nil {
-		return Draft{}, err
-	}
 	key, err := d.pickKey(s, by, key)
 	if err != nil {
 		return Draft{}, err
@@ -192,7 +189,7 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	now := d.timeNow()
 	standing := s.People.Standing(by.Worker, now.Time)
 	facts := proof.FactsOf(a, standing, a.Tier, lifts)
-	ruling := s.Policy.Rule(facts)
+	ruling := s.Rule(facts)
 	law, err := s.ByLaw(a, facts, actions.Statement{Signer: by.Worker, Request: request}, now.Time)
 	if err != nil {
 		return Draft{}, err
@@ -252,6 +249,15 @@ func joinKeys(ks []workforce.KeyID) string {
 
 // read asks the executor for a subject.
 func (d *Desk) read(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
+	return readBy(ctx, s, name, d.executor.Read)
+}
+
+// vouched is read with the executor's signed word on who the subject is.
+func (d *Desk) vouched(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
+	return readBy(ctx, s, name, d.executor.Vouch)
+}
+
+func readBy(ctx context.Context, s *proof.State, name string, read func(context.Context, platform.Subject) (proof.Reading, error)) (proof.Reading, error) {
 	subject, err := platform.ParseSubject(name)
 	if err != nil {
 		return proof.Reading{}, err
@@ -260,7 +266,7 @@ func (d *Desk) read(ctx context.Context, s *proof.State, name string) (proof.Rea
 		return proof.Reading{}, fault.New(fault.NotFound, "no-such-platform",
 			"There is no platform %q at this desk; add it with `countersign platform add`.", subject.Platform)
 	}
-	return d.executor.Read(ctx, subject)
+	return read(ctx, subject)
 }
 
 // random returns n random bytes. It panics without randomness: nothing may go on.

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"time"
@@ -73,7 +74,22 @@ func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading,
 	}
 	out := proof.Reading{Subject: r.subject, Sort: r.sort, State: r.state, Owner: r.owner, Capabilities: c.Capabilities(), Tier: tier, Why: reasons}
 	out.Heights = e.heightsOf(v.state, r)
+	name := r.subject.String()
+	out.Raised, out.Confirmed = v.state.Raised[name], v.state.Confirmed[name]
 	return out, nil
+}
+
+// Vouch is Read with our signed word on who the subject is.
+func (e *Executor) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+	r, err := e.Read(ctx, s)
+	if err != nil {
+		return r, err
+	}
+	word := actions.Resolution{Executor: e.id, Subject: r.Subject, At: canonical.At(e.now())}
+	c := word.Challenge(e.ledger.root)
+	word.Signature = ed25519.Sign(e.key, c[:])
+	r.Resolution = &word
+	return r, nil
 }
 
 var notFollowed = fault.New(fault.Unavailable, "ledger-not-followed", "The executor has not read the desk's ledger yet. Try again in a moment.")

@@ -46,7 +46,7 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 		lost(&k, newest)
 		return w.observed(ctx, k, known, s, found, seen, b, openings)
 	}
-	order, can := w.ordered(k, known, found)
+	order, can := w.ordered(ctx, k, known, found)
 	if can {
 		s.Order = order.Request
 		wait, err := w.pace(ctx, k, seen.Time)
@@ -83,7 +83,7 @@ const duelTime = time.Hour
 // observed tells of what would have been a breach, where the tier is only
 // observed, and takes it as it is.
 func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s *proof.Sight, found platform.Expect, seen canonical.Time, b journal.Breach, openings []ledger.Opening) error {
-	if order, can := w.ordered(k, known, found); can {
+	if order, can := w.ordered(ctx, k, known, found); can {
 		s.Order = order.Request // it would have been restored
 	}
 	k.State, k.Since, k.Request, k.Baseline, k.Entered = found, seen, "", -1, canonical.Time{}
@@ -97,11 +97,11 @@ func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s
 // ordered returns the standing order under which a subject is restored from a
 // state that was found; ok is false if there is none, or if lifting what was found
 // would not bring back a state that is known to be right (law 8).
-func (w *watcher) ordered(k journal.Watched, known bool, found platform.Expect) (o proof.Order, ok bool) {
+func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, found platform.Expect) (o proof.Order, ok bool) {
 	v := w.e.ledger.view()
 	now := w.e.ledger.at(w.e.now())
-	o, ok = v.settled.StandingOrder(w.name, k.Tier, now)
-	if !ok || !known {
+	o, ok = v.settled.StandingOrder(w.name, w.sure(ctx, v.settled, k), now)
+	if !ok || !known || o.Spares(found.Mark) {
 		return o, false
 	}
 	if _, lifts := watch.Lift(found, k.State); !lifts {
@@ -117,6 +117,21 @@ func (w *watcher) ordered(k journal.Watched, known bool, found platform.Expect) 
 	return o, watch.Trusted(entered, o.Vouched.Time, now)
 }
 
+// sure returns the tier of a subject that a standing order goes by. It asks the
+// platform only who owns content.
+func (w *watcher) sure(ctx context.Context, s *proof.State, k journal.Watched) actions.Tier {
+	t := s.SureTier(w.e.heights.find, k.Subject.String())
+	if sort, err := w.c.Sort(k.Subject.ID); err != nil || sort != platform.Content || t == actions.Critical {
+		return t
+	}
+	r, err := look(ctx, w.c, k.Subject)
+	if err != nil {
+		return t
+	}
+	owner, _ := r.state.Facts[platform.FactOwner].(string)
+	return t.Max(s.SureTier(w.e.heights.find, platform.Subject{Platform: w.name, ID: owner}.String()))
+}
+
 // restoration is the act that lifts what a breach left.
 func (w *watcher) restoration(k journal.Watched, b journal.Breach, o proof.Order) journal.Act {
 	verb, _ := watch.Lift(b.Found, k.State)
@@ -128,7 +143,7 @@ func (w *watcher) restoration(k journal.Watched, b journal.Breach, o proof.Order
 		kind = actions.ContentRestore
 	}
 	return journal.Act{Key: journal.Key{Request: b.ID, Duty: proof.DutyRestore}, Warrant: canonical.DigestOf(o.Order), Subject: b.Subject, Kind: kind,
-		Command: platform.Command{Verb: verb, Subject: b.Subject, Expect: b.Found}, Tier: b.Tier, Direction: actions.Relieving, Sight: &told, Attempt: 1}
+		Command: platform.Command{Verb: verb, Subject: b.Subject, Expect: b.Found}, Tier: o.Tier, Direction: actions.Relieving, Sight: &told, Attempt: 1}
 }
 
 // afford holds the restoration of a protected subject to what the order allows for
@@ -270,7 +285,7 @@ func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Brea
 	if waits(b, now) {
 		return nil
 	}
-	order, can := w.ordered(k, true, b.Found)
+	order, can := w.ordered(ctx, k, true, b.Found)
 	if !can {
 		return nil // nobody has ordered it; people have been told
 	}

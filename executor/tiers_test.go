@@ -223,3 +223,42 @@ func TestWatchedTierStands(t *testing.T) {
 	p.looked(mayor)
 	p.breaches(1)
 }
+
+// TestOneRaiseIsNoOrder: a standing order does not shield whom one person has raised:
+// what the platform itself took down stays down and pages, until several stand by it.
+func TestOneRaiseIsNoOrder(t *testing.T) {
+	p := guarded(t)
+	subject := platform.Subject{Platform: "plaza", ID: nobody}
+	if _, err := p.world.TryChange(actions.DeskChange, actions.Setting{Of: actions.PartTiers,
+		Raise: &actions.Raise{Subject: subject, From: actions.Standard, To: actions.Critical}}, "kim"); err != nil {
+		t.Fatal(err)
+	}
+	p.until("the watch knows of the raise", func() bool { w := p.watched(); return w.Critical == 2 && w.Entered && w.UnbasedCritical == 0 })
+	p.order(actions.Critical, 20, 100)
+	p.plaza.Set(nobody, platform.Down, "CSAM-1")
+	b := p.breaches(1)[0]
+	if b.Sight.Order != "" || b.Sight.Tier != actions.Critical {
+		t.Errorf("the breach is %s, and restored under %q", b.Sight.Tier, b.Sight.Order)
+	}
+	p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartTiers,
+		Raise: &actions.Raise{Subject: subject, From: actions.Critical, To: actions.Critical, Confirm: true}})
+	p.upAgain(nobody)
+}
+
+// TestMarksNeverLifted: a mark that the order names is not lifted.
+func TestMarksNeverLifted(t *testing.T) {
+	p := newPlace(t)
+	p.based()
+	p.ordered(actions.Order{Op: "place", Platform: "plaza", Tier: actions.Critical, Until: canonical.At(p.world.Now().AddDate(0, 1, 0)),
+		PerSubject: 20, PerTier: 100, Vouched: canonical.At(p.world.Now()), Never: []string{"CSAM-*", "LEGAL-1"}})
+	p.plaza.Set(president, platform.Down, "CSAM-1")
+	if b := p.breaches(1)[0]; b.Sight.Order != "" {
+		t.Errorf("restored under %q", b.Sight.Order)
+	}
+	p.plaza.Set(president, platform.Down, "LEGAL-1")
+	if b := p.breaches(2)[1]; b.Sight.Order != "" {
+		t.Errorf("restored under %q", b.Sight.Order)
+	}
+	p.plaza.Set(president, platform.Down, "LEGAL-12")
+	p.upAgain(president)
+}

@@ -596,7 +596,6 @@ func TestOwnerLock(t *testing.T) {
 	}
 	p.plaza.SetLock(president, platform.Lock{Set: true, Since: canonical.At(p.clock.Now())})
 	p.until("the lock is told", func() bool { return len(p.told(proof.KindLock)) == 1 })
-	p.until("the owner is told that it was set", func() bool { return len(p.plaza.Notices()) == 1 })
 	p.plaza.SetBy("night-shift", president, platform.Deactivated, "")
 	p.upAgain(president)
 	if b := p.breaches(1)[0]; b.Sight.Why != string(watch.AgainstLock) {
@@ -604,7 +603,7 @@ func TestOwnerLock(t *testing.T) {
 	}
 	p.plaza.SetLock(president, platform.Lock{})
 	p.until("the clearing is told", func() bool { return len(p.told(proof.KindLock)) == 2 })
-	p.until("the owner is told", func() bool { return len(p.plaza.Notices()) == 2 })
+	p.until("the owner is told", func() bool { return len(p.plaza.Notices()) == 1 })
 	p.advance(platform.ClearingTime - time.Minute)
 	p.plaza.Set(president, platform.Deactivated, "")
 	p.upAgain(president)
@@ -1006,7 +1005,7 @@ func TestRaisedIsInABaseline(t *testing.T) {
 	p := guarded(t)
 	before := len(p.told(proof.KindBaseline))
 	p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartTiers,
-		Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: nobody}, From: actions.Standard, To: actions.Critical}})
+		Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: nobody}, From: actions.Standard, To: actions.Critical, Confirm: true}})
 	p.until("another baseline, of one account more", func() bool {
 		all := p.told(proof.KindBaseline)
 		return len(all) > before && all[len(all)-1].Sight.Count == 3

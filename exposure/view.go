@@ -228,7 +228,7 @@ func (v *View) requests(w way, s sight) []policy.Ruling {
 		v.each(w, s, v.state.Policy.LensOf(w.facts.Kind), func(i int, c policy.Class, f policy.Facts) {
 			ruling, ok := said[c]
 			if !ok {
-				ruling = v.state.Policy.Rule(f)
+				ruling = v.state.Rule(f)
 				said[c] = ruling
 			}
 			r.request[i] = ruling

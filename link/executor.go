@@ -13,6 +13,7 @@ import (
 // ExecutorSide is an executor as the desk sees it.
 type ExecutorSide interface {
 	Read(ctx context.Context, s platform.Subject) (proof.Reading, error)
+	Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error)
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error)
 	Status() proof.ExecutorStatus
 	Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error)
@@ -25,17 +26,19 @@ type ExecutorSide interface {
 // side.
 func Executor(e ExecutorSide, desk, onCall string, failed ...func(error)) http.Handler {
 	s := newSurface(desk, failed)
-	s.handle("POST /v1/read", func(w http.ResponseWriter, r *http.Request) (any, error) {
-		b, err := body(w, r, smallBody)
-		if err != nil {
-			return nil, err
-		}
-		var subject platform.Subject
-		if err := unmarshal(b, &subject); err != nil {
-			return nil, err
-		}
-		return e.Read(r.Context(), subject)
-	})
+	for route, read := range map[string]func(context.Context, platform.Subject) (proof.Reading, error){"POST /v1/read": e.Read, "POST /v1/vouch": e.Vouch} {
+		s.handle(route, func(w http.ResponseWriter, r *http.Request) (any, error) {
+			b, err := body(w, r, smallBody)
+			if err != nil {
+				return nil, err
+			}
+			var subject platform.Subject
+			if err := unmarshal(b, &subject); err != nil {
+				return nil, err
+			}
+			return read(r.Context(), subject)
+		})
+	}
 	s.handle("POST /v1/carry", func(w http.ResponseWriter, r *http.Request) (any, error) {
 		b, err := body(w, r, proof.MaxWarrant)
 		if err != nil {
@@ -74,8 +77,17 @@ func DialExecutor(address, token string) *ExecutorClient {
 
 // Read reads a subject through the executor.
 func (c *ExecutorClient) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+	return c.read(ctx, "/v1/read", s)
+}
+
+// Vouch is Read with the executor's signed word on who the subject is.
+func (c *ExecutorClient) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+	return c.read(ctx, "/v1/vouch", s)
+}
+
+func (c *ExecutorClient) read(ctx context.Context, path string, s platform.Subject) (proof.Reading, error) {
 	var r proof.Reading
-	if err := c.post(ctx, "/v1/read", s, &r, smallBody); err != nil {
+	if err := c.post(ctx, path, s, &r, smallBody); err != nil {
 		return proof.Reading{}, err
 	}
 	whole(r.State.Facts)

@@ -92,16 +92,10 @@ func (s *Server) postOwner(c call) error {
 	return nil
 }
 
-// session is an owner who is signed in, by a token.
-type session struct {
-	account int64     // its number
-	began   time.Time // when the token was made
-}
-
-func (s *Server) authenticateOwner(r *http.Request) (session, error) {
+func (s *Server) authenticateOwner(r *http.Request) (int64, error) {
 	token, ok := bearer(r)
 	if !ok {
-		return session{}, unknownOwner()
+		return 0, unknownOwner()
 	}
 	return s.ownerOf(r.Context(), token)
 }
@@ -110,27 +104,26 @@ func unknownOwner() error {
 	return fault.New(fault.Unauthenticated, "bad-token", "Send your token as Authorization: Bearer TOKEN; this one is unknown or missing.")
 }
 
-// ownerOf returns the session that a token is of.
-func (s *Server) ownerOf(ctx context.Context, token string) (o session, err error) {
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		o, err = ownerByToken(tx, token)
+// ownerOf returns the number of the account that a token is for.
+func (s *Server) ownerOf(ctx context.Context, token string) (int64, error) {
+	var number int64
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		number, err = ownerByToken(tx, token)
 		return err
 	})
-	return o, err
+	return number, err
 }
 
-func ownerByToken(tx *sqldb.Tx, token string) (session, error) {
-	var o session
-	var created int64
-	err := tx.QueryRow(`select account, created from owner_token where hash = $1`, tokenHash(token)).Scan(&o.account, &created)
+func ownerByToken(tx *sqldb.Tx, token string) (int64, error) {
+	var number int64
+	err := tx.QueryRow(`select account from owner_token where hash = $1`, tokenHash(token)).Scan(&number)
 	if sqldb.IsNotFound(err) {
-		return o, unknownOwner()
+		return 0, unknownOwner()
 	}
 	if err != nil {
-		return o, fmt.Errorf("looking an owner's token up: %w", err)
+		return 0, fmt.Errorf("looking an owner's token up: %w", err)
 	}
-	o.began = time.UnixMicro(created)
-	return o, nil
+	return number, nil
 }
 
 // Lock is what an owner has said of being deactivated: never without telling the
@@ -140,18 +133,13 @@ type Lock struct {
 	Set     bool           `json:"set"`              // it was set, and may have been taken back since
 	Since   canonical.Time `json:"since,omitzero"`   // when it was set
 	Cleared canonical.Time `json:"cleared,omitzero"` // when it was taken back; absent: it was not
-	Session canonical.Time `json:"session,omitzero"` // when the session began in which it was taken back
 	At      canonical.Time `json:"at"`               // when this was read
 }
 
-// clearingTime is for how long a lock that was taken back counts as set still: set
-// again within it, it has the date of before. The protocol says 72 hours.
-const clearingTime = 72 * time.Hour
-
 func lockOf(tx *sqldb.Tx, account int64, now time.Time) (Lock, error) {
 	l := Lock{ID: subjectID{Account, account}.String(), At: canonical.At(now)}
-	var since, cleared, began int64
-	err := tx.QueryRow(`select since, cleared, session from owner_lock where account = $1`, account).Scan(&since, &cleared, &began)
+	var since, cleared int64
+	err := tx.QueryRow(`select since, cleared from owner_lock where account = $1`, account).Scan(&since, &cleared)
 	if sqldb.IsNotFound(err) {
 		return l, nil
 	}
@@ -160,7 +148,7 @@ func lockOf(tx *sqldb.Tx, account int64, now time.Time) (Lock, error) {
 	}
 	l.Set, l.Since = true, canonical.FromMicro(since)
 	if cleared != 0 {
-		l.Cleared, l.Session = canonical.FromMicro(cleared), canonical.FromMicro(began)
+		l.Cleared = canonical.FromMicro(cleared)
 	}
 	return l, nil
 }
@@ -215,7 +203,7 @@ func (s *Server) own(tx *sqldb.Tx, number int64) (Own, account, error) {
 func (s *Server) getOwn(c call) error {
 	var o Own
 	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) (err error) {
-		o, _, err = s.own(tx, c.owner.account)
+		o, _, err = s.own(tx, c.owner)
 		return err
 	})
 	if err != nil {
@@ -227,31 +215,21 @@ func (s *Server) getOwn(c call) error {
 
 // setLock sets the lock or takes it back. What is so already keeps its date, so
 // that asking again neither renews a lock nor puts off the day when one that was
-// taken back ends. Of several sessions that take it back the oldest counts.
-func (s *Server) setLock(ctx context.Context, o session, on bool) error {
-	number := o.account
+// taken back ends.
+func (s *Server) setLock(ctx context.Context, number int64, on bool) error {
 	return s.asOwner(ctx, number, func(tx *sqldb.Tx, a account, now time.Time) error {
 		l, err := lockOf(tx, number, now)
 		switch {
 		case err != nil:
 			return err
-		case on && l.Set && l.Cleared.IsZero(), !on && !l.Set, !on && !l.Cleared.IsZero() && !o.began.Before(l.Session.Time):
+		case on && l.Set && l.Cleared.IsZero(), !on && (!l.Set || !l.Cleared.IsZero()):
 			return nil
 		case on:
-			since := now
-			if l.Set && now.Before(l.Cleared.Add(clearingTime)) {
-				since = l.Since.Time
-			}
-			_, err = tx.Exec(`insert into owner_lock (account, since, cleared, session) values ($1, $2, 0, 0)
-				on conflict (account) do update set since = excluded.since, cleared = 0, session = 0`, number, since.UnixMicro())
+			_, err = tx.Exec(`insert into owner_lock (account, since, cleared) values ($1, $2, 0)
+				on conflict (account) do update set since = excluded.since, cleared = 0`, number, now.UnixMicro())
 		default:
-			cleared := now
-			if !l.Cleared.IsZero() {
-				cleared = l.Cleared.Time
-			}
 			var n int64
-			n, err = tx.Exec(`update owner_lock set cleared = $1, session = $2 where account = $3 and session = $4`,
-				cleared.UnixMicro(), o.began.UnixMicro(), number, max(0, l.Session.UnixMicro()))
+			n, err = tx.Exec(`update owner_lock set cleared = $1 where account = $2 and cleared = 0`, now.UnixMicro(), number)
 			if err == nil && n == 0 {
 				return sqldb.ErrAgain // another process was faster
 			}
@@ -308,9 +286,9 @@ func (s *Server) deleteLock(c call) error {
 }
 
 func (s *Server) postDeactivate(c call) error {
-	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner.account, true))
+	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner, true))
 }
 
 func (s *Server) postReactivate(c call) error {
-	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner.account, false))
+	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner, false))
 }

@@ -9,13 +9,17 @@ import (
 
 // Subject is a subject as the executor reads it now.
 type Subject struct {
-	Subject      platform.Subject `json:"subject" doc:"resolved: identifier and handle"`
-	Sort         platform.Sort    `json:"sort"`
-	State        State            `json:"state"`
-	Owner        *State           `json:"owner,omitempty" doc:"of content: its account, where the platform tells"`
-	Capabilities Capabilities     `json:"capabilities"`
-	Tier         actions.Tier     `json:"tier"`
-	Why          []proof.Reason   `json:"why" doc:"the rules that say so"`
+	Subject      platform.Subject    `json:"subject" doc:"resolved: identifier and handle"`
+	Sort         platform.Sort       `json:"sort"`
+	State        State               `json:"state"`
+	Owner        *State              `json:"owner,omitempty" doc:"of content: its account, where the platform tells"`
+	Capabilities Capabilities        `json:"capabilities"`
+	Tier         actions.Tier        `json:"tier"`
+	Why          []proof.Reason      `json:"why" doc:"the rules that say so"`
+	Stands       actions.Tier        `json:"stands,omitempty" doc:"the highest tier that rules ever gave it, if that is not standard; it stands until several let it fall"`
+	Raised       actions.Tier        `json:"raised,omitempty" doc:"what people raised it to"`
+	Confirmed    actions.Tier        `json:"confirmed,omitempty" doc:"of that, what several people stand by"`
+	Resolution   *actions.Resolution `json:"resolution,omitempty" doc:"the executor's signed word on who this is; it goes into what is signed about the subject"`
 }
 
 // State is what a platform shows of a subject.

@@ -68,6 +68,14 @@ func (l *late) Read(ctx context.Context, s platform.Subject) (proof.Reading, err
 	return e.Read(ctx, s)
 }
 
+func (l *late) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+	e, err := l.there()
+	if err != nil {
+		return proof.Reading{}, err
+	}
+	return e.Vouch(ctx, s)
+}
+
 func (l *late) Carry(ctx context.Context, w []byte, wait time.Duration) (proof.CarryResult, error) {
 	e, err := l.there()
 	if err != nil {

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -232,7 +235,7 @@ func names(people, before []workforce.WorkerID) bool {
 }
 
 // mayWatch checks settings of the watch against what is in force.
-func (s *State) mayWatch(c actions.Setting, at time.Time) error {
+func (s *State) mayWatch(c actions.Setting, by actions.Statement, at time.Time) error {
 	known := func(name string) error {
 		if _, ok := s.Platforms[name]; !ok {
 			return fault.New(fault.NotFound, "no-such-platform", "There is no platform %q at this desk; add it with `countersign platform add`.", name)
@@ -257,7 +260,41 @@ func (s *State) mayWatch(c actions.Setting, at time.Time) error {
 		}
 		return known(c.Mode.Platform)
 	case actions.PartLocks:
+		if err := s.resolved(c.Unlock.Subject, c.Unlock.Resolved, false, by); err != nil {
+			return err
+		}
 		return known(c.Unlock.Subject.Platform)
+	}
+	return nil
+}
+
+// resolvedBefore is how long before its signing a subject may have been resolved:
+// time to read a draft; resolvedAfter is for clocks that differ.
+const (
+	resolvedBefore = 15 * time.Minute
+	resolvedAfter  = time.Minute
+)
+
+// resolved checks, from the second laws on, that who is named in a change is who is
+// meant: the executor of the chain has signed that this identifier had this handle
+// when the change was drafted. The chain cannot ask a platform, and a desk that lies
+// would have people lower the president under somebody else's handle. A raise that
+// names no handle misleads nobody and needs no executor.
+func (s *State) resolved(subject platform.Subject, r *actions.Resolution, relieves bool, by actions.Statement) error {
+	if s.Laws < 2 || r == nil && relieves && subject.Handle == "" {
+		return nil
+	}
+	if r == nil {
+		return refuse("not-resolved", "The change does not carry the executor's word on who %s:%s is; draft it again.", subject.Platform, subject.ID)
+	}
+	c := r.Challenge(s.Root)
+	switch t := s.Trust; {
+	case r.Subject != subject:
+		return refuse("not-resolved", "The executor has resolved another subject than the one that is signed: its identifier and its handle are not of one account.")
+	case r.Executor != t.Executor || len(t.ExecutorKey) != ed25519.PublicKeySize || !ed25519.Verify(ed25519.PublicKey(t.ExecutorKey), c[:], r.Signature):
+		return refuse("not-resolved", "The word on who %s:%s is is not signed by the executor that the governance chain names.", subject.Platform, subject.ID)
+	case r.At.Before(by.NotBefore.Add(-resolvedBefore)) || r.At.After(by.NotBefore.Add(resolvedAfter)):
+		return refuse("not-resolved", "The subject was resolved at %s and the change signed from %s on; draft it again.", r.At, by.NotBefore)
 	}
 	return nil
 }
@@ -283,13 +320,33 @@ func emergency(a actions.Action) bool {
 	return spec.Emergency
 }
 
-// atLeast is what an act needs whatever the policy says: an emergency act on a
-// critical subject takes two independent people at once.
-func atLeast(a actions.Action, tier actions.Tier, n actions.Need) actions.Need {
-	if emergency(a) && tier == actions.Critical {
-		n.Independent = max(n.Independent, 1)
+// Rule is what the policy in force says of an act by somebody, with what laws ask
+// for besides.
+func (s *State) Rule(f policy.Facts) policy.Ruling { return s.withLaws(f, s.Policy.Rule(f)) }
+
+// withLaws adds to a ruling what an act needs whatever the policy says: an emergency
+// act on a critical subject takes two independent people at once, and so does, from
+// the second laws on, setting legal or child safety on a measure of any tier: one
+// person alone could not take it back.
+func (s *State) withLaws(f policy.Facts, r policy.Ruling) policy.Ruling {
+	spec, _ := actions.SpecOf(f.Kind)
+	marked := f.Direction == actions.Burdening && f.Category != actions.CategoryRules
+	if r.Verdict == policy.Forbidden {
+		return r
 	}
-	return n
+	least := func(id, text string) {
+		if r.Need.Independent < 1 {
+			r.Need.Independent = 1
+		}
+		r.Verdict, r.Reasons = policy.Held, append(slices.Clip(r.Reasons), policy.Reason{Policy: id, Text: text})
+	}
+	if spec.Emergency && f.Subject.Tier == actions.Critical {
+		least(policy.LawEmergency, "An emergency act on a critical subject takes two independent people at once.")
+	}
+	if s.Laws >= 2 && marked {
+		least(policy.LawCategory, "One person alone does not mark a measure as "+string(f.Category)+": one person could not lift it either.")
+	}
+	return r
 }
 
 // ReviewOf returns the closed review of an emergency act that these people signed

@@ -116,7 +116,7 @@ type Sight struct {
 	Root  canonical.Digest `json:"root"`
 	// Chain is of a batch of tiers: how many governance entries were known when they
 	// were read. A fall that was signed before does not touch them.
-	Chain int64 `json:"chain,omitempty"`
+	Chain int64 `json:"chain,omitzero"`
 }
 
 // Words of Sight.Why that a desk acts on; package watch says them.
@@ -354,6 +354,19 @@ type Reading struct {
 	// Heights are what rules said before of the subject and of the account that owns
 	// it, by subject ("plaza:acct/17"), where that stands.
 	Heights map[string]Height `json:"heights,omitempty"`
+	// Raised is what people raised the subject to, Confirmed what several of them stand
+	// by; empty: nothing.
+	Raised    actions.Tier `json:"raised,omitzero"`
+	Confirmed actions.Tier `json:"confirmed,omitzero"`
+	// Resolution is there where it was asked for: the executor's signed word on who
+	// the subject is.
+	Resolution *actions.Resolution `json:"resolution,omitempty"`
+}
+
+// Stands returns the tier that rules once gave the subject itself; empty if none did,
+// or if it has fallen.
+func (r Reading) Stands() actions.Tier {
+	return r.Heights[platform.Subject{Platform: r.Subject.Platform, ID: r.Subject.ID}.String()].Tier
 }
 
 // HeightsAt returns what this reading tells of heights that were read by an instant.

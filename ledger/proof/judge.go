@@ -109,14 +109,6 @@ func (s *State) judgeable(a Ask) error {
 	if err := a.Action.Check(); err != nil {
 		return err
 	}
-	if s.Laws >= 2 {
-		if err := a.Action.Legible(); err != nil {
-			return err
-		}
-		if err := a.Action.Lasts(a.Request.Statement.NotBefore.Time); err != nil {
-			return err
-		}
-	}
 	if want := s.ExecutorOf(a.Action); a.Executor != want {
 		return refuse("foreign-executor", "This action is carried out by %q, not by %q.", want, a.Executor)
 	}
@@ -133,8 +125,8 @@ func (s *State) judge(a hashed) (Judgement, error) {
 		return j, err
 	}
 	j.Facts = FactsOf(a.Action, j.Requester.Standing, a.Tier, a.Lifts)
-	j.Ruling = s.Policy.Rule(j.Facts)
-	j.Need = atLeast(a.Action, j.Facts.Subject.Tier, j.Ruling.Need)
+	j.Ruling = s.Rule(j.Facts)
+	j.Need = j.Ruling.Need
 	if j.Ruling.Verdict == policy.Forbidden {
 		return j, s.forbidden(a.Ask, j.Facts, j.Ruling, a.Request)
 	}

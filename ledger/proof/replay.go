@@ -296,6 +296,7 @@ type question struct {
 	class       policy.Class
 	act         Act
 	countersign bool
+	laws        int64
 }
 
 // maxAnswers bounds what is remembered. People of a class are many and acts few,
@@ -304,7 +305,7 @@ const maxAnswers = 1 << 14
 
 // remembered asks once for all who are alike.
 func (r *Replay) remembered(set *policy.Set, f policy.Facts, countersign bool, ask func() Answer) Answer {
-	q := question{set, set.ClassOf(f.Worker), ActOf(f), countersign}
+	q := question{set, set.ClassOf(f.Worker), ActOf(f), countersign, r.state.Laws}
 	a, ok := r.answers[q]
 	if !ok {
 		if len(r.answers) >= maxAnswers {
@@ -319,14 +320,12 @@ func (r *Replay) remembered(set *policy.Set, f policy.Facts, countersign bool, a
 // ruleBy is what a set says of a request, given who was there, with what laws ask
 // for besides.
 func (s *State) ruleBy(set *policy.Set, f policy.Facts) Answer {
-	a := answerOf(set.Rule(f))
+	a := answerOf(s.withLaws(f, set.Rule(f)))
 	switch {
 	case a.Verdict == policy.Forbidden:
 		return a
 	case f.Founding:
 		a.Need = s.foundingNeed()
-	default:
-		a.Need = atLeast(actions.Action{Kind: f.Kind}, f.Subject.Tier, a.Need)
 	}
 	if !a.Need.Zero() {
 		a.Verdict = policy.Held // by a law, where the set permits it

@@ -32,6 +32,7 @@ type State struct {
 	Trust     actions.Trust
 	Platforms map[string]actions.Platform
 	Raised    map[string]actions.Tier   // by subject, "plaza:acct/17"
+	Confirmed map[string]actions.Tier   // by subject: the tier that several people stand by, of what it was raised to
 	Fallen    map[string]int64          // by subject: number of the newest entry with which several let fall what rules had read
 	Orders    map[string]Order          // standing orders that were placed, by actions.PlaceKey
 	Observed  map[string]bool           // tiers of platforms that are only observed, by actions.PlaceKey
@@ -54,7 +55,6 @@ type admission struct {
 	number int64
 	rows   []tlog.Hash
 	before before
-	people []workforce.WorkerID // of the rows
 }
 
 type relief struct {
@@ -68,7 +68,7 @@ type relief struct {
 // the caller trusts; the zero digest accepts any and is for whoever founds.
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
-		Raised: map[string]actions.Tier{}, Fallen: map[string]int64{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
+		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]int64{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
 		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, spent: map[string]bool{}, trail: map[string][]int64{}}
 }
 
@@ -76,14 +76,15 @@ func NewState(root canonical.Digest) *State {
 func (s *State) Clone() *State {
 	c := *s
 	c.People = s.People.Clone()
-	c.Platforms, c.Raised, c.Fallen = maps.Clone(s.Platforms), maps.Clone(s.Raised), maps.Clone(s.Fallen)
+	c.Platforms, c.Raised = maps.Clone(s.Platforms), maps.Clone(s.Raised)
+	c.Confirmed, c.Fallen = maps.Clone(s.Confirmed), maps.Clone(s.Fallen)
 	c.Orders, c.Observed, c.Unlocked = maps.Clone(s.Orders), maps.Clone(s.Observed), maps.Clone(s.Unlocked)
 	c.Freezes, c.Reviewed = maps.Clone(s.Freezes), maps.Clone(s.Reviewed)
 	c.spent, c.trail = maps.Clone(s.spent), maps.Clone(s.trail)
 	c.relief = slices.Clone(s.relief)
 	if s.pending != nil {
 		p := *s.pending
-		p.rows, p.people = slices.Clone(p.rows), slices.Clone(p.people)
+		p.rows = slices.Clone(p.rows)
 		c.pending = &p
 	}
 	return &c
@@ -238,6 +239,18 @@ func (s *State) enact(b ledger.Body, a Authority, ch actions.Change, set *policy
 		frozen.Alone = alone
 		s.Freezes[f.Key()] = frozen
 	}
+	if c, ok := ch.(actions.Setting); ok && c.Of == actions.PartTiers && !alone {
+		s.confirm(*c.Raise)
+	}
+}
+
+// confirm notes that several people stand by the tier that a change has left.
+func (s *State) confirm(r actions.Raise) {
+	if r.To == actions.Standard {
+		delete(s.Confirmed, r.Subject.String())
+		return
+	}
+	s.Confirmed[r.Subject.String()] = r.To
 }
 
 // setOf returns the policy set that a change brings in, nil if it brings none.
@@ -357,7 +370,7 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			return err
 		}
 	case actions.Setting:
-		if err := s.mayWatch(c, at); err != nil {
+		if err := s.mayWatch(c, a.Request.Statement, at); err != nil {
 			return err
 		}
 		switch c.Of {
@@ -369,6 +382,9 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			now, ok := s.Raised[c.Raise.Subject.String()]
 			if !ok {
 				now = actions.Standard
+			}
+			if err := s.resolved(c.Raise.Subject, c.Raise.Resolved, c.Raise.Relieves(), a.Request.Statement); err != nil {
+				return err
 			}
 			if now != c.Raise.From {
 				return wrong("%s is raised to %s, not to %s.", c.Raise.Subject, now, c.Raise.From)
@@ -483,6 +499,9 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 		} else {
 			s.Raised[c.Raise.Subject.String()] = c.Raise.To
 		}
+		if !c.Raise.Relieves() {
+			s.confirm(*c.Raise)
+		}
 		if c.Raise.Fall != "" {
 			s.Fallen[c.Raise.Subject.String()] = b.Number
 		}
@@ -583,16 +602,11 @@ func (s *State) row(b ledger.Body) error {
 	if _, ok := s.People.Vendors[r.Vendor]; r.Vendor != "" && !ok {
 		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add`.", r.Vendor, r.Worker)
 	}
-	if s.Laws >= 2 {
-		if err := d.Row.Legible(); err != nil {
-			return err
-		}
-	}
 	if want := RowDataOf(s, d.Row, b.Time, d.Admission, d.Index); canonical.DigestOf(want) != canonical.DigestOf(d) {
 		return broken("The row of %s tells another past than the chain.", r.Worker)
 	}
 	s.effectRow(b, d)
-	p.rows, p.people = append(p.rows, RowHash(d.Row)), append(p.people, r.Worker)
+	p.rows = append(p.rows, RowHash(d.Row))
 	if int64(len(p.rows)) < p.change.Rows {
 		return nil
 	}
@@ -600,23 +614,7 @@ func (s *State) row(b ledger.Body) error {
 		return broken("The rows of admission %d are not those that were signed.", p.number)
 	}
 	s.pending = nil
-	if s.Laws >= 2 {
-		if err := NoCircles(s.People, p.people); err != nil {
-			return err
-		}
-	}
 	return s.remains(p.before, false, b.Time.Time)
-}
-
-// NoCircles refuses people who are above themselves: of a line of managers that is a
-// circle nobody can say who is above whom. Errors are faults of type "manager-circle".
-func NoCircles(r *workforce.Registry, people []workforce.WorkerID) error {
-	for _, w := range people {
-		if circle := r.Circle(w); circle != "" {
-			return fault.New(fault.Conflict, "manager-circle", "%s would be above themselves: %s.", w, circle)
-		}
-	}
-	return nil
 }
 
 // Begin puts a clone into the middle of an admission, so that RowDataOf gives

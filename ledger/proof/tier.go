@@ -72,6 +72,22 @@ func (s *State) TierOf(subject platform.Subject, sort platform.Sort, st platform
 	return t, why
 }
 
+// SureTier returns the highest tier of subjects that rests on facts that were read,
+// or on several people: what a standing order goes by. A single person's raise and a
+// fact that is only missing do not count.
+func (s *State) SureTier(heights Heights, subjects ...string) actions.Tier {
+	t := actions.Standard
+	for _, name := range subjects {
+		if h, ok := s.stood(name, heights); ok {
+			t = t.Max(h.Tier)
+		}
+		if c, ok := s.Confirmed[name]; ok {
+			t = t.Max(c)
+		}
+	}
+	return t
+}
+
 // MaxTiers is how many subjects one record of kind tiers has at most.
 const MaxTiers = 250
 

@@ -24,6 +24,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/ledgertest"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
@@ -295,8 +296,34 @@ func (w *World) Claim(k actions.Kind, c actions.Change, by workforce.WorkerID, c
 	return proof.Authority{Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures}
 }
 
-// RequestChange signs a request for a change of the desk.
+// Resolve returns the executor's word on who a subject is, as of now.
+func (w *World) Resolve(s platform.Subject) *actions.Resolution {
+	r := actions.Resolution{Executor: w.State().Trust.Executor, Subject: s, At: canonical.At(w.Now())}
+	c := r.Challenge(w.Root)
+	r.Signature = ed25519.Sign(w.ExecutorKey, c[:])
+	return &r
+}
+
+// resolve adds the executor's word where a change lacks it.
+func (w *World) resolve(ch actions.Change) actions.Change {
+	c, ok := ch.(actions.Setting)
+	switch {
+	case ok && c.Raise != nil && c.Raise.Resolved == nil:
+		r := *c.Raise
+		r.Resolved, c.Raise = w.Resolve(r.Subject), &r
+		return c
+	case ok && c.Unlock != nil && c.Unlock.Resolved == nil:
+		u := *c.Unlock
+		u.Resolved, c.Unlock = w.Resolve(u.Subject), &u
+		return c
+	}
+	return ch
+}
+
+// RequestChange signs a request for a change of the desk, to which it adds the
+// executor's word on whom it names, where that is missing.
 func (w *World) RequestChange(k actions.Kind, c actions.Change, by workforce.WorkerID) *Request {
+	c = w.resolve(c)
 	return w.sign1(&Request{By: by, Action: actions.Action{V: actions.ActionVersion, Kind: k, Tier: actions.Critical, Direction: c.Direction(),
 		Subject: deskSubject(c), Effect: actions.Reversible, Change: canonical.MustMarshal(c), Nonce: w.bytes(16)}})
 }

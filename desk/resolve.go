@@ -1,0 +1,92 @@
+package desk
+
+import (
+	"context"
+
+	"countersign.dev/actions"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+)
+
+// resolve has the executor say who the subjects are that a change names, and puts
+// its word into the change. A subject whose identifier and handle are not of one
+// account is refused.
+func (d *Desk) resolve(ctx context.Context, s *proof.State, ch actions.Change) (actions.Change, error) {
+	c, ok := ch.(actions.Setting)
+	switch {
+	case ok && c.Raise != nil:
+		r := *c.Raise
+		if err := d.resolveOne(ctx, s, &r.Subject, &r.Resolved); err != nil {
+			if r.Relieves() && r.Subject.Handle == "" && fault.KindOf(err) == fault.Unavailable {
+				return ch, nil // it protects more, and misleads nobody
+			}
+			return nil, err
+		}
+		c.Raise = &r
+	case ok && c.Unlock != nil:
+		u := *c.Unlock
+		if err := d.resolveOne(ctx, s, &u.Subject, &u.Resolved); err != nil {
+			return nil, err
+		}
+		c.Unlock = &u
+	default:
+		return ch, nil
+	}
+	return c, nil
+}
+
+func (d *Desk) resolveOne(ctx context.Context, s *proof.State, subject *platform.Subject, word **actions.Resolution) error {
+	r, err := d.vouched(ctx, s, platform.Subject{Platform: subject.Platform, ID: subject.ID}.String())
+	if err != nil {
+		return err
+	}
+	if subject.Handle != "" && r.Subject.Handle != subject.Handle {
+		return moved(*subject, r.Subject)
+	}
+	if *word == nil || (*word).Subject != r.Subject {
+		*word = r.Resolution
+	}
+	*subject = r.Subject
+	return nil
+}
+
+// moved refuses what is signed about a subject that is called otherwise.
+func moved(signed, now platform.Subject) error {
+	return fault.New(fault.Conflict, "subject-moved", "%s:%s is now %q; the change was written for %q. Draft it again.", signed.Platform, signed.ID, now.Handle, signed.Handle)
+}
+
+// stillNamed compares the subject that a change names with its platform once more
+// before it is applied: the account may have another handle than when it was
+// drafted. What only protects more is applied all the same where the platform does
+// not answer.
+func (d *Desk) stillNamed(ctx context.Context, s *proof.State, a actions.Action) error {
+	if a.Kind != actions.DeskChange {
+		return nil
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return err
+	}
+	c := ch.(actions.Setting)
+	var subject platform.Subject
+	switch {
+	case c.Raise != nil:
+		subject = c.Raise.Subject
+	case c.Unlock != nil:
+		subject = c.Unlock.Subject
+	}
+	if subject.Handle == "" {
+		return nil
+	}
+	r, err := d.read(ctx, s, platform.Subject{Platform: subject.Platform, ID: subject.ID}.String())
+	switch {
+	case err != nil && ch.Direction() == actions.Relieving:
+		return nil
+	case err != nil:
+		return err
+	case r.Subject.Handle != subject.Handle:
+		return moved(subject, r.Subject)
+	}
+	return nil
+}
