@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
@@ -31,7 +30,7 @@ func TestIncidents(t *testing.T) {
 	ann, kim, eva, ole := s.as("ann"), s.as("kim"), s.as("eva"), s.as("ole")
 
 	// A contested act: opened, given a task, closed by officers.
-	r := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@neighbour"), 10*time.Second))
+	r := settled(t, ann, s.submission(ann, "ann", "plaza:@neighbour"))
 	_, err := ann.OpenIncident(ctx, v1.NewIncident{Request: r.ID, Title: "Why?"})
 	wants(t, err, fault.Forbidden, "not-yours-to-read")
 	_, err = eva.OpenIncident(ctx, v1.NewIncident{Request: "req_none", Title: "Why?"})
@@ -120,7 +119,7 @@ func TestEvents(t *testing.T) {
 	enough := errors.New("enough")
 	read := func(from int64, n int) (got []v1.Alarm) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		err := kim.Events(ctx, from, func(a v1.Alarm) error {
 			if got = append(got, a); len(got) == n {

@@ -330,7 +330,7 @@ func TestLaw5ClocksMustAgree(t *testing.T) {
 	}{{0, false}, {50 * time.Second, false}, {-50 * time.Second, false}, {62 * time.Second, true}, {-62 * time.Second, true}} {
 		w := desktest.New(t, desktest.Options{Executor: offClock{off: c.off}})
 		w.Run()
-		deadline := time.Now().Add(10 * time.Second)
+		deadline := time.Now().Add(desktest.Patience)
 		for {
 			_, err := w.TryRequest("ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "acme", Name: "Acme", Ratchet: 14}}})
 			if !c.refuses && err != nil {

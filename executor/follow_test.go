@@ -427,7 +427,7 @@ func TestTakenJournal(t *testing.T) {
 	p.ready()
 	first, stop, kept := p.Executor, p.stop, p.journal
 	p.plaza.Before(func(platform.Command) { p.plaza.Before(nil); p.start() }) // in the middle of the first one's call
-	if got, err := first.Carry(t.Context(), raw, 10*time.Second); err == nil {
+	if got, err := first.Carry(t.Context(), raw, patience); err == nil {
 		t.Errorf("the first: %+v, %v", got, err)
 	}
 	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {

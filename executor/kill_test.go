@@ -89,13 +89,13 @@ func (x errand) run(ctx context.Context) error {
 	}()
 	e, err := executor.New(ctx, executor.Config{ID: prooftest.ExecutorID, Key: ed25519.PrivateKey(x.Key), Root: x.Root,
 		Platforms: platforms, Journal: j, Desk: link.DialDesk(x.Desk, "token"),
-		Limits: executor.Limits{Pause: time.Millisecond, LongestPause: 10 * time.Millisecond, Tick: time.Millisecond, Save: time.Millisecond},
+		Limits: executor.Limits{Entry: patience, Pause: time.Millisecond, LongestPause: 10 * time.Millisecond, Tick: time.Millisecond, Save: time.Millisecond},
 		Now:    func() time.Time { return x.Clock }, Step: func(name string) { steps <- name }})
 	if err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -104,7 +104,7 @@ func (x errand) run(ctx context.Context) error {
 	}
 	if len(x.Warrant) > 0 {
 		for {
-			r, err := e.Carry(ctx, x.Warrant, 10*time.Second)
+			r, err := e.Carry(ctx, x.Warrant, patience)
 			if fault.KindOf(err) == fault.Unavailable {
 				continue
 			}

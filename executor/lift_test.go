@@ -223,7 +223,7 @@ func TestUndoAfterRestartWithoutDesk(t *testing.T) {
 	}
 	p.halt()
 	p.desk.Down(false)
-	p.limits.Entry = 5 * time.Second
+	p.limits.Entry = patience
 	p.start()
 	p.ready()
 	if got, err := p.carry(burdening); err != nil || got.Outcome != proof.Executed {

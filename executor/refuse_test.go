@@ -558,12 +558,17 @@ func TestAwayAfterCall(t *testing.T) {
 	r := p.takedown(p.president(), actions.Critical)
 	raw := p.world.Warrant(r)
 	p.plaza.Fail(executortest.LostAfter)
-	p.plaza.Before(func(platform.Command) { p.plaza.Before(nil); go p.plaza.Away(true) })
+	gone := make(chan struct{})
+	p.plaza.Before(func(platform.Command) {
+		p.plaza.Before(nil)
+		go func() { p.plaza.Away(true); close(gone) }()
+	})
 	got, err := p.Carry(t.Context(), raw, 0)
 	if err != nil || got.Outcome != "" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	p.until("the call was made", func() bool { return len(p.plaza.Effects()) == 1 })
+	<-gone
 	p.restart() // in the middle of asking
 	p.plaza.Away(false)
 	p.entered(r, proof.DutyAct, "intent", "receipt executed")

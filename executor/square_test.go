@@ -196,7 +196,7 @@ func (s *square) State(id string) platform.State {
 // so many accounts back, and returns those, in their order.
 func (s *square) restorations(n int) (all []connector.Event) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 4*patience)
 	defer cancel()
 	stream, err := s.as("auditor").Events(ctx, 0)
 	if err != nil {

@@ -265,7 +265,7 @@ func TestTakeAlarms(t *testing.T) {
 			if !want[r.Execution.Request] {
 				t.Errorf("alarmed about %+v", r.Execution)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("nobody was alarmed")
 		}
 	}

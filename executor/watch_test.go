@@ -281,7 +281,7 @@ func TestExplained(t *testing.T) {
 	raw := p.world.Warrant(r)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := p.Carry(context.WithoutCancel(t.Context()), raw, 10*time.Second)
+		_, err := p.Carry(context.WithoutCancel(t.Context()), raw, patience)
 		ended <- err
 	}()
 	<-inflight
@@ -876,7 +876,7 @@ func TestManyRightful(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.start()
-	p.within(time.Minute, "the platform is swept", func() bool { w := p.watched(); return !w.Swept.IsZero() || w.Breaches > 0 })
+	p.until("the platform is swept", func() bool { w := p.watched(); return !w.Swept.IsZero() || w.Breaches > 0 })
 	if w := p.watched(); w.Protected != many || w.Breaches != 0 {
 		t.Errorf("watched %+v", w)
 	}
@@ -907,7 +907,7 @@ func TestInsiderChangesMany(t *testing.T) {
 	over := sync.OnceFunc(func() { close(all) })
 	t.Cleanup(over)
 	p.restart()
-	p.within(time.Minute, "all are in a baseline", func() bool { w := p.watched(); return w.Protected == many+1 && w.Entered && w.Streaming })
+	p.until("all are in a baseline", func() bool { w := p.watched(); return w.Protected == many+1 && w.Entered && w.Streaming })
 	p.order(actions.Protected, 5, 2*many)
 	p.order(actions.Critical, 5, 5)
 	sideBySide(t, many, func(i int) error { return p.square.setBy("night-shift", subjects[i].ID, platform.Down, "X") })
@@ -926,7 +926,7 @@ func TestInsiderChangesMany(t *testing.T) {
 		t.Errorf("%d accounts were lifted %d times", len(lifted), len(restored))
 	}
 	told := map[string]bool{}
-	p.within(time.Minute, "all restorations are in the ledger", func() bool {
+	p.until("all restorations are in the ledger", func() bool {
 		for _, x := range p.world.Acted() {
 			if x.Duty == proof.DutyRestore && x.Outcome == proof.Executed {
 				told[x.Request] = true

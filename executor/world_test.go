@@ -66,6 +66,11 @@ type place struct {
 	stop    func() error
 }
 
+// patience is how long a test waits for what must come about, and what it grants the
+// executor where its own patience is not what is tried: nothing here may depend on
+// how busy the machine is.
+const patience = 5 * time.Minute
+
 // newPlace starts an executor at a staffed desk. Tests that use it run side by
 // side: they wait more than they work.
 func newPlace(t *testing.T) *place {
@@ -96,7 +101,7 @@ func newSquare(t *testing.T) *place {
 func emptyPlace(t *testing.T, w *prooftest.World) *place {
 	t.Helper()
 	return &place{t: t, world: w, name: prooftest.ExecutorID, desk: executortest.NewDesk(w), clock: &clock{now: w.Now()}, path: filepath.Join(t.TempDir(), "journal.db"),
-		limits: executor.Limits{Entry: 5 * time.Second, RelievingEntry: 50 * time.Millisecond, Poll: 5 * time.Second, Pause: time.Millisecond,
+		limits: executor.Limits{Entry: patience, RelievingEntry: 50 * time.Millisecond, Poll: 5 * time.Second, Pause: time.Millisecond,
 			LongestPause: 20 * time.Millisecond, Tick: 2 * time.Millisecond, Save: 2 * time.Millisecond, Direct: time.Millisecond,
 			Sweep: time.Hour, Answer: 50 * time.Millisecond}}
 }
@@ -158,20 +163,14 @@ func (p *place) restart() {
 // until waits for a condition that must come about.
 func (p *place) until(what string, holds func() bool) {
 	p.t.Helper()
-	p.within(10*time.Second, what, holds)
-}
-
-// within is until for what takes longer.
-func (p *place) within(most time.Duration, what string, holds func() bool) {
-	p.t.Helper()
-	deadline := time.Now().Add(most)
+	deadline := time.Now().Add(patience)
 	for {
 		asked := time.Now()
 		if holds() {
 			return
 		}
 		if asked.After(deadline) {
-			p.t.Fatalf("in vain: %s", what)
+			p.t.Fatalf("in vain for %s: %s", patience, what)
 		}
 		// Asking may take long: half of the time is for who is waited for.
 		<-time.After(max(time.Millisecond, time.Since(asked)))
@@ -243,5 +242,5 @@ func (p *place) president() platform.Subject {
 // carry hands a warrant over and returns what came of it.
 func (p *place) carry(raw []byte) (proof.CarryResult, error) {
 	p.t.Helper()
-	return p.Carry(p.t.Context(), raw, 10*time.Second)
+	return p.Carry(p.t.Context(), raw, patience)
 }

@@ -428,7 +428,7 @@ func TestWrongStateAndDelete(t *testing.T) {
 
 func TestEvents(t *testing.T) {
 	to := newTown(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s, err := to.Events(ctx, connector.FromNow)
 	if err != nil {

@@ -152,7 +152,7 @@ func TestLockIsDated(t *testing.T) {
 func TestSilentStream(t *testing.T) {
 	to := newTown(t)
 	line := testenv.NewLine(t, to.url)
-	c := to.as("reader", func(c *connector.Config) { c.URL, c.Silence = line.URL, 500*time.Millisecond })
+	c := to.as("reader", func(c *connector.Config) { c.URL, c.Silence = line.URL, 3*time.Second })
 	s := watch(t, c, "0")
 	line.Swallow(true)
 	change(t, to.Connector, "k", take)
@@ -187,13 +187,13 @@ func (b *beats) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
 // TestQuietStreamIsNotSilent: it says that it is there.
 func TestQuietStreamIsNotSilent(t *testing.T) {
-	const beat = 50 * time.Millisecond
+	const beat = 200 * time.Millisecond
 	to := newTownWith(t, plaza.Config{Heartbeat: beat})
 	// Silent for longer than the stream may be, were it not for the beats.
-	c := to.as("reader", func(c *connector.Config) { c.Silence = 10 * beat })
+	c := to.as("reader", func(c *connector.Config) { c.Silence = 20 * beat })
 	acted := make(chan struct{})
 	to.on("GET", "/events", func(w http.ResponseWriter, r *http.Request, plaza http.Handler) {
-		plaza.ServeHTTP(&beats{ResponseWriter: w, most: 15, then: func() {
+		plaza.ServeHTTP(&beats{ResponseWriter: w, most: 25, then: func() {
 			defer close(acted)
 			if _, err := to.Apply(t.Context(), "k", take); err != nil {
 				t.Error(err)

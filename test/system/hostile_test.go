@@ -105,7 +105,7 @@ func stops(t *testing.T, to *desktest.Town, waiting, undoable actions.Request, w
 		if err != nil {
 			t.Fatal(err)
 		}
-		result, err := to.Executor.Carry(t.Context(), raw, 20*time.Second)
+		result, err := to.Executor.Carry(t.Context(), raw, patience)
 		if fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.TextOf(err), why[0]) {
 			t.Errorf("the executor says of the waiting warrant: %+v, %v; want a text with %q", result, err, why[0])
 		}
@@ -124,7 +124,7 @@ func stops(t *testing.T, to *desktest.Town, waiting, undoable actions.Request, w
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := to.Executor.Carry(t.Context(), raw, 20*time.Second); err != nil || got.Outcome != proof.Executed {
+	if got, err := to.Executor.Carry(t.Context(), raw, patience); err != nil || got.Outcome != proof.Executed {
 		t.Errorf("undo while the executor refuses burdening acts: %+v, %v", got, err)
 	}
 	if st := to.State("acct/3"); !st.Is(platform.Up, "") {
@@ -253,7 +253,7 @@ func TestEditedApproval(t *testing.T) {
 		to.Followed()
 		raw, err := to.Warrant(t.Context(), desktest.As("kim"), small.ID)
 		if err == nil {
-			_, err = to.Executor.Carry(t.Context(), raw, 20*time.Second)
+			_, err = to.Executor.Carry(t.Context(), raw, patience)
 		}
 		if !fault.Is(err, "bad-anchor") {
 			t.Errorf("an edited warrant: %v", err)
@@ -281,7 +281,7 @@ func TestReplayedWarrant(t *testing.T) {
 		t.Fatal(err)
 	}
 	to.Settled("ann", u)
-	if got, err := to.Executor.Carry(t.Context(), raw, 10*time.Second); err != nil || got.Outcome != proof.Executed {
+	if got, err := to.Executor.Carry(t.Context(), raw, patience); err != nil || got.Outcome != proof.Executed {
 		t.Errorf("handed over again: %+v, %v; want what came of it then", got, err)
 	}
 	tamper(t, to.World, `update request set status = 'approved', executed = 0 where id = $1`, r.ID)

@@ -10,15 +10,19 @@ import (
 	"time"
 )
 
+// patience is how long a test waits for what must come about: no test may depend on
+// how busy the machine is.
+const patience = 5 * time.Minute
+
 // until waits for something that must come about.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		if time.Now().After(deadline) {
-			t.Fatalf("in vain for a minute: %s", what)
+			t.Fatalf("in vain for %s: %s", patience, what)
 		}
 		<-tick.C
 	}

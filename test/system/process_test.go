@@ -281,7 +281,7 @@ func (p *process) stop() {
 // ask sends one question to a process. An error of the process is a fault as it
 // was there; any other means that nobody knows whether it has acted.
 func ask[Out, In any](p *process, path string, in In) (out Out, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://process"+path, bytes.NewReader(canonical.MustMarshal(in)))
 	if err != nil {
@@ -483,7 +483,7 @@ func TestExecutorProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	platforms, limits := map[string]platform.Connector{}, executor.Limits{}
+	platforms, limits := map[string]platform.Connector{}, executor.Limits{Entry: patience}
 	for _, c := range s.Platforms {
 		connector, err := c.connect(t.Context())
 		if err != nil {
