@@ -37,6 +37,7 @@ type Type string
 // What is alarmed.
 const (
 	Breach          Type = "breach"           // a change that no warrant explains
+	BreachOver      Type = "breach.over"      // what a breach left is gone, and no standing order did it
 	StreamSilent    Type = "stream.silent"    // the watch no longer sees
 	StreamGap       Type = "stream.gap"       // the watch missed something that it cannot fetch
 	Duel            Type = "duel"             // somebody undoes what the executor restores
@@ -60,7 +61,7 @@ const (
 
 // Types lists what is alarmed.
 func Types() []Type {
-	return []Type{Breach, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
+	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, Flood}
 }
 

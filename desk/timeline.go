@@ -60,6 +60,11 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 		if len(bs) > 0 {
 			down, up = bs[0].Seen, bs[len(bs)-1].Restored
 		}
+		lifted, err := liftedBy(stx, names[1:])
+		if err != nil {
+			return nil, down, up, err
+		}
+		names = append(names, lifted...)
 		t, err := tell(stx, i)
 		if err != nil {
 			return nil, down, up, err
@@ -104,6 +109,29 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 	ms = append(ms, lines...)
 	slices.SortStableFunc(ms, compareMoments)
 	return ms, down, up, nil
+}
+
+// liftedBy returns the requests whose warrants ended breaches, as the executor says.
+func liftedBy(stx *store.Tx, breaches []string) (requests []string, err error) {
+	for _, b := range breaches {
+		entries, err := stx.EntriesAbout(b, canonical.Time{}, mostEntries)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Body.Kind != proof.KindOver || len(e.BodyBytes) == 0 {
+				continue
+			}
+			x, err := proof.ParseExecution(e.Body)
+			if err != nil {
+				return nil, err
+			}
+			if w := x.Execution.Sight.Warrant; w != "" {
+				requests = append(requests, w)
+			}
+		}
+	}
+	return requests, nil
 }
 
 // changedAt returns when the platform says that what a breach tells of happened;

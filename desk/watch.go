@@ -59,7 +59,7 @@ func (t *tx) watch(w watched) error {
 		s.Platform, s.Tier = w.Sight.Platform, string(w.Sight.Tier)
 	}
 	switch w.Kind {
-	case proof.KindBreach, proof.KindTold, proof.KindIntent, proof.KindReceipt, proof.KindRefusal:
+	case proof.KindBreach, proof.KindTold, proof.KindOver, proof.KindIntent, proof.KindReceipt, proof.KindRefusal:
 		s.Breach = w.Request
 	}
 	of := ""
@@ -81,6 +81,8 @@ func (t *tx) watch(w watched) error {
 	switch w.Kind {
 	case proof.KindBreach:
 		return t.breach(w)
+	case proof.KindOver:
+		return t.over(w)
 	case proof.KindReceipt, proof.KindRefusal:
 		return t.restored(w, of)
 	case proof.KindObserved:
@@ -267,6 +269,22 @@ func (t *tx) restored(w watched, of string) error {
 	}
 	a := w.about(kind, Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, outcomeType(w.Execution))))
 	a.Incident = of
+	return t.alarm(a)
+}
+
+// over notes that a breach has ended without a restoration under an order.
+func (t *tx) over(w watched) error {
+	b, known, err := t.Breach(w.Request)
+	if err != nil || !known {
+		return err
+	}
+	text := fmt.Sprintf("The breach of a %s subject of %s is over: it is %s. ", w.Sight.Tier, w.Sight.Platform, w.Sight.Found.Status)
+	if w.Sight.Found.Status == platform.Up {
+		t.RestoreBreach(w.Request, w.Sight.Seen)
+		text = fmt.Sprintf("A %s subject of %s is up again after a breach. ", w.Sight.Tier, w.Sight.Platform)
+	}
+	a := w.about(alarm.BreachOver, Info, text+incident.HowOver(*w.Sight))
+	a.Incident = b.Incident
 	return t.alarm(a)
 }
 

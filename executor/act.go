@@ -297,7 +297,9 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	// If we die here, the receipt is handed over after the restart.
 	e.outbox.add(r)
 	if after != nil {
-		e.left(a, *after, at)
+		if err := e.left(a, *after, at); err != nil {
+			return journal.Result{}, err
+		}
 	}
 	if exchanged != nil {
 		e.lookAtExchanged(a)

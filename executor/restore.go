@@ -327,11 +327,12 @@ func (w *watcher) lift(ctx context.Context, k journal.Watched, b journal.Breach,
 	if err != nil {
 		return ended(ctx, err)
 	}
-	w.over(b.Subject.ID)
-	if result.Outcome != proof.Executed {
-		// It is as somebody else has left it meanwhile: look what that is.
-		w.queue.add(glance{id: k.Subject.ID, handle: k.Subject.Handle, via: viaRead, urgent: true})
+	if result.Outcome == proof.Executed {
+		w.over(b.Subject.ID)
+		return nil
 	}
+	// It is as somebody else has left it meanwhile: look what that is.
+	w.queue.add(glance{id: k.Subject.ID, handle: k.Subject.Handle, via: viaRead, urgent: true})
 	return nil
 }
 

@@ -98,12 +98,15 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		}
 		known = before != nil
 	}
+	by, err := w.endedBy(ctx, l.id, found)
+	if err != nil {
+		return err
+	}
 	if known && k.State == found && k.Tier == tier {
-		w.over(l.id)
 		w.mu.Lock()
 		delete(w.unsaid, l.id)
 		w.mu.Unlock()
-		return nil
+		return w.right(l, k, found, seen, by)
 	}
 	if !known && tier == actions.Standard && found.Status == platform.Up {
 		w.mu.Lock()
@@ -134,7 +137,9 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		}
 		return w.breach(ctx, l, k, known, sight, found, seen, newest)
 	}
-	w.over(l.id)
+	if err := w.right(l, k, found, seen, by); err != nil {
+		return err
+	}
 	before := k.State
 	if k.State != found {
 		if verdict != watch.Explained {
@@ -220,6 +225,18 @@ func (w *watcher) judged(before journal.Watched, known bool, v watch.Verdict) {
 	if known {
 		w.asked[id] = &before
 	}
+}
+
+// right notes that a subject is as it should be: a breach of it has ended.
+func (w *watcher) right(l glance, k journal.Watched, found platform.Expect, seen canonical.Time, by string) error {
+	w.mu.Lock()
+	b, open := w.open[l.id]
+	w.mu.Unlock()
+	if open && k.Request == b.ID {
+		w.over(l.id) // its restoration, of which the receipt tells
+		return nil
+	}
+	return w.lifted(l, found, seen, by)
 }
 
 // lost notes that the measure of the newest act is gone, if the subject was in what

@@ -40,7 +40,7 @@ type watcher struct {
 	gone     map[string]bool            // raised subjects that were never seen and were not there when they were read
 	open     map[string]journal.Breach  // by subject identifier
 	recent   map[string]journal.Breach  // the newest breach of a subject whose credential is not told yet
-	ended    []string                   // breaches that are over and not noted so yet
+	ended    []ending                   // breaches that are over and not noted so yet
 	critical []string                   // identifiers of critical subjects
 	place    journal.StreamPlace
 	cursor   string // of the newest event that was queued
@@ -78,6 +78,14 @@ type sees struct {
 	told   map[string]bool // types of why not, that were told since the last time that all was seen
 	since  time.Time       // when it was told last that all is seen
 	turns  int             // how often that was taken back soon after
+}
+
+// ending is a breach that is over, with what is told of that; nothing is told where a
+// record does already.
+type ending struct {
+	breach   string
+	sight    *proof.Sight
+	openings []ledger.Opening
 }
 
 // line is one subject in a baseline, or one change in a count of foreign ones.
@@ -211,10 +219,10 @@ func (w *watcher) put(k journal.Watched) {
 
 // left is told of the state that an act of ours is known to have left; the
 // journal has it already.
-func (e *Executor) left(a journal.Act, after platform.Expect, at canonical.Time) {
+func (e *Executor) left(a journal.Act, after platform.Expect, at canonical.Time) error {
 	w := e.watches[a.Subject.Platform]
 	if w == nil {
-		return
+		return nil
 	}
 	k, ok := w.get(a.Subject.ID)
 	if !ok {
@@ -222,17 +230,75 @@ func (e *Executor) left(a journal.Act, after platform.Expect, at canonical.Time)
 	}
 	k.State, k.Since, k.Request, k.Baseline, k.Entered = after, at, a.Request, -1, canonical.Time{}
 	w.put(k)
-	w.over(a.Subject.ID)
+	if a.Duty == proof.DutyRestore {
+		w.over(a.Subject.ID) // its receipt tells
+		return nil
+	}
+	return w.lifted(glance{id: a.Subject.ID, via: viaRead}, after, at, a.Request)
 }
 
 // over notes that a subject's breach has ended, in the memory; tick journals it.
+// Another record tells of it.
 func (w *watcher) over(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.end(id, nil, nil)
+}
+
+// end is called with the lock held.
+func (w *watcher) end(id string, s *proof.Sight, openings []ledger.Opening) {
 	if b, ok := w.open[id]; ok {
 		delete(w.open, id)
-		w.ended = append(w.ended, b.ID)
+		w.ended = append(w.ended, ending{b.ID, s, openings})
 	}
+}
+
+// lifted notes that a subject's breach has ended otherwise than by its restoration,
+// and has tick tell so. by is the request whose warrant ended it, if one did.
+//
+// If we die before tick, the breach is found open and its subject is looked at again.
+func (w *watcher) lifted(l glance, found platform.Expect, seen canonical.Time, by string) error {
+	w.mu.Lock()
+	b, open := w.open[l.id]
+	w.mu.Unlock()
+	if !open {
+		return nil
+	}
+	s, openings, err := w.tellOf(l, journal.Watched{Subject: b.Subject, Tier: b.Tier, State: b.Found}, found, seen)
+	if err != nil {
+		return err
+	}
+	s.Warrant = by
+	switch {
+	case by != "":
+		s.Why = proof.OverByWarrant
+	case found.Status == platform.Deactivated:
+		s.Why = proof.OverSwitchedOff
+	case b.Found.Status == platform.Deactivated:
+		s.Why = proof.OverReactivated
+	default:
+		s.Why = proof.OverByOthers
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.end(l.id, s, openings)
+	return nil
+}
+
+// endedBy returns the request whose warrant left a subject as it was found after a
+// breach, empty if none did.
+func (w *watcher) endedBy(ctx context.Context, id string, found platform.Expect) (string, error) {
+	w.mu.Lock()
+	b, open := w.open[id]
+	w.mu.Unlock()
+	if !open {
+		return "", nil
+	}
+	a, ok, err := w.e.journal.Newest(ctx, b.Subject)
+	if err != nil || !ok || a.Duty == proof.DutyRestore || !a.Intended.After(b.Seen.Time) || a.Command.After() != found {
+		return "", err
+	}
+	return a.Request, nil
 }
 
 // --- the stream
@@ -798,9 +864,15 @@ func (w *watcher) rebase(ctx context.Context, turned bool) error {
 	return w.base(ctx, swept)
 }
 
-func (w *watcher) note(ctx context.Context, finished []string, brief []line, moved bool, place journal.StreamPlace) error {
-	if len(finished) > 0 {
-		if err := w.e.journal.Overcome(ctx, finished...); err != nil {
+func (w *watcher) note(ctx context.Context, finished []ending, brief []line, moved bool, place journal.StreamPlace) error {
+	for _, x := range finished {
+		err := error(nil)
+		if x.sight == nil {
+			err = w.e.journal.Overcome(ctx, x.breach)
+		} else {
+			_, err = w.record(ctx, x.breach, proof.KindOver, x.sight, "", "", x.openings, journal.Over(x.breach))
+		}
+		if err != nil {
 			return err
 		}
 	}

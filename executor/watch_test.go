@@ -1166,3 +1166,79 @@ func TestStreamsThatEndAtOnce(t *testing.T) {
 		t.Errorf("told %+v", x)
 	}
 }
+
+// TestBreachIsOver: however a breach ends that no order restores, the ledger holds that
+// it did, how, and by whose act, exactly once.
+func TestBreachIsOver(t *testing.T) {
+	p := newPlace(t)
+	p.based()
+	over := func(n int) proof.Execution {
+		t.Helper()
+		p.until(fmt.Sprintf("%d breaches have ended", n), func() bool { return len(p.told(proof.KindOver)) == n && p.watched().Breaches == 0 })
+		return p.told(proof.KindOver)[n-1]
+	}
+	check := func(n int, why, warrant string, found platform.Status) proof.Execution {
+		t.Helper()
+		b, x := p.breaches(n)[n-1], over(n)
+		if x.Request != b.Request || x.Sight.Why != why || x.Sight.Warrant != warrant || x.Sight.Found.Status != found || x.Sight.Expected != b.Sight.Found ||
+			x.Sight.Seen.Before(b.Sight.Seen.Time) || p.opened(x, proof.SealedSubject) != p.opened(b, proof.SealedSubject) {
+			t.Errorf("of the breach %+v it is told %+v", b.Sight, x.Sight)
+		}
+		return x
+	}
+	// By a warrant that a person asked for.
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.breaches(1)
+	p.advance(time.Second) // else the warrant could be from before the breach
+	r := p.world.Request("ann", actions.AccountRestore, prooftest.Account(president), actions.Critical, func(a *actions.Action) { a.Command.Expect.Mark = "X" })
+	ask, state := p.world.Ask(r), p.world.State()
+	ask.Lifts = actions.LiftsBreach // as the desk knows
+	j, err := state.Judge(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, err := state.Seal(ask, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.carry(p.world.Enter(core, state, j)); err != nil || got.Outcome != proof.Executed {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	check(1, proof.OverByWarrant, r.ID, platform.Up)
+	// By somebody else, around the desk.
+	p.plaza.SetBy("night-shift", president, platform.Down, "Y")
+	p.breaches(2)
+	p.plaza.SetBy("day-shift", president, platform.Up, "")
+	if by := p.opened(check(2, proof.OverByOthers, "", platform.Up), proof.SealedCredential); by != "" && by != "day-shift" {
+		t.Errorf("it is told that %s lifted it", by)
+	}
+	// By the owner.
+	p.plaza.SetLock(mayor, platform.Lock{Set: true, Since: canonical.At(p.clock.Now())})
+	p.until("the lock is told", func() bool { return len(p.told(proof.KindLock)) == 1 })
+	p.plaza.Set(mayor, platform.Deactivated, "")
+	p.breaches(3)
+	p.plaza.Set(mayor, platform.Up, "")
+	check(3, proof.OverReactivated, "", platform.Up)
+	// While the executor was not there.
+	p.plaza.SetBy("night-shift", president, platform.Down, "Z")
+	p.breaches(4)
+	p.halt()
+	p.plaza.SetBy("day-shift", president, platform.Up, "")
+	p.start()
+	check(4, proof.OverByOthers, "", platform.Up)
+	p.restart()
+	p.sweeps()
+	if n := len(p.told(proof.KindOver)); n != 4 {
+		t.Errorf("told %d times", n)
+	}
+	// Where an order restores it, the receipt tells.
+	p.order(actions.Critical, 20, 100)
+	p.plaza.SetBy("night-shift", president, platform.Down, "W")
+	p.upAgain(president)
+	p.breaches(5)
+	p.until("the breach has ended", func() bool { return p.watched().Breaches == 0 })
+	p.looked(president)
+	if n := len(p.told(proof.KindOver)); n != 4 {
+		t.Errorf("a restoration is told twice: %d", n)
+	}
+}

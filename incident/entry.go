@@ -411,6 +411,11 @@ func watched(x proof.Execution, m *Moment) {
 		case s.Order == "":
 			m.Text += " No standing order was in force."
 		}
+	case proof.KindOver:
+		m.At, m.Text = s.Seen, fmt.Sprintf("The watch read the subject as %s: the breach is over. %s", platform.Describe(s.Found.Status, s.Found.Mark), HowOver(*s))
+		if s.Found.Status == platform.Up {
+			m.Step = StepReversed
+		}
 	case proof.KindTold:
 		m.Step, m.Text = StepAttributed, "The platform told with whose credential it was done."
 	case proof.KindTaken:
@@ -434,6 +439,19 @@ func watched(x proof.Execution, m *Moment) {
 	default:
 		m.Text = fmt.Sprintf("The watch made a record of kind %s.", x.Kind)
 	}
+}
+
+// HowOver says how a breach ended, by the executor's record that it did.
+func HowOver(s proof.Sight) string {
+	switch s.Why {
+	case proof.OverByWarrant:
+		return "The warrant of " + s.Warrant + " did it."
+	case proof.OverReactivated:
+		return "It was reactivated around the desk, which its owner can do."
+	case proof.OverSwitchedOff:
+		return "It was deactivated around the desk, which its owner can do."
+	}
+	return "Somebody did it around the desk."
 }
 
 // because puts a stable word into a sentence.

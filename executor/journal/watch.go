@@ -323,16 +323,17 @@ func (j *Journal) Postpone(ctx context.Context, id string, due canonical.Time) e
 	})
 }
 
-// Overcome notes that breaches are over: their subjects were seen in another state.
-func (j *Journal) Overcome(ctx context.Context, ids ...string) error {
-	return j.write(ctx, "end a breach", func(tx *sqldb.Tx) error {
-		for _, id := range ids {
-			if _, err := tx.Exec("update breach set stage = 'over' where id = $1", id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// Overcome notes that a breach is over: its subject was seen in another state.
+func (j *Journal) Overcome(ctx context.Context, id string) error {
+	return j.write(ctx, "end a breach", func(tx *sqldb.Tx) error { return Over(id)(tx, proof.SignedExecution{}) })
+}
+
+// Over notes with the record that tells so that a breach is over.
+func Over(id string) Note {
+	return func(tx *sqldb.Tx, _ proof.SignedExecution) error {
+		_, err := tx.Exec("update breach set stage = 'over' where id = $1", id)
+		return err
+	}
 }
 
 // Breaches returns the open breaches of a platform.

@@ -22,6 +22,7 @@ const (
 	// a restoration, no outcome.
 	KindBreach   = "breach"   // a burden that nothing explains, on a protected or critical subject
 	KindTold     = "told"     // the platform has said since whose credential did what a breach tells of
+	KindOver     = "over"     // a breach has ended, and no restoration under an order did it; Why says how, Warrant whose request
 	KindObserved = "observed" // the same where the tier is only observed: it would have been a breach
 	KindBaseline = "baseline" // the states of all protected and critical subjects of a platform, as a root
 	KindForeign  = "foreign"  // a change by others that is no breach, or several on standard subjects, counted
@@ -101,13 +102,15 @@ type Sight struct {
 	// Changed is when the platform says that it changed; zero: it was seen before the
 	// platform's stream said so, or the stream gives no times. It is told, not proven.
 	Changed canonical.Time `json:"changed"`
-	// Why says why nothing explains it: a stable word, see package watch.
+	// Why says why nothing explains it: a stable word, see package watch. Of
+	// KindOver it says how the breach ended: one of the words that begin with Over.
 	Why string `json:"why"`
 	// Order is the request of the standing order under which it is, or will be,
 	// restored; empty: none is in force, and a person has to lift it.
 	Order string `json:"order"`
 	// Warrant is the request of the subject's newest warrant; empty if none was
-	// ever about it.
+	// ever about it. Of KindOver it is the request whose warrant ended the breach;
+	// empty if none did.
 	Warrant string `json:"warrant"`
 	// Count and Root are of a baseline and of foreign changes: how many subjects,
 	// and the RFC 6962 root over the canonical JSON of them, which the executor's
@@ -124,6 +127,14 @@ const (
 	WhyOwner = "owner"         // the platform says that the owner deactivated the account
 	WhyEnded = "past-end"      // a timed measure is over, and another mark keeps the subject down
 	WhyAsked = "perhaps-owner" // the owner did, or staff: the platform does not say
+)
+
+// How a breach ended, in the Sight of a KindOver.
+const (
+	OverByWarrant   = "warrant"     // a warrant of ours left the subject as it was found
+	OverByOthers    = "others"      // somebody lifted it around the desk
+	OverReactivated = "reactivated" // the subject was deactivated and is up again, which its owner can do
+	OverSwitchedOff = "owner"       // it is deactivated now, which its owner can do
 )
 
 // Outcome is what came of a warrant.
@@ -199,7 +210,7 @@ func (e Execution) checkWatch(bad func(string) error) error {
 		if e.Sight.Credential.IsZero() {
 			return bad("nothing is told")
 		}
-	case KindBreach, KindObserved, KindLock:
+	case KindBreach, KindOver, KindObserved, KindLock:
 		if e.Sight.Subject.IsZero() || e.Sight.Tier == "" || e.Sight.Seen.IsZero() {
 			return bad("a breach names a subject, its tier and when it was seen")
 		}
