@@ -50,18 +50,28 @@ const (
 	LiftFailed      Type = "lift.failed"      // a timed measure is over and was not lifted
 	RestoreFailed   Type = "restore.failed"   // what a breach left could not be lifted
 	NotEntered      Type = "taken.refused"    // the executor took a freeze, an end or a revocation that the desk cannot enter
-	Frozen          Type = "frozen"           // somebody on call froze burdening acts
-	Thawed          Type = "thawed"           // several people thawed them
-	IncidentOpened  Type = "incident.opened"  // somebody contests an act
-	IncidentClosed  Type = "incident.closed"  // its review was countersigned
-	Recovery        Type = "recovery"         // those who are left of the officers ask for what takes more of them
-	Indispensable   Type = "indispensable"    // the desk could not go on without somebody
-	Flood           Type = "flood"            // so many of one kind that they are not sent one by one; for whoever wants that kind
+	// Of the next four an alarm of severity info says that it is over.
+	ExecutorAway      Type = "executor.away"      // the executor does not answer the desk
+	ExecutorStopped   Type = "executor.stopped"   // the executor refuses burdening acts
+	ClocksDiffer      Type = "clocks.differ"      // desk and executor are more than a minute apart
+	LedgerBehind      Type = "ledger.behind"      // the executor does not keep up with the ledger
+	CredentialRefused Type = "credential.refused" // a platform does not take the executor's credential
+	Emergency         Type = "emergency"          // an emergency act was made
+	ReviewDue         Type = "review.due"         // an emergency act, or an incident, was a day ago and its review is open
+	Waiting           Type = "request.waiting"    // a request waits long for countersigners
+	Frozen            Type = "frozen"             // somebody on call froze burdening acts
+	Thawed            Type = "thawed"             // several people thawed them
+	IncidentOpened    Type = "incident.opened"    // somebody contests an act
+	IncidentClosed    Type = "incident.closed"    // its review was countersigned
+	Recovery          Type = "recovery"           // those who are left of the officers ask for what takes more of them
+	Indispensable     Type = "indispensable"      // the desk could not go on without somebody
+	Flood             Type = "flood"              // so many of one kind that they are not sent one by one; for whoever wants that kind
 )
 
 // Types lists what is alarmed.
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
+		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
 		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, Flood}
 }
 

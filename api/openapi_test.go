@@ -70,7 +70,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 		"POST /requests/{id}/undo-drafts", "POST /requests/{id}/countersignatures", "POST /requests/{id}/declines",
 		"POST /requests/{id}/withdrawal", "GET /requests/{id}/warrant", "GET /workers", "GET /workers/{id}", "GET /vendors", "GET /keys",
 		"GET /subjects", "GET /policy", "POST /policy/check", "POST /policy/backtest", "POST /tokens", "GET /tokens", "DELETE /tokens/{id}", "GET /platforms", "GET /desk",
-		"GET /status", "GET /ledger/entries", "GET /openapi.json", "GET /incidents", "POST /incidents", "GET /incidents/{id}",
+		"GET /status", "GET /status/matters", "GET /ledger/entries", "GET /openapi.json", "GET /incidents", "POST /incidents", "GET /incidents/{id}",
 		"GET /incidents/{id}/report", "GET /incidents/{id}/attribution", "POST /incidents/{id}/ruling", "POST /incidents/{id}/tasks", "POST /incidents/{id}/tasks/{number}/result",
 		"POST /incidents/{id}/findings", "GET /alarms", "GET /events", "GET /sightings"} {
 		method, path, _ := strings.Cut(want, " ")

@@ -31,6 +31,18 @@ func (s *Server) status(ctx context.Context, _ desk.Caller, _ *struct{}) (*answe
 	return answerWith(out, err)
 }
 
+func (s *Server) matters(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Matters], error) {
+	all, err := s.desk.Matters(ctx, by)
+	out := v1.Matters{Sections: desk.Sections, Items: list(all, func(m desk.Matter) v1.Matter {
+		return v1.Matter{Section: m.Section, Severity: string(m.Severity), Text: m.Text, Do: m.Do, Since: m.Since, Request: m.Request, Incident: m.Incident,
+			Platform: m.Platform, Tier: m.Tier}
+	})}
+	for _, m := range all {
+		out.Needed = out.Needed || m.Needs()
+	}
+	return answerWith(out, err)
+}
+
 // executor returns nil where the executor does not answer: that is a finding
 // and no error.
 func (s *Server) executor(ctx context.Context) *v1.ExecutorStatus {

@@ -31,6 +31,7 @@ func (s *Server) register() {
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 
 	add(s, operation{id: "status", method: get, path: "/status", open: true, summary: "What anybody may know of this desk"}, s.status)
+	add(s, operation{id: "status-matters", method: get, path: "/status/matters", summary: "What there is to know of how the desk is, and what needs a person, by section"}, s.matters)
 	add(s, operation{id: "openapi", method: get, path: "/openapi.json", open: true, summary: "This document",
 		answer: jsonAnswer("OpenAPI 3.1")}, s.document)
 

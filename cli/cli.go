@@ -82,6 +82,7 @@ type Commands struct {
 	Mode      modeCommands     `cmd:"" help:"Observe or enforce, for each tier of a platform."`
 	Lock      lockCommands     `cmd:"" help:"Owners' locks."`
 	Laws      lawsCommands     `cmd:"" help:"Which rules the desk is judged by."`
+	Status    statusCommand    `cmd:"" help:"How the desk is, on one screen, and what needs a person."`
 	Watch     watchCommand     `cmd:"" help:"How the watch of each platform is, and what it sees."`
 	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
 	Alarm     alarmCommands    `cmd:"" help:"What people must know of."`

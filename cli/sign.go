@@ -108,7 +108,7 @@ func (c *signing) finish(ctx context.Context, s *Session, d deskClient, r v1.Req
 	note := ""
 	if r.Status == actions.StatusApproved && c.Wait > 0 {
 		s.End(CouldNot)
-		note = fmt.Sprintf("It was approved, and nothing was heard of it within %s. See what became of it: countersign action show %s --wait 30s", c.Wait, r.ID)
+		note = fmt.Sprintf("It was approved, and nothing came of it within %s. %s See what became of it: countersign action show %s --wait 30s", c.Wait, whyWaiting(ctx, d, r.Action.Subject.Platform), r.ID)
 	}
 	doc := any(r)
 	if c.answer != nil {

@@ -18,7 +18,7 @@ type watchCommand struct {
 
 func (c *watchCommand) Help() string {
 	return "The executor follows each platform's event stream, reads critical subjects directly, and sweeps. " +
-		"Exit 1 if no executor answers, if it does not see all of a platform, or if it has never swept it."
+		"Exit 1 if no executor answers, if it refuses burdening acts, if it does not see all of a platform, or if it has never swept it."
 }
 
 // watching is the answer of watch.
@@ -40,6 +40,9 @@ func (c *watchCommand) Run(ctx context.Context, s *Session) error {
 	}
 	doc := watching{Watches: []proof.WatchStatus{}}
 	if x := status.Executor; x != nil {
+		if x.Stopped != "" {
+			s.End(Refused)
+		}
 		doc = watching{x.Executor, x.Stopped, x.Clock, append(doc.Watches, x.Watches...)}
 	} else {
 		s.End(Refused)

@@ -47,6 +47,11 @@ func (c *Client) Status(ctx context.Context) (s v1.Status, err error) {
 	return s, c.get(ctx, v1.Base+"/status", nil, &s)
 }
 
+// Matters asks what there is to know of how the desk is.
+func (c *Client) Matters(ctx context.Context) (m v1.Matters, err error) {
+	return m, c.get(ctx, v1.Base+"/status/matters", nil, &m)
+}
+
 // SignIn shows a signed ask and gets a token, whose secret is the one that the ask
 // names by its hash; it needs no token.
 func (c *Client) SignIn(ctx context.Context, a actions.SignedTokenAsk) (t v1.Token, err error) {

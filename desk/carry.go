@@ -221,6 +221,9 @@ func (t *tx) settle(e proof.Execution) error {
 		return err
 	}
 	now := e.At
+	if err := t.alarmExecution(e, r); err != nil {
+		return err
+	}
 	var next actions.Request
 	switch {
 	case e.Duty == proof.DutyLift:

@@ -65,6 +65,9 @@ type Config struct {
 	// ExposureEvery is how often it is looked at whether who could do what got
 	// worse; it is looked at as well after each change of the desk. 0: never.
 	ExposureEvery time.Duration
+	// HealthEvery is how often it is looked at whether something needs a person of
+	// which no record tells: the executor's states, what waits, what is due. 0: never.
+	HealthEvery time.Duration
 	// Step, if set, is called between any two steps of an act, with the name of
 	// the one just done; see the constants.
 	Step func(name string)
@@ -104,6 +107,8 @@ type Desk struct {
 	tokens        tokens
 	clocks        clocks
 	exposureEvery time.Duration
+	healthEvery   time.Duration
+	progress      progress
 	viewed        atomic.Pointer[exposure.View] // the newest that was asked for
 }
 

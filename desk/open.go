@@ -49,7 +49,7 @@ func handOverPause(attempt int) time.Duration {
 // there. A chain that does not verify is refused: somebody edited the database.
 func Open(ctx context.Context, c Config) (*Desk, error) {
 	d := &Desk{store: c.Store, log: c.Log, tiles: ledger.Tiles{Source: c.Store}, executor: c.Executor, now: c.Now, rand: c.Rand, logger: c.Logger, step: c.Step,
-		destinations: c.Destinations, sender: c.Sender, holders: c.Holders, exposureEvery: c.ExposureEvery,
+		destinations: c.Destinations, sender: c.Sender, holders: c.Holders, exposureEvery: c.ExposureEvery, healthEvery: c.HealthEvery,
 		ids: id.Source{Now: c.Now, Rand: c.Rand}, hurried: make(chan store.Request, 1024)}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
@@ -79,6 +79,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	jobs.Handle(d.jobs, func(ctx context.Context, j takenJob) error { return d.enterTaken(ctx, j) })
 	jobs.Handle(d.jobs, func(ctx context.Context, j alarmJob) error { return d.sendAlarm(ctx, j) })
 	jobs.Handle(d.jobs, func(ctx context.Context, j floodJob) error { return d.sayFlood(ctx, j) })
+	jobs.Handle(d.jobs, d.checkHealth)
 	jobs.Handle(d.jobs, func(ctx context.Context, _ exposureJob) error { return d.checkAgain(ctx) })
 	return d, nil
 }
@@ -117,6 +118,9 @@ func (d *Desk) Run(ctx context.Context) error {
 	d.jobs.Start()
 	if err := d.beginChecks(ctx); err != nil {
 		d.logger.ErrorContext(ctx, "exposure is not checked", "error", err)
+	}
+	if err := d.beginHealth(ctx); err != nil {
+		d.logger.ErrorContext(ctx, "it is not looked at what needs a person", "error", err)
 	}
 	var running sync.WaitGroup
 	for range carriers {

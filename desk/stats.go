@@ -13,6 +13,7 @@ type Stats struct {
 	Sightings map[string]int64 // records of the watch, by kind, since the beginning
 	Requests  map[string]int64 // by status
 	Size      int64            // entries of the ledger
+	Matters   map[string]int64 // what needs a person, by section
 	// Stopped says that the executor refuses burdening acts; Away that it does not
 	// answer, so that it is not known.
 	Stopped, Away bool
@@ -36,6 +37,15 @@ func (d *Desk) Stats(ctx context.Context) (s Stats, err error) {
 	if err != nil {
 		return s, err
 	}
+	state, err := d.State(ctx)
+	if err != nil {
+		return s, err
+	}
+	all, err := d.matters(ctx, state)
+	if err != nil {
+		return s, err
+	}
+	s.Matters = counted(all)
 	st, err := d.executor.Status(ctx)
 	s.Away, s.Stopped = err != nil, err == nil && st.Stopped != ""
 	return s, nil

@@ -95,6 +95,9 @@ func (t *tx) watch(w watched) error {
 		if slices.Contains(gaps, w.Type) {
 			kind = alarm.StreamGap
 		}
+		if platform.RefusesCredential(w.Type) {
+			return t.alarm(w.about(alarm.CredentialRefused, Page, fmt.Sprintf("%s refuses the executor's credential. %s", w.Sight.Platform, doCredential)))
+		}
 		return t.alarm(w.about(kind, Page, fmt.Sprintf("The watch does not see all of %s: %s", w.Sight.Platform, orElse(w.Text, w.Type))))
 	case proof.KindSighted:
 		return t.alarm(w.about(alarm.StreamBack, Info, fmt.Sprintf("The watch sees all of %s again.", w.Sight.Platform)))
@@ -266,6 +269,9 @@ func (t *tx) restored(w watched, of string) error {
 	kind := alarm.RestoreFailed
 	if w.Type == "budget-spent" {
 		kind = alarm.BudgetSpent
+	}
+	if platform.RefusesCredential(w.Type) {
+		kind = alarm.CredentialRefused
 	}
 	a := w.about(kind, Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, outcomeType(w.Execution))))
 	a.Incident = of

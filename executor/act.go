@@ -296,6 +296,9 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	}
 	// If we die here, the receipt is handed over after the restart.
 	e.outbox.add(r)
+	if a.Duty != proof.DutyAct && result.Outcome != proof.Executed {
+		e.raise(r) // a lift or a restoration that people have to make
+	}
 	if after != nil {
 		if err := e.left(a, *after, at); err != nil {
 			return journal.Result{}, err

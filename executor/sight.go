@@ -47,7 +47,7 @@ func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 				return false, nil
 			}
 		case err != nil:
-			return true, nil
+			return true, w.refused(ctx, err)
 		default:
 			found = platform.Expect{Status: r.state.Status, Mark: r.state.Mark}
 			if err := w.e.remember(ctx, w.e.ledger.view().state, r); err != nil {
@@ -59,7 +59,7 @@ func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 	} else if found, err = w.c.Peek(ctx, k.Subject); fault.Is(err, "no-such-subject") {
 		found = platform.Expect{Status: platform.Deleted}
 	} else if err != nil {
-		return true, nil
+		return true, w.refused(ctx, err)
 	}
 	if l.locks && tier != actions.Standard && found.Status == platform.Up {
 		if err := w.lock(ctx, l, tier); err != nil {

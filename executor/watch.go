@@ -447,7 +447,11 @@ func (w *watcher) blind(ctx context.Context, why error) error {
 	if known {
 		return nil
 	}
-	return w.tell(ctx, proof.KindBlind, typ, fault.TextOf(why), journal.At(w.name, place))
+	r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBlind, &proof.Sight{Platform: w.name}, typ, fault.TextOf(why), nil, journal.At(w.name, place))
+	if err == nil {
+		w.e.raise(r)
+	}
+	return err
 }
 
 // sighted tells that all of it is seen again, once a stream has delivered, or has
@@ -473,6 +477,15 @@ func (w *watcher) sighted(ctx context.Context) error {
 
 // mostTurns bounds how often the time that a stream has to be right for is doubled.
 const mostTurns = 10
+
+// refused tells that the platform does not take our credential. Nothing else may: a
+// platform may show its stream to everybody.
+func (w *watcher) refused(ctx context.Context, err error) error {
+	if ctx.Err() != nil || !platform.RefusesCredential(fault.TypeOf(err)) {
+		return nil
+	}
+	return w.blind(ctx, err)
+}
 
 // tell makes a record about the platform as a whole.
 func (w *watcher) tell(ctx context.Context, kind, typ, text string, more ...journal.Note) error {
@@ -570,7 +583,7 @@ func (w *watcher) peek(ctx context.Context, id string) error {
 		found, err = platform.Expect{Status: platform.Deleted}, nil
 	}
 	if err != nil || ctx.Err() != nil {
-		return nil // the stream and the next read will show
+		return w.refused(ctx, err) // of all else the stream and the next read will show
 	}
 	return w.judge(ctx, glance{id: id, via: viaRead}, k.Tier, found)
 }

@@ -38,6 +38,7 @@ var (
 	watchRecords    = prometheus.NewDesc("countersign_watch_records_total", "Records of the executor's watch, by kind.", []string{"kind"}, nil)
 	requestsNow     = prometheus.NewDesc("countersign_requests", "Requests that there are, by status.", []string{"status"}, nil)
 	ledgerEntries   = prometheus.NewDesc("countersign_ledger_entries_total", "Entries of the ledger.", nil, nil)
+	matters         = prometheus.NewDesc("countersign_needs_person", "What needs a person, by section of countersign status.", []string{"section"}, nil)
 	executorUp      = prometheus.NewDesc("countersign_executor_up", "1 if the executor answers.", nil, nil)
 	executorStopped = prometheus.NewDesc("countersign_executor_stopped", "1 if the executor refuses burdening acts; left out if it does not answer.", nil, nil)
 )
@@ -50,7 +51,7 @@ type counted struct{ desk *desk.Desk }
 
 // Describe implements prometheus.Collector.
 func (counted) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{alarmsTotal, incidentsOpen, watchRecords, requestsNow, ledgerEntries, executorUp, executorStopped} {
+	for _, d := range []*prometheus.Desc{alarmsTotal, incidentsOpen, watchRecords, requestsNow, ledgerEntries, matters, executorUp, executorStopped} {
 		to <- d
 	}
 }
@@ -80,6 +81,7 @@ func (c counted) Collect(to chan<- prometheus.Metric) {
 	each(incidentsOpen, prometheus.GaugeValue, s.Incidents)
 	each(watchRecords, prometheus.CounterValue, s.Sightings)
 	each(requestsNow, prometheus.GaugeValue, s.Requests)
+	each(matters, prometheus.GaugeValue, s.Matters)
 	to <- prometheus.MustNewConstMetric(ledgerEntries, prometheus.CounterValue, float64(s.Size))
 	one(executorUp, !s.Away)
 	if !s.Away {

@@ -289,3 +289,10 @@ func Describe(s Status, m Mark) string {
 		return fmt.Sprintf("%s under the mark %q", s, string(m))
 	}
 }
+
+// RefusesCredential reports whether a fault's stable type says that a platform does not
+// take the credential that it was shown: another state than a platform that does not
+// answer, and another thing to do.
+func RefusesCredential(typ string) bool {
+	return typ == "platform-credentials" || typ == "bad-token" || typ == "wrong-scope"
+}

@@ -217,6 +217,23 @@ func (tx *Tx) Requests(f RequestFilter) ([]Request, error) {
 	return sqldb.All(tx.Tx, scanRequest, strings.Join(q, " "), args...)
 }
 
+// Held returns up to limit requests about subjects of a tier that are held and were
+// made after one instant and by another, oldest first, and how many there are in all;
+// of more than 5,000 such requests of whatever tier the newest are left out.
+func (tx *Tx) Held(tier actions.Tier, after, by canonical.Time, limit int) (rs []Request, n int64, err error) {
+	all, err := sqldb.All(tx.Tx, scanRequest, `select `+requestColumns+` from request where status = 'held' and created > $1 and created <= $2
+		order by created, id limit 5000`, after.Micro(), by.Micro())
+	for _, r := range all {
+		if r.Action.Tier != tier {
+			continue
+		}
+		if n++; n <= int64(limit) {
+			rs = append(rs, r)
+		}
+	}
+	return rs, n, err
+}
+
 // Subjects returns the subject of every request, each once, that of the newest
 // request first.
 func (tx *Tx) Subjects() ([]platform.Subject, error) {

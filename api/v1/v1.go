@@ -11,6 +11,7 @@
 package v1
 
 import (
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
@@ -77,6 +78,26 @@ type Status struct {
 	Root     canonical.Digest `json:"root" doc:"hash of entry 0; compare it with the one in your trust folder"`
 	Ledger   LedgerStatus     `json:"ledger"`
 	Executor *ExecutorStatus  `json:"executor,omitempty" doc:"left out if the executor does not answer"`
+}
+
+// Matters is how a desk is.
+type Matters struct {
+	Needed   bool     `json:"needed" doc:"one of the items needs a person"`
+	Sections []string `json:"sections" doc:"all of them, in their order; one without items is well"`
+	Items    []Matter `json:"items" doc:"in the order of the sections"`
+}
+
+// Matter is one thing that people should know of how the desk is.
+type Matter struct {
+	Section  string         `json:"section"`
+	Severity string         `json:"severity" enum:"page,warn,info" doc:"page and warn need a person"`
+	Text     string         `json:"text"`
+	Do       string         `json:"do" doc:"what a person can do; empty: nothing is to be done"`
+	Since    canonical.Time `json:"since"`
+	Request  string         `json:"request"`
+	Incident string         `json:"incident"`
+	Platform string         `json:"platform"`
+	Tier     actions.Tier   `json:"tier"`
 }
 
 // LedgerStatus is how far the ledger goes.

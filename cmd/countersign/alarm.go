@@ -14,6 +14,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 )
 
 // alarmFile is in the executor's folder.
@@ -41,10 +42,7 @@ func lastResort(folder string, log *slog.Logger) (func(context.Context, proof.Si
 	}
 	var sender alarm.Sender
 	return func(ctx context.Context, r proof.SignedExecution) error {
-		x := r.Execution
-		data := canonical.MustMarshal(map[string]any{"breach": x.Request, "executor": x.Executor, "sequence": x.Sequence, "platform": x.Sight.Platform,
-			"tier": x.Sight.Tier, "found": x.Sight.Found, "why": x.Sight.Why, "order": x.Sight.Order, "text": "The desk does not take this breach; look whether it is alive."})
-		err := sender.Send(ctx, to, alarm.Message{ID: x.Request, Type: alarm.Breach, Time: x.At, Data: data})
+		err := sender.Send(ctx, to, lastMessage(r.Execution))
 		switch alarm.OutcomeOf(err) {
 		case alarm.Delivered:
 			return nil
@@ -54,4 +52,33 @@ func lastResort(folder string, log *slog.Logger) (func(context.Context, proof.Si
 		log.Error("the address for alarms takes none", "error", err)
 		return nil // nothing more will come of it
 	}, nil
+}
+
+// lastMessage is what the executor's one address is told of a record that the desk does
+// not take.
+func lastMessage(x proof.Execution) alarm.Message {
+	const dead = "The desk does not take this record of the executor; look whether it is alive."
+	data := map[string]any{"request": x.Request, "executor": x.Executor, "sequence": x.Sequence, "kind": x.Kind, "type": x.Type, "outcome": x.Outcome, "text": dead}
+	typ := alarm.Breach
+	switch {
+	case x.Kind == proof.KindTaken:
+		typ = alarm.Frozen
+	case platform.RefusesCredential(x.Type):
+		typ = alarm.CredentialRefused
+	case x.Kind == proof.KindBlind:
+		typ = alarm.StreamSilent
+	case x.Duty == proof.DutyLift:
+		typ = alarm.LiftFailed
+	case x.Duty == proof.DutyRestore:
+		typ = alarm.RestoreFailed
+	}
+	if s := x.Sight; s != nil {
+		for name, v := range map[string]any{"platform": s.Platform, "tier": s.Tier, "found": s.Found, "why": s.Why, "order": s.Order} {
+			data[name] = v
+		}
+		if x.Kind == proof.KindBreach {
+			data["breach"] = x.Request
+		}
+	}
+	return alarm.Message{ID: x.Request, Type: typ, Time: x.At, Data: canonical.MustMarshal(data)}
 }

@@ -70,7 +70,7 @@ func openHouseWith(ctx context.Context, config Config, dir string, o houseOption
 		return nil, err
 	}
 	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
-		Destinations: destinations, Holders: config.Holders, ExposureEvery: 24 * time.Hour})
+		Destinations: destinations, Holders: config.Holders, ExposureEvery: 24 * time.Hour, HealthEvery: 15 * time.Second})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

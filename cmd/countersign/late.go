@@ -35,6 +35,9 @@ func (l *late) get(ctx context.Context) (platform.Connector, error) {
 		return l.have, nil
 	}
 	c, err := l.connect(ctx)
+	if typ := fault.TypeOf(err); platform.RefusesCredential(typ) {
+		return nil, fault.New(fault.Unavailable, typ, "The platform %s refuses the credential in platforms.json. Put the right one there, and start again.", l.name).Because(err)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "platform-down", "The platform %s cannot be reached. Try again when it is back.", l.name).Because(err)
 	}

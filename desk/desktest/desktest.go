@@ -87,6 +87,7 @@ type Options struct {
 	Sender        alarm.Sender
 	Holders       desk.Holders
 	ExposureEvery time.Duration // see desk.Config
+	HealthEvery   time.Duration // the same
 
 	ExecutorNow func() time.Time // of a Town's executor; nil: the desk's clock
 }
@@ -153,7 +154,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Destinations: o.Destinations, Sender: o.Sender, Holders: o.Holders, ExposureEvery: o.ExposureEvery, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+		Rand: rand.Reader, Step: o.Step, Destinations: o.Destinations, Sender: o.Sender, Holders: o.Holders, ExposureEvery: o.ExposureEvery, HealthEvery: o.HealthEvery, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }
 

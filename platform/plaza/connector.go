@@ -369,6 +369,9 @@ func (p *Connector) callFor(ctx context.Context, limit int64, method, route stri
 		}
 		return answer{problem: &w}, nil
 	}
+	if res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden {
+		return answer{}, fault.New(fault.Unavailable, "platform-credentials", "%s, or what stands before it, refuses the credential (%d).", p.name, res.StatusCode)
+	}
 	return answer{}, unclear("%s answered %d with the type %.80q, which is not the protocol's.", p.name, res.StatusCode, mediaType)
 }
 

@@ -1,0 +1,526 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/incident"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// Matter is one thing that people should know of how the desk is, as of now. What is
+// a Page or a Warn needs a person.
+type Matter struct {
+	Section  string // one of the sections
+	Severity store.Severity
+	Text     string         // what is so
+	Do       string         // what a person can do about it; empty: nothing is to be done
+	Since    canonical.Time // zero: not known
+	Request  string         // these say what it is about; each may be empty
+	Incident string
+	Platform string
+	Tier     actions.Tier
+}
+
+// Needs reports whether somebody has to do something.
+func (m Matter) Needs() bool { return m.Severity == Page || m.Severity == Warn }
+
+// Sections of matters, in the order in which they are shown.
+var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "people"}
+
+// How long something waits before somebody is told.
+const (
+	reviewAfter    = 24 * time.Hour // an emergency act, or an incident, without a closed review
+	approvedAfter  = time.Minute    // an approved request of which nothing was heard
+	leavingWithin  = 7 * 24 * time.Hour
+	eachWaiting    = 5 // requests that begin to wait in one check are told one by one up to this number
+	mostMatters    = 200
+	neverSweptTime = 10 * time.Minute
+)
+
+// signersAfter is how long a request of a tier waits for countersigners before
+// somebody is told.
+var signersAfter = map[actions.Tier]time.Duration{actions.Standard: time.Hour, actions.Protected: 15 * time.Minute, actions.Critical: 5 * time.Minute}
+
+// Matters says what there is to know, for readers of evidence.
+func (d *Desk) Matters(ctx context.Context, by Caller) ([]Matter, error) {
+	s, st, err := d.standing(ctx, by)
+	if err == nil && !may(st, evidenceReaders...) {
+		err = noEvidence("Matters")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.matters(ctx, s)
+}
+
+// matters gathers, in the order of Sections.
+func (d *Desk) matters(ctx context.Context, s *proof.State) (all []Matter, err error) {
+	waiting, cancel := context.WithTimeout(ctx, statusPatience)
+	st, away := d.executor.Status(waiting)
+	cancel()
+	all = append(all, d.executorMatters(st, away)...)
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		own := []Matter{}
+		size, _, err := stx.Newest()
+		if err != nil {
+			return err
+		}
+		if away == nil && d.behind(st.Size, size) {
+			own = append(own, Matter{Section: "ledger", Severity: Warn, Text: fmt.Sprintf("The executor has read %d of %d entries of the ledger, and falls behind.", st.Size, size), Do: doBehind})
+		}
+		for _, gather := range []func(*store.Tx, *proof.State) ([]Matter, error){d.requestMatters, d.reviewMatters, d.incidentMatters, d.liftMatters} {
+			more, err := gather(stx, s)
+			if err != nil {
+				return err
+			}
+			own = append(own, more...)
+		}
+		all = append(all, own...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range s.Freezes {
+		all = append(all, Matter{Section: "freezes", Severity: Warn, Since: f.At, Request: f.Request, Text: fmt.Sprintf("%s froze %s: burdening acts are refused.", f.By, freezeWords(f.Freeze)),
+			Do: "If the reason is gone, have it thawed by several: countersign thaw …"})
+	}
+	all = append(all, d.leaving(s)...)
+	slices.SortStableFunc(all, func(a, b Matter) int { return slices.Index(Sections, a.Section) - slices.Index(Sections, b.Section) })
+	return all, nil
+}
+
+// statusPatience is how long the executor is waited for.
+const statusPatience = 2 * time.Second
+
+// What people can do.
+const (
+	doAway    = "Start it, or mend the way to it. Meanwhile nothing approved is carried out; what it owes (the end of suspensions, restorations) it does if it runs."
+	doStopped = "Look at the reason. Do not delete its journal. Undo, the end of suspensions and restorations go on."
+	doClocks  = "Set the wrong clock: nothing is entered by requests until they agree."
+	doBehind  = "See whether the way between desk and executor is slow, and its log."
+	doBlind   = "What is done around the desk there may not be seen before the next sweep. countersign watch says more."
+	doSign    = "Ask somebody independent: countersign action show REQUEST says who is needed, countersign exposure who could."
+)
+
+func (d *Desk) executorMatters(st proof.ExecutorStatus, away error) (all []Matter) {
+	if away != nil {
+		return []Matter{{Section: "executor", Severity: Page, Text: "The executor does not answer the desk: " + fault.TextOf(away), Do: doAway}}
+	}
+	if st.Stopped != "" {
+		all = append(all, Matter{Section: "executor", Severity: Page, Text: "The executor refuses burdening acts: " + st.Stopped, Do: doStopped})
+	}
+	if err := d.clocks.check(); err != nil {
+		all = append(all, Matter{Section: "executor", Severity: Page, Text: fault.TextOf(err), Do: doClocks})
+	}
+	for _, w := range st.Watches {
+		switch {
+		case w.Blind != "" && platform.RefusesCredential(w.Blind):
+			all = append(all, Matter{Section: "watch", Severity: Page, Platform: w.Platform, Text: fmt.Sprintf("%s refuses the executor's credential.", w.Platform), Do: doCredential})
+		case w.Blind != "":
+			all = append(all, Matter{Section: "watch", Severity: Page, Platform: w.Platform, Text: fmt.Sprintf("The watch does not see all of %s: %s.", w.Platform, strings.ReplaceAll(w.Blind, "-", " ")), Do: doBlind})
+		case w.Swept.IsZero():
+			all = append(all, Matter{Section: "watch", Severity: Warn, Platform: w.Platform, Text: fmt.Sprintf("The watch has not swept %s yet.", w.Platform),
+				Do: fmt.Sprintf("Just after the start that is right; after %s look at the executor's log.", neverSweptTime)})
+		}
+		if n := w.UnbasedCritical + w.UnbasedProtected; n > 0 {
+			all = append(all, Matter{Section: "watch", Severity: Info, Platform: w.Platform, Text: fmt.Sprintf("%d subjects of %s are in no baseline yet: nobody vouches for what they are like.", n, w.Platform)})
+		}
+	}
+	return all
+}
+
+const doCredential = "Put the right credential into the executor's platforms.json and start it again. Until then it neither sees the platform nor acts there."
+
+// requestMatters tells of requests that wait: for people, or at the executor.
+func (d *Desk) requestMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
+	now := d.now()
+	for _, tier := range actions.Tiers {
+		rs, n, err := stx.Held(tier, canonical.Time{}, canonical.At(now.Add(-signersAfter[tier])), eachWaiting)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rs {
+			all = append(all, Matter{Section: "requests", Severity: Warn, Since: r.Created, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: tier,
+				Text: fmt.Sprintf("%s, asked by %s, waits for others to sign: %s", r.Action.Kind, r.Requester(), r.Missing), Do: doSign})
+		}
+		if more := n - int64(len(rs)); more > 0 {
+			all = append(all, Matter{Section: "requests", Severity: Warn, Tier: tier, Text: fmt.Sprintf("%d more requests on %s subjects wait for others to sign.", more, tier), Do: "countersign action list --status held"})
+		}
+	}
+	rs, err := stx.Requests(store.RequestFilter{Status: actions.StatusApproved, Limit: mostMatters})
+	if err != nil {
+		return nil, err
+	}
+	var old []store.Request
+	for _, r := range rs {
+		if r.Updated.Before(now.Add(-approvedAfter)) {
+			old = append(old, r)
+		}
+	}
+	for i, r := range old {
+		if i == eachWaiting {
+			all = append(all, Matter{Section: "requests", Severity: Warn, Text: fmt.Sprintf("%d more approved requests wait at the executor.", len(old)-i)})
+			break
+		}
+		all = append(all, Matter{Section: "requests", Severity: Warn, Since: r.Updated, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
+			Text: fmt.Sprintf("%s was approved, and the executor has not said yet what came of it.", r.Action.Kind), Do: "See what this page says of the executor and the platform."})
+	}
+	unknown, err := stx.Requests(store.RequestFilter{Status: actions.StatusUnknown, Limit: eachWaiting})
+	for _, r := range unknown {
+		all = append(all, Matter{Section: "requests", Severity: Page, Since: r.Updated, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
+			Text: fmt.Sprintf("Nobody knows whether %s took effect.", r.Action.Kind), Do: "Look at the subject on the platform, then undo the request or ask again."})
+	}
+	return all, err
+}
+
+// emergencyKinds are the kinds of emergency acts.
+func emergencyKinds() (all []actions.Kind) {
+	for _, spec := range actions.Catalogue() {
+		if spec.Emergency {
+			all = append(all, spec.Kind)
+		}
+	}
+	return all
+}
+
+// unreviewed returns the newest emergency acts that were carried out and have no
+// closed review.
+func unreviewed(stx *store.Tx, s *proof.State) (out []store.Request, err error) {
+	for _, k := range emergencyKinds() {
+		rs, err := stx.Requests(store.RequestFilter{Kind: k, Limit: mostMatters})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rs {
+			if r.Executed.IsZero() || len(r.Core) == 0 {
+				continue
+			}
+			var core proof.Core
+			if err := canonical.Unmarshal(r.Core, &core); err != nil {
+				return nil, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
+			}
+			people, _ := core.Signers()
+			if _, closed := s.ReviewOf(r.ID, people, r.Created); !closed {
+				out = append(out, r)
+			}
+		}
+	}
+	return out, nil
+}
+
+func (d *Desk) reviewMatters(stx *store.Tx, s *proof.State) (all []Matter, err error) {
+	rs, err := unreviewed(stx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rs {
+		if r.Status == actions.StatusExecuted {
+			all = append(all, Matter{Section: "emergencies", Severity: Warn, Since: r.Executed, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
+				Text: fmt.Sprintf("An emergency act by %s is in force until %s.", r.Requester(), r.Action.Until), Do: "It reverts by itself. To keep it, have an ordinary takedown countersigned before."})
+		}
+		all = append(all, Matter{Section: "reviews", Severity: Warn, Since: r.Executed, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
+			Text: fmt.Sprintf("The emergency act by %s has no closed review.", r.Requester()), Do: "countersign review close emergency " + r.ID + " --findings FILE --involved WORKER"})
+	}
+	return all, nil
+}
+
+func (d *Desk) incidentMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
+	is, err := stx.Incidents(store.IncidentFilter{Status: incident.Open, Limit: eachWaiting})
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range is {
+		all = append(all, Matter{Section: "incidents", Severity: Warn, Since: i.Opened, Incident: i.ID, Platform: i.Subject.Platform, Tier: i.Tier, Text: i.Title,
+			Do: "countersign incident show " + i.ID + "; its review closes it"})
+	}
+	counts, err := stx.OpenIncidents()
+	var n int64
+	for _, c := range counts {
+		n += c
+	}
+	if more := n - int64(len(is)); more > 0 {
+		all = append(all, Matter{Section: "incidents", Severity: Warn, Text: fmt.Sprintf("%d more incidents are open.", more), Do: "countersign incident list --status open"})
+	}
+	return all, err
+}
+
+// liftMatters tells of measures whose time is over and that are in force by the
+// desk's rows, since the executor could not lift them.
+func (d *Desk) liftMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
+	as, err := stx.AlarmsBefore(0, string(alarm.LiftFailed), mostMatters)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range as {
+		r, err := stx.Request(a.Request)
+		if err != nil {
+			return nil, err
+		}
+		if r.Status == actions.StatusExecuted {
+			all = append(all, Matter{Section: "lifts", Severity: Page, Since: a.At, Request: a.Request, Platform: a.Platform, Tier: a.Tier, Text: a.Text, Do: doLift})
+		}
+	}
+	return all, nil
+}
+
+const doLift = "Look at the subject. If it bears somebody else's mark, ask for its restore: countersign action request account.restore SUBJECT."
+
+// leaving tells whose engagement ends soon.
+func (d *Desk) leaving(s *proof.State) []Matter {
+	now := d.now()
+	var who []string
+	for _, w := range s.People.Sorted() {
+		if end := w.End(); !end.IsZero() && end.After(now) && end.Before(now.Add(leavingWithin)) {
+			who = append(who, string(w.Worker))
+		}
+	}
+	if len(who) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%d engagements end within a week: %s", len(who), strings.Join(who[:min(len(who), 10)], ", "))
+	if len(who) > 10 {
+		text += " and others"
+	}
+	return []Matter{{Section: "people", Severity: Info, Text: text + "."}}
+}
+
+func freezeWords(f actions.Freeze) string {
+	if f.Of == "" {
+		return f.Scope
+	}
+	return f.Scope + " " + f.Of
+}
+
+// progress is how long the ledger was when it was last looked at, so that an executor
+// which has just not read the newest entries is not called behind.
+type progress struct {
+	mu   sync.Mutex
+	at   time.Time
+	size int64
+}
+
+// behindAfter is how long an executor may need for entries before it is called behind.
+const behindAfter = 30 * time.Second
+
+// behind reports whether the executor has not read what the ledger held a while ago.
+func (d *Desk) behind(read, size int64) bool {
+	p := &d.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := d.now()
+	if p.at.IsZero() || read >= p.size {
+		p.at, p.size = now, size
+		return false
+	}
+	return now.Sub(p.at) >= behindAfter
+}
+
+// healthJob looks at how the desk is, again and again. Since is up to when waiting
+// requests and due reviews were told of.
+type healthJob struct {
+	Since canonical.Time `json:"since"`
+}
+
+func (healthJob) Kind() string { return "desk.health" }
+
+const healthKey = "check"
+
+// checkHealth is the job.
+func (d *Desk) checkHealth(ctx context.Context, j healthJob) error {
+	until, err := d.CheckHealth(ctx, j.Since)
+	if err != nil {
+		return err
+	}
+	return d.store.Write(ctx, func(stx *store.Tx) error {
+		return jobs.Enqueue(stx.Tx, healthJob{until}, canonical.At(until.Add(d.healthEvery)), healthKey)
+	})
+}
+
+// CheckHealth raises an alarm for each state that began or ended since it was last
+// looked at, and for what began to be late after since; it returns up to when.
+//
+// It is not held up by clocks that differ: that is one of the things that it tells.
+func (d *Desk) CheckHealth(ctx context.Context, since canonical.Time) (until canonical.Time, err error) {
+	waiting, cancel := context.WithTimeout(ctx, statusPatience)
+	st, away := d.executor.Status(waiting)
+	cancel()
+	size, _, err := d.store.Newest(ctx)
+	if err != nil {
+		return since, err
+	}
+	slow := away == nil && d.behind(st.Size, size)
+	until = d.timeNow()
+	err = d.changeBy(ctx, Caller{}, "check health", d.retry, func(s *proof.State) (func(*tx) error, error) {
+		late, err := d.late(ctx, s, since, until)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *tx) error {
+			if err := t.states(st, away, slow, size); err != nil {
+				return err
+			}
+			for _, a := range late {
+				if err := t.alarm(a); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, nil
+	})
+	return until, err
+}
+
+// states tells of the states of the executor that began or ended.
+func (t *tx) states(st proof.ExecutorStatus, away error, slow bool, size int64) error {
+	if err := t.turn(alarm.ExecutorAway, away != nil, "The executor does not answer the desk: "+fault.TextOf(away)+" "+doAway, "The executor answers again."); err != nil || away != nil {
+		return err // of all else nothing is known then
+	}
+	if err := t.turn(alarm.ExecutorStopped, st.Stopped != "", "The executor refuses burdening acts: "+st.Stopped+" "+doStopped, "The executor takes burdening acts again."); err != nil {
+		return err
+	}
+	clocks := t.desk.clocks.check()
+	if err := t.turn(alarm.ClocksDiffer, clocks != nil, fault.TextOf(clocks), "The clocks of desk and executor agree again."); err != nil {
+		return err
+	}
+	return t.turn(alarm.LedgerBehind, slow, fmt.Sprintf("The executor has read %d of %d entries of the ledger, and falls behind. %s", st.Size, size, doBehind), "The executor has caught up with the ledger.")
+}
+
+// turn raises an alarm if a state began, and one of severity Info if it is over. The
+// newest alarm of the kind says which of them was told last.
+func (t *tx) turn(k alarm.Type, is bool, began, over string) error {
+	last, err := t.NewestAlarms(string(k), "", 1)
+	if err != nil {
+		return err
+	}
+	was := len(last) > 0 && last[0].Severity != Info
+	switch {
+	case is && !was:
+		return t.alarm(Alarm{Kind: string(k), Severity: Page, Text: began})
+	case !is && was:
+		return t.alarm(Alarm{Kind: string(k), Severity: Info, Text: over})
+	}
+	return nil
+}
+
+// late returns alarms for the requests that began to wait too long for signers, and
+// the reviews that became due, after an instant and by another. Of a flood one alarm
+// tells.
+func (d *Desk) late(ctx context.Context, s *proof.State, after, by canonical.Time) (all []Alarm, err error) {
+	err = d.store.Read(ctx, func(stx *store.Tx) error {
+		all = all[:0]
+		for _, tier := range actions.Tiers {
+			wait := signersAfter[tier]
+			rs, n, err := stx.Held(tier, canonical.At(after.Add(-wait)), canonical.At(by.Add(-wait)), eachWaiting)
+			if err != nil {
+				return err
+			}
+			severity := Warn
+			if tier == actions.Critical {
+				severity = Page
+			}
+			if n > eachWaiting {
+				all = append(all, Alarm{Kind: string(alarm.Waiting), Severity: severity, Tier: tier,
+					Text: fmt.Sprintf("%d requests on %s subjects wait for countersigners since %s. countersign action list --status held shows them.", n, tier, wait)})
+				continue
+			}
+			for _, r := range rs {
+				all = append(all, Alarm{Kind: string(alarm.Waiting), Severity: severity, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: tier,
+					Text: fmt.Sprintf("%s, asked by %s, waits for countersigners since %s: %s. %s", r.Action.Kind, r.Requester(), wait, strings.TrimSuffix(r.Missing, "."), doSign)})
+			}
+		}
+		due := func(began canonical.Time) bool {
+			at := began.Add(reviewAfter)
+			return at.After(after.Time) && !at.After(by.Time)
+		}
+		rs, err := unreviewed(stx, s)
+		if err != nil {
+			return err
+		}
+		for _, r := range rs {
+			if due(r.Executed) {
+				all = append(all, Alarm{Kind: string(alarm.ReviewDue), Severity: Warn, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier,
+					Text: fmt.Sprintf("The emergency act by %s was a day ago and has no closed review. Its signers and its subject stay locked for more until it has.", r.Requester())})
+			}
+		}
+		is, err := stx.Incidents(store.IncidentFilter{Status: incident.Open, Limit: mostMatters})
+		for _, i := range is {
+			if due(i.Opened) {
+				all = append(all, Alarm{Kind: string(alarm.ReviewDue), Severity: Warn, Incident: i.ID, Platform: i.Subject.Platform, Subject: i.Subject.ID, Tier: i.Tier,
+					Text: "The incident was opened a day ago and its review is not closed."})
+			}
+		}
+		return err
+	})
+	return all, err
+}
+
+// beginHealth has the desk's health looked at from its start on. A check that was left
+// by the process before stands, with what it has told of already.
+func (d *Desk) beginHealth(ctx context.Context) error {
+	if d.healthEvery <= 0 {
+		return nil
+	}
+	return d.store.Write(ctx, func(stx *store.Tx) error {
+		return jobs.Enqueue(stx.Tx, healthJob{d.timeNow()}, d.timeNow(), healthKey)
+	})
+}
+
+// signs is whoever signed.
+func signs(all []workforce.WorkerID) string {
+	names := make([]string, len(all))
+	for i, w := range slices.Sorted(slices.Values(all)) {
+		names[i] = string(w)
+	}
+	return strings.Join(names, ", ")
+}
+
+// alarmExecution tells of what came of an act where people must know it at once.
+func (t *tx) alarmExecution(e proof.Execution, r store.Request) error {
+	spec, _ := actions.SpecOf(r.Action.Kind)
+	about := func(k alarm.Type, s store.Severity, text string) error {
+		return t.alarm(Alarm{Kind: string(k), Severity: s, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier, Text: text})
+	}
+	if platform.RefusesCredential(e.Type) {
+		if err := about(alarm.CredentialRefused, Page, fmt.Sprintf("%s refuses the executor's credential. %s", r.Action.Subject.Platform, doCredential)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case e.Duty == proof.DutyAct && spec.Emergency && e.Outcome == proof.Executed:
+		people := []workforce.WorkerID{r.Requester()}
+		for _, c := range r.Signers {
+			people = append(people, c.Statement.Signer)
+		}
+		return about(alarm.Emergency, Page, fmt.Sprintf("An emergency act was made on a %s subject of %s, signed by %s: %s. It reverts by itself at %s; its review must be closed by people who had no part in it.",
+			r.Action.Tier, r.Action.Subject.Platform, signs(people), r.Action.Kind, r.Action.Until))
+	}
+	return nil
+}
+
+// counted returns how many matters there are in each section that need a person.
+func counted(all []Matter) map[string]int64 {
+	n := map[string]int64{}
+	for _, section := range Sections {
+		n[section] = 0
+	}
+	for _, m := range all {
+		if m.Needs() {
+			n[m.Section]++
+		}
+	}
+	return n
+}
