@@ -40,7 +40,7 @@ func (s *Server) registerIncidents() {
 		summary: "Hand in findings; the answer is the change to wish for, a desk.review, which closes the incident once it is countersigned"}, s.proposeFindings)
 	add(s, operation{id: "list-sightings", method: get, path: "/sightings", summary: "What the watch saw and restored, newest first"}, s.sightings)
 	add(s, operation{id: "list-alarms", method: get, path: "/alarms", summary: "Alarms, newest first"}, s.alarms)
-	add(s, operation{id: "events", method: get, path: "/events", stream: true, summary: "Alarms as they are raised, as server-sent events; Last-Event-ID resumes",
+	add(s, operation{id: "events", method: get, path: "/events", stream: true, summary: "Alarms as they are raised, as server-sent events; Last-Event-ID resumes, and beyond the ledger's end is refused with 410 cursor-gone: begin again",
 		answer: &huma.Response{Description: "Events of type alarm, whose data is an Alarm and whose id is its entry",
 			Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}, s.events)
 }
@@ -220,7 +220,7 @@ const heartbeat = 15 * time.Second
 // events streams alarms until the client goes, the server ends or the caller may
 // read them no more. Whoever comes back with the last event's id misses none.
 func (s *Server) events(ctx context.Context, by desk.Caller, in *struct {
-	Last string `header:"Last-Event-ID" maxLength:"20" doc:"id of the last event seen; -1 for the beginning; left out: from now on"`
+	Last string `header:"Last-Event-ID" maxLength:"20" doc:"id of the last event seen; -1 for the beginning; left out: from now on. One beyond the ledger's end, as after the desk was founded anew, is refused: 410 cursor-gone"`
 }) (*huma.StreamResponse, error) {
 	place := desk.Newest
 	if in.Last != "" {

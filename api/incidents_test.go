@@ -140,6 +140,22 @@ func TestEvents(t *testing.T) {
 		t.Errorf("after the first come %+v", again)
 	}
 
+	// A place that this ledger never had: everything from the beginning, and said once.
+	var whys []error
+	kim.BeginsAgain = func(why error) { whys = append(whys, why) }
+	if again := read(1<<40, 3); !slices.Equal(again, all) || len(whys) != 1 || fault.TypeOf(whys[0]) != "cursor-gone" {
+		t.Errorf("from beyond the end come %+v, told why %v", again, whys)
+	}
+	gone, body := s.raw("GET", "/api/v1/events", "", "Authorization", "Bearer "+s.token("kim"), "Last-Event-ID", "1099511627776")
+	if gone.StatusCode != http.StatusGone || problemType(body) != "cursor-gone" {
+		t.Errorf("events beyond the end: %d %s", gone.StatusCode, body)
+	}
+	for _, path := range []string{"/api/v1/ledger/entries?after=1099511627776", "/ledger/bodies/governance?from=1099511627776"} {
+		if gone, body := s.raw("GET", path, "", "Authorization", "Bearer "+s.token("kim")); gone.StatusCode != http.StatusGone || problemType(body) != "cursor-gone" {
+			t.Errorf("%s: %d %s", path, gone.StatusCode, body)
+		}
+	}
+
 	// As it is on the wire; and a stream ends with its token.
 	token := s.token("kim")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1/events", nil)

@@ -116,7 +116,7 @@ func (s *Server) checkPolicy(ctx context.Context, _ desk.Caller, in *struct{ Bod
 }
 
 func (s *Server) entries(ctx context.Context, by desk.Caller, in *struct {
-	After int64 `query:"after" minimum:"-1" default:"-1" doc:"index of the last entry seen; -1 for the beginning"`
+	After int64 `query:"after" minimum:"-1" default:"-1" doc:"index of the last entry seen; -1 for the beginning. One beyond the ledger's end is refused: 410 cursor-gone"`
 	Limit int   `query:"limit" minimum:"1" maximum:"100" default:"50"`
 }) (*answerOf[v1.Entries], error) {
 	es, err := s.desk.Entries(ctx, by, in.After, in.Limit)

@@ -31,6 +31,9 @@ func (c *alarmList) Run(ctx context.Context, s *Session) error {
 	if c.Follow > 0 {
 		waiting, cancel := context.WithTimeout(ctx, c.Follow)
 		defer cancel()
+		d.BeginsAgain = func(why error) {
+			s.Say("%s Alarms are told from this desk's first one on.", fault.TextOf(why))
+		}
 		full := fault.New(fault.Exhausted, "enough", "As many alarms as were asked for.")
 		err = d.Events(waiting, c.From, func(a v1.Alarm) error {
 			if c.Kind != "" && a.Kind != c.Kind {

@@ -99,20 +99,31 @@ func (s *Session) ledgerAt(ctx context.Context, where string) (proof.Served, err
 
 // served is the desk's ledger for whoever checks it.
 func (d deskClient) served(ctx context.Context) proof.Served {
+	// The chain is asked for by number and served by index: the entry of this number
+	// is the first one whose index is after or more.
+	var number, after int64
 	return proof.Served{Fetch: d.Ledger(ctx), Bodies: func(from int64) ([]proof.FeedBody, error) {
+		if from != after {
+			number, after = 0, 0
+		}
 		for {
-			stretch, err := d.Governance(ctx, from)
-			if err != nil {
+			stretch, err := d.Governance(ctx, number)
+			if err != nil || len(stretch.Bodies) == 0 {
 				return nil, err
 			}
 			var some []proof.FeedBody
 			for _, b := range stretch.Bodies {
-				some = append(some, proof.FeedBody{Index: b.Index, Body: b.Body, Salt: b.Salt})
+				if b.Index >= from {
+					some = append(some, proof.FeedBody{Index: b.Index, Body: b.Body, Salt: b.Salt})
+				}
 			}
-			if len(some) > 0 || stretch.Next <= from {
+			if stretch.Next <= number {
+				return some, nil // it says that it has more and does not go on
+			}
+			number, after = stretch.Next, stretch.Bodies[len(stretch.Bodies)-1].Index+1
+			if len(some) > 0 {
 				return some, nil
 			}
-			from = stretch.Next // a stretch without governance entries
 		}
 	}}
 }

@@ -48,6 +48,9 @@ type Client struct {
 	Attempts int
 	// Pause is waited before the second attempt, and twice as long before each further one.
 	Pause time.Duration
+	// BeginsAgain, if set, is told why Events begins again from the first alarm, once
+	// each time: the desk's ledger ends before the place to go on from.
+	BeginsAgain func(why error)
 
 	base  string
 	token string

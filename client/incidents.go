@@ -102,7 +102,8 @@ const FromNow int64 = -2
 // Events calls each with every alarm after a place, which is the Entry of the
 // last one seen or -1 for the beginning, as it is raised. It goes on where it was
 // after a connection that broke, until ctx ends, each returns an error, or the
-// desk refuses.
+// desk refuses. If the desk's ledger ends before the place, since it was founded
+// anew, Events tells BeginsAgain and begins with the desk's first alarm.
 func (c *Client) Events(ctx context.Context, place int64, each func(v1.Alarm) error) error {
 	pause := c.Pause
 	for {
@@ -114,6 +115,12 @@ func (c *Client) Events(ctx context.Context, place int64, each func(v1.Alarm) er
 			return context.Cause(ctx)
 		case errors.As(err, &stopped):
 			return stopped.error
+		case fault.Is(err, "cursor-gone") && place >= 0:
+			if c.BeginsAgain != nil {
+				c.BeginsAgain(err)
+			}
+			place, pause = -1, c.Pause
+			continue
 		case err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && fault.KindOf(err) != fault.Unavailable:
 			return err
 		}

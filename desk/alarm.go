@@ -260,7 +260,8 @@ const Newest int64 = -2
 
 // NextAlarms returns the alarms after a place, oldest first, as soon as there are
 // any, or none when ctx ends; after is the place from which to go on. The place
-// of an alarm is that of its ledger entry; -1 is the beginning.
+// of an alarm is that of its ledger entry; -1 is the beginning. A place beyond the
+// ledger's end is a fault of type "cursor-gone".
 func (d *Desk) NextAlarms(ctx context.Context, by Caller, place int64) (as []Alarm, after int64, err error) {
 	woken, stop := d.store.DB().Listen(alarmSignal)
 	defer stop()
@@ -289,6 +290,9 @@ func (d *Desk) NextAlarms(ctx context.Context, by Caller, place int64) (as []Ala
 				place = as[len(as)-1].Entry
 			}
 			return as, place, err
+		}
+		if err := d.within(context.WithoutCancel(ctx), place); err != nil {
+			return nil, place, err
 		}
 		select {
 		case <-woken:

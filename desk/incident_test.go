@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -653,6 +654,46 @@ func TestNextAlarms(t *testing.T) {
 				return false
 			}
 		})
+	})
+}
+
+// Whoever goes on from beyond the ledger's end, as after it was founded anew, is told
+// so at once and not left to wait in silence.
+func TestBeyondTheEnd(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		size, _, err := w.Store.Newest(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		kim := desktest.As("kim")
+		over, stop := context.WithCancel(t.Context())
+		stop() // what may be waited for is not
+		if as, place, err := w.NextAlarms(over, kim, size-1); err != nil || len(as) > 0 || place != size-1 {
+			t.Errorf("at the end: %v, %d, %v", as, place, err)
+		}
+		if _, _, err := w.NextAlarms(t.Context(), kim, size); !fault.Is(err, "cursor-gone") || fault.KindOf(err) != fault.Expired {
+			t.Errorf("alarms beyond the end: %v", err)
+		}
+		if es, err := w.Entries(t.Context(), kim, size-1, 10); err != nil || len(es) > 0 {
+			t.Errorf("entries at the end: %v, %v", es, err)
+		}
+		if _, err := w.Entries(t.Context(), kim, size, 10); !fault.Is(err, "cursor-gone") {
+			t.Errorf("entries beyond the end: %v", err)
+		}
+		chain, err := w.Store.NextGovernance(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if es, err := w.Chain(t.Context(), kim, chain, 10); err != nil || len(es) > 0 {
+			t.Errorf("the chain's end: %v, %v", es, err)
+		}
+		if _, err := w.Chain(t.Context(), kim, chain+1, 10); !fault.Is(err, "cursor-gone") {
+			t.Errorf("beyond the chain's end: %v", err)
+		}
+		if _, err := w.Feed(t.Context(), size+1, time.Hour); !fault.Is(err, "ledger-shorter") {
+			t.Errorf("the executor's feed beyond the end: %v", err)
+		}
 	})
 }
 

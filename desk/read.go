@@ -107,7 +107,9 @@ func (d *Desk) Wait(ctx context.Context, by Caller, request string, version int6
 	defer tick.Stop()
 	for {
 		r, err := d.RequestByID(context.WithoutCancel(ctx), by, request)
-		if err != nil || r.Version > version {
+		// A version that is still to come is of a desk from before: who knows it hears
+		// at once how things are here.
+		if err != nil || r.Version != version {
 			return r, err
 		}
 		select {
@@ -236,7 +238,27 @@ func (d *Desk) Entries(ctx context.Context, by Caller, after int64, limit int) (
 		}
 		return err
 	})
+	if err == nil && len(out) == 0 {
+		err = d.within(ctx, after)
+	}
 	return out, err
+}
+
+// within refuses a place, the index of the last entry that somebody has seen, that
+// is beyond the ledger's end: the ledger was founded anew or set back, and whoever
+// goes on from there would hear nothing until it is as long again, and not know
+// what he missed.
+func (d *Desk) within(ctx context.Context, place int64) error {
+	size, _, err := d.store.Newest(ctx)
+	if err == nil && place >= size {
+		err = cursorGone("entry", place, size)
+	}
+	return err
+}
+
+func cursorGone(what string, place, size int64) error {
+	return fault.New(fault.Expired, "cursor-gone",
+		"You go on after %s %d, and there are %d: this is another ledger than the one that you read before. Begin again from its beginning.", what, place, size)
 }
 
 // GovernanceEntry is an entry of the governance chain with what opens its leaf.
@@ -260,6 +282,12 @@ func (d *Desk) Chain(ctx context.Context, by Caller, from int64, limit int) (out
 	entries, err := d.store.Governance(ctx, from, limit)
 	for _, e := range entries {
 		out = append(out, GovernanceEntry{e.Index, e.Leaf, e.BodyBytes, e.Salt})
+	}
+	if err == nil && len(out) == 0 {
+		var size int64
+		if size, err = d.store.NextGovernance(ctx); err == nil && from > size {
+			err = cursorGone("governance entry", from-1, size)
+		}
 	}
 	return out, err
 }
