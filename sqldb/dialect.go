@@ -81,6 +81,14 @@ func Places(first, n int) string {
 	return b.String()
 }
 
+// tables asks for the names of the tables that statements without a schema can mean.
+func (d Dialect) tables() string {
+	if d == PostgreSQL {
+		return "select tablename from pg_catalog.pg_tables where schemaname = current_schema() order by tablename"
+	}
+	return `select name from sqlite_schema where type = 'table' and name not like 'sqlite\_%' escape '\' order by name`
+}
+
 // snapshot are the options of a read: everything it sees is of one moment.
 // SQLite needs no more than a transaction for this.
 func (d Dialect) snapshot() *sql.TxOptions {

@@ -77,6 +77,12 @@ func (p postgresSource) check(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+func (p postgresSource) name() string {
+	return fmt.Sprintf("%s on the PostgreSQL server %s, port %d", p.config.Database, p.config.Host, p.config.Port)
+}
+
+func (postgresSource) exists() (bool, error) { return true, nil } // a server makes none when asked for it
+
 func (postgresSource) hold(context.Context, *sql.DB) error { return nil } // its server knows
 
 // migrationLock is the advisory lock that whoever migrates holds.

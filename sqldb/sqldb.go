@@ -77,6 +77,10 @@ type Options struct {
 	// a change that Finish has sent back, so that it is not overtaken by another
 	// node again and again. Nil: nothing.
 	Hold func(tx *Tx) error
+	// Before sees the database as it was found, before anything in it is made or
+	// changed; its error stops Open. found is nil where there is no database yet,
+	// which only SQLite would make. Nil: nothing is looked at.
+	Before func(found *Tx) error
 	// Now is the clock; nil: the machine's.
 	Now func() time.Time
 }
@@ -97,6 +101,10 @@ type DB struct {
 // source is what differs between the databases in opening one.
 type source interface {
 	dialect() Dialect
+	// name is what people call it; no secret.
+	name() string
+	// exists reports whether there is a database, or open would make one.
+	exists() (bool, error)
 	// open returns a pool whose connections may write.
 	open() (*sql.DB, error)
 	// openReaders returns a pool whose connections cannot write.
@@ -122,6 +130,11 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	db := &DB{dialect: src.dialect(), now: o.Now, source: src, listeners: map[string]map[chan struct{}]bool{}}
 	if db.now == nil {
 		db.now = time.Now
+	}
+	if o.Before != nil {
+		if err := db.before(ctx, o.Before); err != nil {
+			return nil, fmt.Errorf("open %s database: %w", db.dialect, err)
+		}
 	}
 	pool, err := src.open()
 	if err != nil {
@@ -152,6 +165,28 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	return db, nil
 }
 
+// before shows the database as it was found, on a connection that cannot write.
+func (db *DB) before(ctx context.Context, look func(*Tx) error) (err error) {
+	there, err := db.source.exists()
+	if err != nil {
+		return err
+	}
+	if !there {
+		return look(nil)
+	}
+	pool, err := db.source.openReaders()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	stx, err := pool.BeginTx(ctx, db.dialect.snapshot())
+	if err != nil {
+		return translate(err)
+	}
+	defer stx.Rollback()
+	return read(&Tx{ctx: ctx, run: stx, dialect: db.dialect, now: canonical.At(db.now())}, look)
+}
+
 // parse finds out which database url names.
 func parse(url string) (source, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
@@ -175,6 +210,16 @@ func File(url string) (path string, ok bool) {
 	}
 	s, ok := src.(sqliteSource)
 	return s.path, ok
+}
+
+// Name is what url may be called to people: the path of a SQLite file, or server
+// and name of a PostgreSQL database, without user and password.
+func Name(url string) string {
+	src, err := parse(url)
+	if err != nil {
+		return "the database"
+	}
+	return src.name()
 }
 
 // Close runs what is waiting, refuses what comes later and closes the database.

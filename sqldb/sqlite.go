@@ -28,6 +28,9 @@ func newSQLite(path string) (source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database path: %w", err)
 	}
+	if err := lockByDescriptor(); err != nil {
+		return nil, fmt.Errorf("choose the locks of SQLite: %w", err)
+	}
 	return sqliteSource{abs}, nil
 }
 
@@ -89,10 +92,21 @@ var lockByDescriptor = sync.OnceValue(func() error {
 	return err
 })
 
-func (s sqliteSource) open() (*sql.DB, error) {
-	if err := lockByDescriptor(); err != nil {
-		return nil, fmt.Errorf("choose the locks of SQLite: %w", err)
+func (s sqliteSource) name() string { return s.path }
+
+// exists looks by name: the file is not opened.
+func (s sqliteSource) exists() (bool, error) {
+	_, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
+	if err != nil {
+		return false, fault.New(fault.Unavailable, "database-unavailable", "The database file cannot be reached: %v.", err)
+	}
+	return true, nil
+}
+
+func (s sqliteSource) open() (*sql.DB, error) {
 	if err := s.make(); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,11 @@ type Tx struct {
 	signals  []string
 }
 
+// Tables returns the names of the tables that there are.
+func (tx *Tx) Tables() ([]string, error) {
+	return All(tx, func(r Row) (name string, err error) { return name, r.Scan(&name) }, tx.dialect.tables())
+}
+
 // statements is what runs SQL: *sql.Conn, *sql.Tx, or one of these with a
 // cache of prepared statements.
 type statements interface {

@@ -323,6 +323,72 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
+// A database without the ledger that is trusted is refused as it is, and so is, for a
+// ledger that is to be founded, one that holds something else.
+func TestOpenBelongs(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		key := storetest.Key(t)
+		log := &ledger.Log{Origin: ledgertest.Origin, Signer: key, Rand: ledgertest.Rand(2)}
+		open := func(root canonical.Digest) error {
+			s, err := store.Open(t.Context(), url, log, key.Verifier(), store.Options{Root: root})
+			if err == nil {
+				err = s.Close()
+			}
+			return err
+		}
+		refused := func(root canonical.Digest, kind string, named ...string) {
+			t.Helper()
+			err := open(root)
+			if !fault.Is(err, kind) {
+				t.Errorf("%v, want %s", err, kind)
+				return
+			}
+			for _, name := range append(named, sqldb.Name(url)) {
+				if !strings.Contains(err.Error(), name) {
+					t.Errorf("it does not name %s: %v", name, err)
+				}
+			}
+		}
+		root, other := canonical.Sum([]byte("a ledger")), canonical.Sum([]byte("another"))
+		refused(root, "ledger-missing", root.String())
+		if path, ok := sqldb.File(url); ok {
+			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a database was made all the same: %v", err)
+			}
+		}
+		foreign := sqldbtest.Open(t, url, sqldb.Options{})
+		sql := func(q string) {
+			t.Helper()
+			if err := foreign.Write(t.Context(), func(tx *sqldb.Tx) error { _, err := tx.Exec(q); return err }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sql(`create table theirs (id text primary key)`)
+		refused(root, "ledger-missing", root.String())
+		refused(canonical.Digest{}, "database-not-empty", "theirs")
+		var tables []string
+		if err := foreign.Read(t.Context(), func(tx *sqldb.Tx) (err error) { tables, err = tx.Tables(); return err }); err != nil || fmt.Sprint(tables) != "[theirs]" {
+			t.Errorf("there are now %v, %v", tables, err)
+		}
+		sql(`drop table theirs`)
+		for range 2 { // an empty ledger may still be founded, and is not the trusted one
+			if err := open(canonical.Digest{}); err != nil {
+				t.Fatal(err)
+			}
+			refused(root, "ledger-missing", root.String())
+		}
+		s := storetest.Open(t, url, nil)
+		first, err := record(t.Context(), s, draft(ledger.Governance, "founder"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := open(first.Leaf.Digest()); err != nil {
+			t.Errorf("the trusted ledger: %v", err)
+		}
+		refused(other, "ledger-other", other.String(), first.Leaf.Digest().String(), ledgertest.Origin)
+	})
+}
+
 func TestGuards(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := storetest.Open(t, url, nil)

@@ -14,10 +14,12 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/sqldb"
@@ -50,6 +52,10 @@ func (s *Store) SetGuard(g Guard) { s.guard = g }
 
 // Options say what a store is opened with.
 type Options struct {
+	// Root is the hash of the ledger's entry 0. A database that does not hold that
+	// ledger is refused as it is: nothing is made in it. Zero: the ledger is not
+	// founded yet, and a database that is somebody else's is refused.
+	Root canonical.Digest
 	// Now is the clock; nil: the machine's.
 	Now func() time.Time
 }
@@ -63,7 +69,8 @@ func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifi
 	if err != nil {
 		return nil, err
 	}
-	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Migrations: files, Line: line, Finish: s.append, Hold: holdHead, Now: o.Now})
+	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Migrations: files, Line: line, Finish: s.append, Hold: holdHead, Now: o.Now,
+		Before: func(found *sqldb.Tx) error { return belongs(found, sqldb.Name(url), o.Root) }})
 	if err != nil {
 		return nil, fmt.Errorf("open the desk's database: %w", err)
 	}
@@ -72,6 +79,55 @@ func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifi
 		return nil, err
 	}
 	return s, nil
+}
+
+// headTable is the table by which a database of ours is known.
+const headTable = "ledger_head"
+
+// belongs refuses a database, as it was found, that cannot be the one whose ledger
+// begins with root: an empty one would be served as if nothing had ever happened.
+func belongs(found *sqldb.Tx, name string, root canonical.Digest) error {
+	var tables []string
+	if found != nil {
+		var err error
+		if tables, err = found.Tables(); err != nil {
+			return fmt.Errorf("look what the database holds: %w", err)
+		}
+	}
+	ours := slices.Contains(tables, headTable)
+	if root.IsZero() {
+		// Another owner's line of migrations comes after ours, so a database in which
+		// founding was broken off is told from a foreign one by our own.
+		if len(tables) > 0 && !ours && !slices.Contains(tables, "schema_version_"+line) {
+			return fault.New(fault.Conflict, "database-not-empty",
+				"The database %s holds tables of something else, such as %s. A desk is founded in a database of its own.", name, tables[0])
+		}
+		return nil
+	}
+	var leaf []byte
+	origin := ""
+	if ours {
+		if err := found.QueryRow(`select origin from ledger_head where id = 1`).Scan(&origin); err != nil && !sqldb.IsNotFound(err) {
+			return fmt.Errorf("look whose ledger the database holds: %w", err)
+		}
+		if err := found.QueryRow(`select leaf from ledger_entry where idx = 0`).Scan(&leaf); err != nil && !sqldb.IsNotFound(err) {
+			return fmt.Errorf("look whose ledger the database holds: %w", err)
+		}
+	}
+	if leaf == nil {
+		return fault.New(fault.Conflict, "ledger-missing",
+			"The desk's trust names the ledger whose entry 0 is %s, and the database %s holds no ledger. Nothing was made there. Check that the configuration names the desk's database.", root, name)
+	}
+	first, err := ledger.ParseLeaf(leaf)
+	if err != nil {
+		return fmt.Errorf("read entry 0: %w", err)
+	}
+	if first.Digest() != root {
+		return fault.New(fault.Conflict, "ledger-other",
+			"The desk's trust names the ledger whose entry 0 is %s, and the database %s holds %q, whose entry 0 is %s. Check that the configuration names the desk's database.",
+			root, name, origin, first.Digest())
+	}
+	return nil
 }
 
 // DB is the database, for those who keep tables of their own beside these.

@@ -65,7 +65,7 @@ func openHouseWith(ctx context.Context, config Config, dir string, o houseOption
 		return nil, err
 	}
 	log := &ledger.Log{Origin: key.Name(), Signer: key, Rand: rand.Reader}
-	st, err := store.Open(ctx, url, log, key.Verifier(), store.Options{})
+	st, err := store.Open(ctx, url, log, key.Verifier(), store.Options{Root: o.root})
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
+	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
 
@@ -534,6 +535,44 @@ func (st openStatement) closed() proof.Closed {
 	return c
 }
 
+// trustFolders are those that are written when a desk is founded.
+func trustFolders(dir string) []string {
+	return []string{filepath.Join(dir, trustFolder), filepath.Join(dir, executorDir, trustFolder)}
+}
+
+// trusted reports whether the trust folders were written. The executor's may have
+// moved away with its folder.
+func trusted(dir string) bool {
+	for _, folder := range trustFolders(dir) {
+		if _, err := os.Stat(filepath.Dir(folder)); err != nil {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(folder, cli.TrustPolicy)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// founded returns entry 0 if it is a statement, and why otherwise.
+func (h *house) founded(ctx context.Context, closed proof.Closed, why error) (first ledger.Entry, err error) {
+	err = h.store.Read(ctx, func(tx *store.Tx) error {
+		first, err = tx.Entry(0)
+		return err
+	})
+	if err != nil {
+		return first, err
+	}
+	var there proof.Closed
+	if err := canonical.UnmarshalExact(first.Body.Data, &there); err != nil {
+		return first, fmt.Errorf("read entry 0: %w", err)
+	}
+	if there.Founding.Challenge() != closed.Founding.Challenge() {
+		return first, why
+	}
+	return first, nil
+}
+
 // found enters entry 0 and writes the trust folders.
 func found(ctx context.Context, s *cli.Session, dir string, st openStatement) (canonical.Digest, error) {
 	var root canonical.Digest
@@ -546,11 +585,15 @@ func found(ctx context.Context, s *cli.Session, dir string, st openStatement) (c
 		return root, err
 	}
 	entry, err := h.desk.Found(ctx, closed)
+	if fault.Is(err, "already-founded") && !trusted(dir) {
+		// By this very statement, if we died before trust was written.
+		entry, err = h.founded(ctx, closed, err)
+	}
 	if err := errors.Join(err, h.close()); err != nil {
 		return root, err
 	}
 	root = entry.Leaf.Digest()
-	for _, folder := range []string{filepath.Join(dir, trustFolder), filepath.Join(dir, executorDir, trustFolder)} {
+	for _, folder := range trustFolders(dir) {
 		if err := cli.WriteFile(filepath.Join(folder, cli.TrustRoot), []byte(root.String()+"\n"), 0o644); err != nil {
 			return root, err
 		}
