@@ -5,8 +5,12 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
+	"countersign.dev/plaza"
+	"countersign.dev/sqldb"
 	"countersign.dev/watch"
 )
 
@@ -127,4 +131,48 @@ func TestSaidLater(t *testing.T) {
 			t.Errorf("%d breaches", n)
 		}
 	})
+}
+
+// TestLockAgainstOwner: whoever has an owner's token sets the lock. The owner is told,
+// and takes it back in a session older than the lock, which is believed at once; one
+// that is younger is not, also if it set the lock again in between.
+func TestLockAgainstOwner(t *testing.T) {
+	t.Parallel()
+	p := emptyPlace(t, prooftest.Staffed(t))
+	p.square = squareOf(t, p.clock, desktest.OpenSquareWith(t, plaza.Config{Now: p.clock.Now}))
+	p.played = p.square
+	p.begun().guarded()
+	notices := func() (n int) {
+		if err := p.square.DB.Read(t.Context(), func(tx *sqldb.Tx) error { return tx.QueryRow("select count(*) from notice").Scan(&n) }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	told := 0
+	locks := func(who owner, method, why string) {
+		t.Helper()
+		p.advance(time.Minute)
+		who.does(method, "lock")
+		told++
+		p.until("it is told: "+why, func() bool { return len(p.told(proof.KindLock)) == told })
+		if got := p.told(proof.KindLock)[told-1].Sight.Why; got != why {
+			t.Errorf("told %q, want %q", got, why)
+		}
+		p.until("the owner is told", func() bool { return notices() == told })
+	}
+	own := p.square.signIn(president)
+	p.advance(time.Minute)
+	thief := p.square.signIn(president)
+	locks(thief, "PUT", "set")
+	p.advance(time.Minute)
+	late := p.square.signIn(president)
+	locks(late, "DELETE", "cleared")
+	locks(late, "PUT", "set") // which makes the lock no younger
+	locks(late, "DELETE", "cleared")
+	locks(own, "DELETE", "cleared-at-once")
+	own.does("POST", "deactivate")
+	p.until("it is the owner's affair", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+	if n := len(p.told(proof.KindBreach)); n != 0 {
+		t.Errorf("%d breaches", n)
+	}
 }

@@ -402,6 +402,8 @@ func (w *watcher) lock(ctx context.Context, l glance, tier actions.Tier) error {
 		k.Lock, why = platform.Lock{Set: true, Since: at}, "set"
 	case on && !k.Lock.Cleared.IsZero():
 		k.Lock.Cleared, why = canonical.Time{}, "set"
+	case !on && k.Lock.Set && now.ByElder(k.Lock.Since.Time):
+		k.Lock, why = platform.Lock{}, "cleared-at-once"
 	case !on && k.Lock.Set && k.Lock.Cleared.IsZero():
 		k.Lock.Cleared, why = at, "cleared"
 	default:
@@ -417,27 +419,35 @@ func (w *watcher) lock(ctx context.Context, l glance, tier actions.Tier) error {
 		return err
 	}
 	w.put(k)
-	if why == "cleared" {
-		w.notify(ctx, k, r)
+	// A lock that was there when the watch first looked was set long ago, maybe.
+	if why != "set" || known {
+		w.notify(ctx, k, r, why)
 	}
 	return nil
 }
 
-// notify tells the owner that the lock was taken back, and until when it holds. It
-// is sent once: where it is not known whether it arrived, the record in the
-// ledger has to do.
-func (w *watcher) notify(ctx context.Context, k journal.Watched, r proof.SignedExecution) {
+// notify tells the owner that the lock was set, or taken back, and until when it
+// holds: whoever came by the owner's password can do both. It is sent once: where it
+// is not known whether it arrived, the record in the ledger has to do.
+func (w *watcher) notify(ctx context.Context, k journal.Watched, r proof.SignedExecution, why string) {
 	n, ok := w.c.(platform.Notifier)
 	if !ok {
 		return
 	}
-	until := k.Lock.Cleared.Add(platform.ClearingTime).UTC().Format("2 January 2006 15:04 UTC")
+	title, text := "Your account's lock was set", "Somebody has set the lock by which your account never deactivates without telling us. While it is set, a deactivation is taken back. "+
+		"If it was not you, take it back and change your password. Taken back in a session that is older than the lock it ends at once, where your platform tells sessions apart; else 72 hours later."
+	switch why {
+	case "cleared":
+		title, text = "Your account's lock was taken back", "Somebody has taken back the lock by which your account never deactivates without telling us. It holds until "+
+			k.Lock.Cleared.Add(platform.ClearingTime).UTC().Format("2 January 2006 15:04 UTC")+". If it was not you, set it again and change your password."
+	case "cleared-at-once":
+		title, text = "Your account's lock was taken back", "The lock by which your account never deactivates without telling us was taken back, in a session that is older than the lock, so it has ended. "+
+			"If it was not you, set it again and change your password."
+	}
 	w.e.finished.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, noticeTime)
 		defer cancel()
-		_ = n.Notify(ctx, r.Execution.Request, k.Subject, "Your account's lock was taken back",
-			"Somebody has taken back the lock by which your account never deactivates without telling us. It holds until "+until+
-				". If it was not you, set it again and change your password.")
+		_ = n.Notify(ctx, r.Execution.Request, k.Subject, title, text)
 	})
 }
 

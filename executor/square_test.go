@@ -47,7 +47,12 @@ type square struct {
 
 func openSquare(t *testing.T, c *clock) *square {
 	t.Helper()
-	s := &square{Square: desktest.OpenSquare(t), t: t, staff: map[string]*connector.Connector{}}
+	return squareOf(t, c, desktest.OpenSquare(t))
+}
+
+func squareOf(t *testing.T, c *clock, plaza *desktest.Square) *square {
+	t.Helper()
+	s := &square{Square: plaza, t: t, staff: map[string]*connector.Connector{}}
 	s.Connector = s.connect(executortest.Executor, c.Now)
 	return s
 }

@@ -596,6 +596,7 @@ func TestOwnerLock(t *testing.T) {
 	}
 	p.plaza.SetLock(president, platform.Lock{Set: true, Since: canonical.At(p.clock.Now())})
 	p.until("the lock is told", func() bool { return len(p.told(proof.KindLock)) == 1 })
+	p.until("the owner is told that it was set", func() bool { return len(p.plaza.Notices()) == 1 })
 	p.plaza.SetBy("night-shift", president, platform.Deactivated, "")
 	p.upAgain(president)
 	if b := p.breaches(1)[0]; b.Sight.Why != string(watch.AgainstLock) {
@@ -603,7 +604,7 @@ func TestOwnerLock(t *testing.T) {
 	}
 	p.plaza.SetLock(president, platform.Lock{})
 	p.until("the clearing is told", func() bool { return len(p.told(proof.KindLock)) == 2 })
-	p.until("the owner is told", func() bool { return len(p.plaza.Notices()) == 1 })
+	p.until("the owner is told", func() bool { return len(p.plaza.Notices()) == 2 })
 	p.advance(platform.ClearingTime - time.Minute)
 	p.plaza.Set(president, platform.Deactivated, "")
 	p.upAgain(president)

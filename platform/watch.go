@@ -127,6 +127,9 @@ type Lock struct {
 	Set     bool
 	Since   canonical.Time // when it was set, as far as the platform says
 	Cleared canonical.Time // when the owner took it back; zero: not. It holds for ClearingTime after
+	// Session is when the session began in which the owner took it back, by the same
+	// clock as Since; zero: the platform does not say.
+	Session canonical.Time
 }
 
 // ClearingTime is how long an owner's lock holds after the owner took it back:
@@ -137,6 +140,14 @@ const ClearingTime = 72 * time.Hour
 // Holds reports whether the lock is in effect at an instant.
 func (l Lock) Holds(at time.Time) bool {
 	return l.Set && (l.Cleared.IsZero() || at.Before(l.Cleared.Add(ClearingTime)))
+}
+
+// ByElder reports whether the lock was taken back in a session that is older than the
+// lock. Whoever came by the owner's password, and set the lock against the owner, has
+// no such session, so it is believed at once. first is since when the lock was seen
+// without a gap: whoever may set it again could otherwise make it younger.
+func (l Lock) ByElder(first time.Time) bool {
+	return !l.Cleared.IsZero() && !l.Session.IsZero() && l.Session.Before(l.Since.Time) && l.Session.Before(first)
 }
 
 // Change is a kind of change that may come around the desk.

@@ -22,11 +22,11 @@ func (s *Server) accountMux() http.Handler {
 	mux.HandleFunc("GET /account", s.showing((*Server).accountPage))
 	mux.HandleFunc("POST /account/sign-in", s.signIn)
 	mux.HandleFunc("POST /account/sign-out", s.signOut)
-	mux.HandleFunc("POST /account/lock", s.asked(func(ctx context.Context, account int64, wanted string) error {
-		return s.setLock(ctx, account, wanted == "set")
+	mux.HandleFunc("POST /account/lock", s.asked(func(ctx context.Context, o session, wanted string) error {
+		return s.setLock(ctx, o, wanted == "set")
 	}, "set", "clear"))
-	mux.HandleFunc("POST /account/status", s.asked(func(ctx context.Context, account int64, wanted string) error {
-		return s.switchOff(ctx, account, wanted == "deactivate")
+	mux.HandleFunc("POST /account/status", s.asked(func(ctx context.Context, o session, wanted string) error {
+		return s.switchOff(ctx, o.account, wanted == "deactivate")
 	}, "deactivate", "reactivate"))
 	mux.HandleFunc("GET /account/", s.showing(func(*Server, *sqldb.Tx, *http.Request) (view, error) { return nowhere(), nil }))
 	guard := http.NewCrossOriginProtection()
@@ -57,14 +57,14 @@ func viewTime(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04
 // accountPage shows whoever is signed in their own account, and the way in to
 // everybody else.
 func (s *Server) accountPage(tx *sqldb.Tx, r *http.Request) (view, error) {
-	number, err := signedIn(tx, r)
+	in, err := signedIn(tx, r)
 	if err != nil {
 		return view{}, err
 	}
-	if number == 0 {
+	if in.account == 0 {
 		return signInPage(""), nil
 	}
-	o, a, err := s.own(tx, number)
+	o, a, err := s.own(tx, in.account)
 	if err != nil {
 		return view{}, err
 	}
@@ -98,18 +98,18 @@ func refusedPage(status int, text string) view {
 		Next: "/account", NextText: "Go to your account"}
 }
 
-// signedIn returns the number of the account whose owner the browser is signed in
-// as, 0 if it is not.
-func signedIn(tx *sqldb.Tx, r *http.Request) (int64, error) {
+// signedIn returns the session of the owner that the browser is signed in as, of the
+// account 0 if it is not.
+func signedIn(tx *sqldb.Tx, r *http.Request) (session, error) {
 	c, err := r.Cookie(ownerCookie)
 	if err != nil {
-		return 0, nil
+		return session{}, nil
 	}
-	number, err := ownerByToken(tx, c.Value)
+	o, err := ownerByToken(tx, c.Value)
 	if fault.KindOf(err) == fault.Unauthenticated {
-		return 0, nil
+		return session{}, nil
 	}
-	return number, err
+	return o, err
 }
 
 // formLimit is the most bytes of a form.
@@ -145,15 +145,15 @@ func toAccount(w http.ResponseWriter, r *http.Request) {
 }
 
 // asked does what the owner asked for by a form, which is one of a few words.
-func (s *Server) asked(do func(ctx context.Context, account int64, wanted string) error, words ...string) http.HandlerFunc {
+func (s *Server) asked(do func(ctx context.Context, o session, wanted string) error, words ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, formLimit)
-		wanted, number := r.PostFormValue("want"), int64(0)
+		wanted, o := r.PostFormValue("want"), session{}
 		err := s.db.Read(r.Context(), func(tx *sqldb.Tx) (err error) {
-			number, err = signedIn(tx, r)
+			o, err = signedIn(tx, r)
 			return err
 		})
-		if err == nil && number == 0 {
+		if err == nil && o.account == 0 {
 			toAccount(w, r) // to sign in again
 			return
 		}
@@ -161,7 +161,7 @@ func (s *Server) asked(do func(ctx context.Context, account int64, wanted string
 			err = fault.New(fault.Invalid, "bad-form", "The form was not filled in.")
 		}
 		if err == nil {
-			err = do(r.Context(), number, wanted)
+			err = do(r.Context(), o, wanted)
 		}
 		switch kind := fault.KindOf(err); {
 		case err == nil:

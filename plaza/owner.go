@@ -92,10 +92,16 @@ func (s *Server) postOwner(c call) error {
 	return nil
 }
 
-func (s *Server) authenticateOwner(r *http.Request) (int64, error) {
+// session is an owner who is signed in, by a token.
+type session struct {
+	account int64     // its number
+	began   time.Time // when the token was made
+}
+
+func (s *Server) authenticateOwner(r *http.Request) (session, error) {
 	token, ok := bearer(r)
 	if !ok {
-		return 0, unknownOwner()
+		return session{}, unknownOwner()
 	}
 	return s.ownerOf(r.Context(), token)
 }
@@ -104,26 +110,27 @@ func unknownOwner() error {
 	return fault.New(fault.Unauthenticated, "bad-token", "Send your token as Authorization: Bearer TOKEN; this one is unknown or missing.")
 }
 
-// ownerOf returns the number of the account that a token is for.
-func (s *Server) ownerOf(ctx context.Context, token string) (int64, error) {
-	var number int64
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		number, err = ownerByToken(tx, token)
+// ownerOf returns the session that a token is of.
+func (s *Server) ownerOf(ctx context.Context, token string) (o session, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		o, err = ownerByToken(tx, token)
 		return err
 	})
-	return number, err
+	return o, err
 }
 
-func ownerByToken(tx *sqldb.Tx, token string) (int64, error) {
-	var number int64
-	err := tx.QueryRow(`select account from owner_token where hash = $1`, tokenHash(token)).Scan(&number)
+func ownerByToken(tx *sqldb.Tx, token string) (session, error) {
+	var o session
+	var created int64
+	err := tx.QueryRow(`select account, created from owner_token where hash = $1`, tokenHash(token)).Scan(&o.account, &created)
 	if sqldb.IsNotFound(err) {
-		return 0, unknownOwner()
+		return o, unknownOwner()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("looking an owner's token up: %w", err)
+		return o, fmt.Errorf("looking an owner's token up: %w", err)
 	}
-	return number, nil
+	o.began = time.UnixMicro(created)
+	return o, nil
 }
 
 // Lock is what an owner has said of being deactivated: never without telling the
@@ -133,13 +140,18 @@ type Lock struct {
 	Set     bool           `json:"set"`              // it was set, and may have been taken back since
 	Since   canonical.Time `json:"since,omitzero"`   // when it was set
 	Cleared canonical.Time `json:"cleared,omitzero"` // when it was taken back; absent: it was not
+	Session canonical.Time `json:"session,omitzero"` // when the session began in which it was taken back
 	At      canonical.Time `json:"at"`               // when this was read
 }
 
+// clearingTime is for how long a lock that was taken back counts as set still: set
+// again within it, it has the date of before. The protocol says 72 hours.
+const clearingTime = 72 * time.Hour
+
 func lockOf(tx *sqldb.Tx, account int64, now time.Time) (Lock, error) {
 	l := Lock{ID: subjectID{Account, account}.String(), At: canonical.At(now)}
-	var since, cleared int64
-	err := tx.QueryRow(`select since, cleared from owner_lock where account = $1`, account).Scan(&since, &cleared)
+	var since, cleared, began int64
+	err := tx.QueryRow(`select since, cleared, session from owner_lock where account = $1`, account).Scan(&since, &cleared, &began)
 	if sqldb.IsNotFound(err) {
 		return l, nil
 	}
@@ -148,7 +160,7 @@ func lockOf(tx *sqldb.Tx, account int64, now time.Time) (Lock, error) {
 	}
 	l.Set, l.Since = true, canonical.FromMicro(since)
 	if cleared != 0 {
-		l.Cleared = canonical.FromMicro(cleared)
+		l.Cleared, l.Session = canonical.FromMicro(cleared), canonical.FromMicro(began)
 	}
 	return l, nil
 }
@@ -203,7 +215,7 @@ func (s *Server) own(tx *sqldb.Tx, number int64) (Own, account, error) {
 func (s *Server) getOwn(c call) error {
 	var o Own
 	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) (err error) {
-		o, _, err = s.own(tx, c.owner)
+		o, _, err = s.own(tx, c.owner.account)
 		return err
 	})
 	if err != nil {
@@ -215,21 +227,31 @@ func (s *Server) getOwn(c call) error {
 
 // setLock sets the lock or takes it back. What is so already keeps its date, so
 // that asking again neither renews a lock nor puts off the day when one that was
-// taken back ends.
-func (s *Server) setLock(ctx context.Context, number int64, on bool) error {
+// taken back ends. Of several sessions that take it back the oldest counts.
+func (s *Server) setLock(ctx context.Context, o session, on bool) error {
+	number := o.account
 	return s.asOwner(ctx, number, func(tx *sqldb.Tx, a account, now time.Time) error {
 		l, err := lockOf(tx, number, now)
 		switch {
 		case err != nil:
 			return err
-		case on && l.Set && l.Cleared.IsZero(), !on && (!l.Set || !l.Cleared.IsZero()):
+		case on && l.Set && l.Cleared.IsZero(), !on && !l.Set, !on && !l.Cleared.IsZero() && !o.began.Before(l.Session.Time):
 			return nil
 		case on:
-			_, err = tx.Exec(`insert into owner_lock (account, since, cleared) values ($1, $2, 0)
-				on conflict (account) do update set since = excluded.since, cleared = 0`, number, now.UnixMicro())
+			since := now
+			if l.Set && now.Before(l.Cleared.Add(clearingTime)) {
+				since = l.Since.Time
+			}
+			_, err = tx.Exec(`insert into owner_lock (account, since, cleared, session) values ($1, $2, 0, 0)
+				on conflict (account) do update set since = excluded.since, cleared = 0, session = 0`, number, since.UnixMicro())
 		default:
+			cleared := now
+			if !l.Cleared.IsZero() {
+				cleared = l.Cleared.Time
+			}
 			var n int64
-			n, err = tx.Exec(`update owner_lock set cleared = $1 where account = $2 and cleared = 0`, now.UnixMicro(), number)
+			n, err = tx.Exec(`update owner_lock set cleared = $1, session = $2 where account = $3 and session = $4`,
+				cleared.UnixMicro(), o.began.UnixMicro(), number, max(0, l.Session.UnixMicro()))
 			if err == nil && n == 0 {
 				return sqldb.ErrAgain // another process was faster
 			}
@@ -286,9 +308,9 @@ func (s *Server) deleteLock(c call) error {
 }
 
 func (s *Server) postDeactivate(c call) error {
-	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner, true))
+	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner.account, true))
 }
 
 func (s *Server) postReactivate(c call) error {
-	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner, false))
+	return s.thenOwn(c, s.switchOff(c.r.Context(), c.owner.account, false))
 }

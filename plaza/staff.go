@@ -25,8 +25,8 @@ var openAPI []byte
 type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
-	holder  string // of the staff token
-	owner   int64  // whose account it is, of an owner's token
+	holder  string  // of the staff token
+	owner   session // of an owner's token
 	arrived time.Time
 }
 

@@ -145,6 +145,7 @@ func (p *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock
 		Set     *bool          `json:"set"`
 		Since   canonical.Time `json:"since"`
 		Cleared canonical.Time `json:"cleared"`
+		Session canonical.Time `json:"session"`
 	}
 	if err := p.get(ctx, "lock", url.Values{"id": {s.ID}}, answerLimit, "a lock", &w); err != nil {
 		return platform.Lock{}, err
@@ -152,7 +153,7 @@ func (p *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock
 	if w.ID != s.ID || w.Set == nil || !*w.Set && !w.Cleared.IsZero() {
 		return platform.Lock{}, unclear("%s answered with a lock that cannot be read.", p.name)
 	}
-	return platform.Lock{Set: *w.Set, Since: w.Since, Cleared: w.Cleared}, nil
+	return platform.Lock{Set: *w.Set, Since: w.Since, Cleared: w.Cleared, Session: w.Session}, nil
 }
 
 // Notify puts a message before the owner, once for each key.
@@ -221,8 +222,8 @@ func (p *Connector) Shows() []platform.Showing {
 	}
 	if p.offers[offersLock] {
 		shows = append(shows,
-			seen(platform.LockSet, "the owner's lock is set", "Whoever has the owner's token is taken for the owner."),
-			seen(platform.LockCleared, "the owner's lock is taken back", "It is dated by the platform. Whoever has the owner's token is taken for the owner; therefore a lock holds for 72 hours more, and the owner is told meanwhile."))
+			seen(platform.LockSet, "the owner's lock is set", "Whoever has the owner's token is taken for the owner. The owner is told."),
+			seen(platform.LockCleared, "the owner's lock is taken back", "It is dated by the platform. Whoever has the owner's token is taken for the owner; therefore a lock holds for 72 hours more, and the owner is told meanwhile. One that is taken back with a token older than the lock ends at once."))
 	}
 	return append(shows,
 		platform.Showing{Change: "handle", What: "an account's handle changes", Late: "when the account is next acted on", Note: "Status and mark are the same. What burdens it under the old handle is refused; what relieves goes by the identifier."},

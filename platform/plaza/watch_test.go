@@ -142,8 +142,17 @@ func TestLockIsDated(t *testing.T) {
 		t.Errorf("it does not hold for 72 hours after: %+v", cleared)
 	}
 	to.owner("PUT", "lock")
-	if l := read(); !l.Since.After(cleared.Cleared.Time) || !l.Cleared.IsZero() {
-		t.Errorf("set once more: %+v", l)
+	if l := read(); l != set {
+		t.Errorf("set once more while it held: %+v", l)
+	}
+	to.owner("DELETE", "lock")
+	if l := read(); !l.Session.After(l.Since.Time) || !l.Session.Before(l.Cleared.Time) {
+		t.Errorf("taken back in a session that is younger: %+v", l)
+	}
+	now = now.Add(platform.ClearingTime)
+	to.owner("PUT", "lock")
+	if l := read(); !l.Since.After(cleared.Cleared.Time) || !l.Cleared.IsZero() || !l.Session.IsZero() {
+		t.Errorf("set once more after it: %+v", l)
 	}
 }
 
