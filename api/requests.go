@@ -11,6 +11,7 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
+	"countersign.dev/ledger"
 	"countersign.dev/workforce"
 )
 
@@ -195,6 +196,16 @@ func (s *Server) withdraw(ctx context.Context, by desk.Caller, in *struct {
 		}
 	}
 	return answerWith(requestOf(r), err)
+}
+
+func (s *Server) rows(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.Rows], error) {
+	rows, err := s.desk.RowsOf(ctx, by, in.ID)
+	return answerWith(v1.Rows{Items: list(rows, func(r desk.AdmittedRow) v1.Row {
+		if r.Openings == nil {
+			r.Openings = []ledger.Opening{}
+		}
+		return v1.Row{Row: r.Row, Openings: r.Openings}
+	})}, err)
 }
 
 func (s *Server) warrant(ctx context.Context, by desk.Caller, in *Identified) (*raw, error) {

@@ -50,6 +50,7 @@ func (s *Server) register() {
 	add(s, operation{id: "countersign", method: post, path: "/requests/{id}/countersignatures", changes: true, summary: "Hand in a signed yes"}, s.countersign)
 	add(s, operation{id: "decline", method: post, path: "/requests/{id}/declines", changes: true, summary: "Hand in a signed no"}, s.decline)
 	add(s, operation{id: "withdraw", method: post, path: "/requests/{id}/withdrawal", changes: true, summary: "Take your own request back, as it was at a version"}, s.withdraw)
+	add(s, operation{id: "request-rows", method: get, path: "/requests/{id}/rows", summary: "The rows of an import that waits for signatures: compare them with the root that its action signs"}, s.rows)
 	add(s, operation{id: "warrant", method: get, path: "/requests/{id}/warrant", summary: "The exact bytes of the warrant",
 		answer: jsonAnswer("A document countersign/warrant/v1 in canonical JSON; verify it offline")}, s.warrant)
 

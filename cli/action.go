@@ -10,6 +10,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/api/v1"
 	"countersign.dev/fault"
+	"countersign.dev/prose"
 	"countersign.dev/workforce"
 )
 
@@ -50,6 +51,9 @@ func (c *actionRequest) Run(ctx context.Context, s *Session) error {
 	case !spec.Timed && c.Until.given != "":
 		return fault.New(fault.Invalid, "no-end", "Only account.suspend has an end; leave --until out.")
 	}
+	if err := (actions.Action{Kind: kind, Until: c.Until.from(s.Now())}).Lasts(s.Now()); err != nil {
+		return err
+	}
 	return c.request(ctx, s, v1.Wish{Kind: kind, Subject: c.Subject, Reason: c.Reason, Case: c.Case,
 		Until: c.Until.from(s.Now()), Category: actions.Category(c.Category)}, nil, nil)
 }
@@ -88,10 +92,18 @@ func (c *actionShow) Run(ctx context.Context, s *Session) error {
 			return err
 		}
 	}
+	// With JSON the change itself is in the answer, and rows have a route of their own.
+	whole := &Page{color: s.Color}
+	if r.Status == actions.StatusHeld && !s.JSON {
+		if err := s.whole(ctx, whole, d, r.ID, r.Action); err != nil {
+			return err
+		}
+	}
 	return s.Answer(r, func(p *Page) {
 		describeRequest(p, r, s.Now())
 		p.Line("")
 		describeAction(p, r.Action)
+		p.Append(whole)
 	})
 }
 
@@ -167,6 +179,9 @@ type actionDecline struct {
 }
 
 func (c *actionDecline) Run(ctx context.Context, s *Session) error {
+	if err := prose.Check("The reason", c.Reason); err != nil {
+		return err
+	}
 	d, err := s.desk()
 	if err != nil {
 		return err
@@ -180,6 +195,10 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, needWords(r.Need))
+	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
+		// Saying no is safe, whatever the desk shows.
+		s.Say("What it changes cannot be shown: %s", fault.TextOf(err))
+	}
 	if err := s.Confirm("Decline it?", c.Yes); err != nil {
 		return err
 	}
@@ -265,6 +284,9 @@ type actionUndo struct {
 }
 
 func (c *actionUndo) Run(ctx context.Context, s *Session) error {
+	if err := prose.Check("The reason", c.Reason); err != nil {
+		return err
+	}
 	me, err := s.identity()
 	if err != nil {
 		return err

@@ -24,11 +24,12 @@ import (
 const maxImportFile = 16 << 20
 
 type workerImport struct {
-	File     string `arg:"" help:"CSV file: worker,name,email,vendor,role,team,manager,site,zone,start,last,notice"`
-	Reason   string `help:"Why, for those who countersign and for the ledger. Required unless --dry-run."`
-	Founding bool   `help:"The founding import: once, signed by all officers of the founding statement; its people count from their start."`
-	Leavers  bool   `help:"List the workers who are at the desk and not in the file, with the command that ends each. Ends nobody."`
-	DryRun   bool   `help:"Show what differs and sign nothing. Also for those who countersign, with their own copy of the file."`
+	File      string `arg:"" help:"CSV file: worker,name,email,vendor,role,team,manager,site,zone,start,last,notice"`
+	Reason    string `help:"Why, for those who countersign and for the ledger. Required unless --dry-run."`
+	Founding  bool   `help:"The founding import: once, signed by all officers of the founding statement; its people count from their start."`
+	Elsewhere bool   `name:"managers-elsewhere" help:"Take rows whose manager is neither in the file nor at the desk. Nobody knows who is above such a manager: people under two of them count as independent of each other."`
+	Leavers   bool   `help:"List the workers who are at the desk and not in the file, with the command that ends each. Ends nobody."`
+	DryRun    bool   `help:"Show what differs and sign nothing. Also for those who countersign, with their own copy of the file."`
 	signing
 }
 
@@ -69,7 +70,7 @@ func (c *workerImport) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	rows, err := workforce.ParseCSV(bytes.NewReader(raw), zoneExists)
+	rows, err := workforce.ParseCSV(bytes.NewReader(raw), zone)
 	if err != nil {
 		return err
 	}
@@ -109,9 +110,11 @@ func (c *workerImport) Run(ctx context.Context, s *Session) error {
 // it can say what becomes of coverage. A record has half a kilobyte at most.
 const maxForecast = 1500
 
-func zoneExists(name string) bool {
-	_, err := time.LoadLocation(name)
-	return err == nil && name != "Local"
+func zone(name string) *time.Location {
+	if l, err := time.LoadLocation(name); err == nil && name != "Local" {
+		return l
+	}
+	return nil
 }
 
 // compare reads everybody from the desk and sorts the rows.
@@ -125,6 +128,13 @@ func (c *workerImport) compare(ctx context.Context, s *Session, d deskClient, ra
 		return nil, err
 	}
 	if err := vendorsKnown(rows, vendors); err != nil {
+		return nil, err
+	}
+	managers := map[workforce.WorkerID]workforce.WorkerID{}
+	for _, w := range present {
+		managers[w.ID] = w.Manager
+	}
+	if err := linesKnown(rows, managers, c.Elsewhere); err != nil {
 		return nil, err
 	}
 	diff := differ(rows, present, s.Now())
@@ -148,6 +158,37 @@ func vendorsKnown(rows []workforce.Row, vendors []v1.Vendor) error {
 		return fault.New(fault.Invalid, "no-such-vendor", "%d of the rows name vendors that this desk does not know; nothing was changed.", len(bad)).With(bad...)
 	}
 	return nil
+}
+
+// linesKnown refuses managers that nobody knows, and circles of managers: both would
+// make people independent of each other who are not.
+func linesKnown(rows []workforce.Row, managers map[workforce.WorkerID]workforce.WorkerID, elsewhere bool) error {
+	unknown, circles := workforce.Lines(rows, func(w workforce.WorkerID) (workforce.WorkerID, bool) {
+		m, ok := managers[w]
+		return m, ok
+	})
+	switch {
+	case len(circles) > 0:
+		return fault.New(fault.Invalid, "manager-circle", "%s above themselves; nothing was changed.", areRows(len(circles))).With(circles...)
+	case len(unknown) > 0 && !elsewhere:
+		return fault.New(fault.Invalid, "no-such-manager", "%s managers whom nobody knows; nothing was changed. Add the managers to the file, leave manager empty "+
+			"for whoever has none, or give --managers-elsewhere: then people under two such managers count as independent of each other.", nameRows(len(unknown))).With(unknown...)
+	}
+	return nil
+}
+
+func areRows(n int) string {
+	if n == 1 {
+		return "1 row puts somebody"
+	}
+	return fmt.Sprintf("%d rows put people", n)
+}
+
+func nameRows(n int) string {
+	if n == 1 {
+		return "1 row names"
+	}
+	return fmt.Sprintf("%d rows name", n)
 }
 
 // differ sorts the rows of a file by what they change.

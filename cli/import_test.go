@@ -20,7 +20,7 @@ import (
 
 func parse(t *testing.T, lines ...string) []workforce.Row {
 	t.Helper()
-	rows, err := workforce.ParseCSV(strings.NewReader(strings.Join(workforce.Header, ",")+"\n"+strings.Join(lines, "\n")+"\n"), zoneExists)
+	rows, err := workforce.ParseCSV(strings.NewReader(strings.Join(workforce.Header, ",")+"\n"+strings.Join(lines, "\n")+"\n"), zone)
 	if err != nil {
 		t.Fatal(err)
 	}

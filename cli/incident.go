@@ -11,6 +11,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
+	"countersign.dev/prose"
 	"countersign.dev/workforce"
 )
 
@@ -313,6 +314,9 @@ type unlifted struct {
 }
 
 func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
+	if err := prose.Check("The reason", c.Reason); err != nil {
+		return err
+	}
 	if c.All == (len(c.Requests) > 0) {
 		return fault.New(fault.Invalid, "wrong-use", "Name the requests, or give --all.")
 	}

@@ -114,6 +114,9 @@ func (p *Page) Line(format string, args ...any) {
 // Block writes a text of several lines as it is.
 func (p *Page) Block(text string) { p.text.WriteString(prose.Block(text)) }
 
+// Append adds what another page has.
+func (p *Page) Append(other *Page) { p.text.WriteString(other.String()) }
+
 func (p *Page) shown(s string) string {
 	if p.painted[s] {
 		return s

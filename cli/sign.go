@@ -16,6 +16,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
+	"countersign.dev/prose"
 	"countersign.dev/workforce"
 )
 
@@ -71,6 +72,12 @@ func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change act
 	if err != nil {
 		return err
 	}
+	// A freeze must not wait for words, and a review has findings.
+	if freezes := w.Kind == actions.DeskFreeze && change.Direction() == actions.Relieving; w.Reason != "" || !freezes && w.Kind != actions.DeskReview {
+		if err := prose.Check("The reason", w.Reason); err != nil {
+			return err
+		}
+	}
 	w.Key = me.key.Key
 	if change != nil {
 		w.Change = canonical.MustMarshal(change)
@@ -88,6 +95,9 @@ func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change act
 // submit shows, signs and hands in a checked draft.
 func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) error {
 	s.show("You sign this request", draft, rulingWords(draft.Ruling))
+	if err := s.showWhole(ctx, d, "", draft.Action); err != nil {
+		return err
+	}
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
 		return err
 	}
@@ -140,6 +150,9 @@ func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v
 		return err
 	}
 	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, needWords(r.Need))
+	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
+		return err
+	}
 	if err := s.Confirm("Countersign it?", c.Yes); err != nil {
 		return err
 	}

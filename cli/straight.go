@@ -161,6 +161,9 @@ func (s *Session) draftStraight(me identity, facts proof.DraftFacts, k actions.K
 	if err := a.Check(); err != nil {
 		return v1.Draft{}, err
 	}
+	if err := a.Legible(); err != nil {
+		return v1.Draft{}, err
+	}
 	return v1.Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: facts.Log, Request: id.Source{Now: s.Now, Rand: s.Rand}.New(proof.RequestPrefix),
 		Action: a.Digest(), Verdict: proof.VerdictOf(a), Policy: facts.Policy, Signer: me.worker, Key: me.key.Key, Executor: proof.DeskExecutor,
 		Nonce: nonce[16:], NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(a)))}}, nil

@@ -123,6 +123,12 @@ func (c *Client) Withdraw(ctx context.Context, id string, w v1.Withdrawal) (r v1
 	return r, c.change(ctx, http.MethodPost, requestPath(id, "/withdrawal"), nil, w, &r)
 }
 
+// Rows returns the rows of an import that waits for signatures. Whoever signs compares
+// them with the root in the action (proof.RowsRoot).
+func (c *Client) Rows(ctx context.Context, id string) (r v1.Rows, err error) {
+	return r, c.get(ctx, requestPath(id, "/rows"), nil, &r)
+}
+
 // Warrant returns the exact bytes of a request's warrant.
 func (c *Client) Warrant(ctx context.Context, id string) ([]byte, error) {
 	return c.send(ctx, call{method: http.MethodGet, path: requestPath(id, "/warrant")})

@@ -182,6 +182,12 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	if err := a.Check(); err != nil {
 		return Draft{}, err
 	}
+	if err := a.Legible(); err != nil {
+		return Draft{}, err
+	}
+	if err := a.Lasts(d.now()); err != nil {
+		return Draft{}, err
+	}
 	key, err := d.pickKey(s, by, key)
 	if err != nil {
 		return Draft{}, err

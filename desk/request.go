@@ -15,6 +15,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/prose"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -143,6 +144,12 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	a := sub.Action
 	ask := proof.Ask{Action: a, Request: sub.Signed, Executor: s.ExecutorOf(a)}
 	if err := a.Check(); err != nil {
+		return ask, err
+	}
+	if err := a.Legible(); err != nil {
+		return ask, err
+	}
+	if err := a.Lasts(sub.Signed.Statement.NotBefore.Time); err != nil {
 		return ask, err
 	}
 	if err := d.checkReview(ctx, s, a); err != nil {
@@ -406,6 +413,14 @@ func checkRows(s *proof.State, sub Submission) ([]AdmittedRow, error) {
 			return nil, fmt.Errorf("row %d: %w", i, err)
 		}
 	}
+	after, people := s.People.Clone(), []workforce.WorkerID(nil)
+	for _, row := range sub.Rows {
+		after.Put(workforce.Worker{Record: row.Row.Record})
+		people = append(people, row.Row.Record.Worker)
+	}
+	if err := proof.NoCircles(after, people); err != nil {
+		return nil, err
+	}
 	if int64(len(sub.Rows)) != admit.Rows || proof.RowsRoot(hashes) != admit.Root {
 		return nil, fault.New(fault.Invalid, "bad-import", "The rows are not those that the action signs.")
 	}
@@ -417,6 +432,14 @@ func checkRow(s *proof.State, row AdmittedRow) error {
 	if _, ok := s.People.Vendors[r.Vendor]; r.Vendor != "" && !ok {
 		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add`.", r.Vendor, r.Worker)
 	}
+	if err := row.Row.Legible(); err != nil {
+		return err
+	}
+	for _, o := range row.Openings {
+		if err := legibleOpening(r.Worker, o); err != nil {
+			return err
+		}
+	}
 	if len(row.Openings) != len(row.Row.Sealed) {
 		return fault.New(fault.Invalid, "bad-import", "The row of %s does not open what it seals.", r.Worker)
 	}
@@ -427,6 +450,16 @@ func checkRow(s *proof.State, row AdmittedRow) error {
 		}
 	}
 	return nil
+}
+
+// legibleOpening checks the name or e-mail address of a worker, which only the desk
+// sees: the ledger seals it.
+func legibleOpening(w workforce.WorkerID, o ledger.Opening) error {
+	var text string
+	if err := canonical.UnmarshalExact(canonical.Raw(o.Value), &text); err != nil || text == "" {
+		return err
+	}
+	return prose.CheckLine(fmt.Sprintf("The %s of %s", o.Name, w), text)
 }
 
 // askAgain gathers what an open request is judged by now.
@@ -515,6 +548,44 @@ func (d *Desk) judgeSigned(s *proof.State, ask proof.Ask, signers []actions.Sign
 	return j, ask, err
 }
 
+// RowsOf returns the rows of an import that is still to be applied, in the order in
+// which its action signs them, for those who are to countersign it: anybody engaged.
+// Names and e-mail addresses are opened for those who read them of any worker. The
+// error is of type "no-rows" for what is no import, or was applied or came to
+// nothing: the ledger has the rows then, or nobody needs them.
+func (d *Desk) RowsOf(ctx context.Context, by Caller, request string) ([]AdmittedRow, error) {
+	r, err := d.RequestByID(ctx, by, request)
+	if err != nil {
+		return nil, err
+	}
+	_, st, err := d.standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	var rows []AdmittedRow
+	if r.Action.Kind == actions.DeskAdmit && r.Open() {
+		err = d.store.Read(ctx, func(stx *store.Tx) error {
+			data, err := stx.Rows(request)
+			if err != nil {
+				return err
+			}
+			return canonical.Unmarshal(data, &rows)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fault.New(fault.NotFound, "no-rows", "%s has no rows that wait to be admitted.", request)
+	}
+	if by.Worker != r.Requester() && !may(st, evidenceReaders...) {
+		for i := range rows {
+			rows[i].Openings = nil
+		}
+	}
+	return rows, nil
+}
+
 // keptRows reads the rows of an import that is about to be applied.
 func (d *Desk) keptRows(ctx context.Context, r store.Request, j proof.Judgement) (rows []AdmittedRow, err error) {
 	if !j.Ready || r.Action.Kind != actions.DeskAdmit {
@@ -545,6 +616,11 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 		ask, err := d.askAgain(ctx, s, r)
 		if err != nil {
 			return nil, err
+		}
+		if reason != "" {
+			if err := prose.Check("The reason", reason); err != nil {
+				return nil, err
+			}
 		}
 		j, err := s.MayDecline(ask, signed)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/prose"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -86,6 +87,11 @@ func provesKey(s *proof.State, signed actions.SignedTokenAsk, now canonical.Time
 
 // mayHaveToken checks what is asked by somebody who is known.
 func mayHaveToken(s *proof.State, a actions.TokenAsk, now canonical.Time) error {
+	if a.Name != "" {
+		if err := prose.CheckLine("The token's name", a.Name); err != nil {
+			return err
+		}
+	}
 	if a.Expires.Sub(a.NotBefore.Time) > actions.TokenLife || !a.Expires.After(now.Time) {
 		return badAsk("A token lives at most %s.", actions.TokenLife)
 	}

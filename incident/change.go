@@ -2,13 +2,11 @@ package incident
 
 import (
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/prose"
 	"countersign.dev/workforce"
 )
 
@@ -21,10 +19,10 @@ const (
 )
 
 func checkText(what, text string, most int) error {
-	if strings.TrimSpace(text) == "" || len(text) > most || !utf8.ValidString(text) {
+	if text == "" || len(text) > most {
 		return fault.New(fault.Invalid, "bad-incident", "%s has 1 to %d bytes.", what, most)
 	}
-	return nil
+	return prose.Check(what, text)
 }
 
 func (i Incident) touch() Incident {
@@ -122,8 +120,8 @@ func Contest(id string, r actions.Request, by workforce.WorkerID, title string, 
 	if err := checkText("A title", title, MaxTitle); err != nil {
 		return Incident{}, err
 	}
-	if strings.ContainsFunc(title, unicode.IsControl) {
-		return Incident{}, fault.New(fault.Invalid, "bad-incident", "A title is one line.")
+	if err := prose.CheckLine("A title", title); err != nil {
+		return Incident{}, err
 	}
 	return Incident{ID: id, Version: 1, Status: Open, Cause: Contested, Request: r.ID, Subject: r.Action.Subject, Tier: r.Action.Tier,
 		Opened: now, By: by, Title: title}, nil

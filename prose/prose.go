@@ -212,6 +212,16 @@ func Check(what, s string) error {
 	return nil
 }
 
+// CheckSource is Check for a file of a policy set: it may be empty, and has tabs and
+// line ends of either sort. What its characters say decides, so none may be hidden.
+func CheckSource(what, s string) error {
+	s = strings.NewReplacer("\r\n", "\n", "\t", " ").Replace(s)
+	if strings.TrimSpace(s) == "" && utf8.ValidString(s) && plain(strings.ReplaceAll(s, "\n", "")) {
+		return nil
+	}
+	return Check(what, s)
+}
+
 // CheckLine is Check for a text of one line.
 func CheckLine(what, s string) error {
 	if strings.Contains(s, "\n") {

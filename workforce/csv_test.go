@@ -15,7 +15,16 @@ import (
 
 const header = "worker,name,email,vendor,role,team,manager,site,zone,start,last,notice\n"
 
-func zones(z string) bool { return z == "Europe/Dublin" || z == "Asia/Manila" }
+func zones(z string) *time.Location {
+	if z != "Europe/Dublin" && z != "Asia/Manila" && z != "America/Santiago" {
+		return nil
+	}
+	l, err := time.LoadLocation(z)
+	if err != nil {
+		panic(err)
+	}
+	return l
+}
 
 func parse(text string) ([]Row, error) { return ParseCSV(strings.NewReader(text), zones) }
 
@@ -74,9 +83,9 @@ func TestImportRefuses(t *testing.T) {
 		"manager by name":        {row("manager", "Lee Example"), "manager"},
 		"their own manager":      {row("manager", "dana"), "own manager"},
 		"no name":                {row("name", ""), "name is missing"},
-		"control in the name":    {row("name", "Dana\x1b[2J"), "cannot be shown"},
-		"line break in the name": {row("name", "\"Dana\nExample\""), "cannot be shown"},
-		"name not UTF-8":         {row("name", "Dana\xff"), "cannot be shown"},
+		"control in the name":    {row("name", "Dana\x1b[2J"), "U+001B"},
+		"line break in the name": {row("name", "\"Dana\nExample\""), "one line"},
+		"name not UTF-8":         {row("name", "Dana\xff"), "UTF-8"},
 		"name without end":       {row("name", strings.Repeat("x", 257)), "longer than 256"},
 		"no role":                {row("role", ""), `role ""`},
 		"unknown role":           {row("role", "admin"), "none of agent"},
@@ -88,7 +97,6 @@ func TestImportRefuses(t *testing.T) {
 		"zone of the machine":    {row("zone", "Local"), "time zone"},
 		"no start":               {row("start", ""), "start is missing"},
 		"start without zone":     {row("start", "2026-01-05T09:00:00"), "not a time"},
-		"start of a day":         {row("start", "2026-01-05"), "not a time"},
 		"start as in a sheet":    {row("start", "5/1/2026 9:00"), "not a time"},
 		"start on 30 February":   {row("start", "2026-02-30T09:00:00Z"), "not a time"},
 		"start at the hour 24":   {row("start", "2026-01-05T24:00:00Z"), "not a time"},
@@ -202,4 +210,107 @@ func FuzzImport(f *testing.F) {
 			seen[r.Worker], line = true, r.Line
 		}
 	})
+}
+
+// TestImportAsSpreadsheetsWriteIt: each separator, with a byte order mark, quoted.
+func TestImportAsSpreadsheetsWriteIt(t *testing.T) {
+	plain := header + row("", "")
+	want, err := parse(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := "\"" + strings.ReplaceAll(strings.TrimSpace(header), ",", "\",\"") + "\"\r\n" + row("", "")
+	for name, text := range map[string]string{
+		"mark and quotes":  "\ufeff" + quoted,
+		"semicolons":       strings.ReplaceAll(plain, ",", ";"),
+		"mark, semicolons": "\ufeff" + strings.ReplaceAll(quoted, ",", ";"),
+		"tabs":             strings.ReplaceAll(plain, ",", "\t"),
+	} {
+		got, err := parse(text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+	got, err := parse("\ufeffsep=;\r\n" + strings.ReplaceAll(plain+row("worker", "no one"), ",", ";"))
+	if got != nil || fault.As(err) == nil || fault.As(err).Detail[0].At != "line 4" {
+		t.Errorf("sep: %v, %v", got, err)
+	}
+	if _, err := parse("\xff\xfew\x00o\x00"); err == nil || !strings.Contains(err.Error(), "UTF-16") {
+		t.Errorf("UTF-16: %v", err)
+	}
+}
+
+// TestImportDays: a day is a day in the row's zone.
+func TestImportDays(t *testing.T) {
+	for _, c := range []struct{ zone, start, last, from, to string }{
+		{"Europe/Dublin", "2026-01-01", "2026-12-31", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"},
+		{"Europe/Dublin", "01.07.2026", "31.7.2026", "2026-06-30T23:00:00Z", "2026-07-31T23:00:00Z"},
+		{"Asia/Manila", "2026-01-01", "2026-01-01", "2025-12-31T16:00:00Z", "2026-01-01T16:00:00Z"},
+		// Clocks go forward at midnight there: the day begins at one.
+		{"America/Santiago", "2026-09-06", "2026-09-06", "2026-09-06T04:00:00Z", "2026-09-07T03:00:00Z"},
+	} {
+		f := strings.Split(strings.TrimSpace(row("", "")), ",")
+		f[8], f[9], f[10] = c.zone, c.start, c.last
+		got, err := parse(header + strings.Join(f, ",") + "\n")
+		if err != nil {
+			t.Errorf("%v: %v", c, err)
+			continue
+		}
+		if s, l := got[0].Start.UTC().Format(time.RFC3339), got[0].Last.UTC().Format(time.RFC3339); s != c.from || l != c.to {
+			t.Errorf("%v: from %s to %s", c, s, l)
+		}
+	}
+	for value, want := range map[string]string{
+		"12/31/2026":  "write it as 2026-12-31 or 2026-31-12",
+		"1/2/2026":    "write it as 2026-01-02 or 2026-02-01",
+		"46387":       "number for a day",
+		"tomorrow":    "nor a day such as",
+		"2026-02-30":  "nor a day such as",
+		"31.12.26":    "nor a day such as",
+		"2026-01-01 ": "nor a day such as",
+	} {
+		if _, err := parse(header + row("last", value)); err == nil || !strings.Contains(fault.As(err).Detail[0].Text, want) {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+	noZone := strings.ReplaceAll(row("start", "2026-01-01"), "Europe/Dublin", "")
+	if _, err := parse(header + noZone); err == nil || !strings.Contains(fault.As(err).Detail[0].Text, "fill in zone") {
+		t.Errorf("no zone: %v", err)
+	}
+}
+
+func TestLines(t *testing.T) {
+	at := map[WorkerID]WorkerID{"boss": "", "left": "boss", "a": "boss", "x": "y", "y": "x"}
+	look := func(rows ...Row) (unknown, circles []fault.Detail) {
+		return Lines(rows, func(w WorkerID) (WorkerID, bool) { m, ok := at[w]; return m, ok })
+	}
+	under := func(line int, w, m WorkerID) Row { return Row{Line: line, Record: Record{Worker: w, Manager: m}} }
+	for name, c := range map[string]struct {
+		rows             []Row
+		unknown, circles string
+	}{
+		"known":              {rows: []Row{under(2, "b", "a"), under(3, "c", "b"), under(4, "d", "")}},
+		"later in the file":  {rows: []Row{under(2, "b", "c"), under(3, "c", "a")}},
+		"somebody who left":  {rows: []Row{under(2, "b", "left")}},
+		"nobody":             {rows: []Row{under(2, "b", "a"), under(3, "c", "zed")}, unknown: "line 3: the manager zed of c is neither in the file nor at the desk"},
+		"a circle of two":    {rows: []Row{under(2, "b", "c"), under(3, "c", "b")}, circles: "line 2: b would be above themselves: b is under c is under b; line 3: c would be above themselves: c is under b is under c"},
+		"through the desk":   {rows: []Row{under(2, "boss", "a")}, circles: "line 2: boss would be above themselves: boss is under a is under boss"},
+		"a circle of others": {rows: []Row{under(2, "b", "x")}},
+	} {
+		words := func(ds []fault.Detail) string {
+			var all []string
+			for _, d := range ds {
+				all = append(all, d.At+": "+d.Text)
+			}
+			return strings.Join(all, "; ")
+		}
+		unknown, circles := look(c.rows...)
+		if words(unknown) != c.unknown || words(circles) != c.circles {
+			t.Errorf("%s: %q, %q", name, words(unknown), words(circles))
+		}
+	}
 }

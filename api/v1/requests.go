@@ -52,6 +52,11 @@ type Row struct {
 	Openings []ledger.Opening `json:"openings" maxItems:"16"`
 }
 
+// Rows are all rows of an import that waits for signatures, in the order of its root.
+type Rows struct {
+	Items []Row `json:"items" doc:"without openings for those who do not read names"`
+}
+
 // VerdictWish asks for a statement about somebody else's request, or, to withdraw
 // it, about one's own.
 type VerdictWish struct {

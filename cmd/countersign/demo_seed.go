@@ -44,7 +44,7 @@ func (d *demo) seed(ctx context.Context) error {
 	if err := writePeople(file, d.workers(now)); err != nil {
 		return err
 	}
-	if err := d.decide(ctx, "worker", "import", file, "--founding", "--reason", "the founding import"); err != nil {
+	if err := d.decide(ctx, "worker", "import", file, "--managers-elsewhere", "--founding", "--reason", "the founding import"); err != nil {
 		return err
 	}
 	if err := d.decide(ctx, "platform", "add", connectorPlaza, "--connector", connectorPlaza, "--reason", "our platform"); err != nil {

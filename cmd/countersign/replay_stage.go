@@ -240,7 +240,7 @@ func (g *stage) hire(ctx context.Context) error {
 	if err := writePeople(file, g.people(time.Now().UTC())); err != nil {
 		return err
 	}
-	if err := g.decide(ctx, "worker", "import", file, "--founding", "--reason", "the founding import"); err != nil {
+	if err := g.decide(ctx, "worker", "import", file, "--managers-elsewhere", "--founding", "--reason", "the founding import"); err != nil {
 		return err
 	}
 	connector := connectorPlaza

@@ -109,6 +109,14 @@ func (s *State) judgeable(a Ask) error {
 	if err := a.Action.Check(); err != nil {
 		return err
 	}
+	if s.Laws >= 2 {
+		if err := a.Action.Legible(); err != nil {
+			return err
+		}
+		if err := a.Action.Lasts(a.Request.Statement.NotBefore.Time); err != nil {
+			return err
+		}
+	}
 	if want := s.ExecutorOf(a.Action); a.Executor != want {
 		return refuse("foreign-executor", "This action is carried out by %q, not by %q.", want, a.Executor)
 	}

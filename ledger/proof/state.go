@@ -55,6 +55,7 @@ type admission struct {
 	number int64
 	rows   []tlog.Hash
 	before before
+	people []workforce.WorkerID // of the rows
 }
 
 type relief struct {
@@ -84,7 +85,7 @@ func (s *State) Clone() *State {
 	c.relief = slices.Clone(s.relief)
 	if s.pending != nil {
 		p := *s.pending
-		p.rows = slices.Clone(p.rows)
+		p.rows, p.people = slices.Clone(p.rows), slices.Clone(p.people)
 		c.pending = &p
 	}
 	return &c
@@ -602,11 +603,16 @@ func (s *State) row(b ledger.Body) error {
 	if _, ok := s.People.Vendors[r.Vendor]; r.Vendor != "" && !ok {
 		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add`.", r.Vendor, r.Worker)
 	}
+	if s.Laws >= 2 {
+		if err := d.Row.Legible(); err != nil {
+			return err
+		}
+	}
 	if want := RowDataOf(s, d.Row, b.Time, d.Admission, d.Index); canonical.DigestOf(want) != canonical.DigestOf(d) {
 		return broken("The row of %s tells another past than the chain.", r.Worker)
 	}
 	s.effectRow(b, d)
-	p.rows = append(p.rows, RowHash(d.Row))
+	p.rows, p.people = append(p.rows, RowHash(d.Row)), append(p.people, r.Worker)
 	if int64(len(p.rows)) < p.change.Rows {
 		return nil
 	}
@@ -614,7 +620,23 @@ func (s *State) row(b ledger.Body) error {
 		return broken("The rows of admission %d are not those that were signed.", p.number)
 	}
 	s.pending = nil
+	if s.Laws >= 2 {
+		if err := NoCircles(s.People, p.people); err != nil {
+			return err
+		}
+	}
 	return s.remains(p.before, false, b.Time.Time)
+}
+
+// NoCircles refuses people who are above themselves: of a line of managers that is a
+// circle nobody can say who is above whom. Errors are faults of type "manager-circle".
+func NoCircles(r *workforce.Registry, people []workforce.WorkerID) error {
+	for _, w := range people {
+		if circle := r.Circle(w); circle != "" {
+			return fault.New(fault.Conflict, "manager-circle", "%s would be above themselves: %s.", w, circle)
+		}
+	}
+	return nil
 }
 
 // Begin puts a clone into the middle of an admission, so that RowDataOf gives

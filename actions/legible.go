@@ -1,0 +1,103 @@
+package actions
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/prose"
+)
+
+// MaxSuspension is the longest suspension: a year, and a leap day. Whoever is to stay
+// away for longer is taken down, which the policy holds for more people.
+const MaxSuspension = 366 * 24 * time.Hour
+
+// Lasts checks the end of a timed measure that is asked for at an instant. Errors are
+// faults of types "end-is-past" and "suspension-too-long".
+func (a Action) Lasts(asked time.Time) error {
+	spec, _ := SpecOf(a.Kind)
+	switch {
+	case !spec.Timed || a.Until.IsZero():
+		return nil
+	case !asked.Before(a.Until.Time):
+		return fault.New(fault.Invalid, "end-is-past", "It would end at %s, which is past. Give an end that is still to come.", a.Until)
+	case !spec.Emergency && a.Until.Sub(asked) > MaxSuspension:
+		return fault.New(fault.Invalid, "suspension-too-long",
+			"A suspension lasts for %d days at most. For longer that is a takedown: request account.takedown.", int(MaxSuspension.Hours()/24))
+	}
+	return nil
+}
+
+// Legible reports whether people can read what an action says in words, by the
+// one rule of package prose. Check does not: actions of the first laws stay as
+// they were signed. Subjects are not looked at, since strangers name them; they
+// are escaped where they are shown. Errors are faults of type "bad-text".
+func (a Action) Legible() error {
+	// Whether there has to be one is the surface's to say.
+	if a.Reason != "" {
+		if err := prose.Check("The reason", a.Reason); err != nil {
+			return err
+		}
+	}
+	// The undo of an act has the case of that act, whatever it is.
+	if a.Case != "" && !a.Undo() {
+		if err := prose.CheckLine("The case", a.Case); err != nil {
+			return err
+		}
+	}
+	spec, _ := SpecOf(a.Kind)
+	if !spec.Desk {
+		return nil
+	}
+	ch, err := ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return err
+	}
+	if c, ok := ch.(Setting); ok {
+		return c.legible()
+	}
+	return nil
+}
+
+func (c Setting) legible() error {
+	switch c.Of {
+	case PartVendors:
+		return prose.CheckLine("The vendor's name", c.Vendor.Name)
+	case PartPlatforms:
+		return prose.CheckLine("The connector's name", c.Platform.Connector)
+	case PartTrust:
+		for _, name := range append([]string{c.Trust.Executor}, c.Trust.Origins...) {
+			if err := prose.CheckLine("A name in what the desk trusts", name); err != nil {
+				return err
+			}
+		}
+		if c.Trust.RelyingParty != "" {
+			return prose.CheckLine("The name under which passkeys sign", c.Trust.RelyingParty)
+		}
+	case PartPolicy:
+		for _, name := range slices.Sorted(maps.Keys(c.Policy)) {
+			if err := prose.CheckLine("The name of a policy file", name); err != nil {
+				return err
+			}
+			if err := prose.CheckSource("The policy file "+name, c.Policy[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Legible reports whether people can read the row of an admission. Errors are
+// faults of type "bad-text".
+func (r Row) Legible() error {
+	for _, t := range []struct{ what, text string }{{"team", r.Record.Team}, {"site", r.Record.Site}, {"zone", r.Record.Zone}} {
+		if t.text == "" {
+			continue
+		}
+		if err := prose.CheckLine("The "+t.what+" of "+string(r.Record.Worker), t.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

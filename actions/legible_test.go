@@ -1,0 +1,75 @@
+package actions
+
+import (
+	"testing"
+	"time"
+
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+// TestLegible: what people cannot read is not signed, though the first laws take it.
+func TestLegible(t *testing.T) {
+	with := func(edit func(*Action)) Action {
+		a := takedown()
+		edit(&a)
+		return a
+	}
+	vendor := func(name string) Action {
+		return deskAction(DeskChange, Setting{Of: PartVendors, Vendor: &workforce.Vendor{ID: "acme", Name: name}})
+	}
+	undone := undo()
+	undone.Case = "\u200b" // copied from an act of the first laws
+	policy := func(name, text string) Action {
+		return deskAction(DeskChange, Setting{Of: PartPolicy, Policy: map[string]string{name: text}})
+	}
+	for name, c := range map[string]struct {
+		a  Action
+		ok bool
+	}{
+		"plain":     {takedown(), true},
+		"no case":   {with(func(a *Action) { a.Case = "" }), true},
+		"two lines": {with(func(a *Action) { a.Reason = "One.\nTwo." }), true},
+		"no reason, which the command line asks for": {with(func(a *Action) { a.Reason = "" }), true},
+		"blank reason":              {with(func(a *Action) { a.Reason = "   " }), false},
+		"blank case":                {with(func(a *Action) { a.Case = "  " }), false},
+		"zero width":                {with(func(a *Action) { a.Reason = "\u200b" }), false},
+		"word joiner":               {with(func(a *Action) { a.Case = "\u2060" }), false},
+		"tags":                      {with(func(a *Action) { a.Reason = "spam\U000E0041" }), false},
+		"turned":                    {with(func(a *Action) { a.Reason = "spam \u202emaps" }), false},
+		"not NFC":                   {with(func(a *Action) { a.Reason = "Zoe\u0308" }), false},
+		"a case of two lines":       {with(func(a *Action) { a.Case = "1\n2" }), false},
+		"an undo of what was blank": {undone, true},
+		"a vendor":                  {vendor("Acme Support"), true},
+		"a vendor of fillers":       {vendor("\u3164"), false},
+		"a vendor with a tag":       {vendor("Acme\U000E0041"), false},
+		"a policy":                  {policy("a.cedar", "// a\r\n\tpermit (principal, action, resource);\n"), true},
+		"a policy that hides":       {policy("a.cedar", "// a \u202e\n"), false},
+		"a policy with a name":      {policy("a\u200b.cedar", "// a\n"), false},
+	} {
+		if err := c.a.Legible(); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := c.a.Check(); err != nil && c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if (Row{Record: workforce.Record{Team: "re\u200bd"}}).Legible() == nil || (Row{Record: workforce.Record{Team: "red"}}).Legible() != nil {
+		t.Error("a row is as legible as its texts")
+	}
+}
+
+func TestLasts(t *testing.T) {
+	suspend := takedown()
+	suspend.Kind = AccountSuspend
+	for length, want := range map[time.Duration]string{time.Second: "", MaxSuspension: "", MaxSuspension + 1: "suspension-too-long", 5 * MaxSuspension: "suspension-too-long",
+		0: "end-is-past", -time.Hour: "end-is-past"} {
+		suspend.Until.Time = noon.Add(length)
+		if got := fault.TypeOf(suspend.Lasts(noon.Time)); want == "" && suspend.Lasts(noon.Time) != nil || want != "" && got != want {
+			t.Errorf("%s: %s", length, got)
+		}
+	}
+	if err := takedown().Lasts(noon.Time); err != nil {
+		t.Error(err)
+	}
+}

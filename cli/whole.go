@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/rogpeppe/go-internal/diff"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"countersign.dev/actions"
+	"countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// whole writes what a change of the desk signs only the digest of, or what one line
+// cannot say: the rows of an import, and how a policy set differs from the one in
+// force. Rows come from the desk and are compared with the signed root; where they
+// differ, or where the desk does not show them although it should, nothing
+// is to be signed. request is empty for a draft of one's own, whose rows were shown before.
+func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request string, a actions.Action) error {
+	spec, _ := actions.SpecOf(a.Kind)
+	if !spec.Desk {
+		return nil
+	}
+	change, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return err
+	}
+	switch c := change.(type) {
+	case actions.Admit:
+		if request == "" {
+			return nil
+		}
+		return s.wholeImport(ctx, p, d, request, c)
+	case actions.Setting:
+		if c.Of == actions.PartPolicy {
+			return s.wholePolicy(ctx, p, d, c.Policy, request != "")
+		}
+	}
+	return nil
+}
+
+// showWhole is whole before a signature.
+func (s *Session) showWhole(ctx context.Context, d deskClient, request string, a actions.Action) error {
+	p := &Page{color: s.Color}
+	err := s.whole(ctx, p, d, request, a)
+	fmt.Fprint(s.Stderr, p.String())
+	return err
+}
+
+// wholePolicy writes the difference between the set in force and another one, file by
+// file, and what the other one would have changed in the last 30 days.
+func (s *Session) wholePolicy(ctx context.Context, p *Page, d deskClient, files map[string]string, sums bool) error {
+	now, err := d.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	if policy.DigestOf(now.Files) != now.Digest {
+		return tricked("the policy set that it shows as the one in force is another one than it says")
+	}
+	p.Line("What the set changes, against the one in force (%s):", now.Digest)
+	changed := 0
+	for _, name := range slices.Sorted(maps.Keys(union(now.Files, files))) {
+		old, had := now.Files[name]
+		fresh, has := files[name]
+		if had && has && old == fresh {
+			continue
+		}
+		changed++
+		switch {
+		case !had:
+			p.Line("  %s is new:", name)
+		case !has:
+			p.Line("  %s is left out; it was:", name)
+		}
+		for line := range strings.Lines(string(diff.Diff("in force/"+name, []byte(old), "proposed/"+name, []byte(fresh)))) {
+			p.Line("    %s", strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "))
+		}
+	}
+	if changed == 0 {
+		p.Line("  nothing")
+	}
+	if !sums {
+		return nil
+	}
+	b, err := d.Backtest(ctx, v1.BacktestAsk{Files: files, Since: canonical.At(s.Now().Add(-proposalWindow).Truncate(time.Second))})
+	if err != nil {
+		// The difference is what is signed; the sums are help, which not everybody may ask for.
+		p.Line("What it would have changed lately is not known: %s", fault.TextOf(err))
+		return nil
+	}
+	summary(p, b)
+	return nil
+}
+
+func union(a, b map[string]string) map[string]string {
+	both := maps.Clone(a)
+	if both == nil {
+		both = map[string]string{}
+	}
+	maps.Copy(both, b)
+	return both
+}
+
+// wholeImport writes the rows of an import, those first that change what somebody may.
+func (s *Session) wholeImport(ctx context.Context, p *Page, d deskClient, request string, c actions.Admit) error {
+	rows, err := d.Rows(ctx, request)
+	if fault.Is(err, "no-rows") {
+		p.Line("Its rows wait for nobody any more.")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := sameRows(rows.Items, c); err != nil {
+		return err
+	}
+	present, err := d.AllWorkers(ctx, v1.WorkerFilter{})
+	if err != nil {
+		return err
+	}
+	have := map[workforce.WorkerID]v1.Worker{}
+	for _, w := range present {
+		have[w.ID] = w
+	}
+	named := map[workforce.WorkerID]bool{}
+	for _, r := range rows.Items {
+		named[r.Row.Record.Worker] = true
+	}
+	type told struct {
+		rank int
+		text string
+	}
+	var all []told
+	for _, r := range rows.Items {
+		rec := r.Row.Record
+		name, err := nameIn(r)
+		if err != nil {
+			return err
+		}
+		who := string(rec.Worker)
+		if name != "" {
+			who += " (" + name + ")"
+		}
+		manager := "no manager"
+		if rec.Manager != "" {
+			manager = "under " + string(rec.Manager)
+			if _, ok := have[rec.Manager]; !ok && !named[rec.Manager] {
+				manager += ", who is not at the desk"
+			}
+		}
+		w, known := have[rec.Worker]
+		switch {
+		case !known || over(w, s.Now()):
+			again := ""
+			if known {
+				again = " again"
+			}
+			all = append(all, told{1, fmt.Sprintf("joins%s  %s: %s", again, who, joined(append(joinerWords(workforce.Row{Record: rec}), manager, texts(rec))))})
+		default:
+			what := recordChanges(recordOf(w), rec)
+			rank, verb := 3, "change"
+			if !slices.Equal(w.Roles, rec.Roles) {
+				rank = 0
+			} else if !rec.Last.IsZero() && (w.Last.IsZero() || rec.Last.Before(w.Last.Time)) {
+				rank, verb = 2, "leaves"
+			}
+			all = append(all, told{rank, fmt.Sprintf("%s  %s: %s", verb, who, joined(what))})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b told) int { return cmp.Compare(a.rank, b.rank) })
+	p.Line("Its rows, which are those that are signed:")
+	for _, t := range all {
+		p.Line("  %s", t.text)
+	}
+	return nil
+}
+
+// texts says the rest of a record.
+func texts(r workforce.Record) string {
+	s := "team " + orNothing(r.Team) + ", site " + orNothing(r.Site) + ", zone " + orNothing(r.Zone)
+	if !r.Notice.IsZero() {
+		s += ", notice given " + when(r.Notice)
+	}
+	return s
+}
+
+// sameRows compares the rows that a desk shows with what an action signs, and what
+// opens their sealed fields with the rows.
+func sameRows(rows []v1.Row, c actions.Admit) error {
+	hashes := make([]tlog.Hash, 0, len(rows))
+	for _, r := range rows {
+		hashes = append(hashes, proof.RowHash(r.Row))
+		body := ledger.Body{Sealed: r.Row.Sealed}
+		for _, o := range r.Openings {
+			if !body.Opens(o) {
+				return tricked("it shows a %s of %s that is not the one that is signed", o.Name, r.Row.Record.Worker)
+			}
+		}
+	}
+	if int64(len(rows)) != c.Rows || proof.RowsRoot(hashes) != c.Root {
+		return tricked("the rows that it shows are not those that the action signs")
+	}
+	return nil
+}
+
+func nameIn(r v1.Row) (name string, err error) {
+	for _, o := range r.Openings {
+		if o.Name == "name" {
+			if err := json.Unmarshal(o.Value, &name); err != nil {
+				return "", tricked("a name in it is not a text")
+			}
+		}
+	}
+	return name, nil
+}
