@@ -93,7 +93,7 @@ func TestVouchedForLess(t *testing.T) {
 			if c.watch != nil {
 				status.Executor = &v1.ExecutorStatus{Watches: []proof.WatchStatus{*c.watch}}
 			}
-			r := command(t, deskFor(t, status), append([]string{"order", "place", "plaza", c.tier, "--until", "90d", "--reason", "r", "--json"}, c.vouched...)...)
+			r := command(t, deskFor(t, status), append([]string{"order", "place", "plaza", c.tier, "--until", "90d", "--reason", "r", "--yes", "--json"}, c.vouched...)...)
 			if r.code != Done {
 				t.Fatalf("%+v", r)
 			}
