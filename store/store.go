@@ -81,6 +81,18 @@ func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifi
 	return s, nil
 }
 
+// OpenCopy opens a copy of a desk's database to read and audit it. Its tables stay
+// as they are, so that nothing of it is changed.
+func OpenCopy(ctx context.Context, url string, verifier note.Verifier, root canonical.Digest) (*Store, error) {
+	s := &Store{log: &ledger.Log{Origin: verifier.Name()}, verifier: verifier}
+	var err error
+	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Before: func(found *sqldb.Tx) error { return belongs(found, sqldb.Name(url), root) }})
+	if err != nil {
+		return nil, fmt.Errorf("open the copy: %w", err)
+	}
+	return s, nil
+}
+
 // headTable is the table by which a database of ours is known.
 const headTable = "ledger_head"
 

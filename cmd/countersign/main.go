@@ -30,6 +30,7 @@ type grammar struct {
 	Init     initCommands    `cmd:"" help:"Found a desk: open a statement, have the officers sign it, close it."`
 	Serve    serveCommand    `cmd:"" help:"Run the desk, with its executor beside it and the built-in platform."`
 	Executor executorCommand `cmd:"" help:"Run the executor by itself: it holds the platforms' credentials and acts on warrants only."`
+	Backup   backupCommand   `cmd:"" help:"Copy the databases of a desk's folder while it runs, and check the copies."`
 	Replay   replayCommands  `cmd:"" help:"Try the eleven minutes of 2017 again, against a desk set up for it."`
 	Plaza    plazaCommand    `cmd:"" hidden:"" help:"Run the built-in platform by itself."`
 	Observe  observeCommand  `cmd:"" hidden:"" help:"Look on while the replay plays, from outside."`
