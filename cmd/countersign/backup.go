@@ -28,7 +28,7 @@ func (c *backupCommand) Help() string {
 		"folder lies there. Each copy is of one moment and is checked: its pages, and the whole ledger against its signed checkpoint and against trust/. " +
 		"The new folder appears only when all of it is right; if anything fails there is none.\n\n" +
 		"Keys, credentials and tokens are not copied: keep log.key, link.json, config.json and executor/*.json apart from the backup, under other hands.\n\n" +
-		"The copies are for evidence and for reading. Never put a journal back: it does not know what was done since, and the executor would do it again. " +
+		"The copies are for evidence and for reading. Never put a journal back: it does not know what was done since. " +
 		"Put a desk's database back only where no entry was made since; the executor refuses a ledger that was set back.\n\n" +
 		"A desk on PostgreSQL is copied with pg_dump: the whole database with all its tables, in one run."
 }
