@@ -173,8 +173,8 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 		return bad("a lossy act says what is lost")
 	case spec.Direction == Burdening && c.Mark == "" && c.Verb != platform.Delete:
 		return bad("a measure leaves a mark")
-	case c.Confirms() != "" && a.Kind != AccountTakedown:
-		return bad("only a takedown takes the place of an emergency act")
+	case c.Confirms() != "" && a.Kind != AccountTakedown && a.Kind != AccountSuspend:
+		return bad("only a takedown or a suspension takes the place of another measure")
 	case !fits(c):
 		return bad("a %s expects another state than %s", c.Verb, platform.Describe(c.Expect.Status, c.Expect.Mark))
 	case spec.Direction == Relieving && c.Mark != "":
@@ -189,8 +189,8 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 
 // fits reports whether a command expects a state that its verb may start from:
 // a measure is put on what is up and bears no mark, so that none is ever put
-// over somebody else's. The one exception puts our mark in the place of our own:
-// a takedown, fully countersigned, that keeps what an emergency act began.
+// over somebody else's. The one exception puts our mark in the place of our own: of a
+// timed measure, by a takedown or a suspension that ends later, which see Outlasts.
 func fits(c platform.Command) bool {
 	switch c.Verb {
 	case platform.Takedown:

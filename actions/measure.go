@@ -30,6 +30,28 @@ type Measure struct {
 	Category  Category
 }
 
+// Outlasts reports whether an action may take the place of a timed measure of the desk
+// that is in force until an end: it has no end, or a later one. It keeps the category,
+// so that a measure which one person may not lift does not become one that they may.
+func (a Action) Outlasts(kind Kind, until canonical.Time, c Category) bool {
+	spec, ok := SpecOf(kind)
+	return ok && spec.Timed && (a.Until.IsZero() || a.Until.After(until.Time)) && (c == CategoryRules || a.Category == c)
+}
+
+// With returns what an undo of the measure lifts with it: the one whose place it took.
+// The older of the two says for how long one person may undo it, and nobody's own is
+// what somebody else has begun.
+func (m Measure) With(older Measure, emergency bool) Measure {
+	m.Executed = older.Executed
+	if older.Category != CategoryRules {
+		m.Category = older.Category
+	}
+	if older.Requester != m.Requester && !emergency {
+		m.Requester = ""
+	}
+	return m
+}
+
 // LiftsOf says what the action, requested by a worker at an instant, lifts. m is
 // the measure that the action's Reverses names, nil if it is unknown.
 func LiftsOf(a Action, m *Measure, by workforce.WorkerID, at time.Time, windowDays int64) Lifts {

@@ -74,7 +74,7 @@ func (d *Desk) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 	if !ok {
 		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer %s.", r.Subject.Platform, spec.Kind)
 	}
-	confirms, err := d.confirms(ctx, spec, r)
+	confirms, err := d.confirms(ctx, *a, r)
 	if err != nil {
 		return err
 	}
@@ -93,14 +93,14 @@ func (d *Desk) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 	return nil
 }
 
-// confirms reports whether a takedown would take the place of an emergency act of
-// ours, which the subject is down under.
-func (d *Desk) confirms(ctx context.Context, spec actions.Spec, r proof.Reading) (bool, error) {
+// confirms reports whether an action would take the place of a timed measure of ours,
+// which the subject is down under.
+func (d *Desk) confirms(ctx context.Context, a actions.Action, r proof.Reading) (bool, error) {
 	c := platform.Command{Verb: platform.Takedown, Expect: platform.Expect{Status: r.State.Status, Mark: r.State.Mark}}
-	if spec.Kind != actions.AccountTakedown || c.Confirms() == "" {
+	if a.Kind != actions.AccountTakedown && a.Kind != actions.AccountSuspend || c.Confirms() == "" {
 		return false, nil
 	}
-	return d.contained(ctx, r.Subject, c.Confirms())
+	return d.outlasts(ctx, a, r.Subject, c.Confirms())
 }
 
 func article(s platform.Sort) string {
@@ -134,8 +134,17 @@ func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string,
 		Direction: inverse.Direction, Effect: inverse.Effect, Inverse: actions.Inverse{Kind: inverse.Inverse, Direction: inverse.InverseDirection},
 		Command: platform.Command{Verb: inverse.VerbFor(after.Status), Subject: r.Action.Subject, Expect: after},
 		Change:  canonical.Raw("{}"), Reverses: r.ID, Case: r.Action.Case, Reason: reason, Nonce: d.random(16)}
-	lifts := actions.LiftsOf(a, measureOf(r), by.Worker, d.now(), s.Trust.UndoWindow)
-	return d.draft(s, by, a, d.ids.New(proof.RequestPrefix), key, lifts)
+	m, err := d.measure(ctx, r)
+	if err != nil {
+		return Draft{}, err
+	}
+	lifts := actions.LiftsOf(a, m, by.Worker, d.now(), s.Trust.UndoWindow)
+	out, err := d.draft(s, by, a, d.ids.New(proof.RequestPrefix), key, lifts)
+	if older := r.Action.Command.Confirms(); err == nil && older != "" {
+		out.Reasons = append(out.Reasons, proof.Reason{Policy: "replaced",
+			Text: fmt.Sprintf("The measure took the place of that of %s, which is not put back: the subject is as it was before both.", older)})
+	}
+	return out, err
 }
 
 func undoAs(spec actions.Spec) string {
@@ -143,6 +152,25 @@ func undoAs(spec actions.Spec) string {
 		return string(spec.Inverse)
 	}
 	return "the opposite change"
+}
+
+// measure is measureOf with what it took the place of.
+func (d *Desk) measure(ctx context.Context, r store.Request) (*actions.Measure, error) {
+	m := measureOf(r)
+	for request := r.Action.Command.Confirms(); m != nil && request != ""; {
+		older, err := d.load(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		o := measureOf(older)
+		if o == nil {
+			return nil, nil
+		}
+		spec, _ := actions.SpecOf(older.Action.Kind)
+		whole := m.With(*o, spec.Emergency)
+		m, request = &whole, older.Action.Command.Confirms()
+	}
+	return m, nil
 }
 
 // measureOf is what LiftsOf wants to know of an executed request.

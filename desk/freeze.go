@@ -15,14 +15,14 @@ import (
 )
 
 // checkEmergency refuses, before anybody signs in vain, what the executor would: a
-// second emergency act before the review of the first one, and a takedown in the
-// place of what is no emergency act. The executor goes by its own journal and not
+// second emergency act before the review of the first one, and a measure in the
+// place of what does not end before it. The executor goes by its own journal and not
 // by this.
 func (d *Desk) checkEmergency(ctx context.Context, s *proof.State, a actions.Action, signer workforce.WorkerID) error {
 	if request := a.Command.Confirms(); request != "" {
-		ok, err := d.contained(ctx, a.Subject, request)
+		ok, err := d.outlasts(ctx, a, a.Subject, request)
 		if err == nil && !ok {
-			err = fault.New(fault.Forbidden, "no-such-emergency", "The request %s is no emergency act on this subject that is in force; a takedown takes no other measure's place.", request)
+			err = fault.New(fault.Forbidden, "no-such-emergency", "The request %s is no timed measure on this subject that is in force, of the same category, and ends before this one; no other measure's place is taken.", request)
 		}
 		return err
 	}
@@ -70,15 +70,15 @@ func openReview(s *proof.State, r store.Request, subject platform.Subject, signe
 		"%s is locked for emergency acts until the review of the emergency act %s is closed, by people who had no part in it.", who, r.ID)
 }
 
-// contained reports whether a request is an emergency act on a subject that was
-// carried out and not reverted, as far as this desk was told.
-func (d *Desk) contained(ctx context.Context, subject platform.Subject, request string) (bool, error) {
+// outlasts reports whether an action may take the place of the measure of a request: a
+// timed one on the subject, that was carried out and not lifted, as far as this desk
+// was told, and ends before it.
+func (d *Desk) outlasts(ctx context.Context, a actions.Action, subject platform.Subject, request string) (bool, error) {
 	r, err := d.load(ctx, request)
 	if fault.Is(err, "no-such-request") {
 		return false, nil
 	}
-	spec, _ := actions.SpecOf(r.Action.Kind)
-	return spec.Emergency && r.Action.Subject.Platform == subject.Platform && r.Action.Subject.ID == subject.ID &&
+	return a.Outlasts(r.Action.Kind, r.Action.Until, r.Action.Category) && r.Action.Subject.Platform == subject.Platform && r.Action.Subject.ID == subject.ID &&
 		(r.Status == actions.StatusExecuted || r.Status == actions.StatusUnknown), err
 }
 

@@ -218,7 +218,8 @@ func (d *Desk) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 	if r.Status != actions.StatusExecuted && r.Status != actions.StatusUnknown {
 		return "", "", fault.New(fault.Conflict, "not-in-force", "The request %s is %s; there is no measure of it to lift.", r.ID, r.Status)
 	}
-	return actions.LiftsOf(a, measureOf(r), by, d.now(), s.Trust.UndoWindow), r.Action.Tier, nil
+	m, err := d.measure(ctx, r)
+	return actions.LiftsOf(a, m, by, d.now(), s.Trust.UndoWindow), r.Action.Tier, err
 }
 
 // broken reports whether an act lifts exactly what the newest breach of its subject

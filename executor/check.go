@@ -381,9 +381,22 @@ func (e *Executor) liftsOf(ctx context.Context, w proof.Warrant, j judgement) (a
 		if !ok || measure.Outcome != proof.Executed && measure.Outcome != proof.Unknown || measure.Direction != actions.Burdening {
 			return "", fault.New(fault.Forbidden, "no-such-measure", "The request %s is no measure that this executor has carried out; there is nothing of it to undo.", a.Reverses)
 		}
-		m = &actions.Measure{Request: measure.Request, Requester: measure.Requester, Subject: measure.Subject, Executed: measure.Ended, Category: measure.Category}
+		whole := measureOf(measure)
+		for request := measure.Command.Confirms(); request != ""; {
+			older, ok, err := e.journal.Act(ctx, journal.Key{Request: request, Duty: proof.DutyAct})
+			if err != nil || !ok {
+				return "", errors.Join(err, fault.New(fault.Forbidden, "no-such-measure", "The measure of %s took the place of one that is not known here.", measure.Request))
+			}
+			whole = whole.With(measureOf(older), isEmergency(older.Kind))
+			request = older.Command.Confirms()
+		}
+		m = &whole
 	}
 	return actions.LiftsOf(a, m, w.Request.Statement.Signer, j.at, j.state.Trust.UndoWindow), nil
+}
+
+func measureOf(a journal.Act) actions.Measure {
+	return actions.Measure{Request: a.Request, Requester: a.Requester, Subject: a.Subject, Executed: a.Ended, Category: a.Category}
 }
 
 // broken reports whether an act lifts exactly what an open breach has left.

@@ -76,8 +76,8 @@ func signersOf(w proof.Warrant) []workforce.WorkerID {
 	return people
 }
 
-// confirms checks a takedown that takes the place of an emergency act: one of ours
-// about the same subject, that was carried out and is not being reverted.
+// confirms checks a measure that takes the place of a timed one: one of ours about the
+// same subject, that was carried out, stands, ends before it, and is not being lifted.
 func (e *Executor) confirms(ctx context.Context, w proof.Warrant) error {
 	request := w.Action.Command.Confirms()
 	if request == "" {
@@ -87,8 +87,8 @@ func (e *Executor) confirms(ctx context.Context, w proof.Warrant) error {
 	if err != nil {
 		return err
 	}
-	none := fault.New(fault.Forbidden, "no-such-emergency", "The request %s is no emergency act on this subject that is in force; a takedown takes no other measure's place.", request)
-	if !ok || !isEmergency(a.Kind) || a.Subject.Platform != w.Action.Subject.Platform || a.Subject.ID != w.Action.Subject.ID ||
+	none := fault.New(fault.Forbidden, "no-such-emergency", "The request %s is no timed measure on this subject that is in force, of the same category, and ends before this one; no other measure's place is taken.", request)
+	if !ok || a.Subject.Platform != w.Action.Subject.Platform || a.Subject.ID != w.Action.Subject.ID ||
 		a.Outcome != proof.Executed && a.Outcome != proof.Unknown {
 		return none
 	}
@@ -96,8 +96,13 @@ func (e *Executor) confirms(ctx context.Context, w proof.Warrant) error {
 	if err != nil {
 		return err
 	}
-	if !ok || lift.Stage != journal.Owed {
+	if !ok || lift.Stage != journal.Owed || !w.Action.Outlasts(a.Kind, lift.Due, a.Category) {
 		return none
+	}
+	if seen := e.watches[a.Subject.Platform]; seen != nil {
+		if k, ok := seen.get(a.Subject.ID); ok && k.Gone == a.Key {
+			return none // somebody lifted it, and its mark was put on again
+		}
 	}
 	return nil
 }

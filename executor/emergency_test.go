@@ -220,7 +220,6 @@ func TestConfirmsOnlyEmergencies(t *testing.T) {
 			p.executes(r)
 			return r
 		},
-		"a suspension": func(p *place, s platform.Subject) *prooftest.Request { return p.suspend(s) },
 		"a mark of a request that nobody made": func(p *place, s platform.Subject) *prooftest.Request {
 			r := p.contain("ole", s, actions.Standard)
 			p.plaza.Set(s.ID, platform.Down, platform.MarkOf(r.ID))
