@@ -18,7 +18,7 @@ func (d *Desk) resolve(ctx context.Context, s *proof.State, ch actions.Change) (
 	case ok && c.Raise != nil:
 		r := *c.Raise
 		if err := d.resolveOne(ctx, s, &r.Subject, &r.Resolved); err != nil {
-			if r.Relieves() && r.Subject.Handle == "" && fault.KindOf(err) == fault.Unavailable {
+			if r.Relieves() && r.Subject.Handle == "" {
 				return ch, nil // it protects more, and misleads nobody
 			}
 			return nil, err

@@ -284,7 +284,7 @@ func TestChainAttacks(t *testing.T) {
 			return enter(w, string(actions.DeskKey), w.Claim(actions.DeskKey, keys(w.PublicKey("cem").ID()), "ada"))
 		}, "held", "0 of 2"},
 		{"suspending the second of three officers", func(w *prooftest.World) error {
-			if err := enter(w, string(actions.DeskFreeze), w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "cem"), "ole")); err != nil {
+			if err := w.Govern(string(actions.DeskFreeze), w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "cem"), "ole")); err != nil {
 				return err
 			}
 			return enter(w, string(actions.DeskFreeze), w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "bea"), "ada"))
