@@ -10,6 +10,7 @@ import (
 	"countersign.dev/api/v1"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
+	"countersign.dev/prose"
 )
 
 // verbs say what a kind does, to be followed by the subject.
@@ -146,9 +147,9 @@ func raiseInWords(r actions.Raise) string {
 // subjectName is what people call a subject, with the name that never changes.
 func subjectName(s platform.Subject) string {
 	if s.Handle == "" || s.ID == "" {
-		return s.String()
+		return prose.Show(s.String())
 	}
-	return fmt.Sprintf("%s (%s)", s.Handle, s)
+	return prose.Sprintf("%s (%s)", s.Handle, s)
 }
 
 // needWords says what a need asks for.
@@ -304,7 +305,7 @@ func changeFacts(change actions.Change) [][2]string {
 			pairs = append(pairs, [2]string{"budget", fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)})
 		}
 		if c.Trust != nil {
-			pairs = append(pairs, [2]string{"executor key", fmt.Sprintf("%x", []byte(c.Trust.ExecutorKey))},
+			pairs = append(pairs, [2]string{"passkeys of", c.Trust.RelyingParty}, [2]string{"executor key", fmt.Sprintf("%x", []byte(c.Trust.ExecutorKey))},
 				[2]string{"endings per hour", fmt.Sprint(c.Trust.EndingsPerHour)}, [2]string{"raises per hour", fmt.Sprint(c.Trust.RaisesPerHour)})
 		}
 		return pairs
