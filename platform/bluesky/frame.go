@@ -1,6 +1,9 @@
 package bluesky
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -38,6 +41,7 @@ type Event struct {
 	// Of commit and sync events.
 	Rev        string
 	Operations []Operation // of a commit only
+	Untold     bool        // the commit did more than the PDS tells: any record may have changed
 }
 
 // Operation is what a commit did to one record.
@@ -118,6 +122,7 @@ func parseEvent(kind Kind, body []byte) (Event, error) {
 		Active *bool  `cbor:"active"`
 		Status string `cbor:"status"`
 		Rev    string `cbor:"rev"`
+		TooBig bool   `cbor:"tooBig"`
 		Ops    []struct {
 			Action string `cbor:"action"`
 			Path   string `cbor:"path"`
@@ -142,7 +147,7 @@ func parseEvent(kind Kind, body []byte) (Event, error) {
 	if len(w.Time) > maxWord {
 		return bad("a time", nil)
 	}
-	at, err := time.Parse(time.RFC3339, w.Time)
+	at, err := parseTime(w.Time)
 	if err != nil {
 		return bad("a time", err)
 	}
@@ -155,15 +160,16 @@ func parseEvent(kind Kind, body []byte) (Event, error) {
 		e.Active, e.Standing = *w.Active, w.Status
 		e.Status = standing(e.Active, e.Standing)
 	case IdentityEvent:
-		if w.Handle != "" && (len(w.Handle) > maxHandle || !handleSyntax.MatchString(w.Handle)) {
-			return bad("a handle", nil)
+		// The account is known by its identifier: a handle that cannot be read is no
+		// reason to end the stream.
+		if h := strings.ToLower(w.Handle); len(h) <= maxHandle && handleSyntax.MatchString(h) {
+			e.Subject.Handle = h
 		}
-		e.Subject.Handle = w.Handle
 	case CommitEvent, SyncEvent:
 		if w.Rev == "" || len(w.Rev) > maxWord {
 			return bad("a revision", nil)
 		}
-		e.Rev = w.Rev
+		e.Rev, e.Untold = w.Rev, w.TooBig
 		for _, o := range w.Ops {
 			if o.Action == "" || len(o.Action) > maxWord || o.Path == "" || len(o.Path) > maxPath {
 				return bad("an operation", nil)
@@ -172,6 +178,18 @@ func parseEvent(kind Kind, body []byte) (Event, error) {
 		}
 	}
 	return e, nil
+}
+
+// timeSyntax is RFC 3339's, which package time takes more loosely: hours of one digit, a
+// comma before the fraction.
+var timeSyntax = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
+
+// parseTime reads a time of the PDS's.
+func parseTime(text string) (time.Time, error) {
+	if !timeSyntax.MatchString(text) {
+		return time.Time{}, fmt.Errorf("%.64q is no time of RFC 3339", text)
+	}
+	return time.Parse(time.RFC3339, text)
 }
 
 // standing puts the PDS's word for an account into ours. A suspension is

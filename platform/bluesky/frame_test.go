@@ -95,10 +95,11 @@ func TestWhatIsNoFrame(t *testing.T) {
 		"not an account":     message(t, of("#account"), with(object{"did": "<script>"})),
 		"long account":       message(t, of("#account"), with(object{"did": "did:plc:" + strings.Repeat("a", 300)})),
 		"no time":            message(t, of("#account"), with(object{"time": "soon"})),
+		"time without zero":  message(t, of("#account"), with(object{"time": "2026-11-23T6:00:00Z"})),
+		"time with a comma":  message(t, of("#account"), with(object{"time": "2026-11-23T06:00:00,5Z"})),
 		"long time":          message(t, of("#account"), with(object{"time": "2026-11-23T06:00:00." + strings.Repeat("0", 64) + "Z"})),
 		"no standing":        message(t, of("#account"), with(object{"active": nil})),
 		"long standing":      message(t, of("#account"), with(object{"status": long})),
-		"bad handle":         message(t, of("#identity"), with(object{"handle": "A b"})),
 		"no revision":        message(t, of("#sync"), with(nil)),
 		"long revision":      message(t, of("#sync"), with(object{"rev": long})),
 		"long path":          message(t, of("#commit"), with(object{"repo": somebody, "rev": "r", "ops": []object{{"action": "create", "path": strings.Repeat("p", 831)}}})),
@@ -176,4 +177,39 @@ func FuzzFrame(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestHandlesOfIdentities: handles are case-insensitive, and one that cannot be read
+// ends no stream.
+func TestHandlesOfIdentities(t *testing.T) {
+	for said, want := range map[string]string{"a.test": "a.test", "Alice.Example.COM": "alice.example.com", "A b": "", "handle.invalid": "handle.invalid",
+		"": "", strings.Repeat("a.", 200) + "test": ""} {
+		e, err := parseFrame(message(t, of("#identity"), with(object{"handle": said})))
+		if err != nil || e.ID != 7 || e.Subject != (platform.Subject{ID: somebody, Handle: want}) {
+			t.Errorf("%q: %+v, %v", said, e, err)
+		}
+	}
+}
+
+// TestTooBigTouchesTheLock: a commit of which the PDS does not tell everything may have
+// set or deleted the owner's lock.
+func TestTooBigTouchesTheLock(t *testing.T) {
+	for big, want := range map[bool]bool{true: true, false: false} {
+		e, err := parseFrame(message(t, of("#commit"), with(object{"repo": somebody, "rev": "r", "tooBig": big, "ops": []object{}})))
+		if err != nil || touchesLock(e) != want {
+			t.Errorf("tooBig %t: %+v, %v", big, e, err)
+		}
+	}
+}
+
+// TestCollectionNames: by the specification of NSIDs.
+func TestCollectionNames(t *testing.T) {
+	label := strings.Repeat("a", 63)
+	for name, want := range map[string]bool{"app.bsky.feed.post": true, "a.b.c": true, "a-0.b-1.c": true, "com.example.fooBar": true, "a." + label + ".c": true,
+		"a.b": false, "a": false, "a." + label + "a.c": false, "a.b." + label + "a": false, "a.b.c-d": false, "a.b.3": false, "a.b.": false,
+		"a-.b.c": false, ".a.b": false, "a..b.c": false, "a." + strings.Repeat(label+".", 5) + "c": false} {
+		if _, ok := recordOwner("at://" + somebody + "/" + name + "/key"); ok != want {
+			t.Errorf("%s: %t, want %t", name, ok, want)
+		}
+	}
 }

@@ -3,8 +3,8 @@ package bluesky
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
-	"time"
 
 	"countersign.dev/canonical"
 	"countersign.dev/platform"
@@ -47,12 +47,12 @@ func (c *Connector) Look(ctx context.Context, s platform.Subject) (platform.Subj
 		return s, platform.State{}, unknown
 	}
 	state := now.State
-	s.Platform, s.Handle = c.config.Name, holds.Handle
+	s.Platform, s.Handle = c.config.Name, strings.ToLower(holds.Handle)
 	if sort == platform.Content {
 		state.Facts[platform.FactOwner] = holder
 		s.Handle = ""
 	}
-	made, err := time.Parse(time.RFC3339, holds.IndexedAt)
+	made, err := parseTime(holds.IndexedAt)
 	if err != nil {
 		state.Unread = append(state.Unread, platform.FactCreated)
 		return s, state, nil

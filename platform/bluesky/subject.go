@@ -15,11 +15,14 @@ import (
 var (
 	didSyntax    = regexp.MustCompile(`^did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]$`)
 	handleSyntax = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	nsidSyntax   = regexp.MustCompile(`^[a-zA-Z]([a-zA-Z0-9-]{0,62}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,62}[a-zA-Z0-9])?)+$`)
+	nsidSyntax   = regexp.MustCompile(`^[a-zA-Z]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+\.[a-zA-Z][a-zA-Z0-9]{0,62}$`)
 	keySyntax    = regexp.MustCompile(`^[A-Za-z0-9._:~-]{1,512}$`)
 )
 
-const atScheme = "at://"
+const (
+	atScheme = "at://"
+	maxNSID  = 317 // characters of a collection's name
+)
 
 // Sort says what an identifier names: "did:…" an account, "at://did:…/collection/key" content.
 func (c *Connector) Sort(id string) (platform.Sort, error) {
@@ -39,7 +42,7 @@ func isDID(s string) bool { return len(s) <= 256 && didSyntax.MatchString(s) }
 func recordOwner(uri string) (string, bool) {
 	rest, ok := strings.CutPrefix(uri, atScheme)
 	parts := strings.Split(rest, "/")
-	if !ok || len(parts) != 3 || !nsidSyntax.MatchString(parts[1]) || !keySyntax.MatchString(parts[2]) ||
+	if !ok || len(parts) != 3 || len(parts[1]) > maxNSID || !nsidSyntax.MatchString(parts[1]) || !keySyntax.MatchString(parts[2]) ||
 		parts[2] == "." || parts[2] == ".." {
 		return "", false
 	}
@@ -74,7 +77,7 @@ func (c *Connector) Resolve(ctx context.Context, s platform.Subject) (platform.S
 	if errors.Is(err, errNotThere) {
 		return s, noSuchSubject(s, err)
 	}
-	s.Handle = a.Handle
+	s.Handle = strings.ToLower(a.Handle)
 	return s, err
 }
 
@@ -92,7 +95,7 @@ func (c *Connector) byHandle(ctx context.Context, s platform.Subject) (platform.
 	}
 	// The PDS also resolves handles of other hosts; those are not ours to act on.
 	a, err := c.account(ctx, found.DID)
-	if errors.Is(err, errNotThere) || err == nil && a.Handle != handle {
+	if errors.Is(err, errNotThere) || err == nil && strings.ToLower(a.Handle) != handle {
 		return s, noSuchSubject(s, err)
 	}
 	s.ID = a.DID
@@ -149,7 +152,7 @@ func (c *Connector) hidden(ctx context.Context, s platform.Subject) (platform.Su
 				return s, err
 			}
 			for _, a := range accounts {
-				if a.Handle == s.Handle {
+				if strings.ToLower(a.Handle) == s.Handle {
 					s.ID = a.DID
 					return s, nil
 				}

@@ -75,7 +75,7 @@ func (w *watching) Next() (platform.Happening, error) {
 
 func touchesLock(e Event) bool {
 	return e.Kind == SyncEvent || e.Kind == CommitEvent &&
-		slices.ContainsFunc(e.Operations, func(o Operation) bool { return o.Path == lockPath })
+		(e.Untold || slices.ContainsFunc(e.Operations, func(o Operation) bool { return o.Path == lockPath }))
 }
 
 func (w *watching) Cursor() string {
@@ -149,7 +149,7 @@ func (c *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock
 		CreatedAt string `cbor:"createdAt"`
 	}
 	if err := strictly.Unmarshal(record, &w); err == nil {
-		if at, err := time.Parse(time.RFC3339, w.CreatedAt); err == nil {
+		if at, err := parseTime(w.CreatedAt); err == nil {
 			lock.Since = canonical.At(at)
 		}
 	}
