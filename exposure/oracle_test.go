@@ -104,6 +104,7 @@ func enrol(r *workforce.Registry, n int, w workforce.WorkerID, hardware bool, re
 
 func state(set *policy.Set, r *workforce.Registry, frozen ...actions.Freeze) *proof.State {
 	s := proof.NewState(canonical.Digest{})
+	s.Laws = 2
 	for _, f := range frozen {
 		s.Freezes[f.Key()] = proof.Frozen{Freeze: f}
 	}
@@ -222,13 +223,23 @@ func (b brute) facts(f policy.Facts, id workforce.WorkerID) (policy.Facts, workf
 // choice is facts for one requester, if the act may be asked for so.
 type choice func(by workforce.WorkerID) []policy.Facts
 
+// rule is what the policy and the second laws say, by themselves once more.
+func (b brute) rule(f policy.Facts) policy.Ruling {
+	r := b.set.Rule(f)
+	alone := f.Kind == actions.AccountContain && f.Subject.Tier == actions.Critical || f.Direction == actions.Burdening && f.Category != ""
+	if r.Verdict != policy.Forbidden && alone {
+		r.Verdict, r.Need.Independent = policy.Held, max(1, r.Need.Independent)
+	}
+	return r
+}
+
 // works reports whether exactly these people, this one requesting, can, and
 // the least wait.
 func (b brute) works(people []workforce.WorkerID, by workforce.WorkerID, c choice) (bool, int64) {
 	some, least := false, int64(0)
 	for _, asked := range c(by) {
 		f, st := b.facts(asked, by)
-		r := b.set.Rule(f)
+		r := b.rule(f)
 		has, hardware := b.key(by)
 		good := st.Engaged && has && r.Verdict != policy.Forbidden && (!r.Need.Hardware || hardware)
 		good = good && (asked.Kind != "account.contain" || !st.InNotice && !st.Ratchet)
@@ -376,7 +387,7 @@ func (b brute) strangers(c choice, names ...workforce.WorkerID) (wait int64, ok 
 							if !st.Engaged || one.stopped(asked, id) {
 								continue
 							}
-							if r := b.set.Rule(f); r.Verdict != policy.Forbidden && !(asked.Kind == "account.contain" && leaving != 0) {
+							if r := b.rule(f); r.Verdict != policy.Forbidden && !(asked.Kind == "account.contain" && leaving != 0) {
 								needs = append(needs, r.Need)
 							}
 							if after > 0 && b.set.MayCountersign(f).Verdict == policy.Permitted {
@@ -728,7 +739,7 @@ func (b brute) compareCoverage(t *rapid.T, v *exposure.View, q exposure.Question
 		if any, _ := b.key(id); !any || !st.Engaged {
 			continue
 		}
-		if r := b.set.Rule(rf); r.Verdict == policy.Held {
+		if r := b.rule(rf); r.Verdict == policy.Held {
 			need.Independent = max(need.Independent, r.Need.Independent)
 			need.Hardware = need.Hardware || r.Need.Hardware
 		}
