@@ -299,6 +299,7 @@ func (c *incidentUndo) Help() string {
 type undone struct {
 	Succeeded []lifted   `json:"succeeded"` // done, or held for others
 	Failed    []unlifted `json:"failed"`
+	Nothing   string     `json:"nothing"` // why there was nothing to undo; empty if there was something
 }
 
 type lifted struct {
@@ -328,11 +329,18 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := c.choose(ctx, d)
+	r, err := d.IncidentReport(ctx, c.Incident, c.Days)
 	if err != nil {
 		return err
 	}
-	out := undone{Succeeded: []lifted{}, Failed: []unlifted{}}
+	chosen, err := c.choose(ctx, d, r)
+	if err != nil {
+		return err
+	}
+	out := undone{Succeeded: []lifted{}, Failed: c.around(r)}
+	if len(chosen)+len(out.Failed) == 0 {
+		out.Nothing = nothingToUndo(r)
+	}
 	failed := func(request string, err error) {
 		out.Failed = append(out.Failed, unlifted{request, fault.TypeOf(err), fault.TextOf(err)})
 	}
@@ -377,24 +385,43 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 		s.End(Refused)
 	}
 	return s.Answer(out, func(p *Page) {
+		if out.Nothing != "" {
+			p.Line("%s", out.Nothing)
+			return
+		}
 		rows := [][]string{{"REQUEST", "UNDO", "WHAT BECAME OF IT"}}
 		for _, x := range out.Succeeded {
 			rows = append(rows, []string{x.Request, x.Undo, statusWords[x.Status]})
 		}
 		for _, x := range out.Failed {
-			rows = append(rows, []string{x.Request, "", p.Bad(short(x.Error, 100))})
+			rows = append(rows, []string{x.Request, "", p.Bad(short(x.Error, 300))})
 		}
 		p.Table(rows)
 	})
 }
 
+// around returns the breach, if --all is asked for and what it left is there still: no
+// request did it, so there is none whose undo would lift it.
+func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
+	if !c.All || r.Incident.Breach == "" || !r.Up.IsZero() {
+		return []unlifted{}
+	}
+	return []unlifted{{r.Incident.Breach, "around-the-desk", fmt.Sprintf(
+		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request account.restore %s", subjectName(r.Incident.Subject))}}
+}
+
+// nothingToUndo says why there is nothing to undo.
+func nothingToUndo(r v1.IncidentReport) string {
+	text := "Nothing to undo: of those involved no measure is in force that was asked for at this desk."
+	if !r.Up.IsZero() {
+		text += fmt.Sprintf(" The subject is up again since %s; countersign incident show %s says by whose act.", precise(r.Up), r.Incident.ID)
+	}
+	return text
+}
+
 // choose returns the requests that are meant, each of which is the contested one
 // or of those that the people involved touched.
-func (c *incidentUndo) choose(ctx context.Context, d deskClient) ([]string, error) {
-	r, err := d.IncidentReport(ctx, c.Incident, c.Days)
-	if err != nil {
-		return nil, err
-	}
+func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentReport) ([]string, error) {
 	var theirs, inForce []string
 	if r.Incident.Request != "" {
 		theirs = append(theirs, r.Incident.Request)
