@@ -265,6 +265,9 @@ func TestLyingDesk(t *testing.T) {
 		{"not around the desk", breached, func(t *testing.T, _ *evening, c *incident.Content) {
 			reported(t, c, func(r object) { r["attribution"].(object)["around"] = false })
 		}, "report-unsupported"},
+		{"down still", breached, func(t *testing.T, _ *evening, c *incident.Content) {
+			reported(t, c, func(r object) { r["up"] = "" })
+		}, "report-unsupported"},
 		{"another credential", breached, func(t *testing.T, _ *evening, c *incident.Content) {
 			reported(t, c, func(r object) { r["attribution"].(object)["credential"] = "staff token day-shift" })
 		}, "report-unsupported"},

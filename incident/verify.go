@@ -138,6 +138,9 @@ func (h *held) report(r Report) error {
 	if err := h.timeline(r.Timeline); err != nil {
 		return err
 	}
+	if err := h.over(r); err != nil {
+		return err
+	}
 	if err := h.rulings(r); err != nil {
 		return err
 	}
@@ -150,6 +153,33 @@ func (h *held) report(r Report) error {
 	}
 	return nil
 }
+
+// over refuses a report that a subject is down still, whose breach the entries tell to
+// be over. Of very many breaches a report holds the first ones, and nothing is said.
+func (h *held) over(r Report) error {
+	if r.Incident.Cause != Breach || !r.Up.IsZero() || len(h.breaches) >= fewBreaches {
+		return nil
+	}
+	var ended Moment
+	for _, m := range h.told { // in the order of their times
+		if h.breaches[m.Request] == nil {
+			continue
+		}
+		switch m.Step {
+		case StepSeen:
+			ended = Moment{}
+		case StepRestored, StepReversed:
+			ended = m
+		}
+	}
+	if !ended.At.IsZero() {
+		return unsupported("The report does not say that it was up again; entry %d of the ledger says so, at %s.", ended.Entry, ended.At)
+	}
+	return nil
+}
+
+// fewBreaches is less than what a report leaves breaches out from on.
+const fewBreaches = 200
 
 // logKey reads the log's key from the trusted entry 0, which is the bundle's first.
 func (b Bundle) logKey(t proof.Trust) (note.Verifier, error) {
