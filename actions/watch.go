@@ -33,6 +33,10 @@ type Order struct {
 	// Never names marks that are never lifted under the order, sorted: a mark, or what
 	// it begins with and an asterisk ("CSAM-*"). A breach that bears one pages instead.
 	Never []string `json:"never,omitempty"`
+	// Cut has the executor cut off the credential that does it again and again; nil:
+	// it does not. It is left out where it is nil, so that orders of before read back
+	// as they were signed.
+	Cut *Cut `json:"cut,omitempty"`
 }
 
 // Spares reports whether the order never lifts a mark.
@@ -58,6 +62,19 @@ func checkNever(never []string) error {
 	return nil
 }
 
+// Cut is after what a credential of the platform is cut off: so many breaches of the
+// order's tier, by that credential, within so many seconds.
+type Cut struct {
+	Breaches int64 `json:"breaches"`
+	Within   int64 `json:"within"`
+}
+
+// Limits of a Cut.
+const (
+	MostCutBreaches = 1000
+	MostCutWithin   = 24 * 60 * 60 // seconds
+)
+
 // Key names the place of an order: one is in force for each.
 func (o Order) Key() string { return PlaceKey(o.Platform, o.Tier) }
 
@@ -68,7 +85,7 @@ func (o Order) check() error {
 	switch {
 	case o.Platform == "" || o.Platform == DeskPlatform || o.Tier != Protected && o.Tier != Critical:
 		return fmt.Errorf("a standing order is for the protected or the critical subjects of a platform")
-	case o.Op == "revoke" && (!o.Until.IsZero() || o.PerSubject != 0 || o.PerTier != 0 || !o.Vouched.IsZero() || len(o.Never) > 0):
+	case o.Op == "revoke" && (!o.Until.IsZero() || o.PerSubject != 0 || o.PerTier != 0 || !o.Vouched.IsZero() || len(o.Never) > 0 || o.Cut != nil):
 		return fmt.Errorf("a revocation names the platform and the tier and nothing else")
 	case o.Op == "revoke":
 		return nil
@@ -76,6 +93,8 @@ func (o Order) check() error {
 		return fmt.Errorf("op is place or revoke")
 	case o.Until.IsZero() || o.PerSubject < 1 || o.PerTier < 1:
 		return fmt.Errorf("a standing order has an end, and budgets of at least one restoration an hour")
+	case o.Cut != nil && (o.Cut.Breaches < 1 || o.Cut.Breaches > MostCutBreaches || o.Cut.Within < 1 || o.Cut.Within > MostCutWithin):
+		return fmt.Errorf("a credential is cut off after 1 to %d breaches within 1 to %d seconds", MostCutBreaches, MostCutWithin)
 	}
 	return checkNever(o.Never)
 }

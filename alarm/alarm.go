@@ -42,6 +42,8 @@ const (
 	StreamGap       Type = "stream.gap"       // the watch missed something that it cannot fetch
 	Duel            Type = "duel"             // somebody undoes what the executor restores
 	BudgetSpent     Type = "budget.spent"     // a standing order has used what it may
+	CredentialCut   Type = "credential.cut"   // one that did it again and again was cut off
+	CredentialStays Type = "credential.stays" // it is not cut off, and somebody has to do it
 	ExposureLowered Type = "exposure.lowered" // fewer people than before could do harm together
 	CoverageShort   Type = "coverage.short"   // too few people could countersign
 	StreamBack      Type = "stream.back"      // the watch sees again
@@ -70,7 +72,7 @@ const (
 
 // Types lists what is alarmed.
 func Types() []Type {
-	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
+	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
 		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, Flood}
 }

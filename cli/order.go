@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/api/v1"
@@ -24,18 +25,23 @@ func (orderCommands) Help() string {
 }
 
 type orderPlace struct {
-	Platform   string       `arg:"" help:"Name of the platform."`
-	Tier       actions.Tier `arg:"" enum:"protected,critical" help:"protected or critical."`
-	Until      moment       `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
-	PerSubject int64        `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
-	PerTier    int64        `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
-	Vouched    string       `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
-	Never      []string     `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or what marks begin with and an asterisk, such as CSAM-*. May be given several times."`
+	Platform   string        `arg:"" help:"Name of the platform."`
+	Tier       actions.Tier  `arg:"" enum:"protected,critical" help:"protected or critical."`
+	Until      moment        `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
+	PerSubject int64         `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
+	PerTier    int64         `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
+	Vouched    string        `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
+	Never      []string      `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or what marks begin with and an asterisk, such as CSAM-*. May be given several times."`
+	CutAfter   int64         `placeholder:"N" help:"Cut off a credential of the platform after so many breaches, where the platform names it and can cut it off; else people are paged with what to do. Left out: never."`
+	CutWithin  time.Duration `default:"10m" help:"The time in which the breaches of --cut-after count, such as 10m."`
 	asking
 }
 
 func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 	o := actions.Order{Op: "place", Platform: c.Platform, Tier: c.Tier, Until: c.Until.from(s.Now()), PerSubject: c.PerSubject, PerTier: c.PerTier, Never: sortedOnce(c.Never)}
+	if c.CutAfter != 0 {
+		o.Cut = &actions.Cut{Breaches: c.CutAfter, Within: int64(c.CutWithin / time.Second)}
+	}
 	switch c.Vouched {
 	case "":
 	case "now":
@@ -118,9 +124,17 @@ type orderList struct{}
 
 func (c *orderList) Run(ctx context.Context, s *Session) error {
 	return listed(ctx, s, func(d v1.Desk) []v1.StandingOrder { return d.Orders }, "",
-		[]string{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "NEVER LIFTS", "REQUEST"}, func(o v1.StandingOrder) []string {
-			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), when(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), when(o.Vouched), strings.Join(o.Never, " "), o.Request}
+		[]string{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "NEVER LIFTS", "CUT", "REQUEST"}, func(o v1.StandingOrder) []string {
+			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), when(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), when(o.Vouched), strings.Join(o.Never, " "), cutAfter(o.Cut), o.Request}
 		})
+}
+
+// cutAfter says when a standing order has a credential cut off.
+func cutAfter(c *actions.Cut) string {
+	if c == nil {
+		return "never"
+	}
+	return fmt.Sprintf("after %s in %s", plural(int(c.Breaches), "breach", "breaches"), time.Duration(c.Within)*time.Second)
 }
 
 type modeCommands struct {

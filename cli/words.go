@@ -296,6 +296,9 @@ func changeFacts(change actions.Change) [][2]string {
 		if o := c.Order; o != nil && o.Op == "place" {
 			pairs = append(pairs, [2]string{"per subject", fmt.Sprintf("%d restorations an hour", o.PerSubject)},
 				[2]string{"per tier", fmt.Sprintf("%d restorations an hour", o.PerTier)}, [2]string{"vouched for", when(o.Vouched)})
+			if o.Cut != nil {
+				pairs = append(pairs, [2]string{"credential", "the executor cuts it off " + cutAfter(o.Cut) + " by it, where the platform names it and can"})
+			}
 		}
 		for _, b := range c.Budgets {
 			undo := ""

@@ -50,7 +50,9 @@ func (d *Desk) openWatched(e proof.SignedExecution) (watched, error) {
 }
 
 // ofWatch reports whether a record belongs to the watch and to no request.
-func ofWatch(e proof.Execution) bool { return e.Duty == proof.DutyWatch || e.Duty == proof.DutyRestore }
+func ofWatch(e proof.Execution) bool {
+	return e.Duty == proof.DutyWatch || e.Duty == proof.DutyRestore || e.Duty == proof.DutyCut
+}
 
 // watch keeps a record of the watch, with what follows from it.
 func (t *tx) watch(w watched) error {
@@ -78,6 +80,9 @@ func (t *tx) watch(w watched) error {
 		}
 	}
 	t.InsertSighting(s)
+	if w.Duty == proof.DutyCut {
+		return t.cut(w, of)
+	}
 	switch w.Kind {
 	case proof.KindBreach:
 		return t.breach(w)
@@ -291,6 +296,22 @@ func (t *tx) over(w watched) error {
 	}
 	a := w.about(alarm.BreachOver, Info, text+incident.HowOver(*w.Sight))
 	a.Incident = b.Incident
+	return t.alarm(a)
+}
+
+// cut tells what came of cutting off the credential that does it again and again.
+func (t *tx) cut(w watched, of string) error {
+	kind, text := alarm.CredentialStays, fmt.Sprintf("Somebody does it again and again on %s, %d times within the time of the standing order %s, and the credential is not cut off: %s",
+		w.Sight.Platform, w.Sight.Count, w.Sight.Order, orElse(w.Text, w.Type))
+	switch {
+	case w.Kind == proof.KindIntent:
+		return nil
+	case w.Outcome == proof.Executed:
+		kind, text = alarm.CredentialCut, fmt.Sprintf("The credential of %s that did it %d times was cut off under the standing order %s. The incident names it: find out who holds it, and give its honest holders another.",
+			w.Sight.Platform, w.Sight.Count, w.Sight.Order)
+	}
+	a := w.about(kind, Page, text)
+	a.Incident = of
 	return t.alarm(a)
 }
 

@@ -37,7 +37,7 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 		return err
 	}
 	s.Why, s.Warrant = string(sight.Why()), newest.Request
-	b = journal.Breach{ID: w.e.newID(proof.BreachPrefix), Subject: k.Subject, Tier: k.Tier, Found: found, Seen: seen}
+	b = journal.Breach{ID: w.e.newID(proof.BreachPrefix), Subject: k.Subject, Tier: k.Tier, Found: found, By: l.brought(found).By, Seen: seen}
 	if !known {
 		// Nobody knows what it was like before: people decide.
 		s.Expected = platform.Expect{}
@@ -247,6 +247,7 @@ func (w *watcher) began(l glance, b journal.Breach, r proof.SignedExecution) {
 	}
 	w.mu.Unlock()
 	w.e.raise(r)
+	w.nudgeCuts()
 	w.e.step(StepBreached)
 }
 

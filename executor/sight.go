@@ -377,7 +377,8 @@ func (w *watcher) told(ctx context.Context, l glance) error {
 		return err
 	}
 	s := &proof.Sight{Platform: w.name, Tier: b.Tier, Credential: d, Via: viaStream, Seen: canonical.At(w.e.now()), Changed: by.At}
-	_, err = w.record(ctx, b.ID, proof.KindTold, s, "", "", []ledger.Opening{o})
+	_, err = w.record(ctx, b.ID, proof.KindTold, s, "", "", []ledger.Opening{o}, journal.By(b.ID, by.By))
+	w.nudgeCuts()
 	return err
 }
 

@@ -59,7 +59,11 @@ func squareOf(t *testing.T, c *clock, plaza *desktest.Square) *square {
 
 func (s *square) connect(holder string, now func() time.Time) *connector.Connector {
 	s.t.Helper()
-	c, err := connector.Connect(s.t.Context(), connector.Config{Name: "plaza", URL: s.URL, Token: s.Token(holder, plaza.StaffScope), Now: now})
+	scope := plaza.StaffScope
+	if holder == executortest.Executor {
+		scope = plaza.KeeperScope
+	}
+	c, err := connector.Connect(s.t.Context(), connector.Config{Name: "plaza", URL: s.URL, Token: s.Token(holder, scope), Now: now})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -63,6 +63,7 @@ type watcher struct {
 	basing   sync.Mutex // one baseline at a time
 	queue    queue
 	sweeps   chan struct{} // a sweep is wanted
+	cutting  chan struct{} // a credential may be to be cut off
 	turned   chan struct{} // there are other critical subjects
 	stream   atomic.Bool   // is open
 	interval atomic.Int64  // nanoseconds between two direct reads of one critical subject
@@ -104,7 +105,7 @@ func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
 		recent: map[string]journal.Breach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, beyond: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
 		names: slices.ContainsFunc(c.Shows(), func(s platform.Showing) bool { return s.Change == platform.AccountDeactivated && s.Names }),
-		queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1)}
+		queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1), cutting: make(chan struct{}, 1)}
 }
 
 // run watches until ctx ends. An error means that the journal could not be read
@@ -121,7 +122,7 @@ func (w *watcher) run(ctx context.Context) error {
 	own, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var loops sync.WaitGroup
-	work := []func(context.Context) error{w.follow, w.read, w.sweepAll, w.tick}
+	work := []func(context.Context) error{w.follow, w.read, w.sweepAll, w.tick, w.cutAll}
 	for range watchWorkers {
 		work = append(work, w.work)
 	}

@@ -367,6 +367,15 @@ func (t teller) execution(x proof.Execution) Moment {
 		default:
 			m.Text = "The executor could not restore the subject: " + outcome + "."
 		}
+	case proof.DutyCut:
+		switch {
+		case x.Kind == proof.KindIntent:
+			m.Text = fmt.Sprintf("After %d breaches the executor set out to cut off the credential that the platform names for them, under a standing order.", x.Sight.Count)
+		case x.Outcome == proof.Executed:
+			m.Text = "The executor cut off the credential."
+		default:
+			m.Text = fmt.Sprintf("The credential was not cut off (%s): %s", outcome, x.Text)
+		}
 	case proof.DutyLift:
 		switch {
 		case x.Kind == proof.KindIntent:

@@ -454,6 +454,14 @@ func (h *held) claimActs(add func(string, bool, string)) {
 			} else {
 				add(what, false, "the executor says under an order, and the chain knows none that fits")
 			}
+		case proof.DutyCut:
+			o, ok := h.orders[x.Sight.Order]
+			what := "That cutting off the credential at " + clock(x.At) + " was ordered"
+			if ok && o.Cut != nil && o.Placed.Before(x.At.Time) && x.At.Before(o.Until.Time) && o.Platform == x.Sight.Platform && o.Tier == x.Sight.Tier {
+				add(what, true, fmt.Sprintf("the standing order %s, which says so after %d breaches within %d s, is an entry of the governance chain with its signatures", o.Request, o.Cut.Breaches, o.Cut.Within))
+			} else {
+				add(what, false, "the executor says under an order, and the chain knows none that says so")
+			}
 		case proof.DutyAct:
 			claim, what := h.requests[x.Request], "That the act at "+clock(x.At)+" was authorised"
 			switch {

@@ -224,6 +224,13 @@ type Capabilities struct {
 	// RequestLife is the longest, in seconds, that a request already sent may
 	// still take effect after we stopped waiting for its answer.
 	RequestLife int `json:"request_life"`
+	// Cuts says that credentials of the platform can be cut off: the connector is a
+	// Cutter. Credential is then what the event stream calls the connector's own.
+	Cuts       bool   `json:"cuts,omitempty"`
+	Credential string `json:"credential,omitempty"`
+	// Remedy says, for a person, how somebody is stopped who uses a credential of the
+	// platform's, where it cannot be cut off.
+	Remedy string `json:"remedy,omitempty"`
 }
 
 // Can returns the ability for a verb on a sort of subject.

@@ -102,6 +102,16 @@ type Notifier interface {
 	Notify(ctx context.Context, key string, s Subject, title, text string) error
 }
 
+// Cutter is a connector that can cut a credential of its platform off. A Cutter whose
+// Capabilities do not say so cuts nothing.
+type Cutter interface {
+	// Cut ends what a credential opens, once for each key: repeated with the same key it
+	// changes nothing and returns since when it is cut off. The name is what the event
+	// stream calls it. It refuses the connector's own with "own-token", and one that it
+	// does not know with "no-such-token". Errors are otherwise those of Apply.
+	Cut(ctx context.Context, key, credential string) (canonical.Time, error)
+}
+
 // Listed is an account as the platform lists it.
 type Listed struct {
 	Subject Subject // with its identifier; the handle only if the list tells it

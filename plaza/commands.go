@@ -25,11 +25,8 @@ func checkKey(key string) error {
 }
 
 func (s *Server) postCommand(c call) error {
-	keys := c.r.Header.Values("Idempotency-Key")
-	if len(keys) != 1 {
-		return fault.New(fault.Invalid, "bad-key", "Send one Idempotency-Key header; it is what the command can be asked about by.")
-	}
-	if err := checkKey(keys[0]); err != nil {
+	key, err := c.key()
+	if err != nil {
 		return err
 	}
 	body, err := c.body()
@@ -40,23 +37,44 @@ func (s *Server) postCommand(c call) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.carryOut(c.r.Context(), c.holder, keys[0], command, c.arrived)
+	e, err := s.carryOut(c.r.Context(), c.holder, key, command, c.arrived)
 	if err != nil {
 		return err
 	}
+	e.write(c)
+	return nil
+}
+
+// key returns the one key of a request.
+func (c call) key() (string, error) {
+	keys := c.r.Header.Values("Idempotency-Key")
+	if len(keys) != 1 {
+		return "", fault.New(fault.Invalid, "bad-key", "Send one Idempotency-Key header; it is what the command can be asked about by.")
+	}
+	return keys[0], checkKey(keys[0])
+}
+
+// write answers as it was answered at first.
+func (e entry) write(c call) {
 	mediaType := jsonType
 	if e.http != http.StatusOK {
 		mediaType = problemType
 	}
 	writeBytes(c.w, e.http, mediaType, []byte(e.answer))
-	return nil
 }
 
 // carryOut does a command once for its key, in one transaction with its event
 // and the row that remembers its answer. An error means that nothing happened
 // and that nothing was remembered, unless it is sqldb.ErrUnknown.
 func (s *Server) carryOut(ctx context.Context, holder, key string, c Command, arrived time.Time) (entry, error) {
-	digest := canonical.DigestOf(c).String()
+	return s.once(ctx, holder, key, canonical.DigestOf(c).String(), arrived, func(tx *sqldb.Tx, now time.Time) (any, error) {
+		return s.change(tx, holder, key, c, now)
+	})
+}
+
+// once does something once for a holder's key and remembers its answer in the same
+// transaction; digest says what it is. Errors are those of carryOut.
+func (s *Server) once(ctx context.Context, holder, key, digest string, arrived time.Time, do func(tx *sqldb.Tx, now time.Time) (any, error)) (entry, error) {
 	var e entry
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		e = entry{}
@@ -72,7 +90,7 @@ func (s *Server) carryOut(ctx context.Context, holder, key string, c Command, ar
 			e, err = prior.again(digest)
 			return err
 		}
-		receipt, err := s.change(tx, holder, key, c, now)
+		receipt, err := do(tx, now)
 		switch kind := fault.KindOf(err); {
 		case errors.Is(err, sqldb.ErrAgain):
 			return err // nothing was decided yet

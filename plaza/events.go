@@ -135,6 +135,9 @@ func (s *Server) stream(c call, after int64) error {
 			if err := send(": still here\n\n"); err != nil {
 				return err
 			}
+			if _, err := s.authenticate(c.r, StaffScope); err != nil {
+				return err // the token was revoked meanwhile
+			}
 		case <-s.closed:
 			return nil
 		case <-c.r.Context().Done():

@@ -575,3 +575,31 @@ func BenchmarkRead(b *testing.B) {
 		to.want(200, "GET", "/staff/v1/subjects?id=acct/1", to.staff, "", "")
 	}
 }
+
+// TestRevoke: a keeper ends the tokens of another, once for each key; nobody else
+// does, and nobody ends their own.
+func TestRevoke(t *testing.T) {
+	to := newTown(t, nil)
+	keeper, night, other := to.token("executor", plaza.KeeperScope), to.token("night-shift", plaza.StaffScope), to.token("day-shift", plaza.StaffScope)
+	to.want(403, "POST", "/staff/v1/tokens/executor/revoke", night, "k1", "")
+	to.want(403, "POST", "/staff/v1/tokens/executor/revoke", to.setup, "k1", "")
+	to.want(409, "POST", "/staff/v1/tokens/executor/revoke", keeper, "k1", "")
+	to.want(404, "POST", "/staff/v1/tokens/nobody/revoke", keeper, "k2", "")
+	to.want(400, "POST", "/staff/v1/tokens/night-shift/revoke", keeper, "", "")
+	to.want(200, "GET", "/staff/v1/capabilities", night, "", "")
+	first := to.want(200, "POST", "/staff/v1/tokens/night-shift/revoke", keeper, "k3", "")
+	to.want(401, "GET", "/staff/v1/capabilities", night, "", "")
+	to.want(200, "GET", "/staff/v1/capabilities", other, "", "")
+	anew := to.token("night-shift", plaza.StaffScope)
+	if again := to.want(200, "POST", "/staff/v1/tokens/night-shift/revoke", keeper, "k3", ""); again != first {
+		t.Errorf("another answer: %s", again)
+	}
+	to.want(200, "GET", "/staff/v1/capabilities", anew, "", "")
+	to.want(422, "POST", "/staff/v1/tokens/day-shift/revoke", keeper, "k3", "")
+	if with := to.want(200, "GET", "/staff/v1/capabilities", keeper, "", ""); !strings.Contains(with, `"tokens"`) || !strings.Contains(with, `"credential":"executor"`) {
+		t.Errorf("a keeper is told %s", with)
+	}
+	if with := to.want(200, "GET", "/staff/v1/capabilities", anew, "", ""); strings.Contains(with, `"tokens"`) {
+		t.Errorf("one who may not revoke is told %s", with)
+	}
+}

@@ -49,6 +49,7 @@ var staffRoutes = []route{
 	{"GET", "/staff/v1/accounts", StaffScope, 0, (*Server).getAccounts},
 	{"GET", "/staff/v1/lock", StaffScope, 0, (*Server).getLock},
 	{"POST", "/staff/v1/notices", StaffScope, noticeLimit, (*Server).postNotice},
+	{"POST", "/staff/v1/tokens/{id}/revoke", KeeperScope, 0, (*Server).postRevoke},
 	{"POST", "/staff/v1/owners", SetupScope, ownerLimit, (*Server).postOwner},
 	{"POST", "/staff/v1/accounts", SetupScope, setupLimit, (*Server).postAccount},
 	{"POST", "/staff/v1/accounts/bulk", SetupScope, setupLimit, (*Server).postAccounts},
@@ -223,20 +224,28 @@ type Capabilities struct {
 	RequestLife   int       `json:"request_life"` // seconds
 	BodyLimit     int       `json:"body_limit"`   // bytes in the body of a command
 	EventBacklog  int64     `json:"event_backlog"`
-	Heartbeat     int       `json:"heartbeat"` // seconds after which a silent event stream says that it lives
-	Offers        []string  `json:"offers"`    // which routes it has beyond those that every platform has
+	Heartbeat     int       `json:"heartbeat"`  // seconds after which a silent event stream says that it lives
+	Offers        []string  `json:"offers"`     // which routes it has beyond those that every platform has
+	Credential    string    `json:"credential"` // what events call the token that asks
 }
 
 // Protocol names the version of the protocol that the staff API speaks.
 const Protocol = "staff/v1"
 
 func (s *Server) getCapabilities(c call) error {
+	offers := []string{"accounts", "lock", "notices"}
+	switch _, err := s.authenticate(c.r, KeeperScope); {
+	case err == nil:
+		offers = append(offers, "tokens")
+	case !fault.Is(err, "wrong-scope"):
+		return err
+	}
 	writeJSON(c.w, http.StatusOK, jsonType, Capabilities{
 		Protocol: Protocol, Platform: "plaza", Abilities: abilities,
 		Facts:         []string{"followers", "verified", "office", "created", "owner"},
 		CompareAndSet: true, Lookup: true,
 		RequestLife: int(RequestLife / time.Second), BodyLimit: commandLimit, EventBacklog: s.backlog,
-		Heartbeat: max(1, int((s.heartbeat+time.Second-1)/time.Second)), Offers: []string{"accounts", "lock", "notices"},
+		Heartbeat: max(1, int((s.heartbeat+time.Second-1)/time.Second)), Offers: offers, Credential: c.holder,
 	})
 	return nil
 }

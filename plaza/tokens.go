@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/sqldb"
 )
@@ -21,8 +23,12 @@ type Scope string
 // The scopes.
 const (
 	StaffScope Scope = "staff" // the staff API: read, command, look up, follow
-	SetupScope Scope = "setup" // making accounts and posts and giving them to owners, nothing else
-	OwnerScope Scope = "owner" // one's own account
+	// KeeperScope is StaffScope with the right to revoke others' tokens. Give it to
+	// whoever watches over the platform and to nobody else: anybody else could blind
+	// who does.
+	KeeperScope Scope = "keeper"
+	SetupScope  Scope = "setup" // making accounts and posts and giving them to owners, nothing else
+	OwnerScope  Scope = "owner" // one's own account
 )
 
 var holderForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
@@ -31,17 +37,21 @@ var holderForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 // kept. A holder may have several tokens, and keys of commands belong to the
 // holder, so that a token can be replaced while commands are under way.
 func (s *Server) IssueToken(ctx context.Context, holder string, scope Scope) (string, error) {
-	if !holderForm.MatchString(holder) || (scope != StaffScope && scope != SetupScope) {
-		return "", fault.New(fault.Invalid, "bad-token", "A token needs a holder of lower-case letters and digits and the scope staff or setup.")
+	if !holderForm.MatchString(holder) || (scope != StaffScope && scope != KeeperScope && scope != SetupScope) {
+		return "", fault.New(fault.Invalid, "bad-token", "A token needs a holder of lower-case letters and digits and the scope staff, keeper or setup.")
 	}
 	token, err := s.newToken()
 	if err != nil {
 		return "", err
 	}
 	now := s.now()
+	keeper := scope == KeeperScope
+	if keeper {
+		scope = StaffScope
+	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`insert into staff_token (hash, holder, scope, created) values ($1, $2, $3, $4)`,
-			tokenHash(token), holder, string(scope), now.UnixMicro())
+		_, err := tx.Exec(`insert into staff_token (hash, holder, scope, keeper, created) values ($1, $2, $3, $4, $5)`,
+			tokenHash(token), holder, string(scope), keeper, now.UnixMicro())
 		return err
 	})
 	if err != nil {
@@ -62,10 +72,48 @@ func (s *Server) newToken() (string, error) {
 func (s *Server) RevokeTokens(ctx context.Context, holder string) (int64, error) {
 	var n int64
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
-		n, err = tx.Exec(`delete from staff_token where holder = $1`, holder)
+		n, err = revokeTokens(tx, holder)
 		return err
 	})
 	return n, err
+}
+
+func revokeTokens(tx *sqldb.Tx, holder string) (int64, error) {
+	return tx.Exec(`delete from staff_token where holder = $1`, holder)
+}
+
+// Revoked is what came of a revocation.
+type Revoked struct {
+	ID      string         `json:"id"` // the holder, as events name it
+	Revoked canonical.Time `json:"revoked"`
+	Tokens  int64          `json:"tokens"` // how many that holder had
+}
+
+// postRevoke ends all tokens of a holder, once for its key.
+func (s *Server) postRevoke(c call) error {
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
+	id := c.r.PathValue("id")
+	digest := canonical.DigestOf(struct {
+		Revoke string `json:"revoke"`
+	}{id}).String()
+	e, err := s.once(c.r.Context(), c.holder, key, digest, c.arrived, func(tx *sqldb.Tx, now time.Time) (any, error) {
+		if id == c.holder {
+			return nil, fault.New(fault.Conflict, "own-token", "%s is your own; who revokes it could revoke nothing any more. Nothing was revoked.", quote(id))
+		}
+		n, err := revokeTokens(tx, id)
+		if err == nil && n == 0 {
+			err = fault.New(fault.NotFound, "no-such-token", "Nobody has a token under the name %s.", quote(id))
+		}
+		return Revoked{id, canonical.At(now), n}, err
+	})
+	if err != nil {
+		return err
+	}
+	e.write(c)
+	return nil
 }
 
 func tokenHash(token string) string {
@@ -89,9 +137,13 @@ func (s *Server) authenticate(r *http.Request, want Scope) (string, error) {
 	}
 	var holder string
 	var scope Scope
+	var keeper bool
 	err := s.db.Read(r.Context(), func(tx *sqldb.Tx) error {
-		return tx.QueryRow(`select holder, scope from staff_token where hash = $1`, tokenHash(token)).Scan(&holder, &scope)
+		return tx.QueryRow(`select holder, scope, keeper from staff_token where hash = $1`, tokenHash(token)).Scan(&holder, &scope, &keeper)
 	})
+	if scope == StaffScope && keeper && want == KeeperScope {
+		scope = want
+	}
 	switch {
 	case sqldb.IsNotFound(err):
 		return "", unknown

@@ -26,6 +26,7 @@ type StandingOrder struct {
 	PerTier    int64          `json:"per_tier" doc:"restorations of the whole tier in an hour; more of them page and stop nothing"`
 	Vouched    canonical.Time `json:"vouched" doc:"what the ledger held of the subjects by then is right, whether it has stood for a day or not"`
 	Never      []string       `json:"never,omitempty" doc:"marks that are never lifted under it: a mark, or what it begins with and an asterisk"`
+	Cut        *actions.Cut   `json:"cut,omitempty" doc:"after how many breaches by one credential, within how many seconds, that one is cut off; left out: never"`
 	Request    string         `json:"request" doc:"whose signatures placed it"`
 	InForce    bool           `json:"in_force"`
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 )
@@ -23,6 +24,7 @@ type late struct {
 var (
 	_ platform.Watcher  = (*late)(nil)
 	_ platform.Notifier = (*late)(nil)
+	_ platform.Cutter   = (*late)(nil)
 )
 
 // connectTime bounds connecting where the caller gives no time of its own.
@@ -173,4 +175,16 @@ func (l *late) Notify(ctx context.Context, key string, s platform.Subject, title
 		return fault.New(fault.Unsupported, "not-offered", "The platform %s sends its owners nothing.", l.name)
 	}
 	return n.Notify(ctx, key, s, title, text)
+}
+
+func (l *late) Cut(ctx context.Context, key, credential string) (canonical.Time, error) {
+	c, err := l.get(ctx)
+	if err != nil {
+		return canonical.Time{}, err
+	}
+	cutter, ok := c.(platform.Cutter)
+	if !ok {
+		return canonical.Time{}, fault.New(fault.Unsupported, "not-offered", "The platform %s cannot cut credentials off.", l.name)
+	}
+	return cutter.Cut(ctx, key, credential)
 }

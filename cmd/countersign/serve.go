@@ -332,7 +332,7 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 		err = tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, executorDir, platformsFile))
 	} else {
 		// Whoever keeps the executor's platforms.json takes it from there.
-		err = keepToken(ctx, v.plaza, holder, plaza.StaffScope, filepath.Join(dir, staffTokenFile))
+		err = keepToken(ctx, v.plaza, holder, plaza.KeeperScope, filepath.Join(dir, staffTokenFile))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
@@ -379,7 +379,7 @@ func tellExecutor(ctx context.Context, p *plaza.Server, url, path string) error 
 	if _, err := p.RevokeTokens(ctx, holder); err != nil {
 		return err
 	}
-	token, err := p.IssueToken(ctx, holder, plaza.StaffScope)
+	token, err := p.IssueToken(ctx, holder, plaza.KeeperScope)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type Breach struct {
 	Subject platform.Subject
 	Tier    actions.Tier
 	Found   platform.Expect
+	By      string // whose credential it was, as far as it was told when it was journalled
 	Sight   proof.Sight
 	Due     canonical.Time // when it is restored; zero: nobody will by themselves
 	Over    bool           // the subject was seen in another state since
@@ -237,10 +238,10 @@ func (j *Journal) OpenRestored(ctx context.Context, b Breach, a Act, h Head, all
 
 func breached(b Breach) Note {
 	return func(tx *sqldb.Tx, _ proof.SignedExecution) error {
-		_, err := tx.Exec(`insert into breach (id, platform, subject_id, subject, tier, found, sight, due, stage, seen)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9)`,
+		_, err := tx.Exec(`insert into breach (id, platform, subject_id, subject, tier, found, sight, due, stage, seen, credential)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $10)`,
 			b.ID, b.Subject.Platform, b.Subject.ID, string(canonical.MustMarshal(b.Subject)), string(b.Tier), string(canonical.MustMarshal(b.Found)),
-			sightText(&b.Sight), b.Due.Micro(), b.Seen.Micro())
+			sightText(&b.Sight), b.Due.Micro(), b.Seen.Micro(), b.By)
 		return err
 	}
 }

@@ -50,7 +50,12 @@ const (
 	// DutyRestore lifts what a breach left, under a standing order. Request is the
 	// breach; Warrant is the digest of the order.
 	DutyRestore Duty = "restore"
-	DutyWatch   Duty = "watch" // nothing is done; the record tells what was seen
+	// DutyCut cuts off the credential that did a breach again and again, under a
+	// standing order that says so. Request is the breach at which it was due; Warrant is
+	// the digest of the order; Sight names platform, tier, credential and order, and
+	// counts the breaches. A refusal says why it is not cut off, and what to do.
+	DutyCut   Duty = "cut"
+	DutyWatch Duty = "watch" // nothing is done; the record tells what was seen
 )
 
 // BreachPrefix begins every breach's identifier.
@@ -164,14 +169,16 @@ func (e Execution) Check() error {
 		return bad("its number is negative")
 	case e.Executor == "" || e.Request == "":
 		return bad("it names no executor or no request")
-	case e.Duty != DutyAct && e.Duty != DutyLift && e.Duty != DutyRestore && e.Duty != DutyWatch:
+	case e.Duty != DutyAct && e.Duty != DutyLift && e.Duty != DutyRestore && e.Duty != DutyCut && e.Duty != DutyWatch:
 		return bad("its duty is unknown")
 	case e.Duty == DutyWatch:
 		return e.checkWatch(bad)
-	case e.Taken != nil || (e.Sight != nil) != (e.Duty == DutyRestore):
-		return bad("only a restoration tells of a sight, and only what was taken directly of an authority")
+	case e.Taken != nil || (e.Sight != nil) != (e.Duty == DutyRestore || e.Duty == DutyCut):
+		return bad("only a restoration and a cut tell of a sight, and only what was taken directly of an authority")
 	case e.At.IsZero():
 		return bad("it has no time")
+	case e.Duty == DutyCut && (e.Sight.Platform == "" || e.Sight.Order == "" || e.Sight.Count < 1 || !e.Sight.Subject.IsZero() || e.Kind == KindIntent && e.Sight.Credential.IsZero()):
+		return bad("a cut names platform, order and credential, counts breaches and names no subject")
 	case len(e.Nonce) != nonceSize && (e.Kind != KindRefusal || len(e.Nonce) != 0):
 		return bad("its nonce is not 32 bytes")
 	}

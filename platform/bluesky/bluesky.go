@@ -153,6 +153,7 @@ func (c *Connector) Capabilities() platform.Capabilities {
 		CompareAndSet: false,
 		Lookup:        false,
 		RequestLife:   int((c.config.RequestLife + time.Second - 1) / time.Second),
+		Remedy:        remedy,
 	}
 }
 
@@ -162,3 +163,8 @@ var errNotThere = errors.New("the PDS knows no such subject")
 func noSuchSubject(s platform.Subject, cause error) error {
 	return fault.New(fault.NotFound, "no-such-subject", "There is no %s on this PDS.", s).Because(cause)
 }
+
+// remedy is what a person does against somebody who has the administrator's password,
+// which is the one credential of a PDS: it names none and can cut none off.
+const remedy = "A PDS has one credential for all its administrators, and cannot cut it off. On the PDS's machine change PDS_ADMIN_PASSWORD in its environment file " +
+	"(/pds/pds.env in the usual installation) and restart it (systemctl restart pds). Then put the new password into the executor's platforms.json and restart the executor."

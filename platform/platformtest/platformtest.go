@@ -36,6 +36,9 @@ type Target struct {
 	// several times, also where that changes nothing, of one account, which is taken
 	// down and brought back too.
 	Around map[platform.Change]func(context.Context) (platform.Subject, error)
+	// Spare makes another credential and says how the stream calls it and whether it
+	// still opens anything: it is cut off. Nil: that is left out.
+	Spare  func(context.Context) (name string, opens func(context.Context) bool, err error)
 	Source id.Source // makes keys and marks; the zero value works
 	// Patience is how long to wait for what must come, such as an event that
 	// is to arrive; 0 means 10 seconds.

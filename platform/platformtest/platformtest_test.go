@@ -85,7 +85,7 @@ func realPlaza(t *testing.T, database string) platformtest.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	staff, err := server.IssueToken(ctx, "tester", plaza.StaffScope)
+	staff, err := server.IssueToken(ctx, "tester", plaza.KeeperScope)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +112,13 @@ func realPlaza(t *testing.T, database string) platformtest.Target {
 		platform.LockSet: lock("PUT"), platform.LockCleared: lock("DELETE"),
 		platform.AccountDeleted: gone("acct/3"), platform.ContentDeleted: gone("post/2"),
 	}
+	tg.Spare = func(ctx context.Context) (string, func(context.Context) bool, error) {
+		token, err := server.IssueToken(ctx, "spare", plaza.StaffScope)
+		return "spare", func(ctx context.Context) bool {
+			_, err := plazaconnector.Connect(ctx, plazaconnector.Config{Name: "plaza", URL: web.URL, Token: token})
+			return err == nil
+		}, err
+	}
 	return tg
 }
 
@@ -122,7 +129,7 @@ func TestDouble(t *testing.T) {
 	defer web.Close()
 	// The protocol lets a server leave out lists, owners and deletion.
 	subtests(t, platformtest.Run(t.Context(), target(t, web.URL, "token")),
-		"watch-accounts", "watch-lock", "watch-notice", "watch-account-delete", "watch-content-delete", "watch-lock-set", "watch-lock-clear")
+		"watch-accounts", "watch-lock", "watch-notice", "watch-account-delete", "watch-content-delete", "watch-lock-set", "watch-lock-clear", "cut-guards", "cut-ends")
 }
 
 // flaws are servers that break promises, and the promises that must notice.

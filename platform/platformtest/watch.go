@@ -24,7 +24,68 @@ func watchPromises() []promise {
 	for _, s := range shown {
 		list = append(list, promise{"watch-" + string(s.change), s.text, s.needs, s.check})
 	}
-	return list
+	return append(list,
+		promise{"cut-guards", "never cuts off the credential that asks, nor one that it does not know", needsCutter, checkCutGuards},
+		promise{"cut-ends", "cuts another credential off, once for each key", needsSpare, checkCutEnds})
+}
+
+func needsCutter(r *run) string {
+	if _, ok := r.Connector.(platform.Cutter); !ok || !r.can.Cuts {
+		return "the platform cannot cut credentials off, or not with this one"
+	}
+	return ""
+}
+
+func needsSpare(r *run) string {
+	if why := needsCutter(r); why != "" || r.Spare != nil {
+		return why
+	}
+	return "this suite was given no credential to cut off"
+}
+
+func checkCutGuards(ctx context.Context, r *run) error {
+	c := r.Connector.(platform.Cutter)
+	if r.can.Credential == "" {
+		return errors.New("it does not say which credential asks")
+	}
+	if _, err := c.Cut(ctx, r.key(), r.can.Credential); !fault.Is(err, "own-token") {
+		return fmt.Errorf("cutting off the credential that asks is not refused as own-token: %v", err)
+	}
+	if _, err := c.Cut(ctx, r.key(), "nobody-of-this-name"); !fault.Is(err, "no-such-token") {
+		return fmt.Errorf("cutting off nobody's credential is not refused as no-such-token: %v", err)
+	}
+	_, err := r.expectState(ctx, r.Account, platform.Up, "") // it still opens
+	return err
+}
+
+func checkCutEnds(ctx context.Context, r *run) error {
+	c, key := r.Connector.(platform.Cutter), r.key()
+	name, opens, err := r.Spare(ctx)
+	if err != nil {
+		return err
+	}
+	if !opens(ctx) {
+		return errors.New("the credential opens nothing before")
+	}
+	first, err := c.Cut(ctx, key, name)
+	if err != nil {
+		return fmt.Errorf("it was not cut off: %w", err)
+	}
+	if opens(ctx) {
+		return errors.New("it still opens")
+	}
+	// Who answers for it has got another one meanwhile, which nobody meant.
+	if _, opens, err = r.Spare(ctx); err != nil {
+		return err
+	}
+	again, err := c.Cut(ctx, key, name)
+	if err != nil || !again.Equal(first.Time) {
+		return fmt.Errorf("the same key was answered %s and then %s, %w", first, again, err)
+	}
+	if !opens(ctx) {
+		return errors.New("the same key cut off twice")
+	}
+	return nil
 }
 
 // showing is a change that a stream may show: what brings the subject to where the

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/platform/platformtest"
@@ -33,6 +34,8 @@ var watchFlaws = map[string][]string{
 	"lock-for-ever":    {"watch-lock"},
 	"lock-hidden":      {"watch-lock"},
 	"tells-nobody":     {"watch-notice"},
+	"cuts-in-vain":     {"cut-ends"},
+	"cuts-own":         {"cut-guards"},
 }
 
 // squinting is a connector that breaks one promise of the watch by itself.
@@ -118,6 +121,14 @@ func (q *squinting) Notify(ctx context.Context, key string, s platform.Subject, 
 		return errors.New("no")
 	}
 	return err
+}
+
+func (q *squinting) Cut(ctx context.Context, key, credential string) (canonical.Time, error) {
+	own := credential == q.Capabilities().Credential
+	if q.flaw == "cuts-own" && own || q.flaw == "cuts-in-vain" && credential == "spare" {
+		return canonical.At(time.Now()), nil
+	}
+	return q.Watcher.(platform.Cutter).Cut(ctx, key, credential)
 }
 
 func TestFlawedWatchersAreFound(t *testing.T) {

@@ -404,6 +404,8 @@ var settled = map[string]struct {
 	"method-not-allowed": {405, fault.Unsupported},
 	"handle-moved":       {409, fault.Conflict},
 	"key-fenced":         {409, fault.Conflict},
+	"own-token":          {409, fault.Conflict},
+	"no-such-token":      {404, fault.NotFound},
 	"cursor-gone":        {410, fault.Expired},
 	"body-too-large":     {413, fault.TooLarge},
 	"not-json":           {415, fault.Unsupported},

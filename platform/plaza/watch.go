@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 var (
 	_ platform.Watcher  = (*Connector)(nil)
 	_ platform.Notifier = (*Connector)(nil)
+	_ platform.Cutter   = (*Connector)(nil)
 )
 
 // Routes of the protocol that a server may leave out, as its capabilities call them.
@@ -26,6 +28,7 @@ const (
 	offersAccounts = "accounts"
 	offersLock     = "lock"
 	offersNotices  = "notices"
+	offersTokens   = "tokens"
 )
 
 func (p *Connector) offered(what string) error {
@@ -190,6 +193,33 @@ func (p *Connector) Notify(ctx context.Context, key string, s platform.Subject, 
 		return unclear("%s answered with something that is not a receipt of the message.", p.name).Because(err)
 	}
 	return nil
+}
+
+var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,200}$`)
+
+// Cut revokes all tokens of a holder, once for the key.
+func (p *Connector) Cut(ctx context.Context, key, credential string) (canonical.Time, error) {
+	if !tokenForm.MatchString(credential) || !keyForm.MatchString(key) {
+		return canonical.Time{}, fault.New(fault.Invalid, "no-such-token", "%.80q is no name of a token at %s.", credential, p.name)
+	}
+	if err := p.offered(offersTokens); err != nil {
+		return canonical.Time{}, err
+	}
+	a, err := p.call(ctx, http.MethodPost, "tokens/"+credential+"/revoke", nil, http.Header{"Idempotency-Key": {key}}, nil)
+	if err != nil {
+		return canonical.Time{}, err
+	}
+	if a.problem != nil {
+		return canonical.Time{}, p.refusal(*a.problem)
+	}
+	var w struct {
+		ID      string         `json:"id"`
+		Revoked canonical.Time `json:"revoked"`
+	}
+	if err := json.Unmarshal(a.body, &w); err != nil || w.ID != credential || w.Revoked.IsZero() {
+		return canonical.Time{}, unclear("%s answered with something that is not a revocation of %s.", p.name, credential).Because(err)
+	}
+	return w.Revoked, nil
 }
 
 // Shows says what a server of the protocol tells of changes that do not come

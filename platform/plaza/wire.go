@@ -2,6 +2,7 @@ package plaza
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path"
 	"regexp"
@@ -74,6 +75,7 @@ type wireCapabilities struct {
 	RequestLife   int                `json:"request_life"`
 	Heartbeat     int                `json:"heartbeat"`
 	Offers        []string           `json:"offers"`
+	Credential    string             `json:"credential"`
 }
 
 // longestHeartbeat is what the protocol allows a server that promises nothing.
@@ -112,6 +114,14 @@ func (p *Connector) readCapabilities(ctx context.Context) error {
 	p.offers = map[string]bool{}
 	for _, o := range w.Offers {
 		p.offers[o] = true
+	}
+	// Who does not know which of the credentials is its own cuts none: it could cut
+	// itself off.
+	if p.can.Credential = w.Credential; p.offers[offersTokens] && w.Credential != "" {
+		p.can.Cuts = true
+	} else {
+		p.can.Remedy = fmt.Sprintf("Revoke that credential at %s by its own tools. For the executor to do it, give it a credential there that may revoke others' "+
+			"(the platform protocol's route tokens).", p.name)
 	}
 	for _, ability := range w.Abilities {
 		if knownVerb(ability.Verb) && (ability.Sort == platform.Account || ability.Sort == platform.Content) {
