@@ -16,6 +16,7 @@ const (
 	VerdictReverse     Verdict = "reverse" // a request that undoes
 	VerdictFreeze      Verdict = "freeze"
 	VerdictWithdraw    Verdict = "withdraw" // the requester takes a request back
+	VerdictAct         Verdict = "act"      // a deed is done; see Deed
 )
 
 // StatementVersion is the only version of Statement, and the first line of

@@ -102,7 +102,7 @@ func (s *Server) incident(ctx context.Context, by desk.Caller, in *Identified) (
 }
 
 func (s *Server) openIncident(ctx context.Context, by desk.Caller, in *struct{ Body v1.NewIncident }) (*answerOf[v1.Incident], error) {
-	i, err := s.desk.OpenIncident(ctx, by, in.Body.Request, in.Body.Title)
+	i, err := s.desk.OpenIncident(ctx, by, in.Body.Request, in.Body.Title, in.Body.Deed)
 	return answerWith(incidentOf(i), err)
 }
 
@@ -147,7 +147,7 @@ func (s *Server) assignTask(ctx context.Context, by desk.Caller, in *struct {
 	Identified
 	Body v1.NewTask
 }) (*answerOf[v1.Incident], error) {
-	i, err := s.desk.AssignTask(ctx, by, in.ID, in.Body.Text, in.Body.Owner)
+	i, err := s.desk.AssignTask(ctx, by, in.ID, in.Body.Text, in.Body.Owner, in.Body.Deed)
 	return answerWith(incidentOf(i), err)
 }
 
@@ -156,7 +156,7 @@ func (s *Server) finishTask(ctx context.Context, by desk.Caller, in *struct {
 	Number int64 `path:"number" minimum:"1"`
 	Body   v1.TaskResult
 }) (*answerOf[v1.Incident], error) {
-	i, err := s.desk.FinishTask(ctx, by, in.ID, in.Number, in.Body.Result)
+	i, err := s.desk.FinishTask(ctx, by, in.ID, in.Number, in.Body.Result, in.Body.Deed)
 	return answerWith(incidentOf(i), err)
 }
 
@@ -164,7 +164,7 @@ func (s *Server) proposeFindings(ctx context.Context, by desk.Caller, in *struct
 	Identified
 	Body v1.Findings
 }) (*answerOf[actions.Review], error) {
-	r, err := s.desk.ProposeFindings(ctx, by, in.ID, in.Body.Text)
+	r, err := s.desk.ProposeFindings(ctx, by, in.ID, in.Body.Text, in.Body.Deed)
 	return answerWith(r, err)
 }
 

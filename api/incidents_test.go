@@ -16,6 +16,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
 )
 
 // breach enters, as the executor would, that an account was taken down around
@@ -31,20 +32,26 @@ func TestIncidents(t *testing.T) {
 
 	// A contested act: opened, given a task, closed by officers.
 	r := settled(t, ann, s.submission(ann, "ann", "plaza:@neighbour"))
-	_, err := ann.OpenIncident(ctx, v1.NewIncident{Request: r.ID, Title: "Why?"})
+	contest := func(by workforce.WorkerID, request, title string) v1.NewIncident {
+		return v1.NewIncident{Request: request, Title: title, Deed: s.Deed(by, actions.Deed{What: actions.DeedOpenIncident, Of: request}, title)}
+	}
+	_, err := ann.OpenIncident(ctx, contest("ann", r.ID, "Why?"))
 	wants(t, err, fault.Forbidden, "not-yours-to-read")
-	_, err = eva.OpenIncident(ctx, v1.NewIncident{Request: "req_none", Title: "Why?"})
+	_, err = eva.OpenIncident(ctx, contest("eva", "req_none", "Why?"))
 	wants(t, err, fault.NotFound, "no-such-request")
-	_, err = eva.OpenIncident(ctx, v1.NewIncident{Request: r.ID, Title: " "})
+	_, err = eva.OpenIncident(ctx, contest("eva", r.ID, " "))
 	wants(t, err, fault.Invalid, "bad-incident")
-	i := must[v1.Incident](t)(eva.OpenIncident(ctx, v1.NewIncident{Request: r.ID, Title: "Why?"}))
+	i := must[v1.Incident](t)(eva.OpenIncident(ctx, contest("eva", r.ID, "Why?")))
 	if i.Cause != incident.Contested || i.By != "eva" || i.Request != r.ID || i.Status != incident.Open {
 		t.Errorf("%+v", i)
 	}
-	i = must[v1.Incident](t)(eva.AssignTask(ctx, i.ID, "Look.", "ole"))
-	_, err = eva.FinishTask(ctx, i.ID, 2, "Seen.")
+	i = must[v1.Incident](t)(eva.AssignTask(ctx, i.ID, v1.NewTask{Text: "Look.", Owner: "ole", Deed: s.Deed("eva", actions.Deed{What: actions.DeedAssignTask, Of: i.ID, To: "ole", Version: 1}, "Look.")}))
+	result := func(by workforce.WorkerID, number int64) v1.TaskResult {
+		return v1.TaskResult{Result: "Seen.", Deed: s.Deed(by, actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(i.ID, number), Version: 2}, "Seen.")}
+	}
+	_, err = eva.FinishTask(ctx, i.ID, 2, result("eva", 2))
 	wants(t, err, fault.NotFound, "no-such-task")
-	i = must[v1.Incident](t)(ole.FinishTask(ctx, i.ID, 1, "Seen."))
+	i = must[v1.Incident](t)(ole.FinishTask(ctx, i.ID, 1, result("ole", 1)))
 	if len(i.Tasks) != 1 || i.Tasks[0].Result != "Seen." {
 		t.Errorf("tasks: %+v", i.Tasks)
 	}
@@ -58,7 +65,7 @@ func TestIncidents(t *testing.T) {
 	}
 	_, err = ann.IncidentReport(ctx, i.ID, 0)
 	wants(t, err, fault.Forbidden, "not-yours-to-read")
-	review := must[actions.Review](t)(eva.ProposeFindings(ctx, i.ID, "It was right."))
+	review := must[actions.Review](t)(eva.ProposeFindings(ctx, i.ID, v1.Findings{Text: "It was right.", Deed: s.Deed("eva", actions.Deed{What: actions.DeedFindings, Of: i.ID, Version: i.Version}, "It was right.")}))
 	if review.ID != i.ID || review.Findings != incident.FindingsDigest("It was right.") || len(review.Involved) != 1 {
 		t.Errorf("review: %+v", review)
 	}

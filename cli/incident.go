@@ -197,6 +197,7 @@ func precise(t canonical.Time) string {
 type incidentOpen struct {
 	Request string `arg:"" help:"The request that you contest: req_…"`
 	Title   string `required:"" help:"What it is about, in one line."`
+	Yes     bool   `short:"y" help:"Sign without asking."`
 }
 
 func (c *incidentOpen) Run(ctx context.Context, s *Session) error {
@@ -204,7 +205,11 @@ func (c *incidentOpen) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	i, err := d.OpenIncident(ctx, v1.NewIncident{Request: c.Request, Title: c.Title})
+	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedOpenIncident, Of: c.Request}, c.Title, "Open an incident on the request "+c.Request, c.Yes)
+	if err != nil {
+		return err
+	}
+	i, err := d.OpenIncident(ctx, v1.NewIncident{Request: c.Request, Title: c.Title, Deed: deed})
 	if err != nil {
 		return err
 	}
@@ -220,6 +225,7 @@ type taskAdd struct {
 	Incident string             `arg:"" help:"inc_…"`
 	Text     string             `arg:"" help:"What is to be done."`
 	Owner    workforce.WorkerID `required:"" help:"Who does it."`
+	Yes      bool               `short:"y" help:"Sign without asking."`
 }
 
 func (c *taskAdd) Run(ctx context.Context, s *Session) error {
@@ -227,7 +233,16 @@ func (c *taskAdd) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	i, err := d.AssignTask(ctx, c.Incident, c.Text, c.Owner)
+	seen, err := d.Incident(ctx, c.Incident)
+	if err != nil {
+		return err
+	}
+	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedAssignTask, Of: c.Incident, To: c.Owner, Version: seen.Version}, c.Text,
+		fmt.Sprintf("Give %s a task of the incident %s", c.Owner, c.Incident), c.Yes)
+	if err != nil {
+		return err
+	}
+	i, err := d.AssignTask(ctx, c.Incident, v1.NewTask{Text: c.Text, Owner: c.Owner, Deed: deed})
 	if err != nil {
 		return err
 	}
@@ -238,6 +253,7 @@ type taskDone struct {
 	Incident string `arg:"" help:"inc_…"`
 	Number   int64  `arg:"" help:"Number of the task."`
 	Result   string `required:"" help:"What came of it."`
+	Yes      bool   `short:"y" help:"Sign without asking."`
 }
 
 func (c *taskDone) Run(ctx context.Context, s *Session) error {
@@ -245,7 +261,16 @@ func (c *taskDone) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	i, err := d.FinishTask(ctx, c.Incident, c.Number, c.Result)
+	seen, err := d.Incident(ctx, c.Incident)
+	if err != nil {
+		return err
+	}
+	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(c.Incident, c.Number), Version: seen.Version}, c.Result,
+		fmt.Sprintf("Finish the task %d of the incident %s", c.Number, c.Incident), c.Yes)
+	if err != nil {
+		return err
+	}
+	i, err := d.FinishTask(ctx, c.Incident, c.Number, v1.TaskResult{Result: c.Result, Deed: deed})
 	if err != nil {
 		return err
 	}
@@ -272,7 +297,15 @@ func (c *incidentClose) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	review, err := d.ProposeFindings(ctx, c.Incident, string(text))
+	seen, err := d.Incident(ctx, c.Incident)
+	if err != nil {
+		return err
+	}
+	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedFindings, Of: c.Incident, Version: seen.Version}, string(text), "Propose findings of the incident "+c.Incident, c.Yes)
+	if err != nil {
+		return err
+	}
+	review, err := d.ProposeFindings(ctx, c.Incident, v1.Findings{Text: string(text), Deed: deed})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -185,6 +186,39 @@ func checkVerdict(d v1.Draft, r v1.Request, v actions.Verdict, me identity, now 
 		return tricked("its action is not the one that the request shows")
 	}
 	return checkStatement(d, r.ID, v, me, now)
+}
+
+// deed shows, asks about and signs something that is done at the desk and is no
+// action. It is written here, so that there is no draft that could be another.
+func (s *Session) deed(ctx context.Context, d deskClient, of actions.Deed, text, what string, yes bool) (actions.SaltedDeed, error) {
+	me, err := s.identity()
+	if err != nil {
+		return actions.SaltedDeed{}, err
+	}
+	status, err := d.Status(ctx)
+	if err != nil {
+		return actions.SaltedDeed{}, err
+	}
+	if !me.knows(status.Log) {
+		return actions.SaltedDeed{}, fault.New(fault.Conflict, "foreign-desk", "That desk is %q, and yours is %q. Nothing was signed.", status.Log, cmp.Or(me.log, me.origin))
+	}
+	random := make([]byte, 96)
+	if _, err := io.ReadFull(s.Rand, random); err != nil {
+		return actions.SaltedDeed{}, fmt.Errorf("make a nonce: %w", err)
+	}
+	out, err := proof.NewDeed(status.Log, of, text, actions.Statement{Signer: me.worker, Key: me.key.Key}, s.Now(), random)
+	if err != nil {
+		return out, err
+	}
+	p := &Page{color: s.Color}
+	p.Line("You sign this:")
+	p.Facts([2]string{"deed", what}, [2]string{"text", text}, [2]string{"as", fmt.Sprintf("%s, with %s", me.worker, me.key.Key)}, [2]string{"desk", status.Log})
+	fmt.Fprint(s.Stderr, p.String())
+	if err := s.Confirm("Sign and send it?", yes); err != nil {
+		return out, err
+	}
+	out.Signed.Signature = me.key.Sign(out.Signed.Statement.Challenge())
+	return out, nil
 }
 
 // tricked is the refusal to sign what was not asked for.

@@ -18,7 +18,6 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
-	"countersign.dev/workforce"
 )
 
 func incidentPath(id, rest string) string {
@@ -69,19 +68,19 @@ func (c *Client) OpenIncident(ctx context.Context, n v1.NewIncident) (i v1.Incid
 }
 
 // AssignTask gives somebody something to do.
-func (c *Client) AssignTask(ctx context.Context, id string, text string, owner workforce.WorkerID) (i v1.Incident, err error) {
-	return i, c.change(ctx, http.MethodPost, incidentPath(id, "/tasks"), nil, v1.NewTask{Text: text, Owner: owner}, &i)
+func (c *Client) AssignTask(ctx context.Context, id string, n v1.NewTask) (i v1.Incident, err error) {
+	return i, c.change(ctx, http.MethodPost, incidentPath(id, "/tasks"), nil, n, &i)
 }
 
 // FinishTask says what came of the caller's task.
-func (c *Client) FinishTask(ctx context.Context, id string, number int64, result string) (i v1.Incident, err error) {
-	return i, c.change(ctx, http.MethodPost, incidentPath(id, "/tasks/"+strconv.FormatInt(number, 10)+"/result"), nil, v1.TaskResult{Result: result}, &i)
+func (c *Client) FinishTask(ctx context.Context, id string, number int64, r v1.TaskResult) (i v1.Incident, err error) {
+	return i, c.change(ctx, http.MethodPost, incidentPath(id, "/tasks/"+strconv.FormatInt(number, 10)+"/result"), nil, r, &i)
 }
 
 // ProposeFindings hands in findings and returns the change of the desk that
 // closes the incident with them: draft, sign and submit it.
-func (c *Client) ProposeFindings(ctx context.Context, id, text string) (r actions.Review, err error) {
-	return r, c.change(ctx, http.MethodPost, incidentPath(id, "/findings"), nil, v1.Findings{Text: text}, &r)
+func (c *Client) ProposeFindings(ctx context.Context, id string, f v1.Findings) (r actions.Review, err error) {
+	return r, c.change(ctx, http.MethodPost, incidentPath(id, "/findings"), nil, f, &r)
 }
 
 // Sightings lists what the watch saw and restored, newest first.

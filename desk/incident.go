@@ -11,6 +11,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -22,6 +23,7 @@ type taskRecord struct {
 	Number   int64              `json:"number"`
 	Owner    workforce.WorkerID `json:"owner"`
 	Worker   workforce.WorkerID `json:"worker"` // who assigned or finished it
+	Deed     actions.SignedDeed `json:"deed,omitzero"`
 }
 
 // findingsRecord is the data of an entry of kind incident-findings.
@@ -29,6 +31,33 @@ type findingsRecord struct {
 	Incident string             `json:"incident"`
 	Findings canonical.Digest   `json:"findings"`
 	Worker   workforce.WorkerID `json:"worker"` // who proposed them
+	Deed     actions.SignedDeed `json:"deed,omitzero"`
+}
+
+// done checks that a deed is the caller's own and of now, and says exactly what is
+// done with this text. It returns what seals the text.
+func (d *Desk) done(s *proof.State, by Caller, signed actions.SaltedDeed, want actions.Deed, text string) (ledger.Opening, error) {
+	o := proof.Sealing(want.What, text, signed.Salt)
+	if err := d.handedIn(by, signed.Signed); err != nil {
+		return o, err
+	}
+	commitment, err := o.Commitment()
+	if err != nil || !signed.Deed.Says(want) || signed.Deed.Text != commitment || signed.Deed.Version > want.Version {
+		return o, fault.New(fault.Forbidden, "bad-deed", "%s signed something else than what is handed in here.", by.Worker)
+	}
+	return o, s.MayDo(signed.SignedDeed(), d.now())
+}
+
+// deedOf is the name under which the entry of a deed is found, so that none is done twice.
+func deedOf(d actions.SaltedDeed) string { return "deed " + d.Deed.Digest().String() }
+
+// once refuses a deed that the ledger holds already.
+func (t *tx) once(d actions.SaltedDeed) error {
+	have, err := t.EntriesAbout(deedOf(d), canonical.Time{}, 1)
+	if err == nil && len(have) > 0 {
+		err = fault.New(fault.Conflict, "deed-done", "This deed was done already; it is good once.")
+	}
+	return err
 }
 
 // mayTouchIncidents refuses who may not work on incidents.
@@ -42,7 +71,7 @@ func (d *Desk) mayTouchIncidents(s *proof.State, by Caller) error {
 
 // OpenIncident opens an incident on an act that the caller contests, with a
 // title of one line. On a request there is one open incident at most.
-func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title string) (incident.Incident, error) {
+func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title string, signed actions.SaltedDeed) (incident.Incident, error) {
 	var out incident.Incident
 	err := d.change(ctx, by, "open incident", func(s *proof.State) (func(*tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
@@ -56,7 +85,14 @@ func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title strin
 		if err != nil {
 			return nil, err
 		}
+		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedOpenIncident, Of: request}, title)
+		if err != nil {
+			return nil, err
+		}
 		return func(t *tx) error {
+			if err := t.once(signed); err != nil {
+				return err
+			}
 			open, err := t.OpenContest(request)
 			if err != nil {
 				return err
@@ -64,7 +100,7 @@ func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title strin
 			if open != "" {
 				return fault.New(fault.Conflict, "incident-open", "The incident %s on this request is open already.", open)
 			}
-			t.openIncident(i)
+			t.openIncident(i, signed.SignedDeed(), sealed).About(deedOf(signed))
 			out = i
 			return t.alarm(Alarm{Kind: string(alarm.IncidentOpened), Severity: Warn, Incident: i.ID, Request: request, Platform: i.Subject.Platform,
 				Subject: i.Subject.ID, Tier: i.Tier, Text: fmt.Sprintf("%s contests %s of %s, which is %s.", by.Worker, r.Action.Kind, r.Requester(), r.Status)})
@@ -75,7 +111,7 @@ func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title strin
 
 // changeIncident loads an incident, applies a rule to it and saves what it gives.
 func (d *Desk) changeIncident(ctx context.Context, by Caller, what, id string,
-	rule func(*proof.State, incident.Incident) (incident.Incident, func(*tx, incident.Incident), error)) (incident.Incident, error) {
+	rule func(*proof.State, incident.Incident) (incident.Incident, func(*tx, incident.Incident) error, error)) (incident.Incident, error) {
 	var out incident.Incident
 	err := d.change(ctx, by, what, func(s *proof.State) (func(*tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
@@ -91,7 +127,9 @@ func (d *Desk) changeIncident(ctx context.Context, by Caller, what, id string,
 		}
 		return func(t *tx) error {
 			out = next
-			save(t, next)
+			if err := save(t, next); err != nil {
+				return err
+			}
 			t.SaveIncident(next)
 			t.Signal(incidentSignal)
 			return nil
@@ -102,8 +140,8 @@ func (d *Desk) changeIncident(ctx context.Context, by Caller, what, id string,
 
 // AssignTask gives somebody who is independent of those involved something to
 // do before the incident is closed.
-func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner workforce.WorkerID) (incident.Incident, error) {
-	return d.changeIncident(ctx, by, "assign task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*tx, incident.Incident), error) {
+func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner workforce.WorkerID, signed actions.SaltedDeed) (incident.Incident, error) {
+	return d.changeIncident(ctx, by, "assign task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*tx, incident.Incident) error, error) {
 		if st := s.People.Standing(owner, d.now()); !st.Engaged {
 			return i, nil, fault.New(fault.Conflict, "engagement-ended", "%s cannot own a task: %s.", owner, st.Why)
 		}
@@ -117,22 +155,38 @@ func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner
 			}
 		}
 		next, err := i.Assign(text, owner)
-		return next, func(t *tx, next incident.Incident) {
+		if err != nil {
+			return i, nil, err
+		}
+		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedAssignTask, Of: id, To: owner, Version: i.Version}, text)
+		return next, func(t *tx, next incident.Incident) error {
+			if err := t.once(signed); err != nil {
+				return err
+			}
 			task := next.Tasks[len(next.Tasks)-1]
-			t.record("incident-task", taskRecord{id, task.Number, owner, by.Worker}, field("text", text)).About(id)
+			t.record("incident-task", taskRecord{id, task.Number, owner, by.Worker, signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.SaveTask(id, task)
+			return nil
 		}, err
 	})
 }
 
 // FinishTask notes the result of a task. Its owner does.
-func (d *Desk) FinishTask(ctx context.Context, by Caller, id string, number int64, result string) (incident.Incident, error) {
-	return d.changeIncident(ctx, by, "finish task", id, func(_ *proof.State, i incident.Incident) (incident.Incident, func(*tx, incident.Incident), error) {
+func (d *Desk) FinishTask(ctx context.Context, by Caller, id string, number int64, result string, signed actions.SaltedDeed) (incident.Incident, error) {
+	return d.changeIncident(ctx, by, "finish task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*tx, incident.Incident) error, error) {
 		next, err := i.Finish(number, by.Worker, result, d.timeNow())
-		return next, func(t *tx, next incident.Incident) {
+		if err != nil {
+			return i, nil, err
+		}
+		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(id, number), Version: i.Version}, result)
+		return next, func(t *tx, next incident.Incident) error {
+			if err := t.once(signed); err != nil {
+				return err
+			}
 			at := slices.IndexFunc(next.Tasks, func(x incident.Task) bool { return x.Number == number })
-			t.record("incident-task-done", taskRecord{id, number, next.Tasks[at].Owner, by.Worker}, field("result", result)).About(id)
+			t.record("incident-task-done", taskRecord{id, number, next.Tasks[at].Owner, by.Worker, signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.SaveTask(id, next.Tasks[at])
+			return nil
 		}, err
 	})
 }
@@ -140,7 +194,7 @@ func (d *Desk) FinishTask(ctx context.Context, by Caller, id string, number int6
 // ProposeFindings hands in the text with which to close an incident, and returns
 // the change of the desk that does it: a desk.review, to be drafted, signed and
 // countersigned like every other by people who were not involved.
-func (d *Desk) ProposeFindings(ctx context.Context, by Caller, id, findings string) (actions.Review, error) {
+func (d *Desk) ProposeFindings(ctx context.Context, by Caller, id, findings string, signed actions.SaltedDeed) (actions.Review, error) {
 	var out actions.Review
 	err := d.change(ctx, by, "propose findings", func(s *proof.State) (func(*tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
@@ -157,10 +211,17 @@ func (d *Desk) ProposeFindings(ctx context.Context, by Caller, id, findings stri
 		if err != nil {
 			return nil, err
 		}
+		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedFindings, Of: id, Version: i.Version}, findings)
+		if err != nil {
+			return nil, err
+		}
 		digest := incident.FindingsDigest(findings)
 		return func(t *tx) error {
+			if err := t.once(signed); err != nil {
+				return err
+			}
 			out = actions.Review{Of: actions.ReviewIncident, ID: id, Involved: involved, Findings: digest}
-			t.record("incident-findings", findingsRecord{id, digest, by.Worker}, field("findings", findings)).About(id)
+			t.record("incident-findings", findingsRecord{id, digest, by.Worker, signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.KeepFindings(id, digest, findings, by.Worker, t.Now())
 			return nil
 		}, nil

@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"countersign.dev/actions"
@@ -11,6 +12,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
+	"countersign.dev/workforce"
 )
 
 // newestOf returns the newest entry of a kind.
@@ -75,6 +77,112 @@ func TestWithdrawalIsSigned(t *testing.T) {
 		}
 		if data.Worker != "ann" || canonical.DigestOf(data.Signed) != canonical.DigestOf(signed) {
 			t.Errorf("the entry holds %+v", data)
+		}
+	})
+}
+
+// TestDeedsAreSigned: what stands in the ledger under somebody's name was signed by
+// them, says what they signed, and is done once.
+func TestDeedsAreSigned(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		id := ""
+		r := heldRequest(t, to)
+		for _, c := range []struct {
+			kind string // of the entry
+			by   workforce.WorkerID
+			of   func() actions.Deed
+			text string
+			do   func(desk.Caller, string, actions.SaltedDeed) error
+		}{
+			{"incident", "eva", func() actions.Deed { return actions.Deed{What: actions.DeedOpenIncident, Of: r.ID} }, "Why?", func(by desk.Caller, text string, d actions.SaltedDeed) error {
+				i, err := to.Desk.OpenIncident(t.Context(), by, r.ID, text, d)
+				if err == nil {
+					id = i.ID
+				}
+				return err
+			}},
+			{"incident-task", "eva", func() actions.Deed {
+				return actions.Deed{What: actions.DeedAssignTask, Of: id, To: "ole", Version: 1}
+			}, "Ask ann.", func(by desk.Caller, text string, d actions.SaltedDeed) error {
+				_, err := to.Desk.AssignTask(t.Context(), by, id, text, "ole", d)
+				return err
+			}},
+			{"incident-findings", "eva", func() actions.Deed { return actions.Deed{What: actions.DeedFindings, Of: id, Version: 2} }, "It was real.", func(by desk.Caller, text string, d actions.SaltedDeed) error {
+				_, err := to.Desk.ProposeFindings(t.Context(), by, id, text, d)
+				return err
+			}},
+			{"incident-task-done", "ole", func() actions.Deed {
+				return actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(id, 1), Version: 2}
+			}, "She did.", func(by desk.Caller, text string, d actions.SaltedDeed) error {
+				_, err := to.Desk.FinishTask(t.Context(), by, id, 1, text, d)
+				return err
+			}},
+		} {
+			by, of := desktest.As(c.by), c.of()
+			statement := func(f func(*actions.Statement)) actions.SaltedDeed {
+				return to.Deed(c.by, of, c.text, func(d *actions.SaltedDeed) { f(&d.Signed.Statement) })
+			}
+			another := func(f func(*actions.Deed)) actions.SaltedDeed {
+				d := of
+				f(&d)
+				return to.Deed(c.by, d, c.text)
+			}
+			foreign := to.Deed(c.by, of, c.text)
+			foreign.Signed.Signature = to.Sign("bob", foreign.Signed.Statement.Challenge())
+			salted := to.Deed(c.by, of, c.text)
+			salted.Salt = make([]byte, 32)
+			for name, bad := range map[string]struct {
+				deed actions.SaltedDeed
+				typ  string
+			}{
+				"nothing signed":      {actions.SaltedDeed{}, "another-signer"},
+				"by somebody else":    {to.Deed("bob", of, c.text), "another-signer"},
+				"somebody else's key": {foreign, "bad-signature"},
+				"another text":        {to.Deed(c.by, of, "Something else."), "bad-deed"},
+				"another salt":        {salted, "bad-deed"},
+				"of something else":   {another(func(d *actions.Deed) { d.Of = "inc_none" }), "bad-deed"},
+				"another deed": {another(func(d *actions.Deed) {
+					if d.What == actions.DeedFindings {
+						d.What = actions.DeedAssignTask
+					} else {
+						d.What = actions.DeedFindings
+					}
+				}), "bad-deed"},
+				"to somebody else":       {another(func(d *actions.Deed) { d.To = "ann" }), "bad-deed"},
+				"a version that is not":  {another(func(d *actions.Deed) { d.Version = 99 }), "bad-deed"},
+				"for another ledger":     {statement(func(s *actions.Statement) { s.Log = "elsewhere" }), "bad-deed"},
+				"about another deed":     {statement(func(s *actions.Statement) { s.Action = canonical.Sum([]byte("x")) }), "bad-deed"},
+				"another verdict":        {statement(func(s *actions.Statement) { s.Verdict = actions.VerdictWithdraw }), "bad-deed"},
+				"a request's":            {statement(func(s *actions.Statement) { s.Request = r.ID }), "bad-deed"},
+				"good for a year":        {statement(func(s *actions.Statement) { s.Expires = canonical.At(s.Expires.AddDate(1, 0, 0)) }), "bad-deed"},
+				"with a key not enroled": {statement(func(s *actions.Statement) { s.Key = "key_none" }), "unknown-key"},
+			} {
+				if err := c.do(by, c.text, bad.deed); !fault.Is(err, bad.typ) {
+					t.Errorf("%s, %s: got %v, want %s", c.kind, name, err, bad.typ)
+				}
+			}
+			good := to.Deed(c.by, of, c.text)
+			if err := c.do(by, c.text, good); err != nil {
+				t.Fatalf("%s: %v", c.kind, err)
+			}
+			if err := c.do(by, c.text, good); err == nil {
+				t.Errorf("%s: the same deed is done twice", c.kind)
+			}
+			var data struct {
+				Deed   actions.SignedDeed `json:"deed"`
+				Worker workforce.WorkerID `json:"worker"`
+			}
+			e := newestOf(t, to.World, c.kind)
+			if err := json.Unmarshal(e.Body.Data, &data); err != nil {
+				t.Fatal(err)
+			}
+			if data.Worker != c.by || canonical.DigestOf(data.Deed) != canonical.DigestOf(good.SignedDeed()) || e.Body.Sealed[good.Deed.What.SealedBy()] != good.Deed.Text {
+				t.Errorf("%s: the entry holds %+v", c.kind, data)
+			}
+		}
+		if i, err := to.Incident(t.Context(), desktest.As("eva"), id); err != nil || len(i.Tasks) != 1 {
+			t.Errorf("%d tasks: %v", len(i.Tasks), err)
 		}
 	})
 }

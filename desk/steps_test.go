@@ -32,12 +32,12 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "NextAlarms",
-	"Person", "RequestByID", "RequestThen", "Requests", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
+var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "Matters", "NextAlarms",
+	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
 
-// others are neither: Run is the background, with CheckExposure, and Found has
-// its own test.
-var others = []string{"CheckExposure", "Found", "Run"}
+// others are neither: Run is the background, with CheckExposure and CheckHealth,
+// and Found has its own test.
+var others = []string{"CheckExposure", "CheckHealth", "Found", "Run"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()

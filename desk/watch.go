@@ -154,6 +154,7 @@ type incidentRecord struct {
 	Platform string             `json:"platform"`
 	Tier     actions.Tier       `json:"tier"`
 	Worker   workforce.WorkerID `json:"worker"` // who opened it; empty: the watch
+	Deed     actions.SignedDeed `json:"deed,omitzero"`
 }
 
 // breach opens an incident on a breach, or has the breach join the one that is
@@ -173,7 +174,7 @@ func (t *tx) breach(w watched) error {
 	if id == "" {
 		i := incident.Incident{ID: w.incident, Version: 1, Status: incident.Open, Cause: incident.Breach, Breach: w.Request, Subject: w.subject,
 			Tier: w.Sight.Tier, Opened: t.Now(), Title: fmt.Sprintf("%s around the desk: a %s subject of %s", w.Sight.Found.Status, w.Sight.Tier, w.Sight.Platform)}
-		t.openIncident(i)
+		t.openIncident(i, actions.SignedDeed{}, field("title", i.Title))
 		t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Seen: w.Sight.Seen})
 		a := w.about(alarm.Breach, Page, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. %s", w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status, next))
 		if w.Sight.Why == proof.WhyEnded {
@@ -252,15 +253,16 @@ func (t *tx) alarmBudget(a Alarm, w watched) error {
 }
 
 // openIncident stores a new incident with its entry.
-func (t *tx) openIncident(i incident.Incident) {
+func (t *tx) openIncident(i incident.Incident, deed actions.SignedDeed, title ledger.Opening) *store.Recorded {
 	about := i.Request
 	if about == "" {
 		about = i.Breach
 	}
-	t.record("incident", incidentRecord{i.ID, i.Cause, i.Breach, i.Request, i.Subject.Platform, i.Tier, i.By},
-		field("subject", i.Subject.String()), field("title", i.Title)).About(i.ID, about)
+	entry := t.record("incident", incidentRecord{i.ID, i.Cause, i.Breach, i.Request, i.Subject.Platform, i.Tier, i.By, deed},
+		field("subject", i.Subject.String()), title).About(i.ID, about)
 	t.InsertIncident(i)
 	t.Signal(incidentSignal)
+	return entry
 }
 
 const incidentSignal = "incident"

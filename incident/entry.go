@@ -53,6 +53,7 @@ type opening struct {
 	Platform string             `json:"platform"`
 	Tier     actions.Tier       `json:"tier"`
 	Worker   workforce.WorkerID `json:"worker"`
+	Deed     actions.SignedDeed `json:"deed,omitzero"`
 }
 
 // tasked is the data of entries of kind incident-task and incident-task-done.
@@ -61,6 +62,7 @@ type tasked struct {
 	Number   int64              `json:"number"`
 	Owner    workforce.WorkerID `json:"owner"`
 	Worker   workforce.WorkerID `json:"worker"` // who gave or finished it
+	Deed     actions.SignedDeed `json:"deed,omitzero"`
 }
 
 // found is the data of an entry of kind incident-findings.
@@ -68,6 +70,7 @@ type found struct {
 	Incident string             `json:"incident"`
 	Findings canonical.Digest   `json:"findings"`
 	Worker   workforce.WorkerID `json:"worker"`
+	Deed     actions.SignedDeed `json:"deed,omitzero"`
 }
 
 // statement returns what somebody signed in an entry of the desk's, nil if
@@ -100,12 +103,53 @@ func (e Entry) statement() (*actions.Signed, error) {
 			return nil, bad("bad-entry", "Entry %d says that %s withdrew the request, and %s signed.", e.Index, r.Worker, r.Signed.Statement.Signer)
 		}
 	default:
-		return nil, nil
+		return e.deed()
 	}
 	if st := a.Signed.Statement; st.Request != a.Request || !slices.Contains(verdicts[e.Body.Kind], st.Verdict) {
 		return nil, bad("bad-entry", "Entry %d is of kind %s and holds a statement about something else.", e.Index, e.Body.Kind)
 	}
 	return &a.Signed, nil
+}
+
+// deed returns what signs the deed in an entry, nil if there is none: the watch
+// opens incidents too, and deeds were not signed before. The entry must say what
+// the deed says, and seal the text that it commits to.
+func (e Entry) deed() (*actions.Signed, error) {
+	var d actions.SignedDeed
+	var by workforce.WorkerID
+	var want actions.Deed
+	switch e.Body.Kind {
+	case kindOpened:
+		var o opening
+		if err := e.read(&o); err != nil {
+			return nil, err
+		}
+		d, by, want = o.Deed, o.Worker, actions.Deed{What: actions.DeedOpenIncident, Of: o.Request}
+	case kindTask, kindTaskDone:
+		var x tasked
+		if err := e.read(&x); err != nil {
+			return nil, err
+		}
+		d, by, want = x.Deed, x.Worker, actions.Deed{What: actions.DeedAssignTask, Of: x.Incident, To: x.Owner}
+		if e.Body.Kind == kindTaskDone {
+			want = actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(x.Incident, x.Number)}
+		}
+	case kindFindings:
+		var f found
+		if err := e.read(&f); err != nil {
+			return nil, err
+		}
+		d, by, want = f.Deed, f.Worker, actions.Deed{What: actions.DeedFindings, Of: f.Incident}
+	}
+	st := d.Signed.Statement
+	switch {
+	case d.Deed.V == "" && st.V == "":
+		return nil, nil
+	case d.Deed.V != actions.DeedVersion || !d.Deed.Says(want) || st.Signer != by || st.Verdict != actions.VerdictAct || st.Request != "" || st.Action != d.Deed.Digest() ||
+		d.Deed.Text != e.Body.Sealed[want.What.SealedBy()]:
+		return nil, bad("bad-entry", "Entry %d is of kind %s and holds a deed that says something else.", e.Index, e.Body.Kind)
+	}
+	return &d.Signed, nil
 }
 
 // verdicts are what a statement in an entry of a kind may say.

@@ -204,6 +204,9 @@ func (h *held) takeStatement(e Entry, s actions.Signed) error {
 	if err := proof.VerifySignature(key.PublicKey, st.Challenge(), s.Signature, state.Sites()); err != nil {
 		return err
 	}
+	if st.Verdict == actions.VerdictAct {
+		return nil // a deed, which is about no request
+	}
 	c := h.claim(st.Request)
 	who, _ := state.People.Worker(st.Signer)
 	by := &signed{s, e.Body.Time, who}

@@ -5,9 +5,12 @@ import (
 	"testing"
 
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
 )
 
 // TestWithdrawalsAreVerified: a withdrawal that was signed is checked like every
@@ -57,6 +60,69 @@ func TestWithdrawalsAreVerified(t *testing.T) {
 				}
 			}
 			t.Errorf("no line says %q: %+v", c.text, v.Report.Timeline)
+		})
+	}
+}
+
+// TestDeedsAreVerified: a deed in an entry says what the entry says, commits to the
+// text that the entry seals, and is signed by whoever the entry names.
+func TestDeedsAreVerified(t *testing.T) {
+	type task struct {
+		Incident string             `json:"incident"`
+		Number   int64              `json:"number"`
+		Owner    workforce.WorkerID `json:"owner"`
+		Worker   workforce.WorkerID `json:"worker"`
+		Deed     actions.SignedDeed `json:"deed,omitzero"`
+	}
+	for _, c := range []struct {
+		name string
+		edit func(e *evening, x *task) (again bool) // whether it is signed again
+		typ  string                                 // of the refusal; empty: none
+	}{
+		{"signed", func(*evening, *task) bool { return false }, ""},
+		{"not signed, as before", func(_ *evening, x *task) bool { x.Deed = actions.SignedDeed{}; return false }, ""},
+		{"said of somebody else", func(_ *evening, x *task) bool { x.Worker = "ann"; return false }, "bad-entry"},
+		{"given to somebody else", func(_ *evening, x *task) bool { x.Owner = "ann"; return false }, "bad-entry"},
+		{"of another incident", func(_ *evening, x *task) bool { x.Deed.Deed.Of = "inc_other"; return true }, "bad-entry"},
+		{"with another text", func(_ *evening, x *task) bool { x.Deed.Deed.Text = canonical.Sum([]byte("x")); return true }, "bad-entry"},
+		{"another deed", func(_ *evening, x *task) bool { x.Deed.Deed.What = actions.DeedFindings; return true }, "bad-entry"},
+		{"another verdict", func(_ *evening, x *task) bool { x.Deed.Signed.Statement.Verdict = actions.VerdictRequest; return true }, "bad-entry"},
+		{"changed after it was signed", func(_ *evening, x *task) bool { x.Deed.Deed.Version++; return false }, "bad-entry"},
+		{"signed with another key", func(e *evening, x *task) bool {
+			x.Deed.Signed.Signature = e.Key("ann").Sign(x.Deed.Signed.Statement.Challenge())
+			return false
+		}, "bad-signature"},
+		{"for another ledger", func(_ *evening, x *task) bool { x.Deed.Signed.Statement.Log = "elsewhere"; return true }, "bad-statement"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := contestedIn(t, func(e *evening) {
+				sealed, commitment := e.field("text", "Ask ann.")
+				d, err := proof.NewDeed(e.State().LogName(), actions.Deed{What: actions.DeedAssignTask, Of: inc, To: "sue", Version: 1}, "Ask ann.",
+					actions.Statement{Signer: "kim", Key: e.PublicKey("kim").ID()}, e.Now(), make([]byte, 96))
+				if err != nil {
+					t.Fatal(err)
+				}
+				x := task{Incident: inc, Number: 1, Owner: "sue", Worker: "kim", Deed: d.SignedDeed()}
+				sign := func() {
+					x.Deed.Signed.Statement.Action = x.Deed.Deed.Digest()
+					x.Deed.Signed.Signature = e.Key("kim").Sign(x.Deed.Signed.Statement.Challenge())
+				}
+				x.Deed.Deed.Text = commitment
+				sign()
+				if c.edit(e, &x) {
+					sign()
+				}
+				e.Append(ledger.Draft{Class: ledger.Desk, Kind: "incident-task", Data: x, Sealed: []ledger.Opening{sealed}, Expect: ledger.AnyNumber})
+				e.newest()
+			})
+			e.report.Incident.Tasks = []incident.Task{{Number: 1, Text: "Ask ann.", Owner: "sue"}}
+			content, err := incident.Prepare(e.gathered(false), e.Root)
+			if err == nil {
+				_, err = incident.Verify(e.seal(content), e.trust())
+			}
+			if c.typ == "" && err != nil || c.typ != "" && !fault.Is(err, c.typ) {
+				t.Errorf("got %v, want %q", err, c.typ)
+			}
 		})
 	}
 }

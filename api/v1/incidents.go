@@ -48,24 +48,28 @@ type IncidentFilter struct {
 
 // NewIncident contests a request.
 type NewIncident struct {
-	Request string `json:"request" maxLength:"64"`
-	Title   string `json:"title" maxLength:"200" doc:"one line"`
+	Request string             `json:"request" maxLength:"64"`
+	Title   string             `json:"title" maxLength:"200" doc:"one line"`
+	Deed    actions.SaltedDeed `json:"deed" doc:"what you signed of it"`
 }
 
 // NewTask is a task of an incident. Its owner is independent of those involved.
 type NewTask struct {
 	Text  string             `json:"text" maxLength:"2000"`
 	Owner workforce.WorkerID `json:"owner" maxLength:"64"`
+	Deed  actions.SaltedDeed `json:"deed" doc:"what you signed of it"`
 }
 
 // TaskResult is what came of a task; its owner says so.
 type TaskResult struct {
-	Result string `json:"result" maxLength:"2000"`
+	Result string             `json:"result" maxLength:"2000"`
+	Deed   actions.SaltedDeed `json:"deed" doc:"what you signed of it"`
 }
 
 // Findings are the text with which somebody proposes to close an incident.
 type Findings struct {
-	Text string `json:"text" maxLength:"50000"`
+	Text string             `json:"text" maxLength:"50000"`
+	Deed actions.SaltedDeed `json:"deed" doc:"what you signed of it"`
 }
 
 // IncidentReport is all that was gathered about an incident. Its parts are those of

@@ -22,6 +22,7 @@ import (
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/incident"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
@@ -256,6 +257,40 @@ func (w *World) TokenAsk(id, signer workforce.WorkerID, edit ...func(*actions.To
 		f(&a)
 	}
 	return actions.SignedTokenAsk{Ask: a, Signature: w.Sign(signer, a.Challenge())}, secret
+}
+
+// Deed signs a deed with somebody's key. edit may change its statement before.
+func (w *World) Deed(by workforce.WorkerID, d actions.Deed, text string, edit ...func(*actions.SaltedDeed)) actions.SaltedDeed {
+	w.t.Helper()
+	out, err := proof.NewDeed(w.LogName(), d, text, actions.Statement{Signer: by, Key: w.PublicKey(by).ID()}, w.clock.Now(), random(w.t, 96))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range edit {
+		f(&out)
+	}
+	out.Signed.Signature = w.Sign(by, out.Signed.Statement.Challenge())
+	return out
+}
+
+// OpenIncident is the desk's, with the deed signed by the caller.
+func (w *World) OpenIncident(ctx context.Context, by desk.Caller, request, title string) (incident.Incident, error) {
+	return w.Desk.OpenIncident(ctx, by, request, title, w.Deed(by.Worker, actions.Deed{What: actions.DeedOpenIncident, Of: request}, title))
+}
+
+// AssignTask is the desk's, with the deed signed by the caller.
+func (w *World) AssignTask(ctx context.Context, by desk.Caller, id, text string, owner workforce.WorkerID) (incident.Incident, error) {
+	return w.Desk.AssignTask(ctx, by, id, text, owner, w.Deed(by.Worker, actions.Deed{What: actions.DeedAssignTask, Of: id, To: owner, Version: 1}, text))
+}
+
+// FinishTask is the desk's, with the deed signed by the caller.
+func (w *World) FinishTask(ctx context.Context, by desk.Caller, id string, number int64, result string) (incident.Incident, error) {
+	return w.Desk.FinishTask(ctx, by, id, number, result, w.Deed(by.Worker, actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(id, number), Version: 1}, result))
+}
+
+// ProposeFindings is the desk's, with the deed signed by the caller.
+func (w *World) ProposeFindings(ctx context.Context, by desk.Caller, id, findings string) (actions.Review, error) {
+	return w.Desk.ProposeFindings(ctx, by, id, findings, w.Deed(by.Worker, actions.Deed{What: actions.DeedFindings, Of: id, Version: 1}, findings))
 }
 
 // Signed signs a draft as a worker.
