@@ -450,10 +450,10 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 			t.add("a countersignature and an approval that nobody gave", string(q.Status)+" "+q.Outcome, err)
 			return nil
 		}},
-		{"a key", forKey, []string{second}, func(ctx context.Context, open string, t *tries) error {
+		{"a key", forKey, []string{second, contractor}, func(ctx context.Context, open string, t *tries) error {
 			return x.swapKey(ctx, theirs.PublicKey(), i.key)
 		}, func(ctx context.Context, open string, t *tries) error {
-			return r.impersonate(ctx, x, i.key, theirs, open, t)
+			return r.impersonate(ctx, x, i, theirs, open, t)
 		}},
 		{"an engagement's end", forEngagement, []string{contractor}, func(ctx context.Context, open string, t *tries) error {
 			return x.extend(ctx, contractor, r.shift)
@@ -525,17 +525,23 @@ func (r *replay) again(ctx context.Context, x *intruder, t *tries, act func() er
 
 // impersonate countersigns as somebody whose key was exchanged in the database,
 // with a token that was put there.
-func (r *replay) impersonate(ctx context.Context, x *intruder, own, theirs cli.KeyFile, open string, t *tries) error {
-	secret, err := x.token(ctx, theirs.Worker, theirs.Key)
+func (r *replay) impersonate(ctx context.Context, x *intruder, by *insider, theirs cli.KeyFile, open string, t *tries) error {
+	forged, err := x.token(ctx, theirs.Worker, theirs.Key)
 	if err != nil {
 		return err
 	}
+	own := by.key
 	own.Worker = theirs.Worker
 	for _, key := range []struct {
-		what string
-		id   bool // the exchanged key's name
-	}{{"countersign under the name of the key that was there", false}, {"countersign under the name of the key that was put there", true}} {
-		i, err := newInsider(r.desk, own, secret)
+		what   string
+		secret string
+		id     bool // the exchanged key's name
+	}{
+		{"countersign under the name of the key that was there, with a token that was put into the database", forged, false},
+		{"countersign under the name of the key that was put there, with that token", forged, true},
+		{"countersign under the name of the key that was put there, with an own token", by.token, true},
+	} {
+		i, err := newInsider(r.desk, own, key.secret)
 		if err != nil {
 			return err
 		}

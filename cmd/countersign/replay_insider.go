@@ -252,12 +252,16 @@ func (i *insider) tokens(ctx context.Context, g *stage, t *tries, open string) e
 	if len(officer.Items) == 0 {
 		return fault.New(fault.Internal, "internal", "%s has no key", g.officers[0])
 	}
+	status, err := i.desk.Status(ctx)
+	if err != nil {
+		return err
+	}
 	secret := actions.TokenSecret(make([]byte, 32))
 	asked := byte(0)
 	ask := func(worker string, key workforce.KeyID, life time.Duration) (v1.Token, error) {
 		now := time.Now()
 		asked++
-		a := v1.TokenAsk{V: v1.TokenAskVersion, Log: g.origin, Worker: workforce.WorkerID(worker), Key: key, Name: "another",
+		a := v1.TokenAsk{V: v1.TokenAskVersion, Log: status.Log, Worker: workforce.WorkerID(worker), Key: key, Name: "another",
 			Nonce: append(make([]byte, 31), asked), NotBefore: canonical.At(now), Expires: canonical.At(now.Add(life)), Secret: actions.SecretDigest(secret)}
 		return i.desk.SignIn(ctx, v1.SignedTokenAsk{Ask: a, Signature: i.key.Sign(a.Challenge())})
 	}

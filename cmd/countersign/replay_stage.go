@@ -118,8 +118,9 @@ func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any
 		return err
 	}
 	for _, name := range g.raised {
-		if r := g.as(ctx, g.officers[0], "subject", "tier", g.accounts[name].on.String(), string(g.tier), "--from", "standard", "--reason", "matters"); r.code != cli.Done {
-			return r.err
+		// Several stand by the tier, so that a standing order covers the account.
+		if err := g.decide(ctx, "subject", "tier", g.accounts[name].on.String(), string(g.tier), "--from", "standard", "--confirm", "--reason", "matters"); err != nil {
+			return err
 		}
 	}
 	if len(g.raised) > 0 {
