@@ -431,6 +431,12 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 		return err
 	}
 	defer i.close()
+	// The contractor's own refusals are only counted by now: there were many.
+	helper, err := r.insider(colleague)
+	if err != nil {
+		return err
+	}
+	defer helper.close()
 	theirs, err := cli.ReadKey(filepath.Join(r.home(second), "my.key"))
 	if err != nil {
 		return err
@@ -450,10 +456,10 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 			t.add("a countersignature and an approval that nobody gave", string(q.Status)+" "+q.Outcome, err)
 			return nil
 		}},
-		{"a key", forKey, []string{second, contractor}, func(ctx context.Context, open string, t *tries) error {
+		{"a key", forKey, []string{second, colleague}, func(ctx context.Context, open string, t *tries) error {
 			return x.swapKey(ctx, theirs.PublicKey(), i.key)
 		}, func(ctx context.Context, open string, t *tries) error {
-			return r.impersonate(ctx, x, i, theirs, open, t)
+			return r.impersonate(ctx, x, helper, theirs, open, t)
 		}},
 		{"an engagement's end", forEngagement, []string{contractor}, func(ctx context.Context, open string, t *tries) error {
 			return x.extend(ctx, contractor, r.shift)
