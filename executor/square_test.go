@@ -43,6 +43,42 @@ type square struct {
 	mu    sync.Mutex
 	staff map[string]*connector.Connector
 	keys  int
+	downs map[string]bool // accounts whose takedown the executor's stream has told, and which it has queued
+}
+
+// Watch is the connector's, and notes what was told.
+func (s *square) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
+	stream, err := s.Connector.Watch(ctx, cursor)
+	if err != nil {
+		return nil, err
+	}
+	return &listened{Stream: stream, s: s}, nil
+}
+
+// toldDown reports whether the executor has taken in that an account was taken down.
+func (s *square) toldDown(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.downs[id]
+}
+
+// listened notes an event once the next is asked for: then it was taken in.
+type listened struct {
+	platform.Stream
+	s    *square
+	last string
+}
+
+func (l *listened) Next() (platform.Happening, error) {
+	l.s.mu.Lock()
+	l.s.downs[l.last] = true
+	l.s.mu.Unlock()
+	l.last = ""
+	h, err := l.Stream.Next()
+	if err == nil && h.Status == platform.Down {
+		l.last = h.Subject.ID
+	}
+	return h, err
 }
 
 func openSquare(t *testing.T, c *clock) *square {
@@ -52,7 +88,7 @@ func openSquare(t *testing.T, c *clock) *square {
 
 func squareOf(t *testing.T, c *clock, plaza *desktest.Square) *square {
 	t.Helper()
-	s := &square{Square: plaza, t: t, staff: map[string]*connector.Connector{}}
+	s := &square{Square: plaza, t: t, staff: map[string]*connector.Connector{}, downs: map[string]bool{}}
 	s.Connector = s.connect(executortest.Executor, c.Now)
 	return s
 }
