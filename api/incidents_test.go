@@ -40,7 +40,7 @@ func TestIncidents(t *testing.T) {
 	_, err = eva.OpenIncident(ctx, contest("eva", "req_none", "Why?"))
 	wants(t, err, fault.NotFound, "no-such-request")
 	_, err = eva.OpenIncident(ctx, contest("eva", r.ID, " "))
-	wants(t, err, fault.Invalid, "bad-incident")
+	wants(t, err, fault.Invalid, "bad-text")
 	i := must[v1.Incident](t)(eva.OpenIncident(ctx, contest("eva", r.ID, "Why?")))
 	if i.Cause != incident.Contested || i.By != "eva" || i.Request != r.ID || i.Status != incident.Open {
 		t.Errorf("%+v", i)

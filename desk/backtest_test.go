@@ -86,7 +86,7 @@ func busy(t *testing.T, to *desktest.Town) (refused int64) {
 	}
 	r := try("ann", actions.AccountTakedown, "plaza:@neighbour", "")
 	undo("bob", r)
-	r = try("kim", actions.AccountSuspend, "plaza:@shop", actions.CategoryLegal)
+	r = to.Settled("kim", to.Countersign(try("kim", actions.AccountSuspend, "plaza:@shop", actions.CategoryLegal).ID, "lee"))
 	undo("abe", r, "lee")
 	r = try("bob", actions.ContentRemove, "plaza:post/1", "")
 	undo("bob", r)

@@ -81,7 +81,7 @@ func TestLaw2UndoHasAWindow(t *testing.T) {
 		to := desktest.NewTown(t, o)
 		legal := desktest.Wish(actions.AccountTakedown, "plaza:@shop")
 		legal.Category = actions.CategoryLegal
-		r := to.Settled("ann", to.Request("ann", legal))
+		r := to.Settled("ann", to.Countersign(to.Request("ann", legal).ID, "lee")) // a category is two people's word
 		if r.Status != actions.StatusExecuted {
 			t.Fatalf("%s: %s", r.Status, r.OutcomeText)
 		}
