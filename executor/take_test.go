@@ -277,7 +277,7 @@ func TestFacts(t *testing.T) {
 	p.ready()
 	f, err := p.Facts()
 	s := p.world.State()
-	if err != nil || f.Log != s.Origin || f.Policy != s.Policy.Digest() || f.Root != p.world.Root || !f.Clock.Equal(p.clock.Now()) {
+	if err != nil || f.Log != s.LogName() || f.Policy != s.Policy.Digest() || f.Root != p.world.Root || !f.Clock.Equal(p.clock.Now()) {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
