@@ -235,7 +235,7 @@ func (v *View) strangers(q Question, ways []way) (wait time.Duration, ok bool) {
 		for p := range lens.Anybody(vendors) {
 			f := w.facts
 			f.Worker = p
-			r := v.state.Policy.Rule(f)
+			r := v.state.Rule(f)
 			if r.Verdict == policy.Forbidden || r.Need.All || !free(p.ID, p.Vendor) || w.bars(workforce.Standing{InNotice: p.InNotice, Ratchet: p.Ratchet}) {
 				continue
 			}
