@@ -154,7 +154,9 @@ func TestEmergencyIsTold(t *testing.T) {
 			if since, err = to.CheckHealth(t.Context(), since); err != nil {
 				t.Fatal(err)
 			}
-			got := slices.DeleteFunc(alarms(t, to.World), func(k string) bool { return strings.HasPrefix(k, "clocks") || strings.HasPrefix(k, "executor") || strings.HasPrefix(k, "ledger.behind") })
+			got := slices.DeleteFunc(alarms(t, to.World), func(k string) bool {
+				return strings.HasPrefix(k, "clocks") || strings.HasPrefix(k, "executor") || strings.HasPrefix(k, "ledger.behind")
+			})
 			if !slices.Equal(got, want) {
 				t.Errorf("alarms %q, want %q", got, want)
 			}
