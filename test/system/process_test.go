@@ -445,6 +445,9 @@ func watchedOn(ctx context.Context, w *desktest.World) (all []sighting, err erro
 			if x.Execution.Duty != proof.DutyWatch && x.Execution.Duty != proof.DutyRestore {
 				continue
 			}
+			if x.Execution.Kind == proof.KindTiers {
+				continue // a batch of subjects that rules raised, each sealed by itself
+			}
 			s := sighting{Kind: x.Execution.Kind, Duty: x.Execution.Duty, Request: x.Execution.Request, Outcome: x.Execution.Outcome, Type: x.Execution.Type}
 			if x.Execution.Sight != nil {
 				s.Via, s.Order, s.Count = x.Execution.Sight.Via, x.Execution.Sight.Order, x.Execution.Sight.Count
