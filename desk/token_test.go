@@ -104,6 +104,19 @@ func TestRowIsNoToken(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		// Row and ask edited alike: what was verified was the ask that is there no more.
+		bobsNow := made
+		bobsNow.Worker, bobsNow.Key = "bob", to.PublicKey("bob").ID()
+		bobsNow.Ask = canonical.MustMarshal(rename(genuine, func(a *actions.TokenAsk) { a.Worker, a.Key = bobsNow.Worker, bobsNow.Key }))
+		for _, row := range []store.Token{bobsNow, made} {
+			sql(t, to, "delete from token where id = '"+made.ID+"'")
+			if err := to.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.InsertToken(row) }); err != nil {
+				t.Fatal(err)
+			}
+			if by, err := to.Authenticate(t.Context(), secret); row.Worker == "bob" && !fault.Is(err, "bad-token") {
+				t.Errorf("row and ask edited alike: it opens as %q: %v", by.Worker, err)
+			}
+		}
 		if by, err := to.Authenticate(t.Context(), secret); err != nil || by.Worker != "ann" {
 			t.Errorf("the genuine row again: %q, %v", by.Worker, err)
 		}
