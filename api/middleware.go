@@ -34,7 +34,11 @@ func (s *Server) caller(ctx huma.Context) (desk.Caller, error) {
 	if err != nil {
 		return desk.Caller{}, err
 	}
-	return s.desk.Authenticate(ctx.Context(), secret)
+	by, err := s.desk.Authenticate(ctx.Context(), secret)
+	if err == nil {
+		httpd.Known(ctx.Context())
+	}
+	return by, err
 }
 
 // onlyJSON refuses bodies of any other type: forms above all, which a page of

@@ -27,5 +27,9 @@ func Authenticate(d *desk.Desk, r *http.Request) (desk.Caller, error) {
 	if err != nil {
 		return desk.Caller{}, err
 	}
-	return d.Authenticate(r.Context(), secret)
+	by, err := d.Authenticate(r.Context(), secret)
+	if err == nil {
+		Known(r.Context())
+	}
+	return by, err
 }

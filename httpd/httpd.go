@@ -60,15 +60,16 @@ type Link struct {
 
 // Server answers for one desk.
 type Server struct {
-	config  Config
-	handler http.Handler
-	meters  *meters
-	closing chan struct{} // closed when a shutdown begins: waits end
+	config    Config
+	handler   http.Handler
+	meters    *meters
+	strangers *strangers
+	closing   chan struct{} // closed when a shutdown begins: waits end
 }
 
 // New returns a server.
 func New(c Config) *Server {
-	s := &Server{config: c, meters: newMeters(c.Desk), closing: make(chan struct{})}
+	s := &Server{config: c, meters: newMeters(c.Desk), strangers: newStrangers(mostStrangers), closing: make(chan struct{})}
 	s.handler = s.observe(s.bound(s.routes()))
 	return s
 }
@@ -81,7 +82,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler: s.local(l), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: s.strangers.watch, ConnContext: s.strangers.context,
 		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}
 	done := make(chan error, 1)

@@ -8,17 +8,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/executor"
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
+	"countersign.dev/httpd"
 	"countersign.dev/link"
 	"countersign.dev/platform"
 	"countersign.dev/platform/bluesky"
@@ -160,8 +159,7 @@ func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	}); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: link.Executor(e, settings.ExecutorToken, settings.OnCallToken, func(err error) { log.Error("a call of the desk failed", "error", err) }),
-		ReadHeaderTimeout: 10 * time.Second}
+	server := httpd.NewServer(link.Executor(e, settings.ExecutorToken, settings.OnCallToken, func(err error) { log.Error("a call of the desk failed", "error", err) }))
 	return together(ctx, e.Run, httpServer(server, l))
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,8 +130,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	if err != nil {
 		return err
 	}
-	parts = append(parts, httpServer(&http.Server{ReadHeaderTimeout: 10 * time.Second,
-		Handler: link.Desk(v.desk, settings.DeskToken, func(err error) { log.Error("a call of the executor failed", "error", err) })}, back))
+	parts = append(parts, httpServer(httpd.NewServer(link.Desk(v.desk, settings.DeskToken, func(err error) { log.Error("a call of the executor failed", "error", err) })), back))
 	if config.Executor.Address == "" {
 		v.executor = &supervisor{folder: filepath.Join(dir, executorDir), desk: deskAddress, listen: executorAddress, level: c.Log, stderr: s.Stderr, log: log}
 		parts = append(parts, v.executor.run)
@@ -345,7 +343,7 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 }
 
 func servePlaza(p *plaza.Server, l net.Listener) func(context.Context) error {
-	serve := httpServer(&http.Server{Handler: p.Handler(), ReadHeaderTimeout: 10 * time.Second}, l)
+	serve := httpServer(httpd.NewServer(p.Handler()), l)
 	return func(ctx context.Context) error {
 		// Event streams never end by themselves.
 		stop := context.AfterFunc(ctx, p.Close)
