@@ -119,6 +119,58 @@ func TestBreachOpensIncident(t *testing.T) {
 	})
 }
 
+// TestDoneAgainBeforeReadBack: in a duel the act may be done again before our
+// restoration is read back. That pages nobody by itself: it is another breach.
+func TestDoneAgainBeforeReadBack(t *testing.T) {
+	w := staffed(t, desktest.Options{})
+	sight := w.Breach(president, actions.Critical).Sight
+	sight.Order = "req_order"
+	e := proof.Execution{Kind: proof.KindIntent, Duty: proof.DutyRestore, Request: breach(w), Sight: sight}
+	w.Enter(e, nil)
+	e.Kind, e.Outcome, e.Type, e.After = proof.KindReceipt, proof.Unknown, "not-read-back", e.Sight.Found
+	w.Enter(e, nil)
+	if got, want := alarms(t, w), []string{"breach page"}; !slices.Equal(got, want) {
+		t.Errorf("alarms %q, want %q", got, want)
+	}
+	breach(w)
+	if got, want := alarms(t, w), []string{"breach page", "duel page"}; !slices.Equal(got, want) {
+		t.Errorf("alarms %q, want %q", got, want)
+	}
+}
+
+// TestCredentialCut: that a credential was cut off pages, and that it was not pages with
+// what to do; that it is about to be pages nobody.
+func TestCredentialCut(t *testing.T) {
+	w := staffed(t, desktest.Options{})
+	id := breach(w)
+	e := proof.Execution{Kind: proof.KindIntent, Duty: proof.DutyCut, Request: id,
+		Sight: &proof.Sight{Platform: "plaza", Tier: actions.Critical, Order: "req_order", Count: 3}}
+	name := map[string]string{proof.SealedCredential: "night-shift"}
+	w.Enter(e, name)
+	e.Kind, e.Outcome = proof.KindReceipt, proof.Executed
+	e.Sight = &proof.Sight{Platform: "plaza", Tier: actions.Critical, Order: "req_order", Count: 3}
+	w.Enter(e, nil)
+	e.Kind, e.Outcome, e.Type, e.Text = proof.KindRefusal, proof.Refused, "cannot-cut", "Change the password."
+	w.Enter(e, nil)
+	if got, want := alarms(t, w), []string{"breach page", "credential.cut page", "credential.stays page"}; !slices.Equal(got, want) {
+		t.Errorf("alarms %q, want %q", got, want)
+	}
+	is := incidents(t, w, desk.IncidentFilter{})
+	r, err := w.Report(t.Context(), desktest.As("kim"), is[0].ID, 0)
+	if err != nil || !r.Up.IsZero() {
+		t.Errorf("a cut is taken for a restoration: up %s, %v", r.Up, err)
+	}
+	told := 0
+	for _, m := range r.Timeline {
+		if strings.Contains(m.Text, "cut off") || strings.Contains(m.Text, "Change the password.") {
+			told++
+		}
+	}
+	if told < 3 {
+		t.Errorf("the incident tells %d times of the credential", told)
+	}
+}
+
 // What is handed over twice is entered once, with one incident and one alarm.
 func TestBreachHandedOverAgain(t *testing.T) {
 	w := staffed(t, desktest.Options{})

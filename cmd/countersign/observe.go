@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,6 +89,10 @@ type observation struct {
 	// the last poll that saw it up until the next one that did was answered. It is
 	// never less than the account was down, and a time without answers counts.
 	AwayMS float64 `json:"away_ms"`
+	// UpShare is for which share of the time from before the first poll after the
+	// attacker's first call was sent until his last one was answered the account was
+	// seen up: by two polls one after the other, so that it is never more than it was.
+	UpShare float64 `json:"up_share"`
 	// Seen is when a poll first saw it not up; zero: none did.
 	Seen canonical.Time `json:"seen"`
 	// Again is when a poll was answered that saw it up, was sent after the attacker
@@ -478,7 +483,27 @@ func judgePolls(polls []poll, p played) observation {
 		out.Again = canonical.At(again.answered)
 	}
 	out.AwayMS = float64(away.Microseconds()) / 1000
+	out.UpShare = shareUp(polls, p)
 	return out
+}
+
+// shareUp is the share of a duel in which the account was seen up.
+func shareUp(polls []poll, p played) float64 {
+	var all, up time.Duration
+	for i := range len(polls) - 1 {
+		a, b := polls[i], polls[i+1]
+		if a.sent.Before(p.Sent.Time) || b.sent.After(p.Answered.Time) {
+			continue
+		}
+		all += b.sent.Sub(a.sent)
+		if a.status == "up" && b.status == "up" {
+			up += b.sent.Sub(a.sent)
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return math.Round(1000*float64(up)/float64(all)) / 1000
 }
 
 // observing is the observer's process as the replay talks to it.

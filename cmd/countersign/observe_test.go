@@ -39,9 +39,24 @@ func TestJudgePolls(t *testing.T) {
 		"never seen up":    {series("down", "down"), observation{Polls: 2, AwayMS: 14, Seen: stamp(4)}},
 		"nothing":          {nil, observation{}},
 	} {
-		if got := judgePolls(c.polls, p); got != c.want {
+		got := judgePolls(c.polls, p)
+		got.UpShare = 0 // see TestShareUp
+		if got != c.want {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, got, c.want)
 		}
+	}
+}
+
+// TestShareUp: only what two polls, one after the other, saw up counts as up.
+func TestShareUp(t *testing.T) {
+	start := time.Date(2026, 11, 27, 20, 0, 0, 0, time.UTC)
+	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	var polls []poll
+	for i, s := range []string{"down", "up", "up", "up", "down", "up", "", "up", "up", "up", "down"} {
+		polls = append(polls, poll{at(10 * i), at(10*i + 4), s})
+	}
+	if got := shareUp(polls, played{canonical.At(at(5)), canonical.At(at(95))}); got != 0.5 {
+		t.Errorf("up %v of the time, want 4 of 8 times between polls", got)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 )
 
 type replayCommands struct {
-	ElevenMinutes replayElevenMinutes `cmd:"" help:"Try to do what was done in 2017, in four ways, against a desk set up for it, and say what came of each."`
+	ElevenMinutes replayElevenMinutes `cmd:"" help:"Try to do what was done in 2017, in five ways, against a desk set up for it, and say what came of each."`
 	Rounds        replayRounds        `cmd:"" help:"Take accounts down around the desk again and again, and measure how soon each is seen up."`
 	Outage        replayOutage        `cmd:"" help:"Measure how soon all protected accounts are checked after nobody has watched for a time."`
 }
@@ -42,7 +42,7 @@ type replayElevenMinutes struct {
 
 func (c *replayElevenMinutes) Help() string {
 	return "On 2 November 2017 a contractor deactivated a head of state's account on the last day. It was back after 660 seconds; who it was, was known after two hours. " +
-		"Here somebody who may do as much tries: desk, alone by every route that a worker of the desk has; accomplice, with others; platform-credential, around the desk; database, by editing the desk's. " +
+		"Here somebody who may do as much tries: desk, alone by every route that a worker of the desk has; accomplice, with others; platform-credential, around the desk; database, by editing the desk's; duel, around the desk again and again. " +
 		"What came of it is said by an observer, a process of its own that knows the platform's public addresses and a reader's token of the desk. " +
 		"Milliseconds are counted from before the attacker's first call was sent until the observer saw it. Exit 1 if any way is not defeated."
 }
@@ -65,7 +65,12 @@ type way struct {
 	NoticedMS    *float64 `json:"noticed_ms"`
 	RestoredMS   *float64 `json:"restored_ms"`
 	AttributedMS *float64 `json:"attributed_ms"`
-	Acts         []act    `json:"acts"`
+	// Of the way duel: the share of the time that the account was seen up against the
+	// one who repeats the act once a second, and after how many milliseconds from the
+	// first call the platform no longer took the credential. Null: not so.
+	UpShare *float64 `json:"up_share"`
+	CutMS   *float64 `json:"cut_ms"`
+	Acts    []act    `json:"acts"`
 }
 
 // act is one thing that was played on one account.
@@ -75,6 +80,8 @@ type act struct {
 	NoticedMS    *float64    `json:"noticed_ms"`
 	RestoredMS   *float64    `json:"restored_ms"`
 	AttributedMS *float64    `json:"attributed_ms"`
+	UpShare      *float64    `json:"up_share"` // of a duel
+	CutMS        *float64    `json:"cut_ms"`
 	Attempts     []attempt   `json:"attempts"`
 	Observed     observation `json:"observed"`
 }
@@ -95,7 +102,8 @@ func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
 			return err
 		}
 		r := &replay{stage: g, session: s, patience: 15 * time.Second, answer: replayAnswer{Platform: c.Platform}}
-		for _, play := range []func(context.Context) error{r.byDesk, r.byAccomplice, r.byCredential, r.byDatabase} {
+		for _, play := range []func(context.Context) error{r.byDesk, r.byAccomplice, r.byCredential, r.byDatabase,
+			func(ctx context.Context) error { return r.byDuel(ctx, !c.NoStandingOrder) }} {
 			if err := play(ctx); err != nil {
 				return err
 			}

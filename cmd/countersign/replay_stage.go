@@ -46,10 +46,13 @@ const (
 	forApproval   = "mayor"
 	forKey        = "speaker"
 	forEngagement = "minister"
+	forSeconds    = "governor"
+	forRush       = "envoy"
+	forCut        = "consul"
 	nobodyMinds   = "freephones"
 )
 
-var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement}
+var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement, forSeconds, forRush, forCut}
 
 // account is an account on the platform that is attacked.
 type account struct {
