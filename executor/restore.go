@@ -242,6 +242,9 @@ func (w *watcher) began(l glance, b journal.Breach, r proof.SignedExecution) {
 	w.e.outbox.add(r)
 	w.mu.Lock()
 	w.open[b.Subject.ID] = b
+	if b.Tier == actions.Critical {
+		w.attacked[b.Subject.ID] = time.Now().Add(attackTime)
+	}
 	if l.brought(b.Found).By == "" {
 		w.recent[b.Subject.ID] = b
 	}

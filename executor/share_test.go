@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"maps"
 	"testing"
 	"time"
 )
@@ -39,5 +40,40 @@ func TestShare(t *testing.T) {
 	now += time.Hour // nobody does anything
 	if wait := s.turnAt(now); wait != 0 {
 		t.Errorf("after an hour of calm a restoration waits %s", wait)
+	}
+}
+
+// TestTurns: each critical subject has its turn; while one is attacked, it has every
+// other, and all others have half as many as before, however many are attacked.
+func TestTurns(t *testing.T) {
+	all := []string{"a", "b", "c", "d"}
+	now := time.Now()
+	count := func(attacked ...string) map[string]int {
+		until := map[string]time.Time{"d": now} // is over
+		for _, id := range attacked {
+			until[id] = now.Add(time.Second)
+		}
+		reads, turns := map[string]int{}, turns{}
+		for range 240 {
+			id, _ := turns.next(all, until, now)
+			reads[id]++
+		}
+		return reads
+	}
+	for _, c := range []struct {
+		attacked []string
+		want     map[string]int
+	}{
+		{nil, map[string]int{"a": 60, "b": 60, "c": 60, "d": 60}},
+		{[]string{"b"}, map[string]int{"a": 30, "b": 150, "c": 30, "d": 30}},
+		{[]string{"a", "b"}, map[string]int{"a": 90, "b": 90, "c": 30, "d": 30}},
+		{all, map[string]int{"a": 60, "b": 60, "c": 60, "d": 60}},
+	} {
+		if got := count(c.attacked...); !maps.Equal(got, c.want) {
+			t.Errorf("with %q attacked they are read %v times, want %v", c.attacked, got, c.want)
+		}
+	}
+	if id, n := (&turns{}).next(nil, nil, now); id != "" || n != 0 {
+		t.Errorf("of none, %q is read", id)
 	}
 }

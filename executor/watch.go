@@ -54,10 +54,11 @@ type watcher struct {
 	// Deactivations that may be the owner's: unsaid holds until when the stream may
 	// still say whose they were, asked what was known before those that somebody was
 	// paged for; nil: nothing.
-	unsaid map[string]time.Time
-	asked  map[string]*journal.Watched
-	names  bool                 // the stream says whose credential it was
-	beyond map[string]time.Time // when people were told that a number of an order's was gone beyond
+	unsaid   map[string]time.Time
+	asked    map[string]*journal.Watched
+	names    bool                 // the stream says whose credential it was
+	attacked map[string]time.Time // critical subjects that had a breach lately: until when they are read more often
+	beyond   map[string]time.Time // when people were told that a number of an order's was gone beyond
 
 	restores *share     // of critical subjects
 	basing   sync.Mutex // one baseline at a time
@@ -103,7 +104,7 @@ const watchWorkers = 16
 
 func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
-		recent: map[string]journal.Breach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, beyond: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
+		recent: map[string]journal.Breach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, beyond: map[string]time.Time{}, attacked: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
 		names: slices.ContainsFunc(c.Shows(), func(s platform.Showing) bool { return s.Change == platform.AccountDeactivated && s.Names }),
 		queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1), cutting: make(chan struct{}, 1)}
 }
@@ -523,14 +524,9 @@ func (e *Executor) signWatch(request, kind string, s *proof.Sight, typ, text str
 // read looks at one critical subject after another, so often as their number and
 // the platform's share allow.
 func (w *watcher) read(ctx context.Context) error {
-	for next := 0; ctx.Err() == nil; next++ {
+	for t := (turns{}); ctx.Err() == nil; {
 		w.mu.Lock()
-		n := len(w.critical)
-		id := ""
-		if n > 0 {
-			next %= n
-			id = w.critical[next]
-		}
+		id, n := t.next(w.critical, w.attacked, time.Now())
 		w.mu.Unlock()
 		if n == 0 {
 			w.interval.Store(0)
@@ -545,7 +541,7 @@ func (w *watcher) read(ctx context.Context) error {
 			return ended(ctx, err)
 		}
 		took := time.Since(began)
-		gap := max(w.e.limits.Direct/time.Duration(n), time.Duration(float64(w.smooth(took))/w.e.limits.Share))
+		gap := max(w.e.limits.Direct/time.Duration(n), time.Duration(float64(w.cost.Load())/w.e.limits.Share))
 		w.interval.Store(int64(gap) * int64(n))
 		if sleep(ctx, gap-took) != nil {
 			return nil
@@ -554,8 +550,38 @@ func (w *watcher) read(ctx context.Context) error {
 	return nil
 }
 
-// smooth takes in how long a direct read took, and returns how long they take.
-func (w *watcher) smooth(took time.Duration) time.Duration {
+// turns says whose turn it is to be read.
+type turns struct{ all, attacked, last int }
+
+// next returns the subject to be read, and how many turns it takes until each had one.
+// While somebody attacks, every other turn is of those who were attacked lately: they
+// are seen down sooner, and all others are read half as often and never less.
+func (t *turns) next(critical []string, attacked map[string]time.Time, now time.Time) (id string, n int) {
+	if n = len(critical); n == 0 {
+		return "", 0
+	}
+	var hot []string
+	for _, id := range critical {
+		if until, is := attacked[id]; is && now.Before(until) {
+			hot = append(hot, id)
+		}
+	}
+	if t.last++; len(hot) > 0 {
+		if n *= 2; t.last%2 == 0 {
+			t.attacked++
+			return hot[t.attacked%len(hot)], n
+		}
+	}
+	t.all++
+	return critical[t.all%len(critical)], n
+}
+
+// attackTime is for how long a subject is read more often after a breach.
+const attackTime = time.Minute
+
+// smooth takes in how long a direct read took. What follows from it, such as a
+// restoration, is not part of it: that has a share of its own.
+func (w *watcher) smooth(took time.Duration) {
 	old := time.Duration(w.cost.Load())
 	if old == 0 {
 		old = took
@@ -564,7 +590,6 @@ func (w *watcher) smooth(took time.Duration) time.Duration {
 	took = min(took, 4*old+time.Millisecond)
 	now := old + (took-old)/16
 	w.cost.Store(int64(now))
-	return now
 }
 
 // peek reads one critical subject, unless an act on it is under way: whoever acts
@@ -579,7 +604,9 @@ func (w *watcher) peek(ctx context.Context, id string) error {
 		return nil
 	}
 	defer release()
+	began := time.Now()
 	found, err := w.c.Peek(ctx, k.Subject)
+	w.smooth(time.Since(began))
 	if fault.Is(err, "no-such-subject") {
 		found, err = platform.Expect{Status: platform.Deleted}, nil
 	}
