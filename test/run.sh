@@ -130,7 +130,7 @@ case $what in
 test)
 	say "tests"
 	mapfile -t run < <(modules ./...)
-	"$work/suite" -flags "-timeout=14m" "${run[@]}" | all_but_counts || status=1
+	"$work/suite" -flags "-timeout=60m" "${run[@]}" | all_but_counts || status=1
 	;;
 race)
 	say "tests under the race detector"
@@ -140,7 +140,7 @@ race)
 			patterns=${patterns:+$patterns,}./$package/...
 		fi
 	done
-	"$work/suite" -flags "-race -timeout=20m" ".:$patterns" | all_but_counts || status=1
+	"$work/suite" -flags "-race -timeout=90m" ".:$patterns" | all_but_counts || status=1
 	;;
 bench)
 	say "benchmarks"
