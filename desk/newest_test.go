@@ -133,7 +133,7 @@ func TestRecordsInTurn(t *testing.T) {
 		malformed := signed(2, "third").Execution
 		malformed.Outcome = proof.Executed
 		refused(t, to.Desk.Record(t.Context(), malformed.Sign(to.ExecutorKey)), "bad-record")
-		if n := len(ofTheDesk(since(t, to.World, int64(before)))); n != 2 {
+		if n := len(since(t, to.World, int64(before))); n != 2 {
 			t.Errorf("%d entries were made, want 2", n)
 		}
 	})
