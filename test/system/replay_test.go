@@ -39,21 +39,35 @@ func TestReplayOnPDS(t *testing.T) {
 			NoticedMS    *float64 `json:"noticed_ms"`
 			RestoredMS   *float64 `json:"restored_ms"`
 			AttributedMS *float64 `json:"attributed_ms"`
+			CutMS        *float64 `json:"cut_ms"`
+			Acts         []struct {
+				Act     string
+				UpShare *float64 `json:"up_share"`
+			}
 		}
 	}
 	if unread := json.Unmarshal(stdout.Bytes(), &doc); err != nil || unread != nil {
 		t.Fatalf("%v, %v\n%s\n%s", err, unread, stdout.String(), stderr.String())
 	}
-	if doc.Platform != "bluesky" || len(doc.Ways) != 4 {
+	if doc.Platform != "bluesky" || len(doc.Ways) != 5 {
 		t.Fatalf("%s", stdout.String())
 	}
-	for i, name := range []string{"desk", "accomplice", "platform-credential", "database"} {
+	for i, name := range []string{"desk", "accomplice", "platform-credential", "database", "duel"} {
 		w := doc.Ways[i]
 		if w.Way != name || !w.Defeated || w.NoticedMS == nil || w.RestoredMS == nil || (w.AttributedMS == nil) != (name == "database") {
 			t.Errorf("%s: %+v", name, w)
 		}
-		if touched := name == "platform-credential"; w.RestoredMS != nil && (*w.RestoredMS > 0) != touched {
+		if touched := name == "platform-credential" || name == "duel"; w.RestoredMS != nil && (*w.RestoredMS > 0) != touched {
 			t.Errorf("%s: back after %v ms", name, *w.RestoredMS)
+		}
+	}
+	duel := doc.Ways[4]
+	if len(duel.Acts) != 3 || duel.CutMS != nil { // a PDS has one credential and cannot cut it off
+		t.Errorf("the duel: %+v", duel)
+	}
+	for _, a := range duel.Acts {
+		if a.UpShare == nil || *a.UpShare <= 0 {
+			t.Errorf("the duel, %s: the share of the time in which the account was up is not told", a.Act)
 		}
 	}
 	left := b.Query(t, "", "com.atproto.sync.listRepos")

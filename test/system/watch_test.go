@@ -658,8 +658,8 @@ func TestWatchOnPDS(t *testing.T) {
 		platformSettings{Name: "bluesky", Connector: "bluesky", URL: s.lane.URL, Secret: b.AdminPassword, Watch: true, Patience: 1500, Blind: patient})
 	raise := func(names []string, to actions.Tier) {
 		for _, name := range names {
-			s.changed("kim", actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{
-				Subject: platform.Subject{Platform: "bluesky", ID: s.accounts[name]}, From: actions.Standard, To: to}})
+			s.changed("ada", actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{
+				Subject: platform.Subject{Platform: "bluesky", ID: s.accounts[name]}, From: actions.Standard, To: to, Confirm: true}}, "bea", "cem")
 		}
 	}
 	raise(protectedFor, actions.Protected)
