@@ -350,10 +350,13 @@ func resultOf(a journal.Act, c platform.Connector, r platform.Receipt) journal.R
 		want.Mark = r.After.Mark
 	}
 	if !r.After.Is(want.Status, want.Mark) {
-		return journal.Result{Outcome: proof.Unknown, Type: "not-read-back",
-			Text: "The platform carried it out, but what was read back is " + platform.Describe(r.After.Status, r.After.Mark) + ". Somebody has to look."}
+		return notReadBack("The platform carried it out, but what was read back is " + platform.Describe(r.After.Status, r.After.Mark) + ". Somebody has to look.")
 	}
 	return journal.Result{Outcome: proof.Executed}
+}
+
+func notReadBack(text string) journal.Result {
+	return journal.Result{Outcome: proof.Unknown, Type: "not-read-back", Text: text}
 }
 
 func failed(err error) journal.Result {

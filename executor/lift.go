@@ -202,6 +202,12 @@ func (e *Executor) callLift(ctx context.Context, a journal.Act, c platform.Conne
 			}
 			return e.close(ctx, a, proof.KindReceipt, failed(why), receiptOf(err, before))
 		}
+		if a.Duty == proof.DutyRestore && fault.Is(err, "not-in-place") {
+			// The platform has answered, so that nothing is under way. Who does it again at
+			// once makes another breach. To ask what came of this call would keep the account
+			// down for as long as a request may live.
+			return e.close(ctx, a, proof.KindReceipt, notReadBack(fault.TextOf(err)), platform.Receipt{Before: before})
+		}
 		result, ended, err := e.settleLift(ctx, &a, c)
 		if err != nil || ended {
 			return result, err

@@ -1249,3 +1249,18 @@ func TestBreachIsOver(t *testing.T) {
 		t.Errorf("a restoration is told twice: %d", n)
 	}
 }
+
+// TestOvertaken: on a platform that cannot be asked about a command, somebody takes the
+// account down again before each of five restorations is read back. None of them is waited
+// for: each is another breach, lifted at once.
+func TestOvertaken(t *testing.T) {
+	p := guarded(t)
+	p.plaza.Mute(true) // who asks is told nothing, and waits for as long as a request may live
+	p.plaza.Fail(executortest.Overtaken, executortest.Overtaken, executortest.Overtaken, executortest.Overtaken, executortest.Overtaken)
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.breaches(6)
+	p.upAgain(president)
+	if n := len(p.plaza.Effects()); n != 6 {
+		t.Errorf("%d calls changed the platform", n)
+	}
+}

@@ -270,7 +270,9 @@ type Connector interface {
 	// never acts twice. A verb that relieves does not compare the handle. If the state is not the expected one it changes
 	// nothing and returns *WrongState. A fault of kind Unavailable or an
 	// unknown error means that the command may or may not have taken effect;
-	// any other fault means it did not and will not.
+	// any other fault means it did not and will not. One of kind Unavailable and type
+	// "not-in-place" means that the platform has answered that it did, and that the
+	// subject was then read as somebody else has left it since, or as it was before.
 	Apply(ctx context.Context, key string, c Command) (Receipt, error)
 
 	// Lookup asks what came of a command sent with this key.

@@ -24,6 +24,7 @@ const (
 	LostAfter           // it is done, and the answer is lost: a 500 after the act
 	Late                // nothing is done yet, the answer is lost, and it is done when Deliver is called, if it was not asked about
 	Unreachable         // nothing gets there
+	Overtaken           // it is done and answered, and done again by others before it is read back
 )
 
 // Platform is a platform.Connector to a platform in memory.
@@ -275,6 +276,13 @@ func (p *Platform) Apply(_ context.Context, key string, c platform.Command) (pla
 	case Late:
 		p.late = append(p.late, late{key, c})
 		return platform.Receipt{}, p.lost()
+	case Overtaken:
+		before := p.states[c.Subject.ID]
+		if _, err := p.apply(key, c); err != nil {
+			return platform.Receipt{}, err
+		}
+		p.change("night-shift", c.Subject.ID, before.Status, before.Mark)
+		return platform.Receipt{}, fault.New(fault.Unavailable, "not-in-place", "%s took the command, yet %s is %s.", p.name, c.Subject, before.Status)
 	case LostAfter:
 		_, _ = p.apply(key, c)
 		return platform.Receipt{}, p.lost()

@@ -484,8 +484,13 @@ func TestForeignMeasureAfterTheChangeIsSeen(t *testing.T) {
 		w.foreign(a.DID, ozone)
 		out.Write([]byte(`{}`))
 	})
-	if _, err := w.c.Apply(t.Context(), "k", takedown(a.DID, ours)); fault.KindOf(err) != fault.Unavailable {
+	if _, err := w.c.Apply(t.Context(), "k", takedown(a.DID, ours)); fault.KindOf(err) != fault.Unavailable || !fault.Is(err, "not-in-place") {
 		t.Errorf("takedown: %v", err)
+	}
+	w.is(a.DID, platform.Down, ozone)
+	// The same of a restore, which is done again by whoever it was done against.
+	if _, err := w.c.Apply(t.Context(), "r", restore(a.DID, ozone)); fault.KindOf(err) != fault.Unavailable || !fault.Is(err, "not-in-place") {
+		t.Errorf("restore: %v", err)
 	}
 	w.is(a.DID, platform.Down, ozone)
 	// It may have covered ours, so nobody can tell from the state.

@@ -51,7 +51,7 @@ func (c *Connector) Apply(ctx context.Context, key string, cmd platform.Command)
 		return platform.Receipt{}, unavailable("The PDS took the command but %s could not be read afterwards.", cmd.Subject).Because(err)
 	}
 	if !inPlace(cmd, after.State) {
-		return platform.Receipt{}, unavailable("The PDS took the command, yet %s is %s; somebody else may be acting on it.",
+		return platform.Receipt{}, fault.New(fault.Unavailable, "not-in-place", "The PDS took the command, yet %s is %s; somebody else may be acting on it.",
 			cmd.Subject, platform.Describe(after.Status, after.Mark))
 	}
 	return platform.Receipt{Before: before.State, After: after.State}, nil
