@@ -656,10 +656,18 @@ func TestWatchOnPDS(t *testing.T) {
 	}
 	s.house = openHouse(t, desktest.Options{URL: sqldbtest.SQLite(t), Trust: func(tr *actions.Trust) { tr.RaisesPerHour = 100 }},
 		platformSettings{Name: "bluesky", Connector: "bluesky", URL: s.lane.URL, Secret: b.AdminPassword, Watch: true, Patience: 1500, Blind: patient})
+	// Several stand by each: a standing order covers nobody whom one person raised.
 	raise := func(names []string, to actions.Tier) {
+		e := s.direct()
+		defer e.Close()
 		for _, name := range names {
+			var r proof.Reading
+			s.must("the executor's word", func() (err error) {
+				r, err = e.Vouch(t.Context(), platform.Subject{Platform: "bluesky", ID: s.accounts[name]})
+				return err
+			})
 			s.changed("ada", actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{
-				Subject: platform.Subject{Platform: "bluesky", ID: s.accounts[name]}, From: actions.Standard, To: to, Confirm: true}}, "bea", "cem")
+				Subject: r.Subject, Resolved: r.Resolution, From: actions.Standard, To: to, Confirm: true}}, "bea", "cem")
 		}
 	}
 	raise(protectedFor, actions.Protected)
