@@ -56,13 +56,25 @@ type World struct {
 type Clock struct {
 	mu     sync.Mutex
 	offset time.Duration
+	held   time.Time // zero: it goes on with the machine's
 }
 
 // Now returns the machine's time, moved.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.held.IsZero() {
+		return c.held.Add(c.offset)
+	}
 	return time.Now().Add(c.offset)
+}
+
+// Hold stops the clock: from now on only Advance moves it. What happens in one
+// minute is so on a slow machine too.
+func (c *Clock) Hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = time.Now()
 }
 
 // Advance moves the clock.

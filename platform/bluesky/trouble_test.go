@@ -82,7 +82,7 @@ func TestLateArrivalIsFound(t *testing.T) {
 	b := testenv.PDS(t)
 	f := newFront(t, b)
 	w := &world{T: t, pds: b, front: f, c: connect(t, bluesky.Config{URL: f.URL, AdminPassword: b.AdminPassword,
-		Patience: 500 * time.Millisecond, RequestLife: time.Minute})}
+		Patience: 5 * time.Second, RequestLife: time.Hour})}
 	a := b.CreateAccount(t, "late")
 	release := make(chan struct{})
 	arrived := make(chan int, 1)
@@ -116,7 +116,7 @@ func TestLookupThatMayNotWaitDoesNotKnow(t *testing.T) {
 	b := testenv.PDS(t)
 	a := b.CreateAccount(t, "hasty")
 	c := connect(t, bluesky.Config{URL: b.URL, AdminPassword: b.AdminPassword, RequestLife: time.Hour})
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	out, err := c.Lookup(ctx, "k", takedown(a.DID, ours))
 	if err != nil || out.Known || out.Done {
@@ -131,7 +131,7 @@ func TestLookupThatMayNotWaitDoesNotKnow(t *testing.T) {
 // and what was acknowledged before is there afterwards.
 func TestPDSThatIsDownOrStands(t *testing.T) {
 	b := testenv.OwnPDS(t, testenv.BlueskyOptions{})
-	c := connect(t, bluesky.Config{URL: b.URL, AdminPassword: b.AdminPassword, Patience: time.Second})
+	c := connect(t, bluesky.Config{URL: b.URL, AdminPassword: b.AdminPassword, Patience: 3 * time.Second})
 	a := b.CreateAccount(t, "mike")
 	if _, err := c.Apply(t.Context(), "k", takedown(a.DID, ours)); err != nil {
 		t.Fatal(err)

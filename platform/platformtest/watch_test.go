@@ -137,16 +137,20 @@ func TestFlawedWatchersAreFound(t *testing.T) {
 			t.Parallel()
 			tg := realPlaza(t, "sqlite:"+t.TempDir()+"/plaza.db")
 			tg.Connector = &squinting{tg.Connector.(platform.Watcher), flaw}
-			tg.Wire, tg.Patience = nil, 100*time.Millisecond
-			if flaw != "deaf" { // which waits in vain; the others wait for what comes
-				tg.Patience = 10 * time.Second
-			}
-			if flaw == "from-now-always" {
+			tg.Wire, tg.Patience = nil, 5*time.Minute
+			impatient := flaw == "deaf" || flaw == "from-now-always" // in these the suite waits in vain
+			if impatient {
 				tg.Patience = time.Second
 			}
 			report := platformtest.Run(t.Context(), tg)
 			broken := report.Broken()
-			if !slices.Equal(slices.Sorted(slices.Values(broken)), slices.Sorted(slices.Values(promises))) {
+			for _, p := range promises {
+				if !slices.Contains(broken, p) {
+					t.Errorf("%s is said to be kept\n%s", p, report)
+				}
+			}
+			// On a slow machine an impatient suite finds more that it has waited for in vain.
+			if !impatient && len(broken) != len(promises) {
 				t.Errorf("broken: %v, want %v\n%s", broken, promises, report)
 			}
 		})
