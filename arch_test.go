@@ -163,6 +163,64 @@ func TestOnePackageComment(t *testing.T) {
 	}
 }
 
+// openers is which functions open files by themselves, and which files those are.
+// Nobody but the driver opens the file of a database: closing any descriptor of it
+// may drop the locks of the whole process (doc/design/0014).
+var openers = map[string]string{
+	"sqldb make":                    "a database that is not there yet",
+	"cmd/countersign add":           "the file of a folder's lock",
+	"cmd/countersign readConfig":    "config.json",
+	"cmd/countersign readPlatforms": "the executor's platforms",
+	"cmd/countersign lastResort":    "the executor's own alarm address",
+	"cmd/countersign readMember":    "a demo's people",
+	"cmd/countersign allProtected":  "policies in a folder that is made for them",
+	"cli load":                      "the settings of the command line",
+	"cli keep":                      "the settings of the command line",
+	"cli ReadFile":                  "what a person names, in the process of that person",
+	"cli ledgerAt":                  "a folder of ledger tiles",
+}
+
+// TestWhoOpensFiles: a new place that opens files is looked at by a person.
+func TestWhoOpensFiles(t *testing.T) {
+	opening := map[string][]string{
+		"os":      {"Open", "OpenFile", "OpenRoot", "OpenInRoot", "Create", "ReadFile", "WriteFile", "Truncate", "DirFS"},
+		"syscall": {"Open", "Openat", "Creat"},
+		"unix":    {"Open", "Openat", "Openat2", "Creat"},
+	}
+	seen := map[string]bool{}
+	walk(t, func(dir string, f *ast.File) {
+		if slices.Contains(forTests, dir) {
+			return
+		}
+		for _, d := range f.Decls {
+			name := "outside functions"
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				name = fn.Name.Name
+			}
+			ast.Inspect(d, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if pkg, ok := sel.X.(*ast.Ident); ok && slices.Contains(opening[pkg.Name], sel.Sel.Name) {
+					seen[dir+" "+name] = true
+				}
+				return true
+			})
+		}
+	})
+	for place := range seen {
+		if _, ok := openers[place]; !ok {
+			t.Errorf("%s opens files: see that none of them is a database, and give it its line in openers", place)
+		}
+	}
+	for place := range openers {
+		if !seen[place] {
+			t.Errorf("%s opens no file any more", place)
+		}
+	}
+}
+
 // walk parses every file of the product that is not a test.
 func walk(t *testing.T, visit func(dir string, f *ast.File)) {
 	t.Helper()
