@@ -51,6 +51,7 @@ func TestMain(m *testing.M) {
 //	around HANDLE            take an account down around the desk, with the executor's staff token
 //	followed                 wait until the executor's journal knows the whole ledger
 //	withhold FILE            take the last governance entry out of an export
+//	metrics                  fetch what the desk counts
 //	page HANDLE TEXT         demand that the account's public page says TEXT
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -62,7 +63,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "withhold": cmdWithhold, "typed": cmdTyped,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "withhold": cmdWithhold, "typed": cmdTyped,
 		},
 		RequireUniqueNames: true,
 	})
@@ -198,6 +199,17 @@ func cmdLocked(ts *testscript.TestScript, neg bool, args []string) {
 		if path := ts.MkAbs(file); isLocked(ts, path) == neg {
 			ts.Fatalf("%s is locked: %v", file, !neg)
 		}
+	}
+}
+
+func cmdMetrics(ts *testscript.TestScript, neg bool, args []string) {
+	answer, err := http.Get(ts.Getenv("URL") + "/metrics")
+	ts.Check(err)
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if answer.StatusCode != http.StatusOK || !bytes.Contains(b, []byte("process_open_fds")) {
+		ts.Fatalf("/metrics: %s\n%s", answer.Status, b)
 	}
 }
 
