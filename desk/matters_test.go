@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +92,33 @@ func TestExecutorStatesAreTold(t *testing.T) {
 		}
 		_, err := w.Matters(t.Context(), desktest.As("ann"))
 		refused(t, err, "not-yours-to-read")
+	})
+}
+
+// TestClocksThatDifferAreTold: nobody could act any more, so somebody is paged although
+// nothing else is entered.
+func TestClocksThatDifferAreTold(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.Executor = offClock{off: 62 * time.Second}
+		w := staffed(t, o)
+		if got := in(t, w, "executor"); len(got) != 0 {
+			t.Fatalf("before the clocks are compared: %+v", got)
+		}
+		w.Run()
+		for deadline := time.Now().Add(desktest.Patience); ; runtime.Gosched() {
+			if _, err := w.CheckHealth(t.Context(), canonical.At(w.Clock().Now())); err != nil {
+				t.Fatal(err)
+			}
+			if slices.Contains(alarms(t, w), "clocks.differ page") {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("alarms %q", alarms(t, w))
+			}
+		}
+		if got := in(t, w, "executor"); !slices.ContainsFunc(got, func(m desk.Matter) bool { return m.Needs() && strings.Contains(m.Text, "more than a minute apart") }) {
+			t.Errorf("%+v", got)
+		}
 	})
 }
 
