@@ -175,7 +175,7 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 		return bad("a measure leaves a mark")
 	case c.Confirms() != "" && a.Kind != AccountTakedown && a.Kind != AccountSuspend:
 		return bad("only a takedown or a suspension takes the place of another measure")
-	case !fits(c):
+	case !fits(c, spec.Sort):
 		return bad("a %s expects another state than %s", c.Verb, platform.Describe(c.Expect.Status, c.Expect.Mark))
 	case spec.Direction == Relieving && c.Mark != "":
 		return bad("lifting a measure leaves no mark")
@@ -189,12 +189,13 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 
 // fits reports whether a command expects a state that its verb may start from:
 // a measure is put on what is up and bears no mark, so that none is ever put
-// over somebody else's. The one exception puts our mark in the place of our own: of a
+// over somebody else's. A takedown may be put over the owner's own deactivation as well,
+// which it hides and does not change. The one exception puts our mark in the place of our own: of a
 // timed measure, by a takedown or a suspension that ends later, which see Outlasts.
-func fits(c platform.Command) bool {
+func fits(c platform.Command, s platform.Sort) bool {
 	switch c.Verb {
 	case platform.Takedown:
-		return c.Expect == platform.Expect{Status: platform.Up} || c.Confirms() != ""
+		return c.Expect == platform.Expect{Status: platform.Up} || s == platform.Account && c.Expect == platform.Expect{Status: platform.Deactivated} || c.Confirms() != ""
 	case platform.Deactivate:
 		return c.Expect == platform.Expect{Status: platform.Up}
 	case platform.Restore:

@@ -128,8 +128,8 @@ type Verb string
 
 // The verbs.
 const (
-	Takedown   Verb = "takedown"   // up → down; account or content
-	Restore    Verb = "restore"    // down → up; account or content
+	Takedown   Verb = "takedown"   // up, or an account that its owner has deactivated → down; account or content
+	Restore    Verb = "restore"    // down → up, or what lies beneath; account or content
 	Deactivate Verb = "deactivate" // up → deactivated; account
 	Reactivate Verb = "reactivate" // deactivated → up; account
 	Delete     Verb = "delete"     // → deleted; one-way
@@ -182,6 +182,13 @@ func (c Command) After() Expect {
 	default:
 		return Expect{Status: Up}
 	}
+}
+
+// Leaves reports whether a carried-out command may have left a state. What a takedown
+// is lifted from is up, or deactivated without a mark if its owner has switched it off:
+// a takedown hides that, and it shows again.
+func (c Command) Leaves(e Expect) bool {
+	return e == c.After() || c.Verb == Restore && e == Expect{Status: Deactivated}
 }
 
 // Receipt is what came of a call.

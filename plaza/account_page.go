@@ -43,6 +43,7 @@ type ownView struct {
 	Lock    string // "off", "on" or "cleared"
 	Since   string // when it was set or taken back
 	Mine    bool   // the owner may switch the account off or on
+	Beneath Status // what it is once the takedown is lifted; empty if it is not down
 	Notices []noticeView
 }
 
@@ -69,7 +70,7 @@ func (s *Server) accountPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 		return view{}, err
 	}
 	av := viewAccount(a)
-	own := ownView{accountView: av, Status: a.status, Lock: "off", Mine: a.mark == "" && (a.status == Up || a.status == Deactivated)}
+	own := ownView{accountView: av, Status: a.status, Lock: "off", Mine: a.mark == "" && (a.status == Up || a.status == Deactivated), Beneath: a.beneath()}
 	switch {
 	case !o.Lock.Set:
 	case o.Lock.Cleared.IsZero():

@@ -88,6 +88,10 @@ func (c Command) check() error {
 	if c.Mark != "" && !t.mark {
 		return fault.New(fault.Invalid, "bad-command", "%s leaves no mark.", c.Verb)
 	}
+	// What staff deactivated under a mark would lose it beneath a takedown.
+	if c.Verb == Takedown && c.Expect.Status == Deactivated && (c.Expect.Mark != "" || id.sort == Content) {
+		return fault.New(fault.Invalid, "bad-command", "takedown of what is deactivated is for accounts that were deactivated without a mark.")
+	}
 	// A measure takes the place of another only if both have names.
 	if c.Expect.Status == t.to && (c.Mark == "" || c.Expect.Mark == "" || c.Mark == c.Expect.Mark) {
 		return fault.New(fault.Invalid, "bad-command", "%s of a subject that is %s already needs the mark in place and another one to take its place.", c.Verb, t.to)
@@ -119,6 +123,9 @@ func (c Command) decide(now State) (Status, string, error) {
 	mark := ""
 	if t.mark {
 		mark = c.Mark
+	}
+	if c.Verb == Restore && now.off.is {
+		return Deactivated, mark, nil
 	}
 	return t.to, mark, nil
 }

@@ -146,17 +146,28 @@ func (s *Server) change(tx *sqldb.Tx, holder, key string, c Command, now time.Ti
 	return Receipt{Key: key, Verb: c.Verb, Before: before, After: after}, nil
 }
 
-// move sets a subject and records the event, in the name of by.
+// move sets a subject and records the event, in the name of by. A takedown keeps
+// whether the account was switched off. What shows when it is lifted is told in the
+// name of whoever had switched it off.
 func (s *Server) move(tx *sqldb.Tx, by string, id subjectID, before State, status Status, mark string, now time.Time) (State, error) {
-	rev, ok, err := set(tx, id, before, status, mark)
+	after := before
+	after.Status, after.Mark = status, mark
+	switch {
+	case status == Deactivated && before.Status == Down:
+		by = before.off.by
+	case status == Deactivated:
+		after.off = off{true, by}
+	case status != Down:
+		after.off = off{}
+	}
+	rev, ok, err := set(tx, id, before, after)
 	if err != nil {
 		return State{}, fmt.Errorf("changing %s: %w", id, err)
 	}
 	if !ok {
 		return State{}, sqldb.ErrAgain // another process was faster
 	}
-	after := before
-	after.Status, after.Mark, after.Rev = status, mark, rev
+	after.Rev = rev
 	if err := record(tx, changeEvent, after, by, now, s.backlog); err != nil {
 		return State{}, fmt.Errorf("recording the change of %s: %w", id, err)
 	}

@@ -63,8 +63,9 @@ func TestOpenAPIHasEveryMember(t *testing.T) {
 	} {
 		var members, described []string
 		for f := range reflect.TypeOf(v).Fields() {
-			member, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			members = append(members, member)
+			if member, _, _ := strings.Cut(f.Tag.Get("json"), ","); f.IsExported() {
+				members = append(members, member)
+			}
 		}
 		for p := range d.Parts.Schemas[name].Properties {
 			described = append(described, p)

@@ -195,6 +195,7 @@ type Own struct {
 	ID      string   `json:"id"`
 	Handle  string   `json:"handle"`
 	Status  Status   `json:"status"`
+	Beneath Status   `json:"beneath,omitzero"` // while it is down: what it is once that is lifted, up or deactivated
 	Lock    Lock     `json:"lock"`
 	Notices []Notice `json:"notices"` // the newest first, up to 50
 }
@@ -204,7 +205,7 @@ func (s *Server) own(tx *sqldb.Tx, number int64) (Own, account, error) {
 	if err != nil {
 		return Own{}, a, err
 	}
-	o := Own{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status}
+	o := Own{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status, Beneath: a.beneath()}
 	if o.Lock, err = lockOf(tx, number, s.now()); err != nil {
 		return o, a, err
 	}
@@ -263,13 +264,37 @@ func (s *Server) setLock(ctx context.Context, o session, on bool) error {
 	})
 }
 
+// beneath returns what an account that is down is once that is lifted; empty if it is
+// not down.
+func (a account) beneath() Status {
+	switch {
+	case a.status != Down:
+		return ""
+	case a.off.is:
+		return Deactivated
+	}
+	return Up
+}
+
 // switchOff deactivates the account in its owner's name, or brings it back. An
-// account that staff took down or deactivated is theirs to bring back.
-func (s *Server) switchOff(ctx context.Context, number int64, off bool) error {
+// account that staff took down or deactivated is theirs to bring back. While it is
+// down, what the owner chooses lies beneath that, and shows once it is lifted.
+func (s *Server) switchOff(ctx context.Context, number int64, away bool) error {
 	return s.asOwner(ctx, number, func(tx *sqldb.Tx, a account, now time.Time) error {
 		from, to := Deactivated, Up
-		if off {
+		if away {
 			from, to = Up, Deactivated
+		}
+		if a.beneath() == from {
+			chosen := off{}
+			if away {
+				chosen = off{true, "@" + a.handle}
+			}
+			ok, err := setOff(tx, a, chosen)
+			if err == nil && !ok {
+				return sqldb.ErrAgain // another process was faster
+			}
+			return err
 		}
 		if a.status != from || a.mark != "" {
 			return fault.New(fault.Conflict, "wrong-state", "Your account is %s, and this is not yours to change now.", a.status)

@@ -3,6 +3,7 @@ package plaza_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 
 	"countersign.dev/fault"
 	"countersign.dev/plaza"
+	"countersign.dev/test/testenv"
 )
 
 func (to *town) ownerToken(account string) string {
@@ -123,6 +125,93 @@ func TestOwnerSwitchesOffAndOn(t *testing.T) {
 		back := map[string]string{"takedown": "restore", "deactivate": "reactivate"}[verb]
 		to.want(200, "POST", "/staff/v1/commands", to.staff, back, command(back, "acct/1", status, "m", ""))
 	}
+}
+
+// TestBeneath: a takedown of what is deactivated hides that, the owner changes it while
+// it is hidden, and it shows again once the takedown is lifted, in the name of whoever
+// did it. On both databases.
+func TestBeneath(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) *town{
+		"sqlite":   func(t *testing.T) *town { return newTown(t, nil) },
+		"postgres": func(t *testing.T) *town { return townOn(t, testenv.Postgres(t)) },
+	} {
+		t.Run(name, func(t *testing.T) { beneath(t, open(t)) })
+	}
+}
+
+func beneath(t *testing.T, to *town) {
+	to.seed()
+	token := to.ownerToken("acct/1")
+	keys, events := 0, to.follow(0)
+	does := func(verb, status, mark, leave string) string {
+		t.Helper()
+		keys++
+		return to.want(200, "POST", "/staff/v1/commands", to.staff, fmt.Sprint("k", keys), command(verb, "acct/1", status, mark, leave))
+	}
+	own := func(route string, status int) {
+		t.Helper()
+		to.want(status, "POST", "/owner/v1/"+route, token, "", "")
+	}
+	is := func(status, beneath plaza.Status) {
+		t.Helper()
+		if o := to.own(token); o.Status != status || o.Beneath != beneath {
+			t.Fatalf("it is %s over %q, expected %s over %q", o.Status, o.Beneath, status, beneath)
+		}
+	}
+	tells := func(status, by string) {
+		t.Helper()
+		if e := events.next(); e["status"] != status || e["by"] != by {
+			t.Fatalf("told %v, expected %s by %s", e, status, by)
+		}
+	}
+	// The owner is away before, and stays so.
+	own("deactivate", 200)
+	tells("deactivated", "@President")
+	to.want(400, "POST", "/staff/v1/commands", to.staff, "bad", command("takedown", "acct/1", "deactivated", "m", "m1"))
+	does("takedown", "deactivated", "", "m1")
+	tells("down", "console")
+	is(plaza.Down, plaza.Deactivated)
+	own("deactivate", 409)
+	if answer := does("restore", "down", "m1", ""); !strings.Contains(answer, `"mark":"","rev":"4","sort":"account","status":"deactivated"}`) {
+		t.Errorf("lifting it answered %s", answer)
+	}
+	tells("deactivated", "@President")
+	is(plaza.Deactivated, "")
+	// The owner comes back while it is down: nobody sees that, nor is it told.
+	does("takedown", "deactivated", "", "m2")
+	tells("down", "console")
+	own("reactivate", 200)
+	own("reactivate", 409)
+	is(plaza.Down, plaza.Up)
+	if now := to.want(200, "GET", "/staff/v1/subjects?id=acct/1", to.staff, "", ""); !strings.Contains(now, `"mark":"m2","rev":"5","sort":"account","status":"down"}`) {
+		t.Errorf("the staff reads %s", now)
+	}
+	does("takedown", "down", "m2", "m3") // a takedown in the place of another hides the same
+	tells("down", "console")
+	does("restore", "down", "m3", "")
+	tells("up", "console")
+	is(plaza.Up, "")
+	// The owner goes away while it is down.
+	does("takedown", "up", "", "m4")
+	tells("down", "console")
+	own("deactivate", 200)
+	is(plaza.Down, plaza.Deactivated)
+	does("takedown", "down", "m4", "m5")
+	tells("down", "console")
+	does("restore", "down", "m5", "")
+	tells("deactivated", "@President")
+	own("reactivate", 200)
+	tells("up", "@President")
+	// What staff switched off is not told as the owner's because a takedown lay over it.
+	insider := to.token("insider", plaza.StaffScope)
+	to.want(200, "POST", "/staff/v1/commands", insider, "k", command("deactivate", "acct/1", "up", "", ""))
+	tells("deactivated", "insider")
+	does("takedown", "deactivated", "", "m6")
+	tells("down", "console")
+	does("restore", "down", "m6", "")
+	tells("deactivated", "insider")
+	does("delete", "deactivated", "", "")
+	tells("deleted", "console")
 }
 
 // TestInsidersMarks: a staff credential can leave any mark and take any measure

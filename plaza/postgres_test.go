@@ -1,7 +1,6 @@
 package plaza_test
 
 import (
-	"context"
 	"fmt"
 	"net/http/httptest"
 	"sync"
@@ -11,29 +10,29 @@ import (
 	"countersign.dev/test/testenv"
 )
 
+// townOn opens a plaza on a database that another process may have open.
+func townOn(t *testing.T, dsn string) *town {
+	t.Helper()
+	db, err := plaza.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := &town{t: t, db: db, server: plaza.New(plaza.Config{DB: db})}
+	web := httptest.NewServer(to.server.Handler())
+	t.Cleanup(func() { db.Close() })
+	t.Cleanup(web.Close)
+	t.Cleanup(to.server.Close)
+	to.url = web.URL
+	to.staff, to.setup = to.token("console", plaza.StaffScope), to.token("seed", plaza.SetupScope)
+	return to
+}
+
 // TestTwoServersOneDatabase lets two processes' worth of plaza work on one
 // database: a key still acts once and one rival still wins.
 func TestTwoServersOneDatabase(t *testing.T) {
 	dsn := testenv.Postgres(t)
-	ctx := context.Background()
-	var towns []*town
-	for range 2 {
-		db, err := plaza.Open(ctx, dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		to := &town{t: t, db: db, server: plaza.New(plaza.Config{DB: db})}
-		web := httptest.NewServer(to.server.Handler())
-		t.Cleanup(func() { db.Close() })
-		t.Cleanup(web.Close)
-		t.Cleanup(to.server.Close)
-		to.url = web.URL
-		towns = append(towns, to)
-	}
-	staff, setup := towns[0].token("console", plaza.StaffScope), towns[0].token("seed", plaza.SetupScope)
-	for _, to := range towns {
-		to.staff, to.setup = staff, setup
-	}
+	towns := []*town{townOn(t, dsn), townOn(t, dsn)}
+	staff := towns[0].staff
 	towns[0].seed()
 	const crowd = 16
 	together := func(key, body func(i int) string) map[int][]string {

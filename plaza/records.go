@@ -33,9 +33,16 @@ type account struct {
 	status    Status
 	mark      string
 	rev       int64
+	off       off
 }
 
-const accountColumns = `a.id, a.handle, a.name, a.bio, a.verified, a.office, a.followers, a.created, a.status, a.mark, a.rev`
+// off says whether an account is switched off, and by whom. A takedown hides it.
+type off struct {
+	is bool
+	by string // the owner's handle with its @, or the holder of a staff token; empty: nobody knows
+}
+
+const accountColumns = `a.id, a.handle, a.name, a.bio, a.verified, a.office, a.followers, a.created, a.status, a.mark, a.rev, a.off, a.off_by`
 
 type scanner interface{ Scan(...any) error }
 
@@ -43,7 +50,7 @@ func scanAccount(row scanner, more ...any) (account, error) {
 	var a account
 	var created int64
 	err := row.Scan(append([]any{&a.number, &a.handle, &a.name, &a.bio, &a.verified, &a.office,
-		&a.followers, &created, &a.status, &a.mark, &a.rev}, more...)...)
+		&a.followers, &created, &a.status, &a.mark, &a.rev, &a.off.is, &a.off.by}, more...)...)
 	a.created = time.UnixMicro(created).UTC()
 	return a, err
 }
@@ -74,7 +81,7 @@ func (a account) id() subjectID { return subjectID{Account, a.number} }
 func (a account) state(now time.Time) State {
 	return State{ID: a.id().String(), Handle: "@" + a.handle, Sort: Account,
 		Status: a.status, Mark: a.mark, Rev: strconv.FormatInt(a.rev, 10),
-		Facts: a.facts(), At: canonical.At(now)}
+		Facts: a.facts(), At: canonical.At(now), off: a.off}
 }
 
 func (a account) facts() Facts {
@@ -143,20 +150,30 @@ func stateOf(tx *sqldb.Tx, id subjectID, now time.Time) (State, error) {
 	return st, nil
 }
 
-// set moves a subject from the revision in before to a status and mark and
-// returns the new revision; false if it is at that revision no more, so that two
+// set moves a subject from the revision in before to the status and mark in after
+// and returns the new revision; false if it is at that revision no more, so that two
 // writers of one database cannot both have acted on what they read.
-func set(tx *sqldb.Tx, id subjectID, before State, status Status, mark string) (string, bool, error) {
-	statement := `update account set status = $1, mark = $2, rev = rev + 1 where id = $3 and rev = $4`
-	if id.sort == Content {
-		statement = `update post set status = $1, mark = $2, rev = rev + 1 where id = $3 and rev = $4`
-	}
+func set(tx *sqldb.Tx, id subjectID, before, after State) (string, bool, error) {
 	rev, err := strconv.ParseInt(before.Rev, 10, 64)
 	if err != nil {
 		return "", false, fmt.Errorf("revision %q: %w", before.Rev, err)
 	}
-	n, err := tx.Exec(statement, string(status), mark, id.number, rev)
+	var n int64
+	if id.sort == Content {
+		n, err = tx.Exec(`update post set status = $1, mark = $2, rev = rev + 1 where id = $3 and rev = $4`, string(after.Status), after.Mark, id.number, rev)
+	} else {
+		n, err = tx.Exec(`update account set status = $1, mark = $2, off = $3, off_by = $4, rev = rev + 1 where id = $5 and rev = $6 and off = $7`,
+			string(after.Status), after.Mark, after.off.is, after.off.by, id.number, rev, before.off.is)
+	}
 	return strconv.FormatInt(rev+1, 10), n == 1, err
+}
+
+// setOff notes that an account is switched off, or is not, beneath the takedown that
+// hides it; false if the account is at that revision no more. Nobody sees a change, so
+// that the revision stays.
+func setOff(tx *sqldb.Tx, a account, now off) (bool, error) {
+	n, err := tx.Exec(`update account set off = $1, off_by = $2 where id = $3 and rev = $4 and off = $5`, now.is, now.by, a.number, a.rev, a.off.is)
+	return n == 1, err
 }
 
 // erase removes what a deletion must not leave behind. The row stays, so that

@@ -62,8 +62,8 @@ type transition struct {
 }
 
 var transitions = map[Verb]transition{
-	Takedown:   {from: []Status{Up, Down}, to: Down, mark: true},
-	Restore:    {from: []Status{Down}, to: Up},
+	Takedown:   {from: []Status{Up, Deactivated, Down}, to: Down, mark: true},
+	Restore:    {from: []Status{Down}, to: Up}, // or deactivated, if that lay beneath
 	Deactivate: {from: []Status{Up}, to: Deactivated, mark: true},
 	Reactivate: {from: []Status{Deactivated}, to: Up},
 	Delete:     {from: []Status{Up, Down, Deactivated}, to: Deleted},
@@ -109,6 +109,8 @@ type State struct {
 	Rev    string         `json:"rev"` // another one after each change of status or mark
 	Facts  Facts          `json:"facts"`
 	At     canonical.Time `json:"at"` // when this was read
+
+	off off // of an account; not told
 }
 
 // subjectID is a parsed identifier such as acct/17.

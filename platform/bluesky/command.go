@@ -101,18 +101,10 @@ func (c *Connector) Lookup(ctx context.Context, key string, cmd platform.Command
 	}
 }
 
-// inPlace reports whether a state is one that the command would have left. A
-// restored account is up, or deactivated if its holder had done that before or
-// has done it since.
+// inPlace reports whether a state is one that the command would have left. A PDS
+// keeps beneath a takedown whether the account is deactivated.
 func inPlace(cmd platform.Command, s platform.State) bool {
-	switch cmd.Verb {
-	case platform.Restore:
-		return s.Status != platform.Down
-	case platform.Reactivate:
-		return s.Status == platform.Up
-	}
-	after := cmd.After()
-	return s.Is(after.Status, after.Mark)
+	return cmd.Leaves(platform.Expect{Status: s.Status, Mark: s.Mark})
 }
 
 // accepts refuses what must never be sent.

@@ -43,6 +43,13 @@ func needsDeactivate(r *run) string {
 	return ""
 }
 
+func needsBeneath(r *run) string {
+	if r.Around[platform.AccountDeactivated] != nil && r.Around[platform.AccountReactivated] != nil {
+		return ""
+	}
+	return needsDeactivate(r)
+}
+
 func needsContent(r *run) string {
 	if r.Content.ID == "" {
 		return "no scratch content was given"
@@ -69,6 +76,7 @@ func connectorPromises() []promise {
 		{"restore", "brings an account back under the expected mark, and the mark is gone", nil, checkRestore},
 		{"restore-by-identifier", "brings an account back under the expected mark, whatever handle the command names", nil, checkRestoreByIdentifier},
 		{"deactivate", "deactivates and reactivates an account", needsDeactivate, checkDeactivate},
+		{"beneath", "takes an account down that is deactivated without a mark, and leaves it so when that is lifted", needsBeneath, checkBeneath},
 		{"content", "takes content down and brings it back, and its account stays up", needsContent, checkContent},
 		{"revision", "has another revision after each change and the same without one", needsCompareAndSet, checkRevision},
 		{"repeat-changes-nothing", "changes nothing when the same command is sent again at once", nil, checkRepeat},
@@ -264,10 +272,14 @@ func checkUnknown(ctx context.Context, r *run) error {
 
 // checkReceipt compares a receipt with what it must say and with what is read.
 func (r *run) checkReceipt(ctx context.Context, c platform.Command, got platform.Receipt) error {
+	return r.checkLeft(ctx, c, got, r.after(c))
+}
+
+// checkLeft is checkReceipt of a command that leaves what is wanted.
+func (r *run) checkLeft(ctx context.Context, c platform.Command, got platform.Receipt, want platform.Expect) error {
 	if !got.Before.Is(c.Expect.Status, c.Expect.Mark) {
 		return fmt.Errorf("the receipt's state before is %s", platform.Describe(got.Before.Status, got.Before.Mark))
 	}
-	want := r.after(c)
 	if !got.After.Is(want.Status, want.Mark) {
 		return fmt.Errorf("the receipt's state after is %s", platform.Describe(got.After.Status, got.After.Mark))
 	}
@@ -388,6 +400,54 @@ func checkDeactivate(ctx context.Context, r *run) error {
 	}
 	_, err = r.carryOut(ctx, platform.Command{Verb: platform.Reactivate, Subject: r.Account,
 		Expect: platform.Expect{Status: platform.Deactivated, Mark: receipt.After.Mark}})
+	return err
+}
+
+// checkBeneath has the owner deactivate the account where somebody can do that for the
+// suite, else a credential of the staff that leaves no mark.
+func checkBeneath(ctx context.Context, r *run) (err error) {
+	off := platform.Expect{Status: platform.Deactivated}
+	s := r.Account
+	if around := r.Around[platform.AccountDeactivated]; around != nil {
+		s, err = around(ctx)
+	} else {
+		_, err = r.carryOut(ctx, platform.Command{Verb: platform.Deactivate, Subject: s, Expect: platform.Expect{Status: platform.Up}})
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.bringBack(ctx, s)) }()
+	m := r.mark()
+	if _, err := r.carryOut(ctx, platform.Command{Verb: platform.Takedown, Subject: s, Expect: off, Mark: m}); err != nil {
+		return err
+	}
+	if err := r.wrongState(ctx, down(s, r.mark()), platform.Down, m); err != nil {
+		return err
+	}
+	c := up(s, m)
+	receipt, err := r.apply(ctx, r.key(), c)
+	if err != nil {
+		return err
+	}
+	return r.checkLeft(ctx, c, receipt, off)
+}
+
+// bringBack ends what checkBeneath has begun, whatever came of it.
+func (r *run) bringBack(ctx context.Context, s platform.Subject) error {
+	now, err := r.Connector.Read(ctx, s)
+	if err == nil && now.Status == platform.Down {
+		if _, err = r.apply(ctx, r.key(), up(s, now.Mark)); err == nil {
+			now, err = r.Connector.Read(ctx, s)
+		}
+	}
+	if err != nil || now.Is(platform.Up, "") {
+		return err
+	}
+	if around := r.Around[platform.AccountReactivated]; around != nil {
+		_, err = around(ctx)
+		return err
+	}
+	_, err = r.apply(ctx, r.key(), platform.Command{Verb: platform.Reactivate, Subject: s, Expect: platform.Expect{Status: now.Status, Mark: now.Mark}})
 	return err
 }
 

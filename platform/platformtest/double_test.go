@@ -29,6 +29,7 @@ type double struct {
 type subject struct {
 	id, handle, status, mark string
 	rev                      int
+	off                      bool // deactivated, which a takedown hides
 }
 
 type remembered struct {
@@ -40,8 +41,8 @@ type remembered struct {
 func newDouble(flaw string) *double {
 	return &double{flaw: flaw, token: "token", keys: map[string]*remembered{}, changed: make(chan struct{}),
 		subjects: map[string]*subject{
-			"acct/1": {"acct/1", "@scratch", "up", "", 1},
-			"post/1": {"post/1", "", "up", "", 1},
+			"acct/1": {id: "acct/1", handle: "@scratch", status: "up", rev: 1},
+			"post/1": {id: "post/1", status: "up", rev: 1},
 		}}
 }
 
@@ -187,7 +188,7 @@ func (d *double) read(r *http.Request) (int, []byte, *problemError) {
 		}
 		s := d.subjects[id]
 		if s == nil && d.is("everything-exists") {
-			s = &subject{id, "@ghost", "up", "", 1}
+			s = &subject{id: id, handle: "@ghost", status: "up", rev: 1}
 		}
 		if s == nil {
 			return 0, nil, refuse(404, "no-such-subject")
@@ -243,6 +244,9 @@ func (d *double) parse(raw []byte) (b body, ok bool) {
 	// A mark takes the place of another that is named.
 	if b.Verb == "takedown" && b.Expect.Status == "down" && (b.Mark != "" && b.Expect.Mark != "" && b.Mark != b.Expect.Mark || d.is("mark-over-itself")) && !d.is("confirms-nothing") {
 		from = "down"
+	}
+	if b.Verb == "takedown" && b.Expect.Status == "deactivated" && (b.Expect.Mark == "" || d.is("hides-a-mark")) && !d.is("refuses-what-is-deactivated") {
+		from = "deactivated"
 	}
 	lifts := b.Verb == "restore" || b.Verb == "reactivate"
 	return b, from != "" && from == b.Expect.Status && !(lifts && b.Mark != "")
@@ -314,7 +318,7 @@ func (d *double) change(b body, key string) (int, []byte, *problemError) {
 	s := d.subjects[b.Subject.ID]
 	if s == nil {
 		if d.is("takedown-of-nothing") {
-			ghost := &subject{b.Subject.ID, "@ghost", "down", b.Mark, 2}
+			ghost := &subject{id: b.Subject.ID, handle: "@ghost", status: "down", mark: b.Mark, rev: 2}
 			return 200, mustJSON(map[string]any{"key": key, "verb": b.Verb, "before": d.state(ghost), "after": d.state(ghost)}), nil
 		}
 		return 0, nil, refuse(404, "no-such-subject")
@@ -364,6 +368,12 @@ func (d *double) change(b body, key string) (int, []byte, *problemError) {
 	if !d.is("pretends") {
 		s.status = map[string]string{"takedown": "down", "restore": "up", "deactivate": "deactivated", "reactivate": "up"}[b.Verb]
 		s.mark = b.Mark
+		switch {
+		case b.Verb == "deactivate", b.Verb == "reactivate":
+			s.off = s.status == "deactivated"
+		case b.Verb == "restore" && s.off && !d.is("forgets-who-was-away"):
+			s.status = "deactivated"
+		}
 		if d.is("mark-not-kept") {
 			s.mark = ""
 		}

@@ -298,6 +298,7 @@ func checkMalformed(ctx context.Context, r *run) error {
 		"an endless mark":        edit(func(d document) { d["mark"] = strings.Repeat("m", 201) }),
 		"a mark over no mark":    edit(func(d document) { d["expect"] = document{"status": "down", "mark": ""} }),
 		"a mark over itself":     edit(func(d document) { d["expect"] = document{"status": "down", "mark": d["mark"]} }),
+		"a takedown over a mark of a deactivation": edit(func(d document) { d["expect"] = document{"status": "deactivated", "mark": "CSGN-check_x"} }),
 		"no mark over one": edit(func(d document) {
 			d["expect"], d["mark"] = document{"status": "down", "mark": "CSGN-check_x"}, ""
 		}),

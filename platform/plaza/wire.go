@@ -235,10 +235,9 @@ func (p *Connector) receipt(body []byte, key string, c platform.Command) (platfo
 			return platform.Receipt{}, err
 		}
 	}
-	after := c.After()
 	before, left := p.state(w.Before), p.state(w.After)
 	if w.Key != key || w.Verb != c.Verb || w.Before.ID != c.Subject.ID || w.After.ID != c.Subject.ID ||
-		!before.Is(c.Expect.Status, c.Expect.Mark) || !left.Is(after.Status, after.Mark) || before.Rev == left.Rev {
+		!before.Is(c.Expect.Status, c.Expect.Mark) || !c.Leaves(platform.Expect{Status: left.Status, Mark: left.Mark}) || before.Rev == left.Rev {
 		return platform.Receipt{}, unclear("%s answered with the receipt of another command than the one that was sent.", p.name)
 	}
 	return platform.Receipt{Before: before, After: left}, nil
