@@ -47,9 +47,12 @@ func TestCheck(t *testing.T) {
 	reactivate.Command.Verb, reactivate.Command.Expect.Status = platform.Reactivate, platform.Deactivated
 	deletion := takedown()
 	deletion.Kind, deletion.Effect, deletion.Inverse, deletion.Command.Verb, deletion.Command.Mark = AccountDelete, OneWay, Inverse{}, platform.Delete, ""
+	away, removal := takedown(), takedown()
+	away.Command.Expect.Status = platform.Deactivated
+	removal.Kind, removal.Inverse.Kind = ContentRemove, ContentRestore
 	extend := deskAction(DeskEngagement, Engagement{Op: "extend", Worker: "w", Last: noon})
 	for name, a := range map[string]Action{"takedown": takedown(), "undo": undo(), "end": ending(), "suspend": suspend, "lossy": lossy,
-		"reactivate": reactivate, "deletion": deletion, "extend": extend} {
+		"reactivate": reactivate, "deletion": deletion, "extend": extend, "owner away": away, "removal": removal} {
 		if err := a.Check(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -92,6 +95,11 @@ func TestCheck(t *testing.T) {
 		"end of the endless":       {takedown(), func(a *Action) { a.Until = noon }, "timed"},
 		"suspension without end":   {suspend, func(a *Action) { a.Until = canonical.Time{} }, "timed"},
 		"measure without a mark":   {takedown(), func(a *Action) { a.Command.Mark = "" }, "leaves a mark"},
+		"over a marked absence":    {away, func(a *Action) { a.Command.Expect.Mark = "TICKET-1" }, "another state"},
+		"over our own absence":     {away, func(a *Action) { a.Command.Expect.Mark = platform.MarkOf("req_0") }, "another state"},
+		"content that is away":     {removal, func(a *Action) { a.Command.Expect.Status = platform.Deactivated }, "another state"},
+		"away twice":               {away, func(a *Action) { a.Kind, a.Command.Verb = AccountDeactivate, platform.Deactivate }, "another state"},
+		"takedown of the deleted":  {takedown(), func(a *Action) { a.Command.Expect.Status = platform.Deleted }, "another state"},
 		"lift that leaves a mark":  {undo(), func(a *Action) { a.Command.Mark = "CSGN-x" }, "no mark"},
 		"measure that reverses":    {takedown(), func(a *Action) { a.Reverses = "req_0" }, "only relieving"},
 		"undo of another mark":     {undo(), func(a *Action) { a.Command.Expect.Mark = platform.MarkOf("req_2") }, "no other"},

@@ -247,10 +247,9 @@ func describeAction(p *Page, a actions.Action) {
 		{"until", when(a.Until)},
 	}
 	if a.Subject.Platform != actions.DeskPlatform {
-		after := a.Command.After()
 		pairs = append(pairs,
 			[2]string{"now", platform.Describe(a.Command.Expect.Status, a.Command.Expect.Mark)},
-			[2]string{"then", platform.Describe(after.Status, after.Mark)},
+			[2]string{"then", thenWords(a)},
 			[2]string{"undo", undoWords(a)},
 			[2]string{"lost for good", a.Lossy},
 			[2]string{"lifts", a.Reverses},
@@ -259,6 +258,21 @@ func describeAction(p *Page, a actions.Action) {
 		pairs = append(pairs, changeFacts(change)...)
 	}
 	p.Facts(append(pairs, [2]string{"action", a.Digest().String()})...)
+}
+
+// thenWords says what a command leaves. A takedown hides whether its owner has
+// deactivated an account, and whoever lifts it should not expect more than is so.
+func thenWords(a actions.Action) string {
+	c := a.Command
+	after := c.After()
+	words := platform.Describe(after.Status, after.Mark)
+	switch {
+	case c.Verb == platform.Takedown && c.Expect.Status == platform.Deactivated:
+		words += "; once that is lifted, deactivated again, unless its owner comes back meanwhile"
+	case a.Kind == actions.AccountRestore && c.Verb == platform.Restore:
+		words += ", or deactivated if its owner chose that"
+	}
+	return words
 }
 
 func directionWords(d actions.Direction) string {

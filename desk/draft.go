@@ -78,7 +78,9 @@ func (d *Desk) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 	if err != nil {
 		return err
 	}
-	if (spec.Direction == actions.Burdening) != (r.State.Status == platform.Up) && spec.Kind != actions.AccountDelete && !confirms {
+	// A takedown hides what the owner has switched off, and lifting it shows that again.
+	hides := verb == platform.Takedown && r.Sort == platform.Account && r.State.Is(platform.Deactivated, "")
+	if (spec.Direction == actions.Burdening) != (r.State.Status == platform.Up) && spec.Kind != actions.AccountDelete && !confirms && !hides {
 		return fault.New(fault.Conflict, "wrong-state", "%s is %s; there is nothing to do for %s.",
 			r.Subject, platform.Describe(r.State.Status, r.State.Mark), spec.Kind)
 	}
@@ -128,6 +130,9 @@ func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string,
 	case spec.Desk || spec.InverseDirection != actions.Relieving:
 		return Draft{}, fault.New(fault.Forbidden, "undo-burdens", "Taking back %s is a burdening act of its own: request %s.", spec.Kind, undoAs(spec))
 	}
+	if err := d.replaced(ctx, r); err != nil {
+		return Draft{}, err
+	}
 	inverse, _ := actions.SpecOf(spec.Inverse)
 	after := r.Action.Command.After()
 	a := actions.Action{V: actions.ActionVersion, Kind: inverse.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier,
@@ -145,6 +150,46 @@ func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string,
 			Text: fmt.Sprintf("The measure took the place of that of %s, which is not put back: the subject is as it was before both.", older)})
 	}
 	return out, err
+}
+
+// replaced refuses the undo of a measure in whose place another one of ours was put: it
+// would meet the other one's mark. It names the newest, whose undo lifts all of them.
+// One of which nobody knows whether it was put there does not stand in the way.
+func (d *Desk) replaced(ctx context.Context, r store.Request) error {
+	by := map[string]store.Request{} // the request that took the place of one
+	if err := d.store.Read(ctx, func(stx *store.Tx) error {
+		clear(by)
+		for before := ""; ; {
+			// Whatever took the place of this one was drafted after it.
+			rs, err := stx.Requests(store.RequestFilter{Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Before: before, Limit: MaxPage})
+			for _, newer := range rs {
+				if newer.ID <= r.ID {
+					return err
+				}
+				switch newer.Status {
+				case actions.StatusExecuted, actions.StatusReversed, actions.StatusLifted:
+					by[newer.Action.Command.Confirms()] = newer
+				}
+				before = newer.ID
+			}
+			if err != nil || len(rs) == 0 {
+				return err
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	newest, is := by[r.ID]
+	if !is {
+		return nil
+	}
+	for next, more := newest, true; more; next, more = by[next.ID] {
+		newest = next
+	}
+	if newest.Status != actions.StatusExecuted {
+		return fault.New(fault.Conflict, "not-in-force", "The measure of the request %s has taken the place of this one and is lifted; there is no measure to lift.", newest.ID)
+	}
+	return fault.New(fault.Conflict, "replaced", "The measure of the request %s has taken the place of this one. Undo %s: that lifts both.", newest.ID, newest.ID)
 }
 
 func undoAs(spec actions.Spec) string {

@@ -193,7 +193,7 @@ func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (jo
 	e.outbox.add(r)
 	if after != nil {
 		e.left(a, *after, at)
-		e.lookAtExchanged(a)
+		e.lookAgainAt(a)
 	}
 	e.step(StepEnded)
 	return a.Result, nil
@@ -277,8 +277,15 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	if err != nil {
 		return journal.Result{}, err
 	}
-	if exchanged != nil {
+	again := exchanged != nil
+	if again {
 		after = exchanged
+	} else if after != nil {
+		right, err := e.rightAfter(ctx, a, *after)
+		if err != nil {
+			return journal.Result{}, err
+		}
+		again, after = right != *after, &right
 	}
 	r, err := e.journal.End(ctx, a.Key, result, at, e.ledger.head(), lift, after, func(sequence int64) proof.SignedExecution {
 		x := e.record(a, kind, sequence)
@@ -304,8 +311,8 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 			return journal.Result{}, err
 		}
 	}
-	if exchanged != nil {
-		e.lookAtExchanged(a)
+	if again {
+		e.lookAgainAt(a)
 	}
 	e.step(StepEnded)
 	if lift != nil {
@@ -344,6 +351,9 @@ func resultOf(a journal.Act, c platform.Connector, r platform.Receipt) journal.R
 	want := a.Command.After()
 	if a.Sight != nil {
 		want = a.Sight.Expected // what shows beneath a measure is what was there before
+	}
+	if a.Command.Leaves(platform.Expect{Status: r.After.Status, Mark: r.After.Mark}) {
+		return journal.Result{Outcome: proof.Executed}
 	}
 	sort, _ := c.Sort(a.Subject.ID)
 	if ability, _ := c.Capabilities().Can(a.Command.Verb, sort); !ability.Marks {

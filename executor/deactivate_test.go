@@ -32,8 +32,8 @@ func TestStaffDeactivates(t *testing.T) {
 		p.until("the restoration is told", func() bool { return len(p.world.OutcomeOf(b.Request, proof.DutyRestore)) == 2 })
 		p.advance(61 * time.Minute) // no duel
 	}
-	own := p.square.signIn(president)
-	own.does("POST", "deactivate")
+	own := p.square.Owner(president)
+	own.Does("POST", "deactivate")
 	p.until("it is told", func() bool { return len(p.told(proof.KindForeign)) == 1 })
 	if f := p.told(proof.KindForeign)[0]; f.Sight.Why != proof.WhyOwner || f.Sight.Tier != actions.Critical {
 		t.Errorf("told %+v", f.Sight)
@@ -149,10 +149,10 @@ func TestLockAgainstOwner(t *testing.T) {
 		return n
 	}
 	told := 0
-	locks := func(who owner, method, why string) {
+	locks := func(who desktest.Owner, method, why string) {
 		t.Helper()
 		p.advance(time.Minute)
-		who.does(method, "lock")
+		who.Does(method, "lock")
 		told++
 		p.until("it is told: "+why, func() bool { return len(p.told(proof.KindLock)) == told })
 		if got := p.told(proof.KindLock)[told-1].Sight.Why; got != why {
@@ -160,17 +160,17 @@ func TestLockAgainstOwner(t *testing.T) {
 		}
 		p.until("the owner is told", func() bool { return notices() == told })
 	}
-	own := p.square.signIn(president)
+	own := p.square.Owner(president)
 	p.advance(time.Minute)
-	thief := p.square.signIn(president)
+	thief := p.square.Owner(president)
 	locks(thief, "PUT", "set")
 	p.advance(time.Minute)
-	late := p.square.signIn(president)
+	late := p.square.Owner(president)
 	locks(late, "DELETE", "cleared")
 	locks(late, "PUT", "set") // which makes the lock no younger
 	locks(late, "DELETE", "cleared")
 	locks(own, "DELETE", "cleared-at-once")
-	own.does("POST", "deactivate")
+	own.Does("POST", "deactivate")
 	p.until("it is the owner's affair", func() bool { return len(p.told(proof.KindForeign)) == 1 })
 	if n := len(p.told(proof.KindBreach)); n != 0 {
 		t.Errorf("%d breaches", n)

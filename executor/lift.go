@@ -148,7 +148,45 @@ func (e *Executor) expectedAfter(ctx context.Context, a journal.Act, r journal.R
 	if a.Duty != proof.DutyLift || r.Type != markExchanged {
 		return nil, nil
 	}
-	return e.beforeMeasure(ctx, a.Request)
+	was, err := e.beneath(ctx, a)
+	return &was, err
+}
+
+// rightAfter returns the state that is right once an act is known to have left one. It
+// is that one, but where the lift of a takedown shows a deactivation that was not right
+// before: what was right before is right still, and the watch judges what shows as if
+// it had just been done. So a takedown makes nothing right that staff did.
+func (e *Executor) rightAfter(ctx context.Context, a journal.Act, left platform.Expect) (right platform.Expect, err error) {
+	if a.Command.Verb != platform.Restore || left.Status != platform.Deactivated {
+		return left, nil
+	}
+	was, err := e.beneath(ctx, a)
+	if was.Status == platform.Deactivated {
+		return left, err
+	}
+	return was, err
+}
+
+// beneath returns what is right beneath the measure that an act lifts, as far as it is
+// known: up if nothing is.
+func (e *Executor) beneath(ctx context.Context, a journal.Act) (platform.Expect, error) {
+	if a.Sight != nil {
+		return a.Sight.Expected, nil
+	}
+	if w := e.watches[a.Subject.Platform]; w != nil {
+		switch k, ok := w.get(a.Subject.ID); {
+		case !ok:
+		case k.State.Status != platform.Down:
+			return k.State, nil // what is lifted was never right
+		case k.Beneath != "":
+			return platform.Expect{Status: k.Beneath}, nil
+		}
+	}
+	before, err := e.beforeMeasure(ctx, a.Command.Expect.Mark.Request())
+	if before == nil {
+		before = &platform.Expect{Status: platform.Up}
+	}
+	return *before, err
 }
 
 // beforeMeasure returns the state in whose place a measure of ours was put: of one
@@ -165,9 +203,10 @@ func (e *Executor) beforeMeasure(ctx context.Context, request string) (*platform
 	}
 }
 
-// lookAtExchanged has a subject looked at whose measure is over and not lifted: under
-// a standing order it is restored, and without one it is a breach that pages.
-func (e *Executor) lookAtExchanged(a journal.Act) {
+// lookAgainAt has a subject looked at that is in another state than is right: its measure
+// is over and not lifted, or its lift has shown what was not right beneath. Under a
+// standing order it is restored, and without one it is a breach that pages.
+func (e *Executor) lookAgainAt(a journal.Act) {
 	if w := e.watches[a.Subject.Platform]; w != nil {
 		w.queue.add(glance{id: a.Subject.ID, handle: a.Subject.Handle, via: viaRead, urgent: true})
 	}
@@ -234,7 +273,7 @@ func (e *Executor) settleLift(ctx context.Context, a *journal.Act, c platform.Co
 	}
 	if gone != nil {
 		r = failed(gone)
-		if !o.Known && now.Is(platform.Up, "") {
+		if !o.Known && a.Command.Leaves(platform.Expect{Status: now.Status, Mark: now.Mark}) {
 			r = journal.Result{Outcome: proof.Executed} // nobody knows by whom; it is not suspended, which is what we owe
 		}
 		r, err = e.close(ctx, *a, proof.KindReceipt, r, platform.Receipt{After: now})

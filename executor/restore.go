@@ -86,6 +86,7 @@ func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s
 	if order, can := w.ordered(ctx, k, known, found); can {
 		s.Order = order.Request // it would have been restored
 	}
+	k.Beneath = k.Under(found)
 	k.State, k.Since, k.Request, k.Baseline, k.Entered = found, seen, "", -1, canonical.Time{}
 	if _, err := w.record(ctx, b.ID, proof.KindObserved, s, "", "", openings, journal.Seen(k)); err != nil {
 		return err

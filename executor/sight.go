@@ -91,7 +91,7 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		// It was taken for what its owner may have done, and the platform has said since
 		// that it was staff. What was right before is right.
 		if before != nil {
-			k.State, k.Since, k.Request, k.Baseline, k.Entered = before.State, before.Since, before.Request, before.Baseline, before.Entered
+			k.State, k.Beneath, k.Since, k.Request, k.Baseline, k.Entered = before.State, before.Beneath, before.Since, before.Request, before.Baseline, before.Entered
 			if err := w.accept(ctx, k); err != nil {
 				return err
 			}
@@ -150,6 +150,7 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		if away := verdict == watch.Relieved && before.Status == platform.Deactivated && k.Request == ""; verdict != watch.Owner && verdict != watch.Asked && !away {
 			k.Baseline, k.Entered = -1, canonical.Time{}
 		}
+		k.Beneath = k.Under(found)
 		k.State, k.Since, k.Request = found, seen, ""
 		if verdict == watch.Explained {
 			k.Request = newest.Request

@@ -3,7 +3,6 @@ package executor_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -190,40 +189,6 @@ func (s *square) Rename(id, handle string) {
 		return err
 	}); err != nil {
 		s.t.Fatal(err)
-	}
-}
-
-// owner is somebody who is signed in as an account's owner.
-type owner struct {
-	s     *square
-	token string
-}
-
-// signIn signs somebody in as an account's owner, by a new session.
-func (s *square) signIn(id string) owner {
-	s.t.Helper()
-	token, err := s.Server.IssueOwnerToken(s.t.Context(), id)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return owner{s, token}
-}
-
-// does asks for one route of the owner's API.
-func (o owner) does(method, route string) {
-	o.s.t.Helper()
-	r, err := http.NewRequestWithContext(o.s.t.Context(), method, o.s.URL+"/owner/v1/"+route, nil)
-	if err != nil {
-		o.s.t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+o.token)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		o.s.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		o.s.t.Fatalf("%s %s: %s", method, route, answer.Status)
 	}
 }
 

@@ -228,8 +228,9 @@ func (e *Executor) left(a journal.Act, after platform.Expect, at canonical.Time)
 	}
 	k, ok := w.get(a.Subject.ID)
 	if !ok {
-		k = journal.Watched{Subject: a.Subject, Tier: a.Tier}
+		k = journal.Watched{Subject: a.Subject, Tier: a.Tier, State: a.Command.Expect}
 	}
+	k.Beneath = k.Under(after)
 	k.State, k.Since, k.Request, k.Baseline, k.Entered = after, at, a.Request, -1, canonical.Time{}
 	w.put(k)
 	if a.Duty == proof.DutyRestore {
@@ -297,7 +298,7 @@ func (w *watcher) endedBy(ctx context.Context, id string, found platform.Expect)
 		return "", nil
 	}
 	a, ok, err := w.e.journal.Newest(ctx, b.Subject)
-	if err != nil || !ok || a.Duty == proof.DutyRestore || !a.Intended.After(b.Seen.Time) || a.Command.After() != found {
+	if err != nil || !ok || a.Duty == proof.DutyRestore || !a.Intended.After(b.Seen.Time) || !a.Command.Leaves(found) {
 		return "", err
 	}
 	return a.Request, nil

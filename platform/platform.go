@@ -122,6 +122,15 @@ type State struct {
 // Is reports whether the state shows this status and mark.
 func (s State) Is(status Status, mark Mark) bool { return s.Status == status && s.Mark == mark }
 
+// Request returns the request whose mark it is, or pretends to be; empty if it is none
+// of ours.
+func (m Mark) Request() string {
+	if !m.Ours() {
+		return ""
+	}
+	return string(m[len(ours):])
+}
+
 // Verb is what a command does on the platform. Kinds of action map to verbs in
 // package actions; several kinds may share one.
 type Verb string
@@ -164,8 +173,8 @@ func (m Mark) Ours() bool { return strings.HasPrefix(string(m), ours) }
 // subject is down under our own mark, and comes under a new one without having
 // been up. Empty for every other command.
 func (c Command) Confirms() string {
-	if request, ok := strings.CutPrefix(string(c.Expect.Mark), ours); ok && c.Verb == Takedown && c.Expect.Status == Down {
-		return request
+	if c.Verb == Takedown && c.Expect.Status == Down {
+		return c.Expect.Mark.Request()
 	}
 	return ""
 }

@@ -72,6 +72,40 @@ func (s *Square) Post(token, path, body string) {
 	}
 }
 
+// Owner is somebody who is signed in as an account's owner.
+type Owner struct {
+	s     *Square
+	token string
+}
+
+// Owner signs somebody in as an account's owner, by a new session.
+func (s *Square) Owner(id string) Owner {
+	s.tb.Helper()
+	token, err := s.Server.IssueOwnerToken(s.tb.Context(), id)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return Owner{s, token}
+}
+
+// Does asks for one route of the owner's API.
+func (o Owner) Does(method, route string) {
+	o.s.tb.Helper()
+	r, err := http.NewRequestWithContext(o.s.tb.Context(), method, o.s.URL+"/owner/v1/"+route, nil)
+	if err != nil {
+		o.s.tb.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+o.token)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		o.s.tb.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		o.s.tb.Fatalf("%s %s: %s", method, route, answer.Status)
+	}
+}
+
 // Change is one change of a subject, as plaza's own events tell.
 type Change struct {
 	Status platform.Status

@@ -17,6 +17,7 @@ type Watched struct {
 	Subject platform.Subject
 	Tier    actions.Tier    // the highest that it was ever read with
 	State   platform.Expect // explained, or accepted, last
+	Beneath platform.Status // while that is down: what was right before; empty: nobody knows
 	Since   canonical.Time  // when it was first seen so, without having been seen otherwise
 	Request string          // whose warrant, or whose breach's restoration, left it so; empty: it was seen
 	// Gone is the act whose measure was seen to be gone, though nothing of ours had
@@ -27,6 +28,18 @@ type Watched struct {
 	Baseline int64
 	Entered  canonical.Time
 	Lock     platform.Lock
+}
+
+// Under returns what lies beneath a state that the subject comes into now, by
+// whomever: see Beneath.
+func (w Watched) Under(now platform.Expect) platform.Status {
+	switch {
+	case now.Status != platform.Down:
+		return ""
+	case w.State.Status == platform.Down:
+		return w.Beneath
+	}
+	return w.State.Status
 }
 
 // Breach is a burden that nothing explains.
@@ -57,12 +70,16 @@ func sightText(s *proof.Sight) string {
 }
 
 // left notes the state that an act has left its subject in, so that the watch
-// explains that one and no earlier one from the same moment on.
+// explains that one and no earlier one from the same moment on. What lies beneath is
+// Watched.Under; of a subject that was never seen it is what the act has found.
 func left(tx *sqldb.Tx, k Key, after platform.Expect, at canonical.Time) error {
-	_, err := tx.Exec(`insert into watched (platform, subject_id, handle, tier, status, mark, since, request, baseline, entered, locked, lock_since, lock_cleared)
-		select platform, subject_id, json_extract(subject, '$.handle'), tier, $3, $4, $5, request, -1, 0, false, 0, 0 from act where request = $1 and duty = $2
+	_, err := tx.Exec(`insert into watched (platform, subject_id, handle, tier, status, mark, since, request, baseline, entered, locked, lock_since, lock_cleared, beneath)
+		select platform, subject_id, json_extract(subject, '$.handle'), tier, $3, $4, $5, request, -1, 0, false, 0, 0,
+			case when $3 = 'down' and json_extract(command, '$.expect.status') <> 'down' then json_extract(command, '$.expect.status') else '' end
+			from act where request = $1 and duty = $2
 		on conflict (platform, subject_id) do update set status = excluded.status, mark = excluded.mark, since = excluded.since,
-			request = excluded.request, baseline = -1, entered = 0`,
+			request = excluded.request, baseline = -1, entered = 0,
+			beneath = case when excluded.status <> 'down' then '' when watched.status = 'down' then watched.beneath else watched.status end`,
 		k.Request, string(k.Duty), string(after.Status), string(after.Mark), at.Micro())
 	return err
 }
@@ -76,11 +93,11 @@ func (j *Journal) Watched(ctx context.Context, name string) ([]Watched, error) {
 			w := Watched{Subject: platform.Subject{Platform: name}}
 			var since, entered, lockSince, lockCleared int64
 			err := row.Scan(&w.Subject.ID, &w.Subject.Handle, &w.Tier, &w.State.Status, &w.State.Mark, &since, &w.Request, &w.Gone.Request, &w.Gone.Duty, &w.Baseline, &entered,
-				&w.Lock.Set, &lockSince, &lockCleared)
+				&w.Lock.Set, &lockSince, &lockCleared, &w.Beneath)
 			w.Since, w.Entered = canonical.FromMicro(since), canonical.FromMicro(entered)
 			w.Lock.Since, w.Lock.Cleared = canonical.FromMicro(lockSince), canonical.FromMicro(lockCleared)
 			return w, err
-		}, `select subject_id, handle, tier, status, mark, since, request, gone_request, gone_duty, baseline, entered, locked, lock_since, lock_cleared from watched
+		}, `select subject_id, handle, tier, status, mark, since, request, gone_request, gone_duty, baseline, entered, locked, lock_since, lock_cleared, beneath from watched
 			where platform = $1 order by subject_id`, name)
 		return err
 	})
@@ -104,14 +121,14 @@ func (j *Journal) Watch(ctx context.Context, ws ...Watched) error {
 
 func keep(tx *sqldb.Tx, w Watched) error {
 	_, err := tx.Exec(`insert into watched (platform, subject_id, handle, tier, status, mark, since, request, gone_request, gone_duty, baseline, entered, locked,
-			lock_since, lock_cleared)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			lock_since, lock_cleared, beneath)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		on conflict (platform, subject_id) do update set handle = excluded.handle, tier = excluded.tier, status = excluded.status, mark = excluded.mark,
 			since = excluded.since, request = excluded.request, gone_request = excluded.gone_request,
 			gone_duty = excluded.gone_duty, baseline = excluded.baseline, entered = excluded.entered,
-			locked = excluded.locked, lock_since = excluded.lock_since, lock_cleared = excluded.lock_cleared`,
+			locked = excluded.locked, lock_since = excluded.lock_since, lock_cleared = excluded.lock_cleared, beneath = excluded.beneath`,
 		w.Subject.Platform, w.Subject.ID, w.Subject.Handle, string(w.Tier), string(w.State.Status), string(w.State.Mark), w.Since.Micro(), w.Request,
-		w.Gone.Request, string(w.Gone.Duty), w.Baseline, w.Entered.Micro(), w.Lock.Set, w.Lock.Since.Micro(), w.Lock.Cleared.Micro())
+		w.Gone.Request, string(w.Gone.Duty), w.Baseline, w.Entered.Micro(), w.Lock.Set, w.Lock.Since.Micro(), w.Lock.Cleared.Micro(), string(w.Beneath))
 	return err
 }
 
