@@ -256,6 +256,8 @@ func (p *Connector) Shows() []platform.Showing {
 			seen(platform.LockCleared, "the owner's lock is taken back", "It is dated by the platform. Whoever has the owner's token is taken for the owner; therefore a lock holds for 72 hours more, and the owner is told meanwhile. One that is taken back with a token older than the lock ends at once."))
 	}
 	return append(shows,
+		platform.Showing{Change: "account-deactivate-under-takedown", What: "an account that is down is deactivated by its owner as well", Late: "when the takedown is lifted",
+			Note: "Nothing shows it before. The event of the restore says then who deactivated it, and not who restored."},
 		platform.Showing{Change: "handle", What: "an account's handle changes", Late: "when the account is next acted on", Note: "Status and mark are the same. What burdens it under the old handle is refused; what relieves goes by the identifier."},
 		platform.Showing{Change: "database", What: "somebody changes the platform's tables with a database shell", Sweep: true, Late: asRead, Note: "The stream tells only what the platform itself did."},
 		platform.Showing{Change: "owner-token", What: "a token of the owner is made", Late: never, Note: "By who runs the platform: nothing shows it."})
