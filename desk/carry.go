@@ -13,7 +13,6 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
-	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 )
@@ -354,7 +353,7 @@ func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 	}
 	to := min(size, from+feedStretch)
 	if from < to {
-		entries, err := d.store.FeedEntries(ctx, from, to, proof.KindTiers)
+		entries, err := d.store.FeedEntries(ctx, from, to, to-from <= bodiesStretch, proof.KindTiers)
 		if err != nil {
 			return feed, err
 		}
@@ -368,10 +367,43 @@ func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 	return feed, nil
 }
 
+// bodiesStretch is how many entries an answer has at most that gives the bodies of
+// the desk's own entries, and bodiesSize how many bytes of bodies Bodies gives.
+const (
+	bodiesStretch = 1000
+	bodiesSize    = 16 << 20
+)
+
+// Bodies returns what opens the leaves of the ledger from an index on and before
+// another, in their order: all of them, or the first part.
+func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error) {
+	size, _, err := d.store.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if from < 0 || to > size || from > to {
+		return nil, fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; you ask for those from %d on and before %d.", size, from, to)
+	}
+	entries, err := d.store.FeedEntries(ctx, from, min(to, from+bodiesStretch), true, proof.KindTiers)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for i, e := range entries {
+		if total += len(e.Body); total > bodiesSize && i > 0 {
+			entries = entries[:i]
+			break
+		}
+	}
+	var feed proof.Feed
+	addEntries(&feed, entries)
+	return feed.Bodies, nil
+}
+
 func addEntries(feed *proof.Feed, entries []store.FeedEntry) {
 	for _, e := range entries {
 		feed.Leaves = append(feed.Leaves, string(e.Leaf))
-		if e.Class != ledger.Desk || len(e.Body) > 0 {
+		if len(e.Body) > 0 {
 			feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt, Sealed: e.Sealed})
 		}
 	}

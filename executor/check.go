@@ -270,6 +270,9 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 		if !j.state.Settled() {
 			return j, fault.New(fault.Unavailable, "not-settled", "An admission is incomplete in the ledger. Try again in a moment.")
 		}
+		if err := e.heard(ctx, w); err != nil {
+			return j, err
+		}
 		if err := e.ledger.refused(w.Request.Statement.Request); err != nil {
 			return j, err
 		}

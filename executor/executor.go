@@ -40,12 +40,16 @@ import (
 )
 
 // Desk is what the executor asks of the desk: the ledger, and a place for its
-// records. It asks for nothing that it cannot check. Both may be called concurrently.
+// records. It asks for nothing that it cannot check. All may be called concurrently.
 type Desk interface {
 	// Feed returns the ledger from an index on, all of it or the first part. If
 	// nothing is there yet it waits for as long as wait, and then returns a feed
 	// without leaves.
 	Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error)
+
+	// Bodies returns what opens the leaves of the ledger from an index on and before
+	// another, in their order: all of them, or the first part.
+	Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error)
 
 	// Record enters a record in the ledger, exactly once for each sequence
 	// number however often it is handed over, and returns after the commit.
@@ -197,10 +201,14 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
+	marks, err := c.Journal.Marks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	e := &Executor{id: c.ID, heights: newHeights(stood), key: c.Key, platforms: maps.Clone(c.Platforms), journal: c.Journal, desk: c.Desk, limits: c.Limits, now: c.Now,
 		step: c.Step, source: c.Rand, subjects: newLocks(), tasks: map[journal.Key]*task{}, wake: make(chan struct{}, 1)}
 	e.outbox = newOutbox(e, digests, head.Entered)
-	e.ledger = newFollower(e, c.Root, head, kept, int64(len(chain)), over)
+	e.ledger = newFollower(e, c.Root, head, kept, int64(len(chain)), over, marks)
 	e.alarm, e.watches = c.Alarm, map[string]*watcher{}
 	for name, p := range e.platforms {
 		if w, ok := p.(platform.Watcher); ok {

@@ -11,13 +11,11 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
-	"countersign.dev/workforce"
 )
 
 // window is how many of the newest leaves are remembered: a warrant is found
@@ -59,7 +57,8 @@ type view struct {
 type entry struct {
 	index int64
 	leaf  ledger.Leaf
-	body  *ledger.Body // nil until it was given and opens the leaf
+	body  *ledger.Body // nil until it was given and opens the leaf; of the desk's class only if it may be a no
+	read  bool         // of the desk's class: it was given and opens the leaf
 	raw   []byte       // the body as it was given
 	salt  canonical.Bytes
 	seals []ledger.Opening // of a batch of tiers, as they were given
@@ -99,8 +98,8 @@ type follower struct {
 	chain   int64                // number of the first governance entry that is not in the journal or unkept
 	over    []journal.Taken      // in force here, and not in the chain yet
 	laid    laid
-	no      map[string]no // requests that somebody declined or took back, by request
-	bare    *view         // as the chain says, without over
+	nos     nos
+	bare    *view // as the chain says, without over
 }
 
 // tip is the end of a ledger.
@@ -115,70 +114,13 @@ func (t tip) clone() tip {
 	return t
 }
 
-func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain int64, over []journal.Taken) *follower {
+func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain int64, over []journal.Taken, marks []journal.Mark) *follower {
 	f := &follower{e: e, root: root, state: proof.NewState(root), settled: proof.NewState(root), kept: kept, remembered: remembered, matched: remembered.Size == 0,
-		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), chain: chain, over: over,
+		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), chain: chain, over: over, nos: nos{marks: marks},
 		stops: map[stop]string{stopStart: "The executor has just started and has not read the ledger yet."}}
 	f.tentative = tip{next: map[ledger.Class]int64{}}
 	f.publish()
 	return f
-}
-
-// no is somebody's no to a request, as the ledger holds it.
-type no struct {
-	kind    string // of its entry
-	by      workforce.WorkerID
-	expires canonical.Time // of the request: afterwards nobody can act on it anyway
-}
-
-// noteNo remembers a decline or a withdrawal, and forgets those of requests that
-// have expired.
-func (f *follower) noteNo(b ledger.Body) {
-	var request string
-	var signed actions.Signed
-	switch b.Kind {
-	case proof.KindDecline:
-		var r proof.VerdictRecord
-		if canonical.Read(b.Data, &r) != nil {
-			return
-		}
-		request, signed = r.Request, r.Signed
-	case proof.KindWithdraw:
-		var r proof.EndRecord
-		if canonical.Read(b.Data, &r) != nil {
-			return
-		}
-		request, signed = r.Request, r.Signed
-	default:
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.no == nil {
-		f.no = map[string]no{}
-	}
-	if len(f.no) >= manyNos {
-		maps.DeleteFunc(f.no, func(_ string, n no) bool { return n.expires.Before(b.Time.Time) })
-	}
-	f.no[request] = no{b.Kind, signed.Statement.Signer, signed.Statement.Expires}
-}
-
-// manyNos is how many are remembered before those that are over are looked for.
-const manyNos = 10_000
-
-// refused says that the ledger holds somebody's no to a burdening act: the desk may
-// not go on with signatures that it has in hand.
-func (f *follower) refused(request string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch n, ok := f.no[request]; {
-	case !ok:
-		return nil
-	case n.kind == proof.KindDecline:
-		return fault.New(fault.Forbidden, "declined", "%s declined the request %s: the ledger holds it.", n.by, request)
-	default:
-		return fault.New(fault.Forbidden, "withdrawn", "The request %s was withdrawn: the ledger holds it.", request)
-	}
 }
 
 func (f *follower) view() *view { return f.current.Load() }
@@ -328,9 +270,14 @@ func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 		return saved, nil
 	}
 	f.mu.Lock()
-	chain := f.unkept
-	f.unkept = nil
+	chain, marks := f.unkept, f.nos.fresh
+	f.unkept, f.nos.fresh = nil, nil
 	f.mu.Unlock()
+	if len(marks) > 0 {
+		if err := f.e.journal.Mark(ctx, marks); err != nil {
+			return saved, err
+		}
+	}
 	if len(chain) > 0 {
 		if err := f.e.journal.Keep(ctx, chain); err != nil {
 			return saved, err
@@ -501,7 +448,11 @@ func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]ent
 			return nil, end, lie("The ledger has the %s entry %d where number %d is next: an entry is missing or there are two chains.", leaf.Class, leaf.Number, want)
 		}
 		n := entry{index: end.edge.Size(), leaf: leaf}
-		n.open(bodies)
+		if leaf.Class == ledger.Desk {
+			n.hear(bodies)
+		} else {
+			n.open(bodies)
+		}
 		end.next[leaf.Class]++
 		end.edge.Add(leaf.Hash())
 		if end.edge.Size() == f.remembered.Size {
@@ -558,6 +509,7 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 		}
 		f.hashes, f.base = append([]tlog.Hash(nil), f.hashes[over:]...), f.base+int64(over)
 	}
+	f.nos.accepted(batch, end.edge.Size(), f.e.now())
 	f.mu.Unlock()
 	for _, n := range batch {
 		switch {
@@ -565,8 +517,6 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 			f.governance = append(f.governance, n)
 		case n.leaf.Class == ledger.Execution:
 			f.executions = append(f.executions, n)
-		case n.leaf.Class == ledger.Desk && n.body != nil:
-			f.noteNo(*n.body)
 		}
 	}
 	delete(f.stops, stopRollback)

@@ -107,11 +107,8 @@ func checkSalt(salt canonical.Bytes) error {
 // Verify checks that the leaf commits to exactly this body with this salt, and
 // returns the body.
 func Verify(leaf Leaf, body []byte, salt canonical.Bytes) (Body, error) {
-	if err := checkSalt(salt); err != nil {
+	if err := Opens(leaf, body, salt); err != nil {
 		return Body{}, err
-	}
-	if Commitment(body, salt) != leaf.Commitment {
-		return Body{}, tampered("The entry %s %d is not the one that the ledger commits to.", leaf.Class, leaf.Number)
 	}
 	b, err := ParseBody(body)
 	if err != nil {
@@ -121,6 +118,18 @@ func Verify(leaf Leaf, body []byte, salt canonical.Bytes) (Body, error) {
 		return Body{}, tampered("The entry calls itself %s %d, its leaf says %s %d.", b.Class, b.Number, leaf.Class, leaf.Number)
 	}
 	return b, nil
+}
+
+// Opens checks that the leaf commits to exactly this text with this salt, whether
+// or not the text is a body.
+func Opens(leaf Leaf, text []byte, salt canonical.Bytes) error {
+	if err := checkSalt(salt); err != nil {
+		return err
+	}
+	if Commitment(text, salt) != leaf.Commitment {
+		return tampered("The entry %s %d is not the one that the ledger commits to.", leaf.Class, leaf.Number)
+	}
+	return nil
 }
 
 // Opening is a personal field with what opens its commitment. To erase the

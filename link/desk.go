@@ -13,6 +13,7 @@ import (
 // DeskSide is a desk as its executor sees it.
 type DeskSide interface {
 	Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error)
+	Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error)
 	Record(ctx context.Context, r proof.SignedExecution) error
 }
 
@@ -30,6 +31,17 @@ func Desk(d DeskSide, token string, failed ...func(error)) http.Handler {
 			return nil, err
 		}
 		return d.Feed(r.Context(), from, wait)
+	})
+	s.handle("GET /executor/v1/bodies", func(_ http.ResponseWriter, r *http.Request) (any, error) {
+		from, err := number(r, "from")
+		if err != nil {
+			return nil, err
+		}
+		to, err := number(r, "to")
+		if err != nil {
+			return nil, err
+		}
+		return d.Bodies(r.Context(), from, to)
 	})
 	s.handle("POST /executor/v1/records", func(w http.ResponseWriter, r *http.Request) (any, error) {
 		b, err := body(w, r, smallBody)
@@ -65,6 +77,16 @@ func (c *DeskClient) Feed(ctx context.Context, from int64, wait time.Duration) (
 	defer cancel()
 	err := c.send(ctx, http.MethodGet, path, nil, &f, feedBody)
 	return f, err
+}
+
+// Bodies asks for what opens the leaves from an index on and before another.
+func (c *DeskClient) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error) {
+	var bodies []proof.FeedBody
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	path := "/executor/v1/bodies?from=" + strconv.FormatInt(from, 10) + "&to=" + strconv.FormatInt(to, 10)
+	err := c.send(ctx, http.MethodGet, path, nil, &bodies, feedBody)
+	return bodies, err
 }
 
 // Record hands a record over.

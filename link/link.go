@@ -10,6 +10,7 @@
 //	GET  /v1/draft-facts          → proof.DraftFacts
 //
 //	GET  /executor/v1/feed?from=N&wait=MS   → proof.Feed
+//	GET  /executor/v1/bodies?from=N&to=M    → []proof.FeedBody
 //	POST /executor/v1/records               a proof.SignedExecution with its openings → nothing
 //
 // It decides nothing and trusts neither side: the executor checks what the feed

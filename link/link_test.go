@@ -52,6 +52,7 @@ type side struct {
 	warrant []byte
 	wait    time.Duration
 	from    int64
+	to      int64
 	record  proof.SignedExecution
 	subject platform.Subject
 }
@@ -82,6 +83,11 @@ func (s *side) Status() proof.ExecutorStatus { return s.status }
 func (s *side) Feed(_ context.Context, from int64, wait time.Duration) (proof.Feed, error) {
 	s.from, s.wait = from, wait
 	return s.feed, s.err
+}
+
+func (s *side) Bodies(_ context.Context, from, to int64) ([]proof.FeedBody, error) {
+	s.from, s.to = from, to
+	return s.feed.Bodies, s.err
 }
 
 func (s *side) Record(_ context.Context, r proof.SignedExecution) error {
@@ -168,6 +174,13 @@ func TestDesk(t *testing.T) {
 			t.Fatalf("%v; from %d, wait %s", err, s.from, s.wait)
 		}
 		if diff := cmp.Diff(s.feed, got); diff != "" {
+			t.Error(diff)
+		}
+		bodies, err := c.Bodies(t.Context(), 3, 9)
+		if err != nil || s.from != 3 || s.to != 9 {
+			t.Fatalf("%v; from %d to %d", err, s.from, s.to)
+		}
+		if diff := cmp.Diff(s.feed.Bodies, bodies); diff != "" {
 			t.Error(diff)
 		}
 		if err := c.Record(t.Context(), record); err != nil {

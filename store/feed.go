@@ -22,12 +22,12 @@ type FeedEntry struct {
 }
 
 // FeedEntries returns the entries from one index up to, and without, another;
-// the bodies only of the classes that followers must have, the openings only of
+// the bodies of the desk's class only if whole is set, the openings only of
 // execution entries of a kind.
-func (s *Store) FeedEntries(ctx context.Context, from, to int64, opened string) (entries []FeedEntry, err error) {
+func (s *Store) FeedEntries(ctx context.Context, from, to int64, whole bool, opened string) (entries []FeedEntry, err error) {
 	sealed := false
 	err = s.ReadOne(ctx, func(tx *Tx) error {
-		entries, sealed, err = tx.feedEntries(from, to, opened)
+		entries, sealed, err = tx.feedEntries(from, to, whole, opened)
 		return err
 	})
 	if err == nil && sealed {
@@ -45,10 +45,7 @@ func (s *Store) FeedEntries(ctx context.Context, from, to int64, opened string) 
 func (s *Store) Fresh(from int64, opened string) (entries []FeedEntry, checkpoint []byte, ok bool) {
 	checkpoint, fresh := s.recent.from(from)
 	for _, e := range fresh {
-		entry := FeedEntry{Index: e.Index, Class: e.Leaf.Class, Leaf: e.Leaf.Bytes()}
-		if e.Leaf.Class != ledger.Desk || e.Body.Kind == "decline" || e.Body.Kind == "withdraw" {
-			entry.Body, entry.Salt = e.BodyBytes, e.Salt
-		}
+		entry := FeedEntry{Index: e.Index, Class: e.Leaf.Class, Leaf: e.Leaf.Bytes(), Body: e.BodyBytes, Salt: e.Salt}
 		if e.Leaf.Class == ledger.Execution && e.Body.Kind == opened {
 			entry.Sealed = e.Openings
 		}
@@ -59,7 +56,11 @@ func (s *Store) Fresh(from int64, opened string) (entries []FeedEntry, checkpoin
 
 // feedEntries leaves what opens entries for openFeed; sealed reports whether there
 // is any entry of the kind that it is for.
-func (tx *Tx) feedEntries(from, to int64, opened string) (entries []FeedEntry, sealed bool, err error) {
+func (tx *Tx) feedEntries(from, to int64, whole bool, opened string) (entries []FeedEntry, sealed bool, err error) {
+	which := ""
+	if !whole {
+		which = " and (e.class <> 'desk' or e.kind in ('decline', 'withdraw'))"
+	}
 	entries, err = sqldb.All(tx.Tx, func(r sqldb.Row) (FeedEntry, error) {
 		var e FeedEntry
 		var kind string
@@ -69,7 +70,7 @@ func (tx *Tx) feedEntries(from, to int64, opened string) (entries []FeedEntry, s
 		sealed = sealed || kind == opened && e.Class == ledger.Execution
 		return e, err
 	}, `select e.idx, e.class, e.kind, e.leaf, b.body, b.salt from ledger_entry e
-		left join ledger_body b on b.idx = e.idx and (e.class <> 'desk' or e.kind in ('decline', 'withdraw'))
+		left join ledger_body b on b.idx = e.idx`+which+`
 		where e.idx >= $1 and e.idx < $2 order by e.idx`, from, to)
 	return entries, sealed, err
 }

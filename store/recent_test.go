@@ -38,7 +38,7 @@ func TestRecent(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					want, err := s.FeedEntries(t.Context(), from, signed.Size, "receipt")
+					want, err := s.FeedEntries(t.Context(), from, signed.Size, true, "receipt")
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -17,21 +17,23 @@ import (
 type Desk struct {
 	World *prooftest.World
 
-	mu   sync.Mutex
-	edit func(*proof.Feed)
-	down bool
-	deaf bool
-	hide bool
-	hook func(proof.Execution)
-	news chan struct{}
-	got  []int64
-	next int64 // sequence number of the record that it lacks
+	mu    sync.Mutex
+	edit  func(*proof.Feed)
+	down  bool
+	deaf  bool
+	hide  bool
+	hook  func(proof.Execution)
+	news  chan struct{}
+	got   []int64
+	asked int
+	next  int64 // sequence number of the record that it lacks
 }
 
 // NewDesk returns the honest desk of a world.
 func NewDesk(w *prooftest.World) *Desk { return &Desk{World: w, news: make(chan struct{})} }
 
-// Lie has every feed changed before it is given; nil ends it.
+// Lie has every feed changed before it is given, and what Bodies answers as the
+// feed of the same stretch; nil ends it.
 func (d *Desk) Lie(edit func(*proof.Feed)) { d.set(func() { d.edit = edit }) }
 
 // Down makes the desk unreachable.
@@ -91,6 +93,33 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 			return proof.Feed{}, ctx.Err()
 		}
 	}
+}
+
+// Bodies implements executor.Desk. It gives few at a time.
+func (d *Desk) Bodies(_ context.Context, from, to int64) ([]proof.FeedBody, error) {
+	d.mu.Lock()
+	down, edit := d.down, d.edit
+	d.asked++
+	d.mu.Unlock()
+	if down {
+		return nil, away
+	}
+	f := d.World.Feed(from)
+	f.Bodies = f.Bodies[:min(to-from, bodiesAtOnce)]
+	if edit != nil {
+		edit(&f)
+	}
+	return f.Bodies, nil
+}
+
+// bodiesAtOnce is how many Bodies gives at most.
+const bodiesAtOnce = 7
+
+// Asked returns how often Bodies was called.
+func (d *Desk) Asked() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.asked
 }
 
 // Record implements executor.Desk.

@@ -129,13 +129,11 @@ func (w *World) Feed(from int64) proof.Feed {
 	f := proof.Feed{From: from, Checkpoint: string(w.log.head.Checkpoint)}
 	for _, e := range w.log.entries[min(from, w.log.head.Size):] {
 		f.Leaves = append(f.Leaves, string(e.Leaf.Bytes()))
-		if e.Leaf.Class != ledger.Desk || e.Body.Kind == proof.KindDecline || e.Body.Kind == proof.KindWithdraw {
-			b := proof.FeedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt}
-			if e.Body.Kind == proof.KindTiers {
-				b.Sealed = e.Openings
-			}
-			f.Bodies = append(f.Bodies, b)
+		b := proof.FeedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt}
+		if e.Body.Kind == proof.KindTiers {
+			b.Sealed = e.Openings
 		}
+		f.Bodies = append(f.Bodies, b)
 	}
 	return f
 }

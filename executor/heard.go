@@ -1,0 +1,243 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
+)
+
+// Somebody's no to a request is one of the desk's own entries, and a leaf does not
+// show of which kind its entry is. So before anybody is burdened the executor has
+// read every entry that may be about the request, each against the leaf that it
+// followed itself. A desk that keeps one back stops the act.
+//
+// A desk gives the bodies with the newest leaves, so that usually nothing is asked
+// for. What was not given is asked for when an act needs it: after a start, what
+// came since the act was first signed.
+
+// no is somebody's no to a request, as the ledger holds it.
+type no struct {
+	kind    string // of its entry
+	by      workforce.WorkerID
+	expires canonical.Time // of the request: afterwards nobody can act on it anyway
+}
+
+// stretch is entries of the ledger from an index on and before another.
+type stretch struct{ from, to int64 }
+
+// nos is what is known of those who said no. The follower's lock guards it.
+type nos struct {
+	by     map[string]no // by request
+	unread []stretch     // entries of the desk's among which some were not read, in order
+	marks  []journal.Mark
+	fresh  []journal.Mark // those that the journal lacks
+}
+
+// markEvery is how long it is from one mark to the next: so much more than was
+// needed is read after a start.
+const markEvery = 10 * time.Minute
+
+// joined is how far apart two entries that were not read may be to be asked for as one stretch.
+const joined = 100
+
+// note remembers a decline or a withdrawal, and forgets those of requests that
+// have expired.
+func (s *nos) note(b ledger.Body) {
+	var request string
+	var signed actions.Signed
+	switch b.Kind {
+	case proof.KindDecline:
+		var r proof.VerdictRecord
+		if canonical.Read(b.Data, &r) != nil {
+			return
+		}
+		request, signed = r.Request, r.Signed
+	case proof.KindWithdraw:
+		var r proof.EndRecord
+		if canonical.Read(b.Data, &r) != nil {
+			return
+		}
+		request, signed = r.Request, r.Signed
+	default:
+		return
+	}
+	if s.by == nil {
+		s.by = map[string]no{}
+	}
+	if len(s.by) >= manyNos {
+		for r, n := range s.by {
+			if n.expires.Before(b.Time.Time) {
+				delete(s.by, r)
+			}
+		}
+	}
+	s.by[request] = no{b.Kind, signed.Statement.Signer, signed.Statement.Expires}
+}
+
+// manyNos is how many are remembered before those that are over are looked for.
+const manyNos = 10_000
+
+// accepted takes note of verified entries, after which the ledger has a size.
+func (s *nos) accepted(batch []entry, size int64, own time.Time) {
+	for _, n := range batch {
+		switch {
+		case n.leaf.Class != ledger.Desk:
+		case n.body != nil:
+			s.note(*n.body)
+		case !n.read:
+			if last := len(s.unread) - 1; last >= 0 && n.index-s.unread[last].to < joined {
+				s.unread[last].to = n.index + 1
+			} else {
+				s.unread = append(s.unread, stretch{n.index, n.index + 1})
+			}
+		}
+	}
+	if last := len(s.marks) - 1; last < 0 || own.Sub(s.marks[last].At.Time) >= markEvery {
+		m := journal.Mark{At: canonical.At(own), Size: size}
+		s.marks, s.fresh = append(s.marks, m), append(s.fresh, m)
+	}
+}
+
+// hear reads the body of an entry of the desk's, if it was given and opens the leaf.
+// Only one that may be a no is parsed.
+func (n *entry) hear(bodies map[int64]proof.FeedBody) {
+	given, ok := bodies[n.index]
+	if !ok || ledger.Opens(n.leaf, given.Body, given.Salt) != nil {
+		return
+	}
+	n.read = true
+	for _, kind := range []string{proof.KindDecline, proof.KindWithdraw} {
+		// A body is canonical, or it is no entry and says nothing.
+		if bytes.Contains(given.Body, []byte(`"kind":"`+kind+`"`)) {
+			n.open(bodies)
+			return
+		}
+	}
+}
+
+// refused says that the ledger holds somebody's no to a burdening act: the desk may
+// not go on with signatures that it has in hand.
+func (f *follower) refused(request string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch n, ok := f.nos.by[request]; {
+	case !ok:
+		return nil
+	case n.kind == proof.KindDecline:
+		return fault.New(fault.Forbidden, "declined", "%s declined the request %s: the ledger holds it.", n.by, request)
+	default:
+		return fault.New(fault.Forbidden, "withdrawn", "The request %s was withdrawn: the ledger holds it.", request)
+	}
+}
+
+// heard sees to it that every entry is read that may be somebody's no to a request.
+func (e *Executor) heard(ctx context.Context, w proof.Warrant) error {
+	ctx, cancel := context.WithTimeout(ctx, e.limits.Entry)
+	defer cancel()
+	since := e.ledger.before(firstSigned(w).Add(-tolerance))
+	for {
+		s, ok := e.ledger.nextUnread(since)
+		if !ok {
+			return nil
+		}
+		bodies, err := e.desk.Bodies(ctx, s.from, s.to)
+		if err != nil {
+			return fault.New(fault.Unavailable, "entries-not-read", "The desk does not give the entries of the ledger from %d on; one of them may be somebody's no to this request. Try again when it does.", s.from).Because(err)
+		}
+		if e.ledger.hear(s, bodies) == s.from {
+			return fault.New(fault.Unavailable, "entry-withheld", "The desk does not give entry %d of the ledger, or not as its leaf commits to: it may be somebody's no to this request, so nothing is done. "+
+				"Find out why the desk keeps it back.", s.from)
+		}
+	}
+}
+
+// firstSigned is the earliest time from which one of a warrant's signatures says to
+// be good. Nobody said no to the request before that. Whoever dates a signature later
+// than it was made gains nothing by it as long as one of the others is honest; and
+// where none is, they could as well sign anew.
+func firstSigned(w proof.Warrant) time.Time {
+	first := w.Request.Statement.NotBefore
+	for _, c := range w.Countersignatures {
+		if at := c.Statement.NotBefore; at.Before(first.Time) {
+			first = at
+		}
+	}
+	return first.Time
+}
+
+// before returns a size that the ledger had before a time of our own clock: what was
+// made later is not among so many entries.
+func (f *follower) before(t time.Time) (size int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.nos.marks {
+		if m.At.Before(t) {
+			size = max(size, m.Size)
+		}
+	}
+	return size
+}
+
+// atOnce is how many entries are asked for at once, at most.
+const atOnce = 1000
+
+// nextUnread returns the next entries from an index on that were not read.
+func (f *follower) nextUnread(since int64) (s stretch, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, u := range f.nos.unread {
+		if u.to > since {
+			s.from = max(u.from, since)
+			return stretch{s.from, min(u.to, s.from+atOnce)}, true
+		}
+	}
+	return s, false
+}
+
+// hear reads entries that were asked for, in their order, and returns the index of
+// the first of them that was not given, or not as its leaf commits to.
+func (f *follower) hear(s stretch, bodies []proof.FeedBody) int64 {
+	next := s.from
+	for _, given := range bodies {
+		if given.Index != next || next == s.to {
+			break
+		}
+		b, err := ledger.ParseBody(given.Body)
+		if err != nil {
+			break
+		}
+		leaf, err := ledger.LeafOf(b, given.Body, given.Salt)
+		if have, ok := f.leafAt(next); err != nil || !ok || have != leaf.Hash() {
+			break
+		}
+		f.mu.Lock()
+		f.nos.note(b)
+		f.mu.Unlock()
+		next++
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nos.wasRead(stretch{s.from, next})
+	return next
+}
+
+// wasRead takes entries out of those that were not read.
+func (s *nos) wasRead(r stretch) {
+	var left []stretch
+	for _, u := range s.unread {
+		for _, part := range []stretch{{u.from, min(u.to, r.from)}, {max(u.from, r.to), u.to}} {
+			if part.from < part.to {
+				left = append(left, part)
+			}
+		}
+	}
+	s.unread = left
+}

@@ -1,0 +1,155 @@
+package executor_test
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
+)
+
+// decline enters somebody's no to a request, and returns its index.
+func (p *place) decline(r *prooftest.Request) int64 {
+	return p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindDecline, Expect: ledger.AnyNumber, Data: proof.VerdictRecord{Request: r.ID,
+		Signed: p.world.Statement(r, "eva", actions.VerdictDecline), Status: actions.StatusDeclined}})[0].Index
+}
+
+// TestWithheldNo: a desk that enters somebody's no and does not hand its body over,
+// or another body, gets nothing done with the signatures that it has in hand. The
+// warrant is not spent by it: once the body is there, the no counts.
+func TestWithheldNo(t *testing.T) {
+	for name, lie := range map[string]func(b *proof.FeedBody) bool{
+		"withheld": func(*proof.FeedBody) bool { return false },
+		"another body": func(b *proof.FeedBody) bool {
+			b.Body = bytes.Replace(b.Body, []byte(`"kind":"decline"`), []byte(`"kind":"comment"`), 1)
+			return true
+		},
+		"another salt":    func(b *proof.FeedBody) bool { b.Salt = bytes.Repeat([]byte{1}, 32); return true },
+		"all in the salt": func(b *proof.FeedBody) bool { b.Salt, b.Body = append(b.Salt, b.Body...), nil; return true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			var index atomic.Int64
+			index.Store(-1)
+			edit := func(f *proof.Feed) {
+				var bodies []proof.FeedBody
+				for _, b := range f.Bodies {
+					if b.Index != index.Load() || lie(&b) {
+						bodies = append(bodies, b)
+					}
+				}
+				f.Bodies = bodies
+			}
+			r := p.takedown(p.president(), actions.Critical)
+			size, _ := p.world.Size()
+			index.Store(size)
+			p.desk.Lie(edit)
+			if got := p.decline(r); got != size {
+				t.Fatalf("the no is entry %d, want %d", got, size)
+			}
+			raw := p.world.Warrant(r)
+			if got, err := p.carry(raw); !fault.Is(err, "entry-withheld") {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			if n := len(p.plaza.Effects()); n != 0 {
+				t.Fatalf("%d effects", n)
+			}
+			p.desk.Lie(nil)
+			if got, err := p.carry(raw); err != nil || got.Outcome != proof.Refused || got.Type != "declined" {
+				t.Fatalf("once it is there: %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestWithheldBeforeTheCall: what came after the warrant is read as well, before the call.
+func TestWithheldBeforeTheCall(t *testing.T) {
+	p := newPlace(t)
+	r := p.takedown(p.president(), actions.Critical)
+	raw := p.world.Warrant(r)
+	var index atomic.Int64
+	index.Store(-1)
+	p.desk.Lie(func(f *proof.Feed) {
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return b.Index == index.Load() })
+	})
+	p.desk.Before(func(x proof.Execution) {
+		if x.Kind == proof.KindIntent {
+			size, _ := p.world.Size()
+			index.Store(size)
+			p.decline(r)
+		}
+	})
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Dropped || got.Type != "entry-withheld" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if n := len(p.plaza.Effects()); n != 0 {
+		t.Errorf("%d effects", n)
+	}
+}
+
+// TestReadsWhatItLacks: a desk that gives no bodies of its own entries with the leaves,
+// as it does to one who is far behind, is asked for them, from the first signature on
+// and not from entry 0; and a usual act asks for nothing.
+func TestReadsWhatItLacks(t *testing.T) {
+	p := newPlace(t)
+	for i := range 20 { // old ones, which nobody needs to read
+		p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]any{"old": fmt.Sprint(i)}, Expect: ledger.AnyNumber})
+	}
+	p.ready()
+	noted, _ := p.world.Size()
+	p.executes(p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard))
+	if n := p.desk.Asked(); n != 0 {
+		t.Errorf("a usual act asked %d times", n)
+	}
+	p.advance(time.Hour)
+	p.world.Enters(p.takedown(p.plaza.Account("acct/8", 1, ""), actions.Standard)) // with it the ledger's size at this hour is noted
+	p.ready()
+	p.advance(time.Hour)
+	r := p.takedown(p.president(), actions.Critical)
+	for i := range 30 {
+		p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]any{"n": fmt.Sprint(i)}, Expect: ledger.AnyNumber})
+	}
+	raw := p.world.Warrant(r)
+	p.ready()
+	var least atomic.Int64
+	least.Store(1 << 60)
+	p.halt()
+	p.desk.Lie(func(f *proof.Feed) {
+		if len(f.Bodies) <= 7 { // an answer to who asks for bodies
+			if len(f.Bodies) > 0 {
+				least.Store(min(least.Load(), f.From))
+			}
+			return
+		}
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
+	})
+	p.start()
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if n := p.desk.Asked(); n < 4 || n > 12 {
+		t.Errorf("it asked %d times for 30 entries in pieces of 7", n)
+	}
+	if from := least.Load(); from < noted {
+		t.Errorf("it asked from entry %d on; %d were there an hour before the first signature", from, noted)
+	}
+}
+
+// TestUndoAsksForNothing: what relieves is not held up by a desk that gives nothing.
+func TestUndoAsksForNothing(t *testing.T) {
+	p := newPlace(t)
+	r := p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard)
+	p.executes(r)
+	p.entered(r, proof.DutyAct, "intent", "receipt executed")
+	p.desk.Lie(func(f *proof.Feed) {
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
+	})
+	p.executes(p.world.Undo("ann", r))
+}
