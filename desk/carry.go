@@ -13,6 +13,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 )
@@ -384,7 +385,8 @@ func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, er
 	if from < 0 || to > size || from > to {
 		return nil, fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; you ask for those from %d on and before %d.", size, from, to)
 	}
-	entries, err := d.store.FeedEntries(ctx, from, min(to, from+bodiesStretch), true, proof.KindTiers)
+	const none = "" // no kind's sealed fields are asked for
+	entries, err := d.store.FeedEntries(ctx, from, min(to, from+bodiesStretch), true, none)
 	if err != nil {
 		return nil, err
 	}
@@ -400,9 +402,17 @@ func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, er
 	return feed.Bodies, nil
 }
 
+// addEntries adds entries to a feed. Where the desk's own would make it larger than
+// a follower takes, the follower asks for their bodies by itself.
 func addEntries(feed *proof.Feed, entries []store.FeedEntry) {
+	total := 0
 	for _, e := range entries {
 		feed.Leaves = append(feed.Leaves, string(e.Leaf))
+		if e.Class == ledger.Desk {
+			if total += len(e.Body); total > bodiesSize {
+				continue
+			}
+		}
 		if len(e.Body) > 0 {
 			feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt, Sealed: e.Sealed})
 		}

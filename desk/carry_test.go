@@ -12,9 +12,11 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/sqldb"
+	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
 
@@ -139,5 +141,43 @@ func TestApprovedByWhoeverEditsRows(t *testing.T) {
 				t.Errorf("the ledger tells of it %d times", told)
 			}
 		})
+	}
+}
+
+// TestFeedIsNotTooLarge: bodies of the desk's own entries that together are more than a
+// follower takes at once do not come with the leaves. Whoever asks for them gets them in
+// parts, all of them.
+func TestFeedIsNotTooLarge(t *testing.T) {
+	w := desktest.New(t, desktest.Options{Executor: &forgetful{}})
+	if err := w.Store.Write(t.Context(), func(tx *store.Tx) error {
+		for range 40 {
+			tx.Record(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]string{"text": strings.Repeat("x", 1<<19)}, Expect: ledger.AnyNumber})
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	feed, err := w.Feed(t.Context(), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, b := range feed.Bodies {
+		sum += len(b.Body)
+	}
+	size := int64(len(feed.Leaves))
+	if most := 17 << 20; sum > most || size < 40 || len(feed.Bodies) >= len(feed.Leaves) {
+		t.Errorf("the feed gives %d bodies of %d entries, %d bytes", len(feed.Bodies), size, sum)
+	}
+	var got, asked int64
+	for ; got < size; asked++ {
+		bodies, err := w.Bodies(t.Context(), got, size)
+		if err != nil || len(bodies) == 0 || bodies[0].Index != got {
+			t.Fatalf("from %d on: %d bodies, %v", got, len(bodies), err)
+		}
+		got += int64(len(bodies))
+	}
+	if asked != 2 {
+		t.Errorf("it takes %d answers", asked)
 	}
 }

@@ -108,6 +108,13 @@ func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (jour
 	if err != nil {
 		return e.refuse(ctx, a, err)
 	}
+	if a.Direction != actions.Relieving && e.stopped(e.ledger.view()) == "" {
+		// Whatever the desk takes its time over is read before the subject is locked: an
+		// undo of the same subject does not wait for it.
+		if err := e.heard(ctx, w); err != nil {
+			return e.refuse(ctx, a, err)
+		}
+	}
 	release, err := e.subjects.take(ctx, w.Action.Subject.String())
 	if err != nil {
 		return journal.Result{}, err

@@ -73,6 +73,9 @@ type Limits struct {
 	Blind          time.Duration // that a stream may be cut before it is said that the watch is blind, 5 s
 	Answer         time.Duration // for the desk to take a breach before the fixed address is alarmed, 2 s
 	Attempts       int64         // calls that the platform says it did not carry out, before an act has failed, 5
+	// Leaves is how many of the newest leaves of the ledger are remembered, 1,048,576: a
+	// warrant is found by its leaf, and one older than that has expired.
+	Leaves int
 }
 
 func (l *Limits) fill() {
@@ -94,6 +97,9 @@ func (l *Limits) fill() {
 	}
 	if l.Attempts == 0 {
 		l.Attempts = 5
+	}
+	if l.Leaves == 0 {
+		l.Leaves = 1 << 20
 	}
 }
 

@@ -18,10 +18,6 @@ import (
 	"countersign.dev/ledger/proof"
 )
 
-// window is how many of the newest leaves are remembered: a warrant is found
-// by its leaf, and one older than that has expired.
-const window = 1 << 20
-
 // tolerance is how far an entry may be dated ahead of our own clock.
 const tolerance = 60 * time.Second
 
@@ -503,13 +499,12 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 	for _, n := range batch {
 		f.hashes = append(f.hashes, n.leaf.Hash())
 	}
-	if over := len(f.hashes) - window; over > window/4 {
+	if over := len(f.hashes) - f.e.limits.Leaves; over > f.e.limits.Leaves/4 {
 		for _, h := range f.hashes[:over] {
 			f.floor.Add(h)
 		}
 		f.hashes, f.base = append([]tlog.Hash(nil), f.hashes[over:]...), f.base+int64(over)
 	}
-	f.nos.accepted(batch, end.edge.Size(), f.e.now())
 	f.mu.Unlock()
 	for _, n := range batch {
 		switch {
@@ -532,4 +527,11 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 		}
 	}
 	f.fold()
+	own := f.e.now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nos.accepted(batch)
+	if f.ahead.Sub(own) <= tolerance { // else one clock is wrong, and it may be ours
+		f.nos.mark(end.edge.Size(), own)
+	}
 }

@@ -85,8 +85,8 @@ func (s *nos) note(b ledger.Body) {
 // manyNos is how many are remembered before those that are over are looked for.
 const manyNos = 10_000
 
-// accepted takes note of verified entries, after which the ledger has a size.
-func (s *nos) accepted(batch []entry, size int64, own time.Time) {
+// accepted takes note of verified entries.
+func (s *nos) accepted(batch []entry) {
 	for _, n := range batch {
 		switch {
 		case n.leaf.Class != ledger.Desk:
@@ -100,7 +100,12 @@ func (s *nos) accepted(batch []entry, size int64, own time.Time) {
 			}
 		}
 	}
-	if last := len(s.marks) - 1; last < 0 || own.Sub(s.marks[last].At.Time) >= markEvery {
+}
+
+// mark notes the size that the ledger has now, if it is time for that. A clock that
+// was wrong and is set right leaves a mark in the future: the marks go on all the same.
+func (s *nos) mark(size int64, own time.Time) {
+	if last := len(s.marks) - 1; last < 0 || own.Sub(s.marks[last].At.Time).Abs() >= markEvery {
 		m := journal.Mark{At: canonical.At(own), Size: size}
 		s.marks, s.fresh = append(s.marks, m), append(s.fresh, m)
 	}
@@ -113,14 +118,15 @@ func (n *entry) hear(bodies map[int64]proof.FeedBody) {
 	if !ok || ledger.Opens(n.leaf, given.Body, given.Salt) != nil {
 		return
 	}
-	n.read = true
 	for _, kind := range []string{proof.KindDecline, proof.KindWithdraw} {
 		// A body is canonical, or it is no entry and says nothing.
 		if bytes.Contains(given.Body, []byte(`"kind":"`+kind+`"`)) {
 			n.open(bodies)
+			n.read = n.body != nil
 			return
 		}
 	}
+	n.read = true
 }
 
 // refused says that the ledger holds somebody's no to a burdening act: the desk may
@@ -140,23 +146,44 @@ func (f *follower) refused(request string) error {
 
 // heard sees to it that every entry is read that may be somebody's no to a request.
 func (e *Executor) heard(ctx context.Context, w proof.Warrant) error {
+	since := e.ledger.before(firstSigned(w).Add(-tolerance))
+	if _, ok := e.ledger.nextUnread(since); !ok {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, e.limits.Entry)
 	defer cancel()
-	since := e.ledger.before(firstSigned(w).Add(-tolerance))
+	// One at a time: acts that wait for the same entries do not each ask for them.
+	release, err := e.subjects.take(ctx, hearing)
+	if err != nil {
+		return notRead(since, err)
+	}
+	defer release()
 	for {
 		s, ok := e.ledger.nextUnread(since)
 		if !ok {
 			return nil
 		}
+		if !e.ledger.remembers(s.from) {
+			return fault.New(fault.Expired, "entries-forgotten", "An entry of the ledger may be somebody's no to this request, and this executor has not read it and no longer remembers its leaf: "+
+				"more than %d entries came since. Sign the request anew.", e.limits.Leaves)
+		}
 		bodies, err := e.desk.Bodies(ctx, s.from, s.to)
 		if err != nil {
-			return fault.New(fault.Unavailable, "entries-not-read", "The desk does not give the entries of the ledger from %d on; one of them may be somebody's no to this request. Try again when it does.", s.from).Because(err)
+			return notRead(s.from, err)
 		}
 		if e.ledger.hear(s, bodies) == s.from {
 			return fault.New(fault.Unavailable, "entry-withheld", "The desk does not give entry %d of the ledger, or not as its leaf commits to: it may be somebody's no to this request, so nothing is done. "+
 				"Find out why the desk keeps it back.", s.from)
 		}
 	}
+}
+
+// hearing is what entries are asked for under.
+const hearing = "hearing"
+
+func notRead(from int64, because error) error {
+	return fault.New(fault.Unavailable, "entries-not-read", "The desk has not yet given all entries of the ledger from %d on; one of them may be somebody's no to this request. "+
+		"What was read stays read: try again.", from).Because(because)
 }
 
 // firstSigned is the earliest time from which one of a warrant's signatures says to
@@ -184,6 +211,13 @@ func (f *follower) before(t time.Time) (size int64) {
 		}
 	}
 	return size
+}
+
+// remembers reports whether the leaf of an entry is still known, against which its
+// body can be checked.
+func (f *follower) remembers(index int64) bool {
+	_, ok := f.leafAt(index)
+	return ok
 }
 
 // atOnce is how many entries are asked for at once, at most.

@@ -3,12 +3,15 @@ package executor_test
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/executor/executortest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -152,4 +155,174 @@ func TestUndoAsksForNothing(t *testing.T) {
 		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
 	})
 	p.executes(p.world.Undo("ann", r))
+}
+
+// comments enters entries of the desk's own that say nothing.
+func (p *place) comments(n int) {
+	for i := range n {
+		p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]any{"n": fmt.Sprint(i)}, Expect: ledger.AnyNumber})
+	}
+}
+
+// bare has the desk give no bodies of its own entries with the leaves, and calls asked
+// with the place from which it is asked for them.
+func (p *place) bare(asked func(from int64)) {
+	p.desk.Lie(func(f *proof.Feed) {
+		if len(f.Bodies) > 0 && len(f.Bodies) <= executortest.BodiesAtOnce {
+			asked(f.From)
+			return
+		}
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
+	})
+}
+
+// TestForgottenEntries: a journal without marks, as one of before, and a ledger longer
+// than what the executor remembers of it. What was signed before the first start cannot
+// be judged any more and is signed anew; what is signed afterwards goes on.
+func TestForgottenEntries(t *testing.T) {
+	t.Parallel()
+	p := emptyPlace(t, prooftest.Staffed(t))
+	p.plaza = executortest.NewPlatform(p.clock.Now)
+	p.played = p.plaza
+	p.limits.Leaves = 20
+	old := p.takedown(p.president(), actions.Critical)
+	p.comments(60)
+	raw := p.world.Warrant(old)
+	p.bare(func(int64) {})
+	p.begun()
+	got, err := p.carry(raw)
+	if err != nil || got.Outcome != proof.Refused || got.Type != "entries-forgotten" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if n := len(p.plaza.Effects()); n != 0 {
+		t.Fatalf("%d effects", n)
+	}
+	p.advance(2 * time.Minute)
+	p.executes(p.takedown(p.president(), actions.Critical))
+}
+
+// TestMarksAfterAClockThatWasWrong: a clock that was years ahead for a while, and is set
+// right, keeps nobody from noting the ledger's size: after a start only what came since
+// the request was signed is asked for.
+func TestMarksAfterAClockThatWasWrong(t *testing.T) {
+	p := newPlace(t)
+	right := p.clock.Now()
+	p.clock.Set(right.AddDate(10, 0, 0))
+	p.comments(1)
+	p.ready()
+	p.clock.Set(right.Add(time.Hour))
+	p.world.Advance(time.Hour)
+	p.comments(20)
+	p.ready()
+	noted, _ := p.world.Size()
+	p.advance(time.Hour)
+	r := p.takedown(p.president(), actions.Critical)
+	p.comments(10)
+	raw := p.world.Warrant(r)
+	p.ready()
+	p.halt()
+	var least atomic.Int64
+	least.Store(1 << 60)
+	p.bare(func(from int64) { least.Store(min(least.Load(), from)) })
+	p.start()
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if from := least.Load(); from < noted || from == 1<<60 {
+		t.Errorf("it asked from entry %d on; %d were there an hour before the first signature", from, noted)
+	}
+}
+
+// TestNoMarkWhileClocksDisagree: while the ledger is dated later than the executor's
+// clock says, the clock may be the wrong one. A size that is noted then would count as
+// one of before a signature that is older than some of its entries.
+func TestNoMarkWhileClocksDisagree(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	p.world.Advance(time.Hour) // the executor's clock stays behind
+	r := p.takedown(p.president(), actions.Critical)
+	p.decline(r)
+	raw := p.world.Warrant(r)
+	p.world.Enters(p.takedown(p.plaza.Account("acct/8", 1, ""), actions.Standard))
+	p.ready()
+	p.clock.Set(p.world.Now().Add(-30 * time.Minute))
+	p.comments(1)
+	p.ready()
+	p.halt()
+	p.clock.Set(p.world.Now())
+	p.bare(func(int64) {})
+	p.start()
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Refused || got.Type != "declined" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestAsksOnce: acts that wait for the same entries do not each ask for them.
+func TestAsksOnce(t *testing.T) {
+	t.Parallel()
+	p := emptyPlace(t, prooftest.Staffed(t))
+	p.plaza = executortest.NewPlatform(p.clock.Now)
+	p.played = p.plaza
+	var warrants [][]byte
+	for i := range 6 {
+		warrants = append(warrants, p.world.Warrant(p.takedown(p.plaza.Account(fmt.Sprintf("acct/%d", 10+i), 1, ""), actions.Standard)))
+	}
+	p.comments(20)
+	size, _ := p.world.Size()
+	var at, most atomic.Int64
+	p.bare(func(int64) {
+		most.Store(max(most.Load(), at.Add(1)))
+		for range 1000 {
+			runtime.Gosched() // whoever would ask at the same time does
+		}
+		at.Add(-1)
+	})
+	p.begun()
+	var all sync.WaitGroup
+	for _, raw := range warrants {
+		all.Go(func() {
+			if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := most.Load(); n > 1 {
+		t.Errorf("%d acts asked at the same time", n)
+	}
+	if n, once := p.desk.Asked(), int(size)/executortest.BodiesAtOnce+1; n > once {
+		t.Errorf("six acts asked %d times for %d entries in pieces of %d", n, size, executortest.BodiesAtOnce)
+	}
+}
+
+// TestSlowDeskAndUndo: a desk that takes its time over the entries that a burdening act
+// needs does not hold up the undo of another act on the same subject.
+func TestSlowDeskAndUndo(t *testing.T) {
+	p := newPlace(t)
+	account := p.plaza.Account("acct/9", 1, "")
+	first := p.takedown(account, actions.Standard)
+	p.executes(first)
+	p.entered(first, proof.DutyAct, "intent", "receipt executed")
+	second := p.world.Warrant(p.takedown(account, actions.Standard))
+	p.ready()
+	p.halt()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	p.bare(func(int64) {
+		once.Do(func() { close(asked) })
+		<-answer
+	})
+	p.start()
+	p.comments(1)
+	ended := make(chan struct{})
+	go func() { defer close(ended); p.carry(second) }()
+	<-asked
+	p.executes(p.world.Undo("ann", first))
+	select {
+	case <-ended:
+		t.Error("the desk was not asked for anything")
+	default:
+	}
+	close(answer)
+	<-ended
 }

@@ -105,15 +105,15 @@ func (d *Desk) Bodies(_ context.Context, from, to int64) ([]proof.FeedBody, erro
 		return nil, away
 	}
 	f := d.World.Feed(from)
-	f.Bodies = f.Bodies[:min(to-from, bodiesAtOnce)]
+	f.Bodies = f.Bodies[:min(to-from, BodiesAtOnce)]
 	if edit != nil {
 		edit(&f)
 	}
 	return f.Bodies, nil
 }
 
-// bodiesAtOnce is how many Bodies gives at most.
-const bodiesAtOnce = 7
+// BodiesAtOnce is how many Bodies gives at most.
+const BodiesAtOnce = 7
 
 // Asked returns how often Bodies was called.
 func (d *Desk) Asked() int {

@@ -1,0 +1,121 @@
+package system
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+
+	"countersign.dev/actions"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/executor"
+	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/link"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+)
+
+// TestNoInTheLedger: somebody declines, and whoever runs the desk sets the request's row
+// back and goes on with the signatures in hand. The executor has just started and
+// talks to the real desk over the real link. It finds the no in the ledger, in the desk's
+// answer to whoever asks for bodies, since too much has come for them to come with the
+// leaves. Without the no's body nothing is done and the
+// warrant is not spent; with it the request is void. An undo asks for nothing.
+func TestNoInTheLedger(t *testing.T) {
+	t.Parallel()
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		t.Parallel()
+		to := desktest.NewTown(t, o)
+		undoable := measure(t, to)
+		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+		to.Countersign(r.ID, "lee")
+		draft, err := to.DraftVerdict(t.Context(), desktest.As("eva"), r.ID, actions.VerdictDecline, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err = to.Decline(t.Context(), desktest.As("eva"), r.ID, to.Signed("eva", draft), false, "no"); err != nil || r.Status != actions.StatusDeclined {
+			t.Fatalf("the request is %s, %v", r.Status, err)
+		}
+		no := entryOf(t, to.World, proof.KindDecline)
+		tamper(t, to.World, `update request set status = 'held', outcome = '', outcome_text = '' where id = $1`, r.ID)
+		to.StopExecutor()
+		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusApproved {
+			t.Fatalf("the request is %s", r.Status)
+		}
+		raw, err := to.Warrant(t.Context(), desktest.As("kim"), r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
+			for range 1100 { // more than come with the leaves
+				tx.Record(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]any{}, Expect: ledger.AnyNumber})
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		tamper(t, to.World, `delete from ledger_body where idx = $1`, no.Index)
+
+		e := linked(t, to)
+		for range 2 {
+			if got, err := e.Carry(t.Context(), raw, patience); !fault.Is(err, "entry-withheld") {
+				t.Fatalf("without the no's body: %+v, %v", got, err)
+			}
+		}
+		undo, err := to.TryUndo("ann", undoable.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lifts, err := to.Warrant(t.Context(), desktest.As("kim"), undo.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Carry(t.Context(), lifts, patience); err != nil || got.Outcome != proof.Executed {
+			t.Errorf("undo meanwhile: %+v, %v", got, err)
+		}
+		tamper(t, to.World, `insert into ledger_body (idx, body, salt) values ($1, $2, $3)`, no.Index, no.BodyBytes, []byte(no.Salt))
+		if got, err := e.Carry(t.Context(), raw, patience); err != nil || got.Outcome != proof.Refused || got.Type != "declined" {
+			t.Errorf("with the no's body: %+v, %v", got, err)
+		}
+		if n := len(to.Changes("acct/1")); n != 0 {
+			t.Errorf("plaza changed the head of state's account %d times", n)
+		}
+		if bodies, err := to.Bodies(t.Context(), 0, no.Index+1); err != nil || int64(len(bodies)) != no.Index+1 {
+			t.Errorf("the desk gives %d bodies, %v", len(bodies), err)
+		}
+		if _, err := to.Bodies(t.Context(), 0, 1<<40); !fault.Is(err, "ledger-shorter") {
+			t.Errorf("beyond its end: %v", err)
+		}
+	})
+}
+
+// linked starts an executor on a town's journal that talks to the town's desk over a
+// link. It runs until the test ends.
+func linked(t *testing.T, to *desktest.Town) *executor.Executor {
+	t.Helper()
+	s := httptest.NewServer(link.Desk(to.Desk, "token"))
+	t.Cleanup(s.Close)
+	j, err := journal.Open(t.Context(), to.JournalAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := executor.New(t.Context(), executor.Config{ID: desktest.ExecutorID, Key: to.ExecutorKey, Root: to.Root, Journal: j, Now: to.ExecutorNow,
+		Platforms: map[string]platform.Connector{"plaza": to.Connector}, Desk: link.DialDesk(s.URL, "token"), Limits: executor.Limits{Entry: patience}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		j.Close()
+	})
+	until(t, "the executor runs", e.Running)
+	return e
+}
