@@ -531,7 +531,7 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.nos.accepted(batch)
-	if f.ahead.Sub(own) <= tolerance { // else one clock is wrong, and it may be ours
+	if f.nos.due(own) && f.ahead.Sub(own) <= tolerance && datedBy(batch, own) {
 		f.nos.mark(end.edge.Size(), own)
 	}
 }

@@ -102,13 +102,31 @@ func (s *nos) accepted(batch []entry) {
 	}
 }
 
-// mark notes the size that the ledger has now, if it is time for that. A clock that
-// was wrong and is set right leaves a mark in the future: the marks go on all the same.
-func (s *nos) mark(size int64, own time.Time) {
-	if last := len(s.marks) - 1; last < 0 || own.Sub(s.marks[last].At.Time).Abs() >= markEvery {
-		m := journal.Mark{At: canonical.At(own), Size: size}
-		s.marks, s.fresh = append(s.marks, m), append(s.fresh, m)
+// due reports whether it is time for a mark. A clock that was wrong and is set right
+// leaves a mark in the future: the marks go on all the same.
+func (s *nos) due(own time.Time) bool {
+	last := len(s.marks) - 1
+	return last < 0 || own.Sub(s.marks[last].At.Time).Abs() >= markEvery
+}
+
+// datedBy reports whether the newest of some entries that can be read is not dated
+// later than a time of our own clock. Otherwise one clock is wrong, and it may be ours:
+// a size that is noted by a clock that is behind counts as older than it is.
+func datedBy(batch []entry, own time.Time) bool {
+	for i := len(batch) - 1; i >= 0; i-- {
+		if batch[i].raw == nil {
+			continue
+		}
+		b, err := ledger.ParseBody(batch[i].raw)
+		return err == nil && b.Time.Sub(own) <= tolerance
 	}
+	return false
+}
+
+// mark notes the size that the ledger has now.
+func (s *nos) mark(size int64, own time.Time) {
+	m := journal.Mark{At: canonical.At(own), Size: size}
+	s.marks, s.fresh = append(s.marks, m), append(s.fresh, m)
 }
 
 // hear reads the body of an entry of the desk's, if it was given and opens the leaf.
@@ -118,6 +136,7 @@ func (n *entry) hear(bodies map[int64]proof.FeedBody) {
 	if !ok || ledger.Opens(n.leaf, given.Body, given.Salt) != nil {
 		return
 	}
+	n.raw = given.Body
 	for _, kind := range []string{proof.KindDecline, proof.KindWithdraw} {
 		// A body is canonical, or it is no entry and says nothing.
 		if bytes.Contains(given.Body, []byte(`"kind":"`+kind+`"`)) {
