@@ -20,7 +20,7 @@ import (
 // suspend suspends a standard account for an hour.
 func (p *place) suspend(s platform.Subject) *prooftest.Request {
 	p.t.Helper()
-	r := p.world.Request("ann", actions.AccountSuspend, s, actions.Standard, func(a *actions.Action) { a.Until = canonical.At(p.world.Now().Add(time.Hour)) })
+	r := p.world.Request("ann", actions.AccountSuspend, s, actions.Standard, p.lossy, func(a *actions.Action) { a.Until = canonical.At(p.world.Now().Add(time.Hour)) })
 	p.executes(r)
 	p.entered(r, proof.DutyAct, "intent", "receipt executed")
 	return r

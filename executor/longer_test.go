@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger/proof"
@@ -12,13 +14,27 @@ import (
 
 // TestLongerMeasure: a suspension is made longer, and then a takedown, and the account
 // does not come up in between; the ends of the shorter ones lift nothing, and the undo
-// of the last lifts it all.
+// of the last lifts it all. The same on a real plaza and on a real PDS.
 func TestLongerMeasure(t *testing.T) {
-	p := newPlace(t)
-	s := p.plaza.Account("acct/9", 1, "")
+	for name, open := range map[string]func(*testing.T) *place{
+		"in memory": newPlace, "plaza": newSquare,
+		"a PDS": func(t *testing.T) *place { p, _ := newPDS(t, ownPDS(t)); return p },
+	} {
+		t.Run(name, func(t *testing.T) { longerMeasure(t, open(t)) })
+	}
+}
+
+func longerMeasure(t *testing.T, p *place) {
+	s := p.played.Account(president, 1, "")
+	stream, err := p.played.(platform.Watcher).Watch(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
 	first := p.suspend(s)
 	longer := func(kind actions.Kind, mark platform.Mark, until time.Duration, c actions.Category) func(a *actions.Action) {
 		return func(a *actions.Action) {
+			p.lossy(a)
 			a.Category, a.Command.Expect = c, platform.Expect{Status: platform.Down, Mark: mark}
 			if kind == actions.AccountSuspend {
 				a.Until = canonical.At(p.world.Now().Add(until))
@@ -45,8 +61,26 @@ func TestLongerMeasure(t *testing.T) {
 	p.executes(third)
 	p.clock.Set(second.Action.Until.Time)
 	p.entered(second, proof.DutyLift, "refusal failed replaced")
-	if !p.plaza.State(s.ID).Is(platform.Down, platform.MarkOf(third.ID)) || len(p.plaza.Effects()) != 3 {
-		t.Errorf("it is %+v after %d changes", p.plaza.State(s.ID), len(p.plaza.Effects()))
+	if !p.played.State(s.ID).Is(platform.Down, platform.MarkOf(third.ID)) {
+		t.Errorf("it is %+v", p.played.State(s.ID))
 	}
 	ask(actions.AccountSuspend, platform.MarkOf(third.ID), 9*time.Hour, actions.CategoryLegal) // lighter
+	undo := p.world.Undo("ann", third, p.lossy)
+	p.world.Countersign(undo, "lee")
+	p.executes(undo)
+	// Of the subject nothing was seen but this: it was not up in between.
+	var seen []platform.Status
+	for len(seen) == 0 || seen[len(seen)-1] != platform.Up {
+		h, err := stream.Next()
+		if err != nil {
+			t.Fatalf("after %v: %v", seen, err)
+		}
+		made := len(seen) == 0 && h.Status == platform.Up // a PDS tells that it was made
+		if h.Subject.ID == s.ID && h.Status != "" && !made {
+			seen = append(seen, h.Status)
+		}
+	}
+	if diff := cmp.Diff([]platform.Status{platform.Down, platform.Down, platform.Down, platform.Up}, seen); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -34,14 +36,24 @@ func (p *place) takes(k actions.Kind, c actions.Change, by workforce.WorkerID) p
 // refuses hands a request's warrant over, which must be refused for a reason.
 func (p *place) refuses(r *prooftest.Request, typ string) {
 	p.t.Helper()
-	changes := len(p.plaza.Effects())
+	changes := p.changes(r)
 	got, err := p.carry(p.world.Forge(r))
 	if err != nil || got.Outcome != proof.Refused || got.Type != typ {
 		p.t.Errorf("%s by %s: %+v, %v; want it refused as %s", r.Action.Kind, r.By, got, err, typ)
 	}
-	if len(p.plaza.Effects()) != changes {
+	if p.changes(r) != changes {
 		p.t.Errorf("the platform was changed")
 	}
+}
+
+// changes tells of what was changed on the platform: another text after each change.
+func (p *place) changes(r *prooftest.Request) string {
+	p.t.Helper()
+	if p.plaza != nil {
+		return fmt.Sprint(len(p.plaza.Effects()))
+	}
+	now := p.played.State(r.Action.Subject.ID)
+	return platform.Describe(now.Status, now.Mark) + now.Rev
 }
 
 // TestTake: a freeze that is handed straight to the executor is in force for the
