@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -23,6 +24,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 )
 
 // observeCommand looks on while a way in is played, as a process of its own. It
@@ -511,6 +513,7 @@ type observing struct {
 	*child
 	events chan sighting // closed when it is gone
 	err    error         // once closed: why, if it broke
+	status atomic.Value  // string: what the account was seen as last
 }
 
 // observe starts an observer and waits until it looks.
@@ -520,12 +523,18 @@ func observe(ctx context.Context, orders lookout, stderr io.Writer) (*observing,
 		return nil, err
 	}
 	v := &observing{child: p, events: make(chan sighting, 1024)}
+	v.status.Store(string(platform.Up)) // it tells each change from here on
 	go func() {
 		defer close(v.events)
 		for p.lines.Scan() {
 			var s sighting
 			if v.err = json.Unmarshal(p.lines.Bytes(), &s); v.err != nil {
 				return
+			}
+			switch s.Event {
+			case sightReady, sightNoticed, sightAttributed, sightReport:
+			default:
+				v.status.Store(s.Event)
 			}
 			v.events <- s
 		}
@@ -563,6 +572,16 @@ func (v *observing) await(ctx context.Context, patience time.Duration, events ..
 		}
 	}
 	return true, nil
+}
+
+// awaitUp waits until the account was seen up last, or a time is over.
+func (v *observing) awaitUp(ctx context.Context, patience time.Duration) error {
+	for end := time.Now().Add(patience); v.status.Load() != string(platform.Up) && time.Now().Before(end); {
+		if err := pause(ctx, every*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // finish tells the observer what was played, and returns what it saw.

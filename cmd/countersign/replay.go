@@ -38,6 +38,14 @@ type replayElevenMinutes struct {
 	onPlatform
 	Policy          string `placeholder:"FOLDER" help:"Play it under another first policy."`
 	NoStandingOrder bool   `help:"Place no standing order, to see what it does."`
+	Slow            int    `default:"1" placeholder:"N" help:"On a machine that is busy or slow: be N times as patient. An account may be away for N seconds in a defeat."`
+}
+
+func (c *replayElevenMinutes) Validate() error {
+	if c.Slow < 1 {
+		return fault.New(fault.Invalid, "wrong-use", "--slow is how many times as patient to be: 1 or more.")
+	}
+	return nil
 }
 
 func (c *replayElevenMinutes) Help() string {
@@ -86,8 +94,8 @@ type act struct {
 	Observed     observation `json:"observed"`
 }
 
-// longestAway is for how long an account may be down in a defeat, in milliseconds.
-const longestAway = 1000
+// longestAway is for how long an account may be down in a defeat.
+const longestAway = time.Second
 
 func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
 	return c.onStage(ctx, s, append([]string{nobodyMinds}, attacked...), func(ctx context.Context, g *stage) error {
@@ -101,7 +109,7 @@ func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
 		if err := g.guard(ctx, actions.Critical, len(attacked), !c.NoStandingOrder); err != nil {
 			return err
 		}
-		r := &replay{stage: g, session: s, patience: 15 * time.Second, answer: replayAnswer{Platform: c.Platform}}
+		r := &replay{stage: g, session: s, slow: time.Duration(c.Slow), answer: replayAnswer{Platform: c.Platform}}
 		for _, play := range []func(context.Context) error{r.byDesk, r.byAccomplice, r.byCredential, r.byDatabase,
 			func(ctx context.Context) error { return r.byDuel(ctx, !c.NoStandingOrder) }} {
 			if err := play(ctx); err != nil {
@@ -202,10 +210,13 @@ func (a replayAnswer) page(p *cli.Page) {
 // replay is one playing.
 type replay struct {
 	*stage
-	session  *cli.Session
-	patience time.Duration
-	answer   replayAnswer
+	session *cli.Session
+	slow    time.Duration // how many times as patient to be as on a machine that does nothing else
+	answer  replayAnswer
 }
+
+// patience is how long to wait for what has to come about.
+func (r *replay) patience() time.Duration { return r.slow * 15 * time.Second }
 
 // every is how often the observer looks, in milliseconds.
 const every = 10
@@ -230,7 +241,10 @@ func (r *replay) observed(ctx context.Context, name string, on account, look loo
 	tried, err := play(ctx)
 	p.Answered = canonical.At(time.Now())
 	if err == nil {
-		_, err = eyes.await(ctx, r.patience, events...)
+		_, err = eyes.await(ctx, r.patience(), events...)
+	}
+	if err == nil && r.slow > 1 {
+		err = eyes.awaitUp(ctx, r.patience())
 	}
 	if err == nil {
 		err = pause(ctx, calm)
@@ -248,7 +262,7 @@ func (r *replay) observed(ctx context.Context, name string, on account, look loo
 	default:
 		a.RestoredMS = since(p.Sent, seen.Again)
 	}
-	a.Defeated = seen.Up && seen.AwayMS <= longestAway
+	a.Defeated = seen.Up && seen.AwayMS <= float64((r.slow*longestAway).Milliseconds())
 	return a, nil
 }
 

@@ -53,7 +53,7 @@ func (r *replay) byDuel(ctx context.Context, ordered bool) error {
 	if err != nil {
 		return err
 	}
-	seconds.Defeated = seconds.Observed.Up && seconds.NoticedMS != nil && *seconds.UpShare >= leastUp
+	seconds.Defeated = seconds.Observed.Up && seconds.NoticedMS != nil && *seconds.UpShare >= leastUp/float64(r.slow)
 	rush, err := r.duel(ctx, "as soon as it is up", r.accounts[forRush], func(ctx context.Context, on account, t *tries) error {
 		for end := time.Now().Add(rushTime); time.Now().Before(end); {
 			if err := r.rush(ctx, h, credential, on, t); err != nil {
@@ -106,7 +106,7 @@ func (r *replay) repeat(ctx context.Context, h *http.Client, credential string, 
 // rush waits until the public address says that the account is up, and takes it down.
 func (r *replay) rush(ctx context.Context, h *http.Client, credential string, on account, t *tries) error {
 	eyes := observer{lookout: lookout{Page: on.page, Repo: on.repo}, http: h}
-	waiting, cancel := context.WithTimeout(ctx, r.patience)
+	waiting, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()
 	for eyes.status(waiting) != "up" {
 		if err := waiting.Err(); err != nil {
@@ -130,7 +130,7 @@ func (r *replay) untilCut(ctx context.Context, h *http.Client, credential string
 	paged := false
 	a, err = r.duel(ctx, "until it is cut off", r.accounts[forCut], func(ctx context.Context, on account, t *tries) error {
 		began = time.Now()
-		for end := began.Add(cutTime); time.Now().Before(end); {
+		for end := began.Add(r.slow * cutTime); time.Now().Before(end); {
 			switch err := r.rush(ctx, h, credential, on, t); {
 			case errors.Is(err, errCut):
 				cut = time.Now()

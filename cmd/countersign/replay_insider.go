@@ -328,7 +328,7 @@ func (i *insider) everyRoute(ctx context.Context, t *tries, open string, s v1.Su
 	return nil
 }
 
-// rawTime is how long an answer to a raw call may take.
+// rawTime is how long an answer to a raw call may take. A route that streams ends with it.
 const rawTime = 2 * time.Second
 
 // raw makes a call as no client would.

@@ -26,7 +26,7 @@ func TestReplayOnPDS(t *testing.T) {
 	if err := os.WriteFile(password, []byte(b.AdminPassword+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, "replay", "eleven-minutes", "--json", "--platform", "bluesky", "--pds", b.URL, "--pds-admin-password-file", password)
+	cmd := exec.CommandContext(t.Context(), program, "replay", "eleven-minutes", "--json", "--slow", "30", "--platform", "bluesky", "--pds", b.URL, "--pds-admin-password-file", password)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
