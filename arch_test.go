@@ -251,3 +251,33 @@ func walk(t *testing.T, visit func(dir string, f *ast.File)) {
 		t.Fatal(err)
 	}
 }
+
+// TestMigrationsHaveNumbers: two branches that each add a migration with the same
+// number merge without a conflict, and no database opens any more.
+func TestMigrationsHaveNumbers(t *testing.T) {
+	folders := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if name := d.Name(); name == "node_modules" || path != "." && strings.HasPrefix(name, ".") {
+			return filepath.SkipDir
+		}
+		files, err := filepath.Glob(filepath.Join(path, "[0-9]*_*.sql"))
+		if len(files) > 0 {
+			folders++
+		}
+		seen := map[string]string{}
+		for _, f := range files {
+			number, _, _ := strings.Cut(filepath.Base(f), "_")
+			if other, ok := seen[number]; ok {
+				t.Errorf("%s and %s have one number", other, f)
+			}
+			seen[number] = f
+		}
+		return err
+	})
+	if err != nil || folders == 0 {
+		t.Fatalf("%d folders of migrations, %v", folders, err)
+	}
+}
