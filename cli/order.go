@@ -134,7 +134,18 @@ func cutAfter(c *actions.Cut) string {
 	if c == nil {
 		return "never"
 	}
-	return fmt.Sprintf("after %s in %s", plural(int(c.Breaches), "breach", "breaches"), time.Duration(c.Within)*time.Second)
+	return fmt.Sprintf("after %s in %s", plural(int(c.Breaches), "breach", "breaches"), exactly(c.Within))
+}
+
+// exactly writes seconds in the largest unit of which they are a whole number.
+func exactly(seconds int64) string {
+	switch {
+	case seconds%3600 == 0:
+		return plural(int(seconds/3600), "hour", "hours")
+	case seconds%60 == 0:
+		return plural(int(seconds/60), "minute", "minutes")
+	}
+	return plural(int(seconds), "second", "seconds")
 }
 
 type modeCommands struct {

@@ -44,11 +44,98 @@ func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request stri
 		}
 		return s.wholeImport(ctx, p, d, request, c)
 	case actions.Setting:
-		if c.Of == actions.PartPolicy {
-			return s.wholePolicy(ctx, p, d, c.Policy, request != "")
-		}
+		return s.wholeSetting(ctx, p, d, c, request != "")
 	}
 	return nil
+}
+
+// wholeSetting writes what a setting takes the place of. What was there before is the
+// desk's word; what comes is what is signed.
+func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c actions.Setting, sums bool) error {
+	switch c.Of {
+	case actions.PartPolicy:
+		return s.wholePolicy(ctx, p, d, c.Policy, sums)
+	case actions.PartBudgets, actions.PartTrust:
+		now, err := d.Policy(ctx)
+		if err != nil {
+			return err
+		}
+		if c.Of == actions.PartTrust {
+			compareTrust(p, now.Trust, *c.Trust)
+			return nil
+		}
+		compareBudgets(p, now.Budgets, c.Budgets)
+	case actions.PartVendors:
+		all, err := d.Vendors(ctx)
+		if err != nil {
+			return err
+		}
+		var old workforce.Vendor
+		for _, v := range all {
+			if v.ID == c.Vendor.ID {
+				old = workforce.Vendor{ID: v.ID, Name: v.Name, Ratchet: v.Ratchet}
+			}
+		}
+		compareVendor(p, old, *c.Vendor)
+	}
+	return nil
+}
+
+func budgetWords(b actions.Budget) string {
+	undo := ""
+	if b.Undo {
+		undo = " undo"
+	}
+	return fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)
+}
+
+// compareBudgets writes which budgets come, go and stay.
+func compareBudgets(p *Page, old, fresh []actions.Budget) {
+	p.Line("What changes of the budgets:")
+	changed := false
+	for _, b := range old {
+		if !slices.Contains(fresh, b) {
+			changed = true
+			p.Line("  no more: %s", budgetWords(b))
+		}
+	}
+	for _, b := range fresh {
+		if !slices.Contains(old, b) {
+			changed = true
+			p.Line("  new:     %s", budgetWords(b))
+		}
+	}
+	if !changed {
+		p.Line("  nothing")
+	}
+}
+
+// compareTrust writes what the desk trusted and what it is to trust, line by line.
+func compareTrust(p *Page, old, fresh actions.Trust) {
+	p.Line("What changes of what the desk trusts:")
+	was, will := trustFacts(old), trustFacts(fresh)
+	changed := false
+	for i, f := range will {
+		if was[i][1] != f[1] {
+			changed = true
+			p.Line("  %s: %s, until now %s", f[0], orNothing(f[1]), orNothing(was[i][1]))
+		}
+	}
+	if !changed {
+		p.Line("  nothing")
+	}
+}
+
+// compareVendor writes what is known of a vendor until now.
+func compareVendor(p *Page, old, fresh workforce.Vendor) {
+	switch {
+	case old.ID == "":
+		p.Line("The vendor %s is new.", fresh.ID)
+	case old == fresh:
+		p.Line("Nothing changes of the vendor %s.", fresh.ID)
+	default:
+		p.Line("Until now the vendor %s is called %s, and its people's sensitive acts end %d days before their last day.", old.ID, old.Name, old.Ratchet)
+	}
 }
 
 // showWhole is whole before a signature.

@@ -293,6 +293,11 @@ func undoWords(a actions.Action) string {
 	}
 }
 
+func trustFacts(t actions.Trust) [][2]string {
+	return [][2]string{{"executor", t.Executor}, {"executor key", fmt.Sprintf("%x", []byte(t.ExecutorKey))}, {"sign-in at", joined(t.Origins)}, {"passkeys of", t.RelyingParty},
+		{"endings per hour", fmt.Sprint(t.EndingsPerHour)}, {"raises per hour", fmt.Sprint(t.RaisesPerHour)}, {"undo within", fmt.Sprintf("%d days", t.UndoWindow)}}
+}
+
 // changeFacts lists what one line cannot say of a change.
 func changeFacts(change actions.Change) [][2]string {
 	switch c := change.(type) {
@@ -315,15 +320,10 @@ func changeFacts(change actions.Change) [][2]string {
 			}
 		}
 		for _, b := range c.Budgets {
-			undo := ""
-			if b.Undo {
-				undo = " undo"
-			}
-			pairs = append(pairs, [2]string{"budget", fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)})
+			pairs = append(pairs, [2]string{"budget", budgetWords(b)})
 		}
 		if c.Trust != nil {
-			pairs = append(pairs, [2]string{"passkeys of", c.Trust.RelyingParty}, [2]string{"executor key", fmt.Sprintf("%x", []byte(c.Trust.ExecutorKey))},
-				[2]string{"endings per hour", fmt.Sprint(c.Trust.EndingsPerHour)}, [2]string{"raises per hour", fmt.Sprint(c.Trust.RaisesPerHour)})
+			pairs = append(pairs, trustFacts(*c.Trust)...)
 		}
 		return pairs
 	}

@@ -12,7 +12,11 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/api/v1"
 	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
+	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -44,7 +48,9 @@ func TestEveryKindHasWords(t *testing.T) {
 			actions.Setting{Of: actions.PartTrust, Trust: &trust},
 			actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "vendor-x", Name: "Vendor X", Ratchet: 59}},
 			actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "platform-x", Connector: "connector-x"}},
-			actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: "platform-x", Tier: actions.Critical, Until: later, PerSubject: 61, PerTier: 67, Vouched: later, Never: []string{"MARK-X"}}},
+			actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: "platform-x", Tier: actions.Critical, Until: later, PerSubject: 61, PerTier: 67, Vouched: later, Never: []string{"MARK-X"},
+				Cut: &actions.Cut{Breaches: 71, Within: 60 * 73}}},
+			actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: on, From: actions.Standard, To: actions.Critical, Confirm: true}},
 			actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: "platform-x", Tier: actions.Critical}},
 			actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "platform-x", Tier: actions.Standard, Mode: actions.Observe}},
 			actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "platform-x", Tier: actions.Standard, Mode: actions.Enforce}},
@@ -54,7 +60,7 @@ func TestEveryKindHasWords(t *testing.T) {
 	}
 	// How the words say what has a fixed set of values.
 	said := map[string]string{"end": "End", "extend": "Extend", "reinstate": "Reinstate", "freeze": "Freeze", "thaw": "Thaw", "place": "Let the executor", "revoke": "Revoke",
-		"observe": "Only observe", "enforce": "Enforce", "all": "everything", "ed25519": "key_", "platform": "platform-x"}
+		"confirm": "stand by it", "observe": "Only observe", "enforce": "Enforce", "all": "everything", "ed25519": "key_", "platform": "platform-x"}
 	for _, spec := range actions.Catalogue() {
 		if !spec.Desk {
 			if verbs[spec.Kind] == "" {
@@ -102,6 +108,193 @@ func TestEveryKindHasWords(t *testing.T) {
 	}
 }
 
+// effects are the parts of a state that a change of the desk may alter.
+type effects struct {
+	Policy    canonical.Digest
+	Budgets   []actions.Budget
+	Trust     actions.Trust
+	Platforms map[string]actions.Platform
+	Vendors   map[workforce.VendorID]workforce.Vendor
+	Raised    map[string]actions.Tier
+	Confirmed map[string]actions.Tier
+	Fallen    map[string]int64
+	Orders    map[string]proof.Order
+	Observed  map[string]bool
+	Unlocked  map[string]canonical.Time
+	Freezes   map[string]proof.Frozen
+	Reviewed  map[string]proof.Reviewed
+	People    map[workforce.WorkerID]workforce.Worker
+	Keys      map[workforce.KeyID]workforce.Key
+	Laws      int64
+	Imported  bool
+}
+
+func effectsOf(s *proof.State) effects {
+	e := effects{Policy: s.Policy.Digest(), Budgets: s.Budgets, Trust: s.Trust, Platforms: s.Platforms, Vendors: s.People.Vendors, Raised: s.Raised, Confirmed: s.Confirmed,
+		Fallen: s.Fallen, Orders: s.Orders, Observed: s.Observed, Unlocked: s.Unlocked, Freezes: s.Freezes, Reviewed: s.Reviewed, Laws: s.Laws, Imported: s.Imported,
+		People: map[workforce.WorkerID]workforce.Worker{}, Keys: map[workforce.KeyID]workforce.Key{}}
+	for _, w := range s.People.Sorted() {
+		e.People[w.Worker] = w
+	}
+	for _, k := range s.People.Keys() {
+		e.Keys[k.ID()] = k
+	}
+	return e
+}
+
+// TestEveryPartIsAnEffect: whatever a state holds is compared below, or is no more than
+// the place in the chain.
+func TestEveryPartIsAnEffect(t *testing.T) {
+	ours := reflect.TypeFor[effects]()
+	for f := range reflect.TypeFor[proof.State]().Fields() {
+		_, compared := ours.FieldByName(f.Name)
+		if f.IsExported() && !compared && !slices.Contains([]string{"Origin", "LogKey", "Root", "Next", "Head", "Time", "Officers"}, f.Name) {
+			t.Errorf("nobody compares the words of a change with what it does to State.%s", f.Name)
+		}
+	}
+}
+
+// TestWordsSayWhatIsApplied applies changes to a desk, and compares what they did to
+// its state with the words: whatever comes is said before it is signed, and whatever
+// goes by a replacement as well.
+func TestWordsSayWhatIsApplied(t *testing.T) {
+	w := prooftest.Staffed(t)
+	star, other := prooftest.Account("acct/4711"), prooftest.Account("acct/4712")
+	later := canonical.At(w.Now().Add(50 * 24 * time.Hour))
+	trust := w.State().Trust
+	trust.UndoWindow, trust.RaisesPerHour, trust.EndingsPerHour, trust.Origins, trust.RelyingParty = 17, 23, 29, []string{"https://elsewhere.example.com"}, "elsewhere.example.com"
+	trust.Executor = "executor-2"
+	budgets := slices.Clone(actions.DefaultBudgets())
+	budgets[0].Limit = 19
+	files := policy.Default()
+	for name, text := range files {
+		files[name] = text + "\n// one line more\n"
+		break
+	}
+	for _, c := range []struct {
+		kind   actions.Kind
+		change actions.Change
+	}{
+		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Standard, To: actions.Critical}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Critical, To: actions.Critical, Confirm: true}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: other, From: actions.Standard, To: actions.Protected, Confirm: true}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Critical, To: actions.Protected}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Protected, To: actions.Standard, Fall: actions.Critical}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartBudgets, Budgets: budgets}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "coil", Name: "Coil Works", Ratchet: 21}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "coil", Name: "Coil and Sons", Ratchet: 22}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "harbour", Connector: "plaza"}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: "plaza", Tier: actions.Critical, Until: later, PerSubject: 31, PerTier: 37,
+			Vouched: canonical.At(w.Now()), Never: []string{"CSAM-*"}, Cut: &actions.Cut{Breaches: 3, Within: 600}}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: "plaza", Tier: actions.Critical}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Standard, Mode: actions.Observe}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Standard, Mode: actions.Enforce}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: star}}},
+		{actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "dan"}},
+		{actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "dan"}},
+		{actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "dan"}},
+		{actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: "dan"}},
+		{actions.DeskEngagement, actions.Engagement{Op: "extend", Worker: "dan", Last: later}},
+		{actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{w.PublicKey("dan").ID()}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: files}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartTrust, Trust: &trust}},
+	} {
+		before := w.State().Clone()
+		e := w.Change(c.kind, c.change)
+		after := w.State()
+		resolved := changeIn(t, e)
+		p := &Page{}
+		describeAction(p, actions.Action{V: actions.ActionVersion, Kind: c.kind, Subject: platform.Subject{Platform: actions.DeskPlatform, ID: resolved.Part()}, Change: canonical.MustMarshal(resolved)})
+		if s, ok := resolved.(actions.Setting); ok {
+			switch s.Of {
+			case actions.PartBudgets:
+				compareBudgets(p, before.Budgets, s.Budgets)
+			case actions.PartTrust:
+				compareTrust(p, before.Trust, *s.Trust)
+			case actions.PartVendors:
+				compareVendor(p, before.People.Vendors[s.Vendor.ID], *s.Vendor)
+			}
+		}
+		words := p.String()
+		was, is := leafValues(reflect.ValueOf(effectsOf(before)), ""), leafValues(reflect.ValueOf(effectsOf(after)), "")
+		changed := 0
+		for at := range union(was, is) {
+			old, fresh := was[at], is[at]
+			if old == fresh || bookkeeping(at) {
+				continue
+			}
+			changed++
+			for _, value := range []string{old, fresh} {
+				replaced := value == old && fresh != ""
+				if value == "" || replaced && !strings.HasPrefix(at, ".Budgets") && !strings.HasPrefix(at, ".Trust") && !strings.HasPrefix(at, ".Vendors") && !strings.HasPrefix(at, ".Raised") {
+					continue // an end, or what stands in the desk's own list
+				}
+				if value == old && fresh == "" && !strings.Contains(words, place(at)) {
+					t.Errorf("%s goes, and the words do not name %s:\n%s", at, place(at), words)
+				} else if (value == fresh || replaced) && !strings.Contains(words, value) && !strings.Contains(strings.ToLower(words), saying(at)) {
+					t.Errorf("%s was %q and becomes %q, and the words do not say %q:\n%s", at, old, fresh, value, words)
+				}
+			}
+		}
+		if changed == 0 {
+			t.Errorf("%s %s changed nothing:\n%s", c.kind, c.change.Part(), words)
+		}
+	}
+}
+
+// changeIn reads the change that a governance entry applied.
+func changeIn(t *testing.T, e ledger.Entry) actions.Change {
+	t.Helper()
+	var r proof.Authority
+	if err := canonical.UnmarshalExact(e.Body.Data, &r); err != nil {
+		t.Fatal(err)
+	}
+	c, err := actions.ParseChange(r.Action.Kind, r.Action.Change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// bookkeeping is who did it, when, and where in the chain: not the change's own.
+func bookkeeping(at string) bool {
+	switch at[strings.LastIndex(at, ".")+1:] {
+	case "Request", "Placed", "Number", "By", "At", "Alone", "Entry", "Admitted", "Op":
+		return !strings.HasSuffix(at, ".Op") || strings.HasPrefix(at, ".Freezes") || strings.HasPrefix(at, ".Orders")
+	}
+	return strings.HasPrefix(at, ".Fallen") || strings.Contains(at, ".Past.")
+}
+
+// place is the key of the map that a path goes through.
+func place(at string) string {
+	parts := strings.SplitN(at, ".", 4)
+	key := parts[2]
+	switch parts[1] {
+	case "Orders", "Observed":
+		key = key[strings.Index(key, "/")+1:]
+	case "Freezes":
+		key = key[strings.Index(key, " ")+1:]
+	}
+	return key
+}
+
+// saying is how the words say what has a place and no value.
+func saying(at string) string {
+	switch {
+	case strings.HasPrefix(at, ".Observed"):
+		return "only observe"
+	case strings.HasPrefix(at, ".Unlocked"):
+		return "lock of"
+	case strings.HasPrefix(at, ".Freezes"):
+		return "freeze"
+	case strings.HasSuffix(at, ".Ended"):
+		return "end the engagement of " + place(at)
+	case strings.HasSuffix(at, ".Revoked"):
+		return "for ever: " + place(at)
+	}
+	return "\x00"
+}
+
 // leafValues returns what a change says, in the form in which words say it, by its place.
 func leafValues(v reflect.Value, at string) map[string]string {
 	out := map[string]string{}
@@ -113,6 +306,8 @@ func leafValues(v reflect.Value, at string) map[string]string {
 		return out
 	case canonical.Digest:
 		return map[string]string{at: x.String()}
+	case actions.Cut:
+		return map[string]string{at: cutAfter(&x)}
 	case canonical.Bytes:
 		if len(x) > 0 {
 			out[at] = fmt.Sprintf("%x", []byte(x))
