@@ -125,7 +125,8 @@ func TestLockBeneath(t *testing.T) {
 // TestNotLaundered: what staff deactivated stays a breach beneath a takedown of ours: once
 // that is lifted it is one again, also after a restart, and is taken back under an order.
 func TestNotLaundered(t *testing.T) {
-	for name, restart := range map[string]bool{"while the executor runs": false, "after a restart": true} {
+	for name, c := range map[string]struct{ restart, unwatched bool }{"while the executor runs": {}, "after a restart": {restart: true},
+		"while the watch does not run": {restart: true, unwatched: true}} {
 		t.Run(name, func(t *testing.T) {
 			p := newSquare(t)
 			p.based()
@@ -134,11 +135,15 @@ func TestNotLaundered(t *testing.T) {
 				t.Errorf("told %+v", b.Sight)
 			}
 			r := p.putOver(actions.AccountTakedown, president, platform.Deactivated)
-			if restart {
+			if p.watches = !c.unwatched; c.restart {
 				p.restart()
 			}
 			p.order(actions.Critical, 20, 100)
 			p.lifted(r)
+			if c.unwatched {
+				p.watches = true
+				p.restart()
+			}
 			p.upAgain(president)
 			if b := p.breaches(2)[1]; b.Sight.Why != string(watch.NotOwner) || b.Sight.Order == "" || b.Sight.Expected.Status != platform.Up {
 				t.Errorf("told %+v", b.Sight)

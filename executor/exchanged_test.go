@@ -37,7 +37,9 @@ func (p *place) over(r *prooftest.Request) {
 // once; past the end of the measure, what was there before it is right again, and under
 // a standing order the account comes up, on a real plaza, also after a restart.
 func TestMarkExchanged(t *testing.T) {
-	for name, restart := range map[string]bool{"while the executor runs": false, "while it does not": true} {
+	for name, c := range map[string]struct{ restart, unwatched bool }{"while the executor runs": {}, "while it does not": {restart: true},
+		"while the watch does not": {restart: true, unwatched: true}} {
+		restart := c.restart
 		t.Run(name, func(t *testing.T) {
 			p := newSquare(t).guarded()
 			r := p.suspended(president, actions.Critical)
@@ -53,11 +55,15 @@ func TestMarkExchanged(t *testing.T) {
 				p.halt()
 			}
 			p.over(r)
-			if restart {
+			if p.watches = !c.unwatched; restart {
 				p.start()
 			}
-			p.upAgain(president)
 			p.entered(r, proof.DutyLift, "refusal failed mark-exchanged")
+			if c.unwatched {
+				p.watches = true
+				p.restart()
+			}
+			p.upAgain(president)
 			b := p.breaches(2)[1]
 			if b.Sight.Why != proof.WhyEnded || b.Sight.Order == "" || b.Sight.Expected.Status != platform.Up {
 				t.Errorf("told %+v", b.Sight)

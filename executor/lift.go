@@ -168,19 +168,19 @@ func (e *Executor) rightAfter(ctx context.Context, a journal.Act, left platform.
 }
 
 // beneath returns what is right beneath the measure that an act lifts, as far as it is
-// known: up if nothing is.
+// known: up if nothing is. It asks the journal, since the watch may not have begun.
 func (e *Executor) beneath(ctx context.Context, a journal.Act) (platform.Expect, error) {
 	if a.Sight != nil {
 		return a.Sight.Expected, nil
 	}
-	if w := e.watches[a.Subject.Platform]; w != nil {
-		switch k, ok := w.get(a.Subject.ID); {
-		case !ok:
-		case k.State.Status != platform.Down:
-			return k.State, nil // what is lifted was never right
-		case k.Beneath != "":
-			return platform.Expect{Status: k.Beneath}, nil
-		}
+	switch k, ok, err := e.journal.WatchedOf(ctx, a.Subject); {
+	case err != nil:
+		return platform.Expect{}, err
+	case !ok:
+	case k.State.Status != platform.Down:
+		return k.State, nil // what is lifted was never right
+	case k.Beneath != "":
+		return platform.Expect{Status: k.Beneath}, nil
 	}
 	before, err := e.beforeMeasure(ctx, a.Command.Expect.Mark.Request())
 	if before == nil {

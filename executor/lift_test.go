@@ -143,6 +143,25 @@ func TestUnknownSuspensionIsLifted(t *testing.T) {
 	p.until("it is lifted", p.isUp(s))
 }
 
+// TestUnknownLiftOverOwners: a platform that cannot say what came of a lift shows that the
+// account is as its owner had left it, and not down. That is all that is owed.
+func TestUnknownLiftOverOwners(t *testing.T) {
+	p := newPlace(t)
+	s := p.plaza.Account("acct/9", 1, "")
+	p.plaza.Set(s.ID, platform.Deactivated, "")
+	r := p.world.Request("ann", actions.AccountSuspend, s, actions.Standard, func(a *actions.Action) {
+		a.Until, a.Command.Expect.Status = canonical.At(p.world.Now().Add(time.Hour)), platform.Deactivated
+	})
+	p.executes(r)
+	p.plaza.Fail(executortest.LostAfter)
+	p.plaza.Mute(true)
+	p.clock.Set(r.Action.Until.Time)
+	p.entered(r, proof.DutyLift, "intent", "receipt executed")
+	if now := p.plaza.State(s.ID); !now.Is(platform.Deactivated, "") {
+		t.Errorf("it is %+v", now)
+	}
+}
+
 // TestUndoWithoutDesk: an undo waits a moment for the ledger and is then done;
 // its records are handed over in order when the desk answers, each once.
 func TestUndoWithoutDesk(t *testing.T) {

@@ -25,9 +25,10 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 	w.mu.Lock()
 	b, open := w.open[l.id]
 	w.mu.Unlock()
-	if open && b.Found == found {
+	if open && b.Found == found && (b.Sight.Expected.Status == "" || b.Sight.Expected == k.State) {
 		return w.attempt(ctx, k, b)
 	}
+	// What is right may have become another state since, while the watch did not run.
 	if open {
 		w.over(l.id)
 	}

@@ -38,6 +38,7 @@ type Platform struct {
 	handles map[string]string
 	done    map[string]platform.Receipt
 	fenced  map[string]bool
+	beneath map[string]bool // what is down was deactivated before, and is again after
 	late    []late
 	fail    []Failure
 	away    bool
@@ -64,7 +65,7 @@ var _ platform.Connector = (*Platform)(nil)
 // NewPlatform returns an empty platform called plaza.
 func NewPlatform(now func() time.Time) *Platform {
 	p := &Platform{name: "plaza", now: now, states: map[string]platform.State{}, handles: map[string]string{}, done: map[string]platform.Receipt{},
-		fenced: map[string]bool{}, unread: map[string]bool{}}
+		fenced: map[string]bool{}, beneath: map[string]bool{}, unread: map[string]bool{}}
 	p.watched.init()
 	p.can = platform.Capabilities{CompareAndSet: true, Lookup: true, RequestLife: 1,
 		Facts: []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactOwner}}
@@ -308,6 +309,13 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 		return platform.Receipt{}, &platform.WrongState{Want: c.Expect, Now: now}
 	}
 	after := c.After()
+	switch {
+	case c.Verb == platform.Takedown && now.Status == platform.Deactivated:
+		p.beneath[c.Subject.ID] = true
+	case c.Verb == platform.Restore && p.beneath[c.Subject.ID]:
+		after = platform.Expect{Status: platform.Deactivated}
+		delete(p.beneath, c.Subject.ID)
+	}
 	p.change(Executor, c.Subject.ID, after.Status, after.Mark)
 	r := platform.Receipt{Before: now, After: p.states[c.Subject.ID]}
 	p.done[key] = r

@@ -86,6 +86,20 @@ func left(tx *sqldb.Tx, k Key, after platform.Expect, at canonical.Time) error {
 
 // Watched returns all that is known of a platform's subjects.
 func (j *Journal) Watched(ctx context.Context, name string) ([]Watched, error) {
+	return j.watched(ctx, name, "")
+}
+
+// WatchedOf returns what is known of one subject; ok is false if nothing is.
+func (j *Journal) WatchedOf(ctx context.Context, s platform.Subject) (w Watched, ok bool, err error) {
+	all, err := j.watched(ctx, s.Platform, s.ID)
+	if err != nil || len(all) == 0 {
+		return w, false, err
+	}
+	return all[0], true, nil
+}
+
+// watched reads one subject of a platform, or all if id is empty.
+func (j *Journal) watched(ctx context.Context, name, id string) ([]Watched, error) {
 	var all []Watched
 	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
 		var err error
@@ -98,7 +112,7 @@ func (j *Journal) Watched(ctx context.Context, name string) ([]Watched, error) {
 			w.Lock.Since, w.Lock.Cleared = canonical.FromMicro(lockSince), canonical.FromMicro(lockCleared)
 			return w, err
 		}, `select subject_id, handle, tier, status, mark, since, request, gone_request, gone_duty, baseline, entered, locked, lock_since, lock_cleared, beneath from watched
-			where platform = $1 order by subject_id`, name)
+			where platform = $1 and ($2 = '' or subject_id = $2) order by subject_id`, name, id)
 		return err
 	})
 	if err != nil {
