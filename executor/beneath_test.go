@@ -122,6 +122,21 @@ func TestLockBeneath(t *testing.T) {
 	}
 }
 
+// TestBeneathUnheard: the stream is silent and nobody reads the subject by itself. That a
+// lift has shown what was not there before is looked at all the same.
+func TestBeneathUnheard(t *testing.T) {
+	p := guarded(t)
+	r := p.suspended(mayor, actions.Protected)
+	p.plaza.Hide(true)
+	p.plaza.Beneath(mayor)
+	p.over(r)
+	p.entered(r, proof.DutyLift, "intent", "receipt executed")
+	p.until("somebody is asked", func() bool {
+		f := p.told(proof.KindForeign)
+		return len(f) == 1 && f[0].Sight.Why == proof.WhyAsked
+	})
+}
+
 // TestNotLaundered: what staff deactivated stays a breach beneath a takedown of ours: once
 // that is lifted it is one again, also after a restart, and is taken back under an order.
 func TestNotLaundered(t *testing.T) {

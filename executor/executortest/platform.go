@@ -121,6 +121,9 @@ func (p *Platform) SetBy(by, id string, status platform.Status, mark platform.Ma
 	p.set(func() { p.change(by, id, status, mark) })
 }
 
+// Beneath switches an account off that is down: it shows once that is lifted.
+func (p *Platform) Beneath(id string) { p.set(func() { p.beneath[id] = true }) }
+
 // Rename gives an account another handle.
 func (p *Platform) Rename(id, handle string) { p.set(func() { p.handles[id] = handle }) }
 

@@ -38,3 +38,19 @@ func TestBasisOfWhatItHolds(t *testing.T) {
 		}
 	}
 }
+
+// TestUnder: what lies beneath a measure is what was right before the first of those that
+// took each other's place.
+func TestUnder(t *testing.T) {
+	down := platform.Expect{Status: platform.Down, Mark: "X"}
+	for _, before := range []platform.Status{platform.Up, platform.Deactivated} {
+		w := Watched{State: platform.Expect{Status: before}}
+		w.Beneath, w.State = w.Under(down), down
+		if w.Beneath != before || w.Under(platform.Expect{Status: platform.Down, Mark: "Y"}) != before || w.Under(platform.Expect{Status: platform.Up}) != "" {
+			t.Errorf("beneath a measure on what was %s is %q", before, w.Beneath)
+		}
+	}
+	if b := (Watched{}).Under(down); b != "" {
+		t.Errorf("beneath what was never seen is %q", b)
+	}
+}
