@@ -181,17 +181,6 @@ func (s *square) setBy(by, id string, status platform.Status, mark platform.Mark
 	return err
 }
 
-// Rename gives an account another handle.
-func (s *square) Rename(id, handle string) {
-	s.t.Helper()
-	if err := s.DB.Write(s.t.Context(), func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`update account set handle = $1, fold = $1 where id = $2`, strings.TrimPrefix(handle, "@"), strings.TrimPrefix(id, "acct/"))
-		return err
-	}); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // State reads a subject.
 func (s *square) State(id string) platform.State {
 	s.t.Helper()

@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 //	seed HANDLE FOLLOWERS [OFFICE]   make an account on plaza and a post of its; the post's identifier is POST
 //	stafftoken FILE          write the executor's staff token of plaza to a file
 //	around HANDLE            take an account down around the desk, with the executor's staff token
+//	rename HANDLE HANDLE     give an account on plaza another handle
 //	followed                 wait until the executor's journal knows the whole ledger
 //	withhold FILE            take the last governance entry out of an export
 //	metrics                  fetch what the desk counts
@@ -63,7 +64,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "withhold": cmdWithhold, "typed": cmdTyped,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "typed": cmdTyped,
 		},
 		RequireUniqueNames: true,
 	})
@@ -382,6 +383,21 @@ func cmdAround(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	ts.Fatalf("plaza is not among the executor's platforms")
+}
+
+func cmdRename(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(ts.Getenv("DESK"), plazaFile), sqldb.Options{})
+	ts.Check(err)
+	defer db.Close()
+	ts.Check(db.Write(ctx, func(tx *sqldb.Tx) error {
+		n, err := tx.Exec(`update account set handle = $1, fold = $1 where fold = $2`, strings.TrimPrefix(args[1], "@"), strings.TrimPrefix(args[0], "@"))
+		if err == nil && n != 1 {
+			err = fmt.Errorf("there is no account %s", args[0])
+		}
+		return err
+	}))
 }
 
 // cmdFollowed reads the journal until it has what the desk has. The executor

@@ -72,6 +72,17 @@ func (s *Square) Post(token, path, body string) {
 	}
 }
 
+// Rename gives an account another handle.
+func (s *Square) Rename(id, handle string) {
+	s.tb.Helper()
+	if err := s.DB.Write(s.tb.Context(), func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`update account set handle = $1, fold = $1 where id = $2`, strings.TrimPrefix(handle, "@"), strings.TrimPrefix(id, "acct/"))
+		return err
+	}); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
 // Owner is somebody who is signed in as an account's owner.
 type Owner struct {
 	s     *Square
