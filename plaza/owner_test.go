@@ -350,7 +350,11 @@ func TestAccountPage(t *testing.T) {
 	does("/account/status", "delete", 400)
 	does("/account/lock", "", 400)
 	to.want(200, "POST", "/staff/v1/commands", to.staff, "k", command("takedown", "acct/1", "up", "", "m"))
-	shows(`data-status="down"`, "Plaza’s staff did this")
+	shows(`data-status="down"`, "Plaza’s staff did this", "your account is up again", "Deactivate this account")
+	does("/account/status", "deactivate", 303)
+	shows(`data-status="down"`, "deactivated as well", "Bring it back")
+	does("/account/status", "reactivate", 303)
+	shows(`data-status="down"`, "your account is up again")
 	to.want(200, "POST", "/staff/v1/commands", to.staff, "k2", command("restore", "acct/1", "down", "m", ""))
 
 	// No other site's form works, and nobody else's cookie.

@@ -19,6 +19,7 @@ import (
 	"countersign.dev/ledger/ledgertest"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -52,6 +53,26 @@ func TestVerify(t *testing.T) {
 			if got := canonical.MustMarshal(r.Warrant); string(got) != string(warrant) {
 				t.Errorf("%s: the report's warrant is not the one that was verified", a)
 			}
+		}
+	}
+}
+
+// TestVerifyOverOwners: a takedown of what its owner has deactivated holds offline; one
+// over a deactivation that bears a mark is not well formed, whoever signed it.
+func TestVerifyOverOwners(t *testing.T) {
+	for mark, refused := range map[platform.Mark]bool{"": false, "TICKET-1": true, platform.MarkOf("req_1"): true} {
+		w := prooftest.Staffed(t)
+		r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Critical, func(a *actions.Action) {
+			a.Command.Expect = platform.Expect{Status: platform.Deactivated, Mark: mark}
+		})
+		w.Countersign(r, "lee", "kim")
+		sealed := w.Warrant
+		if refused {
+			sealed = w.Forge
+		}
+		_, err := proof.NewVerifier(proof.Trust{Root: w.Root}).Verify(sealed(r))
+		if fault.Is(err, "bad-action") != refused || !refused && err != nil {
+			t.Errorf("over a deactivation under %q: %v", mark, err)
 		}
 	}
 }
