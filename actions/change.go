@@ -249,6 +249,9 @@ type Trust struct {
 type Platform struct {
 	Name      string `json:"name"`
 	Connector string `json:"connector"` // "plaza" or "bluesky"
+	// Facts are what the connector promised to give when the change was drafted, sorted.
+	// A platform from before this was signed has none here.
+	Facts []platform.Fact `json:"facts,omitzero"`
 }
 
 // Setting is the change of desk.change; exactly one member besides Of is set.
@@ -264,6 +267,10 @@ type Setting struct {
 	Mode     *Mode             `json:"mode"`          //
 	Unlock   *Unlock           `json:"unlock"`        //
 	Laws     int64             `json:"laws,omitzero"` // the number of the rules from here on
+	// Unranked is the explicit yes to this: on these platforms, sorted, no rule about
+	// tiers can tell which accounts matter, so that all are standard until people raise
+	// them. Only with Platform or Policy, and only if the change makes it so.
+	Unranked []string `json:"unranked,omitzero"`
 }
 
 // A chain says by a number which rules its entries are judged by, since an entry
@@ -301,6 +308,11 @@ func (c Setting) check() error {
 	if set != 1 || !has[c.Of] {
 		return fmt.Errorf("a setting is of one part, and holds that part and no other")
 	}
+	if c.Unranked != nil {
+		if c.Of != PartPlatforms && c.Of != PartPolicy || len(c.Unranked) == 0 || !ascends(c.Unranked) {
+			return fmt.Errorf("platforms without ranks are named by a change of a platform or of the policy, sorted, each once")
+		}
+	}
 	switch c.Of {
 	case PartTiers:
 		return c.Raise.check()
@@ -318,6 +330,9 @@ func (c Setting) check() error {
 		if !workforce.ValidIdentifier(c.Platform.Name) || c.Platform.Name == DeskPlatform || c.Platform.Connector == "" {
 			return fmt.Errorf("a platform has a name, which is not %q, and a connector", DeskPlatform)
 		}
+		if facts := c.Platform.Facts; !ascends(facts) || slices.ContainsFunc(facts, func(f platform.Fact) bool { return !slices.Contains(platform.Facts, f) }) {
+			return fmt.Errorf("the facts of a platform are sorted, each once, of those that there are")
+		}
 	case PartOrders:
 		return c.Order.check()
 	case PartModes:
@@ -332,6 +347,11 @@ func (c Setting) check() error {
 		}
 	}
 	return nil
+}
+
+// ascends reports whether names are sorted, each once.
+func ascends[T ~string](names []T) bool {
+	return slices.IsSorted(names) && len(slices.Compact(slices.Clone(names))) == len(names)
 }
 
 // ParseChange reads the change of a desk kind. Errors are faults of type "bad-action".

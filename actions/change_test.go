@@ -10,6 +10,7 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -41,7 +42,7 @@ var changes = map[string]struct {
 	"budgets":   {DeskChange, Setting{Of: PartBudgets, Budgets: DefaultBudgets()}, Burdening, PartBudgets},
 	"trust":     {DeskChange, Setting{Of: PartTrust, Trust: trust()}, Burdening, PartTrust},
 	"vendor":    {DeskChange, Setting{Of: PartVendors, Vendor: &workforce.Vendor{ID: "acme", Name: "Acme", Ratchet: 14}}, Burdening, PartVendors},
-	"platforms": {DeskChange, Setting{Of: PartPlatforms, Platform: &Platform{"plaza", "plaza"}}, Burdening, PartPlatforms},
+	"platforms": {DeskChange, Setting{Of: PartPlatforms, Platform: &Platform{Name: "plaza", Connector: "plaza"}}, Burdening, PartPlatforms},
 }
 
 // TestChanges: each reads back as it was, and its direction and part are those
@@ -178,8 +179,22 @@ func TestChangesRefused(t *testing.T) {
 		"ratchet of years": func() (Kind, Change) {
 			return set(Setting{Of: PartVendors, Vendor: &workforce.Vendor{ID: "acme", Ratchet: 366}})
 		},
-		"a platform called desk":   func() (Kind, Change) { return set(Setting{Of: PartPlatforms, Platform: &Platform{"desk", "plaza"}}) },
-		"platform of no connector": func() (Kind, Change) { return set(Setting{Of: PartPlatforms, Platform: &Platform{"plaza", ""}}) },
+		"a platform called desk": func() (Kind, Change) {
+			return set(Setting{Of: PartPlatforms, Platform: &Platform{Name: "desk", Connector: "plaza"}})
+		},
+		"facts out of order": func() (Kind, Change) {
+			return set(Setting{Of: PartPlatforms, Platform: &Platform{Name: "plaza", Connector: "plaza", Facts: []platform.Fact{platform.FactOwner, platform.FactCreated}}})
+		},
+		"a fact that is none": func() (Kind, Change) {
+			return set(Setting{Of: PartPlatforms, Platform: &Platform{Name: "plaza", Connector: "plaza", Facts: []platform.Fact{"fame"}}})
+		},
+		"unranked of another part": func() (Kind, Change) {
+			return set(Setting{Of: PartLaws, Laws: NewestLaws, Unranked: []string{"plaza"}})
+		},
+		"unranked twice": func() (Kind, Change) {
+			return set(Setting{Of: PartPlatforms, Platform: &Platform{Name: "plaza", Connector: "plaza"}, Unranked: []string{"plaza", "plaza"}})
+		},
+		"platform of no connector": func() (Kind, Change) { return set(Setting{Of: PartPlatforms, Platform: &Platform{Name: "plaza"}}) },
 		"budgets doubled": func() (Kind, Change) {
 			return set(Setting{Of: PartBudgets, Budgets: append(DefaultBudgets(), DefaultBudgets()[0])})
 		},

@@ -255,7 +255,7 @@ func TestReads(t *testing.T) {
 		t.Errorf("one hold more: %+v", more)
 	}
 	platforms := must[v1.Page[v1.Platform]](t)(ann.Platforms(ctx))
-	if d := cmp.Diff([]v1.Platform{{Name: "plaza", Connector: "plaza", Served: true}}, platforms.Items); d != "" {
+	if d := cmp.Diff([]v1.Platform{{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Served: true}}, platforms.Items); d != "" {
 		t.Error(d)
 	}
 

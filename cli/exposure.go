@@ -81,6 +81,13 @@ func (c *exposureCommand) table(p *Page, t v1.ExposureTable) {
 	}
 	p.Table(rows)
 	p.Line("%s, as of %s.", many(len(t.Items), string(t.Tier)+" subject"), when(t.At))
+	said := map[string]bool{}
+	for _, e := range t.Items {
+		if e.Unranked != nil && !said[e.Subject.Platform] {
+			said[e.Subject.Platform] = true
+			p.Line("%s", e.Unranked)
+		}
+	}
 	if t.Left > 0 {
 		p.Line("%s more at the desk were not looked at.", many(t.Left, "subject"))
 	}
@@ -110,6 +117,9 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 	pairs = append(pairs, [2]string{"as of", fmt.Sprintf("%s, %s of the governance chain", when(e.At), entries(e.Governance))},
 		[2]string{"collusion number", numberWords(e.Number)})
 	p.Facts(pairs...)
+	if e.Unranked != nil {
+		p.Line("%s", e.Unranked)
+	}
 	for _, a := range e.Acts {
 		p.Line("")
 		c.act(p, a)

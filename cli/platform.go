@@ -1,37 +1,219 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/platform/platformtest"
 	"countersign.dev/platform/plaza"
+	"countersign.dev/policy"
 )
 
 type platformCommands struct {
 	Add   platformAdd   `cmd:"" help:"Connect a platform. Officers countersign."`
+	Raise platformRaise `cmd:"" help:"Raise the subjects of a list, each by a change of its own."`
 	List  platformList  `cmd:"" help:"List the connected platforms."`
 	Check platformCheck `cmd:"" help:"Check any server against the platform protocol: pass or fail for each promise."`
 }
 
 type platformAdd struct {
-	Name      string `arg:"" help:"What the platform is called here, such as plaza."`
-	Connector string `required:"" enum:"plaza,bluesky" help:"What speaks to it: plaza (any server of the platform protocol) or bluesky (a PDS)."`
+	Name      string          `arg:"" help:"What the platform is called here, such as plaza."`
+	Connector string          `required:"" enum:"plaza,bluesky" help:"What speaks to it: plaza (any server of the platform protocol) or bluesky (a PDS)."`
+	Facts     []platform.Fact `placeholder:"FACT" help:"What the platform tells of an account or a post. Default: what the executor's connector says; give it only if the executor cannot be asked."`
+	Unranked  bool            `help:"Sign that no tier rule can tell which accounts matter there. Asked for only where that is so."`
+	Raise     []string        `placeholder:"FILE" help:"With --unranked: the subjects to raise, a line each: @HANDLE or ID, and protected or critical. The file is read and checked; raise them with platform raise."`
 	asking
 }
 
 func (c *platformAdd) Help() string {
-	return "The governance chain says that the platform exists and what speaks to it. Its address and credential are the executor's affair: they stand in its platforms.json."
+	return "The governance chain says that the platform exists, what speaks to it and which facts that gives. Its address and credential are the executor's affair: they stand in its platforms.json. " +
+		"Where no tier rule of the policy reads a fact that the platform gives, every account there is standard until people raise it: " +
+		"then those who sign say yes to that in the change (--unranked), and a list of the subjects to raise is asked for (--raise)."
 }
 
 func (c *platformAdd) Run(ctx context.Context, s *Session) error {
-	change := actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: c.Name, Connector: c.Connector}}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	added := actions.Platform{Name: c.Name, Connector: c.Connector, Facts: slices.Sorted(slices.Values(c.Facts))}
+	if c.Facts == nil {
+		if added.Facts, err = givenBy(ctx, d, c.Name); err != nil {
+			return err
+		}
+	}
+	now, err := d.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	set, err := policy.Compile(now.Files)
+	if err != nil {
+		return err
+	}
+	change := actions.Setting{Of: actions.PartPlatforms, Platform: &added, Unranked: set.Unranks(nil, added)}
+	if err := c.accepted(set, change); err != nil {
+		return err
+	}
+	for _, name := range c.Raise {
+		if _, err := readRaises(c.Name, name); err != nil {
+			return err
+		}
+	}
+	if change.Unranked != nil {
+		s.Say("Every account of %s is standard until people raise it. Once the platform is connected: countersign platform raise %s %s", c.Name, c.Name, strings.Join(c.Raise, " "))
+	}
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
+}
+
+// accepted checks that whoever asks knows what no tier rule can tell.
+func (c *platformAdd) accepted(set *policy.Set, change actions.Setting) error {
+	if change.Unranked == nil {
+		if c.Unranked {
+			return fault.New(fault.Conflict, "unranked-platform", "A tier rule of the policy can tell which accounts of %s matter; leave --unranked out.", c.Name)
+		}
+		return nil
+	}
+	if c.Unranked && len(c.Raise) > 0 {
+		return nil
+	}
+	silent := set.Silent(c.Name, change.Platform.Facts)
+	bad := fault.New(fault.Conflict, "unranked-platform", "No tier rule of the policy reads a fact that %s gives (%s); %s about its accounts cannot speak. Every account there would be standard, "+
+		"and one person may take it down. Change tiers.json first; or say --unranked, so that all who sign say yes to it, and name with --raise FILE the subjects to raise.",
+		c.Name, cmp.Or(joined(change.Platform.Facts), "nothing"), many(len(silent), "rule"))
+	for _, r := range silent {
+		bad.Detail = append(bad.Detail, fault.Detail{At: r.Policy, Text: r.Text})
+	}
+	return bad
+}
+
+// reachPatience is how long platform add waits for the executor to reach a platform
+// that it has just been told of.
+const reachPatience = 10 * time.Second
+
+// givenBy returns which facts the executor's connector of a platform gives.
+func givenBy(ctx context.Context, d deskClient, name string) ([]platform.Fact, error) {
+	ctx, cancel := context.WithTimeout(ctx, reachPatience)
+	defer cancel()
+	for {
+		status, err := d.Status(ctx)
+		if err != nil && ctx.Err() == nil {
+			return nil, err
+		}
+		if x := status.Executor; err == nil && x != nil {
+			if facts, ok := x.Facts[name]; ok {
+				return facts, nil
+			}
+			if !slices.Contains(x.Platforms, name) {
+				return nil, fault.New(fault.Conflict, "not-served", "The executor is not configured for %s, so nobody knows which facts it gives. Add it to the executor's platforms.json and start the executor again, or give --facts.", name)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fault.New(fault.Unavailable, "facts-unknown", "The executor does not say which facts %s gives: it does not answer, or has not reached the platform. Look at countersign watch, or give --facts.", name)
+		case <-time.After(reachPatience / 50):
+		}
+	}
+}
+
+type platformRaise struct {
+	Name    string   `arg:"" help:"The platform."`
+	Files   []string `arg:"" name:"file" help:"Files with a subject a line: @HANDLE or ID, and protected or critical."`
+	Confirm bool     `help:"Ask others to stand by each tier, so that standing orders cover the subjects: they countersign."`
+	asking
+}
+
+func (c *platformRaise) Help() string {
+	return "Each subject is read on its platform and raised by a change of its own, with the executor's word on who it is. One person may raise; how many an hour, the desk's settings say. " +
+		"Whoever has the tier already, or a higher one, is passed over, so that the command may be given again. It stops at the first that is refused."
+}
+
+// raisedSubject is one line of the answer of platform raise.
+type raisedSubject struct {
+	Subject string         `json:"subject"`
+	Tier    actions.Tier   `json:"tier"`
+	Request string         `json:"request"` // empty: it has the tier already
+	Status  actions.Status `json:"status"`
+}
+
+func (c *platformRaise) Run(ctx context.Context, s *Session) error {
+	var all []toRaise
+	for _, name := range c.Files {
+		more, err := readRaises(c.Name, name)
+		if err != nil {
+			return err
+		}
+		all = append(all, more...)
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	done := []raisedSubject{}
+	for _, l := range all {
+		r, err := s.subject(ctx, l.subject)
+		if err != nil {
+			return err
+		}
+		line := raisedSubject{Subject: subjectName(r.Subject), Tier: l.tier}
+		raised, confirmed := cmp.Or(r.Raised, actions.Standard), cmp.Or(r.Confirmed, actions.Standard)
+		if raised.Rank() < l.tier.Rank() || c.Confirm && confirmed.Rank() < l.tier.Rank() {
+			raise := actions.Raise{Subject: r.Subject, From: raised, To: l.tier.Max(raised), Confirm: c.Confirm, Resolved: r.Resolution}
+			req, err := c.ask(ctx, s, d, v1.Wish{Kind: actions.DeskChange, Reason: c.Reason}, actions.Setting{Of: actions.PartTiers, Raise: &raise}, nil)
+			if err != nil {
+				return err
+			}
+			line.Request, line.Status = req.ID, req.Status
+		}
+		done = append(done, line)
+	}
+	return s.Answer(items(done), func(p *Page) {
+		rows := [][]string{{"SUBJECT", "TIER", "REQUEST", "STATUS"}}
+		for _, l := range done {
+			rows = append(rows, []string{l.Subject, string(l.Tier), cmp.Or(l.Request, "none: it has the tier already"), statusWords[l.Status]})
+		}
+		p.Table(rows)
+	})
+}
+
+// toRaise is a line of a list of subjects to raise.
+type toRaise struct {
+	subject string
+	tier    actions.Tier
+}
+
+// readRaises reads a list of subjects of a platform, one a line: @HANDLE or ID, and the
+// tier. Empty lines and those that begin with # are passed over.
+func readRaises(name, file string) ([]toRaise, error) {
+	b, err := ReadFile(file, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	var all []toRaise
+	n := 0
+	for line := range strings.Lines(string(b)) {
+		n++
+		words := strings.Fields(line)
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		if len(words) != 2 || words[1] != string(actions.Protected) && words[1] != string(actions.Critical) {
+			return nil, fault.New(fault.Invalid, "bad-list", "%s, line %d: write a subject, @HANDLE or ID, and protected or critical.", file, n)
+		}
+		subject := name + ":" + words[0]
+		if _, err := platform.ParseSubject(subject); err != nil {
+			return nil, fault.New(fault.Invalid, "bad-list", "%s, line %d: %s", file, n, fault.TextOf(err))
+		}
+		all = append(all, toRaise{subject, actions.Tier(words[1])})
+	}
+	return all, nil
 }
 
 type platformList struct{}

@@ -236,6 +236,7 @@ func (c *policyShow) Run(ctx context.Context, s *Session) error {
 
 type policyPropose struct {
 	policySource
+	Unranked bool `help:"Sign that with this set no tier rule can tell which accounts matter on a platform where one could before. Asked for only where that is so."`
 	asking
 }
 
@@ -253,8 +254,50 @@ func (c *policyPropose) Run(ctx context.Context, s *Session) error {
 	if err := showBacktest(ctx, s, inForce(files)); err != nil {
 		return err
 	}
-	change := actions.Setting{Of: actions.PartPolicy, Policy: inForce(files)}
+	unranked, err := c.unranks(ctx, s, inForce(files))
+	if err != nil {
+		return err
+	}
+	change := actions.Setting{Of: actions.PartPolicy, Policy: inForce(files), Unranked: unranked}
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
+}
+
+// unranks returns the platforms from which a set takes the last rule about tiers that
+// could tell which accounts matter there.
+func (c *policyPropose) unranks(ctx context.Context, s *Session, files map[string]string) ([]string, error) {
+	d, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	now, err := d.Policy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, err := d.Platforms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	before, err := policy.Compile(now.Files)
+	if err != nil {
+		return nil, err
+	}
+	after, err := policy.Compile(files)
+	if err != nil {
+		return nil, err
+	}
+	var platforms []actions.Platform
+	for _, p := range page.Items {
+		platforms = append(platforms, actions.Platform{Name: p.Name, Connector: p.Connector, Facts: p.Facts})
+	}
+	names := after.Unranks(before, platforms...)
+	if (len(names) > 0) == c.Unranked {
+		return names, nil
+	}
+	if c.Unranked {
+		return nil, fault.New(fault.Conflict, "unranked-platform", "The set takes the last rule that ranks accounts from no platform; leave --unranked out.")
+	}
+	return nil, fault.New(fault.Conflict, "unranked-platform", "With this set no tier rule reads a fact that %s gives: accounts there that nobody raised, and that no rule has raised yet, would be standard. "+
+		"Keep a rule that reads one in tiers.json, or say --unranked, so that all who sign say yes to it.", joined(names))
 }
 
 type policyApply struct {

@@ -65,18 +65,27 @@ func (s *Session) identity() (identity, error) {
 // request drafts what is wished, checks that the draft is that and nothing else,
 // shows it, signs it, hands it in and answers with what became of it.
 func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change actions.Change, rows []v1.Row) error {
-	me, err := s.identity()
-	if err != nil {
-		return err
-	}
 	d, err := s.desk()
 	if err != nil {
 		return err
 	}
+	r, err := c.ask(ctx, s, d, w, change, rows)
+	if err != nil {
+		return err
+	}
+	return c.finish(ctx, s, d, r)
+}
+
+// ask is request without waiting and without an answer.
+func (c *signing) ask(ctx context.Context, s *Session, d deskClient, w v1.Wish, change actions.Change, rows []v1.Row) (r v1.Request, err error) {
+	me, err := s.identity()
+	if err != nil {
+		return r, err
+	}
 	// A freeze must not wait for words, and a review has findings.
 	if freezes := w.Kind == actions.DeskFreeze && change.Direction() == actions.Relieving; w.Reason != "" || !freezes && w.Kind != actions.DeskReview {
 		if err := prose.Check("The reason", w.Reason); err != nil {
-			return err
+			return r, err
 		}
 	}
 	w.Key = me.key.Key
@@ -85,29 +94,34 @@ func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change act
 	}
 	draft, err := d.Draft(ctx, w)
 	if err != nil {
-		return err
+		return r, err
 	}
 	if err := checkDraft(draft, w, me, s.Now()); err != nil {
-		return err
+		return r, err
 	}
-	return c.submit(ctx, s, d, me, draft, rows)
+	return c.hand(ctx, s, d, me, draft, rows)
 }
 
-// submit shows, signs and hands in a checked draft.
+// submit shows, signs and hands in a checked draft, and answers with what became of it.
 func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) error {
-	s.show("You sign this request", draft, rulingWords(draft.Ruling))
-	if err := s.showWhole(ctx, d, "", draft.Action); err != nil {
-		return err
-	}
-	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
-		return err
-	}
-	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
-	r, err := d.Submit(ctx, v1.Submission{Action: draft.Action, Signed: signed, Rows: rows}, min(c.Wait, v1.MaxWait*time.Second))
+	r, err := c.hand(ctx, s, d, me, draft, rows)
 	if err != nil {
 		return err
 	}
 	return c.finish(ctx, s, d, r)
+}
+
+// hand shows, signs and hands in a checked draft.
+func (c *signing) hand(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) (r v1.Request, err error) {
+	s.show("You sign this request", draft, rulingWords(draft.Ruling))
+	if err := s.showWhole(ctx, d, "", draft.Action); err != nil {
+		return r, err
+	}
+	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
+		return r, err
+	}
+	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
+	return d.Submit(ctx, v1.Submission{Action: draft.Action, Signed: signed, Rows: rows}, min(c.Wait, v1.MaxWait*time.Second))
 }
 
 // finish waits until a request is no longer under way and answers.

@@ -76,6 +76,11 @@ func (c *watchCommand) Run(ctx context.Context, s *Session) error {
 				fmt.Sprint(w.UnbasedCritical + w.UnbasedProtected), fmt.Sprint(w.Breaches)})
 		}
 		p.Table(rows)
+		for _, w := range doc.Watches {
+			if w.Unranked != nil {
+				p.Line("%s: %s", p.Bad("all standard"), w.Unranked)
+			}
+		}
 		if c.Platform == "" {
 			return
 		}

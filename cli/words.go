@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,7 +98,7 @@ func settingInWords(c actions.Setting) string {
 	case actions.PartTiers:
 		return raiseInWords(*c.Raise)
 	case actions.PartPolicy:
-		return fmt.Sprintf("Put the policy set %s in force, %s", policy.DigestOf(c.Policy), many(len(c.Policy), "file"))
+		return fmt.Sprintf("Put the policy set %s in force, %s", policy.DigestOf(c.Policy), many(len(c.Policy), "file")) + unrankedWords(c.Unranked)
 	case actions.PartBudgets:
 		return fmt.Sprintf("Replace all budgets by %d new ones", len(c.Budgets))
 	case actions.PartTrust:
@@ -105,7 +106,11 @@ func settingInWords(c actions.Setting) string {
 	case actions.PartVendors:
 		return fmt.Sprintf("Set the vendor %s (%s), whose people's sensitive acts end %d days before their last day", c.Vendor.ID, c.Vendor.Name, c.Vendor.Ratchet)
 	case actions.PartPlatforms:
-		return fmt.Sprintf("Connect the platform %s through the connector %s", c.Platform.Name, c.Platform.Connector)
+		text := fmt.Sprintf("Connect the platform %s through the connector %s", c.Platform.Name, c.Platform.Connector)
+		if c.Platform.Facts != nil {
+			text += ", which gives of an account or a post: " + cmp.Or(joined(c.Platform.Facts), "nothing")
+		}
+		return text + unrankedWords(c.Unranked)
 	}
 	switch {
 	case c.Laws != 0:
@@ -126,6 +131,14 @@ func settingInWords(c actions.Setting) string {
 		return "Take the owner's lock of " + subjectName(c.Unlock.Subject) + " out of effect"
 	}
 	return "Change " + c.Of + " in a way that this program does not know"
+}
+
+// unrankedWords says what follows if no rule about tiers can rank the accounts of platforms.
+func unrankedWords(platforms []string) string {
+	if len(platforms) == 0 {
+		return ""
+	}
+	return ". NO TIER RULE can tell which accounts matter on " + joined(platforms) + ": every account there is standard, and one person may take it down, until people raise it"
 }
 
 // raiseInWords says what a change of tier does.
@@ -211,11 +224,19 @@ func whoMay(r v1.Request) string {
 }
 
 // joined writes "a, b and c".
-func joined(all []string) string {
-	if len(all) < 2 {
-		return strings.Join(all, "")
+func joined[T ~string](all []T) string {
+	var b strings.Builder
+	for i, name := range all {
+		switch {
+		case i == 0:
+		case i == len(all)-1:
+			b.WriteString(" and ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(name))
 	}
-	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
+	return b.String()
 }
 
 // statusWords says what a status means.

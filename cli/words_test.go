@@ -51,6 +51,8 @@ func TestEveryKindHasWords(t *testing.T) {
 			actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: "platform-x", Tier: actions.Critical, Until: later, PerSubject: 61, PerTier: 67, Vouched: later, Never: []string{"MARK-X"},
 				Cut: &actions.Cut{Breaches: 71, Within: 60 * 73}}},
 			actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: on, From: actions.Standard, To: actions.Critical, Confirm: true}},
+			actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "platform-x", Connector: "connector-x", Facts: []platform.Fact{platform.FactCreated, platform.FactOwner}}, Unranked: []string{"platform-x"}},
+			actions.Setting{Of: actions.PartPolicy, Policy: map[string]string{"a.cedar": "permit (principal, action, resource);"}, Unranked: []string{"platform-x", "platform-y"}},
 			actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: "platform-x", Tier: actions.Critical}},
 			actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "platform-x", Tier: actions.Standard, Mode: actions.Observe}},
 			actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "platform-x", Tier: actions.Standard, Mode: actions.Enforce}},

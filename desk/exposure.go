@@ -73,6 +73,9 @@ type Exposure struct {
 	// of this platform shows, as the executor's connector says; nil if the executor
 	// does not answer.
 	Unguarded []platform.Showing
+	// Unranked is there if no rule about tiers can tell which accounts of its platform
+	// matter.
+	Unranked *proof.Unranked
 }
 
 // Number is the least of the collusion numbers of its acts; 0: no group can do any.
@@ -155,7 +158,8 @@ func (e Exposure) question(k actions.Kind, effect actions.Effect) exposure.Quest
 
 // exposedSubject computes the exposure of a subject that was read.
 func (d *Desk) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind, at time.Time) (Exposure, error) {
-	out := Exposure{Subject: r.Subject, Sort: r.Sort, At: canonical.At(at), Governance: s.Next, Holders: d.Holders(r.Subject.Platform)}
+	out := Exposure{Subject: r.Subject, Sort: r.Sort, At: canonical.At(at), Governance: s.Next, Holders: d.Holders(r.Subject.Platform),
+		Unranked: s.Unranked(r.Subject.Platform, r.Capabilities.Facts)}
 	out.Tier, out.Why = s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner, r.HeightsAt(at))
 	out.Floor, _ = s.Policy.Tier(r.Subject.Platform, r.Sort, r.State, r.Capabilities.Facts, r.Owner)
 	v, err := d.view(s, at)

@@ -162,6 +162,8 @@ type Executor struct {
 	tasks    map[journal.Key]*task
 	finished sync.WaitGroup // of tasks
 	wake     chan struct{}  // a lift may be due
+
+	gives map[string][]platform.Fact // what each platform's connector gives, sorted; only of those that were reached
 }
 
 // New returns an executor. A journal that belongs to another executor or another
@@ -245,6 +247,9 @@ func (e *Executor) Run(ctx context.Context) error {
 	for _, w := range e.watches {
 		work = append(work, w.run)
 	}
+	for name, c := range e.platforms {
+		work = append(work, func(ctx context.Context) error { e.learn(ctx, name, c); return nil })
+	}
 	for _, loop := range work {
 		loops.Go(func() {
 			if err := loop(ctx); err != nil && ctx.Err() == nil {
@@ -264,6 +269,34 @@ func (e *Executor) Run(ctx context.Context) error {
 	return nil
 }
 
+// learn asks a connector which facts it gives, until its platform was reached. It is
+// asked here, since some connectors connect when they are first asked, and the status
+// must wait for no platform.
+func (e *Executor) learn(ctx context.Context, name string, c platform.Connector) {
+	for p := e.pause(); ctx.Err() == nil; p.wait(ctx) {
+		can := c.Capabilities()
+		if len(can.Abilities) == 0 {
+			continue // it was not reached
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.gives == nil {
+			e.gives = map[string][]platform.Fact{}
+		}
+		e.gives[name] = slices.Sorted(slices.Values(can.Facts))
+		return
+	}
+}
+
+// given returns what facts a platform's connector gives; ok is false while it was
+// never reached.
+func (e *Executor) given(name string) (facts []platform.Fact, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	facts, ok = e.gives[name]
+	return facts, ok
+}
+
 // Status says how the executor is.
 func (e *Executor) Status() proof.ExecutorStatus {
 	v := e.ledger.view()
@@ -272,6 +305,9 @@ func (e *Executor) Status() proof.ExecutorStatus {
 	if v.state.Founded() {
 		s.Governance = v.state.Next
 	}
+	e.mu.Lock()
+	s.Facts = maps.Clone(e.gives)
+	e.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(e.watches)) {
 		s.Watches = append(s.Watches, e.watches[name].status())
 	}

@@ -939,6 +939,9 @@ func (w *watcher) status() proof.WatchStatus {
 	s := proof.WatchStatus{Platform: w.name, Blind: w.place.Blind, Streaming: w.stream.Load(), Swept: w.place.Swept, Baseline: w.baseline,
 		Entered: w.baseline >= 0 && entered > w.baseline, Every: w.interval.Load() / int64(time.Microsecond),
 		Share: int64(w.e.limits.Share * 1000), Restore: int64(w.e.limits.Restore * 1000), Breaches: int64(len(w.open)), Shows: w.c.Shows()}
+	if facts, ok := w.e.given(w.name); ok {
+		s.Unranked = chain.Unranked(w.name, facts)
+	}
 	unread := w.unread(chain)
 	watched, unbased := map[actions.Tier]int64{}, map[actions.Tier]int64{}
 	for id, k := range w.known {

@@ -105,6 +105,9 @@ const (
 	FactOwner     Fact = "owner"     // for content: the subject identifier of its account
 )
 
+// Facts lists them, sorted.
+var Facts = []Fact{FactCreated, FactFollowers, FactOffice, FactOwner, FactVerified}
+
 // State is a subject as a connector read it.
 type State struct {
 	Status Status `json:"status"`

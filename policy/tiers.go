@@ -255,6 +255,32 @@ func (s *Set) Ranks(name string, promised []platform.Fact) bool {
 	})
 }
 
+// Silent returns the rules about the accounts of a platform that can say nothing,
+// since they read a fact that its connector does not promise.
+func (s *Set) Silent(name string, promised []platform.Fact) []Reason {
+	var silent []Reason
+	for _, r := range s.tiers[name] {
+		if (r.Sort == "" || r.Sort == platform.Account) && r.Always == nil && !slices.Contains(promised, r.Fact) {
+			silent = append(silent, Reason{r.id, r.Reason})
+		}
+	}
+	return silent
+}
+
+// Unranks returns the names, sorted, of the platforms whose accounts no rule of the
+// set can rank, given the facts that each promised when it was connected. Those that
+// before could not rank either are left out; a nil before could rank all.
+func (s *Set) Unranks(before *Set, platforms ...actions.Platform) []string {
+	var names []string
+	for _, p := range platforms {
+		if !s.Ranks(p.Name, p.Facts) && (before == nil || before.Ranks(p.Name, p.Facts)) {
+			names = append(names, p.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 func unread(f platform.Fact) string {
 	return "The platform promises the fact " + string(f) + " and it could not be read, so the subject is critical."
 }

@@ -21,6 +21,7 @@ type Exposure struct {
 	Acts       []ExposedAct       `json:"acts"`
 	Holders    Holders            `json:"holders" doc:"who could act around the desk, as good as its declarations"`
 	Unguarded  []platform.Showing `json:"unguarded" doc:"changes around the desk that nothing shows on this platform"`
+	Unranked   *proof.Unranked    `json:"unranked,omitempty" doc:"no rule about tiers can tell which accounts of the platform matter: only what people raised is protected there"`
 	Unread     string             `json:"unread" doc:"in a table: why the subject could not be read; it then counts as critical"`
 }
 

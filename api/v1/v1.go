@@ -15,6 +15,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 )
 
 // Base is the path under which all routes but the ledger's stand.
@@ -116,14 +117,16 @@ type ExecutorStatus struct {
 	Stopped    string         `json:"stopped" doc:"why it refuses burdening acts; empty if it does not"`
 	Platforms  []string       `json:"platforms"`
 	// Watches say how the watch of each platform is.
-	Watches []proof.WatchStatus `json:"watches"`
+	Watches []proof.WatchStatus        `json:"watches"`
+	Facts   map[string][]platform.Fact `json:"facts,omitempty" doc:"what each platform's connector gives; a platform that was never reached is not there"`
 }
 
 // Platform is a connected platform.
 type Platform struct {
-	Name      string `json:"name"`
-	Connector string `json:"connector"`
-	Served    bool   `json:"served" doc:"the executor is configured for it and answers"`
+	Name      string          `json:"name"`
+	Connector string          `json:"connector"`
+	Served    bool            `json:"served" doc:"the executor is configured for it and answers"`
+	Facts     []platform.Fact `json:"facts,omitempty" doc:"what its connector promised to give when it was connected"`
 }
 
 // Entry is a ledger entry as a worker may read it.

@@ -247,11 +247,17 @@ func (g *stage) hire(ctx context.Context) error {
 	if err := g.decide(ctx, "worker", "import", file, "--managers-elsewhere", "--founding", "--reason", "the founding import"); err != nil {
 		return err
 	}
-	connector := connectorPlaza
+	add := []string{"platform", "add", g.platform, "--connector", connectorPlaza, "--reason", "our platform"}
 	if g.pds != nil {
-		connector = connectorBluesky
+		// A PDS gives no fact that the policy's tier rules read. Whom the play is about it
+		// raises itself, when the accounts are there.
+		list := filepath.Join(g.dir, "raise.txt")
+		if err := cli.WriteFile(list, []byte("# nobody yet: the accounts are still to be made\n"), 0o600); err != nil {
+			return err
+		}
+		add = []string{"platform", "add", g.platform, "--connector", connectorBluesky, "--reason", "our platform", "--unranked", "--raise", list}
 	}
-	if err := g.decide(ctx, "platform", "add", g.platform, "--connector", connector, "--reason", "our platform"); err != nil {
+	if err := g.decide(ctx, add...); err != nil {
 		return err
 	}
 	return g.giveKeys(ctx, contractor, colleague, sameLine, asker, second, employee, reader)

@@ -25,6 +25,7 @@ import (
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/sqldb/sqldbtest"
 	"countersign.dev/store"
@@ -419,7 +420,7 @@ func (w *World) Staff() {
 		enrol = append(enrol, w.Enrolment(p.Worker))
 	}
 	w.Change(actions.DeskKey, actions.Keys{Enrol: enrol})
-	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza"}})
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts}})
 }
 
 // Enrolment is a worker's key with its proof of possession.

@@ -404,6 +404,9 @@ type ExecutorStatus struct {
 	Stopped    string         `json:"stopped"` // why it refuses burdening acts; empty if it does not
 	Platforms  []string       `json:"platforms"`
 	Watches    []WatchStatus  `json:"watches"`
+	// Facts are what each platform's connector gives; a platform that was never
+	// reached is not there.
+	Facts map[string][]platform.Fact `json:"facts,omitzero"`
 }
 
 // WatchStatus is how the watch of a platform is.
@@ -428,6 +431,8 @@ type WatchStatus struct {
 	Restore  int64              `json:"restore"`  // thousandths of one connection's time that restorations of critical subjects may take
 	Breaches int64              `json:"breaches"` // open ones
 	Shows    []platform.Showing `json:"shows"`
+	// Unranked is there if no rule about tiers can tell which accounts matter.
+	Unranked *Unranked `json:"unranked,omitzero"`
 }
 
 // Unbased returns UnbasedProtected or UnbasedCritical.

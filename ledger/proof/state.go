@@ -397,12 +397,17 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			}
 		}
 	}
-	if !mayLockOut(ch) {
-		return nil
-	}
 	set, err := setOf(ch)
 	if err != nil {
 		return err
+	}
+	if c, ok := ch.(actions.Setting); ok {
+		if err := s.ranked(c, set); err != nil {
+			return err
+		}
+	}
+	if !mayLockOut(ch) {
+		return nil
 	}
 	after := s.Clone()
 	after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, a.Request.Statement, ch, set)

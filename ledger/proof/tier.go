@@ -3,6 +3,9 @@ package proof
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -86,6 +89,69 @@ func (s *State) SureTier(heights Heights, subjects ...string) actions.Tier {
 		}
 	}
 	return t
+}
+
+// Unranked says that no rule about tiers can tell which accounts of a platform matter.
+type Unranked struct {
+	Platform string   `json:"platform"`
+	Rules    []string `json:"rules"`  // those that read a fact which the connector does not give
+	Raised   int64    `json:"raised"` // subjects there that people raised: no others are protected
+}
+
+// Unranked tells whether rules about tiers read no fact that a platform's connector
+// gives; nil if one does, or if there are no rules, which makes all critical.
+func (s *State) Unranked(name string, given []platform.Fact) *Unranked {
+	if s.Policy == nil || s.Policy.Ranks(name, given) {
+		return nil
+	}
+	u := &Unranked{Platform: name, Rules: []string{}}
+	for _, r := range s.Policy.Silent(name, given) {
+		u.Rules = append(u.Rules, r.Policy)
+	}
+	for subject := range s.Raised {
+		if strings.HasPrefix(subject, name+":") {
+			u.Raised++
+		}
+	}
+	return u
+}
+
+// String says it to people.
+func (u Unranked) String() string {
+	silent := "it has none about accounts there"
+	if len(u.Rules) > 0 {
+		silent = fmt.Sprintf("%d cannot speak: %s", len(u.Rules), strings.Join(u.Rules, ", "))
+	}
+	subjects := "subjects"
+	if u.Raised == 1 {
+		subjects = "subject"
+	}
+	return fmt.Sprintf("The policy's tier rules read no fact that %s gives (%s): only %d %s raised by people are protected there.", u.Platform, silent, u.Raised, subjects)
+}
+
+// ranked refuses a change that leaves the accounts of a platform to be standard, all of
+// them, unless it says so itself, and one that says so of a platform where it is not so.
+func (s *State) ranked(c actions.Setting, set *policy.Set) error {
+	if s.Laws < 2 {
+		return nil
+	}
+	var want []string
+	switch c.Of {
+	case actions.PartPlatforms:
+		want = s.Policy.Unranks(nil, *c.Platform)
+	case actions.PartPolicy:
+		want = set.Unranks(s.Policy, slices.Collect(maps.Values(s.Platforms))...)
+	default:
+		return nil
+	}
+	if slices.Equal(want, c.Unranked) {
+		return nil
+	}
+	if len(want) == 0 {
+		return refuse("unranked-platform", "The change says that no rule can tell which accounts of %s matter. That is not so, or it was so before; leave it out.", strings.Join(c.Unranked, ", "))
+	}
+	return refuse("unranked-platform", "With this change no tier rule of the policy reads a fact that the connector of %s gives: all accounts there are standard until people raise them. "+
+		"Whoever wants that says so in the change (--unranked), and raises the accounts that matter; or change the rules in tiers.json first.", strings.Join(want, ", "))
 }
 
 // MaxTiers is how many subjects one record of kind tiers has at most.

@@ -67,7 +67,7 @@ func newTown(b *testing.B, url string, pds *testenv.Bluesky) *town {
 	t.calls = startExecutor(b, x)
 	t.Staff()
 	if pds != nil {
-		t.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "bluesky", Connector: "bluesky"}})
+		t.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "bluesky", Connector: "bluesky"}, Unranked: []string{"bluesky"}})
 	}
 	t.Run()
 	t.followed()

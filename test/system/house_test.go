@@ -11,6 +11,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -42,7 +43,12 @@ func openHouse(t *testing.T, o desktest.Options, platforms ...platformSettings) 
 	w.Staff()
 	for _, p := range platforms {
 		if p.Name != "plaza" {
-			w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: p.Name, Connector: p.Connector}})
+			added := actions.Platform{Name: p.Name, Connector: p.Connector, Facts: []platform.Fact{platform.FactCreated, platform.FactOwner}} // of a PDS
+			s, err := w.State(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &added, Unranked: s.Policy.Unranks(nil, added)})
 		}
 	}
 	w.Close()

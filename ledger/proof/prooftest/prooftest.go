@@ -154,7 +154,7 @@ func (w *World) Staff() {
 		ids = append(ids, p.Worker)
 	}
 	w.Enrol(ids...)
-	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza"}})
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts}})
 }
 
 // Now is the desk's clock.
