@@ -76,8 +76,9 @@ func exposureOf(e desk.Exposure, people bool) v1.Exposure {
 	same := func(s string) string { return s }
 	return v1.Exposure{Subject: e.Subject, Sort: e.Sort, Tier: e.Tier, Why: list(e.Why, reasonOf), Floor: e.Floor, At: e.At, Governance: e.Governance,
 		Number: e.Number(), Acts: list(e.Acts, func(a desk.Act) v1.ExposedAct { return actOf(a, people) }),
-		Unranked: e.Unranked, Unguarded: list(e.Unguarded, func(s platform.Showing) platform.Showing { return s }),
-		Holders: v1.Holders{Platform: list(e.Holders.Platform, same), Executor: list(e.Holders.Executor, same), LogKey: list(e.Holders.LogKey, same), AsOwner: asOwner}}
+		Unranked: e.Unranked, Indispensable: list(e.Indispensable, func(i proof.Indispensable) v1.Indispensable { return v1.Indispensable{Worker: i.Worker, For: i.For} }),
+		Unguarded: list(e.Unguarded, func(s platform.Showing) platform.Showing { return s }),
+		Holders:   v1.Holders{Platform: list(e.Holders.Platform, same), Executor: list(e.Holders.Executor, same), LogKey: list(e.Holders.LogKey, same), AsOwner: asOwner}}
 }
 
 // asOwner is the one way around the desk that no watch sees by the act itself.

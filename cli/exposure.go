@@ -25,7 +25,7 @@ type exposureCommand struct {
 
 func (c *exposureCommand) Help() string {
 	return "Says who could do what to a subject: who could do it alone; the collusion number, which is the least number of people over all ways " +
-		"(the act as it is ruled, an emergency act, a reversal, a change of the desk and then the act); who hold credentials with which one acts around the desk, as declared; " +
+		"(the act as it is ruled, an emergency act, a reversal, a change of the desk or a recovery and then the act); without whom the desk could not go on; who hold credentials with which one acts around the desk, as declared; " +
 		"and coverage, which is how many could countersign now and in each hour of the coming week. Policy says who may read it; reading it of critical subjects is recorded."
 }
 
@@ -115,7 +115,7 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 		pairs = append(pairs, [2]string{"because", why.Text})
 	}
 	pairs = append(pairs, [2]string{"as of", fmt.Sprintf("%s, %s of the governance chain", when(e.At), entries(e.Governance))},
-		[2]string{"collusion number", numberWords(e.Number)})
+		[2]string{"collusion number", numberWords(e.Number)}, [2]string{"indispensable", indispensableWords(e.Indispensable)})
 	p.Facts(pairs...)
 	if e.Unranked != nil {
 		p.Line("%s", e.Unranked)
@@ -135,6 +135,23 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 			p.Line("  %s: %s", s.What, s.Note)
 		}
 	}
+}
+
+// indispensableWords names those without whom the desk could not go on, and for what.
+func indispensableWords(all []v1.Indispensable) string {
+	if len(all) == 0 {
+		return "nobody"
+	}
+	words := map[actions.Kind]string{actions.DeskAdmit: "admit people", actions.DeskKey: "enrol keys", actions.DeskFreeze: "thaw"}
+	var parts []string
+	for _, one := range all {
+		var what []string
+		for _, k := range one.For {
+			what = append(what, words[k])
+		}
+		parts = append(parts, fmt.Sprintf("%s (without %s nobody could %s)", one.Worker, one.Worker, joined(what)))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func declared(who []string) string {

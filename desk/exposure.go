@@ -76,6 +76,8 @@ type Exposure struct {
 	// Unranked is there if no rule about tiers can tell which accounts of its platform
 	// matter.
 	Unranked *proof.Unranked
+	// Indispensable are those without whom the desk could not go on.
+	Indispensable []proof.Indispensable
 }
 
 // Number is the least of the collusion numbers of its acts; 0: no group can do any.
@@ -166,6 +168,7 @@ func (d *Desk) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind
 	if err != nil {
 		return out, err
 	}
+	out.Indispensable = v.Indispensable()
 	for _, spec := range actions.Catalogue() {
 		if spec.Desk || spec.Sort != r.Sort || kind != "" && spec.Kind != kind {
 			continue

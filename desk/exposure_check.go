@@ -37,6 +37,9 @@ type figure struct {
 	Kind     actions.Kind `json:"kind"`
 	Number   int          `json:"number"` // the collusion number; 0: nobody can
 	Short    []int        `json:"short"`  // the hours of the week that are short of people to countersign
+	// AtOnce is the least number of people over the ways that need no time; nil in
+	// figures of before. At a desk with few officers a recovery takes fewer, but days.
+	AtOnce *int `json:"at_once,omitempty"`
 }
 
 // place is what a figure is of.
@@ -53,9 +56,10 @@ type Finding struct {
 	Platform string         `json:"platform"`
 	Tier     actions.Tier   `json:"tier"`
 	Kinds    []actions.Kind `json:"kinds"`
-	Was      int            `json:"was"`   // the collusion number when it was last looked at; 0: nobody could
-	Is       int            `json:"is"`    // and now
-	Short    []int          `json:"short"` // hours from now in which fewer than need + 1 could countersign
+	Was      int            `json:"was"`              // the collusion number when it was last looked at; 0: nobody could
+	Is       int            `json:"is"`               // and now
+	AtOnce   bool           `json:"at_once,omitzero"` // both of the ways that need no time
+	Short    []int          `json:"short"`            // hours from now in which fewer than need + 1 could countersign
 }
 
 // alarm returns what is told of the finding to those who need not be allowed to
@@ -68,6 +72,9 @@ func (f Finding) alarm() Alarm {
 	what := fmt.Sprintf("%s on %s subjects of %s", strings.Join(kinds, ", "), f.Tier, f.Platform)
 	a := Alarm{Kind: string(alarm.ExposureLowered), Severity: Warn, Platform: f.Platform, Tier: f.Tier,
 		Text: "Fewer people than before can together bring about " + what + "."}
+	if f.AtOnce {
+		a.Text = "Fewer people than before can together, and at once, bring about " + what + "."
+	}
 	if len(f.Short) > 0 {
 		a.Kind = string(alarm.CoverageShort)
 		a.Text = fmt.Sprintf("In %d hours of the coming week fewer people could countersign %s than are needed and one more.", len(f.Short), what)
@@ -116,12 +123,16 @@ func figures(v *exposure.View, s *proof.State) ([]figure, error) {
 				if err != nil {
 					return nil, err
 				}
-				all = append(all, figure{name, tier, spec.Kind, c.Number, cover.Short})
+				once := c.AtOnce()
+				all = append(all, figure{name, tier, spec.Kind, c.Number, cover.Short, &once})
 			}
 		}
 	}
 	return all, nil
 }
+
+// fewer reports whether a number of people is less than it was; 0: nobody can.
+func fewer(is, was int) bool { return is > 0 && (was == 0 || is < was) }
 
 // worse compares figures with earlier ones. Coverage that was short already is
 // told of again only if repeat is set.
@@ -133,7 +144,7 @@ func worse(was, is []figure, repeat bool) []Finding {
 	var all []Finding
 	add := func(f Finding, kind actions.Kind) {
 		for i, have := range all {
-			if have.Platform == f.Platform && have.Tier == f.Tier && have.Was == f.Was && have.Is == f.Is && slices.Equal(have.Short, f.Short) {
+			if have.Platform == f.Platform && have.Tier == f.Tier && have.Was == f.Was && have.Is == f.Is && have.AtOnce == f.AtOnce && slices.Equal(have.Short, f.Short) {
 				all[i].Kinds = append(all[i].Kinds, kind)
 				return
 			}
@@ -143,8 +154,10 @@ func worse(was, is []figure, repeat bool) []Finding {
 	}
 	for _, f := range is {
 		b, known := before[f.place()]
-		if known && f.Number > 0 && (b.Number == 0 || f.Number < b.Number) {
+		if known && fewer(f.Number, b.Number) {
 			add(Finding{Platform: f.Platform, Tier: f.Tier, Was: b.Number, Is: f.Number}, f.Kind)
+		} else if known && b.AtOnce != nil && fewer(*f.AtOnce, *b.AtOnce) {
+			add(Finding{Platform: f.Platform, Tier: f.Tier, Was: *b.AtOnce, Is: *f.AtOnce, AtOnce: true}, f.Kind)
 		}
 		if len(f.Short) > 0 && (repeat || len(b.Short) == 0) {
 			add(Finding{Platform: f.Platform, Tier: f.Tier, Short: f.Short}, f.Kind)
@@ -205,7 +218,7 @@ func (t *tx) enterCheck(is []figure, found []Finding, some []workforce.WorkerID,
 // same reports whether two figures are of the same and say the same, but for the
 // hours, which pass.
 func (f figure) same(o figure) bool {
-	return f.place() == o.place() && f.Number == o.Number && (len(f.Short) == 0) == (len(o.Short) == 0)
+	return f.place() == o.place() && f.Number == o.Number && f.AtOnce != nil && o.AtOnce != nil && *f.AtOnce == *o.AtOnce && (len(f.Short) == 0) == (len(o.Short) == 0)
 }
 
 // lastFigures returns the figures of the last check, who was indispensable, and

@@ -202,7 +202,7 @@ func TestCheckExposure(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := of(check(), actions.Critical, false)
-		if len(found) != 1 || found[0].Was != 3 || found[0].Is != 2 || !slices.Contains(found[0].Kinds, actions.ContentRemove) {
+		if len(found) != 1 || found[0].Was != 3 || found[0].Is != 2 || !found[0].AtOnce || !slices.Contains(found[0].Kinds, actions.ContentRemove) {
 			t.Errorf("a looser policy: %+v", found)
 		}
 		if got := kinds(t, w, from.Size); got["exposure-check"] != 1 || got["alarm"] == 0 {

@@ -30,6 +30,7 @@ const (
 	ByVendors     Way = "change-vendors" // vendors without a ratchet
 	ByTiers       Way = "change-tiers"   // a lower tier, where people raised it
 	ByThaw        Way = "thaw"           // no freeze any more
+	ByRecovery    Way = "recovery"       // as all officers who are left, once the others are suspended
 )
 
 // Part is what somebody of a group does.
@@ -39,6 +40,7 @@ type Part string
 const (
 	Requests     Part = "requests"
 	Countersigns Part = "countersigns"
+	Suspends     Part = "suspends" // those who would have to sign as well
 )
 
 // Member is one person of a group.
@@ -64,6 +66,17 @@ type Row struct {
 type Collusion struct {
 	Number int
 	Rows   []Row
+}
+
+// AtOnce is the least number of people over the ways that need no time; 0: no group
+// at the desk can do it at once.
+func (c Collusion) AtOnce() (n int) {
+	for _, r := range c.Rows {
+		if r.Wait == 0 && r.People > 0 && (n == 0 || r.People < n) {
+			n = r.People
+		}
+	}
+	return n
 }
 
 func (v *View) findCollusion(q Question) (Collusion, error) {
@@ -97,7 +110,7 @@ func (v *View) findCollusion(q Question) (Collusion, error) {
 	if err != nil {
 		return Collusion{}, err
 	}
-	rows = append(rows, emergency, changed, v.throughKeys(plain, undos), v.throughTrust(), v.throughAdmission(q, ways),
+	rows = append(rows, emergency, changed, v.throughKeys(plain, undos), v.throughRecovery(plain, undos), v.throughTrust(), v.throughAdmission(q, ways),
 		v.through(ByEngagements, change(actions.DeskEngagement, actions.PartWorkforce), ways, extended, "They extend every engagement, so that nobody is in the last days."),
 		v.through(ByVendors, change(actions.DeskChange, actions.PartVendors), ways, admitted, "They admit every vendor, and set no ratchet."),
 		lowered)
@@ -466,7 +479,7 @@ func (v *View) least(name Way, ways []way, s sight) Row {
 		row.Why = "No group fills its slots: " + a.need.String() + "."
 	}
 	slices.SortStableFunc(asks, func(a, b ask) int { return cmp.Compare(a.need.Wait, b.need.Wait) })
-	if s == keyedAll {
+	if s.borrows() {
 		// The identities are not people of the group: what counts of them is how long they wait.
 		for _, a := range asks {
 			for size := a.need.Independent; size <= maxGroup(a.need); size++ {

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/exposure"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
@@ -115,6 +116,33 @@ when { context.lifts != Lift::"ours" };
 	}
 }
 
+// Where the policy lets no officer suspend anybody, two need somebody else who does; and
+// where nobody may suspend, all officers who are left of a desk that recovers already.
+func TestRecoveryNeedsASuspension(t *testing.T) {
+	files := policy.Default()
+	files["unfrozen.cedar"] = `@id("officers-freeze-nothing")
+@reason("Officers freeze nothing.")
+forbid (principal, action == Action::"desk.freeze", resource)
+when { context.direction == Direction::"relieving" && principal in Role::"officer" };
+`
+	ps, err := policy.Compile(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Protected}
+	officers := []workforce.Worker{person("o1", "", "", workforce.Officer), person("o2", "", "", workforce.Officer), person("o3", "", "", workforce.Officer),
+		person("o4", "", "", workforce.Officer), person("o5", "", "", workforce.Officer)}
+	others := []workforce.Worker{person("ann", "acme", "gus", workforce.Agent), person("kim", "", "mia", workforce.Auditor)}
+	row, ids := rowOf(t, ps, desk(slices.Concat(officers, others)...), q, exposure.ByRecovery)
+	if row.People != 0 || row.Why == "" {
+		t.Errorf("nobody may suspend, and %v recover", ids)
+	}
+	row, ids = rowOf(t, ps, desk(slices.Concat(officers, others, []workforce.Worker{person("ole", "", "pia", workforce.OnCall)})...), q, exposure.ByRecovery)
+	if row.People != 3 || row.Group[2].Worker != "ole" || row.Group[2].Part != exposure.Suspends || row.Wait != 2*proof.AloneWithin+proof.RecoveryWait {
+		t.Errorf("%v, %s (%s); want ole to suspend three officers, one a week, and two to recover", ids, row.Wait, row.Why)
+	}
+}
+
 // Each way at a desk on which it can be counted by hand: three officers, an agent
 // near the last day, somebody on call, two leads.
 func TestEachWay(t *testing.T) {
@@ -139,8 +167,17 @@ func TestEachWay(t *testing.T) {
 		"three officers and another executor":  {q: protected, way: exposure.ByTrust, people: 3},
 		"three officers and people of straw":   {q: protected, way: exposure.ByAdmission, people: 3, then: 3, wait: workforce.Settle},
 		"three officers and an agent, lowered": {q: protected, way: exposure.ByTiers, people: 4, then: 1},
-		"nothing to lower":                     {q: exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Protected}, way: exposure.ByTiers},
-		"nobody near the last day":             {q: protected, way: exposure.ByEngagements},
+		"two of three officers recover":        {q: protected, way: exposure.ByRecovery, people: 2, wait: 72 * time.Hour},
+		"two of four, each suspends one": {change: func(r *workforce.Registry) { officer(r, "kim") }, q: protected, way: exposure.ByRecovery,
+			people: 2, wait: 72 * time.Hour},
+		"two of five, a week later": {change: func(r *workforce.Registry) { officer(r, "kim"); officer(r, "eva") }, q: protected, way: exposure.ByRecovery,
+			people: 2, wait: 10 * 24 * time.Hour},
+		"one of two officers is frozen": {change: func(r *workforce.Registry) { last(r, "o3", -1) }, frozen: []actions.Freeze{{Scope: "worker", Of: "o1"}}, q: protected,
+			way: exposure.ByRecovery},
+		"one of three officers is frozen": {frozen: []actions.Freeze{{Scope: "worker", Of: "o1"}}, q: protected, way: exposure.ByRecovery, people: 2, wait: 72 * time.Hour},
+		"frozen, and two recover":         {frozen: []actions.Freeze{{Scope: "all"}}, q: protected, way: exposure.ByRecovery, people: 2, wait: 72 * time.Hour},
+		"nothing to lower":                {q: exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Protected}, way: exposure.ByTiers},
+		"nobody near the last day":        {q: protected, way: exposure.ByEngagements},
 		// An officer may request it as well, so that the same three are enough.
 		"extended, an officer and a lead": {change: func(r *workforce.Registry) { last(r, "ann", 3) }, q: protected, way: exposure.ByEngagements, people: 3, then: 2},
 		"extended, and only agents ask":   {change: func(r *workforce.Registry) { last(r, "ann", 3) }, agents: true, q: protected, way: exposure.ByEngagements, people: 4, then: 2},
@@ -182,6 +219,12 @@ func TestEachWay(t *testing.T) {
 func last(r *workforce.Registry, id workforce.WorkerID, inDays float64) {
 	w := r.Seat(id).Worker
 	w.Last = days(inDays)
+	r.Put(w)
+}
+
+func officer(r *workforce.Registry, id workforce.WorkerID) {
+	w := r.Seat(id).Worker
+	w.Roles = []workforce.Role{workforce.Officer}
 	r.Put(w)
 }
 

@@ -415,6 +415,98 @@ func (b brute) strangers(c choice, names ...workforce.WorkerID) (wait int64, ok 
 	return wait, ok
 }
 
+// officers returns those of some people whom a recovery asks, if nobody else is left:
+// engaged officers, no newcomers, with a live key, not frozen, whom the policy lets take
+// part; with hardware keys where it asks any of them for one.
+func (b brute) officers(among uint) (left uint) {
+	f := changing("desk.key", "keys")("")[0]
+	hardware := false
+	var plain uint
+	for i, id := range b.ids() {
+		own, st := b.facts(f, id)
+		live, hard := b.key(id)
+		r := b.set.Rule(own)
+		if among&(1<<i) == 0 || !slices.Contains(st.Roles, "officer") || b.at.Before(b.reg.Seat(id).Counts()) || !st.Engaged || !live || b.stopped(policy.Facts{Kind: "desk.freeze"}, id) ||
+			r.Verdict == policy.Forbidden && b.set.MayCountersign(own).Verdict != policy.Permitted {
+			continue
+		}
+		left |= 1 << i
+		if !hard {
+			plain |= 1 << i
+		}
+		hardware = hardware || r.Verdict == policy.Held && r.Need.Hardware
+	}
+	if hardware {
+		left &^= plain
+	}
+	return left
+}
+
+// recovers says whether these people can suspend whoever else could sign, and then
+// enrol keys as all officers who are left, and in how many seconds.
+func (b brute) recovers(group uint, ordinary map[uint]int64) (bool, int64) {
+	ids := b.ids()
+	for m := range ordinary {
+		if m&^group == 0 {
+			return false, 0 // there is nothing to recover from
+		}
+	}
+	left := b.officers(group)
+	pair, lead := false, false
+	suspenders := 0
+	f := changing("desk.key", "keys")("")[0]
+	for i, id := range ids {
+		own, st := b.facts(f, id)
+		requests := left&(1<<i) != 0 && b.set.Rule(own).Verdict != policy.Forbidden
+		for j, other := range ids {
+			if i != j && left&(1<<j) != 0 {
+				pair = pair || left&(1<<i) != 0 && b.reg.Dependence(id, other, b.at) == ""
+				of, _ := b.facts(f, other)
+				requests = requests && b.set.MayCountersign(of).Verdict == policy.Permitted
+			}
+		}
+		lead = lead || requests
+		freeze, _ := b.facts(policy.Facts{Kind: "desk.freeze", Direction: "relieving", Effect: "reversible", Subject: policy.Subject{Platform: "desk", Sort: "desk", Part: "freezes", Tier: "critical"}}, id)
+		r := b.set.Rule(freeze)
+		live, hard := b.key(id)
+		if group&(1<<i) != 0 && st.Engaged && live && !b.stopped(policy.Facts{Kind: "desk.freeze"}, id) &&
+			r.Verdict != policy.Forbidden && r.Need.Independent == 0 && len(r.Need.Qualified) == 0 && r.Need.Wait == 0 && (hard || !r.Need.Hardware) {
+			suspenders++
+		}
+	}
+	others := bits.OnesCount(b.officers(1<<len(ids)-1) &^ group)
+	alone := others == 0 && len(ordinary) == 0
+	if !pair || !lead || !alone && suspenders == 0 {
+		return false, 0
+	}
+	wait := int64(72 * 3600)
+	for n := others; suspenders > 0 && n > suspenders; n -= suspenders {
+		wait += 7 * 24 * 3600
+	}
+	return true, wait
+}
+
+// enrols returns who could enrol keys as the policy asks, whatever is frozen but people.
+func (b brute) enrols() map[uint]int64 {
+	people := brute{b.set, b.reg, b.at, slices.DeleteFunc(slices.Clone(b.frozen), func(z actions.Freeze) bool { return z.Scope == "all" || z.Scope == "platform" })}
+	return people.groups(changing("desk.key", "keys"))
+}
+
+// recovery returns the fewest people who can, and how soon.
+func (b brute) recovery() (size int, wait int64) {
+	ordinary := b.enrols()
+	for group := uint(1); group < 1<<len(b.ids()); group++ {
+		n := bits.OnesCount(group)
+		if size > 0 && n > size {
+			continue
+		}
+		if ok, w := b.recovers(group, ordinary); ok && (size == 0 || n < size || w < wait) {
+			size, wait = n, w
+		}
+	}
+	return size, wait
+}
+
 // choices are the ways to ask: not undoing, and undoing.
 func choices(q exposure.Question) (plain, undo choice) {
 	spec, _ := actions.SpecOf(q.Kind)
@@ -523,7 +615,7 @@ func TestAgainstBruteForce(t *testing.T) {
 		}
 	}
 	// The rarer ways are open in few worlds; TestEachWay has one for each.
-	for _, way := range []exposure.Way{exposure.ByAct, exposure.ByPolicy, exposure.ByKeys, exposure.ByTrust, exposure.ByAdmission} {
+	for _, way := range []exposure.Way{exposure.ByAct, exposure.ByPolicy, exposure.ByKeys, exposure.ByTrust, exposure.ByAdmission, exposure.ByRecovery} {
 		if no, yes := seen[string(way)+" open"], seen[string(way)+" shut"]; no == 0 || yes == 0 {
 			t.Errorf("%s is open in %d worlds and shut in %d: the test tries less than it says", way, no, yes)
 		}
@@ -576,6 +668,15 @@ func (b brute) compareCollusion(t *rapid.T, v *exposure.View, q exposure.Questio
 		people[exposure.ByKeys], waits[exposure.ByKeys] = fewest(b.groups(changing("desk.key", "keys")), oneStep)
 		if people[exposure.ByKeys] > 0 {
 			waits[exposure.ByKeys] += slices.Min(slices.Collect(maps.Values(all)))
+		}
+	}
+	people[exposure.ByRecovery], waits[exposure.ByRecovery] = 0, 0
+	warm := keyed
+	warm.frozen = nil // they thaw what is in their way
+	if all := warm.groups(either); len(all) > 0 {
+		people[exposure.ByRecovery], waits[exposure.ByRecovery] = b.recovery()
+		if people[exposure.ByRecovery] > 0 {
+			waits[exposure.ByRecovery] += slices.Min(slices.Collect(maps.Values(all)))
 		}
 	}
 	add(exposure.ByAdmission, changing("desk.admit", "workforce"), b, changing("desk.key", "keys"))
@@ -680,6 +781,17 @@ func (b brute) compareCollusion(t *rapid.T, v *exposure.View, q exposure.Questio
 			}
 			if ok, _ := in.works(ids, ids[0], c); !ok {
 				t.Fatalf("%s: the group %v that is shown cannot", row.Way, ids)
+			}
+		}
+		if row.Way == exposure.ByRecovery {
+			var group uint
+			for i, id := range b.ids() {
+				if distinct[id] {
+					group |= 1 << i
+				}
+			}
+			if ok, _ := b.recovers(group, b.enrols()); !ok {
+				t.Fatalf("the group %v that is shown cannot recover", row.Group)
 			}
 		}
 		if len(distinct) != row.People {

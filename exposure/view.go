@@ -18,16 +18,18 @@ import (
 // by many at once: what it says stays true while Holds. What it was asked once it
 // remembers.
 type View struct {
-	state   *proof.State
-	head    canonical.Digest
-	at      time.Time
-	until   time.Time // the next instant at which anybody's standing changes; zero: never
-	classes []class
-	bosses  func() map[workforce.WorkerID]bool
-	people  func() []candidate // everybody who could be in a group, save for those who are like another
-	ruled   sync.Map           // of rulingKey → *rulings
-	said    sync.Map           // of Question → *answers
-	depends sync.Map           // of two workers → bool
+	state    *proof.State
+	head     canonical.Digest
+	at       time.Time
+	until    time.Time // the next instant at which anybody's standing changes; zero: never
+	classes  []class
+	bosses   func() map[workforce.WorkerID]bool
+	needed   func() []proof.Indispensable
+	recovery func() Row         // without what comes after it
+	people   func() []candidate // everybody who could be in a group, save for those who are like another
+	ruled    sync.Map           // of rulingKey → *rulings
+	said     sync.Map           // of Question → *answers
+	depends  sync.Map           // of two workers → bool
 
 	remembered atomic.Int64 // pairs in depends
 }
@@ -103,6 +105,11 @@ func newView(s *proof.State, at time.Time) (*View, error) {
 	}
 	v := &View{state: s, head: s.Head, at: at}
 	v.bosses = sync.OnceValue(v.findBosses)
+	v.needed = sync.OnceValue(func() []proof.Indispensable { return s.IndispensableFor(at) })
+	v.recovery = sync.OnceValue(func() Row {
+		s := v.survivors()
+		return s.fewest()
+	})
 	v.people = sync.OnceValue(func() []candidate { return v.candidates(func(workforce.WorkerID) bool { return true }) })
 	return v, nil
 }
@@ -160,7 +167,11 @@ const (
 	extended        // nobody is near their last day
 	admitted        // every vendor is admitted and has no ratchet
 	thawed          // nothing is frozen
+	recovered       // each who is engaged has a hardware key, and nothing is frozen
 )
+
+// borrows reports whether people sign with keys in the names of others.
+func (s sight) borrows() bool { return s == keyedAll || s == recovered }
 
 // of returns the standing of a class as it is then.
 func (s sight) of(c *class) workforce.Standing {
@@ -177,7 +188,7 @@ func (s sight) of(c *class) workforce.Standing {
 
 // keyOf returns the best key that they have then.
 func (s sight) keyOf(k keyed) keyed {
-	if s == keyedAll {
+	if s.borrows() {
 		return hardwareKey
 	}
 	return k
@@ -270,7 +281,7 @@ func (v *View) each(w way, s sight, lens policy.Lens, do func(i int, c policy.Cl
 // request or countersign it. A freeze does not stop the votes to thaw of those who
 // are not frozen themselves.
 func (v *View) stopped(w way, c *class, s sight) bool {
-	if len(v.state.Freezes) == 0 || s == thawed || w.facts.Direction == actions.Relieving {
+	if len(v.state.Freezes) == 0 || s == thawed || s == recovered || w.facts.Direction == actions.Relieving {
 		return false
 	}
 	if c.frozen {

@@ -22,7 +22,15 @@ type Exposure struct {
 	Holders    Holders            `json:"holders" doc:"who could act around the desk, as good as its declarations"`
 	Unguarded  []platform.Showing `json:"unguarded" doc:"changes around the desk that nothing shows on this platform"`
 	Unranked   *proof.Unranked    `json:"unranked,omitempty" doc:"no rule about tiers can tell which accounts of the platform matter: only what people raised is protected there"`
-	Unread     string             `json:"unread" doc:"in a table: why the subject could not be read; it then counts as critical"`
+	// Indispensable is empty where the rest goes on without each of them.
+	Indispensable []Indispensable `json:"indispensable" doc:"people without each of whom the rest of the desk could not go on; empty: nobody"`
+	Unread        string          `json:"unread" doc:"in a table: why the subject could not be read; it then counts as critical"`
+}
+
+// Indispensable is somebody without whom the desk could not go on.
+type Indispensable struct {
+	Worker workforce.WorkerID `json:"worker"`
+	For    []actions.Kind     `json:"for" doc:"what nobody could do any more: desk.admit, desk.key, desk.freeze (to thaw)"`
 }
 
 // ExposedAct is who could do one kind of act.
@@ -77,7 +85,7 @@ type Way struct {
 
 // Member is one person of a group.
 type Member struct {
-	Part   string             `json:"part" enum:"requests,countersigns"`
+	Part   string             `json:"part" enum:"requests,countersigns,suspends"`
 	Person PersonSort         `json:"person"`
 	Worker workforce.WorkerID `json:"worker,omitempty" doc:"only if asked for"`
 }

@@ -56,7 +56,7 @@ func (s *State) ByLaw(a actions.Action, f policy.Facts, by actions.Statement, at
 	if a.Direction == actions.Relieving {
 		return s.together(a, f, by, ch, at)
 	}
-	if !recovers(ch) || !s.stuck(a.Kind, at) {
+	if !recovers(ch) || !s.Stuck(a.Kind, at) {
 		return nil, nil
 	}
 	return s.recovery(a, f, by.Signer, ch, at), nil
@@ -68,7 +68,7 @@ func (s *State) together(a actions.Action, f policy.Facts, by actions.Statement,
 	if why == "" {
 		return nil, nil
 	}
-	if s.stuck(a.Kind, at) {
+	if s.Stuck(a.Kind, at) {
 		if l := s.recovery(a, f, by.Signer, ch, at); l != nil {
 			return l, nil
 		}
@@ -94,9 +94,9 @@ func recovers(ch actions.Change) bool {
 	return false
 }
 
-// stuck reports whether no group of people who are engaged, with live keys and not
+// Stuck reports whether no group of people who are engaged, with live keys and not
 // frozen, could fill what the policy asks for a change of a kind.
-func (s *State) stuck(k actions.Kind, at time.Time) bool {
+func (s *State) Stuck(k actions.Kind, at time.Time) bool {
 	if k == actions.DeskEngagement {
 		k = actions.DeskAdmit // both are of the workforce
 	}
@@ -248,7 +248,7 @@ func (s *State) answers(a actions.Action, w workforce.WorkerID, at time.Time) bo
 		return false
 	}
 	ch, err := actions.ParseChange(a.Kind, a.Change)
-	if err != nil || !s.stuck(a.Kind, at) {
+	if err != nil || !s.Stuck(a.Kind, at) {
 		return false
 	}
 	frozen, on := s.Freezes[ch.(actions.Freeze).Key()]
@@ -320,6 +320,27 @@ func (s *State) Indispensable(at time.Time) []workforce.WorkerID {
 		}
 	}
 	return out
+}
+
+// Indispensable is somebody without whom the desk could not go on.
+type Indispensable struct {
+	Worker workforce.WorkerID
+	For    []actions.Kind // what nobody could do any more: admit people, enrol keys, thaw
+}
+
+// IndispensableFor is Indispensable with what each of them is needed for.
+func (s *State) IndispensableFor(at time.Time) (all []Indispensable) {
+	for _, w := range s.Indispensable(at) {
+		one := Indispensable{Worker: w}
+		for _, g := range s.Policy.Groups(without(s.thawed(), w), at) {
+			if g.Why != "" && g.Kind != actions.DeskChange {
+				one.For = append(one.For, g.Kind)
+			}
+		}
+		slices.Sort(one.For)
+		all = append(all, one)
+	}
+	return all
 }
 
 // without returns a registry in which some people's engagements are over.

@@ -354,7 +354,7 @@ func (r *Replay) byLaw(p Past, request string, law Law, act Act, at time.Time) b
 	switch {
 	case law == "":
 		return false
-	case r.state.Laws < 2, !act.desk(), law == LawRecovery && !r.state.stuck(act.Kind, at):
+	case r.state.Laws < 2, !act.desk(), law == LawRecovery && !r.state.Stuck(act.Kind, at):
 		r.find(p.Index, request, "It was entered as a %s by law, which by the people of then it was not.", law)
 	default:
 		r.out.ByLaw++
