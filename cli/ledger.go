@@ -58,6 +58,12 @@ func (c *ledgerLog) Run(ctx context.Context, s *Session) error {
 // JSON array of {index, body, salt}. It carries no personal field.
 const GovernanceFile = "governance.json"
 
+// TiersFile is the file of a folder that opens batches of tiers: one JSON array of
+// {index, body, salt, sealed}. It names accounts, so that no export has it by itself:
+// whoever holds the desk's database hands it to an auditor, with the openings that
+// the auditor may see.
+const TiersFile = "tiers.json"
+
 // ledgerAt opens the ledger at a desk's address or in a folder.
 func (s *Session) ledgerAt(ctx context.Context, where string) (proof.Served, error) {
 	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
@@ -84,7 +90,17 @@ func (s *Session) ledgerAt(ctx context.Context, where string) (proof.Served, err
 	if !info.IsDir() {
 		return proof.Served{}, fault.New(fault.Invalid, "unreadable", "%s is neither a desk's address nor a folder.", where)
 	}
-	return proof.Served{Fetch: ledger.Folder(os.DirFS(where)), Bodies: func(from int64) ([]proof.FeedBody, error) {
+	var tiers []proof.FeedBody
+	if file := filepath.Join(where, TiersFile); exists(file) {
+		raw, err := ReadFile(file, 1<<30)
+		if err != nil {
+			return proof.Served{}, err
+		}
+		if err := json.Unmarshal(raw, &tiers, json.RejectUnknownMembers(true)); err != nil {
+			return proof.Served{}, fault.New(fault.Invalid, "bad-export", "%s does not hold batches of tiers.", TiersFile).Because(err)
+		}
+	}
+	return proof.Served{Tiers: tiers, Fetch: ledger.Folder(os.DirFS(where)), Bodies: func(from int64) ([]proof.FeedBody, error) {
 		raw, err := ReadFile(filepath.Join(where, GovernanceFile), 1<<30)
 		if err != nil {
 			return nil, err
@@ -95,6 +111,11 @@ func (s *Session) ledgerAt(ctx context.Context, where string) (proof.Served, err
 		}
 		return slices.DeleteFunc(all, func(b proof.FeedBody) bool { return b.Index < from }), nil
 	}}, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // served is the desk's ledger for whoever checks it.

@@ -89,6 +89,7 @@ type verified struct {
 	Revocation string             `json:"revocation"`
 	Later      []proof.Later      `json:"later"` // what has changed since; only with --ledger
 	Word       []string           `json:"desks_word"`
+	Tiers      string             `json:"tiers"` // how far the tier was compared with the ledger; only with --ledger
 }
 
 type signerDoc struct {
@@ -125,7 +126,7 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	}
 	a := r.Warrant.Action
 	doc := verified{OK: true, Request: r.Warrant.Request.Statement.Request, Kind: a.Kind, Subject: subjectName(a.Subject), Tier: r.Warrant.Ruling.Facts.Tier,
-		Requester: r.Requester.Worker, Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word}
+		Requester: r.Requester.Worker, Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word, Tiers: r.Tiers}
 	for _, w := range r.Signers {
 		doc.Signers = append(doc.Signers, signerDoc{w.Worker, w.Vendor})
 	}
@@ -157,6 +158,9 @@ func describeVerified(p *Page, doc verified, r proof.Report) {
 	}
 	p.Facts(append(people, [2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)})...)
 	p.Line("It is %s.", doc.Revocation)
+	if doc.Tiers != "" {
+		p.Line("Its tier was %s.", doc.Tiers)
+	}
 	for _, l := range doc.Later {
 		p.Line("Since then, %s: %s", when(l.At), l.Text)
 	}

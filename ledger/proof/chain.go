@@ -3,11 +3,14 @@ package proof
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -18,6 +21,9 @@ type Served struct {
 	// Bodies returns entries of the governance chain in their order, from the
 	// ledger index on, as many as it likes; none where there are no more.
 	Bodies func(from int64) ([]FeedBody, error)
+	// Tiers are entries of kind tiers, with the openings that are at hand: what rules
+	// once read of subjects. A warrant is held to them as far as they go.
+	Tiers []FeedBody
 }
 
 // Step is one governance entry of a chain that is followed.
@@ -34,10 +40,18 @@ type Step struct {
 // each of which must be of its past. visit, if not nil, is shown every
 // step before it is taken. An error of any step means that the chain has no state.
 func Follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint, visit func(Step) error) (*State, ledger.Signed, error) {
+	return follow(t, log, served, seen, visit, nil)
+}
+
+// follow is Follow that also shows the leaves of the class execution, if other is not nil.
+func follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint, visit func(Step) error, other func(index int64, l ledger.Leaf)) (*State, ledger.Signed, error) {
 	leaves := map[int64]ledger.Leaf{}
 	reader := ledger.Reader{Fetch: served.Fetch, Log: log, Seen: seen, Leaf: func(index int64, l ledger.Leaf) error {
 		if l.Class == ledger.Governance {
 			leaves[index] = l
+		}
+		if other != nil && l.Class == ledger.Execution {
+			other(index, l)
 		}
 		return nil
 	}}
@@ -125,7 +139,11 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		return r, err
 	}
 	var ruled, entered *State // as the ruling saw it, and at the warrant's place
-	now, signed, err := Follow(v.trust, o.entries[0].does.log, served, []ledger.Checkpoint{o.checkpoint}, func(s Step) error {
+	told := map[int64]ledger.Leaf{}
+	for _, b := range served.Tiers {
+		told[b.Index] = ledger.Leaf{}
+	}
+	now, signed, err := follow(v.trust, o.entries[0].does.log, served, []ledger.Checkpoint{o.checkpoint}, func(s Step) error {
 		if entered == nil && s.Index > w.Ledger.Proof.Index {
 			entered = s.State.Clone()
 		}
@@ -133,6 +151,10 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 			ruled = s.State.Clone()
 		}
 		return nil
+	}, func(index int64, l ledger.Leaf) {
+		if _, ok := told[index]; ok {
+			told[index] = l
+		}
 	})
 	if err != nil {
 		return r, err
@@ -151,9 +173,66 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	if err := judgeBy(o, ruled, entered); err != nil {
 		return r, err
 	}
+	if r.Tiers, err = stoodAs(w, served.Tiers, told, now, ruled, entered); err != nil {
+		return r, err
+	}
 	r.Later = later(w, entered, now)
 	r.Revocation = fmt.Sprintf("checked as of ledger size %d, governance entry %d", signed.Size, now.Next-1)
 	return r, nil
+}
+
+// fresh is how long before a ruling a tier must have been read to bind it: the desk
+// reads the subject a moment before it rules, and its clock is not the executor's.
+const fresh = time.Minute
+
+// stoodAs refuses a burdening warrant that was ruled by a lower tier than the one that
+// rules had once read of its subject and nobody had let fall, by what the ledger held
+// before the warrant. What people raised it to judgeBy compares. told has the leaf of each batch of tiers
+// by its index. It returns, for a person, how far that could be seen.
+func stoodAs(w Warrant, batches []FeedBody, told map[int64]ledger.Leaf, now, ruled, entered *State) (string, error) {
+	if w.Action.Direction != actions.Burdening || specDesk(w.Action) {
+		return "", nil
+	}
+	name := platform.Subject{Platform: w.Action.Subject.Platform, ID: w.Action.Subject.ID}.String()
+	var hidden, seen int64
+	for _, b := range batches {
+		if b.Index >= w.Ledger.Proof.Index {
+			continue
+		}
+		body, err := ledger.Verify(told[b.Index], b.Body, b.Salt)
+		if err != nil {
+			return "", fmt.Errorf("batch of tiers, entry %d of the ledger: %w", b.Index, err)
+		}
+		record, err := ParseExecution(body)
+		if err != nil {
+			return "", err
+		}
+		if record.VerifyBy(now) != nil {
+			continue // nobody's word
+		}
+		heights, closed, err := TiersOf(body, b.Sealed)
+		if err != nil {
+			return "", err
+		}
+		seen, hidden = seen+1, hidden+closed
+		h, ok := heights[name]
+		if !ok || !ruled.Stands(name, h) || !entered.Stands(name, h) || body.Time.After(w.Ruling.At.Add(-fresh)) {
+			continue
+		}
+		if h.Tier.Rank() > w.Ruling.Facts.Tier.Rank() {
+			return "", wrong("lower-tier", "The warrant was ruled by the tier %s. When it was made %s was %s: a rule had said so on %s (%s), and nobody had let it fall.",
+				w.Ruling.Facts.Tier, name, h.Tier, h.At, h.Rule.Text)
+		}
+	}
+	text := "held to what people raised the subject to"
+	if seen == 0 {
+		return text + "; what rules once read of it was not at hand", nil
+	}
+	text += fmt.Sprintf(", and to what %d entries say that rules once read", seen)
+	if hidden > 0 {
+		text += fmt.Sprintf("; of %d subjects in them the names were not at hand", hidden)
+	}
+	return text + "; not to the tier of an account that owns content, which a warrant does not name", nil
 }
 
 // By verifies a warrant as Verify does and then judges it by a governance chain
