@@ -424,12 +424,32 @@ func checkBeneath(ctx context.Context, r *run) (err error) {
 	if err := r.wrongState(ctx, down(s, r.mark()), platform.Down, m); err != nil {
 		return err
 	}
+	var ear *ear
+	if r.Around[platform.AccountDeactivated] != nil && r.names(platform.AccountDeactivated) {
+		if ear, err = r.listen(ctx, ""); err != nil {
+			return err
+		}
+		defer ear.close()
+	}
 	c := up(s, m)
 	receipt, err := r.apply(ctx, r.key(), c)
 	if err != nil {
 		return err
 	}
-	return r.checkLeft(ctx, c, receipt, off)
+	if err := r.checkLeft(ctx, c, receipt, off); err != nil || ear == nil {
+		return err
+	}
+	h, err := ear.hear(s)
+	if err == nil && !(h.Brought(off) && h.ByOwner()) {
+		err = fmt.Errorf("the stream tells of %q by %q, and not that it was the owner who had deactivated it", h.Status, h.By)
+	}
+	return err
+}
+
+// names reports whether the stream promises to say whose credential a change was.
+func (r *run) names(c platform.Change) bool {
+	w, ok := r.watcher()
+	return ok && slices.ContainsFunc(w.Shows(), func(s platform.Showing) bool { return s.Change == c && s.Names })
 }
 
 // bringBack ends what checkBeneath has begun, whatever came of it.

@@ -94,11 +94,24 @@ func realPlaza(t *testing.T, database string) platformtest.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
+	away, err := server.IssueOwnerToken(ctx, "@away")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tg := target(t, web.URL, staff)
 	lock := func(method string) func(context.Context) (platform.Subject, error) {
 		return func(ctx context.Context) (platform.Subject, error) {
 			_, err := send(ctx, method, web.URL+"/owner/v1/lock", owner, "")
 			return platform.Subject{Platform: "plaza", ID: "acct/2", Handle: "@owner"}, err
+		}
+	}
+	choose := func(route string) func(context.Context) (platform.Subject, error) {
+		return func(ctx context.Context) (platform.Subject, error) {
+			_, err := send(ctx, "POST", web.URL+"/owner/v1/"+route, away, "")
+			if err != nil && strings.Contains(err.Error(), "wrong-state") {
+				err = nil // it is so already
+			}
+			return platform.Subject{Platform: "plaza", ID: "acct/4", Handle: "@away"}, err
 		}
 	}
 	gone := func(id string) func(context.Context) (platform.Subject, error) {
@@ -110,6 +123,7 @@ func realPlaza(t *testing.T, database string) platformtest.Target {
 	}
 	tg.Around = map[platform.Change]func(context.Context) (platform.Subject, error){
 		platform.LockSet: lock("PUT"), platform.LockCleared: lock("DELETE"),
+		platform.AccountDeactivated: choose("deactivate"), platform.AccountReactivated: choose("reactivate"),
 		platform.AccountDeleted: gone("acct/3"), platform.ContentDeleted: gone("post/2"),
 	}
 	tg.Spare = func(ctx context.Context) (string, func(context.Context) bool, error) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// seed makes the scratch account and its post through plaza's own API, and two
+// seed makes the scratch account and its post through plaza's own API, and three
 // accounts and a post for what only their owners or a deletion can do.
 func seed(t *testing.T, url, token string) {
 	t.Helper()
@@ -18,6 +18,7 @@ func seed(t *testing.T, url, token string) {
 		{"posts", `{"account":"acct/1","text":"Nothing to see."}`},
 		{"accounts", `{"handle":"@owner","name":"Owner"}`},
 		{"accounts", `{"handle":"@leaver","name":"Leaver"}`},
+		{"accounts", `{"handle":"@away","name":"Away"}`},
 		{"posts", `{"account":"acct/2","text":"Soon gone."}`},
 	} {
 		if _, err := send(t.Context(), http.MethodPost, url+"/staff/v1/"+c.route, token, c.body); err != nil {

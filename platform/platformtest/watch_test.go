@@ -21,6 +21,7 @@ import (
 var watchFlaws = map[string][]string{
 	"deaf": {"watch-account-takedown", "watch-account-restore", "watch-account-remark", "watch-account-deactivate", "watch-account-reactivate",
 		"watch-account-delete", "watch-content-takedown", "watch-content-restore", "watch-content-delete", "watch-lock-set", "watch-lock-clear", "watch-resume"},
+	"names-the-lifter": {"beneath"},
 	"names-no-lock":    {"watch-lock-set", "watch-lock-clear"},
 	"from-now-always":  {"watch-resume"},
 	"no-cursor":        {"watch-resume"},
@@ -62,6 +63,9 @@ func (s *squintingStream) Next() (platform.Happening, error) {
 		h, err := s.Stream.Next()
 		if s.flaw == "names-no-lock" {
 			h.Locks = false
+		}
+		if s.flaw == "names-the-lifter" && h.Status == platform.Deactivated {
+			h.By = "tester"
 		}
 		if err != nil || s.flaw != "deaf" {
 			return h, err
