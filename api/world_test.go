@@ -51,9 +51,9 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-func serve(t *testing.T) *site {
+func serve(t *testing.T, o ...desktest.Options) *site {
 	t.Helper()
-	town := desktest.NewTown(t, desktest.Options{})
+	town := desktest.NewTown(t, append(o, desktest.Options{})[0])
 	s := &site{Town: town, t: t, log: &lockedBuffer{}}
 	handler, err := api.New(api.Config{Desk: town.Desk, Version: "test", Now: town.Clock().Now,
 		Executor: func(context.Context) (proof.ExecutorStatus, error) { return town.Executor.Status(), nil }})
