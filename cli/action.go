@@ -325,5 +325,5 @@ func checkUndo(d v1.Draft, r v1.Request, reason string, me identity, now time.Ti
 	case a.Reason != reason:
 		return tricked("it gives another reason")
 	}
-	return checkStatement(d, d.Statement.Request, actions.VerdictReverse, me, now)
+	return checkStatement(d, d.Statement.Request, actions.VerdictReverse, me, d.Ruling.Need, now)
 }

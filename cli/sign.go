@@ -199,7 +199,10 @@ func checkVerdict(d v1.Draft, r v1.Request, v actions.Verdict, me identity, now 
 	if d.Action.Digest() != r.Action.Digest() {
 		return tricked("its action is not the one that the request shows")
 	}
-	return checkStatement(d, r.ID, v, me, now)
+	if asked := r.Signed.Statement.Expires; d.Statement.Expires.After(asked.Time) {
+		return tricked("it would be open until %s, and the request is open until %s", d.Statement.Expires, asked)
+	}
+	return checkStatement(d, r.ID, v, me, r.Need, now)
 }
 
 // deed shows, asks about and signs something that is done at the desk and is no
@@ -272,7 +275,7 @@ func checkDraft(d v1.Draft, w v1.Wish, me identity, now time.Time) error {
 	if a.Command.Mark != "" && a.Command.Mark != platform.MarkOf(d.Statement.Request) {
 		return tricked("it would leave the mark %q", a.Command.Mark)
 	}
-	return checkStatement(d, d.Statement.Request, proof.VerdictOf(a), me, now)
+	return checkStatement(d, d.Statement.Request, proof.VerdictOf(a), me, d.Ruling.Need, now)
 }
 
 // checkSubject compares a resolved subject with what was named. A handle's
@@ -298,10 +301,11 @@ func (me identity) knows(log string) bool {
 	return me.origin == "" || origin == me.origin
 }
 
-// checkStatement checks what will be hashed and signed.
-func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, now time.Time) error {
+// checkStatement checks what will be hashed and signed. The need is the one that is
+// shown: its wait lengthens a statement's life, as proof.Validity says.
+func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, need actions.Need, now time.Time) error {
 	st := d.Statement
-	most := proof.Validity(d.Action) + time.Duration(d.Ruling.Need.Wait)*time.Second
+	most := proof.Validity(d.Action) + time.Duration(need.Wait)*time.Second
 	switch {
 	case st.V != actions.StatementVersion:
 		return tricked("its statement is of version %q", st.V)

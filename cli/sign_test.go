@@ -161,7 +161,7 @@ func TestDishonestUndo(t *testing.T) {
 func TestDishonestVerdict(t *testing.T) {
 	me := someone(t)
 	_, d := honest(t, me)
-	r := v1.Request{ID: someRequest, Action: d.Action}
+	r := v1.Request{ID: someRequest, Action: d.Action, Signed: actions.Signed{Statement: statementFor(me, d.Action, actions.VerdictRequest)}}
 	d.Statement = statementFor(me, d.Action, actions.VerdictCountersign)
 	if err := checkVerdict(d, r, actions.VerdictCountersign, me, noon); err != nil {
 		t.Fatalf("the honest draft: %v", err)
@@ -174,6 +174,30 @@ func TestDishonestVerdict(t *testing.T) {
 	other.Statement = statementFor(me, other.Action, actions.VerdictCountersign)
 	if err := checkVerdict(other, r, actions.VerdictCountersign, me, noon); !fault.Is(err, "wrong-draft") {
 		t.Errorf("another action than the one that was shown: %v", err)
+	}
+
+	// A wait lengthens the life of the request and of what is signed about it, and
+	// only where the request shows that wait.
+	waits, long := r, d
+	waits.Need.Wait = 72 * 3600
+	waits.Signed.Statement.Expires = canonical.At(noon.Add(proof.Validity(d.Action) + 72*time.Hour))
+	long.Statement.Expires = waits.Signed.Statement.Expires
+	for _, v := range []actions.Verdict{actions.VerdictCountersign, actions.VerdictDecline, actions.VerdictWithdraw} {
+		long.Statement.Verdict = v
+		if err := checkVerdict(long, waits, v, me, noon); err != nil {
+			t.Errorf("%s of a request with a wait: %v", v, err)
+		}
+		unsaid := waits
+		unsaid.Need.Wait = 0
+		if err := checkVerdict(long, unsaid, v, me, noon); !fault.Is(err, "wrong-draft") {
+			t.Errorf("%s with a wait that the request does not show: %v", v, err)
+		}
+		later := long
+		later.Statement.NotBefore = canonical.At(noon.Add(time.Hour))
+		later.Statement.Expires = canonical.At(long.Statement.Expires.Add(time.Minute))
+		if err := checkVerdict(later, waits, v, me, noon.Add(time.Hour)); !fault.Is(err, "wrong-draft") {
+			t.Errorf("%s that outlives its request: %v", v, err)
+		}
 	}
 	r.ID = otherRequest
 	if err := checkVerdict(d, r, actions.VerdictCountersign, me, noon); !fault.Is(err, "wrong-draft") {
