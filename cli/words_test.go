@@ -218,6 +218,13 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 			}
 		}
 		words := p.String()
+		if s, ok := resolved.(actions.Setting); ok && s.Of == actions.PartBudgets {
+			for _, b := range before.Budgets {
+				if !slices.Contains(s.Budgets, b) && !strings.Contains(words, "no more: "+budgetWords(b)) {
+					t.Errorf("the words do not say that this budget goes: %s", budgetWords(b))
+				}
+			}
+		}
 		was, is := leafValues(reflect.ValueOf(effectsOf(before)), ""), leafValues(reflect.ValueOf(effectsOf(after)), "")
 		changed := 0
 		for at := range union(was, is) {
