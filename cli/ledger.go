@@ -60,12 +60,12 @@ const GovernanceFile = "governance.json"
 
 // TiersFile is the file of a folder that opens batches of tiers: one JSON array of
 // {index, body, salt, sealed}. It names accounts, so that no export has it by itself:
-// whoever holds the desk's database hands it to an auditor, with the openings that
-// the auditor may see.
+// `ledger export --subject` writes it, opened for the accounts that are named.
 const TiersFile = "tiers.json"
 
-// ledgerAt opens the ledger at a desk's address or in a folder.
-func (s *Session) ledgerAt(ctx context.Context, where string) (proof.Served, error) {
+// ledgerAt opens the ledger at a desk's address or in a folder, with what there is of
+// the tiers that rules once raised subjects to.
+func (s *Session) ledgerAt(ctx context.Context, where string, subjects ...string) (proof.Served, error) {
 	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
 		c, err := s.load()
 		if err != nil {
@@ -81,7 +81,9 @@ func (s *Session) ledgerAt(ctx context.Context, where string) (proof.Served, err
 		if err != nil {
 			return proof.Served{}, err
 		}
-		return d.served(ctx), nil
+		served := d.served(ctx)
+		served.Tiers, err = d.tiers(ctx, subjects...)
+		return served, err
 	}
 	info, err := os.Stat(where)
 	if err != nil {
@@ -116,6 +118,26 @@ func (s *Session) ledgerAt(ctx context.Context, where string) (proof.Served, err
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
+}
+
+// tiers are the desk's entries that say to which tier rules once raised subjects,
+// opened for these alone. An entry that names several of them is there once.
+func (d deskClient) tiers(ctx context.Context, subjects ...string) ([]proof.FeedBody, error) {
+	var all []proof.FeedBody
+	for _, subject := range subjects {
+		answer, err := d.TierEntries(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range answer.Items {
+			if i := slices.IndexFunc(all, func(have proof.FeedBody) bool { return have.Index == b.Index }); i >= 0 {
+				all[i].Sealed = append(all[i].Sealed, b.Sealed...)
+				continue
+			}
+			all = append(all, proof.FeedBody{Index: b.Index, Body: b.Body.Body, Salt: b.Salt, Sealed: b.Sealed})
+		}
+	}
+	return all, nil
 }
 
 // served is the desk's ledger for whoever checks it.
@@ -209,7 +231,8 @@ func (c *ledgerVerify) Run(ctx context.Context, s *Session) error {
 }
 
 type ledgerExport struct {
-	Folder string `arg:"" help:"Where to write; empty or new."`
+	Folder  string   `arg:"" help:"Where to write; empty or new."`
+	Subject []string `placeholder:"PLATFORM:ID" help:"Also open the entries that say to which tier rules once raised this subject, so that its warrants can be compared with them. Again for more."`
 }
 
 func (c *ledgerExport) Run(ctx context.Context, s *Session) error {
@@ -253,6 +276,18 @@ func (c *ledgerExport) Run(ctx context.Context, s *Session) error {
 	}
 	if err := put(GovernanceFile, raw); err != nil {
 		return err
+	}
+	if len(c.Subject) > 0 {
+		tiers, err := d.tiers(ctx, c.Subject...)
+		if err != nil {
+			return err
+		}
+		if raw, err = json.Marshal(tiers); err != nil {
+			return fmt.Errorf("write the tiers: %w", err)
+		}
+		if err := put(TiersFile, raw); err != nil {
+			return err
+		}
 	}
 	doc := struct {
 		Folder     string `json:"folder"`

@@ -10,6 +10,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -115,7 +116,11 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	if c.Ledger == "" {
 		r, err = verifier.Verify(raw)
 	} else {
-		served, openErr := s.ledgerAt(ctx, c.Ledger)
+		var subjects []string
+		if w, unread := proof.ParseWarrant(raw); unread == nil && w.Action.Subject.Platform != actions.DeskPlatform {
+			subjects = append(subjects, platform.Subject{Platform: w.Action.Subject.Platform, ID: w.Action.Subject.ID}.String())
+		}
+		served, openErr := s.ledgerAt(ctx, c.Ledger, subjects...)
 		if openErr != nil {
 			return openErr
 		}

@@ -250,6 +250,12 @@ func (c *Client) Governance(ctx context.Context, from int64) (b v1.Bodies, err e
 	return b, c.get(ctx, "/ledger/bodies/governance", q, &b)
 }
 
+// TierEntries returns the entries that say to which tier rules once raised a subject,
+// PLATFORM:ID, opened for that subject alone.
+func (c *Client) TierEntries(ctx context.Context, subject string) (b v1.TierBodies, err error) {
+	return b, c.get(ctx, "/ledger/bodies/tiers", url.Values{"subject": {subject}}, &b)
+}
+
 // Ledger fetches the served log's checkpoint and tiles, for ledger.Reader and
 // ledger.Follower.
 func (c *Client) Ledger(ctx context.Context) ledger.Fetch {

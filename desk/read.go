@@ -292,5 +292,27 @@ func (d *Desk) Chain(ctx context.Context, by Caller, from int64, limit int) (out
 	return out, err
 }
 
+// TierEntries returns the ledger's entries that say what rules once raised a subject
+// ("plaza:acct/17") to, opened for that subject alone: what a verifier compares a
+// warrant's tier with. They are for those who read evidence.
+func (d *Desk) TierEntries(ctx context.Context, by Caller, subject string) (out []proof.FeedBody, err error) {
+	_, st, err := d.standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	if !may(st, evidenceReaders...) {
+		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "What opens the ledger is read by leads, officers, those on call, investigators and auditors.")
+	}
+	s, err := platform.ParseSubject(subject)
+	if err != nil || s.ID == "" {
+		return nil, fault.New(fault.Invalid, "bad-parameter", "subject is PLATFORM:ID, such as plaza:acct/17; the ledger names nobody by handle.")
+	}
+	entries, err := d.store.EntriesNaming(ctx, proof.KindTiers, canonical.MustMarshal(s.String()))
+	for _, e := range entries {
+		out = append(out, proof.FeedBody{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt, Sealed: e.Openings})
+	}
+	return out, err
+}
+
 // Ledger gives surfaces what they serve of the ledger.
 func (d *Desk) Ledger() ledger.Tiles { return d.tiles }

@@ -304,6 +304,16 @@ func TestLedgerRoutes(t *testing.T) {
 	if w := s.do("GET", "/ledger/bodies/governance?from=-1", "Authorization", lead); w.Code != 400 {
 		t.Errorf("from -1: %d", w.Code)
 	}
+	for who, want := range map[string]int{agent: 403, lead: 200} {
+		if w := s.do("GET", "/ledger/bodies/tiers?subject=plaza:acct/1", "Authorization", who); w.Code != want {
+			t.Errorf("which tiers stand for a subject: %d, want %d: %s", w.Code, want, w.Body)
+		}
+	}
+	for _, bad := range []string{"", "?subject=", "?subject=plaza", "?subject=plaza:@president", "?subject=%00"} {
+		if w := s.do("GET", "/ledger/bodies/tiers"+bad, "Authorization", lead); w.Code != 400 {
+			t.Errorf("tiers%s: %d", bad, w.Code)
+		}
+	}
 	var number int64
 	for {
 		w := s.do("GET", fmt.Sprintf("/ledger/bodies/governance?from=%d", number), "Authorization", lead)
@@ -349,6 +359,9 @@ func TestPublishedLedger(t *testing.T) {
 	}
 	if w := s.do("GET", "/ledger/bodies/governance"); w.Code != 401 {
 		t.Errorf("bodies of a published ledger without a token: %d", w.Code)
+	}
+	if w := s.do("GET", "/ledger/bodies/tiers?subject=plaza:acct/1"); w.Code != 401 {
+		t.Errorf("tiers of a published ledger without a token: %d", w.Code)
 	}
 }
 

@@ -27,6 +27,7 @@ func (s *Server) ledgerMux() http.Handler {
 	get("/ledger/tile/{rest...}", s.tile)
 	get("/ledger/vkey", s.verifierKey)
 	get("/ledger/bodies/governance", s.governance)
+	get("/ledger/bodies/tiers", s.tiers)
 	mux.HandleFunc("/ledger/", NotFound)
 	return mux
 }
@@ -141,6 +142,25 @@ func (s *Server) governance(w http.ResponseWriter, r *http.Request) error {
 	out := v1.Bodies{From: from, Next: from + int64(len(entries)), Bodies: []v1.Body{}}
 	for _, e := range entries {
 		out.Bodies = append(out.Bodies, v1.Body{Index: e.Index, Body: e.Body, Salt: e.Salt})
+	}
+	write(w, r, http.StatusOK, "application/json", out)
+	return nil
+}
+
+// tiers answers with the entries that say what rules once raised a subject to, opened
+// for that subject alone. It always needs a token.
+func (s *Server) tiers(w http.ResponseWriter, r *http.Request) error {
+	by, err := Authenticate(s.config.Desk, r)
+	if err != nil {
+		return err
+	}
+	entries, err := s.config.Desk.TierEntries(r.Context(), by, r.URL.Query().Get("subject"))
+	if err != nil {
+		return err
+	}
+	out := v1.TierBodies{Items: []v1.TierBody{}}
+	for _, e := range entries {
+		out.Items = append(out.Items, v1.TierBody{Body: v1.Body{Index: e.Index, Body: e.Body, Salt: e.Salt}, Sealed: e.Sealed})
 	}
 	write(w, r, http.StatusOK, "application/json", out)
 	return nil

@@ -392,6 +392,21 @@ func (tx *Tx) EntryOf(class ledger.Class, number int64) (ledger.Entry, error) {
 	return one(tx.entries(`e.class = $1 and e.number = $2`, string(class), number))
 }
 
+// EntriesNaming returns the execution entries of a kind that seal a value, oldest
+// first, each with the openings of that value alone. It reads what opens all entries
+// of the kind.
+func (s *Store) EntriesNaming(ctx context.Context, kind string, value []byte) (entries []ledger.Entry, err error) {
+	err = s.Read(ctx, func(tx *Tx) error {
+		entries, err = tx.entries(`e.class = 'execution' and e.kind = $1 and e.idx in
+			(select n.idx from ledger_entry k join ledger_opening n on n.idx = k.idx where k.kind = $1 and n.value = $2)`, kind, value)
+		return err
+	})
+	for i := range entries {
+		entries[i].Openings = slices.DeleteFunc(entries[i].Openings, func(o ledger.Opening) bool { return !bytes.Equal(o.Value, value) })
+	}
+	return entries, err
+}
+
 // WarrantEntries returns the entry at an index and the governance entries with
 // given numbers, in the order of the numbers, all without what opens their
 // personal fields: what a warrant is made of.

@@ -14,6 +14,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 )
@@ -150,6 +151,18 @@ type Body struct {
 	Index int64           `json:"index"`
 	Body  canonical.Raw   `json:"body" doc:"the entry, canonical JSON"`
 	Salt  canonical.Bytes `json:"salt"`
+}
+
+// TierBody opens a leaf that says to which tier rules once raised subjects, and in it
+// one subject.
+type TierBody struct {
+	Body
+	Sealed []ledger.Opening `json:"sealed" doc:"what opens the subject that was asked for"`
+}
+
+// TierBodies are the entries that name a subject, oldest first.
+type TierBodies struct {
+	Items []TierBody `json:"items"`
 }
 
 // Bodies are entries of the governance chain with what opens their leaves. They

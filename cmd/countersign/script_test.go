@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -51,6 +52,7 @@ func TestMain(m *testing.M) {
 //	around HANDLE            take an account down around the desk, with the executor's staff token
 //	rename HANDLE HANDLE     give an account on plaza another handle
 //	followed                 wait until the executor's journal knows the whole ledger
+//	entered KIND             wait until one of the newest entries is of a kind
 //	withhold FILE            take the last governance entry out of an export
 //	metrics                  fetch what the desk counts
 //	page HANDLE TEXT         demand that the account's public page says TEXT
@@ -64,7 +66,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "typed": cmdTyped,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "typed": cmdTyped,
 		},
 		RequireUniqueNames: true,
 	})
@@ -416,6 +418,20 @@ func cmdFollowed(ts *testscript.TestScript, neg bool, args []string) {
 		index, _ := last["index"].(float64)
 		want = int64(index) + 1
 		ts.Check(db.Read(ctx, func(tx *sqldb.Tx) error { return tx.QueryRow("select size from memory").Scan(&noted) }))
+	}
+}
+
+// cmdEntered waits until one of the newest entries is of a kind.
+func cmdEntered(ts *testscript.TestScript, neg bool, args []string) {
+	for deadline := time.Now().Add(patience); ; {
+		log := answerOf(ts, "--dir", ts.Getenv("OFFICER1"), "ledger", "log", "--last", "5", "--url", ts.Getenv("URL"))
+		items, _ := log["items"].([]any)
+		if slices.ContainsFunc(items, func(x any) bool { e, _ := x.(map[string]any); return e["kind"] == args[0] }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nothing of kind %s was entered: %v", args[0], items)
+		}
 	}
 }
 
