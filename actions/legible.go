@@ -29,12 +29,22 @@ func (a Action) Lasts(asked time.Time) error {
 	return nil
 }
 
+// Reasoned reports whether an action says why, where it has to: people read that before
+// they sign, and years later. What relieves goes without, so that no freeze and no undo
+// waits for words; a review has its findings. Errors are faults of type "bad-text".
+func (a Action) Reasoned() error {
+	if a.Reason != "" || a.Direction == Relieving || a.Kind == DeskReview {
+		return nil
+	}
+	return prose.Check("The reason", a.Reason)
+}
+
 // Legible reports whether people can read what an action says in words, by the
 // one rule of package prose. Check does not: actions of the first laws stay as
 // they were signed. Subjects are not looked at, since strangers name them; they
 // are escaped where they are shown. Errors are faults of type "bad-text".
 func (a Action) Legible() error {
-	// Whether there has to be one is the surface's to say.
+	// Whether there has to be one Reasoned says.
 	if a.Reason != "" {
 		if err := prose.Check("The reason", a.Reason); err != nil {
 			return err

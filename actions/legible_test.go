@@ -73,3 +73,26 @@ func TestLasts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestReasoned: whatever burdens says why; what relieves waits for no words.
+func TestReasoned(t *testing.T) {
+	silent := takedown()
+	silent.Reason = ""
+	if err := silent.Reasoned(); fault.TypeOf(err) != "bad-text" {
+		t.Errorf("a takedown without a reason: %v", err)
+	}
+	if err := takedown().Reasoned(); err != nil {
+		t.Error(err)
+	}
+	for _, a := range []Action{deskAction(DeskFreeze, Freeze{Op: "freeze", Scope: ScopeAll}), deskAction(DeskReview, Review{Of: ReviewEmergency, ID: "x"})} {
+		a.Reason = ""
+		if err := a.Reasoned(); err != nil {
+			t.Errorf("%s: %v", a.Kind, err)
+		}
+	}
+	thaw := deskAction(DeskFreeze, Freeze{Op: "thaw", Scope: ScopeAll})
+	thaw.Reason = ""
+	if err := thaw.Reasoned(); fault.TypeOf(err) != "bad-text" {
+		t.Errorf("a thaw without a reason: %v", err)
+	}
+}

@@ -59,7 +59,7 @@ func TestHostileRequests(t *testing.T) {
 	auth := []string{"Authorization", "Bearer " + token}
 	asJSON := append([]string{"Content-Type", "application/json"}, auth...)
 	form := append([]string{"Content-Type", "application/x-www-form-urlencoded"}, auth...)
-	wish := `{"kind":"account.takedown","subject":"plaza:@neighbour","case":"c","key":"` + string(s.PublicKey("ann").ID()) + `"}`
+	wish := `{"kind":"account.takedown","subject":"plaza:@neighbour","case":"c","reason":"spam","key":"` + string(s.PublicKey("ann").ID()) + `"}`
 	good := string(canonical.MustMarshal(s.submission(s.client(token), "ann", "plaza:@president")))
 
 	for _, c := range []struct {
@@ -70,6 +70,7 @@ func TestHostileRequests(t *testing.T) {
 	}{
 		{"good", "POST", "/api/v1/drafts", wish, asJSON, 200, ""},
 		{"charset", "POST", "/api/v1/drafts", wish, append([]string{"Content-Type", "application/json; charset=utf-8"}, auth...), 200, ""},
+		{"no reason", "POST", "/api/v1/drafts", strings.Replace(wish, `"reason":"spam",`, "", 1), asJSON, 400, "bad-text"},
 		{"no body", "POST", "/api/v1/drafts", "", asJSON, 400, "invalid-request"},
 		{"no JSON", "POST", "/api/v1/drafts", "{", asJSON, 400, "invalid-request"},
 		{"two documents", "POST", "/api/v1/drafts", wish + wish, asJSON, 400, "invalid-request"},

@@ -258,6 +258,9 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	if err := a.Legible(); err != nil {
 		return Draft{}, err
 	}
+	if err := a.Reasoned(); err != nil {
+		return Draft{}, err
+	}
 	if err := a.Lasts(d.now()); err != nil {
 		return Draft{}, err
 	}

@@ -149,6 +149,9 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	if err := a.Legible(); err != nil {
 		return ask, err
 	}
+	if err := a.Reasoned(); err != nil {
+		return ask, err
+	}
 	if err := a.Lasts(sub.Signed.Statement.NotBefore.Time); err != nil {
 		return ask, err
 	}

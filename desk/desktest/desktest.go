@@ -313,6 +313,9 @@ func (w *World) Signed(by workforce.WorkerID, d desk.Draft) actions.Signed {
 
 // TryRequest drafts, signs and submits a wish.
 func (w *World) TryRequest(by workforce.WorkerID, wish desk.Wish, rows ...desk.AdmittedRow) (actions.Request, error) {
+	if wish.Reason == "" {
+		wish.Reason = "test"
+	}
 	d, err := w.Desk.Draft(w.t.Context(), As(by), wish)
 	if err != nil {
 		return actions.Request{}, err
