@@ -251,6 +251,7 @@ func TestDraftTellsCoverage(t *testing.T) {
 		"import":     {desk.Wish{Kind: actions.DeskAdmit, Change: admit, Records: []workforce.Record{kim}}, 1},
 		"budget":     {desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}}, -1},
 	} {
+		c.wish.Reason = "test"
 		d, err := w.Draft(t.Context(), desktest.As("ada"), c.wish)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

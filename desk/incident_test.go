@@ -576,6 +576,7 @@ func TestReviewClosesIncident(t *testing.T) {
 // taken is a change that the executor has taken directly.
 func taken(t *testing.T, w *desktest.World, by workforce.WorkerID, wish desk.Wish) proof.Execution {
 	t.Helper()
+	wish.Reason = "test"
 	d, err := w.Draft(t.Context(), desktest.As(by), wish)
 	if err != nil {
 		t.Fatal(err)

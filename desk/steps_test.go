@@ -48,6 +48,7 @@ func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 // submission drafts and signs, so that the call itself can be repeated.
 func submission(t *testing.T, to *desktest.Town, by workforce.WorkerID, wish desk.Wish) desk.Submission {
 	t.Helper()
+	wish.Reason = "test"
 	d, err := to.Draft(t.Context(), desktest.As(by), wish)
 	if err != nil {
 		t.Fatal(err)
