@@ -76,6 +76,9 @@ func TestRogueOfficerAtThree(t *testing.T) {
 	must(t, w.Govern(proof.KindRow, proof.RowDataOf(w.State(), rows[0], canonical.At(w.Now()), e.Body.Number, 0), opened[0]...))
 	_, err = waits(w, actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{w.Enrolment("dov")}}, proof.RecoveryWait, "ada", "bea")
 	must(t, err)
+	// The new officer is not asked before the 30 days are over.
+	must(t, do(w, actions.DeskFreeze, freeze(actions.ScopeAll, ""), "ada"))
+	must(t, do(w, actions.DeskFreeze, thaw(actions.ScopeAll, ""), "ada", "bea"))
 	// When the new officer counts, the policy decides again.
 	w.Advance(31 * 24 * time.Hour)
 	if got := w.State().Recovering(w.Now()); got {
