@@ -68,6 +68,9 @@ type Config struct {
 	// HealthEvery is how often it is looked at whether something needs a person of
 	// which no record tells: the executor's states, what waits, what is due. 0: never.
 	HealthEvery time.Duration
+	// ExecutorStart is how long after the desk's opening the executor may leave its
+	// first answer open before somebody is paged; for one that is started beside it.
+	ExecutorStart time.Duration
 	// Step, if set, is called between any two steps of an act, with the name of
 	// the one just done; see the constants.
 	Step func(name string)
@@ -108,6 +111,8 @@ type Desk struct {
 	clocks        clocks
 	exposureEvery time.Duration
 	healthEvery   time.Duration
+	startedBy     time.Time   // until then the executor may still be starting
+	answered      atomic.Bool // the executor, since the desk was opened
 	progress      progress
 	viewed        atomic.Pointer[exposure.View] // the newest that was asked for
 }

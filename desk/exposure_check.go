@@ -97,12 +97,7 @@ func (t *tx) alarmIndispensable(some, before []workforce.WorkerID) error {
 	if len(some) == 0 || slices.Equal(some, before) {
 		return nil
 	}
-	names := make([]string, len(some))
-	for i, w := range some {
-		names[i] = string(w)
-	}
-	return t.alarm(Alarm{Kind: string(alarm.Indispensable), Severity: Page,
-		Text: fmt.Sprintf("The desk could not go on without %s: the others could neither thaw nor enrol a key. Admit another officer, or thaw one.", strings.Join(names, ", nor without "))})
+	return t.alarm(Alarm{Kind: string(alarm.Indispensable), Severity: Page, Text: indispensableText(some) + " " + doIndispensable})
 }
 
 // figures computes what is compared: of every burdening kind that is no emergency.

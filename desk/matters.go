@@ -38,7 +38,7 @@ type Matter struct {
 func (m Matter) Needs() bool { return m.Severity == Page || m.Severity == Warn }
 
 // Sections of matters, in the order in which they are shown.
-var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "people"}
+var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "people"}
 
 // How long something waits before somebody is told.
 const (
@@ -81,7 +81,7 @@ func (d *Desk) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 		if away == nil && d.behind(st.Size, size) {
 			own = append(own, Matter{Section: "ledger", Severity: Warn, Text: fmt.Sprintf("The executor has read %d of %d entries of the ledger, and falls behind.", st.Size, size), Do: doBehind})
 		}
-		for _, gather := range []func(*store.Tx, *proof.State) ([]Matter, error){d.requestMatters, d.reviewMatters, d.incidentMatters, d.liftMatters} {
+		for _, gather := range []func(*store.Tx, *proof.State) ([]Matter, error){d.requestMatters, d.reviewMatters, d.incidentMatters, d.liftMatters, d.recoveryMatters} {
 			more, err := gather(stx, s)
 			if err != nil {
 				return err
@@ -98,6 +98,7 @@ func (d *Desk) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 		all = append(all, Matter{Section: "freezes", Severity: Warn, Since: f.At, Request: f.Request, Text: fmt.Sprintf("%s froze %s: burdening acts are refused.", f.By, freezeWords(f.Freeze)),
 			Do: "If the reason is gone, have it thawed by several: countersign thaw …"})
 	}
+	all = append(all, d.officerMatters(s)...)
 	all = append(all, d.leaving(s)...)
 	slices.SortStableFunc(all, func(a, b Matter) int { return slices.Index(Sections, a.Section) - slices.Index(Sections, b.Section) })
 	return all, nil
@@ -116,9 +117,21 @@ const (
 	doSign    = "Ask somebody independent: countersign action show REQUEST says who is needed, countersign exposure who could."
 )
 
+// awayText says how an executor does not answer, once.
+func awayText(away error) string {
+	if away == nil {
+		return ""
+	}
+	text := strings.TrimSuffix(fault.TextOf(away), " Try again in a moment.")
+	if !strings.HasPrefix(text, "The executor ") {
+		text = "The executor does not answer the desk: " + text
+	}
+	return text
+}
+
 func (d *Desk) executorMatters(st proof.ExecutorStatus, away error) (all []Matter) {
 	if away != nil {
-		return []Matter{{Section: "executor", Severity: Page, Text: "The executor does not answer the desk: " + fault.TextOf(away), Do: doAway}}
+		return []Matter{{Section: "executor", Severity: Page, Text: awayText(away), Do: doAway}}
 	}
 	if st.Stopped != "" {
 		all = append(all, Matter{Section: "executor", Severity: Page, Text: "The executor refuses burdening acts: " + st.Stopped, Do: doStopped})
@@ -279,6 +292,70 @@ func (d *Desk) liftMatters(stx *store.Tx, _ *proof.State) (all []Matter, err err
 
 const doLift = "Look at the subject. If it bears somebody else's mark, ask for its restore: countersign action request account.restore SUBJECT."
 
+// officerMatters tells of officers who are missing: one more loss could stop the desk.
+func (d *Desk) officerMatters(s *proof.State) (all []Matter) {
+	now := d.now()
+	add := func(severity store.Severity, do, format string, args ...any) {
+		all = append(all, Matter{Section: "officers", Severity: severity, Text: fmt.Sprintf(format, args...), Do: do})
+	}
+	stuck := slices.ContainsFunc([]actions.Kind{actions.DeskAdmit, actions.DeskKey, actions.DeskFreeze}, func(k actions.Kind) bool { return s.Stuck(k, now) })
+	switch {
+	case stuck && (s.Laws < 2 || !s.Recoverable(now)):
+		add(Page, doStuck, "Too few officers are left: nobody can thaw, admit or enrol any more.")
+	case stuck:
+		add(Warn, doRecover, "Too few officers are left for what the policy asks: only all of them together can thaw, admit or enrol.")
+	}
+	if some := s.Indispensable(now); len(some) > 0 {
+		add(Page, doIndispensable, "%s", indispensableText(some))
+	}
+	for _, w := range s.People.Sorted() {
+		if st := s.People.Standing(w.Worker, now); !st.Engaged || !st.Has(workforce.Officer) {
+			continue
+		}
+		if !slices.ContainsFunc(s.People.KeysOf(w.Worker), func(k workforce.Key) bool { return k.Live(now) }) {
+			add(Warn, "The officer makes a key, and another officer asks for its enrolment: countersign key make, countersign key enroll FILE.",
+				"%s is an officer and has no live key, and so can sign nothing.", w.Worker)
+		}
+	}
+	return all
+}
+
+const (
+	doIndispensable = "Admit another officer, thaw one, or enrol a key for one who has none."
+	doRecover       = "Thaw officers, enrol their keys or admit others: countersign thaw, key enroll, worker import. Everybody who is left of the officers signs."
+	doStuck         = "Undo, the end of measures and restorations go on. If an engagement or a freeze does not end by itself, found a new desk."
+)
+
+// indispensableText says that the desk could not go on without each of some people.
+func indispensableText(some []workforce.WorkerID) string {
+	names := make([]string, len(some))
+	for i, w := range some {
+		names[i] = string(w)
+	}
+	return fmt.Sprintf("The desk could not go on without %s: the others could neither thaw nor enrol a key.", strings.Join(names, ", nor without "))
+}
+
+// recoveryMatters tells of open requests that a law, and not the policy, lets pass:
+// recoveries, and the taking out of a second officer. Those who were left out of one
+// must see it while it waits.
+func (d *Desk) recoveryMatters(stx *store.Tx, s *proof.State) (all []Matter, err error) {
+	rs, err := stx.Requests(store.RequestFilter{Status: actions.StatusHeld, Platform: actions.DeskPlatform, Limit: mostMatters})
+	if err != nil {
+		return nil, err
+	}
+	now := d.now()
+	for _, r := range rs {
+		law, err := s.ByLaw(r.Action, proof.FactsOf(r.Action, s.People.Standing(r.Requester(), now), r.Action.Tier, ""), r.Signed.Statement, now)
+		if err != nil || law == nil {
+			continue // by now the policy decides, or it is asked in vain
+		}
+		all = append(all, Matter{Section: "recoveries", Severity: Warn, Since: r.Created, Request: r.ID, Tier: r.Action.Tier,
+			Text: fmt.Sprintf("%s asks for %s: %s Still missing: %s.", r.Requester(), r.Action.Kind, law.Reason.Text, strings.TrimSuffix(r.Missing, ".")),
+			Do:   "If it is right, sign it: countersign action countersign " + r.ID + ". If it is not, decline it, and freeze the one who asked."})
+	}
+	return all, nil
+}
+
 // leaving tells whose engagement ends soon.
 func (d *Desk) leaving(s *proof.State) []Matter {
 	now := d.now()
@@ -386,7 +463,12 @@ func (d *Desk) CheckHealth(ctx context.Context, since canonical.Time) (until can
 
 // states tells of the states of the executor that began or ended.
 func (t *tx) states(st proof.ExecutorStatus, away error, slow bool, size int64) error {
-	if err := t.turn(alarm.ExecutorAway, away != nil, "The executor does not answer the desk: "+fault.TextOf(away)+" "+doAway, "The executor answers again."); err != nil || away != nil {
+	if away == nil {
+		t.desk.answered.Store(true)
+	} else if !t.desk.answered.Load() && t.desk.now().Before(t.desk.startedBy) {
+		return nil // it may still be starting
+	}
+	if err := t.turn(alarm.ExecutorAway, away != nil, awayText(away)+" "+doAway, "The executor answers again."); err != nil || away != nil {
 		return err // of all else nothing is known then
 	}
 	if err := t.turn(alarm.ExecutorStopped, st.Stopped != "", "The executor refuses burdening acts: "+st.Stopped+" "+doStopped, "The executor takes burdening acts again."); err != nil {

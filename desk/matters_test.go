@@ -14,6 +14,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
 )
 
 // saying is an executor that says what it is told to say of itself.
@@ -92,6 +93,44 @@ func TestExecutorStatesAreTold(t *testing.T) {
 		}
 		_, err := w.Matters(t.Context(), desktest.As("ann"))
 		refused(t, err, "not-yours-to-read")
+	})
+}
+
+// TestStartingIsNotAway: an executor that the desk's program starts itself has its time
+// to start before somebody is paged. One that never answers, and one that answered once,
+// is paged for.
+func TestStartingIsNotAway(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		x := &saying{err: fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer, or not as it should. Try again in a moment.")}
+		o.Executor, o.ExecutorStart = x, 10*time.Second
+		w := staffed(t, o)
+		w.Clock().Hold()
+		w.Open(o)
+		check := func(want ...string) {
+			t.Helper()
+			if _, err := w.CheckHealth(t.Context(), canonical.At(w.Clock().Now())); err != nil {
+				t.Fatal(err)
+			}
+			if got := alarms(t, w); !slices.Equal(got, want) {
+				t.Fatalf("alarms %q, and not %q", got, want)
+			}
+		}
+		check()
+		w.Clock().Advance(9 * time.Second)
+		check()
+		w.Clock().Advance(2 * time.Second)
+		check("executor.away page")
+		last, _, err := w.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
+		if err != nil || len(last) == 0 || strings.Count(last[0].Text, "does not answer") != 1 {
+			t.Errorf("the alarm is %+v, %v", last, err)
+		}
+
+		// After another start it answers, and then no more: the time to start is over.
+		x.err, x.status = nil, proof.ExecutorStatus{Size: 1 << 40}
+		w.Open(o)
+		check("executor.away page", "executor.away info")
+		x.err = fault.New(fault.Unavailable, "executor-unreachable", "It is not there.")
+		check("executor.away page", "executor.away info", "executor.away page")
 	})
 }
 
@@ -222,5 +261,47 @@ func TestFailedLiftIsTold(t *testing.T) {
 		if got := alarms(t, to.World)[1:]; !slices.Equal(got, []string{"credential.refused page", "lift.failed page", "credential.refused page"}) {
 			t.Errorf("alarms %q", got)
 		}
+	})
+}
+
+// TestOfficersWhoAreShortAreTold: a desk that one more loss would stop is not well. It
+// names those who are indispensable, the officers without a live key and the open
+// recoveries, until each is over.
+func TestOfficersWhoAreShortAreTold(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		w := staffed(t, o)
+		wish := func(k actions.Kind, c actions.Change) desk.Wish {
+			return desk.Wish{Kind: k, Subject: actions.DeskPlatform + ":desk", Reason: "cem lost the key", Change: c}
+		}
+		told := func(section string, words ...string) {
+			t.Helper()
+			got := slices.DeleteFunc(in(t, w, section), func(m desk.Matter) bool { return !m.Needs() })
+			if len(got) != len(words) {
+				t.Fatalf("%s: %+v, and not %q", section, got, words)
+			}
+			for i, m := range got {
+				if !strings.Contains(m.Text, words[i]) || m.Do == "" {
+					t.Errorf("%s: %q does not say %q, or not what to do", section, m.Text, words[i])
+				}
+			}
+		}
+		told("officers")
+		told("recoveries")
+
+		// With cem out, nobody of the other two may be lost as well.
+		w.Request("ada", wish(actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "cem"}))
+		told("officers", "Too few officers are left", "without ada, nor without bea")
+		key := w.PublicKey("cem")
+		revoke := w.Request("ada", wish(actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{key.ID()}}))
+		told("recoveries", "desk.key")
+		w.Countersign(revoke.ID, "bea")
+		told("officers", "Too few officers are left", "without ada, nor without bea", "cem is an officer and has no live key")
+		told("recoveries")
+
+		thaw := w.Request("ada", wish(actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "cem"}))
+		told("recoveries", "bea")
+		w.Countersign(thaw.ID, "bea")
+		told("recoveries")
+		told("officers", "Too few officers are left", "without ada, nor without bea", "cem is an officer and has no live key")
 	})
 }

@@ -50,7 +50,8 @@ func handOverPause(attempt int) time.Duration {
 func Open(ctx context.Context, c Config) (*Desk, error) {
 	d := &Desk{store: c.Store, log: c.Log, tiles: ledger.Tiles{Source: c.Store}, executor: c.Executor, now: c.Now, rand: c.Rand, logger: c.Logger, step: c.Step,
 		destinations: c.Destinations, sender: c.Sender, holders: c.Holders, exposureEvery: c.ExposureEvery, healthEvery: c.HealthEvery,
-		ids: id.Source{Now: c.Now, Rand: c.Rand}, hurried: make(chan store.Request, 1024)}
+		startedBy: c.Now().Add(c.ExecutorStart),
+		ids:       id.Source{Now: c.Now, Rand: c.Rand}, hurried: make(chan store.Request, 1024)}
 	if d.logger == nil {
 		d.logger = slog.New(slog.DiscardHandler)
 	}

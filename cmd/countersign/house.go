@@ -29,9 +29,10 @@ type house struct {
 
 // houseOptions are what differs between opening a desk to found it and to serve.
 type houseOptions struct {
-	executor desk.Executor
-	root     canonical.Digest
-	logger   *slog.Logger
+	executorStart time.Duration // see desk.Config
+	executor      desk.Executor
+	root          canonical.Digest
+	logger        *slog.Logger
 }
 
 // openHouse opens the desk in a folder without an executor: to found it.
@@ -70,7 +71,7 @@ func openHouseWith(ctx context.Context, config Config, dir string, o houseOption
 		return nil, err
 	}
 	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
-		Destinations: destinations, Holders: config.Holders, ExposureEvery: 24 * time.Hour, HealthEvery: 15 * time.Second})
+		Destinations: destinations, Holders: config.Holders, ExposureEvery: 24 * time.Hour, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

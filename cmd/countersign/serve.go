@@ -117,7 +117,11 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	}
 	executor := link.DialExecutor(executorAddress, settings.ExecutorToken)
 	defer executor.Close()
-	if v.house, err = openHouseWith(ctx, config, dir, houseOptions{executor: remote{executor}, root: root, logger: log}); err != nil {
+	options := houseOptions{executor: remote{executor}, root: root, logger: log}
+	if config.Executor.Address == "" {
+		options.executorStart = ownStart
+	}
+	if v.house, err = openHouseWith(ctx, config, dir, options); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, v.house.close()) }()
@@ -215,6 +219,10 @@ func (c *serveCommand) up(ctx context.Context, s *cli.Session, v *services, root
 
 // startTime is how long an executor may take to answer for the first time.
 const startTime = 30 * time.Second
+
+// ownStart is how long an executor that serve itself starts may take before somebody
+// is paged. It is well below startTime: serve ends after that, and pages before.
+const ownStart = 10 * time.Second
 
 // answering waits until the executor answers.
 func answering(ctx context.Context, executor *link.ExecutorClient) (proof.ExecutorStatus, error) {

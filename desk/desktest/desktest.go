@@ -102,6 +102,7 @@ type Options struct {
 	Holders       desk.Holders
 	ExposureEvery time.Duration // see desk.Config
 	HealthEvery   time.Duration // the same
+	ExecutorStart time.Duration // the same
 
 	ExecutorNow func() time.Time // of a Town's executor; nil: the desk's clock
 }
@@ -168,7 +169,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Destinations: o.Destinations, Sender: o.Sender, Holders: o.Holders, ExposureEvery: o.ExposureEvery, HealthEvery: o.HealthEvery, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+		Rand: rand.Reader, Step: o.Step, Destinations: o.Destinations, Sender: o.Sender, Holders: o.Holders, ExposureEvery: o.ExposureEvery, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }
 
