@@ -92,6 +92,7 @@ func TestImportRefuses(t *testing.T) {
 		"role in capitals":       {row("role", "Agent"), "none of agent"},
 		"role twice":             {row("role", "agent+lead+agent"), "twice"},
 		"roles by comma":         {row("role", `"agent,lead"`), "none of agent"},
+		"roles with a comma":     {row("role", `"agent,oncall"`), `several roles are joined by +, such as agent+oncall`},
 		"role with an end":       {row("role", "agent+"), `role ""`},
 		"unknown zone":           {row("zone", "Dublin"), "time zone"},
 		"zone of the machine":    {row("zone", "Local"), "time zone"},

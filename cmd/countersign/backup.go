@@ -27,7 +27,8 @@ func (c *backupCommand) Help() string {
 	return "Copies the SQLite databases in the folder of a desk, through SQLite, while they are in use: the desk's, plaza's, and the executor's journal if its " +
 		"folder lies there. Each copy is of one moment and is checked: its pages, and the whole ledger against its signed checkpoint and against trust/. " +
 		"The new folder appears only when all of it is right; if anything fails there is none.\n\n" +
-		"Keys, credentials and tokens are not copied: keep log.key, link.json, config.json and executor/*.json apart from the backup, under other hands.\n\n" +
+		"Keys, credentials and tokens are not copied: keep them apart from the backup, under other hands. A desk needs them beside it: log.key and link.json, and config.json if there is one, in its folder; " +
+		"key.json, link.json and platforms.json, and alarm.json if there is one, in executor/.\n\n" +
 		"The copies are for evidence and for reading. Never put a journal back: it does not know what was done since. " +
 		"Put a desk's database back only where no entry was made since; the executor refuses a ledger that was set back.\n\n" +
 		"A desk on PostgreSQL is copied with pg_dump: the whole database with all its tables, in one run."
@@ -101,9 +102,12 @@ func (c *backupCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 		return err
 	}
 	doc.Origin, doc.Size, doc.Tree = signed.Origin, signed.Size, signed.Root.String()
-	for _, name := range []string{cli.TrustRoot, cli.TrustPolicy} {
-		name = filepath.Join(trustFolder, name)
+	for _, name := range []string{filepath.Join(trustFolder, cli.TrustRoot), filepath.Join(trustFolder, cli.TrustPolicy),
+		filepath.Join(executorDir, trustFolder, cli.TrustRoot), filepath.Join(executorDir, trustFolder, cli.TrustPolicy)} {
 		b, err := cli.ReadFile(filepath.Join(c.From, name), 1<<20)
+		if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(name, executorDir) {
+			continue // the executor's folder lies on another machine
+		}
 		if err != nil {
 			return err
 		}
@@ -119,7 +123,9 @@ func (c *backupCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 		p.Line("%s", p.Good("The backup is whole, and its ledger is sound."))
 		p.Facts([2]string{"folder", doc.Folder}, [2]string{"files", strings.Join(doc.Files, ", ")},
 			[2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)}, [2]string{"entry 0", doc.Root.String()}, [2]string{"tree", doc.Tree})
-		p.Line("No key and no credential is in it. Never put a journal back.")
+		p.Line("No key and no credential is in it. Keep these elsewhere, since a desk does not start without them:")
+		p.Line("  log.key, link.json (and config.json) of the desk's folder; key.json, link.json, platforms.json (and alarm.json) of executor/.")
+		p.Line("Never put a journal back.")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -152,9 +153,37 @@ func readConfig(dir string) (Config, error) {
 		return c, fault.New(fault.Invalid, "bad-config", "%s cannot be read.", path).Because(err)
 	}
 	if err := json.Unmarshal(b, &c, json.RejectUnknownMembers(true)); err != nil {
-		return c, fault.New(fault.Invalid, "bad-config", "%s is not a configuration: %v.", path, err)
+		return c, fault.New(fault.Invalid, "bad-config", "%s is not a configuration: %s.", path, configTrouble(err))
 	}
 	return c, nil
+}
+
+// configTrouble says where a configuration is wrong in the words of JSON, and which
+// members there are in that place.
+func configTrouble(err error) string {
+	var wrong *json.SemanticError
+	if !errors.As(err, &wrong) {
+		return err.Error() // of its syntax
+	}
+	at := string(wrong.JSONPointer)
+	if !errors.Is(err, json.ErrUnknownName) {
+		return fmt.Sprintf("the value at %q is not of the expected form", at)
+	}
+	place, known := wrong.JSONPointer.Parent(), "countersign serve --help says where the members are described"
+	if t := wrong.GoType; t != nil && t.Kind() == reflect.Struct {
+		var names []string
+		for i := range t.NumField() {
+			if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
+				names = append(names, name)
+			}
+		}
+		known = "the members there are " + strings.Join(names, ", ")
+	}
+	where := "at the top"
+	if place != "" {
+		where = fmt.Sprintf("in %q", string(place)[1:])
+	}
+	return fmt.Sprintf("it has no member %q %s; %s", wrong.JSONPointer.LastToken(), where, known)
 }
 
 // Platform is one member of the executor's platforms.json, a JSON array: where a

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -55,6 +56,10 @@ type linkSettings struct {
 
 const linkFile = "link.json"
 
+// secretsBeside says which files a folder needs that no backup holds.
+const secretsBeside = "`countersign init` writes it for a new desk. Beside a backup, put back from where you keep the secrets: " +
+	"log.key, link.json, and config.json if you have one, into the desk's folder; key.json, link.json, platforms.json, and alarm.json if you have one, into executor/."
+
 func newLink(name string, rand io.Reader) (linkSettings, error) {
 	l := linkSettings{Executor: name}
 	for _, token := range []*string{&l.DeskToken, &l.ExecutorToken, &l.OnCallToken} {
@@ -70,7 +75,9 @@ func newLink(name string, rand io.Reader) (linkSettings, error) {
 func readLink(folder string) (linkSettings, error) {
 	var l linkSettings
 	path := filepath.Join(folder, linkFile)
-	if err := cli.ReadDocument(path, &l); err != nil {
+	if err := cli.ReadDocument(path, &l); errors.Is(err, fs.ErrNotExist) {
+		return l, fault.New(fault.Invalid, "unreadable", "%s is missing. %s", path, secretsBeside).Because(err)
+	} else if err != nil {
 		return l, err
 	}
 	if l.Executor == "" || len(l.DeskToken) < 32 || len(l.ExecutorToken) < 32 || l.OnCallToken != "" && len(l.OnCallToken) < 32 {
@@ -198,7 +205,7 @@ func readRoot(folder string) (canonical.Digest, error) {
 	path := filepath.Join(folder, cli.TrustRoot)
 	b, err := cli.ReadFile(path, 1<<10)
 	if err != nil {
-		return d, fault.New(fault.Conflict, "not-founded", "%s is missing: the desk is not founded yet. `countersign init close` does it.", path).Because(err)
+		return d, fault.New(fault.Conflict, "not-founded", "%s is missing. `countersign init close` writes it when the desk is founded. Of a desk that is founded, copy the files root and policy from trust/ of the desk's folder, or from its backup, to %s.", path, folder).Because(err)
 	}
 	if err := d.UnmarshalText([]byte(strings.TrimSpace(string(b)))); err != nil || d.IsZero() {
 		return d, fault.New(fault.Invalid, "bad-trust", "%s does not hold the hash of entry 0.", path)

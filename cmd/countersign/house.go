@@ -47,7 +47,7 @@ func openHouse(ctx context.Context, s *cli.Session, dir string) (*house, error) 
 func openHouseWith(ctx context.Context, config Config, dir string, o houseOptions) (*house, error) {
 	raw, err := cli.ReadFile(filepath.Join(dir, logKeyFile), 1<<16)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "no-desk", "%s holds no desk: %s is missing. `countersign init` founds one.", dir, logKeyFile).Because(err)
+		return nil, fault.New(fault.Invalid, "no-desk", "%s holds no desk: %s is missing. `countersign init` founds one. Beside a backup, put back log.key, link.json and the executor's files from where you keep the secrets.", dir, logKeyFile).Because(err)
 	}
 	key, err := ledger.ParseKey(raw)
 	if err != nil {

@@ -63,7 +63,8 @@ func (c *initOpen) Help() string {
 		"  1. here:          countersign init --dir DIR --origin desk.example.com/ledger --officer ada --officer ben --officer cy\n" +
 		"  2. each officer, on a machine of their own:  countersign key make my.key --worker ada --hardware\n" +
 		"  3. each in turn:  countersign init sign founding.json --officer ada --key my.key     (hand the file on; go round twice)\n" +
-		"  4. here:          countersign init close --dir DIR\n\n" +
+		"  4. here:          countersign init close founding.json --dir DIR     (the copy that came back)\n\n" +
+		"Give --site and --page if people will sign with passkeys in browsers: they are signed with the founding. Without them they are for trying on one machine.\n\n" +
 		"With two officers the desk works under one rule: no policy may need more than two people. Everything that would " +
 		"need two countersigners then needs one. Both are indispensable: where one is lost, nobody can thaw, admit or enrol any more. " +
 		"With three officers the desk goes on without each of them."
@@ -154,7 +155,8 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 		p.Line("  countersign key make my.key --worker %s --hardware", doc.Officers[0])
 		p.Line("  countersign init sign %s --officer %s --key my.key", foundingFile, doc.Officers[0])
 		p.Line("and hands %s on; it goes round twice: first for the keys, then for the signatures. Then here:", foundingFile)
-		p.Line("  countersign init close --dir %s", dir)
+		p.Line("  countersign init close %s --dir %s", foundingFile, dir)
+		p.Line("with the copy of %s that came back, not the one in %s.", foundingFile, dir)
 	})
 }
 
@@ -393,7 +395,7 @@ func (c *initSign) Run(s *cli.Session) error {
 		case len(doc.MissingSignatures) > 0:
 			p.Line("Signed. Hand %s on to %s.", path, names(doc.MissingSignatures))
 		default:
-			p.Line("Signed, and all signatures are in. Where the desk will run: countersign init close --dir DIR")
+			p.Line("Signed, and all signatures are in. Where the desk will run, with this copy: countersign init close %s --dir DIR", filepath.Base(path))
 		}
 	})
 }
@@ -448,7 +450,7 @@ func (st openStatement) describe() string {
 		[2]string{"pages", f.Trust.RelyingParty + ": " + strings.Join(f.Trust.Origins, ", ")},
 		[2]string{"policy", set},
 		[2]string{"budgets", fmt.Sprint(len(f.Budgets))},
-		[2]string{"limits", fmt.Sprintf("one person ends %d and raises %d an hour; undo within %d days", f.Trust.EndingsPerHour, f.Trust.RaisesPerHour, f.Trust.UndoWindow)},
+		[2]string{"limits", fmt.Sprintf("one person may end at most %d engagements and raise at most %d tiers an hour; one person may undo a measure within %d days", f.Trust.EndingsPerHour, f.Trust.RaisesPerHour, f.Trust.UndoWindow)},
 		[2]string{"time", f.Time.String()},
 	)
 	p.Facts(pairs...)
@@ -521,7 +523,7 @@ func merge(paths []string) (openStatement, error) {
 		maps.Copy(st.Signatures, more.Signatures)
 	}
 	if missing := st.missingSignatures(); len(missing) > 0 {
-		return st, fault.New(fault.Conflict, "not-signed", "Not all officers have signed: %s.", names(missing))
+		return st, fault.New(fault.Conflict, "not-signed", "Not all officers have signed what stands in %s: %s. Name the copies that came back: countersign init close founding.json --dir DIR.", strings.Join(paths, ", "), names(missing))
 	}
 	return st, nil
 }
