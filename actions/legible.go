@@ -16,6 +16,9 @@ const MaxSuspension = 366 * 24 * time.Hour
 // Lasts checks the end of a timed measure that is asked for at an instant. Errors are
 // faults of types "end-is-past" and "suspension-too-long".
 func (a Action) Lasts(asked time.Time) error {
+	if a.Kind == DeskChange {
+		return orderLasts(a, asked)
+	}
 	spec, _ := SpecOf(a.Kind)
 	switch {
 	case !spec.Timed || a.Until.IsZero():
@@ -37,6 +40,26 @@ func (a Action) Reasoned() error {
 		return nil
 	}
 	return prose.Check("The reason", a.Reason)
+}
+
+// MaxOrder is the longest standing order. Afterwards others look at it and sign.
+const MaxOrder = 366 * 24 * time.Hour
+
+func orderLasts(a Action, asked time.Time) error {
+	change, err := ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return err
+	}
+	set, _ := change.(Setting)
+	switch o := set.Order; {
+	case o == nil || o.Until.IsZero():
+	case !asked.Before(o.Until.Time):
+		return fault.New(fault.Invalid, "end-is-past", "The standing order would end at %s, which is past. Give an end that is still to come.", o.Until)
+	case o.Until.Sub(asked) > MaxOrder:
+		return fault.New(fault.Invalid, "order-too-long",
+			"A standing order stands for %d days at most. Give a nearer end, and place it again before that.", int(MaxOrder.Hours()/24))
+	}
+	return nil
 }
 
 // Legible reports whether people can read what an action says in words, by the

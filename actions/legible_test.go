@@ -1,9 +1,11 @@
 package actions
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/workforce"
 )
@@ -94,5 +96,27 @@ func TestReasoned(t *testing.T) {
 	thaw.Reason = ""
 	if err := thaw.Reasoned(); fault.TypeOf(err) != "bad-text" {
 		t.Errorf("a thaw without a reason: %v", err)
+	}
+}
+
+func TestOrderLasts(t *testing.T) {
+	for length, want := range map[time.Duration]string{MaxOrder: "", MaxOrder + 1: "order-too-long", 0: "end-is-past"} {
+		o := Order{Op: "place", Platform: "plaza", Tier: Critical, Until: canonical.At(noon.Add(length)), PerSubject: 1, PerTier: 1}
+		a := Action{Kind: DeskChange, Change: canonical.MustMarshal(Setting{Of: PartOrders, Order: &o})}
+		if err := a.Lasts(noon.Time); (err == nil) != (want == "") || err != nil && fault.TypeOf(err) != want {
+			t.Errorf("%s: %v", length, err)
+		}
+		a.Change = canonical.MustMarshal(Setting{Of: PartOrders, Order: &Order{Op: "revoke", Platform: "plaza", Tier: Critical}})
+		if err := a.Lasts(noon.Time); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestNeverSaysWhichMark(t *testing.T) {
+	for mark, want := range map[string]string{"A*B": "asterisk in its middle", "*": "such as LEGAL-1", "": "such as LEGAL-1", "A\nB": "one line"} {
+		if err := checkNever([]string{mark}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", mark, err)
+		}
 	}
 }

@@ -52,8 +52,15 @@ const maxNever = 100
 
 func checkNever(never []string) error {
 	for i, m := range never {
-		if begin := strings.TrimSuffix(m, "*"); begin == "" || strings.Contains(begin, "*") || len(m) > 200 || !goodText(m) || strings.Contains(m, "\n") || i > 0 && never[i-1] >= m {
-			return fmt.Errorf("marks that are never lifted are sorted, each once: a mark, or what marks begin with and an asterisk")
+		switch begin := strings.TrimSuffix(m, "*"); {
+		case begin == "":
+			return fmt.Errorf("a mark that is never lifted is %q; give a mark such as LEGAL-1, or what marks begin with and an asterisk, as in CSAM-*", m)
+		case strings.Contains(begin, "*"):
+			return fmt.Errorf("the mark %q that is never lifted has an asterisk in its middle; one may stand only at the end, as in CSAM-*", m)
+		case len(m) > 200 || !goodText(m) || strings.Contains(m, "\n"):
+			return fmt.Errorf("the mark %q that is never lifted is not of one line of at most 200 bytes of plain text", m)
+		case i > 0 && never[i-1] >= m:
+			return fmt.Errorf("marks that are never lifted are sorted, each once; %q is not in its place", m)
 		}
 	}
 	if len(never) > maxNever {

@@ -25,22 +25,29 @@ func (orderCommands) Help() string {
 }
 
 type orderPlace struct {
-	Platform   string        `arg:"" help:"Name of the platform."`
-	Tier       actions.Tier  `arg:"" enum:"protected,critical" help:"protected or critical."`
-	Until      moment        `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
-	PerSubject int64         `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
-	PerTier    int64         `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
-	Vouched    string        `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
-	Never      []string      `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or what marks begin with and an asterisk, such as CSAM-*. May be given several times."`
-	CutAfter   int64         `placeholder:"N" help:"Cut off a credential of the platform after so many breaches, where the platform names it and can cut it off; else people are paged with what to do. Left out: never."`
-	CutWithin  time.Duration `default:"10m" help:"The time in which the breaches of --cut-after count, such as 10m."`
+	Platform   string         `arg:"" help:"Name of the platform."`
+	Tier       actions.Tier   `arg:"" enum:"protected,critical" help:"protected or critical."`
+	Until      moment         `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
+	PerSubject int64          `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
+	PerTier    int64          `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
+	Vouched    string         `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
+	Never      []string       `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or what marks begin with and an asterisk, such as CSAM-*. May be given several times."`
+	CutAfter   int64          `placeholder:"N" help:"Cut off a credential of the platform after so many breaches, where the platform names it and can cut it off; else people are paged with what to do. Left out: never."`
+	CutWithin  *time.Duration `placeholder:"10m" help:"The time in which the breaches of --cut-after count. Left out: 10m."`
 	asking
 }
 
 func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 	o := actions.Order{Op: "place", Platform: c.Platform, Tier: c.Tier, Until: c.Until.from(s.Now()), PerSubject: c.PerSubject, PerTier: c.PerTier, Never: sortedOnce(c.Never)}
-	if c.CutAfter != 0 {
-		o.Cut = &actions.Cut{Breaches: c.CutAfter, Within: int64(c.CutWithin / time.Second)}
+	switch {
+	case c.CutAfter != 0:
+		within := 10 * time.Minute
+		if c.CutWithin != nil {
+			within = *c.CutWithin
+		}
+		o.Cut = &actions.Cut{Breaches: c.CutAfter, Within: int64(within / time.Second)}
+	case c.CutWithin != nil:
+		return fault.New(fault.Invalid, "cut-within-alone", "--cut-within says in what time breaches count, and not after how many a credential is cut off. Give --cut-after N too.")
 	}
 	switch c.Vouched {
 	case "":

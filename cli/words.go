@@ -174,6 +174,8 @@ func needWords(n actions.Need) string {
 	switch {
 	case n.All:
 		parts = append(parts, "every founding officer")
+	case n.Left:
+		parts = append(parts, "every officer who is left, since this is a recovery")
 	case n.Independent > 0:
 		parts = append(parts, many(n.Independent, "independent countersignature"))
 	}
@@ -211,6 +213,9 @@ func qualifierWords(q actions.Qualifier) string {
 func whoMay(r v1.Request) string {
 	if r.Need.All {
 		return "Every officer of the founding statement must sign."
+	}
+	if r.Need.Left {
+		return "This is a recovery: too few officers are left for what the policy asks, so everybody who is left of them must sign."
 	}
 	if r.Need.Independent == 0 {
 		return ""

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
@@ -442,7 +443,33 @@ func (t *tx) alarmRecovery(r *store.Request, j proof.Judgement) error {
 		return nil
 	}
 	return t.alarm(Alarm{Kind: string(alarm.Recovery), Severity: Page, Request: r.ID,
-		Text: fmt.Sprintf("%s asks for %s. %s", r.Requester(), r.Action.Kind, j.ByLaw.Reason.Text)})
+		Text: fmt.Sprintf("%s asks %s. %s", r.Requester(), recoveryWords(r.Action), j.ByLaw.Reason.Text)})
+}
+
+// recoveryWords says what somebody asks the officers for who are left.
+func recoveryWords(a actions.Action) string {
+	change, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return "for " + string(a.Kind)
+	}
+	switch c := change.(type) {
+	case actions.Freeze:
+		return fmt.Sprintf("to %s %s", c.Op, freezeWords(c))
+	case actions.Engagement:
+		return fmt.Sprintf("to %s the engagement of %s", c.Op, c.Worker)
+	case actions.Keys:
+		var parts []string
+		for _, e := range c.Enrol {
+			parts = append(parts, fmt.Sprintf("to enrol a key of %s", e.Worker))
+		}
+		for _, k := range c.Revoke {
+			parts = append(parts, fmt.Sprintf("to revoke the key %s", k))
+		}
+		return strings.Join(parts, ", and ")
+	case actions.Admit:
+		return "to admit people from an import file"
+	}
+	return "for " + string(a.Kind)
 }
 
 // alarmFreeze tells everybody of a freeze, or a thaw, that came into effect; of
@@ -452,10 +479,7 @@ func (t *tx) alarmFreeze(ch actions.Change, st actions.Statement) error {
 	if !ok {
 		return nil
 	}
-	of := f.Scope
-	if f.Of != "" {
-		of += " " + f.Of
-	}
+	of := freezeWords(f)
 	a := Alarm{Kind: string(alarm.Frozen), Severity: Page, Request: st.Request, Text: fmt.Sprintf("%s froze burdening acts: %s.", st.Signer, of)}
 	if f.Thaws() {
 		a.Kind, a.Severity, a.Text = string(alarm.Thawed), Warn, fmt.Sprintf("Burdening acts go on: %s was thawed, as %s asked.", of, st.Signer)

@@ -589,8 +589,8 @@ func TestFoundingImport(t *testing.T) {
 		others  []workforce.WorkerID
 		typ, is string
 	}{
-		{"without one officer", "ada", []workforce.WorkerID{"bea"}, "held", "1 of 2"},
-		{"by one alone", "ada", nil, "held", "0 of 2"},
+		{"without one officer", "ada", []workforce.WorkerID{"bea"}, "held", "the countersignature of cem"},
+		{"by one alone", "ada", nil, "held", "the countersignatures of bea and cem"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w, change := fresh(t)

@@ -197,7 +197,19 @@ func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 		return
 	}
 	j.Chosen = nil
-	if _, ok, j.Missing = fill(signers); ok {
+	_, ok, j.Missing = fill(signers)
+	if !ok && j.Need.All {
+		var lacking []string
+		for _, o := range s.Officers {
+			if o != j.Requester.Worker && !slices.ContainsFunc(signers, func(sg actions.Signer) bool { return sg.Worker == o }) {
+				lacking = append(lacking, string(o))
+			}
+		}
+		if len(lacking) > 0 {
+			j.Missing = signaturesOf(lacking)
+		}
+	}
+	if ok {
 		j.Missing = "waiting for " + wait.String() + " from the last signature that is needed"
 	}
 }

@@ -135,7 +135,7 @@ func (s *State) recovery(a actions.Action, f policy.Facts, by workforce.WorkerID
 		names = append(names, string(o.Worker))
 	}
 	l.Law = LawRecovery
-	l.Need = actions.Need{Independent: len(l.groups[0]), Hardware: hardware}
+	l.Need = actions.Need{Left: true, Independent: len(l.groups[0]), Hardware: hardware}
 	for _, g := range l.groups {
 		if has(g, by) {
 			l.Need.Independent = len(g) - 1
@@ -226,13 +226,22 @@ func (l *ByLaw) match(requester actions.Signer, signers []actions.Signer) (chose
 		} else if len(lacking) == 0 {
 			return chosen, true, ""
 		} else if missing == "" {
-			missing = "the countersignatures of everybody who is left of the officers: " + strings.Join(lacking, ", ")
+			missing = signaturesOf(lacking)
 		}
 	}
 	if missing == "" {
 		missing = "a request by one of the officers who are left"
 	}
 	return nil, false, missing
+}
+
+// signaturesOf says whose countersignatures are missing where these people, and
+// nobody in their place, must sign.
+func signaturesOf(people []string) string {
+	if len(people) == 1 {
+		return "the countersignature of " + people[0]
+	}
+	return "the countersignatures of " + strings.Join(people[:len(people)-1], ", ") + " and " + people[len(people)-1]
 }
 
 // asks reports whether somebody's signature helps a recovery.
