@@ -100,7 +100,7 @@ func TestReasoned(t *testing.T) {
 }
 
 func TestOrderLasts(t *testing.T) {
-	for length, want := range map[time.Duration]string{MaxOrder: "", MaxOrder + 1: "order-too-long", 0: "end-is-past"} {
+	for length, want := range map[time.Duration]string{MaxOrder: "", MaxOrder + time.Second: "order-too-long", 0: "end-is-past"} {
 		o := Order{Op: "place", Platform: "plaza", Tier: Critical, Until: canonical.At(noon.Add(length)), PerSubject: 1, PerTier: 1}
 		a := Action{Kind: DeskChange, Change: canonical.MustMarshal(Setting{Of: PartOrders, Order: &o})}
 		if err := a.Lasts(noon.Time); (err == nil) != (want == "") || err != nil && fault.TypeOf(err) != want {
