@@ -344,7 +344,8 @@ func (s *Session) show(title string, d v1.Draft, needs string) {
 		[2]string{"as", fmt.Sprintf("%s, with %s", st.Signer, st.Key)},
 		[2]string{"verdict", string(st.Verdict)},
 		[2]string{"request", st.Request},
-		[2]string{"desk", st.Log + ", executor " + st.Executor},
+		[2]string{"desk", st.Log},
+		[2]string{"carried out by", executorWords(st.Executor)},
 		[2]string{"open until", until(st.Expires, s.Now())},
 		[2]string{"needs", needs},
 		[2]string{"policy", st.Policy.String()},
@@ -436,4 +437,12 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 // final are the statuses in which a request rests.
 func final(st actions.Status) bool {
 	return !slices.Contains([]actions.Status{actions.StatusHeld, actions.StatusApproved}, st)
+}
+
+// executorWords says who carries an act out.
+func executorWords(name string) string {
+	if name == proof.DeskExecutor {
+		return "the desk itself"
+	}
+	return "the executor " + name
 }

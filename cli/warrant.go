@@ -170,7 +170,7 @@ func describeVerified(p *Page, doc verified, r proof.Report) {
 		p.Line("Since then, %s: %s", when(l.At), l.Text)
 	}
 	if len(doc.Word) > 0 {
-		p.Line("The desk's word, not proven here: %s.", joined(doc.Word))
+		p.Line("The desk's word, which this file does not prove: %s.", joined(doc.Word))
 	}
 }
 

@@ -313,7 +313,7 @@ func undoWords(a actions.Action) string {
 	case a.Inverse.Kind == "":
 		return "nothing takes it back"
 	case a.Inverse.Direction == actions.Relieving:
-		return string(a.Inverse.Kind) + ", which one person may do for a time"
+		return string(a.Inverse.Kind) + ", which one person may do within the desk's undo window (30 days, unless its settings say otherwise)"
 	default:
 		return string(a.Inverse.Kind) + ", which is a new act with its own countersignatures"
 	}

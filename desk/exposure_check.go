@@ -77,7 +77,11 @@ func (f Finding) alarm() Alarm {
 	}
 	if len(f.Short) > 0 {
 		a.Kind = string(alarm.CoverageShort)
-		a.Text = fmt.Sprintf("In %d hours of the coming week fewer people could countersign %s than are needed and one more.", len(f.Short), what)
+		hours := "All through the coming week"
+		if len(f.Short) < exposure.Hours {
+			hours = fmt.Sprintf("In %d of the hours of the coming week", len(f.Short))
+		}
+		a.Text = fmt.Sprintf("%s there is no spare countersigner for %s: one person more away, and it can wait for its signatures in vain.", hours, what)
 	}
 	return a
 }

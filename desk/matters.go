@@ -368,7 +368,11 @@ func (d *Desk) leaving(s *proof.State) []Matter {
 	if len(who) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%d engagements end within a week: %s", len(who), strings.Join(who[:min(len(who), 10)], ", "))
+	ends := "engagements end"
+	if len(who) == 1 {
+		ends = "engagement ends"
+	}
+	text := fmt.Sprintf("%d %s within a week: %s", len(who), ends, strings.Join(who[:min(len(who), 10)], ", "))
 	if len(who) > 10 {
 		text += " and others"
 	}

@@ -77,6 +77,7 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 	}
 	d.line("Setting up in %s: a desk, a platform, 300 workers, 2,000 accounts …", d.dir)
 	d.line("(Everybody's key lies in that folder, and is declared to be bound to hardware. In earnest each is with its owner.)")
+	d.line("(The hour before each step is that of the evening of 2 November 2017. All other times are this machine's.)")
 	args := []string{"init", "--try", "--origin", demoOrigin}
 	for _, o := range demoOfficers {
 		args = append(args, "--officer", o)

@@ -383,7 +383,7 @@ func (d *demo) yourTurn() {
 	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.said["warrant"], filepath.Join(d.dir, trustFolder))
 	d.line("")
 	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.services.plazaURL, treasury)
-	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it.", d.services.deskURL, d.services.plazaURL, d.dir)
+	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it: delete it when you have seen enough.", d.services.deskURL, d.services.plazaURL, d.dir)
 }
 
 // invocation is how this program is called again from the same folder.

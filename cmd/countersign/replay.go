@@ -202,6 +202,7 @@ func (a replayAnswer) page(p *cli.Page) {
 	}
 	p.Line("The eleven minutes, on %s:", a.Platform)
 	p.Table(rows)
+	p.Line("Defeated: the account was never down, or was soon up again and that was noticed. KNOWN WHO: from when on somebody, or a credential, was named; no: nobody was.")
 	for _, w := range a.Ways {
 		p.Line("%s: %s", w.Way, w.How)
 	}
