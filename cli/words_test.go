@@ -119,7 +119,7 @@ type effects struct {
 	Vendors   map[workforce.VendorID]workforce.Vendor
 	Raised    map[string]actions.Tier
 	Confirmed map[string]actions.Tier
-	Fallen    map[string]int64
+	Fallen    map[string]proof.Falls
 	Orders    map[string]proof.Order
 	Observed  map[string]bool
 	Unlocked  map[string]canonical.Time

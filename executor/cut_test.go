@@ -101,3 +101,80 @@ func TestNoCut(t *testing.T) {
 		t.Errorf("told %+v", cuts)
 	}
 }
+
+// TestNamedAfterNotCut: of breaches of which people were told that no credential is
+// named, the stream names one later: the watch goes on.
+func TestNamedAfterNotCut(t *testing.T) {
+	p := guarded(t)
+	p.cutOrder(actions.Critical, 1)
+	p.plaza.Hide(true)
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.breaches(1)
+	p.upAgain(president)
+	p.until("it is told that nothing is cut off", func() bool { return len(p.cuts()) == 1 })
+	p.plaza.Hide(false)
+	p.plaza.Tell(platform.Happening{Subject: platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, Status: platform.Down, Mark: "X", Marked: true, By: "night-shift"})
+	p.until("it is told whose it was", func() bool { return len(p.told(proof.KindTold)) == 1 })
+	p.plaza.SetBy("day-shift", president, platform.Down, "Y")
+	p.upAgain(president)
+}
+
+// only waits until the credential of somebody is cut off, and demands that it is the
+// only one.
+func (p *place) only(credential string) {
+	p.t.Helper()
+	done := func() []proof.Execution {
+		return slices.DeleteFunc(p.cuts(), func(x proof.Execution) bool { return x.Kind != proof.KindReceipt })
+	}
+	p.until("a credential is cut off", func() bool { return len(done()) > 0 })
+	for _, x := range p.cuts() {
+		if x.Kind == proof.KindIntent && p.opened(x, proof.SealedCredential) != credential {
+			p.t.Errorf("the credential %s is cut off", p.opened(x, proof.SealedCredential))
+		}
+	}
+}
+
+// TestSparedIsNotCutOff: whoever takes down with marks that the order never lifts, such
+// as the platform's own people for child safety, keeps the credential.
+func TestSparedIsNotCutOff(t *testing.T) {
+	p := newSquare(t).guarded()
+	p.ordered(actions.Order{Op: "place", Platform: "plaza", Tier: actions.Critical, Until: canonical.At(p.world.Now().Add(100 * 24 * time.Hour)), PerSubject: 20, PerTier: 100,
+		Vouched: canonical.At(p.world.Now()), Never: []string{"CSAM-*"}, Cut: &actions.Cut{Breaches: 2, Within: 600}})
+	p.square.as("child-safety")
+	p.square.as("night-shift")
+	p.square.SetBy("child-safety", president, platform.Down, "CSAM-1")
+	p.breaches(1)
+	p.square.SetBy("child-safety", president, platform.Up, "")
+	p.square.SetBy("child-safety", president, platform.Down, "CSAM-2")
+	p.breaches(2)
+	p.square.SetBy("child-safety", president, platform.Up, "")
+	for round := range 2 {
+		p.square.SetBy("night-shift", president, platform.Down, platform.Mark(fmt.Sprintf("ROUND-%d", round)))
+		p.breaches(3 + round)
+		p.upAgain(president)
+	}
+	p.only("night-shift")
+}
+
+// TestOneRaiseCutsNobody: one person raises a nobody; the platform's own takedown of it
+// has no credential cut off, as it has none restored.
+func TestOneRaiseCutsNobody(t *testing.T) {
+	p := newSquare(t).guarded()
+	subject := platform.Subject{Platform: "plaza", ID: nobody}
+	if _, err := p.world.TryChange(actions.DeskChange, actions.Setting{Of: actions.PartTiers,
+		Raise: &actions.Raise{Subject: subject, From: actions.Standard, To: actions.Critical}}, "kim"); err != nil {
+		t.Fatal(err)
+	}
+	p.until("the watch knows of the raise", func() bool { w := p.watched(); return w.Critical == 2 && w.Entered && w.UnbasedCritical == 0 })
+	p.cutOrder(actions.Critical, 1)
+	p.square.as("moderation")
+	p.square.as("night-shift")
+	p.square.SetBy("moderation", nobody, platform.Down, "SPAM-1")
+	if b := p.breaches(1)[0]; b.Sight.Order != "" {
+		t.Fatalf("restored under %q", b.Sight.Order)
+	}
+	p.square.SetBy("night-shift", president, platform.Down, "X")
+	p.breaches(2)
+	p.upAgain(president)
+	p.only("night-shift")
+}

@@ -63,7 +63,7 @@ func (f *follower) adopt() error {
 		if err != nil {
 			return err
 		}
-		if err := f.e.adopt(context.Background(), found, record.Execution); err != nil {
+		if err := f.e.adopt(context.Background(), f.state, found, record.Execution); err != nil {
 			return err
 		}
 		if hidden > 0 {

@@ -248,7 +248,7 @@ func (w *watcher) began(l glance, b journal.Breach, r proof.SignedExecution) {
 		w.attacked[b.Subject.ID] = time.Now().Add(attackTime)
 	}
 	if l.brought(b.Found).By == "" {
-		w.recent[b.Subject.ID] = b
+		w.recent[b.Subject.ID] = unnamedBreach{b, w.known[b.Subject.ID].Since}
 	}
 	w.mu.Unlock()
 	w.e.raise(r)

@@ -358,13 +358,26 @@ func (w *watcher) tellOf(l glance, k journal.Watched, found platform.Expect, see
 	return s, openings, nil
 }
 
+// unnamedBreach is a breach of which the platform has not said yet whose credential
+// did it. since is from when the subject was seen in its state of before: what the
+// platform dates earlier, by more than clocks may differ, did something else, though it
+// may have left the same state and mark.
+type unnamedBreach struct {
+	journal.Breach
+	since canonical.Time
+}
+
+func (b unnamedBreach) broughtBy(h platform.Happening) bool {
+	return h.By != "" && h.Brought(b.Found) && (h.At.IsZero() || b.since.IsZero() || !h.At.Before(b.since.Add(-time.Minute)))
+}
+
 // told adds to a breach whose credential it was, where the stream has said so
 // only after the breach was seen.
 func (w *watcher) told(ctx context.Context, l glance) error {
 	w.mu.Lock()
 	b, ok := w.recent[l.id]
 	// The first: what came after the breach was seen may be told beside it.
-	i := slices.IndexFunc(l.events, func(h platform.Happening) bool { return h.By != "" && h.Brought(b.Found) })
+	i := slices.IndexFunc(l.events, b.broughtBy)
 	if ok && i >= 0 {
 		delete(w.recent, l.id)
 	}

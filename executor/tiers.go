@@ -36,7 +36,7 @@ func newHeights(all []journal.Height) *heights {
 // known. It is called with the lock held, or by nobody else.
 func (h *heights) put(k journal.Height) {
 	name := k.Subject.String()
-	if have, ok := h.of[name]; ok && have.Chain > k.Fallen && have.Tier.Rank() >= k.Tier.Rank() {
+	if have, ok := h.of[name]; ok && !have.FellBy(k.Falls) && (have.Tier.Rank() >= k.Tier.Rank() || k.FellBy(k.Falls)) {
 		return
 	}
 	h.of[name] = k
@@ -93,11 +93,8 @@ func (e *Executor) higher(fresh []journal.Height, s *proof.State, subject platfo
 	if have, ok := e.heights.find(name); tier == actions.Standard || ok && s.Stands(name, have) && have.Tier.Rank() >= tier.Rank() {
 		return fresh
 	}
-	k := journal.Height{Subject: platform.Subject{Platform: subject.Platform, ID: subject.ID}, Sequence: -1, Fallen: -1,
+	k := journal.Height{Subject: platform.Subject{Platform: subject.Platform, ID: subject.ID}, Sequence: -1, Falls: s.Fallen[name],
 		Height: proof.Height{Tier: tier, Rule: proof.Reason{Policy: why.Policy, Text: why.Text}, At: canonical.At(e.now()), Chain: s.Next}}
-	if n, ok := s.Fallen[name]; ok {
-		k.Fallen = n
-	}
 	return append(fresh, k)
 }
 
@@ -206,14 +203,14 @@ func (e *Executor) tellBatch(ctx context.Context, batch []journal.Height) error 
 }
 
 // adopt takes over what a batch of tiers says that is not in the journal.
-func (e *Executor) adopt(ctx context.Context, found map[string]proof.Height, x proof.Execution) error {
+func (e *Executor) adopt(ctx context.Context, s *proof.State, found map[string]proof.Height, x proof.Execution) error {
 	var fresh []journal.Height
 	for name, h := range found {
 		subject, err := platform.ParseSubject(name)
 		if err != nil || subject.ID == "" || subject.Platform != x.Sight.Platform {
 			return fault.New(fault.Conflict, "bad-record", "A batch of tiers of %s names what is no subject of it.", x.Sight.Platform)
 		}
-		fresh = append(fresh, journal.Height{Height: h, Subject: subject, Sequence: x.Sequence, Fallen: -1})
+		fresh = append(fresh, journal.Height{Height: h, Subject: subject, Sequence: x.Sequence, Falls: s.Fallen[name]})
 	}
 	if err := e.journal.Remember(ctx, fresh...); err != nil {
 		return err

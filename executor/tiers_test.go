@@ -262,3 +262,34 @@ func TestMarksNeverLifted(t *testing.T) {
 	p.plaza.Set(president, platform.Down, "LEGAL-12")
 	p.upAgain(president)
 }
+
+// TestAdoptedAfterAFall: what was read after a fall stands for the executor that
+// takes over as it does for the one that read it.
+func TestAdoptedAfterAFall(t *testing.T) {
+	p := newPlace(t)
+	star := p.plaza.Account("acct/9", 2_000_000, "")
+	p.ready()
+	p.tierIs("at first", star.ID, actions.Critical)
+	p.until("it is told", func() bool { return len(p.told(proof.KindTiers)) == 1 })
+	p.plaza.Learn(star.ID, platform.FactFollowers, int64(10))
+	p.fall(star.ID, actions.Critical)
+	p.tierIs("after its fall", star.ID, actions.Standard)
+	p.plaza.Learn(star.ID, platform.FactFollowers, int64(200_000))
+	p.tierIs("by today's facts", star.ID, actions.Protected)
+	p.until("it is told again", func() bool { return len(p.told(proof.KindTiers)) == 2 })
+	p.plaza.Learn(star.ID, platform.FactFollowers, int64(10))
+	p.tierIs("after a purge", star.ID, actions.Protected)
+	p.succeeded("executor-2", nil)
+	p.tierIs("to the next executor", star.ID, actions.Protected)
+}
+
+// TestFallOfALowerTier: who signs that protected falls does not let critical fall.
+func TestFallOfALowerTier(t *testing.T) {
+	p := newPlace(t)
+	star := p.plaza.Account("acct/9", 2_000_000, "")
+	p.ready()
+	p.tierIs("at first", star.ID, actions.Critical)
+	p.plaza.Learn(star.ID, platform.FactFollowers, int64(10))
+	p.fall(star.ID, actions.Protected)
+	p.tierIs("after several signed the fall of protected", star.ID, actions.Critical)
+}

@@ -39,7 +39,7 @@ type watcher struct {
 	plain    map[string]bool            // accounts that were read once and found standard
 	gone     map[string]bool            // raised subjects that were never seen and were not there when they were read
 	open     map[string]journal.Breach  // by subject identifier
-	recent   map[string]journal.Breach  // the newest breach of a subject whose credential is not told yet
+	recent   map[string]unnamedBreach   // the newest breach of a subject whose credential is not told yet
 	ended    []ending                   // breaches that are over and not noted so yet
 	critical []string                   // identifiers of critical subjects
 	place    journal.StreamPlace
@@ -104,7 +104,7 @@ const watchWorkers = 16
 
 func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
-		recent: map[string]journal.Breach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, beyond: map[string]time.Time{}, attacked: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
+		recent: map[string]unnamedBreach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, beyond: map[string]time.Time{}, attacked: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
 		names: slices.ContainsFunc(c.Shows(), func(s platform.Showing) bool { return s.Change == platform.AccountDeactivated && s.Names }),
 		queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1), cutting: make(chan struct{}, 1)}
 }
@@ -753,8 +753,8 @@ func (w *watcher) raise() {
 	for id := range w.unread(s) {
 		w.queue.add(glance{id: id, via: viaRead, sort: true, locks: true, urgent: true})
 	}
-	for name, number := range s.Fallen {
-		if subject, err := platform.ParseSubject(name); err == nil && subject.Platform == w.name && number >= w.raised {
+	for name, falls := range s.Fallen {
+		if subject, err := platform.ParseSubject(name); err == nil && subject.Platform == w.name && falls.Newest() >= w.raised {
 			w.queue.add(glance{id: subject.ID, via: viaRead, sort: true})
 		}
 	}

@@ -1264,3 +1264,53 @@ func TestOvertaken(t *testing.T) {
 		t.Errorf("%d calls changed the platform", n)
 	}
 }
+
+// TestOneLiftsWhatNobodyLifts: a mark that the order never lifts, such as the
+// platform's own for child safety, is not lifted by one person either.
+func TestOneLiftsWhatNobodyLifts(t *testing.T) {
+	p := newPlace(t)
+	p.based()
+	p.ordered(actions.Order{Op: "place", Platform: "plaza", Tier: actions.Critical, Until: canonical.At(p.world.Now().AddDate(0, 1, 0)),
+		PerSubject: 20, PerTier: 100, Vouched: canonical.At(p.world.Now()), Never: []string{"CSAM-*"}})
+	p.plaza.Set(president, platform.Down, "CSAM-1")
+	p.breaches(1)
+	p.advance(time.Second)
+	r := p.world.Request("ann", actions.AccountRestore, prooftest.Account(president), actions.Critical, func(a *actions.Action) { a.Command.Expect.Mark = "CSAM-1" })
+	ask, state := p.world.Ask(r), p.world.State()
+	ask.Lifts = actions.LiftsBreach
+	j, err := state.Judge(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, err := state.Seal(ask, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.carry(p.world.Enter(core, state, j)); err != nil || got.Outcome == proof.Executed {
+		t.Errorf("one agent alone lifted CSAM-1: %+v, %v", got, err)
+	}
+}
+
+// TestToldOfLongBefore: what the stream tells again of long before a breach names nobody
+// for it, though the mark is the same: somebody reuses a colleague's. What it tells of
+// the breach itself does.
+func TestToldOfLongBefore(t *testing.T) {
+	p := guarded(t)
+	p.cutOrder(actions.Critical, 3)
+	p.plaza.Hide(true)
+	p.plaza.SetBy("night-shift", president, platform.Down, "TICKET-7")
+	p.breaches(1)
+	p.upAgain(president)
+	p.plaza.Hide(false)
+	down := platform.Happening{Subject: platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, Status: platform.Down, Mark: "TICKET-7", Marked: true}
+	before, now := down, down
+	before.By, before.At = "day-shift", canonical.At(p.clock.Now().Add(-30*24*time.Hour))
+	now.By, now.At = "night-shift", canonical.At(p.clock.Now())
+	p.plaza.Tell(before)
+	p.looked(president)
+	p.plaza.Tell(now)
+	p.until("it is told whose it was", func() bool { return len(p.told(proof.KindTold)) > 0 })
+	if told := p.told(proof.KindTold); len(told) != 1 || p.opened(told[0], proof.SealedCredential) != "night-shift" {
+		t.Errorf("told %d times, first that it was %s", len(told), p.opened(told[0], proof.SealedCredential))
+	}
+}

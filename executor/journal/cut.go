@@ -34,8 +34,14 @@ type Named struct {
 	Seen       canonical.Time
 }
 
-// Named counts the breaches of a tier from an instant on by the credential that the
-// platform names for them, the empty one for those of which it names none.
+// ordered chooses breaches that a standing order covered when they were seen. One of a
+// subject that a single person raised, or with a mark that the order never lifts, is
+// none that a credential is cut off for.
+const ordered = `json_extract(sight, '$.order') is not null and json_extract(sight, '$.order') <> ''`
+
+// Named counts the breaches of a tier from an instant on, as far as an order covered
+// them, by the credential that the platform names for them, the empty one for those of
+// which it names none.
 func (j *Journal) Named(ctx context.Context, platform string, t actions.Tier, since canonical.Time) (all []Named, err error) {
 	err = j.db.ReadOne(ctx, func(tx *sqldb.Tx) (err error) {
 		// Beside a single max SQLite gives the other columns of the row that has it.
@@ -44,7 +50,8 @@ func (j *Journal) Named(ctx context.Context, platform string, t actions.Tier, si
 			err = row.Scan(&n.Credential, &n.Count, &n.Breach, &seen)
 			n.Seen = canonical.FromMicro(seen)
 			return n, err
-		}, `select credential, count(*), id, max(seen) from breach where platform = $1 and tier = $2 and seen >= $3 group by credential order by credential`,
+		}, `select credential, count(*), id, max(seen) from breach where platform = $1 and tier = $2 and seen >= $3
+			and `+ordered+` group by credential order by credential`,
 			platform, string(t), since.Micro())
 		return err
 	})
@@ -54,10 +61,11 @@ func (j *Journal) Named(ctx context.Context, platform string, t actions.Tier, si
 	return all, nil
 }
 
-// CountBy counts the breaches of a tier by one credential since an instant.
+// CountBy counts the breaches of a tier by one credential since an instant, as far as an
+// order covered them.
 func (j *Journal) CountBy(ctx context.Context, platform string, t actions.Tier, credential string, since canonical.Time) (n int64, err error) {
 	err = j.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
-		return tx.QueryRow("select count(*) from breach where platform = $1 and tier = $2 and credential = $3 and seen > $4",
+		return tx.QueryRow("select count(*) from breach where platform = $1 and tier = $2 and credential = $3 and seen > $4 and "+ordered,
 			platform, string(t), credential, since.Micro()).Scan(&n)
 	})
 	if err != nil {
@@ -119,8 +127,8 @@ func (j *Journal) BeginCut(ctx context.Context, c Cut, h Head, sign Sign) (proof
 // EndCut journals what came of it.
 func (j *Journal) EndCut(ctx context.Context, c Cut, h Head, sign Sign) (proof.SignedExecution, error) {
 	return j.Tell(ctx, c.Breach, h, sign, func(tx *sqldb.Tx, _ proof.SignedExecution) error {
-		n, err := tx.Exec("update cut set stage = 'ended', outcome = $1, ended = $2 where breach = $3 and stage = 'intended'",
-			string(c.Outcome), c.Ended.Micro(), c.Breach)
+		n, err := tx.Exec("update cut set stage = 'ended', outcome = $1, ended = $2 where breach = $3 and credential = $4 and stage = 'intended'",
+			string(c.Outcome), c.Ended.Micro(), c.Breach, c.Credential)
 		if err == nil && n != 1 {
 			err = fmt.Errorf("the cut at the breach %s has ended already", c.Breach)
 		}

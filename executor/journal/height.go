@@ -15,10 +15,13 @@ type Height struct {
 	proof.Height
 	Subject  platform.Subject
 	Sequence int64 // of the record that tells of it; -1: none does yet
-	// Fallen is the number of the newest governance entry that let an earlier height
-	// of the subject fall, -1 if there is none: what was read before gives way.
-	Fallen int64
+	// Falls are those of the subject that are known now: what was read before them gives
+	// way to what stands.
+	Falls proof.Falls
 }
+
+// FellBy reports whether falls let the height fall.
+func (h Height) FellBy(f proof.Falls) bool { return h.Chain <= f.Of(h.Tier) }
 
 // Heights returns what every subject was once read with.
 func (j *Journal) Heights(ctx context.Context) (all []Height, err error) {
@@ -26,7 +29,7 @@ func (j *Journal) Heights(ctx context.Context) (all []Height, err error) {
 		all, err = sqldb.All(tx, func(row sqldb.Row) (h Height, err error) {
 			var at int64
 			err = row.Scan(&h.Subject.Platform, &h.Subject.ID, &h.Tier, &h.Rule.Policy, &h.Rule.Text, &at, &h.Chain, &h.Sequence)
-			h.At, h.Fallen = canonical.FromMicro(at), -1
+			h.At = canonical.FromMicro(at)
 			return h, err
 		}, "select platform, subject_id, tier, rule, reason, read_at, chain, sequence from height order by platform, subject_id")
 		return err
@@ -37,16 +40,17 @@ func (j *Journal) Heights(ctx context.Context) (all []Height, err error) {
 	return all, nil
 }
 
-// Remember keeps what subjects were read with. A lower tier than one that stands
-// changes nothing.
+// Remember keeps what subjects were read with. Where a height stands, only a higher one
+// that stands takes its place.
 func (j *Journal) Remember(ctx context.Context, hs ...Height) error {
 	return j.write(ctx, "remember a tier", func(tx *sqldb.Tx) error {
 		for _, h := range hs {
 			if _, err := tx.Exec(`insert into height (platform, subject_id, tier, rule, reason, read_at, chain, sequence) values ($1, $2, $3, $4, $5, $6, $7, $8)
 				on conflict (platform, subject_id) do update set tier = excluded.tier, rule = excluded.rule, reason = excluded.reason,
 					read_at = excluded.read_at, chain = excluded.chain, sequence = excluded.sequence
-				where height.chain <= $9 or height.tier = 'protected' and excluded.tier = 'critical'`,
-				h.Subject.Platform, h.Subject.ID, string(h.Tier), h.Rule.Policy, h.Rule.Text, h.At.Micro(), h.Chain, h.Sequence, h.Fallen); err != nil {
+				where height.chain <= case height.tier when 'critical' then $9 else $10 end
+					or height.tier = 'protected' and excluded.tier = 'critical' and excluded.chain > $9`,
+				h.Subject.Platform, h.Subject.ID, string(h.Tier), h.Rule.Policy, h.Rule.Text, h.At.Micro(), h.Chain, h.Sequence, h.Falls.Critical, h.Falls.Protected); err != nil {
 				return err
 			}
 		}

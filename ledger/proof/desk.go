@@ -40,6 +40,18 @@ type Reviewed struct {
 	Request string
 }
 
+// Spared reports whether a standing order that was placed on a platform names a mark as
+// one that it never lifts, also after its end: what the executor must not lift, one
+// person does not lift either.
+func (s *State) Spared(on string, m platform.Mark) bool {
+	for _, t := range []actions.Tier{actions.Protected, actions.Critical} {
+		if o, ok := s.Orders[actions.PlaceKey(on, t)]; ok && o.Spares(m) {
+			return true
+		}
+	}
+	return false
+}
+
 // StandingOrder returns the standing order in force for a tier of a platform at
 // an instant; ok is false if there is none.
 func (s *State) StandingOrder(platform string, t actions.Tier, at time.Time) (o Order, ok bool) {

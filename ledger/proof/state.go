@@ -33,7 +33,7 @@ type State struct {
 	Platforms map[string]actions.Platform
 	Raised    map[string]actions.Tier   // by subject, "plaza:acct/17"
 	Confirmed map[string]actions.Tier   // by subject: the tier that several people stand by, of what it was raised to
-	Fallen    map[string]int64          // by subject: number of the newest entry with which several let fall what rules had read
+	Fallen    map[string]Falls          // by subject: with which entries several let fall what rules had read
 	Orders    map[string]Order          // standing orders that were placed, by actions.PlaceKey
 	Observed  map[string]bool           // tiers of platforms that are only observed, by actions.PlaceKey
 	Unlocked  map[string]canonical.Time // by subject: owner locks set before are out of effect
@@ -69,7 +69,7 @@ type relief struct {
 // the caller trusts; the zero digest accepts any and is for whoever founds.
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
-		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]int64{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
+		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
 		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, spent: map[string]bool{}, trail: map[string][]int64{}}
 }
 
@@ -509,7 +509,8 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 			s.confirm(*c.Raise)
 		}
 		if c.Raise.Fall != "" {
-			s.Fallen[c.Raise.Subject.String()] = b.Number
+			name := c.Raise.Subject.String()
+			s.Fallen[name] = s.Fallen[name].with(c.Raise.Fall, b.Number)
 		}
 	case actions.PartPolicy:
 		s.Policy = set

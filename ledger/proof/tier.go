@@ -32,10 +32,37 @@ type Height struct {
 // if no rule ever raised it, as far as is known. A nil Heights knows nothing.
 type Heights func(subject string) (h Height, ok bool)
 
+// Falls are the numbers of the newest governance entries with which several let fall
+// what rules had read of a subject, by the tier that fell; 0: none did. A fall of
+// critical is one of protected as well, and not the other way round.
+type Falls struct {
+	Protected int64
+	Critical  int64
+}
+
+// Of returns the number of the entry before which a tier that was read has fallen.
+func (f Falls) Of(t actions.Tier) int64 {
+	if t == actions.Critical {
+		return f.Critical
+	}
+	return f.Protected
+}
+
+// with returns the falls after one more.
+func (f Falls) with(t actions.Tier, number int64) Falls {
+	f.Protected = number
+	if t == actions.Critical {
+		f.Critical = number
+	}
+	return f
+}
+
+// Newest returns the number of the newest fall.
+func (f Falls) Newest() int64 { return max(f.Protected, f.Critical) }
+
 // Stands reports whether a subject's height was not let fall since it was read.
 func (s *State) Stands(subject string, h Height) bool {
-	n, ok := s.Fallen[subject]
-	return !ok || h.Chain > n
+	return h.Chain > s.Fallen[subject].Of(h.Tier)
 }
 
 // stood returns the height of a subject that stands.
