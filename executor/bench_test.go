@@ -77,3 +77,64 @@ func BenchmarkCarry(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/p50")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs/p99")
 }
+
+// BenchmarkStandingTiers measures what it costs that the tier of protected accounts
+// stands: a sweep of a platform in memory on which no account was read before, until
+// the ledger, also in memory, tells of all of them. It reports seconds of the whole,
+// entries, and bytes of bodies and openings for each account.
+func BenchmarkStandingTiers(b *testing.B) {
+	for _, many := range []int{1000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(many), func(b *testing.B) {
+			for b.Loop() {
+				standing(b, many)
+			}
+		})
+	}
+}
+
+func standing(b *testing.B, many int) {
+	w := prooftest.Staffed(b)
+	j, err := journal.Open(b.Context(), filepath.Join(b.TempDir(), "journal.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Close()
+	plaza := executortest.NewPlatform(w.Now)
+	for i := range many {
+		plaza.Account(fmt.Sprintf("acct/%d", i), 200_000, "")
+	}
+	e, err := executor.New(b.Context(), executor.Config{ID: prooftest.ExecutorID, Key: ed25519.PrivateKey(w.ExecutorKey), Root: w.Root,
+		Platforms: map[string]platform.Connector{"plaza": plaza}, Journal: j, Desk: executortest.NewDesk(w), Now: w.Now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	began := time.Now()
+	go func() { ended <- e.Run(ctx) }()
+	told, entries, bytes := 0, 0, 0
+	for from := int64(0); told < many; {
+		size, grown := w.Size()
+		if size == from {
+			<-grown
+			continue
+		}
+		for _, x := range w.Entries()[from:size] {
+			if x.Body.Kind != proof.KindTiers {
+				continue
+			}
+			told, entries, bytes = told+len(x.Openings), entries+1, bytes+len(x.BodyBytes)
+			for _, o := range x.Openings {
+				bytes += len(o.Name) + len(o.Salt) + len(o.Value)
+			}
+		}
+		from = size
+	}
+	b.ReportMetric(time.Since(began).Seconds(), "s/all")
+	b.ReportMetric(float64(entries), "entries")
+	b.ReportMetric(float64(bytes)/float64(many), "B/account")
+	stop()
+	if err := <-ended; err != nil {
+		b.Error(err)
+	}
+}
