@@ -46,6 +46,8 @@ func (c *actionRequest) Run(ctx context.Context, s *Session) error {
 	switch {
 	case !ok || spec.Desk:
 		return fault.New(fault.Invalid, "bad-kind", "%q is not an act on a platform; there are %s.", c.Kind, joined(platformKinds()))
+	case spec.Emergency:
+		return fault.New(fault.Invalid, "bad-kind", "An emergency act has a command of its own: countersign emergency %s --reason WHY.", c.Subject)
 	case spec.Timed && c.Until.given == "":
 		return fault.New(fault.Invalid, "no-end", "A suspension has an end: give --until TIME, such as --until 72h.")
 	case !spec.Timed && c.Until.given != "":
@@ -61,7 +63,7 @@ func (c *actionRequest) Run(ctx context.Context, s *Session) error {
 func platformKinds() []string {
 	var kinds []string
 	for _, spec := range actions.Catalogue() {
-		if !spec.Desk {
+		if !spec.Desk && !spec.Emergency { // emergencies have a command of their own
 			kinds = append(kinds, string(spec.Kind))
 		}
 	}
@@ -108,7 +110,7 @@ func (c *actionShow) Run(ctx context.Context, s *Session) error {
 }
 
 type actionList struct {
-	Status    actions.Status     `help:"Only those in this status: held, approved, executed and so on."`
+	Status    actions.Status     `help:"Only those in this status: held, approved, done and so on."`
 	Requester workforce.WorkerID `help:"Only this worker's."`
 	Kind      actions.Kind       `help:"Only this kind."`
 	Platform  string             `help:"Only on this platform; desk for changes of the desk."`
@@ -117,10 +119,13 @@ type actionList struct {
 }
 
 func (c *actionList) Run(ctx context.Context, s *Session) error {
+	if c.Status == statusDone {
+		c.Status = actions.StatusExecuted
+	}
 	if c.Status != "" && !slices.Contains(actions.Statuses, c.Status) {
 		names := make([]string, len(actions.Statuses))
 		for i, st := range actions.Statuses {
-			names[i] = string(st)
+			names[i] = statusWord(st)
 		}
 		return fault.New(fault.Invalid, "bad-status", "%q is not a status; there are %s.", c.Status, joined(names))
 	}
@@ -137,13 +142,23 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 	return s.Answer(doc, func(p *Page) {
 		rows := [][]string{{"REQUEST", "STATUS", "BY", "WHEN", "ACT"}}
 		for _, r := range page.Items {
-			rows = append(rows, []string{r.ID, string(r.Status), r.Requester, when(r.Created), short(inWords(r.Action), 80)})
+			rows = append(rows, []string{r.ID, statusWord(r.Status), r.Requester, when(r.Created), short(inWords(r.Action), 80)})
 		}
 		p.Table(rows)
 		if page.Next != "" {
 			p.Line("There are more: --cursor %s", page.Next)
 		}
 	})
+}
+
+// statusDone is what people read, and may write, for executed.
+const statusDone = "done"
+
+func statusWord(st actions.Status) string {
+	if st == actions.StatusExecuted {
+		return statusDone
+	}
+	return string(st)
 }
 
 func short(s string, n int) string {

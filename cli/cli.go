@@ -193,7 +193,7 @@ var next = map[string]string{
 	"unknown-key":      "See which keys are enrolled: countersign key list",
 	"foreign-desk":     "Compare trust/root with the one that the desk's officers published.",
 	"not-reviewed":     "People who had no part in it look into it and close its review: countersign review close emergency REQUEST --findings FILE --involved WORKER",
-	"no-such-vendor":   "Add the vendor first: countersign vendor add ID --name NAME",
+	"no-such-vendor":   "Add the vendor first: countersign vendor add ID --name NAME --reason WHY",
 }
 
 // fail reports an error and returns the exit code.
@@ -209,6 +209,9 @@ func (s *Session) fail(err error, hint string) int {
 	}
 	if hint == "" {
 		hint = next[typ]
+	}
+	if typ == "token-missing" { // the desk's own text speaks of HTTP
+		text = "You are not signed in here. Sign in: countersign token create --save, or give --dir FOLDER of the folder where you did."
 	}
 	s.Say("countersign: %s", text)
 	for _, d := range details {

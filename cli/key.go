@@ -75,7 +75,7 @@ func (c *keyMake) Run(ctx context.Context, s *Session) error {
 		p.Line("Made the key %s in %s.", doc.Key, doc.File)
 		if doc.Enrolment != "" {
 			p.Line("Send %s to an officer; it holds no secret. The key signs nothing until it is enrolled:", doc.Enrolment)
-			p.Line("  countersign key enroll %s", doc.Enrolment)
+			p.Line("  countersign key enroll %s --reason WHY", doc.Enrolment)
 			return
 		}
 		p.Line("An officer of a new desk goes on with: countersign init sign founding.json --officer YOU --key %s", doc.File)

@@ -90,6 +90,10 @@ func (c *straight) executor(s *Session) (address, token string, err error) {
 			}
 		}
 	}
+	if set.Executor != "" && set.ExecutorToken == "" && s.DialExecutor != nil {
+		return "", "", fault.New(fault.Invalid, "no-executor-token",
+			"The executor at %s takes nobody without its token. Give --token-file FILE, or the desk's folder (--dir).", set.Executor)
+	}
 	if set.Executor == "" || set.ExecutorToken == "" || s.DialExecutor == nil {
 		return "", "", fault.New(fault.Invalid, "no-executor-address",
 			"Where is the executor? Give --executor ADDRESS and --token-file FILE, or the desk's folder (--dir).")

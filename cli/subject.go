@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/fault"
@@ -41,13 +43,24 @@ func (c *subjectShow) Run(ctx context.Context, s *Session) error {
 			pairs = append(pairs, [2]string{"because", why.Text})
 		}
 		for _, f := range slices.Sorted(maps.Keys(r.State.Facts)) {
-			pairs = append(pairs, [2]string{string(f), fmt.Sprint(r.State.Facts[f])})
+			pairs = append(pairs, [2]string{string(f), factWords(f, r.State.Facts[f])})
 		}
 		for _, f := range r.State.Unread {
 			pairs = append(pairs, [2]string{string(f), "promised, and could not be read"})
 		}
 		p.Facts(pairs...)
 	})
+}
+
+// factWords writes a fact that a platform gives for people; Facts says which are times.
+func factWords(f platform.Fact, v any) string {
+	if seconds, ok := v.(float64); ok {
+		if f == platform.FactCreated {
+			return time.Unix(int64(seconds), 0).UTC().Format("2 January 2006")
+		}
+		return strconv.FormatFloat(seconds, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
 }
 
 type subjectTier struct {

@@ -81,8 +81,12 @@ func (d *Desk) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 	// A takedown hides what the owner has switched off, and lifting it shows that again.
 	hides := verb == platform.Takedown && r.Sort == platform.Account && r.State.Is(platform.Deactivated, "")
 	if (spec.Direction == actions.Burdening) != (r.State.Status == platform.Up) && spec.Kind != actions.AccountDelete && !confirms && !hides {
-		return fault.New(fault.Conflict, "wrong-state", "%s is %s; there is nothing to do for %s.",
-			r.Subject, platform.Describe(r.State.Status, r.State.Mark), spec.Kind)
+		what := string(spec.Kind)
+		if spec.Emergency {
+			what = "an emergency act"
+		}
+		return fault.New(fault.Conflict, "wrong-state", "%s is %s already; there is nothing to do for %s.",
+			r.Subject, platform.Describe(r.State.Status, r.State.Mark), what)
 	}
 	a.Subject, a.Tier = r.Subject, r.Tier
 	if able.Lossy != "" && spec.Effect != actions.OneWay {
