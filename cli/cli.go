@@ -26,6 +26,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/fault"
+	"countersign.dev/policy"
 )
 
 // Exit codes.
@@ -215,7 +216,12 @@ func (s *Session) fail(err error, hint string) int {
 	}
 	s.Say("countersign: %s", text)
 	for _, d := range details {
-		s.Say("  %s: %s", d.At, d.Text)
+		if d.Text != text {
+			s.Say("  %s: %s", d.At, d.Text)
+		}
+		if d.At == policy.LawNothing && hint == "" {
+			hint = "Somebody of another role, tier of work or company may do it: `countersign policy show` has the rules, and `countersign action show REQUEST` says what a request still needs."
+		}
 	}
 	if hint != "" {
 		s.Say("%s", hint)

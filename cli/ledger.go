@@ -188,7 +188,8 @@ type ledgerVerify struct {
 
 func (c *ledgerVerify) Help() string {
 	return "Reads every entry and every tile, checks that they are one log under the signed checkpoint, opens the governance chain, " +
-		"and checks each of its changes: signatures, policy in force, independence, from the entry 0 that you trust."
+		"and checks each of its changes: signatures, policy in force, independence, from the entry 0 that you trust. " +
+		"At a desk's address sign in first (token create --save); a folder needs nothing."
 }
 
 // verifiedLedger is the answer of ledger verify.
