@@ -20,6 +20,11 @@ import (
 // out no other one.
 const AloneWithin = 7 * 24 * time.Hour
 
+// PlaceWithin is for how long one person whose freeze of everything or of a platform
+// several have thawed makes none there again alone. It is shorter than AloneWithin: a
+// freeze is the brake, and the one person on call may need it on another night.
+const PlaceWithin = 24 * time.Hour
+
 // fewSuspensions is how many people may be suspended in 24 hours by somebody alone
 // who is a newcomer or about to leave, or, of other companies' people, by a contractor.
 const fewSuspensions = 2
@@ -62,6 +67,9 @@ func (s *State) takesOut(by actions.Statement, ch actions.Change, at time.Time) 
 // notAlone says why one person may not make a relieving change alone; empty if it
 // takes nobody else.
 func (s *State) notAlone(by actions.Statement, ch actions.Change, at time.Time) string {
+	if why := s.again(by, ch, at); why != "" {
+		return why
+	}
 	if !ofPeople(ch) {
 		return ""
 	}
@@ -83,6 +91,123 @@ func (s *State) notAlone(by actions.Statement, ch actions.Change, at time.Time) 
 			string(officers[0]) + "`. Then everybody who is left ends or revokes together."
 	}
 	return ""
+}
+
+// again says why one person may not make a relieving change alone that several have
+// taken back from the same person; empty if nobody has. Without that, a thaw by
+// several would last until one person signs again.
+func (s *State) again(by actions.Statement, ch actions.Change, at time.Time) string {
+	_, keys := ch.(actions.Keys)
+	for _, f := range s.hits(by.Signer, ch) {
+		for _, r := range s.relief {
+			taken := r.kind == "undone" || r.kind == "rekeyed" && keys
+			if r.by != by.Signer || !taken || at.Sub(r.at) >= AloneWithin || !s.overlap(r.of, f) {
+				continue
+			}
+			if f.People() {
+				return "Several people have taken back within 7 days what " + string(by.Signer) + " did alone to " + named(r.of) + ". For " + string(by.Signer) +
+					", doing it again takes the countersignatures of a burdening change of the desk. Anybody else may do it as before."
+			}
+			if at.Sub(r.at) < PlaceWithin {
+				return "Several people have thawed within 24 hours what " + string(by.Signer) + " froze alone: " + named(r.of) + ". For " + string(by.Signer) +
+					", freezing it again takes the countersignatures of a burdening change of the desk. Anybody else on call may freeze it as before."
+			}
+		}
+	}
+	return ""
+}
+
+// named names what a freeze is of.
+func named(f actions.Freeze) string {
+	switch {
+	case f.Scope == actions.ScopeAll:
+		return "everything"
+	case f.Scope == actions.ScopeVendor && f.Of == "":
+		return "the employees"
+	}
+	return "the " + f.Scope + " " + f.Of
+}
+
+// hits returns what a change stops, as freezes of it: a place, a vendor's people, or
+// the workers whose engagement or keys it ends, but for one's own. Nothing if it
+// stops nothing.
+func (s *State) hits(by workforce.WorkerID, ch actions.Change) (all []actions.Freeze) {
+	worker := func(w workforce.WorkerID) {
+		if w != by {
+			all = append(all, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: string(w)})
+		}
+	}
+	switch c := ch.(type) {
+	case actions.Freeze:
+		if !c.Thaws() {
+			all = append(all, c)
+		}
+	case actions.Engagement:
+		if c.Op == "end" {
+			worker(c.Worker)
+		}
+	case actions.Keys:
+		for _, id := range c.Revoke {
+			k, _ := s.People.Key(id)
+			worker(k.Worker)
+		}
+	}
+	return all
+}
+
+// overlap reports whether two freezes stop some of the same people, or acts at some
+// of the same places.
+func (s *State) overlap(a, b actions.Freeze) bool {
+	vendor := func(f actions.Freeze) string {
+		if f.Scope == actions.ScopeWorker {
+			w, _ := s.People.Worker(workforce.WorkerID(f.Of))
+			return string(w.Vendor)
+		}
+		return f.Of
+	}
+	switch {
+	case a.People() != b.People():
+		return false
+	case a.Scope == b.Scope:
+		return a.Of == b.Of
+	case a.People():
+		return vendor(a) == vendor(b) // a worker, and all people of the company
+	}
+	return true // a platform, and everything
+}
+
+// takenBack returns whose acts a change of several takes back, for the limits.
+func (s *State) takenBack(ch actions.Change, at time.Time) (all []relief) {
+	worker := func(kind string, w workforce.WorkerID) {
+		for _, r := range s.relief {
+			if r.kind == "out" && r.who == w && at.Sub(r.at) < AloneWithin {
+				all = append(all, relief{by: r.by, kind: kind, of: actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: string(w)}, at: at})
+			}
+		}
+	}
+	switch c := ch.(type) {
+	case actions.Freeze:
+		if f, on := s.Freezes[c.Key()]; c.Thaws() && on && f.Alone {
+			all = append(all, relief{by: f.By, kind: "undone", of: f.Freeze, at: at})
+		}
+	case actions.Engagement:
+		if c.Op == "reinstate" {
+			worker("undone", c.Worker)
+		}
+	case actions.Keys:
+		// A new key takes back a revocation where none was left. It does not keep
+		// anybody from suspending its owner.
+		for _, e := range c.Enrol {
+			seat := s.People.Seat(e.Worker)
+			if seat == nil {
+				continue
+			}
+			if _, live := seat.Best(at); !live {
+				worker("rekeyed", e.Worker)
+			}
+		}
+	}
+	return all
 }
 
 // mayEnd says why somebody may not alone end a worker's engagement or revoke a key

@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -124,6 +125,121 @@ func TestSuspends(t *testing.T) {
 		w := led(t)
 		must(t, suspend(w, "ole", "ann", "abe", "bob", "kim", "eva"))
 		must(t, do(w, actions.DeskFreeze, freeze(actions.ScopeVendor, "bolt"), "ole"))
+	})
+}
+
+// TestSuspendsAgain: what one person did alone and several took back, that person does
+// not do again alone: not for 7 days to people, and not for a day to a place. Else the
+// several would thaw for ever.
+func TestSuspendsAgain(t *testing.T) {
+	everybody := []workforce.WorkerID{"ada", "bea", "cem", "dov"}
+	others := func(by workforce.WorkerID) []workforce.WorkerID {
+		return slices.DeleteFunc(slices.Clone(everybody), func(p workforce.WorkerID) bool { return p == by })[:3]
+	}
+	back := func(p workforce.WorkerID) actions.Engagement { return actions.Engagement{Op: "reinstate", Worker: p} }
+	day := 24 * time.Hour
+	for name, c := range map[string]struct {
+		by    workforce.WorkerID
+		first actions.Change
+		undo  actions.Change // by several
+		again []actions.Change
+		free  []actions.Change // what the same person may do alone all the same
+		wait  time.Duration
+	}{
+		"an officer": {by: "cem", first: freeze(actions.ScopeWorker, "ada"), undo: thaw(actions.ScopeWorker, "ada"), wait: proof.AloneWithin,
+			again: []actions.Change{freeze(actions.ScopeWorker, "ada"), end("ada"), freeze(actions.ScopeVendor, "")}, free: []actions.Change{freeze(actions.ScopeAll, ""), freeze(actions.ScopeWorker, "ann")}},
+		"a worker": {by: "ole", first: freeze(actions.ScopeWorker, "ann"), undo: thaw(actions.ScopeWorker, "ann"), wait: proof.AloneWithin,
+			again: []actions.Change{freeze(actions.ScopeWorker, "ann"), freeze(actions.ScopeVendor, "acme")}, free: []actions.Change{freeze(actions.ScopeWorker, "abe"), freeze(actions.ScopeVendor, "bolt")}},
+		"a report": {by: "gus", first: freeze(actions.ScopeWorker, "ann"), undo: thaw(actions.ScopeWorker, "ann"), wait: proof.AloneWithin,
+			again: []actions.Change{freeze(actions.ScopeWorker, "ann"), end("ann")}, free: []actions.Change{end("abe")}},
+		"a vendor": {by: "ole", first: freeze(actions.ScopeVendor, "acme"), undo: thaw(actions.ScopeVendor, "acme"), wait: proof.AloneWithin,
+			again: []actions.Change{freeze(actions.ScopeVendor, "acme"), freeze(actions.ScopeWorker, "ann")}, free: []actions.Change{freeze(actions.ScopeWorker, "bob")}},
+		"an end": {by: "cem", first: end("lee"), undo: back("lee"), wait: proof.AloneWithin,
+			again: []actions.Change{end("lee"), freeze(actions.ScopeWorker, "lee")}, free: []actions.Change{end("ann")}},
+		"a platform": {by: "ole", first: freeze(actions.ScopePlatform, "plaza"), undo: thaw(actions.ScopePlatform, "plaza"), wait: proof.PlaceWithin,
+			again: []actions.Change{freeze(actions.ScopePlatform, "plaza"), freeze(actions.ScopeAll, "")}, free: []actions.Change{freeze(actions.ScopeWorker, "ann")}},
+		"all": {by: "cem", first: freeze(actions.ScopeAll, ""), undo: thaw(actions.ScopeAll, ""), wait: proof.PlaceWithin,
+			again: []actions.Change{freeze(actions.ScopeAll, ""), freeze(actions.ScopePlatform, "plaza")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := led(t)
+			kind := func(c actions.Change) actions.Kind {
+				switch c.(type) {
+				case actions.Freeze:
+					return actions.DeskFreeze
+				case actions.Keys:
+					return actions.DeskKey
+				}
+				return actions.DeskEngagement
+			}
+			alone := func(by workforce.WorkerID, c actions.Change) error {
+				return w.State().Authorise(w.Claim(kind(c), c, by), w.Now())
+			}
+			must(t, do(w, kind(c.first), c.first, c.by))
+			w.Advance(6 * day) // it counts from the thaw on
+			signers := others(c.by)
+			if name == "an officer" {
+				signers = []workforce.WorkerID{"bea", "cem", "dov"} // ada is frozen, and the policy can be filled without ada
+			}
+			must(t, do(w, kind(c.undo), c.undo, signers[0], signers[1:]...))
+			w.Advance(c.wait - time.Microsecond)
+			for _, a := range c.again {
+				err := alone(c.by, a)
+				if typ := fault.TypeOf(err); typ != "held" && typ != "not-alone" {
+					t.Errorf("%s alone, again: %+v: %v", c.by, a, err)
+				}
+			}
+			for _, a := range c.free {
+				if err := alone(c.by, a); err != nil {
+					t.Errorf("%s alone: %+v: %v", c.by, a, err)
+				}
+			}
+			if f, ok := c.first.(actions.Freeze); ok {
+				if err := alone("bea", f); err != nil {
+					t.Errorf("somebody else alone: %v", err)
+				}
+				if slices.Contains(everybody, c.by) {
+					o := others(c.by)
+					if err := w.State().Authorise(w.Claim(actions.DeskFreeze, f, c.by, o[len(o)-2:]...), w.Now()); err != nil {
+						t.Errorf("with others: %v", err)
+					}
+				}
+			}
+			w.Advance(time.Microsecond)
+			if err := alone(c.by, c.first); err != nil {
+				t.Errorf("later: %v", err)
+			}
+		})
+	}
+	t.Run("a last key", func(t *testing.T) {
+		w := led(t)
+		must(t, do(w, actions.DeskKey, keys(w.PublicKey("lee").ID()), "cem"))
+		must(t, do(w, actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{w.Enrolment("lee")}}, "ada", "bea", "dov"))
+		again := keys(w.PublicKey("lee").ID())
+		refusedAs(t, w.State().Authorise(w.Claim(actions.DeskKey, again, "cem"), w.Now()), "held", "")
+		must(t, w.State().Authorise(w.Claim(actions.DeskKey, again, "ada"), w.Now()))
+		must(t, w.State().Authorise(w.Claim(actions.DeskKey, again, "lee"), w.Now()))
+		must(t, w.State().Authorise(w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "lee"), "cem"), w.Now()))
+	})
+	t.Run("one's own last key", func(t *testing.T) {
+		w := led(t)
+		for range 2 {
+			must(t, do(w, actions.DeskKey, keys(w.PublicKey("lee").ID()), "lee"))
+			must(t, do(w, actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{w.Enrolment("lee")}}, "ada", "bea", "dov"))
+		}
+	})
+	t.Run("of three officers", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		suspendBy(t, w, "cem", "ada")
+		must(t, do(w, actions.DeskFreeze, thaw(actions.ScopeWorker, "ada"), "bea", "ada"))
+		refusedAs(t, do(w, actions.DeskFreeze, freeze(actions.ScopeWorker, "ada"), "cem"), "held", "")
+	})
+	t.Run("under the first laws", func(t *testing.T) {
+		w := fourOfficers(t, 10)
+		for range 2 {
+			suspendBy(t, w, "cem", "ada")
+			must(t, do(w, actions.DeskFreeze, thaw(actions.ScopeWorker, "ada"), "bea", "cem", "dov"))
+		}
 	})
 }
 

@@ -60,8 +60,9 @@ type admission struct {
 
 type relief struct {
 	by   workforce.WorkerID
-	kind string             // "end", "raise" or, under the laws 2, "suspend" and "officer"
-	who  workforce.WorkerID // the officer who was taken out
+	kind string             // "end", "raise" or, under the laws 2, "suspend", "officer", "out", "undone" and "rekeyed"
+	who  workforce.WorkerID // of "officer" and "out": who was taken out
+	of   actions.Freeze     // of "undone" and "rekeyed": what several took back of what by did alone
 	at   time.Time
 }
 
@@ -560,7 +561,14 @@ func (s *State) note(st actions.Statement, ch actions.Change, alone bool, at tim
 		}
 		if _, ok := ch.(actions.Freeze); ok {
 			s.relief = append(s.relief, relief{by: by, kind: "suspend", at: at})
+		} else {
+			for _, f := range s.hits(by, ch) {
+				s.relief = append(s.relief, relief{by: by, kind: "out", who: workforce.WorkerID(f.Of), at: at})
+			}
 		}
+	}
+	if s.Laws >= 2 && !alone {
+		s.relief = append(s.relief, s.takenBack(ch, at)...)
 	}
 	switch c := ch.(type) {
 	case actions.Engagement:
