@@ -30,8 +30,10 @@ const (
 	endIsolate = '\u2069'
 )
 
-// blank are symbols that look like a space.
-var blank = map[rune]bool{'\u2800': true, '\U0001D159': true}
+// blank are letters and symbols that look like a space, or that stand for something
+// else which is not in the text: a blank of Braille, a note head that is not drawn,
+// full and half blanks among hieroglyphs, the filler of Khitan, and the object replacement character.
+var blank = map[rune]bool{'\u2800': true, '\U0001D159': true, '\U00013441': true, '\U00013442': true, '\U00016FE4': true, '\ufffc': true}
 
 // joining are the scripts in which a joiner or non-joiner between two letters
 // changes their shape, and so can be seen.
@@ -56,6 +58,8 @@ func hidden(before, r rune) bool {
 		return !(r >= '\U000E0100' && unicode.Is(unicode.Han, before))
 	case unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r), blank[r]:
 		return true
+	case (before == 0 || before == '\n') && unicode.Is(unicode.M, r):
+		return true // it would change what stands before the text
 	}
 	// What is in none of these is a control or format character, separates lines, is
 	// for private use, or is not assigned at all.
@@ -127,23 +131,36 @@ func showLine(s string, tabs, isolated bool) string {
 	return b.String()
 }
 
-// closedBy returns the places of the isolates that are closed, and of what closes
-// them. Such a pair turns nothing outside of itself. All others are hidden
-// characters.
+// closedBy returns the places of the isolates that are closed and enclose, not only
+// in another pair, something that runs from right to left, and of what closes them:
+// such pairs are what showLine writes, and turn nothing outside of themselves. All
+// others are hidden characters: around nothing, or around what runs from left to
+// right, a pair cannot be seen and makes two names look like one.
 func closedBy(s string) map[int]bool {
 	if !strings.ContainsRune(s, isolate) {
 		return nil
 	}
 	closed := map[int]bool{}
-	var open []int
+	type pair struct {
+		at    int
+		turns bool
+	}
+	var open []pair
+	var before rune
 	for i, r := range s {
 		switch {
 		case r == isolate:
-			open = append(open, i)
+			open = append(open, pair{at: i})
 		case r == endIsolate && len(open) > 0:
-			closed[i], closed[open[len(open)-1]] = true, true
+			last := open[len(open)-1]
 			open = open[:len(open)-1]
+			if last.turns {
+				closed[i], closed[last.at] = true, true
+			}
+		case len(open) > 0 && rightToLeft(r) && !hidden(before, r):
+			open[len(open)-1].turns = true
 		}
+		before = r
 	}
 	return closed
 }

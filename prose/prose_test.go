@@ -36,7 +36,14 @@ var hostile = []struct{ in, want string }{
 	{"葛\U000E0100城", "葛\U000E0100城"},
 	{"open \u2068 only", "open ‹U+2068› only"},
 	{"\u2069 closed \u2068", "‹U+2069› closed ‹U+2068›"},
-	{"a \u2068\u202eb\u2069 c", "a \u2068‹U+202E›b\u2069 c"},
+	{"a \u2068\u202eb\u2069 c", "a ‹U+2068›‹U+202E›b‹U+2069› c"},
+	{"pre\u2068\u2069sident", "pre‹U+2068›‹U+2069›sident"},
+	{"\u2068president\u2069", "‹U+2068›president‹U+2069›"},
+	{"pre\u2068\u061c\u2069sident", "pre‹U+2068›‹U+061C›‹U+2069›sident"},
+	{"by \u2068דוד\u2069 now", "by \u2068דוד\u2069 now"},
+	{"\u2068a \u2068דוד\u2069\u2069", "‹U+2068›a \u2068דוד\u2069‹U+2069›"},
+	{"a\U00013441\U00013442\ufffc\U00016FE4", "a‹U+13441›‹U+13442›‹U+FFFC›‹U+16FE4›"},
+	{"\u0301a\n\u0301b", "‹U+0301›a‹U+000A›‹U+0301›b"},
 }
 
 func TestShow(t *testing.T) {
@@ -85,7 +92,8 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"", " ", "   \n", "\u00a0\u2003\u3000", "\u200b", "\u2060", "\u2800", "\u3164", "a\u200b", "a\u202eb", "a\u2066b\u2069", "\u2068a\u2069", "a\U000E0041", "a\ufe0f",
-		"a\x00", "a\tb", "a\rb", "\x1b[2J", "Zoe\u0308", "a\ue000", "a\xff", "\u0301", "a\u2028b", "pay\u200cpal", "a\u00ad", "\ufeffa"} {
+		"a\x00", "a\tb", "a\rb", "\x1b[2J", "Zoe\u0308", "a\ue000", "a\xff", "\u0301", "a\u2028b", "pay\u200cpal", "a\u00ad", "\ufeffa",
+		"\U00013441", "\U00013442", "a\U00013441", "\ufffc", "a\U00016FE4", "\u0301a", "a\n\u0301b", "a\U00013441\U00013442"} {
 		if err := prose.Check("The reason", s); err == nil {
 			t.Errorf("%q passes", s)
 		}
