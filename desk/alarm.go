@@ -144,7 +144,8 @@ func (d *Desk) sendAlarm(ctx context.Context, j alarmJob) error {
 		if a, err = stx.Alarm(j.Alarm); err != nil {
 			return err
 		}
-		gone, err = stx.Disabled(j.Destination)
+		since, err := stx.Disabled(j.Destination)
+		gone = !since.IsZero()
 		return err
 	})
 	if err != nil {

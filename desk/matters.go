@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"countersign.dev/jobs"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/prose"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -38,7 +40,7 @@ type Matter struct {
 func (m Matter) Needs() bool { return m.Severity == Page || m.Severity == Warn }
 
 // Sections of matters, in the order in which they are shown.
-var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "people"}
+var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "alarms", "people"}
 
 // How long something waits before somebody is told.
 const (
@@ -81,7 +83,7 @@ func (d *Desk) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 		if away == nil && d.behind(st.Size, size) {
 			own = append(own, Matter{Section: "ledger", Severity: Warn, Text: fmt.Sprintf("The executor has read %d of %d entries of the ledger, and falls behind.", st.Size, size), Do: doBehind})
 		}
-		for _, gather := range []func(*store.Tx, *proof.State) ([]Matter, error){d.requestMatters, d.reviewMatters, d.incidentMatters, d.liftMatters, d.recoveryMatters} {
+		for _, gather := range []func(*store.Tx, *proof.State) ([]Matter, error){d.requestMatters, d.reviewMatters, d.incidentMatters, d.liftMatters, d.recoveryMatters, d.addressMatters} {
 			more, err := gather(stx, s)
 			if err != nil {
 				return err
@@ -355,6 +357,28 @@ func (d *Desk) recoveryMatters(stx *store.Tx, s *proof.State) (all []Matter, err
 	}
 	return all, nil
 }
+
+// addressMatters tells of addresses for alarms that get nothing any more. An address
+// is named by its host, since the path of a pager's is a secret.
+func (d *Desk) addressMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
+	for _, x := range d.destinations {
+		since, err := stx.Disabled(x.id())
+		if err != nil {
+			return nil, err
+		}
+		if since.IsZero() {
+			continue
+		}
+		host := "an address"
+		if u, err := url.Parse(x.URL); err == nil {
+			host = u.Host
+		}
+		all = append(all, Matter{Section: "alarms", Severity: Page, Since: since, Text: prose.Sprintf("No alarms are sent to %s any more: the address is off, as after the answer 410.", host), Do: doAddress})
+	}
+	return all, nil
+}
+
+const doAddress = "Give the address a new secret in desk/config.json, or name another address, and start the desk again. countersign alarm list has what was not sent."
 
 // leaving tells whose engagement ends soon.
 func (d *Desk) leaving(s *proof.State) []Matter {

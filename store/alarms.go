@@ -142,9 +142,12 @@ func (tx *Tx) DisableDestination(id string, at canonical.Time) {
 	tx.Later(sqldb.Statement{SQL: `insert into alarm_destination (id, disabled) values ($1, $2) on conflict (id) do nothing`, Args: []any{id, at.Micro()}}, nil)
 }
 
-// Disabled reports whether an address wants nothing more.
-func (tx *Tx) Disabled(id string) (bool, error) {
-	var n int64
-	err := tx.QueryRow(`select count(*) from alarm_destination where id = $1`, id).Scan(&n)
-	return n > 0, err
+// Disabled returns since when an address wants nothing more; zero if it wants alarms.
+func (tx *Tx) Disabled(id string) (canonical.Time, error) {
+	var at int64
+	err := tx.QueryRow(`select coalesce(max(disabled), 0) from alarm_destination where id = $1`, id).Scan(&at)
+	if err != nil || at == 0 {
+		return canonical.Time{}, err
+	}
+	return canonical.FromMicro(at), nil
 }
