@@ -33,7 +33,7 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "Matters", "NextAlarms",
+var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Bodies", "TierEntries", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth,
