@@ -67,6 +67,7 @@ const (
 	IncidentClosed    Type = "incident.closed"    // its review was countersigned
 	Recovery          Type = "recovery"           // those who are left of the officers ask for what takes more of them
 	Indispensable     Type = "indispensable"      // the desk could not go on without somebody
+	AddressOff        Type = "address.off"        // an address for alarms gets none any more; severity info: all get them again
 	Flood             Type = "flood"              // so many of one kind that they are not sent one by one; for whoever wants that kind
 )
 
@@ -74,7 +75,7 @@ const (
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, Flood}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, AddressOff, Flood}
 }
 
 var (

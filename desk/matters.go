@@ -475,6 +475,9 @@ func (d *Desk) CheckHealth(ctx context.Context, since canonical.Time) (until can
 			return nil, err
 		}
 		return func(t *tx) error {
+			if err := t.addresses(); err != nil {
+				return err
+			}
 			if err := t.states(st, away, slow, size); err != nil {
 				return err
 			}
@@ -487,6 +490,19 @@ func (d *Desk) CheckHealth(ctx context.Context, since canonical.Time) (until can
 		}, nil
 	})
 	return until, err
+}
+
+// addresses tells, by those that are left, of addresses that get no alarms any more.
+func (t *tx) addresses() error {
+	off, err := t.desk.addressMatters(t.Tx, nil)
+	if err != nil {
+		return err
+	}
+	began := ""
+	for _, m := range off {
+		began += m.Text + " "
+	}
+	return t.turn(alarm.AddressOff, len(off) > 0, began+doAddress, "Every address for alarms gets them again.")
 }
 
 // states tells of the states of the executor that began or ended.

@@ -42,6 +42,14 @@ func TestNobodyIsPaged(t *testing.T) {
 	if got := needs(t, w); len(got) == 0 {
 		t.Error("no page leaves the desk any more, and its status says that all is well")
 	}
+	for range 2 { // the second time nothing is new
+		if _, err := w.CheckHealth(t.Context(), canonical.At(w.Clock().Now())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := slices.DeleteFunc(alarms(t, w), func(k string) bool { return k != "address.off page" }); len(got) != 1 {
+		t.Errorf("alarms %q", alarms(t, w))
+	}
 }
 
 // TestIndispensableInStatus: what pages that the desk could not go on without somebody
