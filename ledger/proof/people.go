@@ -155,8 +155,8 @@ func (s *State) hits(by workforce.WorkerID, ch actions.Change) (all []actions.Fr
 	return all
 }
 
-// overlap reports whether two freezes stop some of the same people, or acts at some
-// of the same places.
+// overlap reports whether a freeze that was taken back and a new one stop some of the
+// same people, or acts at a place that the one taken back stopped as well.
 func (s *State) overlap(a, b actions.Freeze) bool {
 	vendor := func(f actions.Freeze) string {
 		if f.Scope == actions.ScopeWorker {
@@ -173,7 +173,9 @@ func (s *State) overlap(a, b actions.Freeze) bool {
 	case a.People():
 		return vendor(a) == vendor(b) // a worker, and all people of the company
 	}
-	return true // a platform, and everything
+	// Everything holds each platform. Whoever froze a platform may still need the brake
+	// for everything, and has it once: after that nothing is left.
+	return a.Scope == actions.ScopeAll
 }
 
 // takenBack returns whose acts a change of several takes back, for the limits.

@@ -157,7 +157,7 @@ func TestSuspendsAgain(t *testing.T) {
 		"an end": {by: "cem", first: end("lee"), undo: back("lee"), wait: proof.AloneWithin,
 			again: []actions.Change{end("lee"), freeze(actions.ScopeWorker, "lee")}, free: []actions.Change{end("ann")}},
 		"a platform": {by: "ole", first: freeze(actions.ScopePlatform, "plaza"), undo: thaw(actions.ScopePlatform, "plaza"), wait: proof.PlaceWithin,
-			again: []actions.Change{freeze(actions.ScopePlatform, "plaza"), freeze(actions.ScopeAll, "")}, free: []actions.Change{freeze(actions.ScopeWorker, "ann")}},
+			again: []actions.Change{freeze(actions.ScopePlatform, "plaza")}, free: []actions.Change{freeze(actions.ScopeAll, ""), freeze(actions.ScopeWorker, "ann")}},
 		"all": {by: "cem", first: freeze(actions.ScopeAll, ""), undo: thaw(actions.ScopeAll, ""), wait: proof.PlaceWithin,
 			again: []actions.Change{freeze(actions.ScopeAll, ""), freeze(actions.ScopePlatform, "plaza")}},
 	} {
