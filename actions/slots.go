@@ -12,10 +12,7 @@ import (
 // Need is what a held action still wants before it may be carried out.
 type Need struct {
 	// All asks for every officer of the founding statement (the founding import).
-	All bool `json:"all"`
-	// Left asks for every officer who is left (a recovery). Independent is how many
-	// these are besides the requester; they need not be independent of each other.
-	Left        bool `json:"left,omitzero"`
+	All         bool `json:"all"`
 	Hardware    bool `json:"hardware"`    // all keys, the requester's too, are bound to hardware
 	Independent int  `json:"independent"` // slots, each filled by a different person, pairwise independent of all others and of the requester
 	// Qualified says how many of the slots must be filled by people of a sort:
@@ -55,9 +52,6 @@ func (n Need) String() string {
 	s := fmt.Sprintf("%d independent", n.Independent)
 	if n.All {
 		s = "all founding officers"
-	}
-	if n.Left {
-		s = "all officers who are left"
 	}
 	qs := make([]Qualifier, 0, len(n.Qualified))
 	for q := range n.Qualified {

@@ -209,7 +209,7 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, needWords(r.Need))
+	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, needed(r.Need, inRecovery(r)))
 	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
 		// Saying no is safe, whatever the desk shows.
 		s.Say("What it changes cannot be shown: %s", fault.TextOf(err))

@@ -164,7 +164,7 @@ func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, needWords(r.Need))
+	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, needed(r.Need, inRecovery(r)))
 	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
 		return err
 	}
@@ -363,7 +363,7 @@ func rulingWords(r v1.Ruling) string {
 	if r.Verdict == policy.Forbidden {
 		return "no countersignature helps: the policy forbids it"
 	}
-	return needWords(r.Need)
+	return needed(r.Need, recovering(r.Reasons))
 }
 
 // outcome answers with a request, doc in JSON, and sets the exit code that its
@@ -415,7 +415,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		pairs = append(pairs, [2]string{"declined", fmt.Sprintf("%s: %s", n.Signed.Statement.Signer, n.Reason)})
 	}
 	if r.Status == actions.StatusHeld {
-		pairs = append(pairs, [2]string{"needs", needWords(r.Need)}, [2]string{"missing", r.Missing}, [2]string{"open until", until(r.Expires, now)})
+		pairs = append(pairs, [2]string{"needs", needed(r.Need, inRecovery(r))}, [2]string{"missing", r.Missing}, [2]string{"open until", until(r.Expires, now)})
 	}
 	p.Facts(pairs...)
 	switch {

@@ -195,7 +195,7 @@ func describeCore(p *Page, c proof.Core) {
 		[2]string{"case", c.Action.Case},
 		[2]string{"until", when(c.Action.Until)},
 		[2]string{"tier", string(c.Ruling.Facts.Tier)},
-		[2]string{"ruled", when(c.Ruling.At) + ", needed " + needWords(c.Ruling.Need)},
+		[2]string{"ruled", when(c.Ruling.At) + ", needed " + needed(c.Ruling.Need, recovering(c.Ruling.Reasons))},
 		[2]string{"policy", c.Ruling.Policy.String()},
 		[2]string{"executor", c.Request.Statement.Executor},
 	)

@@ -9,6 +9,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/api/v1"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/prose"
@@ -165,6 +166,28 @@ func subjectName(s platform.Subject) string {
 	return prose.Sprintf("%s (%s)", s.Handle, s)
 }
 
+// recovering reports whether a ruling is that of a recovery.
+func recovering(reasons []proof.Reason) bool {
+	return slices.ContainsFunc(reasons, func(r proof.Reason) bool { return r.Policy == proof.RecoveryPolicy })
+}
+
+// inRecovery reports whether a request that is held waits for a recovery.
+func inRecovery(r v1.Request) bool { return strings.HasPrefix(r.Missing, proof.RecoveryMissing) }
+
+// needed is needWords of a ruling. In a recovery everybody who is left signs, and these
+// need not be independent of each other.
+func needed(n actions.Need, recovery bool) string {
+	words := needWords(n)
+	if !recovery {
+		return words
+	}
+	const everybody = "every officer who is left, since this is a recovery"
+	if n.Independent == 0 {
+		return everybody
+	}
+	return strings.Replace(words, many(n.Independent, "independent countersignature"), everybody, 1)
+}
+
 // needWords says what a need asks for.
 func needWords(n actions.Need) string {
 	if n.Zero() {
@@ -174,8 +197,6 @@ func needWords(n actions.Need) string {
 	switch {
 	case n.All:
 		parts = append(parts, "every founding officer")
-	case n.Left:
-		parts = append(parts, "every officer who is left, since this is a recovery")
 	case n.Independent > 0:
 		parts = append(parts, many(n.Independent, "independent countersignature"))
 	}
@@ -214,7 +235,7 @@ func whoMay(r v1.Request) string {
 	if r.Need.All {
 		return "Every officer of the founding statement must sign."
 	}
-	if r.Need.Left {
+	if inRecovery(r) {
 		return "This is a recovery: too few officers are left for what the policy asks, so everybody who is left of them must sign."
 	}
 	if r.Need.Independent == 0 {

@@ -339,7 +339,7 @@ func TestEmergency(t *testing.T) {
 	refusedAs(t, judged(w, contain(w, "ole", actions.Protected, func(a *actions.Action) {
 		a.Until = canonical.At(w.Now().Add(actions.EmergencyMost + time.Microsecond))
 	})), "emergency-too-long", "30m")
-	if err := judged(w, contain(w, "ole", actions.Critical)); err == nil || !strings.Contains(err.Error(), "held: 0 of 1") {
+	if err := judged(w, contain(w, "ole", actions.Critical)); err == nil || !strings.Contains(err.Error(), "signed so far: 0 of 1") {
 		t.Errorf("alone on a critical subject: %v", err)
 	}
 	if err := judged(w, w.Countersign(contain(w, "ole", actions.Critical), "kim")); err != nil {
@@ -365,7 +365,7 @@ func TestEmergency(t *testing.T) {
 	w = onCall(t, files)
 	refusedAs(t, judged(w, contain(w, "oto", actions.Protected)), "emergency-in-notice", "oto")
 	refusedAs(t, judged(w, contain(w, "ody", actions.Protected)), "emergency-in-notice", "ody")
-	if err := judged(w, contain(w, "ole", actions.Critical)); err == nil || !strings.Contains(err.Error(), "held: 0 of 1") {
+	if err := judged(w, contain(w, "ole", actions.Critical)); err == nil || !strings.Contains(err.Error(), "signed so far: 0 of 1") {
 		t.Errorf("alone on a critical subject by a loose policy: %v", err)
 	}
 	refusedAs(t, judged(w, w.Countersign(contain(w, "ole", actions.Critical), "oto")), "emergency-in-notice", "oto")

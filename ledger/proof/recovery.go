@@ -22,6 +22,12 @@ import (
 // enrolment, a reinstatement. Everybody else has that long to see it.
 const RecoveryWait = 72 * time.Hour
 
+// How a ruling and a request say for people and programs that they are a recovery's.
+const (
+	RecoveryPolicy  = "law recovery"       // of its reason
+	RecoveryMissing = "for this recovery " // at the beginning of what is missing
+)
+
 // Law says which law asks for a need that the policy does not ask for.
 type Law string
 
@@ -135,7 +141,7 @@ func (s *State) recovery(a actions.Action, f policy.Facts, by workforce.WorkerID
 		names = append(names, string(o.Worker))
 	}
 	l.Law = LawRecovery
-	l.Need = actions.Need{Left: true, Independent: len(l.groups[0]), Hardware: hardware}
+	l.Need = actions.Need{Independent: len(l.groups[0]), Hardware: hardware}
 	for _, g := range l.groups {
 		if has(g, by) {
 			l.Need.Independent = len(g) - 1
@@ -149,7 +155,7 @@ func (s *State) recovery(a actions.Action, f policy.Facts, by workforce.WorkerID
 			wait = fmt.Sprintf(" It waits %d hours, so that others can see it.", int(RecoveryWait.Hours()))
 		}
 	}
-	l.Reason = policy.Reason{Policy: "law " + string(LawRecovery), Text: "This is a recovery: too few officers are left for what the policy asks, so everybody who is left signs: " +
+	l.Reason = policy.Reason{Policy: RecoveryPolicy, Text: "This is a recovery: too few officers are left for what the policy asks, so everybody who is left signs: " +
 		strings.Join(names, ", ") + "." + wait}
 	return &l
 }
@@ -226,7 +232,7 @@ func (l *ByLaw) match(requester actions.Signer, signers []actions.Signer) (chose
 		} else if len(lacking) == 0 {
 			return chosen, true, ""
 		} else if missing == "" {
-			missing = signaturesOf(lacking)
+			missing = RecoveryMissing + signaturesOf(lacking)
 		}
 	}
 	if missing == "" {

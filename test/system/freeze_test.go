@@ -47,7 +47,7 @@ func (h *house) change(e *link.ExecutorClient, by workforce.WorkerID, k actions.
 	}
 	now := time.Now()
 	a := actions.Action{V: actions.ActionVersion, Kind: k, Tier: actions.Critical, Direction: c.Direction(), Effect: actions.Reversible,
-		Subject: platform.Subject{Platform: actions.DeskPlatform, ID: c.Part()}, Change: canonical.MustMarshal(c), Nonce: nonce[:16]}
+		Reason: "as agreed", Subject: platform.Subject{Platform: actions.DeskPlatform, ID: c.Part()}, Change: canonical.MustMarshal(c), Nonce: nonce[:16]}
 	st := actions.Statement{V: actions.StatementVersion, Log: facts.Log, Request: id.Source{Now: time.Now, Rand: rand.Reader}.New(proof.RequestPrefix),
 		Action: a.Digest(), Verdict: proof.VerdictOf(a), Policy: facts.Policy, Signer: by, Key: h.people.PublicKey(by).ID(), Executor: proof.DeskExecutor,
 		Nonce: nonce[16:], NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(a)))}
