@@ -73,9 +73,10 @@ func TestFreezeIsInEffectSoon(t *testing.T) {
 		return s.Governance
 	}
 	var through []time.Duration
-	for range 25 {
+	// Each of them once: what several have thawed one person does not freeze again alone.
+	for _, w := range []workforce.WorkerID{"ann", "abe", "sue", "bob"} {
 		before := governance()
-		a := h.change(e, "ole", actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopePlatform, Of: "plaza"})
+		a := h.change(e, "ole", actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: string(w)})
 		h.must("freeze", func() error {
 			_, err := ask[actions.Request](h.desk, "/request", signed{By: "ole", Action: a.Action, Signed: a.Request})
 			return err
@@ -87,7 +88,7 @@ func TestFreezeIsInEffectSoon(t *testing.T) {
 			}
 		}
 		through = append(through, time.Since(answered))
-		thaw := h.change(e, "ada", actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopePlatform, Of: "plaza"})
+		thaw := h.change(e, "ada", actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: string(w)})
 		h.must("thaw", func() error {
 			_, err := ask[actions.Request](h.desk, "/request", signed{By: "ada", Action: thaw.Action, Signed: thaw.Request})
 			return err
@@ -102,7 +103,7 @@ func TestFreezeIsInEffectSoon(t *testing.T) {
 	}
 	var direct []time.Duration
 	var requests []string
-	for _, w := range []workforce.WorkerID{"ann", "abe", "sue", "bob", "lee", "kim", "eva", "dan"} {
+	for _, w := range []workforce.WorkerID{"lee", "kim", "eva", "dan"} {
 		a := h.change(e, "ole", actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: string(w)})
 		began := time.Now()
 		got, err := e.Take(t.Context(), a)
