@@ -214,3 +214,17 @@ func TestExchangedOverOwners(t *testing.T) {
 		t.Errorf("it is %s", platform.Describe(now.Status, now.Mark))
 	}
 }
+
+// TestStopsBeforeAnyPlace: an executor that stops before it has journaled how far it
+// read goes on from where its first stream began, and is told whose a deactivation was.
+func TestStopsBeforeAnyPlace(t *testing.T) {
+	p := newSquare(t)
+	p.limits.Tick = time.Hour // which is what journals that
+	p.based()
+	p.halt()
+	p.square.SetBy("night-shift", president, platform.Deactivated, "")
+	p.start()
+	if b := p.breaches(1)[0]; b.Sight.Why != string(watch.NotOwner) {
+		t.Errorf("told %+v", b.Sight)
+	}
+}

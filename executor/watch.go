@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -62,6 +63,7 @@ type watcher struct {
 
 	restores *share     // of critical subjects
 	basing   sync.Mutex // one baseline at a time
+	placing  sync.Mutex // see keep
 	queue    queue
 	sweeps   chan struct{} // a sweep is wanted
 	cutting  chan struct{} // a credential may be to be cut off
@@ -75,7 +77,7 @@ type watcher struct {
 type sees struct {
 	opened time.Time       // when the open stream was opened
 	heard  bool            // it has delivered something, or has lived for longer than it may say nothing
-	asked  int64           // sweeps that were asked for
+	asked  int64           // sweeps that were asked for; the one at the start is the first
 	swept  int64           // of them, those that are over
 	told   map[string]bool // types of why not, that were told since the last time that all was seen
 	since  time.Time       // when it was told last that all is seen
@@ -104,7 +106,7 @@ const watchWorkers = 16
 
 func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
-		recent: map[string]unnamedBreach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}}, beyond: map[string]time.Time{}, attacked: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
+		recent: map[string]unnamedBreach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}, asked: 1}, beyond: map[string]time.Time{}, attacked: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
 		names: slices.ContainsFunc(c.Shows(), func(s platform.Showing) bool { return s.Change == platform.AccountDeactivated && s.Names }),
 		queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1), cutting: make(chan struct{}, 1)}
 }
@@ -322,6 +324,9 @@ func (w *watcher) follow(ctx context.Context) error {
 		if err == nil {
 			opened := time.Now()
 			w.begun(opened, s.Silence(), cursor == "")
+			if err := w.from(ctx, s.Cursor()); err != nil {
+				return errors.Join(err, s.Close())
+			}
 			err = w.events(ctx, s)
 			w.stream.Store(false)
 			whole := fault.Is(err, "stream-ended") || fault.Is(err, "cursor-gone")
@@ -365,6 +370,34 @@ func (w *watcher) follow(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// from notes where the very first stream begins, before anything is read from it. An
+// executor that stops before it has journaled any later place goes on from here: it sees
+// what happened meanwhile in the stream, which may say whose act it was, and not only in
+// a sweep, which never does.
+func (w *watcher) from(ctx context.Context, cursor string) error {
+	w.mu.Lock()
+	known := w.place.Cursor != "" || cursor == ""
+	if !known {
+		w.place.Cursor = cursor
+	}
+	w.mu.Unlock()
+	if known {
+		return nil
+	}
+	return w.keep(func(place journal.StreamPlace) error { return w.e.journal.Follow(ctx, w.name, place) })
+}
+
+// keep has the watch's place journaled as it is now. Whoever writes one waits for others
+// that do, so that no older one is written over a newer one.
+func (w *watcher) keep(write func(journal.StreamPlace) error) error {
+	w.placing.Lock()
+	defer w.placing.Unlock()
+	w.mu.Lock()
+	place := w.place
+	w.mu.Unlock()
+	return write(place)
 }
 
 // without tells that the watch is blind if there was no stream for too long.
@@ -445,16 +478,17 @@ func (w *watcher) blind(ctx context.Context, why error) error {
 		}
 	}
 	w.sees.told[typ], w.place.Blind = true, typ
-	place := w.place
 	w.mu.Unlock()
 	if known {
 		return nil
 	}
-	r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBlind, &proof.Sight{Platform: w.name}, typ, fault.TextOf(why), nil, journal.At(w.name, place))
-	if err == nil {
-		w.e.raise(r)
-	}
-	return err
+	return w.keep(func(place journal.StreamPlace) error {
+		r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBlind, &proof.Sight{Platform: w.name}, typ, fault.TextOf(why), nil, journal.At(w.name, place))
+		if err == nil {
+			w.e.raise(r)
+		}
+		return err
+	})
 }
 
 // sighted tells that all of it is seen again, once a stream has delivered, or has
@@ -473,9 +507,10 @@ func (w *watcher) sighted(ctx context.Context) error {
 		return nil
 	}
 	w.place.Blind, s.told, s.since = "", map[string]bool{}, time.Now()
-	place := w.place
 	w.mu.Unlock()
-	return w.tell(ctx, proof.KindSighted, was, "", journal.At(w.name, place))
+	return w.keep(func(place journal.StreamPlace) error {
+		return w.tell(ctx, proof.KindSighted, was, "", journal.At(w.name, place))
+	})
 }
 
 // mostTurns bounds how often the time that a stream has to be right for is doubled.
@@ -809,32 +844,39 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 			fresh = append(fresh, k)
 		}
 	}
-	place := w.place
 	w.mu.Unlock()
-	place.Swept = swept
+	at := func(place journal.StreamPlace) journal.StreamPlace {
+		place.Swept = swept
+		return place
+	}
 	root, text := rootOf(lines)
 	if root == w.basis && len(fresh) == 0 && w.baseline >= 0 {
-		w.mu.Lock()
-		w.place.Swept = place.Swept
-		w.mu.Unlock()
-		return w.e.journal.Follow(ctx, w.name, place)
+		return w.keep(func(place journal.StreamPlace) error {
+			err := w.e.journal.Follow(ctx, w.name, at(place))
+			w.mu.Lock()
+			w.place.Swept = swept
+			w.mu.Unlock()
+			return err
+		})
 	}
 	s := &proof.Sight{Platform: w.name, Via: viaSweep, Seen: canonical.At(now), Count: int64(len(lines)), Root: root}
-	r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBaseline, s, "", "", nil, journal.Basis(w.name, text, fresh), journal.At(w.name, place))
-	if err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.basis, w.baseline, w.place.Swept = root, r.Execution.Sequence, place.Swept
-	for _, as := range fresh {
-		// One that was seen otherwise meanwhile is in the next.
-		if k, ok := w.known[as.Subject.ID]; ok && k.Baseline < 0 && k.State == as.State && k.Since.Equal(as.Since.Time) {
-			k.Baseline, k.Entered = r.Execution.Sequence, r.Execution.At
-			w.known[as.Subject.ID] = k
+	return w.keep(func(place journal.StreamPlace) error {
+		r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBaseline, s, "", "", nil, journal.Basis(w.name, text, fresh), journal.At(w.name, at(place)))
+		if err != nil {
+			return err
 		}
-	}
-	return nil
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.basis, w.baseline, w.place.Swept = root, r.Execution.Sequence, swept
+		for _, as := range fresh {
+			// One that was seen otherwise meanwhile is in the next.
+			if k, ok := w.known[as.Subject.ID]; ok && k.Baseline < 0 && k.State == as.State && k.Since.Equal(as.Since.Time) {
+				k.Baseline, k.Entered = r.Execution.Sequence, r.Execution.At
+				w.known[as.Subject.ID] = k
+			}
+		}
+		return nil
+	})
 }
 
 // rootOf returns the RFC 6962 root over lines, sorted, and their text.
@@ -871,16 +913,14 @@ func (w *watcher) tick(ctx context.Context) error {
 		}
 		finished, brief := w.ended, w.brief
 		w.ended, w.brief = nil, nil
-		moved := w.cursor != w.place.Cursor && w.queue.idle()
-		if moved {
-			w.place.Cursor = w.cursor
-		}
-		place, turned := w.place, w.head != w.e.ledger.view().state.Head
+		reached := w.cursor
+		moved := reached != w.place.Cursor && w.queue.idle()
+		turned := w.head != w.e.ledger.view().state.Head
 		w.mu.Unlock()
 		if turned {
 			w.raise()
 		}
-		if err := w.note(ctx, finished, brief, moved, place); err != nil {
+		if err := w.note(ctx, finished, brief, moved, reached); err != nil {
 			return ended(ctx, err)
 		}
 		if err := w.rebase(ctx, turned); err != nil {
@@ -906,7 +946,8 @@ func (w *watcher) rebase(ctx context.Context, turned bool) error {
 	return w.base(ctx, swept)
 }
 
-func (w *watcher) note(ctx context.Context, finished []ending, brief []line, moved bool, place journal.StreamPlace) error {
+// note journals what has ended, what is brief, and then how far the stream is read.
+func (w *watcher) note(ctx context.Context, finished []ending, brief []line, moved bool, reached string) error {
 	for _, x := range finished {
 		err := error(nil)
 		if x.sight == nil {
@@ -925,10 +966,13 @@ func (w *watcher) note(ctx context.Context, finished []ending, brief []line, mov
 			return err
 		}
 	}
-	if moved {
-		return w.e.journal.Follow(ctx, w.name, place)
+	if !moved {
+		return nil
 	}
-	return nil
+	w.mu.Lock()
+	w.place.Cursor = reached
+	w.mu.Unlock()
+	return w.keep(func(place journal.StreamPlace) error { return w.e.journal.Follow(ctx, w.name, place) })
 }
 
 // status says how the watch is.
