@@ -199,7 +199,9 @@ func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (jo
 	}
 	e.outbox.add(r)
 	if after != nil {
-		e.left(a, *after, at)
+		if err := e.left(a, *after, at); err != nil {
+			return journal.Result{}, err
+		}
 		e.lookAgainAt(a)
 	}
 	e.step(StepEnded)
