@@ -34,6 +34,14 @@ const (
 var Statuses = []Status{StatusHeld, StatusApproved, StatusExecuted, StatusVoid, StatusFailed, StatusUnknown,
 	StatusDeclined, StatusFrozen, StatusWithdrawn, StatusExpired, StatusReversed, StatusLifted}
 
+// Word is what people read, and may write, for a status.
+func (s Status) Word() string {
+	if s == StatusExecuted {
+		return "done"
+	}
+	return string(s)
+}
+
 // Request is an action on its way, from the requester's signature to its end.
 type Request struct {
 	ID       string
@@ -53,6 +61,9 @@ type Request struct {
 	OutcomeText string
 	Executed    canonical.Time
 	ReversedBy  string // the request that lifted it
+	// ReplacedBy is the newest request whose measure took the place of this one's. It is
+	// found for whoever reads an executed request, and stored nowhere.
+	ReplacedBy string
 }
 
 // Refusal is somebody's no.
@@ -76,7 +87,7 @@ func (r Request) closed(now time.Time) error {
 		return fault.New(fault.Expired, "expired", "The request expired at %s; ask again.", r.Expires())
 	}
 	if !r.Open() {
-		return fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status)
+		return fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status.Word())
 	}
 	return nil
 }
@@ -149,7 +160,7 @@ func (r Request) Withdraw(by workforce.WorkerID, now canonical.Time) (Request, e
 // Expire ends a held request whose time is over.
 func (r Request) Expire(now canonical.Time) (Request, error) {
 	if !r.Open() {
-		return r, fault.New(fault.Conflict, "not-open", "The request is %s.", r.Status)
+		return r, fault.New(fault.Conflict, "not-open", "The request is %s.", r.Status.Word())
 	}
 	if now.Before(r.Expires().Time) {
 		return r, fault.New(fault.Conflict, "not-expired", "The request has not expired.")
@@ -186,7 +197,7 @@ func (r Request) Apply(now canonical.Time) Request {
 // unknown may turn out either way.
 func (r Request) Settle(status Status, outcome, text string, now canonical.Time) (Request, error) {
 	if r.Status != StatusApproved && r.Status != StatusUnknown {
-		return r, fault.New(fault.Conflict, "not-approved", "The request is %s; nothing can come of it any more.", r.Status)
+		return r, fault.New(fault.Conflict, "not-approved", "The request is %s; nothing can come of it any more.", r.Status.Word())
 	}
 	r.Status, r.Outcome, r.OutcomeText = status, outcome, text
 	if status == StatusExecuted {

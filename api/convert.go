@@ -62,7 +62,7 @@ func requestOf(r actions.Request) v1.Request {
 			return v1.Decline{Signed: n.Signed, Alarm: n.Alarm, Reason: n.Reason}
 		}),
 		Need: r.Need, Missing: r.Missing, Created: r.Created, Updated: r.Updated, Expires: r.Expires(),
-		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy}
+		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy, ReplacedBy: r.ReplacedBy}
 }
 
 func workerOf(people *workforce.Registry, at time.Time) func(workforce.Worker) v1.Worker {

@@ -101,8 +101,15 @@ func (c *actionShow) Run(ctx context.Context, s *Session) error {
 			return err
 		}
 	}
+	var newest v1.Request
+	if r.ReplacedBy != "" {
+		if newest, err = d.Request(ctx, r.ReplacedBy); err != nil {
+			return err
+		}
+	}
 	return s.Answer(r, func(p *Page) {
 		describeRequest(p, r, s.Now())
+		describeReplaced(p, newest)
 		p.Line("")
 		describeAction(p, r.Action)
 		p.Append(whole)
@@ -119,14 +126,13 @@ type actionList struct {
 }
 
 func (c *actionList) Run(ctx context.Context, s *Session) error {
-	if c.Status == statusDone {
-		c.Status = actions.StatusExecuted
+	names := make([]string, len(actions.Statuses))
+	for i, st := range actions.Statuses {
+		if names[i] = st.Word(); string(c.Status) == names[i] {
+			c.Status = st
+		}
 	}
 	if c.Status != "" && !slices.Contains(actions.Statuses, c.Status) {
-		names := make([]string, len(actions.Statuses))
-		for i, st := range actions.Statuses {
-			names[i] = statusWord(st)
-		}
 		return fault.New(fault.Invalid, "bad-status", "%q is not a status; there are %s.", c.Status, joined(names))
 	}
 	d, err := s.desk()
@@ -142,23 +148,17 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 	return s.Answer(doc, func(p *Page) {
 		rows := [][]string{{"REQUEST", "STATUS", "BY", "WHEN", "ACT"}}
 		for _, r := range page.Items {
-			rows = append(rows, []string{r.ID, statusWord(r.Status), r.Requester, when(r.Created), short(inWords(r.Action), 80)})
+			status := r.Status.Word()
+			if r.ReplacedBy != "" {
+				status += ", replaced"
+			}
+			rows = append(rows, []string{r.ID, status, r.Requester, when(r.Created), short(inWords(r.Action), 80)})
 		}
 		p.Table(rows)
 		if page.Next != "" {
 			p.Line("There are more: --cursor %s", page.Next)
 		}
 	})
-}
-
-// statusDone is what people read, and may write, for executed.
-const statusDone = "done"
-
-func statusWord(st actions.Status) string {
-	if st == actions.StatusExecuted {
-		return statusDone
-	}
-	return string(st)
 }
 
 func short(s string, n int) string {
@@ -279,7 +279,7 @@ func (c *actionAgain) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.Invalid, "bad-kind", "Only an act on a platform is asked for again in this way; %s is not one.", r.Action.Kind)
 	}
 	if r.Status != actions.StatusFailed && r.Status != actions.StatusVoid && r.Status != actions.StatusExpired && r.Status != actions.StatusWithdrawn {
-		return fault.New(fault.Conflict, "not-over", "The request is %s; only one of which nothing came is asked for again.", r.Status)
+		return fault.New(fault.Conflict, "not-over", "The request is %s; only one of which nothing came is asked for again.", r.Status.Word())
 	}
 	w := v1.Wish{Kind: r.Action.Kind, Subject: r.Action.Subject.String(), Reason: r.Action.Reason, Case: r.Action.Case,
 		Category: r.Action.Category, Until: r.Action.Until}

@@ -173,7 +173,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 		p.Line("")
 		rows := [][]string{{"REQUEST", "STATUS", "AS", "WHEN", "ACT"}}
 		for _, t := range r.Touched {
-			rows = append(rows, []string{t.Request, string(t.Status), t.As, when(t.At), t.What() + " " + subjectName(t.Subject)})
+			rows = append(rows, []string{t.Request, t.Status.Word(), t.As, when(t.At), t.What() + " " + subjectName(t.Subject)})
 		}
 		p.Table(rows)
 	}
@@ -332,7 +332,15 @@ func (c *incidentUndo) Help() string {
 type undone struct {
 	Succeeded []lifted   `json:"succeeded"` // done, or held for others
 	Failed    []unlifted `json:"failed"`
-	Nothing   string     `json:"nothing"` // why there was nothing to undo; empty if there was something
+	Replaced  []replaced `json:"replaced"` // there was nothing of it to lift
+	Nothing   string     `json:"nothing"`  // why there was nothing to undo; empty if there was something
+}
+
+// replaced is a request whose measure is not in force any more, since that of another took
+// its place, and is undone here too or was over before.
+type replaced struct {
+	Request string `json:"request"`
+	By      string `json:"by"` // the newest
 }
 
 type lifted struct {
@@ -370,8 +378,11 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	out := undone{Succeeded: []lifted{}, Failed: c.around(r)}
-	if len(chosen)+len(out.Failed) == 0 {
+	out := undone{Succeeded: []lifted{}, Replaced: []replaced{}, Failed: c.around(r)}
+	if chosen, out.Replaced, err = c.unreplaced(ctx, d, chosen); err != nil {
+		return err
+	}
+	if len(chosen)+len(out.Replaced)+len(out.Failed) == 0 {
 		out.Nothing = nothingToUndo(r)
 	}
 	failed := func(request string, err error) {
@@ -425,6 +436,9 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 		rows := [][]string{{"REQUEST", "UNDO", "WHAT BECAME OF IT"}}
 		for _, x := range out.Succeeded {
 			rows = append(rows, []string{x.Request, x.Undo, statusWords[x.Status]})
+		}
+		for _, x := range out.Replaced {
+			rows = append(rows, []string{x.Request, "", "nothing of it is left: replaced by " + x.By})
 		}
 		for _, x := range out.Failed {
 			rows = append(rows, []string{x.Request, "", p.Bad(short(x.Error, 300))})
@@ -484,6 +498,33 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(c.Requests))), nil
+}
+
+// unreplaced leaves out of some requests those in whose place another one's measure was put
+// that is undone as well, or is over. One that was replaced by a measure which is in force
+// and is not undone here stays: its undo is refused, and the refusal names the other.
+func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []string) (left []string, gone []replaced, err error) {
+	gone = []replaced{}
+	for _, id := range chosen {
+		r, err := d.Request(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		covered := r.ReplacedBy != "" && slices.Contains(chosen, r.ReplacedBy)
+		if r.ReplacedBy != "" && !covered {
+			newest, err := d.Request(ctx, r.ReplacedBy)
+			if err != nil {
+				return nil, nil, err
+			}
+			covered = newest.Status != actions.StatusExecuted
+		}
+		if covered {
+			gone = append(gone, replaced{id, r.ReplacedBy})
+			continue
+		}
+		left = append(left, id)
+	}
+	return left, gone, nil
 }
 
 func (c *incidentUndo) draft(ctx context.Context, s *Session, d deskClient, me identity, id string) (v1.Draft, error) {

@@ -37,6 +37,7 @@ func deskFor(t *testing.T, status v1.Status) (dir string) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1.Base+"/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, status) })
+	mux.HandleFunc("GET "+v1.Base+"/desk", func(w http.ResponseWriter, _ *http.Request) { answer(w, v1.Desk{}) })
 	mux.HandleFunc("POST "+v1.Base+"/drafts", func(w http.ResponseWriter, r *http.Request) {
 		var wish v1.Wish
 		if err := json.NewDecoder(r.Body).Decode(&wish); err != nil {

@@ -410,6 +410,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		{"came of it", r.OutcomeText},
 		{"done", when(r.Executed)},
 		{"undone by", r.ReversedBy},
+		{"replaced by", r.ReplacedBy},
 	}
 	for _, n := range r.Declined {
 		pairs = append(pairs, [2]string{"declined", fmt.Sprintf("%s: %s", n.Signed.Statement.Signer, n.Reason)})
@@ -428,9 +429,23 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	case moved:
 		p.Line("To ask again, for the handle that it has now:")
 		p.Line("  countersign action again %s", r.ID)
+	case r.ReplacedBy != "":
+		// There is nothing of this one to take back.
 	case r.Status == actions.StatusExecuted && r.Action.Inverse.Direction == actions.Relieving:
 		p.Line("To take it back:")
 		p.Line("  countersign action undo %s --reason WHY", r.ID)
+	}
+}
+
+// describeReplaced says of what took the place of a measure how both are taken back.
+func describeReplaced(p *Page, newest v1.Request) {
+	switch {
+	case newest.ID == "":
+	case newest.Status == actions.StatusExecuted:
+		p.Line("The measure of %s took its place. To lift both:", newest.ID)
+		p.Line("  countersign action undo %s --reason WHY", newest.ID)
+	default:
+		p.Line("The measure of %s took its place, and is over as well: %s.", newest.ID, statusWords[newest.Status])
 	}
 }
 

@@ -43,6 +43,15 @@ func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request stri
 			return nil
 		}
 		return s.wholeImport(ctx, p, d, request, c)
+	case actions.Engagement:
+		if c.Op != "extend" {
+			return nil
+		}
+		w, err := d.Worker(ctx, c.Worker)
+		if err != nil {
+			return err
+		}
+		compareEnd(p, w.Last)
 	case actions.Setting:
 		return s.wholeSetting(ctx, p, d, c, request != "")
 	}
@@ -77,6 +86,36 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			}
 		}
 		compareVendor(p, old, *c.Vendor)
+	case actions.PartPlatforms:
+		all, err := d.Platforms(ctx)
+		if err != nil {
+			return err
+		}
+		var old actions.Platform
+		for _, f := range all.Items {
+			if f.Name == c.Platform.Name {
+				old = actions.Platform{Name: f.Name, Connector: f.Connector, Facts: f.Facts}
+			}
+		}
+		comparePlatform(p, old, *c.Platform)
+	case actions.PartOrders, actions.PartModes:
+		now, err := d.Desk(ctx)
+		if err != nil {
+			return err
+		}
+		if c.Mode != nil {
+			compareMode(p, slices.ContainsFunc(now.Modes, func(m v1.Mode) bool {
+				return m.Platform == c.Mode.Platform && m.Tier == c.Mode.Tier && m.Mode == actions.Observe
+			}), *c.Mode)
+			return nil
+		}
+		var old actions.Order
+		for _, o := range now.Orders {
+			if o.Platform == c.Order.Platform && o.Tier == c.Order.Tier {
+				old = actions.Order{Platform: o.Platform, Tier: o.Tier, Until: o.Until, PerSubject: o.PerSubject, PerTier: o.PerTier, Vouched: o.Vouched, Never: o.Never, Cut: o.Cut}
+			}
+		}
+		compareOrder(p, old, *c.Order)
 	}
 	return nil
 }
@@ -113,7 +152,11 @@ func compareBudgets(p *Page, old, fresh []actions.Budget) {
 // compareTrust writes what the desk trusted and what it is to trust, line by line.
 func compareTrust(p *Page, old, fresh actions.Trust) {
 	p.Line("What changes of what the desk trusts:")
-	was, will := trustFacts(old), trustFacts(fresh)
+	compareFacts(p, trustFacts(old), trustFacts(fresh))
+}
+
+// compareFacts writes which of two lists of the same facts differ.
+func compareFacts(p *Page, was, will [][2]string) {
 	changed := false
 	for i, f := range will {
 		if was[i][1] != f[1] {
@@ -136,6 +179,45 @@ func compareVendor(p *Page, old, fresh workforce.Vendor) {
 	default:
 		p.Line("Until now the vendor %s is called %s, and its people's sensitive acts end %d days before their last day.", old.ID, old.Name, old.Ratchet)
 	}
+}
+
+// comparePlatform writes how a platform is connected until now.
+func comparePlatform(p *Page, old, fresh actions.Platform) {
+	if old.Name == "" {
+		p.Line("The platform %s is new.", fresh.Name)
+		return
+	}
+	p.Line("The platform %s is connected already. What changes:", fresh.Name)
+	compareFacts(p, platformFacts(old), platformFacts(fresh))
+}
+
+// compareOrder writes which standing order another one takes the place of, or which one
+// is revoked.
+func compareOrder(p *Page, old, fresh actions.Order) {
+	switch {
+	case old.Platform == "":
+		p.Line("Until now there is no standing order for %s subjects of %s.", fresh.Tier, fresh.Platform)
+	case fresh.Op == "revoke":
+		p.Line("The order that is revoked:")
+		p.Facts(orderFacts(old)...)
+	default:
+		p.Line("It takes the place of a standing order. What changes:")
+		compareFacts(p, orderFacts(old), orderFacts(fresh))
+	}
+}
+
+// compareMode writes whether a tier is only observed until now.
+func compareMode(p *Page, observed bool, fresh actions.Mode) {
+	now := "enforced"
+	if observed {
+		now = "only observed"
+	}
+	p.Line("Until now %s subjects of %s are %s.", fresh.Tier, fresh.Platform, now)
+}
+
+// compareEnd writes when an engagement that is extended ends until now.
+func compareEnd(p *Page, last canonical.Time) {
+	p.Line("Until now it ends: %s.", cmp.Or(when(last), "never"))
 }
 
 // showWhole is whole before a signature.

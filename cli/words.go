@@ -265,20 +265,21 @@ func joined[T ~string](all []T) string {
 	return b.String()
 }
 
-// statusWords says what a status means.
+// statusWords says what a status means. Each begins with the status's own word, which lists
+// show and --status takes.
 var statusWords = map[actions.Status]string{
 	actions.StatusHeld:      "held",
 	actions.StatusApproved:  "approved, on its way to the executor",
 	actions.StatusExecuted:  "done",
-	actions.StatusVoid:      "refused by the executor's own check",
-	actions.StatusFailed:    "not done: the platform said no, or was in another state",
-	actions.StatusUnknown:   "unclear: it may have taken effect, and a person must look",
+	actions.StatusVoid:      "void: refused by the executor's own check",
+	actions.StatusFailed:    "failed: not done, since the platform said no, or was in another state",
+	actions.StatusUnknown:   "unknown: it may have taken effect, and a person must look",
 	actions.StatusDeclined:  "declined",
-	actions.StatusFrozen:    "declined with an alarm, and frozen",
+	actions.StatusFrozen:    "frozen: declined with an alarm",
 	actions.StatusWithdrawn: "withdrawn",
 	actions.StatusExpired:   "expired",
-	actions.StatusReversed:  "was done, and is undone",
-	actions.StatusLifted:    "was done for a time, and the time is over",
+	actions.StatusReversed:  "reversed: it was done, and is undone",
+	actions.StatusLifted:    "lifted: it was done for a time, and the time is over",
 }
 
 // describeAction writes all that is signed about an action.
@@ -345,6 +346,25 @@ func trustFacts(t actions.Trust) [][2]string {
 		{"endings per hour", fmt.Sprint(t.EndingsPerHour)}, {"raises per hour", fmt.Sprint(t.RaisesPerHour)}, {"undo within", fmt.Sprintf("%d days", t.UndoWindow)}}
 }
 
+// limitFacts lists how far a standing order goes, besides its end and the marks that it never lifts.
+func limitFacts(o actions.Order) [][2]string {
+	cut := ""
+	if o.Cut != nil {
+		cut = "the executor cuts it off " + cutAfter(o.Cut) + " by it, where the platform names it and can"
+	}
+	return [][2]string{{"per subject", fmt.Sprintf("%d restorations an hour", o.PerSubject)},
+		{"per tier", fmt.Sprintf("%d restorations an hour", o.PerTier)}, {"vouched for", when(o.Vouched)}, {"credential", cut}}
+}
+
+// orderFacts lists all that may differ between two standing orders of one tier.
+func orderFacts(o actions.Order) [][2]string {
+	return append([][2]string{{"until", when(o.Until)}, {"never lifts", joined(o.Never)}}, limitFacts(o)...)
+}
+
+func platformFacts(f actions.Platform) [][2]string {
+	return [][2]string{{"connector", f.Connector}, {"gives", joined(f.Facts)}}
+}
+
 // changeFacts lists what one line cannot say of a change.
 func changeFacts(change actions.Change) [][2]string {
 	switch c := change.(type) {
@@ -360,11 +380,7 @@ func changeFacts(change actions.Change) [][2]string {
 	case actions.Setting:
 		var pairs [][2]string
 		if o := c.Order; o != nil && o.Op == "place" {
-			pairs = append(pairs, [2]string{"per subject", fmt.Sprintf("%d restorations an hour", o.PerSubject)},
-				[2]string{"per tier", fmt.Sprintf("%d restorations an hour", o.PerTier)}, [2]string{"vouched for", when(o.Vouched)})
-			if o.Cut != nil {
-				pairs = append(pairs, [2]string{"credential", "the executor cuts it off " + cutAfter(o.Cut) + " by it, where the platform names it and can"})
-			}
+			pairs = append(pairs, limitFacts(*o)...)
 		}
 		for _, b := range c.Budgets {
 			pairs = append(pairs, [2]string{"budget", budgetWords(b)})

@@ -92,7 +92,19 @@ func TestLongerMeasure(t *testing.T) {
 		refused(t, err, "wrong-state") // no longer than it is
 		instead := func(of, by string) {
 			t.Helper()
-			_, err := to.TryUndo("ann", of)
+			if r, err := to.RequestByID(t.Context(), desktest.As("ann"), of); err != nil || r.ReplacedBy != by {
+				t.Errorf("%s is replaced by %q: %v", of, r.ReplacedBy, err)
+			}
+			list, _, err := to.Requests(t.Context(), desktest.As("ann"), desk.Filter{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range list {
+				if r.ID == of && r.ReplacedBy != by || r.ID == by && r.ReplacedBy != "" {
+					t.Errorf("in a list %s is replaced by %q", r.ID, r.ReplacedBy)
+				}
+			}
+			_, err = to.TryUndo("ann", of)
 			if refused(t, err, "replaced"); strings.Count(fault.TextOf(err), by) != 2 {
 				t.Errorf("refused with %q, expected %s", fault.TextOf(err), by)
 			}

@@ -40,7 +40,7 @@ func (d *Desk) assemble(ctx context.Context, r store.Request) ([]byte, error) {
 		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Desk && r.Status == actions.StatusExecuted {
 			return nil, fault.New(fault.NotFound, "no-warrant", "The proof of a change of the desk is its entry in the governance chain.")
 		}
-		return nil, fault.New(fault.NotFound, "no-warrant", "The request is %s; it has no warrant.", r.Status)
+		return nil, fault.New(fault.NotFound, "no-warrant", "The request is %s; it has no warrant.", r.Status.Word())
 	}
 	var core proof.Core
 	if err := canonical.Unmarshal(r.Core, &core); err != nil {

@@ -130,7 +130,7 @@ func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string,
 	spec, _ := actions.SpecOf(r.Action.Kind)
 	switch {
 	case r.Status != actions.StatusExecuted && r.Status != actions.StatusUnknown:
-		return Draft{}, fault.New(fault.Conflict, "not-in-force", "The request is %s; there is no measure of it to lift.", r.Status)
+		return Draft{}, fault.New(fault.Conflict, "not-in-force", "The request is %s; there is no measure of it to lift.", r.Status.Word())
 	case spec.Desk || spec.InverseDirection != actions.Relieving:
 		return Draft{}, fault.New(fault.Forbidden, "undo-burdens", "Taking back %s is a burdening act of its own: request %s.", spec.Kind, undoAs(spec))
 	}
@@ -158,42 +158,64 @@ func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string,
 
 // replaced refuses the undo of a measure in whose place another one of ours was put: it
 // would meet the other one's mark. It names the newest, whose undo lifts all of them.
-// One of which nobody knows whether it was put there does not stand in the way.
 func (d *Desk) replaced(ctx context.Context, r store.Request) error {
-	by := map[string]store.Request{} // the request that took the place of one
-	if err := d.store.Read(ctx, func(stx *store.Tx) error {
-		clear(by)
-		for before := ""; ; {
-			// Whatever took the place of this one was drafted after it.
-			rs, err := stx.Requests(store.RequestFilter{Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Before: before, Limit: MaxPage})
-			for _, newer := range rs {
-				if newer.ID <= r.ID {
-					return err
-				}
-				switch newer.Status {
-				case actions.StatusExecuted, actions.StatusReversed, actions.StatusLifted:
-					by[newer.Action.Command.Confirms()] = newer
-				}
-				before = newer.ID
-			}
-			if err != nil || len(rs) == 0 {
-				return err
-			}
-		}
-	}); err != nil {
+	newest, is, err := d.newest(ctx, r.Request)
+	switch {
+	case err != nil || !is:
 		return err
-	}
-	newest, is := by[r.ID]
-	if !is {
-		return nil
-	}
-	for next, more := newest, true; more; next, more = by[next.ID] {
-		newest = next
-	}
-	if newest.Status != actions.StatusExecuted {
+	case newest.Status != actions.StatusExecuted:
 		return fault.New(fault.Conflict, "not-in-force", "The measure of the request %s has taken the place of this one and is lifted; there is no measure to lift.", newest.ID)
 	}
 	return fault.New(fault.Conflict, "replaced", "The measure of the request %s has taken the place of this one. Undo %s: that lifts both.", newest.ID, newest.ID)
+}
+
+// newest returns the newest request whose measure took the place of that of r, if any did.
+func (d *Desk) newest(ctx context.Context, r actions.Request) (newest store.Request, is bool, err error) {
+	var by map[string]store.Request
+	err = d.store.Read(ctx, func(stx *store.Tx) (err error) {
+		by, err = replacements(stx, r.Action.Subject, r.ID)
+		return err
+	})
+	newest, is = newestOf(by, r.ID)
+	return newest, is, err
+}
+
+// newestOf follows replacements from a request to the newest.
+func newestOf(by map[string]store.Request, request string) (newest store.Request, is bool) {
+	for next, more := by[request]; more; next, more = by[next.ID] {
+		newest, is = next, true
+	}
+	return newest, is
+}
+
+// replacements returns the requests on a subject that took the place of others, by those
+// others, as far as they are newer than a request. One of which nobody knows whether it
+// was done replaces nothing.
+func replacements(stx *store.Tx, on platform.Subject, after string) (map[string]store.Request, error) {
+	by := map[string]store.Request{}
+	for before := ""; ; {
+		// Whatever took the place of a request was drafted after it.
+		rs, err := stx.Requests(store.RequestFilter{Platform: on.Platform, Subject: on.ID, Before: before, Limit: MaxPage})
+		for _, newer := range rs {
+			if newer.ID <= after {
+				return by, err
+			}
+			switch newer.Status {
+			case actions.StatusExecuted, actions.StatusReversed, actions.StatusLifted:
+				by[newer.Action.Command.Confirms()] = newer
+			}
+			before = newer.ID
+		}
+		if err != nil || len(rs) == 0 {
+			return by, err
+		}
+	}
+}
+
+// replaceable reports whether the measure of a request could have been replaced by another.
+func replaceable(r actions.Request) bool {
+	spec, _ := actions.SpecOf(r.Action.Kind)
+	return r.Status == actions.StatusExecuted && !spec.Desk && spec.InverseDirection == actions.Relieving
 }
 
 func undoAs(spec actions.Spec) string {
@@ -245,7 +267,7 @@ func (d *Desk) DraftVerdict(ctx context.Context, by Caller, request string, v ac
 		return Draft{}, err
 	}
 	if !r.Open() {
-		return Draft{}, fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status)
+		return Draft{}, fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status.Word())
 	}
 	if key, err = d.pickKey(s, by, key); err != nil {
 		return Draft{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -71,6 +72,13 @@ func (d *Desk) RequestByID(ctx context.Context, by Caller, request string) (acti
 	out := d.shown(s, by, r)
 	if out.Status == actions.StatusFailed && out.Outcome == "handle-moved" {
 		out.OutcomeText = d.moved(ctx, out)
+	}
+	if replaceable(out) {
+		newest, _, err := d.newest(ctx, out)
+		if err != nil {
+			return actions.Request{}, err
+		}
+		out.ReplacedBy = newest.ID
 	}
 	return out, nil
 }
@@ -148,7 +156,10 @@ func (d *Desk) Requests(ctx context.Context, by Caller, f Filter) (out []actions
 	err = d.store.Read(ctx, func(stx *store.Tx) error {
 		rs, err = stx.Requests(store.RequestFilter{Status: f.Status, Kind: f.Kind, Platform: f.Platform, Requester: f.Requester,
 			Before: f.Cursor, Limit: f.Limit + 1})
-		return err
+		if err != nil {
+			return err
+		}
+		return findReplaced(stx, rs)
 	})
 	if err != nil {
 		return nil, "", err
@@ -161,6 +172,28 @@ func (d *Desk) Requests(ctx context.Context, by Caller, f Filter) (out []actions
 		out = append(out, d.shown(s, by, r))
 	}
 	return out, next, nil
+}
+
+// findReplaced finds for each of some requests, newest first, which one replaced it.
+func findReplaced(stx *store.Tx, rs []store.Request) error {
+	known := map[platform.Subject]map[string]store.Request{}
+	for i, r := range slices.Backward(rs) { // the oldest of a subject asks for all that is newer
+		if !replaceable(r.Request) {
+			continue
+		}
+		on := platform.Subject{Platform: r.Action.Subject.Platform, ID: r.Action.Subject.ID}
+		by, ok := known[on]
+		if !ok {
+			var err error
+			if by, err = replacements(stx, on, r.ID); err != nil {
+				return err
+			}
+			known[on] = by
+		}
+		newest, _ := newestOf(by, r.ID)
+		rs[i].ReplacedBy = newest.ID
+	}
+	return nil
 }
 
 // Subject reads a subject through the executor.

@@ -173,7 +173,7 @@ func viewOf(r Report, o Options) view {
 		v.Exposed = append(v.Exposed, exposed{Kind: string(e.Kind), Alone: people(e.Alone), Together: togetherWords(e.Collusion), Way: e.Way, Group: joined(e.Group)})
 	}
 	for _, t := range r.Touched {
-		v.Others = append(v.Others, other{fullTime(t.At), t.What(), subjectOr(t.Subject), string(t.Tier), string(t.Status), t.As, t.Request})
+		v.Others = append(v.Others, other{fullTime(t.At), t.What(), subjectOr(t.Subject), string(t.Tier), t.Status.Word(), t.As, t.Request})
 	}
 	for _, t := range r.Incident.Tasks {
 		k := task{Number: t.Number, Text: t.Text, Owner: w.person(t.Owner), State: "open", Result: t.Result, Done: !t.Done.IsZero()}

@@ -107,6 +107,7 @@ type Request struct {
 	OutcomeText       string           `json:"outcome_text"`
 	Executed          canonical.Time   `json:"executed"`
 	ReversedBy        string           `json:"reversed_by" doc:"the request that lifted it"`
+	ReplacedBy        string           `json:"replaced_by" doc:"of an executed one: the newest request whose measure took the place of this one's; its undo lifts both"`
 }
 
 // RequestFilter chooses requests, newest first.
