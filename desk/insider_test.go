@@ -154,3 +154,49 @@ func TestLiftedByAPerson(t *testing.T) {
 		}
 	})
 }
+
+// TestOneLiftsWhatNobodyLifts: what a breach has left one person may ask to lift, but
+// for a mark that a standing order names as one that is never lifted, such as the
+// platform's own for child safety: that takes as many as any mark that is not ours.
+func TestOneLiftsWhatNobodyLifts(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	now := canonical.At(to.Clock().Now())
+	to.Change(actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: "plaza", Tier: actions.Protected,
+		Until: canonical.At(now.Add(time.Hour)), PerSubject: 100, PerTier: 100, Vouched: now, Never: []string{"CSAM-*"}}})
+	to.Clock().Advance(2 * time.Hour) // after its end as well
+	to.StopExecutor()
+	to.Watched = true
+	to.StartExecutor()
+	desktest.Until(t, "the watch has its baseline in the ledger", func() bool {
+		ws := to.Executor.Status().Watches
+		return len(ws) == 1 && ws[0].Entered && ws[0].Streaming
+	})
+	insider, err := connector.Connect(t.Context(), connector.Config{Name: "plaza", URL: to.PlazaURL, Token: to.Insider})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		id, handle string
+		mark       platform.Mark
+		alone      bool
+	}{{"acct/1", "@president", "CSAM-1", false}, {"acct/2", "@singer", "STAFF-1", true}} {
+		subject := platform.Subject{Platform: "plaza", ID: c.id, Handle: c.handle}
+		if _, err := insider.Apply(t.Context(), "req_"+c.handle[1:], platform.Command{Verb: platform.Takedown, Subject: subject, Mark: c.mark, Expect: platform.Expect{Status: platform.Up}}); err != nil {
+			t.Fatal(err)
+		}
+		desktest.Until(t, "an incident is open", func() bool {
+			return len(incidents(t, to.World, desk.IncidentFilter{Platform: "plaza", Subject: c.id})) == 1
+		})
+		d, err := to.Desk.Draft(t.Context(), desktest.As("ann"), desktest.Wish(actions.AccountRestore, subject.String()))
+		if err != nil || (d.Need.Independent == 0) != c.alone {
+			t.Errorf("%s: drafted, it needs %+v, %v", c.mark, d.Need, err)
+		}
+		r := to.Request("ann", desktest.Wish(actions.AccountRestore, subject.String()))
+		if !c.alone && r.Status == actions.StatusHeld {
+			r = to.Countersign(r.ID, "lee") // who is one of two
+		}
+		if (r.Status != actions.StatusHeld) != c.alone {
+			t.Errorf("%s: the restore is %s", c.mark, r.Status)
+		}
+	}
+}

@@ -169,7 +169,7 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 		if err := unchanged(a, reading); err != nil {
 			return ask, err
 		}
-		ask.Tier = reading.Tier
+		ask.Tier = reading.Tier.Max(s.RaisedTo(a.Subject)) // the executor may not have followed that far
 	}
 	lifts, tier, err := d.lifts(ctx, s, a, sub.Signed.Statement.Signer)
 	if err != nil {
@@ -469,7 +469,7 @@ func legibleOpening(w workforce.WorkerID, o ledger.Opening) error {
 // askAgain gathers what an open request is judged by now.
 func (d *Desk) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
 	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.timeNow().Time,
-		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier}
+		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier.Max(s.RaisedTo(r.Action.Subject))}
 	lifts, tier, err := d.lifts(ctx, s, r.Action, r.Requester())
 	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
 	if err == nil && s.Waits(ask) {

@@ -557,20 +557,31 @@ func TestFounding(t *testing.T) {
 		_, err := proof.NewState(canonical.Digest{}).Judge(w.Ask(w.RequestChange(actions.DeskEngagement, end("bea"), "ada")))
 		refusedAs(t, err, "not-founded", "entry 0")
 	})
-	t.Run("two officers where the policy needs two people", func(t *testing.T) {
-		files := policy.Default()
-		for name := range files {
-			files[name] = strings.ReplaceAll(files[name], "2 independent; 1 employee; 1 officer; hardware", "1 independent; 1 employee; 1 officer; hardware")
-			files[name] = strings.ReplaceAll(files[name], "2 independent; 1 employee; hardware", "1 independent; 1 employee; hardware")
-			if strings.HasSuffix(name, ".txtar") {
-				delete(files, name)
-			}
+	ofTwo := policy.Default()
+	for name := range ofTwo {
+		ofTwo[name] = strings.ReplaceAll(ofTwo[name], "2 independent; 1 employee; 1 officer; hardware", "1 independent; 1 employee; 1 officer; hardware")
+		ofTwo[name] = strings.ReplaceAll(ofTwo[name], "2 independent; 1 employee; hardware", "1 independent; 1 employee; hardware")
+		if strings.HasSuffix(name, ".txtar") {
+			delete(ofTwo, name)
 		}
+	}
+	t.Run("two officers where the policy needs two people", func(t *testing.T) {
 		closed := opened[proof.Closed](w.Entries()[0])
-		closed.Founding.Policy, closed.Founding.Officers = files, closed.Founding.Officers[:2]
+		closed.Founding.Policy, closed.Founding.Officers = ofTwo, closed.Founding.Officers[:2]
 		resign(&closed)
 		if err := found(closed, canonical.Digest{}); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("three officers of whom one is indispensable", func(t *testing.T) {
+		for laws, want := range map[int64]string{0: "", actions.NewestLaws: "indispensable"} {
+			closed := opened[proof.Closed](w.Entries()[0])
+			closed.Founding.Policy, closed.Founding.Laws = ofTwo, laws
+			closed.Founding.Officers[2].Key.Hardware = false // the other two can fill what the policy asks
+			resign(&closed)
+			if err := found(closed, canonical.Digest{}); (err == nil) != (want == "") || err != nil && fault.TypeOf(err) != want {
+				t.Errorf("by the laws %d: %v, want %q", laws, err, want)
+			}
 		}
 	})
 }

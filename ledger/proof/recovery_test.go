@@ -178,6 +178,48 @@ func TestOneOfficerAWeek(t *testing.T) {
 	must(t, do(w, actions.DeskEngagement, end("dov"), "ada"))
 }
 
+// TestDependentsRecoverNothing: of those who are left for a recovery two are independent
+// of each other. One person and somebody who reports to them are one.
+func TestDependentsRecoverNothing(t *testing.T) {
+	w := led(t)
+	bea := newOfficer("bea")
+	bea.Manager = "ada"
+	w.Admit(bea)
+	suspendBy(t, w, "ole", "cem")
+	refusedAs(t, do(w, actions.DeskFreeze, freeze(actions.ScopeWorker, "dov"), "ada"), "nobody-left", "")
+	suspendBy(t, w, "dov", "bea") // ada and dov are left, who are independent
+}
+
+// TestWhoAnswers: of those who are suspended only whom one person suspended alone
+// signs a thaw, only of what that person froze alone, and never that person.
+func TestWhoAnswers(t *testing.T) {
+	claim := func(w *prooftest.World, of string, by workforce.WorkerID, others ...workforce.WorkerID) error {
+		return w.State().Authorise(w.Claim(actions.DeskFreeze, thaw(actions.ScopeWorker, of), by, others...), w.Now())
+	}
+	t.Run("who suspended themselves", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		suspendBy(t, w, "cem", "cem")
+		refusedAs(t, claim(w, "cem", "cem", "bea"), "frozen", "cem")
+		refusedAs(t, claim(w, "cem", "bea", "cem"), "frozen", "cem")
+		must(t, claim(w, "cem", "bea", "ada"))
+	})
+	t.Run("what several froze", func(t *testing.T) {
+		w := led(t)
+		w.Admit(newOfficer("eli"))
+		w.Enrol("eli")
+		w.Advance(31 * 24 * time.Hour)
+		suspendBy(t, w, "cem", "dov")
+		must(t, do(w, actions.DeskFreeze, freeze(actions.ScopeWorker, "ada"), "cem", "bea", "eli"))
+		suspendBy(t, w, "ole", "eli")
+		must(t, claim(w, "dov", "bea", "dov"))
+		for _, of := range []workforce.WorkerID{"ada", "dov"} {
+			refusedAs(t, claim(w, "ada", "bea", of), "frozen", string(of))
+		}
+		refusedAs(t, claim(w, "eli", "bea", "dov"), "frozen", "dov") // whom another person froze
+		must(t, claim(w, "ada", "bea", "cem"))
+	})
+}
+
 // TestIndispensable: three officers can go on without each of them; two cannot,
 // and no burdening change makes two of three.
 func TestIndispensable(t *testing.T) {

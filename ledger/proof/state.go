@@ -381,14 +381,10 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 				return wrong("The laws %d are in force; they are only ever followed by a higher number.", s.Laws)
 			}
 		case actions.PartTiers:
-			now, ok := s.Raised[c.Raise.Subject.String()]
-			if !ok {
-				now = actions.Standard
-			}
 			if err := s.resolved(c.Raise.Subject, c.Raise.Resolved, c.Raise.Relieves(), a.Request.Statement); err != nil {
 				return err
 			}
-			if now != c.Raise.From {
+			if now := s.RaisedTo(c.Raise.Subject); now != c.Raise.From {
 				return wrong("%s is raised to %s, not to %s.", c.Raise.Subject, now, c.Raise.From)
 			}
 			if c.Direction() == actions.Relieving {

@@ -102,6 +102,14 @@ func (s *State) TierOf(subject platform.Subject, sort platform.Sort, st platform
 	return t, why
 }
 
+// RaisedTo returns the tier that people raised a subject to; standard if nobody did.
+func (s *State) RaisedTo(subject platform.Subject) actions.Tier {
+	if t, ok := s.Raised[subject.String()]; ok {
+		return t
+	}
+	return actions.Standard
+}
+
 // SureTier returns the highest tier of subjects that rests on facts that were read,
 // or on several people: what a standing order goes by. A single person's raise and a
 // fact that is only missing do not count.

@@ -126,3 +126,36 @@ func TestConfirmed(t *testing.T) {
 		t.Errorf("sure of %s by what rules read", got)
 	}
 }
+
+// TestSpared: a mark that an order names is spared on the order's platform, on every
+// tier, also after the order's end, until the order is revoked.
+func TestSpared(t *testing.T) {
+	for _, tier := range []actions.Tier{actions.Protected, actions.Critical} {
+		w := prooftest.Staffed(t)
+		o := actions.Order{Op: "place", Platform: "plaza", Tier: tier, Until: canonical.At(w.Now().Add(time.Hour)), PerSubject: 20, PerTier: 100,
+			Vouched: canonical.At(w.Now()), Never: []string{"CSAM-*", "LEGAL-1"}}
+		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &o})
+		spared := func(when string, want bool) {
+			t.Helper()
+			for _, m := range []platform.Mark{"CSAM-1", "LEGAL-1"} {
+				if got := w.State().Spared("plaza", m); got != want {
+					t.Errorf("%s, by the order for %s subjects: %s is spared: %v", when, tier, m, got)
+				}
+			}
+			for _, m := range []platform.Mark{"", "LEGAL-12", "XCSAM-1"} {
+				if w.State().Spared("plaza", m) {
+					t.Errorf("%s: %q is spared", when, m)
+				}
+			}
+			if w.State().Spared("other", "CSAM-1") {
+				t.Errorf("%s: it is spared on another platform", when)
+			}
+		}
+		spared("in force", true)
+		w.Advance(2 * time.Hour)
+		w.Change(actions.DeskChange, vendor("new")) // the chain is past it as well
+		spared("after its end", true)
+		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: "plaza", Tier: tier}})
+		spared("revoked", false)
+	}
+}
