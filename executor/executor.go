@@ -216,7 +216,7 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	e := &Executor{id: c.ID, heights: newHeights(stood), key: c.Key, platforms: maps.Clone(c.Platforms), journal: c.Journal, desk: c.Desk, limits: c.Limits, now: c.Now,
 		step: c.Step, source: c.Rand, subjects: newLocks(), tasks: map[journal.Key]*task{}, wake: make(chan struct{}, 1)}
 	e.outbox = newOutbox(e, digests, head.Entered)
-	e.ledger = newFollower(e, c.Root, head, kept, int64(len(chain)), over, marks)
+	e.ledger = newFollower(e, c.Root, head, kept, chain, over, marks)
 	e.alarm, e.watches = c.Alarm, map[string]*watcher{}
 	for name, p := range e.platforms {
 		if w, ok := p.(platform.Watcher); ok {

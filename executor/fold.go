@@ -74,14 +74,16 @@ func (f *follower) adopt() error {
 	return nil
 }
 
-// keep has entries of the governance chain that verified journalled.
+// keep has entries of the governance chain that verified journalled. Of a ledger that is
+// not the journal's none is: a journal with the entries of two chains could not be read
+// at the next start, and nothing would be lifted any more.
 func (f *follower) keep(verified []entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, n := range verified {
-		if n.leaf.Number == f.chain {
+		if n.leaf.Number == int64(len(f.chain)) && !f.foreign {
 			f.unkept = append(f.unkept, journal.ChainEntry{Leaf: n.leaf, Body: n.raw, Salt: n.salt})
-			f.chain++
+			f.chain = append(f.chain, n.leaf.Digest())
 		}
 	}
 }

@@ -47,6 +47,7 @@ type view struct {
 	state      *proof.State // folded as far as it verifies
 	settled    *proof.State // the same before an admission whose rows are not all there; what relieves goes by it
 	stops      map[stop]string
+	ours       bool // the ledger that the journal has seen is its beginning: it may be journalled
 }
 
 // entry is a leaf whose body is needed.
@@ -79,6 +80,7 @@ type follower struct {
 	broken     bool
 	remembered journal.Head
 	matched    bool // the remembered head was met
+	foreign    bool // the ledger is not the one that the journal has seen
 	stops      map[stop]string
 
 	current atomic.Pointer[view]
@@ -91,7 +93,7 @@ type follower struct {
 	newest  canonical.Time
 	ahead   canonical.Time
 	unkept  []journal.ChainEntry // governance entries that the journal lacks
-	chain   int64                // number of the first governance entry that is not in the journal or unkept
+	chain   []canonical.Digest   // of the leaves of the governance entries that are in the journal or unkept
 	over    []journal.Taken      // in force here, and not in the chain yet
 	laid    laid
 	nos     nos
@@ -110,11 +112,14 @@ func (t tip) clone() tip {
 	return t
 }
 
-func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain int64, over []journal.Taken, marks []journal.Mark) *follower {
+func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain []journal.ChainEntry, over []journal.Taken, marks []journal.Mark) *follower {
 	f := &follower{e: e, root: root, state: proof.NewState(root), settled: proof.NewState(root), kept: kept, remembered: remembered, matched: remembered.Size == 0,
-		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), chain: chain, over: over, nos: nos{marks: marks},
+		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), over: over, nos: nos{marks: marks},
 		stops: map[stop]string{stopStart: "The executor has just started and has not read the ledger yet."}}
 	f.tentative = tip{next: map[ledger.Class]int64{}}
+	for _, c := range chain {
+		f.chain = append(f.chain, c.Leaf.Digest())
+	}
 	f.publish()
 	return f
 }
@@ -125,7 +130,7 @@ func (f *follower) view() *view { return f.current.Load() }
 func (f *follower) publish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), state: f.state, settled: f.settled, stops: maps.Clone(f.stops)}
+	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
 	if f.kept.Next > f.settled.Next {
 		v.settled = f.kept
 		if f.kept.Next > f.state.Next {
@@ -231,9 +236,14 @@ func (f *follower) dated(t canonical.Time, own time.Time) {
 	}
 }
 
-// head is what the journal keeps of the ledger.
+// head is what the journal keeps of the ledger: nothing of one that is not known to go on
+// from the ledger that the journal has seen. Else whoever starts this executor twice on a
+// fork would have it take the fork for its own.
 func (f *follower) head() journal.Head {
 	v := f.view()
+	if !v.ours {
+		return journal.Head{}
+	}
 	return journal.Head{Size: v.size, Tree: v.tree, Entered: f.e.outbox.entered()}
 }
 
@@ -397,6 +407,10 @@ func (f *follower) take(feed proof.Feed) error {
 	switch size := end.edge.Size(); {
 	case signed.Size < f.verified.edge.Size():
 		f.forget()
+		if root, known := f.rootAt(signed.Size); known && root != signed.Root {
+			f.forked(signed.Size)
+			return nil
+		}
 		f.rolledBack(signed.Size, f.verified.edge.Size())
 		return nil
 	case size > signed.Size:
@@ -412,7 +426,7 @@ func (f *follower) take(feed proof.Feed) error {
 		same := size == f.verified.edge.Size()
 		f.forget()
 		if same {
-			f.stops[stopForked] = fmt.Sprintf("The log's key has signed two different ledgers of %d entries: it is forked.", size)
+			f.forked(size)
 			return nil
 		}
 		return lie("The entries that the desk gave do not hash to its checkpoint of size %d.", size)
@@ -425,6 +439,17 @@ func (f *follower) take(feed proof.Feed) error {
 func (f *follower) forget() {
 	f.batch = nil
 	f.tentative = f.verified.clone()
+}
+
+// another says that the ledger is not the one that the journal has seen. From then on
+// nothing of it is journalled.
+func (f *follower) another(size int64) {
+	f.matched, f.foreign = true, true
+	f.stops[stopForked] = fmt.Sprintf("The ledger's first %d entries are others than those that this executor saw before.", size)
+}
+
+func (f *follower) forked(size int64) {
+	f.stops[stopForked] = fmt.Sprintf("The log's key has signed two different ledgers of %d entries: it is forked.", size)
 }
 
 func (f *follower) rolledBack(now, before int64) {
@@ -509,6 +534,9 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 	for _, n := range batch {
 		switch {
 		case n.leaf.Class == ledger.Governance && !f.broken:
+			if k := n.leaf.Number; k < int64(len(f.chain)) && f.chain[k] != n.leaf.Digest() {
+				f.another(n.index + 1)
+			}
 			f.governance = append(f.governance, n)
 		case n.leaf.Class == ledger.Execution:
 			f.executions = append(f.executions, n)
@@ -519,9 +547,9 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 		switch {
 		case signed < f.remembered.Size:
 			f.rolledBack(signed, f.remembered.Size)
+		case f.foreign:
 		case end.past != f.remembered.Tree:
-			f.matched = true
-			f.stops[stopForked] = fmt.Sprintf("The ledger's first %d entries are others than those that this executor saw before.", f.remembered.Size)
+			f.another(f.remembered.Size)
 		default:
 			f.matched = true
 		}
