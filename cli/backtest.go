@@ -203,7 +203,7 @@ func showBacktest(ctx context.Context, s *Session, files map[string]string) erro
 	}
 	b, err := d.Backtest(ctx, v1.BacktestAsk{Files: files, Since: canonical.At(s.Now().Add(-proposalWindow).Truncate(time.Second))})
 	if fault.Is(err, "window-too-large") {
-		s.Say("The last 30 days are too much for a backtest at once; ask for less with `countersign policy backtest --since`.")
+		s.Say("The last 30 days are too much for a backtest at once; ask for less with `countersign policy backtest FOLDER --since TIME`.")
 		return nil
 	}
 	if err != nil {

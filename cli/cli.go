@@ -193,7 +193,7 @@ var next = map[string]string{
 	"governance-moved": "Somebody changed the desk in the meantime. Look again, then repeat the command.",
 	"unknown-key":      "See which keys are enrolled: countersign key list",
 	"foreign-desk":     "Compare trust/root with the one that the desk's officers published.",
-	"not-reviewed":     "People who had no part in it look into it and close its review: countersign review close emergency REQUEST --findings FILE --involved WORKER",
+	"not-reviewed":     "People who had no part in it look into it and close its review: `countersign review close emergency REQUEST --findings FILE --involved WORKER --reason WHY`",
 	"no-such-vendor":   "Add the vendor first: countersign vendor add ID --name NAME --reason WHY",
 }
 

@@ -454,7 +454,7 @@ func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
 		return []unlifted{}
 	}
 	return []unlifted{{r.Incident.Breach, "around-the-desk", fmt.Sprintf(
-		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request account.restore %s", subjectName(r.Incident.Subject))}}
+		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request account.restore %s --reason WHY", subjectName(r.Incident.Subject))}}
 }
 
 // nothingToUndo says why there is nothing to undo.
@@ -494,7 +494,7 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 	}
 	for _, id := range c.Requests {
 		if !slices.Contains(theirs, id) {
-			return nil, fault.New(fault.Invalid, "not-theirs", "%s is none of what those involved did in the last %d days; undo it by itself with `countersign action undo`.", id, c.Days)
+			return nil, fault.New(fault.Invalid, "not-theirs", "%s is none of what those involved did in the last %d days; undo it by itself with `countersign action undo %s --reason WHY`.", id, c.Days, id)
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(c.Requests))), nil

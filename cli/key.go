@@ -34,7 +34,7 @@ type keyMake struct {
 func (c *keyMake) Help() string {
 	return "Writes FILE, a JSON document that only you may read: an Ed25519 key in the form countersign/key-file/v1.\n" +
 		"FILE.public is its public half, for the founding of a desk. With --worker and a desk it also writes FILE.enrolment, without the secret and signed with the new key to show that " +
-		"you hold it: send that to an officer, who runs `countersign key enroll`."
+		"you hold it: send that to an officer, who runs `countersign key enroll FILE.enrolment --reason WHY`."
 }
 
 // madeKey says what was made; nothing in it is secret.
@@ -119,7 +119,7 @@ func (c *keyEnroll) Run(ctx context.Context, s *Session) error {
 		}
 		var e actions.Enrolment
 		if err := json.Unmarshal(b, &e, json.RejectUnknownMembers(true)); err != nil {
-			return fault.New(fault.Invalid, "bad-enrolment", "%s is not an enrolment file, as `countersign key make --worker YOU` writes it.", path)
+			return fault.New(fault.Invalid, "bad-enrolment", "%s is not an enrolment file, as `countersign key make FILE --worker YOU` writes it.", path)
 		}
 		change.Enrol = append(change.Enrol, e)
 	}

@@ -84,7 +84,7 @@ func ReadKey(path string) (KeyFile, error) {
 	if err != nil {
 		return k, err
 	}
-	malformed := fault.New(fault.Invalid, "bad-key-file", "%s is not a key file of the form %s, as `countersign key make` writes it.", path, keyFileVersion)
+	malformed := fault.New(fault.Invalid, "bad-key-file", "%s is not a key file of the form %s, as `countersign key make FILE` writes it.", path, keyFileVersion)
 	if err := json.Unmarshal(b, &k, json.RejectUnknownMembers(true)); err != nil {
 		return k, malformed // no cause: it could quote the secret
 	}
@@ -117,7 +117,7 @@ func ReadPublicKey(path string) (workforce.PublicKey, error) {
 		return k, err
 	}
 	if err := json.Unmarshal(b, &k, json.RejectUnknownMembers(true)); err != nil || k.Algorithm != workforce.FileEd25519 || len(k.Public) != ed25519.PublicKeySize {
-		return k, fault.New(fault.Invalid, "bad-key-file", "%s is not the public half of a key, as `countersign key make` writes it.", path)
+		return k, fault.New(fault.Invalid, "bad-key-file", "%s is not the public half of a key, as `countersign key make FILE` writes it.", path)
 	}
 	return k, nil
 }
@@ -129,7 +129,7 @@ func (s *Session) OwnKey() (KeyFile, error) {
 		return KeyFile{}, err
 	}
 	if c.Key == "" {
-		return KeyFile{}, fault.New(fault.Invalid, "no-key", "This needs your key: give --key FILE, COUNTERSIGN_KEY, or key in client.json. `countersign key make` makes one.")
+		return KeyFile{}, fault.New(fault.Invalid, "no-key", "This needs your key: give --key FILE, COUNTERSIGN_KEY, or key in client.json. `countersign key make FILE --worker YOU` makes one.")
 	}
 	return ReadKey(c.Key)
 }

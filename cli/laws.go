@@ -35,7 +35,7 @@ func (*lawsShow) Run(ctx context.Context, s *Session) error {
 	return s.Answer(lawsAnswer{d.Laws, actions.NewestLaws}, func(p *Page) {
 		p.Line("The laws %d are in force; this program knows them up to %d.", d.Laws, actions.NewestLaws)
 		if d.Laws < actions.NewestLaws {
-			p.Line("An officer adopts the newer ones with: countersign laws adopt --reason …")
+			p.Line("An officer adopts the newer ones with: countersign laws adopt --reason WHY")
 		}
 	})
 }

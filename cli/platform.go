@@ -68,7 +68,7 @@ func (c *platformAdd) Run(ctx context.Context, s *Session) error {
 		}
 	}
 	if change.Unranked != nil {
-		s.Say("Every account of %s is standard until people raise it. Once the platform is connected: countersign platform raise %s %s", c.Name, c.Name, strings.Join(c.Raise, " "))
+		s.Say("Every account of %s is standard until people raise it. Once the platform is connected: countersign platform raise %s %s --reason WHY", c.Name, c.Name, strings.Join(c.Raise, " "))
 	}
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
 }

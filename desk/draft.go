@@ -341,7 +341,7 @@ func (d *Desk) pickKey(s *proof.State, by Caller, key workforce.KeyID) (workforc
 	case 1:
 		return live[0], nil
 	case 0:
-		return "", fault.New(fault.Forbidden, "unknown-key", "%s has no enrolled key; an officer enrols one with `countersign key enroll`.", by.Worker)
+		return "", fault.New(fault.Forbidden, "unknown-key", "%s has no enrolled key; an officer enrols one with `countersign key enroll FILE --reason WHY`.", by.Worker)
 	default:
 		return "", fault.New(fault.Invalid, "which-key", "%s has several keys; say which one signs: %s.", by.Worker, joinKeys(live))
 	}
@@ -372,7 +372,7 @@ func readBy(ctx context.Context, s *proof.State, name string, read func(context.
 	}
 	if _, ok := s.Platforms[subject.Platform]; !ok {
 		return proof.Reading{}, fault.New(fault.NotFound, "no-such-platform",
-			"There is no platform %q at this desk; add it with `countersign platform add`.", subject.Platform)
+			"There is no platform %q at this desk; add it with `countersign platform add %[1]s --connector plaza --reason WHY` (or the connector bluesky).", subject.Platform)
 	}
 	return read(ctx, subject)
 }

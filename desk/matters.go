@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -98,7 +99,7 @@ func (d *Desk) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 	}
 	for _, f := range s.Freezes {
 		all = append(all, Matter{Section: "freezes", Severity: Warn, Since: f.At, Request: f.Request, Text: fmt.Sprintf("%s froze %s: burdening acts are refused.", f.By, freezeWords(f.Freeze)),
-			Do: "If the reason is gone, have it thawed by several: countersign thaw …"})
+			Do: "If the reason is gone, have it thawed by several: `" + thawCommand(f.Freeze) + "`"})
 	}
 	all = append(all, d.officerMatters(s)...)
 	all = append(all, d.leaving(s)...)
@@ -248,7 +249,7 @@ func (d *Desk) reviewMatters(stx *store.Tx, s *proof.State) (all []Matter, err e
 				Text: fmt.Sprintf("An emergency act by %s is in force until %s.", r.Requester(), r.Action.Until), Do: "It reverts by itself. To keep it, have an ordinary takedown countersigned before."})
 		}
 		all = append(all, Matter{Section: "reviews", Severity: Warn, Since: r.Executed, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
-			Text: fmt.Sprintf("The emergency act by %s has no closed review.", r.Requester()), Do: "countersign review close emergency " + r.ID + " --findings FILE --involved WORKER"})
+			Text: fmt.Sprintf("The emergency act by %s has no closed review.", r.Requester()), Do: "`countersign review close emergency " + r.ID + " --findings FILE --involved WORKER --reason WHY`"})
 	}
 	return all, nil
 }
@@ -292,7 +293,7 @@ func (d *Desk) liftMatters(stx *store.Tx, _ *proof.State) (all []Matter, err err
 	return all, nil
 }
 
-const doLift = "Look at the subject. If it bears somebody else's mark, ask for its restore: countersign action request account.restore SUBJECT."
+const doLift = "Look at the subject. If it bears somebody else's mark, ask for its restore: countersign action request account.restore SUBJECT --reason WHY."
 
 // officerMatters tells of officers who are missing: one more loss could stop the desk.
 func (d *Desk) officerMatters(s *proof.State) (all []Matter) {
@@ -315,7 +316,7 @@ func (d *Desk) officerMatters(s *proof.State) (all []Matter) {
 			continue
 		}
 		if !slices.ContainsFunc(s.People.KeysOf(w.Worker), func(k workforce.Key) bool { return k.Live(now) }) {
-			add(Warn, "The officer makes a key, and another officer asks for its enrolment: countersign key make, countersign key enroll FILE.",
+			add(Warn, "The officer makes a key, and another officer asks for its enrolment: `countersign key make FILE --worker OFFICER`, `countersign key enroll FILE.enrolment --reason WHY`.",
 				"%s is an officer and has no live key, and so can sign nothing.", w.Worker)
 		}
 	}
@@ -324,7 +325,7 @@ func (d *Desk) officerMatters(s *proof.State) (all []Matter) {
 
 const (
 	doIndispensable = "Admit another officer, thaw one, or enrol a key for one who has none."
-	doRecover       = "Thaw officers, enrol their keys or admit others: countersign thaw, key enroll, worker import. Everybody who is left of the officers signs."
+	doRecover       = "Thaw officers, enrol their keys or admit others: `countersign thaw worker ID --reason WHY`, `countersign key enroll FILE --reason WHY`, `countersign worker import FILE --reason WHY`. Everybody who is left of the officers signs."
 	doStuck         = "Undo, the end of measures and restorations go on. If an engagement or a freeze does not end by itself, found a new desk."
 )
 
@@ -408,6 +409,20 @@ func freezeWords(f actions.Freeze) string {
 		return f.Scope
 	}
 	return f.Scope + " " + f.Of
+}
+
+// thawCommand is the command that asks for a thaw.
+func thawCommand(f actions.Freeze) string {
+	of := cmp.Or(f.Of, "''") // the platform's own company
+	switch f.Scope {
+	case actions.ScopeWorker:
+		return fmt.Sprintf("countersign thaw worker %s --reason WHY", of)
+	case actions.ScopeVendor:
+		return fmt.Sprintf("countersign thaw vendor %s --reason WHY", of)
+	case actions.ScopePlatform:
+		return fmt.Sprintf("countersign thaw platform %s --reason WHY", of)
+	}
+	return "countersign thaw all --reason WHY"
 }
 
 // progress is how long the ledger was when it was last looked at, so that an executor

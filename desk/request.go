@@ -434,7 +434,7 @@ func checkRows(s *proof.State, sub Submission) ([]AdmittedRow, error) {
 func checkRow(s *proof.State, row AdmittedRow) error {
 	r := row.Row.Record
 	if _, ok := s.People.Vendors[r.Vendor]; r.Vendor != "" && !ok {
-		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add`.", r.Vendor, r.Worker)
+		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add %[1]s --name NAME --reason WHY`.", r.Vendor, r.Worker)
 	}
 	if err := row.Row.Legible(); err != nil {
 		return err

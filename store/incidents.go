@@ -187,7 +187,7 @@ func (tx *Tx) KeepFindings(incident string, d canonical.Digest, text string, by 
 func (tx *Tx) Findings(incident string, d canonical.Digest) (text string, err error) {
 	err = tx.QueryRow(`select text from incident_findings where incident = $1 and digest = $2`, incident, d.String()).Scan(&text)
 	if sqldb.IsNotFound(err) {
-		return "", fault.New(fault.Conflict, "no-such-findings", "Nobody has handed in findings with this digest; propose them first with `countersign incident close`.")
+		return "", fault.New(fault.Conflict, "no-such-findings", "Nobody has handed in findings with this digest; `countersign incident close INCIDENT --findings FILE` hands them in and signs.")
 	}
 	return text, err
 }

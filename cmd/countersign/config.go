@@ -169,7 +169,7 @@ func configTrouble(err error) string {
 	if !errors.Is(err, json.ErrUnknownName) {
 		return fmt.Sprintf("the value at %q is not of the expected form", at)
 	}
-	place, known := wrong.JSONPointer.Parent(), "countersign serve --help says where the members are described"
+	place, known := wrong.JSONPointer.Parent(), "`countersign serve --help` says where the members are described"
 	if t := wrong.GoType; t != nil && t.Kind() == reflect.Struct {
 		var names []string
 		for i := range t.NumField() {

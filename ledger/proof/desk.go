@@ -67,7 +67,7 @@ func (s *State) Observes(platform string, t actions.Tier) bool {
 // Observing is the refusal of whatever would change something on a tier of a
 // platform that is only observed.
 func Observing(platform string, t actions.Tier) error {
-	return refuse("observing", "%s subjects of %s are only observed: nothing is done there. `countersign mode set` switches to enforce.", t, platform)
+	return refuse("observing", "%s subjects of %s are only observed: nothing is done there. `countersign mode set %[2]s %[1]s enforce --reason WHY` switches that, countersigned by officers.", t, platform)
 }
 
 // Spent reports whether a request has been applied to the chain.
@@ -250,7 +250,7 @@ func names(people, before []workforce.WorkerID) bool {
 func (s *State) mayWatch(c actions.Setting, by actions.Statement, at time.Time) error {
 	known := func(name string) error {
 		if _, ok := s.Platforms[name]; !ok {
-			return fault.New(fault.NotFound, "no-such-platform", "There is no platform %q at this desk; add it with `countersign platform add`.", name)
+			return fault.New(fault.NotFound, "no-such-platform", "There is no platform %q at this desk; add it with `countersign platform add %[1]s --connector plaza --reason WHY` (or the connector bluesky).", name)
 		}
 		return nil
 	}

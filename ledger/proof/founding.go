@@ -78,7 +78,7 @@ func (f Founding) Check() error {
 			return badFounding("Officers are sorted, each once.")
 		}
 		if len(o.Key.Public) == 0 {
-			return badFounding("Officer %s has no key yet; each makes one with `countersign key make` on a machine of their own.", o.Worker)
+			return badFounding("Officer %s has no key yet; each makes one with `countersign key make FILE --worker OFFICER` on a machine of their own.", o.Worker)
 		}
 		if seen[o.Key.ID()] {
 			return badFounding("Two officers have the same key.")

@@ -611,7 +611,7 @@ func (s *State) row(b ledger.Body) error {
 		return broken("The engagement of %s, a contractor, has no end.", r.Worker)
 	}
 	if _, ok := s.People.Vendors[r.Vendor]; r.Vendor != "" && !ok {
-		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add`.", r.Vendor, r.Worker)
+		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add %[1]s --name NAME --reason WHY`.", r.Vendor, r.Worker)
 	}
 	if s.Laws >= 2 {
 		if err := d.Row.Legible(); err != nil {
