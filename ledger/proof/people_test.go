@@ -114,6 +114,21 @@ func TestSuspends(t *testing.T) {
 		must(t, suspend(w, "new", "sue"))
 		refusedAs(t, do(w, actions.DeskFreeze, freeze(actions.ScopeVendor, "acme"), "new"), "not-yours-to-freeze", "")
 	})
+	for name, leaves := range map[string]func(*workforce.Record, time.Time){
+		"in notice":        func(r *workforce.Record, now time.Time) { r.Notice = canonical.At(now) },
+		"in the last days": func(r *workforce.Record, now time.Time) { r.Last = canonical.At(now.Add(48 * time.Hour)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := led(t)
+			gus := record("gus", "acme", "ole")
+			leaves(&gus, w.Now())
+			w.Admit(gus)
+			refusedAs(t, do(w, actions.DeskFreeze, freeze(actions.ScopeVendor, "acme"), "gus"), "not-yours-to-freeze", "")
+			must(t, suspend(w, "gus", "ann", "abe"))
+			w.Advance(24*time.Hour - time.Microsecond)
+			refusedAs(t, suspend(w, "gus", "sue"), "budget-spent", "")
+		})
+	}
 	t.Run("by who is frozen", func(t *testing.T) {
 		w := led(t)
 		must(t, suspend(w, "ole", "sue"))

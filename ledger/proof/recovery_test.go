@@ -209,6 +209,7 @@ func TestWhoAnswers(t *testing.T) {
 		w.Enrol("eli")
 		w.Advance(31 * 24 * time.Hour)
 		suspendBy(t, w, "cem", "dov")
+		refusedAs(t, claim(w, "dov", "ada", "bea", "dov"), "frozen", "dov") // enough others are left
 		must(t, do(w, actions.DeskFreeze, freeze(actions.ScopeWorker, "ada"), "cem", "bea", "eli"))
 		suspendBy(t, w, "ole", "eli")
 		must(t, claim(w, "dov", "bea", "dov"))
@@ -218,6 +219,39 @@ func TestWhoAnswers(t *testing.T) {
 		refusedAs(t, claim(w, "eli", "bea", "dov"), "frozen", "dov") // whom another person froze
 		must(t, claim(w, "ada", "bea", "cem"))
 	})
+}
+
+// softKey enrols a key of somebody's that is bound to no hardware, from now on the one
+// that they sign with.
+func softKey(t *testing.T, w *prooftest.World, of workforce.WorkerID, by workforce.WorkerID, others ...workforce.WorkerID) {
+	t.Helper()
+	e := w.Enrolment(of)
+	e.Key.Hardware = false
+	must(t, do(w, actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{e}}, by, others...))
+}
+
+// TestRecoveryTakesHardwareKeys: where the policy asks for keys that are bound to
+// hardware, a recovery asks for them too, and not for officers who have none.
+func TestRecoveryTakesHardwareKeys(t *testing.T) {
+	w := led(t)
+	w.Admit(newOfficer("eli"))
+	hard := w.Key("bea")
+	softKey(t, w, "eli", "ada", "bea", "cem")
+	softKey(t, w, "bea", "ada", "cem", "dov")
+	w.Advance(31 * 24 * time.Hour)
+	suspendBy(t, w, "ole", "cem")
+	suspendBy(t, w, "ada", "dov")
+	thawed := thaw(actions.ScopeWorker, "cem")
+	claim := func(by, other workforce.WorkerID) error {
+		return w.State().Authorise(w.Claim(actions.DeskFreeze, thawed, by, other), w.Now())
+	}
+	refusedAs(t, claim("ada", "bea"), "held", "bea")
+	refusedAs(t, claim("bea", "ada"), "held", "not bound to hardware")
+	c := w.Claim(actions.DeskFreeze, thawed, "ada", "bea")
+	signed := &c.Countersignatures[0]
+	signed.Statement.Key = hard.PublicKey().ID()
+	signed.Signature = hard.Sign(signed.Statement.Challenge())
+	must(t, w.State().Authorise(c, w.Now()))
 }
 
 // TestIndispensable: three officers can go on without each of them; two cannot,
@@ -264,4 +298,9 @@ func TestIndispensable(t *testing.T) {
 	if got := w.State().Indispensable(w.Now()); !slices.Equal(got, []workforce.WorkerID{"ada", "bea"}) {
 		t.Errorf("of two officers %v are indispensable", got)
 	}
+	// What was so before keeps nobody from a change that does not make it so.
+	change, rows, opened = w.Rows(newOfficer("dov"))
+	e, err = w.TryChange(actions.DeskAdmit, change, "ada", "bea")
+	must(t, err)
+	must(t, w.Govern(proof.KindRow, proof.RowDataOf(w.State(), rows[0], canonical.At(w.Now()), e.Body.Number, 0), opened[0]...))
 }

@@ -1,6 +1,8 @@
 package proof_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +92,57 @@ func TestWarrantBelowItsTier(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		case err == nil && !strings.Contains(r.Tiers, c.text), err != nil && !strings.Contains(err.Error(), c.text):
 			t.Errorf("%s: %q, %v", name, r.Tiers, err)
+		}
+	}
+}
+
+// TestForgedBatch: a batch of tiers seals exactly the subjects that the executor signed,
+// each under its own place: neither the executor nor a desk passes off others.
+func TestForgedBatch(t *testing.T) {
+	w := prooftest.Staffed(t)
+	given := tell(t, w, 0, actions.Critical, "acct/8", "acct/9")
+	body, err := ledger.ParseBody(given.Body)
+	must(t, err)
+	signed, err := proof.ParseExecution(body)
+	must(t, err)
+	another, err := ledger.Field(proof.SealedNth(1), "plaza:acct/7")
+	must(t, err)
+	another.Salt = given.Sealed[1].Salt
+	third, err := ledger.Field(proof.SealedNth(2), "plaza:acct/7")
+	must(t, err)
+	third.Salt = given.Sealed[1].Salt
+	swapped := slices.Clone(given.Sealed)
+	swapped[0].Name, swapped[1].Name = swapped[1].Name, swapped[0].Name
+	for name, openings := range map[string][]ledger.Opening{"one is missing": given.Sealed[:1], "one too many": append(slices.Clip(given.Sealed), third),
+		"another subject": {given.Sealed[0], another}, "other places": swapped, "another order": {given.Sealed[1], given.Sealed[0]}} {
+		signed.Openings = openings
+		if err := signed.CheckOpenings(); fault.TypeOf(err) != "bad-record" {
+			t.Errorf("%s: the record's openings are taken: %v", name, err)
+		}
+		if name == "one is missing" {
+			if heights, hidden, err := proof.TiersOf(body, openings); err != nil || hidden != 1 || len(heights) != 1 {
+				t.Errorf("%s: it tells of %v, and hides %d, %v", name, heights, hidden, err)
+			}
+			continue
+		}
+		if heights, _, err := proof.TiersOf(body, openings); (fault.TypeOf(err) != "broken-chain") != (name == "another order") {
+			t.Errorf("%s: it tells of %v, %v", name, heights, err)
+		}
+	}
+	signed.Openings = given.Sealed
+	must(t, signed.CheckOpenings())
+	commitment, err := third.Commitment()
+	must(t, err)
+	for name, edit := range map[string]func(map[string]canonical.Digest){
+		"seals one more":     func(m map[string]canonical.Digest) { m[proof.SealedNth(2)] = commitment },
+		"seals one less":     func(m map[string]canonical.Digest) { delete(m, proof.SealedNth(1)) },
+		"seals another name": func(m map[string]canonical.Digest) { m[proof.SealedNth(1)] = commitment },
+	} {
+		lie := body
+		lie.Sealed = maps.Clone(body.Sealed)
+		edit(lie.Sealed)
+		if heights, _, err := proof.TiersOf(lie, nil); fault.TypeOf(err) != "broken-chain" {
+			t.Errorf("an entry that %s: %v, %v", name, heights, err)
 		}
 	}
 }
