@@ -91,7 +91,7 @@ func UnmarshalExact(b []byte, v any) error {
 // UnmarshalExact, for who does something else while Exact, the second, runs.
 func Read(b []byte, v any) error {
 	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
-		return fault.New(fault.Invalid, "malformed", "The document is not of the expected form: %v.", err)
+		return fault.New(fault.Invalid, "malformed", "The document is not of the expected form: %s.", Wrong(err))
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func Check(b []byte) error {
 	}
 	j := jsontext.Value(bytes.Clone(b))
 	if err := j.Canonicalize(); err != nil {
-		return fault.New(fault.Invalid, "malformed", "The document is not JSON: %v.", err)
+		return fault.New(fault.Invalid, "malformed", "The document is not JSON: %s.", Wrong(err))
 	}
 	if !bytes.Equal(j, b) {
 		return fault.New(fault.Invalid, "not-canonical", "The document is not in canonical form (RFC 8785).")

@@ -266,9 +266,9 @@ type promiseKept struct {
 	Took    float64              `json:"ms"`
 }
 
-// checkedName is what the platform is called during a check; marks and keys
-// need a name and nobody sees it.
-const checkedName = "checked"
+// checkedName is what the platform is called during a check: marks, keys and errors
+// need a name.
+const checkedName = "server"
 
 func (c *platformCheck) Run(ctx context.Context, s *Session) error {
 	raw, err := ReadFile(c.TokenFile, 1<<16)
@@ -290,6 +290,9 @@ func (c *platformCheck) Run(ctx context.Context, s *Session) error {
 		}
 	}
 	connector, err := plaza.Connect(ctx, plaza.Config{Name: checkedName, URL: c.URL, Token: token, Now: s.Now})
+	if f := fault.As(err); f != nil {
+		return fault.New(f.Kind, f.Type, "%s cannot be checked: %s", c.URL, f.Text).Because(err)
+	}
 	if err != nil {
 		return err
 	}

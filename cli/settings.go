@@ -65,7 +65,7 @@ func (s *Session) load() (settings, error) {
 		return c, unreadable(path, err)
 	default:
 		if err := json.Unmarshal(b, &c, json.RejectUnknownMembers(true)); err != nil {
-			return c, fault.New(fault.Invalid, "bad-settings", "%s cannot be read: %v.", path, err)
+			return c, fault.New(fault.Invalid, "bad-settings", "%s cannot be read: %s.", path, canonical.Wrong(err))
 		}
 		if c.Key != "" && !filepath.IsAbs(c.Key) {
 			c.Key = filepath.Join(s.Folder(), c.Key)
@@ -98,7 +98,7 @@ func (s *Session) keep(change func(*settings)) (string, error) {
 	}
 	if err == nil {
 		if err := json.Unmarshal(b, &c, json.RejectUnknownMembers(true)); err != nil {
-			return path, fault.New(fault.Invalid, "bad-settings", "%s cannot be read: %v.", path, err)
+			return path, fault.New(fault.Invalid, "bad-settings", "%s cannot be read: %s.", path, canonical.Wrong(err))
 		}
 	}
 	change(&c)

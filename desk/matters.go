@@ -61,7 +61,7 @@ var signersAfter = map[actions.Tier]time.Duration{actions.Standard: time.Hour, a
 func (d *Desk) Matters(ctx context.Context, by Caller) ([]Matter, error) {
 	s, st, err := d.standing(ctx, by)
 	if err == nil && !may(st, evidenceReaders...) {
-		err = noEvidence("Matters")
+		err = noEvidence("The lines of `countersign status`, which say what needs a person,")
 	}
 	if err != nil {
 		return nil, err

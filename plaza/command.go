@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 )
 
@@ -45,18 +46,9 @@ type Receipt struct {
 func ParseCommand(body []byte) (Command, error) {
 	var c Command
 	if err := json.UnmarshalRead(bytes.NewReader(body), &c, json.RejectUnknownMembers(true)); err != nil {
-		return Command{}, fault.New(fault.Invalid, "malformed", "The body is not a command: %s.", plain(err))
+		return Command{}, fault.New(fault.Invalid, "malformed", "The body is not a command: %s.", canonical.Wrong(err))
 	}
 	return c, c.check()
-}
-
-// plain removes the library's prefix from a message that is shown.
-func plain(err error) string {
-	s := err.Error()
-	if i := strings.Index(s, ": "); i >= 0 && strings.HasPrefix(s, "json") {
-		s = s[i+2:]
-	}
-	return s
 }
 
 func (c Command) check() error {

@@ -290,7 +290,7 @@ func readStrict(c call, v any) error {
 		return err
 	}
 	if err := json.UnmarshalRead(bytes.NewReader(body), v, json.RejectUnknownMembers(true)); err != nil {
-		return fault.New(fault.Invalid, "malformed", "The body is not of the expected form: %s.", plain(err))
+		return fault.New(fault.Invalid, "malformed", "The body is not of the expected form: %s.", canonical.Wrong(err))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/platform"
 )
 
@@ -55,7 +56,7 @@ var factForms = map[platform.Fact]factForm{
 func readTiers(text string, bad *problems) map[string][]tierRule {
 	var byPlatform map[string][]tierRule
 	if err := json.Unmarshal([]byte(text), &byPlatform, json.RejectUnknownMembers(true)); err != nil {
-		bad.add(tiersFile, lineAt(text, err), "", "the file cannot be read: %v", err)
+		bad.add(tiersFile, lineAt(text, err), "", "the file cannot be read: %s", canonical.Wrong(err))
 		return nil
 	}
 	if byPlatform == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/alarm"
+	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/fault"
 )
@@ -162,12 +163,8 @@ func readConfig(dir string) (Config, error) {
 // members there are in that place.
 func configTrouble(err error) string {
 	var wrong *json.SemanticError
-	if !errors.As(err, &wrong) {
-		return err.Error() // of its syntax
-	}
-	at := string(wrong.JSONPointer)
-	if !errors.Is(err, json.ErrUnknownName) {
-		return fmt.Sprintf("the value at %q is not of the expected form", at)
+	if !errors.As(err, &wrong) || !errors.Is(err, json.ErrUnknownName) {
+		return canonical.Wrong(err)
 	}
 	place, known := wrong.JSONPointer.Parent(), "`countersign serve --help` says where the members are described"
 	if t := wrong.GoType; t != nil && t.Kind() == reflect.Struct {
