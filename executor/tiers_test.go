@@ -100,6 +100,22 @@ func TestJudgedByOldFacts(t *testing.T) {
 	p.tierIs("after a purge", star.ID, actions.Critical)
 }
 
+// TestOwnerTierStands: what was read of an account as the owner of content stands for
+// both, and the desk is told of it with the content.
+func TestOwnerTierStands(t *testing.T) {
+	p := newPlace(t)
+	star := p.plaza.Account("acct/9", 2_000_000, "")
+	post := p.plaza.Post("post/9", star.ID)
+	p.ready()
+	p.tierIs("at first", post.ID, actions.Critical)
+	p.plaza.Learn(star.ID, platform.FactFollowers, int64(10))
+	p.tierIs("after a purge", post.ID, actions.Critical)
+	if h := p.tier(post.ID).Heights["plaza:acct/9"]; h.Tier != actions.Critical {
+		t.Errorf("the desk is told that the owner was %q", h.Tier)
+	}
+	p.tierIs("its owner, after a purge", star.ID, actions.Critical)
+}
+
 // TestMissingFactIsNoHeight: a fact that cannot be read makes a subject critical for
 // as long as it cannot be read, and no longer: it says nothing of the subject.
 func TestMissingFactIsNoHeight(t *testing.T) {

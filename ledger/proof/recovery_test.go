@@ -254,6 +254,17 @@ func TestRecoveryTakesHardwareKeys(t *testing.T) {
 	must(t, w.State().Authorise(c, w.Now()))
 }
 
+// TestRecoveryAsksNoLeaver: a recovery does not wait for an officer who is about to leave
+// and whom policy lets sign no change of the desk any more.
+func TestRecoveryAsksNoLeaver(t *testing.T) {
+	w := led(t)
+	dov := newOfficer("dov")
+	dov.Notice = canonical.At(w.Now())
+	w.Admit(dov)
+	suspendBy(t, w, "ole", "cem")
+	must(t, do(w, actions.DeskFreeze, thaw(actions.ScopeWorker, "cem"), "ada", "bea"))
+}
+
 // TestIndispensable: three officers can go on without each of them; two cannot,
 // and no burdening change makes two of three.
 func TestIndispensable(t *testing.T) {
