@@ -238,7 +238,7 @@ func TestKeyMake(t *testing.T) {
 			t.Errorf("%s: %v", suffix, err)
 		}
 	}
-	if r := command(t, dir, "key", "make", path); r.code != Refused {
+	if r := command(t, dir, "key", "make", path); r.code != Wrong {
 		t.Errorf("a key was overwritten: %+v", r)
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(secret, after) {

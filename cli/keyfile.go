@@ -98,7 +98,7 @@ func ReadKey(path string) (KeyFile, error) {
 // WriteKey writes a new key file and never over another one.
 func WriteKey(path string, k KeyFile) error {
 	if _, err := os.Lstat(path); err == nil {
-		return fault.New(fault.Conflict, "exists", "%s is there already; a key is never overwritten. Name another file.", path)
+		return fault.New(fault.Invalid, "exists", "%s is there already; a key is never overwritten. Name another file.", path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return unreadable(path, err)
 	}

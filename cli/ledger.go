@@ -242,7 +242,7 @@ func (c *ledgerExport) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if entries, err := os.ReadDir(c.Folder); err == nil && len(entries) > 0 {
-		return fault.New(fault.Conflict, "exists", "%s is not empty; name a new folder.", c.Folder)
+		return fault.New(fault.Invalid, "exists", "%s is not empty; name a new folder.", c.Folder)
 	}
 	line, err := d.VerifierKey(ctx)
 	if err != nil {

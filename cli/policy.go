@@ -206,7 +206,7 @@ func (c *policyShow) Run(ctx context.Context, s *Session) error {
 			}
 			path := filepath.Join(c.Out, name)
 			if _, err := os.Lstat(path); err == nil {
-				return fault.New(fault.Conflict, "exists", "%s is there already; name another folder.", path)
+				return fault.New(fault.Invalid, "exists", "%s is there already; name another folder.", path)
 			}
 			if err := WriteFile(path, []byte(doc.Files[name]), 0o644); err != nil {
 				return err

@@ -59,7 +59,7 @@ func (c *backupCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 		return err
 	}
 	if _, err := os.Lstat(c.To); !errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.Conflict, "exists", "%s is there already. A backup overwrites nothing: name a new folder.", c.To)
+		return fault.New(fault.Invalid, "exists", "%s is there already. A backup overwrites nothing: name a new folder.", c.To)
 	}
 	// What is under way has another name, so that nobody takes it for a backup.
 	part, err := os.MkdirTemp(filepath.Dir(filepath.Clean(c.To)), "."+filepath.Base(c.To)+".part-")

@@ -170,10 +170,36 @@ func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	return together(ctx, e.Run, httpServer(server, l))
 }
 
+// executorKey reads the key of the executor in a folder.
+func executorKey(folder string) (cli.KeyFile, error) {
+	path := filepath.Join(folder, executorKeyFile)
+	key, err := cli.ReadKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fault.New(fault.Invalid, "unreadable", "%s is missing. %s", path, secretsBeside).Because(err)
+	}
+	return key, err
+}
+
+// startable refuses to start an executor in a folder that lacks what it needs: it would
+// end at once, each time anew.
+func startable(folder string) error {
+	if _, err := readLink(folder); err != nil {
+		return err
+	}
+	if _, err := executorKey(folder); err != nil {
+		return err
+	}
+	if _, err := readRoot(filepath.Join(folder, trustFolder)); err != nil {
+		return err
+	}
+	_, err := readPlatforms(filepath.Join(folder, platformsFile))
+	return err
+}
+
 // executorConfig reads the folder of an executor.
 func executorConfig(folder string, settings linkSettings, log *slog.Logger) (executor.Config, error) {
 	c := executor.Config{ID: settings.Executor}
-	key, err := cli.ReadKey(filepath.Join(folder, executorKeyFile))
+	key, err := executorKey(folder)
 	if err != nil {
 		return c, err
 	}
@@ -205,7 +231,7 @@ func readRoot(folder string) (canonical.Digest, error) {
 	path := filepath.Join(folder, cli.TrustRoot)
 	b, err := cli.ReadFile(path, 1<<10)
 	if err != nil {
-		return d, fault.New(fault.Conflict, "not-founded", "%s is missing. `countersign init close` writes it when the desk is founded. Of a desk that is founded, copy the files root and policy from trust/ of the desk's folder, or from its backup, to %s.", path, folder).Because(err)
+		return d, fault.New(fault.Invalid, "not-founded", "%s is missing. `countersign init close` writes it when the desk is founded. Of a desk that is founded, copy the files root and policy from trust/ of the desk's folder, or from its backup, to %s.", path, folder).Because(err)
 	}
 	if err := d.UnmarshalText([]byte(strings.TrimSpace(string(b)))); err != nil || d.IsZero() {
 		return d, fault.New(fault.Invalid, "bad-trust", "%s does not hold the hash of entry 0.", path)

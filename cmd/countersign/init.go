@@ -166,7 +166,7 @@ func mustBeEmpty(dir string) error {
 		return fault.New(fault.Invalid, "unreadable", "%s cannot be used as a folder.", dir).Because(err)
 	}
 	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !isLock(e.Name()) }) {
-		return fault.New(fault.Conflict, "not-empty", "%s holds something already; a desk is founded in an empty folder. Name one with --dir.", dir)
+		return fault.New(fault.Invalid, "not-empty", "%s holds something already; a desk is founded in an empty folder. Name one with --dir.", dir)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func inUse(f *os.File, path string) error {
 	if b, err := io.ReadAll(io.LimitReader(f, 1<<10)); err == nil && len(b) > 0 {
 		by = strings.TrimSpace(string(b))
 	}
-	return fault.New(fault.Conflict, "folder-in-use", "%s is in use by %s. Only one at a time may write there: end that one first.", filepath.Dir(path), by)
+	return fault.New(fault.Unavailable, "folder-in-use", "%s is in use by %s. Only one at a time may write there: end that one first.", filepath.Dir(path), by)
 }
 
 // release ends the lock before the process does.

@@ -94,6 +94,11 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	if err != nil {
 		return err
 	}
+	if config.Executor.Address == "" {
+		if err := startable(filepath.Join(dir, executorDir)); err != nil {
+			return err
+		}
+	}
 	sockets, cleanUp, err := socketFolder(dir)
 	if err != nil {
 		return err
