@@ -309,6 +309,9 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	out := Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: s.LogName(), Request: request, Action: a.Digest(),
 		Verdict: proof.VerdictOf(a), Policy: s.Policy.Digest(), Signer: by.Worker, Key: key, Executor: s.ExecutorOf(a), Nonce: d.random(32),
 		NotBefore: now, Expires: canonical.At(now.Add(proof.Validity(a) + time.Duration(ruling.Need.Wait)*time.Second))}}
+	if err := s.Moot(a, out.Statement, now.Time); err != nil {
+		return Draft{}, err
+	}
 	out.Verdict, out.Need = ruling.Verdict, ruling.Need
 	for _, r := range ruling.Reasons {
 		out.Reasons = append(out.Reasons, proof.Reason{Policy: r.Policy, Text: r.Text})

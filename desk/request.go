@@ -155,6 +155,9 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	if err := a.Lasts(sub.Signed.Statement.NotBefore.Time); err != nil {
 		return ask, err
 	}
+	if err := s.Moot(a, sub.Signed.Statement, d.now()); err != nil {
+		return ask, err
+	}
 	if err := d.checkReview(ctx, s, a); err != nil {
 		return ask, err
 	}

@@ -298,6 +298,24 @@ func (s *State) Authorise(a Authority, at time.Time) error {
 	return s.admissible(a, ch, at)
 }
 
+// Moot says why a change of the desk could not be applied as the desk is at an instant,
+// whoever else signs it: what it changes is so already, or is over. It is for whoever
+// drafts one or takes one in, so that nobody signs in vain; Authorise decides. The error
+// is a fault of kind Conflict, nil if there is none of that kind.
+func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error {
+	if !specDesk(a) {
+		return nil
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return err
+	}
+	if err := s.admissible(Authority{Action: a, Request: actions.Signed{Statement: by}}, ch, at); fault.KindOf(err) == fault.Conflict {
+		return err
+	}
+	return nil
+}
+
 // admissible checks what no signature can make good.
 func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 	by := a.Request.Statement.Signer
