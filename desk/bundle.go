@@ -128,7 +128,41 @@ func (d *Desk) gather(ctx context.Context, s *proof.State, i incident.Incident, 
 	if err := d.gatherNames(ctx, s, &g); err != nil {
 		return g, err
 	}
-	return g, d.gatherWarrants(ctx, about, &g)
+	if err := d.gatherWarrants(ctx, about, &g); err != nil {
+		return g, err
+	}
+	return g, d.gatherTiers(ctx, &g)
+}
+
+// gatherTiers collects what rules once read of the subjects of the warrants, which a
+// verifier compares their tiers with, opened for these subjects alone.
+func (d *Desk) gatherTiers(ctx context.Context, g *incident.Gathered) error {
+	asked, held := map[string]bool{}, map[int64]bool{}
+	for _, raw := range g.Warrants {
+		w, err := proof.ParseWarrant(raw)
+		if err != nil {
+			return err
+		}
+		name := w.Action.Subject.String()
+		if asked[name] {
+			continue
+		}
+		asked[name] = true
+		entries, err := d.store.EntriesNaming(ctx, proof.KindTiers, canonical.MustMarshal(name))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !held[e.Index] {
+				held[e.Index] = true
+				g.Entries = append(g.Entries, incident.Opened{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt})
+			}
+			for _, o := range e.Openings {
+				g.Openings = append(g.Openings, incident.FieldOf{Index: e.Index, Opening: o})
+			}
+		}
+	}
+	return nil
 }
 
 // entriesOf reads the entries that a report's timeline names.

@@ -231,3 +231,29 @@ func TestBundleIsRuled(t *testing.T) {
 		t.Errorf("no incident: %v", err)
 	}
 }
+
+// TestBundleHoldsTiers: a bundle holds what rules once read of the subjects of its
+// warrants, opened for these alone, so that a stranger can compare their tiers.
+func TestBundleHoldsTiers(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	if _, err := to.Draft(t.Context(), desktest.As("ann"), desktest.Wish(actions.AccountTakedown, president)); err != nil {
+		t.Fatal(err)
+	}
+	desktest.Until(t, "the ledger says that the president was read as critical", func() bool {
+		all, err := to.TierEntries(t.Context(), desktest.As("eva"), president)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all) > 0
+	})
+	_, i := contested(t, to)
+	_, v := export(t, to.World, i.ID, true)
+	if !slices.ContainsFunc(v.Claims, func(c incident.Claim) bool {
+		return strings.HasPrefix(c.What, "The tier that the warrant of ") && c.Proven && strings.Contains(c.How, "1 entries")
+	}) {
+		t.Errorf("%+v", v.Claims)
+	}
+	if _, v = export(t, to.World, i.ID, false); slices.ContainsFunc(v.Bundle.Content.Entries, func(o incident.Opened) bool { return bytes.Contains(o.Body, []byte(`"kind":"tiers"`)) }) {
+		t.Error("a bundle without warrants holds batches of tiers")
+	}
+}

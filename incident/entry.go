@@ -167,6 +167,12 @@ func (e Entry) read(v any) error {
 	return nil
 }
 
+// tiers reports whether an entry says which subjects rules have raised. It is not about
+// the incident: a bundle holds it to compare the tiers of warrants with it.
+func (e Entry) tiers() bool {
+	return e.Body.Class == ledger.Execution && e.Body.Kind == proof.KindTiers
+}
+
 // request returns the request or breach that an entry is about, as far as that
 // can be told from any entry of ours.
 func (e Entry) request() string {

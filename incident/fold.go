@@ -19,7 +19,7 @@ import (
 type held struct {
 	entries []Entry
 	leaves  []ledger.Leaf
-	told    []Moment // one for each entry, in their order
+	told    []Moment // one for each entry that is about the incident, in their order
 	state   *proof.State
 	kept    map[int64]*proof.State // as they were before governance entries that are wanted, by number
 
@@ -29,6 +29,7 @@ type held struct {
 	acts     []proof.Execution      // in which something was changed on the platform
 	records  int
 	opened   map[int64]map[string]canonical.Raw // personal fields by entry
+	openings map[int64]map[string]ledger.Opening
 }
 
 // breach is the executor's record of one.
@@ -46,6 +47,7 @@ type claim struct {
 	entered *proof.State  // the chain at the warrant's place; only if wanted
 	tier    actions.Tier
 	policy  canonical.Digest // in force when it was asked
+	tiers   string           // how far the tier of its warrant was compared; empty if it has none, or relieves
 }
 
 // signed is a statement with who made it, as the chain knew them then.
@@ -61,7 +63,7 @@ type signed struct {
 // kept by which their warrants are judged.
 func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*held, error) {
 	h := &held{state: proof.NewState(root), kept: map[int64]*proof.State{}, requests: map[string]*claim{}, breaches: map[string]*breach{}, orders: map[string]proof.Order{},
-		opened: map[int64]map[string]canonical.Raw{}}
+		opened: map[int64]map[string]canonical.Raw{}, openings: map[int64]map[string]ledger.Opening{}}
 	last := int64(-1)
 	next := map[ledger.Class]int64{}
 	for _, o := range entries {
@@ -101,7 +103,7 @@ func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*hel
 		return nil, bad("broken-chain", "The bundle does not hold the governance chain: entry 0 or the rows of an admission are missing.")
 	}
 	var err error
-	h.told, err = Tell(h.entries)
+	h.told, err = Tell(slices.DeleteFunc(slices.Clone(h.entries), Entry.tiers))
 	return h, err
 }
 
@@ -247,8 +249,9 @@ func (h *held) open(openings []FieldOf) error {
 			return bad("bad-opening", "The field %q of entry %d does not open what the ledger commits to.", o.Opening.Name, o.Index)
 		}
 		if h.opened[o.Index] == nil {
-			h.opened[o.Index] = map[string]canonical.Raw{}
+			h.opened[o.Index], h.openings[o.Index] = map[string]canonical.Raw{}, map[string]ledger.Opening{}
 		}
+		h.openings[o.Index][o.Opening.Name] = o.Opening
 		h.opened[o.Index][o.Opening.Name] = o.Opening.Value
 	}
 	return nil

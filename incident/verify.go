@@ -3,6 +3,7 @@ package incident
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/mod/sumdb/note"
@@ -311,11 +312,29 @@ func (h *held) warrants(warrants []canonical.Raw, t proof.Trust) error {
 		if err := h.agrees(w, c); err != nil {
 			return within("The warrant of "+request, err)
 		}
-		if _, err := verifier.By(raw, h.ruled(c.record.GovernanceNumber), c.entered); err != nil {
+		r, err := verifier.By(raw, h.ruled(c.record.GovernanceNumber), c.entered, h.state, h.batches())
+		if err != nil {
 			return within("The warrant of "+request, err)
 		}
+		c.tiers = r.Tiers
 	}
 	return nil
+}
+
+// batches are the entries of the bundle that say what rules once read of subjects, with
+// what opens them.
+func (h *held) batches() (all []proof.Batch) {
+	for _, e := range h.entries {
+		if !e.tiers() {
+			continue
+		}
+		b := proof.Batch{Index: e.Index, Body: e.Body}
+		for _, name := range slices.Sorted(maps.Keys(h.openings[e.Index])) {
+			b.Openings = append(b.Openings, h.openings[e.Index][name])
+		}
+		all = append(all, b)
+	}
+	return all
 }
 
 // agrees compares the entries that a warrant carries with the bundle's at the
@@ -373,6 +392,7 @@ func (h *held) claims(r Report) []Claim {
 		}
 	}
 	h.claimAnswerable(r, add)
+	h.claimTiers(add)
 	h.claimActs(add)
 	if len(r.Rulings) > 0 {
 		add("What the policy ruled", false, "the desk's computation; the policies then and today are those of the chain")
@@ -439,6 +459,22 @@ func (h *held) claimAnswerable(r Report, add func(string, bool, string)) {
 	add("Vendor and engagement", true, "the rows of the admissions that the chain holds, as of the request")
 	if a.Session != "" {
 		add("With which session it was handed in", false, "the desk's word")
+	}
+}
+
+// claimTiers says of each warrant how far the tier that it was ruled by was compared. A
+// desk may leave out what shows that it was a lower one.
+func (h *held) claimTiers(add func(string, bool, string)) {
+	told := 0
+	for _, e := range h.entries {
+		if e.tiers() {
+			told++
+		}
+	}
+	for _, request := range slices.Sorted(maps.Keys(h.requests)) {
+		if c := h.requests[request]; c.tiers != "" {
+			add("The tier that the warrant of "+request+" was ruled by", told > 0, c.tiers)
+		}
 	}
 }
 

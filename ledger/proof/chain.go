@@ -173,7 +173,11 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	if err := judgeBy(o, ruled, entered); err != nil {
 		return r, err
 	}
-	if r.Tiers, err = stoodAs(w, served.Tiers, told, now, ruled, entered); err != nil {
+	batches, err := openBatches(served.Tiers, told, w.Ledger.Proof.Index)
+	if err != nil {
+		return r, err
+	}
+	if r.Tiers, err = stoodAs(w, batches, now, ruled, entered); err != nil {
 		return r, err
 	}
 	r.Later = later(w, entered, now)
@@ -185,11 +189,34 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 // reads the subject a moment before it rules, and its clock is not the executor's.
 const fresh = time.Minute
 
+// Batch is an entry of kind tiers that the ledger holds, with the openings of it that are
+// at hand.
+type Batch struct {
+	Index    int64 // in the ledger
+	Body     ledger.Body
+	Openings []ledger.Opening
+}
+
+// openBatches opens entries that came before an index against their leaves.
+func openBatches(served []FeedBody, told map[int64]ledger.Leaf, before int64) (all []Batch, err error) {
+	for _, b := range served {
+		if b.Index >= before {
+			continue
+		}
+		body, err := ledger.Verify(told[b.Index], b.Body, b.Salt)
+		if err != nil {
+			return nil, fmt.Errorf("batch of tiers, entry %d of the ledger: %w", b.Index, err)
+		}
+		all = append(all, Batch{b.Index, body, b.Sealed})
+	}
+	return all, nil
+}
+
 // stoodAs refuses a burdening warrant that was ruled by a lower tier than the one that
 // rules had once read of its subject and nobody had let fall, by what the ledger held
-// before the warrant. What people raised it to judgeBy compares. told has the leaf of each batch of tiers
-// by its index. It returns, for a person, how far that could be seen.
-func stoodAs(w Warrant, batches []FeedBody, told map[int64]ledger.Leaf, now, ruled, entered *State) (string, error) {
+// before the warrant. What people raised it to judgeBy compares. It returns, for a
+// person, how far that could be seen.
+func stoodAs(w Warrant, batches []Batch, now, ruled, entered *State) (string, error) {
 	if w.Action.Direction != actions.Burdening || specDesk(w.Action) {
 		return "", nil
 	}
@@ -199,10 +226,7 @@ func stoodAs(w Warrant, batches []FeedBody, told map[int64]ledger.Leaf, now, rul
 		if b.Index >= w.Ledger.Proof.Index {
 			continue
 		}
-		body, err := ledger.Verify(told[b.Index], b.Body, b.Salt)
-		if err != nil {
-			return "", fmt.Errorf("batch of tiers, entry %d of the ledger: %w", b.Index, err)
-		}
+		body := b.Body
 		record, err := ParseExecution(body)
 		if err != nil {
 			return "", err
@@ -210,7 +234,7 @@ func stoodAs(w Warrant, batches []FeedBody, told map[int64]ledger.Leaf, now, rul
 		if record.VerifyBy(now) != nil {
 			continue // nobody's word
 		}
-		heights, closed, err := TiersOf(body, b.Sealed)
+		heights, closed, err := TiersOf(body, b.Openings)
 		if err != nil {
 			return "", err
 		}
@@ -237,9 +261,10 @@ func stoodAs(w Warrant, batches []FeedBody, told map[int64]ledger.Leaf, now, rul
 
 // By verifies a warrant as Verify does and then judges it by a governance chain
 // that the caller has folded from the same entry 0: as the ruling saw it and as
-// it was at the warrant's place. That the warrant's own entries are those of the
-// caller's chain is for the caller to compare.
-func (v *Verifier) By(raw []byte, ruled, entered *State) (Report, error) {
+// it was at the warrant's place; now is the chain as far as the caller has it, and
+// batches are what the ledger says of tiers. That the warrant's own entries are those of
+// the caller's chain, and that the ledger holds the batches, is for the caller to compare.
+func (v *Verifier) By(raw []byte, ruled, entered, now *State, batches []Batch) (Report, error) {
 	r, o, err := v.verify(raw)
 	if err != nil {
 		return r, err
@@ -251,7 +276,11 @@ func (v *Verifier) By(raw []byte, ruled, entered *State) (Report, error) {
 	if ruled == nil || entered == nil || ruled.Next != record.GovernanceNumber || ruled.Next > entered.Next {
 		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries, which is not how many the chain had.", record.GovernanceNumber)
 	}
-	return r, judgeBy(o, ruled, entered)
+	if err := judgeBy(o, ruled, entered); err != nil {
+		return r, err
+	}
+	r.Tiers, err = stoodAs(r.Warrant, batches, now, ruled, entered)
+	return r, err
 }
 
 // judgeBy judges a warrant by the chain: as the ruling saw it, with no entry left

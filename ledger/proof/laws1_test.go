@@ -106,7 +106,7 @@ func TestFirstLaws(t *testing.T) {
 		}
 		seen[string(w.Action.Kind)]++
 		record := opened[proof.Record](ledger.Entry{Body: w.Ledger.Entry})
-		if _, err := v.By([]byte(text), past[record.GovernanceNumber], placed[w.Digest()]); err != nil {
+		if _, err := v.By([]byte(text), past[record.GovernanceNumber], placed[w.Digest()], placed[w.Digest()], nil); err != nil {
 			t.Errorf("the warrant of %s: %v", w.Action.Kind, err)
 		}
 	}

@@ -32,7 +32,7 @@ type Report struct {
 	Size       int64  // of the ledger at the checkpoint
 	Revocation string // what is known of keys and engagements since
 	Word       []string
-	Tiers      string  // how far the tier was compared with the ledger's; only from Chain, and only of what burdens
+	Tiers      string  // how far the tier was compared with the ledger's; only from Chain and By, and only of what burdens
 	Later      []Later // what changed since the warrant was entered; only from Chain
 }
 
