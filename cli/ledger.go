@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -172,24 +173,28 @@ func (d deskClient) served(ctx context.Context) proof.Served {
 }
 
 // follow verifies a whole ledger and folds its governance chain from the entry 0
-// that the trust folder names.
-func (s *Session) follow(ctx context.Context, where string, folder trustFolder, trust *ledger.Trust) (*proof.State, ledger.Signed, error) {
+// that the trust folder names. seen are checkpoints that it must have been through.
+func (s *Session) follow(ctx context.Context, where string, folder trustFolder, trust *ledger.Trust, seen ...ledger.Checkpoint) (*proof.State, ledger.Signed, error) {
 	served, err := s.ledgerAt(ctx, where)
 	if err != nil {
 		return nil, ledger.Signed{}, err
 	}
-	return proof.Follow(folder.trust(trust), trust.Log, served, nil, nil)
+	return proof.Follow(folder.trust(trust), trust.Log, served, seen, nil)
 }
 
 type ledgerVerify struct {
 	Ledger string `arg:"" name:"ledger" help:"Address of a desk, or folder of an export."`
 	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root and policy."`
+
+	Seen []string `placeholder:"FILE" help:"A checkpoint that you kept from before, or the folder of an earlier export. The ledger must have been through each of them; else it is another than the one you saw."`
 }
 
 func (c *ledgerVerify) Help() string {
 	return "Reads every entry and every tile, checks that they are one log under the signed checkpoint, opens the governance chain, " +
 		"and checks each of its changes: signatures, policy in force, independence, from the entry 0 that you trust. " +
-		"At a desk's address sign in first (token create --save); a folder needs nothing."
+		"At a desk's address sign in first (token create --save); a folder needs nothing.\n" +
+		"Whoever has the log key and the database can show two people two ledgers, each of which is whole. Keep the file checkpoint of each export and give it with --seen: a ledger that was not through it is refused, " +
+		"and the two files, both signed by the log's key, prove it to others."
 }
 
 // verifiedLedger is the answer of ledger verify.
@@ -202,6 +207,7 @@ type verifiedLedger struct {
 	Workers    int              `json:"workers"`
 	Policy     string           `json:"policy"`
 	Witnesses  int              `json:"witnesses"`
+	Seen       int              `json:"seen"` // checkpoints kept from before, all of which it went through
 }
 
 func (c *ledgerVerify) Run(ctx context.Context, s *Session) error {
@@ -213,11 +219,15 @@ func (c *ledgerVerify) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	state, signed, err := s.follow(ctx, c.Ledger, folder, trust)
+	seen, err := readSeen(c.Seen, trust.Log)
 	if err != nil {
 		return err
 	}
-	doc := verifiedLedger{OK: true, Origin: signed.Origin, Size: signed.Size, Root: state.Root, Governance: state.Next,
+	state, signed, err := s.follow(ctx, c.Ledger, folder, trust, seen...)
+	if err != nil {
+		return err
+	}
+	doc := verifiedLedger{Seen: len(seen), OK: true, Origin: signed.Origin, Size: signed.Size, Root: state.Root, Governance: state.Next,
 		Workers: len(state.People.Seats()), Witnesses: len(signed.Cosignatures)}
 	if state.Policy != nil {
 		doc.Policy = state.Policy.Digest().String()
@@ -228,7 +238,31 @@ func (c *ledgerVerify) Run(ctx context.Context, s *Session) error {
 			[2]string{"governance", fmt.Sprintf("%d entries, each authorised by what came before it", doc.Governance)},
 			[2]string{"workers", fmt.Sprint(doc.Workers)}, [2]string{"policy", doc.Policy},
 			[2]string{"witnesses", fmt.Sprintf("%d cosigned", doc.Witnesses)})
+		if doc.Seen > 0 {
+			p.Facts([2]string{"checkpoints seen before", fmt.Sprintf("%d, and it went through each", doc.Seen)})
+		}
 	})
+}
+
+// readSeen reads checkpoints that somebody kept. One that the log's key did not sign
+// says nothing about the log.
+func readSeen(paths []string, log note.Verifier) ([]ledger.Checkpoint, error) {
+	var all []ledger.Checkpoint
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			path = filepath.Join(path, ledger.CheckpointPath)
+		}
+		raw, err := ReadFile(path, 1<<20)
+		if err != nil {
+			return nil, err
+		}
+		signed, err := ledger.ParseCheckpoint(raw, log)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "bad-checkpoint", "%s is not a checkpoint that this log's key signed.", path).Because(err)
+		}
+		all = append(all, signed.Checkpoint)
+	}
+	return all, nil
 }
 
 type ledgerExport struct {

@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/mod/sumdb/tlog"
 
+	"countersign.dev/ledger"
 	"countersign.dev/platform"
 	plazaconnector "countersign.dev/platform/plaza"
 	"countersign.dev/sqldb"
@@ -54,6 +56,7 @@ func TestMain(m *testing.M) {
 //	followed                 wait until the executor's journal knows the whole ledger
 //	entered KIND             wait until one of the newest entries is of a kind
 //	withhold FILE            take the last governance entry out of an export
+//	forge FOLDER FILE        sign with the log's key of a desk's folder that its ledger had another root at size 1
 //	metrics                  fetch what the desk counts
 //	page HANDLE TEXT         demand that the account's public page says TEXT
 func TestScript(t *testing.T) {
@@ -66,7 +69,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "typed": cmdTyped,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped,
 		},
 		RequireUniqueNames: true,
 	})
@@ -443,4 +446,16 @@ func cmdWithhold(ts *testscript.TestScript, neg bool, args []string) {
 	e.SetEscapeHTML(false) // what is left stays as it was, byte for byte
 	ts.Check(e.Encode(all[:len(all)-1]))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o644))
+}
+
+// cmdForge makes the second of two checkpoints that cannot both be of one ledger.
+func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: forge FOLDER FILE")
+	}
+	key, err := ledger.ParseKey([]byte(ts.ReadFile(filepath.Join(args[0], logKeyFile))))
+	ts.Check(err)
+	signed, err := ledger.Checkpoint{Origin: key.Name(), Size: 1, Root: tlog.RecordHash([]byte("another entry 0"))}.Sign(key)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), signed, 0o600))
 }
