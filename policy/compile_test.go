@@ -94,7 +94,7 @@ func TestCompileRefuses(t *testing.T) {
 		"too many policies":     {extra(many(MaxPolicies)), "policies", "500 are the most"},
 		"tiers: not JSON":       {with("tiers.json", "{\n\n]"), "tiers.json:3", "cannot be read"},
 		"tiers: null":           {with("tiers.json", "null"), "tiers.json", "must be an object"},
-		"tiers: doubled member": {with("tiers.json", "{\"plaza\":[],\n\"plaza\":[]}"), "tiers.json:2", "duplicate"},
+		"tiers: doubled member": {with("tiers.json", "{\"plaza\":[],\n\"plaza\":[]}"), "tiers.json:2", "occurs twice"},
 		"tiers: unknown member": {with("tiers.json", `{"plaza":[{"tier":"critical","fact":"office","presnt":true,"reason":"It is an office."}]}`), "tiers.json:1", "presnt"},
 	} {
 		t.Run(name, func(t *testing.T) {
