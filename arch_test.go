@@ -63,6 +63,9 @@ var house = map[string]room{
 	"client": {"api/v1 incident ledger ledger/proof actions workforce platform", "an outsider's client; it must not pull in the server"},
 	"cli":    {"client api/v1 incident ledger ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
+	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
+	"rehearsal": {"cli client api/v1 deskdir incident ledger ledger/proof policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},
+
 	"cmd/countersign": {"*", "wiring: the one place that knows everybody"},
 }
 
@@ -81,7 +84,7 @@ var outside = []struct {
 	{"modernc.org/sqlite", "sqldb", "one package knows drivers"},
 	{"github.com/jackc/", "sqldb", "one package knows drivers"},
 	{"github.com/pressly/goose", "sqldb", "one package knows migrations"},
-	{"net/http", "alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest cmd/countersign", "domain and write path are not a web server"},
+	{"net/http", "alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest rehearsal cmd/countersign", "domain and write path are not a web server"},
 	{"github.com/danielgtaylor/huma", "api plaza", "one package knows the REST library"},
 	{"github.com/alecthomas/kong", "cli cmd/countersign", "one package knows the command line"},
 	{"golang.org/x/text", "prose", "one package knows which characters people can see"},
@@ -167,17 +170,17 @@ func TestOnePackageComment(t *testing.T) {
 // Nobody but the driver opens the file of a database: closing any descriptor of it
 // may drop the locks of the whole process (doc/design/0014).
 var openers = map[string]string{
-	"sqldb make":                    "a database that is not there yet",
-	"cmd/countersign add":           "the file of a folder's lock",
-	"cmd/countersign readConfig":    "config.json",
-	"cmd/countersign readPlatforms": "the executor's platforms",
-	"cmd/countersign lastResort":    "the executor's own alarm address",
-	"cmd/countersign readMember":    "a demo's people",
-	"cmd/countersign allProtected":  "policies in a folder that is made for them",
-	"cli load":                      "the settings of the command line",
-	"cli keep":                      "the settings of the command line",
-	"cli ReadFile":                  "what a person names, in the process of that person",
-	"cli ledgerAt":                  "a folder of ledger tiles",
+	"sqldb make":                 "a database that is not there yet",
+	"deskdir add":                "the file of a folder's lock",
+	"cmd/countersign readConfig": "config.json",
+	"deskdir ReadPlatforms":      "the executor's platforms",
+	"cmd/countersign lastResort": "the executor's own alarm address",
+	"rehearsal readMember":       "a demo's people",
+	"rehearsal allProtected":     "policies in a folder that is made for them",
+	"cli load":                   "the settings of the command line",
+	"cli keep":                   "the settings of the command line",
+	"cli ReadFile":               "what a person names, in the process of that person",
+	"cli ledgerAt":               "a folder of ledger tiles",
 }
 
 // TestWhoOpensFiles: a new place that opens files is looked at by a person.

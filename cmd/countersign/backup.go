@@ -11,6 +11,7 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -49,12 +50,12 @@ func (c *backupCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	if err != nil {
 		return err
 	}
-	database, err := inFolder(config.Database, filepath.Join(c.From, deskDatabase))
+	database, err := inFolder(config.Database, filepath.Join(c.From, deskdir.DeskDatabase))
 	if err != nil {
 		return fault.New(fault.Unsupported, "backup-postgres",
 			"This desk keeps its database on PostgreSQL: %s. Copy it with pg_dump, the whole database in one run: the ledger, the requests and the jobs belong together, and so do the schema_version tables. Nothing was copied here.", sqldb.Name(config.Database))
 	}
-	root, err := readRoot(filepath.Join(c.From, trustFolder))
+	root, err := readRoot(filepath.Join(c.From, deskdir.Trust))
 	if err != nil {
 		return err
 	}
@@ -77,9 +78,9 @@ func (c *backupCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 		url, own, name string
 		must           bool
 	}{
-		{"", filepath.Join(c.From, executorDir, journalFile), filepath.Join(executorDir, journalFile), false},
-		{config.Plaza.Database, filepath.Join(c.From, plazaFile), plazaFile, false},
-		{"sqlite:" + database, database, deskDatabase, true},
+		{"", filepath.Join(c.From, deskdir.Executor, deskdir.Journal), filepath.Join(deskdir.Executor, deskdir.Journal), false},
+		{config.Plaza.Database, filepath.Join(c.From, deskdir.PlazaDatabase), deskdir.PlazaDatabase, false},
+		{"sqlite:" + database, database, deskdir.DeskDatabase, true},
 	} {
 		from, err := inFolder(f.url, f.own)
 		if err != nil {
@@ -97,15 +98,15 @@ func (c *backupCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 		}
 		doc.Files = append(doc.Files, f.name)
 	}
-	signed, err := verifyCopy(ctx, filepath.Join(part, deskDatabase), c.From, root)
+	signed, err := verifyCopy(ctx, filepath.Join(part, deskdir.DeskDatabase), c.From, root)
 	if err != nil {
 		return err
 	}
 	doc.Origin, doc.Size, doc.Tree = signed.Origin, signed.Size, signed.Root.String()
-	for _, name := range []string{filepath.Join(trustFolder, cli.TrustRoot), filepath.Join(trustFolder, cli.TrustPolicy),
-		filepath.Join(executorDir, trustFolder, cli.TrustRoot), filepath.Join(executorDir, trustFolder, cli.TrustPolicy)} {
+	for _, name := range []string{filepath.Join(deskdir.Trust, cli.TrustRoot), filepath.Join(deskdir.Trust, cli.TrustPolicy),
+		filepath.Join(deskdir.Executor, deskdir.Trust, cli.TrustRoot), filepath.Join(deskdir.Executor, deskdir.Trust, cli.TrustPolicy)} {
 		b, err := cli.ReadFile(filepath.Join(c.From, name), 1<<20)
-		if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(name, executorDir) {
+		if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(name, deskdir.Executor) {
 			continue // the executor's folder lies on another machine
 		}
 		if err != nil {
@@ -144,7 +145,7 @@ func inFolder(url, own string) (string, error) {
 // verifyCopy recomputes the ledger of a copied database from its rows and from its
 // tiles, and folds its governance chain, as ledger verify does.
 func verifyCopy(ctx context.Context, path, dir string, root canonical.Digest) (signed ledger.Signed, err error) {
-	policy, err := cli.ReadFile(filepath.Join(dir, trustFolder, cli.TrustPolicy), 1<<20)
+	policy, err := cli.ReadFile(filepath.Join(dir, deskdir.Trust, cli.TrustPolicy), 1<<20)
 	if err != nil {
 		return signed, err
 	}

@@ -15,6 +15,7 @@ import (
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 )
 
@@ -98,7 +99,7 @@ func (c Config) destinations() ([]desk.Destination, error) {
 	for i, a := range c.Alarms {
 		to, err := a.endpoint()
 		if err != nil {
-			return nil, fmt.Errorf("the address %d for alarms in %s: %w", i+1, configFile, err)
+			return nil, fmt.Errorf("the address %d for alarms in %s: %w", i+1, deskdir.Config, err)
 		}
 		all = append(all, desk.Destination{Kinds: a.Kinds, Secrets: strings.Fields(a.Secret), Endpoint: to})
 	}
@@ -118,34 +119,10 @@ func (a AlarmAddress) endpoint() (alarm.Endpoint, error) {
 	return to, nil
 }
 
-// Files and folders of DIR.
-const (
-	configFile   = "config.json"
-	logKeyFile   = "log.key"       // signs the ledger's checkpoints; secret
-	foundingFile = "founding.json" // the founding statement, open until init close
-	trustFolder  = "trust"         // what a verifier has to be given
-	keysFolder   = "keys"          // of init --try only
-	executorDir  = "executor"      // the executor's own folder
-	deskDatabase = "desk.db"
-	plazaFile    = "plaza.db"
-
-	setupTokenFile = "plaza-setup.token" // opens plaza's set-up API: making accounts and posts
-	staffTokenFile = "plaza-staff.token" // for an executor that runs by itself
-)
-
-// Files of the executor's folder, besides trust.
-const (
-	executorKeyFile = "key.json"       // signs its records; secret
-	platformsFile   = "platforms.json" // addresses and credentials; secret
-	journalFile     = "journal.db"
-	executorSocket  = "executor.sock" // where the desk finds it; both sockets are in DIR
-	deskSocket      = "desk.sock"     // where it finds the desk
-)
-
 // readConfig reads DIR/config.json if it is there.
 func readConfig(dir string) (Config, error) {
 	var c Config
-	path := filepath.Join(dir, configFile)
+	path := filepath.Join(dir, deskdir.Config)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
@@ -182,48 +159,3 @@ func configTrouble(err error) string {
 	}
 	return fmt.Sprintf("it has no member %q %s; %s", wrong.JSONPointer.LastToken(), where, known)
 }
-
-// Platform is one member of the executor's platforms.json, a JSON array: where a
-// platform is and how the executor signs in there.
-type Platform struct {
-	Name      string `json:"name"`      // as the governance chain names it
-	Connector string `json:"connector"` // plaza or bluesky
-	URL       string `json:"url"`
-	// Token is a staff token of the platform protocol (plaza), or the
-	// administrator's password of a PDS (bluesky).
-	Token string `json:"token"`
-}
-
-func readPlatforms(path string) ([]Platform, error) {
-	var ps []Platform
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "bad-platforms", "%s cannot be read.", path).Because(err)
-	}
-	if err := json.Unmarshal(b, &ps, json.RejectUnknownMembers(true)); err != nil {
-		// No cause: it could quote a credential.
-		return nil, fault.New(fault.Invalid, "bad-platforms", "%s is not a list of platforms, each with name, connector, url and token.", path)
-	}
-	seen := map[string]bool{}
-	for _, p := range ps {
-		switch {
-		case p.Name == "" || p.URL == "" || p.Token == "":
-			return nil, fault.New(fault.Invalid, "bad-platforms", "%s: every platform has a name, a url and a token.", path)
-		case p.Connector != connectorPlaza && p.Connector != connectorBluesky:
-			return nil, fault.New(fault.Invalid, "bad-platforms", "%s: the connector of %s is plaza or bluesky.", path, p.Name)
-		case seen[p.Name]:
-			return nil, fault.New(fault.Invalid, "bad-platforms", "%s: %s is there twice.", path, p.Name)
-		}
-		seen[p.Name] = true
-	}
-	return ps, nil
-}
-
-// Connectors.
-const (
-	connectorPlaza   = "plaza"
-	connectorBluesky = "bluesky"
-)

@@ -15,6 +15,7 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/executor"
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
@@ -101,7 +102,7 @@ func findExecutor(dir string) (address, token string, err error) {
 		return "", "", err
 	}
 	if address = config.Executor.Address; address == "" {
-		address = "unix:" + filepath.Join(dir, executorSocket)
+		address = "unix:" + filepath.Join(dir, deskdir.ExecutorSocket)
 	}
 	return address, cmp.Or(between.OnCallToken, between.ExecutorToken), nil
 }
@@ -130,22 +131,22 @@ func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	if err != nil {
 		return err
 	}
-	held, err := lockFolder(folder, executorLock, "executor")
+	held, err := deskdir.TakeLock(folder, deskdir.ExecutorLock, "executor")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, held.release()) }()
+	defer func() { err = errors.Join(err, held.Release()) }()
 	config, err := executorConfig(folder, settings, log)
 	if err != nil {
 		return err
 	}
 	if c.Desk == "" {
-		c.Desk = "unix:" + filepath.Join(filepath.Dir(folder), deskSocket)
+		c.Desk = "unix:" + filepath.Join(filepath.Dir(folder), deskdir.DeskSocket)
 	}
 	if c.Listen == "" {
-		c.Listen = "unix:" + filepath.Join(filepath.Dir(folder), executorSocket)
+		c.Listen = "unix:" + filepath.Join(filepath.Dir(folder), deskdir.ExecutorSocket)
 	}
-	if config.Journal, err = journal.Open(ctx, filepath.Join(folder, journalFile)); err != nil {
+	if config.Journal, err = journal.Open(ctx, filepath.Join(folder, deskdir.Journal)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, config.Journal.Close()) }()
@@ -172,7 +173,7 @@ func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 
 // executorKey reads the key of the executor in a folder.
 func executorKey(folder string) (cli.KeyFile, error) {
-	path := filepath.Join(folder, executorKeyFile)
+	path := filepath.Join(folder, deskdir.ExecutorKey)
 	key, err := cli.ReadKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fault.New(fault.Invalid, "unreadable", "%s is missing. %s", path, secretsBeside).Because(err)
@@ -189,10 +190,10 @@ func startable(folder string) error {
 	if _, err := executorKey(folder); err != nil {
 		return err
 	}
-	if _, err := readRoot(filepath.Join(folder, trustFolder)); err != nil {
+	if _, err := readRoot(filepath.Join(folder, deskdir.Trust)); err != nil {
 		return err
 	}
-	_, err := readPlatforms(filepath.Join(folder, platformsFile))
+	_, err := deskdir.ReadPlatforms(filepath.Join(folder, deskdir.Platforms))
 	return err
 }
 
@@ -204,12 +205,12 @@ func executorConfig(folder string, settings linkSettings, log *slog.Logger) (exe
 		return c, err
 	}
 	c.Key = ed25519.NewKeyFromSeed(key.Seed)
-	root, err := readRoot(filepath.Join(folder, trustFolder))
+	root, err := readRoot(filepath.Join(folder, deskdir.Trust))
 	if err != nil {
 		return c, err
 	}
 	c.Root = root
-	platforms, err := readPlatforms(filepath.Join(folder, platformsFile))
+	platforms, err := deskdir.ReadPlatforms(filepath.Join(folder, deskdir.Platforms))
 	if err != nil {
 		return c, err
 	}
@@ -240,8 +241,8 @@ func readRoot(folder string) (canonical.Digest, error) {
 }
 
 // connector makes the connector of a platform.
-func connector(p Platform) (platform.Connector, error) {
-	if p.Connector == connectorBluesky {
+func connector(p deskdir.Platform) (platform.Connector, error) {
+	if p.Connector == deskdir.ConnectorBluesky {
 		return bluesky.New(bluesky.Config{Name: p.Name, URL: p.URL, AdminPassword: p.Token})
 	}
 	return &late{name: p.Name, connect: func(ctx context.Context) (platform.Connector, error) {

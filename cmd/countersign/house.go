@@ -12,6 +12,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/desk"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -45,9 +46,9 @@ func openHouse(ctx context.Context, s *cli.Session, dir string) (*house, error) 
 }
 
 func openHouseWith(ctx context.Context, config Config, dir string, o houseOptions) (*house, error) {
-	raw, err := cli.ReadFile(filepath.Join(dir, logKeyFile), 1<<16)
+	raw, err := cli.ReadFile(filepath.Join(dir, deskdir.LogKey), 1<<16)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "no-desk", "%s holds no desk: %s is missing. `countersign init` founds one. Beside a backup, put back log.key, link.json and the executor's files from where you keep the secrets.", dir, logKeyFile).Because(err)
+		return nil, fault.New(fault.Invalid, "no-desk", "%s holds no desk: %s is missing. `countersign init` founds one. Beside a backup, put back log.key, link.json and the executor's files from where you keep the secrets.", dir, deskdir.LogKey).Because(err)
 	}
 	key, err := ledger.ParseKey(raw)
 	if err != nil {
@@ -55,7 +56,7 @@ func openHouseWith(ctx context.Context, config Config, dir string, o houseOption
 	}
 	url := config.Database
 	if url == "" {
-		path, err := filepath.Abs(filepath.Join(dir, deskDatabase))
+		path, err := filepath.Abs(filepath.Join(dir, deskdir.DeskDatabase))
 		if err != nil {
 			return nil, fmt.Errorf("name the database: %w", err)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -83,7 +83,7 @@ type opened struct {
 
 func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	dir := s.Folder()
-	if err := mustBeEmpty(dir); err != nil {
+	if err := deskdir.MustBeEmpty(dir); err != nil {
 		return err
 	}
 	if c.Try {
@@ -126,18 +126,18 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make %s: %w", dir, err)
 	}
-	held, err := lockFolder(dir, deskLock, "init")
+	held, err := deskdir.TakeLock(dir, deskdir.DeskLock, "init")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, held.release()) }()
-	if err := mustBeEmpty(dir); err != nil { // again: somebody may have been faster
+	defer func() { err = errors.Join(err, held.Release()) }()
+	if err := deskdir.MustBeEmpty(dir); err != nil { // again: somebody may have been faster
 		return err
 	}
 	if err := c.write(dir, logKey, executorKey, between, st); err != nil {
 		return err
 	}
-	doc := opened{Dir: dir, Statement: filepath.Join(dir, foundingFile), Origin: c.Origin, Policy: policy.DigestOf(files)}
+	doc := opened{Dir: dir, Statement: filepath.Join(dir, deskdir.Founding), Origin: c.Origin, Policy: policy.DigestOf(files)}
 	for _, o := range officers {
 		doc.Officers = append(doc.Officers, o.Worker)
 	}
@@ -153,22 +153,11 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 		p.Line("Opened a founding statement for %s, with %d officers.", doc.Origin, len(doc.Officers))
 		p.Line("Each of them, on a machine of their own:")
 		p.Line("  countersign key make my.key --worker %s --hardware", doc.Officers[0])
-		p.Line("  countersign init sign %s --officer %s --key my.key", foundingFile, doc.Officers[0])
-		p.Line("and hands %s on; it goes round twice: first for the keys, then for the signatures. Then here:", foundingFile)
-		p.Line("  countersign init close %s --dir %s", foundingFile, dir)
-		p.Line("with the copy of %s that came back, not the one in %s.", foundingFile, dir)
+		p.Line("  countersign init sign %s --officer %s --key my.key", deskdir.Founding, doc.Officers[0])
+		p.Line("and hands %s on; it goes round twice: first for the keys, then for the signatures. Then here:", deskdir.Founding)
+		p.Line("  countersign init close %s --dir %s", deskdir.Founding, dir)
+		p.Line("with the copy of %s that came back, not the one in %s.", deskdir.Founding, dir)
 	})
-}
-
-func mustBeEmpty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.Invalid, "unreadable", "%s cannot be used as a folder.", dir).Because(err)
-	}
-	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !isLock(e.Name()) }) {
-		return fault.New(fault.Invalid, "not-empty", "%s holds something already; a desk is founded in an empty folder. Name one with --dir.", dir)
-	}
-	return nil
 }
 
 // fill gives init --try what was left out.
@@ -253,21 +242,21 @@ func (c *initOpen) executorKeys(rand io.Reader) (*cli.KeyFile, workforce.PublicK
 }
 
 func (c *initOpen) write(dir string, logKey *ledger.Key, executorKey *cli.KeyFile, between linkSettings, st openStatement) error {
-	if err := cli.WriteFile(filepath.Join(dir, logKeyFile), logKey.File(), 0o600); err != nil {
+	if err := cli.WriteFile(filepath.Join(dir, deskdir.LogKey), logKey.File(), 0o600); err != nil {
 		return err
 	}
 	if executorKey != nil {
-		if err := cli.WriteKey(filepath.Join(dir, executorDir, executorKeyFile), *executorKey); err != nil {
+		if err := cli.WriteKey(filepath.Join(dir, deskdir.Executor, deskdir.ExecutorKey), *executorKey); err != nil {
 			return err
 		}
 	}
 	// Both sides have a copy: the executor's folder may move to another machine.
-	for _, folder := range []string{dir, filepath.Join(dir, executorDir)} {
+	for _, folder := range []string{dir, filepath.Join(dir, deskdir.Executor)} {
 		if err := cli.WriteSecret(filepath.Join(folder, linkFile), between); err != nil {
 			return err
 		}
 	}
-	return writeStatement(filepath.Join(dir, foundingFile), st)
+	return writeStatement(filepath.Join(dir, deskdir.Founding), st)
 }
 
 func writeStatement(path string, st openStatement) error {
@@ -292,7 +281,7 @@ func readStatement(path string) (openStatement, error) {
 
 // tryClose makes every officer's key, signs with all of them and closes.
 func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st openStatement, doc opened) error {
-	s.Say("For trying only: every officer's key lies in %s, so whoever reads this folder is all of them at once. Found a real desk without --try.", filepath.Join(dir, keysFolder))
+	s.Say("For trying only: every officer's key lies in %s, so whoever reads this folder is all of them at once. Found a real desk without --try.", filepath.Join(dir, deskdir.Keys))
 	keys := map[workforce.WorkerID]cli.KeyFile{}
 	for i, o := range st.Founding.Officers {
 		// Declared as bound to hardware, which it is not: else nobody could change this desk.
@@ -300,7 +289,7 @@ func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st 
 		if err != nil {
 			return err
 		}
-		if err := cli.WriteKey(filepath.Join(dir, keysFolder, string(o.Worker)+".key"), k); err != nil {
+		if err := cli.WriteKey(filepath.Join(dir, deskdir.Keys, string(o.Worker)+".key"), k); err != nil {
 			return err
 		}
 		st.Founding.Officers[i].Key, keys[o.Worker] = k.PublicKey(), k
@@ -308,7 +297,7 @@ func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st 
 	for w, k := range keys {
 		st.Signatures[w] = k.Sign(st.Founding.Challenge())
 	}
-	if err := writeStatement(filepath.Join(dir, foundingFile), st); err != nil {
+	if err := writeStatement(filepath.Join(dir, deskdir.Founding), st); err != nil {
 		return err
 	}
 	root, err := found(ctx, s, dir, st)
@@ -319,7 +308,7 @@ func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st 
 	return s.Answer(doc, func(p *cli.Page) {
 		p.Line("Founded %s, for trying, with the officers %s.", doc.Origin, strings.Join(c.Officers, ", "))
 		p.Line("  entry 0  %s", root)
-		p.Line("  keys     %s", filepath.Join(dir, keysFolder))
+		p.Line("  keys     %s", filepath.Join(dir, deskdir.Keys))
 		p.Line("Start it:")
 		p.Line("  countersign serve --dir %s", dir)
 	})
@@ -348,7 +337,7 @@ type signedStatement struct {
 func (c *initSign) Run(s *cli.Session) error {
 	path := c.Statement
 	if path == "" {
-		path = filepath.Join(s.Folder(), foundingFile)
+		path = filepath.Join(s.Folder(), deskdir.Founding)
 	}
 	st, err := readStatement(path)
 	if err != nil {
@@ -472,20 +461,20 @@ type closedDesk struct {
 
 func (c *initClose) Run(ctx context.Context, s *cli.Session) (err error) {
 	dir := s.Folder()
-	held, err := lockFolder(dir, deskLock, "init close")
+	held, err := deskdir.TakeLock(dir, deskdir.DeskLock, "init close")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, held.release()) }()
+	defer func() { err = errors.Join(err, held.Release()) }()
 	paths := c.Statements
 	if len(paths) == 0 {
-		paths = []string{filepath.Join(dir, foundingFile)}
+		paths = []string{filepath.Join(dir, deskdir.Founding)}
 	}
 	st, err := merge(paths)
 	if err != nil {
 		return err
 	}
-	own, err := readStatement(filepath.Join(dir, foundingFile))
+	own, err := readStatement(filepath.Join(dir, deskdir.Founding))
 	if err != nil {
 		return err
 	}
@@ -496,7 +485,7 @@ func (c *initClose) Run(ctx context.Context, s *cli.Session) (err error) {
 	if err != nil {
 		return err
 	}
-	doc := closedDesk{Dir: dir, Origin: st.Founding.Origin, Root: root, Trust: filepath.Join(dir, trustFolder)}
+	doc := closedDesk{Dir: dir, Origin: st.Founding.Origin, Root: root, Trust: filepath.Join(dir, deskdir.Trust)}
 	return s.Answer(doc, func(p *cli.Page) {
 		p.Line("Founded %s.", doc.Origin)
 		p.Line("  entry 0  %s", root)
@@ -539,7 +528,7 @@ func (st openStatement) closed() proof.Closed {
 
 // trustFolders are those that are written when a desk is founded.
 func trustFolders(dir string) []string {
-	return []string{filepath.Join(dir, trustFolder), filepath.Join(dir, executorDir, trustFolder)}
+	return []string{filepath.Join(dir, deskdir.Trust), filepath.Join(dir, deskdir.Executor, deskdir.Trust)}
 }
 
 // trusted reports whether the trust folders were written. The executor's may have

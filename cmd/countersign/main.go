@@ -1,7 +1,8 @@
 // Command countersign is the operations desk between the people who work on a
 // social platform and its live accounts: server, executor and command line in
 // one program. This package holds the configuration and the wiring, and the
-// commands that need them: init, serve, executor, demo and replay. The others are in cli.
+// commands that need them: init, serve, executor and backup. Demo and replay are in rehearsal,
+// all others in cli.
 //
 // It is trusted with the machine that it runs on: the log key, the executor's
 // key and the platforms' credentials lie in the folders that it is pointed at.
@@ -20,22 +21,43 @@ import (
 
 	"countersign.dev/cli"
 	"countersign.dev/link"
+	"countersign.dev/rehearsal"
 )
 
 // grammar is every command.
 type grammar struct {
 	cli.Global
 
-	Demo     demoCommand     `cmd:"" help:"Play the evening of 2017 against a desk with 300 workers, and leave it running to try."`
-	Init     initCommands    `cmd:"" help:"Found a desk: open a statement, have the officers sign it, close it."`
-	Serve    serveCommand    `cmd:"" help:"Run the desk, with its executor beside it and the built-in platform."`
-	Executor executorCommand `cmd:"" help:"Run the executor by itself: it holds the platforms' credentials and acts on warrants only."`
-	Backup   backupCommand   `cmd:"" help:"Copy the databases of a desk's folder while it runs, and check the copies."`
-	Replay   replayCommands  `cmd:"" help:"Try the eleven minutes of 2017 again, against a desk set up for it."`
-	Plaza    plazaCommand    `cmd:"" hidden:"" help:"Run the built-in platform by itself."`
-	Observe  observeCommand  `cmd:"" hidden:"" help:"Look on while the replay plays, from outside."`
+	Demo     rehearsal.Demo    `cmd:"" help:"Play the evening of 2017 against a desk with 300 workers, and leave it running to try."`
+	Init     initCommands      `cmd:"" help:"Found a desk: open a statement, have the officers sign it, close it."`
+	Serve    serveCommand      `cmd:"" help:"Run the desk, with its executor beside it and the built-in platform."`
+	Executor executorCommand   `cmd:"" help:"Run the executor by itself: it holds the platforms' credentials and acts on warrants only."`
+	Backup   backupCommand     `cmd:"" help:"Copy the databases of a desk's folder while it runs, and check the copies."`
+	Replay   rehearsal.Replay  `cmd:"" help:"Try the eleven minutes of 2017 again, against a desk set up for it."`
+	Plaza    plazaCommand      `cmd:"" hidden:"" help:"Run the built-in platform by itself."`
+	Observe  rehearsal.Observe `cmd:"" hidden:"" help:"Look on while the replay plays, from outside."`
 
 	cli.Commands
+}
+
+// newGrammar returns the commands, of which some are played by the others.
+func newGrammar() *grammar {
+	p := rehearsal.Program{
+		Process: program,
+		Grammar: func() (any, *cli.Global) { g := newGrammar(); return g, &g.Global },
+		Serve:   serveToPlay,
+	}
+	return &grammar{Demo: rehearsal.NewDemo(p), Replay: rehearsal.NewReplay(p)}
+}
+
+// serveToPlay is serve as a play has it, which tells of alarms in its own words.
+func serveToPlay(ctx context.Context, s *cli.Session, at rehearsal.Addresses, ready func(rehearsal.Desk) error) error {
+	serve := serveCommand{Listen: at.Desk, PlazaListen: at.Plaza, logging: logging{Log: "error", told: "alarm"}}
+	return serve.serve(ctx, s, func(v *services) error {
+		return ready(rehearsal.Desk{URL: v.deskURL, PlazaURL: v.plazaURL, Plaza: v.plaza,
+			Size:        func(ctx context.Context) (int64, error) { size, _, err := v.store.Newest(ctx); return size, err },
+			ExecutorPid: func() int { return int(v.executor.pid.Load()) }})
+	})
 }
 
 func main() { os.Exit(run()) }
@@ -43,8 +65,8 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var g grammar
-	return cli.Run(ctx, program(), &g, &g.Global, os.Args[1:])
+	g := newGrammar()
+	return cli.Run(ctx, program(), g, &g.Global, os.Args[1:])
 }
 
 // program is this process as commands see it.

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 )
 
@@ -23,7 +24,7 @@ const reference = "commands.md"
 
 func model(t *testing.T) *kong.Application {
 	t.Helper()
-	k, err := cli.Parser(&grammar{}, &bytes.Buffer{}, &bytes.Buffer{})
+	k, err := cli.Parser(newGrammar(), &bytes.Buffer{}, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestConfig(t *testing.T) {
 		t.Errorf("without a file: %+v, %v", c, err)
 	}
 	write := func(text string) {
-		if err := os.WriteFile(filepath.Join(dir, configFile), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, deskdir.Config), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -127,8 +128,8 @@ func TestConfig(t *testing.T) {
 }
 
 func TestPlatformsFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), platformsFile)
-	if ps, err := readPlatforms(path); err != nil || len(ps) != 0 {
+	path := filepath.Join(t.TempDir(), deskdir.Platforms)
+	if ps, err := deskdir.ReadPlatforms(path); err != nil || len(ps) != 0 {
 		t.Errorf("without a file: %v, %v", ps, err)
 	}
 	for _, bad := range []string{`{}`, `[{"name":"a"}]`, `[{"name":"a","connector":"x","url":"http://127.0.0.1:1","token":"secret"}]`,
@@ -137,7 +138,7 @@ func TestPlatformsFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := readPlatforms(path)
+		_, err := deskdir.ReadPlatforms(path)
 		if !fault.Is(err, "bad-platforms") {
 			t.Errorf("%s: %v", bad, err)
 		}
@@ -172,7 +173,7 @@ func TestSocketFolder(t *testing.T) {
 	}
 	long := "/" + strings.Repeat("long", 40)
 	got, end, err := socketFolder(long)
-	if err != nil || len(filepath.Join(got, executorSocket)) > 107 {
+	if err != nil || len(filepath.Join(got, deskdir.ExecutorSocket)) > 107 {
 		t.Fatalf("%s, %v", got, err)
 	}
 	if err := end(); err != nil || exists(got) {

@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"countersign.dev/deskdir"
 	"countersign.dev/ledger"
 	"countersign.dev/platform"
 	plazaconnector "countersign.dev/platform/plaza"
@@ -315,7 +316,7 @@ func cmdField(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdSeed(ts *testscript.TestScript, neg bool, args []string) {
-	token := strings.TrimSpace(ts.ReadFile(filepath.Join(ts.Getenv("DESK"), setupTokenFile)))
+	token := strings.TrimSpace(ts.ReadFile(filepath.Join(ts.Getenv("DESK"), deskdir.SetupToken)))
 	followers, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	account := map[string]any{"handle": args[0], "name": strings.TrimPrefix(args[0], "@"), "followers": followers}
@@ -359,10 +360,10 @@ func cmdPage(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdStaffToken(ts *testscript.TestScript, neg bool, args []string) {
-	platforms, err := readPlatforms(filepath.Join(ts.Getenv("DESK"), executorDir, platformsFile))
+	platforms, err := deskdir.ReadPlatforms(filepath.Join(ts.Getenv("DESK"), deskdir.Executor, deskdir.Platforms))
 	ts.Check(err)
 	for _, p := range platforms {
-		if p.Name == connectorPlaza {
+		if p.Name == deskdir.ConnectorPlaza {
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(p.Token+"\n"), 0o600))
 			return
 		}
@@ -373,10 +374,10 @@ func cmdStaffToken(ts *testscript.TestScript, neg bool, args []string) {
 func cmdAround(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	platforms, err := readPlatforms(filepath.Join(ts.Getenv("DESK"), executorDir, platformsFile))
+	platforms, err := deskdir.ReadPlatforms(filepath.Join(ts.Getenv("DESK"), deskdir.Executor, deskdir.Platforms))
 	ts.Check(err)
 	for _, p := range platforms {
-		if p.Name != connectorPlaza {
+		if p.Name != deskdir.ConnectorPlaza {
 			continue
 		}
 		c, err := plazaconnector.Connect(ctx, plazaconnector.Config{Name: p.Name, URL: p.URL, Token: p.Token})
@@ -393,7 +394,7 @@ func cmdAround(ts *testscript.TestScript, neg bool, args []string) {
 func cmdRename(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(ts.Getenv("DESK"), plazaFile), sqldb.Options{})
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(ts.Getenv("DESK"), deskdir.PlazaDatabase), sqldb.Options{})
 	ts.Check(err)
 	defer db.Close()
 	ts.Check(db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -410,7 +411,7 @@ func cmdRename(ts *testscript.TestScript, neg bool, args []string) {
 func cmdFollowed(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(ts.Getenv("DESK"), executorDir, journalFile), sqldb.Options{})
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(ts.Getenv("DESK"), deskdir.Executor, deskdir.Journal), sqldb.Options{})
 	ts.Check(err)
 	defer db.Close()
 	want := int64(-1)
@@ -453,7 +454,7 @@ func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: forge FOLDER FILE")
 	}
-	key, err := ledger.ParseKey([]byte(ts.ReadFile(filepath.Join(args[0], logKeyFile))))
+	key, err := ledger.ParseKey([]byte(ts.ReadFile(filepath.Join(args[0], deskdir.LogKey))))
 	ts.Check(err)
 	signed, err := ledger.Checkpoint{Origin: key.Name(), Size: 1, Root: tlog.RecordHash([]byte("another entry 0"))}.Sign(key)
 	ts.Check(err)

@@ -15,6 +15,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/desk"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
 	"countersign.dev/ledger/proof"
@@ -78,16 +79,16 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	if err != nil {
 		return err
 	}
-	root, err := readRoot(filepath.Join(dir, trustFolder))
+	root, err := readRoot(filepath.Join(dir, deskdir.Trust))
 	if err != nil {
 		return err
 	}
-	held, err := lockFolder(dir, deskLock, "serve")
+	held, err := deskdir.TakeLock(dir, deskdir.DeskLock, "serve")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, held.release()) }()
-	if err := held.lockDatabase(config.Database, filepath.Join(dir, deskDatabase), "serve"); err != nil {
+	defer func() { err = errors.Join(err, held.Release()) }()
+	if err := held.Database(config.Database, filepath.Join(dir, deskdir.DeskDatabase), "serve"); err != nil {
 		return err
 	}
 	settings, err := readLink(dir)
@@ -95,7 +96,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 		return err
 	}
 	if config.Executor.Address == "" {
-		if err := startable(filepath.Join(dir, executorDir)); err != nil {
+		if err := startable(filepath.Join(dir, deskdir.Executor)); err != nil {
 			return err
 		}
 	}
@@ -118,7 +119,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 
 	executorAddress := config.Executor.Address
 	if executorAddress == "" {
-		executorAddress = "unix:" + filepath.Join(sockets, executorSocket)
+		executorAddress = "unix:" + filepath.Join(sockets, deskdir.ExecutorSocket)
 	}
 	executor := link.DialExecutor(executorAddress, settings.ExecutorToken)
 	defer executor.Close()
@@ -133,7 +134,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 
 	deskAddress := config.Executor.DeskListen
 	if deskAddress == "" {
-		deskAddress = "unix:" + filepath.Join(sockets, deskSocket)
+		deskAddress = "unix:" + filepath.Join(sockets, deskdir.DeskSocket)
 	}
 	back, err := link.Listen(deskAddress)
 	if err != nil {
@@ -141,7 +142,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	}
 	parts = append(parts, httpServer(httpd.NewServer(link.Desk(v.desk, settings.DeskToken, func(err error) { log.Error("a call of the executor failed", "error", err) })), back))
 	if config.Executor.Address == "" {
-		v.executor = &supervisor{folder: filepath.Join(dir, executorDir), desk: deskAddress, listen: executorAddress, level: c.Log, stderr: s.Stderr, log: log}
+		v.executor = &supervisor{folder: filepath.Join(dir, deskdir.Executor), desk: deskAddress, listen: executorAddress, level: c.Log, stderr: s.Stderr, log: log}
 		parts = append(parts, v.executor.run)
 	}
 
@@ -301,13 +302,13 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 	}
 	url := config.Plaza.Database
 	if url == "" {
-		url = "sqlite:" + filepath.Join(dir, plazaFile)
+		url = "sqlite:" + filepath.Join(dir, deskdir.PlazaDatabase)
 	}
-	held, err := lockFolder(dir, plazaLock, command)
+	held, err := deskdir.TakeLock(dir, deskdir.PlazaLock, command)
 	if err != nil {
 		return nil, nil, err
 	}
-	opened := []func() error{held.release}
+	opened := []func() error{held.Release}
 	closeAll := func() error {
 		var all error
 		for _, end := range slices.Backward(opened) {
@@ -320,7 +321,7 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 			err = errors.Join(err, closeAll())
 		}
 	}()
-	if err := held.lockDatabase(url, filepath.Join(dir, plazaFile), command); err != nil {
+	if err := held.Database(url, filepath.Join(dir, deskdir.PlazaDatabase), command); err != nil {
 		return nil, nil, err
 	}
 	l, moved, err := httpd.Listen(ctx, address, explicit)
@@ -336,14 +337,14 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 	}
 	opened = append(opened, db.Close)
 	v.plaza, v.plazaURL = plaza.New(plaza.Config{DB: db, Log: log}), "http://"+l.Addr().String()
-	if err := keepToken(ctx, v.plaza, setupHolder, plaza.SetupScope, filepath.Join(dir, setupTokenFile)); err != nil {
+	if err := keepToken(ctx, v.plaza, setupHolder, plaza.SetupScope, filepath.Join(dir, deskdir.SetupToken)); err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
 	if config.Executor.Address == "" {
-		err = tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, executorDir, platformsFile))
+		err = tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, deskdir.Executor, deskdir.Platforms))
 	} else {
 		// Whoever keeps the executor's platforms.json takes it from there.
-		err = keepToken(ctx, v.plaza, holder, plaza.KeeperScope, filepath.Join(dir, staffTokenFile))
+		err = keepToken(ctx, v.plaza, holder, plaza.KeeperScope, filepath.Join(dir, deskdir.StaffToken))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
@@ -394,12 +395,12 @@ func tellExecutor(ctx context.Context, p *plaza.Server, url, path string) error 
 	if err != nil {
 		return err
 	}
-	platforms, err := readPlatforms(path)
+	platforms, err := deskdir.ReadPlatforms(path)
 	if err != nil {
 		return err
 	}
-	platforms = slices.DeleteFunc(platforms, func(p Platform) bool { return p.Name == connectorPlaza })
-	platforms = append(platforms, Platform{Name: connectorPlaza, Connector: connectorPlaza, URL: url, Token: token})
+	platforms = slices.DeleteFunc(platforms, func(p deskdir.Platform) bool { return p.Name == deskdir.ConnectorPlaza })
+	platforms = append(platforms, deskdir.Platform{Name: deskdir.ConnectorPlaza, Connector: deskdir.ConnectorPlaza, URL: url, Token: token})
 	return cli.WriteSecret(path, platforms)
 }
 
@@ -417,7 +418,7 @@ const longestSocket = 100
 // socketFolder returns where the sockets between desk and executor are: DIR, or
 // a folder of their own where DIR's path is too long for a socket.
 func socketFolder(dir string) (folder string, cleanUp func() error, err error) {
-	if len(filepath.Join(dir, executorSocket)) < longestSocket {
+	if len(filepath.Join(dir, deskdir.ExecutorSocket)) < longestSocket {
 		return dir, func() error { return nil }, nil
 	}
 	folder, err = os.MkdirTemp("", "countersign-")

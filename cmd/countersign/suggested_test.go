@@ -288,7 +288,7 @@ func parses(s suggestion) (err error) {
 		return nil
 	}
 	for _, sample := range samples {
-		k, err2 := cli.Parser(&grammar{}, &bytes.Buffer{}, &bytes.Buffer{}, kong.NoDefaultHelp())
+		k, err2 := cli.Parser(newGrammar(), &bytes.Buffer{}, &bytes.Buffer{}, kong.NoDefaultHelp())
 		if err2 != nil {
 			return err2
 		}

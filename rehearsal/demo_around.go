@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/client"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/plaza"
@@ -21,7 +22,7 @@ import (
 // the desk.
 func (d *demo) around(ctx context.Context) error {
 	now := time.Now()
-	if err := d.placeOrder(ctx, actions.Order{Op: "place", Platform: connectorPlaza, Tier: actions.Critical, Until: canonical.At(now.AddDate(0, 1, 0)),
+	if err := d.placeOrder(ctx, actions.Order{Op: "place", Platform: deskdir.ConnectorPlaza, Tier: actions.Critical, Until: canonical.At(now.AddDate(0, 1, 0)),
 		PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now)}); err != nil {
 		return err
 	}
@@ -33,11 +34,11 @@ func (d *demo) around(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	token, err := d.services.plaza.IssueToken(ctx, nightShift, plaza.StaffScope)
+	token, err := d.on.Plaza.IssueToken(ctx, nightShift, plaza.StaffScope)
 	if err != nil {
 		return err
 	}
-	on := account{handle: president, id: subject.Subject.ID, page: d.services.plazaURL + "/" + president}
+	on := account{handle: president, id: subject.Subject.ID, page: d.on.PlazaURL + "/" + president}
 	d.line("")
 	d.tell("Second act. The officers have placed a standing order: what nobody ordered is put back on critical accounts.")
 	d.tell("Somebody of plaza's own staff, with the night shift's credential, takes %s down around the desk. Watch %s", president, on.page)
@@ -61,7 +62,7 @@ func (d *demo) around(ctx context.Context) error {
 			return "could not: " + fault.TypeOf(err)
 		}
 		d.said["incident"] = filepath.Join(d.dir, "incident.html")
-		r := d.as(ctx, onCall, "incident", "export", id, "--format", "html", "--out", d.said["incident"], "--trust", filepath.Join(d.dir, trustFolder), "--historical", "--personal")
+		r := d.as(ctx, onCall, "incident", "export", id, "--format", "html", "--out", d.said["incident"], "--trust", filepath.Join(d.dir, deskdir.Trust), "--historical", "--personal")
 		if r.code != cli.Done {
 			delete(d.said, "incident")
 			return r.outcome()
@@ -81,7 +82,7 @@ func (d *demo) restored(ctx context.Context, credential string, on account) stri
 	defer h.CloseIdleConnections()
 	began := time.Now()
 	err := error(nil)
-	if _, err = (&stage{plaza: d.services.plazaURL}).takeDown(ctx, h, credential, on); err == nil {
+	if _, err = (&stage{plaza: d.on.PlazaURL}).takeDown(ctx, h, credential, on); err == nil {
 		err = seenUp(ctx, h, on, backTime)
 	}
 	d.took["restored"] = time.Since(began)

@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 )
 
@@ -22,6 +23,7 @@ import (
 // token, as if on a machine of their own, and does everything by the commands of
 // this program.
 type cast struct {
+	program  Program
 	dir      string // of the desk; people have theirs in it
 	origin   string
 	desk     string   // its address, once it serves
@@ -91,16 +93,16 @@ type result struct {
 // run carries out one command of this program, as if typed, with a folder as DIR.
 func (c *cast) run(ctx context.Context, dir string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	p := program()
+	p := c.program.Process()
 	p.Stdin, p.Stdout, p.Stderr, p.Interactive, p.Color = strings.NewReader(""), &stdout, &stderr, false, false
 	p.Getenv = func(string) string { return "" }
 	args = append([]string{"--json", "--dir", dir}, args...)
-	if asks(args) {
+	if c.asks(args) {
 		args = append(args, "--yes") // nobody sits there
 	}
-	var g grammar
+	g, global := c.program.Grammar()
 	began := time.Now()
-	r := result{code: cli.Run(ctx, p, &g, &g.Global, args)}
+	r := result{code: cli.Run(ctx, p, g, global, args)}
 	r.took, r.doc, r.stderr = time.Since(began), stdout.Bytes(), stderr.String()
 	if r.code != cli.Done {
 		r.err = fault.New(fault.Unavailable, "play-failed", "The play could not go on: countersign %s: %s", strings.Join(args, " "), strings.TrimSpace(r.stderr))
@@ -109,8 +111,9 @@ func (c *cast) run(ctx context.Context, dir string, args ...string) result {
 }
 
 // asks reports whether a command asks before it signs: whether it takes --yes.
-func asks(args []string) bool {
-	parser, err := cli.Parser(&grammar{}, io.Discard, io.Discard)
+func (c *cast) asks(args []string) bool {
+	g, _ := c.program.Grammar()
+	parser, err := cli.Parser(g, io.Discard, io.Discard)
 	if err != nil {
 		return false // the command itself says what is wrong
 	}
@@ -172,7 +175,7 @@ func (c *cast) placeOrder(ctx context.Context, o actions.Order) error {
 	}
 	var r v1.Request
 	for n, officer := range c.officers {
-		key, err := cli.ReadKey(filepath.Join(c.dir, keysFolder, officer+".key"))
+		key, err := cli.ReadKey(filepath.Join(c.dir, deskdir.Keys, officer+".key"))
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"bufio"
@@ -27,7 +27,7 @@ import (
 	"countersign.dev/platform"
 )
 
-// observeCommand looks on while a way in is played, as a process of its own. It
+// Observe looks on while a way in is played, as a process of its own. It
 // knows a public address, at which anybody sees whether an account is up, and a
 // desk with the token of somebody who may read there. It shares nothing with the
 // watch, has no platform's credential, and is told nothing of what is played but
@@ -37,7 +37,7 @@ import (
 // attacker called and was answered (played). It writes lines of JSON: what it
 // sees change (sighting), and at last all of it (observation). It ends with its
 // input.
-type observeCommand struct{}
+type Observe struct{}
 
 // lookout is what the observer is told before anything happens.
 type lookout struct {
@@ -106,7 +106,7 @@ type observation struct {
 	To         string         `json:"attributed_to"`
 }
 
-func (c *observeCommand) Run(ctx context.Context, s *cli.Session) error {
+func (c *Observe) Run(ctx context.Context, s *cli.Session) error {
 	lines := bufio.NewScanner(s.Stdin)
 	lines.Buffer(nil, 1<<20)
 	var orders lookout

@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -32,7 +33,7 @@ type ledgerBody struct {
 }
 
 func (g *stage) intruder(ctx context.Context) (*intruder, error) {
-	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(g.dir, deskDatabase), sqldb.Options{})
+	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(g.dir, deskdir.DeskDatabase), sqldb.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"countersign.dev/deskdir"
 	"countersign.dev/platform/bluesky"
 	"countersign.dev/plaza"
 )
@@ -55,7 +56,7 @@ func (g *stage) credential(ctx context.Context) (string, error) {
 	if g.pds != nil {
 		return g.pds.admin(), nil // a PDS has one for all
 	}
-	db, err := plaza.Open(ctx, "sqlite:"+filepath.Join(g.dir, plazaFile))
+	db, err := plaza.Open(ctx, "sqlite:"+filepath.Join(g.dir, deskdir.PlazaDatabase))
 	if err != nil {
 		return "", err
 	}

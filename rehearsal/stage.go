@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/cli"
 	"countersign.dev/client"
-	"countersign.dev/desk"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/plaza"
@@ -97,13 +97,13 @@ func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any
 		return r.err
 	}
 	// Who holds the platform's credential is the platform's to declare.
-	config := Config{Holders: desk.Holders{Platforms: map[string][]string{g.platform: {"ops-first-shift", "ops-" + nightShift}}}}
-	if err := cli.WriteSecret(filepath.Join(g.dir, configFile), config); err != nil {
+	config := map[string]any{"holders": map[string]any{"platforms": map[string][]string{g.platform: {"ops-first-shift", "ops-" + nightShift}}}}
+	if err := cli.WriteSecret(filepath.Join(g.dir, deskdir.Config), config); err != nil {
 		return err
 	}
 	if g.pds != nil {
-		path := filepath.Join(g.dir, executorDir, platformsFile)
-		if err := cli.WriteSecret(path, []Platform{{Name: g.platform, Connector: connectorBluesky, URL: g.pds.url, Token: g.pds.password}}); err != nil {
+		path := filepath.Join(g.dir, deskdir.Executor, deskdir.Platforms)
+		if err := cli.WriteSecret(path, []deskdir.Platform{{Name: g.platform, Connector: deskdir.ConnectorBluesky, URL: g.pds.url, Token: g.pds.password}}); err != nil {
 			return err
 		}
 	} else if err := g.startPlaza(ctx); err != nil {
@@ -147,7 +147,9 @@ func (g *stage) start(ctx context.Context) error {
 	if g.desk != "" {
 		listen = strings.TrimPrefix(g.desk, "http://") // where people know it
 	}
-	var doc started
+	var doc struct {
+		Desk string `json:"desk"`
+	}
 	p, err := g.launch(ctx, &doc, "serve", "--no-plaza", "--listen", listen)
 	if err != nil {
 		return err
@@ -159,7 +161,9 @@ func (g *stage) start(ctx context.Context) error {
 // startPlaza starts the built-in platform, which stays when the desk is started
 // again.
 func (g *stage) startPlaza(ctx context.Context) (err error) {
-	var doc plazaStarted
+	var doc struct {
+		Plaza string `json:"plaza"`
+	}
 	g.plazas, err = g.launch(ctx, &doc, "plaza", "--listen", "127.0.0.1:0")
 	g.plaza = doc.Plaza
 	return err
@@ -232,7 +236,7 @@ func (g *stage) strike(ctx context.Context) error {
 
 // hire admits people and gives keys to those who act.
 func (g *stage) hire(ctx context.Context) error {
-	if err := g.signIn(ctx, g.officers, func(w string) string { return filepath.Join(g.dir, keysFolder, w+".key") }); err != nil {
+	if err := g.signIn(ctx, g.officers, func(w string) string { return filepath.Join(g.dir, deskdir.Keys, w+".key") }); err != nil {
 		return err
 	}
 	for _, v := range demoVendors {
@@ -247,7 +251,7 @@ func (g *stage) hire(ctx context.Context) error {
 	if err := g.decide(ctx, "worker", "import", file, "--managers-elsewhere", "--founding", "--reason", "the founding import"); err != nil {
 		return err
 	}
-	add := []string{"platform", "add", g.platform, "--connector", connectorPlaza, "--reason", "our platform"}
+	add := []string{"platform", "add", g.platform, "--connector", deskdir.ConnectorPlaza, "--reason", "our platform"}
 	if g.pds != nil {
 		// A PDS gives no fact that the policy's tier rules read. Whom the play is about it
 		// raises itself, when the accounts are there.
@@ -255,7 +259,7 @@ func (g *stage) hire(ctx context.Context) error {
 		if err := cli.WriteFile(list, []byte("# nobody yet: the accounts are still to be made\n"), 0o600); err != nil {
 			return err
 		}
-		add = []string{"platform", "add", g.platform, "--connector", connectorBluesky, "--reason", "our platform", "--unranked", "--raise", list}
+		add = []string{"platform", "add", g.platform, "--connector", deskdir.ConnectorBluesky, "--reason", "our platform", "--unranked", "--raise", list}
 	}
 	if err := g.decide(ctx, add...); err != nil {
 		return err
@@ -301,7 +305,7 @@ func (g *stage) makeAccounts(ctx context.Context) error {
 }
 
 func (g *stage) makeOnPlaza(ctx context.Context, name string) (account, error) {
-	token, err := cli.ReadFile(filepath.Join(g.dir, setupTokenFile), 1<<10)
+	token, err := cli.ReadFile(filepath.Join(g.dir, deskdir.SetupToken), 1<<10)
 	if err != nil {
 		return account{}, err
 	}

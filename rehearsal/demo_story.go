@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/cli"
 	"countersign.dev/client"
+	"countersign.dev/deskdir"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
@@ -51,7 +52,7 @@ func (d *demo) play(ctx context.Context) error {
 	d.line("")
 	d.line("Under a policy like 2017's %d of %d could do this alone; under this one, %s.", before, of, people(now))
 	d.said["could"], d.said["can"] = fmt.Sprintf("%d of %d could", before, of), people(now)
-	d.line("The head of state's page: %s/%s", d.services.plazaURL, president)
+	d.line("The head of state's page: %s/%s", d.on.PlazaURL, president)
 	d.line("")
 	d.pause()
 
@@ -178,7 +179,7 @@ func (d *demo) client(worker string) (*client.Client, error) {
 	if err := readMember(filepath.Join(d.home(worker), "client.json"), &settings); err != nil {
 		return nil, err
 	}
-	return client.New(d.services.deskURL, settings.Token, nil)
+	return client.New(d.on.URL, settings.Token, nil)
 }
 
 // quote shows what the desk said to a refusal.
@@ -230,7 +231,7 @@ func (d *demo) critical(ctx context.Context) error {
 		r = d.as(ctx, employee, "action", "countersign", request)
 		return r.outcome()
 	})
-	page := d.services.plazaURL + "/" + president
+	page := d.on.PlazaURL + "/" + president
 	d.tell("Down: %s", page)
 	d.step("plaza-shows-down", func() string { return shows(ctx, page, platform.Down) })
 	if err := d.attribute(ctx, request); err != nil {
@@ -307,7 +308,7 @@ func (d *demo) leaves(ctx context.Context) error {
 	r := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+mayor, "--reason", "reported", "--case", "C-2104")
 	request := r.member("id")
 	d.as(ctx, leaver, "action", "countersign", request)
-	pid := int(d.services.executor.pid.Load())
+	pid := d.on.ExecutorPid()
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		return fmt.Errorf("hold the executor: %w", err)
 	}
@@ -341,7 +342,7 @@ func (d *demo) verify(ctx context.Context) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	d.verified = d.step("warrant-verified-offline", func() string {
-		cmd := exec.CommandContext(ctx, program, "warrant", "verify", d.said["warrant"], "--trust", filepath.Join(d.dir, trustFolder), "--json")
+		cmd := exec.CommandContext(ctx, program, "warrant", "verify", d.said["warrant"], "--trust", filepath.Join(d.dir, deskdir.Trust), "--json")
 		cmd.Env = []string{}
 		if err := cmd.Run(); err != nil {
 			return "not verified"
@@ -380,10 +381,10 @@ func (d *demo) yourTurn() {
 	d.line("")
 	d.line("  as the contractor:     %s action request account.takedown plaza:%s --reason goodbye --case C-2105 --dir %s", me, president, d.home(contractor))
 	d.line("  as the countersigner:  %s action countersign %s --dir %s", me, d.said["held"], d.home(second))
-	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.said["warrant"], filepath.Join(d.dir, trustFolder))
+	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.said["warrant"], filepath.Join(d.dir, deskdir.Trust))
 	d.line("")
-	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.services.plazaURL, treasury)
-	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it: delete it when you have seen enough.", d.services.deskURL, d.services.plazaURL, d.dir)
+	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.on.PlazaURL, treasury)
+	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it: delete it when you have seen enough.", d.on.URL, d.on.PlazaURL, d.dir)
 }
 
 // invocation is how this program is called again from the same folder.

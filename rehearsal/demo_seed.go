@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/plaza"
 	"countersign.dev/workforce"
 )
@@ -31,8 +32,8 @@ func (d *demo) seed(ctx context.Context) error {
 	if err := d.seedPlaza(ctx, now); err != nil {
 		return err
 	}
-	d.line("Plaza has 2,000 accounts and their posts: %s", d.services.plazaURL)
-	if err := d.signIn(ctx, demoOfficers, func(w string) string { return filepath.Join(d.dir, keysFolder, w+".key") }); err != nil {
+	d.line("Plaza has 2,000 accounts and their posts: %s", d.on.PlazaURL)
+	if err := d.signIn(ctx, demoOfficers, func(w string) string { return filepath.Join(d.dir, deskdir.Keys, w+".key") }); err != nil {
 		return err
 	}
 	for _, v := range demoVendors {
@@ -47,13 +48,13 @@ func (d *demo) seed(ctx context.Context) error {
 	if err := d.decide(ctx, "worker", "import", file, "--managers-elsewhere", "--founding", "--reason", "the founding import"); err != nil {
 		return err
 	}
-	if err := d.decide(ctx, "platform", "add", connectorPlaza, "--connector", connectorPlaza, "--reason", "our platform"); err != nil {
+	if err := d.decide(ctx, "platform", "add", deskdir.ConnectorPlaza, "--connector", deskdir.ConnectorPlaza, "--reason", "our platform"); err != nil {
 		return err
 	}
 	if err := d.giveKeys(ctx, contractor, asker, sameVendor, second, employee, onCall, leaver); err != nil {
 		return err
 	}
-	d.line("The desk has three vendors and 300 workers, admitted by three officers together: %s", d.services.deskURL)
+	d.line("The desk has three vendors and 300 workers, admitted by three officers together: %s", d.on.URL)
 	return nil
 }
 
@@ -129,7 +130,7 @@ func writePeople(path string, rows [][]string) error {
 
 // seedPlaza makes accounts and posts through plaza's setup API.
 func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
-	token, err := d.services.plaza.IssueToken(ctx, "demo", plaza.SetupScope)
+	token, err := d.on.Plaza.IssueToken(ctx, "demo", plaza.SetupScope)
 	if err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (d *demo) setUp(ctx context.Context, token, what string, list any, into any
 	if err != nil {
 		return fmt.Errorf("write %s: %w", what, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.services.plazaURL+"/staff/v1/"+what+"/bulk", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.on.PlazaURL+"/staff/v1/"+what+"/bulk", bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("ask plaza: %w", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"bufio"
@@ -25,6 +25,9 @@ type child struct {
 	ended chan struct{}
 	how   error // once ended
 }
+
+// endTime is how long a child may take to finish what is under way.
+const endTime = 10 * time.Second
 
 // startChild starts this program with other arguments.
 func startChild(stderr io.Writer, args ...string) (*child, error) {

@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"context"
@@ -9,19 +9,23 @@ import (
 	"time"
 
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/prose"
 )
 
-type demoCommand struct {
+// Demo plays the evening of 2017.
+type Demo struct {
 	Once        bool   `help:"Play it and end, instead of leaving everything running. Exit 0 if every step came out as it should, else 1."`
 	Fast        bool   `help:"Do not pause between the steps."`
 	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: 127.0.0.1:7400 or the next free port."`
 	PlazaListen string `placeholder:"HOST:PORT" help:"Where the platform's pages are. Left out: 127.0.0.1:7401 or the next free port."`
 	Policy      string `placeholder:"FOLDER" help:"Play it under another first policy."`
+
+	program Program
 }
 
-func (c *demoCommand) Help() string {
+func (c *Demo) Help() string {
 	return "The evening of 2017, against this desk: a small social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. " +
 		"Everything is done as a person would do it, by the commands of this program; every officer's key lies in the demo's folder, which a real desk never allows.\n" +
 		"With --json it prints one document and says nothing else."
@@ -53,7 +57,7 @@ const demoOrigin = "demo.countersign.example/ledger"
 // demoOfficers found the demo's desk.
 var demoOfficers = []string{"adaeze", "bjorn", "carmela"}
 
-func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
+func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	d := &demo{session: s, command: c, start: time.Now()}
 	d.line("Countersign: no one takes an account down alone.")
 	d.line("")
@@ -71,8 +75,8 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 	if err != nil {
 		return fmt.Errorf("name the folder: %w", err)
 	}
-	d.cast = &cast{dir: dir, origin: demoOrigin, officers: demoOfficers}
-	if err := mustBeEmpty(d.dir); err != nil {
+	d.cast = &cast{program: c.program, dir: dir, origin: demoOrigin, officers: demoOfficers}
+	if err := deskdir.MustBeEmpty(d.dir); err != nil {
 		return err
 	}
 	d.line("Setting up in %s: a desk, a platform, 300 workers, 2,000 accounts …", d.dir)
@@ -92,9 +96,8 @@ func (c *demoCommand) Run(ctx context.Context, s *cli.Session) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	d.ctx = ctx
-	serve := serveCommand{Listen: c.Listen, PlazaListen: c.PlazaListen, logging: logging{Log: "error", told: "alarm"}} // the story tells of its alarms
-	err = serve.serve(ctx, s, func(v *services) error {
-		d.services, d.desk = v, v.deskURL
+	err = c.program.Serve(ctx, s, Addresses{Desk: c.Listen, Plaza: c.PlazaListen}, func(on Desk) error {
+		d.on, d.desk = on, on.URL
 		if err := d.seed(ctx); err != nil {
 			return err
 		}
@@ -149,7 +152,7 @@ func (d *demo) answer() error {
 			d.session.End(cli.Refused)
 		}
 	}
-	size, _, err := d.services.store.Newest(d.ctx)
+	size, err := d.on.Size(d.ctx)
 	if err != nil {
 		return err
 	}
@@ -162,8 +165,8 @@ type demo struct {
 	ctx context.Context // of the whole playing
 	*cast
 	session  *cli.Session
-	command  *demoCommand
-	services *services
+	command  *Demo
+	on       Desk
 	start    time.Time
 	shift    time.Time // when the contractor's last day ends
 	steps    []demoStep

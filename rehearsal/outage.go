@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/plaza"
@@ -177,12 +178,12 @@ func allProtected(name string) (folder string, err error) {
 
 // throughWire has the executor reach the platform by a wire, from its next start on.
 func (g *stage) throughWire() (*wire, error) {
-	path := filepath.Join(g.dir, executorDir, platformsFile)
-	platforms, err := readPlatforms(path)
+	path := filepath.Join(g.dir, deskdir.Executor, deskdir.Platforms)
+	platforms, err := deskdir.ReadPlatforms(path)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(platforms, func(p Platform) bool { return p.Name == g.platform })
+	i := slices.IndexFunc(platforms, func(p deskdir.Platform) bool { return p.Name == g.platform })
 	w, address, err := newWire(platforms[i].URL)
 	if err != nil {
 		return nil, err
@@ -228,7 +229,7 @@ func (g *stage) makeMany(ctx context.Context, n int) ([]account, error) {
 	if g.pds != nil {
 		return g.pds.makeMany(ctx, n)
 	}
-	token, err := cli.ReadFile(filepath.Join(g.dir, setupTokenFile), 1<<10)
+	token, err := cli.ReadFile(filepath.Join(g.dir, deskdir.SetupToken), 1<<10)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package main
+package rehearsal
 
 import (
 	"context"
@@ -17,11 +17,13 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 )
 
-type replayCommands struct {
+// Replay tries the eleven minutes again, or a part of them, against a desk set up for it.
+type Replay struct {
 	ElevenMinutes replayElevenMinutes `cmd:"" help:"Try to do what was done in 2017, in five ways, against a desk set up for it, and say what came of each."`
 	Rounds        replayRounds        `cmd:"" help:"Take accounts down around the desk again and again, and measure how soon each is seen up."`
 	Outage        replayOutage        `cmd:"" help:"Measure how soon all protected accounts are checked after nobody has watched for a time."`
@@ -32,6 +34,8 @@ type onPlatform struct {
 	Platform             string `enum:"plaza,bluesky" default:"plaza" help:"plaza, the built-in platform, or bluesky, a PDS."`
 	PDS                  string `name:"pds" placeholder:"URL" help:"Address of the PDS. Accounts are made on it for the replay and deleted at its end; nothing else on it is touched."`
 	PDSAdminPasswordFile string `name:"pds-admin-password-file" placeholder:"FILE" help:"File with the PDS administrator's password: the platform's own staff credential."`
+
+	program Program
 }
 
 type replayElevenMinutes struct {
@@ -128,7 +132,7 @@ func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
 // onStage has something played on a stage, and ends what was begun however that
 // ends.
 func (c *onPlatform) onStage(ctx context.Context, s *cli.Session, names []string, play func(context.Context, *stage) error) (err error) {
-	g := &stage{cast: &cast{origin: replayOrigin, officers: demoOfficers}, platform: c.Platform, stderr: s.Stderr, log: slog.New(slog.DiscardHandler), names: names}
+	g := &stage{cast: &cast{program: c.program, origin: replayOrigin, officers: demoOfficers}, platform: c.Platform, stderr: s.Stderr, log: slog.New(slog.DiscardHandler), names: names}
 	if err := c.find(g); err != nil {
 		return err
 	}
@@ -145,7 +149,7 @@ func (c *onPlatform) onStage(ctx context.Context, s *cli.Session, names []string
 	if g.dir, err = filepath.Abs(dir); err != nil {
 		return fmt.Errorf("name the folder: %w", err)
 	}
-	if err := mustBeEmpty(g.dir); err != nil {
+	if err := deskdir.MustBeEmpty(g.dir); err != nil {
 		return err
 	}
 	defer func() {
@@ -158,7 +162,7 @@ func (c *onPlatform) onStage(ctx context.Context, s *cli.Session, names []string
 
 // find takes the platform's address and password in.
 func (c *onPlatform) find(g *stage) error {
-	if c.Platform == connectorPlaza {
+	if c.Platform == deskdir.ConnectorPlaza {
 		if c.PDS != "" || c.PDSAdminPasswordFile != "" {
 			return fault.New(fault.Invalid, "wrong-use", "--pds and --pds-admin-password-file go with --platform bluesky.")
 		}
