@@ -306,6 +306,11 @@ func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Rec
 		}
 	}
 	r.Need, r.Missing = v.j.Need, v.j.Missing
+	if !isNew && (v.auth != nil || v.core != nil) {
+		if err := t.stillAsked(*r); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case v.auth != nil:
 		if err := t.applyDesk(r, v); err != nil {
@@ -326,6 +331,28 @@ func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Rec
 	t.Signal(requestSignal(r.ID))
 	return warrant, t.arrange(r, v, isNew)
 }
+
+// stillAsked refuses a request that has come to its end by the ledger, whatever its row
+// says: whoever edits the row could go on with the signatures in hand. That an entry is
+// about the request is the database's word; the executor finds a no without it.
+func (t *tx) stillAsked(r store.Request) error {
+	about, err := t.EntriesAbout(r.ID, canonical.Time{}, mostAbout)
+	if err != nil {
+		return err
+	}
+	for _, e := range about {
+		switch kind := e.Body.Kind; {
+		case e.Leaf.Class != ledger.Desk:
+		case kind == proof.KindWithdraw, kind == "expire", kind == "void", kind == proof.KindDecline && !actions.Withholds(r.Action):
+			t.desk.logger.Error("a request that came to its end in the ledger is open by its row: was the database edited?", "request", r.ID, "entry", e.Index, "kind", kind)
+			return fault.New(fault.Conflict, "not-open", "The request %s came to its end before, by entry %d of the ledger (%s); the database says otherwise and was edited. Nothing is done with its signatures.", r.ID, e.Index, kind)
+		}
+	}
+	return nil
+}
+
+// mostAbout is how many entries about one request are looked at.
+const mostAbout = 10_000
 
 // arrange leaves what is to be done later about a request that was judged.
 func (t *tx) arrange(r *store.Request, v judged, isNew bool) error {

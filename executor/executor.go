@@ -134,6 +134,7 @@ const (
 	StepSeen       = "seen"         // a breach is established and nothing is journalled yet
 	StepTaken      = "taken"        // a change is in force that came straight from who signed it
 	StepBreached   = "breached"     // the breach is journalled, and its restoration if it is due at once
+	StepSaving     = "saving"       // the governance entries that were followed are about to be journalled
 )
 
 // Executor is one executor. Its methods may be called by several goroutines.

@@ -33,10 +33,19 @@ func (f *follower) fold() {
 		missing = append(missing, describe(f.executions[0]))
 	}
 	f.foldGovernance(own)
-	if len(f.governance) > 0 {
+	switch {
+	case f.unheard != (stretch{}): // it is told below
+	case len(f.governance) > 0:
 		missing = append(missing, describe(f.governance[0]))
-	} else if err := f.adopt(); err != nil {
-		f.stops[stopTiers] = fault.TextOf(err)
+	default:
+		if err := f.adopt(); err != nil {
+			f.stops[stopTiers] = fault.TextOf(err)
+		}
+	}
+	delete(f.stops, stopUnheard)
+	if s := f.unheard; s != (stretch{}) {
+		f.stops[stopUnheard] = fmt.Sprintf("The desk has not given the ledger's entries from %d on yet. One of them may be somebody's no to the change of the desk in %s, so that the change does not count before they are read.",
+			s.from, describe(f.governance[0]))
 	}
 	if len(missing) == 0 {
 		delete(f.stops, stopWithheld)
@@ -122,7 +131,12 @@ func describe(n entry) string {
 // vain may be half changed, so that it is thrown away and made again.
 func (f *follower) foldGovernance(own time.Time) {
 	ready := 0
+	f.unheard = stretch{}
 	for ready < len(f.governance) && f.governance[ready].body != nil {
+		if s, ok := f.heardChange(f.governance[ready]); ok {
+			f.unheard = s
+			break
+		}
 		ready++
 	}
 	if ready == 0 {
@@ -132,6 +146,9 @@ func (f *follower) foldGovernance(own time.Time) {
 	apply := func(n int) (*proof.State, int, error) {
 		s := f.state.Clone()
 		for i := range n {
+			if err := f.revived(f.governance[i]); err != nil {
+				return nil, i, err
+			}
 			if err := s.Apply(f.governance[i].leaf, *f.governance[i].body); err != nil {
 				return nil, i, err
 			}

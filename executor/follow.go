@@ -31,6 +31,7 @@ const (
 	stopStart    stop = "starting"    // nothing has been followed yet
 	stopFeed     stop = "feed"        // the desk's answer contradicts its own checkpoint, or is not signed by the log's key
 	stopWithheld stop = "withheld"    // a body that we must have was not given or does not open its leaf
+	stopUnheard  stop = "unheard"     // entries were not given that may be somebody's no to a change of the desk
 	stopRollback stop = "rolled back" // the ledger is shorter than one that we saw
 
 	stopForked  stop = "forked"  // the ledger is another than one that we saw
@@ -79,8 +80,10 @@ type follower struct {
 	tiers      []entry      // batches of tiers that are not in the journal, to adopt
 	broken     bool
 	remembered journal.Head
-	matched    bool // the remembered head was met
-	foreign    bool // the ledger is not the one that the journal has seen
+	matched    bool    // the remembered head was met
+	foreign    bool    // the ledger is not the one that the journal has seen
+	found      int64   // with a new journal: as many entries were there at the start
+	unheard    stretch // to be read before the first of governance is folded
 	stops      map[stop]string
 
 	current atomic.Pointer[view]
@@ -253,43 +256,46 @@ func (f *follower) head() journal.Head {
 // who may undo.
 func (f *follower) save(ctx context.Context) error {
 	saved := f.remembered.Size
-	for sleep(ctx, f.e.limits.Save) == nil {
+	for over := false; !over; {
+		over = sleep(ctx, f.e.limits.Save) != nil
 		var err error
 		if saved, err = f.saveNow(ctx, saved); err != nil {
 			return err
 		}
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
-	defer cancel()
-	_, err := f.saveNow(last, saved)
-	return err
+	return nil
 }
 
-// lastSave is how long the last note may take when the executor ends.
-const lastSave = 5 * time.Second
+// saveTime is how long one note may take.
+const saveTime = 5 * time.Second
 
 // saveNow journals what was followed since the ledger had a size, and returns
-// the size that it has now.
+// the size that it has now. The end of ctx does not break it off: what was taken
+// out to be journalled would be in no journal.
 func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 	h := f.head()
-	if h.Size <= saved {
+	f.mu.Lock()
+	if h.Size == 0 || h.Size <= saved && len(f.unkept)+len(f.nos.fresh) == 0 {
+		f.mu.Unlock()
 		return saved, nil
 	}
-	f.mu.Lock()
 	chain, marks := f.unkept, f.nos.fresh
 	f.unkept, f.nos.fresh = nil, nil
 	f.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
+	defer cancel()
 	if len(marks) > 0 {
 		if err := f.e.journal.Mark(ctx, marks); err != nil {
 			return saved, err
 		}
 	}
+	f.e.step(StepSaving)
 	if len(chain) > 0 {
 		if err := f.e.journal.Keep(ctx, chain); err != nil {
 			return saved, err
 		}
 	}
-	return h.Size, f.e.journal.Saw(ctx, h)
+	return max(saved, h.Size), f.e.journal.Saw(ctx, h)
 }
 
 // follow reads the ledger for as long as ctx lives. The desk's errors and lies
@@ -298,7 +304,7 @@ func (f *follower) follow(ctx context.Context) error {
 	p := f.e.pause()
 	for ctx.Err() == nil {
 		wait := f.e.limits.Poll
-		if f.withheld() >= 0 {
+		if f.lacks() {
 			wait = f.e.limits.Pause
 		}
 		feed, err := f.e.desk.Feed(ctx, f.tentative.edge.Size(), wait)
@@ -313,9 +319,9 @@ func (f *follower) follow(ctx context.Context) error {
 			}
 			continue
 		}
-		if from := f.withheld(); from >= 0 {
-			f.askAgain(ctx, from)
-			if p.wait(ctx) != nil {
+		if f.lacks() {
+			f.askAgain(ctx)
+			if f.lacks() && p.wait(ctx) != nil {
 				return nil
 			}
 			continue
@@ -344,8 +350,17 @@ func (f *follower) withheld() int64 {
 	return first
 }
 
-// askAgain asks once more for bodies that were withheld.
-func (f *follower) askAgain(ctx context.Context, from int64) {
+// lacks reports whether bodies have to be asked for.
+func (f *follower) lacks() bool { return f.withheld() >= 0 || f.unheard != (stretch{}) }
+
+// askAgain asks once more for bodies that were not given.
+func (f *follower) askAgain(ctx context.Context) {
+	defer f.publish()
+	f.hearChange(ctx)
+	from := f.withheld()
+	if from < 0 {
+		return
+	}
 	feed, err := f.e.desk.Feed(ctx, from, 0)
 	if err != nil {
 		return
@@ -359,7 +374,6 @@ func (f *follower) askAgain(ctx context.Context, from int64) {
 		}
 	}
 	f.fold()
-	f.publish()
 }
 
 func bodiesOf(feed proof.Feed) map[int64]proof.FeedBody {
@@ -517,6 +531,9 @@ func (f *follower) logKey(all []entry) (note.Verifier, error) {
 
 // accept makes leaves that a checkpoint covers part of what is known.
 func (f *follower) accept(batch []entry, end tip, signed int64) {
+	if f.verified.edge.Size() == 0 && f.remembered.Size == 0 && len(f.chain) == 0 {
+		f.found = end.edge.Size()
+	}
 	f.verified, f.batch = end, nil
 	f.tentative = end.clone()
 	delete(f.stops, stopStart)
@@ -554,11 +571,13 @@ func (f *follower) accept(batch []entry, end tip, signed int64) {
 			f.matched = true
 		}
 	}
+	f.mu.Lock()
+	f.nos.accepted(batch)
+	f.mu.Unlock()
 	f.fold()
 	own := f.e.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.nos.accepted(batch)
 	if f.nos.due(own) && f.ahead.Sub(own) <= tolerance && datedBy(batch, own) {
 		f.nos.mark(end.edge.Size(), own)
 	}

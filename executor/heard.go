@@ -25,6 +25,7 @@ import (
 
 // no is somebody's no to a request, as the ledger holds it.
 type no struct {
+	index   int64  // of its entry
 	kind    string // of its entry
 	by      workforce.WorkerID
 	expires canonical.Time // of the request: afterwards nobody can act on it anyway
@@ -35,8 +36,8 @@ type stretch struct{ from, to int64 }
 
 // nos is what is known of those who said no. The follower's lock guards it.
 type nos struct {
-	by     map[string]no // by request
-	unread []stretch     // entries of the desk's among which some were not read, in order
+	by     map[string][]no // by request, in no order
+	unread []stretch       // entries of the desk's among which some were not read, in order
 	marks  []journal.Mark
 	fresh  []journal.Mark // those that the journal lacks
 }
@@ -50,7 +51,7 @@ const joined = 100
 
 // note remembers a decline or a withdrawal, and forgets those of requests that
 // have expired.
-func (s *nos) note(b ledger.Body) {
+func (s *nos) note(index int64, b ledger.Body) {
 	var request string
 	var signed actions.Signed
 	switch b.Kind {
@@ -70,16 +71,16 @@ func (s *nos) note(b ledger.Body) {
 		return
 	}
 	if s.by == nil {
-		s.by = map[string]no{}
+		s.by = map[string][]no{}
 	}
 	if len(s.by) >= manyNos {
-		for r, n := range s.by {
-			if n.expires.Before(b.Time.Time) {
+		for r, said := range s.by {
+			if said[0].expires.Before(b.Time.Time) {
 				delete(s.by, r)
 			}
 		}
 	}
-	s.by[request] = no{b.Kind, signed.Statement.Signer, signed.Statement.Expires}
+	s.by[request] = append(s.by[request], no{index, b.Kind, signed.Statement.Signer, signed.Statement.Expires})
 }
 
 // manyNos is how many are remembered before those that are over are looked for.
@@ -91,7 +92,7 @@ func (s *nos) accepted(batch []entry) {
 		switch {
 		case n.leaf.Class != ledger.Desk:
 		case n.body != nil:
-			s.note(*n.body)
+			s.note(n.index, *n.body)
 		case !n.read:
 			if last := len(s.unread) - 1; last >= 0 && n.index-s.unread[last].to < joined {
 				s.unread[last].to = n.index + 1
@@ -153,19 +154,88 @@ func (n *entry) hear(bodies map[int64]proof.FeedBody) {
 func (f *follower) refused(request string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch n, ok := f.nos.by[request]; {
-	case !ok:
+	said := f.nos.by[request]
+	switch {
+	case len(said) == 0:
 		return nil
-	case n.kind == proof.KindDecline:
-		return fault.New(fault.Forbidden, "declined", "%s declined the request %s: the ledger holds it.", n.by, request)
+	case said[0].kind == proof.KindDecline:
+		return fault.New(fault.Forbidden, "declined", "%s declined the request %s: the ledger holds it.", said[0].by, request)
 	default:
 		return fault.New(fault.Forbidden, "withdrawn", "The request %s was withdrawn: the ledger holds it.", request)
 	}
 }
 
+// A change of the desk takes effect by its entry alone, with no warrant. So before the
+// executor folds one that it has not folded before, it has read every entry that may be
+// somebody's no to its request, as it does before it burdens anybody.
+
+// heardChange says that entries have to be read before a governance entry is folded,
+// and which come first; ok is false if there are none. Nothing is asked for changes that
+// this executor, with a new journal, found in the ledger when it started, nor for those
+// that its journal holds.
+func (f *follower) heardChange(n entry) (s stretch, ok bool) {
+	a, is := changeIn(n)
+	if !is || n.index < f.found || n.leaf.Number < int64(len(f.chain)) {
+		return s, false
+	}
+	since := f.before(firstSigned(a.Request, a.Countersignatures).Add(-tolerance))
+	f.mu.Lock()
+	since = max(since, f.base) // of what came before, the leaves are forgotten
+	f.mu.Unlock()
+	s, ok = f.nextUnread(since)
+	return stretch{s.from, min(s.to, n.index)}, ok && s.from < n.index
+}
+
+// revived says that a governance entry carries out a request to which the ledger holds a
+// no before it: whoever edits a request's row can have the desk go on with the signatures.
+// Of what a decline only withholds the signer's own yes (actions.Withholds), a withdrawal
+// alone is a no.
+func (f *follower) revived(n entry) error {
+	a, is := changeIn(n)
+	if !is {
+		return nil
+	}
+	request := a.Request.Statement.Request
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, said := range f.nos.by[request] {
+		switch {
+		case said.index > n.index:
+		case said.kind != proof.KindDecline:
+			return fault.New(fault.Forbidden, "withdrawn", "The ledger's entry %d says that the request %s was withdrawn before it was carried out.", said.index, request)
+		case !actions.Withholds(a.Action):
+			return fault.New(fault.Forbidden, "declined", "The ledger's entry %d says that %s declined the request %s before it was carried out.", said.index, said.by, request)
+		}
+	}
+	return nil
+}
+
+// changeIn returns what authorises a change of the desk, if a governance entry holds one.
+func changeIn(n entry) (a proof.Authority, ok bool) {
+	switch n.body.Kind {
+	case proof.KindFounding, proof.KindRow, proof.KindTaken:
+		return a, false
+	}
+	// An entry that cannot be read is refused when it is applied.
+	return a, canonical.UnmarshalExact(n.body.Data, &a) == nil
+}
+
+// hearChange asks for entries that have to be read before a change is folded, until all
+// were given or the desk keeps some back.
+func (f *follower) hearChange(ctx context.Context) {
+	for f.unheard != (stretch{}) {
+		s := f.unheard
+		bodies, err := f.e.desk.Bodies(ctx, s.from, s.to)
+		if err != nil || f.hear(s, bodies) == s.from {
+			return
+		}
+		f.fold()
+	}
+}
+
 // heard sees to it that every entry is read that may be somebody's no to a request.
 func (e *Executor) heard(ctx context.Context, w proof.Warrant) error {
-	since := e.ledger.before(firstSigned(w).Add(-tolerance))
+	since := e.ledger.before(firstSigned(w.Request, w.Countersignatures).Add(-tolerance))
 	if _, ok := e.ledger.nextUnread(since); !ok {
 		return nil
 	}
@@ -205,13 +275,13 @@ func notRead(from int64, because error) error {
 		"What was read stays read: try again.", from).Because(because)
 }
 
-// firstSigned is the earliest time from which one of a warrant's signatures says to
+// firstSigned is the earliest time from which one of the signatures on a request says to
 // be good. Nobody said no to the request before that. Whoever dates a signature later
 // than it was made gains nothing by it as long as one of the others is honest; and
 // where none is, they could as well sign anew.
-func firstSigned(w proof.Warrant) time.Time {
-	first := w.Request.Statement.NotBefore
-	for _, c := range w.Countersignatures {
+func firstSigned(request actions.Signed, countersignatures []actions.Signed) time.Time {
+	first := request.Statement.NotBefore
+	for _, c := range countersignatures {
 		if at := c.Statement.NotBefore; at.Before(first.Time) {
 			first = at
 		}
@@ -272,7 +342,7 @@ func (f *follower) hear(s stretch, bodies []proof.FeedBody) int64 {
 			break
 		}
 		f.mu.Lock()
-		f.nos.note(b)
+		f.nos.note(next, b)
 		f.mu.Unlock()
 		next++
 	}

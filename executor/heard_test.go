@@ -326,3 +326,124 @@ func TestSlowDeskAndUndo(t *testing.T) {
 	close(answer)
 	<-ended
 }
+
+// ended is how a request came to its end before somebody had the desk go on with it.
+type ended struct {
+	kind   string
+	status actions.Status
+}
+
+// revives asks for a change of the desk, has it end, and applies it all the same.
+func (p *place) revives(kind actions.Kind, c actions.Change, end ended) (index int64) {
+	p.t.Helper()
+	r := p.world.RequestChange(kind, c, p.world.Officers[0])
+	p.world.Countersign(r, p.world.Officers[1:]...)
+	p.world.Enters(r)
+	d := ledger.Draft{Class: ledger.Desk, Kind: end.kind, Expect: ledger.AnyNumber}
+	switch end.kind {
+	case proof.KindDecline:
+		d.Data = proof.VerdictRecord{Request: r.ID, Signed: p.world.Statement(r, "eva", actions.VerdictDecline), Status: end.status}
+	default:
+		d.Data = proof.EndRecord{Request: r.ID, Signed: p.world.Statement(r, r.By, actions.VerdictWithdraw), Status: end.status, Worker: r.By}
+	}
+	index = p.world.Append(d)[0].Index
+	if _, err := p.world.ApplyChange(r); err != nil {
+		p.t.Fatal(err)
+	}
+	return index
+}
+
+var (
+	withdrawn = ended{proof.KindWithdraw, actions.StatusWithdrawn}
+	declined  = ended{proof.KindDecline, actions.StatusDeclined}
+	going     = ended{proof.KindDecline, actions.StatusHeld}
+)
+
+// TestRevivedChange: a change of the desk whose request was taken back or declined is
+// void, whatever the desk makes of it: whoever edits the request's row has it go on with
+// the signatures in hand. Of a thaw, and of what relieves, a decline withholds the signer's
+// own yes only.
+func TestRevivedChange(t *testing.T) {
+	leaves := actions.Engagement{Op: "end", Worker: "lee"}
+	budgets := actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()[:1]}
+	for name, c := range map[string]struct {
+		kind   actions.Kind
+		change actions.Change
+		end    ended
+		sound  bool
+	}{
+		"withdrawn":                        {actions.DeskEngagement, leaves, withdrawn, false},
+		"declined":                         {actions.DeskChange, budgets, declined, false},
+		"declined, and the desk denies it": {actions.DeskChange, budgets, going, false},
+		"a thaw withdrawn":                 {actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "abe"}, withdrawn, false},
+		"an end declined":                  {actions.DeskEngagement, leaves, going, true},
+		"a thaw declined":                  {actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "abe"}, going, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, running := range []bool{true, false} {
+				t.Run(fmt.Sprintf("running %v", running), func(t *testing.T) {
+					p := newPlace(t)
+					p.world.Change(actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "abe"})
+					burdening, undo := p.prepare()
+					if !running {
+						p.halt()
+						p.bare(func(int64) {})
+					}
+					p.revives(c.kind, c.change, c.end)
+					if !running {
+						p.comments(20)
+						p.start()
+					}
+					p.ready()
+					if c.sound {
+						p.until("nothing stops it", func() bool { return p.Status().Stopped == "" })
+						if got, err := p.carry(burdening); err != nil || got.Outcome != proof.Executed {
+							t.Fatalf("%+v, %v", got, err)
+						}
+						return
+					}
+					p.refusesBurdening("before it was carried out", burdening, undo)
+					p.restart()
+					p.refusesBurdening("before it was carried out", burdening, nil)
+				})
+			}
+		})
+	}
+}
+
+// TestRevivedChangeWithheld: the body of a no that the desk keeps back stops burdening
+// acts until it is given, and the change is void then.
+func TestRevivedChangeWithheld(t *testing.T) {
+	p := newPlace(t)
+	burdening, undo := p.prepare()
+	p.desk.Lie(func(f *proof.Feed) {
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"kind":"withdraw"`)) })
+	})
+	no := p.revives(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, withdrawn)
+	p.refusesBurdening(fmt.Sprintf("the ledger's entries from %d on", no), burdening, undo)
+	p.desk.Lie(nil)
+	p.refusesBurdening("before it was carried out", burdening, nil)
+}
+
+// TestChangesFoundAtTheStart: with a new journal an executor takes the desk as it finds it,
+// and asks for no entry; what comes later is read.
+func TestChangesFoundAtTheStart(t *testing.T) {
+	t.Parallel()
+	p := emptyPlace(t, prooftest.Staffed(t))
+	p.plaza = executortest.NewPlatform(p.clock.Now)
+	p.played = p.plaza
+	p.comments(60)
+	p.world.End("abe")
+	p.bare(func(int64) {})
+	p.begun()
+	p.ready()
+	p.advance(2 * time.Minute) // what is signed now was not there at the start
+	p.executes(p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard))
+	if n := p.desk.Asked(); n > 2 {
+		t.Errorf("it asked %d times", n)
+	}
+	p.desk.Lie(nil)
+	burdening, undo := p.prepare()
+	p.revives(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, withdrawn)
+	p.refusesBurdening("before it was carried out", burdening, undo)
+}

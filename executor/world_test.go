@@ -64,6 +64,7 @@ type place struct {
 	alarm   func(context.Context, proof.SignedExecution) error
 	journal *journal.Journal
 	stop    func() error
+	cancel  context.CancelFunc
 }
 
 // patience is how long a test waits for what must come about, and what it grants the
@@ -134,6 +135,7 @@ func (p *place) start() {
 	ended := make(chan error, 1)
 	e := p.Executor
 	go func() { ended <- e.Run(ctx) }()
+	p.cancel = cancel
 	p.stop = func() error { cancel(); return <-ended }
 	p.until("the executor runs", e.Running)
 }

@@ -26,7 +26,9 @@ import (
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
+	"countersign.dev/platform/bluesky"
 	"countersign.dev/plaza"
+	"countersign.dev/policy"
 )
 
 // The people of a replay, besides the officers.
@@ -73,6 +75,7 @@ type stage struct {
 	names    []string // of the accounts that are made
 	raised   []string // of them, those that people raise
 	tier     actions.Tier
+	ranked   bool // on a PDS: a tier rule of the policy can tell which accounts matter
 	accounts map[string]account
 	many     []account // more of them, by no name
 	serve    *child
@@ -85,13 +88,26 @@ type stage struct {
 const replayOrigin = "replay.countersign.example/ledger"
 
 // set sets the stage. What it began is ended by strike, also after an error.
-func (g *stage) set(ctx context.Context, policy string, tell func(string, ...any)) error {
+func (g *stage) set(ctx context.Context, folder string, tell func(string, ...any)) error {
+	files := policy.Default()
+	if folder != "" {
+		var err error
+		if files, err = cli.ReadPolicy(folder); err != nil {
+			return err
+		}
+	}
+	set, err := policy.Compile(files)
+	if err != nil {
+		return err
+	}
+	// The rules that are built in read facts that a PDS does not give.
+	g.ranked = set.Ranks(g.platform, bluesky.Facts())
 	args := []string{"init", "--try", "--origin", g.origin}
 	for _, o := range g.officers {
 		args = append(args, "--officer", o)
 	}
-	if policy != "" {
-		args = append(args, "--policy", policy)
+	if folder != "" {
+		args = append(args, "--policy", folder)
 	}
 	if r := g.run(ctx, g.dir, args...); r.code != cli.Done {
 		return r.err
@@ -253,13 +269,15 @@ func (g *stage) hire(ctx context.Context) error {
 	}
 	add := []string{"platform", "add", g.platform, "--connector", deskdir.ConnectorPlaza, "--reason", "our platform"}
 	if g.pds != nil {
-		// A PDS gives no fact that the policy's tier rules read. Whom the play is about it
-		// raises itself, when the accounts are there.
-		list := filepath.Join(g.dir, "raise.txt")
-		if err := cli.WriteFile(list, []byte("# nobody yet: the accounts are still to be made\n"), 0o600); err != nil {
-			return err
+		add = []string{"platform", "add", g.platform, "--connector", deskdir.ConnectorBluesky, "--reason", "our platform"}
+		if !g.ranked {
+			// Whom the play is about it raises itself, when the accounts are there.
+			list := filepath.Join(g.dir, "raise.txt")
+			if err := cli.WriteFile(list, []byte("# nobody yet: the accounts are still to be made\n"), 0o600); err != nil {
+				return err
+			}
+			add = append(add, "--unranked", "--raise", list)
 		}
-		add = []string{"platform", "add", g.platform, "--connector", deskdir.ConnectorBluesky, "--reason", "our platform", "--unranked", "--raise", list}
 	}
 	if err := g.decide(ctx, add...); err != nil {
 		return err

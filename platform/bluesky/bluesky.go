@@ -139,6 +139,9 @@ func (c *Connector) Check(ctx context.Context) error {
 // signsIn is what every change of an account's takedown costs its holder.
 const signsIn = "The holder's sessions: refresh tokens are revoked, so they sign in again on every device and in every app."
 
+// Facts are what a PDS tells of its accounts.
+func Facts() []platform.Fact { return []platform.Fact{platform.FactCreated, platform.FactOwner} }
+
 // Capabilities says what this connector promises.
 func (c *Connector) Capabilities() platform.Capabilities {
 	return platform.Capabilities{
@@ -149,7 +152,7 @@ func (c *Connector) Capabilities() platform.Capabilities {
 			{Verb: platform.Takedown, Sort: platform.Content, Marks: true},
 			{Verb: platform.Restore, Sort: platform.Content},
 		},
-		Facts:         []platform.Fact{platform.FactCreated, platform.FactOwner},
+		Facts:         Facts(),
 		CompareAndSet: false,
 		Lookup:        false,
 		RequestLife:   int((c.config.RequestLife + time.Second - 1) / time.Second),

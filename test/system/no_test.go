@@ -3,9 +3,11 @@ package system
 import (
 	"context"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"countersign.dev/actions"
+	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/executor"
 	"countersign.dev/executor/journal"
@@ -15,6 +17,7 @@ import (
 	"countersign.dev/link"
 	"countersign.dev/platform"
 	"countersign.dev/store"
+	"countersign.dev/workforce"
 )
 
 // TestNoInTheLedger: somebody declines, and whoever runs the desk sets the request's row
@@ -39,7 +42,7 @@ func TestNoInTheLedger(t *testing.T) {
 			t.Fatalf("the request is %s, %v", r.Status, err)
 		}
 		no := entryOf(t, to.World, proof.KindDecline)
-		tamper(t, to.World, `update request set status = 'held', outcome = '', outcome_text = '' where id = $1`, r.ID)
+		revive(t, to, r.ID, no)
 		to.StopExecutor()
 		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusApproved {
 			t.Fatalf("the request is %s", r.Status)
@@ -87,6 +90,60 @@ func TestNoInTheLedger(t *testing.T) {
 		}
 		if _, err := to.Bodies(t.Context(), 0, 1<<40); !fault.Is(err, "ledger-shorter") {
 			t.Errorf("beyond its end: %v", err)
+		}
+	})
+}
+
+// revive writes into a request's row that it is open, and takes the entry that says
+// otherwise out of the index by which the desk finds it.
+func revive(t *testing.T, to *desktest.Town, request string, no ledger.Entry) {
+	t.Helper()
+	tamper(t, to.World, `update request set status = 'held', outcome = '', outcome_text = '' where id = $1`, request)
+	tamper(t, to.World, `delete from ledger_about where idx = $1`, no.Index)
+}
+
+// TestRevivedChange: somebody takes a change of the desk back, and whoever edits the
+// database has the desk carry it out with the last signature. The executor goes on
+// undoing and burdens nobody by such a chain.
+func TestRevivedChange(t *testing.T) {
+	t.Parallel()
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		t.Parallel()
+		to := desktest.NewTown(t, o)
+		undoable := measure(t, to)
+		act := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+		to.StopExecutor()
+		e := linked(t, to)
+		r := to.Request("ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "new", Name: "New"}}})
+		r = to.Countersign(r.ID, "bea")
+		if _, err := to.TryWithdraw("ada", r.ID, r.Version); err != nil {
+			t.Fatal(err)
+		}
+		revive(t, to, r.ID, entryOf(t, to.World, proof.KindWithdraw))
+		if r = to.Countersign(r.ID, "cem"); r.Status != actions.StatusExecuted {
+			t.Fatalf("the change is %s", r.Status)
+		}
+		until(t, "the executor has stopped", func() bool { return strings.Contains(e.Status().Stopped, "was withdrawn before it was carried out") })
+		if act = to.Countersign(act.ID, "lee", "kim"); act.Status != actions.StatusApproved {
+			t.Fatalf("the act is %s", act.Status)
+		}
+		raw, err := to.Warrant(t.Context(), desktest.As("kim"), act.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Carry(t.Context(), raw, patience); fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.TextOf(err), "withdrawn") {
+			t.Errorf("burdening: %+v, %v", got, err)
+		}
+		undo, err := to.TryUndo("ann", undoable.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lifts, err := to.Warrant(t.Context(), desktest.As("ann"), undo.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Carry(t.Context(), lifts, patience); err != nil || got.Outcome != proof.Executed {
+			t.Errorf("undo: %+v, %v", got, err)
 		}
 	})
 }

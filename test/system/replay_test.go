@@ -18,18 +18,7 @@ func TestReplayOnPDS(t *testing.T) {
 	t.Parallel()
 	b := testenv.OwnPDS(t, testenv.BlueskyOptions{})
 	bystander := b.CreateAccount(t, "bystander")
-	program := filepath.Join(t.TempDir(), "countersign")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "countersign.dev/cmd/countersign").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	password := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(password, []byte(b.AdminPassword+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), program, "replay", "eleven-minutes", "--json", "--slow", "30", "--platform", "bluesky", "--pds", b.URL, "--pds-admin-password-file", password)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	stdout, stderr, err := playedOn(t, b, "eleven-minutes", "--slow", "30")
 	var doc struct {
 		Platform string
 		Ways     []struct {
@@ -80,4 +69,39 @@ func TestReplayOnPDS(t *testing.T) {
 	if up := b.Query(t, "", "com.atproto.sync.getRepoStatus", "did", bystander.DID); up.Body["active"] != true {
 		t.Errorf("the bystander: %v", up.Body)
 	}
+}
+
+// TestOutageOnPDS plays an outage against a real PDS, by a policy whose rules rank a
+// PDS's accounts.
+func TestOutageOnPDS(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, err := playedOn(t, testenv.OwnPDS(t, testenv.BlueskyOptions{}), "outage", "--accounts", "6", "--changed", "2", "--outage", "10s")
+	var doc struct {
+		Platform          string
+		Accounts, Changed int
+		RestoredMS        float64 `json:"restored_ms"`
+	}
+	if unread := json.Unmarshal(stdout.Bytes(), &doc); err != nil || unread != nil {
+		t.Fatalf("%v, %v\n%s\n%s", err, unread, stdout.String(), stderr.String())
+	}
+	if doc.Platform != "bluesky" || doc.Accounts != 6 || doc.Changed != 2 || doc.RestoredMS <= 0 {
+		t.Errorf("%s", stdout.String())
+	}
+}
+
+// playedOn has the program, as it is built, play on a PDS.
+func playedOn(t *testing.T, b *testenv.Bluesky, play ...string) (stdout, stderr bytes.Buffer, err error) {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "countersign")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "countersign.dev/cmd/countersign").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte(b.AdminPassword+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, append(append([]string{"replay"}, play...), "--json", "--platform", "bluesky", "--pds", b.URL, "--pds-admin-password-file", password)...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	return stdout, stderr, err
 }
