@@ -7,6 +7,9 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
 
@@ -55,6 +58,17 @@ func TestRevivedByWhoeverEditsRows(t *testing.T) {
 		revive(act)
 		_, err := to.TryCountersign("kim", act.ID)
 		refused(t, err, "not-open")
+		for _, kind := range []string{"expire", "void"} {
+			act := to.Countersign(to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president")).ID, "lee")
+			if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
+				tx.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: proof.EndRecord{Request: act.ID}, Expect: ledger.AnyNumber}).About(act.ID)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			_, err := to.TryCountersign("kim", act.ID)
+			refused(t, err, "not-open")
+		}
 
 		vendor := to.Request("ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "new", Name: "New"}}})
 		vendor = to.Countersign(vendor.ID, "bea")
@@ -73,7 +87,13 @@ func TestRevivedByWhoeverEditsRows(t *testing.T) {
 		withdraw(waits)
 		revive(waits)
 		to.Clock().Advance(2 * time.Hour)
-		noJobDue(t, to)
+		desktest.Until(t, "its job is done", func() bool {
+			left := 0
+			err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+				return tx.QueryRow(`select count(*) from job where kind = 'desk.wait' and unique_key = $1`, waits.ID).Scan(&left)
+			})
+			return err == nil && left == 0
+		})
 		if n := head(); n != before {
 			t.Errorf("the governance chain grew by %d", n-before)
 		}
