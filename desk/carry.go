@@ -139,7 +139,7 @@ func (d *Desk) disown(ctx context.Context, request string, because error) error 
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("void", proof.EndRecord{Request: request, Status: next.Status, Type: next.Outcome})
+			t.record("void", proof.EndRecord{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
 			t.SaveRequest(with(r, next))
 			t.Signal(requestSignal(request))
 			return nil

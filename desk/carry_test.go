@@ -140,6 +140,16 @@ func TestApprovedByWhoeverEditsRows(t *testing.T) {
 			if told != 1 {
 				t.Errorf("the ledger tells of it %d times", told)
 			}
+			// Written back once more, it is over all the same.
+			if err := w.Store.DB().Write(t.Context(), func(tx *sqldb.Tx) error {
+				_, err := tx.Exec(`update request set status = 'held', outcome = '', outcome_text = '' where id = $1`, held.ID)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			w.Countersign(held.ID, "bea")
+			_, err := w.TryCountersign("cem", held.ID)
+			refused(t, err, "not-open")
 		})
 	}
 }
