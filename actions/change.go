@@ -124,8 +124,9 @@ type Enrolment struct {
 	Possession Signature `json:"possession"`
 }
 
-// PossessionChallenge is what a new key signs to be enrolled for a worker at
-// the desk of a log.
+// PossessionChallenge is what a new key signs to be enrolled for a worker at the
+// desk of a log. Which name of the log that is depends on the laws in force:
+// proof.State.EnrolName says it.
 func PossessionChallenge(log string, w workforce.WorkerID, k workforce.KeyID) [32]byte {
 	return canonical.Sum([]byte("countersign/enrol/v1\n"), canonical.MustMarshal([]string{log, string(w), string(k)}))
 }
@@ -279,7 +280,7 @@ type Setting struct {
 // statement names, or a change of part laws that several people sign.
 const (
 	FirstLaws  = 1 // of founding statements that name none
-	NewestLaws = 2 // of desks that are founded now
+	NewestLaws = 3 // of desks that are founded now
 )
 
 // Direction of a tier raised is relieving; all else is burdening.

@@ -91,7 +91,7 @@ func TestLostKey(t *testing.T) {
 		s.done(s.together(actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{lost}}, "ada", "bea"))
 		private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
 		key := workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: canonical.Bytes(private.Public().(ed25519.PublicKey)), Credential: canonical.Bytes{}, Hardware: true}
-		challenge := actions.PossessionChallenge(s.Origin, "cem", key.ID())
+		challenge := actions.PossessionChallenge(s.EnrolName(), "cem", key.ID())
 		r := s.together(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{{Worker: "cem", Key: key,
 			Possession: actions.Signature{Signature: ed25519.Sign(private, challenge[:])}}}}, "ada", "bea")
 		if r.Status != actions.StatusHeld {

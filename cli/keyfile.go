@@ -64,10 +64,11 @@ func (k KeyFile) Sign(challenge [32]byte) actions.Signature {
 	return actions.Signature{Signature: ed25519.Sign(k.private(), challenge[:])}
 }
 
-// Enrolment returns what an officer needs to enrol the key at a desk.
-func (k KeyFile) Enrolment(origin string) actions.Enrolment {
+// Enrolment returns what an officer needs to enrol the key at a desk, by the name
+// that proof.State.EnrolName and v1.Status give.
+func (k KeyFile) Enrolment(desk string) actions.Enrolment {
 	return actions.Enrolment{Worker: k.Worker, Key: k.PublicKey(),
-		Possession: k.Sign(actions.PossessionChallenge(origin, k.Worker, k.Key))}
+		Possession: k.Sign(actions.PossessionChallenge(desk, k.Worker, k.Key))}
 }
 
 // ReadKey reads a key file. It refuses one that others may read.

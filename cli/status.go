@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -19,8 +20,9 @@ func (c *statusCommand) Help() string {
 // statusDoc is the answer of status.
 type statusDoc struct {
 	Origin string         `json:"origin"`
-	Size   int64          `json:"size"` // entries of the ledger
-	At     canonical.Time `json:"at"`   // by this machine's clock
+	Name   string         `json:"enrol_name"` // what enrolments call the desk, as key make --desk takes it
+	Size   int64          `json:"size"`       // entries of the ledger
+	At     canonical.Time `json:"at"`         // by this machine's clock
 	v1.Matters
 }
 
@@ -40,8 +42,8 @@ func (c *statusCommand) Run(ctx context.Context, s *Session) error {
 	if all.Needed {
 		s.End(Refused)
 	}
-	return s.Answer(statusDoc{st.Origin, st.Ledger.Size, canonical.At(s.Now()), all}, func(p *Page) {
-		p.Line("%s, %d entries", st.Origin, st.Ledger.Size)
+	return s.Answer(statusDoc{st.Origin, st.EnrolName, st.Ledger.Size, canonical.At(s.Now()), all}, func(p *Page) {
+		p.Line("%s, %d entries", cmp.Or(st.EnrolName, st.Origin), st.Ledger.Size)
 		for _, section := range all.Sections {
 			var items []v1.Matter
 			for _, m := range all.Items {

@@ -114,7 +114,7 @@ func TestLaw3ChangingTheDeskNeedsSeveral(t *testing.T) {
 			"policy": {Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartPolicy, Policy: s.Policy.Files()}},
 			"budget": {Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}},
 			"trust":  {Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTrust, Trust: &s.Trust}},
-			"key":    {Kind: actions.DeskKey, Change: actions.Keys{Enrol: []actions.Enrolment{{Worker: "ada", Key: w.PublicKey("spare"), Possession: w.Sign("spare", actions.PossessionChallenge(w.Origin, "ada", w.PublicKey("spare").ID()))}}}},
+			"key":    {Kind: actions.DeskKey, Change: actions.Keys{Enrol: []actions.Enrolment{{Worker: "ada", Key: w.PublicKey("spare"), Possession: w.Sign("spare", actions.PossessionChallenge(w.EnrolName(), "ada", w.PublicKey("spare").ID()))}}}},
 			"extend": {Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "extend", Worker: "dan", Last: canonical.At(time.Now().AddDate(1, 0, 0))}},
 			"admit":  {Kind: actions.DeskAdmit, Change: admit},
 		} {

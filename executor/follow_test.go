@@ -202,6 +202,14 @@ func TestLies(t *testing.T) {
 			p.world.Append(ledger.Draft{Class: ledger.Governance, Kind: string(actions.DeskChange), Data: a, Expect: ledger.AnyNumber})
 			return nil
 		}, "does not verify", false},
+		// Officers signed it, since their own desk lied to them about it as well.
+		{"an enrolment that was signed at a rehearsal", func(p *place) func(*proof.Feed) {
+			e := p.world.Enrolment("abe")
+			e.Possession = p.world.Key("abe").Sign(actions.PossessionChallenge(p.world.Origin, "abe", e.Key.ID()))
+			p.world.Append(ledger.Draft{Class: ledger.Governance, Kind: string(actions.DeskKey), Expect: ledger.AnyNumber,
+				Data: p.world.Claim(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{e}}, "ada", "bea", "cem")})
+			return nil
+		}, "did not sign for its enrolment", false},
 		{"a body that is no entry", func(p *place) func(*proof.Feed) {
 			p.world.Append(ledger.Draft{Class: ledger.Governance, Kind: "desk.change", Data: map[string]any{"x": 1}, Expect: ledger.AnyNumber})
 			return nil

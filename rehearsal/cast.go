@@ -69,7 +69,7 @@ func (c *cast) giveKeys(ctx context.Context, workers ...string) error {
 	key := func(w string) string { return filepath.Join(c.home(w), "my.key") }
 	enrol := []string{"key", "enroll", "--reason", "first keys"}
 	for _, w := range workers {
-		r := c.run(ctx, c.home(w), "key", "make", key(w), "--worker", w, "--hardware", "--desk", c.origin)
+		r := c.run(ctx, c.home(w), "key", "make", key(w), "--worker", w, "--hardware", "--url", c.desk)
 		if r.code != cli.Done {
 			return r.err
 		}

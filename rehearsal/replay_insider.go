@@ -217,6 +217,10 @@ func (i *insider) changes(ctx context.Context, g *stage, victim account, try fun
 	later := canonical.At(time.Now().AddDate(1, 0, 0))
 	mine := i.key
 	mine.Worker = second
+	status, err := i.desk.Status(ctx)
+	if err != nil {
+		return err
+	}
 	for _, c := range []struct {
 		what   string
 		kind   actions.Kind
@@ -224,7 +228,7 @@ func (i *insider) changes(ctx context.Context, g *stage, victim account, try fun
 	}{
 		{"lower the tier", actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: victim.on, From: actions.Critical, To: actions.Standard}}},
 		{"extend the own engagement", actions.DeskEngagement, actions.Engagement{Op: "extend", Worker: i.worker, Last: later}},
-		{"enrol the own key for somebody else", actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{mine.Enrolment(g.origin)}}},
+		{"enrol the own key for somebody else", actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{mine.Enrolment(status.EnrolName)}}},
 		{"propose another policy", actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: map[string]string{
 			"all.cedar": "@id(\"all\")\n@reason(\"All.\")\npermit (principal, action, resource);\n", "tiers.json": "{}"}}},
 		{"only observe from now on", actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: g.platform, Tier: actions.Critical, Mode: actions.Observe}}},

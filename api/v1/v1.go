@@ -72,14 +72,15 @@ func DetailsOf(ds []fault.Detail) []Detail {
 
 // Status is what anybody may know of a desk: no personal data.
 type Status struct {
-	Version  string           `json:"version" doc:"of the program"`
-	Founded  bool             `json:"founded"`
-	Origin   string           `json:"origin" doc:"of the ledger"`
-	Log      string           `json:"log" doc:"what statements and requests for tokens call the ledger: its origin and, under the laws 2, # and the hash of entry 0"`
-	LogKey   string           `json:"log_key" doc:"verifier key line of the ledger"`
-	Root     canonical.Digest `json:"root" doc:"hash of entry 0; compare it with the one in your trust folder"`
-	Ledger   LedgerStatus     `json:"ledger"`
-	Executor *ExecutorStatus  `json:"executor,omitempty" doc:"left out if the executor does not answer"`
+	Version   string           `json:"version" doc:"of the program"`
+	Founded   bool             `json:"founded"`
+	Origin    string           `json:"origin" doc:"of the ledger"`
+	Log       string           `json:"log" doc:"what statements and requests for tokens call the ledger: its origin and, under the laws 2, # and the hash of entry 0"`
+	EnrolName string           `json:"enrol_name" doc:"what an enrolment calls the ledger, as key make --desk takes it: its origin and, under the laws 3, # and the hash of entry 0"`
+	LogKey    string           `json:"log_key" doc:"verifier key line of the ledger"`
+	Root      canonical.Digest `json:"root" doc:"hash of entry 0; compare it with the one in your trust folder"`
+	Ledger    LedgerStatus     `json:"ledger"`
+	Executor  *ExecutorStatus  `json:"executor,omitempty" doc:"left out if the executor does not answer"`
 }
 
 // Matters is how a desk is.

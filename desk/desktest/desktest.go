@@ -5,6 +5,7 @@
 package desktest
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -95,7 +96,9 @@ type Options struct {
 	Trust    func(*actions.Trust)
 	// FirstLaws founds a desk as they were founded before laws had numbers.
 	FirstLaws bool
-	Step      func(string) // see desk.Config
+	// Laws is the number that the founding statement names; zero is the newest.
+	Laws int64
+	Step func(string) // see desk.Config
 
 	Destinations  []desk.Destination // see desk.Config
 	Sender        alarm.Sender
@@ -201,7 +204,7 @@ func (w *World) Clock() *Clock { return w.clock }
 func (w *World) found(o Options) {
 	w.t.Helper()
 	now := canonical.At(w.clock.Now())
-	f := proof.Founding{V: proof.FoundingVersion, Laws: actions.NewestLaws, Origin: w.Origin, LogKey: w.LogKey.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
+	f := proof.Founding{V: proof.FoundingVersion, Laws: cmp.Or(o.Laws, actions.NewestLaws), Origin: w.Origin, LogKey: w.LogKey.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
 		Time: now, Nonce: random(w.t, 32), Trust: actions.Trust{Executor: ExecutorID,
 			ExecutorKey: canonical.Bytes(w.ExecutorKey.Public().(ed25519.PublicKey)), RelyingParty: "desk.example.com",
 			Origins: []string{"https://desk.example.com"}, EndingsPerHour: 10, RaisesPerHour: 20, UndoWindow: 30}}
@@ -430,7 +433,7 @@ func (w *World) Staff() {
 // Enrolment is a worker's key with its proof of possession.
 func (w *World) Enrolment(id workforce.WorkerID) actions.Enrolment {
 	k := w.PublicKey(id)
-	return actions.Enrolment{Worker: id, Key: k, Possession: w.Sign(id, actions.PossessionChallenge(w.Origin, id, k.ID()))}
+	return actions.Enrolment{Worker: id, Key: k, Possession: w.Sign(id, actions.PossessionChallenge(w.EnrolName(), id, k.ID()))}
 }
 
 // Admission makes the change and the rows of an import.
@@ -474,10 +477,15 @@ func compare(a, b workforce.WorkerID) int {
 func (w *World) Context() context.Context { return w.t.Context() }
 
 // LogName is what statements for this desk call its ledger.
-func (w *World) LogName() string {
+func (w *World) LogName() string { return w.chain().LogName() }
+
+// EnrolName is what enrolments at this desk call its ledger.
+func (w *World) EnrolName() string { return w.chain().EnrolName() }
+
+func (w *World) chain() *proof.State {
 	s, err := w.State(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return s.LogName()
+	return s
 }

@@ -228,19 +228,19 @@ func TestChainAttacks(t *testing.T) {
 		// A key is enrolled once more, for another: everything it signed would be theirs.
 		{"a key of another", func(w *prooftest.World) error {
 			e := actions.Enrolment{Worker: "abe", Key: w.PublicKey("ann")}
-			e.Possession = w.Key("ann").Sign(actions.PossessionChallenge(w.Origin, "abe", e.Key.ID()))
+			e.Possession = w.Key("ann").Sign(actions.PossessionChallenge(w.State().EnrolName(), "abe", e.Key.ID()))
 			return enter(w, string(actions.DeskKey), w.Claim(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{e}}, "ada", "bea", "cem"))
 		}, "wrong-state", "enrolled for ann already"},
 		// A revoked key is enrolled again, and its old signatures live again.
 		{"a revoked key again", func(w *prooftest.World) error {
 			w.Revoke("ann")
-			e := actions.Enrolment{Worker: "ann", Key: w.PublicKey("ann"), Possession: w.Key("ann").Sign(actions.PossessionChallenge(w.Origin, "ann", w.PublicKey("ann").ID()))}
+			e := actions.Enrolment{Worker: "ann", Key: w.PublicKey("ann"), Possession: w.Key("ann").Sign(actions.PossessionChallenge(w.State().EnrolName(), "ann", w.PublicKey("ann").ID()))}
 			return enter(w, string(actions.DeskKey), w.Claim(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{e}}, "ada", "bea", "cem"))
 		}, "wrong-state", "make a new one"},
 		// Somebody enrols a public key that they found.
 		{"a key that its owner does not hold", func(w *prooftest.World) error {
 			e := w.Enrolment("abe")
-			e.Possession = w.Key("bob").Sign(actions.PossessionChallenge(w.Origin, "abe", e.Key.ID()))
+			e.Possession = w.Key("bob").Sign(actions.PossessionChallenge(w.State().EnrolName(), "abe", e.Key.ID()))
 			return enter(w, string(actions.DeskKey), w.Claim(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{e}}, "ada", "bea", "cem"))
 		}, "no-possession", ""},
 		{"possession signed for another", func(w *prooftest.World) error {
@@ -250,7 +250,7 @@ func TestChainAttacks(t *testing.T) {
 		}, "no-possession", ""},
 		{"possession signed for another desk", func(w *prooftest.World) error {
 			e := w.Enrolment("abe")
-			e.Possession = w.Key("abe").Sign(actions.PossessionChallenge("other.example.com/ledger", "abe", e.Key.ID()))
+			e.Possession = w.Key("abe").Sign(actions.PossessionChallenge("other.example.com/ledger#"+w.Root.String(), "abe", e.Key.ID()))
 			return enter(w, string(actions.DeskKey), w.Claim(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{e}}, "ada", "bea", "cem"))
 		}, "no-possession", ""},
 		{"the same key twice in one change", func(w *prooftest.World) error {

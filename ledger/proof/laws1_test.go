@@ -15,7 +15,7 @@ import (
 	"countersign.dev/ledger/proof"
 )
 
-// exported is a ledger with everything in it, as a desk of the first laws wrote it.
+// exported is a ledger with everything in it, as a desk of earlier laws wrote it.
 type exported struct {
 	Root       string         `json:"root"` // hash of entry 0, as canonical.Digest spells it
 	Checkpoint string         `json:"checkpoint"`
@@ -37,7 +37,13 @@ type exported struct {
 // warrant that waited, and records that the executor signed.
 func firstLaws(t *testing.T) (exported, canonical.Digest) {
 	t.Helper()
-	f, err := os.Open("testdata/laws1/ledger.json.gz")
+	return readLedger(t, "testdata/laws1/ledger.json.gz")
+}
+
+// readLedger reads an exported ledger and the hash of its entry 0.
+func readLedger(t *testing.T, path string) (exported, canonical.Digest) {
+	t.Helper()
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +71,20 @@ func firstLaws(t *testing.T) (exported, canonical.Digest) {
 // warrants that rest on it.
 func TestFirstLaws(t *testing.T) {
 	e, root := firstLaws(t)
+	seen := verifyLedger(t, e, root)
+	for _, k := range append(everyKind(), "freeze", "thaw", "end", "extend", "enrol", "revoke", proof.KindFounding, proof.KindRow, proof.KindTaken, proof.KindDecline,
+		actions.PartTiers, actions.PartPolicy, actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes, actions.PartLocks) {
+		if seen[k] == 0 {
+			t.Errorf("the ledger holds nothing of %s", k)
+		}
+	}
+}
+
+// verifyLedger folds the chain of a ledger, verifies its warrants and compares the
+// state with what the program that wrote the ledger made of it. It returns how often
+// the ledger holds each kind, part and operation.
+func verifyLedger(t *testing.T, e exported, root canonical.Digest) map[string]int {
+	t.Helper()
 	s := proof.NewState(root)
 	past := map[int64]*proof.State{0: s.Clone()}  // by the number of the next governance entry
 	placed := map[canonical.Digest]*proof.State{} // by a warrant's digest: the chain at its place
@@ -110,17 +130,11 @@ func TestFirstLaws(t *testing.T) {
 			t.Errorf("the warrant of %s: %v", w.Action.Kind, err)
 		}
 	}
-	for _, k := range append(everyKind(), "freeze", "thaw", "end", "extend", "enrol", "revoke", proof.KindFounding, proof.KindRow, proof.KindTaken, proof.KindDecline,
-		actions.PartTiers, actions.PartPolicy, actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes, actions.PartLocks) {
-		if seen[k] == 0 {
-			t.Errorf("the ledger holds nothing of %s", k)
-		}
-	}
 	people := []any{}
 	for _, p := range s.People.Sorted() {
 		people = append(people, map[string]any{"Worker": p, "Standing": s.People.Standing(p.Worker, s.Time.Time), "Keys": s.People.KeysOf(p.Worker)})
 	}
-	now := map[string]any{"next": s.Next, "head": s.Head.String(), "time": s.Time.String(), "raised": s.Raised, "orders": s.Orders, "observed": s.Observed,
+	now := map[string]any{"laws": s.Laws, "next": s.Next, "head": s.Head.String(), "time": s.Time.String(), "raised": s.Raised, "orders": s.Orders, "observed": s.Observed,
 		"unlocked": s.Unlocked, "freezes": s.Freezes, "reviewed": s.Reviewed, "budgets": s.Budgets, "trust": s.Trust, "platforms": s.Platforms,
 		"policy": s.Policy.Digest().String(), "people": people}
 	for name, want := range e.State {
@@ -136,6 +150,7 @@ func TestFirstLaws(t *testing.T) {
 			t.Errorf("the state's %s is another than it was: %s", name, why)
 		}
 	}
+	return seen
 }
 
 // everyKind lists the kinds of action that there were under the first laws.

@@ -106,6 +106,17 @@ func (s *State) LogName() string {
 	return s.Origin + "#" + s.Root.String()
 }
 
+// EnrolName is what the possession of a new key calls the ledger of this chain, as
+// actions.PossessionChallenge takes it. The laws 1 and 2 demand the origin alone, so
+// that what somebody signed at a rehearsal desk is an enrolment here. Later laws
+// demand LogName.
+func (s *State) EnrolName() string {
+	if s.Laws < 3 {
+		return s.Origin
+	}
+	return s.LogName()
+}
+
 // Settled reports whether no rows of an admission are outstanding.
 func (s *State) Settled() bool { return s.pending == nil }
 
@@ -299,9 +310,10 @@ func (s *State) Authorise(a Authority, at time.Time) error {
 }
 
 // Moot says why a change of the desk could not be applied as the desk is at an instant,
-// whoever else signs it: what it changes is so already, or is over. It is for whoever
-// drafts one or takes one in, so that nobody signs in vain; Authorise decides. The error
-// is a fault of kind Conflict, nil if there is none of that kind.
+// whoever else signs it: what it changes is so already, or is over, or a key in it did
+// not sign for its enrolment here. It is for whoever drafts one or takes one in, so that
+// nobody signs in vain; Authorise decides. The error is a fault of kind Conflict, or of
+// type "no-possession"; nil if there is none of these.
 func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error {
 	if !specDesk(a) {
 		return nil
@@ -310,10 +322,28 @@ func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error
 	if err != nil {
 		return err
 	}
+	if c, ok := ch.(actions.Keys); ok {
+		for _, e := range c.Enrol {
+			if err := s.possessed(e); err != nil {
+				return err
+			}
+		}
+	}
 	if err := s.admissible(Authority{Action: a, Request: actions.Signed{Statement: by}}, ch, at); fault.KindOf(err) == fault.Conflict {
 		return err
 	}
 	return nil
+}
+
+// possessed checks that a key signed for its enrolment here: for this worker, and for
+// this ledger by the name that the laws in force demand.
+func (s *State) possessed(e actions.Enrolment) error {
+	err := VerifySignature(e.Key, actions.PossessionChallenge(s.EnrolName(), e.Worker, e.Key.ID()), e.Possession, s.Sites())
+	if err == nil {
+		return nil
+	}
+	return refuse("no-possession", "The key %s did not sign for its enrolment as %s at the desk %s. An enrolment that was made for another desk, for a rehearsal or before the desk adopted newer laws is not valid here. "+
+		"%s makes it anew, with the same key, and sends it again: `countersign key enrolment FILE --worker %s --desk '%s'`.", e.Key.ID(), e.Worker, s.EnrolName(), e.Worker, e.Worker, s.EnrolName()).Because(err)
 }
 
 // admissible checks what no signature can make good.
@@ -363,8 +393,8 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			if k, ok := s.People.Key(id); ok {
 				return wrong("The key %s was enrolled for %s already; make a new one.", id, k.Worker)
 			}
-			if err := VerifySignature(e.Key, actions.PossessionChallenge(s.Origin, e.Worker, id), e.Possession, s.Sites()); err != nil {
-				return refuse("no-possession", "The key %s did not sign for its enrolment.", id).Because(err)
+			if err := s.possessed(e); err != nil {
+				return err
 			}
 		}
 		for _, id := range c.Revoke {

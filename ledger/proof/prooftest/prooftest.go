@@ -11,6 +11,7 @@
 package prooftest
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"io"
 	"slices"
@@ -63,6 +64,8 @@ type Options struct {
 	Trust   func(*actions.Trust)
 	// FirstLaws founds a desk as they were founded before laws had numbers.
 	FirstLaws bool
+	// Laws is the number that the founding statement names; zero is the newest.
+	Laws int64
 }
 
 // Found returns a desk founded by three officers, at which nobody else is yet.
@@ -84,7 +87,7 @@ func Found(t testing.TB, o Options) *World {
 		t.Fatal(err)
 	}
 	w.ExecutorKey = w.newKey()
-	f := proof.Founding{V: proof.FoundingVersion, Laws: actions.NewestLaws, Origin: w.Origin, LogKey: w.log.key.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
+	f := proof.Founding{V: proof.FoundingVersion, Laws: cmp.Or(o.Laws, actions.NewestLaws), Origin: w.Origin, LogKey: w.log.key.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
 		Time: canonical.At(o.At), Nonce: w.bytes(32), Trust: actions.Trust{Executor: ExecutorID,
 			ExecutorKey: canonical.Bytes(w.ExecutorKey.Public().(ed25519.PublicKey)), RelyingParty: "desk.example.com",
 			Origins: []string{"https://desk.example.com"}, EndingsPerHour: 10, RaisesPerHour: 20, UndoWindow: 30}}
@@ -368,7 +371,7 @@ func (w *World) keep(p workforce.WorkerID, k Signer) {
 
 func (w *World) enrolment(p workforce.WorkerID) actions.Enrolment {
 	pub := w.PublicKey(p)
-	return actions.Enrolment{Worker: p, Key: pub, Possession: w.sign(p, actions.PossessionChallenge(w.Origin, p, pub.ID()))}
+	return actions.Enrolment{Worker: p, Key: pub, Possession: w.sign(p, actions.PossessionChallenge(w.State().EnrolName(), p, pub.ID()))}
 }
 
 // Enrol makes a file key for each and enrols it.
