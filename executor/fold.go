@@ -180,7 +180,10 @@ func (f *follower) foldGovernance(own time.Time) {
 		f.dated(n.body.Time, own)
 	}
 	f.state, f.governance = s, f.governance[good:]
-	if f.broken {
-		f.governance = nil
+	f.mu.Lock()
+	f.nos.folded = s.Time
+	f.mu.Unlock()
+	if f.broken { // nothing is folded any more, so that nothing has to be read first
+		f.governance, f.unheard = nil, stretch{}
 	}
 }

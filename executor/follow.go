@@ -413,6 +413,10 @@ func (f *follower) take(feed proof.Feed) error {
 		f.forget()
 		return err
 	}
+	if feed.Checkpoint == "" && len(batch) > 0 { // the middle of a long ledger: the next part is asked for
+		f.batch, f.tentative = append(f.batch, batch...), end
+		return nil
+	}
 	signed, err := f.open(feed, batch)
 	if err != nil {
 		f.forget()

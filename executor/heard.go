@@ -3,6 +3,8 @@ package executor
 import (
 	"bytes"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -37,6 +39,8 @@ type stretch struct{ from, to int64 }
 // nos is what is known of those who said no. The follower's lock guards it.
 type nos struct {
 	by     map[string][]no // by request, in no order
+	full   int             // of how many requests they are before those that are over are looked for
+	folded canonical.Time  // of the newest governance entry: the next is not dated before it
 	unread []stretch       // entries of the desk's among which some were not read, in order
 	marks  []journal.Mark
 	fresh  []journal.Mark // those that the journal lacks
@@ -49,8 +53,10 @@ const markEvery = 10 * time.Minute
 // joined is how far apart two entries that were not read may be to be asked for as one stretch.
 const joined = 100
 
-// note remembers a decline or a withdrawal, and forgets those of requests that
-// have expired.
+// note remembers a decline or a withdrawal of the request that was signed, whatever
+// request the desk writes beside it. It forgets those of requests that had expired when
+// the newest governance entry was made, since no later one can carry them out: the times
+// of other entries are the desk's word, and some changes may not be folded yet.
 func (s *nos) note(index int64, b ledger.Body) {
 	var request string
 	var signed actions.Signed
@@ -70,20 +76,22 @@ func (s *nos) note(index int64, b ledger.Body) {
 	default:
 		return
 	}
-	if s.by == nil {
-		s.by = map[string][]no{}
+	if named := signed.Statement.Request; named != "" { // a withdrawal of before is not signed
+		request = named
 	}
-	if len(s.by) >= manyNos {
-		for r, said := range s.by {
-			if said[0].expires.Before(b.Time.Time) {
-				delete(s.by, r)
-			}
-		}
+	if s.by == nil {
+		s.by, s.full = map[string][]no{}, manyNos
+	}
+	if len(s.by) >= s.full {
+		maps.DeleteFunc(s.by, func(_ string, said []no) bool {
+			return !slices.ContainsFunc(said, func(n no) bool { return !n.expires.Before(s.folded.Time) })
+		})
+		s.full = max(manyNos, 2*len(s.by))
 	}
 	s.by[request] = append(s.by[request], no{index, b.Kind, signed.Statement.Signer, signed.Statement.Expires})
 }
 
-// manyNos is how many are remembered before those that are over are looked for.
+// manyNos is of how many requests they are, at least, before those that are over are looked for.
 const manyNos = 10_000
 
 // accepted takes note of verified entries.

@@ -1,0 +1,78 @@
+package executor_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+)
+
+// TestChangeAfterARevivedOne: a revived change, and another after it that has to wait for
+// entries, met at once as after a time without the executor, stop burdening acts only.
+func TestChangeAfterARevivedOne(t *testing.T) {
+	p := newPlace(t)
+	burdening, undo := p.prepare()
+	p.halt()
+	p.bare(func(int64) {})
+	p.revives(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, withdrawn)
+	p.comments(1)
+	p.world.End("abe")
+	p.start()
+	p.refusesBurdening("before it was carried out", burdening, undo)
+}
+
+// TestNoUnderAnotherRequest: a no counts for the request that was signed, whatever request
+// the desk writes beside the signed statement.
+func TestNoUnderAnotherRequest(t *testing.T) {
+	p := newPlace(t)
+	burdening, undo := p.prepare()
+	r := p.world.RequestChange(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, p.world.Officers[0])
+	p.world.Enters(r)
+	p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWithdraw, Expect: ledger.AnyNumber, Data: proof.EndRecord{Request: "another",
+		Signed: p.world.Statement(r, r.By, actions.VerdictWithdraw), Status: actions.StatusWithdrawn, Worker: r.By}})
+	if _, err := p.world.ApplyChange(r); err != nil {
+		t.Fatal(err)
+	}
+	p.refusesBurdening("before it was carried out", burdening, undo)
+}
+
+// TestManyNosAfterARevivedChange: a no is not forgotten before the change is folded that
+// it makes void, however many others there are and whatever they are dated.
+func TestManyNosAfterARevivedChange(t *testing.T) {
+	p := newPlace(t)
+	burdening, _ := p.prepare()
+	p.halt()
+	p.revives(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, withdrawn)
+	p.advance(100 * 24 * time.Hour)
+	drafts := make([]ledger.Draft, 10_001)
+	for i := range drafts {
+		drafts[i] = ledger.Draft{Class: ledger.Desk, Kind: proof.KindWithdraw, Expect: ledger.AnyNumber,
+			Data: proof.EndRecord{Request: fmt.Sprint("old ", i), Status: actions.StatusWithdrawn}}
+	}
+	p.world.Append(drafts...)
+	p.start()
+	p.refusesBurdening("before it was carried out", burdening, nil)
+}
+
+// TestLongCatchUp: a desk gives a long ledger in parts, and a checkpoint with the last.
+func TestLongCatchUp(t *testing.T) {
+	p := newPlace(t)
+	burdening, undo := p.prepare()
+	p.halt()
+	p.desk.Lie(func(f *proof.Feed) {
+		if part := 10; len(f.Leaves) > part {
+			f.Leaves, f.Checkpoint = f.Leaves[:part], ""
+			f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return b.Index >= f.From+int64(part) })
+		}
+	})
+	p.start()
+	for _, raw := range [][]byte{undo, burdening} {
+		if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+}
