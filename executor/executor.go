@@ -214,10 +214,14 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
+	voids, err := c.Journal.Voids(ctx)
+	if err != nil {
+		return nil, err
+	}
 	e := &Executor{id: c.ID, heights: newHeights(stood), key: c.Key, platforms: maps.Clone(c.Platforms), journal: c.Journal, desk: c.Desk, limits: c.Limits, now: c.Now,
 		step: c.Step, source: c.Rand, subjects: newLocks(), tasks: map[journal.Key]*task{}, wake: make(chan struct{}, 1)}
 	e.outbox = newOutbox(e, digests, head.Entered)
-	e.ledger = newFollower(e, c.Root, head, kept, chain, over, marks)
+	e.ledger = newFollower(e, c.Root, head, kept, chain, over, marks, voids)
 	e.alarm, e.watches = c.Alarm, map[string]*watcher{}
 	for name, p := range e.platforms {
 		if w, ok := p.(platform.Watcher); ok {

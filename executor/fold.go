@@ -123,6 +123,19 @@ func refold(root canonical.Digest, chain []journal.ChainEntry) (*proof.State, er
 	return apply(settled)
 }
 
+// avoid has a revived change journalled as void: it stays void when the leaves are
+// forgotten against which the no could be read.
+func (f *follower) avoid(n entry, because error) {
+	leaf := n.leaf.Digest()
+	if f.void[leaf] != "" {
+		return
+	}
+	f.void[leaf] = fault.TextOf(because)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.voided = append(f.voided, journal.Void{Leaf: leaf, Why: f.void[leaf]})
+}
+
 func describe(n entry) string {
 	return fmt.Sprintf("the %s entry %d (entry %d of the ledger)", n.leaf.Class, n.leaf.Number, n.index)
 }
@@ -147,6 +160,7 @@ func (f *follower) foldGovernance(own time.Time) {
 		s := f.state.Clone()
 		for i := range n {
 			if err := f.revived(f.governance[i]); err != nil {
+				f.avoid(f.governance[i], err)
 				return nil, i, err
 			}
 			if err := s.Apply(f.governance[i].leaf, *f.governance[i].body); err != nil {

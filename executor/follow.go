@@ -80,10 +80,11 @@ type follower struct {
 	tiers      []entry      // batches of tiers that are not in the journal, to adopt
 	broken     bool
 	remembered journal.Head
-	matched    bool    // the remembered head was met
-	foreign    bool    // the ledger is not the one that the journal has seen
-	found      int64   // with a new journal: as many entries were there at the start
-	unheard    stretch // to be read before the first of governance is folded
+	matched    bool                        // the remembered head was met
+	foreign    bool                        // the ledger is not the one that the journal has seen
+	found      int64                       // with a new journal: as many entries were there at the start
+	unheard    stretch                     // to be read before the first of governance is folded
+	void       map[canonical.Digest]string // why governance entries were void when they were met before, by leaf
 	stops      map[stop]string
 
 	current atomic.Pointer[view]
@@ -97,6 +98,7 @@ type follower struct {
 	ahead   canonical.Time
 	unkept  []journal.ChainEntry // governance entries that the journal lacks
 	chain   []canonical.Digest   // of the leaves of the governance entries that are in the journal or unkept
+	voided  []journal.Void       // void governance entries that the journal lacks
 	over    []journal.Taken      // in force here, and not in the chain yet
 	laid    laid
 	nos     nos
@@ -115,13 +117,16 @@ func (t tip) clone() tip {
 	return t
 }
 
-func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain []journal.ChainEntry, over []journal.Taken, marks []journal.Mark) *follower {
+func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain []journal.ChainEntry, over []journal.Taken, marks []journal.Mark, voids []journal.Void) *follower {
 	f := &follower{e: e, root: root, state: proof.NewState(root), settled: proof.NewState(root), kept: kept, remembered: remembered, matched: remembered.Size == 0,
-		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), over: over, nos: nos{marks: marks},
+		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), over: over, void: map[canonical.Digest]string{}, nos: nos{marks: marks},
 		stops: map[stop]string{stopStart: "The executor has just started and has not read the ledger yet."}}
 	f.tentative = tip{next: map[ledger.Class]int64{}}
 	for _, c := range chain {
 		f.chain = append(f.chain, c.Leaf.Digest())
+	}
+	for _, v := range voids {
+		f.void[v.Leaf] = v.Why
 	}
 	f.publish()
 	return f
@@ -275,12 +280,12 @@ const saveTime = 5 * time.Second
 func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 	h := f.head()
 	f.mu.Lock()
-	if h.Size == 0 || h.Size <= saved && len(f.unkept)+len(f.nos.fresh) == 0 {
+	if h.Size == 0 || h.Size <= saved && len(f.unkept)+len(f.nos.fresh)+len(f.voided) == 0 {
 		f.mu.Unlock()
 		return saved, nil
 	}
-	chain, marks := f.unkept, f.nos.fresh
-	f.unkept, f.nos.fresh = nil, nil
+	chain, marks, voids := f.unkept, f.nos.fresh, f.voided
+	f.unkept, f.nos.fresh, f.voided = nil, nil, nil
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 	defer cancel()
@@ -292,6 +297,11 @@ func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 	f.e.step(StepSaving)
 	if len(chain) > 0 {
 		if err := f.e.journal.Keep(ctx, chain); err != nil {
+			return saved, err
+		}
+	}
+	if len(voids) > 0 {
+		if err := f.e.journal.Avoid(ctx, voids); err != nil {
 			return saved, err
 		}
 	}

@@ -183,7 +183,7 @@ func (f *follower) refused(request string) error {
 // that its journal holds.
 func (f *follower) heardChange(n entry) (s stretch, ok bool) {
 	a, is := changeIn(n)
-	if !is || n.index < f.found || n.leaf.Number < int64(len(f.chain)) {
+	if !is || n.index < f.found || n.leaf.Number < int64(len(f.chain)) || f.void[n.leaf.Digest()] != "" {
 		return s, false
 	}
 	since := f.before(firstSigned(a.Request, a.Countersignatures).Add(-tolerance))
@@ -202,6 +202,9 @@ func (f *follower) revived(n entry) error {
 	a, is := changeIn(n)
 	if !is {
 		return nil
+	}
+	if why := f.void[n.leaf.Digest()]; why != "" {
+		return fault.New(fault.Forbidden, "withdrawn", "%s", why)
 	}
 	request := a.Request.Statement.Request
 	f.mu.Lock()

@@ -3,6 +3,7 @@ package executor_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,4 +76,19 @@ func TestLongCatchUp(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
+}
+
+// TestRevivedChangeStaysVoid: the executor that has met a revived change refuses it at each
+// start, also when more entries have come since than it remembers.
+func TestRevivedChangeStaysVoid(t *testing.T) {
+	p := newPlace(t)
+	burdening, undo := p.prepare()
+	p.revives(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, withdrawn)
+	p.refusesBurdening("before it was carried out", burdening, undo)
+	p.halt()
+	p.comments(200)
+	p.limits.Leaves = 20
+	p.bare(func(int64) {})
+	p.start()
+	p.until("the change is void again", func() bool { return strings.Contains(p.Status().Stopped, "before it was carried out") })
 }
