@@ -248,7 +248,7 @@ func (e *Executor) Run(ctx context.Context) error {
 	e.mu.Unlock()
 
 	var loops sync.WaitGroup
-	work := []func(context.Context) error{e.ledger.follow, e.ledger.save, e.outbox.handOver, e.settleAll, e.liftAll, e.tellTiers}
+	work := []func(context.Context) error{e.ledger.follow, e.ledger.hearNews, e.ledger.save, e.outbox.handOver, e.settleAll, e.liftAll, e.tellTiers}
 	for _, w := range e.watches {
 		work = append(work, w.run)
 	}

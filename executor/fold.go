@@ -46,6 +46,9 @@ func (f *follower) fold() {
 	if s := f.unheard; s != (stretch{}) {
 		f.stops[stopUnheard] = fmt.Sprintf("The desk has not given the ledger's entries from %d on yet. One of them may be somebody's no to the change of the desk in %s, so that the change does not count before they are read.",
 			s.from, describe(f.governance[0]))
+		if !f.remembers(s.from) {
+			f.stops[stopUnheard] += " This executor no longer remembers their leaves: find out why the desk kept the entries back, and start the executor again."
+		}
 	}
 	if len(missing) == 0 {
 		delete(f.stops, stopWithheld)

@@ -82,7 +82,7 @@ type follower struct {
 	remembered journal.Head
 	matched    bool                        // the remembered head was met
 	foreign    bool                        // the ledger is not the one that the journal has seen
-	found      int64                       // with a new journal: as many entries were there at the start
+	fresh      bool                        // the journal is new
 	unheard    stretch                     // to be read before the first of governance is folded
 	void       map[canonical.Digest]string // why governance entries were void when they were met before, by leaf
 	stops      map[stop]string
@@ -93,6 +93,7 @@ type follower struct {
 	changed chan struct{} // closed when there is a new view
 	hashes  []tlog.Hash   // of the newest verified leaves
 	base    int64         // index of the first of them
+	begun   int64         // size of the ledger when the executor began to follow it
 	floor   ledger.Edge   // of the ledger before them
 	newest  canonical.Time
 	ahead   canonical.Time
@@ -545,13 +546,14 @@ func (f *follower) logKey(all []entry) (note.Verifier, error) {
 
 // accept makes leaves that a checkpoint covers part of what is known.
 func (f *follower) accept(batch []entry, end tip, signed int64) {
-	if f.verified.edge.Size() == 0 && f.remembered.Size == 0 && len(f.chain) == 0 {
-		f.found = end.edge.Size()
-	}
+	first := f.verified.edge.Size() == 0
 	f.verified, f.batch = end, nil
 	f.tentative = end.clone()
 	delete(f.stops, stopStart)
 	f.mu.Lock()
+	if first {
+		f.fresh, f.begun = f.remembered.Size == 0 && len(f.chain) == 0, end.edge.Size()
+	}
 	for _, n := range batch {
 		f.hashes = append(f.hashes, n.leaf.Hash())
 	}

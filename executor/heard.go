@@ -183,12 +183,14 @@ func (f *follower) refused(request string) error {
 // that its journal holds.
 func (f *follower) heardChange(n entry) (s stretch, ok bool) {
 	a, is := changeIn(n)
-	if !is || n.index < f.found || n.leaf.Number < int64(len(f.chain)) || f.void[n.leaf.Digest()] != "" {
+	if !is || f.fresh && n.index < f.begun || n.leaf.Number < int64(len(f.chain)) || f.void[n.leaf.Digest()] != "" {
 		return s, false
 	}
 	since := f.before(firstSigned(a.Request, a.Countersignatures).Add(-tolerance))
 	f.mu.Lock()
-	since = max(since, f.base) // of what came before, the leaves are forgotten
+	// What came before this executor began to follow is passed over where the leaves are
+	// forgotten. What came since was asked for in time, and was kept back if it is not here.
+	since = max(since, min(f.base, f.begun))
 	f.mu.Unlock()
 	s, ok = f.nextUnread(since)
 	return stretch{s.from, min(s.to, n.index)}, ok && s.from < n.index
@@ -242,6 +244,44 @@ func (f *follower) hearChange(ctx context.Context) {
 		}
 		f.fold()
 	}
+}
+
+// hearNews asks for what was not given with the leaves since the executor began to
+// follow, so that it is read before the leaves are forgotten. Nothing waits for it.
+func (f *follower) hearNews(ctx context.Context) error {
+	p := f.e.pause()
+	for f.await(ctx, func(*view) bool { _, ok := f.news(); return ok }) && ctx.Err() == nil {
+		if f.hearSome(ctx) {
+			p = f.e.pause()
+		} else if p.wait(ctx) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// hearSome asks for the first of the news, and reports whether some were read.
+func (f *follower) hearSome(ctx context.Context) bool {
+	release, err := f.e.subjects.take(ctx, hearing)
+	if err != nil {
+		return false
+	}
+	defer release()
+	s, ok := f.news()
+	if !ok {
+		return true // an act has read them meanwhile
+	}
+	bodies, err := f.e.desk.Bodies(ctx, s.from, s.to)
+	return err == nil && f.hear(s, bodies) > s.from
+}
+
+// news returns the first entries that were not read since the executor began to follow,
+// and whose leaves are not forgotten.
+func (f *follower) news() (s stretch, ok bool) {
+	f.mu.Lock()
+	since := max(f.begun, f.base)
+	f.mu.Unlock()
+	return f.nextUnread(since)
 }
 
 // heard sees to it that every entry is read that may be somebody's no to a request.

@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,8 +9,10 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/executor/executortest"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
 )
 
 // TestChangeAfterARevivedOne: a revived change, and another after it that has to wait for
@@ -91,4 +94,54 @@ func TestRevivedChangeStaysVoid(t *testing.T) {
 	p.bare(func(int64) {})
 	p.start()
 	p.until("the change is void again", func() bool { return strings.Contains(p.Status().Stopped, "before it was carried out") })
+}
+
+// TestWithheldNoForgotten: a desk keeps the body of a no back from a running executor
+// until so many entries have come that the leaf of the no is forgotten, and then carries
+// the request out. What the executor was not given it does not pass over. A desk that
+// gives bodies when it is asked is not stopped by as many entries.
+func TestWithheldNoForgotten(t *testing.T) {
+	for name, kept := range map[string]bool{"kept back": true, "given when asked": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := emptyPlace(t, prooftest.Staffed(t))
+			p.plaza = executortest.NewPlatform(p.clock.Now)
+			p.played = p.plaza
+			p.limits.Leaves = 20
+			p.begun()
+			measure := p.takedown(p.president(), actions.Critical)
+			p.executes(measure)
+			p.entered(measure, proof.DutyAct, "intent", "receipt executed")
+			if kept {
+				p.desk.Lie(func(f *proof.Feed) {
+					f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"kind":"withdraw"`)) })
+				})
+			} else {
+				p.bare(func(int64) {})
+			}
+			r := p.world.RequestChange(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, p.world.Officers[0])
+			p.world.Enters(r)
+			if kept {
+				p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWithdraw, Expect: ledger.AnyNumber, Data: proof.EndRecord{Request: r.ID,
+					Signed: p.world.Statement(r, r.By, actions.VerdictWithdraw), Status: actions.StatusWithdrawn, Worker: r.By}})
+			}
+			for range 8 {
+				p.comments(8)
+				p.ready()
+				if !kept {
+					p.until("all of them are read", func() bool { return p.Unread() == 0 })
+				}
+			}
+			burdening := p.world.Warrant(p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard))
+			undo := p.world.Warrant(p.world.Undo("bob", measure))
+			if _, err := p.world.ApplyChange(r); err != nil {
+				t.Fatal(err)
+			}
+			if kept {
+				p.refusesBurdening("no longer remembers their leaves", burdening, undo)
+				return
+			}
+			p.until("the change is known", func() bool { s := p.Status(); return s.Stopped == "" && s.Governance == p.world.State().Next })
+		})
+	}
 }
