@@ -42,29 +42,30 @@ var house = map[string]room{
 	"actions":               {"workforce platform", "pure: actions know no policy, since policy rules on actions"},
 	"policy":                {"actions workforce platform", "pure: a ruling reads facts and nothing else"},
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
-	"ledger/proof":          {"ledger policy actions workforce platform", "a verifier needs no network, no database and no private key"},
-	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
+	"ledger/entry":          {"actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
+	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
+	"exposure":              {"ledger/proof ledger/entry policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
 
-	"incident": {"ledger ledger/proof policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
+	"incident": {"ledger ledger/proof ledger/entry policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
 
 	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
 	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},
 	"plaza":            {"sqldb", "a platform knows nothing of Countersign"},
 	"store":            {"sqldb ledger incident actions workforce platform", "tables and queries; it decides nothing"},
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
-	"executor":         {"executor/journal watch ledger ledger/proof policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
+	"executor":         {"executor/journal watch ledger ledger/proof ledger/entry policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
 	"watch":            {"actions workforce platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
-	"desk":             {"store jobs alarm incident exposure policy ledger ledger/proof actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
+	"desk":             {"store jobs alarm incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
-	"api/v1": {"incident ledger ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
-	"api":    {"api/v1 httpd desk alarm exposure incident ledger ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
+	"api/v1": {"incident ledger ledger/proof ledger/entry policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
+	"api":    {"api/v1 httpd desk alarm exposure incident ledger ledger/proof ledger/entry policy actions workforce platform", "a surface translates and decides nothing"},
 	"httpd":  {"api/v1 desk ledger", "the listener and the one error table; it knows no resource"},
 	"link":   {"desk executor ledger ledger/proof actions workforce platform", "the one way between desk and executor"},
 	"client": {"api/v1 incident ledger ledger/proof actions workforce platform", "an outsider's client; it must not pull in the server"},
 	"cli":    {"client api/v1 incident ledger ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
-	"rehearsal": {"cli client api/v1 deskdir incident ledger ledger/proof policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},
+	"rehearsal": {"cli client api/v1 deskdir incident ledger ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},
 
 	"cmd/countersign": {"*", "wiring: the one place that knows everybody"},
 }

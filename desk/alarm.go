@@ -17,6 +17,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/prose"
 	"countersign.dev/store"
 )
@@ -44,19 +45,6 @@ func (x Destination) id() string {
 	return hex.EncodeToString(d[:8])
 }
 
-// alarmRecord is the data of a ledger entry of kind alarm. What names the
-// subject is sealed beside it.
-type alarmRecord struct {
-	Alarm    string         `json:"alarm"`
-	Kind     alarm.Type     `json:"kind"`
-	Severity store.Severity `json:"severity"`
-	Text     string         `json:"text"`
-	Incident string         `json:"incident"`
-	Request  string         `json:"request"`
-	Platform string         `json:"platform"`
-	Tier     actions.Tier   `json:"tier"`
-}
-
 const alarmSignal = "alarm"
 
 // alarmJob is one attempt to send an alarm to an address.
@@ -82,17 +70,17 @@ func (t *tx) alarmTo(a Alarm, kind alarm.Type) error {
 	// stranger's mark or handle.
 	a.Text = prose.Show(a.Text)
 	// About which state it was raised does not matter: it is no authority.
-	entry := t.Tx.Record(ledger.Draft{Class: ledger.Desk, Kind: "alarm", Expect: ledger.AnyNumber,
-		Data:   alarmRecord{a.ID, alarm.Type(a.Kind), a.Severity, a.Text, a.Incident, a.Request, a.Platform, a.Tier},
+	rec := t.Tx.Record(ledger.Draft{Class: ledger.Desk, Kind: entry.KindAlarm, Expect: ledger.AnyNumber,
+		Data:   entry.Alarm{Alarm: a.ID, Kind: a.Kind, Severity: string(a.Severity), Text: a.Text, Incident: a.Incident, Request: a.Request, Platform: a.Platform, Tier: a.Tier},
 		Sealed: []ledger.Opening{field("subject", subjectName(a.Platform, a.Subject))}})
 	if a.Incident != "" {
-		entry.About(a.Incident)
+		rec.About(a.Incident)
 	}
 	gathered, err := t.gathered(a)
 	if err != nil {
 		return err
 	}
-	t.InsertAlarm(a, entry)
+	t.InsertAlarm(a, rec)
 	t.Signal(alarmSignal)
 	t.raised = append(t.raised, a)
 	if gathered {

@@ -9,6 +9,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
@@ -132,7 +133,7 @@ func (d *Desk) past(ctx context.Context, from, to int64) <-chan pastStep {
 		for from < to {
 			var raw []store.RawEntry
 			err := d.store.ReadOne(ctx, func(stx *store.Tx) (err error) {
-				raw, err = stx.RawEntries(from, to, replayStep, proof.KindRequest, proof.KindCountersign, proof.KindDecline, proof.KindRefused)
+				raw, err = stx.RawEntries(from, to, replayStep, entry.KindRequest, entry.KindCountersign, entry.KindDecline, entry.KindRefused)
 				return err
 			})
 			if err != nil {
@@ -224,13 +225,13 @@ func (d *Desk) chainBefore(ctx context.Context, index int64) (*proof.State, erro
 // a proposed set rules on it. If the ledger no longer holds it, or not as it was
 // entered, that is a fault of type "not-recorded", and never a guess. Who may read
 // it is for the caller to ask.
-func (d *Desk) RequestThen(ctx context.Context, request string) (proof.RequestRecord, *proof.State, error) {
-	var rec proof.RequestRecord
+func (d *Desk) RequestThen(ctx context.Context, request string) (entry.Request, *proof.State, error) {
+	var rec entry.Request
 	r, err := d.load(ctx, request)
 	if err != nil {
 		return rec, nil, err
 	}
-	_, p, ok, err := d.recordOf(ctx, proof.KindRequest, r.Signed)
+	_, p, ok, err := d.recordOf(ctx, entry.KindRequest, r.Signed)
 	if err != nil {
 		return rec, nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
@@ -506,17 +507,17 @@ func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
 		request := func(by workforce.WorkerID, tier actions.Tier, need actions.Need, at canonical.Time) string {
 			number++
 			id := fmt.Sprintf("req_%026d", number)
-			act := proof.Act{Case: true, Direction: actions.Burdening, Effect: actions.Reversible, Kind: actions.AccountTakedown, Platform: "plaza", Tier: tier, Verb: platform.Takedown}
+			act := entry.Act{Case: true, Direction: actions.Burdening, Effect: actions.Reversible, Kind: actions.AccountTakedown, Platform: "plaza", Tier: tier, Verb: platform.Takedown}
 			status := actions.StatusHeld
 			if need.Zero() {
 				status = actions.StatusApproved
 			}
-			enter(t, to, proof.KindRequest, proof.RequestRecord{Act: act, At: at, Need: need, Request: id, Status: status,
+			enter(t, to, entry.KindRequest, entry.Request{Act: act, At: at, Need: need, Request: id, Status: status,
 				Signed: actions.Signed{Statement: actions.Statement{Request: id, Signer: by, Key: to.PublicKey(by).ID(), NotBefore: at, Expires: canonical.At(at.Add(time.Hour))}}})
 			return id
 		}
 		sign := func(id string, by workforce.WorkerID, need actions.Need, status actions.Status) {
-			enter(t, to, proof.KindCountersign, proof.VerdictRecord{At: now, Need: need, Request: id, Status: status, Tier: actions.Protected,
+			enter(t, to, entry.KindCountersign, entry.Verdict{At: now, Need: need, Request: id, Status: status, Tier: actions.Protected,
 				Signed: actions.Signed{Statement: actions.Statement{Request: id, Signer: by, Key: to.PublicKey(by).ID(), Verdict: actions.VerdictCountersign, NotBefore: now, Expires: canonical.At(now.Add(time.Hour))}}})
 		}
 		one := actions.Need{Independent: 1}
@@ -543,23 +544,23 @@ func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
 		sign(request("ann", actions.Protected, one, now), "lee", one, actions.StatusApproved)
 		// A signature that cannot be read makes no finding of the one after it.
 		id := request("abe", actions.Critical, actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}}, now)
-		enter(t, to, proof.KindCountersign, map[string]string{"what": "from another version"})
+		enter(t, to, entry.KindCountersign, map[string]string{"what": "from another version"})
 		two := actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}}
-		enter(t, to, proof.KindCountersign, proof.VerdictRecord{At: now, Need: two, Request: id, Status: actions.StatusApproved, Tier: actions.Critical,
+		enter(t, to, entry.KindCountersign, entry.Verdict{At: now, Need: two, Request: id, Status: actions.StatusApproved, Tier: actions.Critical,
 			Signed: actions.Signed{Statement: actions.Statement{Request: id, Signer: "kim", Key: to.PublicKey("kim").ID(), NotBefore: now, Expires: canonical.At(now.Add(time.Hour))}}})
 		s, err := to.Desk.State(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		act := proof.Act{Case: true, Direction: actions.Burdening, Effect: actions.Reversible, Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Critical, Verb: platform.Takedown}
-		ruled := proof.Ruled{Act: act, At: now, GovernanceNumber: s.Next, Worker: "dan"}
-		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Ruled: &ruled, Type: "forbidden-by-policy", Worker: "dan"})
+		act := entry.Act{Case: true, Direction: actions.Burdening, Effect: actions.Reversible, Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Critical, Verb: platform.Takedown}
+		ruled := entry.Ruled{Act: act, At: now, GovernanceNumber: s.Next, Worker: "dan"}
+		enter(t, to, entry.KindRefused, entry.Refusal{Count: 1, Ruled: &ruled, Type: "forbidden-by-policy", Worker: "dan"})
 		older := ruled
 		older.GovernanceNumber--
-		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Ruled: &older, Type: "forbidden-by-policy", Worker: "dan"})
-		enter(t, to, proof.KindRefused, map[string]any{"count": 1, "type": "forbidden-by-policy", "what": "request account.takedown", "worker": "dan"})
-		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Type: "key-not-hardware", Worker: "kim"})
-		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Type: "bad-signature", Worker: "kim"})
+		enter(t, to, entry.KindRefused, entry.Refusal{Count: 1, Ruled: &older, Type: "forbidden-by-policy", Worker: "dan"})
+		enter(t, to, entry.KindRefused, map[string]any{"count": 1, "type": "forbidden-by-policy", "what": "request account.takedown", "worker": "dan"})
+		enter(t, to, entry.KindRefused, entry.Refusal{Count: 1, Type: "key-not-hardware", Worker: "kim"})
+		enter(t, to, entry.KindRefused, entry.Refusal{Count: 1, Type: "bad-signature", Worker: "kim"})
 		b := backtest(t, to, policy.Default())
 		if len(b.Changes) != 0 {
 			t.Errorf("under the same set there are changes: %+v", b.Changes)
@@ -570,7 +571,7 @@ func TestBacktestFindsWhatWasNotRuled(t *testing.T) {
 		}
 		wrong := ruled
 		wrong.Worker = "kim"
-		enter(t, to, proof.KindRefused, proof.RefusalRecord{Count: 1, Ruled: &wrong, Type: "forbidden-by-policy", Worker: "kim"})
+		enter(t, to, entry.KindRefused, entry.Refusal{Count: 1, Ruled: &wrong, Type: "forbidden-by-policy", Worker: "kim"})
 		if b = backtest(t, to, policy.Default()); b.FindingsN != honest.FindingsN+1 {
 			t.Errorf("a refusal that was none: %v", b.Findings)
 		}

@@ -9,6 +9,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -42,7 +43,7 @@ func (d *Desk) IncidentBundle(ctx context.Context, by Caller, id string, persona
 			return nil, fmt.Errorf("bundle of %s: %w", id, internal(err))
 		}
 		return func(t *tx) error {
-			seal = t.record(incident.KindExport, content.Export(by.Worker)).About(id)
+			seal = t.record(entry.KindExport, content.Export(by.Worker)).About(id)
 			return nil
 		}, nil
 	})
@@ -227,10 +228,10 @@ func (d *Desk) gatherNames(ctx context.Context, s *proof.State, g *incident.Gath
 // gatherWarrants assembles the warrants that the report's entries are of.
 func (d *Desk) gatherWarrants(ctx context.Context, about []ledger.Entry, g *incident.Gathered) error {
 	for _, e := range about {
-		if e.Leaf.Class != ledger.Desk || e.Body.Kind != proof.KindWarrant || len(g.Warrants) == incident.MaxWarrants {
+		if e.Leaf.Class != ledger.Desk || e.Body.Kind != entry.KindWarrant || len(g.Warrants) == incident.MaxWarrants {
 			continue
 		}
-		var record proof.Record
+		var record entry.Warrant
 		if err := canonical.UnmarshalExact(e.Body.Data, &record); err != nil {
 			return fmt.Errorf("entry %d: %w", e.Index, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 )
@@ -139,7 +140,7 @@ func (d *Desk) disown(ctx context.Context, request string, because error) error 
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("void", proof.EndRecord{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
+			t.record(entry.KindVoid, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
 			t.SaveRequest(with(r, next))
 			t.Signal(requestSignal(request))
 			return nil

@@ -16,6 +16,7 @@ import (
 	"countersign.dev/exposure"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
@@ -91,16 +92,6 @@ func (e Exposure) Number() int {
 	return n
 }
 
-// exposureRead is the data of entries of kind exposure-read: who read what about subjects
-// that are critical. Which subject it was is sealed beside it.
-type exposureRead struct {
-	Worker workforce.WorkerID `json:"worker"`
-	What   string             `json:"what"` // "exposure", "exposure-table", "worker-exposure"
-	Kind   actions.Kind       `json:"kind"` // empty: all
-	Tier   actions.Tier       `json:"tier"`
-	At     canonical.Time     `json:"at"` // of which instant
-}
-
 // Exposure says who could do an act of a kind to a subject, or acts of each kind
 // where that is empty, at a past instant or, where that is zero, now. Whether the
 // caller may read that, and read it at all of a subject of this tier, policy
@@ -125,7 +116,7 @@ func (d *Desk) Exposure(ctx context.Context, by Caller, subject string, kind act
 			}
 		}
 		out.Unguarded = d.unguarded(ctx, r.Subject.Platform)
-		return reading{exposureRead{by.Worker, "exposure", kind, out.Tier, canonical.At(at)}, out.Tier == actions.Critical,
+		return reading{entry.ExposureRead{Worker: by.Worker, What: "exposure", Kind: kind, Tier: out.Tier, At: canonical.At(at)}, out.Tier == actions.Critical,
 			[]ledger.Opening{field("subject", out.Subject.String()), field("handle", out.Subject.Handle)}}, nil
 	})
 }
@@ -261,7 +252,7 @@ func (d *Desk) ExposureTable(ctx context.Context, by Caller, tier actions.Tier, 
 		if out.Rows, err = d.tableRows(ctx, now, s, names, tier, kind, at); err != nil {
 			return reading{}, err
 		}
-		return reading{exposureRead{by.Worker, "exposure-table", kind, tier, canonical.At(at)}, tier == actions.Critical, nil}, nil
+		return reading{entry.ExposureRead{Worker: by.Worker, What: "exposure-table", Kind: kind, Tier: tier, At: canonical.At(at)}, tier == actions.Critical, nil}, nil
 	})
 }
 
@@ -390,7 +381,7 @@ func (d *Desk) Reach(ctx context.Context, by Caller, worker workforce.WorkerID) 
 			out.Last = canonical.At(end.Add(-time.Microsecond))
 			out.LastDay, _, err = deeds(s, worker, out.Last.Time, may)
 		}
-		return reading{exposureRead{by.Worker, "worker-exposure", "", actions.Critical, out.At}, critical, []ledger.Opening{field("worker", string(worker))}}, err
+		return reading{entry.ExposureRead{Worker: by.Worker, What: "worker-exposure", Tier: actions.Critical, At: out.At}, critical, []ledger.Opening{field("worker", string(worker))}}, err
 	})
 }
 
@@ -430,7 +421,7 @@ func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exp
 
 // reading is what somebody is about to be told.
 type reading struct {
-	record exposureRead
+	record entry.ExposureRead
 	enter  bool // in the ledger: it is about subjects that are critical
 	sealed []ledger.Opening
 }
@@ -450,7 +441,7 @@ func (d *Desk) look(ctx context.Context, by Caller, what string, find func(*proo
 		}
 		return d.store.Write(ctx, func(stx *store.Tx) error {
 			// By which state it was judged is no matter: the entry says what was read.
-			stx.Record(ledger.Draft{Class: ledger.Desk, Kind: "exposure-read", Data: r.record, Sealed: r.sealed, Expect: ledger.AnyNumber})
+			stx.Record(ledger.Draft{Class: ledger.Desk, Kind: entry.KindExposureRead, Data: r.record, Sealed: r.sealed, Expect: ledger.AnyNumber})
 			return nil
 		})
 	}

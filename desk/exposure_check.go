@@ -15,6 +15,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
 	"countersign.dev/store"
@@ -84,15 +85,6 @@ func (f Finding) alarm() Alarm {
 		a.Text = fmt.Sprintf("%s there is no spare countersigner for %s: one person more away, and it can wait for its signatures in vain.", hours, what)
 	}
 	return a
-}
-
-// checkRecord is the data of entries of kind exposure-check. What was found, and
-// the figures, are sealed: they are exposure, and read as such.
-type checkRecord struct {
-	Governance int64 `json:"governance"`
-	Findings   int   `json:"findings"`
-	// Indispensable are those without whom the desk could not go on.
-	Indispensable []workforce.WorkerID `json:"indispensable,omitempty"`
 }
 
 // alarmIndispensable tells that the desk could not go on without somebody, once
@@ -200,7 +192,7 @@ func (d *Desk) CheckExposure(ctx context.Context) (found []Finding, err error) {
 func (t *tx) enterCheck(is []figure, found []Finding, some []workforce.WorkerID, last canonical.Time, enter bool) error {
 	if enter {
 		last = t.Now()
-		t.record("exposure-check", checkRecord{t.state.Next, len(found), some}, ledger.Opening{Name: "figures", Value: canonical.MustMarshal(is)},
+		t.record(entry.KindExposureCheck, entry.ExposureCheck{Governance: t.state.Next, Findings: len(found), Indispensable: some}, ledger.Opening{Name: "figures", Value: canonical.MustMarshal(is)},
 			ledger.Opening{Name: "findings", Value: canonical.MustMarshal(found)})
 	}
 	for _, f := range found {
@@ -224,12 +216,12 @@ func (f figure) same(o figure) bool {
 // when it was; no figures if it was erased or there is none.
 func (d *Desk) lastFigures(ctx context.Context) (all []figure, some []workforce.WorkerID, at canonical.Time, err error) {
 	err = d.store.Read(ctx, func(stx *store.Tx) error {
-		e, err := stx.NewestOf("exposure-check")
+		e, err := stx.NewestOf(entry.KindExposureCheck)
 		if err != nil || e == nil {
 			return err
 		}
 		at = e.Body.Time
-		var record checkRecord
+		var record entry.ExposureCheck
 		if err := canonical.Read(e.Body.Data, &record); err != nil {
 			return fmt.Errorf("the newest exposure check in the database: %w", err)
 		}

@@ -12,27 +12,11 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
-
-// taskRecord is the data of entries of kind incident-task and incident-task-done.
-type taskRecord struct {
-	Incident string             `json:"incident"`
-	Number   int64              `json:"number"`
-	Owner    workforce.WorkerID `json:"owner"`
-	Worker   workforce.WorkerID `json:"worker"` // who assigned or finished it
-	Deed     actions.SignedDeed `json:"deed,omitzero"`
-}
-
-// findingsRecord is the data of an entry of kind incident-findings.
-type findingsRecord struct {
-	Incident string             `json:"incident"`
-	Findings canonical.Digest   `json:"findings"`
-	Worker   workforce.WorkerID `json:"worker"` // who proposed them
-	Deed     actions.SignedDeed `json:"deed,omitzero"`
-}
 
 // done checks that a deed is the caller's own and of now, and says exactly what is
 // done with this text. It returns what seals the text.
@@ -164,7 +148,7 @@ func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner
 				return err
 			}
 			task := next.Tasks[len(next.Tasks)-1]
-			t.record("incident-task", taskRecord{id, task.Number, owner, by.Worker, signed.SignedDeed()}, sealed).About(id, deedOf(signed))
+			t.record(entry.KindIncidentTask, entry.IncidentTask{Incident: id, Number: task.Number, Owner: owner, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.SaveTask(id, task)
 			return nil
 		}, err
@@ -184,7 +168,7 @@ func (d *Desk) FinishTask(ctx context.Context, by Caller, id string, number int6
 				return err
 			}
 			at := slices.IndexFunc(next.Tasks, func(x incident.Task) bool { return x.Number == number })
-			t.record("incident-task-done", taskRecord{id, number, next.Tasks[at].Owner, by.Worker, signed.SignedDeed()}, sealed).About(id, deedOf(signed))
+			t.record(entry.KindIncidentTaskDone, entry.IncidentTask{Incident: id, Number: number, Owner: next.Tasks[at].Owner, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.SaveTask(id, next.Tasks[at])
 			return nil
 		}, err
@@ -221,7 +205,7 @@ func (d *Desk) ProposeFindings(ctx context.Context, by Caller, id, findings stri
 				return err
 			}
 			out = actions.Review{Of: actions.ReviewIncident, ID: id, Involved: involved, Findings: digest}
-			t.record("incident-findings", findingsRecord{id, digest, by.Worker, signed.SignedDeed()}, sealed).About(id, deedOf(signed))
+			t.record(entry.KindIncidentFindings, entry.IncidentFindings{Incident: id, Findings: digest, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.KeepFindings(id, digest, findings, by.Worker, t.Now())
 			return nil
 		}, nil

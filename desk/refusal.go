@@ -7,6 +7,7 @@ import (
 
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -133,7 +134,7 @@ func (d *Desk) recordRefusal(ctx context.Context, by Caller, what string, cause 
 			appendRefusal(stx, several(by.Worker, earlier))
 		}
 		if enter {
-			appendRefusal(stx, proof.RefusalRecord{Count: 1, Ruled: proof.RuledBy(cause), Type: fault.TypeOf(cause), What: what, Worker: by.Worker})
+			appendRefusal(stx, entry.Refusal{Count: 1, Ruled: proof.RuledBy(cause), Type: fault.TypeOf(cause), What: what, Worker: by.Worker})
 		}
 		return nil
 	})
@@ -156,8 +157,8 @@ func (d *Desk) recordRefusalSums(ctx context.Context) error {
 }
 
 // unknowns is what is entered of those who were not known.
-func unknowns(by map[string]int64) proof.RefusalRecord {
-	r := proof.RefusalRecord{Type: "unknown", What: "unknown", Types: by}
+func unknowns(by map[string]int64) entry.Refusal {
+	r := entry.Refusal{Type: "unknown", What: "unknown", Types: by}
 	for _, n := range by {
 		r.Count += n
 	}
@@ -165,10 +166,10 @@ func unknowns(by map[string]int64) proof.RefusalRecord {
 }
 
 // several is what is entered of refusals that were only counted.
-func several(w workforce.WorkerID, n int64) proof.RefusalRecord {
-	return proof.RefusalRecord{Count: n, Type: "several", What: "several", Worker: w}
+func several(w workforce.WorkerID, n int64) entry.Refusal {
+	return entry.Refusal{Count: n, Type: "several", What: "several", Worker: w}
 }
 
-func appendRefusal(stx *store.Tx, r proof.RefusalRecord) {
-	stx.Record(ledger.Draft{Class: ledger.Desk, Kind: proof.KindRefused, Data: r, Expect: ledger.AnyNumber})
+func appendRefusal(stx *store.Tx, r entry.Refusal) {
+	stx.Record(ledger.Draft{Class: ledger.Desk, Kind: entry.KindRefused, Data: r, Expect: ledger.AnyNumber})
 }

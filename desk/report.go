@@ -15,21 +15,13 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
-
-const kindIncidentRead = "incident-read"
-
-// incidentReadRecord is the data of an entry of that kind.
-type incidentReadRecord struct {
-	Incident string             `json:"incident"`
-	What     string             `json:"what"` // "report", "attribution" or "ruling"
-	Worker   workforce.WorkerID `json:"worker"`
-}
 
 // readIncident lets readers of evidence read about an incident. That somebody
 // read about a critical subject is an entry (design, law 11), made before
@@ -48,7 +40,7 @@ func (d *Desk) readIncident(ctx context.Context, by Caller, id, what string, rea
 		}
 		return func(t *tx) error {
 			if i.Tier == actions.Critical {
-				t.record(kindIncidentRead, incidentReadRecord{id, what, by.Worker}).About(id)
+				t.record(entry.KindIncidentRead, entry.IncidentRead{Incident: id, What: what, Worker: by.Worker}).About(id)
 			}
 			return nil
 		}, nil
@@ -408,7 +400,7 @@ func (d *Desk) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 		if e.Body.Kind != "countersign" || len(e.BodyBytes) == 0 {
 			continue
 		}
-		var v proof.VerdictRecord
+		var v entry.Verdict
 		if err := canonical.Unmarshal(e.Body.Data, &v); err != nil {
 			return a, err
 		}
@@ -524,7 +516,7 @@ func (d *Desk) touched(stx *store.Tx, s *proof.State, i incident.Incident, since
 			if e.Body.Kind != "countersign" || len(e.BodyBytes) == 0 {
 				continue
 			}
-			var v proof.VerdictRecord
+			var v entry.Verdict
 			if err := canonical.Unmarshal(e.Body.Data, &v); err != nil {
 				return nil, err
 			}

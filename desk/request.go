@@ -13,6 +13,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/prose"
@@ -21,8 +22,8 @@ import (
 )
 
 // verdictOf is what is entered of a verdict on a request with what it was judged by.
-func verdictOf(v judged, signed actions.Signed, status actions.Status) proof.VerdictRecord {
-	return proof.VerdictRecord{At: canonical.At(v.ask.At), Law: v.j.Law(), Lifts: v.ask.Lifts, Need: v.j.Need, Request: signed.Statement.Request, Signed: signed,
+func verdictOf(v judged, signed actions.Signed, status actions.Status) entry.Verdict {
+	return entry.Verdict{At: canonical.At(v.ask.At), Law: v.j.Law(), Lifts: v.ask.Lifts, Need: v.j.Need, Request: signed.Statement.Request, Signed: signed,
 		Status: status, Tier: v.j.Facts.Subject.Tier}
 }
 
@@ -321,7 +322,7 @@ func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Rec
 		r.Core = canonical.MustMarshal(v.core)
 		people, keys := v.core.Signers()
 		r.Evidence = t.state.Evidence(people, keys, v.ask.At)
-		warrant = t.RecordWarrant(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(*v.core, t.state), Expect: t.state.Next}, r.ID)
+		warrant = t.RecordWarrant(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(*v.core, t.state), Expect: t.state.Next}, r.ID)
 	}
 	save := t.SaveRequest
 	if isNew {
@@ -343,7 +344,7 @@ func (t *tx) stillAsked(r store.Request) error {
 	for _, e := range about {
 		switch kind := e.Body.Kind; {
 		case e.Leaf.Class != ledger.Desk:
-		case kind == proof.KindWithdraw, kind == "expire", kind == "void", kind == proof.KindDecline && !actions.Withholds(r.Action):
+		case kind == entry.KindWithdraw, kind == entry.KindExpire, kind == entry.KindVoid, kind == entry.KindDecline && !actions.Withholds(r.Action):
 			t.desk.logger.Error("a request that came to its end in the ledger is open by its row: was the database edited?", "request", r.ID, "entry", e.Index, "kind", kind)
 			return fault.New(fault.Conflict, "not-open", "The request %s came to its end before, by entry %d of the ledger (%s); the database says otherwise and was edited. Nothing is done with its signatures.", r.ID, e.Index, kind)
 		}
@@ -384,7 +385,7 @@ func (t *tx) recordRequest(r *store.Request, j proof.Judgement) {
 	if j.Ready {
 		status = actions.StatusApproved
 	}
-	t.record(proof.KindRequest, proof.RequestRecord{Act: proof.ActOf(j.Facts), At: r.Created, Law: j.Law(), Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
+	t.record(entry.KindRequest, entry.Request{Act: proof.ActOf(j.Facts), At: r.Created, Law: j.Law(), Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
 		field("subject", r.Action.Subject.String()), field("handle", r.Action.Subject.Handle), field("reason", r.Action.Reason), field("case", r.Action.Case)).
 		About(r.ID, store.ByWorker(r.Requester()))
 }
@@ -551,7 +552,7 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 			if j.Ready {
 				status = actions.StatusApproved
 			}
-			t.record(proof.KindCountersign, verdictOf(v, signed, status)).About(request, store.ByWorker(by.Worker))
+			t.record(entry.KindCountersign, verdictOf(v, signed, status)).About(request, store.ByWorker(by.Worker))
 			var err error
 			out = with(r, next)
 			warrant, err = t.approve(&out, v, false)
@@ -667,7 +668,7 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 		return func(t *tx) error {
 			said := verdictOf(judged{ask: ask, j: j}, signed, next.Status)
 			said.Alarm = alarm
-			t.record(proof.KindDecline, said, field("reason", reason)).About(request, store.ByWorker(by.Worker))
+			t.record(entry.KindDecline, said, field("reason", reason)).About(request, store.ByWorker(by.Worker))
 			out = next
 			if next.Open() {
 				t.SaveRequest(with(r, next))
@@ -712,7 +713,7 @@ func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version 
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record(proof.KindWithdraw, proof.EndRecord{Request: request, Signed: signed, Status: next.Status, Type: next.Outcome, Worker: by.Worker}).About(request)
+			t.record(entry.KindWithdraw, entry.End{Request: request, Signed: signed, Status: next.Status, Type: next.Outcome, Worker: by.Worker}).About(request)
 			out = next
 			t.end(with(r, next))
 			return nil
@@ -733,7 +734,7 @@ func (d *Desk) expire(ctx context.Context, request string) error {
 			return nil, err
 		}
 		return func(t *tx) error {
-			t.record("expire", proof.EndRecord{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
+			t.record(entry.KindExpire, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
 			t.end(with(r, next))
 			return nil
 		}, nil

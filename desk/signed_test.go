@@ -10,7 +10,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
-	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -71,8 +71,8 @@ func TestWithdrawalIsSigned(t *testing.T) {
 		if _, err := to.Withdraw(t.Context(), desktest.As("ann"), r.ID, r.Version, signed); err != nil {
 			t.Fatal(err)
 		}
-		var data proof.EndRecord
-		if err := canonical.UnmarshalExact(newestOf(t, to.World, proof.KindWithdraw).Body.Data, &data); err != nil {
+		var data entry.End
+		if err := canonical.UnmarshalExact(newestOf(t, to.World, entry.KindWithdraw).Body.Data, &data); err != nil {
 			t.Fatal(err)
 		}
 		if data.Worker != "ann" || canonical.DigestOf(data.Signed) != canonical.DigestOf(signed) {
@@ -190,7 +190,7 @@ func TestDeedsAreSigned(t *testing.T) {
 // TestOldWithdrawalReads: what was entered before withdrawals were signed keeps its bytes.
 func TestOldWithdrawalReads(t *testing.T) {
 	const old = `{"request":"req_1","status":"withdrawn","type":"withdrawn","worker":"ann"}`
-	var r proof.EndRecord
+	var r entry.End
 	if err := canonical.UnmarshalExact(canonical.Raw(old), &r); err != nil || r.Worker != "ann" {
 		t.Errorf("got %+v, %v", r, err)
 	}

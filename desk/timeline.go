@@ -8,6 +8,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/store"
@@ -82,7 +83,7 @@ func (d *Desk) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ac
 		}
 		for _, e := range entries {
 			// That somebody read or exported it is nothing that happened.
-			if seen[e.Index] || len(e.BodyBytes) == 0 || e.Body.Kind == kindIncidentRead || e.Body.Kind == incident.KindExport {
+			if seen[e.Index] || len(e.BodyBytes) == 0 || e.Body.Kind == entry.KindIncidentRead || e.Body.Kind == entry.KindExport {
 				continue
 			}
 			seen[e.Index] = true

@@ -11,6 +11,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/prose"
 	"countersign.dev/store"
@@ -19,15 +20,6 @@ import (
 
 // Token is a bearer token as its owner may see it.
 type Token = store.Token
-
-// tokenRecord is the data of entries of kind token and token-revoked. Beside the
-// first the signed ask is sealed, which quotes what its signer calls the token.
-type tokenRecord struct {
-	Token  string             `json:"token"`
-	Worker workforce.WorkerID `json:"worker"`
-	Key    workforce.KeyID    `json:"key"`
-	By     workforce.WorkerID `json:"by,omitzero"` // who revoked it; entries from before do not say
-}
 
 // SignIn gives a token to whoever holds an enrolled key of an engaged worker. The
 // ask names the token's secret by its hash, so that the desk never knows it.
@@ -50,7 +42,7 @@ func (d *Desk) SignIn(ctx context.Context, signed actions.SignedTokenAsk) (Token
 		kept := canonical.MustMarshal(signed)
 		t := Token{ID: d.ids.New("tok"), Hash: a.Secret[:], Nonce: a.Nonce, Ask: kept, Worker: a.Worker, Key: a.Key, Name: a.Name, Created: now, Expires: a.Expires}
 		return func(tx *tx) error {
-			tx.record("token", tokenRecord{Token: t.ID, Worker: t.Worker, Key: t.Key}, ledger.Opening{Name: "ask", Value: kept})
+			tx.record(entry.KindToken, entry.Token{Token: t.ID, Worker: t.Worker, Key: t.Key}, ledger.Opening{Name: "ask", Value: kept})
 			out = t
 			return tx.InsertToken(t)
 		}, nil
@@ -195,7 +187,7 @@ func (d *Desk) RevokeToken(ctx context.Context, by Caller, token string) error {
 			if have.Worker != by.Worker && !may(st, workforce.Officer, workforce.OnCall) {
 				return fault.New(fault.Forbidden, "not-yours", "Only officers and those on call end other people's tokens.")
 			}
-			t.record("token-revoked", tokenRecord{Token: have.ID, Worker: have.Worker, Key: have.Key, By: by.Worker})
+			t.record(entry.KindTokenRevoked, entry.Token{Token: have.ID, Worker: have.Worker, Key: have.Key, By: by.Worker})
 			return t.Tx.RevokeToken(token, t.Now())
 		}, nil
 	})

@@ -12,7 +12,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
-	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/store"
 )
 
@@ -154,10 +154,10 @@ func TestStrangersAreCounted(t *testing.T) {
 		to.Clock().Advance(time.Minute)
 		sums(t, to)
 		entries := since(t, to.World, from)
-		if len(entries) != 1 || entries[0].Body.Class != ledger.Desk || entries[0].Body.Kind != proof.KindRefused {
+		if len(entries) != 1 || entries[0].Body.Class != ledger.Desk || entries[0].Body.Kind != entry.KindRefused {
 			t.Fatalf("%d entries after a minute, want 1: %+v", len(entries), entries)
 		}
-		var r proof.RefusalRecord
+		var r entry.Refusal
 		if err := canonical.UnmarshalExact(entries[0].Body.Data, &r); err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 )
@@ -58,7 +59,7 @@ func (d *Desk) recordOf(ctx context.Context, kind string, signed actions.Signed)
 // entered says since when the ledger has had the signatures on a request.
 func (d *Desk) entered(ctx context.Context, r store.Request) (proof.Entered, error) {
 	out := proof.Entered{}
-	kind := proof.KindRequest
+	kind := entry.KindRequest
 	for _, signed := range append([]actions.Signed{r.Signed}, r.Signers...) {
 		_, p, ok, err := d.recordOf(ctx, kind, signed)
 		if err != nil {
@@ -67,7 +68,7 @@ func (d *Desk) entered(ctx context.Context, r store.Request) (proof.Entered, err
 		if ok {
 			out[signed.Statement.Signer] = p.Body.Time.Time
 		}
-		kind = proof.KindCountersign
+		kind = entry.KindCountersign
 	}
 	return out, nil
 }
@@ -78,7 +79,7 @@ func (d *Desk) waitedEntries(ctx context.Context, c proof.Core) (entries []proof
 	if c.Ruling.Need.Wait == 0 {
 		return nil, nil, nil
 	}
-	kind := proof.KindRequest
+	kind := entry.KindRequest
 	for _, signed := range append([]actions.Signed{c.Request}, c.Countersignatures...) {
 		e, p, ok, err := d.recordOf(ctx, kind, signed)
 		if err != nil {
@@ -89,7 +90,7 @@ func (d *Desk) waitedEntries(ctx context.Context, c proof.Core) (entries []proof
 		}
 		entries = append(entries, proof.Evidence{Entry: p.Body, Salt: canonical.Bytes(e.Salt)})
 		indexes = append(indexes, e.Index)
-		kind = proof.KindCountersign
+		kind = entry.KindCountersign
 	}
 	return entries, indexes, nil
 }

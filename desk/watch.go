@@ -14,10 +14,10 @@ import (
 	"countersign.dev/incident"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/store"
-	"countersign.dev/workforce"
 )
 
 // watched is a record of the watch, or of a restoration, with what was read
@@ -146,18 +146,6 @@ func (w watched) about(k alarm.Type, s store.Severity, text string) Alarm {
 	return Alarm{Kind: string(k), Severity: s, Text: text, Request: w.Request, Platform: w.Sight.Platform, Subject: w.subject.ID, Tier: w.Sight.Tier}
 }
 
-// incidentRecord is the data of a ledger entry of kind incident: it was opened.
-type incidentRecord struct {
-	Incident string             `json:"incident"`
-	Cause    incident.Cause     `json:"cause"`
-	Breach   string             `json:"breach"`
-	Request  string             `json:"request"`
-	Platform string             `json:"platform"`
-	Tier     actions.Tier       `json:"tier"`
-	Worker   workforce.WorkerID `json:"worker"` // who opened it; empty: the watch
-	Deed     actions.SignedDeed `json:"deed,omitzero"`
-}
-
 // breach opens an incident on a breach, or has the breach join the one that is
 // open on its subject: a duel of fifty rounds is one incident.
 func (t *tx) breach(w watched) error {
@@ -259,11 +247,11 @@ func (t *tx) openIncident(i incident.Incident, deed actions.SignedDeed, title le
 	if about == "" {
 		about = i.Breach
 	}
-	entry := t.record("incident", incidentRecord{i.ID, i.Cause, i.Breach, i.Request, i.Subject.Platform, i.Tier, i.By, deed},
+	rec := t.record(entry.KindIncident, entry.Incident{Incident: i.ID, Cause: string(i.Cause), Breach: i.Breach, Request: i.Request, Platform: i.Subject.Platform, Tier: i.Tier, Worker: i.By, Deed: deed},
 		field("subject", i.Subject.String()), title).About(i.ID, about)
 	t.InsertIncident(i)
 	t.Signal(incidentSignal)
-	return entry
+	return rec
 }
 
 const incidentSignal = "incident"
@@ -331,15 +319,6 @@ type takenJob struct {
 
 func (takenJob) Kind() string { return "desk.taken" }
 
-// takenRecord is the data of entries of kind taken-refused: what the executor
-// took directly is not entered in the chain, and why.
-type takenRecord struct {
-	Request string             `json:"request"`
-	Kind    actions.Kind       `json:"kind"`
-	Worker  workforce.WorkerID `json:"worker"`
-	Type    string             `json:"type"`
-}
-
 // enterTaken enters in the governance chain what the executor took directly. It
 // may be done any number of times: what is in the chain already is left alone, and
 // what the chain refuses is recorded once.
@@ -368,7 +347,7 @@ func (d *Desk) enterTaken(ctx context.Context, j takenJob) error {
 			if err != nil || slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.Body.Kind == "taken-refused" }) {
 				return err // the process died after this was recorded
 			}
-			t.record("taken-refused", takenRecord{st.Request, a.Action.Kind, st.Signer, fault.TypeOf(why)}).About(st.Request)
+			t.record(entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: a.Action.Kind, Worker: st.Signer, Type: fault.TypeOf(why)}).About(st.Request)
 			return t.alarm(notEntered(*a, why))
 		}, nil
 	})

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 )
@@ -163,12 +164,12 @@ func anchor(w proof.Warrant) (ledger.Leaf, error) {
 	if err != nil {
 		return leaf, bad.Because(err)
 	}
-	var r proof.Record
+	var r entry.Warrant
 	if err := canonical.UnmarshalExact(body.Data, &r); err != nil {
 		return leaf, bad.Because(err)
 	}
 	want := proof.RecordOf(w.Core(), &proof.State{Next: r.GovernanceNumber})
-	if body.Class != ledger.Desk || body.Kind != proof.KindWarrant || canonical.DigestOf(want) != canonical.DigestOf(r) {
+	if body.Class != ledger.Desk || body.Kind != entry.KindWarrant || canonical.DigestOf(want) != canonical.DigestOf(r) {
 		return leaf, bad
 	}
 	return leaf, nil

@@ -89,7 +89,7 @@ func (f *follower) adopt() error {
 // keep has entries of the governance chain that verified journalled. Of a ledger that is
 // not the journal's none is: a journal with the entries of two chains could not be read
 // at the next start, and nothing would be lifted any more.
-func (f *follower) keep(verified []entry) {
+func (f *follower) keep(verified []followedEntry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, n := range verified {
@@ -128,7 +128,7 @@ func refold(root canonical.Digest, chain []journal.ChainEntry) (*proof.State, er
 
 // avoid has a revived change journalled as void: it stays void when the leaves are
 // forgotten against which the no could be read.
-func (f *follower) avoid(n entry, because error) {
+func (f *follower) avoid(n followedEntry, because error) {
 	leaf := n.leaf.Digest()
 	if f.void[leaf] != "" {
 		return
@@ -139,7 +139,7 @@ func (f *follower) avoid(n entry, because error) {
 	f.voided = append(f.voided, journal.Void{Leaf: leaf, Why: f.void[leaf]})
 }
 
-func describe(n entry) string {
+func describe(n followedEntry) string {
 	return fmt.Sprintf("the %s entry %d (entry %d of the ledger)", n.leaf.Class, n.leaf.Number, n.index)
 }
 

@@ -51,8 +51,8 @@ type view struct {
 	ours       bool // the ledger that the journal has seen is its beginning: it may be journalled
 }
 
-// entry is a leaf whose body is needed.
-type entry struct {
+// followedEntry is a leaf whose body is needed.
+type followedEntry struct {
 	index int64
 	leaf  ledger.Leaf
 	body  *ledger.Body // nil until it was given and opens the leaf; of the desk's class only if it may be a no
@@ -68,16 +68,16 @@ type follower struct {
 	e    *Executor
 	root canonical.Digest
 
-	key        note.Verifier // of the log, from entry 0
-	verified   tip           // up to a checkpoint whose root we computed ourselves
-	batch      []entry       // leaves after it that no checkpoint has covered yet
-	tentative  tip           // verified and batch
+	key        note.Verifier   // of the log, from entry 0
+	verified   tip             // up to a checkpoint whose root we computed ourselves
+	batch      []followedEntry // leaves after it that no checkpoint has covered yet
+	tentative  tip             // verified and batch
 	state      *proof.State
 	settled    *proof.State
-	kept       *proof.State // from the journal, until the ledger has been read as far
-	governance []entry      // to fold, in order
-	executions []entry      // to compare, in order
-	tiers      []entry      // batches of tiers that are not in the journal, to adopt
+	kept       *proof.State    // from the journal, until the ledger has been read as far
+	governance []followedEntry // to fold, in order
+	executions []followedEntry // to compare, in order
+	tiers      []followedEntry // batches of tiers that are not in the journal, to adopt
 	broken     bool
 	remembered journal.Head
 	matched    bool                        // the remembered head was met
@@ -353,7 +353,7 @@ func (f *follower) note(s stop, err error) {
 // withheld returns the index of the first leaf whose body is missing, or -1.
 func (f *follower) withheld() int64 {
 	first := int64(-1)
-	for _, q := range [][]entry{f.governance, f.executions} {
+	for _, q := range [][]followedEntry{f.governance, f.executions} {
 		if len(q) > 0 && q[0].body == nil && (first < 0 || q[0].index < first) {
 			first = q[0].index
 		}
@@ -377,7 +377,7 @@ func (f *follower) askAgain(ctx context.Context) {
 		return
 	}
 	bodies := bodiesOf(feed)
-	for _, q := range [][]entry{f.governance, f.executions} {
+	for _, q := range [][]followedEntry{f.governance, f.executions} {
 		for i := range q {
 			if q[i].body == nil {
 				q[i].open(bodies)
@@ -396,7 +396,7 @@ func bodiesOf(feed proof.Feed) map[int64]proof.FeedBody {
 }
 
 // open takes the body of an entry if it was given and opens the leaf.
-func (n *entry) open(bodies map[int64]proof.FeedBody) {
+func (n *followedEntry) open(bodies map[int64]proof.FeedBody) {
 	given, ok := bodies[n.index]
 	if !ok {
 		return
@@ -486,9 +486,9 @@ func (f *follower) rolledBack(now, before int64) {
 }
 
 // read parses the leaves of a feed, which must continue each class without gap.
-func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]entry, tip, error) {
+func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]followedEntry, tip, error) {
 	end := f.tentative.clone()
-	batch := make([]entry, 0, len(feed.Leaves))
+	batch := make([]followedEntry, 0, len(feed.Leaves))
 	for _, text := range feed.Leaves {
 		leaf, err := ledger.ParseLeaf([]byte(text))
 		if err != nil {
@@ -497,7 +497,7 @@ func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]ent
 		if want := end.next[leaf.Class]; leaf.Number != want {
 			return nil, end, lie("The ledger has the %s entry %d where number %d is next: an entry is missing or there are two chains.", leaf.Class, leaf.Number, want)
 		}
-		n := entry{index: end.edge.Size(), leaf: leaf}
+		n := followedEntry{index: end.edge.Size(), leaf: leaf}
 		if leaf.Class == ledger.Desk {
 			n.hear(bodies)
 		} else {
@@ -514,7 +514,7 @@ func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]ent
 }
 
 // open checks a feed's checkpoint, with the key that entry 0 names.
-func (f *follower) open(feed proof.Feed, batch []entry) (ledger.Signed, error) {
+func (f *follower) open(feed proof.Feed, batch []followedEntry) (ledger.Signed, error) {
 	if f.key == nil {
 		key, err := f.logKey(append(f.batch, batch...))
 		if err != nil {
@@ -526,7 +526,7 @@ func (f *follower) open(feed proof.Feed, batch []entry) (ledger.Signed, error) {
 }
 
 // logKey reads the log's key from entry 0, which is known by its hash.
-func (f *follower) logKey(all []entry) (note.Verifier, error) {
+func (f *follower) logKey(all []followedEntry) (note.Verifier, error) {
 	if len(all) == 0 {
 		return nil, fault.New(fault.Unavailable, "not-founded", "The desk has no entry 0 yet: it has to be founded first.")
 	}
@@ -545,7 +545,7 @@ func (f *follower) logKey(all []entry) (note.Verifier, error) {
 }
 
 // accept makes leaves that a checkpoint covers part of what is known.
-func (f *follower) accept(batch []entry, end tip, signed int64) {
+func (f *follower) accept(batch []followedEntry, end tip, signed int64) {
 	first := f.verified.edge.Size() == 0
 	f.verified, f.batch = end, nil
 	f.tentative = end.clone()

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/workforce"
 )
@@ -61,14 +62,14 @@ func (s *nos) note(index int64, b ledger.Body) {
 	var request string
 	var signed actions.Signed
 	switch b.Kind {
-	case proof.KindDecline:
-		var r proof.VerdictRecord
+	case entry.KindDecline:
+		var r entry.Verdict
 		if canonical.Read(b.Data, &r) != nil {
 			return
 		}
 		request, signed = r.Request, r.Signed
-	case proof.KindWithdraw:
-		var r proof.EndRecord
+	case entry.KindWithdraw:
+		var r entry.End
 		if canonical.Read(b.Data, &r) != nil {
 			return
 		}
@@ -95,7 +96,7 @@ func (s *nos) note(index int64, b ledger.Body) {
 const manyNos = 10_000
 
 // accepted takes note of verified entries.
-func (s *nos) accepted(batch []entry) {
+func (s *nos) accepted(batch []followedEntry) {
 	for _, n := range batch {
 		switch {
 		case n.leaf.Class != ledger.Desk:
@@ -121,7 +122,7 @@ func (s *nos) due(own time.Time) bool {
 // datedBy reports whether the newest of some entries that can be read is not dated
 // later than a time of our own clock. Otherwise one clock is wrong, and it may be ours:
 // a size that is noted by a clock that is behind counts as older than it is.
-func datedBy(batch []entry, own time.Time) bool {
+func datedBy(batch []followedEntry, own time.Time) bool {
 	for i := len(batch) - 1; i >= 0; i-- {
 		if batch[i].raw == nil {
 			continue
@@ -140,13 +141,13 @@ func (s *nos) mark(size int64, own time.Time) {
 
 // hear reads the body of an entry of the desk's, if it was given and opens the leaf.
 // Only one that may be a no is parsed.
-func (n *entry) hear(bodies map[int64]proof.FeedBody) {
+func (n *followedEntry) hear(bodies map[int64]proof.FeedBody) {
 	given, ok := bodies[n.index]
 	if !ok || ledger.Opens(n.leaf, given.Body, given.Salt) != nil {
 		return
 	}
 	n.raw = given.Body
-	for _, kind := range []string{proof.KindDecline, proof.KindWithdraw} {
+	for _, kind := range []string{entry.KindDecline, entry.KindWithdraw} {
 		// A body is canonical, or it is no entry and says nothing.
 		if bytes.Contains(given.Body, []byte(`"kind":"`+kind+`"`)) {
 			n.open(bodies)
@@ -166,7 +167,7 @@ func (f *follower) refused(request string) error {
 	switch {
 	case len(said) == 0:
 		return nil
-	case said[0].kind == proof.KindDecline:
+	case said[0].kind == entry.KindDecline:
 		return fault.New(fault.Forbidden, "declined", "%s declined the request %s: the ledger holds it.", said[0].by, request)
 	default:
 		return fault.New(fault.Forbidden, "withdrawn", "The request %s was withdrawn: the ledger holds it.", request)
@@ -181,7 +182,7 @@ func (f *follower) refused(request string) error {
 // and which come first; ok is false if there are none. Nothing is asked for changes that
 // this executor, with a new journal, found in the ledger when it started, nor for those
 // that its journal holds.
-func (f *follower) heardChange(n entry) (s stretch, ok bool) {
+func (f *follower) heardChange(n followedEntry) (s stretch, ok bool) {
 	a, is := changeIn(n)
 	if !is || f.fresh && n.index < f.begun || n.leaf.Number < int64(len(f.chain)) || f.void[n.leaf.Digest()] != "" {
 		return s, false
@@ -200,7 +201,7 @@ func (f *follower) heardChange(n entry) (s stretch, ok bool) {
 // no before it: whoever edits a request's row can have the desk go on with the signatures.
 // Of what a decline only withholds the signer's own yes (actions.Withholds), a withdrawal
 // alone is a no.
-func (f *follower) revived(n entry) error {
+func (f *follower) revived(n followedEntry) error {
 	a, is := changeIn(n)
 	if !is {
 		return nil
@@ -214,7 +215,7 @@ func (f *follower) revived(n entry) error {
 	for _, said := range f.nos.by[request] {
 		switch {
 		case said.index > n.index:
-		case said.kind != proof.KindDecline:
+		case said.kind != entry.KindDecline:
 			return fault.New(fault.Forbidden, "withdrawn", "The ledger's entry %d says that the request %s was withdrawn before it was carried out.", said.index, request)
 		case !actions.Withholds(a.Action):
 			return fault.New(fault.Forbidden, "declined", "The ledger's entry %d says that %s declined the request %s before it was carried out.", said.index, said.by, request)
@@ -224,7 +225,7 @@ func (f *follower) revived(n entry) error {
 }
 
 // changeIn returns what authorises a change of the desk, if a governance entry holds one.
-func changeIn(n entry) (a proof.Authority, ok bool) {
+func changeIn(n followedEntry) (a proof.Authority, ok bool) {
 	switch n.body.Kind {
 	case proof.KindFounding, proof.KindRow, proof.KindTaken:
 		return a, false

@@ -14,13 +14,14 @@ import (
 	"countersign.dev/executor/executortest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 )
 
 // decline enters somebody's no to a request, and returns its index.
 func (p *place) decline(r *prooftest.Request) int64 {
-	return p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindDecline, Expect: ledger.AnyNumber, Data: proof.VerdictRecord{Request: r.ID,
+	return p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindDecline, Expect: ledger.AnyNumber, Data: entry.Verdict{Request: r.ID,
 		Signed: p.world.Statement(r, "eva", actions.VerdictDecline), Status: actions.StatusDeclined}})[0].Index
 }
 
@@ -341,10 +342,10 @@ func (p *place) revives(kind actions.Kind, c actions.Change, end ended) (index i
 	p.world.Enters(r)
 	d := ledger.Draft{Class: ledger.Desk, Kind: end.kind, Expect: ledger.AnyNumber}
 	switch end.kind {
-	case proof.KindDecline:
-		d.Data = proof.VerdictRecord{Request: r.ID, Signed: p.world.Statement(r, "eva", actions.VerdictDecline), Status: end.status}
+	case entry.KindDecline:
+		d.Data = entry.Verdict{Request: r.ID, Signed: p.world.Statement(r, "eva", actions.VerdictDecline), Status: end.status}
 	default:
-		d.Data = proof.EndRecord{Request: r.ID, Signed: p.world.Statement(r, r.By, actions.VerdictWithdraw), Status: end.status, Worker: r.By}
+		d.Data = entry.End{Request: r.ID, Signed: p.world.Statement(r, r.By, actions.VerdictWithdraw), Status: end.status, Worker: r.By}
 	}
 	index = p.world.Append(d)[0].Index
 	if _, err := p.world.ApplyChange(r); err != nil {
@@ -354,9 +355,9 @@ func (p *place) revives(kind actions.Kind, c actions.Change, end ended) (index i
 }
 
 var (
-	withdrawn = ended{proof.KindWithdraw, actions.StatusWithdrawn}
-	declined  = ended{proof.KindDecline, actions.StatusDeclined}
-	going     = ended{proof.KindDecline, actions.StatusHeld}
+	withdrawn = ended{entry.KindWithdraw, actions.StatusWithdrawn}
+	declined  = ended{entry.KindDecline, actions.StatusDeclined}
+	going     = ended{entry.KindDecline, actions.StatusHeld}
 )
 
 // TestRevivedChange: a change of the desk whose request was taken back or declined is

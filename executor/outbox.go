@@ -64,7 +64,7 @@ func (o *outbox) learn(sequence int64, d canonical.Digest) {
 // holds it. One in our name must be a record of ours, once: else somebody has our
 // key, or our journal is an old one, and acts may have been carried out that we do
 // not know of.
-func (o *outbox) compare(n entry) (ours bool, err error) {
+func (o *outbox) compare(n followedEntry) (ours bool, err error) {
 	given, err := proof.ParseExecution(*n.body)
 	if err != nil {
 		return false, err

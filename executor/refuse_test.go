@@ -12,6 +12,7 @@ import (
 	"countersign.dev/executor/executortest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
@@ -37,14 +38,14 @@ func TestRefusals(t *testing.T) {
 		}, "refused engagement-ended"},
 		{"somebody declined it", func(p *place) (*prooftest.Request, []byte) {
 			r := p.takedown(p.president(), actions.Critical)
-			p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindDecline, Expect: ledger.AnyNumber, Data: proof.VerdictRecord{Request: r.ID,
+			p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindDecline, Expect: ledger.AnyNumber, Data: entry.Verdict{Request: r.ID,
 				Signed: p.world.Statement(r, "eva", actions.VerdictDecline), Status: actions.StatusDeclined}})
 			return r, p.world.Warrant(r) // the desk goes on with the signatures in hand
 		}, "refused declined"},
 		{"the requester took it back", func(p *place) (*prooftest.Request, []byte) {
 			r := p.takedown(p.president(), actions.Critical)
 			raw := p.world.Warrant(r)
-			p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWithdraw, Expect: ledger.AnyNumber, Data: proof.EndRecord{Request: r.ID,
+			p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWithdraw, Expect: ledger.AnyNumber, Data: entry.End{Request: r.ID,
 				Signed: p.world.Statement(r, "ann", actions.VerdictWithdraw), Status: actions.StatusWithdrawn}})
 			return r, raw
 		}, "refused withdrawn"},

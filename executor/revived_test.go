@@ -11,6 +11,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/executor/executortest"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 )
@@ -36,7 +37,7 @@ func TestNoUnderAnotherRequest(t *testing.T) {
 	burdening, undo := p.prepare()
 	r := p.world.RequestChange(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, p.world.Officers[0])
 	p.world.Enters(r)
-	p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWithdraw, Expect: ledger.AnyNumber, Data: proof.EndRecord{Request: "another",
+	p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWithdraw, Expect: ledger.AnyNumber, Data: entry.End{Request: "another",
 		Signed: p.world.Statement(r, r.By, actions.VerdictWithdraw), Status: actions.StatusWithdrawn, Worker: r.By}})
 	if _, err := p.world.ApplyChange(r); err != nil {
 		t.Fatal(err)
@@ -54,8 +55,8 @@ func TestManyNosAfterARevivedChange(t *testing.T) {
 	p.advance(100 * 24 * time.Hour)
 	drafts := make([]ledger.Draft, 10_001)
 	for i := range drafts {
-		drafts[i] = ledger.Draft{Class: ledger.Desk, Kind: proof.KindWithdraw, Expect: ledger.AnyNumber,
-			Data: proof.EndRecord{Request: fmt.Sprint("old ", i), Status: actions.StatusWithdrawn}}
+		drafts[i] = ledger.Draft{Class: ledger.Desk, Kind: entry.KindWithdraw, Expect: ledger.AnyNumber,
+			Data: entry.End{Request: fmt.Sprint("old ", i), Status: actions.StatusWithdrawn}}
 	}
 	p.world.Append(drafts...)
 	p.start()
@@ -122,7 +123,7 @@ func TestWithheldNoForgotten(t *testing.T) {
 			r := p.world.RequestChange(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, p.world.Officers[0])
 			p.world.Enters(r)
 			if kept {
-				p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWithdraw, Expect: ledger.AnyNumber, Data: proof.EndRecord{Request: r.ID,
+				p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWithdraw, Expect: ledger.AnyNumber, Data: entry.End{Request: r.ID,
 					Signed: p.world.Statement(r, r.By, actions.VerdictWithdraw), Status: actions.StatusWithdrawn, Worker: r.By}})
 			}
 			for range 8 {

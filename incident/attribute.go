@@ -8,6 +8,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 )
@@ -155,19 +156,19 @@ func (h *held) agreed(i Incident, e Entry) error {
 		return opened && string(was) != string(canonical.MustMarshal(said))
 	}
 	switch e.Body.Kind {
-	case kindOpened:
-		var o opening
+	case entry.KindIncident:
+		var o entry.Incident
 		if err := e.read(&o); err != nil {
 			return err
 		}
 		if o.Incident != i.ID {
 			return nil
 		}
-		if o.Cause != i.Cause || o.Breach != i.Breach || o.Request != i.Request || o.Platform != i.Subject.Platform || o.Tier != i.Tier || o.Worker != i.By || differs(sealedTitle, i.Title) {
+		if o.Cause != string(i.Cause) || o.Breach != i.Breach || o.Request != i.Request || o.Platform != i.Subject.Platform || o.Tier != i.Tier || o.Worker != i.By || differs(sealedTitle, i.Title) {
 			return unsupported("Entry %d of the ledger opened the incident otherwise than the report says.", e.Index)
 		}
-	case kindTask, kindTaskDone:
-		var x tasked
+	case entry.KindIncidentTask, entry.KindIncidentTaskDone:
+		var x entry.IncidentTask
 		if err := e.read(&x); err != nil {
 			return err
 		}
@@ -178,7 +179,7 @@ func (h *held) agreed(i Incident, e Entry) error {
 		switch {
 		case at < 0 || i.Tasks[at].Owner != x.Owner:
 			return unsupported("The report leaves out the task %d of entry %d of the ledger, or gives it to somebody else.", x.Number, e.Index)
-		case differs(sealedText, i.Tasks[at].Text), differs(sealedResult, i.Tasks[at].Result), (e.Body.Kind == kindTaskDone) && i.Tasks[at].Done.IsZero():
+		case differs(sealedText, i.Tasks[at].Text), differs(sealedResult, i.Tasks[at].Result), (e.Body.Kind == entry.KindIncidentTaskDone) && i.Tasks[at].Done.IsZero():
 			return unsupported("The task %d is another in entry %d of the ledger.", x.Number, e.Index)
 		}
 	}

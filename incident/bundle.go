@@ -9,6 +9,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/workforce"
@@ -16,10 +17,6 @@ import (
 
 // BundleVersion is the only version of a bundle.
 const BundleVersion = "countersign/incident-bundle/v1"
-
-// KindExport is the desk entry that commits to a bundle's content, so that a desk
-// which tells one incident in two ways has both on record.
-const KindExport = "export"
 
 // Bounds of what is read. Nothing in a bundle is compressed, so that it takes no
 // more than it is long.
@@ -79,14 +76,6 @@ type Seal struct {
 	Body  canonical.Raw    `json:"body"`
 	Proof ledger.Inclusion `json:"proof"`
 	Salt  canonical.Bytes  `json:"salt"`
-}
-
-// Export is the data of the entry of kind export.
-type Export struct {
-	By       workforce.WorkerID `json:"by"`
-	Content  canonical.Digest   `json:"content"`
-	Incident string             `json:"incident"`
-	Personal bool               `json:"personal"` // whether personal fields were given out
 }
 
 // Gathered is all that a desk gathers to make a bundle of.
@@ -154,8 +143,8 @@ func requestOf(warrant []byte) string {
 
 // Export is the data of the entry, of kind export and class desk, that seals the
 // content. It is entered after all others and before Complete.
-func (c Content) Export(by workforce.WorkerID) Export {
-	return Export{By: by, Content: canonical.DigestOf(c), Incident: c.Report.Incident.ID, Personal: c.Personal}
+func (c Content) Export(by workforce.WorkerID) entry.Export {
+	return entry.Export{By: by, Content: canonical.DigestOf(c), Incident: c.Report.Incident.ID, Personal: c.Personal}
 }
 
 // Indexes are the places of the entries that Complete needs proofs of, in the

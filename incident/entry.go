@@ -11,6 +11,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/workforce"
@@ -21,17 +22,6 @@ type Entry struct {
 	Index int64
 	Body  ledger.Body
 }
-
-// Kinds of desk entries that an incident may rest on. Others are told of by
-// their kind and time alone.
-const (
-	kindExpire   = "expire"
-	kindOpened   = "incident"
-	kindTask     = "incident-task"
-	kindTaskDone = "incident-task-done"
-	kindFindings = "incident-findings"
-	kindAlarm    = "alarm"
-)
 
 // Names of what entries seal.
 const (
@@ -44,61 +34,32 @@ const (
 	sealedName     = "name" // of a worker
 )
 
-// opening is the data of an entry of kind incident.
-type opening struct {
-	Incident string             `json:"incident"`
-	Cause    Cause              `json:"cause"`
-	Breach   string             `json:"breach"`
-	Request  string             `json:"request"`
-	Platform string             `json:"platform"`
-	Tier     actions.Tier       `json:"tier"`
-	Worker   workforce.WorkerID `json:"worker"`
-	Deed     actions.SignedDeed `json:"deed,omitzero"`
-}
-
-// tasked is the data of entries of kind incident-task and incident-task-done.
-type tasked struct {
-	Incident string             `json:"incident"`
-	Number   int64              `json:"number"`
-	Owner    workforce.WorkerID `json:"owner"`
-	Worker   workforce.WorkerID `json:"worker"` // who gave or finished it
-	Deed     actions.SignedDeed `json:"deed,omitzero"`
-}
-
-// found is the data of an entry of kind incident-findings.
-type found struct {
-	Incident string             `json:"incident"`
-	Findings canonical.Digest   `json:"findings"`
-	Worker   workforce.WorkerID `json:"worker"`
-	Deed     actions.SignedDeed `json:"deed,omitzero"`
-}
-
 // statement returns what somebody signed in an entry of the desk's, nil if
 // nobody signed anything there.
 func (e Entry) statement() (*actions.Signed, error) {
-	var a proof.VerdictRecord
+	var a entry.Verdict
 	switch {
 	case e.Body.Class != ledger.Desk:
 		return nil, nil
-	case e.Body.Kind == proof.KindRequest:
-		var r proof.RequestRecord
+	case e.Body.Kind == entry.KindRequest:
+		var r entry.Request
 		if err := e.read(&r); err != nil {
 			return nil, err
 		}
-		a = proof.VerdictRecord{Request: r.Request, Signed: r.Signed}
-	case e.Body.Kind == proof.KindCountersign || e.Body.Kind == proof.KindDecline:
+		a = entry.Verdict{Request: r.Request, Signed: r.Signed}
+	case e.Body.Kind == entry.KindCountersign || e.Body.Kind == entry.KindDecline:
 		if err := e.read(&a); err != nil {
 			return nil, err
 		}
-	case e.Body.Kind == proof.KindWithdraw:
-		var r proof.EndRecord
+	case e.Body.Kind == entry.KindWithdraw:
+		var r entry.End
 		if err := e.read(&r); err != nil {
 			return nil, err
 		}
 		if r.Signed.Statement.V == "" {
 			return nil, nil // entered before withdrawals were signed: the desk's word
 		}
-		a = proof.VerdictRecord{Request: r.Request, Signed: r.Signed}
+		a = entry.Verdict{Request: r.Request, Signed: r.Signed}
 		if r.Worker != r.Signed.Statement.Signer {
 			return nil, bad("bad-entry", "Entry %d says that %s withdrew the request, and %s signed.", e.Index, r.Worker, r.Signed.Statement.Signer)
 		}
@@ -119,23 +80,23 @@ func (e Entry) deed() (*actions.Signed, error) {
 	var by workforce.WorkerID
 	var want actions.Deed
 	switch e.Body.Kind {
-	case kindOpened:
-		var o opening
+	case entry.KindIncident:
+		var o entry.Incident
 		if err := e.read(&o); err != nil {
 			return nil, err
 		}
 		d, by, want = o.Deed, o.Worker, actions.Deed{What: actions.DeedOpenIncident, Of: o.Request}
-	case kindTask, kindTaskDone:
-		var x tasked
+	case entry.KindIncidentTask, entry.KindIncidentTaskDone:
+		var x entry.IncidentTask
 		if err := e.read(&x); err != nil {
 			return nil, err
 		}
 		d, by, want = x.Deed, x.Worker, actions.Deed{What: actions.DeedAssignTask, Of: x.Incident, To: x.Owner}
-		if e.Body.Kind == kindTaskDone {
+		if e.Body.Kind == entry.KindIncidentTaskDone {
 			want = actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(x.Incident, x.Number)}
 		}
-	case kindFindings:
-		var f found
+	case entry.KindIncidentFindings:
+		var f entry.IncidentFindings
 		if err := e.read(&f); err != nil {
 			return nil, err
 		}
@@ -154,10 +115,10 @@ func (e Entry) deed() (*actions.Signed, error) {
 
 // verdicts are what a statement in an entry of a kind may say.
 var verdicts = map[string][]actions.Verdict{
-	proof.KindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
-	proof.KindCountersign: {actions.VerdictCountersign},
-	proof.KindDecline:     {actions.VerdictDecline},
-	proof.KindWithdraw:    {actions.VerdictWithdraw},
+	entry.KindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
+	entry.KindCountersign: {actions.VerdictCountersign},
+	entry.KindDecline:     {actions.VerdictDecline},
+	entry.KindWithdraw:    {actions.VerdictWithdraw},
 }
 
 func (e Entry) read(v any) error {
@@ -240,27 +201,27 @@ func (t teller) moment(e Entry) (Moment, error) {
 
 func (t teller) desk(e Entry, m *Moment) error {
 	switch e.Body.Kind {
-	case proof.KindRequest:
-		var r proof.RequestRecord
+	case entry.KindRequest:
+		var r entry.Request
 		if err := e.read(&r); err != nil {
 			return err
 		}
 		m.Step, m.Who = StepAsked, r.Signed.Statement.Signer
 		m.Text = fmt.Sprintf("Asked for %s on %s subject of %s, signed with %s. Needed: %s.", r.Act.Kind, article(string(r.Act.Tier)), r.Act.Platform, short(r.Signed.Statement.Key), r.Need)
-	case proof.KindCountersign, proof.KindDecline:
-		var a proof.VerdictRecord
+	case entry.KindCountersign, entry.KindDecline:
+		var a entry.Verdict
 		if err := e.read(&a); err != nil {
 			return err
 		}
 		m.Step, m.Who, m.Text = StepSigned, a.Signed.Statement.Signer, fmt.Sprintf("Countersigned with %s.", short(a.Signed.Statement.Key))
-		if e.Body.Kind == proof.KindDecline {
+		if e.Body.Kind == entry.KindDecline {
 			m.Step, m.Text = StepDeclined, fmt.Sprintf("Declined, signed with %s.", short(a.Signed.Statement.Key))
 			if a.Alarm {
 				m.Text = fmt.Sprintf("Declined with an alarm, signed with %s: the request was frozen.", short(a.Signed.Statement.Key))
 			}
 		}
-	case proof.KindWarrant:
-		var r proof.Record
+	case entry.KindWarrant:
+		var r entry.Warrant
 		if err := e.read(&r); err != nil {
 			return err
 		}
@@ -269,8 +230,8 @@ func (t teller) desk(e Entry, m *Moment) error {
 		if len(r.Countersigners) > 0 {
 			m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, countersigned by %s.", r.Kind, r.Requester, names(r.Countersigners))
 		}
-	case proof.KindWithdraw:
-		var r proof.EndRecord
+	case entry.KindWithdraw:
+		var r entry.End
 		if err := e.read(&r); err != nil {
 			return err
 		}
@@ -278,30 +239,30 @@ func (t teller) desk(e Entry, m *Moment) error {
 		if r.Signed.Statement.V != "" {
 			m.Text = fmt.Sprintf("The request was withdrawn, signed with %s.", short(r.Signed.Statement.Key))
 		}
-	case kindExpire:
+	case entry.KindExpire:
 		m.Text = "The request expired."
-	case kindOpened:
-		var o opening
+	case entry.KindIncident:
+		var o entry.Incident
 		if err := e.read(&o); err != nil {
 			return err
 		}
 		m.Step, m.Who, m.Request, m.Text = StepOpened, o.Worker, cmp.Or(o.Breach, o.Request), "The incident "+o.Incident+" was opened."
-	case kindTask, kindTaskDone:
-		var x tasked
+	case entry.KindIncidentTask, entry.KindIncidentTaskDone:
+		var x entry.IncidentTask
 		if err := e.read(&x); err != nil {
 			return err
 		}
 		m.Who, m.Text = x.Worker, fmt.Sprintf("Task %d was given to %s.", x.Number, x.Owner)
-		if e.Body.Kind == kindTaskDone {
+		if e.Body.Kind == entry.KindIncidentTaskDone {
 			m.Text = fmt.Sprintf("Task %d was finished.", x.Number)
 		}
-	case kindFindings:
-		var f found
+	case entry.KindIncidentFindings:
+		var f entry.IncidentFindings
 		if err := e.read(&f); err != nil {
 			return err
 		}
 		m.Who, m.Text = f.Worker, "Findings were proposed."
-	case kindAlarm:
+	case entry.KindAlarm:
 		var a struct {
 			Severity string `json:"severity"`
 			Text     string `json:"text"`

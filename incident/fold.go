@@ -9,6 +9,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/workforce"
 )
@@ -42,9 +43,9 @@ type breach struct {
 type claim struct {
 	asked   *signed
 	signers map[workforce.WorkerID]*signed
-	record  *proof.Record // of its warrant
-	entry   int64         // of the warrant
-	entered *proof.State  // the chain at the warrant's place; only if wanted
+	record  *entry.Warrant // of its warrant
+	entry   int64          // of the warrant
+	entered *proof.State   // the chain at the warrant's place; only if wanted
 	tier    actions.Tier
 	policy  canonical.Digest // in force when it was asked
 	tiers   string           // how far the tier of its warrant was compared; empty if it has none, or relieves
@@ -84,8 +85,8 @@ func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*hel
 			return nil, bad("bad-bundle", "Entry %d is dated before an entry that it comes after.", o.Index)
 		}
 		h.entries, h.leaves = append(h.entries, e), append(h.leaves, leaf)
-		if body.Class == ledger.Desk && body.Kind == proof.KindWarrant {
-			var r proof.Record
+		if body.Class == ledger.Desk && body.Kind == entry.KindWarrant {
+			var r entry.Warrant
 			if err := e.read(&r); err != nil {
 				return nil, err
 			}
@@ -169,10 +170,10 @@ func (h *held) takeDesk(e Entry, wanted map[string]bool) error {
 	if st != nil {
 		return h.takeStatement(e, *st)
 	}
-	if e.Body.Kind != proof.KindWarrant {
+	if e.Body.Kind != entry.KindWarrant {
 		return nil
 	}
-	var r proof.Record
+	var r entry.Warrant
 	if err := e.read(&r); err != nil {
 		return err
 	}
@@ -220,7 +221,7 @@ func (h *held) takeStatement(e Entry, s actions.Signed) error {
 		if c.asked != nil {
 			return bad("bad-bundle", "The request %s was made twice.", st.Request)
 		}
-		var r proof.RequestRecord
+		var r entry.Request
 		if err := e.read(&r); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/workforce"
 )
@@ -18,27 +19,27 @@ import (
 func TestWithdrawalsAreVerified(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		edit func(e *evening, r *proof.EndRecord)
+		edit func(e *evening, r *entry.End)
 		typ  string // of the refusal; empty: none
 		text string // of its line
 	}{
-		{"signed", func(*evening, *proof.EndRecord) {}, "", "The request was withdrawn, signed with "},
-		{"not signed, as before", func(_ *evening, r *proof.EndRecord) { r.Signed = actions.Signed{} }, "", "The request was withdrawn."},
-		{"said of somebody else", func(_ *evening, r *proof.EndRecord) { r.Worker = "ann" }, "bad-entry", ""},
-		{"of another request", func(e *evening, r *proof.EndRecord) { r.Request = e.NewRequestID() }, "bad-entry", ""},
-		{"a decline", func(e *evening, r *proof.EndRecord) {
+		{"signed", func(*evening, *entry.End) {}, "", "The request was withdrawn, signed with "},
+		{"not signed, as before", func(_ *evening, r *entry.End) { r.Signed = actions.Signed{} }, "", "The request was withdrawn."},
+		{"said of somebody else", func(_ *evening, r *entry.End) { r.Worker = "ann" }, "bad-entry", ""},
+		{"of another request", func(e *evening, r *entry.End) { r.Request = e.NewRequestID() }, "bad-entry", ""},
+		{"a decline", func(e *evening, r *entry.End) {
 			r.Signed.Statement.Verdict = actions.VerdictDecline
 			r.Signed.Signature = e.Key("bob").Sign(r.Signed.Statement.Challenge())
 		}, "bad-entry", ""},
-		{"changed after it was signed", func(_ *evening, r *proof.EndRecord) { r.Signed.Statement.Executor = "another" }, "bad-signature", ""},
-		{"with a key of nobody's", func(_ *evening, r *proof.EndRecord) { r.Signed.Statement.Key = "key_none" }, "unknown-key", ""},
+		{"changed after it was signed", func(_ *evening, r *entry.End) { r.Signed.Statement.Executor = "another" }, "bad-signature", ""},
+		{"with a key of nobody's", func(_ *evening, r *entry.End) { r.Signed.Statement.Key = "key_none" }, "unknown-key", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := contestedIn(t, func(e *evening) {
 				p := e.Request("bob", actions.AccountTakedown, subject, actions.Critical)
-				r := proof.EndRecord{Request: p.ID, Signed: e.Statement(p, "bob", actions.VerdictWithdraw), Status: actions.StatusWithdrawn, Type: "withdrawn", Worker: "bob"}
+				r := entry.End{Request: p.ID, Signed: e.Statement(p, "bob", actions.VerdictWithdraw), Status: actions.StatusWithdrawn, Type: "withdrawn", Worker: "bob"}
 				c.edit(e, &r)
-				e.entry(proof.KindWithdraw, r, nil)
+				e.entry(entry.KindWithdraw, r, nil)
 			})
 			content, err := incident.Prepare(e.gathered(false), e.Root)
 			if c.typ != "" {

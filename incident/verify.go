@@ -10,6 +10,7 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/workforce"
 )
@@ -27,7 +28,7 @@ type Verified struct {
 	Warrants int
 	Seal     int64          // index of the entry that commits to the content
 	Sealed   canonical.Time // when the bundle was made
-	By       Export         // who was given it
+	By       entry.Export   // who was given it
 	Claims   []Claim
 	// Names of people, whose rows the bundle opens.
 	Names map[workforce.WorkerID]string
@@ -264,8 +265,8 @@ func (b Bundle) seal(cp ledger.Checkpoint) (ledger.Body, error) {
 	if err != nil {
 		return body, err
 	}
-	var x Export
-	if body.Class != ledger.Desk || body.Kind != KindExport || len(body.Sealed) != 0 {
+	var x entry.Export
+	if body.Class != ledger.Desk || body.Kind != entry.KindExport || len(body.Sealed) != 0 {
 		return body, bad("bad-seal", "The entry that should seal the bundle is of kind %s.", body.Kind)
 	}
 	if err := canonical.UnmarshalExact(body.Data, &x); err != nil {
@@ -426,7 +427,7 @@ func (h *held) claims(r Report) []Claim {
 	if n := len(r.Incident.Tasks); n > 0 {
 		entered := 0
 		for _, e := range h.entries {
-			if e.Body.Class == ledger.Desk && e.Body.Kind == kindTask {
+			if e.Body.Class == ledger.Desk && e.Body.Kind == entry.KindIncidentTask {
 				entered++
 			}
 		}

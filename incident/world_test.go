@@ -10,6 +10,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
@@ -214,15 +215,15 @@ func contestedIn(t testing.TB, before func(*evening)) *evening {
 }
 
 // asking is what the desk enters of a request.
-func (e *evening) asking(r *prooftest.Request, status actions.Status, need actions.Need) proof.RequestRecord {
+func (e *evening) asking(r *prooftest.Request, status actions.Status, need actions.Need) entry.Request {
 	a := r.Action
-	return proof.RequestRecord{Act: proof.Act{Case: a.Case != "", Category: a.Category, Direction: a.Direction, Effect: a.Effect, Kind: a.Kind, Platform: a.Subject.Platform,
+	return entry.Request{Act: entry.Act{Case: a.Case != "", Category: a.Category, Direction: a.Direction, Effect: a.Effect, Kind: a.Kind, Platform: a.Subject.Platform,
 		Tier: a.Tier, Verb: a.Command.Verb}, At: canonical.At(e.Now()), Need: need, Request: r.ID, Signed: r.Signed, Status: status}
 }
 
 // answer is what the desk enters of a verdict.
-func (e *evening) answer(r *prooftest.Request, signed actions.Signed) proof.VerdictRecord {
-	return proof.VerdictRecord{At: canonical.At(e.Now()), Request: r.ID, Signed: signed, Status: actions.StatusHeld, Tier: r.Action.Tier}
+func (e *evening) answer(r *prooftest.Request, signed actions.Signed) entry.Verdict {
+	return entry.Verdict{At: canonical.At(e.Now()), Request: r.ID, Signed: signed, Status: actions.StatusHeld, Tier: r.Action.Tier}
 }
 
 // entry enters something as the desk does.
@@ -254,7 +255,7 @@ func (e *evening) seal(c incident.Content) []byte { return e.sealAt(c, c.Indexes
 // sealAt is seal with proofs of these places.
 func (e *evening) sealAt(c incident.Content, places []int64) []byte {
 	e.t.Helper()
-	s := e.Append(ledger.Draft{Class: ledger.Desk, Kind: incident.KindExport, Data: c.Export("ida"), Expect: ledger.AnyNumber})[0]
+	s := e.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindExport, Data: c.Export("ida"), Expect: ledger.AnyNumber})[0]
 	a := incident.Anchor{Checkpoint: string(e.Head().Checkpoint), Seal: incident.Seal{Body: s.BodyBytes, Salt: s.Salt, Proof: e.Inclusion(s.Index)}}
 	for _, index := range places {
 		a.Proofs = append(a.Proofs, e.Inclusion(index))

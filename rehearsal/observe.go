@@ -23,6 +23,7 @@ import (
 	"countersign.dev/client"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 )
@@ -411,7 +412,7 @@ func (o *observer) refusal(e v1.Entry) (what, worker string) {
 		return "", "" // the sum of a minute that is over: of nothing that is tried now
 	case e.Kind == "refused" && slices.Contains(o.People, r.Worker):
 		return fmt.Sprintf("ledger entry %d: %s refused, %s", e.Index, r.What, r.Type), r.Worker
-	case e.Kind == "void" && slices.Contains(o.Requests, r.Request):
+	case e.Kind == entry.KindVoid && slices.Contains(o.Requests, r.Request):
 		return fmt.Sprintf("ledger entry %d: request void, %s", e.Index, r.Type), ""
 	case e.Kind == proof.KindRefusal && slices.Contains(o.Requests, r.Execution.Request):
 		return fmt.Sprintf("ledger entry %d: refused by the executor, %s", e.Index, r.Execution.Type), ""

@@ -10,6 +10,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
@@ -134,7 +135,7 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		return r, err
 	}
 	w := r.Warrant
-	var record Record
+	var record entry.Warrant
 	if err := canonical.Unmarshal(w.Ledger.Entry.Data, &record); err != nil {
 		return r, err
 	}
@@ -269,7 +270,7 @@ func (v *Verifier) By(raw []byte, ruled, entered, now *State, batches []Batch) (
 	if err != nil {
 		return r, err
 	}
-	var record Record
+	var record entry.Warrant
 	if err := canonical.Unmarshal(r.Warrant.Ledger.Entry.Data, &record); err != nil {
 		return r, err
 	}

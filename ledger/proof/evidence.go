@@ -15,9 +15,9 @@ import (
 	"countersign.dev/policy"
 )
 
-// entry is a governance entry as a warrant carries it. All in it follows from
+// carriedEntry is a governance entry as a warrant carries it. All in it follows from
 // text and salt, so that it stays true whichever warrant it comes with.
-type entry struct {
+type carriedEntry struct {
 	text []byte // the body in canonical form
 	salt canonical.Bytes
 	body ledger.Body
@@ -38,17 +38,17 @@ type effect struct {
 	at       canonical.Time    // from when it holds, if that is not the entry's time
 }
 
-func (e Evidence) open() (*entry, error) {
+func (e Evidence) open() (*carriedEntry, error) {
 	text, err := canonical.Marshal(e.Entry)
 	if err != nil {
 		return nil, err
 	}
 	leaf, err := ledger.LeafOf(e.Entry, text, e.Salt)
-	return &entry{text: text, salt: e.Salt, body: e.Entry, leaf: leaf, root: leaf.Digest(), hash: leaf.Hash()}, err
+	return &carriedEntry{text: text, salt: e.Salt, body: e.Entry, leaf: leaf, root: leaf.Digest(), hash: leaf.Hash()}, err
 }
 
 // effect reads the entry's data.
-func (e *entry) effect() (*effect, error) {
+func (e *carriedEntry) effect() (*effect, error) {
 	if e.does == nil {
 		does, err := readEffect(e.body)
 		if err != nil {
@@ -119,7 +119,7 @@ func readTaken(b ledger.Body) (effect, error) {
 }
 
 // take folds in the effect of one entry by itself.
-func (s *State) take(e *entry) error {
+func (s *State) take(e *carriedEntry) error {
 	does, err := e.effect()
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ const (
 type opened struct {
 	warrant Warrant
 	hashes
-	entries    []*entry          // of warrant.People
+	entries    []*carriedEntry   // of warrant.People
 	checkpoint ledger.Checkpoint // once checked
 }
 
@@ -175,7 +175,7 @@ func (v *Verifier) parse(raw []byte) (opened, error) {
 			return o, err
 		}
 		text, _ := canonical.Scan(raw)
-		o = opened{warrant: w, hashes: hashesOf(text, w), entries: make([]*entry, len(w.People))}
+		o = opened{warrant: w, hashes: hashesOf(text, w), entries: make([]*carriedEntry, len(w.People))}
 	}
 	for i, p := range o.warrant.People {
 		if o.entries[i] != nil && bytes.Equal(o.entries[i].salt, p.Salt) {
@@ -216,7 +216,7 @@ func (v *Verifier) parseShort(raw []byte) (o opened, ok bool) {
 	if n, ok := text.Lacks(w); !ok || n != bodyMembers*len(known) {
 		return o, false
 	}
-	o = opened{warrant: w, hashes: hashesOf(text, w), entries: make([]*entry, len(w.People))}
+	o = opened{warrant: w, hashes: hashesOf(text, w), entries: make([]*carriedEntry, len(w.People))}
 	next := 0
 	for i, p := range w.People {
 		if p.Entry.V != "" {
@@ -238,7 +238,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // shorten writes raw with references in the place of known entries, and returns
 // these in their order. It need not understand what it reads: parseShort finds
 // out whether it cut well.
-func (v *Verifier) shorten(short *bytes.Buffer, raw []byte) (known []*entry) {
+func (v *Verifier) shorten(short *bytes.Buffer, raw []byte) (known []*carriedEntry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.known) == 0 {
@@ -268,7 +268,7 @@ func (v *Verifier) shorten(short *bytes.Buffer, raw []byte) (known []*entry) {
 
 // entryAt finds the known entry with which a text begins. In all warrants of a
 // desk the first is the founding, which is most of the text.
-func (v *Verifier) entryAt(text []byte) *entry {
+func (v *Verifier) entryAt(text []byte) *carriedEntry {
 	if f := v.founding; f != nil && bytes.HasPrefix(text, f.text) && bytes.HasPrefix(text[len(f.text):], []byte(afterEntry)) {
 		return f
 	}
@@ -276,7 +276,7 @@ func (v *Verifier) entryAt(text []byte) *entry {
 }
 
 // remember keeps the entries of a warrant that holds, and the state that they give.
-func (v *Verifier) remember(entries []*entry, s *State) {
+func (v *Verifier) remember(entries []*carriedEntry, s *State) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.folds) == maxFolds {

@@ -9,6 +9,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/id"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
@@ -70,7 +71,7 @@ type Judgement struct {
 }
 
 // Law returns the law that says what the act needs; empty if it is the policy.
-func (j Judgement) Law() Law {
+func (j Judgement) Law() entry.Law {
 	if j.ByLaw == nil {
 		return ""
 	}
@@ -185,7 +186,7 @@ func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 		}
 	}
 	fill := func(signers []actions.Signer) ([]actions.Signer, bool, string) {
-		if j.ByLaw != nil && j.ByLaw.Law == LawRecovery {
+		if j.ByLaw != nil && j.ByLaw.Law == entry.LawRecovery {
 			return j.ByLaw.match(j.Requester, signers)
 		}
 		return actions.Match(j.Need, j.Requester, signers, s.dependence(a.At))
@@ -249,7 +250,7 @@ func (s *State) forbidden(a Ask, facts policy.Facts, r policy.Ruling, signed act
 		f.Detail = append(f.Detail, fault.Detail{At: reason.Policy, Text: reason.Text})
 	}
 	st := signed.Statement
-	return &refusal{f, Ruled{Act: ActOf(facts), At: canonical.At(standsAt(a.At, a.Action.Direction, specDesk(a.Action), st)),
+	return &refusal{f, entry.Ruled{Act: ActOf(facts), At: canonical.At(standsAt(a.At, a.Action.Direction, specDesk(a.Action), st)),
 		Countersign:      st.Verdict == actions.VerdictCountersign || st.Verdict == actions.VerdictDecline,
 		GovernanceNumber: s.Next, Request: st.Request, Worker: st.Signer}}
 }
@@ -413,7 +414,7 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 	if err != nil {
 		return err
 	}
-	if j.ByLaw != nil && j.ByLaw.Law == LawRecovery {
+	if j.ByLaw != nil && j.ByLaw.Law == entry.LawRecovery {
 		if !j.ByLaw.asks(c.Statement.Signer) {
 			return refuse("not-left", "This countersignature does not count: %s", j.ByLaw.Reason.Text)
 		}

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 )
 
@@ -72,7 +73,7 @@ func readLedger(t *testing.T, path string) (exported, canonical.Digest) {
 func TestFirstLaws(t *testing.T) {
 	e, root := firstLaws(t)
 	seen := verifyLedger(t, e, root)
-	for _, k := range append(everyKind(), "freeze", "thaw", "end", "extend", "enrol", "revoke", proof.KindFounding, proof.KindRow, proof.KindTaken, proof.KindDecline,
+	for _, k := range append(everyKind(), "freeze", "thaw", "end", "extend", "enrol", "revoke", proof.KindFounding, proof.KindRow, proof.KindTaken, entry.KindDecline,
 		actions.PartTiers, actions.PartPolicy, actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes, actions.PartLocks) {
 		if seen[k] == 0 {
 			t.Errorf("the ledger holds nothing of %s", k)
@@ -89,12 +90,12 @@ func verifyLedger(t *testing.T, e exported, root canonical.Digest) map[string]in
 	past := map[int64]*proof.State{0: s.Clone()}  // by the number of the next governance entry
 	placed := map[canonical.Digest]*proof.State{} // by a warrant's digest: the chain at its place
 	seen := map[string]int{}
-	for i, entry := range e.Entries {
-		leaf, err := ledger.ParseLeaf([]byte(entry.Leaf))
+	for i, one := range e.Entries {
+		leaf, err := ledger.ParseLeaf([]byte(one.Leaf))
 		if err != nil {
 			t.Fatal(err)
 		}
-		body, err := ledger.Verify(leaf, []byte(entry.Body), entry.Salt)
+		body, err := ledger.Verify(leaf, []byte(one.Body), one.Salt)
 		if err != nil {
 			t.Fatalf("entry %d: %v", i, err)
 		}
@@ -106,8 +107,8 @@ func verifyLedger(t *testing.T, e exported, root canonical.Digest) map[string]in
 			}
 			past[s.Next] = s.Clone()
 			countParts(t, body, seen)
-		case body.Kind == proof.KindWarrant:
-			placed[opened[proof.Record](ledger.Entry{Body: body}).Warrant] = past[s.Next]
+		case body.Kind == entry.KindWarrant:
+			placed[opened[entry.Warrant](ledger.Entry{Body: body}).Warrant] = past[s.Next]
 		case body.Class == ledger.Execution:
 			x, err := proof.ParseExecution(body)
 			if err == nil {
@@ -125,7 +126,7 @@ func verifyLedger(t *testing.T, e exported, root canonical.Digest) map[string]in
 			t.Fatal(err)
 		}
 		seen[string(w.Action.Kind)]++
-		record := opened[proof.Record](ledger.Entry{Body: w.Ledger.Entry})
+		record := opened[entry.Warrant](ledger.Entry{Body: w.Ledger.Entry})
 		if _, err := v.By([]byte(text), past[record.GovernanceNumber], placed[w.Digest()], placed[w.Digest()], nil); err != nil {
 			t.Errorf("the warrant of %s: %v", w.Action.Kind, err)
 		}

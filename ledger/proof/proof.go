@@ -44,9 +44,6 @@ const (
 	KindRow      = "row"      // one worker of an admission
 )
 
-// KindWarrant is the desk entry that commits to a warrant's core.
-const KindWarrant = "warrant"
-
 // Authority is what authorises a change of the desk: the data of its
 // governance entry. The ruling is not in it: whoever follows rules again.
 type Authority struct {

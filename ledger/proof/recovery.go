@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
@@ -28,21 +29,9 @@ const (
 	RecoveryMissing = "for this recovery " // at the beginning of what is missing
 )
 
-// Law says which law asks for a need that the policy does not ask for.
-type Law string
-
-// The laws that do.
-const (
-	// LawRecovery asks everybody who is left of the officers.
-	LawRecovery Law = "recovery"
-	// LawTogether asks of a change that takes out an officer what the policy asks
-	// of a burdening one, where one person may not make it alone.
-	LawTogether Law = "together"
-)
-
 // ByLaw is what a law asks of a change of the desk in place of the policy.
 type ByLaw struct {
-	Law    Law
+	Law    entry.Law
 	Need   actions.Need
 	Reason policy.Reason
 	groups [][]actions.Signer // of a recovery: each fills it, all of its people together
@@ -84,7 +73,7 @@ func (s *State) together(a actions.Action, f policy.Facts, by actions.Statement,
 	if r.Verdict != policy.Held {
 		return nil, refuse("not-alone", "%s", why)
 	}
-	return &ByLaw{Law: LawTogether, Need: r.Need, Reason: policy.Reason{Policy: "law " + string(LawTogether), Text: why}}, nil
+	return &ByLaw{Law: entry.LawTogether, Need: r.Need, Reason: policy.Reason{Policy: "law " + string(entry.LawTogether), Text: why}}, nil
 }
 
 // recovers reports whether a recovery may make a burdening change.
@@ -140,7 +129,7 @@ func (s *State) recovery(a actions.Action, f policy.Facts, by workforce.WorkerID
 	for _, o := range l.groups[0] {
 		names = append(names, string(o.Worker))
 	}
-	l.Law = LawRecovery
+	l.Law = entry.LawRecovery
 	l.Need = actions.Need{Independent: len(l.groups[0]), Hardware: hardware}
 	for _, g := range l.groups {
 		if has(g, by) {

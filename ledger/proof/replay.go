@@ -10,6 +10,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
@@ -20,9 +21,9 @@ type Past struct {
 	Index   int64
 	Leaf    ledger.Leaf
 	Body    ledger.Body
-	Request *RequestRecord
-	Verdict *VerdictRecord
-	Refusal *RefusalRecord
+	Request *entry.Request
+	Verdict *entry.Verdict
+	Refusal *entry.Refusal
 	// Unread says why it cannot be read; the zero value: it can.
 	Unread Unread
 	Why    string // Unread in words
@@ -64,14 +65,14 @@ func OpenPast(index int64, kind string, at canonical.Time, leaf ledger.Leaf, bod
 		return p
 	}
 	switch opened.Kind {
-	case KindRequest:
-		p.Request = new(RequestRecord)
+	case entry.KindRequest:
+		p.Request = new(entry.Request)
 		err = canonical.Read(opened.Data, p.Request)
-	case KindCountersign, KindDecline:
-		p.Verdict = new(VerdictRecord)
+	case entry.KindCountersign, entry.KindDecline:
+		p.Verdict = new(entry.Verdict)
 		err = canonical.Read(opened.Data, p.Verdict)
-	case KindRefused:
-		p.Refusal = new(RefusalRecord)
+	case entry.KindRefused:
+		p.Refusal = new(entry.Refusal)
 		err = canonical.Read(opened.Data, p.Refusal)
 	}
 	if err != nil || p.Request != nil && p.Request.Act.Kind == "" || p.Verdict != nil && p.Verdict.At.IsZero() ||
@@ -148,7 +149,7 @@ type Change struct {
 	Request string // its identifier; of a refusal the one that it would have had
 	At      canonical.Time
 	Worker  workforce.WorkerID // whom the ruling is about
-	Act     Act
+	Act     entry.Act
 	Refused bool // it was refused, and never became a request
 	// Then and Proposed are the first pair of rulings that differ; where none
 	// does, those at the request.
@@ -210,7 +211,7 @@ type Replay struct {
 
 // replayed is a request that is still held, as far as it was replayed.
 type replayed struct {
-	record  RequestRecord
+	record  entry.Request
 	change  Change
 	signers []actions.Signed
 	entered Entered
@@ -294,7 +295,7 @@ func (r *Replay) countersign(set *policy.Set, f policy.Facts) Answer {
 type question struct {
 	set         *policy.Set
 	class       policy.Class
-	act         Act
+	act         entry.Act
 	countersign bool
 	laws        int64
 }
@@ -335,26 +336,26 @@ func (s *State) ruleBy(set *policy.Set, f policy.Facts) Answer {
 
 // FactsThen returns what the ruling on a recorded request read, given the chain
 // as it was before its entry.
-func (s *State) FactsThen(rec RequestRecord) policy.Facts {
+func (s *State) FactsThen(rec entry.Request) policy.Facts {
 	return s.factsAt(rec.Act, rec.Signed.Statement, rec.At.Time)
 }
 
-func (s *State) factsAt(a Act, st actions.Statement, at time.Time) policy.Facts {
-	return a.Facts(policy.WorkerOf(s.People.Standing(st.Signer, standsAt(at, a.Direction, a.desk(), st))))
+func (s *State) factsAt(a entry.Act, st actions.Statement, at time.Time) policy.Facts {
+	return PastFacts(a, policy.WorkerOf(s.People.Standing(st.Signer, standsAt(at, a.Direction, a.Desk(), st))))
 }
 
 // WouldRule returns what a set would have ruled on a recorded request, facts as
 // then, given the chain as it was before its entry.
-func (s *State) WouldRule(set *policy.Set, rec RequestRecord) Answer {
+func (s *State) WouldRule(set *policy.Set, rec entry.Request) Answer {
 	return s.ruleBy(set, s.FactsThen(rec))
 }
 
 // byLaw reports whether a law, and no policy, said what a request needed.
-func (r *Replay) byLaw(p Past, request string, law Law, act Act, at time.Time) bool {
+func (r *Replay) byLaw(p Past, request string, law entry.Law, act entry.Act, at time.Time) bool {
 	switch {
 	case law == "":
 		return false
-	case r.state.Laws < 2, !act.desk(), law == LawRecovery && !r.state.Stuck(act.Kind, at):
+	case r.state.Laws < 2, !act.Desk(), law == entry.LawRecovery && !r.state.Stuck(act.Kind, at):
 		r.find(p.Index, request, "It was entered as a %s by law, which by the people of then it was not.", law)
 	default:
 		r.out.ByLaw++
@@ -362,7 +363,7 @@ func (r *Replay) byLaw(p Past, request string, law Law, act Act, at time.Time) b
 	return true
 }
 
-func (r *Replay) request(p Past, rec RequestRecord) {
+func (r *Replay) request(p Past, rec entry.Request) {
 	if r.byLaw(p, rec.Request, rec.Law, rec.Act, rec.At.Time) {
 		return
 	}
@@ -400,7 +401,7 @@ func inWords(a Answer) string {
 
 // verdict replays one signature on a request: the requester's ruling at that
 // instant, whether the signer may sign, and whether the slots are filled.
-func (r *Replay) verdict(p Past, rec VerdictRecord) {
+func (r *Replay) verdict(p Past, rec entry.Verdict) {
 	o, ok := r.open[rec.Request]
 	if !ok {
 		return // asked outside the window, or its request could not be read
@@ -437,7 +438,7 @@ func (r *Replay) verdict(p Past, rec VerdictRecord) {
 	if why, ok := r.may(r.proposed, act, signer, rec.At.Time, proposed); !ok && proposed.Verdict != policy.Forbidden {
 		o.change.Lost = append(o.change.Lost, LostSigner{signer.Signer, signer.Verdict, why})
 	}
-	if p.Body.Kind == KindDecline {
+	if p.Body.Kind == entry.KindDecline {
 		if rec.Status == actions.StatusHeld {
 			return // of an act that relieves: only the signer's own yes is withheld
 		}
@@ -469,7 +470,7 @@ func textOf(why []policy.Reason) string {
 }
 
 // may reports whether a set lets a signer's yes or no count.
-func (r *Replay) may(set *policy.Set, act Act, st actions.Statement, at time.Time, a Answer) (why []policy.Reason, ok bool) {
+func (r *Replay) may(set *policy.Set, act entry.Act, st actions.Statement, at time.Time, a Answer) (why []policy.Reason, ok bool) {
 	if a.Need.All {
 		return nil, slices.Contains(r.state.Officers, st.Signer)
 	}
@@ -481,7 +482,7 @@ func (r *Replay) may(set *policy.Set, act Act, st actions.Statement, at time.Tim
 // people who are still there, with keys that still are, whom the set lets sign
 // (as State.Judge does, but for the signatures, which were checked when they
 // came in and are in the ledger). Waits count only if they are asked for.
-func (r *Replay) filled(set *policy.Set, act Act, o *replayed, at time.Time, a Answer, waits bool) bool {
+func (r *Replay) filled(set *policy.Set, act entry.Act, o *replayed, at time.Time, a Answer, waits bool) bool {
 	switch a.Verdict {
 	case policy.Permitted:
 		return true
@@ -497,8 +498,8 @@ func (r *Replay) filled(set *policy.Set, act Act, o *replayed, at time.Time, a A
 	}
 	signer := func(st actions.Statement) (actions.Signer, bool) {
 		key, _ := s.People.Key(st.Key)
-		standing := s.People.Standing(st.Signer, standsAt(at, act.Direction, act.desk(), st))
-		stopped := s.stopped(act.bare(), st.Signer, standing, at)
+		standing := s.People.Standing(st.Signer, standsAt(at, act.Direction, act.Desk(), st))
+		stopped := s.stopped(bare(act), st.Signer, standing, at)
 		return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware, Standing: standing},
 			standing.Engaged && stopped == nil && key.Worker == st.Signer && key.Live(at) && at.Before(st.Expires.Time)
 	}
@@ -515,7 +516,7 @@ func (r *Replay) filled(set *policy.Set, act Act, o *replayed, at time.Time, a A
 }
 
 // bare is an action that is enough for State.stopped.
-func (a Act) bare() actions.Action {
+func bare(a entry.Act) actions.Action {
 	b := actions.Action{Kind: a.Kind, Direction: a.Direction}
 	b.Subject.Platform = a.Platform
 	return b
@@ -536,7 +537,7 @@ func (r *Replay) close(id string, o *replayed) {
 	}
 }
 
-func (r *Replay) refusal(p Past, rec RefusalRecord) {
+func (r *Replay) refusal(p Past, rec entry.Refusal) {
 	switch {
 	case rec.Count > 1:
 		r.out.Unread[UnreadCounted] += rec.Count
@@ -552,7 +553,7 @@ func (r *Replay) refusal(p Past, rec RefusalRecord) {
 		return
 	}
 	u := rec.Ruled
-	facts := u.Act.Facts(policy.WorkerOf(r.state.People.Standing(u.Worker, u.At.Time)))
+	facts := PastFacts(u.Act, policy.WorkerOf(r.state.People.Standing(u.Worker, u.At.Time)))
 	ask := r.rule
 	if u.Countersign {
 		ask = r.countersign

@@ -13,6 +13,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/workforce"
 )
 
@@ -42,12 +43,12 @@ type Report struct {
 type Verifier struct {
 	trust Trust
 	mu    sync.Mutex
-	known map[string]*entry // by body
-	bytes int               // of these bodies
+	known map[string]*carriedEntry // by body
+	bytes int                      // of these bodies
 	most  int
 	folds map[string]*State // by nameOf their entries; never changed
 
-	founding *entry // one of known; nil until a warrant held
+	founding *carriedEntry // one of known; nil until a warrant held
 }
 
 // maxFolds bounds how many states are remembered.
@@ -59,7 +60,7 @@ const maxKnown = 16 << 20
 
 // NewVerifier returns a verifier.
 func NewVerifier(t Trust) *Verifier {
-	return &Verifier{trust: t, known: map[string]*entry{}, most: maxKnown, folds: map[string]*State{}}
+	return &Verifier{trust: t, known: map[string]*carriedEntry{}, most: maxKnown, folds: map[string]*State{}}
 }
 
 // Verify checks a warrant offline: its one spelling, entry 0 against the trusted
@@ -210,7 +211,7 @@ func (v *Verifier) fold(o opened) (*State, error) {
 }
 
 // effects returns the state that entries give one after the other.
-func (v *Verifier) effects(entries []*entry) (*State, error) {
+func (v *Verifier) effects(entries []*carriedEntry) (*State, error) {
 	v.mu.Lock()
 	s, ok := v.folds[nameOf(entries)]
 	v.mu.Unlock()
@@ -227,7 +228,7 @@ func (v *Verifier) effects(entries []*entry) (*State, error) {
 }
 
 // nameOf names entries by what the ledger's leaves commit to.
-func nameOf(entries []*entry) string {
+func nameOf(entries []*carriedEntry) string {
 	name := make([]byte, 0, len(canonical.Digest{})*len(entries))
 	for _, e := range entries {
 		name = append(name, e.leaf.Commitment[:]...)
@@ -245,10 +246,10 @@ func checkAnchor(o opened, cp ledger.Checkpoint) error {
 	if err := w.Ledger.Proof.Verify(leaf, cp); err != nil {
 		return err
 	}
-	if w.Ledger.Entry.Class != ledger.Desk || w.Ledger.Entry.Kind != KindWarrant || len(w.Ledger.Entry.Sealed) != 0 {
-		return wrong("bad-anchor", "The ledger entry of the warrant is not of kind %s.", KindWarrant)
+	if w.Ledger.Entry.Class != ledger.Desk || w.Ledger.Entry.Kind != entry.KindWarrant || len(w.Ledger.Entry.Sealed) != 0 {
+		return wrong("bad-anchor", "The ledger entry of the warrant is not of kind %s.", entry.KindWarrant)
 	}
-	var r Record
+	var r entry.Warrant
 	if err := canonical.UnmarshalExact(w.Ledger.Entry.Data, &r); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/ledgertest"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
@@ -205,11 +206,11 @@ func TestForgedWarrants(t *testing.T) {
 			return anchoredAs(w, t, takedown(w, "ann", "kim", "lee"), ledger.Draft{Class: ledger.Desk, Kind: "request", Expect: ledger.AnyNumber})
 		}, "bad-anchor", "not of kind"},
 		{"an anchor of another class", func(w *prooftest.World) []byte {
-			return anchoredAs(w, t, takedown(w, "ann", "kim", "lee"), ledger.Draft{Class: ledger.Execution, Kind: proof.KindWarrant, Expect: ledger.AnyNumber})
+			return anchoredAs(w, t, takedown(w, "ann", "kim", "lee"), ledger.Draft{Class: ledger.Execution, Kind: entry.KindWarrant, Expect: ledger.AnyNumber})
 		}, "bad-anchor", "not of kind"},
 		{"an anchor with sealed fields", func(w *prooftest.World) []byte {
 			field, _ := ledger.Field("name", "x")
-			return anchoredAs(w, t, takedown(w, "ann", "kim", "lee"), ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Sealed: []ledger.Opening{field}, Expect: ledger.AnyNumber})
+			return anchoredAs(w, t, takedown(w, "ann", "kim", "lee"), ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Sealed: []ledger.Opening{field}, Expect: ledger.AnyNumber})
 		}, "bad-anchor", "not of kind"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -357,7 +358,7 @@ func malformed(kind string, data any) func(*prooftest.World, *proof.Warrant) {
 
 // again enters the warrant's core once more, after what was appended since.
 func again(w *prooftest.World, c *proof.Warrant) {
-	e := w.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(c.Core(), w.State()), Expect: ledger.AnyNumber})[0]
+	e := w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(c.Core(), w.State()), Expect: ledger.AnyNumber})[0]
 	c.Ledger.Entry, c.Ledger.Salt, c.Ledger.Proof = e.Body, e.Salt, w.Inclusion(e.Index)
 }
 

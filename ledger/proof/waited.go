@@ -7,6 +7,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/workforce"
 )
 
@@ -53,19 +54,19 @@ func enteredBy(request actions.Signed, countersignatures []actions.Signed, entri
 
 // statement reads the signed statement that an entry of the desk's records.
 func (e Evidence) statement(countersign bool) (signed actions.Signed, err error) {
-	kind := KindRequest
+	kind := entry.KindRequest
 	if countersign {
-		kind = KindCountersign
+		kind = entry.KindCountersign
 	}
 	if e.Entry.Class != ledger.Desk || e.Entry.Kind != kind {
 		return signed, wrong("bad-wait", "Ledger entry %d is of kind %s; a wait is counted from one of kind %s.", e.Proof.Index, e.Entry.Kind, kind)
 	}
 	if countersign {
-		var r VerdictRecord
+		var r entry.Verdict
 		err = canonical.UnmarshalExact(e.Entry.Data, &r)
 		return r.Signed, err
 	}
-	var r RequestRecord
+	var r entry.Request
 	err = canonical.UnmarshalExact(e.Entry.Data, &r)
 	return r.Signed, err
 }

@@ -8,6 +8,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/workforce"
 )
 
@@ -103,25 +104,11 @@ type Anchor struct {
 	Salt         canonical.Bytes  `json:"salt"`
 }
 
-// Record is the data of the ledger entry of a warrant: what is never erased.
-type Record struct {
-	Countersigners   []workforce.WorkerID `json:"countersigners"`
-	Direction        actions.Direction    `json:"direction"`
-	Executor         string               `json:"executor"`
-	GovernanceNumber int64                `json:"governance_number"` // entries of the chain that the ruling had seen
-	Kind             actions.Kind         `json:"kind"`
-	Policy           canonical.Digest     `json:"policy"`
-	Request          string               `json:"request"`
-	Requester        workforce.WorkerID   `json:"requester"`
-	Tier             actions.Tier         `json:"tier"`
-	Warrant          canonical.Digest     `json:"warrant"`
-}
-
 // RecordOf returns the ledger record of a core ruled on by a state.
-func RecordOf(c Core, s *State) Record { return recordOf(c, c.Digest(), s.Next) }
+func RecordOf(c Core, s *State) entry.Warrant { return recordOf(c, c.Digest(), s.Next) }
 
-func recordOf(c Core, digest canonical.Digest, next int64) Record {
-	r := Record{Warrant: digest, Request: c.Request.Statement.Request, Kind: c.Action.Kind, Tier: c.Ruling.Facts.Tier,
+func recordOf(c Core, digest canonical.Digest, next int64) entry.Warrant {
+	r := entry.Warrant{Warrant: digest, Request: c.Request.Statement.Request, Kind: c.Action.Kind, Tier: c.Ruling.Facts.Tier,
 		Direction: c.Action.Direction, Policy: c.Ruling.Policy, Executor: c.Request.Statement.Executor,
 		Requester: c.Request.Statement.Signer, Countersigners: []workforce.WorkerID{}, GovernanceNumber: next}
 	for _, cs := range c.Countersignatures {

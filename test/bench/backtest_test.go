@@ -12,6 +12,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/id"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
@@ -86,7 +87,7 @@ func bareRuling(b *testing.B, w *desktest.World, files map[string]string) float6
 	if err != nil {
 		b.Fatal(err)
 	}
-	facts := pastAct(3).Facts(policy.WorkerOf(s.People.Standing("ann", w.Clock().Now())))
+	facts := proof.PastFacts(pastAct(3), policy.WorkerOf(s.People.Standing("ann", w.Clock().Now())))
 	const n = 20_000
 	begun := time.Now()
 	for range n {
@@ -97,8 +98,8 @@ func bareRuling(b *testing.B, w *desktest.World, files map[string]string) float6
 
 // pastAct is the i-th act of a mix: 70 in 100 on standard subjects, 15 on
 // protected, 5 on critical, 10 undos.
-func pastAct(i int) proof.Act {
-	a := proof.Act{Case: true, Direction: actions.Burdening, Effect: actions.Reversible, Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Standard, Verb: platform.Takedown}
+func pastAct(i int) entry.Act {
+	a := entry.Act{Case: true, Direction: actions.Burdening, Effect: actions.Reversible, Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Standard, Verb: platform.Takedown}
 	switch n := i % 20; {
 	case n < 3:
 		a.Tier = actions.Protected
@@ -150,11 +151,11 @@ func enterPast(tx *store.Tx, w *desktest.World, s *proof.State, ids id.Source, i
 	}
 	if i%25 == 0 { // one in 25 is refused: dan is in the last days
 		act.Tier, act.Kind, act.Verb, act.Direction, act.Lifts = actions.Critical, actions.AccountTakedown, platform.Takedown, actions.Burdening, ""
-		enter(proof.KindRefused, proof.RefusalRecord{Count: 1, Type: "forbidden-by-policy", What: "request account.takedown", Worker: "dan",
-			Ruled: &proof.Ruled{Act: act, At: now, GovernanceNumber: s.Next, Request: request, Worker: "dan"}})
+		enter(entry.KindRefused, entry.Refusal{Count: 1, Type: "forbidden-by-policy", What: "request account.takedown", Worker: "dan",
+			Ruled: &entry.Ruled{Act: act, At: now, GovernanceNumber: s.Next, Request: request, Worker: "dan"}})
 		return 0
 	}
-	rec := proof.RequestRecord{Act: act, At: now, Request: request, Signed: statement("ann", actions.VerdictRequest), Status: actions.StatusApproved}
+	rec := entry.Request{Act: act, At: now, Request: request, Signed: statement("ann", actions.VerdictRequest), Status: actions.StatusApproved}
 	answer := s.WouldRule(s.Policy, rec)
 	rec.Need = answer.Need
 	var signers []workforce.WorkerID
@@ -164,17 +165,17 @@ func enterPast(tx *store.Tx, w *desktest.World, s *proof.State, ids id.Source, i
 	sealed := func(name, value string) ledger.Opening {
 		return ledger.Opening{Name: name, Value: canonical.MustMarshal(value)}
 	}
-	enter(proof.KindRequest, rec, sealed("subject", fmt.Sprintf("plaza:acct/%d", i)), sealed("handle", "@somebody"), sealed("reason", "spam in many replies"), sealed("case", "case-17"))
+	enter(entry.KindRequest, rec, sealed("subject", fmt.Sprintf("plaza:acct/%d", i)), sealed("handle", "@somebody"), sealed("reason", "spam in many replies"), sealed("case", "case-17"))
 	for n, by := range signers {
 		status := actions.StatusHeld
 		if n == len(signers)-1 {
 			status = actions.StatusApproved
 		}
-		enter(proof.KindCountersign, proof.VerdictRecord{At: now, Need: rec.Need, Request: request, Signed: statement(by, actions.VerdictCountersign), Status: status, Tier: act.Tier})
+		enter(entry.KindCountersign, entry.Verdict{At: now, Need: rec.Need, Request: request, Signed: statement(by, actions.VerdictCountersign), Status: status, Tier: act.Tier})
 	}
 	// The warrant, intent and receipt of an act stand between requests and are
 	// passed over.
-	for _, kind := range []string{proof.KindWarrant, "carried", "carried"} {
+	for _, kind := range []string{entry.KindWarrant, "carried", "carried"} {
 		enter(kind, desk.Wish{})
 	}
 	return len(signers)

@@ -48,13 +48,13 @@ func (h *house) perform(a act) {
 	if measure.Request.Status != actions.StatusReversed || measure.Request.ReversedBy != u.ID {
 		h.t.Errorf("the measure is %s by %q", measure.Request.Status, measure.Request.ReversedBy)
 	}
-	acted := []entry{{Kind: proof.KindIntent, Duty: proof.DutyAct}, {Kind: proof.KindReceipt, Duty: proof.DutyAct, Outcome: proof.Executed}}
-	want := []entry{{Kind: "request"}}
+	acted := []told{{Kind: proof.KindIntent, Duty: proof.DutyAct}, {Kind: proof.KindReceipt, Duty: proof.DutyAct, Outcome: proof.Executed}}
+	want := []told{{Kind: "request"}}
 	for range a.signers {
-		want = append(want, entry{Kind: "countersign"})
+		want = append(want, told{Kind: "countersign"})
 	}
-	want = append(want, entry{Kind: "warrant"})
-	undo := []entry{{Kind: "request"}, {Kind: "warrant"}}
+	want = append(want, told{Kind: "warrant"})
+	undo := []told{{Kind: "request"}, {Kind: "warrant"}}
 	if diff := cmp.Diff(append(want, acted...), measure.Entries); diff != "" {
 		h.t.Errorf("the ledger of the measure: %s", diff)
 	}

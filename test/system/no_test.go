@@ -13,6 +13,7 @@ import (
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/link"
 	"countersign.dev/platform"
@@ -41,7 +42,7 @@ func TestNoInTheLedger(t *testing.T) {
 		if r, err = to.Decline(t.Context(), desktest.As("eva"), r.ID, to.Signed("eva", draft), false, "no"); err != nil || r.Status != actions.StatusDeclined {
 			t.Fatalf("the request is %s, %v", r.Status, err)
 		}
-		no := entryOf(t, to.World, proof.KindDecline)
+		no := entryOf(t, to.World, entry.KindDecline)
 		revive(t, to, r.ID, no)
 		to.StopExecutor()
 		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusApproved {
@@ -119,7 +120,7 @@ func TestRevivedChange(t *testing.T) {
 		if _, err := to.TryWithdraw("ada", r.ID, r.Version); err != nil {
 			t.Fatal(err)
 		}
-		revive(t, to, r.ID, entryOf(t, to.World, proof.KindWithdraw))
+		revive(t, to, r.ID, entryOf(t, to.World, entry.KindWithdraw))
 		if r = to.Countersign(r.ID, "cem"); r.Status != actions.StatusExecuted {
 			t.Fatalf("the change is %s", r.Status)
 		}

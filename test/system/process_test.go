@@ -328,8 +328,8 @@ type (
 		Action    actions.Action    `json:"action"`
 		Statement actions.Statement `json:"statement"`
 	}
-	// entry is a ledger entry that is about a request.
-	entry struct {
+	// told is a ledger entry that is about a request.
+	told struct {
 		Kind    string        `json:"kind"`
 		Duty    proof.Duty    `json:"duty"`
 		Outcome proof.Outcome `json:"outcome"`
@@ -337,7 +337,7 @@ type (
 	// report is what the ledger says of a request, after it was recomputed.
 	report struct {
 		Request actions.Request `json:"request"`
-		Entries []entry         `json:"entries"`
+		Entries []told          `json:"entries"`
 	}
 )
 
@@ -401,10 +401,10 @@ func reportOn(ctx context.Context, w *desktest.World, a about) (r report, err er
 					return err
 				}
 				if x.Execution.Request == a.Request {
-					r.Entries = append(r.Entries, entry{x.Execution.Kind, x.Execution.Duty, x.Execution.Outcome})
+					r.Entries = append(r.Entries, told{x.Execution.Kind, x.Execution.Duty, x.Execution.Outcome})
 				}
 			case e.Leaf.Class == ledger.Desk && strings.Contains(string(e.Body.Data), a.Request):
-				r.Entries = append(r.Entries, entry{Kind: e.Body.Kind})
+				r.Entries = append(r.Entries, told{Kind: e.Body.Kind})
 			}
 		}
 		return nil

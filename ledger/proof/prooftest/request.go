@@ -12,6 +12,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/workforce"
@@ -176,7 +177,7 @@ func (w *World) Forge(r *Request) []byte {
 // Enter enters a core in the ledger and returns its warrant.
 func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
 	w.t.Helper()
-	entry := w.Append(ledger.Draft{Class: ledger.Desk, Kind: proof.KindWarrant, Data: proof.RecordOf(c, s), Expect: ledger.AnyNumber})[0]
+	entry := w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(c, s), Expect: ledger.AnyNumber})[0]
 	waited := w.waited(j.Need, c.Request, c.Countersignatures)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -199,9 +200,9 @@ func (w *World) Enters(r *Request) *Request {
 			w.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Expect: ledger.AnyNumber})
 		}
 	}
-	enter(r.Signed, proof.KindRequest, proof.RequestRecord{At: canonical.At(w.Now()), Request: r.ID, Signed: r.Signed, Status: actions.StatusHeld})
+	enter(r.Signed, entry.KindRequest, entry.Request{At: canonical.At(w.Now()), Request: r.ID, Signed: r.Signed, Status: actions.StatusHeld})
 	for _, c := range r.Countersignatures {
-		enter(c, proof.KindCountersign, proof.VerdictRecord{At: canonical.At(w.Now()), Request: r.ID, Signed: c, Status: actions.StatusHeld})
+		enter(c, entry.KindCountersign, entry.Verdict{At: canonical.At(w.Now()), Request: r.ID, Signed: c, Status: actions.StatusHeld})
 	}
 	return r
 }
@@ -210,7 +211,7 @@ func (w *World) Enters(r *Request) *Request {
 func (w *World) entryOf(signed actions.Signed) (ledger.Entry, bool) {
 	text := canonical.MustMarshal(signed)
 	for _, e := range w.Entries() {
-		if (e.Body.Kind == proof.KindRequest || e.Body.Kind == proof.KindCountersign) && bytes.Contains(e.BodyBytes, text) {
+		if (e.Body.Kind == entry.KindRequest || e.Body.Kind == entry.KindCountersign) && bytes.Contains(e.BodyBytes, text) {
 			return e, true
 		}
 	}
