@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/prose"
 	"countersign.dev/store"
 )
@@ -321,4 +323,58 @@ func kindNames() string {
 	}
 	slices.SortFunc(names, cmp.Compare[string])
 	return strings.Join(names, ", ")
+}
+
+// alarmRecovery pages the officers when somebody asks for a recovery, or for taking
+// out a second officer: whoever was left out must see it while it waits.
+func (t *tx) alarmRecovery(r *store.Request, j proof.Judgement) error {
+	if j.ByLaw == nil {
+		return nil
+	}
+	return t.alarm(Alarm{Kind: string(alarm.Recovery), Severity: Page, Request: r.ID,
+		Text: fmt.Sprintf("%s asks %s. %s", r.Requester(), recoveryWords(r.Action), j.ByLaw.Reason.Text)})
+}
+
+// recoveryWords says what somebody asks the officers for who are left.
+func recoveryWords(a actions.Action) string {
+	change, err := actions.ParseChange(a.Kind, a.Change)
+	if err != nil {
+		return "for " + string(a.Kind)
+	}
+	switch c := change.(type) {
+	case actions.Freeze:
+		return fmt.Sprintf("to %s %s", c.Op, freezeWords(c))
+	case actions.Engagement:
+		return fmt.Sprintf("to %s the engagement of %s", c.Op, c.Worker)
+	case actions.Keys:
+		var parts []string
+		for _, e := range c.Enrol {
+			parts = append(parts, fmt.Sprintf("to enrol a key of %s", e.Worker))
+		}
+		for _, k := range c.Revoke {
+			parts = append(parts, fmt.Sprintf("to revoke the key %s", k))
+		}
+		return strings.Join(parts, ", and ")
+	case actions.Admit:
+		return "to admit people from an import file"
+	}
+	return "for " + string(a.Kind)
+}
+
+// alarmFreeze tells everybody of a freeze, or a thaw, that came into effect; of
+// other changes nothing.
+func (t *tx) alarmFreeze(ch actions.Change, st actions.Statement) error {
+	f, ok := ch.(actions.Freeze)
+	if !ok {
+		return nil
+	}
+	of := freezeWords(f)
+	a := Alarm{Kind: string(alarm.Frozen), Severity: Page, Request: st.Request, Text: fmt.Sprintf("%s froze burdening acts: %s.", st.Signer, of)}
+	if f.Thaws() {
+		a.Kind, a.Severity, a.Text = string(alarm.Thawed), Warn, fmt.Sprintf("Burdening acts go on: %s was thawed, as %s asked.", of, st.Signer)
+	}
+	if f.Scope == actions.ScopePlatform {
+		a.Platform = f.Of
+	}
+	return t.alarm(a)
 }

@@ -3,7 +3,6 @@ package desk
 import (
 	"context"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
@@ -15,35 +14,6 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 )
-
-// carryJob hands an approved request to the executor. The first hand-over
-// follows the commit at once; the job is for when that fails or the process dies.
-type carryJob struct {
-	Request string `json:"request"`
-}
-
-func (carryJob) Kind() string { return "desk.carry" }
-
-// expireJob ends a held request when its time is over.
-type expireJob struct {
-	Request string `json:"request"`
-}
-
-func (expireJob) Kind() string { return "desk.expire" }
-
-// carryAgain is how long after its approval a request is looked at again.
-const carryAgain = 5 * time.Second
-
-// handOvers is how often a hand-over is tried: until the executor says what came
-// of it, which it does of an expired warrant as well. A request that was approved
-// is never forgotten because the executor was away for long.
-const handOvers = math.MaxInt32
-
-// handOverPause keeps an act waiting for half a minute at most once the executor
-// is back.
-func handOverPause(attempt int) time.Duration {
-	return min(time.Second<<min(attempt-1, 5), 30*time.Second)
-}
 
 // Open makes a desk over its store and folds the governance chain that is
 // there. A chain that does not verify is refused: somebody edited the database.

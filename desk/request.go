@@ -722,6 +722,13 @@ func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version 
 	return out, err
 }
 
+// expireJob ends a held request when its time is over.
+type expireJob struct {
+	Request string `json:"request"`
+}
+
+func (expireJob) Kind() string { return "desk.expire" }
+
 // expire ends a held request whose time is over.
 func (d *Desk) expire(ctx context.Context, request string) error {
 	err := d.change(ctx, Caller{}, "expire", func(*proof.State) (func(*tx) error, error) {

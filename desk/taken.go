@@ -1,0 +1,121 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+)
+
+// takenJob enters in the governance chain what the executor took directly.
+type takenJob struct {
+	Executor string `json:"executor"`
+	Sequence int64  `json:"sequence"`
+}
+
+func (takenJob) Kind() string { return "desk.taken" }
+
+// enterTaken enters in the governance chain what the executor took directly. It
+// may be done any number of times: what is in the chain already is left alone, and
+// what the chain refuses is recorded once.
+func (d *Desk) enterTaken(ctx context.Context, j takenJob) error {
+	var data []byte
+	if err := d.store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		data, err = stx.Execution(j.Executor, j.Sequence)
+		return err
+	}); err != nil {
+		return err
+	}
+	var e proof.SignedExecution
+	if err := canonical.Unmarshal(data, &e); err != nil {
+		return jobs.GiveUp(fmt.Errorf("the executor's record %d in the database: %w", j.Sequence, err))
+	}
+	why := d.tryChange(ctx, func(s *proof.State) (func(*tx) error, error) { return d.judgeTaken(ctx, s, e) })
+	switch fault.KindOf(why) {
+	case fault.Internal, fault.Unavailable:
+		return why // nil, or to be tried again
+	}
+	a := e.Execution.Taken
+	return d.tryChange(ctx, func(*proof.State) (func(*tx) error, error) {
+		return func(t *tx) error {
+			st := a.Request.Statement
+			known, err := t.EntriesAbout(st.Request, canonical.Time{}, MaxPage)
+			if err != nil || slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.Body.Kind == "taken-refused" }) {
+				return err // the process died after this was recorded
+			}
+			t.record(entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: a.Action.Kind, Worker: st.Signer, Type: fault.TypeOf(why)}).About(st.Request)
+			return t.alarm(notEntered(*a, why))
+		}, nil
+	})
+}
+
+// notEntered tells that something is in force in the executor only, or is not any
+// more.
+func notEntered(a proof.Authority, why error) Alarm {
+	severity := Page
+	if fault.Is(why, "wrong-state") {
+		severity = Info // it is so already
+	}
+	st := a.Request.Statement
+	return Alarm{Kind: string(alarm.NotEntered), Severity: severity, Request: st.Request,
+		Text: fmt.Sprintf("The executor took %s of %s directly, and it has no effect in the governance chain: %s", a.Action.Kind, st.Signer, fault.TextOf(why))}
+}
+
+// judgeTaken works out how a change that the executor took is entered. The chain
+// judges it as of when it was taken (proof.State.Apply); what it finds not to be
+// authorised is entered all the same, spent and without effect, so that the
+// executor learns that it is.
+func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExecution) (func(*tx) error, error) {
+	a, id := *e.Execution.Taken, e.Execution.Request
+	if s.Spent(id) {
+		return func(*tx) error { return nil }, nil
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return nil, err
+	}
+	why := s.Clone().Join(a, e.Execution.At)
+	if fault.Is(why, "not-relieving") {
+		return nil, why
+	}
+	now := d.timeNow()
+	r, err := d.load(ctx, id)
+	isNew := fault.Is(err, "no-such-request")
+	switch {
+	case isNew:
+		r = store.Request{Entry: -1, Request: actions.Request{ID: id, Version: 1, Action: a.Action, Signed: a.Request, Created: now}}
+	case err != nil:
+		return nil, err
+	default:
+		r.Version++ // it was handed in here as well, and came to nothing
+	}
+	r.Signers, r.Updated = a.Countersignatures, now
+	if why == nil {
+		r.Request = r.Apply(e.Execution.At)
+	} else {
+		r.Status, r.Missing, r.Outcome, r.OutcomeText = actions.StatusVoid, "", fault.TypeOf(why), fault.TextOf(why)
+	}
+	return func(t *tx) error {
+		t.Record(ledger.Draft{Class: ledger.Governance, Kind: proof.KindTaken, Data: e, Expect: t.state.Next}).About(id)
+		if isNew {
+			t.InsertRequest(r)
+		} else {
+			t.SaveRequest(r)
+			t.DropRows(id)
+		}
+		t.Signal(requestSignal(id))
+		if why != nil {
+			return t.alarm(notEntered(a, why))
+		}
+		return t.alarmFreeze(ch, a.Request.Statement)
+	}, nil
+}
