@@ -7,7 +7,6 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/platform"
-	"countersign.dev/workforce"
 )
 
 // Order is a standing order: countersigned in advance, it lets the executor
@@ -132,100 +131,4 @@ type Unlock struct {
 	Subject platform.Subject `json:"subject"`
 	// Resolved is the executor's word on who Subject is.
 	Resolved *Resolution `json:"resolved,omitzero"`
-}
-
-// Scopes of a freeze.
-const (
-	ScopeWorker   = "worker"
-	ScopeVendor   = "vendor"
-	ScopePlatform = "platform"
-	ScopeAll      = "all"
-)
-
-// Freeze is the change of desk.freeze: from its entry on, and in the executor
-// from the moment that it has it, burdening acts within its scope are refused,
-// until it is thawed.
-type Freeze struct {
-	Op    string `json:"op"` // "freeze" or "thaw"
-	Scope string `json:"scope"`
-	Of    string `json:"of"` // worker, vendor ("" is all employees) or platform; empty for all
-}
-
-// Key names what is frozen.
-func (c Freeze) Key() string { return c.Scope + " " + c.Of }
-
-// Thaws reports whether this lifts a freeze.
-func (c Freeze) Thaws() bool { return c.Op == "thaw" }
-
-// People reports whether the freeze is of people and not of a platform or all.
-func (c Freeze) People() bool { return c.Scope == ScopeWorker || c.Scope == ScopeVendor }
-
-// Direction of a freeze is relieving, of a thaw burdening.
-func (c Freeze) Direction() Direction {
-	if c.Op == "freeze" {
-		return Relieving
-	}
-	return Burdening
-}
-
-// Part is the freezes.
-func (Freeze) Part() string { return PartFreezes }
-
-func (c Freeze) check() error {
-	if c.Op != "freeze" && c.Op != "thaw" {
-		return fmt.Errorf("op is freeze or thaw")
-	}
-	switch c.Scope {
-	case ScopeWorker, ScopePlatform:
-		if !workforce.ValidIdentifier(c.Of) {
-			return fmt.Errorf("a freeze of a %s names it", c.Scope)
-		}
-	case ScopeVendor:
-		if c.Of != "" && !workforce.ValidIdentifier(c.Of) {
-			return fmt.Errorf("a freeze of a vendor names it; the empty name is all employees")
-		}
-	case ScopeAll:
-		if c.Of != "" {
-			return fmt.Errorf("a freeze of all names nobody")
-		}
-	default:
-		return fmt.Errorf("the scope is worker, vendor, platform or all")
-	}
-	return nil
-}
-
-// What is reviewed.
-const (
-	ReviewEmergency = "emergency"
-	ReviewIncident  = "incident"
-)
-
-// Review is the change of desk.review: it closes the review of an emergency act
-// or of an incident. Nobody who was involved signs it, nor anybody who depends
-// on them.
-type Review struct {
-	Of       string               `json:"of"`       // "emergency" or "incident"
-	ID       string               `json:"id"`       // the request, or the incident
-	Involved []workforce.WorkerID `json:"involved"` // sorted
-	Findings canonical.Digest     `json:"findings"` // SHA-256 of the text of the findings
-}
-
-// Direction of closing a review is burdening: it gives back what was locked.
-func (Review) Direction() Direction { return Burdening }
-
-// Part is the reviews.
-func (Review) Part() string { return PartReviews }
-
-func (c Review) check() error {
-	switch {
-	case c.Of != ReviewEmergency && c.Of != ReviewIncident || c.ID == "" || len(c.ID) > 100:
-		return fmt.Errorf("a review is of an emergency or an incident, which it names")
-	case c.Findings.IsZero():
-		return fmt.Errorf("a review is closed with findings")
-	case len(c.Involved) > 100 || !slices.IsSorted(c.Involved) || len(slices.Compact(slices.Clone(c.Involved))) != len(c.Involved):
-		return fmt.Errorf("those involved are sorted, each once, 100 at most")
-	case c.Of == ReviewEmergency && len(c.Involved) == 0:
-		return fmt.Errorf("the review of an emergency act names who did it")
-	}
-	return nil
 }
