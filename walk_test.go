@@ -26,7 +26,7 @@ func TestWalk(t *testing.T) {
 			continue
 		}
 		for _, name := range regexp.MustCompile("[A-Za-z]+").FindAllString(m[2], -1) {
-			if !regexp.MustCompile(`(?m)^func (\([^)]*\) )?`+name+`\(`).Match(text) {
+			if !regexp.MustCompile(`(?m)^func (\([^)]*\) )?` + name + `\(`).Match(text) {
 				t.Errorf("%s has no function %s", m[1], name)
 			}
 		}

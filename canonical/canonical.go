@@ -87,8 +87,8 @@ func UnmarshalExact(b []byte, v any) error {
 	return Exact(b, v)
 }
 
-// Read reads b into v in whichever spelling. It is the first half of
-// UnmarshalExact, for who does something else while Exact, the second, runs.
+// Read reads b into v, in any spelling. It is the first half of UnmarshalExact. A
+// caller that has other work to do meanwhile runs Exact, the second half, beside it.
 func Read(b []byte, v any) error {
 	if err := json.Unmarshal(b, v, json.RejectUnknownMembers(true)); err != nil {
 		return fault.New(fault.Invalid, "malformed", "The document is not of the expected form: %s.", Wrong(err))

@@ -6,8 +6,8 @@ import "unicode/utf8"
 // knows only what our own documents consist of: where it meets anything else (a
 // fraction, an exponent, a number of more than 15 digits, an escape by number, a
 // member's name that is not plain ASCII, deep nesting) it says false, and the
-// library decides. Nearly everything that is read and written here is plain, and
-// seeing that in one pass costs a fifth of what rewriting it costs.
+// library decides. Nearly all documents here are plain, and one pass that sees
+// this costs a fifth of writing the document again.
 func plain(b []byte) bool {
 	s := scanner{b: b}
 	return s.whole()

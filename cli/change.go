@@ -32,7 +32,7 @@ func (s *Session) subject(ctx context.Context, name string) (v1.Subject, error) 
 	return r, checkSubject(r.Subject, name)
 }
 
-// listed answers with one list of what is set at the desk; none is said where it is
+// listed answers with one list of the desk's settings. It prints none if the list is
 // empty.
 func listed[T any](ctx context.Context, s *Session, of func(v1.Desk) []T, none string, head []string, row func(T) []string) error {
 	d, err := s.desk()

@@ -77,7 +77,8 @@ func sortedOnce(texts []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(texts)))
 }
 
-// placed is the answer of an order that vouches for what is now.
+// placed is the answer to an order by which people vouch for the present state of
+// the subjects.
 type placed struct {
 	v1.Request
 	Unbased *int64 `json:"unbased"` // subjects of the tier that nobody can vouch for yet; null: not known

@@ -437,7 +437,8 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	}
 }
 
-// describeReplaced says of what took the place of a measure how both are taken back.
+// describeReplaced names the measure that took the place of another one, and says how
+// both are taken back.
 func describeReplaced(p *Page, newest v1.Request) {
 	switch {
 	case newest.ID == "":

@@ -101,8 +101,8 @@ func (c *straight) executor(s *Session) (address, token string, err error) {
 	return set.Executor, set.ExecutorToken, nil
 }
 
-// hand signs a relieving change by what the executor says of the desk and hands it
-// to the executor.
+// hand signs a relieving change and hands it to the executor. The executor, and not
+// the desk, says what the desk is like.
 func (c *straight) hand(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
 	me, err := s.identity()
 	if err != nil {

@@ -335,7 +335,7 @@ func (t *tx) alarmRecovery(r *store.Request, j proof.Judgement) error {
 		Text: fmt.Sprintf("%s asks %s. %s", r.Requester(), recoveryWords(r.Action), j.ByLaw.Reason.Text)})
 }
 
-// recoveryWords says what somebody asks the officers for who are left.
+// recoveryWords says which change somebody asks the remaining officers to make.
 func recoveryWords(a actions.Action) string {
 	change, err := actions.ParseChange(a.Kind, a.Change)
 	if err != nil {

@@ -225,7 +225,7 @@ func undoAs(spec actions.Spec) string {
 	return "the opposite change"
 }
 
-// measure is measureOf with what it took the place of.
+// measure is measureOf with the measures whose place it took.
 func (d *Desk) measure(ctx context.Context, r store.Request) (*actions.Measure, error) {
 	m := measureOf(r)
 	for request := r.Action.Command.Confirms(); m != nil && request != ""; {

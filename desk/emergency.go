@@ -14,10 +14,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-// checkEmergency refuses, before anybody signs in vain, what the executor would: a
-// second emergency act before the review of the first one, and a measure in the
-// place of what does not end before it. The executor goes by its own journal and not
-// by this.
+// checkEmergency refuses two acts before anybody signs in vain: a second emergency act
+// before the review of the first one, and a measure that would take the place of one
+// that ends later. The executor refuses both by its own journal, whatever the desk says.
 func (d *Desk) checkEmergency(ctx context.Context, s *proof.State, a actions.Action, signer workforce.WorkerID) error {
 	if request := a.Command.Confirms(); request != "" {
 		ok, err := d.outlasts(ctx, a, a.Subject, request)

@@ -385,8 +385,8 @@ func (d *Desk) Reach(ctx context.Context, by Caller, worker workforce.WorkerID) 
 	})
 }
 
-// deeds lists what somebody could do alone at an instant, of what may be told, and
-// how many questions that were.
+// deeds lists the acts that somebody could do alone at an instant, as far as may allows
+// the caller to read them, and counts the questions that were asked.
 func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exposure.Question) bool) (out []Deed, asked int, err error) {
 	person, err := exposure.LookAt(s, worker, at)
 	if err != nil {

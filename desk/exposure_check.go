@@ -22,9 +22,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-// exposureJob compares who could do what with what it was when that was last
-// looked at. There is one of it: a change of the desk has it done at once, else it
-// comes up once in Config.ExposureEvery.
+// exposureJob compares the present exposure with that of the last check. There is one
+// such job: a change of the desk makes it due at once, else it is due once in
+// Config.ExposureEvery.
 type exposureJob struct{}
 
 func (exposureJob) Kind() string { return "desk.exposure" }
@@ -52,7 +52,8 @@ type place struct {
 
 func (f figure) place() place { return place{f.Platform, f.Tier, f.Kind} }
 
-// Finding is something that got worse about who could do what.
+// Finding is one way in which exposure got worse: fewer people than before suffice for
+// an act, or too few could countersign it.
 type Finding struct {
 	Platform string         `json:"platform"`
 	Tier     actions.Tier   `json:"tier"`
@@ -157,9 +158,9 @@ func worse(was, is []figure, repeat bool) []Finding {
 	return all
 }
 
-// CheckExposure compares who could do what with the last time that it was looked
-// at, enters the new figures with what it found, raises an alarm for each finding,
-// and returns them. If nothing changed and it is not time, it enters nothing.
+// CheckExposure compares the present exposure with that of the last check. It enters
+// the new figures and its findings, raises an alarm for each finding, and returns the
+// findings. If nothing changed and no check is due, it enters nothing.
 func (d *Desk) CheckExposure(ctx context.Context) (found []Finding, err error) {
 	return found, d.changeBy(ctx, Caller{}, "check exposure", d.retry, func(s *proof.State) (func(*tx) error, error) {
 		was, held, last, err := d.lastFigures(ctx)

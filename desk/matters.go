@@ -470,10 +470,11 @@ func (d *Desk) checkHealth(ctx context.Context, j healthJob) error {
 	})
 }
 
-// CheckHealth raises an alarm for each state that began or ended since it was last
-// looked at, and for what began to be late after since; it returns up to when.
+// CheckHealth raises an alarm for each state that began or ended since the last check,
+// and for each request and review that became late after since. It returns the instant
+// up to which it has looked.
 //
-// It is not held up by clocks that differ: that is one of the things that it tells.
+// Clocks that differ do not stop it, since it reports them.
 func (d *Desk) CheckHealth(ctx context.Context, since canonical.Time) (until canonical.Time, err error) {
 	waiting, cancel := context.WithTimeout(ctx, statusPatience)
 	st, away := d.executor.Status(waiting)
@@ -609,8 +610,8 @@ func (d *Desk) late(ctx context.Context, s *proof.State, after, by canonical.Tim
 	return all, err
 }
 
-// beginHealth has the desk's health looked at from its start on. A check that was left
-// by the process before stands, with what it has told of already.
+// beginHealth has the desk's health checked from its start on. If the process before
+// left a check behind, that one stands, and remembers which alarms were raised already.
 func (d *Desk) beginHealth(ctx context.Context) error {
 	if d.healthEvery <= 0 {
 		return nil

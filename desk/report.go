@@ -130,8 +130,8 @@ type act struct {
 
 func (c act) platform() bool { spec, _ := actions.SpecOf(c.facts.Kind); return !spec.Desk }
 
-// actOf finds out what an incident is about: the request that is contested, or
-// the act that would have come to what a breach did.
+// actOf returns the act that an incident is about: the contested request, or the act
+// that would have had the effect of the breach.
 func (d *Desk) actOf(ctx context.Context, s *proof.State, i incident.Incident) (c act, err error) {
 	c.incident = i
 	if i.Cause == incident.Contested {

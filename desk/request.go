@@ -21,7 +21,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// verdictOf is what is entered of a verdict on a request with what it was judged by.
+// verdictOf is the entry of a verdict on a request, with the facts by which the request
+// was judged.
 func verdictOf(v judged, signed actions.Signed, status actions.Status) entry.Verdict {
 	return entry.Verdict{At: canonical.At(v.ask.At), Law: v.j.Law(), Lifts: v.ask.Lifts, Need: v.j.Need, Request: signed.Statement.Request, Signed: signed,
 		Status: status, Tier: v.j.Facts.Subject.Tier}
@@ -586,8 +587,8 @@ func (d *Desk) judgeSigned(s *proof.State, ask proof.Ask, signers []actions.Sign
 // RowsOf returns the rows of an import that is still to be applied, in the order in
 // which its action signs them, for those who are to countersign it: anybody engaged.
 // Names and e-mail addresses are opened for those who read them of any worker. The
-// error is of type "no-rows" for what is no import, or was applied or came to
-// nothing: the ledger has the rows then, or nobody needs them.
+// error is of type "no-rows" if the request is no import, or is over: then the ledger
+// has the rows, or nobody needs them.
 func (d *Desk) RowsOf(ctx context.Context, by Caller, request string) ([]AdmittedRow, error) {
 	r, err := d.RequestByID(ctx, by, request)
 	if err != nil {

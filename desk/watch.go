@@ -130,8 +130,8 @@ func (t *tx) deactivated(w watched) error {
 	return nil
 }
 
-// gaps are the types of what a connector says where events may have been missed; see
-// platform.Watcher.
+// gaps are the fault types by which a connector says that events may have been missed;
+// see platform.Watcher.
 var gaps = []string{"cursor-gone", "bad-cursor", "stream-unreadable", "platform-unclear"}
 
 func orElse(s, otherwise string) string {

@@ -81,8 +81,8 @@ func waits(b journal.Breach, now time.Time) bool {
 // duelTime is how long a restoration slows the next one of the same subject.
 const duelTime = time.Hour
 
-// observed tells of what would have been a breach, where the tier is only
-// observed, and takes it as it is.
+// observed records a change that would be a breach if the tier were not only observed,
+// and accepts the new state.
 func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s *proof.Sight, found platform.Expect, seen canonical.Time, b journal.Breach, openings []ledger.Opening) error {
 	if order, can := w.ordered(ctx, k, known, found); can {
 		s.Order = order.Request // it would have been restored
@@ -148,9 +148,9 @@ func (w *watcher) restoration(k journal.Watched, b journal.Breach, o proof.Order
 		Command: platform.Command{Verb: verb, Subject: b.Subject, Expect: b.Found}, Tier: o.Tier, Direction: actions.Relieving, Sight: &told, Attempt: 1}
 }
 
-// afford holds the restoration of a protected subject to what the order allows for
-// one subject. Nothing else is held to a budget: else whoever takes many accounts
-// down that are nobody's would keep one down that matters.
+// afford limits the restorations of one protected subject to the number that the order
+// allows for it. There is no other budget: else an attacker could spend it on accounts
+// that nobody knows, and keep one down that matters.
 func afford(o proof.Order, now time.Time) func(journal.Restorations) error {
 	return func(count journal.Restorations) error {
 		if o.Tier == actions.Critical {

@@ -48,5 +48,6 @@ func (s *share) took(d time.Duration) {
 	s.cost += (d - s.cost) / 8
 }
 
-// paid is for how long the share has to be saved for what takes so long.
+// paid returns the time for which the share has to be saved up before work that takes d
+// may begin.
 func (s *share) paid(d time.Duration) time.Duration { return time.Duration(float64(d) / s.of) }

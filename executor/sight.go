@@ -18,8 +18,8 @@ import (
 // look reads one subject and judges what is seen. again is true if the platform
 // did not answer.
 //
-// It waits for whoever acts on the subject: what is read while nobody does is
-// either explained by what the journal holds, or by nothing.
+// It waits until nobody acts on the subject. Then the journal explains the state that
+// is read, or nothing does.
 func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 	s := platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}
 	release, err := w.e.subjects.take(ctx, s.String())
@@ -69,7 +69,8 @@ func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 	return false, w.judge(ctx, l, tier, found)
 }
 
-// fatal passes on what means that the journal cannot be written, and nothing else.
+// fatal returns an error that the watch cannot go on after: the journal cannot be
+// written. All other errors are met by looking again, and fatal returns nil.
 func fatal(err error) error {
 	if fault.KindOf(err) == fault.Internal {
 		return err
@@ -88,8 +89,8 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		}
 	}
 	if before, said := w.disproved(l, found); said && known {
-		// It was taken for what its owner may have done, and the platform has said since
-		// that it was staff. What was right before is right.
+		// The change was taken for the owner's, and the platform has said since that staff
+		// made it. So the state before the change is right again.
 		if before != nil {
 			k.State, k.Beneath, k.Since, k.Request, k.Baseline, k.Entered = before.State, before.Beneath, before.Since, before.Request, before.Baseline, before.Entered
 			if err := w.accept(ctx, k); err != nil {
@@ -145,8 +146,8 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		if verdict != watch.Explained {
 			lost(&k, newest)
 		}
-		// That an owner was away changes nothing about what is right: the baseline that
-		// held the account before speaks for it still.
+		// The owner was away and came back. The baseline from before still vouches for
+		// the account.
 		if away := verdict == watch.Relieved && before.Status == platform.Deactivated && k.Request == ""; verdict != watch.Owner && verdict != watch.Asked && !away {
 			k.Baseline, k.Entered = -1, canonical.Time{}
 		}
@@ -212,7 +213,7 @@ func (w *watcher) mayBeSaid(id string) bool {
 	return now.Before(until)
 }
 
-// judged notes of a deactivation that somebody is paged for what was known before.
+// judged remembers, for a deactivation that pages somebody, the state before it.
 func (w *watcher) judged(before journal.Watched, known bool, v watch.Verdict) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -338,7 +339,8 @@ func (w *watcher) foreign(ctx context.Context, l glance, k journal.Watched, befo
 	return nil
 }
 
-// tellOf begins what a record tells of a subject, with what opens it.
+// tellOf begins the sight of a record about a subject, and returns the openings of its
+// sealed fields.
 func (w *watcher) tellOf(l glance, k journal.Watched, found platform.Expect, seen canonical.Time) (*proof.Sight, []ledger.Opening, error) {
 	by := l.brought(found)
 	s := &proof.Sight{Platform: w.name, Tier: k.Tier, Expected: k.State, Found: found, Via: l.via, Seen: seen, Changed: by.At}

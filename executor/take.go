@@ -100,8 +100,8 @@ func (f *follower) overlay(t journal.Taken) {
 // laid is what was last laid over a state, so that this is done once for each.
 type laid struct{ state, settled, over, overSettled *proof.State }
 
-// lay returns the view with what was taken, and is not in the chain yet, in
-// force. It is called with the lock held.
+// lay returns the view in which the changes that were taken directly are in force,
+// though the chain does not hold them yet. It is called with the lock held.
 func (f *follower) lay(v *view) *view {
 	f.over = slices.DeleteFunc(f.over, func(t journal.Taken) bool { return v.state.Spent(t.Request()) })
 	if len(f.over) == 0 || !v.settled.Founded() {

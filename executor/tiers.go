@@ -60,8 +60,9 @@ func (e *Executor) tierOf(s *proof.State, c platform.Connector, r reading) (acti
 	return s.TierOf(r.subject, r.sort, r.state, c.Capabilities().Facts, r.owner, e.heights.find)
 }
 
-// remember journals what rules say of subjects that were read, where that is more
-// than what stands. Whoever reads a subject calls it before judging by its tier.
+// remember journals the tiers to which rules raise subjects that were read, where a
+// tier is higher than the one that stands. It is called after each reading, before
+// anybody judges by the subject's tier.
 //
 // If we die before it is journalled, nobody has judged by it.
 func (e *Executor) remember(ctx context.Context, s *proof.State, rs ...reading) error {

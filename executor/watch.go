@@ -84,8 +84,8 @@ type sees struct {
 	turns  int             // how often that was taken back soon after
 }
 
-// ending is a breach that is over, with what is told of that; nothing is told where a
-// record does already.
+// ending is a breach that is over, with the record that says so. There is no sight if
+// another record says it already.
 type ending struct {
 	breach   string
 	sight    *proof.Sight
@@ -895,8 +895,8 @@ func rootOf(lines []line) (canonical.Digest, []byte) {
 
 // --- what is due
 
-// tick does what is due: restorations that wait, counts of what is foreign, the
-// place in the stream, newly raised subjects.
+// tick does the work that is due: restorations that wait, counts of changes by others,
+// the place in the stream, subjects that were raised.
 func (w *watcher) tick(ctx context.Context) error {
 	for sleep(ctx, w.e.limits.Tick) == nil {
 		now := w.e.now()
@@ -933,8 +933,8 @@ func (w *watcher) tick(ctx context.Context) error {
 	return nil
 }
 
-// rebase makes a baseline once the subjects that people have raised were looked at,
-// so that nobody has to wait for the next sweep to vouch for what they are like.
+// rebase makes a baseline as soon as the subjects that people have raised were looked
+// at, so that people can vouch for them before the next sweep.
 func (w *watcher) rebase(ctx context.Context, turned bool) error {
 	w.mu.Lock()
 	w.due = w.due || turned

@@ -582,7 +582,7 @@ func (v *View) as(c *candidate, s sight) *candidate {
 	return &then
 }
 
-// ties is what decides on whom somebody depends, if nobody reports to them.
+// ties decide on whom a person depends to whom nobody reports.
 type ties struct {
 	vendor  workforce.VendorID
 	manager workforce.WorkerID

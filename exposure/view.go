@@ -194,8 +194,8 @@ func (s sight) keyOf(k keyed) keyed {
 	return k
 }
 
-// rulings is what the set says of each class about one way to ask: whether and
-// with what need they may request it, and whether they may countersign.
+// rulings are the set's answers about one way to ask, for each class: whether its people
+// may request the act, which need it then has, and whether they may countersign it.
 type rulings struct {
 	once, twice sync.Once
 	request     []policy.Ruling
@@ -266,7 +266,8 @@ func (v *View) countersigns(w way, s sight) []bool {
 	return r.countersign
 }
 
-// each goes through the classes of who is engaged with what can be told of them through a lens.
+// each calls do for every class of engaged people, with the facts of a ruling on them as
+// far as the lens shows them.
 func (v *View) each(w way, s sight, lens policy.Lens, do func(i int, c policy.Class, f policy.Facts)) {
 	f := w.facts
 	for i := range v.classes {

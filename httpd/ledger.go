@@ -32,8 +32,8 @@ func (s *Server) ledgerMux() http.Handler {
 	return mux
 }
 
-// mayReadLog refuses who may not read checkpoint and tiles. They tell class,
-// number and pace of what happens at the desk, and so need a token unless published.
+// mayReadLog refuses callers who may not read checkpoint and tiles. These show classes,
+// numbers and pace of the desk's entries, so that they need a token unless published.
 func (s *Server) mayReadLog(r *http.Request) error {
 	if s.config.Publish {
 		return nil
