@@ -180,7 +180,8 @@ func (h *held) over(r Report) error {
 	return nil
 }
 
-// fewBreaches is less than what a report leaves breaches out from on.
+// fewBreaches is a number of breaches that a report still lists in full; of more it
+// may leave some out.
 const fewBreaches = 200
 
 // logKey reads the log's key from the trusted entry 0, which is the bundle's first.

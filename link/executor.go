@@ -20,10 +20,10 @@ type ExecutorSide interface {
 	Facts() (proof.DraftFacts, error)
 }
 
-// Executor serves an executor to the desk, which has the token desk, and to people
-// on call, who have the other: to them what takes a change straight from who signs
-// it. onCall may be empty. failed is told of errors that are not shown to the other
-// side.
+// Executor serves an executor to the desk, which has the token desk, and to people on
+// call, who have the token onCall: they reach only the routes by which somebody hands a
+// signed change straight to the executor. onCall may be empty. failed is told of errors
+// that are not shown to the other side.
 func Executor(e ExecutorSide, desk, onCall string, failed ...func(error)) http.Handler {
 	s := newSurface(desk, failed)
 	for route, read := range map[string]func(context.Context, platform.Subject) (proof.Reading, error){"POST /v1/read": e.Read, "POST /v1/vouch": e.Vouch} {

@@ -15,10 +15,11 @@
 //
 // It decides nothing and trusts neither side: the executor checks what the feed
 // says, the desk checks who signed a record. The token only keeps strangers
-// from asking. Take and draft-facts also open to a token of their own, for people
-// on call, to whom the desk's would show every subject past its rules for reading. A refusal crosses as problem+json and comes back as the same
-// fault; whatever else goes wrong comes back as Unavailable, since it is not known
-// then whether the other side has acted. Every call may be repeated. The last two
+// from asking. Take and draft-facts also open to a token of their own, for people on
+// call: the desk's token would show them every subject, past the desk's rules for
+// reading. A refusal crosses as problem+json and comes back as the same fault. Every
+// other error comes back as Unavailable, since nobody knows then whether the other side
+// has acted. Every call may be repeated. The last two
 // of the executor's are for people whom the desk does not answer, or answers falsely.
 package link
 

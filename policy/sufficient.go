@@ -151,10 +151,9 @@ func (s *Set) partOf(w Worker) *part {
 	return &p
 }
 
-// representatives leaves out people who add nothing: of those with the same
-// ties, of the same class and with the same sort of key, who are in nobody's
-// chain of managers, each is to everybody else what the others are, and they
-// depend on each other by what they share; one of them will do.
+// representatives leaves out people who add nothing. People who have the same ties, the
+// same class and the same sort of key, and who manage nobody, stand alike to everybody
+// else; and they depend on each other by the ties that they share. So one of them will do.
 func representatives(reg *workforce.Registry, at time.Time, people []person) []person {
 	boss := map[workforce.WorkerID]bool{}
 	for _, p := range people {

@@ -31,8 +31,7 @@ import (
 // Observe looks on while a way in is played, as a process of its own. It
 // knows a public address, at which anybody sees whether an account is up, and a
 // desk with the token of somebody who may read there. It shares nothing with the
-// watch, has no platform's credential, and is told nothing of what is played but
-// when that was.
+// watch, has no platform's credential, and learns nothing of the play but its times.
 //
 // It reads lines of JSON: first what to look at (lookout), at the end when the
 // attacker called and was answered (played). It writes lines of JSON: what it
@@ -317,8 +316,8 @@ func (o *observer) lookAtLedger(ctx context.Context) {
 	}
 }
 
-// lookForIncident looks for an open incident about the account, and then for whom
-// it names. An answer about a critical account is entered each time, so it is
+// lookForIncident looks for an open incident about the account, and then for the person
+// whom it names. An answer about a critical account is entered each time, so it is
 // asked for less and less often.
 func (o *observer) lookForIncident(ctx context.Context) {
 	var page struct {

@@ -247,7 +247,8 @@ func (i *insider) changes(ctx context.Context, g *stage, victim account, try fun
 	return nil
 }
 
-// tokens are tricks with who is signed in.
+// tokens plays tricks with tokens: it signs in as somebody else, asks for a token beyond
+// the last day, uses a revoked one and guesses one.
 func (i *insider) tokens(ctx context.Context, g *stage, t *tries, open string) error {
 	officer, err := i.desk.Keys(ctx, workforce.WorkerID(g.officers[0]), "", 1)
 	if err != nil {

@@ -48,7 +48,7 @@ func (p postgresSource) open() (*sql.DB, error) {
 
 func (p postgresSource) openReaders() (*sql.DB, error) {
 	c := p.config.Copy()
-	// Beside the read-only transactions: for who leaves his transaction.
+	// The transactions are read-only already. This holds for statements outside of them.
 	c.RuntimeParams["default_transaction_read_only"] = "on"
 	db := stdlib.OpenDB(*c)
 	db.SetMaxOpenConns(postgresReaders)
@@ -57,8 +57,8 @@ func (p postgresSource) openReaders() (*sql.DB, error) {
 }
 
 func (p postgresSource) check(ctx context.Context, db *sql.DB) error {
-	// Asked by what it does and not by its name, which differs by provider:
-	// text must sort by its bytes, as on SQLite, or keyset paging would skip rows.
+	// Text must sort by its bytes, as on SQLite, or keyset paging would skip rows. The
+	// collation is tried out, since its name differs by provider.
 	var bytewise bool
 	var durable string
 	err := db.QueryRowContext(ctx,

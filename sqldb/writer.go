@@ -398,7 +398,7 @@ func (w *writer) passed(tx *Tx) error {
 
 // broken deals with a transaction that is gone, with all that the batch did in
 // it. The change under which it broke is run alone from now on; if it breaks
-// again, each of the others is too, so that the harm stays with whoever does it.
+// again, each of the others is run alone too, so that only the change at fault is harmed.
 func (w *writer) broken(batch []*change, culprit *change, err error) (repeat []*change) {
 	w.rollback()
 	if len(batch) == 1 {

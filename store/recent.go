@@ -9,10 +9,10 @@ import (
 	"countersign.dev/ledger"
 )
 
-// recent remembers what this process committed last, and of the ledger what it
-// read before: all of that never changes, so that it need not be asked for
-// again by whoever was woken by the commit. What another node committed since
-// is not in it; who must know of that asks the database.
+// recent remembers the newest commit of this process, and the parts of the ledger that
+// it read before. None of that ever changes, so that followers who are woken by the
+// commit need not ask the database. Commits of other nodes are not in it: a caller that
+// must know of them asks the database.
 type recent struct {
 	mu         sync.Mutex
 	size       int64 // of the ledger after our newest commit; 0: we made none
@@ -44,8 +44,8 @@ func (r *recent) committed(size int64, next ledger.Head, entries []ledger.Entry)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if size < r.size {
-		// The database was set back to an older state under us. Followers will
-		// say so; it must not be hidden from them by what we remember.
+		// The database was set back to an older state under us. Followers will say so,
+		// and our memory must not hide it from them.
 		r.governance, r.tiles = nil, nil
 	}
 	if size != r.size {

@@ -105,8 +105,7 @@ func ParseCSV(r io.Reader, zones func(string) *time.Location) ([]Row, error) {
 // the first one.
 func csvReader(r io.Reader) (c *csv.Reader, above int, err error) {
 	b := bufio.NewReader(r)
-	// A file shorter than what is looked for gives what it has; the error comes again
-	// when it is read.
+	// Of a shorter file Peek gives all bytes; its error comes again when the file is read.
 	start, _ := b.Peek(3)
 	switch {
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):

@@ -213,10 +213,10 @@ func openBatches(served []FeedBody, told map[int64]ledger.Leaf, before int64) (a
 	return all, nil
 }
 
-// stoodAs refuses a burdening warrant that was ruled by a lower tier than the one that
-// rules had once read of its subject and nobody had let fall, by what the ledger held
-// before the warrant. What people raised it to judgeBy compares. It returns, for a
-// person, how far that could be seen.
+// stoodAs refuses a burdening warrant that was ruled by too low a tier: rules had once
+// raised its subject higher, by the entries before the warrant, and nobody had lowered
+// it since. Tiers to which people raised it are compared by judgeBy. It returns a text
+// for people that says how far this could be checked.
 func stoodAs(w Warrant, batches []Batch, now, ruled, entered *State) (string, error) {
 	if w.Action.Direction != actions.Burdening || specDesk(w.Action) {
 		return "", nil
@@ -284,8 +284,9 @@ func (v *Verifier) By(raw []byte, ruled, entered, now *State, batches []Batch) (
 	return r, err
 }
 
-// judgeBy judges a warrant by the chain: as the ruling saw it, with no entry left
-// out that it rests on, and again by what had come until the warrant was entered.
+// judgeBy judges a warrant by the chain twice: by the chain as the ruling saw it, where
+// the warrant must carry every entry that it rests on, and by the chain as it was when
+// the warrant was entered.
 func judgeBy(o opened, ruled, entered *State) error {
 	w := o.warrant
 	people, keys := w.Core().Signers()

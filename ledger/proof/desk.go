@@ -311,9 +311,9 @@ func (s *State) resolved(subject platform.Subject, r *actions.Resolution, reliev
 	return nil
 }
 
-// checkEmergency holds an emergency act to what no policy can loosen (design,
-// section 4, Emergency): it is short, and none of those who sign it, whether they
-// ask or countersign, is about to leave.
+// checkEmergency demands of an emergency act what no policy can loosen (design,
+// section 4, Emergency): it is short, and nobody who asks for it or countersigns it is
+// about to leave.
 func (s *State) checkEmergency(a actions.Action, request actions.Signed, signer actions.Signer) error {
 	if !emergency(a) {
 		return nil
@@ -332,8 +332,8 @@ func emergency(a actions.Action) bool {
 	return spec.Emergency
 }
 
-// Rule is what the policy in force says of an act by somebody, with what laws ask
-// for besides.
+// Rule returns the ruling of the policy in force on an act by somebody, and adds the
+// demands of the laws.
 func (s *State) Rule(f policy.Facts) policy.Ruling { return s.withLaws(f, s.Policy.Rule(f)) }
 
 // withLaws adds to a ruling what an act needs whatever the policy says: an emergency
@@ -437,8 +437,9 @@ func (s *State) known(ch actions.Change) bool {
 	return ok
 }
 
-// taking says whether a record of what the executor took directly may be entered
-// in the chain, under KindTaken, and why it would have no effect there; see taken.
+// taking says whether the record of a change that the executor took directly may be
+// entered in the chain, under KindTaken. without says why the entry would have no
+// effect there; see taken.
 func (s *State) taking(e SignedExecution) (without, err error) {
 	if err := e.Verify(s.Trust); err != nil {
 		return nil, err
@@ -465,7 +466,7 @@ func (s *State) taking(e SignedExecution) (without, err error) {
 
 var notTakeable = refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
 
-// taken folds in what the executor took straight from who signed it. It is in
+// taken folds in a change that its signer handed straight to the executor. It is in
 // force from the instant at which the executor took it, and judged as of then,
 // since its signature may have run out on the way. What cannot be applied, because
 // the same was done through the desk, or too few would remain after what was done

@@ -96,8 +96,8 @@ func readEffect(b ledger.Body) (effect, error) {
 	return effect{change: ch, by: a.Request.Statement, set: set}, err
 }
 
-// readTaken reads what the executor took straight from who signed it. A warrant
-// carries it only where it had an effect.
+// readTaken reads a change that its signer handed straight to the executor. A warrant
+// carries such an entry only if it had an effect.
 func readTaken(b ledger.Body) (effect, error) {
 	var e SignedExecution
 	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {

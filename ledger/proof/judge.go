@@ -255,8 +255,8 @@ func (s *State) forbidden(a Ask, facts policy.Facts, r policy.Ruling, signed act
 		GovernanceNumber: s.Next, Request: st.Request, Worker: st.Signer}}
 }
 
-// FactsOf gathers what a ruling about a worker and an action reads. The tier is
-// the highest of what the action says and what was read.
+// FactsOf gathers the facts of a ruling about a worker and an action. The tier is the
+// higher of the action's and the one that was read.
 func FactsOf(a actions.Action, st workforce.Standing, read actions.Tier, lifts actions.Lifts) policy.Facts {
 	spec, _ := actions.SpecOf(a.Kind)
 	f := policy.Facts{
@@ -406,7 +406,7 @@ func (s *State) mayCountersign(a Ask, j *Judgement, sg actions.Signer, c actions
 
 // Candidate checks whether one more countersignature would help a request:
 // the statement good, policy permitting, and the signer independent of the
-// requester. It says no more than what that person may know.
+// requester. The error tells no more than that person may know.
 func (s *State) Candidate(a Ask, c actions.Signed) error {
 	alone := a
 	alone.Countersignatures = []actions.Signed{c}

@@ -279,9 +279,9 @@ func (s *State) lacking(reg *workforce.Registry, at time.Time) bool {
 	return slices.ContainsFunc(s.Policy.Groups(reg, at), func(g policy.Group) bool { return g.Why != "" && g.Kind != actions.DeskChange })
 }
 
-// Indispensable returns the people without each of whom the rest could not thaw,
-// admit or enrol any more, neither as the policy asks nor by a recovery, sorted
-// (design, law 2: nobody is indispensable). Nobody is where nobody can do it anyway.
+// Indispensable returns, sorted, each person without whom the rest could no longer thaw,
+// admit or enrol, neither as the policy asks nor by a recovery (design, law 2: nobody
+// is indispensable). If the desk cannot do these things anyway, it returns nobody.
 func (s *State) Indispensable(at time.Time) []workforce.WorkerID {
 	reg := s.thawed()
 	some := map[workforce.WorkerID]bool{}

@@ -318,8 +318,8 @@ func (r *Replay) remembered(set *policy.Set, f policy.Facts, countersign bool, a
 	return a
 }
 
-// ruleBy is what a set says of a request, given who was there, with what laws ask
-// for besides.
+// ruleBy returns a set's answer to a request, given the people of that time, and adds
+// the demands of the laws.
 func (s *State) ruleBy(set *policy.Set, f policy.Facts) Answer {
 	a := answerOf(s.withLaws(f, set.Rule(f)))
 	switch {

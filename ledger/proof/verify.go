@@ -227,7 +227,7 @@ func (v *Verifier) effects(entries []*carriedEntry) (*State, error) {
 	return s, nil
 }
 
-// nameOf names entries by what the ledger's leaves commit to.
+// nameOf names entries by the commitments in their leaves.
 func nameOf(entries []*carriedEntry) string {
 	name := make([]byte, 0, len(canonical.Digest{})*len(entries))
 	for _, e := range entries {

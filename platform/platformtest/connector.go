@@ -159,8 +159,8 @@ func checkResolve(ctx context.Context, r *run) error {
 	return checkLook(ctx, r)
 }
 
-// checkLook compares what is learnt at once with what is learnt one by one. The
-// handle must be the platform's and not the caller's.
+// checkLook compares Look with the separate calls that it stands for. The handle must
+// be the platform's and not the caller's.
 func checkLook(ctx context.Context, r *run) error {
 	for _, s := range r.subjects() {
 		moved := s

@@ -25,7 +25,7 @@ func needsWire(r *run) string {
 	return ""
 }
 
-// wirePromises are asked of the server itself, for what a connector hides.
+// wirePromises are asked of the server itself, since a connector would hide them.
 func wirePromises() []promise {
 	list := []promise{
 		{"wire-token", "refuses a missing, a wrong and a doubled token on every route", nil, checkToken},
@@ -341,8 +341,8 @@ func checkOversized(ctx context.Context, r *run) error {
 		return fmt.Errorf("the limit of a body is %v; it should be 4 KiB to 1 MiB", d["body_limit"])
 	}
 	good := encode(command(down(r.Account, r.mark())))
-	// A whole command in front: a server that stops reading at its limit and
-	// goes by what it has is found out.
+	// The body begins with a whole command, so that a server is found out which stops
+	// reading at its limit and obeys the part that it has read.
 	body := append(good, bytes.Repeat([]byte(" "), int(limit)+1-len(good))...)
 	if a, err = r.send(ctx, http.MethodPost, "commands", body, withKey(r.key())); err != nil {
 		return err

@@ -202,7 +202,7 @@ func (p *Connector) readState(ctx context.Context, query url.Values) (wireState,
 	return w, p.checkState(w)
 }
 
-// get asks for what is of a form, and of at most so many bytes.
+// get asks for a document of a form, of at most limit bytes, and reads it into v.
 func (p *Connector) get(ctx context.Context, route string, query url.Values, limit int64, form string, v any) error {
 	a, err := p.callFor(ctx, limit, http.MethodGet, route, query, nil, nil)
 	if err != nil {
