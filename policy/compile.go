@@ -18,6 +18,8 @@ import (
 	"github.com/cedar-policy/cedar-go/x/exp/schema"
 	"github.com/cedar-policy/cedar-go/x/exp/schema/resolved"
 	"github.com/cedar-policy/cedar-go/x/exp/schema/validate"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -66,7 +68,8 @@ type Set struct {
 // Digest names the set: a hash over the names and texts of all its files.
 func (s *Set) Digest() canonical.Digest { return s.digest }
 
-// DigestOf returns the digest that files have or would have as a set.
+// DigestOf returns the digest that files have or would have as a set: over every
+// name and every text, policy tests as well. The texts must be UTF-8.
 func DigestOf(files map[string]string) canonical.Digest {
 	return canonical.Sum([]byte("countersign/policy/v1\n"), canonical.MustMarshal(files))
 }
@@ -100,7 +103,38 @@ func (p problems) err() error {
 // with a detail for each thing wrong, naming file, line and policy; or, of a set
 // that loads but whose changes of the desk would need less than a takedown on
 // critical, of type "weaker-than-critical".
+//
+// The same files give the same *Set: it is remembered by its digest, for the
+// whole process. Errors are not remembered.
 func Compile(files map[string]string) (*Set, error) {
+	if err := checkFiles(files); err != nil { // before any work that grows with their size
+		return nil, err
+	}
+	digest := DigestOf(files)
+	if s, ok := remembered.Get(digest); ok {
+		return s, nil
+	}
+	s, err, _ := compiling.Do(string(digest[:]), func() (any, error) {
+		s, err := compileLawful(files)
+		if err == nil {
+			remembered.Add(digest, s)
+		}
+		return s, err
+	})
+	return s.(*Set), err
+}
+
+// maxRemembered is how many sets are remembered. A process needs the sets that one
+// desk has in force, proposes and had before; the one least recently used makes room.
+const maxRemembered = 64
+
+var (
+	remembered, _ = lru.New[canonical.Digest, *Set](maxRemembered)
+	compiling     singleflight.Group // by digest: many who ask at once have it compiled once
+)
+
+// compileLawful is Compile without the memory.
+func compileLawful(files map[string]string) (*Set, error) {
 	s, err := compile(files)
 	if err != nil {
 		return nil, err
@@ -111,7 +145,7 @@ func Compile(files map[string]string) (*Set, error) {
 	return s, nil
 }
 
-// compile is Compile without law 3.
+// compile is compileLawful without law 3.
 func compile(files map[string]string) (*Set, error) {
 	if err := checkFiles(files); err != nil {
 		return nil, err

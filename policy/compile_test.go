@@ -3,6 +3,7 @@ package policy
 import (
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 
 	"countersign.dev/fault"
@@ -27,6 +28,80 @@ func mustCompile(t testing.TB, files map[string]string) *Set {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// The same files give the same set, compiled once, and no other files ever give it.
+func TestCompileRemembers(t *testing.T) {
+	files := extra(plain + `forbid (principal, action == Action::"content.remove", resource);`)
+	files["one.txtar"], files["two.txtar"] = "A test that Compile leaves alone.\n", "Another.\n"
+	sets := make([]*Set, 8)
+	var all sync.WaitGroup
+	for i := range sets {
+		all.Go(func() {
+			given := maps.Clone(files)
+			var err error
+			if sets[i], err = Compile(given); err != nil {
+				t.Error(err)
+			}
+			given["extra.cedar"] = "not Cedar" // a set keeps no map that its caller may change
+		})
+	}
+	all.Wait()
+	first := sets[0]
+	for i, s := range sets {
+		if s != first {
+			t.Errorf("caller %d has another set of the same files", i)
+		}
+	}
+	if fresh, err := compileLawful(files); err != nil || fresh == first {
+		t.Errorf("compileLawful remembers: %v", err)
+	}
+	first.Files()["extra.cedar"] = "not Cedar" // nor gives one away
+	if s := mustCompile(t, files); s != first || !maps.Equal(s.Files(), files) || s.Digest() != DigestOf(files) {
+		t.Error("the files of the remembered set changed")
+	}
+
+	// Every change of a name or a text gives another set, of its own files.
+	for what, change := range map[string]func(map[string]string){
+		"a character of a policy": func(m map[string]string) { m["extra.cedar"] += "\n" },
+		"another name":            func(m map[string]string) { m["other.cedar"] = m["extra.cedar"]; delete(m, "extra.cedar") },
+		"a file less":             func(m map[string]string) { delete(m, "extra.cedar") },
+		"a file more":             func(m map[string]string) { m["more.cedar"] = "" },
+		"the text of a test":      func(m map[string]string) { m["one.txtar"] += "x" },
+		"the name of a test":      func(m map[string]string) { m["three.txtar"] = m["one.txtar"]; delete(m, "one.txtar") },
+		"the tiers":               func(m map[string]string) { m["tiers.json"] += "\n" },
+		"the border of two files": func(m map[string]string) {
+			m["one.txtar"], m["two.txtar"] = m["one.txtar"]+m["two.txtar"][:2], m["two.txtar"][2:]
+		},
+	} {
+		other := maps.Clone(files)
+		change(other)
+		s, err := Compile(other)
+		if err != nil || s == first || s.Digest() == first.Digest() || !maps.Equal(s.Files(), other) {
+			t.Errorf("%s: the set is taken for another: %v", what, err)
+		}
+	}
+
+	// Whatever was remembered before, a bad set is refused each time, by what is wrong with it.
+	for typ, bad := range map[string]map[string]string{
+		"bad-policy": extra(plain + `@hold("0 independent") forbid (principal, action == Action::"content.remove", resource);`),
+		"weaker-than-critical": {"tiers.json": "{}", "a.cedar": `@id("all") @reason("Everything is permitted.") permit (principal, action, resource);` +
+			plain + `@hold("1 independent") forbid (principal, action in Action::"measures", resource);`},
+	} {
+		for range 2 {
+			if s, err := Compile(bad); !fault.Is(err, typ) || s != nil {
+				t.Errorf("want %s: %v, a set: %v", typ, err, s != nil)
+			}
+		}
+	}
+	for range 2 {
+		if s, err := Compile(map[string]string{"a.cedar": "\xff", "tiers.json": "{}"}); !fault.Is(err, "bad-policy") || s != nil {
+			t.Errorf("not UTF-8: %v, a set: %v", err, s != nil)
+		}
+	}
+	if remembered.Len() > maxRemembered {
+		t.Errorf("%d sets are remembered", remembered.Len())
+	}
 }
 
 // TestCompileRefuses is a table of sets that an author in a hurry, or in bad

@@ -33,7 +33,7 @@ var suites = []struct {
 	dir, pkg, pattern, time string
 	times                   int
 }{
-	{".", "./policy", "^BenchmarkRule$", "300ms", 5},
+	{".", "./policy", "^Benchmark(Rule|Compile)$", "300ms", 5},
 	{".", "./ledger/proof", "^BenchmarkVerify$", "300ms", 5},
 	{"test/peers", ".", "^BenchmarkLedger$", "1x", 1},
 	{".", "./test/bench", ".", "1x", 1},
