@@ -46,7 +46,8 @@ var house = map[string]room{
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
 	"exposure":              {"ledger/proof ledger/entry policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
 
-	"incident": {"ledger ledger/proof ledger/entry policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
+	"wording":  {"ledger/proof policy actions workforce platform", "pure: a sentence is a function of what is signed or entered, so that people read the same before and afterwards"},
+	"incident": {"wording ledger ledger/proof ledger/entry policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
 
 	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
 	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},
@@ -55,14 +56,14 @@ var house = map[string]room{
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
 	"executor":         {"executor/journal watch ledger ledger/proof ledger/entry policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
 	"watch":            {"actions workforce platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
-	"desk":             {"store jobs alarm incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
+	"desk":             {"store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
 	"api/v1": {"incident ledger ledger/proof ledger/entry policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
 	"api":    {"api/v1 httpd desk alarm exposure incident ledger ledger/proof ledger/entry policy actions workforce platform", "a surface translates and decides nothing"},
 	"httpd":  {"api/v1 desk ledger", "the listener and the one error table; it knows no resource"},
 	"link":   {"desk executor ledger ledger/proof actions workforce platform", "the one way between desk and executor"},
 	"client": {"api/v1 incident ledger ledger/proof actions workforce platform", "an outsider's client; it must not pull in the server"},
-	"cli":    {"client api/v1 incident ledger ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
+	"cli":    {"client api/v1 wording incident ledger ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
 	"rehearsal": {"cli client api/v1 deskdir incident ledger ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},

@@ -32,6 +32,21 @@ func (c Freeze) Thaws() bool { return c.Op == "thaw" }
 // People reports whether the freeze is of people and not of a platform or all.
 func (c Freeze) People() bool { return c.Scope == ScopeWorker || c.Scope == ScopeVendor }
 
+// Acts is which acts the freeze stops, in words: "the acts of …".
+func (c Freeze) Acts() string {
+	switch {
+	case c.Scope == ScopeAll:
+		return "all burdening acts"
+	case c.Scope == ScopePlatform:
+		return "burdening acts on " + c.Of
+	case c.Scope == ScopeVendor && c.Of == "":
+		return "the acts of all employees"
+	case c.Scope == ScopeVendor:
+		return "the acts of everybody at " + c.Of
+	}
+	return "the acts of " + c.Of
+}
+
 // Direction of a freeze is relieving, of a thaw burdening.
 func (c Freeze) Direction() Direction {
 	if c.Op == "freeze" {

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/prose"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -45,7 +46,7 @@ func (c *actionRequest) Run(ctx context.Context, s *Session) error {
 	spec, ok := actions.SpecOf(kind)
 	switch {
 	case !ok || spec.Desk:
-		return fault.New(fault.Invalid, "bad-kind", "%q is not an act on a platform; there are %s.", c.Kind, joined(platformKinds()))
+		return fault.New(fault.Invalid, "bad-kind", "%q is not an act on a platform; there are %s.", c.Kind, wording.Joined(platformKinds()))
 	case spec.Emergency:
 		return fault.New(fault.Invalid, "bad-kind", "An emergency act has a command of its own: countersign emergency %s --reason WHY.", c.Subject)
 	case spec.Timed && c.Until.given == "":
@@ -133,7 +134,7 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 		}
 	}
 	if c.Status != "" && !slices.Contains(actions.Statuses, c.Status) {
-		return fault.New(fault.Invalid, "bad-status", "%q is not a status; there are %s.", c.Status, joined(names))
+		return fault.New(fault.Invalid, "bad-status", "%q is not a status; there are %s.", c.Status, wording.Joined(names))
 	}
 	d, err := s.desk()
 	if err != nil {
@@ -152,7 +153,7 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 			if r.ReplacedBy != "" {
 				status += ", replaced"
 			}
-			rows = append(rows, []string{r.ID, status, r.Requester, when(r.Created), short(inWords(r.Action), 80)})
+			rows = append(rows, []string{r.ID, status, r.Requester, wording.When(r.Created), short(wording.Action(r.Action), 80)})
 		}
 		p.Table(rows)
 		if page.Next != "" {
@@ -209,7 +210,7 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, needed(r.Need, inRecovery(r)))
+	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, wording.Need(r.Need, inRecovery(r)))
 	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
 		// Saying no is safe, whatever the desk shows.
 		s.Say("What it changes cannot be shown: %s", fault.TextOf(err))
@@ -336,7 +337,7 @@ func checkUndo(d v1.Draft, r v1.Request, reason string, me identity, now time.Ti
 	case a.Kind != r.Action.Inverse.Kind || a.Direction != actions.Relieving:
 		return tricked("it is %s, and what takes the request back is %q", a.Kind, r.Action.Inverse.Kind)
 	case a.Subject.Platform != r.Action.Subject.Platform || a.Subject.ID != r.Action.Subject.ID:
-		return tricked("it is about %s", subjectName(a.Subject))
+		return tricked("it is about %s", wording.Subject(a.Subject))
 	case a.Reason != reason:
 		return tricked("it gives another reason")
 	}

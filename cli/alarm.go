@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
 )
 

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
+	"countersign.dev/wording"
 )
 
 type policyBacktest struct {
@@ -97,11 +98,11 @@ var unreadWords = map[proof.Unread]string{
 
 // summary writes what a backtest counts.
 func summary(p *Page, b v1.Backtest) {
-	p.Line("From %s to %s: %s and %s by policy ruled on again, facts as then.", when(b.Since), when(b.Until), many(int(b.Requests), "request"), many(int(b.Refusals), "refusal"))
+	p.Line("From %s to %s: %s and %s by policy ruled on again, facts as then.", wording.When(b.Since), wording.When(b.Until), wording.Many(int(b.Requests), "request"), wording.Many(int(b.Refusals), "refusal"))
 	if b.Changed == 0 {
 		p.Line("%s", p.Good("No ruling changes."))
 	} else {
-		p.Line("%s would change, %s of them to the looser:", many(int(b.Changed), "ruling"), count(b.Looser))
+		p.Line("%s would change, %d of them to the looser:", wording.Many(int(b.Changed), "ruling"), b.Looser)
 		for _, turn := range proof.Turns {
 			if n := b.Turns[turn]; n > 0 {
 				word := turnWords[turn]
@@ -116,7 +117,7 @@ func summary(p *Page, b v1.Backtest) {
 		p.Line("Could not be ruled on again: %d %s.", b.Unread[why], unreadWords[why])
 	}
 	if b.FindingsInFull > 0 {
-		p.Line("%s: %s contradict the policy and the people of then. Somebody changed rows of the database, or the desk entered what it did not rule. Have it investigated:", p.Bad("Warning"), many(int(b.FindingsInFull), "record"))
+		p.Line("%s: %s contradict the policy and the people of then. Somebody changed rows of the database, or the desk entered what it did not rule. Have it investigated:", p.Bad("Warning"), wording.Many(int(b.FindingsInFull), "record"))
 		for _, f := range b.Findings {
 			p.Line("  ledger entry %d %s: %s", f.Index, f.Request, f.Text)
 		}
@@ -142,7 +143,7 @@ func describeBacktest(p *Page, b v1.Backtest) {
 	p.Line("")
 	rows := [][]string{{"CHANGE", "TIER", "ACT", "BY", "WHEN", "THEN", "PROPOSED", "REQUEST"}}
 	for _, c := range b.Changes {
-		rows = append(rows, []string{string(c.Turn), string(c.Tier), actOf(c), string(c.Worker), when(c.At), answerWords(c.Then), answerWords(c.Proposed), requestOf(c)})
+		rows = append(rows, []string{string(c.Turn), string(c.Tier), actOf(c), string(c.Worker), wording.When(c.At), answerWords(c.Then), answerWords(c.Proposed), requestOf(c)})
 	}
 	p.Table(rows)
 	for _, c := range b.Changes {

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 )
 
 // asking are the flags of changes of the desk that others countersign.

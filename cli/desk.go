@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/client"
 	"countersign.dev/fault"
 	"countersign.dev/workforce"

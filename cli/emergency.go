@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -71,7 +72,7 @@ type reviewList struct{}
 func (c *reviewList) Run(ctx context.Context, s *Session) error {
 	return listed(ctx, s, func(d v1.Desk) []v1.Review { return d.Reviews }, "", []string{"REVIEW OF", "INVOLVED", "CLOSED BY", "AT", "FINDINGS"},
 		func(r v1.Review) []string {
-			return []string{r.Of + " " + r.ID, joinedWorkers(r.Involved), string(r.By), when(r.At), r.Findings.String()}
+			return []string{r.Of + " " + r.ID, joinedWorkers(r.Involved), string(r.By), wording.When(r.At), r.Findings.String()}
 		})
 }
 
@@ -80,5 +81,5 @@ func joinedWorkers(ws []workforce.WorkerID) string {
 	for i, w := range ws {
 		names[i] = string(w)
 	}
-	return joined(names)
+	return wording.Joined(names)
 }

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/wording"
 )
 
 type exposureCommand struct {
@@ -73,14 +74,14 @@ func (c *exposureCommand) table(p *Page, t v1.ExposureTable) {
 	rows := [][]string{{"PEOPLE", "SUBJECT", "WEAKEST ACT", "WAY", "ALONE", "SHORT HOURS"}}
 	for _, e := range t.Items {
 		if e.Unread != "" {
-			rows = append(rows, []string{"?", subjectName(e.Subject), "not read: " + e.Unread, "", "", ""})
+			rows = append(rows, []string{"?", wording.Subject(e.Subject), "not read: " + e.Unread, "", "", ""})
 			continue
 		}
 		a, w := weakest(e)
-		rows = append(rows, []string{numberWords(e.Number), subjectName(e.Subject), string(a.Kind), w.Way, fmt.Sprint(a.Alone.Count), fmt.Sprint(len(a.Coverage.Short))})
+		rows = append(rows, []string{numberWords(e.Number), wording.Subject(e.Subject), string(a.Kind), w.Way, fmt.Sprint(a.Alone.Count), fmt.Sprint(len(a.Coverage.Short))})
 	}
 	p.Table(rows)
-	p.Line("%s, as of %s.", many(len(t.Items), string(t.Tier)+" subject"), when(t.At))
+	p.Line("%s, as of %s.", wording.Many(len(t.Items), string(t.Tier)+" subject"), wording.When(t.At))
 	said := map[string]bool{}
 	for _, e := range t.Items {
 		if e.Unranked != nil && !said[e.Subject.Platform] {
@@ -89,7 +90,7 @@ func (c *exposureCommand) table(p *Page, t v1.ExposureTable) {
 		}
 	}
 	if t.Left > 0 {
-		p.Line("%s more at the desk were not looked at.", many(t.Left, "subject"))
+		p.Line("%s more at the desk were not looked at.", wording.Many(t.Left, "subject"))
 	}
 }
 
@@ -109,12 +110,12 @@ func weakest(e v1.Exposure) (a v1.ExposedAct, w v1.Way) {
 }
 
 func (c *exposureCommand) page(p *Page, e v1.Exposure) {
-	p.Line("%s, %s", subjectName(e.Subject), e.Sort)
+	p.Line("%s, %s", wording.Subject(e.Subject), e.Sort)
 	pairs := [][2]string{{"tier", string(e.Tier)}}
 	for _, why := range e.Why {
 		pairs = append(pairs, [2]string{"because", why.Text})
 	}
-	pairs = append(pairs, [2]string{"as of", fmt.Sprintf("%s, %s of the governance chain", when(e.At), entries(e.Governance))},
+	pairs = append(pairs, [2]string{"as of", fmt.Sprintf("%s, %s of the governance chain", wording.When(e.At), entries(e.Governance))},
 		[2]string{"collusion number", numberWords(e.Number)}, [2]string{"indispensable", indispensableWords(e.Indispensable)})
 	p.Facts(pairs...)
 	if e.Unranked != nil {
@@ -149,7 +150,7 @@ func indispensableWords(all []v1.Indispensable) string {
 		for _, k := range one.For {
 			what = append(what, words[k])
 		}
-		parts = append(parts, fmt.Sprintf("%s (without %s nobody could %s)", one.Worker, one.Worker, joined(what)))
+		parts = append(parts, fmt.Sprintf("%s (without %s nobody could %s)", one.Worker, one.Worker, wording.Joined(what)))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -178,7 +179,7 @@ func (c *exposureCommand) act(p *Page, a v1.ExposedAct) {
 	}
 	p.Table(rows)
 	v := a.Coverage
-	p.Line("  could countersign now: %d; needed: %s", v.Hours[0], needWords(v.Need))
+	p.Line("  could countersign now: %d; needed: %s", v.Hours[0], wording.Need(v.Need, false))
 	for _, n := range v.Now {
 		p.Line("    %s", alikeWords(n))
 	}
@@ -260,11 +261,11 @@ func timeWords(w v1.Way) string {
 	case w.People == 0:
 		return ""
 	case w.Reverts > 0:
-		return "at once, for " + span(time.Duration(w.Reverts)*time.Second)
+		return "at once, for " + wording.Span(time.Duration(w.Reverts)*time.Second)
 	case w.Wait == 0:
 		return "at once"
 	}
-	return span(time.Duration(w.Wait) * time.Second)
+	return wording.Span(time.Duration(w.Wait) * time.Second)
 }
 
 func numberWords(n int) string {
@@ -274,12 +275,18 @@ func numberWords(n int) string {
 	return fmt.Sprint(n)
 }
 
+// hoursWords says how many could countersign in the hours of the coming week, and when
+// the absence of one person would leave too few.
 func hoursWords(c v1.Coverage) string {
 	s := fmt.Sprintf("%d at least, %d at most", slices.Min(c.Hours), slices.Max(c.Hours))
-	if len(c.Short) > 0 {
-		s += fmt.Sprintf("; fewer than needed and one more in %s, first in %s", many(len(c.Short), "hour"), many(c.Short[0], "hour"))
+	if len(c.Short) == 0 {
+		return s
 	}
-	return s
+	first := "now"
+	if c.Short[0] > 0 {
+		first = "in " + wording.Many(c.Short[0], "hour")
+	}
+	return s + fmt.Sprintf("; one person less would be too few in %d of %s, the first of them %s", len(c.Short), wording.Many(len(c.Hours), "hour"), first)
 }
 
 func entries(n int64) string {
@@ -301,7 +308,7 @@ func deedsWords(deeds []v1.Deed) string {
 				}
 			}
 			if len(tiers) > 0 {
-				lines = append(lines, fmt.Sprintf("%s on %s subjects of %s", spec.Kind, joined(tiers), platform))
+				lines = append(lines, fmt.Sprintf("%s on %s subjects of %s", spec.Kind, wording.Joined(tiers), platform))
 			}
 		}
 	}

@@ -4,7 +4,8 @@ import (
 	"context"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/wording"
 )
 
 type freezeCommands struct {
@@ -69,22 +70,8 @@ type freezeList struct{}
 func (c *freezeList) Run(ctx context.Context, s *Session) error {
 	return listed(ctx, s, func(d v1.Desk) []v1.Freeze { return d.Freezes }, "Nothing is frozen.", []string{"FROZEN", "BY", "SINCE", "REQUEST"},
 		func(f v1.Freeze) []string {
-			return []string{frozenWords(f.Scope, f.Of), string(f.By), when(f.At), f.Request}
+			return []string{actions.Freeze{Scope: f.Scope, Of: f.Of}.Acts(), string(f.By), wording.When(f.At), f.Request}
 		})
-}
-
-func frozenWords(scope, of string) string {
-	switch {
-	case scope == actions.ScopeAll:
-		return "everything"
-	case scope == actions.ScopeVendor && of == "":
-		return "the acts of all employees"
-	case scope == actions.ScopeVendor:
-		return "the acts of everybody at the vendor " + of
-	case scope == actions.ScopeWorker:
-		return "the acts of " + of
-	}
-	return "all acts on " + of
 }
 
 type thawCommands struct {

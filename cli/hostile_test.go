@@ -16,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/incident"
 	"countersign.dev/platform"

@@ -7,16 +7,18 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -229,7 +231,7 @@ func (d *difference) sort(r workforce.Row, have map[workforce.WorkerID]v1.Worker
 				return
 			}
 			// A directory that still lists somebody must not bring them back.
-			row.What = []string{"the engagement ended on " + when(end) + "; a row that begins a new one starts after that"}
+			row.What = []string{"the engagement ended on " + wording.When(end) + "; a row that begins a new one starts after that"}
 			d.Skipped = append(d.Skipped, row)
 			return
 		}
@@ -251,9 +253,9 @@ func (d *difference) sort(r workforce.Row, have map[workforce.WorkerID]v1.Worker
 }
 
 func joinerWords(r workforce.Row) []string {
-	what := []string{firm(r.Vendor), rolesWords(r.Roles), "from " + when(r.Start)}
+	what := []string{firm(r.Vendor), rolesWords(r.Roles), "from " + wording.When(r.Start)}
 	if !r.Last.IsZero() {
-		what = append(what, "until "+when(r.Last))
+		what = append(what, "until "+wording.When(r.Last))
 	}
 	return what
 }
@@ -264,7 +266,7 @@ func (d *difference) describe(p *Page, leavers bool) {
 		rows []changedRow
 	}{{"joins ", d.Joiners}, {"leaves", d.Leavers}, {"change", d.Changes}, {"left out", d.Skipped}} {
 		for _, r := range part.rows {
-			p.Line("%s  %s: %s", part.sign, r.Worker, joined(r.What))
+			p.Line("%s  %s: %s", part.sign, r.Worker, strings.Join(r.What, ", "))
 		}
 	}
 	p.Line("%d join, %d leave sooner, %d change, %d are as they were, %d are left out.", len(d.Joiners), len(d.Leavers), len(d.Changes), d.Unchanged, len(d.Skipped))

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/prose"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -47,7 +48,7 @@ func (c *incidentList) Run(ctx context.Context, s *Session) error {
 	return s.Answer(doc, func(p *Page) {
 		rows := [][]string{{"INCIDENT", "STATUS", "OPENED", "TIER", "SUBJECT", "WHAT"}}
 		for _, i := range page.Items {
-			rows = append(rows, []string{i.ID, string(i.Status), when(i.Opened), string(i.Tier), subjectName(i.Subject), short(i.Title, 60)})
+			rows = append(rows, []string{i.ID, string(i.Status), wording.When(i.Opened), string(i.Tier), wording.Subject(i.Subject), short(i.Title, 60)})
 		}
 		p.Table(rows)
 		if page.Next != "" {
@@ -95,13 +96,13 @@ func describeIncident(p *Page, i v1.Incident) {
 	if by == "" {
 		by = "the watch"
 	}
-	p.Facts([2]string{"what", i.Title}, [2]string{"subject", subjectName(i.Subject)}, [2]string{"tier", string(i.Tier)},
-		[2]string{"opened", when(i.Opened) + ", by " + by}, [2]string{"request", i.Request}, [2]string{"breach", i.Breach},
-		[2]string{"closed", when(i.Closed)}, [2]string{"by the review", i.Review}, [2]string{"findings", i.Findings})
+	p.Facts([2]string{"what", i.Title}, [2]string{"subject", wording.Subject(i.Subject)}, [2]string{"tier", string(i.Tier)},
+		[2]string{"opened", wording.When(i.Opened) + ", by " + by}, [2]string{"request", i.Request}, [2]string{"breach", i.Breach},
+		[2]string{"closed", wording.When(i.Closed)}, [2]string{"by the review", i.Review}, [2]string{"findings", i.Findings})
 	for _, t := range i.Tasks {
 		state := "open"
 		if !t.Done.IsZero() {
-			state = "done " + when(t.Done) + ": " + t.Result
+			state = "done " + wording.When(t.Done) + ": " + t.Result
 		}
 		p.Line("  task %d, %s: %s (%s)", t.Number, t.Owner, t.Text, state)
 	}
@@ -124,13 +125,13 @@ func describeReport(p *Page, r v1.IncidentReport) {
 		if credential == "" {
 			credential = "not told"
 		}
-		p.Facts([2]string{"around the desk, with credential", credential}, [2]string{"declared holders", joined(a.Holders)})
+		p.Facts([2]string{"around the desk, with credential", credential}, [2]string{"declared holders", wording.Joined(a.Holders)})
 	} else {
 		last := "open-ended"
 		if !a.Last.IsZero() {
-			last = when(a.Last)
+			last = wording.When(a.Last)
 		}
-		p.Facts([2]string{"worker", string(a.Worker)}, [2]string{"vendor", vendorWords(a.Vendor)}, [2]string{"engaged", when(a.Start) + " to " + last},
+		p.Facts([2]string{"worker", string(a.Worker)}, [2]string{"vendor", vendorWords(a.Vendor)}, [2]string{"engaged", wording.When(a.Start) + " to " + last},
 			[2]string{"key", string(a.Key)}, [2]string{"session", a.Session})
 		for _, c := range a.Signers {
 			p.Line("  countersigned by %s of %s, with %s, %s", c.Worker, vendorWords(c.Vendor), c.Key, precise(c.At))
@@ -167,13 +168,13 @@ func describeReport(p *Page, r v1.IncidentReport) {
 		for _, g := range x.Group {
 			p.Line("  %s", g)
 		}
-		p.Facts([2]string{"around the desk", joined(x.Around)})
+		p.Facts([2]string{"around the desk", wording.Joined(x.Around)})
 	}
 	if len(r.Touched) > 0 {
 		p.Line("")
 		rows := [][]string{{"REQUEST", "STATUS", "AS", "WHEN", "ACT"}}
 		for _, t := range r.Touched {
-			rows = append(rows, []string{t.Request, t.Status.Word(), t.As, when(t.At), t.What() + " " + subjectName(t.Subject)})
+			rows = append(rows, []string{t.Request, t.Status.Word(), t.As, wording.When(t.At), t.What() + " " + wording.Subject(t.Subject)})
 		}
 		p.Table(rows)
 	}
@@ -403,11 +404,11 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 			failed(id, err)
 			continue
 		}
-		p.Line("  %s (%s)", inWords(draft.Action), id)
+		p.Line("  %s (%s)", wording.Action(draft.Action), id)
 		drafts = append(drafts, prepared{id, draft})
 	}
 	if len(drafts) > 0 {
-		s.Say("You sign %s, with %s:", many(len(drafts), "undo"), me.key.Key)
+		s.Say("You sign %s, with %s:", wording.Many(len(drafts), "undo"), me.key.Key)
 		s.SayAll(p.String())
 		if err := s.Confirm("Sign and send them?", c.Yes); err != nil {
 			return err
@@ -435,7 +436,7 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 		}
 		rows := [][]string{{"REQUEST", "UNDO", "WHAT BECAME OF IT"}}
 		for _, x := range out.Succeeded {
-			rows = append(rows, []string{x.Request, x.Undo, statusWords[x.Status]})
+			rows = append(rows, []string{x.Request, x.Undo, wording.Status(x.Status)})
 		}
 		for _, x := range out.Replaced {
 			rows = append(rows, []string{x.Request, "", "nothing of it is left: replaced by " + x.By})
@@ -454,7 +455,7 @@ func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
 		return []unlifted{}
 	}
 	return []unlifted{{r.Incident.Breach, "around-the-desk", fmt.Sprintf(
-		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request account.restore %s --reason WHY", subjectName(r.Incident.Subject))}}
+		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request account.restore %s --reason WHY", wording.Subject(r.Incident.Subject))}}
 }
 
 // nothingToUndo says why there is nothing to undo.

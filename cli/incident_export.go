@@ -11,6 +11,7 @@ import (
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -189,7 +190,7 @@ func (c *incidentVerify) Run(_ context.Context, s *Session) error {
 		Down: r.Down, Up: r.Up, Attribution: r.Attribution, Timeline: r.Timeline, Claims: v.Claims, Personal: v.By.Personal, ExportedBy: v.By.By, Origin: v.Origin, Size: v.Size,
 		Root: v.Root, Entries: v.Entries, Governance: v.Chain, Records: v.Records, Warrants: v.Warrants, Seal: v.Seal, Sealed: v.Sealed}
 	if r.Incident.Subject.ID != "" {
-		doc.Subject = subjectName(r.Incident.Subject)
+		doc.Subject = wording.Subject(r.Incident.Subject)
 	}
 	return s.Answer(doc, func(p *Page) {
 		p.Line("%s", p.Good("The bundle holds."))
@@ -197,7 +198,7 @@ func (c *incidentVerify) Run(_ context.Context, s *Session) error {
 			[2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)}, [2]string{"entry 0", doc.Root.String()},
 			[2]string{"governance", fmt.Sprintf("%d entries, each authorised by what came before it", doc.Governance)},
 			[2]string{"records", fmt.Sprintf("%d, signed by the executor that the chain named", doc.Records)}, [2]string{"warrants", fmt.Sprint(doc.Warrants)},
-			[2]string{"sealed", fmt.Sprintf("%s, entry %d, for %s", when(doc.Sealed), doc.Seal, doc.ExportedBy)}, [2]string{"why", r.Attribution.Why})
+			[2]string{"sealed", fmt.Sprintf("%s, entry %d, for %s", wording.When(doc.Sealed), doc.Seal, doc.ExportedBy)}, [2]string{"why", r.Attribution.Why})
 		for _, m := range doc.Timeline {
 			known := "told by the " + string(m.Source)
 			if m.Source == incident.FromLedger {

@@ -3,16 +3,16 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -224,7 +224,7 @@ func (c *keyList) Run(ctx context.Context, s *Session) error {
 	return s.Answer(items(keys), func(p *Page) {
 		rows := [][]string{{"KEY", "WORKER", "SORT", "HARDWARE", "ENROLLED", "REVOKED"}}
 		for _, k := range keys {
-			rows = append(rows, []string{string(k.ID), string(k.Worker), string(k.Algorithm), yesNo(k.Hardware), when(k.Enrolled), when(k.Revoked)})
+			rows = append(rows, []string{string(k.ID), string(k.Worker), string(k.Algorithm), yesNo(k.Hardware), wording.When(k.Enrolled), wording.When(k.Revoked)})
 		}
 		p.Table(rows)
 	})
@@ -258,12 +258,4 @@ func items[T any](all []T) list[T] {
 		all = []T{}
 	}
 	return list[T]{Items: all}
-}
-
-// many reads "3 keys".
-func many(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

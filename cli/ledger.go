@@ -15,6 +15,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/wording"
 )
 
 type ledgerCommands struct {
@@ -49,7 +50,7 @@ func (c *ledgerLog) Run(ctx context.Context, s *Session) error {
 	return s.Answer(e, func(p *Page) {
 		rows := [][]string{{"INDEX", "CLASS", "NUMBER", "KIND", "WHEN"}}
 		for _, x := range e.Items {
-			rows = append(rows, []string{fmt.Sprint(x.Index), x.Class, fmt.Sprint(x.Number), x.Kind, when(x.Time)})
+			rows = append(rows, []string{fmt.Sprint(x.Index), x.Class, fmt.Sprint(x.Number), x.Kind, wording.When(x.Time)})
 		}
 		p.Table(rows)
 	})

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/wording"
 )
 
 type orderCommands struct {
@@ -101,7 +102,7 @@ func (c *orderPlace) unbased(ctx context.Context, s *Session) (*int64, error) {
 				continue
 			}
 			n := w.Unbased(c.Tier)
-			who := plural(int(n), string(c.Tier)+" subject", string(c.Tier)+" subjects") + " of " + c.Platform
+			who := wording.Plural(int(n), string(c.Tier)+" subject", string(c.Tier)+" subjects") + " of " + c.Platform
 			if w.Swept.IsZero() {
 				who = "what the watch has not seen yet: it never saw all of " + c.Platform
 			}
@@ -133,27 +134,8 @@ type orderList struct{}
 func (c *orderList) Run(ctx context.Context, s *Session) error {
 	return listed(ctx, s, func(d v1.Desk) []v1.StandingOrder { return d.Orders }, "",
 		[]string{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "NEVER LIFTS", "CUT", "REQUEST"}, func(o v1.StandingOrder) []string {
-			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), when(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), when(o.Vouched), strings.Join(o.Never, " "), cutAfter(o.Cut), o.Request}
+			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), wording.When(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), wording.When(o.Vouched), strings.Join(o.Never, " "), wording.CutAfter(o.Cut), o.Request}
 		})
-}
-
-// cutAfter says when a standing order has a credential cut off.
-func cutAfter(c *actions.Cut) string {
-	if c == nil {
-		return "never"
-	}
-	return fmt.Sprintf("after %s in %s", plural(int(c.Breaches), "breach", "breaches"), exactly(c.Within))
-}
-
-// exactly writes seconds in the largest unit of which they are a whole number.
-func exactly(seconds int64) string {
-	switch {
-	case seconds%3600 == 0:
-		return plural(int(seconds/3600), "hour", "hours")
-	case seconds%60 == 0:
-		return plural(int(seconds/60), "minute", "minutes")
-	}
-	return plural(int(seconds), "second", "seconds")
 }
 
 type modeCommands struct {

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/platform/platformtest"
 	"countersign.dev/platform/plaza"
 	"countersign.dev/policy"
+	"countersign.dev/wording"
 )
 
 type platformCommands struct {
@@ -87,7 +88,7 @@ func (c *platformAdd) accepted(set *policy.Set, change actions.Setting) error {
 	silent := set.Silent(c.Name, change.Platform.Facts)
 	bad := fault.New(fault.Conflict, "unranked-platform", "No tier rule of the policy reads a fact that %s gives (%s); %s about its accounts cannot speak. Every account there would be standard, "+
 		"and one person may take it down. Change tiers.json first; or say --unranked, so that all who sign say yes to it, and name with --raise FILE the subjects to raise.",
-		c.Name, cmp.Or(joined(change.Platform.Facts), "nothing"), many(len(silent), "rule"))
+		c.Name, cmp.Or(wording.Joined(change.Platform.Facts), "nothing"), wording.Many(len(silent), "rule"))
 	for _, r := range silent {
 		bad.Detail = append(bad.Detail, fault.Detail{At: r.Policy, Text: r.Text})
 	}
@@ -162,7 +163,7 @@ func (c *platformRaise) Run(ctx context.Context, s *Session) error {
 		if err != nil {
 			return err
 		}
-		line := raisedSubject{Subject: subjectName(r.Subject), Tier: l.tier}
+		line := raisedSubject{Subject: wording.Subject(r.Subject), Tier: l.tier}
 		raised, confirmed := cmp.Or(r.Raised, actions.Standard), cmp.Or(r.Confirmed, actions.Standard)
 		if raised.Rank() < l.tier.Rank() || c.Confirm && confirmed.Rank() < l.tier.Rank() {
 			raise := actions.Raise{Subject: r.Subject, From: raised, To: l.tier.Max(raised), Confirm: c.Confirm, Resolved: r.Resolution}
@@ -177,7 +178,7 @@ func (c *platformRaise) Run(ctx context.Context, s *Session) error {
 	return s.Answer(items(done), func(p *Page) {
 		rows := [][]string{{"SUBJECT", "TIER", "REQUEST", "STATUS"}}
 		for _, l := range done {
-			rows = append(rows, []string{l.Subject, string(l.Tier), cmp.Or(l.Request, "none: it has the tier already"), statusWords[l.Status]})
+			rows = append(rows, []string{l.Subject, string(l.Tier), cmp.Or(l.Request, "none: it has the tier already"), wording.Status(l.Status)})
 		}
 		p.Table(rows)
 	})

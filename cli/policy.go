@@ -10,10 +10,11 @@ import (
 	"strings"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/policy"
+	"countersign.dev/wording"
 )
 
 type policyCommands struct {
@@ -143,7 +144,7 @@ func (c *policyCheck) Run(ctx context.Context, s *Session) error {
 		if !doc.OK {
 			word = p.Bad("The set cannot be used")
 		}
-		p.Line("%s: %d policies, %d of them holds; %s run.", word, doc.Policies, doc.Holds, many(doc.Tests, "test"))
+		p.Line("%s: %d policies, %d of them holds; %s run.", word, doc.Policies, doc.Holds, wording.Many(doc.Tests, "test"))
 		p.Line("%s", doc.Digest)
 	})
 }
@@ -297,7 +298,7 @@ func (c *policyPropose) unranks(ctx context.Context, s *Session, files map[strin
 		return nil, fault.New(fault.Conflict, "unranked-platform", "The set takes the last rule that ranks accounts from no platform; leave --unranked out.")
 	}
 	return nil, fault.New(fault.Conflict, "unranked-platform", "With this set no tier rule reads a fact that %s gives: accounts there that nobody raised, and that no rule has raised yet, would be standard. "+
-		"Keep a rule that reads one in tiers.json, or say --unranked, so that all who sign say yes to it.", joined(names))
+		"Keep a rule that reads one in tiers.json, or say --unranked, so that all who sign say yes to it.", wording.Joined(names))
 }
 
 type policyApply struct {
@@ -321,7 +322,7 @@ func (c *policyApply) Run(ctx context.Context, s *Session) error {
 	}
 	change, err := actions.ParseChange(r.Action.Kind, r.Action.Change)
 	if err != nil || change.Part() != actions.PartPolicy {
-		return fault.New(fault.Invalid, "not-a-policy", "%s is not a proposal of a policy set; it is %s.", r.ID, inWords(r.Action))
+		return fault.New(fault.Invalid, "not-a-policy", "%s is not a proposal of a policy set; it is %s.", r.ID, wording.Action(r.Action))
 	}
 	if r.Status != actions.StatusHeld {
 		return s.outcome(r, r, "")

@@ -16,6 +16,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/prose"
+	"countersign.dev/wording"
 )
 
 // Session is one command being carried out.
@@ -229,14 +230,6 @@ func (m moment) from(now time.Time) canonical.Time {
 	}
 }
 
-// when says an instant for a person.
-func when(t canonical.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2 January 2006 15:04 UTC")
-}
-
 // until says an instant and how far away it is.
 func until(t canonical.Time, now time.Time) string {
 	if t.IsZero() {
@@ -244,29 +237,7 @@ func until(t canonical.Time, now time.Time) string {
 	}
 	d := t.Sub(now)
 	if d < 0 {
-		return when(t) + " (" + span(-d) + " ago)"
+		return wording.When(t) + " (" + wording.Span(-d) + " ago)"
 	}
-	return when(t) + " (in " + span(d) + ")"
-}
-
-// span says a length roughly.
-func span(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d seconds", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
-	}
-}
-
-// plural writes a number with its noun.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	return wording.When(t) + " (in " + wording.Span(d) + ")"
 }

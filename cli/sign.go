@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/id"
@@ -18,6 +18,7 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/prose"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -164,7 +165,7 @@ func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, needed(r.Need, inRecovery(r)))
+	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, wording.Need(r.Need, inRecovery(r)))
 	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
 		return err
 	}
@@ -286,7 +287,7 @@ func checkSubject(got platform.Subject, asked string) error {
 		return err
 	}
 	if got.Platform != want.Platform || want.ID != "" && got.ID != want.ID || want.ID == "" && !strings.EqualFold(got.Handle, want.Handle) {
-		return tricked("it is about %s and you named %s", subjectName(got), asked)
+		return tricked("it is about %s and you named %s", wording.Subject(got), asked)
 	}
 	return nil
 }
@@ -326,7 +327,7 @@ func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, 
 	}
 	// A minute is what law 5 gives clocks.
 	if off := st.NotBefore.Sub(now); off > time.Minute {
-		return fault.New(fault.Conflict, "clocks-differ", "The desk's clock is %s ahead of this machine's. Set this machine's clock; nothing was signed.", span(off))
+		return fault.New(fault.Conflict, "clocks-differ", "The desk's clock is %s ahead of this machine's. Set this machine's clock; nothing was signed.", wording.Span(off))
 	}
 	if !now.Before(st.Expires.Time) {
 		return fault.New(fault.Conflict, "clocks-differ", "The draft has expired by this machine's clock. Set it; nothing was signed.")
@@ -363,7 +364,7 @@ func rulingWords(r v1.Ruling) string {
 	if r.Verdict == policy.Forbidden {
 		return "no countersignature helps: the policy forbids it"
 	}
-	return needed(r.Need, recovering(r.Reasons))
+	return wording.Need(r.Need, recovering(r.Reasons))
 }
 
 // outcome answers with a request, doc in JSON, and sets the exit code that its
@@ -385,7 +386,7 @@ func (s *Session) outcome(r v1.Request, doc any, note string) error {
 
 // describeRequest writes where a request stands and what to do next.
 func describeRequest(p *Page, r v1.Request, now time.Time) {
-	word := statusWords[r.Status]
+	word := wording.Status(r.Status)
 	moved := r.Status == actions.StatusFailed && r.Outcome == "handle-moved"
 	if moved {
 		word = "yours again: not done, since the account has another handle than was signed"
@@ -398,17 +399,17 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		word = p.Bad(word)
 	}
 	p.Line("%s: %s", r.ID, word)
-	p.Line("%s", inWords(r.Action))
+	p.Line("%s", wording.Action(r.Action))
 	signers := make([]string, 0, len(r.Countersignatures))
 	for _, c := range r.Countersignatures {
 		signers = append(signers, string(c.Statement.Signer))
 	}
 	pairs := [][2]string{
-		{"requested by", r.Requester + ", " + when(r.Created)},
+		{"requested by", r.Requester + ", " + wording.When(r.Created)},
 		{"reason", r.Action.Reason},
-		{"countersigned", joined(signers)},
+		{"countersigned", wording.Joined(signers)},
 		{"came of it", r.OutcomeText},
-		{"done", when(r.Executed)},
+		{"done", wording.When(r.Executed)},
 		{"undone by", r.ReversedBy},
 		{"replaced by", r.ReplacedBy},
 	}
@@ -416,12 +417,12 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		pairs = append(pairs, [2]string{"declined", fmt.Sprintf("%s: %s", n.Signed.Statement.Signer, n.Reason)})
 	}
 	if r.Status == actions.StatusHeld {
-		pairs = append(pairs, [2]string{"needs", needed(r.Need, inRecovery(r))}, [2]string{"missing", r.Missing}, [2]string{"open until", until(r.Expires, now)})
+		pairs = append(pairs, [2]string{"needs", wording.Need(r.Need, inRecovery(r))}, [2]string{"missing", r.Missing}, [2]string{"open until", until(r.Expires, now)})
 	}
 	p.Facts(pairs...)
 	switch {
 	case r.Status == actions.StatusHeld:
-		if who := whoMay(r); who != "" {
+		if who := wording.Signers(r.Need, r.Requester, inRecovery(r)); who != "" {
 			p.Line("%s", who)
 		}
 		p.Line("They look at it and sign with:")
@@ -446,7 +447,7 @@ func describeReplaced(p *Page, newest v1.Request) {
 		p.Line("The measure of %s took its place. To lift both:", newest.ID)
 		p.Line("  countersign action undo %s --reason WHY", newest.ID)
 	default:
-		p.Line("The measure of %s took its place, and is over as well: %s.", newest.ID, statusWords[newest.Status])
+		p.Line("The measure of %s took its place, and is over as well: %s.", newest.ID, wording.Status(newest.Status))
 	}
 }
 

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/wording"
 )
 
 type statusCommand struct{}
@@ -79,7 +80,7 @@ func matterWords(p *Page, m v1.Matter) string {
 		}
 	}
 	if !m.Since.IsZero() {
-		about = append(about, "since "+when(m.Since))
+		about = append(about, "since "+wording.When(m.Since))
 	}
 	if len(about) > 0 {
 		text += fmt.Sprintf(" (%s)", strings.Join(about, ", "))

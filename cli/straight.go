@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/id"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 )
 
 // Executor is an executor as this command line speaks to it past the desk: for
@@ -121,7 +122,7 @@ func (c *straight) hand(ctx context.Context, s *Session, k actions.Kind, change 
 	if err != nil {
 		return err
 	}
-	s.show("You sign this, for the executor", draft, needWords(actions.Need{}))
+	s.show("You sign this, for the executor", draft, wording.Need(actions.Need{}, false))
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (c *straight) hand(ctx context.Context, s *Session, k actions.Kind, change 
 	}
 	return s.Answer(handed{Request: got.Request, At: got.At, Executor: address}, func(p *Page) {
 		p.Line("%s: %s", got.Request, p.Good("in force at the executor"))
-		p.Line("%s", changeInWords(change))
+		p.Line("%s", wording.Change(change))
 		p.Line("The desk enters it in the ledger as soon as it answers.")
 	})
 }
@@ -151,7 +152,7 @@ func (s *Session) draftStraight(me identity, facts proof.DraftFacts, k actions.K
 	}
 	now := s.Now()
 	if off := facts.Clock.Sub(now); off > time.Minute || off < -time.Minute {
-		return v1.Draft{}, fault.New(fault.Conflict, "clocks-differ", "The executor's clock and this machine's differ by %s. Set this machine's clock; nothing was signed.", span(max(off, -off)))
+		return v1.Draft{}, fault.New(fault.Conflict, "clocks-differ", "The executor's clock and this machine's differ by %s. Set this machine's clock; nothing was signed.", wording.Span(max(off, -off)))
 	}
 	if facts.Clock.Before(now) {
 		now = facts.Clock.Time // else the signature would not be good there yet

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 )
 
 type subjectCommands struct {
@@ -33,10 +34,10 @@ func (c *subjectShow) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return s.Answer(r, func(p *Page) {
-		p.Line("%s, %s", subjectName(r.Subject), r.Sort)
+		p.Line("%s, %s", wording.Subject(r.Subject), r.Sort)
 		pairs := [][2]string{
 			{"state", platform.Describe(r.State.Status, r.State.Mark)},
-			{"read", when(r.State.Seen)},
+			{"read", wording.When(r.State.Seen)},
 			{"tier", string(r.Tier)},
 		}
 		for _, why := range r.Why {
@@ -91,7 +92,7 @@ func (c *subjectTier) Run(ctx context.Context, s *Session) error {
 		raise.Fall = r.Stands
 	}
 	if from == c.To && raise.Fall == "" && !c.Confirm {
-		return fault.New(fault.Conflict, "same-tier", "People raised %s to %s already.", subjectName(r.Subject), from)
+		return fault.New(fault.Conflict, "same-tier", "People raised %s to %s already.", wording.Subject(r.Subject), from)
 	}
 	change := actions.Setting{Of: actions.PartTiers, Raise: &raise}
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)

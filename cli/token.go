@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -145,7 +146,7 @@ func (c *tokenList) Run(ctx context.Context, s *Session) error {
 	return s.Answer(items(page.Items), func(p *Page) {
 		rows := [][]string{{"TOKEN", "NAME", "CREATED", "EXPIRES", "REVOKED"}}
 		for _, t := range page.Items {
-			rows = append(rows, []string{t.ID, t.Name, when(t.Created), until(t.Expires, s.Now()), when(t.Revoked)})
+			rows = append(rows, []string{t.ID, t.Name, wording.When(t.Created), until(t.Expires, s.Now()), wording.When(t.Revoked)})
 		}
 		p.Table(rows)
 	})

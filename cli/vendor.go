@@ -6,6 +6,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/fault"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -46,7 +47,7 @@ func (c *vendorList) Run(ctx context.Context, s *Session) error {
 	return s.Answer(items(vendors), func(p *Page) {
 		rows := [][]string{{"VENDOR", "NAME", "RATCHET", "WORKERS"}}
 		for _, v := range vendors {
-			rows = append(rows, []string{string(v.ID), v.Name, many(v.Ratchet, "day"), fmt.Sprint(v.Workers)})
+			rows = append(rows, []string{string(v.ID), v.Name, wording.Many(v.Ratchet, "day"), fmt.Sprint(v.Workers)})
 		}
 		p.Table(rows)
 	})

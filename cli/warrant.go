@@ -11,6 +11,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -130,7 +131,7 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 		return notHeld(err)
 	}
 	a := r.Warrant.Action
-	doc := verified{OK: true, Request: r.Warrant.Request.Statement.Request, Kind: a.Kind, Subject: subjectName(a.Subject), Tier: r.Warrant.Ruling.Facts.Tier,
+	doc := verified{OK: true, Request: r.Warrant.Request.Statement.Request, Kind: a.Kind, Subject: wording.Subject(a.Subject), Tier: r.Warrant.Ruling.Facts.Tier,
 		Requester: r.Requester.Worker, Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word, Tiers: r.Tiers}
 	for _, w := range r.Signers {
 		doc.Signers = append(doc.Signers, signerDoc{w.Worker, w.Vendor})
@@ -167,10 +168,10 @@ func describeVerified(p *Page, doc verified, r proof.Report) {
 		p.Line("Its tier was %s.", doc.Tiers)
 	}
 	for _, l := range doc.Later {
-		p.Line("Since then, %s: %s", when(l.At), l.Text)
+		p.Line("Since then, %s: %s", wording.When(l.At), l.Text)
 	}
 	if len(doc.Word) > 0 {
-		p.Line("The desk's word, which this file does not prove: %s.", joined(doc.Word))
+		p.Line("The desk's word, which this file does not prove: %s.", wording.Joined(doc.Word))
 	}
 }
 
@@ -181,21 +182,21 @@ func person(w workforce.Worker) string {
 	}
 	s := fmt.Sprintf("%s, %s", w.Worker, firm)
 	if end := w.End(); !end.IsZero() {
-		s += ", engaged until " + when(end)
+		s += ", engaged until " + wording.When(end)
 	}
 	return s
 }
 
 // describeCore says what a warrant is about.
 func describeCore(p *Page, c proof.Core) {
-	p.Line("%s", inWords(c.Action))
+	p.Line("%s", wording.Action(c.Action))
 	p.Facts(
 		[2]string{"request", c.Request.Statement.Request},
 		[2]string{"reason", c.Action.Reason},
 		[2]string{"case", c.Action.Case},
-		[2]string{"until", when(c.Action.Until)},
+		[2]string{"until", wording.When(c.Action.Until)},
 		[2]string{"tier", string(c.Ruling.Facts.Tier)},
-		[2]string{"ruled", when(c.Ruling.At) + ", needed " + needed(c.Ruling.Need, recovering(c.Ruling.Reasons))},
+		[2]string{"ruled", wording.When(c.Ruling.At) + ", needed " + wording.Need(c.Ruling.Need, recovering(c.Ruling.Reasons))},
 		[2]string{"policy", c.Ruling.Policy.String()},
 		[2]string{"executor", c.Request.Statement.Executor},
 	)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"

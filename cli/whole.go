@@ -14,12 +14,13 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -51,7 +52,7 @@ func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request stri
 		if err != nil {
 			return err
 		}
-		compareEnd(p, w.Last)
+		says(p, wording.EndBefore(w.Last))
 	case actions.Setting:
 		return s.wholeSetting(ctx, p, d, c, request != "")
 	}
@@ -70,10 +71,10 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			return err
 		}
 		if c.Of == actions.PartTrust {
-			compareTrust(p, now.Trust, *c.Trust)
+			says(p, wording.TrustBefore(now.Trust, *c.Trust))
 			return nil
 		}
-		compareBudgets(p, now.Budgets, c.Budgets)
+		says(p, wording.BudgetsBefore(now.Budgets, c.Budgets))
 	case actions.PartVendors:
 		all, err := d.Vendors(ctx)
 		if err != nil {
@@ -85,7 +86,7 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 				old = workforce.Vendor{ID: v.ID, Name: v.Name, Ratchet: v.Ratchet}
 			}
 		}
-		compareVendor(p, old, *c.Vendor)
+		says(p, wording.VendorBefore(old, *c.Vendor))
 	case actions.PartPlatforms:
 		all, err := d.Platforms(ctx)
 		if err != nil {
@@ -97,16 +98,16 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 				old = actions.Platform{Name: f.Name, Connector: f.Connector, Facts: f.Facts}
 			}
 		}
-		comparePlatform(p, old, *c.Platform)
+		says(p, wording.PlatformBefore(old, *c.Platform))
 	case actions.PartOrders, actions.PartModes:
 		now, err := d.Desk(ctx)
 		if err != nil {
 			return err
 		}
 		if c.Mode != nil {
-			compareMode(p, slices.ContainsFunc(now.Modes, func(m v1.Mode) bool {
+			says(p, wording.ModeBefore(slices.ContainsFunc(now.Modes, func(m v1.Mode) bool {
 				return m.Platform == c.Mode.Platform && m.Tier == c.Mode.Tier && m.Mode == actions.Observe
-			}), *c.Mode)
+			}), *c.Mode))
 			return nil
 		}
 		var old actions.Order
@@ -115,109 +116,9 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 				old = actions.Order{Platform: o.Platform, Tier: o.Tier, Until: o.Until, PerSubject: o.PerSubject, PerTier: o.PerTier, Vouched: o.Vouched, Never: o.Never, Cut: o.Cut}
 			}
 		}
-		compareOrder(p, old, *c.Order)
+		says(p, wording.OrderBefore(old, *c.Order))
 	}
 	return nil
-}
-
-func budgetWords(b actions.Budget) string {
-	undo := ""
-	if b.Undo {
-		undo = " undo"
-	}
-	return fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)
-}
-
-// compareBudgets writes which budgets come, go and stay.
-func compareBudgets(p *Page, old, fresh []actions.Budget) {
-	p.Line("What changes of the budgets:")
-	changed := false
-	for _, b := range old {
-		if !slices.Contains(fresh, b) {
-			changed = true
-			p.Line("  no more: %s", budgetWords(b))
-		}
-	}
-	for _, b := range fresh {
-		if !slices.Contains(old, b) {
-			changed = true
-			p.Line("  new:     %s", budgetWords(b))
-		}
-	}
-	if !changed {
-		p.Line("  nothing")
-	}
-}
-
-// compareTrust writes what the desk trusted and what it is to trust, line by line.
-func compareTrust(p *Page, old, fresh actions.Trust) {
-	p.Line("What changes of what the desk trusts:")
-	compareFacts(p, trustFacts(old), trustFacts(fresh))
-}
-
-// compareFacts writes which of two lists of the same facts differ.
-func compareFacts(p *Page, was, will [][2]string) {
-	changed := false
-	for i, f := range will {
-		if was[i][1] != f[1] {
-			changed = true
-			p.Line("  %s: %s, until now %s", f[0], orNothing(f[1]), orNothing(was[i][1]))
-		}
-	}
-	if !changed {
-		p.Line("  nothing")
-	}
-}
-
-// compareVendor writes what is known of a vendor until now.
-func compareVendor(p *Page, old, fresh workforce.Vendor) {
-	switch {
-	case old.ID == "":
-		p.Line("The vendor %s is new.", fresh.ID)
-	case old == fresh:
-		p.Line("Nothing changes of the vendor %s.", fresh.ID)
-	default:
-		p.Line("Until now the vendor %s is called %s, and its people's sensitive acts end %d days before their last day.", old.ID, old.Name, old.Ratchet)
-	}
-}
-
-// comparePlatform writes how a platform is connected until now.
-func comparePlatform(p *Page, old, fresh actions.Platform) {
-	if old.Name == "" {
-		p.Line("The platform %s is new.", fresh.Name)
-		return
-	}
-	p.Line("The platform %s is connected already. What changes:", fresh.Name)
-	compareFacts(p, platformFacts(old), platformFacts(fresh))
-}
-
-// compareOrder writes which standing order another one takes the place of, or which one
-// is revoked.
-func compareOrder(p *Page, old, fresh actions.Order) {
-	switch {
-	case old.Platform == "":
-		p.Line("Until now there is no standing order for %s subjects of %s.", fresh.Tier, fresh.Platform)
-	case fresh.Op == "revoke":
-		p.Line("The order that is revoked:")
-		p.Facts(orderFacts(old)...)
-	default:
-		p.Line("It takes the place of a standing order. What changes:")
-		compareFacts(p, orderFacts(old), orderFacts(fresh))
-	}
-}
-
-// compareMode writes whether a tier is only observed until now.
-func compareMode(p *Page, observed bool, fresh actions.Mode) {
-	now := "enforced"
-	if observed {
-		now = "only observed"
-	}
-	p.Line("Until now %s subjects of %s are %s.", fresh.Tier, fresh.Platform, now)
-}
-
-// compareEnd writes when an engagement that is extended ends until now.
-func compareEnd(p *Page, last canonical.Time) {
-	p.Line("Until now it ends: %s.", cmp.Or(when(last), "never"))
 }
 
 // showWhole is whole before a signature.
@@ -336,7 +237,7 @@ func (s *Session) wholeImport(ctx context.Context, p *Page, d deskClient, reques
 			if known {
 				again = " again"
 			}
-			all = append(all, told{1, fmt.Sprintf("joins%s  %s: %s", again, who, joined(append(joinerWords(workforce.Row{Record: rec}), manager, texts(rec))))})
+			all = append(all, told{1, fmt.Sprintf("joins%s  %s: %s", again, who, strings.Join(append(joinerWords(workforce.Row{Record: rec}), manager, texts(rec)), ", "))})
 		default:
 			what := recordChanges(recordOf(w), rec)
 			rank, verb := 3, "change"
@@ -345,7 +246,7 @@ func (s *Session) wholeImport(ctx context.Context, p *Page, d deskClient, reques
 			} else if !rec.Last.IsZero() && (w.Last.IsZero() || rec.Last.Before(w.Last.Time)) {
 				rank, verb = 2, "leaves"
 			}
-			all = append(all, told{rank, fmt.Sprintf("%s  %s: %s", verb, who, joined(what))})
+			all = append(all, told{rank, fmt.Sprintf("%s  %s: %s", verb, who, strings.Join(what, ", "))})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b told) int { return cmp.Compare(a.rank, b.rank) })
@@ -360,7 +261,7 @@ func (s *Session) wholeImport(ctx context.Context, p *Page, d deskClient, reques
 func texts(r workforce.Record) string {
 	s := "team " + orNothing(r.Team) + ", site " + orNothing(r.Site) + ", zone " + orNothing(r.Zone)
 	if !r.Notice.IsZero() {
-		s += ", notice given " + when(r.Notice)
+		s += ", notice given " + wording.When(r.Notice)
 	}
 	return s
 }

@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/api/v1"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -65,16 +66,16 @@ func (c *workerShow) Run(ctx context.Context, s *Session) error {
 			[2]string{"team", w.Team},
 			[2]string{"manager", string(w.Manager)},
 			[2]string{"site", strings.TrimSpace(w.Site + " " + w.Zone)},
-			[2]string{"from", when(w.Start)},
+			[2]string{"from", wording.When(w.Start)},
 			[2]string{"until", until(w.Standing.Last, s.Now())},
-			[2]string{"notice", when(w.Notice)},
+			[2]string{"notice", wording.When(w.Notice)},
 			[2]string{"standing", standingWords(w.Standing)},
 		)...)
 		p.Facts(reachFacts(out.Reach)...)
 		for _, k := range w.Keys {
-			state := "enrolled " + when(k.Enrolled)
+			state := "enrolled " + wording.When(k.Enrolled)
 			if !k.Revoked.IsZero() {
-				state = "revoked " + when(k.Revoked)
+				state = "revoked " + wording.When(k.Revoked)
 			}
 			hardware := ""
 			if k.Hardware {
@@ -116,7 +117,7 @@ func standingWords(st v1.Standing) string {
 	if len(all) == 0 {
 		return "engaged"
 	}
-	return "engaged, " + joined(all)
+	return "engaged, " + wording.Joined(all)
 }
 
 type workerList struct {
@@ -149,10 +150,10 @@ func (c *workerList) Run(ctx context.Context, s *Session) error {
 	return s.Answer(items(shown), func(p *Page) {
 		rows := [][]string{{"WORKER", "FIRM", "ROLES", "TEAM", "MANAGER", "UNTIL", "STANDING"}}
 		for _, w := range shown {
-			rows = append(rows, []string{string(w.ID), firm(w.Vendor), rolesWords(w.Roles), w.Team, string(w.Manager), when(w.Standing.Last), standingWords(w.Standing)})
+			rows = append(rows, []string{string(w.ID), firm(w.Vendor), rolesWords(w.Roles), w.Team, string(w.Manager), wording.When(w.Standing.Last), standingWords(w.Standing)})
 		}
 		p.Table(rows)
-		p.Line("%s", many(len(shown), "worker"))
+		p.Line("%s", wording.Many(len(shown), "worker"))
 	})
 }
 
@@ -214,7 +215,7 @@ func recordChanges(old, fresh workforce.Record) []string {
 		a, b canonical.Time
 	}{{"start", old.Start, fresh.Start}, {"last", old.Last, fresh.Last}, {"notice", old.Notice, fresh.Notice}} {
 		if !t.a.Equal(t.b.Time) {
-			out = append(out, fmt.Sprintf("%s %s → %s", t.name, orNothing(when(t.a)), orNothing(when(t.b))))
+			out = append(out, fmt.Sprintf("%s %s → %s", t.name, orNothing(wording.When(t.a)), orNothing(wording.When(t.b))))
 		}
 	}
 	return out

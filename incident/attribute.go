@@ -11,6 +11,7 @@ import (
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 )
 
 // attribute works out from the entries who is answerable. What only the desk can
@@ -58,7 +59,7 @@ func (h *held) answerable(i Incident) (Attribution, error) {
 		for _, s := range a.Signers {
 			all = append(all, string(s.Worker))
 		}
-		a.Why += fmt.Sprintf(" %s countersigned it.", joined(all))
+		a.Why += fmt.Sprintf(" %s countersigned it.", wording.Joined(all))
 	case c.record != nil:
 		a.Why += " Nobody else had to sign."
 	default:
@@ -78,7 +79,7 @@ func (h *held) around(i Incident) (Attribution, error) {
 	if told >= 0 {
 		a.Credential = cmp.Or(h.text(told, proof.SealedCredential), Withheld)
 	}
-	a.Why = "The executor holds every warrant, and none of them explains what it read: " + because(x.Sight.Why) + "."
+	a.Why = "The executor holds every warrant, and none of them explains what it read: " + wording.Unexplained(x.Sight.Why) + "."
 	if s := x.Sight; s.Warrant != "" {
 		a.Why += fmt.Sprintf(" The newest warrant about the subject is that of %s.", s.Warrant)
 	} else {
@@ -122,7 +123,7 @@ func (h *held) incident(r Report) error {
 			return unsupported("The executor's record of the breach %s is not in the bundle.", i.Breach)
 		}
 		if i.Request != "" || i.Tier != x.Sight.Tier || i.Subject.Platform != x.Sight.Platform {
-			return unsupported("The record of the breach is about %s subject of %s, the report about %s subject of %s.", article(string(x.Sight.Tier)), x.Sight.Platform, article(string(i.Tier)), i.Subject.Platform)
+			return unsupported("The record of the breach is about %s subject of %s, the report about %s subject of %s.", wording.Article(string(x.Sight.Tier)), x.Sight.Platform, wording.Article(string(i.Tier)), i.Subject.Platform)
 		}
 	case Contested:
 		c := h.requests[i.Request]
@@ -130,7 +131,7 @@ func (h *held) incident(r Report) error {
 			return unsupported("The ledger entry in which %s was asked is not in the bundle.", i.Request)
 		}
 		if i.Breach != "" || i.Tier != c.tier && (c.record == nil || i.Tier != c.record.Tier) {
-			return unsupported("The request was about %s subject, the report about %s one.", article(string(c.tier)), article(string(i.Tier)))
+			return unsupported("The request was about %s subject, the report about %s one.", wording.Article(string(c.tier)), wording.Article(string(i.Tier)))
 		}
 	default:
 		return bad("bad-bundle", "An incident's cause is %s or %s.", Breach, Contested)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -14,6 +13,7 @@ import (
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -207,7 +207,7 @@ func (t teller) desk(e Entry, m *Moment) error {
 			return err
 		}
 		m.Step, m.Who = StepAsked, r.Signed.Statement.Signer
-		m.Text = fmt.Sprintf("Asked for %s on %s subject of %s, signed with %s. Needed: %s.", r.Act.Kind, article(string(r.Act.Tier)), r.Act.Platform, short(r.Signed.Statement.Key), r.Need)
+		m.Text = fmt.Sprintf("Asked for %s on %s subject of %s, signed with %s. Needed: %s.", r.Act.Kind, wording.Article(string(r.Act.Tier)), r.Act.Platform, short(r.Signed.Statement.Key), r.Need)
 	case entry.KindCountersign, entry.KindDecline:
 		var a entry.Verdict
 		if err := e.read(&a); err != nil {
@@ -228,7 +228,7 @@ func (t teller) desk(e Entry, m *Moment) error {
 		m.Step = StepApproved
 		m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, who alone had to sign.", r.Kind, r.Requester)
 		if len(r.Countersigners) > 0 {
-			m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, countersigned by %s.", r.Kind, r.Requester, names(r.Countersigners))
+			m.Text = fmt.Sprintf("The warrant for %s was entered: asked by %s, countersigned by %s.", r.Kind, r.Requester, wording.People(r.Countersigners))
 		}
 	case entry.KindWithdraw:
 		var r entry.End
@@ -302,184 +302,83 @@ func governance(e Entry, m *Moment) error {
 	}
 	st := a.Request.Statement
 	m.Who, m.Request = st.Signer, st.Request
-	m.Text = fmt.Sprintf("The desk was changed: %s, %s.", a.Action.Kind, ch.Part())
+	m.Text = taken + wording.Done(a.Action.Kind, ch, signersOf(a))
 	switch c := ch.(type) {
 	case actions.Freeze:
-		if c.Thaws() {
-			m.Text = "Thawed: " + frozen(c) + "."
-			break
+		if !c.Thaws() {
+			m.Step = StepFrozen
 		}
-		m.Step, m.Text = StepFrozen, "Froze "+frozen(c)+"."
 	case actions.Review:
-		m.Text = fmt.Sprintf("The review of the %s %s was closed, signed by %s.", c.Of, c.ID, signersOf(a))
 		if c.Of == actions.ReviewIncident {
 			m.Step = StepClosed
 		}
-	case actions.Engagement:
-		m.Text = fmt.Sprintf("The engagement of %s was ended.", c.Worker)
-		if c.Op != "end" {
-			m.Text = fmt.Sprintf("The engagement of %s was extended to %s.", c.Worker, c.Last)
-		}
-	case actions.Keys:
-		m.Text = fmt.Sprintf("Keys: %d enrolled, %d revoked.", len(c.Enrol), len(c.Revoke))
-	case actions.Setting:
-		if c.Of == actions.PartOrders {
-			m.Text = fmt.Sprintf("A standing order for %s was placed.", c.Order.Key())
-			if c.Order.Op == "revoke" {
-				m.Text = fmt.Sprintf("The standing order for %s was revoked.", c.Order.Key())
-			}
-		}
 	}
-	m.Text = taken + m.Text
 	return nil
 }
 
-func signersOf(a proof.Authority) string {
+func signersOf(a proof.Authority) []workforce.WorkerID {
 	all := []workforce.WorkerID{a.Request.Statement.Signer}
 	for _, c := range a.Countersignatures {
 		all = append(all, c.Statement.Signer)
 	}
-	return names(all)
-}
-
-func frozen(c actions.Freeze) string {
-	switch {
-	case c.Scope == actions.ScopeAll:
-		return "all burdening acts"
-	case c.Scope == actions.ScopeVendor && c.Of == "":
-		return "the acts of all employees"
-	case c.Scope == actions.ScopePlatform:
-		return "burdening acts on " + c.Of
-	case c.Scope == actions.ScopeVendor:
-		return "the acts of everybody at " + c.Of
-	}
-	return "the acts of " + c.Of
+	return all
 }
 
 // execution tells a record of the executor's, whose clock dates it.
 func (t teller) execution(x proof.Execution) Moment {
-	m := Moment{At: x.At, Step: StepOther, Request: x.Request}
-	if x.Duty == proof.DutyWatch {
-		watched(x, &m)
-		return m
-	}
-	outcome := string(x.Outcome)
-	if x.Type != "" {
-		outcome += ", " + x.Type
-	}
-	after := "The subject was read back: " + platform.Describe(x.After.Status, x.After.Mark) + "."
+	undo := t.undos[x.Request]
+	m := Moment{At: x.At, Step: StepOther, Request: x.Request, Text: wording.Outcome(x, undo)}
+	intent, executed := x.Kind == proof.KindIntent, x.Outcome == proof.Executed
 	switch x.Duty {
+	case proof.DutyWatch:
+		watched(x, &m)
 	case proof.DutyRestore:
 		switch {
-		case x.Kind == proof.KindIntent:
-			m.Step, m.Text = StepRestoring, "The executor set out to lift the mark of the breach, under a standing order."
-		case x.Outcome == proof.Executed:
-			m.Step, m.Text = StepRestored, "The executor lifted the mark of the breach. "+after
-		default:
-			m.Text = "The executor could not restore the subject: " + outcome + "."
+		case intent:
+			m.Step = StepRestoring
+		case executed:
+			m.Step = StepRestored
 		}
 	case proof.DutyCut:
-		switch {
-		case x.Kind == proof.KindIntent:
-			m.Text = fmt.Sprintf("After %d breaches the executor set out to cut off the credential that the platform names for them, under a standing order.", x.Sight.Count)
-		case x.Outcome == proof.Executed:
-			m.Text = "The executor cut off the credential."
-		default:
-			m.Text = fmt.Sprintf("The credential was not cut off (%s): %s", outcome, x.Text)
-		}
 	case proof.DutyLift:
-		switch {
-		case x.Kind == proof.KindIntent:
-			m.Text = "The executor set out to lift a measure whose time was over."
-		case x.Outcome == proof.Executed:
-			m.Step, m.Text = StepReversed, "The executor lifted the measure, whose time was over. "+after
-		default:
-			m.Text = "The executor could not lift the measure: " + outcome + "."
+		if executed && !intent {
+			m.Step = StepReversed
 		}
 	default:
 		switch {
-		case x.Kind == proof.KindIntent:
-			m.Step, m.Text = StepIntended, "The executor checked the warrant and set out to act on it."
-		case x.Outcome == proof.Executed && t.undos[x.Request]:
-			m.Step, m.Text = StepReversed, "The executor carried the undo out. "+after
-		case x.Outcome == proof.Executed:
-			m.Step, m.Text = StepExecuted, "The executor carried the warrant out. "+after
-		case x.Kind == proof.KindRefusal:
-			m.Text = "The executor did not act on the warrant: " + outcome + "."
-		default:
-			m.Text = "The executor acted on the warrant: " + outcome + "."
+		case intent:
+			m.Step = StepIntended
+		case executed && undo:
+			m.Step = StepReversed
+		case executed:
+			m.Step = StepExecuted
 		}
 	}
 	return m
 }
 
-// watched tells what the watch saw.
+// watched says which step a record of the watch is, and when and by whom it was taken.
 func watched(x proof.Execution, m *Moment) {
-	s := x.Sight
 	switch x.Kind {
 	case proof.KindBreach, proof.KindObserved:
-		m.Step, m.At = StepSeen, s.Seen
-		subject, found := article(string(s.Tier))+" subject of "+s.Platform, platform.Describe(s.Found.Status, s.Found.Mark)
-		if s.Expected.Status == "" {
-			m.Text = fmt.Sprintf("The watch read %s, which it had never seen, as %s: %s.", subject, found, because(s.Why))
-		} else {
-			m.Text = fmt.Sprintf("The watch read %s as %s, where %s was right: %s.", subject, found, platform.Describe(s.Expected.Status, s.Expected.Mark), because(s.Why))
-		}
-		switch {
-		case x.Kind == proof.KindObserved:
-			m.Text += " This tier is only observed: nothing was done."
-		case s.Order == "":
-			m.Text += " No standing order was in force."
-		}
+		m.Step, m.At = StepSeen, x.Sight.Seen
 	case proof.KindOver:
-		m.At, m.Text = s.Seen, fmt.Sprintf("The watch read the subject as %s: the breach is over. %s", platform.Describe(s.Found.Status, s.Found.Mark), HowOver(*s))
-		if s.Found.Status == platform.Up {
+		m.At = x.Sight.Seen
+		if x.Sight.Found.Status == platform.Up {
 			m.Step = StepReversed
 		}
 	case proof.KindTold:
-		m.Step, m.Text = StepAttributed, "The platform told with whose credential it was done."
+		m.Step = StepAttributed
 	case proof.KindTaken:
-		m.Text = "The executor took a change of the desk straight from those who signed it."
 		if x.Taken == nil {
 			return
 		}
 		m.Who = x.Taken.Request.Statement.Signer
 		ch, err := actions.ParseChange(x.Taken.Action.Kind, x.Taken.Action.Change)
 		if c, ok := ch.(actions.Freeze); err == nil && ok && !c.Thaws() {
-			m.Step, m.Text = StepFrozen, "Froze "+frozen(c)+", handed straight to the executor."
+			m.Step = StepFrozen
 		}
-	case proof.KindBlind:
-		m.Text = "The watch did not see all of " + s.Platform + "."
-	case proof.KindSighted:
-		m.Text = "The watch saw all of " + s.Platform + " again."
-	case proof.KindBaseline:
-		m.Text = fmt.Sprintf("The watch noted the states of %d subjects of %s.", s.Count, s.Platform)
-	case proof.KindForeign:
-		m.Text = fmt.Sprintf("The watch noted %d changes by others on standard subjects of %s.", s.Count, s.Platform)
-	default:
-		m.Text = fmt.Sprintf("The watch made a record of kind %s.", x.Kind)
 	}
-}
-
-// HowOver says how a breach ended, by the executor's record that it did.
-func HowOver(s proof.Sight) string {
-	switch s.Why {
-	case proof.OverByWarrant:
-		return "The warrant of " + s.Warrant + " did it."
-	case proof.OverReactivated:
-		return "It was reactivated around the desk, which its owner can do."
-	case proof.OverSwitchedOff:
-		return "It was deactivated around the desk, which its owner can do."
-	}
-	return "Somebody did it around the desk."
-}
-
-// because puts a stable word into a sentence.
-func because(word string) string {
-	if word == "" {
-		return "no warrant explains it"
-	}
-	return "no warrant explains it (" + strings.ReplaceAll(word, "-", " ") + ")"
 }
 
 // short is enough of a key's name to tell it from others in one sentence.
@@ -490,31 +389,5 @@ func short(k workforce.KeyID) string {
 	return string(k)
 }
 
-func article(noun string) string {
-	if noun == "" {
-		return "a"
-	}
-	if strings.ContainsRune("aeiou", rune(noun[0])) {
-		return "an " + noun
-	}
-	return "a " + noun
-}
-
-func names(all []workforce.WorkerID) string {
-	if len(all) == 0 {
-		return "nobody"
-	}
-	words := make([]string, len(all))
-	for i, w := range all {
-		words[i] = string(w)
-	}
-	return joined(words)
-}
-
-// joined writes "a, b and c".
-func joined(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
+// HowOver says how a breach ended.
+func HowOver(s proof.Sight) string { return wording.Over(s) }

@@ -15,6 +15,7 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/prose"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -170,7 +171,7 @@ func viewOf(r Report, o Options) view {
 		v.Rules = append(v.Rules, rule{Which: whichWords(ruled.Which), Verdict: verdictWords(ruled.Verdict), Need: ruled.Need, Policy: ruled.Policy.String(), Reasons: ruled.Reasons, Class: string(ruled.Verdict)})
 	}
 	for _, e := range r.Exposure {
-		v.Exposed = append(v.Exposed, exposed{Kind: string(e.Kind), Alone: people(e.Alone), Together: togetherWords(e.Collusion), Way: e.Way, Group: joined(e.Group)})
+		v.Exposed = append(v.Exposed, exposed{Kind: string(e.Kind), Alone: people(e.Alone), Together: togetherWords(e.Collusion), Way: e.Way, Group: wording.Joined(e.Group)})
 	}
 	for _, t := range r.Touched {
 		v.Others = append(v.Others, other{fullTime(t.At), t.What(), subjectOr(t.Subject), string(t.Tier), t.Status.Word(), t.As, t.Request})
@@ -232,7 +233,7 @@ func sources(r Report) []pair {
 
 // title is what somebody called the incident, or what can be said without it.
 func title(i Incident) string {
-	what := article(string(i.Tier)) + " subject of " + i.Subject.Platform
+	what := wording.Article(string(i.Tier)) + " subject of " + i.Subject.Platform
 	switch {
 	case i.Title != "" && i.Title != Withheld:
 		return i.Title
@@ -244,7 +245,7 @@ func title(i Incident) string {
 
 func subjectWords(i Incident, personal bool) string {
 	if !personal || i.Subject.ID == "" {
-		return fmt.Sprintf("%s subject of %s; its name is withheld", article(string(i.Tier)), i.Subject.Platform)
+		return fmt.Sprintf("%s subject of %s; its name is withheld", wording.Article(string(i.Tier)), i.Subject.Platform)
 	}
 	if i.Subject.Handle != "" {
 		return fmt.Sprintf("%s (%s), %s", i.Subject.Handle, i.Subject, i.Tier)
@@ -265,7 +266,7 @@ func subjectOr(s platform.Subject) string {
 // summary is the incident in a few sentences.
 func summary(r Report, personal bool) string {
 	i := r.Incident
-	name := fmt.Sprintf("%s subject of %s", article(string(i.Tier)), i.Subject.Platform)
+	name := fmt.Sprintf("%s subject of %s", wording.Article(string(i.Tier)), i.Subject.Platform)
 	if personal && i.Subject.Handle != "" {
 		name = i.Subject.Handle + " of " + i.Subject.Platform
 	}
@@ -400,7 +401,7 @@ func (w naming) answerable(a Attribution) (facts, signers []pair) {
 		case n > 0 && a.Holders[0] == Withheld:
 			held = fmt.Sprintf("%d declared, whose names are withheld", n)
 		case n > 0:
-			held = joined(a.Holders)
+			held = wording.Joined(a.Holders)
 		}
 		add("Which these may hold", held)
 		return facts, nil

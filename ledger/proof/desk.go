@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"countersign.dev/actions"
@@ -78,30 +79,23 @@ func (s *State) Spent(request string) bool { return s.spent[request] }
 // platform are not looked for.
 func (s *State) frozen(w workforce.WorkerID, st workforce.Standing, platform string) error {
 	for _, c := range []struct {
-		ask  bool
-		key  actions.Freeze
-		what string
+		ask bool
+		key actions.Freeze
 	}{
-		{true, actions.Freeze{Scope: actions.ScopeAll}, "All burdening acts are frozen"},
-		{platform != "", actions.Freeze{Scope: actions.ScopePlatform, Of: platform}, "Burdening acts on " + platform + " are frozen"},
-		{w != "", actions.Freeze{Scope: actions.ScopeWorker, Of: string(w)}, "The acts of " + string(w) + " are frozen"},
-		{w != "", actions.Freeze{Scope: actions.ScopeVendor, Of: string(st.Vendor)}, "The acts of everybody at " + vendorName(st.Vendor) + " are frozen"},
+		{true, actions.Freeze{Scope: actions.ScopeAll}},
+		{platform != "", actions.Freeze{Scope: actions.ScopePlatform, Of: platform}},
+		{w != "", actions.Freeze{Scope: actions.ScopeWorker, Of: string(w)}},
+		{w != "", actions.Freeze{Scope: actions.ScopeVendor, Of: string(st.Vendor)}},
 	} {
 		if !c.ask {
 			continue
 		}
 		if f, ok := s.Freezes[c.key.Key()]; ok {
-			return refuse("frozen", "%s since %s; several people together thaw them.", c.what, f.At)
+			acts := c.key.Acts()
+			return refuse("frozen", "%s since %s; several people together thaw them.", strings.ToUpper(acts[:1])+acts[1:]+" are frozen", f.At)
 		}
 	}
 	return nil
-}
-
-func vendorName(v workforce.VendorID) string {
-	if v == "" {
-		return "the platform's own company"
-	}
-	return string(v)
 }
 
 // stopped says why a freeze stops an act by somebody. A freeze stops what

@@ -1,4 +1,4 @@
-package cli
+package wording
 
 import (
 	"strings"
@@ -22,10 +22,8 @@ func TestThenWords(t *testing.T) {
 		"up": {Kind: actions.ContentRestore,
 			Command: platform.Command{Verb: platform.Restore, Subject: post, Expect: platform.Expect{Status: platform.Down, Mark: "X"}}},
 	} {
-		p := &Page{}
-		describeAction(p, a)
-		if !strings.Contains(p.String(), want+"\n") {
-			t.Errorf("%q is not in\n%s", want, p)
+		if words := whole(a); !strings.Contains(words, want+"\n") {
+			t.Errorf("%q is not in\n%s", want, words)
 		}
 	}
 }

@@ -1,0 +1,105 @@
+package wording
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/workforce"
+)
+
+// This file says what a change takes the place of. What comes is what is signed; what
+// was there before is the word of whoever gives it.
+
+// BudgetsBefore says which budgets come, go and stay.
+func BudgetsBefore(old, fresh []actions.Budget) []string {
+	lines := []string{"What changes of the budgets:"}
+	for _, b := range old {
+		if !slices.Contains(fresh, b) {
+			lines = append(lines, "  no more: "+Budget(b))
+		}
+	}
+	for _, b := range fresh {
+		if !slices.Contains(old, b) {
+			lines = append(lines, "  new:     "+Budget(b))
+		}
+	}
+	return orNothingChanges(lines)
+}
+
+// orNothingChanges says so if nothing follows a head.
+func orNothingChanges(lines []string) []string {
+	if len(lines) == 1 {
+		return append(lines, "  nothing")
+	}
+	return lines
+}
+
+// TrustBefore says which of what the desk trusts becomes something else.
+func TrustBefore(old, fresh actions.Trust) []string {
+	return differing("What changes of what the desk trusts:", trustFacts(old), trustFacts(fresh))
+}
+
+// differing says which of two lists of the same facts differ.
+func differing(head string, was, will []Fact) []string {
+	lines := []string{head}
+	for i, f := range will {
+		if was[i][1] != f[1] {
+			lines = append(lines, fmt.Sprintf("  %s: %s, until now %s", f[0], cmp.Or(f[1], "none"), cmp.Or(was[i][1], "none")))
+		}
+	}
+	return orNothingChanges(lines)
+}
+
+// VendorBefore says what is known of a vendor until now; the zero one is none.
+func VendorBefore(old, fresh workforce.Vendor) []string {
+	switch {
+	case old.ID == "":
+		return []string{fmt.Sprintf("The vendor %s is new.", fresh.ID)}
+	case old == fresh:
+		return []string{fmt.Sprintf("Nothing changes of the vendor %s.", fresh.ID)}
+	}
+	return []string{fmt.Sprintf("Until now the vendor %s is called %s, and its people's sensitive acts end %d days before their last day.", old.ID, old.Name, old.Ratchet)}
+}
+
+// PlatformBefore says how a platform is connected until now; the zero one is none.
+func PlatformBefore(old, fresh actions.Platform) []string {
+	if old.Name == "" {
+		return []string{fmt.Sprintf("The platform %s is new.", fresh.Name)}
+	}
+	return differing(fmt.Sprintf("The platform %s is connected already. What changes:", fresh.Name), platformFacts(old), platformFacts(fresh))
+}
+
+// OrderBefore says which standing order another one takes the place of, or which one is
+// revoked; the zero one is none.
+func OrderBefore(old, fresh actions.Order) []string {
+	switch {
+	case old.Platform == "":
+		return []string{fmt.Sprintf("Until now there is no standing order for %s subjects of %s.", fresh.Tier, fresh.Platform)}
+	case fresh.Op == "revoke":
+		lines := []string{"The order that is revoked:"}
+		for _, f := range orderFacts(old) {
+			if f[1] != "" {
+				lines = append(lines, fmt.Sprintf("  %s: %s", f[0], f[1]))
+			}
+		}
+		return lines
+	}
+	return differing("It takes the place of a standing order. What changes:", orderFacts(old), orderFacts(fresh))
+}
+
+// ModeBefore says whether a tier is only observed until now.
+func ModeBefore(observed bool, fresh actions.Mode) []string {
+	now := "enforced"
+	if observed {
+		now = "only observed"
+	}
+	return []string{fmt.Sprintf("Until now %s subjects of %s are %s.", fresh.Tier, fresh.Platform, now)}
+}
+
+// EndBefore says when an engagement that is extended ends until now; zero is never.
+func EndBefore(last canonical.Time) []string {
+	return []string{fmt.Sprintf("Until now it ends: %s.", cmp.Or(When(last), "never"))}
+}

@@ -1,0 +1,250 @@
+package wording
+
+import (
+	"cmp"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+
+	"countersign.dev/actions"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
+)
+
+// Change says in one line what a change of the desk does: "Freeze the acts of …".
+func Change(change actions.Change) string {
+	switch c := change.(type) {
+	case actions.Admit:
+		s := fmt.Sprintf("Admit from an import file: %s joining, %d leaving, %d changing", Many(int(c.Joiners), "worker"), c.Leavers, c.Changes)
+		if c.Founding {
+			s += ", as the founding import"
+		}
+		return s
+	case actions.Engagement:
+		switch c.Op {
+		case "end":
+			return fmt.Sprintf("End the engagement of %s, at once", c.Worker)
+		case "reinstate":
+			return fmt.Sprintf("Reinstate %s: the engagement goes on as if it had not been ended", c.Worker)
+		}
+		return fmt.Sprintf("Extend the engagement of %s to %s", c.Worker, When(c.Last))
+	case actions.Keys:
+		return keys(c)
+	case actions.Setting:
+		return setting(c)
+	case actions.Freeze:
+		switch {
+		case c.Thaws():
+			return "Thaw " + c.Acts()
+		case c.People():
+			return "Freeze " + c.Acts() + ": burdening acts are refused until several people thaw them"
+		}
+		return "Freeze " + c.Acts() + ": they are refused until several people thaw them"
+	case actions.Review:
+		return fmt.Sprintf("Close the review of the %s %s", c.Of, c.ID)
+	}
+	return "A change that this program does not know"
+}
+
+// Asked says what somebody asks for, as what follows "asks": "to thaw the acts of …".
+func Asked(a actions.Action) string {
+	s := Action(a)
+	first, size := utf8.DecodeRuneInString(s)
+	return "to " + string(unicode.ToLower(first)) + s[size:]
+}
+
+// ThawCommand is the command that asks for the thaw of what a freeze stops.
+func ThawCommand(c actions.Freeze) string {
+	of := c.Of
+	switch {
+	case c.Scope == actions.ScopeAll:
+		return "countersign thaw all --reason WHY"
+	case of == "":
+		of = "''" // the platform's own company
+	}
+	return fmt.Sprintf("countersign thaw %s %s --reason WHY", c.Scope, of)
+}
+
+func keys(c actions.Keys) string {
+	if len(c.Enrol) == 0 {
+		return "Revoke " + Many(len(c.Revoke), "key") + ", at once and for ever: " + Joined(c.Revoke)
+	}
+	lines := make([]string, len(c.Enrol))
+	for i, e := range c.Enrol {
+		lines[i] = fmt.Sprintf("%s for %s", e.Key.ID(), e.Worker)
+		if e.Key.Hardware {
+			lines[i] += " (declared bound to hardware)"
+		}
+	}
+	return "Enrol " + Many(len(lines), "key") + ": " + Joined(lines)
+}
+
+func setting(c actions.Setting) string {
+	switch c.Of {
+	case actions.PartTiers:
+		return raise(*c.Raise)
+	case actions.PartPolicy:
+		return fmt.Sprintf("Put the policy set %s in force, %s", policy.DigestOf(c.Policy), Many(len(c.Policy), "file")) + unranked(c.Unranked)
+	case actions.PartBudgets:
+		return fmt.Sprintf("Replace all budgets by %d new ones", len(c.Budgets))
+	case actions.PartTrust:
+		return fmt.Sprintf("Change what the desk trusts: executor %s, sign-in at %s, undo within %d days", c.Trust.Executor, Joined(c.Trust.Origins), c.Trust.UndoWindow)
+	case actions.PartVendors:
+		return fmt.Sprintf("Set the vendor %s (%s), whose people's sensitive acts end %d days before their last day", c.Vendor.ID, c.Vendor.Name, c.Vendor.Ratchet)
+	case actions.PartPlatforms:
+		text := fmt.Sprintf("Connect the platform %s through the connector %s", c.Platform.Name, c.Platform.Connector)
+		if c.Platform.Facts != nil {
+			text += ", which gives of an account or a post: " + cmp.Or(Joined(c.Platform.Facts), "nothing")
+		}
+		return text + unranked(c.Unranked)
+	}
+	switch {
+	case c.Laws != 0:
+		return fmt.Sprintf("Judge everything from here on by the laws %d, which are stricter than those before; there is no way back", c.Laws)
+	case c.Order != nil && c.Order.Op == "revoke":
+		return fmt.Sprintf("Revoke the standing order for %s subjects of %s", c.Order.Tier, c.Order.Platform)
+	case c.Order != nil:
+		text := fmt.Sprintf("Let the executor lift by itself what breaches leave on %s subjects of %s, until %s", c.Order.Tier, c.Order.Platform, When(c.Order.Until))
+		if len(c.Order.Never) > 0 {
+			text += ", never the marks " + Joined(c.Order.Never)
+		}
+		return text
+	case c.Mode != nil && c.Mode.Mode == actions.Observe:
+		return fmt.Sprintf("Only observe %s subjects of %s: nothing is done there any more", c.Mode.Tier, c.Mode.Platform)
+	case c.Mode != nil:
+		return fmt.Sprintf("Enforce on %s subjects of %s", c.Mode.Tier, c.Mode.Platform)
+	case c.Unlock != nil:
+		return "Take the owner's lock of " + Subject(c.Unlock.Subject) + " out of effect"
+	}
+	return "Change " + c.Of + " in a way that this program does not know"
+}
+
+// unranked says what follows if no rule about tiers can rank the accounts of platforms.
+func unranked(platforms []string) string {
+	if len(platforms) == 0 {
+		return ""
+	}
+	return ". NO TIER RULE can tell which accounts matter on " + Joined(platforms) + ": every account there is standard, and one person may take it down, until people raise it"
+}
+
+// raise says what a change of tier does.
+func raise(r actions.Raise) string {
+	who := Subject(r.Subject)
+	switch {
+	case r.Confirm && r.From == r.To:
+		return fmt.Sprintf("Stand by it that %s is %s, so that standing orders cover it", who, r.To)
+	case r.Confirm:
+		return fmt.Sprintf("Raise %s from %s to %s and stand by it, so that standing orders cover it", who, r.From, r.To)
+	case r.Fall != "":
+		return fmt.Sprintf("Lower %s to %s: people raised it to %s, and what rules once read, %s, falls with it. What rules say of today's facts stays", who, r.To, r.From, r.Fall)
+	case r.To.Rank() > r.From.Rank():
+		return fmt.Sprintf("Raise %s from %s to %s", who, r.From, r.To)
+	}
+	return fmt.Sprintf("Lower %s from %s to %s", who, r.From, r.To)
+}
+
+// changeFacts lists what one line cannot say of a change.
+func changeFacts(change actions.Change) []Fact {
+	switch c := change.(type) {
+	case actions.Admit:
+		return []Fact{{"file", c.File.String()}, {"rows", fmt.Sprint(c.Rows)}, {"root", c.Root.String()},
+			{"compare", "countersign worker import FILE --dry-run says file and counts of your own copy"}}
+	case actions.Review:
+		return []Fact{{"findings", c.Findings.String()}, {"involved", Joined(c.Involved)}}
+	case actions.Setting:
+		var facts []Fact
+		if o := c.Order; o != nil && o.Op == "place" {
+			facts = append(facts, limitFacts(*o)...)
+		}
+		for _, b := range c.Budgets {
+			facts = append(facts, Fact{"budget", Budget(b)})
+		}
+		if c.Trust != nil {
+			facts = append(facts, trustFacts(*c.Trust)...)
+		}
+		return facts
+	}
+	return nil
+}
+
+// Done tells of a change that was made: a line of a timeline. signers are those who
+// signed it. It is said of a change from the ledger, which may be older than this
+// program: one without a sentence of its own is named by its kind and part.
+func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) string {
+	switch c := change.(type) {
+	case actions.Freeze:
+		if c.Thaws() {
+			return "Thawed: " + c.Acts() + "."
+		}
+		return "Froze " + c.Acts() + "."
+	case actions.Review:
+		return fmt.Sprintf("The review of the %s %s was closed, signed by %s.", c.Of, c.ID, People(signers))
+	case actions.Engagement:
+		if c.Op == "end" {
+			return fmt.Sprintf("The engagement of %s was ended.", c.Worker)
+		}
+		return fmt.Sprintf("The engagement of %s was extended to %s.", c.Worker, c.Last)
+	case actions.Keys:
+		return fmt.Sprintf("Keys: %d enrolled, %d revoked.", len(c.Enrol), len(c.Revoke))
+	case actions.Setting:
+		switch {
+		case c.Of == actions.PartOrders && c.Order.Op == "revoke":
+			return fmt.Sprintf("The standing order for %s was revoked.", c.Order.Key())
+		case c.Of == actions.PartOrders:
+			return fmt.Sprintf("A standing order for %s was placed.", c.Order.Key())
+		}
+	}
+	return fmt.Sprintf("The desk was changed: %s, %s.", k, change.Part())
+}
+
+// Budget says what a budget allows.
+func Budget(b actions.Budget) string {
+	undo := ""
+	if b.Undo {
+		undo = " undo"
+	}
+	return fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)
+}
+
+func trustFacts(t actions.Trust) []Fact {
+	return []Fact{{"executor", t.Executor}, {"executor key", fmt.Sprintf("%x", []byte(t.ExecutorKey))}, {"sign-in at", Joined(t.Origins)}, {"passkeys of", t.RelyingParty},
+		{"endings per hour", fmt.Sprint(t.EndingsPerHour)}, {"raises per hour", fmt.Sprint(t.RaisesPerHour)}, {"undo within", fmt.Sprintf("%d days", t.UndoWindow)}}
+}
+
+// limitFacts lists how far a standing order goes, besides its end and the marks that it never lifts.
+func limitFacts(o actions.Order) []Fact {
+	cut := ""
+	if o.Cut != nil {
+		cut = "the executor cuts it off " + CutAfter(o.Cut) + " by it, where the platform names it and can"
+	}
+	return []Fact{{"per subject", fmt.Sprintf("%d restorations an hour", o.PerSubject)},
+		{"per tier", fmt.Sprintf("%d restorations an hour", o.PerTier)}, {"vouched for", When(o.Vouched)}, {"credential", cut}}
+}
+
+// orderFacts lists all that may differ between two standing orders of one tier.
+func orderFacts(o actions.Order) []Fact {
+	return append([]Fact{{"until", When(o.Until)}, {"never lifts", Joined(o.Never)}}, limitFacts(o)...)
+}
+
+func platformFacts(f actions.Platform) []Fact {
+	return []Fact{{"connector", f.Connector}, {"gives", Joined(f.Facts)}}
+}
+
+// CutAfter says when a standing order has a credential cut off.
+func CutAfter(c *actions.Cut) string {
+	if c == nil {
+		return "never"
+	}
+	return fmt.Sprintf("after %s in %s", Plural(int(c.Breaches), "breach", "breaches"), exactly(c.Within))
+}
+
+// exactly writes seconds in the largest unit of which they are a whole number.
+func exactly(seconds int64) string {
+	switch {
+	case seconds%3600 == 0:
+		return Many(int(seconds/3600), "hour")
+	case seconds%60 == 0:
+		return Many(int(seconds/60), "minute")
+	}
+	return Many(int(seconds), "second")
+}

@@ -1,0 +1,71 @@
+package wording
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+)
+
+// Need says what a need asks for. In a recovery everybody who is left signs, and these
+// need not be independent of each other.
+func Need(n actions.Need, recovery bool) string {
+	if n.Zero() && !recovery {
+		return "nobody else"
+	}
+	var parts []string
+	switch {
+	case recovery:
+		parts = append(parts, "every officer who is left, since this is a recovery")
+	case n.All:
+		parts = append(parts, "every founding officer")
+	case n.Independent > 0:
+		parts = append(parts, Many(n.Independent, "independent countersignature"))
+	}
+	var qs []actions.Qualifier
+	for q := range n.Qualified {
+		qs = append(qs, q)
+	}
+	slices.Sort(qs)
+	for _, q := range qs {
+		parts = append(parts, fmt.Sprintf("at least %d by %s", n.Qualified[q], qualifier(q)))
+	}
+	if n.Hardware {
+		parts = append(parts, "all keys bound to hardware")
+	}
+	if n.Wait > 0 {
+		parts = append(parts, "a wait of "+Span(time.Duration(n.Wait)*time.Second))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func qualifier(q actions.Qualifier) string {
+	switch q {
+	case actions.QualifierEmployee:
+		return "an employee"
+	case "oncall":
+		return "somebody on call"
+	}
+	return Article(string(q))
+}
+
+// Signers says in general terms whose countersignature would count for a request of
+// somebody's; empty if nobody's is needed. It names nobody.
+func Signers(n actions.Need, requester string, recovery bool) string {
+	switch {
+	case n.All:
+		return "Every officer of the founding statement must sign."
+	case recovery:
+		return "This is a recovery: too few officers are left for what the policy asks, so everybody who is left of them must sign."
+	case n.Independent == 0:
+		return ""
+	}
+	s := fmt.Sprintf("Anybody engaged here who is independent of %s counts: another firm (two employees count as different), "+
+		"neither in the other's chain of managers nor under the same manager, and nobody in notice or too new for the tier.", requester)
+	if n.Independent > 1 {
+		s += fmt.Sprintf(" The %d must be independent of each other as well.", n.Independent)
+	}
+	return s
+}
