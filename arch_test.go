@@ -44,7 +44,7 @@ var house = map[string]room{
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
 	"ledger/entry":          {"actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
-	"exposure":              {"ledger/proof ledger/entry policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
+	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
 
 	"wording":  {"ledger/proof policy actions workforce platform", "pure: a sentence is a function of what is signed or entered, so that people read the same before and afterwards"},
 	"incident": {"wording ledger ledger/proof ledger/entry policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
@@ -55,14 +55,14 @@ var house = map[string]room{
 	"store":            {"sqldb ledger incident actions workforce platform", "tables and queries; it decides nothing"},
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
 	"executor":         {"executor/journal watch ledger ledger/proof ledger/entry policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
-	"watch":            {"actions workforce platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
-	"desk":             {"store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
+	"watch":            {"actions platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
+	"desk":             {"store jobs alarm incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "the one write path; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
-	"api/v1": {"incident ledger ledger/proof ledger/entry policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
-	"api":    {"api/v1 httpd desk alarm exposure incident ledger ledger/proof ledger/entry policy actions workforce platform", "a surface translates and decides nothing"},
-	"httpd":  {"api/v1 desk ledger", "the listener and the one error table; it knows no resource"},
-	"link":   {"desk executor ledger ledger/proof actions workforce platform", "the one way between desk and executor"},
-	"client": {"api/v1 incident ledger ledger/proof actions workforce platform", "an outsider's client; it must not pull in the server"},
+	"api/v1": {"incident ledger ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
+	"api":    {"api/v1 httpd desk alarm exposure incident ledger ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
+	"httpd":  {"api/v1 desk", "the listener and the one error table; it knows no resource"},
+	"link":   {"ledger ledger/proof platform", "the one way between desk and executor"},
+	"client": {"api/v1 incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
 	"cli":    {"client api/v1 wording incident ledger ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
@@ -82,13 +82,13 @@ var outside = []struct {
 	why     string
 }{
 	{"github.com/cedar-policy/", "policy", "one package knows Cedar, whose x/exp promises nothing"},
-	{"database/sql", "sqldb store", "SQL stays where the tables are"},
+	{"database/sql", "sqldb", "SQL stays where the tables are"},
 	{"modernc.org/sqlite", "sqldb", "one package knows drivers"},
 	{"github.com/jackc/", "sqldb", "one package knows drivers"},
 	{"github.com/pressly/goose", "sqldb", "one package knows migrations"},
 	{"net/http", "alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest rehearsal cmd/countersign", "domain and write path are not a web server"},
-	{"github.com/danielgtaylor/huma", "api plaza", "one package knows the REST library"},
-	{"github.com/alecthomas/kong", "cli cmd/countersign", "one package knows the command line"},
+	{"github.com/danielgtaylor/huma", "api", "one package knows the REST library"},
+	{"github.com/alecthomas/kong", "cli", "one package knows the command line"},
 	{"golang.org/x/text", "prose", "one package knows which characters people can see"},
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/fxamacker/cbor", "platform/bluesky", "one package knows the PDS's event stream"},
@@ -100,12 +100,13 @@ var outside = []struct {
 }
 
 func TestWhoMayImportWhom(t *testing.T) {
-	seen := map[string]bool{}
+	seen, used := map[string]bool{}, map[string][]string{}
 	for dir, imports := range packages(t) {
 		if slices.Contains(forTests, dir) || dir == "." {
 			continue
 		}
 		seen[dir] = true
+		used[dir] = imports
 		r, ok := house[dir]
 		if !ok {
 			t.Errorf("package %s has no place in the house: give it one in arch_test.go, with a reason", dir)
@@ -129,6 +130,22 @@ func TestWhoMayImportWhom(t *testing.T) {
 	for dir := range house {
 		if !seen[dir] {
 			t.Errorf("the house has a room for %s, which does not exist", dir)
+		}
+	}
+	for dir, r := range house {
+		for ours := range strings.FieldsSeq(r.imports) {
+			if ours != "*" && seen[dir] && !slices.Contains(used[dir], module+"/"+ours) {
+				t.Errorf("%s may import %s and does not: take that back in arch_test.go, so that nobody begins to by mistake", dir, ours)
+			}
+		}
+	}
+	for _, o := range outside {
+		for dir := range strings.FieldsSeq(o.keepers) {
+			if !slices.ContainsFunc(used[dir], func(path string) bool {
+				return path == o.path || strings.HasPrefix(path, strings.TrimSuffix(o.path, "/")+"/")
+			}) {
+				t.Errorf("%s may import %s and does not: take that back in arch_test.go, so that nobody begins to by mistake", dir, o.path)
+			}
 		}
 	}
 }
