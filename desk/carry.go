@@ -255,7 +255,7 @@ func (t *tx) settle(e proof.Execution) error {
 		}
 		next, err = r.Reverse(actions.StatusLifted, "", now)
 	default:
-		next, err = r.Settle(statusOf(e.Outcome), outcomeType(e), e.Text, now)
+		next, err = r.Settle(statusOf(e.Outcome), e.OutcomeType(), e.Text, now)
 	}
 	if fault.KindOf(err) == fault.Conflict {
 		return nil
@@ -287,7 +287,7 @@ func (t *tx) notLifted(r store.Request, e proof.Execution) error {
 	t.SaveRequest(next)
 	t.Signal(requestSignal(r.ID))
 	return t.alarm(Alarm{Kind: string(alarm.LiftFailed), Severity: Page, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier,
-		Text: fmt.Sprintf("The time of %s on a %s subject of %s is over, and it was not lifted (%s): %s", r.Action.Kind, r.Action.Tier, r.Action.Subject.Platform, outcomeType(e), e.Text)})
+		Text: fmt.Sprintf("The time of %s on a %s subject of %s is over, and it was not lifted (%s): %s", r.Action.Kind, r.Action.Tier, r.Action.Subject.Platform, e.OutcomeType(), e.Text)})
 }
 
 // reverse notes on a request that another one lifted its measure.
@@ -318,9 +318,3 @@ func statusOf(o proof.Outcome) actions.Status {
 	}
 }
 
-func outcomeType(e proof.Execution) string {
-	if e.Type != "" {
-		return e.Type
-	}
-	return string(e.Outcome)
-}

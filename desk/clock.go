@@ -33,6 +33,10 @@ func (d *Desk) compareClocks(ctx context.Context) {
 	d.clocks.seen.Store(&clockReading{canonical.At(asked.Add(d.now().Sub(asked) / 2)), st.Clock})
 }
 
+// checkClocks refuses if the desk's and the executor's clock were too far apart when
+// they were last compared.
+func (d *Desk) checkClocks() error { return d.clocks.check() }
+
 // check refuses if the clocks were too far apart when they were last compared.
 func (c *clocks) check() error {
 	r := c.seen.Load()

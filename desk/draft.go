@@ -67,7 +67,7 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 // describe completes an action on a platform from what was read.
 func (d *Desk) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r proof.Reading, request string) error {
 	if r.Sort != spec.Sort {
-		return fault.New(fault.Invalid, "wrong-sort", "%s is %s; %s acts on %s.", r.Subject, article(r.Sort), spec.Kind, article(spec.Sort))
+		return fault.New(fault.Invalid, "wrong-sort", "%s is %s; %s acts on %s.", r.Subject, r.Sort.Noun(), spec.Kind, spec.Sort.Noun())
 	}
 	verb := spec.VerbFor(r.State.Status)
 	able, ok := r.Capabilities.Can(verb, r.Sort)
@@ -107,13 +107,6 @@ func (d *Desk) confirms(ctx context.Context, a actions.Action, r proof.Reading) 
 		return false, nil
 	}
 	return d.outlasts(ctx, a, r.Subject, c.Confirms())
-}
-
-func article(s platform.Sort) string {
-	if s == platform.Account {
-		return "an account"
-	}
-	return "content"
 }
 
 // DraftUndo turns a request that was executed into the action that lifts its

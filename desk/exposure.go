@@ -179,7 +179,7 @@ func (d *Desk) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind
 		out.Acts = append(out.Acts, a)
 	}
 	if len(out.Acts) == 0 {
-		return out, fault.New(fault.Invalid, "bad-question", "%q is no kind of act on %s.", kind, article(r.Sort))
+		return out, fault.New(fault.Invalid, "bad-question", "%q is no kind of act on %s.", kind, r.Sort.Noun())
 	}
 	return out, nil
 }

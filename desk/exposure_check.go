@@ -207,6 +207,14 @@ func (t *tx) enterCheck(is []figure, found []Finding, some []workforce.WorkerID,
 	return jobs.Enqueue(t.Tx.Tx, exposureJob{}, canonical.At(last.Add(t.desk.exposureEvery)), exposureKey)
 }
 
+// checkSoon has the exposure checked once the change under way is committed.
+func (t *tx) checkSoon() error {
+	if t.desk.exposureEvery <= 0 {
+		return nil
+	}
+	return jobs.Enqueue(t.Tx.Tx, exposureJob{}, t.Now(), exposureKey)
+}
+
 // same reports whether two figures are of the same and say the same, but for the
 // hours, which pass.
 func (f figure) same(o figure) bool {

@@ -139,7 +139,7 @@ func (d *Desk) executorMatters(st proof.ExecutorStatus, away error) (all []Matte
 	if st.Stopped != "" {
 		all = append(all, Matter{Section: "executor", Severity: Page, Text: "The executor refuses burdening acts: " + st.Stopped, Do: doStopped})
 	}
-	if err := d.clocks.check(); err != nil {
+	if err := d.checkClocks(); err != nil {
 		all = append(all, Matter{Section: "executor", Severity: Page, Text: fault.TextOf(err), Do: doClocks})
 	}
 	for _, w := range st.Watches {
@@ -534,7 +534,7 @@ func (t *tx) states(st proof.ExecutorStatus, away error, slow bool, size int64) 
 	if err := t.turn(alarm.ExecutorStopped, st.Stopped != "", "The executor refuses burdening acts: "+st.Stopped+" "+doStopped, "The executor takes burdening acts again."); err != nil {
 		return err
 	}
-	clocks := t.desk.clocks.check()
+	clocks := t.desk.checkClocks()
 	if err := t.turn(alarm.ClocksDiffer, clocks != nil, fault.TextOf(clocks), "The clocks of desk and executor agree again."); err != nil {
 		return err
 	}

@@ -419,10 +419,8 @@ func (t *tx) applyDesk(r *store.Request, v judged) error {
 		}
 	}
 	r.Request = r.Apply(canonical.At(v.ask.At))
-	if t.desk.exposureEvery > 0 {
-		if err := jobs.Enqueue(t.Tx.Tx, exposureJob{}, t.Now(), exposureKey); err != nil {
-			return err
-		}
+	if err := t.checkSoon(); err != nil {
+		return err
 	}
 	return t.alarmFreeze(ch, v.auth.Request.Statement)
 }

@@ -274,7 +274,7 @@ func (t *tx) restored(w watched, of string) error {
 	if platform.RefusesCredential(w.Type) {
 		kind = alarm.CredentialRefused
 	}
-	a := w.about(kind, Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, outcomeType(w.Execution))))
+	a := w.about(kind, Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, w.Execution.OutcomeType())))
 	a.Incident = of
 	return t.alarm(a)
 }

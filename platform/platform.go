@@ -35,6 +35,14 @@ const (
 	Content Sort = "content"
 )
 
+// Noun returns the sort as a sentence names it: "an account", "content".
+func (s Sort) Noun() string {
+	if s == Account {
+		return "an account"
+	}
+	return string(s)
+}
+
 // String returns "plaza:acct/17", or "plaza:@handle" before it is resolved.
 func (s Subject) String() string {
 	if s.ID == "" {

@@ -88,6 +88,14 @@ type Execution struct {
 	Taken    *Authority       `json:"taken"`   // of KindTaken: what was taken
 }
 
+// OutcomeType returns the stable type of a refusal or failure, or the outcome itself.
+func (e Execution) OutcomeType() string {
+	if e.Type != "" {
+		return e.Type
+	}
+	return string(e.Outcome)
+}
+
 // Sight is what the watch saw.
 type Sight struct {
 	Platform string       `json:"platform"`
