@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -84,7 +83,7 @@ func (t *tx) alarmTo(a Alarm, kind alarm.Type) error {
 	}
 	t.InsertAlarm(a, rec)
 	t.Signal(alarmSignal)
-	t.raised = append(t.raised, a)
+	t.raise(a)
 	if gathered {
 		return nil
 	}
@@ -103,20 +102,6 @@ func subjectName(platform, id string) string {
 		return ""
 	}
 	return platform + ":" + id
-}
-
-// logAlarms writes what a committed change has raised into the log.
-func (d *Desk) logAlarms(ctx context.Context, raised []Alarm) {
-	for _, a := range raised {
-		level := slog.LevelInfo
-		switch a.Severity {
-		case Page:
-			level = slog.LevelError
-		case Warn:
-			level = slog.LevelWarn
-		}
-		d.logger.Log(ctx, level, "alarm", "alarm", a.ID, "kind", a.Kind, "text", a.Text, "incident", a.Incident, "platform", a.Platform, "tier", a.Tier)
-	}
 }
 
 // sendAlarm makes one attempt to send an alarm, and leaves the next one, if

@@ -195,7 +195,7 @@ func openAll(raw []store.RawEntry) []proof.Past {
 // chainBefore folds the governance chain up to an index of the ledger, checking
 // every entry as at start.
 func (d *Desk) chainBefore(ctx context.Context, index int64) (*proof.State, error) {
-	newest := d.state.Load()
+	newest := d.newestState()
 	s := proof.NewState(newest.Root)
 	for {
 		entries, err := d.store.Governance(ctx, s.Next, 1000)

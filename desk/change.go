@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -18,7 +19,7 @@ type tx struct {
 	desk  *Desk
 	state *proof.State // what the change was authorised against
 
-	raised []Alarm // to be logged once it is committed
+	raised []store.Alarm // to be logged once it is committed
 }
 
 // attempts bounds how often a change is judged again because the rules or the
@@ -128,6 +129,26 @@ func isRefusal(err error) bool {
 func (t *tx) record(kind string, data any, sealed ...ledger.Opening) *store.Recorded {
 	return t.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: t.state.Next})
 }
+
+// raise has an alarm logged once the change is committed.
+func (t *tx) raise(a store.Alarm) { t.raised = append(t.raised, a) }
+
+// logAlarms writes what a committed change has raised into the log.
+func (d *Desk) logAlarms(ctx context.Context, raised []store.Alarm) {
+	for _, a := range raised {
+		level := slog.LevelInfo
+		switch a.Severity {
+		case store.Page:
+			level = slog.LevelError
+		case store.Warn:
+			level = slog.LevelWarn
+		}
+		d.logger.Log(ctx, level, "alarm", "alarm", a.ID, "kind", a.Kind, "text", a.Text, "incident", a.Incident, "platform", a.Platform, "tier", a.Tier)
+	}
+}
+
+// newestState returns the newest state known here, without asking the database for a newer one.
+func (d *Desk) newestState() *proof.State { return d.state.Load() }
 
 // State returns the governance chain folded up to its newest entry. It must not
 // be changed.
