@@ -5,6 +5,7 @@ import (
 
 	"countersign.dev/api/v1"
 	"countersign.dev/desk"
+	"countersign.dev/desk/inquiry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
 )
@@ -17,7 +18,7 @@ func (s *Server) backtest(ctx context.Context, by desk.Caller, in *struct{ Body 
 	return answerWith(backtestOf(b), nil)
 }
 
-func backtestOf(b desk.Backtested) v1.Backtest {
+func backtestOf(b inquiry.Backtested) v1.Backtest {
 	out := v1.Backtest{Policy: b.Proposed, Since: b.Since, Until: b.Until, Size: b.Size, Requests: b.Requests, Refusals: b.Refusals, OtherRefusals: b.Others,
 		Unread: b.Unread, Turns: b.Turns, Left: b.Left, FindingsInFull: b.FindingsN,
 		Changes:  list(b.Changes, rulingChangeOf),

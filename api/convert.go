@@ -7,6 +7,7 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -23,8 +24,8 @@ func list[T, W any](items []T, wire func(T) W) []W {
 	return out
 }
 
-func wishOf(w v1.Wish) (desk.Wish, error) {
-	out := desk.Wish{Kind: w.Kind, Subject: w.Subject, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key, Records: w.Records}
+func wishOf(w v1.Wish) (acts.Wish, error) {
+	out := acts.Wish{Kind: w.Kind, Subject: w.Subject, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key, Records: w.Records}
 	if len(w.Change) == 0 {
 		return out, nil
 	}
@@ -38,7 +39,7 @@ func wishOf(w v1.Wish) (desk.Wish, error) {
 	return out, err
 }
 
-func draftOf(d desk.Draft) v1.Draft {
+func draftOf(d acts.Draft) v1.Draft {
 	out := v1.Draft{Action: d.Action, Statement: d.Statement,
 		Ruling: v1.Ruling{Verdict: d.Verdict, Need: d.Need, Reasons: d.Reasons}}
 	for _, c := range d.Coverage {
@@ -47,10 +48,10 @@ func draftOf(d desk.Draft) v1.Draft {
 	return out
 }
 
-func submissionOf(s v1.Submission) desk.Submission {
-	out := desk.Submission{Action: s.Action, Signed: s.Signed}
+func submissionOf(s v1.Submission) acts.Submission {
+	out := acts.Submission{Action: s.Action, Signed: s.Signed}
 	for _, r := range s.Rows {
-		out.Rows = append(out.Rows, desk.AdmittedRow{Row: r.Row, Openings: r.Openings})
+		out.Rows = append(out.Rows, acts.AdmittedRow{Row: r.Row, Openings: r.Openings})
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/desk"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
@@ -33,7 +34,7 @@ func (s *Server) status(ctx context.Context, _ desk.Caller, _ *struct{}) (*answe
 
 func (s *Server) matters(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Matters], error) {
 	all, err := s.desk.Matters(ctx, by)
-	out := v1.Matters{Sections: desk.Sections, Items: list(all, func(m desk.Matter) v1.Matter {
+	out := v1.Matters{Sections: alarms.Sections, Items: list(all, func(m alarms.Matter) v1.Matter {
 		return v1.Matter{Section: m.Section, Severity: string(m.Severity), Text: m.Text, Do: m.Do, Since: m.Since, Request: m.Request, Incident: m.Incident,
 			Platform: m.Platform, Tier: m.Tier}
 	})}

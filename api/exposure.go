@@ -7,6 +7,7 @@ import (
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/desk"
+	"countersign.dev/desk/inquiry"
 	"countersign.dev/exposure"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
@@ -55,7 +56,7 @@ func (s *Server) exposureTable(ctx context.Context, by desk.Caller, in *struct {
 		return nil, err
 	}
 	t, err := s.desk.ExposureTable(ctx, by, in.Tier, in.Kind, at)
-	return answerWith(v1.ExposureTable{Tier: t.Tier, At: t.At, Left: t.Left, Items: list(t.Rows, func(r desk.TableRow) v1.Exposure {
+	return answerWith(v1.ExposureTable{Tier: t.Tier, At: t.At, Left: t.Left, Items: list(t.Rows, func(r inquiry.TableRow) v1.Exposure {
 		out := exposureOf(r.Exposure, in.People)
 		out.Unread = r.Unread
 		return out
@@ -64,7 +65,7 @@ func (s *Server) exposureTable(ctx context.Context, by desk.Caller, in *struct {
 
 func (s *Server) reach(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.Reach], error) {
 	r, err := s.desk.Reach(ctx, by, workforce.WorkerID(in.ID))
-	deed := func(d desk.Deed) v1.Deed {
+	deed := func(d inquiry.Deed) v1.Deed {
 		return v1.Deed{Platform: d.Platform, Kind: d.Kind, Tier: d.Tier, Reasons: list(d.Reasons, reasonOf)}
 	}
 	return answerWith(v1.Reach{Worker: r.Worker, At: r.At, Now: list(r.Now, deed), Last: r.Last, LastDay: list(r.LastDay, deed)}, err)
@@ -72,10 +73,10 @@ func (s *Server) reach(ctx context.Context, by desk.Caller, in *Identified) (*an
 
 func reasonOf(r policy.Reason) proof.Reason { return proof.Reason{Policy: r.Policy, Text: r.Text} }
 
-func exposureOf(e desk.Exposure, people bool) v1.Exposure {
+func exposureOf(e inquiry.Exposure, people bool) v1.Exposure {
 	same := func(s string) string { return s }
 	return v1.Exposure{Subject: e.Subject, Sort: e.Sort, Tier: e.Tier, Why: list(e.Why, reasonOf), Floor: e.Floor, At: e.At, Governance: e.Governance,
-		Number: e.Number(), Acts: list(e.Acts, func(a desk.Act) v1.ExposedAct { return actOf(a, people) }),
+		Number: e.Number(), Acts: list(e.Acts, func(a inquiry.Act) v1.ExposedAct { return actOf(a, people) }),
 		Unranked: e.Unranked, Indispensable: list(e.Indispensable, func(i proof.Indispensable) v1.Indispensable { return v1.Indispensable{Worker: i.Worker, For: i.For} }),
 		Unguarded: list(e.Unguarded, func(s platform.Showing) platform.Showing { return s }),
 		Holders:   v1.Holders{Platform: list(e.Holders.Platform, same), Executor: list(e.Holders.Executor, same), LogKey: list(e.Holders.LogKey, same), AsOwner: asOwner}}
@@ -84,7 +85,7 @@ func exposureOf(e desk.Exposure, people bool) v1.Exposure {
 // asOwner is the one way around the desk that no watch sees by the act itself.
 const asOwner = "Whoever holds the platform's credential can change an account's password unseen and then deactivate it as its owner would; with an owner lock that is a breach, and the lock is cleared only after 72 hours and notice to the owner."
 
-func actOf(a desk.Act, people bool) v1.ExposedAct {
+func actOf(a inquiry.Act, people bool) v1.ExposedAct {
 	alike := func(x exposure.Alike) v1.Alike {
 		out := v1.Alike{Count: x.Count, Person: sortOf(x.Sort), Reasons: list(x.Reasons, reasonOf)}
 		if people {
@@ -122,8 +123,8 @@ func sortOf(s exposure.Sort) v1.PersonSort {
 	return v1.PersonSort{Employee: s.Employee, Vendor: s.Vendor, Roles: list(s.Roles, func(r workforce.Role) workforce.Role { return r }), Hardware: s.Hardware}
 }
 
-func coverageChangeOf(c desk.CoverageChange) v1.CoverageChange {
-	side := func(s desk.Covered) v1.Covered {
+func coverageChangeOf(c inquiry.CoverageChange) v1.CoverageChange {
+	side := func(s inquiry.Covered) v1.Covered {
 		return v1.Covered{Need: s.Need, Now: s.Now, Least: s.Least, Number: s.Number}
 	}
 	return v1.CoverageChange{Platform: c.Platform, Tier: c.Tier, Before: side(c.Before), After: side(c.After)}

@@ -14,6 +14,8 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/incidents"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
 	"countersign.dev/incident"
@@ -51,7 +53,7 @@ func incidentOf(i incident.Incident) v1.Incident {
 		Tasks: list(i.Tasks, func(t incident.Task) v1.Task { return v1.Task(t) })}
 }
 
-func alarmOf(a desk.Alarm) v1.Alarm {
+func alarmOf(a alarms.Alarm) v1.Alarm {
 	out := v1.Alarm{ID: a.ID, Entry: a.Entry, Kind: a.Kind, Severity: string(a.Severity), Text: a.Text, Incident: a.Incident, Request: a.Request,
 		Platform: a.Platform, Tier: a.Tier, At: a.At}
 	if a.Subject != "" {
@@ -60,7 +62,7 @@ func alarmOf(a desk.Alarm) v1.Alarm {
 	return out
 }
 
-func sightingOf(x desk.Sighting) v1.Sighting {
+func sightingOf(x incidents.Sighting) v1.Sighting {
 	out := v1.Sighting{Sequence: x.Sequence, Kind: x.Kind, Request: x.Request, At: x.At, Outcome: x.Outcome, Type: x.Type, Text: x.Text}
 	if s := x.Sight; s != nil {
 		out.Platform, out.Tier, out.Expected, out.Found = s.Platform, s.Tier, s.Expected, s.Found
@@ -84,7 +86,7 @@ func (s *Server) incidents(ctx context.Context, by desk.Caller, in *incidentsIn)
 	if err != nil {
 		return nil, err
 	}
-	f := desk.IncidentFilter{Status: in.Status, Platform: in.Platform, Before: cursor, Limit: in.limit()}
+	f := incidents.Filter{Status: in.Status, Platform: in.Platform, Before: cursor, Limit: in.limit()}
 	if in.Subject != "" {
 		subject, err := platform.ParseSubject(in.Subject)
 		if err != nil {
@@ -197,7 +199,7 @@ func (s *Server) sightings(ctx context.Context, by desk.Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	ss, next, err := s.desk.Sightings(ctx, by, desk.SightingFilter{Kind: in.Kind, Platform: in.Platform, Before: before, Limit: in.limit()})
+	ss, next, err := s.desk.Sightings(ctx, by, incidents.SightingFilter{Kind: in.Kind, Platform: in.Platform, Before: before, Limit: in.limit()})
 	return answerWith(v1.Page[v1.Sighting]{Items: list(ss, sightingOf), Next: cursorAt("sightings", next)}, err)
 }
 
@@ -209,7 +211,7 @@ func (s *Server) alarms(ctx context.Context, by desk.Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	as, next, err := s.desk.Alarms(ctx, by, desk.AlarmFilter{Kind: in.Kind, Before: before, Limit: in.limit()})
+	as, next, err := s.desk.Alarms(ctx, by, alarms.Filter{Kind: in.Kind, Before: before, Limit: in.limit()})
 	return answerWith(v1.Page[v1.Alarm]{Items: list(as, alarmOf), Next: cursorAt("alarms", next)}, err)
 }
 
@@ -222,7 +224,7 @@ const heartbeat = 15 * time.Second
 func (s *Server) events(ctx context.Context, by desk.Caller, in *struct {
 	Last string `header:"Last-Event-ID" maxLength:"20" doc:"id of the last event seen; -1 for the beginning; left out: from now on. One beyond the ledger's end, as after the desk was founded anew, is refused: 410 cursor-gone"`
 }) (*huma.StreamResponse, error) {
-	place := desk.Newest
+	place := alarms.Newest
 	if in.Last != "" {
 		n, err := strconv.ParseInt(in.Last, 10, 64)
 		if err != nil || n < -1 {

@@ -9,6 +9,7 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
 	"countersign.dev/ledger"
@@ -94,7 +95,7 @@ func (s *Server) requests(ctx context.Context, by desk.Caller, in *requestsIn) (
 	if err != nil {
 		return nil, err
 	}
-	rs, next, err := s.desk.Requests(ctx, by, desk.Filter{Status: in.Status, Requester: in.Requester, Kind: in.Kind, Platform: in.Platform,
+	rs, next, err := s.desk.Requests(ctx, by, acts.Filter{Status: in.Status, Requester: in.Requester, Kind: in.Kind, Platform: in.Platform,
 		Cursor: cursor, Limit: in.limit()})
 	return answerWith(v1.Page[v1.Request]{Items: list(rs, requestOf), Next: cursorOf("requests", next)}, err)
 }
@@ -200,7 +201,7 @@ func (s *Server) withdraw(ctx context.Context, by desk.Caller, in *struct {
 
 func (s *Server) rows(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.Rows], error) {
 	rows, err := s.desk.RowsOf(ctx, by, in.ID)
-	return answerWith(v1.Rows{Items: list(rows, func(r desk.AdmittedRow) v1.Row {
+	return answerWith(v1.Rows{Items: list(rows, func(r acts.AdmittedRow) v1.Row {
 		if r.Openings == nil {
 			r.Openings = []ledger.Opening{}
 		}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"countersign.dev/alarm"
-	"countersign.dev/desk"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
@@ -79,10 +79,10 @@ func (p *pager) received() []received {
 }
 
 // destination opens the loopback address, which nothing opens by itself.
-func (p *pager) destination(t *testing.T, kinds ...alarm.Type) desk.Destination {
+func (p *pager) destination(t *testing.T, kinds ...alarm.Type) alarms.Destination {
 	t.Helper()
 	at := p.Listener.Addr().(*net.TCPAddr).AddrPort()
-	return desk.Destination{Endpoint: alarm.Endpoint{URL: p.URL + "/hook?secret=s3cret", Keys: []alarm.Key{p.key},
+	return alarms.Destination{Endpoint: alarm.Endpoint{URL: p.URL + "/hook?secret=s3cret", Keys: []alarm.Key{p.key},
 		AllowPrivate: alarm.Private{Prefixes: []netip.Prefix{netip.PrefixFrom(at.Addr(), at.Addr().BitLen())}, Ports: []uint16{at.Port()}, Plain: true}},
 		Secrets: []string{p.secret}, Kinds: kinds}
 }
@@ -112,13 +112,13 @@ func TestAlarmsAreSent(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		all, breaches, none := newPager(t), newPager(t), newPager(t)
 		breaches.say(http.StatusInternalServerError)
-		o.Destinations = []desk.Destination{all.destination(t), breaches.destination(t, alarm.Breach), none.destination(t, alarm.CoverageShort)}
+		o.Destinations = []alarms.Destination{all.destination(t), breaches.destination(t, alarm.Breach), none.destination(t, alarm.CoverageShort)}
 		w := staffed(t, o)
 		w.Run()
 		breach(w)
 		desktest.Until(t, "both addresses were called", func() bool { return len(all.received()) == 1 && len(breaches.received()) == 1 })
 		desktest.Until(t, "the second attempt waits", func() bool { return len(waiting(t, w, "desk.alarm")) == 1 })
-		as, _, err := w.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
+		as, _, err := w.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{})
 		if err != nil || len(as) != 1 {
 			t.Fatalf("%d alarms, %v", len(as), err)
 		}
@@ -167,7 +167,7 @@ func TestAlarmsAreSent(t *testing.T) {
 func TestGoneIsGone(t *testing.T) {
 	p := newPager(t)
 	p.say(http.StatusGone)
-	o := desktest.Options{Destinations: []desk.Destination{p.destination(t)}}
+	o := desktest.Options{Destinations: []alarms.Destination{p.destination(t)}}
 	w := staffed(t, o)
 	w.Run()
 	breach(w)
@@ -190,7 +190,7 @@ func TestPrivateAddressIsRefused(t *testing.T) {
 	p := newPager(t)
 	x := p.destination(t)
 	x.AllowPrivate = alarm.Private{Plain: true}
-	w := staffed(t, desktest.Options{Destinations: []desk.Destination{x}})
+	w := staffed(t, desktest.Options{Destinations: []alarms.Destination{x}})
 	w.Run()
 	breach(w)
 	desktest.Until(t, "the alarm is dealt with", func() bool { return len(waiting(t, w, "desk.alarm")) == 0 })
@@ -203,7 +203,7 @@ func TestPrivateAddressIsRefused(t *testing.T) {
 func TestBadDestinations(t *testing.T) {
 	p := newPager(t)
 	good := p.destination(t)
-	for name, xs := range map[string][]desk.Destination{
+	for name, xs := range map[string][]alarms.Destination{
 		"no key": {{Endpoint: alarm.Endpoint{URL: p.URL}}},
 		"twice":  {good, good},
 		"kind":   {p.destination(t, "nonsense")},

@@ -11,8 +11,9 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/inquiry"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
@@ -26,7 +27,7 @@ import (
 // long is a window that holds all that a test does.
 var long = canonical.At(time.Now().Add(-24 * time.Hour))
 
-func backtest(t *testing.T, to *desktest.Town, files map[string]string) desk.Backtested {
+func backtest(t *testing.T, to *desktest.Town, files map[string]string) inquiry.Backtested {
 	t.Helper()
 	b, err := to.Backtest(t.Context(), desktest.As("kim"), files, long, canonical.Time{}, -1)
 	if err != nil {
@@ -238,7 +239,7 @@ func without(t *testing.T, to *desktest.Town, ids ...string) map[string]string {
 	return files
 }
 
-func turns(b desk.Backtested) string {
+func turns(b inquiry.Backtested) string {
 	var words []string
 	for _, c := range b.Changes {
 		words = append(words, fmt.Sprintf("%s %s %s", c.Turn, c.Act.Tier, c.Worker))
@@ -466,7 +467,7 @@ func TestRequestThen(t *testing.T) {
 		to := desktest.NewTown(t, o)
 		r := to.Request("dan", desktest.Wish(actions.AccountTakedown, "plaza:@shop"))
 		end := actions.Engagement{Op: "end", Worker: "dan"}
-		to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: end})
+		to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: end})
 		stricter, err := policy.Compile(inForce(t, to, extra("1 independent", "principal.ratchet")))
 		if err != nil {
 			t.Fatal(err)
@@ -611,7 +612,7 @@ func TestBacktestOfRevokedKey(t *testing.T) {
 		to := desktest.NewTown(t, o)
 		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 		to.Countersign(r.ID, "lee")
-		to.Request("ada", desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{to.PublicKey("lee").ID()}}})
+		to.Request("ada", acts.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{to.PublicKey("lee").ID()}}})
 		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusHeld {
 			t.Fatalf("it is %s", r.Status)
 		}

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/incidents"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/sqldb"
 	"countersign.dev/sqldb/sqldbtest"
@@ -72,7 +73,7 @@ func BenchmarkAttribution(b *testing.B) {
 		url  func(testing.TB) string
 	}{{"sqlite", sqldbtest.SQLite}, {"postgres", sqldbtest.Postgres}} {
 		b.Run(kind.name, func(b *testing.B) {
-			to := desktest.NewTown(b, desktest.Options{URL: kind.url(b), Holders: desk.Holders{Platforms: map[string][]string{"plaza": {"ann", "bob"}}}})
+			to := desktest.NewTown(b, desktest.Options{URL: kind.url(b), Holders: kernel.Holders{Platforms: map[string][]string{"plaza": {"ann", "bob"}}}})
 			r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 			to.Settled("ann", to.Countersign(r.ID, "lee", "kim"))
 			contested, err := to.OpenIncident(b.Context(), desktest.As("eva"), r.ID, "Who wanted this?")
@@ -83,7 +84,7 @@ func BenchmarkAttribution(b *testing.B) {
 			for range 5 {
 				to.Enter(to.Breach("plaza:acct/2", actions.Protected), map[string]string{proof.SealedSubject: "plaza:acct/2", proof.SealedCredential: "night-shift"})
 			}
-			is, _, err := to.Incidents(b.Context(), desktest.As("eva"), desk.IncidentFilter{Subject: "acct/2", Platform: "plaza"})
+			is, _, err := to.Incidents(b.Context(), desktest.As("eva"), incidents.Filter{Subject: "acct/2", Platform: "plaza"})
 			if err != nil || len(is) != 1 {
 				b.Fatalf("%d incidents, %v", len(is), err)
 			}

@@ -9,21 +9,21 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 )
 
 // lasting is a suspension for some time from now.
-func lasting(to *desktest.Town, subject string, d time.Duration) desk.Wish {
+func lasting(to *desktest.Town, subject string, d time.Duration) acts.Wish {
 	w := desktest.Wish(actions.AccountSuspend, subject)
 	w.Until = canonical.At(to.Clock().Now().Add(d))
 	return w
 }
 
 // carriedOut asks for an act and waits until it is carried out.
-func carriedOut(t *testing.T, to *desktest.Town, w desk.Wish) actions.Request {
+func carriedOut(t *testing.T, to *desktest.Town, w acts.Wish) actions.Request {
 	t.Helper()
 	r := to.Settled("ann", to.Request("ann", w))
 	if r.Status != actions.StatusExecuted {
@@ -95,7 +95,7 @@ func TestLongerMeasure(t *testing.T) {
 			if r, err := to.RequestByID(t.Context(), desktest.As("ann"), of); err != nil || r.ReplacedBy != by {
 				t.Errorf("%s is replaced by %q: %v", of, r.ReplacedBy, err)
 			}
-			list, _, err := to.Requests(t.Context(), desktest.As("ann"), desk.Filter{})
+			list, _, err := to.Requests(t.Context(), desktest.As("ann"), acts.Filter{})
 			if err != nil {
 				t.Fatal(err)
 			}

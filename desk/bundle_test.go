@@ -11,8 +11,9 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/incidents"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger/proof"
@@ -148,7 +149,7 @@ func review(t *testing.T, to *desktest.Town, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := to.Request("ada", desk.Wish{Kind: actions.DeskReview, Change: change})
+	r := to.Request("ada", acts.Wish{Kind: actions.DeskReview, Change: change})
 	if r.Status == actions.StatusHeld {
 		r = to.Countersign(r.ID, "bea", "cem")
 	}
@@ -169,7 +170,7 @@ func TestBundleOfABreach(t *testing.T) {
 		told.Kind, told.Request = proof.KindTold, id
 		told.Sight.Changed = told.Sight.Seen
 		w.Enter(told, map[string]string{proof.SealedSubject: president, proof.SealedCredential: "staff token night-shift"})
-		i := incidents(t, w, desk.IncidentFilter{})[0]
+		i := opened(t, w, incidents.Filter{})[0]
 		_, v := export(t, w, i.ID, true)
 		if a := v.Report.Attribution; !a.Around || a.Credential != "staff token night-shift" || v.Report.Incident.Subject.String() != president {
 			t.Errorf("%+v", a)
@@ -221,7 +222,7 @@ func TestBundleOfEditedRows(t *testing.T) {
 func TestBundleIsRuled(t *testing.T) {
 	w := staffed(t, desktest.Options{})
 	breach(w)
-	i := incidents(t, w, desk.IncidentFilter{})[0]
+	i := opened(t, w, incidents.Filter{})[0]
 	for _, by := range []workforce.WorkerID{"ann", "bob", "nobody"} {
 		if _, err := w.IncidentBundle(t.Context(), desktest.As(by), i.ID, false); fault.KindOf(err) != fault.Forbidden {
 			t.Errorf("%s: %v", by, err)

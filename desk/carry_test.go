@@ -9,8 +9,9 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -94,7 +95,7 @@ func TestApprovedByWhoeverEditsRows(t *testing.T) {
 			if r := w.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@neighbour")); r.Status != actions.StatusApproved {
 				t.Fatalf("the honest one is %s", r.Status)
 			}
-			held := w.Request("ada", desk.Wish{Kind: actions.DeskChange, Reason: "a test",
+			held := w.Request("ada", acts.Wish{Kind: actions.DeskChange, Reason: "a test",
 				Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "new", Name: "New"}}})
 			if held.Status != actions.StatusHeld {
 				t.Fatalf("the other one is %s", held.Status)
@@ -123,7 +124,7 @@ func TestApprovedByWhoeverEditsRows(t *testing.T) {
 			}
 			told := 0
 			for after := int64(-1); ; {
-				entries, err := w.Entries(t.Context(), desktest.As("ada"), after, desk.MaxPage)
+				entries, err := w.Entries(t.Context(), desktest.As("ada"), after, kernel.MaxPage)
 				if err != nil {
 					t.Fatal(err)
 				}

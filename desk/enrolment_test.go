@@ -6,7 +6,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 )
 
@@ -18,17 +18,17 @@ func TestEnrolmentOfAnotherDesk(t *testing.T) {
 	w.Staff()
 	good := w.Enrolment("ann")
 	good.Key = w.PublicKey("ann's second")
-	by := func(name string) desk.Wish {
+	by := func(name string) acts.Wish {
 		e := good
 		e.Possession = w.Sign("ann's second", actions.PossessionChallenge(name, "ann", e.Key.ID()))
-		return desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Enrol: []actions.Enrolment{e}}, Reason: "a spare"}
+		return acts.Wish{Kind: actions.DeskKey, Change: actions.Keys{Enrol: []actions.Enrolment{e}}, Reason: "a spare"}
 	}
 	full := w.Origin + "#" + w.Root.String()
 	d, err := w.Draft(t.Context(), desktest.As("ada"), by(full))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, wish := range map[string]desk.Wish{"the origin alone": by(w.Origin), "another entry 0": by(w.Origin + "#" + canonical.Sum([]byte("rehearsal")).String())} {
+	for name, wish := range map[string]acts.Wish{"the origin alone": by(w.Origin), "another entry 0": by(w.Origin + "#" + canonical.Sum([]byte("rehearsal")).String())} {
 		_, err := w.Draft(t.Context(), desktest.As("ada"), wish)
 		refused(t, err, "no-possession")
 		if err != nil && !strings.Contains(err.Error(), "countersign key enrolment FILE --worker ann --desk '"+full+"'") {
@@ -37,7 +37,7 @@ func TestEnrolmentOfAnotherDesk(t *testing.T) {
 		in := d
 		in.Action.Change = canonical.MustMarshal(wish.Change)
 		in.Statement.Action = in.Action.Digest()
-		_, err = w.Desk.Request(t.Context(), desktest.As("ada"), desk.Submission{Action: in.Action, Signed: w.Signed("ada", in)})
+		_, err = w.Desk.Request(t.Context(), desktest.As("ada"), acts.Submission{Action: in.Action, Signed: w.Signed("ada", in)})
 		refused(t, err, "no-possession")
 	}
 	w.Change(actions.DeskKey, by(full).Change.(actions.Keys))
@@ -48,7 +48,7 @@ func TestEnrolmentOfAnotherDesk(t *testing.T) {
 func TestEnrolmentAcrossTheLaws3(t *testing.T) {
 	w := desktest.New(t, desktest.Options{Laws: 2})
 	w.Staff()
-	wish := desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Enrol: []actions.Enrolment{w.Enrolment("spare")}}, Reason: "a spare"}
+	wish := acts.Wish{Kind: actions.DeskKey, Change: actions.Keys{Enrol: []actions.Enrolment{w.Enrolment("spare")}}, Reason: "a spare"}
 	e := &wish.Change.(actions.Keys).Enrol[0]
 	e.Worker, e.Possession = "ann", w.Sign("spare", actions.PossessionChallenge(w.Origin, "ann", e.Key.ID()))
 	open := w.Request("ada", wish)

@@ -8,8 +8,10 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/inquiry"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/exposure"
 	"countersign.dev/ledger"
 	"countersign.dev/platform"
@@ -17,7 +19,7 @@ import (
 )
 
 // takedown asks for the exposure of a takedown and returns its act.
-func takedown(t *testing.T, to *desktest.Town, by workforce.WorkerID, subject string, at time.Time) (desk.Exposure, desk.Act) {
+func takedown(t *testing.T, to *desktest.Town, by workforce.WorkerID, subject string, at time.Time) (inquiry.Exposure, inquiry.Act) {
 	t.Helper()
 	e, err := to.Desk.Exposure(t.Context(), desktest.As(by), subject, actions.AccountTakedown, at)
 	if err != nil {
@@ -29,7 +31,7 @@ func takedown(t *testing.T, to *desktest.Town, by workforce.WorkerID, subject st
 	return e, e.Acts[0]
 }
 
-func way(t *testing.T, a desk.Act, w exposure.Way) exposure.Row {
+func way(t *testing.T, a inquiry.Act, w exposure.Way) exposure.Row {
 	t.Helper()
 	for _, r := range a.Collusion.Rows {
 		if r.Way == w {
@@ -48,9 +50,9 @@ func TestExposureThen(t *testing.T) {
 		_, before := takedown(t, to, "ada", "plaza:@neighbour", time.Time{})
 		then := to.Clock().Now()
 		to.Clock().Advance(time.Hour)
-		to.Request("kim", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTiers,
+		to.Request("kim", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTiers,
 			Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: "acct/3"}, From: actions.Standard, To: actions.Protected}}})
-		to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
+		to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
 		now, after := takedown(t, to, "ada", "plaza:@neighbour", time.Time{})
 		if now.Tier != actions.Protected || now.Floor != actions.Standard || after.Alone.Count != 0 {
 			t.Errorf("raised, it is %s over %s, and %d could act alone", now.Tier, now.Floor, after.Alone.Count)
@@ -119,8 +121,8 @@ func TestLaw11ReadingExposure(t *testing.T) {
 		if err != nil || reads() != before {
 			t.Errorf("of oneself: %v, %d entries", err, reads()-before)
 		}
-		deed := func(ds []desk.Deed, k actions.Kind, tier actions.Tier) bool {
-			return slices.ContainsFunc(ds, func(d desk.Deed) bool { return d.Kind == k && d.Tier == tier })
+		deed := func(ds []inquiry.Deed, k actions.Kind, tier actions.Tier) bool {
+			return slices.ContainsFunc(ds, func(d inquiry.Deed) bool { return d.Kind == k && d.Tier == tier })
 		}
 		if !deed(r.Now, actions.AccountTakedown, actions.Standard) || deed(r.Now, actions.AccountTakedown, actions.Critical) || r.Last.IsZero() || !deed(r.LastDay, actions.AccountTakedown, actions.Standard) {
 			t.Errorf("dan could do %+v now and %+v on the last day", r.Now, r.LastDay)
@@ -151,7 +153,7 @@ func TestExposureTable(t *testing.T) {
 		to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 		to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@singer"))
 		raise := func(id string) {
-			to.Request("kim", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTiers,
+			to.Request("kim", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTiers,
 				Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: id}, From: actions.Standard, To: actions.Critical}}})
 		}
 		raise("acct/4")
@@ -171,7 +173,7 @@ func TestCheckExposure(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		w := desktest.New(t, o)
 		w.Staff()
-		check := func() []desk.Finding {
+		check := func() []inquiry.Finding {
 			t.Helper()
 			found, err := w.CheckExposure(t.Context())
 			if err != nil {
@@ -179,7 +181,7 @@ func TestCheckExposure(t *testing.T) {
 			}
 			return found
 		}
-		of := func(all []desk.Finding, tier actions.Tier, short bool) (out []desk.Finding) {
+		of := func(all []inquiry.Finding, tier actions.Tier, short bool) (out []inquiry.Finding) {
 			for _, f := range all {
 				if f.Tier == tier && (len(f.Short) > 0) == short {
 					out = append(out, f)
@@ -217,7 +219,7 @@ func TestCheckExposure(t *testing.T) {
 			t.Errorf("told again: %+v", found)
 		}
 		for _, id := range []workforce.WorkerID{"kim", "eva", "lee"} {
-			w.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: id}})
+			w.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: id}})
 		}
 		short := of(check(), actions.Critical, true)
 		if len(short) != 1 || len(short[0].Short) != exposure.Hours {
@@ -242,14 +244,14 @@ func TestDraftTellsCoverage(t *testing.T) {
 	kim.Roles = []workforce.Role{workforce.Agent}
 	admit, _ := w.Admission(false, lena)
 	for name, c := range map[string]struct {
-		wish desk.Wish
+		wish acts.Wish
 		less int // could countersign on protected afterwards; -1: nothing is said
 	}{
-		"policy":     {desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartPolicy, Policy: stricter}}, 8},
-		"engagement": {desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "kim"}}, 1},
-		"key":        {desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{w.PublicKey("kim").ID()}}}, 1},
-		"import":     {desk.Wish{Kind: actions.DeskAdmit, Change: admit, Records: []workforce.Record{kim}}, 1},
-		"budget":     {desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}}, -1},
+		"policy":     {acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartPolicy, Policy: stricter}}, 8},
+		"engagement": {acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "kim"}}, 1},
+		"key":        {acts.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{w.PublicKey("kim").ID()}}}, 1},
+		"import":     {acts.Wish{Kind: actions.DeskAdmit, Change: admit, Records: []workforce.Record{kim}}, 1},
+		"budget":     {acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}}, -1},
 	} {
 		c.wish.Reason = "test"
 		d, err := w.Draft(t.Context(), desktest.As("ada"), c.wish)
@@ -270,7 +272,7 @@ func TestDraftTellsCoverage(t *testing.T) {
 			t.Errorf("%s: %d → %d could countersign on %s", name, p.Before.Now, p.After.Now, p.Tier)
 		}
 	}
-	d, err := w.Draft(t.Context(), desktest.As("kim"), desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "ann"}})
+	d, err := w.Draft(t.Context(), desktest.As("kim"), acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "ann"}})
 	if err != nil || len(d.Coverage) != 0 {
 		t.Errorf("a lead is told %+v, %v", d.Coverage, err)
 	}
@@ -283,12 +285,12 @@ func TestDraftTellsCoverage(t *testing.T) {
 func TestChecksByItself(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		o.ExposureEvery = 24 * time.Hour
-		o.Holders = desk.Holders{Executor: []string{"ops"}, Platforms: map[string][]string{"plaza": {"eve"}, "plaza/night": {"bob"}, "plaza2": {"mal"}}}
+		o.Holders = kernel.Holders{Executor: []string{"ops"}, Platforms: map[string][]string{"plaza": {"eve"}, "plaza/night": {"bob"}, "plaza2": {"mal"}}}
 		to := desktest.NewTown(t, o)
 		checks := func() int { return kinds(t, to.World, 0)["exposure-check"] }
 		desktest.Until(t, "a check at the start", func() bool { return checks() == 1 })
-		to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "kim"}})
-		to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "eva"}})
+		to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "kim"}})
+		to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "eva"}})
 		desktest.Until(t, "what was found after the change", func() bool { return checks() >= 2 })
 		n := checks()
 		to.Clock().Advance(25 * time.Hour)
@@ -308,7 +310,7 @@ func TestIndispensableIsAlarmed(t *testing.T) {
 		if _, err := w.CheckExposure(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for _, a := range alarms(t, w) {
+		for _, a := range raised(t, w) {
 			if a == "indispensable page" {
 				n++
 			}
@@ -318,7 +320,7 @@ func TestIndispensableIsAlarmed(t *testing.T) {
 	if n := check(); n != 0 {
 		t.Errorf("with three officers there are %d alarms", n)
 	}
-	w.Request("ada", desk.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "cem"}})
+	w.Request("ada", acts.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "cem"}})
 	if n := check(); n != 1 {
 		t.Errorf("with two left there are %d alarms, want 1", n)
 	}

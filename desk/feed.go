@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -13,13 +14,13 @@ import (
 // Feed returns a stretch of the ledger for the executor, waiting up to a time if
 // there is nothing new.
 func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error) {
-	woken, stop := d.store.DB().Listen(store.LedgerSignal)
+	woken, stop := d.kernel.Store.DB().Listen(store.LedgerSignal)
 	defer stop()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	// Another node's entries wake nobody here, and an act approved there waits
 	// for them.
-	elsewhere := time.NewTicker(lookElsewhere)
+	elsewhere := time.NewTicker(kernel.LookElsewhere)
 	defer elsewhere.Stop()
 	for {
 		feed, err := d.feed(ctx, from)
@@ -30,7 +31,7 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 		case <-woken:
 			// Who waited for a commit is given what it made. Everybody else reads
 			// the database, and finds there what somebody did to it since.
-			if entries, checkpoint, ok := d.store.Fresh(from, proof.KindTiers); ok {
+			if entries, checkpoint, ok := d.kernel.Store.Fresh(from, proof.KindTiers); ok {
 				feed.Checkpoint = string(checkpoint)
 				addEntries(&feed, entries)
 				return feed, nil
@@ -44,16 +45,13 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 	}
 }
 
-// lookElsewhere is how often a node looks for what other nodes have committed.
-const lookElsewhere = 100 * time.Millisecond
-
 // feedStretch is how many leaves one answer has at most.
 const feedStretch = 100_000
 
 // feed reads the head first: what it covers is there by then, and never changes.
 func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 	feed := proof.Feed{From: from}
-	size, checkpoint, err := d.store.Newest(ctx)
+	size, checkpoint, err := d.kernel.Store.Newest(ctx)
 	if err != nil {
 		return feed, err
 	}
@@ -62,7 +60,7 @@ func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
 	}
 	to := min(size, from+feedStretch)
 	if from < to {
-		entries, err := d.store.FeedEntries(ctx, from, to, to-from <= bodiesStretch, proof.KindTiers)
+		entries, err := d.kernel.Store.FeedEntries(ctx, from, to, to-from <= bodiesStretch, proof.KindTiers)
 		if err != nil {
 			return feed, err
 		}
@@ -86,7 +84,7 @@ const (
 // Bodies returns what opens the leaves of the ledger from an index on and before
 // another, in their order: all of them, or the first part.
 func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error) {
-	size, _, err := d.store.Newest(ctx)
+	size, _, err := d.kernel.Store.Newest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +92,7 @@ func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, er
 		return nil, fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; you ask for those from %d on and before %d.", size, from, to)
 	}
 	const none = "" // no kind's sealed fields are asked for
-	entries, err := d.store.FeedEntries(ctx, from, min(to, from+bodiesStretch), true, none)
+	entries, err := d.kernel.Store.FeedEntries(ctx, from, min(to, from+bodiesStretch), true, none)
 	if err != nil {
 		return nil, err
 	}

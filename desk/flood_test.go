@@ -9,7 +9,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
-	"countersign.dev/desk"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger/proof"
 )
@@ -19,7 +19,7 @@ import (
 func TestFlood(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		breaches, none := newPager(t), newPager(t)
-		o.Destinations = []desk.Destination{breaches.destination(t, alarm.Breach), none.destination(t, alarm.Frozen)}
+		o.Destinations = []alarms.Destination{breaches.destination(t, alarm.Breach), none.destination(t, alarm.Frozen)}
 		w := staffed(t, o)
 		w.Run()
 		many := func(from, n int) {
@@ -76,7 +76,7 @@ func TestFlood(t *testing.T) {
 			t.Errorf("said %q", got)
 		}
 		// All of them are listed.
-		as, _, err := w.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{Kind: alarm.Breach})
+		as, _, err := w.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{Kind: alarm.Breach})
 		if err != nil || len(as) != 33 {
 			t.Errorf("%d alarms are listed, %v", len(as), err)
 		}

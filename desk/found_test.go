@@ -9,7 +9,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger/proof"
 )
@@ -67,7 +67,7 @@ func TestRestart(t *testing.T) {
 	if after.Next != before.Next || after.Head != before.Head || len(after.People.Keys()) != len(before.People.Keys()) {
 		t.Errorf("it knew %d entries and %d keys, now %d and %d", before.Next, len(before.People.Keys()), after.Next, len(after.People.Keys()))
 	}
-	if r := w.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "dan"}}); r.Status != actions.StatusExecuted {
+	if r := w.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "dan"}}); r.Status != actions.StatusExecuted {
 		t.Errorf("after the restart, ending an engagement is %s", r.Status)
 	}
 }

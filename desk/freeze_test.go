@@ -7,15 +7,15 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
-func freezing(scope, of string) desk.Wish {
-	return desk.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: scope, Of: of}}
+func freezing(scope, of string) acts.Wish {
+	return acts.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: scope, Of: of}}
 }
 
 // Law 2: one on-call worker freezes, which pages the officers and stops burdening
@@ -25,19 +25,19 @@ func TestLaw2FreezeStopsBurdeningActs(t *testing.T) {
 		to := desktest.NewTown(t, o)
 		measure := to.Settled("ann", to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@neighbour")))
 		held := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@singer"))
-		before := len(alarms(t, to.World))
+		before := len(raised(t, to.World))
 		r := to.Request("ole", freezing(actions.ScopeAll, ""))
 		if r.Status != actions.StatusExecuted {
 			t.Fatalf("the freeze is %s: %s", r.Status, r.Missing)
 		}
-		if got := alarms(t, to.World)[before:]; !slices.Equal(got, []string{"frozen page"}) {
+		if got := raised(t, to.World)[before:]; !slices.Equal(got, []string{"frozen page"}) {
 			t.Errorf("alarms %q", got)
 		}
 		_, err := to.TryRequest("bob", desktest.Wish(actions.AccountTakedown, "plaza:@shop"))
 		refused(t, err, "frozen")
 		_, err = to.TryCountersign("lee", held.ID)
 		refused(t, err, "frozen")
-		_, err = to.TryRequest("ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}})
+		_, err = to.TryRequest("ada", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}})
 		refused(t, err, "frozen")
 		u, err := to.TryUndo("ann", measure.ID)
 		if err != nil {
@@ -69,7 +69,7 @@ func TestTakenLongAgo(t *testing.T) {
 		e := taken(t, w, "ole", freezing(actions.ScopeWorker, "ann"))
 		e.At = canonical.At(w.Clock().Now())
 		w.Clock().Advance(25 * time.Hour)
-		before := len(alarms(t, w))
+		before := len(raised(t, w))
 		w.Enter(e, nil)
 		key := actions.Freeze{Scope: actions.ScopeWorker, Of: "ann"}.Key()
 		var s *proof.State
@@ -81,7 +81,7 @@ func TestTakenLongAgo(t *testing.T) {
 		if f := s.Freezes[key]; f.By != "ole" || !f.At.Equal(e.At.Time) {
 			t.Errorf("frozen: %+v", s.Freezes)
 		}
-		if got := alarms(t, w)[before:]; !slices.Equal(got, []string{"frozen page"}) {
+		if got := raised(t, w)[before:]; !slices.Equal(got, []string{"frozen page"}) {
 			t.Errorf("alarms %q", got)
 		}
 		if n := kinds(t, w, 0)["taken-refused"]; n != 0 {
@@ -97,8 +97,8 @@ func TestTakenLongAgo(t *testing.T) {
 func TestEmergencyAtTheDesk(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		to := desktest.NewTown(t, o)
-		contain := func(subject string) desk.Wish {
-			return desk.Wish{Kind: actions.AccountContain, Subject: subject, Reason: "raid", Until: canonical.At(to.Clock().Now().Add(20 * time.Minute))}
+		contain := func(subject string) acts.Wish {
+			return acts.Wish{Kind: actions.AccountContain, Subject: subject, Reason: "raid", Until: canonical.At(to.Clock().Now().Add(20 * time.Minute))}
 		}
 		first := to.Settled("ole", to.Request("ole", contain("plaza:@neighbour")))
 		if first.Status != actions.StatusExecuted {
@@ -118,8 +118,8 @@ func TestEmergencyAtTheDesk(t *testing.T) {
 		_, err = to.TryRequest("ann", desktest.Wish(actions.AccountTakedown, "plaza:@neighbour"))
 		refused(t, err, "wrong-state")
 
-		review := func(involved ...workforce.WorkerID) desk.Wish {
-			return desk.Wish{Kind: actions.DeskReview, Change: actions.Review{Of: actions.ReviewEmergency, ID: first.ID, Involved: involved, Findings: canonical.Sum(nil)}}
+		review := func(involved ...workforce.WorkerID) acts.Wish {
+			return acts.Wish{Kind: actions.DeskReview, Change: actions.Review{Of: actions.ReviewEmergency, ID: first.ID, Involved: involved, Findings: canonical.Sum(nil)}}
 		}
 		_, err = to.TryRequest("ada", review("kim"))
 		refused(t, err, "involved-left-out")

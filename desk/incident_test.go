@@ -11,8 +11,11 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/incidents"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
@@ -39,7 +42,7 @@ func restore(to *desktest.World, breach string, outcome proof.Outcome) {
 	to.Enter(e, nil)
 }
 
-func incidents(t *testing.T, w *desktest.World, f desk.IncidentFilter) []incident.Incident {
+func opened(t *testing.T, w *desktest.World, f incidents.Filter) []incident.Incident {
 	t.Helper()
 	is, _, err := w.Incidents(t.Context(), desktest.As("kim"), f)
 	if err != nil {
@@ -48,9 +51,9 @@ func incidents(t *testing.T, w *desktest.World, f desk.IncidentFilter) []inciden
 	return is
 }
 
-func alarms(t *testing.T, w *desktest.World) (kinds []string) {
+func raised(t *testing.T, w *desktest.World) (kinds []string) {
 	t.Helper()
-	as, _, err := w.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
+	as, _, err := w.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,7 @@ func TestBreachOpensIncident(t *testing.T) {
 		for range rounds {
 			restore(w, breach(w), proof.Executed)
 		}
-		is := incidents(t, w, desk.IncidentFilter{})
+		is := opened(t, w, incidents.Filter{})
 		if len(is) != 1 || is[0].Cause != incident.Breach || is[0].Subject.String() != president || is[0].Tier != actions.Critical || is[0].By != "" {
 			t.Fatalf("%d incidents: %+v", len(is), is)
 		}
@@ -98,7 +101,7 @@ func TestBreachOpensIncident(t *testing.T) {
 		if r.Down.IsZero() || !r.Up.After(r.Down.Time) {
 			t.Errorf("down %s, up %s", r.Down, r.Up)
 		}
-		got := alarms(t, w)
+		got := raised(t, w)
 		paged := 0
 		for _, a := range got {
 			if strings.HasSuffix(a, " page") {
@@ -113,7 +116,7 @@ func TestBreachOpensIncident(t *testing.T) {
 		// Another subject is another incident.
 		const singer = "plaza:acct/2"
 		w.Enter(w.Breach(singer, actions.Protected), map[string]string{proof.SealedSubject: singer})
-		if is = incidents(t, w, desk.IncidentFilter{Status: incident.Open}); len(is) != 2 {
+		if is = opened(t, w, incidents.Filter{Status: incident.Open}); len(is) != 2 {
 			t.Errorf("%d incidents are open, want 2", len(is))
 		}
 	})
@@ -129,11 +132,11 @@ func TestDoneAgainBeforeReadBack(t *testing.T) {
 	w.Enter(e, nil)
 	e.Kind, e.Outcome, e.Type, e.After = proof.KindReceipt, proof.Unknown, "not-read-back", e.Sight.Found
 	w.Enter(e, nil)
-	if got, want := alarms(t, w), []string{"breach page"}; !slices.Equal(got, want) {
+	if got, want := raised(t, w), []string{"breach page"}; !slices.Equal(got, want) {
 		t.Errorf("alarms %q, want %q", got, want)
 	}
 	breach(w)
-	if got, want := alarms(t, w), []string{"breach page", "duel page"}; !slices.Equal(got, want) {
+	if got, want := raised(t, w), []string{"breach page", "duel page"}; !slices.Equal(got, want) {
 		t.Errorf("alarms %q, want %q", got, want)
 	}
 }
@@ -152,10 +155,10 @@ func TestCredentialCut(t *testing.T) {
 	w.Enter(e, nil)
 	e.Kind, e.Outcome, e.Type, e.Text = proof.KindRefusal, proof.Refused, "cannot-cut", "Change the password."
 	w.Enter(e, nil)
-	if got, want := alarms(t, w), []string{"breach page", "credential.cut page", "credential.stays page"}; !slices.Equal(got, want) {
+	if got, want := raised(t, w), []string{"breach page", "credential.cut page", "credential.stays page"}; !slices.Equal(got, want) {
 		t.Errorf("alarms %q, want %q", got, want)
 	}
-	is := incidents(t, w, desk.IncidentFilter{})
+	is := opened(t, w, incidents.Filter{})
 	r, err := w.Report(t.Context(), desktest.As("kim"), is[0].ID, 0)
 	if err != nil || !r.Up.IsZero() {
 		t.Errorf("a cut is taken for a restoration: up %s, %v", r.Up, err)
@@ -178,10 +181,10 @@ func TestBreachHandedOverAgain(t *testing.T) {
 	if err := w.Desk.Record(t.Context(), signed); err != nil {
 		t.Errorf("the second time: %v", err)
 	}
-	if is := incidents(t, w, desk.IncidentFilter{}); len(is) != 1 {
+	if is := opened(t, w, incidents.Filter{}); len(is) != 1 {
 		t.Errorf("%d incidents", len(is))
 	}
-	if got := alarms(t, w); len(got) != 1 {
+	if got := raised(t, w); len(got) != 1 {
 		t.Errorf("alarms %q", got)
 	}
 }
@@ -206,7 +209,7 @@ func TestOpeningsAreChecked(t *testing.T) {
 	if err := w.Desk.Record(t.Context(), w.SignedRecord(w.Breach(president, actions.Critical), map[string]string{proof.SealedSubject: "other:acct/1"})); !fault.Is(err, "bad-record") {
 		t.Errorf("a subject of another platform: %v", err)
 	}
-	if is := incidents(t, w, desk.IncidentFilter{}); len(is) != 0 {
+	if is := opened(t, w, incidents.Filter{}); len(is) != 0 {
 		t.Errorf("%d incidents of records that were not entered", len(is))
 	}
 }
@@ -234,13 +237,13 @@ func TestSightings(t *testing.T) {
 		passed := w.Breach("plaza:acct/3", actions.Protected)
 		passed.Type, passed.Text, passed.Sight.Order = "budget-passed", "The standing order expects 1.", "req_order"
 		w.Enter(passed, map[string]string{proof.SealedSubject: "plaza:acct/3"})
-		if got, want := alarms(t, w), []string{"observed warn", "stream.silent page", "stream.gap page", "stream.back info", "breach page", "restore.failed page",
+		if got, want := raised(t, w), []string{"observed warn", "stream.silent page", "stream.gap page", "stream.back info", "breach page", "restore.failed page",
 			"breach page", "budget.spent page", "stream.gap page", "breach page", "budget.spent page"}; !slices.Equal(got, want) {
 			t.Errorf("alarms %q, want %q", got, want)
 		}
 		var got []string
 		for next := int64(0); ; {
-			ss, after, err := w.Sightings(t.Context(), desktest.As("kim"), desk.SightingFilter{Before: next, Limit: 3})
+			ss, after, err := w.Sightings(t.Context(), desktest.As("kim"), incidents.SightingFilter{Before: next, Limit: 3})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -255,11 +258,11 @@ func TestSightings(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("sightings %q, want %q", got, want)
 		}
-		ss, _, err := w.Sightings(t.Context(), desktest.As("kim"), desk.SightingFilter{Kind: proof.KindBlind, Platform: "plaza"})
+		ss, _, err := w.Sightings(t.Context(), desktest.As("kim"), incidents.SightingFilter{Kind: proof.KindBlind, Platform: "plaza"})
 		if err != nil || len(ss) != 3 {
 			t.Errorf("%d times blind, %v", len(ss), err)
 		}
-		_, _, err = w.Sightings(t.Context(), desktest.As("ann"), desk.SightingFilter{})
+		_, _, err = w.Sightings(t.Context(), desktest.As("ann"), incidents.SightingFilter{})
 		refused(t, err, "not-yours-to-read")
 	})
 }
@@ -267,11 +270,11 @@ func TestSightings(t *testing.T) {
 // Attribution goes to the last word that is known and no further.
 func TestAttributionAroundTheDesk(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		o.Holders = desk.Holders{Platforms: map[string][]string{"plaza": {"ann", "bob", "night team"}, "plaza/night-shift": {"bob"}, "other": {"eva"}},
+		o.Holders = kernel.Holders{Platforms: map[string][]string{"plaza": {"ann", "bob", "night team"}, "plaza/night-shift": {"bob"}, "other": {"eva"}},
 			Executor: []string{"ole"}, LogKey: []string{"ada"}}
 		w := staffed(t, o)
 		b := breach(w)
-		id := incidents(t, w, desk.IncidentFilter{})[0].ID
+		id := opened(t, w, incidents.Filter{})[0].ID
 		attribution := func() incident.Attribution {
 			t.Helper()
 			a, err := w.Attribution(t.Context(), desktest.As("kim"), id)
@@ -317,7 +320,7 @@ func TestAttributionOfACopiedMark(t *testing.T) {
 	e := w.Breach(president, actions.Critical)
 	e.Sight.Found.Mark, e.Sight.Warrant = platform.MarkOf("req_old"), "req_new"
 	w.Enter(e, map[string]string{proof.SealedSubject: president})
-	a, err := w.Attribution(t.Context(), desktest.As("kim"), incidents(t, w, desk.IncidentFilter{})[0].ID)
+	a, err := w.Attribution(t.Context(), desktest.As("kim"), opened(t, w, incidents.Filter{})[0].ID)
 	if err != nil || !strings.Contains(a.Why, "mark of another request of this desk") || !strings.Contains(a.Why, "req_new") {
 		t.Errorf("%v: %s", err, a.Why)
 	}
@@ -422,7 +425,7 @@ func TestReportIsOfThen(t *testing.T) {
 	}
 	to.Clock().Advance(time.Minute)
 	to.Change(actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: files})
-	end := to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
+	end := to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
 	if end.Status != actions.StatusExecuted {
 		t.Fatalf("ending an engagement is %s: %s", end.Status, end.Missing)
 	}
@@ -451,7 +454,7 @@ func TestReadingIsRuled(t *testing.T) {
 	const singer = "plaza:acct/2"
 	w.Enter(w.Breach(singer, actions.Protected), map[string]string{proof.SealedSubject: singer})
 	of := func(tier actions.Tier) string {
-		for _, i := range incidents(t, w, desk.IncidentFilter{}) {
+		for _, i := range opened(t, w, incidents.Filter{}) {
 			if i.Tier == tier {
 				return i.ID
 			}
@@ -498,11 +501,11 @@ func TestReadingIsRuled(t *testing.T) {
 	}
 	for what, err := range map[string]error{
 		"incidents": func() error {
-			_, _, err := w.Incidents(t.Context(), desktest.As("ann"), desk.IncidentFilter{})
+			_, _, err := w.Incidents(t.Context(), desktest.As("ann"), incidents.Filter{})
 			return err
 		}(),
 		"incident": func() error { _, err := w.Incident(t.Context(), desktest.As("ann"), of(actions.Critical)); return err }(),
-		"alarms":   func() error { _, _, err := w.Alarms(t.Context(), desktest.As("ann"), desk.AlarmFilter{}); return err }(),
+		"alarms":   func() error { _, _, err := w.Alarms(t.Context(), desktest.As("ann"), alarms.Filter{}); return err }(),
 		"next":     func() error { _, _, err := w.NextAlarms(t.Context(), desktest.As("ann"), -1); return err }(),
 	} {
 		if !fault.Is(err, "not-yours-to-read") {
@@ -530,7 +533,7 @@ func TestReviewClosesIncident(t *testing.T) {
 		if err != nil || !slices.Equal(review.Involved, []workforce.WorkerID{"ann", "kim", "lee"}) {
 			t.Fatalf("%+v, %v", review, err)
 		}
-		wish := desk.Wish{Kind: actions.DeskReview, Change: review, Reason: "done"}
+		wish := acts.Wish{Kind: actions.DeskReview, Change: review, Reason: "done"}
 		_, err = to.TryRequest("ada", wish)
 		refused(t, err, "tasks-open")
 		_, err = to.FinishTask(ctx, desktest.As("eva"), i.ID, 1, "She says so.")
@@ -541,11 +544,11 @@ func TestReviewClosesIncident(t *testing.T) {
 		// Somebody left out, and findings that nobody has seen.
 		short := review
 		short.Involved = []workforce.WorkerID{"ann", "lee"}
-		_, err = to.TryRequest("ada", desk.Wish{Kind: actions.DeskReview, Change: short, Reason: "done"})
+		_, err = to.TryRequest("ada", acts.Wish{Kind: actions.DeskReview, Change: short, Reason: "done"})
 		refused(t, err, "involved-left-out")
 		unseen := review
 		unseen.Findings = incident.FindingsDigest("Nothing happened.")
-		_, err = to.TryRequest("ada", desk.Wish{Kind: actions.DeskReview, Change: unseen, Reason: "done"})
+		_, err = to.TryRequest("ada", acts.Wish{Kind: actions.DeskReview, Change: unseen, Reason: "done"})
 		refused(t, err, "no-such-findings")
 
 		r := to.Request("ada", wish)
@@ -567,14 +570,14 @@ func TestReviewClosesIncident(t *testing.T) {
 		if err != nil || !slices.ContainsFunc(rep.Timeline, func(m incident.Moment) bool { return m.Step == incident.StepClosed }) {
 			t.Errorf("the timeline lacks the closing: %v", err)
 		}
-		if got := alarms(t, to.World); !slices.Equal(got, []string{"incident.opened warn", "incident.closed info"}) {
+		if got := raised(t, to.World); !slices.Equal(got, []string{"incident.opened warn", "incident.closed info"}) {
 			t.Errorf("alarms %q", got)
 		}
 	})
 }
 
 // taken is a change that the executor has taken directly.
-func taken(t *testing.T, w *desktest.World, by workforce.WorkerID, wish desk.Wish) proof.Execution {
+func taken(t *testing.T, w *desktest.World, by workforce.WorkerID, wish acts.Wish) proof.Execution {
 	t.Helper()
 	wish.Reason = "test"
 	d, err := w.Draft(t.Context(), desktest.As(by), wish)
@@ -605,7 +608,7 @@ func TestTakenIsEntered(t *testing.T) {
 			})
 			return kind
 		}
-		end := taken(t, w, "ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "dan"}})
+		end := taken(t, w, "ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "dan"}})
 		w.Clock().Advance(time.Hour) // a draft of an hour ago would not be taken from a person
 		w.Enter(end, nil)
 		if got := settled(end.Request); got != proof.KindTaken {
@@ -620,7 +623,7 @@ func TestTakenIsEntered(t *testing.T) {
 			t.Errorf("the request is %s of %s, %v", r.Status, r.Requester(), err)
 		}
 
-		froze := taken(t, w, "ole", desk.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopeAll}})
+		froze := taken(t, w, "ole", acts.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopeAll}})
 		w.Enter(froze, nil)
 		if got := settled(froze.Request); got != proof.KindTaken {
 			t.Errorf("a freeze was entered as %s", got)
@@ -628,17 +631,17 @@ func TestTakenIsEntered(t *testing.T) {
 		if s, err = w.State(t.Context()); err != nil || len(s.Freezes) != 1 {
 			t.Errorf("freezes: %v, %v", s.Freezes, err)
 		}
-		if got := alarms(t, w); !slices.Equal(got, []string{"frozen page"}) {
+		if got := raised(t, w); !slices.Equal(got, []string{"frozen page"}) {
 			t.Errorf("alarms %q", got)
 		}
 
 		// Spent: nothing more comes of it, and nobody is alarmed.
-		before := len(alarms(t, w))
+		before := len(raised(t, w))
 		again := end
 		w.Enter(again, nil)
 		// Not authorised any more: who signed it has left.
-		lost := taken(t, w, "ole", desk.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopePlatform, Of: "plaza"}})
-		left := w.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "ole"}})
+		lost := taken(t, w, "ole", acts.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopePlatform, Of: "plaza"}})
+		left := w.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "ole"}})
 		if left.Status != actions.StatusExecuted {
 			t.Fatalf("the end is %s: %s", left.Status, left.Missing)
 		}
@@ -652,11 +655,11 @@ func TestTakenIsEntered(t *testing.T) {
 		if s, err = w.State(t.Context()); err != nil || len(s.Freezes) != 1 {
 			t.Errorf("freezes: %v, %v", s.Freezes, err)
 		}
-		if got := alarms(t, w)[before:]; !slices.Equal(got, []string{"taken.refused page"}) {
+		if got := raised(t, w)[before:]; !slices.Equal(got, []string{"taken.refused page"}) {
 			t.Errorf("alarms %q", got)
 		}
 		// Burdening: never, though somebody signed it.
-		burden := taken(t, w, "ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}})
+		burden := taken(t, w, "ada", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}})
 		w.Enter(burden, nil)
 		if got := settled(burden.Request); got != "taken-refused" {
 			t.Errorf("it was entered as %s", got)
@@ -687,12 +690,12 @@ func TestNextAlarms(t *testing.T) {
 			t.Errorf("at the alarm's place stands a %s", entry.Body.Kind)
 		}
 		type answer struct {
-			as  []desk.Alarm
+			as  []alarms.Alarm
 			err error
 		}
 		next := make(chan answer)
 		go func() {
-			as, _, err := w.NextAlarms(t.Context(), desktest.As("kim"), desk.Newest)
+			as, _, err := w.NextAlarms(t.Context(), desktest.As("kim"), alarms.Newest)
 			next <- answer{as, err}
 		}()
 		desktest.Until(t, "an alarm wakes who waits", func() bool {
@@ -776,7 +779,7 @@ func TestSameCredential(t *testing.T) {
 		restored.Kind, restored.Outcome, restored.Before, restored.After = proof.KindReceipt, proof.Executed, restored.Sight.Found, platform.Expect{Status: platform.Up}
 		w.Enter(restored, nil)
 		enter(president, actions.Critical, "night-shift")
-		is := incidents(t, w, desk.IncidentFilter{Subject: "acct/1", Platform: "plaza"})
+		is := opened(t, w, incidents.Filter{Subject: "acct/1", Platform: "plaza"})
 		if len(is) != 1 {
 			t.Fatalf("%d incidents", len(is))
 		}
@@ -808,10 +811,10 @@ func TestDeactivationIsAsked(t *testing.T) {
 				w.Enter(e, map[string]string{proof.SealedSubject: president})
 			}
 		}
-		if got := alarms(t, w); !slices.Equal(got, []string{"deactivated page", "deactivated info"}) {
+		if got := raised(t, w); !slices.Equal(got, []string{"deactivated page", "deactivated info"}) {
 			t.Errorf("alarms %q", got)
 		}
-		as, _, err := w.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
+		as, _, err := w.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{})
 		if err != nil || !strings.Contains(as[1].Text, "Ask the owner now") || as[1].Subject != "acct/1" {
 			t.Errorf("%v, it says %q of %s", err, as[1].Text, as[1].Subject)
 		}
@@ -836,7 +839,7 @@ func TestLiftThatFailed(t *testing.T) {
 	for _, why := range []string{"wrong-state", "replaced", "no-such-subject"} {
 		ended(why)
 	}
-	if got := alarms(t, w); len(got) != 0 {
+	if got := raised(t, w); len(got) != 0 {
 		t.Errorf("alarms %q", got)
 	}
 	if r := ended("mark-exchanged"); !strings.Contains(r.OutcomeText, "was not lifted") {
@@ -846,7 +849,7 @@ func TestLiftThatFailed(t *testing.T) {
 	e.Sight.Why = proof.WhyEnded
 	breach(w)
 	w.Enter(e, map[string]string{proof.SealedSubject: president})
-	if got := alarms(t, w); !slices.Equal(got, []string{"lift.failed page", "breach page", "breach page"}) {
+	if got := raised(t, w); !slices.Equal(got, []string{"lift.failed page", "breach page", "breach page"}) {
 		t.Errorf("alarms %q", got)
 	}
 }

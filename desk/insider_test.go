@@ -8,8 +8,9 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/incidents"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/incident"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -21,13 +22,13 @@ import (
 // at once what is known: the credential, and who may hold it.
 func TestInsider(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		o.Holders = desk.Holders{Platforms: map[string][]string{"plaza/insider": {"abe", "bob"}, "plaza": {"abe", "bob", "eva"}}}
+		o.Holders = kernel.Holders{Platforms: map[string][]string{"plaza/insider": {"abe", "bob"}, "plaza": {"abe", "bob", "eva"}}}
 		to := desktest.NewTown(t, o)
 		to.StopExecutor()
 		to.Watched = true
 		to.StartExecutor()
 		baseline := func() bool {
-			ss, _, err := to.Sightings(t.Context(), desktest.As("kim"), desk.SightingFilter{Kind: proof.KindBaseline, Platform: "plaza"})
+			ss, _, err := to.Sightings(t.Context(), desktest.As("kim"), incidents.SightingFilter{Kind: proof.KindBaseline, Platform: "plaza"})
 			return err == nil && len(ss) > 0
 		}
 		desktest.Until(t, "the watch has its baseline in the ledger", baseline)
@@ -45,7 +46,7 @@ func TestInsider(t *testing.T) {
 		}
 		var i incident.Incident
 		desktest.Until(t, "the breach is an incident", func() bool {
-			is, _, err := to.Incidents(t.Context(), desktest.As("kim"), desk.IncidentFilter{Platform: "plaza", Subject: "acct/1"})
+			is, _, err := to.Incidents(t.Context(), desktest.As("kim"), incidents.Filter{Platform: "plaza", Subject: "acct/1"})
 			if err != nil || len(is) == 0 {
 				return false
 			}
@@ -117,7 +118,7 @@ func TestLiftedByAPerson(t *testing.T) {
 		}
 		var i incident.Incident
 		desktest.Until(t, "an incident is open", func() bool {
-			is := incidents(t, to.World, desk.IncidentFilter{})
+			is := opened(t, to.World, incidents.Filter{})
 			if len(is) == 1 {
 				i = is[0]
 			}
@@ -145,8 +146,8 @@ func TestLiftedByAPerson(t *testing.T) {
 		if !asked || !over {
 			t.Errorf("asked %t, over %t: %+v", asked, over, rep.Timeline)
 		}
-		if !slices.Contains(alarms(t, to.World), "breach.over info") {
-			t.Errorf("alarms %q", alarms(t, to.World))
+		if !slices.Contains(raised(t, to.World), "breach.over info") {
+			t.Errorf("alarms %q", raised(t, to.World))
 		}
 		_, v := export(t, to.World, i.ID, false)
 		if !slices.ContainsFunc(v.Claims, func(c incident.Claim) bool { return c.What == "When it was up again" && c.Proven }) {
@@ -185,7 +186,7 @@ func TestOneLiftsWhatNobodyLifts(t *testing.T) {
 			t.Fatal(err)
 		}
 		desktest.Until(t, "an incident is open", func() bool {
-			return len(incidents(t, to.World, desk.IncidentFilter{Platform: "plaza", Subject: c.id})) == 1
+			return len(opened(t, to.World, incidents.Filter{Platform: "plaza", Subject: c.id})) == 1
 		})
 		d, err := to.Desk.Draft(t.Context(), desktest.As("ann"), desktest.Wish(actions.AccountRestore, subject.String()))
 		if err != nil || (d.Need.Independent == 0) != c.alone {

@@ -10,8 +10,9 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -41,7 +42,7 @@ func TestLaw1LeaverVoidsWarrant(t *testing.T) {
 		if r = to.Countersign(r.ID, "kim"); r.Status != actions.StatusApproved {
 			t.Fatalf("the request is %s", r.Status)
 		}
-		end := to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
+		end := to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
 		if end.Status != actions.StatusExecuted {
 			t.Fatalf("ending an engagement is %s: %s", end.Status, end.Missing)
 		}
@@ -110,7 +111,7 @@ func TestLaw3ChangingTheDeskNeedsSeveral(t *testing.T) {
 			t.Fatal(err)
 		}
 		admit, rows := w.Admission(false, workforce.Record{Worker: "puppet", Roles: []workforce.Role{workforce.Lead}, Start: canonical.At(time.Now())})
-		for name, wish := range map[string]desk.Wish{
+		for name, wish := range map[string]acts.Wish{
 			"policy": {Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartPolicy, Policy: s.Policy.Files()}},
 			"budget": {Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}},
 			"trust":  {Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTrust, Trust: &s.Trust}},
@@ -118,7 +119,7 @@ func TestLaw3ChangingTheDeskNeedsSeveral(t *testing.T) {
 			"extend": {Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "extend", Worker: "dan", Last: canonical.At(time.Now().AddDate(1, 0, 0))}},
 			"admit":  {Kind: actions.DeskAdmit, Change: admit},
 		} {
-			var with []desk.AdmittedRow
+			var with []acts.AdmittedRow
 			if name == "admit" {
 				with = rows
 			}
@@ -313,7 +314,7 @@ func TestEditedRowsExecuteNothing(t *testing.T) {
 
 // offClock is an executor whose clock is off and that can do nothing else.
 type offClock struct {
-	desk.Executor
+	kernel.Executor
 	off time.Duration
 }
 
@@ -333,7 +334,7 @@ func TestLaw5ClocksMustAgree(t *testing.T) {
 		w.Run()
 		deadline := time.Now().Add(desktest.Patience)
 		for {
-			_, err := w.TryRequest("ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "acme", Name: "Acme", Ratchet: 14}}})
+			_, err := w.TryRequest("ada", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "acme", Name: "Acme", Ratchet: 14}}})
 			if !c.refuses && err != nil {
 				t.Errorf("%s off: %v", c.off, err)
 			}
@@ -363,7 +364,7 @@ func TestStatementsAreOfNow(t *testing.T) {
 		}
 		d.Statement.NotBefore = canonical.At(d.Statement.NotBefore.Add(-c.back))
 		d.Statement.Expires = canonical.At(d.Statement.Expires.Add(-c.back))
-		_, err = to.Desk.Request(t.Context(), desktest.As("ann"), desk.Submission{Action: d.Action, Signed: to.Signed("ann", d)})
+		_, err = to.Desk.Request(t.Context(), desktest.As("ann"), acts.Submission{Action: d.Action, Signed: to.Signed("ann", d)})
 		if c.refuses {
 			refused(t, err, "stale-draft")
 		} else if err != nil {
@@ -377,7 +378,7 @@ func TestRepeatIsTheRequesters(t *testing.T) {
 	to := desktest.NewTown(t, desktest.Options{})
 	r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 	to.Countersign(r.ID, "lee")
-	again := desk.Submission{Action: r.Action, Signed: r.Signed}
+	again := acts.Submission{Action: r.Action, Signed: r.Signed}
 	got, err := to.Desk.Request(t.Context(), desktest.As("abe"), again)
 	refused(t, err, "another-signer")
 	if len(got.Signers) != 0 {

@@ -10,8 +10,10 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/workforce"
@@ -19,7 +21,7 @@ import (
 
 // saying is an executor that says what it is told to say of itself.
 type saying struct {
-	desk.Executor
+	kernel.Executor
 	status proof.ExecutorStatus
 	err    error
 }
@@ -31,13 +33,13 @@ func (s *saying) Status(context.Context) (proof.ExecutorStatus, error) {
 }
 
 // in returns the matters of a section.
-func in(t *testing.T, w *desktest.World, section string) (out []desk.Matter) {
+func in(t *testing.T, w *desktest.World, section string) (out []alarms.Matter) {
 	t.Helper()
 	all, err := w.Matters(t.Context(), desktest.As("kim"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(all, func(m desk.Matter) bool { return m.Section != section })
+	return slices.DeleteFunc(all, func(m alarms.Matter) bool { return m.Section != section })
 }
 
 // TestExecutorStatesAreTold: each state of the executor has its alarm once when it
@@ -58,7 +60,7 @@ func TestExecutorStatesAreTold(t *testing.T) {
 		}
 		settle()
 		check()
-		if got := alarms(t, w); len(got) != 0 {
+		if got := raised(t, w); len(got) != 0 {
 			t.Fatalf("a desk that is well alarms %q", got)
 		}
 		for kind, begin := range map[string]func(){
@@ -67,7 +69,7 @@ func TestExecutorStatesAreTold(t *testing.T) {
 		} {
 			begin()
 			check()
-			if got := slices.DeleteFunc(alarms(t, w), func(k string) bool { return !strings.HasPrefix(k, kind) }); !slices.Equal(got, []string{kind + " page"}) {
+			if got := slices.DeleteFunc(raised(t, w), func(k string) bool { return !strings.HasPrefix(k, kind) }); !slices.Equal(got, []string{kind + " page"}) {
 				t.Errorf("%s: alarms %q", kind, got)
 			}
 			ms := in(t, w, "executor")
@@ -76,7 +78,7 @@ func TestExecutorStatesAreTold(t *testing.T) {
 			}
 			settle()
 			check()
-			if got := alarms(t, w); !slices.Equal(got[len(got)-2:], []string{kind + " page", kind + " info"}) {
+			if got := raised(t, w); !slices.Equal(got[len(got)-2:], []string{kind + " page", kind + " info"}) {
 				t.Errorf("%s: alarms %q", kind, got)
 			}
 		}
@@ -88,8 +90,8 @@ func TestExecutorStatesAreTold(t *testing.T) {
 		}
 		w.Clock().Advance(31 * time.Second)
 		check()
-		if got := in(t, w, "ledger"); len(got) != 1 || !got[0].Needs() || alarms(t, w)[len(alarms(t, w))-1] != "ledger.behind page" {
-			t.Errorf("behind: %+v, %q", got, alarms(t, w))
+		if got := in(t, w, "ledger"); len(got) != 1 || !got[0].Needs() || raised(t, w)[len(raised(t, w))-1] != "ledger.behind page" {
+			t.Errorf("behind: %+v, %q", got, raised(t, w))
 		}
 		_, err := w.Matters(t.Context(), desktest.As("ann"))
 		refused(t, err, "not-yours-to-read")
@@ -111,7 +113,7 @@ func TestStartingIsNotAway(t *testing.T) {
 			if _, err := w.CheckHealth(t.Context(), canonical.At(w.Clock().Now())); err != nil {
 				t.Fatal(err)
 			}
-			if got := alarms(t, w); !slices.Equal(got, want) {
+			if got := raised(t, w); !slices.Equal(got, want) {
 				t.Fatalf("alarms %q, and not %q", got, want)
 			}
 		}
@@ -120,7 +122,7 @@ func TestStartingIsNotAway(t *testing.T) {
 		check()
 		w.Clock().Advance(2 * time.Second)
 		check("executor.away page")
-		last, _, err := w.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
+		last, _, err := w.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{})
 		if err != nil || len(last) == 0 || strings.Count(last[0].Text, "does not answer") != 1 {
 			t.Errorf("the alarm is %+v, %v", last, err)
 		}
@@ -148,14 +150,14 @@ func TestClocksThatDifferAreTold(t *testing.T) {
 			if _, err := w.CheckHealth(t.Context(), canonical.At(w.Clock().Now())); err != nil {
 				t.Fatal(err)
 			}
-			if slices.Contains(alarms(t, w), "clocks.differ page") {
+			if slices.Contains(raised(t, w), "clocks.differ page") {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("alarms %q", alarms(t, w))
+				t.Fatalf("alarms %q", raised(t, w))
 			}
 		}
-		if got := in(t, w, "executor"); !slices.ContainsFunc(got, func(m desk.Matter) bool { return m.Needs() && strings.Contains(m.Text, "more than a minute apart") }) {
+		if got := in(t, w, "executor"); !slices.ContainsFunc(got, func(m alarms.Matter) bool { return m.Needs() && strings.Contains(m.Text, "more than a minute apart") }) {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -177,14 +179,14 @@ func TestWaitingIsTold(t *testing.T) {
 		}
 		r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 		check()
-		if got := in(t, to.World, "requests"); len(got) != 0 || len(alarms(t, to.World)) != 0 {
-			t.Fatalf("at once: %+v, %q", got, alarms(t, to.World))
+		if got := in(t, to.World, "requests"); len(got) != 0 || len(raised(t, to.World)) != 0 {
+			t.Fatalf("at once: %+v, %q", got, raised(t, to.World))
 		}
 		to.Clock().Advance(6 * time.Minute)
 		check()
 		check()
-		as, _, err := to.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
-		if err != nil || len(as) != 1 || as[0].Kind != "request.waiting" || as[0].Request != r.ID || as[0].Severity != desk.Page {
+		as, _, err := to.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{})
+		if err != nil || len(as) != 1 || as[0].Kind != "request.waiting" || as[0].Request != r.ID || as[0].Severity != alarms.Page {
 			t.Fatalf("%+v, %v", as, err)
 		}
 		if got := in(t, to.World, "requests"); len(got) != 1 || got[0].Request != r.ID || !got[0].Needs() {
@@ -195,7 +197,7 @@ func TestWaitingIsTold(t *testing.T) {
 		}
 		to.Clock().Advance(16 * time.Minute)
 		check()
-		as, _, err = to.Alarms(t.Context(), desktest.As("kim"), desk.AlarmFilter{})
+		as, _, err = to.Alarms(t.Context(), desktest.As("kim"), alarms.Filter{})
 		if err != nil || len(as) != 2 || as[0].Kind != "request.waiting" || as[0].Request != "" || !strings.Contains(as[0].Text, "8 requests") {
 			t.Errorf("%+v, %v", as, err)
 		}
@@ -208,8 +210,8 @@ func TestEmergencyIsTold(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		to := desktest.NewTown(t, o)
 		since := canonical.At(to.Clock().Now())
-		r := to.Settled("ole", to.Request("ole", desk.Wish{Kind: actions.AccountContain, Subject: "plaza:@neighbour", Reason: "raid", Until: canonical.At(to.Clock().Now().Add(20 * time.Minute))}))
-		if got := alarms(t, to.World); !slices.Equal(got, []string{"emergency page"}) {
+		r := to.Settled("ole", to.Request("ole", acts.Wish{Kind: actions.AccountContain, Subject: "plaza:@neighbour", Reason: "raid", Until: canonical.At(to.Clock().Now().Add(20 * time.Minute))}))
+		if got := raised(t, to.World); !slices.Equal(got, []string{"emergency page"}) {
 			t.Errorf("alarms %q", got)
 		}
 		if got := in(t, to.World, "emergencies"); len(got) != 1 || got[0].Request != r.ID {
@@ -221,7 +223,7 @@ func TestEmergencyIsTold(t *testing.T) {
 			if since, err = to.CheckHealth(t.Context(), since); err != nil {
 				t.Fatal(err)
 			}
-			got := slices.DeleteFunc(alarms(t, to.World), func(k string) bool {
+			got := slices.DeleteFunc(raised(t, to.World), func(k string) bool {
 				return strings.HasPrefix(k, "clocks") || strings.HasPrefix(k, "executor") || strings.HasPrefix(k, "ledger.behind")
 			})
 			if !slices.Equal(got, want) {
@@ -250,7 +252,7 @@ func TestFailedLiftIsTold(t *testing.T) {
 			to.Enter(e, nil)
 		}
 		record(proof.Execution{Kind: proof.KindReceipt, Duty: proof.DutyLift, Outcome: proof.Failed, Type: "not-able", Text: "The subject is under another mark."})
-		if got := alarms(t, to.World); !slices.Equal(got, []string{"lift.failed page"}) {
+		if got := raised(t, to.World); !slices.Equal(got, []string{"lift.failed page"}) {
 			t.Errorf("alarms %q", got)
 		}
 		if got := in(t, to.World, "lifts"); len(got) != 1 || got[0].Request != r.ID || !got[0].Needs() || !strings.Contains(got[0].Text, "another mark") {
@@ -258,7 +260,7 @@ func TestFailedLiftIsTold(t *testing.T) {
 		}
 		record(proof.Execution{Kind: proof.KindReceipt, Duty: proof.DutyLift, Outcome: proof.Failed, Type: "bad-token", Text: "plaza refused."})
 		to.Enter(proof.Execution{Request: "brc_1", Kind: proof.KindBlind, Duty: proof.DutyWatch, Type: "platform-credentials", Text: "No.", Sight: &proof.Sight{Platform: "plaza"}}, nil)
-		if got := alarms(t, to.World)[1:]; !slices.Equal(got, []string{"credential.refused page", "lift.failed page", "credential.refused page"}) {
+		if got := raised(t, to.World)[1:]; !slices.Equal(got, []string{"credential.refused page", "lift.failed page", "credential.refused page"}) {
 			t.Errorf("alarms %q", got)
 		}
 	})
@@ -270,12 +272,12 @@ func TestFailedLiftIsTold(t *testing.T) {
 func TestOfficersWhoAreShortAreTold(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		w := staffed(t, o)
-		wish := func(k actions.Kind, c actions.Change) desk.Wish {
-			return desk.Wish{Kind: k, Subject: actions.DeskPlatform + ":desk", Reason: "cem lost the key", Change: c}
+		wish := func(k actions.Kind, c actions.Change) acts.Wish {
+			return acts.Wish{Kind: k, Subject: actions.DeskPlatform + ":desk", Reason: "cem lost the key", Change: c}
 		}
 		told := func(section string, words ...string) {
 			t.Helper()
-			got := slices.DeleteFunc(in(t, w, section), func(m desk.Matter) bool { return !m.Needs() })
+			got := slices.DeleteFunc(in(t, w, section), func(m alarms.Matter) bool { return !m.Needs() })
 			if len(got) != len(words) {
 				t.Fatalf("%s: %+v, and not %q", section, got, words)
 			}

@@ -6,7 +6,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger/proof"
 )
@@ -19,7 +19,7 @@ func TestMootWhenDrafted(t *testing.T) {
 	w.Staff()
 	w.Change(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "ann"})
 	last := canonical.At(w.Clock().Now().Add(100 * 24 * time.Hour))
-	reinstate := desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "reinstate", Worker: "ann"}, Reason: "back"}
+	reinstate := acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "reinstate", Worker: "ann"}, Reason: "back"}
 	in, err := w.Draft(t.Context(), desktest.As("ada"), reinstate)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestMootWhenDrafted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, wish := range map[string]desk.Wish{
+	for name, wish := range map[string]acts.Wish{
 		"a reinstatement after 7 days": reinstate,
 		"an extension of what is over": {Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "extend", Worker: "ann", Last: last}, Reason: "longer"},
 		"older laws":                   {Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartLaws, Laws: s.Laws}, Reason: "back"},
@@ -44,6 +44,6 @@ func TestMootWhenDrafted(t *testing.T) {
 	}
 	now := canonical.At(w.Clock().Now())
 	in.Statement.NotBefore, in.Statement.Expires = now, canonical.At(now.Add(proof.Validity(in.Action)))
-	_, err = w.Desk.Request(t.Context(), desktest.As("ada"), desk.Submission{Action: in.Action, Signed: w.Signed("ada", in)})
+	_, err = w.Desk.Request(t.Context(), desktest.As("ada"), acts.Submission{Action: in.Action, Signed: w.Signed("ada", in)})
 	refused(t, err, "wrong-state")
 }

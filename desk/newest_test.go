@@ -8,7 +8,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -24,18 +24,18 @@ func TestJudgedByTheNewest(t *testing.T) {
 	other := to.Second()
 	end := func(w workforce.WorkerID) {
 		t.Helper()
-		r := to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: w}})
+		r := to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: w}})
 		if r.Status != actions.StatusExecuted {
 			t.Fatalf("ending an engagement is %s: %s", r.Status, r.Missing)
 		}
 	}
-	drafted := func(by workforce.WorkerID, subject string) desk.Submission {
+	drafted := func(by workforce.WorkerID, subject string) acts.Submission {
 		t.Helper()
 		d, err := other.Draft(t.Context(), desktest.As(by), desktest.Wish(actions.AccountTakedown, subject))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return desk.Submission{Action: d.Action, Signed: other.Signed(by, d)}
+		return acts.Submission{Action: d.Action, Signed: other.Signed(by, d)}
 	}
 	held, ready := drafted("ann", "plaza:@singer"), drafted("abe", "plaza:@neighbour")
 	seen := drafted("bob", "plaza:@singer")
@@ -47,7 +47,7 @@ func TestJudgedByTheNewest(t *testing.T) {
 	// A yes: both were engaged when the other node looked last.
 	for _, c := range []struct {
 		by  workforce.WorkerID
-		sub desk.Submission
+		sub acts.Submission
 	}{{"ann", held}, {"abe", ready}} {
 		end(c.by)
 		before := len(since(t, to.World, 0))

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -43,7 +43,7 @@ func TestTwoNodes(t *testing.T) {
 		t.Errorf("plaza changed %d times, want 2", n)
 	}
 	// The second node knows who left by what the first entered.
-	end := to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
+	end := to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
 	if end.Status != actions.StatusExecuted {
 		t.Fatalf("ending an engagement is %s: %s", end.Status, end.Missing)
 	}
@@ -136,7 +136,7 @@ func admitVendor(w *desktest.World, v workforce.Vendor) error {
 		return r, err
 	}
 	r, err := persist(func() (actions.Request, error) {
-		return w.TryRequest("ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &v}, Reason: "test"})
+		return w.TryRequest("ada", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &v}, Reason: "test"})
 	})
 	for _, by := range []workforce.WorkerID{"bea", "cem"} {
 		if err == nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
@@ -70,7 +70,7 @@ func TestRevivedByWhoeverEditsRows(t *testing.T) {
 			refused(t, err, "not-open")
 		}
 
-		vendor := to.Request("ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "new", Name: "New"}}})
+		vendor := to.Request("ada", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "new", Name: "New"}}})
 		vendor = to.Countersign(vendor.ID, "bea")
 		withdraw(vendor)
 		revive(vendor)
@@ -80,7 +80,7 @@ func TestRevivedByWhoeverEditsRows(t *testing.T) {
 
 		budgets := actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}
 		budgets.Budgets[0].Limit = 77
-		waits := to.Request("ada", desk.Wish{Kind: actions.DeskChange, Change: budgets})
+		waits := to.Request("ada", acts.Wish{Kind: actions.DeskChange, Change: budgets})
 		if waits = to.Countersign(waits.ID, "bea", "cem"); waits.Status != actions.StatusHeld {
 			t.Fatalf("the change of budgets is %s", waits.Status)
 		}
@@ -99,7 +99,7 @@ func TestRevivedByWhoeverEditsRows(t *testing.T) {
 		}
 
 		to.Change(actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "cem"})
-		thaw := to.Request("bea", desk.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "cem"}})
+		thaw := to.Request("bea", acts.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "cem"}})
 		if thaw = decline("ada", thaw); thaw.Status != actions.StatusHeld {
 			t.Fatalf("the thaw is %s", thaw.Status)
 		}

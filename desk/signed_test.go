@@ -7,6 +7,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -35,7 +36,7 @@ func TestWithdrawalIsSigned(t *testing.T) {
 		to := desktest.NewTown(t, o)
 		r := heldRequest(t, to)
 		other := heldRequest(t, to)
-		draft := func(request string, v actions.Verdict) desk.Draft {
+		draft := func(request string, v actions.Verdict) acts.Draft {
 			d, err := to.DraftVerdict(t.Context(), desktest.As("ann"), request, v, "")
 			if err != nil {
 				t.Fatal(err)

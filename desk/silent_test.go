@@ -7,7 +7,8 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
@@ -15,13 +16,13 @@ import (
 )
 
 // needs returns the matters that need a person.
-func needs(t *testing.T, w *desktest.World) []desk.Matter {
+func needs(t *testing.T, w *desktest.World) []alarms.Matter {
 	t.Helper()
 	all, err := w.Matters(t.Context(), desktest.As("kim"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(all, func(m desk.Matter) bool { return !m.Needs() })
+	return slices.DeleteFunc(all, func(m alarms.Matter) bool { return !m.Needs() })
 }
 
 // TestNobodyIsPaged: that an address of pages takes nothing any more, so that nobody
@@ -30,7 +31,7 @@ func TestNobodyIsPaged(t *testing.T) {
 	p := newPager(t)
 	p.say(http.StatusGone)
 	x := &saying{status: proof.ExecutorStatus{Size: 1 << 40}}
-	w := staffed(t, desktest.Options{Executor: x, Destinations: []desk.Destination{p.destination(t)}})
+	w := staffed(t, desktest.Options{Executor: x, Destinations: []alarms.Destination{p.destination(t)}})
 	x.err = fault.New(fault.Unavailable, "executor-unreachable", "It is not there.")
 	if _, err := w.CheckHealth(t.Context(), canonical.At(w.Clock().Now())); err != nil {
 		t.Fatal(err)
@@ -47,8 +48,8 @@ func TestNobodyIsPaged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := slices.DeleteFunc(alarms(t, w), func(k string) bool { return k != "address.off page" }); len(got) != 1 {
-		t.Errorf("alarms %q", alarms(t, w))
+	if got := slices.DeleteFunc(raised(t, w), func(k string) bool { return k != "address.off page" }); len(got) != 1 {
+		t.Errorf("alarms %q", raised(t, w))
 	}
 }
 
@@ -61,12 +62,12 @@ func TestIndispensableInStatus(t *testing.T) {
 	if got := needs(t, w); len(got) != 0 {
 		t.Fatalf("at first: %+v", got)
 	}
-	w.Request("cem", desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{w.PublicKey("cem").ID()}}})
+	w.Request("cem", acts.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{w.PublicKey("cem").ID()}}})
 	if _, err := w.CheckExposure(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(alarms(t, w), "indispensable page") {
-		t.Fatalf("alarms %q", alarms(t, w))
+	if !slices.Contains(raised(t, w), "indispensable page") {
+		t.Fatalf("alarms %q", raised(t, w))
 	}
 	if got := needs(t, w); len(got) == 0 {
 		t.Error("the desk cannot go on without ada or bea, and its status says that all is well")

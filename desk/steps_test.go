@@ -11,7 +11,10 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/incidents"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -36,9 +39,9 @@ type step struct {
 var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Bodies", "TierEntries", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
 
-// others are neither: Run is the background, with CheckExposure and CheckHealth,
-// and Found has its own test.
-var others = []string{"CheckExposure", "CheckHealth", "Found", "Run"}
+// others are neither: Run is the background, with CheckExposure and CheckHealth, Found
+// has its own test, and OpenWatched prepares Record.
+var others = []string{"CheckExposure", "CheckHealth", "Found", "OpenWatched", "Run"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()
@@ -46,14 +49,14 @@ func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 }
 
 // submission drafts and signs, so that the call itself can be repeated.
-func submission(t *testing.T, to *desktest.Town, by workforce.WorkerID, wish desk.Wish) desk.Submission {
+func submission(t *testing.T, to *desktest.Town, by workforce.WorkerID, wish acts.Wish) acts.Submission {
 	t.Helper()
 	wish.Reason = "test"
 	d, err := to.Draft(t.Context(), desktest.As(by), wish)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return desk.Submission{Action: d.Action, Signed: to.Signed(by, d)}
+	return acts.Submission{Action: d.Action, Signed: to.Signed(by, d)}
 }
 
 var steps = map[string]step{
@@ -70,7 +73,7 @@ var steps = map[string]step{
 	},
 	"Countersign": {
 		refused: func(to *desktest.Town) error {
-			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), desk.Filter{Status: actions.StatusHeld})
+			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), acts.Filter{Status: actions.StatusHeld})
 			if err != nil {
 				return err
 			}
@@ -94,7 +97,7 @@ var steps = map[string]step{
 	},
 	"Decline": {
 		refused: func(to *desktest.Town) error {
-			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), desk.Filter{Status: actions.StatusHeld})
+			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), acts.Filter{Status: actions.StatusHeld})
 			if err != nil {
 				return err
 			}
@@ -120,7 +123,7 @@ var steps = map[string]step{
 	},
 	"Withdraw": {
 		refused: func(to *desktest.Town) error {
-			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), desk.Filter{Status: actions.StatusHeld})
+			rs, _, err := to.Requests(to.Context(), desktest.As("kim"), acts.Filter{Status: actions.StatusHeld})
 			if err != nil {
 				return err
 			}
@@ -236,7 +239,7 @@ var steps = map[string]step{
 		prepare: func(t *testing.T, to *desktest.Town) func() error {
 			to.StopExecutor()
 			to.Rest() // the job that follows is not the record's
-			e := to.SignedRecord(taken(t, to.World, "ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "dan"}}), nil)
+			e := to.SignedRecord(taken(t, to.World, "ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "dan"}}), nil)
 			return func() error { return to.Desk.Record(t.Context(), e) }
 		},
 		entries: []string{"taken"}, tables: []string{"execution", "sighting", "job"},
@@ -346,7 +349,7 @@ var steps = map[string]step{
 
 // firstRequest is the one that every town of TestFiveSteps begins with.
 func firstRequest(to *desktest.Town) string {
-	rs, _, err := to.Requests(to.Context(), desktest.As("kim"), desk.Filter{Status: actions.StatusHeld})
+	rs, _, err := to.Requests(to.Context(), desktest.As("kim"), acts.Filter{Status: actions.StatusHeld})
 	if err != nil || len(rs) == 0 {
 		panic(fmt.Sprintf("no request is held: %v", err))
 	}
@@ -355,7 +358,7 @@ func firstRequest(to *desktest.Town) string {
 
 // anyIncident returns an open incident on the first request.
 func anyIncident(to *desktest.Town) string {
-	is, _, err := to.Incidents(to.Context(), desktest.As("eva"), desk.IncidentFilter{})
+	is, _, err := to.Incidents(to.Context(), desktest.As("eva"), incidents.Filter{})
 	if err != nil {
 		panic(err)
 	}
@@ -382,11 +385,26 @@ func anyTask(to *desktest.Town) string {
 	return id
 }
 
-// TestEveryMethod finds the methods that a change could hide in.
+// partOfAStep reports whether a method is called within a step that another method of
+// this test begins: it takes the step's transaction, or the state that it is judged by.
+func partOfAStep(m reflect.Method) bool {
+	for i := range m.Type.NumIn() {
+		switch m.Type.In(i) {
+		case reflect.TypeFor[*kernel.Tx](), reflect.TypeFor[*proof.State]():
+			return true
+		}
+	}
+	return false
+}
+
+// TestEveryMethod finds the methods of all rooms that a change could hide in.
 func TestEveryMethod(t *testing.T) {
 	typ := reflect.TypeFor[*desk.Desk]()
 	for i := range typ.NumMethod() {
 		name := typ.Method(i).Name
+		if partOfAStep(typ.Method(i)) {
+			continue
+		}
 		_, changes := steps[name]
 		if !changes && !slices.Contains(reads, name) && !slices.Contains(others, name) {
 			t.Errorf("Desk.%s is in no list: say whether it changes something", name)

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -34,7 +34,7 @@ func TestPurgedTierStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	followers(12)
-	_, err = to.Desk.Request(t.Context(), desktest.As("ann"), desk.Submission{Action: early.Action, Signed: to.Signed("ann", early)})
+	_, err = to.Desk.Request(t.Context(), desktest.As("ann"), acts.Submission{Action: early.Action, Signed: to.Signed("ann", early)})
 	refused(t, err, "tier-moved")
 	d, err := to.Desk.Draft(t.Context(), desktest.As("ann"), desktest.Wish(actions.AccountTakedown, "plaza:@neighbour"))
 	if err != nil || d.Action.Tier != actions.Critical || d.Need.Independent != 2 {
@@ -61,7 +61,7 @@ func TestPurgedTierStands(t *testing.T) {
 func TestRaisedWhileHeld(t *testing.T) {
 	to := desktest.NewTown(t, desktest.Options{})
 	r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@singer"))
-	to.Request("kim", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTiers,
+	to.Request("kim", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartTiers,
 		Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: "acct/2"}, From: actions.Standard, To: actions.Critical}}})
 	if r = to.Countersign(r.ID, "lee"); r.Status != actions.StatusHeld {
 		t.Fatalf("with two people it is %s", r.Status)

@@ -9,6 +9,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
@@ -30,8 +31,8 @@ func (d *Desk) SignIn(ctx context.Context, signed actions.SignedTokenAsk) (Token
 	var out Token
 	a := signed.Ask
 	known := false
-	err := d.tryChange(ctx, func(s *proof.State) (func(*tx) error, error) {
-		now := d.timeNow()
+	err := d.kernel.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
+		now := d.kernel.TimeNow()
 		if err := provesKey(s, signed, now); err != nil {
 			return nil, err
 		}
@@ -40,18 +41,18 @@ func (d *Desk) SignIn(ctx context.Context, signed actions.SignedTokenAsk) (Token
 			return nil, err
 		}
 		kept := canonical.MustMarshal(signed)
-		t := Token{ID: d.ids.New("tok"), Hash: a.Secret[:], Nonce: a.Nonce, Ask: kept, Worker: a.Worker, Key: a.Key, Name: a.Name, Created: now, Expires: a.Expires}
-		return func(tx *tx) error {
-			tx.record(entry.KindToken, entry.Token{Token: t.ID, Worker: t.Worker, Key: t.Key}, ledger.Opening{Name: "ask", Value: kept})
+		t := Token{ID: d.kernel.IDs.New("tok"), Hash: a.Secret[:], Nonce: a.Nonce, Ask: kept, Worker: a.Worker, Key: a.Key, Name: a.Name, Created: now, Expires: a.Expires}
+		return func(tx *kernel.Tx) error {
+			tx.Enter(entry.KindToken, entry.Token{Token: t.ID, Worker: t.Worker, Key: t.Key}, ledger.Opening{Name: "ask", Value: kept})
 			out = t
 			return tx.InsertToken(t)
 		}, nil
 	})
 	if !known || fault.Is(err, "token-ask-spent") {
 		// An ask that was seen on its way and is sent again says nothing of its signer.
-		return out, d.strange(err)
+		return out, d.kernel.Strange(err)
 	}
-	return out, d.noted(ctx, Caller{Worker: a.Worker}, "sign-in", err)
+	return out, d.kernel.Noted(ctx, kernel.Caller{Worker: a.Worker}, "sign-in", err)
 }
 
 func badAsk(format string, args ...any) error {
@@ -143,59 +144,59 @@ func (k *tokens) rests(s *proof.State, t store.Token) bool {
 // Authenticate says who shows a secret: somebody engaged now, by a token that is
 // neither revoked nor over, which a key that is still live signed for. What the
 // database says of a token counts only as far as that signature bears it out.
-func (d *Desk) Authenticate(ctx context.Context, secret string) (Caller, error) {
+func (d *Desk) Authenticate(ctx context.Context, secret string) (kernel.Caller, error) {
 	no := fault.New(fault.Unauthenticated, "bad-token", "The token is unknown, revoked or over. Sign in again with `countersign token create`.")
 	if !strings.HasPrefix(secret, actions.SecretPrefix) {
-		return Caller{}, d.strange(no)
+		return kernel.Caller{}, d.kernel.Strange(no)
 	}
 	hash := sha256.Sum256([]byte(secret))
 	var t store.Token
 	var ok bool
-	err := d.store.Read(ctx, func(stx *store.Tx) (err error) {
+	err := d.kernel.Store.Read(ctx, func(stx *store.Tx) (err error) {
 		t, ok, err = stx.TokenByHash(hash[:])
 		return err
 	})
 	if err != nil {
-		return Caller{}, err
+		return kernel.Caller{}, err
 	}
-	now := d.now()
+	now := d.kernel.Now()
 	if !ok || !t.Revoked.IsZero() || !now.Before(t.Expires.Time) {
-		return Caller{}, d.strange(no)
+		return kernel.Caller{}, d.kernel.Strange(no)
 	}
-	s, err := d.State(ctx)
+	s, err := d.kernel.State(ctx)
 	if err != nil {
-		return Caller{}, err
+		return kernel.Caller{}, err
 	}
 	if k, ok := s.People.Key(t.Key); !ok || k.Worker != t.Worker || !k.Live(now) || !d.tokens.rests(s, t) {
-		return Caller{}, d.strange(no)
+		return kernel.Caller{}, d.kernel.Strange(no)
 	}
 	if st := s.People.Standing(t.Worker, now); !st.Engaged {
-		return Caller{}, fault.New(fault.Unauthenticated, "engagement-ended", "%s is not at this desk any more: %s.", t.Worker, st.Why)
+		return kernel.Caller{}, fault.New(fault.Unauthenticated, "engagement-ended", "%s is not at this desk any more: %s.", t.Worker, st.Why)
 	}
-	return Caller{Worker: t.Worker, Token: t.ID}, nil
+	return kernel.Caller{Worker: t.Worker, Token: t.ID}, nil
 }
 
 // RevokeToken ends one of the caller's tokens; officers and those on call end anybody's.
-func (d *Desk) RevokeToken(ctx context.Context, by Caller, token string) error {
-	return d.change(ctx, by, "revoke-token", func(s *proof.State) (func(*tx) error, error) {
-		st := s.People.Standing(by.Worker, d.now())
-		return func(t *tx) error {
+func (d *Desk) RevokeToken(ctx context.Context, by kernel.Caller, token string) error {
+	return d.kernel.Change(ctx, by, "revoke-token", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		st := s.People.Standing(by.Worker, d.kernel.Now())
+		return func(t *kernel.Tx) error {
 			have, err := t.Token(token)
 			if err != nil {
 				return err
 			}
-			if have.Worker != by.Worker && !may(st, workforce.Officer, workforce.OnCall) {
+			if have.Worker != by.Worker && !kernel.May(st, workforce.Officer, workforce.OnCall) {
 				return fault.New(fault.Forbidden, "not-yours", "Only officers and those on call end other people's tokens.")
 			}
-			t.record(entry.KindTokenRevoked, entry.Token{Token: have.ID, Worker: have.Worker, Key: have.Key, By: by.Worker})
+			t.Enter(entry.KindTokenRevoked, entry.Token{Token: have.ID, Worker: have.Worker, Key: have.Key, By: by.Worker})
 			return t.Tx.RevokeToken(token, t.Now())
 		}, nil
 	})
 }
 
 // Tokens returns the caller's tokens, newest first.
-func (d *Desk) Tokens(ctx context.Context, by Caller) (ts []Token, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+func (d *Desk) Tokens(ctx context.Context, by kernel.Caller) (ts []Token, err error) {
+	err = d.kernel.Store.Read(ctx, func(stx *store.Tx) error {
 		ts, err = stx.Tokens(by.Worker)
 		return err
 	})

@@ -7,7 +7,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -39,7 +39,7 @@ func TestWaitEndsByItself(t *testing.T) {
 		}
 		budgets := actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()}
 		budgets.Budgets[0].Limit = 77
-		b := to.Request("ada", desk.Wish{Kind: actions.DeskChange, Change: budgets})
+		b := to.Request("ada", acts.Wish{Kind: actions.DeskChange, Change: budgets})
 		if b = to.Countersign(b.ID, "bea", "cem"); b.Status != actions.StatusHeld {
 			t.Fatalf("the change of budgets is %s", b.Status)
 		}
@@ -102,7 +102,7 @@ func TestWaitIsNotDatedBack(t *testing.T) {
 		}
 		back(&d.Statement)
 		d.Statement.Expires = canonical.At(d.Statement.NotBefore.Add(24 * time.Hour))
-		r, err := to.Desk.Request(t.Context(), desktest.As("ann"), desk.Submission{Action: d.Action, Signed: to.Signed("ann", d)})
+		r, err := to.Desk.Request(t.Context(), desktest.As("ann"), acts.Submission{Action: d.Action, Signed: to.Signed("ann", d)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,8 @@ import (
 
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 )
@@ -61,7 +62,7 @@ type Config struct {
 	// the staff credentials of a platform, by its name, or one of them, by
 	// PLATFORM/CREDENTIAL; "executor" who the executor's machine; "log_key" who the
 	// log key. Workers are named by their identifiers.
-	Holders desk.Holders `json:"holders,omitzero"`
+	Holders kernel.Holders `json:"holders,omitzero"`
 
 	// Plaza is the built-in platform, there to try things on.
 	Plaza struct {
@@ -94,14 +95,14 @@ type AlarmAddress struct {
 }
 
 // destinations are the addresses as the desk wants them.
-func (c Config) destinations() ([]desk.Destination, error) {
-	var all []desk.Destination
+func (c Config) destinations() ([]alarms.Destination, error) {
+	var all []alarms.Destination
 	for i, a := range c.Alarms {
 		to, err := a.endpoint()
 		if err != nil {
 			return nil, fmt.Errorf("the address %d for alarms in %s: %w", i+1, deskdir.Config, err)
 		}
-		all = append(all, desk.Destination{Kinds: a.Kinds, Secrets: strings.Fields(a.Secret), Endpoint: to})
+		all = append(all, alarms.Destination{Kinds: a.Kinds, Secrets: strings.Fields(a.Secret), Endpoint: to})
 	}
 	return all, nil
 }

@@ -12,6 +12,8 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
 	"countersign.dev/desk"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -31,7 +33,7 @@ type house struct {
 // houseOptions are what differs between opening a desk to found it and to serve.
 type houseOptions struct {
 	executorStart time.Duration // see desk.Config
-	executor      desk.Executor
+	executor      kernel.Executor
 	root          canonical.Digest
 	logger        *slog.Logger
 }
@@ -72,7 +74,7 @@ func openHouseWith(ctx context.Context, config Config, dir string, o houseOption
 		return nil, err
 	}
 	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
-		Destinations: destinations, Holders: config.Holders, ExposureEvery: 24 * time.Hour, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart})
+		Alarms: alarms.Config{Destinations: destinations, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart}, Holders: config.Holders, ExposureEvery: 24 * time.Hour})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

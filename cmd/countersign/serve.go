@@ -14,7 +14,7 @@ import (
 	"countersign.dev/api"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
-	"countersign.dev/desk"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
@@ -407,7 +407,7 @@ func tellExecutor(ctx context.Context, p *plaza.Server, url, path string) error 
 // remote is the executor in another process as the desk asks it.
 type remote struct{ *link.ExecutorClient }
 
-var _ desk.Executor = remote{}
+var _ kernel.Executor = remote{}
 
 // Status asks the executor how it is.
 func (r remote) Status(ctx context.Context) (proof.ExecutorStatus, error) { return r.Ask(ctx) }

@@ -23,6 +23,9 @@ import (
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -91,7 +94,7 @@ type Options struct {
 	URL      string // of the database; empty: a new SQLite file
 	Policy   map[string]string
 	Budgets  []actions.Budget
-	Executor desk.Executor
+	Executor kernel.Executor
 	Rand     io.Reader
 	Trust    func(*actions.Trust)
 	// FirstLaws founds a desk as they were founded before laws had numbers.
@@ -100,9 +103,9 @@ type Options struct {
 	Laws int64
 	Step func(string) // see desk.Config
 
-	Destinations  []desk.Destination // see desk.Config
+	Destinations  []alarms.Destination // see desk.Config
 	Sender        alarm.Sender
-	Holders       desk.Holders
+	Holders       kernel.Holders
 	ExposureEvery time.Duration // see desk.Config
 	HealthEvery   time.Duration // the same
 	ExecutorStart time.Duration // the same
@@ -172,7 +175,8 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Destinations: o.Destinations, Sender: o.Sender, Holders: o.Holders, ExposureEvery: o.ExposureEvery, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
+		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery,
+		Alarms: alarms.Config{Destinations: o.Destinations, Sender: o.Sender, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart}, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }
 
@@ -311,12 +315,12 @@ func (w *World) ProposeFindings(ctx context.Context, by desk.Caller, id, finding
 }
 
 // Signed signs a draft as a worker.
-func (w *World) Signed(by workforce.WorkerID, d desk.Draft) actions.Signed {
+func (w *World) Signed(by workforce.WorkerID, d acts.Draft) actions.Signed {
 	return actions.Signed{Statement: d.Statement, Signature: w.Sign(by, d.Statement.Challenge())}
 }
 
 // TryRequest drafts, signs and submits a wish.
-func (w *World) TryRequest(by workforce.WorkerID, wish desk.Wish, rows ...desk.AdmittedRow) (actions.Request, error) {
+func (w *World) TryRequest(by workforce.WorkerID, wish acts.Wish, rows ...acts.AdmittedRow) (actions.Request, error) {
 	if wish.Reason == "" {
 		wish.Reason = "test"
 	}
@@ -324,11 +328,11 @@ func (w *World) TryRequest(by workforce.WorkerID, wish desk.Wish, rows ...desk.A
 	if err != nil {
 		return actions.Request{}, err
 	}
-	return w.Desk.Request(w.t.Context(), As(by), desk.Submission{Action: d.Action, Signed: w.Signed(by, d), Rows: rows})
+	return w.Desk.Request(w.t.Context(), As(by), acts.Submission{Action: d.Action, Signed: w.Signed(by, d), Rows: rows})
 }
 
 // Request is TryRequest for what must succeed.
-func (w *World) Request(by workforce.WorkerID, wish desk.Wish, rows ...desk.AdmittedRow) actions.Request {
+func (w *World) Request(by workforce.WorkerID, wish acts.Wish, rows ...acts.AdmittedRow) actions.Request {
 	w.t.Helper()
 	r, err := w.TryRequest(by, wish, rows...)
 	if err != nil {
@@ -374,13 +378,13 @@ func (w *World) TryUndo(by workforce.WorkerID, request string) (actions.Request,
 	if err != nil {
 		return actions.Request{}, err
 	}
-	return w.Desk.Request(w.t.Context(), As(by), desk.Submission{Action: d.Action, Signed: w.Signed(by, d)})
+	return w.Desk.Request(w.t.Context(), As(by), acts.Submission{Action: d.Action, Signed: w.Signed(by, d)})
 }
 
 // Change makes a change of the desk with all officers' signatures.
-func (w *World) Change(k actions.Kind, c actions.Change, rows ...desk.AdmittedRow) {
+func (w *World) Change(k actions.Kind, c actions.Change, rows ...acts.AdmittedRow) {
 	w.t.Helper()
-	r := w.Request(w.Officers[0], desk.Wish{Kind: k, Change: c, Reason: "test"}, rows...)
+	r := w.Request(w.Officers[0], acts.Wish{Kind: k, Change: c, Reason: "test"}, rows...)
 	for _, id := range w.Officers[1:] {
 		if r.Status == actions.StatusHeld {
 			r = w.Countersign(r.ID, id)
@@ -437,11 +441,11 @@ func (w *World) Enrolment(id workforce.WorkerID) actions.Enrolment {
 }
 
 // Admission makes the change and the rows of an import.
-func (w *World) Admission(founding bool, people ...workforce.Record) (actions.Admit, []desk.AdmittedRow) {
+func (w *World) Admission(founding bool, people ...workforce.Record) (actions.Admit, []acts.AdmittedRow) {
 	w.t.Helper()
 	people = slices.Clone(people)
 	slices.SortFunc(people, func(a, b workforce.Record) int { return compare(a.Worker, b.Worker) })
-	var rows []desk.AdmittedRow
+	var rows []acts.AdmittedRow
 	var hashes []tlog.Hash
 	for _, p := range people {
 		o := ledger.Opening{Name: "name", Salt: random(w.t, 32), Value: canonical.MustMarshal("Name of " + string(p.Worker))}
@@ -449,7 +453,7 @@ func (w *World) Admission(founding bool, people ...workforce.Record) (actions.Ad
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		row := desk.AdmittedRow{Row: actions.Row{Record: p, Sealed: map[string]canonical.Digest{"name": c}}, Openings: []ledger.Opening{o}}
+		row := acts.AdmittedRow{Row: actions.Row{Record: p, Sealed: map[string]canonical.Digest{"name": c}}, Openings: []ledger.Opening{o}}
 		rows = append(rows, row)
 		hashes = append(hashes, proof.RowHash(row.Row))
 	}

@@ -9,7 +9,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/executor"
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
@@ -249,8 +249,8 @@ func (to *Town) State(id string) platform.State {
 }
 
 // Wish is a takedown of a subject.
-func Wish(k actions.Kind, subject string) desk.Wish {
-	w := desk.Wish{Kind: k, Subject: subject, Case: "case-1", Reason: "spam"}
+func Wish(k actions.Kind, subject string) acts.Wish {
+	w := acts.Wish{Kind: k, Subject: subject, Case: "case-1", Reason: "spam"}
 	if k == actions.AccountSuspend {
 		w.Until = canonical.At(time.Now().Add(48 * time.Hour))
 	}

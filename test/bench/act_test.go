@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/platform"
 	"countersign.dev/platform/bluesky"
@@ -31,7 +31,7 @@ func BenchmarkAct(b *testing.B) {
 					c.again()
 				}
 				c.once()
-				var s desk.Submission
+				var s acts.Submission
 				var draft times
 				draft.measure(func() { s = t.takedown(subjectOf(i)) })
 				request.measure(func() { t.executed(s) })

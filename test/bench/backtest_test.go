@@ -8,7 +8,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/id"
 	"countersign.dev/ledger"
@@ -176,7 +176,7 @@ func enterPast(tx *store.Tx, w *desktest.World, s *proof.State, ids id.Source, i
 	// The warrant, intent and receipt of an act stand between requests and are
 	// passed over.
 	for _, kind := range []string{entry.KindWarrant, "carried", "carried"} {
-		enter(kind, desk.Wish{})
+		enter(kind, acts.Wish{})
 	}
 	return len(signers)
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/link"
@@ -26,7 +26,7 @@ type town struct {
 	calls    *calls // to the PDS
 }
 
-// remote makes the link's client a desk.Executor.
+// remote makes the link's client a kernel.Executor.
 type remote struct{ *link.ExecutorClient }
 
 func (r remote) Status(ctx context.Context) (proof.ExecutorStatus, error) { return r.Ask(ctx) }
@@ -85,30 +85,30 @@ func (t *town) followed() {
 }
 
 // signed is an act that is drafted and signed and not submitted.
-func (t *town) signed(d desk.Draft, err error) desk.Submission {
+func (t *town) signed(d acts.Draft, err error) acts.Submission {
 	t.b.Helper()
 	if err != nil {
 		t.b.Fatal(err)
 	}
-	return desk.Submission{Action: d.Action, Signed: t.Signed("ann", d)}
+	return acts.Submission{Action: d.Action, Signed: t.Signed("ann", d)}
 }
 
-func (t *town) takedown(subject string) desk.Submission {
+func (t *town) takedown(subject string) acts.Submission {
 	t.b.Helper()
 	return t.signed(t.Draft(t.b.Context(), desktest.As("ann"), wish(subject)))
 }
 
-func wish(subject string) desk.Wish {
-	return desk.Wish{Kind: actions.AccountTakedown, Subject: subject, Case: "case-1", Reason: "spam"}
+func wish(subject string) acts.Wish {
+	return acts.Wish{Kind: actions.AccountTakedown, Subject: subject, Case: "case-1", Reason: "spam"}
 }
 
-func (t *town) undo(request string) desk.Submission {
+func (t *town) undo(request string) acts.Submission {
 	t.b.Helper()
 	return t.signed(t.DraftUndo(t.b.Context(), desktest.As("ann"), request, "a mistake", ""))
 }
 
 // executed submits an act and waits until the desk says that it was executed.
-func (t *town) executed(s desk.Submission) actions.Request {
+func (t *town) executed(s acts.Submission) actions.Request {
 	t.b.Helper()
 	r, err := t.Desk.Request(t.b.Context(), desktest.As("ann"), s)
 	for err == nil && r.Status == actions.StatusApproved {

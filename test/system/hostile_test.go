@@ -15,6 +15,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -165,7 +166,7 @@ func TestDatabaseOwner(t *testing.T) {
 				to := desktest.NewTown(t, o)
 				undoable := measure(t, to)
 				waiting := approvedAway(t, to)
-				to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
+				to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
 				e := entryOf(t, to.World, string(actions.DeskEngagement))
 				spoil(t, to, e)
 				to.StartExecutor()
@@ -364,7 +365,7 @@ func TestOldLedger(t *testing.T) {
 	to.Wake()
 	to.StartExecutor()
 	to.Followed()
-	to.Request("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
+	to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "lee"}})
 	// With an act the executor journals the ledger's head; without one it does so
 	// within a second.
 	if r := to.Settled("ann", to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@shop"))); r.Status != actions.StatusExecuted {
@@ -458,12 +459,12 @@ func TestBurst(t *testing.T) {
 		t.Fatal(err)
 	}
 	var next atomic.Int64
-	var burst, acts sync.WaitGroup
+	var burst, acting sync.WaitGroup
 	begun := time.Now()
 	for range 8 {
 		burst.Go(func() {
 			for n := next.Add(1); n <= entries; n = next.Add(1) {
-				wish := desk.Wish{Kind: actions.DeskChange, Reason: "test", Change: actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{
+				wish := acts.Wish{Kind: actions.DeskChange, Reason: "test", Change: actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{
 					Subject: platform.Subject{Platform: "plaza", ID: fmt.Sprintf("acct/%d", 1000+n)}, From: actions.Standard, To: actions.Protected}}}
 				if err := persistently(func() error { _, err := to.TryRequest("ada", wish); return err }); err != nil {
 					t.Errorf("raising %d: %v", n, err)
@@ -473,7 +474,7 @@ func TestBurst(t *testing.T) {
 	}
 	done := make(chan struct{})
 	var cycles int
-	acts.Go(func() {
+	acting.Go(func() {
 		for {
 			var r actions.Request
 			err := persistently(func() (err error) {
@@ -508,7 +509,7 @@ func TestBurst(t *testing.T) {
 	burst.Wait()
 	took := time.Since(begun)
 	close(done)
-	acts.Wait()
+	acting.Wait()
 	s, err := to.Desk.State(t.Context())
 	if err != nil || s.Next != before.Next+entries {
 		t.Errorf("the chain has %d entries, want %d, %v", s.Next, before.Next+entries, err)

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/executor"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -126,12 +126,12 @@ func (h *house) killEverywhere(t *testing.T, next func() act) {
 func demandAllSteps(t *testing.T, all []occurrence, countersigned bool) {
 	t.Helper()
 	for who, steps := range map[string][]string{
-		"desk": {desk.StepJudged, desk.StepRequested, desk.StepCountersigned, desk.StepHandOver, desk.StepHandedOver, desk.StepRecorded},
+		"desk": {kernel.StepJudged, kernel.StepRequested, kernel.StepCountersigned, kernel.StepHandOver, kernel.StepHandedOver, kernel.StepRecorded},
 		"executor": {executor.StepJudged, executor.StepIntended, executor.StepEntered, executor.StepAgain, executor.StepCalled, executor.StepEnded,
 			executor.StepHandedOver},
 	} {
 		for _, s := range steps {
-			if s == desk.StepCountersigned && !countersigned {
+			if s == kernel.StepCountersigned && !countersigned {
 				continue
 			}
 			if !slices.ContainsFunc(all, func(o occurrence) bool { return o.who == who && o.Step == s }) {

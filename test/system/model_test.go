@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/platform"
 	"countersign.dev/sqldb/sqldbtest"
@@ -326,14 +326,14 @@ func (r *run) both(o operation) (allowed, did bool, err error) {
 		if p := m.people[o.By]; p.officer || !m.engaged(o.By, m.now) || p.role == "officer" || o.By == "kim" {
 			return false, false, nil
 		}
-		_, err := r.TryRequest("ada", desk.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: o.By}})
+		_, err := r.TryRequest("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: o.By}})
 		m.people[o.By].ended = true
 		return true, true, err
 	case "revoke":
 		if p := m.people[o.By]; p.keyless || p.role == "officer" || o.By == "kim" {
 			return false, false, nil
 		}
-		_, err := r.TryRequest("bea", desk.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{r.PublicKey(o.By).ID()}}})
+		_, err := r.TryRequest("bea", acts.Wish{Kind: actions.DeskKey, Change: actions.Keys{Revoke: []workforce.KeyID{r.PublicKey(o.By).ID()}}})
 		m.people[o.By].keyless = true
 		return true, true, err
 	case "advance":

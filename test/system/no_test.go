@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"countersign.dev/actions"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/executor"
 	"countersign.dev/executor/journal"
@@ -115,7 +115,7 @@ func TestRevivedChange(t *testing.T) {
 		act := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 		to.StopExecutor()
 		e := linked(t, to)
-		r := to.Request("ada", desk.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "new", Name: "New"}}})
+		r := to.Request("ada", acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "new", Name: "New"}}})
 		r = to.Countersign(r.ID, "bea")
 		if _, err := to.TryWithdraw("ada", r.ID, r.Version); err != nil {
 			t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/desk"
+	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/executor"
 	"countersign.dev/executor/journal"
@@ -353,10 +353,10 @@ func TestDeskProcess(t *testing.T) {
 	w := desktest.Reopen(t, readSettings(t, p).World, desktest.Options{Executor: remoteExecutor{remote}, Step: k.step})
 	serve(t, p.socket("desk"), link.Desk(w.Desk, "token of the desk"))
 	w.Run()
-	shown := func(d desk.Draft, err error) (draft, error) { return draft{d.Action, d.Statement}, err }
+	shown := func(d acts.Draft, err error) (draft, error) { return draft{d.Action, d.Statement}, err }
 	runProcess(t, p, "desk", k, map[string]http.HandlerFunc{
 		"/draft": handler(func(ctx context.Context, a wish) (draft, error) {
-			return shown(w.Draft(ctx, desktest.As(a.By), desk.Wish{Kind: a.Kind, Subject: a.Subject, Until: a.Until, Case: "case-1", Reason: "spam"}))
+			return shown(w.Draft(ctx, desktest.As(a.By), acts.Wish{Kind: a.Kind, Subject: a.Subject, Until: a.Until, Case: "case-1", Reason: "spam"}))
 		}),
 		"/draft-undo": handler(func(ctx context.Context, a about) (draft, error) {
 			return shown(w.DraftUndo(ctx, desktest.As(a.By), a.Request, "a mistake", ""))
@@ -365,7 +365,7 @@ func TestDeskProcess(t *testing.T) {
 			return shown(w.DraftVerdict(ctx, desktest.As(a.By), a.Request, actions.VerdictCountersign, ""))
 		}),
 		"/request": handler(func(ctx context.Context, a signed) (actions.Request, error) {
-			return w.Desk.Request(ctx, desktest.As(a.By), desk.Submission{Action: a.Action, Signed: a.Signed})
+			return w.Desk.Request(ctx, desktest.As(a.By), acts.Submission{Action: a.Action, Signed: a.Signed})
 		}),
 		"/countersign": handler(func(ctx context.Context, a signed) (actions.Request, error) {
 			return w.Desk.Countersign(ctx, desktest.As(a.By), a.Request, a.Signed)

@@ -1,4 +1,4 @@
-package desk
+package acts
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // resolve has the executor say who the subjects are that a change names, and puts
 // its word into the change. A subject whose identifier and handle are not of one
 // account is refused.
-func (d *Desk) resolve(ctx context.Context, s *proof.State, ch actions.Change) (actions.Change, error) {
+func (d *Room) resolve(ctx context.Context, s *proof.State, ch actions.Change) (actions.Change, error) {
 	c, ok := ch.(actions.Setting)
 	switch {
 	case ok && c.Raise != nil:
@@ -36,8 +36,8 @@ func (d *Desk) resolve(ctx context.Context, s *proof.State, ch actions.Change) (
 	return c, nil
 }
 
-func (d *Desk) resolveOne(ctx context.Context, s *proof.State, subject *platform.Subject, word **actions.Resolution) error {
-	r, err := d.vouched(ctx, s, platform.Subject{Platform: subject.Platform, ID: subject.ID}.String())
+func (d *Room) resolveOne(ctx context.Context, s *proof.State, subject *platform.Subject, word **actions.Resolution) error {
+	r, err := d.desk.Vouched(ctx, s, platform.Subject{Platform: subject.Platform, ID: subject.ID}.String())
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func moved(signed, now platform.Subject) error {
 // before it is applied: the account may have another handle than when it was
 // drafted. What only protects more is applied all the same where the platform does
 // not answer.
-func (d *Desk) stillNamed(ctx context.Context, s *proof.State, a actions.Action) error {
+func (d *Room) stillNamed(ctx context.Context, s *proof.State, a actions.Action) error {
 	if a.Kind != actions.DeskChange {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (d *Desk) stillNamed(ctx context.Context, s *proof.State, a actions.Action)
 	if subject.Handle == "" {
 		return nil
 	}
-	r, err := d.read(ctx, s, platform.Subject{Platform: subject.Platform, ID: subject.ID}.String())
+	r, err := d.desk.Read(ctx, s, platform.Subject{Platform: subject.Platform, ID: subject.ID}.String())
 	switch {
 	case err != nil && ch.Direction() == actions.Relieving:
 		return nil

@@ -1,15 +1,15 @@
-package desk
+package acts
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -21,8 +21,8 @@ import (
 // Draft turns a wish into an action with the statement that the caller may
 // sign, with everything read that must be: the subject as it is now, its tier,
 // what the policy would say. Nothing is stored.
-func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
-	s, err := d.State(ctx)
+func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, error) {
+	s, err := d.desk.State(ctx)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -32,8 +32,8 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 	}
 	a := actions.Action{V: actions.ActionVersion, Kind: w.Kind, Direction: spec.Direction, Effect: spec.Effect,
 		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection},
-		Change:  canonical.Raw("{}"), Until: w.Until, Category: w.Category, Case: w.Case, Reason: w.Reason, Nonce: d.random(16)}
-	request := d.ids.New(proof.RequestPrefix)
+		Change:  canonical.Raw("{}"), Until: w.Until, Category: w.Category, Case: w.Case, Reason: w.Reason, Nonce: d.desk.Random(16)}
+	request := d.desk.IDs.New(proof.RequestPrefix)
 	var lifts actions.Lifts
 	if spec.Desk {
 		if w.Change == nil {
@@ -46,7 +46,7 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 		}
 		a.Change = canonical.MustMarshal(w.Change)
 	} else {
-		reading, err := d.read(ctx, s, w.Subject)
+		reading, err := d.desk.Read(ctx, s, w.Subject)
 		if err != nil {
 			return Draft{}, err
 		}
@@ -59,13 +59,13 @@ func (d *Desk) Draft(ctx context.Context, by Caller, w Wish) (Draft, error) {
 	}
 	out, err := d.draft(s, by, a, request, w.Key, lifts)
 	if err == nil && spec.Desk {
-		out.Coverage, err = d.coverageChange(s, by, w.Change, w.Records)
+		out.Coverage, err = d.inquiry.CoverageChange(s, by, w.Change, w.Records)
 	}
 	return out, err
 }
 
 // describe completes an action on a platform from what was read.
-func (d *Desk) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r proof.Reading, request string) error {
+func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r proof.Reading, request string) error {
 	if r.Sort != spec.Sort {
 		return fault.New(fault.Invalid, "wrong-sort", "%s is %s; %s acts on %s.", r.Subject, r.Sort.Noun(), spec.Kind, spec.Sort.Noun())
 	}
@@ -101,7 +101,7 @@ func (d *Desk) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 
 // confirms reports whether an action would take the place of a timed measure of ours,
 // which the subject is down under.
-func (d *Desk) confirms(ctx context.Context, a actions.Action, r proof.Reading) (bool, error) {
+func (d *Room) confirms(ctx context.Context, a actions.Action, r proof.Reading) (bool, error) {
 	c := platform.Command{Verb: platform.Takedown, Expect: platform.Expect{Status: r.State.Status, Mark: r.State.Mark}}
 	if a.Kind != actions.AccountTakedown && a.Kind != actions.AccountSuspend || c.Confirms() == "" {
 		return false, nil
@@ -111,12 +111,12 @@ func (d *Desk) confirms(ctx context.Context, a actions.Action, r proof.Reading) 
 
 // DraftUndo turns a request that was executed into the action that lifts its
 // measure. It reads nothing: what must be in place is what the request left.
-func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string, key workforce.KeyID) (Draft, error) {
-	s, err := d.State(ctx)
+func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request, reason string, key workforce.KeyID) (Draft, error) {
+	s, err := d.desk.State(ctx)
 	if err != nil {
 		return Draft{}, err
 	}
-	r, err := d.load(ctx, request)
+	r, err := d.desk.Load(ctx, request)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -135,13 +135,13 @@ func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string,
 	a := actions.Action{V: actions.ActionVersion, Kind: inverse.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier,
 		Direction: inverse.Direction, Effect: inverse.Effect, Inverse: actions.Inverse{Kind: inverse.Inverse, Direction: inverse.InverseDirection},
 		Command: platform.Command{Verb: inverse.VerbFor(after.Status), Subject: r.Action.Subject, Expect: after},
-		Change:  canonical.Raw("{}"), Reverses: r.ID, Case: r.Action.Case, Reason: reason, Nonce: d.random(16)}
+		Change:  canonical.Raw("{}"), Reverses: r.ID, Case: r.Action.Case, Reason: reason, Nonce: d.desk.Random(16)}
 	m, err := d.measure(ctx, r)
 	if err != nil {
 		return Draft{}, err
 	}
-	lifts := actions.LiftsOf(a, m, by.Worker, d.now(), s.Trust.UndoWindow)
-	out, err := d.draft(s, by, a, d.ids.New(proof.RequestPrefix), key, lifts)
+	lifts := actions.LiftsOf(a, m, by.Worker, d.desk.Now(), s.Trust.UndoWindow)
+	out, err := d.draft(s, by, a, d.desk.IDs.New(proof.RequestPrefix), key, lifts)
 	if older := r.Action.Command.Confirms(); err == nil && older != "" {
 		out.Reasons = append(out.Reasons, proof.Reason{Policy: "replaced",
 			Text: fmt.Sprintf("The measure took the place of that of %s, which is not put back: the subject is as it was before both.", older)})
@@ -151,7 +151,7 @@ func (d *Desk) DraftUndo(ctx context.Context, by Caller, request, reason string,
 
 // replaced refuses the undo of a measure in whose place another one of ours was put: it
 // would meet the other one's mark. It names the newest, whose undo lifts all of them.
-func (d *Desk) replaced(ctx context.Context, r store.Request) error {
+func (d *Room) replaced(ctx context.Context, r store.Request) error {
 	newest, is, err := d.newest(ctx, r.Request)
 	switch {
 	case err != nil || !is:
@@ -163,9 +163,9 @@ func (d *Desk) replaced(ctx context.Context, r store.Request) error {
 }
 
 // newest returns the newest request whose measure took the place of that of r, if any did.
-func (d *Desk) newest(ctx context.Context, r actions.Request) (newest store.Request, is bool, err error) {
+func (d *Room) newest(ctx context.Context, r actions.Request) (newest store.Request, is bool, err error) {
 	var by map[string]store.Request
-	err = d.store.Read(ctx, func(stx *store.Tx) (err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
 		by, err = replacements(stx, r.Action.Subject, r.ID)
 		return err
 	})
@@ -188,7 +188,7 @@ func replacements(stx *store.Tx, on platform.Subject, after string) (map[string]
 	by := map[string]store.Request{}
 	for before := ""; ; {
 		// Whatever took the place of a request was drafted after it.
-		rs, err := stx.Requests(store.RequestFilter{Platform: on.Platform, Subject: on.ID, Before: before, Limit: MaxPage})
+		rs, err := stx.Requests(store.RequestFilter{Platform: on.Platform, Subject: on.ID, Before: before, Limit: kernel.MaxPage})
 		for _, newer := range rs {
 			if newer.ID <= after {
 				return by, err
@@ -219,10 +219,10 @@ func undoAs(spec actions.Spec) string {
 }
 
 // measure is measureOf with the measures whose place it took.
-func (d *Desk) measure(ctx context.Context, r store.Request) (*actions.Measure, error) {
+func (d *Room) measure(ctx context.Context, r store.Request) (*actions.Measure, error) {
 	m := measureOf(r)
 	for request := r.Action.Command.Confirms(); m != nil && request != ""; {
-		older, err := d.load(ctx, request)
+		older, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
@@ -247,15 +247,15 @@ func measureOf(r store.Request) *actions.Measure {
 
 // DraftVerdict returns the statement with which the caller countersigns or
 // declines a request, or withdraws their own.
-func (d *Desk) DraftVerdict(ctx context.Context, by Caller, request string, v actions.Verdict, key workforce.KeyID) (Draft, error) {
+func (d *Room) DraftVerdict(ctx context.Context, by kernel.Caller, request string, v actions.Verdict, key workforce.KeyID) (Draft, error) {
 	if v != actions.VerdictCountersign && v != actions.VerdictDecline && v != actions.VerdictWithdraw {
 		return Draft{}, fault.New(fault.Invalid, "bad-verdict", "A verdict on a request is countersign, decline or withdraw, not %q.", v)
 	}
-	s, err := d.State(ctx)
+	s, err := d.desk.State(ctx)
 	if err != nil {
 		return Draft{}, err
 	}
-	r, err := d.load(ctx, request)
+	r, err := d.desk.Load(ctx, request)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -266,11 +266,11 @@ func (d *Desk) DraftVerdict(ctx context.Context, by Caller, request string, v ac
 		return Draft{}, err
 	}
 	st := r.Signed.Statement
-	st.Verdict, st.Signer, st.Key, st.Nonce, st.NotBefore, st.Policy = v, by.Worker, key, d.random(32), d.timeNow(), s.Policy.Digest()
+	st.Verdict, st.Signer, st.Key, st.Nonce, st.NotBefore, st.Policy = v, by.Worker, key, d.desk.Random(32), d.desk.TimeNow(), s.Policy.Digest()
 	return Draft{Action: r.Action, Statement: st}, nil
 }
 
-func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string, key workforce.KeyID, lifts actions.Lifts) (Draft, error) {
+func (d *Room) draft(s *proof.State, by kernel.Caller, a actions.Action, request string, key workforce.KeyID, lifts actions.Lifts) (Draft, error) {
 	if err := a.Check(); err != nil {
 		return Draft{}, err
 	}
@@ -280,14 +280,14 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 	if err := a.Reasoned(); err != nil {
 		return Draft{}, err
 	}
-	if err := a.Lasts(d.now()); err != nil {
+	if err := a.Lasts(d.desk.Now()); err != nil {
 		return Draft{}, err
 	}
 	key, err := d.pickKey(s, by, key)
 	if err != nil {
 		return Draft{}, err
 	}
-	now := d.timeNow()
+	now := d.desk.TimeNow()
 	standing := s.People.Standing(by.Worker, now.Time)
 	facts := proof.FactsOf(a, standing, a.Tier, lifts)
 	ruling := s.Rule(facts)
@@ -300,7 +300,7 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 		ruling.Reasons = append(slices.Clip(ruling.Reasons), law.Reason)
 	}
 	out := Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: s.LogName(), Request: request, Action: a.Digest(),
-		Verdict: proof.VerdictOf(a), Policy: s.Policy.Digest(), Signer: by.Worker, Key: key, Executor: s.ExecutorOf(a), Nonce: d.random(32),
+		Verdict: proof.VerdictOf(a), Policy: s.Policy.Digest(), Signer: by.Worker, Key: key, Executor: s.ExecutorOf(a), Nonce: d.desk.Random(32),
 		NotBefore: now, Expires: canonical.At(now.Add(proof.Validity(a) + time.Duration(ruling.Need.Wait)*time.Second))}}
 	if err := s.Moot(a, out.Statement, now.Time); err != nil {
 		return Draft{}, err
@@ -320,7 +320,7 @@ func (d *Desk) draft(s *proof.State, by Caller, a actions.Action, request string
 }
 
 // pickKey returns the key that was named, or the caller's only live one.
-func (d *Desk) pickKey(s *proof.State, by Caller, key workforce.KeyID) (workforce.KeyID, error) {
+func (d *Room) pickKey(s *proof.State, by kernel.Caller, key workforce.KeyID) (workforce.KeyID, error) {
 	if key != "" {
 		if k, ok := s.People.Key(key); !ok || k.Worker != by.Worker {
 			return "", fault.New(fault.Forbidden, "unknown-key", "The key %s is not one of %s.", key, by.Worker)
@@ -329,7 +329,7 @@ func (d *Desk) pickKey(s *proof.State, by Caller, key workforce.KeyID) (workforc
 	}
 	var live []workforce.KeyID
 	for _, k := range s.People.KeysOf(by.Worker) {
-		if k.Live(d.now()) {
+		if k.Live(d.desk.Now()) {
 			live = append(live, k.ID())
 		}
 	}
@@ -349,35 +349,4 @@ func joinKeys(ks []workforce.KeyID) string {
 		s[i] = string(k)
 	}
 	return strings.Join(s, ", ")
-}
-
-// read asks the executor for a subject.
-func (d *Desk) read(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
-	return readBy(ctx, s, name, d.executor.Read)
-}
-
-// vouched is read with the executor's signed word on who the subject is.
-func (d *Desk) vouched(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
-	return readBy(ctx, s, name, d.executor.Vouch)
-}
-
-func readBy(ctx context.Context, s *proof.State, name string, read func(context.Context, platform.Subject) (proof.Reading, error)) (proof.Reading, error) {
-	subject, err := platform.ParseSubject(name)
-	if err != nil {
-		return proof.Reading{}, err
-	}
-	if _, ok := s.Platforms[subject.Platform]; !ok {
-		return proof.Reading{}, fault.New(fault.NotFound, "no-such-platform",
-			"There is no platform %q at this desk; add it with `countersign platform add %[1]s --connector plaza --reason WHY` (or the connector bluesky).", subject.Platform)
-	}
-	return read(ctx, subject)
-}
-
-// random returns n random bytes. It panics without randomness: nothing may go on.
-func (d *Desk) random(n int) canonical.Bytes {
-	b := make([]byte, n)
-	if _, err := io.ReadFull(d.rand, b); err != nil {
-		panic("desk: no randomness: " + err.Error())
-	}
-	return b
 }

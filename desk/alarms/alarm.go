@@ -1,4 +1,4 @@
-package desk
+package alarms
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
@@ -57,37 +58,37 @@ type alarmJob struct {
 
 func (alarmJob) Kind() string { return "desk.alarm" }
 
-// alarm raises an alarm as part of the change: it is entered in the ledger, and
+// Raise raises an alarm as part of the change: it is entered in the ledger, and
 // leaves, once the change is committed, as a live event, to the addresses, into
 // the log and as a metric. Kind, severity and text are given, and what it is
 // about as far as it is about something.
-func (t *tx) alarm(a Alarm) error { return t.alarmTo(a, alarm.Type(a.Kind)) }
+func (d *Room) Raise(t *kernel.Tx, a Alarm) error { return d.alarmTo(t, a, alarm.Type(a.Kind)) }
 
 // alarmTo raises an alarm and sends it to the addresses that want a kind, which may
 // be another than its own.
-func (t *tx) alarmTo(a Alarm, kind alarm.Type) error {
-	a.ID, a.At = t.desk.ids.New("alm"), t.Now()
+func (d *Room) alarmTo(t *kernel.Tx, a Alarm, kind alarm.Type) error {
+	a.ID, a.At = d.desk.IDs.New("alm"), t.Now()
 	// It goes to pagers and terminals that show what they get, and may quote a
 	// stranger's mark or handle.
 	a.Text = prose.Show(a.Text)
 	// About which state it was raised does not matter: it is no authority.
 	rec := t.Tx.Record(ledger.Draft{Class: ledger.Desk, Kind: entry.KindAlarm, Expect: ledger.AnyNumber,
 		Data:   entry.Alarm{Alarm: a.ID, Kind: a.Kind, Severity: string(a.Severity), Text: a.Text, Incident: a.Incident, Request: a.Request, Platform: a.Platform, Tier: a.Tier},
-		Sealed: []ledger.Opening{field("subject", subjectName(a.Platform, a.Subject))}})
+		Sealed: []ledger.Opening{kernel.Field("subject", subjectName(a.Platform, a.Subject))}})
 	if a.Incident != "" {
 		rec.About(a.Incident)
 	}
-	gathered, err := t.gathered(a)
+	gathered, err := d.gathered(t, a)
 	if err != nil {
 		return err
 	}
 	t.InsertAlarm(a, rec)
 	t.Signal(alarmSignal)
-	t.raise(a)
+	t.Raised(a)
 	if gathered {
 		return nil
 	}
-	for _, x := range t.desk.destinations {
+	for _, x := range d.destinations {
 		if len(x.Kinds) == 0 || slices.Contains(x.Kinds, kind) {
 			if err := jobs.Enqueue(t.Tx.Tx, alarmJob{Alarm: a.ID, Destination: x.id()}, t.Now(), a.ID+" "+x.id()); err != nil {
 				return err
@@ -108,14 +109,14 @@ func subjectName(platform, id string) string {
 // there is to be one, as a job of its own. A process that dies between the
 // attempt and that makes the attempt again; receivers know an alarm by its
 // identifier.
-func (d *Desk) sendAlarm(ctx context.Context, j alarmJob) error {
+func (d *Room) sendAlarm(ctx context.Context, j alarmJob) error {
 	to := slices.IndexFunc(d.destinations, func(x Destination) bool { return x.id() == j.Destination })
 	if to < 0 {
 		return nil // no address of ours any more
 	}
 	var a Alarm
 	var gone bool
-	err := d.store.Read(ctx, func(stx *store.Tx) (err error) {
+	err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
 		if a, err = stx.Alarm(j.Alarm); err != nil {
 			return err
 		}
@@ -152,14 +153,14 @@ func (d *Desk) sendAlarm(ctx context.Context, j alarmJob) error {
 		}
 	}
 	if err != nil {
-		d.logger.WarnContext(ctx, "alarm not delivered", "alarm", a.ID, "attempt", made.Attempts, "outcome", made.Status, "error", err)
+		d.desk.Logger.WarnContext(ctx, "alarm not delivered", "alarm", a.ID, "attempt", made.Attempts, "outcome", made.Status, "error", err)
 	}
 	return d.sent(ctx, made, wait, again)
 }
 
 // sent writes down how an attempt ended, with what follows from it.
-func (d *Desk) sent(ctx context.Context, made store.Delivery, wait time.Duration, again bool) error {
-	return d.store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
+func (d *Room) sent(ctx context.Context, made store.Delivery, wait time.Duration, again bool) error {
+	return d.desk.Store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
 		made.Updated = stx.Now()
 		stx.SaveDelivery(made)
 		if made.Status == "gone" {
@@ -174,8 +175,8 @@ func (d *Desk) sent(ctx context.Context, made store.Delivery, wait time.Duration
 
 // message is what leaves the desk: identifiers, and no subject. Whoever may read
 // more fetches the incident.
-func (d *Desk) message(a Alarm) alarm.Message {
-	return alarm.Message{ID: a.ID, Type: alarm.Type(a.Kind), Time: a.At, Source: d.log.Origin, Data: canonical.MustMarshal(struct {
+func (d *Room) message(a Alarm) alarm.Message {
+	return alarm.Message{ID: a.ID, Type: alarm.Type(a.Kind), Time: a.At, Source: d.desk.Log.Origin, Data: canonical.MustMarshal(struct {
 		Entry    int64          `json:"entry"` // index in the ledger
 		Incident string         `json:"incident"`
 		Platform string         `json:"platform"`
@@ -187,40 +188,28 @@ func (d *Desk) message(a Alarm) alarm.Message {
 }
 
 // jitter returns a number from 0 to 1.
-func (d *Desk) jitter() float64 {
-	b := d.random(2)
+func (d *Room) jitter() float64 {
+	b := d.desk.Random(2)
 	return float64(uint16(b[0])<<8|uint16(b[1])) / math.MaxUint16
 }
 
-// AlarmFilter chooses alarms, newest first.
-type AlarmFilter struct {
+// Filter chooses alarms, newest first.
+type Filter struct {
 	Kind   alarm.Type
 	Before int64 // place of the last one seen; 0: from the newest
 	Limit  int
 }
 
-func (d *Desk) mayReadEvidence(ctx context.Context, by Caller, what string) error {
-	_, st, err := d.standing(ctx, by)
-	if err == nil && !may(st, evidenceReaders...) {
-		err = noEvidence(what)
-	}
-	return err
-}
-
-func noEvidence(what string) error {
-	return fault.New(fault.Forbidden, "not-yours-to-read", "%s are read by leads, officers, those on call, investigators and auditors.", what)
-}
-
 // Alarms returns a page of alarms, newest first, and the place to go on from, 0
 // at the end.
-func (d *Desk) Alarms(ctx context.Context, by Caller, f AlarmFilter) (as []Alarm, next int64, err error) {
-	if err := d.mayReadEvidence(ctx, by, "Alarms"); err != nil {
+func (d *Room) Alarms(ctx context.Context, by kernel.Caller, f Filter) (as []Alarm, next int64, err error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "Alarms"); err != nil {
 		return nil, 0, err
 	}
-	if f.Limit < 1 || f.Limit > MaxPage {
-		f.Limit = MaxPage
+	if f.Limit < 1 || f.Limit > kernel.MaxPage {
+		f.Limit = kernel.MaxPage
 	}
-	err = d.store.ReadOne(ctx, func(stx *store.Tx) error {
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
 		as, err = stx.AlarmsBefore(f.Before, string(f.Kind), f.Limit+1)
 		return err
 	})
@@ -238,27 +227,27 @@ const Newest int64 = -2
 // any, or none when ctx ends; after is the place from which to go on. The place
 // of an alarm is that of its ledger entry; -1 is the beginning. A place beyond the
 // ledger's end is a fault of type "cursor-gone".
-func (d *Desk) NextAlarms(ctx context.Context, by Caller, place int64) (as []Alarm, after int64, err error) {
-	woken, stop := d.store.DB().Listen(alarmSignal)
+func (d *Room) NextAlarms(ctx context.Context, by kernel.Caller, place int64) (as []Alarm, after int64, err error) {
+	woken, stop := d.desk.Store.DB().Listen(alarmSignal)
 	defer stop()
 	if place == Newest {
-		if place, err = d.store.NewestAlarm(context.WithoutCancel(ctx)); err != nil {
+		if place, err = d.desk.Store.NewestAlarm(context.WithoutCancel(ctx)); err != nil {
 			return nil, place, err
 		}
 	}
 	// Another node's alarms wake nobody here.
 	var elsewhere <-chan time.Time
-	if d.store.Shared() {
+	if d.desk.Store.Shared() {
 		tick := time.NewTicker(alarmsElsewhere)
 		defer tick.Stop()
 		elsewhere = tick.C
 	}
 	for {
-		if err := d.mayReadEvidence(context.WithoutCancel(ctx), by, "Alarms"); err != nil {
+		if err := d.desk.MayReadEvidence(context.WithoutCancel(ctx), by, "Alarms"); err != nil {
 			return nil, place, err
 		}
-		err := d.store.ReadOne(context.WithoutCancel(ctx), func(stx *store.Tx) (err error) {
-			as, err = stx.AlarmsAfter(max(place, -1), MaxPage)
+		err := d.desk.Store.ReadOne(context.WithoutCancel(ctx), func(stx *store.Tx) (err error) {
+			as, err = stx.AlarmsAfter(max(place, -1), kernel.MaxPage)
 			return err
 		})
 		if err != nil || len(as) > 0 {
@@ -267,7 +256,7 @@ func (d *Desk) NextAlarms(ctx context.Context, by Caller, place int64) (as []Ala
 			}
 			return as, place, err
 		}
-		if err := d.within(context.WithoutCancel(ctx), place); err != nil {
+		if err := d.desk.Within(context.WithoutCancel(ctx), place); err != nil {
 			return nil, place, err
 		}
 		select {
@@ -310,13 +299,13 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// alarmRecovery pages the officers when somebody asks for a recovery, or for taking
+// RaiseRecovery pages the officers when somebody asks for a recovery, or for taking
 // out a second officer: whoever was left out must see it while it waits.
-func (t *tx) alarmRecovery(r *store.Request, j proof.Judgement) error {
+func (d *Room) RaiseRecovery(t *kernel.Tx, r *store.Request, j proof.Judgement) error {
 	if j.ByLaw == nil {
 		return nil
 	}
-	return t.alarm(Alarm{Kind: string(alarm.Recovery), Severity: Page, Request: r.ID,
+	return d.Raise(t, Alarm{Kind: string(alarm.Recovery), Severity: Page, Request: r.ID,
 		Text: fmt.Sprintf("%s asks %s. %s", r.Requester(), recoveryWords(r.Action), j.ByLaw.Reason.Text)})
 }
 
@@ -346,9 +335,9 @@ func recoveryWords(a actions.Action) string {
 	return "for " + string(a.Kind)
 }
 
-// alarmFreeze tells everybody of a freeze, or a thaw, that came into effect; of
+// RaiseFreeze tells everybody of a freeze, or a thaw, that came into effect; of
 // other changes nothing.
-func (t *tx) alarmFreeze(ch actions.Change, st actions.Statement) error {
+func (d *Room) RaiseFreeze(t *kernel.Tx, ch actions.Change, st actions.Statement) error {
 	f, ok := ch.(actions.Freeze)
 	if !ok {
 		return nil
@@ -361,5 +350,5 @@ func (t *tx) alarmFreeze(ch actions.Change, st actions.Statement) error {
 	if f.Scope == actions.ScopePlatform {
 		a.Platform = f.Of
 	}
-	return t.alarm(a)
+	return d.Raise(t, a)
 }

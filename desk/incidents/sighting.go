@@ -1,4 +1,4 @@
-package desk
+package incidents
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/jobs"
@@ -28,8 +30,8 @@ type watched struct {
 	incident string // identifier, if one is to be opened
 }
 
-// openWatched reads what a record of the watch seals. The openings were checked.
-func (d *Desk) openWatched(e proof.SignedExecution) (watched, error) {
+// OpenWatched reads what a record of the watch seals. The openings were checked.
+func (d *Room) OpenWatched(e proof.SignedExecution) (watched, error) {
 	w := watched{Execution: e.Execution}
 	for _, o := range e.Openings {
 		if o.Name != proof.SealedSubject {
@@ -45,18 +47,18 @@ func (d *Desk) openWatched(e proof.SignedExecution) (watched, error) {
 		}
 	}
 	if w.Kind == proof.KindBreach {
-		w.incident = d.ids.New(incident.Prefix)
+		w.incident = d.desk.IDs.New(incident.Prefix)
 	}
 	return w, nil
 }
 
-// ofWatch reports whether a record belongs to the watch and to no request.
-func ofWatch(e proof.Execution) bool {
+// OfWatch reports whether a record belongs to the watch and to no request.
+func OfWatch(e proof.Execution) bool {
 	return e.Duty == proof.DutyWatch || e.Duty == proof.DutyRestore || e.Duty == proof.DutyCut
 }
 
-// watch keeps a record of the watch, with what follows from it.
-func (t *tx) watch(w watched) error {
+// Watch keeps a record of the watch, with what follows from it.
+func (d *Room) Watch(t *kernel.Tx, w watched) error {
 	s := store.Sighting{Executor: w.Executor, Sequence: w.Sequence, Kind: w.Kind, At: w.At, Subject: w.subject.ID}
 	if w.Sight != nil {
 		s.Platform, s.Tier = w.Sight.Platform, string(w.Sight.Tier)
@@ -82,48 +84,48 @@ func (t *tx) watch(w watched) error {
 	}
 	t.InsertSighting(s)
 	if w.Duty == proof.DutyCut {
-		return t.cut(w, of)
+		return d.cut(t, w, of)
 	}
 	switch w.Kind {
 	case proof.KindBreach:
-		return t.breach(w)
+		return d.breach(t, w)
 	case proof.KindOver:
-		return t.over(w)
+		return d.over(t, w)
 	case proof.KindReceipt, proof.KindRefusal:
-		return t.restored(w, of)
+		return d.restored(t, w, of)
 	case proof.KindObserved:
-		return t.alarm(w.about(alarm.Observed, Warn, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. The tier is only observed, so nothing is done.",
+		return d.alarms.Raise(t, w.about(alarm.Observed, alarms.Warn, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. The tier is only observed, so nothing is done.",
 			w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status)))
 	case proof.KindForeign:
-		return t.deactivated(w)
+		return d.deactivated(t, w)
 	case proof.KindBlind:
 		kind := alarm.StreamSilent
 		if slices.Contains(gaps, w.Type) {
 			kind = alarm.StreamGap
 		}
 		if platform.RefusesCredential(w.Type) {
-			return t.alarm(w.about(alarm.CredentialRefused, Page, fmt.Sprintf("%s refuses the executor's credential. %s", w.Sight.Platform, doCredential)))
+			return d.alarms.Raise(t, w.about(alarm.CredentialRefused, alarms.Page, fmt.Sprintf("%s refuses the executor's credential. %s", w.Sight.Platform, alarms.DoCredential)))
 		}
-		return t.alarm(w.about(kind, Page, fmt.Sprintf("The watch does not see all of %s: %s", w.Sight.Platform, orElse(w.Text, w.Type))))
+		return d.alarms.Raise(t, w.about(kind, alarms.Page, fmt.Sprintf("The watch does not see all of %s: %s", w.Sight.Platform, orElse(w.Text, w.Type))))
 	case proof.KindSighted:
-		return t.alarm(w.about(alarm.StreamBack, Info, fmt.Sprintf("The watch sees all of %s again.", w.Sight.Platform)))
+		return d.alarms.Raise(t, w.about(alarm.StreamBack, alarms.Info, fmt.Sprintf("The watch sees all of %s again.", w.Sight.Platform)))
 	case proof.KindTaken:
-		return jobs.Enqueue(t.Tx.Tx, takenJob{w.Executor, w.Sequence}, t.Now(), w.Request)
+		return jobs.Enqueue(t.Tx.Tx, TakenJob{w.Executor, w.Sequence}, t.Now(), w.Request)
 	}
 	return nil
 }
 
 // deactivated tells that a subject that matters was switched off. Where nobody knows
 // whether its owner did it, somebody on call asks.
-func (t *tx) deactivated(w watched) error {
+func (d *Room) deactivated(t *kernel.Tx, w watched) error {
 	if w.Sight.Tier == actions.Standard {
 		return nil
 	}
 	switch w.Sight.Why {
 	case proof.WhyOwner:
-		return t.alarm(w.about(alarm.Deactivated, Info, fmt.Sprintf("The owner of a %s subject of %s deactivated it, as the platform says.", w.Sight.Tier, w.Sight.Platform)))
+		return d.alarms.Raise(t, w.about(alarm.Deactivated, alarms.Info, fmt.Sprintf("The owner of a %s subject of %s deactivated it, as the platform says.", w.Sight.Tier, w.Sight.Platform)))
 	case proof.WhyAsked:
-		return t.alarm(w.about(alarm.Deactivated, Page, fmt.Sprintf("A %s subject of %s was deactivated, and the platform does not say whether its owner did it or somebody on the staff. "+
+		return d.alarms.Raise(t, w.about(alarm.Deactivated, alarms.Page, fmt.Sprintf("A %s subject of %s was deactivated, and the platform does not say whether its owner did it or somebody on the staff. "+
 			"Ask the owner now, in a way that you know from before: did you deactivate your account yourself? If not, ask for account.restore of it, "+
 			"and find out who used the platform's credential or the owner's password.", w.Sight.Tier, w.Sight.Platform)))
 	}
@@ -142,13 +144,13 @@ func orElse(s, otherwise string) string {
 }
 
 // about begins an alarm about what was seen.
-func (w watched) about(k alarm.Type, s store.Severity, text string) Alarm {
-	return Alarm{Kind: string(k), Severity: s, Text: text, Request: w.Request, Platform: w.Sight.Platform, Subject: w.subject.ID, Tier: w.Sight.Tier}
+func (w watched) about(k alarm.Type, s store.Severity, text string) alarms.Alarm {
+	return alarms.Alarm{Kind: string(k), Severity: s, Text: text, Request: w.Request, Platform: w.Sight.Platform, Subject: w.subject.ID, Tier: w.Sight.Tier}
 }
 
 // breach opens an incident on a breach, or has the breach join the one that is
 // open on its subject: a duel of fifty rounds is one incident.
-func (t *tx) breach(w watched) error {
+func (d *Room) breach(t *kernel.Tx, w watched) error {
 	id, err := t.OpenIncident(w.Sight.Platform, w.subject.ID)
 	if err != nil {
 		return err
@@ -163,14 +165,14 @@ func (t *tx) breach(w watched) error {
 	if id == "" {
 		i := incident.Incident{ID: w.incident, Version: 1, Status: incident.Open, Cause: incident.Breach, Breach: w.Request, Subject: w.subject,
 			Tier: w.Sight.Tier, Opened: t.Now(), Title: fmt.Sprintf("%s around the desk: a %s subject of %s", w.Sight.Found.Status, w.Sight.Tier, w.Sight.Platform)}
-		t.openIncident(i, actions.SignedDeed{}, field("title", i.Title))
+		d.openIncident(t, i, actions.SignedDeed{}, kernel.Field("title", i.Title))
 		t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Seen: w.Sight.Seen})
-		a := w.about(alarm.Breach, Page, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. %s", w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status, next))
+		a := w.about(alarm.Breach, alarms.Page, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. %s", w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status, next))
 		if w.Sight.Why == proof.WhyEnded {
 			a.Text = endedText(w, next)
 		}
 		a.Incident = i.ID
-		return t.alarmBreach(a, w)
+		return d.alarmBreach(t, a, w)
 	}
 	i, err := t.Incident(id)
 	if err != nil {
@@ -185,20 +187,20 @@ func (t *tx) breach(w watched) error {
 	if err != nil {
 		return err
 	}
-	severity := Warn
+	severity := alarms.Warn
 	if n == 2 || round(n) {
-		severity = Page // not at each round: whoever is paged all the time does not look any more
+		severity = alarms.Page // not at each round: whoever is paged all the time does not look any more
 	}
 	a := w.about(alarm.Duel, severity, fmt.Sprintf("Somebody does again on %s what the executor has undone: it is the breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
 	if w.Sight.Why == proof.WhyEnded {
 		// Nothing was done again: what was done before stands now without any right.
-		a = w.about(alarm.Breach, Page, endedText(w, next))
+		a = w.about(alarm.Breach, alarms.Page, endedText(w, next))
 	}
 	a.Incident = i.ID
 	if n > everyRound && !round(n) && w.Sight.Why != proof.WhyEnded {
-		return t.alarmBudget(a, w)
+		return d.alarmBudget(t, a, w)
 	}
-	return t.alarmBreach(a, w)
+	return d.alarmBreach(t, a, w)
 }
 
 // everyRound is up to which round of a duel each raises an alarm. Later ones, of which
@@ -220,16 +222,16 @@ func endedText(w watched, next string) string {
 
 // alarmBreach raises the alarm of a breach, and another if the standing order's
 // budget does not cover its restoration, or was gone beyond.
-func (t *tx) alarmBreach(a Alarm, w watched) error {
-	if err := t.alarm(a); err != nil {
+func (d *Room) alarmBreach(t *kernel.Tx, a alarms.Alarm, w watched) error {
+	if err := d.alarms.Raise(t, a); err != nil {
 		return err
 	}
-	return t.alarmBudget(a, w)
+	return d.alarmBudget(t, a, w)
 }
 
 // alarmBudget is the other one alone.
-func (t *tx) alarmBudget(a Alarm, w watched) error {
-	a.Kind, a.Severity = string(alarm.BudgetSpent), Page
+func (d *Room) alarmBudget(t *kernel.Tx, a alarms.Alarm, w watched) error {
+	a.Kind, a.Severity = string(alarm.BudgetSpent), alarms.Page
 	switch w.Type {
 	case "budget-spent":
 		a.Text = fmt.Sprintf("The budget of the standing order for %s subjects of %s is spent: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it restores no more for now."))
@@ -238,17 +240,17 @@ func (t *tx) alarmBudget(a Alarm, w watched) error {
 	default:
 		return nil
 	}
-	return t.alarm(a)
+	return d.alarms.Raise(t, a)
 }
 
 // openIncident stores a new incident with its entry.
-func (t *tx) openIncident(i incident.Incident, deed actions.SignedDeed, title ledger.Opening) *store.Recorded {
+func (d *Room) openIncident(t *kernel.Tx, i incident.Incident, deed actions.SignedDeed, title ledger.Opening) *store.Recorded {
 	about := i.Request
 	if about == "" {
 		about = i.Breach
 	}
-	rec := t.record(entry.KindIncident, entry.Incident{Incident: i.ID, Cause: string(i.Cause), Breach: i.Breach, Request: i.Request, Platform: i.Subject.Platform, Tier: i.Tier, Worker: i.By, Deed: deed},
-		field("subject", i.Subject.String()), title).About(i.ID, about)
+	rec := t.Enter(entry.KindIncident, entry.Incident{Incident: i.ID, Cause: string(i.Cause), Breach: i.Breach, Request: i.Request, Platform: i.Subject.Platform, Tier: i.Tier, Worker: i.By, Deed: deed},
+		kernel.Field("subject", i.Subject.String()), title).About(i.ID, about)
 	t.InsertIncident(i)
 	t.Signal(incidentSignal)
 	return rec
@@ -257,7 +259,7 @@ func (t *tx) openIncident(i incident.Incident, deed actions.SignedDeed, title le
 const incidentSignal = "incident"
 
 // restored notes what came of a restoration of the breach of an incident.
-func (t *tx) restored(w watched, of string) error {
+func (d *Room) restored(t *kernel.Tx, w watched, of string) error {
 	if w.Outcome == proof.Executed {
 		t.RestoreBreach(w.Request, w.At)
 		return nil
@@ -274,13 +276,13 @@ func (t *tx) restored(w watched, of string) error {
 	if platform.RefusesCredential(w.Type) {
 		kind = alarm.CredentialRefused
 	}
-	a := w.about(kind, Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, w.Execution.OutcomeType())))
+	a := w.about(kind, alarms.Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, w.Execution.OutcomeType())))
 	a.Incident = of
-	return t.alarm(a)
+	return d.alarms.Raise(t, a)
 }
 
 // over notes that a breach has ended without a restoration under an order.
-func (t *tx) over(w watched) error {
+func (d *Room) over(t *kernel.Tx, w watched) error {
 	b, known, err := t.Breach(w.Request)
 	if err != nil || !known {
 		return err
@@ -290,13 +292,13 @@ func (t *tx) over(w watched) error {
 		t.RestoreBreach(w.Request, w.Sight.Seen)
 		text = fmt.Sprintf("A %s subject of %s is up again after a breach. ", w.Sight.Tier, w.Sight.Platform)
 	}
-	a := w.about(alarm.BreachOver, Info, text+incident.HowOver(*w.Sight))
+	a := w.about(alarm.BreachOver, alarms.Info, text+incident.HowOver(*w.Sight))
 	a.Incident = b.Incident
-	return t.alarm(a)
+	return d.alarms.Raise(t, a)
 }
 
 // cut tells what came of cutting off the credential that does it again and again.
-func (t *tx) cut(w watched, of string) error {
+func (d *Room) cut(t *kernel.Tx, w watched, of string) error {
 	kind, text := alarm.CredentialStays, fmt.Sprintf("Somebody does it again and again on %s, %d times within the time of the standing order %s, and the credential is not cut off: %s",
 		w.Sight.Platform, w.Sight.Count, w.Sight.Order, orElse(w.Text, w.Type))
 	switch {
@@ -306,9 +308,9 @@ func (t *tx) cut(w watched, of string) error {
 		kind, text = alarm.CredentialCut, fmt.Sprintf("The credential of %s that did it %d times was cut off under the standing order %s. The incident names it: find out who holds it, and give its honest holders another.",
 			w.Sight.Platform, w.Sight.Count, w.Sight.Order)
 	}
-	a := w.about(kind, Page, text)
+	a := w.about(kind, alarms.Page, text)
 	a.Incident = of
-	return t.alarm(a)
+	return d.alarms.Raise(t, a)
 }
 
 // Sighting is something that the watch saw, or did, as readers of evidence see it.
@@ -322,21 +324,21 @@ type SightingFilter = store.SightingFilter
 
 // Sightings returns a page of what the watch of this desk's executor saw, newest
 // first, and the number to go on from, 0 at the end.
-func (d *Desk) Sightings(ctx context.Context, by Caller, f SightingFilter) (out []Sighting, next int64, err error) {
-	s, st, err := d.standing(ctx, by)
-	if err == nil && !may(st, evidenceReaders...) {
-		err = noEvidence("Sightings")
+func (d *Room) Sightings(ctx context.Context, by kernel.Caller, f SightingFilter) (out []Sighting, next int64, err error) {
+	s, st, err := d.desk.Standing(ctx, by)
+	if err == nil && !kernel.May(st, kernel.EvidenceReaders...) {
+		err = kernel.NoEvidence("Sightings")
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	if f.Limit < 1 || f.Limit > MaxPage {
-		f.Limit = MaxPage
+	if f.Limit < 1 || f.Limit > kernel.MaxPage {
+		f.Limit = kernel.MaxPage
 	}
 	limit := f.Limit
 	f.Limit++
 	var rows []store.Sighting
-	if err := d.store.ReadOne(ctx, func(stx *store.Tx) error {
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
 		rows, err = stx.Sightings(s.Trust.Executor, f)
 		return err
 	}); err != nil {
@@ -355,3 +357,11 @@ func (d *Desk) Sightings(ctx context.Context, by Caller, f SightingFilter) (out 
 	}
 	return out, next, nil
 }
+
+// TakenJob enters in the governance chain what the executor took directly.
+type TakenJob struct {
+	Executor string `json:"executor"`
+	Sequence int64  `json:"sequence"`
+}
+
+func (TakenJob) Kind() string { return "desk.taken" }

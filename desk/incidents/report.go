@@ -1,4 +1,4 @@
-package desk
+package incidents
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/exposure"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
@@ -26,8 +27,8 @@ import (
 // readIncident lets readers of evidence read about an incident. That somebody
 // read about a critical subject is an entry (design, law 11), made before
 // anything is answered.
-func (d *Desk) readIncident(ctx context.Context, by Caller, id, what string, read func(*proof.State, incident.Incident) error) error {
-	return d.change(ctx, by, "read incident", func(s *proof.State) (func(*tx) error, error) {
+func (d *Room) readIncident(ctx context.Context, by kernel.Caller, id, what string, read func(*proof.State, incident.Incident) error) error {
+	return d.desk.Change(ctx, by, "read incident", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
 			return nil, err
 		}
@@ -38,9 +39,9 @@ func (d *Desk) readIncident(ctx context.Context, by Caller, id, what string, rea
 		if err := read(s, i); err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
+		return func(t *kernel.Tx) error {
 			if i.Tier == actions.Critical {
-				t.record(entry.KindIncidentRead, entry.IncidentRead{Incident: id, What: what, Worker: by.Worker}).About(id)
+				t.Enter(entry.KindIncidentRead, entry.IncidentRead{Incident: id, What: what, Worker: by.Worker}).About(id)
 			}
 			return nil
 		}, nil
@@ -49,9 +50,9 @@ func (d *Desk) readIncident(ctx context.Context, by Caller, id, what string, rea
 
 // Attribution says who is answerable for what an incident is about, to the last
 // word that is known.
-func (d *Desk) Attribution(ctx context.Context, by Caller, id string) (a incident.Attribution, err error) {
+func (d *Room) Attribution(ctx context.Context, by kernel.Caller, id string) (a incident.Attribution, err error) {
 	err = d.readIncident(ctx, by, id, "attribution", func(s *proof.State, i incident.Incident) error {
-		return d.store.Read(ctx, func(stx *store.Tx) error {
+		return d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 			a, err = d.attribute(stx, s, i)
 			return err
 		})
@@ -61,7 +62,7 @@ func (d *Desk) Attribution(ctx context.Context, by Caller, id string) (a inciden
 
 // Report gathers all that is known about an incident. days is how far back it
 // looks at what those involved did; 0 is 30.
-func (d *Desk) Report(ctx context.Context, by Caller, id string, days int) (r incident.Report, err error) {
+func (d *Room) Report(ctx context.Context, by kernel.Caller, id string, days int) (r incident.Report, err error) {
 	if days == 0 {
 		days = 30
 	}
@@ -77,7 +78,7 @@ func (d *Desk) Report(ctx context.Context, by Caller, id string, days int) (r in
 
 // RuledBy says what a policy set would have ruled on what an incident is about,
 // by the facts as they were then. It is for sets that are proposed.
-func (d *Desk) RuledBy(ctx context.Context, by Caller, id string, set *policy.Set) (r incident.Ruled, err error) {
+func (d *Room) RuledBy(ctx context.Context, by kernel.Caller, id string, set *policy.Set) (r incident.Ruled, err error) {
 	err = d.readIncident(ctx, by, id, "ruling", func(s *proof.State, i incident.Incident) error {
 		c, err := d.actOf(ctx, s, i)
 		if err != nil {
@@ -89,20 +90,20 @@ func (d *Desk) RuledBy(ctx context.Context, by Caller, id string, set *policy.Se
 	return r, err
 }
 
-func (d *Desk) report(ctx context.Context, s *proof.State, i incident.Incident, days int) (incident.Report, error) {
-	r := incident.Report{Incident: i, At: d.timeNow()}
+func (d *Room) report(ctx context.Context, s *proof.State, i incident.Incident, days int) (incident.Report, error) {
+	r := incident.Report{Incident: i, At: d.desk.TimeNow()}
 	c, err := d.actOf(ctx, s, i)
 	if err != nil {
 		return r, err
 	}
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		if r.Timeline, r.Down, r.Up, err = d.timeline(stx, s, i, c); err != nil {
 			return err
 		}
 		if r.Attribution, err = d.attribute(stx, s, i); err != nil {
 			return err
 		}
-		r.Touched, err = d.touched(stx, s, i, canonical.At(d.now().AddDate(0, 0, -days)))
+		r.Touched, err = d.touched(stx, s, i, canonical.At(d.desk.Now().AddDate(0, 0, -days)))
 		return err
 	})
 	if err != nil {
@@ -132,10 +133,10 @@ func (c act) platform() bool { spec, _ := actions.SpecOf(c.facts.Kind); return !
 
 // actOf returns the act that an incident is about: the contested request, or the act
 // that would have had the effect of the breach.
-func (d *Desk) actOf(ctx context.Context, s *proof.State, i incident.Incident) (c act, err error) {
+func (d *Room) actOf(ctx context.Context, s *proof.State, i incident.Incident) (c act, err error) {
 	c.incident = i
 	if i.Cause == incident.Contested {
-		r, err := d.load(ctx, i.Request)
+		r, err := d.desk.Load(ctx, i.Request)
 		if err != nil {
 			return c, err
 		}
@@ -149,7 +150,7 @@ func (d *Desk) actOf(ctx context.Context, s *proof.State, i incident.Incident) (
 	var t told
 	var newest store.Request
 	var ever bool
-	if err := d.store.Read(ctx, func(stx *store.Tx) error {
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		if t, err = tell(stx, i); err != nil {
 			return err
 		}
@@ -184,16 +185,17 @@ func (d *Desk) actOf(ctx context.Context, s *proof.State, i incident.Incident) (
 
 // sortOf asks the executor what a subject is. Where it does not answer at once an
 // account is taken for granted: the report must not wait for it.
-func (d *Desk) sortOf(ctx context.Context, subject platform.Subject) platform.Sort {
-	ctx, cancel := context.WithTimeout(ctx, sortPatience)
+func (d *Room) sortOf(ctx context.Context, subject platform.Subject) platform.Sort {
+	ctx, cancel := context.WithTimeout(ctx, SortPatience)
 	defer cancel()
-	if r, err := d.executor.Read(ctx, platform.Subject{Platform: subject.Platform, ID: subject.ID}); err == nil {
+	if r, err := d.desk.Executor.Read(ctx, platform.Subject{Platform: subject.Platform, ID: subject.ID}); err == nil {
 		return r.Sort
 	}
 	return platform.Account
 }
 
-const sortPatience = 500 * time.Millisecond
+// SortPatience is how long a reader waits for the executor to say what a subject is.
+const SortPatience = 500 * time.Millisecond
 
 // kindFor returns the kind of act whose effect a status is.
 func kindFor(sort platform.Sort, found platform.Status) actions.Kind {
@@ -210,7 +212,7 @@ func kindFor(sort platform.Sort, found platform.Status) actions.Kind {
 
 // factsOf returns what a ruling read of a request: of one that was approved, what
 // its warrant says.
-func (d *Desk) factsOf(then *proof.State, r store.Request) (policy.Facts, error) {
+func (d *Room) factsOf(then *proof.State, r store.Request) (policy.Facts, error) {
 	if len(r.Core) == 0 {
 		st := then.People.Standing(r.Requester(), r.Created.Time)
 		lifts := actions.LiftsOf(r.Action, nil, r.Requester(), r.Created.Time, then.Trust.UndoWindow)
@@ -228,13 +230,13 @@ func (d *Desk) factsOf(then *proof.State, r store.Request) (policy.Facts, error)
 
 // stateAsOf returns the governance chain folded up to an instant; s is its newest
 // state.
-func (d *Desk) stateAsOf(ctx context.Context, s *proof.State, at canonical.Time) (*proof.State, error) {
+func (d *Room) stateAsOf(ctx context.Context, s *proof.State, at canonical.Time) (*proof.State, error) {
 	if !s.Time.After(at.Time) {
 		return s, nil
 	}
 	past := proof.NewState(s.Root)
 	for {
-		entries, err := d.store.Governance(ctx, past.Next, 1000)
+		entries, err := d.desk.Store.Governance(ctx, past.Next, 1000)
 		if err != nil {
 			return nil, err
 		}
@@ -303,7 +305,7 @@ func harshness(r policy.Ruling) int64 {
 }
 
 // exposureThen says who could have done the act at its instant.
-func (d *Desk) exposureThen(c act) (incident.Exposed, error) {
+func (d *Room) exposureThen(c act) (incident.Exposed, error) {
 	out := incident.Exposed{At: c.at, Kind: c.facts.Kind, Around: d.aroundThe(c.incident.Subject.Platform)}
 	v, err := exposure.Look(c.then, c.at.Time)
 	if err != nil {
@@ -356,32 +358,32 @@ func personKind(m exposure.Member) string {
 }
 
 // aroundThe returns the declared holders of what can act around the desk.
-func (d *Desk) aroundThe(platform string) []string {
+func (d *Room) aroundThe(platform string) []string {
 	var all []string
 	add := func(key string, holders []string) {
 		for _, h := range holders {
 			all = append(all, key+": "+h)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(d.holders.Platforms)) {
+	for _, key := range slices.Sorted(maps.Keys(d.desk.Holders.Platforms)) {
 		if key == platform || strings.HasPrefix(key, platform+"/") {
-			add(key, d.holders.Platforms[key])
+			add(key, d.desk.Holders.Platforms[key])
 		}
 	}
-	add("executor", d.holders.Executor)
-	add("log-key", d.holders.LogKey)
+	add("executor", d.desk.Holders.Executor)
+	add("log-key", d.desk.Holders.LogKey)
 	return all
 }
 
 // attribute says who is answerable, from the entries of the act and the chain.
-func (d *Desk) attribute(stx *store.Tx, s *proof.State, i incident.Incident) (incident.Attribution, error) {
+func (d *Room) attribute(stx *store.Tx, s *proof.State, i incident.Incident) (incident.Attribution, error) {
 	if i.Cause == incident.Contested {
 		return d.attributeRequest(stx, s, i.Request)
 	}
 	return d.attributeAround(stx, i)
 }
 
-func (d *Desk) attributeRequest(stx *store.Tx, s *proof.State, request string) (a incident.Attribution, err error) {
+func (d *Room) attributeRequest(stx *store.Tx, s *proof.State, request string) (a incident.Attribution, err error) {
 	r, err := stx.Request(request)
 	if err != nil {
 		return a, err
@@ -431,7 +433,7 @@ func vendorAt(s *proof.State, id workforce.WorkerID, at time.Time) workforce.Ven
 	return w.Vendor
 }
 
-func (d *Desk) attributeAround(stx *store.Tx, i incident.Incident) (incident.Attribution, error) {
+func (d *Room) attributeAround(stx *store.Tx, i incident.Incident) (incident.Attribution, error) {
 	a := incident.Attribution{Around: true}
 	t, err := tell(stx, i)
 	if err != nil {
@@ -450,7 +452,7 @@ func (d *Desk) attributeAround(stx *store.Tx, i incident.Incident) (incident.Att
 	} else {
 		why = append(why, "The platform says that it was done with this credential; that is its word, and who used it is not known.")
 	}
-	switch _, named := d.holders.Platforms[i.Subject.Platform+"/"+t.credential]; {
+	switch _, named := d.desk.Holders.Platforms[i.Subject.Platform+"/"+t.credential]; {
 	case len(a.Holders) == 0:
 		why = append(why, "Nobody is declared to hold a credential of "+i.Subject.Platform+".")
 	case t.credential != "" && named:
@@ -489,7 +491,7 @@ func unexplained(s proof.Sight) string {
 }
 
 // touched returns what those involved did since an instant, but for the act itself.
-func (d *Desk) touched(stx *store.Tx, s *proof.State, i incident.Incident, since canonical.Time) ([]incident.Touched, error) {
+func (d *Room) touched(stx *store.Tx, s *proof.State, i incident.Incident, since canonical.Time) ([]incident.Touched, error) {
 	involved, err := d.involved(stx, s, i)
 	if err != nil {
 		return nil, err

@@ -1,13 +1,13 @@
-package desk
+package acts
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger/entry"
@@ -23,45 +23,12 @@ type waitJob struct {
 
 func (waitJob) Kind() string { return "desk.wait" }
 
-// recordOf returns the ledger's entry of kind request or countersign that holds a
-// signed statement; ok is false if there is none yet. It stands within the time
-// in which the statement could be handed in.
-func (d *Desk) recordOf(ctx context.Context, kind string, signed actions.Signed) (entry store.RawEntry, record proof.Past, ok bool, err error) {
-	var raw []store.RawEntry
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
-		from, err := stx.IndexAt(canonical.At(signed.Statement.NotBefore.Add(-maxSkew)))
-		if err != nil {
-			return err
-		}
-		to, err := stx.IndexAt(canonical.At(signed.Statement.NotBefore.Add(draftLife + maxSkew)))
-		if err != nil {
-			return err
-		}
-		raw, err = stx.RawEntries(from, to, int(to-from), kind)
-		return err
-	})
-	if err != nil {
-		return entry, record, false, err
-	}
-	want := canonical.DigestOf(signed)
-	for _, e := range raw {
-		if e.Kind != kind {
-			continue
-		}
-		p := proof.OpenPast(e.Index, e.Kind, e.Time, e.Leaf, e.Body, e.Salt)
-		if p.Request != nil && canonical.DigestOf(p.Request.Signed) == want || p.Verdict != nil && canonical.DigestOf(p.Verdict.Signed) == want {
-			return e, p, true, nil
-		}
-	}
-	return entry, record, false, nil
-}
-
 // entered says since when the ledger has had the signatures on a request.
-func (d *Desk) entered(ctx context.Context, r store.Request) (proof.Entered, error) {
+func (d *Room) entered(ctx context.Context, r store.Request) (proof.Entered, error) {
 	out := proof.Entered{}
 	kind := entry.KindRequest
 	for _, signed := range append([]actions.Signed{r.Signed}, r.Signers...) {
-		_, p, ok, err := d.recordOf(ctx, kind, signed)
+		_, p, ok, err := d.desk.RecordOf(ctx, kind, signed)
 		if err != nil {
 			return nil, err
 		}
@@ -73,31 +40,9 @@ func (d *Desk) entered(ctx context.Context, r store.Request) (proof.Entered, err
 	return out, nil
 }
 
-// waitedEntries returns the entries that a wait is counted from, with their
-// places, still without proofs.
-func (d *Desk) waitedEntries(ctx context.Context, c proof.Core) (entries []proof.Evidence, indexes []int64, err error) {
-	if c.Ruling.Need.Wait == 0 {
-		return nil, nil, nil
-	}
-	kind := entry.KindRequest
-	for _, signed := range append([]actions.Signed{c.Request}, c.Countersignatures...) {
-		e, p, ok, err := d.recordOf(ctx, kind, signed)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !ok {
-			return nil, nil, fmt.Errorf("the ledger no longer has the entry of the statement of %s on %s, from which a wait was counted", signed.Statement.Signer, signed.Statement.Request)
-		}
-		entries = append(entries, proof.Evidence{Entry: p.Body, Salt: canonical.Bytes(e.Salt)})
-		indexes = append(indexes, e.Index)
-		kind = entry.KindCountersign
-	}
-	return entries, indexes, nil
-}
-
 // waitedChange proves, for a change of the desk that is ready after a wait, since
 // when the ledger has had its signatures; it is empty if there was none.
-func (d *Desk) waitedChange(ctx context.Context, s *proof.State, ask proof.Ask, j proof.Judgement) (out proof.Waited, err error) {
+func (d *Room) waitedChange(ctx context.Context, s *proof.State, ask proof.Ask, j proof.Judgement) (out proof.Waited, err error) {
 	if spec, _ := actions.SpecOf(ask.Action.Kind); !spec.Desk || !j.Ready || j.Need.Wait == 0 {
 		return out, nil
 	}
@@ -105,15 +50,15 @@ func (d *Desk) waitedChange(ctx context.Context, s *proof.State, ask proof.Ask, 
 	if err != nil {
 		return out, err
 	}
-	entries, indexes, err := d.waitedEntries(ctx, core)
+	entries, indexes, err := d.desk.WaitedEntries(ctx, core)
 	if err != nil {
 		return out, err
 	}
-	size, checkpoint, err := d.store.Covering(ctx, slices.Max(indexes))
+	size, checkpoint, err := d.desk.Store.Covering(ctx, slices.Max(indexes))
 	if err != nil {
 		return out, err
 	}
-	proofs, err := d.tiles.Inclusions(ctx, size, indexes...)
+	proofs, err := d.desk.Tiles.Inclusions(ctx, size, indexes...)
 	if err != nil {
 		return out, err
 	}
@@ -125,17 +70,17 @@ func (d *Desk) waitedChange(ctx context.Context, s *proof.State, ask proof.Ask, 
 
 // wait approves a held request whose wait is over. If it is not, it comes again
 // when that may be; if the signatures do not suffice, the next one brings it up.
-func (d *Desk) wait(ctx context.Context, request string) error {
+func (d *Room) wait(ctx context.Context, request string) error {
 	var out store.Request
 	var warrant *store.Recorded
-	err := d.change(ctx, Caller{}, "wait", func(s *proof.State) (func(*tx) error, error) {
+	err := d.desk.Change(ctx, kernel.Caller{}, "wait", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		out, warrant = store.Request{}, nil
-		r, err := d.load(ctx, request)
+		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
 		if !r.Open() {
-			return func(*tx) error { return nil }, nil
+			return func(*kernel.Tx) error { return nil }, nil
 		}
 		ask, err := d.askAgain(ctx, s, r)
 		if err != nil {
@@ -146,9 +91,9 @@ func (d *Desk) wait(ctx context.Context, request string) error {
 		case err != nil && (kind == fault.Internal || kind == fault.Unavailable):
 			return nil, err
 		case err != nil: // by now it is forbidden; it is asked in vain and ends by itself
-			return func(*tx) error { return nil }, nil
+			return func(*kernel.Tx) error { return nil }, nil
 		case !j.Ready:
-			return func(t *tx) error { return t.waitAgain(r.ID, ask, j) }, nil
+			return func(t *kernel.Tx) error { return d.waitAgain(t, r.ID, ask, j) }, nil
 		}
 		next, err := r.Waited(canonical.At(ask.At))
 		if err != nil {
@@ -158,9 +103,9 @@ func (d *Desk) wait(ctx context.Context, request string) error {
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) (err error) {
+		return func(t *kernel.Tx) (err error) {
 			out = with(r, next)
-			warrant, err = t.approve(&out, v, false)
+			warrant, err = d.approve(t, &out, v, false)
 			return err
 		}, nil
 	})
@@ -179,7 +124,7 @@ func (d *Desk) wait(ctx context.Context, request string) error {
 }
 
 // waitAgain leaves the job for when the next wait ends, if there is one to come.
-func (t *tx) waitAgain(request string, ask proof.Ask, j proof.Judgement) error {
+func (d *Room) waitAgain(t *kernel.Tx, request string, ask proof.Ask, j proof.Judgement) error {
 	wait := time.Duration(j.Need.Wait) * time.Second
 	var next time.Time
 	for _, since := range ask.Entered {

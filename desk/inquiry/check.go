@@ -1,16 +1,19 @@
-package desk
+package inquiry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/exposure"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
@@ -66,13 +69,13 @@ type Finding struct {
 
 // alarm returns what is told of the finding to those who need not be allowed to
 // read exposure: that there is one, and where.
-func (f Finding) alarm() Alarm {
+func (f Finding) alarm() alarms.Alarm {
 	kinds := make([]string, len(f.Kinds))
 	for i, k := range f.Kinds {
 		kinds[i] = string(k)
 	}
 	what := fmt.Sprintf("%s on %s subjects of %s", strings.Join(kinds, ", "), f.Tier, f.Platform)
-	a := Alarm{Kind: string(alarm.ExposureLowered), Severity: Warn, Platform: f.Platform, Tier: f.Tier,
+	a := alarms.Alarm{Kind: string(alarm.ExposureLowered), Severity: alarms.Warn, Platform: f.Platform, Tier: f.Tier,
 		Text: "Fewer people than before can together bring about " + what + "."}
 	if f.AtOnce {
 		a.Text = "Fewer people than before can together, and at once, bring about " + what + "."
@@ -90,11 +93,11 @@ func (f Finding) alarm() Alarm {
 
 // alarmIndispensable tells that the desk could not go on without somebody, once
 // for each such group of people.
-func (t *tx) alarmIndispensable(some, before []workforce.WorkerID) error {
+func (d *Room) alarmIndispensable(t *kernel.Tx, some, before []workforce.WorkerID) error {
 	if len(some) == 0 || slices.Equal(some, before) {
 		return nil
 	}
-	return t.alarm(Alarm{Kind: string(alarm.Indispensable), Severity: Page, Text: indispensableText(some) + " " + doIndispensable})
+	return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.Indispensable), Severity: alarms.Page, Text: alarms.IndispensableText(some) + " " + alarms.DoIndispensable})
 }
 
 // figures computes what is compared: of every burdening kind that is no emergency.
@@ -161,13 +164,13 @@ func worse(was, is []figure, repeat bool) []Finding {
 // CheckExposure compares the present exposure with that of the last check. It enters
 // the new figures and its findings, raises an alarm for each finding, and returns the
 // findings. If nothing changed and no check is due, it enters nothing.
-func (d *Desk) CheckExposure(ctx context.Context) (found []Finding, err error) {
-	return found, d.changeBy(ctx, Caller{}, "check exposure", d.retry, func(s *proof.State) (func(*tx) error, error) {
+func (d *Room) CheckExposure(ctx context.Context) (found []Finding, err error) {
+	return found, d.desk.ChangeBy(ctx, kernel.Caller{}, "check exposure", d.desk.Retry, func(s *proof.State) (func(*kernel.Tx) error, error) {
 		was, held, last, err := d.lastFigures(ctx)
 		if err != nil {
 			return nil, err
 		}
-		now := d.timeNow()
+		now := d.desk.TimeNow()
 		v, err := d.view(s, now.Time) // which whoever asks next finds made
 		if err != nil {
 			return nil, err
@@ -180,36 +183,36 @@ func (d *Desk) CheckExposure(ctx context.Context) (found []Finding, err error) {
 		found = worse(was, is, due)
 		some := s.Indispensable(now.Time)
 		changed := !slices.EqualFunc(was, is, figure.same) || !slices.Equal(some, held)
-		return func(t *tx) error {
-			if err := t.alarmIndispensable(some, held); err != nil {
+		return func(t *kernel.Tx) error {
+			if err := d.alarmIndispensable(t, some, held); err != nil {
 				return err
 			}
-			return t.enterCheck(is, found, some, last, due || changed || len(found) > 0)
+			return d.enterCheck(t, is, found, some, last, due || changed || len(found) > 0)
 		}, nil
 	})
 }
 
 // enterCheck enters figures and findings, if they are worth it, and leaves the next check.
-func (t *tx) enterCheck(is []figure, found []Finding, some []workforce.WorkerID, last canonical.Time, enter bool) error {
+func (d *Room) enterCheck(t *kernel.Tx, is []figure, found []Finding, some []workforce.WorkerID, last canonical.Time, enter bool) error {
 	if enter {
 		last = t.Now()
-		t.record(entry.KindExposureCheck, entry.ExposureCheck{Governance: t.state.Next, Findings: len(found), Indispensable: some}, ledger.Opening{Name: "figures", Value: canonical.MustMarshal(is)},
+		t.Enter(entry.KindExposureCheck, entry.ExposureCheck{Governance: t.State.Next, Findings: len(found), Indispensable: some}, ledger.Opening{Name: "figures", Value: canonical.MustMarshal(is)},
 			ledger.Opening{Name: "findings", Value: canonical.MustMarshal(found)})
 	}
 	for _, f := range found {
-		if err := t.alarm(f.alarm()); err != nil {
+		if err := d.alarms.Raise(t, f.alarm()); err != nil {
 			return err
 		}
 	}
-	if t.desk.exposureEvery <= 0 {
+	if d.exposureEvery <= 0 {
 		return nil
 	}
-	return jobs.Enqueue(t.Tx.Tx, exposureJob{}, canonical.At(last.Add(t.desk.exposureEvery)), exposureKey)
+	return jobs.Enqueue(t.Tx.Tx, exposureJob{}, canonical.At(last.Add(d.exposureEvery)), exposureKey)
 }
 
-// checkSoon has the exposure checked once the change under way is committed.
-func (t *tx) checkSoon() error {
-	if t.desk.exposureEvery <= 0 {
+// CheckSoon has the exposure checked once the change under way is committed.
+func (d *Room) CheckSoon(t *kernel.Tx) error {
+	if d.exposureEvery <= 0 {
 		return nil
 	}
 	return jobs.Enqueue(t.Tx.Tx, exposureJob{}, t.Now(), exposureKey)
@@ -223,8 +226,8 @@ func (f figure) same(o figure) bool {
 
 // lastFigures returns the figures of the last check, who was indispensable, and
 // when it was; no figures if it was erased or there is none.
-func (d *Desk) lastFigures(ctx context.Context) (all []figure, some []workforce.WorkerID, at canonical.Time, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+func (d *Room) lastFigures(ctx context.Context) (all []figure, some []workforce.WorkerID, at canonical.Time, err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		e, err := stx.NewestOf(entry.KindExposureCheck)
 		if err != nil || e == nil {
 			return err
@@ -246,7 +249,7 @@ func (d *Desk) lastFigures(ctx context.Context) (all []figure, some []workforce.
 }
 
 // checkAgain is the job.
-func (d *Desk) checkAgain(ctx context.Context) error {
+func (d *Room) checkAgain(ctx context.Context) error {
 	_, err := d.CheckExposure(ctx)
 	if fault.Is(err, "not-settled") {
 		return nil // nobody is there yet: the change that lets them in has this done again
@@ -254,13 +257,13 @@ func (d *Desk) checkAgain(ctx context.Context) error {
 	return err
 }
 
-// beginChecks has who could do what looked at when the desk starts.
-func (d *Desk) beginChecks(ctx context.Context) error {
+// Begin has who could do what looked at when the desk starts.
+func (d *Room) Begin(ctx context.Context) error {
 	if d.exposureEvery <= 0 {
 		return nil
 	}
-	return d.store.Write(ctx, func(stx *store.Tx) error {
-		return jobs.Enqueue(stx.Tx, exposureJob{}, d.timeNow(), exposureKey)
+	return d.desk.Store.Write(ctx, func(stx *store.Tx) error {
+		return jobs.Enqueue(stx.Tx, exposureJob{}, d.desk.TimeNow(), exposureKey)
 	})
 }
 
@@ -280,11 +283,11 @@ type Covered struct {
 	Number int // the collusion number; 0: nobody can
 }
 
-// coverageChange says what a change would do to who could countersign. Records are
+// CoverageChange says what a change would do to who could countersign. Records are
 // the workers of an admission, which the change itself does not hold. It is nil for
 // a change that does nothing to that, or if the caller may not read it.
-func (d *Desk) coverageChange(s *proof.State, by Caller, ch actions.Change, records []workforce.Record) ([]CoverageChange, error) {
-	now := d.timeNow()
+func (d *Room) CoverageChange(s *proof.State, by kernel.Caller, ch actions.Change, records []workforce.Record) ([]CoverageChange, error) {
+	now := d.desk.TimeNow()
 	if len(s.Platforms) == 0 || !s.Settled() {
 		return nil, nil
 	}

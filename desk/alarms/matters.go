@@ -1,4 +1,4 @@
-package desk
+package alarms
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/jobs"
@@ -58,10 +59,10 @@ const (
 var signersAfter = map[actions.Tier]time.Duration{actions.Standard: time.Hour, actions.Protected: 15 * time.Minute, actions.Critical: 5 * time.Minute}
 
 // Matters says what there is to know, for readers of evidence.
-func (d *Desk) Matters(ctx context.Context, by Caller) ([]Matter, error) {
-	s, st, err := d.standing(ctx, by)
-	if err == nil && !may(st, evidenceReaders...) {
-		err = noEvidence("The lines of `countersign status`, which say what needs a person,")
+func (d *Room) Matters(ctx context.Context, by kernel.Caller) ([]Matter, error) {
+	s, st, err := d.desk.Standing(ctx, by)
+	if err == nil && !kernel.May(st, kernel.EvidenceReaders...) {
+		err = kernel.NoEvidence("The lines of `countersign status`, which say what needs a person,")
 	}
 	if err != nil {
 		return nil, err
@@ -70,12 +71,12 @@ func (d *Desk) Matters(ctx context.Context, by Caller) ([]Matter, error) {
 }
 
 // matters gathers, in the order of Sections.
-func (d *Desk) matters(ctx context.Context, s *proof.State) (all []Matter, err error) {
+func (d *Room) matters(ctx context.Context, s *proof.State) (all []Matter, err error) {
 	waiting, cancel := context.WithTimeout(ctx, statusPatience)
-	st, away := d.executor.Status(waiting)
+	st, away := d.desk.Executor.Status(waiting)
 	cancel()
 	all = append(all, d.executorMatters(st, away)...)
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		own := []Matter{}
 		size, _, err := stx.Newest()
 		if err != nil {
@@ -132,20 +133,20 @@ func awayText(away error) string {
 	return text
 }
 
-func (d *Desk) executorMatters(st proof.ExecutorStatus, away error) (all []Matter) {
+func (d *Room) executorMatters(st proof.ExecutorStatus, away error) (all []Matter) {
 	if away != nil {
 		return []Matter{{Section: "executor", Severity: Page, Text: awayText(away), Do: doAway}}
 	}
 	if st.Stopped != "" {
 		all = append(all, Matter{Section: "executor", Severity: Page, Text: "The executor refuses burdening acts: " + st.Stopped, Do: doStopped})
 	}
-	if err := d.checkClocks(); err != nil {
+	if err := d.desk.CheckClocks(); err != nil {
 		all = append(all, Matter{Section: "executor", Severity: Page, Text: fault.TextOf(err), Do: doClocks})
 	}
 	for _, w := range st.Watches {
 		switch {
 		case w.Blind != "" && platform.RefusesCredential(w.Blind):
-			all = append(all, Matter{Section: "watch", Severity: Page, Platform: w.Platform, Text: fmt.Sprintf("%s refuses the executor's credential.", w.Platform), Do: doCredential})
+			all = append(all, Matter{Section: "watch", Severity: Page, Platform: w.Platform, Text: fmt.Sprintf("%s refuses the executor's credential.", w.Platform), Do: DoCredential})
 		case w.Blind != "":
 			all = append(all, Matter{Section: "watch", Severity: Page, Platform: w.Platform, Text: fmt.Sprintf("The watch does not see all of %s: %s.", w.Platform, strings.ReplaceAll(w.Blind, "-", " ")), Do: doBlind})
 		case w.Swept.IsZero():
@@ -159,11 +160,12 @@ func (d *Desk) executorMatters(st proof.ExecutorStatus, away error) (all []Matte
 	return all
 }
 
-const doCredential = "Put the right credential into the executor's platforms.json and start it again. Until then it neither sees the platform nor acts there."
+// DoCredential says what to do about a credential that a platform refuses.
+const DoCredential = "Put the right credential into the executor's platforms.json and start it again. Until then it neither sees the platform nor acts there."
 
 // requestMatters tells of requests that wait: for people, or at the executor.
-func (d *Desk) requestMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
-	now := d.now()
+func (d *Room) requestMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
+	now := d.desk.Now()
 	for _, tier := range actions.Tiers {
 		rs, n, err := stx.Held(tier, canonical.Time{}, canonical.At(now.Add(-signersAfter[tier])), eachWaiting)
 		if err != nil {
@@ -238,7 +240,7 @@ func unreviewed(stx *store.Tx, s *proof.State) (out []store.Request, err error) 
 	return out, nil
 }
 
-func (d *Desk) reviewMatters(stx *store.Tx, s *proof.State) (all []Matter, err error) {
+func (d *Room) reviewMatters(stx *store.Tx, s *proof.State) (all []Matter, err error) {
 	rs, err := unreviewed(stx, s)
 	if err != nil {
 		return nil, err
@@ -254,7 +256,7 @@ func (d *Desk) reviewMatters(stx *store.Tx, s *proof.State) (all []Matter, err e
 	return all, nil
 }
 
-func (d *Desk) incidentMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
+func (d *Room) incidentMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
 	is, err := stx.Incidents(store.IncidentFilter{Status: incident.Open, Limit: eachWaiting})
 	if err != nil {
 		return nil, err
@@ -276,7 +278,7 @@ func (d *Desk) incidentMatters(stx *store.Tx, _ *proof.State) (all []Matter, err
 
 // liftMatters tells of measures whose time is over and that are in force by the
 // desk's rows, since the executor could not lift them.
-func (d *Desk) liftMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
+func (d *Room) liftMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
 	as, err := stx.AlarmsBefore(0, string(alarm.LiftFailed), mostMatters)
 	if err != nil {
 		return nil, err
@@ -296,8 +298,8 @@ func (d *Desk) liftMatters(stx *store.Tx, _ *proof.State) (all []Matter, err err
 const doLift = "Look at the subject. If it bears somebody else's mark, ask for its restore: countersign action request account.restore SUBJECT --reason WHY."
 
 // officerMatters tells of officers who are missing: one more loss could stop the desk.
-func (d *Desk) officerMatters(s *proof.State) (all []Matter) {
-	now := d.now()
+func (d *Room) officerMatters(s *proof.State) (all []Matter) {
+	now := d.desk.Now()
 	add := func(severity store.Severity, do, format string, args ...any) {
 		all = append(all, Matter{Section: "officers", Severity: severity, Text: fmt.Sprintf(format, args...), Do: do})
 	}
@@ -309,7 +311,7 @@ func (d *Desk) officerMatters(s *proof.State) (all []Matter) {
 		add(Warn, doRecover, "Too few officers are left for what the policy asks: only all of them together can thaw, admit or enrol.")
 	}
 	if some := s.Indispensable(now); len(some) > 0 {
-		add(Page, doIndispensable, "%s", indispensableText(some))
+		add(Page, DoIndispensable, "%s", IndispensableText(some))
 	}
 	for _, w := range s.People.Sorted() {
 		if st := s.People.Standing(w.Worker, now); !st.Engaged || !st.Has(workforce.Officer) {
@@ -324,13 +326,13 @@ func (d *Desk) officerMatters(s *proof.State) (all []Matter) {
 }
 
 const (
-	doIndispensable = "Admit another officer, thaw one, or enrol a key for one who has none."
+	DoIndispensable = "Admit another officer, thaw one, or enrol a key for one who has none."
 	doRecover       = "Thaw officers, enrol their keys or admit others: `countersign thaw worker ID --reason WHY`, `countersign key enroll FILE --reason WHY`, `countersign worker import FILE --reason WHY`. Everybody who is left of the officers signs."
 	doStuck         = "Undo, the end of measures and restorations go on. If an engagement or a freeze does not end by itself, found a new desk."
 )
 
-// indispensableText says that the desk could not go on without each of some people.
-func indispensableText(some []workforce.WorkerID) string {
+// IndispensableText says that the desk could not go on without each of some people.
+func IndispensableText(some []workforce.WorkerID) string {
 	names := make([]string, len(some))
 	for i, w := range some {
 		names[i] = string(w)
@@ -341,12 +343,12 @@ func indispensableText(some []workforce.WorkerID) string {
 // recoveryMatters tells of open requests that a law, and not the policy, lets pass:
 // recoveries, and the taking out of a second officer. Those who were left out of one
 // must see it while it waits.
-func (d *Desk) recoveryMatters(stx *store.Tx, s *proof.State) (all []Matter, err error) {
+func (d *Room) recoveryMatters(stx *store.Tx, s *proof.State) (all []Matter, err error) {
 	rs, err := stx.Requests(store.RequestFilter{Status: actions.StatusHeld, Platform: actions.DeskPlatform, Limit: mostMatters})
 	if err != nil {
 		return nil, err
 	}
-	now := d.now()
+	now := d.desk.Now()
 	for _, r := range rs {
 		law, err := s.ByLaw(r.Action, proof.FactsOf(r.Action, s.People.Standing(r.Requester(), now), r.Action.Tier, ""), r.Signed.Statement, now)
 		if err != nil || law == nil {
@@ -361,7 +363,7 @@ func (d *Desk) recoveryMatters(stx *store.Tx, s *proof.State) (all []Matter, err
 
 // addressMatters tells of addresses for alarms that get nothing any more. An address
 // is named by its host, since the path of a pager's is a secret.
-func (d *Desk) addressMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
+func (d *Room) addressMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
 	for _, x := range d.destinations {
 		since, err := stx.Disabled(x.id())
 		if err != nil {
@@ -382,8 +384,8 @@ func (d *Desk) addressMatters(stx *store.Tx, _ *proof.State) (all []Matter, err 
 const doAddress = "Give the address a new secret in desk/config.json, or name another address, and start the desk again. countersign alarm list has what was not sent."
 
 // leaving tells whose engagement ends soon.
-func (d *Desk) leaving(s *proof.State) []Matter {
-	now := d.now()
+func (d *Room) leaving(s *proof.State) []Matter {
+	now := d.desk.Now()
 	var who []string
 	for _, w := range s.People.Sorted() {
 		if end := w.End(); !end.IsZero() && end.After(now) && end.Before(now.Add(leavingWithin)) {
@@ -437,11 +439,11 @@ type progress struct {
 const behindAfter = 30 * time.Second
 
 // behind reports whether the executor has not read what the ledger held a while ago.
-func (d *Desk) behind(read, size int64) bool {
+func (d *Room) behind(read, size int64) bool {
 	p := &d.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := d.now()
+	now := d.desk.Now()
 	if p.at.IsZero() || read >= p.size {
 		p.at, p.size = now, size
 		return false
@@ -460,12 +462,12 @@ func (healthJob) Kind() string { return "desk.health" }
 const healthKey = "check"
 
 // checkHealth is the job.
-func (d *Desk) checkHealth(ctx context.Context, j healthJob) error {
+func (d *Room) checkHealth(ctx context.Context, j healthJob) error {
 	until, err := d.CheckHealth(ctx, j.Since)
 	if err != nil {
 		return err
 	}
-	return d.store.Write(ctx, func(stx *store.Tx) error {
+	return d.desk.Store.Write(ctx, func(stx *store.Tx) error {
 		return jobs.Enqueue(stx.Tx, healthJob{until}, canonical.At(until.Add(d.healthEvery)), healthKey)
 	})
 }
@@ -475,30 +477,30 @@ func (d *Desk) checkHealth(ctx context.Context, j healthJob) error {
 // up to which it has looked.
 //
 // Clocks that differ do not stop it, since it reports them.
-func (d *Desk) CheckHealth(ctx context.Context, since canonical.Time) (until canonical.Time, err error) {
+func (d *Room) CheckHealth(ctx context.Context, since canonical.Time) (until canonical.Time, err error) {
 	waiting, cancel := context.WithTimeout(ctx, statusPatience)
-	st, away := d.executor.Status(waiting)
+	st, away := d.desk.Executor.Status(waiting)
 	cancel()
-	size, _, err := d.store.Newest(ctx)
+	size, _, err := d.desk.Store.Newest(ctx)
 	if err != nil {
 		return since, err
 	}
 	slow := away == nil && d.behind(st.Size, size)
-	until = d.timeNow()
-	err = d.changeBy(ctx, Caller{}, "check health", d.retry, func(s *proof.State) (func(*tx) error, error) {
+	until = d.desk.TimeNow()
+	err = d.desk.ChangeBy(ctx, kernel.Caller{}, "check health", d.desk.Retry, func(s *proof.State) (func(*kernel.Tx) error, error) {
 		late, err := d.late(ctx, s, since, until)
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
-			if err := t.addresses(); err != nil {
+		return func(t *kernel.Tx) error {
+			if err := d.addresses(t); err != nil {
 				return err
 			}
-			if err := t.states(st, away, slow, size); err != nil {
+			if err := d.states(t, st, away, slow, size); err != nil {
 				return err
 			}
 			for _, a := range late {
-				if err := t.alarm(a); err != nil {
+				if err := d.Raise(t, a); err != nil {
 					return err
 				}
 			}
@@ -509,8 +511,8 @@ func (d *Desk) CheckHealth(ctx context.Context, since canonical.Time) (until can
 }
 
 // addresses tells, by those that are left, of addresses that get no alarms any more.
-func (t *tx) addresses() error {
-	off, err := t.desk.addressMatters(t.Tx, nil)
+func (d *Room) addresses(t *kernel.Tx) error {
+	off, err := d.addressMatters(t.Tx, nil)
 	if err != nil {
 		return err
 	}
@@ -518,32 +520,32 @@ func (t *tx) addresses() error {
 	for _, m := range off {
 		began += m.Text + " "
 	}
-	return t.turn(alarm.AddressOff, len(off) > 0, began+doAddress, "Every address for alarms gets them again.")
+	return d.turn(t, alarm.AddressOff, len(off) > 0, began+doAddress, "Every address for alarms gets them again.")
 }
 
 // states tells of the states of the executor that began or ended.
-func (t *tx) states(st proof.ExecutorStatus, away error, slow bool, size int64) error {
+func (d *Room) states(t *kernel.Tx, st proof.ExecutorStatus, away error, slow bool, size int64) error {
 	if away == nil {
-		t.desk.answered.Store(true)
-	} else if !t.desk.answered.Load() && t.desk.now().Before(t.desk.startedBy) {
+		d.answered.Store(true)
+	} else if !d.answered.Load() && d.desk.Now().Before(d.startedBy) {
 		return nil // it may still be starting
 	}
-	if err := t.turn(alarm.ExecutorAway, away != nil, awayText(away)+" "+doAway, "The executor answers again."); err != nil || away != nil {
+	if err := d.turn(t, alarm.ExecutorAway, away != nil, awayText(away)+" "+doAway, "The executor answers again."); err != nil || away != nil {
 		return err // of all else nothing is known then
 	}
-	if err := t.turn(alarm.ExecutorStopped, st.Stopped != "", "The executor refuses burdening acts: "+st.Stopped+" "+doStopped, "The executor takes burdening acts again."); err != nil {
+	if err := d.turn(t, alarm.ExecutorStopped, st.Stopped != "", "The executor refuses burdening acts: "+st.Stopped+" "+doStopped, "The executor takes burdening acts again."); err != nil {
 		return err
 	}
-	clocks := t.desk.checkClocks()
-	if err := t.turn(alarm.ClocksDiffer, clocks != nil, fault.TextOf(clocks), "The clocks of desk and executor agree again."); err != nil {
+	clocks := d.desk.CheckClocks()
+	if err := d.turn(t, alarm.ClocksDiffer, clocks != nil, fault.TextOf(clocks), "The clocks of desk and executor agree again."); err != nil {
 		return err
 	}
-	return t.turn(alarm.LedgerBehind, slow, fmt.Sprintf("The executor has read %d of %d entries of the ledger, and falls behind. %s", st.Size, size, doBehind), "The executor has caught up with the ledger.")
+	return d.turn(t, alarm.LedgerBehind, slow, fmt.Sprintf("The executor has read %d of %d entries of the ledger, and falls behind. %s", st.Size, size, doBehind), "The executor has caught up with the ledger.")
 }
 
 // turn raises an alarm if a state began, and one of severity Info if it is over. The
 // newest alarm of the kind says which of them was told last.
-func (t *tx) turn(k alarm.Type, is bool, began, over string) error {
+func (d *Room) turn(t *kernel.Tx, k alarm.Type, is bool, began, over string) error {
 	last, err := t.NewestAlarms(string(k), "", 1)
 	if err != nil {
 		return err
@@ -551,9 +553,9 @@ func (t *tx) turn(k alarm.Type, is bool, began, over string) error {
 	was := len(last) > 0 && last[0].Severity != Info
 	switch {
 	case is && !was:
-		return t.alarm(Alarm{Kind: string(k), Severity: Page, Text: began})
+		return d.Raise(t, Alarm{Kind: string(k), Severity: Page, Text: began})
 	case !is && was:
-		return t.alarm(Alarm{Kind: string(k), Severity: Info, Text: over})
+		return d.Raise(t, Alarm{Kind: string(k), Severity: Info, Text: over})
 	}
 	return nil
 }
@@ -561,8 +563,8 @@ func (t *tx) turn(k alarm.Type, is bool, began, over string) error {
 // late returns alarms for the requests that began to wait too long for signers, and
 // the reviews that became due, after an instant and by another. Of a flood one alarm
 // tells.
-func (d *Desk) late(ctx context.Context, s *proof.State, after, by canonical.Time) (all []Alarm, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+func (d *Room) late(ctx context.Context, s *proof.State, after, by canonical.Time) (all []Alarm, err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		all = all[:0]
 		for _, tier := range actions.Tiers {
 			wait := signersAfter[tier]
@@ -610,14 +612,14 @@ func (d *Desk) late(ctx context.Context, s *proof.State, after, by canonical.Tim
 	return all, err
 }
 
-// beginHealth has the desk's health checked from its start on. If the process before
+// Begin has the desk's health checked from its start on. If the process before
 // left a check behind, that one stands, and remembers which alarms were raised already.
-func (d *Desk) beginHealth(ctx context.Context) error {
+func (d *Room) Begin(ctx context.Context) error {
 	if d.healthEvery <= 0 {
 		return nil
 	}
-	return d.store.Write(ctx, func(stx *store.Tx) error {
-		return jobs.Enqueue(stx.Tx, healthJob{d.timeNow()}, d.timeNow(), healthKey)
+	return d.desk.Store.Write(ctx, func(stx *store.Tx) error {
+		return jobs.Enqueue(stx.Tx, healthJob{d.desk.TimeNow()}, d.desk.TimeNow(), healthKey)
 	})
 }
 
@@ -630,14 +632,14 @@ func signs(all []workforce.WorkerID) string {
 	return strings.Join(names, ", ")
 }
 
-// alarmExecution tells of what came of an act where people must know it at once.
-func (t *tx) alarmExecution(e proof.Execution, r store.Request) error {
+// RaiseExecution tells of what came of an act where people must know it at once.
+func (d *Room) RaiseExecution(t *kernel.Tx, e proof.Execution, r store.Request) error {
 	spec, _ := actions.SpecOf(r.Action.Kind)
 	about := func(k alarm.Type, s store.Severity, text string) error {
-		return t.alarm(Alarm{Kind: string(k), Severity: s, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier, Text: text})
+		return d.Raise(t, Alarm{Kind: string(k), Severity: s, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier, Text: text})
 	}
 	if platform.RefusesCredential(e.Type) {
-		if err := about(alarm.CredentialRefused, Page, fmt.Sprintf("%s refuses the executor's credential. %s", r.Action.Subject.Platform, doCredential)); err != nil {
+		if err := about(alarm.CredentialRefused, Page, fmt.Sprintf("%s refuses the executor's credential. %s", r.Action.Subject.Platform, DoCredential)); err != nil {
 			return err
 		}
 	}

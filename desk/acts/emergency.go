@@ -1,4 +1,4 @@
-package desk
+package acts
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -17,7 +18,7 @@ import (
 // checkEmergency refuses two acts before anybody signs in vain: a second emergency act
 // before the review of the first one, and a measure that would take the place of one
 // that ends later. The executor refuses both by its own journal, whatever the desk says.
-func (d *Desk) checkEmergency(ctx context.Context, s *proof.State, a actions.Action, signer workforce.WorkerID) error {
+func (d *Room) checkEmergency(ctx context.Context, s *proof.State, a actions.Action, signer workforce.WorkerID) error {
 	if request := a.Command.Confirms(); request != "" {
 		ok, err := d.outlasts(ctx, a, a.Subject, request)
 		if err == nil && !ok {
@@ -28,9 +29,9 @@ func (d *Desk) checkEmergency(ctx context.Context, s *proof.State, a actions.Act
 	if spec, _ := actions.SpecOf(a.Kind); !spec.Emergency {
 		return nil
 	}
-	return d.store.Read(ctx, func(stx *store.Tx) error {
+	return d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		for before := ""; ; {
-			rs, err := stx.Requests(store.RequestFilter{Kind: a.Kind, Before: before, Limit: MaxPage})
+			rs, err := stx.Requests(store.RequestFilter{Kind: a.Kind, Before: before, Limit: kernel.MaxPage})
 			if err != nil || len(rs) == 0 {
 				return err
 			}
@@ -72,34 +73,11 @@ func openReview(s *proof.State, r store.Request, subject platform.Subject, signe
 // outlasts reports whether an action may take the place of the measure of a request: a
 // timed one on the subject, that was carried out and not lifted, as far as this desk
 // was told, and ends before it.
-func (d *Desk) outlasts(ctx context.Context, a actions.Action, subject platform.Subject, request string) (bool, error) {
-	r, err := d.load(ctx, request)
+func (d *Room) outlasts(ctx context.Context, a actions.Action, subject platform.Subject, request string) (bool, error) {
+	r, err := d.desk.Load(ctx, request)
 	if fault.Is(err, "no-such-request") {
 		return false, nil
 	}
 	return a.Outlasts(r.Action.Kind, r.Action.Until, r.Action.Category) && r.Action.Subject.Platform == subject.Platform && r.Action.Subject.ID == subject.ID &&
 		(r.Status == actions.StatusExecuted || r.Status == actions.StatusUnknown), err
-}
-
-// checkInvolved refuses the review of an emergency act that leaves out somebody
-// who signed it: the executor would not take it for one.
-func (d *Desk) checkInvolved(ctx context.Context, c actions.Review) error {
-	r, err := d.load(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	if spec, _ := actions.SpecOf(r.Action.Kind); !spec.Emergency || len(r.Core) == 0 {
-		return fault.New(fault.Conflict, "no-such-emergency", "The request %s is no emergency act; there is nothing to review.", c.ID)
-	}
-	var core proof.Core
-	if err := canonical.Unmarshal(r.Core, &core); err != nil {
-		return fmt.Errorf("the core of %s in the database: %w", r.ID, err)
-	}
-	people, _ := core.Signers()
-	for _, w := range people {
-		if !slices.Contains(c.Involved, w) {
-			return fault.New(fault.Forbidden, "involved-left-out", "The review does not name %s, who signed %s.", w, c.ID)
-		}
-	}
-	return nil
 }

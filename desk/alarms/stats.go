@@ -1,4 +1,4 @@
-package desk
+package alarms
 
 import (
 	"context"
@@ -21,8 +21,8 @@ type Stats struct {
 
 // Stats counts. It is for whoever may read metrics, which the surface decides,
 // and asks the executor, which may take as long as ctx lets it.
-func (d *Desk) Stats(ctx context.Context) (s Stats, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+func (d *Room) Stats(ctx context.Context) (s Stats, err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		for _, c := range []struct {
 			into  *map[string]int64
 			count func() (map[string]int64, error)
@@ -37,7 +37,7 @@ func (d *Desk) Stats(ctx context.Context) (s Stats, err error) {
 	if err != nil {
 		return s, err
 	}
-	state, err := d.State(ctx)
+	state, err := d.desk.State(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -46,7 +46,7 @@ func (d *Desk) Stats(ctx context.Context) (s Stats, err error) {
 		return s, err
 	}
 	s.Matters = counted(all)
-	st, err := d.executor.Status(ctx)
+	st, err := d.desk.Executor.Status(ctx)
 	s.Away, s.Stopped = err != nil, err == nil && st.Stopped != ""
 	return s, nil
 }

@@ -1,4 +1,4 @@
-package desk
+package kernel
 
 import (
 	"context"
@@ -23,19 +23,19 @@ type clockReading struct{ desk, executor canonical.Time }
 
 // compareClocks asks the executor for its clock. An executor that does not answer
 // says nothing new: what was seen last stands.
-func (d *Desk) compareClocks(ctx context.Context) {
-	asked := d.now()
-	st, err := d.executor.Status(ctx)
+func (k *Kernel) compareClocks(ctx context.Context) {
+	asked := k.Now()
+	st, err := k.Executor.Status(ctx)
 	if err != nil || st.Clock.IsZero() {
 		return
 	}
 	// The answer was on its way for a while; half of that is the best guess.
-	d.clocks.seen.Store(&clockReading{canonical.At(asked.Add(d.now().Sub(asked) / 2)), st.Clock})
+	k.clocks.seen.Store(&clockReading{canonical.At(asked.Add(k.Now().Sub(asked) / 2)), st.Clock})
 }
 
-// checkClocks refuses if the desk's and the executor's clock were too far apart when
+// CheckClocks refuses if the desk's and the executor's clock were too far apart when
 // they were last compared.
-func (d *Desk) checkClocks() error { return d.clocks.check() }
+func (k *Kernel) CheckClocks() error { return k.clocks.check() }
 
 // check refuses if the clocks were too far apart when they were last compared.
 func (c *clocks) check() error {

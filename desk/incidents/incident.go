@@ -1,14 +1,17 @@
-package desk
+package incidents
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/go-json-experiment/json"
 
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
@@ -20,24 +23,24 @@ import (
 
 // done checks that a deed is the caller's own and of now, and says exactly what is
 // done with this text. It returns what seals the text.
-func (d *Desk) done(s *proof.State, by Caller, signed actions.SaltedDeed, want actions.Deed, text string) (ledger.Opening, error) {
+func (d *Room) done(s *proof.State, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string) (ledger.Opening, error) {
 	o := proof.Sealing(want.What, text, signed.Salt)
-	if err := d.handedIn(by, signed.Signed); err != nil {
+	if err := d.desk.HandedIn(by, signed.Signed); err != nil {
 		return o, err
 	}
 	commitment, err := o.Commitment()
 	if err != nil || !signed.Deed.Says(want) || signed.Deed.Text != commitment || signed.Deed.Version > want.Version {
 		return o, fault.New(fault.Forbidden, "bad-deed", "%s signed something else than what is handed in here.", by.Worker)
 	}
-	return o, s.MayDo(signed.SignedDeed(), d.now())
+	return o, s.MayDo(signed.SignedDeed(), d.desk.Now())
 }
 
 // deedOf is the name under which the entry of a deed is found, so that none is done twice.
 func deedOf(d actions.SaltedDeed) string { return "deed " + d.Deed.Digest().String() }
 
 // once refuses a deed that the ledger holds already.
-func (t *tx) once(d actions.SaltedDeed) error {
-	have, err := t.EntriesAbout(deedOf(d), canonical.Time{}, 1)
+func (d *Room) once(t *kernel.Tx, deed actions.SaltedDeed) error {
+	have, err := t.EntriesAbout(deedOf(deed), canonical.Time{}, 1)
 	if err == nil && len(have) > 0 {
 		err = fault.New(fault.Conflict, "deed-done", "This deed was done already; it is good once.")
 	}
@@ -45,27 +48,27 @@ func (t *tx) once(d actions.SaltedDeed) error {
 }
 
 // mayTouchIncidents refuses who may not work on incidents.
-func (d *Desk) mayTouchIncidents(s *proof.State, by Caller) error {
-	st, err := d.engaged(s, by)
-	if err == nil && !may(st, evidenceReaders...) {
-		err = noEvidence("Incidents")
+func (d *Room) mayTouchIncidents(s *proof.State, by kernel.Caller) error {
+	st, err := d.desk.Engaged(s, by)
+	if err == nil && !kernel.May(st, kernel.EvidenceReaders...) {
+		err = kernel.NoEvidence("Incidents")
 	}
 	return err
 }
 
 // OpenIncident opens an incident on an act that the caller contests, with a
 // title of one line. On a request there is one open incident at most.
-func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title string, signed actions.SaltedDeed) (incident.Incident, error) {
+func (d *Room) OpenIncident(ctx context.Context, by kernel.Caller, request, title string, signed actions.SaltedDeed) (incident.Incident, error) {
 	var out incident.Incident
-	err := d.change(ctx, by, "open incident", func(s *proof.State) (func(*tx) error, error) {
+	err := d.desk.Change(ctx, by, "open incident", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
 			return nil, err
 		}
-		r, err := d.load(ctx, request)
+		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		i, err := incident.Contest(d.ids.New(incident.Prefix), r.Request, by.Worker, title, d.timeNow())
+		i, err := incident.Contest(d.desk.IDs.New(incident.Prefix), r.Request, by.Worker, title, d.desk.TimeNow())
 		if err != nil {
 			return nil, err
 		}
@@ -73,8 +76,8 @@ func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title strin
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
-			if err := t.once(signed); err != nil {
+		return func(t *kernel.Tx) error {
+			if err := d.once(t, signed); err != nil {
 				return err
 			}
 			open, err := t.OpenContest(request)
@@ -84,9 +87,9 @@ func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title strin
 			if open != "" {
 				return fault.New(fault.Conflict, "incident-open", "The incident %s on this request is open already.", open)
 			}
-			t.openIncident(i, signed.SignedDeed(), sealed).About(deedOf(signed))
+			d.openIncident(t, i, signed.SignedDeed(), sealed).About(deedOf(signed))
 			out = i
-			return t.alarm(Alarm{Kind: string(alarm.IncidentOpened), Severity: Warn, Incident: i.ID, Request: request, Platform: i.Subject.Platform,
+			return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.IncidentOpened), Severity: alarms.Warn, Incident: i.ID, Request: request, Platform: i.Subject.Platform,
 				Subject: i.Subject.ID, Tier: i.Tier, Text: fmt.Sprintf("%s contests %s of %s, which is %s.", by.Worker, r.Action.Kind, r.Requester(), r.Status)})
 		}, nil
 	})
@@ -94,10 +97,10 @@ func (d *Desk) OpenIncident(ctx context.Context, by Caller, request, title strin
 }
 
 // changeIncident loads an incident, applies a rule to it and saves what it gives.
-func (d *Desk) changeIncident(ctx context.Context, by Caller, what, id string,
-	rule func(*proof.State, incident.Incident) (incident.Incident, func(*tx, incident.Incident) error, error)) (incident.Incident, error) {
+func (d *Room) changeIncident(ctx context.Context, by kernel.Caller, what, id string,
+	rule func(*proof.State, incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error)) (incident.Incident, error) {
 	var out incident.Incident
-	err := d.change(ctx, by, what, func(s *proof.State) (func(*tx) error, error) {
+	err := d.desk.Change(ctx, by, what, func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
 			return nil, err
 		}
@@ -109,7 +112,7 @@ func (d *Desk) changeIncident(ctx context.Context, by Caller, what, id string,
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
+		return func(t *kernel.Tx) error {
 			out = next
 			if err := save(t, next); err != nil {
 				return err
@@ -124,9 +127,9 @@ func (d *Desk) changeIncident(ctx context.Context, by Caller, what, id string,
 
 // AssignTask gives somebody who is independent of those involved something to
 // do before the incident is closed.
-func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner workforce.WorkerID, signed actions.SaltedDeed) (incident.Incident, error) {
-	return d.changeIncident(ctx, by, "assign task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*tx, incident.Incident) error, error) {
-		if st := s.People.Standing(owner, d.now()); !st.Engaged {
+func (d *Room) AssignTask(ctx context.Context, by kernel.Caller, id, text string, owner workforce.WorkerID, signed actions.SaltedDeed) (incident.Incident, error) {
+	return d.changeIncident(ctx, by, "assign task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error) {
+		if st := s.People.Standing(owner, d.desk.Now()); !st.Engaged {
 			return i, nil, fault.New(fault.Conflict, "engagement-ended", "%s cannot own a task: %s.", owner, st.Why)
 		}
 		involved, err := d.readInvolved(ctx, s, i)
@@ -134,7 +137,7 @@ func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner
 			return i, nil, err
 		}
 		for _, w := range involved {
-			if why := s.People.Dependence(owner, w, d.now()); why != "" {
+			if why := s.People.Dependence(owner, w, d.desk.Now()); why != "" {
 				return i, nil, fault.New(fault.Forbidden, "not-independent", "%s does not own a task of this incident, in which %s is involved: %s.", owner, w, why)
 			}
 		}
@@ -143,12 +146,12 @@ func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner
 			return i, nil, err
 		}
 		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedAssignTask, Of: id, To: owner, Version: i.Version}, text)
-		return next, func(t *tx, next incident.Incident) error {
-			if err := t.once(signed); err != nil {
+		return next, func(t *kernel.Tx, next incident.Incident) error {
+			if err := d.once(t, signed); err != nil {
 				return err
 			}
 			task := next.Tasks[len(next.Tasks)-1]
-			t.record(entry.KindIncidentTask, entry.IncidentTask{Incident: id, Number: task.Number, Owner: owner, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
+			t.Enter(entry.KindIncidentTask, entry.IncidentTask{Incident: id, Number: task.Number, Owner: owner, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.SaveTask(id, task)
 			return nil
 		}, err
@@ -156,19 +159,19 @@ func (d *Desk) AssignTask(ctx context.Context, by Caller, id, text string, owner
 }
 
 // FinishTask notes the result of a task. Its owner does.
-func (d *Desk) FinishTask(ctx context.Context, by Caller, id string, number int64, result string, signed actions.SaltedDeed) (incident.Incident, error) {
-	return d.changeIncident(ctx, by, "finish task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*tx, incident.Incident) error, error) {
-		next, err := i.Finish(number, by.Worker, result, d.timeNow())
+func (d *Room) FinishTask(ctx context.Context, by kernel.Caller, id string, number int64, result string, signed actions.SaltedDeed) (incident.Incident, error) {
+	return d.changeIncident(ctx, by, "finish task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error) {
+		next, err := i.Finish(number, by.Worker, result, d.desk.TimeNow())
 		if err != nil {
 			return i, nil, err
 		}
 		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(id, number), Version: i.Version}, result)
-		return next, func(t *tx, next incident.Incident) error {
-			if err := t.once(signed); err != nil {
+		return next, func(t *kernel.Tx, next incident.Incident) error {
+			if err := d.once(t, signed); err != nil {
 				return err
 			}
 			at := slices.IndexFunc(next.Tasks, func(x incident.Task) bool { return x.Number == number })
-			t.record(entry.KindIncidentTaskDone, entry.IncidentTask{Incident: id, Number: number, Owner: next.Tasks[at].Owner, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
+			t.Enter(entry.KindIncidentTaskDone, entry.IncidentTask{Incident: id, Number: number, Owner: next.Tasks[at].Owner, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.SaveTask(id, next.Tasks[at])
 			return nil
 		}, err
@@ -178,9 +181,9 @@ func (d *Desk) FinishTask(ctx context.Context, by Caller, id string, number int6
 // ProposeFindings hands in the text with which to close an incident, and returns
 // the change of the desk that does it: a desk.review, to be drafted, signed and
 // countersigned like every other by people who were not involved.
-func (d *Desk) ProposeFindings(ctx context.Context, by Caller, id, findings string, signed actions.SaltedDeed) (actions.Review, error) {
+func (d *Room) ProposeFindings(ctx context.Context, by kernel.Caller, id, findings string, signed actions.SaltedDeed) (actions.Review, error) {
 	var out actions.Review
-	err := d.change(ctx, by, "propose findings", func(s *proof.State) (func(*tx) error, error) {
+	err := d.desk.Change(ctx, by, "propose findings", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
 			return nil, err
 		}
@@ -200,12 +203,12 @@ func (d *Desk) ProposeFindings(ctx context.Context, by Caller, id, findings stri
 			return nil, err
 		}
 		digest := incident.FindingsDigest(findings)
-		return func(t *tx) error {
-			if err := t.once(signed); err != nil {
+		return func(t *kernel.Tx) error {
+			if err := d.once(t, signed); err != nil {
 				return err
 			}
 			out = actions.Review{Of: actions.ReviewIncident, ID: id, Involved: involved, Findings: digest}
-			t.record(entry.KindIncidentFindings, entry.IncidentFindings{Incident: id, Findings: digest, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
+			t.Enter(entry.KindIncidentFindings, entry.IncidentFindings{Incident: id, Findings: digest, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.KeepFindings(id, digest, findings, by.Worker, t.Now())
 			return nil
 		}, nil
@@ -213,9 +216,9 @@ func (d *Desk) ProposeFindings(ctx context.Context, by Caller, id, findings stri
 	return out, err
 }
 
-// checkReview refuses, when it is handed in, a review that could not close its
+// CheckReview refuses, when it is handed in, a review that could not close its
 // incident: a review names everybody involved, and its findings are known.
-func (d *Desk) checkReview(ctx context.Context, s *proof.State, a actions.Action) error {
+func (d *Room) CheckReview(ctx context.Context, s *proof.State, a actions.Action) error {
 	if a.Kind != actions.DeskReview {
 		return nil
 	}
@@ -230,14 +233,37 @@ func (d *Desk) checkReview(ctx context.Context, s *proof.State, a actions.Action
 	if !ok || review.Of != actions.ReviewIncident {
 		return nil
 	}
-	return d.store.Read(ctx, func(stx *store.Tx) error {
-		_, err := d.closed(stx, s, review, "", d.timeNow())
+	return d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		_, err := d.closed(stx, s, review, "", d.desk.TimeNow())
 		return err
 	})
 }
 
+// checkInvolved refuses the review of an emergency act that leaves out somebody
+// who signed it: the executor would not take it for one.
+func (d *Room) checkInvolved(ctx context.Context, c actions.Review) error {
+	r, err := d.desk.Load(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if spec, _ := actions.SpecOf(r.Action.Kind); !spec.Emergency || len(r.Core) == 0 {
+		return fault.New(fault.Conflict, "no-such-emergency", "The request %s is no emergency act; there is nothing to review.", c.ID)
+	}
+	var core proof.Core
+	if err := canonical.Unmarshal(r.Core, &core); err != nil {
+		return fmt.Errorf("the core of %s in the database: %w", r.ID, err)
+	}
+	people, _ := core.Signers()
+	for _, w := range people {
+		if !slices.Contains(c.Involved, w) {
+			return fault.New(fault.Forbidden, "involved-left-out", "The review does not name %s, who signed %s.", w, c.ID)
+		}
+	}
+	return nil
+}
+
 // closed is an incident after its review.
-func (d *Desk) closed(stx *store.Tx, s *proof.State, c actions.Review, request string, now canonical.Time) (incident.Incident, error) {
+func (d *Room) closed(stx *store.Tx, s *proof.State, c actions.Review, request string, now canonical.Time) (incident.Incident, error) {
 	i, err := stx.Incident(c.ID)
 	if err != nil {
 		return i, err
@@ -258,28 +284,28 @@ func (d *Desk) closed(stx *store.Tx, s *proof.State, c actions.Review, request s
 	return i.Close(request, findings, now)
 }
 
-// closeIncident closes an incident in the transaction that enters its review.
-func (t *tx) closeIncident(c actions.Review, request string) error {
-	i, err := t.desk.closed(t.Tx, t.state, c, request, t.Now())
+// CloseIncident closes an incident in the transaction that enters its review.
+func (d *Room) CloseIncident(t *kernel.Tx, c actions.Review, request string) error {
+	i, err := d.closed(t.Tx, t.State, c, request, t.Now())
 	if err != nil {
 		return err
 	}
 	t.SaveIncident(i)
 	t.Signal(incidentSignal)
-	return t.alarm(Alarm{Kind: string(alarm.IncidentClosed), Severity: Info, Incident: i.ID, Request: request, Platform: i.Subject.Platform,
+	return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.IncidentClosed), Severity: alarms.Info, Incident: i.ID, Request: request, Platform: i.Subject.Platform,
 		Subject: i.Subject.ID, Tier: i.Tier, Text: "The review of the incident is closed."})
 }
 
-func (d *Desk) loadIncident(ctx context.Context, id string) (i incident.Incident, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+func (d *Room) loadIncident(ctx context.Context, id string) (i incident.Incident, err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		i, err = stx.Incident(id)
 		return err
 	})
 	return i, err
 }
 
-func (d *Desk) readInvolved(ctx context.Context, s *proof.State, i incident.Incident) (ws []workforce.WorkerID, err error) {
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+func (d *Room) readInvolved(ctx context.Context, s *proof.State, i incident.Incident) (ws []workforce.WorkerID, err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		ws, err = d.involved(stx, s, i)
 		return err
 	})
@@ -288,7 +314,7 @@ func (d *Desk) readInvolved(ctx context.Context, s *proof.State, i incident.Inci
 
 // involved returns who is involved in an incident, sorted: those who signed what
 // is contested, or those workers who are declared to hold what did it.
-func (d *Desk) involved(stx *store.Tx, s *proof.State, i incident.Incident) ([]workforce.WorkerID, error) {
+func (d *Room) involved(stx *store.Tx, s *proof.State, i incident.Incident) ([]workforce.WorkerID, error) {
 	var ws []workforce.WorkerID
 	if i.Cause == incident.Contested {
 		r, err := stx.Request(i.Request)
@@ -321,13 +347,13 @@ func (d *Desk) involved(stx *store.Tx, s *proof.State, i incident.Incident) ([]w
 
 // holdersOf returns who is declared to hold a credential of a platform, or any
 // of them if it is not known which it was or nobody said who holds it.
-func (d *Desk) holdersOf(platform, credential string) []string {
+func (d *Room) holdersOf(platform, credential string) []string {
 	if credential != "" {
-		if hs, ok := d.holders.Platforms[platform+"/"+credential]; ok {
+		if hs, ok := d.desk.Holders.Platforms[platform+"/"+credential]; ok {
 			return hs
 		}
 	}
-	return d.holders.Platforms[platform]
+	return d.desk.Holders.Platforms[platform]
 }
 
 // credentials returns what the platform calls the credentials that did the
@@ -383,21 +409,21 @@ func tell(stx *store.Tx, i incident.Incident) (told, error) {
 	return out, nil
 }
 
-// IncidentFilter chooses incidents, newest first; empty members choose all.
-type IncidentFilter = store.IncidentFilter
+// Filter chooses incidents, newest first; empty members choose all.
+type Filter = store.IncidentFilter
 
 // Incidents returns a page of incidents, newest first, without their tasks, and
 // the cursor of the next page, empty at the end.
-func (d *Desk) Incidents(ctx context.Context, by Caller, f IncidentFilter) (out []incident.Incident, next string, err error) {
-	if err := d.mayReadEvidence(ctx, by, "Incidents"); err != nil {
+func (d *Room) Incidents(ctx context.Context, by kernel.Caller, f Filter) (out []incident.Incident, next string, err error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "Incidents"); err != nil {
 		return nil, "", err
 	}
-	if f.Limit < 1 || f.Limit > MaxPage {
-		f.Limit = MaxPage
+	if f.Limit < 1 || f.Limit > kernel.MaxPage {
+		f.Limit = kernel.MaxPage
 	}
 	limit := f.Limit
 	f.Limit++
-	if err := d.store.ReadOne(ctx, func(stx *store.Tx) error {
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
 		out, err = stx.Incidents(f)
 		return err
 	}); err != nil {
@@ -411,8 +437,8 @@ func (d *Desk) Incidents(ctx context.Context, by Caller, f IncidentFilter) (out 
 }
 
 // Incident returns an incident with its tasks.
-func (d *Desk) Incident(ctx context.Context, by Caller, id string) (incident.Incident, error) {
-	if err := d.mayReadEvidence(ctx, by, "Incidents"); err != nil {
+func (d *Room) Incident(ctx context.Context, by kernel.Caller, id string) (incident.Incident, error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "Incidents"); err != nil {
 		return incident.Incident{}, err
 	}
 	return d.loadIncident(ctx, id)

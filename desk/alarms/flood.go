@@ -1,4 +1,4 @@
-package desk
+package alarms
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger/proof"
 )
@@ -34,7 +35,7 @@ func (floodJob) Kind() string { return "desk.flood" }
 
 // gathered reports whether an alarm, which is not stored yet, is one of too many to
 // be sent by itself, and sees to it that it is counted in a message that is.
-func (t *tx) gathered(a Alarm) (bool, error) {
+func (d *Room) gathered(t *kernel.Tx, a Alarm) (bool, error) {
 	if a.Platform == "" || a.Tier == actions.Critical || a.Kind == string(alarm.Flood) {
 		return false, nil
 	}
@@ -47,9 +48,9 @@ func (t *tx) gathered(a Alarm) (bool, error) {
 }
 
 // sayFlood raises the alarm that says how many there were.
-func (d *Desk) sayFlood(ctx context.Context, j floodJob) error {
-	return d.change(ctx, Caller{}, "alarm", func(*proof.State) (func(*tx) error, error) {
-		return func(t *tx) error {
+func (d *Room) sayFlood(ctx context.Context, j floodJob) error {
+	return d.desk.Change(ctx, kernel.Caller{}, "alarm", func(*proof.State) (func(*kernel.Tx) error, error) {
+		return func(t *kernel.Tx) error {
 			n, pages, last, err := t.CountAlarms(string(j.Of), j.Platform, j.After)
 			if err != nil || n == 0 {
 				return err
@@ -60,7 +61,7 @@ func (d *Desk) sayFlood(ctx context.Context, j floodJob) error {
 			if pages > 0 {
 				a.Severity = Page
 			}
-			return t.alarmTo(a, j.Of)
+			return d.alarmTo(t, a, j.Of)
 		}, nil
 	})
 }

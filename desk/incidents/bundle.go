@@ -1,4 +1,4 @@
-package desk
+package incidents
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
@@ -20,11 +21,11 @@ import (
 // Its making is an entry, which commits to its content: so that a desk which
 // tells an incident in two ways has both on record, and that whoever was given
 // it is.
-func (d *Desk) IncidentBundle(ctx context.Context, by Caller, id string, personal bool) ([]byte, error) {
+func (d *Room) IncidentBundle(ctx context.Context, by kernel.Caller, id string, personal bool) ([]byte, error) {
 	var content incident.Content
 	var seal *store.Recorded
 	var root canonical.Digest
-	err := d.change(ctx, by, "export incident", func(s *proof.State) (func(*tx) error, error) {
+	err := d.desk.Change(ctx, by, "export incident", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
 			return nil, err
 		}
@@ -42,8 +43,8 @@ func (d *Desk) IncidentBundle(ctx context.Context, by Caller, id string, persona
 			// ours, or of whoever edited its rows.
 			return nil, fmt.Errorf("bundle of %s: %w", id, internal(err))
 		}
-		return func(t *tx) error {
-			seal = t.record(entry.KindExport, content.Export(by.Worker)).About(id)
+		return func(t *kernel.Tx) error {
+			seal = t.Enter(entry.KindExport, content.Export(by.Worker)).About(id)
 			return nil
 		}, nil
 	})
@@ -70,12 +71,12 @@ func internal(err error) error {
 }
 
 // sealed completes a content with its proofs, once its seal is committed.
-func (d *Desk) sealed(ctx context.Context, c incident.Content, seal ledger.Entry) ([]byte, error) {
-	size, checkpoint, err := d.store.Covering(ctx, seal.Index)
+func (d *Room) sealed(ctx context.Context, c incident.Content, seal ledger.Entry) ([]byte, error) {
+	size, checkpoint, err := d.desk.Store.Covering(ctx, seal.Index)
 	if err != nil {
 		return nil, err
 	}
-	proofs, err := d.tiles.Inclusions(ctx, size, append(c.Indexes(), seal.Index)...)
+	proofs, err := d.desk.Tiles.Inclusions(ctx, size, append(c.Indexes(), seal.Index)...)
 	if err != nil {
 		return nil, err
 	}
@@ -89,14 +90,14 @@ const reportDays = 30
 
 // gather collects what a bundle is made of: the governance chain as the state has
 // it, and the entries that the report rests on.
-func (d *Desk) gather(ctx context.Context, s *proof.State, i incident.Incident, personal bool) (g incident.Gathered, err error) {
+func (d *Room) gather(ctx context.Context, s *proof.State, i incident.Incident, personal bool) (g incident.Gathered, err error) {
 	g.Personal = personal
 	if g.Report, err = d.report(ctx, s, i, reportDays); err != nil {
 		return g, err
 	}
 	var chain []ledger.Entry
 	for int64(len(chain)) < s.Next {
-		more, err := d.store.Governance(ctx, int64(len(chain)), 1000)
+		more, err := d.desk.Store.Governance(ctx, int64(len(chain)), 1000)
 		if err != nil {
 			return g, err
 		}
@@ -137,7 +138,7 @@ func (d *Desk) gather(ctx context.Context, s *proof.State, i incident.Incident, 
 
 // gatherTiers collects what rules once read of the subjects of the warrants, which a
 // verifier compares their tiers with, opened for these subjects alone.
-func (d *Desk) gatherTiers(ctx context.Context, g *incident.Gathered) error {
+func (d *Room) gatherTiers(ctx context.Context, g *incident.Gathered) error {
 	asked, held := map[string]bool{}, map[int64]bool{}
 	for _, raw := range g.Warrants {
 		w, err := proof.ParseWarrant(raw)
@@ -149,7 +150,7 @@ func (d *Desk) gatherTiers(ctx context.Context, g *incident.Gathered) error {
 			continue
 		}
 		asked[name] = true
-		entries, err := d.store.EntriesNaming(ctx, proof.KindTiers, canonical.MustMarshal(name))
+		entries, err := d.desk.Store.EntriesNaming(ctx, proof.KindTiers, canonical.MustMarshal(name))
 		if err != nil {
 			return err
 		}
@@ -167,7 +168,7 @@ func (d *Desk) gatherTiers(ctx context.Context, g *incident.Gathered) error {
 }
 
 // entriesOf reads the entries that a report's timeline names.
-func (d *Desk) entriesOf(ctx context.Context, r incident.Report) (out []ledger.Entry, err error) {
+func (d *Room) entriesOf(ctx context.Context, r incident.Report) (out []ledger.Entry, err error) {
 	var places []int64
 	for _, m := range r.Timeline {
 		if m.Source == incident.FromLedger {
@@ -176,7 +177,7 @@ func (d *Desk) entriesOf(ctx context.Context, r incident.Report) (out []ledger.E
 	}
 	slices.Sort(places)
 	places = slices.Compact(places)
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		out = out[:0]
 		for _, index := range places {
 			e, err := stx.Entry(index)
@@ -192,7 +193,7 @@ func (d *Desk) entriesOf(ctx context.Context, r incident.Report) (out []ledger.E
 
 // gatherNames opens the names of the people whom the report names, and nothing
 // else of theirs.
-func (d *Desk) gatherNames(ctx context.Context, s *proof.State, g *incident.Gathered) error {
+func (d *Room) gatherNames(ctx context.Context, s *proof.State, g *incident.Gathered) error {
 	r := g.Report
 	people := []workforce.WorkerID{r.Attribution.Worker, r.Incident.By}
 	for _, m := range r.Timeline {
@@ -205,7 +206,7 @@ func (d *Desk) gatherNames(ctx context.Context, s *proof.State, g *incident.Gath
 		people = append(people, t.Owner)
 	}
 	slices.Sort(people)
-	return d.store.Read(ctx, func(stx *store.Tx) error {
+	return d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		for _, id := range slices.Compact(people) {
 			w, ok := s.People.Worker(id)
 			if !ok {
@@ -226,7 +227,7 @@ func (d *Desk) gatherNames(ctx context.Context, s *proof.State, g *incident.Gath
 }
 
 // gatherWarrants assembles the warrants that the report's entries are of.
-func (d *Desk) gatherWarrants(ctx context.Context, about []ledger.Entry, g *incident.Gathered) error {
+func (d *Room) gatherWarrants(ctx context.Context, about []ledger.Entry, g *incident.Gathered) error {
 	for _, e := range about {
 		if e.Leaf.Class != ledger.Desk || e.Body.Kind != entry.KindWarrant || len(g.Warrants) == incident.MaxWarrants {
 			continue
@@ -235,11 +236,11 @@ func (d *Desk) gatherWarrants(ctx context.Context, about []ledger.Entry, g *inci
 		if err := canonical.UnmarshalExact(e.Body.Data, &record); err != nil {
 			return fmt.Errorf("entry %d: %w", e.Index, err)
 		}
-		r, err := d.load(ctx, record.Request)
+		r, err := d.desk.Load(ctx, record.Request)
 		if err != nil {
 			return err
 		}
-		warrant, err := d.assemble(ctx, r)
+		warrant, err := d.desk.Assemble(ctx, r)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package desk
+package acts
 
 import (
 	"context"
@@ -8,6 +8,9 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/incidents"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
@@ -16,20 +19,12 @@ import (
 	"countersign.dev/store"
 )
 
-// takenJob enters in the governance chain what the executor took directly.
-type takenJob struct {
-	Executor string `json:"executor"`
-	Sequence int64  `json:"sequence"`
-}
-
-func (takenJob) Kind() string { return "desk.taken" }
-
 // enterTaken enters in the governance chain what the executor took directly. It
 // may be done any number of times: what is in the chain already is left alone, and
 // what the chain refuses is recorded once.
-func (d *Desk) enterTaken(ctx context.Context, j takenJob) error {
+func (d *Room) enterTaken(ctx context.Context, j incidents.TakenJob) error {
 	var data []byte
-	if err := d.store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
 		data, err = stx.Execution(j.Executor, j.Sequence)
 		return err
 	}); err != nil {
@@ -39,34 +34,34 @@ func (d *Desk) enterTaken(ctx context.Context, j takenJob) error {
 	if err := canonical.Unmarshal(data, &e); err != nil {
 		return jobs.GiveUp(fmt.Errorf("the executor's record %d in the database: %w", j.Sequence, err))
 	}
-	why := d.tryChange(ctx, func(s *proof.State) (func(*tx) error, error) { return d.judgeTaken(ctx, s, e) })
+	why := d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) { return d.judgeTaken(ctx, s, e) })
 	switch fault.KindOf(why) {
 	case fault.Internal, fault.Unavailable:
 		return why // nil, or to be tried again
 	}
 	a := e.Execution.Taken
-	return d.tryChange(ctx, func(*proof.State) (func(*tx) error, error) {
-		return func(t *tx) error {
+	return d.desk.TryChange(ctx, func(*proof.State) (func(*kernel.Tx) error, error) {
+		return func(t *kernel.Tx) error {
 			st := a.Request.Statement
-			known, err := t.EntriesAbout(st.Request, canonical.Time{}, MaxPage)
+			known, err := t.EntriesAbout(st.Request, canonical.Time{}, kernel.MaxPage)
 			if err != nil || slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.Body.Kind == "taken-refused" }) {
 				return err // the process died after this was recorded
 			}
-			t.record(entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: a.Action.Kind, Worker: st.Signer, Type: fault.TypeOf(why)}).About(st.Request)
-			return t.alarm(notEntered(*a, why))
+			t.Enter(entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: a.Action.Kind, Worker: st.Signer, Type: fault.TypeOf(why)}).About(st.Request)
+			return d.alarms.Raise(t, notEntered(*a, why))
 		}, nil
 	})
 }
 
 // notEntered tells that something is in force in the executor only, or is not any
 // more.
-func notEntered(a proof.Authority, why error) Alarm {
-	severity := Page
+func notEntered(a proof.Authority, why error) alarms.Alarm {
+	severity := alarms.Page
 	if fault.Is(why, "wrong-state") {
-		severity = Info // it is so already
+		severity = alarms.Info // it is so already
 	}
 	st := a.Request.Statement
-	return Alarm{Kind: string(alarm.NotEntered), Severity: severity, Request: st.Request,
+	return alarms.Alarm{Kind: string(alarm.NotEntered), Severity: severity, Request: st.Request,
 		Text: fmt.Sprintf("The executor took %s of %s directly, and it has no effect in the governance chain: %s", a.Action.Kind, st.Signer, fault.TextOf(why))}
 }
 
@@ -74,10 +69,10 @@ func notEntered(a proof.Authority, why error) Alarm {
 // judges it as of when it was taken (proof.State.Apply); what it finds not to be
 // authorised is entered all the same, spent and without effect, so that the
 // executor learns that it is.
-func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExecution) (func(*tx) error, error) {
+func (d *Room) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExecution) (func(*kernel.Tx) error, error) {
 	a, id := *e.Execution.Taken, e.Execution.Request
 	if s.Spent(id) {
-		return func(*tx) error { return nil }, nil
+		return func(*kernel.Tx) error { return nil }, nil
 	}
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
@@ -87,8 +82,8 @@ func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExe
 	if fault.Is(why, "not-relieving") {
 		return nil, why
 	}
-	now := d.timeNow()
-	r, err := d.load(ctx, id)
+	now := d.desk.TimeNow()
+	r, err := d.desk.Load(ctx, id)
 	isNew := fault.Is(err, "no-such-request")
 	switch {
 	case isNew:
@@ -104,8 +99,8 @@ func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExe
 	} else {
 		r.Status, r.Missing, r.Outcome, r.OutcomeText = actions.StatusVoid, "", fault.TypeOf(why), fault.TextOf(why)
 	}
-	return func(t *tx) error {
-		t.Record(ledger.Draft{Class: ledger.Governance, Kind: proof.KindTaken, Data: e, Expect: t.state.Next}).About(id)
+	return func(t *kernel.Tx) error {
+		t.Record(ledger.Draft{Class: ledger.Governance, Kind: proof.KindTaken, Data: e, Expect: t.State.Next}).About(id)
 		if isNew {
 			t.InsertRequest(r)
 		} else {
@@ -114,8 +109,8 @@ func (d *Desk) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExe
 		}
 		t.Signal(requestSignal(id))
 		if why != nil {
-			return t.alarm(notEntered(a, why))
+			return d.alarms.Raise(t, notEntered(a, why))
 		}
-		return t.alarmFreeze(ch, a.Request.Statement)
+		return d.alarms.RaiseFreeze(t, ch, a.Request.Statement)
 	}, nil
 }

@@ -1,17 +1,18 @@
-package desk
+package acts
 
 import (
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/incidents"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger/entry"
@@ -30,77 +31,21 @@ func (carryJob) Kind() string { return "desk.carry" }
 // carryAgain is how long after its approval a request is looked at again.
 const carryAgain = 5 * time.Second
 
-// handOvers is how often a hand-over is tried: until the executor says what came
-// of it, which it does of an expired warrant as well. A request that was approved
-// is never forgotten because the executor was away for long.
-const handOvers = math.MaxInt32
-
-// handOverPause keeps an act waiting for half a minute at most once the executor
-// is back.
-func handOverPause(attempt int) time.Duration {
-	return min(time.Second<<min(attempt-1, 5), 30*time.Second)
-}
-
 // Warrant assembles the warrant of an approved request: its core with the
 // entries that it rests on, each proven under the newest checkpoint known here.
-func (d *Desk) Warrant(ctx context.Context, by Caller, request string) ([]byte, error) {
-	r, err := d.load(ctx, request)
+func (d *Room) Warrant(ctx context.Context, by kernel.Caller, request string) ([]byte, error) {
+	r, err := d.desk.Load(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	s, err := d.State(ctx)
+	s, err := d.desk.State(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !mayReadWarrant(s, by, r, d.now()) {
+	if !mayReadWarrant(s, by, r, d.desk.Now()) {
 		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "Warrants are read by those who signed them, leads, officers, investigators and auditors.")
 	}
-	return d.assemble(ctx, r)
-}
-
-func (d *Desk) assemble(ctx context.Context, r store.Request) ([]byte, error) {
-	if len(r.Core) == 0 {
-		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Desk && r.Status == actions.StatusExecuted {
-			return nil, fault.New(fault.NotFound, "no-warrant", "The proof of a change of the desk is its entry in the governance chain.")
-		}
-		return nil, fault.New(fault.NotFound, "no-warrant", "The request is %s; it has no warrant.", r.Status.Word())
-	}
-	var core proof.Core
-	if err := canonical.Unmarshal(r.Core, &core); err != nil {
-		return nil, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
-	}
-	// What stands in the ledger never changes, so what is read below fits
-	// together though it is not read at one moment.
-	entry, evidence, err := d.store.WarrantEntries(ctx, r.Entry, r.Evidence)
-	if err != nil {
-		return nil, err
-	}
-	indexes := []int64{entry.Index}
-	for _, e := range evidence {
-		indexes = append(indexes, e.Index)
-	}
-	waited, places, err := d.waitedEntries(ctx, core)
-	if err != nil {
-		return nil, err
-	}
-	indexes = append(indexes, places...)
-	size, checkpoint, err := d.store.Covering(ctx, slices.Max(indexes))
-	if err != nil {
-		return nil, err
-	}
-	proofs, err := d.tiles.Inclusions(ctx, size, indexes...)
-	if err != nil {
-		return nil, err
-	}
-	var people []proof.Evidence
-	for i, e := range evidence {
-		people = append(people, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: proofs[i+1]})
-	}
-	for i := range waited {
-		waited[i].Proof = proofs[1+len(evidence)+i]
-	}
-	anchor := proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: proofs[0]}
-	return canonical.Marshal(proof.Assemble(core, people, anchor, waited))
+	return d.desk.Assemble(ctx, r)
 }
 
 // carryWait is how long one hand-over waits for the executor to finish.
@@ -109,8 +54,8 @@ const carryWait = 20 * time.Second
 // carry hands the warrant of an approved request to the executor. It may be
 // done any number of times: the executor spends a warrant once. What came of it
 // arrives through Record.
-func (d *Desk) carry(ctx context.Context, request string) error {
-	r, err := d.load(ctx, request)
+func (d *Room) carry(ctx context.Context, request string) error {
+	r, err := d.desk.Load(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -118,19 +63,19 @@ func (d *Desk) carry(ctx context.Context, request string) error {
 }
 
 // handOver is carry for a request that has been read.
-func (d *Desk) handOver(ctx context.Context, r store.Request) error {
+func (d *Room) handOver(ctx context.Context, r store.Request) error {
 	if r.Status != actions.StatusApproved {
 		return nil
 	}
-	warrant, err := d.assemble(ctx, r)
+	warrant, err := d.desk.Assemble(ctx, r)
 	if fault.Is(err, "no-warrant") {
 		return d.disown(ctx, r.ID, err)
 	}
 	if err != nil {
 		return err
 	}
-	d.step(StepHandOver)
-	result, err := d.executor.Carry(ctx, warrant, carryWait)
+	d.desk.Step(kernel.StepHandOver)
+	result, err := d.desk.Executor.Carry(ctx, warrant, carryWait)
 	if fault.KindOf(err) == fault.Forbidden {
 		return d.disown(ctx, r.ID, err)
 	}
@@ -138,7 +83,7 @@ func (d *Desk) handOver(ctx context.Context, r store.Request) error {
 		return err
 	}
 	// If we die here, the job hands the warrant over again and is told the same.
-	d.step(StepHandedOver)
+	d.desk.Step(kernel.StepHandedOver)
 	if result.Outcome == "" {
 		// What is only under way may not be in the journal yet, and would be lost
 		// with the executor; it is handed over until something came of it.
@@ -150,19 +95,19 @@ func (d *Desk) handOver(ctx context.Context, r store.Request) error {
 // disown ends a request that its row calls approved, though the ledger holds no
 // warrant of it: somebody edited the database. That is entered, so that it is
 // seen; handing over what nobody takes would be tried for ever and show nothing.
-func (d *Desk) disown(ctx context.Context, request string, because error) error {
-	d.logger.ErrorContext(ctx, "a request is called approved without a warrant in the ledger: was the database edited?", "request", request, "error", because)
-	err := d.change(ctx, Caller{}, "hand over", func(*proof.State) (func(*tx) error, error) {
-		r, err := d.load(ctx, request)
+func (d *Room) disown(ctx context.Context, request string, because error) error {
+	d.desk.Logger.ErrorContext(ctx, "a request is called approved without a warrant in the ledger: was the database edited?", "request", request, "error", because)
+	err := d.desk.Change(ctx, kernel.Caller{}, "hand over", func(*proof.State) (func(*kernel.Tx) error, error) {
+		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		next, err := r.Settle(actions.StatusVoid, fault.TypeOf(because), fault.TextOf(because), d.timeNow())
+		next, err := r.Settle(actions.StatusVoid, fault.TypeOf(because), fault.TextOf(because), d.desk.TimeNow())
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
-			t.record(entry.KindVoid, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
+		return func(t *kernel.Tx) error {
+			t.Enter(entry.KindVoid, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
 			t.SaveRequest(with(r, next))
 			t.Signal(requestSignal(request))
 			return nil
@@ -177,9 +122,9 @@ func (d *Desk) disown(ctx context.Context, request string, because error) error 
 // Record enters one of the executor's records, exactly once, with what follows
 // from it for its request. It is how the desk learns what happened, so it is
 // taken in even while the clocks differ: what was done must be on record.
-func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
+func (d *Room) Record(ctx context.Context, e proof.SignedExecution) error {
 	data := canonical.MustMarshal(e)
-	err := d.changeBy(ctx, Caller{}, "record", d.retry, func(s *proof.State) (func(*tx) error, error) {
+	err := d.desk.ChangeBy(ctx, kernel.Caller{}, "record", d.desk.Retry, func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := e.Verify(s.Trust); err != nil {
 			return nil, err
 		}
@@ -189,19 +134,19 @@ func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
 		if err := e.CheckOpenings(); err != nil {
 			return nil, err
 		}
-		seen, err := d.openWatched(e)
+		seen, err := d.incidents.OpenWatched(e)
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
+		return func(t *kernel.Tx) error {
 			t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data)
 			draft := e.Draft()
-			draft.Expect = t.state.Next // whose executor's key signed it
+			draft.Expect = t.State.Next // whose executor's key signed it
 			t.Tx.Record(draft).About(e.Execution.Request)
-			if ofWatch(e.Execution) {
-				return t.watch(seen)
+			if incidents.OfWatch(e.Execution) {
+				return d.incidents.Watch(t, seen)
 			}
-			return t.settle(e.Execution)
+			return d.settle(t, e.Execution)
 		}, nil
 	})
 	if errors.Is(err, store.ErrOutOfTurn) {
@@ -209,15 +154,15 @@ func (d *Desk) Record(ctx context.Context, e proof.SignedExecution) error {
 	}
 	if err == nil {
 		// If we die here, the executor hands the record over again.
-		d.step(StepRecorded)
+		d.desk.Step(kernel.StepRecorded)
 	}
 	return err
 }
 
 // outOfTurn says what is wrong with a record that is not the executor's next:
 // nothing, if it was handed over again.
-func (d *Desk) outOfTurn(ctx context.Context, e proof.Execution, data []byte) error {
-	next, known, err := d.store.Executions(ctx, e.Executor, e.Sequence)
+func (d *Room) outOfTurn(ctx context.Context, e proof.Execution, data []byte) error {
+	next, known, err := d.desk.Store.Executions(ctx, e.Executor, e.Sequence)
 	switch {
 	case err != nil:
 		return err
@@ -232,7 +177,7 @@ func (d *Desk) outOfTurn(ctx context.Context, e proof.Execution, data []byte) er
 // settle changes the request that a record is about. A record about a request
 // that this desk does not have, or has settled otherwise, is entered all the
 // same: the ledger says what the executor did, whatever the rows say.
-func (t *tx) settle(e proof.Execution) error {
+func (d *Room) settle(t *kernel.Tx, e proof.Execution) error {
 	if e.Kind == proof.KindIntent {
 		return nil
 	}
@@ -244,14 +189,14 @@ func (t *tx) settle(e proof.Execution) error {
 		return err
 	}
 	now := e.At
-	if err := t.alarmExecution(e, r); err != nil {
+	if err := d.alarms.RaiseExecution(t, e, r); err != nil {
 		return err
 	}
 	var next actions.Request
 	switch {
 	case e.Duty == proof.DutyLift:
 		if e.Outcome != proof.Executed {
-			return t.notLifted(r, e)
+			return d.notLifted(t, r, e)
 		}
 		next, err = r.Reverse(actions.StatusLifted, "", now)
 	default:
@@ -269,14 +214,14 @@ func (t *tx) settle(e proof.Execution) error {
 	// commits of its own.
 	jobs.Cancel(t.Tx.Tx, carryJob{}, r.ID)
 	if next.Status == actions.StatusExecuted && r.Action.Undo() {
-		return t.reverse(r, now)
+		return d.reverse(t, r, now)
 	}
 	return nil
 }
 
 // notLifted tells that a timed measure is over and was not lifted, unless there was
 // nothing to lift. The request says so as well, to everybody who looks at it.
-func (t *tx) notLifted(r store.Request, e proof.Execution) error {
+func (d *Room) notLifted(t *kernel.Tx, r store.Request, e proof.Execution) error {
 	switch e.Type {
 	case "wrong-state", "replaced", "no-such-subject":
 		return nil
@@ -286,12 +231,12 @@ func (t *tx) notLifted(r store.Request, e proof.Execution) error {
 	next.Updated, next.OutcomeText = e.At, "Its time is over, and it was not lifted: "+e.Text
 	t.SaveRequest(next)
 	t.Signal(requestSignal(r.ID))
-	return t.alarm(Alarm{Kind: string(alarm.LiftFailed), Severity: Page, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier,
+	return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.LiftFailed), Severity: alarms.Page, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier,
 		Text: fmt.Sprintf("The time of %s on a %s subject of %s is over, and it was not lifted (%s): %s", r.Action.Kind, r.Action.Tier, r.Action.Subject.Platform, e.OutcomeType(), e.Text)})
 }
 
 // reverse notes on a request that another one lifted its measure.
-func (t *tx) reverse(undo store.Request, now canonical.Time) error {
+func (d *Room) reverse(t *kernel.Tx, undo store.Request, now canonical.Time) error {
 	r, err := t.Request(undo.Action.Reverses)
 	if err != nil {
 		return err
@@ -318,3 +263,34 @@ func statusOf(o proof.Outcome) actions.Status {
 	}
 }
 
+// carriers is how many warrants are handed over at a time right after their commit.
+const carriers = 16
+
+func (d *Room) carryHurried(ctx context.Context) {
+	for {
+		select {
+		case r := <-d.hurried:
+			if err := d.handOver(ctx, r); err != nil && ctx.Err() == nil {
+				d.desk.Logger.WarnContext(ctx, "hand-over failed; it will be tried again", "request", r.ID, "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// hurry has a request carried at once, if it was approved; warrant is the entry
+// that was made for it just now, nil if it has long known its place. If the
+// channel is full, or the process dies first, its job does it.
+func (d *Room) hurry(r store.Request, warrant *store.Recorded) {
+	if r.Status != actions.StatusApproved {
+		return
+	}
+	if warrant != nil {
+		r.Entry = warrant.Entry().Index
+	}
+	select {
+	case d.hurried <- r:
+	default:
+	}
+}

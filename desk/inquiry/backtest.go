@@ -1,4 +1,4 @@
-package desk
+package inquiry
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
@@ -41,18 +42,18 @@ const replayStep = 2048
 // rulings that change and counts them all. Nothing is stored. The policy set is
 // compiled as it would be to be put in force: a set that could not be, is the
 // fault of policy.Compile.
-func (d *Desk) Backtest(ctx context.Context, by Caller, files map[string]string, since, until canonical.Time, limit int) (Backtested, error) {
+func (d *Room) Backtest(ctx context.Context, by kernel.Caller, files map[string]string, since, until canonical.Time, limit int) (Backtested, error) {
 	out := Backtested{Since: since, Until: until}
-	s, st, err := d.standing(ctx, by)
+	s, st, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return out, err
 	}
-	if !may(st, evidenceReaders...) && !mayProposePolicy(s, st) {
+	if !kernel.May(st, kernel.EvidenceReaders...) && !mayProposePolicy(s, st) {
 		return out, fault.New(fault.Forbidden, "not-yours-to-read",
 			"What was ruled is read by leads, officers, those on call, investigators, auditors and whoever may propose a policy.")
 	}
 	if until.IsZero() {
-		out.Until = d.timeNow()
+		out.Until = d.desk.TimeNow()
 	}
 	if !since.Before(out.Until.Time) {
 		return out, fault.New(fault.Invalid, "bad-window", "A backtest begins before it ends: since %s, until %s.", since, out.Until)
@@ -76,9 +77,9 @@ func mayProposePolicy(s *proof.State, st workforce.Standing) bool {
 }
 
 // replay reads the ledger in steps: one is read, one opened and one ruled on at a time.
-func (d *Desk) replay(ctx context.Context, proposed *policy.Set, since, until canonical.Time, limit int) (out proof.Replayed, size int64, err error) {
+func (d *Room) replay(ctx context.Context, proposed *policy.Set, since, until canonical.Time, limit int) (out proof.Replayed, size int64, err error) {
 	var first, end int64
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		if first, err = stx.IndexAt(since); err != nil {
 			return err
 		}
@@ -125,14 +126,14 @@ type pastStep struct {
 
 // past reads the entries that a replay needs and opens them, each stretch while
 // the one before is worked on. It ends when ctx does.
-func (d *Desk) past(ctx context.Context, from, to int64) <-chan pastStep {
+func (d *Room) past(ctx context.Context, from, to int64) <-chan pastStep {
 	read, opened := make(chan []store.RawEntry, 1), make(chan pastStep, 1)
 	failed := make(chan error, 1)
 	go func() {
 		defer close(read)
 		for from < to {
 			var raw []store.RawEntry
-			err := d.store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+			err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
 				raw, err = stx.RawEntries(from, to, replayStep, entry.KindRequest, entry.KindCountersign, entry.KindDecline, entry.KindRefused)
 				return err
 			})
@@ -194,11 +195,11 @@ func openAll(raw []store.RawEntry) []proof.Past {
 
 // chainBefore folds the governance chain up to an index of the ledger, checking
 // every entry as at start.
-func (d *Desk) chainBefore(ctx context.Context, index int64) (*proof.State, error) {
-	newest := d.newestState()
+func (d *Room) chainBefore(ctx context.Context, index int64) (*proof.State, error) {
+	newest := d.desk.Newest()
 	s := proof.NewState(newest.Root)
 	for {
-		entries, err := d.store.Governance(ctx, s.Next, 1000)
+		entries, err := d.desk.Store.Governance(ctx, s.Next, 1000)
 		if err != nil {
 			return nil, err
 		}
@@ -225,13 +226,13 @@ func (d *Desk) chainBefore(ctx context.Context, index int64) (*proof.State, erro
 // a proposed set rules on it. If the ledger no longer holds it, or not as it was
 // entered, that is a fault of type "not-recorded", and never a guess. Who may read
 // it is for the caller to ask.
-func (d *Desk) RequestThen(ctx context.Context, request string) (entry.Request, *proof.State, error) {
+func (d *Room) RequestThen(ctx context.Context, request string) (entry.Request, *proof.State, error) {
 	var rec entry.Request
-	r, err := d.load(ctx, request)
+	r, err := d.desk.Load(ctx, request)
 	if err != nil {
 		return rec, nil, err
 	}
-	_, p, ok, err := d.recordOf(ctx, entry.KindRequest, r.Signed)
+	_, p, ok, err := d.desk.RecordOf(ctx, entry.KindRequest, r.Signed)
 	if err != nil {
 		return rec, nil, err
 	}

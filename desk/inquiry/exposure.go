@@ -1,4 +1,4 @@
-package desk
+package inquiry
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/exposure"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -32,14 +33,14 @@ type HoldersOf struct {
 }
 
 // Holders returns the declared holders for a platform; see Config.Holders.
-func (d *Desk) Holders(platform string) HoldersOf {
-	h := HoldersOf{Executor: d.holders.Executor, LogKey: d.holders.LogKey}
-	for _, key := range slices.Sorted(maps.Keys(d.holders.Platforms)) {
+func (d *Room) Holders(platform string) HoldersOf {
+	h := HoldersOf{Executor: d.desk.Holders.Executor, LogKey: d.desk.Holders.LogKey}
+	for _, key := range slices.Sorted(maps.Keys(d.desk.Holders.Platforms)) {
 		name, credential, one := strings.Cut(key, "/")
 		if name != platform {
 			continue
 		}
-		for _, who := range d.holders.Platforms[key] {
+		for _, who := range d.desk.Holders.Platforms[key] {
 			if one {
 				who += " (" + credential + ")"
 			}
@@ -96,13 +97,13 @@ func (e Exposure) Number() int {
 // where that is empty, at a past instant or, where that is zero, now. Whether the
 // caller may read that, and read it at all of a subject of this tier, policy
 // says. What the platform tells of the subject is of now in any case.
-func (d *Desk) Exposure(ctx context.Context, by Caller, subject string, kind actions.Kind, at time.Time) (out Exposure, err error) {
+func (d *Room) Exposure(ctx context.Context, by kernel.Caller, subject string, kind actions.Kind, at time.Time) (out Exposure, err error) {
 	return out, d.look(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
 		s, at, err := d.stateOn(ctx, now, at)
 		if err != nil {
 			return reading{}, err
 		}
-		r, err := d.read(ctx, now, subject)
+		r, err := d.desk.Read(ctx, now, subject)
 		if err != nil {
 			return reading{}, err
 		}
@@ -117,13 +118,13 @@ func (d *Desk) Exposure(ctx context.Context, by Caller, subject string, kind act
 		}
 		out.Unguarded = d.unguarded(ctx, r.Subject.Platform)
 		return reading{entry.ExposureRead{Worker: by.Worker, What: "exposure", Kind: kind, Tier: out.Tier, At: canonical.At(at)}, out.Tier == actions.Critical,
-			[]ledger.Opening{field("subject", out.Subject.String()), field("handle", out.Subject.Handle)}}, nil
+			[]ledger.Opening{kernel.Field("subject", out.Subject.String()), kernel.Field("handle", out.Subject.Handle)}}, nil
 	})
 }
 
 // unguarded returns what nothing shows of a platform.
-func (d *Desk) unguarded(ctx context.Context, name string) []platform.Showing {
-	status, err := d.executor.Status(ctx)
+func (d *Room) unguarded(ctx context.Context, name string) []platform.Showing {
+	status, err := d.desk.Executor.Status(ctx)
 	if err != nil {
 		return nil // the answer says so by what it lacks
 	}
@@ -150,7 +151,7 @@ func (e Exposure) question(k actions.Kind, effect actions.Effect) exposure.Quest
 }
 
 // exposedSubject computes the exposure of a subject that was read.
-func (d *Desk) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind, at time.Time) (Exposure, error) {
+func (d *Room) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind, at time.Time) (Exposure, error) {
 	out := Exposure{Subject: r.Subject, Sort: r.Sort, At: canonical.At(at), Governance: s.Next, Holders: d.Holders(r.Subject.Platform),
 		Unranked: s.Unranked(r.Subject.Platform, r.Capabilities.Facts)}
 	out.Tier, out.Why = s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner, r.HeightsAt(at))
@@ -227,7 +228,7 @@ const mostSubjects = 1000
 // ExposureTable says who could do an act of a kind, or of each kind where that is
 // empty, to the subjects of a tier which the desk knows: those that people raised
 // and those of requests. Weakest first.
-func (d *Desk) ExposureTable(ctx context.Context, by Caller, tier actions.Tier, kind actions.Kind, at time.Time) (out Table, err error) {
+func (d *Room) ExposureTable(ctx context.Context, by kernel.Caller, tier actions.Tier, kind actions.Kind, at time.Time) (out Table, err error) {
 	return out, d.look(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
 		if !slices.Contains(actions.Tiers, tier) {
 			return reading{}, fault.New(fault.Invalid, "bad-question", "There is no tier %q.", tier)
@@ -258,14 +259,14 @@ func (d *Desk) ExposureTable(ctx context.Context, by Caller, tier actions.Tier, 
 
 // knownSubjects returns the names of subjects that people raised and of those of
 // requests, newest first, and how many more there are.
-func (d *Desk) knownSubjects(ctx context.Context, s *proof.State) (names []string, left int, err error) {
+func (d *Room) knownSubjects(ctx context.Context, s *proof.State) (names []string, left int, err error) {
 	seen := map[string]bool{}
 	for name := range s.Raised {
 		names = append(names, name)
 		seen[name] = true
 	}
 	slices.Sort(names)
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		subjects, err := stx.Subjects()
 		for _, sub := range subjects {
 			if name := sub.String(); !seen[name] && sub.Platform != actions.DeskPlatform {
@@ -284,7 +285,7 @@ func (d *Desk) knownSubjects(ctx context.Context, s *proof.State) (names []strin
 // readers is how many subjects of a table are read at a time.
 const readers = 8
 
-func (d *Desk) tableRows(ctx context.Context, now, s *proof.State, names []string, tier actions.Tier, kind actions.Kind, at time.Time) ([]TableRow, error) {
+func (d *Room) tableRows(ctx context.Context, now, s *proof.State, names []string, tier actions.Tier, kind actions.Kind, at time.Time) ([]TableRow, error) {
 	rows := make([]*TableRow, len(names))
 	errs := make([]error, len(names))
 	turns := make(chan struct{}, readers)
@@ -313,8 +314,8 @@ func (d *Desk) tableRows(ctx context.Context, now, s *proof.State, names []strin
 }
 
 // tableRow returns one subject's row, nil if it is of another tier.
-func (d *Desk) tableRow(ctx context.Context, now, s *proof.State, name string, tier actions.Tier, kind actions.Kind, at time.Time) (*TableRow, error) {
-	r, err := d.read(ctx, now, name)
+func (d *Room) tableRow(ctx context.Context, now, s *proof.State, name string, tier actions.Tier, kind actions.Kind, at time.Time) (*TableRow, error) {
+	r, err := d.desk.Read(ctx, now, name)
 	if err != nil {
 		if fault.KindOf(err) == fault.Internal || ctx.Err() != nil {
 			return nil, err
@@ -356,9 +357,9 @@ type Reach struct {
 
 // Reach says what one worker could do alone. Everybody may read it of themselves;
 // of others, what policy lets the caller read.
-func (d *Desk) Reach(ctx context.Context, by Caller, worker workforce.WorkerID) (out Reach, err error) {
+func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.WorkerID) (out Reach, err error) {
 	return out, d.look(ctx, by, "read exposure", func(s *proof.State) (reading, error) {
-		now := d.now()
+		now := d.desk.Now()
 		w, ok := s.People.Worker(worker)
 		if !ok {
 			return reading{}, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", worker)
@@ -381,7 +382,7 @@ func (d *Desk) Reach(ctx context.Context, by Caller, worker workforce.WorkerID) 
 			out.Last = canonical.At(end.Add(-time.Microsecond))
 			out.LastDay, _, err = deeds(s, worker, out.Last.Time, may)
 		}
-		return reading{entry.ExposureRead{Worker: by.Worker, What: "worker-exposure", Tier: actions.Critical, At: out.At}, critical, []ledger.Opening{field("worker", string(worker))}}, err
+		return reading{entry.ExposureRead{Worker: by.Worker, What: "worker-exposure", Tier: actions.Critical, At: out.At}, critical, []ledger.Opening{kernel.Field("worker", string(worker))}}, err
 	})
 }
 
@@ -429,33 +430,33 @@ type reading struct {
 // look has somebody read what is ruled (design, law 11). It calls find with the
 // newest state; what find found is told only once it is on record, if it has to
 // be, and a refusal is recorded. Clocks that differ keep nobody from looking.
-func (d *Desk) look(ctx context.Context, by Caller, what string, find func(*proof.State) (reading, error)) error {
-	s, _, err := d.standing(ctx, by)
+func (d *Room) look(ctx context.Context, by kernel.Caller, what string, find func(*proof.State) (reading, error)) error {
+	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return err
 	}
-	try := func(ctx context.Context, judge func(*proof.State) (func(*tx) error, error)) error {
+	try := func(ctx context.Context, judge func(*proof.State) (func(*kernel.Tx) error, error)) error {
 		r, err := find(s)
 		if err != nil || !r.enter {
 			return err
 		}
-		return d.store.Write(ctx, func(stx *store.Tx) error {
+		return d.desk.Store.Write(ctx, func(stx *store.Tx) error {
 			// By which state it was judged is no matter: the entry says what was read.
 			stx.Record(ledger.Draft{Class: ledger.Desk, Kind: entry.KindExposureRead, Data: r.record, Sealed: r.sealed, Expect: ledger.AnyNumber})
 			return nil
 		})
 	}
-	return d.changeBy(ctx, by, what, try, nil)
+	return d.desk.ChangeBy(ctx, by, what, try, nil)
 }
 
 // mayReadExposure asks the policy in force whether somebody may read who could do
 // an act.
-func (d *Desk) mayReadExposure(s *proof.State, by Caller, q exposure.Question) error {
+func (d *Room) mayReadExposure(s *proof.State, by kernel.Caller, q exposure.Question) error {
 	f, err := q.Facts(s.Policy)
 	if err != nil {
 		return err
 	}
-	f.Worker = policy.WorkerOf(s.People.Standing(by.Worker, d.now()))
+	f.Worker = policy.WorkerOf(s.People.Standing(by.Worker, d.desk.Now()))
 	r := s.Policy.MayReadExposure(f)
 	if r.Verdict == policy.Permitted {
 		return nil
@@ -472,7 +473,7 @@ func (d *Desk) mayReadExposure(s *proof.State, by Caller, q exposure.Question) e
 const viewLife = 10 * time.Minute
 
 // view returns everybody by class at an instant, and keeps it for the next who asks.
-func (d *Desk) view(s *proof.State, at time.Time) (*exposure.View, error) {
+func (d *Room) view(s *proof.State, at time.Time) (*exposure.View, error) {
 	if v := d.viewed.Load(); v != nil && v.Holds(s, at) && at.Sub(v.At()) < viewLife {
 		return v, nil
 	}
@@ -487,8 +488,8 @@ func (d *Desk) view(s *proof.State, at time.Time) (*exposure.View, error) {
 // instant; for the zero instant the newest and now. It is the chain folded up to
 // the entries that are dated not after it, and an admission as a whole: it is
 // dated when it was begun.
-func (d *Desk) stateOn(ctx context.Context, now *proof.State, at time.Time) (*proof.State, time.Time, error) {
-	clock := d.now()
+func (d *Room) stateOn(ctx context.Context, now *proof.State, at time.Time) (*proof.State, time.Time, error) {
+	clock := d.desk.Now()
 	switch {
 	case at.IsZero():
 		return now, clock, nil
@@ -499,7 +500,7 @@ func (d *Desk) stateOn(ctx context.Context, now *proof.State, at time.Time) (*pr
 	}
 	s := proof.NewState(now.Root)
 	for {
-		entries, err := d.store.Governance(ctx, s.Next, 1000)
+		entries, err := d.desk.Store.Governance(ctx, s.Next, 1000)
 		if err != nil {
 			return nil, at, err
 		}

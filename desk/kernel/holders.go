@@ -1,4 +1,4 @@
-package desk
+package kernel
 
 // Holders are those who, as whoever runs the desk declares, hold what lets them
 // act around it. Each is a line of text, or a worker's identifier. Nothing proves

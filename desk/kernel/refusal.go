@@ -1,4 +1,4 @@
-package desk
+package kernel
 
 import (
 	"context"
@@ -98,11 +98,11 @@ func (r *refusals) overdueUnknown() map[string]int64 {
 	return sums
 }
 
-// strange counts a refusal of somebody who is not known yet, and returns it. What
+// Strange counts a refusal of somebody who is not known yet, and returns it. What
 // they sent is entered nowhere: not even whom they claim to be.
-func (d *Desk) strange(err error) error {
+func (k *Kernel) Strange(err error) error {
 	if kind := fault.KindOf(err); err != nil && kind != fault.Internal && kind != fault.Unavailable {
-		d.refused.countUnknown(fault.TypeOf(err))
+		k.refused.countUnknown(fault.TypeOf(err))
 	}
 	return err
 }
@@ -124,12 +124,12 @@ func (r *refusals) overdue() map[workforce.WorkerID]int64 {
 	return sums
 }
 
-func (d *Desk) recordRefusal(ctx context.Context, by Caller, what string, cause error) error {
-	enter, earlier := d.refused.count(by.Worker)
+func (k *Kernel) recordRefusal(ctx context.Context, by Caller, what string, cause error) error {
+	enter, earlier := k.refused.count(by.Worker)
 	if !enter && earlier == 0 {
 		return nil
 	}
-	return d.store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
+	return k.Store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
 		if earlier > 0 {
 			appendRefusal(stx, several(by.Worker, earlier))
 		}
@@ -140,12 +140,13 @@ func (d *Desk) recordRefusal(ctx context.Context, by Caller, what string, cause 
 	})
 }
 
-func (d *Desk) recordRefusalSums(ctx context.Context) error {
-	sums, unknown := d.refused.overdue(), d.refused.overdueUnknown()
+// EnterRefusalSums enters what was counted of refusals in minutes that are over.
+func (k *Kernel) EnterRefusalSums(ctx context.Context) error {
+	sums, unknown := k.refused.overdue(), k.refused.overdueUnknown()
 	if len(sums) == 0 && len(unknown) == 0 {
 		return nil
 	}
-	return d.store.Write(ctx, func(stx *store.Tx) error {
+	return k.Store.Write(ctx, func(stx *store.Tx) error {
 		for w, n := range sums {
 			appendRefusal(stx, several(w, n))
 		}

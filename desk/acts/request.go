@@ -1,15 +1,15 @@
-package desk
+package acts
 
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
@@ -31,11 +31,11 @@ func verdictOf(v judged, signed actions.Signed, status actions.Status) entry.Ver
 // Request takes a signed action in. If the policy permits it, or every slot is
 // filled because there is none, its warrant is entered at once; else it is held.
 // The same submission again gives the same request.
-func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.Request, error) {
+func (d *Room) Request(ctx context.Context, by kernel.Caller, sub Submission) (actions.Request, error) {
 	var out store.Request
 	var warrant *store.Recorded
-	err := d.change(ctx, by, asking(sub.Action.Kind), func(s *proof.State) (func(*tx) error, error) {
-		if err := ownStatement(by, sub.Signed); err != nil {
+	err := d.desk.Change(ctx, by, asking(sub.Action.Kind), func(s *proof.State) (func(*kernel.Tx) error, error) {
+		if err := kernel.OwnStatement(by, sub.Signed); err != nil {
 			return nil, err
 		}
 		r, v, err := d.judgeNew(ctx, s, by, sub)
@@ -46,12 +46,12 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 				return nil, err
 			}
 			warrant = nil
-			return func(*tx) error { return nil }, nil
+			return func(*kernel.Tx) error { return nil }, nil
 		}
-		return func(t *tx) (err error) {
+		return func(t *kernel.Tx) (err error) {
 			out = r
 			out.Session = by.Token
-			warrant, err = t.approve(&out, v, true)
+			warrant, err = d.approve(t, &out, v, true)
 			return err
 		}, nil
 	})
@@ -64,7 +64,7 @@ func (d *Desk) Request(ctx context.Context, by Caller, sub Submission) (actions.
 	}
 	// If we die here, whoever asked was told nothing and finds the request
 	// by its identifier; the job that was committed with it carries it.
-	d.step(StepRequested)
+	d.desk.Step(kernel.StepRequested)
 	d.hurry(out, warrant)
 	return out.Request, nil
 }
@@ -79,8 +79,8 @@ func asking(k actions.Kind) string {
 }
 
 // judgeNew works out what a request leads to that was not there before.
-func (d *Desk) judgeNew(ctx context.Context, s *proof.State, by Caller, sub Submission) (r store.Request, v judged, err error) {
-	if err := d.handedIn(by, sub.Signed); err != nil {
+func (d *Room) judgeNew(ctx context.Context, s *proof.State, by kernel.Caller, sub Submission) (r store.Request, v judged, err error) {
+	if err := d.desk.HandedIn(by, sub.Signed); err != nil {
 		return r, v, err
 	}
 	ask, err := d.askNew(ctx, s, sub)
@@ -106,8 +106,8 @@ func (d *Desk) judgeNew(ctx context.Context, s *proof.State, by Caller, sub Subm
 
 // repeated finds a request that was submitted before, byte for byte the same. If
 // there is none, the answer is what was to be said otherwise.
-func (d *Desk) repeated(ctx context.Context, sub Submission, otherwise error) (store.Request, error) {
-	r, err := d.load(ctx, sub.Signed.Statement.Request)
+func (d *Room) repeated(ctx context.Context, sub Submission, otherwise error) (store.Request, error) {
+	r, err := d.desk.Load(ctx, sub.Signed.Statement.Request)
 	switch {
 	case fault.Is(err, "no-such-request"):
 		return r, otherwise
@@ -117,32 +117,9 @@ func (d *Desk) repeated(ctx context.Context, sub Submission, otherwise error) (s
 	return r, err
 }
 
-// draftLife is how long after its draft a statement may be handed in: time to
-// read it. The statement's times are the signer's own to write, and a wait, and
-// what somebody may who has just left, are counted from them.
-const draftLife = 15 * time.Minute
-
-func ownStatement(by Caller, s actions.Signed) error {
-	if s.Statement.Signer != by.Worker {
-		return fault.New(fault.Forbidden, "another-signer", "The statement is signed as %s; you are signed in as %s.", s.Statement.Signer, by.Worker)
-	}
-	return nil
-}
-
-// handedIn checks that a statement is the caller's own, and of now.
-func (d *Desk) handedIn(by Caller, s actions.Signed) error {
-	if err := ownStatement(by, s); err != nil {
-		return err
-	}
-	if d.now().Sub(s.Statement.NotBefore.Time) > draftLife {
-		return fault.New(fault.Expired, "stale-draft", "The statement was drafted more than %d minutes ago; draft it again and sign that.", int(draftLife.Minutes()))
-	}
-	return nil
-}
-
 // askNew gathers what a new request is judged by. The subject is read again:
 // what the draft said may be old, or the caller's own invention.
-func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proof.Ask, error) {
+func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proof.Ask, error) {
 	a := sub.Action
 	ask := proof.Ask{Action: a, Request: sub.Signed, Executor: s.ExecutorOf(a)}
 	if err := a.Check(); err != nil {
@@ -157,17 +134,17 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	if err := a.Lasts(sub.Signed.Statement.NotBefore.Time); err != nil {
 		return ask, err
 	}
-	if err := s.Moot(a, sub.Signed.Statement, d.now()); err != nil {
+	if err := s.Moot(a, sub.Signed.Statement, d.desk.Now()); err != nil {
 		return ask, err
 	}
-	if err := d.checkReview(ctx, s, a); err != nil {
+	if err := d.incidents.CheckReview(ctx, s, a); err != nil {
 		return ask, err
 	}
 	if err := d.checkEmergency(ctx, s, a, sub.Signed.Statement.Signer); err != nil {
 		return ask, err
 	}
 	if a.Subject.Platform != actions.DeskPlatform && !a.Undo() {
-		reading, err := d.read(ctx, s, a.Subject.String())
+		reading, err := d.desk.Read(ctx, s, a.Subject.String())
 		if err != nil {
 			return ask, err
 		}
@@ -185,7 +162,7 @@ func (d *Desk) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 		return ask, proof.Observing(a.Subject.Platform, t)
 	}
 	// Taken last: a statement drafted a moment ago must not be from the future.
-	ask.At = d.timeNow().Time
+	ask.At = d.desk.TimeNow().Time
 	return ask, nil
 }
 
@@ -205,9 +182,9 @@ func unchanged(a actions.Action, r proof.Reading) error {
 }
 
 // lifts says what a relieving action lifts, and the tier of the measure.
-func (d *Desk) lifts(ctx context.Context, s *proof.State, a actions.Action, by workforce.WorkerID) (actions.Lifts, actions.Tier, error) {
+func (d *Room) lifts(ctx context.Context, s *proof.State, a actions.Action, by workforce.WorkerID) (actions.Lifts, actions.Tier, error) {
 	if !a.Undo() {
-		lifts := actions.LiftsOf(a, nil, by, d.now(), s.Trust.UndoWindow)
+		lifts := actions.LiftsOf(a, nil, by, d.desk.Now(), s.Trust.UndoWindow)
 		if lifts != actions.LiftsNothing {
 			broken, err := d.broken(ctx, s, a)
 			if err != nil {
@@ -219,7 +196,7 @@ func (d *Desk) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 		}
 		return lifts, actions.Standard, nil
 	}
-	r, err := d.load(ctx, a.Reverses)
+	r, err := d.desk.Load(ctx, a.Reverses)
 	if err != nil {
 		return "", "", err
 	}
@@ -227,13 +204,13 @@ func (d *Desk) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 		return "", "", fault.New(fault.Conflict, "not-in-force", "The request %s is %s; there is no measure of it to lift.", r.ID, r.Status)
 	}
 	m, err := d.measure(ctx, r)
-	return actions.LiftsOf(a, m, by, d.now(), s.Trust.UndoWindow), r.Action.Tier, err
+	return actions.LiftsOf(a, m, by, d.desk.Now(), s.Trust.UndoWindow), r.Action.Tier, err
 }
 
 // broken reports whether an act lifts exactly what the newest breach of its subject
 // has left. The executor looks by itself, in its own journal.
-func (d *Desk) broken(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
-	err = d.store.Read(ctx, func(t *store.Tx) error {
+func (d *Room) broken(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
+	err = d.desk.Store.Read(ctx, func(t *store.Tx) error {
 		is = false
 		seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: a.Subject.Platform, Subject: a.Subject.ID, Limit: 1})
 		if err != nil || len(seen) == 0 {
@@ -279,7 +256,7 @@ func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedR
 }
 
 // concludeOpen is conclude for a request that was entered before.
-func (d *Desk) concludeOpen(ctx context.Context, s *proof.State, r store.Request, ask proof.Ask, j proof.Judgement) (judged, error) {
+func (d *Room) concludeOpen(ctx context.Context, s *proof.State, r store.Request, ask proof.Ask, j proof.Judgement) (judged, error) {
 	if j.Ready {
 		if err := d.stillNamed(ctx, s, ask.Action); err != nil {
 			return judged{}, err
@@ -300,30 +277,30 @@ func (d *Desk) concludeOpen(ctx context.Context, s *proof.State, r store.Request
 // follows from its slots being filled, in the same transaction. It is the one
 // place where an action becomes authorised. It returns the warrant's entry, if
 // there is one.
-func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Recorded, err error) {
+func (d *Room) approve(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warrant *store.Recorded, err error) {
 	if isNew {
-		t.recordRequest(r, v.j)
-		if err := t.alarmRecovery(r, v.j); err != nil {
+		d.recordRequest(t, r, v.j)
+		if err := d.alarms.RaiseRecovery(t, r, v.j); err != nil {
 			return nil, err
 		}
 	}
 	r.Need, r.Missing = v.j.Need, v.j.Missing
 	if !isNew && (v.auth != nil || v.core != nil) {
-		if err := t.stillAsked(*r); err != nil {
+		if err := d.stillAsked(t, *r); err != nil {
 			return nil, err
 		}
 	}
 	switch {
 	case v.auth != nil:
-		if err := t.applyDesk(r, v); err != nil {
+		if err := d.applyDesk(t, r, v); err != nil {
 			return nil, err
 		}
 	case v.core != nil:
 		r.Request = r.Approve()
 		r.Core = canonical.MustMarshal(v.core)
 		people, keys := v.core.Signers()
-		r.Evidence = t.state.Evidence(people, keys, v.ask.At)
-		warrant = t.RecordWarrant(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(*v.core, t.state), Expect: t.state.Next}, r.ID)
+		r.Evidence = t.State.Evidence(people, keys, v.ask.At)
+		warrant = t.RecordWarrant(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(*v.core, t.State), Expect: t.State.Next}, r.ID)
 	}
 	save := t.SaveRequest
 	if isNew {
@@ -331,13 +308,13 @@ func (t *tx) approve(r *store.Request, v judged, isNew bool) (warrant *store.Rec
 	}
 	save(*r)
 	t.Signal(requestSignal(r.ID))
-	return warrant, t.arrange(r, v, isNew)
+	return warrant, d.arrange(t, r, v, isNew)
 }
 
 // stillAsked refuses a request that has come to its end by the ledger, whatever its row
 // says: whoever edits the row could go on with the signatures in hand. That an entry is
 // about the request is the database's word; the executor finds a no without it.
-func (t *tx) stillAsked(r store.Request) error {
+func (d *Room) stillAsked(t *kernel.Tx, r store.Request) error {
 	about, err := t.EntriesAbout(r.ID, canonical.Time{}, mostAbout)
 	if err != nil {
 		return err
@@ -346,7 +323,7 @@ func (t *tx) stillAsked(r store.Request) error {
 		switch kind := e.Body.Kind; {
 		case e.Leaf.Class != ledger.Desk:
 		case kind == entry.KindWithdraw, kind == entry.KindExpire, kind == entry.KindVoid, kind == entry.KindDecline && !actions.Withholds(r.Action):
-			t.desk.logger.Error("a request that came to its end in the ledger is open by its row: was the database edited?", "request", r.ID, "entry", e.Index, "kind", kind)
+			d.desk.Logger.Error("a request that came to its end in the ledger is open by its row: was the database edited?", "request", r.ID, "entry", e.Index, "kind", kind)
 			return fault.New(fault.Conflict, "not-open", "The request %s came to its end before, by entry %d of the ledger (%s); the database says otherwise and was edited. Nothing is done with its signatures.", r.ID, e.Index, kind)
 		}
 	}
@@ -357,7 +334,7 @@ func (t *tx) stillAsked(r store.Request) error {
 const mostAbout = 10_000
 
 // arrange leaves what is to be done later about a request that was judged.
-func (t *tx) arrange(r *store.Request, v judged, isNew bool) error {
+func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) error {
 	switch {
 	case v.auth != nil:
 		t.DropRows(r.ID)
@@ -381,24 +358,20 @@ func (t *tx) arrange(r *store.Request, v judged, isNew bool) error {
 	return jobs.Enqueue(t.Tx.Tx, expireJob{r.ID}, r.Expires(), r.ID)
 }
 
-func (t *tx) recordRequest(r *store.Request, j proof.Judgement) {
+func (d *Room) recordRequest(t *kernel.Tx, r *store.Request, j proof.Judgement) {
 	status := actions.StatusHeld
 	if j.Ready {
 		status = actions.StatusApproved
 	}
-	t.record(entry.KindRequest, entry.Request{Act: proof.ActOf(j.Facts), At: r.Created, Law: j.Law(), Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
-		field("subject", r.Action.Subject.String()), field("handle", r.Action.Subject.Handle), field("reason", r.Action.Reason), field("case", r.Action.Case)).
+	t.Enter(entry.KindRequest, entry.Request{Act: proof.ActOf(j.Facts), At: r.Created, Law: j.Law(), Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
+		kernel.Field("subject", r.Action.Subject.String()), kernel.Field("handle", r.Action.Subject.Handle), kernel.Field("reason", r.Action.Reason), kernel.Field("case", r.Action.Case)).
 		About(r.ID, store.ByWorker(r.Requester()))
-}
-
-func field(name, value string) ledger.Opening {
-	return ledger.Opening{Name: name, Value: canonical.MustMarshal(value)}
 }
 
 // applyDesk enters an authorised change of the desk in the governance chain.
 // The state changes when the entry is folded, as it does for every follower.
-func (t *tx) applyDesk(r *store.Request, v judged) error {
-	number := t.state.Next
+func (d *Room) applyDesk(t *kernel.Tx, r *store.Request, v judged) error {
+	number := t.State.Next
 	entry := t.Record(ledger.Draft{Class: ledger.Governance, Kind: string(v.auth.Action.Kind), Data: *v.auth, Expect: number}).About(r.ID)
 	ch, err := actions.ParseChange(v.auth.Action.Kind, v.auth.Action.Change)
 	if err != nil {
@@ -406,12 +379,12 @@ func (t *tx) applyDesk(r *store.Request, v judged) error {
 	}
 	if review, ok := ch.(actions.Review); ok && review.Of == actions.ReviewIncident {
 		entry.About(review.ID)
-		if err := t.closeIncident(review, r.ID); err != nil {
+		if err := d.incidents.CloseIncident(t, review, r.ID); err != nil {
 			return err
 		}
 	}
 	if admit, ok := ch.(actions.Admit); ok {
-		state := t.state.Clone()
+		state := t.State.Clone()
 		state.Begin(admit, number)
 		for i, row := range v.rows {
 			data := proof.RowDataOf(state, row.Row, canonical.At(v.ask.At), number, int64(i))
@@ -419,10 +392,10 @@ func (t *tx) applyDesk(r *store.Request, v judged) error {
 		}
 	}
 	r.Request = r.Apply(canonical.At(v.ask.At))
-	if err := t.checkSoon(); err != nil {
+	if err := d.inquiry.CheckSoon(t); err != nil {
 		return err
 	}
-	return t.alarmFreeze(ch, v.auth.Request.Statement)
+	return d.alarms.RaiseFreeze(t, ch, v.auth.Request.Statement)
 }
 
 // checkRows checks that the rows of an import are those that its action signs,
@@ -497,8 +470,8 @@ func legibleOpening(w workforce.WorkerID, o ledger.Opening) error {
 }
 
 // askAgain gathers what an open request is judged by now.
-func (d *Desk) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
-	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.timeNow().Time,
+func (d *Room) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
+	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.desk.TimeNow().Time,
 		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier.Max(s.RaisedTo(r.Action.Subject))}
 	lifts, tier, err := d.lifts(ctx, s, r.Action, r.Requester())
 	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
@@ -510,15 +483,15 @@ func (d *Desk) askAgain(ctx context.Context, s *proof.State, r store.Request) (p
 
 // Countersign adds the caller's signature to a request. With the last one that
 // was needed its warrant is entered.
-func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signed actions.Signed) (actions.Request, error) {
+func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string, signed actions.Signed) (actions.Request, error) {
 	var out store.Request
 	var warrant *store.Recorded
-	err := d.change(ctx, by, "countersign", func(s *proof.State) (func(*tx) error, error) {
-		r, err := d.load(ctx, request)
+	err := d.desk.Change(ctx, by, "countersign", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		if err := d.handedIn(by, signed); err != nil {
+		if err := d.desk.HandedIn(by, signed); err != nil {
 			return nil, err
 		}
 		ask, err := d.askAgain(ctx, s, r)
@@ -546,15 +519,15 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
+		return func(t *kernel.Tx) error {
 			status := actions.StatusHeld
 			if j.Ready {
 				status = actions.StatusApproved
 			}
-			t.record(entry.KindCountersign, verdictOf(v, signed, status)).About(request, store.ByWorker(by.Worker))
+			t.Enter(entry.KindCountersign, verdictOf(v, signed, status)).About(request, store.ByWorker(by.Worker))
 			var err error
 			out = with(r, next)
-			warrant, err = t.approve(&out, v, false)
+			warrant, err = d.approve(t, &out, v, false)
 			return err
 		}, nil
 	})
@@ -563,7 +536,7 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 	}
 	// If we die here, whoever signed was told nothing and finds the signature on
 	// the request; the job that was committed with the last one carries it.
-	d.step(StepCountersigned)
+	d.desk.Step(kernel.StepCountersigned)
 	d.hurry(out, warrant)
 	return out.Request, nil
 }
@@ -571,7 +544,7 @@ func (d *Desk) Countersign(ctx context.Context, by Caller, request string, signe
 // judgeSigned judges a request with all its countersignatures. Those of people
 // who have left since, or whose keys were revoked, no longer count; they stay on
 // record.
-func (d *Desk) judgeSigned(s *proof.State, ask proof.Ask, signers []actions.Signed) (proof.Judgement, proof.Ask, error) {
+func (d *Room) judgeSigned(s *proof.State, ask proof.Ask, signers []actions.Signed) (proof.Judgement, proof.Ask, error) {
 	ask.Countersignatures = nil
 	for _, c := range signers {
 		if s.Candidate(ask, c) == nil {
@@ -587,18 +560,18 @@ func (d *Desk) judgeSigned(s *proof.State, ask proof.Ask, signers []actions.Sign
 // Names and e-mail addresses are opened for those who read them of any worker. The
 // error is of type "no-rows" if the request is no import, or is over: then the ledger
 // has the rows, or nobody needs them.
-func (d *Desk) RowsOf(ctx context.Context, by Caller, request string) ([]AdmittedRow, error) {
+func (d *Room) RowsOf(ctx context.Context, by kernel.Caller, request string) ([]AdmittedRow, error) {
 	r, err := d.RequestByID(ctx, by, request)
 	if err != nil {
 		return nil, err
 	}
-	_, st, err := d.standing(ctx, by)
+	_, st, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return nil, err
 	}
 	var rows []AdmittedRow
 	if r.Action.Kind == actions.DeskAdmit && r.Open() {
-		err = d.store.Read(ctx, func(stx *store.Tx) error {
+		err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 			data, err := stx.Rows(request)
 			if err != nil {
 				return err
@@ -612,7 +585,7 @@ func (d *Desk) RowsOf(ctx context.Context, by Caller, request string) ([]Admitte
 	if len(rows) == 0 {
 		return nil, fault.New(fault.NotFound, "no-rows", "%s has no rows that wait to be admitted.", request)
 	}
-	if by.Worker != r.Requester() && !may(st, evidenceReaders...) {
+	if by.Worker != r.Requester() && !kernel.May(st, kernel.EvidenceReaders...) {
 		for i := range rows {
 			rows[i].Openings = nil
 		}
@@ -621,11 +594,11 @@ func (d *Desk) RowsOf(ctx context.Context, by Caller, request string) ([]Admitte
 }
 
 // keptRows reads the rows of an import that is about to be applied.
-func (d *Desk) keptRows(ctx context.Context, r store.Request, j proof.Judgement) (rows []AdmittedRow, err error) {
+func (d *Room) keptRows(ctx context.Context, r store.Request, j proof.Judgement) (rows []AdmittedRow, err error) {
 	if !j.Ready || r.Action.Kind != actions.DeskAdmit {
 		return nil, nil
 	}
-	err = d.store.Read(ctx, func(stx *store.Tx) error {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		data, err := stx.Rows(r.ID)
 		if err != nil {
 			return err
@@ -637,14 +610,14 @@ func (d *Desk) keptRows(ctx context.Context, r store.Request, j proof.Judgement)
 
 // Decline says no. Whoever could countersign may; the request ends, and with an
 // alarm it is frozen. A request that relieves, or thaws, stays open for others.
-func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed actions.Signed, alarm bool, reason string) (actions.Request, error) {
+func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, signed actions.Signed, alarm bool, reason string) (actions.Request, error) {
 	var out actions.Request
-	err := d.change(ctx, by, "decline", func(s *proof.State) (func(*tx) error, error) {
-		r, err := d.load(ctx, request)
+	err := d.desk.Change(ctx, by, "decline", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		if err := d.handedIn(by, signed); err != nil {
+		if err := d.desk.HandedIn(by, signed); err != nil {
 			return nil, err
 		}
 		ask, err := d.askAgain(ctx, s, r)
@@ -664,17 +637,17 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
+		return func(t *kernel.Tx) error {
 			said := verdictOf(judged{ask: ask, j: j}, signed, next.Status)
 			said.Alarm = alarm
-			t.record(entry.KindDecline, said, field("reason", reason)).About(request, store.ByWorker(by.Worker))
+			t.Enter(entry.KindDecline, said, kernel.Field("reason", reason)).About(request, store.ByWorker(by.Worker))
 			out = next
 			if next.Open() {
 				t.SaveRequest(with(r, next))
 				t.Signal(requestSignal(r.ID))
 				return nil
 			}
-			t.end(with(r, next))
+			d.end(t, with(r, next))
 			return nil
 		}, nil
 	})
@@ -682,7 +655,7 @@ func (d *Desk) Decline(ctx context.Context, by Caller, request string, signed ac
 }
 
 // end saves a request that has come to its end without being applied.
-func (t *tx) end(r store.Request) {
+func (d *Room) end(t *kernel.Tx, r store.Request) {
 	t.SaveRequest(r)
 	t.Signal(requestSignal(r.ID))
 	t.DropRows(r.ID)
@@ -690,20 +663,20 @@ func (t *tx) end(r store.Request) {
 
 // Withdraw takes the caller's own request back while it is held, by a statement
 // that the caller signed. version is the one that the caller saw.
-func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version int64, signed actions.Signed) (actions.Request, error) {
+func (d *Room) Withdraw(ctx context.Context, by kernel.Caller, request string, version int64, signed actions.Signed) (actions.Request, error) {
 	var out actions.Request
-	err := d.change(ctx, by, "withdraw", func(s *proof.State) (func(*tx) error, error) {
-		r, err := d.load(ctx, request)
+	err := d.desk.Change(ctx, by, "withdraw", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		if err := d.handedIn(by, signed); err != nil {
+		if err := d.desk.HandedIn(by, signed); err != nil {
 			return nil, err
 		}
 		if r.Version != version {
 			return nil, fault.New(fault.Conflict, "stale-version", "The request is at version %d, not %d; look at it again.", r.Version, version)
 		}
-		now := d.timeNow()
+		now := d.desk.TimeNow()
 		next, err := r.Withdraw(by.Worker, now)
 		if err != nil {
 			return nil, err
@@ -711,10 +684,10 @@ func (d *Desk) Withdraw(ctx context.Context, by Caller, request string, version 
 		if err := s.MayWithdraw(proof.Ask{Action: r.Action, Request: r.Signed, At: now.Time, Executor: s.ExecutorOf(r.Action)}, signed); err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
-			t.record(entry.KindWithdraw, entry.End{Request: request, Signed: signed, Status: next.Status, Type: next.Outcome, Worker: by.Worker}).About(request)
+		return func(t *kernel.Tx) error {
+			t.Enter(entry.KindWithdraw, entry.End{Request: request, Signed: signed, Status: next.Status, Type: next.Outcome, Worker: by.Worker}).About(request)
 			out = next
-			t.end(with(r, next))
+			d.end(t, with(r, next))
 			return nil
 		}, nil
 	})
@@ -729,19 +702,19 @@ type expireJob struct {
 func (expireJob) Kind() string { return "desk.expire" }
 
 // expire ends a held request whose time is over.
-func (d *Desk) expire(ctx context.Context, request string) error {
-	err := d.change(ctx, Caller{}, "expire", func(*proof.State) (func(*tx) error, error) {
-		r, err := d.load(ctx, request)
+func (d *Room) expire(ctx context.Context, request string) error {
+	err := d.desk.Change(ctx, kernel.Caller{}, "expire", func(*proof.State) (func(*kernel.Tx) error, error) {
+		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		next, err := r.Expire(d.timeNow())
+		next, err := r.Expire(d.desk.TimeNow())
 		if err != nil {
 			return nil, err
 		}
-		return func(t *tx) error {
-			t.record(entry.KindExpire, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
-			t.end(with(r, next))
+		return func(t *kernel.Tx) error {
+			t.Enter(entry.KindExpire, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
+			d.end(t, with(r, next))
 			return nil
 		}, nil
 	})
@@ -757,18 +730,4 @@ func with(r store.Request, next actions.Request) store.Request {
 	return r
 }
 
-func (d *Desk) load(ctx context.Context, request string) (r store.Request, err error) {
-	err = d.store.ReadOne(ctx, func(stx *store.Tx) error {
-		r, err = stx.Request(request)
-		return err
-	})
-	return r, err
-}
-
 func requestSignal(id string) string { return "request " + id }
-
-// may asks the policy nothing: it says whether a standing has one of the roles
-// for which something may be read (design, law 11).
-func may(st workforce.Standing, roles ...workforce.Role) bool {
-	return st.Engaged && slices.ContainsFunc(roles, st.Has)
-}

@@ -1,0 +1,95 @@
+// Package acts is the desk's room for what people ask to have done: drafts, requests,
+// countersignatures, waits, and the hand-over of a warrant to the executor with what
+// came of it.
+package acts
+
+import (
+	"context"
+	"sync"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/incidents"
+	"countersign.dev/desk/inquiry"
+	"countersign.dev/desk/kernel"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// Wish is what a worker wants done, before it is an action.
+type Wish struct {
+	Kind     actions.Kind
+	Subject  string // "plaza:@president"; empty for desk kinds
+	Until    canonical.Time
+	Case     string
+	Reason   string
+	Category actions.Category
+	Change   actions.Change // for desk kinds
+	// Records are the workers of an admission, for a forecast only: what counts is
+	// handed in with the signed action.
+	Records []workforce.Record
+	Key     workforce.KeyID // the key that will sign
+}
+
+// Draft is an action with the statement that the caller may sign. Nothing is
+// stored: a draft that is not signed leaves no trace.
+type Draft struct {
+	Action    actions.Action
+	Statement actions.Statement
+	// What the policy says now, for the caller's eyes; nothing of it is signed.
+	Verdict policy.Verdict
+	Need    actions.Need
+	Reasons []proof.Reason
+	// Coverage is what a change of policy or people would do to who could
+	// countersign, for a caller who may read that.
+	Coverage []inquiry.CoverageChange
+}
+
+// Submission is a signed action.
+type Submission struct {
+	Action actions.Action
+	Signed actions.Signed
+	// Rows are the workers of a desk.admit, in the order of Admit.Root, with
+	// the openings of their sealed fields.
+	Rows []AdmittedRow
+}
+
+// AdmittedRow is one worker of an import with what opens the sealed fields.
+type AdmittedRow struct {
+	Row      actions.Row
+	Openings []ledger.Opening
+}
+
+// Room is this room of the desk. It is safe for concurrent use.
+type Room struct {
+	desk      *kernel.Kernel
+	incidents *incidents.Room
+	inquiry   *inquiry.Room
+	alarms    *alarms.Room
+
+	hurried chan store.Request // approved, and the executor should hear of it at once
+}
+
+// New opens the room and says what its jobs do.
+func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room) *Room {
+	d := &Room{desk: k, incidents: i, inquiry: q, alarms: a, hurried: make(chan store.Request, 1024)}
+	jobs.Handle(k.Jobs, func(ctx context.Context, j carryJob) error { return d.carry(ctx, j.Request) })
+	jobs.Handle(k.Jobs, func(ctx context.Context, j waitJob) error { return d.wait(ctx, j.Request) })
+	jobs.Handle(k.Jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })
+	jobs.Handle(k.Jobs, d.enterTaken)
+	return d
+}
+
+// Run hands approved requests to the executor as soon as they are committed, until ctx ends.
+func (d *Room) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for range carriers {
+		running.Go(func() { d.carryHurried(ctx) })
+	}
+	running.Wait()
+}

@@ -1,0 +1,151 @@
+// Package kernel is what every room of the desk stands on: one change in five steps
+// (load, authorise, apply the pure rule, save, record and enqueue, in one transaction
+// with the ledger entry), the state that the governance chain folds to, refusals and
+// jobs. A refusal is recorded as well, in a transaction of its own.
+//
+// The kernel is not trusted with authority. What it knows of people, keys, tiers and
+// policy is the governance chain folded by ledger/proof, never a row that somebody
+// could edit. Only the rooms of the desk hold a kernel.
+package kernel
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/id"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// Executor is the process that holds the platforms' credentials, as the desk
+// sees it.
+type Executor interface {
+	Read(ctx context.Context, s platform.Subject) (proof.Reading, error)
+	Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) // Read with its signed word on who that is
+	Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error)
+	Status(ctx context.Context) (proof.ExecutorStatus, error)
+}
+
+// Caller is who uses the desk: a worker, or a program that a worker answers for.
+type Caller struct {
+	Worker workforce.WorkerID
+	Token  string // identifier of the token that was shown
+}
+
+// Config is what the kernel is made of.
+type Config struct {
+	Store    *store.Store
+	Log      *ledger.Log
+	Executor Executor
+	// Root is the hash of entry 0, if it is known: a database with another
+	// one is refused.
+	Root   canonical.Digest
+	Now    func() time.Time
+	Rand   io.Reader
+	Logger *slog.Logger // nil: silent
+	// Holders are the declared holders of what lets them act around the desk.
+	Holders Holders
+	// Step, if set, is called between any two steps of an act, with the name of
+	// the one just done; see the constants.
+	Step func(name string)
+}
+
+// The steps between which a desk may die.
+const (
+	StepJudged        = "judged"        // a change is worked out, and nothing is written
+	StepRequested     = "requested"     // a request is committed, and nobody was told
+	StepCountersigned = "countersigned" // the same of a countersignature
+	StepHandOver      = "hand-over"     // a warrant is assembled and is about to be handed over
+	StepHandedOver    = "handed over"   // the executor has answered
+	StepRecorded      = "recorded"      // a record of the executor's is committed, and it was not told
+)
+
+// Kernel is what every room of the desk stands on. It is safe for concurrent use.
+// Its fields are set by New and not changed.
+type Kernel struct {
+	Store    *store.Store
+	Log      *ledger.Log
+	Tiles    ledger.Tiles
+	Executor Executor
+	Now      func() time.Time
+	IDs      id.Source
+	Logger   *slog.Logger
+	Step     func(string)
+	Jobs     *jobs.Runner // each room says what its own jobs do
+	Holders  Holders
+
+	rand    io.Reader
+	folding sync.Mutex // one goroutine at a time folds new governance entries
+	state   atomic.Pointer[proof.State]
+	refused refusals
+	clocks  clocks
+}
+
+// New makes a kernel over its store and folds the governance chain that is there. A
+// chain that does not verify is refused: somebody edited the database.
+func New(ctx context.Context, c Config) (*Kernel, error) {
+	k := &Kernel{Store: c.Store, Log: c.Log, Tiles: ledger.Tiles{Source: c.Store}, Executor: c.Executor, Now: c.Now, IDs: id.Source{Now: c.Now, Rand: c.Rand},
+		Logger: c.Logger, Step: c.Step, Holders: c.Holders, rand: c.Rand}
+	if k.Logger == nil {
+		k.Logger = slog.New(slog.DiscardHandler)
+	}
+	if k.Step == nil {
+		k.Step = func(string) {}
+	}
+	k.refused.now = c.Now
+	k.state.Store(proof.NewState(c.Root))
+	if _, err := k.fold(ctx); err != nil {
+		return nil, err
+	}
+	k.Store.SetGuard(k.checkEntries)
+	var err error
+	k.Jobs, err = jobs.New(ctx, c.Store.DB(), jobs.Options{Now: c.Now, Attempts: handOvers, BackOff: handOverPause, Report: func(r jobs.Record, err error) {
+		k.Logger.Warn("job failed; it will be tried again", "kind", r.Kind, "attempts", r.Attempts, "error", err)
+	}})
+	return k, err
+}
+
+// Run does the jobs that are due, compares the clocks and enters what was counted of
+// refusals, until ctx ends. What was not done when the process died is found again in
+// the table of jobs.
+func (k *Kernel) Run(ctx context.Context) error {
+	k.Jobs.Start()
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		k.compareClocks(ctx)
+		select {
+		case <-tick.C:
+			if err := k.EnterRefusalSums(ctx); err != nil && ctx.Err() == nil {
+				k.Logger.ErrorContext(ctx, "refusals not recorded", "error", err)
+			}
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+// Stop waits for jobs under way, for a few seconds at most.
+func (k *Kernel) Stop(ctx context.Context) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	k.Jobs.Stop(last)
+}
+
+// Random returns n random bytes. It panics without randomness: nothing may go on.
+func (k *Kernel) Random(n int) canonical.Bytes {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(k.rand, b); err != nil {
+		panic("desk: no randomness: " + err.Error())
+	}
+	return b
+}

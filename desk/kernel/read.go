@@ -1,0 +1,107 @@
+package kernel
+
+import (
+	"context"
+	"slices"
+
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// EvidenceReaders may read what is evidence (design, law 11).
+var EvidenceReaders = []workforce.Role{workforce.Lead, workforce.Officer, workforce.OnCall, workforce.Investigator, workforce.Auditor}
+
+// Standing returns the state and the standing of a caller who is engaged now.
+func (k *Kernel) Standing(ctx context.Context, by Caller) (*proof.State, workforce.Standing, error) {
+	s, err := k.State(ctx)
+	if err != nil {
+		return nil, workforce.Standing{}, err
+	}
+	st, err := k.Engaged(s, by)
+	return s, st, err
+}
+
+// Engaged refuses who is not at this desk any more.
+func (k *Kernel) Engaged(s *proof.State, by Caller) (workforce.Standing, error) {
+	st := s.People.Standing(by.Worker, k.Now())
+	if !st.Engaged {
+		return st, fault.New(fault.Forbidden, "engagement-ended", "%s may not read here: %s.", by.Worker, st.Why)
+	}
+	return st, nil
+}
+
+// May asks the policy nothing: it says whether a standing has one of the roles
+// for which something may be read (design, law 11).
+func May(st workforce.Standing, roles ...workforce.Role) bool {
+	return st.Engaged && slices.ContainsFunc(roles, st.Has)
+}
+
+// MayReadEvidence refuses a caller who may not read evidence; what names, in the plural,
+// what was to be read.
+func (k *Kernel) MayReadEvidence(ctx context.Context, by Caller, what string) error {
+	_, st, err := k.Standing(ctx, by)
+	if err == nil && !May(st, EvidenceReaders...) {
+		err = NoEvidence(what)
+	}
+	return err
+}
+
+// NoEvidence is the refusal of MayReadEvidence.
+func NoEvidence(what string) error {
+	return fault.New(fault.Forbidden, "not-yours-to-read", "%s are read by leads, officers, those on call, investigators and auditors.", what)
+}
+
+// MaxPage is the largest page of a list.
+const MaxPage = 100
+
+// Within refuses a place, the index of the last entry that somebody has seen, that
+// is beyond the ledger's end: the ledger was founded anew or set back, and whoever
+// goes on from there would hear nothing until it is as long again, and not know
+// what he missed.
+func (k *Kernel) Within(ctx context.Context, place int64) error {
+	size, _, err := k.Store.Newest(ctx)
+	if err == nil && place >= size {
+		err = CursorGone("entry", place, size)
+	}
+	return err
+}
+
+// CursorGone is the refusal of a place that lies beyond the end: of an entry or an alarm.
+func CursorGone(what string, place, size int64) error {
+	return fault.New(fault.Expired, "cursor-gone",
+		"You go on after %s %d, and there are %d: this is another ledger than the one that you read before. Begin again from its beginning.", what, place, size)
+}
+
+// Load reads a request as its row has it.
+func (k *Kernel) Load(ctx context.Context, request string) (r store.Request, err error) {
+	err = k.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		r, err = stx.Request(request)
+		return err
+	})
+	return r, err
+}
+
+// Read asks the executor for a subject.
+func (k *Kernel) Read(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
+	return readBy(ctx, s, name, k.Executor.Read)
+}
+
+// Vouched is read with the executor's signed word on who the subject is.
+func (k *Kernel) Vouched(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
+	return readBy(ctx, s, name, k.Executor.Vouch)
+}
+
+func readBy(ctx context.Context, s *proof.State, name string, read func(context.Context, platform.Subject) (proof.Reading, error)) (proof.Reading, error) {
+	subject, err := platform.ParseSubject(name)
+	if err != nil {
+		return proof.Reading{}, err
+	}
+	if _, ok := s.Platforms[subject.Platform]; !ok {
+		return proof.Reading{}, fault.New(fault.NotFound, "no-such-platform",
+			"There is no platform %q at this desk; add it with `countersign platform add %[1]s --connector plaza --reason WHY` (or the connector bluesky).", subject.Platform)
+	}
+	return read(ctx, subject)
+}

@@ -1,0 +1,97 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/entry"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+)
+
+// handOvers is how often a hand-over is tried: until the executor says what came
+// of it, which it does of an expired warrant as well. A request that was approved
+// is never forgotten because the executor was away for long.
+const handOvers = math.MaxInt32
+
+// handOverPause keeps an act waiting for half a minute at most once the executor
+// is back.
+func handOverPause(attempt int) time.Duration {
+	return min(time.Second<<min(attempt-1, 5), 30*time.Second)
+}
+
+// Assemble puts the warrant of an approved request together: its core, and the proofs
+// that the ledger holds what it rests on. The error is of type "no-warrant" if the
+// request has none.
+func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) {
+	if len(r.Core) == 0 {
+		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Desk && r.Status == actions.StatusExecuted {
+			return nil, fault.New(fault.NotFound, "no-warrant", "The proof of a change of the desk is its entry in the governance chain.")
+		}
+		return nil, fault.New(fault.NotFound, "no-warrant", "The request is %s; it has no warrant.", r.Status.Word())
+	}
+	var core proof.Core
+	if err := canonical.Unmarshal(r.Core, &core); err != nil {
+		return nil, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
+	}
+	// What stands in the ledger never changes, so what is read below fits
+	// together though it is not read at one moment.
+	entry, evidence, err := k.Store.WarrantEntries(ctx, r.Entry, r.Evidence)
+	if err != nil {
+		return nil, err
+	}
+	indexes := []int64{entry.Index}
+	for _, e := range evidence {
+		indexes = append(indexes, e.Index)
+	}
+	waited, places, err := k.WaitedEntries(ctx, core)
+	if err != nil {
+		return nil, err
+	}
+	indexes = append(indexes, places...)
+	size, checkpoint, err := k.Store.Covering(ctx, slices.Max(indexes))
+	if err != nil {
+		return nil, err
+	}
+	proofs, err := k.Tiles.Inclusions(ctx, size, indexes...)
+	if err != nil {
+		return nil, err
+	}
+	var people []proof.Evidence
+	for i, e := range evidence {
+		people = append(people, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: proofs[i+1]})
+	}
+	for i := range waited {
+		waited[i].Proof = proofs[1+len(evidence)+i]
+	}
+	anchor := proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: proofs[0]}
+	return canonical.Marshal(proof.Assemble(core, people, anchor, waited))
+}
+
+// WaitedEntries returns the entries that a wait is counted from, with their
+// places, still without proofs.
+func (k *Kernel) WaitedEntries(ctx context.Context, c proof.Core) (entries []proof.Evidence, indexes []int64, err error) {
+	if c.Ruling.Need.Wait == 0 {
+		return nil, nil, nil
+	}
+	kind := entry.KindRequest
+	for _, signed := range append([]actions.Signed{c.Request}, c.Countersignatures...) {
+		e, p, ok, err := k.RecordOf(ctx, kind, signed)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !ok {
+			return nil, nil, fmt.Errorf("the ledger no longer has the entry of the statement of %s on %s, from which a wait was counted", signed.Statement.Signer, signed.Statement.Request)
+		}
+		entries = append(entries, proof.Evidence{Entry: p.Body, Salt: canonical.Bytes(e.Salt)})
+		indexes = append(indexes, e.Index)
+		kind = entry.KindCountersign
+	}
+	return entries, indexes, nil
+}
