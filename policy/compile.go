@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -63,6 +64,8 @@ type Set struct {
 	names  names
 	lenses map[string]names // by action
 	tiers  map[string][]tierRule
+
+	evidence *sync.Map // of class → Ruling: what MayReadEvidence said, which is asked at every read
 }
 
 // Digest names the set: a hash over the names and texts of all its files.
@@ -182,7 +185,7 @@ func compile(files map[string]string) (*Set, error) {
 // index sorts the policies by identifier and slices them by action.
 func (s *Set) index(acts cedar.EntityMap) {
 	slices.SortFunc(s.rules, func(a, b rule) int { return cmp.Compare(a.id, b.id) })
-	s.slices = map[cedar.EntityUID]slice{}
+	s.slices, s.evidence = map[cedar.EntityUID]slice{}, &sync.Map{}
 	for uid := range acts {
 		for _, r := range s.rules {
 			if speaksOf(r.policy, uid, acts) {
@@ -239,7 +242,7 @@ func (s *Set) read(name, text string, bad *problems) {
 			continue
 		}
 		if r.hold != nil {
-			if acts := actionEntities(); speaksOf(p, actionCountersign, acts) || speaksOf(p, actionReadExposure, acts) {
+			if acts := actionEntities(); speaksOf(p, actionCountersign, acts) || slices.ContainsFunc(reads, func(uid cedar.EntityUID) bool { return speaksOf(p, uid, acts) }) {
 				bad.add(name, line, string(r.id), "a hold is on requesting; its scope must leave out the action countersign and what reads")
 				continue
 			}

@@ -71,16 +71,6 @@ func (s *Set) MayCountersign(f Facts) Ruling {
 	return r
 }
 
-// MayReadExposure says whether the worker may read who could do the act of the
-// facts (design, law 11); it is permitted or forbidden.
-func (s *Set) MayReadExposure(f Facts) Ruling {
-	r := s.decide(actionReadExposure, &f)
-	if r.Verdict == Held {
-		r.Verdict, r.Need = Forbidden, actions.Need{} // likewise refused by Compile
-	}
-	return r
-}
-
 func (s *Set) decide(action cedar.EntityUID, f *Facts) Ruling {
 	var q question
 	if why := s.world.ask(&q, action, f); why != "" {

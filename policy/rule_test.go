@@ -44,11 +44,15 @@ type asked struct {
 	Facts
 	countersign bool
 	exposure    bool // whether who could do it may be read
+	evidence    bool // whether evidence may be read
 }
 
 func (q asked) of(s *Set) Ruling {
 	if q.exposure {
 		return s.MayReadExposure(q.Facts)
+	}
+	if q.evidence {
+		return s.MayReadEvidence(q.Worker)
 	}
 	if q.countersign {
 		return s.MayCountersign(q.Facts)
@@ -112,6 +116,9 @@ var corpus = sync.OnceValue(func() []asked {
 			if f.Subject.Sort != Desk {
 				all = append(all, asked{Facts: f, exposure: true})
 			}
+			if f.Kind == actions.DeskReview && f.Direction == actions.Burdening {
+				all = append(all, asked{Facts: f, evidence: true})
+			}
 		}
 	}
 	return all
@@ -157,6 +164,12 @@ func reference(q asked) (Verdict, actions.Need) {
 	leaving := w.InNotice || w.Ratchet
 	if q.exposure {
 		if w.Engaged && !leaving && (has(workforce.Officer, workforce.Investigator, workforce.Auditor) || has(workforce.Lead) && f.Subject.Tier != actions.Critical) {
+			return Permitted, none
+		}
+		return Forbidden, none
+	}
+	if q.evidence {
+		if w.Engaged && has(workforce.Lead, workforce.Officer, workforce.OnCall, workforce.Investigator, workforce.Auditor) {
 			return Permitted, none
 		}
 		return Forbidden, none
@@ -636,7 +649,7 @@ when { context.category == Category::"legal" };
 		s := mustCompile(t, files)
 		said := map[string]Ruling{}
 		for _, q := range corpus() {
-			if q.exposure {
+			if q.exposure || q.evidence {
 				continue
 			}
 			for _, id := range []workforce.WorkerID{"somebody", "else"} {

@@ -47,6 +47,7 @@ type script struct {
 	facts       Facts
 	countersign bool
 	exposure    bool // of reading who could do it
+	evidence    bool // of reading evidence
 	verdict     Verdict
 	need        actions.Need
 	reasons     []string
@@ -90,7 +91,7 @@ func parseScript(text string) (script, error) {
 		}
 	}
 	of := 0
-	for _, key := range []string{"request", "countersign", "exposure", "read"} {
+	for _, key := range []string{"request", "countersign", "exposure", "evidence", "read"} {
 		if seen[key] {
 			of++
 		}
@@ -98,7 +99,7 @@ func parseScript(text string) (script, error) {
 	ruling := !seen["read"]
 	switch {
 	case of != 1:
-		return t, fmt.Errorf("a test has one of request, countersign, exposure, read")
+		return t, fmt.Errorf("a test has one of request, countersign, exposure, evidence, read")
 	case ruling && (!seen["verdict"] || !seen["worker"] || !seen["reasons"]):
 		return t, fmt.Errorf("a test of a ruling has worker, verdict and reasons")
 	case ruling && (t.verdict == Held) != seen["need"]:
@@ -117,6 +118,11 @@ func (t *script) set(key, value string) error {
 	case "request", "countersign", "exposure":
 		t.countersign, t.exposure = key == "countersign", key == "exposure"
 		return t.act(words)
+	case "evidence":
+		if value != "" {
+			return fmt.Errorf("evidence: stands alone, since it is read of the whole desk")
+		}
+		t.evidence = true
 	case "verdict":
 		t.verdict = Verdict(value)
 		if t.verdict != Forbidden && t.verdict != Permitted && t.verdict != Held {
@@ -292,12 +298,16 @@ func (t *script) run(s *Set) error {
 		}
 		return t.compare(reasons)
 	}
-	r := s.Rule(t.facts)
-	if t.exposure {
+	var r Ruling
+	switch {
+	case t.evidence:
+		r = s.MayReadEvidence(t.facts.Worker)
+	case t.exposure:
 		r = s.MayReadExposure(t.facts)
-	}
-	if t.countersign {
+	case t.countersign:
 		r = s.MayCountersign(t.facts)
+	default:
+		r = s.Rule(t.facts)
 	}
 	if r.Verdict != t.verdict {
 		return fmt.Errorf("the ruling is %s, expected %s (%s)", r.Verdict, t.verdict, say(r.Reasons))

@@ -31,6 +31,7 @@ const (
 var (
 	actionCountersign  = cedar.NewEntityUID(typeAction, "countersign")
 	actionReadExposure = cedar.NewEntityUID(typeAction, "read.exposure")
+	actionReadEvidence = cedar.NewEntityUID(typeAction, "read.evidence")
 )
 
 var parts = []string{actions.PartWorkforce, actions.PartKeys, actions.PartPolicy, actions.PartTiers,
