@@ -13,7 +13,7 @@ import (
 	"countersign.dev/platform"
 )
 
-// task is one act in progress. Whoever hands the same warrant over waits for the
+// task is one act in progress. All callers that hand the same warrant over wait for the
 // same task.
 type task struct {
 	core   canonical.Digest
@@ -22,13 +22,13 @@ type task struct {
 	err    error
 }
 
-// Carry acts on a warrant and returns what came of it, or, if that is not known
-// after wait, a result without outcome: it goes on, and whoever hands the
-// warrant over again is told. The same warrant never acts twice.
+// Carry acts on a warrant and returns the outcome. If the outcome is not known after
+// wait, Carry returns a result without one: the act goes on, and a caller that hands the
+// warrant over again learns the outcome. The same warrant never acts twice.
 //
-// An error means that the warrant was not taken on: it is not a warrant of this
-// ledger, or it cannot be judged now. Whatever is decided about it, a refusal
-// too, is a result.
+// An error means that the warrant was not taken on: it is not a warrant of this ledger,
+// or it cannot be judged now. Every decision about the warrant is a result, a refusal
+// too.
 func (e *Executor) Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error) {
 	w, err := proof.ParseWarrant(warrant)
 	if err != nil {
@@ -58,7 +58,7 @@ func spent(request string) error {
 	return fault.New(fault.Conflict, "spent", "Another warrant of the request %s was handed over before; a request is carried out once.", request)
 }
 
-// start begins a task, or joins the one that is there.
+// start begins a task, or joins the one that runs already under the key.
 func (e *Executor) start(k journal.Key, core canonical.Digest, work func(context.Context) (journal.Result, error)) (*task, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -77,7 +77,7 @@ func (e *Executor) start(k journal.Key, core canonical.Digest, work func(context
 	e.finished.Go(func() {
 		t.result, t.err = work(run)
 		if t.err != nil && run.Err() != nil {
-			t.err = fault.New(fault.Unavailable, "executor-not-running", "The executor is shutting down; what it has begun it finishes when it is back.").Because(t.err)
+			t.err = fault.New(fault.Unavailable, "executor-not-running", "The executor is shutting down; it finishes the acts that it has begun after its restart.").Because(t.err)
 		}
 		e.mu.Lock()
 		delete(e.tasks, k)
@@ -109,8 +109,8 @@ func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (jour
 		return e.refuse(ctx, a, err)
 	}
 	if a.Direction != actions.Relieving && e.stopped(e.ledger.view()) == "" {
-		// Whatever the desk takes its time over is read before the subject is locked: an
-		// undo of the same subject does not wait for it.
+		// All that the desk may be slow to answer is read before the subject is locked, so that
+		// an undo of the same subject does not wait for the desk.
 		if err := e.heard(ctx, w); err != nil {
 			return e.refuse(ctx, a, err)
 		}
@@ -129,14 +129,14 @@ func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (jour
 		return e.refuse(ctx, a, err)
 	}
 	e.step(StepIntended)
-	// If we die here, the platform is asked, says that it knows of nothing, and
-	// the act begins again from this point.
+	// If we die here, the platform says after the restart that it does not know the call,
+	// and the act begins again from this point.
 	if err := e.entered(ctx, w, sequence); err != nil {
 		return e.end(ctx, a, seen.state, err)
 	}
 	e.step(StepEntered)
-	// Somebody may have left, been revoked or have lost their independence while
-	// the intent was on its way: what has come with it counts.
+	// While the intent was on its way, somebody may have left, lost a key or lost their
+	// independence. The entries that came with it count, so the act is judged again.
 	if _, err := e.check(ctx, w, c, seen); err != nil {
 		return e.end(ctx, a, seen.state, err)
 	}
@@ -144,7 +144,7 @@ func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (jour
 	return e.call(ctx, a, w, c, seen.state)
 }
 
-// takeOn judges an act and takes it on.
+// takeOn judges an act and, if it may be carried out, takes it on.
 func (e *Executor) takeOn(ctx context.Context, a *journal.Act, w proof.Warrant, c platform.Connector, seen reading) (sequence int64, err error) {
 	if isEmergency(a.Kind) {
 		release, err := e.subjects.take(ctx, emergencies)
@@ -175,8 +175,8 @@ func (e *Executor) record(a journal.Act, kind string, sequence int64) proof.Exec
 		Warrant: a.Warrant, Nonce: a.Nonce, Sight: a.Sight}
 }
 
-// refuse spends a warrant that was not begun, if the error says that it never
-// can be.
+// refuse spends a warrant that was not begun, if the error says that it can never be
+// carried out.
 func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (journal.Result, error) {
 	outcome := outcomeOf(because)
 	if outcome == "" {
@@ -208,7 +208,8 @@ func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (jo
 	return a.Result, nil
 }
 
-// intend takes the act on: budget, spending and intent in one transaction.
+// intend takes the act on: it counts the budget, spends the warrant and journals the
+// intent in one transaction.
 func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement) (sequence int64, err error) {
 	if a.Nonce, err = e.nonce(); err != nil {
 		return 0, err
@@ -234,7 +235,7 @@ func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement) (seq
 	return r.Execution.Sequence, nil
 }
 
-// spending is what budgets read of an act.
+// spending returns the part of an act that budgets read.
 func spending(a journal.Act) actions.Action {
 	s := actions.Action{Tier: a.Tier, Direction: a.Direction}
 	if a.Undo {
@@ -243,8 +244,8 @@ func spending(a journal.Act) actions.Action {
 	return s
 }
 
-// entered waits until the verified ledger holds a record. For a relieving act it
-// does not wait long, and it is no error that it waited in vain.
+// entered waits until the verified ledger holds a record. For a relieving act it waits
+// only a short time, and a wait in vain is no error.
 func (e *Executor) entered(ctx context.Context, w proof.Warrant, sequence int64) error {
 	relieving := w.Action.Direction == actions.Relieving
 	patience := e.limits.Entry
@@ -263,8 +264,8 @@ func (e *Executor) entered(ctx context.Context, w proof.Warrant, sequence int64)
 	return fault.New(fault.Expired, "not-entered", "The ledger did not hold the intent after %s, so nothing was done. Ask again.", patience)
 }
 
-// end journals that an intended act comes to nothing, for a reason that was
-// found before the call.
+// end journals that an intended act ends without a call, and the reason that was found
+// before the call.
 func (e *Executor) end(ctx context.Context, a journal.Act, before platform.State, because error) (journal.Result, error) {
 	if ctx.Err() != nil {
 		return journal.Result{}, ctx.Err()
@@ -276,11 +277,11 @@ func (e *Executor) end(ctx context.Context, a journal.Act, before platform.State
 	return e.close(ctx, a, proof.KindRefusal, r, platform.Receipt{Before: before})
 }
 
-// close journals what came of an act.
+// close journals the outcome of an act.
 func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result journal.Result, receipt platform.Receipt) (journal.Result, error) {
 	at := canonical.At(e.now())
 	lift := owed(a, result)
-	ctx = context.WithoutCancel(ctx) // what is known is journalled, shutting down or not
+	ctx = context.WithoutCancel(ctx) // an outcome that is known is journalled, also while shutting down
 	after := leaves(a, result, receipt)
 	exchanged, err := e.expectedAfter(ctx, a, result)
 	if err != nil {
@@ -330,7 +331,8 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	return result, nil
 }
 
-// leaves returns the state that an act is known to have left; nil if it is not.
+// leaves returns the state in which an act is known to have left its subject; nil if that
+// is not known.
 func leaves(a journal.Act, r journal.Result, receipt platform.Receipt) *platform.Expect {
 	if r.Outcome != proof.Executed || receipt.After.Status == "" {
 		return nil
@@ -338,7 +340,7 @@ func leaves(a journal.Act, r journal.Result, receipt platform.Receipt) *platform
 	return &platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}
 }
 
-// call makes the call and sees to it that its outcome becomes known.
+// call makes the call and finds out its outcome.
 func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector, before platform.State) (journal.Result, error) {
 	receipt, err := c.Apply(ctx, callKey(a), a.Command)
 	if ctx.Err() != nil && outcomeOfCall(err) == ambiguous {
@@ -354,12 +356,12 @@ func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c p
 	return e.settle(ctx, a, w, c)
 }
 
-// resultOf says what a call that took effect came to: executed only if what was
-// read back is what the command leaves.
+// resultOf returns the result of a call that took effect: executed only if the state that
+// was read back is the state that the command leaves.
 func resultOf(a journal.Act, c platform.Connector, r platform.Receipt) journal.Result {
 	want := a.Command.After()
 	if a.Sight != nil {
-		want = a.Sight.Expected // what shows beneath a measure is what was there before
+		want = a.Sight.Expected // beneath a measure, the state from before it shows
 	}
 	if a.Command.Leaves(platform.Expect{Status: r.After.Status, Mark: r.After.Mark}) {
 		return journal.Result{Outcome: proof.Executed}

@@ -41,8 +41,8 @@ func look(ctx context.Context, c platform.Connector, s platform.Subject) (readin
 		return r, err
 	}
 	if owner, ok := r.state.Facts[platform.FactOwner].(string); ok && r.sort == platform.Content && owner != "" {
-		// An owner who cannot be read makes the content critical (law 5); that is
-		// the tier's affair, and no error here.
+		// An owner who cannot be read makes the content critical (law 5). The tier says so, and
+		// it is no error here.
 		if st, err := c.Read(ctx, platform.Subject{Platform: s.Platform, ID: owner}); err == nil {
 			r.owner = &st
 		}
@@ -80,7 +80,7 @@ func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading,
 	return out, nil
 }
 
-// Vouch is Read with our signed word on who the subject is.
+// Vouch is Read with the executor's signature on the subject's identity.
 func (e *Executor) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
 	r, err := e.Read(ctx, s)
 	if err != nil {
@@ -107,10 +107,10 @@ func (e *Executor) connector(name string) (platform.Connector, error) {
 	return c, nil
 }
 
-// anchored checks that the ledger holds the warrant: a desk entry of kind warrant
-// with the digest of this core, whose leaf stands at its index in the ledger
-// that we followed ourselves. A relieving act does not wait long for the ledger:
-// without it the warrant's own checkpoint and proof are checked.
+// anchored checks that the ledger holds the warrant: a desk entry of kind warrant with
+// the digest of this core, whose leaf stands at its index in the ledger that we followed
+// ourselves. A relieving act waits only a short time for the ledger; after that the
+// checkpoint and proof in the warrant itself are checked.
 func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
 	leaf, err := anchor(w)
 	if err != nil {
@@ -186,12 +186,12 @@ func (e *Executor) proven(w proof.Warrant, leaf ledger.Leaf, s *proof.State) err
 	return w.Ledger.Proof.Verify(leaf, cp)
 }
 
-// waited checks that the ledger holds the entries that a wait is counted from, at
-// their places before the warrant's. One that came so long ago that its leaf is
-// not remembered is looked for under the warrant's checkpoint, whose root must be
-// the one that our own leaves give.
+// waited checks that the ledger holds the entries from which a wait is counted, at their
+// places before the warrant's. An entry whose leaf is too old to be remembered is looked
+// for under the warrant's checkpoint, whose root must be the one that our own leaves
+// give.
 func (e *Executor) waited(ctx context.Context, w proof.Warrant, s *proof.State) error {
-	absent := fault.New(fault.Forbidden, "not-in-ledger", "The ledger does not hold what the warrant's wait is to be counted from.")
+	absent := fault.New(fault.Forbidden, "not-in-ledger", "The ledger does not hold the entry from which the warrant's wait is counted.")
 	for _, entry := range w.Waited {
 		leaf, err := entry.Leaf()
 		if err != nil {
@@ -229,7 +229,7 @@ func (e *Executor) checkpoint(w proof.Warrant, s *proof.State) (ledger.Checkpoin
 	return signed.Checkpoint, err
 }
 
-// judgement is an act that may be carried out.
+// judgement is what check found out about an act that may be carried out.
 type judgement struct {
 	state   *proof.State
 	at      time.Time
@@ -237,8 +237,9 @@ type judgement struct {
 	spender actions.Spender
 }
 
-// outcomeOf says what a refusal of check means for the warrant: refused or
-// failed, after which it is spent; empty if it is only not now.
+// outcomeOf returns the outcome that a refusal of check gives the warrant: refused or
+// failed, after which it is spent. It is empty if the warrant only cannot be carried out
+// now.
 func outcomeOf(err error) proof.Outcome {
 	f := fault.As(err)
 	switch {
@@ -251,15 +252,15 @@ func outcomeOf(err error) proof.Outcome {
 	}
 }
 
-// check judges an act by the state that is known now and the subject as it was
-// read. It is the only way to a call. The error is a fault; see outcomeOf.
+// check judges an act by the state that is known now and the subject as it was read. No
+// call is made without it. The error is a fault; see outcomeOf.
 func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading) (judgement, error) {
 	v := e.ledger.view()
 	own := e.now()
 	j := judgement{state: v.state, at: e.ledger.at(own)}
 	a := w.Action
 	if a.Direction == actions.Relieving {
-		j.state = v.settled // whoever withholds half an admission does not stop an undo
+		j.state = v.settled // a person who withholds half an admission must not be able to stop an undo
 	}
 	if !j.state.Founded() {
 		return j, notFollowed
@@ -334,15 +335,16 @@ func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) err
 	return nil
 }
 
-// inPlace compares the subject as it was read with what was signed. A handle
-// protects from burdening somebody else; what relieves goes by identifier and mark.
-// The texts name no handle: they stand in the ledger for ever.
+// inPlace compares the subject as it was read with the subject that was signed. For a
+// burdening act the handle must be the same, so that nobody else is burdened; a relieving
+// act goes by identifier and mark. The error texts name no handle, since they stand in
+// the ledger for ever.
 func inPlace(a actions.Action, r reading) error {
 	switch {
 	case r.subject.ID != a.Subject.ID:
 		return fault.New(fault.Conflict, "handle-moved", "The platform resolves the subject to another identifier than the one that was signed.")
 	case a.Direction != actions.Relieving && r.subject.Handle != a.Subject.Handle:
-		return fault.New(fault.Conflict, "handle-moved", "The subject has another handle now than the one that was signed; look again whom this is about.")
+		return fault.New(fault.Conflict, "handle-moved", "The subject's handle is not the one that was signed any more; check again whose account this is.")
 	case !r.state.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
 		return wrongState(a.Command.Expect, r.state)
 	}
@@ -350,7 +352,7 @@ func inPlace(a actions.Action, r reading) error {
 }
 
 func wrongState(want platform.Expect, now platform.State) error {
-	return fault.New(fault.Conflict, "wrong-state", "The subject is %s now; it was to be %s.",
+	return fault.New(fault.Conflict, "wrong-state", "The subject is %s now; the signers expected it to be %s.",
 		platform.Describe(now.Status, now.Mark), platform.Describe(want.Status, want.Mark))
 }
 
@@ -365,12 +367,13 @@ func able(a actions.Action, c platform.Connector, sort platform.Sort) error {
 		return fault.New(fault.Unsupported, "not-able", "The platform %s cannot %s a subject of this sort.", a.Subject.Platform, a.Command.Verb)
 	}
 	if a.Effect != actions.OneWay && ability.Lossy != a.Lossy {
-		return fault.New(fault.Forbidden, "lossy-differs", "What is lost on the platform is not what was signed: %q.", ability.Lossy)
+		return fault.New(fault.Forbidden, "lossy-differs", "The platform loses something else than the signers were told: %q.", ability.Lossy)
 	}
 	return nil
 }
 
-// liftsOf says what a relieving act lifts, by our own journal and nobody's word.
+// liftsOf returns the measures that a relieving act lifts. It goes by our own journal
+// alone.
 func (e *Executor) liftsOf(ctx context.Context, w proof.Warrant, j judgement) (actions.Lifts, error) {
 	a := w.Action
 	var m *actions.Measure
@@ -383,13 +386,13 @@ func (e *Executor) liftsOf(ctx context.Context, w proof.Warrant, j judgement) (a
 			return "", err
 		}
 		if !ok || measure.Outcome != proof.Executed && measure.Outcome != proof.Unknown || measure.Direction != actions.Burdening {
-			return "", fault.New(fault.Forbidden, "no-such-measure", "The request %s is no measure that this executor has carried out; there is nothing of it to undo.", a.Reverses)
+			return "", fault.New(fault.Forbidden, "no-such-measure", "This executor has carried out no measure under the request %s, so there is nothing to undo.", a.Reverses)
 		}
 		whole := measureOf(measure)
 		for request := measure.Command.Confirms(); request != ""; {
 			older, ok, err := e.journal.Act(ctx, journal.Key{Request: request, Duty: proof.DutyAct})
 			if err != nil || !ok {
-				return "", errors.Join(err, fault.New(fault.Forbidden, "no-such-measure", "The measure of %s took the place of one that is not known here.", measure.Request))
+				return "", errors.Join(err, fault.New(fault.Forbidden, "no-such-measure", "The measure of %s took the place of one that this executor does not know.", measure.Request))
 			}
 			whole = whole.With(measureOf(older), isEmergency(older.Kind))
 			request = older.Command.Confirms()
@@ -403,7 +406,7 @@ func measureOf(a journal.Act) actions.Measure {
 	return actions.Measure{Request: a.Request, Requester: a.Requester, Subject: a.Subject, Executed: a.Ended, Category: a.Category}
 }
 
-// broken reports whether an act lifts exactly what an open breach has left.
+// broken reports whether an act lifts exactly the mark that an open breach has left.
 func (e *Executor) broken(a actions.Action) bool {
 	w := e.watches[a.Subject.Platform]
 	if w == nil {
@@ -415,7 +418,7 @@ func (e *Executor) broken(a actions.Action) bool {
 	return ok && b.Found == a.Command.Expect
 }
 
-// callOutcome says what the error of a call means.
+// callOutcome is the meaning of a call's error.
 type callOutcome int
 
 const (

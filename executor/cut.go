@@ -16,14 +16,13 @@ import (
 	"countersign.dev/platform"
 )
 
-// unnamed is for how long the platform may still say whose credential a breach was
-// done with.
+// unnamed is the time for which the platform may still name the credential of a breach.
 const unnamed = 5 * time.Second
 
-// cutAll cuts off, as standing orders say, credentials that do it again and again.
-// What is to be done is worked out from the journal each time, so that whoever is
-// killed goes on: before the intent nothing was done, after it the call is made again
-// under the same key, and after the receipt the credential's breaches count anew.
+// cutAll cuts off credentials that cause breaches again and again, as standing orders
+// say. It finds its work in the journal each time, so that it goes on after a kill:
+// before the intent nothing was done; after the intent the call is made again under the
+// same key; after the receipt the breaches of the credential are counted anew.
 func (w *watcher) cutAll(ctx context.Context) error {
 	for p := w.e.pause(); ctx.Err() == nil; {
 		wait, err := w.cuts(ctx)
@@ -31,7 +30,7 @@ func (w *watcher) cutAll(ctx context.Context) error {
 		case err != nil && fault.KindOf(err) == fault.Internal:
 			return ended(ctx, err)
 		case err != nil:
-			if p.wait(ctx) != nil { // the platform did not say what came of it
+			if p.wait(ctx) != nil { // the platform did not say whether the call took effect
 				return nil
 			}
 			continue
@@ -48,7 +47,7 @@ func (w *watcher) cutAll(ctx context.Context) error {
 	return nil
 }
 
-// cuts does what is due now, and returns when to look again.
+// cuts makes the cuts that are due now, and returns the time until the next look.
 func (w *watcher) cuts(ctx context.Context) (time.Duration, error) {
 	all, err := w.e.journal.Cuts(ctx, w.name)
 	if err != nil {
@@ -90,9 +89,9 @@ func (w *watcher) cuts(ctx context.Context) (time.Duration, error) {
 			}
 			if c, before := last[of{tier, n.Credential}]; before && (!c.Ended.Before(since.Time) || c.Breach == n.Breach) {
 				if c.Breach == n.Breach || c.Outcome != proof.Executed {
-					continue // people were told, and are told again when the time is over
+					continue // people were told, and are told again after that time
 				}
-				// What it did before it was cut off counts no more.
+				// Breaches from before the last cut count no more.
 				if n.Count, err = w.e.journal.CountBy(ctx, w.name, tier, n.Credential, c.Ended); err != nil {
 					return 0, err
 				}
@@ -109,7 +108,8 @@ func (w *watcher) cuts(ctx context.Context) (time.Duration, error) {
 	return w.e.limits.Tick, nil
 }
 
-// beginCut journals the intent to cut a credential off, or that it is not, and why.
+// beginCut journals the intent to cut a credential off; or, if it cannot be cut off, that
+// fact and the reason.
 func (w *watcher) beginCut(ctx context.Context, o proof.Order, n journal.Named, can platform.Capabilities) error {
 	at := canonical.At(w.e.now())
 	c := journal.Cut{Breach: n.Breach, Platform: w.name, Tier: o.Tier, Credential: n.Credential, Order: canonical.DigestOf(o.Order), Intended: at,
@@ -158,12 +158,12 @@ func (w *watcher) cutRecord(c journal.Cut, kind string, sequence int64, s *proof
 		Warrant: c.Order, Nonce: c.Nonce, Sight: s}
 }
 
-// notCut says why a credential is not cut off, and what a person has to do; nil if
-// it can be. The executor's own is never: the watch would be blind.
+// notCut says why a credential is not cut off, and what a person has to do; nil if it can
+// be cut off. The executor's own credential never is, since the watch would be blind.
 func notCut(n journal.Named, can platform.Capabilities) error {
 	switch {
 	case strings.HasPrefix(n.Credential, "@"):
-		return fault.New(fault.Conflict, "the-owner", "The platform says that it was an account's owner, who has no credential that is cut off. "+
+		return fault.New(fault.Conflict, "the-owner", "The platform says that the account's owner did it. An owner has no credential that could be cut off. "+
 			"Ask the owner, in a way that you know from before; if it was not the owner, have the password changed and all sessions ended.")
 	case !can.Cuts:
 		return fault.New(fault.Unsupported, "cannot-cut", "The credential that does it cannot be cut off from here. %s", can.Remedy)
@@ -171,7 +171,7 @@ func notCut(n journal.Named, can platform.Capabilities) error {
 		return fault.New(fault.Unsupported, "not-named", "The platform does not say whose credential it was, so that none can be cut off. "+
 			"Look it up at the platform, and revoke it there.")
 	case n.Credential == can.Credential:
-		return fault.New(fault.Conflict, "own-credential", "It was done with the executor's own credential, which is not cut off: the watch would be blind. Somebody else holds it. "+
+		return fault.New(fault.Conflict, "own-credential", "The breaches were made with the executor's own credential. It is not cut off, since the watch would be blind. Somebody else holds it. "+
 			"Make a new one at the platform, put it into the executor's platforms.json, restart the executor, and revoke the old one.")
 	}
 	return nil

@@ -17,13 +17,14 @@ func isEmergency(k actions.Kind) bool {
 	return spec.Emergency
 }
 
-// emergencies is what emergency acts are taken on under, one at a time, so that
-// each is seen by the next whoever asks for it.
+// emergencies is the name of the lock that an emergency act holds while it is taken on.
+// Only one is taken on at a time, so that the check of the next one sees it, whoever
+// asks.
 const emergencies = "emergencies"
 
-// reviewed refuses an emergency act as long as one before it that is about the
-// same subject, or that somebody signed who signs this one, waits for its review.
-// Which there were is in our own journal; that a review was closed is in the chain.
+// reviewed refuses an emergency act while an earlier one waits for its review, if the
+// earlier one is about the same subject or has a signer in common with this one. Our own
+// journal says which acts there were; the chain says which reviews were closed.
 func (e *Executor) reviewed(ctx context.Context, w proof.Warrant, s *proof.State) error {
 	acts, err := e.journal.Emergencies(ctx)
 	if err != nil {
@@ -58,7 +59,7 @@ func notReviewed(who, request string) error {
 		"%s is locked for emergency acts until the review of the emergency act %s is closed, by people who had no part in it.", who, request)
 }
 
-// signersOf returns everybody who signed the warrant of an act.
+// signersOf returns all people who signed the warrant of an act.
 func (e *Executor) signersOf(ctx context.Context, a journal.Act) ([]workforce.WorkerID, error) {
 	raw, err := e.journal.Document(ctx, a.Request)
 	if err != nil {
@@ -76,8 +77,9 @@ func signersOf(w proof.Warrant) []workforce.WorkerID {
 	return people
 }
 
-// confirms checks a measure that takes the place of a timed one: one of ours about the
-// same subject, that was carried out, stands, ends before it, and is not being lifted.
+// confirms checks a measure that takes the place of a timed one. The timed one must be
+// ours and about the same subject; it was carried out, stands, ends earlier, and is not
+// being lifted.
 func (e *Executor) confirms(ctx context.Context, w proof.Warrant) error {
 	request := w.Action.Command.Confirms()
 	if request == "" {

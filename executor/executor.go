@@ -47,8 +47,8 @@ type Desk interface {
 	// without leaves.
 	Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error)
 
-	// Bodies returns what opens the leaves of the ledger from an index on and before
-	// another, in their order: all of them, or the first part.
+	// Bodies returns the bodies that open the leaves of the ledger in [from, to), in their
+	// order: all of them, or the first part.
 	Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error)
 
 	// Record enters a record in the ledger, exactly once for each sequence
@@ -59,22 +59,22 @@ type Desk interface {
 // Limits are the executor's patience. A zero value means the default.
 type Limits struct {
 	Entry          time.Duration // for a burdening act's intent to be in the ledger, 10 s; else the act is dropped
-	RelievingEntry time.Duration // for a relieving act's, and for the ledger that its warrant names, 1 s; then it is done without
+	RelievingEntry time.Duration // the same for a relieving act, and for the ledger that its warrant names, 1 s; then the act goes on without it
 	Poll           time.Duration // for the desk to answer that nothing is new, 20 s
 	Pause          time.Duration // before something that failed is tried again, at first, 50 ms
-	LongestPause   time.Duration // 5 s
+	LongestPause   time.Duration // the longest such pause, 5 s
 	Tick           time.Duration // between two looks at what is due, 500 ms
 	Save           time.Duration // between two notes of the ledger's head where nothing else is journalled, 1 s
 	Direct         time.Duration // between two direct reads of one critical subject, at least, 40 ms
 	Share          float64       // of one connection's time that direct reads of a platform may take, 0.2
 	Restore        float64       // of one connection's time that restorations of a platform's critical subjects may take, 0.5
 	Sweep          time.Duration // between two sweeps of a platform, 10 min
-	Word           time.Duration // that the stream has to say whose a deactivation was, which was seen before its event, 2 s
-	Blind          time.Duration // that a stream may be cut before it is said that the watch is blind, 5 s
+	Word           time.Duration // for the stream to say who made a deactivation that was seen before its event, 2 s
+	Blind          time.Duration // for a stream to be down before the watch reports itself blind, 5 s
 	Answer         time.Duration // for the desk to take a breach before the fixed address is alarmed, 2 s
 	Attempts       int64         // calls that the platform says it did not carry out, before an act has failed, 5
-	// Leaves is how many of the newest leaves of the ledger are remembered, 1,048,576: a
-	// warrant is found by its leaf, and one older than that has expired.
+	// Leaves is the number of newest leaves of the ledger that are remembered, 1,048,576. A
+	// warrant is found by its leaf; a warrant with an older leaf has expired.
 	Leaves int
 }
 
@@ -103,7 +103,7 @@ func (l *Limits) fill() {
 	}
 }
 
-// Config is what an executor is made of.
+// Config holds all that an executor needs.
 type Config struct {
 	ID        string
 	Key       ed25519.PrivateKey
@@ -114,8 +114,9 @@ type Config struct {
 	Limits    Limits
 	Now       func() time.Time // nil: the machine's clock
 	Rand      io.Reader        // nil: the machine's randomness
-	// Alarm, if set, sends a breach, or a freeze that was taken directly, that the
-	// desk does not take to the one address that the executor knows by itself.
+	// Alarm, if set, sends a record to the one address that the executor knows by itself. It
+	// is called for a breach, or a freeze that was taken directly, that the desk did not
+	// accept.
 	Alarm func(ctx context.Context, r proof.SignedExecution) error
 	// Step, if set, is called between any two steps of an act, with the name of
 	// the one just done; see the constants.
@@ -132,7 +133,7 @@ const (
 	StepEnded      = "ended"        // the receipt is journalled
 	StepHandedOver = "handed over"  // the desk has a record
 	StepSeen       = "seen"         // a breach is established and nothing is journalled yet
-	StepTaken      = "taken"        // a change is in force that came straight from who signed it
+	StepTaken      = "taken"        // a change that its signer handed over directly is in force
 	StepBreached   = "breached"     // the breach is journalled, and its restoration if it is due at once
 	StepSaving     = "saving"       // the governance entries that were followed are about to be journalled
 )
@@ -154,17 +155,17 @@ type Executor struct {
 	heights   *heights
 	subjects  *locks
 
-	taking sync.Mutex // one change is taken at a time, so that each counts for the next
+	taking sync.Mutex // one change is taken at a time, so that the check of the next one sees it
 
 	random   sync.Mutex
 	source   io.Reader
 	mu       sync.Mutex
-	run      context.Context // of Run; nil before and after
+	run      context.Context // Run's context; nil before and after Run
 	tasks    map[journal.Key]*task
 	finished sync.WaitGroup // of tasks
 	wake     chan struct{}  // a lift may be due
 
-	gives map[string][]platform.Fact // what each platform's connector gives, sorted; only of those that were reached
+	gives map[string][]platform.Fact // the facts that each platform's connector gives, sorted; only of platforms that were reached
 }
 
 // New returns an executor. A journal that belongs to another executor or another
@@ -231,11 +232,11 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	return e, nil
 }
 
-// Run follows the ledger, settles what was under way when the executor last
-// stopped, lifts what is due, and hands records over, until ctx ends. Carry
-// works while it runs. The error is nil after ctx has ended, else what made it
-// impossible to go on: after it nobody knows what the journal holds, and a new
-// Executor has to begin from it.
+// Run follows the ledger, settles all acts that were under way when the executor last
+// stopped, lifts suspensions that are due, and hands records over, until ctx ends. Carry
+// works while it runs. The error is nil after ctx has ended. Any other error means that
+// Run could not go on and nobody knows what the journal holds: a new Executor has to
+// begin from the journal.
 func (e *Executor) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -274,9 +275,9 @@ func (e *Executor) Run(ctx context.Context) error {
 	return nil
 }
 
-// learn asks a connector which facts it gives, until its platform was reached. It is
-// asked here, since some connectors connect when they are first asked, and the status
-// must wait for no platform.
+// learn asks a connector which facts it gives, until its platform was reached. It runs
+// apart, since some connectors connect when they are first asked, and Status must not
+// wait for a platform.
 func (e *Executor) learn(ctx context.Context, name string, c platform.Connector) {
 	for p := e.pause(); ctx.Err() == nil; p.wait(ctx) {
 		can := c.Capabilities()
@@ -293,8 +294,8 @@ func (e *Executor) learn(ctx context.Context, name string, c platform.Connector)
 	}
 }
 
-// given returns what facts a platform's connector gives; ok is false while it was
-// never reached.
+// given returns the facts that a platform's connector gives; ok is false while the
+// platform was never reached.
 func (e *Executor) given(name string) (facts []platform.Fact, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -302,7 +303,7 @@ func (e *Executor) given(name string) (facts []platform.Fact, ok bool) {
 	return facts, ok
 }
 
-// Status says how the executor is.
+// Status returns the executor's present state.
 func (e *Executor) Status() proof.ExecutorStatus {
 	v := e.ledger.view()
 	s := proof.ExecutorStatus{Executor: e.id, Size: v.size, Clock: canonical.At(e.now()), Stopped: e.stopped(v), Platforms: slices.Sorted(maps.Keys(e.platforms))}
@@ -353,7 +354,7 @@ func (e *Executor) newID(prefix string) string {
 	return id.Source{Now: e.now, Rand: e.source}.New(prefix)
 }
 
-// sealed makes an opening that a record commits to.
+// sealed makes an opening of a field, and the commitment to it that a record holds.
 func (e *Executor) sealed(name, value string) (ledger.Opening, canonical.Digest, error) {
 	o, err := ledger.Field(name, value)
 	if err != nil {
@@ -370,7 +371,8 @@ func (e *Executor) sealed(name, value string) (ledger.Opening, canonical.Digest,
 func callKey(a journal.Act) string {
 	key := hex.EncodeToString(a.Nonce)
 	if a.Attempt > 1 {
-		// A platform that was asked about a key never acts on it afterwards.
+		// A platform that was asked about a key never acts on it afterwards, so each attempt
+		// has its own.
 		key += fmt.Sprintf("-%d", a.Attempt)
 	}
 	return key
@@ -437,7 +439,7 @@ func (l *locks) take(ctx context.Context, name string) (release func(), err erro
 	}
 }
 
-// try takes a subject if nobody works on it.
+// try takes a subject if no act works on it.
 func (l *locks) try(name string) (release func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -456,13 +458,13 @@ func (l *locks) try(name string) (release func(), ok bool) {
 	}, true
 }
 
-// Running reports whether Run is on, so that Carry works.
+// Running reports whether Run is running, so that Carry works.
 func (e *Executor) Running() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.run != nil
 }
 
-// Entered returns the number below which every record of this executor is in the
-// ledger: as many as it has signed, once all have been handed over.
+// Entered returns a sequence number: every record of this executor below it is in the
+// ledger. Once all records have been handed over, it is the count of records signed.
 func (e *Executor) Entered() int64 { return e.outbox.entered() }

@@ -13,7 +13,7 @@ import (
 	"countersign.dev/ledger/proof"
 )
 
-// fold takes in the bodies that are there, each class in its order.
+// fold applies the bodies that were received, each class in its order.
 func (f *follower) fold() {
 	var missing []string
 	own := f.e.now()
@@ -34,7 +34,7 @@ func (f *follower) fold() {
 	}
 	f.foldGovernance(own)
 	switch {
-	case f.unheard != (stretch{}): // it is told below
+	case f.unheard != (stretch{}): // stopUnheard, below, says so
 	case len(f.governance) > 0:
 		missing = append(missing, describe(f.governance[0]))
 	default:
@@ -44,7 +44,7 @@ func (f *follower) fold() {
 	}
 	delete(f.stops, stopUnheard)
 	if s := f.unheard; s != (stretch{}) {
-		f.stops[stopUnheard] = fmt.Sprintf("The desk has not given the ledger's entries from %d on yet. One of them may be somebody's no to the change of the desk in %s, so that the change does not count before they are read.",
+		f.stops[stopUnheard] = fmt.Sprintf("The desk has not given the ledger's entries from %d on yet. One of them may be somebody's refusal of the change of the desk in %s, so the change does not count until they are read.",
 			s.from, describe(f.governance[0]))
 		if !f.remembers(s.from) {
 			f.stops[stopUnheard] += " This executor no longer remembers their leaves: find out why the desk kept the entries back, and start the executor again."
@@ -54,13 +54,13 @@ func (f *follower) fold() {
 		delete(f.stops, stopWithheld)
 		return
 	}
-	f.stops[stopWithheld] = "The desk does not give, or not as its leaf commits to, the body of " + strings.Join(missing, " and of ") +
-		"; without it nobody knows who may do what."
+	f.stops[stopWithheld] = "The desk does not give the body of " + strings.Join(missing, " and of ") +
+		", or gives another than its leaf commits to; without it nobody knows who may do what."
 }
 
-// adopt takes over what other executors of this desk, or this one before its
-// journal was lost, have entered about tiers. Whose they are is known once the
-// chain is folded as far.
+// adopt takes over the tiers that were entered by other executors of this desk, or by
+// this one before its journal was lost. It must wait until the chain is folded far enough
+// to know the executors' keys.
 func (f *follower) adopt() error {
 	for ; len(f.tiers) > 0; f.tiers = f.tiers[1:] {
 		n := f.tiers[0]
@@ -69,7 +69,7 @@ func (f *follower) adopt() error {
 			return err
 		}
 		if err := record.VerifyBy(f.state); err != nil {
-			continue // nobody's word
+			continue // the chain knows no such executor, so the entry says nothing
 		}
 		found, hidden, err := proof.TiersOf(*n.body, n.seals)
 		if err != nil {
@@ -79,16 +79,16 @@ func (f *follower) adopt() error {
 			return err
 		}
 		if hidden > 0 {
-			f.stops[stopTiers] = fmt.Sprintf("The ledger says in %s that %d subjects of %s are %s, and the desk does not say which: nobody knows who must not be touched by one person. "+
+			f.stops[stopTiers] = fmt.Sprintf("The ledger says in %s that %d subjects of %s are %s, and the desk does not say which: nobody knows which subjects one person must not touch alone. "+
 				"Give this executor the journal of the one before.", describe(n), hidden, record.Execution.Sight.Platform, record.Execution.Sight.Tier)
 		}
 	}
 	return nil
 }
 
-// keep has entries of the governance chain that verified journalled. Of a ledger that is
-// not the journal's none is: a journal with the entries of two chains could not be read
-// at the next start, and nothing would be lifted any more.
+// keep queues verified entries of the governance chain for the journal. It keeps none of
+// a ledger that is not the journal's: with the entries of two chains the journal could
+// not be read at the next start, and nothing would be lifted any more.
 func (f *follower) keep(verified []followedEntry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -126,8 +126,8 @@ func refold(root canonical.Digest, chain []journal.ChainEntry) (*proof.State, er
 	return apply(settled)
 }
 
-// avoid has a revived change journalled as void: it stays void when the leaves are
-// forgotten against which the no could be read.
+// avoid queues a revived change for the journal as void. The change stays void even after
+// the leaves are forgotten that prove the refusal.
 func (f *follower) avoid(n followedEntry, because error) {
 	leaf := n.leaf.Digest()
 	if f.void[leaf] != "" {
@@ -143,8 +143,8 @@ func describe(n followedEntry) string {
 	return fmt.Sprintf("the %s entry %d (entry %d of the ledger)", n.leaf.Class, n.leaf.Number, n.index)
 }
 
-// foldGovernance applies what verifies. A state that an entry was applied to in
-// vain may be half changed, so that it is thrown away and made again.
+// foldGovernance applies the governance entries that verify. An entry that fails may
+// leave a state half changed, so that state is thrown away and built again.
 func (f *follower) foldGovernance(own time.Time) {
 	ready := 0
 	f.unheard = stretch{}
@@ -200,7 +200,7 @@ func (f *follower) foldGovernance(own time.Time) {
 	f.mu.Lock()
 	f.nos.folded = s.Time
 	f.mu.Unlock()
-	if f.broken { // nothing is folded any more, so that nothing has to be read first
+	if f.broken { // once the chain is broken nothing is folded, so nothing has to be read first
 		f.governance, f.unheard = nil, stretch{}
 	}
 }

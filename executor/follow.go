@@ -24,39 +24,38 @@ const tolerance = 60 * time.Second
 // stop is a reason for which burdening acts are refused.
 type stop string
 
-// The stops. Those of the first group end when what caused them does; the others
-// last as long as the process, and come back after a restart, which reads
-// the same ledger again.
+// The stops. Those of the first group end with their cause. The others last as long as
+// the process, and come back after a restart, which reads the same ledger again.
 const (
 	stopStart    stop = "starting"    // nothing has been followed yet
 	stopFeed     stop = "feed"        // the desk's answer contradicts its own checkpoint, or is not signed by the log's key
 	stopWithheld stop = "withheld"    // a body that we must have was not given or does not open its leaf
-	stopUnheard  stop = "unheard"     // entries were not given that may be somebody's no to a change of the desk
+	stopUnheard  stop = "unheard"     // entries are missing that may hold somebody's refusal of a change of the desk
 	stopRollback stop = "rolled back" // the ledger is shorter than one that we saw
 
-	stopForked  stop = "forked"  // the ledger is another than one that we saw
+	stopForked  stop = "forked"  // the ledger is not the one that we saw
 	stopBroken  stop = "broken"  // a governance entry does not verify
-	stopForeign stop = "foreign" // a record in our name that our journal lacks
+	stopForeign stop = "foreign" // the ledger holds a record in our name that our journal lacks
 	stopTiers   stop = "tiers"   // it is not known which subjects rules have raised
 )
 
-// view is what is known of the ledger at one moment. It is never changed.
+// view is the knowledge about the ledger at one moment. It is never changed.
 type view struct {
 	size       int64
 	tree       canonical.Digest
 	remembered int64        // size of a longer ledger that the journal has seen
 	state      *proof.State // folded as far as it verifies
-	settled    *proof.State // the same before an admission whose rows are not all there; what relieves goes by it
+	settled    *proof.State // the state before an admission that lacks some of its rows; relieving acts go by it
 	stops      map[stop]string
-	ours       bool // the ledger that the journal has seen is its beginning: it may be journalled
+	ours       bool // the ledger continues the one that the journal has seen, so that it may be journalled
 }
 
 // followedEntry is a leaf whose body is needed.
 type followedEntry struct {
 	index int64
 	leaf  ledger.Leaf
-	body  *ledger.Body // nil until it was given and opens the leaf; of the desk's class only if it may be a no
-	read  bool         // of the desk's class: it was given and opens the leaf
+	body  *ledger.Body // nil until a body was given that opens the leaf; of the desk's class only if it may be a refusal
+	read  bool         // of the desk's class: a body was given that opens the leaf
 	raw   []byte       // the body as it was given
 	salt  canonical.Bytes
 	seals []ledger.Opening // of a batch of tiers, as they were given
@@ -74,7 +73,7 @@ type follower struct {
 	tentative  tip             // verified and batch
 	state      *proof.State
 	settled    *proof.State
-	kept       *proof.State    // from the journal, until the ledger has been read as far
+	kept       *proof.State    // from the journal, until the ledger has been read up to its end
 	governance []followedEntry // to fold, in order
 	executions []followedEntry // to compare, in order
 	tiers      []followedEntry // batches of tiers that are not in the journal, to adopt
@@ -84,7 +83,7 @@ type follower struct {
 	foreign    bool                        // the ledger is not the one that the journal has seen
 	fresh      bool                        // the journal is new
 	unheard    stretch                     // to be read before the first of governance is folded
-	void       map[canonical.Digest]string // why governance entries were void when they were met before, by leaf
+	void       map[canonical.Digest]string // reasons why governance entries were found void earlier, by leaf
 	stops      map[stop]string
 
 	current atomic.Pointer[view]
@@ -103,7 +102,7 @@ type follower struct {
 	over    []journal.Taken      // in force here, and not in the chain yet
 	laid    laid
 	nos     nos
-	bare    *view // as the chain says, without over
+	bare    *view // the view by the chain alone, without over
 }
 
 // tip is the end of a ledger.
@@ -160,8 +159,8 @@ func (f *follower) show() {
 	f.changed = make(chan struct{})
 }
 
-// await waits until the condition holds of what is known, and reports whether
-// it did before ctx ended.
+// await waits until a view meets the condition, and reports whether one did before ctx
+// ended.
 func (f *follower) await(ctx context.Context, holds func(*view) bool) bool {
 	for {
 		f.mu.Lock()
@@ -205,8 +204,8 @@ func (f *follower) rootAt(size int64) (root tlog.Hash, ok bool) {
 	return edge.Root(), true
 }
 
-// at returns the instant to judge by: the latest of our own clock and the newest
-// entry that is believed.
+// at returns the instant to judge by: the later of our own clock and the time of the
+// newest entry that we believe.
 func (f *follower) at(own time.Time) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -245,9 +244,9 @@ func (f *follower) dated(t canonical.Time, own time.Time) {
 	}
 }
 
-// head is what the journal keeps of the ledger: nothing of one that is not known to go on
-// from the ledger that the journal has seen. Else whoever starts this executor twice on a
-// fork would have it take the fork for its own.
+// head returns the head of the ledger for the journal. It is empty for a ledger that is
+// not known to continue the one that the journal has seen: else an executor that is
+// started twice on a fork would take the fork for its own.
 func (f *follower) head() journal.Head {
 	v := f.view()
 	if !v.ours {
@@ -256,10 +255,9 @@ func (f *follower) head() journal.Head {
 	return journal.Head{Size: v.size, Tree: v.tree, Entered: f.e.outbox.entered()}
 }
 
-// save journals the newest head and the governance entries now and then, and
-// once more at the end, so that an idle executor notices as well that the ledger
-// was cut back while it was down, and one that is started without its desk knows
-// who may undo.
+// save journals the newest head and the governance entries from time to time, and once
+// more at the end. So an idle executor notices too when the ledger was cut back while it
+// was down, and an executor that starts without its desk knows who may undo.
 func (f *follower) save(ctx context.Context) error {
 	saved := f.remembered.Size
 	for over := false; !over; {
@@ -272,12 +270,12 @@ func (f *follower) save(ctx context.Context) error {
 	return nil
 }
 
-// saveTime is how long one note may take.
+// saveTime bounds one such save.
 const saveTime = 5 * time.Second
 
-// saveNow journals what was followed since the ledger had a size, and returns
-// the size that it has now. The end of ctx does not break it off: what was taken
-// out to be journalled would be in no journal.
+// saveNow journals what was followed since the ledger had the size saved, and returns its
+// size now. The end of ctx does not interrupt it: the entries were taken out of the queue
+// for the journal, and would be in no journal.
 func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 	h := f.head()
 	f.mu.Lock()
@@ -309,8 +307,8 @@ func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 	return max(saved, h.Size), f.e.journal.Saw(ctx, h)
 }
 
-// follow reads the ledger for as long as ctx lives. The desk's errors and lies
-// are met by asking again.
+// follow reads the ledger for as long as ctx lives. It answers the desk's errors and lies
+// by asking again.
 func (f *follower) follow(ctx context.Context) error {
 	p := f.e.pause()
 	for ctx.Err() == nil {
@@ -364,7 +362,7 @@ func (f *follower) withheld() int64 {
 // lacks reports whether bodies have to be asked for.
 func (f *follower) lacks() bool { return f.withheld() >= 0 || f.unheard != (stretch{}) }
 
-// askAgain asks once more for bodies that were not given.
+// askAgain asks once more for missing bodies.
 func (f *follower) askAgain(ctx context.Context) {
 	defer f.publish()
 	f.hearChange(ctx)
@@ -412,8 +410,8 @@ func lie(format string, args ...any) *fault.Error {
 	return fault.New(fault.Conflict, "ledger-tampered", format, args...)
 }
 
-// take adds a feed. Nothing of it is believed before a checkpoint that the
-// log's key signed covers it.
+// take adds a feed. Its contents are believed only when a checkpoint signed by the log's
+// key covers them.
 func (f *follower) take(feed proof.Feed) error {
 	if from := f.tentative.edge.Size(); feed.From != from {
 		return lie("The desk answered with the ledger from %d where it was asked from %d.", feed.From, from)
@@ -464,17 +462,17 @@ func (f *follower) take(feed proof.Feed) error {
 	return nil
 }
 
-// forget gives up what no checkpoint has covered.
+// forget drops all leaves that no checkpoint has covered.
 func (f *follower) forget() {
 	f.batch = nil
 	f.tentative = f.verified.clone()
 }
 
-// another says that the ledger is not the one that the journal has seen. From then on
+// another notes that the ledger is not the one that the journal has seen. From then on
 // nothing of it is journalled.
 func (f *follower) another(size int64) {
 	f.matched, f.foreign = true, true
-	f.stops[stopForked] = fmt.Sprintf("The ledger's first %d entries are others than those that this executor saw before.", size)
+	f.stops[stopForked] = fmt.Sprintf("The ledger's first %d entries are not the ones that this executor saw before.", size)
 }
 
 func (f *follower) forked(size int64) {
@@ -485,7 +483,7 @@ func (f *follower) rolledBack(now, before int64) {
 	f.stops[stopRollback] = fmt.Sprintf("The ledger has %d entries; this executor has seen %d: an old ledger was put in its place.", now, before)
 }
 
-// read parses the leaves of a feed, which must continue each class without gap.
+// read parses the leaves of a feed. Each class must continue without a gap.
 func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]followedEntry, tip, error) {
 	end := f.tentative.clone()
 	batch := make([]followedEntry, 0, len(feed.Leaves))
@@ -544,7 +542,7 @@ func (f *follower) logKey(all []followedEntry) (note.Verifier, error) {
 	return ledger.ParseVerifierKey(c.Founding.LogKey)
 }
 
-// accept makes leaves that a checkpoint covers part of what is known.
+// accept adds leaves that a checkpoint covers to the verified ledger.
 func (f *follower) accept(batch []followedEntry, end tip, signed int64) {
 	first := f.verified.edge.Size() == 0
 	f.verified, f.batch = end, nil

@@ -17,47 +17,49 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Somebody's no to a request is one of the desk's own entries, and a leaf does not
-// show of which kind its entry is. So before anybody is burdened the executor has
-// read every entry that may be about the request, each against the leaf that it
-// followed itself. A desk that keeps one back stops the act.
+// A person's refusal of a request (a decline or a withdrawal, here: a no) is one of the
+// desk's own entries, and a leaf does not show the kind of its entry. So before the
+// executor burdens anybody it has read every entry that may be about the request, and has
+// checked each against the leaf that it followed itself. A desk that keeps one back stops
+// the act.
 //
-// A desk gives the bodies with the newest leaves, so that usually nothing is asked
-// for. What was not given is asked for when an act needs it: after a start, what
-// came since the act was first signed.
+// A desk gives the bodies with the newest leaves, so that usually nothing needs to be
+// asked for. Missing bodies are asked for when an act needs them: after a start, all
+// since the act was first signed.
 
 // no is somebody's no to a request, as the ledger holds it.
 type no struct {
 	index   int64  // of its entry
 	kind    string // of its entry
 	by      workforce.WorkerID
-	expires canonical.Time // of the request: afterwards nobody can act on it anyway
+	expires canonical.Time // when the request expires: afterwards nobody can act on it anyway
 }
 
-// stretch is entries of the ledger from an index on and before another.
+// stretch is the range [from, to) of entries of the ledger.
 type stretch struct{ from, to int64 }
 
-// nos is what is known of those who said no. The follower's lock guards it.
+// nos holds the known refusals of requests. The follower's lock guards it.
 type nos struct {
 	by     map[string][]no // by request, in no order
-	full   int             // of how many requests they are before those that are over are looked for
-	folded canonical.Time  // of the newest governance entry: the next is not dated before it
-	unread []stretch       // entries of the desk's among which some were not read, in order
+	full   int             // at so many requests those that are over are looked for
+	folded canonical.Time  // time of the newest governance entry: the next one is not dated earlier
+	unread []stretch       // desk entries that were not all read, in order
 	marks  []journal.Mark
 	fresh  []journal.Mark // those that the journal lacks
 }
 
-// markEvery is how long it is from one mark to the next: so much more than was
-// needed is read after a start.
+// markEvery is the time from one mark to the next. After a start at most so much more of
+// the ledger is read than needed.
 const markEvery = 10 * time.Minute
 
-// joined is how far apart two entries that were not read may be to be asked for as one stretch.
+// joined is the largest gap between two unread entries that are asked for as one stretch.
 const joined = 100
 
-// note remembers a decline or a withdrawal of the request that was signed, whatever
-// request the desk writes beside it. It forgets those of requests that had expired when
-// the newest governance entry was made, since no later one can carry them out: the times
-// of other entries are the desk's word, and some changes may not be folded yet.
+// note remembers a decline or a withdrawal of the request that the signature names,
+// whatever request the desk writes beside it. It forgets the refusals of requests that
+// had expired when the newest governance entry was made, since no later entry can carry
+// them out. It goes by governance entries because the times of other entries are the
+// desk's word, and some changes may not be folded yet.
 func (s *nos) note(index int64, b ledger.Body) {
 	var request string
 	var signed actions.Signed
@@ -77,7 +79,7 @@ func (s *nos) note(index int64, b ledger.Body) {
 	default:
 		return
 	}
-	if named := signed.Statement.Request; named != "" { // a withdrawal of before is not signed
+	if named := signed.Statement.Request; named != "" { // withdrawals of earlier versions are not signed
 		request = named
 	}
 	if s.by == nil {
@@ -92,7 +94,7 @@ func (s *nos) note(index int64, b ledger.Body) {
 	s.by[request] = append(s.by[request], no{index, b.Kind, signed.Statement.Signer, signed.Statement.Expires})
 }
 
-// manyNos is of how many requests they are, at least, before those that are over are looked for.
+// manyNos is the least number of requests at which those that are over are looked for.
 const manyNos = 10_000
 
 // accepted takes note of verified entries.
@@ -112,16 +114,16 @@ func (s *nos) accepted(batch []followedEntry) {
 	}
 }
 
-// due reports whether it is time for a mark. A clock that was wrong and is set right
-// leaves a mark in the future: the marks go on all the same.
+// due reports whether it is time for a mark. If a wrong clock left a mark in the future
+// and was set right, the marks go on all the same.
 func (s *nos) due(own time.Time) bool {
 	last := len(s.marks) - 1
 	return last < 0 || own.Sub(s.marks[last].At.Time).Abs() >= markEvery
 }
 
-// datedBy reports whether the newest of some entries that can be read is not dated
-// later than a time of our own clock. Otherwise one clock is wrong, and it may be ours:
-// a size that is noted by a clock that is behind counts as older than it is.
+// datedBy reports whether the newest of the entries that can be read is dated no later
+// than a time of our own clock. If it is later, one clock is wrong, and it may be ours: a
+// mark by a clock that is behind would make its size seem older than it is.
 func datedBy(batch []followedEntry, own time.Time) bool {
 	for i := len(batch) - 1; i >= 0; i-- {
 		if batch[i].raw == nil {
@@ -139,8 +141,8 @@ func (s *nos) mark(size int64, own time.Time) {
 	s.marks, s.fresh = append(s.marks, m), append(s.fresh, m)
 }
 
-// hear reads the body of an entry of the desk's, if it was given and opens the leaf.
-// Only one that may be a no is parsed.
+// hear reads the body of a desk entry, if it was given and opens the leaf. It parses only
+// a body that may be a refusal.
 func (n *followedEntry) hear(bodies map[int64]proof.FeedBody) {
 	given, ok := bodies[n.index]
 	if !ok || ledger.Opens(n.leaf, given.Body, given.Salt) != nil {
@@ -158,8 +160,8 @@ func (n *followedEntry) hear(bodies map[int64]proof.FeedBody) {
 	n.read = true
 }
 
-// refused says that the ledger holds somebody's no to a burdening act: the desk may
-// not go on with signatures that it has in hand.
+// refused returns an error if the ledger holds somebody's refusal of a burdening act: the
+// desk may not go on with signatures that it collected before.
 func (f *follower) refused(request string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -174,14 +176,14 @@ func (f *follower) refused(request string) error {
 	}
 }
 
-// A change of the desk takes effect by its entry alone, with no warrant. So before the
-// executor folds one that it has not folded before, it has read every entry that may be
-// somebody's no to its request, as it does before it burdens anybody.
+// A change of the desk takes effect by its entry alone, without a warrant. So before the
+// executor folds a new one, it has read every entry that may refuse the change's request,
+// as it does before it burdens anybody.
 
-// heardChange says that entries have to be read before a governance entry is folded,
-// and which come first; ok is false if there are none. Nothing is asked for changes that
-// this executor, with a new journal, found in the ledger when it started, nor for those
-// that its journal holds.
+// heardChange returns the first entries that have to be read before a governance entry is
+// folded; ok is false if there are none. It asks for none for changes that this executor,
+// with a new journal, found in the ledger when it started, nor for changes in its
+// journal.
 func (f *follower) heardChange(n followedEntry) (s stretch, ok bool) {
 	a, is := changeIn(n)
 	if !is || f.fresh && n.index < f.begun || n.leaf.Number < int64(len(f.chain)) || f.void[n.leaf.Digest()] != "" {
@@ -189,18 +191,19 @@ func (f *follower) heardChange(n followedEntry) (s stretch, ok bool) {
 	}
 	since := f.before(firstSigned(a.Request, a.Countersignatures).Add(-tolerance))
 	f.mu.Lock()
-	// What came before this executor began to follow is passed over where the leaves are
-	// forgotten. What came since was asked for in time, and was kept back if it is not here.
+	// Entries from before this executor began to follow are passed over where their leaves
+	// are forgotten. Entries since then were asked for in time, and the desk kept back those
+	// that are missing.
 	since = max(since, min(f.base, f.begun))
 	f.mu.Unlock()
 	s, ok = f.nextUnread(since)
 	return stretch{s.from, min(s.to, n.index)}, ok && s.from < n.index
 }
 
-// revived says that a governance entry carries out a request to which the ledger holds a
-// no before it: whoever edits a request's row can have the desk go on with the signatures.
-// Of what a decline only withholds the signer's own yes (actions.Withholds), a withdrawal
-// alone is a no.
+// revived returns an error if a governance entry carries out a request that somebody
+// refused earlier in the ledger. An attacker who edits a request's row could have the
+// desk go on with its signatures. For a change whose decline only withholds the signer's
+// own yes (actions.Withholds), only a withdrawal counts.
 func (f *follower) revived(n followedEntry) error {
 	a, is := changeIn(n)
 	if !is {
@@ -224,7 +227,8 @@ func (f *follower) revived(n followedEntry) error {
 	return nil
 }
 
-// changeIn returns what authorises a change of the desk, if a governance entry holds one.
+// changeIn returns the authority of a change of the desk, if a governance entry holds
+// one.
 func changeIn(n followedEntry) (a proof.Authority, ok bool) {
 	switch n.body.Kind {
 	case proof.KindFounding, proof.KindRow, proof.KindTaken:
@@ -234,8 +238,8 @@ func changeIn(n followedEntry) (a proof.Authority, ok bool) {
 	return a, canonical.UnmarshalExact(n.body.Data, &a) == nil
 }
 
-// hearChange asks for entries that have to be read before a change is folded, until all
-// were given or the desk keeps some back.
+// hearChange asks for the entries that have to be read before a change is folded, until
+// all were given or the desk keeps some back.
 func (f *follower) hearChange(ctx context.Context) {
 	for f.unheard != (stretch{}) {
 		s := f.unheard
@@ -247,8 +251,8 @@ func (f *follower) hearChange(ctx context.Context) {
 	}
 }
 
-// hearNews asks for what was not given with the leaves since the executor began to
-// follow, so that it is read before the leaves are forgotten. Nothing waits for it.
+// hearNews asks for missing bodies since the executor began to follow, so that they are
+// read before their leaves are forgotten. Nothing waits for it.
 func (f *follower) hearNews(ctx context.Context) error {
 	p := f.e.pause()
 	for f.await(ctx, func(*view) bool { _, ok := f.news(); return ok }) && ctx.Err() == nil {
@@ -261,7 +265,7 @@ func (f *follower) hearNews(ctx context.Context) error {
 	return nil
 }
 
-// hearSome asks for the first of the news, and reports whether some were read.
+// hearSome asks for the first of these bodies, and reports whether some were read.
 func (f *follower) hearSome(ctx context.Context) bool {
 	release, err := f.e.subjects.take(ctx, hearing)
 	if err != nil {
@@ -276,8 +280,8 @@ func (f *follower) hearSome(ctx context.Context) bool {
 	return err == nil && f.hear(s, bodies) > s.from
 }
 
-// news returns the first entries that were not read since the executor began to follow,
-// and whose leaves are not forgotten.
+// news returns the first unread entries since the executor began to follow whose leaves
+// are not forgotten.
 func (f *follower) news() (s stretch, ok bool) {
 	f.mu.Lock()
 	since := max(f.begun, f.base)
@@ -285,7 +289,7 @@ func (f *follower) news() (s stretch, ok bool) {
 	return f.nextUnread(since)
 }
 
-// heard sees to it that every entry is read that may be somebody's no to a request.
+// heard returns once every entry was read that may refuse a request, or an error.
 func (e *Executor) heard(ctx context.Context, w proof.Warrant) error {
 	since := e.ledger.before(firstSigned(w.Request, w.Countersignatures).Add(-tolerance))
 	if _, ok := e.ledger.nextUnread(since); !ok {
@@ -305,7 +309,7 @@ func (e *Executor) heard(ctx context.Context, w proof.Warrant) error {
 			return nil
 		}
 		if !e.ledger.remembers(s.from) {
-			return fault.New(fault.Expired, "entries-forgotten", "An entry of the ledger may be somebody's no to this request, and this executor has not read it and no longer remembers its leaf: "+
+			return fault.New(fault.Expired, "entries-forgotten", "An entry of the ledger may be somebody's refusal of this request. This executor has not read the entry and no longer remembers its leaf: "+
 				"more than %d entries came since. Sign the request anew.", e.limits.Leaves)
 		}
 		bodies, err := e.desk.Bodies(ctx, s.from, s.to)
@@ -313,24 +317,24 @@ func (e *Executor) heard(ctx context.Context, w proof.Warrant) error {
 			return notRead(s.from, err)
 		}
 		if e.ledger.hear(s, bodies) == s.from {
-			return fault.New(fault.Unavailable, "entry-withheld", "The desk does not give entry %d of the ledger, or not as its leaf commits to: it may be somebody's no to this request, so nothing is done. "+
+			return fault.New(fault.Unavailable, "entry-withheld", "The desk does not give entry %d of the ledger, or gives another than its leaf commits to. The entry may be somebody's refusal of this request, so nothing is done. "+
 				"Find out why the desk keeps it back.", s.from)
 		}
 	}
 }
 
-// hearing is what entries are asked for under.
+// hearing is the name of the lock under which entries are asked for.
 const hearing = "hearing"
 
 func notRead(from int64, because error) error {
-	return fault.New(fault.Unavailable, "entries-not-read", "The desk has not yet given all entries of the ledger from %d on; one of them may be somebody's no to this request. "+
-		"What was read stays read: try again.", from).Because(because)
+	return fault.New(fault.Unavailable, "entries-not-read", "The desk has not yet given all entries of the ledger from %d on; one of them may be somebody's refusal of this request. "+
+		"The entries that were read need not be read again: try again.", from).Because(because)
 }
 
-// firstSigned is the earliest time from which one of the signatures on a request says to
-// be good. Nobody said no to the request before that. Whoever dates a signature later
-// than it was made gains nothing by it as long as one of the others is honest; and
-// where none is, they could as well sign anew.
+// firstSigned is the earliest instant from which one of a request's signatures is valid
+// by its own words. Nobody refused the request before that. A signer who dates a
+// signature later gains nothing as long as one other signer is honest; if none is, they
+// could as well sign anew.
 func firstSigned(request actions.Signed, countersignatures []actions.Signed) time.Time {
 	first := request.Statement.NotBefore
 	for _, c := range countersignatures {
@@ -341,8 +345,8 @@ func firstSigned(request actions.Signed, countersignatures []actions.Signed) tim
 	return first.Time
 }
 
-// before returns a size that the ledger had before a time of our own clock: what was
-// made later is not among so many entries.
+// before returns a size that the ledger had before a time of our own clock: no entry
+// below it was made later.
 func (f *follower) before(t time.Time) (size int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -354,17 +358,17 @@ func (f *follower) before(t time.Time) (size int64) {
 	return size
 }
 
-// remembers reports whether the leaf of an entry is still known, against which its
-// body can be checked.
+// remembers reports whether the leaf of an entry is still known, so that a body can be
+// checked against it.
 func (f *follower) remembers(index int64) bool {
 	_, ok := f.leafAt(index)
 	return ok
 }
 
-// atOnce is how many entries are asked for at once, at most.
+// atOnce is the largest number of entries that are asked for at once.
 const atOnce = 1000
 
-// nextUnread returns the next entries from an index on that were not read.
+// nextUnread returns the next unread entries from an index on.
 func (f *follower) nextUnread(since int64) (s stretch, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -377,8 +381,8 @@ func (f *follower) nextUnread(since int64) (s stretch, ok bool) {
 	return s, false
 }
 
-// hear reads entries that were asked for, in their order, and returns the index of
-// the first of them that was not given, or not as its leaf commits to.
+// hear reads entries that were asked for, in their order. It returns the index of the
+// first one that was not given, or whose body does not open its leaf.
 func (f *follower) hear(s stretch, bodies []proof.FeedBody) int64 {
 	next := s.from
 	for _, given := range bodies {
@@ -404,7 +408,7 @@ func (f *follower) hear(s stretch, bodies []proof.FeedBody) int64 {
 	return next
 }
 
-// wasRead takes entries out of those that were not read.
+// wasRead takes entries out of the unread ones.
 func (s *nos) wasRead(r stretch) {
 	var left []stretch
 	for _, u := range s.unread {

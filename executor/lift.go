@@ -13,9 +13,9 @@ import (
 	"countersign.dev/platform"
 )
 
-// owed returns the lift that an act leaves owed: of a suspension that is in
-// force, or may be. It is a duty of the executor's own: command and time stand in
-// the journal, and it needs neither the desk nor anybody's signature.
+// owed returns the lift that an act leaves owed if its suspension is in force or may be.
+// The lift is the executor's own duty: command and time stand in the journal, and it
+// needs neither the desk nor a signature.
 func owed(a journal.Act, r journal.Result) *journal.Act {
 	spec, ok := actions.SpecOf(a.Kind)
 	if !ok || !spec.Timed || a.Duty != proof.DutyAct || r.Outcome != proof.Executed && r.Outcome != proof.Unknown {
@@ -49,7 +49,7 @@ func (e *Executor) liftAll(ctx context.Context) error {
 		for _, l := range lifts {
 			until := l.Due.Sub(e.now())
 			if until > 0 {
-				// The clock may be set, so that it is looked at now and then.
+				// The clock may be set meanwhile, so that it is read from time to time.
 				wait = min(until, e.limits.Tick)
 				break
 			}
@@ -94,12 +94,12 @@ func (e *Executor) lift(ctx context.Context, a journal.Act) (journal.Result, err
 		return journal.Result{}, err
 	}
 	e.step(StepIntended)
-	// The intent reaches the ledger when the desk answers; the lift is owed now.
+	// The lift is owed now: it does not wait for the intent to reach the ledger.
 	return e.callLift(ctx, a, c, before)
 }
 
-// underMark waits until the platform tells the subject's state. gone says why
-// there is nothing to lift, if it is not under our mark any more.
+// underMark waits until the platform tells the subject's state. gone is nil if the
+// subject is under our mark; otherwise it says why there is nothing to lift.
 func (e *Executor) underMark(ctx context.Context, a journal.Act, c platform.Connector) (now platform.State, gone, err error) {
 	for p := e.pause(); ; {
 		now, err := c.Read(ctx, a.Subject)
@@ -119,9 +119,9 @@ func (e *Executor) underMark(ctx context.Context, a journal.Act, c platform.Conn
 }
 
 // notUnder says why a lift, or a restoration, has nothing to lift: the subject is not
-// under the mark that it lifts. A lift is not needed if the subject is up, or if
-// another measure of ours has taken the place of the one that is over. What somebody
-// else has put in its place outlasts the time that people signed for; see expectedAfter.
+// under the mark that it lifts. A lift is not needed if the subject is up, or if another
+// measure of ours has taken the place of the one that is over. If somebody else exchanged
+// the mark, their measure outlasts the time that people signed for; see expectedAfter.
 func (e *Executor) notUnder(ctx context.Context, a journal.Act, now platform.State) (why, err error) {
 	owners := now.Status == platform.Deactivated && now.Mark == ""
 	if a.Duty != proof.DutyLift || now.Status == platform.Up || now.Status == platform.Deleted || owners {
@@ -134,16 +134,16 @@ func (e *Executor) notUnder(ctx context.Context, a journal.Act, now platform.Sta
 	if after := newest.Command.After(); ok && newest.Request != a.Request && now.Is(after.Status, after.Mark) {
 		return fault.New(fault.Conflict, "replaced", "The lift is not needed: the measure of the request %s has taken the place of this one.", newest.Request), nil
 	}
-	return fault.New(fault.Conflict, markExchanged, "The measure is over and was not lifted, since the subject is %s: somebody has put that in the place of our mark. "+
-		"To lift it, somebody asks for the restoration of the subject.", platform.Describe(now.Status, now.Mark)), nil
+	return fault.New(fault.Conflict, markExchanged, "The measure is over and was not lifted, since the subject is %s: somebody has exchanged our mark for that. "+
+		"To lift it, ask for the restoration of the subject.", platform.Describe(now.Status, now.Mark)), nil
 }
 
 // markExchanged is the type of a lift that met somebody else's mark in the place of ours.
 const markExchanged = "mark-exchanged"
 
-// expectedAfter returns the state that is right from now on, although nothing has
-// brought it back: after the end of a timed measure whose mark somebody exchanged it
-// is the one from before the measure (design, law 8). It is nil for every other act.
+// expectedAfter returns the state that is right from now on though no act of ours has
+// brought it back. If somebody exchanged the mark of a timed measure, the state from
+// before the measure is right after its end (law 8). It is nil for every other act.
 func (e *Executor) expectedAfter(ctx context.Context, a journal.Act, r journal.Result) (*platform.Expect, error) {
 	if a.Duty != proof.DutyLift || r.Type != markExchanged {
 		return nil, nil
@@ -152,10 +152,11 @@ func (e *Executor) expectedAfter(ctx context.Context, a journal.Act, r journal.R
 	return &was, err
 }
 
-// rightAfter returns the state that is right once an act is known to have left one. It
-// is that one, but where the lift of a takedown shows a deactivation that was not right
-// before: what was right before is right still, and the watch judges what shows as if
-// it had just been done. So a takedown makes nothing right that staff did.
+// rightAfter returns the state that is right after an act left its subject in the state
+// left. Usually that is left itself. The exception is the lift of a takedown that shows a
+// deactivation which was not right before: then the state from before stays right, and
+// the watch judges the deactivation as if it had just happened. So a takedown cannot
+// launder an act of staff.
 func (e *Executor) rightAfter(ctx context.Context, a journal.Act, left platform.Expect) (right platform.Expect, err error) {
 	if a.Command.Verb != platform.Restore || left.Status != platform.Deactivated {
 		return left, nil
@@ -167,8 +168,8 @@ func (e *Executor) rightAfter(ctx context.Context, a journal.Act, left platform.
 	return was, err
 }
 
-// beneath returns what is right beneath the measure that an act lifts, as far as it is
-// known: up if nothing is. It asks the journal, since the watch may not have begun.
+// beneath returns the right state beneath the measure that an act lifts, as far as it is
+// known; up if it is not. It asks the journal, since the watch may not have begun.
 func (e *Executor) beneath(ctx context.Context, a journal.Act) (platform.Expect, error) {
 	if a.Sight != nil {
 		return a.Sight.Expected, nil
@@ -189,8 +190,8 @@ func (e *Executor) beneath(ctx context.Context, a journal.Act) (platform.Expect,
 	return *before, err
 }
 
-// beforeMeasure returns the state in whose place a measure of ours was put: of one
-// that took the place of others of ours, the one before the first of them.
+// beforeMeasure returns the state from before a measure of ours. If the measure took the
+// place of other measures of ours, it is the state from before the first of them.
 func (e *Executor) beforeMeasure(ctx context.Context, request string) (*platform.Expect, error) {
 	for {
 		m, ok, err := e.journal.Act(ctx, journal.Key{Request: request, Duty: proof.DutyAct})
@@ -203,9 +204,9 @@ func (e *Executor) beforeMeasure(ctx context.Context, request string) (*platform
 	}
 }
 
-// lookAgainAt has a subject looked at that is in another state than is right: its measure
-// is over and not lifted, or its lift has shown what was not right beneath. Under a
-// standing order it is restored, and without one it is a breach that pages.
+// lookAgainAt asks for a look at a subject that is not in its right state: its measure is
+// over and not lifted, or the lift has shown a state beneath that was not right. Under a
+// standing order the look restores it; without one it is a breach that pages.
 func (e *Executor) lookAgainAt(a journal.Act) {
 	if w := e.watches[a.Subject.Platform]; w != nil {
 		w.queue.add(glance{id: a.Subject.ID, handle: a.Subject.Handle, via: viaRead, urgent: true})
@@ -217,9 +218,9 @@ func notNeeded(now platform.State) error {
 		platform.Describe(now.Status, now.Mark))
 }
 
-// callLift makes the call until the suspension is lifted or is not ours to lift.
-// A call of which nobody knows what came of it is not repeated before it can
-// take no effect any more and the subject was read again: then it did not.
+// callLift makes the call until the suspension is lifted or is not ours to lift. A call
+// whose outcome is unknown is not repeated at once: first the time must be over in which
+// it can take effect, and the subject is read again.
 func (e *Executor) callLift(ctx context.Context, a journal.Act, c platform.Connector, before platform.State) (journal.Result, error) {
 	for p := e.pause(); ; {
 		receipt, err := c.Apply(ctx, callKey(a), a.Command)
@@ -242,9 +243,9 @@ func (e *Executor) callLift(ctx context.Context, a journal.Act, c platform.Conne
 			return e.close(ctx, a, proof.KindReceipt, failed(why), receiptOf(err, before))
 		}
 		if a.Duty == proof.DutyRestore && fault.Is(err, "not-in-place") {
-			// The platform has answered, so that nothing is under way. Who does it again at
-			// once makes another breach. To ask what came of this call would keep the account
-			// down for as long as a request may live.
+			// The platform has answered, so that no call is under way. Somebody who suspends the
+			// account again at once makes another breach. To ask for the outcome of this call
+			// would keep the account down for as long as a request may live.
 			return e.close(ctx, a, proof.KindReceipt, notReadBack(fault.TextOf(err)), platform.Receipt{Before: before})
 		}
 		result, ended, err := e.settleLift(ctx, &a, c)
@@ -257,7 +258,8 @@ func (e *Executor) callLift(ctx context.Context, a journal.Act, c platform.Conne
 	}
 }
 
-// settleLift finds out what came of a call; ended is false if it has to be made again.
+// settleLift finds out the outcome of a call; ended is false if the call has to be made
+// again.
 func (e *Executor) settleLift(ctx context.Context, a *journal.Act, c platform.Connector) (r journal.Result, ended bool, err error) {
 	o, err := e.ask(ctx, *a, c)
 	if err != nil {
@@ -274,7 +276,7 @@ func (e *Executor) settleLift(ctx context.Context, a *journal.Act, c platform.Co
 	if gone != nil {
 		r = failed(gone)
 		if !o.Known && a.Command.Leaves(platform.Expect{Status: now.Status, Mark: now.Mark}) {
-			r = journal.Result{Outcome: proof.Executed} // nobody knows by whom; it is not suspended, which is what we owe
+			r = journal.Result{Outcome: proof.Executed} // the subject is not suspended, which is what we owe; nobody knows who lifted it
 		}
 		r, err = e.close(ctx, *a, proof.KindReceipt, r, platform.Receipt{After: now})
 		return r, true, err

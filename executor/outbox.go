@@ -10,9 +10,8 @@ import (
 	"countersign.dev/ledger/proof"
 )
 
-// outbox knows every record that was signed, and hands those over that the
-// verified ledger does not hold. That the ledger holds them is the only
-// acknowledgement that counts.
+// outbox knows every signed record, and hands over those that the verified ledger does
+// not hold. That the ledger holds them is the only acknowledgement that counts.
 type outbox struct {
 	e    *Executor
 	wake chan struct{}
@@ -51,8 +50,8 @@ func (o *outbox) nudge() {
 	}
 }
 
-// learn is called with the lock held. Records may be learnt out of order, since
-// several acts are journalled at once.
+// learn notes the digest of a record. It is called with the lock held. Records may be
+// learnt out of order, since several acts are journalled at once.
 func (o *outbox) learn(sequence int64, d canonical.Digest) {
 	for int64(len(o.digests)) <= sequence {
 		o.digests, o.index = append(o.digests, canonical.Digest{}), append(o.index, -1)
@@ -60,10 +59,10 @@ func (o *outbox) learn(sequence int64, d canonical.Digest) {
 	o.digests[sequence] = d
 }
 
-// compare looks at an entry of the class execution, and says whether our journal
-// holds it. One in our name must be a record of ours, once: else somebody has our
-// key, or our journal is an old one, and acts may have been carried out that we do
-// not know of.
+// compare looks at an entry of the class execution, and says whether our journal holds
+// it. An entry in our name must be a record of ours, and must come once. If it does not,
+// somebody has our key, or our journal is an old copy, and acts may have been carried out
+// that we do not know of.
 func (o *outbox) compare(n followedEntry) (ours bool, err error) {
 	given, err := proof.ParseExecution(*n.body)
 	if err != nil {
@@ -94,8 +93,8 @@ func (o *outbox) compare(n followedEntry) (ours bool, err error) {
 	return true, nil
 }
 
-// digest returns what the journal says of a record. The journal is asked if it
-// is not known here: the record may have come back faster than it was added.
+// digest returns the journal's digest of a record. It asks the journal if the outbox does
+// not know it yet: the record may have come back faster than it was added.
 func (o *outbox) digest(sequence int64) (canonical.Digest, error) {
 	o.mu.Lock()
 	if sequence >= 0 && sequence < int64(len(o.digests)) && !o.digests[sequence].IsZero() {
@@ -114,8 +113,8 @@ func (o *outbox) digest(sequence int64) (canonical.Digest, error) {
 	return d, nil
 }
 
-// holds reports whether the ledger as a view has it holds a record. Who judges
-// after this by the same view judges by all that came before the record.
+// holds reports whether the ledger of a view holds a record. A judgement by the same view
+// then goes by all entries from before the record.
 func (o *outbox) holds(v *view, sequence int64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -128,15 +127,15 @@ func (o *outbox) handed(ctx context.Context, sequence int64) bool {
 	return o.e.ledger.await(ctx, func(v *view) bool { return o.holds(v, sequence) })
 }
 
-// entered returns the number below which every record is in the ledger.
+// entered returns a sequence number: every record below it is in the ledger.
 func (o *outbox) entered() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.first
 }
 
-// handOver gives the desk what it lacks, in the order of the sequence. The desk
-// enters a record once however often it is given.
+// handOver gives the desk the records that it lacks, in the order of their sequence. The
+// desk enters a record once, however often it is given.
 func (o *outbox) handOver(ctx context.Context) error {
 	p := o.e.pause()
 	for ctx.Err() == nil {
@@ -155,10 +154,10 @@ func (o *outbox) handOver(ctx context.Context) error {
 		if ok {
 			err = o.e.desk.Record(ctx, r)
 		}
-		// If we die here the desk has the record or has not; it is given again.
+		// If we die here the desk may or may not have the record; it is given again.
 		if !ok || err != nil {
-			// A desk that lacks an earlier record, because it took it and did not
-			// keep it, refuses this one: begin with the first that it lacks.
+			// The desk lacks an earlier record, which it accepted and did not keep, and so refuses
+			// this one: begin with the first that it lacks.
 			o.again()
 			if p.wait(ctx) != nil {
 				return nil
@@ -167,7 +166,7 @@ func (o *outbox) handOver(ctx context.Context) error {
 		}
 		p = o.e.pause()
 		o.mu.Lock()
-		if o.given == sequence { // else everything is to be given again
+		if o.given == sequence { // otherwise all records are to be given again
 			o.given++
 		}
 		o.mu.Unlock()
@@ -176,8 +175,8 @@ func (o *outbox) handOver(ctx context.Context) error {
 	return nil
 }
 
-// idle waits for a record to give. What was taken and does not turn up in the
-// ledger is given again.
+// idle waits for a record to give. Records that the desk accepted and that do not turn up
+// in the ledger are given again.
 func (o *outbox) idle(ctx context.Context) {
 	timer := time.NewTimer(o.e.limits.Entry)
 	defer timer.Stop()
@@ -212,8 +211,8 @@ func (o *outbox) record(ctx context.Context, sequence int64) (proof.SignedExecut
 	return o.e.journal.Record(ctx, sequence)
 }
 
-// again has everything given once more that the ledger does not hold: the desk
-// has taken records and not entered them.
+// again has all records given once more that the ledger does not hold: the desk accepted
+// them and did not enter them.
 func (o *outbox) again() {
 	o.mu.Lock()
 	o.given = o.first

@@ -15,12 +15,12 @@ import (
 	"countersign.dev/watch"
 )
 
-// breach journals a burden that nothing explains, and lifts it, if a standing
-// order is in force, at the pace of a duel. The caller holds the subject.
+// breach journals a burden that nothing explains. If a standing order is in force, it
+// also lifts the burden, at the pace of a duel. The caller holds the subject.
 //
-// If we die before the breach is journalled, the next look finds it again. If we
-// die after, it is found open, and if its restoration was begun, the platform is
-// asked what came of the call.
+// If we die before the breach is journalled, the next look finds it again. If we die
+// after that, the breach is found open; if its restoration was begun, the platform is
+// asked for the outcome of the call.
 func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known bool, sight watch.Sight, found platform.Expect, seen canonical.Time, newest journal.Key) error {
 	w.mu.Lock()
 	b, open := w.open[l.id]
@@ -28,7 +28,7 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 	if open && b.Found == found && (b.Sight.Expected.Status == "" || b.Sight.Expected == k.State) {
 		return w.attempt(ctx, k, b)
 	}
-	// What is right may have become another state since, while the watch did not run.
+	// While the watch did not run, another state may have become the right one.
 	if open {
 		w.over(l.id)
 	}
@@ -40,7 +40,7 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 	s.Why, s.Warrant = string(sight.Why()), newest.Request
 	b = journal.Breach{ID: w.e.newID(proof.BreachPrefix), Subject: k.Subject, Tier: k.Tier, Found: found, By: l.brought(found).By, Seen: seen}
 	if !known {
-		// Nobody knows what it was like before: people decide.
+		// Nobody knows the state from before: people decide.
 		s.Expected = platform.Expect{}
 	}
 	if w.e.ledger.view().state.Observes(w.name, k.Tier) {
@@ -60,9 +60,9 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 	return w.begin(ctx, l, k, b, order, can && !b.Due.After(seen.Time), openings)
 }
 
-// pace returns how long a restoration waits. That of a critical subject waits for
-// nothing but its turn in the platform's share; in a duel with somebody who takes a
-// protected one down again and again it waits longer each time.
+// pace returns how long a restoration waits. That of a critical subject waits only for
+// its turn in the platform's share. That of a protected subject waits longer each time,
+// if somebody takes the subject down again and again.
 func (w *watcher) pace(ctx context.Context, k journal.Watched, seen time.Time) (time.Duration, error) {
 	if k.Tier == actions.Critical {
 		return w.restores.turn(), nil
@@ -71,8 +71,8 @@ func (w *watcher) pace(ctx context.Context, k journal.Watched, seen time.Time) (
 	return watch.Pace(int(n)), err
 }
 
-// waits reports whether a restoration is to wait still. What is due much later than
-// anything is ever put off, is so by a clock that was set back.
+// waits reports whether a restoration has to wait still. If it is due much later than any
+// restoration is ever put off, the clock was set back meanwhile, and it does not wait.
 func waits(b journal.Breach, now time.Time) bool {
 	wait := b.Due.Sub(now)
 	return !b.Due.IsZero() && wait > 0 && wait <= budgetAgain
@@ -96,9 +96,9 @@ func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s
 	return nil
 }
 
-// ordered returns the standing order under which a subject is restored from a
-// state that was found; ok is false if there is none, or if lifting what was found
-// would not bring back a state that is known to be right (law 8).
+// ordered returns the standing order under which a subject is restored from a state that
+// was found. ok is false if there is no such order, or if lifting the found measure would
+// not bring back a state that is known to be right (law 8).
 func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, found platform.Expect) (o proof.Order, ok bool) {
 	v := w.e.ledger.view()
 	now := w.e.ledger.at(w.e.now())
@@ -119,8 +119,8 @@ func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, fo
 	return o, watch.Trusted(entered, o.Vouched.Time, now)
 }
 
-// sure returns the tier of a subject that a standing order goes by. It asks the
-// platform only who owns content.
+// sure returns the tier of a subject for a standing order. It asks the platform only for
+// the owner of content.
 func (w *watcher) sure(ctx context.Context, s *proof.State, k journal.Watched) actions.Tier {
 	t := s.SureTier(w.e.heights.find, k.Subject.String())
 	if sort, err := w.c.Sort(k.Subject.ID); err != nil || sort != platform.Content || t == actions.Critical {
@@ -134,7 +134,7 @@ func (w *watcher) sure(ctx context.Context, s *proof.State, k journal.Watched) a
 	return t.Max(s.SureTier(w.e.heights.find, platform.Subject{Platform: w.name, ID: owner}.String()))
 }
 
-// restoration is the act that lifts what a breach left.
+// restoration is the act that lifts the mark that a breach left.
 func (w *watcher) restoration(k journal.Watched, b journal.Breach, o proof.Order) journal.Act {
 	verb, _ := watch.Lift(b.Found, k.State)
 	told := b.Sight
@@ -164,8 +164,9 @@ func afford(o proof.Order, now time.Time) func(journal.Restorations) error {
 	}
 }
 
-// passed says which of an order's numbers a restoration goes beyond that is made all
-// the same, so that people are paged: each once an hour. Empty: none.
+// passed says which of an order's numbers a restoration exceeds. The restoration is made
+// all the same; people are paged, for each number once an hour. It is empty if no number
+// is exceeded.
 func (w *watcher) passed(ctx context.Context, k journal.Watched, o proof.Order, now time.Time) (typ, text string, err error) {
 	count := w.e.journal.Counts(ctx, k.Subject, o.Tier)
 	since := now.Add(-time.Hour)
@@ -183,7 +184,7 @@ func (w *watcher) passed(ctx context.Context, k journal.Watched, o proof.Order, 
 		at, told := w.beyond[key]
 		w.mu.Unlock()
 		if !c.counts || told && now.Sub(at) < time.Hour {
-			continue // once it is told, a long duel is not counted each time
+			continue // once people are told, a long duel is not counted each time
 		}
 		n, err := c.of(since)
 		if err != nil {
@@ -199,8 +200,8 @@ func (w *watcher) passed(ctx context.Context, k journal.Watched, o proof.Order, 
 	return "", "", nil
 }
 
-// begin journals a breach, with its restoration if that is due at once, and makes
-// it.
+// begin journals a breach. If its restoration is due at once, it journals and makes that
+// too.
 func (w *watcher) begin(ctx context.Context, l glance, k journal.Watched, b journal.Breach, o proof.Order, now bool, openings []ledger.Opening) error {
 	sign := func(typ, text string) journal.Sign {
 		s := b.Sight
@@ -226,7 +227,7 @@ func (w *watcher) begin(ctx context.Context, l glance, k journal.Watched, b jour
 	return w.opened(ctx, l, b, sign(typ, text))
 }
 
-// budgetAgain is after how long a spent budget is looked at again.
+// budgetAgain is the time after which a spent budget is looked at again.
 const budgetAgain = time.Minute
 
 // opened journals a breach that is not restored now.
@@ -239,7 +240,7 @@ func (w *watcher) opened(ctx context.Context, l glance, b journal.Breach, sign j
 	return nil
 }
 
-// began takes a breach that is journalled into the memory, and tells of it.
+// began adds a journalled breach to the memory, and hands its record over.
 func (w *watcher) began(l glance, b journal.Breach, r proof.SignedExecution) {
 	w.e.outbox.add(r)
 	w.mu.Lock()
@@ -256,7 +257,7 @@ func (w *watcher) began(l glance, b journal.Breach, r proof.SignedExecution) {
 	w.e.step(StepBreached)
 }
 
-// atOnce journals a breach and the intent to lift it, and lifts it.
+// atOnce journals a breach and the intent to lift its mark, and makes the call.
 func (w *watcher) atOnce(ctx context.Context, l glance, k journal.Watched, b journal.Breach, a journal.Act, o proof.Order, sign journal.Sign) (done bool, err error) {
 	if err := w.ready(&a); err != nil {
 		return false, err
@@ -285,7 +286,7 @@ func (w *watcher) intent(a journal.Act) journal.Sign {
 	}
 }
 
-// attempt goes on with a breach that is open and still there.
+// attempt goes on with a breach that is open and whose mark still stands.
 func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Breach) error {
 	now := w.e.now()
 	if waits(b, now) {
@@ -299,8 +300,8 @@ func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Brea
 	if prior, ok, err := w.e.journal.Act(ctx, a.Key); err != nil || ok && prior.Stage != journal.Ended {
 		return err // it is being settled
 	} else if ok {
-		// That restoration is over and the subject is as it was found: it was taken
-		// down again in the same way, or could not be lifted. That is another breach.
+		// That restoration is over and the subject is still in the state that was found: it was
+		// taken down again in the same way, or could not be lifted. That is another breach.
 		w.over(b.Subject.ID)
 		w.queue.add(glance{id: b.Subject.ID, handle: b.Subject.Handle, via: viaRead, urgent: true})
 		return nil
@@ -337,13 +338,13 @@ func (w *watcher) lift(ctx context.Context, k journal.Watched, b journal.Breach,
 		w.over(b.Subject.ID)
 		return nil
 	}
-	// It is as somebody else has left it meanwhile: look what that is.
+	// Somebody else has changed the subject meanwhile: look at its new state.
 	w.queue.add(glance{id: k.Subject.ID, handle: k.Subject.Handle, via: viaRead, urgent: true})
 	return nil
 }
 
-// raise sends a breach to the one address that the executor knows by itself, if
-// the desk does not take it in time: it may be dead.
+// raise sends a breach to the one address that the executor knows by itself, if the desk
+// does not accept it in time: the desk may be dead.
 func (e *Executor) raise(r proof.SignedExecution) {
 	if e.alarm == nil {
 		return

@@ -11,10 +11,9 @@ import (
 	"countersign.dev/platform"
 )
 
-// settle asks the platform about a call until it is known what came of it, or
-// until it cannot take effect any more and still nobody knows. A call that did
-// not take effect is made again, under a key of its own, after everything has
-// been judged anew.
+// settle asks the platform about a call until its outcome is known, or until the call can
+// take effect no more and its outcome is still unknown. A call that did not take effect
+// is made again, under a new key, after everything has been judged anew.
 func (e *Executor) settle(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector) (journal.Result, error) {
 	o, err := e.ask(ctx, a, c)
 	switch {
@@ -27,12 +26,13 @@ func (e *Executor) settle(ctx context.Context, a journal.Act, w proof.Warrant, c
 			Text: "The platform cannot say whether it was carried out. It is not repeated; somebody has to look."}, platform.Receipt{})
 	case a.Attempt >= e.limits.Attempts:
 		return e.close(ctx, a, proof.KindReceipt, journal.Result{Outcome: proof.Failed, Type: "platform-failed",
-			Text: fmt.Sprintf("The platform did not carry it out, %d times. Ask again when it is well.", a.Attempt)}, platform.Receipt{})
+			Text: fmt.Sprintf("The platform did not carry the act out in %d attempts. Ask again when the platform is well.", a.Attempt)}, platform.Receipt{})
 	}
 	return e.again(ctx, a, w, c)
 }
 
-// again carries an act on of which the platform says that it has not happened.
+// again makes another attempt at an act, after the platform said that the call before did
+// not take effect.
 func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector) (journal.Result, error) {
 	sequence, err := e.journal.Intent(ctx, a.Key, a.Nonce)
 	if err != nil {
@@ -71,8 +71,8 @@ func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c 
 	return e.call(ctx, a, w, c, seen.state)
 }
 
-// lookAgain reads the subject of an act that is under way, and waits for a
-// platform that does not answer: the act stays under way for as long.
+// lookAgain reads the subject of an act that is under way. It waits as long as the
+// platform does not answer, and the act stays under way.
 func (e *Executor) lookAgain(ctx context.Context, c platform.Connector, a journal.Act) (reading, error) {
 	for p := e.pause(); ; {
 		seen, err := look(ctx, c, a.Subject)
@@ -85,9 +85,9 @@ func (e *Executor) lookAgain(ctx context.Context, c platform.Connector, a journa
 	}
 }
 
-// ask looks a call up until the platform says what came of it. A platform that
-// answers and does not know is asked until the call can take no effect any
-// more; one that does not answer is asked for as long as it takes.
+// ask looks a call up until the platform knows its outcome. A platform that answers and
+// does not know is asked until the call can take effect no more. One that does not answer
+// is asked for as long as it takes.
 func (e *Executor) ask(ctx context.Context, a journal.Act, c platform.Connector) (platform.Outcome, error) {
 	// The request may have been sent the moment before we were killed, so its
 	// life is counted from now.
@@ -139,8 +139,8 @@ func (e *Executor) resume(ctx context.Context, a journal.Act) (journal.Result, e
 	return e.settle(ctx, a, w, c)
 }
 
-// settleAll goes on with everything that was under way when the executor last
-// stopped. It runs the same code as a warrant that is handed over.
+// settleAll goes on with all acts that were under way when the executor last stopped. It
+// runs the same code as a warrant that is handed over.
 func (e *Executor) settleAll(ctx context.Context) error {
 	acts, err := e.journal.Unsettled(ctx)
 	if err != nil {

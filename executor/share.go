@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// share keeps what the restorations of a platform's critical subjects take,
-// together, to a share of one connection's time. Nothing else ever holds such a
-// restoration back.
+// share limits the time that restorations of a platform's critical subjects take,
+// together, to a share of one connection's time. Nothing else ever delays such a
+// restoration.
 //
-// It gives turns in the order in which they are asked for, and a subject asks for
-// one at a time: whoever takes one account down a thousand times makes the turn of
-// another later by one restoration. It counts in the time since it was made, which
-// no clock that is set can move.
+// It gives turns in the order in which they are asked for, and a subject asks for one at
+// a time: an attacker who takes one account down a thousand times delays the turn of
+// another account by one restoration only. It measures time since it was made, so that
+// setting a clock does not change it.
 type share struct {
 	of    float64
 	began time.Time
 
 	mu   sync.Mutex
-	next time.Duration // when all turns that were given are paid for, since began
+	next time.Duration // the time since began at which all turns given so far are paid for
 	cost time.Duration // of one restoration, smoothed
 }
 
-// spread is over how long the share is counted: so much may be restored at once
-// before anything waits.
+// spread is the time over which the share is counted: restorations that take the share of
+// so much time may begin at once before one has to wait.
 const spread = 10 * time.Second
 
 func newShare(of float64) *share { return &share{of: of, began: time.Now()} }
@@ -40,7 +40,7 @@ func (s *share) turnAt(now time.Duration) time.Duration {
 	return wait
 }
 
-// took corrects what a turn was thought to take.
+// took corrects the assumed cost of a turn by the time that it took.
 func (s *share) took(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,11 +15,11 @@ import (
 	"countersign.dev/watch"
 )
 
-// look reads one subject and judges what is seen. again is true if the platform
-// did not answer.
+// look reads one subject and judges its state. again is true if the platform did not
+// answer.
 //
-// It waits until nobody acts on the subject. Then the journal explains the state that
-// is read, or nothing does.
+// It waits until nobody acts on the subject. Then the journal explains the state that is
+// read, or nothing does.
 func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 	s := platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}
 	release, err := w.e.subjects.take(ctx, s.String())
@@ -33,7 +33,7 @@ func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 		tier = k.Tier
 	}
 	if !known || l.sort || k.Tier == actions.Standard {
-		// The tier of a subject that matters is known; of all others it is read.
+		// For a subject that matters the tier is known; for all others it is read.
 		r, err := look(ctx, w.c, s)
 		switch {
 		case fault.Is(err, "no-such-subject"):
@@ -78,8 +78,8 @@ func fatal(err error) error {
 	return nil
 }
 
-// judge says what a sight of a subject means, notes it, and does what follows. The
-// caller holds the subject.
+// judge decides the meaning of a sight of a subject, notes it, and acts on it. The caller
+// holds the subject.
 func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found platform.Expect) error {
 	seen := canonical.At(w.e.now())
 	k, known := w.get(l.id)
@@ -163,7 +163,7 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 	return w.foreign(ctx, l, k, before, verdict, seen)
 }
 
-// by says whose credential brought a subject into a state, as far as it was told.
+// by says whose credential brought a subject into a state, as far as the stream has told.
 func (l glance) by(found platform.Expect) watch.By {
 	switch h := l.brought(found); {
 	case h.ByStaff():
@@ -174,7 +174,8 @@ func (l glance) by(found platform.Expect) watch.By {
 	return watch.ByUnknown
 }
 
-// whose is by, and remembers what was said when an open breach was seen.
+// whose returns the same as by. In addition it remembers the answer that the stream gave
+// when an open breach was seen.
 func (w *watcher) whose(l glance, found platform.Expect) watch.By {
 	if by := l.by(found); by != watch.ByUnknown {
 		return by
@@ -187,8 +188,9 @@ func (w *watcher) whose(l glance, found platform.Expect) watch.By {
 	return watch.ByUnknown
 }
 
-// disproved reports whether an event says that staff did what somebody was paged to
-// ask the owner about, and returns what was known before; nil: nothing.
+// disproved reports whether an event says that staff made a deactivation about which
+// somebody was paged to ask the owner. It returns the state that was known before, or nil
+// if nothing was known.
 func (w *watcher) disproved(l glance, found platform.Expect) (before *journal.Watched, is bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -196,8 +198,8 @@ func (w *watcher) disproved(l glance, found platform.Expect) (before *journal.Wa
 	return before, is && found.Status == platform.Deactivated && l.by(found) == watch.ByStaff
 }
 
-// mayBeSaid reports whether the stream may still say whose a deactivation was, which
-// was seen before its event. Nobody is paged for an owner's own.
+// mayBeSaid reports whether the stream may still say who made a deactivation that was
+// seen before its event. Nobody is paged for an owner's own deactivation.
 func (w *watcher) mayBeSaid(id string) bool {
 	if !w.names {
 		return false
@@ -229,28 +231,29 @@ func (w *watcher) judged(before journal.Watched, known bool, v watch.Verdict) {
 	}
 }
 
-// right notes that a subject is as it should be: a breach of it has ended.
+// right notes that a subject is in its right state: a breach of it has ended.
 func (w *watcher) right(l glance, k journal.Watched, found platform.Expect, seen canonical.Time, by string) error {
 	w.mu.Lock()
 	b, open := w.open[l.id]
 	w.mu.Unlock()
 	if open && k.Request == b.ID {
-		w.over(l.id) // its restoration, of which the receipt tells
+		w.over(l.id) // the receipt of its restoration says so
 		return nil
 	}
 	return w.lifted(l, found, seen, by)
 }
 
-// lost notes that the measure of the newest act is gone, if the subject was in what
-// that had left. Whoever puts the same on again does it without us. An act that left
-// no measure, since it lifted one, stays right: up burdens nobody.
+// lost notes that the measure of the newest act is gone, if the subject was in the state
+// that the act had left. Somebody who puts the same measure on again does it without us.
+// An act that left no measure, since it lifted one, stays right: a subject that is up
+// burdens nobody.
 func lost(k *journal.Watched, newest journal.Key) {
 	if k.Request != "" && k.Request == newest.Request && k.State.Status != platform.Up {
 		k.Gone = newest
 	}
 }
 
-// sight gathers what a subject is judged by. newest is the newest act on it.
+// sight gathers the facts by which a subject is judged. newest is the newest act on it.
 func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier actions.Tier, found platform.Expect) (s watch.Sight, newest journal.Key, err error) {
 	s = watch.Sight{Tier: tier, State: found, Marks: w.marks(k.Subject, found.Status), OwnerLock: w.locked(k)}
 	if known {
@@ -271,7 +274,7 @@ func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier
 	case k.Gone == a.Key:
 		s.Newest.Force = watch.Reversed
 	case a.Duty == proof.DutyAct && !a.Due.IsZero():
-		// A measure whose lift is over explains nothing, whatever came of the lift.
+		// A measure whose lift is over explains nothing, whatever the outcome of the lift.
 		lift, owed, err := w.e.journal.Act(ctx, journal.Key{Request: a.Request, Duty: proof.DutyLift})
 		if err != nil {
 			return s, newest, err
@@ -283,7 +286,8 @@ func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier
 	return s, a.Key, nil
 }
 
-// marks says whether the platform keeps a mark beside what leaves this status.
+// marks reports whether the platform keeps a mark beside a measure that leaves this
+// status.
 func (w *watcher) marks(s platform.Subject, now platform.Status) bool {
 	sort, err := w.c.Sort(s.ID)
 	if err != nil {
@@ -306,7 +310,7 @@ func (w *watcher) locked(k journal.Watched) bool {
 	return !ok || undone.Before(k.Lock.Since.Time)
 }
 
-// accept notes what is known of a subject.
+// accept notes the known state of a subject.
 func (w *watcher) accept(ctx context.Context, k journal.Watched) error {
 	if err := w.e.journal.Watch(ctx, k); err != nil {
 		return err
@@ -315,8 +319,8 @@ func (w *watcher) accept(ctx context.Context, k journal.Watched) error {
 	return nil
 }
 
-// foreign notes a change by others that is no breach. Of subjects that matter it
-// is told one by one, of all others it is counted.
+// foreign notes a change by others that is no breach. Changes of subjects that matter get
+// a record each; those of all others are counted.
 func (w *watcher) foreign(ctx context.Context, l glance, k journal.Watched, before platform.Expect, verdict watch.Verdict, seen canonical.Time) error {
 	if k.Tier == actions.Standard {
 		if err := w.accept(ctx, k); err != nil {
@@ -360,10 +364,10 @@ func (w *watcher) tellOf(l glance, k journal.Watched, found platform.Expect, see
 	return s, openings, nil
 }
 
-// unnamedBreach is a breach of which the platform has not said yet whose credential
-// did it. since is from when the subject was seen in its state of before: what the
-// platform dates earlier, by more than clocks may differ, did something else, though it
-// may have left the same state and mark.
+// unnamedBreach is a breach whose credential the platform has not named yet. since is the
+// time from which the subject was seen in its state from before. An event that the
+// platform dates earlier than that, by more than clocks may differ, belongs to another
+// change, even if that left the same state and mark.
 type unnamedBreach struct {
 	journal.Breach
 	since canonical.Time
@@ -373,12 +377,12 @@ func (b unnamedBreach) broughtBy(h platform.Happening) bool {
 	return h.By != "" && h.Brought(b.Found) && (h.At.IsZero() || b.since.IsZero() || !h.At.Before(b.since.Add(-time.Minute)))
 }
 
-// told adds to a breach whose credential it was, where the stream has said so
-// only after the breach was seen.
+// told records whose credential a breach was done with, if the stream has said so only
+// after the breach was seen.
 func (w *watcher) told(ctx context.Context, l glance) error {
 	w.mu.Lock()
 	b, ok := w.recent[l.id]
-	// The first: what came after the breach was seen may be told beside it.
+	// The first such event: an event from after the breach was seen may stand beside it.
 	i := slices.IndexFunc(l.events, b.broughtBy)
 	if ok && i >= 0 {
 		delete(w.recent, l.id)
@@ -398,8 +402,8 @@ func (w *watcher) told(ctx context.Context, l glance) error {
 	return err
 }
 
-// lock reads the owner's lock. That it was taken back counts from when we saw it,
-// not from when the platform says: whoever can write to the platform's database
+// lock reads the owner's lock. The removal of a lock counts from the time at which we saw
+// it, not from the platform's date: a person who can write to the platform's database
 // could date it.
 func (w *watcher) lock(ctx context.Context, l glance, tier actions.Tier) error {
 	k, known := w.get(l.id)
@@ -436,16 +440,16 @@ func (w *watcher) lock(ctx context.Context, l glance, tier actions.Tier) error {
 		return err
 	}
 	w.put(k)
-	// A lock that was there when the watch first looked was set long ago, maybe.
+	// A lock that was there at the watch's first look may have been set long ago.
 	if why != "set" || known {
 		w.notify(ctx, k, r, why)
 	}
 	return nil
 }
 
-// notify tells the owner that the lock was set, or taken back, and until when it
-// holds: whoever came by the owner's password can do both. It is sent once: where it
-// is not known whether it arrived, the record in the ledger has to do.
+// notify tells the owner that the lock was set or removed, and until when it holds, since
+// a thief of the owner's password can do both. It is sent once. If it is not known
+// whether the notice arrived, the record in the ledger has to do.
 func (w *watcher) notify(ctx context.Context, k journal.Watched, r proof.SignedExecution, why string) {
 	n, ok := w.c.(platform.Notifier)
 	if !ok {

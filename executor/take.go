@@ -11,14 +11,14 @@ import (
 	"countersign.dev/ledger/proof"
 )
 
-// Take takes a freeze, the end of an engagement or the revocation of a key
-// straight from who signed it: for when the desk is dead, or lies. It is judged by
-// the newest state that is known here, as the chain would judge it, and is in
-// force from the return on, for every act that is not being called already. It
-// stays so, over restarts, until the governance chain has it; see proof.State.Apply.
+// Take accepts a freeze, the end of an engagement or the revocation of a key straight
+// from its signer, for the case that the desk is dead or lies. It is judged by the newest
+// state that is known here, as the chain would judge it. When Take returns, the change is
+// in force for every act whose call is not under way already. It stays in force, over
+// restarts, until the governance chain has it; see proof.State.Apply.
 //
-// Handed over again it answers the same. Errors are faults: why it is not
-// authorised, or of type "spent" if the chain has the request already.
+// If the change is handed over again, Take answers the same. Errors are faults: the
+// reason why it is not authorised, or type "spent" if the chain has the request already.
 func (e *Executor) Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error) {
 	e.taking.Lock()
 	defer e.taking.Unlock()
@@ -35,7 +35,7 @@ func (e *Executor) Take(ctx context.Context, a proof.Authority) (proof.TakeResul
 	v := e.ledger.view()
 	state := v.state
 	if !state.Settled() {
-		state = v.settled // whoever withholds half an admission does not stop a freeze
+		state = v.settled // a person who withholds half an admission must not be able to stop a freeze
 	}
 	if !state.Founded() {
 		return proof.TakeResult{}, notFollowed
@@ -61,7 +61,7 @@ func (e *Executor) Take(ctx context.Context, a proof.Authority) (proof.TakeResul
 	return proof.TakeResult{Request: request, At: t.At}, nil
 }
 
-// Facts returns what somebody must know to sign a change without the desk.
+// Facts returns the facts that a person needs to sign a change without the desk.
 func (e *Executor) Facts() (proof.DraftFacts, error) {
 	s := e.ledger.view().settled
 	if !s.Founded() {
@@ -70,8 +70,8 @@ func (e *Executor) Facts() (proof.DraftFacts, error) {
 	return proof.DraftFacts{Log: s.LogName(), Root: s.Root, Policy: s.Policy.Digest(), Clock: canonical.At(e.now())}, nil
 }
 
-// readTaken checks at the start that what the journal holds can be read, so that
-// nothing which was in force is left out later.
+// readTaken checks at the start that every taken change in the journal can be read, so
+// that none that was in force is left out later.
 func readTaken(all []journal.Taken) error {
 	for _, t := range all {
 		if _, err := actions.ParseChange(t.Authority.Action.Kind, t.Authority.Action.Change); err != nil {
@@ -81,14 +81,14 @@ func readTaken(all []journal.Taken) error {
 	return nil
 }
 
-// taken returns what is in force here and not in the chain.
+// taken returns the changes that are in force here and not in the chain.
 func (f *follower) taken() []journal.Taken {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.over)
 }
 
-// overlay puts something that was taken in force.
+// overlay puts a change that was taken in force.
 func (f *follower) overlay(t journal.Taken) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -97,7 +97,8 @@ func (f *follower) overlay(t journal.Taken) {
 	f.show()
 }
 
-// laid is what was last laid over a state, so that this is done once for each.
+// laid remembers the result of laying the changes over a state, so that this is done once
+// for each state.
 type laid struct{ state, settled, over, overSettled *proof.State }
 
 // lay returns the view in which the changes that were taken directly are in force,

@@ -16,12 +16,12 @@ import (
 	"countersign.dev/policy"
 )
 
-// heights knows the highest tier that rules ever gave each subject, by facts that
-// we read on any path. All of it is in the journal, and all is told to the ledger.
+// heights knows the highest tier to which rules ever raised each subject, by facts that
+// we read on any path. All of them are in the journal, and all are entered in the ledger.
 type heights struct {
 	mu      sync.Mutex
 	of      map[string]journal.Height // by subject, "plaza:acct/17"
-	pending map[string]bool           // no record tells of them yet
+	pending map[string]bool           // subjects whose height no record tells yet
 }
 
 func newHeights(all []journal.Height) *heights {
@@ -32,8 +32,8 @@ func newHeights(all []journal.Height) *heights {
 	return h
 }
 
-// put takes in a height that is journalled, unless a higher one that stands is
-// known. It is called with the lock held, or by nobody else.
+// put adds a journalled height, unless a higher one that stands is known. It is called
+// with the lock held, or before anything else uses the heights.
 func (h *heights) put(k journal.Height) {
 	name := k.Subject.String()
 	if have, ok := h.of[name]; ok && !have.FellBy(k.Falls) && (have.Tier.Rank() >= k.Tier.Rank() || k.FellBy(k.Falls)) {
@@ -46,7 +46,7 @@ func (h *heights) put(k journal.Height) {
 	}
 }
 
-// find is a proof.Heights.
+// find implements proof.Heights.
 func (h *heights) find(subject string) (proof.Height, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -54,8 +54,8 @@ func (h *heights) find(subject string) (proof.Height, bool) {
 	return k.Height, ok
 }
 
-// tierOf returns the tier of a subject as it was read, by a state of the chain and
-// by all that rules said of it before.
+// tierOf returns the tier of a subject as it was read, by a state of the chain and by all
+// tiers to which rules raised it before.
 func (e *Executor) tierOf(s *proof.State, c platform.Connector, r reading) (actions.Tier, []policy.Reason) {
 	return s.TierOf(r.subject, r.sort, r.state, c.Capabilities().Facts, r.owner, e.heights.find)
 }
@@ -87,7 +87,8 @@ func (e *Executor) remember(ctx context.Context, s *proof.State, rs ...reading) 
 	return nil
 }
 
-// higher appends what rules say of one subject, if that is more than what stands.
+// higher appends the tier to which rules raise one subject, if that is higher than the
+// one that stands.
 func (e *Executor) higher(fresh []journal.Height, s *proof.State, subject platform.Subject, sort platform.Sort, st platform.State) []journal.Height {
 	tier, why := s.Policy.Ruled(subject.Platform, sort, st)
 	name := subject.String()
@@ -99,8 +100,8 @@ func (e *Executor) higher(fresh []journal.Height, s *proof.State, subject platfo
 	return append(fresh, k)
 }
 
-// heightsOf returns the heights that stand of a subject and of the account that
-// owns it; nil if there are none.
+// heightsOf returns the heights that stand for a subject and for the account that owns
+// it; nil if there are none.
 func (e *Executor) heightsOf(s *proof.State, r reading) map[string]proof.Height {
 	var all map[string]proof.Height
 	names := []string{platform.Subject{Platform: r.subject.Platform, ID: r.subject.ID}.String()}
@@ -122,8 +123,8 @@ func (e *Executor) heightsOf(s *proof.State, r reading) map[string]proof.Height 
 func (e *Executor) tellTiers(ctx context.Context) error {
 	before, waited := 0, 0
 	for sleep(ctx, e.limits.Tick) == nil {
-		// A sweep raises many one after another: what is not a full batch yet waits for
-		// the rest of them, and not for long.
+		// A sweep raises many subjects one after another: a batch that is not full waits for
+		// the rest of them, but not for long.
 		all, pending := e.batches()
 		if full := len(all) > 0 && len(all[0]) == proof.MaxTiers; pending == 0 || pending > before && !full && waited < ticksTogether {
 			before, waited = pending, waited+1
@@ -139,11 +140,12 @@ func (e *Executor) tellTiers(ctx context.Context) error {
 	return nil
 }
 
-// ticksTogether is how many ticks subjects wait for others to be told with them.
+// ticksTogether is the number of ticks for which subjects wait for others, to be recorded
+// together.
 const ticksTogether = 10
 
-// batches returns what no record tells of yet: of one platform, tier, rule and
-// length of the chain each, and not too many. pending is how many there are.
+// batches returns the heights that no record tells yet. Each batch has one platform,
+// tier, rule and length of the chain, and a limited size. n is the number of heights.
 func (e *Executor) batches() (all [][]journal.Height, n int) {
 	e.heights.mu.Lock()
 	var pending []journal.Height
@@ -203,13 +205,13 @@ func (e *Executor) tellBatch(ctx context.Context, batch []journal.Height) error 
 	return nil
 }
 
-// adopt takes over what a batch of tiers says that is not in the journal.
+// adopt journals the heights of a batch of tiers that the journal lacks.
 func (e *Executor) adopt(ctx context.Context, s *proof.State, found map[string]proof.Height, x proof.Execution) error {
 	var fresh []journal.Height
 	for name, h := range found {
 		subject, err := platform.ParseSubject(name)
 		if err != nil || subject.ID == "" || subject.Platform != x.Sight.Platform {
-			return fault.New(fault.Conflict, "bad-record", "A batch of tiers of %s names what is no subject of it.", x.Sight.Platform)
+			return fault.New(fault.Conflict, "bad-record", "A batch of tiers for %s names something that is no subject of that platform.", x.Sight.Platform)
 		}
 		fresh = append(fresh, journal.Height{Height: h, Subject: subject, Sequence: x.Sequence, Falls: s.Fallen[name]})
 	}

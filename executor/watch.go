@@ -23,13 +23,13 @@ import (
 	"countersign.dev/watch"
 )
 
-// watcher watches one platform: it follows the event stream, reads critical
-// subjects directly, and sweeps. Each of these only says where to look; sight.go
-// says what is seen, and restore.go what follows.
+// watcher watches one platform: it follows the event stream, reads critical subjects
+// directly, and sweeps. Each of these only says where to look; sight.go judges the state
+// that is seen, and restore.go acts on it.
 //
-// It needs neither the desk nor anybody's word: what is explained stands in the
-// journal. If we die at any point, the stream goes on after the last cursor
-// before which everything was looked at, and open breaches are looked at again.
+// It needs neither the desk nor anybody's word: the explanation of each state stands in
+// the journal. If we die at any point, the stream goes on after the last cursor before
+// which everything was looked at, and open breaches are looked at again.
 type watcher struct {
 	e    *Executor
 	name string
@@ -40,47 +40,47 @@ type watcher struct {
 	plain    map[string]bool            // accounts that were read once and found standard
 	gone     map[string]bool            // raised subjects that were never seen and were not there when they were read
 	open     map[string]journal.Breach  // by subject identifier
-	recent   map[string]unnamedBreach   // the newest breach of a subject whose credential is not told yet
-	ended    []ending                   // breaches that are over and not noted so yet
+	recent   map[string]unnamedBreach   // the newest breach of each subject whose credential is not named yet
+	ended    []ending                   // breaches that are over, and whose end is not journalled yet
 	critical []string                   // identifiers of critical subjects
 	place    journal.StreamPlace
 	cursor   string // of the newest event that was queued
-	brief    []line // changes on standard subjects that are not told yet
+	brief    []line // changes of standard subjects that no record tells yet
 	baseline int64  // sequence number of the newest baseline; -1: none
 	basis    canonical.Digest
-	head     canonical.Digest // of the chain whose raised and fallen tiers were taken in
-	raised   int64            // the number of entries that it had
-	due      bool             // a baseline is, since other subjects may matter now
+	head     canonical.Digest // the head of the chain whose tiers the watch has taken over
+	raised   int64            // its number of entries
+	due      bool             // a baseline is due, since other subjects may matter now
 	sees     sees
-	// Deactivations that may be the owner's: unsaid holds until when the stream may
-	// still say whose they were, asked what was known before those that somebody was
-	// paged for; nil: nothing.
+	// Deactivations that may be the owner's. unsaid: until when the stream may still say who
+	// made each. asked: the state from before each that somebody was paged for; nil: nothing
+	// was known.
 	unsaid   map[string]time.Time
 	asked    map[string]*journal.Watched
-	names    bool                 // the stream says whose credential it was
-	attacked map[string]time.Time // critical subjects that had a breach lately: until when they are read more often
-	beyond   map[string]time.Time // when people were told that a number of an order's was gone beyond
+	names    bool                 // the stream names credentials
+	attacked map[string]time.Time // critical subjects that had a breach lately, and until when they are read more often
+	beyond   map[string]time.Time // when people were told that a number of an order was exceeded
 
 	restores *share     // of critical subjects
 	basing   sync.Mutex // one baseline at a time
 	placing  sync.Mutex // see keep
 	queue    queue
 	sweeps   chan struct{} // a sweep is wanted
-	cutting  chan struct{} // a credential may be to be cut off
-	turned   chan struct{} // there are other critical subjects
-	stream   atomic.Bool   // is open
+	cutting  chan struct{} // a credential may have to be cut off
+	turned   chan struct{} // the list of critical subjects has changed
+	stream   atomic.Bool   // is the stream open?
 	interval atomic.Int64  // nanoseconds between two direct reads of one critical subject
 	cost     atomic.Int64  // nanoseconds that a direct read takes, smoothed
 }
 
-// sees is what decides whether all of a platform is seen again.
+// sees holds the facts that decide whether all of a platform is seen again.
 type sees struct {
 	opened time.Time       // when the open stream was opened
-	heard  bool            // it has delivered something, or has lived for longer than it may say nothing
+	heard  bool            // the stream has delivered an event, or has lived longer than it may stay silent
 	asked  int64           // sweeps that were asked for; the one at the start is the first
-	swept  int64           // of them, those that are over
-	told   map[string]bool // types of why not, that were told since the last time that all was seen
-	since  time.Time       // when it was told last that all is seen
+	swept  int64           // how many of them are over
+	told   map[string]bool // types of the reasons for blindness that were told since all was last seen
+	since  time.Time       // when it was last recorded that all is seen
 	turns  int             // how often that was taken back soon after
 }
 
@@ -114,8 +114,8 @@ func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
 // run watches until ctx ends. An error means that the journal could not be read
 // or written.
 func (w *watcher) run(ctx context.Context) error {
-	// Tiers are the chain's, and so is that the platform is one of the desk's: nothing
-	// is known of them before it is.
+	// Both the tiers and the desk's platforms stand in the chain: the watch begins once the
+	// chain has its platform.
 	if !w.e.ledger.await(ctx, func(v *view) bool { _, ok := v.state.Platforms[w.name]; return ok }) {
 		return nil
 	}
@@ -205,7 +205,7 @@ func (w *watcher) get(id string) (journal.Watched, bool) {
 	return k, ok
 }
 
-// put notes what is known of a subject, in the memory only.
+// put notes the known state of a subject, in the memory only.
 func (w *watcher) put(k journal.Watched) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -221,8 +221,8 @@ func (w *watcher) put(k journal.Watched) {
 	}
 }
 
-// left is told of the state that an act of ours is known to have left; the
-// journal has it already.
+// left notes the state that an act of ours is known to have left; the journal has it
+// already.
 func (e *Executor) left(a journal.Act, after platform.Expect, at canonical.Time) error {
 	w := e.watches[a.Subject.Platform]
 	if w == nil {
@@ -236,14 +236,14 @@ func (e *Executor) left(a journal.Act, after platform.Expect, at canonical.Time)
 	k.State, k.Since, k.Request, k.Baseline, k.Entered = after, at, a.Request, -1, canonical.Time{}
 	w.put(k)
 	if a.Duty == proof.DutyRestore {
-		w.over(a.Subject.ID) // its receipt tells
+		w.over(a.Subject.ID) // the receipt of the act says so
 		return nil
 	}
 	return w.lifted(glance{id: a.Subject.ID, via: viaRead}, after, at, a.Request)
 }
 
-// over notes that a subject's breach has ended, in the memory; tick journals it.
-// Another record tells of it.
+// over notes in the memory that a subject's breach has ended; tick journals it. Another
+// record says so in the ledger.
 func (w *watcher) over(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -258,8 +258,8 @@ func (w *watcher) end(id string, s *proof.Sight, openings []ledger.Opening) {
 	}
 }
 
-// lifted notes that a subject's breach has ended otherwise than by its restoration,
-// and has tick tell so. by is the request whose warrant ended it, if one did.
+// lifted notes that a subject's breach has ended otherwise than by its restoration, and
+// has tick record it. by is the request whose warrant ended it, if one did.
 //
 // If we die before tick, the breach is found open and its subject is looked at again.
 func (w *watcher) lifted(l glance, found platform.Expect, seen canonical.Time, by string) error {
@@ -310,8 +310,8 @@ func (w *watcher) endedBy(ctx context.Context, id string, found platform.Expect)
 
 // follow keeps the platform's event stream open.
 //
-// What ends a stream at the same event twice would end it there for ever. The
-// second time it is a gap: the stream goes on from now, and the platform is swept.
+// An event that ends a stream twice would end it for ever. The second time it is a gap:
+// the stream goes on from now, and the platform is swept.
 func (w *watcher) follow(ctx context.Context) error {
 	var cut time.Time // since when there is no stream; zero: there is
 	stuck := ""       // the cursor after which an event could not be read
@@ -320,7 +320,7 @@ func (w *watcher) follow(ctx context.Context) error {
 		cursor := w.cursor
 		w.mu.Unlock()
 		s, err := w.c.Watch(ctx, cursor)
-		gap := fault.Is(err, "bad-cursor") // the platform's cursors were others before
+		gap := fault.Is(err, "bad-cursor") // the platform has begun its cursors anew
 		if err == nil {
 			opened := time.Now()
 			w.begun(opened, s.Silence(), cursor == "")
@@ -337,9 +337,9 @@ func (w *watcher) follow(ctx context.Context) error {
 				cut, p = time.Time{}, w.e.pause()
 			}
 			if !whole {
-				// It is dead or contradicts itself: where the platform leaves numbers out,
-				// an event that the next one has overtaken would not be sent again. A stream
-				// that soon does so again and again counts as cut all the time.
+				// The stream is dead or contradicts itself. On a platform that leaves numbers out, an
+				// event that the next one has overtaken would not be sent again, so a sweep has to
+				// look. A stream that soon fails so again and again counts as cut all the time.
 				w.askSweep()
 			}
 			if !whole && !fault.Is(err, "stream-silent") && !fault.Is(err, "platform-unavailable") {
@@ -351,8 +351,8 @@ func (w *watcher) follow(ctx context.Context) error {
 			return nil
 		}
 		if gap || fault.Is(err, "cursor-gone") {
-			// The gap is filled by a sweep, from a stream that is open already; what
-			// happened and was taken back within it is not seen by anybody.
+			// A sweep fills the gap, while a stream is open already. A change that was made and
+			// taken back within the gap is seen by nobody.
 			if err := w.blind(ctx, err); err != nil {
 				return err
 			}
@@ -372,10 +372,10 @@ func (w *watcher) follow(ctx context.Context) error {
 	return nil
 }
 
-// from notes where the very first stream begins, before anything is read from it. An
-// executor that stops before it has journaled any later place goes on from here: it sees
-// what happened meanwhile in the stream, which may say whose act it was, and not only in
-// a sweep, which never does.
+// from journals the place where the very first stream begins, before anything is read
+// from it. An executor that stops before it has journalled a later place goes on from
+// here. So it sees later changes in the stream, which may name who made them, and not
+// only in a sweep, which never does.
 func (w *watcher) from(ctx context.Context, cursor string) error {
 	w.mu.Lock()
 	known := w.place.Cursor != "" || cursor == ""
@@ -389,8 +389,8 @@ func (w *watcher) from(ctx context.Context, cursor string) error {
 	return w.keep(func(place journal.StreamPlace) error { return w.e.journal.Follow(ctx, w.name, place) })
 }
 
-// keep has the watch's place journaled as it is now. Whoever writes one waits for others
-// that do, so that no older one is written over a newer one.
+// keep journals the watch's present place. Writers wait for each other, so that no older
+// place is written over a newer one.
 func (w *watcher) keep(write func(journal.StreamPlace) error) error {
 	w.placing.Lock()
 	defer w.placing.Unlock()
@@ -400,7 +400,7 @@ func (w *watcher) keep(write func(journal.StreamPlace) error) error {
 	return write(place)
 }
 
-// without tells that the watch is blind if there was no stream for too long.
+// without records that the watch is blind if there was no stream for too long.
 func (w *watcher) without(ctx context.Context, cut *time.Time, why error) error {
 	if cut.IsZero() {
 		*cut = time.Now()
@@ -412,14 +412,14 @@ func (w *watcher) without(ctx context.Context, cut *time.Time, why error) error 
 	return w.blind(ctx, why)
 }
 
-// begun notes that a stream is open that may say nothing for a time.
+// begun notes that a stream is open. It may be silent at first.
 func (w *watcher) begun(opened time.Time, silence time.Duration, fromNow bool) {
 	w.mu.Lock()
 	w.sees.opened, w.sees.heard = opened, false
 	w.mu.Unlock()
 	w.stream.Store(true)
 	if fromNow {
-		// What came before this moment is for a sweep to find.
+		// A sweep has to find the changes from before this moment.
 		w.askSweep()
 	}
 	time.AfterFunc(silence, func() {
@@ -465,8 +465,8 @@ func (w *watcher) askSweep() {
 	}
 }
 
-// blind tells that not all of the platform is seen any more: each reason once,
-// until all is seen again.
+// blind records that not all of the platform is seen any more: each reason once, until
+// all is seen again.
 func (w *watcher) blind(ctx context.Context, why error) error {
 	typ := fault.TypeOf(why)
 	w.mu.Lock()
@@ -491,10 +491,10 @@ func (w *watcher) blind(ctx context.Context, why error) error {
 	})
 }
 
-// sighted tells that all of it is seen again, once a stream has delivered, or has
-// lived for longer than a dead one may, and every sweep is over that was asked for.
-// A stream that turns out not to be right soon after has to be right for longer
-// each time, so that the ledger is not filled with its turns.
+// sighted records that all of the platform is seen again. For that the stream has
+// delivered an event, or has lived longer than a dead one may, and every sweep that was
+// asked for is over. A stream that fails soon after has to live twice as long the next
+// time, so that the ledger is not filled with its turns.
 func (w *watcher) sighted(ctx context.Context) error {
 	w.mu.Lock()
 	was, s := w.place.Blind, &w.sees
@@ -513,11 +513,11 @@ func (w *watcher) sighted(ctx context.Context) error {
 	})
 }
 
-// mostTurns bounds how often the time that a stream has to be right for is doubled.
+// mostTurns bounds how often the time is doubled for which a stream has to live.
 const mostTurns = 10
 
-// refused tells that the platform does not take our credential. Nothing else may: a
-// platform may show its stream to everybody.
+// refused records that the platform does not accept our credential. This may be the only
+// sign: a platform may show its stream to everybody.
 func (w *watcher) refused(ctx context.Context, err error) error {
 	if ctx.Err() != nil || !platform.RefusesCredential(fault.TypeOf(err)) {
 		return nil
@@ -525,7 +525,7 @@ func (w *watcher) refused(ctx context.Context, err error) error {
 	return w.blind(ctx, err)
 }
 
-// tell makes a record about the platform as a whole.
+// tell records something about the platform as a whole.
 func (w *watcher) tell(ctx context.Context, kind, typ, text string, more ...journal.Note) error {
 	_, err := w.record(ctx, w.e.newID(proof.BreachPrefix), kind, &proof.Sight{Platform: w.name}, typ, text, nil, more...)
 	return err
@@ -557,8 +557,8 @@ func (e *Executor) signWatch(request, kind string, s *proof.Sight, typ, text str
 
 // --- direct reads
 
-// read looks at one critical subject after another, so often as their number and
-// the platform's share allow.
+// read reads one critical subject after another, as often as their number and the
+// platform's share allow.
 func (w *watcher) read(ctx context.Context) error {
 	for t := (turns{}); ctx.Err() == nil; {
 		w.mu.Lock()
@@ -586,12 +586,12 @@ func (w *watcher) read(ctx context.Context) error {
 	return nil
 }
 
-// turns says whose turn it is to be read.
+// turns decides which subject is read next.
 type turns struct{ all, attacked, last int }
 
-// next returns the subject to be read, and how many turns it takes until each had one.
-// While somebody attacks, every other turn is of those who were attacked lately: they
-// are seen down sooner, and all others are read half as often and never less.
+// next returns the subject to be read, and the number of turns until each had one. During
+// an attack every other turn goes to the subjects that were attacked lately: a takedown
+// of these is seen sooner, and all others are read half as often and never less.
 func (t *turns) next(critical []string, attacked map[string]time.Time, now time.Time) (id string, n int) {
 	if n = len(critical); n == 0 {
 		return "", 0
@@ -612,24 +612,24 @@ func (t *turns) next(critical []string, attacked map[string]time.Time, now time.
 	return critical[t.all%len(critical)], n
 }
 
-// attackTime is for how long a subject is read more often after a breach.
+// attackTime is the time for which a subject is read more often after a breach.
 const attackTime = time.Minute
 
-// smooth takes in how long a direct read took. What follows from it, such as a
-// restoration, is not part of it: that has a share of its own.
+// smooth takes in the duration of a direct read. Work that follows from it, such as a
+// restoration, is not counted: that has a share of its own.
 func (w *watcher) smooth(took time.Duration) {
 	old := time.Duration(w.cost.Load())
 	if old == 0 {
 		old = took
 	}
-	// One slow read does not make us blind for the next second.
+	// One slow read does not blind us for the next second.
 	took = min(took, 4*old+time.Millisecond)
 	now := old + (took-old)/16
 	w.cost.Store(int64(now))
 }
 
-// peek reads one critical subject, unless an act on it is under way: whoever acts
-// reads it.
+// peek reads one critical subject, unless an act on it is under way: the act reads it
+// itself.
 func (w *watcher) peek(ctx context.Context, id string) error {
 	k, ok := w.get(id)
 	if !ok {
@@ -647,7 +647,7 @@ func (w *watcher) peek(ctx context.Context, id string) error {
 		found, err = platform.Expect{Status: platform.Deleted}, nil
 	}
 	if err != nil || ctx.Err() != nil {
-		return w.refused(ctx, err) // of all else the stream and the next read will show
+		return w.refused(ctx, err) // the stream and the next read will show all other errors
 	}
 	return w.judge(ctx, glance{id: id, via: viaRead}, k.Tier, found)
 }
@@ -691,15 +691,15 @@ func (w *watcher) sweepAll(ctx context.Context) error {
 	return nil
 }
 
-// sweep lists all accounts and looks at each that is not as it is known, and at
-// each subject that is known and not listed. An error of the platform's has it
-// begun anew.
+// sweep lists all accounts. It looks at each account whose listed state differs from the
+// known one, and at each known subject that is not listed. An error of the platform's
+// makes the sweep begin anew.
 func (w *watcher) sweep(ctx context.Context) error {
 	listed := map[string]bool{}
 	for cursor := ""; ; {
 		page, next, err := w.c.Accounts(ctx, cursor)
 		if fault.Is(err, "not-offered") {
-			break // only what is known can be read
+			break // the platform does not list: only known subjects can be read
 		}
 		if err != nil {
 			return unwell(err)
@@ -729,7 +729,7 @@ func (w *watcher) sweep(ctx context.Context) error {
 	return w.base(ctx, canonical.At(w.e.now()))
 }
 
-// unwell turns any error of a platform's into one after which it is asked again.
+// unwell turns any error of a platform's into one that is met by asking again.
 func unwell(err error) error {
 	if fault.KindOf(err) == fault.Internal {
 		return fault.New(fault.Unavailable, "platform-unwell", "The platform does not list its accounts.").Because(err)
@@ -737,8 +737,8 @@ func unwell(err error) error {
 	return err
 }
 
-// remember journals what rules say of a page of accounts, where the platform lists
-// facts: together, since at the first sweep they may be many.
+// remember journals the tiers that rules give a page of accounts, if the platform lists
+// facts. It does so for the page as a whole, since the first sweep may raise many.
 func (w *watcher) remember(ctx context.Context, page []platform.Listed) error {
 	var rs []reading
 	for _, l := range page {
@@ -755,7 +755,7 @@ func asListed(name string, l platform.Listed) reading {
 		state: platform.State{Status: l.Status, Facts: l.Facts, Unread: l.Unread}}
 }
 
-// listed compares one account as the platform lists it with what is known.
+// listed compares one account as the platform lists it with its known state.
 func (w *watcher) listed(l platform.Listed) {
 	k, ok := w.get(l.Subject.ID)
 	w.mu.Lock()
@@ -773,14 +773,14 @@ func (w *watcher) listed(l platform.Listed) {
 	case ok && same && tier == k.Tier && tier == actions.Standard:
 	case !ok && same && tier == actions.Standard && (l.Facts != nil || plain):
 	default:
-		// A subject that matters is read even where the list agrees: a list may not
-		// tell the mark, and the owner's lock is read with it.
+		// A subject that matters is read even if the list agrees: a list may lack the mark, and
+		// the owner's lock is read with the subject.
 		w.queue.add(glance{id: l.Subject.ID, handle: l.Subject.Handle, via: viaSweep, sort: true, locks: true, urgent: tier == actions.Critical})
 	}
 }
 
-// raise has every subject looked at that people raised, and that is not known to
-// be of that tier yet.
+// raise asks for a look at every subject that people raised to a tier which the watch
+// does not know of it yet.
 func (w *watcher) raise() {
 	s := w.e.ledger.view().state
 	w.mu.Lock()
@@ -796,8 +796,8 @@ func (w *watcher) raise() {
 	w.head, w.raised = s.Head, s.Next
 }
 
-// unread returns the tiers that people raised subjects to which are not known to
-// be of them yet. It is called with the lock held.
+// unread returns the subjects that people raised to tiers which the watch does not know
+// of them yet, with these tiers. It is called with the lock held.
 func (w *watcher) unread(s *proof.State) map[string]actions.Tier {
 	all := map[string]actions.Tier{}
 	for name, tier := range s.Raised {
@@ -821,9 +821,9 @@ func (w *watcher) tier(r reading) actions.Tier {
 	return t
 }
 
-// base makes a baseline, if it would differ from the last: the states of all
-// subjects that matter, as a root in the ledger. swept is when all of the platform
-// was last seen.
+// base makes a baseline, if it would differ from the last: it enters the states of all
+// subjects that matter, as a root, in the ledger. swept is when all of the platform was
+// last seen.
 func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 	w.basing.Lock()
 	defer w.basing.Unlock()
@@ -837,7 +837,7 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 			continue
 		}
 		if _, broken := w.open[id]; broken {
-			continue // what it is in is no state that anybody vouches for
+			continue // nobody vouches for its state
 		}
 		lines = append(lines, line{Subject: k.Subject.String(), Tier: k.Tier, State: k.State, Locked: k.Lock.Holds(now), Verdict: watch.Unchanged})
 		if k.Baseline < 0 {
@@ -869,7 +869,7 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 		defer w.mu.Unlock()
 		w.basis, w.baseline, w.place.Swept = root, r.Execution.Sequence, swept
 		for _, as := range fresh {
-			// One that was seen otherwise meanwhile is in the next.
+			// A subject that was seen in another state meanwhile is in the next baseline.
 			if k, ok := w.known[as.Subject.ID]; ok && k.Baseline < 0 && k.State == as.State && k.Since.Equal(as.Since.Time) {
 				k.Baseline, k.Entered = r.Execution.Sequence, r.Execution.At
 				w.known[as.Subject.ID] = k
@@ -941,12 +941,13 @@ func (w *watcher) rebase(ctx context.Context, turned bool) error {
 	due, swept := w.due, w.place.Swept
 	w.mu.Unlock()
 	if !due || swept.IsZero() || !w.queue.idle() {
-		return nil // the first sweep makes one, and the next tick looks again
+		return nil // the first sweep makes a baseline, and the next tick looks again
 	}
 	return w.base(ctx, swept)
 }
 
-// note journals what has ended, what is brief, and then how far the stream is read.
+// note journals ended breaches and brief changes, and after them the place up to which
+// the stream is read.
 func (w *watcher) note(ctx context.Context, finished []ending, brief []line, moved bool, reached string) error {
 	for _, x := range finished {
 		err := error(nil)
@@ -975,7 +976,7 @@ func (w *watcher) note(ctx context.Context, finished []ending, brief []line, mov
 	return w.keep(func(place journal.StreamPlace) error { return w.e.journal.Follow(ctx, w.name, place) })
 }
 
-// status says how the watch is.
+// status returns the present state of the watch.
 func (w *watcher) status() proof.WatchStatus {
 	chain, entered := w.e.ledger.view().state, w.e.outbox.entered()
 	w.mu.Lock()
@@ -1007,18 +1008,18 @@ func (w *watcher) status() proof.WatchStatus {
 
 // --- the queue of looks
 
-// glance is a subject to be looked at, and who said so.
+// glance asks for a look at one subject, and names its source.
 type glance struct {
 	id, handle string
 	via        string
-	events     []platform.Happening // that the stream told since it was last looked at, the newest few
-	sort       bool                 // the tier may be another
-	locks      bool                 // the owner's lock may be another
+	events     []platform.Happening // what the stream told since the last look, the newest few
+	sort       bool                 // the tier may have changed
+	locks      bool                 // the owner's lock may have changed
 	urgent     bool
 	tries      int
 }
 
-// How a sight came about.
+// The sources of a look.
 const (
 	viaStream = "stream"
 	viaRead   = "read"
@@ -1032,8 +1033,8 @@ type queue struct {
 	waiting map[string]glance
 	order   [2][]string
 	busy    map[string]bool
-	again   map[string]glance // was added while it was looked at
-	parked  int               // the platform did not answer; they come back
+	again   map[string]glance // added while they were looked at
+	parked  int               // the platform did not answer for them; they come back
 }
 
 func newQueue() queue {
@@ -1048,14 +1049,13 @@ func merge(a, b glance) glance {
 	return a
 }
 
-// mostEvents bounds what is kept of a subject that changes faster than it is
+// mostEvents bounds the events that are kept of a subject that changes faster than it is
 // looked at.
 const mostEvents = 16
 
-// brought returns the event that brought a subject into a state: of those that say
-// so the newest by the platform's own dates, since a stream may tell again what was
-// long before. An event about another change names nobody for this one. It is the
-// zero event if none is known.
+// brought returns the event that brought a subject into a state: the newest such event by
+// the platform's own dates, since a stream may repeat old events. An event about another
+// change names nobody for this one. It returns the zero event if none is known.
 func (l glance) brought(found platform.Expect) (newest platform.Happening) {
 	for _, h := range l.events {
 		if h.Brought(found) && !h.At.Before(newest.At.Time) {
@@ -1099,7 +1099,7 @@ func (q *queue) signal() {
 	q.changed = make(chan struct{})
 }
 
-// take waits for the next look; ok is false once ctx has ended.
+// take waits for the next glance; ok is false once ctx has ended.
 func (q *queue) take(ctx context.Context) (l glance, ok bool) {
 	for {
 		q.mu.Lock()
@@ -1107,7 +1107,7 @@ func (q *queue) take(ctx context.Context) (l glance, ok bool) {
 			for len(q.order[i]) > 0 {
 				id := q.order[i][0]
 				q.order[i] = q.order[i][1:]
-				// One that became urgent stands in both.
+				// A subject that became urgent stands in both lists.
 				if l, ok := q.waiting[id]; ok {
 					delete(q.waiting, id)
 					q.busy[id] = true
@@ -1144,7 +1144,8 @@ func (q *queue) idle() bool {
 	return len(q.waiting)+len(q.busy)+q.parked == 0
 }
 
-// drained waits until everything was looked at that the platform answers for.
+// drained waits until all queued subjects were looked at, save those for which the
+// platform does not answer.
 func (q *queue) drained(ctx context.Context) bool {
 	for {
 		q.mu.Lock()
@@ -1161,7 +1162,7 @@ func (q *queue) drained(ctx context.Context) bool {
 	}
 }
 
-// park has a look come back after a while, since the platform did not answer.
+// park queues a look again after a while, since the platform did not answer.
 func (q *queue) park(l glance, after time.Duration) {
 	q.done(l.id)
 	q.mu.Lock()
@@ -1175,7 +1176,7 @@ func (q *queue) park(l glance, after time.Duration) {
 	})
 }
 
-// work looks at what is queued.
+// work looks at the queued subjects.
 func (w *watcher) work(ctx context.Context) error {
 	for {
 		l, ok := w.queue.take(ctx)

@@ -1,6 +1,6 @@
-// Package executortest is for tests of the executor and of whoever drives one: a
-// desk that is a real ledger and can lie, and a platform in memory that compares
-// and sets, and can be late, lose answers, or be away.
+// Package executortest is for tests of the executor and of its callers. It has a desk
+// that is a real ledger and can lie; and a platform in memory that compares and sets, and
+// can be late, lose answers, or be away.
 package executortest
 
 import (
@@ -26,20 +26,20 @@ type Desk struct {
 	news  chan struct{}
 	got   []int64
 	asked int
-	next  int64 // sequence number of the record that it lacks
+	next  int64 // sequence number of the first record that it lacks
 }
 
 // NewDesk returns the honest desk of a world.
 func NewDesk(w *prooftest.World) *Desk { return &Desk{World: w, news: make(chan struct{})} }
 
-// Lie has every feed changed before it is given, and what Bodies answers as the
-// feed of the same stretch; nil ends it.
+// Lie changes every feed before it is given, and the answers of Bodies in the same way,
+// as feeds of the same stretch; nil ends it.
 func (d *Desk) Lie(edit func(*proof.Feed)) { d.set(func() { d.edit = edit }) }
 
 // Down makes the desk unreachable.
 func (d *Desk) Down(down bool) { d.set(func() { d.down = down }) }
 
-// Deaf has the desk accept records without entering them.
+// Deaf makes the desk accept records without entering them.
 func (d *Desk) Deaf(deaf bool) { d.set(func() { d.deaf = deaf }) }
 
 // Hide keeps what the executor takes directly out of the governance chain.
@@ -52,7 +52,7 @@ func (d *Desk) set(f func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f()
-	close(d.news) // whoever waits for the ledger gets an answer at once
+	close(d.news) // callers that wait for the ledger get an answer at once
 	d.news = make(chan struct{})
 }
 

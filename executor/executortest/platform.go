@@ -38,7 +38,7 @@ type Platform struct {
 	handles map[string]string
 	done    map[string]platform.Receipt
 	fenced  map[string]bool
-	beneath map[string]bool // what is down was deactivated before, and is again after
+	beneath map[string]bool // accounts that are down and were deactivated before; the deactivation shows after the lift
 	late    []late
 	fail    []Failure
 	away    bool
@@ -147,7 +147,7 @@ func (p *Platform) Alter(f func(*platform.Capabilities)) { p.set(func() { f(&p.c
 // Before has f called in every Apply that arrives, before anything is done.
 func (p *Platform) Before(f func(platform.Command)) { p.set(func() { p.before = f }) }
 
-// Deliver carries out what was late.
+// Deliver carries out the late calls.
 func (p *Platform) Deliver() {
 	p.set(func() {
 		for _, l := range p.late {

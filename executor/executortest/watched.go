@@ -10,17 +10,17 @@ import (
 	"countersign.dev/platform"
 )
 
-// Executor is whom the event stream names for what commands do.
+// Executor is the holder that the event stream names for the effects of commands.
 const Executor = "executor"
 
 // accountsPage is how many accounts are on a page of the list: few, so that a sweep
 // of some accounts has several.
 const accountsPage = 3
 
-// watched is what a watch sees of the platform, guarded by the platform's mutex.
+// watched is what a watcher may see of the platform, guarded by the platform's mutex.
 type watched struct {
 	events    []platform.Happening // the n-th, counted from 1, is behind the cursor n-1
-	forgotten int                  // how many of the first are kept no more
+	forgotten int                  // how many of the first events are no longer kept
 	hidden    bool
 	names     bool
 	streams   map[*stream]bool
@@ -30,7 +30,7 @@ type watched struct {
 	opened    int           // streams that were ever opened
 	silence   time.Duration // see Stay
 	garbled   map[int]error // by the number of the event that cannot be read
-	garbling  error         // every event is unreadable that comes now
+	garbling  error         // every event from now on is unreadable, with this error
 	moved     chan struct{} // closed and made anew when anything that a stream waits for changes
 }
 
@@ -85,13 +85,13 @@ func (p *Platform) Silence() {
 	p.breakAll(fault.New(fault.Unavailable, "stream-silent", "The event stream of %s says nothing.", p.name))
 }
 
-// Contradict has the open streams say something that cannot be.
+// Contradict makes the open streams say something impossible.
 func (p *Platform) Contradict() {
 	p.breakAll(fault.New(fault.Unavailable, "stream-unreadable", "The event stream of %s contradicts itself.", p.name))
 }
 
-// Garble has each event that comes from now on end every stream that gets to it,
-// with an error of a connector's that could not read it; nil: they can be read.
+// Garble makes every event from now on unreadable: each stream that gets to it ends with
+// err, the error of a connector that cannot read it; nil ends this.
 func (p *Platform) Garble(err error) { p.set(func() { p.watched.garbling = err }) }
 
 // Stay is how long a stream may say nothing before it would be found dead.
@@ -104,8 +104,8 @@ func (p *Platform) Opened() int {
 	return p.watched.opened
 }
 
-// Forget drops all events and one that nobody saw, so that no stream goes on from
-// where it was.
+// Forget drops all events and one that nobody saw, so that no stream can go on from its
+// cursor.
 func (p *Platform) Forget() {
 	p.set(func() {
 		p.watched.events = append(p.watched.events, platform.Happening{})

@@ -11,10 +11,10 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Cut is a credential of a platform that is cut off under a standing order, or is
-// to be and cannot.
+// Cut is a credential of a platform that is cut off under a standing order, or that
+// should be and cannot be.
 type Cut struct {
-	Breach     string // at which it was due
+	Breach     string // the breach at which the cut was due
 	Platform   string
 	Tier       actions.Tier
 	Credential string // empty: the platform does not name it
@@ -34,17 +34,17 @@ type Named struct {
 	Seen       canonical.Time
 }
 
-// ordered chooses breaches that a standing order covered when they were seen. One of a
-// subject that a single person raised, or with a mark that the order never lifts, is
-// none that a credential is cut off for.
+// ordered chooses breaches that a standing order covered when they were seen. It leaves
+// out breaches of a subject that a single person raised, and breaches with a mark that
+// the order never lifts: no credential is cut off for those.
 const ordered = `json_extract(sight, '$.order') is not null and json_extract(sight, '$.order') <> ''`
 
 // Named counts the breaches of a tier from an instant on, as far as an order covered
-// them, by the credential that the platform names for them, the empty one for those of
-// which it names none.
+// them, by the credential that the platform names for them. The empty credential counts
+// those without a name.
 func (j *Journal) Named(ctx context.Context, platform string, t actions.Tier, since canonical.Time) (all []Named, err error) {
 	err = j.db.ReadOne(ctx, func(tx *sqldb.Tx) (err error) {
-		// Beside a single max SQLite gives the other columns of the row that has it.
+		// With a single max, SQLite gives the other columns of the row that has it.
 		all, err = sqldb.All(tx, func(row sqldb.Row) (n Named, err error) {
 			var seen int64
 			err = row.Scan(&n.Credential, &n.Count, &n.Breach, &seen)
@@ -74,7 +74,7 @@ func (j *Journal) CountBy(ctx context.Context, platform string, t actions.Tier, 
 	return n, nil
 }
 
-// By notes whose credential a breach was done with.
+// By notes the credential by which a breach was made.
 func By(breach, credential string) Note {
 	return func(tx *sqldb.Tx, _ proof.SignedExecution) error {
 		_, err := tx.Exec("update breach set credential = $1 where id = $2", credential, breach)
@@ -82,8 +82,8 @@ func By(breach, credential string) Note {
 	}
 }
 
-// Cuts returns the cuts that are under way on a platform, and of each credential and
-// tier the last.
+// Cuts returns the cuts that are under way on a platform, and the last cut of each
+// credential and tier.
 func (j *Journal) Cuts(ctx context.Context, platform string) (all []Cut, err error) {
 	err = j.db.ReadOne(ctx, func(tx *sqldb.Tx) (err error) {
 		all, err = sqldb.All(tx, func(row sqldb.Row) (c Cut, err error) {
@@ -109,8 +109,8 @@ func (j *Journal) Cuts(ctx context.Context, platform string) (all []Cut, err err
 	return all, nil
 }
 
-// BeginCut journals the intent to cut a credential off, or, with an outcome, that it
-// is not. If we die after an intent, the call is made again under the same key.
+// BeginCut journals the intent to cut a credential off; or, with an outcome, that it is
+// not cut off. If we die after an intent, the call is made again under the same key.
 func (j *Journal) BeginCut(ctx context.Context, c Cut, h Head, sign Sign) (proof.SignedExecution, error) {
 	return j.Tell(ctx, c.Breach, h, sign, func(tx *sqldb.Tx, _ proof.SignedExecution) error {
 		stage := Intended
@@ -124,7 +124,7 @@ func (j *Journal) BeginCut(ctx context.Context, c Cut, h Head, sign Sign) (proof
 	})
 }
 
-// EndCut journals what came of it.
+// EndCut journals the outcome of a cut.
 func (j *Journal) EndCut(ctx context.Context, c Cut, h Head, sign Sign) (proof.SignedExecution, error) {
 	return j.Tell(ctx, c.Breach, h, sign, func(tx *sqldb.Tx, _ proof.SignedExecution) error {
 		n, err := tx.Exec("update cut set stage = 'ended', outcome = $1, ended = $2 where breach = $3 and credential = $4 and stage = 'intended'",

@@ -10,20 +10,20 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Height is the highest tier that rules ever gave a subject.
+// Height is the highest tier to which rules ever raised a subject.
 type Height struct {
 	proof.Height
 	Subject  platform.Subject
-	Sequence int64 // of the record that tells of it; -1: none does yet
-	// Falls are those of the subject that are known now: what was read before them gives
-	// way to what stands.
+	Sequence int64 // sequence number of the record that tells it; -1: none does yet
+	// Falls are the falls of the subject's tier that are known now: a height that was read
+	// before a fall gives way to it.
 	Falls proof.Falls
 }
 
-// FellBy reports whether falls let the height fall.
+// FellBy reports whether falls have ended the height.
 func (h Height) FellBy(f proof.Falls) bool { return h.Chain <= f.Of(h.Tier) }
 
-// Heights returns what every subject was once read with.
+// Heights returns the height of every subject that has one.
 func (j *Journal) Heights(ctx context.Context) (all []Height, err error) {
 	err = j.db.Read(ctx, func(tx *sqldb.Tx) error {
 		all, err = sqldb.All(tx, func(row sqldb.Row) (h Height, err error) {
@@ -40,8 +40,8 @@ func (j *Journal) Heights(ctx context.Context) (all []Height, err error) {
 	return all, nil
 }
 
-// Remember keeps what subjects were read with. Where a height stands, only a higher one
-// that stands takes its place.
+// Remember keeps heights. A height that stands is replaced only by a higher one that
+// stands.
 func (j *Journal) Remember(ctx context.Context, hs ...Height) error {
 	return j.write(ctx, "remember a tier", func(tx *sqldb.Tx) error {
 		for _, h := range hs {
@@ -58,7 +58,7 @@ func (j *Journal) Remember(ctx context.Context, hs ...Height) error {
 	})
 }
 
-// Heightened notes that a record tells of subjects' tiers.
+// Heightened notes that a record tells heights.
 func Heightened(hs []Height) Note {
 	return func(tx *sqldb.Tx, r proof.SignedExecution) error {
 		for _, h := range hs {

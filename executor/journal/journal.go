@@ -63,7 +63,7 @@ func Open(ctx context.Context, path string) (*Journal, error) {
 // Close closes the journal.
 func (j *Journal) Close() error { return j.db.Close() }
 
-// Owner is whose journal it is.
+// Owner names the executor and the desk that a journal belongs to.
 type Owner struct {
 	Executor string
 	Root     canonical.Digest // hash of entry 0 of the desk
@@ -76,12 +76,12 @@ type Head struct {
 	Entered int64            // every record with a lower sequence number was seen in it
 }
 
-// Claim makes a new journal the owner's, and returns the newest ledger that it
-// has seen. A journal of somebody else is a fault of type "foreign-journal".
+// Claim makes a new journal the owner's, and returns the newest ledger that it has seen.
+// A journal of another owner is a fault of type "foreign-journal".
 //
-// From then on whoever claimed the journal before, and may still be running,
-// can change nothing in it: two processes that both settle the same act would
-// each spoil the other's call.
+// From then on a process that claimed the journal earlier, and may still run, can change
+// nothing in it: two processes that both settle the same act would each spoil the other's
+// call.
 func (j *Journal) Claim(ctx context.Context, o Owner) (Head, error) {
 	var have Owner
 	var head Head
@@ -128,7 +128,8 @@ type ChainEntry struct {
 	Salt canonical.Bytes
 }
 
-// Keep keeps governance entries, so that who may undo is known without the desk.
+// Keep keeps governance entries, so that the executor knows without the desk who may
+// undo.
 func (j *Journal) Keep(ctx context.Context, chain []ChainEntry) error {
 	return j.write(ctx, "keep the governance chain", func(tx *sqldb.Tx) error {
 		for _, c := range chain {
@@ -182,23 +183,23 @@ type Act struct {
 	Result
 }
 
-// Result is what came of an act. The zero value is: under way.
+// Result is the outcome of an act. The zero value means: under way.
 type Result struct {
 	Outcome proof.Outcome
 	Type    string
 	Text    string
 }
 
-// Sign makes the record that has got a sequence number. It may run twice and
-// answers the same each time.
+// Sign makes the record for a sequence number. It may be called twice, and must return
+// the same record each time.
 type Sign func(sequence int64) proof.SignedExecution
 
-// Intend takes a warrant on, or begins a lift: from then on the warrant is spent
-// and its budget is used. allow is given a count that includes every act
-// taken on before; its error is returned as it is, and nothing is changed. A
-// warrant that was taken on before is a fault of type "spent".
+// Intend takes a warrant on, or begins a lift: from then on the warrant is spent and its
+// budget is used. allow is given a count that includes every act taken on before; its
+// error is returned as it is, and nothing is changed. A warrant that was taken on before
+// is a fault of type "spent".
 //
-// If we die after this, the platform is asked what came of it.
+// If we die after this, the platform is asked for the outcome of the call.
 func (j *Journal) Intend(ctx context.Context, a Act, h Head, allow func(actions.Count) error, sign Sign) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal an intent", func(tx *sqldb.Tx) error {
@@ -226,7 +227,7 @@ func intend(tx *sqldb.Tx, a Act, sign Sign) (proof.SignedExecution, error) {
 	return record, begin(tx, a)
 }
 
-// Refuse spends a warrant without having intended anything. after is as in End.
+// Refuse spends a warrant for which nothing was intended. after is as in End.
 func (j *Journal) Refuse(ctx context.Context, a Act, h Head, after *platform.Expect, sign Sign) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal a refusal", func(tx *sqldb.Tx) error {
@@ -248,10 +249,9 @@ func (j *Journal) Refuse(ctx context.Context, a Act, h Head, after *platform.Exp
 	return record, err
 }
 
-// End journals what came of an act, with the lift that it leaves owed, if any, and
-// the state that it left, if it is known: what the watch explains from then on.
-// An act that has ended is a fault of type "ended": whoever comes second has
-// nothing to say.
+// End journals the outcome of an act. With it come the lift that the act leaves owed, if
+// any, and the state that the act left, if it is known, which the watch then explains. An
+// act that has ended is a fault of type "ended": the second outcome does not count.
 //
 // If we die after this, nothing is left to do but to hand the record over.
 func (j *Journal) End(ctx context.Context, k Key, r Result, at canonical.Time, h Head, lift *Act, after *platform.Expect, sign Sign) (proof.SignedExecution, error) {
@@ -284,9 +284,9 @@ func (j *Journal) End(ctx context.Context, k Key, r Result, at canonical.Time, h
 	return record, err
 }
 
-// Attempt journals that a call is about to be made again, under a key of its
-// own, after the platform said of the one before that it did not and will not
-// act. Somebody else's attempt in between is a fault of type "ended".
+// Attempt journals that a call is about to be made again, under a new key, after the
+// platform said that the call before did not and will not take effect. An attempt by
+// somebody else in between is a fault of type "ended".
 //
 // If we die after this, the platform is asked about the new call.
 func (j *Journal) Attempt(ctx context.Context, k Key, after int64) error {
@@ -300,9 +300,9 @@ func (j *Journal) Attempt(ctx context.Context, k Key, after int64) error {
 	})
 }
 
-// write runs a change. It takes no context's end for an answer: a change that
-// has begun is waited for, since what is not known to be journalled must not be
-// acted on.
+// write runs a change. The end of a context does not interrupt it: a change that has
+// begun is waited for, since the executor must not act on a change that may not be
+// journalled.
 func (j *Journal) write(ctx context.Context, doing string, fn func(*sqldb.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -372,8 +372,8 @@ func enter(tx *sqldb.Tx, request string, sign Sign) (proof.SignedExecution, erro
 	return r, err
 }
 
-// counter counts what budgets limit: acts that were carried out, may have been,
-// or are about to be.
+// counter counts acts for the budgets: acts that were carried out, may have been, or are
+// about to be.
 func counter(tx *sqldb.Tx) actions.Count {
 	return func(per string, by actions.Spender, tier actions.Tier, d actions.Direction, undo bool, since time.Time) (int64, error) {
 		column, who := "requester", string(by.Worker)

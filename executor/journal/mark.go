@@ -36,7 +36,7 @@ func (j *Journal) Marks(ctx context.Context) (all []Mark, err error) {
 	return all, nil
 }
 
-// Mark keeps marks, and lets go of those that are too old to be asked for.
+// Mark keeps marks, and drops those that are too old to be needed.
 func (j *Journal) Mark(ctx context.Context, marks []Mark) error {
 	return j.write(ctx, "note the ledger's size", func(tx *sqldb.Tx) error {
 		for _, m := range marks {

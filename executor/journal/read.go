@@ -25,7 +25,7 @@ func (j *Journal) Seen(ctx context.Context) (Head, error) {
 	return h, nil
 }
 
-// Act returns what is known of an act; ok is false if there is none.
+// Act returns the journal's view of an act; ok is false if there is none.
 func (j *Journal) Act(ctx context.Context, k Key) (a Act, ok bool, err error) {
 	return j.one(ctx, "request = $1 and duty = $2", k.Request, string(k.Duty))
 }
@@ -40,7 +40,7 @@ func (j *Journal) Unsettled(ctx context.Context) ([]Act, error) {
 	return j.some(ctx, "stage = 'intended' order by intended, request")
 }
 
-// Owed returns the lifts that have not begun, the one due first at the front.
+// Owed returns the lifts that have not begun, in the order in which they are due.
 func (j *Journal) Owed(ctx context.Context) ([]Act, error) {
 	return j.some(ctx, "stage = 'owed' order by due, request")
 }
@@ -158,7 +158,7 @@ func (j *Journal) Record(ctx context.Context, sequence int64) (r proof.SignedExe
 	return found[0], true, nil
 }
 
-// text scans a column into what reads itself from text.
+// text makes a scanner for a column whose value reads itself from text.
 func text(into encoding.TextUnmarshaler) textColumn { return textColumn{into} }
 
 type textColumn struct{ into encoding.TextUnmarshaler }

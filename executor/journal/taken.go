@@ -9,17 +9,17 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Taken is a change of the desk that was taken straight from who signed it.
+// Taken is a change of the desk that its signer handed straight to the executor.
 type Taken struct {
 	Authority proof.Authority
 	At        canonical.Time
 }
 
-// Request is what the change's signature names.
+// Request is the request that the change's signature names.
 func (t Taken) Request() string { return t.Authority.Request.Statement.Request }
 
-// Took notes, with its record, what was taken. If we die after this, it is in force
-// again from the start.
+// Took journals a taken change, in the transaction of its record. If we die after this,
+// the change is in force again from the start.
 func Took(t Taken) Note {
 	return func(tx *sqldb.Tx, _ proof.SignedExecution) error {
 		_, err := tx.Exec("insert into taken (request, at, authority) values ($1, $2, $3)", t.Request(), t.At.Micro(), string(canonical.MustMarshal(t.Authority)))
@@ -27,7 +27,7 @@ func Took(t Taken) Note {
 	}
 }
 
-// Taken returns all that was ever taken, in its order.
+// Taken returns all changes that were ever taken, in order.
 func (j *Journal) Taken(ctx context.Context) ([]Taken, error) {
 	var all []Taken
 	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {

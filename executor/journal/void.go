@@ -8,7 +8,7 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Void is a governance entry that carried out what somebody had said no to.
+// Void is a governance entry that carried out a request which somebody had refused.
 type Void struct {
 	Leaf canonical.Digest
 	Why  string
@@ -28,7 +28,7 @@ func (j *Journal) Voids(ctx context.Context) (all []Void, err error) {
 	return all, nil
 }
 
-// Avoid keeps that governance entries are void.
+// Avoid journals governance entries as void.
 func (j *Journal) Avoid(ctx context.Context, voids []Void) error {
 	return j.write(ctx, "keep that a change is void", func(tx *sqldb.Tx) error {
 		for _, v := range voids {

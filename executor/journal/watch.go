@@ -12,16 +12,16 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Watched is what the watch knows of a subject.
+// Watched is the watch's knowledge about a subject.
 type Watched struct {
 	Subject platform.Subject
-	Tier    actions.Tier    // the highest that it was ever read with
-	State   platform.Expect // explained, or accepted, last
-	Beneath platform.Status // while that is down: what was right before; empty: nobody knows
-	Since   canonical.Time  // when it was first seen so, without having been seen otherwise
-	Request string          // whose warrant, or whose breach's restoration, left it so; empty: it was seen
-	// Gone is the act whose measure was seen to be gone, though nothing of ours had
-	// lifted it. It explains nothing any more.
+	Tier    actions.Tier    // the highest tier with which it was ever read
+	State   platform.Expect // the last state that was explained or accepted
+	Beneath platform.Status // the status that was right before, while State is down; empty: nobody knows
+	Since   canonical.Time  // since when it was seen in State and in no other
+	Request string          // the request whose warrant, or the breach whose restoration, left it so; empty: it was seen so
+	// Gone is the act whose measure was seen to be gone, though no act of ours had lifted
+	// it. It explains nothing any more.
 	Gone Key
 	// Baseline is the sequence number of the first baseline that holds the state,
 	// -1 if none does yet; Entered is that record's time.
@@ -30,8 +30,8 @@ type Watched struct {
 	Lock     platform.Lock
 }
 
-// Under returns what lies beneath a state that the subject comes into now, by
-// whomever: see Beneath.
+// Under returns the status beneath a state into which the subject comes now, whoever
+// brought it there: see Beneath.
 func (w Watched) Under(now platform.Expect) platform.Status {
 	switch {
 	case now.Status != platform.Down:
@@ -48,18 +48,18 @@ type Breach struct {
 	Subject platform.Subject
 	Tier    actions.Tier
 	Found   platform.Expect
-	By      string // whose credential it was, as far as it was told when it was journalled
+	By      string // the credential, as far as it was known when the breach was journalled
 	Sight   proof.Sight
-	Due     canonical.Time // when it is restored; zero: nobody will by themselves
+	Due     canonical.Time // when it is to be restored; zero: only if people ask for it
 	Over    bool           // the subject was seen in another state since
 	Seen    canonical.Time
 }
 
-// StreamPlace is how far a platform was followed.
+// StreamPlace is the place up to which a platform's stream was followed.
 type StreamPlace struct {
 	Cursor string
 	Swept  canonical.Time
-	Blind  string // the stable type of why not all of it is seen
+	Blind  string // the stable type of the reason why not all of it is seen
 }
 
 func sightText(s *proof.Sight) string {
@@ -69,9 +69,9 @@ func sightText(s *proof.Sight) string {
 	return string(canonical.MustMarshal(s))
 }
 
-// left notes the state that an act has left its subject in, so that the watch
-// explains that one and no earlier one from the same moment on. What lies beneath is
-// Watched.Under; of a subject that was never seen it is what the act has found.
+// left notes the state in which an act has left its subject. From the same moment on the
+// watch explains that state and no earlier one. The status beneath is Watched.Under; for
+// a subject that was never seen it is the state that the act found.
 func left(tx *sqldb.Tx, k Key, after platform.Expect, at canonical.Time) error {
 	_, err := tx.Exec(`insert into watched (platform, subject_id, handle, tier, status, mark, since, request, baseline, entered, locked, lock_since, lock_cleared, beneath)
 		select platform, subject_id, json_extract(subject, '$.handle'), tier, $3, $4, $5, request, -1, 0, false, 0, 0,
@@ -84,12 +84,12 @@ func left(tx *sqldb.Tx, k Key, after platform.Expect, at canonical.Time) error {
 	return err
 }
 
-// Watched returns all that is known of a platform's subjects.
+// Watched returns what is known about each of a platform's subjects.
 func (j *Journal) Watched(ctx context.Context, name string) ([]Watched, error) {
 	return j.watched(ctx, name, "")
 }
 
-// WatchedOf returns what is known of one subject; ok is false if nothing is.
+// WatchedOf returns what is known about one subject; ok is false if nothing is.
 func (j *Journal) WatchedOf(ctx context.Context, s platform.Subject) (w Watched, ok bool, err error) {
 	all, err := j.watched(ctx, s.Platform, s.ID)
 	if err != nil || len(all) == 0 {
@@ -121,7 +121,7 @@ func (j *Journal) watched(ctx context.Context, name, id string) ([]Watched, erro
 	return all, nil
 }
 
-// Watch keeps what the watch knows of subjects.
+// Watch journals the watch's knowledge about subjects.
 func (j *Journal) Watch(ctx context.Context, ws ...Watched) error {
 	return j.write(ctx, "note what was seen", func(tx *sqldb.Tx) error {
 		for _, w := range ws {
@@ -153,7 +153,7 @@ func (j *Journal) Newest(ctx context.Context, s platform.Subject) (a Act, ok boo
 		s.Platform, s.ID)
 }
 
-// Place returns how far a platform was followed.
+// Place returns the place up to which a platform was followed.
 func (j *Journal) Place(ctx context.Context, name string) (StreamPlace, error) {
 	var places []StreamPlace
 	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
@@ -175,8 +175,8 @@ func (j *Journal) Place(ctx context.Context, name string) (StreamPlace, error) {
 	return places[0], nil
 }
 
-// Follow notes how far a platform was followed. What came before the cursor was
-// looked at.
+// Follow notes the place up to which a platform was followed. Everything before its
+// cursor was looked at.
 func (j *Journal) Follow(ctx context.Context, name string, p StreamPlace) error {
 	return j.write(ctx, "note how far a platform was followed", func(tx *sqldb.Tx) error { return follow(tx, name, p) })
 }
@@ -188,8 +188,8 @@ func follow(tx *sqldb.Tx, name string, p StreamPlace) error {
 	return err
 }
 
-// Tell numbers and keeps a record that belongs to no act, with what else is noted
-// in the same transaction.
+// Tell numbers and keeps a record that belongs to no act, together with notes in the same
+// transaction.
 func (j *Journal) Tell(ctx context.Context, request string, h Head, sign Sign, more ...Note) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal a record", func(tx *sqldb.Tx) error {
@@ -207,10 +207,10 @@ func (j *Journal) Tell(ctx context.Context, request string, h Head, sign Sign, m
 	return record, err
 }
 
-// Note is noted in the transaction of a record.
+// Note writes something in the transaction of a record.
 type Note func(tx *sqldb.Tx, r proof.SignedExecution) error
 
-// Seen notes what the watch knows of subjects from now on.
+// Seen notes the watch's new knowledge about subjects.
 func Seen(ws ...Watched) Note {
 	return func(tx *sqldb.Tx, _ proof.SignedExecution) error {
 		for _, w := range ws {
@@ -222,14 +222,13 @@ func Seen(ws ...Watched) Note {
 	}
 }
 
-// At notes how far a platform was followed.
+// At notes the place up to which a platform was followed.
 func At(name string, p StreamPlace) Note {
 	return func(tx *sqldb.Tx, _ proof.SignedExecution) error { return follow(tx, name, p) }
 }
 
-// Basis notes the lines that a baseline is the root over, and in each subject of
-// them which had none yet, and is still as the baseline has it, that this is its
-// first.
+// Basis notes the lines under a baseline's root. In each fresh subject that is still in
+// its state of the baseline it notes that this is its first baseline.
 func Basis(name string, lines []byte, fresh []Watched) Note {
 	return func(tx *sqldb.Tx, r proof.SignedExecution) error {
 		x := r.Execution
@@ -255,7 +254,7 @@ func (j *Journal) OpenBreach(ctx context.Context, b Breach, h Head, sign Sign) (
 
 // OpenRestored is OpenBreach with the intent to restore the subject at once: one
 // transaction instead of two, since the account is down meanwhile. allow is as in
-// RestoreIntent. If we die after it, the platform is asked what came of the call.
+// RestoreIntent. If we die after it, the platform is asked for the outcome of the call.
 func (j *Journal) OpenRestored(ctx context.Context, b Breach, a Act, h Head, allow func(Restorations) error, sign, intent Sign) (breach, restoring proof.SignedExecution, err error) {
 	breach, err = j.Tell(ctx, b.ID, h, sign, breached(b), func(tx *sqldb.Tx, _ proof.SignedExecution) error {
 		if err := allow(counts(tx, a)); err != nil {
@@ -277,8 +276,8 @@ func breached(b Breach) Note {
 	}
 }
 
-// Restorations counts restorations that were made, may have been, or are about to
-// be, since an instant.
+// Restorations counts the restorations since an instant that were made, may have been, or
+// are about to be.
 type Restorations struct {
 	OfSubject func(since time.Time) (int64, error)
 	OfTier    func(since time.Time) (int64, error)
@@ -299,7 +298,7 @@ func counts(tx *sqldb.Tx, a Act) Restorations {
 	}
 }
 
-// Counts counts as RestoreIntent does, each time by a reading of its own.
+// Counts counts as RestoreIntent does. Each call reads anew.
 func (j *Journal) Counts(ctx context.Context, s platform.Subject, t actions.Tier) Restorations {
 	read := func(of func(Restorations) func(time.Time) (int64, error)) func(time.Time) (int64, error) {
 		return func(since time.Time) (n int64, err error) {
@@ -318,7 +317,7 @@ func (j *Journal) Counts(ctx context.Context, s platform.Subject, t actions.Tier
 }
 
 // Restored returns how many restorations of a subject were begun since an instant,
-// whatever came of them.
+// whatever their outcome.
 func (j *Journal) Restored(ctx context.Context, s platform.Subject, since time.Time) (n int64, err error) {
 	err = j.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
 		return tx.QueryRow("select count(*) from act where duty = 'restore' and platform = $1 and subject_id = $2 and intended > $3",
@@ -347,7 +346,7 @@ func (j *Journal) RestoreIntent(ctx context.Context, a Act, h Head, allow func(R
 	return record, err
 }
 
-// Postpone notes when an open breach is restored; zero: nobody will by themselves.
+// Postpone notes when an open breach is to be restored; zero: only if people ask for it.
 func (j *Journal) Postpone(ctx context.Context, id string, due canonical.Time) error {
 	return j.write(ctx, "postpone a restoration", func(tx *sqldb.Tx) error {
 		_, err := tx.Exec("update breach set due = $1 where id = $2 and stage = 'open'", due.Micro(), id)
@@ -360,7 +359,7 @@ func (j *Journal) Overcome(ctx context.Context, id string) error {
 	return j.write(ctx, "end a breach", func(tx *sqldb.Tx) error { return Over(id)(tx, proof.SignedExecution{}) })
 }
 
-// Over notes with the record that tells so that a breach is over.
+// Over notes that a breach is over, in the transaction of the record that says so.
 func Over(id string) Note {
 	return func(tx *sqldb.Tx, _ proof.SignedExecution) error {
 		_, err := tx.Exec("update breach set stage = 'over' where id = $1", id)
