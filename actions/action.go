@@ -24,7 +24,7 @@ const (
 // Tiers lists the tiers, weakest first.
 var Tiers = []Tier{Standard, Protected, Critical}
 
-// Rank orders tiers; an unknown tier ranks with the highest.
+// Rank orders tiers. An unknown tier ranks with the highest.
 func (t Tier) Rank() int {
 	if i := slices.Index(Tiers, t); i >= 0 {
 		return i
@@ -40,7 +40,8 @@ func (t Tier) Max(u Tier) Tier {
 	return t
 }
 
-// Category marks measures that one person may not lift.
+// Category sorts measures by their cause. Those outside CategoryRules one person may not
+// lift.
 type Category string
 
 // The categories. Empty is a measure under the community's rules.
@@ -50,32 +51,34 @@ const (
 	CategoryChildSafety Category = "child-safety"
 )
 
-// Inverse says what takes an action back.
+// Inverse names the action that takes an action back.
 type Inverse struct {
-	Direction Direction `json:"direction"` // empty: nothing does
-	Kind      Kind      `json:"kind"`      // empty: nothing does
+	Direction Direction `json:"direction"` // empty: no action takes it back
+	Kind      Kind      `json:"kind"`      // empty: no action takes it back
 }
 
 // ActionVersion is the only version of Action.
 const ActionVersion = "countersign/action/v1"
 
-// DeskPlatform is the platform of subjects of desk kinds: the desk itself.
+// DeskPlatform is the platform of the subjects of desk kinds: the desk itself.
 const DeskPlatform = "desk"
 
 // Action is one change to one subject, exactly described. People sign its
 // digest; every member is always present.
 type Action struct {
-	Case     string   `json:"case"` // the desk's word; decides for standard only
+	Case     string   `json:"case"` // the desk's word; it decides only for standard subjects
 	Category Category `json:"category"`
-	// Change is what the desk applies, in the form of its kind; {} for platform kinds.
+	// Change is the change that the desk applies, in the form of its kind; {} for platform
+	// kinds.
 	Change canonical.Raw `json:"change"`
-	// Command is what the connector gets, unchanged; for desk kinds all its members are empty.
+	// Command is passed to the connector unchanged; for desk kinds all its members are
+	// empty.
 	Command   platform.Command `json:"command"`
 	Direction Direction        `json:"direction"`
 	Effect    Effect           `json:"effect"`
 	Inverse   Inverse          `json:"inverse"`
 	Kind      Kind             `json:"kind"`
-	Lossy     string           `json:"lossy"` // what an undo does not bring back
+	Lossy     string           `json:"lossy"` // the loss that an undo does not bring back
 	// Nonce, 16 random bytes, keeps the digest from being guessed once the
 	// personal fields are erased.
 	Nonce    canonical.Bytes  `json:"nonce"`
@@ -87,7 +90,7 @@ type Action struct {
 	V        string           `json:"v"`
 }
 
-// Digest is what statements name.
+// Digest names the action in statements.
 func (a Action) Digest() canonical.Digest { return canonical.DigestOf(a) }
 
 // Undo reports whether the action is one person's undo of an earlier one.
@@ -187,11 +190,12 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 	return nil
 }
 
-// fits reports whether a command expects a state that its verb may start from:
-// a measure is put on what is up and bears no mark, so that none is ever put
-// over somebody else's. A takedown may be put over the owner's own deactivation as well,
-// which it hides and does not change. The one exception puts our mark in the place of our own: of a
-// timed measure, by a takedown or a suspension that ends later, which see Outlasts.
+// fits reports whether a command expects a state from which its verb may start. A measure
+// is put only on a subject that is up and bears no mark, so that none is ever put over
+// somebody else's. A takedown may also be put over the owner's own deactivation, which it
+// hides and does not change. The one exception puts our mark in the place of our own: a
+// takedown or a suspension that ends later takes the place of a timed measure; see
+// Outlasts.
 func fits(c platform.Command, s platform.Sort) bool {
 	switch c.Verb {
 	case platform.Takedown:
@@ -212,8 +216,8 @@ func goodText(s string) bool {
 		return false
 	}
 	for _, r := range s {
-		// Marks that turn the direction of writing show a reader another text
-		// than the one that is signed.
+		// Characters that turn the direction of writing show a reader another text than the one
+		// that is signed.
 		if unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r) {
 			return false
 		}

@@ -61,7 +61,7 @@ func DefaultBudgets() []Budget {
 	return bs
 }
 
-// Spender is who an act counts for.
+// Spender is the worker, and the vendor, whose budget an act counts against.
 type Spender struct {
 	Worker workforce.WorkerID
 	Vendor workforce.VendorID
@@ -71,9 +71,9 @@ type Spender struct {
 // spender since an instant: for the worker, or for the whole vendor.
 type Count func(per string, by Spender, tier Tier, d Direction, undo bool, since time.Time) (int64, error)
 
-// Afford reports whether one more act fits every budget. The requester spends.
-// The error is a fault of kind Exhausted, type "budget-spent"; an error of count
-// is returned as it is.
+// Afford reports whether one more act fits every budget. It counts against the requester.
+// The error is a fault of kind Exhausted, type "budget-spent"; an error of count is
+// returned as it is.
 func Afford(bs []Budget, by Spender, a Action, now time.Time, count Count) error {
 	covered := false
 	for _, b := range bs {

@@ -1,7 +1,6 @@
-// Package actions knows what can be done: the catalogue of kinds, the action
-// as it is signed, statements and signatures, needs and the slots that fill
-// them, budgets, and the life of a request. It is pure: every change of state is
-// a function of values.
+// Package actions knows the acts of the desk: the catalogue of kinds, the action as it is
+// signed, statements and signatures, needs and the slots that fill them, budgets, and the
+// life of a request. It is pure: every change of state is a function of values.
 package actions
 
 import (
@@ -28,7 +27,7 @@ const (
 	DeskEngagement Kind = "desk.engagement" // extend or end one engagement
 	DeskKey        Kind = "desk.key"        // enrol or revoke keys
 	DeskChange     Kind = "desk.change"     // tier, policy, budget, trust, vendor, platform, standing order, mode, owner lock
-	DeskFreeze     Kind = "desk.freeze"     // freeze, or thaw, the acts of a worker, a vendor, a platform or all
+	DeskFreeze     Kind = "desk.freeze"     // freeze, or thaw, the acts of a worker, of a vendor, at a platform, or everywhere
 	DeskReview     Kind = "desk.review"     // close the review of an emergency act or an incident
 
 	// AccountContain is the emergency act: a takedown that reverts by itself within
@@ -36,16 +35,16 @@ const (
 	AccountContain Kind = "account.contain"
 )
 
-// Direction says whom an action may harm, by effect and not by name.
+// Direction says whether an action may harm somebody, by its effect and not by its name.
 type Direction string
 
-// The directions. Whatever is unsure is Burdening.
+// The directions. Everything unsure is Burdening.
 const (
 	Burdening Direction = "burdening"
 	Relieving Direction = "relieving"
 )
 
-// Effect says how far an action can be taken back.
+// Effect says how completely an action can be taken back.
 type Effect string
 
 // The effect classes (design, law 10).
@@ -61,9 +60,9 @@ type Spec struct {
 	Kind      Kind
 	Desk      bool // changes the desk and not a platform
 	Sort      platform.Sort
-	Verbs     []platform.Verb // what a command of this kind may do
-	Direction Direction       // for desk kinds the change itself says: see Change.Direction
-	Effect    Effect          // Lossy where the platform's ability says that something is lost
+	Verbs     []platform.Verb // the verbs that a command of this kind may have
+	Direction Direction       // for desk kinds see Change.Direction
+	Effect    Effect          // Lossy instead, where the platform's ability says that something is lost
 	Timed     bool            // needs an end
 	Emergency bool            // one on-call worker may do it alone, for a short time
 	// Inverse is the kind that takes the action back, with its own direction.

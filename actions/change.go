@@ -11,8 +11,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Change is what an action of a desk kind changes. Direction and Part are
-// functions of what it says, so that nobody can call a burdening change relieving.
+// Change is the content of an action of a desk kind. Direction and Part are functions of
+// it, so that nobody can call a burdening change relieving.
 type Change interface {
 	Direction() Direction
 	Part() string // the identifier of the action's subject: desk:PART
@@ -49,7 +49,7 @@ type Admit struct {
 	Changes  int64            `json:"changes"`
 }
 
-// Direction of an admission is burdening: it makes somebody a worker.
+// Direction of an admission is burdening: it makes people workers.
 func (Admit) Direction() Direction { return Burdening }
 
 // Part is the workforce.
@@ -81,8 +81,8 @@ type Engagement struct {
 	Last   canonical.Time     `json:"last"` // the new end; for "end" the zero time means at once; zero for "reinstate"
 }
 
-// ReinstateWithin is for how long an end may be taken back. Nothing that was true
-// of the worker before is lost by it: independence goes on counting.
+// ReinstateWithin is the time within which an end may be taken back. The worker loses
+// nothing by the end: independence goes on counting.
 const ReinstateWithin = 7 * 24 * time.Hour
 
 // Direction of an end is relieving, of an extension or a reinstatement burdening.
@@ -124,9 +124,9 @@ type Enrolment struct {
 	Possession Signature `json:"possession"`
 }
 
-// PossessionChallenge is what a new key signs to be enrolled for a worker at the
-// desk of a log. Which name of the log that is depends on the laws in force:
-// proof.State.EnrolName says it.
+// PossessionChallenge is the challenge that a new key signs to be enrolled for a worker
+// at the desk of a log. The laws in force decide which name of the log that is: see
+// proof.State.EnrolName.
 func PossessionChallenge(log string, w workforce.WorkerID, k workforce.KeyID) [32]byte {
 	return canonical.Sum([]byte("countersign/enrol/v1\n"), canonical.MustMarshal([]string{log, string(w), string(k)}))
 }
@@ -172,27 +172,27 @@ func (c Keys) check() error {
 	return nil
 }
 
-// Raise is the change of part tiers: a subject's tier by people, over what the
-// rules say. Lowering takes back what people raised and, with Fall, what rules
-// once said of the subject; never what they say of today's facts.
+// Raise is the change of part tiers: people set a subject's tier above the tier by rules.
+// Lowering takes back what people raised and, with Fall, the tier that rules once gave
+// the subject; it never changes the tier by today's facts.
 type Raise struct {
 	Subject platform.Subject `json:"subject"`
-	From    Tier             `json:"from"` // raised to until now; compared
+	From    Tier             `json:"from"` // the tier to which people had raised it until now; compared
 	To      Tier             `json:"to"`
-	// Fall is the tier that rules once gave the subject and that falls with this
-	// change; empty: that stands.
+	// Fall is a tier that rules once gave the subject and that ends with this change; empty:
+	// that tier stands.
 	Fall Tier `json:"fall,omitzero"`
-	// Confirm says that several people stand by the tier, so that a standing order
-	// covers the subject: it has the executor act against the platform, which no single
-	// person's raise does. It may raise at once.
+	// Confirm says that several people stand by the tier, so that a standing order covers
+	// the subject: under it the executor acts against the platform, which no single person's
+	// raise achieves. It may come together with the raise.
 	Confirm bool `json:"confirm,omitzero"`
-	// Resolved is the executor's word on who Subject is.
+	// Resolved is the executor's signed word on the identity of Subject.
 	Resolved *Resolution `json:"resolved,omitzero"`
 }
 
-// Resolution is the executor's signed word that a platform knew an account or a
-// piece of content by this identifier and this handle at an instant. It travels in
-// what people sign about the subject, so that a handle that is another's lowers nobody.
+// Resolution is the executor's signed word that a platform knew an account or a piece of
+// content by this identifier and this handle at an instant. It travels in the change that
+// people sign, so that the handle of another account cannot lower this one.
 type Resolution struct {
 	Executor  string           `json:"executor"`
 	Subject   platform.Subject `json:"subject"`
@@ -200,7 +200,8 @@ type Resolution struct {
 	Signature canonical.Bytes  `json:"signature"` // Ed25519 over the challenge, by the executor's key
 }
 
-// Challenge is what the executor signs, for the desk with this hash of entry 0.
+// Challenge is the challenge that the executor signs, for the desk with this hash of
+// entry 0.
 func (r Resolution) Challenge(root canonical.Digest) [32]byte {
 	return canonical.Sum([]byte("countersign/resolution/v1\n"), canonical.MustMarshal([]string{root.String(), r.Executor, r.Subject.Platform, r.Subject.ID, r.Subject.Handle, r.At.String()}))
 }
@@ -213,11 +214,11 @@ func (r Raise) check() error {
 	case r.Subject.ID == "" || !slices.Contains(Tiers, r.From) || !slices.Contains(Tiers, r.To):
 		return fmt.Errorf("a change of tier names a subject, the tier until now and another one")
 	case r.Confirm && (r.Fall != "" || r.To == Standard || r.To.Rank() < r.From.Rank()):
-		return fmt.Errorf("what is confirmed is a tier above standard, the one until now or a higher one")
+		return fmt.Errorf("only a tier above standard is confirmed: the one until now or a higher one")
 	case r.Fall == "" && !r.Confirm && r.From == r.To:
 		return fmt.Errorf("a change of tier names a subject, the tier until now and another one")
 	case r.Fall != "" && (!slices.Contains(Tiers, r.Fall) || r.Fall.Rank() <= r.To.Rank()):
-		return fmt.Errorf("what falls is a tier above the one that is left")
+		return fmt.Errorf("the tier that falls is above the one that is left")
 	}
 	return nil
 }
@@ -233,7 +234,8 @@ type Budget struct {
 	Limit     int64     `json:"limit"` // 0 allows none
 }
 
-// Trust is what the chain says of machines: the executor and where people sign.
+// Trust names the machines that the chain trusts: the executor, and the pages on which
+// people sign.
 type Trust struct {
 	Executor       string          `json:"executor"`     // identifier
 	ExecutorKey    canonical.Bytes `json:"executor_key"` // Ed25519
@@ -241,17 +243,17 @@ type Trust struct {
 	Origins        []string        `json:"origins"` // of pages on which passkeys sign
 	EndingsPerHour int64           `json:"endings_per_hour"`
 	RaisesPerHour  int64           `json:"raises_per_hour"`
-	// UndoWindow is for how many days one person may undo.
+	// UndoWindow is the number of days within which one person may undo.
 	UndoWindow int64 `json:"undo_window"`
 }
 
-// Platform is a connected platform. Its address and credential are the
-// executor's affair; the chain says that it exists and what speaks to it.
+// Platform is a connected platform. The executor knows its address and credential; the
+// chain says only that it exists and which connector talks to it.
 type Platform struct {
 	Name      string `json:"name"`
 	Connector string `json:"connector"` // "plaza" or "bluesky"
-	// Facts are what the connector promised to give when the change was drafted, sorted.
-	// A platform from before this was signed has none here.
+	// Facts are the facts that the connector promised when the change was drafted, sorted.
+	// Platforms signed before this member existed have none.
 	Facts []platform.Fact `json:"facts,omitzero"`
 }
 
@@ -268,16 +270,17 @@ type Setting struct {
 	Mode     *Mode             `json:"mode"`          //
 	Unlock   *Unlock           `json:"unlock"`        //
 	Laws     int64             `json:"laws,omitzero"` // the number of the rules from here on
-	// Unranked is the explicit yes to this: on these platforms, sorted, no rule about
+	// Unranked is the signers' explicit yes that on these platforms, sorted, no rule about
 	// tiers can tell which accounts matter, so that all are standard until people raise
-	// them. Only with Platform or Policy, and only if the change makes it so.
+	// them. It is allowed only with Platform or Policy, and only if the change has that
+	// effect.
 	Unranked []string `json:"unranked,omitzero"`
 }
 
-// A chain says by a number which rules its entries are judged by, since an entry
-// that stood under the rules of its day must stand for ever: a chain with a bad
-// entry has no state. Stricter rules come with a higher number, which the founding
-// statement names, or a change of part laws that several people sign.
+// A chain says by a number which rules judge its entries. An entry that stood under the
+// rules of its day must stand for ever, since a chain with a bad entry has no state.
+// Stricter rules come with a higher number: the founding statement names it, or a change
+// of part laws that several people sign.
 const (
 	FirstLaws  = 1 // of founding statements that name none
 	NewestLaws = 3 // of desks that are founded now
@@ -291,7 +294,7 @@ func (c Setting) Direction() Direction {
 	return Burdening
 }
 
-// Part is what the setting is of.
+// Part is the part that the setting changes.
 func (c Setting) Part() string { return c.Of }
 
 func (c Setting) check() error {

@@ -21,23 +21,23 @@ const (
 	DeedFindings     DeedKind = "incident.findings"  // of an incident; its text is the findings
 )
 
-// Deed is something that a person does at the desk and that is no action: it
-// changes nothing on a platform and no rule of the desk, and stands in the ledger
-// under that person's name. A statement v1 with the verdict act signs its digest.
+// Deed is an entry that a person makes at the desk without an action: it changes nothing
+// on a platform and no rule of the desk, and stands in the ledger under that person's
+// name. A statement v1 with the verdict act signs its digest.
 type Deed struct {
 	Nonce canonical.Bytes `json:"nonce"` // 32 random bytes
-	Of    string          `json:"of"`    // identifier of what it is about
-	// Text is the commitment of the sealed field that holds its text in the ledger's
-	// entry, with a salt of the signer's: so what was signed can be compared with the
-	// entry without the text, and the text can still be erased.
+	Of    string          `json:"of"`    // identifier of the incident, request or task that it is about
+	// Text is the commitment of the sealed field that holds the deed's text in the ledger's
+	// entry, under a salt of the signer's. So the signed deed can be compared with the entry
+	// without the text, and the text can still be erased.
 	Text    canonical.Digest   `json:"text"`
-	To      workforce.WorkerID `json:"to,omitzero"` // whom it gives something to
+	To      workforce.WorkerID `json:"to,omitzero"` // the worker who gets the task
 	V       string             `json:"v"`
-	Version int64              `json:"version"` // of what it is about, as the signer saw it; 0 where that has none
+	Version int64              `json:"version"` // version of the object in Of, as the signer saw it; 0 if it has none
 	What    DeedKind           `json:"what"`
 }
 
-// Digest is what the statement of a deed names as its action.
+// Digest names the deed in its statement, in the place of an action's digest.
 func (d Deed) Digest() canonical.Digest { return canonical.DigestOf(d) }
 
 // SignedDeed is a deed with the statement that signs it.
@@ -53,7 +53,7 @@ type SaltedDeed struct {
 	Signed Signed          `json:"signed"`
 }
 
-// SignedDeed returns what of it stands in the ledger.
+// SignedDeed returns the part that stands in the ledger.
 func (d SaltedDeed) SignedDeed() SignedDeed { return SignedDeed{d.Deed, d.Signed} }
 
 // SealedBy returns the name of the field that seals the text of deeds of a kind.
@@ -66,6 +66,6 @@ func TaskOf(incident string, number int64) string {
 	return fmt.Sprintf("%s/tasks/%d", incident, number)
 }
 
-// Says reports whether a deed says the same as another one: all but its nonce, its
-// text and the version that its signer saw.
+// Says reports whether two deeds agree in all but their nonce, their text and the version
+// that the signer saw.
 func (d Deed) Says(want Deed) bool { return d.What == want.What && d.Of == want.Of && d.To == want.To }

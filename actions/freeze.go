@@ -14,9 +14,9 @@ const (
 	ScopeAll      = "all"
 )
 
-// Freeze is the change of desk.freeze: from its entry on, and in the executor
-// from the moment that it has it, burdening acts within its scope are refused,
-// until it is thawed.
+// Freeze is the change of desk.freeze: burdening acts within its scope are refused, until
+// it is thawed. It holds from its entry on, and in the executor as soon as the executor
+// has it.
 type Freeze struct {
 	Op    string `json:"op"` // "freeze" or "thaw"
 	Scope string `json:"scope"`

@@ -9,8 +9,8 @@ import (
 	"countersign.dev/prose"
 )
 
-// MaxSuspension is the longest suspension: a year, and a leap day. Whoever is to stay
-// away for longer is taken down, which the policy holds for more people.
+// MaxSuspension is the longest suspension: a year, and a leap day. An account that is to
+// be down for longer is taken down, which the policy holds for more people.
 const MaxSuspension = 366 * 24 * time.Hour
 
 // Lasts checks the end of a timed measure that is asked for at an instant. Errors are
@@ -24,7 +24,7 @@ func (a Action) Lasts(asked time.Time) error {
 	case !spec.Timed || a.Until.IsZero():
 		return nil
 	case !asked.Before(a.Until.Time):
-		return fault.New(fault.Invalid, "end-is-past", "It would end at %s, which is past. Give an end that is still to come.", a.Until)
+		return fault.New(fault.Invalid, "end-is-past", "The measure would end at %s, which is past. Give an end that is still to come.", a.Until)
 	case !spec.Emergency && a.Until.Sub(asked) > MaxSuspension:
 		return fault.New(fault.Invalid, "suspension-too-long",
 			"A suspension lasts for %d days at most. For longer that is a takedown: request account.takedown.", int(MaxSuspension.Hours()/24))
@@ -32,9 +32,9 @@ func (a Action) Lasts(asked time.Time) error {
 	return nil
 }
 
-// Reasoned reports whether an action says why, where it has to: people read that before
-// they sign, and years later. What relieves goes without, so that no freeze and no undo
-// waits for words; a review has its findings. Errors are faults of type "bad-text".
+// Reasoned reports whether an action has a reason, where it needs one: people read it
+// before they sign, and years later. Relieving acts need none, so that no freeze and no
+// undo waits for words; a review has its findings. Errors are faults of type "bad-text".
 func (a Action) Reasoned() error {
 	if a.Reason != "" || a.Direction == Relieving || a.Kind == DeskReview {
 		return nil
@@ -42,7 +42,7 @@ func (a Action) Reasoned() error {
 	return prose.Check("The reason", a.Reason)
 }
 
-// MaxOrder is the longest standing order. Afterwards others look at it and sign.
+// MaxOrder is the longest standing order. After it people look at it again and sign.
 const MaxOrder = 366 * 24 * time.Hour
 
 func orderLasts(a Action, asked time.Time) error {
@@ -62,18 +62,18 @@ func orderLasts(a Action, asked time.Time) error {
 	return nil
 }
 
-// Legible reports whether people can read what an action says in words, by the
-// one rule of package prose. Check does not: actions of the first laws stay as
-// they were signed. Subjects are not looked at, since strangers name them; they
-// are escaped where they are shown. Errors are faults of type "bad-text".
+// Legible reports whether people can read the texts of an action, by the one rule of
+// package prose. Check does not ask this, since actions of the first laws stay as they
+// were signed. Legible does not check subjects, since strangers name them; they are
+// escaped where they are shown. Errors are faults of type "bad-text".
 func (a Action) Legible() error {
-	// Whether there has to be one Reasoned says.
+	// Reasoned says whether there has to be a reason.
 	if a.Reason != "" {
 		if err := prose.Check("The reason", a.Reason); err != nil {
 			return err
 		}
 	}
-	// The undo of an act has the case of that act, whatever it is.
+	// An undo has the case of the act that it undoes, whatever that is.
 	if a.Case != "" && !a.Undo() {
 		if err := prose.CheckLine("The case", a.Case); err != nil {
 			return err

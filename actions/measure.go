@@ -8,20 +8,22 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Lifts says what a relieving act on a platform lifts, seen from who asks.
+// Lifts says whose measure a relieving act on a platform lifts, from the requester's
+// view.
 type Lifts string
 
-// What may be lifted. Policy reads it as context.lifts.
+// The measures that may be lifted. Policy reads the value as context.lifts.
 const (
 	LiftsNothing Lifts = ""        // not a relieving act on a platform
 	LiftsOwn     Lifts = "own"     // an undo by the requester of the measure, within the window
 	LiftsOurs    Lifts = "ours"    // an undo of another worker's measure, within the window
 	LiftsOlder   Lifts = "older"   // our measure, but older than the window, or legal, or child safety
-	LiftsForeign Lifts = "foreign" // a measure that is not ours, or none that we know of
-	LiftsBreach  Lifts = "breach"  // exactly what an open breach left, which the executor has established itself
+	LiftsForeign Lifts = "foreign" // a measure that is not ours, or that we do not know of
+	LiftsBreach  Lifts = "breach"  // exactly the mark of an open breach that the executor has established itself
 )
 
-// Measure is a burdening act that was carried out, as far as its undo cares.
+// Measure holds the facts about a burdening act that was carried out which its undo
+// depends on.
 type Measure struct {
 	Request   string
 	Requester workforce.WorkerID
@@ -38,9 +40,9 @@ func (a Action) Outlasts(kind Kind, until canonical.Time, c Category) bool {
 	return ok && spec.Timed && (a.Until.IsZero() || a.Until.After(until.Time)) && (c == CategoryRules || a.Category == c)
 }
 
-// With returns what an undo of the measure lifts with it: the one whose place it took.
-// The older of the two says for how long one person may undo it, and nobody's own is
-// what somebody else has begun.
+// With returns the measure together with the older one whose place it took, since an undo
+// lifts both. The older one decides how long one person may undo it. It is nobody's own
+// measure if another person requested the older one.
 func (m Measure) With(older Measure, emergency bool) Measure {
 	m.Executed = older.Executed
 	if older.Category != CategoryRules {
@@ -52,8 +54,8 @@ func (m Measure) With(older Measure, emergency bool) Measure {
 	return m
 }
 
-// LiftsOf says what the action, requested by a worker at an instant, lifts. m is
-// the measure that the action's Reverses names, nil if it is unknown.
+// LiftsOf says which sort of measure the action, requested by a worker at an instant,
+// lifts. m is the measure that the action's Reverses names; nil if it is unknown.
 func LiftsOf(a Action, m *Measure, by workforce.WorkerID, at time.Time, windowDays int64) Lifts {
 	if a.Direction != Relieving || a.Subject.Platform == DeskPlatform {
 		return LiftsNothing

@@ -9,32 +9,33 @@ import (
 	"countersign.dev/platform"
 )
 
-// Order is a standing order: countersigned in advance, it lets the executor
-// restore the subjects of a tier of a platform by itself after a breach. It only
-// ever relieves. There is one for each platform and tier; a new one takes the
-// place of the old. Once in force it stands until its end or its revocation,
-// whoever of its signers leaves.
+// Order is a standing order: several people sign it in advance, and it lets the executor
+// restore the subjects of one tier of a platform by itself after a breach. It only ever
+// relieves. There is one for each platform and tier; a new one takes the place of the
+// old. Once in force it stands until its end or its revocation, even if its signers
+// leave.
 type Order struct {
 	Op       string         `json:"op"` // "place" or "revoke"
 	Platform string         `json:"platform"`
 	Tier     Tier           `json:"tier"`  // protected or critical
 	Until    canonical.Time `json:"until"` // its end; zero in a revocation
-	// PerSubject and PerTier are how many restorations of one subject, and of all
-	// subjects of the tier, are expected in an hour. More of them page. PerSubject
-	// also stops a protected subject, and that one alone; nothing stops the
-	// restorations of a critical one.
+	// PerSubject and PerTier are the expected numbers of restorations in an hour, of one
+	// subject and of all subjects of the tier. More of them page. PerSubject also stops the
+	// restorations of a protected subject, and of that one alone; nothing stops those of a
+	// critical one.
 	PerSubject int64 `json:"per_subject"`
 	PerTier    int64 `json:"per_tier"`
-	// Vouched is an instant up to which the signers have looked: what the ledger
-	// held by then of a subject's state is right, though it has not stood for 24
-	// hours yet. Zero vouches for nothing.
+	// Vouched is an instant up to which the signers have looked: the states of subjects that
+	// the ledger held by then are right, though they have not stood for 24 hours yet. Zero
+	// vouches for nothing.
 	Vouched canonical.Time `json:"vouched"`
-	// Never names marks that are never lifted under the order, sorted: a mark, or what
-	// it begins with and an asterisk ("CSAM-*"). A breach that bears one pages instead.
+	// Never names marks that are never lifted under the order, sorted. Each is a mark, or
+	// the beginning of marks and an asterisk ("CSAM-*"). A breach that bears one pages
+	// instead.
 	Never []string `json:"never,omitempty"`
-	// Cut has the executor cut off the credential that does it again and again; nil:
-	// it does not. It is left out where it is nil, so that orders of before read back
-	// as they were signed.
+	// Cut tells the executor when to cut off a credential that causes breaches again and
+	// again; nil: never. It is left out where it is nil, so that earlier orders read back as
+	// they were signed.
 	Cut *Cut `json:"cut,omitempty"`
 }
 
@@ -53,11 +54,11 @@ func checkNever(never []string) error {
 	for i, m := range never {
 		switch begin := strings.TrimSuffix(m, "*"); {
 		case begin == "":
-			return fmt.Errorf("a mark that is never lifted is %q; give a mark such as LEGAL-1, or what marks begin with and an asterisk, as in CSAM-*", m)
+			return fmt.Errorf("a mark that is never lifted is %q; give a mark such as LEGAL-1, or the beginning of marks and an asterisk, as in CSAM-*", m)
 		case strings.Contains(begin, "*"):
 			return fmt.Errorf("the mark %q that is never lifted has an asterisk in its middle; one may stand only at the end, as in CSAM-*", m)
 		case len(m) > 200 || !goodText(m) || strings.Contains(m, "\n"):
-			return fmt.Errorf("the mark %q that is never lifted is not of one line of at most 200 bytes of plain text", m)
+			return fmt.Errorf("the mark %q that is never lifted is not plain text of one line and at most 200 bytes", m)
 		case i > 0 && never[i-1] >= m:
 			return fmt.Errorf("marks that are never lifted are sorted, each once; %q is not in its place", m)
 		}
@@ -68,8 +69,8 @@ func checkNever(never []string) error {
 	return nil
 }
 
-// Cut is after what a credential of the platform is cut off: so many breaches of the
-// order's tier, by that credential, within so many seconds.
+// Cut is the number of breaches after which a credential of the platform is cut off: so
+// many of the order's tier, by that credential, within so many seconds.
 type Cut struct {
 	Breaches int64 `json:"breaches"`
 	Within   int64 `json:"within"`
@@ -81,7 +82,7 @@ const (
 	MostCutWithin   = 24 * 60 * 60 // seconds
 )
 
-// Key names the place of an order: one is in force for each.
+// Key names the place of an order: one order is in force for each place.
 func (o Order) Key() string { return PlaceKey(o.Platform, o.Tier) }
 
 // PlaceKey names a tier of a platform.
@@ -108,7 +109,7 @@ func (o Order) check() error {
 // The modes of a platform's tier.
 const (
 	Enforce = "enforce"
-	Observe = "observe" // the watch runs and rulings are shown; nothing is done on the platform
+	Observe = "observe" // the watch runs and rulings are shown; the executor does nothing on the platform
 )
 
 // Mode switches a tier of a platform between observe and enforce.
@@ -120,7 +121,7 @@ type Mode struct {
 
 func (m Mode) check() error {
 	if m.Platform == "" || m.Platform == DeskPlatform || !slices.Contains(Tiers, m.Tier) || m.Mode != Enforce && m.Mode != Observe {
-		return fmt.Errorf("a mode is of a tier of a platform, and is %s or %s", Observe, Enforce)
+		return fmt.Errorf("a mode names a tier of a platform, and is %s or %s", Observe, Enforce)
 	}
 	return nil
 }
@@ -129,6 +130,6 @@ func (m Mode) check() error {
 // subject that was set before this entry.
 type Unlock struct {
 	Subject platform.Subject `json:"subject"`
-	// Resolved is the executor's word on who Subject is.
+	// Resolved is the executor's signed word on the identity of Subject.
 	Resolved *Resolution `json:"resolved,omitzero"`
 }

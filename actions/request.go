@@ -10,21 +10,21 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Status is where a request stands.
+// Status is the stage of a request.
 type Status string
 
 // The statuses. Held and Approved are open; all others are final, save that an
 // executed measure may become Reversed, or Lifted when its time has come.
 const (
-	StatusHeld      Status = "held"      // wants countersignatures, or a wait
+	StatusHeld      Status = "held"      // needs countersignatures, or a wait
 	StatusApproved  Status = "approved"  // its warrant is in the ledger; the executor has it
 	StatusExecuted  Status = "executed"  // in force on the platform, or applied to the desk
-	StatusVoid      Status = "void"      // the executor's own check said no
-	StatusFailed    Status = "failed"    // the platform said no, or was in another state
+	StatusVoid      Status = "void"      // the executor's own check refused it
+	StatusFailed    Status = "failed"    // the platform refused it, or the subject was in another state
 	StatusUnknown   Status = "unknown"   // it may have taken effect; a person decides
-	StatusDeclined  Status = "declined"  // somebody independent said no
-	StatusFrozen    Status = "frozen"    // somebody said no and raised an alarm
-	StatusWithdrawn Status = "withdrawn" // the requester took it back
+	StatusDeclined  Status = "declined"  // somebody independent refused it
+	StatusFrozen    Status = "frozen"    // somebody refused it and raised an alarm
+	StatusWithdrawn Status = "withdrawn" // the requester withdrew it
 	StatusExpired   Status = "expired"   // nobody countersigned in time
 	StatusReversed  Status = "reversed"  // was executed, and an undo lifted it
 	StatusLifted    Status = "lifted"    // was executed for a time, and the time is over
@@ -34,7 +34,7 @@ const (
 var Statuses = []Status{StatusHeld, StatusApproved, StatusExecuted, StatusVoid, StatusFailed, StatusUnknown,
 	StatusDeclined, StatusFrozen, StatusWithdrawn, StatusExpired, StatusReversed, StatusLifted}
 
-// Word is what people read, and may write, for a status.
+// Word is the status in the words that people read and may write.
 func (s Status) Word() string {
 	if s == StatusExecuted {
 		return "done"
@@ -45,35 +45,35 @@ func (s Status) Word() string {
 // Request is an action on its way, from the requester's signature to its end.
 type Request struct {
 	ID       string
-	Version  int64 // counts changes; a change names the one it saw
+	Version  int64 // counts changes; a change names the version that it saw
 	Status   Status
 	Action   Action
 	Signed   Signed   // the requester's statement
 	Signers  []Signed // countersignatures, by signer
 	Declined []Refusal
 	Need     Need
-	Missing  string // what is still needed, for a person
+	Missing  string // the missing signatures, in words
 	Created  canonical.Time
 	Updated  canonical.Time
-	// Outcome is what the executor, or the desk, said of it at the end: a
-	// stable type and a text.
+	// Outcome and OutcomeText are the final answer of the executor, or of the desk: a stable type
+	// and a text.
 	Outcome     string
 	OutcomeText string
 	Executed    canonical.Time
 	ReversedBy  string // the request that lifted it
 	// ReplacedBy is the newest request whose measure took the place of this one's. It is
-	// found for whoever reads an executed request, and stored nowhere.
+	// looked up for each reader of an executed request, and stored nowhere.
 	ReplacedBy string
 }
 
-// Refusal is somebody's no.
+// Refusal is one person's refusal of a request.
 type Refusal struct {
 	Signed Signed
 	Alarm  bool
 	Reason string
 }
 
-// Requester returns who asked.
+// Requester returns the worker who made the request.
 func (r Request) Requester() workforce.WorkerID { return r.Signed.Statement.Signer }
 
 // Expires returns when the request ends by itself.
@@ -92,7 +92,7 @@ func (r Request) closed(now time.Time) error {
 	return nil
 }
 
-// Countersign adds a signature that was found good.
+// Countersign adds a signature that was verified.
 func (r Request) Countersign(s Signed, now canonical.Time) (Request, error) {
 	if err := r.closed(now.Time); err != nil {
 		return r, err
@@ -107,8 +107,8 @@ func (r Request) Countersign(s Signed, now canonical.Time) (Request, error) {
 	return r.touch(now), nil
 }
 
-// Withholds reports whether a decline of an action only withholds the signer's own
-// yes: nobody alone stops what relieves, nor a thaw.
+// Withholds reports whether a decline of an action only withholds the signer's own yes:
+// one person alone stops neither a relieving act nor a thaw.
 func Withholds(a Action) bool {
 	if a.Direction == Relieving {
 		return true
@@ -118,9 +118,9 @@ func Withholds(a Action) bool {
 	return err == nil && ok && f.Thaws()
 }
 
-// Decline adds somebody's no. It takes the slot that their yes would have
-// filled, and with it the request, which needs every slot; with an alarm the
-// request is frozen. Where it only withholds (see Withholds), the request stays open.
+// Decline adds one person's refusal. It takes the slot that their yes would have filled,
+// and so ends the request, which needs every slot; with an alarm the request is frozen.
+// If the refusal only withholds (see Withholds), the request stays open.
 func (r Request) Decline(n Refusal, now canonical.Time) (Request, error) {
 	if err := r.closed(now.Time); err != nil {
 		return r, err
@@ -130,7 +130,7 @@ func (r Request) Decline(n Refusal, now canonical.Time) (Request, error) {
 		said := func(s Signed) bool { return s.Statement.Signer == who }
 		switch {
 		case slices.ContainsFunc(r.Signers, said):
-			return r, fault.New(fault.Conflict, "already-signed", "%s has countersigned this request already, and a yes to what relieves is not taken back.", who)
+			return r, fault.New(fault.Conflict, "already-signed", "%s has countersigned this request already, and a yes to a relieving act cannot be taken back.", who)
 		case slices.ContainsFunc(r.Declined, func(d Refusal) bool { return said(d.Signed) }):
 			return r, fault.New(fault.Conflict, "already-declined", "%s has declined this request already; others may still countersign it.", who)
 		}
@@ -177,8 +177,8 @@ func (r Request) Waited(now canonical.Time) (Request, error) {
 	return r.touch(now), nil
 }
 
-// Approve notes that all slots are filled. It is part of the change that filled
-// the last one, or that asked, and counts no version of its own.
+// Approve notes that all slots are filled. It is part of the change that filled the last
+// slot, or that made the request, and does not count as a version of its own.
 func (r Request) Approve() Request {
 	r.Status, r.Missing = StatusApproved, ""
 	return r
@@ -192,12 +192,12 @@ func (r Request) Apply(now canonical.Time) Request {
 	return r
 }
 
-// Settle notes what the executor, or the desk for its own changes, says came
-// of it. Only an approved request settles, save that one whose outcome was
-// unknown may turn out either way.
+// Settle notes the outcome that the executor, or the desk for its own changes, reports.
+// Only an approved request settles, save that a request with an unknown outcome may still
+// turn out either way.
 func (r Request) Settle(status Status, outcome, text string, now canonical.Time) (Request, error) {
 	if r.Status != StatusApproved && r.Status != StatusUnknown {
-		return r, fault.New(fault.Conflict, "not-approved", "The request is %s; nothing can come of it any more.", r.Status.Word())
+		return r, fault.New(fault.Conflict, "not-approved", "The request is %s; it can have no outcome any more.", r.Status.Word())
 	}
 	r.Status, r.Outcome, r.OutcomeText = status, outcome, text
 	if status == StatusExecuted {
@@ -206,7 +206,7 @@ func (r Request) Settle(status Status, outcome, text string, now canonical.Time)
 	return r.touch(now), nil
 }
 
-// Reverse notes that an undo, or the end of its time, lifted the measure.
+// Reverse notes that the measure was lifted, by an undo or at the end of its time.
 func (r Request) Reverse(status Status, by string, now canonical.Time) (Request, error) {
 	if r.Status != StatusExecuted {
 		return r, fault.New(fault.Conflict, "not-in-force", "The measure is %s; there is nothing to lift.", r.Status)

@@ -8,15 +8,14 @@ import (
 	"countersign.dev/workforce"
 )
 
-// What is reviewed.
+// The subjects of reviews.
 const (
 	ReviewEmergency = "emergency"
 	ReviewIncident  = "incident"
 )
 
-// Review is the change of desk.review: it closes the review of an emergency act
-// or of an incident. Nobody who was involved signs it, nor anybody who depends
-// on them.
+// Review is the change of desk.review: it closes the review of an emergency act or of an
+// incident. Nobody who was involved signs it, nor anybody who depends on them.
 type Review struct {
 	Of       string               `json:"of"`       // "emergency" or "incident"
 	ID       string               `json:"id"`       // the request, or the incident
@@ -24,7 +23,7 @@ type Review struct {
 	Findings canonical.Digest     `json:"findings"` // SHA-256 of the text of the findings
 }
 
-// Direction of closing a review is burdening: it gives back what was locked.
+// Direction of closing a review is burdening: it unlocks what the review had locked.
 func (Review) Direction() Direction { return Burdening }
 
 // Part is the reviews.
@@ -33,7 +32,7 @@ func (Review) Part() string { return PartReviews }
 func (c Review) check() error {
 	switch {
 	case c.Of != ReviewEmergency && c.Of != ReviewIncident || c.ID == "" || len(c.ID) > 100:
-		return fmt.Errorf("a review is of an emergency or an incident, which it names")
+		return fmt.Errorf("a review names an emergency or an incident")
 	case c.Findings.IsZero():
 		return fmt.Errorf("a review is closed with findings")
 	case len(c.Involved) > 100 || !slices.IsSorted(c.Involved) || len(slices.Compact(slices.Clone(c.Involved))) != len(c.Involved):

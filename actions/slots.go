@@ -9,7 +9,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Need is what a held action still wants before it may be carried out.
+// Need says which signatures and which wait a held action still needs before it may be
+// carried out.
 type Need struct {
 	// All asks for every officer of the founding statement (the founding import).
 	All         bool `json:"all"`
@@ -32,7 +33,7 @@ func (n Need) Zero() bool {
 	return n.Independent == 0 && n.Wait == 0 && !n.Hardware && !n.All
 }
 
-// Covers reports whether whatever satisfies n satisfies m as well.
+// Covers reports whether all that satisfies n satisfies m as well.
 func (n Need) Covers(m Need) bool {
 	if n.Independent < m.Independent || n.Wait < m.Wait || m.Hardware && !n.Hardware || m.All && !n.All {
 		return false
@@ -70,7 +71,7 @@ func (n Need) String() string {
 	return s
 }
 
-// Signer is somebody who has signed, as far as slots care.
+// Signer is a person who has signed, with the facts that slots depend on.
 type Signer struct {
 	Worker   workforce.WorkerID
 	Key      workforce.KeyID
@@ -86,11 +87,11 @@ func (s Signer) Qualifies(q Qualifier) bool {
 	return s.Standing.Has(workforce.Role(q))
 }
 
-// Match chooses, from those who signed, different people who fill the slots:
-// pairwise independent of each other and of the requester, on different keys.
-// People sign the act and not a slot, so more signatures never hurt. dependence
-// says why two people are not independent, or "". The result is ordered by
-// worker; if there is none, why says what is missing.
+// Match chooses, from those who signed, different people who fill the slots: pairwise
+// independent of each other and of the requester, on different keys. People sign the act
+// and not a slot, so more signatures never hurt. dependence says why two people are not
+// independent, or "". The result is ordered by worker; if there is none, why says which
+// signatures are missing.
 func Match(need Need, requester Signer, signers []Signer, dependence func(a, b workforce.WorkerID) string) (chosen []Signer, ok bool, why string) {
 	if need.Hardware && !requester.Hardware {
 		return nil, false, fmt.Sprintf("%s requested it with a key that is not bound to hardware", requester.Worker)
@@ -110,8 +111,8 @@ func Match(need Need, requester Signer, signers []Signer, dependence func(a, b w
 	}
 	slices.SortFunc(able, func(a, b Signer) int { return cmp.Compare(a.Worker, b.Worker) })
 	able = slices.CompactFunc(able, func(a, b Signer) bool { return a.Worker == b.Worker })
-	// Usually the slots are enough; where one person cannot be all the sorts
-	// that one slot asks for, a further signer may supply the missing one.
+	// Usually as many signers as slots are enough. If one person is not of all the sorts
+	// that a slot asks for, a further signer may supply the missing one.
 	most := need.Independent
 	for _, k := range need.Qualified {
 		most += k
@@ -138,14 +139,14 @@ func Match(need Need, requester Signer, signers []Signer, dependence func(a, b w
 
 type matcher struct {
 	need       Need
-	size       int // of the group that is looked for
+	size       int // of the wanted group
 	able       []Signer
 	chosen     []Signer
 	dependence func(a, b workforce.WorkerID) string
 }
 
-// choose fills the remaining slots from able[i:]. Needs are of two or three, so
-// that plain backtracking is small; it is exact, which a greedy choice is not.
+// choose fills the remaining slots from able[i:]. Needs are of two or three people, so
+// that plain backtracking is small. It is exact; a greedy choice is not.
 func (m *matcher) choose(i int) bool {
 	if len(m.chosen) == m.size {
 		for q, k := range m.need.Qualified {

@@ -5,7 +5,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Verdict is what a person says of an action.
+// Verdict is a person's answer to an action.
 type Verdict string
 
 // The verdicts.

@@ -10,7 +10,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Alike is people of whom the same is true, and why they can or cannot.
+// Alike is a group of people who can, or cannot, do an act for the same reasons.
 type Alike struct {
 	Count   int
 	Sort    Sort
@@ -40,14 +40,15 @@ func (a Alike) People() []workforce.WorkerID {
 	return ids
 }
 
-// Alone is who could do an act now, at once and without anybody else.
+// Alone is the answer to the question which people could do an act now, at once and
+// without anybody else.
 type Alone struct {
-	Count  int // of those who can
+	Count  int // of the people who can
 	Can    []Alike
 	Cannot []Alike
 }
 
-// Reasons for those whom no policy stops.
+// Reasons for people whom no policy stops.
 const (
 	lawKey        = "law.no-live-key"
 	lawEngagement = "law.not-engaged"
@@ -78,7 +79,7 @@ func (v *View) findAlone(q Question) (Alone, error) {
 	return a, nil
 }
 
-// split parts the one whose own measure it is from the others of a class.
+// split parts the person who requested the measure from the others of a class.
 func split(c *class, own workforce.WorkerID) [][]member {
 	i := -1
 	if own != "" {
@@ -90,8 +91,8 @@ func split(c *class, own workforce.WorkerID) [][]member {
 	return [][]member{{c.members[i]}, slices.Concat(c.members[:i], c.members[i+1:])}
 }
 
-// alone says whether those of a class can, and why or why not: of the ways that
-// fail the first that is open to them.
+// alone says whether the people of a class can do the act, and gives the reasons. If they
+// cannot, the reasons are those of the first way that is open to them.
 func (v *View) alone(ways []way, class int, id workforce.WorkerID) (bool, []policy.Reason) {
 	c := &v.classes[class]
 	if !c.standing.Engaged {
@@ -130,14 +131,14 @@ func (v *View) alone(ways []way, class int, id workforce.WorkerID) (bool, []poli
 
 func because(law, text string) []policy.Reason { return []policy.Reason{{Policy: law, Text: text}} }
 
-// Person is one person at an instant, to be asked what they could do alone.
+// Person is one person at an instant. Can answers what they could do alone.
 type Person struct {
 	view *View
 	id   workforce.WorkerID
 }
 
-// LookAt looks at one person at an instant, as they will be then if nothing
-// changes but the time.
+// LookAt returns one person at an instant. At a later instant the person is shown as they
+// will be if nothing changes but the time.
 func LookAt(s *proof.State, id workforce.WorkerID, at time.Time) (*Person, error) {
 	v, err := newView(s, at)
 	if err != nil {
@@ -153,8 +154,8 @@ func LookAt(s *proof.State, id workforce.WorkerID, at time.Time) (*Person, error
 	return &Person{v, id}, nil
 }
 
-// Can says whether the person could do an act, at once and without anybody else,
-// and why or why not.
+// Can says whether the person could do an act, at once and without anybody else, and
+// gives the reasons.
 func (p *Person) Can(q Question) (bool, []policy.Reason, error) {
 	ways, err := q.ways(p.view.state.Policy)
 	if err != nil {

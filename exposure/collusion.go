@@ -13,34 +13,34 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Way names one way in which people who collude reach an act.
+// Way names one way in which people who collude bring an act about.
 type Way string
 
-// The ways. Those that change the desk are named by what they change; the act
-// follows the change.
+// The ways. A way through a change of the desk is named by the part that it changes; the
+// act follows the change.
 const (
 	ByAct         Way = "act"            // the act as it is ruled
 	ByEmergency   Way = "emergency"      // the emergency act, which reverts
 	ByReversal    Way = "reversal"       // the undo of an earlier act, or its lapse
 	ByPolicy      Way = "change-policy"  // another policy
-	ByKeys        Way = "change-keys"    // keys of theirs in the names of others
+	ByKeys        Way = "change-keys"    // their own keys in the names of others
 	ByTrust       Way = "change-trust"   // another executor
-	ByAdmission   Way = "change-people"  // people who are there in name only
+	ByAdmission   Way = "change-people"  // people who exist in name only
 	ByEngagements Way = "extend"         // engagements that do not end any more
 	ByVendors     Way = "change-vendors" // vendors without a ratchet
-	ByTiers       Way = "change-tiers"   // a lower tier, where people raised it
+	ByTiers       Way = "change-tiers"   // a lower tier for a subject that people raised
 	ByThaw        Way = "thaw"           // no freeze any more
-	ByRecovery    Way = "recovery"       // as all officers who are left, once the others are suspended
+	ByRecovery    Way = "recovery"       // a recovery by the officers who are left, once the others are suspended
 )
 
-// Part is what somebody of a group does.
+// Part is what a member of a group does.
 type Part string
 
 // The parts.
 const (
 	Requests     Part = "requests"
 	Countersigns Part = "countersigns"
-	Suspends     Part = "suspends" // those who would have to sign as well
+	Suspends     Part = "suspends" // suspends people who would have to sign as well
 )
 
 // Member is one person of a group.
@@ -50,15 +50,15 @@ type Member struct {
 	Sort   Sort
 }
 
-// Row is one way with the fewest people who can go it.
+// Row is one way and the smallest group that can go it.
 type Row struct {
 	Way     Way
-	People  int           // distinct ones of Group and Then; 0: nobody can
-	Group   []Member      // who do it, or change the desk
-	Then    []Member      // who do what comes after the change, where that takes certain people
-	Wait    time.Duration // that the way needs
+	People  int           // distinct people of Group and Then; 0: no group can
+	Group   []Member      // they do the act, or change the desk
+	Then    []Member      // they do the act after the change, if that needs certain people
+	Wait    time.Duration // the time that the way needs
 	Reverts time.Duration // after which it ends by itself, for an emergency act
-	Why     string        // why nobody can, or how the way goes on after the group's act
+	Why     string        // why no group can, or how the way goes on after the group's act
 }
 
 // Collusion is the least number of distinct people over all ways; 0: no group
@@ -126,7 +126,7 @@ func (v *View) findCollusion(q Question) (Collusion, error) {
 	return c, nil
 }
 
-// byEmergency is the act that has the same effect at once and reverts.
+// byEmergency is the emergency act that has the same effect at once and reverts.
 func (v *View) byEmergency(q Question) (Row, error) {
 	e, ok := q.Emergency()
 	if !ok {
@@ -143,7 +143,7 @@ func (v *View) byEmergency(q Question) (Row, error) {
 	return r, nil
 }
 
-// loosest is the set that permits everything, of those that may be brought in.
+// loosest is the set that permits everything that a set may permit.
 var loosest = sync.OnceValues(func() (*policy.Set, error) {
 	return policy.Compile(map[string]string{"tiers.json": "{}", "everything.cedar": `@id("everything")
 @reason("Everything is permitted to everybody.")
@@ -151,9 +151,9 @@ permit (principal, action, resource);
 `})
 })
 
-// throughPolicy is a change of the policy and then the act. No set of policies
-// permits more than the loosest, and under it whoever requested the change does
-// the act alone: so it takes those whom the change takes, and no fewer.
+// throughPolicy is a change of the policy and then the act. No set of policies permits
+// more than the loosest, and under it the requester of the change does the act alone. So
+// the way takes exactly the people whom the change takes.
 func (v *View) throughPolicy(plain []way) (Row, error) {
 	set, err := loosest()
 	if err != nil {
@@ -176,9 +176,10 @@ func (v *View) throughPolicy(plain []way) (Row, error) {
 	return r, nil
 }
 
-// throughKeys is an enrolment of keys and then the act. Who may enrol keys may
-// enrol their own in the names of others, and then sign for them all; so it takes
-// those whom the enrolment takes, if everybody together could do the act.
+// throughKeys is an enrolment of keys and then the act. People who may enrol keys may
+// enrol their own in the names of others, and then sign for them all. So the way takes
+// the people whom the enrolment takes, if all people of the desk together could do the
+// act.
 func (v *View) throughKeys(plain, undos []way) Row {
 	r := v.least(ByKeys, change(actions.DeskKey, actions.PartKeys), asTheyAre)
 	if r.People == 0 {
@@ -196,8 +197,8 @@ func (v *View) throughKeys(plain, undos []way) Row {
 	return r
 }
 
-// throughTrust is another executor in the place of the one that there is. It does
-// as they say, warrant or not, on a platform whose credential it has been given.
+// throughTrust is a change to another executor. It obeys the group, with or without a
+// warrant, on every platform whose credential it has been given.
 func (v *View) throughTrust() Row {
 	r := v.least(ByTrust, change(actions.DeskChange, actions.PartTrust), asTheyAre)
 	if r.People > 0 {
@@ -206,9 +207,9 @@ func (v *View) throughTrust() Row {
 	return r
 }
 
-// throughAdmission is an admission of people who are there in name only, keys in
-// their names, and then whatever they can do together. How many they are costs
-// nobody anything; that they count as independent takes its time.
+// throughAdmission is an admission of people who exist in name only, keys in their names,
+// and then the act by them. Their number costs the group nothing; only the time until
+// they count as independent does.
 func (v *View) throughAdmission(q Question, ways []way) Row {
 	r := v.both(ByAdmission, v.asks(change(actions.DeskAdmit, actions.PartWorkforce), asTheyAre),
 		v.asks(change(actions.DeskKey, actions.PartKeys), asTheyAre))
@@ -227,8 +228,8 @@ func (v *View) throughAdmission(q Question, ways []way) Row {
 	return r
 }
 
-// strangers reports whether people who could be admitted, as many as are wanted
-// and independent of each other, may do an act, and how long it takes.
+// strangers reports whether newly admitted people, as many as are wanted and independent
+// of each other, may do an act, and how long it takes.
 func (v *View) strangers(q Question, ways []way) (wait time.Duration, ok bool) {
 	lens, signing := v.state.Policy.LensOf(q.Kind), v.state.Policy.CountersignLens()
 	free := func(id workforce.WorkerID, firm workforce.VendorID) bool {
@@ -242,7 +243,7 @@ func (v *View) strangers(q Question, ways []way) (wait time.Duration, ok bool) {
 	}
 	for _, w := range ways {
 		if w.only != "" || v.stopped(w, &class{}, asTheyAre) {
-			continue // nobody new requested what stands
+			continue // a new worker did not request the measure that stands
 		}
 		signs := v.strangersSign(signing, w, vendors, free)
 		for p := range lens.Anybody(vendors) {
@@ -267,8 +268,8 @@ func (v *View) strangers(q Question, ways []way) (wait time.Duration, ok bool) {
 	return wait, ok
 }
 
-// strangersSign returns a function that says whether strangers fill the slots of
-// a need, which looks for each sort of them once.
+// strangersSign returns a function that says whether strangers fill the slots of a need.
+// It looks for each sort of stranger once.
 func (v *View) strangersSign(lens policy.Lens, w way, vendors []workforce.VendorID, free func(workforce.WorkerID, workforce.VendorID) bool) func(actions.Need) bool {
 	said := map[actions.Qualifier]bool{}
 	some := func(q actions.Qualifier) bool {
@@ -296,7 +297,7 @@ func (v *View) strangersSign(lens policy.Lens, w way, vendors []workforce.Vendor
 	}
 }
 
-// throughTiers is a lower tier and then the act as it is ruled there.
+// throughTiers is a change to a lower tier and then the act, ruled by that tier.
 func (v *View) throughTiers(q Question) (Row, error) {
 	if q.Floor == "" || q.Floor.Rank() >= q.Tier.Rank() {
 		return Row{Way: ByTiers, Why: "People did not raise the subject: there is nothing to lower."}, nil
@@ -314,7 +315,7 @@ func (v *View) throughTiers(q Question) (Row, error) {
 	return r, nil
 }
 
-// through is a change after which people are seen otherwise, and then the act.
+// through is a change that alters how people are seen, and then the act.
 func (v *View) through(name Way, first, act []way, then sight, text string) Row {
 	changes := then == thawed
 	for i := range v.classes {
@@ -332,9 +333,9 @@ func (v *View) through(name Way, first, act []way, then sight, text string) Row 
 	return r
 }
 
-// both finds the fewest people among whom are a group for each of two steps. It
-// tries the numbers from below; for each, how many could be in both groups, and who
-// these could be: what they are joined by is chosen for each step by itself.
+// both finds the smallest set of people that holds a group for each of two steps. It
+// tries the numbers upwards. For each number it tries how many people could be in both
+// groups, and which ones; the rest of each group is chosen for its step alone.
 func (v *View) both(name Way, first, second []ask) Row {
 	row := Row{Way: name, Why: "Nobody who is engaged and has a live key may make the change."}
 	if len(second) == 0 && len(first) > 0 {
@@ -365,8 +366,8 @@ func (v *View) both(name Way, first, second []ask) Row {
 	return row
 }
 
-// united returns a group for each of two asks that have exactly so many different
-// people together, or none if there are none, or fewer would do.
+// united returns a group for each of two asks that together have exactly total different
+// people. It returns none if there are no such groups, or if fewer people would do.
 func (v *View) united(a, b ask, total int) (ga, gb []*candidate) {
 	for m := a.need.Independent + 1; m <= maxGroup(a.need)+1; m++ {
 		for n := b.need.Independent + 1; n <= maxGroup(b.need)+1; n++ {
@@ -386,7 +387,7 @@ func (v *View) united(a, b ask, total int) (ga, gb []*candidate) {
 	return nil, nil
 }
 
-// parts returns those who may take part in both asks, in any part.
+// parts returns the people who may take part in both asks, in any part.
 func (a ask) parts(b ask) []*candidate {
 	in := map[workforce.WorkerID]bool{}
 	for _, c := range b.requesters {
@@ -405,8 +406,8 @@ func (a ask) parts(b ask) []*candidate {
 	return both
 }
 
-// share chooses who are in both groups, and completes each. Who cannot be joined
-// to a group is in none that has more of them.
+// share chooses the people who are in both groups, and completes each group. A set of
+// people to which no group can be completed is not extended.
 func (v *View) share(a, b ask, m, n, left int, able, chosen []*candidate) (ga, gb []*candidate) {
 	if ga = v.group(a, m-1, chosen); ga == nil {
 		return nil, nil
@@ -442,8 +443,8 @@ func change(k actions.Kind, part string) []way {
 	return []way{{facts: policy.DeskFacts(k, actions.Burdening, part)}}
 }
 
-// candidate is somebody who may take part, standing for all who are the same to
-// everybody else.
+// candidate is a person who may take part. A candidate stands for all people who are the
+// same to everybody else.
 type candidate struct {
 	actions.Signer
 	class  int
@@ -451,8 +452,8 @@ type candidate struct {
 	vendor workforce.VendorID // at present
 }
 
-// maxGroup bounds a group without its requester: the slots of a need with as
-// many more as it has qualified ones (actions.Match).
+// maxGroup bounds a group without its requester: the slots of a need, and one more person
+// for each qualified one (actions.Match).
 func maxGroup(n actions.Need) int {
 	most := n.Independent
 	for _, k := range n.Qualified {
@@ -461,15 +462,15 @@ func maxGroup(n actions.Need) int {
 	return most
 }
 
-// ask is a way with a need and those who may request it with that need.
+// ask is a way with one need, and the people who may request it with that need.
 type ask struct {
 	need       actions.Need
 	requesters []*candidate
 	signers    []*candidate
 }
 
-// least finds the smallest group over some ways. Of keys that are borrowed it
-// says how many it takes and how soon, and names nobody.
+// least finds the smallest group over some ways. For a way that borrows keys the row
+// gives the number of keys and the time, and names nobody.
 func (v *View) least(name Way, ways []way, s sight) Row {
 	row := Row{Way: name, Why: "Nobody who is engaged and has a live key may request it."}
 	asks := v.asks(ways, s)
@@ -480,7 +481,8 @@ func (v *View) least(name Way, ways []way, s sight) Row {
 	}
 	slices.SortStableFunc(asks, func(a, b ask) int { return cmp.Compare(a.need.Wait, b.need.Wait) })
 	if s.borrows() {
-		// The identities are not people of the group: what counts of them is how long they wait.
+		// The identities with borrowed keys are not people of the group: only the time counts
+		// that they have to wait.
 		for _, a := range asks {
 			for size := a.need.Independent; size <= maxGroup(a.need); size++ {
 				if group := v.group(a, size, nil); group != nil {
@@ -507,14 +509,15 @@ func (v *View) least(name Way, ways []way, s sight) Row {
 	return row
 }
 
-// asks gathers who may take part in each way, requesters by what they need.
+// asks gathers the people who may take part in each way; requesters are sorted by their
+// need.
 func (v *View) asks(ways []way, s sight) []ask {
 	var all []ask
-	done := map[string]bool{} // what was asked of whom, of ways that come to the same
+	done := map[string]bool{} // the asks seen already, since several ways may come to the same
 	for _, w := range ways {
 		same := string(w.only) + " " + string(w.except)
 		byNeed := map[string]*ask{}
-		needs := make([]*ask, len(v.classes)) // of those who may request it, by class
+		needs := make([]*ask, len(v.classes)) // the asks of those who may request it, by class
 		signs := make([]bool, len(v.classes))
 		requests, countersigns := v.requests(w, s), v.countersigns(w, s)
 		for i := range v.classes {
@@ -570,7 +573,7 @@ func (v *View) asks(ways []way, s sight) []ask {
 	return all
 }
 
-// as returns the candidate as they are seen.
+// as returns the candidate under a sight.
 func (v *View) as(c *candidate, s sight) *candidate {
 	st, key := s.of(&v.classes[c.class]), s.keyOf(c.key)
 	if s == asTheyAre || st.Engaged == c.Standing.Engaged && st.Ratchet == c.Standing.Ratchet && key == c.key {
@@ -589,15 +592,15 @@ type ties struct {
 	counts  bool
 }
 
-// enough is more than any group holds: a need has at most nine slots and nine of
+// enough is more people than any group holds: a need has at most nine slots and nine of
 // each of seven sorts.
 const enough = 100
 
-// candidates returns who could take part in anything, leaving out those who add
-// nothing: of people of one class, with the same single tie and in nobody's
-// chain of managers, each is to everybody else what the others are. Among
-// themselves they depend on each other if they share anything, and then one will
-// do; if they share nothing, as many as a group could hold.
+// candidates returns the people who could take part in anything, and leaves out those who
+// add nothing. People of one class, with the same single tie and in nobody's chain of
+// managers, are interchangeable to everybody else. If they share anything, they depend on
+// each other, and one of them will do; if they share nothing, as many are kept as a group
+// could hold.
 func (v *View) candidates(admits func(workforce.WorkerID) bool) []candidate {
 	var all []candidate
 	bosses := v.bosses()
@@ -621,7 +624,7 @@ func (v *View) candidates(admits func(workforce.WorkerID) bool) []candidate {
 				like[t] = append(like[t], m)
 			} else if have := like[t]; have == nil {
 				like[t] = []*member{m}
-			} else if m.id < have[0].id { // so that of equals the same is always named
+			} else if m.id < have[0].id { // of equals the same one is always named
 				have[0] = m
 			}
 		}
@@ -644,8 +647,8 @@ func (c *class) candidate(i int, m *member) candidate {
 	return candidate{Signer: actions.Signer{Worker: m.id, Hardware: c.key == hardwareKey, Standing: st}, class: i, key: c.key, vendor: m.vendor}
 }
 
-// group returns a requester and exactly size others who fill the slots, with
-// certain people among them, or nil. The requester comes first.
+// group returns a requester and exactly size others who fill the slots and include
+// certain people, or nil. The requester comes first.
 func (v *View) group(a ask, size int, with []*candidate) []*candidate {
 	if size+1 < len(with) {
 		return nil
@@ -656,7 +659,7 @@ func (v *View) group(a ask, size int, with []*candidate) []*candidate {
 			return a.requesters[:1]
 		}
 		if !s.fill(0) {
-			return nil // not even among themselves
+			return nil // the signers do not fill the slots, whoever requests
 		}
 	}
 	may := func(list []*candidate, c *candidate) bool {
@@ -692,7 +695,7 @@ type search struct {
 	size   int
 	pool   []*candidate // by vendor
 	chosen []*candidate // the requester first, if there is one yet
-	lead   int          // 1 if there is
+	lead   int          // 1 if chosen begins with a requester, else 0
 }
 
 // clashes reports whether any two who are chosen depend on each other.
@@ -749,8 +752,8 @@ func (s *search) clash(a, b *candidate) bool {
 	return a.vendor != "" && a.vendor == b.vendor || s.view.depend(a.Worker, b.Worker)
 }
 
-// mostRemembered bounds what a view remembers of pairs, which are as many as its
-// people squared.
+// mostRemembered bounds the pairs that a view remembers, since a desk has as many pairs
+// as its people squared.
 const mostRemembered = 1 << 20
 
 // depend reports whether two people depend on each other, and remembers it.

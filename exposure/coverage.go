@@ -12,12 +12,12 @@ import (
 // Hours is how many hours ahead coverage looks: a week.
 const Hours = 7 * 24
 
-// Coverage is how many could countersign an act.
+// Coverage counts the people who could countersign an act.
 type Coverage struct {
-	Need  actions.Need // the strictest slots of any who may request it now
-	Now   []Alike      // who could countersign now
-	Hours [Hours]int   // how many could, at the view's instant and each hour after
-	Short []int        // the hours in which there are fewer than the need and one more
+	Need  actions.Need // the strictest slots over all people who may request it now
+	Now   []Alike      // the people who could countersign now
+	Hours [Hours]int   // the number of people who could, at the view's instant and each hour after
+	Short []int        // the hours in which fewer people could than the need and one more
 }
 
 func (v *View) findCoverage(q Question) (Coverage, error) {
@@ -44,7 +44,7 @@ func (v *View) findCoverage(q Question) (Coverage, error) {
 		}
 		return yes && st.Engaged
 	}
-	steady := 0 // could in every hour
+	steady := 0 // people who could in every hour
 	now := v.countersigns(ways[0], asTheyAre)
 	for i := range v.classes {
 		k := &v.classes[i]
@@ -88,8 +88,8 @@ func (c *Coverage) strictest(n actions.Need) {
 	}
 }
 
-// week adds the hours in which somebody could countersign whose standing changes
-// within the week. Between two changes it is asked for once.
+// week adds the hours in which a person could countersign whose standing changes within
+// the week. Between two changes it asks once.
 func (v *View) week(c *Coverage, id workforce.WorkerID, may func(workforce.Standing) bool) {
 	w := v.state.People.Seat(id)
 	at := turns(v.state.People, &w.Worker)

@@ -1,13 +1,13 @@
-// Package exposure says who could do what to whom: everybody who could do an act
-// alone, the least number of people who must collude for it, and how many could
-// countersign it in the coming week.
+// Package exposure says who could do what to whom: all people who could do an act alone,
+// the least number of people who must collude for it, and how many could countersign it
+// in the coming week.
 //
-// It is pure and trusts its caller for the state, which is the governance chain
-// folded up to an entry. It promises to be exact over that state, for the ways
-// that it lists, or to return an error: nobody is left out and nothing is
-// estimated. What an attacker can bring about, such as a case or an unspent
-// budget, is taken as given; who holds a platform's credential, the executor's
-// machine or the log's key is not its affair.
+// It is pure and trusts its caller for the state, which is the governance chain folded up
+// to an entry. It promises to be exact over that state, for the ways that it lists, or to
+// return an error: it leaves nobody out and estimates nothing. It assumes that an
+// attacker has what an attacker can bring about, such as a case or an unspent budget. It
+// does not consider who holds a platform's credential, the executor's machine or the
+// log's key.
 package exposure
 
 import (
@@ -21,30 +21,30 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Question is a kind of act on a subject of a platform. Its members are what a
-// ruling may read of the act and the subject.
+// Question is a kind of act on a subject of a platform. Its members are the facts of the
+// act and the subject that a ruling may read.
 type Question struct {
 	Kind     actions.Kind
 	Platform string
 	Tier     actions.Tier
 	Effect   actions.Effect // empty: the catalogue's; lossy where the platform loses something
-	// Floor is the subject's tier without what people raised it to; empty, or not
-	// below Tier: lowering what people raised changes nothing.
+	// Floor is the subject's tier by rules alone. If it is empty, or not below Tier, then
+	// lowering what people raised changes nothing.
 	Floor actions.Tier
 
-	// The rest is of the measure that a relieving kind lifts.
+	// The members below are of the measure that a relieving kind lifts.
 	Lifts    actions.Lifts      // ours, older or foreign; empty: foreign
-	Measured workforce.WorkerID // who requested it, for ours
-	Category actions.Category   // of it; ours within the window is of none
+	Measured workforce.WorkerID // the requester of the measure, if it is ours
+	Category actions.Category   // the measure's category; a measure of ours within the window has none
 }
 
-// way is how the act is asked for, and what a ruling then reads.
+// way is one way to ask for the act, with the facts that a ruling then reads.
 type way struct {
 	facts  policy.Facts
 	undo   bool
-	only   workforce.WorkerID // who may go this way, if one person
-	except workforce.WorkerID // who may not
-	brief  bool               // an emergency act, which no policy opens to who is about to leave
+	only   workforce.WorkerID // the person who may go this way, if it is only one
+	except workforce.WorkerID // the person who may not
+	brief  bool               // an emergency act: no policy opens it to people who are about to leave
 }
 
 // admits reports whether somebody may go this way.
@@ -52,7 +52,7 @@ func (w way) admits(id workforce.WorkerID) bool {
 	return (w.only == "" || w.only == id) && (w.except == "" || w.except != id)
 }
 
-// bars reports whether law forbids those of a standing to request it.
+// bars reports whether a law forbids people of a standing to request it.
 func (w way) bars(st workforce.Standing) bool { return w.brief && (st.InNotice || st.Ratchet) }
 
 // ways returns every way to ask. A requester chooses the verb, and of a measure
@@ -62,9 +62,9 @@ func (q Question) ways(set *policy.Set) ([]way, error) {
 	spec, ok := actions.SpecOf(q.Kind)
 	switch {
 	case !ok || spec.Desk:
-		return nil, fault.New(fault.Invalid, "bad-question", "Exposure is of an act on a platform; %q is none.", q.Kind)
+		return nil, fault.New(fault.Invalid, "bad-question", "Exposure is computed for acts on a platform; %q is not one.", q.Kind)
 	case !slices.Contains(actions.Tiers, q.Tier) || q.Platform == "" || q.Platform == actions.DeskPlatform:
-		return nil, fault.New(fault.Invalid, "bad-question", "Exposure is of a subject; name its platform and its tier.")
+		return nil, fault.New(fault.Invalid, "bad-question", "Exposure is computed for a subject: name its platform and its tier.")
 	case q.Floor != "" && !slices.Contains(actions.Tiers, q.Floor):
 		return nil, fault.New(fault.Invalid, "bad-question", "There is no tier %q.", q.Floor)
 	}
@@ -76,7 +76,7 @@ func (q Question) ways(set *policy.Set) ([]way, error) {
 		return set.LensOf(q.Kind).Reads(attribute) || set.CountersignLens().Reads(attribute)
 	}
 	given := []bool{true}
-	if q.Tier == actions.Standard && reads("case") { // on the others policies do not see it
+	if q.Tier == actions.Standard && reads("case") { // on other subjects policies do not see the case
 		given = append(given, false)
 	}
 	var all []way
@@ -122,8 +122,8 @@ func (q Question) ways(set *policy.Set) ([]way, error) {
 	return all, nil
 }
 
-// Emergency returns the question who could do the same at once for a short time;
-// ok is false if there is no such act.
+// Emergency returns the question about the emergency act with the same effect; ok is
+// false if there is no such act.
 func (q Question) Emergency() (e Question, ok bool) {
 	spec, _ := actions.SpecOf(q.Kind)
 	if spec.Direction != actions.Burdening || spec.Emergency {
@@ -138,13 +138,13 @@ func (q Question) Emergency() (e Question, ok bool) {
 	return q, false
 }
 
-// Sort reports what the kind is done to.
+// Sort returns the sort of subject that the kind is done to.
 func (q Question) Sort() platform.Sort {
 	spec, _ := actions.SpecOf(q.Kind)
 	return spec.Sort
 }
 
-// Facts returns what policy reads where somebody asks who could do it, without
+// Facts returns the facts for the ruling on who may read this question's answer, without
 // the reader.
 func (q Question) Facts(set *policy.Set) (policy.Facts, error) {
 	ways, err := q.ways(set)
@@ -154,15 +154,15 @@ func (q Question) Facts(set *policy.Set) (policy.Facts, error) {
 	return ways[0].facts, nil
 }
 
-// answers is what a view has said to one question.
+// answers are a view's answers to one question.
 type answers struct {
 	alone     func() (Alone, error)
 	collusion func() (Collusion, error)
 	coverage  func() (Coverage, error)
 }
 
-// answers returns what was said, or will be. Questions about one person's measure
-// are as many as there are people, and so are not kept.
+// answers returns the place of the answers to a question. Questions about one person's
+// measure are as many as there are people, and so their answers are not kept.
 func (v *View) answers(q Question) *answers {
 	if a, ok := v.said.Load(q); ok {
 		return a.(*answers)
@@ -179,18 +179,18 @@ func (v *View) answers(q Question) *answers {
 	return kept.(*answers)
 }
 
-// Alone says who could do an act now, at once and without anybody else. The answer
-// is shared and must not be changed.
+// Alone says which people could do an act now, at once and without anybody else. The
+// answer is shared and must not be changed.
 func (v *View) Alone(q Question) (Alone, error) { return v.answers(q).alone() }
 
-// Collusion looks for the smallest group on each way. Of groups as small the
-// one that waits least is shown. The answer is shared and must not be changed.
+// Collusion looks for the smallest group on each way. Among groups of one size it shows
+// the one that waits least. The answer is shared and must not be changed.
 func (v *View) Collusion(q Question) (Collusion, error) { return v.answers(q).collusion() }
 
-// Coverage says who could countersign an act, of no category and for a case, and
-// how many will be able to in each hour of the coming week if nothing changes but
-// the time: engagements, notices and ratchets begin and end, newcomers settle.
-// Those are counted who may, whose acts are not frozen, who have a live key of the
-// sort that is needed, and who count as independent of anybody at all. The answer
-// is shared and must not be changed.
+// Coverage says which people could countersign an act, of no category and for a case, and
+// how many will be able to in each hour of the coming week if nothing changes but the
+// time: engagements, notices and ratchets begin and end, newcomers settle. It counts
+// people who may countersign, whose acts are not frozen, who have a live key of the
+// needed sort, and who count as independent of anybody at all. The answer is shared and
+// must not be changed.
 func (v *View) Coverage(q Question) (Coverage, error) { return v.answers(q).coverage() }

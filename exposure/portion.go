@@ -18,8 +18,8 @@ type portion struct {
 	members []member  // as they stand in the registry; class is an index into classes
 }
 
-// sort sorts everybody into classes. What it costs is to read everybody's record,
-// so that all processors share it.
+// sort sorts everybody into classes. Most of its cost is reading everybody's record, so
+// that all processors share it.
 func (v *View) sort(seats []workforce.Seat) {
 	const worthwhile = 1000 // people for a processor
 	portions := make([]portion, max(1, min(runtime.GOMAXPROCS(0), len(seats)/worthwhile)))
@@ -37,7 +37,7 @@ func (v *View) sort(seats []workforce.Seat) {
 	})
 	index := map[alike]int32{}
 	var sizes []int
-	of := make([][]int32, len(portions)) // of each portion its classes among those of the view
+	of := make([][]int32, len(portions)) // for each portion, the view's classes for the portion's classes
 	for i := range portions {
 		p := &portions[i]
 		if !p.until.IsZero() && (v.until.IsZero() || p.until.Before(v.until)) {
@@ -62,7 +62,7 @@ func (v *View) sort(seats []workforce.Seat) {
 		next[k] = at
 		at += n
 	}
-	to := make([][]int, len(portions)) // where the members of each class of each portion go
+	to := make([][]int, len(portions)) // for each portion, the next places of the members of each class
 	for i := range portions {
 		for j, k := range of[i] {
 			to[i] = append(to[i], next[k])
@@ -84,7 +84,7 @@ func (v *View) sort(seats []workforce.Seat) {
 func (p *portion) sort(seats []workforce.Seat) {
 	p.members = make([]member, 0, len(seats))
 	index := map[alike]int32{}
-	small := map[uint64]int32{} // of those whom the set does not name, by what else makes a class
+	small := map[uint64]int32{} // classes of people whom the set does not name, by their packed number
 	for j := range seats {
 		m, k := p.place(&seats[j])
 		packed, ok := k.packed()
@@ -106,7 +106,7 @@ func (p *portion) sort(seats []workforce.Seat) {
 	}
 }
 
-// place says what class somebody belongs to.
+// place returns a person's class and the facts about them as a member.
 func (p *portion) place(seat *workforce.Seat) (member, alike) {
 	v, w := p.view, &seat.Worker
 	st := v.state.People.StandingOf(w, v.at)
@@ -137,8 +137,8 @@ func (p *portion) place(seat *workforce.Seat) (member, alike) {
 	return m, k
 }
 
-// turn notes an instant at which a standing changes and reports whether it is to
-// come before another.
+// turn notes an instant at which a standing changes, and reports whether it comes before
+// another instant.
 func (p *portion) turn(t, before time.Time) bool {
 	if !t.After(p.view.at) {
 		return false
@@ -149,8 +149,8 @@ func (p *portion) turn(t, before time.Time) bool {
 	return t.Before(before)
 }
 
-// turns are the instants at which a standing changes by the mere passing of
-// time, save for superseded ties.
+// turns are the instants at which a standing changes by the passing of time alone, save
+// for superseded ties.
 func turns(r *workforce.Registry, w *workforce.Worker) [6]time.Time {
 	end := w.End()
 	t := [6]time.Time{w.Start.Time, end.Time, w.Notice.Time, w.Settled(), w.Counts()}

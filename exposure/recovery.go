@@ -12,14 +12,14 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Indispensable names those without whom the desk could not go on, and for what. The
-// answer is shared and must not be changed.
+// Indispensable names the people without whom the desk could not go on, and the changes
+// that need them. The answer is shared and must not be changed.
 func (v *View) Indispensable() []proof.Indispensable { return v.needed() }
 
-// throughRecovery is a recovery that people bring about, and then the act: they
-// suspend the other officers, one officer each in 7 days, until they alone are left of
-// the officers and nobody else could fill what the policy asks. After 72 hours they
-// enrol keys of their own in the names of others, and thaw what is in their way.
+// throughRecovery is a recovery that people bring about, and then the act. They suspend
+// the other officers, one officer each in 7 days, until only they are left of the
+// officers and no other people could fill the slots of the policy. After 72 hours they
+// enrol keys of their own in the names of others, and thaw the freezes in their way.
 func (v *View) throughRecovery(plain, undos []way) Row {
 	if v.state.Laws < 2 {
 		return Row{Way: ByRecovery, Why: "The first laws know no recovery."}
@@ -36,22 +36,23 @@ func (v *View) throughRecovery(plain, undos []way) Row {
 		return Row{Way: ByRecovery, Why: "Not even everybody together could do it: " + then.Why}
 	}
 	row.Wait += then.Wait
-	row.Why += fmt.Sprintf("As all officers who are left they enrol keys of their own in the names of %d people who together may do it; that waits %d hours.",
+	row.Why += fmt.Sprintf("As the only officers left they enrol keys of their own in the names of %d people who together may do it; the enrolment waits %d hours.",
 		then.People, int(proof.RecoveryWait.Hours()))
 	return row
 }
 
-// survivors are those who may be left to recover, and those who may suspend others.
+// survivors are the people who may be left to recover, and the people who may suspend
+// others.
 type survivors struct {
 	view    *View
 	enrol   way
 	left    []*candidate // the officers whom a recovery asks
-	helpers []*candidate // who may suspend and are none of them
+	helpers []*candidate // they may suspend, and are not in left
 	suspend []bool       // by class: may suspend
 	stuck   bool         // the policy cannot be filled as it is
 }
 
-// survivors finds who could be left.
+// survivors finds the people who could be left.
 func (v *View) survivors() survivors {
 	s := survivors{view: v, enrol: change(actions.DeskKey, actions.PartKeys)[0], suspend: make([]bool, len(v.classes)), stuck: v.state.Stuck(actions.DeskKey, v.at)}
 	freeze := way{facts: policy.DeskFacts(actions.DeskFreeze, actions.Relieving, actions.PartFreezes)}
@@ -91,9 +92,9 @@ func (v *View) survivors() survivors {
 	return s
 }
 
-// fewest returns the row of the fewest people who bring a recovery about: two
-// officers; or these with somebody who suspends the others; or everybody who is left of
-// a desk that recovers as it is.
+// fewest returns the row of the smallest group that brings a recovery about: two
+// officers; or two officers and a helper who suspends the others; or all officers who are
+// left, if the desk recovers already.
 func (s *survivors) fewest() Row {
 	row := Row{Way: ByRecovery, Why: "No two officers who could be left are independent of each other."}
 	try := func(group ...*candidate) {
@@ -104,7 +105,7 @@ func (s *survivors) fewest() Row {
 			row.Why = why
 		}
 	}
-	var unable [][]*candidate // pairs that lack nothing but somebody who suspends the others
+	var unable [][]*candidate // pairs that lack only a helper who suspends the others
 	some := false
 	for i, a := range s.left {
 		for _, b := range s.left[:i] {
@@ -138,7 +139,8 @@ func (s *survivors) fewest() Row {
 
 const noSuspender = "None of those who could be left may suspend the others."
 
-// try says whether certain people are enough, in how much time, or why they are not.
+// try says whether certain people are enough and how much time they need, or why they are
+// not enough.
 func (s *survivors) try(group []*candidate) (row Row, why string) {
 	v := s.view
 	asked, signs := v.requests(s.enrol, asTheyAre), v.countersigns(s.enrol, asTheyAre)
@@ -160,14 +162,14 @@ func (s *survivors) try(group []*candidate) (row Row, why string) {
 	case lead < 0:
 		return row, "The policy lets none of the officers who could be left request it while the others countersign."
 	case s.fills(group):
-		return row, "Whoever would be left could enrol keys as the policy asks, and there is nothing to recover from."
+		return row, "The people left could still enrol keys as the policy asks, so there is nothing to recover from."
 	case suspenders == 0 && (others > 0 || !s.stuck):
 		return row, noSuspender
 	}
 	row = Row{Way: ByRecovery, People: len(group), Wait: proof.RecoveryWait}
 	if others > 0 || !s.stuck {
 		row.Wait += time.Duration(max(others-1, 0)/suspenders) * proof.AloneWithin
-		row.Why = fmt.Sprintf("They suspend everybody else who could sign, among them %d officers, which each of them who may suspend does to one officer in 7 days. ", others)
+		row.Why = fmt.Sprintf("They suspend everybody else who could sign, among them %d officers; a worker can suspend one officer in 7 days. ", others)
 	}
 	row.Group = membersOf(slices.Concat([]*candidate{left[lead]}, slices.Delete(slices.Clone(left), lead, lead+1)))
 	for _, c := range group {

@@ -14,9 +14,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-// View is everybody at a desk at an instant, by class. It may be kept and used
-// by many at once: what it says stays true while Holds. What it was asked once it
-// remembers.
+// View holds everybody at a desk at an instant, by class. It may be kept, and used by
+// several goroutines at once: its answers stay true while Holds. It remembers its
+// answers.
 type View struct {
 	state    *proof.State
 	head     canonical.Digest
@@ -25,8 +25,8 @@ type View struct {
 	classes  []class
 	bosses   func() map[workforce.WorkerID]bool
 	needed   func() []proof.Indispensable
-	recovery func() Row         // without what comes after it
-	people   func() []candidate // everybody who could be in a group, save for those who are like another
+	recovery func() Row         // without the act that follows
+	people   func() []candidate // everybody who could be in a group; of people who are alike, one
 	ruled    sync.Map           // of rulingKey → *rulings
 	said     sync.Map           // of Question → *answers
 	depends  sync.Map           // of two workers → bool
@@ -43,21 +43,21 @@ const (
 	hardwareKey
 )
 
-// class is people on whom every ruling is the same, and who have the same sort
+// class is a set of people on whom every ruling is the same, and who have the same sort
 // of key.
 type class struct {
 	alike
-	first    workforce.WorkerID // who was admitted first of them
-	standing workforce.Standing // of that one
+	first    workforce.WorkerID // the person of the class who was admitted first
+	standing workforce.Standing // that person's standing
 	members  []member
 }
 
-// alike is what makes a class.
+// alike holds the facts in which all people of a class agree.
 type alike struct {
 	class      policy.Class
 	key        keyed
 	frozen     bool // their acts are frozen, by their own name or their vendor's
-	unadmitted bool // engaged, were their vendor admitted
+	unadmitted bool // would be engaged if their vendor were admitted
 	contractor bool
 }
 
@@ -73,19 +73,19 @@ func (a alike) packed() (n uint64, ok bool) {
 	return n, ok
 }
 
-// member is what a group asks of one person.
+// member holds the facts about one person that a search for groups reads.
 type member struct {
 	id      workforce.WorkerID
 	vendor  workforce.VendorID
 	manager workforce.WorkerID
 	class   int32
 	plain   bool // has no superseded ties
-	counts  bool // as independent of anybody at all
-	steady  bool // nothing about their standing changes within a week
+	counts  bool // counts as independent of anybody at all
+	steady  bool // their standing does not change within a week
 }
 
-// Look sorts everybody into classes at an instant. The state must not be changed
-// while the view is in use; a copy that Clone made need not be.
+// Look sorts everybody into classes at an instant. The state must not be changed while
+// the view is in use; if it is shared, pass a Clone of it.
 func Look(s *proof.State, at time.Time) (*View, error) {
 	v, err := newView(s, at)
 	if err != nil {
@@ -101,7 +101,7 @@ func Look(s *proof.State, at time.Time) (*View, error) {
 
 func newView(s *proof.State, at time.Time) (*View, error) {
 	if !s.Founded() || !s.Settled() {
-		return nil, fault.New(fault.Conflict, "not-settled", "The desk is not founded, or an admission is incomplete: who is there cannot be said yet.")
+		return nil, fault.New(fault.Conflict, "not-settled", "The desk is not founded, or an admission is incomplete: nobody knows yet who is at the desk.")
 	}
 	v := &View{state: s, head: s.Head, at: at}
 	v.bosses = sync.OnceValue(v.findBosses)
@@ -142,7 +142,7 @@ func (v *View) Holds(s *proof.State, at time.Time) bool {
 // At is the instant that the view is of.
 func (v *View) At() time.Time { return v.at }
 
-// findBosses returns everybody whom somebody reports to or reported to lately.
+// findBosses returns all people to whom somebody reports, or reported lately.
 func (v *View) findBosses() map[workforce.WorkerID]bool {
 	bosses := map[workforce.WorkerID]bool{}
 	for i := range v.classes {
@@ -158,22 +158,22 @@ func (v *View) findBosses() map[workforce.WorkerID]bool {
 	return bosses
 }
 
-// sight is how people are seen once the desk was changed.
+// sight is how people are seen after a change of the desk.
 type sight uint8
 
 const (
 	asTheyAre sight = iota
-	keyedAll        // each who is engaged has a hardware key
+	keyedAll        // each engaged person has a hardware key
 	extended        // nobody is near their last day
 	admitted        // every vendor is admitted and has no ratchet
 	thawed          // nothing is frozen
-	recovered       // each who is engaged has a hardware key, and nothing is frozen
+	recovered       // each engaged person has a hardware key, and nothing is frozen
 )
 
 // borrows reports whether people sign with keys in the names of others.
 func (s sight) borrows() bool { return s == keyedAll || s == recovered }
 
-// of returns the standing of a class as it is then.
+// of returns the standing of a class after the change.
 func (s sight) of(c *class) workforce.Standing {
 	st := c.standing
 	switch s {
@@ -186,7 +186,7 @@ func (s sight) of(c *class) workforce.Standing {
 	return st
 }
 
-// keyOf returns the best key that they have then.
+// keyOf returns the best key that they have after the change.
 func (s sight) keyOf(k keyed) keyed {
 	if s.borrows() {
 		return hardwareKey
@@ -202,7 +202,7 @@ type rulings struct {
 	countersign []bool
 }
 
-// rulingKey is a way to ask, without who asks.
+// rulingKey is a way to ask, without the requester.
 type rulingKey struct {
 	kind      actions.Kind
 	direction actions.Direction
@@ -227,13 +227,13 @@ func (v *View) rulings(w way, s sight) *rulings {
 	return r.(*rulings)
 }
 
-// requests returns the ruling on each class, whoever of it asks.
+// requests returns the ruling on a request by each class.
 func (v *View) requests(w way, s sight) []policy.Ruling {
 	r := v.rulings(w, s)
 	r.once.Do(func() {
 		r.request = make([]policy.Ruling, len(v.classes))
 		for i := range r.request {
-			r.request[i].Verdict = policy.Forbidden // whom nobody need ask, since they are not engaged
+			r.request[i].Verdict = policy.Forbidden // people who are not engaged need not be asked about
 		}
 		said := map[policy.Class]policy.Ruling{}
 		v.each(w, s, v.state.Policy.LensOf(w.facts.Kind), func(i int, c policy.Class, f policy.Facts) {
@@ -278,9 +278,9 @@ func (v *View) each(w way, s sight, lens policy.Lens, do func(i int, c policy.Cl
 	}
 }
 
-// stopped reports whether a freeze stops what burdens, if those of a class
-// request or countersign it. A freeze does not stop the votes to thaw of those who
-// are not frozen themselves.
+// stopped reports whether a freeze stops a burdening act that people of a class request
+// or countersign. A freeze does not stop the votes for a thaw by people who are not
+// frozen themselves.
 func (v *View) stopped(w way, c *class, s sight) bool {
 	if len(v.state.Freezes) == 0 || s == thawed || s == recovered || w.facts.Direction == actions.Relieving {
 		return false

@@ -12,22 +12,22 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Report is all that can be said of a set before it is proposed.
+// Report holds all findings about a set before it is proposed.
 type Report struct {
 	Digest   canonical.Digest
 	Policies int
 	Holds    int
 	Tests    int            // policy tests that ran
 	Problems []fault.Detail // why the set cannot be used; empty if it can
-	Warnings []fault.Detail // what its author should look at
+	Warnings []fault.Detail // things that its author should look at
 }
 
 // Err returns the problems as a fault of type "bad-policy", nil if there are none.
 func (r Report) Err() error { return problems(r.Problems).err() }
 
-// Check compiles a set, holds it to law 3, looks whether among the people of a
-// registry a group is left that could change it again (unless reg is nil), and
-// runs the policy tests among its files.
+// Check compiles a set, holds it to law 3, and runs the policy tests among its files.
+// Unless reg is nil, it also checks that among the people of the registry a group is left
+// that could change the set again.
 func Check(files map[string]string, reg *workforce.Registry, at time.Time) Report {
 	r := Report{Digest: DigestOf(files)}
 	s, err := compile(files)

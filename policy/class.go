@@ -1,7 +1,7 @@
 package policy
 
-// Class is what a set can tell of a worker. Classes of one set are comparable,
-// and the set rules alike on everybody of a class.
+// Class holds the facts about a worker that a set can tell apart. Classes of one set are
+// comparable, and the set gives all people of a class the same ruling.
 type Class struct{ class }
 
 // ClassOf returns a worker's class, so that a caller with many workers rules

@@ -101,7 +101,7 @@ func parseSlots(s string) (int, error) {
 	return n, nil
 }
 
-// needs adds up satisfied holds: of each sort the larger, and every +N on top.
+// needs adds up satisfied holds: of each sort the largest number, and every +N on top.
 type needs struct {
 	need actions.Need
 	more int

@@ -16,9 +16,9 @@ import (
 // that speaks of roles has about a thousand.
 const maxClasses = 1 << 17
 
-// classes yields one worker of each class that the set can tell apart: every
-// combination of the roles, attributes, vendors and workers that it names. What
-// is true of these is true of everybody.
+// classes yields one worker of each class that the set can tell apart: every combination
+// of the roles, attributes, vendors and workers that it names. A statement that is true
+// of all of these is true of everybody.
 func (s *Set) classes() (iter.Seq[Worker], error) {
 	var roles []workforce.Role
 	for _, r := range workforce.Roles {
@@ -138,12 +138,12 @@ func (s *Set) criticalTakedowns() []Facts {
 	return fs
 }
 
-// checkDesk holds a set to law 3: no change of the desk needs fewer people than
-// the highest tier it could weaken. For every class of workers, what a change
-// of the desk needs must cover all that a takedown on critical needs where
-// somebody of the same class requests it; and where that class may not, all
-// that it needs from anybody who may. The error is a fault of type
-// "weaker-than-critical" with a detail for each kind and part.
+// checkDesk holds a set to law 3: no change of the desk needs fewer people than the
+// highest tier that it could weaken. For every class of workers, the need of a change of
+// the desk must cover the need of a takedown on critical that somebody of the same class
+// requests. If that class may not request the takedown, it must cover the needs of
+// everybody who may. The error is a fault of type "weaker-than-critical" with a detail
+// for each kind and part.
 func (s *Set) checkDesk() error {
 	classes, err := s.classes()
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Set) checkDesk() error {
 		}
 		return n, may
 	}
-	var anybody *actions.Need // the strongest need of a takedown, computed when first wanted
+	var anybody *actions.Need // the strongest need of a takedown by anybody, computed when first wanted
 	strongest := func() actions.Need {
 		if anybody != nil {
 			return *anybody
@@ -172,8 +172,8 @@ func (s *Set) checkDesk() error {
 			}
 		}
 		if !some {
-			// A set that lets nobody take a critical account down is weakened
-			// by whoever may change it; it wants what critical wants by law 4.
+			// A set under which nobody takes a critical account down is weakened by anybody who
+			// may change it; so it needs what law 4 demands for critical.
 			strong = actions.Need{Independent: 2, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}, Hardware: true}
 		}
 		anybody = &strong
@@ -182,7 +182,7 @@ func (s *Set) checkDesk() error {
 	var weak []fault.Detail
 	for _, f := range deskChanges(actions.Burdening) {
 		if _, read := s.names.read["part"]; !read && f.Kind == actions.DeskChange && f.Subject.Part != actions.PartPolicy {
-			continue // to this set all parts are alike
+			continue // this set cannot tell the parts apart
 		}
 		for w := range classes {
 			f.Worker = w
@@ -208,7 +208,7 @@ func (s *Set) checkDesk() error {
 	return nil
 }
 
-// join returns what satisfies both needs and no more.
+// join returns the smallest need that covers both.
 func join(a, b actions.Need) actions.Need {
 	n := needs{need: actions.Need{Independent: a.Independent, Wait: a.Wait, Hardware: a.Hardware}}
 	n.add(hold{qualified: a.Qualified})
@@ -216,7 +216,7 @@ func join(a, b actions.Need) actions.Need {
 	return n.total()
 }
 
-// describe says which sort of worker this is.
+// describe puts the sort of a worker in words.
 func describe(w Worker) string {
 	words := []string{}
 	for _, f := range []struct {

@@ -7,15 +7,15 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Lens is what the policies that speak of a kind of act, or those that speak of
-// countersigning, can tell apart. Two people who look alike through it are ruled on
-// alike, so that a caller with many people asks for fewer than by Class.
+// Lens shows the facts about people that the policies on a kind of act, or those on
+// countersigning, can tell apart. Two people who look alike through it get the same
+// ruling, so that a caller with many people asks less often than by Class.
 type Lens struct {
 	set   *Set
 	names names
 }
 
-// LensOf returns the lens through which Rule sees who requests a kind of act.
+// LensOf returns the lens through which Rule sees the requester of a kind of act.
 func (s *Set) LensOf(k actions.Kind) Lens { return Lens{s, s.lenses[string(k)]} }
 
 // CountersignLens returns the lens through which MayCountersign sees people.
@@ -28,7 +28,7 @@ func (l Lens) Reads(attribute string) bool {
 	return ok
 }
 
-// ClassOf returns the class of a worker as far as the lens shows it.
+// ClassOf returns the part of a worker's class that the lens shows.
 func (l Lens) ClassOf(c Class) Class {
 	c.class.flags &= l.names.flags()
 	c.class.roles &= l.names.roleBits()
@@ -54,8 +54,8 @@ func (s *Set) lensesOf() map[string]names {
 	return all
 }
 
-// flags has a bit for each attribute of a worker that is read, in the order of
-// the function of that name.
+// flags has a bit for each attribute of a worker that policies read, in the order of the
+// function of that name.
 func (n names) flags() int {
 	m := 0
 	for i, name := range []string{"employee", "engaged", "in_notice", "ratchet", "newcomer"} {
@@ -66,7 +66,7 @@ func (n names) flags() int {
 	return m
 }
 
-// roleBits has a bit for each role that is named, and that for unknown ones.
+// roleBits has a bit for each role that policies name, and the bit for unknown roles.
 func (n names) roleBits() uint8 {
 	m := uint8(1 << 7)
 	for r := range n.roles {
@@ -75,9 +75,9 @@ func (n names) roleBits() uint8 {
 	return m
 }
 
-// Anybody yields one worker of each class that the lens can tell apart of those
-// who could be engaged at a desk with these vendors, the empty one for employees:
-// newcomers and others, leaving or not.
+// Anybody yields one worker of each class that the lens can tell apart, among people who
+// could be engaged at a desk with these vendors: newcomers and others, leaving or not.
+// The empty vendor is for employees.
 func (l Lens) Anybody(vendors []workforce.VendorID) iter.Seq[Worker] {
 	var firms []workforce.VendorID
 	another := false

@@ -1,13 +1,12 @@
-// Package policy rules: given what is known of a worker, an act and its
-// subject, it says forbidden, permitted, or held until others sign, and why.
-// Policies are Cedar text; this is the only package that knows Cedar.
+// Package policy rules: given the facts about a worker, an act and its subject, it says
+// forbidden, permitted, or held until others sign, and gives the reasons. Policies are
+// Cedar text; this is the only package that knows Cedar.
 //
-// It is pure and trusts its caller for the facts. It promises that a ruling is a
-// function of the set and the facts alone; that whatever it does not
-// understand (a fact it does not know, a policy that errors) forbids; that more
-// signatures can only help, since they discharge holds and are no fact that a
-// policy reads; and that no set loads under which a change of the desk needs
-// fewer people than a takedown of a critical account.
+// It is pure and trusts its caller for the facts. It promises that a ruling is a function
+// of the set and the facts alone; that a fact it does not know, or a policy that errs,
+// forbids; that more signatures can only help, since they discharge holds and no policy
+// reads them; and that no set loads under which a change of the desk needs fewer people
+// than a takedown of a critical account.
 //
 // The document doc/policy.md tells authors what they may write.
 package policy
@@ -18,9 +17,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Facts are all that a ruling reads. Facts about time are booleans already.
+// Facts are all facts that a ruling reads. Facts about time are booleans already.
 type Facts struct {
-	Worker    Worker // whom the ruling is about: the requester, or a countersigner
+	Worker    Worker // the person whom the ruling is about: the requester, or a countersigner
 	Kind      actions.Kind
 	Direction actions.Direction
 	Effect    actions.Effect
@@ -33,7 +32,7 @@ type Facts struct {
 	CaseGiven bool
 }
 
-// Worker is what a ruling reads of a worker.
+// Worker holds the facts about a worker that a ruling reads.
 type Worker struct {
 	ID       workforce.WorkerID
 	Vendor   workforce.VendorID
@@ -45,22 +44,23 @@ type Worker struct {
 	Newcomer bool
 }
 
-// WorkerOf returns what a ruling reads of a standing. Who is not known is not
-// engaged.
+// WorkerOf returns the facts of a standing that a ruling reads. A person who is not known
+// is not engaged.
 func WorkerOf(s workforce.Standing) Worker {
 	return Worker{ID: s.Worker, Vendor: s.Vendor, Employee: s.Employee, Roles: s.Roles, Engaged: s.Engaged && s.Known,
 		InNotice: s.InNotice, Ratchet: s.Ratchet, Newcomer: s.Newcomer}
 }
 
-// Subject is what a ruling reads of a subject: never which one it is.
+// Subject holds the facts about a subject that a ruling reads. A ruling never reads which
+// subject it is.
 type Subject struct {
 	Platform string
 	Sort     platform.Sort // Desk for kinds of the desk
 	Part     string        // for kinds of the desk
-	Tier     actions.Tier  // kinds of the desk are ruled as critical whatever it says
+	Tier     actions.Tier  // a change of the desk is ruled as critical, whatever the tier is
 }
 
-// Desk is the sort of subject that a change of the desk has.
+// Desk is the sort of the subject of a change of the desk.
 const Desk platform.Sort = "desk"
 
 // Lift says whose measure an account.restore or content.restore lifts.
@@ -75,8 +75,8 @@ const (
 	LiftBreach  = actions.LiftsBreach
 )
 
-// Verdict is what a ruling comes to. The zero value is no verdict and must be
-// read as Forbidden.
+// Verdict is the answer of a ruling. The zero value is no verdict and must be read as
+// Forbidden.
 type Verdict string
 
 // The verdicts.
@@ -111,5 +111,5 @@ const (
 	LawOwner     = "law.owner-not-read"     // the owner of content could not be read
 	LawEmergency = "law.emergency-critical" // an emergency act on a critical subject takes two people
 	LawCategory  = "law.category"           // legal and child safety take two people
-	LawStands    = "law.tier-stands"        // rules once said so, and no fall was signed since
+	LawStands    = "law.tier-stands"        // rules once raised the subject, and no fall was signed since
 )

@@ -10,7 +10,7 @@ import (
 	"countersign.dev/actions"
 )
 
-// slice is the policies that may speak of one action, in the order of their
+// slice holds the policies that may apply to one action, in the order of their
 // identifiers. It is Cedar's PolicyIterator.
 type slice []rule
 
@@ -24,7 +24,7 @@ type rule struct {
 	reason string
 	policy *cedar.Policy
 	hold   *hold
-	names  names // what it speaks of
+	names  names // the names in its text
 }
 
 // All yields the policies.
@@ -48,8 +48,8 @@ func (s slice) find(id cedar.PolicyID) *rule {
 func (s *Set) Rule(f Facts) Ruling {
 	r := s.decide(cedar.NewEntityUID(typeAction, cedar.String(f.Kind)), &f)
 	if f.Founding && r.Verdict != Forbidden {
-		// Before there are admitted workers nobody but the officers of the
-		// founding statement can sign, and each of them does.
+		// As long as nobody is admitted, only the officers of the founding statement can sign,
+		// and each of them does.
 		if r.Verdict == Permitted {
 			r.Verdict, r.Reasons = Held, nil
 		}
@@ -60,8 +60,8 @@ func (s *Set) Rule(f Facts) Ruling {
 	return r
 }
 
-// MayCountersign says whether the worker may countersign the act; it is
-// permitted or forbidden. Whether they are independent is not policy's affair.
+// MayCountersign says whether the worker may countersign the act: permitted or forbidden.
+// It does not check that they are independent.
 func (s *Set) MayCountersign(f Facts) Ruling {
 	r := s.decide(actionCountersign, &f)
 	if r.Verdict == Held {
@@ -79,7 +79,7 @@ func (s *Set) decide(action cedar.EntityUID, f *Facts) Ruling {
 	policies := s.slices[action]
 	decision, diagnostic := cedar.Authorize(policies, &q, q.request)
 	if len(diagnostic.Errors) > 0 {
-		// Cedar leaves a policy out that errs, a forbid as well; to us that is a no.
+		// Cedar leaves out a policy that errs, also one that forbids; to us an error is a no.
 		reasons := make([]Reason, 0, len(diagnostic.Errors))
 		for _, e := range diagnostic.Errors {
 			reasons = append(reasons, Reason{LawError, "The policy " + string(e.PolicyID) + " could not be evaluated, so it is refused; an officer must mend it."})

@@ -42,12 +42,12 @@ func (s *Set) Test(name, text string) (int, []fault.Detail) {
 	return len(archive.Files), failures
 }
 
-// script is one policy test: of a ruling, or of a tier.
+// script is one policy test, of a ruling or of a tier.
 type script struct {
 	facts       Facts
 	countersign bool
-	exposure    bool // of reading who could do it
-	evidence    bool // of reading evidence
+	exposure    bool // it tests who may read the exposure
+	evidence    bool // it tests who may read evidence
 	verdict     Verdict
 	need        actions.Need
 	reasons     []string
@@ -77,7 +77,7 @@ func parseScript(text string) (script, error) {
 			return t, fmt.Errorf("line %d: %s is given twice", i+1, key)
 		}
 		seen[key] = true
-		if key == "facts" { // read after request, which sets what they change
+		if key == "facts" { // read after request, which sets the facts that this line changes
 			extra = strings.Fields(value)
 			continue
 		}
@@ -189,7 +189,7 @@ func (t *script) worker(words []string) error {
 				return err
 			}
 			w.Roles = roles
-		case "employee": // for the reader; who has no vendor is one
+		case "employee": // this line only informs the reader: a worker without vendor is an employee
 		case "not-employee":
 			w.Employee = false
 		case "not-engaged":
@@ -201,7 +201,7 @@ func (t *script) worker(words []string) error {
 		case "newcomer":
 			w.Newcomer = true
 		default:
-			return fmt.Errorf("%q says nothing of a worker", word)
+			return fmt.Errorf("%q is not a fact about a worker", word)
 		}
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// vital are the changes for which there must always be a group able to make
-// them: whatever else goes wrong can be mended by these.
+// vital are the changes for which there must always be a group that can make them: with
+// these every other fault can be mended.
 func vital() []Facts {
 	return []Facts{
 		DeskFacts(actions.DeskAdmit, actions.Burdening, actions.PartWorkforce),
@@ -41,15 +41,15 @@ func (s *Set) Sufficient(reg *workforce.Registry, at time.Time) error {
 	return nil
 }
 
-// Group is who could make one of the vital changes.
+// Group is a group that could make one of the vital changes.
 type Group struct {
 	Kind   actions.Kind
 	Part   string
-	People []workforce.WorkerID // one such group, the requester first; nobody if there is none
+	People []workforce.WorkerID // the people of one such group, the requester first; empty if there is none
 	Why    string               // why there is none
 }
 
-// Groups looks for a group for each of the changes that Sufficient names.
+// Groups looks for a group for each of the vital changes.
 func (s *Set) Groups(reg *workforce.Registry, at time.Time) []Group {
 	people := s.useful(reg, at)
 	dependence := remember(func(a, b workforce.WorkerID) string { return reg.Dependence(a, b, at) })
@@ -62,7 +62,7 @@ func (s *Set) Groups(reg *workforce.Registry, at time.Time) []Group {
 	return groups
 }
 
-// part is what somebody may do for the vital changes, in their order.
+// part says in which parts a person may take part in the vital changes, in their order.
 type part struct {
 	request     [4]bool
 	need        [4]actions.Need
@@ -73,18 +73,18 @@ func (p *part) any() bool {
 	return p.request != [4]bool{} || p.countersign != [4]bool{}
 }
 
-// person is somebody who may take part in a vital change.
+// person is a person who may take part in a vital change.
 type person struct {
 	actions.Signer
 	class class
 	part  *part
 }
 
-// useful returns those who have a live key and whom the set lets request or
-// countersign a vital change, each with their best key, ordered by worker; and
-// of those who are interchangeable only as many as could be wanted. A desk has
-// thousands of people and these are a few of them, so the others are put aside
-// before anything is looked up for them.
+// useful returns the people who have a live key and whom the set lets request or
+// countersign a vital change, each with their best key, ordered by worker. Of
+// interchangeable people it returns only as many as could be wanted. A desk has thousands
+// of people and few of them are useful, so the others are put aside before anything is
+// looked up for them.
 func (s *Set) useful(reg *workforce.Registry, at time.Time) []person {
 	parts := map[class]*part{}
 	hopeless := map[uint8]bool{}
@@ -103,7 +103,7 @@ func (s *Set) useful(reg *workforce.Registry, at time.Time) []person {
 		}
 		st := reg.StandingOf(&w.Worker, at)
 		if !st.Engaged {
-			continue // no set can make the executor act for who is not engaged
+			continue // no set can make the executor act for a person who is not engaged
 		}
 		c := s.classOf(WorkerOf(st))
 		p, ok := parts[c]
@@ -122,9 +122,9 @@ func (s *Set) useful(reg *workforce.Registry, at time.Time) []person {
 	return representatives(reg, at, people)
 }
 
-// hopeless reports whether nobody with these roles takes part in a vital change,
-// whatever else is true of them. Most of a desk are agents: this spares looking
-// at each. A set that names people or vendors is not asked.
+// hopeless reports whether nobody with these roles takes part in a vital change, whatever
+// their other facts. Most people of a desk are agents: this saves looking at each of
+// them. It cannot answer for a set that names people or vendors.
 func (s *Set) hopeless(roles uint8) bool {
 	if len(s.names.workers)+len(s.names.vendors) > 0 {
 		return false
@@ -185,8 +185,7 @@ func representatives(reg *workforce.Registry, at time.Time, people []person) []p
 	})
 }
 
-// group looks for people who could make the vital change i, and says why there
-// are none.
+// group looks for people who could make the vital change i, or says why there are none.
 func group(i int, people []person, dependence func(a, b workforce.WorkerID) string) (found []workforce.WorkerID, why string) {
 	var signers []actions.Signer
 	for _, p := range people {
@@ -212,10 +211,10 @@ func group(i int, people []person, dependence func(a, b workforce.WorkerID) stri
 	return nil, why
 }
 
-// match is actions.Match over everybody who could sign. Match is made for the few
-// who did; so that it need not try the pairs and triples of a thousand people in
-// vain, those who cannot sign with this requester are left out first, and a sort
-// of people of which there are too few ends it.
+// match is actions.Match over everybody who could sign, where Match itself is made for
+// the few people who did. To avoid trying the pairs and triples of a thousand people in
+// vain, it first leaves out people who cannot sign with this requester, and it gives up
+// if a sort has too few people.
 func match(need actions.Need, requester actions.Signer, signers []actions.Signer, dependence func(a, b workforce.WorkerID) string) (chosen []actions.Signer, why string) {
 	var able []actions.Signer
 	have := map[actions.Qualifier]int{}
@@ -242,7 +241,7 @@ func match(need actions.Need, requester actions.Signer, signers []actions.Signer
 	return nil, why
 }
 
-// class is what a set can tell of a worker.
+// class holds the facts about a worker that a set can tell apart.
 type class struct {
 	id     workforce.WorkerID // empty unless the set names it
 	vendor workforce.VendorID // likewise
@@ -261,7 +260,7 @@ func (s *Set) classOf(w Worker) class {
 	return c
 }
 
-// remember keeps what a symmetric function said of a pair.
+// remember keeps the answers of a symmetric function of pairs.
 func remember(dependence func(a, b workforce.WorkerID) string) func(a, b workforce.WorkerID) string {
 	type pair struct{ a, b workforce.WorkerID }
 	said := map[pair]string{}

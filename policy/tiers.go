@@ -26,7 +26,7 @@ type tierRule struct {
 	Sort    platform.Sort  `json:"sort,omitzero"` // empty: account
 	Fact    platform.Fact  `json:"fact,omitzero"`
 	Present *bool          `json:"present,omitzero"`  // the fact is there and says something; only true
-	Is      jsontext.Value `json:"is,omitzero"`       // equal to a string or a boolean
+	Is      jsontext.Value `json:"is,omitzero"`       // the fact equals a string or a boolean
 	AtLeast *int64         `json:"at_least,omitzero"` // a number not below
 	AtMost  *int64         `json:"at_most,omitzero"`  // a number not above
 	Always  *bool          `json:"always,omitzero"`   // every subject of the sort; only true
@@ -147,16 +147,15 @@ func (r *tierRule) check() error {
 	return nil
 }
 
-// Tier returns the tier that the rules give a subject, and why; what people
-// raised comes on top of it. promised are the facts that the connector declares.
+// Tier returns the tier that the rules give a subject, and the reasons. The caller adds
+// what people raised. promised are the facts that the connector declares.
 //
-// owner is the state of the account that content belongs to: content takes its
-// tier. It is nil for accounts, and for content whose owner could not be read,
-// which then is critical if the platform promises to name owners.
+// owner is the state of the account that content belongs to, since content takes its
+// tier. It is nil for accounts, and for content whose owner could not be read; such
+// content is critical if the platform promises to name owners.
 //
-// Rules only raise. A promised fact that is missing or unread makes the subject
-// critical (design, law 5), and so does a platform without rules: nobody has
-// thought about it yet.
+// Rules only raise. A promised fact that is missing or unread makes the subject critical
+// (design, law 5), and so does a platform without rules: nobody has thought about it yet.
 func (s *Set) Tier(name string, sort platform.Sort, st platform.State, promised []platform.Fact, owner *platform.State) (actions.Tier, []Reason) {
 	rules, ok := s.tiers[name]
 	if !ok {
@@ -183,8 +182,8 @@ func finish(t actions.Tier, rs []Reason) (actions.Tier, []Reason) {
 	return t, slices.Compact(rs)
 }
 
-// owes says which of a connector's facts it owes for a sort of subject:
-// for content only its owner, for accounts all others.
+// owes says which of its promised facts a connector owes for a sort of subject: for
+// content only its owner, for accounts all others.
 func owes(sort platform.Sort, f platform.Fact) bool {
 	return (sort == platform.Content) == (f == platform.FactOwner)
 }
@@ -215,7 +214,7 @@ func raise(rules []tierRule, sort platform.Sort, st platform.State, promised []p
 	return tier, reasons
 }
 
-// holding returns the rules that hold of a subject by the facts that were read.
+// holding returns the rules that hold for a subject by the facts that were read.
 func holding(rules []tierRule, sort platform.Sort, st platform.State) (holding []*tierRule) {
 	for i := range rules {
 		r := &rules[i]
@@ -230,11 +229,10 @@ func holding(rules []tierRule, sort platform.Sort, st platform.State) (holding [
 	return holding
 }
 
-// Ruled returns the tier that rules give a subject by facts that were read, and the
-// first rule that gives it; standard and the zero reason if none holds. What is
-// only missing counts for nothing here: that makes a subject critical for as long
-// as it is missing, and says nothing about the subject. The owner of content is
-// a subject of its own.
+// Ruled returns the tier that rules give a subject by facts that were read, and the first
+// rule that gives it; standard and the zero reason if none holds. A missing fact counts
+// for nothing here: it makes a subject critical only for as long as it is missing. The
+// owner of content is a subject of its own.
 func (s *Set) Ruled(name string, sort platform.Sort, st platform.State) (actions.Tier, Reason) {
 	tier, why := actions.Standard, Reason{}
 	for _, r := range holding(s.tiers[name], sort, st) {

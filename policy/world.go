@@ -11,10 +11,10 @@ import (
 	"countersign.dev/workforce"
 )
 
-// This file turns facts into what Cedar reads. A worker has five booleans, six
-// roles and at most one vendor, and all else is enumerated, so that attributes,
-// parents and contexts are built once and shared: Cedar's records are
-// immutable, and building one costs as much as several policies.
+// This file turns facts into Cedar entities. A worker has five booleans, six roles and at
+// most one vendor, and all other facts are enumerated, so that attributes, parents and
+// contexts are built once and shared: Cedar's records are immutable, and building one
+// costs as much as several policies.
 
 // Types of the schema.
 const (
@@ -38,8 +38,7 @@ var parts = []string{actions.PartWorkforce, actions.PartKeys, actions.PartPolicy
 	actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes,
 	actions.PartLocks, actions.PartFreezes, actions.PartReviews, actions.PartLaws}
 
-// question is one thing to rule on, as Cedar wants it. It is the EntityGetter of
-// its own evaluation.
+// question is one question in Cedar's form. It is the EntityGetter of its own evaluation.
 type question struct {
 	request cedar.Request
 	worker  cedar.Entity
@@ -63,7 +62,7 @@ func (q *question) Get(uid cedar.EntityUID) (cedar.Entity, bool) {
 	}
 }
 
-// world holds what questions share.
+// world holds the values that questions share.
 type world struct {
 	actions  cedar.EntityMap                 // with their groups, from the schema
 	workers  [1 << 5]cedar.Record            // by the five booleans
@@ -72,17 +71,17 @@ type world struct {
 	desks    map[string]cedar.Record         // by part
 	contexts sync.Map                        // of contextKey → cedar.Record
 	platform map[string]cedar.EntityUIDSet   // of platforms that the set names
-	vendors  map[workforce.VendorID]struct{} // that the set names; the others are all alike
+	vendors  map[workforce.VendorID]struct{} // vendors that the set names; the others are all alike
 }
 
-// kinship is what decides a worker's parents.
+// kinship holds the facts that decide a worker's parents.
 type kinship struct {
 	roles  uint8
 	vendor workforce.VendorID // empty unless the set names it
 }
 
-// contextKey is what decides a context. All its members are enumerated, so that
-// the cache is bounded.
+// contextKey holds the facts that decide a context. All its members are enumerated, so
+// that the cache is bounded.
 type contextKey struct {
 	kind      actions.Kind
 	direction actions.Direction
@@ -131,8 +130,8 @@ func orNone[S ~string](s, none S) S {
 	return s
 }
 
-// ask makes the question whether a worker may do what the facts describe. ok is
-// false, and why says so, where a fact is not one that the product knows.
+// ask fills q with the question whether a worker may do the act of the facts. It returns
+// why it cannot, if a fact is not one that the product knows; else an empty text.
 func (w *world) ask(q *question, action cedar.EntityUID, f *Facts) (why string) {
 	if why := f.check(); why != "" {
 		return why
@@ -161,8 +160,8 @@ func flags(w *Worker) int {
 	return n
 }
 
-// roleMask has a bit for each role, in the order of workforce.Roles, and its
-// highest for any that is unknown.
+// roleMask has a bit for each role, in the order of workforce.Roles, and its highest bit
+// for unknown roles.
 func roleMask(roles []workforce.Role) uint8 {
 	var m uint8
 	for _, r := range roles {
@@ -207,8 +206,8 @@ func (w *world) kin(who *Worker) cedar.EntityUIDSet {
 
 func (w *world) context(f *Facts) cedar.Record {
 	k := contextKey{kind: f.Kind, direction: f.Direction, effect: f.Effect, verb: f.Verb, category: f.Category, lifts: f.Lifts, founding: f.Founding}
-	// The desk's word is shown for standard only: a policy that reads it finds
-	// nothing elsewhere, whatever it says.
+	// The desk's word is shown for standard only: a policy that reads it for other subjects
+	// finds nothing.
 	if f.Subject.Sort != Desk && f.Subject.Tier == actions.Standard {
 		k.desk, k.caseGiven = true, f.CaseGiven
 	}
@@ -232,8 +231,8 @@ func (w *world) context(f *Facts) cedar.Record {
 	return r
 }
 
-// check says which fact is missing, unknown, or contradicts the catalogue;
-// empty if none. A ruling on such facts is no (design, law 5).
+// check names a fact that is missing, unknown, or contradicts the catalogue; empty if
+// there is none. A ruling on such facts is no (design, law 5).
 func (f *Facts) check() string {
 	spec, ok := specs[f.Kind]
 	if !ok {

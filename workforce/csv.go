@@ -23,7 +23,7 @@ var Header = []string{"worker", "name", "email", "vendor", "role", "team", "mana
 // MaxImport is the largest number of rows in one import.
 const MaxImport = 20_000
 
-// maxBad is how many bad rows are named before reading stops.
+// maxBad is the number of bad rows after which reading stops.
 const maxBad = 100
 
 // Row is one line of an import file.
@@ -69,7 +69,7 @@ func ParseCSV(r io.Reader, zones func(string) *time.Location) ([]Row, error) {
 			var pe *csv.ParseError
 			if errors.As(err, &pe) {
 				reject(above+pe.Line, "%v", pe.Err)
-				break // what follows a broken quotation cannot be told apart
+				break // after a broken quotation rows cannot be told apart
 			}
 			return nil, fmt.Errorf("read import: %w", err)
 		}
@@ -101,8 +101,8 @@ func ParseCSV(r io.Reader, zones func(string) *time.Location) ([]Row, error) {
 	return rows, nil
 }
 
-// csvReader finds out what separates the fields; above is how many lines come before
-// the first one.
+// csvReader finds out which character separates the fields; above is the number of lines
+// before the first row.
 func csvReader(r io.Reader) (c *csv.Reader, above int, err error) {
 	b := bufio.NewReader(r)
 	// Of a shorter file Peek gives all bytes; its error comes again when the file is read.
@@ -111,7 +111,7 @@ func csvReader(r io.Reader) (c *csv.Reader, above int, err error) {
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
 		return nil, 0, fault.New(fault.Invalid, "bad-import", "The import file is in UTF-16. Save it as “CSV UTF-8”.")
 	case bytes.Equal(start, []byte("\ufeff")):
-		_, _ = b.Discard(3) // spreadsheet programs write a byte order mark; it was peeked at
+		_, _ = b.Discard(3) // spreadsheet programs write a byte order mark, which was peeked at
 	}
 	comma := ','
 	if hint, _ := b.Peek(5); len(hint) == 5 && string(hint[:4]) == "sep=" && strings.ContainsRune(",;\t", rune(hint[4])) {
@@ -209,8 +209,8 @@ func parseRow(f []string, zones func(string) *time.Location) (Row, error) {
 	return row, nil
 }
 
-// parseTime reads a time, or a day in a zone: its beginning, or its end, which is the
-// beginning of the day after.
+// parseTime reads a time, or a day in a zone. A day means its beginning, or with end set
+// its end, which is the beginning of the day after.
 func parseTime(text string, zone *time.Location, end bool) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
@@ -261,13 +261,12 @@ func dayIn(day time.Time, zone *time.Location) time.Time {
 	return t
 }
 
-// Lines looks at the managers that rows name, together with the people who are at
-// the desk. manager returns somebody's manager there, and whether that worker is
-// there at all, also if the engagement is over: somebody who left stays in the
-// line of managers. unknown are rows whose manager is neither in the rows nor at
-// the desk: nobody knows who is above that manager, so that people under two of them
-// count as independent of each other. circles are rows of people who are
-// above themselves.
+// Lines checks the managers that rows name, against the rows and the people at the desk.
+// manager returns a worker's manager at the desk, and whether the worker is known there
+// at all; people whose engagement is over are known, since they stay in the line of
+// managers. unknown are rows whose manager is neither in the rows nor at the desk: nobody
+// knows who is above that manager, so that people under two such managers count as
+// independent of each other. circles are rows of people who are above themselves.
 func Lines(rows []Row, manager func(WorkerID) (WorkerID, bool)) (unknown, circles []fault.Detail) {
 	named := map[WorkerID]WorkerID{}
 	for _, r := range rows {
@@ -295,8 +294,8 @@ func Lines(rows []Row, manager func(WorkerID) (WorkerID, bool)) (unknown, circle
 	return unknown, circles
 }
 
-// circleOf returns the way from a worker through managers back to that worker, nil
-// if there is none.
+// circleOf returns the chain from a worker through managers back to that worker; nil if
+// there is none.
 func circleOf(w WorkerID, above func(WorkerID) (WorkerID, bool)) []WorkerID {
 	way := []WorkerID{w}
 	seen := map[WorkerID]bool{w: true}
@@ -323,8 +322,8 @@ func circleWords(circle []WorkerID) string {
 	return strings.Join(names, " is under ")
 }
 
-// Circle returns how a worker is above themselves by the present managers, in words;
-// empty if the worker is not.
+// Circle says in words how a worker is above themselves by the present managers; empty if
+// the worker is not.
 func (r *Registry) Circle(w WorkerID) string {
 	circle := circleOf(w, func(w WorkerID) (WorkerID, bool) {
 		worker, ok := r.Worker(w)

@@ -1,9 +1,9 @@
-// Package workforce knows the people of the desk: vendors, workers, their
-// engagements and keys, and who someone is at a moment. It is pure; what it
-// holds is folded from the governance chain, and nothing else may change it.
+// Package workforce knows the people of the desk: vendors, workers, their engagements and
+// keys, and the standing of each at an instant. It is pure; its state is folded from the
+// governance chain, and nothing else may change it.
 //
-// A worker's identifier is a pseudonym: it stands in the ledger for ever and is
-// what platforms and the public see. Names and e-mail addresses are sealed.
+// A worker's identifier is a pseudonym: it stands in the ledger for ever, and platforms
+// and the public see it. Names and e-mail addresses are sealed.
 package workforce
 
 import (
@@ -50,25 +50,25 @@ const Settle = 30 * 24 * time.Hour
 
 const day = 24 * time.Hour
 
-// DefaultRatchet is how long before the last day burdening acts on protected
-// and critical subjects end, where a vendor sets nothing else.
+// DefaultRatchet is the number of days before the last day in which burdening acts on
+// protected and critical subjects are refused, for vendors that set no other.
 const DefaultRatchet = 14
 
 var identifier = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// ValidIdentifier reports whether s may name a worker or a vendor: lower-case
-// letters, digits, dot, underscore and hyphen, at most 64, no '@', so that
-// nobody's e-mail address ends in a ledger that forgets nothing.
+// ValidIdentifier reports whether s may name a worker or a vendor: lower-case letters,
+// digits, dot, underscore and hyphen, at most 64. An '@' is not allowed, so that no
+// e-mail address ends in a ledger that forgets nothing.
 func ValidIdentifier(s string) bool { return identifier.MatchString(s) }
 
-// Record is one worker's engagement as an admission fixes it. It is what the
-// ledger keeps in clear.
+// Record is one worker's engagement as an admission fixes it. The ledger keeps it in
+// clear.
 type Record struct {
 	Worker  WorkerID       `json:"worker"`
 	Vendor  VendorID       `json:"vendor"`
 	Roles   []Role         `json:"roles"` // sorted, without doubles
 	Team    string         `json:"team"`
-	Manager WorkerID       `json:"manager"` // direct manager; may be somebody who is not at the desk
+	Manager WorkerID       `json:"manager"` // direct manager; may be a person who is not at the desk
 	Site    string         `json:"site"`
 	Zone    string         `json:"zone"`   // IANA time zone of the site
 	Start   canonical.Time `json:"start"`  // first instant at which the worker may act
@@ -82,19 +82,19 @@ type Person struct {
 	Email string
 }
 
-// Tie is what independence reads of a worker.
+// Tie holds the facts about a worker that independence depends on.
 type Tie struct {
 	Vendor  VendorID
 	Manager WorkerID
 	Until   time.Time // when it was superseded; zero for the present one
 }
 
-// Worker is a person at the desk as the governance chain has it.
+// Worker is a person at the desk, as the governance chain says.
 type Worker struct {
 	Record
 	Admitted canonical.Time // time of the admission that began this engagement
 	Founding bool           // admitted by the founding import or the founding statement
-	Ended    canonical.Time // ended by an action before Last; zero: not
+	Ended    canonical.Time // when an action ended the engagement before Last; zero: none did
 	Past     []Tie          // superseded ties, newest last; kept while they may still count
 	Entry    int64          // number of the governance entry with the newest record
 }
@@ -137,9 +137,9 @@ func (w Worker) Counts() time.Time {
 	return w.Settled()
 }
 
-// Ties returns what independence reads at an instant: the present tie and those
-// superseded less than Settle before, since independence is lost at once and
-// gained only with time.
+// Ties returns the facts that independence depends on at an instant: the present tie and
+// those superseded less than Settle before, since independence is lost at once and gained
+// only with time.
 func (w Worker) Ties(at time.Time) []Tie {
 	ties := []Tie{{Vendor: w.Vendor, Manager: w.Manager}}
 	for _, t := range w.Past {
@@ -154,8 +154,8 @@ func (w Worker) Ties(at time.Time) []Tie {
 type Vendor struct {
 	ID   VendorID `json:"id"`
 	Name string   `json:"name"`
-	// Ratchet is the number of days before a worker's last day from which
-	// burdening acts on protected and critical subjects are refused.
+	// Ratchet is the number of days before a worker's last day in which burdening acts on
+	// protected and critical subjects are refused.
 	Ratchet int `json:"ratchet"`
 }
 
@@ -170,19 +170,19 @@ const (
 	PasskeyEd25519 Algorithm = "webauthn-eddsa"
 )
 
-// PublicKey is what an enrolment says of a key.
+// PublicKey describes a key, as its enrolment does.
 type PublicKey struct {
 	Algorithm Algorithm       `json:"algorithm"`
 	Public    canonical.Bytes `json:"public"` // 32 bytes of Ed25519, or 65 bytes of an uncompressed P-256 point
 	// Credential is the WebAuthn credential identifier; empty for a file key.
 	Credential canonical.Bytes `json:"credential"`
-	// Hardware says that those who countersigned the enrolment saw the private
-	// half bound to a device: a passkey that is not backup-eligible, or a
-	// file key that lives in a hardware token. It is their word.
+	// Hardware says that the people who countersigned the enrolment saw the private half
+	// bound to a device: a passkey that is not backup-eligible, or a file key that lives in
+	// a hardware token. It rests on their word alone.
 	Hardware bool `json:"hardware"`
 }
 
-// ID returns the key's name.
+// ID returns the key's name, which follows from its public half.
 func (k PublicKey) ID() KeyID {
 	d := canonical.Sum([]byte("countersign/key/v1\n"), []byte(k.Algorithm), []byte{'\n'}, k.Public)
 	return KeyID("key_" + hex.EncodeToString(d[:16]))
@@ -218,24 +218,24 @@ func (k Key) Live(at time.Time) bool {
 type Registry struct {
 	Vendors map[VendorID]Vendor
 
-	// Whoever asks about everybody waits mostly for the memory: people stand in one
-	// piece of it, each with the times of their keys.
+	// A call that goes through everybody waits mostly for memory: so people lie in one piece
+	// of it, each with the times of their keys.
 	seats []Seat
 	where map[WorkerID]int // index into seats
 	keys  map[KeyID]Key
-	// Keys of people who are not there: who folds only what a warrant rests on meets
-	// keys before their workers, or without them.
+	// Keys of people who are not in the registry. A caller that folds only the entries under
+	// a warrant meets keys before their workers, or without them.
 	early map[WorkerID][]Held
 }
 
-// Seat is a worker and the keys that are or were theirs.
+// Seat is a worker and all keys that the worker has or had.
 type Seat struct {
 	Worker
 	first  Held // most people have one key
 	others []Held
 }
 
-// Held is what a seat knows of a key.
+// Held holds the facts about a key that a seat keeps.
 type Held struct {
 	ID       KeyID
 	Enrolled canonical.Time
@@ -260,8 +260,8 @@ func (s *Seat) Held(yield func(*Held) bool) {
 	}
 }
 
-// Best returns the key that the worker would sign with at an instant: a live one,
-// of hardware if there is one; of equals the first by name.
+// Best returns the key with which the worker would sign at an instant: a live one, in
+// hardware if there is one; of equals the first by name.
 func (s *Seat) Best(at time.Time) (best Held, ok bool) {
 	for h := range s.Held {
 		if h.Live(at) && (!ok || h.Hardware && !best.Hardware || h.Hardware == best.Hardware && h.ID < best.ID) {
@@ -375,8 +375,8 @@ func (r *Registry) Admit(rec Record, at canonical.Time, founding bool, entry int
 	r.Put(w)
 }
 
-// Put puts a worker's record in place, new or changed. What many have in common
-// (vendor, manager, roles) is kept in memory once for all of them.
+// Put puts a worker's record in place, new or changed. Values that many workers share
+// (vendor, manager, roles) are kept in memory once.
 func (r *Registry) Put(w Worker) {
 	if v, ok := r.Vendors[w.Vendor]; ok {
 		w.Vendor = v.ID
@@ -400,8 +400,8 @@ func (r *Registry) Put(w Worker) {
 	r.seats = append(r.seats, seat)
 }
 
-// oneRole holds each role alone, which is what most people have. Nobody changes a
-// record's roles in place: a record that was published is not changed.
+// oneRole holds a list for each role alone, since most people have one role. The lists
+// are shared: nobody changes a record's roles in place.
 var oneRole = func() map[Role][]Role {
 	m := map[Role][]Role{}
 	for _, role := range Roles {
@@ -417,8 +417,8 @@ func firstOf(roles []Role) Role {
 	return roles[0]
 }
 
-// Standing is who a worker is at a moment: the facts about time that policy
-// reads as booleans.
+// Standing is a worker's standing at an instant: the facts about time that policy reads
+// as booleans.
 type Standing struct {
 	Worker   WorkerID
 	Known    bool
@@ -433,8 +433,8 @@ type Standing struct {
 	Last     canonical.Time
 }
 
-// Standing returns who a worker is at an instant. An unknown worker, and an
-// engagement that cannot be read, is not engaged (law 5).
+// Standing returns a worker's standing at an instant. An unknown worker, and one whose
+// engagement cannot be read, is not engaged (law 5).
 func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
 	s := r.Seat(id)
 	if s == nil {
@@ -443,12 +443,12 @@ func (r *Registry) Standing(id WorkerID, at time.Time) Standing {
 	return r.StandingOf(&s.Worker, at)
 }
 
-// StandingOf is Standing for a worker that was looked up already, for a caller
-// who goes through everybody.
+// StandingOf is Standing for a worker that was looked up already; it serves callers that
+// go through everybody.
 func (r *Registry) StandingOf(w *Worker, at time.Time) Standing {
 	s := Standing{Worker: w.Worker, Known: true, Vendor: w.Vendor, Roles: w.Roles, Last: w.End()}
-	// Who was a contractor a week ago does not yet fill an employee's slot. These
-	// are the Ties, without a slice: everybody's standing is asked for at once.
+	// A person who was a contractor a week ago does not yet fill an employee's slot. This
+	// goes through the Ties without making a slice, since it runs for everybody at once.
 	s.Employee = w.Vendor == ""
 	for _, t := range w.Past {
 		s.Employee = s.Employee && (t.Vendor == "" || !at.Before(t.Until.Add(Settle)))
