@@ -29,9 +29,9 @@ const (
 	maxKey      = 255
 )
 
-// answers remembers what was answered under an Idempotency-Key. It is memory
-// and not evidence: after a restart a repeat reaches the desk again, where the
-// signed document itself, with its nonce, makes it the same request.
+// answers remembers the answers that were given under an Idempotency-Key. It is memory
+// and not evidence: after a restart a repeat reaches the desk again, where the signed
+// document itself, with its nonce, makes it the same request.
 type answers struct {
 	now   func() time.Time
 	mu    sync.Mutex
@@ -49,7 +49,7 @@ type answer struct {
 	request canonical.Digest
 	at      time.Time
 	done    chan struct{} // closed when the first request with the key was answered
-	status  int           // 0: it was refused, and changed nothing
+	status  int           // 0: the change was refused, and changed nothing
 	body    []byte
 }
 
@@ -57,8 +57,8 @@ func newAnswers(now func() time.Time) *answers {
 	return &answers{now: now, by: map[answerKey]*answer{}}
 }
 
-// begin returns the answer that stands under a key, or, if first, a new one that
-// the caller has to finish.
+// begin returns the answer that stands under a key. If first is true, the answer is new
+// and the caller has to finish it.
 func (a *answers) begin(ctx context.Context, key answerKey, request canonical.Digest) (got *answer, first bool, err error) {
 	for {
 		a.mu.Lock()
@@ -87,8 +87,8 @@ func (a *answers) begin(ctx context.Context, key answerKey, request canonical.Di
 	}
 }
 
-// finish keeps an answer that changed something and drops every other, since a
-// refusal may be another one the next time.
+// finish keeps the answer of a change. It drops every other answer, since a refusal may
+// turn out otherwise the next time.
 func (a *answers) finish(key answerKey, got *answer, status int, body []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,7 +104,7 @@ func (a *answers) finish(key answerKey, got *answer, status int, body []byte) {
 	}
 }
 
-// forget drops what is too old or too much. a.mu is held.
+// forget drops answers that are too old, or that take too much room. a.mu is held.
 func (a *answers) forget() {
 	limit := a.now().Add(-keepAnswers)
 	for len(a.old) > 0 {
@@ -120,7 +120,7 @@ func (a *answers) forget() {
 	}
 }
 
-// once makes a change that is sent again under its Idempotency-Key happen once.
+// once carries out a change once, even if it is sent again under its Idempotency-Key.
 func (s *Server) once(ctx huma.Context, next func(huma.Context)) {
 	key := ctx.Header("Idempotency-Key")
 	if key == "" || ctx.Operation().Metadata[changesKey] == nil {
@@ -148,7 +148,7 @@ func (s *Server) once(ctx huma.Context, next func(huma.Context)) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Idempotency-Replayed", "true")
 		w.WriteHeader(got.status)
-		_, _ = w.Write(got.body) // whoever hung up may ask again
+		_, _ = w.Write(got.body) // a caller that has hung up may ask again
 		return
 	}
 	capture := &capture{ResponseWriter: w}
@@ -194,7 +194,7 @@ func (c *capture) Write(b []byte) (int, error) {
 	c.body.Write(b)
 	n, err := c.ResponseWriter.Write(b)
 	if err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
-		// Who asked is gone; the answer is kept all the same for when they ask again.
+		// The caller is gone; the answer is kept all the same, for the repeat.
 		return len(b), nil
 	}
 	return n, err

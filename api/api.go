@@ -1,14 +1,13 @@
 // Package api is the REST API under /api/v1, described in OpenAPI 3.1 at
-// /api/v1/openapi.json. It translates and decides nothing: a handler reads the
-// wire form, calls one method of the desk, and writes the wire form.
+// /api/v1/openapi.json. It translates and decides nothing: a handler reads the wire form,
+// calls one method of the desk, and writes the wire form.
 //
-// It trusts nobody: bodies are bounded, must be JSON with every member known and
-// none doubled, and are validated against the schema that is published; unknown
-// query parameters are refused. Whoever shows a bearer token is known by it, and
-// that is all that a token gives.
+// It trusts nobody: bodies are bounded, must be JSON with every member known and none
+// doubled, and are validated against the schema that is published; unknown query
+// parameters are refused. A bearer token says who the caller is, and gives nothing else.
 //
-// It promises that every refusal is a problem document (RFC 9457) made by httpd,
-// and that a change that is sent twice under one Idempotency-Key happens once.
+// It promises that every refusal is a problem document (RFC 9457) made by httpd, and that
+// a change that is sent twice under one Idempotency-Key happens once.
 package api
 
 import (
@@ -34,7 +33,7 @@ import (
 	"countersign.dev/ledger/proof"
 )
 
-// Config is what the API is made of.
+// Config holds all that the API needs.
 type Config struct {
 	Desk *desk.Desk
 	// Executor asks the executor about itself, for the status; it may be nil.
@@ -69,8 +68,7 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// ServeHTTP answers one request. What comes from httpd has been bounded and is
-// logged there.
+// ServeHTTP answers one request. httpd has bounded the request before, and logs it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // OpenAPI returns the document that describes the API.
@@ -100,7 +98,7 @@ func config(version string) huma.Config {
 				bearer: {Type: "http", Scheme: "bearer", Description: "The secret of a token that an enrolled key signed for."}}},
 			Extensions: map[string]any{"x-problems": problems()},
 		},
-		// Huma looks the last part of application/problem+json up by itself.
+		// Huma looks up the last part of application/problem+json by itself.
 		Formats:                      map[string]huma.Format{"application/json": strict, "json": strict},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
@@ -129,12 +127,11 @@ func schemaName(t reflect.Type, hint string) string {
 
 const bearer = "bearer"
 
-// unknownTimeout is how long the body of somebody without a token may take.
+// unknownTimeout bounds the time for the body of a caller without a token.
 const unknownTimeout = 10 * time.Second
 
-// bodyTimeout is how long a body may take. The connection's deadline stays when
-// the body is read, and ends the request's context, so that it must be longer
-// than any wait.
+// bodyTimeout bounds the time for a body. The connection's deadline stays after the body
+// was read, and ends the request's context, so that it must be longer than any wait.
 const bodyTimeout = (v1.MaxWait + 30) * time.Second
 
 // operation is one route.
@@ -148,12 +145,12 @@ type operation struct {
 	body    int64 // the largest body in bytes; 0: v1.MaxSmallBody
 	changes bool  // honours Idempotency-Key
 	enters  bool  // a read that is an entry of the ledger
-	stream  bool  // its answer goes on until somebody hangs up
+	stream  bool  // its answer goes on until one side hangs up
 	repeats bool  // a repeat is answered with 200 where the first time is 201
 	answer  *huma.Response
 }
 
-// class says out of which budget the route is paid.
+// class returns the budget that the route is paid from.
 func (o operation) class() class {
 	switch {
 	case o.changes || o.enters || o.method == http.MethodDelete:
@@ -195,7 +192,7 @@ func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Cal
 		return handle(ctx, by, in)
 	})
 	if o.repeats {
-		// Huma describes the one status that it knows.
+		// Huma describes only the one status that it knows.
 		described := s.api.OpenAPI().Paths[op.Path].Post.Responses
 		again := *described[strconv.Itoa(o.status)]
 		again.Description = "The same again, which changed nothing"
@@ -203,8 +200,8 @@ func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Cal
 	}
 }
 
-// recordingMux remembers the routes, so that what no method answers is refused
-// in our own form, and a test can compare them with the document.
+// recordingMux remembers the routes. So a request that no method answers is refused in
+// our own form, and a test can compare the routes with the document.
 type recordingMux struct {
 	*http.ServeMux
 	routes map[string][]string // methods by path

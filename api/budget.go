@@ -13,43 +13,43 @@ import (
 	"countersign.dev/workforce"
 )
 
-// class says out of which budget a call is paid.
+// class names the budget that a call is paid from.
 type class int
 
 const (
-	reading  class = iota // it leaves nothing
-	drafting              // it leaves nothing, and the desk has to work for it
-	entering              // it leaves something in the ledger or the database
+	reading  class = iota // leaves no trace
+	drafting              // leaves no trace, but costs the desk work
+	entering              // leaves a trace in the ledger or the database
 	classes
 )
 
-// allowance is a budget of calls: most at once, and how many come back a second.
+// allowance is a budget of calls: the most at once, and how many come back in a second.
 type allowance struct {
 	most   float64
 	second float64
 }
 
-// allowances are what one person may call (doc/rest.md, Limits). Somebody who
-// decides a case every ten seconds, with ten calls each, meets none of them.
+// allowances are the budgets of one person (doc/rest.md, Limits). A person who decides a
+// case every ten seconds, with ten calls each, meets none of them.
 var allowances = [classes]allowance{
 	reading:  {2000, 20},
 	drafting: {1000, 4},
 	entering: {600, 1},
 }
 
-// What may be under way at the same time.
+// The most calls that may be under way at the same time.
 const (
-	mostCalls      = 32     // of one person, without streams; who waits is one
+	mostCalls      = 32     // of one person, without streams; a call that waits counts as one
 	mostStreams    = 8      // of one person
 	mostAllStreams = 16_384 // about 400 MB
 	mostUnknown    = 64     // of everybody without a token, on routes that read a body
 )
 
-// mostPurses is how many people are remembered before those who have asked for
-// nothing lately are forgotten.
+// mostPurses is the number of people at which those who have asked for nothing lately are
+// forgotten.
 const mostPurses = 10_000
 
-// budgets holds what each person has left, in memory. Whoever is in it has shown a
+// budgets holds the rest of each person's budget, in memory. Everybody in it has shown a
 // token, so there are never more than the desk has people.
 type budgets struct {
 	now     func() time.Time
@@ -61,7 +61,7 @@ type budgets struct {
 
 type purse struct {
 	left    [classes]float64
-	at      time.Time // for which left was worked out
+	at      time.Time // when left was computed
 	calls   int       // under way
 	streams int
 }
@@ -88,7 +88,7 @@ func (b *budgets) purse(w workforce.WorkerID) *purse {
 	return p
 }
 
-// fill adds what has come back since the purse was last looked at.
+// fill adds the calls that have come back since the purse was last looked at.
 func (p *purse) fill(now time.Time) (full bool) {
 	passed := max(now.Sub(p.at), 0).Seconds()
 	p.at, full = now, p.calls == 0 && p.streams == 0
@@ -99,7 +99,7 @@ func (p *purse) fill(now time.Time) (full bool) {
 	return full
 }
 
-// forget drops purses that are as good as new. b.mu is held.
+// forget drops full purses. b.mu is held.
 func (b *budgets) forget(now time.Time) {
 	for w, p := range b.by {
 		if p.fill(now) {
@@ -108,8 +108,7 @@ func (b *budgets) forget(now time.Time) {
 	}
 }
 
-// tooFast is the refusal of a call beyond what one person may make, with how many
-// seconds to wait.
+// tooFast is the refusal of a call beyond one person's budget, with the seconds to wait.
 func tooFast(wait float64, format string, args ...any) (error, int) {
 	return fault.New(fault.Exhausted, "asking-too-fast", format, args...), max(int(math.Ceil(wait)), 1)
 }
@@ -146,7 +145,7 @@ func (b *budgets) begin(w workforce.WorkerID, c class, stream bool) (done func()
 	}, 0, nil
 }
 
-// bounded refuses calls beyond a person's budget, and on routes that need no token
+// bounded refuses calls beyond a person's budget. On routes that need no token it refuses
 // more bodies at a time than memory is set aside for.
 func (s *Server) bounded(ctx huma.Context, next func(huma.Context)) {
 	op := ctx.Operation()

@@ -8,7 +8,7 @@ import (
 	"countersign.dev/fault"
 )
 
-// cursorOf makes the opaque text from which a list goes on after a position.
+// cursorOf makes the opaque cursor with which a list goes on after a position.
 func cursorOf(list, position string) string {
 	if position == "" {
 		return ""
@@ -16,7 +16,7 @@ func cursorOf(list, position string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(list + " " + position))
 }
 
-// positionOf reads what cursorOf makes for the same list.
+// positionOf reads a cursor that cursorOf made for the same list.
 func positionOf(list, cursor string) (string, error) {
 	if cursor == "" {
 		return "", nil
@@ -29,7 +29,7 @@ func positionOf(list, cursor string) (string, error) {
 	return position, nil
 }
 
-// Paged is what every list takes.
+// Paged holds the parameters that every list takes.
 type Paged struct {
 	Cursor string `query:"cursor" maxLength:"1000" doc:"next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" doc:"items of the page; 50 if left out"`
@@ -42,7 +42,7 @@ func (l Paged) limit() int {
 	return l.Limit
 }
 
-// pageOf cuts a page out of all items, sorted by id, that keep lets through.
+// pageOf returns one page of all items, sorted by id, for which keep is true.
 func pageOf[T, W any](list string, in Paged, all []T, id func(T) string, keep func(T) bool, wire func(T) W) (v1.Page[W], error) {
 	page := v1.Page[W]{Items: []W{}}
 	after, err := positionOf(list, in.Cursor)

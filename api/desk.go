@@ -17,7 +17,7 @@ import (
 	"countersign.dev/policy"
 )
 
-// patience is how long the status waits for the executor.
+// patience bounds the time for which the status waits for the executor.
 const patience = 2 * time.Second
 
 func (s *Server) status(ctx context.Context, _ desk.Caller, _ *struct{}) (*answerOf[v1.Status], error) {
@@ -44,8 +44,8 @@ func (s *Server) matters(ctx context.Context, by desk.Caller, _ *struct{}) (*ans
 	return answerWith(out, err)
 }
 
-// executor returns nil where the executor does not answer: that is a finding
-// and no error.
+// executor returns nil if the executor does not answer: the status shows that, and it is
+// no error.
 func (s *Server) executor(ctx context.Context) *v1.ExecutorStatus {
 	if s.config.Executor == nil {
 		return nil
@@ -78,7 +78,7 @@ func (s *Server) platforms(ctx context.Context, _ desk.Caller, _ *struct{}) (*an
 	})}, nil)
 }
 
-// head returns how far the ledger goes, from the newest checkpoint.
+// head returns the ledger's size and root, from the newest checkpoint.
 func (s *Server) head(ctx context.Context) (size int64, hash string, err error) {
 	size, checkpoint, err := s.desk.Ledger().Source.Newest(ctx)
 	if err != nil {

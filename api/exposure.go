@@ -16,7 +16,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// ExposedAt are the parameters of both ways to ask. Huma reads embedded fields of
+// ExposedAt holds the parameters of both ways to ask. Huma reads embedded fields of
 // exported types only.
 type ExposedAt struct {
 	Kind   actions.Kind `query:"kind" maxLength:"64" doc:"of the catalogue; left out: each that the platform offers"`

@@ -23,7 +23,7 @@ import (
 	"countersign.dev/policy"
 )
 
-// registerIncidents is every route about incidents and alarms.
+// registerIncidents registers every route about incidents and alarms.
 func (s *Server) registerIncidents() {
 	const get, post = http.MethodGet, http.MethodPost
 	add(s, operation{id: "list-incidents", method: get, path: "/incidents", summary: "Incidents, newest first"}, s.incidents)
@@ -170,7 +170,7 @@ func (s *Server) proposeFindings(ctx context.Context, by desk.Caller, in *struct
 	return answerWith(r, err)
 }
 
-// place reads a cursor that is a number.
+// placeOf reads a cursor that is a number.
 func placeOf(list, cursor string) (int64, error) {
 	text, err := positionOf(list, cursor)
 	if err != nil || text == "" {
@@ -215,12 +215,12 @@ func (s *Server) alarms(ctx context.Context, by desk.Caller, in *struct {
 	return answerWith(v1.Page[v1.Alarm]{Items: list(as, alarmOf), Next: cursorAt("alarms", next)}, err)
 }
 
-// heartbeat is how long a stream of events is silent at most. At each beat it is
-// asked again whether the token is still good.
+// heartbeat is the longest silence of a stream of events. At each beat the token is
+// checked again.
 const heartbeat = 15 * time.Second
 
-// events streams alarms until the client goes, the server ends or the caller may
-// read them no more. Whoever comes back with the last event's id misses none.
+// events streams alarms until the client leaves, the server ends or the caller may read
+// them no more. A client that comes back with the last event's id misses none.
 func (s *Server) events(ctx context.Context, by desk.Caller, in *struct {
 	Last string `header:"Last-Event-ID" maxLength:"20" doc:"id of the last event seen; -1 for the beginning; left out: from now on. One beyond the ledger's end, as after the desk was founded anew, is refused: 410 cursor-gone"`
 }) (*huma.StreamResponse, error) {
@@ -232,7 +232,8 @@ func (s *Server) events(ctx context.Context, by desk.Caller, in *struct {
 		}
 		place = n
 	}
-	// The first look is made before the answer begins, so that a refusal is one.
+	// The first look is made before the answer begins, so that a refusal can still be sent
+	// as one.
 	now, stop := context.WithCancel(ctx)
 	stop()
 	first, place, err := s.desk.NextAlarms(now, by, place)
@@ -242,8 +243,8 @@ func (s *Server) events(ctx context.Context, by desk.Caller, in *struct {
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		r, w := humago.Unwrap(hctx)
 		out := http.NewResponseController(w)
-		// What bounds other requests would end this one.
-		_ = out.SetReadDeadline(time.Time{}) // a connection that has none needs none
+		// The deadlines of other requests would end this one.
+		_ = out.SetReadDeadline(time.Time{}) // a connection without deadlines needs none
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("X-Accel-Buffering", "no")
@@ -276,7 +277,7 @@ func (s *Server) events(ctx context.Context, by desk.Caller, in *struct {
 				return
 			}
 			if _, err := s.caller(hctx); err != nil {
-				return // the token is over; who comes back is told so
+				return // the token has ended; the client learns it when it comes back
 			}
 		}
 	}}, nil

@@ -11,11 +11,11 @@ import (
 
 type callerKey struct{}
 
-// refuseWith answers with an error before a handler runs. What cannot be written
-// is lost with its connection.
+// refuseWith answers with an error before a handler runs. If the answer cannot be
+// written, the connection is lost anyway.
 func (s *Server) refuseWith(ctx huma.Context, err error) { _ = huma.WriteErr(s.api, ctx, 0, "", err) }
 
-// authenticate lets nobody in without a token where one is needed.
+// authenticate refuses callers without a token on routes that need one.
 func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if len(ctx.Operation().Security) == 0 {
 		next(ctx)
@@ -41,8 +41,8 @@ func (s *Server) caller(ctx huma.Context) (desk.Caller, error) {
 	return by, err
 }
 
-// onlyJSON refuses bodies of any other type: forms above all, which a page of
-// another site may send.
+// onlyJSON refuses bodies of any other type, above all forms, which a page of another
+// site may send.
 func (s *Server) onlyJSON(ctx huma.Context, next func(huma.Context)) {
 	if ctx.Operation().RequestBody != nil {
 		header := ctx.Header("Content-Type")

@@ -15,8 +15,8 @@ import (
 	"countersign.dev/httpd"
 )
 
-// Huma has no other place than these two package variables for the form of
-// errors, and one for whether null is a list; nothing else in the program uses
+// Huma lets these three things be set by package variables only: two for the form of
+// errors, and one that says whether null is a list. Nothing else in the program uses
 // huma, and they are set before anything runs.
 func init() {
 	huma.NewErrorWithContext = refuse
@@ -49,8 +49,8 @@ func refuse(ctx huma.Context, status int, message string, errs ...error) huma.St
 	return &problem{p}
 }
 
-// faultOf words huma's own errors; those of handlers come with status 500, or 0
-// from our middleware, and stay what they are.
+// faultOf puts huma's own errors in words. Errors of handlers come with status 500, or 0
+// from our middleware, and are returned as they are.
 func faultOf(status int, message string, errs []error) error {
 	switch status {
 	case http.StatusRequestEntityTooLarge:

@@ -68,7 +68,7 @@ func (s *Server) submit(ctx context.Context, by desk.Caller, in *submitIn) (*sub
 	return &submitted{status, requestOf(r)}, nil
 }
 
-// carried waits while the executor has a request in hand. For people it does not wait.
+// carried waits while the executor has a request in hand. It does not wait for people.
 func (s *Server) carried(ctx context.Context, by desk.Caller, r actions.Request, wait time.Duration) (actions.Request, error) {
 	waiting, cancel := httpd.Waiting(ctx, wait)
 	defer cancel()
@@ -150,9 +150,9 @@ func (s *Server) countersign(ctx context.Context, by desk.Caller, in *struct {
 	return answerWith(requestOf(r), err)
 }
 
-// signedAlready finds a request that holds exactly this signature: a repeat whose
-// first answer was lost, perhaps with the process, gets the request and not a
-// conflict. A signature has a nonce, so it cannot be another person's intent.
+// signedAlready finds a request that holds exactly this signature. A repeat whose first
+// answer was lost, perhaps with the process, then gets the request and not a conflict. A
+// signature has a nonce, so it cannot be another person's intent.
 func (s *Server) signedAlready(ctx context.Context, by desk.Caller, id string, signed actions.Signed) (actions.Request, bool) {
 	r, err := s.desk.RequestByID(ctx, by, id)
 	if err != nil {
@@ -193,7 +193,7 @@ func (s *Server) withdraw(ctx context.Context, by desk.Caller, in *struct {
 	if err != nil && fault.KindOf(err) == fault.Conflict {
 		have, errRead := s.desk.RequestByID(ctx, by, in.ID)
 		if errRead == nil && have.Status == actions.StatusWithdrawn && have.Requester() == by.Worker && have.Version == in.Body.Version+1 {
-			return answerWith(requestOf(have), nil) // this very withdrawal, whose answer was lost
+			return answerWith(requestOf(have), nil) // a repeat of this very withdrawal, whose answer was lost
 		}
 	}
 	return answerWith(requestOf(r), err)

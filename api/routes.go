@@ -20,13 +20,13 @@ func answerWith[T any](v T, err error) (*answerOf[T], error) {
 	return &answerOf[T]{v}, nil
 }
 
-// raw is an answer whose bytes are sent as they are.
+// raw is an answer whose bytes are sent unchanged.
 type raw struct {
 	ContentType string `header:"Content-Type"`
 	Body        []byte
 }
 
-// register is every route of the API.
+// register registers every route of the API.
 func (s *Server) register() {
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
 

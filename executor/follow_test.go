@@ -331,7 +331,7 @@ func TestRestartOnOtherLedger(t *testing.T) {
 					}
 				}
 			})
-		}, "others than those"},
+		}, "not the ones that this executor saw"},
 		"different and longer": {func(w *prooftest.World, _ proof.Feed) func(*proof.Feed) {
 			w.End("abe")
 			return forge(w, func(f *proof.Feed) {
@@ -344,7 +344,7 @@ func TestRestartOnOtherLedger(t *testing.T) {
 					}
 				}
 			})
-		}, "others than those"},
+		}, "not the ones that this executor saw"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)

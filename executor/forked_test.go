@@ -81,14 +81,14 @@ func forkStands(t *testing.T, died bool) {
 	p.desk.Lie(func(f *proof.Feed) { serve(f, fork) })
 	for range 3 {
 		p.start()
-		p.refusesBurdening("others than those", burdening, nil)
+		p.refusesBurdening("not the ones that this executor saw", burdening, nil)
 		p.halt()
 	}
 	// What relieves goes on, and what it journals does not make the fork the ledger.
 	p.start()
-	p.refusesBurdening("others than those", burdening, undo)
+	p.refusesBurdening("not the ones that this executor saw", burdening, undo)
 	p.restart()
-	p.refusesBurdening("others than those", burdening, nil)
+	p.refusesBurdening("not the ones that this executor saw", burdening, nil)
 	// The true ledger is believed again.
 	p.halt()
 	p.desk.Lie(nil)

@@ -166,7 +166,7 @@ func TestTiersEntered(t *testing.T) {
 			f.Bodies[i].Sealed = nil
 		}
 	})
-	if s := p.Status().Stopped; !strings.Contains(s, "nobody knows who must not be touched") {
+	if s := p.Status().Stopped; !strings.Contains(s, "nobody knows which subjects one person must not touch") {
 		t.Errorf("an executor that is not told whom rules protect is stopped because %q", s)
 	}
 }

@@ -1,13 +1,13 @@
-// Package jobs does later what a change left to be done. A job is a row of the
-// same database, put there in the transaction of the change that needs it, so
-// that neither is there without the other.
+// Package jobs runs later the work that a change leaves to be done. A job is a row of the
+// same database, inserted in the transaction of the change that needs it, so that neither
+// is there without the other.
 //
-// It trusts its handlers to be safe to run twice: a job is run at least once. It
-// promises that one job is run by one node at a time as long as handlers keep to
-// their timeout; that a failed one is tried again, later each time; that one
-// that has failed too often is kept, dead, with its last error, until somebody
-// revives or discards it; and that on the node that enqueued it a job that is
-// due within a second starts at its time and not at the next poll.
+// It trusts its handlers to be safe to run twice: a job is run at least once. It promises
+// that one job is run by one node at a time as long as handlers keep to their timeout;
+// that a failed job is tried again, later each time; that a job which has failed too
+// often is kept, dead, with its last error, until somebody revives or discards it; and
+// that on the node that enqueued it a job that is due within a second starts at its time
+// and not at the next poll.
 //
 // Its table has a line of migrations of its own (Line), which New applies.
 package jobs
@@ -29,7 +29,7 @@ var embedded embed.FS
 // Line is the name of this package's migrations.
 const Line = "jobs"
 
-// signal wakes the runners of the process that enqueued.
+// signal wakes the runners of the process that enqueued a job.
 const signal = "jobs"
 
 // Migrations returns the files of Line, for DB.Migrate.
@@ -41,20 +41,20 @@ func Migrations() fs.FS {
 	return files
 }
 
-// Migrate brings the job table up to date. New does it too; whoever enqueues
-// without running anything calls it.
+// Migrate brings the job table up to date. New does it too; a program that enqueues
+// without running jobs calls it.
 func Migrate(ctx context.Context, db *sqldb.DB) error {
 	return db.Migrate(ctx, Line, Migrations())
 }
 
-// Job is a struct that says in JSON what is to be done. Its kind is stable: rows
-// of it outlive the program that wrote them.
+// Job is a struct whose JSON describes the work. Its kind is stable: rows of it outlive
+// the program that wrote them.
 type Job interface{ Kind() string }
 
-// Enqueue has the job run at or after a time, once the change is committed. If
-// key is not empty and a job of this kind and key is waiting already, that one
-// stands for both and keeps the earlier time; one that is running does not
-// count, since it may have looked before this change.
+// Enqueue runs the job at or after a time, once the change is committed. If key is not
+// empty and a job of this kind and key is waiting already, that one stands for both and
+// keeps the earlier time. A job that is running does not stand for the new one, since it
+// may have looked before this change.
 func Enqueue(tx *sqldb.Tx, job Job, at canonical.Time, key string) error {
 	args, err := canonical.Marshal(job)
 	if err != nil {
@@ -75,13 +75,13 @@ func Enqueue(tx *sqldb.Tx, job Job, at canonical.Time, key string) error {
 	return nil
 }
 
-// Cancel removes a job that nobody has begun, by its kind and key; there need be
-// none. It is for a change that does itself what the job was left for.
+// Cancel removes a waiting job by its kind and key, if there is one. A change that does
+// the job's work itself calls it.
 func Cancel(tx *sqldb.Tx, job Job, key string) {
 	tx.Later(sqldb.Statement{SQL: `delete from job where kind = $1 and unique_key = $2 and state = 'waiting'`, Args: []any{job.Kind(), key}}, nil)
 }
 
-// State is where a job stands.
+// State is the stage of a job.
 type State string
 
 // The states.
@@ -91,7 +91,7 @@ const (
 	Dead    State = "dead"    // failed too often; nobody runs it
 )
 
-// Record is a job as it is kept.
+// Record is a job as it is stored.
 type Record struct {
 	ID        int64
 	Kind      string
@@ -100,7 +100,7 @@ type Record struct {
 	State     State
 	Due       canonical.Time
 	Attempts  int
-	LastError string // for whoever runs the desk; not safe to show to others
+	LastError string // for the desk's operator; not safe to show to others
 	Created   canonical.Time
 }
 

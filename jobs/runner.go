@@ -14,29 +14,29 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Options say how a Runner works. The zero value does.
+// Options say how a Runner works. The zero value is usable.
 type Options struct {
 	Workers  int           // jobs at the same time; 0: 8
 	Timeout  time.Duration // of one attempt; 0: one minute
 	Poll     time.Duration // how often to look for what other nodes enqueued; 0: one second, which is best
 	Attempts int           // after which a job is dead; 0: 20
 
-	// BackOff is how long to wait after the nth attempt; nil: from one second on
-	// twice as long each time, up to an hour.
+	// BackOff returns the wait after the nth attempt; nil: one second, and twice as long
+	// each time, up to an hour.
 	BackOff func(attempt int) time.Duration
-	// Report is told what fails: an attempt, or with an empty Record the runner
-	// itself, which goes on. Nil: nobody; attempts stand in the table anyway.
+	// Report gets every failure: of an attempt, or with an empty Record of the runner
+	// itself, which goes on. Nil: nothing is reported; attempts stand in the table anyway.
 	Report func(Record, error)
 	// Now is the clock by which jobs are due; nil: the machine's.
 	Now func() time.Time
 }
 
-// latestPoll is how often a runner looks. What is due later than that needs no
-// waking: a look finds it before its time.
+// latestPoll is the longest time between two looks of a runner. A job that is due later
+// than that needs no waking: a look finds it in time.
 const latestPoll = time.Second
 
-// grace is how long after its timeout a job is taken to be still running: a
-// handler is given that long to notice.
+// grace is the time after its timeout in which a job still counts as running: a handler
+// gets it to notice the timeout.
 const grace = 30 * time.Second
 
 // Runner runs jobs.
@@ -80,10 +80,10 @@ func New(ctx context.Context, db *sqldb.DB, o Options) (*Runner, error) {
 	return &Runner{db: db, o: o, handlers: map[string]func(context.Context, []byte) error{}}, nil
 }
 
-// Handle has fn run the jobs of J's kind, before Start. A runner leaves kinds
-// without handler to others. fn may run twice for one job, and its context ends
-// with the timeout or when Stop will wait no longer. Its error has the job tried
-// again, unless it is of GiveUp.
+// Handle makes fn run the jobs of J's kind. It is called before Start. A runner leaves
+// kinds without a handler to other runners. fn may run twice for one job, and its context
+// ends with the timeout or when Stop waits no longer. If it returns an error the job is
+// tried again, unless the error is of GiveUp.
 func Handle[J Job](r *Runner, fn func(context.Context, J) error) {
 	var zero J
 	kind := zero.Kind()
@@ -99,7 +99,7 @@ func Handle[J Job](r *Runner, fn func(context.Context, J) error) {
 	}
 }
 
-// GiveUp marks an error that trying again will not mend: the job is dead at once.
+// GiveUp marks an error that another attempt cannot mend: the job is dead at once.
 func GiveUp(err error) error { return givenUp{err} }
 
 type givenUp struct{ error }
@@ -124,8 +124,8 @@ func (r *Runner) Start() {
 	}()
 }
 
-// Stop claims no more jobs and waits for those that run; when ctx ends it ends
-// their contexts and waits on. A job that is cut short so counts as failed.
+// Stop claims no more jobs and waits for those that run. When ctx ends it ends their
+// contexts and goes on waiting. A job that is cut short in this way counts as failed.
 func (r *Runner) Stop(ctx context.Context) {
 	if !r.started {
 		return
@@ -157,7 +157,7 @@ func (r *Runner) loop(claiming, running context.Context, woken <-chan struct{}) 
 		}
 		for more := true; more; {
 			n := 0
-			select { // wait for one idle worker, then take all there are
+			select { // wait for one idle worker, then take all idle ones
 			case <-claiming.Done():
 				return
 			case <-free:
@@ -190,9 +190,9 @@ func (r *Runner) loop(claiming, running context.Context, woken <-chan struct{}) 
 	}
 }
 
-// RunDue runs what is due now, one after another, and what that makes due, and
-// returns how many attempts that took. It is for programs that do one thing and
-// end, and for tests.
+// RunDue runs the jobs that are due now, one after another, and the jobs that these make
+// due. It returns the number of attempts. It is for programs that do one thing and end,
+// and for tests.
 func (r *Runner) RunDue(ctx context.Context) (int, error) {
 	for n := 0; ; n++ {
 		claimed, _, err := r.claim(ctx, 1)
@@ -203,8 +203,8 @@ func (r *Runner) RunDue(ctx context.Context) (int, error) {
 	}
 }
 
-// claim takes up to n jobs that are due, and says how long to wait before
-// looking again. A job whose claim has run out is due too: whoever had it died.
+// claim takes up to n jobs that are due, and returns the time to wait before the next
+// look. A job whose claim has run out is due too: the node that had it died.
 func (r *Runner) claim(ctx context.Context, n int) (claimed []Record, next time.Duration, err error) {
 	if len(r.handlers) == 0 {
 		return nil, r.o.Poll, nil
@@ -218,7 +218,7 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Record, next time.
 	in := ` kind in (` + sqldb.Places(1, len(kinds)) + `) and state <> 'dead' `
 	at := fmt.Sprintf("$%d", len(kinds)+1)
 
-	// Looking costs a read; only what is there costs a durable write.
+	// A look costs a read; only if a job is due is there a durable write.
 	next = r.o.Poll
 	var due *int64
 	err = r.db.ReadOne(ctx, func(tx *sqldb.Tx) error {
@@ -243,7 +243,7 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Record, next time.
 			return err
 		}
 		for _, j := range all {
-			if j.Attempts >= r.o.Attempts { // it has killed whoever ran it
+			if j.Attempts >= r.o.Attempts { // it has killed every process that ran it
 				exhausted = append(exhausted, j)
 				if err := bury(tx, j, "The process ended during the last attempt."); err != nil {
 					return err
@@ -261,7 +261,7 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Record, next time.
 		return nil
 	})
 	if err != nil {
-		// Should it have been made after all, the claims run out.
+		// If the change was made after all, the claims run out.
 		return nil, next, fmt.Errorf("claim jobs: %w", err)
 	}
 	for _, j := range exhausted {
@@ -275,13 +275,14 @@ func bury(tx *sqldb.Tx, j Record, lastError string) error {
 	return err
 }
 
-// run makes one attempt and writes down how it ended.
+// run makes one attempt and stores its outcome.
 func (r *Runner) run(ctx context.Context, j Record) {
 	err := r.attempt(ctx, j)
 	if err != nil {
 		r.o.Report(j, err)
 	}
-	// Without ctx: the attempt was made, whoever may have stopped waiting.
+	// Without ctx: the attempt was made, and its outcome is stored even if the caller has
+	// stopped waiting.
 	if err := r.settle(context.WithoutCancel(ctx), j, err); err != nil {
 		r.o.Report(j, fmt.Errorf("write down how job %d ended: %w", j.ID, err)) // its claim runs out, and it is run again
 	}
@@ -301,8 +302,8 @@ func (r *Runner) attempt(ctx context.Context, j Record) (err error) {
 func (r *Runner) settle(ctx context.Context, j Record, failure error) error {
 	now := canonical.At(r.o.Now())
 	return r.db.Write(ctx, func(tx *sqldb.Tx) error {
-		// The number of attempts tells our claim from a later one: if ours ran
-		// out and somebody else has the job, its end is theirs to write.
+		// The number of attempts tells our claim from a later one: if ours ran out and another
+		// node has the job, that node stores the outcome.
 		var ours int64
 		err := tx.QueryRow(`select id from job where id = $1 and state = 'running' and attempts = $2`+tx.Dialect().ForUpdate(),
 			j.ID, j.Attempts).Scan(&ours)

@@ -24,7 +24,7 @@ type Body struct {
 	V      string                      `json:"v"`
 }
 
-// ParseBody reads a body in its one spelling and refuses all else.
+// ParseBody reads a body in its canonical form and refuses any other text.
 func ParseBody(b []byte) (Body, error) {
 	var body Body
 	if err := canonical.UnmarshalExact(b, &body); err != nil {
@@ -73,20 +73,20 @@ func validKind(s string) bool {
 	}) < 0
 }
 
-// validField leaves out what JSON would escape, so that a name has one look.
+// validField refuses names that JSON would escape, so that a name has one spelling.
 func validField(s string) bool {
 	return len(s) >= 1 && len(s) <= 128 && strings.IndexFunc(s, func(r rune) bool {
 		return r <= ' ' || r > '~' || r == '"' || r == '\\'
 	}) < 0
 }
 
-// Commitment is what the leaf of a body with a salt says.
+// Commitment returns the commitment to a body with a salt, as the leaf holds it.
 func Commitment(body []byte, salt canonical.Bytes) canonical.Digest {
 	return canonical.Sum([]byte(entryVersion+"\n"), salt, body)
 }
 
-// LeafOf returns the leaf that commits to a body with a salt. The body was read
-// exactly from the text.
+// LeafOf returns the leaf that commits to a body with a salt. body must have been read
+// from text by ParseBody.
 func LeafOf(body Body, text []byte, salt canonical.Bytes) (Leaf, error) {
 	if err := checkSalt(salt); err != nil {
 		return Leaf{}, err
@@ -132,7 +132,7 @@ func Opens(leaf Leaf, text []byte, salt canonical.Bytes) error {
 	return nil
 }
 
-// Opening is a personal field with what opens its commitment. To erase the
+// Opening is a personal field with the salt that opens its commitment. To erase the
 // field, erase every copy of its opening.
 type Opening struct {
 	Name  string          `json:"name"`
@@ -140,7 +140,7 @@ type Opening struct {
 	Value canonical.Raw   `json:"value"`
 }
 
-// Field makes an opening without salt: Append draws one.
+// Field makes an opening without salt; Append draws one.
 func Field(name string, value any) (Opening, error) {
 	v, err := canonical.Marshal(value)
 	if err != nil {
@@ -149,7 +149,7 @@ func Field(name string, value any) (Opening, error) {
 	return Opening{Name: name, Value: v}, nil
 }
 
-// Commitment returns what a body says of the field.
+// Commitment returns the commitment to the field, as a body holds it.
 func (o Opening) Commitment() (canonical.Digest, error) {
 	bad := fault.New(fault.Invalid, "entry-malformed", "The opening of the field %q is malformed.", o.Name)
 	if len(o.Salt) != saltSize || !validField(o.Name) {

@@ -15,9 +15,9 @@ import (
 	"countersign.dev/fault"
 )
 
-// maxCheckpoint bounds what is looked at before any signature is checked. A
-// cosignature with ML-DSA-44 has 2,420 bytes, 3,300 as a line of text, and package
-// note reads 100 signatures at most.
+// maxCheckpoint bounds the text that is read before any signature is checked. A
+// cosignature with ML-DSA-44 has 2,420 bytes, 3,300 as a line of text, and package note
+// reads 100 signatures at most.
 const maxCheckpoint = 512 << 10
 
 var emptyRoot = tlog.Hash(sha256.Sum256(nil))
@@ -45,25 +45,26 @@ func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
 	return signed, nil
 }
 
-// Signed is a checkpoint whose log signature was checked, with those of the
-// witnesses asked for.
+// Signed is a checkpoint whose log signature was checked, with the checked cosignatures
+// of the wanted witnesses.
 type Signed struct {
 	Checkpoint
 	Cosignatures []Cosignature // checked; in the note's order, each witness once
 	Unknown      int           // signatures by keys that were not asked for, unchecked
 }
 
-// Cosignature is a witness's word that it saw the checkpoint, consistent with
-// all it saw before, at a time.
+// Cosignature is a witness's word that at a time it saw the checkpoint, and that it is
+// consistent with all checkpoints that the witness saw before.
 type Cosignature struct {
 	Name  string // of the witness's key
 	KeyID uint32
 	Time  canonical.Time // to the second
 }
 
-// ParseCheckpoint reads a signed checkpoint. The log's signature must be there
-// and hold; so must each witness's that is there. Signatures by other keys are
-// counted only, as C2SP demands; doubled and otherwise spelt ones are refused.
+// ParseCheckpoint reads a signed checkpoint. The log's signature must be there and valid;
+// a signature of one of the witnesses must be valid if it is there. Signatures by other
+// keys are only counted, as C2SP demands. Doubled signatures and other spellings are
+// refused.
 func ParseCheckpoint(signed []byte, log note.Verifier, witnesses ...*Witness) (Signed, error) {
 	c, err := unsigned(signed)
 	if err != nil {
@@ -105,8 +106,9 @@ func unverified(c Checkpoint) *fault.Error {
 		"The checkpoint of %q at size %d is not signed by the log's key, or a signature on it is wrong.", c.Origin, c.Size)
 }
 
-// unsigned reads a signed checkpoint's text and the spelling of its signatures
-// without checking any: for what we wrote ourselves, and before the costly part.
+// unsigned reads a signed checkpoint's text and the spelling of its signatures without
+// checking any. It is for checkpoints that we wrote ourselves, and for the time before
+// the costly part.
 func unsigned(signed []byte) (Checkpoint, error) {
 	malformed := func(what string) error {
 		return fault.New(fault.Invalid, "checkpoint-malformed", "The checkpoint is malformed: %s.", what)

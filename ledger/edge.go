@@ -9,10 +9,10 @@ import (
 	"countersign.dev/fault"
 )
 
-// Edge is the right edge of the tree: the roots of the complete subtrees that a
-// tree of its size falls into, one for every bit set in the size. It is all that
-// must be remembered to append and to know the root. It is a plain value that
-// copies and compares with ==; the zero value is the edge of the empty tree.
+// Edge is the right edge of the tree: the roots of the complete subtrees that a tree of
+// its size falls into, one for every bit set in the size. Nothing else must be remembered
+// to append and to know the root. It is a plain value that copies and compares with ==;
+// the zero value is the edge of the empty tree.
 type Edge struct {
 	size  int64
 	roots [63]tlog.Hash // by height; zero where the size has no such bit

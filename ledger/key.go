@@ -53,8 +53,9 @@ func newKey(origin string, seed []byte) (*Key, error) {
 	return k, nil
 }
 
-// CheckOrigin refuses what cannot be an origin: a URL without scheme and without
-// slash at the end, such as "desk.example.com/ledger", that can also be the name of a key.
+// CheckOrigin refuses a text that cannot be an origin: a URL without scheme and without
+// slash at the end, such as "desk.example.com/ledger", that can also be the name of a
+// key.
 func CheckOrigin(origin string) error {
 	if !validKeyName(origin) || len(origin) > 255 || strings.Contains(origin, "://") ||
 		strings.HasPrefix(origin, "/") || strings.HasSuffix(origin, "/") {
@@ -79,7 +80,7 @@ func (k *Key) KeyHash() uint32 { return k.verifier.KeyHash() }
 // Sign signs a note's text.
 func (k *Key) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(k.private, msg), nil }
 
-// Verifier returns what checks the key's signatures.
+// Verifier returns the verifier of the key's signatures.
 func (k *Key) Verifier() note.Verifier { return k.verifier }
 
 // VerifierKey returns the public key as a line for others: name+id+key.
@@ -88,7 +89,7 @@ func (k *Key) VerifierKey() string { return k.verifierKey }
 // String returns the public key, so that printing a Key tells no secret.
 func (k *Key) String() string { return k.verifierKey }
 
-// Format writes the public key whatever the verb, for the same reason.
+// Format writes the public key for every verb, for the same reason.
 func (k *Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.verifierKey) }
 
 // File returns the private key as it is kept in a file: one line,
@@ -98,7 +99,7 @@ func (k *Key) File() []byte {
 	return fmt.Appendf(nil, "PRIVATE+KEY+%s+%08x+%s\n", k.Name(), k.KeyHash(), base64.StdEncoding.EncodeToString(secret))
 }
 
-// ParseKey reads what File writes. Errors say nothing of the content.
+// ParseKey reads a file that File wrote. Errors do not quote the content.
 func ParseKey(file []byte) (*Key, error) {
 	malformed := fault.New(fault.Invalid, "key-malformed", "The file is not a log key: one line that starts with PRIVATE+KEY+.")
 	parts := strings.Split(strings.TrimSuffix(string(file), "\n"), "+")

@@ -14,7 +14,7 @@ import (
 
 const leafVersion = "countersign/leaf/v1"
 
-// maxLeaf bounds what ParseLeaf looks at; the longest leaf has 93 bytes.
+// maxLeaf bounds the text that ParseLeaf reads; the longest leaf has 93 bytes.
 const maxLeaf = 128
 
 // Leaf is one record of the tree.
@@ -24,7 +24,7 @@ type Leaf struct {
 	Commitment canonical.Digest
 }
 
-// Bytes returns the leaf as the tree holds it and as it is served.
+// Bytes returns the leaf in the form that the tree holds and the log serves.
 func (l Leaf) Bytes() []byte {
 	b := make([]byte, 0, maxLeaf)
 	b = append(b, leafVersion+"\n"...)
@@ -39,10 +39,11 @@ func (l Leaf) Bytes() []byte {
 // Hash returns the leaf's hash in the tree.
 func (l Leaf) Hash() tlog.Hash { return tlog.RecordHash(l.Bytes()) }
 
-// Digest returns SHA-256 over the leaf's bytes: what the next governance entry names as prev.
+// Digest returns SHA-256 over the leaf's bytes. The next governance entry names it as
+// prev.
 func (l Leaf) Digest() canonical.Digest { return canonical.Sum(l.Bytes()) }
 
-// ParseLeaf reads what Bytes writes and nothing else.
+// ParseLeaf reads a leaf in the form that Bytes writes, and no other.
 func ParseLeaf(b []byte) (Leaf, error) {
 	malformed := fault.New(fault.Invalid, "leaf-malformed", "This is not a leaf of a Countersign ledger.")
 	if len(b) > maxLeaf {
@@ -61,8 +62,8 @@ func ParseLeaf(b []byte) (Leaf, error) {
 		return Leaf{}, malformed
 	}
 	l := Leaf{Class: Class(lines[1]), Number: number, Commitment: canonical.Digest(commitment)}
-	// Writing it again catches every other spelling at once: signs, leading
-	// zeros, loose base64, another version, a missing last line feed.
+	// Writing the leaf again catches every other spelling at once: signs, leading zeros,
+	// loose base64, another version, a missing last line feed.
 	if !l.Class.valid() || number < 0 || number > maxNumber || !bytes.Equal(l.Bytes(), b) {
 		return Leaf{}, malformed
 	}

@@ -97,8 +97,8 @@ type Log struct {
 	Rand   io.Reader   // source of salts
 }
 
-// Head is everything that is needed to append: whoever holds it under a lock
-// need not read an entry. It is a value; Append does not change the one it is given.
+// Head is all that is needed to append: a holder of the head under a lock need not read
+// an entry. It is a value; Append does not change the one it is given.
 type Head struct {
 	Size       int64            // number of entries
 	Edge       Edge             // the tree's right edge
@@ -118,18 +118,18 @@ type Draft struct {
 	Kind  string
 	Data  any // becomes canonical JSON, an object; nil is the empty one
 
-	// Sealed are the personal fields. Those without salt get one; those that
+	// Sealed are the personal fields. Append gives a salt to each that has none; fields that
 	// were signed before bring theirs.
 	Sealed []Opening
 
-	// Expect is the number that the governance chain's next entry must have when
-	// this draft's turn comes, earlier drafts of the same call counted, or
-	// AnyNumber. The zero value is the strictest: an empty chain.
+	// Expect is the number that the governance chain's next entry must have when this
+	// draft's turn comes, counting earlier drafts of the same call; or AnyNumber. The zero
+	// value is the strictest: an empty chain.
 	Expect int64
 }
 
-// Entry is an entry in its place with all that is kept of it. Leaf goes to
-// whoever asks; the rest by rule, and Openings and Salt may be erased.
+// Entry is an entry in its place with everything that is kept about it. Anybody may have
+// Leaf; rules say who may read the rest, and Openings and Salt may be erased.
 type Entry struct {
 	Index     int64 // in the tree
 	Leaf      Leaf
@@ -139,9 +139,8 @@ type Entry struct {
 	Openings  []Opening
 }
 
-// ErrMoved is in the chain of Append's error when a draft expected another
-// number of the governance chain than it has by now. What the draft rests on has
-// to be judged again.
+// ErrMoved is in the chain of Append's error when a draft expected another length of the
+// governance chain than it has by now. The draft has to be judged again.
 var ErrMoved = fault.New(fault.Conflict, "governance-moved",
 	"The rules or the people changed while this was being decided. Try again.")
 
@@ -217,7 +216,7 @@ func (l *Log) place(h *Head, d Draft) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("writing the body: %w", err)
 	}
-	// What goes in must be readable for ever: it passes the reader's own gate.
+	// An entry must be readable for ever, so it has to pass the reader's own checks.
 	if body, err = ParseBody(raw); err != nil {
 		return Entry{}, err
 	}
@@ -303,8 +302,8 @@ func (l *Log) check(h Head) error {
 	return nil
 }
 
-// Check is what Append checks of a head, and that the log key signed its
-// checkpoint: for a head that was read from a store at start.
+// Check makes the checks that Append makes of a head, and verifies the log key's
+// signature on its checkpoint. It is for a head that was read from a store at start.
 func (l *Log) Check(h Head, v note.Verifier) error {
 	if err := l.check(h); err != nil {
 		return err

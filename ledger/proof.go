@@ -39,8 +39,8 @@ func ProveInclusion(size, index int64, r tlog.HashReader) (Inclusion, error) {
 	return Inclusion{Index: index, Hashes: fromHashes(p)}, nil
 }
 
-// Verify checks the proof for the leaf against the checkpoint, whose signature
-// is another matter.
+// Verify checks the proof for the leaf against the checkpoint. It does not check the
+// checkpoint's signature.
 func (p Inclusion) Verify(leaf Leaf, c Checkpoint) error { return p.VerifyHash(leaf.Hash(), c) }
 
 // VerifyHash is Verify for a leaf given by its hash.
@@ -113,7 +113,7 @@ func toHashes(in []canonical.Bytes) ([]tlog.Hash, error) {
 
 const proofHeader = "c2sp.org/tlog-proof@v1"
 
-// FormatProof writes the proof and the signed checkpoint it goes with as a
+// FormatProof writes the proof, and the signed checkpoint that it belongs to, as a
 // c2sp.org/tlog-proof@v1 file.
 func FormatProof(p Inclusion, checkpoint []byte) ([]byte, error) {
 	hashes, err := toHashes(p.Hashes)
@@ -127,8 +127,8 @@ func FormatProof(p Inclusion, checkpoint []byte) ([]byte, error) {
 	return append(append(b, '\n'), checkpoint...), nil
 }
 
-// ParseProof reads what FormatProof writes. The "extra" line that the format
-// allows is refused: nothing signs it. Neither proof nor checkpoint is checked yet.
+// ParseProof reads a file that FormatProof wrote. It refuses the "extra" line that the
+// format allows, since nothing signs it. It checks neither the proof nor the checkpoint.
 func ParseProof(b []byte) (Inclusion, []byte, error) {
 	malformed := fault.New(fault.Invalid, "proof-malformed", "This is not a %s file in the form that Countersign writes.", proofHeader)
 	head, checkpoint, ok := bytes.Cut(b, []byte("\n\n"))

@@ -13,8 +13,8 @@ import (
 	"countersign.dev/fault"
 )
 
-// Follower takes a log's leaves in order and keeps what proves them: the tree's
-// edge and each class's next number.
+// Follower takes a log's leaves in order and keeps what it needs to verify them: the
+// tree's edge and each class's next number.
 type Follower struct {
 	Edge Edge
 	next map[Class]int64
@@ -36,7 +36,7 @@ func (f *Follower) Add(l Leaf) ([]Node, error) {
 // Next returns the number that the class's next entry must have.
 func (f *Follower) Next(c Class) int64 { return f.next[c] }
 
-// Resume returns a follower that goes on after what h has seen.
+// Resume returns a follower that goes on after the entries of h.
 func Resume(h Head) *Follower {
 	f := &Follower{Edge: h.Edge, next: make(map[Class]int64, 3)}
 	for c, n := range h.Next {
@@ -45,9 +45,9 @@ func Resume(h Head) *Follower {
 	return f
 }
 
-// CatchUp reads what follows from a served log up to a checkpoint whose signature
-// was checked, and returns the leaves that are new. Either all of them lead to
-// the checkpoint's root, or the follower stays where it was.
+// CatchUp reads the new leaves of a served log up to a checkpoint whose signature was
+// checked, and returns them. Either all of them lead to the checkpoint's root, or the
+// follower stays where it was.
 func (f *Follower) CatchUp(fetch Fetch, to Checkpoint) ([]Leaf, error) {
 	at := f.Edge.Size()
 	if to.Size < at {
@@ -100,19 +100,19 @@ func Folder(f fs.FS) Fetch { return func(path string) ([]byte, error) { return f
 type Reader struct {
 	Fetch Fetch
 	Log   note.Verifier
-	// Witnesses are those whose cosignatures are wanted in the result.
+	// Witnesses are the witnesses whose cosignatures are wanted in the result.
 	Witnesses []*Witness
 	// Seen are checkpoints of the log known from elsewhere. Each must be a state
 	// that the served log went through, or it is a fork.
 	Seen []Checkpoint
-	// Leaf, if set, is given every leaf in order. It is called before the whole
+	// Leaf, if set, is called with every leaf in order. It is called before all of the log
 	// is known to be sound: act on it only after Verify has returned nil.
 	Leaf func(index int64, l Leaf) error
 }
 
-// Verify reads the checkpoint, every entry and every tile, and checks that they
-// are one log: the numbers of each class without gap, each tile exactly the
-// hashes of its entries, and the root the signed one.
+// Verify reads the checkpoint, every entry and every tile, and checks that they are one
+// log: the numbers of each class have no gap, each tile holds exactly the hashes of its
+// entries, and the root is the signed one.
 func (r Reader) Verify() (Signed, error) {
 	raw, err := r.Fetch(CheckpointPath)
 	if err != nil {
@@ -142,8 +142,8 @@ func (r Reader) Verify() (Signed, error) {
 	return signed, nil
 }
 
-// past refuses a known checkpoint that cannot be the past of the served one;
-// whether its root occurs is seen on the walk.
+// past refuses a known checkpoint that cannot be the past of the served one. Whether its
+// root occurs in the log shows on the walk.
 func (r Reader) past(known, served Checkpoint) error {
 	if known.Origin != served.Origin {
 		return fault.New(fault.Invalid, "origin-malformed", "The known checkpoint is of %q, the served one of %q.", known.Origin, served.Origin)

@@ -9,8 +9,8 @@ import (
 	"countersign.dev/fault"
 )
 
-// Source is what a store must be able to say for its log to be served and
-// proven. Only what a committed transaction holds may be returned.
+// Source is a store whose log is served and proven. It may return only the content of
+// committed transactions.
 type Source interface {
 	// Newest returns the size and the signed checkpoint of the head.
 	Newest(ctx context.Context) (size int64, checkpoint []byte, err error)
@@ -31,8 +31,8 @@ type Page struct {
 	Immutable   bool // the path will never answer anything else
 }
 
-// Read returns what stands at a path: "checkpoint" or a tile. A tile that the
-// newest checkpoint does not cover does not exist.
+// Read returns the page at a path: "checkpoint" or a tile. A tile that the newest
+// checkpoint does not cover does not exist.
 func (t Tiles) Read(ctx context.Context, path string) (Page, error) {
 	size, checkpoint, err := t.Source.Newest(ctx)
 	if err != nil {
@@ -86,8 +86,8 @@ func (t Tiles) hashes(ctx context.Context, tile tlog.Tile) ([]tlog.Hash, error) 
 	return hashes, nil
 }
 
-// Inclusion proves the entry at index in the log as it was at size. The caller
-// checks the proof against the checkpoint it goes with before handing it out.
+// Inclusion proves the entry at index in the log as it was at size. The caller checks the
+// proof against its checkpoint before handing it out.
 func (t Tiles) Inclusion(ctx context.Context, size, index int64) (Inclusion, error) {
 	all, err := t.Inclusions(ctx, size, index)
 	if err != nil {
@@ -96,8 +96,8 @@ func (t Tiles) Inclusion(ctx context.Context, size, index int64) (Inclusion, err
 	return all[0], nil
 }
 
-// Inclusions is Inclusion for several entries at once: what their proofs have in
-// common is read once.
+// Inclusions is Inclusion for several entries at once. It reads the hashes that their
+// proofs have in common once.
 func (t Tiles) Inclusions(ctx context.Context, size int64, indexes ...int64) ([]Inclusion, error) {
 	hashes := &tileHashes{ctx: ctx, tiles: t, size: size}
 	all := make([]Inclusion, len(indexes))

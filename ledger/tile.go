@@ -20,7 +20,7 @@ const (
 	entriesLevel = -1
 )
 
-// CheckpointPath is where a served log has its checkpoint.
+// CheckpointPath is the path of a served log's checkpoint.
 const CheckpointPath = "checkpoint"
 
 // TilePath returns a tile's path by C2SP tlog-tiles, such as
@@ -48,7 +48,7 @@ func TilePath(t tlog.Tile) string {
 	return b.String()
 }
 
-// ParseTilePath reads what TilePath writes and nothing else.
+// ParseTilePath reads a path in the form that TilePath writes, and no other.
 func ParseTilePath(path string) (tlog.Tile, error) {
 	malformed := fault.New(fault.NotFound, "tile-not-found", "There is no tile with this path.")
 	t := tlog.Tile{H: tileHeight, L: entriesLevel, W: tileWidth}

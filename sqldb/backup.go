@@ -12,13 +12,13 @@ import (
 	"countersign.dev/fault"
 )
 
-// backupStep is how many pages are copied between two looks at the context.
+// backupStep is the number of pages that are copied between two looks at the context.
 const backupStep = 4096
 
-// Backup copies a SQLite file, which another process may be using, into a new
-// one, and checks the copy. Everything in it is of one moment. Changes go on
-// meanwhile, and the write-ahead log grows until the copy is made. An error leaves
-// a file that is not to be used.
+// Backup copies a SQLite file, which another process may be using, into a new one, and
+// checks the copy. The copy shows the database at one moment. Changes go on meanwhile,
+// and the write-ahead log grows until the copy is made. After an error the file must not
+// be used.
 func Backup(ctx context.Context, from, to string) error {
 	src, err := parse("sqlite:" + from)
 	if err != nil {
@@ -47,7 +47,7 @@ func Backup(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// plain is the database as any client opens it that changes nothing.
+// plain opens the database as any client does that changes nothing.
 func (s sqliteSource) plain() (*sql.DB, error) {
 	return sql.Open("sqlite", s.dsn(url.Values{"mode": {"rw"}, "_pragma": {"query_only(1)"}}))
 }
@@ -66,8 +66,8 @@ func copyPages(ctx context.Context, from, to sqliteSource) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	// A transaction that has read keeps its moment: else each step would be of
-	// another, and begin again after every change.
+	// A transaction that has read keeps its moment. Without it each step would see another
+	// moment, and the backup would begin again after every change.
 	if _, err := conn.ExecContext(ctx, "begin"); err != nil {
 		return err
 	}

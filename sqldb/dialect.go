@@ -43,8 +43,8 @@ func (d Dialect) ForUpdate() string {
 	return ""
 }
 
-// SkipLocked is ForUpdate for rows of which any will do: it passes by those
-// that somebody else has locked.
+// SkipLocked is ForUpdate for queries that any row will do for: it passes by rows that
+// somebody else has locked.
 func (d Dialect) SkipLocked() string {
 	if d == PostgreSQL {
 		return " for update skip locked"
@@ -89,8 +89,8 @@ func (d Dialect) tables() string {
 	return `select name from sqlite_schema where type = 'table' and name not like 'sqlite\_%' escape '\' order by name`
 }
 
-// snapshot are the options of a read: everything it sees is of one moment.
-// SQLite needs no more than a transaction for this.
+// snapshot returns the options of a read: all that it sees is of one moment. On SQLite
+// any transaction does this.
 func (d Dialect) snapshot() *sql.TxOptions {
 	if d == PostgreSQL {
 		return &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}

@@ -20,9 +20,9 @@ var (
 	ErrUnknown = fault.New(fault.Unavailable, "outcome-unknown",
 		"It is not known whether the change was made. Look before you try again.")
 
-	// ErrAgain is returned by a change or by Finish to be run again in a new
-	// transaction, because what it read has been changed by somebody else.
-	// After several tries the caller gets it.
+	// ErrAgain is returned by a change or by Finish to run it again in a new transaction,
+	// because somebody else changed the rows that it read. After several tries the caller
+	// gets it.
 	ErrAgain = fault.New(fault.Conflict, "changed-meanwhile",
 		"This was changed by others again and again while it was being done. Please try again.")
 
@@ -38,9 +38,9 @@ var (
 	errSingle = errors.New("sqldb: ReadOne is for one statement")
 )
 
-// MovedError is returned by Finish to have one change of the batch run again, in
-// a transaction of its own after the others, because what it read has been
-// changed meanwhile. Attached is the position of a value it attached.
+// MovedError is returned by Finish to run one change of the batch again, in a transaction
+// of its own after the others, because somebody else changed the rows that it read.
+// Attached is the position of a value that the change attached.
 type MovedError struct {
 	Attached int
 	Err      error
@@ -86,7 +86,7 @@ func IsFull(err error) bool {
 	return isPostgres(err, "53100") || isSQLite(err, sqlite3.SQLITE_FULL)
 }
 
-// IsNotFound reports whether err says that a row that was asked for is not there.
+// IsNotFound reports whether err says that there is no such row.
 func IsNotFound(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // isAgain reports whether running the change again in a new transaction may help.
@@ -122,8 +122,8 @@ func isSQLite(err error, codes ...int) bool {
 	return false
 }
 
-// translate gives what a caller can do something about a text that may be
-// shown; faults and all else pass through.
+// translate replaces errors that a caller can do something about by faults, whose text
+// may be shown; all other errors pass through.
 func translate(err error) error {
 	switch {
 	case err == nil || fault.As(err) != nil:
@@ -138,8 +138,8 @@ func translate(err error) error {
 	return err
 }
 
-// isUnreachable reports whether the database itself is away, rather than in
-// disagreement with a statement.
+// isUnreachable reports whether the database itself cannot be reached, as opposed to an
+// error in a statement.
 func isUnreachable(err error) bool {
 	var connect *pgconn.ConnectError
 	var pg *pgconn.PgError

@@ -15,17 +15,17 @@ import (
 
 var lineName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,30}$`)
 
-// Migrate applies what is still missing of an owner's migrations: files such as
+// Migrate applies the missing migrations of an owner: files such as
 // sqlite/00001_ledger.sql and postgres/00001_ledger.sql, forward only, each in a
-// transaction. Each line has a version table of its own, so that several owners
-// share a database.
+// transaction. Each line has a version table of its own, so that several owners share a
+// database.
 func (db *DB) Migrate(ctx context.Context, line string, migrations fs.FS) error {
 	if !lineName.MatchString(line) {
 		return fmt.Errorf("migrate: %q is no name for a line of migrations", line)
 	}
 	err := db.migrate(ctx, line, migrations)
-	// On SQLite another process may have been applying the same ones: the
-	// loser's are rolled back, and what counts is whether any are still missing.
+	// On SQLite another process may have been applying the same migrations. Then those of
+	// the loser are rolled back, and the only question is whether any are still missing.
 	for try := 0; err != nil && ctx.Err() == nil && db.dialect == SQLite && try < 3; try++ {
 		err = db.migrate(ctx, line, migrations)
 	}

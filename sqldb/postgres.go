@@ -81,11 +81,11 @@ func (p postgresSource) name() string {
 	return fmt.Sprintf("%s on the PostgreSQL server %s, port %d", p.config.Database, p.config.Host, p.config.Port)
 }
 
-func (postgresSource) exists() (bool, error) { return true, nil } // a server makes none when asked for it
+func (postgresSource) exists() (bool, error) { return true, nil } // a server makes no database when it is asked for one
 
-func (postgresSource) hold(context.Context, *sql.DB) error { return nil } // its server knows
+func (postgresSource) hold(context.Context, *sql.DB) error { return nil } // the server knows who is connected
 
-// migrationLock is the advisory lock that whoever migrates holds.
+// migrationLock is the advisory lock that a migrating process holds.
 const migrationLock = 0x636f756e74657273
 
 func (p postgresSource) exclude(ctx context.Context, db *sql.DB) (func() error, error) {
@@ -123,9 +123,9 @@ func (postgresSource) link(conn *sql.Conn) (*link, error) {
 	}
 	l.alive = func() bool { s := status(); return s == 'T' || s == 'E' || s == 'I' && statements.begin != "" }
 	l.failed = func() bool { return status() == 'E' }
-	// Only an answer of severity ERROR to a commit says that it was refused.
-	// Nothing sent: not committed. All else, a server that is shut down
-	// included, may have come after the commit was made.
+	// Only an answer of severity ERROR to a commit says that the commit was refused. If
+	// nothing was sent, nothing was committed. Any other error, such as that of a server
+	// which shuts down, may have come after the commit was made.
 	l.settle = func(err error) outcome {
 		var e *pgconn.PgError
 		switch {
@@ -145,7 +145,7 @@ type postgresConn struct {
 	begin string // begins the transaction with the first statement; empty: it has begun
 }
 
-// start begins the transaction before a statement that has to go alone.
+// start begins the transaction before a statement that is sent alone.
 func (c *postgresConn) start(ctx context.Context) error {
 	if c.begin == "" {
 		return nil
@@ -168,8 +168,8 @@ func (c *postgresConn) QueryContext(ctx context.Context, q string, args ...any) 
 	return c.Conn.QueryContext(ctx, q, args...)
 }
 
-// together implements togetherRunner. The driver prepares each text once, as for
-// a statement that goes alone.
+// together implements togetherRunner. The driver prepares each text once, as it does for
+// a statement that is sent alone.
 func (c *postgresConn) together(ctx context.Context, all []Statement, ask *question) (touched []int64, err error) {
 	var batch pgx.Batch
 	begin := c.begin != ""
@@ -186,14 +186,14 @@ func (c *postgresConn) together(ctx context.Context, all []Statement, ask *quest
 			return nil, err
 		}
 	}
-	c.begin = "" // from here on it is the server's to say whether it has begun
+	c.begin = "" // from here on only the server knows whether it has begun
 	err = c.Raw(func(dc any) (err error) {
 		pc, ok := dc.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("driver connection is a %T", dc)
 		}
 		answers := pc.Conn().SendBatch(ctx, &batch)
-		// Whatever is left unread would be taken for the answer to the next statement.
+		// Answers that are left unread would be taken for the answer to the next statement.
 		defer func() { err = cmp.Or(err, answers.Close()) }()
 		if begin {
 			if _, err := answers.Exec(); err != nil {
@@ -222,7 +222,7 @@ func (c *postgresConn) together(ctx context.Context, all []Statement, ask *quest
 func queue(batch *pgx.Batch, s Statement) (err error) {
 	args := make([]any, len(s.Args))
 	for i, a := range s.Args {
-		// As database/sql does for the statements that go through it.
+		// database/sql does the same for the statements that go through it.
 		if args[i], err = driver.DefaultParameterConverter.ConvertValue(a); err != nil {
 			return fmt.Errorf("parameter $%d: %w", i+1, err)
 		}

@@ -59,27 +59,26 @@ import (
 	"countersign.dev/fault"
 )
 
-// Options say what a database is opened with.
+// Options say how a database is opened.
 type Options struct {
 	// Migrations has the folders sqlite and postgres; see DB.Migrate. Nil: none.
 	Migrations fs.FS
 	// Line names the owner of these migrations: a database can have several.
 	Line string
-	// Finish runs last in the transaction of a batch, with what its changes
-	// attached, in their order; it is skipped if there is nothing. The function
-	// it returns (nil: none) is called once the commit is known, before anybody
-	// is answered; it must not use the database. An error of Finish makes every
-	// change run again in a transaction of its own, so that it reaches only the
-	// change that causes it; ErrAgain makes the batch run again, MovedError one
-	// change of it.
+	// Finish runs last in the transaction of a batch, with the values that its changes
+	// attached, in their order; it is skipped if there are none. The function it returns
+	// (nil: none) is called once the commit is known, before anybody is answered; it must
+	// not use the database. An error of Finish makes every change run again in a transaction
+	// of its own, so that the error reaches only the change that causes it. ErrAgain makes
+	// the batch run again, MovedError one change of it.
 	Finish func(tx *Tx, attached []any) (committed func(), err error)
-	// Hold takes the lock that Finish takes. It runs first in the transaction of
-	// a change that Finish has sent back, so that it is not overtaken by another
-	// node again and again. Nil: nothing.
+	// Hold takes the lock that Finish takes. It runs first in the transaction of a change
+	// that Finish has sent back, so that other nodes do not overtake it again and again.
+	// Nil: nothing.
 	Hold func(tx *Tx) error
-	// Before sees the database as it was found, before anything in it is made or
-	// changed; its error stops Open. found is nil where there is no database yet,
-	// which only SQLite would make. Nil: nothing is looked at.
+	// Before sees the database as it was found, before anything in it is made or changed;
+	// its error stops Open. found is nil if there is no database yet, which only SQLite
+	// would make. Nil: no check is made.
 	Before func(found *Tx) error
 	// Now is the clock; nil: the machine's.
 	Now func() time.Time
@@ -98,12 +97,12 @@ type DB struct {
 	listeners map[string]map[chan struct{}]bool
 }
 
-// source is what differs between the databases in opening one.
+// source holds the differences between the databases in opening one.
 type source interface {
 	dialect() Dialect
-	// name is what people call it; no secret.
+	// name names the database to people, without a secret.
 	name() string
-	// exists reports whether there is a database, or open would make one.
+	// exists reports whether there is a database. If not, open would make one.
 	exists() (bool, error)
 	// open returns a pool whose connections may write.
 	open() (*sql.DB, error)
@@ -111,10 +110,10 @@ type source interface {
 	openReaders() (*sql.DB, error)
 	// check refuses a database that cannot keep our promises.
 	check(ctx context.Context, db *sql.DB) error
-	// hold makes the database ours for as long as the pool is open, as far as it
-	// must know that somebody has it open.
+	// hold marks the database as open for as long as the pool is open, if the database needs
+	// that.
 	hold(ctx context.Context, db *sql.DB) error
-	// exclude keeps others from migrating until release is called.
+	// exclude keeps other processes from migrating until release is called.
 	exclude(ctx context.Context, db *sql.DB) (release func() error, err error)
 	// link makes conn the writer's.
 	link(conn *sql.Conn) (*link, error)
@@ -196,12 +195,12 @@ func parse(url string) (source, error) {
 	case scheme == "postgres" || scheme == "postgresql":
 		return newPostgres(url)
 	}
-	// The url itself may hold a password and is not repeated.
+	// The url may hold a password, so that the message does not repeat it.
 	return nil, fault.New(fault.Invalid, "database-url",
 		"The database is given as sqlite:/path/to/file.db or postgres://user@host/name.")
 }
 
-// File returns the absolute path of the SQLite file that url names; not ok if it
+// File returns the absolute path of the SQLite file that url names; ok is false if it
 // names none.
 func File(url string) (path string, ok bool) {
 	src, err := parse(url)
@@ -212,7 +211,7 @@ func File(url string) (path string, ok bool) {
 	return s.path, ok
 }
 
-// Name is what url may be called to people: the path of a SQLite file, or server
+// Name returns a name for url that people may see: the path of a SQLite file, or server
 // and name of a PostgreSQL database, without user and password.
 func Name(url string) string {
 	src, err := parse(url)
@@ -222,15 +221,15 @@ func Name(url string) string {
 	return src.name()
 }
 
-// Close runs what is waiting, refuses what comes later and closes the database.
+// Close runs the waiting changes, refuses later ones and closes the database.
 func (db *DB) Close() error {
 	db.writer.drain()
 	if db.cached != nil {
 		db.cached.close()
 	}
 	err := db.readers.Close()
-	// The writer last: on SQLite it then folds the log into the file, which no
-	// reader could, and one file is all there is to copy.
+	// The writer closes last: on SQLite it then folds the log into the file, which a reader
+	// could not do, so that one file is all there is to copy.
 	return errors.Join(err, db.writer.close())
 }
 
@@ -273,14 +272,14 @@ func read(tx *Tx, fn func(*Tx) error) error {
 
 // Write runs fn as one change and returns once it is durable, or has failed.
 //
-// If ctx ends while fn waits for its turn, fn is not run and the error is
-// ctx's. Once begun a change is completed without regard to ctx: a caller who
-// stops waiting gets ErrUnknown and ctx's error, both wrapped.
+// If ctx ends while fn waits for its turn, fn is not run and the error is ctx's. A change
+// that has begun is completed without regard to ctx: a caller who stops waiting gets
+// ErrUnknown and ctx's error, both wrapped.
 //
-// fn runs on another goroutine, perhaps several times, and after such an error
-// perhaps still: what it leaves in variables is the caller's only once Write has
-// returned nil. It must not call Write, which would wait for itself for ever,
-// nor begin or end a transaction.
+// fn runs on another goroutine, perhaps several times, and after such an error perhaps
+// still. So the caller may read variables that fn sets only after Write has returned nil.
+// fn must not call Write, which would wait for itself for ever, nor begin or end a
+// transaction.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	return db.writer.write(ctx, fn)
 }
@@ -313,7 +312,7 @@ func (db *DB) signal(names []string) {
 		for ch := range db.listeners[name] {
 			select {
 			case ch <- struct{}{}:
-			default: // one is waiting already and will see this commit too
+			default: // a value is waiting already, and its reader will see this commit too
 			}
 		}
 	}

@@ -53,18 +53,18 @@ func (s sqliteSource) dsn(more url.Values) string {
 	return (&url.URL{Scheme: "file", Path: s.path, RawQuery: v.Encode()}).String()
 }
 
-// making lets one goroutine at a time look whether a database is there.
+// making lets one goroutine at a time check whether a database is there.
 var making sync.Mutex
 
-// make makes an empty file where there is none, for this program alone: it holds
-// what only this program may show. SQLite gives its side files the same mode.
+// make makes an empty file if there is none, readable by this program's user alone: it
+// holds data that only this program may show. SQLite gives its side files the same mode.
 //
-// A file that is there is not opened, here or anywhere but by the driver. Closing
-// any descriptor of a file drops every POSIX lock that the process holds on it;
-// whoever then opens and closes the database elsewhere would believe to be the last,
-// and delete the write-ahead log under us.
+// A file that is there is not opened, here or anywhere, but by the driver. Closing any
+// descriptor of a file drops every POSIX lock that the process holds on it; another
+// process that then opens and closes the database would believe to be the last, and
+// delete the write-ahead log under us.
 func (s sqliteSource) make() error {
-	making.Lock() // until the file is closed nobody else here finds it and has it locked
+	making.Lock() // until the file is closed no other goroutine finds it and has it locked
 	defer making.Unlock()
 	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -80,10 +80,10 @@ func (s sqliteSource) make() error {
 	return nil
 }
 
-// lockByDescriptor has SQLite lock database files by descriptor and not by process
-// where the system can, which is on Linux: then no other part of this process that
-// opens and closes the file, such as a library, can take the locks away. Elsewhere
-// nobody but the driver opening it is all there is.
+// lockByDescriptor makes SQLite lock database files by descriptor and not by process,
+// where the system can, which is on Linux. Then no other part of this process that opens
+// and closes the file, such as a library, can take the locks away. On other systems the
+// only protection is that nothing but the driver opens the file.
 var lockByDescriptor = sync.OnceValue(func() error {
 	_, err := sqlite.OFDLocking(true)
 	if errors.Is(err, sqlite.ErrOFDLockingUnavailable) {
@@ -112,8 +112,8 @@ func (s sqliteSource) open() (*sql.DB, error) {
 	}
 	db, err := sql.Open("sqlite", s.dsn(url.Values{"mode": {"rw"}, "_pragma": {
 		"journal_mode(wal)",
-		"synchronous(full)",  // what is answered has been flushed to disk
-		"cache_size(-65536)", // 64 MiB: the default of 2 makes random indexes several times slower
+		"synchronous(full)",  // an acknowledged change has been flushed to disk
+		"cache_size(-65536)", // 64 MiB: the default of 2 MiB makes random indexes several times slower
 	}}))
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ const journalTries = 100
 func (s sqliteSource) check(ctx context.Context, db *sql.DB) error {
 	var mode string
 	err := db.QueryRowContext(ctx, "pragma journal_mode").Scan(&mode)
-	// Whoever makes the file switches its journal over, and for that SQLite does
+	// The process that makes the file switches its journal over, and meanwhile SQLite does
 	// not let others wait: it tells them at once that the file is locked.
 	for try := 0; isSQLite(err, sqlite3.SQLITE_BUSY) && try < journalTries && ctx.Err() == nil; try++ {
 		time.Sleep(20 * time.Millisecond)
@@ -156,7 +156,7 @@ func (s sqliteSource) check(ctx context.Context, db *sql.DB) error {
 }
 
 // hold reads once, since SQLite locks nothing before that. From then on the idle
-// connection keeps its lock, so that nobody takes himself for the only one.
+// connection keeps its lock, so that no process takes itself for the only one.
 func (sqliteSource) hold(ctx context.Context, db *sql.DB) error {
 	var n int
 	return translate(db.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&n))
@@ -171,11 +171,10 @@ func (sqliteSource) link(conn *sql.Conn) (*link, error) {
 	cache := newStatementCache(conn.PrepareContext)
 	l.statements = cachedConn{conn, cache}
 	l.release = cache.close
-	// The database itself says when a transaction is gone: SQLite drops the
-	// whole of it, not the savepoint, on a full disk, an I/O error, lack of
-	// memory or an interrupt. From then on each statement would commit by
-	// itself, which the second hook refuses: nothing is committed on this
-	// connection but by the writer's own commit.
+	// SQLite drops the whole transaction, not only the savepoint, on a full disk, an I/O
+	// error, lack of memory or an interrupt; the first hook learns that. From then on each
+	// statement would commit by itself. The second hook refuses that: only the writer's own
+	// commit commits on this connection.
 	err := conn.Raw(func(c any) error {
 		h, ok := c.(sqlite.HookRegisterer)
 		if !ok {
@@ -192,10 +191,9 @@ func (sqliteSource) link(conn *sql.Conn) (*link, error) {
 	})
 	l.alive = func() bool { return l.open }
 	l.failed = func() bool { return false } // a statement that fails undoes itself
-	// A commit that failed has been rolled back. But if it was the disk that
-	// failed, its pages may have reached the log, the last one included, and only
-	// the flush was reported: until they are overwritten a crash could bring
-	// them back.
+	// A commit that failed has been rolled back. But if the disk failed, the commit's pages
+	// may have reached the log, the last one included, and only the flush failed. Until they
+	// are overwritten a crash could bring the change back.
 	l.settle = func(err error) outcome {
 		if isSQLite(err, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_BUSY) {
 			return notCommitted

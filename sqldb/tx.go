@@ -9,13 +9,12 @@ import (
 	"countersign.dev/canonical"
 )
 
-// Tx is a change or a read in progress. It is good until its function returns,
-// and for one goroutine.
+// Tx is a change or a read in progress. It is good until its function returns, and for
+// one goroutine.
 //
-// A statement that fails, fails the change: on PostgreSQL nothing more can be
-// done in it, and so that a closure does not behave differently on SQLite, the
-// same holds there. What may collide is asked first, or written with
-// "on conflict".
+// A statement that fails, fails the change: on PostgreSQL nothing more can be done in it,
+// and so that a closure does not behave differently on SQLite, the same holds there.
+// Where rows may collide, ask first, or write with "on conflict".
 type Tx struct {
 	ctx     context.Context // a reader's; the writer's never ends
 	run     statements
@@ -29,18 +28,18 @@ type Tx struct {
 	err      error        // of the first statement that failed
 	ended    bool
 	rows     []*sql.Rows
-	earlier  []any // attached by the changes of the batch before this one
+	earlier  []any // attached by the earlier changes of the batch
 	attached []any
 	signals  []string
 }
 
-// Tables returns the names of the tables that there are.
+// Tables returns the names of all tables.
 func (tx *Tx) Tables() ([]string, error) {
 	return All(tx, func(r Row) (name string, err error) { return name, r.Scan(&name) }, tx.dialect.tables())
 }
 
-// statements is what runs SQL: *sql.Conn, *sql.Tx, or one of these with a
-// cache of prepared statements.
+// statements runs SQL: *sql.Conn, *sql.Tx, or one of these with a cache of prepared
+// statements.
 type statements interface {
 	ExecContext(ctx context.Context, q string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error)
@@ -62,13 +61,13 @@ type Statement struct {
 	Args []any
 }
 
-// ExecAll runs statements in their order and returns how many rows each of them
-// touched. On PostgreSQL all of them together are one round trip.
+// ExecAll runs statements in order and returns how many rows each of them touched. On
+// PostgreSQL all of them together are one round trip.
 func (tx *Tx) ExecAll(all []Statement) ([]int64, error) { return tx.send(all, nil) }
 
-// Later has a statement run before the next one, or at the end of the change if
-// there is none: on PostgreSQL that is no round trip of its own. check (nil:
-// none) is told then how many rows it touched, and its error fails the change.
+// Later runs a statement before the next one, or at the end of the change if there is
+// none; on PostgreSQL this needs no round trip of its own. check (nil: none) then gets
+// the number of rows that it touched, and its error fails the change.
 func (tx *Tx) Later(s Statement, check func(touched int64) error) {
 	tx.unsent = append(tx.unsent, unsent{s, check})
 }
@@ -79,13 +78,13 @@ type unsent struct {
 	check func(touched int64) error
 }
 
-// question is a statement that answers with one row, and where it goes.
+// question is a statement that answers with one row, and the variables for the row.
 type question struct {
 	Statement
 	dest []any
 }
 
-// send runs what is unsent, then all, and asks for a row if ask is not nil.
+// send runs the unsent statements, then all, and asks for a row if ask is not nil.
 func (tx *Tx) send(all []Statement, ask *question) (touched []int64, err error) {
 	if err := tx.usable(); err != nil {
 		return nil, err
@@ -116,7 +115,7 @@ func (tx *Tx) send(all []Statement, ask *question) (touched []int64, err error) 
 	return touched[len(first):], err
 }
 
-// flush runs what is unsent.
+// flush runs the unsent statements.
 func (tx *Tx) flush() error {
 	if len(tx.unsent) == 0 {
 		return nil
@@ -188,17 +187,17 @@ func (tx *Tx) Now() canonical.Time { return tx.now }
 // Dialect says which database this is.
 func (tx *Tx) Dialect() Dialect { return tx.dialect }
 
-// Attach adds a value to the change, which Finish is given if the change is
-// among those committed.
+// Attach adds a value to the change. Finish gets it if the change is among those that are
+// about to be committed.
 func (tx *Tx) Attach(v any) { tx.attached = append(tx.attached, v) }
 
-// Attached returns what the changes of this batch have attached so far, this
-// one included, in order: what is about to be committed but not yet in a table.
+// Attached returns the values that the changes of this batch have attached so far, this
+// one included, in order: they are about to be committed and not yet in a table.
 func (tx *Tx) Attached() []any {
 	return append(append([]any(nil), tx.earlier...), tx.attached...)
 }
 
-// Signal wakes those who Listen to the name once the change is committed.
+// Signal wakes the listeners of the name (see Listen) once the change is committed.
 func (tx *Tx) Signal(name string) { tx.signals = append(tx.signals, name) }
 
 // usable says whether a statement can run, and makes ready for the first one.
@@ -228,8 +227,8 @@ func (tx *Tx) fail(err error) error {
 	return err
 }
 
-// end closes what the closure left open: an open cursor would fail the
-// statements of the next change.
+// end closes the cursors that the closure left open, which would fail the statements of
+// the next change.
 func (tx *Tx) end() {
 	tx.ended = true
 	for _, r := range tx.rows {

@@ -38,7 +38,7 @@ type change struct {
 	err      error
 	attached []any
 	signals  []string
-	unsent   []unsent // left to be sent with what Finish does first
+	unsent   []unsent // left for Finish to send with its first statement
 
 	// Over all runs:
 	alone bool // run in a transaction of its own
@@ -54,7 +54,7 @@ const (
 	withdrawn
 )
 
-// writer is the goroutine all changes go through.
+// writer is the goroutine that runs all changes.
 type writer struct {
 	db     *DB
 	pool   *sql.DB
@@ -115,7 +115,7 @@ func (w *writer) nudge() {
 	}
 }
 
-// drain runs what waits and lets nothing more in.
+// drain runs the waiting changes and lets no more in.
 func (w *writer) drain() {
 	w.mu.Lock()
 	w.closed = true
@@ -130,8 +130,8 @@ func (w *writer) close() error {
 	return w.pool.Close()
 }
 
-// take returns the changes that wait, as far as a batch goes, and whether there
-// will be more.
+// take returns the waiting changes, at most a batch of them, and whether there will be
+// more.
 func (w *writer) take() (batch []*change, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -142,7 +142,7 @@ func (w *writer) take() (batch []*change, more bool) {
 		}
 	}
 	if w.queue = w.queue[n:]; len(w.queue) == 0 {
-		w.queue = nil // let go of the answered ones
+		w.queue = nil // free the answered ones
 	} else {
 		w.nudge()
 	}
@@ -166,9 +166,8 @@ func (w *writer) loop() {
 	}
 }
 
-// survive goes on in a new goroutine when a closure has ended this one
-// (runtime.Goexit, as a test's FailNow does): without it everybody would wait
-// for ever.
+// survive goes on in a new goroutine when a closure has ended this one (runtime.Goexit,
+// as a test's FailNow does). Without it all callers would wait for ever.
 func (w *writer) survive() {
 	select {
 	case <-w.gone:
@@ -200,7 +199,7 @@ func without(all []*change, one *change) []*change {
 	return rest
 }
 
-// run carries out what is to do until all of it is answered.
+// run carries out the begun changes until all of them are answered.
 func (w *writer) run() {
 	for len(w.todo) > 0 {
 		n := 1
@@ -211,7 +210,7 @@ func (w *writer) run() {
 		}
 		batch := w.todo[:n]
 		repeat := w.attempt(batch)
-		// Those to run alone come last, so that they keep nobody waiting.
+		// Changes that run alone come last, so that they keep nobody waiting.
 		var together, alone []*change
 		for _, c := range append(repeat, w.todo[n:]...) {
 			if c.alone {
@@ -224,8 +223,8 @@ func (w *writer) run() {
 	}
 }
 
-// attempt runs the batch in one transaction, answers whom it can and returns
-// the changes that have to run again.
+// attempt runs the batch in one transaction, answers the changes that it can and returns
+// those that have to run again.
 func (w *writer) attempt(batch []*change) (repeat []*change) {
 	if err := w.begin(); err != nil {
 		return answer(batch, err)
@@ -298,11 +297,11 @@ func (w *writer) attempt(batch []*change) (repeat []*change) {
 func (w *writer) savepoint(c *change, tx *Tx, nested bool) error {
 	marked := false
 	if nested {
-		// Only before the first statement: many changes do no more than attach
-		// something, and on PostgreSQL a savepoint is a round trip.
+		// The savepoint is made only before the first statement: many changes only attach a
+		// value, and on PostgreSQL a savepoint is a round trip.
 		tx.first = func() error {
 			if err := w.link.mark(); err != nil {
-				w.rollback() // what went before may be undone with it
+				w.rollback() // earlier changes may be undone with it
 				return err
 			}
 			marked = true
@@ -324,7 +323,7 @@ func (w *writer) savepoint(c *change, tx *Tx, nested bool) error {
 			return err
 		}
 		if !nested && w.finishes(tx.attached) {
-			return nil // whatever fails then can only be this change
+			return nil // from here on any failure is this change's own
 		}
 		return tx.flush()
 	})
@@ -365,7 +364,7 @@ func panicked(p any) error {
 // finishes reports whether Finish has something to do.
 func (w *writer) finishes(attached []any) bool { return w.finish != nil && len(attached) > 0 }
 
-// end runs Finish, and what the changes left to be sent with it.
+// end runs Finish, and the statements that the changes left to be sent with it.
 func (w *writer) end(now canonical.Time, attached []any, kept []*change) (committed func(), signals []string, err error) {
 	if !w.finishes(attached) {
 		return nil, nil, nil
@@ -387,8 +386,8 @@ func (w *writer) end(now canonical.Time, attached []any, kept []*change) (commit
 	return committed, tx.signals, err
 }
 
-// passed returns the error of a failed statement that a closure let pass.
-// Committing after one would be a rollback on PostgreSQL, without an error.
+// passed returns the error of a failed statement that a closure ignored. On PostgreSQL a
+// commit after such an error would be a rollback, without an error.
 func (w *writer) passed(tx *Tx) error {
 	if tx.err == nil && w.alive() && w.link.failed() {
 		return errors.New("a statement failed and its error was not returned")
@@ -396,15 +395,15 @@ func (w *writer) passed(tx *Tx) error {
 	return tx.err
 }
 
-// broken deals with a transaction that is gone, with all that the batch did in
-// it. The change under which it broke is run alone from now on; if it breaks
-// again, each of the others is run alone too, so that only the change at fault is harmed.
+// broken handles a transaction that is gone, with all that the batch did in it. The
+// change under which it broke runs alone from now on; if it breaks again, each of the
+// others runs alone too, so that only the change at fault is harmed.
 func (w *writer) broken(batch []*change, culprit *change, err error) (repeat []*change) {
 	w.rollback()
 	if len(batch) == 1 {
 		c := batch[0]
 		if !c.alone {
-			// What it lost in a batch was somebody else's doing.
+			// Losses within a batch were the fault of another change.
 			c.alone, c.lost = true, 0
 		}
 		if c.lost++; c.lost < losses {
@@ -425,7 +424,7 @@ func (w *writer) broken(batch []*change, culprit *change, err error) (repeat []*
 	return batch
 }
 
-// unfinished deals with a batch that Finish refused.
+// unfinished handles a batch that Finish refused.
 func (w *writer) unfinished(batch []*change, err error) (repeat []*change) {
 	for _, c := range batch {
 		c.tries++
@@ -447,8 +446,8 @@ func (w *writer) unfinished(batch []*change, err error) (repeat []*change) {
 	return repeat
 }
 
-// moved deals with a batch that Finish refused because of one attached value:
-// its change runs again in a transaction of its own, after the others.
+// moved handles a batch that Finish refused because of one attached value: its change
+// runs again in a transaction of its own, after the others.
 func (w *writer) moved(batch, kept []*change, err *MovedError) (repeat []*change) {
 	n := 0
 	for _, c := range kept {
@@ -465,7 +464,7 @@ func (w *writer) moved(batch, kept []*change, err *MovedError) (repeat []*change
 	return w.unfinished(batch, err)
 }
 
-// refused answers those of the batch that are neither kept nor to run later.
+// refused returns those of the batch that are neither kept nor to run later.
 func refused(batch, kept, later []*change) []*change {
 	skip := map[*change]bool{}
 	for _, c := range kept {
@@ -526,8 +525,8 @@ func (w *writer) connect() error {
 	return nil
 }
 
-// rollback ends the transaction whatever state it is in; a connection that
-// cannot even do that is given up.
+// rollback ends the transaction in whatever state it is; a connection that cannot even do
+// that is closed.
 func (w *writer) rollback() {
 	if w.link == nil {
 		return
@@ -543,7 +542,7 @@ func (w *writer) rollback() {
 	}
 }
 
-// unlink closes the connection for good, and with it whatever was going on in it.
+// unlink closes the connection for good, and with it any transaction on it.
 func (w *writer) unlink() {
 	if w.link == nil {
 		return
@@ -558,18 +557,18 @@ func (w *writer) unlink() {
 type link struct {
 	conn       *sql.Conn
 	statements statements
-	release    func()              // frees what was prepared
+	release    func()              // frees the prepared statements
 	alive      func() bool         // asks the database: are we still in the transaction?
 	failed     func() bool         // asks it: has a statement failed that nothing has undone?
-	settle     func(error) outcome // what a failed commit means
+	settle     func(error) outcome // finds out the outcome of a failed commit
 	joined     bool                // several statements can go in one round trip
 	unbegun    *string             // where begin leaves its statement for the first one to take along; nil: it runs it
-	open       bool                // in a transaction, as far as we brought it about
+	open       bool                // in a transaction, as far as we know
 	committing bool                // the commit under way is the writer's own
 	marked     mark                // the savepoint
 }
 
-// mark is what the one savepoint of a batch stands before.
+// mark says what has been done since the one savepoint of a batch.
 type mark int
 
 const (
@@ -578,11 +577,12 @@ const (
 	used                // a change that is kept
 )
 
-// mark makes a savepoint for the next change and gives up that of a kept one.
+// mark makes a savepoint for the next change, and drops the savepoint of a change that is
+// kept.
 func (l *link) mark() error {
 	var statements []string
 	switch {
-	case l.marked == unused: // it serves again
+	case l.marked == unused: // the savepoint serves again
 	case l.marked == nothing:
 		statements = []string{"savepoint change"}
 	case l.joined:
@@ -595,11 +595,11 @@ func (l *link) mark() error {
 			return err
 		}
 	}
-	l.marked = used // unless undone
+	l.marked = used // undo sets it back
 	return nil
 }
 
-// undo takes back what was done since mark.
+// undo takes back all changes since mark.
 func (l *link) undo() error {
 	if err := l.exec("rollback to savepoint change"); err != nil {
 		return err
@@ -608,7 +608,7 @@ func (l *link) undo() error {
 	return nil
 }
 
-// outcome is what is known after a commit that failed.
+// outcome is the knowledge about a commit that failed.
 type outcome int
 
 const (
@@ -634,7 +634,7 @@ func (l *link) begin(d Dialect) error {
 	return nil
 }
 
-// drop ends a transaction in which nothing was done, if it is one.
+// drop ends a transaction in which nothing was done, if there is one.
 func (l *link) drop() bool {
 	if l.unbegun == nil || *l.unbegun == "" {
 		return false

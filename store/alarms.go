@@ -10,14 +10,14 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Severity says who has to hear of an alarm, and when.
+// Severity says how soon somebody has to hear of an alarm.
 type Severity string
 
 // The severities.
 const (
 	Page Severity = "page" // somebody on call, now
 	Warn Severity = "warn" // today
-	Info Severity = "info" // whoever looks
+	Info Severity = "info" // for the next person who looks
 )
 
 // Alarm is something that people must know of. It has an entry of its own, and
@@ -28,7 +28,7 @@ type Alarm struct {
 	Kind     string
 	Severity Severity
 	Text     string // for a person, without personal data
-	Incident string // these say what it is about; each may be empty
+	Incident string // the subject of the alarm, in this and the next members; each may be empty
 	Request  string // or a breach
 	Platform string
 	Subject  string // identifier on the platform
@@ -87,9 +87,9 @@ func (tx *Tx) NewestAlarms(kind, platform string, limit int) ([]Alarm, error) {
 		kind, platform, limit)
 }
 
-// CountAlarms counts the alarms of a kind about a platform whose entries come
-// after a place, without those about critical subjects: all of them, those that page
-// somebody, and the place of the last, -1 if there is none.
+// CountAlarms counts the alarms of a kind about a platform whose entries come after a
+// place, without those about critical subjects. n counts all of them, pages those that
+// page somebody; last is the place of the last, -1 if there is none.
 func (tx *Tx) CountAlarms(kind, platform string, after int64) (n, pages, last int64, err error) {
 	err = tx.QueryRow(`select count(*), count(case when severity = 'page' then 1 end), coalesce(max(entry), -1)
 		from alarm where kind = $1 and platform = $2 and tier <> 'critical' and entry > $3`, kind, platform, after).Scan(&n, &pages, &last)
@@ -109,7 +109,7 @@ func (tx *Tx) AlarmCounts() (map[string]int64, error) {
 	return tx.counts(`select kind, count(*) from alarm group by kind`)
 }
 
-// Delivery is how far an alarm has come to an address.
+// Delivery is the state of an alarm's delivery to one address.
 type Delivery struct {
 	Alarm       string
 	Destination string // identifier of the address
@@ -119,14 +119,14 @@ type Delivery struct {
 	Updated     canonical.Time
 }
 
-// SaveDelivery stores how far an alarm has come.
+// SaveDelivery stores the state of a delivery.
 func (tx *Tx) SaveDelivery(d Delivery) {
 	tx.Later(sqldb.Statement{SQL: `insert into alarm_delivery (alarm, destination, attempts, status, answer, updated) values ($1, $2, $3, $4, $5, $6)
 		on conflict (alarm, destination) do update set attempts = excluded.attempts, status = excluded.status, answer = excluded.answer, updated = excluded.updated`,
 		Args: []any{d.Alarm, d.Destination, d.Attempts, d.Status, d.Answer, d.Updated.Micro()}}, nil)
 }
 
-// Deliveries returns how far an alarm has come to each address.
+// Deliveries returns the state of an alarm's delivery to each address.
 func (tx *Tx) Deliveries(alarm string) ([]Delivery, error) {
 	return sqldb.All(tx.Tx, func(r sqldb.Row) (Delivery, error) {
 		var d Delivery
@@ -137,12 +137,12 @@ func (tx *Tx) Deliveries(alarm string) ([]Delivery, error) {
 	}, `select alarm, destination, attempts, status, answer, updated from alarm_delivery where alarm = $1 order by destination`, alarm)
 }
 
-// DisableDestination notes that an address wants nothing more.
+// DisableDestination notes that an address wants no more alarms.
 func (tx *Tx) DisableDestination(id string, at canonical.Time) {
 	tx.Later(sqldb.Statement{SQL: `insert into alarm_destination (id, disabled) values ($1, $2) on conflict (id) do nothing`, Args: []any{id, at.Micro()}}, nil)
 }
 
-// Disabled returns since when an address wants nothing more; zero if it wants alarms.
+// Disabled returns since when an address wants no more alarms; zero if it wants them.
 func (tx *Tx) Disabled(id string) (canonical.Time, error) {
 	var at int64
 	err := tx.QueryRow(`select coalesce(max(disabled), 0) from alarm_destination where id = $1`, id).Scan(&at)

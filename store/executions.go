@@ -7,11 +7,11 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// ErrOutOfTurn is the end of a change with an executor's record that is not its next.
+// ErrOutOfTurn ends a change with an executor's record that is not its next one.
 var ErrOutOfTurn = errors.New("store: the executor's record is not its next")
 
-// Executions returns the sequence number that an executor's next record has, and
-// the ledger data recorded for a given one (nil: none).
+// Executions returns the sequence number of an executor's next record, and the ledger
+// data that was recorded for a given number (nil: none).
 func (s *Store) Executions(ctx context.Context, executor string, sequence int64) (next int64, known []byte, err error) {
 	err = s.ReadOne(ctx, func(tx *Tx) error {
 		return tx.QueryRow(`select (select coalesce(max(sequence) + 1, 0) from execution where executor = $1),

@@ -9,15 +9,15 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// FeedEntry is an entry as a follower gets it: no personal field is read.
+// FeedEntry is an entry in the form for followers: it holds no personal field.
 type FeedEntry struct {
 	Index int64
 	Class ledger.Class
 	Leaf  []byte
 	Body  canonical.Raw
 	Salt  canonical.Bytes
-	// Sealed is what opens the sealed fields of an execution entry of the one kind that
-	// was asked for, as far as they were not erased.
+	// Sealed opens the sealed fields of an execution entry of the one kind that was asked
+	// for, as far as they were not erased.
 	Sealed []ledger.Opening
 }
 
@@ -39,9 +39,9 @@ func (s *Store) FeedEntries(ctx context.Context, from, to int64, whole bool, ope
 	return entries, nil
 }
 
-// Fresh returns the entries from one index on and the checkpoint after the last
-// of them, if there are any and this process has just committed them: whoever
-// was woken by the commit need not read them from the database.
+// Fresh returns the entries from one index on and the checkpoint after the last of them,
+// if this process has just committed them. A follower that the commit woke need not read
+// them from the database.
 func (s *Store) Fresh(from int64, opened string) (entries []FeedEntry, checkpoint []byte, ok bool) {
 	checkpoint, fresh := s.recent.from(from)
 	for _, e := range fresh {
@@ -54,8 +54,8 @@ func (s *Store) Fresh(from int64, opened string) (entries []FeedEntry, checkpoin
 	return entries, checkpoint, len(entries) > 0
 }
 
-// feedEntries leaves what opens entries for openFeed; sealed reports whether there
-// is any entry of the kind that it is for.
+// feedEntries reads entries without their openings, which openFeed adds; sealed reports
+// whether any entry is of the kind that has some.
 func (tx *Tx) feedEntries(from, to int64, whole bool, opened string) (entries []FeedEntry, sealed bool, err error) {
 	which := ""
 	if !whole {
@@ -75,7 +75,7 @@ func (tx *Tx) feedEntries(from, to int64, whole bool, opened string) (entries []
 	return entries, sealed, err
 }
 
-// openFeed adds what opens execution entries of a kind.
+// openFeed adds the openings of execution entries of a kind.
 func (tx *Tx) openFeed(entries []FeedEntry, from, to int64, opened string) error {
 	_, err := sqldb.All(tx.Tx, func(r sqldb.Row) (struct{}, error) {
 		var index int64

@@ -153,9 +153,9 @@ func (tx *Tx) Breaches(incident string, limit int) ([]Breach, error) {
 	return sqldb.All(tx.Tx, scanBreach, `select breach, incident, seen, restored from incident_breach where incident = $1 order by seen, breach limit $2`, incident, limit)
 }
 
-// BreachesBy returns up to limit breaches on a platform that were seen since an
-// instant and of which it told that a credential did them, newest first, without
-// those of one incident. The credential is in canonical JSON, as Credentials has it.
+// BreachesBy returns up to limit breaches on a platform that were seen since an instant
+// and that the platform says a credential did, newest first, without those of one
+// incident. The credential is in canonical JSON, as in Credentials.
 func (tx *Tx) BreachesBy(platform string, credential []byte, since canonical.Time, except string, limit int) ([]Breach, error) {
 	return sqldb.All(tx.Tx, scanBreach, `select distinct b.breach, b.incident, b.seen, b.restored from incident_breach b
 		join incident i on i.id = b.incident join ledger_about a on a.about = b.breach join ledger_opening o on o.idx = a.idx
@@ -168,15 +168,15 @@ func (tx *Tx) CountBreaches(incident string) (n int64, err error) {
 	return n, tx.QueryRow(`select count(*) from incident_breach where incident = $1`, incident).Scan(&n)
 }
 
-// Credentials returns, in canonical JSON and each once, what the platform calls
-// the credentials that did the breaches of an incident, as far as it told.
+// Credentials returns, in canonical JSON and each once, the platform's names of the
+// credentials that did the breaches of an incident, as far as it told.
 func (tx *Tx) Credentials(incident string) ([][]byte, error) {
 	return sqldb.All(tx.Tx, func(r sqldb.Row) (v []byte, err error) { return v, r.Scan(&v) },
 		`select distinct o.value from incident_breach b join ledger_about a on a.about = b.breach join ledger_opening o on o.idx = a.idx
 		where b.incident = $1 and o.name = 'credential' order by 1`, incident)
 }
 
-// KeepFindings keeps the text of findings that somebody proposes.
+// KeepFindings keeps the text of proposed findings.
 func (tx *Tx) KeepFindings(incident string, d canonical.Digest, text string, by workforce.WorkerID, at canonical.Time) {
 	tx.Later(sqldb.Statement{SQL: `insert into incident_findings (incident, digest, text, proposed, proposed_by) values ($1, $2, $3, $4, $5)
 		on conflict (incident, digest) do nothing`, Args: []any{incident, d.String(), text, at.Micro(), string(by)}}, nil)

@@ -20,7 +20,7 @@ import (
 
 func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
 
-// LedgerSignal is what listeners of the database are woken by when the ledger grew.
+// LedgerSignal is the name of the signal that wakes listeners when the ledger has grown.
 const LedgerSignal = "ledger"
 
 // Recorded is a draft on its way into the ledger.
@@ -28,21 +28,22 @@ type Recorded struct {
 	draft ledger.Draft
 	entry ledger.Entry
 	done  bool
-	// then make statements that run in the same transaction once the entry has
-	// its place. They touch only rows that the change has locked already, since
-	// the head row is locked by then.
+	// then make statements that run in the same transaction once the entry has its place.
+	// They touch only rows that the change has locked already, since the head row is locked
+	// by then.
 	then  []func(ledger.Entry) sqldb.Statement
 	about []string
 }
 
-// About has the entry found under names: a request, a breach or an incident, or
-// what ByWorker makes. Each name is given once.
+// About makes the entry findable under names: a request, a breach or an incident, or a
+// name that ByWorker makes. Each name is given once.
 func (r *Recorded) About(names ...string) *Recorded {
 	r.about = append(r.about, names...)
 	return r
 }
 
-// ByWorker is the name under which entries are found that hold a worker's signature.
+// ByWorker returns the name under which the entries are found that hold a worker's
+// signature.
 func ByWorker(w workforce.WorkerID) string { return "worker " + string(w) }
 
 // Entry returns the draft's entry. It is there once Write has returned nil.
@@ -61,18 +62,18 @@ func (tx *Tx) Record(d ledger.Draft) *Recorded {
 	return r
 }
 
-// RecordWarrant is Record for the warrant of a request that the same change
-// stores: the row learns in which place the ledger has it.
+// RecordWarrant is Record for the warrant of a request that the same change stores: the
+// place of the entry is stored in the request's row.
 func (tx *Tx) RecordWarrant(d ledger.Draft, request string) *Recorded {
 	r := tx.Record(d)
 	r.then = append(r.then, func(e ledger.Entry) sqldb.Statement { return setEntry(request, e.Index) })
 	return r.About(request)
 }
 
-// NextGovernance returns the number that the governance chain's next entry will
-// have, the drafts before it in this batch counted: what a change that was
-// judged by the chain as it is now puts into its drafts' Expect. If another node
-// is faster, the change is run again.
+// NextGovernance returns the number that the governance chain's next entry will have,
+// counting the drafts before it in this batch. A change that was judged by the present
+// chain puts it into its drafts' Expect; if another node appends first, the change is run
+// again.
 func (tx *Tx) NextGovernance() (int64, error) {
 	var n int64
 	if err := tx.QueryRow(`select next_governance from ledger_head where id = 1`).Scan(&n); err != nil {
@@ -148,9 +149,9 @@ func (s *Store) head(tx *sqldb.Tx, lock string) (ledger.Head, error) {
 	return h, nil
 }
 
-// append is the end of every batch that recorded something. From the lock of
-// the head row on nothing else is locked, so that nodes wait for each other only
-// here and cannot block each other.
+// append runs at the end of every batch that recorded something. After it has locked the
+// head row nothing else is locked, so that nodes wait for each other only here and cannot
+// block each other.
 func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 	drafts := make([]ledger.Draft, len(attached))
 	for i, v := range attached {
@@ -197,8 +198,8 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 	if err := place(tx, head.Size, next, entries, nodes, then); err != nil {
 		return nil, fmt.Errorf("append to the ledger: %w", err)
 	}
-	// If we die before the commit nothing of this is there, and the checkpoint
-	// was shown to nobody; if after it, all of it is, and who asks again finds it.
+	// If we die before the commit, nothing of this is there, and the checkpoint was shown to
+	// nobody. If we die after it, all of it is there, and a caller that asks again finds it.
 	return func() {
 		for i, v := range attached {
 			r := v.(*Recorded)
@@ -209,10 +210,9 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 	}, nil
 }
 
-// holdHead lets nobody else append until the transaction ends. Taken before a
-// change's own locks it can meet another node's in a deadlock, which the
-// database breaks and sqldb runs again; so it is for changes only that have been
-// overtaken before.
+// holdHead lets nobody else append until the transaction ends. If it is taken before a
+// change's own locks, two nodes can meet in a deadlock, which the database breaks and
+// sqldb runs again. So it is only for changes that have been overtaken before.
 func holdHead(tx *sqldb.Tx) error {
 	var size int64
 	err := tx.QueryRow(`select size from ledger_head where id = 1` + tx.Dialect().ForUpdate()).Scan(&size)
@@ -290,7 +290,7 @@ func insertRows(all []sqldb.Statement, insert string, rows [][]any) []sqldb.Stat
 	return all
 }
 
-// Head returns how far the ledger goes.
+// Head returns the head of the ledger.
 func (s *Store) Head(ctx context.Context) (h ledger.Head, err error) {
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		h, err = s.head(tx, "")
@@ -392,9 +392,9 @@ func (tx *Tx) EntryOf(class ledger.Class, number int64) (ledger.Entry, error) {
 	return one(tx.entries(`e.class = $1 and e.number = $2`, string(class), number))
 }
 
-// EntriesNaming returns the execution entries of a kind that seal a value, oldest
-// first, each with the openings of that value alone. It reads what opens all entries
-// of the kind.
+// EntriesNaming returns the execution entries of a kind that seal a value, oldest first,
+// each with the openings of that value alone. It reads the openings of all entries of the
+// kind.
 func (s *Store) EntriesNaming(ctx context.Context, kind string, value []byte) (entries []ledger.Entry, err error) {
 	err = s.Read(ctx, func(tx *Tx) error {
 		entries, err = tx.entries(`e.class = 'execution' and e.kind = $1 and e.idx in
@@ -407,9 +407,9 @@ func (s *Store) EntriesNaming(ctx context.Context, kind string, value []byte) (e
 	return entries, err
 }
 
-// WarrantEntries returns the entry at an index and the governance entries with
-// given numbers, in the order of the numbers, all without what opens their
-// personal fields: what a warrant is made of.
+// WarrantEntries returns the entries that a warrant is made of: the one at an index, and
+// the governance entries with given numbers, in the order of the numbers; all without the
+// openings of their personal fields.
 func (s *Store) WarrantEntries(ctx context.Context, index int64, numbers []int64) (warrant ledger.Entry, evidence []ledger.Entry, err error) {
 	found, rest := s.recent.evidence(numbers)
 	_, fresh := s.recent.from(index)
@@ -494,7 +494,7 @@ func (tx *Tx) EntriesAbout(name string, from canonical.Time, limit int) ([]ledge
 	return all, nil
 }
 
-// NewestOf returns the newest entry of a kind with what opens it, nil if there is none.
+// NewestOf returns the newest entry of a kind with its openings, nil if there is none.
 func (tx *Tx) NewestOf(kind string) (*ledger.Entry, error) {
 	all, err := tx.entries(`e.idx = (select max(idx) from ledger_entry where kind = $1)`, kind)
 	if err != nil || len(all) == 0 {
@@ -526,8 +526,8 @@ func (tx *Tx) IndexAt(at canonical.Time) (int64, error) {
 	return low, nil
 }
 
-// RawEntry is an entry as it is kept: nothing of it is opened or checked but the
-// form of its leaf. Body and Salt are empty once they are erased.
+// RawEntry is an entry as it is stored: only the form of its leaf is checked, and nothing
+// is opened. Body and Salt are empty once they are erased.
 type RawEntry struct {
 	Index      int64
 	Kind       string
@@ -536,10 +536,10 @@ type RawEntry struct {
 	Body, Salt []byte
 }
 
-// RawEntries returns at most limit entries of the governance chain or of given
-// kinds, from one index up to, and without, another, in their order. The condition
-// is put so that no index on class or kind is used for it: most entries of a
-// stretch are wanted, and SQLite would sort what it finds there, each time anew.
+// RawEntries returns at most limit entries of the governance chain or of given kinds,
+// from one index up to, and without, another, in their order. The condition is written so
+// that no index on class or kind is used for it: most entries of a stretch are wanted,
+// and with such an index SQLite would sort them anew each time.
 func (tx *Tx) RawEntries(from, to int64, limit int, kinds ...string) ([]RawEntry, error) {
 	args := []any{from, to, limit, string(ledger.Governance)}
 	for _, k := range kinds {
@@ -577,8 +577,8 @@ func one(all []ledger.Entry, err error) (ledger.Entry, error) {
 	return all[0], nil
 }
 
-// bodies returns the entries where a condition on ledger_entry e holds, each with
-// as much as has not been erased, but without openings.
+// bodies returns the entries that meet a condition on ledger_entry e, each with all that
+// has not been erased, but without openings.
 func (tx *Tx) bodies(where string, args ...any) ([]ledger.Entry, error) {
 	all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (ledger.Entry, error) {
 		var e ledger.Entry
@@ -645,13 +645,13 @@ func (tx *Tx) EraseOpening(index int64, name string) error {
 	return nil
 }
 
-// auditStep is how many entries Audit holds at a time.
+// auditStep is the number of entries that Audit holds at a time.
 const auditStep = 1024
 
-// Audit recomputes the whole ledger from its rows, in one snapshot: leaves,
-// numbers, times, bodies and openings as far as they are kept, full tiles, the
-// chain of governance, the root and the checkpoint's signature. It returns the
-// checkpoint that all of it was found to agree with.
+// Audit recomputes the whole ledger from its rows, in one snapshot: leaves, numbers,
+// times, bodies and openings as far as they are kept, full tiles, the chain of
+// governance, the root and the checkpoint's signature. It returns the checkpoint, with
+// which all of it agrees.
 func (s *Store) Audit(ctx context.Context) (c ledger.Checkpoint, err error) {
 	err = s.Read(ctx, func(tx *Tx) error {
 		c, err = s.audit(tx)
@@ -717,7 +717,7 @@ func (a *audit) entries(from, to int64) error {
 	return nil
 }
 
-// row is what ledger_entry says beside the leaf, for looking things up by.
+// row holds the columns of ledger_entry beside the leaf, by which entries are looked up.
 type row struct {
 	class, kind  string
 	number, time int64

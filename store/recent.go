@@ -27,25 +27,24 @@ type tilePlace struct {
 	start int64
 }
 
-// What is remembered is a convenience, so when there is too much of it, it is
-// forgotten.
+// The memory is only a convenience: when it grows too large, it is emptied.
 const (
 	recentEntries    = 256
 	recentGovernance = 4096
 	recentTiles      = 512
 )
 
-// tileWidth is how many hashes a tile has.
+// tileWidth is the number of hashes in a tile.
 const tileWidth = 256
 
-// committed takes what was appended to a ledger of a size. There is one writer,
-// so that it is called in the order of the commits.
+// committed adds the entries that were appended to a ledger of a size. There is one
+// writer, so that it is called in the order of the commits.
 func (r *recent) committed(size int64, next ledger.Head, entries []ledger.Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if size < r.size {
-		// The database was set back to an older state under us. Followers will say so,
-		// and our memory must not hide it from them.
+		// The database was set back to an older state under us. Followers will say so, and our
+		// memory must not hide it from them.
 		r.governance, r.tiles = nil, nil
 	}
 	if size != r.size {
@@ -84,7 +83,7 @@ func (r *recent) hashes(place tilePlace, n int) []tlog.Hash {
 	return nil
 }
 
-// read takes the hashes of a tile from its start on as the database has them.
+// read adds the hashes of a tile from its start on, as the database has them.
 func (r *recent) read(place tilePlace, hashes []tlog.Hash) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,8 +92,8 @@ func (r *recent) read(place tilePlace, hashes []tlog.Hash) {
 	}
 }
 
-// from returns the entries from an index on, and the checkpoint after the last
-// of them; none, if they are not all known.
+// from returns the entries from an index on, and the checkpoint after the last of them.
+// It returns none unless all of them are known.
 func (r *recent) from(index int64) (checkpoint []byte, entries []ledger.Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,7 +120,7 @@ func (r *recent) evidence(numbers []int64) (known []ledger.Entry, rest []int64) 
 	return known, rest
 }
 
-// keep takes governance entries that were read.
+// keep adds governance entries that were read.
 func (r *recent) keep(entries []ledger.Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,8 +134,8 @@ func (r *recent) keep(entries []ledger.Entry) {
 	}
 }
 
-// Covering returns the newest size and signed checkpoint that are known here if
-// they cover an entry, else those of the database.
+// Covering returns the newest size and signed checkpoint that this process knows if they
+// cover an entry, else those of the database.
 func (s *Store) Covering(ctx context.Context, index int64) (size int64, checkpoint []byte, err error) {
 	s.recent.mu.Lock()
 	size, checkpoint = s.recent.size, s.recent.checkpoint

@@ -16,12 +16,12 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Request is a request as it is stored: with the core of its warrant, if it
-// has one, and where the ledger holds it.
+// Request is a request as it is stored, with the core of its warrant, if it has one, and
+// the warrant's place in the ledger.
 type Request struct {
 	actions.Request
 	Core     []byte  // canonical JSON of proof.Core; nil before approval
-	Evidence []int64 // numbers of the governance entries that it rests on
+	Evidence []int64 // numbers of the governance entries that the warrant rests on
 	Entry    int64   // index of the warrant's ledger entry; -1 before it is known
 	Session  string  // the token with which it was handed in
 }
@@ -72,8 +72,8 @@ func (tx *Tx) Request(id string) (Request, error) {
 	return r, err
 }
 
-// RequestNow returns a request, a fault "no-such-request" if there is none, and
-// in either case the number that the governance chain's next entry had then.
+// RequestNow returns a request, or a fault "no-such-request" if there is none. In either
+// case it returns the number that the governance chain's next entry had at that moment.
 func (s *Store) RequestNow(ctx context.Context, id string) (r Request, next int64, err error) {
 	err = s.ReadOne(ctx, func(tx *Tx) error {
 		r, err = scanRequestAnd(tx.QueryRow(`select `+requestColumns+`, (select next_governance from ledger_head where id = 1)
@@ -120,14 +120,15 @@ func (tx *Tx) SaveRequest(r Request) {
 		r.Missing, r.Updated.Micro(), r.Outcome, r.OutcomeText, r.Executed.Micro(), r.ReversedBy, r.Core, canonical.MustMarshal(r.Evidence), r.Entry}},
 		func(n int64) error {
 			if n == 0 {
-				// Two people signing at once: the second judges again what it sees.
+				// Two people signed at once: the second sees the request as it is now and judges
+				// again.
 				return fault.New(fault.Conflict, "version-moved", "The request has changed in the meantime; look at it again.")
 			}
 			return nil
 		})
 }
 
-// setEntry notes where the ledger holds the warrant of a request.
+// setEntry stores the place of a request's warrant in the ledger.
 func setEntry(id string, index int64) sqldb.Statement {
 	return sqldb.Statement{SQL: `update request set entry = $2 where id = $1`, Args: []any{id, index}}
 }
@@ -151,11 +152,11 @@ func (tx *Tx) RequestsSince(w workforce.WorkerID, from canonical.Time, limit int
 		order by id desc limit $4`, string(w), id.First("req", from.Add(-draftSlack)), from.Micro(), limit)
 }
 
-// draftSlack is more than the time between a request's draft, when its identifier
-// is made, and its being handed in.
+// draftSlack is longer than the time between a request's draft, when its identifier is
+// made, and its submission.
 const draftSlack = time.Hour
 
-// RequestsByIDs returns the requests with the identifiers, those that there are.
+// RequestsByIDs returns the requests with the identifiers, as far as they exist.
 func (tx *Tx) RequestsByIDs(ids []string) ([]Request, error) {
 	var all []Request
 	for stretch := range slices.Chunk(ids, 64) {
@@ -217,9 +218,9 @@ func (tx *Tx) Requests(f RequestFilter) ([]Request, error) {
 	return sqldb.All(tx.Tx, scanRequest, strings.Join(q, " "), args...)
 }
 
-// Held returns up to limit requests about subjects of a tier that are held and were
-// made after one instant and by another, oldest first, and how many there are in all;
-// of more than 5,000 such requests of whatever tier the newest are left out.
+// Held returns up to limit held requests about subjects of a tier that were made after
+// one instant and by another, oldest first, and their full number. Of more than 5,000
+// held requests of all tiers the newest are left out.
 func (tx *Tx) Held(tier actions.Tier, after, by canonical.Time, limit int) (rs []Request, n int64, err error) {
 	all, err := sqldb.All(tx.Tx, scanRequest, `select `+requestColumns+` from request where status = 'held' and created > $1 and created <= $2
 		order by created, id limit 5000`, after.Micro(), by.Micro())
@@ -234,8 +235,8 @@ func (tx *Tx) Held(tier actions.Tier, after, by canonical.Time, limit int) (rs [
 	return rs, n, err
 }
 
-// Subjects returns the subject of every request, each once, that of the newest
-// request first.
+// Subjects returns the subject of every request, each once, beginning with that of the
+// newest request.
 func (tx *Tx) Subjects() ([]platform.Subject, error) {
 	return sqldb.All(tx.Tx, func(row sqldb.Row) (s platform.Subject, err error) {
 		var newest string
@@ -249,14 +250,14 @@ func (tx *Tx) KeepRows(request string, data []byte) {
 	tx.Later(sqldb.Statement{SQL: `insert into admission_rows (request, data) values ($1, $2)`, Args: []any{request, data}}, nil)
 }
 
-// Rows returns what KeepRows kept.
+// Rows returns the rows that KeepRows kept.
 func (tx *Tx) Rows(request string) ([]byte, error) {
 	var data []byte
 	err := tx.QueryRow(`select data from admission_rows where request = $1`, request).Scan(&data)
 	return data, err
 }
 
-// DropRows forgets them once they are applied, or will never be.
+// DropRows deletes the rows once they are applied, or never will be.
 func (tx *Tx) DropRows(request string) {
 	tx.Later(sqldb.Statement{SQL: `delete from admission_rows where request = $1`, Args: []any{request}}, nil)
 }

@@ -8,22 +8,22 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Sighting is one of the executor's records of what its watch saw, or of a
-// restoration. Data is the record as it was signed.
+// Sighting is one of the executor's records of what its watch saw, or of a restoration.
+// Data is the record as it was signed.
 type Sighting struct {
 	Executor string
 	Sequence int64
 	Kind     string
-	Breach   string // empty: it tells of none
+	Breach   string // empty: the record is about no breach
 	Platform string
-	Subject  string // identifier on the platform; empty: of many, or of none
+	Subject  string // identifier on the platform; empty: about many subjects, or none
 	Tier     string
 	At       canonical.Time // by the executor's clock
 	Data     []byte
 }
 
-// InsertSighting notes a record of the watch, after InsertExecution of the same,
-// whose finding that it is not the next is what fails the change.
+// InsertSighting stores a record of the watch. It comes after InsertExecution of the same
+// record, which fails the change if the record is not the executor's next.
 func (tx *Tx) InsertSighting(s Sighting) {
 	tx.Later(sqldb.Statement{SQL: `insert into sighting (executor, sequence, kind, breach, platform, subject, tier, at)
 		select $1, $2, $3, $4, $5, $6, $7, $8 where exists (select 1 from execution where executor = $1 and sequence = $2)
@@ -50,7 +50,7 @@ type SightingFilter struct {
 	Limit    int
 }
 
-// Sightings returns what the watch of an executor saw, newest first.
+// Sightings returns the records of an executor's watch, newest first.
 func (tx *Tx) Sightings(executor string, f SightingFilter) ([]Sighting, error) {
 	q := []string{"select " + sightingColumns + ` from sighting s join execution e on e.executor = s.executor and e.sequence = s.sequence
 		where s.executor = $1 and (cast($2 as bigint) = 0 or s.sequence < $2)`}

@@ -1,13 +1,12 @@
-// Package store holds every table of the desk and every query on them. A change
-// and the ledger entries that record it commit together: drafts recorded by the
-// changes of a batch get their places last of all in its transaction, under the
-// lock of the head row, and the checkpoint over them is signed there. Nobody
-// sees it before the commit is known. On PostgreSQL any node appends; there is
-// no leader.
+// Package store holds every table of the desk and every query on them. A change and the
+// ledger entries that record it commit together: the drafts of a batch get their places
+// at the end of its transaction, under the lock of the head row, and the checkpoint over
+// them is signed there. Nobody sees the checkpoint before the commit is known. On
+// PostgreSQL any node appends; there is no leader.
 //
-// It trusts the database to keep rows, not to keep them unchanged: what it
-// serves is checked by whoever reads the ledger, and Audit recomputes it here.
-// It decides nothing about who may do what.
+// It trusts the database to keep rows, not to keep them unchanged: everybody who reads
+// the ledger checks the rows that it serves, and Audit recomputes them here. It does not
+// decide who may do what.
 package store
 
 import (
@@ -50,11 +49,11 @@ type Guard func(entries []ledger.Entry) (committed func(), err error)
 // SetGuard sets the guard. It is called once, before anything is written.
 func (s *Store) SetGuard(g Guard) { s.guard = g }
 
-// Options say what a store is opened with.
+// Options say how a store is opened.
 type Options struct {
-	// Root is the hash of the ledger's entry 0. A database that does not hold that
-	// ledger is refused as it is: nothing is made in it. Zero: the ledger is not
-	// founded yet, and a database that is somebody else's is refused.
+	// Root is the hash of the ledger's entry 0. A database that does not hold that ledger is
+	// refused, and nothing in it is made or changed. Zero: the ledger is not founded yet,
+	// and a database that belongs to somebody else is refused.
 	Root canonical.Digest
 	// Now is the clock; nil: the machine's.
 	Now func() time.Time
@@ -81,8 +80,8 @@ func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifi
 	return s, nil
 }
 
-// OpenCopy opens a copy of a desk's database to read and audit it. Its tables stay
-// as they are, so that nothing of it is changed.
+// OpenCopy opens a copy of a desk's database to read and audit it. It changes nothing in
+// it, not even its tables.
 func OpenCopy(ctx context.Context, url string, verifier note.Verifier, root canonical.Digest) (*Store, error) {
 	s := &Store{log: &ledger.Log{Origin: verifier.Name()}, verifier: verifier}
 	var err error
@@ -93,11 +92,11 @@ func OpenCopy(ctx context.Context, url string, verifier note.Verifier, root cano
 	return s, nil
 }
 
-// headTable is the table by which a database of ours is known.
+// headTable is the table by which a database of ours is recognised.
 const headTable = "ledger_head"
 
-// belongs refuses a database, as it was found, that cannot be the one whose ledger
-// begins with root: an empty one would be served as if nothing had ever happened.
+// belongs refuses a database, as it was found, that cannot be the one whose ledger begins
+// with root: an empty one would be served as if nothing had ever happened.
 func belongs(found *sqldb.Tx, name string, root canonical.Digest) error {
 	var tables []string
 	if found != nil {
@@ -108,8 +107,8 @@ func belongs(found *sqldb.Tx, name string, root canonical.Digest) error {
 	}
 	ours := slices.Contains(tables, headTable)
 	if root.IsZero() {
-		// Another owner's line of migrations comes after ours, so a database in which
-		// founding was broken off is told from a foreign one by our own.
+		// Our migrations come before those of other owners. So our own line tells a database
+		// whose founding was broken off from a foreign one.
 		if len(tables) > 0 && !ours && !slices.Contains(tables, "schema_version_"+line) {
 			return fault.New(fault.Conflict, "database-not-empty",
 				"The database %s holds tables of something else, such as %s. A desk is founded in a database of its own.", name, tables[0])
@@ -142,21 +141,21 @@ func belongs(found *sqldb.Tx, name string, root canonical.Digest) error {
 	return nil
 }
 
-// DB is the database, for those who keep tables of their own beside these.
+// DB is the database, for packages that keep tables of their own in it.
 func (s *Store) DB() *sqldb.DB { return s.db }
 
 // Shared reports whether other nodes may write to the database as well.
 func (s *Store) Shared() bool { return s.db.Dialect() == sqldb.PostgreSQL }
 
-// Close completes what has begun and closes the database.
+// Close completes the changes that have begun and closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
 // Tx is a change or a read in progress. Its methods beside those of sqldb.Tx are
 // this package's queries.
 type Tx struct{ *sqldb.Tx }
 
-// Write runs fn as one change; see sqldb.DB.Write. What fn recorded in the
-// ledger commits with it.
+// Write runs fn as one change; see sqldb.DB.Write. The ledger entries that fn recorded
+// commit with it.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{tx}) })
 }
@@ -166,8 +165,8 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	return s.db.Read(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{tx}) })
 }
 
-// ReadOne runs fn, which is one statement, without a transaction around it; see
-// sqldb.DB.ReadOne.
+// ReadOne runs fn, which must make a single statement, without a transaction around it;
+// see sqldb.DB.ReadOne.
 func (s *Store) ReadOne(ctx context.Context, fn func(*Tx) error) error {
 	return s.db.ReadOne(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{tx}) })
 }

@@ -7,18 +7,18 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Token is a bearer token: who shows its secret is known as the worker, and
-// may read and submit; authority comes from signatures only.
+// Token is a bearer token: the desk takes the holder of its secret for the worker, who
+// may read and submit. Authority comes from signatures only.
 type Token struct {
 	ID   string
 	Hash []byte // SHA-256 of the secret
-	// Nonce is the ask's, which is good for one token of its key.
+	// Nonce is the nonce of the ask; it is good for one token of its key.
 	Nonce []byte
-	// Ask is the signed ask, canonical JSON: what makes the row more than a row. It
-	// is empty in rows from before it was kept.
+	// Ask is the signed ask, canonical JSON: it proves that the worker's key asked for the
+	// token. It is empty in rows that are older than this column.
 	Ask     []byte
 	Worker  workforce.WorkerID
-	Key     workforce.KeyID // that signed for it
+	Key     workforce.KeyID // the key that signed the ask
 	Name    string
 	Created canonical.Time
 	Expires canonical.Time
@@ -58,7 +58,7 @@ func (tx *Tx) Tokens(w workforce.WorkerID) ([]Token, error) {
 	return sqldb.All(tx.Tx, scanToken, `select `+tokenColumns+` from token where worker = $1 order by id desc limit 1000`, string(w))
 }
 
-// InsertToken stores a new token. It is a fault "token-ask-spent" if there is one
+// InsertToken stores a new token. It returns a fault "token-ask-spent" if there is one
 // already for the ask's nonce and key, or for the secret.
 func (tx *Tx) InsertToken(t Token) error {
 	n, err := tx.Exec(`insert into token (`+tokenColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`,

@@ -5,13 +5,12 @@ import (
 	"countersign.dev/platform"
 )
 
-// Act is what a ruling reads of an act: everything but who it is about. It names
-// no subject.
+// Act holds the facts about an act that a ruling reads, without the person that the
+// ruling is about. It names no subject.
 //
-// The desk's entries about requests hold all that a ruling read of the act, so that it
-// can be ruled on again when the request's own row and its personal fields are long
-// gone; what a ruling read of a person is the governance chain's, as far as it went at
-// the entry's place.
+// The desk's entries about requests hold all these facts, so that the act can be ruled on
+// again when the request's own row and its personal fields are long gone. The facts about
+// the person come from the governance chain, up to the entry's place.
 type Act struct {
 	Case      bool              `json:"case"` // a case was given
 	Category  actions.Category  `json:"category"`
@@ -20,9 +19,9 @@ type Act struct {
 	Founding  bool              `json:"founding"`
 	Kind      actions.Kind      `json:"kind"`
 	Lifts     actions.Lifts     `json:"lifts"`
-	Part      string            `json:"part"` // of the desk
+	Part      string            `json:"part"` // the part of the desk
 	Platform  string            `json:"platform"`
-	Tier      actions.Tier      `json:"tier"` // the one that was ruled by
+	Tier      actions.Tier      `json:"tier"` // the tier of the ruling
 	Verb      platform.Verb     `json:"verb"`
 }
 

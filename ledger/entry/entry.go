@@ -12,8 +12,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// The kinds of entries about requests: the way of an act from the question to its
-// warrant, or to another end.
+// The kinds of entries about requests, from the request to its warrant or to another end.
 const (
 	KindRequest     = "request"
 	KindCountersign = "countersign"
@@ -49,32 +48,32 @@ const (
 	KindExposureCheck = "exposure-check"
 )
 
-// Law says which law asks for a need that the policy does not ask for.
+// Law names the law that asks for a need which the policy does not ask for.
 type Law string
 
-// The laws that do.
+// The laws that ask for needs.
 const (
-	// LawRecovery asks everybody who is left of the officers.
+	// LawRecovery asks all officers who are left.
 	LawRecovery Law = "recovery"
-	// LawTogether asks of a change that takes out an officer what the policy asks
-	// of a burdening one, where one person may not make it alone.
+	// LawTogether asks the need of a burdening change for a change that removes an officer,
+	// if one person may not make it alone.
 	LawTogether Law = "together"
 )
 
-// Request is the data of an entry of kind request. What names the subject
-// or quotes people is sealed beside it.
+// Request is the data of an entry of kind request. Fields that name the subject or quote
+// people are sealed beside it.
 type Request struct {
 	Act     Act            `json:"act"`
-	At      canonical.Time `json:"at"`           // for which it was judged; the entry's time is a moment later
-	Law     Law            `json:"law,omitzero"` // which law, and not the policy, says what it needs
+	At      canonical.Time `json:"at"`           // the instant of the judgement; the entry's own time is a moment later
+	Law     Law            `json:"law,omitzero"` // the law that says what it needs, where the policy does not
 	Need    actions.Need   `json:"need"`
 	Request string         `json:"request"`
 	Signed  actions.Signed `json:"signed"`
 	Status  actions.Status `json:"status"` // held or approved
 }
 
-// Verdict is the data of entries of kind countersign and decline. Tier and
-// Lifts are as they were read for it: a measure grows older while a request is held.
+// Verdict is the data of entries of kind countersign and decline. Tier and Lifts were
+// read anew for it: a measure grows older while a request is held.
 type Verdict struct {
 	Alarm   bool           `json:"alarm"`
 	At      canonical.Time `json:"at"`
@@ -83,16 +82,16 @@ type Verdict struct {
 	Need    actions.Need   `json:"need"` // of the request, ruled again
 	Request string         `json:"request"`
 	Signed  actions.Signed `json:"signed"`
-	Status  actions.Status `json:"status"` // of the request with it
+	Status  actions.Status `json:"status"` // of the request after it
 	Tier    actions.Tier   `json:"tier"`
 }
 
-// End is the data of entries of kind withdraw, expire and void: a request
-// that came to its end without being carried out.
+// End is the data of entries of kind withdraw, expire and void: the request ended without
+// being carried out.
 type End struct {
 	Request string `json:"request"`
-	// Signed is the requester's statement of a withdrawal. It is left out of the
-	// other kinds, and of withdrawals that were entered before they were signed.
+	// Signed is the requester's statement of a withdrawal. The other kinds have none, and
+	// neither have withdrawals that were entered before they were signed.
 	Signed actions.Signed     `json:"signed,omitzero"`
 	Status actions.Status     `json:"status"`
 	Type   string             `json:"type"`
@@ -101,34 +100,35 @@ type End struct {
 
 // Refusal is the data of an entry of kind refused.
 type Refusal struct {
-	Count int64  `json:"count"` // more than 1: so many in the minute that ended
-	Ruled *Ruled `json:"ruled"` // null unless it was policy that refused
+	Count int64  `json:"count"` // more than 1: so many refusals in the minute that ended
+	Ruled *Ruled `json:"ruled"` // null unless the policy refused
 	Type  string `json:"type"`
-	// Types says how many of Count were of which type, where those who were refused
-	// were not known: then there is no worker, and nothing that they sent.
+	// Types counts the refusals by type, where the refused people were not known: then the
+	// entry names no worker and nothing that they sent.
 	Types map[string]int64 `json:"types,omitempty"`
 	What  string           `json:"what"`
-	// Worker is who was refused. Of a request that its requester may no longer
-	// make it is whoever wanted to sign it.
+	// Worker is the person who was refused. If a request is refused because its requester
+	// may no longer make it, Worker is the person who wanted to sign it.
 	Worker workforce.WorkerID `json:"worker"`
 }
 
-// Ruled is what a refusal by policy was ruled by.
+// Ruled holds the facts of a refusal by policy.
 type Ruled struct {
 	Act              Act                `json:"act"`
-	At               canonical.Time     `json:"at"`          // for which the worker's standing was read
-	Countersign      bool               `json:"countersign"` // whether Worker may countersign or decline, and not whether they may request
+	At               canonical.Time     `json:"at"`          // the instant for which the worker's standing was read
+	Countersign      bool               `json:"countersign"` // the ruling was on a countersignature or a decline, and not on a request
 	GovernanceNumber int64              `json:"governance_number"`
 	Request          string             `json:"request"`
 	Worker           workforce.WorkerID `json:"worker"`
 }
 
-// Warrant is the data of an entry of kind warrant: what is never erased of one.
+// Warrant is the data of an entry of kind warrant: the parts of a warrant that are never
+// erased.
 type Warrant struct {
 	Countersigners   []workforce.WorkerID `json:"countersigners"`
 	Direction        actions.Direction    `json:"direction"`
 	Executor         string               `json:"executor"`
-	GovernanceNumber int64                `json:"governance_number"` // entries of the chain that the ruling had seen
+	GovernanceNumber int64                `json:"governance_number"` // the number of the chain's entries that the ruling had seen
 	Kind             actions.Kind         `json:"kind"`
 	Policy           canonical.Digest     `json:"policy"`
 	Request          string               `json:"request"`
@@ -137,7 +137,7 @@ type Warrant struct {
 	Warrant          canonical.Digest     `json:"warrant"`
 }
 
-// TakenRefused is the data of entries of kind taken-refused: what the executor
+// TakenRefused is the data of entries of kind taken-refused: a change that the executor
 // took directly is not entered in the chain, and why.
 type TakenRefused struct {
 	Request string             `json:"request"`
@@ -146,43 +146,43 @@ type TakenRefused struct {
 	Type    string             `json:"type"`
 }
 
-// Token is the data of entries of kind token and token-revoked. Beside the
-// first the signed ask is sealed, which quotes what its signer calls the token.
+// Token is the data of entries of kind token and token-revoked. The entry of kind token
+// also seals the signed ask, which holds the token's name in its signer's words.
 type Token struct {
 	Token  string             `json:"token"`
 	Worker workforce.WorkerID `json:"worker"`
 	Key    workforce.KeyID    `json:"key"`
-	By     workforce.WorkerID `json:"by,omitzero"` // who revoked it; entries from before do not say
+	By     workforce.WorkerID `json:"by,omitzero"` // the worker who revoked it; older entries do not say
 }
 
-// Alarm is the data of an entry of kind alarm. What names the subject is sealed
-// beside it.
+// Alarm is the data of an entry of kind alarm. The fields that name the subject are
+// sealed beside it.
 type Alarm struct {
 	Alarm    string       `json:"alarm"`
-	Kind     string       `json:"kind"`     // what it is about: a type of package alarm
+	Kind     string       `json:"kind"`     // the cause: a type of package alarm
 	Severity string       `json:"severity"` // page or note
 	Text     string       `json:"text"`
-	Incident string       `json:"incident"` // each of these may be empty
+	Incident string       `json:"incident"` // this and the next members may be empty
 	Request  string       `json:"request"`
 	Platform string       `json:"platform"`
 	Tier     actions.Tier `json:"tier"`
 }
 
-// ExposureRead is the data of entries of kind exposure-read: who read what about subjects
-// that are critical. Which subject it was is sealed beside it.
+// ExposureRead is the data of entries of kind exposure-read: a person read exposure about
+// critical subjects. The subject is sealed beside it.
 type ExposureRead struct {
 	Worker workforce.WorkerID `json:"worker"`
 	What   string             `json:"what"` // "exposure", "exposure-table", "worker-exposure"
 	Kind   actions.Kind       `json:"kind"` // empty: all
 	Tier   actions.Tier       `json:"tier"`
-	At     canonical.Time     `json:"at"` // of which instant
+	At     canonical.Time     `json:"at"` // the instant that the exposure was of
 }
 
-// ExposureCheck is the data of entries of kind exposure-check. What was found, and
-// the figures, are sealed: they are exposure, and read as such.
+// ExposureCheck is the data of entries of kind exposure-check. The findings and figures
+// are sealed: they are exposure, and reading them is ruled like it.
 type ExposureCheck struct {
 	Governance int64 `json:"governance"`
 	Findings   int   `json:"findings"`
-	// Indispensable are those without whom the desk could not go on.
+	// Indispensable are the people without whom the desk could not go on.
 	Indispensable []workforce.WorkerID `json:"indispensable,omitempty"`
 }

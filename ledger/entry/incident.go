@@ -14,7 +14,7 @@ type Incident struct {
 	Request  string             `json:"request"`
 	Platform string             `json:"platform"`
 	Tier     actions.Tier       `json:"tier"`
-	Worker   workforce.WorkerID `json:"worker"` // who opened it; empty: the watch
+	Worker   workforce.WorkerID `json:"worker"` // the person who opened it; empty: the watch
 	Deed     actions.SignedDeed `json:"deed,omitzero"`
 }
 
@@ -23,7 +23,7 @@ type IncidentTask struct {
 	Incident string             `json:"incident"`
 	Number   int64              `json:"number"`
 	Owner    workforce.WorkerID `json:"owner"`
-	Worker   workforce.WorkerID `json:"worker"` // who assigned or finished it
+	Worker   workforce.WorkerID `json:"worker"` // the person who assigned or finished it
 	Deed     actions.SignedDeed `json:"deed,omitzero"`
 }
 
@@ -31,7 +31,7 @@ type IncidentTask struct {
 type IncidentFindings struct {
 	Incident string             `json:"incident"`
 	Findings canonical.Digest   `json:"findings"`
-	Worker   workforce.WorkerID `json:"worker"` // who proposed them
+	Worker   workforce.WorkerID `json:"worker"` // the person who proposed them
 	Deed     actions.SignedDeed `json:"deed,omitzero"`
 }
 

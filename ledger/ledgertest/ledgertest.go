@@ -1,7 +1,7 @@
-// Package ledgertest is for tests of whatever keeps, serves or checks a ledger:
-// a log in memory, what every ledger.Source must do, and the ways in which a
-// served log is tampered with that every reader must notice. It is deterministic
-// and trusts nothing but package ledger.
+// Package ledgertest is for tests of packages that keep, serve or check a ledger. It has
+// a log in memory, a test of what every ledger.Source must do, and the ways to tamper
+// with a served log that every reader must notice. It is deterministic and trusts nothing
+// but package ledger.
 package ledgertest
 
 import (
@@ -118,7 +118,7 @@ func (m *Memory) Hashes(_ context.Context, level int, start int64, n int) ([]tlo
 	return m.hashes[level][start : start+int64(n)], nil
 }
 
-// Fetch returns what serves a source's log.
+// Fetch serves a source's log.
 func Fetch(s ledger.Source) ledger.Fetch {
 	return func(path string) ([]byte, error) {
 		page, err := ledger.Tiles{Source: s}.Read(context.Background(), path)
@@ -161,7 +161,7 @@ func TestSource(t *testing.T, s ledger.Source, log note.Verifier) {
 	for i, leaf := range leaves {
 		past := ledger.Checkpoint{Origin: signed.Origin, Size: edge.Size(), Root: edge.Root()}
 		edge.Add(leaf.Hash())
-		if i%(1+len(leaves)/64) != 0 { // all of a short log, some of a long one
+		if i%(1+len(leaves)/64) != 0 { // all leaves of a short log, some of a long one
 			continue
 		}
 		p, err := tiles.Inclusion(ctx, size, int64(i))

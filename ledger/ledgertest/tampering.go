@@ -19,8 +19,8 @@ type Tampering struct {
 // tiles at three levels, full and partial ones.
 const TamperedSize = 66_000
 
-// Tamperings lists ways to falsify a served log of TamperedSize entries. Each
-// leaves something that is not one log any more, whoever looks.
+// Tamperings lists ways to falsify a served log of TamperedSize entries. After each of
+// them the files are not one log any more, for every reader.
 func Tamperings() []Tampering {
 	const (
 		firstBundle = "tile/entries/000"
@@ -29,7 +29,7 @@ func Tamperings() []Tampering {
 	)
 	return []Tampering{
 		{"edited leaf", func(t testing.TB, s *Served) {
-			// The hash is edited along: the tiles alone would not show it.
+			// The hash is changed as well, since tiles alone would not show it.
 			leaves := bundle(t, s, firstBundle, 256)
 			leaves[17].Commitment[0] ^= 1
 			s.Files[firstBundle] = ledger.FormatBundle(leaves)
@@ -70,7 +70,7 @@ func Tamperings() []Tampering {
 			s.resign(t, foreign, func(*ledger.Checkpoint) {})
 		}},
 		{"forked checkpoint", func(t testing.TB, s *Served) {
-			// The log's own key, over a history that is not the one served.
+			// The log's own key signs a history that is not the one served.
 			s.resign(t, s.Key, func(c *ledger.Checkpoint) { c.Root = tlog.RecordHash([]byte("another")) })
 		}},
 		{"checkpoint of a longer log", func(t testing.TB, s *Served) {
