@@ -1,17 +1,16 @@
-// Package client is the Go client of the REST API: one method for each route,
-// with a context, answering the types of api/v1.
+// Package client is the Go client of the REST API: one method for each route, with a
+// context, answering the types of api/v1.
 //
-// Refusals come back as faults, with the kind, type, text and details that the
-// server gave, so that a program compares them as if it had called the desk
-// itself. A server that cannot be reached is a fault of kind Unavailable, type
-// "unreachable".
+// Refusals come back as faults, with the kind, type, text and details that the server
+// gave, so that a program compares them as if it had called the desk itself. A server
+// that cannot be reached is a fault of kind Unavailable, type "unreachable".
 //
-// The client trusts the server for nothing that is evidence: whoever needs to
-// know that a warrant or a ledger is genuine gives it to ledger/proof or ledger.
+// The client believes the server's evidence no more than anybody else's: a program that
+// has to know whether a warrant or a ledger is genuine verifies it with ledger/proof or
+// ledger.
 //
-// It sends a request again only where that is safe: reads, questions that store
-// nothing, and changes that carry an Idempotency-Key, after a refused connection
-// or a 503.
+// It sends a request again only where that is safe: reads, questions that store nothing,
+// and changes that carry an Idempotency-Key, after a refused connection or a 503.
 package client
 
 import (
@@ -44,12 +43,12 @@ const MaxAnswer = 32 << 20
 type Client struct {
 	// Rand makes idempotency keys.
 	Rand io.Reader
-	// Attempts is how often a safe request is sent at most.
+	// Attempts is the largest number of times that a safe request is sent.
 	Attempts int
-	// Pause is waited before the second attempt, and twice as long before each further one.
+	// Pause is the wait before the second attempt; before each further one it doubles.
 	Pause time.Duration
-	// BeginsAgain, if set, is told why Events begins again from the first alarm, once
-	// each time: the desk's ledger ends before the place to go on from.
+	// BeginsAgain, if set, is called each time that Events begins again from the first
+	// alarm, with the reason: the desk's ledger ends before the place to go on from.
 	BeginsAgain func(why error)
 
 	base  string
@@ -57,9 +56,9 @@ type Client struct {
 	http  *http.Client
 }
 
-// New returns a client of the desk at baseURL, such as "http://127.0.0.1:7400".
-// token may be empty for what needs none; a nil h is a client with no time-out
-// of its own, since contexts give one.
+// New returns a client of the desk at baseURL, such as "http://127.0.0.1:7400". token may
+// be empty for routes that need none. A nil h means a client with no time-out of its own,
+// since contexts give one.
 func New(baseURL, token string, h *http.Client) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -89,7 +88,7 @@ type call struct {
 	body   any
 	key    string // idempotency key; drawn by change
 	asks   bool   // a POST that stores nothing
-	accept string // media type wanted; empty for JSON
+	accept string // the wanted media type; empty for JSON
 }
 
 func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
@@ -101,8 +100,7 @@ func (c *Client) ask(ctx context.Context, path string, body, into any) error {
 	return c.into(ctx, call{method: http.MethodPost, path: path, body: body, asks: true}, into)
 }
 
-// change sends what changes something, under a fresh idempotency key, so that
-// it may be sent again.
+// change sends a change under a fresh idempotency key, so that it may be sent again.
 func (c *Client) change(ctx context.Context, method, path string, query url.Values, body, into any) error {
 	var b [16]byte
 	if _, err := io.ReadFull(c.Rand, b[:]); err != nil {
@@ -119,7 +117,7 @@ func (c *Client) into(ctx context.Context, k call, into any) error {
 	if into == nil {
 		return nil
 	}
-	// Members that this client does not know are of a newer server.
+	// A newer server may send members that this client does not know.
 	if err := json.Unmarshal(raw, into); err != nil {
 		return fault.New(fault.Internal, "foreign-answer", "The desk's answer to %s %s is not understood.", k.method, k.path).Because(err)
 	}
@@ -153,8 +151,8 @@ func (c *Client) send(ctx context.Context, k call) ([]byte, error) {
 	}
 }
 
-// mayRetry reports whether the server said that it did nothing yet: it could
-// not be reached at all, or answered 503.
+// mayRetry reports whether the server has done nothing: it could not be reached at all,
+// or it answered 503.
 func mayRetry(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errBusy)
 }
@@ -162,7 +160,7 @@ func mayRetry(err error) bool {
 // errBusy is the hidden cause of faults that came with a 503.
 var errBusy = errors.New("503 Service Unavailable")
 
-// once sends a call. after is how long the server asks to wait.
+// once sends a call once. after is the wait that the server asks for.
 func (c *Client) once(ctx context.Context, k call, body []byte) (raw []byte, after time.Duration, err error) {
 	target := c.base + k.path
 	if len(k.query) > 0 {
@@ -213,7 +211,7 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (raw []byte, aft
 	return nil, after, restore(res, raw)
 }
 
-// restore makes the fault again that the server answered with.
+// restore turns the server's problem document back into a fault.
 func restore(res *http.Response, raw []byte) error {
 	busy := res.StatusCode == http.StatusServiceUnavailable
 	var p v1.Problem

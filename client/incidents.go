@@ -35,25 +35,25 @@ func (c *Client) Incident(ctx context.Context, id string) (i v1.Incident, err er
 	return i, c.get(ctx, incidentPath(id, ""), nil, &i)
 }
 
-// IncidentReport returns all that is known about an incident, and what those
-// involved did in the last days; 0 is as many as the desk thinks fit.
+// IncidentReport returns all that is known about an incident, and what the people
+// involved did in the last days; 0 means the desk's default.
 func (c *Client) IncidentReport(ctx context.Context, id string, days int) (r v1.IncidentReport, err error) {
 	return r, c.get(ctx, incidentPath(id, "/report"), values("days", number(int64(days))), &r)
 }
 
-// IncidentRuling says what a policy set would have ruled on what an incident is
-// about, by the facts as they were then.
+// IncidentRuling returns the ruling that a policy set would have made on the act of an
+// incident, by the facts of that time.
 func (c *Client) IncidentRuling(ctx context.Context, id string, files map[string]string) (r incident.Ruled, err error) {
 	return r, c.ask(ctx, incidentPath(id, "/ruling"), v1.PolicyFiles{Files: files}, &r)
 }
 
-// Attribution says who is answerable for what an incident is about.
+// Attribution says who is answerable for the act of an incident.
 func (c *Client) Attribution(ctx context.Context, id string) (a incident.Attribution, err error) {
 	return a, c.get(ctx, incidentPath(id, "/attribution"), nil, &a)
 }
 
-// IncidentBundle returns the exact bytes of an incident's bundle; see
-// incident.Verify. That it was made is an entry of the ledger.
+// IncidentBundle returns the exact bytes of an incident's bundle; see incident.Verify.
+// Making it leaves an entry in the ledger.
 func (c *Client) IncidentBundle(ctx context.Context, id string, personal bool) ([]byte, error) {
 	var q url.Values
 	if personal {
@@ -67,12 +67,12 @@ func (c *Client) OpenIncident(ctx context.Context, n v1.NewIncident) (i v1.Incid
 	return i, c.change(ctx, http.MethodPost, v1.Base+"/incidents", nil, n, &i)
 }
 
-// AssignTask gives somebody something to do.
+// AssignTask gives a task of an incident to a worker.
 func (c *Client) AssignTask(ctx context.Context, id string, n v1.NewTask) (i v1.Incident, err error) {
 	return i, c.change(ctx, http.MethodPost, incidentPath(id, "/tasks"), nil, n, &i)
 }
 
-// FinishTask says what came of the caller's task.
+// FinishTask reports the result of the caller's task.
 func (c *Client) FinishTask(ctx context.Context, id string, number int64, r v1.TaskResult) (i v1.Incident, err error) {
 	return i, c.change(ctx, http.MethodPost, incidentPath(id, "/tasks/"+strconv.FormatInt(number, 10)+"/result"), nil, r, &i)
 }
@@ -83,7 +83,7 @@ func (c *Client) ProposeFindings(ctx context.Context, id string, f v1.Findings) 
 	return r, c.change(ctx, http.MethodPost, incidentPath(id, "/findings"), nil, f, &r)
 }
 
-// Sightings lists what the watch saw and restored, newest first.
+// Sightings lists the changes that the watch saw and restored, newest first.
 func (c *Client) Sightings(ctx context.Context, f v1.SightingFilter) (p v1.Page[v1.Sighting], err error) {
 	q := values("kind", f.Kind, "platform", f.Platform, "cursor", f.Cursor, "limit", number(int64(f.Limit)))
 	return p, c.get(ctx, v1.Base+"/sightings", q, &p)
@@ -98,11 +98,11 @@ func (c *Client) Alarms(ctx context.Context, f v1.AlarmFilter) (p v1.Page[v1.Ala
 // FromNow as the place for Events begins after the newest alarm.
 const FromNow int64 = -2
 
-// Events calls each with every alarm after a place, which is the Entry of the
-// last one seen or -1 for the beginning, as it is raised. It goes on where it was
-// after a connection that broke, until ctx ends, each returns an error, or the
-// desk refuses. If the desk's ledger ends before the place, since it was founded
-// anew, Events tells BeginsAgain and begins with the desk's first alarm.
+// Events calls each with every alarm after a place, as it is raised. The place is the
+// Entry of the last alarm seen, or -1 for the beginning. After a broken connection Events
+// goes on where it was, until ctx ends, each returns an error, or the desk refuses. If
+// the desk's ledger ends before the place, since the desk was founded anew, Events calls
+// BeginsAgain and goes on from the desk's first alarm.
 func (c *Client) Events(ctx context.Context, place int64, each func(v1.Alarm) error) error {
 	pause := c.Pause
 	for {
@@ -136,10 +136,10 @@ func (c *Client) Events(ctx context.Context, place int64, each func(v1.Alarm) er
 	}
 }
 
-// longestPause is how long Events waits before it connects again.
+// longestPause is the longest wait before Events connects again.
 const longestPause = 5 * time.Second
 
-// stop is an error of each.
+// stop wraps an error of each.
 type stop struct{ error }
 
 // events reads one connection's events. It returns io.ErrUnexpectedEOF when the

@@ -17,7 +17,7 @@ func requestPath(id string, rest string) string {
 	return v1.Base + "/requests/" + url.PathEscape(id) + rest
 }
 
-// values builds a query of pairs, leaving out the empty ones.
+// values builds a query from pairs and leaves out the empty ones.
 func values(pairs ...string) url.Values {
 	q := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -42,18 +42,18 @@ func seconds(d time.Duration) string {
 	return d.String()
 }
 
-// Status asks what anybody may know of the desk; it needs no token.
+// Status returns the public facts about the desk; it needs no token.
 func (c *Client) Status(ctx context.Context) (s v1.Status, err error) {
 	return s, c.get(ctx, v1.Base+"/status", nil, &s)
 }
 
-// Matters asks what there is to know of how the desk is.
+// Matters returns all that people should know about the state of the desk.
 func (c *Client) Matters(ctx context.Context) (m v1.Matters, err error) {
 	return m, c.get(ctx, v1.Base+"/status/matters", nil, &m)
 }
 
-// SignIn shows a signed ask and gets a token, whose secret is the one that the ask
-// names by its hash; it needs no token.
+// SignIn hands in a signed ask and gets a token. Its secret is the one whose hash the ask
+// holds. SignIn needs no token.
 func (c *Client) SignIn(ctx context.Context, a actions.SignedTokenAsk) (t v1.Token, err error) {
 	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/tokens", body: a}, &t)
 }
@@ -91,8 +91,8 @@ func (c *Client) Request(ctx context.Context, id string) (r v1.Request, err erro
 	return r, c.get(ctx, requestPath(id, ""), nil, &r)
 }
 
-// Wait returns a request as soon as its version is newer than the given one, or
-// as it is after the wait.
+// Wait returns a request as soon as its version is newer than the given one, or its
+// present state after the wait.
 func (c *Client) Wait(ctx context.Context, id string, version int64, wait time.Duration) (r v1.Request, err error) {
 	return r, c.get(ctx, requestPath(id, ""), values("version", number(version), "wait", seconds(wait)), &r)
 }
@@ -123,8 +123,8 @@ func (c *Client) Withdraw(ctx context.Context, id string, w v1.Withdrawal) (r v1
 	return r, c.change(ctx, http.MethodPost, requestPath(id, "/withdrawal"), nil, w, &r)
 }
 
-// Rows returns the rows of an import that waits for signatures. Whoever signs compares
-// them with the root in the action (proof.RowsRoot).
+// Rows returns the rows of an import that waits for signatures. A signer compares them
+// with the root in the action (proof.RowsRoot).
 func (c *Client) Rows(ctx context.Context, id string) (r v1.Rows, err error) {
 	return r, c.get(ctx, requestPath(id, "/rows"), nil, &r)
 }
@@ -171,20 +171,20 @@ func (c *Client) Subject(ctx context.Context, subject string) (s v1.Subject, err
 	return s, c.get(ctx, v1.Base+"/subjects", url.Values{"subject": {subject}}, &s)
 }
 
-// Exposure asks who could do what to a subject: with an empty kind each that its
-// platform offers, at the zero time now. people has the workers named.
+// Exposure returns who could do what to a subject. An empty kind means each kind that the
+// platform offers; the zero time means now. people makes the answer name workers.
 func (c *Client) Exposure(ctx context.Context, subject string, kind actions.Kind, at time.Time, people bool) (e v1.Exposure, err error) {
 	q := values("subject", subject, "kind", string(kind), "at", instant(at), "people", truth(people))
 	return e, c.get(ctx, v1.Base+"/exposure", q, &e)
 }
 
-// ExposureTable asks the same of the subjects of a tier that the desk knows.
+// ExposureTable returns the exposure of the subjects of a tier that the desk knows.
 func (c *Client) ExposureTable(ctx context.Context, tier actions.Tier, kind actions.Kind, at time.Time, people bool) (t v1.ExposureTable, err error) {
 	q := values("tier", string(tier), "kind", string(kind), "at", instant(at), "people", truth(people))
 	return t, c.get(ctx, v1.Base+"/exposure/table", q, &t)
 }
 
-// Reach asks what a worker could do alone, now and on the last day.
+// Reach returns the acts that a worker could do alone, now and on the last day.
 func (c *Client) Reach(ctx context.Context, id workforce.WorkerID) (r v1.Reach, err error) {
 	return r, c.get(ctx, v1.Base+"/workers/"+url.PathEscape(string(id))+"/reach", nil, &r)
 }
@@ -218,13 +218,13 @@ func (c *Client) Policy(ctx context.Context) (p v1.Policy, err error) {
 	return p, c.get(ctx, v1.Base+"/policy", nil, &p)
 }
 
-// CheckPolicy asks what can be said of a set against the people of this desk.
-// Nothing is stored.
+// CheckPolicy checks a set against the people of this desk. Nothing is stored.
 func (c *Client) CheckPolicy(ctx context.Context, files map[string]string) (r v1.PolicyReport, err error) {
 	return r, c.ask(ctx, v1.Base+"/policy/check", v1.PolicyFiles{Files: files}, &r)
 }
 
-// Backtest asks what a set would have ruled on recorded requests. Nothing is stored.
+// Backtest returns the rulings that a set would have made on recorded requests. Nothing
+// is stored.
 func (c *Client) Backtest(ctx context.Context, ask v1.BacktestAsk) (b v1.Backtest, err error) {
 	return b, c.ask(ctx, v1.Base+"/policy/backtest", ask, &b)
 }
@@ -243,15 +243,15 @@ func (c *Client) VerifierKey(ctx context.Context) (string, error) {
 	return string(raw), err
 }
 
-// Governance returns entries of the governance chain from a number on, with
-// what opens their leaves.
+// Governance returns entries of the governance chain from a number on, with the salts
+// that open their leaves.
 func (c *Client) Governance(ctx context.Context, from int64) (b v1.Bodies, err error) {
 	q := url.Values{"from": {strconv.FormatInt(from, 10)}}
 	return b, c.get(ctx, "/ledger/bodies/governance", q, &b)
 }
 
-// TierEntries returns the entries that say to which tier rules once raised a subject,
-// PLATFORM:ID, opened for that subject alone.
+// TierEntries returns the entries by which rules once raised a subject, PLATFORM:ID,
+// opened for that subject alone.
 func (c *Client) TierEntries(ctx context.Context, subject string) (b v1.TierBodies, err error) {
 	return b, c.get(ctx, "/ledger/bodies/tiers", url.Values{"subject": {subject}}, &b)
 }

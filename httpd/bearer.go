@@ -8,7 +8,7 @@ import (
 	"countersign.dev/fault"
 )
 
-// Bearer returns the secret that a request shows.
+// Bearer returns the secret in a request's Authorization header.
 func Bearer(header string) (string, error) {
 	scheme, secret, ok := strings.Cut(header, " ")
 	if header == "" {
@@ -21,7 +21,7 @@ func Bearer(header string) (string, error) {
 	return secret, nil
 }
 
-// Authenticate says who a request comes from.
+// Authenticate returns the caller of a request.
 func Authenticate(d *desk.Desk, r *http.Request) (desk.Caller, error) {
 	secret, err := Bearer(r.Header.Get("Authorization"))
 	if err != nil {

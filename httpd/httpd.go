@@ -1,14 +1,14 @@
-// Package httpd is how the desk meets HTTP: the listener, the API mux and the
-// browser mux, the served ledger, the only table from errors to statuses, and one
-// structured log event for each request.
+// Package httpd is the desk's HTTP: the listener, the API mux and the browser mux, the
+// served ledger, the only table from errors to statuses, and one structured log event for
+// each request.
 //
-// It decides nothing about the desk. It trusts nobody who connects: bodies and
-// headers are bounded and timed, a foreign Host header is refused (a web page
-// could otherwise reach a desk on this machine under a name of its own), posts
-// from other sites are refused, a panic answers 500 and tells nothing.
+// It decides nothing about the desk. It trusts nobody who connects: bodies and headers
+// are bounded and timed, a foreign Host header is refused (a web page could otherwise
+// reach a desk on this machine under a name of its own), posts from other sites are
+// refused, a panic answers 500 and tells nothing.
 //
-// It promises that what is answered to a refusal comes from one function, Fail,
-// and that neither tokens, query strings nor personal data reach the log.
+// It promises that every refusal is answered by one function, Fail, and that neither
+// tokens, query strings nor personal data reach the log.
 package httpd
 
 import (
@@ -24,7 +24,7 @@ import (
 	"countersign.dev/fault"
 )
 
-// DefaultAddress is where the desk listens if nothing else is said.
+// DefaultAddress is the address on which the desk listens if no other is given.
 const DefaultAddress = "127.0.0.1:7400"
 
 // Limits and times of every connection.
@@ -37,14 +37,14 @@ const (
 	grace             = 10 * time.Second // for requests under way at shutdown
 )
 
-// Config is what a server is made of.
+// Config holds all that a server needs.
 type Config struct {
 	Desk *desk.Desk
 	API  http.Handler // everything under /api/
 	// Publish serves checkpoint and tiles to anybody; else they need a token.
 	Publish bool
-	// Hosts are further names by which the desk may be called, without port.
-	// An address on the loopback interface is always called by its own names.
+	// Hosts are further names for the desk in Host headers, without port. On a loopback
+	// address the desk always answers to the machine's own names.
 	Hosts  []string
 	Links  []Link // further lines of the page at /
 	Now    func() time.Time
@@ -74,11 +74,11 @@ func New(c Config) *Server {
 	return s
 }
 
-// ServeHTTP answers one request as Serve does for those that it accepts.
+// ServeHTTP answers one request in the same way as Serve.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Serve answers requests until ctx ends, then lets those under way finish for a
-// short time: waits end at once. It closes l. After a shutdown it returns nil.
+// Serve answers requests until ctx ends. Then it gives requests under way a short time to
+// finish, and ends waits at once. It closes l. After a shutdown it returns nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler: s.local(l), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
@@ -103,7 +103,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// routes is every route but the API's own.
+// routes has every route but those of the API.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", s.config.API)
@@ -112,7 +112,7 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// bound refuses what is not for this desk.
+// bound refuses requests that are not for this desk.
 func (s *Server) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w.Header())
@@ -159,7 +159,7 @@ func (s *Server) ours(r *http.Request) bool {
 	return ip != nil && ip.Equal(listening)
 }
 
-// secure sets what every answer carries; pages widen the policy for themselves.
+// secure sets the headers of every answer; pages widen the policy for themselves.
 func secure(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -11,8 +11,8 @@ import (
 	"countersign.dev/fault"
 )
 
-// ledgerMux serves the ledger as C2SP tlog-tiles, its verifier key, and the
-// governance chain with what opens its leaves.
+// ledgerMux serves the ledger as C2SP tlog-tiles, its verifier key, and the governance
+// chain with the salts that open its leaves.
 func (s *Server) ledgerMux() http.Handler {
 	mux := http.NewServeMux()
 	get := func(path string, answer func(http.ResponseWriter, *http.Request) error) {
@@ -72,8 +72,8 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request) error {
 	return send(w, page.ContentType, page.Data)
 }
 
-// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3) as far as gzip goes:
-// named, by itself or by "*", and not with a weight of 0.
+// acceptsGzip reports whether Accept-Encoding (RFC 9110, section 12.5.3) allows gzip: it
+// is named, by itself or by "*", and not with a weight of 0.
 func acceptsGzip(header string) bool {
 	star := false
 	for part := range strings.SplitSeq(header, ",") {
@@ -115,11 +115,11 @@ func (s *Server) verifierKey(w http.ResponseWriter, r *http.Request) error {
 func send(w http.ResponseWriter, media string, data []byte) error {
 	w.Header().Set("Content-Type", media)
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-	_, _ = w.Write(data) // whoever hung up does not hear that it failed
+	_, _ = w.Write(data) // a client that has hung up does not learn that it failed
 	return nil
 }
 
-// chainPage is how many governance entries one answer holds at most.
+// chainPage is the largest number of governance entries in one answer.
 const chainPage = 500
 
 // governance answers with entries of the governance chain from a number on. It
@@ -147,8 +147,8 @@ func (s *Server) governance(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// tiers answers with the entries that say what rules once raised a subject to, opened
-// for that subject alone. It always needs a token.
+// tiers answers with the entries by which rules once raised a subject, opened for that
+// subject alone. It always needs a token.
 func (s *Server) tiers(w http.ResponseWriter, r *http.Request) error {
 	by, err := Authenticate(s.config.Desk, r)
 	if err != nil {

@@ -11,12 +11,11 @@ import (
 	"countersign.dev/fault"
 )
 
-// tries is how many ports are tried after a taken one.
+// tries is the number of ports that are tried after a taken one.
 const tries = 50
 
-// Listen opens an address. If its port is taken the next free one is used, and
-// moved says so in a sentence; an address that somebody gave explicitly is used
-// or is an error.
+// Listen opens an address. If its port is taken it uses the next free one, and moved says
+// so in a sentence. If a person gave the address explicitly, a taken port is an error.
 func Listen(ctx context.Context, address string, explicit bool) (l net.Listener, moved string, err error) {
 	host, portText, err := net.SplitHostPort(address)
 	port, errPort := strconv.Atoi(portText)

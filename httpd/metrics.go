@@ -14,7 +14,7 @@ import (
 	"countersign.dev/desk"
 )
 
-// meters is what is counted for Prometheus. Nothing of it names anybody.
+// meters holds the counts for Prometheus. None of them names anybody.
 type meters struct {
 	answers *prometheus.CounterVec // requests, by the status that they were answered with
 	handler http.Handler
@@ -31,7 +31,7 @@ func newMeters(d *desk.Desk) *meters {
 
 func (m *meters) count(status int) { m.answers.WithLabelValues(strconv.Itoa(status)).Inc() }
 
-// What the desk counts, at each scrape.
+// The desk's own counts, read at each scrape.
 var (
 	alarmsTotal     = prometheus.NewDesc("countersign_alarms_total", "Alarms that were raised, by kind.", []string{"kind"}, nil)
 	incidentsOpen   = prometheus.NewDesc("countersign_incidents_open", "Incidents that are open, by tier.", []string{"tier"}, nil)
@@ -43,7 +43,7 @@ var (
 	executorStopped = prometheus.NewDesc("countersign_executor_stopped", "1 if the executor refuses burdening acts; left out if it does not answer.", nil, nil)
 )
 
-// scrapePatience is how long a scrape waits for the desk and its executor.
+// scrapePatience bounds the time for which a scrape waits for the desk and its executor.
 const scrapePatience = 5 * time.Second
 
 // counted asks the desk at each scrape.
@@ -89,7 +89,7 @@ func (c counted) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// metrics answers whoever asks from this machine, or shows a token.
+// metrics answers callers on this machine, and callers with a token.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
 	if !fromHere(r) {
 		if _, err := Authenticate(s.config.Desk, r); err != nil {
@@ -100,8 +100,8 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// fromHere reports whether a request comes from this machine itself, and not from
-// elsewhere through a proxy that runs here.
+// fromHere reports whether a request was made on this machine, and not elsewhere and
+// passed on by a proxy that runs here.
 func fromHere(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

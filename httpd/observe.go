@@ -12,7 +12,7 @@ import (
 	"countersign.dev/fault"
 )
 
-// event is what is known of a request when it is logged.
+// event holds the facts of a request for the log.
 type event struct {
 	mu  sync.Mutex
 	err error
@@ -20,7 +20,7 @@ type event struct {
 
 type eventKey struct{}
 
-// Note keeps the error with which a request is refused for its log event.
+// Note keeps the error that refuses a request, for the request's log event.
 func Note(ctx context.Context, err error) {
 	if e, ok := ctx.Value(eventKey{}).(*event); ok {
 		e.mu.Lock()
@@ -29,7 +29,7 @@ func Note(ctx context.Context, err error) {
 	}
 }
 
-// recorder remembers what was answered.
+// recorder remembers the status and size of the answer.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -55,7 +55,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// observe logs one event for each request, and answers for those that panic.
+// observe logs one event for each request, and answers requests whose handler panics.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.config.Now()

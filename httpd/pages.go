@@ -20,8 +20,8 @@ var page = template.Must(template.New("page").Parse(pageText))
 // pagePolicy lets the page load its own style and nothing else.
 const pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-// browserMux serves what people look at. Posts from other sites are refused here
-// for every route that there will be.
+// browserMux serves pages for people. It refuses posts from other sites on every route,
+// present and future.
 func (s *Server) browserMux() http.Handler {
 	mux := http.NewServeMux()
 	get := func(pattern string, answer func(http.ResponseWriter, *http.Request) error) {

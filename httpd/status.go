@@ -27,7 +27,7 @@ var byKind = map[fault.Kind]int{
 	fault.Unavailable:     http.StatusServiceUnavailable,
 }
 
-// Types of refusals of HTTP's own, which have statuses of their own.
+// Types of HTTP's own refusals, which have statuses of their own.
 const (
 	methodNotAllowed = "method-not-allowed"
 	unsupportedMedia = "unsupported-media-type"
@@ -55,7 +55,7 @@ func Statuses() []int {
 	return slices.Compact(all)
 }
 
-// ProblemOf is what may be shown of an error.
+// ProblemOf returns the part of an error that may be shown.
 func ProblemOf(err error) v1.Problem {
 	kind, typ := fault.KindOf(err), fault.TypeOf(err)
 	status, ok := byType[typ]
@@ -70,8 +70,8 @@ func ProblemOf(err error) v1.Problem {
 	return p
 }
 
-// Fail answers a request with an error: the one way in which anything is refused.
-// The error is noted for the log.
+// Fail answers a request with an error. All refusals go through it. The error is noted
+// for the log.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	Note(r.Context(), err)
 	p := ProblemOf(err)
@@ -89,7 +89,7 @@ func FailureHeaders(h http.Header, p v1.Problem) {
 	}
 }
 
-// MethodNotAllowed answers what asks a path for something that it does not do. What
+// MethodNotAllowed answers requests whose method the path does not allow. A path that
 // answers GET answers HEAD as well.
 func MethodNotAllowed(allowed ...string) http.HandlerFunc {
 	if i := slices.Index(allowed, http.MethodGet); i >= 0 && !slices.Contains(allowed, http.MethodHead) {
@@ -101,7 +101,7 @@ func MethodNotAllowed(allowed ...string) http.HandlerFunc {
 	}
 }
 
-// NotFound answers for paths at which there is nothing.
+// NotFound answers requests for paths that do not exist.
 func NotFound(w http.ResponseWriter, r *http.Request) {
 	Fail(w, r, fault.New(fault.NotFound, "no-such-route", "There is nothing at %q.", clip(r.URL.Path)))
 }
@@ -111,7 +111,7 @@ func UnsupportedMedia(got string) error {
 	return fault.New(fault.Invalid, unsupportedMedia, "The body is of type %q; send application/json.", clip(got))
 }
 
-// KeyReused is the error for an Idempotency-Key that came with something else before.
+// KeyReused is the error for an Idempotency-Key that came with another request before.
 func KeyReused() error {
 	return fault.New(fault.Invalid, keyReused, "This Idempotency-Key came with another request before; use a new key for each.")
 }
@@ -126,5 +126,5 @@ func write(w http.ResponseWriter, r *http.Request, status int, media string, v a
 	w.Header().Set("Content-Type", media)
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)
-	_, _ = w.Write(b) // whoever hung up does not hear that it failed
+	_, _ = w.Write(b) // a client that has hung up does not learn that it failed
 }

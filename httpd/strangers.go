@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// mostStrangers is how many connections may be open on which nobody has shown a
-// token yet. One has up to 50 KiB.
+// mostStrangers is the largest number of open connections on which nobody has shown a
+// token yet. One takes up to 50 KiB.
 const mostStrangers = 2048
 
-// strangers are the connections on which nobody is known. When there are too many,
-// the oldest is closed: whoever has a token shows it with the first request, and a
-// connection on which somebody is known is never closed for this.
+// strangers are the connections on which nobody has shown a token. When there are too
+// many, the oldest is closed. A client with a token shows it with the first request, and
+// its connection is never closed for this reason.
 type strangers struct {
 	mu   sync.Mutex
 	most int
@@ -33,7 +33,7 @@ func (s *strangers) watch(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		if oldest := s.add(c); oldest != nil {
-			_ = oldest.Close() // its goroutine is told, and says so in StateClosed
+			_ = oldest.Close() // its goroutine learns it, and says so in StateClosed
 		}
 	case http.StateClosed, http.StateHijacked:
 		s.remove(c)
@@ -69,25 +69,25 @@ func (s *strangers) context(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, strangerKey{}, func() { s.remove(c) })
 }
 
-// Known says that somebody is known on the connection of a request.
+// Known notes that a token was shown on the connection of a request.
 func Known(ctx context.Context) {
 	if known, ok := ctx.Value(strangerKey{}).(func()); ok {
 		known()
 	}
 }
 
-// NewServer returns a server for a handler that may wait for long, or answer for
-// ever, but reads bodies itself: headers are bounded, a body must come within a
-// time, and a connection on which nothing is asked is closed.
+// NewServer returns a server for a handler that may wait for long, or answer without end,
+// but bounds its bodies itself. Headers are bounded, a body must come within a time, and
+// an idle connection is closed.
 func NewServer(h http.Handler) *http.Server {
 	return &http.Server{Handler: timely(h), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 }
 
-// bodyTime is how long a body may take on servers of NewServer.
+// bodyTime bounds the time for a body on servers of NewServer.
 const bodyTime = 30 * time.Second
 
-// timely gives each body its time. The time is taken back once the body is read:
-// it would end whoever waits for the answer.
+// timely gives each body its deadline, and removes it once the body is read: it would end
+// a handler that goes on waiting.
 func timely(h http.Handler) http.Handler { return within(h, bodyTime) }
 
 func within(h http.Handler, d time.Duration) http.Handler {

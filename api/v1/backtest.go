@@ -8,7 +8,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// BacktestAsk asks what a proposed set would have ruled.
+// BacktestAsk asks for the rulings that a proposed set would have made.
 type BacktestAsk struct {
 	Files map[string]string `json:"files" minProperties:"1" maxProperties:"200"`
 	Since canonical.Time    `json:"since" doc:"replay what was asked from here on"`
@@ -16,7 +16,7 @@ type BacktestAsk struct {
 	Limit int               `json:"limit,omitempty" minimum:"0" maximum:"1000" doc:"how many changes are listed, left out: none; all are counted"`
 }
 
-// Backtest is what a replay of recorded requests against a proposed set found.
+// Backtest is the result of a replay of recorded requests against a proposed set.
 type Backtest struct {
 	Policy         canonical.Digest       `json:"policy" doc:"digest of the proposed set"`
 	Since          canonical.Time         `json:"since"`
@@ -54,21 +54,21 @@ type Change struct {
 	Index     int64              `json:"index" doc:"of the ledger entry"`
 }
 
-// Answer is what a set says of an act.
+// Answer is a set's answer on an act.
 type Answer struct {
 	Verdict policy.Verdict `json:"verdict"`
 	Need    actions.Need   `json:"need"`
 	Reasons []proof.Reason `json:"reasons"`
 }
 
-// LostSigner is somebody whose signature would not have counted.
+// LostSigner is a person whose signature would not have counted.
 type LostSigner struct {
 	Worker  workforce.WorkerID `json:"worker"`
 	Verdict actions.Verdict    `json:"verdict"`
 	Reasons []proof.Reason     `json:"reasons"`
 }
 
-// Finding is a record that somebody changed, or a desk that entered what it did not rule.
+// Finding is a record that somebody changed, or an entry that contradicts the ruling.
 type Finding struct {
 	Index   int64  `json:"index"`
 	Request string `json:"request"`

@@ -22,7 +22,7 @@ type Subject struct {
 	Resolution   *actions.Resolution `json:"resolution,omitempty" doc:"the executor's signed word on who this is; it goes into what is signed about the subject"`
 }
 
-// State is what a platform shows of a subject.
+// State is a subject's state as its platform shows it.
 type State struct {
 	Status platform.Status       `json:"status"`
 	Mark   platform.Mark         `json:"mark" doc:"whose measure it is: CSGN- and a request, or something foreign"`
@@ -32,7 +32,7 @@ type State struct {
 	Seen   canonical.Time        `json:"seen"`
 }
 
-// Capabilities is what a connector promises of its platform.
+// Capabilities holds the promises of a connector about its platform.
 type Capabilities struct {
 	Abilities     []Ability       `json:"abilities"`
 	Facts         []platform.Fact `json:"facts"`
@@ -41,7 +41,7 @@ type Capabilities struct {
 	RequestLife   int             `json:"request_life"`
 }
 
-// Ability is what a platform can do for one verb and sort of subject.
+// Ability says what a platform can do for one verb and sort of subject.
 type Ability struct {
 	Verb  platform.Verb `json:"verb"`
 	Sort  platform.Sort `json:"sort"`
@@ -49,7 +49,7 @@ type Ability struct {
 	Marks bool          `json:"marks"`
 }
 
-// Policy is the set in force with what stands beside it in the chain.
+// Policy is the set in force, with the settings beside it in the chain.
 type Policy struct {
 	Digest     canonical.Digest  `json:"digest"`
 	Files      map[string]string `json:"files"`
@@ -63,7 +63,7 @@ type PolicyFiles struct {
 	Files map[string]string `json:"files" minProperties:"1" maxProperties:"200"`
 }
 
-// PolicyReport is what can be said of a set before it is proposed.
+// PolicyReport holds all findings about a set before it is proposed.
 type PolicyReport struct {
 	Digest   canonical.Digest `json:"digest"`
 	Policies int              `json:"policies"`

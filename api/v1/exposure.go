@@ -8,7 +8,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Exposure is who could do what to one subject.
+// Exposure says who could do what to one subject.
 type Exposure struct {
 	Subject    platform.Subject   `json:"subject"`
 	Sort       platform.Sort      `json:"sort" doc:"empty where the subject could not be read"`
@@ -27,13 +27,13 @@ type Exposure struct {
 	Unread        string          `json:"unread" doc:"in a table: why the subject could not be read; it then counts as critical"`
 }
 
-// Indispensable is somebody without whom the desk could not go on.
+// Indispensable is a person without whom the desk could not go on.
 type Indispensable struct {
 	Worker workforce.WorkerID `json:"worker"`
 	For    []actions.Kind     `json:"for" doc:"what nobody could do any more: desk.admit, desk.key, desk.freeze (to thaw)"`
 }
 
-// ExposedAct is who could do one kind of act.
+// ExposedAct says who could do one kind of act.
 type ExposedAct struct {
 	Kind      actions.Kind   `json:"kind"`
 	Effect    actions.Effect `json:"effect"`
@@ -43,14 +43,14 @@ type ExposedAct struct {
 	Coverage  Coverage       `json:"coverage"`
 }
 
-// Alone is who could do an act now, at once and without anybody else.
+// Alone says who could do an act now, at once and without anybody else.
 type Alone struct {
 	Count  int     `json:"count"`
 	Can    []Alike `json:"can"`
 	Cannot []Alike `json:"cannot"`
 }
 
-// Alike is people of whom the same is true.
+// Alike is a group of people of whom the same is true.
 type Alike struct {
 	Count   int                  `json:"count"`
 	Person  PersonSort           `json:"person" doc:"what kind of person; the vendor is that of one of them"`
@@ -72,7 +72,7 @@ type Collusion struct {
 	Ways   []Way `json:"ways"`
 }
 
-// Way is one way to an act with the fewest people who can go it.
+// Way is one way to an act, with the smallest group that can go it.
 type Way struct {
 	Way     string   `json:"way" doc:"act, emergency, reversal, or a change of the desk after which the act is done"`
 	People  int      `json:"people" doc:"different ones of both groups; 0: nobody can"`
@@ -90,7 +90,7 @@ type Member struct {
 	Worker workforce.WorkerID `json:"worker,omitempty" doc:"only if asked for"`
 }
 
-// Coverage is how many could countersign an act.
+// Coverage counts the people who could countersign an act.
 type Coverage struct {
 	Need  actions.Need `json:"need" doc:"the strictest slots of any who may request it"`
 	Now   []Alike      `json:"now"`
@@ -98,8 +98,8 @@ type Coverage struct {
 	Short []int        `json:"short" doc:"the hours in which there are fewer than the need and one more"`
 }
 
-// Holders are those who hold what lets them act around the desk, as whoever runs
-// the desk declares.
+// Holders are the people who could act around the desk, by the declaration of the desk's
+// operator.
 type Holders struct {
 	Platform []string `json:"platform" doc:"of the platform's staff or administrator's credential"`
 	Executor []string `json:"executor" doc:"of the executor's machine"`
@@ -116,7 +116,7 @@ type ExposureTable struct {
 	Left  int            `json:"left" doc:"subjects that the desk knows besides and did not look at"`
 }
 
-// Reach is what one worker could do alone, now and on the last day.
+// Reach lists the acts that one worker could do alone, now and on the last day.
 type Reach struct {
 	Worker  workforce.WorkerID `json:"worker"`
 	At      canonical.Time     `json:"at"`
@@ -125,7 +125,7 @@ type Reach struct {
 	LastDay []Deed             `json:"last_day" doc:"then, if nothing changes but the time"`
 }
 
-// Deed is something that one person could do alone.
+// Deed is an act that one person could do alone.
 type Deed struct {
 	Platform string         `json:"platform"`
 	Kind     actions.Kind   `json:"kind"`
@@ -133,8 +133,8 @@ type Deed struct {
 	Reasons  []proof.Reason `json:"reasons"`
 }
 
-// CoverageChange is who could countersign a takedown on one tier of a platform,
-// and its collusion number, before and after a change of the desk.
+// CoverageChange compares, before and after a change of the desk, how many could
+// countersign a takedown on one tier of a platform, and its collusion number.
 type CoverageChange struct {
 	Platform string       `json:"platform"`
 	Tier     actions.Tier `json:"tier"`

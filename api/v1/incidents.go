@@ -28,7 +28,7 @@ type Incident struct {
 	Closed   canonical.Time     `json:"closed"`
 }
 
-// Task is something to be done before an incident is closed.
+// Task is a piece of work that has to be done before an incident is closed.
 type Task struct {
 	Number int64              `json:"number"`
 	Text   string             `json:"text"`
@@ -53,20 +53,20 @@ type NewIncident struct {
 	Deed    actions.SaltedDeed `json:"deed" doc:"what you signed of it"`
 }
 
-// NewTask is a task of an incident. Its owner is independent of those involved.
+// NewTask is a task of an incident. Its owner is independent of the people involved.
 type NewTask struct {
 	Text  string             `json:"text" maxLength:"2000"`
 	Owner workforce.WorkerID `json:"owner" maxLength:"64"`
 	Deed  actions.SaltedDeed `json:"deed" doc:"what you signed of it"`
 }
 
-// TaskResult is what came of a task; its owner says so.
+// TaskResult is the result of a task, as its owner reports it.
 type TaskResult struct {
 	Result string             `json:"result" maxLength:"2000"`
 	Deed   actions.SaltedDeed `json:"deed" doc:"what you signed of it"`
 }
 
-// Findings are the text with which somebody proposes to close an incident.
+// Findings are the text with which a person proposes to close an incident.
 type Findings struct {
 	Text string             `json:"text" maxLength:"50000"`
 	Deed actions.SaltedDeed `json:"deed" doc:"what you signed of it"`
@@ -109,7 +109,7 @@ type AlarmFilter struct {
 	Limit  int
 }
 
-// Sighting is a record of what the watch saw, or did after a breach.
+// Sighting is a record of a change that the watch saw, or of what it did after a breach.
 type Sighting struct {
 	Sequence int64           `json:"sequence" doc:"counts the executor's records"`
 	Kind     string          `json:"kind"`

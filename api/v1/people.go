@@ -26,7 +26,7 @@ type Worker struct {
 	Person   *Person            `json:"person,omitempty" doc:"only if asked for, and if the desk lets you read it"`
 }
 
-// Standing is who a worker is now.
+// Standing is a worker's present standing.
 type Standing struct {
 	Engaged  bool           `json:"engaged"`
 	Why      string         `json:"why" doc:"why not engaged"`

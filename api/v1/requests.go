@@ -9,7 +9,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Wish is what a worker wants done, before it is an action.
+// Wish is a worker's wish, before it is an action.
 type Wish struct {
 	Kind     actions.Kind     `json:"kind" maxLength:"64" doc:"of the catalogue, such as account.takedown"`
 	Subject  string           `json:"subject,omitzero" maxLength:"600" doc:"PLATFORM:ID or PLATFORM:@HANDLE; empty for kinds of the desk"`
@@ -19,7 +19,7 @@ type Wish struct {
 	Category actions.Category `json:"category,omitzero" enum:",legal,child-safety"`
 	Change   canonical.Raw    `json:"change,omitzero" doc:"for kinds of the desk: the change, with all its members"`
 	Key      workforce.KeyID  `json:"key" maxLength:"64" doc:"the key that will sign"`
-	// Records are for a forecast; what counts comes with the submission.
+	// Records are for a forecast only; the binding ones come with the submission.
 	Records []workforce.Record `json:"records,omitempty" doc:"for desk.admit: the workers, to say in the draft what becomes of coverage"`
 }
 
@@ -46,7 +46,7 @@ type Submission struct {
 	Rows   []Row          `json:"rows,omitempty" doc:"for desk.admit: the workers, in the order that was signed"`
 }
 
-// Row is one worker of an import with what opens the sealed fields.
+// Row is one worker of an import with the openings of the sealed fields.
 type Row struct {
 	Row      actions.Row      `json:"row"`
 	Openings []ledger.Opening `json:"openings" maxItems:"16"`

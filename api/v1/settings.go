@@ -6,7 +6,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Desk is what the desk is set to beside its policy, people and platforms.
+// Desk holds the desk's settings beside its policy, people and platforms.
 type Desk struct {
 	Orders     []StandingOrder `json:"orders" doc:"standing orders that were placed"`
 	Modes      []Mode          `json:"modes" doc:"of every tier of every platform"`
@@ -31,7 +31,7 @@ type StandingOrder struct {
 	InForce    bool           `json:"in_force"`
 }
 
-// Mode is what is done on a tier of a platform.
+// Mode says whether the watch only observes a tier of a platform or enforces on it.
 type Mode struct {
 	Platform string       `json:"platform"`
 	Tier     actions.Tier `json:"tier"`

@@ -1,12 +1,12 @@
-// Package v1 is the wire form of the REST API under /api/v1: what the server
-// writes and the client reads, and the other way round. Types are written out
-// apart from the domain's, so that a field is public only by being listed here.
+// Package v1 is the wire form of the REST API under /api/v1: the server writes it and the
+// client reads it, and the other way round. Types are written out apart from the
+// domain's, so that a field is public only by being listed here.
 //
-// The documents that people sign or that prove something (action, statement,
-// signature, ruling, warrant, ledger entries) are formats of their own and stand
-// here as they are; in answers they are in canonical form (RFC 8785).
+// The documents that people sign or that prove something (action, statement, signature,
+// ruling, warrant, ledger entries) are formats of their own and stand here unchanged; in
+// answers they are in canonical form (RFC 8785).
 //
-// The package is pure and is trusted with nothing: the server validates what it
+// The package is pure. Nothing relies on it for safety: the server validates what it
 // reads, the client verifies what it is told with ledger/proof.
 package v1
 
@@ -29,7 +29,7 @@ const (
 	MaxBody      = 1 << 20  // bytes of a body that carries a policy set or findings
 	MaxRowsBody  = 16 << 20 // bytes of a body that carries rows of an import
 	MaxPage      = 100      // items of one page
-	DefaultPage  = 50       // items of one page where nothing else is asked for
+	DefaultPage  = 50       // items of one page if no other number is asked for
 	MaxWait      = 30       // seconds that ?wait= may ask for
 )
 
@@ -45,7 +45,7 @@ const ProblemBase = "https://countersign.dev/problems/"
 // ProblemType is the media type of refusals (RFC 9457).
 const ProblemType = "application/problem+json"
 
-// Problem is every refusal.
+// Problem is the form of every refusal.
 type Problem struct {
 	Type   string   `json:"type" doc:"https://countersign.dev/problems/ and a stable slug; what programs compare"`
 	Title  string   `json:"title"`
@@ -55,7 +55,7 @@ type Problem struct {
 	Errors []Detail `json:"errors" doc:"more of the same, each with its own place"`
 }
 
-// Detail is one of several things wrong with one input.
+// Detail is one of several faults in one input.
 type Detail struct {
 	At   string `json:"at"`
 	Text string `json:"text"`
@@ -70,7 +70,7 @@ func DetailsOf(ds []fault.Detail) []Detail {
 	return out
 }
 
-// Status is what anybody may know of a desk: no personal data.
+// Status holds the public facts about a desk: no personal data.
 type Status struct {
 	Version   string           `json:"version" doc:"of the program"`
 	Founded   bool             `json:"founded"`
@@ -83,14 +83,14 @@ type Status struct {
 	Executor  *ExecutorStatus  `json:"executor,omitempty" doc:"left out if the executor does not answer"`
 }
 
-// Matters is how a desk is.
+// Matters describes the state of a desk.
 type Matters struct {
 	Needed   bool     `json:"needed" doc:"one of the items needs a person"`
 	Sections []string `json:"sections" doc:"all of them, in their order; one without items is well"`
 	Items    []Matter `json:"items" doc:"in the order of the sections"`
 }
 
-// Matter is one thing that people should know of how the desk is.
+// Matter is one fact about the state of the desk that people should know.
 type Matter struct {
 	Section  string         `json:"section"`
 	Severity string         `json:"severity" enum:"page,warn,info" doc:"page and warn need a person"`
@@ -103,14 +103,14 @@ type Matter struct {
 	Tier     actions.Tier   `json:"tier"`
 }
 
-// LedgerStatus is how far the ledger goes.
+// LedgerStatus is the ledger's size and root.
 type LedgerStatus struct {
 	Size       int64  `json:"size"`
 	Hash       string `json:"hash" doc:"RFC 6962 root in base64"`
 	Governance int64  `json:"governance" doc:"entries of the governance chain"`
 }
 
-// ExecutorStatus is what the executor says of itself.
+// ExecutorStatus is the executor's own report.
 type ExecutorStatus struct {
 	Executor   string         `json:"executor"`
 	Size       int64          `json:"size" doc:"of the ledger that it has followed"`
@@ -118,7 +118,7 @@ type ExecutorStatus struct {
 	Clock      canonical.Time `json:"clock"`
 	Stopped    string         `json:"stopped" doc:"why it refuses burdening acts; empty if it does not"`
 	Platforms  []string       `json:"platforms"`
-	// Watches say how the watch of each platform is.
+	// Watches are the states of the watches, one for each platform.
 	Watches []proof.WatchStatus        `json:"watches"`
 	Facts   map[string][]platform.Fact `json:"facts,omitempty" doc:"what each platform's connector gives; a platform that was never reached is not there"`
 }
@@ -131,7 +131,7 @@ type Platform struct {
 	Facts     []platform.Fact `json:"facts,omitempty" doc:"what its connector promised to give when it was connected"`
 }
 
-// Entry is a ledger entry as a worker may read it.
+// Entry is a ledger entry in the form that a worker may read.
 type Entry struct {
 	Index  int64          `json:"index"`
 	Class  string         `json:"class"`
@@ -154,8 +154,8 @@ type Body struct {
 	Salt  canonical.Bytes `json:"salt"`
 }
 
-// TierBody opens a leaf that says to which tier rules once raised subjects, and in it
-// one subject.
+// TierBody opens a leaf that records tiers to which rules once raised subjects, and one
+// subject in it.
 type TierBody struct {
 	Body
 	Sealed []ledger.Opening `json:"sealed" doc:"what opens the subject that was asked for"`
@@ -166,7 +166,7 @@ type TierBodies struct {
 	Items []TierBody `json:"items"`
 }
 
-// Bodies are entries of the governance chain with what opens their leaves. They
+// Bodies are entries of the governance chain with the salts that open their leaves. They
 // carry no personal field.
 type Bodies struct {
 	From   int64  `json:"from" doc:"number of the first governance entry asked for"`
