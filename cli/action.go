@@ -95,7 +95,7 @@ func (c *actionShow) Run(ctx context.Context, s *Session) error {
 			return err
 		}
 	}
-	// With JSON the change itself is in the answer, and rows have a route of their own.
+	// With --json the change itself is in the answer, and rows have a route of their own.
 	whole := &Page{color: s.Color}
 	if r.Status == actions.StatusHeld && !s.JSON {
 		if err := s.whole(ctx, whole, d, r.ID, r.Action); err != nil {
@@ -212,7 +212,7 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 	}
 	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, wording.Need(r.Need, inRecovery(r)))
 	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
-		// Saying no is safe, whatever the desk shows.
+		// A refusal is safe, whatever the desk shows.
 		s.Say("What it changes cannot be shown: %s", fault.TextOf(err))
 	}
 	if err := s.Confirm("Decline it?", c.Yes); err != nil {
@@ -222,7 +222,7 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 	if r, err = d.Decline(ctx, r.ID, v1.Decline{Signed: signed, Alarm: c.Alarm, Reason: c.Reason}); err != nil {
 		return err
 	}
-	// Saying no is what was asked for: it is done.
+	// The worker asked for the refusal: it is done.
 	return s.Answer(r, func(p *Page) { describeRequest(p, r, s.Now()) })
 }
 

@@ -72,7 +72,7 @@ func parsePast(s string, now time.Time) (canonical.Time, error) {
 	return canonical.At(m.at), nil
 }
 
-// turnWords say how a ruling changes, after a number.
+// turnWords say in which way a ruling changes, after a number.
 var turnWords = map[proof.Turn]string{
 	proof.NowPermitted:      "now permitted, without a countersignature",
 	proof.NowPossible:       "forbidden then, now possible with countersignatures",
@@ -96,7 +96,7 @@ var unreadWords = map[proof.Unread]string{
 	proof.UnreadKey:     "refused for the key that signed, of which no fact is recorded",
 }
 
-// summary writes what a backtest counts.
+// summary writes the counts of a backtest.
 func summary(p *Page, b v1.Backtest) {
 	p.Line("From %s to %s: %s and %s by policy ruled on again, facts as then.", wording.When(b.Since), wording.When(b.Until), wording.Many(int(b.Requests), "request"), wording.Many(int(b.Refusals), "refusal"))
 	if b.Changed == 0 {
@@ -175,7 +175,7 @@ func requestOf(c v1.Change) string {
 	return c.Request
 }
 
-// answerWords says an answer in a few words.
+// answerWords puts an answer in a few words.
 func answerWords(a v1.Answer) string {
 	if a.Verdict == policy.Held {
 		return "held: " + a.Need.String()
@@ -191,12 +191,11 @@ func reasonText(rs []proof.Reason) string {
 	return strings.Join(all, " ")
 }
 
-// proposalWindow is what a proposal is backtested over before it is signed.
+// proposalWindow is the time over which a proposal is backtested before it is signed.
 const proposalWindow = 30 * 24 * time.Hour
 
-// showBacktest tells whoever is about to propose a set what it would have changed
-// lately. Where that is too much to replay at once they are told so, and the
-// proposal goes on.
+// showBacktest shows a person who is about to propose a set what it would have changed
+// lately. If that is too much to replay at once, it says so, and the proposal goes on.
 func showBacktest(ctx context.Context, s *Session, files map[string]string) error {
 	d, err := s.desk()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	v1 "countersign.dev/api/v1"
 )
 
-// asking are the flags of changes of the desk that others countersign.
+// asking holds the flags of changes of the desk that others countersign.
 type asking struct {
 	Reason string `required:"" help:"Why, for those who countersign and for the ledger."`
 	signing
@@ -18,8 +18,8 @@ func (c *signing) change(ctx context.Context, s *Session, k actions.Kind, change
 	return c.request(ctx, s, v1.Wish{Kind: k, Reason: reason}, change, nil)
 }
 
-// subject reads a subject as the desk knows it, and checks that it is the one that
-// was named.
+// subject reads a subject as the desk knows it, and checks that it is the one that the
+// person named.
 func (s *Session) subject(ctx context.Context, name string) (v1.Subject, error) {
 	d, err := s.desk()
 	if err != nil {

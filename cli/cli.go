@@ -1,14 +1,14 @@
-// Package cli is the command line of a desk: one command a noun and a verb, one
-// file for each noun.
+// Package cli is the command line of a desk: one command a noun and a verb, one file for
+// each noun.
 //
-// It is the worker's own agent and trusts the desk with nothing that it can
-// check itself: a draft that the desk writes is compared with what was asked and
-// shown in words before the worker's key signs it, a warrant and a ledger are
-// verified here with ledger/proof and ledger, and a policy set is compiled here.
+// It works for the worker, and trusts the desk with nothing that it can check itself: it
+// compares a draft that the desk writes with the worker's wish and shows it in words
+// before the worker's key signs it; it verifies a warrant and a ledger with ledger/proof
+// and ledger; it compiles a policy set.
 //
-// It promises that every command answers with exactly one JSON object on the
-// standard output if --json is given, and everything else on the standard
-// error; and that the exit code says what became of it: see Done and the others.
+// It promises that every command answers with exactly one JSON object on the standard
+// output if --json is given, and writes everything else to the standard error; and that
+// the exit code tells the outcome: see Done and the others.
 package cli
 
 import (
@@ -31,13 +31,13 @@ import (
 
 // Exit codes.
 const (
-	Done     = 0 // done, or held: it goes on without us
+	Done     = 0 // done, or held and still on its way
 	Refused  = 1 // the answer is no
 	Wrong    = 2 // wrong use, or bad input
 	CouldNot = 3 // no answer: something is not there, or broke
 )
 
-// Program is what a command gets from the process that it runs in.
+// Program holds what a command uses of its process.
 type Program struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -45,13 +45,13 @@ type Program struct {
 	Now            func() time.Time
 	Rand           io.Reader
 	HTTP           *http.Client // nil: one with a time limit
-	// DialExecutor and FindExecutor reach an executor past the desk: by its address
-	// and token, and by the folder of its desk. Nil: it cannot be reached.
+	// DialExecutor and FindExecutor reach an executor without the desk: by its address and
+	// token, and by the folder of its desk. Nil: it cannot be reached.
 	DialExecutor func(address, token string) Executor
 	FindExecutor func(dir string) (address, token string, err error)
 	Version      string
-	// Interactive says that a person sits there: questions may be asked. It is so
-	// only if both Stdin and Stderr are a terminal. Else nothing is signed without --yes.
+	// Interactive says that a person is there who can answer questions. It is so only if
+	// both Stdin and Stderr are a terminal. Otherwise nothing is signed without --yes.
 	Interactive bool
 	// Color says that the output is a terminal that shows colours.
 	Color bool
@@ -109,8 +109,8 @@ func Parser(grammar any, stdout, stderr io.Writer, o ...kong.Option) (*kong.Kong
 	}, o...)...)
 }
 
-// Run carries one command out and returns the exit code. global is the Global
-// that grammar embeds.
+// Run carries out one command and returns the exit code. global is the Global that
+// grammar embeds.
 func Run(ctx context.Context, p Program, grammar any, global *Global, args []string) (code int) {
 	wantJSON := slices.Contains(args, "--json")
 	var help bytes.Buffer
@@ -168,7 +168,7 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// exitCodes say how a kind of fault ends a command. A test proves it complete.
+// exitCodes gives the exit code for each kind of fault. A test proves it complete.
 var exitCodes = map[fault.Kind]int{
 	fault.Internal:        CouldNot,
 	fault.Invalid:         Wrong,
@@ -183,8 +183,8 @@ var exitCodes = map[fault.Kind]int{
 	fault.Unavailable:     CouldNot,
 }
 
-// next says what a person may do about a fault whose own text cannot know of
-// the command line.
+// next adds to a fault, by its type, what a person may do on the command line, which the
+// fault's own text cannot know.
 var next = map[string]string{
 	"unauthenticated":  "Sign in: countersign token create --worker YOU --key FILE --save",
 	"bad-token":        "Sign in again: countersign token create --worker YOU --key FILE --save",
@@ -238,7 +238,7 @@ func (s *Session) fail(err error, hint string) int {
 	return exitCodes[kind]
 }
 
-// failure is the one object of a command that failed.
+// failure is the one JSON object of a command that failed.
 type failure struct {
 	Error problem `json:"error"`
 }

@@ -11,11 +11,11 @@ import (
 	"countersign.dev/workforce"
 )
 
-// patience bounds a whole command's talk with the desk beyond what it waits for
-// on purpose.
+// patience bounds the time that a whole command talks with the desk, beyond the wait that
+// it asks for.
 const patience = 60 * time.Second
 
-// deskClient is the desk as commands use it.
+// deskClient is a client of the desk with the calls that several commands share.
 type deskClient struct{ *client.Client }
 
 // desk returns a client of the configured desk.

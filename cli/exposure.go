@@ -63,7 +63,8 @@ func (c *exposureCommand) Run(ctx context.Context, s *Session) error {
 	return s.Answer(e, func(p *Page) { c.page(p, e) })
 }
 
-// check ends the command with 1 where fewer people are enough than are required.
+// check ends the command with exit code 1 if fewer people are enough than the flag
+// requires.
 func (c *exposureCommand) check(s *Session, e v1.Exposure) {
 	if c.Require > 0 && (e.Unread != "" || e.Number > 0 && e.Number < c.Require) {
 		s.End(Refused)
@@ -94,7 +95,7 @@ func (c *exposureCommand) table(p *Page, t v1.ExposureTable) {
 	}
 }
 
-// weakest returns the act that fewest people can bring about, and their way.
+// weakest returns the act that the fewest people can bring about, and their way.
 func weakest(e v1.Exposure) (a v1.ExposedAct, w v1.Way) {
 	for _, a := range e.Acts {
 		for _, w := range a.Collusion.Ways {
@@ -138,7 +139,8 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 	}
 }
 
-// indispensableWords names those without whom the desk could not go on, and for what.
+// indispensableWords names the people without whom the desk could not go on, and the
+// changes that need them.
 func indispensableWords(all []v1.Indispensable) string {
 	if len(all) == 0 {
 		return "nobody"
@@ -296,7 +298,7 @@ func entries(n int64) string {
 	return fmt.Sprintf("%d entries", n)
 }
 
-// deedsWords lists what somebody could do alone, by kind.
+// deedsWords lists the acts that a person could do alone, by kind.
 func deedsWords(deeds []v1.Deed) string {
 	var lines []string
 	for _, platform := range platformsOf(deeds) {
@@ -327,8 +329,8 @@ func platformsOf(deeds []v1.Deed) []string {
 	return slices.Compact(all)
 }
 
-// reachFacts says what somebody could do alone; nothing where the desk does not
-// let the caller read it.
+// reachFacts returns the acts that a person could do alone; nothing if the desk does not
+// let the caller read them.
 func reachFacts(r *v1.Reach) [][2]string {
 	if r == nil {
 		return nil
@@ -340,7 +342,7 @@ func reachFacts(r *v1.Reach) [][2]string {
 	return pairs
 }
 
-// coverageWords says what a change does to who could countersign.
+// coverageWords says how a change alters the number of people who could countersign.
 func coverageWords(p *Page, changes []v1.CoverageChange) {
 	if len(changes) == 0 {
 		return

@@ -50,10 +50,10 @@ type difference struct {
 	Leavers   []changedRow     `json:"leavers"`
 	Changes   []changedRow     `json:"changes"`
 	Unchanged int              `json:"unchanged"`
-	Skipped   []changedRow     `json:"skipped"` // not sent, and why
+	Skipped   []changedRow     `json:"skipped"` // not sent, with the reason
 	Missing   []missingWorker  `json:"missing"` // at the desk, engaged, and not in the file
 
-	rows []workforce.Row // that change something, by worker
+	rows []workforce.Row // the rows that change something, by worker
 }
 
 type changedRow struct {
@@ -64,7 +64,7 @@ type changedRow struct {
 
 type missingWorker struct {
 	Worker  workforce.WorkerID `json:"worker"`
-	Command string             `json:"command"` // that would end the engagement
+	Command string             `json:"command"` // the command that would end the engagement
 }
 
 func (c *workerImport) Run(ctx context.Context, s *Session) error {
@@ -108,8 +108,9 @@ func (c *workerImport) Run(ctx context.Context, s *Session) error {
 	return c.request(ctx, s, w, change, sealed)
 }
 
-// maxForecast is how many rows go with a draft, whose size the desk limits, so that
-// it can say what becomes of coverage. A record has half a kilobyte at most.
+// maxForecast is the number of rows that are sent with a draft, so that the desk can
+// forecast coverage. The desk limits the size of a draft, and a record has half a
+// kilobyte at most.
 const maxForecast = 1500
 
 func zone(name string) *time.Location {
@@ -162,8 +163,8 @@ func vendorsKnown(rows []workforce.Row, vendors []v1.Vendor) error {
 	return nil
 }
 
-// linesKnown refuses managers that nobody knows, and circles of managers: both would
-// make people independent of each other who are not.
+// linesKnown refuses managers that nobody knows, and circles of managers: both would make
+// people count as independent of each other who are not.
 func linesKnown(rows []workforce.Row, managers map[workforce.WorkerID]workforce.WorkerID, elsewhere bool) error {
 	unknown, circles := workforce.Lines(rows, func(w workforce.WorkerID) (workforce.WorkerID, bool) {
 		m, ok := managers[w]
@@ -193,7 +194,7 @@ func nameRows(n int) string {
 	return fmt.Sprintf("%d rows name", n)
 }
 
-// differ sorts the rows of a file by what they change.
+// differ sorts the rows of a file by the changes that they make.
 func differ(rows []workforce.Row, present []v1.Worker, now time.Time) *difference {
 	diff := &difference{Joiners: []changedRow{}, Leavers: []changedRow{}, Changes: []changedRow{}, Skipped: []changedRow{}, Missing: []missingWorker{}}
 	have := map[workforce.WorkerID]v1.Worker{}
@@ -230,7 +231,7 @@ func (d *difference) sort(r workforce.Row, have map[workforce.WorkerID]v1.Worker
 				d.Unchanged++
 				return
 			}
-			// A directory that still lists somebody must not bring them back.
+			// A staff directory that still lists a person who left must not bring them back.
 			row.What = []string{"the engagement ended on " + wording.When(end) + "; a row that begins a new one starts after that"}
 			d.Skipped = append(d.Skipped, row)
 			return
@@ -291,8 +292,8 @@ func areMany(n int) string {
 	return fmt.Sprintf("%d workers are", n)
 }
 
-// seal makes the change that is signed, and the rows with what opens their
-// sealed fields.
+// seal makes the change that is signed, and the rows with the openings of their sealed
+// fields.
 func (d *difference) seal(rand io.Reader, founding bool) (actions.Admit, []v1.Row, error) {
 	change := actions.Admit{File: d.File, Rows: int64(len(d.rows)), Founding: founding,
 		Joiners: int64(len(d.Joiners)), Leavers: int64(len(d.Leavers)), Changes: int64(len(d.Changes))}

@@ -187,7 +187,7 @@ func vendorWords(v workforce.VendorID) string {
 	return string(v)
 }
 
-// precise says an instant to the millisecond.
+// precise writes an instant to the millisecond.
 func precise(t canonical.Time) string {
 	if t.IsZero() {
 		return ""
@@ -333,15 +333,15 @@ func (c *incidentUndo) Help() string {
 type undone struct {
 	Succeeded []lifted   `json:"succeeded"` // done, or held for others
 	Failed    []unlifted `json:"failed"`
-	Replaced  []replaced `json:"replaced"` // there was nothing of it to lift
+	Replaced  []replaced `json:"replaced"` // their measures were not in force any more
 	Nothing   string     `json:"nothing"`  // why there was nothing to undo; empty if there was something
 }
 
-// replaced is a request whose measure is not in force any more, since that of another took
-// its place, and is undone here too or was over before.
+// replaced is a request whose measure is not in force any more: the measure of another
+// request took its place. That one is undone here too, or was over before.
 type replaced struct {
 	Request string `json:"request"`
-	By      string `json:"by"` // the newest
+	By      string `json:"by"` // the newest such request
 }
 
 type lifted struct {
@@ -398,7 +398,7 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	for _, id := range chosen {
 		draft, err := c.draft(ctx, s, d, me, id)
 		if fault.Is(err, "wrong-draft") {
-			return err // a desk that lies gets no signature under anything
+			return err // a desk that lies gets no signature at all
 		}
 		if err != nil {
 			failed(id, err)
@@ -448,8 +448,8 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// around returns the breach, if --all is asked for and what it left is there still: no
-// request did it, so there is none whose undo would lift it.
+// around returns the breach if --all is given and its mark still stands. No request left
+// that mark, so there is no request whose undo would lift it.
 func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
 	if !c.All || r.Incident.Breach == "" || !r.Up.IsZero() {
 		return []unlifted{}
@@ -467,8 +467,8 @@ func nothingToUndo(r v1.IncidentReport) string {
 	return text
 }
 
-// choose returns the requests that are meant, each of which is the contested one
-// or of those that the people involved touched.
+// choose returns the requests to undo. Each must be the contested one, or one that the
+// people involved had a part in.
 func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentReport) ([]string, error) {
 	var theirs, inForce []string
 	if r.Incident.Request != "" {
@@ -483,7 +483,7 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 	}
 	for _, t := range r.Touched {
 		if t.As == incident.AsCredential {
-			continue // what was done around the desk has no warrant to undo
+			continue // a change around the desk has no warrant that could be undone
 		}
 		theirs = append(theirs, t.Request)
 		if spec, ok := actions.SpecOf(t.Kind); ok && t.Status == actions.StatusExecuted && !spec.Desk && spec.InverseDirection == actions.Relieving {
@@ -501,9 +501,10 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 	return slices.Compact(slices.Sorted(slices.Values(c.Requests))), nil
 }
 
-// unreplaced leaves out of some requests those in whose place another one's measure was put
-// that is undone as well, or is over. One that was replaced by a measure which is in force
-// and is not undone here stays: its undo is refused, and the refusal names the other.
+// unreplaced leaves out requests whose measure was replaced by another one that is undone
+// here as well, or that is over. A request whose measure was replaced by one that is in
+// force and is not undone here stays in: its undo is refused, and the refusal names the
+// other.
 func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []string) (left []string, gone []replaced, err error) {
 	gone = []replaced{}
 	for _, id := range chosen {

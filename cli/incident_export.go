@@ -15,7 +15,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// incidentEvidence are the commands that carry an incident out of the desk.
+// incidentEvidence has the commands that carry an incident out of the desk.
 type incidentEvidence struct {
 	Export incidentExport `cmd:"" help:"Write one to a file: a page, Markdown, or the bundle that proves it."`
 	Verify incidentVerify `cmd:"" help:"Check a bundle offline, against a trust folder and nothing else."`
@@ -95,7 +95,7 @@ func (c *incidentExport) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// rendered puts a verified bundle into the format that was asked for.
+// rendered puts a verified bundle into the wanted format.
 func (c *incidentExport) rendered(raw []byte, v incident.Verified) ([]byte, error) {
 	o := incident.Options{Personal: v.By.Personal, Names: v.Names, Historical: c.Historical, Verified: &v, Unrooted: c.Trust == ""}
 	switch c.Format {
@@ -107,7 +107,7 @@ func (c *incidentExport) rendered(raw []byte, v incident.Verified) ([]byte, erro
 	return raw, nil
 }
 
-// incidentTrust reads a trust folder; none gives the zero trust.
+// incidentTrust reads a trust folder; without one it returns the zero trust.
 func incidentTrust(dir string) (proof.Trust, error) {
 	if dir == "" {
 		return proof.Trust{}, nil
@@ -166,7 +166,7 @@ func (c *incidentVerify) Run(_ context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	// A line feed at its end is what editors add; it is no part of the document.
+	// Editors add a line feed at the end; it is not part of the document.
 	raw = bytes.TrimSuffix(raw, []byte("\n"))
 	trust, err := incidentTrust(c.Trust)
 	if err != nil {
@@ -220,8 +220,8 @@ func (c *incidentVerify) Run(_ context.Context, s *Session) error {
 	})
 }
 
-// bundleFails makes whatever is wrong with a bundle the answer no, and not bad
-// input: somebody asked whether it holds.
+// bundleFails turns every fault of a bundle into the answer no, and not into bad input:
+// the person asked whether the bundle holds.
 func bundleFails(err error) error {
 	f := fault.As(err)
 	if f == nil || f.Kind == fault.Internal {

@@ -24,10 +24,11 @@ type keyCommands struct {
 	Revoke    keyRevoke    `cmd:"" help:"Revoke keys, at once and for ever. One person may."`
 }
 
-// EnrolmentSuffix is added to a key file's name for what is sent to an officer.
+// EnrolmentSuffix is added to a key file's name for the enrolment that is sent to an
+// officer.
 const EnrolmentSuffix = ".enrolment"
 
-// enrolling says for whom and for which desk an enrolment is made.
+// enrolling names the worker and the desk of an enrolment.
 type enrolling struct {
 	Worker workforce.WorkerID `help:"Who will sign with it: your identifier at the desk."`
 	Desk   string             `placeholder:"NAME" help:"Full name of the desk's ledger, its origin with # and the hash of entry 0, if this machine does not reach the desk: an officer reads it off countersign status. Without it the desk is asked: give --url."`
@@ -46,14 +47,14 @@ func (c *keyMake) Help() string {
 		"`countersign key enrolment FILE` writes one for another."
 }
 
-// madeKey says what was made; nothing in it is secret.
+// madeKey is the answer of key make; nothing in it is secret.
 type madeKey struct {
 	File      string              `json:"file"`
 	Key       workforce.KeyID     `json:"key"`
 	Worker    workforce.WorkerID  `json:"worker"`
 	Public    workforce.PublicKey `json:"public"`
 	Enrolment string              `json:"enrolment"` // file; empty if none was written
-	Desk      string              `json:"desk"`      // what the enrolment calls the desk; empty likewise
+	Desk      string              `json:"desk"`      // the desk's name in the enrolment; empty if none was written
 }
 
 func (c *keyMake) Run(ctx context.Context, s *Session) error {
@@ -99,15 +100,15 @@ func (m *madeKey) enrolment(s *Session, k KeyFile, desk string) error {
 	return WriteFile(m.Enrolment, append(canonical.MustMarshal(k.Enrolment(desk)), '\n'), 0o644)
 }
 
-// send says what to do with an enrolment.
+// send tells the person what to do with an enrolment.
 func (m *madeKey) send(p *Page) {
 	p.Line("Send %s to an officer of the desk %s; it holds no secret. The key signs nothing until it is enrolled:", m.Enrolment, m.Desk)
 	p.Line("  countersign key enroll %s --reason WHY", m.Enrolment)
 }
 
-// name returns what an enrolment calls the desk: the name that is given, else the one
-// that the configured desk gives, else nothing. The desk must be the one that the
-// person has signed in to, if any.
+// name returns the desk's name for an enrolment: the name that is given, else the one
+// that the configured desk gives, else nothing. If the person has signed in to a desk, it
+// must be that desk.
 func (c *enrolling) name(ctx context.Context, s *Session) (string, error) {
 	if c.Worker != "" && !workforce.ValidIdentifier(string(c.Worker)) {
 		return "", fault.New(fault.Invalid, "bad-worker", "%q is not a worker's identifier: lower-case letters, digits, dot, underscore and hyphen.", c.Worker)
@@ -247,7 +248,7 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// list is the one object of a command that lists.
+// list is the JSON object of a command that lists.
 type list[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitzero"`

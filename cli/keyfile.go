@@ -52,7 +52,7 @@ func MakeKey(rand io.Reader, w workforce.WorkerID, hardware bool) (KeyFile, erro
 	return k, nil
 }
 
-// PublicKey returns the public half as an enrolment has it.
+// PublicKey returns the public half in the form of an enrolment.
 func (k KeyFile) PublicKey() workforce.PublicKey {
 	return workforce.PublicKey{Algorithm: k.Algorithm, Public: k.Public, Credential: canonical.Bytes{}, Hardware: k.Hardware}
 }
@@ -64,8 +64,8 @@ func (k KeyFile) Sign(challenge [32]byte) actions.Signature {
 	return actions.Signature{Signature: ed25519.Sign(k.private(), challenge[:])}
 }
 
-// Enrolment returns what an officer needs to enrol the key at a desk, by the name
-// that proof.State.EnrolName and v1.Status give.
+// Enrolment returns the document with which an officer enrols the key at a desk. desk is
+// the name that proof.State.EnrolName and v1.Status give.
 func (k KeyFile) Enrolment(desk string) actions.Enrolment {
 	return actions.Enrolment{Worker: k.Worker, Key: k.PublicKey(),
 		Possession: k.Sign(actions.PossessionChallenge(desk, k.Worker, k.Key))}
@@ -96,7 +96,7 @@ func ReadKey(path string) (KeyFile, error) {
 	return k, nil
 }
 
-// WriteKey writes a new key file and never over another one.
+// WriteKey writes a new key file. It never overwrites a file.
 func WriteKey(path string, k KeyFile) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fault.New(fault.Invalid, "exists", "%s is there already; a key is never overwritten. Name another file.", path)

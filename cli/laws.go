@@ -24,7 +24,7 @@ func (*lawsShow) Help() string { return aboutLaws }
 // lawsAnswer is the answer of laws show.
 type lawsAnswer struct {
 	InForce int64 `json:"in_force"`
-	Newest  int64 `json:"newest"` // that this program knows
+	Newest  int64 `json:"newest"` // the newest that this program knows
 }
 
 func (*lawsShow) Run(ctx context.Context, s *Session) error {
@@ -55,7 +55,7 @@ func (c *lawsAdopt) Run(ctx context.Context, s *Session) error {
 	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartLaws, Laws: actions.NewestLaws}, c.Reason)
 }
 
-// laws reads what the desk is set to.
+// laws reads the desk's settings.
 func (s *Session) laws(ctx context.Context) (v1.Desk, error) {
 	d, err := s.desk()
 	if err != nil {

@@ -56,17 +56,17 @@ func (c *ledgerLog) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// GovernanceFile is the file of an export that opens the governance chain: one
-// JSON array of {index, body, salt}. It carries no personal field.
+// GovernanceFile is the file of an export that opens the governance chain: one JSON array
+// of {index, body, salt}. It carries no personal field.
 const GovernanceFile = "governance.json"
 
 // TiersFile is the file of a folder that opens batches of tiers: one JSON array of
-// {index, body, salt, sealed}. It names accounts, so that no export has it by itself:
-// `ledger export --subject` writes it, opened for the accounts that are named.
+// {index, body, salt, sealed}. It names accounts, so an export does not contain it unless
+// asked: `ledger export --subject` writes it, opened for the accounts that are named.
 const TiersFile = "tiers.json"
 
-// ledgerAt opens the ledger at a desk's address or in a folder, with what there is of
-// the tiers that rules once raised subjects to.
+// ledgerAt opens the ledger at a desk's address or in a folder, with the entries there
+// about tiers to which rules once raised subjects.
 func (s *Session) ledgerAt(ctx context.Context, where string, subjects ...string) (proof.Served, error) {
 	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
 		c, err := s.load()
@@ -122,8 +122,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// tiers are the desk's entries that say to which tier rules once raised subjects,
-// opened for these alone. An entry that names several of them is there once.
+// tiers returns the desk's entries about tiers to which rules once raised subjects,
+// opened for the named subjects alone. An entry about several of them is returned once.
 func (d deskClient) tiers(ctx context.Context, subjects ...string) ([]proof.FeedBody, error) {
 	var all []proof.FeedBody
 	for _, subject := range subjects {
@@ -142,10 +142,10 @@ func (d deskClient) tiers(ctx context.Context, subjects ...string) ([]proof.Feed
 	return all, nil
 }
 
-// served is the desk's ledger for whoever checks it.
+// served is the desk's ledger in the form that verifiers read.
 func (d deskClient) served(ctx context.Context) proof.Served {
-	// The chain is asked for by number and served by index: the entry of this number
-	// is the first one whose index is after or more.
+	// The chain is asked for by number and served by index: the entry with this number is
+	// the first one whose index is after or more.
 	var number, after int64
 	return proof.Served{Fetch: d.Ledger(ctx), Bodies: func(from int64) ([]proof.FeedBody, error) {
 		if from != after {
@@ -163,7 +163,7 @@ func (d deskClient) served(ctx context.Context) proof.Served {
 				}
 			}
 			if stretch.Next <= number {
-				return some, nil // it says that it has more and does not go on
+				return some, nil // the desk says that it has more, and gives none
 			}
 			number, after = stretch.Next, stretch.Bodies[len(stretch.Bodies)-1].Index+1
 			if len(some) > 0 {
@@ -173,8 +173,8 @@ func (d deskClient) served(ctx context.Context) proof.Served {
 	}}
 }
 
-// follow verifies a whole ledger and folds its governance chain from the entry 0
-// that the trust folder names. seen are checkpoints that it must have been through.
+// follow verifies a whole ledger and folds its governance chain from the entry 0 that the
+// trust folder names. The ledger must have gone through the checkpoints in seen.
 func (s *Session) follow(ctx context.Context, where string, folder trustFolder, trust *ledger.Trust, seen ...ledger.Checkpoint) (*proof.State, ledger.Signed, error) {
 	served, err := s.ledgerAt(ctx, where)
 	if err != nil {
@@ -208,7 +208,7 @@ type verifiedLedger struct {
 	Workers    int              `json:"workers"`
 	Policy     string           `json:"policy"`
 	Witnesses  int              `json:"witnesses"`
-	Seen       int              `json:"seen"` // checkpoints kept from before, all of which it went through
+	Seen       int              `json:"seen"` // checkpoints kept from before; the ledger went through all of them
 }
 
 func (c *ledgerVerify) Run(ctx context.Context, s *Session) error {
@@ -245,8 +245,8 @@ func (c *ledgerVerify) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// readSeen reads checkpoints that somebody kept. One that the log's key did not sign
-// says nothing about the log.
+// readSeen reads checkpoints that a person kept. A checkpoint that the log's key did not
+// sign says nothing about the log.
 func readSeen(paths []string, log note.Verifier) ([]ledger.Checkpoint, error) {
 	var all []ledger.Checkpoint
 	for _, path := range paths {
@@ -290,7 +290,7 @@ func (c *ledgerExport) Run(ctx context.Context, s *Session) error {
 	put := func(path string, data []byte) error {
 		return WriteFile(filepath.Join(c.Folder, filepath.FromSlash(path)), data, 0o644)
 	}
-	// Tiles first: the chain that is read afterwards is at least as long.
+	// Tiles first: the chain is read afterwards, so that it is at least as long.
 	signed, err := ledger.Export(d.Ledger(ctx), log, put)
 	if err != nil {
 		return err

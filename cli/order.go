@@ -58,7 +58,8 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 			return err
 		}
 		c.answer = func(r v1.Request) any { return placed{r, unbased} }
-		// Read after that, so that it covers every baseline that was counted.
+		// The instant is read after the count, so that it covers every baseline that was
+		// counted.
 		o.Vouched = canonical.At(s.Now())
 	default:
 		m, err := parseMoment(c.Vouched)
@@ -82,11 +83,12 @@ func sortedOnce(texts []string) []string {
 // the subjects.
 type placed struct {
 	v1.Request
-	Unbased *int64 `json:"unbased"` // subjects of the tier that nobody can vouch for yet; null: not known
+	Unbased *int64 `json:"unbased"` // subjects of the tier whose state nobody can vouch for yet; null: not known
 }
 
-// unbased returns how many subjects of the tier nobody can vouch for yet, nil if it
-// is not known, and warns whoever signs: the order says less than it seems to.
+// unbased returns the number of subjects of the tier whose state nobody can vouch for
+// yet, nil if it is not known. It warns the signer, since the order covers less than it
+// seems to.
 func (c *orderPlace) unbased(ctx context.Context, s *Session) (*int64, error) {
 	d, err := s.desk()
 	if err != nil {

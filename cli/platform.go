@@ -74,7 +74,7 @@ func (c *platformAdd) Run(ctx context.Context, s *Session) error {
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
 }
 
-// accepted checks that whoever asks knows what no tier rule can tell.
+// accepted checks that the person accepts that no tier rule can rank these accounts.
 func (c *platformAdd) accepted(set *policy.Set, change actions.Setting) error {
 	if change.Unranked == nil {
 		if c.Unranked {
@@ -95,11 +95,11 @@ func (c *platformAdd) accepted(set *policy.Set, change actions.Setting) error {
 	return bad
 }
 
-// reachPatience is how long platform add waits for the executor to reach a platform
-// that it has just been told of.
+// reachPatience bounds the time for which platform add waits until the executor reaches
+// the new platform.
 const reachPatience = 10 * time.Second
 
-// givenBy returns which facts the executor's connector of a platform gives.
+// givenBy returns the facts that the executor's connector gives for a platform.
 func givenBy(ctx context.Context, d deskClient, name string) ([]platform.Fact, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachPatience)
 	defer cancel()
@@ -191,7 +191,7 @@ type toRaise struct {
 }
 
 // readRaises reads a list of subjects of a platform, one a line: @HANDLE or ID, and the
-// tier. Empty lines and those that begin with # are passed over.
+// tier. It skips empty lines and lines that begin with #.
 func readRaises(name, file string) ([]toRaise, error) {
 	b, err := ReadFile(file, 1<<20)
 	if err != nil {
@@ -267,8 +267,7 @@ type promiseKept struct {
 	Took    float64              `json:"ms"`
 }
 
-// checkedName is what the platform is called during a check: marks, keys and errors
-// need a name.
+// checkedName names the platform during a check, for marks, keys and errors.
 const checkedName = "server"
 
 func (c *platformCheck) Run(ctx context.Context, s *Session) error {

@@ -27,8 +27,8 @@ type policyCommands struct {
 
 const maxPolicyFile = 1 << 20
 
-// readPolicy reads a folder of .cedar, .json and .txtar files. With base they
-// are laid over the built-in set: a file replaces the one of the same name.
+// readPolicy reads a folder of .cedar, .json and .txtar files. With base it lays them
+// over the built-in set: a file replaces the one of the same name.
 func readPolicy(dir string, base bool) (map[string]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -61,7 +61,7 @@ func readPolicy(dir string, base bool) (map[string]string, error) {
 	return files, nil
 }
 
-// inForce leaves the tests out: what is signed is what rules.
+// inForce leaves the tests out: only the files that rule are signed.
 func inForce(files map[string]string) map[string]string {
 	out := maps.Clone(files)
 	maps.DeleteFunc(out, func(name, _ string) bool { return strings.HasSuffix(name, ".txtar") })
@@ -97,7 +97,7 @@ func (c *policyCheck) Help() string {
 	return "Needs no desk. Files of the folder ending in .txtar are policy tests: facts, a request, the expected ruling."
 }
 
-// policyReport is what can be said of a set.
+// policyReport holds all findings about a set.
 type policyReport struct {
 	OK       bool             `json:"ok"`
 	Digest   canonical.Digest `json:"digest"`
@@ -105,7 +105,7 @@ type policyReport struct {
 	Policies int              `json:"policies"`
 	Holds    int              `json:"holds"`
 	Tests    int              `json:"tests"`
-	People   bool             `json:"people"` // checked against the desk's people
+	People   bool             `json:"people"` // whether the set was checked against the desk's people
 	Problems []problemDetail  `json:"problems"`
 	Warnings []problemDetail  `json:"warnings"`
 }
@@ -149,8 +149,8 @@ func (c *policyCheck) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// enoughPeople refuses, before anybody signs for it, a set under which nobody
-// at the desk could change it again. The desk refuses it as well.
+// enoughPeople refuses, before anybody signs, a set under which nobody at the desk could
+// change it again. The desk refuses it as well.
 func enoughPeople(ctx context.Context, s *Session, files map[string]string) error {
 	d, err := s.desk()
 	if err != nil {
@@ -263,8 +263,8 @@ func (c *policyPropose) Run(ctx context.Context, s *Session) error {
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
 }
 
-// unranks returns the platforms from which a set takes the last rule about tiers that
-// could tell which accounts matter there.
+// unranks returns the platforms that would lose their last rule about tiers that can rank
+// their accounts.
 func (c *policyPropose) unranks(ctx context.Context, s *Session, files map[string]string) ([]string, error) {
 	d, err := s.desk()
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"countersign.dev/wording"
 )
 
-// Session is one command being carried out.
+// Session is one run of a command.
 type Session struct {
 	Program
 	*Global
@@ -30,7 +30,7 @@ type Session struct {
 	settings *settings
 }
 
-// Answer gives the command's one answer: doc if JSON was asked for, else what
+// Answer writes the command's one answer: doc if JSON was asked for, else the page that
 // text writes. It is called once.
 func (s *Session) Answer(doc any, text func(*Page)) error {
 	if s.answered {
@@ -54,7 +54,7 @@ func (s *Session) Answer(doc any, text func(*Page)) error {
 // Answered reports whether the command has answered.
 func (s *Session) Answered() bool { return s.answered }
 
-// Say tells the person at the terminal something that is not the answer.
+// Say tells the person at the terminal something beside the answer.
 func (s *Session) Say(format string, args ...any) {
 	fmt.Fprintln(s.Stderr, prose.Sprintf(format, args...))
 }
@@ -62,14 +62,13 @@ func (s *Session) Say(format string, args ...any) {
 // SayAll is Say for a text of several lines, such as a Page.
 func (s *Session) SayAll(text string) { fmt.Fprintln(s.Stderr, prose.Block(text)) }
 
-// End sets the exit code of a command that has answered and whose answer is no.
+// End sets the exit code of a command whose answer was given and is no.
 func (s *Session) End(code int) { s.code = code }
 
-// Confirm asks the person at the terminal before something is signed. yes is the
-// flag --yes: the person has decided already. A program that cannot ask does not
-// sign: the person may not have seen what it shows, and an answer that is typed
-// into a pipe may be a no. Errors are faults of type "cannot-ask" and
-// "not-confirmed".
+// Confirm asks the person at the terminal before something is signed. yes is the flag
+// --yes: the person has decided already. Without a terminal nothing is signed: the person
+// may not have seen the document, and an answer that is typed into a pipe may be a no.
+// Errors are faults of type "cannot-ask" and "not-confirmed".
 func (s *Session) Confirm(question string, yes bool) error {
 	if yes {
 		return nil
@@ -83,22 +82,22 @@ func (s *Session) Confirm(question string, yes bool) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	// A line that ends with the input and not with a line feed was not finished.
+	// A line that ends with the input and without a line feed was not finished.
 	if a := strings.ToLower(strings.TrimSpace(line)); err != nil || a != "y" && a != "yes" {
 		return fault.New(fault.Conflict, "not-confirmed", "Nothing was signed and nothing was sent.")
 	}
 	return nil
 }
 
-// Page is an answer for a person. Whatever is put into it is shown as package prose
-// shows text from outside, except for words that the page itself has coloured.
+// Page is an answer for a person. All text is escaped in the way of package prose, except
+// for words that the page itself has coloured.
 type Page struct {
 	text    strings.Builder
 	color   bool
 	painted map[string]bool
 }
 
-// String returns what was written.
+// String returns the text written so far.
 func (p *Page) String() string { return p.text.String() }
 
 // Line writes one line.
@@ -112,10 +111,10 @@ func (p *Page) Line(format string, args ...any) {
 	fmt.Fprintf(&p.text, format+"\n", shown...)
 }
 
-// Block writes a text of several lines as it is.
+// Block writes a text of several lines, unchanged.
 func (p *Page) Block(text string) { p.text.WriteString(prose.Block(text)) }
 
-// Append adds what another page has.
+// Append adds the text of another page.
 func (p *Page) Append(other *Page) { p.text.WriteString(other.String()) }
 
 func (p *Page) shown(s string) string {
@@ -138,7 +137,7 @@ func (p *Page) Table(rows [][]string) {
 	_ = w.Flush() // a strings.Builder cannot fail
 }
 
-// Facts writes pairs of a name and what it is; empty ones are left out.
+// Facts writes pairs of a name and a value, without those whose value is empty.
 func (p *Page) Facts(pairs ...[2]string) {
 	width := 0
 	for _, kv := range pairs {
@@ -176,8 +175,8 @@ func (p *Page) paint(code, word string) string {
 	return painted
 }
 
-// moment is a time given on the command line: RFC 3339, or a length from now
-// such as 72h or 3d. It is cut to the second: people sign it.
+// moment is a time given on the command line: RFC 3339, or a length from now such as 72h
+// or 3d. It is cut to the second, since people sign it.
 type moment struct {
 	given string
 	at    time.Time
@@ -218,7 +217,7 @@ func parseMoment(s string) (moment, error) {
 	return moment{given: s, after: d}, nil
 }
 
-// from returns the instant, counted from now where a length was given.
+// from returns the instant; a length is counted from now.
 func (m moment) from(now time.Time) canonical.Time {
 	switch {
 	case m.given == "":
@@ -230,7 +229,7 @@ func (m moment) from(now time.Time) canonical.Time {
 	}
 }
 
-// until says an instant and how far away it is.
+// until writes an instant and the time until then.
 func until(t canonical.Time, now time.Time) string {
 	if t.IsZero() {
 		return ""

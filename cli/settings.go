@@ -18,21 +18,21 @@ import (
 	"countersign.dev/workforce"
 )
 
-// settings is DIR/client.json: what a person need not type again. Flags come
-// before the environment, the environment before the file.
+// settings is DIR/client.json: what a person need not type again. A flag overrides the
+// environment, and the environment overrides the file.
 type settings struct {
 	URL   string `json:"url,omitzero"`   // of the desk
-	Token string `json:"token,omitzero"` // what the desk gave at `token create`
+	Token string `json:"token,omitzero"` // the secret that `token create` got from the desk
 	Key   string `json:"key,omitzero"`   // path of the key file; relative to DIR
-	// Worker is who you are at the desk.
+	// Worker is your name at the desk.
 	Worker workforce.WorkerID `json:"worker,omitzero"`
-	// Origin of the desk's ledger: a draft for another one is not signed.
+	// Origin is the origin of the desk's ledger: drafts for other ledgers are not signed.
 	Origin string `json:"origin,omitzero"`
-	// Log is what statements for the desk call its ledger: the origin and the hash
-	// of entry 0, as at the first sign-in.
+	// Log is the ledger's name in statements for the desk: the origin and the hash of entry
+	// 0, as at the first sign-in.
 	Log string `json:"log,omitzero"`
-	// Executor and ExecutorToken are for handing a freeze, an end or a revocation
-	// straight to the executor when the desk does not answer.
+	// Executor and ExecutorToken are used to hand a freeze, an end or a revocation straight
+	// to the executor when the desk does not answer.
 	Executor      string `json:"executor,omitzero"`
 	ExecutorToken string `json:"executor_token,omitzero"`
 }
@@ -87,8 +87,8 @@ func (s *Session) load() (settings, error) {
 	return c, nil
 }
 
-// keep changes DIR/client.json as it stands in the file, not as the
-// environment has it.
+// keep changes DIR/client.json. It changes the values of the file, not those that the
+// environment overrides.
 func (s *Session) keep(change func(*settings)) (string, error) {
 	path := filepath.Join(s.Folder(), settingsFile)
 	var c settings
@@ -106,8 +106,8 @@ func (s *Session) keep(change func(*settings)) (string, error) {
 	return path, WriteSecret(path, c)
 }
 
-// Remember keeps a desk's address and origin in DIR/client.json; what is empty
-// stays as it was.
+// Remember keeps a desk's address and origin in DIR/client.json. An empty argument
+// changes nothing.
 func (s *Session) Remember(url, origin string) error {
 	_, err := s.keep(func(c *settings) {
 		if url != "" {
@@ -120,7 +120,8 @@ func (s *Session) Remember(url, origin string) error {
 	return err
 }
 
-// WriteSecret writes a document that only its owner may read, all or nothing.
+// WriteSecret writes a document that only its owner may read. It writes all of it or
+// nothing.
 func WriteSecret(path string, doc any) error {
 	b, err := json.Marshal(doc, json.Deterministic(true), jsontext.WithIndent("  "))
 	if err != nil {
@@ -149,7 +150,7 @@ func WriteFile(path string, b []byte, mode fs.FileMode) error {
 	return nil
 }
 
-// ReadFile reads a file that somebody named; the error says which.
+// ReadFile reads a file that a person named; an error names the file.
 func ReadFile(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -218,8 +219,8 @@ type trustFolder struct {
 	Policy []byte
 }
 
-// trust is what a verifier is given. A policy that asks for no witness is left
-// out, since its log key stands in entry 0 as well.
+// trust returns the trust for a verifier. A policy that asks for no witness is left out,
+// since its log key stands in entry 0 as well.
 func (t trustFolder) trust(policy *ledger.Trust) proof.Trust {
 	trust := proof.Trust{Root: t.Root}
 	if policy.HasQuorum() {

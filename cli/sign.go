@@ -22,18 +22,18 @@ import (
 	"countersign.dev/workforce"
 )
 
-// signing are the flags of commands that sign.
+// signing holds the flags of commands that sign.
 type signing struct {
 	Yes  bool          `short:"y" help:"Sign without asking. What is signed is shown all the same."`
 	Wait time.Duration `default:"10s" help:"How long to wait for the outcome. 0s: not at all."`
 
-	// answer, if set, is what is answered in JSON in a request's place.
+	// answer, if set, makes the JSON answer in the place of the request.
 	answer func(v1.Request) any
 }
 
 func isRequest(s string) bool { return id.Valid(proof.RequestPrefix, s) }
 
-// identity is who signs, and for which desk.
+// identity is the signer, and the desk that the signature is for.
 type identity struct {
 	key    KeyFile
 	worker workforce.WorkerID
@@ -63,8 +63,8 @@ func (s *Session) identity() (identity, error) {
 	return me, nil
 }
 
-// request drafts what is wished, checks that the draft is that and nothing else,
-// shows it, signs it, hands it in and answers with what became of it.
+// request drafts a wish, checks that the draft is that wish and nothing else, shows it,
+// signs it, hands it in and answers with the outcome.
 func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change actions.Change, rows []v1.Row) error {
 	d, err := s.desk()
 	if err != nil {
@@ -103,7 +103,7 @@ func (c *signing) ask(ctx context.Context, s *Session, d deskClient, w v1.Wish, 
 	return c.hand(ctx, s, d, me, draft, rows)
 }
 
-// submit shows, signs and hands in a checked draft, and answers with what became of it.
+// submit shows, signs and hands in a checked draft, and answers with the outcome.
 func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) error {
 	r, err := c.hand(ctx, s, d, me, draft, rows)
 	if err != nil {
@@ -143,7 +143,7 @@ func (c *signing) finish(ctx context.Context, s *Session, d deskClient, r v1.Req
 	return s.outcome(r, doc, note)
 }
 
-// settled waits for a request that is approved to come to its end.
+// settled waits until an approved request has its outcome.
 func (d deskClient) settled(ctx context.Context, r v1.Request, wait time.Duration, now func() time.Time) (v1.Request, error) {
 	deadline := now().Add(wait)
 	for r.Status == actions.StatusApproved {
@@ -206,8 +206,8 @@ func checkVerdict(d v1.Draft, r v1.Request, v actions.Verdict, me identity, now 
 	return checkStatement(d, r.ID, v, me, r.Need, now)
 }
 
-// deed shows, asks about and signs something that is done at the desk and is no
-// action. It is written here, so that there is no draft that could be another.
+// deed shows a deed, asks for a yes, and signs. The deed is written here, so that no desk
+// can put another draft in its place.
 func (s *Session) deed(ctx context.Context, d deskClient, of actions.Deed, text, what string, yes bool) (actions.SaltedDeed, error) {
 	me, err := s.identity()
 	if err != nil {
@@ -239,14 +239,14 @@ func (s *Session) deed(ctx context.Context, d deskClient, of actions.Deed, text,
 	return out, nil
 }
 
-// tricked is the refusal to sign what was not asked for.
+// tricked is the refusal to sign something that the worker did not ask for.
 func tricked(format string, args ...any) error {
 	return fault.New(fault.Conflict, "wrong-draft",
 		"The desk's draft is not what you asked for: %s. Nothing was signed. Tell your security team; do not try again.", fmt.Sprintf(format, args...))
 }
 
-// checkDraft compares a draft with the wish: a desk that is not honest must not
-// get a signature under something else.
+// checkDraft compares a draft with the wish: a dishonest desk must not get a signature
+// for something else.
 func checkDraft(d v1.Draft, w v1.Wish, me identity, now time.Time) error {
 	a := d.Action
 	if err := a.Check(); err != nil {
@@ -279,7 +279,7 @@ func checkDraft(d v1.Draft, w v1.Wish, me identity, now time.Time) error {
 	return checkStatement(d, d.Statement.Request, proof.VerdictOf(a), me, d.Ruling.Need, now)
 }
 
-// checkSubject compares a resolved subject with what was named. A handle's
+// checkSubject compares a resolved subject with the name that the worker gave. A handle's
 // identifier is the platform's word, read by the executor; both are signed and shown.
 func checkSubject(got platform.Subject, asked string) error {
 	want, err := platform.ParseSubject(asked)
@@ -292,8 +292,8 @@ func checkSubject(got platform.Subject, asked string) error {
 	return nil
 }
 
-// knows reports whether a ledger's name is the one of the person's desk, as far as
-// that is pinned. Where only the origin is, the hash of entry 0 may follow it.
+// knows reports whether a ledger's name is the one of the worker's desk, as far as that
+// is pinned. If only the origin is pinned, the hash of entry 0 may follow it.
 func (me identity) knows(log string) bool {
 	if strings.Contains(me.log, "#") {
 		return log == me.log
@@ -302,8 +302,8 @@ func (me identity) knows(log string) bool {
 	return me.origin == "" || origin == me.origin
 }
 
-// checkStatement checks what will be hashed and signed. The need is the one that is
-// shown: its wait lengthens a statement's life, as proof.Validity says.
+// checkStatement checks the statement that will be hashed and signed. The need is the one
+// that is shown: its wait lengthens a statement's life, as proof.Validity says.
 func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, need actions.Need, now time.Time) error {
 	st := d.Statement
 	most := proof.Validity(d.Action) + time.Duration(need.Wait)*time.Second
@@ -325,7 +325,7 @@ func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, 
 	case st.Expires.Sub(st.NotBefore.Time) > most:
 		return tricked("it would be open for longer than %s", most)
 	}
-	// A minute is what law 5 gives clocks.
+	// Law 5 allows clocks to differ by a minute.
 	if off := st.NotBefore.Sub(now); off > time.Minute {
 		return fault.New(fault.Conflict, "clocks-differ", "The desk's clock is %s ahead of this machine's. Set this machine's clock; nothing was signed.", wording.Span(off))
 	}
@@ -335,7 +335,7 @@ func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, 
 	return nil
 }
 
-// show tells the person what the key is about to sign.
+// show shows the worker the document that the key is about to sign.
 func (s *Session) show(title string, d v1.Draft, needs string) {
 	p := &Page{color: s.Color}
 	p.Line("%s:", title)
@@ -358,8 +358,8 @@ func (s *Session) show(title string, d v1.Draft, needs string) {
 	fmt.Fprint(s.Stderr, p.String())
 }
 
-// rulingWords says what the policy says to a draft. One that it forbids is signed
-// and sent all the same, so that the refusal is on record.
+// rulingWords puts the policy's answer to a draft in words. A draft that it forbids is
+// signed and sent all the same, so that the refusal is on record.
 func rulingWords(r v1.Ruling) string {
 	if r.Verdict == policy.Forbidden {
 		return "no countersignature helps: the policy forbids it"
@@ -367,8 +367,8 @@ func rulingWords(r v1.Ruling) string {
 	return wording.Need(r.Need, recovering(r.Reasons))
 }
 
-// outcome answers with a request, doc in JSON, and sets the exit code that its
-// status means.
+// outcome answers with a request, or doc in JSON, and sets the exit code for the
+// request's status.
 func (s *Session) outcome(r v1.Request, doc any, note string) error {
 	switch r.Status {
 	case actions.StatusVoid, actions.StatusFailed, actions.StatusDeclined, actions.StatusFrozen, actions.StatusWithdrawn, actions.StatusExpired:
@@ -384,7 +384,7 @@ func (s *Session) outcome(r v1.Request, doc any, note string) error {
 	})
 }
 
-// describeRequest writes where a request stands and what to do next.
+// describeRequest writes the status of a request and the next step.
 func describeRequest(p *Page, r v1.Request, now time.Time) {
 	word := wording.Status(r.Status)
 	moved := r.Status == actions.StatusFailed && r.Outcome == "handle-moved"
@@ -431,7 +431,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		p.Line("To ask again, for the handle that it has now:")
 		p.Line("  countersign action again %s", r.ID)
 	case r.ReplacedBy != "":
-		// There is nothing of this one to take back.
+		// The request has nothing left to take back.
 	case r.Status == actions.StatusExecuted && r.Action.Inverse.Direction == actions.Relieving:
 		p.Line("To take it back:")
 		p.Line("  countersign action undo %s --reason WHY", r.ID)
@@ -451,12 +451,12 @@ func describeReplaced(p *Page, newest v1.Request) {
 	}
 }
 
-// final are the statuses in which a request rests.
+// final reports whether a request rests in this status.
 func final(st actions.Status) bool {
 	return !slices.Contains([]actions.Status{actions.StatusHeld, actions.StatusApproved}, st)
 }
 
-// executorWords says who carries an act out.
+// executorWords names the executor that carries an act out.
 func executorWords(name string) string {
 	if name == proof.DeskExecutor {
 		return "the desk itself"

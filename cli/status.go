@@ -21,7 +21,7 @@ func (c *statusCommand) Help() string {
 // statusDoc is the answer of status.
 type statusDoc struct {
 	Origin string         `json:"origin"`
-	Name   string         `json:"enrol_name"` // what enrolments call the desk, as key make --desk takes it
+	Name   string         `json:"enrol_name"` // the desk's name in enrolments, as key make --desk takes it
 	Size   int64          `json:"size"`       // entries of the ledger
 	At     canonical.Time `json:"at"`         // by this machine's clock
 	v1.Matters
@@ -70,7 +70,7 @@ func (c *statusCommand) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// matterWords says one matter on a line.
+// matterWords puts one matter on a line.
 func matterWords(p *Page, m v1.Matter) string {
 	text := m.Text
 	var about []string
@@ -91,7 +91,7 @@ func matterWords(p *Page, m v1.Matter) string {
 	return text
 }
 
-// whyWaiting says why nothing is heard of an approved request, as far as the desk knows.
+// whyWaiting says why an approved request has no outcome yet, as far as the desk knows.
 func whyWaiting(ctx context.Context, d deskClient, platform string) string {
 	st, err := d.Status(ctx)
 	switch {

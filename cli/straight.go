@@ -18,15 +18,15 @@ import (
 	"countersign.dev/wording"
 )
 
-// Executor is an executor as this command line speaks to it past the desk: for
-// when the desk is dead, or lies. It checks by itself what it is handed.
+// Executor is an executor that this command line reaches without the desk, for the case
+// that the desk is dead or lies. It checks by itself all that it is handed.
 type Executor interface {
 	Facts() (proof.DraftFacts, error)
 	Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error)
 }
 
-// straight are the flags of relieving changes that the executor also takes
-// straight from who signs them.
+// straight holds the flags of relieving changes that a signer may also hand straight to
+// the executor.
 type straight struct {
 	Direct    bool   `help:"Hand it straight to the executor and not to the desk."`
 	Executor  string `placeholder:"ADDRESS" help:"Where the executor listens: unix:/path or http://127.0.0.1:PORT. Default: as client.json says, else that of the desk in the folder."`
@@ -34,8 +34,8 @@ type straight struct {
 	signing
 }
 
-// relieve requests a relieving change of the desk, through the desk, or straight
-// from the executor if that was asked or the desk does not answer.
+// relieve requests a relieving change of the desk. It goes through the desk; or straight
+// to the executor, if the worker asked for that or the desk does not answer.
 func (c *straight) relieve(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
 	if c.Direct {
 		return c.hand(ctx, s, k, change, reason)
@@ -45,14 +45,14 @@ func (c *straight) relieve(ctx context.Context, s *Session, k actions.Kind, chan
 		return err
 	}
 	if _, _, missing := c.executor(s); missing != nil {
-		return err // nobody else to hand it to
+		return err // there is no executor to hand it to
 	}
 	s.Say("The desk does not answer: %s Handing it straight to the executor.", fault.TextOf(err))
 	return c.hand(ctx, s, k, change, reason)
 }
 
-// unheard reports whether an error says that the desk was not reached, and not
-// that it said no.
+// unheard reports whether an error says that the desk was not reached, and not that it
+// refused.
 func unheard(err error) bool {
 	switch f := fault.As(err); {
 	case f == nil:
@@ -64,8 +64,8 @@ func unheard(err error) bool {
 	}
 }
 
-// executor finds out where the executor is: flags, then client.json, then the
-// desk in the folder.
+// executor finds the executor's address: in flags, then in client.json, then by the desk
+// in the folder.
 func (c *straight) executor(s *Session) (address, token string, err error) {
 	set, err := s.load()
 	if err != nil {
@@ -138,14 +138,14 @@ func (c *straight) hand(ctx context.Context, s *Session, k actions.Kind, change 
 	})
 }
 
-// handed is the answer of what was handed straight to the executor.
+// handed is the answer of a change that was handed straight to the executor.
 type handed struct {
 	Request  string         `json:"request"`
 	At       canonical.Time `json:"at"`
 	Executor string         `json:"executor"`
 }
 
-// draftStraight writes what the desk would draft.
+// draftStraight writes the draft that the desk would write.
 func (s *Session) draftStraight(me identity, facts proof.DraftFacts, k actions.Kind, change actions.Change, reason string) (v1.Draft, error) {
 	if !me.knows(facts.Log) {
 		return v1.Draft{}, fault.New(fault.Conflict, "foreign-desk", "That executor serves the desk %q, and yours is %q. Nothing was signed.", facts.Log, cmp.Or(me.log, me.origin))
@@ -155,7 +155,7 @@ func (s *Session) draftStraight(me identity, facts proof.DraftFacts, k actions.K
 		return v1.Draft{}, fault.New(fault.Conflict, "clocks-differ", "The executor's clock and this machine's differ by %s. Set this machine's clock; nothing was signed.", wording.Span(max(off, -off)))
 	}
 	if facts.Clock.Before(now) {
-		now = facts.Clock.Time // else the signature would not be good there yet
+		now = facts.Clock.Time // else the signature would not be valid there yet
 	}
 	nonce := make([]byte, 16+32)
 	if _, err := io.ReadFull(s.Rand, nonce); err != nil {

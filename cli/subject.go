@@ -53,7 +53,7 @@ func (c *subjectShow) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// factWords writes a fact that a platform gives for people; Facts says which are times.
+// factWords writes a platform's fact for people; Facts says which facts are times.
 func factWords(f platform.Fact, v any) string {
 	if seconds, ok := v.(float64); ok {
 		if f == platform.FactCreated {

@@ -40,7 +40,7 @@ const tokenLife = 10 * time.Hour
 type createdToken struct {
 	Token  v1.Token `json:"token"`
 	Secret string   `json:"secret"` // empty if it was saved
-	Saved  string   `json:"saved"`  // the file, if it was
+	Saved  string   `json:"saved"`  // the file in which it was saved, if it was
 }
 
 func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
@@ -85,7 +85,7 @@ func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
 	}
 	s.Say("You sign in to the desk %s at %s as %s, with %s, until %s.", status.Origin, set.URL, worker, k.Key, until(ask.Expires, s.Now()))
 	if set.Origin == "" {
-		// The first time nothing but the address says which desk this is.
+		// At the first sign-in only the address says which desk this is.
 		if err := s.Confirm("Is that the desk that you mean?", c.Yes); err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// newAsk makes an ask, with the secret that it names.
+// newAsk makes an ask and its secret.
 func newAsk(s *Session, origin string, w workforce.WorkerID, k KeyFile, name string, life time.Duration) (v1.TokenAsk, string, error) {
 	random := make([]byte, 32+32)
 	if _, err := io.ReadFull(s.Rand, random); err != nil {

@@ -59,8 +59,8 @@ func (c *warrantShow) read(ctx context.Context, s *Session) ([]byte, error) {
 	return d.Warrant(ctx, c.Warrant)
 }
 
-// readWarrant reads a warrant's file. A line feed at its end is what
-// `warrant show --json` and editors add; it is no part of the document.
+// readWarrant reads a warrant's file. `warrant show --json` and editors add a line feed
+// at its end, which is not part of the document.
 func readWarrant(path string) ([]byte, error) {
 	raw, err := ReadFile(path, proof.MaxWarrant+1)
 	return bytes.TrimSuffix(raw, []byte("\n")), err
@@ -139,8 +139,9 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	return s.Answer(doc, func(p *Page) { describeVerified(p, doc, r) })
 }
 
-// notHeld makes whatever proof says of a warrant an answer, and not bad input:
-// somebody asked whether it holds. A ledger that cannot be read is no answer.
+// notHeld turns every fault that proof finds in a warrant into the answer no, and not
+// into bad input: the person asked whether it holds. A ledger that cannot be read gives
+// no answer.
 func notHeld(err error) error {
 	f := fault.As(err)
 	if f == nil {
@@ -187,7 +188,7 @@ func person(w workforce.Worker) string {
 	return s
 }
 
-// describeCore says what a warrant is about.
+// describeCore describes the act of a warrant.
 func describeCore(p *Page, c proof.Core) {
 	p.Line("%s", wording.Action(c.Action))
 	p.Facts(

@@ -96,7 +96,7 @@ func (c *watchCommand) Run(ctx context.Context, s *Session) error {
 	})
 }
 
-// sees says how much of a platform is seen.
+// sees says how much of a platform the watch sees.
 func sees(p *Page, w proof.WatchStatus) string {
 	switch {
 	case w.Blind != "":
@@ -109,7 +109,7 @@ func sees(p *Page, w proof.WatchStatus) string {
 	return p.Good("all")
 }
 
-// every says how often each critical subject is read directly.
+// every says how often the watch reads each critical subject directly.
 func every(w proof.WatchStatus) string {
 	if w.Critical == 0 || w.Every == 0 {
 		return ""

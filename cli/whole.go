@@ -24,11 +24,11 @@ import (
 	"countersign.dev/workforce"
 )
 
-// whole writes what a change of the desk signs only the digest of, or what one line
-// cannot say: the rows of an import, and how a policy set differs from the one in
-// force. Rows come from the desk and are compared with the signed root; where they
-// differ, or where the desk does not show them although it should, nothing
-// is to be signed. request is empty for a draft of one's own, whose rows were shown before.
+// whole writes the parts of a change of the desk that one line cannot show, or of which
+// only the digest is signed: the rows of an import, and the difference between a policy
+// set and the one in force. Rows come from the desk and are compared with the signed
+// root. If they differ, or if the desk does not show rows that it should, the worker must
+// not sign. request is empty for a draft of one's own, whose rows were shown before.
 func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request string, a actions.Action) error {
 	spec, _ := actions.SpecOf(a.Kind)
 	if !spec.Desk {
@@ -59,8 +59,8 @@ func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request stri
 	return nil
 }
 
-// wholeSetting writes what a setting takes the place of. What was there before is the
-// desk's word; what comes is what is signed.
+// wholeSetting writes the present setting beside the new one. The present one is the
+// desk's word; the new one is signed.
 func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c actions.Setting, sums bool) error {
 	switch c.Of {
 	case actions.PartPolicy:
@@ -121,7 +121,7 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 	return nil
 }
 
-// showWhole is whole before a signature.
+// showWhole shows the page of whole before a signature.
 func (s *Session) showWhole(ctx context.Context, d deskClient, request string, a actions.Action) error {
 	p := &Page{color: s.Color}
 	err := s.whole(ctx, p, d, request, a)
@@ -166,7 +166,8 @@ func (s *Session) wholePolicy(ctx context.Context, p *Page, d deskClient, files 
 	}
 	b, err := d.Backtest(ctx, v1.BacktestAsk{Files: files, Since: canonical.At(s.Now().Add(-proposalWindow).Truncate(time.Second))})
 	if err != nil {
-		// The difference is what is signed; the sums are help, which not everybody may ask for.
+		// The worker signs the difference; the backtest is help, which not everybody may ask
+		// for.
 		p.Line("What it would have changed lately is not known: %s", fault.TextOf(err))
 		return nil
 	}
@@ -183,7 +184,8 @@ func union(a, b map[string]string) map[string]string {
 	return both
 }
 
-// wholeImport writes the rows of an import, those first that change what somebody may.
+// wholeImport writes the rows of an import; rows that change what a worker may do come
+// first.
 func (s *Session) wholeImport(ctx context.Context, p *Page, d deskClient, request string, c actions.Admit) error {
 	rows, err := d.Rows(ctx, request)
 	if fault.Is(err, "no-rows") {
@@ -257,7 +259,7 @@ func (s *Session) wholeImport(ctx context.Context, p *Page, d deskClient, reques
 	return nil
 }
 
-// texts says the rest of a record.
+// texts returns the remaining fields of a record in words.
 func texts(r workforce.Record) string {
 	s := "team " + orNothing(r.Team) + ", site " + orNothing(r.Site) + ", zone " + orNothing(r.Zone)
 	if !r.Notice.IsZero() {
@@ -266,8 +268,8 @@ func texts(r workforce.Record) string {
 	return s
 }
 
-// sameRows compares the rows that a desk shows with what an action signs, and what
-// opens their sealed fields with the rows.
+// sameRows compares the rows that a desk shows with the rows that an action signs, and
+// the openings of their sealed fields with the rows.
 func sameRows(rows []v1.Row, c actions.Admit) error {
 	hashes := make([]tlog.Hash, 0, len(rows))
 	for _, r := range rows {

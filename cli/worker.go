@@ -28,7 +28,8 @@ type workerShow struct {
 	Person bool               `help:"Name and e-mail address as well, if you may read them."`
 }
 
-// shownWorker is a worker with what they could do alone, where the caller may read that.
+// shownWorker is a worker with the acts that they could do alone, if the caller may read
+// those.
 type shownWorker struct {
 	v1.Worker
 	Reach *v1.Reach `json:"reach,omitempty"`
@@ -190,13 +191,13 @@ func (c *workerReinstate) Run(ctx context.Context, s *Session) error {
 	return c.change(ctx, s, actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: c.Worker}, c.Reason)
 }
 
-// recordOf is the record that the desk has of a worker.
+// recordOf returns the desk's present record of a worker.
 func recordOf(w v1.Worker) workforce.Record {
 	return workforce.Record{Worker: w.ID, Vendor: w.Vendor, Roles: w.Roles, Team: w.Team, Manager: w.Manager,
 		Site: w.Site, Zone: w.Zone, Start: w.Start, Last: w.Last, Notice: w.Notice}
 }
 
-// recordChanges lists in words what differs between two records of one worker.
+// recordChanges lists in words the differences between two records of one worker.
 func recordChanges(old, fresh workforce.Record) []string {
 	var out []string
 	text := func(name, a, b string) {
@@ -233,7 +234,8 @@ func over(w v1.Worker, now time.Time) bool {
 	return !end.IsZero() && !now.Before(end.Time)
 }
 
-// endOf is when the engagement ends: its last instant, or an earlier end by an action.
+// endOf returns the end of the engagement: its last instant, or an earlier end by an
+// action.
 func endOf(w v1.Worker) canonical.Time {
 	if w.Ended.IsZero() || !w.Last.IsZero() && w.Last.Before(w.Ended.Time) {
 		return w.Last
