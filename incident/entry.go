@@ -388,6 +388,3 @@ func short(k workforce.KeyID) string {
 	}
 	return string(k)
 }
-
-// HowOver says how a breach ended.
-func HowOver(s proof.Sight) string { return wording.Over(s) }

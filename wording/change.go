@@ -3,8 +3,7 @@ package wording
 import (
 	"cmp"
 	"fmt"
-	"unicode"
-	"unicode/utf8"
+	"strings"
 
 	"countersign.dev/actions"
 	"countersign.dev/policy"
@@ -46,11 +45,27 @@ func Change(change actions.Change) string {
 	return "A change that this program does not know"
 }
 
-// Asked says what somebody asks for, as what follows "asks": "to thaw the acts of …".
+// Asked says what change of the desk somebody asks for, as what follows "asks": "to thaw
+// the acts of …". It stands in alarms, and so holds no personal data: a change that
+// names a subject, and what is no change, is called by its kind.
 func Asked(a actions.Action) string {
-	s := Action(a)
-	first, size := utf8.DecodeRuneInString(s)
-	return "to " + string(unicode.ToLower(first)) + s[size:]
+	change, err := actions.ParseChange(a.Kind, a.Change)
+	if s, ok := change.(actions.Setting); err != nil || ok && (s.Raise != nil || s.Unlock != nil) {
+		return "for " + string(a.Kind)
+	}
+	s := Change(change)
+	return "to " + strings.ToLower(s[:1]) + s[1:]
+}
+
+// Froze says that somebody has frozen acts.
+func Froze(by workforce.WorkerID, c actions.Freeze) string {
+	return fmt.Sprintf("%s froze %s; several people together thaw them.", by, c.Acts())
+}
+
+// Thawed says that what was frozen is not any more, as somebody asked.
+func Thawed(by workforce.WorkerID, c actions.Freeze) string {
+	acts := c.Acts()
+	return fmt.Sprintf("%s were thawed, as %s asked.", strings.ToUpper(acts[:1])+acts[1:], by)
 }
 
 // ThawCommand is the command that asks for the thaw of what a freeze stops.

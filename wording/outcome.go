@@ -139,5 +139,32 @@ func Unexplained(word string) string {
 	if word == "" {
 		return "no warrant explains it"
 	}
-	return "no warrant explains it (" + strings.ReplaceAll(word, "-", " ") + ")"
+	return "no warrant explains it (" + words(word) + ")"
 }
+
+// Contradicts says what the watch found in the place of what it expected, and why the
+// newest warrant about the subject does not explain it.
+func Contradicts(s proof.Sight) string {
+	found := platform.Describe(s.Found.Status, s.Found.Mark)
+	text := fmt.Sprintf("The watch expected the subject to be %s and found it %s", platform.Describe(s.Expected.Status, s.Expected.Mark), found)
+	if s.Expected.Status == "" {
+		text = fmt.Sprintf("The watch had never seen the subject and found it %s", found)
+	}
+	switch {
+	case s.Warrant == "":
+		text += "; no warrant was ever about the subject"
+	case s.Found.Mark == platform.MarkOf(s.Warrant):
+		text += fmt.Sprintf("; it bears the mark of its newest warrant, %s, which does not explain it any more", s.Warrant)
+	case s.Found.Mark.Ours():
+		text += fmt.Sprintf("; it bears the mark of another request of this desk than its newest warrant, %s", s.Warrant)
+	default:
+		text += fmt.Sprintf("; its newest warrant, %s, leaves another state", s.Warrant)
+	}
+	if s.Why != "" {
+		text += " (" + words(s.Why) + ")"
+	}
+	return text + "."
+}
+
+// words takes a stable word apart: "no-warrant".
+func words(stable string) string { return strings.ReplaceAll(stable, "-", " ") }

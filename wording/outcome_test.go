@@ -177,11 +177,40 @@ func TestDone(t *testing.T) {
 	}
 }
 
+// TestContradicts: a subject that nobody had seen has no state that was expected.
+func TestContradicts(t *testing.T) {
+	up, down := platform.Expect{Status: platform.Up}, platform.Expect{Status: platform.Down, Mark: "TICKET-4411"}
+	ours := platform.Expect{Status: platform.Down, Mark: platform.MarkOf("req_2")}
+	for want, s := range map[string]proof.Sight{
+		`The watch had never seen the subject and found it down under the mark "TICKET-4411"; no warrant was ever about the subject.`:                                                {Found: down},
+		`The watch expected the subject to be up and found it down under the mark "TICKET-4411"; no warrant was ever about the subject (no warrant).`:                                {Expected: up, Found: down, Why: "no-warrant"},
+		`The watch expected the subject to be up and found it down under the mark "TICKET-4411"; its newest warrant, req_2, leaves another state.`:                                   {Expected: up, Found: down, Warrant: "req_2"},
+		`The watch expected the subject to be up and found it down under the mark "CSGN-req_2"; it bears the mark of its newest warrant, req_2, which does not explain it any more.`: {Expected: up, Found: ours, Warrant: "req_2"},
+		`The watch expected the subject to be up and found it down under the mark "CSGN-req_2"; it bears the mark of another request of this desk than its newest warrant, req_3.`:   {Expected: up, Found: ours, Warrant: "req_3"},
+	} {
+		if got := Contradicts(s); got != want {
+			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+	}
+}
+
 // TestAsked: what somebody asks for follows "asks", and a command for a thaw names what was frozen.
 func TestAsked(t *testing.T) {
 	thaw := actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "dan"}
 	if got := Asked(actions.Action{Kind: actions.DeskFreeze, Change: canonical.MustMarshal(thaw)}); got != "to thaw the acts of dan" {
 		t.Errorf("asked %s", got)
+	}
+	star := platform.Subject{Platform: "plaza", ID: "acct/1", Handle: "@president"}
+	for _, c := range []actions.Setting{{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Critical, To: actions.Standard}}, {Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: star}}} {
+		if got := Asked(actions.Action{Kind: actions.DeskChange, Change: canonical.MustMarshal(c)}); got != "for desk.change" {
+			t.Errorf("asked %s", got)
+		}
+	}
+	if got, want := Froze("eve", thaw), "eve froze the acts of dan; several people together thaw them."; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := Thawed("eve", thaw), "The acts of dan were thawed, as eve asked."; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 	for want, f := range map[string]actions.Freeze{
 		"countersign thaw worker dan --reason WHY":     thaw,

@@ -22,6 +22,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/prose"
 	"countersign.dev/store"
+	"countersign.dev/wording"
 )
 
 // Alarm is something that people must know of, as readers of evidence see it.
@@ -306,33 +307,7 @@ func (d *Room) RaiseRecovery(t *kernel.Tx, r *store.Request, j proof.Judgement) 
 		return nil
 	}
 	return d.Raise(t, Alarm{Kind: string(alarm.Recovery), Severity: Page, Request: r.ID,
-		Text: fmt.Sprintf("%s asks %s. %s", r.Requester(), recoveryWords(r.Action), j.ByLaw.Reason.Text)})
-}
-
-// recoveryWords says which change somebody asks the remaining officers to make.
-func recoveryWords(a actions.Action) string {
-	change, err := actions.ParseChange(a.Kind, a.Change)
-	if err != nil {
-		return "for " + string(a.Kind)
-	}
-	switch c := change.(type) {
-	case actions.Freeze:
-		return fmt.Sprintf("to %s %s", c.Op, freezeWords(c))
-	case actions.Engagement:
-		return fmt.Sprintf("to %s the engagement of %s", c.Op, c.Worker)
-	case actions.Keys:
-		var parts []string
-		for _, e := range c.Enrol {
-			parts = append(parts, fmt.Sprintf("to enrol a key of %s", e.Worker))
-		}
-		for _, k := range c.Revoke {
-			parts = append(parts, fmt.Sprintf("to revoke the key %s", k))
-		}
-		return strings.Join(parts, ", and ")
-	case actions.Admit:
-		return "to admit people from an import file"
-	}
-	return "for " + string(a.Kind)
+		Text: fmt.Sprintf("%s asks %s. %s", r.Requester(), wording.Asked(r.Action), j.ByLaw.Reason.Text)})
 }
 
 // RaiseFreeze tells everybody of a freeze, or a thaw, that came into effect; of
@@ -342,10 +317,9 @@ func (d *Room) RaiseFreeze(t *kernel.Tx, ch actions.Change, st actions.Statement
 	if !ok {
 		return nil
 	}
-	of := freezeWords(f)
-	a := Alarm{Kind: string(alarm.Frozen), Severity: Page, Request: st.Request, Text: fmt.Sprintf("%s froze burdening acts: %s.", st.Signer, of)}
+	a := Alarm{Kind: string(alarm.Frozen), Severity: Page, Request: st.Request, Text: wording.Froze(st.Signer, f)}
 	if f.Thaws() {
-		a.Kind, a.Severity, a.Text = string(alarm.Thawed), Warn, fmt.Sprintf("Burdening acts go on: %s was thawed, as %s asked.", of, st.Signer)
+		a.Kind, a.Severity, a.Text = string(alarm.Thawed), Warn, wording.Thawed(st.Signer, f)
 	}
 	if f.Scope == actions.ScopePlatform {
 		a.Platform = f.Of

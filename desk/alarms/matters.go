@@ -1,7 +1,6 @@
 package alarms
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -21,6 +20,7 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/prose"
 	"countersign.dev/store"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -99,8 +99,8 @@ func (d *Room) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 		return nil, err
 	}
 	for _, f := range s.Freezes {
-		all = append(all, Matter{Section: "freezes", Severity: Warn, Since: f.At, Request: f.Request, Text: fmt.Sprintf("%s froze %s: burdening acts are refused.", f.By, freezeWords(f.Freeze)),
-			Do: "If the reason is gone, have it thawed by several: `" + thawCommand(f.Freeze) + "`"})
+		all = append(all, Matter{Section: "freezes", Severity: Warn, Since: f.At, Request: f.Request, Text: wording.Froze(f.By, f.Freeze),
+			Do: "If the reason is gone, have it thawed by several: `" + wording.ThawCommand(f.Freeze) + "`"})
 	}
 	all = append(all, d.officerMatters(s)...)
 	all = append(all, d.leaving(s)...)
@@ -248,7 +248,7 @@ func (d *Room) reviewMatters(stx *store.Tx, s *proof.State) (all []Matter, err e
 	for _, r := range rs {
 		if r.Status == actions.StatusExecuted {
 			all = append(all, Matter{Section: "emergencies", Severity: Warn, Since: r.Executed, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
-				Text: fmt.Sprintf("An emergency act by %s is in force until %s.", r.Requester(), r.Action.Until), Do: "It reverts by itself. To keep it, have an ordinary takedown countersigned before."})
+				Text: fmt.Sprintf("An emergency act by %s is in force until %s.", r.Requester(), wording.When(r.Action.Until)), Do: "It reverts by itself. To keep it, have an ordinary takedown countersigned before."})
 		}
 		all = append(all, Matter{Section: "reviews", Severity: Warn, Since: r.Executed, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
 			Text: fmt.Sprintf("The emergency act by %s has no closed review.", r.Requester()), Do: "`countersign review close emergency " + r.ID + " --findings FILE --involved WORKER --reason WHY`"})
@@ -404,27 +404,6 @@ func (d *Room) leaving(s *proof.State) []Matter {
 		text += " and others"
 	}
 	return []Matter{{Section: "people", Severity: Info, Text: text + "."}}
-}
-
-func freezeWords(f actions.Freeze) string {
-	if f.Of == "" {
-		return f.Scope
-	}
-	return f.Scope + " " + f.Of
-}
-
-// thawCommand is the command that asks for a thaw.
-func thawCommand(f actions.Freeze) string {
-	of := cmp.Or(f.Of, "''") // the platform's own company
-	switch f.Scope {
-	case actions.ScopeWorker:
-		return fmt.Sprintf("countersign thaw worker %s --reason WHY", of)
-	case actions.ScopeVendor:
-		return fmt.Sprintf("countersign thaw vendor %s --reason WHY", of)
-	case actions.ScopePlatform:
-		return fmt.Sprintf("countersign thaw platform %s --reason WHY", of)
-	}
-	return "countersign thaw all --reason WHY"
 }
 
 // progress is how long the ledger was when it was last looked at, so that an executor
@@ -623,15 +602,6 @@ func (d *Room) Begin(ctx context.Context) error {
 	})
 }
 
-// signs is whoever signed.
-func signs(all []workforce.WorkerID) string {
-	names := make([]string, len(all))
-	for i, w := range slices.Sorted(slices.Values(all)) {
-		names[i] = string(w)
-	}
-	return strings.Join(names, ", ")
-}
-
 // RaiseExecution tells of what came of an act where people must know it at once.
 func (d *Room) RaiseExecution(t *kernel.Tx, e proof.Execution, r store.Request) error {
 	spec, _ := actions.SpecOf(r.Action.Kind)
@@ -650,7 +620,7 @@ func (d *Room) RaiseExecution(t *kernel.Tx, e proof.Execution, r store.Request) 
 			people = append(people, c.Statement.Signer)
 		}
 		return about(alarm.Emergency, Page, fmt.Sprintf("An emergency act was made on a %s subject of %s, signed by %s: %s. It reverts by itself at %s; its review must be closed by people who had no part in it.",
-			r.Action.Tier, r.Action.Subject.Platform, signs(people), r.Action.Kind, r.Action.Until))
+			r.Action.Tier, r.Action.Subject.Platform, wording.Joined(slices.Sorted(slices.Values(people))), r.Action.Kind, wording.When(r.Action.Until)))
 	}
 	return nil
 }

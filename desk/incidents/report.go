@@ -21,6 +21,7 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/store"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -445,7 +446,7 @@ func (d *Room) attributeAround(stx *store.Tx, i incident.Incident) (incident.Att
 	if t.sight == nil {
 		why = append(why, "The record of the breach was erased.")
 	} else {
-		why = append(why, unexplained(*t.sight))
+		why = append(why, wording.Contradicts(*t.sight))
 	}
 	if t.credential == "" {
 		why = append(why, "The platform does not tell whose credential did it.")
@@ -469,25 +470,6 @@ func (d *Room) attributeAround(stx *store.Tx, i incident.Incident) (incident.Att
 	}
 	a.Why = strings.Join(why, " ")
 	return a, nil
-}
-
-// unexplained says why no warrant explains a sight.
-func unexplained(s proof.Sight) string {
-	text := fmt.Sprintf("Expected was %s, found was %s", platform.Describe(s.Expected.Status, s.Expected.Mark), platform.Describe(s.Found.Status, s.Found.Mark))
-	switch {
-	case s.Warrant == "":
-		text += "; no warrant was ever about the subject"
-	case s.Found.Mark == platform.MarkOf(s.Warrant):
-		text += fmt.Sprintf("; it bears the mark of the newest warrant, %s, which does not explain it any more", s.Warrant)
-	case s.Found.Mark.Ours():
-		text += fmt.Sprintf("; it bears the mark of another request of this desk, which is not the newest warrant, %s", s.Warrant)
-	default:
-		text += fmt.Sprintf("; the subject's newest warrant, %s, leaves another state", s.Warrant)
-	}
-	if s.Why != "" {
-		text += " (" + s.Why + ")"
-	}
-	return text + "."
 }
 
 // touched returns what those involved did since an instant, but for the act itself.

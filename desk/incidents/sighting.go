@@ -20,6 +20,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/store"
+	"countersign.dev/wording"
 )
 
 // watched is a record of the watch, or of a restoration, with what was read
@@ -292,7 +293,7 @@ func (d *Room) over(t *kernel.Tx, w watched) error {
 		t.RestoreBreach(w.Request, w.Sight.Seen)
 		text = fmt.Sprintf("A %s subject of %s is up again after a breach. ", w.Sight.Tier, w.Sight.Platform)
 	}
-	a := w.about(alarm.BreachOver, alarms.Info, text+incident.HowOver(*w.Sight))
+	a := w.about(alarm.BreachOver, alarms.Info, text+wording.Over(*w.Sight))
 	a.Incident = b.Incident
 	return d.alarms.Raise(t, a)
 }
