@@ -41,15 +41,12 @@ func ProveInclusion(size, index int64, r tlog.HashReader) (Inclusion, error) {
 
 // Verify checks the proof for the leaf against the checkpoint. It does not check the
 // checkpoint's signature.
-func (p Inclusion) Verify(leaf Leaf, c Checkpoint) error { return p.VerifyHash(leaf.Hash(), c) }
-
-// VerifyHash is Verify for a leaf given by its hash.
-func (p Inclusion) VerifyHash(leaf tlog.Hash, c Checkpoint) error {
+func (p Inclusion) Verify(leaf Leaf, c Checkpoint) error {
 	hashes, err := toHashes(p.Hashes)
 	if err != nil {
 		return err
 	}
-	if err := tlog.CheckRecord(hashes, c.Size, c.Root, p.Index, leaf); err != nil {
+	if err := tlog.CheckRecord(hashes, c.Size, c.Root, p.Index, leaf.Hash()); err != nil {
 		return proofWrong(fmt.Sprintf("the entry is not number %d of the %d in the checkpoint", p.Index, c.Size)).Because(err)
 	}
 	return nil

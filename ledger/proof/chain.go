@@ -144,7 +144,11 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	for _, b := range served.Tiers {
 		told[b.Index] = ledger.Leaf{}
 	}
-	now, signed, err := follow(v.trust, o.entries[0].does.log, served, []ledger.Checkpoint{o.checkpoint}, func(s Step) error {
+	founding, err := o.entries[0].effect()
+	if err != nil {
+		return r, err
+	}
+	now, signed, err := follow(v.trust, founding.log, served, []ledger.Checkpoint{o.checkpoint}, func(s Step) error {
 		if entered == nil && s.Index > w.Ledger.Proof.Index {
 			entered = s.State.Clone()
 		}
@@ -307,7 +311,7 @@ func judgeBy(o opened, ruled, entered *State) error {
 	if entered.Time.After(a.At) {
 		a.At = entered.Time.Time
 	}
-	j, err := entered.judgeHashed(a, o.hashes)
+	j, err := entered.Judge(a)
 	if err != nil {
 		return fmt.Errorf("by the chain as it was when the warrant was entered: %w", err)
 	}

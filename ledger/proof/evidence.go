@@ -6,25 +6,21 @@ import (
 	"sync"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/policy"
 )
 
 // carriedEntry is a governance entry as a warrant carries it. All in it follows from
-// text and salt, so that it stays true whichever warrant it comes with.
+// the entry's text and salt, so that it stays true whichever warrant it comes with.
 type carriedEntry struct {
-	text []byte // the body in canonical form
-	salt canonical.Bytes
-	body ledger.Body
-	leaf ledger.Leaf
-	root canonical.Digest // leaf.Digest
-	hash tlog.Hash        // leaf.Hash
-	does *effect          // once read
+	body   ledger.Body
+	salt   canonical.Bytes
+	size   int // of the text, in bytes
+	leaf   ledger.Leaf
+	effect func() (effect, error) // what the entry changes; read once
 }
 
 // effect is what an entry changes.
@@ -38,25 +34,15 @@ type effect struct {
 	at       canonical.Time    // from when it holds, if that is not the entry's time
 }
 
-func (e Evidence) open() (*carriedEntry, error) {
-	text, err := canonical.Marshal(e.Entry)
+// openEntry reads an entry and finds the leaf that it makes with its salt.
+func openEntry(text []byte, salt canonical.Bytes) (*carriedEntry, error) {
+	body, err := ledger.ParseBody(text)
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := ledger.LeafOf(e.Entry, text, e.Salt)
-	return &carriedEntry{text: text, salt: e.Salt, body: e.Entry, leaf: leaf, root: leaf.Digest(), hash: leaf.Hash()}, err
-}
-
-// effect reads the entry's data.
-func (e *carriedEntry) effect() (*effect, error) {
-	if e.does == nil {
-		does, err := readEffect(e.body)
-		if err != nil {
-			return nil, err
-		}
-		e.does = &does
-	}
-	return e.does, nil
+	leaf, err := ledger.LeafOf(body, text, salt)
+	return &carriedEntry{body: body, salt: salt, size: len(text), leaf: leaf,
+		effect: sync.OnceValues(func() (effect, error) { return readEffect(body) })}, err
 }
 
 func readEffect(b ledger.Body) (effect, error) {
@@ -144,135 +130,45 @@ func (s *State) take(e *carriedEntry) error {
 	return nil
 }
 
-// A reference stands in shortened warrants for the entry of an Evidence that is
-// known: a body without any of its members.
-const (
-	beforeEntry = `{"entry":`
-	afterEntry  = `,"proof":{"hashes":[`
-	reference   = `{}`
-	bodyMembers = 8 // that a reference lacks
-)
-
 // opened is a warrant that was read, and no more.
 type opened struct {
-	warrant Warrant
-	hashes
+	warrant    Warrant
 	entries    []*carriedEntry   // of warrant.People
 	checkpoint ledger.Checkpoint // once checked
 }
 
-// parse reads a warrant in its one spelling, hashes it and opens its entries. Most
-// of a warrant are entries that the one before carried as well, the founding with
-// the whole policy first; these are known by their bytes and not read again.
-func (v *Verifier) parse(raw []byte) (opened, error) {
-	if len(raw) > MaxWarrant {
-		return opened{}, tooLarge
+// open reads a warrant in its one spelling. Most of its text are governance entries
+// that the warrants before carried as well, the founding with the whole policy first:
+// those are not read again.
+func (v *Verifier) open(raw []byte) (opened, error) {
+	t, err := readWarrant(raw)
+	if err != nil {
+		return opened{}, err
 	}
-	o, ok := v.parseShort(raw)
-	if !ok {
-		w, err := ParseWarrant(raw)
+	o := opened{warrant: t.Warrant}
+	for i, p := range t.People {
+		e, err := v.entry(p.Entry, p.Salt)
 		if err != nil {
-			return o, err
+			return o, fmt.Errorf("governance entry at place %d of the warrant: %w", i, err)
 		}
-		text, _ := canonical.Scan(raw)
-		o = opened{warrant: w, hashes: hashesOf(text, w), entries: make([]*carriedEntry, len(w.People))}
-	}
-	for i, p := range o.warrant.People {
-		if o.entries[i] != nil && bytes.Equal(o.entries[i].salt, p.Salt) {
-			continue
-		}
-		var err error
-		if o.entries[i], err = p.open(); err != nil {
-			return o, fmt.Errorf("governance entry %d: %w", p.Entry.Number, err)
-		}
+		o.entries = append(o.entries, e)
+		o.warrant.People = append(o.warrant.People, Evidence{Entry: e.body, Proof: p.Proof, Salt: p.Salt})
 	}
 	return o, nil
 }
 
-var tooLarge = fault.New(fault.TooLarge, "too-large", "A warrant has at most %d bytes.", MaxWarrant)
-
-// parseShort reads a warrant with references in the place of the entries that
-// are known. A complete value in canonical form is replaced by another one, so
-// that the whole is in its one spelling exactly if the shortened one is but for
-// what the references lack, given that each reference is read where an entry of
-// people stands. Where that is not so, ok is false and the warrant is to be read
-// as it is.
-func (v *Verifier) parseShort(raw []byte) (o opened, ok bool) {
-	buf := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buf)
-	known := v.shorten(buf, raw)
-	if len(known) == 0 {
-		return o, false
-	}
-	short := buf.Bytes()
-	w := Warrant{People: make([]Evidence, 0, len(known))}
-	if err := readWarrant(short, &w); err != nil {
-		return o, false
-	}
-	text, ok := canonical.Scan(short)
-	if !ok {
-		return o, false
-	}
-	if n, ok := text.Lacks(w); !ok || n != bodyMembers*len(known) {
-		return o, false
-	}
-	o = opened{warrant: w, hashes: hashesOf(text, w), entries: make([]*carriedEntry, len(w.People))}
-	next := 0
-	for i, p := range w.People {
-		if p.Entry.V != "" {
-			continue
-		}
-		if next == len(known) {
-			return o, false
-		}
-		o.entries[i] = known[next]
-		w.People[i].Entry = known[next].body
-		next++
-	}
-	return o, next == len(known)
-}
-
-// buffers are for shortened warrants, of which nothing is kept.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// shorten writes raw with references in the place of known entries, and returns
-// these in their order. It need not understand what it reads: parseShort finds
-// out whether it cut well.
-func (v *Verifier) shorten(short *bytes.Buffer, raw []byte) (known []*carriedEntry) {
+// entry returns the known entry with a text and salt, or opens it.
+func (v *Verifier) entry(text []byte, salt canonical.Bytes) (*carriedEntry, error) {
+	commitment := ledger.Commitment(text, salt)
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.known) == 0 {
-		return nil
+	e := v.known[commitment]
+	v.mu.Unlock()
+	// The commitment is over salt and text one after the other: with the same salt, it
+	// is to the same text.
+	if e != nil && bytes.Equal(e.salt, salt) {
+		return e, nil
 	}
-	short.Reset()
-	done, start := 0, 0
-	for {
-		i := bytes.Index(raw[start:], []byte(beforeEntry))
-		if i < 0 {
-			break
-		}
-		start += i + len(beforeEntry)
-		if e := v.entryAt(raw[start:]); e != nil {
-			short.Write(raw[done:start])
-			short.WriteString(reference)
-			start += len(e.text)
-			known, done = append(known, e), start
-		}
-	}
-	short.Write(raw[done:])
-	if bytes.Count(short.Bytes(), []byte(beforeEntry+reference)) != len(known) {
-		return nil // what stands there already would be taken for a reference
-	}
-	return known
-}
-
-// entryAt finds the known entry with which a text begins. In all warrants of a
-// desk the first is the founding, which is most of the text.
-func (v *Verifier) entryAt(text []byte) *carriedEntry {
-	if f := v.founding; f != nil && bytes.HasPrefix(text, f.text) && bytes.HasPrefix(text[len(f.text):], []byte(afterEntry)) {
-		return f
-	}
-	return v.known[string(text[:max(0, bytes.Index(text, []byte(afterEntry)))])]
+	return openEntry(text, salt)
 }
 
 // remember keeps the entries of a warrant that holds, and the state that they give.
@@ -283,15 +179,14 @@ func (v *Verifier) remember(entries []*carriedEntry, s *State) {
 		clear(v.folds)
 	}
 	v.folds[nameOf(entries)] = s
-	v.founding = entries[0]
 	for _, e := range entries {
-		if _, ok := v.known[string(e.text)]; ok {
+		if _, ok := v.known[e.leaf.Commitment]; ok {
 			continue
 		}
-		if v.bytes += len(e.text); v.bytes > v.most {
+		if v.bytes += e.size; v.bytes > v.most {
 			clear(v.known)
-			v.bytes = len(e.text)
+			v.bytes = e.size
 		}
-		v.known[string(e.text)] = e
+		v.known[e.leaf.Commitment] = e
 	}
 }

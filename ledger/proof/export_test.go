@@ -1,5 +1,7 @@
 package proof
 
+import "countersign.dev/canonical"
+
 // VerifyRaw is the check of the signature alone, for vectors whose flags the
 // desk would refuse.
 var VerifyRaw = verifyRaw
@@ -12,15 +14,15 @@ func Known(v *Verifier) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	n := 0
-	for text := range v.known {
-		n += len(text)
+	for _, e := range v.known {
+		n += e.size
 	}
 	return n
 }
 
 // Take folds in an entry's effect without asking whether it was authorised.
 func Take(s *State, e Evidence) error {
-	opened, err := e.open()
+	opened, err := openEntry(canonical.MustMarshal(e.Entry), e.Salt)
 	if err != nil {
 		return err
 	}

@@ -40,22 +40,13 @@ type Ask struct {
 	Entered Entered
 }
 
-// hashed is an Ask with the digest of its action and, if they are known from its
-// text already, the challenges of its statements: the request's first.
-type hashed struct {
+// askWithDigest is an Ask with the digest of its action, made once for all its statements.
+type askWithDigest struct {
 	Ask
-	action     canonical.Digest
-	challenges [][32]byte
-	// declined says that somebody says no, or takes their own request back: that
+	action canonical.Digest
+	// declines says that somebody says no, or takes their own request back: that
 	// goes on while the act is frozen.
-	declined bool
-}
-
-func (a hashed) challenge(i int, st actions.Statement) [32]byte {
-	if len(a.challenges) > 0 {
-		return a.challenges[i]
-	}
-	return st.Challenge()
+	declines bool
 }
 
 // Judgement is what a State says to an Ask that is not forbidden.
@@ -88,15 +79,7 @@ func (s *State) Judge(a Ask) (Judgement, error) {
 	if err := s.judgeable(a); err != nil {
 		return Judgement{}, err
 	}
-	return s.judge(hashed{Ask: a, action: a.Action.Digest()})
-}
-
-// judgeHashed is Judge where the hashes are known.
-func (s *State) judgeHashed(a Ask, h hashes) (Judgement, error) {
-	if err := s.judgeable(a); err != nil {
-		return Judgement{}, err
-	}
-	return s.judge(hashed{Ask: a, action: h.action, challenges: h.challenges})
+	return s.judge(askWithDigest{Ask: a, action: a.Action.Digest()})
 }
 
 // judgeable checks what comes before all signatures.
@@ -124,10 +107,10 @@ func (s *State) judgeable(a Ask) error {
 	return nil
 }
 
-func (s *State) judge(a hashed) (Judgement, error) {
+func (s *State) judge(a askWithDigest) (Judgement, error) {
 	var j Judgement
 	var err error
-	if j.Requester, err = s.signer(a, 0, a.Request, VerdictOf(a.Action)); err != nil {
+	if j.Requester, err = s.signer(a, a.Request, VerdictOf(a.Action)); err != nil {
 		return j, err
 	}
 	if err := s.checkEmergency(a.Action, a.Request, j.Requester); err != nil {
@@ -294,9 +277,8 @@ func (s *State) dependence(at time.Time) func(a, b workforce.WorkerID) string {
 	return func(a, b workforce.WorkerID) string { return s.People.Dependence(a, b, at) }
 }
 
-// signer checks one statement with its signature and who made it. Its place is 0
-// for the request and counts the countersignatures from 1.
-func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.Verdict) (actions.Signer, error) {
+// signer checks one statement with its signature and who made it.
+func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verdict) (actions.Signer, error) {
 	st := signed.Statement
 	bad := func(format string, args ...any) (actions.Signer, error) {
 		return actions.Signer{}, refuse("bad-statement", "The statement of %s does not fit: %s.", st.Signer, fmt.Sprintf(format, args...))
@@ -338,12 +320,12 @@ func (s *State) signer(a hashed, place int, signed actions.Signed, want actions.
 	if !standing.Engaged {
 		return actions.Signer{}, refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
 	}
-	if !a.declined {
+	if !a.declines {
 		if err := s.stopped(a.Action, st.Signer, standing, a.At); err != nil {
 			return actions.Signer{}, err
 		}
 	}
-	if err := VerifySignature(key.PublicKey, a.challenge(place, st), signed.Signature, s.Sites()); err != nil {
+	if err := VerifySignature(key.PublicKey, st.Challenge(), signed.Signature, s.Sites()); err != nil {
 		return actions.Signer{}, err
 	}
 	return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware, Standing: standing}, nil
@@ -362,13 +344,13 @@ func checkLife(a Ask, signed actions.Signed, need actions.Need) error {
 	return nil
 }
 
-func (s *State) countersigners(a hashed, j *Judgement) ([]actions.Signer, error) {
+func (s *State) countersigners(a askWithDigest, j *Judgement) ([]actions.Signer, error) {
 	var signers []actions.Signer
 	for i, c := range a.Countersignatures {
 		if i > 0 && a.Countersignatures[i-1].Statement.Signer >= c.Statement.Signer {
 			return nil, refuse("bad-statement", "Countersignatures are sorted by signer, each person once.")
 		}
-		sg, err := s.signer(a, i+1, c, actions.VerdictCountersign)
+		sg, err := s.signer(a, c, actions.VerdictCountersign)
 		if err != nil {
 			return nil, err
 		}
@@ -436,12 +418,12 @@ func (s *State) MayDecline(a Ask, c actions.Signed) (Judgement, error) {
 	if err := s.judgeable(a); err != nil {
 		return Judgement{}, err
 	}
-	h := hashed{Ask: a, action: a.Action.Digest(), declined: true}
+	h := askWithDigest{Ask: a, action: a.Action.Digest(), declines: true}
 	j, err := s.judge(h)
 	if err != nil {
 		return j, err
 	}
-	sg, err := s.signer(h, 0, c, actions.VerdictDecline)
+	sg, err := s.signer(h, c, actions.VerdictDecline)
 	if err != nil {
 		return j, err
 	}
@@ -468,7 +450,7 @@ func (s *State) MayWithdraw(a Ask, c actions.Signed) error {
 	if by := a.Request.Statement.Signer; c.Statement.Signer != by {
 		return refuse("not-requester", "Only %s, who requested it, may withdraw it; others decline.", by)
 	}
-	_, err := s.signer(hashed{Ask: a, action: a.Action.Digest(), declined: true}, 0, c, actions.VerdictWithdraw)
+	_, err := s.signer(askWithDigest{Ask: a, action: a.Action.Digest(), declines: true}, c, actions.VerdictWithdraw)
 	return err
 }
 

@@ -43,12 +43,10 @@ type Report struct {
 type Verifier struct {
 	trust Trust
 	mu    sync.Mutex
-	known map[string]*carriedEntry // by body
-	bytes int                      // of these bodies
+	known map[canonical.Digest]*carriedEntry // by the commitment in their leaf
+	bytes int                                // of their bodies
 	most  int
 	folds map[string]*State // by nameOf their entries; never changed
-
-	founding *carriedEntry // one of known; nil until a warrant held
 }
 
 // maxFolds bounds how many states are remembered.
@@ -60,7 +58,7 @@ const maxKnown = 16 << 20
 
 // NewVerifier returns a verifier.
 func NewVerifier(t Trust) *Verifier {
-	return &Verifier{trust: t, known: map[string]*carriedEntry{}, most: maxKnown, folds: map[string]*State{}}
+	return &Verifier{trust: t, known: map[canonical.Digest]*carriedEntry{}, most: maxKnown, folds: map[string]*State{}}
 }
 
 // Verify checks a warrant offline: its one spelling, entry 0 against the trusted
@@ -78,7 +76,7 @@ func (v *Verifier) Verify(raw []byte) (Report, error) {
 }
 
 func (v *Verifier) verify(raw []byte) (Report, opened, error) {
-	o, err := v.parse(raw)
+	o, err := v.open(raw)
 	if err != nil {
 		return Report{}, o, err
 	}
@@ -115,8 +113,8 @@ func (v *Verifier) founded(o opened) (origin string, key note.Verifier, err erro
 		return "", nil, wrong("no-evidence", "The warrant carries no governance entries.")
 	}
 	first := o.entries[0]
-	if first.root != v.trust.Root || first.body.Kind != KindFounding {
-		return "", nil, wrong("foreign-desk", "The warrant is of a desk founded by %s; the one that you trust is %s.", first.root, v.trust.Root)
+	if root := first.leaf.Digest(); root != v.trust.Root || first.body.Kind != KindFounding {
+		return "", nil, wrong("foreign-desk", "The warrant is of a desk founded by %s; the one that you trust is %s.", root, v.trust.Root)
 	}
 	f, err := first.effect()
 	if err != nil {
@@ -142,7 +140,7 @@ func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 		return cp, wrong("foreign-log", "The checkpoint is of the ledger %q, the desk's is %q.", cp.Origin, origin)
 	}
 	for i, e := range o.entries {
-		if err := w.People[i].Proof.VerifyHash(e.hash, cp); err != nil {
+		if err := w.People[i].Proof.Verify(e.leaf, cp); err != nil {
 			return cp, fmt.Errorf("governance entry %d: %w", e.body.Number, err)
 		}
 	}
@@ -239,7 +237,11 @@ func nameOf(entries []*carriedEntry) string {
 // checkAnchor checks that the ledger holds this core.
 func checkAnchor(o opened, cp ledger.Checkpoint) error {
 	w := o.warrant
-	leaf, err := ledger.LeafOf(w.Ledger.Entry, o.anchor, w.Ledger.Salt)
+	text, err := canonical.Marshal(w.Ledger.Entry)
+	if err != nil {
+		return err
+	}
+	leaf, err := ledger.LeafOf(w.Ledger.Entry, text, w.Ledger.Salt)
 	if err != nil {
 		return err
 	}
@@ -253,7 +255,7 @@ func checkAnchor(o opened, cp ledger.Checkpoint) error {
 	if err := canonical.UnmarshalExact(w.Ledger.Entry.Data, &r); err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(r, recordOf(w.Core(), o.core, r.GovernanceNumber)) {
+	if !reflect.DeepEqual(r, recordOf(w.Core(), r.GovernanceNumber)) {
 		return wrong("bad-anchor", "The ledger holds another warrant than this one.")
 	}
 	if d := w.Ledger.Entry.Time.Sub(w.Ruling.At.Time); d < -time.Minute || d > time.Minute {
@@ -269,7 +271,7 @@ func checkRuling(o opened, s *State) error {
 	if err != nil {
 		return err
 	}
-	j, err := s.judgeHashed(a, o.hashes)
+	j, err := s.Judge(a)
 	if err != nil {
 		return err
 	}

@@ -105,10 +105,10 @@ type Anchor struct {
 }
 
 // RecordOf returns the ledger record of a core ruled on by a state.
-func RecordOf(c Core, s *State) entry.Warrant { return recordOf(c, c.Digest(), s.Next) }
+func RecordOf(c Core, s *State) entry.Warrant { return recordOf(c, s.Next) }
 
-func recordOf(c Core, digest canonical.Digest, next int64) entry.Warrant {
-	r := entry.Warrant{Warrant: digest, Request: c.Request.Statement.Request, Kind: c.Action.Kind, Tier: c.Ruling.Facts.Tier,
+func recordOf(c Core, next int64) entry.Warrant {
+	r := entry.Warrant{Warrant: c.Digest(), Request: c.Request.Statement.Request, Kind: c.Action.Kind, Tier: c.Ruling.Facts.Tier,
 		Direction: c.Action.Direction, Policy: c.Ruling.Policy, Executor: c.Request.Statement.Executor,
 		Requester: c.Request.Statement.Signer, Countersigners: []workforce.WorkerID{}, GovernanceNumber: next}
 	for _, cs := range c.Countersignatures {
@@ -158,25 +158,46 @@ func (c Core) Signers() ([]workforce.WorkerID, []workforce.KeyID) {
 
 // ParseWarrant reads a warrant in its one spelling. Nothing is verified yet.
 func ParseWarrant(raw []byte) (Warrant, error) {
-	var w Warrant
-	if len(raw) > MaxWarrant {
-		return w, tooLarge
+	t, err := readWarrant(raw)
+	if err != nil {
+		return Warrant{}, err
 	}
-	if err := readWarrant(raw, &w); err != nil {
-		return w, err
+	for _, p := range t.People {
+		e := Evidence{Proof: p.Proof, Salt: p.Salt}
+		if err := canonical.UnmarshalExact(p.Entry, &e.Entry); err != nil {
+			return Warrant{}, err
+		}
+		t.Warrant.People = append(t.Warrant.People, e)
 	}
-	return w, canonical.Exact(raw, w)
+	return t.Warrant, nil
 }
 
-// readWarrant is ParseWarrant but for the spelling.
-func readWarrant(raw []byte, w *Warrant) error {
-	if err := canonical.Read(raw, w); err != nil {
-		return err
+// warrantText is a warrant whose governance entries are not read yet.
+type warrantText struct {
+	Warrant                // but for People
+	People  []evidenceText `json:"people"`
+}
+
+// evidenceText is an Evidence whose entry is not read yet.
+type evidenceText struct {
+	Entry canonical.Raw    `json:"entry"`
+	Proof ledger.Inclusion `json:"proof"`
+	Salt  canonical.Bytes  `json:"salt"`
+}
+
+// readWarrant reads a warrant in its one spelling, but for the members of the entries in
+// People, of which it knows no more than that they are in canonical form.
+func readWarrant(raw []byte) (t warrantText, err error) {
+	if len(raw) > MaxWarrant {
+		return t, fault.New(fault.TooLarge, "too-large", "A warrant has at most %d bytes.", MaxWarrant)
 	}
-	if w.V != WarrantVersion {
-		return fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s.", WarrantVersion)
+	if err := canonical.UnmarshalExact(raw, &t); err != nil {
+		return t, err
 	}
-	return nil
+	if t.V != WarrantVersion {
+		return t, fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s.", WarrantVersion)
+	}
+	return t, nil
 }
 
 // Assemble completes a core with what proves it: its governance entries, its own
