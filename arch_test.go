@@ -56,7 +56,7 @@ var house = map[string]room{
 	"executor/journal": {"sqldb ledger ledger/proof actions workforce platform", "the executor's own database and no other"},
 	"executor":         {"executor/journal watch ledger ledger/proof ledger/entry policy actions workforce platform", "must never reach the desk or its store: it checks everything itself"},
 	"watch":            {"actions platform", "pure: it says what a sight means; who looks and who restores is the executor's affair"},
-	"desk/kernel":      {"store jobs ledger ledger/proof ledger/entry actions workforce platform", "one change in five steps; it knows nothing of what is changed, and only rooms of the desk hold it"},
+	"desk/kernel":      {"store jobs policy ledger ledger/proof ledger/entry actions workforce platform", "one change in five steps; it knows nothing of what is changed, and only rooms of the desk hold it"},
 	"desk/alarms":      {"desk/kernel store jobs alarm wording incident ledger ledger/proof ledger/entry actions workforce platform", "says what needs a person; what happened is other rooms' affair"},
 	"desk/inquiry":     {"desk/alarms desk/kernel store jobs alarm exposure policy ledger ledger/proof ledger/entry actions workforce platform", "answers and changes nothing; it must not know incidents or acts"},
 	"desk/incidents":   {"desk/alarms desk/kernel store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "what went wrong; acts call it, it calls none"},

@@ -22,8 +22,10 @@ func (d *Desk) Person(ctx context.Context, by kernel.Caller, w workforce.WorkerI
 	if err != nil {
 		return p, err
 	}
-	if by.Worker != w && !kernel.May(st, kernel.EvidenceReaders...) {
-		return p, fault.New(fault.Forbidden, "not-yours-to-read", "Names are read by leads, officers, those on call, investigators and auditors.")
+	if by.Worker != w {
+		if err := kernel.Evidence(s, st, "Other people's names"); err != nil {
+			return p, err
+		}
 	}
 	worker, ok := s.People.Worker(w)
 	if !ok {
@@ -63,12 +65,8 @@ type EntryView struct {
 
 // Entries returns ledger entries after an index, oldest first.
 func (d *Desk) Entries(ctx context.Context, by kernel.Caller, after int64, limit int) (out []EntryView, err error) {
-	_, st, err := d.kernel.Standing(ctx, by)
-	if err != nil {
+	if err := d.kernel.MayReadEvidence(ctx, by, "Entries of the ledger"); err != nil {
 		return nil, err
-	}
-	if !kernel.May(st, kernel.EvidenceReaders...) {
-		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "The ledger's entries are read by leads, officers, those on call, investigators and auditors.")
 	}
 	if limit < 1 || limit > kernel.MaxPage {
 		limit = kernel.MaxPage
@@ -98,12 +96,8 @@ type GovernanceEntry struct {
 // Chain returns governance entries from a number on: what an outsider folds to
 // check revocation.
 func (d *Desk) Chain(ctx context.Context, by kernel.Caller, from int64, limit int) (out []GovernanceEntry, err error) {
-	_, st, err := d.kernel.Standing(ctx, by)
-	if err != nil {
+	if err := d.kernel.MayReadEvidence(ctx, by, "Entries of the governance chain"); err != nil {
 		return nil, err
-	}
-	if !kernel.May(st, kernel.EvidenceReaders...) {
-		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "The governance chain is read by leads, officers, those on call, investigators and auditors.")
 	}
 	entries, err := d.kernel.Store.Governance(ctx, from, limit)
 	for _, e := range entries {
@@ -122,12 +116,8 @@ func (d *Desk) Chain(ctx context.Context, by kernel.Caller, from int64, limit in
 // ("plaza:acct/17") to, opened for that subject alone: what a verifier compares a
 // warrant's tier with. They are for those who read evidence.
 func (d *Desk) TierEntries(ctx context.Context, by kernel.Caller, subject string) (out []proof.FeedBody, err error) {
-	_, st, err := d.kernel.Standing(ctx, by)
-	if err != nil {
+	if err := d.kernel.MayReadEvidence(ctx, by, "Openings of the ledger's entries"); err != nil {
 		return nil, err
-	}
-	if !kernel.May(st, kernel.EvidenceReaders...) {
-		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "What opens the ledger is read by leads, officers, those on call, investigators and auditors.")
 	}
 	s, err := platform.ParseSubject(subject)
 	if err != nil || s.ID == "" {

@@ -185,7 +185,7 @@ func (d *Desk) RevokeToken(ctx context.Context, by kernel.Caller, token string) 
 			if err != nil {
 				return err
 			}
-			if have.Worker != by.Worker && !kernel.May(st, workforce.Officer, workforce.OnCall) {
+			if have.Worker != by.Worker && !(st.Engaged && (st.Has(workforce.Officer) || st.Has(workforce.OnCall))) {
 				return fault.New(fault.Forbidden, "not-yours", "Only officers and those on call end other people's tokens.")
 			}
 			t.Enter(entry.KindTokenRevoked, entry.Token{Token: have.ID, Worker: have.Worker, Key: have.Key, By: by.Worker})

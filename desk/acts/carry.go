@@ -43,7 +43,7 @@ func (d *Room) Warrant(ctx context.Context, by kernel.Caller, request string) ([
 		return nil, err
 	}
 	if !mayReadWarrant(s, by, r, d.desk.Now()) {
-		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "Warrants are read by those who signed them, leads, officers, investigators and auditors.")
+		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "Warrants are read by those who signed them and those whom the policy lets read evidence.")
 	}
 	return d.desk.Assemble(ctx, r)
 }

@@ -18,7 +18,7 @@ import (
 
 func mayReadWarrant(s *proof.State, by kernel.Caller, r store.Request, now time.Time) bool {
 	st := s.People.Standing(by.Worker, now)
-	if kernel.May(st, kernel.EvidenceReaders...) {
+	if kernel.ReadsEvidence(s, st) {
 		return true
 	}
 	signed := r.Requester() == by.Worker

@@ -565,7 +565,7 @@ func (d *Room) RowsOf(ctx context.Context, by kernel.Caller, request string) ([]
 	if err != nil {
 		return nil, err
 	}
-	_, st, err := d.desk.Standing(ctx, by)
+	s, st, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return nil, err
 	}
@@ -585,7 +585,7 @@ func (d *Room) RowsOf(ctx context.Context, by kernel.Caller, request string) ([]
 	if len(rows) == 0 {
 		return nil, fault.New(fault.NotFound, "no-rows", "%s has no rows that wait to be admitted.", request)
 	}
-	if by.Worker != r.Requester() && !kernel.May(st, kernel.EvidenceReaders...) {
+	if by.Worker != r.Requester() && !kernel.ReadsEvidence(s, st) {
 		for i := range rows {
 			rows[i].Openings = nil
 		}

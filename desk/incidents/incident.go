@@ -50,8 +50,8 @@ func (d *Room) once(t *kernel.Tx, deed actions.SaltedDeed) error {
 // mayTouchIncidents refuses who may not work on incidents.
 func (d *Room) mayTouchIncidents(s *proof.State, by kernel.Caller) error {
 	st, err := d.desk.Engaged(s, by)
-	if err == nil && !kernel.May(st, kernel.EvidenceReaders...) {
-		err = kernel.NoEvidence("Incidents")
+	if err == nil {
+		err = kernel.Evidence(s, st, "Incidents")
 	}
 	return err
 }

@@ -327,8 +327,8 @@ type SightingFilter = store.SightingFilter
 // first, and the number to go on from, 0 at the end.
 func (d *Room) Sightings(ctx context.Context, by kernel.Caller, f SightingFilter) (out []Sighting, next int64, err error) {
 	s, st, err := d.desk.Standing(ctx, by)
-	if err == nil && !kernel.May(st, kernel.EvidenceReaders...) {
-		err = kernel.NoEvidence("Sightings")
+	if err == nil {
+		err = kernel.Evidence(s, st, "Sightings")
 	}
 	if err != nil {
 		return nil, 0, err

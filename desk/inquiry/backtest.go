@@ -48,9 +48,10 @@ func (d *Room) Backtest(ctx context.Context, by kernel.Caller, files map[string]
 	if err != nil {
 		return out, err
 	}
-	if !kernel.May(st, kernel.EvidenceReaders...) && !mayProposePolicy(s, st) {
-		return out, fault.New(fault.Forbidden, "not-yours-to-read",
-			"What was ruled is read by leads, officers, those on call, investigators, auditors and whoever may propose a policy.")
+	if !mayProposePolicy(s, st) {
+		if err := kernel.Evidence(s, st, "Rulings of before, unless one may propose a policy,"); err != nil {
+			return out, err
+		}
 	}
 	if until.IsZero() {
 		out.Until = d.desk.TimeNow()

@@ -2,17 +2,14 @@ package kernel
 
 import (
 	"context"
-	"slices"
 
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/policy"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
-
-// EvidenceReaders may read what is evidence (design, law 11).
-var EvidenceReaders = []workforce.Role{workforce.Lead, workforce.Officer, workforce.OnCall, workforce.Investigator, workforce.Auditor}
 
 // Standing returns the state and the standing of a caller who is engaged now.
 func (k *Kernel) Standing(ctx context.Context, by Caller) (*proof.State, workforce.Standing, error) {
@@ -33,25 +30,32 @@ func (k *Kernel) Engaged(s *proof.State, by Caller) (workforce.Standing, error) 
 	return st, nil
 }
 
-// May asks the policy nothing: it says whether a standing has one of the roles
-// for which something may be read (design, law 11).
-func May(st workforce.Standing, roles ...workforce.Role) bool {
-	return st.Engaged && slices.ContainsFunc(roles, st.Has)
+// ReadsEvidence reports whether the policy in force lets somebody read evidence (design,
+// law 11).
+func ReadsEvidence(s *proof.State, st workforce.Standing) bool {
+	return s.Policy.MayReadEvidence(policy.WorkerOf(st)).Verdict == policy.Permitted
 }
 
-// MayReadEvidence refuses a caller who may not read evidence; what names, in the plural,
-// what was to be read.
+// Evidence refuses somebody whom the policy in force does not let read evidence; what
+// names, in the plural, what was to be read.
+func Evidence(s *proof.State, st workforce.Standing, what string) error {
+	if ReadsEvidence(s, st) {
+		return nil
+	}
+	no := fault.New(fault.Forbidden, "not-yours-to-read", "%s are read by those whom the policy lets read evidence, and it does not let you.", what)
+	for _, reason := range s.Policy.MayReadEvidence(policy.WorkerOf(st)).Reasons {
+		no.Detail = append(no.Detail, fault.Detail{At: reason.Policy, Text: reason.Text})
+	}
+	return no
+}
+
+// MayReadEvidence is Evidence of a caller, who must be engaged.
 func (k *Kernel) MayReadEvidence(ctx context.Context, by Caller, what string) error {
-	_, st, err := k.Standing(ctx, by)
-	if err == nil && !May(st, EvidenceReaders...) {
-		err = NoEvidence(what)
+	s, st, err := k.Standing(ctx, by)
+	if err == nil {
+		err = Evidence(s, st, what)
 	}
 	return err
-}
-
-// NoEvidence is the refusal of MayReadEvidence.
-func NoEvidence(what string) error {
-	return fault.New(fault.Forbidden, "not-yours-to-read", "%s are read by leads, officers, those on call, investigators and auditors.", what)
 }
 
 // MaxPage is the largest page of a list.
