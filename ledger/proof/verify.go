@@ -37,9 +37,9 @@ type Report struct {
 	Later      []Later // what changed since the warrant was entered; only from Chain
 }
 
-// Verifier verifies warrants under one trust. It remembers entries that it met
-// in warrants that held, so that the next warrant of the same people costs
-// little more than its signatures. It may be used by several goroutines.
+// Verifier verifies warrants under one trust. It remembers the entries of warrants that
+// held, so that it decodes none of them again for the next warrant of the same people.
+// Several goroutines may use it.
 type Verifier struct {
 	trust Trust
 	mu    sync.Mutex

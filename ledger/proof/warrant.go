@@ -20,9 +20,6 @@ const MaxWarrant = 4 << 20
 
 // Warrant is the complete proof that an action is authorised: its Core, the
 // governance entries that it rests on, and its place in the ledger.
-//
-// The structs of a warrant declare their members in canonical order, so that
-// what was written need not be put in order (canonical.Marshal).
 type Warrant struct {
 	Action            actions.Action   `json:"action"`
 	Countersignatures []actions.Signed `json:"countersignatures"`
