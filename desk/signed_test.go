@@ -3,6 +3,7 @@ package desk_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -83,7 +84,7 @@ func TestWithdrawalIsSigned(t *testing.T) {
 }
 
 // TestDeedsAreSigned: what stands in the ledger under somebody's name was signed by
-// them, says what they signed, and is done once.
+// them, says what they signed, and is done once: the same again changes nothing.
 func TestDeedsAreSigned(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		to := desktest.NewTown(t, o)
@@ -167,8 +168,22 @@ func TestDeedsAreSigned(t *testing.T) {
 			if err := c.do(by, c.text, good); err != nil {
 				t.Fatalf("%s: %v", c.kind, err)
 			}
-			if err := c.do(by, c.text, good); err == nil {
-				t.Errorf("%s: the same deed is done twice", c.kind)
+			done := size(t, to)
+			if err := c.do(by, c.text, good); err != nil || size(t, to) != done {
+				t.Errorf("%s: the same again makes %d entries: %v", c.kind, size(t, to)-done, err)
+			}
+			resigned := good
+			resigned.Signed.Statement.NotBefore = canonical.At(resigned.Signed.Statement.NotBefore.Add(time.Millisecond))
+			resigned.Signed.Signature = to.Sign(c.by, resigned.Signed.Statement.Challenge())
+			for name, err := range map[string]error{
+				"with another text": c.do(by, "Something else.", good),
+				"signed anew":       c.do(by, c.text, resigned),
+				"by somebody else":  c.do(desktest.As("lee"), c.text, good),
+				"by an agent":       c.do(desktest.As("bob"), c.text, good),
+			} {
+				if err == nil {
+					t.Errorf("%s: the same deed is taken %s", c.kind, name)
+				}
 			}
 			var data struct {
 				Deed   actions.SignedDeed `json:"deed"`

@@ -47,6 +47,56 @@ func (d *Room) once(t *kernel.Tx, deed actions.SaltedDeed) error {
 	return err
 }
 
+// deed does what somebody hands in with a signed deed. If it was done already it is not
+// done again, and the answer is the incident as it is now: so whoever has lost the answer
+// gets it by handing in the same once more.
+func (d *Room) deed(ctx context.Context, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string, do func() (incident.Incident, error)) (incident.Incident, error) {
+	if i, done, err := d.repeated(ctx, by, signed, want, text); done || err != nil {
+		return i, err
+	}
+	i, err := do()
+	if err != nil { // the same may have been done in the meantime
+		if i, done, err := d.repeated(ctx, by, signed, want, text); done || err != nil {
+			return i, err
+		}
+	}
+	return i, err
+}
+
+// repeated finds the incident on which exactly this was done before: the same deed, with
+// the same signature and the same text, by the same person, who may still read incidents.
+func (d *Room) repeated(ctx context.Context, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string) (i incident.Incident, done bool, err error) {
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return i, false, err
+	}
+	o := proof.Sealing(want.What, text, signed.Salt)
+	commitment, err := o.Commitment()
+	if err != nil || signed.Deed.Text != commitment || !signed.Deed.Says(want) || signed.Signed.Statement.Signer != by.Worker || d.mayTouchIncidents(s, by) != nil {
+		return i, false, nil // it is judged, and refused, as what is new
+	}
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		have, err := stx.EntriesAbout(deedOf(signed), canonical.Time{}, 1)
+		if err != nil || len(have) == 0 || len(have[0].BodyBytes) == 0 {
+			return err
+		}
+		var entered struct {
+			Incident string             `json:"incident"`
+			Deed     actions.SignedDeed `json:"deed"`
+		}
+		if err := json.Unmarshal(have[0].Body.Data, &entered); err != nil {
+			return fmt.Errorf("the deed in entry %d: %w", have[0].Index, err)
+		}
+		if canonical.DigestOf(entered.Deed) != canonical.DigestOf(signed.SignedDeed()) {
+			return nil
+		}
+		i, err = stx.Incident(entered.Incident)
+		done = err == nil
+		return err
+	})
+	return i, done, err
+}
+
 // mayTouchIncidents refuses who may not work on incidents.
 func (d *Room) mayTouchIncidents(s *proof.State, by kernel.Caller) error {
 	st, err := d.desk.Engaged(s, by)
@@ -59,6 +109,11 @@ func (d *Room) mayTouchIncidents(s *proof.State, by kernel.Caller) error {
 // OpenIncident opens an incident on an act that the caller contests, with a
 // title of one line. On a request there is one open incident at most.
 func (d *Room) OpenIncident(ctx context.Context, by kernel.Caller, request, title string, signed actions.SaltedDeed) (incident.Incident, error) {
+	want := actions.Deed{What: actions.DeedOpenIncident, Of: request}
+	return d.deed(ctx, by, signed, want, title, func() (incident.Incident, error) { return d.open(ctx, by, request, title, signed, want) })
+}
+
+func (d *Room) open(ctx context.Context, by kernel.Caller, request, title string, signed actions.SaltedDeed, want actions.Deed) (incident.Incident, error) {
 	var out incident.Incident
 	err := d.desk.Change(ctx, by, "open incident", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
@@ -72,7 +127,7 @@ func (d *Room) OpenIncident(ctx context.Context, by kernel.Caller, request, titl
 		if err != nil {
 			return nil, err
 		}
-		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedOpenIncident, Of: request}, title)
+		sealed, err := d.done(s, by, signed, want, title)
 		if err != nil {
 			return nil, err
 		}
@@ -96,39 +151,43 @@ func (d *Room) OpenIncident(ctx context.Context, by kernel.Caller, request, titl
 	return out, err
 }
 
-// changeIncident loads an incident, applies a rule to it and saves what it gives.
-func (d *Room) changeIncident(ctx context.Context, by kernel.Caller, what, id string,
+// changeIncident does a deed on an incident: loads it, applies a rule to it and saves what
+// it gives. want is the deed but for the incident's version.
+func (d *Room) changeIncident(ctx context.Context, by kernel.Caller, what, id string, signed actions.SaltedDeed, want actions.Deed, text string,
 	rule func(*proof.State, incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error)) (incident.Incident, error) {
-	var out incident.Incident
-	err := d.desk.Change(ctx, by, what, func(s *proof.State) (func(*kernel.Tx) error, error) {
-		if err := d.mayTouchIncidents(s, by); err != nil {
-			return nil, err
-		}
-		i, err := d.loadIncident(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		next, save, err := rule(s, i)
-		if err != nil {
-			return nil, err
-		}
-		return func(t *kernel.Tx) error {
-			out = next
-			if err := save(t, next); err != nil {
-				return err
+	return d.deed(ctx, by, signed, want, text, func() (incident.Incident, error) {
+		var out incident.Incident
+		err := d.desk.Change(ctx, by, what, func(s *proof.State) (func(*kernel.Tx) error, error) {
+			if err := d.mayTouchIncidents(s, by); err != nil {
+				return nil, err
 			}
-			t.SaveIncident(next)
-			t.Signal(incidentSignal)
-			return nil
-		}, nil
+			i, err := d.loadIncident(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			next, save, err := rule(s, i)
+			if err != nil {
+				return nil, err
+			}
+			return func(t *kernel.Tx) error {
+				out = next
+				if err := save(t, next); err != nil {
+					return err
+				}
+				t.SaveIncident(next)
+				t.Signal(incidentSignal)
+				return nil
+			}, nil
+		})
+		return out, err
 	})
-	return out, err
 }
 
 // AssignTask gives somebody who is independent of those involved something to
 // do before the incident is closed.
 func (d *Room) AssignTask(ctx context.Context, by kernel.Caller, id, text string, owner workforce.WorkerID, signed actions.SaltedDeed) (incident.Incident, error) {
-	return d.changeIncident(ctx, by, "assign task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error) {
+	want := actions.Deed{What: actions.DeedAssignTask, Of: id, To: owner}
+	return d.changeIncident(ctx, by, "assign task", id, signed, want, text, func(s *proof.State, i incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error) {
 		if st := s.People.Standing(owner, d.desk.Now()); !st.Engaged {
 			return i, nil, fault.New(fault.Conflict, "engagement-ended", "%s cannot own a task: %s.", owner, st.Why)
 		}
@@ -145,7 +204,8 @@ func (d *Room) AssignTask(ctx context.Context, by kernel.Caller, id, text string
 		if err != nil {
 			return i, nil, err
 		}
-		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedAssignTask, Of: id, To: owner, Version: i.Version}, text)
+		want.Version = i.Version
+		sealed, err := d.done(s, by, signed, want, text)
 		return next, func(t *kernel.Tx, next incident.Incident) error {
 			if err := d.once(t, signed); err != nil {
 				return err
@@ -160,12 +220,14 @@ func (d *Room) AssignTask(ctx context.Context, by kernel.Caller, id, text string
 
 // FinishTask notes the result of a task. Its owner does.
 func (d *Room) FinishTask(ctx context.Context, by kernel.Caller, id string, number int64, result string, signed actions.SaltedDeed) (incident.Incident, error) {
-	return d.changeIncident(ctx, by, "finish task", id, func(s *proof.State, i incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error) {
+	want := actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(id, number)}
+	return d.changeIncident(ctx, by, "finish task", id, signed, want, result, func(s *proof.State, i incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error) {
 		next, err := i.Finish(number, by.Worker, result, d.desk.TimeNow())
 		if err != nil {
 			return i, nil, err
 		}
-		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(id, number), Version: i.Version}, result)
+		want.Version = i.Version
+		sealed, err := d.done(s, by, signed, want, result)
 		return next, func(t *kernel.Tx, next incident.Incident) error {
 			if err := d.once(t, signed); err != nil {
 				return err
@@ -182,23 +244,35 @@ func (d *Room) FinishTask(ctx context.Context, by kernel.Caller, id string, numb
 // the change of the desk that does it: a desk.review, to be drafted, signed and
 // countersigned like every other by people who were not involved.
 func (d *Room) ProposeFindings(ctx context.Context, by kernel.Caller, id, findings string, signed actions.SaltedDeed) (actions.Review, error) {
-	var out actions.Review
-	err := d.desk.Change(ctx, by, "propose findings", func(s *proof.State) (func(*kernel.Tx) error, error) {
+	want := actions.Deed{What: actions.DeedFindings, Of: id}
+	out := actions.Review{Of: actions.ReviewIncident, ID: id, Findings: incident.FindingsDigest(findings)}
+	i, err := d.deed(ctx, by, signed, want, findings, func() (incident.Incident, error) {
+		return d.propose(ctx, by, id, findings, signed, want)
+	})
+	if err != nil {
+		return actions.Review{}, err
+	}
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return actions.Review{}, err
+	}
+	out.Involved, err = d.readInvolved(ctx, s, i)
+	return out, err
+}
+
+func (d *Room) propose(ctx context.Context, by kernel.Caller, id, findings string, signed actions.SaltedDeed, want actions.Deed) (i incident.Incident, err error) {
+	err = d.desk.Change(ctx, by, "propose findings", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
 			return nil, err
 		}
-		i, err := d.loadIncident(ctx, id)
-		if err != nil {
+		if i, err = d.loadIncident(ctx, id); err != nil {
 			return nil, err
 		}
 		if err := i.Proposable(findings); err != nil {
 			return nil, err
 		}
-		involved, err := d.readInvolved(ctx, s, i)
-		if err != nil {
-			return nil, err
-		}
-		sealed, err := d.done(s, by, signed, actions.Deed{What: actions.DeedFindings, Of: id, Version: i.Version}, findings)
+		want.Version = i.Version
+		sealed, err := d.done(s, by, signed, want, findings)
 		if err != nil {
 			return nil, err
 		}
@@ -207,13 +281,12 @@ func (d *Room) ProposeFindings(ctx context.Context, by kernel.Caller, id, findin
 			if err := d.once(t, signed); err != nil {
 				return err
 			}
-			out = actions.Review{Of: actions.ReviewIncident, ID: id, Involved: involved, Findings: digest}
 			t.Enter(entry.KindIncidentFindings, entry.IncidentFindings{Incident: id, Findings: digest, Worker: by.Worker, Deed: signed.SignedDeed()}, sealed).About(id, deedOf(signed))
 			t.KeepFindings(id, digest, findings, by.Worker, t.Now())
 			return nil
 		}, nil
 	})
-	return out, err
+	return i, err
 }
 
 // CheckReview refuses, when it is handed in, a review that could not close its
