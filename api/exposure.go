@@ -76,7 +76,7 @@ func reasonOf(r policy.Reason) proof.Reason { return proof.Reason{Policy: r.Poli
 func exposureOf(e inquiry.Exposure, people bool) v1.Exposure {
 	same := func(s string) string { return s }
 	return v1.Exposure{Subject: e.Subject, Sort: e.Sort, Tier: e.Tier, Why: list(e.Why, reasonOf), Floor: e.Floor, At: e.At, Governance: e.Governance,
-		Number: e.Number(), Acts: list(e.Acts, func(a inquiry.Act) v1.ExposedAct { return actOf(a, people) }),
+		Number: e.Number(), Acts: list(e.Acts, func(a inquiry.ExposedAct) v1.ExposedAct { return actOf(a, people) }),
 		Unranked: e.Unranked, Indispensable: list(e.Indispensable, func(i proof.Indispensable) v1.Indispensable { return v1.Indispensable{Worker: i.Worker, For: i.For} }),
 		Unguarded: list(e.Unguarded, func(s platform.Showing) platform.Showing { return s }),
 		Holders:   v1.Holders{Platform: list(e.Holders.Platform, same), Executor: list(e.Holders.Executor, same), LogKey: list(e.Holders.LogKey, same), AsOwner: asOwner}}
@@ -85,7 +85,7 @@ func exposureOf(e inquiry.Exposure, people bool) v1.Exposure {
 // asOwner is the one way around the desk that no watch sees by the act itself.
 const asOwner = "Whoever holds the platform's credential can change an account's password unseen and then deactivate it as its owner would; with an owner lock that is a breach, and the lock is cleared only after 72 hours and notice to the owner."
 
-func actOf(a inquiry.Act, people bool) v1.ExposedAct {
+func actOf(a inquiry.ExposedAct, people bool) v1.ExposedAct {
 	alike := func(x exposure.Alike) v1.Alike {
 		out := v1.Alike{Count: x.Count, Person: sortOf(x.Sort), Reasons: list(x.Reasons, reasonOf)}
 		if people {

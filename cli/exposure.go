@@ -124,7 +124,7 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 	}
 	for _, a := range e.Acts {
 		p.Line("")
-		c.act(p, a)
+		c.showAct(p, a)
 	}
 	p.Line("")
 	p.Line("Around the desk, as declared (it is as good as its declarations):")
@@ -164,7 +164,7 @@ func declared(who []string) string {
 	return fmt.Sprintf("any one of %d: %s", len(who), strings.Join(who, "; "))
 }
 
-func (c *exposureCommand) act(p *Page, a v1.ExposedAct) {
+func (c *exposureCommand) showAct(p *Page, a v1.ExposedAct) {
 	p.Line("%s", a.Kind)
 	c.alone(p, "alone", a.Alone)
 	if a.Emergency != nil {

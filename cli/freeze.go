@@ -47,7 +47,7 @@ func (ofAll) scope() (scope, of string)        { return actions.ScopeAll, "" }
 type freeze[S scoped] struct {
 	Of     S      `embed:""`
 	Reason string `help:"Why, for the ledger. No personal data."`
-	straight
+	directCommand
 }
 
 func (c *freeze[S]) Run(ctx context.Context, s *Session) error {

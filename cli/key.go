@@ -234,7 +234,7 @@ func (c *keyList) Run(ctx context.Context, s *Session) error {
 type keyRevoke struct {
 	Keys   []workforce.KeyID `arg:"" name:"key" help:"Names of the keys: key_…"`
 	Reason string            `required:"" help:"Why, for the ledger. No personal data."`
-	straight
+	directCommand
 }
 
 func (c *keyRevoke) Run(ctx context.Context, s *Session) error {

@@ -171,7 +171,7 @@ func (c *workerExtend) Run(ctx context.Context, s *Session) error {
 type workerEnd struct {
 	Worker workforce.WorkerID `arg:"" help:"Identifier of the worker."`
 	Reason string             `required:"" help:"Why, for the ledger. No personal data."`
-	straight
+	directCommand
 }
 
 func (c *workerEnd) Run(ctx context.Context, s *Session) error {

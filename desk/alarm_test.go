@@ -88,7 +88,7 @@ func (p *pager) destination(t *testing.T, kinds ...alarm.Type) alarms.Destinatio
 }
 
 // waiting returns the jobs of a kind that wait.
-func waiting(t *testing.T, w *desktest.World, kind string) (all []jobs.Record) {
+func waiting(t *testing.T, w *desktest.World, kind string) (all []jobs.Row) {
 	t.Helper()
 	err := w.Store.DB().Read(t.Context(), func(tx *sqldb.Tx) error {
 		rs, err := jobs.List(tx, jobs.Waiting, 0, 1000)

@@ -491,7 +491,7 @@ func TestRequestThen(t *testing.T) {
 func enter(t *testing.T, to *desktest.Town, kind string, data any) {
 	t.Helper()
 	if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
-		tx.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Expect: ledger.AnyNumber})
+		tx.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Expect: ledger.AnyNumber})
 		return nil
 	}); err != nil {
 		t.Fatal(err)

@@ -162,7 +162,7 @@ func TestFeedIsNotTooLarge(t *testing.T) {
 	w := desktest.New(t, desktest.Options{Executor: &forgetful{}})
 	if err := w.Store.Write(t.Context(), func(tx *store.Tx) error {
 		for range 40 {
-			tx.Record(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]string{"text": strings.Repeat("x", 1<<19)}, Expect: ledger.AnyNumber})
+			tx.Append(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]string{"text": strings.Repeat("x", 1<<19)}, Expect: ledger.AnyNumber})
 		}
 		return nil
 	}); err != nil {

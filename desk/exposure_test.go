@@ -19,7 +19,7 @@ import (
 )
 
 // takedown asks for the exposure of a takedown and returns its act.
-func takedown(t *testing.T, to *desktest.Town, by workforce.WorkerID, subject string, at time.Time) (inquiry.Exposure, inquiry.Act) {
+func takedown(t *testing.T, to *desktest.Town, by workforce.WorkerID, subject string, at time.Time) (inquiry.Exposure, inquiry.ExposedAct) {
 	t.Helper()
 	e, err := to.Desk.Exposure(t.Context(), desktest.As(by), subject, actions.AccountTakedown, at)
 	if err != nil {
@@ -31,7 +31,7 @@ func takedown(t *testing.T, to *desktest.Town, by workforce.WorkerID, subject st
 	return e, e.Acts[0]
 }
 
-func way(t *testing.T, a inquiry.Act, w exposure.Way) exposure.Row {
+func way(t *testing.T, a inquiry.ExposedAct, w exposure.Way) exposure.Row {
 	t.Helper()
 	for _, r := range a.Collusion.Rows {
 		if r.Way == w {

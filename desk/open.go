@@ -39,13 +39,13 @@ func (d *Desk) Found(ctx context.Context, c proof.Closed) (ledger.Entry, error) 
 	if c.Founding.Origin != d.kernel.Log.Origin {
 		return ledger.Entry{}, fault.New(fault.Invalid, "bad-founding", "The statement founds the ledger %q, this is %q.", c.Founding.Origin, d.kernel.Log.Origin)
 	}
-	var rec *store.Recorded
+	var rec *store.Appended
 	err := d.kernel.Change(ctx, kernel.Caller{}, "found", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if s.Founded() {
 			return nil, fault.New(fault.Conflict, "already-founded", "The desk is founded already.")
 		}
 		return func(t *kernel.Tx) error {
-			rec = t.Record(ledger.Draft{Class: ledger.Governance, Kind: proof.KindFounding, Data: c, Expect: 0})
+			rec = t.Append(ledger.Draft{Class: ledger.Governance, Kind: proof.KindFounding, Data: c, Expect: 0})
 			return nil
 		}, nil
 	})

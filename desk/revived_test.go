@@ -61,7 +61,7 @@ func TestRevivedByWhoeverEditsRows(t *testing.T) {
 		for _, kind := range []string{"expire", "void"} {
 			act := to.Countersign(to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president")).ID, "lee")
 			if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
-				tx.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: entry.End{Request: act.ID}, Expect: ledger.AnyNumber}).About(act.ID)
+				tx.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: entry.End{Request: act.ID}, Expect: ledger.AnyNumber}).About(act.ID)
 				return nil
 			}); err != nil {
 				t.Fatal(err)

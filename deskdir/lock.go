@@ -30,9 +30,9 @@ func isLock(name string) bool {
 // Lock is a held lock. It ends with the process, however that happens.
 type Lock struct{ files []*os.File }
 
-// TakeLock has a command use a folder, and no other process for the same. The
+// AcquireLock has a command use a folder, and no other process for the same. The
 // lock file says who holds it.
-func TakeLock(folder, name, command string) (*Lock, error) {
+func AcquireLock(folder, name, command string) (*Lock, error) {
 	l := &Lock{}
 	return l, l.add(filepath.Join(folder, name), command)
 }

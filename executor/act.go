@@ -36,7 +36,7 @@ func (e *Executor) Carry(ctx context.Context, warrant []byte, wait time.Duration
 	}
 	k := journal.Key{Request: w.Request.Statement.Request, Duty: proof.DutyAct}
 	core := w.Digest()
-	t, err := e.start(k, core, func(ctx context.Context) (journal.Result, error) { return e.carry(ctx, w, warrant) })
+	t, err := e.start(k, core, func(ctx context.Context) (journal.Result, error) { return e.carryOut(ctx, w, warrant) })
 	if err != nil {
 		return proof.CarryResult{}, err
 	}
@@ -87,8 +87,8 @@ func (e *Executor) start(k journal.Key, core canonical.Digest, work func(context
 	return t, nil
 }
 
-// carry is the whole life of one warrant.
-func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (journal.Result, error) {
+// carryOut is the whole life of one warrant.
+func (e *Executor) carryOut(ctx context.Context, w proof.Warrant, raw []byte) (journal.Result, error) {
 	a := actOf(w, raw)
 	prior, ok, err := e.journal.Act(ctx, a.Key)
 	switch {
@@ -115,16 +115,16 @@ func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (jour
 			return e.refuse(ctx, a, err)
 		}
 	}
-	release, err := e.subjects.take(ctx, w.Action.Subject.String())
+	release, err := e.subjects.acquire(ctx, w.Action.Subject.String())
 	if err != nil {
 		return journal.Result{}, err
 	}
 	defer release()
-	seen, err := look(ctx, c, w.Action.Subject)
+	seen, err := readSubject(ctx, c, w.Action.Subject)
 	if err != nil {
 		return e.refuse(ctx, a, err)
 	}
-	sequence, err := e.takeOn(ctx, &a, w, c, seen)
+	sequence, err := e.begin(ctx, &a, w, c, seen)
 	if err != nil {
 		return e.refuse(ctx, a, err)
 	}
@@ -144,10 +144,10 @@ func (e *Executor) carry(ctx context.Context, w proof.Warrant, raw []byte) (jour
 	return e.call(ctx, a, w, c, seen.state)
 }
 
-// takeOn judges an act and, if it may be carried out, takes it on.
-func (e *Executor) takeOn(ctx context.Context, a *journal.Act, w proof.Warrant, c platform.Connector, seen reading) (sequence int64, err error) {
+// begin judges an act and, if it may be carried out, takes it on.
+func (e *Executor) begin(ctx context.Context, a *journal.Act, w proof.Warrant, c platform.Connector, seen reading) (sequence int64, err error) {
 	if isEmergency(a.Kind) {
-		release, err := e.subjects.take(ctx, emergencies)
+		release, err := e.subjects.acquire(ctx, emergencies)
 		if err != nil {
 			return 0, err
 		}
@@ -169,8 +169,8 @@ func actOf(w proof.Warrant, raw []byte) journal.Act {
 		Undo: a.Undo(), Category: a.Category, Due: a.Until}
 }
 
-// record begins a record about an act.
-func (e *Executor) record(a journal.Act, kind string, sequence int64) proof.Execution {
+// executionOf begins a record about an act.
+func (e *Executor) executionOf(a journal.Act, kind string, sequence int64) proof.Execution {
 	return proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: kind, Duty: a.Duty, Request: a.Request,
 		Warrant: a.Warrant, Nonce: a.Nonce, Sight: a.Sight}
 }
@@ -190,7 +190,7 @@ func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (jo
 		return journal.Result{}, err
 	}
 	r, err := e.journal.Refuse(ctx, a, e.ledger.head(), after, func(sequence int64) proof.SignedExecution {
-		x := e.record(a, proof.KindRefusal, sequence)
+		x := e.executionOf(a, proof.KindRefusal, sequence)
 		x.At, x.Outcome, x.Type, x.Text = at, a.Outcome, a.Type, a.Text
 		return x.Sign(e.key)
 	})
@@ -202,7 +202,7 @@ func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (jo
 		if err := e.left(a, *after, at); err != nil {
 			return journal.Result{}, err
 		}
-		e.lookAgainAt(a)
+		e.readAgainLater(a)
 	}
 	e.step(StepEnded)
 	return a.Result, nil
@@ -224,7 +224,7 @@ func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement) (seq
 		}
 	}
 	r, err := e.journal.Intend(ctx, *a, e.ledger.head(), allow, func(sequence int64) proof.SignedExecution {
-		x := e.record(*a, proof.KindIntent, sequence)
+		x := e.executionOf(*a, proof.KindIntent, sequence)
 		x.At = at
 		return x.Sign(e.key)
 	})
@@ -298,7 +298,7 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 		again, after = right != *after, &right
 	}
 	r, err := e.journal.End(ctx, a.Key, result, at, e.ledger.head(), lift, after, func(sequence int64) proof.SignedExecution {
-		x := e.record(a, kind, sequence)
+		x := e.executionOf(a, kind, sequence)
 		x.At, x.Outcome, x.Type, x.Text = at, result.Outcome, result.Type, result.Text
 		x.Before = platform.Expect{Status: receipt.Before.Status, Mark: receipt.Before.Mark}
 		x.After = platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}
@@ -322,7 +322,7 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 		}
 	}
 	if again {
-		e.lookAgainAt(a)
+		e.readAgainLater(a)
 	}
 	e.step(StepEnded)
 	if lift != nil {

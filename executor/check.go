@@ -25,8 +25,8 @@ type reading struct {
 	owner   *platform.State
 }
 
-// look reads a subject.
-func look(ctx context.Context, c platform.Connector, s platform.Subject) (reading, error) {
+// readSubject reads a subject.
+func readSubject(ctx context.Context, c platform.Connector, s platform.Subject) (reading, error) {
 	r := reading{subject: s}
 	var err error
 	if s.ID == "" {
@@ -61,7 +61,7 @@ func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading,
 	if !v.state.Founded() {
 		return proof.Reading{}, notFollowed
 	}
-	r, err := look(ctx, c, s)
+	r, err := readSubject(ctx, c, s)
 	if err != nil {
 		return proof.Reading{}, fmt.Errorf("read %s: %w", s, err)
 	}

@@ -133,7 +133,7 @@ func (w *watcher) beginCut(ctx context.Context, o proof.Order, n journal.Named, 
 		}
 	}
 	r, err := w.e.journal.BeginCut(ctx, c, w.e.ledger.head(), func(sequence int64) proof.SignedExecution {
-		x := w.cutRecord(c, kind, sequence, &told)
+		x := w.cutExecution(c, kind, sequence, &told)
 		x.At = at
 		if why != nil {
 			x.Outcome, x.Type, x.Text = proof.Refused, fault.TypeOf(why), fault.TextOf(why)
@@ -153,7 +153,7 @@ func (w *watcher) beginCut(ctx context.Context, o proof.Order, n journal.Named, 
 	return nil
 }
 
-func (w *watcher) cutRecord(c journal.Cut, kind string, sequence int64, s *proof.Sight) proof.Execution {
+func (w *watcher) cutExecution(c journal.Cut, kind string, sequence int64, s *proof.Sight) proof.Execution {
 	return proof.Execution{V: proof.ExecutionVersion, Executor: w.e.id, Sequence: sequence, Kind: kind, Duty: proof.DutyCut, Request: c.Breach,
 		Warrant: c.Order, Nonce: c.Nonce, Sight: s}
 }
@@ -195,7 +195,7 @@ func (w *watcher) callCut(ctx context.Context, c journal.Cut) error {
 		c.Outcome, typ, text = proof.Failed, fault.TypeOf(err), fmt.Sprintf("%s Revoke the credential at the platform yourself.", fault.TextOf(err))
 	}
 	r, err := w.e.journal.EndCut(context.WithoutCancel(ctx), c, w.e.ledger.head(), func(sequence int64) proof.SignedExecution {
-		x := w.cutRecord(c, proof.KindReceipt, sequence, c.Sight)
+		x := w.cutExecution(c, proof.KindReceipt, sequence, c.Sight)
 		x.At, x.Outcome, x.Type, x.Text = c.Ended, c.Outcome, typ, text
 		return x.Sign(w.e.key)
 	})

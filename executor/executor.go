@@ -413,7 +413,7 @@ type lock struct {
 
 func newLocks() *locks { return &locks{held: map[string]*lock{}} }
 
-func (l *locks) take(ctx context.Context, name string) (release func(), err error) {
+func (l *locks) acquire(ctx context.Context, name string) (release func(), err error) {
 	l.mu.Lock()
 	k, ok := l.held[name]
 	if !ok {

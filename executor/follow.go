@@ -318,7 +318,7 @@ func (f *follower) follow(ctx context.Context) error {
 		}
 		feed, err := f.e.desk.Feed(ctx, f.tentative.edge.Size(), wait)
 		if err == nil {
-			err = f.take(feed)
+			err = f.addFeed(feed)
 			f.note(stopFeed, err)
 			f.publish()
 		}
@@ -410,9 +410,9 @@ func lie(format string, args ...any) *fault.Error {
 	return fault.New(fault.Conflict, "ledger-tampered", format, args...)
 }
 
-// take adds a feed. Its contents are believed only when a checkpoint signed by the log's
+// addFeed adds a feed. Its contents are believed only when a checkpoint signed by the log's
 // key covers them.
-func (f *follower) take(feed proof.Feed) error {
+func (f *follower) addFeed(feed proof.Feed) error {
 	if from := f.tentative.edge.Size(); feed.From != from {
 		return lie("The desk answered with the ledger from %d where it was asked from %d.", feed.From, from)
 	}

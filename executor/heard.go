@@ -267,7 +267,7 @@ func (f *follower) hearNews(ctx context.Context) error {
 
 // hearSome asks for the first of these bodies, and reports whether some were read.
 func (f *follower) hearSome(ctx context.Context) bool {
-	release, err := f.e.subjects.take(ctx, hearing)
+	release, err := f.e.subjects.acquire(ctx, hearing)
 	if err != nil {
 		return false
 	}
@@ -298,7 +298,7 @@ func (e *Executor) heard(ctx context.Context, w proof.Warrant) error {
 	ctx, cancel := context.WithTimeout(ctx, e.limits.Entry)
 	defer cancel()
 	// One at a time: acts that wait for the same entries do not each ask for them.
-	release, err := e.subjects.take(ctx, hearing)
+	release, err := e.subjects.acquire(ctx, hearing)
 	if err != nil {
 		return notRead(since, err)
 	}

@@ -75,7 +75,7 @@ func (e *Executor) lift(ctx context.Context, a journal.Act) (journal.Result, err
 	if err != nil {
 		return journal.Result{}, err
 	}
-	release, err := e.subjects.take(ctx, a.Subject.String())
+	release, err := e.subjects.acquire(ctx, a.Subject.String())
 	if err != nil {
 		return journal.Result{}, err
 	}
@@ -204,10 +204,10 @@ func (e *Executor) beforeMeasure(ctx context.Context, request string) (*platform
 	}
 }
 
-// lookAgainAt asks for a look at a subject that is not in its right state: its measure is
+// readAgainLater asks for a look at a subject that is not in its right state: its measure is
 // over and not lifted, or the lift has shown a state beneath that was not right. Under a
 // standing order the look restores it; without one it is a breach that pages.
-func (e *Executor) lookAgainAt(a journal.Act) {
+func (e *Executor) readAgainLater(a journal.Act) {
 	if w := e.watches[a.Subject.Platform]; w != nil {
 		w.queue.add(glance{id: a.Subject.ID, handle: a.Subject.Handle, via: viaRead, urgent: true})
 	}
@@ -294,7 +294,7 @@ func (e *Executor) resumeLift(ctx context.Context, a journal.Act) (journal.Resul
 	if err != nil {
 		return journal.Result{}, err
 	}
-	release, err := e.subjects.take(ctx, a.Subject.String())
+	release, err := e.subjects.acquire(ctx, a.Subject.String())
 	if err != nil {
 		return journal.Result{}, err
 	}

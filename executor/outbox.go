@@ -144,7 +144,7 @@ func (o *outbox) handOver(ctx context.Context) error {
 			o.idle(ctx)
 			continue
 		}
-		r, ok, err := o.record(ctx, sequence)
+		r, ok, err := o.execution(ctx, sequence)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -200,8 +200,8 @@ func (o *outbox) next() (sequence int64, ok bool) {
 	return 0, false
 }
 
-// record returns a record; ok is false while a change that numbered it is under way.
-func (o *outbox) record(ctx context.Context, sequence int64) (proof.SignedExecution, bool, error) {
+// execution returns a record; ok is false while a change that numbered it is under way.
+func (o *outbox) execution(ctx context.Context, sequence int64) (proof.SignedExecution, bool, error) {
 	o.mu.Lock()
 	r, ok := o.fresh[sequence]
 	o.mu.Unlock()

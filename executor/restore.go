@@ -89,7 +89,7 @@ func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s
 	}
 	k.Beneath = k.Under(found)
 	k.State, k.Since, k.Request, k.Baseline, k.Entered = found, seen, "", -1, canonical.Time{}
-	if _, err := w.record(ctx, b.ID, proof.KindObserved, s, "", "", openings, journal.Seen(k)); err != nil {
+	if _, err := w.journalSight(ctx, b.ID, proof.KindObserved, s, "", "", openings, journal.Seen(k)); err != nil {
 		return err
 	}
 	w.put(k)
@@ -126,7 +126,7 @@ func (w *watcher) sure(ctx context.Context, s *proof.State, k journal.Watched) a
 	if sort, err := w.c.Sort(k.Subject.ID); err != nil || sort != platform.Content || t == actions.Critical {
 		return t
 	}
-	r, err := look(ctx, w.c, k.Subject)
+	r, err := readSubject(ctx, w.c, k.Subject)
 	if err != nil {
 		return t
 	}
@@ -280,7 +280,7 @@ func (w *watcher) ready(a *journal.Act) (err error) {
 
 func (w *watcher) intent(a journal.Act) journal.Sign {
 	return func(sequence int64) proof.SignedExecution {
-		x := w.e.record(a, proof.KindIntent, sequence)
+		x := w.e.executionOf(a, proof.KindIntent, sequence)
 		x.At = a.Intended
 		return x.Sign(w.e.key)
 	}

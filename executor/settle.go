@@ -41,7 +41,7 @@ func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c 
 	if err := e.entered(ctx, w, sequence); err != nil {
 		return e.end(ctx, a, platform.State{}, err)
 	}
-	seen, err := e.lookAgain(ctx, c, a)
+	seen, err := e.readAgain(ctx, c, a)
 	if err != nil {
 		return e.end(ctx, a, platform.State{}, err)
 	}
@@ -57,7 +57,7 @@ func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c 
 		if err := p.wait(ctx); err != nil {
 			return journal.Result{}, err
 		}
-		if seen, err = e.lookAgain(ctx, c, a); err != nil {
+		if seen, err = e.readAgain(ctx, c, a); err != nil {
 			return e.end(ctx, a, platform.State{}, err)
 		}
 	}
@@ -71,11 +71,11 @@ func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c 
 	return e.call(ctx, a, w, c, seen.state)
 }
 
-// lookAgain reads the subject of an act that is under way. It waits as long as the
+// readAgain reads the subject of an act that is under way. It waits as long as the
 // platform does not answer, and the act stays under way.
-func (e *Executor) lookAgain(ctx context.Context, c platform.Connector, a journal.Act) (reading, error) {
+func (e *Executor) readAgain(ctx context.Context, c platform.Connector, a journal.Act) (reading, error) {
 	for p := e.pause(); ; {
-		seen, err := look(ctx, c, a.Subject)
+		seen, err := readSubject(ctx, c, a.Subject)
 		if err == nil || outcomeOf(err) != "" {
 			return seen, err
 		}
@@ -131,7 +131,7 @@ func (e *Executor) resume(ctx context.Context, a journal.Act) (journal.Result, e
 	if err != nil {
 		return journal.Result{}, err
 	}
-	release, err := e.subjects.take(ctx, a.Subject.String())
+	release, err := e.subjects.acquire(ctx, a.Subject.String())
 	if err != nil {
 		return journal.Result{}, err
 	}

@@ -15,14 +15,14 @@ import (
 	"countersign.dev/watch"
 )
 
-// look reads one subject and judges its state. again is true if the platform did not
+// inspect reads one subject and judges its state. again is true if the platform did not
 // answer.
 //
 // It waits until nobody acts on the subject. Then the journal explains the state that is
 // read, or nothing does.
-func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
+func (w *watcher) inspect(ctx context.Context, l glance) (again bool, err error) {
 	s := platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}
-	release, err := w.e.subjects.take(ctx, s.String())
+	release, err := w.e.subjects.acquire(ctx, s.String())
 	if err != nil {
 		return false, nil // shutting down
 	}
@@ -34,7 +34,7 @@ func (w *watcher) look(ctx context.Context, l glance) (again bool, err error) {
 	}
 	if !known || l.sort || k.Tier == actions.Standard {
 		// For a subject that matters the tier is known; for all others it is read.
-		r, err := look(ctx, w.c, s)
+		r, err := readSubject(ctx, w.c, s)
 		switch {
 		case fault.Is(err, "no-such-subject"):
 			found = platform.Expect{Status: platform.Deleted}
@@ -336,7 +336,7 @@ func (w *watcher) foreign(ctx context.Context, l glance, k journal.Watched, befo
 		return err
 	}
 	s.Expected, s.Why, s.Count = before, string(verdict), 1
-	if _, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindForeign, s, "", "", openings, journal.Seen(k)); err != nil {
+	if _, err := w.journalSight(ctx, w.e.newID(proof.BreachPrefix), proof.KindForeign, s, "", "", openings, journal.Seen(k)); err != nil {
 		return err
 	}
 	w.put(k)
@@ -397,7 +397,7 @@ func (w *watcher) told(ctx context.Context, l glance) error {
 		return err
 	}
 	s := &proof.Sight{Platform: w.name, Tier: b.Tier, Credential: d, Via: viaStream, Seen: canonical.At(w.e.now()), Changed: by.At}
-	_, err = w.record(ctx, b.ID, proof.KindTold, s, "", "", []ledger.Opening{o}, journal.By(b.ID, by.By))
+	_, err = w.journalSight(ctx, b.ID, proof.KindTold, s, "", "", []ledger.Opening{o}, journal.By(b.ID, by.By))
 	w.nudgeCuts()
 	return err
 }
@@ -435,7 +435,7 @@ func (w *watcher) lock(ctx context.Context, l glance, tier actions.Tier) error {
 		return err
 	}
 	s.Why = why
-	r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindLock, s, "", "", openings, journal.Seen(k))
+	r, err := w.journalSight(ctx, w.e.newID(proof.BreachPrefix), proof.KindLock, s, "", "", openings, journal.Seen(k))
 	if err != nil {
 		return err
 	}

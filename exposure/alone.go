@@ -137,9 +137,9 @@ type Person struct {
 	id   workforce.WorkerID
 }
 
-// LookAt returns one person at an instant. At a later instant the person is shown as they
+// PersonOf returns one person at an instant. At a later instant the person is shown as they
 // will be if nothing changes but the time.
-func LookAt(s *proof.State, id workforce.WorkerID, at time.Time) (*Person, error) {
+func PersonOf(s *proof.State, id workforce.WorkerID, at time.Time) (*Person, error) {
 	v, err := newView(s, at)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func LookAt(s *proof.State, id workforce.WorkerID, at time.Time) (*Person, error
 	if seat == nil {
 		return nil, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", id)
 	}
-	p := portion{view: v}
+	p := shard{view: v}
 	m, k := p.place(seat)
 	v.classes = []class{{alike: k, first: id, standing: s.People.Standing(id, at), members: []member{m}}}
 	return &Person{v, id}, nil

@@ -118,13 +118,13 @@ func BenchmarkExposure(b *testing.B) {
 }
 
 func benchmark(b *testing.B, s *proof.State) {
-	view, err := exposure.Look(s, now)
+	view, err := exposure.ViewOf(s, now)
 	if err != nil {
 		b.Fatal(err)
 	}
 	cold := func(ask func(*exposure.View) error) func() error {
 		return func() error {
-			v, err := exposure.Look(s, now)
+			v, err := exposure.ViewOf(s, now)
 			if err != nil {
 				return err
 			}
@@ -154,7 +154,7 @@ func benchmark(b *testing.B, s *proof.State) {
 	b.Run("coverage/cold", func(b *testing.B) { timed(b, cold(coverage)) })
 	b.Run("worker", func(b *testing.B) {
 		timed(b, func() error {
-			p, err := exposure.LookAt(s, "w-77", now)
+			p, err := exposure.PersonOf(s, "w-77", now)
 			if err == nil {
 				_, _, err = p.Can(question)
 			}

@@ -36,7 +36,7 @@ func person(id workforce.WorkerID, v workforce.VendorID, manager workforce.Worke
 // rowOf returns one way's row and who is in its group.
 func rowOf(t *testing.T, ps *policy.Set, r *workforce.Registry, q exposure.Question, way exposure.Way) (exposure.Row, []workforce.WorkerID) {
 	t.Helper()
-	v, err := exposure.Look(state(ps, r), now)
+	v, err := exposure.ViewOf(state(ps, r), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestEachWay(t *testing.T) {
 			if c.agents {
 				ps = onlyAgents(t)
 			}
-			v, err := exposure.Look(state(ps, r, c.frozen...), now)
+			v, err := exposure.ViewOf(state(ps, r, c.frozen...), now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,7 +247,7 @@ func TestCoverageTurns(t *testing.T) {
 	was := person("bea", "", "mia", workforce.Lead)
 	was.Past = []workforce.Tie{{Vendor: "acme", Until: days(-27).Time}}
 	r := desk(person("ann", "", "gus", workforce.Lead), was)
-	v, err := exposure.Look(state(set(t, "before"), r), now)
+	v, err := exposure.ViewOf(state(set(t, "before"), r), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestPortions(t *testing.T) {
 	s := state(set(t, "default"), crowd(3501))
 	ask := func(processors int) []any {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-		v, err := exposure.Look(s, now)
+		v, err := exposure.ViewOf(s, now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -595,7 +595,7 @@ func TestAgainstBruteForce(t *testing.T) {
 		q := drawQuestion(t)
 		frozen := drawFreezes(t)
 		b := brute{ps, r, now, frozen}
-		v, err := exposure.Look(state(ps, r, frozen...), now)
+		v, err := exposure.ViewOf(state(ps, r, frozen...), now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -829,7 +829,7 @@ func (b brute) compareAlone(t *rapid.T, v *exposure.View, q exposure.Question, p
 		if want != can[id] {
 			t.Fatalf("%s alone: %v, by brute force %v", id, can[id], want)
 		}
-		one, err := exposure.LookAt(state(b.set, b.reg, b.frozen...), id, b.at)
+		one, err := exposure.PersonOf(state(b.set, b.reg, b.frozen...), id, b.at)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -84,9 +84,9 @@ type member struct {
 	steady  bool // their standing does not change within a week
 }
 
-// Look sorts everybody into classes at an instant. The state must not be changed while
+// ViewOf sorts everybody into classes at an instant. The state must not be changed while
 // the view is in use; if it is shared, pass a Clone of it.
-func Look(s *proof.State, at time.Time) (*View, error) {
+func ViewOf(s *proof.State, at time.Time) (*View, error) {
 	v, err := newView(s, at)
 	if err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*hel
 		}
 	}
 	for i, e := range h.entries {
-		if err := h.take(e, h.leaves[i], wanted); err != nil {
+		if err := h.add(e, h.leaves[i], wanted); err != nil {
 			return nil, at(e.Index, err)
 		}
 	}
@@ -108,7 +108,7 @@ func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*hel
 	return h, err
 }
 
-func (h *held) take(e Entry, leaf ledger.Leaf, wanted map[string]bool) error {
+func (h *held) add(e Entry, leaf ledger.Leaf, wanted map[string]bool) error {
 	switch e.Body.Class {
 	case ledger.Governance:
 		if s, ok := h.kept[h.state.Next]; ok && s == nil {
@@ -122,14 +122,14 @@ func (h *held) take(e Entry, leaf ledger.Leaf, wanted map[string]bool) error {
 		}
 		return nil
 	case ledger.Execution:
-		return h.takeRecord(e)
+		return h.addExecution(e)
 	}
-	return h.takeDesk(e, wanted)
+	return h.addDesk(e, wanted)
 }
 
-// takeRecord checks a record of the executor's by the key that the chain names
+// addExecution checks a record of the executor's by the key that the chain names
 // at its place.
-func (h *held) takeRecord(e Entry) error {
+func (h *held) addExecution(e Entry) error {
 	x, err := proof.ParseExecution(e.Body)
 	if err != nil {
 		return err
@@ -162,13 +162,13 @@ func (h *held) claim(request string) *claim {
 	return c
 }
 
-func (h *held) takeDesk(e Entry, wanted map[string]bool) error {
+func (h *held) addDesk(e Entry, wanted map[string]bool) error {
 	st, err := e.statement()
 	if err != nil {
 		return err
 	}
 	if st != nil {
-		return h.takeStatement(e, *st)
+		return h.addStatement(e, *st)
 	}
 	if e.Body.Kind != entry.KindWarrant {
 		return nil
@@ -191,9 +191,9 @@ func (h *held) takeDesk(e Entry, wanted map[string]bool) error {
 	return nil
 }
 
-// takeStatement checks a person's statement: that it is of this desk, by a key of
+// addStatement checks a person's statement: that it is of this desk, by a key of
 // theirs that was live, and signed with it. Whether it counted is a warrant's matter.
-func (h *held) takeStatement(e Entry, s actions.Signed) error {
+func (h *held) addStatement(e Entry, s actions.Signed) error {
 	st, state := s.Statement, h.state
 	key, ok := state.People.Key(st.Key)
 	switch {

@@ -91,8 +91,8 @@ const (
 	Dead    State = "dead"    // failed too often; nobody runs it
 )
 
-// Record is a job as it is stored.
-type Record struct {
+// Row is a job as it is stored.
+type Row struct {
 	ID        int64
 	Kind      string
 	Args      []byte // canonical JSON
@@ -106,8 +106,8 @@ type Record struct {
 
 const columns = `id, kind, args, unique_key, state, due, attempts, last_error, created`
 
-func scan(r sqldb.Row) (Record, error) {
-	var j Record
+func scan(r sqldb.Row) (Row, error) {
+	var j Row
 	var key *string
 	var due, created int64
 	err := r.Scan(&j.ID, &j.Kind, &j.Args, &key, &j.State, &due, &j.Attempts, &j.LastError, &created)
@@ -119,7 +119,7 @@ func scan(r sqldb.Row) (Record, error) {
 }
 
 // List returns up to limit jobs in a state with ids above after, in order.
-func List(tx *sqldb.Tx, state State, after int64, limit int) ([]Record, error) {
+func List(tx *sqldb.Tx, state State, after int64, limit int) ([]Row, error) {
 	all, err := sqldb.All(tx, scan, `select `+columns+` from job where state = $1 and id > $2 order by id limit $3`,
 		string(state), after, limit)
 	if err != nil {
@@ -153,19 +153,19 @@ func Discard(tx *sqldb.Tx, id int64) error {
 	return nil
 }
 
-func dead(tx *sqldb.Tx, id int64) (Record, error) {
+func dead(tx *sqldb.Tx, id int64) (Row, error) {
 	j, err := scan(tx.QueryRow(`select `+columns+` from job where id = $1 and state = 'dead'`+tx.Dialect().ForUpdate(), id))
 	if sqldb.IsNotFound(err) {
-		return Record{}, fault.New(fault.NotFound, "job-not-found", "There is no dead job %d.", id)
+		return Row{}, fault.New(fault.NotFound, "job-not-found", "There is no dead job %d.", id)
 	}
 	if err != nil {
-		return Record{}, fmt.Errorf("read job %d: %w", id, err)
+		return Row{}, fmt.Errorf("read job %d: %w", id, err)
 	}
 	return j, nil
 }
 
 // wait puts j back among the waiting, unless another one waits in its stead.
-func (j Record) wait(tx *sqldb.Tx, due canonical.Time, attempts int, lastError string) error {
+func (j Row) wait(tx *sqldb.Tx, due canonical.Time, attempts int, lastError string) error {
 	if j.Key != "" {
 		n, err := tx.Exec(`delete from job where id = $1 and exists
 			(select 1 from job o where o.kind = $2 and o.unique_key = $3 and o.state = 'waiting')`, j.ID, j.Kind, j.Key)

@@ -60,7 +60,7 @@ func enqueue(t *testing.T, db *sqldb.DB, j jobs.Job, at canonical.Time, key stri
 	}
 }
 
-func list(t *testing.T, db *sqldb.DB, s jobs.State) (all []jobs.Record) {
+func list(t *testing.T, db *sqldb.DB, s jobs.State) (all []jobs.Row) {
 	t.Helper()
 	err := db.Read(t.Context(), func(tx *sqldb.Tx) (err error) {
 		all, err = jobs.List(tx, s, 0, 100)
@@ -194,7 +194,7 @@ func TestFailures(t *testing.T) {
 		c := newClock()
 		var reported []string
 		db, r := open(t, url, c, jobs.Options{Attempts: 3, BackOff: func(n int) time.Duration { return time.Duration(n) * time.Minute },
-			Report: func(j jobs.Record, err error) {
+			Report: func(j jobs.Row, err error) {
 				text, _, _ := strings.Cut(err.Error(), "\n")
 				reported = append(reported, fmt.Sprintf("%d: %s", j.Attempts, text))
 			}})

@@ -26,7 +26,7 @@ type Options struct {
 	BackOff func(attempt int) time.Duration
 	// Report gets every failure: of an attempt, or with an empty Record of the runner
 	// itself, which goes on. Nil: nothing is reported; attempts stand in the table anyway.
-	Report func(Record, error)
+	Report func(Row, error)
 	// Now is the clock by which jobs are due; nil: the machine's.
 	Now func() time.Time
 }
@@ -72,7 +72,7 @@ func New(ctx context.Context, db *sqldb.DB, o Options) (*Runner, error) {
 		o.BackOff = func(attempt int) time.Duration { return min(time.Second<<min(attempt-1, 20), time.Hour) }
 	}
 	if o.Report == nil {
-		o.Report = func(Record, error) {}
+		o.Report = func(Row, error) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -173,7 +173,7 @@ func (r *Runner) loop(claiming, running context.Context, woken <-chan struct{}) 
 			}
 			claimed, next, err := r.claim(claiming, n)
 			if err != nil && claiming.Err() == nil {
-				r.o.Report(Record{}, err)
+				r.o.Report(Row{}, err)
 			}
 			for range n - len(claimed) {
 				free <- struct{}{}
@@ -205,7 +205,7 @@ func (r *Runner) RunDue(ctx context.Context) (int, error) {
 
 // claim takes up to n jobs that are due, and returns the time to wait before the next
 // look. A job whose claim has run out is due too: the node that had it died.
-func (r *Runner) claim(ctx context.Context, n int) (claimed []Record, next time.Duration, err error) {
+func (r *Runner) claim(ctx context.Context, n int) (claimed []Row, next time.Duration, err error) {
 	if len(r.handlers) == 0 {
 		return nil, r.o.Poll, nil
 	}
@@ -234,7 +234,7 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Record, next time.
 		return nil, min(next, wait), nil
 	}
 	until := canonical.At(now.Add(r.o.Timeout + grace))
-	var exhausted []Record
+	var exhausted []Row
 	err = r.db.Write(ctx, func(tx *sqldb.Tx) error {
 		claimed, exhausted = nil, nil // it may be the second run of this
 		all, err := sqldb.All(tx, scan, `select `+columns+` from job where`+in+`and due <= `+at+
@@ -270,13 +270,13 @@ func (r *Runner) claim(ctx context.Context, n int) (claimed []Record, next time.
 	return claimed, next, nil
 }
 
-func bury(tx *sqldb.Tx, j Record, lastError string) error {
+func bury(tx *sqldb.Tx, j Row, lastError string) error {
 	_, err := tx.Exec(`update job set state = 'dead', last_error = $2 where id = $1`, j.ID, lastError)
 	return err
 }
 
 // run makes one attempt and stores its outcome.
-func (r *Runner) run(ctx context.Context, j Record) {
+func (r *Runner) run(ctx context.Context, j Row) {
 	err := r.attempt(ctx, j)
 	if err != nil {
 		r.o.Report(j, err)
@@ -288,7 +288,7 @@ func (r *Runner) run(ctx context.Context, j Record) {
 	}
 }
 
-func (r *Runner) attempt(ctx context.Context, j Record) (err error) {
+func (r *Runner) attempt(ctx context.Context, j Row) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
 	defer func() {
@@ -299,7 +299,7 @@ func (r *Runner) attempt(ctx context.Context, j Record) (err error) {
 	return r.handlers[j.Kind](ctx, j.Args)
 }
 
-func (r *Runner) settle(ctx context.Context, j Record, failure error) error {
+func (r *Runner) settle(ctx context.Context, j Row, failure error) error {
 	now := canonical.At(r.o.Now())
 	return r.db.Write(ctx, func(tx *sqldb.Tx) error {
 		// The number of attempts tells our claim from a later one: if ours ran out and another

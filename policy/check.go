@@ -51,7 +51,7 @@ func Check(files map[string]string, reg *workforce.Registry, at time.Time) Repor
 		r.Problems = append(r.Problems, details("set", err)...)
 	}
 	if reg != nil {
-		if err := s.Sufficient(reg, at); err != nil {
+		if err := s.CanStillGovern(reg, at); err != nil {
 			r.Problems = append(r.Problems, details("people", err)...)
 		}
 	}

@@ -117,7 +117,7 @@ func (t *script) set(key, value string) error {
 		return t.worker(words)
 	case "request", "countersign", "exposure":
 		t.countersign, t.exposure = key == "countersign", key == "exposure"
-		return t.act(words)
+		return t.readAct(words)
 	case "evidence":
 		if value != "" {
 			return fmt.Errorf("evidence: stands alone, since it is read of the whole desk")
@@ -207,7 +207,7 @@ func (t *script) worker(words []string) error {
 	return nil
 }
 
-func (t *script) act(words []string) error {
+func (t *script) readAct(words []string) error {
 	f := &t.facts
 	spec, ok := specs[actions.Kind(first(words))]
 	switch {

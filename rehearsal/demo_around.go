@@ -82,7 +82,7 @@ func (d *demo) restored(ctx context.Context, credential string, on account) stri
 	defer h.CloseIdleConnections()
 	began := time.Now()
 	err := error(nil)
-	if _, err = (&stage{plaza: d.on.PlazaURL}).takeDown(ctx, h, credential, on); err == nil {
+	if _, err = (&testbed{plaza: d.on.PlazaURL}).takeDown(ctx, h, credential, on); err == nil {
 		err = seenUp(ctx, h, on, backTime)
 	}
 	d.took["restored"] = time.Since(began)

@@ -60,14 +60,14 @@ func (c *replayOutage) Run(ctx context.Context, s *cli.Session) error {
 	if c.Accounts < 1 || c.Changed < 1 || c.Changed > c.Accounts || c.Outage < leastOutage {
 		return fault.New(fault.Invalid, "wrong-use", "There is at least one account, no more are changed than there are, and the outage lasts %s or more: after a shorter one nothing is swept, since the stream tells all of it.", leastOutage)
 	}
-	return c.onStage(ctx, s, []string{nobodyMinds}, func(ctx context.Context, g *stage) error {
+	return c.onTestbed(ctx, s, []string{nobodyMinds}, func(ctx context.Context, g *testbed) error {
 		// A PDS tells nothing of an account that would raise it.
 		policy, err := allProtected(g.platform)
 		defer os.RemoveAll(policy)
 		if err != nil {
 			return err
 		}
-		if err := g.set(ctx, policy, s.Say); err != nil {
+		if err := g.build(ctx, policy, s.Say); err != nil {
 			return err
 		}
 		accounts, err := g.makeMany(ctx, c.Accounts)
@@ -79,7 +79,7 @@ func (c *replayOutage) Run(ctx context.Context, s *cli.Session) error {
 		if err := g.stop(); err != nil {
 			return err
 		}
-		lead, err := g.throughWire()
+		lead, err := g.throughProxy()
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (c *replayOutage) Run(ctx context.Context, s *cli.Session) error {
 	})
 }
 
-func (c *replayOutage) measure(ctx context.Context, g *stage, lead *wire, accounts []account) (afterOutage, error) {
+func (c *replayOutage) measure(ctx context.Context, g *testbed, lead *proxy, accounts []account) (afterOutage, error) {
 	doc := afterOutage{Platform: g.platform, Accounts: c.Accounts, Changed: c.Changed}
 	credential, err := g.credential(ctx)
 	if err != nil {
@@ -176,15 +176,15 @@ func allProtected(name string) (folder string, err error) {
 	return folder, nil
 }
 
-// throughWire has the executor reach the platform by a wire, from its next start on.
-func (g *stage) throughWire() (*wire, error) {
+// throughProxy has the executor reach the platform by a wire, from its next start on.
+func (g *testbed) throughProxy() (*proxy, error) {
 	path := filepath.Join(g.dir, deskdir.Executor, deskdir.Platforms)
 	platforms, err := deskdir.ReadPlatforms(path)
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(platforms, func(p deskdir.Platform) bool { return p.Name == g.platform })
-	w, address, err := newWire(platforms[i].URL)
+	w, address, err := newProxy(platforms[i].URL)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (g *stage) throughWire() (*wire, error) {
 }
 
 // watched waits until the watch of the platform is in a state.
-func (g *stage) watched(ctx context.Context, is func(proof.WatchStatus) bool) (proof.WatchStatus, error) {
+func (g *testbed) watched(ctx context.Context, is func(proof.WatchStatus) bool) (proof.WatchStatus, error) {
 	c, err := g.reader()
 	if err != nil {
 		return proof.WatchStatus{}, err
@@ -225,7 +225,7 @@ func (g *stage) watched(ctx context.Context, is func(proof.WatchStatus) bool) (p
 }
 
 // makeMany makes accounts that nobody raised.
-func (g *stage) makeMany(ctx context.Context, n int) ([]account, error) {
+func (g *testbed) makeMany(ctx context.Context, n int) ([]account, error) {
 	if g.pds != nil {
 		return g.pds.makeMany(ctx, n)
 	}

@@ -80,13 +80,13 @@ type way struct {
 	// Of the way duel: the share of the time that the account was seen up against the
 	// one who repeats the act once a second, and after how many milliseconds from the
 	// first call the platform no longer took the credential. Null: not so.
-	UpShare *float64 `json:"up_share"`
-	CutMS   *float64 `json:"cut_ms"`
-	Acts    []act    `json:"acts"`
+	UpShare *float64    `json:"up_share"`
+	CutMS   *float64    `json:"cut_ms"`
+	Acts    []onAccount `json:"acts"`
 }
 
-// act is one thing that was played on one account.
-type act struct {
+// onAccount is one thing that was played on one account.
+type onAccount struct {
 	Act          string      `json:"act"`
 	Defeated     bool        `json:"defeated"`
 	NoticedMS    *float64    `json:"noticed_ms"`
@@ -102,9 +102,9 @@ type act struct {
 const longestAway = time.Second
 
 func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
-	return c.onStage(ctx, s, append([]string{nobodyMinds}, attacked...), func(ctx context.Context, g *stage) error {
+	return c.onTestbed(ctx, s, append([]string{nobodyMinds}, attacked...), func(ctx context.Context, g *testbed) error {
 		g.raised, g.tier = attacked, actions.Critical
-		if err := g.set(ctx, c.Policy, s.Say); err != nil {
+		if err := g.build(ctx, c.Policy, s.Say); err != nil {
 			return err
 		}
 		if err := g.lockOwner(ctx, g.accounts[forSwitchOff]); err != nil {
@@ -113,7 +113,7 @@ func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
 		if err := g.guard(ctx, actions.Critical, len(attacked), !c.NoStandingOrder); err != nil {
 			return err
 		}
-		r := &replay{stage: g, session: s, slow: time.Duration(c.Slow), answer: replayAnswer{Platform: c.Platform}}
+		r := &replay{testbed: g, session: s, slow: time.Duration(c.Slow), answer: replayAnswer{Platform: c.Platform}}
 		for _, play := range []func(context.Context) error{r.byDesk, r.byAccomplice, r.byCredential, r.byDatabase,
 			func(ctx context.Context) error { return r.byDuel(ctx, !c.NoStandingOrder) }} {
 			if err := play(ctx); err != nil {
@@ -129,10 +129,10 @@ func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
 	})
 }
 
-// onStage has something played on a stage, and ends what was begun however that
+// onTestbed has something played on a testbed, and ends what was begun however that
 // ends.
-func (c *onPlatform) onStage(ctx context.Context, s *cli.Session, names []string, play func(context.Context, *stage) error) (err error) {
-	g := &stage{cast: &cast{program: c.program, origin: replayOrigin, officers: demoOfficers}, platform: c.Platform, stderr: s.Stderr, log: slog.New(slog.DiscardHandler), names: names}
+func (c *onPlatform) onTestbed(ctx context.Context, s *cli.Session, names []string, play func(context.Context, *testbed) error) (err error) {
+	g := &testbed{cast: &cast{program: c.program, origin: replayOrigin, officers: demoOfficers}, platform: c.Platform, stderr: s.Stderr, log: slog.New(slog.DiscardHandler), names: names}
 	if err := c.find(g); err != nil {
 		return err
 	}
@@ -155,13 +155,13 @@ func (c *onPlatform) onStage(ctx context.Context, s *cli.Session, names []string
 	defer func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute+time.Duration(len(g.many))*time.Second/10)
 		defer cancel()
-		err = errors.Join(err, g.strike(last))
+		err = errors.Join(err, g.tearDown(last))
 	}()
 	return play(ctx, g)
 }
 
 // find takes the platform's address and password in.
-func (c *onPlatform) find(g *stage) error {
+func (c *onPlatform) find(g *testbed) error {
 	if c.Platform == deskdir.ConnectorPlaza {
 		if c.PDS != "" || c.PDSAdminPasswordFile != "" {
 			return fault.New(fault.Invalid, "wrong-use", "--pds and --pds-admin-password-file go with --platform bluesky.")
@@ -214,7 +214,7 @@ func (a replayAnswer) page(p *cli.Page) {
 
 // replay is one playing.
 type replay struct {
-	*stage
+	*testbed
 	session *cli.Session
 	slow    time.Duration // how many times as patient to be as on a machine that does nothing else
 	answer  replayAnswer
@@ -231,16 +231,16 @@ const calm = 2 * time.Second
 
 // observed plays an act on an account under an observer's eyes. It waits, for as
 // long as its patience goes, until the observer has seen certain events.
-func (r *replay) observed(ctx context.Context, name string, on account, look lookout, play func(context.Context) (*tries, error), events ...string) (act, error) {
+func (r *replay) observed(ctx context.Context, name string, on account, look lookout, play func(context.Context) (*tries, error), events ...string) (onAccount, error) {
 	look.Page, look.Repo, look.Every, look.Desk, look.Subject = on.page, on.repo, every, r.desk, on.on.String()
 	var err error
 	if look.Token, err = r.token(reader); err != nil {
-		return act{}, err
+		return onAccount{}, err
 	}
 	r.session.Say("  %s on %s …", name, on.handle)
 	eyes, err := observe(ctx, look, r.stderr)
 	if err != nil {
-		return act{}, err
+		return onAccount{}, err
 	}
 	p := played{Sent: canonical.At(time.Now())}
 	tried, err := play(ctx)
@@ -256,9 +256,9 @@ func (r *replay) observed(ctx context.Context, name string, on account, look loo
 	}
 	seen, lost := eyes.finish(ctx, p)
 	if err := errors.Join(err, lost); err != nil {
-		return act{}, err
+		return onAccount{}, err
 	}
-	a := act{Act: name, Attempts: tried.all, Observed: seen, NoticedMS: since(p.Sent, seen.Noticed), AttributedMS: since(p.Sent, seen.Attributed)}
+	a := onAccount{Act: name, Attempts: tried.all, Observed: seen, NoticedMS: since(p.Sent, seen.Noticed), AttributedMS: since(p.Sent, seen.Attributed)}
 	never := 0.0
 	switch {
 	case !seen.Up:
@@ -290,9 +290,9 @@ func since(from, to canonical.Time) *float64 {
 }
 
 // add concludes a way from its acts: the worst of each time.
-func (r *replay) add(name, how string, acts ...act) {
+func (r *replay) add(name, how string, acts ...onAccount) {
 	w := way{Way: name, Defeated: true, How: how, Acts: acts}
-	worst := func(of func(act) *float64) *float64 {
+	worst := func(of func(onAccount) *float64) *float64 {
 		var most *float64
 		for _, a := range acts {
 			ms := of(a)
@@ -308,9 +308,9 @@ func (r *replay) add(name, how string, acts ...act) {
 	for _, a := range acts {
 		w.Defeated = w.Defeated && a.Defeated
 	}
-	w.NoticedMS = worst(func(a act) *float64 { return a.NoticedMS })
-	w.RestoredMS = worst(func(a act) *float64 { return a.RestoredMS })
-	w.AttributedMS = worst(func(a act) *float64 { return a.AttributedMS })
+	w.NoticedMS = worst(func(a onAccount) *float64 { return a.NoticedMS })
+	w.RestoredMS = worst(func(a onAccount) *float64 { return a.RestoredMS })
+	w.AttributedMS = worst(func(a onAccount) *float64 { return a.AttributedMS })
 	if !w.Defeated {
 		w.How = "Not defeated. " + w.How
 	}
@@ -319,7 +319,7 @@ func (r *replay) add(name, how string, acts ...act) {
 
 // open has somebody honest ask for a takedown, and an employee countersign it: one
 // signature is missing.
-func (g *stage) open(ctx context.Context, by string, on account) (string, error) {
+func (g *testbed) open(ctx context.Context, by string, on account) (string, error) {
 	held := g.as(ctx, by, "action", "request", "account.takedown", on.on.String(), "--reason", "reported", "--case", "C-2101")
 	if held.member("id") == "" {
 		return "", held.err
@@ -344,7 +344,7 @@ func (r *replay) byDesk(ctx context.Context) error {
 		if err != nil {
 			return nil, err
 		}
-		return i.alone(ctx, r.stage, on, open)
+		return i.alone(ctx, r.testbed, on, open)
 	})
 	if err != nil {
 		return err
@@ -354,14 +354,14 @@ func (r *replay) byDesk(ctx context.Context) error {
 	return nil
 }
 
-func touched(a act) string {
+func touched(a onAccount) string {
 	if a.Observed.Seen.IsZero() {
 		return "the account was never touched"
 	}
 	return "the account was seen down"
 }
 
-func told(a act) string {
+func told(a onAccount) string {
 	if a.Observed.NoticedBy == "" {
 		return "nothing"
 	}
@@ -414,7 +414,7 @@ func (r *replay) byCredential(ctx context.Context) error {
 	}
 	h := &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
 	defer h.CloseIdleConnections()
-	var acts []act
+	var acts []onAccount
 	for _, c := range []struct {
 		name, on string
 		do       func(context.Context, *http.Client, string, account) (int, error)
@@ -468,7 +468,7 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	var acts []act
+	var acts []onAccount
 	for _, c := range []struct {
 		name, on string
 		people   []string
@@ -497,12 +497,12 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 		}},
 	} {
 		on := r.accounts[c.on]
-		open, err := r.stage.open(ctx, asker, on)
+		open, err := r.testbed.open(ctx, asker, on)
 		if err != nil {
 			// Nobody can ask any more for anything, which is no defeat.
 			t := &tries{}
 			t.add("ask, as somebody honest does", "", err)
-			acts = append(acts, act{Act: c.name, Attempts: t.all})
+			acts = append(acts, onAccount{Act: c.name, Attempts: t.all})
 			continue
 		}
 		a, err := r.observed(ctx, c.name, on, lookout{People: c.people, Requests: []string{open}, Forged: c.on == forKey}, func(ctx context.Context) (*tries, error) {
@@ -598,7 +598,7 @@ func (r *replay) impersonate(ctx context.Context, x *intruder, by *insider, thei
 
 // guard waits until the watch knows how so many accounts are that matter, and has
 // the officers place a standing order for their tier.
-func (g *stage) guard(ctx context.Context, tier actions.Tier, matter int, order bool) error {
+func (g *testbed) guard(ctx context.Context, tier actions.Tier, matter int, order bool) error {
 	// The executor sweeps when it starts, and enters in the ledger how everything
 	// that matters is.
 	if err := g.stop(); err != nil {
@@ -623,7 +623,7 @@ const baselineTime = time.Minute
 
 // awaitBaseline waits until the ledger holds the states of all accounts that
 // matter.
-func (g *stage) awaitBaseline(ctx context.Context, matter int) error {
+func (g *testbed) awaitBaseline(ctx context.Context, matter int) error {
 	c, err := g.reader()
 	if err != nil {
 		return err

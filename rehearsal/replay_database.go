@@ -32,7 +32,7 @@ type ledgerBody struct {
 	body  []byte
 }
 
-func (g *stage) intruder(ctx context.Context) (*intruder, error) {
+func (g *testbed) intruder(ctx context.Context) (*intruder, error) {
 	db, err := sqldb.Open(ctx, "sqlite:"+filepath.Join(g.dir, deskdir.DeskDatabase), sqldb.Options{})
 	if err != nil {
 		return nil, err

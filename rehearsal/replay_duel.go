@@ -78,7 +78,7 @@ func (r *replay) byDuel(ctx context.Context, ordered bool) error {
 }
 
 // duel plays an act of a duel and takes in for which share of it the account was up.
-func (r *replay) duel(ctx context.Context, name string, on account, play func(context.Context, account, *tries) error) (act, error) {
+func (r *replay) duel(ctx context.Context, name string, on account, play func(context.Context, account, *tries) error) (onAccount, error) {
 	a, err := r.observed(ctx, name, on, lookout{}, func(ctx context.Context) (*tries, error) {
 		t := &tries{}
 		return t, play(ctx, on, t)
@@ -118,12 +118,12 @@ func (r *replay) rush(ctx context.Context, h *http.Client, credential string, on
 
 // untilCut repeats the act under a standing order that has the credential cut off,
 // until it is, or until people are told that it is not.
-func (r *replay) untilCut(ctx context.Context, h *http.Client, credential string, ordered bool) (a act, told string, err error) {
+func (r *replay) untilCut(ctx context.Context, h *http.Client, credential string, ordered bool) (a onAccount, told string, err error) {
 	now := time.Now()
 	if ordered {
 		if err := r.placeOrder(ctx, actions.Order{Op: "place", Platform: r.platform, Tier: actions.Critical, Until: canonical.At(now.AddDate(0, 1, 0)),
 			PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now), Cut: &actions.Cut{Breaches: cutAfter, Within: int64(cutWithin / time.Second)}}); err != nil {
-			return act{}, "", err
+			return onAccount{}, "", err
 		}
 	}
 	var began, cut time.Time

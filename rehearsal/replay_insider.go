@@ -33,7 +33,7 @@ type insider struct {
 	token  string
 }
 
-func (g *stage) insider(worker string) (*insider, error) {
+func (g *testbed) insider(worker string) (*insider, error) {
 	key, err := cli.ReadKey(filepath.Join(g.home(worker), "my.key"))
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func takedownOf(a account) v1.Wish {
 
 // alone is every route that one person has, against an account and somebody
 // else's open request about it.
-func (i *insider) alone(ctx context.Context, g *stage, victim account, open string) (*tries, error) {
+func (i *insider) alone(ctx context.Context, g *testbed, victim account, open string) (*tries, error) {
 	t := &tries{}
 	try := func(what string, r v1.Request, err error) { t.add(what, string(r.Status), err) }
 	in := canonical.At(time.Now().Add(20 * time.Minute))
@@ -213,7 +213,7 @@ func (i *insider) alone(ctx context.Context, g *stage, victim account, open stri
 }
 
 // changes are changes of the desk that would make way.
-func (i *insider) changes(ctx context.Context, g *stage, victim account, try func(string, v1.Request, error)) error {
+func (i *insider) changes(ctx context.Context, g *testbed, victim account, try func(string, v1.Request, error)) error {
 	later := canonical.At(time.Now().AddDate(1, 0, 0))
 	mine := i.key
 	mine.Worker = second
@@ -249,7 +249,7 @@ func (i *insider) changes(ctx context.Context, g *stage, victim account, try fun
 
 // tokens plays tricks with tokens: it signs in as somebody else, asks for a token beyond
 // the last day, uses a revoked one and guesses one.
-func (i *insider) tokens(ctx context.Context, g *stage, t *tries, open string) error {
+func (i *insider) tokens(ctx context.Context, g *testbed, t *tries, open string) error {
 	officer, err := i.desk.Keys(ctx, workforce.WorkerID(g.officers[0]), "", 1)
 	if err != nil {
 		return err
@@ -366,7 +366,7 @@ func (i *insider) raw(ctx context.Context, method, path string, body any) ([]byt
 
 // platform goes to the platform itself, where an insider of the desk has no
 // credential.
-func (i *insider) platform(ctx context.Context, g *stage, t *tries, victim account) {
+func (i *insider) platform(ctx context.Context, g *testbed, t *tries, victim account) {
 	for _, c := range []struct{ what, authorization string }{
 		{"the platform's staff API without a credential", ""}, {"the platform's staff API with the desk's token", "Bearer " + i.token},
 	} {

@@ -18,7 +18,7 @@ import (
 
 // takeDown calls the platform itself: the staff API of plaza, or the
 // administration of a PDS.
-func (g *stage) takeDown(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
+func (g *testbed) takeDown(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
 	if g.pds != nil {
 		return call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
 			"subject": repoRef(a), "takedown": map[string]any{"applied": true, "ref": "TICKET-4411"}}, nil)
@@ -27,7 +27,7 @@ func (g *stage) takeDown(ctx context.Context, h *http.Client, authorization stri
 }
 
 // switchOff is what was done in 2017.
-func (g *stage) switchOff(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
+func (g *testbed) switchOff(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
 	if g.pds != nil {
 		return call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
 			"subject": repoRef(a), "deactivated": map[string]any{"applied": true}}, nil)
@@ -39,7 +39,7 @@ func repoRef(a account) map[string]any {
 	return map[string]any{"$type": "com.atproto.admin.defs#repoRef", "did": a.id}
 }
 
-func (g *stage) staffCommand(ctx context.Context, h *http.Client, authorization string, a account, verb plaza.Verb) (int, error) {
+func (g *testbed) staffCommand(ctx context.Context, h *http.Client, authorization string, a account, verb plaza.Verb) (int, error) {
 	var key [12]byte
 	if _, err := rand.Read(key[:]); err != nil {
 		return 0, fmt.Errorf("make a key: %w", err)
@@ -52,7 +52,7 @@ func (g *stage) staffCommand(ctx context.Context, h *http.Client, authorization 
 const nightShift = "night-shift"
 
 // credential is what a member of the platform's staff signs in with.
-func (g *stage) credential(ctx context.Context) (string, error) {
+func (g *testbed) credential(ctx context.Context) (string, error) {
 	if g.pds != nil {
 		return g.pds.admin(), nil // a PDS has one for all
 	}
@@ -66,7 +66,7 @@ func (g *stage) credential(ctx context.Context) (string, error) {
 
 // lockOwner has an account's owner promise, on the platform, never to deactivate
 // it without telling us.
-func (g *stage) lockOwner(ctx context.Context, a account) error {
+func (g *testbed) lockOwner(ctx context.Context, a account) error {
 	if g.pds != nil {
 		return g.pds.call(ctx, "Bearer "+a.owner, "com.atproto.repo.putRecord", map[string]any{
 			"repo": a.id, "collection": bluesky.LockCollection, "rkey": bluesky.LockKey,
@@ -77,7 +77,7 @@ func (g *stage) lockOwner(ctx context.Context, a account) error {
 }
 
 // readDirectly reads an account as staff do.
-func (g *stage) readDirectly(ctx context.Context, h *http.Client, authorization string, a account) error {
+func (g *testbed) readDirectly(ctx context.Context, h *http.Client, authorization string, a account) error {
 	address := g.plaza + "/staff/v1/subjects?id=" + url.QueryEscape(a.id)
 	if g.pds != nil {
 		address = g.pds.url + "/xrpc/com.atproto.admin.getSubjectStatus?did=" + url.QueryEscape(a.id)
@@ -88,7 +88,7 @@ func (g *stage) readDirectly(ctx context.Context, h *http.Client, authorization 
 
 // touch makes the call that lifts a measure, where there is none: a PDS does the
 // same for it, and plaza refuses it after the same work.
-func (g *stage) touch(ctx context.Context, h *http.Client, authorization string, a account) error {
+func (g *testbed) touch(ctx context.Context, h *http.Client, authorization string, a account) error {
 	if g.pds != nil {
 		_, err := call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
 			"subject": repoRef(a), "takedown": map[string]any{"applied": false}}, nil)

@@ -71,9 +71,9 @@ func (c *replayRounds) Run(ctx context.Context, s *cli.Session) error {
 	for n := range c.Rounds {
 		names = append(names, fmt.Sprintf("round%d", n))
 	}
-	return c.onStage(ctx, s, names, func(ctx context.Context, g *stage) error {
+	return c.onTestbed(ctx, s, names, func(ctx context.Context, g *testbed) error {
 		g.raised, g.tier = names[1:], c.Tier
-		if err := g.set(ctx, "", s.Say); err != nil {
+		if err := g.build(ctx, "", s.Say); err != nil {
 			return err
 		}
 		if err := g.guard(ctx, c.Tier, c.Rounds, true); err != nil {
@@ -87,7 +87,7 @@ func (c *replayRounds) Run(ctx context.Context, s *cli.Session) error {
 	})
 }
 
-func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *stage, names []string) (measured, error) {
+func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *testbed, names []string) (measured, error) {
 	doc := measured{Platform: g.platform, Tier: c.Tier, Rounds: c.Rounds, Back: []float64{}, Call: []float64{}, Stream: []float64{}, Inside: []float64{}, Lift: []float64{}}
 	credential, err := g.credential(ctx)
 	if err != nil {
@@ -174,7 +174,7 @@ func seenUp(ctx context.Context, h *http.Client, on account, within time.Duratio
 
 // liftDirectly makes the calls of a restoration, on an account that nobody minds:
 // to read, to lift, and to read back.
-func (g *stage) liftDirectly(ctx context.Context, h *http.Client, credential string) (time.Duration, error) {
+func (g *testbed) liftDirectly(ctx context.Context, h *http.Client, credential string) (time.Duration, error) {
 	on := g.accounts[nobodyMinds]
 	begun := time.Now()
 	for _, step := range []func() error{
@@ -191,7 +191,7 @@ func (g *stage) liftDirectly(ctx context.Context, h *http.Client, credential str
 
 // inside reads the executor's records: for each breach, from when its state was
 // read until the receipt of its restoration.
-func (g *stage) inside(ctx context.Context) ([]float64, error) {
+func (g *testbed) inside(ctx context.Context) ([]float64, error) {
 	c, err := g.reader()
 	if err != nil {
 		return nil, err
@@ -230,7 +230,7 @@ type frames struct {
 }
 
 // frames subscribes to a PDS's event stream; nil on plaza.
-func (g *stage) frames(ctx context.Context, beside *sync.WaitGroup) (*frames, error) {
+func (g *testbed) frames(ctx context.Context, beside *sync.WaitGroup) (*frames, error) {
 	if g.pds == nil {
 		return nil, nil
 	}
@@ -285,7 +285,7 @@ func (f *frames) of(ctx context.Context, id string) (time.Time, error) {
 
 // makeEvents has unrelated things happen on a PDS, so many a second, as far as it
 // keeps up; the counter says how many.
-func (c *replayRounds) makeEvents(ctx context.Context, beside *sync.WaitGroup, h *http.Client, g *stage) (made *atomic.Int64, err error) {
+func (c *replayRounds) makeEvents(ctx context.Context, beside *sync.WaitGroup, h *http.Client, g *testbed) (made *atomic.Int64, err error) {
 	made = new(atomic.Int64)
 	if g.pds == nil || c.PerSec < 1 {
 		return made, nil
@@ -327,7 +327,7 @@ func (c *replayRounds) makeEvents(ctx context.Context, beside *sync.WaitGroup, h
 }
 
 // post makes a record in the repository of an account that nobody minds.
-func (g *stage) post(ctx context.Context) error {
+func (g *testbed) post(ctx context.Context) error {
 	on := g.accounts[nobodyMinds]
 	return g.pds.call(ctx, "Bearer "+on.owner, "com.atproto.repo.createRecord", map[string]any{"repo": on.id, "collection": "app.bsky.feed.post",
 		"record": map[string]any{"$type": "app.bsky.feed.post", "text": "hello", "createdAt": time.Now().UTC().Format(time.RFC3339)}}, nil)
@@ -336,7 +336,7 @@ func (g *stage) post(ctx context.Context) error {
 // sequence has a PDS's sequencer stream, so many a second, what it streamed when
 // records were made: the frames are the PDS's own, and it need not make a commit for
 // each.
-func (c *replayRounds) sequence(ctx context.Context, beside *sync.WaitGroup, g *stage, made *atomic.Int64) error {
+func (c *replayRounds) sequence(ctx context.Context, beside *sync.WaitGroup, g *testbed, made *atomic.Int64) error {
 	const different = 20
 	for range different {
 		if err := g.post(ctx); err != nil {

@@ -130,9 +130,9 @@ func (w *writer) close() error {
 	return w.pool.Close()
 }
 
-// take returns the waiting changes, at most a batch of them, and whether there will be
+// nextBatch returns the waiting changes, at most a batch of them, and whether there will be
 // more.
-func (w *writer) take() (batch []*change, more bool) {
+func (w *writer) nextBatch() (batch []*change, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := min(len(w.queue), batchSize)
@@ -155,7 +155,7 @@ func (w *writer) loop() {
 	for {
 		w.run()
 		var more bool
-		if w.todo, more = w.take(); len(w.todo) > 0 {
+		if w.todo, more = w.nextBatch(); len(w.todo) > 0 {
 			continue
 		}
 		if !more {

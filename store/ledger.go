@@ -23,8 +23,8 @@ func migrationFiles() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
 // LedgerSignal is the name of the signal that wakes listeners when the ledger has grown.
 const LedgerSignal = "ledger"
 
-// Recorded is a draft on its way into the ledger.
-type Recorded struct {
+// Appended is a draft on its way into the ledger.
+type Appended struct {
 	draft ledger.Draft
 	entry ledger.Entry
 	done  bool
@@ -37,7 +37,7 @@ type Recorded struct {
 
 // About makes the entry findable under names: a request, a breach or an incident, or a
 // name that ByWorker makes. Each name is given once.
-func (r *Recorded) About(names ...string) *Recorded {
+func (r *Appended) About(names ...string) *Appended {
 	r.about = append(r.about, names...)
 	return r
 }
@@ -47,25 +47,25 @@ func (r *Recorded) About(names ...string) *Recorded {
 func ByWorker(w workforce.WorkerID) string { return "worker " + string(w) }
 
 // Entry returns the draft's entry. It is there once Write has returned nil.
-func (r *Recorded) Entry() ledger.Entry {
+func (r *Appended) Entry() ledger.Entry {
 	if !r.done {
 		panic("store: the entry of a change that is not committed was asked for")
 	}
 	return r.entry
 }
 
-// Record gives the change a ledger entry, which commits with it or not at all.
-func (tx *Tx) Record(d ledger.Draft) *Recorded {
-	r := &Recorded{draft: d}
+// Append gives the change a ledger entry, which commits with it or not at all.
+func (tx *Tx) Append(d ledger.Draft) *Appended {
+	r := &Appended{draft: d}
 	tx.Attach(r)
 	tx.Signal(LedgerSignal)
 	return r
 }
 
-// RecordWarrant is Record for the warrant of a request that the same change stores: the
+// AppendWarrant is Append for the warrant of a request that the same change stores: the
 // place of the entry is stored in the request's row.
-func (tx *Tx) RecordWarrant(d ledger.Draft, request string) *Recorded {
-	r := tx.Record(d)
+func (tx *Tx) AppendWarrant(d ledger.Draft, request string) *Appended {
+	r := tx.Append(d)
 	r.then = append(r.then, func(e ledger.Entry) sqldb.Statement { return setEntry(request, e.Index) })
 	return r.About(request)
 }
@@ -80,7 +80,7 @@ func (tx *Tx) NextGovernance() (int64, error) {
 		return 0, fmt.Errorf("read the length of the governance chain: %w", err)
 	}
 	for _, v := range tx.Attached() {
-		if r, ok := v.(*Recorded); ok && r.draft.Class == ledger.Governance {
+		if r, ok := v.(*Appended); ok && r.draft.Class == ledger.Governance {
 			n++
 		}
 	}
@@ -155,7 +155,7 @@ func (s *Store) head(tx *sqldb.Tx, lock string) (ledger.Head, error) {
 func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 	drafts := make([]ledger.Draft, len(attached))
 	for i, v := range attached {
-		r, ok := v.(*Recorded)
+		r, ok := v.(*Appended)
 		if !ok {
 			return nil, fmt.Errorf("append to the ledger: a change attached a %T", v)
 		}
@@ -186,7 +186,7 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 	var then []sqldb.Statement
 	var about [][]any
 	for i, v := range attached {
-		r := v.(*Recorded)
+		r := v.(*Appended)
 		for _, f := range r.then {
 			then = append(then, f(entries[i]))
 		}
@@ -202,7 +202,7 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 	// nobody. If we die after it, all of it is there, and a caller that asks again finds it.
 	return func() {
 		for i, v := range attached {
-			r := v.(*Recorded)
+			r := v.(*Appended)
 			r.entry, r.done = entries[i], true
 		}
 		s.recent.committed(head.Size, next, entries)

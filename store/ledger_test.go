@@ -47,8 +47,8 @@ func draft(class ledger.Class, name string) ledger.Draft {
 
 // record makes one change with one entry.
 func record(ctx context.Context, s *store.Store, d ledger.Draft) (ledger.Entry, error) {
-	var r *store.Recorded
-	err := s.Write(ctx, func(tx *store.Tx) error { r = tx.Record(d); return nil })
+	var r *store.Appended
+	err := s.Write(ctx, func(tx *store.Tx) error { r = tx.Append(d); return nil })
 	if err != nil {
 		return ledger.Entry{}, err
 	}
@@ -149,7 +149,7 @@ func TestTogether(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := storetest.Open(t, url, nil)
 		wrong := errors.New("wrong")
-		err := s.Write(t.Context(), func(tx *store.Tx) error { tx.Record(draft(ledger.Desk, "a")); return wrong })
+		err := s.Write(t.Context(), func(tx *store.Tx) error { tx.Append(draft(ledger.Desk, "a")); return wrong })
 		if !errors.Is(err, wrong) {
 			t.Error(err)
 		}
@@ -187,7 +187,7 @@ func TestNodes(t *testing.T) {
 				all.Go(func() {
 					for i := range each {
 						var judged int64
-						var r *store.Recorded
+						var r *store.Appended
 						err := s.Write(t.Context(), func(tx *store.Tx) error {
 							d := draft(ledger.Execution, fmt.Sprint(node, side, i))
 							if i%2 == 0 {
@@ -197,7 +197,7 @@ func TestNodes(t *testing.T) {
 								}
 								d.Class, d.Expect, judged = ledger.Governance, n, n
 							}
-							r = tx.Record(d)
+							r = tx.Append(d)
 							return nil
 						})
 						switch {
@@ -231,7 +231,7 @@ func TestMoved(t *testing.T) {
 			runs++
 			d := draft(ledger.Governance, "a")
 			d.Expect = int64(3 - min(runs, 3))
-			tx.Record(d)
+			tx.Append(d)
 			return nil
 		})
 		if err != nil || runs != 3 {
@@ -267,7 +267,7 @@ func TestOvertakenOnce(t *testing.T) {
 		}
 		d := draft(ledger.Governance, "a")
 		d.Expect = n
-		tx.Record(d)
+		tx.Append(d)
 		switch runs {
 		case 1:
 			_, err = govern(b)
@@ -542,7 +542,7 @@ func TestGovernanceBurst(t *testing.T) {
 					}
 					d := draft(ledger.Governance, fmt.Sprint(i))
 					d.Expect = n
-					tx.Record(d)
+					tx.Append(d)
 					return nil
 				})
 				if err != nil {

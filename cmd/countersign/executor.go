@@ -131,7 +131,7 @@ func (c *executorCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	if err != nil {
 		return err
 	}
-	held, err := deskdir.TakeLock(folder, deskdir.ExecutorLock, "executor")
+	held, err := deskdir.AcquireLock(folder, deskdir.ExecutorLock, "executor")
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func connector(p deskdir.Platform) (platform.Connector, error) {
 	if p.Connector == deskdir.ConnectorBluesky {
 		return bluesky.New(bluesky.Config{Name: p.Name, URL: p.URL, AdminPassword: p.Token})
 	}
-	return &late{name: p.Name, connect: func(ctx context.Context) (platform.Connector, error) {
+	return &lazy{name: p.Name, connect: func(ctx context.Context) (platform.Connector, error) {
 		return plaza.Connect(ctx, plaza.Config{Name: p.Name, URL: p.URL, Token: p.Token})
 	}}, nil
 }

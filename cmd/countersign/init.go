@@ -126,7 +126,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make %s: %w", dir, err)
 	}
-	held, err := deskdir.TakeLock(dir, deskdir.DeskLock, "init")
+	held, err := deskdir.AcquireLock(dir, deskdir.DeskLock, "init")
 	if err != nil {
 		return err
 	}
@@ -461,7 +461,7 @@ type closedDesk struct {
 
 func (c *initClose) Run(ctx context.Context, s *cli.Session) (err error) {
 	dir := s.Folder()
-	held, err := deskdir.TakeLock(dir, deskdir.DeskLock, "init close")
+	held, err := deskdir.AcquireLock(dir, deskdir.DeskLock, "init close")
 	if err != nil {
 		return err
 	}

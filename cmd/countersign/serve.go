@@ -83,7 +83,7 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	if err != nil {
 		return err
 	}
-	held, err := deskdir.TakeLock(dir, deskdir.DeskLock, "serve")
+	held, err := deskdir.AcquireLock(dir, deskdir.DeskLock, "serve")
 	if err != nil {
 		return err
 	}
@@ -304,7 +304,7 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 	if url == "" {
 		url = "sqlite:" + filepath.Join(dir, deskdir.PlazaDatabase)
 	}
-	held, err := deskdir.TakeLock(dir, deskdir.PlazaLock, command)
+	held, err := deskdir.AcquireLock(dir, deskdir.PlazaLock, command)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -78,7 +78,7 @@ type Room struct {
 // New opens the room and says what its jobs do.
 func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room) *Room {
 	d := &Room{desk: k, incidents: i, inquiry: q, alarms: a, hurried: make(chan store.Request, 1024)}
-	jobs.Handle(k.Jobs, func(ctx context.Context, j carryJob) error { return d.carry(ctx, j.Request) })
+	jobs.Handle(k.Jobs, func(ctx context.Context, j handOverJob) error { return d.handOverRequest(ctx, j.Request) })
 	jobs.Handle(k.Jobs, func(ctx context.Context, j waitJob) error { return d.wait(ctx, j.Request) })
 	jobs.Handle(k.Jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })
 	jobs.Handle(k.Jobs, d.enterTaken)
@@ -89,7 +89,7 @@ func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room) *
 func (d *Room) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for range carriers {
-		running.Go(func() { d.carryHurried(ctx) })
+		running.Go(func() { d.handOverHurried(ctx) })
 	}
 	running.Wait()
 }

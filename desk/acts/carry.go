@@ -20,13 +20,13 @@ import (
 	"countersign.dev/store"
 )
 
-// carryJob hands an approved request to the executor. The first hand-over
+// handOverJob hands an approved request to the executor. The first hand-over
 // follows the commit at once; the job is for when that fails or the process dies.
-type carryJob struct {
+type handOverJob struct {
 	Request string `json:"request"`
 }
 
-func (carryJob) Kind() string { return "desk.carry" }
+func (handOverJob) Kind() string { return "desk.carry" }
 
 // carryAgain is how long after its approval a request is looked at again.
 const carryAgain = 5 * time.Second
@@ -51,10 +51,10 @@ func (d *Room) Warrant(ctx context.Context, by kernel.Caller, request string) ([
 // carryWait is how long one hand-over waits for the executor to finish.
 const carryWait = 20 * time.Second
 
-// carry hands the warrant of an approved request to the executor. It may be
+// handOverRequest hands the warrant of an approved request to the executor. It may be
 // done any number of times: the executor spends a warrant once. What came of it
 // arrives through Record.
-func (d *Room) carry(ctx context.Context, request string) error {
+func (d *Room) handOverRequest(ctx context.Context, request string) error {
 	r, err := d.desk.Load(ctx, request)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (d *Room) Record(ctx context.Context, e proof.SignedExecution) error {
 			t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data)
 			draft := e.Draft()
 			draft.Expect = t.State.Next // whose executor's key signed it
-			t.Tx.Record(draft).About(e.Execution.Request)
+			t.Tx.Append(draft).About(e.Execution.Request)
 			if incidents.OfWatch(e.Execution) {
 				return d.incidents.Watch(t, seen)
 			}
@@ -212,7 +212,7 @@ func (d *Room) settle(t *kernel.Tx, e proof.Execution) error {
 	t.Signal(requestSignal(r.ID))
 	// Nothing is left to hand over. The job would find that out too, with two
 	// commits of its own.
-	jobs.Cancel(t.Tx.Tx, carryJob{}, r.ID)
+	jobs.Cancel(t.Tx.Tx, handOverJob{}, r.ID)
 	if next.Status == actions.StatusExecuted && r.Action.Undo() {
 		return d.reverse(t, r, now)
 	}
@@ -266,7 +266,7 @@ func statusOf(o proof.Outcome) actions.Status {
 // carriers is how many warrants are handed over at a time right after their commit.
 const carriers = 16
 
-func (d *Room) carryHurried(ctx context.Context) {
+func (d *Room) handOverHurried(ctx context.Context) {
 	for {
 		select {
 		case r := <-d.hurried:
@@ -282,7 +282,7 @@ func (d *Room) carryHurried(ctx context.Context) {
 // hurry has a request carried at once, if it was approved; warrant is the entry
 // that was made for it just now, nil if it has long known its place. If the
 // channel is full, or the process dies first, its job does it.
-func (d *Room) hurry(r store.Request, warrant *store.Recorded) {
+func (d *Room) hurry(r store.Request, warrant *store.Appended) {
 	if r.Status != actions.StatusApproved {
 		return
 	}

@@ -33,7 +33,7 @@ func verdictOf(v judged, signed actions.Signed, status actions.Status) entry.Ver
 // The same submission again gives the same request.
 func (d *Room) Request(ctx context.Context, by kernel.Caller, sub Submission) (actions.Request, error) {
 	var out store.Request
-	var warrant *store.Recorded
+	var warrant *store.Appended
 	err := d.desk.Change(ctx, by, asking(sub.Action.Kind), func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := kernel.OwnStatement(by, sub.Signed); err != nil {
 			return nil, err
@@ -277,9 +277,9 @@ func (d *Room) concludeOpen(ctx context.Context, s *proof.State, r store.Request
 // follows from its slots being filled, in the same transaction. It is the one
 // place where an action becomes authorised. It returns the warrant's entry, if
 // there is one.
-func (d *Room) approve(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warrant *store.Recorded, err error) {
+func (d *Room) approve(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warrant *store.Appended, err error) {
 	if isNew {
-		d.recordRequest(t, r, v.j)
+		d.enterRequest(t, r, v.j)
 		if err := d.alarms.RaiseRecovery(t, r, v.j); err != nil {
 			return nil, err
 		}
@@ -300,7 +300,7 @@ func (d *Room) approve(t *kernel.Tx, r *store.Request, v judged, isNew bool) (wa
 		r.Core = canonical.MustMarshal(v.core)
 		people, keys := v.core.Signers()
 		r.Evidence = t.State.Evidence(people, keys, v.ask.At)
-		warrant = t.RecordWarrant(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(*v.core, t.State), Expect: t.State.Next}, r.ID)
+		warrant = t.AppendWarrant(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(*v.core, t.State), Expect: t.State.Next}, r.ID)
 	}
 	save := t.SaveRequest
 	if isNew {
@@ -340,7 +340,7 @@ func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) err
 		t.DropRows(r.ID)
 		return nil
 	case v.core != nil:
-		return jobs.Enqueue(t.Tx.Tx, carryJob{r.ID}, canonical.At(t.Now().Add(carryAgain)), r.ID)
+		return jobs.Enqueue(t.Tx.Tx, handOverJob{r.ID}, canonical.At(t.Now().Add(carryAgain)), r.ID)
 	}
 	if v.j.Need.Wait > 0 {
 		// By the ledger's time the wait ends a moment later; it is looked at again then.
@@ -358,7 +358,7 @@ func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) err
 	return jobs.Enqueue(t.Tx.Tx, expireJob{r.ID}, r.Expires(), r.ID)
 }
 
-func (d *Room) recordRequest(t *kernel.Tx, r *store.Request, j proof.Judgement) {
+func (d *Room) enterRequest(t *kernel.Tx, r *store.Request, j proof.Judgement) {
 	status := actions.StatusHeld
 	if j.Ready {
 		status = actions.StatusApproved
@@ -372,7 +372,7 @@ func (d *Room) recordRequest(t *kernel.Tx, r *store.Request, j proof.Judgement) 
 // The state changes when the entry is folded, as it does for every follower.
 func (d *Room) applyDesk(t *kernel.Tx, r *store.Request, v judged) error {
 	number := t.State.Next
-	entry := t.Record(ledger.Draft{Class: ledger.Governance, Kind: string(v.auth.Action.Kind), Data: *v.auth, Expect: number}).About(r.ID)
+	entry := t.Append(ledger.Draft{Class: ledger.Governance, Kind: string(v.auth.Action.Kind), Data: *v.auth, Expect: number}).About(r.ID)
 	ch, err := actions.ParseChange(v.auth.Action.Kind, v.auth.Action.Change)
 	if err != nil {
 		return err
@@ -388,7 +388,7 @@ func (d *Room) applyDesk(t *kernel.Tx, r *store.Request, v judged) error {
 		state.Begin(admit, number)
 		for i, row := range v.rows {
 			data := proof.RowDataOf(state, row.Row, canonical.At(v.ask.At), number, int64(i))
-			t.Record(ledger.Draft{Class: ledger.Governance, Kind: proof.KindRow, Data: data, Sealed: row.Openings, Expect: number + 1 + int64(i)})
+			t.Append(ledger.Draft{Class: ledger.Governance, Kind: proof.KindRow, Data: data, Sealed: row.Openings, Expect: number + 1 + int64(i)})
 		}
 	}
 	r.Request = r.Apply(canonical.At(v.ask.At))
@@ -485,7 +485,7 @@ func (d *Room) askAgain(ctx context.Context, s *proof.State, r store.Request) (p
 // was needed its warrant is entered.
 func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string, signed actions.Signed) (actions.Request, error) {
 	var out store.Request
-	var warrant *store.Recorded
+	var warrant *store.Appended
 	err := d.desk.Change(ctx, by, "countersign", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		r, err := d.desk.Load(ctx, request)
 		if err != nil {

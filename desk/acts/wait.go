@@ -28,7 +28,7 @@ func (d *Room) entered(ctx context.Context, r store.Request) (proof.Entered, err
 	out := proof.Entered{}
 	kind := entry.KindRequest
 	for _, signed := range append([]actions.Signed{r.Signed}, r.Signers...) {
-		_, p, ok, err := d.desk.RecordOf(ctx, kind, signed)
+		_, p, ok, err := d.desk.EntryOf(ctx, kind, signed)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func (d *Room) waitedChange(ctx context.Context, s *proof.State, ask proof.Ask, 
 // when that may be; if the signatures do not suffice, the next one brings it up.
 func (d *Room) wait(ctx context.Context, request string) error {
 	var out store.Request
-	var warrant *store.Recorded
+	var warrant *store.Appended
 	err := d.desk.Change(ctx, kernel.Caller{}, "wait", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		out, warrant = store.Request{}, nil
 		r, err := d.desk.Load(ctx, request)

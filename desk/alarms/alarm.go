@@ -73,7 +73,7 @@ func (d *Room) alarmTo(t *kernel.Tx, a Alarm, kind alarm.Type) error {
 	// stranger's mark or handle.
 	a.Text = prose.Show(a.Text)
 	// About which state it was raised does not matter: it is no authority.
-	rec := t.Tx.Record(ledger.Draft{Class: ledger.Desk, Kind: entry.KindAlarm, Expect: ledger.AnyNumber,
+	rec := t.Tx.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindAlarm, Expect: ledger.AnyNumber,
 		Data:   entry.Alarm{Alarm: a.ID, Kind: a.Kind, Severity: string(a.Severity), Text: a.Text, Incident: a.Incident, Request: a.Request, Platform: a.Platform, Tier: a.Tier},
 		Sealed: []ledger.Opening{kernel.Field("subject", subjectName(a.Platform, a.Subject))}})
 	if a.Incident != "" {

@@ -467,7 +467,7 @@ func (d *Room) CheckHealth(ctx context.Context, since canonical.Time) (until can
 	slow := away == nil && d.behind(st.Size, size)
 	until = d.desk.TimeNow()
 	err = d.desk.ChangeBy(ctx, kernel.Caller{}, "check health", d.desk.Retry, func(s *proof.State) (func(*kernel.Tx) error, error) {
-		late, err := d.late(ctx, s, since, until)
+		late, err := d.overdue(ctx, s, since, until)
 		if err != nil {
 			return nil, err
 		}
@@ -539,10 +539,10 @@ func (d *Room) turn(t *kernel.Tx, k alarm.Type, is bool, began, over string) err
 	return nil
 }
 
-// late returns alarms for the requests that began to wait too long for signers, and
+// overdue returns alarms for the requests that began to wait too long for signers, and
 // the reviews that became due, after an instant and by another. Of a flood one alarm
 // tells.
-func (d *Room) late(ctx context.Context, s *proof.State, after, by canonical.Time) (all []Alarm, err error) {
+func (d *Room) overdue(ctx context.Context, s *proof.State, after, by canonical.Time) (all []Alarm, err error) {
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		all = all[:0]
 		for _, tier := range actions.Tiers {

@@ -23,7 +23,7 @@ import (
 // it is.
 func (d *Room) IncidentBundle(ctx context.Context, by kernel.Caller, id string, personal bool) ([]byte, error) {
 	var content incident.Content
-	var seal *store.Recorded
+	var seal *store.Appended
 	var root canonical.Digest
 	err := d.desk.Change(ctx, by, "export incident", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {

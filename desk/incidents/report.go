@@ -81,7 +81,7 @@ func (d *Room) Report(ctx context.Context, by kernel.Caller, id string, days int
 // by the facts as they were then. It is for sets that are proposed.
 func (d *Room) RuledBy(ctx context.Context, by kernel.Caller, id string, set *policy.Set) (r incident.Ruled, err error) {
 	err = d.readIncident(ctx, by, id, "ruling", func(s *proof.State, i incident.Incident) error {
-		c, err := d.actOf(ctx, s, i)
+		c, err := d.ruledActOf(ctx, s, i)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (d *Room) RuledBy(ctx context.Context, by kernel.Caller, id string, set *po
 
 func (d *Room) report(ctx context.Context, s *proof.State, i incident.Incident, days int) (incident.Report, error) {
 	r := incident.Report{Incident: i, At: d.desk.TimeNow()}
-	c, err := d.actOf(ctx, s, i)
+	c, err := d.ruledActOf(ctx, s, i)
 	if err != nil {
 		return r, err
 	}
@@ -121,8 +121,8 @@ func (d *Room) report(ctx context.Context, s *proof.State, i incident.Incident, 
 	return r, nil
 }
 
-// act is what an incident is about, as it can be ruled on.
-type act struct {
+// ruledAct is what an incident is about, as it can be ruled on.
+type ruledAct struct {
 	incident incident.Incident
 	at       canonical.Time
 	then     *proof.State // the chain as it was at that instant
@@ -130,11 +130,11 @@ type act struct {
 	known    bool // who did it is known, and in the facts
 }
 
-func (c act) platform() bool { spec, _ := actions.SpecOf(c.facts.Kind); return !spec.Desk }
+func (c ruledAct) platform() bool { spec, _ := actions.SpecOf(c.facts.Kind); return !spec.Desk }
 
-// actOf returns the act that an incident is about: the contested request, or the act
+// ruledActOf returns the act that an incident is about: the contested request, or the act
 // that would have had the effect of the breach.
-func (d *Room) actOf(ctx context.Context, s *proof.State, i incident.Incident) (c act, err error) {
+func (d *Room) ruledActOf(ctx context.Context, s *proof.State, i incident.Incident) (c ruledAct, err error) {
 	c.incident = i
 	if i.Cause == incident.Contested {
 		r, err := d.desk.Load(ctx, i.Request)
@@ -261,7 +261,7 @@ func (d *Room) stateAsOf(ctx context.Context, s *proof.State, at canonical.Time)
 
 // ruled says what a set rules on the act. Of an act around the desk nobody knows
 // who did it: it says what the set has for whomever it is mildest to.
-func (c act) ruled(which string, set *policy.Set) incident.Ruled {
+func (c ruledAct) ruled(which string, set *policy.Set) incident.Ruled {
 	out := incident.Ruled{Policy: set.Digest(), Which: which}
 	r := policy.Ruling{Verdict: policy.Forbidden, Reasons: []policy.Reason{{Policy: policy.LawNothing, Text: "Nobody was engaged at this desk."}}}
 	if c.known {
@@ -306,9 +306,9 @@ func harshness(r policy.Ruling) int64 {
 }
 
 // exposureThen says who could have done the act at its instant.
-func (d *Room) exposureThen(c act) (incident.Exposed, error) {
+func (d *Room) exposureThen(c ruledAct) (incident.Exposed, error) {
 	out := incident.Exposed{At: c.at, Kind: c.facts.Kind, Around: d.aroundThe(c.incident.Subject.Platform)}
-	v, err := exposure.Look(c.then, c.at.Time)
+	v, err := exposure.ViewOf(c.then, c.at.Time)
 	if err != nil {
 		return out, err
 	}

@@ -245,7 +245,7 @@ func (d *Room) alarmBudget(t *kernel.Tx, a alarms.Alarm, w watched) error {
 }
 
 // openIncident stores a new incident with its entry.
-func (d *Room) openIncident(t *kernel.Tx, i incident.Incident, deed actions.SignedDeed, title ledger.Opening) *store.Recorded {
+func (d *Room) openIncident(t *kernel.Tx, i incident.Incident, deed actions.SignedDeed, title ledger.Opening) *store.Appended {
 	about := i.Request
 	if about == "" {
 		about = i.Breach

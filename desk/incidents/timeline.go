@@ -20,7 +20,7 @@ const mostBreaches = 200
 
 // timeline gathers what happened, from the entries about it, and since when the
 // subject was in the contested state and until when.
-func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c act) (ms []incident.Moment, down, up canonical.Time, err error) {
+func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ruledAct) (ms []incident.Moment, down, up canonical.Time, err error) {
 	names := []string{i.ID}
 	if i.Cause == incident.Contested {
 		r, err := stx.Request(i.Request)

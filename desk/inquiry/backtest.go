@@ -233,7 +233,7 @@ func (d *Room) RequestThen(ctx context.Context, request string) (entry.Request, 
 	if err != nil {
 		return rec, nil, err
 	}
-	_, p, ok, err := d.desk.RecordOf(ctx, entry.KindRequest, r.Signed)
+	_, p, ok, err := d.desk.EntryOf(ctx, entry.KindRequest, r.Signed)
 	if err != nil {
 		return rec, nil, err
 	}

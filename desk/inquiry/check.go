@@ -304,7 +304,7 @@ func (d *Room) CoverageChange(s *proof.State, by kernel.Caller, ch actions.Chang
 	if err != nil {
 		return nil, err
 	}
-	is, err := exposure.Look(after, now.Time)
+	is, err := exposure.ViewOf(after, now.Time)
 	if err != nil {
 		return nil, err
 	}

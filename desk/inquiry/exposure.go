@@ -50,8 +50,8 @@ func (d *Room) Holders(platform string) HoldersOf {
 	return h
 }
 
-// Act is who could do one kind of act.
-type Act struct {
+// ExposedAct is who could do one kind of act.
+type ExposedAct struct {
 	Kind      actions.Kind
 	Effect    actions.Effect
 	Alone     exposure.Alone
@@ -69,7 +69,7 @@ type Exposure struct {
 	Floor      actions.Tier // its tier without what people raised it to
 	At         canonical.Time
 	Governance int64 // entries of the governance chain that this is as of
-	Acts       []Act
+	Acts       []ExposedAct
 	Holders    HoldersOf // as declared today
 	// Unguarded are changes around the desk that neither the stream nor any reading
 	// of this platform shows, as the executor's connector says; nil if the executor
@@ -98,7 +98,7 @@ func (e Exposure) Number() int {
 // caller may read that, and read it at all of a subject of this tier, policy
 // says. What the platform tells of the subject is of now in any case.
 func (d *Room) Exposure(ctx context.Context, by kernel.Caller, subject string, kind actions.Kind, at time.Time) (out Exposure, err error) {
-	return out, d.look(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
+	return out, d.answer(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
 		s, at, err := d.stateOn(ctx, now, at)
 		if err != nil {
 			return reading{}, err
@@ -173,7 +173,7 @@ func (d *Room) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind
 		if able.Lossy != "" && effect != actions.OneWay {
 			effect = actions.Lossy
 		}
-		a, err := actOf(v, out.question(spec.Kind, effect))
+		a, err := exposedActOf(v, out.question(spec.Kind, effect))
 		if err != nil {
 			return out, err
 		}
@@ -185,9 +185,9 @@ func (d *Room) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind
 	return out, nil
 }
 
-// actOf asks a view all that is to be known of an act. Who could lift a measure is
+// exposedActOf asks a view all that is to be known of an act. Who could lift a measure is
 // asked of one that is not ours, which is the hardest to lift.
-func actOf(v *exposure.View, q exposure.Question) (a Act, err error) {
+func exposedActOf(v *exposure.View, q exposure.Question) (a ExposedAct, err error) {
 	a.Kind, a.Effect = q.Kind, q.Effect
 	if a.Alone, err = v.Alone(q); err != nil {
 		return a, err
@@ -229,7 +229,7 @@ const mostSubjects = 1000
 // empty, to the subjects of a tier which the desk knows: those that people raised
 // and those of requests. Weakest first.
 func (d *Room) ExposureTable(ctx context.Context, by kernel.Caller, tier actions.Tier, kind actions.Kind, at time.Time) (out Table, err error) {
-	return out, d.look(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
+	return out, d.answer(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
 		if !slices.Contains(actions.Tiers, tier) {
 			return reading{}, fault.New(fault.Invalid, "bad-question", "There is no tier %q.", tier)
 		}
@@ -358,7 +358,7 @@ type Reach struct {
 // Reach says what one worker could do alone. Everybody may read it of themselves;
 // of others, what policy lets the caller read.
 func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.WorkerID) (out Reach, err error) {
-	return out, d.look(ctx, by, "read exposure", func(s *proof.State) (reading, error) {
+	return out, d.answer(ctx, by, "read exposure", func(s *proof.State) (reading, error) {
 		now := d.desk.Now()
 		w, ok := s.People.Worker(worker)
 		if !ok {
@@ -389,7 +389,7 @@ func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.Wor
 // deeds lists the acts that somebody could do alone at an instant, as far as may allows
 // the caller to read them, and counts the questions that were asked.
 func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exposure.Question) bool) (out []Deed, asked int, err error) {
-	person, err := exposure.LookAt(s, worker, at)
+	person, err := exposure.PersonOf(s, worker, at)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -427,10 +427,10 @@ type reading struct {
 	sealed []ledger.Opening
 }
 
-// look has somebody read what is ruled (design, law 11). It calls find with the
+// answer has somebody read what is ruled (design, law 11). It calls find with the
 // newest state; what find found is told only once it is on record, if it has to
 // be, and a refusal is recorded. Clocks that differ keep nobody from looking.
-func (d *Room) look(ctx context.Context, by kernel.Caller, what string, find func(*proof.State) (reading, error)) error {
+func (d *Room) answer(ctx context.Context, by kernel.Caller, what string, find func(*proof.State) (reading, error)) error {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return err
@@ -442,7 +442,7 @@ func (d *Room) look(ctx context.Context, by kernel.Caller, what string, find fun
 		}
 		return d.desk.Store.Write(ctx, func(stx *store.Tx) error {
 			// By which state it was judged is no matter: the entry says what was read.
-			stx.Record(ledger.Draft{Class: ledger.Desk, Kind: entry.KindExposureRead, Data: r.record, Sealed: r.sealed, Expect: ledger.AnyNumber})
+			stx.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindExposureRead, Data: r.record, Sealed: r.sealed, Expect: ledger.AnyNumber})
 			return nil
 		})
 	}
@@ -477,7 +477,7 @@ func (d *Room) view(s *proof.State, at time.Time) (*exposure.View, error) {
 	if v := d.viewed.Load(); v != nil && v.Holds(s, at) && at.Sub(v.At()) < viewLife {
 		return v, nil
 	}
-	v, err := exposure.Look(s, at)
+	v, err := exposure.ViewOf(s, at)
 	if err == nil {
 		d.viewed.Store(v)
 	}

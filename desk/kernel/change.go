@@ -43,7 +43,7 @@ func (k *Kernel) ChangeBy(ctx context.Context, by Caller, what string, try func(
 // Noted records an error that is a refusal of somebody who is known, and returns it.
 func (k *Kernel) Noted(ctx context.Context, by Caller, what string, err error) error {
 	if err != nil && isRefusal(err) {
-		if rerr := k.recordRefusal(ctx, by, what, err); rerr != nil {
+		if rerr := k.enterRefusal(ctx, by, what, err); rerr != nil {
 			k.Logger.ErrorContext(ctx, "refusal not recorded", "what", what, "error", rerr)
 			return errors.Join(err, rerr)
 		}
@@ -86,7 +86,7 @@ func (k *Kernel) Retry(ctx context.Context, judge func(*proof.State) (func(*Tx) 
 }
 
 // try judges by a state and writes what follows. Whatever a change writes goes
-// with an entry that expects this state; see tx.record.
+// with an entry that expects this state; see Tx.Enter.
 func (k *Kernel) try(ctx context.Context, state *proof.State, judge func(*proof.State) (func(*Tx) error, error)) error {
 	apply, err := judge(state)
 	if err != nil {
@@ -128,8 +128,8 @@ func isRefusal(err error) bool {
 
 // Enter enters something in the ledger with the change, if the state that the
 // change was authorised against is the newest still.
-func (t *Tx) Enter(kind string, data any, sealed ...ledger.Opening) *store.Recorded {
-	return t.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: t.State.Next})
+func (t *Tx) Enter(kind string, data any, sealed ...ledger.Opening) *store.Appended {
+	return t.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: t.State.Next})
 }
 
 // Raised has an alarm logged once the change is committed.

@@ -124,7 +124,7 @@ func (r *refusals) overdue() map[workforce.WorkerID]int64 {
 	return sums
 }
 
-func (k *Kernel) recordRefusal(ctx context.Context, by Caller, what string, cause error) error {
+func (k *Kernel) enterRefusal(ctx context.Context, by Caller, what string, cause error) error {
 	enter, earlier := k.refused.count(by.Worker)
 	if !enter && earlier == 0 {
 		return nil
@@ -172,5 +172,5 @@ func several(w workforce.WorkerID, n int64) entry.Refusal {
 }
 
 func appendRefusal(stx *store.Tx, r entry.Refusal) {
-	stx.Record(ledger.Draft{Class: ledger.Desk, Kind: entry.KindRefused, Data: r, Expect: ledger.AnyNumber})
+	stx.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindRefused, Data: r, Expect: ledger.AnyNumber})
 }

@@ -35,10 +35,10 @@ func (k *Kernel) HandedIn(by Caller, s actions.Signed) error {
 	return nil
 }
 
-// RecordOf returns the ledger's entry of kind request or countersign that holds a
+// EntryOf returns the ledger's entry of kind request or countersign that holds a
 // signed statement; ok is false if there is none yet. It stands within the time
 // in which the statement could be handed in.
-func (k *Kernel) RecordOf(ctx context.Context, kind string, signed actions.Signed) (entry store.RawEntry, record proof.Past, ok bool, err error) {
+func (k *Kernel) EntryOf(ctx context.Context, kind string, signed actions.Signed) (entry store.RawEntry, record proof.Past, ok bool, err error) {
 	var raw []store.RawEntry
 	err = k.Store.Read(ctx, func(stx *store.Tx) error {
 		from, err := stx.IndexAt(canonical.At(signed.Statement.NotBefore.Add(-maxSkew)))

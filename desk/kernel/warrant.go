@@ -82,7 +82,7 @@ func (k *Kernel) WaitedEntries(ctx context.Context, c proof.Core) (entries []pro
 	}
 	kind := entry.KindRequest
 	for _, signed := range append([]actions.Signed{c.Request}, c.Countersignatures...) {
-		e, p, ok, err := k.RecordOf(ctx, kind, signed)
+		e, p, ok, err := k.EntryOf(ctx, kind, signed)
 		if err != nil {
 			return nil, nil, err
 		}

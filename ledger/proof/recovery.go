@@ -363,7 +363,7 @@ func without(reg *workforce.Registry, people ...workforce.WorkerID) *workforce.R
 // wrong: as the policy asks; or, after a relieving change, and where it was so
 // before, by a recovery. A burdening change besides makes nobody indispensable.
 func (s *State) remains(before before, relieving bool, at time.Time) error {
-	err := s.Policy.Sufficient(s.thawed(), at)
+	err := s.Policy.CanStillGovern(s.thawed(), at)
 	if s.Laws < 2 {
 		return err
 	}
@@ -396,7 +396,7 @@ func (s *State) before(at time.Time) before {
 	if s.Laws < 2 {
 		return before{}
 	}
-	return before{s.Policy.Sufficient(s.thawed(), at) != nil, s.Indispensable(at)}
+	return before{s.Policy.CanStillGovern(s.thawed(), at) != nil, s.Indispensable(at)}
 }
 
 // dispensable checks a founding: with three officers or more nobody may be

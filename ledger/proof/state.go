@@ -194,7 +194,7 @@ func (s *State) found(leaf ledger.Leaf, b ledger.Body) error {
 		return err
 	}
 	s.effectFounding(b, c.Founding, set)
-	if err := s.Policy.Sufficient(s.People, b.Time.Time); err != nil {
+	if err := s.Policy.CanStillGovern(s.People, b.Time.Time); err != nil {
 		return err
 	}
 	return s.dispensable(len(c.Founding.Officers), b.Time.Time)

@@ -23,7 +23,7 @@ func (c *Connector) Apply(ctx context.Context, key string, cmd platform.Command)
 	if err != nil {
 		return platform.Receipt{}, err
 	}
-	done, err := c.turns.take(ctx, cmd.Subject.ID)
+	done, err := c.turns.acquire(ctx, cmd.Subject.ID)
 	if err != nil {
 		// Nothing was sent, but a command with this key may be under way.
 		return platform.Receipt{}, unavailable("Another change of %s is still under way.", cmd.Subject).Because(err)

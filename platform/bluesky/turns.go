@@ -12,8 +12,8 @@ type turns struct {
 	busy map[string]chan struct{} // closed when the turn is over
 }
 
-// take waits for the turn of a name. The caller ends it by calling done.
-func (t *turns) take(ctx context.Context, name string) (done func(), err error) {
+// acquire waits for the turn of a name. The caller ends it by calling done.
+func (t *turns) acquire(ctx context.Context, name string) (done func(), err error) {
 	for {
 		t.mu.Lock()
 		before, taken := t.busy[name]

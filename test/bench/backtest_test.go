@@ -141,7 +141,7 @@ func fillPast(b *testing.B, w *desktest.World) (asked, signed int) {
 func enterPast(tx *store.Tx, w *desktest.World, s *proof.State, ids id.Source, i int, now canonical.Time) (signed int) {
 	act := pastAct(i)
 	enter := func(kind string, data any, sealed ...ledger.Opening) {
-		tx.Record(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: ledger.AnyNumber})
+		tx.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: ledger.AnyNumber})
 	}
 	request := ids.New(proof.RequestPrefix)
 	statement := func(by workforce.WorkerID, v actions.Verdict) actions.Signed {

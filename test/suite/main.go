@@ -110,7 +110,7 @@ func (r *report) read(from io.Reader) error {
 			if json.Unmarshal(line, &e) != nil {
 				fmt.Fprintf(r.out, "%s", line)
 			} else {
-				r.take(e)
+				r.count(e)
 			}
 		}
 		if err == io.EOF {
@@ -122,7 +122,7 @@ func (r *report) read(from io.Reader) error {
 	}
 }
 
-func (r *report) take(e event) {
+func (r *report) count(e event) {
 	t := test{e.Package, e.Test}
 	switch e.Action {
 	case "build-output":

@@ -438,7 +438,7 @@ func TestEntryFrom2036(t *testing.T) {
 	if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
 		// Of a class whose bodies the executor reads.
 		x := proof.Execution{V: proof.ExecutionVersion, Executor: "executor-of-somebody", Kind: proof.KindIntent}.Sign(to.ExecutorKey)
-		tx.Record(x.Draft())
+		tx.Append(x.Draft())
 		return nil
 	}); err != nil {
 		t.Fatal(err)

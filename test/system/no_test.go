@@ -54,7 +54,7 @@ func TestNoInTheLedger(t *testing.T) {
 		}
 		if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
 			for range 1100 { // more than come with the leaves
-				tx.Record(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]any{}, Expect: ledger.AnyNumber})
+				tx.Append(ledger.Draft{Class: ledger.Desk, Kind: "comment", Data: map[string]any{}, Expect: ledger.AnyNumber})
 			}
 			return nil
 		}); err != nil {

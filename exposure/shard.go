@@ -9,8 +9,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// portion is some of the people of a desk, sorted into classes by one processor.
-type portion struct {
+// shard is some of the people of a desk, sorted into classes by one processor.
+type shard struct {
 	view    *View
 	until   time.Time // the next instant at which anybody's standing changes; zero: never
 	classes []class   // in the order in which they were met
@@ -22,24 +22,24 @@ type portion struct {
 // that all processors share it.
 func (v *View) sort(seats []workforce.Seat) {
 	const worthwhile = 1000 // people for a processor
-	portions := make([]portion, max(1, min(runtime.GOMAXPROCS(0), len(seats)/worthwhile)))
-	share := (len(seats) + len(portions) - 1) / len(portions)
-	each := func(do func(p *portion, from, to int)) {
+	shards := make([]shard, max(1, min(runtime.GOMAXPROCS(0), len(seats)/worthwhile)))
+	share := (len(seats) + len(shards) - 1) / len(shards)
+	each := func(do func(p *shard, from, to int)) {
 		var all sync.WaitGroup
-		for i := range portions {
-			all.Go(func() { do(&portions[i], min(i*share, len(seats)), min((i+1)*share, len(seats))) })
+		for i := range shards {
+			all.Go(func() { do(&shards[i], min(i*share, len(seats)), min((i+1)*share, len(seats))) })
 		}
 		all.Wait()
 	}
-	each(func(p *portion, from, to int) {
+	each(func(p *shard, from, to int) {
 		p.view = v
 		p.sort(seats[from:to])
 	})
 	index := map[alike]int32{}
 	var sizes []int
-	of := make([][]int32, len(portions)) // for each portion, the view's classes for the portion's classes
-	for i := range portions {
-		p := &portions[i]
+	of := make([][]int32, len(shards)) // for each shard, the view's classes for the shard's classes
+	for i := range shards {
+		p := &shards[i]
 		if !p.until.IsZero() && (v.until.IsZero() || p.until.Before(v.until)) {
 			v.until = p.until
 		}
@@ -62,14 +62,14 @@ func (v *View) sort(seats []workforce.Seat) {
 		next[k] = at
 		at += n
 	}
-	to := make([][]int, len(portions)) // for each portion, the next places of the members of each class
-	for i := range portions {
+	to := make([][]int, len(shards)) // for each shard, the next places of the members of each class
+	for i := range shards {
 		for j, k := range of[i] {
 			to[i] = append(to[i], next[k])
-			next[k] += portions[i].sizes[j]
+			next[k] += shards[i].sizes[j]
 		}
 	}
-	each(func(p *portion, from, _ int) {
+	each(func(p *shard, from, _ int) {
 		i := from / max(share, 1)
 		for _, m := range p.members {
 			j := m.class
@@ -80,8 +80,8 @@ func (v *View) sort(seats []workforce.Seat) {
 	})
 }
 
-// sort sorts a portion.
-func (p *portion) sort(seats []workforce.Seat) {
+// sort sorts a shard.
+func (p *shard) sort(seats []workforce.Seat) {
 	p.members = make([]member, 0, len(seats))
 	index := map[alike]int32{}
 	small := map[uint64]int32{} // classes of people whom the set does not name, by their packed number
@@ -107,7 +107,7 @@ func (p *portion) sort(seats []workforce.Seat) {
 }
 
 // place returns a person's class and the facts about them as a member.
-func (p *portion) place(seat *workforce.Seat) (member, alike) {
+func (p *shard) place(seat *workforce.Seat) (member, alike) {
 	v, w := p.view, &seat.Worker
 	st := v.state.People.StandingOf(w, v.at)
 	k := alike{class: v.state.Policy.ClassOf(policy.WorkerOf(st)), frozen: v.frozen(w), contractor: w.Vendor != ""}
@@ -139,7 +139,7 @@ func (p *portion) place(seat *workforce.Seat) (member, alike) {
 
 // turn notes an instant at which a standing changes, and reports whether it comes before
 // another instant.
-func (p *portion) turn(t, before time.Time) bool {
+func (p *shard) turn(t, before time.Time) bool {
 	if !t.After(p.view.at) {
 		return false
 	}

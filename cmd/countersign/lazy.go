@@ -10,10 +10,10 @@ import (
 	"countersign.dev/platform"
 )
 
-// late is a connector to a platform that may be down when the executor starts:
+// lazy is a connector to a platform that may be down when the executor starts:
 // what is owed to the other platforms must not wait for it. It connects when it
 // is first needed, and keeps what connected.
-type late struct {
+type lazy struct {
 	name    string
 	connect func(context.Context) (platform.Connector, error)
 
@@ -22,15 +22,15 @@ type late struct {
 }
 
 var (
-	_ platform.Watcher  = (*late)(nil)
-	_ platform.Notifier = (*late)(nil)
-	_ platform.Cutter   = (*late)(nil)
+	_ platform.Watcher  = (*lazy)(nil)
+	_ platform.Notifier = (*lazy)(nil)
+	_ platform.Cutter   = (*lazy)(nil)
 )
 
 // connectTime bounds connecting where the caller gives no time of its own.
 const connectTime = 5 * time.Second
 
-func (l *late) get(ctx context.Context) (platform.Connector, error) {
+func (l *lazy) get(ctx context.Context) (platform.Connector, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.have != nil {
@@ -47,14 +47,14 @@ func (l *late) get(ctx context.Context) (platform.Connector, error) {
 	return c, nil
 }
 
-func (l *late) soon() (platform.Connector, error) {
+func (l *lazy) soon() (platform.Connector, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTime)
 	defer cancel()
 	return l.get(ctx)
 }
 
 // Capabilities are none while the platform was never reached: nothing is promised.
-func (l *late) Capabilities() platform.Capabilities {
+func (l *lazy) Capabilities() platform.Capabilities {
 	c, err := l.soon()
 	if err != nil {
 		return platform.Capabilities{}
@@ -62,7 +62,7 @@ func (l *late) Capabilities() platform.Capabilities {
 	return c.Capabilities()
 }
 
-func (l *late) Sort(id string) (platform.Sort, error) {
+func (l *lazy) Sort(id string) (platform.Sort, error) {
 	c, err := l.soon()
 	if err != nil {
 		return "", err
@@ -70,7 +70,7 @@ func (l *late) Sort(id string) (platform.Sort, error) {
 	return c.Sort(id)
 }
 
-func (l *late) Resolve(ctx context.Context, s platform.Subject) (platform.Subject, error) {
+func (l *lazy) Resolve(ctx context.Context, s platform.Subject) (platform.Subject, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.Subject{}, err
@@ -78,7 +78,7 @@ func (l *late) Resolve(ctx context.Context, s platform.Subject) (platform.Subjec
 	return c.Resolve(ctx, s)
 }
 
-func (l *late) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
+func (l *lazy) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.State{}, err
@@ -86,7 +86,7 @@ func (l *late) Read(ctx context.Context, s platform.Subject) (platform.State, er
 	return c.Read(ctx, s)
 }
 
-func (l *late) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
+func (l *lazy) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.Subject{}, platform.State{}, err
@@ -94,7 +94,7 @@ func (l *late) Look(ctx context.Context, s platform.Subject) (platform.Subject, 
 	return c.Look(ctx, s)
 }
 
-func (l *late) Apply(ctx context.Context, key string, cmd platform.Command) (platform.Receipt, error) {
+func (l *lazy) Apply(ctx context.Context, key string, cmd platform.Command) (platform.Receipt, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.Receipt{}, err
@@ -102,7 +102,7 @@ func (l *late) Apply(ctx context.Context, key string, cmd platform.Command) (pla
 	return c.Apply(ctx, key, cmd)
 }
 
-func (l *late) Lookup(ctx context.Context, key string, cmd platform.Command) (platform.Outcome, error) {
+func (l *lazy) Lookup(ctx context.Context, key string, cmd platform.Command) (platform.Outcome, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.Outcome{}, err
@@ -111,7 +111,7 @@ func (l *late) Lookup(ctx context.Context, key string, cmd platform.Command) (pl
 }
 
 // watcher is the connector if it can be watched.
-func (l *late) watcher(ctx context.Context) (platform.Watcher, error) {
+func (l *lazy) watcher(ctx context.Context) (platform.Watcher, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (l *late) watcher(ctx context.Context) (platform.Watcher, error) {
 	return w, nil
 }
 
-func (l *late) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
+func (l *lazy) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (l *late) Watch(ctx context.Context, cursor string) (platform.Stream, error
 	return w.Watch(ctx, cursor)
 }
 
-func (l *late) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+func (l *lazy) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
 		return platform.Expect{}, err
@@ -139,7 +139,7 @@ func (l *late) Peek(ctx context.Context, s platform.Subject) (platform.Expect, e
 	return w.Peek(ctx, s)
 }
 
-func (l *late) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
+func (l *lazy) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
 		return nil, "", err
@@ -147,7 +147,7 @@ func (l *late) Accounts(ctx context.Context, cursor string) ([]platform.Listed, 
 	return w.Accounts(ctx, cursor)
 }
 
-func (l *late) Lock(ctx context.Context, s platform.Subject) (platform.Lock, error) {
+func (l *lazy) Lock(ctx context.Context, s platform.Subject) (platform.Lock, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
 		return platform.Lock{}, err
@@ -156,7 +156,7 @@ func (l *late) Lock(ctx context.Context, s platform.Subject) (platform.Lock, err
 }
 
 // Shows is empty while the platform was never reached.
-func (l *late) Shows() []platform.Showing {
+func (l *lazy) Shows() []platform.Showing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if w, ok := l.have.(platform.Watcher); ok {
@@ -165,7 +165,7 @@ func (l *late) Shows() []platform.Showing {
 	return nil
 }
 
-func (l *late) Notify(ctx context.Context, key string, s platform.Subject, title, text string) error {
+func (l *lazy) Notify(ctx context.Context, key string, s platform.Subject, title, text string) error {
 	c, err := l.get(ctx)
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (l *late) Notify(ctx context.Context, key string, s platform.Subject, title
 	return n.Notify(ctx, key, s, title, text)
 }
 
-func (l *late) Cut(ctx context.Context, key, credential string) (canonical.Time, error) {
+func (l *lazy) Cut(ctx context.Context, key, credential string) (canonical.Time, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return canonical.Time{}, err

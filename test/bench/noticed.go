@@ -107,7 +107,7 @@ func measureWatch(out io.Writer, n int) error {
 	}
 	came := map[string]sightings{}
 	var v checkTimes
-	if err := v.take(); err != nil {
+	if err := v.sample(); err != nil {
 		return err
 	}
 	for range quiet {
@@ -124,7 +124,7 @@ func measureWatch(out io.Writer, n int) error {
 	if came[busy.name], err = busy.run(program, n); err != nil {
 		return err
 	}
-	if err := v.take(); err != nil {
+	if err := v.sample(); err != nil {
 		return err
 	}
 	outages := []outage{}
@@ -170,9 +170,9 @@ func afterOutage(cmd *exec.Cmd) (o outage, err error) {
 // checkTimes are how long one check of an Ed25519 signature took, in milliseconds.
 type checkTimes []float64
 
-// take measures some checks more. The quiet series mostly pause, so that it does
+// sample measures some checks more. The quiet series mostly pause, so that it does
 // not matter that others run meanwhile.
-func (t *checkTimes) take() error {
+func (t *checkTimes) sample() error {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err

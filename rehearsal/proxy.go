@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// wire carries connections to an address, until it is cut.
-type wire struct {
+// proxy carries connections to an address, until it is cut.
+type proxy struct {
 	listener net.Listener
 	to       string // host:port
 
@@ -19,8 +19,8 @@ type wire struct {
 	done sync.WaitGroup
 }
 
-// newWire lays a wire to where a URL points. Its own URL is the same by another port.
-func newWire(to string) (*wire, string, error) {
+// newProxy lays a wire to where a URL points. Its own URL is the same by another port.
+func newProxy(to string) (*proxy, string, error) {
 	u, err := url.Parse(to)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the address of the platform: %w", err)
@@ -29,22 +29,22 @@ func newWire(to string) (*wire, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("lay a wire to the platform: %w", err)
 	}
-	w := &wire{listener: l, to: u.Host, open: map[net.Conn]struct{}{}}
+	w := &proxy{listener: l, to: u.Host, open: map[net.Conn]struct{}{}}
 	w.done.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return // it was closed
 			}
-			w.done.Go(func() { w.carry(c) })
+			w.done.Go(func() { w.pump(c) })
 		}
 	})
 	u.Host = l.Addr().String()
 	return w, u.String(), nil
 }
 
-// carry carries one connection until either side ends it or the wire is cut.
-func (w *wire) carry(from net.Conn) {
+// pump carries one connection until either side ends it or the wire is cut.
+func (w *proxy) pump(from net.Conn) {
 	defer from.Close()
 	to, err := net.Dial("tcp", w.to)
 	if err != nil {
@@ -66,7 +66,7 @@ func (w *wire) carry(from net.Conn) {
 	both.Wait()
 }
 
-func (w *wire) keep(cs ...net.Conn) bool {
+func (w *proxy) keep(cs ...net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range cs {
@@ -75,7 +75,7 @@ func (w *wire) keep(cs ...net.Conn) bool {
 	return !w.cut
 }
 
-func (w *wire) forget(cs ...net.Conn) {
+func (w *proxy) forget(cs ...net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range cs {
@@ -84,7 +84,7 @@ func (w *wire) forget(cs ...net.Conn) {
 }
 
 // set cuts the wire, so that every connection ends and none begins, or mends it.
-func (w *wire) set(cut bool) {
+func (w *proxy) set(cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = cut
@@ -95,7 +95,7 @@ func (w *wire) set(cut bool) {
 	}
 }
 
-func (w *wire) close() error {
+func (w *proxy) close() error {
 	w.set(true)
 	err := w.listener.Close()
 	w.done.Wait()

@@ -105,18 +105,18 @@ func TestSufficient(t *testing.T) {
 		"an auditor too":        {[]somebody{o("a"), o("b"), {id: "c", roles: "officer+auditor"}}, false},
 		"a fourth makes up":     {[]somebody{o("a"), o("b"), with(o("c"), func(p *somebody) { p.soft = true }), o("d")}, true},
 	} {
-		err := s.Sufficient(desk(c.people...), noon)
+		err := s.CanStillGovern(desk(c.people...), noon)
 		if c.ok && err != nil || !c.ok && !fault.Is(err, "nobody-left") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// Of a and b, who have the same ties, only b is independent of c, whom a manages.
-	if err := s.Sufficient(desk(with(o("a"), func(p *somebody) { p.manager = "m" }), with(o("b"), func(p *somebody) { p.manager = "m" }),
+	if err := s.CanStillGovern(desk(with(o("a"), func(p *somebody) { p.manager = "m" }), with(o("b"), func(p *somebody) { p.manager = "m" }),
 		with(o("c"), func(p *somebody) { p.manager = "a" }), o("d")), noon); err != nil {
 		t.Errorf("one of two with the same ties is a manager: %v", err)
 	}
 	// Of a and b, who have the same ties, only b may request.
-	if err := leadsSign(t).Sufficient(desk(somebody{id: "a", roles: "lead", vendor: "x", manager: "m"}, somebody{id: "b", roles: "officer", vendor: "x", manager: "m"},
+	if err := leadsSign(t).CanStillGovern(desk(somebody{id: "a", roles: "lead", vendor: "x", manager: "m"}, somebody{id: "b", roles: "officer", vendor: "x", manager: "m"},
 		o("c"), somebody{id: "d", roles: "lead", vendor: "y"}), noon); err != nil {
 		t.Errorf("one of two with the same ties is an officer: %v", err)
 	}
@@ -124,7 +124,7 @@ func TestSufficient(t *testing.T) {
 	reg := desk(o("a"), o("b"), with(o("c"), func(p *somebody) { p.soft = true }))
 	k := workforce.Key{PublicKey: workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: []byte(strings.Repeat("k", 32)), Hardware: true}, Worker: "c", Enrolled: canonical.At(noon)}
 	reg.PutKey(k)
-	if err := s.Sufficient(reg, noon); err != nil {
+	if err := s.CanStillGovern(reg, noon); err != nil {
 		t.Errorf("a second key: %v", err)
 	}
 	// A role that this build does not know is no ground to fall over.
@@ -132,7 +132,7 @@ func TestSufficient(t *testing.T) {
 	w := reg.Seat("c").Worker
 	w.Roles = []workforce.Role{"officer", "wizard"}
 	reg.Put(w)
-	if err := s.Sufficient(reg, noon); !fault.Is(err, "nobody-left") {
+	if err := s.CanStillGovern(reg, noon); !fault.Is(err, "nobody-left") {
 		t.Errorf("an unknown role: %v", err)
 	}
 	// Check says the same of a set and people.
@@ -163,7 +163,7 @@ func TestSufficientAgainstBruteForce(t *testing.T) {
 		for _, f := range vital() {
 			want = want && bruteForce(s, reg, f, people)
 		}
-		err := s.Sufficient(reg, noon)
+		err := s.CanStillGovern(reg, noon)
 		if (err == nil) != want {
 			t.Fatalf("said %v, by brute force %v", err, want)
 		}
@@ -276,7 +276,7 @@ func BenchmarkSufficient(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				c.set.Sufficient(c.reg, noon)
+				c.set.CanStillGovern(c.reg, noon)
 			}
 		})
 	}

@@ -22,12 +22,12 @@ func vital() []Facts {
 	}
 }
 
-// Sufficient reports whether under this set, among the people of a registry at
+// CanStillGovern reports whether under this set, among the people of a registry at
 // an instant, there is still a group (a requester and countersigners, pairwise
 // independent, engaged, with live keys) able to admit people, to enrol keys,
 // to change policy and to thaw. The error is a fault of kind Conflict, type
 // "nobody-left", with a detail for each change that nobody could make.
-func (s *Set) Sufficient(reg *workforce.Registry, at time.Time) error {
+func (s *Set) CanStillGovern(reg *workforce.Registry, at time.Time) error {
 	var lacking []fault.Detail
 	for _, g := range s.Groups(reg, at) {
 		if g.Why != "" {

@@ -66,8 +66,8 @@ type account struct {
 	on     platform.Subject // the same for the desk
 }
 
-// stage is a desk with its executor in processes of their own, and a platform.
-type stage struct {
+// testbed is a desk with its executor in processes of their own, and a platform.
+type testbed struct {
 	*cast
 	platform string
 	plaza    string   // address; empty on a PDS
@@ -87,8 +87,8 @@ type stage struct {
 
 const replayOrigin = "replay.countersign.example/ledger"
 
-// set sets the stage. What it began is ended by strike, also after an error.
-func (g *stage) set(ctx context.Context, folder string, tell func(string, ...any)) error {
+// build starts all of it. What it began is ended by tearDown, also after an error.
+func (g *testbed) build(ctx context.Context, folder string, tell func(string, ...any)) error {
 	files := policy.Default()
 	if folder != "" {
 		var err error
@@ -149,7 +149,7 @@ func (g *stage) set(ctx context.Context, folder string, tell func(string, ...any
 }
 
 // where is the platform's address.
-func (g *stage) where() string {
+func (g *testbed) where() string {
 	if g.pds != nil {
 		return g.pds.url
 	}
@@ -158,7 +158,7 @@ func (g *stage) where() string {
 
 // start starts the desk, which starts its executor. If it does not start, the
 // error is the fault that it told.
-func (g *stage) start(ctx context.Context) error {
+func (g *testbed) start(ctx context.Context) error {
 	listen := "127.0.0.1:0"
 	if g.desk != "" {
 		listen = strings.TrimPrefix(g.desk, "http://") // where people know it
@@ -176,7 +176,7 @@ func (g *stage) start(ctx context.Context) error {
 
 // startPlaza starts the built-in platform, which stays when the desk is started
 // again.
-func (g *stage) startPlaza(ctx context.Context) (err error) {
+func (g *testbed) startPlaza(ctx context.Context) (err error) {
 	var doc struct {
 		Plaza string `json:"plaza"`
 	}
@@ -185,9 +185,9 @@ func (g *stage) startPlaza(ctx context.Context) (err error) {
 	return err
 }
 
-// launch starts a command of this program that serves in the stage's folder, and
+// launch starts a command of this program that serves in the testbed's folder, and
 // reads its answer.
-func (g *stage) launch(ctx context.Context, answer any, args ...string) (*child, error) {
+func (g *testbed) launch(ctx context.Context, answer any, args ...string) (*child, error) {
 	p, err := startChild(g.stderr, append(args, "--with-parent", "--json", "--log", "error", "--dir", g.dir)...)
 	if err != nil {
 		return nil, err
@@ -223,7 +223,7 @@ func (g *stage) launch(ctx context.Context, answer any, args ...string) (*child,
 }
 
 // stop ends the desk and its executor.
-func (g *stage) stop() error {
+func (g *testbed) stop() error {
 	if g.serve == nil {
 		return nil
 	}
@@ -232,8 +232,8 @@ func (g *stage) stop() error {
 	return p.end()
 }
 
-// strike ends what set began, and takes away the accounts made on a PDS.
-func (g *stage) strike(ctx context.Context) error {
+// tearDown ends what set began, and takes away the accounts made on a PDS.
+func (g *testbed) tearDown(ctx context.Context) error {
 	err := g.stop()
 	if g.plazas != nil {
 		err = errors.Join(err, g.plazas.end())
@@ -251,7 +251,7 @@ func (g *stage) strike(ctx context.Context) error {
 }
 
 // hire admits people and gives keys to those who act.
-func (g *stage) hire(ctx context.Context) error {
+func (g *testbed) hire(ctx context.Context) error {
 	if err := g.signIn(ctx, g.officers, func(w string) string { return filepath.Join(g.dir, deskdir.Keys, w+".key") }); err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func (g *stage) hire(ctx context.Context) error {
 
 // people are the rows of the import. All are long at the desk; the contractor,
 // whose notice was given a month ago, leaves in an hour.
-func (g *stage) people(now time.Time) [][]string {
+func (g *testbed) people(now time.Time) [][]string {
 	start, later := now.AddDate(-1, 0, 0).Format(time.RFC3339), now.AddDate(1, 0, 0).Format(time.RFC3339)
 	row := func(id, vendor, role, manager, last, notice string) []string {
 		return []string{id, "Worker " + id, id + "@example.com", vendor, role, "support", manager, "", "Europe/Lisbon", start, last, notice}
@@ -303,7 +303,7 @@ func (g *stage) people(now time.Time) [][]string {
 	}
 }
 
-func (g *stage) makeAccounts(ctx context.Context) error {
+func (g *testbed) makeAccounts(ctx context.Context) error {
 	g.accounts = map[string]account{}
 	for _, name := range g.names {
 		var a account
@@ -322,7 +322,7 @@ func (g *stage) makeAccounts(ctx context.Context) error {
 	return nil
 }
 
-func (g *stage) makeOnPlaza(ctx context.Context, name string) (account, error) {
+func (g *testbed) makeOnPlaza(ctx context.Context, name string) (account, error) {
 	token, err := cli.ReadFile(filepath.Join(g.dir, deskdir.SetupToken), 1<<10)
 	if err != nil {
 		return account{}, err
@@ -465,7 +465,7 @@ func (p *pds) query(ctx context.Context, method string, into any) error {
 }
 
 // reader is a client of the desk as somebody who reads there.
-func (g *stage) reader() (*client.Client, error) {
+func (g *testbed) reader() (*client.Client, error) {
 	token, err := g.token(reader)
 	if err != nil {
 		return nil, err

@@ -483,7 +483,7 @@ func (w *watcher) blind(ctx context.Context, why error) error {
 		return nil
 	}
 	return w.keep(func(place journal.StreamPlace) error {
-		r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBlind, &proof.Sight{Platform: w.name}, typ, fault.TextOf(why), nil, journal.At(w.name, place))
+		r, err := w.journalSight(ctx, w.e.newID(proof.BreachPrefix), proof.KindBlind, &proof.Sight{Platform: w.name}, typ, fault.TextOf(why), nil, journal.At(w.name, place))
 		if err == nil {
 			w.e.raise(r)
 		}
@@ -527,12 +527,12 @@ func (w *watcher) refused(ctx context.Context, err error) error {
 
 // tell records something about the platform as a whole.
 func (w *watcher) tell(ctx context.Context, kind, typ, text string, more ...journal.Note) error {
-	_, err := w.record(ctx, w.e.newID(proof.BreachPrefix), kind, &proof.Sight{Platform: w.name}, typ, text, nil, more...)
+	_, err := w.journalSight(ctx, w.e.newID(proof.BreachPrefix), kind, &proof.Sight{Platform: w.name}, typ, text, nil, more...)
 	return err
 }
 
-// record journals a record of the watch and hands it over.
-func (w *watcher) record(ctx context.Context, request, kind string, s *proof.Sight, typ, text string, openings []ledger.Opening, more ...journal.Note) (proof.SignedExecution, error) {
+// journalSight journals a record of the watch and hands it over.
+func (w *watcher) journalSight(ctx context.Context, request, kind string, s *proof.Sight, typ, text string, openings []ledger.Opening, more ...journal.Note) (proof.SignedExecution, error) {
 	r, err := w.e.journal.Tell(ctx, request, w.e.ledger.head(), w.sign(request, kind, s, typ, text, openings), more...)
 	if err == nil {
 		w.e.outbox.add(r)
@@ -861,7 +861,7 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 	}
 	s := &proof.Sight{Platform: w.name, Via: viaSweep, Seen: canonical.At(now), Count: int64(len(lines)), Root: root}
 	return w.keep(func(place journal.StreamPlace) error {
-		r, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindBaseline, s, "", "", nil, journal.Basis(w.name, text, fresh), journal.At(w.name, at(place)))
+		r, err := w.journalSight(ctx, w.e.newID(proof.BreachPrefix), proof.KindBaseline, s, "", "", nil, journal.Basis(w.name, text, fresh), journal.At(w.name, at(place)))
 		if err != nil {
 			return err
 		}
@@ -954,7 +954,7 @@ func (w *watcher) note(ctx context.Context, finished []ending, brief []line, mov
 		if x.sight == nil {
 			err = w.e.journal.Overcome(ctx, x.breach)
 		} else {
-			_, err = w.record(ctx, x.breach, proof.KindOver, x.sight, "", "", x.openings, journal.Over(x.breach))
+			_, err = w.journalSight(ctx, x.breach, proof.KindOver, x.sight, "", "", x.openings, journal.Over(x.breach))
 		}
 		if err != nil {
 			return err
@@ -963,7 +963,7 @@ func (w *watcher) note(ctx context.Context, finished []ending, brief []line, mov
 	if len(brief) > 0 {
 		root, text := rootOf(brief)
 		s := &proof.Sight{Platform: w.name, Count: int64(len(brief)), Root: root, Seen: canonical.At(w.e.now()), Why: string(watch.Foreign)}
-		if _, err := w.record(ctx, w.e.newID(proof.BreachPrefix), proof.KindForeign, s, "", "", nil, journal.Basis(w.name, text, nil)); err != nil {
+		if _, err := w.journalSight(ctx, w.e.newID(proof.BreachPrefix), proof.KindForeign, s, "", "", nil, journal.Basis(w.name, text, nil)); err != nil {
 			return err
 		}
 	}
@@ -1099,8 +1099,8 @@ func (q *queue) signal() {
 	q.changed = make(chan struct{})
 }
 
-// take waits for the next glance; ok is false once ctx has ended.
-func (q *queue) take(ctx context.Context) (l glance, ok bool) {
+// next waits for the next glance; ok is false once ctx has ended.
+func (q *queue) next(ctx context.Context) (l glance, ok bool) {
 	for {
 		q.mu.Lock()
 		for i := range q.order {
@@ -1179,11 +1179,11 @@ func (q *queue) park(l glance, after time.Duration) {
 // work looks at the queued subjects.
 func (w *watcher) work(ctx context.Context) error {
 	for {
-		l, ok := w.queue.take(ctx)
+		l, ok := w.queue.next(ctx)
 		if !ok {
 			return nil
 		}
-		again, err := w.look(ctx, l)
+		again, err := w.inspect(ctx, l)
 		if err != nil {
 			w.queue.done(l.id)
 			return ended(ctx, fmt.Errorf("look at %s:%s: %w", w.name, l.id, err))

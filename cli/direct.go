@@ -25,9 +25,9 @@ type Executor interface {
 	Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error)
 }
 
-// straight holds the flags of relieving changes that a signer may also hand straight to
+// directCommand holds the flags of relieving changes that a signer may also hand straight to
 // the executor.
-type straight struct {
+type directCommand struct {
 	Direct    bool   `help:"Hand it straight to the executor and not to the desk."`
 	Executor  string `placeholder:"ADDRESS" help:"Where the executor listens: unix:/path or http://127.0.0.1:PORT. Default: as client.json says, else that of the desk in the folder."`
 	TokenFile string `placeholder:"FILE" help:"A file with the token that the executor asks for. Default: as client.json says, else that of the desk in the folder."`
@@ -36,7 +36,7 @@ type straight struct {
 
 // relieve requests a relieving change of the desk. It goes through the desk; or straight
 // to the executor, if the worker asked for that or the desk does not answer.
-func (c *straight) relieve(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
+func (c *directCommand) relieve(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
 	if c.Direct {
 		return c.hand(ctx, s, k, change, reason)
 	}
@@ -66,7 +66,7 @@ func unheard(err error) bool {
 
 // executor finds the executor's address: in flags, then in client.json, then by the desk
 // in the folder.
-func (c *straight) executor(s *Session) (address, token string, err error) {
+func (c *directCommand) executor(s *Session) (address, token string, err error) {
 	set, err := s.load()
 	if err != nil {
 		return "", "", err
@@ -104,7 +104,7 @@ func (c *straight) executor(s *Session) (address, token string, err error) {
 
 // hand signs a relieving change and hands it to the executor. The executor, and not
 // the desk, says what the desk is like.
-func (c *straight) hand(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
+func (c *directCommand) hand(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
 	me, err := s.identity()
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (c *straight) hand(ctx context.Context, s *Session, k actions.Kind, change 
 	if err != nil {
 		return err
 	}
-	draft, err := s.draftStraight(me, facts, k, change, reason)
+	draft, err := s.draftDirect(me, facts, k, change, reason)
 	if err != nil {
 		return err
 	}
@@ -145,8 +145,8 @@ type handed struct {
 	Executor string         `json:"executor"`
 }
 
-// draftStraight writes the draft that the desk would write.
-func (s *Session) draftStraight(me identity, facts proof.DraftFacts, k actions.Kind, change actions.Change, reason string) (v1.Draft, error) {
+// draftDirect writes the draft that the desk would write.
+func (s *Session) draftDirect(me identity, facts proof.DraftFacts, k actions.Kind, change actions.Change, reason string) (v1.Draft, error) {
 	if !me.knows(facts.Log) {
 		return v1.Draft{}, fault.New(fault.Conflict, "foreign-desk", "That executor serves the desk %q, and yours is %q. Nothing was signed.", facts.Log, cmp.Or(me.log, me.origin))
 	}
