@@ -101,11 +101,13 @@ func (x errand) run(ctx context.Context) error {
 	defer stop()
 	go func() { ended <- e.Run(running) }()
 	for !e.Running() {
+		breathe()
 	}
 	if len(x.Warrant) > 0 {
 		for {
 			r, err := e.Carry(ctx, x.Warrant, patience)
 			if fault.KindOf(err) == fault.Unavailable {
+				breathe()
 				continue
 			}
 			if err != nil {
@@ -126,6 +128,7 @@ func (x errand) run(ctx context.Context) error {
 		if restored && int64(len(records)) >= x.Records && e.Entered() == int64(len(records)) {
 			break
 		}
+		breathe()
 	}
 	stop()
 	if err := <-ended; err != nil {
@@ -134,7 +137,10 @@ func (x errand) run(ctx context.Context) error {
 	return j.Close()
 }
 
-// restored reports whether what is to be restored is, and told.
+// breathe leaves the processor to the executor between two looks at it.
+func breathe() { <-time.After(time.Millisecond) }
+
+// restored reports whether the subject is restored and the breach is over.
 func (x errand) restored(ctx context.Context, plaza *remote, e *executor.Executor) bool {
 	if x.Restored == "" {
 		return true
