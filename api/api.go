@@ -6,8 +6,8 @@
 // doubled, and are validated against the schema that is published; unknown query
 // parameters are refused. A bearer token says who the caller is, and gives nothing else.
 //
-// It promises that every refusal is a problem document (RFC 9457) made by httpd, and that
-// a change that is sent twice under one Idempotency-Key happens once.
+// It promises that every refusal is a problem document (RFC 9457) made by httpd. A change
+// that is sent twice happens once, since what is signed is its own key: the desk sees to it.
 package api
 
 import (
@@ -46,7 +46,6 @@ type Config struct {
 type Server struct {
 	config  Config
 	desk    *desk.Desk
-	answers *answers
 	budgets *budgets
 	api     huma.API
 	mux     *recordingMux
@@ -55,9 +54,9 @@ type Server struct {
 
 // New returns the API of a desk.
 func New(c Config) (*Server, error) {
-	s := &Server{config: c, desk: c.Desk, answers: newAnswers(c.Now), budgets: newBudgets(c.Now), mux: &recordingMux{ServeMux: http.NewServeMux()}}
+	s := &Server{config: c, desk: c.Desk, budgets: newBudgets(c.Now), mux: &recordingMux{ServeMux: http.NewServeMux()}}
 	s.api = humago.New(s.mux, config(c.Version))
-	s.api.UseMiddleware(s.authenticate, s.bounded, s.onlyJSON, s.once)
+	s.api.UseMiddleware(s.authenticate, s.bounded, s.onlyJSON)
 	s.register()
 	s.mux.refuseTheRest()
 	spec, err := s.api.OpenAPI().MarshalJSON()
@@ -143,7 +142,7 @@ type operation struct {
 	open    bool  // needs no token
 	status  int   // of success; 0 for 200
 	body    int64 // the largest body in bytes; 0: v1.MaxSmallBody
-	changes bool  // honours Idempotency-Key
+	changes bool  // takes something signed, which happens once however often it is sent
 	enters  bool  // a read that is an entry of the ledger
 	stream  bool  // its answer goes on until one side hangs up
 	repeats bool  // a repeat is answered with 200 where the first time is 201
@@ -175,12 +174,6 @@ func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Cal
 	}
 	if o.method == http.MethodPost {
 		op.Extensions["x-max-bytes"] = op.MaxBodyBytes - 1
-	}
-	if o.changes {
-		op.Metadata[changesKey] = true
-		op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
-			Description: "Any text of your own, new for each change. The same key with the same request gives the same answer.",
-			Schema:      &huma.Schema{Type: "string"}})
 	}
 	if o.answer != nil {
 		op.Responses["200"] = o.answer

@@ -10,14 +10,13 @@
 // ledger.
 //
 // It sends a request again only where that is safe: reads, questions that store nothing,
-// and changes that carry an Idempotency-Key, after a refused connection or a 503.
+// and changes, which the desk makes once however often they are sent, after a refused
+// connection or a 503.
 package client
 
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -41,8 +40,6 @@ const MaxAnswer = 32 << 20
 // Client talks to one desk. It is safe for concurrent use. The fields may be
 // changed before its first use.
 type Client struct {
-	// Rand makes idempotency keys.
-	Rand io.Reader
 	// Attempts is the largest number of times that a safe request is sent.
 	Attempts int
 	// Pause is the wait before the second attempt; before each further one it doubles.
@@ -73,7 +70,7 @@ func New(baseURL, token string, h *http.Client) (*Client, error) {
 	own := *h
 	// A redirect would carry the token, and a POST, somewhere else.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{Rand: rand.Reader, Attempts: 4, Pause: 100 * time.Millisecond,
+	return &Client{Attempts: 4, Pause: 100 * time.Millisecond,
 		base: strings.TrimSuffix(baseURL, "/"), token: token, http: &own}, nil
 }
 
@@ -86,8 +83,7 @@ type call struct {
 	path   string // with its variable parts escaped
 	query  url.Values
 	body   any
-	key    string // idempotency key; drawn by change
-	asks   bool   // a POST that stores nothing
+	again  bool   // it may be sent again though it is no GET: it stores nothing, or the desk does it once
 	accept string // the wanted media type; empty for JSON
 }
 
@@ -97,16 +93,13 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 
 // ask posts a question: nothing is stored, so it may be sent again.
 func (c *Client) ask(ctx context.Context, path string, body, into any) error {
-	return c.into(ctx, call{method: http.MethodPost, path: path, body: body, asks: true}, into)
+	return c.into(ctx, call{method: http.MethodPost, path: path, body: body, again: true}, into)
 }
 
-// change sends a change under a fresh idempotency key, so that it may be sent again.
+// change sends a change. It may be sent again: what is signed happens once, and so does
+// the end of a token.
 func (c *Client) change(ctx context.Context, method, path string, query url.Values, body, into any) error {
-	var b [16]byte
-	if _, err := io.ReadFull(c.Rand, b[:]); err != nil {
-		return fmt.Errorf("no randomness for an idempotency key: %w", err)
-	}
-	return c.into(ctx, call{method: method, path: path, query: query, body: body, key: hex.EncodeToString(b[:])}, into)
+	return c.into(ctx, call{method: method, path: path, query: query, body: body, again: true}, into)
 }
 
 func (c *Client) into(ctx context.Context, k call, into any) error {
@@ -133,7 +126,7 @@ func (c *Client) send(ctx context.Context, k call) ([]byte, error) {
 			return nil, fault.New(fault.Invalid, "malformed", "The request cannot be written as JSON.").Because(err)
 		}
 	}
-	safe := k.method == http.MethodGet || k.asks || k.key != ""
+	safe := k.method == http.MethodGet || k.again
 	pause := c.Pause
 	for attempt := 1; ; attempt++ {
 		raw, after, err := c.once(ctx, k, body)
@@ -178,8 +171,10 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (raw []byte, aft
 		accept = "application/json"
 	}
 	req.Header.Set("Accept", accept+", "+v1.ProblemType)
-	if k.key != "" {
-		req.Header.Set("Idempotency-Key", k.key)
+	if k.again {
+		// If the connection was just being closed, the transport sends it again by
+		// itself. An empty value is not sent.
+		req.Header["Idempotency-Key"] = []string{}
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)

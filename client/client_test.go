@@ -106,22 +106,21 @@ func TestSafeRequestsAreSentAgain(t *testing.T) {
 		name  string
 		call  func(context.Context, *client.Client) error
 		times int
-		keyed bool
 	}{
-		{"read", func(ctx context.Context, c *client.Client) error { _, err := c.Request(ctx, "req_1"); return err }, 3, false},
-		{"question", func(ctx context.Context, c *client.Client) error { _, err := c.Draft(ctx, v1.Wish{}); return err }, 3, false},
+		{"read", func(ctx context.Context, c *client.Client) error { _, err := c.Request(ctx, "req_1"); return err }, 3},
+		{"question", func(ctx context.Context, c *client.Client) error { _, err := c.Draft(ctx, v1.Wish{}); return err }, 3},
 		{"change", func(ctx context.Context, c *client.Client) error {
 			_, err := c.Submit(ctx, v1.Submission{}, 0)
 			return err
-		}, 3, true},
+		}, 3},
 		{"countersign", func(ctx context.Context, c *client.Client) error {
 			_, err := c.Countersign(ctx, "req_1", v1.Countersignature{})
 			return err
-		}, 3, true},
-		{"sign-in, which has no key", func(ctx context.Context, c *client.Client) error {
+		}, 3},
+		{"sign-in, which is good once", func(ctx context.Context, c *client.Client) error {
 			_, err := c.SignIn(ctx, v1.SignedTokenAsk{})
 			return err
-		}, 1, false},
+		}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, busyTwice)
@@ -134,7 +133,7 @@ func TestSafeRequestsAreSentAgain(t *testing.T) {
 				t.Fatalf("sent %d times, want %d", len(all), c.times)
 			}
 			for _, x := range all {
-				if x != all[0] || (x.key != "") != c.keyed || x.token != "Bearer csgn_secret" {
+				if x != all[0] || x.key != "" || x.token != "Bearer csgn_secret" {
 					t.Errorf("sent %+v, first %+v", x, all[0])
 				}
 			}
@@ -281,5 +280,32 @@ func TestNewRefuses(t *testing.T) {
 	}
 	if c, err := client.New("http://127.0.0.1:7400/", "", nil); err != nil || c.BaseURL() != "http://127.0.0.1:7400" || strings.HasSuffix(fmt.Sprint(c.BaseURL()), "/") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestClosedConnection: a change that meets a connection which the desk was just closing
+// is sent again on another; nobody has to ask whether it arrived.
+func TestClosedConnection(t *testing.T) {
+	s := serve(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		if n == 2 {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.Close()
+			return
+		}
+		_, _ = io.WriteString(w, `{"id":"req_1"}`)
+	})
+	c := newClient(t, s.URL)
+	if _, err := c.Request(t.Context(), "req_1"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.Submit(t.Context(), v1.Submission{}, 0); err != nil || r.ID != "req_1" {
+		t.Errorf("on a connection that was being closed: %+v, %v", r, err)
+	}
+	if all := s.all(); len(all) != 3 || all[1] != all[2] {
+		t.Errorf("sent %+v", all)
 	}
 }

@@ -31,14 +31,12 @@ var byKind = map[fault.Kind]int{
 const (
 	methodNotAllowed = "method-not-allowed"
 	unsupportedMedia = "unsupported-media-type"
-	keyReused        = "key-reused"
 	foreignHost      = "foreign-host"
 )
 
 var byType = map[string]int{
 	methodNotAllowed: http.StatusMethodNotAllowed,
 	unsupportedMedia: http.StatusUnsupportedMediaType,
-	keyReused:        http.StatusUnprocessableEntity,
 	foreignHost:      http.StatusMisdirectedRequest,
 }
 
@@ -109,11 +107,6 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 // UnsupportedMedia is the error for a body that is not JSON.
 func UnsupportedMedia(got string) error {
 	return fault.New(fault.Invalid, unsupportedMedia, "The body is of type %q; send application/json.", clip(got))
-}
-
-// KeyReused is the error for an Idempotency-Key that came with another request before.
-func KeyReused() error {
-	return fault.New(fault.Invalid, keyReused, "This Idempotency-Key came with another request before; use a new key for each.")
 }
 
 func write(w http.ResponseWriter, r *http.Request, status int, media string, v any) {
