@@ -30,14 +30,14 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/httpd"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 )
 
 // Config holds all that the API needs.
 type Config struct {
 	Desk *desk.Desk
 	// Executor asks the executor about itself, for the status; it may be nil.
-	Executor func(context.Context) (proof.ExecutorStatus, error)
+	Executor func(context.Context) (linkv1.ExecutorStatus, error)
 	Version  string // of the program
 	Now      func() time.Time
 }

@@ -10,6 +10,7 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
@@ -86,7 +87,7 @@ func tokenOf(t desk.Token) v1.Token {
 	return v1.Token{ID: t.ID, Worker: t.Worker, Key: t.Key, Name: t.Name, Created: t.Created, Expires: t.Expires, Revoked: t.Revoked}
 }
 
-func subjectOf(r proof.Reading) v1.Subject {
+func subjectOf(r linkv1.Reading) v1.Subject {
 	out := v1.Subject{Subject: r.Subject, Sort: r.Sort, State: stateOf(r.State), Tier: r.Tier, Stands: r.Stands(), Raised: r.Raised, Confirmed: r.Confirmed, Resolution: r.Resolution,
 		Why: list(r.Why, func(x proof.Reason) proof.Reason { return x }),
 		Capabilities: v1.Capabilities{Facts: r.Capabilities.Facts, CompareAndSet: r.Capabilities.CompareAndSet,
@@ -114,6 +115,6 @@ func entryOf(e desk.EntryView) v1.Entry {
 	return v1.Entry{Index: e.Index, Class: string(e.Class), Number: e.Number, Kind: e.Kind, Time: e.Time, Data: canonical.Raw(e.Data)}
 }
 
-func executorOf(s proof.ExecutorStatus) *v1.ExecutorStatus {
+func executorOf(s linkv1.ExecutorStatus) *v1.ExecutorStatus {
 	return &v1.ExecutorStatus{Executor: s.Executor, Size: s.Size, Governance: s.Governance, Clock: s.Clock, Stopped: s.Stopped, Platforms: s.Platforms, Watches: s.Watches, Facts: s.Facts}
 }

@@ -20,7 +20,7 @@ import (
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/workforce"
 )
 
@@ -56,7 +56,7 @@ func serve(t *testing.T, o ...desktest.Options) *site {
 	town := desktest.NewTown(t, append(o, desktest.Options{})[0])
 	s := &site{Town: town, t: t, log: &lockedBuffer{}}
 	handler, err := api.New(api.Config{Desk: town.Desk, Version: "test", Now: town.Clock().Now,
-		Executor: func(context.Context) (proof.ExecutorStatus, error) { return town.Executor.Status(), nil }})
+		Executor: func(context.Context) (linkv1.ExecutorStatus, error) { return town.Executor.Status(), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

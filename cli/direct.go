@@ -14,6 +14,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/id"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/wording"
 )
@@ -21,8 +22,8 @@ import (
 // Executor is an executor that this command line reaches without the desk, for the case
 // that the desk is dead or lies. It checks by itself all that it is handed.
 type Executor interface {
-	Facts() (proof.DraftFacts, error)
-	Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error)
+	Facts() (linkv1.DraftFacts, error)
+	Take(ctx context.Context, a proof.Authority) (linkv1.TakeResult, error)
 }
 
 // directCommand holds the flags of relieving changes that a signer may also hand straight to
@@ -146,7 +147,7 @@ type handed struct {
 }
 
 // draftDirect writes the draft that the desk would write.
-func (s *Session) draftDirect(me identity, facts proof.DraftFacts, k actions.Kind, change actions.Change, reason string) (v1.Draft, error) {
+func (s *Session) draftDirect(me identity, facts linkv1.DraftFacts, k actions.Kind, change actions.Change, reason string) (v1.Draft, error) {
 	if !me.knows(facts.Log) {
 		return v1.Draft{}, fault.New(fault.Conflict, "foreign-desk", "That executor serves the desk %q, and yours is %q. Nothing was signed.", facts.Log, cmp.Or(me.log, me.origin))
 	}

@@ -94,7 +94,7 @@ func (s *Session) ledgerAt(ctx context.Context, where string, subjects ...string
 	if !info.IsDir() {
 		return proof.Served{}, fault.New(fault.Invalid, "unreadable", "%s is neither a desk's address nor a folder.", where)
 	}
-	var tiers []proof.FeedBody
+	var tiers []proof.ServedBody
 	if file := filepath.Join(where, TiersFile); exists(file) {
 		raw, err := ReadFile(file, 1<<30)
 		if err != nil {
@@ -104,16 +104,16 @@ func (s *Session) ledgerAt(ctx context.Context, where string, subjects ...string
 			return proof.Served{}, fault.New(fault.Invalid, "bad-export", "%s does not hold batches of tiers.", TiersFile).Because(err)
 		}
 	}
-	return proof.Served{Tiers: tiers, Fetch: ledger.Folder(os.DirFS(where)), Bodies: func(from int64) ([]proof.FeedBody, error) {
+	return proof.Served{Tiers: tiers, Fetch: ledger.Folder(os.DirFS(where)), Bodies: func(from int64) ([]proof.ServedBody, error) {
 		raw, err := ReadFile(filepath.Join(where, GovernanceFile), 1<<30)
 		if err != nil {
 			return nil, err
 		}
-		var all []proof.FeedBody
+		var all []proof.ServedBody
 		if err := json.Unmarshal(raw, &all, json.RejectUnknownMembers(true)); err != nil {
 			return nil, fault.New(fault.Invalid, "bad-export", "%s is not the governance chain of an export.", GovernanceFile)
 		}
-		return slices.DeleteFunc(all, func(b proof.FeedBody) bool { return b.Index < from }), nil
+		return slices.DeleteFunc(all, func(b proof.ServedBody) bool { return b.Index < from }), nil
 	}}, nil
 }
 
@@ -124,19 +124,19 @@ func exists(path string) bool {
 
 // tiers returns the desk's entries about tiers to which rules once raised subjects,
 // opened for the named subjects alone. An entry about several of them is returned once.
-func (d deskClient) tiers(ctx context.Context, subjects ...string) ([]proof.FeedBody, error) {
-	var all []proof.FeedBody
+func (d deskClient) tiers(ctx context.Context, subjects ...string) ([]proof.ServedBody, error) {
+	var all []proof.ServedBody
 	for _, subject := range subjects {
 		answer, err := d.TierEntries(ctx, subject)
 		if err != nil {
 			return nil, err
 		}
 		for _, b := range answer.Items {
-			if i := slices.IndexFunc(all, func(have proof.FeedBody) bool { return have.Index == b.Index }); i >= 0 {
+			if i := slices.IndexFunc(all, func(have proof.ServedBody) bool { return have.Index == b.Index }); i >= 0 {
 				all[i].Sealed = append(all[i].Sealed, b.Sealed...)
 				continue
 			}
-			all = append(all, proof.FeedBody{Index: b.Index, Body: b.Body.Body, Salt: b.Salt, Sealed: b.Sealed})
+			all = append(all, proof.ServedBody{Index: b.Index, Body: b.Body.Body, Salt: b.Salt, Sealed: b.Sealed})
 		}
 	}
 	return all, nil
@@ -147,7 +147,7 @@ func (d deskClient) served(ctx context.Context) proof.Served {
 	// The chain is asked for by number and served by index: the entry with this number is
 	// the first one whose index is after or more.
 	var number, after int64
-	return proof.Served{Fetch: d.Ledger(ctx), Bodies: func(from int64) ([]proof.FeedBody, error) {
+	return proof.Served{Fetch: d.Ledger(ctx), Bodies: func(from int64) ([]proof.ServedBody, error) {
 		if from != after {
 			number, after = 0, 0
 		}
@@ -156,10 +156,10 @@ func (d deskClient) served(ctx context.Context) proof.Served {
 			if err != nil || len(stretch.Bodies) == 0 {
 				return nil, err
 			}
-			var some []proof.FeedBody
+			var some []proof.ServedBody
 			for _, b := range stretch.Bodies {
 				if b.Index >= from {
-					some = append(some, proof.FeedBody{Index: b.Index, Body: b.Body, Salt: b.Salt})
+					some = append(some, proof.ServedBody{Index: b.Index, Body: b.Body, Salt: b.Salt})
 				}
 			}
 			if stretch.Next <= number {
@@ -295,7 +295,7 @@ func (c *ledgerExport) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	var bodies []proof.FeedBody
+	var bodies []proof.ServedBody
 	for from, read := int64(0), d.served(ctx).Bodies; ; from = bodies[len(bodies)-1].Index + 1 {
 		some, err := read(from)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -72,9 +72,9 @@ func deskFor(t *testing.T, status v1.Status) (dir string) {
 // out, and the order is placed all the same.
 func TestVouchedForLess(t *testing.T) {
 	swept := canonical.At(noon.Add(-time.Minute))
-	some := &proof.WatchStatus{Platform: "plaza", Swept: swept, UnbasedProtected: 3, UnbasedCritical: 1}
+	some := &linkv1.WatchStatus{Platform: "plaza", Swept: swept, UnbasedProtected: 3, UnbasedCritical: 1}
 	for name, c := range map[string]struct {
-		watch   *proof.WatchStatus // nil: the executor does not answer
+		watch   *linkv1.WatchStatus // nil: the executor does not answer
 		tier    string
 		vouched []string
 		unbased any
@@ -82,9 +82,9 @@ func TestVouchedForLess(t *testing.T) {
 	}{
 		"one":              {some, "critical", []string{"--vouched", "now"}, 1.0, "does not vouch for 1 critical subject of plaza."},
 		"some":             {some, "protected", []string{"--vouched", "now"}, 3.0, "does not vouch for 3 protected subjects of plaza."},
-		"none":             {&proof.WatchStatus{Platform: "plaza", Swept: swept, UnbasedProtected: 3}, "critical", []string{"--vouched", "now"}, 0.0, ""},
-		"never swept":      {&proof.WatchStatus{Platform: "plaza"}, "critical", []string{"--vouched", "now"}, 0.0, "never saw all of plaza"},
-		"another platform": {&proof.WatchStatus{Platform: "other", Swept: swept}, "critical", []string{"--vouched", "now"}, nil, "is not known"},
+		"none":             {&linkv1.WatchStatus{Platform: "plaza", Swept: swept, UnbasedProtected: 3}, "critical", []string{"--vouched", "now"}, 0.0, ""},
+		"never swept":      {&linkv1.WatchStatus{Platform: "plaza"}, "critical", []string{"--vouched", "now"}, 0.0, "never saw all of plaza"},
+		"another platform": {&linkv1.WatchStatus{Platform: "other", Swept: swept}, "critical", []string{"--vouched", "now"}, nil, "is not known"},
 		"no executor":      {nil, "critical", []string{"--vouched", "now"}, nil, "is not known"},
 		"by then":          {some, "critical", []string{"--vouched", "2026-11-20T00:00:00Z"}, "absent", ""},
 		"nothing":          {some, "critical", nil, "absent", ""},
@@ -92,7 +92,7 @@ func TestVouchedForLess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var status v1.Status
 			if c.watch != nil {
-				status.Executor = &v1.ExecutorStatus{Watches: []proof.WatchStatus{*c.watch}}
+				status.Executor = &v1.ExecutorStatus{Watches: []linkv1.WatchStatus{*c.watch}}
 			}
 			r := command(t, deskFor(t, status), append([]string{"order", "place", "plaza", c.tier, "--until", "90d", "--reason", "r", "--yes", "--json"}, c.vouched...)...)
 			if r.code != Done {

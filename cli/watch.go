@@ -9,7 +9,7 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 )
 
 type watchCommand struct {
@@ -23,10 +23,10 @@ func (c *watchCommand) Help() string {
 
 // watching is the answer of watch.
 type watching struct {
-	Executor string              `json:"executor"` // empty: none answers
-	Stopped  string              `json:"stopped"`  // why it refuses burdening acts; empty if it does not
-	Clock    canonical.Time      `json:"clock"`
-	Watches  []proof.WatchStatus `json:"watches"`
+	Executor string               `json:"executor"` // empty: none answers
+	Stopped  string               `json:"stopped"`  // why it refuses burdening acts; empty if it does not
+	Clock    canonical.Time       `json:"clock"`
+	Watches  []linkv1.WatchStatus `json:"watches"`
 }
 
 func (c *watchCommand) Run(ctx context.Context, s *Session) error {
@@ -38,7 +38,7 @@ func (c *watchCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	doc := watching{Watches: []proof.WatchStatus{}}
+	doc := watching{Watches: []linkv1.WatchStatus{}}
 	if x := status.Executor; x != nil {
 		if x.Stopped != "" {
 			s.End(Refused)
@@ -52,7 +52,7 @@ func (c *watchCommand) Run(ctx context.Context, s *Session) error {
 		for _, w := range doc.Watches {
 			names = append(names, w.Platform)
 		}
-		doc.Watches = slices.DeleteFunc(doc.Watches, func(w proof.WatchStatus) bool { return w.Platform != c.Platform })
+		doc.Watches = slices.DeleteFunc(doc.Watches, func(w linkv1.WatchStatus) bool { return w.Platform != c.Platform })
 		if len(doc.Watches) == 0 {
 			return fault.New(fault.NotFound, "not-watched", "The executor does not watch %s. It watches: %s.", c.Platform, strings.Join(names, ", "))
 		}
@@ -97,7 +97,7 @@ func (c *watchCommand) Run(ctx context.Context, s *Session) error {
 }
 
 // sees says how much of a platform the watch sees.
-func sees(p *Page, w proof.WatchStatus) string {
+func sees(p *Page, w linkv1.WatchStatus) string {
 	switch {
 	case w.Blind != "":
 		return p.Bad("not all: " + w.Blind)
@@ -110,7 +110,7 @@ func sees(p *Page, w proof.WatchStatus) string {
 }
 
 // every says how often the watch reads each critical subject directly.
-func every(w proof.WatchStatus) string {
+func every(w linkv1.WatchStatus) string {
 	if w.Critical == 0 || w.Every == 0 {
 		return ""
 	}

@@ -7,7 +7,7 @@ import (
 
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -15,28 +15,28 @@ import (
 // where it is not, so that a monitor may ask.
 func TestWatch(t *testing.T) {
 	swept := canonical.At(noon.Add(-time.Minute))
-	well := proof.WatchStatus{Platform: "plaza", Streaming: true, Swept: swept, Critical: 3, Every: 40_000, UnbasedProtected: 2, UnbasedCritical: 5,
+	well := linkv1.WatchStatus{Platform: "plaza", Streaming: true, Swept: swept, Critical: 3, Every: 40_000, UnbasedProtected: 2, UnbasedCritical: 5,
 		Shows: []platform.Showing{{Change: "password", What: "the password is changed", Late: "never", Note: "Nothing shows it."}}}
-	with := func(change func(*proof.WatchStatus)) proof.WatchStatus {
+	with := func(change func(*linkv1.WatchStatus)) linkv1.WatchStatus {
 		w := well
 		change(&w)
 		return w
 	}
 	for name, c := range map[string]struct {
-		watches []proof.WatchStatus // nil: no executor answers
+		watches []linkv1.WatchStatus // nil: no executor answers
 		args    []string
 		code    int
 		says    []string
 		not     string
 	}{
-		"all":         {[]proof.WatchStatus{well}, nil, Done, []string{"plaza", "all", "40ms", "7"}, "password"},
-		"the table":   {[]proof.WatchStatus{well}, []string{"plaza"}, Done, []string{"the password is changed", "never", "Nothing shows it."}, ""},
-		"cut":         {[]proof.WatchStatus{with(func(w *proof.WatchStatus) { w.Streaming = false })}, nil, Done, []string{"the stream is cut"}, ""},
-		"blind":       {[]proof.WatchStatus{with(func(w *proof.WatchStatus) { w.Blind = "stream-silent" })}, nil, Refused, []string{"not all: stream-silent"}, ""},
-		"never swept": {[]proof.WatchStatus{with(func(w *proof.WatchStatus) { w.Swept = canonical.Time{} })}, nil, Refused, []string{"never swept"}, ""},
+		"all":         {[]linkv1.WatchStatus{well}, nil, Done, []string{"plaza", "all", "40ms", "7"}, "password"},
+		"the table":   {[]linkv1.WatchStatus{well}, []string{"plaza"}, Done, []string{"the password is changed", "never", "Nothing shows it."}, ""},
+		"cut":         {[]linkv1.WatchStatus{with(func(w *linkv1.WatchStatus) { w.Streaming = false })}, nil, Done, []string{"the stream is cut"}, ""},
+		"blind":       {[]linkv1.WatchStatus{with(func(w *linkv1.WatchStatus) { w.Blind = "stream-silent" })}, nil, Refused, []string{"not all: stream-silent"}, ""},
+		"never swept": {[]linkv1.WatchStatus{with(func(w *linkv1.WatchStatus) { w.Swept = canonical.Time{} })}, nil, Refused, []string{"never swept"}, ""},
 		"no executor": {nil, nil, Refused, []string{"no executor answers"}, "PLATFORM"},
-		"another":     {[]proof.WatchStatus{well}, []string{"agora"}, Refused, []string{"does not watch agora", "plaza"}, ""},
-		"only one": {[]proof.WatchStatus{well, with(func(w *proof.WatchStatus) { w.Platform, w.Blind = "agora", "cursor-gone" })}, []string{"plaza"}, Done,
+		"another":     {[]linkv1.WatchStatus{well}, []string{"agora"}, Refused, []string{"does not watch agora", "plaza"}, ""},
+		"only one": {[]linkv1.WatchStatus{well, with(func(w *linkv1.WatchStatus) { w.Platform, w.Blind = "agora", "cursor-gone" })}, []string{"plaza"}, Done,
 			[]string{"plaza"}, "agora"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/sqldb"
 	"countersign.dev/store"
@@ -25,25 +26,25 @@ import (
 // it says that the act is under way, and knows nothing of it the next time.
 type forgetful struct{ handed atomic.Int64 }
 
-func (f *forgetful) Read(context.Context, platform.Subject) (proof.Reading, error) {
-	return proof.Reading{Subject: platform.Subject{Platform: "plaza", ID: "acct/3", Handle: "@neighbour"}, Sort: platform.Account, Tier: actions.Standard,
+func (f *forgetful) Read(context.Context, platform.Subject) (linkv1.Reading, error) {
+	return linkv1.Reading{Subject: platform.Subject{Platform: "plaza", ID: "acct/3", Handle: "@neighbour"}, Sort: platform.Account, Tier: actions.Standard,
 		State: platform.State{Status: platform.Up}, Capabilities: platform.Capabilities{
 			Abilities: []platform.Ability{{Verb: platform.Takedown, Sort: platform.Account, Marks: true}}}}, nil
 }
 
-func (f *forgetful) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+func (f *forgetful) Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) {
 	return f.Read(ctx, s)
 }
 
-func (f *forgetful) Carry(context.Context, []byte, time.Duration) (proof.CarryResult, error) {
+func (f *forgetful) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {
 	if f.handed.Add(1)%2 == 0 {
-		return proof.CarryResult{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+		return linkv1.CarryResult{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
 	}
-	return proof.CarryResult{Text: "It is still under way."}, nil
+	return linkv1.CarryResult{Text: "It is still under way."}, nil
 }
 
-func (f *forgetful) Status(context.Context) (proof.ExecutorStatus, error) {
-	return proof.ExecutorStatus{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+func (f *forgetful) Status(context.Context) (linkv1.ExecutorStatus, error) {
+	return linkv1.ExecutorStatus{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
 }
 
 // TestHandedOverUntilItIsKnown: a warrant is handed over again and again, over
@@ -78,8 +79,8 @@ func TestHandedOverUntilItIsKnown(t *testing.T) {
 // doubtful is an executor that takes no warrant for one of its ledger.
 type doubtful struct{ forgetful }
 
-func (*doubtful) Carry(context.Context, []byte, time.Duration) (proof.CarryResult, error) {
-	return proof.CarryResult{}, fault.New(fault.Forbidden, "bad-anchor", "The warrant's ledger entry is not about this warrant.")
+func (*doubtful) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {
+	return linkv1.CarryResult{}, fault.New(fault.Forbidden, "bad-anchor", "The warrant's ledger entry is not about this warrant.")
 }
 
 // TestApprovedByWhoeverEditsRows: a request that only its row calls approved comes

@@ -8,12 +8,13 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/store"
 )
 
 // Feed returns a stretch of the ledger for the executor, waiting up to a time if
 // there is nothing new.
-func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error) {
+func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1.Feed, error) {
 	woken, stop := d.kernel.Store.DB().Listen(store.LedgerSignal)
 	defer stop()
 	timer := time.NewTimer(wait)
@@ -49,8 +50,8 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 const feedStretch = 100_000
 
 // feed reads the head first: what it covers is there by then, and never changes.
-func (d *Desk) feed(ctx context.Context, from int64) (proof.Feed, error) {
-	feed := proof.Feed{From: from}
+func (d *Desk) feed(ctx context.Context, from int64) (linkv1.Feed, error) {
+	feed := linkv1.Feed{From: from}
 	size, checkpoint, err := d.kernel.Store.Newest(ctx)
 	if err != nil {
 		return feed, err
@@ -83,7 +84,7 @@ const (
 
 // Bodies returns what opens the leaves of the ledger from an index on and before
 // another, in their order: all of them, or the first part.
-func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error) {
+func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.ServedBody, error) {
 	size, _, err := d.kernel.Store.Newest(ctx)
 	if err != nil {
 		return nil, err
@@ -103,14 +104,14 @@ func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, er
 			break
 		}
 	}
-	var feed proof.Feed
+	var feed linkv1.Feed
 	addEntries(&feed, entries)
 	return feed.Bodies, nil
 }
 
 // addEntries adds entries to a feed. Where the desk's own would make it larger than
 // a follower takes, the follower asks for their bodies by itself.
-func addEntries(feed *proof.Feed, entries []store.FeedEntry) {
+func addEntries(feed *linkv1.Feed, entries []store.FeedEntry) {
 	total := 0
 	for _, e := range entries {
 		feed.Leaves = append(feed.Leaves, string(e.Leaf))
@@ -120,7 +121,7 @@ func addEntries(feed *proof.Feed, entries []store.FeedEntry) {
 			}
 		}
 		if len(e.Body) > 0 {
-			feed.Bodies = append(feed.Bodies, proof.FeedBody{Index: e.Index, Body: e.Body, Salt: e.Salt, Sealed: e.Sealed})
+			feed.Bodies = append(feed.Bodies, proof.ServedBody{Index: e.Index, Body: e.Body, Salt: e.Salt, Sealed: e.Sealed})
 		}
 	}
 }

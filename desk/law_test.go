@@ -15,7 +15,7 @@ import (
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/sqldb"
 	"countersign.dev/store"
@@ -318,8 +318,8 @@ type offClock struct {
 	off time.Duration
 }
 
-func (o offClock) Status(context.Context) (proof.ExecutorStatus, error) {
-	return proof.ExecutorStatus{Executor: desktest.ExecutorID, Clock: canonical.At(time.Now().Add(o.off))}, nil
+func (o offClock) Status(context.Context) (linkv1.ExecutorStatus, error) {
+	return linkv1.ExecutorStatus{Executor: desktest.ExecutorID, Clock: canonical.At(time.Now().Add(o.off))}, nil
 }
 
 // Law 5: a desk whose clock is more than a minute off its executor's enters

@@ -16,17 +16,18 @@ import (
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/workforce"
 )
 
 // saying is an executor that says what it is told to say of itself.
 type saying struct {
 	kernel.Executor
-	status proof.ExecutorStatus
+	status linkv1.ExecutorStatus
 	err    error
 }
 
-func (s *saying) Status(context.Context) (proof.ExecutorStatus, error) {
+func (s *saying) Status(context.Context) (linkv1.ExecutorStatus, error) {
 	st := s.status
 	st.Executor, st.Clock = desktest.ExecutorID, canonical.At(time.Now())
 	return st, s.err
@@ -49,7 +50,7 @@ func TestExecutorStatesAreTold(t *testing.T) {
 		x := &saying{}
 		o.Executor = x
 		w := staffed(t, o)
-		settle := func() { x.err, x.status = nil, proof.ExecutorStatus{Size: 1 << 40} }
+		settle := func() { x.err, x.status = nil, linkv1.ExecutorStatus{Size: 1 << 40} }
 		check := func() {
 			t.Helper()
 			for range 2 { // the second time nothing is new
@@ -128,7 +129,7 @@ func TestStartingIsNotAway(t *testing.T) {
 		}
 
 		// After another start it answers, and then no more: the time to start is over.
-		x.err, x.status = nil, proof.ExecutorStatus{Size: 1 << 40}
+		x.err, x.status = nil, linkv1.ExecutorStatus{Size: 1 << 40}
 		w.Open(o)
 		check("executor.away page", "executor.away info")
 		x.err = fault.New(fault.Unavailable, "executor-unreachable", "It is not there.")

@@ -115,7 +115,7 @@ func (d *Desk) Chain(ctx context.Context, by kernel.Caller, from int64, limit in
 // TierEntries returns the ledger's entries that say what rules once raised a subject
 // ("plaza:acct/17") to, opened for that subject alone: what a verifier compares a
 // warrant's tier with. They are for those who read evidence.
-func (d *Desk) TierEntries(ctx context.Context, by kernel.Caller, subject string) (out []proof.FeedBody, err error) {
+func (d *Desk) TierEntries(ctx context.Context, by kernel.Caller, subject string) (out []proof.ServedBody, err error) {
 	if err := d.kernel.MayReadEvidence(ctx, by, "Openings of the ledger's entries"); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (d *Desk) TierEntries(ctx context.Context, by kernel.Caller, subject string
 	}
 	entries, err := d.kernel.Store.EntriesNaming(ctx, proof.KindTiers, canonical.MustMarshal(s.String()))
 	for _, e := range entries {
-		out = append(out, proof.FeedBody{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt, Sealed: e.Openings})
+		out = append(out, proof.ServedBody{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt, Sealed: e.Openings})
 	}
 	return out, err
 }

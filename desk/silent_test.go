@@ -11,7 +11,7 @@ import (
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/workforce"
 )
 
@@ -30,7 +30,7 @@ func needs(t *testing.T, w *desktest.World) []alarms.Matter {
 func TestNobodyIsPaged(t *testing.T) {
 	p := newPager(t)
 	p.say(http.StatusGone)
-	x := &saying{status: proof.ExecutorStatus{Size: 1 << 40}}
+	x := &saying{status: linkv1.ExecutorStatus{Size: 1 << 40}}
 	w := staffed(t, desktest.Options{Executor: x, Destinations: []alarms.Destination{p.destination(t)}})
 	x.err = fault.New(fault.Unavailable, "executor-unreachable", "It is not there.")
 	if _, err := w.CheckHealth(t.Context(), canonical.At(w.Clock().Now())); err != nil {
@@ -56,7 +56,7 @@ func TestNobodyIsPaged(t *testing.T) {
 // TestIndispensableInStatus: what pages that the desk could not go on without somebody
 // stands in the status for as long as it is so.
 func TestIndispensableInStatus(t *testing.T) {
-	x := &saying{status: proof.ExecutorStatus{Size: 1 << 40}}
+	x := &saying{status: linkv1.ExecutorStatus{Size: 1 << 40}}
 	w := desktest.New(t, desktest.Options{Executor: x})
 	w.Staff()
 	if got := needs(t, w); len(got) != 0 {

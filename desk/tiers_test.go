@@ -79,7 +79,7 @@ func TestTierEntries(t *testing.T) {
 		if _, err := to.Subject(t.Context(), desktest.As("kim"), "plaza:acct/1"); err != nil {
 			t.Fatal(err)
 		}
-		var all []proof.FeedBody
+		var all []proof.ServedBody
 		desktest.Until(t, "the president's tier is in the ledger", func() bool {
 			var err error
 			if all, err = to.TierEntries(t.Context(), desktest.As("kim"), "plaza:acct/1"); err != nil {

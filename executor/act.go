@@ -10,6 +10,7 @@ import (
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -29,29 +30,29 @@ type task struct {
 // An error means that the warrant was not taken on: it is not a warrant of this ledger,
 // or it cannot be judged now. Every decision about the warrant is a result, a refusal
 // too.
-func (e *Executor) Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error) {
+func (e *Executor) Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error) {
 	w, err := proof.ParseWarrant(warrant)
 	if err != nil {
-		return proof.CarryResult{}, err
+		return linkv1.CarryResult{}, err
 	}
 	k := journal.Key{Request: w.Request.Statement.Request, Duty: proof.DutyAct}
 	core := w.Digest()
 	t, err := e.start(k, core, func(ctx context.Context) (journal.Result, error) { return e.carryOut(ctx, w, warrant) })
 	if err != nil {
-		return proof.CarryResult{}, err
+		return linkv1.CarryResult{}, err
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-t.done:
 		if t.err != nil {
-			return proof.CarryResult{}, t.err
+			return linkv1.CarryResult{}, t.err
 		}
-		return proof.CarryResult{Request: k.Request, Outcome: t.result.Outcome, Type: t.result.Type, Text: t.result.Text}, nil
+		return linkv1.CarryResult{Request: k.Request, Outcome: t.result.Outcome, Type: t.result.Type, Text: t.result.Text}, nil
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return proof.CarryResult{Request: k.Request, Text: "It is still under way."}, nil
+	return linkv1.CarryResult{Request: k.Request, Text: "It is still under way."}, nil
 }
 
 func spent(request string) error {

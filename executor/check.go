@@ -14,6 +14,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -52,28 +53,28 @@ func readSubject(ctx context.Context, c platform.Connector, s platform.Subject) 
 
 // Read reads a subject for the desk, with the tier that it has by our own state
 // of the chain.
-func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+func (e *Executor) Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error) {
 	c, err := e.connector(s.Platform)
 	if err != nil {
-		return proof.Reading{}, err
+		return linkv1.Reading{}, err
 	}
 	v := e.ledger.view()
 	if !v.state.Founded() {
-		return proof.Reading{}, notFollowed
+		return linkv1.Reading{}, notFollowed
 	}
 	r, err := readSubject(ctx, c, s)
 	if err != nil {
-		return proof.Reading{}, fmt.Errorf("read %s: %w", s, err)
+		return linkv1.Reading{}, fmt.Errorf("read %s: %w", s, err)
 	}
 	if err := e.remember(ctx, v.state, r); err != nil {
-		return proof.Reading{}, err
+		return linkv1.Reading{}, err
 	}
 	tier, why := e.tierOf(v.state, c, r)
 	reasons := make([]proof.Reason, len(why))
 	for i, w := range why {
 		reasons[i] = proof.Reason{Policy: w.Policy, Text: w.Text}
 	}
-	out := proof.Reading{Subject: r.subject, Sort: r.sort, State: r.state, Owner: r.owner, Capabilities: c.Capabilities(), Tier: tier, Why: reasons}
+	out := linkv1.Reading{Subject: r.subject, Sort: r.sort, State: r.state, Owner: r.owner, Capabilities: c.Capabilities(), Tier: tier, Why: reasons}
 	out.Heights = e.heightsOf(v.state, r)
 	name := r.subject.String()
 	out.Raised, out.Confirmed = v.state.Raised[name], v.state.Confirmed[name]
@@ -81,7 +82,7 @@ func (e *Executor) Read(ctx context.Context, s platform.Subject) (proof.Reading,
 }
 
 // Vouch is Read with the executor's signature on the subject's identity.
-func (e *Executor) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+func (e *Executor) Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) {
 	r, err := e.Read(ctx, s)
 	if err != nil {
 		return r, err

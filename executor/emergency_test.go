@@ -10,6 +10,7 @@ import (
 	"countersign.dev/executor"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
@@ -130,7 +131,7 @@ func TestEmergencyAtOnce(t *testing.T) {
 	}
 	p.ready()
 	var all sync.WaitGroup
-	got := make([]proof.CarryResult, len(raws))
+	got := make([]linkv1.CarryResult, len(raws))
 	for i, raw := range raws {
 		all.Go(func() {
 			var err error

@@ -36,6 +36,7 @@ import (
 	"countersign.dev/id"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -45,11 +46,11 @@ type Desk interface {
 	// Feed returns the ledger from an index on, all of it or the first part. If
 	// nothing is there yet it waits for as long as wait, and then returns a feed
 	// without leaves.
-	Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error)
+	Feed(ctx context.Context, from int64, wait time.Duration) (linkv1.Feed, error)
 
 	// Bodies returns the bodies that open the leaves of the ledger in [from, to), in their
 	// order: all of them, or the first part.
-	Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error)
+	Bodies(ctx context.Context, from, to int64) ([]proof.ServedBody, error)
 
 	// Record enters a record in the ledger, exactly once for each sequence
 	// number however often it is handed over, and returns after the commit.
@@ -304,9 +305,9 @@ func (e *Executor) given(name string) (facts []platform.Fact, ok bool) {
 }
 
 // Status returns the executor's present state.
-func (e *Executor) Status() proof.ExecutorStatus {
+func (e *Executor) Status() linkv1.ExecutorStatus {
 	v := e.ledger.view()
-	s := proof.ExecutorStatus{Executor: e.id, Size: v.size, Clock: canonical.At(e.now()), Stopped: e.stopped(v), Platforms: slices.Sorted(maps.Keys(e.platforms))}
+	s := linkv1.ExecutorStatus{Executor: e.id, Size: v.size, Clock: canonical.At(e.now()), Stopped: e.stopped(v), Platforms: slices.Sorted(maps.Keys(e.platforms))}
 	s.Size = max(s.Size, v.remembered)
 	if v.state.Founded() {
 		s.Governance = v.state.Next

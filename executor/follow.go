@@ -16,6 +16,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 )
 
 // tolerance is how far an entry may be dated ahead of our own clock.
@@ -385,8 +386,8 @@ func (f *follower) askAgain(ctx context.Context) {
 	f.fold()
 }
 
-func bodiesOf(feed proof.Feed) map[int64]proof.FeedBody {
-	bodies := make(map[int64]proof.FeedBody, len(feed.Bodies))
+func bodiesOf(feed linkv1.Feed) map[int64]proof.ServedBody {
+	bodies := make(map[int64]proof.ServedBody, len(feed.Bodies))
 	for _, b := range feed.Bodies {
 		bodies[b.Index] = b
 	}
@@ -394,7 +395,7 @@ func bodiesOf(feed proof.Feed) map[int64]proof.FeedBody {
 }
 
 // open takes the body of an entry if it was given and opens the leaf.
-func (n *followedEntry) open(bodies map[int64]proof.FeedBody) {
+func (n *followedEntry) open(bodies map[int64]proof.ServedBody) {
 	given, ok := bodies[n.index]
 	if !ok {
 		return
@@ -412,7 +413,7 @@ func lie(format string, args ...any) *fault.Error {
 
 // addFeed adds a feed. Its contents are believed only when a checkpoint signed by the log's
 // key covers them.
-func (f *follower) addFeed(feed proof.Feed) error {
+func (f *follower) addFeed(feed linkv1.Feed) error {
 	if from := f.tentative.edge.Size(); feed.From != from {
 		return lie("The desk answered with the ledger from %d where it was asked from %d.", feed.From, from)
 	}
@@ -484,7 +485,7 @@ func (f *follower) rolledBack(now, before int64) {
 }
 
 // read parses the leaves of a feed. Each class must continue without a gap.
-func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]followedEntry, tip, error) {
+func (f *follower) read(feed linkv1.Feed, bodies map[int64]proof.ServedBody) ([]followedEntry, tip, error) {
 	end := f.tentative.clone()
 	batch := make([]followedEntry, 0, len(feed.Leaves))
 	for _, text := range feed.Leaves {
@@ -512,7 +513,7 @@ func (f *follower) read(feed proof.Feed, bodies map[int64]proof.FeedBody) ([]fol
 }
 
 // open checks a feed's checkpoint, with the key that entry 0 names.
-func (f *follower) open(feed proof.Feed, batch []followedEntry) (ledger.Signed, error) {
+func (f *follower) open(feed linkv1.Feed, batch []followedEntry) (ledger.Signed, error) {
 	if f.key == nil {
 		key, err := f.logKey(append(f.batch, batch...))
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -54,9 +55,9 @@ func (p *place) prepare() (burdening, undo []byte) {
 }
 
 // withhold takes the bodies of some entries away, for whoever asks.
-func withhold(which func(ledger.Leaf) bool) func(*proof.Feed) {
-	return func(f *proof.Feed) {
-		var rest []proof.FeedBody
+func withhold(which func(ledger.Leaf) bool) func(*linkv1.Feed) {
+	return func(f *linkv1.Feed) {
+		var rest []proof.ServedBody
 		for _, b := range f.Bodies {
 			leaf, err := ledger.ParseLeaf([]byte(f.Leaves[b.Index-f.From]))
 			if err == nil && !which(leaf) {
@@ -70,25 +71,25 @@ func withhold(which func(ledger.Leaf) bool) func(*proof.Feed) {
 // TestWithheld: a body that is withheld, or is another than its leaf commits to,
 // stops burdening acts and nothing else, until it is given.
 func TestWithheld(t *testing.T) {
-	for name, lie := range map[string]func(n int64) func(*proof.Feed){
-		"governance": func(n int64) func(*proof.Feed) {
+	for name, lie := range map[string]func(n int64) func(*linkv1.Feed){
+		"governance": func(n int64) func(*linkv1.Feed) {
 			return withhold(func(l ledger.Leaf) bool { return l.Class == ledger.Governance && l.Number >= n })
 		},
-		"edited": func(n int64) func(*proof.Feed) {
-			return func(f *proof.Feed) {
+		"edited": func(n int64) func(*linkv1.Feed) {
+			return func(f *linkv1.Feed) {
 				for i, b := range f.Bodies {
 					f.Bodies[i].Body = canonical.Raw(bytes.ReplaceAll(b.Body, []byte(`"end"`), []byte(`"and"`)))
 				}
 			}
 		},
-		"another salt": func(n int64) func(*proof.Feed) {
-			return func(f *proof.Feed) {
+		"another salt": func(n int64) func(*linkv1.Feed) {
+			return func(f *linkv1.Feed) {
 				for i := range f.Bodies {
 					f.Bodies[i].Salt = make([]byte, 32)
 				}
 			}
 		},
-		"all": func(n int64) func(*proof.Feed) { return func(f *proof.Feed) { f.Bodies = nil } },
+		"all": func(n int64) func(*linkv1.Feed) { return func(f *linkv1.Feed) { f.Bodies = nil } },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
@@ -119,16 +120,16 @@ func TestWithheldReceipt(t *testing.T) {
 
 // forge gives a whole other ledger, made from the honest one and signed by the
 // log's key, to whoever asks.
-func forge(w *prooftest.World, change func(*proof.Feed)) func(*proof.Feed) {
+func forge(w *prooftest.World, change func(*linkv1.Feed)) func(*linkv1.Feed) {
 	other := w.Feed(0)
 	change(&other)
 	sign(w, &other)
-	return func(f *proof.Feed) { serve(f, other) }
+	return func(f *linkv1.Feed) { serve(f, other) }
 }
 
-func serve(f *proof.Feed, other proof.Feed) {
+func serve(f *linkv1.Feed, other linkv1.Feed) {
 	from := f.From
-	*f = proof.Feed{From: from, Checkpoint: other.Checkpoint}
+	*f = linkv1.Feed{From: from, Checkpoint: other.Checkpoint}
 	if from < int64(len(other.Leaves)) {
 		f.Leaves = other.Leaves[from:]
 	}
@@ -139,7 +140,7 @@ func serve(f *proof.Feed, other proof.Feed) {
 	}
 }
 
-func sign(w *prooftest.World, f *proof.Feed) {
+func sign(w *prooftest.World, f *linkv1.Feed) {
 	var edge ledger.Edge
 	for _, text := range f.Leaves {
 		leaf, err := ledger.ParseLeaf([]byte(text))
@@ -156,10 +157,10 @@ func sign(w *prooftest.World, f *proof.Feed) {
 }
 
 // add puts an entry of the desk's making at the end of a feed from 0.
-func add(f *proof.Feed, b ledger.Body) {
+func add(f *linkv1.Feed, b ledger.Body) {
 	raw, salt := canonical.MustMarshal(b), make([]byte, 32)
 	leaf := ledger.Leaf{Class: b.Class, Number: b.Number, Commitment: ledger.Commitment(raw, salt)}
-	f.Bodies = append(f.Bodies, proof.FeedBody{Index: int64(len(f.Leaves)), Body: raw, Salt: salt})
+	f.Bodies = append(f.Bodies, proof.ServedBody{Index: int64(len(f.Leaves)), Body: raw, Salt: salt})
 	f.Leaves = append(f.Leaves, string(leaf.Bytes()))
 }
 
@@ -168,33 +169,33 @@ func add(f *proof.Feed, b ledger.Body) {
 func TestLies(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		lie     func(p *place) func(*proof.Feed)
+		lie     func(p *place) func(*linkv1.Feed)
 		because string
 		healed  bool // by telling the truth again
 	}{
-		{"a second governance chain beside the first", func(p *place) func(*proof.Feed) {
+		{"a second governance chain beside the first", func(p *place) func(*linkv1.Feed) {
 			end := p.world.End("abe")
-			return forge(p.world, func(f *proof.Feed) { b := end.Body; add(f, b) })
+			return forge(p.world, func(f *linkv1.Feed) { b := end.Body; add(f, b) })
 		}, "two chains", true},
-		{"a governance entry left out", func(p *place) func(*proof.Feed) {
+		{"a governance entry left out", func(p *place) func(*linkv1.Feed) {
 			p.desk.Down(true) // so that the executor does not see the true one
 			b := p.world.End("abe").Body
-			return forge(p.world, func(f *proof.Feed) {
+			return forge(p.world, func(f *linkv1.Feed) {
 				f.Leaves, f.Bodies = f.Leaves[:len(f.Leaves)-1], f.Bodies[:len(f.Bodies)-1]
 				b.Number++
 				add(f, b)
 			})
 		}, "an entry is missing", true},
-		{"a second governance chain instead of the first", func(p *place) func(*proof.Feed) {
+		{"a second governance chain instead of the first", func(p *place) func(*linkv1.Feed) {
 			p.desk.Down(true) // so that the executor does not see the true one
 			b := p.world.End("abe").Body
-			return forge(p.world, func(f *proof.Feed) {
+			return forge(p.world, func(f *linkv1.Feed) {
 				f.Leaves, f.Bodies = f.Leaves[:len(f.Leaves)-1], f.Bodies[:len(f.Bodies)-1]
 				b.Prev = canonical.Sum([]byte("another head"))
 				add(f, b)
 			})
 		}, "does not name the entry before it", false},
-		{"a change that nobody signed", func(p *place) func(*proof.Feed) {
+		{"a change that nobody signed", func(p *place) func(*linkv1.Feed) {
 			a, err := p.world.Authority(actions.DeskChange, actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()[:1]}, "ada", "bea")
 			if err != nil {
 				p.t.Fatal(err)
@@ -203,29 +204,29 @@ func TestLies(t *testing.T) {
 			return nil
 		}, "does not verify", false},
 		// Officers signed it, since their own desk lied to them about it as well.
-		{"an enrolment that was signed at a rehearsal", func(p *place) func(*proof.Feed) {
+		{"an enrolment that was signed at a rehearsal", func(p *place) func(*linkv1.Feed) {
 			e := p.world.Enrolment("abe")
 			e.Possession = p.world.Key("abe").Sign(actions.PossessionChallenge(p.world.Origin, "abe", e.Key.ID()))
 			p.world.Append(ledger.Draft{Class: ledger.Governance, Kind: string(actions.DeskKey), Expect: ledger.AnyNumber,
 				Data: p.world.Claim(actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{e}}, "ada", "bea", "cem")})
 			return nil
 		}, "did not sign for its enrolment", false},
-		{"a body that is no entry", func(p *place) func(*proof.Feed) {
+		{"a body that is no entry", func(p *place) func(*linkv1.Feed) {
 			p.world.Append(ledger.Draft{Class: ledger.Governance, Kind: "desk.change", Data: map[string]any{"x": 1}, Expect: ledger.AnyNumber})
 			return nil
 		}, "does not verify", false},
-		{"the same stretch once more", func(p *place) func(*proof.Feed) {
-			return func(f *proof.Feed) { *f = p.world.Feed(f.From - 3) }
+		{"the same stretch once more", func(p *place) func(*linkv1.Feed) {
+			return func(f *linkv1.Feed) { *f = p.world.Feed(f.From - 3) }
 		}, "answered with the ledger from", true},
-		{"the same entries under new numbers", func(p *place) func(*proof.Feed) {
-			return func(f *proof.Feed) { from := f.From; *f = p.world.Feed(from - 3); f.From = from }
+		{"the same entries under new numbers", func(p *place) func(*linkv1.Feed) {
+			return func(f *linkv1.Feed) { from := f.From; *f = p.world.Feed(from - 3); f.From = from }
 		}, "two chains", true},
-		{"another key's checkpoint", func(p *place) func(*proof.Feed) {
+		{"another key's checkpoint", func(p *place) func(*linkv1.Feed) {
 			key, err := ledger.NewKey(p.world.Origin, bytes.NewReader(make([]byte, 32)))
 			if err != nil {
 				p.t.Fatal(err)
 			}
-			return func(f *proof.Feed) {
+			return func(f *linkv1.Feed) {
 				head := p.world.Head()
 				signed, err := ledger.Checkpoint{Origin: p.world.Origin, Size: head.Size, Root: head.Edge.Root()}.Sign(key)
 				if err != nil {
@@ -234,10 +235,10 @@ func TestLies(t *testing.T) {
 				f.Checkpoint = string(signed)
 			}
 		}, "not signed by the log's key", true},
-		{"a checkpoint over other entries", func(p *place) func(*proof.Feed) {
+		{"a checkpoint over other entries", func(p *place) func(*linkv1.Feed) {
 			other := prooftest.Found(p.t, prooftest.Options{Seed: 9})
 			other.Append(make([]ledger.Draft, 0)...)
-			return func(f *proof.Feed) {
+			return func(f *linkv1.Feed) {
 				head := p.world.Head()
 				signed, err := ledger.Checkpoint{Origin: p.world.Origin, Size: head.Size + 1, Root: other.Head().Edge.Root()}.Sign(p.world.LogKey())
 				if err != nil {
@@ -246,8 +247,8 @@ func TestLies(t *testing.T) {
 				f.Checkpoint = string(signed)
 			}
 		}, "withholds the entries from", true},
-		{"a fork at the same size", func(p *place) func(*proof.Feed) {
-			return func(f *proof.Feed) {
+		{"a fork at the same size", func(p *place) func(*linkv1.Feed) {
+			return func(f *linkv1.Feed) {
 				signed, err := ledger.Checkpoint{Origin: p.world.Origin, Size: p.world.Head().Size, Root: [32]byte{1}}.Sign(p.world.LogKey())
 				if err != nil {
 					p.t.Error(err)
@@ -255,13 +256,13 @@ func TestLies(t *testing.T) {
 				f.Checkpoint = string(signed)
 			}
 		}, "is forked", false},
-		{"a shorter ledger", func(p *place) func(*proof.Feed) {
+		{"a shorter ledger", func(p *place) func(*linkv1.Feed) {
 			short := p.world.Feed(0)
 			p.world.End("abe")
 			p.ready()
-			return func(f *proof.Feed) { serve(f, short) }
+			return func(f *linkv1.Feed) { serve(f, short) }
 		}, "an old ledger", true},
-		{"a record that the executor never made", func(p *place) func(*proof.Feed) {
+		{"a record that the executor never made", func(p *place) func(*linkv1.Feed) {
 			x := proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: 999, Kind: proof.KindIntent, Duty: proof.DutyAct,
 				Request: p.world.NewRequestID(), Nonce: make([]byte, 32), At: canonical.At(p.world.Now())}
 			if err := p.world.Record(x.Sign(p.world.ExecutorKey)); err != nil {
@@ -269,22 +270,22 @@ func TestLies(t *testing.T) {
 			}
 			return nil
 		}, "its journal lacks", false},
-		{"a record of the executor's with other content", func(p *place) func(*proof.Feed) {
+		{"a record of the executor's with other content", func(p *place) func(*linkv1.Feed) {
 			x := p.world.Acted()[1]
 			x.Text = "other"
 			p.world.Append(x.Sign(p.world.ExecutorKey).Draft())
 			return nil
 		}, "its journal lacks", false},
-		{"a record of the executor's twice", func(p *place) func(*proof.Feed) {
+		{"a record of the executor's twice", func(p *place) func(*linkv1.Feed) {
 			p.world.Append(p.world.Acted()[1].Sign(p.world.ExecutorKey).Draft())
 			return nil
 		}, "twice", false},
-		{"a record in its name that it did not sign", func(p *place) func(*proof.Feed) {
+		{"a record in its name that it did not sign", func(p *place) func(*linkv1.Feed) {
 			x := proof.SignedExecution{Execution: p.world.Acted()[1], Signature: make([]byte, 64)}
 			p.world.Append(x.Draft())
 			return nil
 		}, "its journal lacks", false},
-		{"another executor's key in the chain", func(p *place) func(*proof.Feed) {
+		{"another executor's key in the chain", func(p *place) func(*linkv1.Feed) {
 			trust := p.world.State().Trust
 			trust.ExecutorKey = make([]byte, 32)
 			p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartTrust, Trust: &trust})
@@ -315,14 +316,14 @@ func TestLies(t *testing.T) {
 // TestRestartOnOtherLedger: what was seen before a restart is remembered.
 func TestRestartOnOtherLedger(t *testing.T) {
 	for name, c := range map[string]struct {
-		lie     func(w *prooftest.World, before proof.Feed) func(*proof.Feed)
+		lie     func(w *prooftest.World, before linkv1.Feed) func(*linkv1.Feed)
 		because string
 	}{
-		"shorter": {func(_ *prooftest.World, before proof.Feed) func(*proof.Feed) {
-			return func(f *proof.Feed) { serve(f, before) }
+		"shorter": {func(_ *prooftest.World, before linkv1.Feed) func(*linkv1.Feed) {
+			return func(f *linkv1.Feed) { serve(f, before) }
 		}, "an old ledger"},
-		"different": {func(w *prooftest.World, _ proof.Feed) func(*proof.Feed) {
-			return forge(w, func(f *proof.Feed) {
+		"different": {func(w *prooftest.World, _ linkv1.Feed) func(*linkv1.Feed) {
+			return forge(w, func(f *linkv1.Feed) {
 				for i := len(f.Leaves) - 1; ; i-- {
 					if leaf, _ := ledger.ParseLeaf([]byte(f.Leaves[i])); leaf.Class == ledger.Desk {
 						leaf.Commitment[0]++
@@ -332,9 +333,9 @@ func TestRestartOnOtherLedger(t *testing.T) {
 				}
 			})
 		}, "not the ones that this executor saw"},
-		"different and longer": {func(w *prooftest.World, _ proof.Feed) func(*proof.Feed) {
+		"different and longer": {func(w *prooftest.World, _ linkv1.Feed) func(*linkv1.Feed) {
 			w.End("abe")
-			return forge(w, func(f *proof.Feed) {
+			return forge(w, func(f *linkv1.Feed) {
 				leaf, _ := ledger.ParseLeaf([]byte(f.Leaves[len(f.Leaves)-2]))
 				for i := len(f.Leaves) - 2; leaf.Class != ledger.Desk; i-- {
 					leaf, _ = ledger.ParseLeaf([]byte(f.Leaves[i]))
@@ -437,7 +438,7 @@ func TestIdleRemembers(t *testing.T) {
 		return err == nil && h.Size >= size
 	})
 	p.halt()
-	p.desk.Lie(func(f *proof.Feed) { serve(f, before) })
+	p.desk.Lie(func(f *linkv1.Feed) { serve(f, before) })
 	p.start()
 	p.refusesBurdening("an old ledger", burdening, nil)
 	if s := p.Status(); s.Size != size {
@@ -573,7 +574,7 @@ func TestPages(t *testing.T) {
 	p := placeOf(t, w)
 	p.halt()
 	p.path += "2"
-	p.desk.Lie(func(f *proof.Feed) {
+	p.desk.Lie(func(f *linkv1.Feed) {
 		if len(f.Leaves) > 4 {
 			f.Leaves = f.Leaves[:4]
 			f.Bodies = f.Bodies[:min(4, len(f.Bodies))]

@@ -8,7 +8,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/executor/journal"
 	"countersign.dev/ledger"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/workforce"
 )
 
@@ -16,7 +16,7 @@ import (
 // an older copy, with other entries after it, all signed by people of the desk.
 // If died, the executor has died after it had journalled the newest governance entry,
 // and before it journalled the ledger's head.
-func forkedPlace(t *testing.T, died bool) (p *place, burdening, undo []byte, fork proof.Feed) {
+func forkedPlace(t *testing.T, died bool) (p *place, burdening, undo []byte, fork linkv1.Feed) {
 	p = newPlace(t)
 	burdening, undo = p.prepare()
 	fork = p.world.Feed(0)
@@ -78,7 +78,7 @@ func TestForkStands(t *testing.T) {
 
 func forkStands(t *testing.T, died bool) {
 	p, burdening, undo, fork := forkedPlace(t, died)
-	p.desk.Lie(func(f *proof.Feed) { serve(f, fork) })
+	p.desk.Lie(func(f *linkv1.Feed) { serve(f, fork) })
 	for range 3 {
 		p.start()
 		p.refusesBurdening("not the ones that this executor saw", burdening, nil)
@@ -101,12 +101,12 @@ func forkStands(t *testing.T, died bool) {
 func TestShorterFork(t *testing.T) {
 	p := newPlace(t)
 	burdening, undo := p.prepare()
-	p.desk.Lie(func(f *proof.Feed) {
+	p.desk.Lie(func(f *linkv1.Feed) {
 		signed, err := ledger.Checkpoint{Origin: p.world.Origin, Size: p.world.Head().Size - 1, Root: [32]byte{1}}.Sign(p.world.LogKey())
 		if err != nil {
 			p.t.Error(err)
 		}
-		*f = proof.Feed{From: f.From, Checkpoint: string(signed)}
+		*f = linkv1.Feed{From: f.From, Checkpoint: string(signed)}
 	})
 	p.refusesBurdening("is forked", burdening, nil)
 	p.desk.Lie(nil)

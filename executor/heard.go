@@ -143,7 +143,7 @@ func (s *nos) mark(size int64, own time.Time) {
 
 // hear reads the body of a desk entry, if it was given and opens the leaf. It parses only
 // a body that may be a refusal.
-func (n *followedEntry) hear(bodies map[int64]proof.FeedBody) {
+func (n *followedEntry) hear(bodies map[int64]proof.ServedBody) {
 	given, ok := bodies[n.index]
 	if !ok || ledger.Opens(n.leaf, given.Body, given.Salt) != nil {
 		return
@@ -383,7 +383,7 @@ func (f *follower) nextUnread(since int64) (s stretch, ok bool) {
 
 // hear reads entries that were asked for, in their order. It returns the index of the
 // first one that was not given, or whose body does not open its leaf.
-func (f *follower) hear(s stretch, bodies []proof.FeedBody) int64 {
+func (f *follower) hear(s stretch, bodies []proof.ServedBody) int64 {
 	next := s.from
 	for _, given := range bodies {
 		if given.Index != next || next == s.to {

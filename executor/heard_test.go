@@ -17,6 +17,7 @@ import (
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	linkv1 "countersign.dev/link/v1"
 )
 
 // decline enters somebody's no to a request, and returns its index.
@@ -29,21 +30,21 @@ func (p *place) decline(r *prooftest.Request) int64 {
 // or another body, gets nothing done with the signatures that it has in hand. The
 // warrant is not spent by it: once the body is there, the no counts.
 func TestWithheldNo(t *testing.T) {
-	for name, lie := range map[string]func(b *proof.FeedBody) bool{
-		"withheld": func(*proof.FeedBody) bool { return false },
-		"another body": func(b *proof.FeedBody) bool {
+	for name, lie := range map[string]func(b *proof.ServedBody) bool{
+		"withheld": func(*proof.ServedBody) bool { return false },
+		"another body": func(b *proof.ServedBody) bool {
 			b.Body = bytes.Replace(b.Body, []byte(`"kind":"decline"`), []byte(`"kind":"comment"`), 1)
 			return true
 		},
-		"another salt":    func(b *proof.FeedBody) bool { b.Salt = bytes.Repeat([]byte{1}, 32); return true },
-		"all in the salt": func(b *proof.FeedBody) bool { b.Salt, b.Body = append(b.Salt, b.Body...), nil; return true },
+		"another salt":    func(b *proof.ServedBody) bool { b.Salt = bytes.Repeat([]byte{1}, 32); return true },
+		"all in the salt": func(b *proof.ServedBody) bool { b.Salt, b.Body = append(b.Salt, b.Body...), nil; return true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
 			var index atomic.Int64
 			index.Store(-1)
-			edit := func(f *proof.Feed) {
-				var bodies []proof.FeedBody
+			edit := func(f *linkv1.Feed) {
+				var bodies []proof.ServedBody
 				for _, b := range f.Bodies {
 					if b.Index != index.Load() || lie(&b) {
 						bodies = append(bodies, b)
@@ -80,8 +81,8 @@ func TestWithheldBeforeTheCall(t *testing.T) {
 	raw := p.world.Warrant(r)
 	var index atomic.Int64
 	index.Store(-1)
-	p.desk.Lie(func(f *proof.Feed) {
-		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return b.Index == index.Load() })
+	p.desk.Lie(func(f *linkv1.Feed) {
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.ServedBody) bool { return b.Index == index.Load() })
 	})
 	p.desk.Before(func(x proof.Execution) {
 		if x.Kind == proof.KindIntent {
@@ -125,14 +126,14 @@ func TestReadsWhatItLacks(t *testing.T) {
 	var least atomic.Int64
 	least.Store(1 << 60)
 	p.halt()
-	p.desk.Lie(func(f *proof.Feed) {
+	p.desk.Lie(func(f *linkv1.Feed) {
 		if len(f.Bodies) <= 7 { // an answer to who asks for bodies
 			if len(f.Bodies) > 0 {
 				least.Store(min(least.Load(), f.From))
 			}
 			return
 		}
-		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.ServedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
 	})
 	p.start()
 	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
@@ -152,8 +153,8 @@ func TestUndoAsksForNothing(t *testing.T) {
 	r := p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard)
 	p.executes(r)
 	p.entered(r, proof.DutyAct, "intent", "receipt executed")
-	p.desk.Lie(func(f *proof.Feed) {
-		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
+	p.desk.Lie(func(f *linkv1.Feed) {
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.ServedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
 	})
 	p.executes(p.world.Undo("ann", r))
 }
@@ -168,12 +169,12 @@ func (p *place) comments(n int) {
 // bare has the desk give no bodies of its own entries with the leaves, and calls asked
 // with the place from which it is asked for them.
 func (p *place) bare(asked func(from int64)) {
-	p.desk.Lie(func(f *proof.Feed) {
+	p.desk.Lie(func(f *linkv1.Feed) {
 		if len(f.Bodies) > 0 && len(f.Bodies) <= executortest.BodiesAtOnce {
 			asked(f.From)
 			return
 		}
-		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.ServedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
 	})
 }
 
@@ -417,8 +418,8 @@ func TestRevivedChange(t *testing.T) {
 func TestRevivedChangeWithheld(t *testing.T) {
 	p := newPlace(t)
 	burdening, undo := p.prepare()
-	p.desk.Lie(func(f *proof.Feed) {
-		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"kind":"withdraw"`)) })
+	p.desk.Lie(func(f *linkv1.Feed) {
+		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.ServedBody) bool { return bytes.Contains(b.Body, []byte(`"kind":"withdraw"`)) })
 	})
 	no := p.revives(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "lee"}, withdrawn)
 	p.refusesBurdening(fmt.Sprintf("the ledger's entries from %d on", no), burdening, undo)

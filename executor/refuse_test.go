@@ -15,6 +15,7 @@ import (
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
@@ -492,7 +493,7 @@ func TestOneAtATime(t *testing.T) {
 			once.Do(func() { close(arrived); <-release })
 		}
 	})
-	results := make(chan proof.CarryResult, 2)
+	results := make(chan linkv1.CarryResult, 2)
 	go func() { r, _ := p.carry(rawFirst); results <- r }()
 	<-arrived
 	go func() { r, _ := p.carry(rawSecond); results <- r }()

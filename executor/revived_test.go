@@ -14,6 +14,7 @@ import (
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	linkv1 "countersign.dev/link/v1"
 )
 
 // TestChangeAfterARevivedOne: a revived change, and another after it that has to wait for
@@ -68,10 +69,10 @@ func TestLongCatchUp(t *testing.T) {
 	p := newPlace(t)
 	burdening, undo := p.prepare()
 	p.halt()
-	p.desk.Lie(func(f *proof.Feed) {
+	p.desk.Lie(func(f *linkv1.Feed) {
 		if part := 10; len(f.Leaves) > part {
 			f.Leaves, f.Checkpoint = f.Leaves[:part], ""
-			f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return b.Index >= f.From+int64(part) })
+			f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.ServedBody) bool { return b.Index >= f.From+int64(part) })
 		}
 	})
 	p.start()
@@ -114,8 +115,8 @@ func TestWithheldNoForgotten(t *testing.T) {
 			p.executes(measure)
 			p.entered(measure, proof.DutyAct, "intent", "receipt executed")
 			if kept {
-				p.desk.Lie(func(f *proof.Feed) {
-					f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.FeedBody) bool { return bytes.Contains(b.Body, []byte(`"kind":"withdraw"`)) })
+				p.desk.Lie(func(f *linkv1.Feed) {
+					f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.ServedBody) bool { return bytes.Contains(b.Body, []byte(`"kind":"withdraw"`)) })
 				})
 			} else {
 				p.bare(func(int64) {})

@@ -9,6 +9,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/executor/journal"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 )
 
 // Take accepts a freeze, the end of an engagement or the revocation of a key straight
@@ -19,7 +20,7 @@ import (
 //
 // If the change is handed over again, Take answers the same. Errors are faults: the
 // reason why it is not authorised, or type "spent" if the chain has the request already.
-func (e *Executor) Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error) {
+func (e *Executor) Take(ctx context.Context, a proof.Authority) (linkv1.TakeResult, error) {
 	e.taking.Lock()
 	defer e.taking.Unlock()
 	request := a.Request.Statement.Request
@@ -28,9 +29,9 @@ func (e *Executor) Take(ctx context.Context, a proof.Authority) (proof.TakeResul
 			continue
 		}
 		if canonical.DigestOf(t.Authority) != canonical.DigestOf(a) {
-			return proof.TakeResult{}, spent(request)
+			return linkv1.TakeResult{}, spent(request)
 		}
-		return proof.TakeResult{Request: request, At: t.At}, nil
+		return linkv1.TakeResult{Request: request, At: t.At}, nil
 	}
 	v := e.ledger.view()
 	state := v.state
@@ -38,18 +39,18 @@ func (e *Executor) Take(ctx context.Context, a proof.Authority) (proof.TakeResul
 		state = v.settled // a person who withholds half an admission must not be able to stop a freeze
 	}
 	if !state.Founded() {
-		return proof.TakeResult{}, notFollowed
+		return linkv1.TakeResult{}, notFollowed
 	}
 	t := journal.Taken{Authority: a, At: canonical.At(e.ledger.at(e.now()))}
 	if err := state.Clone().Join(a, t.At); err != nil {
-		return proof.TakeResult{}, err
+		return linkv1.TakeResult{}, err
 	}
 	r, err := e.journal.Tell(ctx, request, e.ledger.head(), func(sequence int64) proof.SignedExecution {
 		return proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: proof.KindTaken, Duty: proof.DutyWatch,
 			Request: request, At: t.At, Taken: &a}.Sign(e.key)
 	}, journal.Took(t))
 	if err != nil {
-		return proof.TakeResult{}, err
+		return linkv1.TakeResult{}, err
 	}
 	// If we die here, it is in force from the restart on.
 	e.ledger.overlay(t)
@@ -58,16 +59,16 @@ func (e *Executor) Take(ctx context.Context, a proof.Authority) (proof.TakeResul
 	if a.Action.Kind == actions.DeskFreeze {
 		e.raise(r)
 	}
-	return proof.TakeResult{Request: request, At: t.At}, nil
+	return linkv1.TakeResult{Request: request, At: t.At}, nil
 }
 
 // Facts returns the facts that a person needs to sign a change without the desk.
-func (e *Executor) Facts() (proof.DraftFacts, error) {
+func (e *Executor) Facts() (linkv1.DraftFacts, error) {
 	s := e.ledger.view().settled
 	if !s.Founded() {
-		return proof.DraftFacts{}, notFollowed
+		return linkv1.DraftFacts{}, notFollowed
 	}
-	return proof.DraftFacts{Log: s.LogName(), Root: s.Root, Policy: s.Policy.Digest(), Clock: canonical.At(e.now())}, nil
+	return linkv1.DraftFacts{Log: s.LogName(), Root: s.Root, Policy: s.Policy.Digest(), Clock: canonical.At(e.now())}, nil
 }
 
 // readTaken checks at the start that every taken change in the journal can be read, so

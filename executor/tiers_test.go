@@ -11,6 +11,7 @@ import (
 	"countersign.dev/executor/executortest"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -23,7 +24,7 @@ func (p *place) fall(id string, from actions.Tier) {
 }
 
 // tier reads a subject for the desk.
-func (p *place) tier(id string) proof.Reading {
+func (p *place) tier(id string) linkv1.Reading {
 	p.t.Helper()
 	r, err := p.Read(p.t.Context(), platform.Subject{Platform: "plaza", ID: id})
 	if err != nil {
@@ -161,7 +162,7 @@ func TestTiersEntered(t *testing.T) {
 	if s := p.Status().Stopped; s != "" {
 		t.Errorf("the next executor is stopped: %s", s)
 	}
-	p.succeeded("executor-3", func(f *proof.Feed) {
+	p.succeeded("executor-3", func(f *linkv1.Feed) {
 		for i := range f.Bodies {
 			f.Bodies[i].Sealed = nil
 		}
@@ -173,7 +174,7 @@ func TestTiersEntered(t *testing.T) {
 
 // succeeded puts another executor, with a key and a journal of its own, in the place
 // of the one that is there. edit changes what the desk gives it.
-func (p *place) succeeded(name string, edit func(*proof.Feed)) {
+func (p *place) succeeded(name string, edit func(*linkv1.Feed)) {
 	p.t.Helper()
 	p.halt()
 	_, key, err := ed25519.GenerateKey(nil)

@@ -19,6 +19,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/watch"
 )
@@ -977,11 +978,11 @@ func (w *watcher) note(ctx context.Context, finished []ending, brief []line, mov
 }
 
 // status returns the present state of the watch.
-func (w *watcher) status() proof.WatchStatus {
+func (w *watcher) status() linkv1.WatchStatus {
 	chain, entered := w.e.ledger.view().state, w.e.outbox.entered()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := proof.WatchStatus{Platform: w.name, Blind: w.place.Blind, Streaming: w.stream.Load(), Swept: w.place.Swept, Baseline: w.baseline,
+	s := linkv1.WatchStatus{Platform: w.name, Blind: w.place.Blind, Streaming: w.stream.Load(), Swept: w.place.Swept, Baseline: w.baseline,
 		Entered: w.baseline >= 0 && entered > w.baseline, Every: w.interval.Load() / int64(time.Microsecond),
 		Share: int64(w.e.limits.Share * 1000), Restore: int64(w.e.limits.Restore * 1000), Breaches: int64(len(w.open)), Shows: w.c.Shows()}
 	if facts, ok := w.e.given(w.name); ok {

@@ -24,6 +24,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/link"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	connector "countersign.dev/platform/plaza"
 	"countersign.dev/watch"
@@ -69,13 +70,13 @@ func (p *place) sweeps() {
 	p.until("the platform is swept", func() bool { w := p.watched(); return !w.Swept.IsZero() && w.Streaming })
 }
 
-func (p *place) watched() proof.WatchStatus {
+func (p *place) watched() linkv1.WatchStatus {
 	for _, w := range p.Status().Watches {
 		if w.Platform == "plaza" {
 			return w
 		}
 	}
-	return proof.WatchStatus{}
+	return linkv1.WatchStatus{}
 }
 
 func (p *place) order(t actions.Tier, perSubject, perTier int64) {

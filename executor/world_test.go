@@ -18,6 +18,7 @@ import (
 	"countersign.dev/executor/journal"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -242,7 +243,7 @@ func (p *place) president() platform.Subject {
 }
 
 // carry hands a warrant over and returns what came of it.
-func (p *place) carry(raw []byte) (proof.CarryResult, error) {
+func (p *place) carry(raw []byte) (linkv1.CarryResult, error) {
 	p.t.Helper()
 	return p.Carry(p.t.Context(), raw, patience)
 }

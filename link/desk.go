@@ -8,12 +8,13 @@ import (
 
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 )
 
 // DeskSide is a desk as its executor sees it.
 type DeskSide interface {
-	Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error)
-	Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error)
+	Feed(ctx context.Context, from int64, wait time.Duration) (linkv1.Feed, error)
+	Bodies(ctx context.Context, from, to int64) ([]proof.ServedBody, error)
 	Record(ctx context.Context, r proof.SignedExecution) error
 }
 
@@ -68,8 +69,8 @@ func DialDesk(address, token string) *DeskClient {
 }
 
 // Feed asks for the ledger from an index on.
-func (c *DeskClient) Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error) {
-	var f proof.Feed
+func (c *DeskClient) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1.Feed, error) {
+	var f linkv1.Feed
 	wait = min(max(wait, 0), longestWait)
 	path := "/executor/v1/feed?from=" + strconv.FormatInt(from, 10) + "&wait=" + strconv.FormatInt(wait.Milliseconds(), 10)
 	// A desk that has gone without a word is noticed a while after it should have answered.
@@ -80,8 +81,8 @@ func (c *DeskClient) Feed(ctx context.Context, from int64, wait time.Duration) (
 }
 
 // Bodies asks for what opens the leaves from an index on and before another.
-func (c *DeskClient) Bodies(ctx context.Context, from, to int64) ([]proof.FeedBody, error) {
-	var bodies []proof.FeedBody
+func (c *DeskClient) Bodies(ctx context.Context, from, to int64) ([]proof.ServedBody, error) {
+	var bodies []proof.ServedBody
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	path := "/executor/v1/bodies?from=" + strconv.FormatInt(from, 10) + "&to=" + strconv.FormatInt(to, 10)

@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
 // ExecutorSide is an executor as the desk sees it.
 type ExecutorSide interface {
-	Read(ctx context.Context, s platform.Subject) (proof.Reading, error)
-	Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error)
-	Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error)
-	Status() proof.ExecutorStatus
-	Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error)
-	Facts() (proof.DraftFacts, error)
+	Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
+	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
+	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
+	Status() linkv1.ExecutorStatus
+	Take(ctx context.Context, a proof.Authority) (linkv1.TakeResult, error)
+	Facts() (linkv1.DraftFacts, error)
 }
 
 // Executor serves an executor to the desk, which has the token desk, and to people on
@@ -26,7 +27,7 @@ type ExecutorSide interface {
 // that are not shown to the other side.
 func Executor(e ExecutorSide, desk, onCall string, failed ...func(error)) http.Handler {
 	s := newSurface(desk, failed)
-	for route, read := range map[string]func(context.Context, platform.Subject) (proof.Reading, error){"POST /v1/read": e.Read, "POST /v1/vouch": e.Vouch} {
+	for route, read := range map[string]func(context.Context, platform.Subject) (linkv1.Reading, error){"POST /v1/read": e.Read, "POST /v1/vouch": e.Vouch} {
 		s.handle(route, func(w http.ResponseWriter, r *http.Request) (any, error) {
 			b, err := body(w, r, smallBody)
 			if err != nil {
@@ -76,19 +77,19 @@ func DialExecutor(address, token string) *ExecutorClient {
 }
 
 // Read reads a subject through the executor.
-func (c *ExecutorClient) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+func (c *ExecutorClient) Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error) {
 	return c.read(ctx, "/v1/read", s)
 }
 
 // Vouch is Read with the executor's signed word on who the subject is.
-func (c *ExecutorClient) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+func (c *ExecutorClient) Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) {
 	return c.read(ctx, "/v1/vouch", s)
 }
 
-func (c *ExecutorClient) read(ctx context.Context, path string, s platform.Subject) (proof.Reading, error) {
-	var r proof.Reading
+func (c *ExecutorClient) read(ctx context.Context, path string, s platform.Subject) (linkv1.Reading, error) {
+	var r linkv1.Reading
 	if err := c.post(ctx, path, s, &r, smallBody); err != nil {
-		return proof.Reading{}, err
+		return linkv1.Reading{}, err
 	}
 	whole(r.State.Facts)
 	if r.Owner != nil {
@@ -107,16 +108,16 @@ func whole(facts map[platform.Fact]any) {
 }
 
 // Carry hands a warrant to the executor.
-func (c *ExecutorClient) Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error) {
-	var r proof.CarryResult
+func (c *ExecutorClient) Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error) {
+	var r linkv1.CarryResult
 	wait = min(max(wait, 0), longestWait)
 	err := c.send(ctx, http.MethodPost, "/v1/carry?wait="+strconv.FormatInt(wait.Milliseconds(), 10), warrant, &r, smallBody)
 	return r, err
 }
 
 // Take hands a change of the desk straight to the executor.
-func (c *ExecutorClient) Take(ctx context.Context, a proof.Authority) (proof.TakeResult, error) {
-	var r proof.TakeResult
+func (c *ExecutorClient) Take(ctx context.Context, a proof.Authority) (linkv1.TakeResult, error) {
+	var r linkv1.TakeResult
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	err := c.post(ctx, "/v1/take", a, &r, smallBody)
@@ -124,10 +125,10 @@ func (c *ExecutorClient) Take(ctx context.Context, a proof.Authority) (proof.Tak
 }
 
 // Facts asks for what must be known to sign a change without the desk.
-func (c *ExecutorClient) Facts() (proof.DraftFacts, error) {
+func (c *ExecutorClient) Facts() (linkv1.DraftFacts, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusWait)
 	defer cancel()
-	var f proof.DraftFacts
+	var f linkv1.DraftFacts
 	err := c.send(ctx, http.MethodGet, "/v1/draft-facts", nil, &f, smallBody)
 	return f, err
 }
@@ -136,19 +137,19 @@ func (c *ExecutorClient) Facts() (proof.DraftFacts, error) {
 const statusWait = 5 * time.Second
 
 // Status asks the executor how it is. One that does not answer says so itself.
-func (c *ExecutorClient) Status() proof.ExecutorStatus {
+func (c *ExecutorClient) Status() linkv1.ExecutorStatus {
 	ctx, cancel := context.WithTimeout(context.Background(), statusWait)
 	defer cancel()
 	s, err := c.Ask(ctx)
 	if err != nil {
-		return proof.ExecutorStatus{Stopped: "The executor does not answer."}
+		return linkv1.ExecutorStatus{Stopped: "The executor does not answer."}
 	}
 	return s
 }
 
 // Ask is Status with its error.
-func (c *ExecutorClient) Ask(ctx context.Context) (proof.ExecutorStatus, error) {
-	var s proof.ExecutorStatus
+func (c *ExecutorClient) Ask(ctx context.Context) (linkv1.ExecutorStatus, error) {
+	var s linkv1.ExecutorStatus
 	err := c.send(ctx, http.MethodGet, "/v1/status", nil, &s, smallBody)
 	return s, err
 }

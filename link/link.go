@@ -3,14 +3,14 @@
 // the other's. There is one way of talking to an executor, whether it was started
 // beside the desk or runs on another machine.
 //
-//	POST /v1/read                 a subject → proof.Reading
-//	POST /v1/carry?wait=MS        a warrant → proof.CarryResult
-//	GET  /v1/status               → proof.ExecutorStatus
-//	POST /v1/take                 a proof.Authority → proof.TakeResult
-//	GET  /v1/draft-facts          → proof.DraftFacts
+//	POST /v1/read                 a subject → v1.Reading
+//	POST /v1/carry?wait=MS        a warrant → v1.CarryResult
+//	GET  /v1/status               → v1.ExecutorStatus
+//	POST /v1/take                 a proof.Authority → v1.TakeResult
+//	GET  /v1/draft-facts          → v1.DraftFacts
 //
-//	GET  /executor/v1/feed?from=N&wait=MS   → proof.Feed
-//	GET  /executor/v1/bodies?from=N&to=M    → []proof.FeedBody
+//	GET  /executor/v1/feed?from=N&wait=MS   → v1.Feed
+//	GET  /executor/v1/bodies?from=N&to=M    → []proof.ServedBody
 //	POST /executor/v1/records               a proof.SignedExecution with its openings → nothing
 //
 // It decides nothing and trusts neither side: the executor checks what the feed

@@ -23,6 +23,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/link"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -39,15 +40,15 @@ func TestMain(m *testing.M) {
 
 // side is both sides' double: it answers with what it is told to.
 type side struct {
-	take  proof.TakeResult
+	take  linkv1.TakeResult
 	taken proof.Authority
-	facts proof.DraftFacts
+	facts linkv1.DraftFacts
 
 	err     error
-	reading proof.Reading
-	result  proof.CarryResult
-	feed    proof.Feed
-	status  proof.ExecutorStatus
+	reading linkv1.Reading
+	result  linkv1.CarryResult
+	feed    linkv1.Feed
+	status  linkv1.ExecutorStatus
 
 	warrant []byte
 	wait    time.Duration
@@ -57,35 +58,35 @@ type side struct {
 	subject platform.Subject
 }
 
-func (s *side) Vouch(ctx context.Context, subject platform.Subject) (proof.Reading, error) {
+func (s *side) Vouch(ctx context.Context, subject platform.Subject) (linkv1.Reading, error) {
 	return s.Read(ctx, subject)
 }
 
-func (s *side) Read(_ context.Context, subject platform.Subject) (proof.Reading, error) {
+func (s *side) Read(_ context.Context, subject platform.Subject) (linkv1.Reading, error) {
 	s.subject = subject
 	return s.reading, s.err
 }
 
-func (s *side) Carry(_ context.Context, w []byte, wait time.Duration) (proof.CarryResult, error) {
+func (s *side) Carry(_ context.Context, w []byte, wait time.Duration) (linkv1.CarryResult, error) {
 	s.warrant, s.wait = w, wait
 	return s.result, s.err
 }
 
-func (s *side) Take(_ context.Context, a proof.Authority) (proof.TakeResult, error) {
+func (s *side) Take(_ context.Context, a proof.Authority) (linkv1.TakeResult, error) {
 	s.taken = a
 	return s.take, s.err
 }
 
-func (s *side) Facts() (proof.DraftFacts, error) { return s.facts, s.err }
+func (s *side) Facts() (linkv1.DraftFacts, error) { return s.facts, s.err }
 
-func (s *side) Status() proof.ExecutorStatus { return s.status }
+func (s *side) Status() linkv1.ExecutorStatus { return s.status }
 
-func (s *side) Feed(_ context.Context, from int64, wait time.Duration) (proof.Feed, error) {
+func (s *side) Feed(_ context.Context, from int64, wait time.Duration) (linkv1.Feed, error) {
 	s.from, s.wait = from, wait
 	return s.feed, s.err
 }
 
-func (s *side) Bodies(_ context.Context, from, to int64) ([]proof.FeedBody, error) {
+func (s *side) Bodies(_ context.Context, from, to int64) ([]proof.ServedBody, error) {
 	s.from, s.to = from, to
 	return s.feed.Bodies, s.err
 }
@@ -124,12 +125,12 @@ func serve(t *testing.T, h http.Handler, test func(t *testing.T, address string)
 func TestExecutor(t *testing.T) {
 	w := prooftest.Staffed(t)
 	s := &side{
-		take:  proof.TakeResult{Request: "req_2", At: canonical.At(time.Unix(2, 0))},
-		facts: proof.DraftFacts{Log: w.Origin, Root: w.Root, Policy: w.State().Policy.Digest(), Clock: canonical.At(w.Now())},
-		reading: proof.Reading{Subject: prooftest.Account("acct/17"), Sort: platform.Account, State: platform.State{Status: platform.Up, Rev: "1",
+		take:  linkv1.TakeResult{Request: "req_2", At: canonical.At(time.Unix(2, 0))},
+		facts: linkv1.DraftFacts{Log: w.Origin, Root: w.Root, Policy: w.State().Policy.Digest(), Clock: canonical.At(w.Now())},
+		reading: linkv1.Reading{Subject: prooftest.Account("acct/17"), Sort: platform.Account, State: platform.State{Status: platform.Up, Rev: "1",
 			Facts: map[platform.Fact]any{platform.FactFollowers: int64(1 << 40), platform.FactOffice: "head of state", platform.FactVerified: true}}, Tier: "critical"},
-		result: proof.CarryResult{Request: "req_1", Outcome: proof.Executed},
-		status: proof.ExecutorStatus{Executor: "executor-1", Size: 17, Clock: canonical.At(time.Unix(1, 0)), Platforms: []string{"plaza"}, Watches: []proof.WatchStatus{}},
+		result: linkv1.CarryResult{Request: "req_1", Outcome: proof.Executed},
+		status: linkv1.ExecutorStatus{Executor: "executor-1", Size: 17, Clock: canonical.At(time.Unix(1, 0)), Platforms: []string{"plaza"}, Watches: []linkv1.WatchStatus{}},
 	}
 	serve(t, link.Executor(s, "secret", "on call"), func(t *testing.T, address string) {
 		c := link.DialExecutor(address, "secret")

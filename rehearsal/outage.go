@@ -19,7 +19,7 @@ import (
 	"countersign.dev/cli"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/plaza"
 	"countersign.dev/policy"
 )
@@ -87,7 +87,7 @@ func (c *replayOutage) Run(ctx context.Context, s *cli.Session) error {
 		if err := g.start(ctx); err != nil {
 			return err
 		}
-		if _, err := g.watched(ctx, func(w proof.WatchStatus) bool {
+		if _, err := g.watched(ctx, func(w linkv1.WatchStatus) bool {
 			return w.Streaming && w.Protected >= int64(c.Accounts) && w.UnbasedProtected == 0
 		}); err != nil {
 			return err
@@ -117,7 +117,7 @@ func (c *replayOutage) measure(ctx context.Context, g *testbed, lead *proxy, acc
 	}
 	lead.set(true)
 	cut := time.Now()
-	if _, err := g.watched(ctx, func(w proof.WatchStatus) bool { return !w.Streaming }); err != nil {
+	if _, err := g.watched(ctx, func(w linkv1.WatchStatus) bool { return !w.Streaming }); err != nil {
 		return doc, err
 	}
 	h := &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
@@ -135,12 +135,12 @@ func (c *replayOutage) measure(ctx context.Context, g *testbed, lead *proxy, acc
 	lead.set(false)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		_, err := g.watched(ctx, func(w proof.WatchStatus) bool { return w.Streaming })
+		_, err := g.watched(ctx, func(w linkv1.WatchStatus) bool { return w.Streaming })
 		doc.StreamMS = ms(time.Since(began))
 		return err
 	})
 	group.Go(func() error {
-		w, err := g.watched(ctx, func(w proof.WatchStatus) bool { return w.Swept.After(began) })
+		w, err := g.watched(ctx, func(w linkv1.WatchStatus) bool { return w.Swept.After(began) })
 		doc.SweptMS = ms(w.Swept.Sub(began))
 		return err
 	})
@@ -196,17 +196,17 @@ func (g *testbed) throughProxy() (*proxy, error) {
 }
 
 // watched waits until the watch of the platform is in a state.
-func (g *testbed) watched(ctx context.Context, is func(proof.WatchStatus) bool) (proof.WatchStatus, error) {
+func (g *testbed) watched(ctx context.Context, is func(linkv1.WatchStatus) bool) (linkv1.WatchStatus, error) {
 	c, err := g.reader()
 	if err != nil {
-		return proof.WatchStatus{}, err
+		return linkv1.WatchStatus{}, err
 	}
 	waiting, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	for {
 		status, err := c.Status(waiting)
 		if err != nil {
-			return proof.WatchStatus{}, err
+			return linkv1.WatchStatus{}, err
 		}
 		if status.Executor != nil {
 			for _, w := range status.Executor.Watches {
@@ -217,9 +217,9 @@ func (g *testbed) watched(ctx context.Context, is func(proof.WatchStatus) bool) 
 		}
 		if err := pause(waiting, 20*time.Millisecond); err != nil {
 			if ctx.Err() != nil {
-				return proof.WatchStatus{}, ctx.Err()
+				return linkv1.WatchStatus{}, ctx.Err()
 			}
-			return proof.WatchStatus{}, fault.New(fault.Unavailable, "play-failed", "The executor did not see all of the platform within %s.", sweepTime)
+			return linkv1.WatchStatus{}, fault.New(fault.Unavailable, "play-failed", "The executor did not see all of the platform within %s.", sweepTime)
 		}
 	}
 }

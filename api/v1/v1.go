@@ -15,7 +15,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -119,7 +119,7 @@ type ExecutorStatus struct {
 	Stopped    string         `json:"stopped" doc:"why it refuses burdening acts; empty if it does not"`
 	Platforms  []string       `json:"platforms"`
 	// Watches are the states of the watches, one for each platform.
-	Watches []proof.WatchStatus        `json:"watches"`
+	Watches []linkv1.WatchStatus       `json:"watches"`
 	Facts   map[string][]platform.Fact `json:"facts,omitempty" doc:"what each platform's connector gives; a platform that was never reached is not there"`
 }
 

@@ -168,11 +168,11 @@ func verifyCopy(ctx context.Context, path, dir string, root canonical.Digest) (s
 			page, err := tiles.Read(ctx, path)
 			return page.Data, err
 		},
-		Bodies: func(int64) ([]proof.FeedBody, error) {
+		Bodies: func(int64) ([]proof.ServedBody, error) {
 			entries, err := st.Governance(ctx, number, 500)
-			var all []proof.FeedBody
+			var all []proof.ServedBody
 			for _, e := range entries {
-				all = append(all, proof.FeedBody{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt})
+				all = append(all, proof.ServedBody{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt})
 			}
 			number += int64(len(all))
 			return all, err

@@ -17,7 +17,7 @@ import (
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/store"
 )
@@ -90,18 +90,18 @@ func (nobody) away() error {
 	return fault.New(fault.Unavailable, "no-executor", "The desk is being founded; no executor runs yet.")
 }
 
-func (n nobody) Read(context.Context, platform.Subject) (proof.Reading, error) {
-	return proof.Reading{}, n.away()
+func (n nobody) Read(context.Context, platform.Subject) (linkv1.Reading, error) {
+	return linkv1.Reading{}, n.away()
 }
 
-func (n nobody) Vouch(context.Context, platform.Subject) (proof.Reading, error) {
-	return proof.Reading{}, n.away()
+func (n nobody) Vouch(context.Context, platform.Subject) (linkv1.Reading, error) {
+	return linkv1.Reading{}, n.away()
 }
 
-func (n nobody) Carry(context.Context, []byte, time.Duration) (proof.CarryResult, error) {
-	return proof.CarryResult{}, n.away()
+func (n nobody) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {
+	return linkv1.CarryResult{}, n.away()
 }
 
-func (n nobody) Status(context.Context) (proof.ExecutorStatus, error) {
-	return proof.ExecutorStatus{}, n.away()
+func (n nobody) Status(context.Context) (linkv1.ExecutorStatus, error) {
+	return linkv1.ExecutorStatus{}, n.away()
 }

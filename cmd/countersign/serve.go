@@ -18,8 +18,8 @@ import (
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
-	"countersign.dev/ledger/proof"
 	"countersign.dev/link"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/plaza"
 )
 
@@ -231,7 +231,7 @@ const startTime = 30 * time.Second
 const ownStart = 10 * time.Second
 
 // answering waits until the executor answers.
-func answering(ctx context.Context, executor *link.ExecutorClient) (proof.ExecutorStatus, error) {
+func answering(ctx context.Context, executor *link.ExecutorClient) (linkv1.ExecutorStatus, error) {
 	waiting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
@@ -410,7 +410,7 @@ type remote struct{ *link.ExecutorClient }
 var _ kernel.Executor = remote{}
 
 // Status asks the executor how it is.
-func (r remote) Status(ctx context.Context) (proof.ExecutorStatus, error) { return r.Ask(ctx) }
+func (r remote) Status(ctx context.Context) (linkv1.ExecutorStatus, error) { return r.Ask(ctx) }
 
 // longestSocket is the longest path that a unix socket may have everywhere.
 const longestSocket = 100

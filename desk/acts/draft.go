@@ -12,6 +12,7 @@ import (
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/store"
@@ -65,7 +66,7 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 }
 
 // describe completes an action on a platform from what was read.
-func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r proof.Reading, request string) error {
+func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r linkv1.Reading, request string) error {
 	if r.Sort != spec.Sort {
 		return fault.New(fault.Invalid, "wrong-sort", "%s is %s; %s acts on %s.", r.Subject, r.Sort.Noun(), spec.Kind, spec.Sort.Noun())
 	}
@@ -101,7 +102,7 @@ func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 
 // confirms reports whether an action would take the place of a timed measure of ours,
 // which the subject is down under.
-func (d *Room) confirms(ctx context.Context, a actions.Action, r proof.Reading) (bool, error) {
+func (d *Room) confirms(ctx context.Context, a actions.Action, r linkv1.Reading) (bool, error) {
 	c := platform.Command{Verb: platform.Takedown, Expect: platform.Expect{Status: r.State.Status, Mark: r.State.Mark}}
 	if a.Kind != actions.AccountTakedown && a.Kind != actions.AccountSuspend || c.Confirms() == "" {
 		return false, nil

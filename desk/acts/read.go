@@ -11,6 +11,7 @@ import (
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -172,10 +173,10 @@ func findReplaced(stx *store.Tx, rs []store.Request) error {
 }
 
 // Subject reads a subject through the executor.
-func (d *Room) Subject(ctx context.Context, by kernel.Caller, subject string) (proof.Reading, error) {
+func (d *Room) Subject(ctx context.Context, by kernel.Caller, subject string) (linkv1.Reading, error) {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
-		return proof.Reading{}, err
+		return linkv1.Reading{}, err
 	}
 	return d.desk.Vouched(ctx, s, subject)
 }

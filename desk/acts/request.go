@@ -15,6 +15,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/prose"
 	"countersign.dev/store"
@@ -167,7 +168,7 @@ func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 }
 
 // unchanged compares an action with its subject as it is now.
-func unchanged(a actions.Action, r proof.Reading) error {
+func unchanged(a actions.Action, r linkv1.Reading) error {
 	switch {
 	case r.Subject.Platform != a.Subject.Platform || r.Subject.ID != a.Subject.ID,
 		a.Direction != actions.Relieving && r.Subject.Handle != a.Subject.Handle:

@@ -17,6 +17,7 @@ import (
 	"countersign.dev/incident"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/prose"
 	"countersign.dev/store"
@@ -133,7 +134,7 @@ func awayText(away error) string {
 	return text
 }
 
-func (d *Room) executorMatters(st proof.ExecutorStatus, away error) (all []Matter) {
+func (d *Room) executorMatters(st linkv1.ExecutorStatus, away error) (all []Matter) {
 	if away != nil {
 		return []Matter{{Section: "executor", Severity: Page, Text: awayText(away), Do: doAway}}
 	}
@@ -503,7 +504,7 @@ func (d *Room) addresses(t *kernel.Tx) error {
 }
 
 // states tells of the states of the executor that began or ended.
-func (d *Room) states(t *kernel.Tx, st proof.ExecutorStatus, away error, slow bool, size int64) error {
+func (d *Room) states(t *kernel.Tx, st linkv1.ExecutorStatus, away error, slow bool, size int64) error {
 	if away == nil {
 		d.answered.Store(true)
 	} else if !d.answered.Load() && d.desk.Now().Before(d.startedBy) {

@@ -13,7 +13,7 @@ import (
 	"countersign.dev/executor"
 	"countersign.dev/executor/journal"
 	"countersign.dev/fault"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	connector "countersign.dev/platform/plaza"
 	"countersign.dev/plaza"
@@ -60,34 +60,34 @@ func (l *late) there() (*executor.Executor, error) {
 	return nil, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
 }
 
-func (l *late) Read(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+func (l *late) Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error) {
 	e, err := l.there()
 	if err != nil {
-		return proof.Reading{}, err
+		return linkv1.Reading{}, err
 	}
 	return e.Read(ctx, s)
 }
 
-func (l *late) Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) {
+func (l *late) Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) {
 	e, err := l.there()
 	if err != nil {
-		return proof.Reading{}, err
+		return linkv1.Reading{}, err
 	}
 	return e.Vouch(ctx, s)
 }
 
-func (l *late) Carry(ctx context.Context, w []byte, wait time.Duration) (proof.CarryResult, error) {
+func (l *late) Carry(ctx context.Context, w []byte, wait time.Duration) (linkv1.CarryResult, error) {
 	e, err := l.there()
 	if err != nil {
-		return proof.CarryResult{}, err
+		return linkv1.CarryResult{}, err
 	}
 	return e.Carry(ctx, w, wait)
 }
 
-func (l *late) Status(context.Context) (proof.ExecutorStatus, error) {
+func (l *late) Status(context.Context) (linkv1.ExecutorStatus, error) {
 	e, err := l.there()
 	if err != nil {
-		return proof.ExecutorStatus{}, err
+		return linkv1.ExecutorStatus{}, err
 	}
 	return e.Status(), nil
 }

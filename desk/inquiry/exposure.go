@@ -19,6 +19,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/store"
@@ -151,7 +152,7 @@ func (e Exposure) question(k actions.Kind, effect actions.Effect) exposure.Quest
 }
 
 // exposedSubject computes the exposure of a subject that was read.
-func (d *Room) exposedSubject(s *proof.State, r proof.Reading, kind actions.Kind, at time.Time) (Exposure, error) {
+func (d *Room) exposedSubject(s *proof.State, r linkv1.Reading, kind actions.Kind, at time.Time) (Exposure, error) {
 	out := Exposure{Subject: r.Subject, Sort: r.Sort, At: canonical.At(at), Governance: s.Next, Holders: d.Holders(r.Subject.Platform),
 		Unranked: s.Unranked(r.Subject.Platform, r.Capabilities.Facts)}
 	out.Tier, out.Why = s.TierOf(r.Subject, r.Sort, r.State, r.Capabilities.Facts, r.Owner, r.HeightsAt(at))

@@ -21,6 +21,7 @@ import (
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -29,10 +30,10 @@ import (
 // Executor is the process that holds the platforms' credentials, as the desk
 // sees it.
 type Executor interface {
-	Read(ctx context.Context, s platform.Subject) (proof.Reading, error)
-	Vouch(ctx context.Context, s platform.Subject) (proof.Reading, error) // Read with its signed word on who that is
-	Carry(ctx context.Context, warrant []byte, wait time.Duration) (proof.CarryResult, error)
-	Status(ctx context.Context) (proof.ExecutorStatus, error)
+	Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
+	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) // Read with its signed word on who that is
+	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
+	Status(ctx context.Context) (linkv1.ExecutorStatus, error)
 }
 
 // Caller is who uses the desk: a worker, or a program that a worker answers for.

@@ -5,6 +5,7 @@ import (
 
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/store"
@@ -89,22 +90,22 @@ func (k *Kernel) Load(ctx context.Context, request string) (r store.Request, err
 }
 
 // Read asks the executor for a subject.
-func (k *Kernel) Read(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
+func (k *Kernel) Read(ctx context.Context, s *proof.State, name string) (linkv1.Reading, error) {
 	return readBy(ctx, s, name, k.Executor.Read)
 }
 
 // Vouched is read with the executor's signed word on who the subject is.
-func (k *Kernel) Vouched(ctx context.Context, s *proof.State, name string) (proof.Reading, error) {
+func (k *Kernel) Vouched(ctx context.Context, s *proof.State, name string) (linkv1.Reading, error) {
 	return readBy(ctx, s, name, k.Executor.Vouch)
 }
 
-func readBy(ctx context.Context, s *proof.State, name string, read func(context.Context, platform.Subject) (proof.Reading, error)) (proof.Reading, error) {
+func readBy(ctx context.Context, s *proof.State, name string, read func(context.Context, platform.Subject) (linkv1.Reading, error)) (linkv1.Reading, error) {
 	subject, err := platform.ParseSubject(name)
 	if err != nil {
-		return proof.Reading{}, err
+		return linkv1.Reading{}, err
 	}
 	if _, ok := s.Platforms[subject.Platform]; !ok {
-		return proof.Reading{}, fault.New(fault.NotFound, "no-such-platform",
+		return linkv1.Reading{}, fault.New(fault.NotFound, "no-such-platform",
 			"There is no platform %q at this desk; add it with `countersign platform add %[1]s --connector plaza --reason WHY` (or the connector bluesky).", subject.Platform)
 	}
 	return read(ctx, subject)

@@ -11,6 +11,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	linkv1 "countersign.dev/link/v1"
 )
 
 // Desk is an executor.Desk over a World.
@@ -18,7 +19,7 @@ type Desk struct {
 	World *prooftest.World
 
 	mu    sync.Mutex
-	edit  func(*proof.Feed)
+	edit  func(*linkv1.Feed)
 	down  bool
 	deaf  bool
 	hide  bool
@@ -34,7 +35,7 @@ func NewDesk(w *prooftest.World) *Desk { return &Desk{World: w, news: make(chan 
 
 // Lie changes every feed before it is given, and the answers of Bodies in the same way,
 // as feeds of the same stretch; nil ends it.
-func (d *Desk) Lie(edit func(*proof.Feed)) { d.set(func() { d.edit = edit }) }
+func (d *Desk) Lie(edit func(*linkv1.Feed)) { d.set(func() { d.edit = edit }) }
 
 // Down makes the desk unreachable.
 func (d *Desk) Down(down bool) { d.set(func() { d.down = down }) }
@@ -67,7 +68,7 @@ func (d *Desk) Handed() []int64 {
 var away = fault.New(fault.Unavailable, "desk-away", "The desk does not answer.")
 
 // Feed implements executor.Desk.
-func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.Feed, error) {
+func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1.Feed, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for waited := false; ; waited = true {
@@ -76,7 +77,7 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 		down, edit, news := d.down, d.edit, d.news
 		d.mu.Unlock()
 		if down {
-			return proof.Feed{}, away
+			return linkv1.Feed{}, away
 		}
 		if size > from || waited || wait <= 0 {
 			f := d.World.Feed(from)
@@ -90,13 +91,13 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (proof.
 		case <-news:
 		case <-timer.C:
 		case <-ctx.Done():
-			return proof.Feed{}, ctx.Err()
+			return linkv1.Feed{}, ctx.Err()
 		}
 	}
 }
 
 // Bodies implements executor.Desk. It gives few at a time.
-func (d *Desk) Bodies(_ context.Context, from, to int64) ([]proof.FeedBody, error) {
+func (d *Desk) Bodies(_ context.Context, from, to int64) ([]proof.ServedBody, error) {
 	d.mu.Lock()
 	down, edit := d.down, d.edit
 	d.asked++

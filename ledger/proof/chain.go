@@ -21,10 +21,10 @@ type Served struct {
 	Fetch ledger.Fetch // tiles and checkpoint
 	// Bodies returns entries of the governance chain in their order, from the
 	// ledger index on, as many as it likes; none where there are no more.
-	Bodies func(from int64) ([]FeedBody, error)
+	Bodies func(from int64) ([]ServedBody, error)
 	// Tiers are entries of kind tiers, with the openings that are at hand: what rules
 	// once read of subjects. A warrant is held to them as far as they go.
-	Tiers []FeedBody
+	Tiers []ServedBody
 }
 
 // Step is one governance entry of a chain that is followed.
@@ -99,7 +99,7 @@ func follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint,
 }
 
 // step opens one entry against its leaf and folds it in.
-func (s *State) step(leaves map[int64]ledger.Leaf, b FeedBody, visit func(Step) error) error {
+func (s *State) step(leaves map[int64]ledger.Leaf, b ServedBody, visit func(Step) error) error {
 	leaf, ok := leaves[b.Index]
 	if !ok {
 		return broken("Entry %d of the ledger is not of the governance chain.", b.Index)
@@ -203,7 +203,7 @@ type Batch struct {
 }
 
 // openBatches opens entries that came before an index against their leaves.
-func openBatches(served []FeedBody, told map[int64]ledger.Leaf, before int64) (all []Batch, err error) {
+func openBatches(served []ServedBody, told map[int64]ledger.Leaf, before int64) (all []Batch, err error) {
 	for _, b := range served {
 		if b.Index >= before {
 			continue

@@ -132,7 +132,7 @@ func TestChainRefuses(t *testing.T) {
 			w.End("ole")
 			served = w.Served()
 			all := served.Bodies
-			served.Bodies = func(from int64) ([]proof.FeedBody, error) {
+			served.Bodies = func(from int64) ([]proof.ServedBody, error) {
 				b, err := all(from)
 				return b[:min(2, len(b))], err
 			}
@@ -220,7 +220,7 @@ func TestChainRefuses(t *testing.T) {
 		{"a body withheld", func(w *prooftest.World) ([]byte, proof.Served) {
 			raw, served := w.Warrant(critical(w)), w.Served()
 			all := served.Bodies
-			served.Bodies = func(from int64) ([]proof.FeedBody, error) {
+			served.Bodies = func(from int64) ([]proof.ServedBody, error) {
 				b, err := all(from)
 				return b[:max(0, len(b)-1)], err
 			}
@@ -229,7 +229,7 @@ func TestChainRefuses(t *testing.T) {
 		{"a body in the middle withheld", func(w *prooftest.World) ([]byte, proof.Served) {
 			raw, served := w.Warrant(critical(w)), w.Served()
 			all := served.Bodies
-			served.Bodies = func(from int64) ([]proof.FeedBody, error) {
+			served.Bodies = func(from int64) ([]proof.ServedBody, error) {
 				b, err := all(from)
 				return slices.Delete(b, 4, 5), err
 			}
@@ -238,7 +238,7 @@ func TestChainRefuses(t *testing.T) {
 		{"bodies served out of order", func(w *prooftest.World) ([]byte, proof.Served) {
 			raw, served := w.Warrant(critical(w)), w.Served()
 			all := served.Bodies
-			served.Bodies = func(int64) ([]proof.FeedBody, error) {
+			served.Bodies = func(int64) ([]proof.ServedBody, error) {
 				b, err := all(0)
 				return b[:3], err
 			}
@@ -247,7 +247,7 @@ func TestChainRefuses(t *testing.T) {
 		{"another body", func(w *prooftest.World) ([]byte, proof.Served) {
 			raw, served := w.Warrant(critical(w)), w.Served()
 			all := served.Bodies
-			served.Bodies = func(from int64) ([]proof.FeedBody, error) {
+			served.Bodies = func(from int64) ([]proof.ServedBody, error) {
 				b, err := all(from)
 				b[5].Body = b[4].Body
 				return b, err
@@ -258,7 +258,7 @@ func TestChainRefuses(t *testing.T) {
 			w.Append(ledger.Draft{Class: ledger.Desk, Kind: "x", Expect: ledger.AnyNumber})
 			raw, served := w.Warrant(critical(w)), w.Served()
 			all, size := served.Bodies, w.Head().Size
-			served.Bodies = func(from int64) ([]proof.FeedBody, error) {
+			served.Bodies = func(from int64) ([]proof.ServedBody, error) {
 				b, err := all(from)
 				b[0].Index = size - 1
 				return b, err
@@ -267,7 +267,7 @@ func TestChainRefuses(t *testing.T) {
 		}, "broken-chain", "not of the governance chain"},
 		{"bodies that cannot be read", func(w *prooftest.World) ([]byte, proof.Served) {
 			raw, served := w.Warrant(critical(w)), w.Served()
-			served.Bodies = func(int64) ([]proof.FeedBody, error) { return nil, fault.New(fault.Unavailable, "gone", "Gone.") }
+			served.Bodies = func(int64) ([]proof.ServedBody, error) { return nil, fault.New(fault.Unavailable, "gone", "Gone.") }
 			return raw, served
 		}, "gone", ""},
 		{"a tile that cannot be read", func(w *prooftest.World) ([]byte, proof.Served) {
@@ -339,8 +339,8 @@ func TestFollow(t *testing.T) {
 				page, err := tiles.Read(t.Context(), path)
 				return page.Data, err
 			},
-			Bodies: func(int64) ([]proof.FeedBody, error) {
-				return []proof.FeedBody{{Index: 0, Body: e.BodyBytes, Salt: e.Salt}}, nil
+			Bodies: func(int64) ([]proof.ServedBody, error) {
+				return []proof.ServedBody{{Index: 0, Body: e.BodyBytes, Salt: e.Salt}}, nil
 			},
 		}, nil, nil)
 		if refusedAs(t, err, "foreign-log", "no entry 0"); t.Failed() {

@@ -17,7 +17,7 @@ import (
 )
 
 // tell enters a batch of one tier as the executor does, and returns it with its openings.
-func tell(t *testing.T, w *prooftest.World, sequence int64, tier actions.Tier, ids ...string) proof.FeedBody {
+func tell(t *testing.T, w *prooftest.World, sequence int64, tier actions.Tier, ids ...string) proof.ServedBody {
 	t.Helper()
 	var openings []ledger.Opening
 	var subjects []canonical.Digest
@@ -37,7 +37,7 @@ func tell(t *testing.T, w *prooftest.World, sequence int64, tier actions.Tier, i
 	must(t, w.Record(r))
 	all := w.Entries()
 	e := all[len(all)-1]
-	return proof.FeedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt, Sealed: openings}
+	return proof.ServedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt, Sealed: openings}
 }
 
 // TestWarrantBelowItsTier: whoever holds the ledger finds a warrant that one person made
@@ -67,18 +67,18 @@ func TestWarrantBelowItsTier(t *testing.T) {
 	lie.Index-- // another entry's place
 	for name, c := range map[string]struct {
 		warrant   []byte
-		tiers     []proof.FeedBody
+		tiers     []proof.ServedBody
 		typ, text string
 	}{
-		"made before":                            {before, []proof.FeedBody{batch}, "", "not at hand"},
-		"made while it was read":                 {atOnce, []proof.FeedBody{batch}, "", "1 entries"},
-		"made after":                             {after, []proof.FeedBody{batch}, "lower-tier", "plaza:acct/9 was critical"},
+		"made before":                            {before, []proof.ServedBody{batch}, "", "not at hand"},
+		"made while it was read":                 {atOnce, []proof.ServedBody{batch}, "", "1 entries"},
+		"made after":                             {after, []proof.ServedBody{batch}, "lower-tier", "plaza:acct/9 was critical"},
 		"made after, nothing at hand":            {after, nil, "", "not at hand"},
-		"made after, its name is not at hand":    {after, []proof.FeedBody{closed}, "", "of 1 subjects in them"},
-		"made after, a batch of another place":   {after, []proof.FeedBody{lie}, "mismatch", ""},
-		"made after its fall":                    {fallen, []proof.FeedBody{batch}, "", "1 entries"},
+		"made after, its name is not at hand":    {after, []proof.ServedBody{closed}, "", "of 1 subjects in them"},
+		"made after, a batch of another place":   {after, []proof.ServedBody{lie}, "mismatch", ""},
+		"made after its fall":                    {fallen, []proof.ServedBody{batch}, "", "1 entries"},
 		"made after people raised it":            {raised, nil, "bad-ruling", "raised to protected"},
-		"made after its fall, and raised again ": {raised, []proof.FeedBody{batch}, "bad-ruling", "raised to protected"},
+		"made after its fall, and raised again ": {raised, []proof.ServedBody{batch}, "bad-ruling", "raised to protected"},
 	} {
 		served := w.Served()
 		served.Tiers = c.tiers

@@ -11,8 +11,8 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
-	"countersign.dev/ledger/proof"
 	"countersign.dev/link"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/plaza"
 	"countersign.dev/test/testenv"
 )
@@ -29,7 +29,7 @@ type town struct {
 // remote makes the link's client a kernel.Executor.
 type remote struct{ *link.ExecutorClient }
 
-func (r remote) Status(ctx context.Context) (proof.ExecutorStatus, error) { return r.Ask(ctx) }
+func (r remote) Status(ctx context.Context) (linkv1.ExecutorStatus, error) { return r.Ask(ctx) }
 
 // accounts is how many accounts plaza has; acts take turns among them.
 const accounts = 64

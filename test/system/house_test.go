@@ -10,7 +10,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
-	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
@@ -186,8 +186,8 @@ func (h *house) trace(p *process) []string {
 	return steps
 }
 
-func (h *house) status() (s proof.ExecutorStatus) {
+func (h *house) status() (s linkv1.ExecutorStatus) {
 	h.t.Helper()
-	h.must("status", func() (err error) { s, err = ask[proof.ExecutorStatus](h.executor, "/status", struct{}{}); return err })
+	h.must("status", func() (err error) { s, err = ask[linkv1.ExecutorStatus](h.executor, "/status", struct{}{}); return err })
 	return s
 }

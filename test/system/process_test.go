@@ -27,6 +27,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/link"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/platform/bluesky"
 	"countersign.dev/platform/plaza"
@@ -471,7 +472,7 @@ func watchedOn(ctx context.Context, w *desktest.World) (all []sighting, err erro
 // remoteExecutor is the executor in its process, as the desk uses it.
 type remoteExecutor struct{ *link.ExecutorClient }
 
-func (r remoteExecutor) Status(ctx context.Context) (proof.ExecutorStatus, error) { return r.Ask(ctx) }
+func (r remoteExecutor) Status(ctx context.Context) (linkv1.ExecutorStatus, error) { return r.Ask(ctx) }
 
 // TestExecutorProcess is the executor's process. As a test of its own it does nothing.
 func TestExecutorProcess(t *testing.T) {
@@ -512,6 +513,6 @@ func TestExecutorProcess(t *testing.T) {
 	}()
 	serve(t, p.socket("executor"), link.Executor(e, "token of the executor", "token of those on call"))
 	runProcess(t, p, "executor", k, map[string]http.HandlerFunc{
-		"/status": handler(func(context.Context, struct{}) (proof.ExecutorStatus, error) { return e.Status(), nil }),
+		"/status": handler(func(context.Context, struct{}) (linkv1.ExecutorStatus, error) { return e.Status(), nil }),
 	})
 }

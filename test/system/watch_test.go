@@ -20,6 +20,7 @@ import (
 	"countersign.dev/executor"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/platform/bluesky"
 	connector "countersign.dev/platform/plaza"
@@ -103,14 +104,14 @@ func (s *stage) changed(by workforce.WorkerID, c actions.Change, countersigners 
 }
 
 // watch is how the executor says that its watch is.
-func (s *stage) watch() proof.WatchStatus {
+func (s *stage) watch() linkv1.WatchStatus {
 	s.t.Helper()
 	for _, w := range s.house.status().Watches {
 		if w.Platform == s.name {
 			return w
 		}
 	}
-	return proof.WatchStatus{}
+	return linkv1.WatchStatus{}
 }
 
 // told returns what the watch has entered, of one kind.
@@ -661,7 +662,7 @@ func TestWatchOnPDS(t *testing.T) {
 		e := s.direct()
 		defer e.Close()
 		for _, name := range names {
-			var r proof.Reading
+			var r linkv1.Reading
 			s.must("the executor's word", func() (err error) {
 				r, err = e.Vouch(t.Context(), platform.Subject{Platform: "bluesky", ID: s.accounts[name]})
 				return err

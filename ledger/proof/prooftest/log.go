@@ -14,6 +14,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
 )
 
 // memory is a ledger in memory. The World's lock guards it.
@@ -123,13 +124,13 @@ func (w *World) Head() ledger.Head {
 }
 
 // Feed returns the ledger from an index on, as followers get it.
-func (w *World) Feed(from int64) proof.Feed {
+func (w *World) Feed(from int64) linkv1.Feed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f := proof.Feed{From: from, Checkpoint: string(w.log.head.Checkpoint)}
+	f := linkv1.Feed{From: from, Checkpoint: string(w.log.head.Checkpoint)}
 	for _, e := range w.log.entries[min(from, w.log.head.Size):] {
 		f.Leaves = append(f.Leaves, string(e.Leaf.Bytes()))
-		b := proof.FeedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt}
+		b := proof.ServedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt}
 		if e.Body.Kind == proof.KindTiers {
 			b.Sealed = e.Openings
 		}
@@ -243,11 +244,11 @@ func (w *World) Served() proof.Served {
 			page, err := tiles.Read(context.Background(), path)
 			return page.Data, err
 		},
-		Bodies: func(from int64) ([]proof.FeedBody, error) {
-			var all []proof.FeedBody
+		Bodies: func(from int64) ([]proof.ServedBody, error) {
+			var all []proof.ServedBody
 			for _, e := range frozen.entries[min(from, head.Size):] {
 				if e.Leaf.Class == ledger.Governance {
-					all = append(all, proof.FeedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt})
+					all = append(all, proof.ServedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt})
 				}
 			}
 			return all, nil
