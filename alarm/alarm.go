@@ -28,31 +28,31 @@ import (
 	"countersign.dev/fault"
 )
 
-// bodyLimit is what the specification advises receivers to expect.
+// bodyLimit is the size that the specification advises receivers to expect.
 const bodyLimit = 20_000
 
-// Type says what happened, and so which members Message.Data has.
+// Type says what happened, and so decides which members Message.Data has.
 type Type string
 
-// What is alarmed.
+// The types of alarms.
 const (
 	Breach          Type = "breach"           // a change that no warrant explains
-	BreachOver      Type = "breach.over"      // what a breach left is gone, and no standing order did it
+	BreachOver      Type = "breach.over"      // the measure of a breach is gone, and no standing order lifted it
 	StreamSilent    Type = "stream.silent"    // the watch no longer sees
 	StreamGap       Type = "stream.gap"       // the watch missed something that it cannot fetch
 	Duel            Type = "duel"             // somebody undoes what the executor restores
-	BudgetSpent     Type = "budget.spent"     // a standing order has used what it may
-	CredentialCut   Type = "credential.cut"   // one that did it again and again was cut off
-	CredentialStays Type = "credential.stays" // it is not cut off, and somebody has to do it
+	BudgetSpent     Type = "budget.spent"     // a standing order's number is used up
+	CredentialCut   Type = "credential.cut"   // a credential that caused breaches again and again was cut off
+	CredentialStays Type = "credential.stays" // such a credential is not cut off, and a person has to do it
 	ExposureLowered Type = "exposure.lowered" // fewer people than before could do harm together
 	CoverageShort   Type = "coverage.short"   // too few people could countersign
 	StreamBack      Type = "stream.back"      // the watch sees again
 	Observed        Type = "observed"         // would have been a breach, on a tier that is only observed
-	Deactivated     Type = "deactivated"      // a subject that matters was switched off, by its owner or nobody knows by whom
+	Deactivated     Type = "deactivated"      // a subject that matters was deactivated, by its owner or by an unknown person
 	LiftFailed      Type = "lift.failed"      // a timed measure is over and was not lifted
-	RestoreFailed   Type = "restore.failed"   // what a breach left could not be lifted
+	RestoreFailed   Type = "restore.failed"   // the measure of a breach could not be lifted
 	NotEntered      Type = "taken.refused"    // the executor took a freeze, an end or a revocation that the desk cannot enter
-	// Of the next four an alarm of severity info says that it is over.
+	// For each of the next four, an alarm of severity info says that it is over.
 	ExecutorAway      Type = "executor.away"      // the executor does not answer the desk
 	ExecutorStopped   Type = "executor.stopped"   // the executor refuses burdening acts
 	ClocksDiffer      Type = "clocks.differ"      // desk and executor are more than a minute apart
@@ -65,13 +65,13 @@ const (
 	Thawed            Type = "thawed"             // several people thawed them
 	IncidentOpened    Type = "incident.opened"    // somebody contests an act
 	IncidentClosed    Type = "incident.closed"    // its review was countersigned
-	Recovery          Type = "recovery"           // those who are left of the officers ask for what takes more of them
+	Recovery          Type = "recovery"           // the remaining officers ask for a change that normally takes more of them
 	Indispensable     Type = "indispensable"      // the desk could not go on without somebody
 	AddressOff        Type = "address.off"        // an address for alarms gets none any more; severity info: all get them again
-	Flood             Type = "flood"              // so many of one kind that they are not sent one by one; for whoever wants that kind
+	Flood             Type = "flood"              // so many alarms of one kind that they are not sent one by one; sent to addresses that want that kind
 )
 
-// Types lists what is alarmed.
+// Types lists the types of alarms.
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
@@ -80,20 +80,20 @@ func Types() []Type {
 
 var (
 	typeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$`)
-	// A full stop in an identifier would let one message be read as another,
-	// since it is what divides the parts that are signed.
+	// A full stop divides the parts that are signed: in an identifier it would let one
+	// message be read as another.
 	idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 )
 
-// Message is one alarm. Its ID stays the same in every attempt and for every
-// address; it is what a receiver knows repeats by.
+// Message is one alarm. Its ID stays the same in every attempt and for every address; a
+// receiver recognises repeats by it.
 type Message struct {
 	ID   string
 	Type Type
 	Time canonical.Time // when it happened, not when it is sent
 	Data canonical.Raw  // a canonical JSON object
-	// Source names who sends it, a URI reference such as a ledger's origin. With it
-	// the body is a CloudEvent 1.0 as well as what Standard Webhooks advises.
+	// Source names the sender, a URI reference such as a ledger's origin. With it the body
+	// is both a CloudEvent 1.0 and the form that Standard Webhooks advises.
 	Source string
 }
 
@@ -121,7 +121,7 @@ func (m Message) media() string {
 	return "application/json"
 }
 
-// Body is what is sent and signed, in canonical form.
+// Body returns the document that is sent and signed, in canonical form.
 func (m Message) Body() ([]byte, error) {
 	switch {
 	case !idForm.MatchString(m.ID):

@@ -10,17 +10,17 @@ import (
 	"countersign.dev/fault"
 )
 
-// Private is what an address of somebody who hosts everything himself opens:
-// named prefixes, and within them only. The zero value opens nothing.
+// Private opens private addresses for people who host everything themselves: only the
+// named prefixes. The zero value opens nothing.
 type Private struct {
 	Prefixes []netip.Prefix
 	Ports    []uint16 // beside 443
 	Plain    bool     // http is allowed as well
 }
 
-// never is what no Private opens, however wide its prefixes: the services from
-// which a machine in a cloud learns its credentials. Not all of them have
-// addresses that look private.
+// never lists addresses that no Private opens, however wide its prefixes: the services
+// from which a machine in a cloud learns its credentials. Some of them do not look like
+// private addresses.
 var never = []netip.Addr{
 	netip.MustParseAddr("169.254.169.254"), // most clouds
 	netip.MustParseAddr("169.254.170.2"),   // containers at AWS
@@ -35,11 +35,11 @@ var never = []netip.Addr{
 
 var public = ssrf.New(ssrf.WithPorts(443), ssrf.WithNetworks("tcp4", "tcp6"))
 
-// Control returns a net.Dialer's Control. It is called with the address that
-// the socket is about to connect to, for each address of a name and at each
-// connection, so that a name that resolves to something else the second time
-// gains nothing. With plain it lets through what is in the prefixes alone:
-// nothing goes over the Internet unencrypted.
+// Control returns a net.Dialer's Control. The dialer calls it with the address to which
+// the socket is about to connect, for each address of a name and at each connection, so
+// that a name that resolves to something else the second time gains nothing. With plain,
+// only addresses in the prefixes are allowed: nothing is sent over the Internet
+// unencrypted.
 func (p Private) Control(plain bool) func(network, address string, _ syscall.RawConn) error {
 	return func(network, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
@@ -57,8 +57,8 @@ func (p Private) check(to netip.AddrPort, plain bool) error {
 		return forbidden()
 	}
 	if p.names(ip) {
-		// Whoever opens the prefix of a NAT64 gateway has not opened what lies
-		// behind it.
+		// A person who opens the prefix of a NAT64 gateway has not opened the networks behind
+		// it.
 		if hides && !p.names(hidden) {
 			if err := public.SafeAddr(hidden); err != nil {
 				return forbidden().Because(err)
@@ -78,8 +78,8 @@ func (p Private) check(to netip.AddrPort, plain bool) error {
 	return nil
 }
 
-// names reports whether ip is in a prefix. To nobody named, to many, and an
-// address with a zone are in none.
+// names reports whether ip is in a prefix. The unspecified address, multicast addresses
+// and addresses with a zone are in none.
 func (p Private) names(ip netip.Addr) bool {
 	return !ip.IsUnspecified() && !ip.IsMulticast() && ip != netip.AddrFrom4([4]byte{255, 255, 255, 255}) &&
 		slices.ContainsFunc(p.Prefixes, func(x netip.Prefix) bool { return x.Contains(ip) })
@@ -116,8 +116,8 @@ func embedded(ip netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// forbidden does not say which address a name has inside: the answer would map
-// the network for whoever asks.
+// forbidden does not say which internal address a name has: the answer would map the
+// network for the asking person.
 func forbidden() *fault.Error {
 	return fault.New(fault.Forbidden, "alarm-address", "Alarms go to public addresses on port 443; name the prefix and port if this address is private on purpose.")
 }

@@ -52,8 +52,8 @@ func Sign(id string, at time.Time, body []byte, keys ...Key) (http.Header, error
 	return h, nil
 }
 
-// ParseHeader reads the three fields. Signatures of versions that it does not
-// know are passed over, as the specification wants.
+// ParseHeader reads the three fields. It skips signatures of unknown versions, as the
+// specification demands.
 func ParseHeader(h http.Header) (Header, error) {
 	bad := func(text string) (Header, error) {
 		return Header{}, fault.New(fault.Unauthenticated, "bad-webhook-header", "%s", text)
@@ -64,8 +64,8 @@ func ParseHeader(h http.Header) (Header, error) {
 		}
 	}
 	id, stamp, list := h.Get(idName), h.Get(timestampName), h.Get(signatureName)
-	// Others' identifiers may have a form that we would not make, but none in
-	// which the parts that are signed could be divided otherwise.
+	// Identifiers of other senders may have forms that we would not make. Forms that allow
+	// another division of the signed parts are refused.
 	if id == "" || len(id) > 256 || strings.ContainsAny(id, ". \t\r\n") {
 		return bad("webhook-id is empty, too long or holds a full stop or white space.")
 	}
@@ -89,9 +89,9 @@ func ParseHeader(h http.Header) (Header, error) {
 	return parsed, nil
 }
 
-// Verify is the receiver's end: it reports whether one of the keys signed body
-// under this header at a time within tolerance of now. What it cannot know is
-// whether the message came before: that is told by Header.ID.
+// Verify is for receivers: it reports whether one of the keys signed body under this
+// header at a time within tolerance of now. It cannot know whether the message came
+// before: compare Header.ID.
 func Verify(h http.Header, body []byte, now time.Time, tolerance time.Duration, keys ...Key) (Header, error) {
 	parsed, err := ParseHeader(h)
 	if err != nil {

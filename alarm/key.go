@@ -22,14 +22,13 @@ const (
 	publicPrefix = "whpk_"  // Ed25519, known to the receiver; verifies v1a
 )
 
-// base64 has one spelling of each key and signature here.
+// encoding accepts one spelling only, so that each key and signature has one.
 var encoding = base64.StdEncoding.Strict()
 
-// Key signs or verifies. However it is printed, it shows only of what kind it
-// is.
+// Key signs or verifies. When it is printed, in any form, it shows only its kind.
 type Key struct {
-	// A function, since fmt prints what a pointer leads to when a struct holds
-	// the Key in a field of its own, where Format is not called.
+	// It is a function since, when a struct holds the Key in an unexported field, fmt does
+	// not call Format and prints what pointers lead to.
 	reveal func() material
 }
 
@@ -73,7 +72,7 @@ func ParseKey(text string) (Key, error) {
 		}
 		m.secret = ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])
 		m.public = m.secret.Public().(ed25519.PublicKey)
-		// Signing under another's public half would give the secret away.
+		// To sign with another key's public half would reveal the secret.
 		if len(raw) == ed25519.PrivateKeySize && !m.public.Equal(ed25519.PublicKey(raw[ed25519.SeedSize:])) {
 			return bad("The halves of this %s key do not belong together.", prefix)
 		}
@@ -81,7 +80,7 @@ func ParseKey(text string) (Key, error) {
 	return Key{func() material { return m }}, nil
 }
 
-// GenerateSigning makes an Ed25519 key: the text to keep and the text to give
+// GenerateSigning makes an Ed25519 key. It returns the text to keep and the text to give
 // to the receiver.
 func GenerateSigning(random io.Reader) (secret, public string, err error) {
 	seed := make([]byte, ed25519.SeedSize)
@@ -92,7 +91,7 @@ func GenerateSigning(random io.Reader) (secret, public string, err error) {
 	return secretPrefix + encoding.EncodeToString(k), publicPrefix + encoding.EncodeToString(k.Public().(ed25519.PublicKey)), nil
 }
 
-// GenerateShared makes a key for receivers that know v1 only.
+// GenerateShared makes a key for receivers that know only v1.
 func GenerateShared(random io.Reader) (string, error) {
 	raw := make([]byte, 32)
 	if _, err := io.ReadFull(random, raw); err != nil {
@@ -101,10 +100,10 @@ func GenerateShared(random io.Reader) (string, error) {
 	return sharedPrefix + encoding.EncodeToString(raw), nil
 }
 
-// Format prints the kind of key, whatever the verb.
+// Format prints the kind of key for every verb.
 func (k Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.kind()+"…") }
 
-// MarshalText writes the kind of key, so that no log and no JSON holds more.
+// MarshalText writes the kind of key, so that logs and JSON hold no more.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.kind() + "…"), nil }
 
 func (k Key) kind() string {
@@ -133,8 +132,8 @@ func (k Key) sign(id string, at time.Time, body []byte) (string, error) {
 	return w.Sign(id, at, body)
 }
 
-// verifies reports whether s is the key's signature. A key answers only to its
-// own version, so that nobody can take a public key for a shared one.
+// verifies reports whether s is the key's signature. A key verifies only signatures of
+// its own version, so that nobody can use a public key as a shared one.
 func (k Key) verifies(s signature, content []byte) bool {
 	if k.reveal == nil {
 		return false
@@ -148,7 +147,7 @@ func (k Key) verifies(s signature, content []byte) bool {
 	return s.version == "v1a" && ed25519.Verify(m.public, content, s.value)
 }
 
-// signed is what a signature covers.
+// signed returns the bytes that a signature covers.
 func signed(id string, unix int64, body []byte) []byte {
 	return append([]byte(id+"."+strconv.FormatInt(unix, 10)+"."), body...)
 }

@@ -21,10 +21,10 @@ const (
 	answerLimit    = 64 << 10         // bytes of an answer, and of its header
 	defaultTimeout = 20 * time.Second // the specification advises 15 to 30
 	defaultConnect = 5 * time.Second
-	longestWait    = 24 * time.Hour // whatever a receiver asks for
+	longestWait    = 24 * time.Hour // the most that a receiver may ask for
 )
 
-// Endpoint is where a person wants alarms sent.
+// Endpoint is an address to which a person wants alarms sent.
 type Endpoint struct {
 	URL          string // https; its path and query may be secret
 	Keys         []Key  // each signs; two or more while a key changes
@@ -41,14 +41,14 @@ type Sender struct {
 	Roots    *x509.CertPool // nil means the machine's
 }
 
-// Outcome is how an attempt ended.
+// Outcome is the outcome of an attempt.
 type Outcome int
 
 // The outcomes. The zero value loses nothing.
 const (
 	Retry     Outcome = iota // it may have arrived; try again by Wait
-	Delivered                // the receiver said 2xx
-	Gone                     // the receiver said 410: send nothing more to this address
+	Delivered                // the receiver answered 2xx
+	Gone                     // the receiver answered 410: send nothing more to this address
 	Refused                  // nothing was sent, and nothing will be until somebody changes the address or the message
 )
 
@@ -67,8 +67,8 @@ func (o Outcome) String() string {
 // Undelivered is Send's error. It wraps a fault.
 type Undelivered struct {
 	Outcome Outcome
-	Status  int           // what the receiver said; 0 without an answer
-	After   time.Duration // what the receiver asked to wait, at most a day
+	Status  int           // the status of the answer; 0 without an answer
+	After   time.Duration // the wait that the receiver asks for, at most a day
 	reason  error
 }
 
@@ -82,7 +82,7 @@ func (u *Undelivered) Error() string {
 // Unwrap returns the fault.
 func (u *Undelivered) Unwrap() error { return u.reason }
 
-// OutcomeOf tells what an error of Send means.
+// OutcomeOf returns the outcome that an error of Send means.
 func OutcomeOf(err error) Outcome {
 	var u *Undelivered
 	switch {
@@ -129,15 +129,15 @@ func (s Sender) Send(ctx context.Context, to Endpoint, m Message) error {
 		return unanswered(target.Hostname(), err)
 	}
 	defer answer.Body.Close()
-	// What it says is nobody's business: an answer that was shown would make
-	// the sender a reader of other networks. It is taken off the wire so that
-	// a receiver that is still writing is not cut off.
+	// The content of the answer is never shown: otherwise the sender would read other
+	// networks for its user. It is read all the same, so that a receiver that is still
+	// writing is not cut off.
 	_, _ = io.CopyN(io.Discard, answer.Body, answerLimit)
 	return answered(target.Hostname(), answer, now())
 }
 
-// client serves one attempt: a connection that was opened under one address's
-// permissions must not be there for another's.
+// client makes a client for one attempt: a connection that was opened with one address's
+// permissions must not serve another address.
 func (s Sender) client(open Private, plain bool) *http.Client {
 	dialer := &net.Dialer{Timeout: or(s.Connect, defaultConnect), Resolver: s.Resolver, Control: open.Control(plain)}
 	return &http.Client{
@@ -170,7 +170,7 @@ func badURL() error {
 }
 
 func unanswered(host string, err error) error {
-	// What net/http adds is the URL.
+	// net/http's error adds the URL.
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -197,7 +197,7 @@ func answered(host string, a *http.Response, now time.Time) error {
 	}
 }
 
-// retryAfter reads seconds or a date; what is neither asks for nothing.
+// retryAfter reads seconds or a date; any other text asks for no wait.
 func retryAfter(text string, now time.Time) time.Duration {
 	wait := time.Duration(0)
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {

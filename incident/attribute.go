@@ -14,9 +14,9 @@ import (
 	"countersign.dev/wording"
 )
 
-// attribute works out from the entries who is answerable. What only the desk can
-// know (the session, the holders) is taken from what it said; of the rest it must
-// have said the same who and the same key.
+// attribute finds out from the entries who is answerable. Facts that only the desk can
+// know (the session, the holders) are taken from said, the desk's attribution; in all
+// others said must name the same person and the same key.
 func (h *held) attribute(i Incident, said Attribution) (Attribution, error) {
 	a, err := h.answerable(i)
 	if err != nil {
@@ -32,7 +32,7 @@ func (h *held) attribute(i Incident, said Attribution) (Attribution, error) {
 	return a, nil
 }
 
-// answerable works out what the entries prove.
+// answerable returns the attribution that the entries prove.
 func (h *held) answerable(i Incident) (Attribution, error) {
 	if i.Cause == Breach {
 		return h.around(i)
@@ -93,9 +93,9 @@ func (h *held) around(i Incident) (Attribution, error) {
 	return a, nil
 }
 
-// credentialAt is the newest entry about a breach that commits to what the
-// platform calls the credential, since what was told last is what it says; -1 if
-// none does.
+// credentialAt returns the newest entry about a breach that commits to the platform's
+// name of the credential, since the report quotes the name that was told last; -1 if no
+// entry does.
 func (h *held) credentialAt(breach string) int64 {
 	index := int64(-1)
 	for _, e := range h.entries {
@@ -147,7 +147,7 @@ func (h *held) incident(r Report) error {
 	return h.review(i)
 }
 
-// agreed compares what the desk entered of the incident with the report.
+// agreed compares the desk's entries about the incident with the report.
 func (h *held) agreed(i Incident, e Entry) error {
 	if e.Body.Class != ledger.Desk {
 		return nil
@@ -187,7 +187,7 @@ func (h *held) agreed(i Incident, e Entry) error {
 	return nil
 }
 
-// subject checks a subject that is named against what the entries seal.
+// subject compares a subject that is named with the sealed name in the entries.
 func (h *held) subject(i Incident) error {
 	for _, e := range h.entries {
 		if about := e.request(); about != cmp.Or(i.Breach, i.Request) {
@@ -227,8 +227,8 @@ func (h *held) review(i Incident) error {
 	return nil
 }
 
-// rulings checks that what a policy set is said to have ruled is said of one
-// that the chain had in force.
+// rulings checks that every ruling in the report is of a policy set that the chain had in
+// force.
 func (h *held) rulings(r Report) error {
 	then := h.state.Policy.Digest()
 	if x := h.breaches[r.Incident.Breach]; x != nil {

@@ -18,24 +18,24 @@ import (
 // BundleVersion is the only version of a bundle.
 const BundleVersion = "countersign/incident-bundle/v1"
 
-// Bounds of what is read. Nothing in a bundle is compressed, so that it takes no
-// more than it is long.
+// Bounds of a bundle that is read. Nothing in a bundle is compressed, so that it takes no
+// more room than its length.
 const (
 	MaxBundle  = 32 << 20 // bytes; no more than package client reads
 	MaxEntries = 200_000
-	// MaxWarrants bounds how many states of the chain are kept at once.
+	// MaxWarrants bounds the states of the chain that are kept at once.
 	MaxWarrants = 100
 )
 
-// Bundle is an incident's report with all that it rests on. The document is
-// canonical JSON; see doc/incident-bundle.md.
+// Bundle is an incident's report with all evidence for it. The document is canonical
+// JSON; see doc/incident-bundle.md.
 type Bundle struct {
 	Content Content `json:"content"`
 	Ledger  Anchor  `json:"ledger"`
 	V       string  `json:"v"`
 }
 
-// Content is what a bundle says. The digest of its canonical form stands in the
+// Content is the report and the evidence. The digest of its canonical form stands in the
 // seal, an entry of kind export.
 type Content struct {
 	// Entries are the whole governance chain up to the seal, the executor's
@@ -51,7 +51,7 @@ type Content struct {
 	Warrants []canonical.Raw `json:"warrants"`
 }
 
-// Opened is a ledger entry with what opens its leaf.
+// Opened is a ledger entry with the salt that opens its leaf.
 type Opened struct {
 	Body  canonical.Raw   `json:"body"`
 	Index int64           `json:"index"`
@@ -64,7 +64,7 @@ type FieldOf struct {
 	Opening ledger.Opening `json:"opening"`
 }
 
-// Anchor is what proves a bundle's entries, under one signed checkpoint.
+// Anchor proves a bundle's entries, under one signed checkpoint.
 type Anchor struct {
 	Checkpoint string             `json:"checkpoint"`
 	Proofs     []ledger.Inclusion `json:"proofs"` // of the entries, in their order
@@ -78,11 +78,11 @@ type Seal struct {
 	Salt  canonical.Bytes  `json:"salt"`
 }
 
-// Gathered is all that a desk gathers to make a bundle of.
+// Gathered is everything that a desk gathers for a bundle.
 type Gathered struct {
 	Report Report
-	// Entries are the whole governance chain and everything that the ledger holds
-	// of the incident, each once, in any order.
+	// Entries are the whole governance chain and all entries about the incident, each once,
+	// in any order.
 	Entries []Opened
 	// Openings and Warrants are used only if Personal.
 	Openings []FieldOf
@@ -90,10 +90,10 @@ type Gathered struct {
 	Personal bool
 }
 
-// Prepare makes the content of a bundle. The lines of the report's timeline that
-// are known from the ledger are told anew from the entries, and the attribution
-// is worked out from them: a report that says otherwise is refused with a fault
-// of type "report-unsupported". root is the hash of entry 0.
+// Prepare makes the content of a bundle. It writes the lines of the report's timeline
+// that are known from the ledger anew from the entries, and finds the attribution in
+// them. A report that contradicts the entries is refused with a fault of type
+// "report-unsupported". root is the hash of entry 0.
 func Prepare(g Gathered, root canonical.Digest) (Content, error) {
 	c := Content{Entries: slices.Clone(g.Entries), Openings: []FieldOf{}, Warrants: []canonical.Raw{}, Personal: g.Personal}
 	slices.SortFunc(c.Entries, func(a, b Opened) int { return cmp.Compare(a.Index, b.Index) })
@@ -157,7 +157,7 @@ func (c Content) Indexes() []int64 {
 	return all
 }
 
-// Complete joins the content and what proves it to a bundle.
+// Complete joins the content and its proofs to a bundle.
 func Complete(c Content, a Anchor) ([]byte, error) {
 	raw, err := canonical.Marshal(Bundle{Content: c, Ledger: a, V: BundleVersion})
 	if err == nil && len(raw) > MaxBundle {
@@ -186,10 +186,10 @@ func Parse(raw []byte) (Bundle, error) {
 	return b, canonical.Exact(raw, b)
 }
 
-// Told is the report that a bundle holds, unverified.
+// Told returns the report in a bundle, unverified.
 func (b Bundle) Told() Report { return b.Content.Report.report() }
 
-// reportDoc is a Report as a bundle writes it.
+// reportDoc is a Report in the form of a bundle.
 type reportDoc struct {
 	At          canonical.Time `json:"at"`
 	Attribution Attribution    `json:"attribution"`
@@ -254,12 +254,12 @@ func bad(typ, format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, typ, format, args...)
 }
 
-// at says at which entry something went wrong.
+// at adds to an error the entry at which it arose.
 func at(index int64, err error) error {
 	return within(fmt.Sprintf("Entry %d of the ledger", index), err)
 }
 
-// within says where something went wrong, in the text that is shown.
+// within adds to an error, in the text that is shown, the place at which it arose.
 func within(place string, err error) error {
 	if f := fault.As(err); f != nil {
 		return fault.New(f.Kind, f.Type, "%s: %s", place, f.Text).Because(err)

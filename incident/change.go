@@ -10,7 +10,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Limits of what people write.
+// Limits of texts that people write.
 const (
 	MaxTitle    = 200    // bytes
 	MaxTask     = 2_000  // bytes of a task, and of its result
@@ -38,7 +38,7 @@ func (i Incident) open() error {
 	return nil
 }
 
-// Joined notes that another breach of the same subject is of this incident.
+// Joined notes that another breach of the same subject belongs to this incident.
 func (i Incident) Joined() (Incident, error) {
 	if err := i.open(); err != nil {
 		return i, err
@@ -46,8 +46,8 @@ func (i Incident) Joined() (Incident, error) {
 	return i.touch(), nil
 }
 
-// Assign adds a task. Whether its owner is independent of those involved is
-// for the caller to know.
+// Assign adds a task. The caller has to know whether its owner is independent of the
+// people involved.
 func (i Incident) Assign(text string, owner workforce.WorkerID) (Incident, error) {
 	if err := i.open(); err != nil {
 		return i, err
@@ -63,7 +63,7 @@ func (i Incident) Assign(text string, owner workforce.WorkerID) (Incident, error
 	return i, nil
 }
 
-// Finish notes the result of a task, which its owner gives.
+// Finish notes the result of a task, which only its owner may report.
 func (i Incident) Finish(number int64, by workforce.WorkerID, result string, now canonical.Time) (Incident, error) {
 	if err := i.open(); err != nil {
 		return i, err
@@ -85,7 +85,7 @@ func (i Incident) Finish(number int64, by workforce.WorkerID, result string, now
 	return i, nil
 }
 
-// Proposable checks findings with which somebody wants to close the incident.
+// Proposable checks findings with which a person wants to close the incident.
 func (i Incident) Proposable(findings string) error {
 	if err := i.open(); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (i Incident) Close(review, findings string, now canonical.Time) (Incident, 
 	return i, nil
 }
 
-// FindingsDigest is what a review signs of the text of its findings.
+// FindingsDigest returns the digest of the findings that a review signs.
 func FindingsDigest(text string) canonical.Digest { return canonical.Sum([]byte(text)) }
 
 // Contest opens an incident on a request.

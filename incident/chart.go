@@ -58,7 +58,7 @@ const (
 
 var laneNames = [lanes]string{"Platform", "Watch", "Executor", "Desk, people"}
 
-// lanesOf says in which lane a step is drawn; of the others the source says it.
+// lanesOf names the lanes of steps whose lane does not follow from their source.
 var lanesOf = map[Step]lane{
 	StepChanged: lanePlatform, StepSeen: laneWatch, StepAttributed: laneWatch,
 	StepIntended: laneExecutor, StepExecuted: laneExecutor, StepRestoring: laneExecutor, StepRestored: laneExecutor, StepReversed: laneExecutor,
@@ -144,7 +144,7 @@ const (
 	mostInWide = 1 + (wideWidth-wideLeft-wideRight)/wideRoom // steps; more are drawn tall on any screen
 )
 
-// mostDrawn is how many steps a drawing has at most; the list has them all.
+// mostDrawn is the largest number of steps in a drawing; the list has them all.
 const mostDrawn = 60
 
 func px(f float64) string { return fmt.Sprintf("%.1f", f) }
@@ -253,11 +253,11 @@ func tall(r Report) *chart {
 	return c
 }
 
-// stretch is a time in which the subject was not as it should be. Its end is zero
-// if that was not known when the report was made.
+// stretch is a time in which the subject was not in its right state. Its end is zero if
+// it was not known when the report was made.
 type stretch struct{ from, to canonical.Time }
 
-// stretches finds them in a report: in a duel there is one for each round.
+// stretches finds these times in a report: in a duel there is one for each round.
 func stretches(r Report) []stretch {
 	if r.Down.IsZero() {
 		return nil
@@ -276,7 +276,7 @@ func stretches(r Report) []stretch {
 			}
 		}
 	}
-	// What the timeline does not tell of, the report may.
+	// An end that the timeline lacks may stand in the report.
 	if last := &all[len(all)-1]; last.to.IsZero() && !r.Up.Before(last.from.Time) {
 		last.to = r.Up
 	}
@@ -308,7 +308,7 @@ func dotClass(m Moment) string {
 	return class
 }
 
-// stepWords are what a step is called in a drawing.
+// stepWords name the steps in a drawing.
 var stepWords = map[Step]string{
 	StepAsked: "asked", StepSigned: "signed", StepDeclined: "declined", StepApproved: "approved", StepIntended: "set out", StepExecuted: "done",
 	StepChanged: "changed", StepSeen: "seen", StepRestoring: "restoring", StepRestored: "restored", StepReversed: "undone", StepOpened: "opened",

@@ -14,32 +14,32 @@ import (
 	"countersign.dev/workforce"
 )
 
-// held is what the entries of a bundle say, each checked by itself: the chain
-// folded, every signature by a key that the chain knew at that place. That the
-// ledger holds them is another matter.
+// held is the knowledge in a bundle's entries, each checked by itself: the chain is
+// folded, and every signature is by a key that the chain knew at that place. It does not
+// say that the ledger holds the entries.
 type held struct {
 	entries []Entry
 	leaves  []ledger.Leaf
 	told    []Moment // one for each entry that is about the incident, in their order
 	state   *proof.State
-	kept    map[int64]*proof.State // as they were before governance entries that are wanted, by number
+	kept    map[int64]*proof.State // states from before wanted governance entries, by number
 
 	requests map[string]*claim
 	breaches map[string]*breach
-	orders   map[string]proof.Order // all that were ever placed, by request
-	acts     []proof.Execution      // in which something was changed on the platform
+	orders   map[string]proof.Order // all orders that were ever placed, by request
+	acts     []proof.Execution      // records of acts that changed something on the platform
 	records  int
 	opened   map[int64]map[string]canonical.Raw // personal fields by entry
 	openings map[int64]map[string]ledger.Opening
 }
 
-// breach is the executor's record of one.
+// breach is the executor's record of a breach.
 type breach struct {
 	proof.Execution
 	policy canonical.Digest // in force at its place
 }
 
-// claim is what the ledger holds of one request.
+// claim is the ledger's knowledge about one request.
 type claim struct {
 	asked   *signed
 	signers map[workforce.WorkerID]*signed
@@ -48,20 +48,20 @@ type claim struct {
 	entered *proof.State   // the chain at the warrant's place; only if wanted
 	tier    actions.Tier
 	policy  canonical.Digest // in force when it was asked
-	tiers   string           // how far the tier of its warrant was compared; empty if it has none, or relieves
+	tiers   string           // how far the tier of its warrant was compared; empty if it has no warrant, or relieves
 }
 
-// signed is a statement with who made it, as the chain knew them then.
+// signed is a statement with its signer, as the chain knew them then.
 type signed struct {
 	actions.Signed
 	at     canonical.Time // of its entry
 	worker workforce.Worker
 }
 
-// fold opens entries, sorted by index, and folds the governance chain among them
-// from the entry 0 that root names. Each of the others is checked against the
-// chain as it was at its place. For the requests that are wanted the states are
-// kept by which their warrants are judged.
+// fold opens entries, sorted by index, and folds the governance chain among them from the
+// entry 0 that root names. It checks each other entry against the chain as it was at the
+// entry's place. For wanted requests it keeps the states by which their warrants are
+// judged.
 func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*held, error) {
 	h := &held{state: proof.NewState(root), kept: map[int64]*proof.State{}, requests: map[string]*claim{}, breaches: map[string]*breach{}, orders: map[string]proof.Order{},
 		opened: map[int64]map[string]canonical.Raw{}, openings: map[int64]map[string]ledger.Opening{}}
@@ -91,7 +91,7 @@ func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*hel
 				return nil, err
 			}
 			if wanted[r.Request] {
-				h.kept[r.GovernanceNumber] = nil // what the ruling saw, to be kept on the way
+				h.kept[r.GovernanceNumber] = nil // the state that the ruling saw, to be kept on the way
 			}
 		}
 	}
@@ -191,8 +191,8 @@ func (h *held) addDesk(e Entry, wanted map[string]bool) error {
 	return nil
 }
 
-// addStatement checks a person's statement: that it is of this desk, by a key of
-// theirs that was live, and signed with it. Whether it counted is a warrant's matter.
+// takeStatement checks a person's statement: it is for this desk, by a key of the person
+// that was live, and signed with it. Whether it counted is checked with its warrant.
 func (h *held) addStatement(e Entry, s actions.Signed) error {
 	st, state := s.Statement, h.state
 	key, ok := state.People.Key(st.Key)
@@ -208,7 +208,7 @@ func (h *held) addStatement(e Entry, s actions.Signed) error {
 		return err
 	}
 	if st.Verdict == actions.VerdictAct {
-		return nil // a deed, which is about no request
+		return nil // a deed is about no request
 	}
 	c := h.claim(st.Request)
 	who, _ := state.People.Worker(st.Signer)
@@ -239,7 +239,7 @@ func (h *held) ruled(number int64) *proof.State {
 	return h.kept[number]
 }
 
-// open checks openings against what their entries seal.
+// open checks openings against the commitments in their entries.
 func (h *held) open(openings []FieldOf) error {
 	for i, o := range openings {
 		if i > 0 && byPlace(openings[i-1], o) >= 0 {
@@ -280,14 +280,14 @@ func (h *held) text(index int64, name string) string {
 	return s
 }
 
-// unsupported is what a report is refused with that its entries do not bear out.
+// unsupported is the refusal of a report that its entries contradict.
 func unsupported(format string, args ...any) *fault.Error {
 	return bad("report-unsupported", format, args...)
 }
 
-// retell returns the report's timeline with the lines from the ledger told anew:
-// everything that the desk's entries and the executor's records tell, and of the
-// governance chain what the report mentions. The other lines stay as they are.
+// retell returns the report's timeline with the lines from the ledger written anew: all
+// lines of the desk's entries and the executor's records, and those of the governance
+// chain that the report mentions. The other lines stay unchanged.
 func (h *held) retell(r Report) ([]Moment, error) {
 	lines := []Moment{}
 	mentioned := map[int64]bool{}
@@ -311,9 +311,9 @@ func (h *held) retell(r Report) ([]Moment, error) {
 	return lines, nil
 }
 
-// timeline checks that the lines which claim the ledger are what it tells, each
-// once, that they leave nothing out that is about the incident, and that the
-// order is that of the times.
+// timeline checks that each line which claims the ledger is what an entry tells and comes
+// once, that no line about the incident is left out, and that the lines are in the order
+// of their times.
 func (h *held) timeline(lines []Moment) error {
 	told := map[int64]Moment{}
 	for _, m := range h.told {

@@ -1,9 +1,9 @@
-// Package incident knows what an incident is: a breach or a contested action,
-// with its timeline, who is answerable for it, what else they touched, who could
-// have done it, what a policy would have ruled, and its review.
+// Package incident has the incident: a breach or a contested action, with its timeline,
+// its attribution, the other acts of the people involved, the exposure of that time, the
+// rulings of other policies, and its review.
 //
-// It is pure. It trusts whoever gathered the facts, and says of each where it
-// comes from, so that a reader can tell what is proven from what is told.
+// It is pure. It trusts its callers for the facts, and names the source of each, so that
+// a reader can tell a proven fact from one that is only told.
 package incident
 
 import (
@@ -17,7 +17,7 @@ import (
 // Prefix begins every incident's identifier.
 const Prefix = "inc"
 
-// Cause is why an incident was opened.
+// Cause says why an incident was opened.
 type Cause string
 
 // The causes.
@@ -26,7 +26,7 @@ const (
 	Contested Cause = "contested" // somebody opened it on an action
 )
 
-// Status is where an incident stands.
+// Status is the stage of an incident.
 type Status string
 
 // The statuses. An incident is closed by a desk.review, countersigned.
@@ -35,10 +35,10 @@ const (
 	Closed Status = "closed"
 )
 
-// Incident is what the desk keeps of one.
+// Incident is the desk's record of an incident.
 type Incident struct {
 	ID      string
-	Version int64 // counts changes; a change names the one it saw
+	Version int64 // counts changes; a change names the version that it saw
 	Status  Status
 	Cause   Cause
 	Breach  string // identifier of the breach; empty if contested
@@ -46,18 +46,18 @@ type Incident struct {
 	Subject platform.Subject
 	Tier    actions.Tier
 	Opened  canonical.Time
-	By      workforce.WorkerID // who opened it; empty: the watch
+	By      workforce.WorkerID // the person who opened it; empty: the watch
 	Title   string             // one line, for a list
 	Tasks   []Task
-	// Review is the request that closed it; Findings are the text that it signs the
-	// digest of.
+	// Review is the request that closed it; Findings are the text whose digest the review
+	// signs.
 	Review   string
 	Findings string
 	Closed   canonical.Time
 }
 
-// Task is something to be done before an incident is closed, by somebody who is
-// independent of those involved.
+// Task is a piece of work to be done before an incident is closed, by a person who is
+// independent of the people involved.
 type Task struct {
 	Number int64
 	Text   string
@@ -66,18 +66,18 @@ type Task struct {
 	Result string
 }
 
-// Source says where a moment is known from.
+// Source names the source of a moment.
 type Source string
 
 // The sources, the strongest first.
 const (
 	FromLedger   Source = "ledger"   // an entry, which the log commits to
 	FromJournal  Source = "journal"  // the executor's signed record, not in the ledger yet
-	FromPlatform Source = "platform" // what the platform says of itself
+	FromPlatform Source = "platform" // the platform's own word
 	FromDesk     Source = "desk"     // the desk's rows
 )
 
-// Step is what happened at a moment.
+// Step says what happened at a moment.
 type Step string
 
 // The steps, in the order in which they usually come.
@@ -109,32 +109,32 @@ type Moment struct {
 	Text   string             `json:"text"` // for a person, without personal data
 	Source Source             `json:"source"`
 	Entry  int64              `json:"entry"` // index in the ledger; -1 if it is not there
-	// Request or breach that it is about.
+	// Request is the request or breach that the line is about.
 	Request string `json:"request"`
 }
 
-// Attribution says who is answerable, to the last word that is known and no
-// further.
+// Attribution says who is answerable, as far as that is known and no further.
 type Attribution struct {
 	// Around is true if no warrant explains the change: it came around the desk.
 	Around bool               `json:"around"`
-	Worker workforce.WorkerID `json:"worker"` // who asked; empty if Around
+	Worker workforce.WorkerID `json:"worker"` // the requester; empty if Around
 	Vendor workforce.VendorID `json:"vendor"`
 	Start  canonical.Time     `json:"start"` // of the engagement
 	Last   canonical.Time     `json:"last"`  // its last day and hour; zero: open-ended
 	Key    workforce.KeyID    `json:"key"`
-	// Session is the token with which it was handed in; the desk's word.
+	// Session is the token with which the request was handed in; the desk's word.
 	Session string   `json:"session"`
 	Signers []Signer `json:"signers"`
-	// Credential is what the platform says did it, where Around: "staff token
-	// night-shift"; empty if it does not tell. Holders are those who are declared
-	// to hold it, or any credential of the platform if it does not tell.
+	// Credential is the platform's name of the credential that made the change, if Around:
+	// "staff token night-shift"; empty if the platform does not name it. Holders are the
+	// declared holders of that credential, or of any credential of the platform if it is not
+	// named.
 	Credential string   `json:"credential"`
 	Holders    []string `json:"holders"`
-	Why        string   `json:"why"` // why this is so, or why no more is known
+	Why        string   `json:"why"` // the reason for this attribution, or why no more is known
 }
 
-// Signer is somebody who countersigned.
+// Signer is a person who countersigned.
 type Signer struct {
 	Worker workforce.WorkerID `json:"worker"`
 	Vendor workforce.VendorID `json:"vendor"`
@@ -142,8 +142,8 @@ type Signer struct {
 	At     canonical.Time     `json:"at"`
 }
 
-// Touched is another thing that somebody involved did lately, or that was done
-// around the desk with the same credential.
+// Touched is another recent act of a person involved, or a change that was made around
+// the desk with the same credential.
 type Touched struct {
 	Request string           `json:"request"` // or breach
 	Kind    actions.Kind     `json:"kind"`    // empty: around the desk
@@ -154,15 +154,15 @@ type Touched struct {
 	As      string           `json:"as"` // "requester" or "countersigner"; AsCredential
 }
 
-// What is touched around the desk has no request, and so none of its statuses.
+// Changes around the desk have no request, and so none of its statuses.
 const (
-	AsCredential = "credential" // the credential that is named for this incident did it
+	AsCredential = "credential" // made with the credential that is named for this incident
 
 	Restored    actions.Status = "restored"
 	NotRestored actions.Status = "not restored" // as far as is known
 )
 
-// What says what was done.
+// What names the act in words.
 func (t Touched) What() string {
 	if t.Kind == "" {
 		return "around the desk"
@@ -170,7 +170,7 @@ func (t Touched) What() string {
 	return string(t.Kind)
 }
 
-// Ruled is what a policy set says of the act.
+// Ruled is a policy set's ruling on the act.
 type Ruled struct {
 	Policy  canonical.Digest `json:"policy"`
 	Which   string           `json:"which"` // "then", "today" or "proposed"
@@ -179,20 +179,20 @@ type Ruled struct {
 	Reasons []policy.Reason  `json:"reasons"`
 }
 
-// Exposed is who could have done it at that instant.
+// Exposed says who could have done it at that instant.
 type Exposed struct {
 	At        canonical.Time `json:"at"`
 	Kind      actions.Kind   `json:"kind"`
 	Alone     int64          `json:"alone"`     // how many people could have done it alone
 	Collusion int64          `json:"collusion"` // the collusion number; 0: nobody together could
-	Way       string         `json:"way"`       // the way that takes fewest people
+	Way       string         `json:"way"`       // the way that takes the fewest people
 	Group     []string       `json:"group"`     // one smallest group, by kind of person
-	// Around are the declared holders of platform credentials, the executor's
-	// machine and the log key.
+	// Around are the declared holders of platform credentials, the executor's machine and
+	// the log key.
 	Around []string `json:"around"`
 }
 
-// Report is an incident with all that was gathered about it at an instant.
+// Report is an incident with all facts that were gathered about it at an instant.
 type Report struct {
 	Incident    Incident
 	At          canonical.Time
@@ -201,7 +201,7 @@ type Report struct {
 	Touched     []Touched
 	Rulings     []Ruled
 	Exposure    []Exposed
-	// Down and Up are when the subject went into the contested state and came out of
-	// it, as far as is known; zero: not known, or not yet.
+	// Down and Up are the instants at which the subject entered and left the contested
+	// state; zero: not known, or not yet.
 	Down, Up canonical.Time
 }

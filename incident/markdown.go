@@ -7,8 +7,8 @@ import (
 	"countersign.dev/prose"
 )
 
-// Markdown writes the report as text for a ticket or a wiki: the same as HTML
-// without the drawing. What it quotes is escaped, so that it cannot add markup.
+// Markdown writes the report as text for a ticket or a wiki, with the content of the HTML
+// page but without the drawing. Quoted text is escaped, so that it cannot add markup.
 func Markdown(r Report, o Options) []byte {
 	v := viewOf(r, o)
 	var b strings.Builder
@@ -119,7 +119,8 @@ func Markdown(r Report, o Options) []byte {
 	return []byte(b.String())
 }
 
-// md keeps a text from being read as markup, and on its line, and shows what it hides.
+// md escapes a text, so that it is not read as markup and stays on its line, and shows
+// its hidden characters.
 func md(s string) string {
 	s = strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(s)
 	var b strings.Builder

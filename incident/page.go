@@ -21,23 +21,23 @@ import (
 
 // Options say how a report is shown.
 type Options struct {
-	// Personal shows what names the subject and the credential; else the report is
+	// Personal shows the names of the subject and the credential; without it the report is
 	// redacted first.
 	Personal bool
-	// Names are those of people, beside their pseudonyms; shown only if Personal.
+	// Names are people's names, by pseudonym; shown only if Personal.
 	Names map[workforce.WorkerID]string
-	// Historical shows beside it how long the same took in November 2017.
+	// Historical shows, beside each figure, the time that the same took in November 2017.
 	Historical bool
-	// Verified is the bundle that the report was read from, if it was verified; the
-	// page says what was checked. Nil: the page says that nothing was.
+	// Verified is the bundle that the report was read from, if it was verified; the page
+	// says which checks were made. Nil: the page says that nothing was checked.
 	Verified *Verified
-	// Unrooted says that the hash of entry 0 was taken from the bundle itself, and
-	// compared with none that somebody trusts.
+	// Unrooted says that the hash of entry 0 was taken from the bundle itself, and was not
+	// compared with one that the reader trusts.
 	Unrooted bool
 }
 
-// How long it took in 2017 until the account was back, and until it was known
-// who had done it.
+// The times that it took in 2017 until the account was back, and until the person was
+// known.
 const (
 	DownIn2017       = 660 * time.Second
 	AttributedIn2017 = 2 * time.Hour
@@ -98,7 +98,7 @@ type view struct {
 	Sources  []pair
 }
 
-// figure is one number that matters, with what it was in 2017.
+// figure is one important number, with the value of 2017.
 type figure struct{ Value, What, Then string }
 
 type pair struct{ Name, Value string }
@@ -106,7 +106,7 @@ type pair struct{ Name, Value string }
 // told is a line of a timeline in words.
 type told struct {
 	Number int
-	Day    string // if it is not that of the line before
+	Day    string // empty if it is the day of the line before
 	At     canonical.Time
 	Since  string // time since the line before; empty for the first
 	Step   string
@@ -188,7 +188,7 @@ func viewOf(r Report, o Options) view {
 	return v
 }
 
-// prove says what was checked and how anybody can check it.
+// prove says which checks were made and how anybody can repeat them.
 func (v *view) prove(p *Verified, unrooted bool) {
 	if p == nil {
 		return
@@ -218,7 +218,7 @@ func warrantsWords(p *Verified) string {
 
 var sourceWords = map[Source]string{FromLedger: "ledger", FromJournal: "executor’s journal", FromPlatform: "platform", FromDesk: "desk"}
 
-// sources explains each source that a timeline has.
+// sources explains each source in a timeline.
 func sources(r Report) []pair {
 	all := []pair{
 		{"ledger", "An entry of the append-only log: what it says and its time can be checked by anybody who has the bundle, against the desk itself."},
@@ -231,7 +231,7 @@ func sources(r Report) []pair {
 	})
 }
 
-// title is what somebody called the incident, or what can be said without it.
+// title returns the title that a person gave the incident, or else a description of it.
 func title(i Incident) string {
 	what := wording.Article(string(i.Tier)) + " subject of " + i.Subject.Platform
 	switch {
@@ -308,7 +308,7 @@ func first(r Report, s Step) (Moment, bool) {
 	return r.Timeline[i], true
 }
 
-// figures are the numbers that matter first.
+// figures are the most important numbers.
 func figures(r Report, historical bool) []figure {
 	var all []figure
 	add := func(value, what, before string) {
@@ -338,7 +338,7 @@ func figures(r Report, historical bool) []figure {
 		if m, told := first(r, StepAttributed); told {
 			add(brief(m.At.Sub(r.Down.Time)), "until it was attributed", then(AttributedIn2017))
 		} else if ok && r.Attribution.Credential != "" {
-			// The platform told at once, in what the watch saw.
+			// The platform named the credential at once, in the first sighting.
 			add(brief(seen.At.Sub(r.Down.Time)), "until it was attributed", then(AttributedIn2017))
 		}
 	}
@@ -358,7 +358,7 @@ func figures(r Report, historical bool) []figure {
 
 func then(d time.Duration) string { return "2017: " + brief(d) }
 
-// rank orders collusion numbers: nobody together is the strongest.
+// rank orders collusion numbers. 0 means that no group can, and is the strongest.
 func rank(n int64) int64 {
 	if n == 0 {
 		return math.MaxInt64

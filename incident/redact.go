@@ -7,14 +7,14 @@ import (
 	"countersign.dev/platform"
 )
 
-// Withheld stands where a personal field is left out.
+// Withheld takes the place of a personal field.
 const Withheld = "[withheld]"
 
-// Redact returns the report without what the ledger seals: the names of the
-// subject and of the credential, and what people wrote (title, tasks, findings);
-// and without the names of those who are declared to hold a credential, of whom
-// only the number is kept. Names of these are taken out of the other texts too.
-// People of the desk are pseudonyms already.
+// Redact returns the report without the fields that the ledger seals: the names of the
+// subject and of the credential, and the texts that people wrote (title, tasks,
+// findings). It also leaves out the names of the declared holders of a credential, and
+// keeps only their number. It takes all these names out of the other texts too. Workers
+// are pseudonyms already.
 func Redact(r Report) Report {
 	s := r.Incident.Subject
 	secret := append([]string{r.Attribution.Credential}, r.Attribution.Holders...)
@@ -55,7 +55,7 @@ func mask(s *string) {
 	}
 }
 
-// masked keeps how many names there are.
+// masked keeps only the number of names.
 func masked(names []string) []string {
 	out := make([]string, len(names))
 	for i := range out {
@@ -64,13 +64,13 @@ func masked(names []string) []string {
 	return out
 }
 
-// hider returns what takes names out of a text.
+// hider returns a function that takes names out of a text.
 func hider(all []string) func(string) string {
 	var pairs []string
 	// Longer names first: a replacer takes the first that fits.
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	for _, name := range all {
-		// What is shorter would blot out parts of words.
+		// A shorter name would blot out parts of words.
 		if len(name) >= minHidden {
 			pairs = append(pairs, name, Withheld)
 		}
@@ -78,5 +78,5 @@ func hider(all []string) func(string) string {
 	return strings.NewReplacer(pairs...).Replace
 }
 
-// minHidden is the shortest name that is looked for in texts, in bytes.
+// minHidden is the length in bytes of the shortest name that is looked for in texts.
 const minHidden = 3

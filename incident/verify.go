@@ -15,7 +15,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Verified is what a bundle says that holds.
+// Verified is the verified content of a bundle.
 type Verified struct {
 	Report   Report
 	Bundle   Bundle
@@ -28,13 +28,13 @@ type Verified struct {
 	Warrants int
 	Seal     int64          // index of the entry that commits to the content
 	Sealed   canonical.Time // when the bundle was made
-	By       entry.Export   // who was given it
+	By       entry.Export   // the worker who exported it
 	Claims   []Claim
-	// Names of people, whose rows the bundle opens.
+	// Names are the names of people whose rows the bundle opens.
 	Names map[workforce.WorkerID]string
 }
 
-// Claim is something that the report says, and what it rests on.
+// Claim is one statement of the report, with its evidence.
 type Claim struct {
 	What   string `json:"what"`
 	Proven bool   `json:"proven"`
@@ -62,8 +62,8 @@ func Verify(raw []byte, t proof.Trust) (Verified, error) {
 	return b.verify(t)
 }
 
-// Root is the hash of the bundle's own entry 0. Whoever trusts it for no better
-// reason learns that the bundle agrees with itself, and not whose it is.
+// Root returns the hash of the bundle's own entry 0. A reader who has no better reason to
+// trust it learns that the bundle agrees with itself, and not whose bundle it is.
 func (b Bundle) Root() (canonical.Digest, error) {
 	if len(b.Content.Entries) == 0 {
 		return canonical.Digest{}, bad("bad-bundle", "The bundle has no entries.")
@@ -94,7 +94,7 @@ func (b Bundle) verify(t proof.Trust) (v Verified, err error) {
 	if err != nil {
 		return v, err
 	}
-	// The ledger comes first: what it does not hold is not looked into.
+	// The ledger comes first: entries that it does not hold are not looked at.
 	cp, err := b.included(t)
 	if err != nil {
 		return v, err
@@ -132,7 +132,7 @@ func (b Bundle) verify(t proof.Trust) (v Verified, err error) {
 	return v, nil
 }
 
-// report checks everything that the report says and the entries can bear out.
+// report checks every statement of the report that entries can prove.
 func (h *held) report(r Report) error {
 	if err := h.incident(r); err != nil {
 		return err
@@ -156,8 +156,9 @@ func (h *held) report(r Report) error {
 	return nil
 }
 
-// over refuses a report that a subject is down still, whose breach the entries tell to
-// be over. Of very many breaches a report holds the first ones, and nothing is said.
+// over refuses a report by which a subject is still down, if the entries say that its
+// breach is over. It makes no such check in a report with very many breaches, since that
+// holds only the first ones.
 func (h *held) over(r Report) error {
 	if r.Incident.Cause != Breach || !r.Up.IsZero() || len(h.breaches) >= fewBreaches {
 		return nil
@@ -201,7 +202,8 @@ func (b Bundle) logKey(t proof.Trust) (note.Verifier, error) {
 	return ledger.ParseVerifierKey(founded.Founding.LogKey)
 }
 
-// checkpoint opens the bundle's checkpoint under the log's key and the quorum's.
+// checkpoint opens the bundle's checkpoint, and checks the signatures of the log's key
+// and of the quorum.
 func (b Bundle) checkpoint(t proof.Trust) (ledger.Checkpoint, error) {
 	key, err := b.logKey(t)
 	if err != nil {
@@ -280,7 +282,7 @@ func (b Bundle) seal(cp ledger.Checkpoint) (ledger.Body, error) {
 	return body, nil
 }
 
-// requestsOf names the requests of warrants, which are sorted by them.
+// requestsOf names the requests of warrants, which are sorted by request.
 func requestsOf(warrants []canonical.Raw) (map[string]bool, error) {
 	all := map[string]bool{}
 	last := ""
@@ -323,8 +325,8 @@ func (h *held) warrants(warrants []canonical.Raw, t proof.Trust) error {
 	return nil
 }
 
-// batches are the entries of the bundle that say what rules once read of subjects, with
-// what opens them.
+// batches returns the bundle's entries about tiers to which rules once raised subjects,
+// with their openings.
 func (h *held) batches() (all []proof.Batch) {
 	for _, e := range h.entries {
 		if !e.tiers() {
@@ -339,8 +341,8 @@ func (h *held) batches() (all []proof.Batch) {
 	return all
 }
 
-// agrees compares the entries that a warrant carries with the bundle's at the
-// same places, since both are of one ledger.
+// agrees compares the entries that a warrant carries with the bundle's at the same
+// places, since both are of one ledger.
 func (h *held) agrees(w proof.Warrant, c *claim) error {
 	same := func(index int64, body ledger.Body, salt canonical.Bytes) error {
 		i, ok := h.find(index)
@@ -377,7 +379,7 @@ func (h *held) agrees(w proof.Warrant, c *claim) error {
 	return nil
 }
 
-// claims says of each part of a report what it rests on.
+// claims says for each part of a report which evidence it has.
 func (h *held) claims(r Report) []Claim {
 	var all []Claim
 	add := func(what string, proven bool, how string) { all = append(all, Claim{what, proven, how}) }
@@ -464,8 +466,8 @@ func (h *held) claimAnswerable(r Report, add func(string, bool, string)) {
 	}
 }
 
-// claimTiers says of each warrant how far the tier that it was ruled by was compared. A
-// desk may leave out what shows that it was a lower one.
+// claimTiers says for each warrant how far its tier was compared. A desk may leave out
+// the entries that show a higher tier.
 func (h *held) claimTiers(add func(string, bool, string)) {
 	told := 0
 	for _, e := range h.entries {
@@ -480,7 +482,7 @@ func (h *held) claimTiers(add func(string, bool, string)) {
 	}
 }
 
-// claimActs says of each act on the platform what authorised it.
+// claimActs says for each act on the platform what authorised it.
 func (h *held) claimActs(add func(string, bool, string)) {
 	for _, x := range h.acts {
 		switch x.Duty {
@@ -514,7 +516,7 @@ func (h *held) claimActs(add func(string, bool, string)) {
 	}
 }
 
-// names are those of people, as far as their rows are opened.
+// names returns the names of people whose rows are opened.
 func (h *held) names() map[workforce.WorkerID]string {
 	all := map[workforce.WorkerID]string{}
 	for _, e := range h.entries {

@@ -16,10 +16,10 @@ import (
 	"countersign.dev/fault"
 )
 
-// Subject names an account or a piece of content on a platform. ID never
-// changes and is never used again; Handle is what people call it and may move
-// to somebody else, so both are signed. What burdens compares both; what relieves
-// goes by the identifier and the mark, whatever the subject is called meanwhile.
+// Subject names an account or a piece of content on a platform. ID never changes and is
+// never used again. Handle is the public name and may move to another account, so both
+// are signed. Burdening acts compare both. Relieving acts go by the identifier and the
+// mark, even if the handle has changed meanwhile.
 type Subject struct {
 	Handle   string `json:"handle"`   // "@president" or "alice.test"; empty for content
 	ID       string `json:"id"`       // "acct/17", "post/93", "did:plc:…", "at://did:plc:…/app.bsky.feed.post/…"
@@ -35,7 +35,7 @@ const (
 	Content Sort = "content"
 )
 
-// Noun returns the sort as a sentence names it: "an account", "content".
+// Noun returns the sort as it stands in a sentence: "an account", "content".
 func (s Sort) Noun() string {
 	if s == Account {
 		return "an account"
@@ -82,7 +82,7 @@ func clip(s string) string {
 	return s
 }
 
-// Status is what the public sees of a subject.
+// Status is the state of a subject that the public sees.
 type Status string
 
 // The statuses. A suspension is Down with a lift that the executor owes.
@@ -93,18 +93,19 @@ const (
 	Deleted     Status = "deleted"     // gone for good, or never there
 )
 
-// Mark is what the platform keeps beside a measure to say whose it is:
-// "CSGN-" and the request's identifier for ours, anything else is foreign,
-// empty where there is no measure.
+// Mark is a text that the platform keeps beside a measure to say whose it is. Ours are
+// "CSGN-" and the request's identifier; any other is foreign. It is empty where there is
+// no measure.
 type Mark string
 
 // MarkOf returns the mark of a request's execution.
 func MarkOf(request string) Mark { return Mark("CSGN-" + request) }
 
-// Fact is one thing a platform can say of a subject that rules about tiers read.
+// Fact is one thing that a platform can say about a subject and that rules about tiers
+// read.
 type Fact string
 
-// The facts the product knows; a connector declares which of them it can give.
+// The facts that the product knows. A connector declares which of them it can give.
 const (
 	FactFollowers Fact = "followers" // whole number
 	FactVerified  Fact = "verified"  // true or false
@@ -133,8 +134,8 @@ type State struct {
 // Is reports whether the state shows this status and mark.
 func (s State) Is(status Status, mark Mark) bool { return s.Status == status && s.Mark == mark }
 
-// Request returns the request whose mark it is, or pretends to be; empty if it is none
-// of ours.
+// Request returns the request that the mark names, truly or not; empty if the mark is not
+// one of ours.
 func (m Mark) Request() string {
 	if !m.Ours() {
 		return ""
@@ -142,7 +143,7 @@ func (m Mark) Request() string {
 	return string(m[len(ours):])
 }
 
-// Verb is what a command does on the platform. Kinds of action map to verbs in
+// Verb is the effect of a command on the platform. Kinds of action map to verbs in
 // package actions; several kinds may share one.
 type Verb string
 
@@ -174,15 +175,15 @@ type Command struct {
 	Verb    Verb    `json:"verb"`
 }
 
-// ours is how every mark of ours begins.
+// ours is the beginning of every mark of ours.
 var ours = string(MarkOf(""))
 
-// Ours reports whether the mark is one of ours, or pretends to be.
+// Ours reports whether the mark has the form of ours; somebody may have copied it.
 func (m Mark) Ours() bool { return strings.HasPrefix(string(m), ours) }
 
-// Confirms returns the request whose measure a takedown takes the place of: the
-// subject is down under our own mark, and comes under a new one without having
-// been up. Empty for every other command.
+// Confirms returns the request whose measure a takedown replaces: the subject is down
+// under our own mark, and gets a new mark of ours without having been up. It is empty for
+// every other command.
 func (c Command) Confirms() string {
 	if c.Verb == Takedown && c.Expect.Status == Down {
 		return c.Expect.Mark.Request()
@@ -204,26 +205,26 @@ func (c Command) After() Expect {
 	}
 }
 
-// Leaves reports whether a carried-out command may have left a state. What a takedown
-// is lifted from is up, or deactivated without a mark if its owner has switched it off:
-// a takedown hides that, and it shows again.
+// Leaves reports whether a carried-out command may have left a state. After the lift of a
+// takedown a subject is up; or it is deactivated without a mark, if its owner has
+// deactivated it, since the takedown hid that.
 func (c Command) Leaves(e Expect) bool {
 	return e == c.After() || c.Verb == Restore && e == Expect{Status: Deactivated}
 }
 
-// Receipt is what came of a call.
+// Receipt is the result of a call.
 type Receipt struct {
 	Before State `json:"before"`
 	After  State `json:"after"` // read back after the call, never taken from its answer
-	// Lifted tells of a foreign measure that this call may have lifted on a
-	// platform that cannot compare and set; empty otherwise.
+	// Lifted is a foreign measure that this call may have lifted on a platform that cannot
+	// compare and set; empty otherwise.
 	Lifted Mark `json:"lifted"`
 }
 
-// Outcome is what a platform knows of a command that was sent earlier.
+// Outcome is a platform's knowledge about a command that was sent earlier.
 type Outcome struct {
-	// Done is true if the command with this key took effect, false if it did
-	// not and, having been asked about, cannot take effect later.
+	// Done is true if the command with this key took effect. It is false if the command did
+	// not and, after being asked about, cannot take effect later.
 	Done bool
 	// Known is false if the platform cannot say; then a person decides.
 	Known   bool
@@ -234,29 +235,30 @@ type Outcome struct {
 type Ability struct {
 	Verb  Verb   `json:"verb"`
 	Sort  Sort   `json:"sort"`
-	Lossy string `json:"lossy"` // what an undo does not bring back, for a person; empty if nothing
+	Lossy string `json:"lossy"` // the loss that an undo does not bring back, for a person; empty if there is none
 	// Marks says whether the platform keeps our mark beside this measure.
 	Marks bool `json:"marks"`
 }
 
-// Capabilities is what a connector promises of its platform.
+// Capabilities are the promises of a connector about its platform.
 type Capabilities struct {
 	Abilities []Ability `json:"abilities"`
 	Facts     []Fact    `json:"facts"`
-	// CompareAndSet says that Apply changes nothing unless Expect holds at
-	// the moment of change; where false, a race remains and is looked for after.
+	// CompareAndSet says that Apply changes nothing unless Expect holds at the moment of
+	// change. If it is false, a race remains, and the executor looks for its effects
+	// afterwards.
 	CompareAndSet bool `json:"compare_and_set"`
-	// Lookup says that a command can be asked about by its key.
+	// Lookup says that the outcome of a command can be asked for by its key.
 	Lookup bool `json:"lookup"`
 	// RequestLife is the longest, in seconds, that a request already sent may
 	// still take effect after we stopped waiting for its answer.
 	RequestLife int `json:"request_life"`
-	// Cuts says that credentials of the platform can be cut off: the connector is a
-	// Cutter. Credential is then what the event stream calls the connector's own.
+	// Cuts says that credentials of the platform can be cut off: the connector is a Cutter.
+	// Credential is then the event stream's name for the connector's own credential.
 	Cuts       bool   `json:"cuts,omitempty"`
 	Credential string `json:"credential,omitempty"`
-	// Remedy says, for a person, how somebody is stopped who uses a credential of the
-	// platform's, where it cannot be cut off.
+	// Remedy tells a person how to stop a user of one of the platform's credentials that
+	// cannot be cut off.
 	Remedy string `json:"remedy,omitempty"`
 }
 
@@ -277,7 +279,7 @@ type Connector interface {
 	// Capabilities answers without I/O after Connect time.
 	Capabilities() Capabilities
 
-	// Sort says what a subject identifier names, without I/O.
+	// Sort returns the sort of subject that an identifier names, without I/O.
 	Sort(id string) (Sort, error)
 
 	// Resolve completes a subject: handle to identifier, or identifier to
@@ -289,20 +291,21 @@ type Connector interface {
 	// fault of kind Unavailable.
 	Read(ctx context.Context, s Subject) (State, error)
 
-	// Look is Resolve and Read of an identifier at once, in as few calls as the
-	// platform allows: an act waits for it.
+	// Look is Resolve and Read of an identifier at once, in as few calls as the platform
+	// allows, since an act waits for it.
 	Look(ctx context.Context, s Subject) (Subject, State, error)
 
-	// Apply carries the command out once for each key: with the same key it
-	// never acts twice. A verb that relieves does not compare the handle. If the state is not the expected one it changes
-	// nothing and returns *WrongState. A fault of kind Unavailable or an
-	// unknown error means that the command may or may not have taken effect;
-	// any other fault means it did not and will not. One of kind Unavailable and type
-	// "not-in-place" means that the platform has answered that it did, and that the
-	// subject was then read as somebody else has left it since, or as it was before.
+	// Apply carries the command out once for each key: with the same key it never acts
+	// twice. A relieving verb does not compare the handle. If the state is not the expected
+	// one it changes nothing and returns *WrongState. A fault of kind Unavailable or an
+	// unknown error means that the command may or may not have taken effect; any other fault
+	// means that it did not and will not. A fault of kind Unavailable and type
+	// "not-in-place" means that the platform answered that the command took effect, but the
+	// subject was then read in another state: somebody else has changed it since, or it is
+	// still as before.
 	Apply(ctx context.Context, key string, c Command) (Receipt, error)
 
-	// Lookup asks what came of a command sent with this key.
+	// Lookup returns the outcome of a command that was sent with this key.
 	Lookup(ctx context.Context, key string, c Command) (Outcome, error)
 }
 
@@ -316,7 +319,7 @@ func (e *WrongState) Error() string {
 	return fmt.Sprintf("the subject is %s, expected %s", Describe(e.Now.Status, e.Now.Mark), Describe(e.Want.Status, e.Want.Mark))
 }
 
-// Describe says a status and mark in words.
+// Describe puts a status and mark in words.
 func Describe(s Status, m Mark) string {
 	switch {
 	case m == "":
@@ -327,8 +330,8 @@ func Describe(s Status, m Mark) string {
 }
 
 // RefusesCredential reports whether a fault's stable type says that a platform does not
-// take the credential that it was shown: another state than a platform that does not
-// answer, and another thing to do.
+// accept the connector's credential. That is not the same as a platform that does not
+// answer, and people have to do something else about it.
 func RefusesCredential(typ string) bool {
 	return typ == "platform-credentials" || typ == "bad-token" || typ == "wrong-scope"
 }

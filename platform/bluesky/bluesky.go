@@ -41,7 +41,7 @@ import (
 	"countersign.dev/platform"
 )
 
-// Config says which PDS to talk to and how patiently.
+// Config names a PDS and the connector's patience with it.
 type Config struct {
 	Name          string // of the connected platform, as in "bluesky:did:plc:…"
 	URL           string // "https://pds.example"
@@ -54,7 +54,8 @@ type Config struct {
 	// one that is stopped or short of memory carries out later what it has
 	// received.
 	RequestLife time.Duration
-	// Poll is how often Lookup reads while it waits out the RequestLife; 1 s if zero.
+	// Poll is the time between two reads of Lookup while it waits out the RequestLife; 1 s
+	// if zero.
 	Poll time.Duration
 
 	Now       func() time.Time  // the machine's clock if nil
@@ -117,7 +118,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Check asks the PDS whether it is one and takes our password, changing nothing.
+// Check asks the server whether it is a PDS that accepts our password. It changes
+// nothing.
 func (c *Connector) Check(ctx context.Context) error {
 	var about struct {
 		DID string `json:"did"`
@@ -128,7 +130,7 @@ func (c *Connector) Check(ctx context.Context) error {
 	if about.DID == "" {
 		return notPDS(nil)
 	}
-	// Nobody has this identifier: a PDS that takes the password says so.
+	// Nobody has this identifier: a PDS that accepts the password says so.
 	_, err := c.measure(ctx, platform.Subject{ID: "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"}, platform.Account)
 	if err != nil && !fault.Is(err, "no-such-subject") {
 		return err
@@ -136,13 +138,13 @@ func (c *Connector) Check(ctx context.Context) error {
 	return nil
 }
 
-// signsIn is what every change of an account's takedown costs its holder.
+// signsIn is the loss that every change of an account's takedown causes for its holder.
 const signsIn = "The holder's sessions: refresh tokens are revoked, so they sign in again on every device and in every app."
 
-// Facts are what a PDS tells of its accounts.
+// Facts are the facts that a PDS gives about its accounts.
 func Facts() []platform.Fact { return []platform.Fact{platform.FactCreated, platform.FactOwner} }
 
-// Capabilities says what this connector promises.
+// Capabilities returns the promises of this connector.
 func (c *Connector) Capabilities() platform.Capabilities {
 	return platform.Capabilities{
 		Abilities: []platform.Ability{
@@ -160,14 +162,14 @@ func (c *Connector) Capabilities() platform.Capabilities {
 	}
 }
 
-// errNotThere is a PDS's "no such account or record" before it is said of a subject.
+// errNotThere is a PDS's "no such account or record", before a subject is named.
 var errNotThere = errors.New("the PDS knows no such subject")
 
 func noSuchSubject(s platform.Subject, cause error) error {
 	return fault.New(fault.NotFound, "no-such-subject", "There is no %s on this PDS.", s).Because(cause)
 }
 
-// remedy is what a person does against somebody who has the administrator's password,
-// which is the one credential of a PDS: it names none and can cut none off.
+// remedy tells a person what to do against somebody who has the administrator's password.
+// A PDS has only this credential: its events name none, and it can cut none off.
 const remedy = "A PDS has one credential for all its administrators, and cannot cut it off. On the PDS's machine change PDS_ADMIN_PASSWORD in its environment file " +
 	"(/pds/pds.env in the usual installation) and restart it (systemctl restart pds). Then put the new password into the executor's platforms.json and restart the executor."

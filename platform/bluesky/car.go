@@ -10,11 +10,11 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// What the PDS proves about a record comes as a CAR file: blocks, each under its
-// hash, from the commit down the tree of keys to the record, or to the place where
-// it would be. https://atproto.com/specs/repository
+// A PDS proves a record by a CAR file: blocks, each under its hash, from the commit down
+// the tree of keys to the record, or to the place where it would be.
+// https://atproto.com/specs/repository
 
-// cid is a block's name as bytes: version 1, DAG-CBOR, SHA-256.
+// cid is a block's name in bytes: version 1, DAG-CBOR, SHA-256.
 type cid string
 
 const (
@@ -37,7 +37,7 @@ func (l *link) UnmarshalCBOR(data []byte) error {
 	if err := strictly.Unmarshal(tag.Content, &b); err != nil {
 		return err
 	}
-	// A zero byte stands before the name, from the times of other encodings.
+	// A zero byte stands before the name, for historical reasons.
 	if tag.Number != cidTag || len(b) != 1+cidLength || b[0] != 0 {
 		return errors.New("a link of another form")
 	}
@@ -45,7 +45,7 @@ func (l *link) UnmarshalCBOR(data []byte) error {
 	return nil
 }
 
-// readCAR returns the root and the blocks, each of which has the hash it is named by.
+// readCAR returns the root and the blocks, each of which has the hash that names it.
 func readCAR(data []byte) (root cid, blocks map[cid][]byte, err error) {
 	head, data, err := cut(data)
 	if err != nil {
@@ -77,7 +77,7 @@ func readCAR(data []byte) (root cid, blocks map[cid][]byte, err error) {
 	return w.Roots[0].to, blocks, nil
 }
 
-// cut takes a length and as many bytes off the front.
+// cut takes a length and that many bytes off the front.
 func cut(data []byte) (first, rest []byte, err error) {
 	n, read := binary.Uvarint(data)
 	if read <= 0 || n > uint64(len(data)-read) {
@@ -86,9 +86,8 @@ func cut(data []byte) (first, rest []byte, err error) {
 	return data[read : read+int(n)], data[read+int(n):], nil
 }
 
-// findRecord looks a key ("COLLECTION/KEY") up in what the PDS proved of an
-// account's repository. It says that a record is not there only where the blocks
-// show it.
+// findRecord looks for a key ("COLLECTION/KEY") in the PDS's proof from an account's
+// repository. It says that a record is not there only if the blocks prove it.
 func findRecord(car []byte, did, key string) (record []byte, found bool, err error) {
 	root, blocks, err := readCAR(car)
 	if err != nil {
@@ -116,10 +115,10 @@ func findRecord(car []byte, did, key string) (record []byte, found bool, err err
 		var node struct {
 			Left    *link `cbor:"l"`
 			Entries []struct {
-				Shared int    `cbor:"p"` // bytes taken over from the key before
+				Shared int    `cbor:"p"` // bytes shared with the key before
 				Rest   []byte `cbor:"k"`
 				Value  link   `cbor:"v"`
-				Right  *link  `cbor:"t"` // what comes between this key and the next
+				Right  *link  `cbor:"t"` // the keys between this one and the next
 			} `cbor:"e"`
 		}
 		if depth == maxTreeDepth {

@@ -25,7 +25,7 @@ func (c *Connector) Apply(ctx context.Context, key string, cmd platform.Command)
 	}
 	done, err := c.turns.acquire(ctx, cmd.Subject.ID)
 	if err != nil {
-		// Nothing was sent, but a command with this key may be under way.
+		// Nothing was sent now, but an earlier command with this key may be under way.
 		return platform.Receipt{}, unavailable("Another change of %s is still under way.", cmd.Subject).Because(err)
 	}
 	defer done()
@@ -37,8 +37,8 @@ func (c *Connector) Apply(ctx context.Context, key string, cmd platform.Command)
 	if cmd.Verb == platform.Takedown && inPlace(cmd, before.State) {
 		return platform.Receipt{Before: before.State, After: before.State}, nil
 	}
-	// Also keeps from calling when nothing is to change: each call, even one
-	// that lifts nothing, revokes the account's sessions.
+	// This also avoids calls that change nothing: each call, even one that lifts nothing,
+	// revokes the account's sessions.
 	if !before.Is(cmd.Expect.Status, cmd.Expect.Mark) {
 		return platform.Receipt{}, &platform.WrongState{Want: cmd.Expect, Now: before.State}
 	}
@@ -57,17 +57,18 @@ func (c *Connector) Apply(ctx context.Context, key string, cmd platform.Command)
 	return platform.Receipt{Before: before.State, After: after.State}, nil
 }
 
-// Lookup tells what came of a command by the state it would have left.
+// Lookup finds the outcome of a command by the state that it would have left.
 //
-// In place means done: our mark is the request's alone; a restore's effect is
-// the absence of a measure, whoever brought it about. The receipt's Before is
-// then the state the command expected, since Apply sends it in no other.
+// If that state is in place, the command is done: our mark belongs to the request alone;
+// the effect of a restore is the absence of a measure, whoever brought it about. The
+// receipt's Before is then the state that the command expected, since Apply sends it in
+// no other state.
 //
-// Not in place means nothing at first, since a call that was cut off may yet
-// arrive. So Lookup keeps reading until a whole RequestLife has passed since it
-// was asked, and then knows that the command is not in force and will not be. If
-// ctx ends earlier, or if a measure is in place that the command knew nothing of
-// and that may have covered ours, it does not know.
+// If the state is not in place, that means nothing at first, since a call that was cut
+// off may still arrive. So Lookup goes on reading until a whole RequestLife has passed
+// since it was asked, and then knows that the command is not in force and will not be. It
+// does not know the outcome if ctx ends earlier, or if an unexpected measure is in place
+// that may have covered ours.
 func (c *Connector) Lookup(ctx context.Context, key string, cmd platform.Command) (platform.Outcome, error) {
 	sort, err := c.accepts(cmd)
 	if err != nil {
@@ -101,13 +102,13 @@ func (c *Connector) Lookup(ctx context.Context, key string, cmd platform.Command
 	}
 }
 
-// inPlace reports whether a state is one that the command would have left. A PDS
-// keeps beneath a takedown whether the account is deactivated.
+// inPlace reports whether a state is one that the command would have left. Beneath a
+// takedown, a PDS remembers whether the account is deactivated.
 func inPlace(cmd platform.Command, s platform.State) bool {
 	return cmd.Leaves(platform.Expect{Status: s.Status, Mark: s.Mark})
 }
 
-// accepts refuses what must never be sent.
+// accepts refuses commands that must never be sent.
 func (c *Connector) accepts(cmd platform.Command) (platform.Sort, error) {
 	sort, err := c.Sort(cmd.Subject.ID)
 	if err != nil {
@@ -119,9 +120,9 @@ func (c *Connector) accepts(cmd platform.Command) (platform.Sort, error) {
 	if (cmd.Verb == platform.Takedown) != (cmd.Mark != "") {
 		return "", fault.New(fault.Invalid, "bad-mark", "A takedown leaves a mark, and what lifts a measure leaves none.")
 	}
-	// A takedown of what is down would write a second mark over the first, unless
-	// the first is ours and meant to be replaced, and a restore of what is up would
-	// end sessions for nothing.
+	// A takedown of a subject that is down would write a second mark over the first, unless
+	// the first is ours and is to be replaced. A restore of a subject that is up would end
+	// sessions for nothing.
 	if cmd.Confirms() != "" {
 		if cmd.Mark == cmd.Expect.Mark {
 			return "", fault.New(fault.Invalid, "bad-mark", "A takedown cannot take its own place.")

@@ -28,7 +28,7 @@ type Stream struct {
 	ctx      context.Context
 	conn     *websocket.Conn
 	cursor   int64
-	arrived  atomic.Int64 // frames and failures, so that a probe knows that it was overtaken
+	arrived  atomic.Int64 // frames and failures: a probe that sees a new one need not judge
 	silent   atomic.Bool  // a probe ended the connection
 	released func() error
 }
@@ -72,7 +72,7 @@ func (c *Connector) Events(ctx context.Context, after int64) (*Stream, error) {
 	if after != FromNow {
 		address += "?cursor=" + strconv.FormatInt(after, 10)
 	}
-	// The client's timeout, which is our patience, bounds the handshake only.
+	// The client's timeout, which is our patience, bounds only the handshake.
 	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPClient: c.client,
 		HTTPHeader: http.Header{"User-Agent": {"countersign"}},
@@ -101,11 +101,11 @@ func (c *Connector) noStream(res *http.Response, cause error) error {
 	}
 }
 
-// Cursor is after which event the stream goes on. It is FromNow until an event
-// has come: a stream that ends before leaves nothing to go on after.
+// Cursor is the event after which the stream goes on. It is FromNow until an event has
+// come: a stream that ends before leaves no event to go on after.
 func (s *Stream) Cursor() int64 { return s.cursor }
 
-// Close ends the stream, also under a Next that waits.
+// Close ends the stream, even while a Next waits.
 func (s *Stream) Close() error {
 	if err := s.released(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
@@ -113,12 +113,11 @@ func (s *Stream) Close() error {
 	return nil
 }
 
-// Next waits for the next event. Frames of types that it does not know move the
-// cursor and are passed over. After an error the stream is closed: open another
-// one after Cursor.
+// Next waits for the next event. Frames of unknown types move the cursor and are skipped.
+// After an error the stream is closed: open another one after Cursor.
 //
-// While nothing comes it asks the PDS, every Patience, whether the connection
-// lives; a fault of type "stream-silent" means that no answer came either.
+// While nothing comes it asks the PDS, every Patience, whether the connection lives. A
+// fault of type "stream-silent" means that no answer came either.
 func (s *Stream) Next() (Event, error) {
 	for {
 		data, err := s.receive()
@@ -172,9 +171,9 @@ func (s *Stream) receive() ([]byte, error) {
 	return data, nil
 }
 
-// probe asks whether the other end lives, and again as long as the same message
-// is waited for. It only judges if none came while it asked: without a Next that
-// reads, a pong is not received.
+// probe asks whether the other end lives, again and again while the same message is
+// waited for. It judges only if no frame came while it asked: without a Next that reads,
+// a pong is not received.
 func (s *Stream) probe(waiting int64) {
 	if s.arrived.Load() != waiting {
 		return

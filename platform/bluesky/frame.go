@@ -13,7 +13,7 @@ import (
 	"countersign.dev/platform"
 )
 
-// Kind is what an Event is about.
+// Kind is the kind of an Event.
 type Kind string
 
 // The kinds of events that are reported.
@@ -24,43 +24,43 @@ const (
 	IdentityEvent Kind = "identity" // its handle or keys may have changed
 )
 
-// Event is what the PDS announced of an account. It says where to look; what is
-// so is read.
+// Event is an announcement of the PDS about an account. It says only where to look; the
+// state is read.
 type Event struct {
 	ID      int64 // the cursor to go on after
 	Kind    Kind
 	Subject platform.Subject // an account; with the handle if an identity event tells it
-	At      canonical.Time   // when it was put in order
+	At      canonical.Time   // when the PDS put it in order
 
-	// Of an account event. Standing is the PDS's own word, "" if active with
-	// nothing to say; Status is "" if that word has no counterpart here.
+	// The next three are of account events. Standing is the PDS's own word, "" if active
+	// with nothing to say. Status is "" if that word has no counterpart here.
 	Active   bool
 	Standing string // "takendown", "deactivated", "suspended", "deleted" …
 	Status   platform.Status
 
-	// Of commit and sync events.
+	// The rest is of commit and sync events.
 	Rev        string
 	Operations []Operation // of a commit only
-	Untold     bool        // the commit did more than the PDS tells: any record may have changed
+	Untold     bool        // the commit did more than the PDS lists: any record may have changed
 }
 
-// Operation is what a commit did to one record.
+// Operation is the change of one record by a commit.
 type Operation struct {
 	Action string // "create", "update", "delete"
 	Path   string // "COLLECTION/KEY"
 }
 
-// What the longest strings are by the protocol, rounded up.
+// The longest strings by the protocol, rounded up.
 const (
 	maxWord       = 64  // a type, an action, a standing, a revision, a time
 	maxHandle     = 253 //
 	maxPath       = 317 + 1 + 512
-	maxOperations = 10_000 // 200 by the protocol; an import may once have had more
+	maxOperations = 10_000 // 200 by the protocol; earlier versions allowed more for imports
 	maxDepth      = 16
 )
 
-// strictly reads DAG-CBOR as far as its strictness matters here: one reading of
-// each frame, and nothing in it that grows.
+// strictly reads DAG-CBOR with the strictness that is needed here: each frame has one
+// reading, and nothing in it can grow without bound.
 var strictly = func() cbor.DecMode {
 	m, err := cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
@@ -79,9 +79,8 @@ var strictly = func() cbor.DecMode {
 	return m
 }()
 
-// parseFrame reads one message: a header and a body, one after the other. The
-// Kind is "" for a frame to be passed over. What the other end sent as an error
-// comes back as one.
+// parseFrame reads one message: a header and a body, one after the other. The Kind is ""
+// for a frame that is to be skipped. An error that the other end sent is returned as one.
 func parseFrame(data []byte) (Event, error) {
 	var header struct {
 		Op   int64  `cbor:"op"`
@@ -160,8 +159,8 @@ func parseEvent(kind Kind, body []byte) (Event, error) {
 		e.Active, e.Standing = *w.Active, w.Status
 		e.Status = standing(e.Active, e.Standing)
 	case IdentityEvent:
-		// The account is known by its identifier: a handle that cannot be read is no
-		// reason to end the stream.
+		// The account is known by its identifier, so a handle that cannot be read does not end
+		// the stream.
 		if h := strings.ToLower(w.Handle); len(h) <= maxHandle && handleSyntax.MatchString(h) {
 			e.Subject.Handle = h
 		}
@@ -180,11 +179,11 @@ func parseEvent(kind Kind, body []byte) (Event, error) {
 	return e, nil
 }
 
-// timeSyntax is RFC 3339's, which package time takes more loosely: hours of one digit, a
+// timeSyntax is RFC 3339's. Package time is looser: it accepts hours of one digit, and a
 // comma before the fraction.
 var timeSyntax = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
 
-// parseTime reads a time of the PDS's.
+// parseTime reads a time in the PDS's form.
 func parseTime(text string) (time.Time, error) {
 	if !timeSyntax.MatchString(text) {
 		return time.Time{}, fmt.Errorf("%.64q is no time of RFC 3339", text)
@@ -192,8 +191,8 @@ func parseTime(text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-// standing puts the PDS's word for an account into ours. A suspension is
-// nothing that this connector can set or lift, so it is none of ours.
+// standing translates the PDS's word for an account. A suspension has no counterpart:
+// this connector can neither set nor lift it.
 func standing(active bool, word string) platform.Status {
 	switch {
 	case active:

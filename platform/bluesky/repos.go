@@ -7,7 +7,8 @@ import (
 	"countersign.dev/platform"
 )
 
-// repoPage is how many accounts one call of ListRepos asks for, the most that a PDS gives.
+// repoPage is the number of accounts that one call of ListRepos asks for, the most that a
+// PDS gives.
 const repoPage = 1000
 
 // Repo is an account as the PDS lists it to anybody.
@@ -18,10 +19,10 @@ type Repo struct {
 	Status   platform.Status // as in Event
 }
 
-// ListRepos returns a page of all accounts in the order of their making, and the
-// cursor of the next page, "" after the last. It begins with the cursor "". An
-// account that is taken down and deactivated is listed as taken down; the ref is
-// not told. The list is read from the database, with none of the stream's delay.
+// ListRepos returns a page of all accounts in the order in which they were made, and the
+// cursor of the next page, "" after the last. It begins with the cursor "". An account
+// that is both taken down and deactivated is listed as taken down; the list has no refs.
+// The PDS reads it from the database, so that it lacks the delay of the stream.
 func (c *Connector) ListRepos(ctx context.Context, cursor string) (page []Repo, next string, err error) {
 	q := params{{"limit", strconv.Itoa(repoPage)}}
 	if cursor != "" {

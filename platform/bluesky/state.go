@@ -10,18 +10,17 @@ import (
 	"countersign.dev/platform"
 )
 
-// Read returns the state now with its facts: when the account was made on this
-// PDS and, of a record, whose it is. A record has no time of its own but the one
-// that its author writes into it, so its account's stands for it. A record of an
-// account that is taken down is up by itself; the account's state says that
-// nobody sees it.
+// Read returns the state now with its facts: when the account was made on this PDS and,
+// for a record, its owner. A record has no time but the one that its author writes into
+// it, so its account's time is used. A record of an account that is taken down is up by
+// itself; the account's state says that nobody sees it.
 func (c *Connector) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
 	_, state, err := c.Look(ctx, s)
 	return state, err
 }
 
-// Look asks for the state and for the account side by side. What the PDS tells
-// of the account gives both the handle and the facts.
+// Look asks for the state and for the account at the same time. The PDS's answer about
+// the account gives both the handle and the facts.
 func (c *Connector) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
 	sort, err := c.Sort(s.ID)
 	if err != nil {
@@ -61,7 +60,7 @@ func (c *Connector) Look(ctx context.Context, s platform.Subject) (platform.Subj
 	return s, state, nil
 }
 
-// reading is a state without facts, and for a record the version that has it.
+// reading is a state without facts; for a record it has the version that bears it.
 type reading struct {
 	platform.State
 	cid string
@@ -94,14 +93,14 @@ func (c *Connector) measure(ctx context.Context, s platform.Subject, sort platfo
 	if err != nil {
 		return reading{}, err
 	}
-	// An answer that does not speak of what was asked is not read as "up".
+	// An answer about another subject is not read as "up".
 	if now.Takedown == nil || now.Subject.DID+now.Subject.URI != s.ID {
 		return reading{}, unavailable("The PDS's answer about %s cannot be read.", s)
 	}
 	state := platform.State{Status: platform.Up, Facts: map[platform.Fact]any{}, Unread: []platform.Fact{}, Seen: canonical.At(c.config.Now())}
 	switch {
 	case now.Takedown.Applied:
-		// A takedown hides a deactivation beneath it, which shows again after.
+		// A takedown hides a deactivation beneath it, which shows again afterwards.
 		state.Status, state.Mark = platform.Down, now.Takedown.Ref
 	case now.Deactivated.Applied:
 		state.Status = platform.Deactivated

@@ -38,7 +38,7 @@ func (c *Connector) Sort(id string) (platform.Sort, error) {
 
 func isDID(s string) bool { return len(s) <= 256 && didSyntax.MatchString(s) }
 
-// recordOwner returns whose record an at-URI names: an identifier or a handle.
+// recordOwner returns the owner in an at-URI: an identifier or a handle.
 func recordOwner(uri string) (string, bool) {
 	rest, ok := strings.CutPrefix(uri, atScheme)
 	parts := strings.Split(rest, "/")
@@ -49,9 +49,9 @@ func recordOwner(uri string) (string, bool) {
 	return parts[0], true
 }
 
-// Resolve completes a subject with what the PDS says now. It finds accounts of
-// this PDS only, those that are taken down or deactivated included. A record
-// written with its owner's handle comes back with the owner's identifier.
+// Resolve completes a subject with the PDS's present answer. It finds only accounts of
+// this PDS, including those that are taken down or deactivated. A record written with its
+// owner's handle is returned with the owner's identifier.
 func (c *Connector) Resolve(ctx context.Context, s platform.Subject) (platform.Subject, error) {
 	s.Platform = c.config.Name
 	if s.ID == "" {
@@ -93,7 +93,7 @@ func (c *Connector) byHandle(ctx context.Context, s platform.Subject) (platform.
 	if err := c.query(ctx, "com.atproto.identity.resolveHandle", params{{"handle", handle}}, &found); err != nil {
 		return c.hidden(ctx, s)
 	}
-	// The PDS also resolves handles of other hosts; those are not ours to act on.
+	// The PDS also resolves handles of other hosts, whose accounts are not ours to act on.
 	a, err := c.account(ctx, found.DID)
 	if errors.Is(err, errNotThere) || err == nil && strings.ToLower(a.Handle) != handle {
 		return s, noSuchSubject(s, err)
@@ -102,11 +102,11 @@ func (c *Connector) byHandle(ctx context.Context, s platform.Subject) (platform.
 	return s, err
 }
 
-// hidden finds the account of a handle that does not resolve. While an account
-// is taken down or deactivated the PDS hides what its handle stands for, from
-// the administrator as well, but not that it stands for something: asked to
-// describe it, it says which. Only then are the accounts in that state, usually
-// few, looked through.
+// hidden finds the account of a handle that does not resolve. While an account is taken
+// down or deactivated, the PDS hides which account its handle names, even from the
+// administrator. But it does not hide that the handle names one: asked to describe it, it
+// says whether that account is taken down or deactivated. Only then are the accounts in
+// that state, usually few, looked through.
 func (c *Connector) hidden(ctx context.Context, s platform.Subject) (platform.Subject, error) {
 	var found struct {
 		DID string `json:"did"`
@@ -122,7 +122,7 @@ func (c *Connector) hidden(ctx context.Context, s platform.Subject) (platform.Su
 	case refusal.name == "RepoTakendown" || refusal.name == "RepoDeactivated":
 	case refusal.name == "RepoNotFound":
 		return s, noSuchSubject(s, err)
-	default: // it is there, but its identity cannot be looked up now
+	default: // it is there, but the PDS cannot look up its identity now
 		return s, unavailable("The PDS cannot say what %s stands for now.", s.Handle).Because(err)
 	}
 	for cursor, more := "", true; more; {
@@ -165,7 +165,7 @@ func (c *Connector) hidden(ctx context.Context, s platform.Subject) (platform.Su
 	return s, noSuchSubject(s, nil)
 }
 
-// account is what the PDS tells its administrator of one.
+// account is the PDS's answer to its administrator about an account.
 type account struct {
 	DID       string `json:"did"`
 	Handle    string `json:"handle"`

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// turns lets one change of a subject go at a time: two that both read the state
-// before either changed it would overwrite each other's mark.
+// turns lets one change of a subject go at a time: two changes that both read the state
+// first would overwrite each other's mark.
 type turns struct {
 	mu   sync.Mutex
 	busy map[string]chan struct{} // closed when the turn is over

@@ -33,14 +33,13 @@ const (
 
 const lockPath = LockCollection + "/" + LockKey
 
-// passedOver is after how many events that are nothing to look at Next returns
-// all the same, so that a busy stream of posts is not read again from far back.
+// passedOver is the number of irrelevant events after which Next returns all the same, so
+// that a busy stream of posts is not read again from far back.
 const passedOver = 1000
 
-// Watch follows the PDS's event stream: see Events for what it shows. Of commits
-// it reports those that touch the owner's lock, and that a repository was replaced
-// as a whole. A cursor that was given is checked by the PDS after the stream is
-// open, so "cursor-gone" comes from Next.
+// Watch follows the PDS's event stream: see Events for its content. It reports commits
+// that touch the owner's lock, and repositories that were replaced as a whole. The PDS
+// checks a given cursor only after the stream is open, so "cursor-gone" comes from Next.
 func (c *Connector) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
 	after := FromNow
 	if cursor != "" {
@@ -85,7 +84,8 @@ func (w *watching) Cursor() string {
 	return ""
 }
 
-// Silence is twice the patience: after the first it asks, for as long as the second.
+// Silence is twice the patience: the stream asks after the first, and waits for the
+// answer during the second.
 func (w *watching) Silence() time.Duration { return 2 * w.s.c.config.Patience }
 
 func (w *watching) Close() error { return w.s.Close() }
@@ -100,8 +100,8 @@ func (c *Connector) Peek(ctx context.Context, s platform.Subject) (platform.Expe
 	return platform.Expect{Status: now.Status, Mark: now.Mark}, err
 }
 
-// Accounts returns 1,000 accounts a page, in the order of their making. A PDS does
-// not list marks. A standing that has no counterpart here, such as a suspension by
+// Accounts returns 1,000 accounts a page, in the order in which they were made. A PDS
+// does not list marks. A standing that has no counterpart here, such as a suspension by
 // another part of the network, is listed with the empty status.
 func (c *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
 	page, next, err := c.ListRepos(ctx, cursor)
@@ -115,12 +115,12 @@ func (c *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Lis
 	return listed, next, nil
 }
 
-// Lock looks for the record in the repository itself, as the administrator: also
-// of an account that is taken down or deactivated, and whether or not somebody has
-// taken the record down. (Asked by com.atproto.repo.getRecord a PDS would say of
-// all of these that there is no such record, or let another server answer.) Since
-// is what the record says, which its writer may have made up. A lock that was taken
-// back leaves no trace.
+// Lock looks for the record in the repository itself, as the administrator. So it also
+// finds the lock of an account that is taken down or deactivated, and a record that
+// somebody has taken down. (Asked by com.atproto.repo.getRecord, a PDS would say for all
+// of these that there is no such record, or let another server answer.) Since is the time
+// in the record, which its writer may have made up. A lock that was removed leaves no
+// trace.
 func (c *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock, error) {
 	sort, err := c.Sort(s.ID)
 	if err != nil {
@@ -143,7 +143,7 @@ func (c *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock
 	if !found {
 		return platform.Lock{}, nil
 	}
-	// Whatever it holds, it is there: that locks.
+	// The record locks by being there, whatever it holds.
 	lock := platform.Lock{Set: true}
 	var w struct {
 		CreatedAt string `cbor:"createdAt"`
@@ -162,8 +162,8 @@ const (
 	maxText  = 20_000
 )
 
-// Notify sends the holder a mail. A PDS keeps no keys: called twice it sends
-// twice, and after an unclear outcome only a person can find out.
+// Notify sends the holder a mail. A PDS keeps no keys: Notify called twice sends twice,
+// and after an unclear outcome only a person can find out whether the mail was sent.
 func (c *Connector) Notify(ctx context.Context, _ string, s platform.Subject, title, text string) error {
 	sort, err := c.Sort(s.ID)
 	if err != nil {
@@ -192,14 +192,14 @@ func (c *Connector) Notify(ctx context.Context, _ string, s platform.Subject, ti
 	return err
 }
 
-// How late things are seen.
+// How late changes are seen.
 const (
 	backsOff = "a few milliseconds in a busy stream; up to 1 s in a quiet one, since the PDS looks for events more and more rarely"
 	asRead   = "as late as the subject is read"
 	never    = "never"
 )
 
-// Shows says what a PDS tells of changes that do not come through the desk.
+// Shows says which changes around the desk a PDS shows.
 func (c *Connector) Shows() []platform.Showing {
 	stream := func(change platform.Change, what, note string) platform.Showing {
 		return platform.Showing{Change: change, What: what, Stream: true, Sweep: true, Late: backsOff, Note: note}

@@ -15,13 +15,14 @@ import (
 	"countersign.dev/fault"
 )
 
-// maxAnswer bounds what is read of an answer; a page of 1,000 accounts is 200 KB.
+// maxAnswer bounds the part of an answer that is read; a page of 1,000 accounts is 200
+// KB.
 const maxAnswer = 4 << 20
 
-// params are the parameters of a query, in order; a name may stand several times.
+// params are the parameters of a query, in order; a name may occur several times.
 type params [][2]string
 
-// query asks the PDS and reads its answer into v. Asking changes nothing.
+// query asks the PDS and reads its answer into v. It changes nothing.
 func (c *Connector) query(ctx context.Context, method string, p params, v any) error {
 	body, err := c.fetch(ctx, method, p)
 	if err != nil {
@@ -33,7 +34,7 @@ func (c *Connector) query(ctx context.Context, method string, p params, v any) e
 	return nil
 }
 
-// fetch asks the PDS and returns its answer as it is.
+// fetch asks the PDS and returns its answer unchanged.
 func (c *Connector) fetch(ctx context.Context, method string, p params) ([]byte, error) {
 	q := url.Values{}
 	for _, nv := range p {
@@ -50,8 +51,8 @@ func (c *Connector) fetch(ctx context.Context, method string, p params) ([]byte,
 	return c.send(req)
 }
 
-// procedure has the PDS change something. What it answers to that is not read:
-// it echoes what was sent.
+// procedure makes the PDS change something. Its answer is not read, since it only echoes
+// the input.
 func (c *Connector) procedure(ctx context.Context, method string, input any) error {
 	body, err := json.Marshal(input)
 	if err != nil {
@@ -66,8 +67,8 @@ func (c *Connector) procedure(ctx context.Context, method string, input any) err
 	return err
 }
 
-// send makes one call and sorts what came of it as the Connector contract does:
-// a fault of kind Unavailable if the PDS may have acted, any other if it refused.
+// send makes one call and sorts its outcome by the Connector contract: a fault of kind
+// Unavailable if the PDS may have acted, any other if it refused.
 func (c *Connector) send(req *http.Request) ([]byte, error) {
 	req.Header.Set("Authorization", c.authorization)
 	req.Header.Set("Accept", "application/json, application/vnd.ipld.car")
@@ -101,7 +102,7 @@ func (c *Connector) send(req *http.Request) ([]byte, error) {
 	}
 }
 
-// refusal is an XRPC error that the PDS answered with.
+// refusal is an XRPC error in the PDS's answer.
 type refusal struct {
 	status int
 	name   string
@@ -112,7 +113,7 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("HTTP %d %s: %s", r.status, clip(r.name), clip(r.said.Message))
 }
 
-// asRefusal finds the PDS's own words in an error; nil if it said none.
+// asRefusal finds the PDS's own refusal in an error; nil if there is none.
 func asRefusal(err error) *refusal {
 	var r *refusal
 	if errors.As(err, &r) && r.name != "" {
@@ -132,8 +133,8 @@ func unavailable(format string, args ...any) *fault.Error {
 	return fault.New(fault.Unavailable, "platform-unavailable", format, args...)
 }
 
-// notSent marks a failure to read before a change was sent, so that nobody has
-// to find out what came of it. A refusal says as much by itself.
+// notSent marks a failure to read before a change was sent, so that nobody has to find
+// out the outcome of a change. A refusal says as much by itself.
 func notSent(err error) error {
 	if fault.KindOf(err) != fault.Unavailable {
 		return err

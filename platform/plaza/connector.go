@@ -1,11 +1,11 @@
-// Package plaza is the connector to any server that speaks the platform
-// protocol (doc/platform-protocol.md), the built-in plaza among them.
+// Package plaza is the connector to any server that speaks the platform protocol
+// (doc/platform-protocol.md), the built-in plaza among them.
 //
-// It does I/O and decides nothing. It believes the server's answers only where
-// they speak the protocol exactly: an answer of another form, size, type or
-// about another subject settles nothing, and a command that was answered so may
-// or may not have taken effect. It never sends a command twice by itself and
-// keeps nothing but the capabilities read when it connected.
+// It does I/O and decides nothing. It believes the server's answers only where they speak
+// the protocol exactly. An answer of another form, size or type, or about another
+// subject, settles nothing: the command may or may not have taken effect. The connector
+// never sends a command twice by itself, and keeps nothing but the capabilities that it
+// read when it connected.
 package plaza
 
 import (
@@ -37,22 +37,22 @@ const (
 	defaultTimeout = 10 * time.Second // for one call, unless the context ends it earlier
 )
 
-// Config says which server to speak to.
+// Config names the server.
 type Config struct {
-	Name  string // what the platform is called here, such as "plaza"
+	Name  string // the platform's name here, such as "plaza"
 	URL   string // of the server; https, or http on the loopback
 	Token string // staff token
 	// Client sends the requests; nil means one that follows no redirects and
 	// waits 10 s. Redirects are never followed, since they would carry the
 	// token and the command elsewhere.
 	Client *http.Client
-	// Silence is for how long an event stream may send nothing before it is taken
-	// for dead; 0 means twice as long as the server promises, and a second.
+	// Silence is the time for which an event stream may send nothing before it counts as
+	// dead; 0 means twice as long as the server promises, and a second.
 	Silence time.Duration
 	Now     func() time.Time
 }
 
-// maxIdle is how many connections are kept open for the next acts.
+// maxIdle is the number of connections that are kept open for the next acts.
 const maxIdle = 32
 
 // Connector implements platform.Connector.
@@ -65,7 +65,7 @@ type Connector struct {
 
 	silence time.Duration
 	can     platform.Capabilities
-	offers  map[string]bool // routes that not every server has
+	offers  map[string]bool // the optional routes that the server has
 }
 
 var _ platform.Connector = (*Connector)(nil)
@@ -84,8 +84,8 @@ func Connect(ctx context.Context, c Config) (*Connector, error) {
 	if c.Token == "" || strings.ContainsAny(c.Token, " \t\r\n") {
 		return nil, fault.New(fault.Invalid, "bad-platform-token", "The platform's token is empty or holds white space.")
 	}
-	// Acts go on side by side; a connection closed after each would have to be
-	// made anew, over TLS with a handshake, before an account is back.
+	// Acts go on side by side. If a connection were closed after each, another one would
+	// have to be made, over TLS with a handshake, before an account is back.
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = maxIdle
 	client := &http.Client{Transport: transport, Timeout: defaultTimeout}
@@ -104,7 +104,8 @@ func Connect(ctx context.Context, c Config) (*Connector, error) {
 	return p, nil
 }
 
-// parseBase refuses plain http but on the loopback: the token opens every account.
+// parseBase refuses plain http except on the loopback, since the token opens every
+// account.
 func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Scheme != "https" && u.Scheme != "http") {
@@ -119,7 +120,7 @@ func parseBase(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// Capabilities returns what the server promised when it was connected to.
+// Capabilities returns the server's promises at the time of the connection.
 func (p *Connector) Capabilities() platform.Capabilities { return p.can }
 
 var subjectForm = regexp.MustCompile(`^(acct|post)/[A-Za-z0-9._~-]{1,200}$`)
@@ -165,7 +166,7 @@ func (p *Connector) Read(ctx context.Context, s platform.Subject) (platform.Stat
 	return state, err
 }
 
-// Look asks once: the answer names the subject and tells its state.
+// Look makes one call: the answer names the subject and gives its state.
 func (p *Connector) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
 	w, err := p.look(ctx, s)
 	if err != nil {
@@ -202,7 +203,7 @@ func (p *Connector) readState(ctx context.Context, query url.Values) (wireState,
 	return w, p.checkState(w)
 }
 
-// get asks for a document of a form, of at most limit bytes, and reads it into v.
+// get asks for a document, of at most limit bytes, and reads it into v.
 func (p *Connector) get(ctx context.Context, route string, query url.Values, limit int64, form string, v any) error {
 	a, err := p.callFor(ctx, limit, http.MethodGet, route, query, nil, nil)
 	if err != nil {
@@ -224,7 +225,7 @@ func (p *Connector) Apply(ctx context.Context, key string, c platform.Command) (
 	}
 	subject := wireSubject{c.Subject.ID, c.Subject.Handle}
 	if c.Verb.Relieves() {
-		subject.Handle = "" // the server compares one that is given, and the account may have another by now
+		subject.Handle = "" // the server would compare a handle, and the account may have another one by now
 	}
 	body := canonical.MustMarshal(wireCommand{c.Verb, subject, c.Expect, c.Mark})
 	a, err := p.call(ctx, http.MethodPost, "commands", nil, http.Header{"Idempotency-Key": {key}}, body)
@@ -248,14 +249,14 @@ func (p *Connector) Apply(ctx context.Context, key string, c platform.Command) (
 	case c.Verb == platform.Delete && fault.Is(err, "no-such-subject"):
 		r.After = platform.State{Status: platform.Deleted, Facts: map[platform.Fact]any{}, Unread: []platform.Fact{}, Seen: canonical.At(p.now())}
 	default:
-		// It was carried out, but what it left was not seen.
+		// The command was carried out, but its effect was not seen.
 		return platform.Receipt{}, unclear("%s carried the command out, but its effect could not be read back.", p.name).Because(err)
 	}
 	return r, nil
 }
 
-// Lookup asks what came of a command. A receipt's After is then what the server
-// recorded with the command, which may not be what is there now.
+// Lookup asks for the outcome of a command. A receipt's After is then the state that the
+// server recorded with the command, which may not be the present one.
 func (p *Connector) Lookup(ctx context.Context, key string, c platform.Command) (platform.Outcome, error) {
 	if err := p.checkCommand(key, c); err != nil {
 		return platform.Outcome{}, err
@@ -289,7 +290,7 @@ func (p *Connector) Lookup(ctx context.Context, key string, c platform.Command) 
 
 var keyForm = regexp.MustCompile(`^[A-Za-z0-9._~:-]{1,200}$`)
 
-// checkCommand refuses what must not be sent at all.
+// checkCommand refuses commands that must not be sent at all.
 func (p *Connector) checkCommand(key string, c platform.Command) error {
 	if !keyForm.MatchString(key) {
 		return fault.New(fault.Invalid, "bad-key", "The key %.80q cannot be sent to %s.", key, p.name)
@@ -304,22 +305,22 @@ func (p *Connector) checkCommand(key string, c platform.Command) error {
 	if _, ok := p.can.Can(c.Verb, sort); !ok {
 		return fault.New(fault.Unsupported, "not-offered", "%s does not offer %s on %s.", p.name, c.Verb, sort)
 	}
-	// The server would put any mark in the place of any other; we only one of ours
-	// in the place of another of ours.
+	// The server would replace any mark by any other. We replace only a mark of ours by
+	// another one of ours.
 	if c.Verb == platform.Takedown && c.Expect.Status == platform.Down && (c.Confirms() == "" || c.Mark == c.Expect.Mark) {
 		return fault.New(fault.Conflict, "bad-expectation", "A takedown takes the place of another one of ours only, under a mark of its own.")
 	}
 	return nil
 }
 
-// answer is what came back in the form that the protocol demands: a JSON body
-// with 200, or a problem.
+// answer is an answer in the form of the protocol: a JSON body with 200, or a problem.
 type answer struct {
 	body    []byte
 	problem *wireProblem
 }
 
-// call sends one request. Its errors all leave open whether it took effect.
+// call sends one request. After any of its errors the request may or may not have taken
+// effect.
 func (p *Connector) call(ctx context.Context, method, route string, query url.Values, header http.Header, body []byte) (answer, error) {
 	return p.callFor(ctx, answerLimit, method, route, query, header, body)
 }
@@ -334,8 +335,8 @@ func (p *Connector) callFor(ctx context.Context, limit int64, method, route stri
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
-		// Without GetBody net/http cannot send the command again by itself,
-		// which it otherwise may, seeing the key.
+		// Without GetBody net/http cannot send the command again by itself, which it otherwise
+		// may do because of the key.
 		r.GetBody = nil
 	}
 	for k, v := range header {
@@ -384,8 +385,8 @@ func unclear(format string, args ...any) *fault.Error {
 	return fault.New(fault.Unavailable, "platform-unclear", format, args...)
 }
 
-// settled lists the refusals after which a command did not and will not take
-// effect, and how they are passed on. Everything else is not believed.
+// settled lists the refusals after which a command did not and will not take effect, with
+// our own form of each. All other refusals are not believed.
 var settled = map[string]struct {
 	status int
 	kind   fault.Kind
@@ -421,7 +422,7 @@ func (p *Connector) refusal(w wireProblem) error {
 	return fault.New(s.kind, slug, "%s refused: %.300s", p.name, w.Detail)
 }
 
-// wrongState reads what the server says is in place instead.
+// wrongState reads the present state from the server's refusal.
 func (p *Connector) wrongState(c platform.Command, w wireProblem) error {
 	if w.Status != http.StatusConflict || w.Now == nil || w.Now.ID != c.Subject.ID {
 		return unclear("%s says that the state is another one, but not which.", p.name)

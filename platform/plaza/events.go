@@ -24,17 +24,17 @@ const FromNow int64 = -1
 
 const frameLimit = 16 << 10
 
-// Event is one change of a subject's status, mark or lock, as the platform
-// announced it. It says where to look; what is so is read.
+// Event is one change of a subject's status, mark or lock, as the platform announced it.
+// It says only where to look; the state is read.
 type Event struct {
 	ID      int64 // the cursor to go on after
 	Subject platform.Subject
 	Status  platform.Status
 	Mark    platform.Mark
 	Rev     string
-	By      string // whose token did it, or the owner's handle, as far as the platform says
+	By      string // the holder of the token that made the change, or the owner's handle, as far as the platform says
 	At      canonical.Time
-	Locks   bool // the owner's lock changed, status and mark did not
+	Locks   bool // the owner's lock changed; status and mark did not
 }
 
 // Stream is an open event stream. It is for one goroutine, only Close may be
@@ -46,7 +46,7 @@ type Stream struct {
 	cursor int64
 	end    context.CancelFunc
 	guard  *time.Timer // ends the stream when it was silent for too long
-	silent atomic.Bool // it has
+	silent atomic.Bool // set once the stream was silent for too long
 }
 
 // Events follows changes after the event with the number after, or FromNow. A
@@ -103,7 +103,7 @@ func (s *Stream) open(ctx context.Context, after int64) error {
 	return unclear("%s answered %d with the type %.80q instead of an event stream.", p.name, res.StatusCode, mediaType)
 }
 
-// opened reads the first frame, which says from where the stream goes on.
+// opened reads the first frame, which gives the event after which the stream goes on.
 func (s *Stream) opened(after int64) error {
 	f, err := s.frame()
 	if err == nil && (f.event != "open" || after != FromNow && f.id != after) {
@@ -117,20 +117,19 @@ func (s *Stream) opened(after int64) error {
 	return nil
 }
 
-// Cursor is after which event the stream goes on.
+// Cursor is the event after which the stream goes on.
 func (s *Stream) Cursor() int64 { return s.cursor }
 
-// Close ends the stream, also under a Next that waits.
+// Close ends the stream, even while a Next waits.
 func (s *Stream) Close() error {
 	s.guard.Stop()
 	s.end()
 	return s.body.Close()
 }
 
-// Next waits for the next change. After an error the stream is of no more use:
-// open another one after Cursor. A fault of type "stream-silent" means that
-// nothing came for too long, not even the comment by which a server says that it
-// is still there.
+// Next waits for the next change. After an error the stream is useless: open another one
+// after Cursor. A fault of type "stream-silent" means that nothing came for too long, not
+// even the comment by which a server says that it is still there.
 func (s *Stream) Next() (Event, error) {
 	f, err := s.frame()
 	if err != nil {
@@ -161,7 +160,7 @@ func (s *Stream) Next() (Event, error) {
 		Status: w.Status, Mark: *w.Mark, Rev: w.Rev, By: w.By, At: w.At, Locks: f.event == "lock"}, nil
 }
 
-// scan waits for the next line, but not for ever.
+// scan waits for the next line, for a limited time.
 func (s *Stream) scan() bool {
 	s.guard.Reset(s.p.silence)
 	defer s.guard.Stop()
@@ -173,7 +172,7 @@ type frame struct {
 	id          int64
 }
 
-// frame reads one frame; comments, which say that the stream lives, are passed over.
+// frame reads one frame. It skips comments, which only say that the stream lives.
 func (s *Stream) frame() (frame, error) {
 	f := frame{id: -1}
 	for s.scan() {

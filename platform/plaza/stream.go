@@ -23,7 +23,7 @@ var (
 	_ platform.Cutter   = (*Connector)(nil)
 )
 
-// Routes of the protocol that a server may leave out, as its capabilities call them.
+// Optional routes of the protocol, by their names in the capabilities.
 const (
 	offersAccounts = "accounts"
 	offersLock     = "lock"
@@ -61,7 +61,7 @@ type watching struct{ s *Stream }
 func (w watching) Next() (platform.Happening, error) {
 	e, err := w.s.Next()
 	h := platform.Happening{Subject: e.Subject, Locks: e.Locks, By: e.By, At: e.At}
-	if !e.Locks { // else it brought nothing but the lock
+	if !e.Locks { // if only the lock changed, the event brought about no state
 		h.Status, h.Mark, h.Marked = e.Status, e.Mark, true
 	}
 	return h, err
@@ -131,7 +131,7 @@ func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Lis
 	return page, *w.Next, nil
 }
 
-// Lock reads the owner's lock. A server that offers none has none.
+// Lock reads the owner's lock. On a server without locks no owner has one.
 func (p *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock, error) {
 	sort, err := p.sortHere(s)
 	if err != nil {
@@ -159,7 +159,7 @@ func (p *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock
 	return platform.Lock{Set: *w.Set, Since: w.Since, Cleared: w.Cleared, Session: w.Session}, nil
 }
 
-// Notify puts a message before the owner, once for each key.
+// Notify shows the owner a message, once for each key.
 func (p *Connector) Notify(ctx context.Context, key string, s platform.Subject, title, text string) error {
 	sort, err := p.sortHere(s)
 	if err != nil {
@@ -222,8 +222,7 @@ func (p *Connector) Cut(ctx context.Context, key, credential string) (canonical.
 	return w.Revoked, nil
 }
 
-// Shows says what a server of the protocol tells of changes that do not come
-// through the desk.
+// Shows says which changes around the desk a server of the protocol shows.
 func (p *Connector) Shows() []platform.Showing {
 	const (
 		atOnce = "at once"

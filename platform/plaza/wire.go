@@ -16,8 +16,8 @@ import (
 	"countersign.dev/platform"
 )
 
-// The types below are the protocol's, read leniently where it may grow (members
-// that are not known are passed over) and strictly in all that is relied upon.
+// The types below are the protocol's. They are read leniently where it may grow (unknown
+// members are ignored) and strictly in all parts that we rely on.
 
 type wireCommand struct {
 	Verb    platform.Verb   `json:"verb"`
@@ -78,7 +78,7 @@ type wireCapabilities struct {
 	Credential    string             `json:"credential"`
 }
 
-// longestHeartbeat is what the protocol allows a server that promises nothing.
+// longestHeartbeat is the interval that the protocol allows a server that promises none.
 const longestHeartbeat = 30
 
 // ourFacts are the facts that rules about tiers read; a server may know others.
@@ -115,8 +115,8 @@ func (p *Connector) readCapabilities(ctx context.Context) error {
 	for _, o := range w.Offers {
 		p.offers[o] = true
 	}
-	// Who does not know which of the credentials is its own cuts none: it could cut
-	// itself off.
+	// A connector that does not know which credential is its own cuts none off: it could cut
+	// off itself.
 	if p.can.Credential = w.Credential; p.offers[offersTokens] && w.Credential != "" {
 		p.can.Cuts = true
 	} else {
@@ -224,7 +224,7 @@ func (p *Connector) fact(fact platform.Fact, raw jsontext.Value) (any, bool) {
 	}
 }
 
-// receipt reads a receipt and holds it against the command it is said to be of.
+// receipt reads a receipt and compares it with the command that it claims to be of.
 func (p *Connector) receipt(body []byte, key string, c platform.Command) (platform.Receipt, error) {
 	var w wireReceipt
 	if err := json.Unmarshal(body, &w); err != nil {
