@@ -18,8 +18,8 @@ import (
 
 type policyBacktest struct {
 	policySource
-	Since        string `required:"" placeholder:"TIME" help:"Replay what was asked from here on: a day such as 2026-01-01, a time such as 2026-01-01T18:00:00Z, or a length back from now such as 72h or 30d."`
-	Until        string `placeholder:"TIME" help:"And before here. Left out: now."`
+	Since        string `required:"" placeholder:"TIME" help:"Replay what was asked from this time on: a day such as 2026-01-01, a time such as 2026-01-01T18:00:00Z, or a length back from now such as 72h or 30d."`
+	Until        string `placeholder:"TIME" help:"Replay what was asked before this time. Left out: now."`
 	Limit        int    `default:"50" help:"How many changes to list, the weakest first; all are counted."`
 	FailOnChange bool   `help:"Exit 1 if any ruling changes, or if a record contradicts what was in force then."`
 }

@@ -86,7 +86,7 @@ type Commands struct {
 	Status    statusCommand    `cmd:"" help:"How the desk is, on one screen, and what needs a person."`
 	Watch     watchCommand     `cmd:"" help:"How the watch of each platform is, and what it sees."`
 	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
-	Alarm     alarmCommands    `cmd:"" help:"What people must know of."`
+	Alarm     alarmCommands    `cmd:"" help:"Alarms: what people have to know at once."`
 	Warrant   warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
 	Ledger    ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
 	Policy    policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`

@@ -127,7 +127,7 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 		c.showAct(p, a)
 	}
 	p.Line("")
-	p.Line("Around the desk, as declared (it is as good as its declarations):")
+	p.Line("Who could do it around the desk, as far as somebody has declared it:")
 	p.Facts([2]string{"platform's credential", declared(e.Holders.Platform)}, [2]string{"executor's machine", declared(e.Holders.Executor)},
 		[2]string{"key of the log", declared(e.Holders.LogKey)}, [2]string{"as the owner", e.Holders.AsOwner})
 	if len(e.Unguarded) > 0 {

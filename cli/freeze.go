@@ -11,8 +11,8 @@ import (
 type freezeCommands struct {
 	Worker   freeze[ofWorker]   `cmd:"" help:"Freeze the acts of one worker."`
 	Vendor   freeze[ofVendor]   `cmd:"" help:"Freeze the acts of everybody at a vendor."`
-	Platform freeze[ofPlatform] `cmd:"" help:"Freeze all acts on a platform."`
-	All      freeze[ofAll]      `cmd:"" help:"Freeze everything."`
+	Platform freeze[ofPlatform] `cmd:"" help:"Freeze burdening acts on a platform."`
+	All      freeze[ofAll]      `cmd:"" help:"Freeze all burdening acts."`
 	List     freezeList         `cmd:"" help:"List what is frozen."`
 }
 
@@ -75,10 +75,10 @@ func (c *freezeList) Run(ctx context.Context, s *Session) error {
 }
 
 type thawCommands struct {
-	Worker   thaw[ofWorker]   `cmd:"" help:"Thaw a worker."`
-	Vendor   thaw[ofVendor]   `cmd:"" help:"Thaw a vendor."`
-	Platform thaw[ofPlatform] `cmd:"" help:"Thaw a platform."`
-	All      thaw[ofAll]      `cmd:"" help:"Thaw what was frozen as everything. What was frozen besides stays so."`
+	Worker   thaw[ofWorker]   `cmd:"" help:"Thaw the acts of one worker."`
+	Vendor   thaw[ofVendor]   `cmd:"" help:"Thaw the acts of everybody at a vendor."`
+	Platform thaw[ofPlatform] `cmd:"" help:"Thaw burdening acts on a platform."`
+	All      thaw[ofAll]      `cmd:"" help:"Thaw a freeze of all burdening acts. What was frozen besides stays frozen."`
 }
 
 func (thawCommands) Help() string {

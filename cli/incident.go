@@ -164,7 +164,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 	}
 	for _, x := range r.Exposure {
 		p.Line("")
-		p.Line("Who could have done %s then: %d alone; together %d, by the way %q", x.Kind, x.Alone, x.Collusion, x.Way)
+		p.Line("Who could have done %s then: %d alone; together %d at least, by the way %q", x.Kind, x.Alone, x.Collusion, x.Way)
 		for _, g := range x.Group {
 			p.Line("  %s", g)
 		}

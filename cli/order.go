@@ -31,7 +31,7 @@ type orderPlace struct {
 	Until      moment         `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
 	PerSubject int64          `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
 	PerTier    int64          `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
-	Vouched    string         `default:"" placeholder:"TIME" help:"now, or a time: what the ledger held of the subjects by then is right, though it has not stood for a day. Left out: nothing is vouched for."`
+	Vouched    string         `default:"" placeholder:"TIME" help:"now, or a time: you say that the states which the ledger held by then are right, though they are younger than a day. Left out: you vouch for nothing."`
 	Never      []string       `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or what marks begin with and an asterisk, such as CSAM-*. May be given several times."`
 	CutAfter   int64          `placeholder:"N" help:"Cut off a credential of the platform after so many breaches, where the platform names it and can cut it off; else people are paged with what to do. Left out: never."`
 	CutWithin  *time.Duration `placeholder:"10m" help:"The time in which the breaches of --cut-after count. Left out: 10m."`

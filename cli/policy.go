@@ -19,7 +19,7 @@ import (
 
 type policyCommands struct {
 	Check    policyCheck    `cmd:"" help:"Compile a policy set and run its tests, offline. --people asks the desk whether enough people would remain."`
-	Backtest policyBacktest `cmd:"" help:"Say which rulings of the past would have been others under a set."`
+	Backtest policyBacktest `cmd:"" help:"Say which rulings of the past a set would have changed."`
 	Show     policyShow     `cmd:"" help:"Show the set in force, or write it to a folder."`
 	Propose  policyPropose  `cmd:"" help:"Ask the desk to put a set in force, and say what it would have changed in the last 30 days. Officers countersign."`
 	Apply    policyApply    `cmd:"" help:"Countersign a proposed set, and say whether it is in force."`

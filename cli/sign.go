@@ -425,7 +425,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		if who := wording.Signers(r.Need, r.Requester, inRecovery(r)); who != "" {
 			p.Line("%s", who)
 		}
-		p.Line("They look at it and sign with:")
+		p.Line("Whoever countersigns looks at it and signs with:")
 		p.Line("  countersign action countersign %s", r.ID)
 	case moved:
 		p.Line("To ask again, for the handle that it has now:")

@@ -189,7 +189,7 @@ func union(a, b map[string]string) map[string]string {
 func (s *Session) wholeImport(ctx context.Context, p *Page, d deskClient, request string, c actions.Admit) error {
 	rows, err := d.Rows(ctx, request)
 	if fault.Is(err, "no-rows") {
-		p.Line("Its rows wait for nobody any more.")
+		p.Line("This import is over, so the desk has no rows to show: the ledger holds them, or it was not made.")
 		return nil
 	}
 	if err != nil {

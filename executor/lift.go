@@ -134,7 +134,7 @@ func (e *Executor) notUnder(ctx context.Context, a journal.Act, now platform.Sta
 	if after := newest.Command.After(); ok && newest.Request != a.Request && now.Is(after.Status, after.Mark) {
 		return fault.New(fault.Conflict, "replaced", "The lift is not needed: the measure of the request %s has taken the place of this one.", newest.Request), nil
 	}
-	return fault.New(fault.Conflict, markExchanged, "The measure is over and was not lifted, since the subject is %s: somebody has exchanged our mark for that. "+
+	return fault.New(fault.Conflict, markExchanged, "The measure is over and was not lifted, since the subject is %s: somebody has put that in the place of our mark. "+
 		"To lift it, ask for the restoration of the subject.", platform.Describe(now.Status, now.Mark)), nil
 }
 

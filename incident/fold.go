@@ -11,6 +11,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -346,9 +347,10 @@ func (h *held) timeline(lines []Moment) error {
 	return nil
 }
 
-// same compares times as instants.
+// same compares a line of a report with what is told today. Times are compared as instants,
+// and sentences of earlier programs count as what is said in their place.
 func same(a, b Moment) bool {
 	equal := a.At.Equal(b.At.Time)
-	a.At = b.At
+	a.At, a.Text = b.At, wording.Reworded(a.Text)
 	return equal && a == b
 }

@@ -195,8 +195,11 @@ func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) s
 	case actions.Review:
 		return fmt.Sprintf("The review of the %s %s was closed, signed by %s.", c.Of, c.ID, People(signers))
 	case actions.Engagement:
-		if c.Op == "end" {
+		switch c.Op {
+		case "end":
 			return fmt.Sprintf("The engagement of %s was ended.", c.Worker)
+		case "reinstate":
+			return fmt.Sprintf("The end of the engagement of %s was taken back.", c.Worker)
 		}
 		return fmt.Sprintf("The engagement of %s was extended to %s.", c.Worker, c.Last)
 	case actions.Keys:
@@ -210,6 +213,18 @@ func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) s
 		}
 	}
 	return fmt.Sprintf("The desk was changed: %s, %s.", k, change.Part())
+}
+
+// Reworded returns a line of a timeline as it is said now. Bundles of earlier programs
+// tell of a reinstatement as of an extension to no day.
+func Reworded(line string) string {
+	rest, ok := strings.CutSuffix(line, " was extended to .")
+	worker, of := strings.CutPrefix(rest, "The engagement of ")
+	if !ok || !of {
+		return line
+	}
+	change := actions.Engagement{Op: "reinstate", Worker: workforce.WorkerID(worker)}
+	return Done(actions.DeskEngagement, change, nil)
 }
 
 // Budget says what a budget allows.

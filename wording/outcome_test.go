@@ -159,6 +159,7 @@ func TestDone(t *testing.T) {
 		{actions.DeskReview, actions.Review{Of: "incident", ID: "inc_1"}, "The review of the incident inc_1 was closed, signed by ann, bob and eve."},
 		{actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "dan"}, "The engagement of dan was ended."},
 		{actions.DeskEngagement, actions.Engagement{Op: "extend", Worker: "dan", Last: later}, "The engagement of dan was extended to 2030-03-01T12:00:00.000000Z."},
+		{actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: "dan"}, "The end of the engagement of dan was taken back."},
 		{actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{"key_x"}}, "Keys: 0 enrolled, 1 revoked."},
 		{actions.DeskChange, order("place"), "A standing order for plaza/critical was placed."},
 		{actions.DeskChange, order("revoke"), "The standing order for plaza/critical was revoked."},
@@ -173,6 +174,19 @@ func TestDone(t *testing.T) {
 	for kind, desk := range kinds {
 		if desk {
 			t.Errorf("a change of kind %s that was made has no sentence here", kind)
+		}
+	}
+}
+
+// TestReworded: only what earlier programs wrote of a reinstatement is read as another sentence.
+func TestReworded(t *testing.T) {
+	for line, want := range map[string]string{
+		"The engagement of dan was extended to .":                            "The end of the engagement of dan was taken back.",
+		"The engagement of dan was extended to 2030-03-01T12:00:00.000000Z.": "The engagement of dan was extended to 2030-03-01T12:00:00.000000Z.",
+		"Froze the acts of dan.":                                             "Froze the acts of dan.",
+	} {
+		if got := Reworded(line); got != want {
+			t.Errorf("%q is read as %q, want %q", line, got, want)
 		}
 	}
 }

@@ -5,7 +5,8 @@
 // has no words here fails its test.
 //
 // Texts of lines in an incident's timeline (Done, Outcome, Sight) stand in exported
-// bundles, whose verifier compares them byte for byte: they do not change.
+// bundles, whose verifier compares them byte for byte: they do not change, or Reworded
+// knows what they were.
 package wording
 
 import (

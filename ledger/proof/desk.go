@@ -91,12 +91,14 @@ func (s *State) frozen(w workforce.WorkerID, st workforce.Standing, platform str
 			continue
 		}
 		if f, ok := s.Freezes[c.key.Key()]; ok {
-			acts := c.key.Acts()
-			return refuse("frozen", "%s since %s; several people together thaw them.", strings.ToUpper(acts[:1])+acts[1:]+" are frozen", f.At)
+			return refuse("frozen", "%s are frozen since %s; several people together thaw them.", sentence(c.key.Acts()), f.At)
 		}
 	}
 	return nil
 }
+
+// sentence begins one.
+func sentence(words string) string { return strings.ToUpper(words[:1]) + words[1:] }
 
 // stopped says why a freeze stops an act by somebody. A freeze stops what
 // burdens, and not the votes to thaw of those who are not frozen themselves.
@@ -179,11 +181,11 @@ func (s *State) mayFreeze(by workforce.WorkerID, c actions.Freeze, at time.Time)
 	_, on := s.Freezes[c.Key()]
 	switch {
 	case c.Thaws() && !on:
-		return fault.New(fault.Conflict, "wrong-state", "That is not frozen.")
+		return fault.New(fault.Conflict, "wrong-state", "%s are not frozen.", sentence(c.Acts()))
 	case c.Thaws():
 		return nil
 	case on:
-		return fault.New(fault.Conflict, "wrong-state", "That is frozen already.")
+		return fault.New(fault.Conflict, "wrong-state", "%s are frozen already.", sentence(c.Acts()))
 	}
 	switch c.Scope {
 	case actions.ScopeWorker:
@@ -257,7 +259,7 @@ func (s *State) mayWatch(c actions.Setting, by actions.Statement, at time.Time) 
 		case c.Order.Op == "place" && !at.Before(c.Order.Until.Time):
 			return fault.New(fault.Expired, "end-is-past", "The standing order would have ended at %s already.", c.Order.Until)
 		case c.Order.Op == "place" && c.Order.Vouched.After(at):
-			return fault.New(fault.Invalid, "bad-action", "Nobody can vouch for what is still to come: vouched is %s.", c.Order.Vouched)
+			return fault.New(fault.Invalid, "bad-action", "The standing order vouches for what the ledger holds by %s, which is still to come. Vouch for a time that is past.", c.Order.Vouched)
 		}
 		return known(c.Order.Platform)
 	case actions.PartModes:
@@ -291,14 +293,14 @@ func (s *State) resolved(subject platform.Subject, r *actions.Resolution, reliev
 		return nil
 	}
 	if r == nil {
-		return refuse("not-resolved", "The change does not carry the executor's word on who %s:%s is; draft it again.", subject.Platform, subject.ID)
+		return refuse("not-resolved", "The executor's signed word that %s:%s has the handle in the change is missing; draft it again.", subject.Platform, subject.ID)
 	}
 	c := r.Challenge(s.Root)
 	switch t := s.Trust; {
 	case r.Subject != subject:
 		return refuse("not-resolved", "The executor has resolved another subject than the one that is signed: its identifier and its handle are not of one account.")
 	case r.Executor != t.Executor || len(t.ExecutorKey) != ed25519.PublicKeySize || !ed25519.Verify(ed25519.PublicKey(t.ExecutorKey), c[:], r.Signature):
-		return refuse("not-resolved", "The word on who %s:%s is is not signed by the executor that the governance chain names.", subject.Platform, subject.ID)
+		return refuse("not-resolved", "That %s:%s has the handle in the change is not signed by the executor that the governance chain names.", subject.Platform, subject.ID)
 	case r.At.Before(by.NotBefore.Add(-resolvedBefore)) || r.At.After(by.NotBefore.Add(resolvedAfter)):
 		return refuse("not-resolved", "The subject was resolved at %s and the change signed from %s on; draft it again.", r.At, by.NotBefore)
 	}

@@ -287,7 +287,7 @@ func (s *State) maySuspend(by workforce.WorkerID, c actions.Freeze, at time.Time
 func (s *State) mayReinstate(w workforce.Worker, at time.Time) error {
 	switch {
 	case s.Laws < 2:
-		return refuse("unknown-op", "Reinstating is of the laws 2; this desk goes by the laws %d. `countersign laws adopt --reason WHY` changes that.", s.Laws)
+		return refuse("unknown-op", "A reinstatement needs the laws 2, and this desk is judged by the laws %d. `countersign laws adopt --reason WHY` changes that.", s.Laws)
 	case w.Ended.IsZero() || at.Before(w.Ended.Time):
 		return fault.New(fault.Conflict, "wrong-state", "The engagement of %s was not ended.", w.Worker)
 	case !at.Before(w.Ended.Add(actions.ReinstateWithin)):
