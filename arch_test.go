@@ -28,13 +28,14 @@ var ground = []string{"fault", "id", "canonical", "prose"}
 // house is who may import whom (doc/design/0001-house.md). A package that is
 // missing from it fails the test.
 var house = map[string]room{
-	"fault":     {"", "everything stands on it"},
-	"id":        {"", "everything stands on it"},
-	"prose":     {"", "how text from outside is shown, and which text may be signed; it knows nothing of what it shows"},
-	"canonical": {"", "one form of JSON for all that is signed; it knows none of it"},
-	"sqldb":     {"", "knows nothing of the problem"},
-	"jobs":      {"sqldb", "knows nothing of the problem"},
-	"alarm":     {"", "sends what it is given, also where the desk is dead; it knows neither what happened nor where addresses are kept"},
+	"fault":         {"", "everything stands on it"},
+	"id":            {"", "everything stands on it"},
+	"prose":         {"", "how text from outside is shown, and which text may be signed; it knows nothing of what it shows"},
+	"canonical":     {"", "one form of JSON for all that is signed; it knows none of it"},
+	"sqldb":         {"", "knows nothing of the problem"},
+	"fault/problem": {"", "knows nothing of the problem: how a fault looks to HTTP, once for all who speak it"},
+	"jobs":          {"sqldb", "knows nothing of the problem"},
+	"alarm":         {"", "sends what it is given, also where the desk is dead; it knows neither what happened nor where addresses are kept"},
 
 	"platform":              {"", "pure: what a platform is, not how one is called"},
 	"platform/platformtest": {"platform", "outsiders run it against their own server"},
@@ -64,11 +65,11 @@ var house = map[string]room{
 	"desk/acts":        {"desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
 	"desk":             {"desk/acts desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
-	"api/v1": {"incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
-	"api":    {"api/v1 httpd desk desk/acts desk/alarms desk/incidents desk/inquiry alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
-	"httpd":  {"api/v1 desk", "the listener and the one error table; it knows no resource"},
-	"link":   {"ledger link/v1 ledger/proof platform", "the one way between desk and executor"},
-	"client": {"api/v1 incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
+	"api/v1": {"fault/problem incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
+	"api":    {"fault/problem api/v1 httpd desk desk/acts desk/alarms desk/incidents desk/inquiry alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
+	"httpd":  {"fault/problem api/v1 desk", "the listener and the one error table; it knows no resource"},
+	"link":   {"fault/problem ledger link/v1 ledger/proof platform", "the one way between desk and executor"},
+	"client": {"fault/problem api/v1 incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
 	"cli":    {"client api/v1 wording incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
@@ -92,7 +93,7 @@ var outside = []struct {
 	{"modernc.org/sqlite", "sqldb", "one package knows drivers"},
 	{"github.com/jackc/", "sqldb", "one package knows drivers"},
 	{"github.com/pressly/goose", "sqldb", "one package knows migrations"},
-	{"net/http", "alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest rehearsal cmd/countersign", "domain and write path are not a web server"},
+	{"net/http", "fault/problem alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest rehearsal cmd/countersign", "domain and write path are not a web server"},
 	{"github.com/danielgtaylor/huma", "api", "one package knows the REST library"},
 	{"github.com/alecthomas/kong", "cli", "one package knows the command line"},
 	{"golang.org/x/text", "prose", "one package knows which characters people can see"},

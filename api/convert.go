@@ -9,6 +9,7 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
 	"countersign.dev/fault"
+	rfc9457 "countersign.dev/fault/problem"
 	"countersign.dev/ledger/proof"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
@@ -108,7 +109,7 @@ func stateOf(s platform.State) v1.State {
 
 func reportOf(r policy.Report) v1.PolicyReport {
 	return v1.PolicyReport{Digest: r.Digest, Policies: r.Policies, Holds: r.Holds, Tests: r.Tests,
-		Problems: v1.DetailsOf(r.Problems), Warnings: v1.DetailsOf(r.Warnings)}
+		Problems: rfc9457.DetailsOf(r.Problems), Warnings: rfc9457.DetailsOf(r.Warnings)}
 }
 
 func entryOf(e desk.EntryView) v1.Entry {

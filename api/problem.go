@@ -12,6 +12,7 @@ import (
 
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
+	rfc9457 "countersign.dev/fault/problem"
 	"countersign.dev/httpd"
 )
 
@@ -21,7 +22,7 @@ import (
 func init() {
 	huma.NewErrorWithContext = refuse
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		return &problem{httpd.ProblemOf(faultOf(status, message, errs))}
+		return &problem{rfc9457.Of(faultOf(status, message, errs))}
 	}
 	huma.DefaultArrayNullable = false
 }
@@ -43,7 +44,7 @@ func (*problem) ContentType(string) string { return v1.ProblemType }
 func refuse(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
 	err := faultOf(status, message, errs)
 	httpd.Note(ctx.Context(), err)
-	p := httpd.ProblemOf(err)
+	p := rfc9457.Of(err)
 	_, w := humago.Unwrap(ctx)
 	httpd.FailureHeaders(w.Header(), p)
 	return &problem{p}

@@ -32,6 +32,7 @@ import (
 
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
+	"countersign.dev/fault/problem"
 )
 
 // MaxAnswer is the largest answer that is read, in bytes.
@@ -209,23 +210,10 @@ func (c *Client) once(ctx context.Context, k call, body []byte) (raw []byte, aft
 // restore turns the server's problem document back into a fault.
 func restore(res *http.Response, raw []byte) error {
 	busy := res.StatusCode == http.StatusServiceUnavailable
-	var p v1.Problem
-	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media != v1.ProblemType || json.Unmarshal(raw, &p) != nil {
-		f := fault.New(fault.Unavailable, "foreign-answer", "Something that is no desk answered with status %d; check the address.", res.StatusCode)
-		if busy {
-			return f.Because(errBusy)
-		}
-		return f
-	}
-	kind := fault.Internal
-	for _, k := range fault.Kinds() {
-		if k.String() == p.Kind {
-			kind = k
-		}
-	}
-	f := fault.New(kind, strings.TrimPrefix(p.Type, v1.ProblemBase), "%s", p.Detail)
-	for _, d := range p.Errors {
-		f.Detail = append(f.Detail, fault.Detail{At: d.At, Text: d.Text})
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	f, ok := problem.Read(raw)
+	if media != problem.Media || !ok {
+		f = fault.New(fault.Unavailable, "foreign-answer", "Something that is no desk answered with status %d; check the address.", res.StatusCode)
 	}
 	if busy {
 		return f.Because(errBusy)

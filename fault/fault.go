@@ -14,7 +14,7 @@ import (
 // value is the safest, since its text is never shown.
 type Kind int
 
-// The kinds. httpd maps each to one HTTP status, cli to one exit code.
+// The kinds. Package fault/problem maps each to one HTTP status, cli to one exit code.
 const (
 	Internal        Kind = iota // something of ours broke
 	Invalid                     // the input is wrong; repeating it will not help

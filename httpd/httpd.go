@@ -117,7 +117,7 @@ func (s *Server) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w.Header())
 		if !s.ours(r) {
-			Fail(w, r, fault.New(fault.Forbidden, foreignHost, "This desk is not called %q; name it in the desk's settings.", clip(r.Host)))
+			Fail(w, r, fault.New(fault.Forbidden, "foreign-host", "This desk is not called %q; name it in the desk's settings.", clip(r.Host)))
 			return
 		}
 		next.ServeHTTP(w, r)

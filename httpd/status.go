@@ -7,78 +7,22 @@ import (
 	"strconv"
 	"strings"
 
-	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/fault/problem"
 )
-
-// byKind is the one table from errors to statuses.
-var byKind = map[fault.Kind]int{
-	fault.Internal:        http.StatusInternalServerError,
-	fault.Invalid:         http.StatusBadRequest,
-	fault.Unauthenticated: http.StatusUnauthorized,
-	fault.Forbidden:       http.StatusForbidden,
-	fault.NotFound:        http.StatusNotFound,
-	fault.Conflict:        http.StatusConflict,
-	fault.Expired:         http.StatusGone,
-	fault.Exhausted:       http.StatusTooManyRequests,
-	fault.TooLarge:        http.StatusRequestEntityTooLarge,
-	fault.Unsupported:     http.StatusUnprocessableEntity,
-	fault.Unavailable:     http.StatusServiceUnavailable,
-}
-
-// Types of HTTP's own refusals, which have statuses of their own.
-const (
-	methodNotAllowed = "method-not-allowed"
-	unsupportedMedia = "unsupported-media-type"
-	foreignHost      = "foreign-host"
-)
-
-var byType = map[string]int{
-	methodNotAllowed: http.StatusMethodNotAllowed,
-	unsupportedMedia: http.StatusUnsupportedMediaType,
-	foreignHost:      http.StatusMisdirectedRequest,
-}
-
-// Statuses lists every status that a refusal may have.
-func Statuses() []int {
-	var all []int
-	for _, s := range byKind {
-		all = append(all, s)
-	}
-	for _, s := range byType {
-		all = append(all, s)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// ProblemOf returns the part of an error that may be shown.
-func ProblemOf(err error) v1.Problem {
-	kind, typ := fault.KindOf(err), fault.TypeOf(err)
-	status, ok := byType[typ]
-	if !ok {
-		status = byKind[kind]
-	}
-	p := v1.Problem{Type: v1.ProblemBase + typ, Title: strings.ReplaceAll(typ, "-", " "), Status: status,
-		Detail: fault.TextOf(err), Kind: kind.String(), Errors: []v1.Detail{}}
-	if f := fault.As(err); f != nil && kind != fault.Internal {
-		p.Errors = v1.DetailsOf(f.Detail)
-	}
-	return p
-}
 
 // Fail answers a request with an error. All refusals go through it. The error is noted
 // for the log.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	Note(r.Context(), err)
-	p := ProblemOf(err)
+	p := problem.Of(err)
 	FailureHeaders(w.Header(), p)
-	write(w, r, p.Status, v1.ProblemType, p)
+	write(w, r, p.Status, problem.Media, p)
 }
 
 // FailureHeaders sets the headers that belong to a problem's status.
-func FailureHeaders(h http.Header, p v1.Problem) {
+func FailureHeaders(h http.Header, p problem.Problem) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="countersign"`)
@@ -95,7 +39,7 @@ func MethodNotAllowed(allowed ...string) http.HandlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		Fail(w, r, fault.New(fault.Invalid, methodNotAllowed, "%s does not work here; use %s.", clip(r.Method), strings.Join(allowed, " or ")))
+		Fail(w, r, fault.New(fault.Invalid, "method-not-allowed", "%s does not work here; use %s.", clip(r.Method), strings.Join(allowed, " or ")))
 	}
 }
 
@@ -106,7 +50,7 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 
 // UnsupportedMedia is the error for a body that is not JSON.
 func UnsupportedMedia(got string) error {
-	return fault.New(fault.Invalid, unsupportedMedia, "The body is of type %q; send application/json.", clip(got))
+	return fault.New(fault.Invalid, "unsupported-media-type", "The body is of type %q; send application/json.", clip(got))
 }
 
 func write(w http.ResponseWriter, r *http.Request, status int, media string, v any) {

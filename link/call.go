@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/fault"
+	"countersign.dev/fault/problem"
 )
 
 // caller sends requests to the other side.
@@ -93,8 +94,9 @@ func (c caller) send(ctx context.Context, method, path string, request []byte, a
 	}
 	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	switch {
-	case media == mediaProblem:
-		if f, ok := faultOf(b); ok {
+	case media == problem.Media:
+		// Of an error that the other side shows nobody, nobody knows whether it acted.
+		if f, ok := problem.Read(b); ok && f.Kind != fault.Internal {
 			return f
 		}
 	case answer == nil && response.StatusCode == http.StatusNoContent:

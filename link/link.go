@@ -39,11 +39,11 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign.dev/fault"
+	"countersign.dev/fault/problem"
 )
 
 const (
-	mediaJSON    = "application/json"
-	mediaProblem = "application/problem+json"
+	mediaJSON = "application/json"
 
 	smallBody = 1 << 20  // bytes of anything but a warrant or a feed
 	feedBody  = 64 << 20 // bytes of a feed
@@ -121,7 +121,7 @@ func (s *surface) answer(w http.ResponseWriter, r *http.Request, e endpoint, tok
 		v, err = e(w, r)
 	}
 	if err != nil {
-		s.problem(w, err)
+		s.refuse(w, err)
 		return
 	}
 	if v == nil {
@@ -130,7 +130,7 @@ func (s *surface) answer(w http.ResponseWriter, r *http.Request, e endpoint, tok
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
-		s.problem(w, fmt.Errorf("write the answer to %s: %w", r.URL.Path, err))
+		s.refuse(w, fmt.Errorf("write the answer to %s: %w", r.URL.Path, err))
 		return
 	}
 	w.Header().Set("Content-Type", mediaJSON)
@@ -191,48 +191,10 @@ func waiting(r *http.Request) (time.Duration, error) {
 	return min(time.Duration(min(ms, int64(longestWait/time.Millisecond)))*time.Millisecond, longestWait), err
 }
 
-// problem is a fault on the wire (RFC 9457).
-type problem struct {
-	Type   string   `json:"type"`
-	Title  string   `json:"title"`
-	Status int      `json:"status"`
-	Detail string   `json:"detail"`
-	Kind   string   `json:"kind"`
-	Errors []detail `json:"errors"`
-}
-
-type detail struct {
-	At   string `json:"at"`
-	Text string `json:"text"`
-}
-
-// typePrefix begins the type of every problem; the rest is the fault's type.
-const typePrefix = "https://countersign.dev/problems/"
-
-// statuses says how a kind looks to HTTP. Only the kind itself is read back.
-var statuses = map[fault.Kind]int{
-	fault.Internal:        http.StatusInternalServerError,
-	fault.Invalid:         http.StatusBadRequest,
-	fault.Unauthenticated: http.StatusUnauthorized,
-	fault.Forbidden:       http.StatusForbidden,
-	fault.NotFound:        http.StatusNotFound,
-	fault.Conflict:        http.StatusConflict,
-	fault.Expired:         http.StatusGone,
-	fault.Exhausted:       http.StatusTooManyRequests,
-	fault.TooLarge:        http.StatusRequestEntityTooLarge,
-	fault.Unsupported:     http.StatusUnprocessableEntity,
-	fault.Unavailable:     http.StatusServiceUnavailable,
-}
-
-func (s *surface) problem(w http.ResponseWriter, err error) {
-	kind := fault.KindOf(err)
-	p := problem{Type: typePrefix + fault.TypeOf(err), Title: kind.String(), Status: statuses[kind], Detail: fault.TextOf(err), Kind: kind.String(), Errors: []detail{}}
-	if f := fault.As(err); f != nil && kind != fault.Internal {
-		for _, d := range f.Detail {
-			p.Errors = append(p.Errors, detail(d))
-		}
-	}
-	if kind == fault.Internal {
+func (s *surface) refuse(w http.ResponseWriter, err error) {
+	p := problem.Of(err)
+	p.Title = p.Kind
+	if fault.KindOf(err) == fault.Internal {
 		for _, f := range s.failed {
 			f(err)
 		}
@@ -241,29 +203,7 @@ func (s *surface) problem(w http.ResponseWriter, err error) {
 	if err != nil {
 		b = []byte("{}") // texts that are not UTF-8: the status has to do
 	}
-	w.Header().Set("Content-Type", mediaProblem)
+	w.Header().Set("Content-Type", problem.Media)
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(b)
-}
-
-// faultOf reads a problem back. ok is false for what is not one of ours.
-func faultOf(b []byte) (*fault.Error, bool) {
-	var p problem
-	if json.Unmarshal(b, &p) != nil {
-		return nil, false
-	}
-	typ, ok := strings.CutPrefix(p.Type, typePrefix)
-	if !ok {
-		return nil, false
-	}
-	for _, k := range fault.Kinds() {
-		if k.String() == p.Kind && k != fault.Internal {
-			f := fault.New(k, typ, "%s", p.Detail)
-			for _, d := range p.Errors {
-				f = f.With(fault.Detail(d))
-			}
-			return f, true
-		}
-	}
-	return nil, false
 }

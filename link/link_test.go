@@ -226,6 +226,24 @@ func TestFaults(t *testing.T) {
 	})
 }
 
+// TestProblem: a refusal is written as it always was: the other side may be of another build.
+func TestProblem(t *testing.T) {
+	s := &side{err: fault.New(fault.Forbidden, "key-not-hardware", "Text.").With(fault.Detail{At: "line 1", Text: "more"})}
+	for want, err := range map[string]error{
+		`{"type":"https://countersign.dev/problems/key-not-hardware","title":"forbidden","status":403,"detail":"Text.","kind":"forbidden","errors":[{"at":"line 1","text":"more"}]}`:          s.err,
+		`{"type":"https://countersign.dev/problems/internal","title":"internal","status":500,"detail":"Something went wrong on our side; it has been logged.","kind":"internal","errors":[]}`: errors.New("hidden"),
+	} {
+		s.err = err
+		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/v1/carry", strings.NewReader("{}"))
+		r.Header.Set("Authorization", "Bearer secret")
+		r.Header.Set("Content-Type", "application/json")
+		link.Executor(s, "secret", "").ServeHTTP(w, r)
+		if got := w.Body.String(); got != want || w.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+	}
+}
+
 // TestUnreachable: nobody there, a token that is not the one, no address.
 func TestUnreachable(t *testing.T) {
 	for address, want := range map[string]fault.Kind{"unix:" + filepath.Join(t.TempDir(), "nobody"): fault.Unavailable, "ftp://x": fault.Invalid, "unix:": fault.Invalid} {

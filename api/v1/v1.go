@@ -13,7 +13,7 @@ package v1
 import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/fault"
+	"countersign.dev/fault/problem"
 	"countersign.dev/ledger"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
@@ -40,35 +40,16 @@ type Page[T any] struct {
 }
 
 // ProblemBase begins every problem's type; the last segment is the fault's type.
-const ProblemBase = "https://countersign.dev/problems/"
+const ProblemBase = problem.Base
 
 // ProblemType is the media type of refusals (RFC 9457).
-const ProblemType = "application/problem+json"
+const ProblemType = problem.Media
 
 // Problem is the form of every refusal.
-type Problem struct {
-	Type   string   `json:"type" doc:"https://countersign.dev/problems/ and a stable slug; what programs compare"`
-	Title  string   `json:"title"`
-	Status int      `json:"status"`
-	Detail string   `json:"detail" doc:"what is wrong and what to do, for a person"`
-	Kind   string   `json:"kind" doc:"kind of refusal, of a short closed list"`
-	Errors []Detail `json:"errors" doc:"more of the same, each with its own place"`
-}
+type Problem = problem.Problem
 
 // Detail is one of several faults in one input.
-type Detail struct {
-	At   string `json:"at"`
-	Text string `json:"text"`
-}
-
-// DetailsOf is the wire form of a fault's details.
-func DetailsOf(ds []fault.Detail) []Detail {
-	out := make([]Detail, 0, len(ds))
-	for _, d := range ds {
-		out = append(out, Detail{At: d.At, Text: d.Text})
-	}
-	return out
-}
+type Detail = problem.Detail
 
 // Status holds the public facts about a desk: no personal data.
 type Status struct {

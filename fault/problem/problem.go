@@ -1,0 +1,104 @@
+// Package problem is a fault as HTTP shows it (RFC 9457). It holds the one table from
+// errors to statuses, for the API and for the link between desk and executor, and reads
+// a fault back from what one of them answered.
+package problem
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"countersign.dev/fault"
+)
+
+// Base begins every problem's type; the last segment is the fault's type.
+const Base = "https://countersign.dev/problems/"
+
+// Media is the media type of problems.
+const Media = "application/problem+json"
+
+// Problem is the form of every refusal.
+type Problem struct {
+	Type   string   `json:"type" doc:"https://countersign.dev/problems/ and a stable slug; what programs compare"`
+	Title  string   `json:"title"`
+	Status int      `json:"status"`
+	Detail string   `json:"detail" doc:"what is wrong and what to do, for a person"`
+	Kind   string   `json:"kind" doc:"kind of refusal, of a short closed list"`
+	Errors []Detail `json:"errors" doc:"more of the same, each with its own place"`
+}
+
+// Detail is one of several faults in one input.
+type Detail struct {
+	At   string `json:"at"`
+	Text string `json:"text"`
+}
+
+// byKind is the one table from errors to statuses.
+var byKind = map[fault.Kind]int{
+	fault.Internal:        http.StatusInternalServerError,
+	fault.Invalid:         http.StatusBadRequest,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Forbidden:       http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Conflict:        http.StatusConflict,
+	fault.Expired:         http.StatusGone,
+	fault.Exhausted:       http.StatusTooManyRequests,
+	fault.TooLarge:        http.StatusRequestEntityTooLarge,
+	fault.Unsupported:     http.StatusUnprocessableEntity,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+}
+
+// byType has the statuses of HTTP's own refusals, which their kinds do not tell.
+var byType = map[string]int{
+	"method-not-allowed":     http.StatusMethodNotAllowed,
+	"unsupported-media-type": http.StatusUnsupportedMediaType,
+	"foreign-host":           http.StatusMisdirectedRequest,
+}
+
+// Of returns the part of an error that may be shown.
+func Of(err error) Problem {
+	kind, typ := fault.KindOf(err), fault.TypeOf(err)
+	status, ok := byType[typ]
+	if !ok {
+		status = byKind[kind]
+	}
+	p := Problem{Type: Base + typ, Title: strings.ReplaceAll(typ, "-", " "), Status: status,
+		Detail: fault.TextOf(err), Kind: kind.String(), Errors: []Detail{}}
+	if f := fault.As(err); f != nil && kind != fault.Internal {
+		p.Errors = DetailsOf(f.Detail)
+	}
+	return p
+}
+
+// DetailsOf is the wire form of a fault's details.
+func DetailsOf(ds []fault.Detail) []Detail {
+	out := make([]Detail, 0, len(ds))
+	for _, d := range ds {
+		out = append(out, Detail(d))
+	}
+	return out
+}
+
+// Read returns the fault that a problem document tells of: Internal if it is of a kind
+// that is not known here. ok is false for what is no problem of ours.
+func Read(b []byte) (f *fault.Error, ok bool) {
+	var p Problem
+	if json.Unmarshal(b, &p) != nil {
+		return nil, false
+	}
+	typ, ok := strings.CutPrefix(p.Type, Base)
+	if !ok {
+		return nil, false
+	}
+	f = fault.New(fault.Internal, typ, "%s", p.Detail)
+	for _, k := range fault.Kinds() {
+		if k.String() == p.Kind {
+			f.Kind = k
+		}
+	}
+	for _, d := range p.Errors {
+		f.Detail = append(f.Detail, fault.Detail(d))
+	}
+	return f, true
+}
