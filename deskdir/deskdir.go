@@ -1,6 +1,5 @@
-// Package deskdir knows what lies in the folder of a desk, DIR: how the files are called,
-// the executor's list of platforms, and the locks by which two programs do not keep the
-// same database.
+// Package deskdir knows the folder of a desk, DIR: the names of its files, the executor's
+// list of platforms, and the locks by which two programs do not keep the same database.
 package deskdir
 
 import (
@@ -19,7 +18,7 @@ const (
 	Config        = "config.json"
 	LogKey        = "log.key"       // signs the ledger's checkpoints; secret
 	Founding      = "founding.json" // the founding statement, open until init close
-	Trust         = "trust"         // what a verifier has to be given
+	Trust         = "trust"         // for verifiers
 	Keys          = "keys"          // of init --try only
 	Executor      = "executor"      // the executor's own folder
 	DeskDatabase  = "desk.db"
@@ -38,8 +37,8 @@ const (
 	DeskSocket     = "desk.sock"     // where it finds the desk
 )
 
-// Platform is one member of the executor's platforms.json, a JSON array: where a
-// platform is and how the executor signs in there.
+// Platform is one member of the executor's platforms.json, a JSON array: the address of a
+// platform and the credential with which the executor signs in there.
 type Platform struct {
 	Name      string `json:"name"`      // as the governance chain names it
 	Connector string `json:"connector"` // plaza or bluesky
@@ -49,7 +48,7 @@ type Platform struct {
 	Token string `json:"token"`
 }
 
-// ReadPlatforms reads a platforms.json; there are none if the file is not there.
+// ReadPlatforms reads a platforms.json; it returns none if the file does not exist.
 func ReadPlatforms(path string) ([]Platform, error) {
 	var ps []Platform
 	b, err := os.ReadFile(path)
@@ -84,7 +83,8 @@ const (
 	ConnectorBluesky = "bluesky"
 )
 
-// MustBeEmpty refuses a folder that holds anything but locks. One that does not exist is empty.
+// MustBeEmpty refuses a folder that holds anything but locks. A folder that does not
+// exist counts as empty.
 func MustBeEmpty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -13,33 +13,33 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Lock files: one for each program that keeps a database in a folder. They are
-// files of their own and never the database, on which SQLite's locks are. They
-// stay when the program has ended and mean nothing then.
+// Lock files: one for each program that keeps a database in a folder. They are files of
+// their own and never the database, which carries SQLite's locks. They stay when the
+// program has ended, and mean nothing then.
 const (
 	DeskLock     = "desk.lock"     // serve, init
 	PlazaLock    = "plaza.lock"    // plaza, alone or in serve
 	ExecutorLock = "executor.lock" // executor
 )
 
-// isLock reports whether a file of a folder is only there to be locked.
+// isLock reports whether a file of a folder exists only to be locked.
 func isLock(name string) bool {
 	return name == DeskLock || name == PlazaLock || name == ExecutorLock
 }
 
-// Lock is a held lock. It ends with the process, however that happens.
+// Lock is a held lock. It ends with the process, however the process ends.
 type Lock struct{ files []*os.File }
 
-// AcquireLock has a command use a folder, and no other process for the same. The
-// lock file says who holds it.
+// AcquireLock reserves a folder for a command; no other process can then acquire the same
+// lock. The lock file names the holder.
 func AcquireLock(folder, name, command string) (*Lock, error) {
 	l := &Lock{}
 	return l, l.add(filepath.Join(folder, name), command)
 }
 
-// Database adds the lock of a SQLite file that lies elsewhere than in the
-// folder, so that two folders do not share it: an SQLite desk is the only one that
-// writes to its database. Servers of PostgreSQL look after that themselves.
+// Database also locks a SQLite file outside the folder, so that two folders do not share
+// it: only one desk may write to a SQLite database. PostgreSQL servers see to that
+// themselves.
 func (l *Lock) Database(url, own, command string) error {
 	path, ok := sqldb.File(url)
 	if !ok || path == own {
@@ -72,7 +72,7 @@ func (l *Lock) add(path, command string) error {
 	return nil
 }
 
-// inUse says who holds a lock.
+// inUse names the holder of a lock.
 func inUse(f *os.File, path string) error {
 	by := "another process"
 	if b, err := io.ReadAll(io.LimitReader(f, 1<<10)); err == nil && len(b) > 0 {

@@ -10,20 +10,20 @@ import (
 	"fmt"
 )
 
-// Kind says what sort of refusal an error is. The list is append-only; the zero
-// value is the safest, since its text is never shown.
+// Kind is the sort of refusal that an error is. The list is append-only; the zero value
+// is the safest, since its text is never shown.
 type Kind int
 
 // The kinds. Package fault/problem maps each to one HTTP status, cli to one exit code.
 const (
-	Internal        Kind = iota // something of ours broke
+	Internal        Kind = iota // something in the program broke
 	Invalid                     // the input is wrong; repeating it will not help
 	Unauthenticated             // nobody is signed in, or the token is unknown
-	Forbidden                   // a law or a policy says no
+	Forbidden                   // a law or a policy refuses it
 	NotFound                    // no such thing, or not visible to the caller
 	Conflict                    // it has changed in the meantime, or is in another state
-	Expired                     // it was good once
-	Exhausted                   // a budget or a rate is spent
+	Expired                     // it was valid once
+	Exhausted                   // a budget or a rate is used up
 	TooLarge                    // the input exceeds a stated limit
 	Unsupported                 // the platform or this build cannot do it
 	Unavailable                 // not now; trying again may help
@@ -57,7 +57,7 @@ type Error struct {
 	cause  error
 }
 
-// Detail is one of several things wrong with one input.
+// Detail is one of several faults in one input.
 type Detail struct {
 	At   string // "line 12", "action.subject", a policy id
 	Text string
@@ -121,7 +121,7 @@ func TypeOf(err error) string {
 	return "internal"
 }
 
-// TextOf returns what may be shown of err.
+// TextOf returns the part of err that may be shown.
 func TextOf(err error) string {
 	if e := As(err); e != nil && e.Kind != Internal {
 		return e.Text

@@ -1,7 +1,7 @@
-// Package id makes identifiers: a prefix that says what is named, then 26
-// characters of lower-case Crockford base32 holding 48 bits of milliseconds and
-// 80 random bits. They sort by time of making, so that an index on them is
-// appended to and not scattered over.
+// Package id makes identifiers: a prefix that names the kind, then 26 characters of
+// lower-case Crockford base32 holding 48 bits of milliseconds and 80 random bits. They
+// sort by the time at which they were made, so that an index on them is appended to and
+// not scattered over.
 package id
 
 import (
@@ -23,8 +23,8 @@ type Source struct {
 }
 
 // New returns prefix, an underscore and 26 characters, such as
-// "req_01jd9x3m8v0q2k4t6w8y1z3b5c". It panics if no randomness can be read,
-// since nothing may go on without.
+// "req_01jd9x3m8v0q2k4t6w8y1z3b5c". It panics if no randomness can be read, since the
+// program must not go on without.
 func (s Source) New(prefix string) string {
 	now, r := s.Now, s.Rand
 	if now == nil {
@@ -41,7 +41,7 @@ func (s Source) New(prefix string) string {
 	return prefix + "_" + encoding.EncodeToString(b[:])
 }
 
-// First returns the identifier that sorts before all that are made from a
+// First returns the identifier that sorts before all identifiers that are made from a
 // millisecond on. It names nothing.
 func First(prefix string, from time.Time) string {
 	var b [16]byte

@@ -20,106 +20,105 @@ type Watcher interface {
 	// missed: open from now on first, then sweep.
 	Watch(ctx context.Context, cursor string) (Stream, error)
 
-	// Peek reads status and mark of a subject, and nothing else, in as few calls as
-	// the platform allows: critical subjects are read so again and again. Errors
-	// are those of Read, so that a deleted subject is a fault "no-such-subject".
+	// Peek reads status and mark of a subject, and nothing else, in as few calls as the
+	// platform allows, since critical subjects are read again and again. Errors are those of
+	// Read, so that a deleted subject is a fault "no-such-subject".
 	Peek(ctx context.Context, s Subject) (Expect, error)
 
-	// Accounts returns a page of all accounts and the cursor of the next page, empty
-	// after the last. It begins with the empty cursor. Whatever is there from the
-	// first page to the last is on one of them; what is deleted is on none, and so
-	// shows by its absence only. A fault of type "not-offered" means that this
-	// platform lists nothing: then only subjects that are known can be read.
+	// Accounts returns a page of all accounts and the cursor of the next page, empty after
+	// the last. It begins with the empty cursor. An account that exists from the first page
+	// to the last is on one of them. A deleted account is on none, and so shows only by its
+	// absence. A fault of type "not-offered" means that this platform lists nothing: then
+	// only known subjects can be read.
 	Accounts(ctx context.Context, cursor string) (page []Listed, next string, err error)
 
-	// Lock reads the lock that the owner of an account has set on the platform. A
-	// platform that has none gives the zero Lock. Any error means that nothing is
-	// known of the lock, and what was seen last holds.
+	// Lock reads the lock that the owner of an account has set on the platform. A platform
+	// without locks gives the zero Lock. After any error nothing is known about the lock,
+	// and the last sight of it holds.
 	Lock(ctx context.Context, s Subject) (Lock, error)
 
-	// Shows says, for each kind of change, how it is seen.
+	// Shows says for each kind of change where it is seen.
 	Shows() []Showing
 }
 
 // Stream is an open event stream.
 type Stream interface {
-	// Next waits for the next event. After an error the stream is of no more use. A
-	// fault of type "stream-ended" means that it was cut off, and nothing was missed
-	// before Cursor; "stream-silent" that the other end does not answer. After any other
-	// but "cursor-gone" go on after Cursor, and sweep: what cannot be right may have
-	// hidden something. If it comes again after the same Cursor, go on from now. A
-	// Happening whose Subject has no ID says only that the Cursor has moved on, past
-	// events that are nothing to look at: keep it, so that they are not read again.
+	// Next waits for the next event. After an error the stream is useless. A fault of type
+	// "stream-ended" means that it was cut off, and nothing was missed before Cursor;
+	// "stream-silent" means that the other end does not answer. After any other fault but
+	// "cursor-gone" go on after Cursor, and sweep, since a stream that contradicts itself
+	// may have hidden something. If the fault comes again after the same Cursor, go on from
+	// now. A Happening whose Subject has no ID says only that the Cursor has moved on, past
+	// events that need no look: keep it, so that they are not read again.
 	Next() (Happening, error)
-	// Cursor is after which event the stream goes on; empty if nothing was there to
-	// go on after yet.
+	// Cursor is the event after which the stream goes on; empty as long as there is none.
 	Cursor() string
-	// Silence is for how long the stream may say nothing before Next finds it
-	// dead: one that has lived for longer without a word lives.
+	// Silence is the time for which the stream may be silent before Next finds it dead. A
+	// stream that is older and was never found dead is alive.
 	Silence() time.Duration
-	// Close ends the stream, also under a Next that waits in another goroutine.
+	// Close ends the stream, even while a Next waits in another goroutine.
 	Close() error
 }
 
-// Happening is an event of a platform's stream. It says where to look and nothing
-// else: what is so is read. So one that comes twice, late or in another order does
-// no harm.
+// Happening is an event of a platform's stream. It says only where to look; the state is
+// read. So an event that comes twice, late or in another order does no harm.
 type Happening struct {
 	Subject Subject
 	// Locks says that the owner's lock may have changed, and not only the state.
 	Locks bool
-	// Status is what the event says that the subject was in after it; empty if it
-	// says nothing of that, or what has no counterpart here. Mark is beside it where
-	// Marked is true; else it was not told. They say which change By and At are of.
+	// Status is the subject's status after the event, as the event tells it; empty if it
+	// does not tell it, or tells one that has no counterpart here. Mark is the mark beside
+	// it if Marked is true; otherwise the event does not tell it. They say which change By
+	// and At belong to.
 	Status Status
 	Mark   Mark
 	Marked bool
-	// By is who did it, as far as the platform says: the name of a staff credential,
-	// or the owner's handle with its @ if it was the owner. It is told, not proven,
-	// and decides nothing.
+	// By is who made the change, as far as the platform says: the name of a staff
+	// credential, or the owner's handle with its @. It is not proven, and decides nothing.
 	By string
-	At canonical.Time // as the platform dates it; zero if it does not
+	At canonical.Time // the platform's date; zero if it gives none
 }
 
-// ByOwner reports whether the platform says that the owner did it.
+// ByOwner reports whether the platform says that the owner made the change.
 func (h Happening) ByOwner() bool { return strings.HasPrefix(h.By, "@") }
 
-// ByStaff reports whether the platform says that a credential of the staff did it.
+// ByStaff reports whether the platform says that a staff credential made the change.
 func (h Happening) ByStaff() bool { return h.By != "" && !h.ByOwner() }
 
-// Brought reports whether the event may be what brought a subject into a state.
+// Brought reports whether the event may have brought a subject into a state.
 func (h Happening) Brought(e Expect) bool {
 	return h.Status == e.Status && (!h.Marked || h.Mark == e.Mark)
 }
 
 // Notifier is a connector that can send the owner of an account a message.
 type Notifier interface {
-	// Notify sends a text once for each key where the platform keeps keys. One that
-	// keeps none (mail) sends again whenever it is called, so the caller's journal
-	// must keep it from that. A fault of kind Unavailable or an unknown error means
-	// that it may or may not have been sent, except one of type "not-sent"; any
-	// other fault that it was not and will not be.
+	// Notify sends a text once for each key, if the platform keeps keys. A platform without
+	// keys (mail) sends again at every call, so the caller's journal must prevent that. A
+	// fault of kind Unavailable or an unknown error means that the text may or may not have
+	// been sent, except one of type "not-sent". Any other fault means that it was not sent
+	// and will not be.
 	Notify(ctx context.Context, key string, s Subject, title, text string) error
 }
 
-// Cutter is a connector that can cut a credential of its platform off. A Cutter whose
-// Capabilities do not say so cuts nothing.
+// Cutter is a connector that can cut off a credential of its platform. A Cutter whose
+// Capabilities do not say so cuts off none.
 type Cutter interface {
-	// Cut ends what a credential opens, once for each key: repeated with the same key it
-	// changes nothing and returns since when it is cut off. The name is what the event
-	// stream calls it. It refuses the connector's own with "own-token", and one that it
-	// does not know with "no-such-token". Errors are otherwise those of Apply.
+	// Cut ends a credential, once for each key: repeated with the same key it changes
+	// nothing. It returns since when the credential is cut off. credential is its name in
+	// the event stream. Cut refuses the connector's own credential with "own-token", and an
+	// unknown one with "no-such-token". Errors are otherwise those of Apply.
 	Cut(ctx context.Context, key, credential string) (canonical.Time, error)
 }
 
-// Listed is an account as the platform lists it.
+// Listed is an account in the platform's list.
 type Listed struct {
 	Subject Subject // with its identifier; the handle only if the list tells it
-	Status  Status  // empty if the platform says what has no counterpart here: read it
-	// Mark is beside the status where Marked is true; else it was not told.
+	Status  Status  // empty if the platform's word has no counterpart here: read the subject
+	// Mark is the mark beside the status if Marked is true; otherwise the list does not tell
+	// it.
 	Mark   Mark
 	Marked bool
-	// Facts and Unread are as in State where the list tells them; nil Facts: it does
+	// Facts and Unread are as in State, if the list tells them. nil Facts means that it does
 	// not, and each account has to be read once to know its tier.
 	Facts  map[Fact]any
 	Unread []Fact
@@ -128,23 +127,23 @@ type Listed struct {
 // Lock is an owner's promise, set on the platform, never to deactivate the account
 // without telling us: with it, a deactivation is a breach.
 //
-// The platform tells what it has now. One that keeps no trace of a lock that was
-// taken back (a PDS, where the owner deletes a record) shows the zero Lock then:
-// who has seen it set counts ClearingTime from when they first saw it gone. The
-// times are as far to be believed as who can write them, on a PDS the owner; a
-// Cleared that is older than a sight of the lock without it is not.
+// The platform tells only its present lock. A platform that keeps no trace of a removed
+// lock (a PDS, where the owner deletes a record) then shows the zero Lock: a caller that
+// has seen the lock set counts ClearingTime from its first sight without it. The times
+// are as credible as the people who can write them, on a PDS the owner. A Cleared that is
+// older than a sight of the lock without it is not credible.
 type Lock struct {
 	Set     bool
 	Since   canonical.Time // when it was set, as far as the platform says
-	Cleared canonical.Time // when the owner took it back; zero: not. It holds for ClearingTime after
-	// Session is when the session began in which the owner took it back, by the same
-	// clock as Since; zero: the platform does not say.
+	Cleared canonical.Time // when the owner removed it, zero: not; the lock holds for ClearingTime after it
+	// Session is the beginning of the session in which the owner removed the lock, by the
+	// same clock as Since; zero: the platform does not say.
 	Session canonical.Time
 }
 
-// ClearingTime is how long an owner's lock holds after the owner took it back:
-// whoever changed the password unseen to act as the owner has to wait as long,
-// and the owner is told meanwhile.
+// ClearingTime is the time for which an owner's lock holds after the owner removed it. A
+// person who secretly changed the password to act as the owner has to wait as long, and
+// the owner is told meanwhile.
 const ClearingTime = 72 * time.Hour
 
 // Holds reports whether the lock is in effect at an instant.
@@ -152,15 +151,15 @@ func (l Lock) Holds(at time.Time) bool {
 	return l.Set && (l.Cleared.IsZero() || at.Before(l.Cleared.Add(ClearingTime)))
 }
 
-// ByElder reports whether the lock was taken back in a session that is older than the
-// lock. Whoever came by the owner's password, and set the lock against the owner, has
-// no such session, so it is believed at once. first is since when the lock was seen
-// without a gap: whoever may set it again could otherwise make it younger.
+// ByElder reports whether the lock was removed in a session that is older than the lock;
+// such a removal is believed at once. A thief of the owner's password who set the lock
+// against the owner has no such session. first is the time since which the lock was seen
+// without a gap: a person who may set it again could otherwise make it younger.
 func (l Lock) ByElder(first time.Time) bool {
 	return !l.Cleared.IsZero() && !l.Session.IsZero() && l.Session.Before(l.Since.Time) && l.Session.Before(first)
 }
 
-// Change is a kind of change that may come around the desk.
+// Change is a kind of change that may be made around the desk.
 type Change string
 
 // The changes that platforms tell apart. A platform may show others.
@@ -178,15 +177,14 @@ const (
 	LockCleared        Change = "lock-clear"
 )
 
-// Showing says how one kind of change around the desk is seen on a platform.
+// Showing says how a platform shows one kind of change around the desk.
 type Showing struct {
-	Change Change `json:"change"` // one of the list, or the platform's own; no two alike
+	Change Change `json:"change"` // one of the list, or the platform's own; each once
 	What   string `json:"what"`   // for a person: "an account is taken down"
 	Stream bool   `json:"stream"` // the event stream shows it
 	Sweep  bool   `json:"sweep"`  // a sweep, or a direct read, shows it
 	Late   string `json:"late"`   // how late, for a person
-	Note   string `json:"note"`   // what is not told, and what follows
-	// Names says that the stream tells whose credential it was, at once. Note says so
-	// to people.
+	Note   string `json:"note"`   // the facts that are not told, and the consequence
+	// Names says that the stream names the credential at once. Note says so to people.
 	Names bool `json:"-"`
 }

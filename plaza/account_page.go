@@ -11,12 +11,12 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// ownerCookie keeps an owner signed in in a browser. It holds the token, is sent
-// to this host only and to no script, and goes with the browser's session.
+// ownerCookie keeps an owner signed in in a browser. It holds the token, is sent to this
+// host only, is hidden from scripts, and ends with the browser's session.
 const ownerCookie = "__Host-plaza-owner"
 
-// accountMux serves the page where people look after their own account. Its forms
-// are taken from this site's own pages only.
+// accountMux serves the page where people look after their own account. It accepts forms
+// only from this site's own pages.
 func (s *Server) accountMux() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /account", s.showing((*Server).accountPage))
@@ -41,9 +41,9 @@ type ownView struct {
 	accountView
 	Status  Status
 	Lock    string // "off", "on" or "cleared"
-	Since   string // when it was set or taken back
+	Since   string // when it was set or removed
 	Mine    bool   // the owner may switch the account off or on
-	Beneath Status // what it is once the takedown is lifted; empty if it is not down
+	Beneath Status // the status after the takedown is lifted; empty if it is not down
 	Notices []noticeView
 }
 
@@ -55,8 +55,8 @@ type noticeView struct {
 
 func viewTime(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
 
-// accountPage shows whoever is signed in their own account, and the way in to
-// everybody else.
+// accountPage shows signed-in owners their own account, and everybody else how to sign
+// in.
 func (s *Server) accountPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 	in, err := signedIn(tx, r)
 	if err != nil {
@@ -99,8 +99,8 @@ func refusedPage(status int, text string) view {
 		Next: "/account", NextText: "Go to your account"}
 }
 
-// signedIn returns the session of the owner that the browser is signed in as, of the
-// account 0 if it is not.
+// signedIn returns the session of the signed-in owner; its account is 0 if nobody is
+// signed in.
 func signedIn(tx *sqldb.Tx, r *http.Request) (session, error) {
 	c, err := r.Cookie(ownerCookie)
 	if err != nil {
@@ -145,7 +145,7 @@ func toAccount(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/account", http.StatusSeeOther)
 }
 
-// asked does what the owner asked for by a form, which is one of a few words.
+// asked carries out the owner's wish in a form, which is one of a few words.
 func (s *Server) asked(do func(ctx context.Context, o session, wanted string) error, words ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, formLimit)

@@ -28,9 +28,9 @@ func (a account) listed() Listed {
 	return Listed{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status, Mark: a.mark, Facts: a.facts()}
 }
 
-// getAccounts lists all accounts that are not deleted, in the order of their
-// numbers, which is the order of their making: what is made while somebody reads
-// the list comes on a later page.
+// getAccounts lists all accounts that are not deleted, in the order of their numbers,
+// which is the order in which they were made. An account that is made while somebody
+// reads the list comes on a later page.
 func (s *Server) getAccounts(c call) error {
 	q := c.r.URL.Query()
 	var after int64

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// An account's picture and banner are drawn from its handle: the same handle
-// always looks the same, and no picture needs to be kept or fetched elsewhere.
+// An account's picture and banner are drawn from its handle: the same handle always looks
+// the same, and no picture needs to be stored or fetched elsewhere.
 
 // seed spreads a handle over 32 bits.
 func seed(handle string) uint32 {
@@ -61,8 +61,8 @@ func bannerSVG(handle string) string {
 	return b.String()
 }
 
-// servePicture answers for any well-formed handle, whether or not anybody has
-// it, so that a picture tells nothing about who exists.
+// servePicture answers for any well-formed handle, so that a picture does not tell which
+// accounts exist.
 func servePicture(draw func(string) string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		handle, ok := strings.CutSuffix(r.PathValue("file"), ".svg")

@@ -16,17 +16,17 @@ type Command struct {
 	Verb    Verb    `json:"verb"`
 	Subject Subject `json:"subject"`
 	Expect  Expect  `json:"expect"`
-	Mark    string  `json:"mark"` // what to leave beside the measure; empty for verbs that lift one
+	Mark    string  `json:"mark"` // the mark to leave beside the measure; empty for verbs that lift one
 }
 
-// Subject names what a command is about. A handle that is given must be the
-// subject's own at the moment of the change; an identifier alone is enough.
+// Subject names the subject of a command. If a handle is given, it must be the subject's
+// own at the moment of the change; an identifier alone is enough.
 type Subject struct {
 	ID     string `json:"id"`
 	Handle string `json:"handle,omitempty"`
 }
 
-// Expect is what must be in place at the moment of the change.
+// Expect is the state that must be in place at the moment of the change.
 type Expect struct {
 	Status Status `json:"status"`
 	Mark   string `json:"mark"`
@@ -41,8 +41,8 @@ type Receipt struct {
 	After  State  `json:"after"`
 }
 
-// ParseCommand reads the body of a command. Unknown and doubled members and
-// anything that could not be carried out in any state are refused.
+// ParseCommand reads the body of a command. It refuses unknown and doubled members, and
+// commands that could not be carried out in any state.
 func ParseCommand(body []byte) (Command, error) {
 	var c Command
 	if err := json.UnmarshalRead(bytes.NewReader(body), &c, json.RejectUnknownMembers(true)); err != nil {
@@ -80,7 +80,7 @@ func (c Command) check() error {
 	if c.Mark != "" && !t.mark {
 		return fault.New(fault.Invalid, "bad-command", "%s leaves no mark.", c.Verb)
 	}
-	// What staff deactivated under a mark would lose it beneath a takedown.
+	// A deactivation by staff under a mark would lose the mark beneath a takedown.
 	if c.Verb == Takedown && c.Expect.Status == Deactivated && (c.Expect.Mark != "" || id.sort == Content) {
 		return fault.New(fault.Invalid, "bad-command", "takedown of what is deactivated is for accounts that were deactivated without a mark.")
 	}
@@ -91,7 +91,8 @@ func (c Command) check() error {
 	return nil
 }
 
-// wrongState says that what a command expects is not in place, and what is.
+// wrongState says that the state which a command expects is not in place, and which one
+// is.
 type wrongState struct {
 	why *fault.Error
 	now State

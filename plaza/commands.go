@@ -54,7 +54,7 @@ func (c call) key() (string, error) {
 	return keys[0], checkKey(keys[0])
 }
 
-// write answers as it was answered at first.
+// write repeats the first answer.
 func (e entry) write(c call) {
 	mediaType := jsonType
 	if e.http != http.StatusOK {
@@ -63,17 +63,17 @@ func (e entry) write(c call) {
 	writeBytes(c.w, e.http, mediaType, []byte(e.answer))
 }
 
-// carryOut does a command once for its key, in one transaction with its event
-// and the row that remembers its answer. An error means that nothing happened
-// and that nothing was remembered, unless it is sqldb.ErrUnknown.
+// carryOut carries out a command once for its key, in one transaction with its event and
+// the row that remembers its answer. An error means that nothing happened and nothing was
+// remembered, unless it is sqldb.ErrUnknown.
 func (s *Server) carryOut(ctx context.Context, holder, key string, c Command, arrived time.Time) (entry, error) {
 	return s.once(ctx, holder, key, canonical.DigestOf(c).String(), arrived, func(tx *sqldb.Tx, now time.Time) (any, error) {
 		return s.change(tx, holder, key, c, now)
 	})
 }
 
-// once does something once for a holder's key and remembers its answer in the same
-// transaction; digest says what it is. Errors are those of carryOut.
+// once does something once for a holder's key and remembers the answer in the same
+// transaction; digest identifies the request. Errors are those of carryOut.
 func (s *Server) once(ctx context.Context, holder, key, digest string, arrived time.Time, do func(tx *sqldb.Tx, now time.Time) (any, error)) (entry, error) {
 	var e entry
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -97,8 +97,8 @@ func (s *Server) once(ctx context.Context, holder, key, digest string, arrived t
 		case err == nil:
 			e = entry{digest, done, http.StatusOK, string(canonical.MustMarshal(receipt))}
 		case kind == fault.Conflict || kind == fault.NotFound:
-			// Remembered as well: a refused command must not take effect when
-			// it is sent again in another moment.
+			// A refusal is remembered as well: a refused command must not take effect when it is
+			// sent again later.
 			p := problemOf(err)
 			e = entry{digest, refused, p.Status, string(canonical.MustMarshal(p))}
 		default:
@@ -146,9 +146,9 @@ func (s *Server) change(tx *sqldb.Tx, holder, key string, c Command, now time.Ti
 	return Receipt{Key: key, Verb: c.Verb, Before: before, After: after}, nil
 }
 
-// move sets a subject and records the event, in the name of by. A takedown keeps
-// whether the account was switched off. What shows when it is lifted is told in the
-// name of whoever had switched it off.
+// move sets a subject and records the event, in the name of by. A takedown remembers
+// whether the account was deactivated. If a deactivation shows when the takedown is
+// lifted, its event names the person who made it.
 func (s *Server) move(tx *sqldb.Tx, by string, id subjectID, before State, status Status, mark string, now time.Time) (State, error) {
 	after := before
 	after.Status, after.Mark = status, mark
@@ -174,7 +174,7 @@ func (s *Server) move(tx *sqldb.Tx, by string, id subjectID, before State, statu
 	return after, nil
 }
 
-// deleteRest deletes an account's posts with it and erases what they said.
+// deleteRest deletes an account's posts with it and erases their texts.
 func (s *Server) deleteRest(tx *sqldb.Tx, holder string, id subjectID, now time.Time) error {
 	if id.sort == Account {
 		posts, err := postsLeft(tx, id.number)
@@ -198,14 +198,13 @@ func (s *Server) deleteRest(tx *sqldb.Tx, holder string, id subjectID, now time.
 type lookup struct {
 	Key     string         `json:"key"`
 	Outcome string         `json:"outcome"` // done, refused or unknown
-	Fenced  bool           `json:"fenced"`  // unknown, and a command with this key will be refused
+	Fenced  bool           `json:"fenced"`  // the outcome is unknown, and a later command with this key will be refused
 	Receipt jsontext.Value `json:"receipt,omitempty"`
 	Problem jsontext.Value `json:"problem,omitempty"`
 }
 
-// getCommand says what came of a command. A key that is not known is fenced in
-// the transaction that finds it so: between the question and its answer no
-// command can slip in.
+// getCommand returns the outcome of a command. An unknown key is fenced in the same
+// transaction, so that no command can slip in between the question and its answer.
 func (s *Server) getCommand(c call) error {
 	key := c.r.PathValue("key")
 	if err := checkKey(key); err != nil {

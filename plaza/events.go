@@ -18,9 +18,8 @@ const (
 	streamPatience = 30 * time.Second
 )
 
-// cursorGone refuses to continue a stream from where there is nothing to
-// continue from: events may have been missed, so the reader must look at the
-// subjects themselves.
+// cursorGone refuses to continue a stream after an event that is not kept any more.
+// Events may have been missed, so the reader must read the subjects themselves.
 type cursorGone struct {
 	why            *fault.Error
 	oldest, newest int64
@@ -29,8 +28,8 @@ type cursorGone struct {
 func (e *cursorGone) Error() string { return e.why.Error() }
 func (e *cursorGone) Unwrap() error { return e.why }
 
-// cursor returns after which event the reader wants to go on. Last-Event-ID is
-// what a reader that was cut off sends by itself, so it wins.
+// cursor returns the event after which the reader wants to go on. A reader that was cut
+// off sends Last-Event-ID by itself, so that takes precedence.
 func (c call) cursor() (after int64, given bool, err error) {
 	text := c.r.Header.Get("Last-Event-ID")
 	if text == "" {
@@ -46,9 +45,9 @@ func (c call) cursor() (after int64, given bool, err error) {
 	return n, true, nil
 }
 
-// getEvents streams changes of status, mark and locks in the order of their commits.
-// It reads them from the database, where they were committed with the change,
-// so a frame never announces what might still be undone.
+// getEvents streams changes of status, mark and locks in the order of their commits. It
+// reads them from the database, where they were committed with the change, so a frame
+// never announces a change that might still be undone.
 func (s *Server) getEvents(c call) error {
 	after, given, err := c.cursor()
 	if err != nil {

@@ -38,7 +38,7 @@ type Sent struct {
 	At  canonical.Time `json:"at"` // when it was first sent
 }
 
-// postNotice puts a message before the owner, once for each key of a holder.
+// postNotice shows the owner a message, once for each key of a holder.
 func (s *Server) postNotice(c call) error {
 	keys := c.r.Header.Values("Idempotency-Key")
 	if len(keys) != 1 {
@@ -102,7 +102,7 @@ type Notice struct {
 	At    canonical.Time `json:"at"`
 }
 
-// noticesShown is how many notices an owner is shown, the newest first.
+// noticesShown is the number of notices that an owner is shown, the newest first.
 const noticesShown = 50
 
 func noticesOf(tx *sqldb.Tx, account int64) ([]Notice, error) {

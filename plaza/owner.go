@@ -11,8 +11,8 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// ownerRoutes is what the owner of an account may do with a program; openapi.json
-// describes each of them. The page at /account is the same for people.
+// ownerRoutes are the routes for programs of an account's owner; openapi.json describes
+// each of them. The page at /account offers the same to people.
 var ownerRoutes = []route{
 	{"GET", "/owner/v1/account", OwnerScope, 0, (*Server).getOwn},
 	{"PUT", "/owner/v1/lock", OwnerScope, 0, (*Server).putLock},
@@ -21,9 +21,8 @@ var ownerRoutes = []route{
 	{"POST", "/owner/v1/reactivate", OwnerScope, 0, (*Server).postReactivate},
 }
 
-// IssueOwnerToken makes a token by which its holder is taken for the owner of an
-// account ("acct/17" or "@handle"), and returns it; only its hash is kept. An
-// owner may have several.
+// IssueOwnerToken makes and returns a token whose holder acts as the owner of an account
+// ("acct/17" or "@handle"). Only its hash is kept. An owner may have several.
 func (s *Server) IssueOwnerToken(ctx context.Context, account string) (string, error) {
 	g, err := s.giveOwner(ctx, account)
 	return g.Token, err
@@ -92,7 +91,7 @@ func (s *Server) postOwner(c call) error {
 	return nil
 }
 
-// session is an owner who is signed in, by a token.
+// session is an owner who is signed in by a token.
 type session struct {
 	account int64     // its number
 	began   time.Time // when the token was made
@@ -110,7 +109,7 @@ func unknownOwner() error {
 	return fault.New(fault.Unauthenticated, "bad-token", "Send your token as Authorization: Bearer TOKEN; this one is unknown or missing.")
 }
 
-// ownerOf returns the session that a token is of.
+// ownerOf returns the session of a token.
 func (s *Server) ownerOf(ctx context.Context, token string) (o session, err error) {
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		o, err = ownerByToken(tx, token)
@@ -133,19 +132,19 @@ func ownerByToken(tx *sqldb.Tx, token string) (session, error) {
 	return o, nil
 }
 
-// Lock is what an owner has said of being deactivated: never without telling the
-// staff. Plaza itself refuses nothing because of it; it tells whoever watches.
+// Lock is an owner's promise never to be deactivated without telling the staff. Plaza
+// itself refuses nothing because of it; it only tells watchers.
 type Lock struct {
 	ID      string         `json:"id"`
-	Set     bool           `json:"set"`              // it was set, and may have been taken back since
+	Set     bool           `json:"set"`              // it was set, and may have been removed since
 	Since   canonical.Time `json:"since,omitzero"`   // when it was set
-	Cleared canonical.Time `json:"cleared,omitzero"` // when it was taken back; absent: it was not
-	Session canonical.Time `json:"session,omitzero"` // when the session began in which it was taken back
+	Cleared canonical.Time `json:"cleared,omitzero"` // when it was removed; absent: it was not
+	Session canonical.Time `json:"session,omitzero"` // the beginning of the session in which it was removed
 	At      canonical.Time `json:"at"`               // when this was read
 }
 
-// clearingTime is for how long a lock that was taken back counts as set still: set
-// again within it, it has the date of before. The protocol says 72 hours.
+// clearingTime is the time for which a removed lock still counts as set: if it is set
+// again within it, it keeps its date. The protocol says 72 hours.
 const clearingTime = 72 * time.Hour
 
 func lockOf(tx *sqldb.Tx, account int64, now time.Time) (Lock, error) {
@@ -195,7 +194,7 @@ type Own struct {
 	ID      string   `json:"id"`
 	Handle  string   `json:"handle"`
 	Status  Status   `json:"status"`
-	Beneath Status   `json:"beneath,omitzero"` // while it is down: what it is once that is lifted, up or deactivated
+	Beneath Status   `json:"beneath,omitzero"` // while it is down: the status after the takedown is lifted, up or deactivated
 	Lock    Lock     `json:"lock"`
 	Notices []Notice `json:"notices"` // the newest first, up to 50
 }
@@ -226,9 +225,9 @@ func (s *Server) getOwn(c call) error {
 	return nil
 }
 
-// setLock sets the lock or takes it back. What is so already keeps its date, so
-// that asking again neither renews a lock nor puts off the day when one that was
-// taken back ends. Of several sessions that take it back the oldest counts.
+// setLock sets or removes the lock. A lock that is set already keeps its date, and a
+// removed one keeps the date of its removal: asking again neither renews a lock nor puts
+// off its end. Of several sessions that remove it the oldest counts.
 func (s *Server) setLock(ctx context.Context, o session, on bool) error {
 	number := o.account
 	return s.asOwner(ctx, number, func(tx *sqldb.Tx, a account, now time.Time) error {
@@ -264,8 +263,8 @@ func (s *Server) setLock(ctx context.Context, o session, on bool) error {
 	})
 }
 
-// beneath returns what an account that is down is once that is lifted; empty if it is
-// not down.
+// beneath returns the status that an account has once its takedown is lifted; empty if it
+// is not down.
 func (a account) beneath() Status {
 	switch {
 	case a.status != Down:
@@ -276,9 +275,9 @@ func (a account) beneath() Status {
 	return Up
 }
 
-// switchOff deactivates the account in its owner's name, or brings it back. An
-// account that staff took down or deactivated is theirs to bring back. While it is
-// down, what the owner chooses lies beneath that, and shows once it is lifted.
+// switchOff deactivates the account in its owner's name, or reactivates it. The owner
+// cannot bring back an account that staff took down or deactivated. While it is down, the
+// owner's choice lies beneath that, and shows once the takedown is lifted.
 func (s *Server) switchOff(ctx context.Context, number int64, away bool) error {
 	return s.asOwner(ctx, number, func(tx *sqldb.Tx, a account, now time.Time) error {
 		from, to := Deactivated, Up
@@ -304,7 +303,7 @@ func (s *Server) switchOff(ctx context.Context, number int64, away bool) error {
 	})
 }
 
-// asOwner makes a change to an account that is still there.
+// asOwner makes a change to an account that is not deleted.
 func (s *Server) asOwner(ctx context.Context, number int64, do func(*sqldb.Tx, account, time.Time) error) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		a, err := accountByNumber(tx, number)

@@ -24,11 +24,11 @@ var pageFiles embed.FS
 
 const pageLength = 30
 
-// pages renders what anybody may see.
+// pages renders the public pages.
 type pages struct {
 	templates *template.Template
 	style     []byte
-	stylePath string // has the style's hash in it, so that it may be kept for ever
+	stylePath string // contains the style's hash, so that it may be cached for ever
 }
 
 func newPages() *pages {
@@ -64,15 +64,15 @@ func (p *pages) mux(s *Server) http.Handler {
 	return mux
 }
 
-// protect sets what keeps a page to itself: no script at all, no frames, no
-// forms but to this site, nothing from elsewhere.
+// protect sets the headers that isolate a page: no script at all, no frames, forms only
+// to this site, nothing loaded from elsewhere.
 func protect(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 }
 
-// The standing of what a page is about, in <main data-status> and in the header
+// The standing of the subject of a page, in <main data-status> and in the header
 // Plaza-Status, for programs that look without signing in.
 const nothingHere = "none"
 
@@ -81,12 +81,12 @@ type view struct {
 	Status   int    // HTTP
 	Standing string // up, down, deactivated or none
 	Title    string
-	Here     string // which place of the navigation this is
+	Here     string // the page's place in the navigation
 	Style    string
 
 	Heading        string // of a notice
 	Text           string
-	Next, NextText string // where a notice leads; empty: to the timeline
+	Next, NextText string // where a notice leads to; empty: to the timeline
 
 	Own    *ownView // one's own account
 	SignIn bool
@@ -127,8 +127,8 @@ func viewPost(p post, a account, now time.Time) postView {
 		Exactly: p.created.Format("2 January 2006, 15:04 UTC"), ISO: p.created.Format(time.RFC3339)}
 }
 
-// showing reads a page in one snapshot and renders it whole before the first
-// byte leaves.
+// showing reads a page in one snapshot and renders it completely before the first byte is
+// sent.
 func (s *Server) showing(read func(*Server, *sqldb.Tx, *http.Request) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var v view
@@ -150,7 +150,7 @@ func (s *Server) showing(read func(*Server, *sqldb.Tx, *http.Request) (view, err
 	}
 }
 
-// render shows a page, whole or not at all.
+// render shows a page, completely or not at all.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, v view) {
 	var page bytes.Buffer
 	v.Style = s.pages.stylePath
@@ -159,17 +159,17 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, v view) {
 		return
 	}
 	protect(w.Header())
-	// A page says what is so now: it must not be shown from a cache after an
-	// account was taken down or brought back.
+	// A page shows the present state: it must not come from a cache after an account was
+	// taken down or brought back.
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Plaza-Status", v.Standing)
 	w.WriteHeader(v.Status)
-	// What people call themselves must not hide or turn what stands beside it.
+	// A name that people gave themselves must not hide or turn the text beside it.
 	w.Write([]byte(prose.Markup(page.String())))
 }
 
-// broken says that a page cannot be shown.
+// broken answers that a page cannot be shown.
 func (s *Server) broken(w http.ResponseWriter, r *http.Request, err error) {
 	s.log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	protect(w.Header())
@@ -182,8 +182,8 @@ func nowhere() view {
 		Heading: "There is nothing here.", Text: "The address may be misspelt, or what was here has been deleted."}
 }
 
-// withheld is the page of an account that is not up. It is answered with 200:
-// the page exists and tells what is so, and a program reads the standing.
+// withheld is the page of an account that is not up. It is answered with 200: the page
+// exists and tells the account's status, and a program reads the standing.
 func withheld(a account) view {
 	v := view{Status: http.StatusOK, Standing: string(a.status), Title: "@" + a.handle, Handle: a.handle}
 	switch a.status {
@@ -327,7 +327,7 @@ func (s *Server) postPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 		Posts: []postView{viewPost(p, a, s.now())}, Here: "post"}, nil
 }
 
-// ago says a time as a timeline does.
+// ago writes a time in the way of a timeline.
 func ago(t, now time.Time) string {
 	switch d := now.Sub(t); {
 	case d < time.Minute:

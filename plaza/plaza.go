@@ -1,13 +1,13 @@
-// Package plaza is a small social platform: accounts, posts, a public timeline
-// and profile pages, and a staff API by which its employees and their programs
-// take accounts and posts down and bring them back.
+// Package plaza is a small social platform: accounts, posts, a public timeline and
+// profile pages, and a staff API by which its employees and their programs take accounts
+// and posts down and bring them back.
 //
-// It is a platform like any other and knows nothing of who uses the staff API.
-// It trusts the holder of a staff token to be that holder, and nobody else. It
-// promises what doc/platform-protocol.md promises: a command compares and sets
-// in one transaction with its event and its receipt, acts at most once for each
-// key, can be asked about afterwards, and a key that was asked about before it
-// arrived never takes effect. Pages show a change as soon as it is answered.
+// It is a platform like any other and knows nothing about the users of its staff API. It
+// takes the holder of a staff token for that holder, and trusts nobody else. It promises
+// what doc/platform-protocol.md says: a command compares and sets in one transaction with
+// its event and its receipt, acts at most once for each key, and can be asked about
+// afterwards; and a key that was asked about before its command arrived never takes
+// effect. Pages show a change as soon as it is answered.
 package plaza
 
 import (
@@ -43,8 +43,8 @@ func Open(ctx context.Context, url string) (*sqldb.DB, error) {
 
 // Limits of the staff API. They are announced in the capabilities.
 const (
-	// RequestLife is how long after its arrival a command may still take
-	// effect; one that could not be carried out by then is refused.
+	// RequestLife is the time after its arrival in which a command may still take effect. A
+	// command that could not be carried out in that time is refused.
 	RequestLife = 30 * time.Second
 
 	commandLimit = 16 << 10 // bytes in the body of a command
@@ -55,20 +55,20 @@ const (
 	accountsMost = 1000     // accounts on a page of the list
 )
 
-// Config is what a Server needs. DB is required; every other zero value works.
+// Config holds all that a Server needs. DB is required; every other zero value works.
 type Config struct {
 	DB   *sqldb.DB // opened with Migrations; the caller closes it after the Server
 	Now  func() time.Time
 	Rand io.Reader
 	Log  *slog.Logger
 
-	// EventBacklog is how many events are kept for readers that come back;
-	// 0 means 100,000.
+	// EventBacklog is the number of events that are kept for readers that come back; 0 means
+	// 100,000.
 	EventBacklog int64
-	// Heartbeat is how often a silent event stream says that it lives; 0
-	// means 5 seconds. It is announced in the capabilities.
+	// Heartbeat is the time after which a silent event stream says that it is alive; 0 means
+	// 5 seconds. It is announced in the capabilities.
 	Heartbeat time.Duration
-	// MostStreams is how many event streams may be open at once; 0 means 256.
+	// MostStreams is the largest number of open event streams; 0 means 256.
 	MostStreams int
 }
 

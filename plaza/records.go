@@ -10,7 +10,7 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// next gives out the next n numbers of a counter and returns the first.
+// next takes the next n numbers of a counter and returns the first.
 func next(tx *sqldb.Tx, name string, n int64) (int64, error) {
 	var last int64
 	err := tx.QueryRow(`update counter set last = last + $1 where name = $2 returning last`, n, name).Scan(&last)
@@ -36,7 +36,7 @@ type account struct {
 	off       off
 }
 
-// off says whether an account is switched off, and by whom. A takedown hides it.
+// off says whether an account is deactivated, and by whom. A takedown hides it.
 type off struct {
 	is bool
 	by string // the owner's handle with its @, or the holder of a staff token; empty: nobody knows
@@ -128,7 +128,7 @@ func (p post) state(owner account, now time.Time) State {
 		At: canonical.At(now)}
 }
 
-// stateOf reads a subject. What was deleted is not there any more.
+// stateOf reads a subject. A deleted subject does not exist any more.
 func stateOf(tx *sqldb.Tx, id subjectID, now time.Time) (State, error) {
 	var st State
 	if id.sort == Account {
@@ -150,9 +150,9 @@ func stateOf(tx *sqldb.Tx, id subjectID, now time.Time) (State, error) {
 	return st, nil
 }
 
-// set moves a subject from the revision in before to the status and mark in after
-// and returns the new revision; false if it is at that revision no more, so that two
-// writers of one database cannot both have acted on what they read.
+// set moves a subject from the revision in before to the status and mark in after and
+// returns the new revision. It returns false if the subject is not at that revision any
+// more, so that two writers of one database cannot both act on what they read.
 func set(tx *sqldb.Tx, id subjectID, before, after State) (string, bool, error) {
 	rev, err := strconv.ParseInt(before.Rev, 10, 64)
 	if err != nil {
@@ -168,16 +168,16 @@ func set(tx *sqldb.Tx, id subjectID, before, after State) (string, bool, error) 
 	return strconv.FormatInt(rev+1, 10), n == 1, err
 }
 
-// setOff notes that an account is switched off, or is not, beneath the takedown that
-// hides it; false if the account is at that revision no more. Nobody sees a change, so
-// that the revision stays.
+// setOff notes beneath a takedown whether an account is deactivated. It returns false if
+// the account is not at that revision any more. The change is not visible, so the
+// revision stays.
 func setOff(tx *sqldb.Tx, a account, now off) (bool, error) {
 	n, err := tx.Exec(`update account set off = $1, off_by = $2 where id = $3 and rev = $4 and off = $5`, now.is, now.by, a.number, a.rev, a.off.is)
 	return n == 1, err
 }
 
-// erase removes what a deletion must not leave behind. The row stays, so that
-// neither number nor handle is ever given out again.
+// erase removes the personal data of a deleted subject. The row stays, so that neither
+// number nor handle is ever used again.
 func erase(tx *sqldb.Tx, id subjectID) error {
 	if id.sort == Content {
 		_, err := tx.Exec(`update post set body = '', likes = 0, reposts = 0 where id = $1`, id.number)
@@ -221,7 +221,7 @@ type Event struct {
 	Status  Status         `json:"status"`
 	Mark    string         `json:"mark"`
 	Rev     string         `json:"rev"`
-	By      string         `json:"by"` // holder of the staff token by which it was done, or the owner's handle
+	By      string         `json:"by"` // holder of the staff token that made the change, or the owner's handle
 	At      canonical.Time `json:"at"`
 }
 
@@ -231,13 +231,13 @@ type announcement struct {
 	Event
 }
 
-// What an event announces, which is the name of its frame.
+// The kinds of announcements, which are the names of their frames.
 const (
 	changeEvent = "change" // of status or mark
-	lockEvent   = "lock"   // of the owner's lock; status and mark are told as they are
+	lockEvent   = "lock"   // of the owner's lock; status and mark are the present ones
 )
 
-// record writes an event and forgets those that have become too many.
+// record writes an event and deletes the oldest events beyond the backlog.
 func record(tx *sqldb.Tx, name string, after State, by string, now time.Time, backlog int64) error {
 	n, err := next(tx, "event", 1)
 	if err != nil {
@@ -292,7 +292,7 @@ func eventsAfter(tx *sqldb.Tx, after int64, most int) ([]announcement, error) {
 	return events, rows.Err()
 }
 
-// outcome is what came of a command.
+// outcome is the outcome of a command.
 type outcome string
 
 const (

@@ -21,7 +21,7 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
-// call is one request to the staff API, after its token was accepted.
+// call is one request to the staff API whose token was accepted.
 type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
@@ -33,7 +33,7 @@ type call struct {
 // route is one operation of the staff API.
 type route struct {
 	method, path string
-	scope        Scope // whose token it needs; empty for anybody
+	scope        Scope // the scope of the token that it needs; empty: none
 	limit        int64 // most bytes of a body; 0 for no body
 	answer       func(*Server, call) error
 }
@@ -57,8 +57,8 @@ var staffRoutes = []route{
 	{"POST", "/staff/v1/posts/bulk", SetupScope, setupLimit, (*Server).postPosts},
 }
 
-// routes keeps browsers and programs apart: nothing under /staff/ and /owner/ is
-// a page, nothing else takes a token from a header.
+// routes keeps browsers and programs apart: nothing under /staff/ and /owner/ is a page,
+// and no other path accepts a token in a header.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/staff/", s.programs("/staff/", staffRoutes))
@@ -149,8 +149,8 @@ var httpStatus = map[fault.Kind]int{
 	fault.Unavailable:     http.StatusServiceUnavailable,
 }
 
-// keyReused is the one refusal whose status its kind does not give: 422, as
-// the Idempotency-Key draft asks.
+// keyReused is the one refusal whose status does not follow from its kind: 422, as the
+// Idempotency-Key draft demands.
 const keyReused = "key-reused"
 
 func problemOf(err error) problem {
@@ -213,7 +213,7 @@ func (s *Server) getOpenAPI(c call) error {
 	return nil
 }
 
-// Capabilities is what a platform says it can do.
+// Capabilities are the platform's own statement of its abilities.
 type Capabilities struct {
 	Protocol      string    `json:"protocol"`
 	Platform      string    `json:"platform"`
@@ -225,8 +225,8 @@ type Capabilities struct {
 	BodyLimit     int       `json:"body_limit"`   // bytes in the body of a command
 	EventBacklog  int64     `json:"event_backlog"`
 	Heartbeat     int       `json:"heartbeat"`  // seconds after which a silent event stream says that it lives
-	Offers        []string  `json:"offers"`     // which routes it has beyond those that every platform has
-	Credential    string    `json:"credential"` // what events call the token that asks
+	Offers        []string  `json:"offers"`     // its optional routes
+	Credential    string    `json:"credential"` // the holder of the asking token, as events name it
 }
 
 // Protocol names the version of the protocol that the staff API speaks.

@@ -19,7 +19,7 @@ const (
 	Content Sort = "content"
 )
 
-// Status is what the public sees of a subject.
+// Status is the state of a subject that the public sees.
 type Status string
 
 // The statuses.
@@ -34,7 +34,7 @@ func (s Status) known() bool {
 	return s == Up || s == Down || s == Deactivated || s == Deleted
 }
 
-// Verb is what a command does to a subject.
+// Verb is the effect of a command on a subject.
 type Verb string
 
 // The verbs.
@@ -50,11 +50,11 @@ const (
 type Ability struct {
 	Verb  Verb   `json:"verb"`
 	Sort  Sort   `json:"sort"`
-	Lossy string `json:"lossy"` // what undoing does not bring back; empty if nothing
+	Lossy string `json:"lossy"` // the loss that an undo does not bring back; empty if there is none
 	Marks bool   `json:"marks"` // whether the mark is kept beside the measure
 }
 
-// transition is what a verb may start from and what it leaves.
+// transition holds the statuses from which a verb may start, and the one that it leaves.
 type transition struct {
 	from []Status
 	to   Status
@@ -89,8 +89,8 @@ func able(v Verb, s Sort) bool {
 	return false
 }
 
-// Facts are what staff may know of a subject. Those of a post are its owner's,
-// but for Created.
+// Facts are the facts about a subject for staff. Those of a post are its owner's, except
+// Created.
 type Facts struct {
 	Followers int64  `json:"followers"`
 	Verified  bool   `json:"verified"`
@@ -106,7 +106,7 @@ type State struct {
 	Sort   Sort           `json:"sort"`
 	Status Status         `json:"status"`
 	Mark   string         `json:"mark"`
-	Rev    string         `json:"rev"` // another one after each change of status or mark
+	Rev    string         `json:"rev"` // changes with each change of status or mark
 	Facts  Facts          `json:"facts"`
 	At     canonical.Time `json:"at"` // when this was read
 
@@ -150,8 +150,8 @@ func parseID(s string) (subjectID, error) {
 
 var handleForm = regexp.MustCompile(`^@[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$`)
 
-// foldHandle returns the form under which a handle is looked up: handles that
-// differ in case only are one handle.
+// foldHandle returns the form in which a handle is looked up: handles that differ only in
+// case are one handle.
 func foldHandle(h string) (string, error) {
 	if !handleForm.MatchString(h) {
 		return "", fault.New(fault.Invalid, "bad-handle",

@@ -17,15 +17,14 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// Scope is what a staff token opens.
+// Scope says what a staff token gives access to.
 type Scope string
 
 // The scopes.
 const (
 	StaffScope Scope = "staff" // the staff API: read, command, look up, follow
-	// KeeperScope is StaffScope with the right to revoke others' tokens. Give it to
-	// whoever watches over the platform and to nobody else: anybody else could blind
-	// who does.
+	// KeeperScope is StaffScope with the right to revoke others' tokens. Give it only to the
+	// program that watches over the platform: any other holder could blind the watch.
 	KeeperScope Scope = "keeper"
 	SetupScope  Scope = "setup" // making accounts and posts and giving them to owners, nothing else
 	OwnerScope  Scope = "owner" // one's own account
@@ -33,9 +32,9 @@ const (
 
 var holderForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
-// IssueToken makes a staff token for a holder and returns it; only its hash is
-// kept. A holder may have several tokens, and keys of commands belong to the
-// holder, so that a token can be replaced while commands are under way.
+// IssueToken makes and returns a staff token for a holder; only its hash is kept. A
+// holder may have several tokens. Keys of commands belong to the holder, so that a token
+// can be replaced while commands are under way.
 func (s *Server) IssueToken(ctx context.Context, holder string, scope Scope) (string, error) {
 	if !holderForm.MatchString(holder) || (scope != StaffScope && scope != KeeperScope && scope != SetupScope) {
 		return "", fault.New(fault.Invalid, "bad-token", "A token needs a holder of lower-case letters and digits and the scope staff, keeper or setup.")
@@ -68,7 +67,7 @@ func (s *Server) newToken() (string, error) {
 	return "plaza_" + base64.RawURLEncoding.EncodeToString(secret[:]), nil
 }
 
-// RevokeTokens ends all tokens of a holder and says how many there were.
+// RevokeTokens ends all tokens of a holder and returns their number.
 func (s *Server) RevokeTokens(ctx context.Context, holder string) (int64, error) {
 	var n int64
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
@@ -82,11 +81,11 @@ func revokeTokens(tx *sqldb.Tx, holder string) (int64, error) {
 	return tx.Exec(`delete from staff_token where holder = $1`, holder)
 }
 
-// Revoked is what came of a revocation.
+// Revoked is the result of a revocation.
 type Revoked struct {
 	ID      string         `json:"id"` // the holder, as events name it
 	Revoked canonical.Time `json:"revoked"`
-	Tokens  int64          `json:"tokens"` // how many that holder had
+	Tokens  int64          `json:"tokens"` // how many tokens that holder had
 }
 
 // postRevoke ends all tokens of a holder, once for its key.
@@ -121,14 +120,14 @@ func tokenHash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// bearer returns the one token that a program sent.
+// bearer returns the token of a program's request, if it sent exactly one.
 func bearer(r *http.Request) (string, bool) {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	return token, ok && token != "" && len(r.Header.Values("Authorization")) == 1
 }
 
-// authenticate returns the holder of the request's token. Tokens are 256 random
-// bits and found by their hash, so that the time of a look-up tells nothing.
+// authenticate returns the holder of the request's token. Tokens are 256 random bits and
+// found by their hash, so that the time of a look-up reveals nothing.
 func (s *Server) authenticate(r *http.Request, want Scope) (string, error) {
 	unknown := fault.New(fault.Unauthenticated, "bad-token", "Send a staff token as Authorization: Bearer TOKEN; this one is unknown or missing.")
 	token, ok := bearer(r)

@@ -1,15 +1,15 @@
-// Package prose is the one place that knows how to show text that came from
-// outside, and which text people may be asked to read before they sign.
+// Package prose shows text that came from outside, and says which text people may be
+// asked to read before they sign. No other package does either.
 //
-// Handles, names, marks, reasons and the texts of platforms are written by
-// strangers. At a terminal a control character moves the cursor or renames the
-// window, a line feed makes a line that nobody wrote, and a character that turns
-// the direction of writing shows another name than the one that is there. What
-// this package has shown holds nothing of the kind: each hidden character stands
-// there as ‹U+202E›, and text that runs from right to left is enclosed in an
-// isolate (U+2068 … U+2069), so that it does not turn what stands beside it.
+// Handles, names, marks, reasons and the texts of platforms are written by strangers. At
+// a terminal a control character moves the cursor or renames the window, a line feed
+// makes a line that nobody wrote, and a character that turns the direction of writing
+// shows another name than the one that is there. Text that this package has shown holds
+// nothing of the kind: each hidden character stands there as ‹U+202E›, and text that runs
+// from right to left is enclosed in an isolate (U+2068 … U+2069), so that it does not
+// turn the text beside it.
 //
-// It is pure, and knows nothing of what it shows.
+// It is pure, and knows nothing about the meaning of a text.
 package prose
 
 import (
@@ -30,18 +30,18 @@ const (
 	endIsolate = '\u2069'
 )
 
-// blank are letters and symbols that look like a space, or that stand for something
-// else which is not in the text: a blank of Braille, a note head that is not drawn,
-// full and half blanks among hieroglyphs, the filler of Khitan, and the object replacement character.
+// blank are letters and symbols that look like a space, or that stand for something that
+// is not in the text: a blank of Braille, a note head that is not drawn, full and half
+// blanks among hieroglyphs, the filler of Khitan, and the object replacement character.
 var blank = map[rune]bool{'\u2800': true, '\U0001D159': true, '\U00013441': true, '\U00013442': true, '\U00016FE4': true, '\ufffc': true}
 
-// joining are the scripts in which a joiner or non-joiner between two letters
-// changes their shape, and so can be seen.
+// joining are the scripts in which a joiner or non-joiner between two letters changes
+// their shape, so that it can be seen.
 var joining = []*unicode.RangeTable{unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi,
 	unicode.Gujarati, unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar}
 
-// hidden reports whether a reader would not see a character after another one, or
-// would see another text because of it. A line feed is hidden.
+// hidden reports whether a reader would not see a character after another one, or would
+// see another text because of it. A line feed is hidden.
 func hidden(before, r rune) bool {
 	switch {
 	case r == utf8.RuneError:
@@ -59,15 +59,15 @@ func hidden(before, r rune) bool {
 	case unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r), blank[r]:
 		return true
 	case (before == 0 || before == '\n') && unicode.Is(unicode.M, r):
-		return true // it would change what stands before the text
+		return true // it would change the text before this one
 	}
-	// What is in none of these is a control or format character, separates lines, is
-	// for private use, or is not assigned at all.
+	// A character in none of these classes is a control or format character, separates
+	// lines, is for private use, or is not assigned at all.
 	return !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Zs)
 }
 
-// Show returns a text from outside as one line that may be shown to people. What
-// was shown already stays as it is.
+// Show returns a text from outside as one line that may be shown to people. A text that
+// was shown already stays unchanged.
 func Show(s string) string { return show(s, false, true) }
 
 // Block is Show for a text of several lines: line feeds and tabs stay.
@@ -131,11 +131,11 @@ func showLine(s string, tabs, isolated bool) string {
 	return b.String()
 }
 
-// closedBy returns the places of the isolates that are closed and enclose, not only
-// in another pair, something that runs from right to left, and of what closes them:
-// such pairs are what showLine writes, and turn nothing outside of themselves. All
-// others are hidden characters: around nothing, or around what runs from left to
-// right, a pair cannot be seen and makes two names look like one.
+// closedBy returns the places of the isolates that are closed and that enclose, not only
+// within another pair, text that runs from right to left; and the places of the
+// characters that close them. showLine writes such pairs, and they turn nothing outside
+// of themselves. All other isolates are hidden characters: a pair around nothing, or
+// around text from left to right, cannot be seen and makes two names look like one.
 func closedBy(s string) map[int]bool {
 	if !strings.ContainsRune(s, isolate) {
 		return nil
@@ -171,11 +171,12 @@ func rightToLeft(r rune) bool {
 	return r >= 0x0590 && r <= 0x08ff || r >= 0xfb1d && r <= 0xfdff || r >= 0xfe70 && r <= 0xfeff || r >= 0x10800 && r <= 0x10fff || r >= 0x1e800 && r <= 0x1efff
 }
 
-// Sprintf is fmt.Sprintf with Show applied to every argument that is not a number:
-// the format is ours, what is put in may be from outside.
+// Sprintf is fmt.Sprintf with Show applied to every argument that is not a number: the
+// format is ours, the arguments may be from outside.
 func Sprintf(format string, args ...any) string { return fmt.Sprintf(format, Args(args...)...) }
 
-// Args returns arguments for fmt.Sprintf and its like that show themselves.
+// Args returns arguments for fmt.Sprintf and the like, each of which is shown with Show
+// when it is formatted.
 func Args(args ...any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {
@@ -190,20 +191,19 @@ func Args(args ...any) []any {
 	return out
 }
 
-// argument is what formats itself as fmt would, and shows the outcome.
+// argument formats itself as fmt would, and then shows the text.
 type argument struct{ of any }
 
-// Format is fmt.Formatter's.
+// Format implements fmt.Formatter.
 func (a argument) Format(f fmt.State, verb rune) {
 	_, _ = f.Write([]byte(Show(fmt.Sprintf(fmt.FormatString(f, verb), a.of)))) // fmt keeps the error
 }
 
-// Check is the one rule for text that people have to read before they sign, and
-// for whatever else people write for others to read: it shows something, nothing
-// in it is hidden or turns the direction of writing, and it is in the normal form
-// that has one spelling for each text (NFC). Line feeds are allowed. what names
-// the text in the error, such as "The reason"; the error is a fault of type
-// "bad-text".
+// Check is the one rule for text that people have to read before they sign, and for all
+// other text that people write for others to read: it is not blank, no character in it is
+// hidden or turns the direction of writing, and it is in the normal form that has one
+// spelling for each text (NFC). Line feeds are allowed. what names the text in the error,
+// such as "The reason"; the error is a fault of type "bad-text".
 func Check(what, s string) error {
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.Invalid, "bad-text", "%s %s", what, fmt.Sprintf(format, args...))
@@ -229,8 +229,9 @@ func Check(what, s string) error {
 	return nil
 }
 
-// CheckSource is Check for a file of a policy set: it may be empty, and has tabs and
-// line ends of either sort. What its characters say decides, so none may be hidden.
+// CheckSource is Check for a file of a policy set: it may be empty, and may have tabs and
+// line ends of either sort. Its text decides what is allowed, so no character may be
+// hidden.
 func CheckSource(what, s string) error {
 	s = strings.NewReplacer("\r\n", "\n", "\t", " ").Replace(s)
 	if strings.TrimSpace(s) == "" && utf8.ValidString(s) && plain(strings.ReplaceAll(s, "\n", "")) {

@@ -19,20 +19,19 @@ import (
 	"countersign.dev/fault"
 )
 
-// cast is the people of a desk that is played: each has a folder with key and
-// token, as if on a machine of their own, and does everything by the commands of
-// this program.
+// cast is the people of a played desk: each has a folder with key and token, as if on a
+// machine of their own, and does everything by the commands of this program.
 type cast struct {
 	program  Program
-	dir      string // of the desk; people have theirs in it
+	dir      string // the desk's folder; people have theirs in it
 	origin   string
 	desk     string   // its address, once it serves
-	officers []string // who founded it with init --try; their keys are in DIR/keys
+	officers []string // the founders by init --try; their keys are in DIR/keys
 }
 
 func (c *cast) home(worker string) string { return filepath.Join(c.dir, "people", worker) }
 
-// as carries out a command as a worker.
+// as runs a command as a worker.
 func (c *cast) as(ctx context.Context, worker string, args ...string) result {
 	return c.run(ctx, c.home(worker), args...)
 }
@@ -48,8 +47,8 @@ func (c *cast) signIn(ctx context.Context, workers []string, key func(string) st
 	return nil
 }
 
-// decide has the first officer request a change of the desk and the others
-// countersign it until it is applied.
+// decide makes the first officer request a change of the desk, and the others countersign
+// it until it is applied.
 func (c *cast) decide(ctx context.Context, args ...string) error {
 	r := c.as(ctx, c.officers[0], args...)
 	for _, officer := range c.officers[1:] {
@@ -64,7 +63,7 @@ func (c *cast) decide(ctx context.Context, args ...string) error {
 	return r.err
 }
 
-// giveKeys has people make keys, officers enrol them, and people sign in.
+// giveKeys makes people make keys, officers enrol them, and people sign in.
 func (c *cast) giveKeys(ctx context.Context, workers ...string) error {
 	key := func(w string) string { return filepath.Join(c.home(w), "my.key") }
 	enrol := []string{"key", "enroll", "--reason", "first keys"}
@@ -81,16 +80,16 @@ func (c *cast) giveKeys(ctx context.Context, workers ...string) error {
 	return c.signIn(ctx, workers, key)
 }
 
-// result is what a command of this program answered.
+// result is the answer of a command of this program.
 type result struct {
 	code   int
 	doc    jsontext.Value
 	stderr string
-	err    error // for what must not fail
+	err    error // for commands that must not fail
 	took   time.Duration
 }
 
-// run carries out one command of this program, as if typed, with a folder as DIR.
+// run runs one command of this program, as if typed, with a folder as DIR.
 func (c *cast) run(ctx context.Context, dir string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	p := c.program.Process()
@@ -98,7 +97,7 @@ func (c *cast) run(ctx context.Context, dir string, args ...string) result {
 	p.Getenv = func(string) string { return "" }
 	args = append([]string{"--json", "--dir", dir}, args...)
 	if c.asks(args) {
-		args = append(args, "--yes") // nobody sits there
+		args = append(args, "--yes") // there is no person to ask
 	}
 	g, global := c.program.Grammar()
 	began := time.Now()
@@ -110,7 +109,7 @@ func (c *cast) run(ctx context.Context, dir string, args ...string) result {
 	return r
 }
 
-// asks reports whether a command asks before it signs: whether it takes --yes.
+// asks reports whether a command asks before it signs, which shows by its flag --yes.
 func (c *cast) asks(args []string) bool {
 	g, _ := c.program.Grammar()
 	parser, err := cli.Parser(g, io.Discard, io.Discard)
@@ -146,7 +145,7 @@ func (r result) member(path string) string {
 	return text
 }
 
-// outcome says what became of an act, from the desk's answer alone.
+// outcome is the outcome of an act, from the desk's answer alone.
 func (r result) outcome() string {
 	switch {
 	case r.code == cli.Refused && r.member("error.kind") == fault.Forbidden.String():

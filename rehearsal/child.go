@@ -15,9 +15,8 @@ import (
 	"countersign.dev/fault"
 )
 
-// child is this program again, as a process of its own that talks by lines of
-// JSON. Its input ends when this process dies, however that happens, and it ends
-// with its input.
+// child is this program again, as a process of its own that talks in lines of JSON. Its
+// input ends when this process dies, in whatever way, and it ends with its input.
 type child struct {
 	cmd   *exec.Cmd
 	input io.WriteCloser
@@ -26,7 +25,7 @@ type child struct {
 	how   error // once ended
 }
 
-// endTime is how long a child may take to finish what is under way.
+// endTime bounds the time for a child to finish its work.
 const endTime = 10 * time.Second
 
 // startChild starts this program with other arguments.
@@ -79,7 +78,7 @@ func (c *child) end() error {
 	select {
 	case <-c.ended:
 	case <-time.After(2 * endTime):
-		// It did not end by itself; whatever it holds, nothing may be left running.
+		// It did not end by itself; no process may be left running.
 		_ = c.cmd.Process.Kill()
 		<-c.ended
 		return fault.New(fault.Internal, "internal", "%s did not end and was killed", c.cmd.Args[1])

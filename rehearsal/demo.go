@@ -92,7 +92,7 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	if r := d.run(ctx, d.dir, args...); r.code != cli.Done {
 		return r.err
 	}
-	// serve answers when it is up; the demo's answer comes at the end.
+	// serve gives its answer when it runs; the demo gives its own at the end.
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	d.ctx = ctx
@@ -102,7 +102,7 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 			return err
 		}
 		if err := d.play(ctx); err != nil {
-			// The story broke off: that is an answer as well, and it is no.
+			// The story broke off: that is an answer as well, and the answer is no.
 			d.line("          ✗ %s", fault.TextOf(err))
 		}
 		if err := d.answer(); err != nil {
@@ -121,7 +121,7 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	return err
 }
 
-// story is every step in its order, with what must come of it.
+// story is every step in its order, with the outcome that it must have.
 var story = []demoStep{
 	{Name: "last-day-refused", Expected: "refused"},
 	{Name: "last-day-countersign-refused", Expected: "refused"},
@@ -140,8 +140,7 @@ var story = []demoStep{
 	{Name: "incident-exported", Expected: "exported"},
 }
 
-// answer gives the demo's one answer. A step that was not played did not come
-// out as it should.
+// answer gives the demo's one answer. A step that was not played counts as failed.
 func (d *demo) answer() error {
 	for _, step := range story[len(d.steps):] {
 		step.Outcome = "not played"
@@ -160,9 +159,9 @@ func (d *demo) answer() error {
 	return d.session.Answer(doc, func(*cli.Page) {})
 }
 
-// demo is one playing.
+// demo is one run of the demo.
 type demo struct {
-	ctx context.Context // of the whole playing
+	ctx context.Context // of the whole run
 	*cast
 	session  *cli.Session
 	command  *Demo
@@ -171,11 +170,11 @@ type demo struct {
 	shift    time.Time // when the contractor's last day ends
 	steps    []demoStep
 	verified bool
-	took     map[string]time.Duration // what the lines at the end quote
+	took     map[string]time.Duration // the times that the lines at the end quote
 	said     map[string]string
 }
 
-// line writes a line of the story: nothing with --json.
+// line writes a line of the story; with --json it writes nothing.
 func (d *demo) line(format string, args ...any) {
 	if !d.session.JSON {
 		fmt.Fprintln(d.session.Stdout, prose.Sprintf(format, args...))
@@ -188,13 +187,13 @@ func (d *demo) tell(format string, args ...any) {
 	d.pause()
 }
 
-// clock is the evening's: the shift ends at eight.
+// clock is the time of the evening: the shift ends at eight.
 func (d *demo) clock() string {
 	left := time.Until(d.shift)
 	return time.Date(2017, time.November, 2, 20, 0, 0, 0, time.UTC).Add(-left).Format("15:04:05")
 }
 
-// reading is how long a line is left to be read at a terminal.
+// reading is the time that a line is left on a terminal for reading.
 const reading = 2 * time.Second
 
 func (d *demo) pause() {
@@ -207,7 +206,7 @@ func (d *demo) pause() {
 	}
 }
 
-// step plays the story's next step, which has this name, and keeps what came of it.
+// step plays the story's next step, which has this name, and keeps its outcome.
 func (d *demo) step(name string, play func() string) bool {
 	s := story[len(d.steps)]
 	if s.Name != name {

@@ -18,8 +18,7 @@ import (
 	"countersign.dev/plaza"
 )
 
-// around plays the second act: somebody of the platform's own staff goes around
-// the desk.
+// around plays the second act: a member of the platform's own staff goes around the desk.
 func (d *demo) around(ctx context.Context) error {
 	now := time.Now()
 	if err := d.placeOrder(ctx, actions.Order{Op: "place", Platform: deskdir.ConnectorPlaza, Tier: actions.Critical, Until: canonical.At(now.AddDate(0, 1, 0)),
@@ -75,8 +74,8 @@ func (d *demo) around(ctx context.Context) error {
 	return nil
 }
 
-// restored takes an account down around the desk, and asks its public page, as
-// anybody, until it is up.
+// restored takes an account down around the desk, and asks its public page, as anybody
+// could, until the account is up.
 func (d *demo) restored(ctx context.Context, credential string, on account) string {
 	h := &http.Client{Transport: &http.Transport{}}
 	defer h.CloseIdleConnections()
@@ -113,8 +112,8 @@ func attributed(ctx context.Context, c *client.Client, subject string) (id strin
 	}
 }
 
-// putRight waits until the ledger holds that what an incident is about was put
-// right: the account is up some milliseconds before.
+// putRight waits until the ledger holds the end of an incident's breach: the account is
+// up some milliseconds before.
 func putRight(ctx context.Context, c *client.Client, id string) error {
 	waiting, cancel := context.WithTimeout(ctx, backTime)
 	defer cancel()

@@ -64,14 +64,14 @@ var demoVendors = []struct{ id, name, prefix, site, zone string }{
 	{"telora", "Telora", "te", "Bogotá", "America/Bogota"},
 }
 
-// perVendor is how many workers each vendor supplies; the employees make 300.
+// perVendor is the number of workers of each vendor; the employees make 300.
 const (
 	perVendor = 80
 	workers   = 300
 )
 
-// workers returns the rows of the import: the people of the evening by name, the
-// others made up the same way every time.
+// workers returns the rows of the import: the people of the evening by name, the others
+// invented in the same way every time.
 func (d *demo) workers(now time.Time) [][]string {
 	random := rand.New(rand.NewPCG(2017, 11))
 	named := map[string]string{contractor: "Dana Whitlow", asker: "Priya Raman", sameVendor: "Piotr Zielony", second: "Tomás Vidal",
@@ -155,7 +155,7 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 	return d.setUp(ctx, token, "posts", posts, nil)
 }
 
-// setUp posts a list to the setup API, as many at a time as it takes.
+// setUp posts a list to the setup API, in pieces as large as it accepts.
 func (d *demo) setUp(ctx context.Context, token, what string, list any, into any) error {
 	body, err := json.Marshal(map[string]any{what: list})
 	if err != nil {
@@ -213,7 +213,7 @@ func demoAccounts(random *rand.Rand, now time.Time) []plaza.NewAccount {
 	return accounts
 }
 
-// plain folds a name to the letters that a handle may have.
+// plain reduces a name to the letters that a handle may have.
 func plain(name string) string {
 	return strings.NewReplacer("á", "a", "é", "e", "í", "i", "ó", "o", "ö", "o", "ø", "o", "ł", "l", "ñ", "n", "ć", "c", "č", "c", "ã", "a").Replace(strings.ToLower(name))
 }

@@ -25,7 +25,7 @@ import (
 
 // The people of the evening; all are in the import file.
 const (
-	contractor = "bl-041" // the senior support contractor on the last day
+	contractor = "bl-041" // the senior support contractor, on the last day
 	asker      = "nl-007" // an agent of another vendor
 	sameVendor = "nl-002" // a lead of the asker's vendor
 	second     = "te-003" // a lead of a third vendor
@@ -83,7 +83,7 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.leaves(ctx); err != nil {
 		return err
 	}
-	// For whoever tries it next: one countersignature is still missing.
+	// For the next person who tries it: one countersignature is still missing.
 	d.as(ctx, employee, "action", "countersign", request)
 	d.said["held"] = request
 	if err := d.verify(ctx); err != nil {
@@ -106,7 +106,7 @@ func people(n int) string {
 	return fmt.Sprintf("%d people", n)
 }
 
-// whoCouldAlone asks both policies for each of the workers of the import.
+// whoCouldAlone asks both policies about each worker of the import.
 func (d *demo) whoCouldAlone(ctx context.Context) (before, now, of int, err error) {
 	c, err := d.client(demoOfficers[0])
 	if err != nil {
@@ -171,7 +171,7 @@ func takedownFacts(w v1.Worker) policy.Facts {
 	return proof.FactsOf(a, st, actions.Critical, actions.LiftsNothing)
 }
 
-// client is a REST client as a worker.
+// client is a REST client for a worker.
 func (d *demo) client(worker string) (*client.Client, error) {
 	var settings struct {
 		Token string `json:"token"`
@@ -182,7 +182,7 @@ func (d *demo) client(worker string) (*client.Client, error) {
 	return client.New(d.on.URL, settings.Token, nil)
 }
 
-// quote shows what the desk said to a refusal.
+// quote shows the desk's answer to a refused command.
 func (d *demo) quote(r result) {
 	text := r.member("error.text")
 	if text == "" {
@@ -207,7 +207,7 @@ func (d *demo) standard(ctx context.Context) {
 	d.step("standard-undone", func() string { return d.undo(ctx, asker, r.member("id")) })
 }
 
-// undo lifts a request's measure and says where that request stands then.
+// undo lifts a request's measure and returns the request's status afterwards.
 func (d *demo) undo(ctx context.Context, worker, request string) string {
 	u := d.as(ctx, worker, "action", "undo", request, "--reason", "a mistake")
 	if u.outcome() != string(actions.StatusExecuted) {
@@ -246,7 +246,7 @@ func (d *demo) critical(ctx context.Context) error {
 	return d.keep(ctx, request)
 }
 
-// shows asks plaza's public page, as anybody would.
+// shows asks plaza's public page, as anybody could.
 func shows(ctx context.Context, page string, want platform.Status) string {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {
@@ -267,7 +267,7 @@ func shows(ctx context.Context, page string, want platform.Status) string {
 	return "shown"
 }
 
-// attribute asks the desk who did it, from the mark on the platform alone.
+// attribute asks the desk who did it; it starts from the mark on the platform alone.
 func (d *demo) attribute(ctx context.Context, request string) error {
 	c, err := d.client(onCall)
 	if err != nil {
@@ -302,7 +302,7 @@ func (d *demo) attribute(ctx context.Context, request string) error {
 	return nil
 }
 
-// leaves plays the approval of somebody who has left by the time it is carried out.
+// leaves plays an approval by a person who has left before it is carried out.
 func (d *demo) leaves(ctx context.Context) error {
 	d.tell("Another request, for %s. While the executor is out of reach, it is approved; then one of its signers leaves.", mayor)
 	r := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+mayor, "--reason", "reported", "--case", "C-2104")
@@ -387,7 +387,7 @@ func (d *demo) yourTurn() {
 	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it: delete it when you have seen enough.", d.on.URL, d.on.PlazaURL, d.dir)
 }
 
-// invocation is how this program is called again from the same folder.
+// invocation is the command by which this program is called again from the same folder.
 func invocation() string {
 	program, err := os.Executable()
 	if err != nil {

@@ -28,44 +28,43 @@ import (
 	"countersign.dev/platform"
 )
 
-// Observe looks on while a way in is played, as a process of its own. It
-// knows a public address, at which anybody sees whether an account is up, and a
-// desk with the token of somebody who may read there. It shares nothing with the
-// watch, has no platform's credential, and learns nothing of the play but its times.
+// Observe watches, as a process of its own, while a way in is played. It knows a public
+// address, at which anybody sees whether an account is up, and a desk with the token of a
+// worker who may read there. It shares nothing with the watch, has no platform's
+// credential, and learns only the times of the play.
 //
-// It reads lines of JSON: first what to look at (lookout), at the end when the
-// attacker called and was answered (played). It writes lines of JSON: what it
-// sees change (sighting), and at last all of it (observation). It ends with its
-// input.
+// It reads lines of JSON: first what to look at (lookout), at the end when the attacker
+// called and was answered (played). It writes lines of JSON: each change that it sees
+// (sighting), and at last a summary (observation). It ends with its input.
 type Observe struct{}
 
-// lookout is what the observer is told before anything happens.
+// lookout tells the observer what to look at.
 type lookout struct {
-	// Page is plaza's public page of the account; Repo, instead, is the address of a
-	// PDS's com.atproto.sync.getRepoStatus of it.
+	// Page is plaza's public page of the account. Repo is used instead on a PDS: the address
+	// of com.atproto.sync.getRepoStatus for the account.
 	Page    string `json:"page,omitzero"`
 	Repo    string `json:"repo,omitzero"`
 	Every   int64  `json:"every_ms"` // how often to look
 	Desk    string `json:"desk"`     // address
 	Token   string `json:"token"`
 	Subject string `json:"subject"` // whose incident to look for, PLATFORM:ID
-	// People and Requests are whose refusals to look for in the ledger, where no
-	// incident can come since nothing reaches the platform.
+	// People and Requests say whose refusals to look for in the ledger. They are set where
+	// no incident can come since nothing reaches the platform.
 	People   []string `json:"people,omitzero"`
 	Requests []string `json:"requests,omitzero"`
-	// Forged says that somebody else may be signed in as them, so that a refusal
-	// does not tell whose it was.
+	// Forged says that another person may be signed in as them, so that a refusal does not
+	// tell who was refused.
 	Forged bool `json:"forged,omitzero"`
 }
 
-// played is when the attacker's first call was sent and his last one answered, by
-// the clock of this machine.
+// played says when the attacker's first call was sent and the last one answered, by the
+// clock of this machine.
 type played struct {
 	Sent     canonical.Time `json:"sent"`
 	Answered canonical.Time `json:"answered"`
 }
 
-// sighting is a line of the observer's: ready, a status of the account, noticed,
+// sighting is one line of the observer: ready, a status of the account, noticed,
 // attributed, or report.
 type sighting struct {
 	Event       string         `json:"event"`
@@ -74,7 +73,7 @@ type sighting struct {
 	Observation *observation   `json:"observation,omitzero"`
 }
 
-// The events of a sighting that are not a status.
+// The events of a sighting that are not statuses.
 const (
 	sightReady      = "ready"
 	sightNoticed    = "noticed"
@@ -82,23 +81,25 @@ const (
 	sightReport     = "report"
 )
 
-// observation is what the observer saw, altogether.
+// observation is the observer's summary.
 type observation struct {
 	Polls      int  `json:"polls"`
-	Unanswered int  `json:"unanswered"` // polls that told nothing
-	Up         bool `json:"up"`         // so said the last poll
-	// AwayMS is the longest time in which the account was not seen up: from before
-	// the last poll that saw it up until the next one that did was answered. It is
-	// never less than the account was down, and a time without answers counts.
+	Unanswered int  `json:"unanswered"` // polls without an answer
+	Up         bool `json:"up"`         // the last poll said so
+	// AwayMS is the longest time in which the account was not seen up: from the start of the
+	// last poll that saw it up to the answer of the next one that did. It is never shorter
+	// than the account was down; a time without answers counts.
 	AwayMS float64 `json:"away_ms"`
-	// UpShare is for which share of the time from before the first poll after the
-	// attacker's first call was sent until his last one was answered the account was
-	// seen up: by two polls one after the other, so that it is never more than it was.
+	// UpShare is the share of a time in which the account was seen up by two polls one after
+	// the other, so that it is never larger than the true share. The time runs from the
+	// start of the first poll after the attacker's first call to the answer of the
+	// attacker's last call.
 	UpShare float64 `json:"up_share"`
-	// Seen is when a poll first saw it not up; zero: none did.
+	// Seen is the time at which a poll first saw it not up; zero: none did.
 	Seen canonical.Time `json:"seen"`
-	// Again is when a poll was answered that saw it up, was sent after the attacker
-	// had his answer, and after which no poll saw it otherwise; zero: none.
+	// Again is the time at which a poll was answered that saw it up, was sent after the
+	// attacker had the last answer, and was followed only by polls that saw it up; zero:
+	// none.
 	Again      canonical.Time `json:"again"`
 	Noticed    canonical.Time `json:"noticed"`
 	NoticedBy  string         `json:"noticed_by"`
@@ -146,19 +147,19 @@ func readLine(lines *bufio.Scanner, into any) error {
 // poll is one look at the public address.
 type poll struct {
 	sent, answered time.Time
-	status         string // up, down and so on; empty: it told nothing
+	status         string // up, down and so on; empty: the poll had no answer
 }
 
 type observer struct {
 	lookout
 	desk  *client.Client
 	http  *http.Client
-	begun time.Time // with a monotonic reading: a clock that is set in between moves nothing
+	begun time.Time // with a monotonic reading: a clock that is set in between changes nothing
 	next  int64     // index of the first ledger entry not looked at
 
-	incident string        // that is open about the account
-	askAt    time.Time     // when to ask next whom it names
-	asked    time.Duration // how long was waited the last time
+	incident string        // the open incident about the account
+	askAt    time.Time     // when to ask next whom the incident names
+	asked    time.Duration // the last wait
 
 	mu    sync.Mutex
 	out   io.Writer
@@ -166,7 +167,7 @@ type observer struct {
 	seen  observation // what the desk told
 }
 
-// pollTime is how long a poll may take. The account counts as away meanwhile.
+// pollTime bounds one poll. The account counts as away meanwhile.
 const pollTime = 2 * time.Second
 
 func newObserver(ctx context.Context, orders lookout, out io.Writer) (*observer, error) {
@@ -190,7 +191,7 @@ func newObserver(ctx context.Context, orders lookout, out io.Writer) (*observer,
 
 func (o *observer) now() time.Time { return o.begun.Add(time.Since(o.begun)) }
 
-// every looks again and again, each time a pace after the last look began.
+// every looks again and again, each time one pace after the last look began.
 func (o *observer) every(ctx context.Context, look func(context.Context)) {
 	tick := time.NewTicker(time.Duration(o.Every) * time.Millisecond)
 	defer tick.Stop()
@@ -204,7 +205,7 @@ func (o *observer) every(ctx context.Context, look func(context.Context)) {
 	}
 }
 
-// tell writes a line. Whoever reads it may be gone, which the end of the input tells.
+// tell writes a line. If its reader is gone, the end of the input says so.
 func (o *observer) tell(event, text string, at time.Time) {
 	b, err := json.Marshal(sighting{Event: event, At: canonical.At(at), Text: text})
 	if err == nil {
@@ -235,7 +236,7 @@ func (o *observer) lookAtAccount(ctx context.Context) {
 	}
 }
 
-// status is what the public address says of the account; empty: nothing.
+// status is the account's status at the public address; empty: no answer.
 func (o *observer) status(ctx context.Context) string {
 	address := o.Page + o.Repo
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -257,7 +258,7 @@ func (o *observer) status(ctx context.Context) string {
 	return standingOfRepo(body)
 }
 
-// standingOnPage finds what plaza's page says of the account that it is about.
+// standingOnPage finds the status of the account in plaza's page.
 func standingOnPage(page string) string {
 	_, after, ok := strings.Cut(page, `<main id="main" data-status="`)
 	standing, _, ended := strings.Cut(after, `"`)
@@ -284,7 +285,7 @@ func standingOfRepo(answer []byte) string {
 	return said.Status
 }
 
-// lookAtDesk asks the desk what it knows, until somebody is named.
+// lookAtDesk asks the desk until somebody is named.
 func (o *observer) lookAtDesk(ctx context.Context) {
 	o.mu.Lock()
 	done := !o.seen.Attributed.IsZero()
@@ -299,7 +300,7 @@ func (o *observer) lookAtDesk(ctx context.Context) {
 	o.lookForIncident(ctx)
 }
 
-// lookAtLedger looks for refusals in what the ledger has got since the last look.
+// lookAtLedger looks for refusals in the entries since the last look.
 func (o *observer) lookAtLedger(ctx context.Context) {
 	page, err := o.desk.Entries(ctx, o.next-1, v1.MaxPage)
 	if err != nil {
@@ -317,7 +318,7 @@ func (o *observer) lookAtLedger(ctx context.Context) {
 }
 
 // lookForIncident looks for an open incident about the account, and then for the person
-// whom it names. An answer about a critical account is entered each time, so it is
+// whom it names. Each answer about a critical account is entered in the ledger, so it is
 // asked for less and less often.
 func (o *observer) lookForIncident(ctx context.Context) {
 	var page struct {
@@ -347,10 +348,9 @@ func (o *observer) lookForIncident(ctx context.Context) {
 	}
 }
 
-// answerable says who is, if an attribution names somebody: a worker, or the
-// credential with which the platform says it was done. Where a platform has one
-// credential for all and names none, those who are declared to hold it are all
-// that can be said.
+// answerable returns the answerable person, if an attribution names one: a worker, or the
+// credential that the platform names. If a platform has one credential for all its staff
+// and names none, the declared holders are the only answer.
 func answerable(a incident.Attribution, oneForAll bool) string {
 	holders := "nobody is declared to hold it"
 	if len(a.Holders) > 0 {
@@ -389,8 +389,8 @@ func (o *observer) get(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// refusal says what was refused by an entry, if it is about what we look for, and
-// whose it was if the entry says so and may know: who was signed in.
+// refusal returns the refused act of an entry, if it is one that we look for; and the
+// refused worker, if the entry names one and the name is certain.
 func (o *observer) refusal(e v1.Entry) (what, worker string) {
 	var r struct {
 		Worker    string `json:"worker"`
@@ -408,7 +408,7 @@ func (o *observer) refusal(e v1.Entry) (what, worker string) {
 	}
 	switch {
 	case e.Kind == "refused" && r.Count > 1:
-		return "", "" // the sum of a minute that is over: of nothing that is tried now
+		return "", "" // the count of a minute that is over: it is about no present attempt
 	case e.Kind == "refused" && slices.Contains(o.People, r.Worker):
 		return fmt.Sprintf("ledger entry %d: %s refused, %s", e.Index, r.What, r.Type), r.Worker
 	case e.Kind == entry.KindVoid && slices.Contains(o.Requests, r.Request):
@@ -439,7 +439,7 @@ func (o *observer) attributed(to string) {
 	}
 }
 
-// report sums up.
+// report makes the summary.
 func (o *observer) report(p played) *observation {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -448,11 +448,11 @@ func (o *observer) report(p played) *observation {
 	return &sum
 }
 
-// judgePolls says what a series of polls saw of the account.
+// judgePolls summarises what a series of polls saw of the account.
 func judgePolls(polls []poll, p played) observation {
 	out := observation{Polls: len(polls)}
 	away := time.Duration(0)
-	var up, again *poll // the last one that saw it up; the one that begins the present time up
+	var up, again *poll // the last poll that saw it up; the one with which it came up for good
 	for i := range polls {
 		now := &polls[i]
 		switch now.status {
@@ -508,12 +508,12 @@ func shareUp(polls []poll, p played) float64 {
 	return math.Round(1000*float64(up)/float64(all)) / 1000
 }
 
-// observing is the observer's process as the replay talks to it.
+// observing is the observer's process, as the replay sees it.
 type observing struct {
 	*child
 	events chan sighting // closed when it is gone
-	err    error         // once closed: why, if it broke
-	status atomic.Value  // string: what the account was seen as last
+	err    error         // once closed: why it broke, if it did
+	status atomic.Value  // string: the last status of the account
 }
 
 // observe starts an observer and waits until it looks.
@@ -550,11 +550,11 @@ func observe(ctx context.Context, orders lookout, stderr io.Writer) (*observing,
 	return v, nil
 }
 
-// observerStart is how long an observer may take to begin.
+// observerStart bounds the time until an observer begins.
 const observerStart = 20 * time.Second
 
-// await reads on until all of some events were seen, or a time is over; the
-// latter is told by false.
+// await reads on until all of some events were seen; it returns false if a time is over
+// before.
 func (v *observing) await(ctx context.Context, patience time.Duration, events ...string) (bool, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -574,7 +574,7 @@ func (v *observing) await(ctx context.Context, patience time.Duration, events ..
 	return true, nil
 }
 
-// awaitUp waits until the account was seen up last, or a time is over.
+// awaitUp waits until the account's last status is up, or a time is over.
 func (v *observing) awaitUp(ctx context.Context, patience time.Duration) error {
 	for end := time.Now().Add(patience); v.status.Load() != string(platform.Up) && time.Now().Before(end); {
 		if err := pause(ctx, every*time.Millisecond); err != nil {
@@ -584,7 +584,7 @@ func (v *observing) awaitUp(ctx context.Context, patience time.Duration) error {
 	return nil
 }
 
-// finish tells the observer what was played, and returns what it saw.
+// finish tells the observer the times of the attack, and returns what it saw.
 func (v *observing) finish(ctx context.Context, p played) (observation, error) {
 	var none observation
 	if err := v.say(p); err != nil {

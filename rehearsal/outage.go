@@ -24,7 +24,7 @@ import (
 	"countersign.dev/policy"
 )
 
-// replayOutage measures how soon everything that matters is checked, and put back,
+// replayOutage measures how soon all accounts that matter are checked, and put back,
 // after the executor was cut off from the platform for a time.
 type replayOutage struct {
 	onPlatform
@@ -37,8 +37,8 @@ func (c *replayOutage) Help() string {
 	return "The executor's connections to the platform are cut; accounts are taken down with the platform's staff credential; the connections may be made again. The executor then goes on after the last event that it knows, and sweeps."
 }
 
-// afterOutage is the answer of replay outage. Times are in milliseconds, counted from
-// when the executor could reach the platform again.
+// afterOutage is the answer of replay outage. Times are in milliseconds, counted from the
+// moment at which the executor could reach the platform again.
 type afterOutage struct {
 	Platform string  `json:"platform"`
 	Accounts int     `json:"accounts"`
@@ -49,8 +49,8 @@ type afterOutage struct {
 	UpMS     float64 `json:"restored_ms"`  // until an anonymous client had seen the last one up
 }
 
-// leastOutage is after what the watch no longer takes the stream's word that nothing
-// was missed, with some to spare.
+// leastOutage is a little longer than the silence after which the watch no longer
+// believes that its stream missed nothing.
 const leastOutage = 10 * time.Second
 
 // sweepTime bounds a sweep of all accounts.
@@ -61,7 +61,7 @@ func (c *replayOutage) Run(ctx context.Context, s *cli.Session) error {
 		return fault.New(fault.Invalid, "wrong-use", "There is at least one account, no more are changed than there are, and the outage lasts %s or more: after a shorter one nothing is swept, since the stream tells all of it.", leastOutage)
 	}
 	return c.onTestbed(ctx, s, []string{nobodyMinds}, func(ctx context.Context, g *testbed) error {
-		// A PDS tells nothing of an account that would raise it.
+		// A PDS tells nothing about an account by which a rule could raise it.
 		policy, err := allProtected(g.platform)
 		defer os.RemoveAll(policy)
 		if err != nil {
@@ -156,8 +156,8 @@ func (c *replayOutage) measure(ctx context.Context, g *testbed, lead *proxy, acc
 	return doc, group.Wait()
 }
 
-// allProtected makes a folder with the default policy, by which every account of a
-// platform is protected.
+// allProtected makes a folder with the default policy and a rule that protects every
+// account of a platform.
 func allProtected(name string) (folder string, err error) {
 	if folder, err = os.MkdirTemp("", "countersign-policy-"); err != nil {
 		return "", fmt.Errorf("make a folder: %w", err)
@@ -176,7 +176,8 @@ func allProtected(name string) (folder string, err error) {
 	return folder, nil
 }
 
-// throughProxy has the executor reach the platform by a wire, from its next start on.
+// throughProxy makes the executor reach the platform through a proxy, from its next start
+// on.
 func (g *testbed) throughProxy() (*proxy, error) {
 	path := filepath.Join(g.dir, deskdir.Executor, deskdir.Platforms)
 	platforms, err := deskdir.ReadPlatforms(path)
@@ -268,7 +269,7 @@ func (p *pds) makeMany(ctx context.Context, n int) ([]account, error) {
 	return all, err
 }
 
-// some does things to the PDS, a few at once, until one fails.
+// some does work on the PDS, a few calls at once, until one fails.
 func (p *pds) some(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	const atOnce = 8
 	group, ctx := errgroup.WithContext(ctx)

@@ -19,7 +19,8 @@ type proxy struct {
 	done sync.WaitGroup
 }
 
-// newProxy lays a wire to where a URL points. Its own URL is the same by another port.
+// newProxy starts a proxy to the address of a URL, and returns the same URL with the
+// proxy's port.
 func newProxy(to string) (*proxy, string, error) {
 	u, err := url.Parse(to)
 	if err != nil {
@@ -43,7 +44,7 @@ func newProxy(to string) (*proxy, string, error) {
 	return w, u.String(), nil
 }
 
-// pump carries one connection until either side ends it or the wire is cut.
+// pump carries one connection until either side ends it or the proxy is cut.
 func (w *proxy) pump(from net.Conn) {
 	defer from.Close()
 	to, err := net.Dial("tcp", w.to)
@@ -83,7 +84,7 @@ func (w *proxy) forget(cs ...net.Conn) {
 	}
 }
 
-// set cuts the wire, so that every connection ends and none begins, or mends it.
+// set cuts the proxy, so that every connection ends and none begins, or mends it.
 func (w *proxy) set(cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

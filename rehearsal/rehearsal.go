@@ -1,9 +1,9 @@
-// Package rehearsal plays on a desk what could happen to one: the evening of 2017 (Demo),
+// Package rehearsal plays attacks and accidents on a desk: the evening of 2017 (Demo),
 // the eleven minutes again in five ways, rounds and an outage (Replay), and beside them
-// the observer, a process of its own that says what came of it (Observe).
+// the observer, a process of its own that reports the outcome (Observe).
 //
 // Everything is done by the commands of the program, as people would do it. The people
-// have folders with keys of their own; whoever has the folder of a play is all of them.
+// have folders with keys of their own; the owner of the folder of a play is all of them.
 package rehearsal
 
 import (
@@ -13,19 +13,20 @@ import (
 	"countersign.dev/plaza"
 )
 
-// Program is the program by whose commands everything is played.
+// Program is the program whose commands are played.
 type Program struct {
-	Process func() cli.Program                       // this process as commands see it
+	Process func() cli.Program                       // this process in the form that commands use
 	Grammar func() (grammar any, global *cli.Global) // every command, made anew
-	// Serve runs a desk in the session's folder until ctx ends, and calls ready once
-	// everything is up.
+	// Serve runs a desk in the session's folder until ctx ends, and calls ready once all
+	// parts run.
 	Serve func(ctx context.Context, s *cli.Session, at Addresses, ready func(Desk) error) error
 }
 
-// Addresses are where a desk and its plaza answer, as HOST:PORT. Empty: the usual ones.
+// Addresses are the addresses of a desk and its plaza, as HOST:PORT. Empty: the usual
+// ones.
 type Addresses struct{ Desk, Plaza string }
 
-// Desk is a desk that runs, with its executor and the built-in platform.
+// Desk is a running desk, with its executor and the built-in platform.
 type Desk struct {
 	URL         string
 	PlazaURL    string

@@ -29,7 +29,7 @@ type Replay struct {
 	Outage        replayOutage        `cmd:"" help:"Measure how soon all protected accounts are checked after nobody has watched for a time."`
 }
 
-// onPlatform says where something is played.
+// onPlatform says on which platform something is played.
 type onPlatform struct {
 	Platform             string `enum:"plaza,bluesky" default:"plaza" help:"plaza, the built-in platform, or bluesky, a PDS."`
 	PDS                  string `name:"pds" placeholder:"URL" help:"Address of the PDS. Accounts are made on it for the replay and deleted at its end; nothing else on it is touched."`
@@ -65,27 +65,27 @@ type replayAnswer struct {
 	Ways     []way  `json:"ways"`
 }
 
-// way is a way in, and what came of it.
+// way is one way in, with its outcome.
 type way struct {
 	Way      string `json:"way"`
 	Defeated bool   `json:"defeated"`
 	How      string `json:"how"`
-	// The times of the worst of the way's acts, in milliseconds from before the
-	// attacker's first call: until the observer saw that it was noticed; until it saw
-	// the account up again, 0 if it never was down; until somebody, or the
-	// credential, was named. Null: not seen.
+	// The times of the way's worst act, in milliseconds from before the attacker's first
+	// call: until the observer saw that it was noticed; until it saw the account up again, 0
+	// if it never was down; until a person, or the credential, was named. Null: not seen.
 	NoticedMS    *float64 `json:"noticed_ms"`
 	RestoredMS   *float64 `json:"restored_ms"`
 	AttributedMS *float64 `json:"attributed_ms"`
-	// Of the way duel: the share of the time that the account was seen up against the
-	// one who repeats the act once a second, and after how many milliseconds from the
-	// first call the platform no longer took the credential. Null: not so.
+	// The next two are of the way duel. UpShare is the share of the time in which the
+	// account was seen up against an attacker who repeats the act once a second. The other
+	// is the time in milliseconds from the first call until the platform no longer accepted
+	// the credential. Null: not so.
 	UpShare *float64    `json:"up_share"`
 	CutMS   *float64    `json:"cut_ms"`
 	Acts    []onAccount `json:"acts"`
 }
 
-// onAccount is one thing that was played on one account.
+// onAccount is one act that was played on one account.
 type onAccount struct {
 	Act          string      `json:"act"`
 	Defeated     bool        `json:"defeated"`
@@ -98,7 +98,8 @@ type onAccount struct {
 	Observed     observation `json:"observed"`
 }
 
-// longestAway is for how long an account may be down in a defeat.
+// longestAway is the longest time for which an account may be down if the attack counts
+// as defeated.
 const longestAway = time.Second
 
 func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
@@ -129,7 +130,7 @@ func (c *replayElevenMinutes) Run(ctx context.Context, s *cli.Session) error {
 	})
 }
 
-// onTestbed has something played on a testbed, and ends what was begun however that
+// onTestbed plays something on a testbed, and tears the testbed down however the play
 // ends.
 func (c *onPlatform) onTestbed(ctx context.Context, s *cli.Session, names []string, play func(context.Context, *testbed) error) (err error) {
 	g := &testbed{cast: &cast{program: c.program, origin: replayOrigin, officers: demoOfficers}, platform: c.Platform, stderr: s.Stderr, log: slog.New(slog.DiscardHandler), names: names}
@@ -160,7 +161,7 @@ func (c *onPlatform) onTestbed(ctx context.Context, s *cli.Session, names []stri
 	return play(ctx, g)
 }
 
-// find takes the platform's address and password in.
+// find reads the platform's address and password.
 func (c *onPlatform) find(g *testbed) error {
 	if c.Platform == deskdir.ConnectorPlaza {
 		if c.PDS != "" || c.PDSAdminPasswordFile != "" {
@@ -212,25 +213,25 @@ func (a replayAnswer) page(p *cli.Page) {
 	}
 }
 
-// replay is one playing.
+// replay is one run of a replay.
 type replay struct {
 	*testbed
 	session *cli.Session
-	slow    time.Duration // how many times as patient to be as on a machine that does nothing else
+	slow    time.Duration // the factor of patience beyond that on an idle machine
 	answer  replayAnswer
 }
 
-// patience is how long to wait for what has to come about.
+// patience bounds the wait for an event that has to come.
 func (r *replay) patience() time.Duration { return r.slow * 15 * time.Second }
 
-// every is how often the observer looks, in milliseconds.
+// every is the time between two looks of the observer, in milliseconds.
 const every = 10
 
-// calm is for how long an account is still observed when all seems over.
+// calm is the time for which an account is still observed when all seems over.
 const calm = 2 * time.Second
 
-// observed plays an act on an account under an observer's eyes. It waits, for as
-// long as its patience goes, until the observer has seen certain events.
+// observed plays an act on an account while an observer watches. It waits, within its
+// patience, until the observer has seen certain events.
 func (r *replay) observed(ctx context.Context, name string, on account, look lookout, play func(context.Context) (*tries, error), events ...string) (onAccount, error) {
 	look.Page, look.Repo, look.Every, look.Desk, look.Subject = on.page, on.repo, every, r.desk, on.on.String()
 	var err error
@@ -263,7 +264,7 @@ func (r *replay) observed(ctx context.Context, name string, on account, look loo
 	switch {
 	case !seen.Up:
 	case seen.Seen.IsZero() && len(events) == 0:
-		a.RestoredMS = &never // nothing was to reach the platform, and nothing did
+		a.RestoredMS = &never // the act was not to reach the platform, and did not
 	default:
 		a.RestoredMS = since(p.Sent, seen.Again)
 	}
@@ -280,7 +281,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// since is the time between in milliseconds; nil if the second never came.
+// since is the time between two instants in milliseconds; nil if the second never came.
 func since(from, to canonical.Time) *float64 {
 	if to.IsZero() {
 		return nil
@@ -289,7 +290,7 @@ func since(from, to canonical.Time) *float64 {
 	return &ms
 }
 
-// add concludes a way from its acts: the worst of each time.
+// add concludes a way from its acts: it takes the worst of each time.
 func (r *replay) add(name, how string, acts ...onAccount) {
 	w := way{Way: name, Defeated: true, How: how, Acts: acts}
 	worst := func(of func(onAccount) *float64) *float64 {
@@ -317,7 +318,7 @@ func (r *replay) add(name, how string, acts ...onAccount) {
 	r.answer.Ways = append(r.answer.Ways, w)
 }
 
-// open has somebody honest ask for a takedown, and an employee countersign it: one
+// open makes an honest worker ask for a takedown, and an employee countersign it: one
 // signature is missing.
 func (g *testbed) open(ctx context.Context, by string, on account) (string, error) {
 	held := g.as(ctx, by, "action", "request", "account.takedown", on.on.String(), "--reason", "reported", "--case", "C-2101")
@@ -382,8 +383,8 @@ func (r *replay) byAccomplice(ctx context.Context) error {
 	a, err := r.observed(ctx, "together", on, lookout{People: []string{contractor, colleague, sameLine}}, func(ctx context.Context) (*tries, error) {
 		t := &tries{}
 		for _, asks := range []string{colleague, sameLine} {
-			// One of them asks, an employee is talked into signing, and whoever of
-			// them can tries to be the one who is missing.
+			// One of them asks, an employee is talked into signing, and each of them tries to add
+			// the missing signature.
 			open, err := r.open(ctx, asks, on)
 			if err != nil {
 				t.add(asks+" asks", "", err)
@@ -424,7 +425,7 @@ func (r *replay) byCredential(ctx context.Context) error {
 			t := &tries{}
 			status, err := c.do(ctx, h, credential, on)
 			if err != nil {
-				return t, err // the platform must have done it, or nothing was tried
+				return t, err // the platform must have carried it out, or nothing was tried
 			}
 			t.add(c.name+" with the platform's staff credential", fmt.Sprintf("%d", status), nil)
 			return t, nil
@@ -458,7 +459,7 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 		return err
 	}
 	defer i.close()
-	// The contractor's own refusals are only counted by now: there were many.
+	// The contractor's own refusals are only counted by now, since there were many.
 	helper, err := r.insider(colleague)
 	if err != nil {
 		return err
@@ -499,7 +500,7 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 		on := r.accounts[c.on]
 		open, err := r.testbed.open(ctx, asker, on)
 		if err != nil {
-			// Nobody can ask any more for anything, which is no defeat.
+			// Nobody can ask for anything any more, which is no defeat of the attack.
 			t := &tries{}
 			t.add("ask, as somebody honest does", "", err)
 			acts = append(acts, onAccount{Act: c.name, Attempts: t.all})
@@ -516,8 +517,8 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 			if len(x.taken) == 0 {
 				return t, nil
 			}
-			// What stands in the memory of a desk that runs is not edited. It is
-			// started again, as it is sooner or later.
+			// The attacker cannot edit the memory of a running desk, so the desk is restarted, as
+			// it is sooner or later.
 			return t, r.again(ctx, x, t, func() error { return c.act(ctx, open, t) })
 		})
 		if err != nil {
@@ -534,8 +535,8 @@ func (r *replay) byDatabase(ctx context.Context) (err error) {
 	return nil
 }
 
-// again starts the desk again on the edited database. If it does not start, the
-// operator puts back what was edited; if it does, the act is tried again.
+// again restarts the desk on the edited database. If it does not start, the operator puts
+// the rows back that were edited; if it does, the act is tried again.
 func (r *replay) again(ctx context.Context, x *intruder, t *tries, act func() error) error {
 	if err := r.stop(); err != nil {
 		return err
@@ -556,8 +557,8 @@ func (r *replay) again(ctx context.Context, x *intruder, t *tries, act func() er
 	return r.start(ctx)
 }
 
-// impersonate countersigns as somebody whose key was exchanged in the database,
-// with a token that was put there.
+// impersonate countersigns as a worker whose key was exchanged in the database, with a
+// token that was inserted there.
 func (r *replay) impersonate(ctx context.Context, x *intruder, by *insider, theirs cli.KeyFile, open string, t *tries) error {
 	forged, err := x.token(ctx, theirs.Worker, theirs.Key)
 	if err != nil {
@@ -589,18 +590,18 @@ func (r *replay) impersonate(ctx context.Context, x *intruder, by *insider, thei
 		t.add(key.what, string(v.Status), err)
 		i.close()
 	}
-	// A token that nobody signed for opens nothing, and of a stranger nothing is
-	// entered. With the own token the name of the exchanged key is all that is false.
+	// A token that nobody signed for opens nothing, and a stranger's attempt leaves no
+	// entry. With the insider's own token only the name of the exchanged key is false.
 	q, err := by.countersign(ctx, open, func(s *actions.Statement) { s.Signer, s.Key = theirs.Worker, own.Key })
 	t.add("countersign as somebody else, with the own token", string(q.Status), err)
 	return nil
 }
 
-// guard waits until the watch knows how so many accounts are that matter, and has
+// guard waits until the watch knows the state of so many accounts that matter, and makes
 // the officers place a standing order for their tier.
 func (g *testbed) guard(ctx context.Context, tier actions.Tier, matter int, order bool) error {
-	// The executor sweeps when it starts, and enters in the ledger how everything
-	// that matters is.
+	// The executor sweeps when it starts, and then enters the states of all accounts that
+	// matter in the ledger.
 	if err := g.stop(); err != nil {
 		return err
 	}
@@ -618,7 +619,7 @@ func (g *testbed) guard(ctx context.Context, tier actions.Tier, matter int, orde
 		PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now)})
 }
 
-// baselineTime is how long the executor may take to know all that matters.
+// baselineTime bounds the time until the executor knows all accounts that matter.
 const baselineTime = time.Minute
 
 // awaitBaseline waits until the ledger holds the states of all accounts that

@@ -19,11 +19,11 @@ import (
 	"countersign.dev/workforce"
 )
 
-// intruder is somebody with an SQL connection of their own to the desk's
-// database, who may do there whatever its owner may.
+// intruder is a person with an SQL connection of their own to the desk's database, who
+// may do everything there that its owner may.
 type intruder struct {
 	db *sqldb.DB
-	// taken is what was overwritten, so that the desk's operator can put it back.
+	// taken holds the overwritten rows, so that the desk's operator can put them back.
 	taken []ledgerBody
 }
 
@@ -49,8 +49,8 @@ func (x *intruder) exec(ctx context.Context, query string, args ...any) error {
 	})
 }
 
-// approve makes a request approved: with a countersignature of somebody who never
-// signed, in a warrant that is called one of the ledger's, handed over at once.
+// approve makes a request approved: with a countersignature of a worker who never signed,
+// and a warrant that claims a place in the ledger, handed over at once.
 func (x *intruder) approve(ctx context.Context, request string, key cli.KeyFile) error {
 	return x.db.Write(ctx, func(tx *sqldb.Tx) error {
 		var action, signed, signers, core, evidence []byte
@@ -58,7 +58,7 @@ func (x *intruder) approve(ctx context.Context, request string, key cli.KeyFile)
 		if err := tx.QueryRow(`select action, signed, signers from request where id = $1`, request).Scan(&action, &signed, &signers); err != nil {
 			return fmt.Errorf("read the request: %w", err)
 		}
-		// Any warrant of the ledger will do to copy.
+		// Any warrant of the ledger can be copied.
 		if err := tx.QueryRow(`select core, evidence, entry from request where core is not null and entry >= 0 order by entry limit 1`).Scan(&core, &evidence, &entry); err != nil {
 			return fmt.Errorf("read a warrant: %w", err)
 		}
@@ -88,8 +88,8 @@ func (x *intruder) approve(ctx context.Context, request string, key cli.KeyFile)
 	})
 }
 
-// rewrite edits bodies of the governance chain. What keeps them from being changed
-// is a trigger, which the owner of a database can drop.
+// rewrite edits bodies of the governance chain. A trigger forbids that, but the owner of
+// a database can drop a trigger.
 func (x *intruder) rewrite(ctx context.Context, kind string, change func([]byte) []byte) error {
 	if err := x.exec(ctx, `drop trigger if exists ledger_body_is_not_changed`); err != nil {
 		return fmt.Errorf("drop the trigger: %w", err)
@@ -118,7 +118,7 @@ func (x *intruder) rewrite(ctx context.Context, kind string, change func([]byte)
 	})
 }
 
-// putBack is what the desk's operator does, who has a copy of the ledger.
+// putBack does the work of the desk's operator, who has a copy of the ledger.
 func (x *intruder) putBack(ctx context.Context) error {
 	for _, b := range x.taken {
 		if err := x.exec(ctx, `update ledger_body set body = $2 where idx = $1`, b.index, b.body); err != nil {
@@ -129,7 +129,7 @@ func (x *intruder) putBack(ctx context.Context) error {
 	return nil
 }
 
-// swapKey puts the intruder's key where another's was enrolled.
+// swapKey puts the intruder's key in the place of a worker's.
 func (x *intruder) swapKey(ctx context.Context, of workforce.PublicKey, own cli.KeyFile) error {
 	return x.rewrite(ctx, string(actions.DeskKey), func(body []byte) []byte {
 		body = bytes.ReplaceAll(body, canonical.MustMarshal(of.Public), canonical.MustMarshal(own.Public))
@@ -147,8 +147,7 @@ func (x *intruder) extend(ctx context.Context, worker string, last time.Time) er
 	})
 }
 
-// token puts a token of somebody else's into the database, of which the intruder
-// knows the secret.
+// token inserts a token of another worker, whose secret the intruder knows.
 func (x *intruder) token(ctx context.Context, worker workforce.WorkerID, key workforce.KeyID) (secret string, err error) {
 	secret = "csgn_" + string(bytes.Repeat([]byte("i"), 43))
 	hash := sha256.Sum256([]byte(secret))

@@ -12,19 +12,18 @@ import (
 	"countersign.dev/canonical"
 )
 
-// A duel: somebody with the platform's credential repeats the act.
+// A duel: a person with the platform's credential repeats the act.
 const (
 	duelRounds = 15              // of the attacker who repeats it once a second
-	rushTime   = 5 * time.Second // of the one who repeats it as soon as the account is up again
-	cutAfter   = 3               // breaches, in the standing order that has the credential cut off
+	rushTime   = 5 * time.Second // of the attacker who repeats it as soon as the account is up again
+	cutAfter   = 3               // breaches, in the standing order, after which the credential is cut off
 	cutWithin  = 10 * time.Minute
-	cutTime    = 20 * time.Second // for it to be cut off, or for people to be told that it is not
+	cutTime    = 20 * time.Second // for the cut, or until people are told that there is none
 )
 
-// leastUp is the share of the time that the account has to be up in a defeat of the one
-// who repeats it once a second. What is aimed at on a machine that does nothing else is
-// 0.95 on plaza and 0.8 on a PDS (design/0015); on a busy one each round is longer, as the
-// attacker's are.
+// leastUp is the share of the time in which the account has to be up, if the attack once
+// a second counts as defeated. The aim on an idle machine is 0.95 on plaza and 0.8 on a
+// PDS (design/0015); on a busy one each round is longer, and so are the attacker's.
 const leastUp = 0.5
 
 // byDuel is the fifth way: the act again and again, until the credential is cut off.
@@ -65,7 +64,7 @@ func (r *replay) byDuel(ctx context.Context, ordered bool) error {
 	if err != nil {
 		return err
 	}
-	rush.Defeated = rush.Observed.Up && rush.NoticedMS != nil // its share is measured; nobody promises one
+	rush.Defeated = rush.Observed.Up && rush.NoticedMS != nil // the share is measured, but no share is promised
 	end, told, err := r.untilCut(ctx, h, credential, ordered)
 	if err != nil {
 		return err
@@ -77,7 +76,8 @@ func (r *replay) byDuel(ctx context.Context, ordered bool) error {
 	return nil
 }
 
-// duel plays an act of a duel and takes in for which share of it the account was up.
+// duel plays an act of a duel and takes over the share of the time in which the account
+// was up.
 func (r *replay) duel(ctx context.Context, name string, on account, play func(context.Context, account, *tries) error) (onAccount, error) {
 	a, err := r.observed(ctx, name, on, lookout{}, func(ctx context.Context) (*tries, error) {
 		t := &tries{}
@@ -87,10 +87,10 @@ func (r *replay) duel(ctx context.Context, name string, on account, play func(co
 	return a, err
 }
 
-// errCut says that the platform does not take the credential any more.
+// errCut says that the platform does not accept the credential any more.
 var errCut = errors.New("the credential is cut off")
 
-// repeat takes the account down once more. That it is down already is no error.
+// repeat takes the account down once more. It is no error if the account is down already.
 func (r *replay) repeat(ctx context.Context, h *http.Client, credential string, on account, t *tries) error {
 	status, err := r.takeDown(ctx, h, credential, on)
 	switch {
@@ -110,14 +110,14 @@ func (r *replay) rush(ctx context.Context, h *http.Client, credential string, on
 	defer cancel()
 	for eyes.status(waiting) != "up" {
 		if err := waiting.Err(); err != nil {
-			return ctx.Err() // it is not up again: that is what the observer says
+			return ctx.Err() // it did not come up again, and the observer says so
 		}
 	}
 	return r.repeat(ctx, h, credential, on, t)
 }
 
-// untilCut repeats the act under a standing order that has the credential cut off,
-// until it is, or until people are told that it is not.
+// untilCut repeats the act under a standing order that cuts the credential off, until it
+// is cut off, or until people are told that it is not.
 func (r *replay) untilCut(ctx context.Context, h *http.Client, credential string, ordered bool) (a onAccount, told string, err error) {
 	now := time.Now()
 	if ordered {

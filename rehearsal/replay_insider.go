@@ -22,9 +22,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// insider is somebody who works at the desk and attacks it, with nothing but own
-// credentials: a key, a token, and a client that does not look at what it signs
-// or sends.
+// insider is a worker of the desk who attacks it with only their own credentials: a key,
+// a token, and a client that does not check what it signs or sends.
 type insider struct {
 	worker workforce.WorkerID
 	key    cli.KeyFile
@@ -56,14 +55,13 @@ func newInsider(desk string, key cli.KeyFile, token string) (*insider, error) {
 
 func (i *insider) close() { i.http.CloseIdleConnections() }
 
-// attempt is something tried, and what was answered: the status of a request, or
-// the type of a refusal.
+// attempt is one try and its answer: the status of a request, or the type of a refusal.
 type attempt struct {
 	What   string `json:"what"`
 	Answer string `json:"answer"`
 }
 
-// tries keeps what was tried.
+// tries keeps all attempts.
 type tries struct{ all []attempt }
 
 func (t *tries) add(what, status string, err error) {
@@ -78,8 +76,8 @@ func (t *tries) add(what, status string, err error) {
 // forgery changes a draft before it is signed.
 type forgery func(*v1.Draft)
 
-// ask drafts a wish, changes the draft, signs and submits it. A draft that the
-// desk does not write is an answer as well.
+// ask drafts a wish, changes the draft, signs and submits it. If the desk refuses to
+// draft, that is an answer as well.
 func (i *insider) ask(ctx context.Context, w v1.Wish, forge ...forgery) (v1.Request, v1.Submission, error) {
 	w.Key = i.key.Key
 	draft, err := i.desk.Draft(ctx, w)
@@ -103,7 +101,7 @@ func (i *insider) sign(s actions.Statement) actions.Signed {
 	return actions.Signed{Statement: s, Signature: i.key.Sign(s.Challenge())}
 }
 
-// settled waits for what became of a request that was approved.
+// settled waits for the outcome of an approved request.
 func (i *insider) settled(ctx context.Context, r v1.Request, err error) v1.Request {
 	for tries := 0; err == nil && r.Status == actions.StatusApproved && tries < 10; tries++ {
 		var next v1.Request
@@ -114,7 +112,7 @@ func (i *insider) settled(ctx context.Context, r v1.Request, err error) v1.Reque
 	return r
 }
 
-// countersign signs a request, with a changed statement if so wished.
+// countersign signs a request, with a changed statement if one is wanted.
 func (i *insider) countersign(ctx context.Context, request string, forge ...func(*actions.Statement)) (v1.Request, error) {
 	draft, err := i.desk.DraftVerdict(ctx, request, v1.VerdictWish{Verdict: actions.VerdictCountersign, Key: i.key.Key})
 	if err != nil {
@@ -126,7 +124,7 @@ func (i *insider) countersign(ctx context.Context, request string, forge ...func
 	return i.hand(ctx, request, draft.Statement)
 }
 
-// hand signs a statement about a request, whatever it says, and hands it in.
+// hand signs a statement about a request, whatever its content, and hands it in.
 func (i *insider) hand(ctx context.Context, request string, s actions.Statement) (v1.Request, error) {
 	r, err := i.desk.Countersign(ctx, request, v1.Countersignature{Signed: i.sign(s)})
 	return i.settled(ctx, r, err), err
@@ -136,8 +134,8 @@ func takedownOf(a account) v1.Wish {
 	return v1.Wish{Kind: actions.AccountTakedown, Subject: a.on.String(), Reason: "goodbye", Case: "C-2100"}
 }
 
-// alone is every route that one person has, against an account and somebody
-// else's open request about it.
+// alone tries every route that one person has, against an account and another worker's
+// open request about it.
 func (i *insider) alone(ctx context.Context, g *testbed, victim account, open string) (*tries, error) {
 	t := &tries{}
 	try := func(what string, r v1.Request, err error) { t.add(what, string(r.Status), err) }
@@ -152,7 +150,7 @@ func (i *insider) alone(ctx context.Context, g *testbed, victim account, open st
 		try("request "+string(kind), r, err)
 	}
 
-	// What is allowed on the last day, and what can be made of it.
+	// Acts that are allowed on the last day, and attempts to change them into others.
 	harmless := takedownOf(g.accounts[nobodyMinds])
 	done, submission, err := i.ask(ctx, harmless)
 	try("take down an account that nobody minds", done, err)
@@ -212,7 +210,7 @@ func (i *insider) alone(ctx context.Context, g *testbed, victim account, open st
 	return t, nil
 }
 
-// changes are changes of the desk that would make way.
+// changes are changes of the desk that would make way for the act.
 func (i *insider) changes(ctx context.Context, g *testbed, victim account, try func(string, v1.Request, error)) error {
 	later := canonical.At(time.Now().AddDate(1, 0, 0))
 	mine := i.key
@@ -232,7 +230,7 @@ func (i *insider) changes(ctx context.Context, g *testbed, victim account, try f
 		{"propose another policy", actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: map[string]string{
 			"all.cedar": "@id(\"all\")\n@reason(\"All.\")\npermit (principal, action, resource);\n", "tiers.json": "{}"}}},
 		{"only observe from now on", actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: g.platform, Tier: actions.Critical, Mode: actions.Observe}}},
-		// Under which nothing could be done through the desk either.
+		// In this mode nothing could be done through the desk at all.
 		{"enforce again", actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: g.platform, Tier: actions.Critical, Mode: actions.Enforce}}},
 		{"revoke the standing order", actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "revoke", Platform: g.platform, Tier: actions.Critical}}},
 		{"take the owner's lock out of effect", actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: victim.on}}},
@@ -295,8 +293,8 @@ func (i *insider) tokens(ctx context.Context, g *testbed, t *tries, open string)
 	return nil
 }
 
-// everyRoute calls every route of the API, as its own description has them, with
-// a request about the account and bodies of acts.
+// everyRoute calls every route of the API, as its own description lists them, with a
+// request about the account and bodies of acts.
 func (i *insider) everyRoute(ctx context.Context, t *tries, open string, s v1.Submission) error {
 	raw, err := i.raw(ctx, http.MethodGet, v1.Base+"/openapi.json", nil)
 	if err != nil {
@@ -317,11 +315,11 @@ func (i *insider) everyRoute(ctx context.Context, t *tries, open string, s v1.Su
 			}
 			bodies := []any{s, v1.Countersignature{Signed: s.Signed}, map[string]any{}}
 			if method == "get" {
-				bodies = bodies[:1] // which has none
+				bodies = bodies[:1] // the method has no body
 			}
 			for _, body := range bodies {
-				// What is answered does not matter, and a stream of events never ends:
-				// the account does.
+				// The answer does not matter, only the account does; and a stream of events never
+				// ends.
 				if _, err := i.raw(ctx, strings.ToUpper(method), path, body); ctx.Err() != nil {
 					return err
 				}
@@ -333,10 +331,10 @@ func (i *insider) everyRoute(ctx context.Context, t *tries, open string, s v1.Su
 	return nil
 }
 
-// rawTime is how long an answer to a raw call may take. A route that streams ends with it.
+// rawTime bounds the answer to a raw call. A route that streams ends with it.
 const rawTime = 2 * time.Second
 
-// raw makes a call as no client would.
+// raw makes a call as no proper client would.
 func (i *insider) raw(ctx context.Context, method, path string, body any) ([]byte, error) {
 	var in io.Reader
 	if body != nil && method != http.MethodGet {
@@ -364,8 +362,7 @@ func (i *insider) raw(ctx context.Context, method, path string, body any) ([]byt
 	return io.ReadAll(io.LimitReader(res.Body, 4<<20))
 }
 
-// platform goes to the platform itself, where an insider of the desk has no
-// credential.
+// platform calls the platform itself, where an insider of the desk has no credential.
 func (i *insider) platform(ctx context.Context, g *testbed, t *tries, victim account) {
 	for _, c := range []struct{ what, authorization string }{
 		{"the platform's staff API without a credential", ""}, {"the platform's staff API with the desk's token", "Bearer " + i.token},

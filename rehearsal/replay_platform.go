@@ -26,7 +26,7 @@ func (g *testbed) takeDown(ctx context.Context, h *http.Client, authorization st
 	return g.staffCommand(ctx, h, authorization, a, plaza.Takedown)
 }
 
-// switchOff is what was done in 2017.
+// switchOff repeats the act of 2017.
 func (g *testbed) switchOff(ctx context.Context, h *http.Client, authorization string, a account) (int, error) {
 	if g.pds != nil {
 		return call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{
@@ -48,10 +48,10 @@ func (g *testbed) staffCommand(ctx context.Context, h *http.Client, authorizatio
 		"verb": verb, "subject": map[string]any{"id": a.id}, "expect": map[string]any{"status": "up"}, "mark": "TICKET-4411"}, nil)
 }
 
-// nightShift is whom plaza knows the holder of the credential as that is misused.
+// nightShift is the name on plaza of the misused credential's holder.
 const nightShift = "night-shift"
 
-// credential is what a member of the platform's staff signs in with.
+// credential is the credential of a member of the platform's staff.
 func (g *testbed) credential(ctx context.Context) (string, error) {
 	if g.pds != nil {
 		return g.pds.admin(), nil // a PDS has one for all
@@ -64,8 +64,8 @@ func (g *testbed) credential(ctx context.Context) (string, error) {
 	return "Bearer " + token, errors.Join(err, db.Close())
 }
 
-// lockOwner has an account's owner promise, on the platform, never to deactivate
-// it without telling us.
+// lockOwner makes an account's owner promise, on the platform, never to deactivate it
+// without telling us.
 func (g *testbed) lockOwner(ctx context.Context, a account) error {
 	if g.pds != nil {
 		return g.pds.call(ctx, "Bearer "+a.owner, "com.atproto.repo.putRecord", map[string]any{
@@ -86,8 +86,8 @@ func (g *testbed) readDirectly(ctx context.Context, h *http.Client, authorizatio
 	return err
 }
 
-// touch makes the call that lifts a measure, where there is none: a PDS does the
-// same for it, and plaza refuses it after the same work.
+// touch makes the call that lifts a measure where there is none. A PDS does the same work
+// for it, and plaza refuses it after the same work.
 func (g *testbed) touch(ctx context.Context, h *http.Client, authorization string, a account) error {
 	if g.pds != nil {
 		_, err := call(ctx, h, http.MethodPost, g.pds.url+"/xrpc/com.atproto.admin.updateSubjectStatus", authorization, nil, map[string]any{

@@ -19,9 +19,9 @@ import (
 	"countersign.dev/sqldb"
 )
 
-// replayRounds measures the platform-credential way, as often as is asked for.
-// Each round is on an account of its own, since the pace of restorations falls
-// where one account is taken down again and again.
+// replayRounds measures the platform-credential way a given number of times. Each round
+// is on an account of its own, since the pace of restorations falls where one account is
+// taken down again and again.
 type replayRounds struct {
 	onPlatform
 	Tier    actions.Tier  `enum:"protected,critical" default:"critical" help:"Of the accounts: critical ones are also read directly, protected ones are seen by the event stream alone."`
@@ -30,8 +30,8 @@ type replayRounds struct {
 	Most    time.Duration `default:"10s" help:"The longest."`
 	PerSec  int           `name:"events" default:"0" help:"How many unrelated events a second to make on the platform meanwhile."`
 	Writers int           `default:"8" help:"By how many writers."`
-	// A PDS makes some tens of records a second, with all that its machine has: what
-	// was then measured was the PDS.
+	// A PDS makes some tens of records a second, with all processors of its machine: the
+	// measurement would then be of the PDS.
 	Sequencer string `type:"existingfile" placeholder:"FILE" help:"On a PDS: the database of its sequencer. The events are put there, as records that were made, and the PDS streams them to all who follow."`
 }
 
@@ -45,22 +45,22 @@ type measured struct {
 	Platform string       `json:"platform"`
 	Tier     actions.Tier `json:"tier"`
 	Rounds   int          `json:"rounds"`
-	Events   float64      `json:"events_per_s"` // that were made meanwhile
-	// Back is from before the call until the account was seen up again. Call is how
-	// long the attacker's own call took, which is in it.
+	Events   float64      `json:"events_per_s"` // made meanwhile
+	// Back is the time from before the call until the account was seen up again. Call is the
+	// duration of the attacker's own call, which is part of it.
 	Back []float64 `json:"back_ms"`
 	Call []float64 `json:"call_ms"`
-	// Stream is from before the call until a subscriber of the PDS's event stream,
-	// beside ours, was told of it: its own back-off. Empty on plaza.
+	// Stream is the time from before the call until the PDS's event stream told it to a
+	// subscriber beside ours: it shows the stream's own back-off. Empty on plaza.
 	Stream []float64 `json:"stream_ms"`
-	// Inside is, by the executor's records, from when it had read what it found until
-	// its receipt; Lift is how long the calls of a restoration take that are in it,
-	// made directly between the rounds.
+	// Inside is, by the executor's records, the time from its reading of the state to its
+	// receipt. Lift is the duration of the calls of a restoration, which are part of it;
+	// they are made directly between the rounds.
 	Inside []float64 `json:"inside_ms"`
 	Lift   []float64 `json:"lift_ms"`
 }
 
-// mostRounds is how many accounts a new desk lets people raise in an hour.
+// mostRounds is the number of accounts that people of a new desk may raise in an hour.
 const mostRounds = 20
 
 func (c *replayRounds) Run(ctx context.Context, s *cli.Session) error {
@@ -140,7 +140,7 @@ func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *testbed, 
 	if doc.Events < 0.9*float64(c.PerSec) {
 		s.Say("Of the %d events a second that were asked for %.0f were made.", c.PerSec, doc.Events)
 	}
-	// The last receipt may be on its way still.
+	// The last receipt may still be on its way.
 	waiting, cancel := context.WithTimeout(ctx, backTime)
 	defer cancel()
 	for len(doc.Inside) < c.Rounds && err == nil {
@@ -153,10 +153,10 @@ func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *testbed, 
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// backTime is how long an account may stay away before a round has failed.
+// backTime bounds the time for which an account may stay away before a round has failed.
 const backTime = 30 * time.Second
 
-// seenUp asks the public address of an account, as anybody, until it says up.
+// seenUp asks the public address of an account, as anybody could, until it says up.
 func seenUp(ctx context.Context, h *http.Client, on account, within time.Duration) error {
 	o := &observer{lookout: lookout{Page: on.page, Repo: on.repo}, http: h}
 	waiting, cancel := context.WithTimeout(ctx, within)
@@ -172,8 +172,8 @@ func seenUp(ctx context.Context, h *http.Client, on account, within time.Duratio
 	return nil
 }
 
-// liftDirectly makes the calls of a restoration, on an account that nobody minds:
-// to read, to lift, and to read back.
+// liftDirectly makes the calls of a restoration, on an account that nobody needs: to
+// read, to lift, and to read back.
 func (g *testbed) liftDirectly(ctx context.Context, h *http.Client, credential string) (time.Duration, error) {
 	on := g.accounts[nobodyMinds]
 	begun := time.Now()
@@ -189,8 +189,8 @@ func (g *testbed) liftDirectly(ctx context.Context, h *http.Client, credential s
 	return time.Since(begun), nil
 }
 
-// inside reads the executor's records: for each breach, from when its state was
-// read until the receipt of its restoration.
+// inside reads from the executor's records, for each breach, the time from its reading of
+// the state to the receipt of the restoration.
 func (g *testbed) inside(ctx context.Context) ([]float64, error) {
 	c, err := g.reader()
 	if err != nil {
@@ -222,10 +222,10 @@ func (g *testbed) inside(ctx context.Context) ([]float64, error) {
 	}
 }
 
-// frames are what a PDS's event stream told a subscriber of its own.
+// frames holds the arrival of frames at a subscriber of its own to a PDS's event stream.
 type frames struct {
 	mu      sync.Mutex
-	at      map[string]time.Time // of the first frame about an account since it was last asked for
+	at      map[string]time.Time // the first frame about each account since it was last asked for
 	changed chan struct{}
 }
 
@@ -248,7 +248,7 @@ func (g *testbed) frames(ctx context.Context, beside *sync.WaitGroup) (*frames, 
 		for {
 			h, err := stream.Next()
 			if err != nil {
-				return // whoever waits for a frame is told by the time that passes
+				return // a caller that waits for a frame notices by its time limit
 			}
 			f.mu.Lock()
 			if _, ok := f.at[h.Subject.ID]; !ok {
@@ -283,8 +283,8 @@ func (f *frames) of(ctx context.Context, id string) (time.Time, error) {
 	}
 }
 
-// makeEvents has unrelated things happen on a PDS, so many a second, as far as it
-// keeps up; the counter says how many.
+// makeEvents makes unrelated events on a PDS, so many a second, as far as the PDS keeps
+// up; the counter counts them.
 func (c *replayRounds) makeEvents(ctx context.Context, beside *sync.WaitGroup, h *http.Client, g *testbed) (made *atomic.Int64, err error) {
 	made = new(atomic.Int64)
 	if g.pds == nil || c.PerSec < 1 {
@@ -302,7 +302,7 @@ func (c *replayRounds) makeEvents(ctx context.Context, beside *sync.WaitGroup, h
 			case <-tick.C:
 				select {
 				case due <- struct{}{}:
-				default: // it does not keep up
+				default: // the PDS does not keep up
 				}
 			case <-ctx.Done():
 				return
@@ -326,16 +326,16 @@ func (c *replayRounds) makeEvents(ctx context.Context, beside *sync.WaitGroup, h
 	return made, nil
 }
 
-// post makes a record in the repository of an account that nobody minds.
+// post makes a record in the repository of an account that nobody needs.
 func (g *testbed) post(ctx context.Context) error {
 	on := g.accounts[nobodyMinds]
 	return g.pds.call(ctx, "Bearer "+on.owner, "com.atproto.repo.createRecord", map[string]any{"repo": on.id, "collection": "app.bsky.feed.post",
 		"record": map[string]any{"$type": "app.bsky.feed.post", "text": "hello", "createdAt": time.Now().UTC().Format(time.RFC3339)}}, nil)
 }
 
-// sequence has a PDS's sequencer stream, so many a second, what it streamed when
-// records were made: the frames are the PDS's own, and it need not make a commit for
-// each.
+// sequence makes a PDS's sequencer stream, so many a second, copies of the frames that it
+// streamed when records were made: the frames are the PDS's own, and it need not make a
+// commit for each.
 func (c *replayRounds) sequence(ctx context.Context, beside *sync.WaitGroup, g *testbed, made *atomic.Int64) error {
 	const different = 20
 	for range different {
@@ -389,7 +389,7 @@ func (m measured) page(p *cli.Page) {
 	p.Table(rows)
 }
 
-// quantile returns the value that so many in a hundred are not above.
+// quantile returns the value that percent in a hundred do not exceed.
 func quantile(of []float64, percent int) float64 {
 	sorted := slices.Sorted(slices.Values(of))
 	return sorted[min(len(sorted)*percent/100, len(sorted)-1)]

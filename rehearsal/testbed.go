@@ -33,13 +33,13 @@ import (
 
 // The people of a replay, besides the officers.
 const (
-	colleague = "bl-002" // of the contractor's firm
-	sameLine  = "nl-050" // of another firm, and under the colleague's manager
+	colleague = "bl-002" // with the contractor's vendor
+	sameLine  = "nl-050" // with another vendor, and under the colleague's manager
 	reader    = "em-020" // an investigator, whose token the observer has
 )
 
-// The accounts that are attacked, one in each way so that none is told apart by
-// what the one before left, and one that nobody minds.
+// The attacked accounts: each way has its own, so that no way is affected by the one
+// before. And one account that nobody needs.
 const (
 	forDesk       = "president"
 	forAccomplice = "treasury"
@@ -56,13 +56,13 @@ const (
 
 var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement, forSeconds, forRush, forCut}
 
-// account is an account on the platform that is attacked.
+// account is an account on the attacked platform.
 type account struct {
 	handle string           // as it is spelt there: @president, president-3f.test
 	id     string           // acct/17, did:plc:…
-	page   string           // plaza: where anybody sees it
+	page   string           // plaza: the address at which anybody sees it
 	repo   string           // PDS: the same
-	owner  string           // what its owner signs in with
+	owner  string           // the credential of its owner
 	on     platform.Subject // the same for the desk
 }
 
@@ -73,11 +73,11 @@ type testbed struct {
 	plaza    string   // address; empty on a PDS
 	pds      *pds     // nil on plaza
 	names    []string // of the accounts that are made
-	raised   []string // of them, those that people raise
+	raised   []string // those of them that people raise
 	tier     actions.Tier
 	ranked   bool // on a PDS: a tier rule of the policy can tell which accounts matter
 	accounts map[string]account
-	many     []account // more of them, by no name
+	many     []account // more accounts, without names
 	serve    *child
 	plazas   *child // nil on a PDS
 	shift    time.Time
@@ -87,7 +87,7 @@ type testbed struct {
 
 const replayOrigin = "replay.countersign.example/ledger"
 
-// build starts all of it. What it began is ended by tearDown, also after an error.
+// build starts all parts. tearDown ends them, also after an error.
 func (g *testbed) build(ctx context.Context, folder string, tell func(string, ...any)) error {
 	files := policy.Default()
 	if folder != "" {
@@ -100,7 +100,7 @@ func (g *testbed) build(ctx context.Context, folder string, tell func(string, ..
 	if err != nil {
 		return err
 	}
-	// The rules that are built in read facts that a PDS does not give.
+	// The built-in rules read facts that a PDS does not give.
 	g.ranked = set.Ranks(g.platform, bluesky.Facts())
 	args := []string{"init", "--try", "--origin", g.origin}
 	for _, o := range g.officers {
@@ -112,7 +112,7 @@ func (g *testbed) build(ctx context.Context, folder string, tell func(string, ..
 	if r := g.run(ctx, g.dir, args...); r.code != cli.Done {
 		return r.err
 	}
-	// Who holds the platform's credential is the platform's to declare.
+	// The platform declares the holders of its credential.
 	config := map[string]any{"holders": map[string]any{"platforms": map[string][]string{g.platform: {"ops-first-shift", "ops-" + nightShift}}}}
 	if err := cli.WriteSecret(filepath.Join(g.dir, deskdir.Config), config); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (g *testbed) build(ctx context.Context, folder string, tell func(string, ..
 	return nil
 }
 
-// where is the platform's address.
+// where returns the platform's address.
 func (g *testbed) where() string {
 	if g.pds != nil {
 		return g.pds.url
@@ -156,8 +156,8 @@ func (g *testbed) where() string {
 	return g.plaza
 }
 
-// start starts the desk, which starts its executor. If it does not start, the
-// error is the fault that it told.
+// start starts the desk, which starts its executor. If it does not start, the error is
+// the fault that it reported.
 func (g *testbed) start(ctx context.Context) error {
 	listen := "127.0.0.1:0"
 	if g.desk != "" {
@@ -174,8 +174,8 @@ func (g *testbed) start(ctx context.Context) error {
 	return nil
 }
 
-// startPlaza starts the built-in platform, which stays when the desk is started
-// again.
+// startPlaza starts the built-in platform, which keeps running when the desk is
+// restarted.
 func (g *testbed) startPlaza(ctx context.Context) (err error) {
 	var doc struct {
 		Plaza string `json:"plaza"`
@@ -232,7 +232,7 @@ func (g *testbed) stop() error {
 	return p.end()
 }
 
-// tearDown ends what set began, and takes away the accounts made on a PDS.
+// tearDown ends the parts that build began, and deletes the accounts made on a PDS.
 func (g *testbed) tearDown(ctx context.Context) error {
 	err := g.stop()
 	if g.plazas != nil {
@@ -271,7 +271,7 @@ func (g *testbed) hire(ctx context.Context) error {
 	if g.pds != nil {
 		add = []string{"platform", "add", g.platform, "--connector", deskdir.ConnectorBluesky, "--reason", "our platform"}
 		if !g.ranked {
-			// Whom the play is about it raises itself, when the accounts are there.
+			// The testbed raises the accounts of the play itself, once they exist.
 			list := filepath.Join(g.dir, "raise.txt")
 			if err := cli.WriteFile(list, []byte("# nobody yet: the accounts are still to be made\n"), 0o600); err != nil {
 				return err
@@ -285,7 +285,7 @@ func (g *testbed) hire(ctx context.Context) error {
 	return g.giveKeys(ctx, contractor, colleague, sameLine, asker, second, employee, reader)
 }
 
-// people are the rows of the import. All are long at the desk; the contractor,
+// people are the rows of the import. All have been at the desk for long; the contractor,
 // whose notice was given a month ago, leaves in an hour.
 func (g *testbed) people(now time.Time) [][]string {
 	start, later := now.AddDate(-1, 0, 0).Format(time.RFC3339), now.AddDate(1, 0, 0).Format(time.RFC3339)
@@ -340,8 +340,8 @@ func (g *testbed) makeOnPlaza(ctx context.Context, name string) (account, error)
 	return account{handle: handle, id: made.ID, page: g.plaza + "/" + handle, owner: owner.Token}, err
 }
 
-// call sends JSON, if there is a body, to an address and reads the answer into a document, nil for
-// none. An answer that is not of the 200s is an error, and the status is told.
+// call sends JSON, if there is a body, to an address and reads the answer into a
+// document, nil for none. An answer outside the 200s is an error that names the status.
 func call(ctx context.Context, h *http.Client, method, address, authorization string, headers map[string]string, body, into any) (status int, err error) {
 	var in io.Reader
 	if body != nil {
@@ -404,8 +404,8 @@ func (p *pds) call(ctx context.Context, authorization, method string, input, out
 	return err
 }
 
-// makeAccount makes an account with a handle that is nobody's, by an invitation
-// of the administrator's where the PDS wants one.
+// makeAccount makes an account with an unused handle. If the PDS wants an invitation, the
+// administrator makes one.
 func (p *pds) makeAccount(ctx context.Context, name string) (account, error) {
 	var server struct {
 		Domains []string `json:"availableUserDomains"`
@@ -464,7 +464,7 @@ func (p *pds) query(ctx context.Context, method string, into any) error {
 	return nil
 }
 
-// reader is a client of the desk as somebody who reads there.
+// reader is a client of the desk for a worker who may read there.
 func (g *testbed) reader() (*client.Client, error) {
 	token, err := g.token(reader)
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 	"countersign.dev/platform"
 )
 
-// alarmFile is in the executor's folder.
+// alarmFile is a file in the executor's folder.
 const alarmFile = "alarm.json"
 
-// lastResort returns how the executor alarms when the desk does not answer; nil if
-// no address is set.
+// lastResort returns the function by which the executor raises alarms when the desk does
+// not answer; nil if no address is set.
 func lastResort(folder string, log *slog.Logger) (func(context.Context, proof.SignedExecution) error, error) {
 	path := filepath.Join(folder, alarmFile)
 	b, err := os.ReadFile(path)
@@ -50,12 +50,12 @@ func lastResort(folder string, log *slog.Logger) (func(context.Context, proof.Si
 			return err
 		}
 		log.Error("the address for alarms takes none", "error", err)
-		return nil // nothing more will come of it
+		return nil // no further attempt would help
 	}, nil
 }
 
-// lastMessage is what the executor's one address is told of a record that the desk does
-// not take.
+// lastMessage is the alarm to the executor's one address about a record that the desk
+// does not accept.
 func lastMessage(x proof.Execution) alarm.Message {
 	const dead = "The desk does not take this record of the executor; look whether it is alive."
 	data := map[string]any{"request": x.Request, "executor": x.Executor, "sequence": x.Sequence, "kind": x.Kind, "type": x.Type, "outcome": x.Outcome, "text": dead}

@@ -62,7 +62,7 @@ func (c *backupCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 	if _, err := os.Lstat(c.To); !errors.Is(err, fs.ErrNotExist) {
 		return fault.New(fault.Invalid, "exists", "%s is there already. A backup overwrites nothing: name a new folder.", c.To)
 	}
-	// What is under way has another name, so that nobody takes it for a backup.
+	// An unfinished backup has another name, so that nobody takes it for a backup.
 	part, err := os.MkdirTemp(filepath.Dir(filepath.Clean(c.To)), "."+filepath.Base(c.To)+".part-")
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
@@ -73,7 +73,8 @@ func (c *backupCommand) Run(ctx context.Context, s *cli.Session) (err error) {
 		}
 	}()
 	doc := backedUp{Folder: c.To, Root: root}
-	// The journal first: the executor knows nothing that the ledger will not know.
+	// The journal is copied first: everything that the executor knows then is in the
+	// ledger's later copy, or will be entered again.
 	for _, f := range []struct {
 		url, own, name string
 		must           bool

@@ -20,73 +20,72 @@ import (
 	"countersign.dev/fault"
 )
 
-// Config is DIR/config.json, and all that can be configured of a desk. Every
-// member may be left out, and the file too; a member that is not here is an
-// error, so that a misspelt one is not silently without effect.
+// Config is DIR/config.json, the whole configuration of a desk. Every member may be left
+// out, and the file too. An unknown member is an error, so that a misspelt one does not
+// go unnoticed.
 //
-// What decides who may do what is not here: policy, budgets, people and trust
-// stand in the ledger, and changing them takes countersignatures.
+// The file does not say who may do what: policy, budgets, people and trust stand in the
+// ledger, and changing them takes countersignatures.
 type Config struct {
-	// Listen is where the desk answers. Left out: 127.0.0.1:7400, or the next
-	// free port. An address given here is used or serve fails.
+	// Listen is the desk's address. Left out: 127.0.0.1:7400, or the next free port. If an
+	// address is given here, serve uses it or fails.
 	Listen string `json:"listen,omitzero"`
 
-	// Hosts are further names by which the desk may be called, without port.
-	// Requests under any other name are refused.
+	// Hosts are further names for the desk in requests, without port. Requests under any
+	// other name are refused.
 	Hosts []string `json:"hosts,omitzero"`
 
-	// Database is where the desk keeps everything: sqlite:/path/desk.db or
-	// postgres://…. Left out: desk.db in DIR.
+	// Database is the desk's database: sqlite:/path/desk.db or postgres://…. Left out:
+	// desk.db in DIR.
 	Database string `json:"database,omitzero"`
 
-	// PublishLedger serves checkpoint and tiles to anybody. They tell how much
-	// happens at the desk, and when, but not what.
+	// PublishLedger serves checkpoint and tiles to anybody. They show how many entries are
+	// made at the desk, and when, but not their content.
 	PublishLedger bool `json:"publish_ledger,omitzero"`
 
-	// Executor says where the executor is. Left out, serve starts one beside
-	// the desk, with the folder DIR/executor. In earnest it runs on another
-	// machine, under another user.
+	// Executor says where the executor runs. Left out, serve starts one beside the desk,
+	// with the folder DIR/executor. A production executor runs on another machine, under
+	// another user.
 	Executor struct {
 		// Address of an executor that runs by itself: http://127.0.0.1:7410 (a
 		// tunnel to its machine) or unix:/path.
 		Address string `json:"address,omitzero"`
-		// DeskListen is where that executor reaches the desk, of the same two forms.
+		// DeskListen is the desk's address for that executor, of the same two forms.
 		DeskListen string `json:"desk_listen,omitzero"`
 	} `json:"executor,omitzero"`
 
-	// Alarms are addresses to which alarms are sent, as Standard Webhooks whose
-	// bodies are CloudEvents. The file then holds secrets: let nobody else read it.
+	// Alarms are the addresses to which alarms are sent, as Standard Webhooks whose bodies
+	// are CloudEvents. The file then holds secrets: let nobody else read it.
 	Alarms []AlarmAddress `json:"alarms,omitzero"`
 
-	// Holders are declared, for reports and nothing else: "platforms" says who holds
-	// the staff credentials of a platform, by its name, or one of them, by
-	// PLATFORM/CREDENTIAL; "executor" who the executor's machine; "log_key" who the
-	// log key. Workers are named by their identifiers.
+	// Holders are declarations, used only in reports. "platforms" names the holders of the
+	// staff credentials of a platform, by its name, or of one of them, by
+	// PLATFORM/CREDENTIAL; "executor" those of the executor's machine; "log_key" those of
+	// the log key. Workers are named by their identifiers.
 	Holders kernel.Holders `json:"holders,omitzero"`
 
-	// Plaza is the built-in platform, there to try things on.
+	// Plaza is the built-in platform, for trying things out.
 	Plaza struct {
 		// Off leaves it out.
 		Off bool `json:"off,omitzero"`
-		// Listen is where its pages are. Left out: 127.0.0.1:7401, or the next
-		// free port.
+		// Listen is the address of its pages. Left out: 127.0.0.1:7401, or the next free port.
 		Listen string `json:"listen,omitzero"`
-		// Database of its own. Left out: plaza.db in DIR.
+		// Database is its own database. Left out: plaza.db in DIR.
 		Database string `json:"database,omitzero"`
 	} `json:"plaza,omitzero"`
 }
 
-// AlarmAddress is where alarms are sent.
+// AlarmAddress is one address to which alarms are sent.
 type AlarmAddress struct {
 	// URL is https, on port 443 of a public address. It may hold a secret.
 	URL string `json:"url"`
-	// Secret signs what is sent: whsec_… or whsk_…; two, with a blank between, while
-	// it changes. An address that answered 410 gets nothing more until it has a new one.
+	// Secret signs the alarms: whsec_… or whsk_…; two, with a blank between, while it
+	// changes. An address that answered 410 gets no more alarms until it has a new one.
 	Secret string `json:"secret"`
-	// Kinds are what it gets, such as breach or duel. Left out: everything.
+	// Kinds are the alarms that it gets, such as breach or duel. Left out: all.
 	Kinds []alarm.Type `json:"kinds,omitzero"`
-	// DangerousPrivate lets alarms go to addresses of this network. Whoever may set
-	// the URL could then have this machine call what only it can reach.
+	// DangerousPrivate lets alarms go to addresses of this network. A person who may set the
+	// URL could then make this machine call addresses that only it can reach.
 	DangerousPrivate struct {
 		Prefixes []netip.Prefix `json:"prefixes,omitzero"` // such as 10.1.2.3/32
 		Ports    []uint16       `json:"ports,omitzero"`    // beside 443
@@ -94,7 +93,7 @@ type AlarmAddress struct {
 	} `json:"dangerous_private,omitzero"`
 }
 
-// destinations are the addresses as the desk wants them.
+// destinations are the addresses in the form of the desk.
 func (c Config) destinations() ([]alarms.Destination, error) {
 	var all []alarms.Destination
 	for i, a := range c.Alarms {
@@ -120,7 +119,7 @@ func (a AlarmAddress) endpoint() (alarm.Endpoint, error) {
 	return to, nil
 }
 
-// readConfig reads DIR/config.json if it is there.
+// readConfig reads DIR/config.json if it exists.
 func readConfig(dir string) (Config, error) {
 	var c Config
 	path := filepath.Join(dir, deskdir.Config)
@@ -137,8 +136,8 @@ func readConfig(dir string) (Config, error) {
 	return c, nil
 }
 
-// configTrouble says where a configuration is wrong in the words of JSON, and which
-// members there are in that place.
+// configTrouble says where a configuration is wrong, in the words of JSON, and which
+// members exist in that place.
 func configTrouble(err error) string {
 	var wrong *json.SemanticError
 	if !errors.As(err, &wrong) || !errors.Is(err, json.ErrUnknownName) {

@@ -44,20 +44,20 @@ func (c *executorCommand) Help() string {
 		"init makes the folder as DIR/executor. In earnest it lies on another machine, under another user."
 }
 
-// linkSettings is link.json: what desk and executor must know of each other. Both
-// have a copy.
+// linkSettings is link.json, the facts that desk and executor must know about each other.
+// Both have a copy.
 type linkSettings struct {
 	Executor      string `json:"executor"`       // the executor's name in the governance chain
 	DeskToken     string `json:"desk_token"`     // the executor shows it to the desk
 	ExecutorToken string `json:"executor_token"` // the desk shows it to the executor
-	// OnCallToken is shown to the executor by people on call, and opens nothing but
-	// what they hand it; empty in a folder from before it was there.
+	// OnCallToken is shown to the executor by people on call, and lets them only hand
+	// something over. It is empty in folders that are older than it.
 	OnCallToken string `json:"oncall_token,omitempty"`
 }
 
 const linkFile = "link.json"
 
-// secretsBeside says which files a folder needs that no backup holds.
+// secretsBeside says which needed files are in no backup.
 const secretsBeside = "`countersign init` writes it for a new desk. Beside a backup, put back from where you keep the secrets: " +
 	"log.key, link.json, and config.json if you have one, into the desk's folder; key.json, link.json, platforms.json, and alarm.json if you have one, into executor/."
 
@@ -87,7 +87,7 @@ func readLink(folder string) (linkSettings, error) {
 	return l, nil
 }
 
-// findExecutor returns where the executor of the desk in a folder listens, and the
+// findExecutor returns the address of the executor for the desk in a folder, and the
 // token that it asks for.
 func findExecutor(dir string) (address, token string, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
@@ -181,8 +181,8 @@ func executorKey(folder string) (cli.KeyFile, error) {
 	return key, err
 }
 
-// startable refuses to start an executor in a folder that lacks what it needs: it would
-// end at once, each time anew.
+// startable refuses to start an executor in a folder that lacks a file: it would end at
+// once, each time that it is started.
 func startable(folder string) error {
 	if _, err := readLink(folder); err != nil {
 		return err

@@ -22,7 +22,7 @@ import (
 	"countersign.dev/store"
 )
 
-// house is an opened desk with what lies under it.
+// house is an opened desk with its database and keys.
 type house struct {
 	config Config
 	key    *ledger.Key
@@ -30,7 +30,8 @@ type house struct {
 	desk   *desk.Desk
 }
 
-// houseOptions are what differs between opening a desk to found it and to serve.
+// houseOptions are the differences between opening a desk to found it and opening it to
+// serve.
 type houseOptions struct {
 	executorStart time.Duration // see desk.Config
 	executor      kernel.Executor
@@ -38,7 +39,7 @@ type houseOptions struct {
 	logger        *slog.Logger
 }
 
-// openHouse opens the desk in a folder without an executor: to found it.
+// openHouse opens the desk in a folder without an executor, to found it.
 func openHouse(ctx context.Context, s *cli.Session, dir string) (*house, error) {
 	config, err := readConfig(dir)
 	if err != nil {

@@ -43,8 +43,8 @@ type openStatement struct {
 
 const openStatementVersion = "countersign/open-founding/v1"
 
-// fewest is the least number of founding officers of a desk that needs two
-// countersigners anywhere.
+// fewest is the least number of founding officers of a desk whose policy asks for two
+// countersigners.
 const fewest = 3
 
 type initOpen struct {
@@ -131,7 +131,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
-	if err := deskdir.MustBeEmpty(dir); err != nil { // again: somebody may have been faster
+	if err := deskdir.MustBeEmpty(dir); err != nil { // again: another process may have been faster
 		return err
 	}
 	if err := c.write(dir, logKey, executorKey, between, st); err != nil {
@@ -160,7 +160,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	})
 }
 
-// fill gives init --try what was left out.
+// fill sets for init --try the values that were left out.
 func (c *initOpen) fill() {
 	if c.Origin == "" {
 		c.Origin = "try.countersign.example/ledger"
@@ -279,12 +279,13 @@ func readStatement(path string) (openStatement, error) {
 	return st, nil
 }
 
-// tryClose makes every officer's key, signs with all of them and closes.
+// tryClose makes every officer's key, signs with all of them and closes the statement.
 func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st openStatement, doc opened) error {
 	s.Say("For trying only: every officer's key lies in %s, so whoever reads this folder is all of them at once. Found a real desk without --try.", filepath.Join(dir, deskdir.Keys))
 	keys := map[workforce.WorkerID]cli.KeyFile{}
 	for i, o := range st.Founding.Officers {
-		// Declared as bound to hardware, which it is not: else nobody could change this desk.
+		// The key is declared as bound to hardware, which it is not: otherwise nobody could
+		// change this desk.
 		k, err := cli.MakeKey(s.Rand, o.Worker, true)
 		if err != nil {
 			return err
@@ -417,7 +418,7 @@ func (st openStatement) missingSignatures() []workforce.WorkerID {
 	return missing
 }
 
-// describe says what officers sign.
+// describe shows the statement that officers sign.
 func (st openStatement) describe() string {
 	f := st.Founding
 	p := &cli.Page{}
@@ -495,7 +496,7 @@ func (c *initClose) Run(ctx context.Context, s *cli.Session) (err error) {
 	})
 }
 
-// merge brings signed copies of one statement together.
+// merge joins signed copies of one statement.
 func merge(paths []string) (openStatement, error) {
 	st, err := readStatement(paths[0])
 	if err != nil {
@@ -526,7 +527,7 @@ func (st openStatement) closed() proof.Closed {
 	return c
 }
 
-// trustFolders are those that are written when a desk is founded.
+// trustFolders are the folders that are written when a desk is founded.
 func trustFolders(dir string) []string {
 	return []string{filepath.Join(dir, deskdir.Trust), filepath.Join(dir, deskdir.Executor, deskdir.Trust)}
 }
@@ -545,7 +546,8 @@ func trusted(dir string) bool {
 	return true
 }
 
-// founded returns entry 0 if it is a statement, and why otherwise.
+// founded returns entry 0 if it is the closed statement; otherwise it returns the error
+// why.
 func (h *house) founded(ctx context.Context, closed proof.Closed, why error) (first ledger.Entry, err error) {
 	err = h.store.Read(ctx, func(tx *store.Tx) error {
 		first, err = tx.Entry(0)
@@ -577,7 +579,8 @@ func found(ctx context.Context, s *cli.Session, dir string, st openStatement) (c
 	}
 	entry, err := h.desk.Found(ctx, closed)
 	if fault.Is(err, "already-founded") && !trusted(dir) {
-		// By this very statement, if we died before trust was written.
+		// This very statement is entry 0 already if we died before the trust folders were
+		// written.
 		entry, err = h.founded(ctx, closed, err)
 	}
 	if err := errors.Join(err, h.close()); err != nil {

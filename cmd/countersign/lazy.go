@@ -10,9 +10,9 @@ import (
 	"countersign.dev/platform"
 )
 
-// lazy is a connector to a platform that may be down when the executor starts:
-// what is owed to the other platforms must not wait for it. It connects when it
-// is first needed, and keeps what connected.
+// lazy is a connector to a platform that may be down when the executor starts, since the
+// executor's duties on the other platforms must not wait for it. It connects when it is
+// first needed, and keeps the connection.
 type lazy struct {
 	name    string
 	connect func(context.Context) (platform.Connector, error)
@@ -27,7 +27,7 @@ var (
 	_ platform.Cutter   = (*lazy)(nil)
 )
 
-// connectTime bounds connecting where the caller gives no time of its own.
+// connectTime bounds a connection attempt if the caller sets no time.
 const connectTime = 5 * time.Second
 
 func (l *lazy) get(ctx context.Context) (platform.Connector, error) {
@@ -53,7 +53,7 @@ func (l *lazy) soon() (platform.Connector, error) {
 	return l.get(ctx)
 }
 
-// Capabilities are none while the platform was never reached: nothing is promised.
+// Capabilities are empty as long as the platform was never reached: nothing is promised.
 func (l *lazy) Capabilities() platform.Capabilities {
 	c, err := l.soon()
 	if err != nil {
@@ -110,7 +110,7 @@ func (l *lazy) Lookup(ctx context.Context, key string, cmd platform.Command) (pl
 	return c.Lookup(ctx, key, cmd)
 }
 
-// watcher is the connector if it can be watched.
+// watcher returns the connector if it can be watched.
 func (l *lazy) watcher(ctx context.Context) (platform.Watcher, error) {
 	c, err := l.get(ctx)
 	if err != nil {
@@ -155,7 +155,7 @@ func (l *lazy) Lock(ctx context.Context, s platform.Subject) (platform.Lock, err
 	return w.Lock(ctx, s)
 }
 
-// Shows is empty while the platform was never reached.
+// Shows is empty as long as the platform was never reached.
 func (l *lazy) Shows() []platform.Showing {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -40,7 +40,7 @@ type grammar struct {
 	cli.Commands
 }
 
-// newGrammar returns the commands, of which some are played by the others.
+// newGrammar returns the commands; demo and replay run other commands of it.
 func newGrammar() *grammar {
 	p := rehearsal.Program{
 		Process: program,
@@ -50,7 +50,7 @@ func newGrammar() *grammar {
 	return &grammar{Demo: rehearsal.NewDemo(p), Replay: rehearsal.NewReplay(p)}
 }
 
-// serveToPlay is serve as a play has it, which tells of alarms in its own words.
+// serveToPlay is serve for demo and replay, which report alarms in their own words.
 func serveToPlay(ctx context.Context, s *cli.Session, at rehearsal.Addresses, ready func(rehearsal.Desk) error) error {
 	serve := serveCommand{Listen: at.Desk, PlazaListen: at.Plaza, logging: logging{Log: "error", told: "alarm"}}
 	return serve.serve(ctx, s, func(v *services) error {
@@ -69,7 +69,7 @@ func run() int {
 	return cli.Run(ctx, program(), g, &g.Global, os.Args[1:])
 }
 
-// program is this process as commands see it.
+// program is this process in the form that commands use.
 func program() cli.Program {
 	terminal := func(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
 	return cli.Program{
@@ -81,7 +81,7 @@ func program() cli.Program {
 	}
 }
 
-// version says which build this is: the module's version, or the commit.
+// version returns the module's version, or the commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -13,11 +13,11 @@ import (
 	"countersign.dev/cli"
 )
 
-// logging are the flags of commands that run until they are stopped.
+// logging holds the flags of commands that run until they are stopped.
 type logging struct {
 	Log string `enum:"error,warn,info,debug" default:"warn" help:"How much to say on the standard error while running: error, warn, info or debug."`
 
-	// told is a message that is told elsewhere, and which the log leaves out.
+	// told is a message that is reported elsewhere, and that the log leaves out.
 	told string
 }
 
@@ -33,7 +33,7 @@ func (l logging) logger(s *cli.Session) *slog.Logger {
 	return slog.New(text)
 }
 
-// without is a handler that leaves one message out.
+// without is a log handler that leaves out one message.
 type without struct {
 	slog.Handler
 	message string
@@ -46,8 +46,8 @@ func (w without) Handle(ctx context.Context, r slog.Record) error {
 	return w.Handler.Handle(ctx, r)
 }
 
-// together runs parts of a program until ctx ends or one of them fails, and
-// then ends all. That ctx has ended is no error.
+// together runs parts of a program until ctx ends or one of them fails, and then ends all
+// of them. The end of ctx is no error.
 func together(ctx context.Context, parts ...func(context.Context) error) error {
 	own, stop := context.WithCancel(ctx)
 	defer stop()
@@ -70,7 +70,7 @@ func together(ctx context.Context, parts ...func(context.Context) error) error {
 	return all
 }
 
-// lastWords is how long requests under way may take after the end has come.
+// lastWords bounds the time for requests under way after the end has come.
 const lastWords = 5 * time.Second
 
 // httpServer serves on a listener until its context ends.
@@ -87,7 +87,7 @@ func httpServer(server *http.Server, l net.Listener) func(context.Context) error
 		defer cancel()
 		err := server.Shutdown(last)
 		if err != nil {
-			// Whoever still waits asks again; nothing is lost by hanging up.
+			// Clients that still wait will ask again; nothing is lost by hanging up.
 			err = server.Close()
 		}
 		<-ended // http.ErrServerClosed
@@ -95,8 +95,8 @@ func httpServer(server *http.Server, l net.Listener) func(context.Context) error
 	}
 }
 
-// withParent returns a context that ends when the standard input does: whoever
-// started this process is gone.
+// withParent returns a context that ends when the standard input does, since then the
+// process that started this one is gone.
 func withParent(ctx context.Context, s *cli.Session) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancel(ctx)
 	go func() {

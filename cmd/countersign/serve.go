@@ -38,7 +38,7 @@ func (c *serveCommand) Help() string {
 
 const defaultPlaza = "127.0.0.1:7401"
 
-// started is the one answer of serve, given when everything is up.
+// started is the one answer of serve, given when all parts run.
 type started struct {
 	Desk     string           `json:"desk"`  // address
 	Plaza    string           `json:"plaza"` // address; empty if left out
@@ -63,12 +63,12 @@ type services struct {
 	deskURL  string
 	plaza    *plaza.Server // nil if left out
 	plazaURL string
-	executor *supervisor // nil if it runs by itself
+	executor *supervisor // nil if the executor runs by itself
 	started  started
 }
 
-// serve runs the desk until ctx ends. ready is called when everything is up,
-// before the answer is given.
+// serve runs the desk until ctx ends. ready is called when all parts run, before the
+// answer is given.
 func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*services) error) (err error) {
 	dir, err := filepath.Abs(s.Folder())
 	if err != nil {
@@ -185,8 +185,8 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Con
 	return l, func(ctx context.Context) error { return front.Serve(ctx, l) }, nil
 }
 
-// up waits until the executor answers, looks that the ledger was not set back,
-// and answers.
+// up waits until the executor answers, checks that the ledger was not set back, and gives
+// the answer.
 func (c *serveCommand) up(ctx context.Context, s *cli.Session, v *services, root canonical.Digest, settings linkSettings, executor *link.ExecutorClient, front net.Listener, ready func(*services) error) error {
 	status, err := answering(ctx, executor)
 	if err != nil {
@@ -223,11 +223,12 @@ func (c *serveCommand) up(ctx context.Context, s *cli.Session, v *services, root
 	return nil
 }
 
-// startTime is how long an executor may take to answer for the first time.
+// startTime bounds the time until an executor answers for the first time.
 const startTime = 30 * time.Second
 
-// ownStart is how long an executor that serve itself starts may take before somebody
-// is paged. It is well below startTime: serve ends after that, and pages before.
+// ownStart is the time that an executor which serve itself starts may take before
+// somebody is paged. It is well below startTime, after which serve ends, so that the page
+// comes before the end.
 const ownStart = 10 * time.Second
 
 // answering waits until the executor answers.
@@ -250,8 +251,8 @@ func answering(ctx context.Context, executor *link.ExecutorClient) (linkv1.Execu
 	}
 }
 
-// plazaCommand runs the built-in platform by itself, so that it stays when the
-// desk is started again.
+// plazaCommand runs the built-in platform by itself, so that it keeps running when the
+// desk is restarted.
 type plazaCommand struct {
 	Listen     string `placeholder:"HOST:PORT" help:"Where its pages are. Left out: 127.0.0.1:7401 or the next free port."`
 	WithParent bool   `help:"End when the standard input ends: whoever started this is gone." hidden:""`
@@ -290,8 +291,8 @@ func (c *plazaCommand) Run(ctx context.Context, s *cli.Session) error {
 	return together(ctx, part)
 }
 
-// openPlaza opens the built-in platform for a command, gives its staff token to
-// the executor, and returns what serves it and what closes it.
+// openPlaza opens the built-in platform for a command and gives its staff token to the
+// executor. It returns the functions that serve and close it.
 func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, command string, config Config, v *services, log *slog.Logger) (_ func(context.Context) error, _ func(), err error) {
 	address, explicit := c.PlazaListen, c.PlazaListen != ""
 	if !explicit && config.Plaza.Listen != "" {
@@ -343,7 +344,8 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 	if config.Executor.Address == "" {
 		err = tellExecutor(ctx, v.plaza, v.plazaURL, filepath.Join(dir, deskdir.Executor, deskdir.Platforms))
 	} else {
-		// Whoever keeps the executor's platforms.json takes it from there.
+		// The person who maintains the executor's platforms.json takes the token from that
+		// file.
 		err = keepToken(ctx, v.plaza, holder, plaza.KeeperScope, filepath.Join(dir, deskdir.StaffToken))
 	}
 	if err != nil {
@@ -366,10 +368,10 @@ func servePlaza(p *plaza.Server, l net.Listener) func(context.Context) error {
 	}
 }
 
-// holder is whom plaza knows the executor as.
+// holder is the executor's name on plaza.
 const holder = "countersign"
 
-// setupHolder is whom plaza knows the owner of DIR as, who fills it with accounts.
+// setupHolder is the name on plaza of the owner of DIR, who fills it with accounts.
 const setupHolder = "setup"
 
 // keepToken issues a token, new at every start, and writes it to a file that
@@ -385,8 +387,8 @@ func keepToken(ctx context.Context, p *plaza.Server, holder string, scope plaza.
 	return cli.WriteFile(path, []byte(token+"\n"), 0o600)
 }
 
-// tellExecutor issues a staff token and writes it, with plaza's address, into
-// the executor's list of platforms; the others in it stay.
+// tellExecutor issues a staff token and writes it, with plaza's address, into the
+// executor's list of platforms. The other platforms in the list stay.
 func tellExecutor(ctx context.Context, p *plaza.Server, url, path string) error {
 	if _, err := p.RevokeTokens(ctx, holder); err != nil {
 		return err
@@ -404,19 +406,19 @@ func tellExecutor(ctx context.Context, p *plaza.Server, url, path string) error 
 	return cli.WriteSecret(path, platforms)
 }
 
-// remote is the executor in another process as the desk asks it.
+// remote is the desk's view of an executor in another process.
 type remote struct{ *link.ExecutorClient }
 
 var _ kernel.Executor = remote{}
 
-// Status asks the executor how it is.
+// Status asks the executor for its status.
 func (r remote) Status(ctx context.Context) (linkv1.ExecutorStatus, error) { return r.Ask(ctx) }
 
-// longestSocket is the longest path that a unix socket may have everywhere.
+// longestSocket is the longest path of a unix socket that every system allows.
 const longestSocket = 100
 
-// socketFolder returns where the sockets between desk and executor are: DIR, or
-// a folder of their own where DIR's path is too long for a socket.
+// socketFolder returns the folder of the sockets between desk and executor: DIR, or a
+// folder of their own if DIR's path is too long for a socket.
 func socketFolder(dir string) (folder string, cleanUp func() error, err error) {
 	if len(filepath.Join(dir, deskdir.ExecutorSocket)) < longestSocket {
 		return dir, func() error { return nil }, nil

@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// supervisor runs the executor beside the desk as a process of its own: this
-// program again. It starts it anew when it dies and ends it, by its pid, at
-// shutdown.
+// supervisor runs the executor beside the desk as a process of its own: this program
+// again. It restarts the executor when it dies, and ends it, by its pid, at shutdown.
 type supervisor struct {
 	folder, desk, listen string
 	level                string
@@ -28,8 +27,8 @@ type supervisor struct {
 const (
 	firstPause   = 50 * time.Millisecond
 	longestPause = 5 * time.Second
-	steady       = 10 * time.Second // who lived so long did not fail at the start
-	endTime      = 10 * time.Second // to finish what is under way
+	steady       = 10 * time.Second // an executor that lived so long did not fail at the start
+	endTime      = 10 * time.Second // to finish the acts under way
 )
 
 func (v *supervisor) run(ctx context.Context) error {
@@ -60,9 +59,10 @@ func (v *supervisor) run(ctx context.Context) error {
 func (v *supervisor) once(ctx context.Context, program string) error {
 	cmd := exec.Command(program, "executor", "--with-parent", "--json", "--dir", v.folder, "--desk", v.desk, "--listen", v.listen, "--log", v.level)
 	cmd.Stderr = v.stderr
-	// Ctrl-C at the terminal is ours to pass on, when the desk has let go.
+	// Ctrl-C at the terminal must not reach the executor directly: we end it once the desk
+	// is closed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// The pipe closes when this process dies, however that happens, and ends it.
+	// The pipe closes when this process dies, in whatever way, and that ends the executor.
 	alive, err := cmd.StdinPipe()
 	if err != nil {
 		return fmt.Errorf("start the executor: %w", err)
@@ -84,7 +84,7 @@ func (v *supervisor) once(ctx context.Context, program string) error {
 	case <-ended:
 		return err
 	case <-time.After(endTime):
-		// The journal is durable at every step: killing loses nothing.
+		// The journal is durable at every step, so that a kill loses nothing.
 		err = errors.Join(err, cmd.Process.Kill())
 		<-ended
 		return err

@@ -60,7 +60,7 @@ func needsContent(r *run) string {
 	return ""
 }
 
-// connectorPromises are asked through platform.Connector only, so of any platform.
+// connectorPromises are tested through platform.Connector only, so for any platform.
 func connectorPromises() []promise {
 	return []promise{
 		{"capabilities", "says what it can do, the same every time", nil, checkCapabilities},
@@ -296,7 +296,7 @@ func (r *run) checkLeft(ctx context.Context, c platform.Command, got platform.Re
 	return nil
 }
 
-// after is what a command leaves on this platform, which may keep no mark.
+// after is the state that a command leaves on this platform, which may keep no mark.
 func (r *run) after(c platform.Command) platform.Expect {
 	want := c.After()
 	if sort, err := r.Connector.Sort(c.Subject.ID); err == nil {
@@ -356,7 +356,7 @@ func checkMarkKept(ctx context.Context, r *run) error {
 	return r.wrongState(ctx, instead(r.Account, r.mark(), r.mark()), platform.Down, m)
 }
 
-// instead is the command that puts a takedown under a mark in the place of another.
+// instead returns the command that replaces a takedown's mark by another one.
 func instead(s platform.Subject, of, m platform.Mark) platform.Command {
 	return platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Down, Mark: of}, Mark: m}
 }
@@ -403,8 +403,8 @@ func checkDeactivate(ctx context.Context, r *run) error {
 	return err
 }
 
-// checkBeneath has the owner deactivate the account where somebody can do that for the
-// suite, else a credential of the staff that leaves no mark.
+// checkBeneath needs a deactivated account. The owner deactivates it, if the target can
+// make the owner do so; else a staff credential that leaves no mark does it.
 func checkBeneath(ctx context.Context, r *run) (err error) {
 	off := platform.Expect{Status: platform.Deactivated}
 	s := r.Account
@@ -446,13 +446,13 @@ func checkBeneath(ctx context.Context, r *run) (err error) {
 	return err
 }
 
-// names reports whether the stream promises to say whose credential a change was.
+// names reports whether the stream promises to name the credential of a change.
 func (r *run) names(c platform.Change) bool {
 	w, ok := r.watcher()
 	return ok && slices.ContainsFunc(w.Shows(), func(s platform.Showing) bool { return s.Change == c && s.Names })
 }
 
-// bringBack ends what checkBeneath has begun, whatever came of it.
+// bringBack ends the state that checkBeneath has begun, whatever its outcome.
 func (r *run) bringBack(ctx context.Context, s platform.Subject) error {
 	now, err := r.Connector.Read(ctx, s)
 	if err == nil && now.Status == platform.Down {
@@ -579,8 +579,8 @@ func checkLookupDone(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	// Looked up after a later change: the answer is about the command, not
-	// about what is there now.
+	// Looked up after a later change: the answer must be about the command, not about the
+	// present state.
 	if _, err := r.carryOut(ctx, up(r.Account, c.Mark)); err != nil {
 		return err
 	}

@@ -1,13 +1,11 @@
-// Package platformtest is the conformance suite of platforms: a list of named
-// promises, each kept or broken with a reason. Run asks them of a connector and,
-// for servers that speak the platform protocol (doc/platform-protocol.md), of
-// the server directly.
+// Package platformtest is the conformance suite of platforms: a list of named promises,
+// each kept or broken with a reason. Run tests them on a connector and, for servers that
+// speak the platform protocol (doc/platform-protocol.md), on the server directly.
 //
-// It is part of the product (countersign platform check), so it does not import
-// testing. It needs a scratch account on the platform, which it takes down and
-// brings back many times, and trusts nothing that it is told: what a call
-// answered is always read back. It deletes nothing, touches no other subject,
-// and leaves the scratch account up.
+// It is part of the product (countersign platform check), so it does not import testing.
+// It needs a scratch account on the platform, which it takes down and brings back many
+// times. It trusts no answer: it always reads the result of a call back. It deletes
+// nothing, touches no other subject, and leaves the scratch account up.
 package platformtest
 
 import (
@@ -24,29 +22,30 @@ import (
 	"countersign.dev/platform"
 )
 
-// Target is what is tested.
+// Target is the platform under test.
 type Target struct {
 	Connector platform.Connector
 	Account   platform.Subject // scratch account: up and without a mark; an identifier or a handle
-	Content   platform.Subject // scratch content; the zero value leaves out what needs it
+	Content   platform.Subject // scratch content; the zero value leaves out the promises that need it
 	Missing   platform.Subject // an account's identifier that names nothing
 	Wire      *Wire            // the server itself, if it speaks the platform protocol
-	// Around makes changes that the connector cannot, such as the owner's own, and
-	// says of which subject, not the scratch ones. A lock is set and taken back
-	// several times, also where that changes nothing, of one account, which is taken
-	// down and brought back too.
+	// Around makes changes that the connector cannot make, such as the owner's own, and
+	// returns their subject, which is not a scratch one. A lock of one account is set and
+	// removed several times, also where that changes nothing, and that account is taken down
+	// and brought back too.
 	Around map[platform.Change]func(context.Context) (platform.Subject, error)
-	// Spare makes another credential and says how the stream calls it and whether it
-	// still opens anything: it is cut off. Nil: that is left out.
+	// Spare makes another credential, which is then cut off. It returns the stream's name
+	// for it, and a function that reports whether it still opens anything. Nil: this is not
+	// tested.
 	Spare  func(context.Context) (name string, opens func(context.Context) bool, err error)
 	Source id.Source // makes keys and marks; the zero value works
-	// Patience is how long to wait for what must come, such as an event that
-	// is to arrive; 0 means 10 seconds.
+	// Patience is the longest wait for something that must come, such as an event; 0 means
+	// 10 seconds.
 	Patience time.Duration
 }
 
-// MissingAccount is an identifier that a server of the platform protocol can be
-// trusted never to have given out.
+// MissingAccount is an identifier that no server of the platform protocol has ever given
+// out.
 const MissingAccount = "acct/9007199254740991"
 
 // Wire is a server that speaks the platform protocol.
@@ -56,7 +55,7 @@ type Wire struct {
 	Client *http.Client
 }
 
-// Outcome says what became of a promise.
+// Outcome is the result of testing a promise.
 type Outcome string
 
 // The outcomes.
@@ -66,16 +65,16 @@ const (
 	Skipped Outcome = "skipped" // not promised by this platform
 )
 
-// Result is what became of one promise.
+// Result is the outcome for one promise.
 type Result struct {
 	Promise string // stable name
-	Text    string // what is promised, for a person
+	Text    string // the promise in words
 	Outcome Outcome
 	Reason  string // why it is broken or was skipped
 	Took    time.Duration
 }
 
-// Report is what became of all.
+// Report holds the outcomes of all promises.
 type Report struct{ Results []Result }
 
 // OK reports whether no promise is broken and at least one was kept.
@@ -125,15 +124,15 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// promise is one thing to be asked.
+// promise is one promise to be tested.
 type promise struct {
 	name, text string
-	// needs says why the promise is not asked of this target; "" if it is. Nil: always.
+	// needs says why the promise is not tested on this target; "" if it is. Nil: always.
 	needs func(*run) string
 	check func(context.Context, *run) error
 }
 
-// Promises lists name and text of every promise, in the order of asking.
+// Promises lists name and text of every promise, in the order of testing.
 func Promises() []Result {
 	var all []Result
 	for _, p := range allPromises() {
@@ -152,8 +151,8 @@ type run struct {
 	can platform.Capabilities
 }
 
-// Run asks every promise of the target. It goes on after a broken one as long
-// as the scratch account can be brought back to where it began.
+// Run tests every promise of the target. It goes on after a broken one as long as the
+// scratch account can be brought back to its first state.
 func Run(ctx context.Context, t Target) Report {
 	if t.Patience == 0 {
 		t.Patience = 10 * time.Second
@@ -190,8 +189,8 @@ func Run(ctx context.Context, t Target) Report {
 	return report
 }
 
-// begin completes the subjects and refuses to work on anything that somebody
-// else has taken a measure against.
+// begin completes the subjects, and refuses to work on a subject under somebody else's
+// measure.
 func (r *run) begin(ctx context.Context) error {
 	var err error
 	if r.Account, err = r.Connector.Resolve(ctx, r.Account); err != nil {
@@ -262,7 +261,7 @@ func (r *run) home(ctx context.Context) error {
 func (r *run) key() string         { return r.Source.New("check") }
 func (r *run) mark() platform.Mark { return platform.MarkOf(r.Source.New("check")) }
 
-// down is the command that takes a subject that is up down under a mark.
+// down is the command that takes a subject down under a mark.
 func down(s platform.Subject, m platform.Mark) platform.Command {
 	return platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: m}
 }
@@ -309,7 +308,7 @@ func (r *run) refused(ctx context.Context, key string, c platform.Command) error
 	return nil
 }
 
-// wrongState demands that a command is refused because of what is in place.
+// wrongState demands that a command is refused because of the present state.
 func (r *run) wrongState(ctx context.Context, c platform.Command, status platform.Status, m platform.Mark) error {
 	_, err := r.Connector.Apply(ctx, r.key(), c)
 	var wrong *platform.WrongState

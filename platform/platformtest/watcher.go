@@ -10,8 +10,9 @@ import (
 	"countersign.dev/platform"
 )
 
-// watchPromises are asked of connectors that can be watched, one for each change
-// that the stream may show, since a stream that leaves one kind out is a blind eye.
+// watchPromises are tested on connectors that can be watched. There is one for each
+// change that the stream may show, since a watch is blind to a kind that its stream
+// leaves out.
 func watchPromises() []promise {
 	list := []promise{
 		{"watch-peek", "peeks at the same status and mark that it reads", needsWatcher, checkPeek},
@@ -88,8 +89,8 @@ func checkCutEnds(ctx context.Context, r *run) error {
 	return nil
 }
 
-// showing is a change that a stream may show: what brings the subject to where the
-// change begins, and what makes it.
+// showing is a change that a stream may show: how to bring the subject to the state
+// before it, and how to make it.
 type showing struct {
 	change platform.Change
 	text   string
@@ -112,7 +113,7 @@ var shown = []showing{
 	{platform.LockCleared, "shows that the owner's lock is taken back", "", platform.Account, false},
 }
 
-// opposite is what must have been done for a change around the desk to be one.
+// opposite names, for a change around the desk, the change that has to be made first.
 var opposite = map[platform.Change]platform.Change{
 	platform.LockSet: platform.LockCleared, platform.LockCleared: platform.LockSet,
 	platform.AccountDeactivated: platform.AccountReactivated, platform.AccountReactivated: platform.AccountDeactivated,
@@ -195,7 +196,7 @@ func (s showing) needs(r *run) string {
 	return ""
 }
 
-// check opens the stream, makes the change and waits for it to be told.
+// check opens the stream, makes the change and waits until the stream tells it.
 func (s showing) check(ctx context.Context, r *run) error {
 	change, err := s.prepare(ctx, r)
 	if err != nil {
@@ -222,7 +223,7 @@ func (s showing) check(ctx context.Context, r *run) error {
 	return nil
 }
 
-// prepare brings the subject to where the change begins.
+// prepare brings the subject to the state before the change.
 func (s showing) prepare(ctx context.Context, r *run) (func(context.Context) (platform.Subject, error), error) {
 	if around := r.Around[s.change]; around != nil {
 		if first := r.Around[opposite[s.change]]; first != nil {
@@ -295,10 +296,10 @@ func (r *run) listen(ctx context.Context, cursor string) (*ear, error) {
 
 func (e *ear) close() {
 	close(e.done)
-	_ = e.stream.Close() // it is of no more use
+	_ = e.stream.Close() // it is useless now
 }
 
-// hear waits for the next that is told of a subject; others pass by.
+// hear waits for the next event of a subject and skips others.
 func (e *ear) hear(s platform.Subject) (platform.Happening, error) {
 	late := time.NewTimer(e.wait)
 	defer late.Stop()
@@ -404,7 +405,7 @@ func checkWatchResume(ctx context.Context, r *run) error {
 	if _, err := r.carryOut(ctx, up(r.Account, receipt.After.Mark)); err != nil {
 		return err
 	}
-	for range 2 { // the same again tells the same again
+	for range 2 { // a repeat must be told as the first time
 		if ear, err = r.listen(ctx, place); err != nil {
 			return err
 		}
@@ -443,7 +444,7 @@ func checkLock(ctx context.Context, r *run) error {
 	if !set.Set || !set.Cleared.IsZero() {
 		return fmt.Errorf("a lock that was set is told as %+v", set)
 	}
-	// What is done to the account does not hide what its owner said.
+	// A measure on the account must not hide the owner's lock.
 	receipt, err := r.carryOut(ctx, down(subject, r.mark()))
 	if err != nil {
 		return err

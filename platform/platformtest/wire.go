@@ -25,7 +25,7 @@ func needsWire(r *run) string {
 	return ""
 }
 
-// wirePromises are asked of the server itself, since a connector would hide them.
+// wirePromises are tested on the server itself, since a connector would hide them.
 func wirePromises() []promise {
 	list := []promise{
 		{"wire-token", "refuses a missing, a wrong and a doubled token on every route", nil, checkToken},
@@ -341,8 +341,8 @@ func checkOversized(ctx context.Context, r *run) error {
 		return fmt.Errorf("the limit of a body is %v; it should be 4 KiB to 1 MiB", d["body_limit"])
 	}
 	good := encode(command(down(r.Account, r.mark())))
-	// The body begins with a whole command, so that a server is found out which stops
-	// reading at its limit and obeys the part that it has read.
+	// The body begins with a whole command. This finds a server that stops reading at its
+	// limit and obeys the part that it has read.
 	body := append(good, bytes.Repeat([]byte(" "), int(limit)+1-len(good))...)
 	if a, err = r.send(ctx, http.MethodPost, "commands", body, withKey(r.key())); err != nil {
 		return err
@@ -585,7 +585,7 @@ func (r *run) follow(ctx context.Context, after int64, header bool) (*stream, er
 	return s, nil
 }
 
-// frame reads one frame, over comments.
+// frame reads one frame and skips comments.
 func (s *stream) frame() (name string, id int64, data document, err error) {
 	id = -1
 	for {
@@ -617,8 +617,8 @@ func (s *stream) frame() (name string, id int64, data document, err error) {
 	}
 }
 
-// next reads the next change of the subject. Other subjects' changes are let
-// by, since a platform in use has them.
+// next reads the next change of the subject. It skips changes of other subjects, since a
+// platform in use has them.
 func (s *stream) next(subject string) (document, error) {
 	for {
 		name, id, d, err := s.frame()
@@ -641,7 +641,7 @@ func (s *stream) next(subject string) (document, error) {
 	}
 }
 
-// patiently ends what f does when it takes too long.
+// patiently ends f when it takes too long.
 func (r *run) patiently(ctx context.Context, f func(context.Context) error) error {
 	within, cancel := context.WithTimeout(ctx, r.Patience)
 	defer cancel()

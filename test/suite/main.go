@@ -85,10 +85,10 @@ func (t test) String() string { return t.pkg + " " + t.name }
 
 type report struct {
 	out     io.Writer
-	output  map[test]*strings.Builder // of what has not ended; a package's own under an empty name
+	output  map[test]*strings.Builder // of running tests; a package's own under an empty name
 	running map[string]map[string]bool
 	builds  map[string]*strings.Builder
-	parents map[test]string // with subtests: the worst that came of them
+	parents map[test]string // tests with subtests, and the worst outcome of these
 	passed  int
 	failed  []string
 	skipped []string
@@ -150,7 +150,7 @@ func (r *report) count(e event) {
 func (r *report) testEnds(t test, action string) {
 	worst, isParent := r.parents[t]
 	if action == "fail" {
-		// Every test above it hears of it, so that none counts it again.
+		// Every test above it learns of it, so that none counts it again.
 		for i := strings.LastIndexByte(t.name, '/'); i > 0; i = strings.LastIndexByte(t.name[:i], '/') {
 			r.parents[test{t.pkg, t.name[:i]}] = "fail"
 		}
@@ -159,7 +159,7 @@ func (r *report) testEnds(t test, action string) {
 	delete(r.output, t)
 	switch {
 	case action == "fail" && worst == "fail":
-		r.show(out) // what the parent itself said about its subtests' failure
+		r.show(out) // the parent's own words about its subtests' failure
 	case action == "fail":
 		r.fail(t.String(), out)
 	case isParent:
@@ -224,7 +224,7 @@ func (r *report) show(out *strings.Builder) {
 	}
 }
 
-// end prints the summary and says whether all is well.
+// end prints the summary and reports whether all is well.
 func (r *report) end() bool {
 	if len(r.skipped) > 0 {
 		fmt.Fprintf(r.out, "\nLeft out:\n")
@@ -249,7 +249,7 @@ func (r *report) end() bool {
 	return r.passed > 0 && len(r.failed) == 0
 }
 
-// reason finds why a test was skipped in what it printed.
+// reason finds in a test's output why it was skipped.
 func reason(out *strings.Builder) string {
 	if out == nil {
 		return "no reason given"

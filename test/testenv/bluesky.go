@@ -35,13 +35,13 @@ type Bluesky struct {
 	made      atomic.Int64 // accounts, so that names never clash
 }
 
-// BlueskyOptions are what a server of a test's own may be asked for.
+// BlueskyOptions are the settings of a test's own server.
 type BlueskyOptions struct {
 	RateLimits bool          // 3,000 calls in five minutes, as a PDS has by default
-	Backlog    time.Duration // for how long events are replayed; 0: a day, as a PDS has by default
+	Backlog    time.Duration // how long events are replayed; 0: a day, as a PDS has by default
 }
 
-// Account is an account on the PDS, with what its holder knows.
+// Account is an account on the PDS, with its holder's secrets.
 type Account struct {
 	DID, Handle, Email, Password string
 	Access, Refresh              string // session tokens as given at its making
@@ -53,9 +53,9 @@ var sharedPDS struct {
 	err    error
 }
 
-// PDS returns the PDS that all tests of this package's binary share. It is
-// started by the first that asks and ends with the process. Tests make accounts
-// of their own on it and must not count on being alone.
+// PDS returns the PDS that all tests of this package's binary share. The first test that
+// asks starts it, and it ends with the process. Tests make their own accounts on it and
+// must not count on being alone.
 func PDS(t testing.TB) *Bluesky {
 	t.Helper()
 	installed := setting(t, "pds", pdsVariable)
@@ -169,8 +169,8 @@ func (b *Bluesky) Restart(t testing.TB) {
 	}
 }
 
-// Pause stops the PDS from running without ending it: it accepts connections
-// and answers nothing. Resume lets it go on with all it was sent.
+// Pause stops the PDS without ending it: it accepts connections and answers nothing.
+// After Resume it handles everything that was sent meanwhile.
 func (b *Bluesky) Pause(t testing.TB) { t.Helper(); b.send(t, syscall.SIGSTOP) }
 
 // Resume ends a Pause.
@@ -191,8 +191,8 @@ func (b *Bluesky) mustBeOwn(t testing.TB) {
 	}
 }
 
-// CreateAccount makes an account whose handle starts with name (letters and
-// digits, at most 12) and ends so that it is nobody else's.
+// CreateAccount makes an account whose handle starts with name (letters and digits, at
+// most 12) and has an ending that makes it unique.
 func (b *Bluesky) CreateAccount(t testing.TB, name string) Account {
 	t.Helper()
 	a := Account{Handle: fmt.Sprintf("%s-%d.test", name, b.made.Add(1)), Password: "password of " + name}
@@ -218,7 +218,7 @@ func (b *Bluesky) Post(t testing.TB, a Account, text string) string {
 	return answer.Text("uri")
 }
 
-// Answer is what the PDS said to a call.
+// Answer is the PDS's answer to a call.
 type Answer struct {
 	Status int
 	Body   map[string]any
@@ -238,7 +238,7 @@ func (b *Bluesky) Admin() string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte("admin:"+b.AdminPassword))
 }
 
-// Call calls a procedure directly, past everything of Countersign.
+// Call calls a procedure directly, without Countersign.
 func (b *Bluesky) Call(t testing.TB, authorization, name string, body any) Answer {
 	t.Helper()
 	var input io.Reader

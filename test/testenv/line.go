@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Line is a TCP connection's way to a server, which a test can cut or let swallow
-// all that is sent, as networks do.
+// Line is a TCP connection to a server that a test can cut, or can make lose everything
+// that is sent, as networks do.
 type Line struct {
 	URL string // of the server by way of the line
 
@@ -89,8 +89,8 @@ func (w lossy) Write(b []byte) (int, error) {
 	return w.to.Write(b)
 }
 
-// Swallow drops from now on all that is sent either way, and leaves connections
-// open; false lets it through again.
+// Swallow drops from now on all bytes in both directions and leaves connections open;
+// false lets them through again.
 func (l *Line) Swallow(swallow bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

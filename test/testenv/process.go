@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// patience bounds how long a server may take to start or to end. They take two
-// seconds; a busy machine with two cores may need several times that.
+// patience bounds the start and the end of a server. They take two seconds; a busy
+// machine with two cores may need several times that.
 const patience = 90 * time.Second
 
-// process is a test server: it says on its output when it is ready and ends
-// when its input does, which is also what happens when this process dies.
+// process is a test server. Its output says when it is ready, and it ends when its input
+// does, which also happens when this process dies.
 type process struct {
 	cmd    *exec.Cmd
 	input  io.Closer
@@ -54,7 +54,7 @@ func launch(installed, script string, settings ...string) (*process, error) {
 	}
 	write.Close()
 	go func() {
-		// How it ended does not matter: whoever talks to it notices that it has.
+		// The way in which it ended does not matter: its clients notice the end.
 		_ = cmd.Wait()
 		close(p.ended)
 	}()

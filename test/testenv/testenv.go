@@ -1,13 +1,13 @@
-// Package testenv gives tests the real servers they are held against: a
-// PostgreSQL database of their own, and a Bluesky PDS with its PLC directory.
+// Package testenv gives tests real servers: a PostgreSQL database of their own, and a
+// Bluesky PDS with its PLC directory.
 //
-// It downloads and installs nothing. The servers are there if the environment
-// says so (`make test` sees to it), and a test that asks for one that is not is
-// skipped, saying what is missing. COUNTERSIGN_REQUIRE, a comma-separated list
-// of "postgres" and "pds", turns those skips into failures.
+// It downloads and installs nothing. The servers are there if the environment says so
+// (`make test` sees to it). A test that asks for a missing one is skipped, and says which
+// is missing. COUNTERSIGN_REQUIRE, a comma-separated list of "postgres" and "pds", turns
+// those skips into failures.
 //
-// Everything listens on loopback, on free ports, and ends with the test process
-// however that ends. Only tests import this package.
+// Everything listens on loopback, on free ports, and ends with the test process, however
+// that ends. Only tests import this package.
 package testenv
 
 import (
@@ -21,7 +21,7 @@ import (
 const (
 	postgresVariable = "COUNTERSIGN_POSTGRES" // DSN of a cluster whose role may create databases
 	pdsVariable      = "COUNTERSIGN_PDS"      // folder of test/platforms/atproto, installed
-	requireVariable  = "COUNTERSIGN_REQUIRE"  // what must not be skipped
+	requireVariable  = "COUNTERSIGN_REQUIRE"  // the servers whose tests must not be skipped
 )
 
 // setting returns the value of a variable, or ends the test: skipped if nobody
