@@ -29,7 +29,7 @@ type actionCommands struct {
 type actionRequest struct {
 	Kind     string `arg:"" help:"account.takedown, account.deactivate, account.suspend, account.restore, account.delete, content.remove or content.restore."`
 	Subject  string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID, such as plaza:@someone, plaza:post/93 or bluesky:did:plc:…"`
-	Reason   string `required:"" help:"Why, for those who countersign and for the ledger. No personal data."`
+	Reason   string `required:"" help:"Why, for the countersigners and for the ledger. No personal data."`
 	Case     string `help:"Reference of the case that this belongs to."`
 	Until    moment `placeholder:"TIME" help:"End of a suspension: a time such as 2026-11-30T18:00:00Z, or a length from now such as 72h or 3d."`
 	Category string `enum:",legal,child-safety" default:"" help:"legal or child-safety: one person may not lift such a measure."`

@@ -9,7 +9,7 @@ import (
 
 // asking holds the flags of changes of the desk that others countersign.
 type asking struct {
-	Reason string `required:"" help:"Why, for those who countersign and for the ledger."`
+	Reason string `required:"" help:"Why, for the countersigners and for the ledger."`
 	signing
 }
 

@@ -83,8 +83,8 @@ type Commands struct {
 	Mode      modeCommands     `cmd:"" help:"Observe or enforce, for each tier of a platform."`
 	Lock      lockCommands     `cmd:"" help:"Owners' locks."`
 	Laws      lawsCommands     `cmd:"" help:"Which rules the desk is judged by."`
-	Status    statusCommand    `cmd:"" help:"How the desk is, on one screen, and what needs a person."`
-	Watch     watchCommand     `cmd:"" help:"How the watch of each platform is, and what it sees."`
+	Status    statusCommand    `cmd:"" help:"The state of the desk on one screen, with everything that needs a person."`
+	Watch     watchCommand     `cmd:"" help:"The state of each platform's watch, and what it sees."`
 	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
 	Alarm     alarmCommands    `cmd:"" help:"Alarms: what people have to know at once."`
 	Warrant   warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`

@@ -16,7 +16,7 @@ import (
 
 type emergencyCommand struct {
 	Subject string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID of the account."`
-	Reason  string `required:"" help:"Why, for those who review it and for the ledger. No personal data."`
+	Reason  string `required:"" help:"Why, for the reviewers and for the ledger. No personal data."`
 	Minutes int    `default:"15" help:"After how many minutes it comes back by itself, 30 at most."`
 	signing
 }
@@ -37,7 +37,7 @@ func (c *emergencyCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type reviewCommands struct {
-	Close reviewClose `cmd:"" help:"Close the review of an emergency act. Officers countersign, nobody who was involved."`
+	Close reviewClose `cmd:"" help:"Close the review of an emergency act. Officers who were not involved countersign."`
 	List  reviewList  `cmd:"" help:"List the reviews that were closed."`
 }
 
@@ -46,7 +46,7 @@ type reviewClose struct {
 	ID       string   `arg:"" help:"The request of the emergency act, req_…"`
 	Findings string   `required:"" placeholder:"FILE" help:"A file with the findings. Its hash is signed; keep the file."`
 	Involved []string `required:"" placeholder:"WORKER" help:"Everybody who was involved; at least all who signed the act."`
-	Reason   string   `help:"A word for those who countersign and for the ledger."`
+	Reason   string   `help:"A word for the countersigners and for the ledger."`
 	signing
 }
 

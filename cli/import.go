@@ -27,7 +27,7 @@ const maxImportFile = 16 << 20
 
 type workerImport struct {
 	File      string `arg:"" help:"CSV file: worker,name,email,vendor,role,team,manager,site,zone,start,last,notice"`
-	Reason    string `help:"Why, for those who countersign and for the ledger. Required unless --dry-run."`
+	Reason    string `help:"Why, for the countersigners and for the ledger. Required unless --dry-run."`
 	Founding  bool   `help:"The founding import: once, signed by all officers of the founding statement; its people count from their start."`
 	Elsewhere bool   `name:"managers-elsewhere" help:"Take rows whose manager is neither in the file nor at the desk. Nobody knows who is above such a manager: people under two of them count as independent of each other."`
 	Leavers   bool   `help:"List the workers who are at the desk and not in the file, with the command that ends each. Ends nobody."`

@@ -59,8 +59,8 @@ func (c *incidentList) Run(ctx context.Context, s *Session) error {
 
 type incidentShow struct {
 	Incident string `arg:"" help:"inc_…"`
-	Days     int    `default:"30" help:"How far back to look at what those involved did."`
-	Policy   string `placeholder:"FOLDER" help:"Say as well what this policy set would have ruled."`
+	Days     int    `default:"30" help:"How far back to list other acts of the people involved."`
+	Policy   string `placeholder:"FOLDER" help:"Also give the ruling that this policy set would have made."`
 }
 
 func (c *incidentShow) Help() string {
@@ -219,7 +219,7 @@ func (c *incidentOpen) Run(ctx context.Context, s *Session) error {
 
 type incidentTasks struct {
 	Add  taskAdd  `cmd:"" help:"Give somebody independent of those involved something to do."`
-	Done taskDone `cmd:"" help:"Say what came of your task."`
+	Done taskDone `cmd:"" help:"Report the result of your task."`
 }
 
 type taskAdd struct {

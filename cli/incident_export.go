@@ -25,7 +25,7 @@ type incidentExport struct {
 	Incident   string `arg:"" help:"inc_…"`
 	Format     string `enum:"bundle,html,md" default:"bundle" help:"bundle: everything with its proofs. html: one page that needs nothing else. md: Markdown."`
 	Out        string `required:"" placeholder:"FILE" help:"Where to write."`
-	Personal   bool   `help:"With what the ledger seals: the subject, the credential, names, what people wrote, and the warrants."`
+	Personal   bool   `help:"Include the fields that the ledger seals: the subject, the credential, names, texts that people wrote; and the warrants."`
 	Trust      string `placeholder:"FOLDER" help:"Your trust folder. Without it the page is checked against the entry 0 in the bundle itself, and says so."`
 	Historical bool   `help:"On a page, beside the times: how long it took in November 2017."`
 }
@@ -126,7 +126,7 @@ func incidentTrust(dir string) (proof.Trust, error) {
 type incidentVerify struct {
 	Bundle string `arg:"" help:"The bundle's file."`
 	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root, the hash of entry 0, and policy, the log's and witnesses' keys."`
-	HTML   string `name:"html" placeholder:"FILE" help:"Also write the report as a page that says what was found."`
+	HTML   string `name:"html" placeholder:"FILE" help:"Also write the report as a page with the findings."`
 }
 
 func (c *incidentVerify) Help() string {

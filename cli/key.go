@@ -180,7 +180,7 @@ func (c *keyEnrolment) Run(ctx context.Context, s *Session) error {
 
 type keyEnroll struct {
 	Files  []string `arg:"" name:"file" help:"Enrolment files, as key make writes them."`
-	Reason string   `required:"" help:"Why, for those who countersign and for the ledger. No personal data."`
+	Reason string   `required:"" help:"Why, for the countersigners and for the ledger. No personal data."`
 	signing
 }
 

@@ -32,7 +32,7 @@ type orderPlace struct {
 	PerSubject int64          `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
 	PerTier    int64          `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
 	Vouched    string         `default:"" placeholder:"TIME" help:"now, or a time: you say that the states which the ledger held by then are right, though they are younger than a day. Left out: you vouch for nothing."`
-	Never      []string       `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or what marks begin with and an asterisk, such as CSAM-*. May be given several times."`
+	Never      []string       `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or the beginning of marks and an asterisk, such as CSAM-*. May be given several times."`
 	CutAfter   int64          `placeholder:"N" help:"Cut off a credential of the platform after so many breaches, where the platform names it and can cut it off; else people are paged with what to do. Left out: never."`
 	CutWithin  *time.Duration `placeholder:"10m" help:"The time in which the breaches of --cut-after count. Left out: 10m."`
 	asking
@@ -170,7 +170,7 @@ type lockCommands struct {
 
 type lockClear struct {
 	Subject string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID of the account."`
-	Reason  string `required:"" help:"Why, for those who countersign and for the ledger. No personal data."`
+	Reason  string `required:"" help:"Why, for the countersigners and for the ledger. No personal data."`
 	signing
 }
 

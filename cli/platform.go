@@ -241,9 +241,9 @@ type platformCheck struct {
 	URL       string        `arg:"" name:"address" help:"Address of the server, such as https://staff.example.com."`
 	TokenFile string        `required:"" placeholder:"FILE" help:"File with a staff token."`
 	Account   string        `default:"@scratch" help:"A scratch account, up and without a mark: @HANDLE or an identifier. It is taken down and brought back many times."`
-	Content   string        `help:"A scratch post's identifier, such as post/93. Without it, what needs content is left out."`
+	Content   string        `help:"A scratch post's identifier, such as post/93. Without it, the checks that need content are left out."`
 	Missing   string        `default:"acct/999999999" help:"An account's identifier that names nothing."`
-	Patience  time.Duration `default:"10s" help:"How long to wait for what must come, such as an event."`
+	Patience  time.Duration `default:"10s" help:"How long to wait for something that must come, such as an event."`
 }
 
 func (c *platformCheck) Help() string {

@@ -24,7 +24,7 @@ import (
 
 // Replay tries the eleven minutes again, or a part of them, against a desk set up for it.
 type Replay struct {
-	ElevenMinutes replayElevenMinutes `cmd:"" help:"Try to do what was done in 2017, in five ways, against a desk set up for it, and say what came of each."`
+	ElevenMinutes replayElevenMinutes `cmd:"" help:"Try the act of 2017 again in five ways, against a desk set up for it, and report the outcome of each."`
 	Rounds        replayRounds        `cmd:"" help:"Take accounts down around the desk again and again, and measure how soon each is seen up."`
 	Outage        replayOutage        `cmd:"" help:"Measure how soon all protected accounts are checked after nobody has watched for a time."`
 }

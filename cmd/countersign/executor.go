@@ -29,7 +29,7 @@ import (
 type executorCommand struct {
 	Desk       string `placeholder:"ADDRESS" help:"Where the desk listens for its executor: unix:/path or http://127.0.0.1:PORT. Default: unix:../desk.sock of the folder."`
 	Listen     string `placeholder:"ADDRESS" help:"Where the desk finds this executor: unix:/path or http://127.0.0.1:PORT. Default: unix:../executor.sock of the folder."`
-	WithParent bool   `help:"End when the standard input ends: whoever started this is gone." hidden:""`
+	WithParent bool   `help:"End when the standard input ends, since then the process that started this one is gone." hidden:""`
 	logging
 }
 

@@ -27,7 +27,7 @@ type serveCommand struct {
 	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: as config.json says, else 127.0.0.1:7400 or the next free port."`
 	PlazaListen string `placeholder:"HOST:PORT" help:"Where the built-in platform's pages are. Left out: as config.json says, else 127.0.0.1:7401 or the next free port."`
 	NoPlaza     bool   `help:"Leave the built-in platform out."`
-	WithParent  bool   `help:"End when the standard input ends: whoever started this is gone." hidden:""`
+	WithParent  bool   `help:"End when the standard input ends, since then the process that started this one is gone." hidden:""`
 	logging
 }
 
@@ -255,7 +255,7 @@ func answering(ctx context.Context, executor *link.ExecutorClient) (linkv1.Execu
 // desk is restarted.
 type plazaCommand struct {
 	Listen     string `placeholder:"HOST:PORT" help:"Where its pages are. Left out: 127.0.0.1:7401 or the next free port."`
-	WithParent bool   `help:"End when the standard input ends: whoever started this is gone." hidden:""`
+	WithParent bool   `help:"End when the standard input ends, since then the process that started this one is gone." hidden:""`
 	logging
 }
 
