@@ -51,6 +51,7 @@ var house = map[string]room{
 	"wording":  {"ledger/proof policy actions workforce platform", "pure: a sentence is a function of what is signed or entered, so that people read the same before and afterwards"},
 	"incident": {"wording ledger ledger/proof ledger/entry policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
 
+	"platform/lazy":    {"platform", "waits for another connector and does nothing itself"},
 	"platform/plaza":   {"platform", "a connector does I/O and decides nothing"},
 	"platform/bluesky": {"platform", "a connector does I/O and decides nothing"},
 	"plaza":            {"sqldb", "a platform knows nothing of Countersign"},

@@ -23,6 +23,7 @@ import (
 	"countersign.dev/link"
 	"countersign.dev/platform"
 	"countersign.dev/platform/bluesky"
+	"countersign.dev/platform/lazy"
 	"countersign.dev/platform/plaza"
 )
 
@@ -245,7 +246,7 @@ func connector(p deskdir.Platform) (platform.Connector, error) {
 	if p.Connector == deskdir.ConnectorBluesky {
 		return bluesky.New(bluesky.Config{Name: p.Name, URL: p.URL, AdminPassword: p.Token})
 	}
-	return &lazy{name: p.Name, connect: func(ctx context.Context) (platform.Connector, error) {
+	return lazy.New(p.Name, func(ctx context.Context) (platform.Connector, error) {
 		return plaza.Connect(ctx, plaza.Config{Name: p.Name, URL: p.URL, Token: p.Token})
-	}}, nil
+	}), nil
 }

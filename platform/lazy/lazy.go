@@ -1,4 +1,7 @@
-package main
+// Package lazy connects to a platform when it is first needed, and keeps what connected.
+// A platform may be down when the executor starts, and what is owed to the other
+// platforms must not wait for it.
+package lazy
 
 import (
 	"context"
@@ -10,10 +13,8 @@ import (
 	"countersign.dev/platform"
 )
 
-// lazy is a connector to a platform that may be down when the executor starts, since the
-// executor's duties on the other platforms must not wait for it. It connects when it is
-// first needed, and keeps the connection.
-type lazy struct {
+// Connector is a connector to a platform that is connected when it is first needed.
+type Connector struct {
 	name    string
 	connect func(context.Context) (platform.Connector, error)
 
@@ -22,15 +23,20 @@ type lazy struct {
 }
 
 var (
-	_ platform.Watcher  = (*lazy)(nil)
-	_ platform.Notifier = (*lazy)(nil)
-	_ platform.Cutter   = (*lazy)(nil)
+	_ platform.Watcher  = (*Connector)(nil)
+	_ platform.Notifier = (*Connector)(nil)
+	_ platform.Cutter   = (*Connector)(nil)
 )
+
+// New returns a connector to a platform by its name at the desk.
+func New(name string, connect func(context.Context) (platform.Connector, error)) *Connector {
+	return &Connector{name: name, connect: connect}
+}
 
 // connectTime bounds a connection attempt if the caller sets no time.
 const connectTime = 5 * time.Second
 
-func (l *lazy) get(ctx context.Context) (platform.Connector, error) {
+func (l *Connector) get(ctx context.Context) (platform.Connector, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.have != nil {
@@ -47,14 +53,14 @@ func (l *lazy) get(ctx context.Context) (platform.Connector, error) {
 	return c, nil
 }
 
-func (l *lazy) soon() (platform.Connector, error) {
+func (l *Connector) soon() (platform.Connector, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTime)
 	defer cancel()
 	return l.get(ctx)
 }
 
 // Capabilities are empty as long as the platform was never reached: nothing is promised.
-func (l *lazy) Capabilities() platform.Capabilities {
+func (l *Connector) Capabilities() platform.Capabilities {
 	c, err := l.soon()
 	if err != nil {
 		return platform.Capabilities{}
@@ -62,7 +68,7 @@ func (l *lazy) Capabilities() platform.Capabilities {
 	return c.Capabilities()
 }
 
-func (l *lazy) Sort(id string) (platform.Sort, error) {
+func (l *Connector) Sort(id string) (platform.Sort, error) {
 	c, err := l.soon()
 	if err != nil {
 		return "", err
@@ -70,7 +76,7 @@ func (l *lazy) Sort(id string) (platform.Sort, error) {
 	return c.Sort(id)
 }
 
-func (l *lazy) Resolve(ctx context.Context, s platform.Subject) (platform.Subject, error) {
+func (l *Connector) Resolve(ctx context.Context, s platform.Subject) (platform.Subject, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.Subject{}, err
@@ -78,7 +84,7 @@ func (l *lazy) Resolve(ctx context.Context, s platform.Subject) (platform.Subjec
 	return c.Resolve(ctx, s)
 }
 
-func (l *lazy) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
+func (l *Connector) Read(ctx context.Context, s platform.Subject) (platform.State, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.State{}, err
@@ -86,7 +92,7 @@ func (l *lazy) Read(ctx context.Context, s platform.Subject) (platform.State, er
 	return c.Read(ctx, s)
 }
 
-func (l *lazy) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
+func (l *Connector) Look(ctx context.Context, s platform.Subject) (platform.Subject, platform.State, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.Subject{}, platform.State{}, err
@@ -94,7 +100,7 @@ func (l *lazy) Look(ctx context.Context, s platform.Subject) (platform.Subject, 
 	return c.Look(ctx, s)
 }
 
-func (l *lazy) Apply(ctx context.Context, key string, cmd platform.Command) (platform.Receipt, error) {
+func (l *Connector) Apply(ctx context.Context, key string, cmd platform.Command) (platform.Receipt, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.Receipt{}, err
@@ -102,7 +108,7 @@ func (l *lazy) Apply(ctx context.Context, key string, cmd platform.Command) (pla
 	return c.Apply(ctx, key, cmd)
 }
 
-func (l *lazy) Lookup(ctx context.Context, key string, cmd platform.Command) (platform.Outcome, error) {
+func (l *Connector) Lookup(ctx context.Context, key string, cmd platform.Command) (platform.Outcome, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return platform.Outcome{}, err
@@ -111,7 +117,7 @@ func (l *lazy) Lookup(ctx context.Context, key string, cmd platform.Command) (pl
 }
 
 // watcher returns the connector if it can be watched.
-func (l *lazy) watcher(ctx context.Context) (platform.Watcher, error) {
+func (l *Connector) watcher(ctx context.Context) (platform.Watcher, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return nil, err
@@ -123,7 +129,7 @@ func (l *lazy) watcher(ctx context.Context) (platform.Watcher, error) {
 	return w, nil
 }
 
-func (l *lazy) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
+func (l *Connector) Watch(ctx context.Context, cursor string) (platform.Stream, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
 		return nil, err
@@ -131,7 +137,7 @@ func (l *lazy) Watch(ctx context.Context, cursor string) (platform.Stream, error
 	return w.Watch(ctx, cursor)
 }
 
-func (l *lazy) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+func (l *Connector) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
 		return platform.Expect{}, err
@@ -139,7 +145,7 @@ func (l *lazy) Peek(ctx context.Context, s platform.Subject) (platform.Expect, e
 	return w.Peek(ctx, s)
 }
 
-func (l *lazy) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
+func (l *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
 		return nil, "", err
@@ -147,7 +153,7 @@ func (l *lazy) Accounts(ctx context.Context, cursor string) ([]platform.Listed, 
 	return w.Accounts(ctx, cursor)
 }
 
-func (l *lazy) Lock(ctx context.Context, s platform.Subject) (platform.Lock, error) {
+func (l *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
 		return platform.Lock{}, err
@@ -156,7 +162,7 @@ func (l *lazy) Lock(ctx context.Context, s platform.Subject) (platform.Lock, err
 }
 
 // Shows is empty as long as the platform was never reached.
-func (l *lazy) Shows() []platform.Showing {
+func (l *Connector) Shows() []platform.Showing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if w, ok := l.have.(platform.Watcher); ok {
@@ -165,7 +171,7 @@ func (l *lazy) Shows() []platform.Showing {
 	return nil
 }
 
-func (l *lazy) Notify(ctx context.Context, key string, s platform.Subject, title, text string) error {
+func (l *Connector) Notify(ctx context.Context, key string, s platform.Subject, title, text string) error {
 	c, err := l.get(ctx)
 	if err != nil {
 		return err
@@ -177,7 +183,7 @@ func (l *lazy) Notify(ctx context.Context, key string, s platform.Subject, title
 	return n.Notify(ctx, key, s, title, text)
 }
 
-func (l *lazy) Cut(ctx context.Context, key, credential string) (canonical.Time, error) {
+func (l *Connector) Cut(ctx context.Context, key, credential string) (canonical.Time, error) {
 	c, err := l.get(ctx)
 	if err != nil {
 		return canonical.Time{}, err
