@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
@@ -51,6 +52,9 @@ func readPolicy(dir string, base bool) (map[string]string, error) {
 		b, err := ReadFile(filepath.Join(dir, e.Name()), maxPolicyFile)
 		if err != nil {
 			return nil, err
+		}
+		if !utf8.Valid(b) {
+			return nil, fault.New(fault.Invalid, "not-text", "%s is not UTF-8 text; write it as UTF-8.", filepath.Join(dir, e.Name()))
 		}
 		files[e.Name()] = string(b)
 		found++

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -22,6 +23,10 @@ func TestPolicyCheck(t *testing.T) {
 	doc := object(t, r.stdout)
 	if problems, _ := doc["problems"].([]any); r.code != Refused || doc["ok"] != false || len(problems) == 0 {
 		t.Errorf("a set that does not parse: %+v", r)
+	}
+	write("extra.cedar", "permit \xff")
+	if r := command(t, dir, "policy", "check", set); r.code != Wrong || !strings.Contains(r.stderr, "extra.cedar") || !strings.Contains(r.stderr, "UTF-8") {
+		t.Errorf("a file that is no text: %+v", r)
 	}
 	if r := command(t, dir, "policy", "check", t.TempDir()); r.code != Wrong {
 		t.Errorf("an empty folder: %+v", r)

@@ -14,7 +14,7 @@ import (
 
 // Report holds all findings about a set before it is proposed.
 type Report struct {
-	Digest   canonical.Digest
+	Digest   canonical.Digest // zero if the files cannot be a set, whatever their policies say
 	Policies int
 	Holds    int
 	Tests    int            // policy tests that ran
@@ -29,7 +29,10 @@ func (r Report) Err() error { return problems(r.Problems).err() }
 // Unless reg is nil, it also checks that among the people of the registry a group is left
 // that could change the set again.
 func Check(files map[string]string, reg *workforce.Registry, at time.Time) Report {
-	r := Report{Digest: DigestOf(files)}
+	var r Report
+	if checkFiles(files) == nil {
+		r.Digest = DigestOf(files)
+	}
 	s, err := compile(files)
 	if err != nil {
 		r.Problems = details("set", err)

@@ -48,3 +48,11 @@ func TestCheckReports(t *testing.T) {
 		t.Errorf("the default set without its tests: %+v", r)
 	}
 }
+
+// A file that is not text is a problem of the set like any other.
+func TestCheckOfWhatIsNoText(t *testing.T) {
+	r := Check(map[string]string{"a.cedar": "\xff", tiersFile: "{}"}, nil, time.Time{})
+	if err := r.Err(); !fault.Is(err, "bad-policy") || !strings.Contains(err.Error(), "the file is not UTF-8 text") || !r.Digest.IsZero() {
+		t.Errorf("%v, digest %s", err, r.Digest)
+	}
+}
