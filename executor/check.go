@@ -169,7 +169,7 @@ func anchor(w proof.Warrant) (ledger.Leaf, error) {
 	if err := canonical.UnmarshalExact(body.Data, &r); err != nil {
 		return leaf, bad.Because(err)
 	}
-	want := proof.RecordOf(w.Core(), &proof.State{Next: r.GovernanceNumber})
+	want := proof.WarrantEntryOf(w.Core(), &proof.State{Next: r.GovernanceNumber})
 	if body.Class != ledger.Desk || body.Kind != entry.KindWarrant || canonical.DigestOf(want) != canonical.DigestOf(r) {
 		return leaf, bad
 	}

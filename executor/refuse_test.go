@@ -285,7 +285,7 @@ func TestAnchor(t *testing.T) {
 		"another salt":            edit(func(w, o *proof.Warrant) { w.Ledger.Salt = o.Ledger.Salt }),
 		"an entry of its own making": edit(func(w, o *proof.Warrant) {
 			w.Action.Nonce[0]++
-			w.Ledger.Entry.Data = canonical.MustMarshal(proof.RecordOf(w.Core(), p.world.State()))
+			w.Ledger.Entry.Data = canonical.MustMarshal(proof.WarrantEntryOf(w.Core(), p.world.State()))
 		}),
 	} {
 		if got, err := p.carry(raw); err == nil {

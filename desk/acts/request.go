@@ -301,7 +301,7 @@ func (d *Room) approve(t *kernel.Tx, r *store.Request, v judged, isNew bool) (wa
 		r.Core = canonical.MustMarshal(v.core)
 		people, keys := v.core.Signers()
 		r.Evidence = t.State.Evidence(people, keys, v.ask.At)
-		warrant = t.AppendWarrant(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(*v.core, t.State), Expect: t.State.Next}, r.ID)
+		warrant = t.AppendWarrant(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.WarrantEntryOf(*v.core, t.State), Expect: t.State.Next}, r.ID)
 	}
 	save := t.SaveRequest
 	if isNew {

@@ -111,7 +111,7 @@ func (d *Room) replay(ctx context.Context, proposed *policy.Set, since, until ca
 			if p.Index >= end && !r.Waiting(p.Body.Time.Time) {
 				return r.Result(), size, nil
 			}
-			if err := r.Take(p); err != nil {
+			if err := r.Next(p); err != nil {
 				return out, size, err
 			}
 		}

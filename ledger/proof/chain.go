@@ -135,8 +135,8 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		return r, err
 	}
 	w := r.Warrant
-	var record entry.Warrant
-	if err := canonical.Unmarshal(w.Ledger.Entry.Data, &record); err != nil {
+	var data entry.Warrant
+	if err := canonical.Unmarshal(w.Ledger.Entry.Data, &data); err != nil {
 		return r, err
 	}
 	var ruled, entered *State // as the ruling saw it, and at the warrant's place
@@ -152,7 +152,7 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		if entered == nil && s.Index > w.Ledger.Proof.Index {
 			entered = s.State.Clone()
 		}
-		if s.Body.Number == record.GovernanceNumber {
+		if s.Body.Number == data.GovernanceNumber {
 			ruled = s.State.Clone()
 		}
 		return nil
@@ -167,11 +167,11 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	if entered == nil {
 		entered = now
 	}
-	if record.GovernanceNumber == now.Next {
+	if data.GovernanceNumber == now.Next {
 		ruled = now
 	}
 	if ruled == nil || ruled.Next > entered.Next {
-		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries; %d came before it.", record.GovernanceNumber, entered.Next)
+		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries; %d came before it.", data.GovernanceNumber, entered.Next)
 	}
 	// That the warrant's entries are the chain's own needs no look: both stand at
 	// their places in the one ledger, which holds one leaf at each.
@@ -274,12 +274,12 @@ func (v *Verifier) By(raw []byte, ruled, entered, now *State, batches []Batch) (
 	if err != nil {
 		return r, err
 	}
-	var record entry.Warrant
-	if err := canonical.Unmarshal(r.Warrant.Ledger.Entry.Data, &record); err != nil {
+	var data entry.Warrant
+	if err := canonical.Unmarshal(r.Warrant.Ledger.Entry.Data, &data); err != nil {
 		return r, err
 	}
-	if ruled == nil || entered == nil || ruled.Next != record.GovernanceNumber || ruled.Next > entered.Next {
-		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries, which is not how many the chain had.", record.GovernanceNumber)
+	if ruled == nil || entered == nil || ruled.Next != data.GovernanceNumber || ruled.Next > entered.Next {
+		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries, which is not how many the chain had.", data.GovernanceNumber)
 	}
 	if err := judgeBy(o, ruled, entered); err != nil {
 		return r, err

@@ -198,7 +198,7 @@ func TestChainRefuses(t *testing.T) {
 			change := actions.Keys{Enrol: []actions.Enrolment{w.Enrolment("ann")}}
 			e := w.Append(ledger.Draft{Class: ledger.Governance, Kind: string(actions.DeskKey), Data: w.Claim(actions.DeskKey, change, "ada"), Expect: ledger.AnyNumber})[0]
 			s := w.State()
-			if err := proof.Take(s, proof.Evidence{Entry: e.Body, Salt: e.Salt}); err != nil {
+			if err := proof.FoldEntry(s, proof.Evidence{Entry: e.Body, Salt: e.Salt}); err != nil {
 				t.Fatal(err)
 			}
 			ask := w.Ask(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard))

@@ -104,8 +104,8 @@ func readTaken(b ledger.Body) (effect, error) {
 	return effect{change: ch, by: a.Request.Statement, at: at}, err
 }
 
-// take folds in the effect of one entry by itself.
-func (s *State) take(e *carriedEntry) error {
+// foldEntry folds in the effect of one entry by itself.
+func (s *State) foldEntry(e *carriedEntry) error {
 	does, err := e.effect()
 	if err != nil {
 		return err

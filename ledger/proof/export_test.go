@@ -20,11 +20,11 @@ func Known(v *Verifier) int {
 	return n
 }
 
-// Take folds in an entry's effect without asking whether it was authorised.
-func Take(s *State, e Evidence) error {
+// FoldEntry folds in an entry's effect without asking whether it was authorised.
+func FoldEntry(s *State, e Evidence) error {
 	opened, err := openEntry(canonical.MustMarshal(e.Entry), e.Salt)
 	if err != nil {
 		return err
 	}
-	return s.take(opened)
+	return s.foldEntry(opened)
 }

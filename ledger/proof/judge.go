@@ -333,6 +333,19 @@ func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verd
 
 func specDesk(a actions.Action) bool { return a.Subject.Platform == actions.DeskPlatform }
 
+// standsAt returns the instant for which a signer's standing is read in a
+// judgement at an instant.
+//
+// The lift of a measure stands if its signer was engaged when signing: it does
+// not depend on who has left since (law 5). When they signed is their own word,
+// so that it is not taken for changes of the desk, which are applied at once.
+func standsAt(at time.Time, d actions.Direction, desk bool, st actions.Statement) time.Time {
+	if d == actions.Relieving && !desk {
+		return st.NotBefore.Time
+	}
+	return at
+}
+
 // checkLife refuses a statement that would live longer than requests may: a
 // signature must not be there to be used years later.
 func checkLife(a Ask, signed actions.Signed, need actions.Need) error {

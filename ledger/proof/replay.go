@@ -239,9 +239,9 @@ func (r *Replay) Waiting(at time.Time) bool {
 	return false
 }
 
-// Take replays the next entry. An error means that the chain is broken and
+// Next replays the next entry. An error means that the chain is broken and
 // nothing more can be said.
-func (r *Replay) Take(p Past) error {
+func (r *Replay) Next(p Past) error {
 	if p.Leaf.Class == ledger.Governance {
 		if p.Unread != "" {
 			return broken("Governance entry %d cannot be read: %s", p.Leaf.Number, p.Why)

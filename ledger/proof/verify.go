@@ -218,7 +218,7 @@ func (v *Verifier) effects(entries []*carriedEntry) (*State, error) {
 	}
 	s = NewState(v.trust.Root)
 	for _, e := range entries {
-		if err := s.take(e); err != nil {
+		if err := s.foldEntry(e); err != nil {
 			return nil, fmt.Errorf("governance entry %d: %w", e.body.Number, err)
 		}
 	}
@@ -255,7 +255,7 @@ func checkAnchor(o opened, cp ledger.Checkpoint) error {
 	if err := canonical.UnmarshalExact(w.Ledger.Entry.Data, &r); err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(r, recordOf(w.Core(), r.GovernanceNumber)) {
+	if !reflect.DeepEqual(r, warrantEntryOf(w.Core(), r.GovernanceNumber)) {
 		return wrong("bad-anchor", "The ledger holds another warrant than this one.")
 	}
 	if d := w.Ledger.Entry.Time.Sub(w.Ruling.At.Time); d < -time.Minute || d > time.Minute {

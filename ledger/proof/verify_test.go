@@ -249,7 +249,7 @@ func anchoredAs(w *prooftest.World, t *testing.T, r *prooftest.Request, d ledger
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Data = proof.RecordOf(warrant.Core(), w.State())
+	d.Data = proof.WarrantEntryOf(warrant.Core(), w.State())
 	e := w.Append(d)[0]
 	warrant.Ledger.Entry, warrant.Ledger.Salt, warrant.Ledger.Proof = e.Body, e.Salt, w.Inclusion(e.Index)
 	warrant.Ledger.Checkpoint = string(w.Head().Checkpoint)
@@ -358,7 +358,7 @@ func malformed(kind string, data any) func(*prooftest.World, *proof.Warrant) {
 
 // again enters the warrant's core once more, after what was appended since.
 func again(w *prooftest.World, c *proof.Warrant) {
-	e := w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(c.Core(), w.State()), Expect: ledger.AnyNumber})[0]
+	e := w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.WarrantEntryOf(c.Core(), w.State()), Expect: ledger.AnyNumber})[0]
 	c.Ledger.Entry, c.Ledger.Salt, c.Ledger.Proof = e.Body, e.Salt, w.Inclusion(e.Index)
 }
 

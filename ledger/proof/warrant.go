@@ -101,10 +101,10 @@ type Anchor struct {
 	Salt         canonical.Bytes  `json:"salt"`
 }
 
-// RecordOf returns the ledger record of a core ruled on by a state.
-func RecordOf(c Core, s *State) entry.Warrant { return recordOf(c, s.Next) }
+// WarrantEntryOf returns the data of the ledger entry of a core that a state ruled on.
+func WarrantEntryOf(c Core, s *State) entry.Warrant { return warrantEntryOf(c, s.Next) }
 
-func recordOf(c Core, next int64) entry.Warrant {
+func warrantEntryOf(c Core, next int64) entry.Warrant {
 	r := entry.Warrant{Warrant: c.Digest(), Request: c.Request.Statement.Request, Kind: c.Action.Kind, Tier: c.Ruling.Facts.Tier,
 		Direction: c.Action.Direction, Policy: c.Ruling.Policy, Executor: c.Request.Statement.Executor,
 		Requester: c.Request.Statement.Signer, Countersigners: []workforce.WorkerID{}, GovernanceNumber: next}

@@ -177,7 +177,7 @@ func (w *World) Forge(r *Request) []byte {
 // Enter enters a core in the ledger and returns its warrant.
 func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
 	w.t.Helper()
-	entry := w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.RecordOf(c, s), Expect: ledger.AnyNumber})[0]
+	entry := w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.WarrantEntryOf(c, s), Expect: ledger.AnyNumber})[0]
 	waited := w.waited(j.Need, c.Request, c.Countersignatures)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -2,7 +2,6 @@ package proof
 
 import (
 	"errors"
-	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/ledger/entry"
@@ -28,7 +27,7 @@ func PastFacts(a entry.Act, w policy.Worker) policy.Facts {
 	return f
 }
 
-// refusal is a no of policy with what it was ruled by, for the record.
+// refusal is a no of the policy with what it was ruled by, for the ledger.
 type refusal struct {
 	error
 	ruled entry.Ruled
@@ -43,17 +42,4 @@ func RuledBy(err error) *entry.Ruled {
 		return &r.ruled
 	}
 	return nil
-}
-
-// standsAt returns the instant for which a signer's standing is read in a
-// judgement at an instant.
-//
-// The lift of a measure stands if its signer was engaged when signing: it does
-// not depend on who has left since (law 5). When they signed is their own word,
-// so that it is not taken for changes of the desk, which are applied at once.
-func standsAt(at time.Time, d actions.Direction, desk bool, st actions.Statement) time.Time {
-	if d == actions.Relieving && !desk {
-		return st.NotBefore.Time
-	}
-	return at
 }
