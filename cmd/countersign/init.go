@@ -13,9 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
@@ -33,15 +30,6 @@ type initCommands struct {
 	Sign  initSign  `cmd:"" help:"An officer's part: put your key into the statement; once all keys are in, sign it."`
 	Close initClose `cmd:"" help:"Enter the signed statement as entry 0 of the ledger and write the trust folder."`
 }
-
-// openStatement is founding.json until it is closed.
-type openStatement struct {
-	V          string                                   `json:"v"`
-	Founding   proof.Founding                           `json:"founding"`
-	Signatures map[workforce.WorkerID]actions.Signature `json:"signatures"`
-}
-
-const openStatementVersion = "countersign/open-founding/v1"
 
 // fewest is the least number of founding officers of a desk whose policy asks for two
 // countersigners.
@@ -111,7 +99,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	if err != nil {
 		return err
 	}
-	st := openStatement{V: openStatementVersion, Signatures: map[workforce.WorkerID]actions.Signature{}, Founding: proof.Founding{
+	st := cli.OpenFounding{V: cli.OpenFoundingVersion, Signatures: map[workforce.WorkerID]actions.Signature{}, Founding: proof.Founding{
 		V: proof.FoundingVersion, Laws: actions.NewestLaws, Origin: c.Origin, LogKey: logKey.VerifierKey(), Officers: officers, Policy: files, Budgets: actions.DefaultBudgets(),
 		Trust: actions.Trust{Executor: c.Executor, ExecutorKey: public.Public, RelyingParty: c.Site, Origins: c.Page,
 			EndingsPerHour: 5, RaisesPerHour: 20, UndoWindow: 30},
@@ -241,7 +229,7 @@ func (c *initOpen) executorKeys(rand io.Reader) (*cli.KeyFile, workforce.PublicK
 	return &k, k.PublicKey(), err
 }
 
-func (c *initOpen) write(dir string, logKey *ledger.Key, executorKey *cli.KeyFile, between linkSettings, st openStatement) error {
+func (c *initOpen) write(dir string, logKey *ledger.Key, executorKey *cli.KeyFile, between linkSettings, st cli.OpenFounding) error {
 	if err := cli.WriteFile(filepath.Join(dir, deskdir.LogKey), logKey.File(), 0o600); err != nil {
 		return err
 	}
@@ -256,31 +244,11 @@ func (c *initOpen) write(dir string, logKey *ledger.Key, executorKey *cli.KeyFil
 			return err
 		}
 	}
-	return writeStatement(filepath.Join(dir, deskdir.Founding), st)
-}
-
-func writeStatement(path string, st openStatement) error {
-	b, err := json.Marshal(st, json.Deterministic(true), jsontext.WithIndent("  "))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return cli.WriteFile(path, append(b, '\n'), 0o644)
-}
-
-func readStatement(path string) (openStatement, error) {
-	var st openStatement
-	b, err := cli.ReadFile(path, 8<<20)
-	if err != nil {
-		return st, err
-	}
-	if err := json.Unmarshal(b, &st, json.RejectUnknownMembers(true)); err != nil || st.V != openStatementVersion {
-		return st, fault.New(fault.Invalid, "bad-founding", "%s is not a founding statement of the form %s.", path, openStatementVersion)
-	}
-	return st, nil
+	return cli.WriteFounding(filepath.Join(dir, deskdir.Founding), st)
 }
 
 // tryClose makes every officer's key, signs with all of them and closes the statement.
-func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st openStatement, doc opened) error {
+func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st cli.OpenFounding, doc opened) error {
 	s.Say("For trying only: every officer's key lies in %s, so whoever reads this folder is all of them at once. Found a real desk without --try.", filepath.Join(dir, deskdir.Keys))
 	keys := map[workforce.WorkerID]cli.KeyFile{}
 	for i, o := range st.Founding.Officers {
@@ -298,7 +266,7 @@ func (c *initOpen) tryClose(ctx context.Context, s *cli.Session, dir string, st 
 	for w, k := range keys {
 		st.Signatures[w] = k.Sign(st.Founding.Challenge())
 	}
-	if err := writeStatement(filepath.Join(dir, deskdir.Founding), st); err != nil {
+	if err := cli.WriteFounding(filepath.Join(dir, deskdir.Founding), st); err != nil {
 		return err
 	}
 	root, err := found(ctx, s, dir, st)
@@ -340,7 +308,7 @@ func (c *initSign) Run(s *cli.Session) error {
 	if path == "" {
 		path = filepath.Join(s.Folder(), deskdir.Founding)
 	}
-	st, err := readStatement(path)
+	st, err := cli.ReadFounding(path)
 	if err != nil {
 		return err
 	}
@@ -362,90 +330,32 @@ func (c *initSign) Run(s *cli.Session) error {
 	if o.Key.ID() != k.Key {
 		return fault.New(fault.Conflict, "other-key", "The statement has another key for %s: %s. Yours is %s.", c.Officer, o.Key.ID(), k.Key)
 	}
-	doc := signedStatement{Statement: path, Officer: c.Officer, MissingKeys: st.missingKeys()}
+	doc := signedStatement{Statement: path, Officer: c.Officer, MissingKeys: st.MissingKeys()}
 	if len(doc.MissingKeys) == 0 {
 		if err := st.Founding.Check(); err != nil {
 			return err
 		}
-		s.SayAll(st.describe())
+		s.SayAll(st.Describe())
 		if err := s.Confirm("Sign it as "+string(c.Officer)+"?", c.Yes); err != nil {
 			return err
 		}
 		st.Signatures[c.Officer] = k.Sign(st.Founding.Challenge())
 		doc.Signed = true
 	}
-	doc.MissingSignatures = st.missingSignatures()
-	if err := writeStatement(path, st); err != nil {
+	doc.MissingSignatures = st.MissingSignatures()
+	if err := cli.WriteFounding(path, st); err != nil {
 		return err
 	}
 	return s.Answer(doc, func(p *cli.Page) {
 		switch {
 		case !doc.Signed:
-			p.Line("Your key %s is in. Hand %s on to %s; sign when all keys are in.", k.Key, path, names(doc.MissingKeys))
+			p.Line("Your key %s is in. Hand %s on to %s; sign when all keys are in.", k.Key, path, cli.Names(doc.MissingKeys))
 		case len(doc.MissingSignatures) > 0:
-			p.Line("Signed. Hand %s on to %s.", path, names(doc.MissingSignatures))
+			p.Line("Signed. Hand %s on to %s.", path, cli.Names(doc.MissingSignatures))
 		default:
 			p.Line("Signed, and all signatures are in. Where the desk will run, with this copy: countersign init close %s --dir DIR", filepath.Base(path))
 		}
 	})
-}
-
-func names(ws []workforce.WorkerID) string {
-	all := make([]string, len(ws))
-	for i, w := range ws {
-		all[i] = string(w)
-	}
-	return strings.Join(all, ", ")
-}
-
-func (st openStatement) missingKeys() []workforce.WorkerID {
-	missing := []workforce.WorkerID{}
-	for _, o := range st.Founding.Officers {
-		if len(o.Key.Public) == 0 {
-			missing = append(missing, o.Worker)
-		}
-	}
-	return missing
-}
-
-func (st openStatement) missingSignatures() []workforce.WorkerID {
-	missing := []workforce.WorkerID{}
-	for _, o := range st.Founding.Officers {
-		if _, ok := st.Signatures[o.Worker]; !ok {
-			missing = append(missing, o.Worker)
-		}
-	}
-	return missing
-}
-
-// describe shows the statement that officers sign.
-func (st openStatement) describe() string {
-	f := st.Founding
-	p := &cli.Page{}
-	p.Line("You sign the founding of the desk %s:", f.Origin)
-	pairs := [][2]string{{"log key", f.LogKey}, {"recovers", f.Recovers}}
-	for _, o := range f.Officers {
-		hardware := ""
-		if o.Key.Hardware {
-			hardware = ", declared bound to hardware"
-		}
-		pairs = append(pairs, [2]string{"officer", fmt.Sprintf("%s, %s%s", o.Worker, o.Key.ID(), hardware)})
-	}
-	set := policy.DigestOf(f.Policy).String()
-	if policy.DigestOf(policy.Default()) == policy.DigestOf(f.Policy) {
-		set += " (built-in)"
-	}
-	pairs = append(pairs,
-		[2]string{"executor", fmt.Sprintf("%s, key %x", f.Trust.Executor, []byte(f.Trust.ExecutorKey))},
-		[2]string{"pages", f.Trust.RelyingParty + ": " + strings.Join(f.Trust.Origins, ", ")},
-		[2]string{"policy", set},
-		[2]string{"budgets", fmt.Sprint(len(f.Budgets))},
-		[2]string{"limits", fmt.Sprintf("one person may end at most %d engagements and raise at most %d tiers an hour; one person may undo a measure within %d days", f.Trust.EndingsPerHour, f.Trust.RaisesPerHour, f.Trust.UndoWindow)},
-		[2]string{"time", f.Time.String()},
-	)
-	p.Facts(pairs...)
-	p.Line("The officers declare that they are independent of each other.")
-	return strings.TrimRight(p.String(), "\n")
 }
 
 type initClose struct {
@@ -471,11 +381,11 @@ func (c *initClose) Run(ctx context.Context, s *cli.Session) (err error) {
 	if len(paths) == 0 {
 		paths = []string{filepath.Join(dir, deskdir.Founding)}
 	}
-	st, err := merge(paths)
+	st, err := cli.MergeFounding(paths)
 	if err != nil {
 		return err
 	}
-	own, err := readStatement(filepath.Join(dir, deskdir.Founding))
+	own, err := cli.ReadFounding(filepath.Join(dir, deskdir.Founding))
 	if err != nil {
 		return err
 	}
@@ -494,37 +404,6 @@ func (c *initClose) Run(ctx context.Context, s *cli.Session) (err error) {
 		p.Line("Start the desk:")
 		p.Line("  countersign serve --dir %s", dir)
 	})
-}
-
-// merge joins signed copies of one statement.
-func merge(paths []string) (openStatement, error) {
-	st, err := readStatement(paths[0])
-	if err != nil {
-		return st, err
-	}
-	for _, path := range paths[1:] {
-		more, err := readStatement(path)
-		if err != nil {
-			return st, err
-		}
-		if more.Founding.Challenge() != st.Founding.Challenge() {
-			return st, fault.New(fault.Conflict, "different-statements", "%s and %s are not the same statement; everybody must sign the same one.", paths[0], path)
-		}
-		maps.Copy(st.Signatures, more.Signatures)
-	}
-	if missing := st.missingSignatures(); len(missing) > 0 {
-		return st, fault.New(fault.Conflict, "not-signed", "Not all officers have signed what stands in %s: %s. Name the copies that came back: countersign init close founding.json --dir DIR.", strings.Join(paths, ", "), names(missing))
-	}
-	return st, nil
-}
-
-// closed is the statement with the signatures in the officers' order.
-func (st openStatement) closed() proof.Closed {
-	c := proof.Closed{Founding: st.Founding}
-	for _, o := range st.Founding.Officers {
-		c.Signatures = append(c.Signatures, st.Signatures[o.Worker])
-	}
-	return c
 }
 
 // trustFolders are the folders that are written when a desk is founded.
@@ -567,9 +446,9 @@ func (h *house) founded(ctx context.Context, closed proof.Closed, why error) (fi
 }
 
 // found enters entry 0 and writes the trust folders.
-func found(ctx context.Context, s *cli.Session, dir string, st openStatement) (canonical.Digest, error) {
+func found(ctx context.Context, s *cli.Session, dir string, st cli.OpenFounding) (canonical.Digest, error) {
 	var root canonical.Digest
-	closed := st.closed()
+	closed := st.Closed()
 	if err := closed.Verify(); err != nil {
 		return root, err
 	}
