@@ -12,6 +12,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/wording"
+	"countersign.dev/workforce"
 )
 
 // attribute finds out from the entries who is answerable. Facts that only the desk can
@@ -52,19 +53,11 @@ func (h *held) answerable(i Incident) (Attribution, error) {
 	if c.record != nil && (c.record.Requester != a.Worker || len(a.Signers) != len(c.record.Countersigners)) {
 		return a, unsupported("The warrant's entry names other signers of %s than its statements.", i.Request)
 	}
-	a.Why = fmt.Sprintf("%s signed the request with %s, a key that the governance chain enrolled for them and that was live.", a.Worker, a.Key)
-	switch {
-	case len(a.Signers) > 0:
-		var all []string
-		for _, s := range a.Signers {
-			all = append(all, string(s.Worker))
-		}
-		a.Why += fmt.Sprintf(" %s countersigned it.", wording.Joined(all))
-	case c.record != nil:
-		a.Why += " Nobody else had to sign."
-	default:
-		a.Why += " Nobody countersigned it."
+	var countersigners []workforce.WorkerID
+	for _, s := range a.Signers {
+		countersigners = append(countersigners, s.Worker)
 	}
+	a.Why = wording.Signed(a.Worker, a.Key, countersigners, c.record != nil)
 	return a, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/workforce"
 )
 
 // Need says what a need asks for. In a recovery everybody who is left signs, and these
@@ -49,6 +50,19 @@ func qualifier(q actions.Qualifier) string {
 		return "somebody on call"
 	}
 	return Article(string(q))
+}
+
+// Signed says who signed a request, and with what; approved says that its warrant is in
+// the ledger.
+func Signed(by workforce.WorkerID, key workforce.KeyID, countersigners []workforce.WorkerID, approved bool) string {
+	text := fmt.Sprintf("%s signed the request with %s, a key that the governance chain enrolled for them and that was live. ", by, key)
+	switch {
+	case len(countersigners) > 0:
+		return text + fmt.Sprintf("%s countersigned it.", Joined(countersigners))
+	case approved:
+		return text + "Nobody else had to sign."
+	}
+	return text + "Nobody countersigned it."
 }
 
 // Signers says in general terms whose countersignature would count for a request of

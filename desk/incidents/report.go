@@ -409,17 +409,13 @@ func (d *Room) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 		}
 		when[v.Signed.Statement.Signer] = e.Body.Time
 	}
-	var names []string
+	var countersigners []workforce.WorkerID
 	for _, c := range r.Signers {
 		w := c.Statement.Signer
 		a.Signers = append(a.Signers, incident.Signer{Worker: w, Vendor: vendorAt(s, w, r.Created.Time), Key: c.Statement.Key, At: when[w]})
-		names = append(names, string(w))
+		countersigners = append(countersigners, w)
 	}
-	a.Why = fmt.Sprintf("%s signed the request with the key %s, which is enrolled for them", st.Signer, st.Key)
-	if len(names) > 0 {
-		a.Why += fmt.Sprintf("; %s countersigned", strings.Join(names, ", "))
-	}
-	a.Why += ". The signatures prove the keys, and not who held them; the session is the desk's word."
+	a.Why = wording.Signed(st.Signer, st.Key, countersigners, len(r.Core) > 0) + " The signatures prove the keys, and not who held them; the session is the desk's word."
 	return a, nil
 }
 
