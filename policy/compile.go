@@ -127,9 +127,10 @@ func Compile(files map[string]string) (*Set, error) {
 	return s.(*Set), err
 }
 
-// maxRemembered is how many sets are remembered. A process needs the sets that one
-// desk has in force, proposes and had before; the one least recently used makes room.
-const maxRemembered = 64
+// maxRemembered is how many sets are remembered. The default set takes 0.2 MB, the
+// largest some megabytes. A process needs the sets that one desk has in force, proposes
+// and had before; the one least recently used makes room.
+const maxRemembered = 32
 
 var (
 	remembered, _ = lru.New[canonical.Digest, *Set](maxRemembered)
