@@ -90,6 +90,7 @@ var outside = []struct {
 	why     string
 }{
 	{"github.com/cedar-policy/", "policy", "one package knows Cedar, whose x/exp promises nothing"},
+	{"github.com/hashicorp/golang-lru", "policy", "one package remembers what takes long to make"},
 	{"database/sql", "sqldb", "SQL stays where the tables are"},
 	{"modernc.org/sqlite", "sqldb", "one package knows drivers"},
 	{"github.com/jackc/", "sqldb", "one package knows drivers"},
