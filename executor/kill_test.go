@@ -216,6 +216,9 @@ func TestKilled(t *testing.T) {
 			return r, w.Warrant(r)
 		}, proof.DutyAct},
 	} {
+		if !slices.Contains(errands, c.name) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			died := 0
 			for n := 1; ; n++ {

@@ -233,14 +233,30 @@ func (b brute) rule(f policy.Facts) policy.Ruling {
 	return r
 }
 
-// works reports whether exactly these people, this one requesting, can, and
-// the least wait.
-func (b brute) works(people []workforce.WorkerID, by workforce.WorkerID, c choice) (bool, int64) {
-	some, least := false, int64(0)
+// ask is one way in which somebody may ask for an act, with the ruling on it.
+type ask struct {
+	asked  policy.Facts
+	st     workforce.Standing
+	ruling policy.Ruling
+}
+
+// asks rules once on each way in which somebody may ask: every group that this person
+// requests for has the same rulings.
+func (b brute) asks(by workforce.WorkerID, c choice) (all []ask) {
 	for _, asked := range c(by) {
 		f, st := b.facts(asked, by)
-		r := b.rule(f)
-		has, hardware := b.key(by)
+		all = append(all, ask{asked, st, b.rule(f)})
+	}
+	return all
+}
+
+// works reports whether exactly these people can do the act if this one requests it, and
+// the least wait.
+func (b brute) works(people []workforce.WorkerID, by workforce.WorkerID, asks []ask) (bool, int64) {
+	some, least := false, int64(0)
+	has, hardware := b.key(by)
+	for _, a := range asks {
+		asked, st, r := a.asked, a.st, a.ruling
 		good := st.Engaged && has && r.Verdict != policy.Forbidden && (!r.Need.Hardware || hardware)
 		good = good && (asked.Kind != "account.contain" || !st.InNotice && !st.Ratchet)
 		left := map[actions.Qualifier]int{}
@@ -275,6 +291,10 @@ func (b brute) works(people []workforce.WorkerID, by workforce.WorkerID, c choic
 // groups returns everybody who can, as sets of people, each with its least wait.
 func (b brute) groups(c choice) map[uint]int64 {
 	ids := b.ids()
+	asks := map[workforce.WorkerID][]ask{}
+	for _, id := range ids {
+		asks[id] = b.asks(id, c)
+	}
 	all := map[uint]int64{}
 	for mask := uint(1); mask < 1<<len(ids); mask++ {
 		var people []workforce.WorkerID
@@ -284,7 +304,7 @@ func (b brute) groups(c choice) map[uint]int64 {
 			}
 		}
 		for _, by := range people {
-			ok, w := b.works(people, by, c)
+			ok, w := b.works(people, by, asks[by])
 			if was, have := all[mask]; ok && (!have || w < was) {
 				all[mask] = w
 			}
@@ -779,7 +799,7 @@ func (b brute) compareCollusion(t *rapid.T, v *exposure.View, q exposure.Questio
 			if len(ids) == 0 {
 				t.Fatalf("%s: a step without people", row.Way)
 			}
-			if ok, _ := in.works(ids, ids[0], c); !ok {
+			if ok, _ := in.works(ids, ids[0], in.asks(ids[0], c)); !ok {
 				t.Fatalf("%s: the group %v that is shown cannot", row.Way, ids)
 			}
 		}
@@ -823,8 +843,8 @@ func (b brute) compareAlone(t *rapid.T, v *exposure.View, q exposure.Question, p
 	}
 	for _, id := range b.ids() {
 		self := []workforce.WorkerID{id}
-		p, pw := b.works(self, id, plain)
-		u, uw := b.works(self, id, undo)
+		p, pw := b.works(self, id, b.asks(id, plain))
+		u, uw := b.works(self, id, b.asks(id, undo))
 		want := p && pw == 0 || u && uw == 0
 		if want != can[id] {
 			t.Fatalf("%s alone: %v, by brute force %v", id, can[id], want)

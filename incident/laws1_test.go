@@ -14,6 +14,7 @@ import (
 // TestFirstLaws verifies bundles that the program of the last commit before laws
 // had numbers wrote. Nobody writes them again: a bundle has to verify for ever.
 func TestFirstLaws(t *testing.T) {
+	t.Parallel()
 	var root canonical.Digest
 	if err := root.UnmarshalText([]byte("sha256:be956ae4113d06fc03179a141e63ca22f5059162576081991958c3c30a0b95a2")); err != nil {
 		t.Fatal(err)

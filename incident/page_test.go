@@ -36,6 +36,7 @@ func shown(t testing.TB, e *evening, personal bool, o incident.Options) []byte {
 // TestPages writes all pages, into the folder that PAGES names if somebody wants
 // to look at them, and demands that they need nothing else.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("PAGES")
 	if dir == "" {
 		dir = t.TempDir()
@@ -79,6 +80,7 @@ func dueled(t testing.TB) *evening {
 var secrets = []string{"@17", "acct/17", "acct/3", "night shift of acme", credential, "Find out who", "It breaks a rule", "case-1", "signed it without reading"}
 
 func TestWithheld(t *testing.T) {
+	t.Parallel()
 	for name, play := range map[string]func(testing.TB) *evening{"breach": breached, "contested": contested} {
 		e := play(t)
 		seen := 0
@@ -126,6 +128,7 @@ func TestWithheld(t *testing.T) {
 
 // TestRedactKeepsItsInput: the caller's report is not changed.
 func TestRedactKeepsItsInput(t *testing.T) {
+	t.Parallel()
 	e := breached(t)
 	before := canonical.DigestOf(e.report)
 	if redacted := incident.Redact(e.report); canonical.DigestOf(redacted) == before {
@@ -141,6 +144,7 @@ func TestRedactKeepsItsInput(t *testing.T) {
 
 // TestHostileTexts puts markup wherever somebody may write.
 func TestHostileTexts(t *testing.T) {
+	t.Parallel()
 	const evil = `"><script>alert(1)</script><svg onload=x> | **b** [l](http://evil.example) & {{.}}` + "\x1b]0;t\x07\u202eselttab\u200b\u2066\u2028\U000E0041"
 	const raw = "\x1b\x07\u202e\u200b\u2066\u2028\U000E0041"
 	r := hostile(t, breached(t).report, evil)
@@ -207,6 +211,7 @@ func hostile(t *testing.T, r incident.Report, evil string) incident.Report {
 
 // TestAnyReport draws reports that lack this and that.
 func TestAnyReport(t *testing.T) {
+	t.Parallel()
 	whole := breached(t).report
 	raw, err := json.Marshal(whole)
 	if err != nil {
@@ -246,6 +251,7 @@ func TestAnyReport(t *testing.T) {
 // TestDrawing reads the wide drawing: every step is there, in its order, apart
 // from its neighbours, whether they are 1 ms or four hours away.
 func TestDrawing(t *testing.T) {
+	t.Parallel()
 	page := string(shown(t, contested(t), false, incident.Options{}))
 	_, svg, _ := strings.Cut(page, `<svg class="chart wide"`)
 	svg, _, _ = strings.Cut(svg, "</svg>")

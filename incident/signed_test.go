@@ -17,6 +17,7 @@ import (
 // TestWithdrawalsAreVerified: a withdrawal that was signed is checked like every
 // other statement; one from before they were signed is the desk's word.
 func TestWithdrawalsAreVerified(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		edit func(e *evening, r *entry.End)
@@ -68,6 +69,7 @@ func TestWithdrawalsAreVerified(t *testing.T) {
 // TestDeedsAreVerified: a deed in an entry says what the entry says, commits to the
 // text that the entry seals, and is signed by whoever the entry names.
 func TestDeedsAreVerified(t *testing.T) {
+	t.Parallel()
 	type task struct {
 		Incident string             `json:"incident"`
 		Number   int64              `json:"number"`

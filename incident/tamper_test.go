@@ -148,6 +148,7 @@ func TestEveryChangeIsFound(t *testing.T) {
 }
 
 func TestEveryByteCounts(t *testing.T) {
+	t.Parallel()
 	e := breached(t)
 	raw := e.bundle(false)
 	for i := 0; i < len(raw); i += 211 {
@@ -422,6 +423,7 @@ func TestLyingDesk(t *testing.T) {
 		}, "bad-entry"},
 	} {
 		t.Run(lie.name, func(t *testing.T) {
+			t.Parallel()
 			e := lie.play(t)
 			c := e.content(true)
 			lie.tell(t, e, &c)
@@ -451,6 +453,7 @@ func forge(t *testing.T, e *evening, c *incident.Content, data any) {
 
 // TestForgedWarrant has a desk enter a warrant for which too few signed.
 func TestForgedWarrant(t *testing.T) {
+	t.Parallel()
 	e := begin(t)
 	r := e.Request("bob", actions.AccountTakedown, subject, actions.Critical)
 	e.entry("request", e.asking(r, actions.StatusHeld, actions.Need{}),
@@ -475,6 +478,7 @@ func TestForgedWarrant(t *testing.T) {
 // TestActWithoutWarrant has the executor act on a warrant that the ledger does
 // not hold: the bundle holds, and says that it is not proven.
 func TestActWithoutWarrant(t *testing.T) {
+	t.Parallel()
 	e := contested(t)
 	request := e.report.Incident.Request
 	e.record(proof.Execution{Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: request, Nonce: nonce, Warrant: canonical.Sum([]byte("another")), Outcome: proof.Executed})
@@ -498,6 +502,7 @@ func TestActWithoutWarrant(t *testing.T) {
 }
 
 func TestForeign(t *testing.T) {
+	t.Parallel()
 	e := breached(t)
 	raw := e.bundle(false)
 	if _, err := incident.Verify(raw, proof.Trust{Root: canonical.Sum([]byte("another"))}); !fault.Is(err, "foreign-desk") {
@@ -536,6 +541,7 @@ func TestForeign(t *testing.T) {
 
 // TestProofs changes what proves a content, which its seal does not commit to.
 func TestProofs(t *testing.T) {
+	t.Parallel()
 	e := breached(t)
 	raw := e.bundle(false)
 	other := prooftest.Found(t, prooftest.Options{Seed: 9})
@@ -588,6 +594,7 @@ func TestProofs(t *testing.T) {
 // TestWarrantOfAFork has the log's key keep two ledgers that differ in one salt,
 // and puts the one's warrant beside the other's entries.
 func TestWarrantOfAFork(t *testing.T) {
+	t.Parallel()
 	e, fork := contested(t), contestedIn(t, func(f *evening) { f.NewRequestID() })
 	if e.report.Incident.Request != fork.report.Incident.Request || bytes.Equal(e.warrants[0], fork.warrants[0]) {
 		t.Fatal("these are not two ledgers of one request")
@@ -603,6 +610,7 @@ func TestWarrantOfAFork(t *testing.T) {
 
 // TestHalfAnAdmission leaves out the last rows of an admission at the chain's end.
 func TestHalfAnAdmission(t *testing.T) {
+	t.Parallel()
 	e := breached(t)
 	e.Admit(workforce.Record{Worker: "uma", Roles: []workforce.Role{workforce.Lead}, Start: canonical.At(e.Now())},
 		workforce.Record{Worker: "vic", Roles: []workforce.Role{workforce.Lead}, Start: canonical.At(e.Now())})
@@ -620,6 +628,7 @@ func TestHalfAnAdmission(t *testing.T) {
 
 // TestPrepareRefuses: a desk whose rows say otherwise than its entries makes no bundle.
 func TestPrepareRefuses(t *testing.T) {
+	t.Parallel()
 	for what, edit := range map[string]func(*incident.Report){
 		"another worker":  func(r *incident.Report) { r.Attribution.Worker = "ann" },
 		"another key":     func(r *incident.Report) { r.Attribution.Key = "key_x" },
@@ -637,6 +646,7 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func TestBounds(t *testing.T) {
+	t.Parallel()
 	e := breached(t)
 	if _, err := incident.Verify(make([]byte, incident.MaxBundle+1), e.trust()); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("a bundle that is too large: %v", err)

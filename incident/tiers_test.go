@@ -55,6 +55,7 @@ func alone(t testing.TB, fallen bool) *evening {
 // TestWarrantBelowItsTier: a bundle whose warrant was ruled by a lower tier than the
 // ledger's own entries give is refused, and one that holds no such entries says so.
 func TestWarrantBelowItsTier(t *testing.T) {
+	t.Parallel()
 	e := alone(t, false)
 	if _, err := incident.Verify(e.bundle(true), e.trust()); !fault.Is(err, "lower-tier") || !strings.Contains(err.Error(), "plaza:"+subject.ID+" was critical") {
 		t.Errorf("a warrant for a standard subject that was critical: %v", err)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestBundleHolds(t *testing.T) {
+	t.Parallel()
 	for name, play := range map[string]func(testing.TB) *evening{"breach": breached, "contested": contested} {
 		for _, personal := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
