@@ -173,6 +173,7 @@ func TestKilled(t *testing.T) {
 		emergency = w.Request("ole", actions.AccountContain, s, actions.Standard, func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(d)) })
 		return emergency
 	}
+	ran := 0
 	for _, c := range []struct {
 		name string
 		// set makes a request and its warrant.
@@ -219,6 +220,7 @@ func TestKilled(t *testing.T) {
 		if !slices.Contains(errands, c.name) {
 			continue
 		}
+		ran++
 		t.Run(c.name, func(t *testing.T) {
 			died := 0
 			for n := 1; ; n++ {
@@ -259,6 +261,9 @@ func TestKilled(t *testing.T) {
 			}
 			t.Logf("killed at each of %d steps", died)
 		})
+	}
+	if ran != len(errands) {
+		t.Errorf("%d errands of %q", ran, errands)
 	}
 	sequences := map[int64]bool{}
 	for i, e := range w.Acted() {
