@@ -10,10 +10,10 @@ import (
 	"countersign.dev/workforce"
 )
 
-// This file says what a change takes the place of. What comes is what is signed; what
-// was there before is the word of whoever gives it.
+// This file says what a change replaces. The new state is signed; the old one is the word
+// of the caller's source.
 
-// BudgetsBefore says which budgets come, go and stay.
+// BudgetsBefore says which budgets are added, removed and kept.
 func BudgetsBefore(old, fresh []actions.Budget) []string {
 	lines := []string{"What changes of the budgets:"}
 	for _, b := range old {
@@ -37,12 +37,12 @@ func orNothingChanges(lines []string) []string {
 	return lines
 }
 
-// TrustBefore says which of what the desk trusts becomes something else.
+// TrustBefore says which of the machines and limits that the desk trusts change.
 func TrustBefore(old, fresh actions.Trust) []string {
 	return differing("What changes of what the desk trusts:", trustFacts(old), trustFacts(fresh))
 }
 
-// differing says which of two lists of the same facts differ.
+// differing lists the entries in which two lists of the same facts differ.
 func differing(head string, was, will []Fact) []string {
 	lines := []string{head}
 	for i, f := range will {
@@ -53,7 +53,7 @@ func differing(head string, was, will []Fact) []string {
 	return orNothingChanges(lines)
 }
 
-// VendorBefore says what is known of a vendor until now; the zero one is none.
+// VendorBefore gives the present facts about a vendor; the zero vendor is none.
 func VendorBefore(old, fresh workforce.Vendor) []string {
 	switch {
 	case old.ID == "":
@@ -64,7 +64,7 @@ func VendorBefore(old, fresh workforce.Vendor) []string {
 	return []string{fmt.Sprintf("Until now the vendor %s is called %s, and its people's sensitive acts end %d days before their last day.", old.ID, old.Name, old.Ratchet)}
 }
 
-// PlatformBefore says how a platform is connected until now; the zero one is none.
+// PlatformBefore gives the present connection of a platform; the zero platform is none.
 func PlatformBefore(old, fresh actions.Platform) []string {
 	if old.Name == "" {
 		return []string{fmt.Sprintf("The platform %s is new.", fresh.Name)}
@@ -72,8 +72,8 @@ func PlatformBefore(old, fresh actions.Platform) []string {
 	return differing(fmt.Sprintf("The platform %s is connected already. What changes:", fresh.Name), platformFacts(old), platformFacts(fresh))
 }
 
-// OrderBefore says which standing order another one takes the place of, or which one is
-// revoked; the zero one is none.
+// OrderBefore gives the standing order that another one replaces, or the one that is
+// revoked; the zero order is none.
 func OrderBefore(old, fresh actions.Order) []string {
 	switch {
 	case old.Platform == "":
@@ -90,7 +90,7 @@ func OrderBefore(old, fresh actions.Order) []string {
 	return differing("It takes the place of a standing order. What changes:", orderFacts(old), orderFacts(fresh))
 }
 
-// ModeBefore says whether a tier is only observed until now.
+// ModeBefore says whether a tier is only observed now.
 func ModeBefore(observed bool, fresh actions.Mode) []string {
 	now := "enforced"
 	if observed {
@@ -99,7 +99,7 @@ func ModeBefore(observed bool, fresh actions.Mode) []string {
 	return []string{fmt.Sprintf("Until now %s subjects of %s are %s.", fresh.Tier, fresh.Platform, now)}
 }
 
-// EndBefore says when an engagement that is extended ends until now; zero is never.
+// EndBefore gives the present end of an engagement that is extended; zero is never.
 func EndBefore(last canonical.Time) []string {
 	return []string{fmt.Sprintf("Until now it ends: %s.", cmp.Or(When(last), "never"))}
 }

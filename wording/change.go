@@ -45,9 +45,9 @@ func Change(change actions.Change) string {
 	return "A change that this program does not know"
 }
 
-// Asked says what change of the desk somebody asks for, as what follows "asks": "to thaw
-// the acts of …". It stands in alarms, and so holds no personal data: a change that
-// names a subject, and what is no change, is called by its kind.
+// Asked names the change of the desk that somebody asks for, in words that follow "asks":
+// "to thaw the acts of …". It stands in alarms, and so holds no personal data: a change
+// that names a subject is called by its kind, and so is an act that is no change.
 func Asked(a actions.Action) string {
 	change, err := actions.ParseChange(a.Kind, a.Change)
 	if s, ok := change.(actions.Setting); err != nil || ok && (s.Raise != nil || s.Unlock != nil) {
@@ -62,13 +62,13 @@ func Froze(by workforce.WorkerID, c actions.Freeze) string {
 	return fmt.Sprintf("%s froze %s; several people together thaw them.", by, c.Acts())
 }
 
-// Thawed says that what was frozen is not any more, as somebody asked.
+// Thawed says that a freeze has ended, as somebody asked.
 func Thawed(by workforce.WorkerID, c actions.Freeze) string {
 	acts := c.Acts()
 	return fmt.Sprintf("%s were thawed, as %s asked.", strings.ToUpper(acts[:1])+acts[1:], by)
 }
 
-// ThawCommand is the command that asks for the thaw of what a freeze stops.
+// ThawCommand is the command that asks for the thaw of a freeze.
 func ThawCommand(c actions.Freeze) string {
 	of := c.Of
 	switch {
@@ -134,7 +134,8 @@ func setting(c actions.Setting) string {
 	return "Change " + c.Of + " in a way that this program does not know"
 }
 
-// unranked says what follows if no rule about tiers can rank the accounts of platforms.
+// unranked names the consequence if no rule about tiers can rank the accounts of
+// platforms.
 func unranked(platforms []string) string {
 	if len(platforms) == 0 {
 		return ""
@@ -158,7 +159,7 @@ func raise(r actions.Raise) string {
 	return fmt.Sprintf("Lower %s from %s to %s", who, r.From, r.To)
 }
 
-// changeFacts lists what one line cannot say of a change.
+// changeFacts lists the facts about a change that do not fit on one line.
 func changeFacts(change actions.Change) []Fact {
 	switch c := change.(type) {
 	case actions.Admit:
@@ -182,9 +183,9 @@ func changeFacts(change actions.Change) []Fact {
 	return nil
 }
 
-// Done tells of a change that was made: a line of a timeline. signers are those who
-// signed it. It is said of a change from the ledger, which may be older than this
-// program: one without a sentence of its own is named by its kind and part.
+// Done describes a change that was made, for a line of a timeline. signers are the people
+// who signed it. Another version of this program may have entered the change: one without
+// a sentence of its own is named by its kind and part.
 func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) string {
 	switch c := change.(type) {
 	case actions.Freeze:
@@ -215,8 +216,8 @@ func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) s
 	return fmt.Sprintf("The desk was changed: %s, %s.", k, change.Part())
 }
 
-// Reworded returns a line of a timeline as it is said now. Bundles of earlier programs
-// tell of a reinstatement as of an extension to no day.
+// Reworded returns the present wording of a timeline's line. Bundles of earlier programs
+// describe a reinstatement as an extension to no day.
 func Reworded(line string) string {
 	rest, ok := strings.CutSuffix(line, " was extended to .")
 	worker, of := strings.CutPrefix(rest, "The engagement of ")
@@ -241,7 +242,8 @@ func trustFacts(t actions.Trust) []Fact {
 		{"endings per hour", fmt.Sprint(t.EndingsPerHour)}, {"raises per hour", fmt.Sprint(t.RaisesPerHour)}, {"undo within", fmt.Sprintf("%d days", t.UndoWindow)}}
 }
 
-// limitFacts lists how far a standing order goes, besides its end and the marks that it never lifts.
+// limitFacts lists the limits of a standing order, besides its end and the marks that it
+// never lifts.
 func limitFacts(o actions.Order) []Fact {
 	cut := ""
 	if o.Cut != nil {
@@ -251,7 +253,7 @@ func limitFacts(o actions.Order) []Fact {
 		{"per tier", fmt.Sprintf("%d restorations an hour", o.PerTier)}, {"vouched for", When(o.Vouched)}, {"credential", cut}}
 }
 
-// orderFacts lists all that may differ between two standing orders of one tier.
+// orderFacts lists all facts in which two standing orders of one tier may differ.
 func orderFacts(o actions.Order) []Fact {
 	return append([]Fact{{"until", When(o.Until)}, {"never lifts", Joined(o.Never)}}, limitFacts(o)...)
 }
@@ -260,7 +262,7 @@ func platformFacts(f actions.Platform) []Fact {
 	return []Fact{{"connector", f.Connector}, {"gives", Joined(f.Facts)}}
 }
 
-// CutAfter says when a standing order has a credential cut off.
+// CutAfter says when a standing order makes the executor cut a credential off.
 func CutAfter(c *actions.Cut) string {
 	if c == nil {
 		return "never"
@@ -268,7 +270,7 @@ func CutAfter(c *actions.Cut) string {
 	return fmt.Sprintf("after %s in %s", Plural(int(c.Breaches), "breach", "breaches"), exactly(c.Within))
 }
 
-// exactly writes seconds in the largest unit of which they are a whole number.
+// exactly writes seconds in the largest unit that gives a whole number.
 func exactly(seconds int64) string {
 	switch {
 	case seconds%3600 == 0:

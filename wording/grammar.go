@@ -9,7 +9,7 @@ import (
 	"countersign.dev/workforce"
 )
 
-// When says an instant; empty for the zero one.
+// When writes an instant for a person; empty for the zero one.
 func When(t canonical.Time) string {
 	if t.IsZero() {
 		return ""
@@ -17,7 +17,7 @@ func When(t canonical.Time) string {
 	return t.UTC().Format("2 January 2006 15:04 UTC")
 }
 
-// Span says a length roughly.
+// Span writes a length roughly.
 func Span(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:

@@ -10,8 +10,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Need says what a need asks for. In a recovery everybody who is left signs, and these
-// need not be independent of each other.
+// Need puts a need in words. In a recovery all officers who are left sign, and they need
+// not be independent of each other.
 func Need(n actions.Need, recovery bool) string {
 	if n.Zero() && !recovery {
 		return "nobody else"
@@ -52,8 +52,8 @@ func qualifier(q actions.Qualifier) string {
 	return Article(string(q))
 }
 
-// Signed says who signed a request, and with what; approved says that its warrant is in
-// the ledger.
+// Signed says who signed a request, and with which key; approved says that its warrant is
+// in the ledger.
 func Signed(by workforce.WorkerID, key workforce.KeyID, countersigners []workforce.WorkerID, approved bool) string {
 	text := fmt.Sprintf("%s signed the request with %s, a key that the governance chain enrolled for them and that was live. ", by, key)
 	switch {
@@ -65,8 +65,8 @@ func Signed(by workforce.WorkerID, key workforce.KeyID, countersigners []workfor
 	return text + "Nobody countersigned it."
 }
 
-// Signers says in general terms whose countersignature would count for a request of
-// somebody's; empty if nobody's is needed. It names nobody.
+// Signers says in general terms whose countersignature would count for a person's
+// request; empty if none is needed. It names nobody.
 func Signers(n actions.Need, requester string, recovery bool) string {
 	switch {
 	case n.All:

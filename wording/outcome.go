@@ -9,7 +9,7 @@ import (
 	"countersign.dev/platform"
 )
 
-// statuses say what a status means. Each begins with the status's own word, which lists
+// statuses explain the statuses. Each text begins with the status's own word, which lists
 // show and --status takes.
 var statuses = map[actions.Status]string{
 	actions.StatusHeld:      "held",
@@ -26,11 +26,11 @@ var statuses = map[actions.Status]string{
 	actions.StatusLifted:    "lifted: it was done for a time, and the time is over",
 }
 
-// Status says what a status of a request means; empty if this program does not know it.
+// Status explains a status of a request; empty if this program does not know it.
 func Status(st actions.Status) string { return statuses[st] }
 
-// Outcome tells of a record that the executor made of an act, or of the watch; undo says
-// that its request undoes another one. A line of a timeline.
+// Outcome describes the executor's record of an act, or of the watch, for a line of a
+// timeline. undo says that the record's request undoes another one.
 func Outcome(x proof.Execution, undo bool) string {
 	if x.Duty == proof.DutyWatch {
 		return sight(x)
@@ -80,7 +80,7 @@ func Outcome(x proof.Execution, undo bool) string {
 	return "The executor acted on the warrant: " + outcome + "."
 }
 
-// sight tells what the watch saw.
+// sight describes a sighting of the watch.
 func sight(x proof.Execution) string {
 	s := x.Sight
 	switch x.Kind {
@@ -121,7 +121,7 @@ func sight(x proof.Execution) string {
 	return fmt.Sprintf("The watch made a record of kind %s.", x.Kind)
 }
 
-// Over says how a breach ended, by the executor's record that it did.
+// Over says how a breach ended, by the executor's record of its end.
 func Over(s proof.Sight) string {
 	switch s.Why {
 	case proof.OverByWarrant:
@@ -134,7 +134,7 @@ func Over(s proof.Sight) string {
 	return "Somebody did it around the desk."
 }
 
-// Unexplained says that no warrant explains a sight, with the stable word for why.
+// Unexplained says that no warrant explains a sight, with the stable word for the reason.
 func Unexplained(word string) string {
 	if word == "" {
 		return "no warrant explains it"
@@ -142,8 +142,8 @@ func Unexplained(word string) string {
 	return "no warrant explains it (" + words(word) + ")"
 }
 
-// Contradicts says what the watch found in the place of what it expected, and why the
-// newest warrant about the subject does not explain it.
+// Contradicts names the state that the watch found and the one that it expected, and says
+// why the newest warrant about the subject does not explain it.
 func Contradicts(s proof.Sight) string {
 	found := platform.Describe(s.Found.Status, s.Found.Mark)
 	text := fmt.Sprintf("The watch expected the subject to be %s and found it %s", platform.Describe(s.Expected.Status, s.Expected.Mark), found)

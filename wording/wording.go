@@ -1,12 +1,12 @@
-// Package wording says in English what people sign, what came of it, and what the watch
-// saw: once, for the terminal, the pages, the incidents and the alarms. It is pure, and
-// every text is a function of what is signed or entered, so that a person reads the same
-// sentence before signing and afterwards. A kind of action, of change or of record that
-// has no words here fails its test.
+// Package wording puts in English the documents that people sign, their outcome, and the
+// sightings of the watch: once, for the terminal, the pages, the incidents and the
+// alarms. It is pure, and every text is a function of a signed or entered document, so
+// that a person reads the same sentence before signing and afterwards. A kind of action,
+// of change or of record that has no words here fails its test.
 //
-// Texts of lines in an incident's timeline (Done, Outcome, Sight) stand in exported
-// bundles, whose verifier compares them byte for byte: they do not change, or Reworded
-// knows what they were.
+// Lines of an incident's timeline (Done, Outcome, Sight) stand in exported bundles, whose
+// verifier compares them byte for byte: they do not change, or Reworded knows the earlier
+// text.
 package wording
 
 import (
@@ -17,10 +17,10 @@ import (
 	"countersign.dev/prose"
 )
 
-// Fact is a name and what it is. An empty one need not be shown.
+// Fact is a name and a value. An empty value need not be shown.
 type Fact = [2]string
 
-// verbs say what a kind does, to be followed by the subject.
+// verbs name the effect of each kind, to be followed by the subject.
 var verbs = map[actions.Kind]string{
 	actions.AccountTakedown:   "Take down the account",
 	actions.AccountDeactivate: "Deactivate the account",
@@ -32,7 +32,7 @@ var verbs = map[actions.Kind]string{
 	actions.AccountContain:    "As an emergency act, take down the account",
 }
 
-// Action says in one line what an action does: "Take down the account …".
+// Action describes an action in one line: "Take down the account …".
 func Action(a actions.Action) string {
 	if verb, ok := verbs[a.Kind]; ok {
 		s := verb + " " + Subject(a.Subject)
@@ -48,7 +48,7 @@ func Action(a actions.Action) string {
 	return Change(change)
 }
 
-// Subject is what people call a subject, with the name that never changes.
+// Subject is a subject's public name, with the identifier that never changes.
 func Subject(s platform.Subject) string {
 	if s.Handle == "" || s.ID == "" {
 		return prose.Show(s.String())
@@ -56,7 +56,7 @@ func Subject(s platform.Subject) string {
 	return prose.Sprintf("%s (%s)", s.Handle, s)
 }
 
-// Facts lists all that is signed about an action besides what Action says.
+// Facts lists all signed facts about an action that Action does not give.
 func Facts(a actions.Action) []Fact {
 	facts := []Fact{
 		{"kind", string(a.Kind)},
@@ -81,8 +81,8 @@ func Facts(a actions.Action) []Fact {
 	return append(facts, Fact{"action", a.Digest().String()})
 }
 
-// then says what a command leaves. A takedown hides whether its owner has
-// deactivated an account, and whoever lifts it should not expect more than is so.
+// then describes the state that a command leaves. A takedown hides a deactivation by the
+// owner, and a person who lifts it should not expect the account to be up.
 func then(a actions.Action) string {
 	c := a.Command
 	after := c.After()

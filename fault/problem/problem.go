@@ -1,6 +1,6 @@
-// Package problem is a fault as HTTP shows it (RFC 9457). It holds the one table from
-// errors to statuses, for the API and for the link between desk and executor, and reads
-// a fault back from what one of them answered.
+// Package problem is the form of a fault in HTTP (RFC 9457). It holds the one table from
+// errors to statuses, for the API and for the link between desk and executor, and turns
+// the answer of either back into a fault.
 package problem
 
 import (
@@ -49,7 +49,7 @@ var byKind = map[fault.Kind]int{
 	fault.Unavailable:     http.StatusServiceUnavailable,
 }
 
-// byType has the statuses of HTTP's own refusals, which their kinds do not tell.
+// byType has the statuses of HTTP's own refusals, which do not follow from their kinds.
 var byType = map[string]int{
 	"method-not-allowed":     http.StatusMethodNotAllowed,
 	"unsupported-media-type": http.StatusUnsupportedMediaType,
@@ -80,8 +80,8 @@ func DetailsOf(ds []fault.Detail) []Detail {
 	return out
 }
 
-// Read returns the fault that a problem document tells of: Internal if it is of a kind
-// that is not known here. ok is false for what is no problem of ours.
+// Read returns the fault in a problem document: Internal if its kind is not known here.
+// ok is false if the document is not a problem of ours.
 func Read(b []byte) (f *fault.Error, ok bool) {
 	var p Problem
 	if json.Unmarshal(b, &p) != nil {
