@@ -44,8 +44,8 @@ func TestCheckBudgets(t *testing.T) {
 	}
 }
 
-// TestDefaultBudgetsCoverEverything: for every tier and direction there is a
-// budget of the worker, and for what burdens one of the vendor as well.
+// TestDefaultBudgetsCoverEverything: for every tier and direction there is a budget of
+// the worker, and for burdening acts one of the vendor as well.
 func TestDefaultBudgetsCoverEverything(t *testing.T) {
 	for _, tier := range Tiers {
 		for _, want := range []Budget{

@@ -44,8 +44,8 @@ func TestCatalogue(t *testing.T) {
 		if s.Inverse == "" {
 			continue
 		}
-		// Law 2: the undo of what relieves burdens, and the other way round, so
-		// that no chain of one person's reversals ends in harm.
+		// Law 2: the undo of a relieving act burdens, and the other way round, so that no chain
+		// of one person's reversals ends in harm.
 		if !ok || inverse.Direction != s.InverseDirection || inverse.Direction == s.Direction || inverse.Sort != s.Sort || inverse.Timed {
 			t.Errorf("%s is taken back by %+v", s.Kind, inverse)
 		}

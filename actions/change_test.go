@@ -45,8 +45,8 @@ var changes = map[string]struct {
 	"platforms": {DeskChange, Setting{Of: PartPlatforms, Platform: &Platform{Name: "plaza", Connector: "plaza"}}, Burdening, PartPlatforms},
 }
 
-// TestChanges: each reads back as it was, and its direction and part are those
-// of what it does.
+// TestChanges: each change reads back unchanged, and its direction and part follow from
+// its content.
 func TestChanges(t *testing.T) {
 	for name, c := range changes {
 		raw := canonical.MustMarshal(c.change)

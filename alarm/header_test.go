@@ -170,7 +170,7 @@ func TestKeysThatAreNone(t *testing.T) {
 	}
 }
 
-// A key is not shown by whatever prints it, nor by what holds it.
+// A key is shown neither when it is printed nor when a struct that holds it is.
 func TestKeysStaySecret(t *testing.T) {
 	for _, text := range []string{vectorShared, vectorSecret} {
 		k := key(t, text)

@@ -68,8 +68,8 @@ func deskFor(t *testing.T, status v1.Status) (dir string) {
 	return dir
 }
 
-// TestVouchedForLess: whoever vouches for what is now is warned of what that leaves
-// out, and the order is placed all the same.
+// TestVouchedForLess: a person who vouches for the present states is warned of the
+// subjects that are left out, and the order is placed all the same.
 func TestVouchedForLess(t *testing.T) {
 	swept := canonical.At(noon.Add(-time.Minute))
 	some := &linkv1.WatchStatus{Platform: "plaza", Swept: swept, UnbasedProtected: 3, UnbasedCritical: 1}

@@ -176,8 +176,8 @@ func TestDishonestVerdict(t *testing.T) {
 		t.Errorf("another action than the one that was shown: %v", err)
 	}
 
-	// A wait lengthens the life of the request and of what is signed about it, and
-	// only where the request shows that wait.
+	// A wait lengthens the life of the request and of the statements about it, and only
+	// where the request shows that wait.
 	waits, long := r, d
 	waits.Need.Wait = 72 * 3600
 	waits.Signed.Statement.Expires = canonical.At(noon.Add(proof.Validity(d.Action) + 72*time.Hour))

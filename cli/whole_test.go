@@ -10,8 +10,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// TestRowsOfALyingDesk: only the rows whose root is signed are shown to whoever is
-// to countersign an import, and only the names that those rows seal.
+// TestRowsOfALyingDesk: a person who is to countersign an import is shown only the rows
+// whose root is signed, and only the names that those rows seal.
 func TestRowsOfALyingDesk(t *testing.T) {
 	diff := &difference{File: canonical.Sum([]byte("f")), Joiners: make([]changedRow, 2), rows: []workforce.Row{
 		{Record: workforce.Record{Worker: "ann", Roles: []workforce.Role{workforce.Agent}, Start: canonical.At(noon)}, Person: workforce.Person{Name: "Ann Archer"}},

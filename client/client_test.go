@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // seen is a request as a server got it.
 type seen struct{ method, path, key, token, body string }
 
-// server answers with what answer says and remembers what it was sent.
+// server answers by the function answer and remembers the requests.
 type server struct {
 	*httptest.Server
 	mu   sync.Mutex

@@ -78,7 +78,7 @@ func TestEmergencyOnCritical(t *testing.T) {
 	p := onCall(t)
 	s := p.president()
 	p.refuses(p.contain("ole", s, actions.Critical), "held")
-	// Called standard by who asks, it is critical still.
+	// The requester calls it standard, and it is critical all the same.
 	p.refuses(p.contain("ole", s, actions.Standard), "held")
 	p.executes(p.world.Countersign(p.contain("ole", s, actions.Critical), "kim"))
 }

@@ -54,7 +54,7 @@ func (p *place) prepare() (burdening, undo []byte) {
 	return burdening, undo
 }
 
-// withhold takes the bodies of some entries away, for whoever asks.
+// withhold takes the bodies of some entries away from every answer.
 func withhold(which func(ledger.Leaf) bool) func(*linkv1.Feed) {
 	return func(f *linkv1.Feed) {
 		var rest []proof.ServedBody
@@ -118,8 +118,8 @@ func TestWithheldReceipt(t *testing.T) {
 	p.refusesBurdening("execution entry", burdening, nil)
 }
 
-// forge gives a whole other ledger, made from the honest one and signed by the
-// log's key, to whoever asks.
+// forge gives, in every answer, a whole other ledger, made from the honest one and signed
+// by the log's key.
 func forge(w *prooftest.World, change func(*linkv1.Feed)) func(*linkv1.Feed) {
 	other := w.Feed(0)
 	change(&other)

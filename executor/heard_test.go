@@ -178,9 +178,10 @@ func (p *place) bare(asked func(from int64)) {
 	})
 }
 
-// TestForgottenEntries: a journal without marks, as one of before, and a ledger longer
-// than what the executor remembers of it. What was signed before the first start cannot
-// be judged any more and is signed anew; what is signed afterwards goes on.
+// TestForgottenEntries: a journal without marks, as earlier programs wrote it, and a
+// ledger longer than the executor's memory of it. A request that was signed before the
+// first start cannot be judged any more and is signed anew; requests that are signed
+// afterwards go on.
 func TestForgottenEntries(t *testing.T) {
 	t.Parallel()
 	p := emptyPlace(t, prooftest.Staffed(t))
@@ -361,10 +362,10 @@ var (
 	going     = ended{entry.KindDecline, actions.StatusHeld}
 )
 
-// TestRevivedChange: a change of the desk whose request was taken back or declined is
-// void, whatever the desk makes of it: whoever edits the request's row has it go on with
-// the signatures in hand. Of a thaw, and of what relieves, a decline withholds the signer's
-// own yes only.
+// TestRevivedChange: a change of the desk whose request was withdrawn or declined is
+// void, although the desk carries it out: a person who edits the request's row makes the
+// desk go on with the signatures in hand. For a thaw, and for a relieving change, a
+// decline withholds only the signer's own yes.
 func TestRevivedChange(t *testing.T) {
 	leaves := actions.Engagement{Op: "end", Worker: "lee"}
 	budgets := actions.Setting{Of: actions.PartBudgets, Budgets: actions.DefaultBudgets()[:1]}

@@ -11,9 +11,9 @@ import (
 	"countersign.dev/platform"
 )
 
-// TestHeightStands: of what was read of a subject the highest stands, in whatever order
-// it is learnt, until a fall that is known when something else is read; in the memory and
-// in the journal alike.
+// TestHeightStands: of the tiers with which a subject was read the highest stands, in
+// whatever order they are learnt, until a fall that is known at a later reading; in the
+// memory and in the journal alike.
 func TestHeightStands(t *testing.T) {
 	read := func(tier actions.Tier, chain int64, falls proof.Falls) journal.Height {
 		return journal.Height{Subject: platform.Subject{Platform: "plaza", ID: "acct/9"}, Height: proof.Height{Tier: tier, Chain: chain}, Sequence: -1, Falls: falls}

@@ -46,7 +46,7 @@ func (p *place) refuses(r *prooftest.Request, typ string) {
 	}
 }
 
-// changes tells of what was changed on the platform: another text after each change.
+// changes returns a text that differs after each change on the platform.
 func (p *place) changes(r *prooftest.Request) string {
 	p.t.Helper()
 	if p.plaza != nil {
@@ -193,7 +193,7 @@ func TestTakeWithoutDesk(t *testing.T) {
 	}
 }
 
-// TestTakeStopsUndoByARevokedKey: what is taken counts for what relieves as well.
+// TestTakeStopsUndoByARevokedKey: a taken change counts for relieving acts as well.
 func TestTakeStopsUndoByARevokedKey(t *testing.T) {
 	p := newPlace(t)
 	measure := p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard)
@@ -205,7 +205,8 @@ func TestTakeStopsUndoByARevokedKey(t *testing.T) {
 	p.executes(p.world.Undo("abe", measure))
 }
 
-// TestTakeRefuses: by the rules of the chain, counted with what was taken before.
+// TestTakeRefuses: a change is judged by the rules of the chain, counting the changes
+// that were taken before.
 func TestTakeRefuses(t *testing.T) {
 	w := prooftest.Found(t, prooftest.Options{Trust: func(tr *actions.Trust) { tr.EndingsPerHour = 2 }})
 	w.Staff()

@@ -799,8 +799,8 @@ func TestTroubledRestoration(t *testing.T) {
 	}
 }
 
-// TestClockJumps: a clock that jumps ahead or back hides no breach, and makes
-// none of what was explained.
+// TestClockJumps: a clock that jumps ahead or back hides no breach, and makes no breach
+// of an explained state.
 func TestClockJumps(t *testing.T) {
 	p := newSquare(t).guarded()
 	r := p.takedown(prooftest.Account(president), actions.Critical)
@@ -1003,8 +1003,8 @@ func TestKilledWatching(t *testing.T) {
 	t.Logf("killed at each of %d steps", died)
 }
 
-// TestRaisedIsInABaseline: whoever raises an account need not wait for the next
-// sweep to vouch for what it is like, and with that it is restored.
+// TestRaisedIsInABaseline: a person who raises an account can vouch for its state before
+// the next sweep, and with that it is restored.
 func TestRaisedIsInABaseline(t *testing.T) {
 	p := guarded(t)
 	before := len(p.told(proof.KindBaseline))
@@ -1020,9 +1020,9 @@ func TestRaisedIsInABaseline(t *testing.T) {
 	p.until("it is up again", func() bool { return p.plaza.State(nobody).Status == platform.Up })
 }
 
-// TestUnbased: whoever is about to vouch for what a tier is like now is told for
-// how many subjects that does not go, from the entry that raises one until the
-// ledger holds the baseline with it.
+// TestUnbased: a person who is about to vouch for the state of a tier learns for how many
+// subjects that does not hold, from the entry that raises one until the ledger holds the
+// baseline with it.
 func TestUnbased(t *testing.T) {
 	p := guarded(t)
 	count := func(protected, critical int64) func() bool {

@@ -68,9 +68,9 @@ type place struct {
 	cancel  context.CancelFunc
 }
 
-// patience is how long a test waits for what must come about, and what it grants the
-// executor where its own patience is not what is tried: nothing here may depend on
-// how busy the machine is.
+// patience is how long a test waits for an event that must come, and how long the
+// executor may wait where its own patience is not tested: no test may depend on how busy
+// the machine is.
 const patience = 5 * time.Minute
 
 // newPlace starts an executor at a staffed desk. Tests that use it run side by
@@ -175,7 +175,7 @@ func (p *place) until(what string, holds func() bool) {
 		if asked.After(deadline) {
 			p.t.Fatalf("in vain for %s: %s", patience, what)
 		}
-		// Asking may take long: half of the time is for who is waited for.
+		// Asking may take long: half of the time is left to the executor.
 		<-time.After(max(time.Millisecond, time.Since(asked)))
 	}
 }

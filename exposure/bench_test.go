@@ -80,9 +80,9 @@ when { resource.tier == Tier::"%s" && principal.ratchet && context.category == C
 
 var question = exposure.Question{Kind: actions.AccountTakedown, Platform: "plaza", Tier: actions.Critical}
 
-// timed runs do until the benchmark is over and reports the fastest run as well,
-// by the clock and by processor time: on a machine that others use too, these are
-// nearest to what the work takes.
+// timed runs do until the benchmark is over and also reports the fastest run, by the
+// clock and by processor time: on a machine that others use too, these are nearest to the
+// cost of the work.
 func timed(b *testing.B, do func() error) {
 	b.Helper()
 	least, busy := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)

@@ -9,8 +9,7 @@ import (
 	"countersign.dev/ledger/proof"
 )
 
-// Metrics count what there is, for whoever asks from this machine itself, and for
-// nobody from elsewhere without a token.
+// Metrics are given to callers on this machine; other callers need a token.
 func TestMetrics(t *testing.T) {
 	s := newSite(t, nil)
 	s.Enter(s.Breach("plaza:acct/1", actions.Critical), map[string]string{proof.SealedSubject: "plaza:acct/1"})

@@ -66,8 +66,8 @@ func TestWithdrawalsAreVerified(t *testing.T) {
 	}
 }
 
-// TestDeedsAreVerified: a deed in an entry says what the entry says, commits to the
-// text that the entry seals, and is signed by whoever the entry names.
+// TestDeedsAreVerified: a deed in an entry agrees with the entry, commits to the text
+// that the entry seals, and is signed by the worker whom the entry names.
 func TestDeedsAreVerified(t *testing.T) {
 	t.Parallel()
 	type task struct {

@@ -9,8 +9,9 @@ import (
 	"countersign.dev/test/testenv"
 )
 
-// TestDeactivatedBefore: an account that was deactivated before plaza kept by whom has
-// that from its newest event, if there is one still, on both databases.
+// TestDeactivatedBefore: an account was deactivated before plaza stored who did it. The
+// migration takes the name from the account's newest event, if there is one still, on
+// both databases.
 func TestDeactivatedBefore(t *testing.T) {
 	for name, dsn := range map[string]func() string{
 		"sqlite":   func() string { return "sqlite:" + filepath.Join(t.TempDir(), "plaza.db") },

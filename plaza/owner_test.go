@@ -127,9 +127,9 @@ func TestOwnerSwitchesOffAndOn(t *testing.T) {
 	}
 }
 
-// TestBeneath: a takedown of what is deactivated hides that, the owner changes it while
-// it is hidden, and it shows again once the takedown is lifted, in the name of whoever
-// did it. On both databases.
+// TestBeneath: a takedown hides a deactivation, the owner changes it while it is hidden,
+// and it shows again once the takedown is lifted, in the name of the person who made it.
+// On both databases.
 func TestBeneath(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) *town{
 		"sqlite":   func(t *testing.T) *town { return newTown(t, nil) },

@@ -82,7 +82,7 @@ func TestCompileRemembers(t *testing.T) {
 		}
 	}
 
-	// Whatever was remembered before, a bad set is refused each time, by what is wrong with it.
+	// Whatever was remembered before, a bad set is refused each time, with its own faults.
 	for typ, bad := range map[string]map[string]string{
 		"bad-policy": extra(plain + `@hold("0 independent") forbid (principal, action == Action::"content.remove", resource);`),
 		"weaker-than-critical": {"tiers.json": "{}", "a.cedar": `@id("all") @reason("Everything is permitted.") permit (principal, action, resource);` +

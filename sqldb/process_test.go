@@ -19,8 +19,8 @@ import (
 	"countersign.dev/sqldb/sqldbtest"
 )
 
-// The test binary runs itself again for what must happen in a process of its
-// own: being killed, and failing to write.
+// The test binary runs itself again for tests that need a process of their own: to be
+// killed, and to fail to write.
 func TestMain(m *testing.M) {
 	switch os.Getenv("SQLDB_TEST_AS") {
 	case "":

@@ -714,8 +714,8 @@ func startProxy(t *testing.T, url string, arrives bool) *proxy {
 	return p
 }
 
-// TestRandomBatches compares batches of random behaviour with what each change
-// would have done by itself.
+// TestRandomBatches compares the result of batches of random behaviour with the result of
+// each change by itself.
 func TestRandomBatches(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, url string) {
 		var l ledger

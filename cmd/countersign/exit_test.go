@@ -108,7 +108,7 @@ func TestCommandsEndAsTheTableSays(t *testing.T) {
 	}
 }
 
-// fill returns a command with what it requires.
+// fill returns a command with its required arguments.
 func fill(n *kong.Node, words []string) []string {
 	args := append([]string{}, words...)
 	value := func(v *kong.Value) string {

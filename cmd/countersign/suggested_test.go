@@ -276,7 +276,7 @@ func valueFlags(app *kong.Application) map[string]bool {
 	return all
 }
 
-// samples are what is put in for names in capitals and for what a text fills in.
+// samples replace names in capitals and the parts that a text fills in.
 var samples = []string{"x", "plaza:acct/1", "1", "3d", "plaza", "protected"}
 
 var filled = regexp.MustCompile(`%(\[\d\])?[sdqv]|^[A-Z]{2,}$|^[A-Z]$`)

@@ -488,7 +488,7 @@ func TestForeignMeasureAfterTheChangeIsSeen(t *testing.T) {
 		t.Errorf("takedown: %v", err)
 	}
 	w.is(a.DID, platform.Down, ozone)
-	// The same of a restore, which is done again by whoever it was done against.
+	// The same for a restore, where the other person takes the account down again.
 	if _, err := w.c.Apply(t.Context(), "r", restore(a.DID, ozone)); fault.KindOf(err) != fault.Unavailable || !fault.Is(err, "not-in-place") {
 		t.Errorf("restore: %v", err)
 	}

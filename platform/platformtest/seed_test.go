@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// seed makes the scratch account and its post through plaza's own API, and three
-// accounts and a post for what only their owners or a deletion can do.
+// seed makes the scratch account and its post through plaza's own API, and three accounts
+// and a post for changes that only their owners or a deletion can make.
 func seed(t *testing.T, url, token string) {
 	t.Helper()
 	for _, c := range []struct{ route, body string }{

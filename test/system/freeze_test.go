@@ -34,7 +34,7 @@ func (h *house) dial(token string) *link.ExecutorClient {
 	return link.DialExecutor(h.executor.place.socket("executor"), token)
 }
 
-// change signs a change of the desk by what the executor says of it.
+// change signs a change of the desk; the executor's facts say what the desk is like.
 func (h *house) change(e *link.ExecutorClient, by workforce.WorkerID, k actions.Kind, c actions.Change) proof.Authority {
 	h.t.Helper()
 	facts, err := e.Facts()

@@ -394,8 +394,8 @@ func TestOldLedger(t *testing.T) {
 	}
 }
 
-// TestOldJournal: the executor's journal is put back, so that it would act twice
-// on what it has forgotten. The ledger tells it, and it stops; what it remembers
+// TestOldJournal: the executor's journal is put back, so that it would repeat acts that
+// it has forgotten. The ledger holds them, and the executor stops; acts that it remembers
 // can be undone.
 func TestOldJournal(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must come about: no test may depend on
+// patience is how long a test waits for an event that must come: no test may depend on
 // how busy the machine is.
 const patience = 5 * time.Minute
 

@@ -407,9 +407,8 @@ func (r *run) finish() error {
 	return err
 }
 
-// TestModel runs random sequences of what people do on a real desk, executor and
-// plaza, and on a model of a hundred lines, and demands that they agree after
-// each step.
+// TestModel runs random sequences of people's acts on a real desk, executor and plaza,
+// and on a model of a hundred lines, and demands that they agree after each step.
 func TestModel(t *testing.T) {
 	// Each sequence opens a desk of its own, so that there are fewer than rapid's
 	// hundred; -rapid.checks asks for more.
@@ -455,7 +454,7 @@ func TestModel(t *testing.T) {
 			{What: "request", By: "abe"}, {What: "countersign", By: "lee"}, {What: "end", By: "lee"},
 			{What: "countersign", By: "kim"}, {What: "countersign", By: "eva"},
 			{What: "request", By: "dan", Subject: 2}, {What: "advance", Advance: 26 * time.Hour}, {What: "request", By: "dan", Subject: 3}},
-		// Every way for a request to end, and the undo of what is a month old.
+		// Every way for a request to end, and the undo of a measure that is a month old.
 		{{What: "request", By: "ann"}, {What: "decline", By: "sue"}, {What: "decline", By: "kim"}, {What: "request", By: "ann"}, {What: "alarm", By: "lee"},
 			{What: "request", By: "bob"}, {What: "withdraw", By: "ann"}, {What: "withdraw", Own: true}, {What: "request", By: "ann"},
 			{What: "advance", Advance: 5 * time.Hour}, {What: "countersign", By: "kim"}, {What: "request", By: "ann", Subject: 2},

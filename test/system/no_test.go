@@ -21,12 +21,12 @@ import (
 	"countersign.dev/workforce"
 )
 
-// TestNoInTheLedger: somebody declines, and whoever runs the desk sets the request's row
-// back and goes on with the signatures in hand. The executor has just started and
-// talks to the real desk over the real link. It finds the no in the ledger, in the desk's
-// answer to whoever asks for bodies, since too much has come for them to come with the
-// leaves. Without the no's body nothing is done and the
-// warrant is not spent; with it the request is void. An undo asks for nothing.
+// TestNoInTheLedger: somebody declines, and the desk's operator sets the request's row
+// back and goes on with the signatures in hand. The executor has just started and talks
+// to the real desk over the real link. It finds the no in the ledger, by asking the desk
+// for bodies, since too many entries have come for their bodies to come with the leaves.
+// Without the no's body nothing is done and the warrant is not spent; with it the request
+// is void. An undo asks for nothing.
 func TestNoInTheLedger(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {

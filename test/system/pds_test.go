@@ -87,9 +87,9 @@ func (f *front) changes(did string) []desktest.Change {
 	return append([]desktest.Change(nil), f.accepted[did]...)
 }
 
-// TestKilledOnPDS is TestKilledOnPlaza on a real PDS, which keeps no keys of
-// commands and compares nothing: that a measure is taken once rests on the
-// journal and on what is read.
+// TestKilledOnPDS is TestKilledOnPlaza on a real PDS, which keeps no keys of commands and
+// compares nothing: that a measure is taken once rests on the journal and on the state
+// that is read.
 func TestKilledOnPDS(t *testing.T) {
 	t.Parallel()
 	b := testenv.PDS(t)

@@ -135,8 +135,8 @@ func (k *killer) traced(context.Context, struct{}) ([]string, error) {
 	return append([]string{}, k.trace...), nil
 }
 
-// runProcess is what a process of ours does beside its work: it is controlled
-// over a socket, and ends with whoever started it.
+// runProcess is the control of a process of ours: it obeys commands over a socket, and
+// ends with the process that started it.
 func runProcess(t *testing.T, p place, name string, k *killer, control map[string]http.HandlerFunc) {
 	t.Helper()
 	mux := http.NewServeMux()

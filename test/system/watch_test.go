@@ -295,10 +295,10 @@ func (s *stage) whileDoubled(id string) {
 	s.named(s.restored(id))
 }
 
-// whileReordered: the takedown's frame comes after that of the next event. Plaza
-// numbers its events without a gap, so that its connector refuses the first frame
-// and asks for both again. A PDS leaves numbers out, so that only the second shows
-// that something is wrong, and asking for what comes after it would leave the takedown out.
+// whileReordered: the takedown's frame comes after that of the next event. Plaza numbers
+// its events without a gap, so that its connector refuses the first frame and asks for
+// both again. A PDS leaves numbers out, so that only the second shows that something is
+// wrong, and asking for the events after it would leave the takedown out.
 func (s *stage) whileReordered(id string) {
 	s.noted()
 	next := s.one()
