@@ -140,7 +140,9 @@ race)
 			patterns=${patterns:+$patterns,}./$package/...
 		fi
 	done
-	"$work/suite" -flags "-race -timeout=90m" ".:$patterns" | all_but_counts || status=1
+	# The race detector also checks pointers. SQLite is C turned into Go, nearly all of
+	# it pointers, and no race of ours is found there: a tenth of the time is saved.
+	"$work/suite" -flags "-race -timeout=90m -gcflags=modernc.org/...=-d=checkptr=0" ".:$patterns" | all_but_counts || status=1
 	;;
 bench)
 	say "benchmarks"
