@@ -15,7 +15,7 @@ const (
 )
 
 // Review is the change of desk.review: it closes the review of an emergency act or of an
-// incident. Nobody who was involved signs it, nor anybody who depends on them.
+// incident. Neither those who were involved, nor people who depend on them, may sign it.
 type Review struct {
 	Of       string               `json:"of"`       // "emergency" or "incident"
 	ID       string               `json:"id"`       // the request, or the incident

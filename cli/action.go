@@ -23,7 +23,7 @@ type actionCommands struct {
 	Decline     actionDecline     `cmd:"" help:"Say no to somebody else's request, signed."`
 	Withdraw    actionWithdraw    `cmd:"" help:"Take your own open request back."`
 	Undo        actionUndo        `cmd:"" help:"Lift the measure that an executed request left."`
-	Again       actionAgain       `cmd:"" help:"Ask once more for an act of which nothing came, of the subject as it is now."`
+	Again       actionAgain       `cmd:"" help:"Ask once more for an act that was not done, on the subject as it is now."`
 }
 
 type actionRequest struct {
@@ -256,7 +256,7 @@ func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
 }
 
 type actionAgain struct {
-	Request string `arg:"" help:"The request of which nothing came: req_…"`
+	Request string `arg:"" help:"The request that had no effect: req_…"`
 	Reason  string `help:"Why; if it is left out, as before."`
 	Until   moment `placeholder:"TIME" help:"Another end of a suspension."`
 	signing
@@ -280,7 +280,7 @@ func (c *actionAgain) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.Invalid, "bad-kind", "Only an act on a platform is asked for again in this way; %s is not one.", r.Action.Kind)
 	}
 	if r.Status != actions.StatusFailed && r.Status != actions.StatusVoid && r.Status != actions.StatusExpired && r.Status != actions.StatusWithdrawn {
-		return fault.New(fault.Conflict, "not-over", "The request is %s; only one of which nothing came is asked for again.", r.Status.Word())
+		return fault.New(fault.Conflict, "not-over", "The request is %s; only a request that had no effect can be made again.", r.Status.Word())
 	}
 	w := v1.Wish{Kind: r.Action.Kind, Subject: r.Action.Subject.String(), Reason: r.Action.Reason, Case: r.Action.Case,
 		Category: r.Action.Category, Until: r.Action.Until}

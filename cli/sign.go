@@ -55,7 +55,7 @@ func (s *Session) identity() (identity, error) {
 	case me.worker == "":
 		me.worker = c.Worker
 	case c.Worker != "" && c.Worker != me.worker && c.Key != "" && s.Key == "" && s.Getenv("COUNTERSIGN_KEY") == "":
-		return me, fault.New(fault.Invalid, "other-worker", "client.json says that you are %s, the key in it is %s's.", c.Worker, me.worker)
+		return me, fault.New(fault.Invalid, "other-worker", "client.json says that you are %s, but the key in it belongs to %s.", c.Worker, me.worker)
 	}
 	if me.worker == "" {
 		return me, fault.New(fault.Invalid, "no-worker", "The key file does not say whose it is; make it with --worker, or set worker in client.json.")
@@ -134,7 +134,7 @@ func (c *signing) finish(ctx context.Context, s *Session, d deskClient, r v1.Req
 	note := ""
 	if r.Status == actions.StatusApproved && c.Wait > 0 {
 		s.End(CouldNot)
-		note = fmt.Sprintf("It was approved, and nothing came of it within %s. %s See what became of it: countersign action show %s --wait 30s", c.Wait, whyWaiting(ctx, d, r.Action.Subject.Platform), r.ID)
+		note = fmt.Sprintf("It was approved, but it has no outcome after %s. %s To see whether it has one now: countersign action show %s --wait 30s", c.Wait, whyWaiting(ctx, d, r.Action.Subject.Platform), r.ID)
 	}
 	doc := any(r)
 	if c.answer != nil {
@@ -408,7 +408,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		{"requested by", r.Requester + ", " + wording.When(r.Created)},
 		{"reason", r.Action.Reason},
 		{"countersigned", wording.Joined(signers)},
-		{"came of it", r.OutcomeText},
+		{"outcome", r.OutcomeText},
 		{"done", wording.When(r.Executed)},
 		{"undone by", r.ReversedBy},
 		{"replaced by", r.ReplacedBy},

@@ -1,10 +1,11 @@
-// Package desk is the one write path: everything that changes something goes through
-// it. It opens the rooms of the desk over one kernel and is the door to all of them:
-// acts, incidents, inquiry and alarms. What it does itself is sign-in, the feed that the
-// executor follows, and reading the ledger.
+// Package desk is the one write path: everything that changes something goes through it. It
+// opens the rooms of the desk (acts, incidents, inquiry and alarms) over one kernel, and
+// has all their methods. Sign-in, the ledger feed for the executor, and reading the ledger
+// are its own.
 //
-// The desk is not trusted with authority. What it approves is a warrant that the
-// executor checks again by itself. It is trusted to be there, and to keep what it is told.
+// The desk is not trusted with authority. The executor checks by itself every warrant that
+// the desk makes. The desk is trusted to be reachable, and to keep the records that it is
+// given.
 package desk
 
 import (
@@ -24,7 +25,7 @@ import (
 	"countersign.dev/store"
 )
 
-// Config is what a desk is made of.
+// Config holds the parts and the settings of a desk.
 type Config struct {
 	Store    *store.Store
 	Log      *ledger.Log
@@ -36,18 +37,19 @@ type Config struct {
 	Rand   io.Reader
 	Logger *slog.Logger // nil: silent
 	Alarms alarms.Config
-	// Holders are the declared holders of what lets them act around the desk.
+	// Holders are the people who are declared to hold credentials, machines or keys with
+	// which they can act around the desk.
 	Holders kernel.Holders
-	// ExposureEvery is how often it is looked at whether who could do what got
-	// worse; it is looked at as well after each change of the desk. 0: never.
+	// ExposureEvery is the time between two checks whether exposure got worse. Each change
+	// of the desk causes a check as well. 0: no checks.
 	ExposureEvery time.Duration
-	// Step, if set, is called between any two steps of an act, with the name of
-	// the one just done; see the constants of the kernel.
+	// Step, if set, is called after each step of an act, with the name of that step; see
+	// the constants of package kernel.
 	Step func(name string)
 }
 
-// Desk is the operations desk. It is safe for concurrent use. The methods of its rooms
-// are its own.
+// Desk is the operations desk. It is safe for concurrent use. It has all methods of its
+// rooms.
 type Desk struct {
 	*actsRoom
 	*incidentsRoom
@@ -58,7 +60,7 @@ type Desk struct {
 	tokens tokens
 }
 
-// The rooms, under names that nobody outside can reach: only their methods are seen.
+// Unexported names for the rooms, so that Desk shows their methods but not the rooms.
 type (
 	actsRoom      = acts.Room
 	incidentsRoom = incidents.Room
@@ -66,7 +68,7 @@ type (
 	alarmsRoom    = alarms.Room
 )
 
-// Caller is who uses the desk.
+// Caller is the worker who uses the desk, with the token that was shown.
 type Caller = kernel.Caller
 
 // State returns the governance chain folded up to its newest entry. It must not be changed.

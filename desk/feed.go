@@ -19,8 +19,8 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1
 	defer stop()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	// Another node's entries wake nobody here, and an act approved there waits
-	// for them.
+	// Entries of another node do not wake this one, and an act that was approved there
+	// waits until the executor has read them.
 	elsewhere := time.NewTicker(kernel.LookElsewhere)
 	defer elsewhere.Stop()
 	for {
@@ -30,8 +30,8 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1
 		}
 		select {
 		case <-woken:
-			// Who waited for a commit is given what it made. Everybody else reads
-			// the database, and finds there what somebody did to it since.
+			// A follower that waited for a commit gets its entries from memory. Every other
+			// one reads the database, and so finds out if somebody has edited it since.
 			if entries, checkpoint, ok := d.kernel.Store.Fresh(from, proof.KindTiers); ok {
 				feed.Checkpoint = string(checkpoint)
 				addEntries(&feed, entries)
@@ -46,10 +46,11 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1
 	}
 }
 
-// feedStretch is how many leaves one answer has at most.
+// feedStretch is the largest number of leaves in one answer.
 const feedStretch = 100_000
 
-// feed reads the head first: what it covers is there by then, and never changes.
+// feed reads the checkpoint first: the entries that it covers are stored by then, and never
+// change.
 func (d *Desk) feed(ctx context.Context, from int64) (linkv1.Feed, error) {
 	feed := linkv1.Feed{From: from}
 	size, checkpoint, err := d.kernel.Store.Newest(ctx)
@@ -57,7 +58,7 @@ func (d *Desk) feed(ctx context.Context, from int64) (linkv1.Feed, error) {
 		return feed, err
 	}
 	if from < 0 || from > size {
-		return feed, fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; you ask from %d on.", size, from)
+		return feed, fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; entries from %d on were asked for.", size, from)
 	}
 	to := min(size, from+feedStretch)
 	if from < to {
@@ -67,30 +68,30 @@ func (d *Desk) feed(ctx context.Context, from int64) (linkv1.Feed, error) {
 		}
 		addEntries(&feed, entries)
 	}
-	// A checkpoint fits its own size only; in the middle of a long catch-up
-	// there is none, and the follower asks for more.
+	// A checkpoint is valid for one size only. An answer that ends before that size has
+	// none, and the follower asks for more.
 	if to == size {
 		feed.Checkpoint = string(checkpoint)
 	}
 	return feed, nil
 }
 
-// bodiesStretch is how many entries an answer has at most that gives the bodies of
-// the desk's own entries, and bodiesSize how many bytes of bodies Bodies gives.
+// bodiesStretch is the largest number of entries in an answer that includes the bodies of
+// the desk's own entries. bodiesSize is the largest size of these bodies, in bytes.
 const (
 	bodiesStretch = 1000
 	bodiesSize    = 16 << 20
 )
 
-// Bodies returns what opens the leaves of the ledger from an index on and before
-// another, in their order: all of them, or the first part.
+// Bodies returns the bodies and salts that open the leaves of the ledger from one index up
+// to another, in order: all of them, or the first part.
 func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.ServedBody, error) {
 	size, _, err := d.kernel.Store.Newest(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if from < 0 || to > size || from > to {
-		return nil, fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; you ask for those from %d on and before %d.", size, from, to)
+		return nil, fault.New(fault.Conflict, "ledger-shorter", "The ledger has %d entries; those from %d on and before %d were asked for.", size, from, to)
 	}
 	const none = "" // no kind's sealed fields are asked for
 	entries, err := d.kernel.Store.FeedEntries(ctx, from, min(to, from+bodiesStretch), true, none)
@@ -109,8 +110,9 @@ func (d *Desk) Bodies(ctx context.Context, from, to int64) ([]proof.ServedBody, 
 	return feed.Bodies, nil
 }
 
-// addEntries adds entries to a feed. Where the desk's own would make it larger than
-// a follower takes, the follower asks for their bodies by itself.
+// addEntries adds entries to a feed. It leaves out bodies of the desk's own entries once
+// they would make the answer larger than a follower accepts. The follower then asks for
+// these by Bodies.
 func addEntries(feed *linkv1.Feed, entries []store.FeedEntry) {
 	total := 0
 	for _, e := range entries {

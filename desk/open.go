@@ -15,8 +15,8 @@ import (
 	"countersign.dev/store"
 )
 
-// Open makes a desk over its store and folds the governance chain that is there. A
-// chain that does not verify is refused: somebody edited the database.
+// Open makes a desk on a store, and folds the governance chain in it. It refuses a chain
+// that does not verify, since somebody must have edited the database.
 func Open(ctx context.Context, c Config) (*Desk, error) {
 	k, err := kernel.New(ctx, kernel.Config{Store: c.Store, Log: c.Log, Executor: c.Executor, Root: c.Root, Now: c.Now, Rand: c.Rand, Logger: c.Logger, Holders: c.Holders, Step: c.Step})
 	if err != nil {
@@ -37,7 +37,7 @@ func (d *Desk) Found(ctx context.Context, c proof.Closed) (ledger.Entry, error) 
 		return ledger.Entry{}, err
 	}
 	if c.Founding.Origin != d.kernel.Log.Origin {
-		return ledger.Entry{}, fault.New(fault.Invalid, "bad-founding", "The statement founds the ledger %q, this is %q.", c.Founding.Origin, d.kernel.Log.Origin)
+		return ledger.Entry{}, fault.New(fault.Invalid, "bad-founding", "The statement founds the ledger %q, but this desk's ledger is %q.", c.Founding.Origin, d.kernel.Log.Origin)
 	}
 	var rec *store.Appended
 	err := d.kernel.Change(ctx, kernel.Caller{}, "found", func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -55,14 +55,14 @@ func (d *Desk) Found(ctx context.Context, c proof.Closed) (ledger.Entry, error) 
 	return rec.Entry(), nil
 }
 
-// Run does what is due until ctx ends: it hands approved requests to the executor, ends
-// expired ones, sends alarms, and looks at what needs a person.
+// Run does the desk's background work until ctx ends: it hands approved requests to the
+// executor, ends expired ones, sends alarms, and checks exposure and the desk's health.
 func (d *Desk) Run(ctx context.Context) error {
 	if err := d.inquiryRoom.Begin(ctx); err != nil {
 		d.kernel.Logger.ErrorContext(ctx, "exposure is not checked", "error", err)
 	}
 	if err := d.alarmsRoom.Begin(ctx); err != nil {
-		d.kernel.Logger.ErrorContext(ctx, "it is not looked at what needs a person", "error", err)
+		d.kernel.Logger.ErrorContext(ctx, "the desk's health is not checked", "error", err)
 	}
 	var running sync.WaitGroup
 	running.Go(func() { d.actsRoom.Run(ctx) })

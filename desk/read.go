@@ -15,8 +15,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Person returns a worker's name and e-mail address: to themselves, and to
-// those who answer for people or for evidence.
+// Person returns a worker's name and e-mail address. Workers may read their own; for those
+// of others the caller must be allowed to read evidence.
 func (d *Desk) Person(ctx context.Context, by kernel.Caller, w workforce.WorkerID) (p workforce.Person, err error) {
 	s, st, err := d.kernel.Standing(ctx, by)
 	if err != nil {
@@ -52,8 +52,7 @@ func (d *Desk) Person(ctx context.Context, by kernel.Caller, w workforce.WorkerI
 	return p, err
 }
 
-// EntryView is a ledger entry as a reader of evidence sees it, without
-// personal fields.
+// EntryView is a ledger entry as readers of evidence see it, without personal fields.
 type EntryView struct {
 	Index  int64
 	Class  ledger.Class
@@ -85,7 +84,8 @@ func (d *Desk) Entries(ctx context.Context, by kernel.Caller, after int64, limit
 	return out, err
 }
 
-// GovernanceEntry is an entry of the governance chain with what opens its leaf.
+// GovernanceEntry is an entry of the governance chain, with the body and the salt that open
+// its leaf.
 type GovernanceEntry struct {
 	Index int64
 	Leaf  ledger.Leaf
@@ -93,8 +93,8 @@ type GovernanceEntry struct {
 	Salt  canonical.Bytes
 }
 
-// Chain returns governance entries from a number on: what an outsider folds to
-// check revocation.
+// Chain returns governance entries from a number on. An outsider folds them to find out
+// whether a key or an engagement was revoked.
 func (d *Desk) Chain(ctx context.Context, by kernel.Caller, from int64, limit int) (out []GovernanceEntry, err error) {
 	if err := d.kernel.MayReadEvidence(ctx, by, "Entries of the governance chain"); err != nil {
 		return nil, err
@@ -112,16 +112,16 @@ func (d *Desk) Chain(ctx context.Context, by kernel.Caller, from int64, limit in
 	return out, err
 }
 
-// TierEntries returns the ledger's entries that say what rules once raised a subject
-// ("plaza:acct/17") to, opened for that subject alone: what a verifier compares a
-// warrant's tier with. They are for those who read evidence.
+// TierEntries returns the ledger's entries that record the tiers which rules once gave a
+// subject ("plaza:acct/17"), opened for that subject alone. A verifier compares a warrant's
+// tier with them. Only readers of evidence get them.
 func (d *Desk) TierEntries(ctx context.Context, by kernel.Caller, subject string) (out []proof.ServedBody, err error) {
 	if err := d.kernel.MayReadEvidence(ctx, by, "Openings of the ledger's entries"); err != nil {
 		return nil, err
 	}
 	s, err := platform.ParseSubject(subject)
 	if err != nil || s.ID == "" {
-		return nil, fault.New(fault.Invalid, "bad-parameter", "subject is PLATFORM:ID, such as plaza:acct/17; the ledger names nobody by handle.")
+		return nil, fault.New(fault.Invalid, "bad-parameter", "The subject must be given as PLATFORM:ID, such as plaza:acct/17. The ledger does not name subjects by handle.")
 	}
 	entries, err := d.kernel.Store.EntriesNaming(ctx, proof.KindTiers, canonical.MustMarshal(s.String()))
 	for _, e := range entries {
@@ -130,5 +130,5 @@ func (d *Desk) TierEntries(ctx context.Context, by kernel.Caller, subject string
 	return out, err
 }
 
-// Ledger gives surfaces what they serve of the ledger.
+// Ledger returns the ledger's tiles and checkpoint, which surfaces serve.
 func (d *Desk) Ledger() ledger.Tiles { return d.kernel.Tiles }

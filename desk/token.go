@@ -22,11 +22,11 @@ import (
 // Token is a bearer token as its owner may see it.
 type Token = store.Token
 
-// SignIn gives a token to whoever holds an enrolled key of an engaged worker. The
-// ask names the token's secret by its hash, so that the desk never knows it.
+// SignIn gives a token to an engaged worker who has signed the ask with an enrolled key.
+// The ask names the token's secret by its hash, so that the desk never learns the secret.
 //
-// Who asks is known once the ask's signature verifies by an enrolled key. Of
-// somebody who is not known nothing is entered, and they are only counted.
+// The signer is known once the ask's signature verifies with an enrolled key. Refusals of
+// unknown signers are only counted: nothing that they sent is entered in the ledger.
 func (d *Desk) SignIn(ctx context.Context, signed actions.SignedTokenAsk) (Token, error) {
 	var out Token
 	a := signed.Ask
@@ -49,7 +49,8 @@ func (d *Desk) SignIn(ctx context.Context, signed actions.SignedTokenAsk) (Token
 		}, nil
 	})
 	if !known || fault.Is(err, "token-ask-spent") {
-		// An ask that was seen on its way and is sent again says nothing of its signer.
+		// Somebody else may have intercepted a spent ask and sent it again, so this refusal
+		// is not entered as one of the signer's.
 		return out, d.kernel.Strange(err)
 	}
 	return out, d.kernel.Noted(ctx, kernel.Caller{Worker: a.Worker}, "sign-in", err)
@@ -59,8 +60,8 @@ func badAsk(format string, args ...any) error {
 	return fault.New(fault.Forbidden, "bad-token-ask", format, args...)
 }
 
-// provesKey checks that an ask is for this desk, of now, and signed with a key that
-// is enrolled for its worker.
+// provesKey checks that an ask is for this desk, is dated now, and is signed with a key
+// that is enrolled for its worker.
 func provesKey(s *proof.State, signed actions.SignedTokenAsk, now canonical.Time) error {
 	a := signed.Ask
 	switch {
@@ -73,12 +74,13 @@ func provesKey(s *proof.State, signed actions.SignedTokenAsk, now canonical.Time
 	}
 	key, ok := s.People.Key(a.Key)
 	if !ok || key.Worker != a.Worker || !key.Live(now.Time) {
-		return fault.New(fault.Forbidden, "unknown-key", "The key is not enrolled for this worker at this desk, or revoked.")
+		return fault.New(fault.Forbidden, "unknown-key", "The key is not enrolled for this worker at this desk, or it is revoked.")
 	}
 	return proof.VerifySignature(key.PublicKey, a.Challenge(), signed.Signature, s.Sites())
 }
 
-// mayHaveToken checks what is asked by somebody who is known.
+// mayHaveToken checks the token's name and lifetime that a known signer asks for, and that
+// the signer is engaged.
 func mayHaveToken(s *proof.State, a actions.TokenAsk, now canonical.Time) error {
 	if a.Name != "" {
 		if err := prose.CheckLine("The token's name", a.Name); err != nil {
@@ -94,19 +96,19 @@ func mayHaveToken(s *proof.State, a actions.TokenAsk, now canonical.Time) error 
 	return nil
 }
 
-// tokens remembers which rows were found to rest on their signed ask, so that a
-// signature is verified once in a process and not with each request.
+// tokens remembers which token rows were found to agree with their signed ask, so that a
+// process verifies each signature once and not with each request.
 type tokens struct {
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]canonical.Digest // by the secret's hash: of the ask
+	known map[[sha256.Size]byte]canonical.Digest // digest of the ask, by the hash of the secret
 }
 
-// mostTokens bounds what is remembered. Above it everything is forgotten, which
-// costs a verification each.
+// mostTokens is the largest number of tokens that are remembered. Beyond it all are
+// forgotten, and each is verified once more.
 const mostTokens = 50_000
 
-// rests checks that a token's row is what its signed ask says: whoever can write
-// the database alone cannot sign one.
+// rests reports whether a token's row says the same as its signed ask. Somebody who can
+// only write the database cannot sign an ask.
 func (k *tokens) rests(s *proof.State, t store.Token) bool {
 	hash := [sha256.Size]byte(t.Hash)
 	ask := canonical.Sum(t.Ask)
@@ -141,9 +143,9 @@ func (k *tokens) rests(s *proof.State, t store.Token) bool {
 	return true
 }
 
-// Authenticate says who shows a secret: somebody engaged now, by a token that is
-// neither revoked nor over, which a key that is still live signed for. What the
-// database says of a token counts only as far as that signature bears it out.
+// Authenticate returns the caller who shows the secret of a token. The token must be
+// neither revoked nor expired, the key that signed for it must be live, and its worker must
+// be engaged now. The token's row counts only as far as the signed ask says the same.
 func (d *Desk) Authenticate(ctx context.Context, secret string) (kernel.Caller, error) {
 	no := fault.New(fault.Unauthenticated, "bad-token", "The token is unknown, revoked or over. Sign in again with `countersign token create`.")
 	if !strings.HasPrefix(secret, actions.SecretPrefix) {
@@ -176,7 +178,8 @@ func (d *Desk) Authenticate(ctx context.Context, secret string) (kernel.Caller, 
 	return kernel.Caller{Worker: t.Worker, Token: t.ID}, nil
 }
 
-// RevokeToken ends one of the caller's tokens; officers and those on call end anybody's.
+// RevokeToken ends one of the caller's tokens. Officers and workers on call may end
+// anybody's.
 func (d *Desk) RevokeToken(ctx context.Context, by kernel.Caller, token string) error {
 	return d.kernel.Change(ctx, by, "revoke-token", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		st := s.People.Standing(by.Worker, d.kernel.Now())
@@ -186,7 +189,7 @@ func (d *Desk) RevokeToken(ctx context.Context, by kernel.Caller, token string) 
 				return err
 			}
 			if have.Worker != by.Worker && !(st.Engaged && (st.Has(workforce.Officer) || st.Has(workforce.OnCall))) {
-				return fault.New(fault.Forbidden, "not-yours", "Only officers and those on call end other people's tokens.")
+				return fault.New(fault.Forbidden, "not-yours", "Only officers and workers on call may end other people's tokens.")
 			}
 			t.Enter(entry.KindTokenRevoked, entry.Token{Token: have.ID, Worker: have.Worker, Key: have.Key, By: by.Worker})
 			return t.Tx.RevokeToken(token, t.Now())

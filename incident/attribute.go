@@ -106,7 +106,7 @@ func (h *held) named(i Incident) bool {
 	})
 }
 
-// incident checks what the report says of the incident itself against entries.
+// incident checks the report's facts about the incident itself against entries.
 func (h *held) incident(r Report) error {
 	i := r.Incident
 	switch i.Cause {

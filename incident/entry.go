@@ -23,7 +23,7 @@ type Entry struct {
 	Body  ledger.Body
 }
 
-// Names of what entries seal.
+// Names of fields that entries seal.
 const (
 	sealedSubject  = "subject"
 	sealedHandle   = "handle"
@@ -72,9 +72,9 @@ func (e Entry) statement() (*actions.Signed, error) {
 	return &a.Signed, nil
 }
 
-// deed returns what signs the deed in an entry, nil if there is none: the watch
-// opens incidents too, and deeds were not signed before. The entry must say what
-// the deed says, and seal the text that it commits to.
+// deed returns the signed statement of the deed in an entry; nil if there is none, since
+// the watch opens incidents too, and deeds were not signed at first. The entry must agree
+// with the deed, and seal the text to which the deed commits.
 func (e Entry) deed() (*actions.Signed, error) {
 	var d actions.SignedDeed
 	var by workforce.WorkerID
@@ -113,7 +113,7 @@ func (e Entry) deed() (*actions.Signed, error) {
 	return &d.Signed, nil
 }
 
-// verdicts are what a statement in an entry of a kind may say.
+// verdicts are the verdicts that a statement in an entry of a kind may have.
 var verdicts = map[string][]actions.Verdict{
 	entry.KindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
 	entry.KindCountersign: {actions.VerdictCountersign},
@@ -150,9 +150,9 @@ func (e Entry) request() string {
 	return cmp.Or(about.Request, about.Execution.Request)
 }
 
-// Tell says what entries tell: the lines of a timeline that they support, in the
-// order of their times. Every entry supports at least one, and no line says more
-// than its entry. Texts hold no personal data.
+// Tell returns the lines of a timeline that entries support, in the order of their times.
+// Every entry supports at least one line, and no line says more than its entry. Texts hold
+// no personal data.
 func Tell(entries []Entry) ([]Moment, error) {
 	t := teller{undos: map[string]bool{}}
 	for _, e := range entries {

@@ -52,8 +52,8 @@ type Claim struct {
 // other than they say. What then is not proven stands in Claims as somebody's
 // word. Errors are faults that say what does not hold.
 //
-// It cannot know what the bundle was never given: entries that the desk did not
-// gather, and what came after the seal.
+// Verify cannot know of entries that the desk did not put into the bundle, nor of anything
+// that came after the seal.
 func Verify(raw []byte, t proof.Trust) (Verified, error) {
 	b, err := Parse(raw)
 	if err != nil {

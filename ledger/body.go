@@ -12,7 +12,7 @@ const (
 	fieldVersion = "countersign/field/v1"
 )
 
-// Body is what a leaf commits to.
+// Body is the content of an entry, to which its leaf commits.
 type Body struct {
 	Class  Class                       `json:"class"`
 	Data   canonical.Raw               `json:"data"`

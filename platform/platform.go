@@ -231,7 +231,7 @@ type Outcome struct {
 	Receipt Receipt // only if Done
 }
 
-// Ability is what a platform can do for one verb and sort of subject.
+// Ability says how a platform carries out one verb on one sort of subject.
 type Ability struct {
 	Verb  Verb   `json:"verb"`
 	Sort  Sort   `json:"sort"`

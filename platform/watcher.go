@@ -8,9 +8,9 @@ import (
 	"countersign.dev/canonical"
 )
 
-// Watcher is a connector that can also be watched: what happens on its platform
-// around the desk is seen, late or at once, or is said not to be. Implementations
-// are safe for concurrent use; a Stream is for one goroutine.
+// Watcher is a connector that can also be watched. A change on its platform around the desk
+// is seen, at once or later, or the Watcher says that such a change is not seen.
+// Implementations are safe for concurrent use; a Stream is for one goroutine.
 type Watcher interface {
 	Connector
 

@@ -41,7 +41,7 @@ func (l Lens) ClassOf(c Class) Class {
 	return c
 }
 
-// lensesOf collects what the policies of each action name, by action.
+// lensesOf collects, by action, the names that the action's policies mention.
 func (s *Set) lensesOf() map[string]names {
 	all := map[string]names{}
 	for uid, rules := range s.slices {

@@ -7,8 +7,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Token is a bearer token: the desk takes the holder of its secret for the worker, who
-// may read and submit. Authority comes from signatures only.
+// Token is a bearer token. The desk takes the holder of its secret for the worker, with the
+// right to read and to submit. Authority comes from signatures alone.
 type Token struct {
 	ID   string
 	Hash []byte // SHA-256 of the secret

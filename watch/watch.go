@@ -194,7 +194,7 @@ const Rest = 24 * time.Hour
 
 // Trusted reports whether a state that was only seen may be restored. It may if the
 // baseline that holds it was entered at least Rest ago, or if the signers of the standing
-// order vouch for what was entered by then.
+// order vouch for the states that were entered by the time of the baseline.
 func Trusted(entered, vouched, now time.Time) bool {
 	if entered.IsZero() {
 		return false

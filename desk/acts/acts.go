@@ -1,6 +1,5 @@
-// Package acts is the desk's room for what people ask to have done: drafts, requests,
-// countersignatures, waits, and the hand-over of a warrant to the executor with what
-// came of it.
+// Package acts is the desk's room for the acts that people ask for: drafts, requests,
+// countersignatures, waits, the hand-over of a warrant to the executor, and its outcome.
 package acts
 
 import (
@@ -30,8 +29,8 @@ type Wish struct {
 	Reason   string
 	Category actions.Category
 	Change   actions.Change // for desk kinds
-	// Records are the workers of an admission, for a forecast only: what counts is
-	// handed in with the signed action.
+	// Records are the workers of an admission, for the forecast of coverage only. The rows
+	// that count are handed in with the signed action.
 	Records []workforce.Record
 	Key     workforce.KeyID // the key that will sign
 }
@@ -41,12 +40,12 @@ type Wish struct {
 type Draft struct {
 	Action    actions.Action
 	Statement actions.Statement
-	// What the policy says now, for the caller's eyes; nothing of it is signed.
+	// The policy's answer now, for the caller to read. It is not signed.
 	Verdict policy.Verdict
 	Need    actions.Need
 	Reasons []proof.Reason
-	// Coverage is what a change of policy or people would do to who could
-	// countersign, for a caller who may read that.
+	// Coverage says how a change of policy or people would change the number of people who
+	// could countersign. It is there for a caller who may read that.
 	Coverage []inquiry.CoverageChange
 }
 
@@ -59,7 +58,7 @@ type Submission struct {
 	Rows []AdmittedRow
 }
 
-// AdmittedRow is one worker of an import with what opens the sealed fields.
+// AdmittedRow is one worker of an import, with the openings of the row's sealed fields.
 type AdmittedRow struct {
 	Row      actions.Row
 	Openings []ledger.Opening
@@ -72,10 +71,10 @@ type Room struct {
 	inquiry   *inquiry.Room
 	alarms    *alarms.Room
 
-	hurried chan store.Request // approved, and the executor should hear of it at once
+	hurried chan store.Request // approved requests that are handed over at once
 }
 
-// New opens the room and says what its jobs do.
+// New opens the room and registers its jobs.
 func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room) *Room {
 	d := &Room{desk: k, incidents: i, inquiry: q, alarms: a, hurried: make(chan store.Request, 1024)}
 	jobs.Handle(k.Jobs, func(ctx context.Context, j handOverJob) error { return d.handOverRequest(ctx, j.Request) })

@@ -28,7 +28,8 @@ type handOverJob struct {
 
 func (handOverJob) Kind() string { return "desk.carry" }
 
-// carryAgain is how long after its approval a request is looked at again.
+// carryAgain is the time from the approval of a request to the first run of its hand-over
+// job.
 const carryAgain = 5 * time.Second
 
 // Warrant assembles the warrant of an approved request: its core with the
@@ -43,7 +44,7 @@ func (d *Room) Warrant(ctx context.Context, by kernel.Caller, request string) ([
 		return nil, err
 	}
 	if !mayReadWarrant(s, by, r, d.desk.Now()) {
-		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "Warrants are read by those who signed them and those whom the policy lets read evidence.")
+		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "A warrant may be read only by those who signed it and by those whom the policy lets read evidence.")
 	}
 	return d.desk.Assemble(ctx, r)
 }
@@ -51,9 +52,9 @@ func (d *Room) Warrant(ctx context.Context, by kernel.Caller, request string) ([
 // carryWait is how long one hand-over waits for the executor to finish.
 const carryWait = 20 * time.Second
 
-// handOverRequest hands the warrant of an approved request to the executor. It may be
-// done any number of times: the executor spends a warrant once. What came of it
-// arrives through Record.
+// handOverRequest hands the warrant of an approved request to the executor. It may be done
+// any number of times, since the executor spends a warrant once. The outcome arrives
+// through Record.
 func (d *Room) handOverRequest(ctx context.Context, request string) error {
 	r, err := d.desk.Load(ctx, request)
 	if err != nil {
@@ -62,7 +63,7 @@ func (d *Room) handOverRequest(ctx context.Context, request string) error {
 	return d.handOver(ctx, r)
 }
 
-// handOver is carry for a request that has been read.
+// handOver is handOverRequest for a request that was read already.
 func (d *Room) handOver(ctx context.Context, r store.Request) error {
 	if r.Status != actions.StatusApproved {
 		return nil
@@ -82,19 +83,20 @@ func (d *Room) handOver(ctx context.Context, r store.Request) error {
 	if err != nil {
 		return err
 	}
-	// If we die here, the job hands the warrant over again and is told the same.
+	// If we die here, the job hands the warrant over again and gets the same answer.
 	d.desk.Step(kernel.StepHandedOver)
 	if result.Outcome == "" {
-		// What is only under way may not be in the journal yet, and would be lost
-		// with the executor; it is handed over until something came of it.
+		// A warrant that is only under way may not be in the executor's journal yet, and
+		// would be lost if the executor died. So it is handed over again until it has an
+		// outcome.
 		return fault.New(fault.Unavailable, "under-way", "The executor has not finished %s yet.", r.ID)
 	}
 	return nil
 }
 
-// disown ends a request that its row calls approved, though the ledger holds no
-// warrant of it: somebody edited the database. That is entered, so that it is
-// seen; handing over what nobody takes would be tried for ever and show nothing.
+// disown ends a request that is approved by its row, although the ledger holds no warrant
+// of it: somebody edited the database. The end is entered, so that people see it. Otherwise
+// the hand-over would be tried for ever without anybody noticing.
 func (d *Room) disown(ctx context.Context, request string, because error) error {
 	d.desk.Logger.ErrorContext(ctx, "a request is called approved without a warrant in the ledger: was the database edited?", "request", request, "error", because)
 	err := d.desk.Change(ctx, kernel.Caller{}, "hand over", func(*proof.State) (func(*kernel.Tx) error, error) {
@@ -119,9 +121,9 @@ func (d *Room) disown(ctx context.Context, request string, because error) error 
 	return err
 }
 
-// Record enters one of the executor's records, exactly once, with what follows
-// from it for its request. It is how the desk learns what happened, so it is
-// taken in even while the clocks differ: what was done must be on record.
+// Record enters one of the executor's records, exactly once, and changes its request
+// accordingly. It is how the desk learns what the executor did, so records are entered even
+// while the clocks differ.
 func (d *Room) Record(ctx context.Context, e proof.SignedExecution) error {
 	data := canonical.MustMarshal(e)
 	err := d.desk.ChangeBy(ctx, kernel.Caller{}, "record", d.desk.Retry, func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -141,7 +143,7 @@ func (d *Room) Record(ctx context.Context, e proof.SignedExecution) error {
 		return func(t *kernel.Tx) error {
 			t.InsertExecution(e.Execution.Executor, e.Execution.Sequence, e.Execution.Request, e.Execution.Kind, data)
 			draft := e.Draft()
-			draft.Expect = t.State.Next // whose executor's key signed it
+			draft.Expect = t.State.Next // the state by whose executor key the signature was checked
 			t.Tx.Append(draft).About(e.Execution.Request)
 			if incidents.OfWatch(e.Execution) {
 				return d.incidents.Watch(t, seen)
@@ -159,15 +161,15 @@ func (d *Room) Record(ctx context.Context, e proof.SignedExecution) error {
 	return err
 }
 
-// outOfTurn says what is wrong with a record that is not the executor's next:
-// nothing, if it was handed over again.
+// outOfTurn returns what is wrong with a record that is not the executor's next one; nil if
+// the ledger has this record already.
 func (d *Room) outOfTurn(ctx context.Context, e proof.Execution, data []byte) error {
 	next, known, err := d.desk.Store.Executions(ctx, e.Executor, e.Sequence)
 	switch {
 	case err != nil:
 		return err
 	case known == nil:
-		return fault.New(fault.Conflict, "sequence-gap", "The executor's record %d came where %d was expected.", e.Sequence, next)
+		return fault.New(fault.Conflict, "sequence-gap", "The executor handed over its record %d; the next one is %d.", e.Sequence, next)
 	case sha256.Sum256(known) != sha256.Sum256(data):
 		return fault.New(fault.Conflict, "sequence-used", "The executor's record %d is in the ledger already, with other content.", e.Sequence)
 	}
@@ -219,8 +221,8 @@ func (d *Room) settle(t *kernel.Tx, e proof.Execution) error {
 	return nil
 }
 
-// notLifted tells that a timed measure is over and was not lifted, unless there was
-// nothing to lift. The request says so as well, to everybody who looks at it.
+// notLifted raises an alarm that the time of a measure is over and it was not lifted, and
+// says so on the request. It does neither if there was nothing to lift.
 func (d *Room) notLifted(t *kernel.Tx, r store.Request, e proof.Execution) error {
 	switch e.Type {
 	case "wrong-state", "replaced", "no-such-subject":
@@ -228,14 +230,14 @@ func (d *Room) notLifted(t *kernel.Tx, r store.Request, e proof.Execution) error
 	}
 	next := r
 	next.Version++
-	next.Updated, next.OutcomeText = e.At, "Its time is over, and it was not lifted: "+e.Text
+	next.Updated, next.OutcomeText = e.At, "The time of the measure is over, but it was not lifted: "+e.Text
 	t.SaveRequest(next)
 	t.Signal(requestSignal(r.ID))
 	return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.LiftFailed), Severity: alarms.Page, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier,
-		Text: fmt.Sprintf("The time of %s on a %s subject of %s is over, and it was not lifted (%s): %s", r.Action.Kind, r.Action.Tier, r.Action.Subject.Platform, e.OutcomeType(), e.Text)})
+		Text: fmt.Sprintf("The time of %s on a %s subject of %s is over, but the measure was not lifted (%s): %s", r.Action.Kind, r.Action.Tier, r.Action.Subject.Platform, e.OutcomeType(), e.Text)})
 }
 
-// reverse notes on a request that another one lifted its measure.
+// reverse notes on a request that its undo has lifted its measure.
 func (d *Room) reverse(t *kernel.Tx, undo store.Request, now canonical.Time) error {
 	r, err := t.Request(undo.Action.Reverses)
 	if err != nil {
@@ -243,7 +245,7 @@ func (d *Room) reverse(t *kernel.Tx, undo store.Request, now canonical.Time) err
 	}
 	next, err := r.Reverse(actions.StatusReversed, undo.ID, now)
 	if err != nil {
-		return nil // it was not in force by the desk's rows; the ledger has both
+		return nil // by its row the measure was not in force; the ledger has both records
 	}
 	t.Signal(requestSignal(r.ID))
 	t.SaveRequest(with(r, next))
@@ -263,7 +265,7 @@ func statusOf(o proof.Outcome) actions.Status {
 	}
 }
 
-// carriers is how many warrants are handed over at a time right after their commit.
+// carriers is how many warrants are handed over side by side, right after their commit.
 const carriers = 16
 
 func (d *Room) handOverHurried(ctx context.Context) {
@@ -279,9 +281,9 @@ func (d *Room) handOverHurried(ctx context.Context) {
 	}
 }
 
-// hurry has a request carried at once, if it was approved; warrant is the entry
-// that was made for it just now, nil if it has long known its place. If the
-// channel is full, or the process dies first, its job does it.
+// hurry has a request handed over at once, if it was approved. warrant is the entry that
+// was just made for it; it is nil if the request knows its entry already. If the channel is
+// full, or the process dies first, the request's job does it.
 func (d *Room) hurry(r store.Request, warrant *store.Appended) {
 	if r.Status != actions.StatusApproved {
 		return

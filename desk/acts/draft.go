@@ -19,9 +19,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Draft turns a wish into an action with the statement that the caller may
-// sign, with everything read that must be: the subject as it is now, its tier,
-// what the policy would say. Nothing is stored.
+// Draft turns a wish into an action, with the statement that the caller may sign. It reads
+// the subject as it is now and its tier, and adds the policy's answer. It stores nothing.
 func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, error) {
 	s, err := d.desk.State(ctx)
 	if err != nil {
@@ -38,7 +37,7 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 	var lifts actions.Lifts
 	if spec.Desk {
 		if w.Change == nil {
-			return Draft{}, fault.New(fault.Invalid, "bad-action", "An action of kind %s says what it changes.", w.Kind)
+			return Draft{}, fault.New(fault.Invalid, "bad-action", "An action of kind %s must say what it changes.", w.Kind)
 		}
 		a.Subject = platform.Subject{Platform: actions.DeskPlatform, ID: w.Change.Part()}
 		a.Tier, a.Effect, a.Direction, a.Inverse = actions.Critical, actions.Reversible, w.Change.Direction(), actions.Inverse{}
@@ -65,7 +64,7 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 	return out, err
 }
 
-// describe completes an action on a platform from what was read.
+// describe completes an action on a platform from a reading of its subject.
 func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r linkv1.Reading, request string) error {
 	if r.Sort != spec.Sort {
 		return fault.New(fault.Invalid, "wrong-sort", "%s is %s; %s acts on %s.", r.Subject, r.Sort.Noun(), spec.Kind, spec.Sort.Noun())
@@ -79,14 +78,15 @@ func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 	if err != nil {
 		return err
 	}
-	// A takedown hides what the owner has switched off, and lifting it shows that again.
+	// A takedown covers an account that its owner has deactivated; lifting it shows the
+	// account as deactivated again.
 	hides := verb == platform.Takedown && r.Sort == platform.Account && r.State.Is(platform.Deactivated, "")
 	if (spec.Direction == actions.Burdening) != (r.State.Status == platform.Up) && spec.Kind != actions.AccountDelete && !confirms && !hides {
 		what := string(spec.Kind)
 		if spec.Emergency {
 			what = "an emergency act"
 		}
-		return fault.New(fault.Conflict, "wrong-state", "%s is %s already; there is nothing to do for %s.",
+		return fault.New(fault.Conflict, "wrong-state", "%s is %s already, so %s would change nothing.",
 			r.Subject, platform.Describe(r.State.Status, r.State.Mark), what)
 	}
 	a.Subject, a.Tier = r.Subject, r.Tier
@@ -100,8 +100,8 @@ func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 	return nil
 }
 
-// confirms reports whether an action would take the place of a timed measure of ours,
-// which the subject is down under.
+// confirms reports whether the subject is down under a timed measure of ours, and the
+// action would take the place of that measure.
 func (d *Room) confirms(ctx context.Context, a actions.Action, r linkv1.Reading) (bool, error) {
 	c := platform.Command{Verb: platform.Takedown, Expect: platform.Expect{Status: r.State.Status, Mark: r.State.Mark}}
 	if a.Kind != actions.AccountTakedown && a.Kind != actions.AccountSuspend || c.Confirms() == "" {
@@ -110,8 +110,8 @@ func (d *Room) confirms(ctx context.Context, a actions.Action, r linkv1.Reading)
 	return d.outlasts(ctx, a, r.Subject, c.Confirms())
 }
 
-// DraftUndo turns a request that was executed into the action that lifts its
-// measure. It reads nothing: what must be in place is what the request left.
+// DraftUndo turns a request that was executed into the action that lifts its measure. It
+// does not read the subject: the undo expects the state that the request left.
 func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request, reason string, key workforce.KeyID) (Draft, error) {
 	s, err := d.desk.State(ctx)
 	if err != nil {
@@ -124,9 +124,9 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request, reason 
 	spec, _ := actions.SpecOf(r.Action.Kind)
 	switch {
 	case r.Status != actions.StatusExecuted && r.Status != actions.StatusUnknown:
-		return Draft{}, fault.New(fault.Conflict, "not-in-force", "The request is %s; there is no measure of it to lift.", r.Status.Word())
+		return Draft{}, fault.New(fault.Conflict, "not-in-force", "The request is %s, so it has no measure to lift.", r.Status.Word())
 	case spec.Desk || spec.InverseDirection != actions.Relieving:
-		return Draft{}, fault.New(fault.Forbidden, "undo-burdens", "Taking back %s is a burdening act of its own: request %s.", spec.Kind, undoAs(spec))
+		return Draft{}, fault.New(fault.Forbidden, "undo-burdens", "To take back %s is itself a burdening act: request %s instead.", spec.Kind, undoAs(spec))
 	}
 	if err := d.replaced(ctx, r); err != nil {
 		return Draft{}, err
@@ -145,25 +145,27 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request, reason 
 	out, err := d.draft(s, by, a, d.desk.IDs.New(proof.RequestPrefix), key, lifts)
 	if older := r.Action.Command.Confirms(); err == nil && older != "" {
 		out.Reasons = append(out.Reasons, proof.Reason{Policy: "replaced",
-			Text: fmt.Sprintf("The measure took the place of that of %s, which is not put back: the subject is as it was before both.", older)})
+			Text: fmt.Sprintf("The measure took the place of the measure of %s. The undo does not put that one back: the subject will be as it was before both.", older)})
 	}
 	return out, err
 }
 
-// replaced refuses the undo of a measure in whose place another one of ours was put: it
-// would meet the other one's mark. It names the newest, whose undo lifts all of them.
+// replaced refuses the undo of a measure whose place another measure of ours has taken,
+// since the undo would meet the other one's mark. The refusal names the newest such
+// request, whose undo lifts all of them.
 func (d *Room) replaced(ctx context.Context, r store.Request) error {
 	newest, is, err := d.newest(ctx, r.Request)
 	switch {
 	case err != nil || !is:
 		return err
 	case newest.Status != actions.StatusExecuted:
-		return fault.New(fault.Conflict, "not-in-force", "The measure of the request %s has taken the place of this one and is lifted; there is no measure to lift.", newest.ID)
+		return fault.New(fault.Conflict, "not-in-force", "The measure of the request %s took the place of this one, and was lifted. There is no measure left to lift.", newest.ID)
 	}
-	return fault.New(fault.Conflict, "replaced", "The measure of the request %s has taken the place of this one. Undo %s: that lifts both.", newest.ID, newest.ID)
+	return fault.New(fault.Conflict, "replaced", "The measure of the request %s took the place of this one. Undo %s instead: that lifts both.", newest.ID, newest.ID)
 }
 
-// newest returns the newest request whose measure took the place of that of r, if any did.
+// newest returns the newest request whose measure took the place of the measure of r, if
+// there is one.
 func (d *Room) newest(ctx context.Context, r actions.Request) (newest store.Request, is bool, err error) {
 	var by map[string]store.Request
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
@@ -182,9 +184,9 @@ func newestOf(by map[string]store.Request, request string) (newest store.Request
 	return newest, is
 }
 
-// replacements returns the requests on a subject that took the place of others, by those
-// others, as far as they are newer than a request. One of which nobody knows whether it
-// was done replaces nothing.
+// replacements returns the requests on a subject, newer than a given one, whose measures
+// took the place of others, by the identifier of the request whose place was taken. A
+// request whose outcome is unknown replaces nothing.
 func replacements(stx *store.Tx, on platform.Subject, after string) (map[string]store.Request, error) {
 	by := map[string]store.Request{}
 	for before := ""; ; {
@@ -219,7 +221,7 @@ func undoAs(spec actions.Spec) string {
 	return "the opposite change"
 }
 
-// measure is measureOf with the measures whose place it took.
+// measure is measureOf, together with the measures whose place the request's measure took.
 func (d *Room) measure(ctx context.Context, r store.Request) (*actions.Measure, error) {
 	m := measureOf(r)
 	for request := r.Action.Command.Confirms(); m != nil && request != ""; {
@@ -238,7 +240,8 @@ func (d *Room) measure(ctx context.Context, r store.Request) (*actions.Measure, 
 	return m, nil
 }
 
-// measureOf is what LiftsOf wants to know of an executed request.
+// measureOf returns the measure of an executed request as LiftsOf takes it; nil if the
+// request was not executed.
 func measureOf(r store.Request) *actions.Measure {
 	if r.Executed.IsZero() {
 		return nil
@@ -312,7 +315,7 @@ func (d *Room) draft(s *proof.State, by kernel.Caller, a actions.Action, request
 	}
 	if s.Observes(a.Subject.Platform, a.Tier) {
 		out.Reasons = append(out.Reasons, proof.Reason{Policy: "observing",
-			Text: fmt.Sprintf("%s subjects of %s are only observed: this is what would be ruled, and nothing is done.", a.Tier, a.Subject.Platform)})
+			Text: fmt.Sprintf("%s subjects of %s are only observed: this would be the ruling, but nothing is done.", a.Tier, a.Subject.Platform)})
 	}
 	if facts.Founding {
 		out.Verdict, out.Need = policy.Held, actions.Need{Independent: len(s.Officers) - 1, All: true}
@@ -324,7 +327,7 @@ func (d *Room) draft(s *proof.State, by kernel.Caller, a actions.Action, request
 func (d *Room) pickKey(s *proof.State, by kernel.Caller, key workforce.KeyID) (workforce.KeyID, error) {
 	if key != "" {
 		if k, ok := s.People.Key(key); !ok || k.Worker != by.Worker {
-			return "", fault.New(fault.Forbidden, "unknown-key", "The key %s is not one of %s.", key, by.Worker)
+			return "", fault.New(fault.Forbidden, "unknown-key", "The key %s does not belong to %s.", key, by.Worker)
 		}
 		return key, nil
 	}

@@ -22,7 +22,7 @@ func (d *Room) checkEmergency(ctx context.Context, s *proof.State, a actions.Act
 	if request := a.Command.Confirms(); request != "" {
 		ok, err := d.outlasts(ctx, a, a.Subject, request)
 		if err == nil && !ok {
-			err = fault.New(fault.Forbidden, "no-such-emergency", "The request %s is no timed measure on this subject that is in force, of the same category, and ends before this one; no other measure's place is taken.", request)
+			err = fault.New(fault.Forbidden, "no-such-emergency", "An act may take the place only of a timed measure on the same subject that is in force, is of the same category and ends before it. The request %s has no such measure.", request)
 		}
 		return err
 	}
@@ -45,8 +45,8 @@ func (d *Room) checkEmergency(ctx context.Context, s *proof.State, a actions.Act
 	})
 }
 
-// openReview refuses who signed an emergency act whose review is open, and its
-// subject.
+// openReview refuses a further emergency act to a signer, and on the subject, of an
+// emergency act whose review is open.
 func openReview(s *proof.State, r store.Request, subject platform.Subject, signer workforce.WorkerID) error {
 	if len(r.Core) == 0 || r.Status == actions.StatusVoid || r.Status == actions.StatusFailed {
 		return nil // it was never carried out
@@ -70,9 +70,9 @@ func openReview(s *proof.State, r store.Request, subject platform.Subject, signe
 		"%s is locked for emergency acts until the review of the emergency act %s is closed, by people who had no part in it.", who, r.ID)
 }
 
-// outlasts reports whether an action may take the place of the measure of a request: a
-// timed one on the subject, that was carried out and not lifted, as far as this desk
-// was told, and ends before it.
+// outlasts reports whether an action may take the place of the measure of a request. That
+// must be a timed measure on the same subject that ends before the action's and that, as
+// far as this desk knows, was carried out and is not lifted.
 func (d *Room) outlasts(ctx context.Context, a actions.Action, subject platform.Subject, request string) (bool, error) {
 	r, err := d.desk.Load(ctx, request)
 	if fault.Is(err, "no-such-request") {

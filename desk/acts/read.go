@@ -29,11 +29,12 @@ func mayReadWarrant(s *proof.State, by kernel.Caller, r store.Request, now time.
 	return st.Engaged && signed
 }
 
-// RequestByID returns a request. Everybody at the desk may read what they are
-// asked to countersign; the names of countersigners are for those who signed
-// and for readers of evidence.
+// RequestByID returns a request. Everybody engaged at the desk may read it, since anybody
+// may be asked to countersign. Only those who signed it and readers of evidence see the
+// names of its countersigners.
 func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string) (actions.Request, error) {
-	// The request, and whether our state is the newest, at one moment.
+	// One read gives the request and the number of the next governance entry, by which we
+	// know whether our state is the newest.
 	r, number, missing := d.desk.Store.RequestNow(ctx, request)
 	if missing != nil && !fault.Is(missing, "no-such-request") {
 		return actions.Request{}, missing
@@ -62,8 +63,9 @@ func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string
 	return out, nil
 }
 
-// moved says what an account is called now whose burden nobody has signed under that
-// handle. It is read for whoever looks and kept nowhere: a handle is personal.
+// moved returns the outcome of a request that failed because its account has another handle
+// than the one that was signed. It reads the new handle for each caller and stores it
+// nowhere: a handle is personal.
 func (d *Room) moved(ctx context.Context, r actions.Request) string {
 	ctx, cancel := context.WithTimeout(ctx, incidents.SortPatience)
 	defer cancel()
@@ -71,7 +73,7 @@ func (d *Room) moved(ctx context.Context, r actions.Request) string {
 	if err != nil {
 		return r.OutcomeText
 	}
-	return fmt.Sprintf("It was signed for %s, and the platform calls that account %s now. Nothing was done. Look whether it is still whom you mean, and ask again.",
+	return fmt.Sprintf("The request was signed for %s, but the platform now calls that account %s. Nothing was done. Check whether it is still the account that you mean, and ask again.",
 		r.Action.Subject.Handle, now.Subject.Handle)
 }
 
@@ -89,13 +91,13 @@ func (d *Room) shown(s *proof.State, by kernel.Caller, r store.Request) actions.
 func (d *Room) Wait(ctx context.Context, by kernel.Caller, request string, version int64) (actions.Request, error) {
 	woken, stop := d.desk.Store.DB().Listen(requestSignal(request))
 	defer stop()
-	// Another node's change wakes nobody here, so look now and then.
+	// A change by another node does not wake this one, so look now and then.
 	tick := time.NewTicker(kernel.LookElsewhere)
 	defer tick.Stop()
 	for {
 		r, err := d.RequestByID(context.WithoutCancel(ctx), by, request)
-		// A version that is still to come is of a desk from before: who knows it hears
-		// at once how things are here.
+		// A caller may know a later version, from before the database was set back. That
+		// caller gets the present version at once.
 		if err != nil || r.Version != version {
 			return r, err
 		}
@@ -150,10 +152,10 @@ func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []
 	return out, next, nil
 }
 
-// findReplaced finds for each of some requests, newest first, which one replaced it.
+// findReplaced sets ReplacedBy of requests that are ordered newest first.
 func findReplaced(stx *store.Tx, rs []store.Request) error {
 	known := map[platform.Subject]map[string]store.Request{}
-	for i, r := range slices.Backward(rs) { // the oldest of a subject asks for all that is newer
+	for i, r := range slices.Backward(rs) { // the oldest request of a subject reads all newer ones
 		if !replaceable(r.Request) {
 			continue
 		}

@@ -22,16 +22,16 @@ import (
 	"countersign.dev/workforce"
 )
 
-// verdictOf is the entry of a verdict on a request, with the facts by which the request
-// was judged.
+// verdictOf returns the entry of a verdict on a request, with the facts by which the
+// request was judged.
 func verdictOf(v judged, signed actions.Signed, status actions.Status) entry.Verdict {
 	return entry.Verdict{At: canonical.At(v.ask.At), Law: v.j.Law(), Lifts: v.ask.Lifts, Need: v.j.Need, Request: signed.Statement.Request, Signed: signed,
 		Status: status, Tier: v.j.Facts.Subject.Tier}
 }
 
-// Request takes a signed action in. If the policy permits it, or every slot is
-// filled because there is none, its warrant is entered at once; else it is held.
-// The same submission again gives the same request.
+// Request accepts a signed action. If the policy permits it without countersignatures, its
+// warrant is entered at once; otherwise the request is held. The same submission again
+// gives the same request.
 func (d *Room) Request(ctx context.Context, by kernel.Caller, sub Submission) (actions.Request, error) {
 	var out store.Request
 	var warrant *store.Appended
@@ -41,8 +41,8 @@ func (d *Room) Request(ctx context.Context, by kernel.Caller, sub Submission) (a
 		}
 		r, v, err := d.judgeNew(ctx, s, by, sub)
 		if err != nil {
-			// A repeat is answered with the whole request, whatever would be said
-			// to it now if it were new.
+			// A repeated submission gets the stored request, even if the same action would
+			// be refused now as a new one.
 			if out, err = d.repeated(ctx, sub, err); err != nil {
 				return nil, err
 			}
@@ -63,15 +63,15 @@ func (d *Room) Request(ctx context.Context, by kernel.Caller, sub Submission) (a
 	if err != nil {
 		return actions.Request{}, err
 	}
-	// If we die here, whoever asked was told nothing and finds the request
-	// by its identifier; the job that was committed with it carries it.
+	// If we die here, the requester gets no answer, and finds the request by its
+	// identifier. The job that was committed with the request hands its warrant over.
 	d.desk.Step(kernel.StepRequested)
 	d.hurry(out, warrant)
 	return out.Request, nil
 }
 
-// asking names a request in the record of its refusal. A kind that is none of the
-// catalogue is text of the caller's, and is not repeated there.
+// asking returns the name under which the refusal of a request is entered. A kind that is
+// not in the catalogue is the caller's own text, and is left out.
 func asking(k actions.Kind) string {
 	if _, ok := actions.SpecOf(k); !ok {
 		return "request"
@@ -79,7 +79,7 @@ func asking(k actions.Kind) string {
 	return "request " + string(k)
 }
 
-// judgeNew works out what a request leads to that was not there before.
+// judgeNew judges a new request, and works out what follows from the judgement.
 func (d *Room) judgeNew(ctx context.Context, s *proof.State, by kernel.Caller, sub Submission) (r store.Request, v judged, err error) {
 	if err := d.desk.HandedIn(by, sub.Signed); err != nil {
 		return r, v, err
@@ -101,25 +101,25 @@ func (d *Room) judgeNew(ctx context.Context, s *proof.State, by kernel.Caller, s
 	if err := d.stillNamed(ctx, s, ask.Action); err != nil {
 		return r, v, err
 	}
-	v, err = conclude(s, ask, j, rows, proof.Waited{}) // what has to wait is not ready yet
+	v, err = conclude(s, ask, j, rows, proof.Waited{}) // a new request that has to wait is not ready
 	return r, v, err
 }
 
-// repeated finds a request that was submitted before, byte for byte the same. If
-// there is none, the answer is what was to be said otherwise.
+// repeated returns the stored request if exactly this submission was made before. If no
+// request has this identifier, it returns the error otherwise.
 func (d *Room) repeated(ctx context.Context, sub Submission, otherwise error) (store.Request, error) {
 	r, err := d.desk.Load(ctx, sub.Signed.Statement.Request)
 	switch {
 	case fault.Is(err, "no-such-request"):
 		return r, otherwise
 	case err == nil && canonical.DigestOf(r.Signed) != canonical.DigestOf(sub.Signed):
-		return r, fault.New(fault.Conflict, "request-exists", "There is another request %s already.", r.ID)
+		return r, fault.New(fault.Conflict, "request-exists", "There is already another request with the identifier %s.", r.ID)
 	}
 	return r, err
 }
 
-// askNew gathers what a new request is judged by. The subject is read again:
-// what the draft said may be old, or the caller's own invention.
+// askNew gathers the facts by which a new request is judged. It reads the subject again:
+// what the action says of it may be old, or the caller's own invention.
 func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proof.Ask, error) {
 	a := sub.Action
 	ask := proof.Ask{Action: a, Request: sub.Signed, Executor: s.ExecutorOf(a)}
@@ -152,7 +152,7 @@ func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 		if err := unchanged(a, reading); err != nil {
 			return ask, err
 		}
-		ask.Tier = reading.Tier.Max(s.RaisedTo(a.Subject)) // the executor may not have followed that far
+		ask.Tier = reading.Tier.Max(s.RaisedTo(a.Subject)) // the executor may not have read the newest raise yet
 	}
 	lifts, tier, err := d.lifts(ctx, s, a, sub.Signed.Statement.Signer)
 	if err != nil {
@@ -162,7 +162,7 @@ func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	if t := ask.Tier.Max(a.Tier); s.Observes(a.Subject.Platform, t) {
 		return ask, proof.Observing(a.Subject.Platform, t)
 	}
-	// Taken last: a statement drafted a moment ago must not be from the future.
+	// The clock is read last: a statement drafted a moment ago must not be from the future.
 	ask.At = d.desk.TimeNow().Time
 	return ask, nil
 }
@@ -182,7 +182,8 @@ func unchanged(a actions.Action, r linkv1.Reading) error {
 	return nil
 }
 
-// lifts says what a relieving action lifts, and the tier of the measure.
+// lifts returns which kind of measure a relieving action lifts (see actions.Lifts), and the
+// tier of that measure.
 func (d *Room) lifts(ctx context.Context, s *proof.State, a actions.Action, by workforce.WorkerID) (actions.Lifts, actions.Tier, error) {
 	if !a.Undo() {
 		lifts := actions.LiftsOf(a, nil, by, d.desk.Now(), s.Trust.UndoWindow)
@@ -202,14 +203,14 @@ func (d *Room) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 		return "", "", err
 	}
 	if r.Status != actions.StatusExecuted && r.Status != actions.StatusUnknown {
-		return "", "", fault.New(fault.Conflict, "not-in-force", "The request %s is %s; there is no measure of it to lift.", r.ID, r.Status)
+		return "", "", fault.New(fault.Conflict, "not-in-force", "The request %s is %s, so it has no measure to lift.", r.ID, r.Status)
 	}
 	m, err := d.measure(ctx, r)
 	return actions.LiftsOf(a, m, by, d.desk.Now(), s.Trust.UndoWindow), r.Action.Tier, err
 }
 
-// broken reports whether an act lifts exactly what the newest breach of its subject
-// has left. The executor looks by itself, in its own journal.
+// broken reports whether an action lifts exactly the state that the newest breach of its
+// subject left. The executor finds that out by itself, from its own journal.
 func (d *Room) broken(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
 	err = d.desk.Store.Read(ctx, func(t *store.Tx) error {
 		is = false
@@ -228,17 +229,17 @@ func (d *Room) broken(ctx context.Context, s *proof.State, a actions.Action) (is
 	return is, err
 }
 
-// judged is a judgement with what follows from it, worked out before the
-// transaction: the writer checks no signature.
+// judged is a judgement with its consequences. They are worked out before the transaction,
+// so that no signature is checked inside it.
 type judged struct {
 	ask  proof.Ask
 	j    proof.Judgement
-	core *proof.Core      // of the warrant, if it is ready and for a platform
-	auth *proof.Authority // of the governance entry, if it is ready and for the desk
+	core *proof.Core      // of the warrant, if the request is ready and is about a platform
+	auth *proof.Authority // of the governance entry, if the request is ready and changes the desk
 	rows []AdmittedRow
 }
 
-// conclude works out what a judgement leads to.
+// conclude works out the consequences of a judgement.
 func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedRow, waited proof.Waited) (judged, error) {
 	out := judged{ask: ask, j: j, rows: rows}
 	if !j.Ready {
@@ -256,7 +257,7 @@ func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedR
 	return out, s.Authorise(*out.auth, ask.At)
 }
 
-// concludeOpen is conclude for a request that was entered before.
+// concludeOpen is conclude for a request that is in the ledger already.
 func (d *Room) concludeOpen(ctx context.Context, s *proof.State, r store.Request, ask proof.Ask, j proof.Judgement) (judged, error) {
 	if j.Ready {
 		if err := d.stillNamed(ctx, s, ask.Action); err != nil {
@@ -274,10 +275,10 @@ func (d *Room) concludeOpen(ctx context.Context, s *proof.State, r store.Request
 	return conclude(s, ask, j, rows, waited)
 }
 
-// approve stores a request after a judgement: held, or with everything that
-// follows from its slots being filled, in the same transaction. It is the one
-// place where an action becomes authorised. It returns the warrant's entry, if
-// there is one.
+// approve stores a request that was judged. If it is ready, everything that follows from
+// that is written in the same transaction: this is the one place where an action becomes
+// authorised. Otherwise the request is stored as held. approve returns the warrant's entry,
+// if there is one.
 func (d *Room) approve(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warrant *store.Appended, err error) {
 	if isNew {
 		d.enterRequest(t, r, v.j)
@@ -312,9 +313,10 @@ func (d *Room) approve(t *kernel.Tx, r *store.Request, v judged, isNew bool) (wa
 	return warrant, d.arrange(t, r, v, isNew)
 }
 
-// stillAsked refuses a request that has come to its end by the ledger, whatever its row
-// says: whoever edits the row could go on with the signatures in hand. That an entry is
-// about the request is the database's word; the executor finds a no without it.
+// stillAsked refuses a request that has ended according to the ledger, whatever its row
+// says. Otherwise somebody who edits the row could go on with the signatures that it holds.
+// The database says which entries are about the request; the executor finds a refusal
+// without it.
 func (d *Room) stillAsked(t *kernel.Tx, r store.Request) error {
 	about, err := t.EntriesAbout(r.ID, canonical.Time{}, mostAbout)
 	if err != nil {
@@ -324,17 +326,18 @@ func (d *Room) stillAsked(t *kernel.Tx, r store.Request) error {
 		switch kind := e.Body.Kind; {
 		case e.Leaf.Class != ledger.Desk:
 		case kind == entry.KindWithdraw, kind == entry.KindExpire, kind == entry.KindVoid, kind == entry.KindDecline && !actions.Withholds(r.Action):
-			d.desk.Logger.Error("a request that came to its end in the ledger is open by its row: was the database edited?", "request", r.ID, "entry", e.Index, "kind", kind)
-			return fault.New(fault.Conflict, "not-open", "The request %s came to its end before, by entry %d of the ledger (%s); the database says otherwise and was edited. Nothing is done with its signatures.", r.ID, e.Index, kind)
+			d.desk.Logger.Error("a request that has ended in the ledger is open by its row: was the database edited?", "request", r.ID, "entry", e.Index, "kind", kind)
+			return fault.New(fault.Conflict, "not-open", "The request %s has ended: entry %d of the ledger (%s) says so. The database says otherwise, so somebody edited it. The signatures on the request are not used.", r.ID, e.Index, kind)
 		}
 	}
 	return nil
 }
 
-// mostAbout is how many entries about one request are looked at.
+// mostAbout is the largest number of entries about one request that are read.
 const mostAbout = 10_000
 
-// arrange leaves what is to be done later about a request that was judged.
+// arrange enqueues the jobs of a request that was judged: its hand-over, the end of its
+// wait, and its expiry.
 func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) error {
 	switch {
 	case v.auth != nil:
@@ -344,7 +347,8 @@ func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) err
 		return jobs.Enqueue(t.Tx.Tx, handOverJob{r.ID}, canonical.At(t.Now().Add(carryAgain)), r.ID)
 	}
 	if v.j.Need.Wait > 0 {
-		// By the ledger's time the wait ends a moment later; it is looked at again then.
+		// By the ledger's time the wait ends a moment later; the job then enqueues itself
+		// again.
 		over := v.ask.At.Add(time.Duration(v.j.Need.Wait) * time.Second)
 		if err := jobs.Enqueue(t.Tx.Tx, waitJob{r.ID}, canonical.At(over), r.ID); err != nil {
 			return err
@@ -430,7 +434,7 @@ func checkRows(s *proof.State, sub Submission) ([]AdmittedRow, error) {
 		return nil, err
 	}
 	if int64(len(sub.Rows)) != admit.Rows || proof.RowsRoot(hashes) != admit.Root {
-		return nil, fault.New(fault.Invalid, "bad-import", "The rows are not those that the action signs.")
+		return nil, fault.New(fault.Invalid, "bad-import", "The rows are not those to which the signed action commits.")
 	}
 	return sub.Rows, nil
 }
@@ -460,8 +464,8 @@ func checkRow(s *proof.State, row AdmittedRow) error {
 	return nil
 }
 
-// legibleOpening checks the name or e-mail address of a worker, which only the desk
-// sees: the ledger seals it.
+// legibleOpening checks that the name or e-mail address of a worker is legible. Only the
+// desk sees it, since the ledger seals it.
 func legibleOpening(w workforce.WorkerID, o ledger.Opening) error {
 	var text string
 	if err := canonical.UnmarshalExact(canonical.Raw(o.Value), &text); err != nil || text == "" {
@@ -470,7 +474,7 @@ func legibleOpening(w workforce.WorkerID, o ledger.Opening) error {
 	return prose.CheckLine(fmt.Sprintf("The %s of %s", o.Name, w), text)
 }
 
-// askAgain gathers what an open request is judged by now.
+// askAgain gathers the facts by which an open request is judged now.
 func (d *Room) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
 	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.desk.TimeNow().Time,
 		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier.Max(s.RaisedTo(r.Action.Subject))}
@@ -482,8 +486,8 @@ func (d *Room) askAgain(ctx context.Context, s *proof.State, r store.Request) (p
 	return ask, err
 }
 
-// Countersign adds the caller's signature to a request. With the last one that
-// was needed its warrant is entered.
+// Countersign adds the caller's signature to a request. With the last signature that is
+// needed, the warrant, or the change of the desk, is entered as well.
 func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string, signed actions.Signed) (actions.Request, error) {
 	var out store.Request
 	var warrant *store.Appended
@@ -535,8 +539,8 @@ func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string
 	if err != nil {
 		return actions.Request{}, err
 	}
-	// If we die here, whoever signed was told nothing and finds the signature on
-	// the request; the job that was committed with the last one carries it.
+	// If we die here, the signer gets no answer, and finds the signature on the request.
+	// The job that was committed with the last signature hands the warrant over.
 	d.desk.Step(kernel.StepCountersigned)
 	d.hurry(out, warrant)
 	return out.Request, nil
@@ -556,11 +560,11 @@ func (d *Room) judgeSigned(s *proof.State, ask proof.Ask, signers []actions.Sign
 	return j, ask, err
 }
 
-// RowsOf returns the rows of an import that is still to be applied, in the order in
-// which its action signs them, for those who are to countersign it: anybody engaged.
-// Names and e-mail addresses are opened for those who read them of any worker. The
-// error is of type "no-rows" if the request is no import, or is over: then the ledger
-// has the rows, or nobody needs them.
+// RowsOf returns the rows of an import that is still to be applied, in the order in which
+// its action signs them. Anybody engaged may read them, in order to countersign. Only the
+// requester and readers of evidence get names and e-mail addresses. The error is of type
+// "no-rows" if the request is no import, or is over: then the ledger has the rows, or
+// nobody needs them.
 func (d *Room) RowsOf(ctx context.Context, by kernel.Caller, request string) ([]AdmittedRow, error) {
 	r, err := d.RequestByID(ctx, by, request)
 	if err != nil {
@@ -609,8 +613,8 @@ func (d *Room) keptRows(ctx context.Context, r store.Request, j proof.Judgement)
 	return rows, err
 }
 
-// Decline says no. Whoever could countersign may; the request ends, and with an
-// alarm it is frozen. A request that relieves, or thaws, stays open for others.
+// Decline refuses a request. Anybody who could countersign it may. The request ends; with
+// an alarm it is frozen. A request that relieves, or thaws, stays open for others.
 func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, signed actions.Signed, alarm bool, reason string) (actions.Request, error) {
 	var out actions.Request
 	err := d.desk.Change(ctx, by, "decline", func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -655,15 +659,15 @@ func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, si
 	return out, err
 }
 
-// end saves a request that has come to its end without being applied.
+// end saves a request that has ended without being applied.
 func (d *Room) end(t *kernel.Tx, r store.Request) {
 	t.SaveRequest(r)
 	t.Signal(requestSignal(r.ID))
 	t.DropRows(r.ID)
 }
 
-// Withdraw takes the caller's own request back while it is held, by a statement
-// that the caller signed. version is the one that the caller saw.
+// Withdraw takes the caller's own request back while it is held, by a statement that the
+// caller signed. version is the version of the request that the caller saw.
 func (d *Room) Withdraw(ctx context.Context, by kernel.Caller, request string, version int64, signed actions.Signed) (actions.Request, error) {
 	var out actions.Request
 	err := d.desk.Change(ctx, by, "withdraw", func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -720,7 +724,7 @@ func (d *Room) expire(ctx context.Context, request string) error {
 		}, nil
 	})
 	if fault.Is(err, "not-open") {
-		return nil // it came to another end first
+		return nil // it has ended in another way already
 	}
 	return err
 }

@@ -9,9 +9,9 @@ import (
 	"countersign.dev/platform"
 )
 
-// resolve has the executor say who the subjects are that a change names, and puts
-// its word into the change. A subject whose identifier and handle are not of one
-// account is refused.
+// resolve has the executor say which account each subject of a change is, and puts the
+// signed statement into the change. It refuses a subject whose identifier and handle belong
+// to different accounts.
 func (d *Room) resolve(ctx context.Context, s *proof.State, ch actions.Change) (actions.Change, error) {
 	c, ok := ch.(actions.Setting)
 	switch {
@@ -19,7 +19,7 @@ func (d *Room) resolve(ctx context.Context, s *proof.State, ch actions.Change) (
 		r := *c.Raise
 		if err := d.resolveOne(ctx, s, &r.Subject, &r.Resolved); err != nil {
 			if r.Relieves() && r.Subject.Handle == "" {
-				return ch, nil // it protects more, and misleads nobody
+				return ch, nil // the raise protects more, and names no handle that could mislead
 			}
 			return nil, err
 		}
@@ -51,15 +51,15 @@ func (d *Room) resolveOne(ctx context.Context, s *proof.State, subject *platform
 	return nil
 }
 
-// moved refuses what is signed about a subject that is called otherwise.
+// moved is the refusal of a change whose subject has another handle than the one that was
+// signed.
 func moved(signed, now platform.Subject) error {
 	return fault.New(fault.Conflict, "subject-moved", "%s:%s is now %q; the change was written for %q. Draft it again.", signed.Platform, signed.ID, now.Handle, signed.Handle)
 }
 
-// stillNamed compares the subject that a change names with its platform once more
-// before it is applied: the account may have another handle than when it was
-// drafted. What only protects more is applied all the same where the platform does
-// not answer.
+// stillNamed checks once more, before a change is applied, that its subject still has the
+// handle under which it was drafted. A change that only protects more is applied even if
+// the platform does not answer.
 func (d *Room) stillNamed(ctx context.Context, s *proof.State, a actions.Action) error {
 	if a.Kind != actions.DeskChange {
 		return nil

@@ -19,9 +19,9 @@ import (
 	"countersign.dev/store"
 )
 
-// enterTaken enters in the governance chain what the executor took directly. It
-// may be done any number of times: what is in the chain already is left alone, and
-// what the chain refuses is recorded once.
+// enterTaken enters in the governance chain a change that the executor took directly. It
+// may run any number of times: a change that is in the chain already is left alone, and the
+// refusal of one by the chain is entered once.
 func (d *Room) enterTaken(ctx context.Context, j incidents.TakenJob) error {
 	var data []byte
 	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
@@ -45,7 +45,7 @@ func (d *Room) enterTaken(ctx context.Context, j incidents.TakenJob) error {
 			st := a.Request.Statement
 			known, err := t.EntriesAbout(st.Request, canonical.Time{}, kernel.MaxPage)
 			if err != nil || slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.Body.Kind == "taken-refused" }) {
-				return err // the process died after this was recorded
+				return err // the refusal is entered already: the process died after that
 			}
 			t.Enter(entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: a.Action.Kind, Worker: st.Signer, Type: fault.TypeOf(why)}).About(st.Request)
 			return d.alarms.Raise(t, notEntered(*a, why))
@@ -53,22 +53,22 @@ func (d *Room) enterTaken(ctx context.Context, j incidents.TakenJob) error {
 	})
 }
 
-// notEntered tells that something is in force in the executor only, or is not any
-// more.
+// notEntered returns the alarm that a change which the executor took directly has no effect
+// in the governance chain.
 func notEntered(a proof.Authority, why error) alarms.Alarm {
 	severity := alarms.Page
 	if fault.Is(why, "wrong-state") {
-		severity = alarms.Info // it is so already
+		severity = alarms.Info // the chain says the same already
 	}
 	st := a.Request.Statement
 	return alarms.Alarm{Kind: string(alarm.NotEntered), Severity: severity, Request: st.Request,
-		Text: fmt.Sprintf("The executor took %s of %s directly, and it has no effect in the governance chain: %s", a.Action.Kind, st.Signer, fault.TextOf(why))}
+		Text: fmt.Sprintf("The executor took %s from %s directly, but it has no effect in the governance chain: %s", a.Action.Kind, st.Signer, fault.TextOf(why))}
 }
 
-// judgeTaken works out how a change that the executor took is entered. The chain
-// judges it as of when it was taken (proof.State.Apply); what it finds not to be
-// authorised is entered all the same, spent and without effect, so that the
-// executor learns that it is.
+// judgeTaken works out how a change that the executor took directly is entered. The chain
+// judges it as of the instant at which it was taken (proof.State.Apply). A change that the
+// chain does not find authorised is entered all the same, as spent and without effect, so
+// that the executor learns that.
 func (d *Room) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExecution) (func(*kernel.Tx) error, error) {
 	a, id := *e.Execution.Taken, e.Execution.Request
 	if s.Spent(id) {
@@ -91,7 +91,7 @@ func (d *Room) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExe
 	case err != nil:
 		return nil, err
 	default:
-		r.Version++ // it was handed in here as well, and came to nothing
+		r.Version++ // it was handed in here as well, and had no effect
 	}
 	r.Signers, r.Updated = a.Countersignatures, now
 	if why == nil {

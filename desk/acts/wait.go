@@ -15,15 +15,15 @@ import (
 	"countersign.dev/store"
 )
 
-// waitJob looks at a held request again when a wait may be over. With all its
-// signatures it is approved then, by nobody's further act.
+// waitJob judges a held request again when its wait may be over. If it has all its
+// signatures, it is approved then without any further act of a person.
 type waitJob struct {
 	Request string `json:"request"`
 }
 
 func (waitJob) Kind() string { return "desk.wait" }
 
-// entered says since when the ledger has had the signatures on a request.
+// entered returns when the ledger got each signature on a request.
 func (d *Room) entered(ctx context.Context, r store.Request) (proof.Entered, error) {
 	out := proof.Entered{}
 	kind := entry.KindRequest
@@ -40,8 +40,8 @@ func (d *Room) entered(ctx context.Context, r store.Request) (proof.Entered, err
 	return out, nil
 }
 
-// waitedChange proves, for a change of the desk that is ready after a wait, since
-// when the ledger has had its signatures; it is empty if there was none.
+// waitedChange returns the proof of when the ledger got the signatures of a change of the
+// desk that is ready after a wait. It is empty if there was no wait.
 func (d *Room) waitedChange(ctx context.Context, s *proof.State, ask proof.Ask, j proof.Judgement) (out proof.Waited, err error) {
 	if spec, _ := actions.SpecOf(ask.Action.Kind); !spec.Desk || !j.Ready || j.Need.Wait == 0 {
 		return out, nil
@@ -68,8 +68,9 @@ func (d *Room) waitedChange(ctx context.Context, s *proof.State, ask proof.Ask, 
 	return proof.Waited{Checkpoint: string(checkpoint), Entries: entries}, nil
 }
 
-// wait approves a held request whose wait is over. If it is not, it comes again
-// when that may be; if the signatures do not suffice, the next one brings it up.
+// wait approves a held request whose wait is over. If the wait is not over, it enqueues the
+// job again for the time when it may be. If signatures are missing, the next signature
+// enqueues the job.
 func (d *Room) wait(ctx context.Context, request string) error {
 	var out store.Request
 	var warrant *store.Appended
@@ -90,7 +91,7 @@ func (d *Room) wait(ctx context.Context, request string) error {
 		switch kind := fault.KindOf(err); {
 		case err != nil && (kind == fault.Internal || kind == fault.Unavailable):
 			return nil, err
-		case err != nil: // by now it is forbidden; it is asked in vain and ends by itself
+		case err != nil: // the request is forbidden by now, and will expire
 			return func(*kernel.Tx) error { return nil }, nil
 		case !j.Ready:
 			return func(t *kernel.Tx) error { return d.waitAgain(t, r.ID, ask, j) }, nil
@@ -110,20 +111,20 @@ func (d *Room) wait(ctx context.Context, request string) error {
 		}, nil
 	})
 	if fault.Is(err, "not-open") {
-		return nil // it came to its end in the ledger, which is logged
+		return nil // by the ledger it has ended; stillAsked has logged that
 	}
 	if err != nil {
 		return err
 	}
-	// If we die here, the job is due again, finds nothing to do, and the job that
-	// was committed with the approval carries it.
+	// If we die here, this job runs again and finds nothing to do. The job that was
+	// committed with the approval hands the warrant over.
 	if out.ID != "" {
 		d.hurry(out, warrant)
 	}
 	return nil
 }
 
-// waitAgain leaves the job for when the next wait ends, if there is one to come.
+// waitAgain enqueues the job for the end of the next signature's wait, if there is one.
 func (d *Room) waitAgain(t *kernel.Tx, request string, ask proof.Ask, j proof.Judgement) error {
 	wait := time.Duration(j.Need.Wait) * time.Second
 	var next time.Time

@@ -38,7 +38,7 @@ const (
 // Destination is an address to which alarms are sent as Standard Webhooks.
 type Destination struct {
 	alarm.Endpoint
-	Secrets []string     // of Keys, as they are configured: a new secret opens an address again that has said 410
+	Secrets []string     // those of Keys, as configured; a new secret reopens an address that has answered 410
 	Kinds   []alarm.Type // empty: all
 }
 
@@ -59,20 +59,20 @@ type alarmJob struct {
 
 func (alarmJob) Kind() string { return "desk.alarm" }
 
-// Raise raises an alarm as part of the change: it is entered in the ledger, and
-// leaves, once the change is committed, as a live event, to the addresses, into
-// the log and as a metric. Kind, severity and text are given, and what it is
-// about as far as it is about something.
+// Raise raises an alarm as part of the change, with an entry in the ledger. Once the change
+// is committed, the alarm goes out as a live event, to the addresses, into the log and as a
+// metric. The caller gives kind, severity and text, and the subject, request or incident
+// that the alarm is about, if there is one.
 func (d *Room) Raise(t *kernel.Tx, a Alarm) error { return d.alarmTo(t, a, alarm.Type(a.Kind)) }
 
-// alarmTo raises an alarm and sends it to the addresses that want a kind, which may
-// be another than its own.
+// alarmTo raises an alarm and sends it to the addresses that want alarms of a kind, which
+// may differ from the alarm's own kind.
 func (d *Room) alarmTo(t *kernel.Tx, a Alarm, kind alarm.Type) error {
 	a.ID, a.At = d.desk.IDs.New("alm"), t.Now()
-	// It goes to pagers and terminals that show what they get, and may quote a
-	// stranger's mark or handle.
+	// Pagers and terminals show the text as they get it, and it may quote a mark or a
+	// handle that a stranger chose.
 	a.Text = prose.Show(a.Text)
-	// About which state it was raised does not matter: it is no authority.
+	// The entry expects no state of the chain, since an alarm authorises nothing.
 	rec := t.Tx.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindAlarm, Expect: ledger.AnyNumber,
 		Data:   entry.Alarm{Alarm: a.ID, Kind: a.Kind, Severity: string(a.Severity), Text: a.Text, Incident: a.Incident, Request: a.Request, Platform: a.Platform, Tier: a.Tier},
 		Sealed: []ledger.Opening{kernel.Field("subject", subjectName(a.Platform, a.Subject))}})
@@ -106,14 +106,13 @@ func subjectName(platform, id string) string {
 	return platform + ":" + id
 }
 
-// sendAlarm makes one attempt to send an alarm, and leaves the next one, if
-// there is to be one, as a job of its own. A process that dies between the
-// attempt and that makes the attempt again; receivers know an alarm by its
-// identifier.
+// sendAlarm makes one attempt to send an alarm, and enqueues the next attempt as a job of
+// its own, if there is to be one. If the process dies after the attempt, the attempt is
+// made again; receivers know an alarm by its identifier.
 func (d *Room) sendAlarm(ctx context.Context, j alarmJob) error {
 	to := slices.IndexFunc(d.destinations, func(x Destination) bool { return x.id() == j.Destination })
 	if to < 0 {
-		return nil // no address of ours any more
+		return nil // the address is no longer configured
 	}
 	var a Alarm
 	var gone bool
@@ -159,7 +158,7 @@ func (d *Room) sendAlarm(ctx context.Context, j alarmJob) error {
 	return d.sent(ctx, made, wait, again)
 }
 
-// sent writes down how an attempt ended, with what follows from it.
+// sent stores how an attempt ended, and enqueues the next one if again is set.
 func (d *Room) sent(ctx context.Context, made store.Delivery, wait time.Duration, again bool) error {
 	return d.desk.Store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
 		made.Updated = stx.Now()
@@ -174,8 +173,8 @@ func (d *Room) sent(ctx context.Context, made store.Delivery, wait time.Duration
 	})
 }
 
-// message is what leaves the desk: identifiers, and no subject. Whoever may read
-// more fetches the incident.
+// message returns an alarm in the form in which it leaves the desk: with identifiers, and
+// without its subject. A receiver that may read more fetches the incident.
 func (d *Room) message(a Alarm) alarm.Message {
 	return alarm.Message{ID: a.ID, Type: alarm.Type(a.Kind), Time: a.At, Source: d.desk.Log.Origin, Data: canonical.MustMarshal(struct {
 		Entry    int64          `json:"entry"` // index in the ledger
@@ -197,7 +196,7 @@ func (d *Room) jitter() float64 {
 // Filter chooses alarms, newest first.
 type Filter struct {
 	Kind   alarm.Type
-	Before int64 // place of the last one seen; 0: from the newest
+	Before int64 // place of the last alarm that was seen; 0: from the newest
 	Limit  int
 }
 
@@ -221,7 +220,7 @@ func (d *Room) Alarms(ctx context.Context, by kernel.Caller, f Filter) (as []Ala
 	return as, next, err
 }
 
-// Newest as a place for NextAlarms begins after the newest alarm that there is.
+// Newest is the place for NextAlarms to begin after the newest alarm.
 const Newest int64 = -2
 
 // NextAlarms returns the alarms after a place, oldest first, as soon as there are
@@ -236,7 +235,7 @@ func (d *Room) NextAlarms(ctx context.Context, by kernel.Caller, place int64) (a
 			return nil, place, err
 		}
 	}
-	// Another node's alarms wake nobody here.
+	// Alarms of another node do not wake this one.
 	var elsewhere <-chan time.Time
 	if d.desk.Store.Shared() {
 		tick := time.NewTicker(alarmsElsewhere)
@@ -269,11 +268,11 @@ func (d *Room) NextAlarms(ctx context.Context, by kernel.Caller, place int64) (a
 	}
 }
 
-// alarmsElsewhere is how often whoever waits for alarms looks for those of other
-// nodes. Many may wait.
+// alarmsElsewhere is the time between two looks for alarms of other nodes. It is longer
+// than kernel.LookElsewhere, since many may wait for alarms.
 const alarmsElsewhere = 250 * time.Millisecond
 
-// checkDestinations refuses what could never be sent to, at start.
+// checkDestinations refuses, at start, destinations to which no alarm could ever be sent.
 func checkDestinations(all []Destination) error {
 	for i, x := range all {
 		if _, err := alarm.Sign("check", time.Unix(1, 0), nil, x.Keys...); err != nil {
@@ -300,8 +299,8 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// RaiseRecovery pages the officers when somebody asks for a recovery, or for taking
-// out a second officer: whoever was left out must see it while it waits.
+// RaiseRecovery pages the officers when somebody asks for a recovery, or for taking out a
+// second officer: those whom it leaves out must see it while it waits.
 func (d *Room) RaiseRecovery(t *kernel.Tx, r *store.Request, j proof.Judgement) error {
 	if j.ByLaw == nil {
 		return nil
@@ -310,8 +309,8 @@ func (d *Room) RaiseRecovery(t *kernel.Tx, r *store.Request, j proof.Judgement) 
 		Text: fmt.Sprintf("%s asks %s. %s", r.Requester(), wording.Asked(r.Action), j.ByLaw.Reason.Text)})
 }
 
-// RaiseFreeze tells everybody of a freeze, or a thaw, that came into effect; of
-// other changes nothing.
+// RaiseFreeze raises an alarm for a freeze, or a thaw, that takes effect, and none for
+// other changes.
 func (d *Room) RaiseFreeze(t *kernel.Tx, ch actions.Change, st actions.Statement) error {
 	f, ok := ch.(actions.Freeze)
 	if !ok {

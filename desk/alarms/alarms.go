@@ -1,5 +1,5 @@
-// Package alarms is the desk's room for what people must know of: alarms and where they
-// are sent, and the matters that wait for a person.
+// Package alarms is the desk's room for alarms, for the addresses to which they are sent,
+// and for matters: the states of the desk that people should know of.
 package alarms
 
 import (
@@ -11,16 +11,18 @@ import (
 	"countersign.dev/jobs"
 )
 
-// Config is what the room is made of.
+// Config holds the settings of the room.
 type Config struct {
-	// Destinations are where alarms are sent, and Sender sends them.
+	// Destinations are the addresses to which Sender sends alarms.
 	Destinations []Destination
 	Sender       alarm.Sender
-	// HealthEvery is how often it is looked at whether something needs a person of
-	// which no record tells: the executor's states, what waits, what is due. 0: never.
+	// HealthEvery is the time between two checks for states that need a person and of which
+	// no record tells: of the executor, of requests that wait, of reviews that are due. 0:
+	// no checks.
 	HealthEvery time.Duration
-	// ExecutorStart is how long after the desk's opening the executor may leave its
-	// first answer open before somebody is paged; for one that is started beside it.
+	// ExecutorStart is the time after the desk's opening in which an executor that is
+	// started beside it may not answer yet. If it does not answer after that, somebody is
+	// paged.
 	ExecutorStart time.Duration
 }
 
@@ -31,11 +33,11 @@ type Room struct {
 	sender       alarm.Sender
 	healthEvery  time.Duration
 	startedBy    time.Time   // until then the executor may still be starting
-	answered     atomic.Bool // the executor, since the desk was opened
+	answered     atomic.Bool // the executor has answered since the desk was opened
 	progress     progress
 }
 
-// New opens the room and says what its jobs do.
+// New opens the room and registers its jobs.
 func New(k *kernel.Kernel, c Config) (*Room, error) {
 	if err := checkDestinations(c.Destinations); err != nil {
 		return nil, err

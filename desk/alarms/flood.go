@@ -13,18 +13,18 @@ import (
 	"countersign.dev/ledger/proof"
 )
 
-// Somebody who takes ten thousand accounts down also makes ten thousand messages,
-// and behind them goes unread what else happens. So of alarms of one kind about one
-// platform as many are sent one by one as a person can follow; the others are
-// entered, listed and logged like all, and one message says again and again how
-// many they are. What is about critical subjects is always sent by itself.
+// Somebody who takes ten thousand accounts down also causes ten thousand messages, and
+// people miss everything else among them. So of the alarms of one kind about one platform,
+// only as many are sent one by one as a person can follow. The others are entered, listed
+// and logged like all alarms, and one message in each floodPause says how many they are.
+// Alarms about critical subjects are always sent one by one.
 const (
-	floodEach  = 20               // are sent one by one …
-	floodSpan  = time.Minute      // … in so long
+	floodEach  = 20               // this many alarms are sent one by one …
+	floodSpan  = time.Minute      // … in this time
 	floodPause = 10 * time.Second // between two messages about the others
 )
 
-// floodJob says once how many alarms there were.
+// floodJob raises one alarm with the number of those that were not sent one by one.
 type floodJob struct {
 	Of       alarm.Type `json:"of"`
 	Platform string     `json:"platform"`
@@ -33,8 +33,8 @@ type floodJob struct {
 
 func (floodJob) Kind() string { return "desk.flood" }
 
-// gathered reports whether an alarm, which is not stored yet, is one of too many to
-// be sent by itself, and sees to it that it is counted in a message that is.
+// gathered reports whether an alarm, which is not stored yet, is one too many to be sent by
+// itself. If so, it enqueues the job whose message counts it.
 func (d *Room) gathered(t *kernel.Tx, a Alarm) (bool, error) {
 	if a.Platform == "" || a.Tier == actions.Critical || a.Kind == string(alarm.Flood) {
 		return false, nil
@@ -47,7 +47,7 @@ func (d *Room) gathered(t *kernel.Tx, a Alarm) (bool, error) {
 	return true, jobs.Enqueue(t.Tx.Tx, j, canonical.At(t.Now().Add(floodPause)), a.Kind+" "+a.Platform)
 }
 
-// sayFlood raises the alarm that says how many there were.
+// sayFlood carries out a floodJob.
 func (d *Room) sayFlood(ctx context.Context, j floodJob) error {
 	return d.desk.Change(ctx, kernel.Caller{}, "alarm", func(*proof.State) (func(*kernel.Tx) error, error) {
 		return func(t *kernel.Tx) error {

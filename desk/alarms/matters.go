@@ -25,15 +25,15 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Matter is one thing that people should know of how the desk is, as of now. What is
-// a Page or a Warn needs a person.
+// Matter is one state of the desk, as of now, that people should know of. A matter of
+// severity Page or Warn needs a person who acts.
 type Matter struct {
 	Section  string // one of the sections
 	Severity store.Severity
-	Text     string         // what is so
+	Text     string         // the state, in a sentence
 	Do       string         // what a person can do about it; empty: nothing is to be done
 	Since    canonical.Time // zero: not known
-	Request  string         // these say what it is about; each may be empty
+	Request  string         // Request to Tier say what the matter is about; each may be empty
 	Incident string
 	Platform string
 	Tier     actions.Tier
@@ -59,11 +59,11 @@ const (
 // somebody is told.
 var signersAfter = map[actions.Tier]time.Duration{actions.Standard: time.Hour, actions.Protected: 15 * time.Minute, actions.Critical: 5 * time.Minute}
 
-// Matters says what there is to know, for readers of evidence.
+// Matters returns the present matters, for readers of evidence.
 func (d *Room) Matters(ctx context.Context, by kernel.Caller) ([]Matter, error) {
 	s, st, err := d.desk.Standing(ctx, by)
 	if err == nil {
-		err = kernel.Evidence(s, st, "The lines of `countersign status`, which say what needs a person,")
+		err = kernel.Evidence(s, st, "The lines of `countersign status` about what needs a person")
 	}
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (d *Room) Matters(ctx context.Context, by kernel.Caller) ([]Matter, error) 
 	return d.matters(ctx, s)
 }
 
-// matters gathers, in the order of Sections.
+// matters gathers all matters, in the order of Sections.
 func (d *Room) matters(ctx context.Context, s *proof.State) (all []Matter, err error) {
 	waiting, cancel := context.WithTimeout(ctx, statusPatience)
 	st, away := d.desk.Executor.Status(waiting)
@@ -109,20 +109,20 @@ func (d *Room) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 	return all, nil
 }
 
-// statusPatience is how long the executor is waited for.
+// statusPatience is the longest wait for the executor's status.
 const statusPatience = 2 * time.Second
 
-// What people can do.
+// Texts for Matter.Do.
 const (
-	doAway    = "Start it, or mend the way to it. Meanwhile nothing approved is carried out; what it owes (the end of suspensions, restorations) it does if it runs."
-	doStopped = "Look at the reason. Do not delete its journal. Undo, the end of suspensions and restorations go on."
-	doClocks  = "Set the wrong clock: nothing is entered by requests until they agree."
-	doBehind  = "See whether the way between desk and executor is slow, and its log."
-	doBlind   = "What is done around the desk there may not be seen before the next sweep. countersign watch says more."
-	doSign    = "Ask somebody independent: countersign action show REQUEST says who is needed, countersign exposure who could."
+	doAway    = "Start the executor, or repair the connection to it. Until it answers, no approved act is carried out. If it runs, it still ends suspensions and restores subjects after breaches."
+	doStopped = "Look into the reason. Do not delete the executor's journal. Undos, the end of suspensions and restorations go on."
+	doClocks  = "Set the clock that is wrong. Until the clocks agree, requests are refused."
+	doBehind  = "Check whether the connection between desk and executor is slow, and read the executor's log."
+	doBlind   = "Changes around the desk may not be seen there before the next sweep. `countersign watch` says more."
+	doSign    = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed, and `countersign exposure SUBJECT` how many could give them."
 )
 
-// awayText says how an executor does not answer, once.
+// awayText says why the executor does not answer, without the advice to try again.
 func awayText(away error) string {
 	if away == nil {
 		return ""
@@ -152,10 +152,10 @@ func (d *Room) executorMatters(st linkv1.ExecutorStatus, away error) (all []Matt
 			all = append(all, Matter{Section: "watch", Severity: Page, Platform: w.Platform, Text: fmt.Sprintf("The watch does not see all of %s: %s.", w.Platform, strings.ReplaceAll(w.Blind, "-", " ")), Do: doBlind})
 		case w.Swept.IsZero():
 			all = append(all, Matter{Section: "watch", Severity: Warn, Platform: w.Platform, Text: fmt.Sprintf("The watch has not swept %s yet.", w.Platform),
-				Do: fmt.Sprintf("Just after the start that is right; after %s look at the executor's log.", neverSweptTime)})
+				Do: fmt.Sprintf("Just after the start that is normal. If it is still so after %s, read the executor's log.", neverSweptTime)})
 		}
 		if n := w.UnbasedCritical + w.UnbasedProtected; n > 0 {
-			all = append(all, Matter{Section: "watch", Severity: Info, Platform: w.Platform, Text: fmt.Sprintf("%d subjects of %s are in no baseline yet: nobody vouches for what they are like.", n, w.Platform)})
+			all = append(all, Matter{Section: "watch", Severity: Info, Platform: w.Platform, Text: fmt.Sprintf("%d subjects of %s are in no baseline yet: nobody has vouched for the state that they are in.", n, w.Platform)})
 		}
 	}
 	return all
@@ -174,7 +174,7 @@ func (d *Room) requestMatters(stx *store.Tx, _ *proof.State) (all []Matter, err 
 		}
 		for _, r := range rs {
 			all = append(all, Matter{Section: "requests", Severity: Warn, Since: r.Created, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: tier,
-				Text: fmt.Sprintf("%s, asked by %s, waits for others to sign: %s", r.Action.Kind, r.Requester(), r.Missing), Do: doSign})
+				Text: fmt.Sprintf("%s, requested by %s, waits for others to sign: %s", r.Action.Kind, r.Requester(), r.Missing), Do: doSign})
 		}
 		if more := n - int64(len(rs)); more > 0 {
 			all = append(all, Matter{Section: "requests", Severity: Warn, Tier: tier, Text: fmt.Sprintf("%d more requests on %s subjects wait for others to sign.", more, tier), Do: "countersign action list --status held"})
@@ -196,7 +196,7 @@ func (d *Room) requestMatters(stx *store.Tx, _ *proof.State) (all []Matter, err 
 			break
 		}
 		all = append(all, Matter{Section: "requests", Severity: Warn, Since: r.Updated, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
-			Text: fmt.Sprintf("%s was approved, and the executor has not said yet what came of it.", r.Action.Kind), Do: "See what this page says of the executor and the platform."})
+			Text: fmt.Sprintf("%s was approved, but the executor has not reported an outcome yet.", r.Action.Kind), Do: "See the lines about the executor and the platform."})
 	}
 	unknown, err := stx.Requests(store.RequestFilter{Status: actions.StatusUnknown, Limit: eachWaiting})
 	for _, r := range unknown {
@@ -249,7 +249,7 @@ func (d *Room) reviewMatters(stx *store.Tx, s *proof.State) (all []Matter, err e
 	for _, r := range rs {
 		if r.Status == actions.StatusExecuted {
 			all = append(all, Matter{Section: "emergencies", Severity: Warn, Since: r.Executed, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
-				Text: fmt.Sprintf("An emergency act by %s is in force until %s.", r.Requester(), wording.When(r.Action.Until)), Do: "It reverts by itself. To keep it, have an ordinary takedown countersigned before."})
+				Text: fmt.Sprintf("An emergency act by %s is in force until %s.", r.Requester(), wording.When(r.Action.Until)), Do: "It reverts by itself. To keep the account down, have an ordinary takedown countersigned before that."})
 		}
 		all = append(all, Matter{Section: "reviews", Severity: Warn, Since: r.Executed, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
 			Text: fmt.Sprintf("The emergency act by %s has no closed review.", r.Requester()), Do: "`countersign review close emergency " + r.ID + " --findings FILE --involved WORKER --reason WHY`"})
@@ -264,7 +264,7 @@ func (d *Room) incidentMatters(stx *store.Tx, _ *proof.State) (all []Matter, err
 	}
 	for _, i := range is {
 		all = append(all, Matter{Section: "incidents", Severity: Warn, Since: i.Opened, Incident: i.ID, Platform: i.Subject.Platform, Tier: i.Tier, Text: i.Title,
-			Do: "countersign incident show " + i.ID + "; its review closes it"})
+			Do: "`countersign incident show " + i.ID + "` shows it. Its review closes it."})
 	}
 	counts, err := stx.OpenIncidents()
 	var n int64
@@ -277,8 +277,8 @@ func (d *Room) incidentMatters(stx *store.Tx, _ *proof.State) (all []Matter, err
 	return all, err
 }
 
-// liftMatters tells of measures whose time is over and that are in force by the
-// desk's rows, since the executor could not lift them.
+// liftMatters tells of measures whose time is over and which, by the desk's rows, are still
+// in force because the executor could not lift them.
 func (d *Room) liftMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
 	as, err := stx.AlarmsBefore(0, string(alarm.LiftFailed), mostMatters)
 	if err != nil {
@@ -353,7 +353,7 @@ func (d *Room) recoveryMatters(stx *store.Tx, s *proof.State) (all []Matter, err
 	for _, r := range rs {
 		law, err := s.ByLaw(r.Action, proof.FactsOf(r.Action, s.People.Standing(r.Requester(), now), r.Action.Tier, ""), r.Signed.Statement, now)
 		if err != nil || law == nil {
-			continue // by now the policy decides, or it is asked in vain
+			continue // the policy decides by now, or the request would be refused
 		}
 		all = append(all, Matter{Section: "recoveries", Severity: Warn, Since: r.Created, Request: r.ID, Tier: r.Action.Tier,
 			Text: fmt.Sprintf("%s asks for %s: %s Still missing: %s.", r.Requester(), r.Action.Kind, law.Reason.Text, strings.TrimSuffix(r.Missing, ".")),
@@ -362,8 +362,8 @@ func (d *Room) recoveryMatters(stx *store.Tx, s *proof.State) (all []Matter, err
 	return all, nil
 }
 
-// addressMatters tells of addresses for alarms that get nothing any more. An address
-// is named by its host, since the path of a pager's is a secret.
+// addressMatters tells of addresses for alarms that get nothing any more. An address is
+// named by its host alone, since the path of a pager's address is a secret.
 func (d *Room) addressMatters(stx *store.Tx, _ *proof.State) (all []Matter, err error) {
 	for _, x := range d.destinations {
 		since, err := stx.Disabled(x.id())
@@ -377,12 +377,12 @@ func (d *Room) addressMatters(stx *store.Tx, _ *proof.State) (all []Matter, err 
 		if u, err := url.Parse(x.URL); err == nil {
 			host = u.Host
 		}
-		all = append(all, Matter{Section: "alarms", Severity: Page, Since: since, Text: prose.Sprintf("No alarms are sent to %s any more: the address is off, as after the answer 410.", host), Do: doAddress})
+		all = append(all, Matter{Section: "alarms", Severity: Page, Since: since, Text: prose.Sprintf("No alarms are sent to %s any more, since the address answered 410 (gone).", host), Do: doAddress})
 	}
 	return all, nil
 }
 
-const doAddress = "Give the address a new secret in desk/config.json, or name another address, and start the desk again. countersign alarm list has what was not sent."
+const doAddress = "Give the address a new secret in desk/config.json, or name another address, and start the desk again. `countersign alarm list` shows the alarms that were not sent."
 
 // leaving tells whose engagement ends soon.
 func (d *Room) leaving(s *proof.State) []Matter {
@@ -407,8 +407,8 @@ func (d *Room) leaving(s *proof.State) []Matter {
 	return []Matter{{Section: "people", Severity: Info, Text: text + "."}}
 }
 
-// progress is how long the ledger was when it was last looked at, so that an executor
-// which has just not read the newest entries is not called behind.
+// progress holds an earlier length of the ledger, so that an executor that lacks only the
+// newest entries is not said to be behind.
 type progress struct {
 	mu   sync.Mutex
 	at   time.Time
@@ -418,7 +418,8 @@ type progress struct {
 // behindAfter is how long an executor may need for entries before it is called behind.
 const behindAfter = 30 * time.Second
 
-// behind reports whether the executor has not read what the ledger held a while ago.
+// behind reports whether the executor has still not read the entries that the ledger held
+// behindAfter ago.
 func (d *Room) behind(read, size int64) bool {
 	p := &d.progress
 	p.mu.Lock()
@@ -431,8 +432,8 @@ func (d *Room) behind(read, size int64) bool {
 	return now.Sub(p.at) >= behindAfter
 }
 
-// healthJob looks at how the desk is, again and again. Since is up to when waiting
-// requests and due reviews were told of.
+// healthJob checks the desk's health, and enqueues itself again. Since is the instant up to
+// which alarms were raised for requests that wait and reviews that are due.
 type healthJob struct {
 	Since canonical.Time `json:"since"`
 }
@@ -441,7 +442,7 @@ func (healthJob) Kind() string { return "desk.health" }
 
 const healthKey = "check"
 
-// checkHealth is the job.
+// checkHealth carries out a healthJob.
 func (d *Room) checkHealth(ctx context.Context, j healthJob) error {
 	until, err := d.CheckHealth(ctx, j.Since)
 	if err != nil {
@@ -490,7 +491,8 @@ func (d *Room) CheckHealth(ctx context.Context, since canonical.Time) (until can
 	return until, err
 }
 
-// addresses tells, by those that are left, of addresses that get no alarms any more.
+// addresses raises an alarm about addresses that get no alarms any more. It goes to the
+// other addresses.
 func (d *Room) addresses(t *kernel.Tx) error {
 	off, err := d.addressMatters(t.Tx, nil)
 	if err != nil {
@@ -503,7 +505,7 @@ func (d *Room) addresses(t *kernel.Tx) error {
 	return d.turn(t, alarm.AddressOff, len(off) > 0, began+doAddress, "Every address for alarms gets them again.")
 }
 
-// states tells of the states of the executor that began or ended.
+// states raises alarms about states of the executor that began or ended.
 func (d *Room) states(t *kernel.Tx, st linkv1.ExecutorStatus, away error, slow bool, size int64) error {
 	if away == nil {
 		d.answered.Store(true)
@@ -511,7 +513,7 @@ func (d *Room) states(t *kernel.Tx, st linkv1.ExecutorStatus, away error, slow b
 		return nil // it may still be starting
 	}
 	if err := d.turn(t, alarm.ExecutorAway, away != nil, awayText(away)+" "+doAway, "The executor answers again."); err != nil || away != nil {
-		return err // of all else nothing is known then
+		return err // nothing else is known of an executor that does not answer
 	}
 	if err := d.turn(t, alarm.ExecutorStopped, st.Stopped != "", "The executor refuses burdening acts: "+st.Stopped+" "+doStopped, "The executor takes burdening acts again."); err != nil {
 		return err
@@ -540,9 +542,9 @@ func (d *Room) turn(t *kernel.Tx, k alarm.Type, is bool, began, over string) err
 	return nil
 }
 
-// overdue returns alarms for the requests that began to wait too long for signers, and
-// the reviews that became due, after an instant and by another. Of a flood one alarm
-// tells.
+// overdue returns alarms for the requests that, between two instants, began to wait too
+// long for signers, and for the reviews that became due. Many requests of one tier share
+// one alarm.
 func (d *Room) overdue(ctx context.Context, s *proof.State, after, by canonical.Time) (all []Alarm, err error) {
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		all = all[:0]
@@ -558,12 +560,12 @@ func (d *Room) overdue(ctx context.Context, s *proof.State, after, by canonical.
 			}
 			if n > eachWaiting {
 				all = append(all, Alarm{Kind: string(alarm.Waiting), Severity: severity, Tier: tier,
-					Text: fmt.Sprintf("%d requests on %s subjects wait for countersigners since %s. countersign action list --status held shows them.", n, tier, wait)})
+					Text: fmt.Sprintf("%d requests on %s subjects have waited %s for countersigners. `countersign action list --status held` shows them.", n, tier, wording.Span(wait))})
 				continue
 			}
 			for _, r := range rs {
 				all = append(all, Alarm{Kind: string(alarm.Waiting), Severity: severity, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: tier,
-					Text: fmt.Sprintf("%s, asked by %s, waits for countersigners since %s: %s. %s", r.Action.Kind, r.Requester(), wait, strings.TrimSuffix(r.Missing, "."), doSign)})
+					Text: fmt.Sprintf("%s, requested by %s, has waited %s for countersigners: %s. %s", r.Action.Kind, r.Requester(), wording.Span(wait), strings.TrimSuffix(r.Missing, "."), doSign)})
 			}
 		}
 		due := func(began canonical.Time) bool {
@@ -577,7 +579,7 @@ func (d *Room) overdue(ctx context.Context, s *proof.State, after, by canonical.
 		for _, r := range rs {
 			if due(r.Executed) {
 				all = append(all, Alarm{Kind: string(alarm.ReviewDue), Severity: Warn, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier,
-					Text: fmt.Sprintf("The emergency act by %s was a day ago and has no closed review. Its signers and its subject stay locked for more until it has.", r.Requester())})
+					Text: fmt.Sprintf("The emergency act by %s was a day ago and has no closed review. Until it has one, its signers and its subject are locked for further emergency acts.", r.Requester())})
 			}
 		}
 		is, err := stx.Incidents(store.IncidentFilter{Status: incident.Open, Limit: mostMatters})
@@ -592,8 +594,8 @@ func (d *Room) overdue(ctx context.Context, s *proof.State, after, by canonical.
 	return all, err
 }
 
-// Begin has the desk's health checked from its start on. If the process before
-// left a check behind, that one stands, and remembers which alarms were raised already.
+// Begin enqueues the first check of the desk's health. If an earlier process left a check
+// in the table, that one stays: it knows for which requests alarms were raised already.
 func (d *Room) Begin(ctx context.Context) error {
 	if d.healthEvery <= 0 {
 		return nil
@@ -603,7 +605,8 @@ func (d *Room) Begin(ctx context.Context) error {
 	})
 }
 
-// RaiseExecution tells of what came of an act where people must know it at once.
+// RaiseExecution raises an alarm about the outcome of an act if people must know it at
+// once.
 func (d *Room) RaiseExecution(t *kernel.Tx, e proof.Execution, r store.Request) error {
 	spec, _ := actions.SpecOf(r.Action.Kind)
 	about := func(k alarm.Type, s store.Severity, text string) error {
@@ -626,7 +629,7 @@ func (d *Room) RaiseExecution(t *kernel.Tx, e proof.Execution, r store.Request) 
 	return nil
 }
 
-// counted returns how many matters there are in each section that need a person.
+// counted returns, by section, how many matters need a person.
 func counted(all []Matter) map[string]int64 {
 	n := map[string]int64{}
 	for _, section := range Sections {

@@ -14,13 +14,13 @@ type Stats struct {
 	Requests  map[string]int64 // by status
 	Size      int64            // entries of the ledger
 	Matters   map[string]int64 // what needs a person, by section
-	// Stopped says that the executor refuses burdening acts; Away that it does not
-	// answer, so that it is not known.
+	// Stopped says that the executor refuses burdening acts; Away, that it does not answer,
+	// so that Stopped is not known.
 	Stopped, Away bool
 }
 
-// Stats counts. It is for whoever may read metrics, which the surface decides,
-// and asks the executor, which may take as long as ctx lets it.
+// Stats returns the counts. The surface decides who may read them. Stats asks the executor
+// for its status, and waits for that as long as ctx allows.
 func (d *Room) Stats(ctx context.Context) (s Stats, err error) {
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		for _, c := range []struct {

@@ -16,11 +16,10 @@ import (
 	"countersign.dev/workforce"
 )
 
-// IncidentBundle returns an incident's report with what it rests on, for
-// somebody who will check it without this desk; personal fields only if personal.
-// Its making is an entry, which commits to its content: so that a desk which
-// tells an incident in two ways has both on record, and that whoever was given
-// it is.
+// IncidentBundle returns an incident's report with the evidence for it, for somebody who
+// checks it without this desk. It includes personal fields only if personal is set. Each
+// export is an entry that commits to the content of the bundle and names the reader. So a
+// desk that tells an incident in two ways has both on record.
 func (d *Room) IncidentBundle(ctx context.Context, by kernel.Caller, id string, personal bool) ([]byte, error) {
 	var content incident.Content
 	var seal *store.Appended
@@ -39,8 +38,8 @@ func (d *Room) IncidentBundle(ctx context.Context, by kernel.Caller, id string, 
 		}
 		root = s.Root
 		if content, err = incident.Prepare(g, root); err != nil {
-			// What the desk gathered does not bear out what it says: a fault of
-			// ours, or of whoever edited its rows.
+			// The evidence does not support the report. It is a fault of ours, or somebody
+			// edited the rows.
 			return nil, fmt.Errorf("bundle of %s: %w", id, internal(err))
 		}
 		return func(t *kernel.Tx) error {
@@ -55,14 +54,14 @@ func (d *Room) IncidentBundle(ctx context.Context, by kernel.Caller, id string, 
 	if err != nil {
 		return nil, err
 	}
-	// Nobody is handed what would not hold.
+	// A bundle that does not verify is given to nobody.
 	if _, err := incident.Verify(raw, proof.Trust{Root: root}); err != nil {
 		return nil, fmt.Errorf("bundle of %s: %w", id, internal(err))
 	}
 	return raw, nil
 }
 
-// internal is an error that must not pass for a refusal of the caller.
+// internal turns an error into one that cannot be taken for a refusal of the caller.
 func internal(err error) error {
 	if fault.KindOf(err) == fault.TooLarge {
 		return err
@@ -70,7 +69,7 @@ func internal(err error) error {
 	return fmt.Errorf("%s (%s)", fault.TextOf(err), fault.TypeOf(err))
 }
 
-// sealed completes a content with its proofs, once its seal is committed.
+// sealed adds the proofs to a content, once its seal is committed.
 func (d *Room) sealed(ctx context.Context, c incident.Content, seal ledger.Entry) ([]byte, error) {
 	size, checkpoint, err := d.desk.Store.Covering(ctx, seal.Index)
 	if err != nil {
@@ -85,11 +84,11 @@ func (d *Room) sealed(ctx context.Context, c incident.Content, seal ledger.Entry
 		Seal: incident.Seal{Body: seal.BodyBytes, Salt: seal.Salt, Proof: proofs[last]}})
 }
 
-// reportDays is how far back a bundle looks at what those involved did.
+// reportDays is for how many days back a bundle lists the acts of those involved.
 const reportDays = 30
 
-// gather collects what a bundle is made of: the governance chain as the state has
-// it, and the entries that the report rests on.
+// gather collects the contents of a bundle: the governance chain up to the given state, and
+// the entries that the report rests on.
 func (d *Room) gather(ctx context.Context, s *proof.State, i incident.Incident, personal bool) (g incident.Gathered, err error) {
 	g.Personal = personal
 	if g.Report, err = d.report(ctx, s, i, reportDays); err != nil {
@@ -106,7 +105,7 @@ func (d *Room) gather(ctx context.Context, s *proof.State, i incident.Incident, 
 		}
 		chain = append(chain, more...)
 	}
-	chain = chain[:s.Next] // a newer one is the next judgement's
+	chain = chain[:s.Next] // without entries that are newer than the state
 	for _, e := range chain {
 		g.Entries = append(g.Entries, incident.Opened{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt})
 	}
@@ -136,8 +135,9 @@ func (d *Room) gather(ctx context.Context, s *proof.State, i incident.Incident, 
 	return g, d.gatherTiers(ctx, &g)
 }
 
-// gatherTiers collects what rules once read of the subjects of the warrants, which a
-// verifier compares their tiers with, opened for these subjects alone.
+// gatherTiers collects the entries that record the tiers which rules once gave the subjects
+// of the warrants, opened for these subjects alone. A verifier compares the warrants' tiers
+// with them.
 func (d *Room) gatherTiers(ctx context.Context, g *incident.Gathered) error {
 	asked, held := map[string]bool{}, map[int64]bool{}
 	for _, raw := range g.Warrants {
@@ -191,8 +191,8 @@ func (d *Room) entriesOf(ctx context.Context, r incident.Report) (out []ledger.E
 	return out, err
 }
 
-// gatherNames opens the names of the people whom the report names, and nothing
-// else of theirs.
+// gatherNames opens the names of the people whom the report names, and no other field of
+// theirs.
 func (d *Room) gatherNames(ctx context.Context, s *proof.State, g *incident.Gathered) error {
 	r := g.Report
 	people := []workforce.WorkerID{r.Attribution.Worker, r.Incident.By}
@@ -226,7 +226,7 @@ func (d *Room) gatherNames(ctx context.Context, s *proof.State, g *incident.Gath
 	})
 }
 
-// gatherWarrants assembles the warrants that the report's entries are of.
+// gatherWarrants assembles the warrants whose entries are in the report.
 func (d *Room) gatherWarrants(ctx context.Context, about []ledger.Entry, g *incident.Gathered) error {
 	for _, e := range about {
 		if e.Leaf.Class != ledger.Desk || e.Body.Kind != entry.KindWarrant || len(g.Warrants) == incident.MaxWarrants {

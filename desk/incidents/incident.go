@@ -21,8 +21,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// done checks that a deed is the caller's own and of now, and says exactly what is
-// done with this text. It returns what seals the text.
+// done checks that a deed is the caller's own, was signed lately, and says exactly what the
+// caller wants done, with this text. It returns the opening that seals the text.
 func (d *Room) done(s *proof.State, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string) (ledger.Opening, error) {
 	o := proof.Sealing(want.What, text, signed.Salt)
 	if err := d.desk.HandedIn(by, signed.Signed); err != nil {
@@ -30,32 +30,33 @@ func (d *Room) done(s *proof.State, by kernel.Caller, signed actions.SaltedDeed,
 	}
 	commitment, err := o.Commitment()
 	if err != nil || !signed.Deed.Says(want) || signed.Deed.Text != commitment || signed.Deed.Version > want.Version {
-		return o, fault.New(fault.Forbidden, "bad-deed", "%s signed something else than what is handed in here.", by.Worker)
+		return o, fault.New(fault.Forbidden, "bad-deed", "The deed that %s signed is not the one that is handed in here.", by.Worker)
 	}
 	return o, s.MayDo(signed.SignedDeed(), d.desk.Now())
 }
 
-// deedOf is the name under which the entry of a deed is found, so that none is done twice.
+// deedOf returns the name under which the entry of a deed is found, so that no deed is done
+// twice.
 func deedOf(d actions.SaltedDeed) string { return "deed " + d.Deed.Digest().String() }
 
 // once refuses a deed that the ledger holds already.
 func (d *Room) once(t *kernel.Tx, deed actions.SaltedDeed) error {
 	have, err := t.EntriesAbout(deedOf(deed), canonical.Time{}, 1)
 	if err == nil && len(have) > 0 {
-		err = fault.New(fault.Conflict, "deed-done", "This deed was done already; it is good once.")
+		err = fault.New(fault.Conflict, "deed-done", "This deed was done already; a deed is valid once.")
 	}
 	return err
 }
 
-// deed does what somebody hands in with a signed deed. If it was done already it is not
-// done again, and the answer is the incident as it is now: so whoever has lost the answer
-// gets it by handing in the same once more.
+// deed carries out a signed deed by calling do. If the deed was done already, it is not
+// done again, and the answer is the incident as it is now. So a caller who lost the answer
+// gets it by handing in the same deed once more.
 func (d *Room) deed(ctx context.Context, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string, do func() (incident.Incident, error)) (incident.Incident, error) {
 	if i, done, err := d.repeated(ctx, by, signed, want, text); done || err != nil {
 		return i, err
 	}
 	i, err := do()
-	if err != nil { // the same may have been done in the meantime
+	if err != nil { // the same deed may have been done in the meantime
 		if i, done, err := d.repeated(ctx, by, signed, want, text); done || err != nil {
 			return i, err
 		}
@@ -63,8 +64,8 @@ func (d *Room) deed(ctx context.Context, by kernel.Caller, signed actions.Salted
 	return i, err
 }
 
-// repeated finds the incident on which exactly this was done before: the same deed, with
-// the same signature and the same text, by the same person, who may still read incidents.
+// repeated returns the incident on which exactly this deed was done before: with the same
+// signature and text, by the same person, who may still read incidents.
 func (d *Room) repeated(ctx context.Context, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string) (i incident.Incident, done bool, err error) {
 	s, err := d.desk.State(ctx)
 	if err != nil {
@@ -73,7 +74,7 @@ func (d *Room) repeated(ctx context.Context, by kernel.Caller, signed actions.Sa
 	o := proof.Sealing(want.What, text, signed.Salt)
 	commitment, err := o.Commitment()
 	if err != nil || signed.Deed.Text != commitment || !signed.Deed.Says(want) || signed.Signed.Statement.Signer != by.Worker || d.mayTouchIncidents(s, by) != nil {
-		return i, false, nil // it is judged, and refused, as what is new
+		return i, false, nil // it is judged as a new deed, and refused
 	}
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		have, err := stx.EntriesAbout(deedOf(signed), canonical.Time{}, 1)
@@ -97,7 +98,7 @@ func (d *Room) repeated(ctx context.Context, by kernel.Caller, signed actions.Sa
 	return i, done, err
 }
 
-// mayTouchIncidents refuses who may not work on incidents.
+// mayTouchIncidents refuses a caller who may not work on incidents.
 func (d *Room) mayTouchIncidents(s *proof.State, by kernel.Caller) error {
 	st, err := d.desk.Engaged(s, by)
 	if err == nil {
@@ -151,8 +152,8 @@ func (d *Room) open(ctx context.Context, by kernel.Caller, request, title string
 	return out, err
 }
 
-// changeIncident does a deed on an incident: loads it, applies a rule to it and saves what
-// it gives. want is the deed but for the incident's version.
+// changeIncident does a deed on an incident: it loads the incident, applies a rule to it,
+// and saves the result. want is the expected deed, without the incident's version.
 func (d *Room) changeIncident(ctx context.Context, by kernel.Caller, what, id string, signed actions.SaltedDeed, want actions.Deed, text string,
 	rule func(*proof.State, incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error)) (incident.Incident, error) {
 	return d.deed(ctx, by, signed, want, text, func() (incident.Incident, error) {
@@ -197,7 +198,7 @@ func (d *Room) AssignTask(ctx context.Context, by kernel.Caller, id, text string
 		}
 		for _, w := range involved {
 			if why := s.People.Dependence(owner, w, d.desk.Now()); why != "" {
-				return i, nil, fault.New(fault.Forbidden, "not-independent", "%s does not own a task of this incident, in which %s is involved: %s.", owner, w, why)
+				return i, nil, fault.New(fault.Forbidden, "not-independent", "%s cannot own a task of this incident, since %s is involved in it: %s.", owner, w, why)
 			}
 		}
 		next, err := i.Assign(text, owner)
@@ -218,7 +219,7 @@ func (d *Room) AssignTask(ctx context.Context, by kernel.Caller, id, text string
 	})
 }
 
-// FinishTask notes the result of a task. Its owner does.
+// FinishTask notes the result of a task. Only its owner may.
 func (d *Room) FinishTask(ctx context.Context, by kernel.Caller, id string, number int64, result string, signed actions.SaltedDeed) (incident.Incident, error) {
 	want := actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(id, number)}
 	return d.changeIncident(ctx, by, "finish task", id, signed, want, result, func(s *proof.State, i incident.Incident) (incident.Incident, func(*kernel.Tx, incident.Incident) error, error) {
@@ -289,8 +290,8 @@ func (d *Room) propose(ctx context.Context, by kernel.Caller, id, findings strin
 	return i, err
 }
 
-// CheckReview refuses, when it is handed in, a review that could not close its
-// incident: a review names everybody involved, and its findings are known.
+// CheckReview refuses a review, when its request is handed in, that could not close its
+// incident. A review must name everybody involved, and the desk must have its findings.
 func (d *Room) CheckReview(ctx context.Context, s *proof.State, a actions.Action) error {
 	if a.Kind != actions.DeskReview {
 		return nil
@@ -312,8 +313,8 @@ func (d *Room) CheckReview(ctx context.Context, s *proof.State, a actions.Action
 	})
 }
 
-// checkInvolved refuses the review of an emergency act that leaves out somebody
-// who signed it: the executor would not take it for one.
+// checkInvolved refuses the review of an emergency act that leaves out somebody who signed
+// it: the executor would not count it as a review.
 func (d *Room) checkInvolved(ctx context.Context, c actions.Review) error {
 	r, err := d.desk.Load(ctx, c.ID)
 	if err != nil {
@@ -335,7 +336,7 @@ func (d *Room) checkInvolved(ctx context.Context, c actions.Review) error {
 	return nil
 }
 
-// closed is an incident after its review.
+// closed returns an incident as its review leaves it.
 func (d *Room) closed(stx *store.Tx, s *proof.State, c actions.Review, request string, now canonical.Time) (incident.Incident, error) {
 	i, err := stx.Incident(c.ID)
 	if err != nil {
@@ -385,8 +386,9 @@ func (d *Room) readInvolved(ctx context.Context, s *proof.State, i incident.Inci
 	return ws, err
 }
 
-// involved returns who is involved in an incident, sorted: those who signed what
-// is contested, or those workers who are declared to hold what did it.
+// involved returns the workers who are involved in an incident, sorted: those who signed
+// the contested request, or those who are declared to hold the credentials that did the
+// breaches.
 func (d *Room) involved(stx *store.Tx, s *proof.State, i incident.Incident) ([]workforce.WorkerID, error) {
 	var ws []workforce.WorkerID
 	if i.Cause == incident.Contested {
@@ -418,8 +420,9 @@ func (d *Room) involved(stx *store.Tx, s *proof.State, i incident.Incident) ([]w
 	return slices.Compact(ws), nil
 }
 
-// holdersOf returns who is declared to hold a credential of a platform, or any
-// of them if it is not known which it was or nobody said who holds it.
+// holdersOf returns the declared holders of a credential of a platform. If it is not known
+// which credential it was, or no holders of it are declared, it returns the declared
+// holders of any.
 func (d *Room) holdersOf(platform, credential string) []string {
 	if credential != "" {
 		if hs, ok := d.desk.Holders.Platforms[platform+"/"+credential]; ok {
@@ -429,8 +432,8 @@ func (d *Room) holdersOf(platform, credential string) []string {
 	return d.desk.Holders.Platforms[platform]
 }
 
-// credentials returns what the platform calls the credentials that did the
-// breaches of an incident, as far as it told.
+// credentials returns the platform's names for the credentials that did the breaches of an
+// incident, as far as the platform told them.
 func credentials(stx *store.Tx, i incident.Incident) (names []string, err error) {
 	values, err := stx.Credentials(i.ID)
 	for _, v := range values {
@@ -443,13 +446,14 @@ func credentials(stx *store.Tx, i incident.Incident) (names []string, err error)
 	return names, err
 }
 
-// mostEntries is how many entries are read about one thing.
+// mostEntries is the largest number of entries that are read about one request, breach or
+// worker.
 const mostEntries = 10_000
 
-// told is what the watch tells of the breach that opened an incident.
+// told holds what the watch recorded of the breach that opened an incident.
 type told struct {
 	sight      *proof.Sight // nil if its entry was erased
-	credential string       // what the platform calls it; empty: it does not tell
+	credential string       // the platform's name for it; empty: the platform did not tell
 	entry      int64        // of the breach
 }
 

@@ -1,5 +1,5 @@
-// Package incidents is the desk's room for what went wrong: sights of the watch and the
-// breaches among them, incidents with their timeline, report and bundle.
+// Package incidents is the desk's room for breaches and contested acts: what the watch saw,
+// and the incidents with their timeline, report and bundle.
 package incidents
 
 import (

@@ -25,9 +25,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-// readIncident lets readers of evidence read about an incident. That somebody
-// read about a critical subject is an entry (design, law 11), made before
-// anything is answered.
+// readIncident lets a reader of evidence read about an incident. If the subject is
+// critical, the reading is entered in the ledger (design, law 11) before anything is
+// answered.
 func (d *Room) readIncident(ctx context.Context, by kernel.Caller, id, what string, read func(*proof.State, incident.Incident) error) error {
 	return d.desk.Change(ctx, by, "read incident", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		if err := d.mayTouchIncidents(s, by); err != nil {
@@ -49,8 +49,8 @@ func (d *Room) readIncident(ctx context.Context, by kernel.Caller, id, what stri
 	})
 }
 
-// Attribution says who is answerable for what an incident is about, to the last
-// word that is known.
+// Attribution says who is answerable for the act or breach of an incident, as far as
+// anything is known.
 func (d *Room) Attribution(ctx context.Context, by kernel.Caller, id string) (a incident.Attribution, err error) {
 	err = d.readIncident(ctx, by, id, "attribution", func(s *proof.State, i incident.Incident) error {
 		return d.desk.Store.Read(ctx, func(stx *store.Tx) error {
@@ -61,14 +61,14 @@ func (d *Room) Attribution(ctx context.Context, by kernel.Caller, id string) (a 
 	return a, err
 }
 
-// Report gathers all that is known about an incident. days is how far back it
-// looks at what those involved did; 0 is 30.
+// Report gathers all that is known about an incident. days is how far back it lists the
+// acts of those involved; 0 means 30.
 func (d *Room) Report(ctx context.Context, by kernel.Caller, id string, days int) (r incident.Report, err error) {
 	if days == 0 {
 		days = 30
 	}
 	if days < 0 || days > 3650 {
-		return r, fault.New(fault.Invalid, "bad-parameter", "A report looks back at 1 to 3650 days.")
+		return r, fault.New(fault.Invalid, "bad-parameter", "A report looks back 1 to 3650 days.")
 	}
 	err = d.readIncident(ctx, by, id, "report", func(s *proof.State, i incident.Incident) error {
 		r, err = d.report(ctx, s, i, days)
@@ -77,8 +77,8 @@ func (d *Room) Report(ctx context.Context, by kernel.Caller, id string, days int
 	return r, err
 }
 
-// RuledBy says what a policy set would have ruled on what an incident is about,
-// by the facts as they were then. It is for sets that are proposed.
+// RuledBy returns what a proposed policy set would have ruled on the act of an incident, by
+// the facts as they were then.
 func (d *Room) RuledBy(ctx context.Context, by kernel.Caller, id string, set *policy.Set) (r incident.Ruled, err error) {
 	err = d.readIncident(ctx, by, id, "ruling", func(s *proof.State, i incident.Incident) error {
 		c, err := d.ruledActOf(ctx, s, i)
@@ -121,13 +121,13 @@ func (d *Room) report(ctx context.Context, s *proof.State, i incident.Incident, 
 	return r, nil
 }
 
-// ruledAct is what an incident is about, as it can be ruled on.
+// ruledAct is the act of an incident in the form in which a policy set rules on it.
 type ruledAct struct {
 	incident incident.Incident
 	at       canonical.Time
 	then     *proof.State // the chain as it was at that instant
 	facts    policy.Facts
-	known    bool // who did it is known, and in the facts
+	known    bool // the person who did it is known, and in the facts
 }
 
 func (c ruledAct) platform() bool { spec, _ := actions.SpecOf(c.facts.Kind); return !spec.Desk }
@@ -184,8 +184,8 @@ func (d *Room) ruledActOf(ctx context.Context, s *proof.State, i incident.Incide
 	return c, nil
 }
 
-// sortOf asks the executor what a subject is. Where it does not answer at once an
-// account is taken for granted: the report must not wait for it.
+// sortOf asks the executor what a subject is. If the executor does not answer at once, it
+// assumes an account: the report must not wait.
 func (d *Room) sortOf(ctx context.Context, subject platform.Subject) platform.Sort {
 	ctx, cancel := context.WithTimeout(ctx, SortPatience)
 	defer cancel()
@@ -211,8 +211,8 @@ func kindFor(sort platform.Sort, found platform.Status) actions.Kind {
 	return actions.AccountTakedown
 }
 
-// factsOf returns what a ruling read of a request: of one that was approved, what
-// its warrant says.
+// factsOf returns the facts by which a request was ruled on. For a request that was
+// approved, they are those in its warrant.
 func (d *Room) factsOf(then *proof.State, r store.Request) (policy.Facts, error) {
 	if len(r.Core) == 0 {
 		st := then.People.Standing(r.Requester(), r.Created.Time)
@@ -259,8 +259,8 @@ func (d *Room) stateAsOf(ctx context.Context, s *proof.State, at canonical.Time)
 	}
 }
 
-// ruled says what a set rules on the act. Of an act around the desk nobody knows
-// who did it: it says what the set has for whomever it is mildest to.
+// ruled returns what a policy set rules on the act. If nobody knows who did the act, it
+// returns the mildest ruling that anybody engaged at that time would have got.
 func (c ruledAct) ruled(which string, set *policy.Set) incident.Ruled {
 	out := incident.Ruled{Policy: set.Digest(), Which: which}
 	r := policy.Ruling{Verdict: policy.Forbidden, Reasons: []policy.Reason{{Policy: policy.LawNothing, Text: "Nobody was engaged at this desk."}}}
@@ -291,7 +291,7 @@ func (c ruledAct) ruled(which string, set *policy.Set) incident.Ruled {
 	return out
 }
 
-// harshness orders rulings by how much stands in the way.
+// harshness orders rulings by how hard they make the act.
 func harshness(r policy.Ruling) int64 {
 	switch r.Verdict {
 	case policy.Permitted:
@@ -337,7 +337,7 @@ func (d *Room) exposureThen(c ruledAct) (incident.Exposed, error) {
 	return out, nil
 }
 
-// personKind says what kind of person somebody is, naming nobody.
+// personKind describes a member of a group in general terms, and names nobody.
 func personKind(m exposure.Member) string {
 	var parts []string
 	if m.Sort.Employee {
@@ -358,7 +358,8 @@ func personKind(m exposure.Member) string {
 	return strings.Join(append(parts, string(m.Part)), " ")
 }
 
-// aroundThe returns the declared holders of what can act around the desk.
+// aroundThe returns a line for each declared holder who could act around the desk on a
+// platform.
 func (d *Room) aroundThe(platform string) []string {
 	var all []string
 	add := func(key string, holders []string) {
@@ -419,7 +420,7 @@ func (d *Room) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 	return a, nil
 }
 
-// vendorAt returns whose worker somebody was at an instant.
+// vendorAt returns the vendor of a worker at an instant; empty for an employee.
 func vendorAt(s *proof.State, id workforce.WorkerID, at time.Time) workforce.VendorID {
 	w, _ := s.People.Worker(id)
 	for _, t := range w.Past {
@@ -468,7 +469,7 @@ func (d *Room) attributeAround(stx *store.Tx, i incident.Incident) (incident.Att
 	return a, nil
 }
 
-// touched returns what those involved did since an instant, but for the act itself.
+// touched returns the other acts of those involved since an instant.
 func (d *Room) touched(stx *store.Tx, s *proof.State, i incident.Incident, since canonical.Time) ([]incident.Touched, error) {
 	involved, err := d.involved(stx, s, i)
 	if err != nil {
@@ -489,7 +490,7 @@ func (d *Room) touched(stx *store.Tx, s *proof.State, i incident.Incident, since
 			return nil, err
 		}
 		if len(own) > mostEntries || len(entries) > mostEntries {
-			return nil, fault.New(fault.TooLarge, "too-much", "%s did more than %d things in that time; look back at fewer days.", w, mostEntries)
+			return nil, fault.New(fault.TooLarge, "too-much", "%s did more than %d acts in that time; look back fewer days.", w, mostEntries)
 		}
 		var signed []string
 		for _, e := range entries {
@@ -524,8 +525,8 @@ func (d *Room) touched(stx *store.Tx, s *proof.State, i incident.Incident, since
 	return out, err
 }
 
-// touchedAround returns what else was done around the desk with the credentials
-// that the platform names for an incident.
+// touchedAround returns the other breaches that were done with the credentials that the
+// platform names for an incident.
 func touchedAround(stx *store.Tx, i incident.Incident, since canonical.Time) (out []incident.Touched, err error) {
 	if i.Cause != incident.Breach {
 		return nil, nil
@@ -540,7 +541,7 @@ func touchedAround(stx *store.Tx, i incident.Incident, since canonical.Time) (ou
 			return nil, err
 		}
 		if len(bs) > mostEntries {
-			return nil, fault.New(fault.TooLarge, "too-much", "More than %d breaches came with one credential in that time; look back at fewer days.", mostEntries)
+			return nil, fault.New(fault.TooLarge, "too-much", "One credential did more than %d breaches in that time; look back fewer days.", mostEntries)
 		}
 		for _, b := range bs {
 			other, err := stx.Incident(b.Incident)

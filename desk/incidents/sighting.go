@@ -23,7 +23,7 @@ import (
 	"countersign.dev/wording"
 )
 
-// watched is a record of the watch, or of a restoration, with what was read
+// watched is a record of the watch, or of a restoration, with the fields that were read
 // before the transaction.
 type watched struct {
 	proof.Execution
@@ -31,7 +31,8 @@ type watched struct {
 	incident string // identifier, if one is to be opened
 }
 
-// OpenWatched reads what a record of the watch seals. The openings were checked.
+// OpenWatched reads the sealed fields of a record of the watch. The caller has checked its
+// openings.
 func (d *Room) OpenWatched(e proof.SignedExecution) (watched, error) {
 	w := watched{Execution: e.Execution}
 	for _, o := range e.Openings {
@@ -58,7 +59,8 @@ func OfWatch(e proof.Execution) bool {
 	return e.Duty == proof.DutyWatch || e.Duty == proof.DutyRestore || e.Duty == proof.DutyCut
 }
 
-// Watch keeps a record of the watch, with what follows from it.
+// Watch stores a record of the watch, and makes the incidents, alarms and jobs that follow
+// from it.
 func (d *Room) Watch(t *kernel.Tx, w watched) error {
 	s := store.Sighting{Executor: w.Executor, Sequence: w.Sequence, Kind: w.Kind, At: w.At, Subject: w.subject.ID}
 	if w.Sight != nil {
@@ -70,7 +72,8 @@ func (d *Room) Watch(t *kernel.Tx, w watched) error {
 	}
 	of := ""
 	if s.Breach != "" && w.subject.ID == "" {
-		// The breach's own record names the subject; what follows from it does not.
+		// Only the record of the breach itself names the subject; the records that follow
+		// it do not.
 		b, known, err := t.Breach(s.Breach)
 		if err != nil {
 			return err
@@ -116,8 +119,9 @@ func (d *Room) Watch(t *kernel.Tx, w watched) error {
 	return nil
 }
 
-// deactivated tells that a subject that matters was switched off. Where nobody knows
-// whether its owner did it, somebody on call asks.
+// deactivated raises an alarm that a protected or critical subject was deactivated. If
+// nobody knows whether its owner did it, the alarm pages somebody on call, who asks the
+// owner.
 func (d *Room) deactivated(t *kernel.Tx, w watched) error {
 	if w.Sight.Tier == actions.Standard {
 		return nil
@@ -127,7 +131,7 @@ func (d *Room) deactivated(t *kernel.Tx, w watched) error {
 		return d.alarms.Raise(t, w.about(alarm.Deactivated, alarms.Info, fmt.Sprintf("The owner of a %s subject of %s deactivated it, as the platform says.", w.Sight.Tier, w.Sight.Platform)))
 	case proof.WhyAsked:
 		return d.alarms.Raise(t, w.about(alarm.Deactivated, alarms.Page, fmt.Sprintf("A %s subject of %s was deactivated, and the platform does not say whether its owner did it or somebody on the staff. "+
-			"Ask the owner now, in a way that you know from before: did you deactivate your account yourself? If not, ask for account.restore of it, "+
+			"Ask the owner now, over a contact that you already had: did you deactivate your account yourself? If not, ask for account.restore of it, "+
 			"and find out who used the platform's credential or the owner's password.", w.Sight.Tier, w.Sight.Platform)))
 	}
 	return nil
@@ -144,22 +148,22 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-// about begins an alarm about what was seen.
+// about returns an alarm about the subject of a record, with the given text.
 func (w watched) about(k alarm.Type, s store.Severity, text string) alarms.Alarm {
 	return alarms.Alarm{Kind: string(k), Severity: s, Text: text, Request: w.Request, Platform: w.Sight.Platform, Subject: w.subject.ID, Tier: w.Sight.Tier}
 }
 
-// breach opens an incident on a breach, or has the breach join the one that is
-// open on its subject: a duel of fifty rounds is one incident.
+// breach opens an incident for a breach, or adds the breach to the incident that is open on
+// its subject: a duel of fifty rounds is one incident.
 func (d *Room) breach(t *kernel.Tx, w watched) error {
 	id, err := t.OpenIncident(w.Sight.Platform, w.subject.ID)
 	if err != nil {
 		return err
 	}
-	next := "No standing order is in force: somebody on call has to lift it."
+	next := "No standing order is in force: somebody on call has to restore the subject."
 	switch {
 	case w.Type == "budget-spent":
-		next = orElse(w.Text, "The budget of the standing order is spent.") + " Until it is not, somebody on call has to lift it."
+		next = orElse(w.Text, "The budget of the standing order is spent.") + " Until there is budget again, somebody on call has to restore the subject."
 	case w.Sight.Order != "":
 		next = "The executor restores it under the standing order " + w.Sight.Order + "."
 	}
@@ -190,11 +194,12 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 	}
 	severity := alarms.Warn
 	if n == 2 || round(n) {
-		severity = alarms.Page // not at each round: whoever is paged all the time does not look any more
+		severity = alarms.Page // not at each round: people who are paged all the time stop looking
 	}
-	a := w.about(alarm.Duel, severity, fmt.Sprintf("Somebody does again on %s what the executor has undone: it is the breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
+	a := w.about(alarm.Duel, severity, fmt.Sprintf("On %s somebody again did what the executor had undone. This is breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
 	if w.Sight.Why == proof.WhyEnded {
-		// Nothing was done again: what was done before stands now without any right.
+		// Nobody did anything again: the measure has ended, and another mark keeps the
+		// subject down.
 		a = w.about(alarm.Breach, alarms.Page, endedText(w, next))
 	}
 	a.Incident = i.ID
@@ -204,8 +209,8 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 	return d.alarmBreach(t, a, w)
 }
 
-// everyRound is up to which round of a duel each raises an alarm. Later ones, of which
-// there may be many in a second, do so at round numbers.
+// everyRound is the last round of a duel for which each round raises an alarm. Later ones,
+// of which there may be many in a second, raise one at round numbers only.
 const everyRound = 10
 
 // round reports whether a number is 10, 20, 50, 100, 200, 500 and so on: a duel of many
@@ -221,8 +226,8 @@ func endedText(w watched, next string) string {
 	return fmt.Sprintf("On %s a timed measure of this desk on a %s subject is over, and somebody has put another mark in its place, so that it is still down. %s", w.Sight.Platform, w.Sight.Tier, next)
 }
 
-// alarmBreach raises the alarm of a breach, and another if the standing order's
-// budget does not cover its restoration, or was gone beyond.
+// alarmBreach raises the alarm of a breach, and another one if the restoration is not
+// within the budget of the standing order.
 func (d *Room) alarmBreach(t *kernel.Tx, a alarms.Alarm, w watched) error {
 	if err := d.alarms.Raise(t, a); err != nil {
 		return err
@@ -230,14 +235,15 @@ func (d *Room) alarmBreach(t *kernel.Tx, a alarms.Alarm, w watched) error {
 	return d.alarmBudget(t, a, w)
 }
 
-// alarmBudget is the other one alone.
+// alarmBudget raises the alarm about the budget of the standing order, if there is
+// something to say about it.
 func (d *Room) alarmBudget(t *kernel.Tx, a alarms.Alarm, w watched) error {
 	a.Kind, a.Severity = string(alarm.BudgetSpent), alarms.Page
 	switch w.Type {
 	case "budget-spent":
 		a.Text = fmt.Sprintf("The budget of the standing order for %s subjects of %s is spent: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it restores no more for now."))
 	case "budget-passed":
-		a.Text = fmt.Sprintf("More is restored under the standing order for %s subjects of %s than it expects: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it goes on all the same."))
+		a.Text = fmt.Sprintf("More subjects are restored than the standing order for %s subjects of %s expects: %s", w.Sight.Tier, w.Sight.Platform, orElse(w.Text, "it goes on all the same."))
 	default:
 		return nil
 	}
@@ -259,15 +265,16 @@ func (d *Room) openIncident(t *kernel.Tx, i incident.Incident, deed actions.Sign
 
 const incidentSignal = "incident"
 
-// restored notes what came of a restoration of the breach of an incident.
+// restored notes the outcome of the restoration after a breach.
 func (d *Room) restored(t *kernel.Tx, w watched, of string) error {
 	if w.Outcome == proof.Executed {
 		t.RestoreBreach(w.Request, w.At)
 		return nil
 	}
 	if w.Type == "not-read-back" {
-		// Somebody has done it again before it was read back. That is another breach, which
-		// is alarmed as one; in a duel there may be many of them in a second.
+		// Somebody changed the subject again before it was read back. That is another
+		// breach, which has an alarm of its own; in a duel there may be many of them in a
+		// second.
 		return nil
 	}
 	kind := alarm.RestoreFailed
@@ -277,7 +284,7 @@ func (d *Room) restored(t *kernel.Tx, w watched, of string) error {
 	if platform.RefusesCredential(w.Type) {
 		kind = alarm.CredentialRefused
 	}
-	a := w.about(kind, alarms.Page, fmt.Sprintf("What a breach left on a %s subject of %s was not lifted (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, w.Execution.OutcomeType())))
+	a := w.about(kind, alarms.Page, fmt.Sprintf("The executor could not lift what a breach left on a %s subject of %s (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, w.Execution.OutcomeType())))
 	a.Incident = of
 	return d.alarms.Raise(t, a)
 }
@@ -298,15 +305,16 @@ func (d *Room) over(t *kernel.Tx, w watched) error {
 	return d.alarms.Raise(t, a)
 }
 
-// cut tells what came of cutting off the credential that does it again and again.
+// cut raises the alarm about the outcome of cutting off the credential that did breaches
+// again and again.
 func (d *Room) cut(t *kernel.Tx, w watched, of string) error {
-	kind, text := alarm.CredentialStays, fmt.Sprintf("Somebody does it again and again on %s, %d times within the time of the standing order %s, and the credential is not cut off: %s",
+	kind, text := alarm.CredentialStays, fmt.Sprintf("On %s one credential did %d breaches within the time that the standing order %s sets, and the credential was not cut off: %s",
 		w.Sight.Platform, w.Sight.Count, w.Sight.Order, orElse(w.Text, w.Type))
 	switch {
 	case w.Kind == proof.KindIntent:
 		return nil
 	case w.Outcome == proof.Executed:
-		kind, text = alarm.CredentialCut, fmt.Sprintf("The credential of %s that did it %d times was cut off under the standing order %s. The incident names it: find out who holds it, and give its honest holders another.",
+		kind, text = alarm.CredentialCut, fmt.Sprintf("The credential of %s that did %d breaches was cut off under the standing order %s. The incident names the credential: find out who holds it, and give its honest holders another one.",
 			w.Sight.Platform, w.Sight.Count, w.Sight.Order)
 	}
 	a := w.about(kind, alarms.Page, text)
@@ -359,7 +367,7 @@ func (d *Room) Sightings(ctx context.Context, by kernel.Caller, f SightingFilter
 	return out, next, nil
 }
 
-// TakenJob enters in the governance chain what the executor took directly.
+// TakenJob enters in the governance chain a change that the executor took directly.
 type TakenJob struct {
 	Executor string `json:"executor"`
 	Sequence int64  `json:"sequence"`

@@ -18,8 +18,8 @@ import (
 // first on; it says how many it leaves out.
 const mostBreaches = 200
 
-// timeline gathers what happened, from the entries about it, and since when the
-// subject was in the contested state and until when.
+// timeline returns the moments of an incident from the entries about it, and from when
+// (down) to when (up) the subject was in the contested state.
 func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ruledAct) (ms []incident.Moment, down, up canonical.Time, err error) {
 	names := []string{i.ID}
 	if i.Cause == incident.Contested {
@@ -82,7 +82,8 @@ func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ru
 			return nil, down, up, err
 		}
 		for _, e := range entries {
-			// That somebody read or exported it is nothing that happened.
+			// Entries about reading or exporting the incident are not part of what
+			// happened.
 			if seen[e.Index] || len(e.BodyBytes) == 0 || e.Body.Kind == entry.KindIncidentRead || e.Body.Kind == entry.KindExport {
 				continue
 			}
@@ -135,8 +136,8 @@ func liftedBy(stx *store.Tx, breaches []string) (requests []string, err error) {
 	return requests, nil
 }
 
-// changedAt returns when the platform says that what a breach tells of happened;
-// zero if the entry does not say.
+// changedAt returns the time that the platform gives for the change behind a breach; zero
+// if the entry has none.
 func changedAt(e ledger.Entry) canonical.Time {
 	if e.Body.Kind != proof.KindBreach && e.Body.Kind != proof.KindTold {
 		return canonical.Time{}

@@ -18,15 +18,15 @@ import (
 	"countersign.dev/workforce"
 )
 
-// MaxBacktest is the largest number of ledger entries from the first that a
-// backtest looks at to the last: well under a minute's work, which is what a
-// surface's time-outs allow.
+// MaxBacktest is the largest number of ledger entries that a backtest goes through. That is
+// well under a minute's work, which the surfaces' time-outs allow.
 const MaxBacktest = 1_000_000
 
 // MaxChanges is the longest list of changes that a backtest gives.
 const MaxChanges = 1000
 
-// Backtested is a backtest with what it looked at.
+// Backtested is the result of a backtest, with the time and the size of the ledger that it
+// covers.
 type Backtested struct {
 	Since, Until canonical.Time
 	Size         int64 // of the ledger that was read
@@ -37,11 +37,10 @@ type Backtested struct {
 // opening go on side by side.
 const replayStep = 2048
 
-// Backtest replays what was asked from since on and before until (the zero time:
-// now) against a proposed set, facts as then. It lists at most limit of the
-// rulings that change and counts them all. Nothing is stored. The policy set is
-// compiled as it would be to be put in force: a set that could not be, is the
-// fault of policy.Compile.
+// Backtest replays what was asked from since on and before until (the zero time: now)
+// against a proposed set, facts as then. It lists at most limit of the rulings that change
+// and counts them all. Nothing is stored. The policy set is compiled as for being put in
+// force; the error is that of policy.Compile if it could not be.
 func (d *Room) Backtest(ctx context.Context, by kernel.Caller, files map[string]string, since, until canonical.Time, limit int) (Backtested, error) {
 	out := Backtested{Since: since, Until: until}
 	s, st, err := d.desk.Standing(ctx, by)
@@ -49,7 +48,7 @@ func (d *Room) Backtest(ctx context.Context, by kernel.Caller, files map[string]
 		return out, err
 	}
 	if !mayProposePolicy(s, st) {
-		if err := kernel.Evidence(s, st, "Rulings of before, unless one may propose a policy,"); err != nil {
+		if err := kernel.Evidence(s, st, "Past rulings, if you may not propose a policy,"); err != nil {
 			return out, err
 		}
 	}
@@ -57,7 +56,7 @@ func (d *Room) Backtest(ctx context.Context, by kernel.Caller, files map[string]
 		out.Until = d.desk.TimeNow()
 	}
 	if !since.Before(out.Until.Time) {
-		return out, fault.New(fault.Invalid, "bad-window", "A backtest begins before it ends: since %s, until %s.", since, out.Until)
+		return out, fault.New(fault.Invalid, "bad-window", "A backtest must begin before it ends; since is %s and until is %s.", since, out.Until)
 	}
 	proposed, err := policy.Compile(files)
 	if err != nil {
@@ -77,7 +76,8 @@ func mayProposePolicy(s *proof.State, st workforce.Standing) bool {
 	return s.Policy.Rule(proof.FactsOf(a, st, actions.Critical, "")).Verdict != policy.Forbidden
 }
 
-// replay reads the ledger in steps: one is read, one opened and one ruled on at a time.
+// replay reads the ledger in steps: while one is ruled on, the next is opened and the one
+// after it is read.
 func (d *Room) replay(ctx context.Context, proposed *policy.Set, since, until canonical.Time, limit int) (out proof.Replayed, size int64, err error) {
 	var first, end int64
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
@@ -94,7 +94,7 @@ func (d *Room) replay(ctx context.Context, proposed *policy.Set, since, until ca
 		return out, size, err
 	}
 	if end-first > MaxBacktest {
-		return out, size, fault.New(fault.TooLarge, "window-too-large", "There are %d ledger entries in that time; a backtest reads %d. Ask for a shorter one.", end-first, int64(MaxBacktest))
+		return out, size, fault.New(fault.TooLarge, "window-too-large", "There are %d ledger entries in that time; a backtest reads at most %d. Ask for a shorter time.", end-first, int64(MaxBacktest))
 	}
 	then, err := d.chainBefore(ctx, first)
 	if err != nil {
@@ -125,8 +125,8 @@ type pastStep struct {
 	err     error
 }
 
-// past reads the entries that a replay needs and opens them, each stretch while
-// the one before is worked on. It ends when ctx does.
+// past reads the entries that a replay needs and opens them, one stretch ahead of its
+// receiver. It ends when ctx does.
 func (d *Room) past(ctx context.Context, from, to int64) <-chan pastStep {
 	read, opened := make(chan []store.RawEntry, 1), make(chan pastStep, 1)
 	failed := make(chan error, 1)
@@ -222,11 +222,10 @@ func (d *Room) chainBefore(ctx context.Context, index int64) (*proof.State, erro
 	}
 }
 
-// RequestThen returns what is recorded of a request, and the chain as it was when
-// it was ruled on: what proof.State.WouldRule wants to say how then, today's or
-// a proposed set rules on it. If the ledger no longer holds it, or not as it was
-// entered, that is a fault of type "not-recorded", and never a guess. Who may read
-// it is for the caller to ask.
+// RequestThen returns the recorded entry of a request, and the chain as it was when the
+// request was ruled on. proof.State.WouldRule takes both, to say how that time's, today's
+// or a proposed set rules on it. If the ledger no longer holds the entry as it was made,
+// the error is a fault of type "not-recorded". The caller checks who may read the result.
 func (d *Room) RequestThen(ctx context.Context, request string) (entry.Request, *proof.State, error) {
 	var rec entry.Request
 	r, err := d.desk.Load(ctx, request)

@@ -34,19 +34,21 @@ func (exposureJob) Kind() string { return "desk.exposure" }
 
 const exposureKey = "check"
 
-// figure is what is compared of one kind on one tier of a platform.
+// figure holds the numbers that are compared, for one kind of act on one tier of a
+// platform.
 type figure struct {
 	Platform string       `json:"platform"`
 	Tier     actions.Tier `json:"tier"`
 	Kind     actions.Kind `json:"kind"`
 	Number   int          `json:"number"` // the collusion number; 0: nobody can
 	Short    []int        `json:"short"`  // the hours of the week that are short of people to countersign
-	// AtOnce is the least number of people over the ways that need no time; nil in
-	// figures of before. At a desk with few officers a recovery takes fewer, but days.
+	// AtOnce is the collusion number over the ways that need no wait; nil in figures from
+	// before it was recorded. At a desk with few officers a recovery needs fewer people,
+	// but takes days.
 	AtOnce *int `json:"at_once,omitempty"`
 }
 
-// place is what a figure is of.
+// place says what a figure is about.
 type place struct {
 	platform string
 	tier     actions.Tier
@@ -61,14 +63,14 @@ type Finding struct {
 	Platform string         `json:"platform"`
 	Tier     actions.Tier   `json:"tier"`
 	Kinds    []actions.Kind `json:"kinds"`
-	Was      int            `json:"was"`              // the collusion number when it was last looked at; 0: nobody could
+	Was      int            `json:"was"`              // the collusion number at the last check; 0: nobody could
 	Is       int            `json:"is"`               // and now
-	AtOnce   bool           `json:"at_once,omitzero"` // both of the ways that need no time
+	AtOnce   bool           `json:"at_once,omitzero"` // both numbers are over the ways that need no wait
 	Short    []int          `json:"short"`            // hours from now in which fewer than need + 1 could countersign
 }
 
-// alarm returns what is told of the finding to those who need not be allowed to
-// read exposure: that there is one, and where.
+// alarm returns the alarm about a finding. People who may not read exposure get it, so it
+// only says that there is a finding, and where.
 func (f Finding) alarm() alarms.Alarm {
 	kinds := make([]string, len(f.Kinds))
 	for i, k := range f.Kinds {
@@ -86,13 +88,13 @@ func (f Finding) alarm() alarms.Alarm {
 		if len(f.Short) < exposure.Hours {
 			hours = fmt.Sprintf("In %d of the hours of the coming week", len(f.Short))
 		}
-		a.Text = fmt.Sprintf("%s there is no spare countersigner for %s: one person more away, and it can wait for its signatures in vain.", hours, what)
+		a.Text = fmt.Sprintf("%s there is no spare countersigner for %s: if one more person is away, a request may not get its signatures.", hours, what)
 	}
 	return a
 }
 
-// alarmIndispensable tells that the desk could not go on without somebody, once
-// for each such group of people.
+// alarmIndispensable raises an alarm that the desk could not go on without some people,
+// once for each such group.
 func (d *Room) alarmIndispensable(t *kernel.Tx, some, before []workforce.WorkerID) error {
 	if len(some) == 0 || slices.Equal(some, before) {
 		return nil
@@ -100,7 +102,7 @@ func (d *Room) alarmIndispensable(t *kernel.Tx, some, before []workforce.WorkerI
 	return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.Indispensable), Severity: alarms.Page, Text: alarms.IndispensableText(some) + " " + alarms.DoIndispensable})
 }
 
-// figures computes what is compared: of every burdening kind that is no emergency.
+// figures computes the figures of every burdening kind that is no emergency act.
 func figures(v *exposure.View, s *proof.State) ([]figure, error) {
 	var all []figure
 	for _, name := range slices.Sorted(maps.Keys(s.Platforms)) {
@@ -129,8 +131,8 @@ func figures(v *exposure.View, s *proof.State) ([]figure, error) {
 // fewer reports whether a number of people is less than it was; 0: nobody can.
 func fewer(is, was int) bool { return is > 0 && (was == 0 || is < was) }
 
-// worse compares figures with earlier ones. Coverage that was short already is
-// told of again only if repeat is set.
+// worse returns a finding for each figure that is worse than the earlier one. Coverage that
+// was short already is found again only if repeat is set.
 func worse(was, is []figure, repeat bool) []Finding {
 	before := map[place]figure{}
 	for _, f := range was {
@@ -171,7 +173,7 @@ func (d *Room) CheckExposure(ctx context.Context) (found []Finding, err error) {
 			return nil, err
 		}
 		now := d.desk.TimeNow()
-		v, err := d.view(s, now.Time) // which whoever asks next finds made
+		v, err := d.view(s, now.Time) // kept for the next caller who asks
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +194,8 @@ func (d *Room) CheckExposure(ctx context.Context) (found []Finding, err error) {
 	})
 }
 
-// enterCheck enters figures and findings, if they are worth it, and leaves the next check.
+// enterCheck enters figures and findings if enter is set, raises an alarm for each finding,
+// and enqueues the next check.
 func (d *Room) enterCheck(t *kernel.Tx, is []figure, found []Finding, some []workforce.WorkerID, last canonical.Time, enter bool) error {
 	if enter {
 		last = t.Now()
@@ -218,14 +221,14 @@ func (d *Room) CheckSoon(t *kernel.Tx) error {
 	return jobs.Enqueue(t.Tx.Tx, exposureJob{}, t.Now(), exposureKey)
 }
 
-// same reports whether two figures are of the same and say the same, but for the
-// hours, which pass.
+// same reports whether two figures are about the same place and equal. Of the short hours
+// it only compares whether there are any, since the hours pass.
 func (f figure) same(o figure) bool {
 	return f.place() == o.place() && f.Number == o.Number && f.AtOnce != nil && o.AtOnce != nil && *f.AtOnce == *o.AtOnce && (len(f.Short) == 0) == (len(o.Short) == 0)
 }
 
-// lastFigures returns the figures of the last check, who was indispensable, and
-// when it was; no figures if it was erased or there is none.
+// lastFigures returns the figures of the last check, the people who were indispensable
+// then, and its time. There are no figures if they were erased or no check was made.
 func (d *Room) lastFigures(ctx context.Context) (all []figure, some []workforce.WorkerID, at canonical.Time, err error) {
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		e, err := stx.NewestOf(entry.KindExposureCheck)
@@ -248,16 +251,16 @@ func (d *Room) lastFigures(ctx context.Context) (all []figure, some []workforce.
 	return all, some, at, err
 }
 
-// checkAgain is the job.
+// checkAgain carries out an exposureJob.
 func (d *Room) checkAgain(ctx context.Context) error {
 	_, err := d.CheckExposure(ctx)
 	if fault.Is(err, "not-settled") {
-		return nil // nobody is there yet: the change that lets them in has this done again
+		return nil // nobody is at the desk yet: the change that admits people causes another check
 	}
 	return err
 }
 
-// Begin has who could do what looked at when the desk starts.
+// Begin enqueues a check of exposure for the desk's start.
 func (d *Room) Begin(ctx context.Context) error {
 	if d.exposureEvery <= 0 {
 		return nil
@@ -267,8 +270,8 @@ func (d *Room) Begin(ctx context.Context) error {
 	})
 }
 
-// CoverageChange is who could countersign, and the collusion number, of a takedown
-// on one tier of a platform, before and after a change of the desk.
+// CoverageChange holds the number of people who could countersign a takedown on one tier of
+// a platform, and its collusion number, before and after a change of the desk.
 type CoverageChange struct {
 	Platform      string
 	Tier          actions.Tier
@@ -278,14 +281,14 @@ type CoverageChange struct {
 // Covered is one side of a CoverageChange.
 type Covered struct {
 	Need   actions.Need
-	Now    int // who could countersign at once
-	Least  int // in the hour of the coming week in which they are fewest
+	Now    int // how many could countersign at once
+	Least  int // how many could in the hour of the coming week in which they are fewest
 	Number int // the collusion number; 0: nobody can
 }
 
-// CoverageChange says what a change would do to who could countersign. Records are
-// the workers of an admission, which the change itself does not hold. It is nil for
-// a change that does nothing to that, or if the caller may not read it.
+// CoverageChange says how a change would change the number of people who could countersign.
+// records are the workers of an admission, which the change itself does not hold. The
+// result is nil if the change does not affect that, or if the caller may not read it.
 func (d *Room) CoverageChange(s *proof.State, by kernel.Caller, ch actions.Change, records []workforce.Record) ([]CoverageChange, error) {
 	now := d.desk.TimeNow()
 	if len(s.Platforms) == 0 || !s.Settled() {
@@ -336,9 +339,9 @@ func covered(v *exposure.View, q exposure.Question) (Covered, error) {
 	return Covered{c.Need, c.Hours[0], slices.Min(c.Hours[:]), n.Number}, err
 }
 
-// changed returns a state as a change of policy or people would leave it, nil if
-// it is another change. It checks nothing: whether the change is admissible is
-// said where it is handed in.
+// changed returns a state as a change of policy or people would leave it, and nil for every
+// other change. It does not check whether the change is admissible: that is checked when
+// the change is handed in.
 func changed(s *proof.State, ch actions.Change, records []workforce.Record, at canonical.Time) (*proof.State, error) {
 	next := *s
 	next.Head = canonical.Digest{} // it is no state of the chain

@@ -26,11 +26,11 @@ import (
 	"countersign.dev/workforce"
 )
 
-// HoldersOf are those of Holders who could act around the desk on one platform.
+// HoldersOf holds, for one platform, the declared holders who could act around the desk.
 type HoldersOf struct {
-	Platform []string // of the platform's staff or administrator's credentials, each with its name where one is given
-	Executor []string // of the executor's machine, and with it of all that it holds
-	LogKey   []string // of the key that signs the ledger's checkpoints
+	Platform []string // holders of its staff or administrator's credentials, each with the credential's name if it is declared
+	Executor []string // holders of the executor's machine, and so of everything on it
+	LogKey   []string // holders of the key that signs the ledger's checkpoints
 }
 
 // Holders returns the declared holders for a platform; see Config.Holders.
@@ -51,7 +51,7 @@ func (d *Room) Holders(platform string) HoldersOf {
 	return h
 }
 
-// ExposedAct is who could do one kind of act.
+// ExposedAct says who could do one kind of act.
 type ExposedAct struct {
 	Kind      actions.Kind
 	Effect    actions.Effect
@@ -61,22 +61,22 @@ type ExposedAct struct {
 	Coverage  exposure.Coverage
 }
 
-// Exposure is who could do what to one subject.
+// Exposure says who could do what to one subject.
 type Exposure struct {
 	Subject    platform.Subject
 	Sort       platform.Sort
 	Tier       actions.Tier
 	Why        []policy.Reason
-	Floor      actions.Tier // its tier without what people raised it to
+	Floor      actions.Tier // the tier that rules alone give it, without raises by people
 	At         canonical.Time
-	Governance int64 // entries of the governance chain that this is as of
+	Governance int64 // the number of governance entries that this rests on
 	Acts       []ExposedAct
 	Holders    HoldersOf // as declared today
 	// Unguarded are changes around the desk that neither the stream nor any reading
 	// of this platform shows, as the executor's connector says; nil if the executor
 	// does not answer.
 	Unguarded []platform.Showing
-	// Unranked is there if no rule about tiers can tell which accounts of its platform
+	// Unranked is set if no rule about tiers can tell which accounts of its platform
 	// matter.
 	Unranked *proof.Unranked
 	// Indispensable are those without whom the desk could not go on.
@@ -94,10 +94,9 @@ func (e Exposure) Number() int {
 	return n
 }
 
-// Exposure says who could do an act of a kind to a subject, or acts of each kind
-// where that is empty, at a past instant or, where that is zero, now. Whether the
-// caller may read that, and read it at all of a subject of this tier, policy
-// says. What the platform tells of the subject is of now in any case.
+// Exposure says who could do acts to a subject: acts of one kind, or of every kind if kind
+// is empty; at a past instant, or now if at is zero. The policy says whether the caller may
+// read that of a subject of this tier. The subject is always read as it is now.
 func (d *Room) Exposure(ctx context.Context, by kernel.Caller, subject string, kind actions.Kind, at time.Time) (out Exposure, err error) {
 	return out, d.answer(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
 		s, at, err := d.stateOn(ctx, now, at)
@@ -123,11 +122,11 @@ func (d *Room) Exposure(ctx context.Context, by kernel.Caller, subject string, k
 	})
 }
 
-// unguarded returns what nothing shows of a platform.
+// unguarded returns the changes on a platform that neither its stream nor a sweep shows.
 func (d *Room) unguarded(ctx context.Context, name string) []platform.Showing {
 	status, err := d.desk.Executor.Status(ctx)
 	if err != nil {
-		return nil // the answer says so by what it lacks
+		return nil // nil tells that the executor did not answer
 	}
 	blind := []platform.Showing{}
 	for _, w := range status.Watches {
@@ -186,8 +185,8 @@ func (d *Room) exposedSubject(s *proof.State, r linkv1.Reading, kind actions.Kin
 	return out, nil
 }
 
-// exposedActOf asks a view all that is to be known of an act. Who could lift a measure is
-// asked of one that is not ours, which is the hardest to lift.
+// exposedActOf computes everything about one act from a view. For an act that lifts a
+// measure, it assumes a measure that is not ours, which is the hardest to lift.
 func exposedActOf(v *exposure.View, q exposure.Question) (a ExposedAct, err error) {
 	a.Kind, a.Effect = q.Kind, q.Effect
 	if a.Alone, err = v.Alone(q); err != nil {
@@ -207,8 +206,9 @@ func exposedActOf(v *exposure.View, q exposure.Question) (a ExposedAct, err erro
 	return a, err
 }
 
-// TableRow is one subject of a table. Where it could not be read Unread says why,
-// and it stands in every table, since a subject that cannot be read is critical.
+// TableRow is one subject of a table. If it could not be read, Unread says why. Such a row
+// stands in the table of critical subjects, since a subject that cannot be read is
+// critical.
 type TableRow struct {
 	Exposure
 	Unread string
@@ -219,16 +219,17 @@ type Table struct {
 	Tier actions.Tier
 	At   canonical.Time
 	Rows []TableRow
-	// Left is how many subjects the desk knows besides and did not look at.
+	// Left is the number of further subjects that the desk knows and did not read.
 	Left int
 }
 
-// mostSubjects is how many subjects one table reads. Each is a call to its platform.
+// mostSubjects is the largest number of subjects that one table reads. Each is a call to
+// its platform.
 const mostSubjects = 1000
 
-// ExposureTable says who could do an act of a kind, or of each kind where that is
-// empty, to the subjects of a tier which the desk knows: those that people raised
-// and those of requests. Weakest first.
+// ExposureTable says who could do an act of a kind, or of each kind if kind is empty, to
+// the subjects of a tier that the desk knows. It knows those that people raised and those
+// of requests. The weakest come first.
 func (d *Room) ExposureTable(ctx context.Context, by kernel.Caller, tier actions.Tier, kind actions.Kind, at time.Time) (out Table, err error) {
 	return out, d.answer(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
 		if !slices.Contains(actions.Tiers, tier) {
@@ -238,7 +239,7 @@ func (d *Room) ExposureTable(ctx context.Context, by kernel.Caller, tier actions
 		if err != nil {
 			return reading{}, err
 		}
-		// Before anything is read for somebody who may not know it.
+		// The caller's right is checked before any subject is read.
 		q := exposure.Question{Kind: cmp.Or(kind, actions.AccountTakedown), Platform: "any", Tier: tier}
 		for name := range now.Platforms {
 			q.Platform = name
@@ -303,7 +304,8 @@ func (d *Room) tableRows(ctx context.Context, now, s *proof.State, names []strin
 		return nil, err
 	}
 	rows = slices.DeleteFunc(rows, func(r *TableRow) bool { return r == nil })
-	// Weakest first: what cannot be read, then the fewest people; nobody at all is strongest.
+	// The weakest come first: subjects that cannot be read, then those for which the fewest
+	// people suffice. Those for which no group suffices come last.
 	slices.SortFunc(rows, func(a, b *TableRow) int {
 		return cmp.Or(strings.Compare(b.Unread, a.Unread), cmp.Compare(uint(a.Number())-1, uint(b.Number())-1), cmp.Compare(a.Subject.String(), b.Subject.String()))
 	})
@@ -347,7 +349,7 @@ type Deed struct {
 	Reasons  []policy.Reason
 }
 
-// Reach is what one person could do alone, now and on the last day.
+// Reach lists what one person could do alone, now and on the last day of the engagement.
 type Reach struct {
 	Worker  workforce.WorkerID
 	At      canonical.Time
@@ -356,8 +358,8 @@ type Reach struct {
 	LastDay []Deed         // then, if nothing changes but the time
 }
 
-// Reach says what one worker could do alone. Everybody may read it of themselves;
-// of others, what policy lets the caller read.
+// Reach says what one worker could do alone. Everybody may read their own reach; of
+// somebody else's, callers get the part that the policy lets them read.
 func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.WorkerID) (out Reach, err error) {
 	return out, d.answer(ctx, by, "read exposure", func(s *proof.State) (reading, error) {
 		now := d.desk.Now()
@@ -377,7 +379,7 @@ func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.Wor
 			return reading{}, err
 		}
 		if asked == 0 && len(s.Platforms) > 0 {
-			return reading{}, fault.New(fault.Forbidden, "not-yours-to-read", "What somebody could do alone is read by themselves and by those whom policy lets read exposure.")
+			return reading{}, fault.New(fault.Forbidden, "not-yours-to-read", "What a worker could do alone may be read only by that worker and by those whom the policy lets read exposure.")
 		}
 		if end := w.End(); end.After(now) {
 			out.Last = canonical.At(end.Add(-time.Microsecond))
@@ -421,16 +423,17 @@ func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exp
 	return out, asked, nil
 }
 
-// reading is what somebody is about to be told.
+// reading records an answer that a caller is about to get.
 type reading struct {
 	record entry.ExposureRead
-	enter  bool // in the ledger: it is about subjects that are critical
+	enter  bool // it must be entered in the ledger, since it is about critical subjects
 	sealed []ledger.Opening
 }
 
-// answer has somebody read what is ruled (design, law 11). It calls find with the
-// newest state; what find found is told only once it is on record, if it has to
-// be, and a refusal is recorded. Clocks that differ keep nobody from looking.
+// answer answers a question if the policy lets the caller read the answer (design, law 11).
+// It calls find with the newest state. A reading that must be entered is in the ledger
+// before the answer is given; a refusal is entered too. Nobody is kept from reading by
+// clocks that differ.
 func (d *Room) answer(ctx context.Context, by kernel.Caller, what string, find func(*proof.State) (reading, error)) error {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
@@ -442,7 +445,7 @@ func (d *Room) answer(ctx context.Context, by kernel.Caller, what string, find f
 			return err
 		}
 		return d.desk.Store.Write(ctx, func(stx *store.Tx) error {
-			// By which state it was judged is no matter: the entry says what was read.
+			// The entry expects no state of the chain: it only says what was read.
 			stx.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindExposureRead, Data: r.record, Sealed: r.sealed, Expect: ledger.AnyNumber})
 			return nil
 		})
@@ -469,11 +472,11 @@ func (d *Room) mayReadExposure(s *proof.State, by kernel.Caller, q exposure.Ques
 	return no
 }
 
-// viewLife is how long a view is used though nothing changed: its coverage counts
-// hours from its own instant.
+// viewLife is the longest time for which a view is used although nothing changed: its
+// coverage counts hours from the view's own instant.
 const viewLife = 10 * time.Minute
 
-// view returns everybody by class at an instant, and keeps it for the next who asks.
+// view returns the view of a state at an instant, and keeps it for the next caller.
 func (d *Room) view(s *proof.State, at time.Time) (*exposure.View, error) {
 	if v := d.viewed.Load(); v != nil && v.Holds(s, at) && at.Sub(v.At()) < viewLife {
 		return v, nil
@@ -485,17 +488,17 @@ func (d *Room) view(s *proof.State, at time.Time) (*exposure.View, error) {
 	return v, err
 }
 
-// stateOn returns the governance chain as it was at a past instant, and that
-// instant; for the zero instant the newest and now. It is the chain folded up to
-// the entries that are dated not after it, and an admission as a whole: it is
-// dated when it was begun.
+// stateOn returns the governance chain as it was at a past instant, and that instant. For
+// the zero instant it returns the newest state and the present time. The chain is folded up
+// to the last entry that is not dated later than the instant. An admission that was begun
+// by then is folded as a whole.
 func (d *Room) stateOn(ctx context.Context, now *proof.State, at time.Time) (*proof.State, time.Time, error) {
 	clock := d.desk.Now()
 	switch {
 	case at.IsZero():
 		return now, clock, nil
 	case at.After(clock):
-		return nil, at, fault.New(fault.Invalid, "not-past", "%s is still to come; exposure is of now or of a past instant.", canonical.At(at))
+		return nil, at, fault.New(fault.Invalid, "not-past", "%s is in the future; exposure can be asked for now or for a past instant.", canonical.At(at))
 	case !at.Before(now.Time.Time):
 		return now, at, nil
 	}

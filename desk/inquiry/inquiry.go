@@ -1,4 +1,4 @@
-// Package inquiry is the desk's room for questions: who could do what and around whom,
+// Package inquiry is the desk's room for exposure and backtests: who could do what to whom,
 // whether that got worse, and what another policy would have ruled.
 package inquiry
 
@@ -18,12 +18,11 @@ type Room struct {
 	desk          *kernel.Kernel
 	alarms        *alarms.Room
 	exposureEvery time.Duration
-	viewed        atomic.Pointer[exposure.View] // the newest that was asked for
+	viewed        atomic.Pointer[exposure.View] // the newest view that was computed
 }
 
-// New opens the room and says what its job does. Every is how often it is looked at
-// whether who could do what got worse; it is looked at as well after each change of the
-// desk. 0: never.
+// New opens the room and registers its job. every is the time between two checks whether
+// exposure got worse; each change of the desk causes a check as well. 0: no checks.
 func New(k *kernel.Kernel, a *alarms.Room, every time.Duration) *Room {
 	d := &Room{desk: k, alarms: a, exposureEvery: every}
 	jobs.Handle(k.Jobs, func(ctx context.Context, _ exposureJob) error { return d.checkAgain(ctx) })

@@ -14,33 +14,34 @@ import (
 	"countersign.dev/store"
 )
 
-// Tx is one change under way.
+// Tx is the transaction of one change, with the state that the change was judged by.
 type Tx struct {
 	*store.Tx
-	State *proof.State // what the change was authorised against
+	State *proof.State // the state that the change was authorised against
 
-	raised []store.Alarm // to be logged once it is committed
+	raised []store.Alarm // to be logged once the change is committed
 }
 
-// attempts bounds how often a change is judged again because the rules or the
+// attempts is how often a change is judged at most. It is judged again if the rules or the
 // people changed between the judgement and the commit.
 const attempts = 8
 
-// Change runs one change: judge is called with the state, does all that
-// is slow or asks others, and returns the closure that the writer runs, which
-// reads by key and may run twice. A refusal is recorded in a transaction of its
-// own, since the one it ends is undone.
+// Change runs one change. It calls judge with the newest state. judge does all slow work
+// and asks all others, and returns the closure that runs in the write transaction; the
+// closure reads by key only, and may run twice. A refusal is entered in a transaction of
+// its own, since the refused one is rolled back.
 func (k *Kernel) Change(ctx context.Context, by Caller, what string, judge func(*proof.State) (func(*Tx) error, error)) error {
 	return k.ChangeBy(ctx, by, what, k.TryChange, judge)
 }
 
-// ChangeBy is Change with the way in which it is tried: TryChange, or Retry where the
-// clocks may differ.
+// ChangeBy is Change with another way to try it: TryChange, or Retry for a change that is
+// made even while the clocks differ.
 func (k *Kernel) ChangeBy(ctx context.Context, by Caller, what string, try func(context.Context, func(*proof.State) (func(*Tx) error, error)) error, judge func(*proof.State) (func(*Tx) error, error)) error {
 	return k.Noted(ctx, by, what, try(ctx, judge))
 }
 
-// Noted records an error that is a refusal of somebody who is known, and returns it.
+// Noted enters an error in the ledger, under the name of the caller, if it is a refusal. It
+// returns the error.
 func (k *Kernel) Noted(ctx context.Context, by Caller, what string, err error) error {
 	if err != nil && isRefusal(err) {
 		if rerr := k.enterRefusal(ctx, by, what, err); rerr != nil {
@@ -51,7 +52,7 @@ func (k *Kernel) Noted(ctx context.Context, by Caller, what string, err error) e
 	return err
 }
 
-// TryChange is Change without a record of a refusal.
+// TryChange is Change, but enters no refusal.
 func (k *Kernel) TryChange(ctx context.Context, judge func(*proof.State) (func(*Tx) error, error)) error {
 	if err := k.clocks.check(); err != nil {
 		return err
@@ -59,10 +60,11 @@ func (k *Kernel) TryChange(ctx context.Context, judge func(*proof.State) (func(*
 	return k.Retry(ctx, judge)
 }
 
-// Retry judges and writes until nothing moves in between. It judges by the
-// newest state known here, without asking the database whether there is a newer
-// one: what is written expects that state in the ledger and is refused there if
-// it is not the newest, and a no that is told was judged by the newest.
+// Retry judges and writes until the governance chain does not change in between. It judges
+// by the newest state known here, and does not ask the database first whether there is a
+// newer one: the write expects that state in the ledger, and fails if it is not the newest.
+// Before it returns a refusal, it makes sure that the refusal was judged by the newest
+// state.
 func (k *Kernel) Retry(ctx context.Context, judge func(*proof.State) (func(*Tx) error, error)) error {
 	for range attempts {
 		state := k.state.Load()
@@ -85,8 +87,8 @@ func (k *Kernel) Retry(ctx context.Context, judge func(*proof.State) (func(*Tx) 
 	return fault.New(fault.Unavailable, "busy", "The rules or the request kept changing while this was being decided. Try again.")
 }
 
-// try judges by a state and writes what follows. Whatever a change writes goes
-// with an entry that expects this state; see Tx.Enter.
+// try judges by one state and writes the result. Everything that a change writes is
+// committed with an entry that expects this state; see Tx.Enter.
 func (k *Kernel) try(ctx context.Context, state *proof.State, judge func(*proof.State) (func(*Tx) error, error)) error {
 	apply, err := judge(state)
 	if err != nil {
@@ -96,7 +98,7 @@ func (k *Kernel) try(ctx context.Context, state *proof.State, judge func(*proof.
 	again := false
 	var last *Tx
 	err = k.Store.Write(ctx, func(stx *store.Tx) error {
-		// Run again, perhaps because the state was not the newest.
+		// The closure runs again, perhaps because the state was not the newest.
 		if again {
 			number, err := stx.NextGovernance()
 			if err != nil {
@@ -116,8 +118,8 @@ func (k *Kernel) try(ctx context.Context, state *proof.State, judge func(*proof.
 	return err
 }
 
-// isRefusal reports whether an error is a no that belongs in the ledger, and
-// not a slip of the keyboard or a fault of ours.
+// isRefusal reports whether an error is a refusal that belongs in the ledger, and not bad
+// input or a fault of our own.
 func isRefusal(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.Forbidden, fault.Exhausted, fault.Expired:
@@ -126,8 +128,8 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// Enter enters something in the ledger with the change, if the state that the
-// change was authorised against is the newest still.
+// Enter appends an entry of the class desk with the change. The commit fails if the state
+// that the change was authorised against is no longer the newest.
 func (t *Tx) Enter(kind string, data any, sealed ...ledger.Opening) *store.Appended {
 	return t.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: t.State.Next})
 }
@@ -135,7 +137,7 @@ func (t *Tx) Enter(kind string, data any, sealed ...ledger.Opening) *store.Appen
 // Raised has an alarm logged once the change is committed.
 func (t *Tx) Raised(a store.Alarm) { t.raised = append(t.raised, a) }
 
-// logAlarms writes what a committed change has raised into the log.
+// logAlarms writes the alarms of a committed change into the log.
 func (k *Kernel) logAlarms(ctx context.Context, raised []store.Alarm) {
 	for _, a := range raised {
 		level := slog.LevelInfo
@@ -170,8 +172,8 @@ func (k *Kernel) StateAt(ctx context.Context, number int64) (*proof.State, error
 	return k.fold(ctx)
 }
 
-// fold catches up with governance entries that another node appended, or that
-// were there at start.
+// fold applies the governance entries that the state lacks: those that another node
+// appended, and at start all.
 func (k *Kernel) fold(ctx context.Context) (*proof.State, error) {
 	k.folding.Lock()
 	defer k.folding.Unlock()
@@ -209,9 +211,8 @@ func (k *Kernel) publish(s *proof.State) {
 	}
 }
 
-// checkEntries is called by the store before it commits: governance entries are
-// folded exactly as every follower will fold them, so that nothing is committed
-// which the chain's own rules refuse.
+// checkEntries folds governance entries as every follower will fold them. The store calls
+// it before it commits, so that no entry is committed that the chain's own rules refuse.
 func (k *Kernel) checkEntries(entries []ledger.Entry) (committed func(), err error) {
 	var next *proof.State
 	for _, e := range entries {
@@ -237,10 +238,10 @@ func (k *Kernel) checkEntries(entries []ledger.Entry) (committed func(), err err
 	return func() { k.publish(next) }, nil
 }
 
-// LookElsewhere is how often a node looks for what other nodes have committed.
+// LookElsewhere is the time between two looks of a node for commits of other nodes.
 const LookElsewhere = 100 * time.Millisecond
 
-// Field is a sealed field of an entry: a text that its opening shows.
+// Field returns the opening of a sealed field that holds a text.
 func Field(name, value string) ledger.Opening {
 	return ledger.Opening{Name: name, Value: canonical.MustMarshal(value)}
 }

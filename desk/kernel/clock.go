@@ -16,20 +16,20 @@ const maxSkew = 60 * time.Second
 // clockEvery is how often the clocks are compared.
 const clockEvery = 10 * time.Second
 
-// clocks is what the desk knows of the executor's clock.
+// clocks holds the newest comparison of the desk's clock with the executor's.
 type clocks struct{ seen atomic.Pointer[clockReading] }
 
 type clockReading struct{ desk, executor canonical.Time }
 
-// compareClocks asks the executor for its clock. An executor that does not answer
-// says nothing new: what was seen last stands.
+// compareClocks asks the executor for its clock. If the executor does not answer, the last
+// comparison stands.
 func (k *Kernel) compareClocks(ctx context.Context) {
 	asked := k.Now()
 	st, err := k.Executor.Status(ctx)
 	if err != nil || st.Clock.IsZero() {
 		return
 	}
-	// The answer was on its way for a while; half of that is the best guess.
+	// The answer was on its way for a while; we take half of the whole time for that.
 	k.clocks.seen.Store(&clockReading{canonical.At(asked.Add(k.Now().Sub(asked) / 2)), st.Clock})
 }
 

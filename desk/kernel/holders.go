@@ -1,12 +1,12 @@
 package kernel
 
-// Holders are those who, as whoever runs the desk declares, hold what lets them
-// act around it. Each is a line of text, or a worker's identifier. Nothing proves
-// them complete.
+// Holders are the people who hold credentials, machines or keys with which they can act
+// around the desk, as its operator declares. Each is a line of text, or a worker's
+// identifier. Nothing proves that they are all.
 type Holders struct {
-	// Platforms are of a platform's staff or administrator's credentials, by platform,
-	// or of one of them, by PLATFORM/CREDENTIAL.
+	// Platforms holds, by platform, the holders of its staff or administrator's
+	// credentials, and by PLATFORM/CREDENTIAL those of one credential.
 	Platforms map[string][]string `json:"platforms,omitzero"`
-	Executor  []string            `json:"executor,omitzero"` // of the executor's machine, and with it all that it holds
-	LogKey    []string            `json:"log_key,omitzero"`  // of the key that signs the ledger's checkpoints
+	Executor  []string            `json:"executor,omitzero"` // holders of the executor's machine, and so of everything on it
+	LogKey    []string            `json:"log_key,omitzero"`  // holders of the key that signs the ledger's checkpoints
 }

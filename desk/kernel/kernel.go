@@ -1,10 +1,10 @@
-// Package kernel is what every room of the desk stands on: one change in five steps
-// (load, authorise, apply the pure rule, save, record and enqueue, in one transaction
-// with the ledger entry), the state that the governance chain folds to, refusals and
-// jobs. A refusal is recorded as well, in a transaction of its own.
+// Package kernel is the ground of every room of the desk. It runs a change in five steps
+// (load, authorise, apply the pure rule, save, record and enqueue, in one transaction with
+// the ledger entry), and keeps the state that the governance chain folds to, the refusals
+// and the jobs. A refusal is recorded as well, in a transaction of its own.
 //
-// The kernel is not trusted with authority. What it knows of people, keys, tiers and
-// policy is the governance chain folded by ledger/proof, never a row that somebody
+// The kernel is not trusted with authority. It knows people, keys, tiers and policy from
+// the governance chain alone, as ledger/proof folds it, and never from a row that somebody
 // could edit. Only the rooms of the desk hold a kernel.
 package kernel
 
@@ -31,18 +31,18 @@ import (
 // sees it.
 type Executor interface {
 	Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
-	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) // Read with its signed word on who that is
+	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) // Read, with the executor's signed statement of who the subject is
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
 	Status(ctx context.Context) (linkv1.ExecutorStatus, error)
 }
 
-// Caller is who uses the desk: a worker, or a program that a worker answers for.
+// Caller is the worker who uses the desk, or for whom a program uses it.
 type Caller struct {
 	Worker workforce.WorkerID
 	Token  string // identifier of the token that was shown
 }
 
-// Config is what the kernel is made of.
+// Config holds the parts and the settings of a kernel.
 type Config struct {
 	Store    *store.Store
 	Log      *ledger.Log
@@ -53,25 +53,26 @@ type Config struct {
 	Now    func() time.Time
 	Rand   io.Reader
 	Logger *slog.Logger // nil: silent
-	// Holders are the declared holders of what lets them act around the desk.
+	// Holders are the people who are declared to hold credentials, machines or keys with
+	// which they can act around the desk.
 	Holders Holders
-	// Step, if set, is called between any two steps of an act, with the name of
-	// the one just done; see the constants.
+	// Step, if set, is called after each step of an act, with the name of that step; see
+	// the constants.
 	Step func(name string)
 }
 
-// The steps between which a desk may die.
+// The steps of an act. A desk may die after each of them.
 const (
-	StepJudged        = "judged"        // a change is worked out, and nothing is written
-	StepRequested     = "requested"     // a request is committed, and nobody was told
-	StepCountersigned = "countersigned" // the same of a countersignature
+	StepJudged        = "judged"        // a change is judged; nothing is written yet
+	StepRequested     = "requested"     // a request is committed; its requester has no answer yet
+	StepCountersigned = "countersigned" // a countersignature is committed; its signer has no answer yet
 	StepHandOver      = "hand-over"     // a warrant is assembled and is about to be handed over
 	StepHandedOver    = "handed over"   // the executor has answered
-	StepRecorded      = "recorded"      // a record of the executor's is committed, and it was not told
+	StepRecorded      = "recorded"      // a record of the executor is committed; the executor has no answer yet
 )
 
-// Kernel is what every room of the desk stands on. It is safe for concurrent use.
-// Its fields are set by New and not changed.
+// Kernel holds the parts that all rooms of the desk share. It is safe for concurrent use.
+// New sets its fields, and nothing changes them.
 type Kernel struct {
 	Store    *store.Store
 	Log      *ledger.Log
@@ -81,7 +82,7 @@ type Kernel struct {
 	IDs      id.Source
 	Logger   *slog.Logger
 	Step     func(string)
-	Jobs     *jobs.Runner // each room says what its own jobs do
+	Jobs     *jobs.Runner // each room registers handlers for its own
 	Holders  Holders
 
 	rand    io.Reader
@@ -115,9 +116,8 @@ func New(ctx context.Context, c Config) (*Kernel, error) {
 	return k, err
 }
 
-// Run does the jobs that are due, compares the clocks and enters what was counted of
-// refusals, until ctx ends. What was not done when the process died is found again in
-// the table of jobs.
+// Run does due jobs, compares the clocks and enters the sums of counted refusals, until ctx
+// ends. Jobs that were not done when a process died are still in the table of jobs.
 func (k *Kernel) Run(ctx context.Context) error {
 	k.Jobs.Start()
 	tick := time.NewTicker(clockEvery)
@@ -142,7 +142,8 @@ func (k *Kernel) Stop(ctx context.Context) {
 	k.Jobs.Stop(last)
 }
 
-// Random returns n random bytes. It panics without randomness: nothing may go on.
+// Random returns n random bytes. It panics if there is no randomness, since nothing may go
+// on without it.
 func (k *Kernel) Random(n int) canonical.Bytes {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(k.rand, b); err != nil {

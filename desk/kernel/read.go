@@ -22,7 +22,7 @@ func (k *Kernel) Standing(ctx context.Context, by Caller) (*proof.State, workfor
 	return s, st, err
 }
 
-// Engaged refuses who is not at this desk any more.
+// Engaged returns the standing of a caller, and refuses one who is not engaged now.
 func (k *Kernel) Engaged(s *proof.State, by Caller) (workforce.Standing, error) {
 	st := s.People.Standing(by.Worker, k.Now())
 	if !st.Engaged {
@@ -37,20 +37,20 @@ func ReadsEvidence(s *proof.State, st workforce.Standing) bool {
 	return s.Policy.MayReadEvidence(policy.WorkerOf(st)).Verdict == policy.Permitted
 }
 
-// Evidence refuses somebody whom the policy in force does not let read evidence; what
-// names, in the plural, what was to be read.
+// Evidence refuses a worker whom the policy in force does not let read evidence. The
+// parameter what names the things that were to be read, in the plural.
 func Evidence(s *proof.State, st workforce.Standing, what string) error {
 	if ReadsEvidence(s, st) {
 		return nil
 	}
-	no := fault.New(fault.Forbidden, "not-yours-to-read", "%s are read by those whom the policy lets read evidence, and it does not let you.", what)
+	no := fault.New(fault.Forbidden, "not-yours-to-read", "%s may be read only by those whom the policy lets read evidence, and it does not let you.", what)
 	for _, reason := range s.Policy.MayReadEvidence(policy.WorkerOf(st)).Reasons {
 		no.Detail = append(no.Detail, fault.Detail{At: reason.Policy, Text: reason.Text})
 	}
 	return no
 }
 
-// MayReadEvidence is Evidence of a caller, who must be engaged.
+// MayReadEvidence is Evidence for a caller, who must be engaged.
 func (k *Kernel) MayReadEvidence(ctx context.Context, by Caller, what string) error {
 	s, st, err := k.Standing(ctx, by)
 	if err == nil {
@@ -62,10 +62,9 @@ func (k *Kernel) MayReadEvidence(ctx context.Context, by Caller, what string) er
 // MaxPage is the largest page of a list.
 const MaxPage = 100
 
-// Within refuses a place, the index of the last entry that somebody has seen, that
-// is beyond the ledger's end: the ledger was founded anew or set back, and whoever
-// goes on from there would hear nothing until it is as long again, and not know
-// what he missed.
+// Within refuses a place, which is the index of the last entry that a reader has seen, if
+// it lies beyond the ledger's end. Then the ledger was founded anew or set back. The reader
+// would hear nothing until the ledger is as long again, and would not know what was missed.
 func (k *Kernel) Within(ctx context.Context, place int64) error {
 	size, _, err := k.Store.Newest(ctx)
 	if err == nil && place >= size {
@@ -74,13 +73,14 @@ func (k *Kernel) Within(ctx context.Context, place int64) error {
 	return err
 }
 
-// CursorGone is the refusal of a place that lies beyond the end: of an entry or an alarm.
+// CursorGone is the refusal of a place beyond the end; what is the noun for what the place
+// counts, such as entry or alarm.
 func CursorGone(what string, place, size int64) error {
 	return fault.New(fault.Expired, "cursor-gone",
-		"You go on after %s %d, and there are %d: this is another ledger than the one that you read before. Begin again from its beginning.", what, place, size)
+		"You asked to go on after %s %d, and there are only %d: this is not the ledger that you read before. Read it from its beginning.", what, place, size)
 }
 
-// Load reads a request as its row has it.
+// Load reads the row of a request.
 func (k *Kernel) Load(ctx context.Context, request string) (r store.Request, err error) {
 	err = k.Store.ReadOne(ctx, func(stx *store.Tx) error {
 		r, err = stx.Request(request)
@@ -89,12 +89,12 @@ func (k *Kernel) Load(ctx context.Context, request string) (r store.Request, err
 	return r, err
 }
 
-// Read asks the executor for a subject.
+// Read has the executor read a subject.
 func (k *Kernel) Read(ctx context.Context, s *proof.State, name string) (linkv1.Reading, error) {
 	return readBy(ctx, s, name, k.Executor.Read)
 }
 
-// Vouched is read with the executor's signed word on who the subject is.
+// Vouched is Read with the executor's signed statement of who the subject is.
 func (k *Kernel) Vouched(ctx context.Context, s *proof.State, name string) (linkv1.Reading, error) {
 	return readBy(ctx, s, name, k.Executor.Vouch)
 }

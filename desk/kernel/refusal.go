@@ -13,8 +13,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-// refusalsPerMinute is how many refusals of one person get an entry each; the
-// rest of the minute is counted in one, so that nobody can fill the ledger by asking.
+// refusalsPerMinute is the largest number of refusals of one person that get an entry each
+// in a minute. One more entry counts the others, so that nobody can fill the ledger by
+// asking.
 const refusalsPerMinute = 10
 
 type refusals struct {
@@ -22,21 +23,22 @@ type refusals struct {
 	by  map[workforce.WorkerID]*refusalCount
 	now func() time.Time
 
-	// Of those who are not known there is one count for all, by the type of what
-	// they were told: they cannot grow it, since the types are ours.
+	// Refusals of unknown callers are counted together, by the type of the fault. Callers
+	// cannot make the maps grow, since the types are ours.
 	minute  time.Time
 	unknown map[string]int64
-	earlier map[string]int64 // of minutes that are over
+	earlier map[string]int64 // the counts of minutes that are over
 }
 
 type refusalCount struct {
 	minute time.Time
 	seen   int64
-	over   int64 // not entered one by one
+	over   int64 // those of seen that were not entered one by one
 }
 
-// count decides what to enter for one more refusal: itself, and perhaps the sum
-// of an earlier minute.
+// count counts one more refusal. enter says whether the refusal gets an entry of its own;
+// earlier is the number of refusals of an earlier minute that are to be entered as a sum,
+// if any.
 func (r *refusals) count(w workforce.WorkerID) (enter bool, earlier int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,7 +63,7 @@ func (r *refusals) count(w workforce.WorkerID) (enter bool, earlier int64) {
 	return true, earlier
 }
 
-// countUnknown counts a refusal of somebody who is not known.
+// countUnknown counts a refusal of an unknown caller.
 func (r *refusals) countUnknown(typ string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,7 +74,7 @@ func (r *refusals) countUnknown(typ string) {
 	r.unknown[typ]++
 }
 
-// turn sets the count of a minute that is over aside. r.mu is held.
+// turn adds the counts of a minute that is over to the earlier ones. r.mu is held.
 func (r *refusals) turn() {
 	minute := r.now().Truncate(time.Minute)
 	if minute.Equal(r.minute) {
@@ -88,7 +90,7 @@ func (r *refusals) turn() {
 	clear(r.unknown)
 }
 
-// overdueUnknown takes the counts of minutes that are over, by type.
+// overdueUnknown returns the counts of minutes that are over, by type, and clears them.
 func (r *refusals) overdueUnknown() map[string]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,8 +100,8 @@ func (r *refusals) overdueUnknown() map[string]int64 {
 	return sums
 }
 
-// Strange counts a refusal of somebody who is not known yet, and returns it. What
-// they sent is entered nowhere: not even whom they claim to be.
+// Strange counts a refusal of an unknown caller, and returns it. Nothing that the caller
+// sent is entered in the ledger, not even the name that the caller claims.
 func (k *Kernel) Strange(err error) error {
 	if kind := fault.KindOf(err); err != nil && kind != fault.Internal && kind != fault.Unavailable {
 		k.refused.countUnknown(fault.TypeOf(err))
@@ -107,7 +109,7 @@ func (k *Kernel) Strange(err error) error {
 	return err
 }
 
-// overdue takes the sums of minutes that are over.
+// overdue returns the sums of minutes that are over, by worker, and clears them.
 func (r *refusals) overdue() map[workforce.WorkerID]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -140,7 +142,7 @@ func (k *Kernel) enterRefusal(ctx context.Context, by Caller, what string, cause
 	})
 }
 
-// EnterRefusalSums enters what was counted of refusals in minutes that are over.
+// EnterRefusalSums enters the counts of refusals in minutes that are over.
 func (k *Kernel) EnterRefusalSums(ctx context.Context) error {
 	sums, unknown := k.refused.overdue(), k.refused.overdueUnknown()
 	if len(sums) == 0 && len(unknown) == 0 {
@@ -157,7 +159,7 @@ func (k *Kernel) EnterRefusalSums(ctx context.Context) error {
 	})
 }
 
-// unknowns is what is entered of those who were not known.
+// unknowns returns the entry that counts refusals of unknown callers.
 func unknowns(by map[string]int64) entry.Refusal {
 	r := entry.Refusal{Type: "unknown", What: "unknown", Types: by}
 	for _, n := range by {
@@ -166,7 +168,7 @@ func unknowns(by map[string]int64) entry.Refusal {
 	return r
 }
 
-// several is what is entered of refusals that were only counted.
+// several returns the entry that counts refusals of one worker.
 func several(w workforce.WorkerID, n int64) entry.Refusal {
 	return entry.Refusal{Count: n, Type: "several", What: "several", Worker: w}
 }

@@ -11,12 +11,12 @@ import (
 	"countersign.dev/store"
 )
 
-// draftLife is how long after its draft a statement may be handed in: time to
-// read it. The statement's times are the signer's own to write, and a wait, and
-// what somebody may who has just left, are counted from them.
+// draftLife is the time after its draft in which a statement may be handed in: time to read
+// it. Signers write their statements' times themselves, and the rights of somebody who has
+// just left are read as of these times, so they may not lie far back.
 const draftLife = 15 * time.Minute
 
-// OwnStatement refuses a statement that somebody else than the caller signed.
+// OwnStatement refuses a statement that somebody other than the caller signed.
 func OwnStatement(by Caller, s actions.Signed) error {
 	if s.Statement.Signer != by.Worker {
 		return fault.New(fault.Forbidden, "another-signer", "The statement is signed as %s; you are signed in as %s.", s.Statement.Signer, by.Worker)
@@ -24,7 +24,7 @@ func OwnStatement(by Caller, s actions.Signed) error {
 	return nil
 }
 
-// HandedIn checks that a statement is the caller's own, and of now.
+// HandedIn checks that a statement is the caller's own and was drafted lately.
 func (k *Kernel) HandedIn(by Caller, s actions.Signed) error {
 	if err := OwnStatement(by, s); err != nil {
 		return err
@@ -35,9 +35,9 @@ func (k *Kernel) HandedIn(by Caller, s actions.Signed) error {
 	return nil
 }
 
-// EntryOf returns the ledger's entry of kind request or countersign that holds a
-// signed statement; ok is false if there is none yet. It stands within the time
-// in which the statement could be handed in.
+// EntryOf returns the ledger's entry of kind request or countersign that holds a signed
+// statement; ok is false if there is none yet. It looks only at entries from the time in
+// which the statement could be handed in.
 func (k *Kernel) EntryOf(ctx context.Context, kind string, signed actions.Signed) (entry store.RawEntry, record proof.Past, ok bool, err error) {
 	var raw []store.RawEntry
 	err = k.Store.Read(ctx, func(stx *store.Tx) error {

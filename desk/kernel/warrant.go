@@ -15,24 +15,24 @@ import (
 	"countersign.dev/store"
 )
 
-// handOvers is how often a hand-over is tried: until the executor says what came
-// of it, which it does of an expired warrant as well. A request that was approved
-// is never forgotten because the executor was away for long.
+// handOvers is how often a hand-over is tried: without end, until the executor reports an
+// outcome, as it does for an expired warrant too. So no approved request is forgotten
+// because the executor was away for long.
 const handOvers = math.MaxInt32
 
-// handOverPause keeps an act waiting for half a minute at most once the executor
-// is back.
+// handOverPause is the pause after a failed attempt: half a minute at most, so that an act
+// does not wait longer than that once the executor is back.
 func handOverPause(attempt int) time.Duration {
 	return min(time.Second<<min(attempt-1, 5), 30*time.Second)
 }
 
-// Assemble puts the warrant of an approved request together: its core, and the proofs
-// that the ledger holds what it rests on. The error is of type "no-warrant" if the
+// Assemble puts the warrant of an approved request together: its core, the entries that it
+// rests on, and proofs that the ledger holds them. The error is of type "no-warrant" if the
 // request has none.
 func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) {
 	if len(r.Core) == 0 {
 		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Desk && r.Status == actions.StatusExecuted {
-			return nil, fault.New(fault.NotFound, "no-warrant", "The proof of a change of the desk is its entry in the governance chain.")
+			return nil, fault.New(fault.NotFound, "no-warrant", "A change of the desk has no warrant: its proof is its entry in the governance chain.")
 		}
 		return nil, fault.New(fault.NotFound, "no-warrant", "The request is %s; it has no warrant.", r.Status.Word())
 	}
@@ -40,8 +40,8 @@ func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) 
 	if err := canonical.Unmarshal(r.Core, &core); err != nil {
 		return nil, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
 	}
-	// What stands in the ledger never changes, so what is read below fits
-	// together though it is not read at one moment.
+	// Entries of the ledger never change, so the reads below agree although they are not
+	// made at one moment.
 	entry, evidence, err := k.Store.WarrantEntries(ctx, r.Entry, r.Evidence)
 	if err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) 
 	return canonical.Marshal(proof.Assemble(core, people, anchor, waited))
 }
 
-// WaitedEntries returns the entries that a wait is counted from, with their
-// places, still without proofs.
+// WaitedEntries returns the entries from which a wait is counted, still without proofs, and
+// their indexes.
 func (k *Kernel) WaitedEntries(ctx context.Context, c proof.Core) (entries []proof.Evidence, indexes []int64, err error) {
 	if c.Ruling.Need.Wait == 0 {
 		return nil, nil, nil
@@ -87,7 +87,7 @@ func (k *Kernel) WaitedEntries(ctx context.Context, c proof.Core) (entries []pro
 			return nil, nil, err
 		}
 		if !ok {
-			return nil, nil, fmt.Errorf("the ledger no longer has the entry of the statement of %s on %s, from which a wait was counted", signed.Statement.Signer, signed.Statement.Request)
+			return nil, nil, fmt.Errorf("the ledger no longer has the entry with the statement of %s on %s, from which the wait is counted", signed.Statement.Signer, signed.Statement.Request)
 		}
 		entries = append(entries, proof.Evidence{Entry: p.Body, Salt: canonical.Bytes(e.Salt)})
 		indexes = append(indexes, e.Index)

@@ -142,7 +142,7 @@ func (j *Journal) Keep(ctx context.Context, chain []ChainEntry) error {
 	})
 }
 
-// Stage is how far an act has come.
+// Stage is the progress of an act.
 type Stage string
 
 // The stages.
@@ -158,7 +158,7 @@ type Key struct {
 	Duty    proof.Duty
 }
 
-// Act is what the journal knows of one warrant or lift.
+// Act is the journal's record of one warrant or lift.
 type Act struct {
 	Key
 	Stage     Stage

@@ -15,15 +15,16 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Served is a ledger as somebody serves it, or exported it. Nothing that it
-// gives is believed.
+// Served is a ledger as somebody serves it, or has exported it. Nothing that it returns is
+// believed without a check.
 type Served struct {
 	Fetch ledger.Fetch // tiles and checkpoint
-	// Bodies returns entries of the governance chain in their order, from the
-	// ledger index on, as many as it likes; none where there are no more.
+	// Bodies returns entries of the governance chain in order, from a ledger index on: as
+	// many as it likes, and none only at the end.
 	Bodies func(from int64) ([]ServedBody, error)
-	// Tiers are entries of kind tiers, with the openings that are at hand: what rules
-	// once read of subjects. A warrant is held to them as far as they go.
+	// Tiers are entries of kind tiers, with the openings that are at hand. They record
+	// which tiers rules once gave subjects. A warrant's tier is compared with them as far
+	// as they go.
 	Tiers []ServedBody
 }
 
@@ -32,19 +33,20 @@ type Step struct {
 	Index int64
 	Leaf  ledger.Leaf
 	Body  ledger.Body
-	State *State // before the entry; to be cloned by who keeps it
+	State *State // before the entry; whoever keeps it must clone it
 }
 
-// Follow reads a whole served ledger under its log's key and folds its
-// governance chain from the trusted entry 0: each entry opened, none missing,
-// each authorised by the state before it. seen are checkpoints known from elsewhere,
-// each of which must be of its past. visit, if not nil, is shown every
-// step before it is taken. An error of any step means that the chain has no state.
+// Follow reads a whole served ledger under its log's key, and folds its governance chain
+// from the trusted entry 0: it opens each entry, accepts no gap, and checks that the state
+// before an entry authorises it. seen are checkpoints that are known from elsewhere; the
+// ledger must have grown from each of them. visit, if it is not nil, is called with every
+// step before the step is applied. After an error the chain has no state.
 func Follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint, visit func(Step) error) (*State, ledger.Signed, error) {
 	return follow(t, log, served, seen, visit, nil)
 }
 
-// follow is Follow that also shows the leaves of the class execution, if other is not nil.
+// follow is Follow, and calls other, if it is not nil, with each leaf of the class
+// execution.
 func follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint, visit func(Step) error, other func(index int64, l ledger.Leaf)) (*State, ledger.Signed, error) {
 	leaves := map[int64]ledger.Leaf{}
 	reader := ledger.Reader{Fetch: served.Fetch, Log: log, Seen: seen, Leaf: func(index int64, l ledger.Leaf) error {
@@ -77,11 +79,11 @@ func follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint,
 			return nil, signed, fmt.Errorf("read the governance chain from entry %d: %w", from, err)
 		}
 		if len(bodies) == 0 {
-			return nil, signed, broken("The ledger has %d governance entries, and %d of them were opened: the others are withheld.", len(leaves), s.Next)
+			return nil, signed, broken("The ledger has %d governance entries, but only %d of them were opened: the others are withheld.", len(leaves), s.Next)
 		}
 		for _, b := range bodies {
 			if s.Next == int64(len(leaves)) {
-				break // newer than the checkpoint that was read
+				break // entries newer than the checkpoint that was read
 			}
 			if b.Index < from {
 				return nil, signed, broken("The governance chain was served out of order: entry %d after %d.", b.Index, from-1)
@@ -93,7 +95,7 @@ func follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint,
 		}
 	}
 	if key, err := ledger.ParseVerifierKey(s.LogKey); err != nil || key.Name() != log.Name() || key.KeyHash() != log.KeyHash() {
-		return nil, signed, wrong("foreign-log", "The ledger %q has no entry 0 that founds it with its key.", signed.Origin)
+		return nil, signed, wrong("foreign-log", "Entry 0 of the ledger %q does not name the key that signs the ledger.", signed.Origin)
 	}
 	return s, signed, nil
 }
@@ -116,19 +118,20 @@ func (s *State) step(leaves map[int64]ledger.Leaf, b ServedBody, visit func(Step
 	return s.Apply(leaf, body)
 }
 
-// Later is something that a warrant rested on and that has changed since.
+// Later is one change, since a warrant was entered, of something that the warrant rested
+// on.
 type Later struct {
 	At     canonical.Time     `json:"at"`
-	Worker workforce.WorkerID `json:"worker"` // empty: it is about nobody
+	Worker workforce.WorkerID `json:"worker"` // empty: it is about no worker
 	Text   string             `json:"text"`   // for a person
 }
 
-// Chain verifies a warrant as Verify does and then against the governance chain
-// of the served ledger: the ledger holds the warrant and grew from the one that
-// it was made in; every governance entry before it is there and was authorised;
-// the warrant's own are exactly those that it rests on; and judged by the chain
-// as it was at the warrant's place it is authorised. The report says what
-// has happened since in Later, and in Revocation up to where that is known.
+// Chain verifies a warrant as Verify does, and then against the governance chain of a
+// served ledger. It checks that the ledger holds the warrant and has grown from the one in
+// which it was made; that every governance entry before the warrant is there and was
+// authorised; that the warrant's own entries are exactly those that it rests on; and that
+// the chain as it was at the warrant's place authorises it. Report.Later says what has
+// changed since, and Report.Revocation up to which entry that is known.
 func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	r, o, err := v.verify(raw)
 	if err != nil {
@@ -171,10 +174,10 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		ruled = now
 	}
 	if ruled == nil || ruled.Next > entered.Next {
-		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries; %d came before it.", data.GovernanceNumber, entered.Next)
+		return r, wrong("bad-evidence", "By its ledger entry the warrant was ruled on by %d governance entries, but only %d came before it.", data.GovernanceNumber, entered.Next)
 	}
-	// That the warrant's entries are the chain's own needs no look: both stand at
-	// their places in the one ledger, which holds one leaf at each.
+	// The warrant's entries need not be compared with the chain's own: both stand at their
+	// places in the same ledger, which holds one leaf at each place.
 	if err := judgeBy(o, ruled, entered); err != nil {
 		return r, err
 	}
@@ -190,8 +193,9 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	return r, nil
 }
 
-// fresh is how long before a ruling a tier must have been read to bind it: the desk
-// reads the subject a moment before it rules, and its clock is not the executor's.
+// fresh is the least time between the reading of a tier and a ruling that is bound by it:
+// the desk reads the subject a moment before it rules, and its clock differs from the
+// executor's.
 const fresh = time.Minute
 
 // Batch is an entry of kind tiers that the ledger holds, with the openings of it that are
@@ -202,7 +206,7 @@ type Batch struct {
 	Openings []ledger.Opening
 }
 
-// openBatches opens entries that came before an index against their leaves.
+// openBatches opens, against their leaves, those entries that came before an index.
 func openBatches(served []ServedBody, told map[int64]ledger.Leaf, before int64) (all []Batch, err error) {
 	for _, b := range served {
 		if b.Index >= before {
@@ -217,10 +221,10 @@ func openBatches(served []ServedBody, told map[int64]ledger.Leaf, before int64) 
 	return all, nil
 }
 
-// stoodAs refuses a burdening warrant that was ruled by too low a tier: rules had once
-// raised its subject higher, by the entries before the warrant, and nobody had lowered
-// it since. Tiers to which people raised it are compared by judgeBy. It returns a text
-// for people that says how far this could be checked.
+// stoodAs refuses a burdening warrant that was ruled on by too low a tier: by the entries
+// before it, rules had once raised its subject higher, and nobody had lowered it since.
+// judgeBy compares with the tiers to which people raised the subject. stoodAs returns a
+// text for people that says how far it could compare.
 func stoodAs(w Warrant, batches []Batch, now, ruled, entered *State) (string, error) {
 	if w.Action.Direction != actions.Burdening || specDesk(w.Action) {
 		return "", nil
@@ -237,7 +241,7 @@ func stoodAs(w Warrant, batches []Batch, now, ruled, entered *State) (string, er
 			return "", err
 		}
 		if record.VerifyBy(now) != nil {
-			continue // nobody's word
+			continue // no executor that was ever trusted signed it
 		}
 		heights, closed, err := TiersOf(body, b.Openings)
 		if err != nil {
@@ -249,26 +253,26 @@ func stoodAs(w Warrant, batches []Batch, now, ruled, entered *State) (string, er
 			continue
 		}
 		if h.Tier.Rank() > w.Ruling.Facts.Tier.Rank() {
-			return "", wrong("lower-tier", "The warrant was ruled by the tier %s. When it was made %s was %s: a rule had said so on %s (%s), and nobody had let it fall.",
+			return "", wrong("lower-tier", "The warrant was ruled on by the tier %s. But when it was made, %s was %s: a rule had said so on %s (%s), and nobody had lowered it since.",
 				w.Ruling.Facts.Tier, name, h.Tier, h.At, h.Rule.Text)
 		}
 	}
-	text := "held to what people raised the subject to"
+	text := "compared with the tier to which people raised the subject"
 	if seen == 0 {
-		return text + "; what rules once read of it was not at hand", nil
+		return text + "; no entries were at hand that say which tiers rules once gave it", nil
 	}
-	text += fmt.Sprintf(", and to what %d entries say that rules once read", seen)
+	text += fmt.Sprintf(", and with the tiers that rules once gave it, by %d entries", seen)
 	if hidden > 0 {
-		text += fmt.Sprintf("; of %d subjects in them the names were not at hand", hidden)
+		text += fmt.Sprintf("; in these the names of %d subjects could not be read", hidden)
 	}
-	return text + "; not to the tier of an account that owns content, which a warrant does not name", nil
+	return text + "; not with the tier of the account that owns a piece of content, since a warrant does not name that account", nil
 }
 
-// By verifies a warrant as Verify does and then judges it by a governance chain
-// that the caller has folded from the same entry 0: as the ruling saw it and as
-// it was at the warrant's place; now is the chain as far as the caller has it, and
-// batches are what the ledger says of tiers. That the warrant's own entries are those of
-// the caller's chain, and that the ledger holds the batches, is for the caller to compare.
+// By verifies a warrant as Verify does, and then judges it by a governance chain that the
+// caller has folded from the same entry 0: by the state that the ruling saw (ruled) and by
+// the state at the warrant's place (entered). now is the chain as far as the caller has it,
+// and batches are the ledger's entries about tiers. The caller checks that the warrant's
+// own entries are those of the chain, and that the ledger holds the batches.
 func (v *Verifier) By(raw []byte, ruled, entered, now *State, batches []Batch) (Report, error) {
 	r, o, err := v.verify(raw)
 	if err != nil {
@@ -279,7 +283,7 @@ func (v *Verifier) By(raw []byte, ruled, entered, now *State, batches []Batch) (
 		return r, err
 	}
 	if ruled == nil || entered == nil || ruled.Next != data.GovernanceNumber || ruled.Next > entered.Next {
-		return r, wrong("bad-evidence", "The warrant's ruling claims to have seen %d governance entries, which is not how many the chain had.", data.GovernanceNumber)
+		return r, wrong("bad-evidence", "By its ledger entry the warrant was ruled on by %d governance entries, but the chain had another number.", data.GovernanceNumber)
 	}
 	if err := judgeBy(o, ruled, entered); err != nil {
 		return r, err
@@ -288,9 +292,9 @@ func (v *Verifier) By(raw []byte, ruled, entered, now *State, batches []Batch) (
 	return r, err
 }
 
-// judgeBy judges a warrant by the chain twice: by the chain as the ruling saw it, where
-// the warrant must carry every entry that it rests on, and by the chain as it was when
-// the warrant was entered.
+// judgeBy judges a warrant twice: by the chain as the ruling saw it, where the warrant must
+// carry every entry that it rests on, and by the chain as it was when the warrant was
+// entered.
 func judgeBy(o opened, ruled, entered *State) error {
 	w := o.warrant
 	people, keys := w.Core().Signers()
@@ -319,12 +323,13 @@ func judgeBy(o opened, ruled, entered *State) error {
 		return wrong("held", "By the chain as it was when the warrant was entered, the countersignatures do not suffice: %s.", j.Missing)
 	}
 	if raised := entered.Raised[w.Action.Subject.String()]; raised != "" && raised.Rank() > w.Ruling.Facts.Tier.Rank() {
-		return wrong("bad-ruling", "The subject was raised to %s, and the warrant rules on %s.", raised, w.Ruling.Facts.Tier)
+		return wrong("bad-ruling", "The subject had been raised to %s, but the warrant was ruled on by the tier %s.", raised, w.Ruling.Facts.Tier)
 	}
 	return nil
 }
 
-// later says what of a warrant's ground changed between two states of its chain.
+// later returns the changes, between two states of the chain, of things that a warrant
+// rests on.
 func later(w Warrant, then, now *State) []Later {
 	var all []Later
 	add := func(at canonical.Time, worker workforce.WorkerID, format string, args ...any) {

@@ -9,7 +9,7 @@ import (
 	"countersign.dev/ledger"
 )
 
-// Sealing returns what seals the text of a deed in the ledger's entry.
+// Sealing returns the opening that seals the text of a deed in the ledger's entry.
 func Sealing(k actions.DeedKind, text string, salt canonical.Bytes) ledger.Opening {
 	return ledger.Opening{Name: k.SealedBy(), Salt: salt, Value: canonical.MustMarshal(text)}
 }
@@ -28,12 +28,12 @@ func NewDeed(log string, d actions.Deed, text string, by actions.Statement, at t
 	return out, nil
 }
 
-// deedLife is how long the statement of a deed is good at most.
+// deedLife is the longest time for which the statement of a deed is valid.
 const deedLife = 15 * time.Minute
 
-// MayDo checks what somebody signed of a deed, at the instant at which it is done:
-// that the statement is about this deed and this ledger, and signed by a live key of
-// somebody engaged. What the deed says is for whoever carries it out.
+// MayDo checks the signed statement of a deed at the instant at which the deed is done:
+// that it is about this deed and this ledger, and is signed with a live key of an engaged
+// worker. The caller checks what the deed itself says.
 func (s *State) MayDo(d actions.SignedDeed, at time.Time) error {
 	st := d.Signed.Statement
 	bad := func(what string) error {

@@ -19,8 +19,8 @@ import (
 // Order is a standing order that was placed.
 type Order struct {
 	actions.Order
-	Request string         // whose signatures placed it
-	Placed  canonical.Time // from when it is in force
+	Request string         // the request whose signatures placed it
+	Placed  canonical.Time // when it came into force
 	Number  int64          // of its governance entry
 }
 
@@ -41,9 +41,9 @@ type Reviewed struct {
 	Request string
 }
 
-// Spared reports whether a standing order that was placed on a platform names a mark as
-// one that it never lifts, also after its end: what the executor must not lift, one
-// person does not lift either.
+// Spared reports whether a standing order on a platform, also after its end, names a mark
+// as one that it never lifts. What the executor must not lift, one person must not lift
+// alone either.
 func (s *State) Spared(on string, m platform.Mark) bool {
 	for _, t := range []actions.Tier{actions.Protected, actions.Critical} {
 		if o, ok := s.Orders[actions.PlaceKey(on, t)]; ok && o.Spares(m) {
@@ -65,8 +65,7 @@ func (s *State) Observes(platform string, t actions.Tier) bool {
 	return s.Observed[actions.PlaceKey(platform, t)]
 }
 
-// Observing is the refusal of whatever would change something on a tier of a
-// platform that is only observed.
+// Observing is the refusal of an act on a tier of a platform that is only observed.
 func Observing(platform string, t actions.Tier) error {
 	return refuse("observing", "%s subjects of %s are only observed: nothing is done there. `countersign mode set %[2]s %[1]s enforce --reason WHY` switches that, countersigned by officers.", t, platform)
 }
@@ -74,9 +73,9 @@ func Observing(platform string, t actions.Tier) error {
 // Spent reports whether a request has been applied to the chain.
 func (s *State) Spent(request string) bool { return s.spent[request] }
 
-// frozen says why a freeze stops the burdening acts of a worker, of nobody in
-// particular, or on a platform; nil if none does. The empty worker and the empty
-// platform are not looked for.
+// frozen returns the refusal if a freeze stops burdening acts: a freeze of everything, of
+// the platform, of the worker, or of the worker's vendor; nil if none does. An empty worker
+// or an empty platform is not checked.
 func (s *State) frozen(w workforce.WorkerID, st workforce.Standing, platform string) error {
 	for _, c := range []struct {
 		ask bool
@@ -100,8 +99,8 @@ func (s *State) frozen(w workforce.WorkerID, st workforce.Standing, platform str
 // sentence begins one.
 func sentence(words string) string { return strings.ToUpper(words[:1]) + words[1:] }
 
-// stopped says why a freeze stops an act by somebody. A freeze stops what
-// burdens, and not the votes to thaw of those who are not frozen themselves.
+// stopped returns the refusal if a freeze stops an act of a worker. A freeze stops
+// burdening acts, but not votes to thaw by people who are not frozen themselves.
 func (s *State) stopped(a actions.Action, w workforce.WorkerID, st workforce.Standing, at time.Time) error {
 	if len(s.Freezes) == 0 || a.Direction == actions.Relieving && !s.againstOthers(a, w) {
 		return nil
@@ -113,7 +112,8 @@ func (s *State) stopped(a actions.Action, w workforce.WorkerID, st workforce.Sta
 		}
 		return s.frozen(w, st, platform)
 	}
-	// A thaw, or something against other people: only freezes of this person count.
+	// For a thaw, or a relieving act against other people, only freezes of this worker
+	// count.
 	for _, key := range []actions.Freeze{{Scope: actions.ScopeWorker, Of: string(w)}, {Scope: actions.ScopeVendor, Of: string(st.Vendor)}} {
 		if f, ok := s.Freezes[key.Key()]; ok && !s.answers(a, w, at) {
 			return refuse("frozen", "The acts of %s are frozen since %s; others thaw them.", w, f.At)
@@ -122,9 +122,9 @@ func (s *State) stopped(a actions.Action, w workforce.WorkerID, st workforce.Sta
 	return nil
 }
 
-// againstOthers reports whether a relieving act is one that, under the laws 2,
-// nobody makes whose own acts are frozen: a freeze, an end or a revocation. One's
-// own end and one's own keys are not among them.
+// againstOthers reports whether a relieving act is a freeze, an end or a revocation that is
+// directed at others. Under the laws 2 nobody whose own acts are frozen may make one. To
+// end one's own engagement, or to revoke one's own keys, is not directed at others.
 func (s *State) againstOthers(a actions.Action, w workforce.WorkerID) bool {
 	if s.Laws < 2 || !specDesk(a) {
 		return false
@@ -147,11 +147,11 @@ func (s *State) againstOthers(a actions.Action, w workforce.WorkerID) bool {
 	return false
 }
 
-// thawed returns the people without those whose acts are frozen: who has to be
-// able to thaw, to admit and to enrol must not be frozen themselves.
+// thawed returns the people, without those whose acts are frozen: people who have to be
+// able to thaw, admit and enrol must not be frozen themselves.
 func (s *State) thawed() *workforce.Registry { return s.thawedBut("") }
 
-// thawedBut is thawed where what one person froze alone does not count.
+// thawedBut is thawed, but does not count the freezes that one person made alone.
 func (s *State) thawedBut(by workforce.WorkerID) *workforce.Registry {
 	counts := func(key actions.Freeze) bool {
 		f, on := s.Freezes[key.Key()]
@@ -168,7 +168,7 @@ func (s *State) thawedBut(by workforce.WorkerID) *workforce.Registry {
 	for _, seat := range s.People.Seats() {
 		w := seat.Worker
 		if counts(actions.Freeze{Scope: actions.ScopeWorker, Of: string(w.Worker)}) || counts(actions.Freeze{Scope: actions.ScopeVendor, Of: string(w.Vendor)}) {
-			// They stay in the line of managers and sign nothing.
+			// These people stay in the line of managers, but cannot sign.
 			w.Ended = w.Start
 			left.Put(w)
 		}
@@ -176,7 +176,7 @@ func (s *State) thawedBut(by workforce.WorkerID) *workforce.Registry {
 	return left
 }
 
-// mayFreeze checks a freeze or a thaw against what is frozen.
+// mayFreeze checks a freeze or a thaw against the freezes in force.
 func (s *State) mayFreeze(by workforce.WorkerID, c actions.Freeze, at time.Time) error {
 	_, on := s.Freezes[c.Key()]
 	switch {
@@ -210,10 +210,10 @@ func (s *State) mayFreeze(by workforce.WorkerID, c actions.Freeze, at time.Time)
 	return s.limit(by, "end", 1, s.Trust.EndingsPerHour, at)
 }
 
-// mayReview checks that a review is closed once, and by people who are
-// independent of everybody involved. One that left somebody out may be closed
-// again by naming them besides: else closing it wrongly would lock for ever what
-// waits for it.
+// mayReview checks that a review is closed only once, and by people who are independent of
+// everybody involved. A review that left somebody out may be closed again if it names that
+// person as well. Otherwise a wrongly closed review would lock for ever whatever waits for
+// it.
 func (s *State) mayReview(a Authority, c actions.Review, at time.Time) error {
 	if r, ok := s.Reviewed[c.Of+" "+c.ID]; ok && !names(c.Involved, r.Involved) {
 		return fault.New(fault.Conflict, "wrong-state", "That review was closed at %s.", r.At)
@@ -222,17 +222,17 @@ func (s *State) mayReview(a Authority, c actions.Review, at time.Time) error {
 	for _, signed := range append([]actions.Signed{a.Request}, a.Countersignatures...) {
 		for _, involved := range c.Involved {
 			if signed.Statement.Signer == involved {
-				return refuse("own-review", "%s was involved and closes no review of it.", involved)
+				return refuse("own-review", "%s was involved, and may not sign the closing of the review.", involved)
 			}
 			if why := depends(signed.Statement.Signer, involved); why != "" {
-				return refuse("own-review", "This does not close the review: %s.", why)
+				return refuse("own-review", "This signature does not count for closing the review: %s.", why)
 			}
 		}
 	}
 	return nil
 }
 
-// names reports whether people are all of those before and somebody besides.
+// names reports whether people are all of those in before, and at least one more.
 func names(people, before []workforce.WorkerID) bool {
 	for _, w := range before {
 		if !slices.Contains(people, w) {
@@ -257,7 +257,7 @@ func (s *State) mayWatch(c actions.Setting, by actions.Statement, at time.Time) 
 		case c.Order.Op == "revoke" && !on:
 			return fault.New(fault.Conflict, "wrong-state", "There is no standing order for %s.", c.Order.Key())
 		case c.Order.Op == "place" && !at.Before(c.Order.Until.Time):
-			return fault.New(fault.Expired, "end-is-past", "The standing order would have ended at %s already.", c.Order.Until)
+			return fault.New(fault.Expired, "end-is-past", "The end of the standing order, %s, has passed already.", c.Order.Until)
 		case c.Order.Op == "place" && c.Order.Vouched.After(at):
 			return fault.New(fault.Invalid, "bad-action", "The standing order vouches for what the ledger holds by %s, which is still to come. Vouch for a time that is past.", c.Order.Vouched)
 		}
@@ -276,18 +276,19 @@ func (s *State) mayWatch(c actions.Setting, by actions.Statement, at time.Time) 
 	return nil
 }
 
-// resolvedBefore is how long before its signing a subject may have been resolved:
-// time to read a draft; resolvedAfter is for clocks that differ.
+// resolvedBefore is the longest time between the resolution of a subject and the signature
+// of a change that names it: time to read a draft. resolvedAfter allows for clocks that
+// differ.
 const (
 	resolvedBefore = 15 * time.Minute
 	resolvedAfter  = time.Minute
 )
 
-// resolved checks, from the second laws on, that who is named in a change is who is
-// meant: the executor of the chain has signed that this identifier had this handle
-// when the change was drafted. The chain cannot ask a platform, and a desk that lies
-// would have people lower the president under somebody else's handle. A raise that
-// names no handle misleads nobody and needs no executor.
+// resolved checks, under the laws 2 and later, that a change names the subject that its
+// signers meant: the executor of the chain has signed that this identifier had this handle
+// when the change was drafted. The chain itself cannot ask a platform, and a desk that lies
+// would have people lower the tier of the president under somebody else's handle. A raise
+// that names no handle misleads nobody and needs no such signature.
 func (s *State) resolved(subject platform.Subject, r *actions.Resolution, relieves bool, by actions.Statement) error {
 	if s.Laws < 2 || r == nil && relieves && subject.Handle == "" {
 		return nil
@@ -298,18 +299,17 @@ func (s *State) resolved(subject platform.Subject, r *actions.Resolution, reliev
 	c := r.Challenge(s.Root)
 	switch t := s.Trust; {
 	case r.Subject != subject:
-		return refuse("not-resolved", "The executor has resolved another subject than the one that is signed: its identifier and its handle are not of one account.")
+		return refuse("not-resolved", "The executor has resolved another subject than the one that is signed: the identifier and the handle in the change do not belong to the same account.")
 	case r.Executor != t.Executor || len(t.ExecutorKey) != ed25519.PublicKeySize || !ed25519.Verify(ed25519.PublicKey(t.ExecutorKey), c[:], r.Signature):
 		return refuse("not-resolved", "That %s:%s has the handle in the change is not signed by the executor that the governance chain names.", subject.Platform, subject.ID)
 	case r.At.Before(by.NotBefore.Add(-resolvedBefore)) || r.At.After(by.NotBefore.Add(resolvedAfter)):
-		return refuse("not-resolved", "The subject was resolved at %s and the change signed from %s on; draft it again.", r.At, by.NotBefore)
+		return refuse("not-resolved", "The subject was resolved at %s, but the change is signed as of %s; draft it again.", r.At, by.NotBefore)
 	}
 	return nil
 }
 
-// checkEmergency demands of an emergency act what no policy can loosen (design,
-// section 4, Emergency): it is short, and nobody who asks for it or countersigns it is
-// about to leave.
+// checkEmergency makes the demands on an emergency act that no policy can loosen (design,
+// law 2): the act is short, and nobody who requests or countersigns it is about to leave.
 func (s *State) checkEmergency(a actions.Action, request actions.Signed, signer actions.Signer) error {
 	if !emergency(a) {
 		return nil
@@ -328,14 +328,14 @@ func emergency(a actions.Action) bool {
 	return spec.Emergency
 }
 
-// Rule returns the ruling of the policy in force on an act by somebody, and adds the
-// demands of the laws.
+// Rule returns the ruling of the policy in force on an act, with the demands of the laws
+// added.
 func (s *State) Rule(f policy.Facts) policy.Ruling { return s.withLaws(f, s.Policy.Rule(f)) }
 
-// withLaws adds to a ruling what an act needs whatever the policy says: an emergency
-// act on a critical subject takes two independent people at once, and so does, from
-// the second laws on, setting legal or child safety on a measure of any tier: one
-// person alone could not take it back.
+// withLaws adds to a ruling the needs that hold whatever the policy says. An emergency act
+// on a critical subject needs two independent people at once. Under the laws 2 and later,
+// so does a measure, on any tier, of the category legal or child safety, since one person
+// alone could not take it back.
 func (s *State) withLaws(f policy.Facts, r policy.Ruling) policy.Ruling {
 	spec, _ := actions.SpecOf(f.Kind)
 	marked := f.Direction == actions.Burdening && f.Category != actions.CategoryRules
@@ -357,10 +357,10 @@ func (s *State) withLaws(f policy.Facts, r policy.Ruling) policy.Ruling {
 	return r
 }
 
-// ReviewOf returns the closed review of an emergency act that these people signed
-// and that was begun at an instant; ok is false if it is open still, if it was
-// closed before there was anything to review, or if it left out somebody who
-// signed: nobody has looked at that act who had to.
+// ReviewOf returns the closed review of an emergency act that these people signed and that
+// was begun at an instant. ok is false if the review is open still, if it was closed before
+// the act was begun, or if it left out somebody who signed: then nobody has reviewed that
+// person's part.
 func (s *State) ReviewOf(request string, signers []workforce.WorkerID, begun canonical.Time) (r Reviewed, ok bool) {
 	r, ok = s.Reviewed[actions.ReviewEmergency+" "+request]
 	ok = ok && !r.At.Before(begun.Time)
@@ -370,8 +370,8 @@ func (s *State) ReviewOf(request string, signers []workforce.WorkerID, begun can
 	return r, ok
 }
 
-// takeable reports whether a change is one that the executor takes straight from
-// who signed it: a freeze, an end or a revocation.
+// takeable reports whether the executor takes a change straight from those who signed it: a
+// freeze, an end or a revocation.
 func takeable(ch actions.Change) bool {
 	switch ch.(type) {
 	case actions.Freeze, actions.Engagement, actions.Keys:
@@ -380,10 +380,9 @@ func takeable(ch actions.Change) bool {
 	return false
 }
 
-// Join applies an authorised relieving change that the ledger does not hold yet:
-// the executor takes freezes, ends and revocations straight from who signed them.
-// The state must be the caller's own. The error says why the change is not
-// authorised.
+// Join applies an authorised relieving change that the ledger does not hold yet: the
+// executor takes freezes, ends and revocations straight from those who signed them. The
+// state must be the caller's own. The error says why the change is not authorised.
 func (s *State) Join(a Authority, at canonical.Time) error {
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
@@ -399,8 +398,8 @@ func (s *State) Join(a Authority, at canonical.Time) error {
 	return nil
 }
 
-// Rejoin applies again, over another state, what Join has taken: it was authorised
-// then. It counts towards its signer's limit as it did.
+// Rejoin applies to another state a change that Join has applied before. It does not check
+// it again: it was authorised then. The change counts towards its signer's limit as it did.
 func (s *State) Rejoin(a Authority, at canonical.Time) error {
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
@@ -417,8 +416,8 @@ func (s *State) apply(a Authority, ch actions.Change, at canonical.Time) {
 	s.enact(ledger.Body{Number: s.Next, Time: at}, a, ch, nil, at.Time)
 }
 
-// known reports whether a state has whom a change is about, which effect
-// presumes: a state from before their admission has not.
+// known reports whether a state has the workers and keys that a change is about, as effect
+// presumes. A state from before their admission has not.
 func (s *State) known(ch actions.Change) bool {
 	ok := true
 	switch c := ch.(type) {
@@ -433,9 +432,9 @@ func (s *State) known(ch actions.Change) bool {
 	return ok
 }
 
-// taking says whether the record of a change that the executor took directly may be
-// entered in the chain, under KindTaken. without says why the entry would have no
-// effect there; see taken.
+// taking checks whether the record of a change that the executor took directly may be
+// entered in the chain, under KindTaken. The error without is the reason why the entry
+// would have no effect there; see taken.
 func (s *State) taking(e SignedExecution) (without, err error) {
 	if err := e.Verify(s.Trust); err != nil {
 		return nil, err
@@ -444,7 +443,7 @@ func (s *State) taking(e SignedExecution) (without, err error) {
 		return nil, err
 	}
 	if e.Execution.Kind != KindTaken {
-		return nil, broken("The entry tells of a record of kind %s as of one that was taken directly.", e.Execution.Kind)
+		return nil, broken("The entry is of a change that was taken directly, but holds a record of kind %s.", e.Execution.Kind)
 	}
 	a := *e.Execution.Taken
 	if request := a.Request.Statement.Request; s.spent[request] {
@@ -462,12 +461,12 @@ func (s *State) taking(e SignedExecution) (without, err error) {
 
 var notTakeable = refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
 
-// taken folds in a change that its signer handed straight to the executor. It is in
-// force from the instant at which the executor took it, and judged as of then,
-// since its signature may have run out on the way. What cannot be applied, because
-// the same was done through the desk, or too few would remain after what was done
-// there, is spent without effect: from this entry on the chain says what is so,
-// to the executor as well.
+// taken applies a change that its signer handed straight to the executor. It is in force
+// from the instant at which the executor took it, and is judged as of that instant, since
+// its signature may have expired on the way. A change that cannot be applied is spent
+// without effect: the same was done through the desk, or too few people would remain after
+// other changes there. From this entry on the chain decides what is in force, for the
+// executor as well.
 func (s *State) taken(b ledger.Body) error {
 	var e SignedExecution
 	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {

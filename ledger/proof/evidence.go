@@ -13,8 +13,8 @@ import (
 	"countersign.dev/policy"
 )
 
-// carriedEntry is a governance entry as a warrant carries it. All in it follows from
-// the entry's text and salt, so that it stays true whichever warrant it comes with.
+// carriedEntry is a governance entry as a warrant carries it. All its fields follow from
+// the entry's text and salt, so they hold for every warrant that carries the entry.
 type carriedEntry struct {
 	body   ledger.Body
 	salt   canonical.Bytes
@@ -29,12 +29,12 @@ type effect struct {
 	log      note.Verifier // of a founding
 	row      *RowData
 	change   actions.Change
-	by       actions.Statement // that requested the change
-	set      *policy.Set       // that a founding or a change of policy brings in
-	at       canonical.Time    // from when it holds, if that is not the entry's time
+	by       actions.Statement // the statement that requested the change
+	set      *policy.Set       // the policy set of a founding or of a change of policy
+	at       canonical.Time    // when the effect began, if that is not the entry's time
 }
 
-// openEntry reads an entry and finds the leaf that it makes with its salt.
+// openEntry reads an entry and computes the leaf that it makes with its salt.
 func openEntry(text []byte, salt canonical.Bytes) (*carriedEntry, error) {
 	body, err := ledger.ParseBody(text)
 	if err != nil {
@@ -63,7 +63,7 @@ func readEffect(b ledger.Body) (effect, error) {
 		err := canonical.UnmarshalExact(b.Data, &d)
 		return effect{row: &d}, err
 	case string(actions.DeskAdmit):
-		return effect{}, wrong("bad-evidence", "An admission proves nothing about a person; its rows do.")
+		return effect{}, wrong("bad-evidence", "The warrant carries an admission, which proves nothing about a person. It must carry rows of it instead.")
 	case KindTaken:
 		return readTaken(b)
 	}
@@ -76,7 +76,7 @@ func readEffect(b ledger.Body) (effect, error) {
 		return effect{}, err
 	}
 	if string(a.Action.Kind) != b.Kind {
-		return effect{}, wrong("bad-evidence", "The entry is of kind %s, its action of kind %s.", b.Kind, a.Action.Kind)
+		return effect{}, wrong("bad-evidence", "The entry is of kind %s, but its action is of kind %s.", b.Kind, a.Action.Kind)
 	}
 	set, err := setOf(ch)
 	return effect{change: ch, by: a.Request.Statement, set: set}, err
@@ -93,7 +93,7 @@ func readTaken(b ledger.Body) (effect, error) {
 		return effect{}, err
 	}
 	if e.Execution.Kind != KindTaken {
-		return effect{}, wrong("bad-evidence", "The entry tells of a record of kind %s as of one that was taken directly.", e.Execution.Kind)
+		return effect{}, wrong("bad-evidence", "The entry is of a change that was taken directly, but holds a record of kind %s.", e.Execution.Kind)
 	}
 	a := *e.Execution.Taken
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
@@ -119,7 +119,7 @@ func (s *State) foldEntry(e *carriedEntry) error {
 	case does.row != nil:
 		s.effectRow(e.body, *does.row)
 	case !s.known(does.change):
-		return wrong("bad-evidence", "It changes somebody or something that the warrant's entries do not introduce.")
+		return wrong("bad-evidence", "The entry changes a person or a key that no entry of the warrant introduces.")
 	default:
 		b := e.body
 		if !does.at.IsZero() {
@@ -130,16 +130,16 @@ func (s *State) foldEntry(e *carriedEntry) error {
 	return nil
 }
 
-// opened is a warrant that was read, and no more.
+// opened is a warrant that was read, and not verified yet.
 type opened struct {
 	warrant    Warrant
 	entries    []*carriedEntry   // of warrant.People
 	checkpoint ledger.Checkpoint // once checked
 }
 
-// open reads a warrant in its one spelling. Most of its text are governance entries
-// that the warrants before carried as well, the founding with the whole policy first:
-// those are not read again.
+// open reads a warrant in canonical form. Most of its text are governance entries that
+// earlier warrants carried as well, above all the founding with the whole policy: these are
+// not read again.
 func (v *Verifier) open(raw []byte) (opened, error) {
 	t, err := readWarrant(raw)
 	if err != nil {
@@ -163,15 +163,15 @@ func (v *Verifier) entry(text []byte, salt canonical.Bytes) (*carriedEntry, erro
 	v.mu.Lock()
 	e := v.known[commitment]
 	v.mu.Unlock()
-	// The commitment is over salt and text one after the other: with the same salt, it
-	// is to the same text.
+	// The commitment is the hash of salt and text, one after the other. If the salt is the
+	// same as well, the text is the same.
 	if e != nil && bytes.Equal(e.salt, salt) {
 		return e, nil
 	}
 	return openEntry(text, salt)
 }
 
-// remember keeps the entries of a warrant that holds, and the state that they give.
+// remember keeps the entries of a warrant that has held, and the state that they give.
 func (v *Verifier) remember(entries []*carriedEntry, s *State) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

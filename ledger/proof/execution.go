@@ -13,16 +13,16 @@ import (
 
 // Entry kinds of the execution class. The executor signs them all.
 const (
-	KindIntent  = "intent"  // it is about to act on a warrant, once
+	KindIntent  = "intent"  // the executor is about to act on a warrant, once
 	KindReceipt = "receipt" // what came of it
-	KindRefusal = "refusal" // it will not act on a warrant
+	KindRefusal = "refusal" // the executor will not act on a warrant
 
-	// What the watch saw. These have a Sight and, but for intents and receipts of
-	// a restoration, no outcome.
+	// Records of what the watch saw, and of restorations. These have a Sight and, except
+	// for the intents and receipts of a restoration, no outcome.
 	KindBreach   = "breach"   // a burden that nothing explains, on a protected or critical subject
-	KindTold     = "told"     // the platform has said since whose credential did what a breach tells of
+	KindTold     = "told"     // the platform has named, since, the credential that did a breach
 	KindOver     = "over"     // a breach has ended, and no restoration under an order did it; Why says how, Warrant whose request
-	KindObserved = "observed" // the same where the tier is only observed: it would have been a breach
+	KindObserved = "observed" // a change that would be a breach if its tier were not only observed
 	KindBaseline = "baseline" // the states of all protected and critical subjects of a platform, as a root
 	KindForeign  = "foreign"  // a change by others that is no breach, or several on standard subjects, counted
 	// KindTiers is a batch of subjects that rules have raised to a tier for the first
@@ -31,18 +31,18 @@ const (
 	KindTiers   = "tiers"
 	KindLock    = "lock"    // an owner has set the lock, or taken it back; Why says which
 	KindBlind   = "blind"   // the watch does not see all of a platform; Type and Text say why
-	KindSighted = "sighted" // it does again
+	KindSighted = "sighted" // the watch sees all of a platform again
 	// KindTaken is a freeze, an end or a revocation that was handed straight to the
-	// executor. The desk that enters it enters it in the governance chain as well,
-	// under the same kind: see State.Apply.
+	// executor. The desk enters the record, and enters it a second time in the governance
+	// chain, under the same kind: see State.Apply.
 	KindTaken = "taken"
 )
 
 // Duty says why the executor acts.
 type Duty string
 
-// The duties. Only acts wait for their intent to be in the ledger; lifts are
-// owed, and are entered as soon as the desk answers (law 5).
+// The duties. Only acts wait until their intent is in the ledger. The executor owes lifts
+// whether or not the desk answers, and they are entered as soon as it does (law 5).
 const (
 	DutyAct  Duty = "act"  // a warrant
 	DutyLift Duty = "lift" // the end of a suspension
@@ -54,18 +54,18 @@ const (
 	// the digest of the order; Sight names platform, tier, credential and order, and
 	// counts the breaches. A refusal says why it is not cut off, and what to do.
 	DutyCut   Duty = "cut"
-	DutyWatch Duty = "watch" // nothing is done; the record tells what was seen
+	DutyWatch Duty = "watch" // nothing is done; the record says what was seen
 )
 
 // BreachPrefix begins every breach's identifier.
 const BreachPrefix = "brc"
 
-// Record versions.
+// ExecutionVersion is the only version of Execution.
 const ExecutionVersion = "countersign/execution/v1"
 
-// Execution is one record of the executor's: the data of an execution entry,
-// without its signature. Sequence counts the executor's records from 0 without
-// gap, so that it notices one that its journal lacks.
+// Execution is one record of the executor: the data of an execution entry, without its
+// signature. Sequence numbers the executor's records from 0 without gap, so that the
+// executor notices a record in the ledger that its journal lacks.
 type Execution struct {
 	V        string           `json:"v"`
 	Executor string           `json:"executor"`
@@ -83,8 +83,8 @@ type Execution struct {
 	After    platform.Expect  `json:"after"`   // of a receipt: what was read back
 	Lifted   platform.Mark    `json:"lifted"`  // a foreign measure that the call may have lifted
 	LiftAt   canonical.Time   `json:"lift_at"` // of a suspension's receipt: when the executor will lift it
-	Sight    *Sight           `json:"sight"`   // of what the watch saw and of a restoration; null in all others
-	Taken    *Authority       `json:"taken"`   // of KindTaken: what was taken
+	Sight    *Sight           `json:"sight"`   // in records of the watch, of restorations and of cuts; null in all others
+	Taken    *Authority       `json:"taken"`   // in a KindTaken: the change that was taken
 }
 
 // OutcomeType returns the stable type of a refusal or failure, or the outcome itself.
@@ -102,20 +102,22 @@ type Sight struct {
 	// Subject is the commitment to the subject's identifier, which is sealed
 	// beside the entry under the name "subject" so that it can be erased.
 	Subject canonical.Digest `json:"subject"`
-	// Credential commits in the same way, under the name "credential", to what the
-	// platform calls the credential that did it. Zero: it did not say.
+	// Credential commits in the same way, under the name "credential", to the platform's
+	// name for the credential that did it. Zero: the platform did not say.
 	Credential canonical.Digest `json:"credential"`
-	// Expected is the state that was last explained, or known as right; Found is
-	// what was read.
+	// Expected is the state that was last explained, or known to be right. Found is the
+	// state that was read.
 	Expected platform.Expect `json:"expected"`
 	Found    platform.Expect `json:"found"`
 	Via      string          `json:"via"`  // "stream", "read" or "sweep"
 	Seen     canonical.Time  `json:"seen"` // when Found was read
-	// Changed is when the platform says that it changed; zero: it was seen before the
-	// platform's stream said so, or the stream gives no times. It is told, not proven.
+	// Changed is the time that the platform gives for the change. Zero: the watch saw the
+	// change before the platform's stream told it, or the stream gives no times. It is the
+	// platform's word, not proven.
 	Changed canonical.Time `json:"changed"`
-	// Why says why nothing explains it: a stable word, see package watch. Of
-	// KindOver it says how the breach ended: one of the words that begin with Over.
+	// Why is a stable word for the reason why nothing explains the state; see package
+	// watch. In a KindOver it is a word for how the breach ended, one of those that begin
+	// with Over.
 	Why string `json:"why"`
 	// Order is the request of the standing order under which it is, or will be,
 	// restored; empty: none is in force, and a person has to lift it.
@@ -124,24 +126,24 @@ type Sight struct {
 	// ever about it. Of KindOver it is the request whose warrant ended the breach;
 	// empty if none did.
 	Warrant string `json:"warrant"`
-	// Count and Root are of a baseline and of foreign changes: how many subjects,
-	// and the RFC 6962 root over the canonical JSON of them, which the executor's
-	// journal holds. Of a batch of tiers the root is TiersRoot's.
+	// Count and Root are there in a baseline, in foreign changes and in a batch of tiers:
+	// the number of subjects, and the RFC 6962 root over the canonical JSON of them, which
+	// the executor's journal holds. For a batch of tiers the root is the one of TiersRoot.
 	Count int64            `json:"count"`
 	Root  canonical.Digest `json:"root"`
-	// Chain is of a batch of tiers: how many governance entries were known when they
-	// were read. A fall that was signed before does not touch them.
+	// Chain is there in a batch of tiers: the number of governance entries that were known
+	// when they were read. A fall that was signed before does not touch them.
 	Chain int64 `json:"chain,omitzero"`
 }
 
-// Words of Sight.Why that a desk acts on; package watch says them.
+// Words of Sight.Why by which a desk acts. Package watch sets them.
 const (
 	WhyOwner = "owner"         // the platform says that the owner deactivated the account
 	WhyEnded = "past-end"      // a timed measure is over, and another mark keeps the subject down
-	WhyAsked = "perhaps-owner" // the owner did, or staff: the platform does not say
+	WhyAsked = "perhaps-owner" // the owner did it, or the staff: the platform does not say which
 )
 
-// How a breach ended, in the Sight of a KindOver.
+// Words of Sight.Why in a KindOver, for how the breach ended.
 const (
 	OverByWarrant   = "warrant"     // a warrant of ours left the subject as it was found
 	OverByOthers    = "others"      // somebody lifted it around the desk
@@ -149,20 +151,20 @@ const (
 	OverSwitchedOff = "owner"       // it is deactivated now, which its owner can do
 )
 
-// Outcome is what came of a warrant.
+// Outcome says how an act on a warrant ended.
 type Outcome string
 
 // The outcomes.
 const (
-	Executed Outcome = "executed" // in force, read back
+	Executed Outcome = "executed" // done, and read back
 	Refused  Outcome = "refused"  // the executor's own check said no; the warrant is void
 	Failed   Outcome = "failed"   // the platform said no, or was in another state; nothing was changed
 	Unknown  Outcome = "unknown"  // it may have taken effect and the platform cannot say; a person decides
-	Dropped  Outcome = "dropped"  // no checkpoint over the intent in time; nothing was called
+	Dropped  Outcome = "dropped"  // no checkpoint covered the intent in time; the platform was not called
 )
 
-// Check reports whether the record is well formed by itself, which a desk asks
-// before it enters one; a follower takes what is there. Errors are faults of type
+// Check reports whether the record is well formed by itself. A desk checks that before it
+// enters a record; a follower takes records as they are. Errors are faults of type
 // "bad-record".
 func (e Execution) Check() error {
 	bad := func(what string) error {
@@ -181,7 +183,7 @@ func (e Execution) Check() error {
 	case e.Duty == DutyWatch:
 		return e.checkWatch(bad)
 	case e.Taken != nil || (e.Sight != nil) != (e.Duty == DutyRestore || e.Duty == DutyCut):
-		return bad("only a restoration and a cut tell of a sight, and only what was taken directly of an authority")
+		return bad("only a restoration and a cut have a sight, and only a change that was taken directly has an authority")
 	case e.At.IsZero():
 		return bad("it has no time")
 	case e.Duty == DutyCut && (e.Sight.Platform == "" || e.Sight.Order == "" || e.Sight.Count < 1 || !e.Sight.Subject.IsZero() || e.Kind == KindIntent && e.Sight.Credential.IsZero()):
@@ -208,7 +210,7 @@ func (e Execution) Check() error {
 	return nil
 }
 
-// checkWatch is Check for what the watch saw.
+// checkWatch is Check for a record of the watch.
 func (e Execution) checkWatch(bad func(string) error) error {
 	switch {
 	case e.At.IsZero():
@@ -217,12 +219,12 @@ func (e Execution) checkWatch(bad func(string) error) error {
 		e.Before != (platform.Expect{}) || e.After != (platform.Expect{}):
 		return bad("what the watch saw has no outcome, warrant or nonce")
 	case (e.Kind == KindTaken) != (e.Taken != nil), (e.Kind == KindTaken) != (e.Sight == nil):
-		return bad("it tells of a sight, or of what was taken directly")
+		return bad("it must have either a sight or a change that was taken directly")
 	}
 	switch e.Kind {
 	case KindTold:
 		if e.Sight.Credential.IsZero() {
-			return bad("nothing is told")
+			return bad("it names no credential")
 		}
 	case KindBreach, KindOver, KindObserved, KindLock:
 		if e.Sight.Subject.IsZero() || e.Sight.Tier == "" || e.Sight.Seen.IsZero() {
@@ -242,7 +244,7 @@ func (e Execution) checkWatch(bad func(string) error) error {
 		}
 	case KindTaken:
 		if e.Taken.Request.Statement.Request != e.Request {
-			return bad("it tells of another request than it names")
+			return bad("its change is of another request than the one that it names")
 		}
 	default:
 		return bad("its kind is unknown")
@@ -250,7 +252,7 @@ func (e Execution) checkWatch(bad func(string) error) error {
 	return nil
 }
 
-// Names of what a Sight seals.
+// Names of the fields that a Sight seals.
 const (
 	SealedSubject    = "subject"
 	SealedCredential = "credential"
@@ -263,8 +265,8 @@ const nonceSize = 32
 type SignedExecution struct {
 	Execution Execution       `json:"execution"`
 	Signature canonical.Bytes `json:"signature"` // Ed25519 over the challenge, by the executor's key
-	// Openings open what Sight commits to. They travel beside the record, are not
-	// signed and not part of the entry's data.
+	// Openings open the fields to which Sight commits. They travel beside the record. They
+	// are not signed, and are not part of the entry's data.
 	Openings []ledger.Opening `json:"-"`
 }
 
@@ -279,7 +281,7 @@ func (e Execution) Sign(key ed25519.PrivateKey) SignedExecution {
 	return SignedExecution{Execution: e, Signature: ed25519.Sign(key, c[:])}
 }
 
-// Verify checks that the executor that the chain trusts made the record.
+// Verify checks that the record was signed by the executor that the chain trusts.
 func (e SignedExecution) Verify(t actions.Trust) error {
 	c := e.Execution.Challenge()
 	if e.Execution.V != ExecutionVersion || e.Execution.Executor != t.Executor ||
@@ -289,7 +291,7 @@ func (e SignedExecution) Verify(t actions.Trust) error {
 	return nil
 }
 
-// VerifyBy checks that an executor made the record that the chain trusts, or has
+// VerifyBy checks that the record was signed by an executor that the chain trusts, or has
 // trusted before.
 func (e SignedExecution) VerifyBy(s *State) error {
 	err := e.Verify(s.Trust)
@@ -304,10 +306,10 @@ func (e SignedExecution) Draft() ledger.Draft {
 	return ledger.Draft{Class: ledger.Execution, Kind: e.Execution.Kind, Data: e, Sealed: e.Openings, Expect: ledger.AnyNumber}
 }
 
-// CheckOpenings reports whether the openings that travel with a record open what
-// it commits to, and nothing else. Errors are faults of type "bad-record".
+// CheckOpenings reports whether the openings that travel with a record open every field to
+// which it commits, and nothing else. Errors are faults of type "bad-record".
 func (e SignedExecution) CheckOpenings() error {
-	bad := fault.New(fault.Invalid, "bad-record", "The executor's record %d does not come with what opens it.", e.Execution.Sequence)
+	bad := fault.New(fault.Invalid, "bad-record", "The openings of the executor's record %d are missing, or do not fit it.", e.Execution.Sequence)
 	if e.Execution.Kind == KindTiers {
 		if !e.Execution.sealsTiers(e.Openings) {
 			return bad

@@ -12,8 +12,8 @@ import (
 // officers sign.
 const FoundingVersion = "countersign/founding/v1"
 
-// Founding is the statement with which a desk begins. Its hash is all that
-// anybody has to be given; everything else is learnt from the chain that starts here.
+// Founding is the statement with which a desk begins. An outsider needs its hash and
+// nothing else: everything else follows from the chain that starts here.
 type Founding struct {
 	V        string            `json:"v"`
 	Origin   string            `json:"origin"`   // of the ledger

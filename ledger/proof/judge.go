@@ -26,17 +26,17 @@ func Validity(a actions.Action) time.Duration {
 	return 24 * time.Hour
 }
 
-// Ask is an action with its signatures, put to a State.
+// Ask is the question to a State: an action with its signatures, at an instant.
 type Ask struct {
 	Action            actions.Action
 	Request           actions.Signed
 	Countersignatures []actions.Signed
 	At                time.Time
-	Executor          string       // who asks: only warrants that name it are its affair
-	Tier              actions.Tier // of the subject as read; below the action's own it counts for nothing
+	Executor          string       // who asks: it carries out only acts whose statements name it
+	Tier              actions.Tier // the subject's tier as it was read; it counts only if it is higher than the action's own
 	Lifts             actions.Lifts
-	// Entered says when the ledger had each signature. A signature that is not in
-	// it has not waited.
+	// Entered says when the ledger got each signature. A signature that is missing there
+	// has not waited.
 	Entered Entered
 }
 
@@ -44,24 +44,24 @@ type Ask struct {
 type askWithDigest struct {
 	Ask
 	action canonical.Digest
-	// declines says that somebody says no, or takes their own request back: that
-	// goes on while the act is frozen.
+	// declines says that the statement is a decline or a withdrawal: these go on while the
+	// act is frozen.
 	declines bool
 }
 
-// Judgement is what a State says to an Ask that is not forbidden.
+// Judgement is the answer of a State to an Ask that is not forbidden.
 type Judgement struct {
 	Facts     policy.Facts
 	Ruling    policy.Ruling
 	Need      actions.Need
 	Requester actions.Signer
-	Chosen    []actions.Signer // who fill the slots, if Ready
+	Chosen    []actions.Signer // the signers who fill the slots, if Ready
 	Ready     bool
 	Missing   string // what is still needed, if not Ready
-	ByLaw     *ByLaw // what a law asks for in place of the policy; nil where the policy decides
+	ByLaw     *ByLaw // the demands of a law in place of the policy; nil if the policy decides
 }
 
-// Law returns the law that says what the act needs; empty if it is the policy.
+// Law returns the law that decides what the act needs; empty if the policy decides.
 func (j Judgement) Law() entry.Law {
 	if j.ByLaw == nil {
 		return ""
@@ -82,7 +82,7 @@ func (s *State) Judge(a Ask) (Judgement, error) {
 	return s.judge(askWithDigest{Ask: a, action: a.Action.Digest()})
 }
 
-// judgeable checks what comes before all signatures.
+// judgeable makes the checks that need no signature.
 func (s *State) judgeable(a Ask) error {
 	if !s.Founded() {
 		return refuse("not-founded", "The desk is not founded yet: entry 0 is missing.")
@@ -146,7 +146,7 @@ func (s *State) judge(a askWithDigest) (Judgement, error) {
 	return j, nil
 }
 
-// VerdictOf returns what the statement says that requests an action.
+// VerdictOf returns the verdict of the statement that requests an action.
 func VerdictOf(a actions.Action) actions.Verdict {
 	switch {
 	case a.Undo():
@@ -157,8 +157,9 @@ func VerdictOf(a actions.Action) actions.Verdict {
 	return actions.VerdictRequest
 }
 
-// match fills the slots. A wait runs from when the ledger had each signature that
-// counts: the signers write their statements' times, and could all date them back.
+// match fills the slots. A wait runs from the time at which the ledger got each signature
+// that counts: the signers write the times in their statements, and could all date them
+// back.
 func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 	wait := time.Duration(j.Need.Wait) * time.Second
 	over := func(signed actions.Signed) bool { return a.Entered.over(signed.Statement.Signer, wait, a.At) }
@@ -198,8 +199,8 @@ func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 	}
 }
 
-// Waits reports whether an act has to wait once it is signed, as policy has it for
-// its requester now.
+// Waits reports whether the policy, or a law, now demands a wait for an act of this
+// requester.
 func (s *State) Waits(a Ask) bool {
 	standing := s.People.Standing(a.Request.Statement.Signer, standsAt(a.At, a.Action.Direction, specDesk(a.Action), a.Request.Statement))
 	facts := FactsOf(a.Action, standing, a.Tier, a.Lifts)
@@ -209,8 +210,8 @@ func (s *State) Waits(a Ask) bool {
 	return s.Policy.Rule(facts).Need.Wait > 0
 }
 
-// ExecutorOf returns who carries an action out: the desk itself what changes the
-// desk, the executor of the chain everything else.
+// ExecutorOf returns who carries an action out: for a change of the desk the desk itself,
+// for everything else the executor that the chain names.
 func (s *State) ExecutorOf(a actions.Action) string {
 	if specDesk(a) {
 		return DeskExecutor
@@ -218,12 +219,14 @@ func (s *State) ExecutorOf(a actions.Action) string {
 	return s.Trust.Executor
 }
 
-// foundingNeed is what the founding import needs, whatever policy says.
+// foundingNeed returns the need of the founding import, which is the same under every
+// policy.
 func (s *State) foundingNeed() actions.Need {
 	return actions.Need{Independent: len(s.Officers) - 1, All: true}
 }
 
-// forbidden is the refusal that a ruling about the signer of a statement comes to.
+// forbidden returns the refusal for a ruling that forbids an act to the signer of a
+// statement.
 func (s *State) forbidden(a Ask, facts policy.Facts, r policy.Ruling, signed actions.Signed) error {
 	f := refuse("forbidden-by-policy", "The policy forbids it.")
 	if len(r.Reasons) > 0 {
@@ -277,7 +280,7 @@ func (s *State) dependence(at time.Time) func(a, b workforce.WorkerID) string {
 	return func(a, b workforce.WorkerID) string { return s.People.Dependence(a, b, at) }
 }
 
-// signer checks one statement with its signature and who made it.
+// signer checks one statement, its signature, and that the person who made it may act.
 func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verdict) (actions.Signer, error) {
 	st := signed.Statement
 	bad := func(format string, args ...any) (actions.Signer, error) {
@@ -312,9 +315,9 @@ func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verd
 	case !ok:
 		return actions.Signer{}, refuse("unknown-key", "The key %s is not enrolled at this desk.", st.Key)
 	case key.Worker != st.Signer:
-		return actions.Signer{}, refuse("unknown-key", "The key %s is not one of %s.", st.Key, st.Signer)
+		return actions.Signer{}, refuse("unknown-key", "The key %s does not belong to %s.", st.Key, st.Signer)
 	case !key.Live(a.At):
-		return actions.Signer{}, refuse("revoked-key", "The key %s of %s is revoked, or not enrolled yet.", st.Key, st.Signer)
+		return actions.Signer{}, refuse("revoked-key", "The key %s of %s is revoked, or was not enrolled yet at that time.", st.Key, st.Signer)
 	}
 	standing := s.People.Standing(st.Signer, standsAt(a.At, a.Action.Direction, specDesk(a.Action), st))
 	if !standing.Engaged {
@@ -391,7 +394,7 @@ func (s *State) mayCountersign(a Ask, j *Judgement, sg actions.Signer, c actions
 	}
 	facts := FactsOf(a.Action, sg.Standing, a.Tier, a.Lifts)
 	if j.ByLaw != nil {
-		facts.Direction = actions.Burdening // it needs others, so that it is theirs who may burden
+		facts.Direction = actions.Burdening // the change needs others, so those decide who may burden
 	}
 	if r := s.Policy.MayCountersign(facts); r.Verdict == policy.Forbidden {
 		return s.forbidden(a, facts, r, c)
@@ -399,9 +402,9 @@ func (s *State) mayCountersign(a Ask, j *Judgement, sg actions.Signer, c actions
 	return nil
 }
 
-// Candidate checks whether one more countersignature would help a request:
-// the statement good, policy permitting, and the signer independent of the
-// requester. The error tells no more than that person may know.
+// Candidate checks whether one more countersignature would count for a request: the
+// statement must be good, the policy must permit it, and the signer must be independent of
+// the requester. The error tells no more than the signer may know.
 func (s *State) Candidate(a Ask, c actions.Signed) error {
 	alone := a
 	alone.Countersignatures = []actions.Signed{c}
@@ -422,10 +425,11 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 	return nil
 }
 
-// MayDecline checks a decline: whoever could countersign may say no, but for those
-// whose own acts are frozen or who are about to leave, who stop nobody, and those
-// whose part in something is to be reviewed. A freeze of all, or of a platform,
-// keeps nobody from saying no. It returns what the request is judged to be without signatures.
+// MayDecline checks a decline. Everybody who could countersign may decline, with two
+// exceptions. Those whose own acts are frozen, or who are about to leave, cannot stop
+// others. Those who had a part in an act, or depend on somebody who had, cannot decline its
+// review. A freeze of everything, or of a platform, keeps nobody from declining. The result
+// is the judgement of the request without signatures.
 func (s *State) MayDecline(a Ask, c actions.Signed) (Judgement, error) {
 	a.Countersignatures = nil
 	if err := s.judgeable(a); err != nil {
@@ -452,9 +456,9 @@ func (s *State) MayDecline(a Ask, c actions.Signed) (Judgement, error) {
 	return j, nil
 }
 
-// MayWithdraw checks a withdrawal: the requester alone takes a request back, with a
-// statement of their own over its action, frozen or not. Of the ask its action,
-// request, executor and instant count. The request's own signature is not checked.
+// MayWithdraw checks a withdrawal. Only the requester takes a request back, with a
+// statement of their own over its action, frozen or not. Of the ask it uses the action, the
+// request, the executor and the instant. It does not check the request's own signature.
 func (s *State) MayWithdraw(a Ask, c actions.Signed) error {
 	a.Countersignatures = nil
 	if err := s.judgeable(a); err != nil {
@@ -467,15 +471,15 @@ func (s *State) MayWithdraw(a Ask, c actions.Signed) error {
 	return err
 }
 
-// stopsNobody says why somebody declines nothing.
+// stopsNobody returns the reason why a signer may not decline; nil if there is none.
 func (s *State) stopsNobody(a actions.Action, sg actions.Signer, at time.Time) error {
 	for _, key := range []actions.Freeze{{Scope: actions.ScopeWorker, Of: string(sg.Worker)}, {Scope: actions.ScopeVendor, Of: string(sg.Standing.Vendor)}} {
 		if f, ok := s.Freezes[key.Key()]; ok {
-			return refuse("frozen", "The acts of %s are frozen since %s, declines among them.", sg.Worker, f.At)
+			return refuse("frozen", "The acts of %s, and so the declines, are frozen since %s.", sg.Worker, f.At)
 		}
 	}
 	if sg.Standing.InNotice || sg.Standing.Ratchet {
-		return refuse("leaving", "%s has given or been given notice, or is in the last days of the engagement, and declines nothing any more.", sg.Worker)
+		return refuse("leaving", "%s has given or been given notice, or is in the last days of the engagement, and may not decline any more.", sg.Worker)
 	}
 	if a.Kind != actions.DeskReview {
 		return nil
@@ -487,7 +491,7 @@ func (s *State) stopsNobody(a actions.Action, sg actions.Signer, at time.Time) e
 	depends := s.dependence(at)
 	for _, involved := range ch.(actions.Review).Involved {
 		if involved == sg.Worker || depends(sg.Worker, involved) != "" {
-			return refuse("own-review", "%s was involved, or depends on somebody who was, and declines no review of it.", sg.Worker)
+			return refuse("own-review", "%s was involved, or depends on somebody who was, and may not decline the review.", sg.Worker)
 		}
 	}
 	return nil

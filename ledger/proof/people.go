@@ -12,25 +12,28 @@ import (
 	"countersign.dev/workforce"
 )
 
-// What one person alone may do to people, under the laws 2 (design, law 2): suspend
-// anybody, which several thaw; end, and revoke the keys of, their own reports, or
-// anybody as an officer.
+// This file holds the limits on what one person alone may do to other people, under the
+// laws 2 (design, law 2). Anybody may be suspended by one person, and several thaw that.
+// One person may end the engagements, and revoke the keys, of their own reports; an
+// officer, of anybody.
 
-// AloneWithin is for how long one person who has taken out an officer alone takes
-// out no other one.
+// AloneWithin is the time in which one person, after taking out one officer alone, may not
+// take out another one alone.
 const AloneWithin = 7 * 24 * time.Hour
 
-// PlaceWithin is for how long one person whose freeze of everything or of a platform
-// several have thawed makes none there again alone. It is shorter than AloneWithin: a
-// freeze is the brake, and the one person on call may need it on another night.
+// PlaceWithin is the time in which one person may not freeze everything, or a platform,
+// again alone after several people have thawed that person's freeze of it. It is shorter
+// than AloneWithin: a freeze is the brake, and the one person on call may need it on
+// another night.
 const PlaceWithin = 24 * time.Hour
 
-// fewSuspensions is how many people may be suspended in 24 hours by somebody alone
-// who is a newcomer or about to leave, or, of other companies' people, by a contractor.
+// fewSuspensions is the largest number of people whom one person may suspend alone in 24
+// hours, if that person is a newcomer, is about to leave, or is a contractor who suspends
+// people of another company.
 const fewSuspensions = 2
 
-// ofPeople reports whether a change takes people out: a suspension, an end, a
-// revocation of keys.
+// ofPeople reports whether a change takes people out: it suspends them, ends their
+// engagement or revokes their keys.
 func ofPeople(ch actions.Change) bool {
 	switch c := ch.(type) {
 	case actions.Engagement:
@@ -43,9 +46,9 @@ func ofPeople(ch actions.Change) bool {
 	return false
 }
 
-// takesOut returns the officers whom a change takes out of those who could sign,
-// but for its own requester, with the state after it. Whoever is suspended already
-// is taken out by an end all the same.
+// takesOut returns the officers who could sign before a change and cannot after it, without
+// the change's own requester, and the state after the change. An officer who is suspended
+// already still counts as taken out by an end.
 func (s *State) takesOut(by actions.Statement, ch actions.Change, at time.Time) (officers []workforce.WorkerID, after *State) {
 	after = s.Clone()
 	after.effect(ledger.Body{Number: s.Next, Time: canonical.At(at)}, by, ch, nil)
@@ -64,8 +67,8 @@ func (s *State) takesOut(by actions.Statement, ch actions.Change, at time.Time) 
 	return officers, after
 }
 
-// notAlone says why one person may not make a relieving change alone; empty if it
-// takes nobody else.
+// notAlone returns the reason why one person may not make a relieving change alone; empty
+// if one person may.
 func (s *State) notAlone(by actions.Statement, ch actions.Change, at time.Time) string {
 	if why := s.again(by, ch, at); why != "" {
 		return why
@@ -93,9 +96,9 @@ func (s *State) notAlone(by actions.Statement, ch actions.Change, at time.Time) 
 	return ""
 }
 
-// again says why one person may not make a relieving change alone that several have
-// taken back from the same person; empty if nobody has. Without that, a thaw by
-// several would last until one person signs again.
+// again returns the reason why one person may not make a relieving change alone a second
+// time after several people took it back; empty if they did not. Without this rule, a thaw
+// by several would last only until the same person signs again.
 func (s *State) again(by actions.Statement, ch actions.Change, at time.Time) string {
 	_, keys := ch.(actions.Keys)
 	for _, f := range s.hits(by.Signer, ch) {
@@ -117,7 +120,7 @@ func (s *State) again(by actions.Statement, ch actions.Change, at time.Time) str
 	return ""
 }
 
-// named names what a freeze is of.
+// named returns a name for the scope of a freeze.
 func named(f actions.Freeze) string {
 	switch {
 	case f.Scope == actions.ScopeAll:
@@ -128,9 +131,9 @@ func named(f actions.Freeze) string {
 	return "the " + f.Scope + " " + f.Of
 }
 
-// hits returns what a change stops, as freezes of it: a place, a vendor's people, or
-// the workers whose engagement or keys it ends, but for one's own. Nothing if it
-// stops nothing.
+// hits returns what a change stops, in the form of freezes: a place, a vendor's people, or
+// the workers whose engagement or keys it ends, without its own requester. It is empty if
+// the change stops nothing.
 func (s *State) hits(by workforce.WorkerID, ch actions.Change) (all []actions.Freeze) {
 	worker := func(w workforce.WorkerID) {
 		if w != by {
@@ -155,8 +158,8 @@ func (s *State) hits(by workforce.WorkerID, ch actions.Change) (all []actions.Fr
 	return all
 }
 
-// overlap reports whether a freeze that was taken back and a new one stop some of the
-// same people, or acts at a place that the one taken back stopped as well.
+// overlap reports whether a new freeze stops some of the people, or the acts at the place,
+// that an earlier freeze stopped which was taken back.
 func (s *State) overlap(a, b actions.Freeze) bool {
 	vendor := func(f actions.Freeze) string {
 		if f.Scope == actions.ScopeWorker {
@@ -173,12 +176,13 @@ func (s *State) overlap(a, b actions.Freeze) bool {
 	case a.People():
 		return vendor(a) == vendor(b) // a worker, and all people of the company
 	}
-	// Everything holds each platform. Whoever froze a platform may still need the brake
-	// for everything, and has it once: after that nothing is left.
+	// A freeze of everything includes each platform. Somebody whose freeze of a platform
+	// was thawed may still need the brake for everything, and has it once.
 	return a.Scope == actions.ScopeAll
 }
 
-// takenBack returns whose acts a change of several takes back, for the limits.
+// takenBack returns, for the limits, the earlier acts of one person that a change of
+// several people takes back.
 func (s *State) takenBack(ch actions.Change, at time.Time) (all []relief) {
 	worker := func(kind string, w workforce.WorkerID) {
 		for _, r := range s.relief {
@@ -197,8 +201,8 @@ func (s *State) takenBack(ch actions.Change, at time.Time) (all []relief) {
 			worker("undone", c.Worker)
 		}
 	case actions.Keys:
-		// A new key takes back a revocation where none was left. It does not keep
-		// anybody from suspending its owner.
+		// A new key for a worker who had no live key takes back a revocation. It does not
+		// keep anybody from suspending that worker.
 		for _, e := range c.Enrol {
 			seat := s.People.Seat(e.Worker)
 			if seat == nil {
@@ -212,8 +216,8 @@ func (s *State) takenBack(ch actions.Change, at time.Time) (all []relief) {
 	return all
 }
 
-// mayEnd says why somebody may not alone end a worker's engagement or revoke a key
-// of theirs. One's own are one's own affair.
+// mayEnd returns the refusal if one person may not end a worker's engagement or revoke a
+// key of theirs alone. Everybody may end their own.
 func (s *State) mayEnd(by, target workforce.WorkerID, at time.Time) error {
 	if s.Laws < 2 || by == target {
 		return nil
@@ -226,19 +230,19 @@ func (s *State) mayEnd(by, target workforce.WorkerID, at time.Time) error {
 	}
 	switch {
 	case at.Before(b.Counts()):
-		return no("%s is a newcomer, who ends nobody's engagement and revokes nobody's key.", by)
+		return no("%s is a newcomer, and may not end anybody's engagement or revoke anybody's key.", by)
 	case st.InNotice || st.Ratchet:
-		return no("%s is about to leave, and ends nobody's engagement and revokes nobody's key.", by)
+		return no("%s is about to leave, and may not end anybody's engagement or revoke anybody's key.", by)
 	case b.Vendor != "" && b.Vendor != t.Vendor:
-		return no("%s is a contractor of %s, and ends nobody's engagement and revokes nobody's key of another company.", by, b.Vendor)
+		return no("%s is a contractor of %s, and may not end engagements or revoke keys of people of another company.", by, b.Vendor)
 	case st.Has(workforce.Officer) || s.reports(target, by):
 		return nil
 	}
 	return no("%s does not report to %s, and %s is no officer.", target, by, by)
 }
 
-// reports reports whether a worker is in somebody's line now. What was so before a
-// change of managers counts against independence and gives no power.
+// reports reports whether a boss is in a worker's line of managers now. Managers from
+// before a change count against independence, but have no power.
 func (s *State) reports(w, boss workforce.WorkerID) bool {
 	seen := map[workforce.WorkerID]bool{}
 	for at, ok := s.People.Worker(w); ok && at.Manager != "" && !seen[at.Worker]; at, ok = s.People.Worker(at.Manager) {
@@ -250,7 +254,8 @@ func (s *State) reports(w, boss workforce.WorkerID) bool {
 	return false
 }
 
-// maySuspend says why somebody may not alone suspend a worker or a vendor's people.
+// maySuspend returns the refusal if one person may not suspend a worker, or a vendor's
+// people, alone.
 func (s *State) maySuspend(by workforce.WorkerID, c actions.Freeze, at time.Time) error {
 	if s.Laws < 2 {
 		return nil
@@ -265,7 +270,7 @@ func (s *State) maySuspend(by workforce.WorkerID, c actions.Freeze, at time.Time
 	}
 	foreign := b.Vendor != "" && theirs != b.Vendor
 	if c.Scope == actions.ScopeVendor && (leaving || foreign) {
-		return refuse("not-yours-to-freeze", "%s, a newcomer, about to leave or a contractor of another company, does not suspend all people of a company at once; somebody else on call does.", by)
+		return refuse("not-yours-to-freeze", "%s is a newcomer, is about to leave, or is a contractor of another company, and so may not suspend all people of a company at once. Somebody else on call may.", by)
 	}
 	if !leaving && !foreign {
 		return nil
@@ -278,12 +283,12 @@ func (s *State) maySuspend(by workforce.WorkerID, c actions.Freeze, at time.Time
 	}
 	if n >= fewSuspensions {
 		return fault.New(fault.Exhausted, "budget-spent",
-			"%s, a newcomer, about to leave or a contractor of another company, suspends at most %d people in 24 hours. Let somebody else do it.", by, fewSuspensions)
+			"%s is a newcomer, is about to leave, or is a contractor of another company, and so may suspend at most %d people in 24 hours. Let somebody else do it.", by, fewSuspensions)
 	}
 	return nil
 }
 
-// mayReinstate says why an end cannot be taken back.
+// mayReinstate returns the refusal if the end of an engagement cannot be taken back.
 func (s *State) mayReinstate(w workforce.Worker, at time.Time) error {
 	switch {
 	case s.Laws < 2:

@@ -1,14 +1,13 @@
-// Package proof decides whether an act is authorised, from signed and committed
-// documents alone: no network, no database, no private key, no word of the
-// desk's that is not marked as such. The desk, the executor and a stranger with a
-// file use the same code.
+// Package proof decides whether an act is authorised, from signed and committed documents
+// alone. It uses no network, no database and no private key. Where it has to take the
+// desk's word for a fact, that fact is marked as such. The desk, the executor and a
+// stranger with a file use the same code.
 //
-// It has three parts. State is the governance chain folded: who is at the desk,
-// with which keys, under which policy; every entry is checked against the state
-// before it. Judge rules on an action with its signatures against a State. And a
-// Warrant is the complete proof of one authorised act, which carries the few
-// chain entries that it rests on, so that Verify needs the log's public key and
-// the hash of entry 0 and nothing else.
+// It has three parts. State is the folded governance chain: who is at the desk, with which
+// keys, under which policy. Each entry is checked against the state before it. Judge rules
+// on an action and its signatures by a State. A Warrant is the complete proof of one
+// authorised act. It carries the few chain entries that it rests on, so that Verify needs
+// nothing but the warrant and the hash of entry 0, which names the log's public key.
 //
 // # Warrant
 //
@@ -34,8 +33,8 @@ import (
 	"countersign.dev/fault"
 )
 
-// DeskExecutor is the executor that statements about the desk itself name: the
-// desk applies these in its own transaction.
+// DeskExecutor is the executor that statements about changes of the desk name: the desk
+// applies these changes in its own transaction.
 const DeskExecutor = "desk"
 
 // Entry kinds of the governance chain that are not kinds of actions.
@@ -44,18 +43,18 @@ const (
 	KindRow      = "row"      // one worker of an admission
 )
 
-// Authority is what authorises a change of the desk: the data of its
-// governance entry. The ruling is not in it: whoever follows rules again.
+// Authority is the proof that a change of the desk is authorised; it is the data of the
+// governance entry. It does not hold the ruling, since everybody who follows the chain
+// rules again.
 type Authority struct {
 	Action            actions.Action   `json:"action"`
 	Countersignatures []actions.Signed `json:"countersignatures"` // sorted by signer
 	Request           actions.Signed   `json:"request"`
-	Waited            Waited           `json:"waited"` // empty unless it had to wait
+	Waited            Waited           `json:"waited"` // empty unless the change had to wait
 }
 
-// RowData is the data of an entry of kind row. Since, Founding and Past say
-// what a reader who has this entry alone cannot know; whoever follows the
-// chain checks them.
+// RowData is the data of an entry of kind row. Since, Founding and Past are facts that a
+// reader of this entry alone cannot know; everybody who follows the chain checks them.
 type RowData struct {
 	Admission int64          `json:"admission"` // number of the desk.admit entry
 	Founding  bool           `json:"founding"`

@@ -13,33 +13,33 @@ import (
 	"countersign.dev/workforce"
 )
 
-// A recovery is the way out for a desk that has lost so many officers that nobody
-// could fill what its policy asks: everybody who is left of the officers, two at
-// least, may thaw, admit people, enrol and revoke keys, and end and reinstate
-// people. It is a law and not a policy, since no policy may ask for fewer people
-// than a critical takedown does (design, law 3). It holds under the laws 2.
+// A recovery is the way out for a desk that has lost so many officers that no group of
+// people could do what its policy asks. Then all officers who are left, at least two, may
+// together thaw, admit people, enrol and revoke keys, and end and reinstate people. This is
+// a law and not a policy, since no policy may ask for fewer people than a critical takedown
+// needs (design, law 3). It holds under the laws 2 and later.
 
-// RecoveryWait is how long a recovery waits that lets somebody in: an admission, an
-// enrolment, a reinstatement. Everybody else has that long to see it.
+// RecoveryWait is the wait of a recovery that lets somebody in: an admission, an enrolment,
+// a reinstatement. Everybody else has that time to notice it.
 const RecoveryWait = 72 * time.Hour
 
-// How a ruling and a request say for people and programs that they are a recovery's.
+// These texts in a ruling and in a request tell people and programs that it is a recovery.
 const (
-	RecoveryPolicy  = "law recovery"       // of its reason
-	RecoveryMissing = "for this recovery " // at the beginning of what is missing
+	RecoveryPolicy  = "law recovery"       // the policy of its reason
+	RecoveryMissing = "for this recovery " // the beginning of Missing
 )
 
-// ByLaw is what a law asks of a change of the desk in place of the policy.
+// ByLaw holds the demands of a law, in place of the policy's, on a change of the desk.
 type ByLaw struct {
 	Law    entry.Law
 	Need   actions.Need
 	Reason policy.Reason
-	groups [][]actions.Signer // of a recovery: each fills it, all of its people together
+	groups [][]actions.Signer // for a recovery: the groups of which each can make it, all its people together
 }
 
-// ByLaw returns what a law asks of a change that somebody requests, given the facts
-// of its ruling; nil if the policy decides. The error says why that person may not
-// request it.
+// ByLaw returns the demands of a law on a change that somebody requests, given the facts of
+// its ruling; nil if the policy decides. The error says why that person may not request the
+// change.
 func (s *State) ByLaw(a actions.Action, f policy.Facts, by actions.Statement, at time.Time) (*ByLaw, error) {
 	if s.Laws < 2 || !specDesk(a) || f.Founding {
 		return nil, nil
@@ -89,8 +89,8 @@ func recovers(ch actions.Change) bool {
 	return false
 }
 
-// Stuck reports whether no group of people who are engaged, with live keys and not
-// frozen, could fill what the policy asks for a change of a kind.
+// Stuck reports whether no group of engaged people, with live keys and not frozen, could
+// give the signatures that the policy asks for a change of a kind.
 func (s *State) Stuck(k actions.Kind, at time.Time) bool {
 	if k == actions.DeskEngagement {
 		k = actions.DeskAdmit // both are of the workforce
@@ -103,7 +103,7 @@ func (s *State) Stuck(k actions.Kind, at time.Time) bool {
 	return false
 }
 
-// recovery returns what a recovery asks of a change; nil if too few are left.
+// recovery returns the demands of a recovery on a change; nil if too few officers are left.
 func (s *State) recovery(a actions.Action, f policy.Facts, by workforce.WorkerID, ch actions.Change, at time.Time) *ByLaw {
 	f.Direction = actions.Burdening
 	var l ByLaw
@@ -114,8 +114,8 @@ func (s *State) recovery(a actions.Action, f policy.Facts, by workforce.WorkerID
 	}
 	left, hardware := s.left(s.thawed(), f, at)
 	add(left)
-	// Whoever suspends an officer alone must not by that be the one without whom
-	// nobody can thaw: the others do, with the officer who is suspended.
+	// A person who suspended an officer alone must not thereby become the one without whom
+	// nobody can thaw. The others may thaw together with the officer who is suspended.
 	if c, ok := ch.(actions.Freeze); ok {
 		if frozen, on := s.Freezes[c.Key()]; on && frozen.Alone {
 			others, _ := s.left(s.thawedBut(frozen.By), f, at)
@@ -153,10 +153,10 @@ func has(group []actions.Signer, w workforce.WorkerID) bool {
 	return slices.ContainsFunc(group, func(o actions.Signer) bool { return o.Worker == w })
 }
 
-// left returns the officers of a registry who could sign a burdening change, by
-// worker, and whether it takes keys that are bound to hardware. A newcomer is not
-// asked: nobody counts for 30 days after the admission, and a desk that waited for
-// them would be stuck for as long.
+// left returns the officers of a registry who could sign a burdening change, by worker, and
+// whether that needs keys that are bound to hardware. Newcomers are left out: they do not
+// count for 30 days after their admission, and a desk that waited for them would be stuck
+// for as long.
 func (s *State) left(reg *workforce.Registry, f policy.Facts, at time.Time) (officers []actions.Signer, hardware bool) {
 	seats := reg.Seats()
 	for i := range seats {
@@ -196,7 +196,8 @@ func (s *State) pair(group []actions.Signer, at time.Time) bool {
 	return false
 }
 
-// match says who of those that signed fill a recovery.
+// match returns the signers who make a recovery, whether they suffice, and if not, what is
+// missing.
 func (l *ByLaw) match(requester actions.Signer, signers []actions.Signer) (chosen []actions.Signer, ok bool, missing string) {
 	for _, g := range l.groups {
 		if !has(g, requester.Worker) {
@@ -230,8 +231,8 @@ func (l *ByLaw) match(requester actions.Signer, signers []actions.Signer) (chose
 	return nil, false, missing
 }
 
-// signaturesOf says whose countersignatures are missing where these people, and
-// nobody in their place, must sign.
+// signaturesOf names the people whose countersignatures are missing, if exactly these
+// people must sign.
 func signaturesOf(people []string) string {
 	if len(people) == 1 {
 		return "the countersignature of " + people[0]
@@ -239,14 +240,14 @@ func signaturesOf(people []string) string {
 	return "the countersignatures of " + strings.Join(people[:len(people)-1], ", ") + " and " + people[len(people)-1]
 }
 
-// asks reports whether somebody's signature helps a recovery.
+// asks reports whether a worker's signature counts for a recovery.
 func (l *ByLaw) asks(w workforce.WorkerID) bool {
 	return slices.ContainsFunc(l.groups, func(g []actions.Signer) bool { return has(g, w) })
 }
 
-// answers reports whether somebody whose acts are frozen signs this thaw all the
-// same: an officer whom the one person suspended who made this freeze alone, while
-// those who are left cannot thaw without that person.
+// answers reports whether a worker whose acts are frozen may sign this thaw all the same.
+// That is an officer whom one person suspended alone, if the officers who are left cannot
+// thaw without that person.
 func (s *State) answers(a actions.Action, w workforce.WorkerID, at time.Time) bool {
 	if s.Laws < 2 || a.Kind != actions.DeskFreeze {
 		return false
@@ -270,8 +271,8 @@ func (s *State) Recoverable(at time.Time) bool {
 	return s.pair(left, at)
 }
 
-// Recovering reports whether changes of the desk take a recovery now: no group can
-// fill what the policy asks to thaw, to admit or to enrol.
+// Recovering reports whether changes of the desk need a recovery now: no group can give the
+// signatures that the policy asks to thaw, to admit or to enrol.
 func (s *State) Recovering(at time.Time) bool { return s.Laws >= 2 && s.lacking(s.thawed(), at) }
 
 // lacking reports whether a registry has no ordinary group to thaw, to admit or to enrol.
@@ -291,7 +292,8 @@ func (s *State) Indispensable(at time.Time) []workforce.WorkerID {
 			continue
 		}
 		short = short || g.Why != ""
-		// Whoever is in no group that was found can go: the group is still there.
+		// A person who is in none of these groups is dispensable: without them the groups
+		// are still there.
 		for _, w := range g.People {
 			some[w] = true
 		}
@@ -315,7 +317,7 @@ func (s *State) Indispensable(at time.Time) []workforce.WorkerID {
 		if !s.lacking(rest, at) {
 			continue
 		}
-		if s.Laws < 2 { // which know no recovery
+		if s.Laws < 2 { // the laws 1 know no recovery
 			out = append(out, w)
 			continue
 		}
@@ -329,10 +331,10 @@ func (s *State) Indispensable(at time.Time) []workforce.WorkerID {
 // Indispensable is somebody without whom the desk could not go on.
 type Indispensable struct {
 	Worker workforce.WorkerID
-	For    []actions.Kind // what nobody could do any more: admit people, enrol keys, thaw
+	For    []actions.Kind // the changes that nobody could make without the worker: admitting, enrolling, thawing
 }
 
-// IndispensableFor is Indispensable with what each of them is needed for.
+// IndispensableFor is Indispensable, with the changes for which each person is needed.
 func (s *State) IndispensableFor(at time.Time) (all []Indispensable) {
 	for _, w := range s.Indispensable(at) {
 		one := Indispensable{Worker: w}
@@ -359,9 +361,9 @@ func without(reg *workforce.Registry, people ...workforce.WorkerID) *workforce.R
 	return left
 }
 
-// remains checks that a change leaves people who can mend whatever else goes
-// wrong: as the policy asks; or, after a relieving change, and where it was so
-// before, by a recovery. A burdening change besides makes nobody indispensable.
+// remains checks that a change leaves people who can repair whatever goes wrong later: as
+// the policy asks, or, after a relieving change or if it was so before, by a recovery. A
+// burdening change must also make nobody indispensable.
 func (s *State) remains(before before, relieving bool, at time.Time) error {
 	err := s.Policy.CanStillGovern(s.thawed(), at)
 	if s.Laws < 2 {
@@ -386,7 +388,7 @@ func (s *State) remains(before before, relieving bool, at time.Time) error {
 	return nil
 }
 
-// before is what remains asks of the state before a change.
+// before holds the facts about the state before a change that remains needs.
 type before struct {
 	short         bool // the policy could not be filled
 	indispensable []workforce.WorkerID
@@ -399,9 +401,9 @@ func (s *State) before(at time.Time) before {
 	return before{s.Policy.CanStillGovern(s.thawed(), at) != nil, s.Indispensable(at)}
 }
 
-// dispensable checks a founding: with three officers or more nobody may be
-// indispensable. Two officers, who are, found a desk that goes on with both of
-// them or not at all, and are told so.
+// dispensable checks a founding. With three or more officers nobody may be indispensable.
+// With two officers both are; such a desk goes on with both of them or not at all, and its
+// founders are told so.
 func (s *State) dispensable(officers int, at time.Time) error {
 	if s.Laws < 2 || officers < 3 {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Past is a ledger entry that was opened for a Replay. Of its records at most one
-// is there.
+// Past is a ledger entry that was opened for a Replay. At most one of Request, Verdict and
+// Refusal is set.
 type Past struct {
 	Index   int64
 	Leaf    ledger.Leaf
@@ -24,12 +24,12 @@ type Past struct {
 	Request *entry.Request
 	Verdict *entry.Verdict
 	Refusal *entry.Refusal
-	// Unread says why it cannot be read; the zero value: it can.
+	// Unread is the reason why the entry cannot be replayed; empty: it can.
 	Unread Unread
 	Why    string // Unread in words
 }
 
-// Unread is why something recorded cannot be ruled on again.
+// Unread is the reason why a recorded entry cannot be ruled on again.
 type Unread string
 
 // The reasons.
@@ -42,9 +42,9 @@ const (
 	UnreadKey     Unread = "key"     // refused for the key that signed, of which no fact is recorded
 )
 
-// OpenPast opens an entry against its leaf and reads its record. Kind and time
-// are those that the database gives; they are believed only where there is no
-// body. Several goroutines may call it.
+// OpenPast opens an entry against its leaf and reads its record. kind and at are what the
+// database says; they are believed only if there is no body. Several goroutines may call
+// it.
 func OpenPast(index int64, kind string, at canonical.Time, leaf ledger.Leaf, body, salt []byte) Past {
 	p := Past{Index: index, Leaf: leaf, Body: ledger.Body{Kind: kind, Time: at}}
 	fail := func(u Unread, format string, args ...any) Past {
@@ -83,7 +83,7 @@ func OpenPast(index int64, kind string, at canonical.Time, leaf ledger.Leaf, bod
 	return p
 }
 
-// Answer is a ruling without its reasons' order of importance: what a set says.
+// Answer is the ruling of a policy set, without the order of its reasons.
 type Answer struct {
 	Verdict policy.Verdict
 	Need    actions.Need
@@ -92,12 +92,12 @@ type Answer struct {
 
 func answerOf(r policy.Ruling) Answer { return Answer{r.Verdict, r.Need, r.Reasons} }
 
-// Same reports whether two answers come to the same, whatever their reasons.
+// Same reports whether two answers have the same verdict and need, whatever their reasons.
 func (a Answer) Same(b Answer) bool {
 	return a.Verdict == b.Verdict && a.Need.Covers(b.Need) && b.Need.Covers(a.Need)
 }
 
-// Turn is how a ruling changes.
+// Turn is the way in which a ruling changes.
 type Turn string
 
 // The turns, those that loosen first.
@@ -108,7 +108,7 @@ const (
 	NeedsFewer        Turn = "needs-fewer"
 	NeedsOthers       Turn = "needs-others" // more of one sort, less of another
 	NeedsMore         Turn = "needs-more"
-	NotFilled         Turn = "not-filled"     // the same need, which those who signed would not fill
+	NotFilled         Turn = "not-filled"     // the need is the same, but the people who signed would not fill it
 	SignerRefused     Turn = "signer-refused" // somebody's signature would not have counted, and the others suffice
 	NowHeld           Turn = "now-held"       // was permitted
 	NowForbidden      Turn = "now-forbidden"
@@ -117,11 +117,10 @@ const (
 // Turns lists the turns in their order.
 var Turns = []Turn{NowPermitted, NowPossible, NowMayCountersign, NeedsFewer, NeedsOthers, NeedsMore, NotFilled, SignerRefused, NowHeld, NowForbidden}
 
-// Looser reports whether a turn lets something through that was not, in whole or
-// in part.
+// Looser reports whether a turn makes an act possible, or easier, in whole or in part.
 func (t Turn) Looser() bool { return slices.Index(Turns, t) <= slices.Index(Turns, NeedsOthers) }
 
-// turnOf compares two answers; empty if they come to the same.
+// turnOf returns the turn from one answer to another; empty if they are the same.
 func turnOf(then, proposed Answer) Turn {
 	switch {
 	case then.Same(proposed):
@@ -145,16 +144,17 @@ func turnOf(then, proposed Answer) Turn {
 // Change is one recorded request, or refusal, on which a proposed set rules otherwise.
 type Change struct {
 	Turn    Turn
-	Index   int64  // of the ledger entry that began it
-	Request string // its identifier; of a refusal the one that it would have had
+	Index   int64  // of the ledger entry of the request or refusal
+	Request string // its identifier; for a refusal, the one that the request would have had
 	At      canonical.Time
-	Worker  workforce.WorkerID // whom the ruling is about
+	Worker  workforce.WorkerID // the worker whom the ruling is about
 	Act     entry.Act
 	Refused bool // it was refused, and never became a request
-	// Then and Proposed are the first pair of rulings that differ; where none
-	// does, those at the request.
+	// Then and Proposed are the first pair of rulings that differ; if none differ, they are
+	// those at the request.
 	Then, Proposed Answer
-	// Lost are those whose yes or no counted and would not under the proposed set.
+	// Lost are the signers whose yes or no counted, and would not count under the proposed
+	// set.
 	Lost []LostSigner
 	// Filled says whether the slots were filled, and WouldFill whether the same
 	// signatures would fill them; both given time enough for any wait.
@@ -168,21 +168,21 @@ type LostSigner struct {
 	Reasons []policy.Reason
 }
 
-// Finding is a record that contradicts what its facts and the chain give: somebody
-// changed a row, or a desk entered what it did not rule.
+// Finding is a record that contradicts its own facts or the chain: somebody changed a row,
+// or a desk entered something else than its ruling.
 type Finding struct {
 	Index   int64
 	Request string
 	Text    string
 }
 
-// Replayed is what came of a Replay.
+// Replayed is the result of a Replay.
 type Replayed struct {
 	Proposed  canonical.Digest
 	Requests  int64 // ruled on again
 	Refusals  int64 // by policy, ruled on again
 	Others    int64 // refusals for reasons that no policy decides
-	ByLaw     int64 // requests of which a law says what they need, whatever the policy: not ruled on again
+	ByLaw     int64 // requests whose need a law decides and no policy: they are not ruled on again
 	Unread    map[Unread]int64
 	Turns     map[Turn]int64
 	Changes   []Change // the weakest first: looser before stricter, critical before standard
@@ -194,11 +194,11 @@ type Replayed struct {
 // maxFindings is how many findings are listed; one is enough to stop and look.
 const maxFindings = 100
 
-// Replay rules again on what a ledger records, by the policy that was in force
-// then and by a proposed set, on the facts as they were then: of the act as the
-// entry holds them, of people as the governance chain gave them at the entry's
-// place. It is fed entries in their order, governance entries among them, which
-// it folds and checks as every follower does. It is used by one goroutine.
+// Replay rules again on the recorded requests and refusals of a ledger, by the policy that
+// was in force then and by a proposed set, on the facts as they were then. The facts of an
+// act are those in its entry; the facts of people are those that the governance chain gave
+// at the entry's place. A Replay is fed with entries in their order, also governance
+// entries, which it folds and checks as every follower does. One goroutine uses it.
 type Replay struct {
 	state        *State
 	proposed     *policy.Set
@@ -227,8 +227,8 @@ func NewReplay(state *State, proposed *policy.Set, since, until time.Time, limit
 		out: Replayed{Proposed: proposed.Digest(), Unread: map[Unread]int64{}, Turns: map[Turn]int64{}}}
 }
 
-// Waiting reports whether signatures at an instant may still belong to requests
-// of the window: what comes after its end is taken for as long as it does.
+// Waiting reports whether signatures at an instant may still belong to requests of the
+// window. Entries after the window's end are taken as long as it does.
 func (r *Replay) Waiting(at time.Time) bool {
 	for id, o := range r.open {
 		if at.Before(o.expires) {
@@ -262,8 +262,8 @@ func (r *Replay) Next(p Past) error {
 	return nil
 }
 
-// unread counts what cannot be replayed. It may have been a signature on any
-// request that is still held: what is said of these is said without it.
+// unread counts an entry that cannot be replayed. It may have been a signature on any
+// request that is still held, so these are marked as blind.
 func (r *Replay) unread(p Past) {
 	r.out.Unread[p.Unread]++
 	if p.Unread == UnreadEdited {
@@ -291,7 +291,7 @@ func (r *Replay) countersign(set *policy.Set, f policy.Facts) Answer {
 	return r.remembered(set, f, true, func() Answer { return answerOf(set.MayCountersign(f)) })
 }
 
-// question is all that a set can tell apart of facts.
+// question holds all parts of the facts by which a set can tell two cases apart.
 type question struct {
 	set         *policy.Set
 	class       policy.Class
@@ -300,11 +300,11 @@ type question struct {
 	laws        int64
 }
 
-// maxAnswers bounds what is remembered. People of a class are many and acts few,
-// so that it is seldom reached.
+// maxAnswers is the largest number of answers that are remembered. There are many people of
+// one class and few kinds of acts, so it is seldom reached.
 const maxAnswers = 1 << 14
 
-// remembered asks once for all who are alike.
+// remembered asks a set once for all people who are alike to it.
 func (r *Replay) remembered(set *policy.Set, f policy.Facts, countersign bool, ask func() Answer) Answer {
 	q := question{set, set.ClassOf(f.Worker), ActOf(f), countersign, r.state.Laws}
 	a, ok := r.answers[q]
@@ -329,7 +329,7 @@ func (s *State) ruleBy(set *policy.Set, f policy.Facts) Answer {
 		a.Need = s.foundingNeed()
 	}
 	if !a.Need.Zero() {
-		a.Verdict = policy.Held // by a law, where the set permits it
+		a.Verdict = policy.Held // held by a law, although the set permits it
 	}
 	return a
 }
@@ -344,13 +344,13 @@ func (s *State) factsAt(a entry.Act, st actions.Statement, at time.Time) policy.
 	return PastFacts(a, policy.WorkerOf(s.People.Standing(st.Signer, standsAt(at, a.Direction, a.Desk(), st))))
 }
 
-// WouldRule returns what a set would have ruled on a recorded request, facts as
-// then, given the chain as it was before its entry.
+// WouldRule returns the ruling that a set would have made on a recorded request, by the
+// facts as they were then. The state is the chain as it was before the request's entry.
 func (s *State) WouldRule(set *policy.Set, rec entry.Request) Answer {
 	return s.ruleBy(set, s.FactsThen(rec))
 }
 
-// byLaw reports whether a law, and no policy, said what a request needed.
+// byLaw reports whether a law, and not the policy, decided the need of a request.
 func (r *Replay) byLaw(p Past, request string, law entry.Law, act entry.Act, at time.Time) bool {
 	switch {
 	case law == "":
@@ -416,7 +416,7 @@ func (r *Replay) verdict(p Past, rec entry.Verdict) {
 	facts := r.state.factsAt(act, o.record.Signed.Statement, rec.At.Time)
 	then, proposed := r.rule(r.state.Policy, facts), r.rule(r.proposed, facts)
 	signer := rec.Signed.Statement
-	// What contradicts itself is found, and not replayed any further.
+	// A request that contradicts its record is a finding, and is not replayed any further.
 	contradicts := func(format string, args ...any) {
 		r.find(p.Index, rec.Request, format, args...)
 		delete(r.open, rec.Request)
@@ -515,7 +515,7 @@ func (r *Replay) filled(set *policy.Set, act entry.Act, o *replayed, at time.Tim
 	return ok
 }
 
-// bare is an action that is enough for State.stopped.
+// bare returns an action with just the fields that State.stopped reads.
 func bare(a entry.Act) actions.Action {
 	b := actions.Action{Kind: a.Kind, Direction: a.Direction}
 	b.Subject.Platform = a.Platform
@@ -601,7 +601,7 @@ func weakestFirst(a, b Change) int {
 	return cmp.Or(rank(a)-rank(b), b.Act.Tier.Rank()-a.Act.Tier.Rank(), slices.Index(Turns, a.Turn)-slices.Index(Turns, b.Turn), cmp.Compare(a.Index, b.Index))
 }
 
-// Result ends the replay. Requests that are still held are what they are by now.
+// Result ends the replay. Requests that are still held are listed as they stand.
 func (r *Replay) Result() Replayed {
 	for id, o := range r.open {
 		r.close(id, o)

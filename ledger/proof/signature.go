@@ -17,8 +17,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Sites is where passkeys of this desk sign: a relying party and the origins of
-// its pages.
+// Sites are the places for which passkeys of this desk sign: a relying party, and the
+// origins of its pages.
 type Sites struct {
 	RelyingParty string
 	Origins      []string
@@ -136,8 +136,8 @@ func verifyRaw(k workforce.PublicKey, s actions.Signature) error {
 	return badSignature("The signature does not verify.")
 }
 
-// checkClientData checks what the browser says it did. Browsers add members, so
-// only the known ones are read; doubled ones are refused.
+// checkClientData checks the browser's account of the signature. Browsers add members, so
+// only the known ones are read; members that occur twice are refused.
 func checkClientData(raw, challenge []byte, sites Sites) error {
 	var c struct {
 		Type        string         `json:"type"`

@@ -16,8 +16,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// State is the governance chain folded up to an entry: all that a ruling rests
-// on. It is changed by Apply only; a State that others read is cloned first.
+// State is the governance chain folded up to an entry. All rulings rest on it. Only Apply
+// changes it; clone a State that others read before changing it.
 type State struct {
 	Origin    string
 	LogKey    string           // verifier key line of the log
@@ -40,9 +40,9 @@ type State struct {
 	Freezes   map[string]Frozen         // by actions.Freeze.Key
 	Reviewed  map[string]Reviewed       // closed reviews, by "emergency REQUEST" or "incident ID"
 	Imported  bool                      // the founding import has been made
-	Laws      int64                     // the number of the rules that the next entry is judged by
+	Laws      int64                     // the number of the laws by which the next entry is judged
 
-	trusted []actions.Trust // what was trusted before, oldest first
+	trusted []actions.Trust // earlier values of Trust, oldest first
 	pending *admission
 	spent   map[string]bool    // requests that were applied
 	relief  []relief           // of the last 7 days, for the limits of law 2
@@ -61,13 +61,13 @@ type admission struct {
 type relief struct {
 	by   workforce.WorkerID
 	kind string             // "end", "raise" or, under the laws 2, "suspend", "officer", "out", "undone" and "rekeyed"
-	who  workforce.WorkerID // of "officer" and "out": who was taken out
-	of   actions.Freeze     // of "undone" and "rekeyed": what several took back of what by did alone
+	who  workforce.WorkerID // for "officer" and "out": the person who was taken out
+	of   actions.Freeze     // for "undone" and "rekeyed": what by did alone and several took back
 	at   time.Time
 }
 
-// NewState returns the state before entry 0. root is the hash of entry 0 that
-// the caller trusts; the zero digest accepts any and is for whoever founds.
+// NewState returns the state before entry 0. root is the hash of entry 0 that the caller
+// trusts; the zero digest accepts any, and is for founding a desk.
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
@@ -95,10 +95,10 @@ func (s *State) Clone() *State {
 // Founded reports whether entry 0 has been applied.
 func (s *State) Founded() bool { return s.Next > 0 }
 
-// LogName is what statements and requests for tokens call the ledger of this
-// chain. Under the laws 2 it holds the hash of entry 0 besides the origin, since a
-// rehearsal desk may have the origin, the keys and the executor of the real one:
-// what was signed there must be nothing here. Who asked before the laws 2 asks again.
+// LogName is the name of this chain's ledger in statements and in requests for tokens.
+// Under the laws 2 it holds the hash of entry 0 besides the origin. A rehearsal desk may
+// have the origin, the keys and the executor of the real one, and nothing that was signed
+// there may be valid here. Requests from before the laws 2 must be made again.
 func (s *State) LogName() string {
 	if s.Laws < 2 {
 		return s.Origin
@@ -106,10 +106,10 @@ func (s *State) LogName() string {
 	return s.Origin + "#" + s.Root.String()
 }
 
-// EnrolName is what the possession of a new key calls the ledger of this chain, as
-// actions.PossessionChallenge takes it. The laws 1 and 2 demand the origin alone, so
-// that what somebody signed at a rehearsal desk is an enrolment here. Later laws
-// demand LogName.
+// EnrolName is the name of this chain's ledger in the proof that somebody possesses a new
+// key; see actions.PossessionChallenge. Under the laws 1 and 2 it is the origin alone, so
+// that a proof which was signed at a rehearsal desk is valid here. Under later laws it is
+// LogName.
 func (s *State) EnrolName() string {
 	if s.Laws < 3 {
 		return s.Origin
@@ -117,13 +117,13 @@ func (s *State) EnrolName() string {
 	return s.LogName()
 }
 
-// Settled reports whether no rows of an admission are outstanding.
+// Settled reports whether no row of an admission is still to come.
 func (s *State) Settled() bool { return s.pending == nil }
 
-// Sites is where passkeys of this desk sign.
+// Sites returns the relying party and the origins for which passkeys of this desk sign.
 func (s *State) Sites() Sites { return Sites{s.Trust.RelyingParty, s.Trust.Origins} }
 
-// Trails of facts.
+// Keys of State.trail, by the fact that the entries are about.
 func workerTrail(w workforce.WorkerID) string { return "worker " + string(w) }
 func keyTrail(k workforce.KeyID) string       { return "key " + string(k) }
 func vendorTrail(v workforce.VendorID) string { return "vendor " + string(v) }
@@ -136,11 +136,11 @@ func broken(format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, "broken-chain", format, args...)
 }
 
-// Apply checks the next governance entry against the state and folds it in. The
-// body must have been verified against the leaf (ledger.Verify). After an error
-// the state may be half changed and must be thrown away: a chain with a bad
-// entry has no state. Errors are faults, of type "broken-chain" if the entry does
-// not continue the chain, else why the change was not authorised.
+// Apply checks the next governance entry against the state and folds it in. The body must
+// have been verified against the leaf (ledger.Verify). After an error the state may be half
+// changed and must be thrown away: a chain with a bad entry has no state. Errors are
+// faults: of type "broken-chain" if the entry does not continue the chain, otherwise the
+// reason why the change is not authorised.
 func (s *State) Apply(leaf ledger.Leaf, b ledger.Body) error {
 	switch {
 	case b.Class != ledger.Governance || leaf.Class != ledger.Governance:
@@ -180,7 +180,7 @@ func (s *State) found(leaf ledger.Leaf, b ledger.Body) error {
 		s.Root = leaf.Digest()
 	}
 	if leaf.Digest() != s.Root {
-		return broken("Entry 0 is %s; the one that you trust is %s.", leaf.Digest(), s.Root)
+		return broken("Entry 0 is %s, but the entry 0 that you trust is %s.", leaf.Digest(), s.Root)
 	}
 	var c Closed
 	if err := canonical.UnmarshalExact(b.Data, &c); err != nil {
@@ -221,7 +221,7 @@ func (s *State) change(b ledger.Body) error {
 		return err
 	}
 	if string(a.Action.Kind) != b.Kind {
-		return broken("The entry is of kind %s, its action of kind %s.", b.Kind, a.Action.Kind)
+		return broken("The entry is of kind %s, but its action is of kind %s.", b.Kind, a.Action.Kind)
 	}
 	if err := s.Authorise(a, b.Time.Time); err != nil {
 		return err
@@ -242,7 +242,7 @@ func (s *State) change(b ledger.Body) error {
 	return nil
 }
 
-// enact remembers a change for the limits as of an instant and folds it in.
+// enact applies a change, and counts it for the limits as of an instant.
 func (s *State) enact(b ledger.Body, a Authority, ch actions.Change, set *policy.Set, at time.Time) {
 	alone := len(a.Countersignatures) == 0
 	s.note(a.Request.Statement, ch, alone, at)
@@ -257,7 +257,7 @@ func (s *State) enact(b ledger.Body, a Authority, ch actions.Change, set *policy
 	}
 }
 
-// confirm notes that several people stand by the tier that a change has left.
+// confirm notes that several people stand by the tier that a change gave.
 func (s *State) confirm(r actions.Raise) {
 	if r.To == actions.Standard {
 		delete(s.Confirmed, r.Subject.String())
@@ -266,7 +266,7 @@ func (s *State) confirm(r actions.Raise) {
 	s.Confirmed[r.Subject.String()] = r.To
 }
 
-// setOf returns the policy set that a change brings in, nil if it brings none.
+// setOf returns the policy set of a change of policy, and nil for every other change.
 func setOf(ch actions.Change) (*policy.Set, error) {
 	if c, ok := ch.(actions.Setting); ok && c.Of == actions.PartPolicy {
 		return policy.Compile(c.Policy)
@@ -274,9 +274,9 @@ func setOf(ch actions.Change) (*policy.Set, error) {
 	return nil, nil
 }
 
-// Authorise checks that a change of the desk may be applied at an instant: its
-// signatures, the policy in force, independence, the limits on relieving
-// changes, that it was not applied before, and that enough people remain.
+// Authorise checks that a change of the desk may be applied at an instant. It checks the
+// signatures, the policy in force, independence, the limits on relieving changes, that the
+// change was not applied before, and that enough people remain.
 func (s *State) Authorise(a Authority, at time.Time) error {
 	spec, ok := actions.SpecOf(a.Action.Kind)
 	if !ok || !spec.Desk {
@@ -309,11 +309,11 @@ func (s *State) Authorise(a Authority, at time.Time) error {
 	return s.admissible(a, ch, at)
 }
 
-// Moot says why a change of the desk could not be applied as the desk is at an instant,
-// whoever else signs it: what it changes is so already, or is over, or a key in it did
-// not sign for its enrolment here. It is for whoever drafts one or takes one in, so that
-// nobody signs in vain; Authorise decides. The error is a fault of kind Conflict, or of
-// type "no-possession"; nil if there is none of these.
+// Moot returns the reason why a change of the desk could not be applied at an instant,
+// whoever else signs it: the desk is already as the change would make it, the changed thing
+// is over, or a key did not sign for its enrolment here. It is called when a change is
+// drafted or handed in, so that nobody signs in vain; Authorise decides. The error is a
+// fault of kind Conflict, or of type "no-possession"; it is nil if there is no such reason.
 func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error {
 	if !specDesk(a) {
 		return nil
@@ -335,8 +335,8 @@ func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error
 	return nil
 }
 
-// possessed checks that a key signed for its enrolment here: for this worker, and for
-// this ledger by the name that the laws in force demand.
+// possessed checks that a key signed for its enrolment here: for this worker, and for this
+// ledger under the name that the laws in force demand.
 func (s *State) possessed(e actions.Enrolment) error {
 	err := VerifySignature(e.Key, actions.PossessionChallenge(s.EnrolName(), e.Worker, e.Key.ID()), e.Possession, s.Sites())
 	if err == nil {
@@ -346,7 +346,7 @@ func (s *State) possessed(e actions.Enrolment) error {
 		"%s makes it anew, with the same key, and sends it again: `countersign key enrolment FILE --worker %s --desk '%s'`.", e.Key.ID(), e.Worker, s.EnrolName(), e.Worker, e.Worker, s.EnrolName()).Because(err)
 }
 
-// admissible checks what no signature can make good.
+// admissible makes the checks of a change that no further signature could change.
 func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 	by := a.Request.Statement.Signer
 	wrong := func(format string, args ...any) error {
@@ -357,7 +357,7 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 		if c.Founding && s.Imported {
 			return refuse("founding-import-made", "The founding import was made already; later admissions count after 30 days.")
 		}
-		return nil // the rest is seen with the rows
+		return nil // everything else is checked with the rows
 	case actions.Engagement:
 		w, ok := s.People.Worker(c.Worker)
 		if !ok {
@@ -426,7 +426,7 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 		switch c.Of {
 		case actions.PartLaws:
 			if c.Laws <= s.Laws {
-				return wrong("The laws %d are in force; they are only ever followed by a higher number.", s.Laws)
+				return wrong("The laws %d are in force; only laws of a higher number can follow them.", s.Laws)
 			}
 		case actions.PartTiers:
 			if err := s.resolved(c.Raise.Subject, c.Raise.Resolved, c.Raise.Relieves(), a.Request.Statement); err != nil {
@@ -464,8 +464,8 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 	return after.remains(was, relieving, at)
 }
 
-// mayLockOut reports whether a change could leave no group able to admit, enrol
-// or change policy. Of an admission that is seen with its last row.
+// mayLockOut reports whether a change could leave no group able to admit, enrol or change
+// policy. For an admission that is checked with its last row.
 func mayLockOut(ch actions.Change) bool {
 	switch c := ch.(type) {
 	case actions.Engagement:
@@ -480,7 +480,8 @@ func mayLockOut(ch actions.Change) bool {
 	return false
 }
 
-// limit refuses the (n+1)th relieving change of a kind by one person in an hour.
+// limit refuses further relieving changes of a kind by one person above a number in an
+// hour.
 func (s *State) limit(by workforce.WorkerID, kind string, more, most int64, at time.Time) error {
 	n := more
 	for _, r := range s.relief {
@@ -490,13 +491,12 @@ func (s *State) limit(by workforce.WorkerID, kind string, more, most int64, at t
 	}
 	if n > most {
 		return fault.New(fault.Exhausted, "budget-spent",
-			"%s may make %d such changes an hour alone and has made as many. Wait, or let somebody else do it.", by, most)
+			"%s may make %d such changes an hour alone, and has made that many. Wait, or let somebody else do it.", by, most)
 	}
 	return nil
 }
 
-// effect folds in a change that was authorised, with the policy set that it
-// brings in.
+// effect applies an authorised change, with its policy set if it has one.
 func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, set *policy.Set) {
 	switch c := ch.(type) {
 	case actions.Admit:
@@ -594,7 +594,8 @@ func (s *State) follow(trail string, number int64) {
 	s.trail[trail] = append(slices.Clip(s.trail[trail]), number)
 }
 
-// note remembers relieving changes for the limits, as long as these reach back.
+// note counts relieving changes for the limits, and forgets those that are too old to
+// count.
 func (s *State) note(st actions.Statement, ch actions.Change, alone bool, at time.Time) {
 	by := st.Signer
 	s.relief = slices.DeleteFunc(s.relief, func(r relief) bool { return at.Sub(r.at) >= AloneWithin })
@@ -634,7 +635,7 @@ func (s *State) note(st actions.Statement, ch actions.Change, alone bool, at tim
 	}
 }
 
-// row folds in one worker of the pending admission.
+// row applies one row, which is one worker, of the pending admission.
 func (s *State) row(b ledger.Body) error {
 	p := s.pending
 	if p == nil {
@@ -647,14 +648,14 @@ func (s *State) row(b ledger.Body) error {
 	r := d.Row.Record
 	switch {
 	case d.Admission != p.number || d.Index != int64(len(p.rows)):
-		return broken("The row is %d of admission %d; row %d of admission %d was expected.", d.Index, d.Admission, len(p.rows), p.number)
+		return broken("The row is row %d of admission %d, but row %d of admission %d was expected.", d.Index, d.Admission, len(p.rows), p.number)
 	case !maps.Equal(d.Row.Sealed, b.Sealed):
-		return broken("The row of %s seals other fields than its entry.", r.Worker)
+		return broken("The row of %s does not seal the same fields as its entry.", r.Worker)
 	case !workforce.ValidIdentifier(string(r.Worker)) || r.Start.IsZero() || len(r.Roles) == 0:
-		return broken("The row of %q is not a worker's.", r.Worker)
+		return broken("The row of %q is not a well-formed record of a worker.", r.Worker)
 	case !slices.IsSorted(r.Roles) || len(slices.Compact(slices.Clone(r.Roles))) != len(r.Roles) ||
 		slices.ContainsFunc(r.Roles, func(role workforce.Role) bool { return !slices.Contains(workforce.Roles, role) }):
-		return broken("The roles of %s are not sorted, each once, of those that there are.", r.Worker)
+		return broken("The roles of %s must be known ones, sorted, each once.", r.Worker)
 	case r.Vendor != "" && r.Last.IsZero():
 		return broken("The engagement of %s, a contractor, has no end.", r.Worker)
 	}
@@ -667,7 +668,7 @@ func (s *State) row(b ledger.Body) error {
 		}
 	}
 	if want := RowDataOf(s, d.Row, b.Time, d.Admission, d.Index); canonical.DigestOf(want) != canonical.DigestOf(d) {
-		return broken("The row of %s tells another past than the chain.", r.Worker)
+		return broken("The past in the row of %s is not the one that the chain gives.", r.Worker)
 	}
 	s.effectRow(b, d)
 	p.rows, p.people = append(p.rows, RowHash(d.Row)), append(p.people, r.Worker)
@@ -686,8 +687,8 @@ func (s *State) row(b ledger.Body) error {
 	return s.remains(p.before, false, b.Time.Time)
 }
 
-// NoCircles refuses people who are above themselves: of a line of managers that is a
-// circle nobody can say who is above whom. Errors are faults of type "manager-circle".
+// NoCircles refuses people who are above themselves in the line of managers: in a circle
+// nobody can say who is above whom. Errors are faults of type "manager-circle".
 func NoCircles(r *workforce.Registry, people []workforce.WorkerID) error {
 	for _, w := range people {
 		if circle := r.Circle(w); circle != "" {
@@ -697,14 +698,14 @@ func NoCircles(r *workforce.Registry, people []workforce.WorkerID) error {
 	return nil
 }
 
-// Begin puts a clone into the middle of an admission, so that RowDataOf gives
-// what its rows will say.
+// Begin puts a cloned state into the middle of an admission, so that RowDataOf returns the
+// data of its rows.
 func (s *State) Begin(c actions.Admit, number int64) {
 	s.pending = &admission{change: c, number: number}
 }
 
-// RowDataOf returns the data of the entry that admits a row at an instant:
-// what the desk writes, and what a follower compares.
+// RowDataOf returns the data of the entry that admits a row at an instant. The desk writes
+// it, and a follower compares it.
 func RowDataOf(s *State, r actions.Row, at canonical.Time, admission, index int64) RowData {
 	after := workforce.NewRegistry()
 	if w, ok := s.People.Worker(r.Record.Worker); ok {
@@ -742,7 +743,7 @@ func (s *State) effectRow(b ledger.Body, d RowData) {
 	s.trail[workerTrail(w.Worker)] = []int64{b.Number}
 }
 
-// RowHash is the leaf that stands for a row under Admit.Root.
+// RowHash returns the hash of the leaf for a row under Admit.Root.
 func RowHash(r actions.Row) tlog.Hash {
 	d := r.Digest()
 	return tlog.RecordHash(d[:])
@@ -757,9 +758,10 @@ func RowsRoot(rows []tlog.Hash) canonical.Digest {
 	return canonical.Digest(e.Root())
 }
 
-// Evidence returns the numbers of the governance entries that a ruling about
-// these people and keys rests on, sorted: entry 0, policy and trust in force,
-// their records, engagements, vendors and keys, and everybody above them.
+// Evidence returns the numbers of the governance entries on which a ruling about these
+// people and keys rests, sorted: entry 0; the newest ones of policy, trust and laws; those
+// of the people's records, engagements, vendors and keys; and those of everybody above
+// them.
 func (s *State) Evidence(people []workforce.WorkerID, keys []workforce.KeyID, at time.Time) []int64 {
 	need := map[int64]bool{0: true}
 	add := func(trail string) {

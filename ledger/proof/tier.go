@@ -16,31 +16,31 @@ import (
 	"countersign.dev/policy"
 )
 
-// Height is the highest tier that rules ever gave a subject by facts that were
-// read of it. It stands, whatever the facts say later, until several people sign
-// its fall.
+// Height is the highest tier that rules ever gave a subject, by the facts that were read
+// then. It stands, whatever the facts say later, until several people sign that it falls.
 type Height struct {
 	Tier actions.Tier   `json:"tier"`
-	Rule Reason         `json:"rule"` // which gave it
-	At   canonical.Time `json:"at"`   // when it was read
-	// Chain is how many governance entries were known when it was read: a fall that
-	// was signed before does not touch it.
+	Rule Reason         `json:"rule"` // the rule that gave the tier
+	At   canonical.Time `json:"at"`   // when the facts were read
+	// Chain is the number of governance entries that were known when the facts were read: a
+	// fall that was signed before that does not lower this height.
 	Chain int64 `json:"chain"`
 }
 
-// Heights finds what a subject ("plaza:acct/17") was once read with; ok is false
-// if no rule ever raised it, as far as is known. A nil Heights knows nothing.
+// Heights returns the height of a subject ("plaza:acct/17"); ok is false if, as far as is
+// known, no rule ever raised it. A nil Heights knows no subject.
 type Heights func(subject string) (h Height, ok bool)
 
-// Falls are the numbers of the newest governance entries with which several let fall
-// what rules had read of a subject, by the tier that fell; 0: none did. A fall of
-// critical is one of protected as well, and not the other way round.
+// Falls holds, by tier, the number of the newest governance entry with which several people
+// let a subject fall from the tier that rules had given it; 0: none did. A fall from
+// critical is one from protected as well, and not the other way round.
 type Falls struct {
 	Protected int64
 	Critical  int64
 }
 
-// Of returns the number of the entry before which a tier that was read has fallen.
+// Of returns the number of the governance entry that let a tier fall: heights that were
+// read before it have fallen.
 func (f Falls) Of(t actions.Tier) int64 {
 	if t == actions.Critical {
 		return f.Critical
@@ -60,12 +60,12 @@ func (f Falls) with(t actions.Tier, number int64) Falls {
 // Newest returns the number of the newest fall.
 func (f Falls) Newest() int64 { return max(f.Protected, f.Critical) }
 
-// Stands reports whether a subject's height was not let fall since it was read.
+// Stands reports whether nobody has let a subject's height fall since it was read.
 func (s *State) Stands(subject string, h Height) bool {
 	return h.Chain > s.Fallen[subject].Of(h.Tier)
 }
 
-// stood returns the height of a subject that stands.
+// stood returns the height of a subject, if it has one that stands.
 func (s *State) stood(subject string, heights Heights) (Height, bool) {
 	if heights == nil {
 		return Height{}, false
@@ -110,9 +110,9 @@ func (s *State) RaisedTo(subject platform.Subject) actions.Tier {
 	return actions.Standard
 }
 
-// SureTier returns the highest tier of subjects that rests on facts that were read,
-// or on several people: what a standing order goes by. A single person's raise and a
-// fact that is only missing do not count.
+// SureTier returns the highest tier of subjects that rests on facts that were read, or on
+// several people. Standing orders go by it. A raise by a single person, and a fact that is
+// only missing, do not count.
 func (s *State) SureTier(heights Heights, subjects ...string) actions.Tier {
 	t := actions.Standard
 	for _, name := range subjects {
@@ -129,12 +129,13 @@ func (s *State) SureTier(heights Heights, subjects ...string) actions.Tier {
 // Unranked says that no rule about tiers can tell which accounts of a platform matter.
 type Unranked struct {
 	Platform string   `json:"platform"`
-	Rules    []string `json:"rules"`  // those that read a fact which the connector does not give
+	Rules    []string `json:"rules"`  // the rules that read a fact which the connector does not give
 	Raised   int64    `json:"raised"` // subjects there that people raised: no others are protected
 }
 
-// Unranked tells whether rules about tiers read no fact that a platform's connector
-// gives; nil if one does, or if there are no rules, which makes all critical.
+// Unranked says that the rules about tiers read no fact that a platform's connector gives.
+// It is nil if one of them does, or if there are no rules, since then all subjects are
+// critical.
 func (s *State) Unranked(name string, given []platform.Fact) *Unranked {
 	if s.Policy == nil || s.Policy.Ranks(name, given) {
 		return nil
@@ -151,7 +152,7 @@ func (s *State) Unranked(name string, given []platform.Fact) *Unranked {
 	return u
 }
 
-// String says it to people.
+// String says for people what follows.
 func (u Unranked) String() string {
 	silent := "it has none about accounts there"
 	if len(u.Rules) > 0 {
@@ -164,8 +165,9 @@ func (u Unranked) String() string {
 	return fmt.Sprintf("The policy's tier rules read no fact that %s gives (%s): only %d %s raised by people are protected there.", u.Platform, silent, u.Raised, subjects)
 }
 
-// ranked refuses a change that leaves the accounts of a platform to be standard, all of
-// them, unless it says so itself, and one that says so of a platform where it is not so.
+// ranked refuses a change after which no rule ranks the accounts of a platform, so that all
+// of them are standard, unless the change says so itself. It also refuses a change that
+// says so of a platform for which it is not so.
 func (s *State) ranked(c actions.Setting, set *policy.Set) error {
 	if s.Laws < 2 {
 		return nil
@@ -226,9 +228,9 @@ func (e Execution) sealsTiers(openings []ledger.Opening) bool {
 	return TiersRoot(e.Sight.Tier, subjects) == e.Sight.Root
 }
 
-// TiersOf reads what an entry of kind tiers says of subjects, by the openings that
-// are at hand. hidden is how many of its subjects no opening names: they were
-// erased, or are withheld. Whose record it is the caller checks, with
+// TiersOf reads the heights of subjects from an entry of kind tiers, as far as openings of
+// it are at hand. hidden is the number of its subjects that no opening names: their names
+// were erased, or are withheld. The caller checks who made the record, with
 // SignedExecution.VerifyBy. An error means that the entry contradicts itself.
 func TiersOf(b ledger.Body, openings []ledger.Opening) (heights map[string]Height, hidden int64, err error) {
 	e, err := ParseExecution(b)
@@ -244,7 +246,7 @@ func TiersOf(b ledger.Body, openings []ledger.Opening) (heights map[string]Heigh
 		subjects[i] = b.Sealed[SealedNth(i)]
 	}
 	if TiersRoot(x.Sight.Tier, subjects) != x.Sight.Root || int64(len(b.Sealed)) != x.Sight.Count {
-		return nil, 0, broken("Execution entry %d seals other subjects than were signed.", b.Number)
+		return nil, 0, broken("Execution entry %d seals other subjects than those that were signed.", b.Number)
 	}
 	heights = map[string]Height{}
 	for _, o := range openings {

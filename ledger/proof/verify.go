@@ -17,10 +17,11 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Trust is all that a verifier has to be given.
+// Trust is all that a verifier needs besides the warrant.
 type Trust struct {
 	Root canonical.Digest // hash of entry 0
-	// Quorum, if set, must accept the checkpoint with its cosignatures.
+	// Quorum, if set, is the rule of witnesses that must accept the checkpoint and its
+	// cosignatures.
 	Quorum *ledger.Trust
 }
 
@@ -31,20 +32,20 @@ type Report struct {
 	Signers    []workforce.Worker
 	Origin     string
 	Size       int64  // of the ledger at the checkpoint
-	Revocation string // what is known of keys and engagements since
+	Revocation string // what is known of later changes of keys and engagements
 	Word       []string
-	Tiers      string  // how far the tier was compared with the ledger's; only from Chain and By, and only of what burdens
+	Tiers      string  // how far the tier was compared with the ledger's; only from Chain and By, and only for a burdening act
 	Later      []Later // what changed since the warrant was entered; only from Chain
 }
 
 // Verifier verifies warrants under one trust. It remembers the entries of warrants that
-// held, so that it decodes none of them again for the next warrant of the same people.
-// Several goroutines may use it.
+// held, and does not decode them again when later warrants carry them. Several goroutines
+// may use it.
 type Verifier struct {
 	trust Trust
 	mu    sync.Mutex
 	known map[canonical.Digest]*carriedEntry // by the commitment in their leaf
-	bytes int                                // of their bodies
+	bytes int                                // total size of the known entries' texts
 	most  int
 	folds map[string]*State // by nameOf their entries; never changed
 }
@@ -52,8 +53,8 @@ type Verifier struct {
 // maxFolds bounds how many states are remembered.
 const maxFolds = 256
 
-// maxKnown bounds what a Verifier remembers, in bytes of entries. Beyond it all
-// is forgotten, which costs time and nothing else.
+// maxKnown is the largest total size, in bytes, of the entries that a Verifier remembers.
+// Beyond it all are forgotten, which only costs time.
 const maxKnown = 16 << 20
 
 // NewVerifier returns a verifier.
@@ -61,12 +62,12 @@ func NewVerifier(t Trust) *Verifier {
 	return &Verifier{trust: t, known: map[canonical.Digest]*carriedEntry{}, most: maxKnown, folds: map[string]*State{}}
 }
 
-// Verify checks a warrant offline: its one spelling, entry 0 against the trusted
-// hash, the log's signature, the inclusion of every entry that it rests on and
-// of the core's own, and then the whole judgement again from these entries.
-// Errors are faults that say what does not hold. What it cannot know is in
-// Report.Revocation; and that the entries were authorised when the log took them,
-// and that it left no later one out, is the log key's word until Chain is asked.
+// Verify checks a warrant offline: that it is in canonical form, entry 0 against the
+// trusted hash, the log's signature, and that the ledger includes the warrant's core and
+// every entry that it rests on. Then it judges the act again by these entries. Errors are
+// faults that say which check failed. Report.Revocation says what Verify cannot know. That
+// the entries were authorised when they were entered, and that no later entry was left out,
+// is the word of the log's key until Chain checks it.
 func Verify(raw []byte, t Trust) (Report, error) { return NewVerifier(t).Verify(raw) }
 
 // Verify is like the function Verify.
@@ -107,14 +108,14 @@ func wrong(typ, format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, typ, format, args...)
 }
 
-// founded finds the log's name and key in the trusted entry 0.
+// founded returns the log's name and key from entry 0, which must be the trusted one.
 func (v *Verifier) founded(o opened) (origin string, key note.Verifier, err error) {
 	if len(o.entries) == 0 {
 		return "", nil, wrong("no-evidence", "The warrant carries no governance entries.")
 	}
 	first := o.entries[0]
 	if root := first.leaf.Digest(); root != v.trust.Root || first.body.Kind != KindFounding {
-		return "", nil, wrong("foreign-desk", "The warrant is of a desk founded by %s; the one that you trust is %s.", root, v.trust.Root)
+		return "", nil, wrong("foreign-desk", "The warrant is of a desk whose entry 0 is %s; the entry 0 that you trust is %s.", root, v.trust.Root)
 	}
 	f, err := first.effect()
 	if err != nil {
@@ -123,9 +124,9 @@ func (v *Verifier) founded(o opened) (origin string, key note.Verifier, err erro
 	return f.founding.Origin, f.log, nil
 }
 
-// checkLedger checks that the desk's ledger, under the log's key and the quorum's,
-// holds the warrant's entries and its core. It comes first: what the ledger does
-// not hold is not looked into.
+// checkLedger checks that the desk's ledger, with the signatures of the log and of the
+// quorum, holds the warrant's entries and its core. It comes first: nothing else is read
+// from entries that the ledger does not hold.
 func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 	w := o.warrant
 	origin, key, err := v.founded(o)
@@ -137,7 +138,7 @@ func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 		return cp, err
 	}
 	if cp.Origin != origin {
-		return cp, wrong("foreign-log", "The checkpoint is of the ledger %q, the desk's is %q.", cp.Origin, origin)
+		return cp, wrong("foreign-log", "The checkpoint is of the ledger %q, but the desk's ledger is %q.", cp.Origin, origin)
 	}
 	for i, e := range o.entries {
 		if err := w.People[i].Proof.Verify(e.leaf, cp); err != nil {
@@ -156,7 +157,7 @@ func openCheckpoint(w Warrant, key note.Verifier, quorum *ledger.Trust) (ledger.
 	for i, line := range w.Ledger.Cosignatures {
 		// One line each and in order, so that the same cosignatures have one spelling.
 		if strings.IndexByte(line, '\n') != len(line)-1 || i > 0 && w.Ledger.Cosignatures[i-1] >= line {
-			return ledger.Checkpoint{}, wrong("surplus-signature", "The cosignatures are not sorted lines, each once.")
+			return ledger.Checkpoint{}, wrong("surplus-signature", "The cosignatures must be lines in sorted order, each once.")
 		}
 		full = append(full, line...)
 	}
@@ -180,9 +181,9 @@ func openCheckpoint(w Warrant, key note.Verifier, quorum *ledger.Trust) (ledger.
 	return signed.Checkpoint, quorum.Quorum(signed)
 }
 
-// fold builds the state that the evidence gives: each entry from before the
-// warrant, of the governance chain, in its order; effects only, since that the
-// changes were authorised is the chain's affair.
+// fold builds the state from the warrant's governance entries. Each entry must be from
+// before the warrant, and in order. Only the effects of the entries are applied: Chain
+// checks that they were authorised.
 func (v *Verifier) fold(o opened) (*State, error) {
 	w := o.warrant
 	last := int64(-1)
@@ -190,7 +191,7 @@ func (v *Verifier) fold(o opened) (*State, error) {
 	for i, e := range o.entries {
 		number := e.body.Number
 		if e.body.Class != ledger.Governance || number <= last {
-			return nil, wrong("bad-evidence", "The governance entries of the warrant are not in their order, each once.")
+			return nil, wrong("bad-evidence", "The governance entries of the warrant must be in order, each once.")
 		}
 		last, have[i] = number, number
 		if w.People[i].Proof.Index >= w.Ledger.Proof.Index {
@@ -208,7 +209,7 @@ func (v *Verifier) fold(o opened) (*State, error) {
 	return s, nil
 }
 
-// effects returns the state that entries give one after the other.
+// effects returns the state after the effects of entries, applied in order.
 func (v *Verifier) effects(entries []*carriedEntry) (*State, error) {
 	v.mu.Lock()
 	s, ok := v.folds[nameOf(entries)]
@@ -225,7 +226,7 @@ func (v *Verifier) effects(entries []*carriedEntry) (*State, error) {
 	return s, nil
 }
 
-// nameOf names entries by the commitments in their leaves.
+// nameOf returns a key for a list of entries: the commitments in their leaves.
 func nameOf(entries []*carriedEntry) string {
 	name := make([]byte, 0, len(canonical.Digest{})*len(entries))
 	for _, e := range entries {
@@ -234,7 +235,7 @@ func nameOf(entries []*carriedEntry) string {
 	return string(name)
 }
 
-// checkAnchor checks that the ledger holds this core.
+// checkAnchor checks that the ledger holds an entry of kind warrant with this core.
 func checkAnchor(o opened, cp ledger.Checkpoint) error {
 	w := o.warrant
 	text, err := canonical.Marshal(w.Ledger.Entry)
@@ -256,15 +257,15 @@ func checkAnchor(o opened, cp ledger.Checkpoint) error {
 		return err
 	}
 	if !reflect.DeepEqual(r, warrantEntryOf(w.Core(), r.GovernanceNumber)) {
-		return wrong("bad-anchor", "The ledger holds another warrant than this one.")
+		return wrong("bad-anchor", "The ledger entry is of another warrant than this one.")
 	}
 	if d := w.Ledger.Entry.Time.Sub(w.Ruling.At.Time); d < -time.Minute || d > time.Minute {
-		return wrong("bad-anchor", "The ruling is dated %s, its ledger entry %s.", w.Ruling.At, w.Ledger.Entry.Time)
+		return wrong("bad-anchor", "The ruling is dated %s, but its ledger entry is dated %s.", w.Ruling.At, w.Ledger.Entry.Time)
 	}
 	return nil
 }
 
-// checkRuling judges again and compares.
+// checkRuling judges the act again by a state, and compares the ruling with the warrant's.
 func checkRuling(o opened, s *State) error {
 	w := o.warrant
 	a, err := w.ask()
@@ -290,7 +291,7 @@ func checkRuling(o opened, s *State) error {
 	return nil
 }
 
-// ask returns what the desk judged, as the warrant has it.
+// ask returns the Ask that the desk judged, rebuilt from the warrant.
 func (w Warrant) ask() (Ask, error) {
 	executor := w.Request.Statement.Executor
 	entered, err := w.Entered()

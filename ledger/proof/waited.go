@@ -11,32 +11,30 @@ import (
 	"countersign.dev/workforce"
 )
 
-// A wait is counted from when the ledger had each signature, and never from what
-// the signer says: whoever writes a statement writes its times. What must have
-// waited therefore carries the ledger's own entries of the request and of each
-// countersignature.
+// A wait is counted from the time at which the ledger got each signature, and never from
+// the times in the statements: signers write those themselves. So a warrant or change that
+// had to wait carries the ledger's own entries of the request and of each countersignature.
 
-// Waited is what proves, in a governance entry, since when the ledger has had the
-// signatures that authorise it. A warrant has the same entries under its own
-// checkpoint.
+// Waited proves, in a governance entry, when the ledger got the signatures that authorise
+// it. A warrant has the same entries under its own checkpoint.
 type Waited struct {
 	Checkpoint string     `json:"checkpoint"` // signed note: the log's signature alone
 	Entries    []Evidence `json:"entries"`    // of the request, then of the countersignatures in their order
 }
 
-// Entered says when the ledger had each statement on a request, by signer.
+// Entered says when the ledger got each statement on a request, by signer.
 type Entered map[workforce.WorkerID]time.Time
 
-// enteredBy reads when the ledger had a request and its countersignatures out of
-// entries that claim to be theirs, one for each and in their order. That the ledger
-// holds the entries is for the caller to check.
+// enteredBy reads, from entries, when the ledger got a request and its countersignatures.
+// There must be one entry for each signature, in order. The caller checks that the ledger
+// holds the entries.
 func enteredBy(request actions.Signed, countersignatures []actions.Signed, entries []Evidence) (Entered, error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
 	all := append([]actions.Signed{request}, countersignatures...)
 	if len(entries) != len(all) {
-		return nil, wrong("bad-wait", "There are %d entries to count the wait from; there are %d signatures.", len(entries), len(all))
+		return nil, wrong("bad-wait", "There are %d entries from which the wait is counted, but %d signatures.", len(entries), len(all))
 	}
 	out := make(Entered, len(all))
 	for i, e := range entries {
@@ -52,14 +50,14 @@ func enteredBy(request actions.Signed, countersignatures []actions.Signed, entri
 	return out, nil
 }
 
-// statement reads the signed statement that an entry of the desk's records.
+// statement reads the signed statement in a desk entry of kind request or countersign.
 func (e Evidence) statement(countersign bool) (signed actions.Signed, err error) {
 	kind := entry.KindRequest
 	if countersign {
 		kind = entry.KindCountersign
 	}
 	if e.Entry.Class != ledger.Desk || e.Entry.Kind != kind {
-		return signed, wrong("bad-wait", "Ledger entry %d is of kind %s; a wait is counted from one of kind %s.", e.Proof.Index, e.Entry.Kind, kind)
+		return signed, wrong("bad-wait", "Ledger entry %d is of kind %s; the wait must be counted from an entry of kind %s.", e.Proof.Index, e.Entry.Kind, kind)
 	}
 	if countersign {
 		var r entry.Verdict
@@ -71,7 +69,7 @@ func (e Evidence) statement(countersign bool) (signed actions.Signed, err error)
 	return r.Signed, err
 }
 
-// Leaf returns the leaf that stands in the ledger for the entry.
+// Leaf returns the leaf of the entry.
 func (e Evidence) Leaf() (ledger.Leaf, error) {
 	text, err := canonical.Marshal(e.Entry)
 	if err != nil {
@@ -80,7 +78,7 @@ func (e Evidence) Leaf() (ledger.Leaf, error) {
 	return ledger.LeafOf(e.Entry, text, e.Salt)
 }
 
-// Included checks that entries are in the ledger of a checkpoint, before an index.
+// Included checks that entries are in the ledger of a checkpoint, and come before an index.
 func Included(entries []Evidence, cp ledger.Checkpoint, before int64) error {
 	for _, e := range entries {
 		leaf, err := e.Leaf()
@@ -91,21 +89,21 @@ func Included(entries []Evidence, cp ledger.Checkpoint, before int64) error {
 			return fmt.Errorf("ledger entry %d: %w", e.Proof.Index, err)
 		}
 		if e.Proof.Index >= before {
-			return wrong("bad-wait", "Ledger entry %d came after what rests on it.", e.Proof.Index)
+			return wrong("bad-wait", "Ledger entry %d came after the warrant or the change that rests on it.", e.Proof.Index)
 		}
 	}
 	return nil
 }
 
-// Entered returns when the ledger had the warrant's signatures, as its entries
-// say; nil if it carries none, since nothing had to wait. That the ledger holds
-// them is for the caller to check.
+// Entered returns when the ledger got the warrant's signatures, by the entries in Waited;
+// nil if there are none, since nothing had to wait. The caller checks that the ledger holds
+// these entries.
 func (w Warrant) Entered() (Entered, error) {
 	return enteredBy(w.Request, w.Countersignatures, w.Waited)
 }
 
-// entered returns when the ledger had the signatures of a change of the desk,
-// checked against the log's key.
+// entered returns when the ledger got the signatures of a change of the desk. It checks the
+// entries against the log's key.
 func (s *State) entered(a Authority) (Entered, error) {
 	if len(a.Waited.Entries) == 0 && a.Waited.Checkpoint == "" {
 		return nil, nil
@@ -119,7 +117,7 @@ func (s *State) entered(a Authority) (Entered, error) {
 		return nil, err
 	}
 	if signed.Unknown > 0 || signed.Origin != s.Origin {
-		return nil, wrong("bad-wait", "The checkpoint is not one of the desk's ledger with its signature alone.")
+		return nil, wrong("bad-wait", "The checkpoint must be one of the desk's ledger, with the ledger's signature alone.")
 	}
 	if err := Included(a.Waited.Entries, signed.Checkpoint, signed.Size); err != nil {
 		return nil, err
@@ -127,16 +125,16 @@ func (s *State) entered(a Authority) (Entered, error) {
 	return enteredBy(a.Request, a.Countersignatures, a.Waited.Entries)
 }
 
-// over reports whether a signer's statement has waited long enough at an instant.
+// over reports whether a signer's statement has waited long enough by an instant.
 func (e Entered) over(signer workforce.WorkerID, wait time.Duration, at time.Time) bool {
 	since, ok := e[signer]
 	return wait == 0 || ok && !at.Before(since.Add(wait))
 }
 
-// needed refuses entries to count a wait from where there is none.
+// needed refuses entries of signatures where there is no wait to be counted from them.
 func (e Entered) needed(n actions.Need) error {
 	if n.Wait == 0 && e != nil {
-		return wrong("surplus-wait", "It carries entries to count a wait from, and nothing has to wait.")
+		return wrong("surplus-wait", "It carries entries from which a wait would be counted, but the ruling asks for no wait.")
 	}
 	return nil
 }

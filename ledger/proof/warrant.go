@@ -28,8 +28,8 @@ type Warrant struct {
 	Request           actions.Signed   `json:"request"`
 	Ruling            Ruling           `json:"ruling"`
 	V                 string           `json:"v"`
-	// Waited are the ledger's entries of the request and of each countersignature,
-	// exactly if the ruling asks for a wait, which is counted from them.
+	// Waited holds the ledger's entries of the request and of each countersignature, from
+	// which a wait is counted. It is empty if the ruling asks for no wait.
 	Waited []Evidence `json:"waited"`
 }
 
@@ -38,7 +38,7 @@ func (w Warrant) Core() Core {
 	return Core{V: w.V, Action: w.Action, Request: w.Request, Ruling: w.Ruling, Countersignatures: w.Countersignatures}
 }
 
-// Digest is the core's.
+// Digest returns the digest of the core.
 func (w Warrant) Digest() canonical.Digest { return w.Core().Digest() }
 
 // Core is the part of a warrant that its ledger entry commits to.
@@ -50,11 +50,11 @@ type Core struct {
 	V                 string           `json:"v"`
 }
 
-// Digest is what the ledger entry holds.
+// Digest returns the digest that the ledger entry holds.
 func (c Core) Digest() canonical.Digest { return canonical.DigestOf(c) }
 
-// Ruling is policy's answer as the desk had it when the slots were filled. The
-// executor rules again; this is for those who ask later why.
+// Ruling is the policy's answer at the time when the slots were filled. The executor rules
+// again; this copy is for people who later ask why.
 type Ruling struct {
 	At      canonical.Time   `json:"at"`
 	Facts   Facts            `json:"facts"`
@@ -63,8 +63,8 @@ type Ruling struct {
 	Reasons []Reason         `json:"reasons"`
 }
 
-// Facts are what the ruling read of the requester and the subject. All but
-// those that Word names are recomputed from the entries in People.
+// Facts are the facts of the requester and the subject by which the act was ruled on. All
+// but those that Word names are recomputed from the entries in People.
 type Facts struct {
 	Case     bool             `json:"case"`
 	Employee bool             `json:"employee"`
@@ -114,8 +114,8 @@ func warrantEntryOf(c Core, next int64) entry.Warrant {
 	return r
 }
 
-// Seal makes the core of a warrant from an Ask that a state found ready: with
-// the countersignatures that fill the slots and no others.
+// Seal makes the core of a warrant from an Ask that the state found ready. It takes the
+// countersignatures that fill the slots, and no others.
 func (s *State) Seal(a Ask, j Judgement) (Core, error) {
 	if !j.Ready {
 		return Core{}, refuse("held", "The action is held: %s.", j.Missing)
@@ -153,7 +153,7 @@ func (c Core) Signers() ([]workforce.WorkerID, []workforce.KeyID) {
 	return people, keys
 }
 
-// ParseWarrant reads a warrant in its one spelling. Nothing is verified yet.
+// ParseWarrant reads a warrant in canonical form. It verifies nothing.
 func ParseWarrant(raw []byte) (Warrant, error) {
 	t, err := readWarrant(raw)
 	if err != nil {
@@ -182,8 +182,8 @@ type evidenceText struct {
 	Salt  canonical.Bytes  `json:"salt"`
 }
 
-// readWarrant reads a warrant in its one spelling, but for the members of the entries in
-// People, of which it knows no more than that they are in canonical form.
+// readWarrant reads a warrant in canonical form, but leaves the entries in People unread:
+// of these it only knows that they are in canonical form.
 func readWarrant(raw []byte) (t warrantText, err error) {
 	if len(raw) > MaxWarrant {
 		return t, fault.New(fault.TooLarge, "too-large", "A warrant has at most %d bytes.", MaxWarrant)
@@ -197,9 +197,9 @@ func readWarrant(raw []byte) (t warrantText, err error) {
 	return t, nil
 }
 
-// Assemble completes a core with what proves it: its governance entries, its own
-// entry, and, if it had to wait, those of its signatures; all with proofs against
-// the anchor's checkpoint.
+// Assemble completes a core with its proofs: its governance entries, its own entry and, if
+// it had to wait, the entries of its signatures, all with inclusion proofs under the
+// anchor's checkpoint.
 func Assemble(c Core, evidence []Evidence, anchor Anchor, waited []Evidence) Warrant {
 	evidence = slices.Clone(evidence)
 	slices.SortFunc(evidence, func(a, b Evidence) int { return cmp.Compare(a.Entry.Number, b.Entry.Number) })
