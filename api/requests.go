@@ -7,7 +7,6 @@ import (
 
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
-	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
 	"countersign.dev/fault"
@@ -142,34 +141,7 @@ func (s *Server) countersign(ctx context.Context, by desk.Caller, in *struct {
 	Body v1.Countersignature
 }) (*answerOf[v1.Request], error) {
 	r, err := s.desk.Countersign(ctx, by, in.ID, in.Body.Signed)
-	if err != nil && fault.KindOf(err) == fault.Conflict {
-		if have, ok := s.signedAlready(ctx, by, in.ID, in.Body.Signed); ok {
-			return answerWith(requestOf(have), nil)
-		}
-	}
 	return answerWith(requestOf(r), err)
-}
-
-// signedAlready finds a request that holds exactly this signature. A repeat whose first
-// answer was lost, perhaps with the process, then gets the request and not a conflict. A
-// signature has a nonce, so it cannot be another person's intent.
-func (s *Server) signedAlready(ctx context.Context, by desk.Caller, id string, signed actions.Signed) (actions.Request, bool) {
-	r, err := s.desk.RequestByID(ctx, by, id)
-	if err != nil {
-		return r, false
-	}
-	want := canonical.DigestOf(signed)
-	for _, have := range r.Signers {
-		if canonical.DigestOf(have) == want {
-			return r, true
-		}
-	}
-	for _, have := range r.Declined {
-		if canonical.DigestOf(have.Signed) == want {
-			return r, true
-		}
-	}
-	return r, false
 }
 
 func (s *Server) decline(ctx context.Context, by desk.Caller, in *struct {
@@ -177,11 +149,6 @@ func (s *Server) decline(ctx context.Context, by desk.Caller, in *struct {
 	Body v1.Decline
 }) (*answerOf[v1.Request], error) {
 	r, err := s.desk.Decline(ctx, by, in.ID, in.Body.Signed, in.Body.Alarm, in.Body.Reason)
-	if err != nil && fault.KindOf(err) == fault.Conflict {
-		if have, ok := s.signedAlready(ctx, by, in.ID, in.Body.Signed); ok {
-			return answerWith(requestOf(have), nil)
-		}
-	}
 	return answerWith(requestOf(r), err)
 }
 
@@ -190,12 +157,6 @@ func (s *Server) withdraw(ctx context.Context, by desk.Caller, in *struct {
 	Body v1.Withdrawal
 }) (*answerOf[v1.Request], error) {
 	r, err := s.desk.Withdraw(ctx, by, in.ID, in.Body.Version, in.Body.Signed)
-	if err != nil && fault.KindOf(err) == fault.Conflict {
-		have, errRead := s.desk.RequestByID(ctx, by, in.ID)
-		if errRead == nil && have.Status == actions.StatusWithdrawn && have.Requester() == by.Worker && have.Version == in.Body.Version+1 {
-			return answerWith(requestOf(have), nil) // a repeat of this very withdrawal, whose answer was lost
-		}
-	}
 	return answerWith(requestOf(r), err)
 }
 

@@ -3,6 +3,7 @@ package acts
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -496,6 +497,10 @@ func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string
 		if err != nil {
 			return nil, err
 		}
+		if holds(r, by, signed) {
+			out, warrant = with(r, d.shown(s, by, r)), nil
+			return func(*kernel.Tx) error { return nil }, nil
+		}
 		if err := d.desk.HandedIn(by, signed); err != nil {
 			return nil, err
 		}
@@ -544,6 +549,16 @@ func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string
 	d.desk.Step(kernel.StepCountersigned)
 	d.hurry(out, warrant)
 	return out.Request, nil
+}
+
+// holds reports whether a request has exactly this signature of the caller's already. The
+// caller lost the answer, perhaps with the process, and gets the request again at any time:
+// a statement has a nonce, so that it cannot be another intent.
+func holds(r store.Request, by kernel.Caller, signed actions.Signed) bool {
+	want := canonical.DigestOf(signed)
+	return kernel.OwnStatement(by, signed) == nil &&
+		(slices.ContainsFunc(r.Signers, func(have actions.Signed) bool { return canonical.DigestOf(have) == want }) ||
+			slices.ContainsFunc(r.Declined, func(have actions.Refusal) bool { return canonical.DigestOf(have.Signed) == want }))
 }
 
 // judgeSigned judges a request with all its countersignatures. Those of people
@@ -622,6 +637,10 @@ func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, si
 		if err != nil {
 			return nil, err
 		}
+		if holds(r, by, signed) {
+			out = d.shown(s, by, r)
+			return func(*kernel.Tx) error { return nil }, nil
+		}
 		if err := d.desk.HandedIn(by, signed); err != nil {
 			return nil, err
 		}
@@ -674,6 +693,10 @@ func (d *Room) Withdraw(ctx context.Context, by kernel.Caller, request string, v
 		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
+		}
+		if r.Status == actions.StatusWithdrawn && r.Requester() == by.Worker && r.Version == version+1 {
+			out = d.shown(s, by, r) // this very withdrawal was made
+			return func(*kernel.Tx) error { return nil }, nil
 		}
 		if err := d.desk.HandedIn(by, signed); err != nil {
 			return nil, err

@@ -44,7 +44,7 @@ func (d *Room) enterTaken(ctx context.Context, j incidents.TakenJob) error {
 		return func(t *kernel.Tx) error {
 			st := a.Request.Statement
 			known, err := t.EntriesAbout(st.Request, canonical.Time{}, kernel.MaxPage)
-			if err != nil || slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.Body.Kind == "taken-refused" }) {
+			if err != nil || slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.Body.Kind == entry.KindTakenRefused }) {
 				return err // the refusal is entered already: the process died after that
 			}
 			t.Enter(entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: a.Action.Kind, Worker: st.Signer, Type: fault.TypeOf(why)}).About(st.Request)

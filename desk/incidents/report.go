@@ -401,7 +401,7 @@ func (d *Room) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 	}
 	when := map[workforce.WorkerID]canonical.Time{}
 	for _, e := range entered {
-		if e.Body.Kind != "countersign" || len(e.BodyBytes) == 0 {
+		if e.Body.Kind != entry.KindCountersign || len(e.BodyBytes) == 0 {
 			continue
 		}
 		var v entry.Verdict
@@ -494,7 +494,7 @@ func (d *Room) touched(stx *store.Tx, s *proof.State, i incident.Incident, since
 		}
 		var signed []string
 		for _, e := range entries {
-			if e.Body.Kind != "countersign" || len(e.BodyBytes) == 0 {
+			if e.Body.Kind != entry.KindCountersign || len(e.BodyBytes) == 0 {
 				continue
 			}
 			var v entry.Verdict

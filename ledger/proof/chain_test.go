@@ -175,13 +175,13 @@ func TestChainRefuses(t *testing.T) {
 		}, "bad-ruling", "raised to critical"},
 		{"a ruling that claims to have seen more", func(w *prooftest.World) ([]byte, proof.Served) {
 			return seen(t, w, critical(w), +1), w.Served()
-		}, "bad-evidence", "claims to have seen"},
+		}, "bad-evidence", "came before it"},
 		{"a ruling that claims to have seen what came after it", func(w *prooftest.World) ([]byte, proof.Served) {
 			raw := seen(t, w, critical(w), +1)
 			w.End("ole")
 			w.End("eva")
 			return raw, w.Served()
-		}, "bad-evidence", "claims to have seen"},
+		}, "bad-evidence", "came before it"},
 		{"on standard, raised by nobody", func(w *prooftest.World) ([]byte, proof.Served) {
 			return w.Warrant(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard)), w.Served()
 		}, "", ""},
@@ -328,7 +328,7 @@ func TestFollow(t *testing.T) {
 		t.Error(err)
 	}
 	_, _, err = proof.Follow(proof.Trust{Root: canonical.Sum(nil)}, mustVerifier(t, w.LogKey().VerifierKey()), w.Served(), nil, nil)
-	refusedAs(t, err, "broken-chain", "the one that you trust")
+	refusedAs(t, err, "broken-chain", "that you trust")
 	// A log of another key takes over the founding of this one.
 	taken := ledgertest.New(t, 3)
 	e := taken.Append(t, ledgertest.Epoch, ledger.Draft{Class: ledger.Governance, Kind: proof.KindFounding, Data: opened[proof.Closed](w.Entries()[0])})[0]

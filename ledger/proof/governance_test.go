@@ -109,7 +109,7 @@ func TestChainAttacks(t *testing.T) {
 		// The entry's kind is what people see in a list; its action is what is done.
 		{"another kind than its action", func(w *prooftest.World) error {
 			return enter(w, string(actions.DeskKey), w.Claim(actions.DeskEngagement, end("ann"), "ada"))
-		}, "broken-chain", "its action of kind"},
+		}, "broken-chain", "but its action is of kind"},
 		{"an act on a platform as a change", func(w *prooftest.World) error {
 			r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard)
 			return enter(w, string(actions.AccountTakedown), proof.Authority{Action: r.Action, Request: r.Signed})
@@ -386,25 +386,25 @@ func TestRows(t *testing.T) {
 			return apply(a, data(a, 2), a.opened[2])
 		}, "broken-chain", "without an admission"},
 		// A name that was not signed is sealed in its place.
-		{"other sealed fields", nil, func(a *admitting) error { return apply(a, data(a, 0), a.opened[1]) }, "broken-chain", "seals other fields"},
+		{"other sealed fields", nil, func(a *admitting) error { return apply(a, data(a, 0), a.opened[1]) }, "broken-chain", "does not seal the same fields"},
 		// Newcomers would count at once.
 		{"a row that calls itself founding", nil, func(a *admitting) error {
 			d := data(a, 0)
 			d.Founding = true
 			return apply(a, d, a.opened[0])
-		}, "broken-chain", "another past"},
+		}, "broken-chain", "is not the one that the chain gives"},
 		{"a row that says since", nil, func(a *admitting) error {
 			d := data(a, 0)
 			d.Since = canonical.At(ledgertest.Epoch.AddDate(-1, 0, 0))
 			return apply(a, d, a.opened[0])
-		}, "broken-chain", "another past"},
+		}, "broken-chain", "is not the one that the chain gives"},
 		// Last month's colleague would count as independent.
 		{"a past tie left out", nil, func(a *admitting) error {
 			a.rows[0].Record = record("ann", "bolt", "jan")
 			d := data(a, 0)
 			d.Past = nil
 			return apply(a, d, a.opened[0])
-		}, "broken-chain", "another past"},
+		}, "broken-chain", "is not the one that the chain gives"},
 		{"a vendor that is not admitted", nil, func(a *admitting) error {
 			a.rows[0].Record.Vendor = "carp"
 			return apply(a, data(a, 0), a.opened[0])
@@ -416,11 +416,11 @@ func TestRows(t *testing.T) {
 		{"no start", nil, func(a *admitting) error {
 			a.rows[0].Record.Start = canonical.Time{}
 			return apply(a, data(a, 0), a.opened[0])
-		}, "broken-chain", "not a worker's"},
+		}, "broken-chain", "not a well-formed record of a worker"},
 		{"no role", nil, func(a *admitting) error {
 			a.rows[0].Record.Roles = nil
 			return apply(a, data(a, 0), a.opened[0])
-		}, "broken-chain", "not a worker's"},
+		}, "broken-chain", "not a well-formed record of a worker"},
 		{"an unknown role", nil, func(a *admitting) error {
 			a.rows[0].Record.Roles = []workforce.Role{"king"}
 			return apply(a, data(a, 0), a.opened[0])
@@ -436,7 +436,7 @@ func TestRows(t *testing.T) {
 		{"an e-mail address as the worker", nil, func(a *admitting) error {
 			a.rows[0].Record.Worker = "ann@example.com"
 			return apply(a, data(a, 0), a.opened[0])
-		}, "broken-chain", "not a worker's"},
+		}, "broken-chain", "not a well-formed record of a worker"},
 		{"the founding import once more", func(c *actions.Admit) { c.Founding = true }, nil, "founding-import-made", ""},
 		// Everybody who could change anything is given another role.
 		{"an import that leaves no officers", nil, func(a *admitting) error {
@@ -496,7 +496,7 @@ func TestFounding(t *testing.T) {
 	if err := found(good, canonical.Digest{}); err != nil {
 		t.Fatal(err)
 	}
-	refusedAs(t, found(good, w.Root), "broken-chain", "the one that you trust")
+	refusedAs(t, found(good, w.Root), "broken-chain", "that you trust")
 	resign := func(c *proof.Closed) {
 		c.Signatures = nil
 		for _, o := range c.Founding.Officers {

@@ -187,7 +187,7 @@ func TestJudge(t *testing.T) {
 		}, "unknown-key", "not enrolled"},
 		{"another's key", func(w *prooftest.World) (proof.Judgement, error) {
 			return signedAs(w, actions.Standard, func(s *actions.Statement) { s.Key = w.PublicKey("bob").ID() })
-		}, "unknown-key", "not one of ann"},
+		}, "unknown-key", "does not belong to ann"},
 		{"another's signature", func(w *prooftest.World) (proof.Judgement, error) {
 			r := takedown(w, "ann", actions.Standard)
 			r.Signed.Signature = w.Key("bob").Sign(r.Signed.Statement.Challenge())

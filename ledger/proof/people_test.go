@@ -324,7 +324,7 @@ func TestDecliners(t *testing.T) {
 		must(t, decline(r, by))
 	}
 	must(t, do(w, actions.DeskFreeze, freeze(actions.ScopeWorker, "kim"), "ole"))
-	refusedAs(t, decline(r, "kim"), "frozen", "declines among them")
+	refusedAs(t, decline(r, "kim"), "frozen", "and so the declines")
 	must(t, do(w, actions.DeskFreeze, freeze(actions.ScopeVendor, "acme"), "ole"))
 	refusedAs(t, decline(r, "gus"), "frozen", "")
 	must(t, do(w, actions.DeskFreeze, thaw(actions.ScopeVendor, "acme"), "ada", "bea", "cem"))

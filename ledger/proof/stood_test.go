@@ -70,11 +70,11 @@ func TestWarrantBelowItsTier(t *testing.T) {
 		tiers     []proof.ServedBody
 		typ, text string
 	}{
-		"made before":                            {before, []proof.ServedBody{batch}, "", "not at hand"},
+		"made before":                            {before, []proof.ServedBody{batch}, "", "no entries were at hand"},
 		"made while it was read":                 {atOnce, []proof.ServedBody{batch}, "", "1 entries"},
 		"made after":                             {after, []proof.ServedBody{batch}, "lower-tier", "plaza:acct/9 was critical"},
-		"made after, nothing at hand":            {after, nil, "", "not at hand"},
-		"made after, its name is not at hand":    {after, []proof.ServedBody{closed}, "", "of 1 subjects in them"},
+		"made after, nothing at hand":            {after, nil, "", "no entries were at hand"},
+		"made after, its name is not at hand":    {after, []proof.ServedBody{closed}, "", "names of 1 subjects"},
 		"made after, a batch of another place":   {after, []proof.ServedBody{lie}, "mismatch", ""},
 		"made after its fall":                    {fallen, []proof.ServedBody{batch}, "", "1 entries"},
 		"made after people raised it":            {raised, nil, "bad-ruling", "raised to protected"},

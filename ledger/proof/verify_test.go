@@ -293,7 +293,7 @@ func TestEvidenceOfAWarrant(t *testing.T) {
 				}
 			}
 			slices.SortFunc(c.People, func(a, b proof.Evidence) int { return int(a.Entry.Number - b.Entry.Number) })
-		}, "bad-evidence", "An admission proves nothing"},
+		}, "bad-evidence", "an admission, which proves nothing"},
 		{"what came after it", func(w *prooftest.World, c *proof.Warrant) {
 			e := w.End("ole")
 			c.People = append(c.People, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.Inclusion(e.Index)})
@@ -311,7 +311,7 @@ func TestEvidenceOfAWarrant(t *testing.T) {
 			e := w.Append(ledger.Draft{Class: ledger.Governance, Kind: string(actions.DeskKey), Data: w.Claim(actions.DeskEngagement, end("ann"), "ada"), Expect: ledger.AnyNumber})[0]
 			c.People = append(c.People, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.Inclusion(e.Index)})
 			again(w, c)
-		}, "bad-evidence", "its action of kind"},
+		}, "bad-evidence", "but its action is of kind"},
 		{"a row that says more", malformed(proof.KindRow, map[string]any{"zzz": 1}), "malformed", ""},
 		{"a founding that says more", malformed(proof.KindFounding, map[string]any{"zzz": 1}), "malformed", ""},
 		{"a change that says more", malformed(string(actions.DeskKey), map[string]any{"zzz": 1}), "malformed", ""},
@@ -367,7 +367,7 @@ func TestTrust(t *testing.T) {
 	_, warrant := criticalWarrant(t)
 	other := prooftest.Found(t, prooftest.Options{Seed: 1})
 	_, err := proof.Verify(warrant, proof.Trust{Root: other.Root})
-	refusedAs(t, err, "foreign-desk", "the one that you trust")
+	refusedAs(t, err, "foreign-desk", "that you trust")
 	_, err = proof.Verify(warrant, proof.Trust{})
 	refusedAs(t, err, "foreign-desk", "")
 }
