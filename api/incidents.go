@@ -20,7 +20,6 @@ import (
 	"countersign.dev/httpd"
 	"countersign.dev/incident"
 	"countersign.dev/platform"
-	"countersign.dev/policy"
 )
 
 // registerIncidents registers every route about incidents and alarms.
@@ -126,11 +125,7 @@ func (s *Server) incidentRuling(ctx context.Context, by desk.Caller, in *struct 
 	Identified
 	Body v1.PolicyFiles
 }) (*answerOf[incident.Ruled], error) {
-	set, err := policy.Compile(in.Body.Files)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.desk.RuledBy(ctx, by, in.ID, set)
+	r, err := s.desk.RuledBy(ctx, by, in.ID, in.Body.Files)
 	return answerWith(r, err)
 }
 

@@ -440,7 +440,7 @@ func TestReportIsOfThen(t *testing.T) {
 	if rep.Exposure[0].Collusion == 0 || rep.Exposure[0].At != r.Created {
 		t.Errorf("exposure then: %+v", rep.Exposure[0])
 	}
-	proposed, err := to.RuledBy(t.Context(), desktest.As("eva"), i.ID, before.Policy)
+	proposed, err := to.RuledBy(t.Context(), desktest.As("eva"), i.ID, before.Policy.Files())
 	if err != nil || proposed.Which != "proposed" || proposed.Verdict != "held" {
 		t.Errorf("the old set proposed again: %+v, %v", proposed, err)
 	}

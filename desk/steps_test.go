@@ -342,7 +342,10 @@ var steps = map[string]step{
 			if err != nil {
 				t.Fatal(err)
 			}
-			return func() error { _, err := to.RuledBy(t.Context(), desktest.As("eva"), id, s.Policy); return err }
+			return func() error {
+				_, err := to.RuledBy(t.Context(), desktest.As("eva"), id, s.Policy.Files())
+				return err
+			}
 		},
 		entries: []string{"incident-read"},
 	},

@@ -53,6 +53,7 @@ func Check(files map[string]string, reg *workforce.Registry, at time.Time) Repor
 	if err := s.checkDesk(); err != nil {
 		r.Problems = append(r.Problems, details("set", err)...)
 	}
+	r.Warnings = append(r.Warnings, s.evidenceWarnings()...)
 	if reg != nil {
 		if err := s.CanStillGovern(reg, at); err != nil {
 			r.Problems = append(r.Problems, details("people", err)...)

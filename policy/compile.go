@@ -349,7 +349,7 @@ func speaksOf(p *cedar.Policy, uid cedar.EntityUID, acts cedar.EntityMap) bool {
 	}
 }
 
-// names are the workers, vendors, platforms, roles, parts and attributes that
+// names are the workers, vendors, platforms, roles, actions and attributes that
 // a set speaks of. To a set, whoever it does not name is like anybody else of
 // the same class.
 type names struct {
@@ -357,12 +357,13 @@ type names struct {
 	vendors   map[workforce.VendorID]struct{}
 	platforms map[string]struct{}
 	roles     map[workforce.Role]struct{}
+	actions   map[cedar.EntityUID]struct{}
 	read      map[string]struct{} // attributes
 }
 
 func newNames() names {
 	return names{map[workforce.WorkerID]struct{}{}, map[workforce.VendorID]struct{}{}, map[string]struct{}{},
-		map[workforce.Role]struct{}{}, map[string]struct{}{}}
+		map[workforce.Role]struct{}{}, map[cedar.EntityUID]struct{}{}, map[string]struct{}{}}
 }
 
 // add joins what others name.
@@ -371,6 +372,7 @@ func (n names) add(o names) {
 	maps.Copy(n.vendors, o.vendors)
 	maps.Copy(n.platforms, o.platforms)
 	maps.Copy(n.roles, o.roles)
+	maps.Copy(n.actions, o.actions)
 	maps.Copy(n.read, o.read)
 }
 
@@ -389,6 +391,8 @@ func (n *names) collect(p *ast.Policy) []error {
 			n.workers[workforce.WorkerID(u.ID)] = struct{}{}
 		case typeVendor:
 			n.vendors[workforce.VendorID(u.ID)] = struct{}{}
+		case typeAction:
+			n.actions[u] = struct{}{}
 		case typePlatform:
 			n.platforms[string(u.ID)] = struct{}{}
 		case typeAccount, typeContent, typeDesk:

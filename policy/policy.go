@@ -111,5 +111,6 @@ const (
 	LawOwner     = "law.owner-not-read"     // the owner of content could not be read
 	LawEmergency = "law.emergency-critical" // an emergency act on a critical subject takes two people
 	LawCategory  = "law.category"           // legal and child safety take two people
+	LawEngaged   = "law.not-engaged"        // a person who is not engaged reads nothing
 	LawStands    = "law.tier-stands"        // rules once raised the subject, and no fall was signed since
 )

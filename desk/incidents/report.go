@@ -78,9 +78,15 @@ func (d *Room) Report(ctx context.Context, by kernel.Caller, id string, days int
 }
 
 // RuledBy returns what a proposed policy set would have ruled on the act of an incident, by
-// the facts as they were then.
-func (d *Room) RuledBy(ctx context.Context, by kernel.Caller, id string, set *policy.Set) (r incident.Ruled, err error) {
+// the facts as they were then. The files are compiled only for readers of evidence: others
+// would fill the memory of compiled sets. A set that could not be put in force is the fault
+// of policy.Compile.
+func (d *Room) RuledBy(ctx context.Context, by kernel.Caller, id string, files map[string]string) (r incident.Ruled, err error) {
 	err = d.readIncident(ctx, by, id, "ruling", func(s *proof.State, i incident.Incident) error {
+		set, err := policy.Compile(files)
+		if err != nil {
+			return err
+		}
 		c, err := d.ruledActOf(ctx, s, i)
 		if err != nil {
 			return err

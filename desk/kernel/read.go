@@ -32,7 +32,7 @@ func (k *Kernel) Engaged(s *proof.State, by Caller) (workforce.Standing, error) 
 }
 
 // ReadsEvidence reports whether the policy in force lets somebody read evidence (design,
-// law 11).
+// law 11). No policy lets somebody who is not engaged.
 func ReadsEvidence(s *proof.State, st workforce.Standing) bool {
 	return s.Policy.MayReadEvidence(policy.WorkerOf(st)).Verdict == policy.Permitted
 }
