@@ -78,7 +78,7 @@ func TestWarrantBelowItsTier(t *testing.T) {
 			e.openings = slices.DeleteFunc(e.openings, func(o incident.FieldOf) bool { return o.Index == index })
 		}
 	}
-	if c := tiers(e); len(c) != 1 || c[0].Proven || !strings.Contains(c[0].How, "not at hand") {
+	if c := tiers(e); len(c) != 1 || c[0].Proven || !strings.Contains(c[0].How, "no entries were at hand") {
 		t.Errorf("without the batch: %+v", c)
 	}
 }
