@@ -34,6 +34,7 @@ import (
 	"countersign.dev/sqldb/sqldbtest"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
+	"countersign.dev/workforce/workforcetest"
 )
 
 // ExecutorID names the executor of every World.
@@ -136,7 +137,7 @@ func New(t testing.TB, o Options) *World {
 		o.Rand = rand.Reader
 	}
 	w := &World{t: t, URL: o.URL, Origin: "desk.example.com/ledger", clock: &Clock{}, keys: map[workforce.WorkerID]ed25519.PrivateKey{},
-		Officers: []workforce.WorkerID{"ada", "bea", "cem"}}
+		Officers: slices.Clone(workforcetest.Officers)}
 	var err error
 	if w.LogKey, err = ledger.NewKey(w.Origin, rand.Reader); err != nil {
 		t.Fatal(err)
@@ -395,36 +396,14 @@ func (w *World) Change(k actions.Kind, c actions.Change, rows ...acts.AdmittedRo
 	}
 }
 
-// Staff admits, in the founding import, people who have been engaged for a year,
-// enrols a key for each, and connects the platform plaza:
-//
-//	ann, abe   agents of acme, under gus;   sue   lead of acme, under hal
-//	bob        agent of bolt, under ivo;    lee   lead of bolt, under jan
-//	kim, eva   leads and employees, under mia and nia
-//	ole        on call, an employee
-//	dan        agent of acme whose last day ends in six hours
+// Staff admits the cast in the founding import, enrols a key for each, and connects the
+// platform plaza.
 func (w *World) Staff() {
 	w.t.Helper()
-	now := w.clock.Now()
-	for _, v := range []workforce.VendorID{"acme", "bolt"} {
+	for _, v := range workforcetest.Vendors {
 		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: v, Name: string(v), Ratchet: 14}})
 	}
-	person := func(id workforce.WorkerID, v workforce.VendorID, r workforce.Role, manager workforce.WorkerID) workforce.Record {
-		rec := workforce.Record{Worker: id, Vendor: v, Roles: []workforce.Role{r}, Team: "support", Manager: manager, Zone: "Europe/Lisbon",
-			Start: canonical.At(now.AddDate(-1, 0, 0))}
-		if v != "" {
-			rec.Last = canonical.At(now.AddDate(1, 0, 0))
-		}
-		return rec
-	}
-	people := []workforce.Record{
-		person("ann", "acme", workforce.Agent, "gus"), person("abe", "acme", workforce.Agent, "gus"), person("sue", "acme", workforce.Lead, "hal"),
-		person("bob", "bolt", workforce.Agent, "ivo"), person("lee", "bolt", workforce.Lead, "jan"),
-		person("kim", "", workforce.Lead, "mia"), person("eva", "", workforce.Lead, "nia"), person("ole", "", workforce.OnCall, "pia"),
-	}
-	dan := person("dan", "acme", workforce.Agent, "gus")
-	dan.Last = canonical.At(now.Add(6 * time.Hour))
-	people = append(people, dan)
+	people := workforcetest.Records(w.clock.Now())
 	w.Admit(true, people...)
 	var enrol []actions.Enrolment
 	for _, p := range people {

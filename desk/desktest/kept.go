@@ -2,11 +2,13 @@ package desktest
 
 import (
 	"crypto/ed25519"
+	"slices"
 	"testing"
 
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
 	"countersign.dev/workforce"
+	"countersign.dev/workforce/workforcetest"
 )
 
 // Kept is what another process needs to open the same world: the address of its
@@ -41,7 +43,7 @@ func (w *World) Close() {
 func Reopen(t testing.TB, k Kept, o Options) *World {
 	t.Helper()
 	w := &World{t: t, URL: k.URL, Origin: k.Origin, ExecutorKey: ed25519.NewKeyFromSeed(k.Executor), Root: k.Root,
-		clock: &Clock{}, keys: map[workforce.WorkerID]ed25519.PrivateKey{}, Officers: []workforce.WorkerID{"ada", "bea", "cem"}}
+		clock: &Clock{}, keys: map[workforce.WorkerID]ed25519.PrivateKey{}, Officers: slices.Clone(workforcetest.Officers)}
 	var err error
 	if w.LogKey, err = ledger.ParseKey(k.LogKey); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
+	"countersign.dev/workforce/workforcetest"
 )
 
 // ExecutorID names the executor that every World founds.
@@ -81,7 +82,7 @@ func Found(t testing.TB, o Options) *World {
 		o.Budgets = actions.DefaultBudgets()
 	}
 	w := &World{Origin: ledgertest.Origin, t: t, clock: o.At, random: ledgertest.Rand(o.Seed + 128),
-		Officers: []workforce.WorkerID{"ada", "bea", "cem"}, keys: map[workforce.WorkerID]Signer{},
+		Officers: slices.Clone(workforcetest.Officers), keys: map[workforce.WorkerID]Signer{},
 		grown: make(chan struct{}), records: map[int64]canonical.Digest{}, measures: map[string]actions.Measure{}, requests: map[string]*Request{}}
 	if err := w.log.start(w.Origin, w.random, o.At); err != nil {
 		t.Fatal(err)
@@ -119,38 +120,14 @@ func Staffed(t testing.TB) *World {
 	return w
 }
 
-// Staff admits, in the founding import, and long enough ago that nobody is a
-// newcomer:
-//
-//	ann, abe   agents of acme, under gus;   sue   lead of acme, under hal
-//	bob        agent of bolt, under ivo;    lee   lead of bolt, under jan
-//	kim, eva   leads and employees, under mia and nia
-//	ole        on call, an employee
-//	dan        agent of acme whose last day ends in six hours
-//
-// each with a key bound to hardware, and connects the platform plaza.
+// Staff admits the cast in the founding import, with a key bound to hardware for each, and
+// connects the platform plaza.
 func (w *World) Staff() {
 	w.t.Helper()
-	now := w.Now()
-	for _, v := range []workforce.VendorID{"acme", "bolt"} {
+	for _, v := range workforcetest.Vendors {
 		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: v, Name: string(v), Ratchet: 14}})
 	}
-	start := canonical.At(now.AddDate(-1, 0, 0))
-	last := canonical.At(now.AddDate(1, 0, 0))
-	row := func(id workforce.WorkerID, v workforce.VendorID, r workforce.Role, manager workforce.WorkerID) workforce.Record {
-		rec := workforce.Record{Worker: id, Vendor: v, Roles: []workforce.Role{r}, Team: "support", Manager: manager, Site: "site", Zone: "Europe/Lisbon", Start: start}
-		if v != "" {
-			rec.Last = last
-		}
-		return rec
-	}
-	people := []workforce.Record{
-		row("ann", "acme", workforce.Agent, "gus"), row("abe", "acme", workforce.Agent, "gus"), row("sue", "acme", workforce.Lead, "hal"),
-		row("bob", "bolt", workforce.Agent, "ivo"), row("lee", "bolt", workforce.Lead, "jan"),
-		row("kim", "", workforce.Lead, "mia"), row("eva", "", workforce.Lead, "nia"), row("ole", "", workforce.OnCall, "pat"),
-		row("dan", "acme", workforce.Agent, "gus"),
-	}
-	people[len(people)-1].Last = canonical.At(now.Add(6 * time.Hour))
+	people := workforcetest.Records(w.Now())
 	w.Admit(people...)
 	var ids []workforce.WorkerID
 	for _, p := range people {
