@@ -65,7 +65,7 @@ func (s *Server) exposureTable(ctx context.Context, by desk.Caller, in *struct {
 
 func (s *Server) reach(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.Reach], error) {
 	r, err := s.desk.Reach(ctx, by, workforce.WorkerID(in.ID))
-	deed := func(d inquiry.Deed) v1.Deed {
+	deed := func(d inquiry.AloneAct) v1.Deed {
 		return v1.Deed{Platform: d.Platform, Kind: d.Kind, Tier: d.Tier, Reasons: list(d.Reasons, reasonOf)}
 	}
 	return answerWith(v1.Reach{Worker: r.Worker, At: r.At, Now: list(r.Now, deed), Last: r.Last, LastDay: list(r.LastDay, deed)}, err)

@@ -121,8 +121,8 @@ func TestLaw11ReadingExposure(t *testing.T) {
 		if err != nil || reads() != before {
 			t.Errorf("of oneself: %v, %d entries", err, reads()-before)
 		}
-		deed := func(ds []inquiry.Deed, k actions.Kind, tier actions.Tier) bool {
-			return slices.ContainsFunc(ds, func(d inquiry.Deed) bool { return d.Kind == k && d.Tier == tier })
+		deed := func(ds []inquiry.AloneAct, k actions.Kind, tier actions.Tier) bool {
+			return slices.ContainsFunc(ds, func(d inquiry.AloneAct) bool { return d.Kind == k && d.Tier == tier })
 		}
 		if !deed(r.Now, actions.AccountTakedown, actions.Standard) || deed(r.Now, actions.AccountTakedown, actions.Critical) || r.Last.IsZero() || !deed(r.LastDay, actions.AccountTakedown, actions.Standard) {
 			t.Errorf("dan could do %+v now and %+v on the last day", r.Now, r.LastDay)

@@ -427,7 +427,7 @@ func trusted(dir string) bool {
 
 // founded returns entry 0 if it is the closed statement; otherwise it returns the error
 // why.
-func (h *house) founded(ctx context.Context, closed proof.Closed, why error) (first ledger.Entry, err error) {
+func (h *openDesk) founded(ctx context.Context, closed proof.Closed, why error) (first ledger.Entry, err error) {
 	err = h.store.Read(ctx, func(tx *store.Tx) error {
 		first, err = tx.Entry(0)
 		return err
@@ -452,7 +452,7 @@ func found(ctx context.Context, s *cli.Session, dir string, st cli.OpenFounding)
 	if err := closed.Verify(); err != nil {
 		return root, err
 	}
-	h, err := openHouse(ctx, s, dir)
+	h, err := openDeskToFound(ctx, s, dir)
 	if err != nil {
 		return root, err
 	}

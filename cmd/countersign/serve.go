@@ -59,7 +59,7 @@ func (c *serveCommand) Run(ctx context.Context, s *cli.Session) error {
 
 // services is a running desk with its parts.
 type services struct {
-	*house
+	*openDesk
 	deskURL  string
 	plaza    *plaza.Server // nil if left out
 	plazaURL string
@@ -123,14 +123,14 @@ func (c *serveCommand) serve(ctx context.Context, s *cli.Session, ready func(*se
 	}
 	executor := link.DialExecutor(executorAddress, settings.ExecutorToken)
 	defer executor.Close()
-	options := houseOptions{executor: remote{executor}, root: root, logger: log}
+	options := deskOptions{executor: remote{executor}, root: root, logger: log}
 	if config.Executor.Address == "" {
 		options.executorStart = ownStart
 	}
-	if v.house, err = openHouseWith(ctx, config, dir, options); err != nil {
+	if v.openDesk, err = openDeskWith(ctx, config, dir, options); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, v.house.close()) }()
+	defer func() { err = errors.Join(err, v.openDesk.close()) }()
 
 	deskAddress := config.Executor.DeskListen
 	if deskAddress == "" {

@@ -87,7 +87,7 @@ func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room) *
 // Run hands approved requests to the executor as soon as they are committed, until ctx ends.
 func (d *Room) Run(ctx context.Context) {
 	var running sync.WaitGroup
-	for range carriers {
+	for range handOverWorkers {
 		running.Go(func() { d.handOverHurried(ctx) })
 	}
 	running.Wait()

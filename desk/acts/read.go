@@ -48,7 +48,7 @@ func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string
 	}
 	out := d.shown(s, by, r)
 	if out.Status == actions.StatusFailed && out.Outcome == "handle-moved" {
-		out.OutcomeText = d.moved(ctx, out)
+		out.OutcomeText = d.newHandle(ctx, out)
 	}
 	if replaceable(out) {
 		newest, _, err := d.newest(ctx, out)
@@ -60,10 +60,10 @@ func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string
 	return out, nil
 }
 
-// moved returns the outcome of a request that failed because its account has another handle
+// newHandle returns the outcome of a request that failed because its account has another handle
 // than the one that was signed. It reads the new handle for each caller and stores it
 // nowhere: a handle is personal.
-func (d *Room) moved(ctx context.Context, r actions.Request) string {
+func (d *Room) newHandle(ctx context.Context, r actions.Request) string {
 	ctx, cancel := context.WithTimeout(ctx, incidents.SortPatience)
 	defer cancel()
 	now, err := d.desk.Executor.Read(ctx, platform.Subject{Platform: r.Action.Subject.Platform, ID: r.Action.Subject.ID})

@@ -53,7 +53,7 @@ func (d *Room) Request(ctx context.Context, by kernel.Caller, sub Submission) (a
 		return func(t *kernel.Tx) (err error) {
 			out = r
 			out.Session = by.Token
-			warrant, err = d.approve(t, &out, v, true)
+			warrant, err = d.store(t, &out, v, true)
 			return err
 		}, nil
 	})
@@ -189,7 +189,7 @@ func (d *Room) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 	if !a.Undo() {
 		lifts := actions.LiftsOf(a, nil, by, d.desk.Now(), s.Trust.UndoWindow)
 		if lifts != actions.LiftsNothing {
-			broken, err := d.broken(ctx, s, a)
+			broken, err := d.liftsBreach(ctx, s, a)
 			if err != nil {
 				return "", "", err
 			}
@@ -210,9 +210,9 @@ func (d *Room) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 	return actions.LiftsOf(a, m, by, d.desk.Now(), s.Trust.UndoWindow), r.Action.Tier, err
 }
 
-// broken reports whether an action lifts exactly the state that the newest breach of its
+// liftsBreach reports whether an action lifts exactly the state that the newest breach of its
 // subject left. The executor finds that out by itself, from its own journal.
-func (d *Room) broken(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
+func (d *Room) liftsBreach(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
 	err = d.desk.Store.Read(ctx, func(t *store.Tx) error {
 		is = false
 		seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: a.Subject.Platform, Subject: a.Subject.ID, Limit: 1})
@@ -276,11 +276,11 @@ func (d *Room) concludeOpen(ctx context.Context, s *proof.State, r store.Request
 	return conclude(s, ask, j, rows, waited)
 }
 
-// approve stores a request that was judged. If it is ready, everything that follows from
+// store stores a request that was judged. If it is ready, everything that follows from
 // that is written in the same transaction: this is the one place where an action becomes
-// authorised. Otherwise the request is stored as held. approve returns the warrant's entry,
+// authorised. Otherwise the request is stored as held. store returns the warrant's entry,
 // if there is one.
-func (d *Room) approve(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warrant *store.Appended, err error) {
+func (d *Room) store(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warrant *store.Appended, err error) {
 	if isNew {
 		d.enterRequest(t, r, v.j)
 		if err := d.alarms.RaiseRecovery(t, r, v.j); err != nil {
@@ -345,7 +345,7 @@ func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) err
 		t.DropRows(r.ID)
 		return nil
 	case v.core != nil:
-		return jobs.Enqueue(t.Tx.Tx, handOverJob{r.ID}, canonical.At(t.Now().Add(carryAgain)), r.ID)
+		return jobs.Enqueue(t.Tx.Tx, handOverJob{r.ID}, canonical.At(t.Now().Add(handOverAgain)), r.ID)
 	}
 	if v.j.Need.Wait > 0 {
 		// By the ledger's time the wait ends a moment later; the job then enqueues itself
@@ -537,7 +537,7 @@ func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string
 			t.Enter(entry.KindCountersign, verdictOf(v, signed, status)).About(request, store.ByWorker(by.Worker))
 			var err error
 			out = with(r, next)
-			warrant, err = d.approve(t, &out, v, false)
+			warrant, err = d.store(t, &out, v, false)
 			return err
 		}, nil
 	})

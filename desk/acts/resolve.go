@@ -42,7 +42,7 @@ func (d *Room) resolveOne(ctx context.Context, s *proof.State, subject *platform
 		return err
 	}
 	if subject.Handle != "" && r.Subject.Handle != subject.Handle {
-		return moved(*subject, r.Subject)
+		return subjectMoved(*subject, r.Subject)
 	}
 	if *word == nil || (*word).Subject != r.Subject {
 		*word = r.Resolution
@@ -51,9 +51,9 @@ func (d *Room) resolveOne(ctx context.Context, s *proof.State, subject *platform
 	return nil
 }
 
-// moved is the refusal of a change whose subject has another handle than the one that was
+// subjectMoved is the refusal of a change whose subject has another handle than the one that was
 // signed.
-func moved(signed, now platform.Subject) error {
+func subjectMoved(signed, now platform.Subject) error {
 	return fault.New(fault.Conflict, "subject-moved", "%s:%s is now %q; the change was written for %q. Draft it again.", signed.Platform, signed.ID, now.Handle, signed.Handle)
 }
 
@@ -86,7 +86,7 @@ func (d *Room) stillNamed(ctx context.Context, s *proof.State, a actions.Action)
 	case err != nil:
 		return err
 	case r.Subject.Handle != subject.Handle:
-		return moved(subject, r.Subject)
+		return subjectMoved(subject, r.Subject)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func (d *Room) wait(ctx context.Context, request string) error {
 		}
 		return func(t *kernel.Tx) (err error) {
 			out = with(r, next)
-			warrant, err = d.approve(t, &out, v, false)
+			warrant, err = d.store(t, &out, v, false)
 			return err
 		}, nil
 	})

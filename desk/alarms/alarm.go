@@ -85,7 +85,7 @@ func (d *Room) alarmTo(t *kernel.Tx, a Alarm, kind alarm.Type) error {
 	}
 	t.InsertAlarm(a, rec)
 	t.Signal(alarmSignal)
-	t.Raised(a)
+	t.LogAlarm(a)
 	if gathered {
 		return nil
 	}

@@ -21,9 +21,9 @@ import (
 	"countersign.dev/workforce"
 )
 
-// done checks that a deed is the caller's own, was signed lately, and says exactly what the
+// checkDeed checks that a deed is the caller's own, was signed lately, and says exactly what the
 // caller wants done, with this text. It returns the opening that seals the text.
-func (d *Room) done(s *proof.State, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string) (ledger.Opening, error) {
+func (d *Room) checkDeed(s *proof.State, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string) (ledger.Opening, error) {
 	o := proof.Sealing(want.What, text, signed.Salt)
 	if err := d.desk.HandedIn(by, signed.Signed); err != nil {
 		return o, err
@@ -128,7 +128,7 @@ func (d *Room) open(ctx context.Context, by kernel.Caller, request, title string
 		if err != nil {
 			return nil, err
 		}
-		sealed, err := d.done(s, by, signed, want, title)
+		sealed, err := d.checkDeed(s, by, signed, want, title)
 		if err != nil {
 			return nil, err
 		}
@@ -206,7 +206,7 @@ func (d *Room) AssignTask(ctx context.Context, by kernel.Caller, id, text string
 			return i, nil, err
 		}
 		want.Version = i.Version
-		sealed, err := d.done(s, by, signed, want, text)
+		sealed, err := d.checkDeed(s, by, signed, want, text)
 		return next, func(t *kernel.Tx, next incident.Incident) error {
 			if err := d.once(t, signed); err != nil {
 				return err
@@ -228,7 +228,7 @@ func (d *Room) FinishTask(ctx context.Context, by kernel.Caller, id string, numb
 			return i, nil, err
 		}
 		want.Version = i.Version
-		sealed, err := d.done(s, by, signed, want, result)
+		sealed, err := d.checkDeed(s, by, signed, want, result)
 		return next, func(t *kernel.Tx, next incident.Incident) error {
 			if err := d.once(t, signed); err != nil {
 				return err
@@ -273,7 +273,7 @@ func (d *Room) propose(ctx context.Context, by kernel.Caller, id, findings strin
 			return nil, err
 		}
 		want.Version = i.Version
-		sealed, err := d.done(s, by, signed, want, findings)
+		sealed, err := d.checkDeed(s, by, signed, want, findings)
 		if err != nil {
 			return nil, err
 		}
@@ -450,16 +450,16 @@ func credentials(stx *store.Tx, i incident.Incident) (names []string, err error)
 // worker.
 const mostEntries = 10_000
 
-// told holds what the watch recorded of the breach that opened an incident.
-type told struct {
+// breachRecord holds what the watch recorded of the breach that opened an incident.
+type breachRecord struct {
 	sight      *proof.Sight // nil if its entry was erased
 	credential string       // the platform's name for it; empty: the platform did not tell
 	entry      int64        // of the breach
 }
 
-// tell reads what the watch told of the breach that opened an incident.
-func tell(stx *store.Tx, i incident.Incident) (told, error) {
-	out := told{entry: -1}
+// readBreach reads what the watch told of the breach that opened an incident.
+func readBreach(stx *store.Tx, i incident.Incident) (breachRecord, error) {
+	out := breachRecord{entry: -1}
 	entries, err := stx.EntriesAbout(i.Breach, canonical.Time{}, mostEntries)
 	if err != nil {
 		return out, err

@@ -154,11 +154,11 @@ func (d *Room) ruledActOf(ctx context.Context, s *proof.State, i incident.Incide
 		c.facts, err = d.factsOf(c.then, r)
 		return c, err
 	}
-	var t told
+	var t breachRecord
 	var newest store.Request
 	var ever bool
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
-		if t, err = tell(stx, i); err != nil {
+		if t, err = readBreach(stx, i); err != nil {
 			return err
 		}
 		newest, ever, err = stx.NewestOn(i.Subject.Platform, i.Subject.ID, i.Opened)
@@ -313,7 +313,7 @@ func harshness(r policy.Ruling) int64 {
 
 // exposureThen says who could have done the act at its instant.
 func (d *Room) exposureThen(c ruledAct) (incident.Exposed, error) {
-	out := incident.Exposed{At: c.at, Kind: c.facts.Kind, Around: d.aroundThe(c.incident.Subject.Platform)}
+	out := incident.Exposed{At: c.at, Kind: c.facts.Kind, Around: d.holdersAround(c.incident.Subject.Platform)}
 	v, err := exposure.ViewOf(c.then, c.at.Time)
 	if err != nil {
 		return out, err
@@ -364,9 +364,9 @@ func personKind(m exposure.Member) string {
 	return strings.Join(append(parts, string(m.Part)), " ")
 }
 
-// aroundThe returns a line for each declared holder who could act around the desk on a
+// holdersAround returns a line for each declared holder who could act around the desk on a
 // platform.
-func (d *Room) aroundThe(platform string) []string {
+func (d *Room) holdersAround(platform string) []string {
 	var all []string
 	add := func(key string, holders []string) {
 		for _, h := range holders {
@@ -439,7 +439,7 @@ func vendorAt(s *proof.State, id workforce.WorkerID, at time.Time) workforce.Ven
 
 func (d *Room) attributeAround(stx *store.Tx, i incident.Incident) (incident.Attribution, error) {
 	a := incident.Attribution{Around: true}
-	t, err := tell(stx, i)
+	t, err := readBreach(stx, i)
 	if err != nil {
 		return a, err
 	}

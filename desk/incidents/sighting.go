@@ -59,9 +59,9 @@ func OfWatch(e proof.Execution) bool {
 	return e.Duty == proof.DutyWatch || e.Duty == proof.DutyRestore || e.Duty == proof.DutyCut
 }
 
-// Watch stores a record of the watch, and makes the incidents, alarms and jobs that follow
+// StoreSighting stores a record of the watch, and makes the incidents, alarms and jobs that follow
 // from it.
-func (d *Room) Watch(t *kernel.Tx, w watched) error {
+func (d *Room) StoreSighting(t *kernel.Tx, w watched) error {
 	s := store.Sighting{Executor: w.Executor, Sequence: w.Sequence, Kind: w.Kind, At: w.At, Subject: w.subject.ID}
 	if w.Sight != nil {
 		s.Platform, s.Tier = w.Sight.Platform, string(w.Sight.Tier)
@@ -193,7 +193,7 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 		return err
 	}
 	severity := alarms.Warn
-	if n == 2 || round(n) {
+	if n == 2 || isRoundNumber(n) {
 		severity = alarms.Page // not at each round: people who are paged all the time stop looking
 	}
 	a := w.about(alarm.Duel, severity, fmt.Sprintf("On %s somebody again did what the executor had undone. This is breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
@@ -203,7 +203,7 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 		a = w.about(alarm.Breach, alarms.Page, endedText(w, next))
 	}
 	a.Incident = i.ID
-	if n > everyRound && !round(n) && w.Sight.Why != proof.WhyEnded {
+	if n > everyRound && !isRoundNumber(n) && w.Sight.Why != proof.WhyEnded {
 		return d.alarmBudget(t, a, w)
 	}
 	return d.alarmBreach(t, a, w)
@@ -213,9 +213,9 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 // of which there may be many in a second, raise one at round numbers only.
 const everyRound = 10
 
-// round reports whether a number is 10, 20, 50, 100, 200, 500 and so on: a duel of many
+// isRoundNumber reports whether a number is 10, 20, 50, 100, 200, 500 and so on: a duel of many
 // rounds in a second pages at these.
-func round(n int64) bool {
+func isRoundNumber(n int64) bool {
 	for n >= 100 && n%10 == 0 {
 		n /= 10
 	}

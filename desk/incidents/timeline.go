@@ -66,7 +66,7 @@ func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ru
 			return nil, down, up, err
 		}
 		names = append(names, lifted...)
-		t, err := tell(stx, i)
+		t, err := readBreach(stx, i)
 		if err != nil {
 			return nil, down, up, err
 		}

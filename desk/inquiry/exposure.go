@@ -98,26 +98,26 @@ func (e Exposure) Number() int {
 // is empty; at a past instant, or now if at is zero. The policy says whether the caller may
 // read that of a subject of this tier. The subject is always read as it is now.
 func (d *Room) Exposure(ctx context.Context, by kernel.Caller, subject string, kind actions.Kind, at time.Time) (out Exposure, err error) {
-	return out, d.answer(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
+	return out, d.answer(ctx, by, "read exposure", func(now *proof.State) (exposureReading, error) {
 		s, at, err := d.stateOn(ctx, now, at)
 		if err != nil {
-			return reading{}, err
+			return exposureReading{}, err
 		}
 		r, err := d.desk.Read(ctx, now, subject)
 		if err != nil {
-			return reading{}, err
+			return exposureReading{}, err
 		}
 		out, err = d.exposedSubject(s, r, kind, at)
 		if err != nil {
-			return reading{}, err
+			return exposureReading{}, err
 		}
 		for _, a := range out.Acts {
 			if err := d.mayReadExposure(now, by, out.question(a.Kind, a.Effect)); err != nil {
-				return reading{}, err
+				return exposureReading{}, err
 			}
 		}
 		out.Unguarded = d.unguarded(ctx, r.Subject.Platform)
-		return reading{entry.ExposureRead{Worker: by.Worker, What: "exposure", Kind: kind, Tier: out.Tier, At: canonical.At(at)}, out.Tier == actions.Critical,
+		return exposureReading{entry.ExposureRead{Worker: by.Worker, What: "exposure", Kind: kind, Tier: out.Tier, At: canonical.At(at)}, out.Tier == actions.Critical,
 			[]ledger.Opening{kernel.Field("subject", out.Subject.String()), kernel.Field("handle", out.Subject.Handle)}}, nil
 	})
 }
@@ -231,31 +231,31 @@ const mostSubjects = 1000
 // the subjects of a tier that the desk knows. It knows those that people raised and those
 // of requests. The weakest come first.
 func (d *Room) ExposureTable(ctx context.Context, by kernel.Caller, tier actions.Tier, kind actions.Kind, at time.Time) (out Table, err error) {
-	return out, d.answer(ctx, by, "read exposure", func(now *proof.State) (reading, error) {
+	return out, d.answer(ctx, by, "read exposure", func(now *proof.State) (exposureReading, error) {
 		if !slices.Contains(actions.Tiers, tier) {
-			return reading{}, fault.New(fault.Invalid, "bad-question", "There is no tier %q.", tier)
+			return exposureReading{}, fault.New(fault.Invalid, "bad-question", "There is no tier %q.", tier)
 		}
 		s, at, err := d.stateOn(ctx, now, at)
 		if err != nil {
-			return reading{}, err
+			return exposureReading{}, err
 		}
 		// The caller's right is checked before any subject is read.
 		q := exposure.Question{Kind: cmp.Or(kind, actions.AccountTakedown), Platform: "any", Tier: tier}
 		for name := range now.Platforms {
 			q.Platform = name
 			if err := d.mayReadExposure(now, by, q); err != nil {
-				return reading{}, err
+				return exposureReading{}, err
 			}
 		}
 		names, left, err := d.knownSubjects(ctx, s)
 		if err != nil {
-			return reading{}, err
+			return exposureReading{}, err
 		}
 		out = Table{Tier: tier, At: canonical.At(at), Left: left}
 		if out.Rows, err = d.tableRows(ctx, now, s, names, tier, kind, at); err != nil {
-			return reading{}, err
+			return exposureReading{}, err
 		}
-		return reading{entry.ExposureRead{Worker: by.Worker, What: "exposure-table", Kind: kind, Tier: tier, At: canonical.At(at)}, tier == actions.Critical, nil}, nil
+		return exposureReading{entry.ExposureRead{Worker: by.Worker, What: "exposure-table", Kind: kind, Tier: tier, At: canonical.At(at)}, tier == actions.Critical, nil}, nil
 	})
 }
 
@@ -341,8 +341,8 @@ func (d *Room) tableRow(ctx context.Context, now, s *proof.State, name string, t
 	return &TableRow{e, ""}, err
 }
 
-// Deed is something that one person could do alone.
-type Deed struct {
+// AloneAct is something that one person could do alone.
+type AloneAct struct {
 	Platform string
 	Kind     actions.Kind
 	Tier     actions.Tier
@@ -353,19 +353,19 @@ type Deed struct {
 type Reach struct {
 	Worker  workforce.WorkerID
 	At      canonical.Time
-	Now     []Deed
+	Now     []AloneAct
 	Last    canonical.Time // the last instant of the engagement; zero: it is open-ended or over
-	LastDay []Deed         // then, if nothing changes but the time
+	LastDay []AloneAct     // then, if nothing changes but the time
 }
 
 // Reach says what one worker could do alone. Everybody may read their own reach; of
 // somebody else's, callers get the part that the policy lets them read.
 func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.WorkerID) (out Reach, err error) {
-	return out, d.answer(ctx, by, "read exposure", func(s *proof.State) (reading, error) {
+	return out, d.answer(ctx, by, "read exposure", func(s *proof.State) (exposureReading, error) {
 		now := d.desk.Now()
 		w, ok := s.People.Worker(worker)
 		if !ok {
-			return reading{}, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", worker)
+			return exposureReading{}, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", worker)
 		}
 		out = Reach{Worker: worker, At: canonical.At(now)}
 		critical := false
@@ -375,23 +375,23 @@ func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.Wor
 			return ok
 		}
 		var asked int
-		if out.Now, asked, err = deeds(s, worker, now, may); err != nil {
-			return reading{}, err
+		if out.Now, asked, err = aloneActs(s, worker, now, may); err != nil {
+			return exposureReading{}, err
 		}
 		if asked == 0 && len(s.Platforms) > 0 {
-			return reading{}, fault.New(fault.Forbidden, "not-yours-to-read", "What a worker could do alone may be read only by that worker and by those whom the policy lets read exposure.")
+			return exposureReading{}, fault.New(fault.Forbidden, "not-yours-to-read", "What a worker could do alone may be read only by that worker and by those whom the policy lets read exposure.")
 		}
 		if end := w.End(); end.After(now) {
 			out.Last = canonical.At(end.Add(-time.Microsecond))
-			out.LastDay, _, err = deeds(s, worker, out.Last.Time, may)
+			out.LastDay, _, err = aloneActs(s, worker, out.Last.Time, may)
 		}
-		return reading{entry.ExposureRead{Worker: by.Worker, What: "worker-exposure", Tier: actions.Critical, At: out.At}, critical, []ledger.Opening{kernel.Field("worker", string(worker))}}, err
+		return exposureReading{entry.ExposureRead{Worker: by.Worker, What: "worker-exposure", Tier: actions.Critical, At: out.At}, critical, []ledger.Opening{kernel.Field("worker", string(worker))}}, err
 	})
 }
 
-// deeds lists the acts that somebody could do alone at an instant, as far as may allows
+// aloneActs lists the acts that somebody could do alone at an instant, as far as may allows
 // the caller to read them, and counts the questions that were asked.
-func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exposure.Question) bool) (out []Deed, asked int, err error) {
+func aloneActs(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exposure.Question) bool) (out []AloneAct, asked int, err error) {
 	person, err := exposure.PersonOf(s, worker, at)
 	if err != nil {
 		return nil, 0, err
@@ -415,7 +415,7 @@ func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exp
 					return nil, asked, err
 				}
 				if can {
-					out = append(out, Deed{name, spec.Kind, tier, why})
+					out = append(out, AloneAct{name, spec.Kind, tier, why})
 				}
 			}
 		}
@@ -423,8 +423,8 @@ func deeds(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exp
 	return out, asked, nil
 }
 
-// reading records an answer that a caller is about to get.
-type reading struct {
+// exposureReading records an answer that a caller is about to get.
+type exposureReading struct {
 	record entry.ExposureRead
 	enter  bool // it must be entered in the ledger, since it is about critical subjects
 	sealed []ledger.Opening
@@ -434,7 +434,7 @@ type reading struct {
 // It calls find with the newest state. A reading that must be entered is in the ledger
 // before the answer is given; a refusal is entered too. Nobody is kept from reading by
 // clocks that differ.
-func (d *Room) answer(ctx context.Context, by kernel.Caller, what string, find func(*proof.State) (reading, error)) error {
+func (d *Room) answer(ctx context.Context, by kernel.Caller, what string, find func(*proof.State) (exposureReading, error)) error {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return err

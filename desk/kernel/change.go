@@ -134,8 +134,8 @@ func (t *Tx) Enter(kind string, data any, sealed ...ledger.Opening) *store.Appen
 	return t.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Sealed: sealed, Expect: t.State.Next})
 }
 
-// Raised has an alarm logged once the change is committed.
-func (t *Tx) Raised(a store.Alarm) { t.raised = append(t.raised, a) }
+// LogAlarm has an alarm logged once the change is committed.
+func (t *Tx) LogAlarm(a store.Alarm) { t.raised = append(t.raised, a) }
 
 // logAlarms writes the alarms of a committed change into the log.
 func (k *Kernel) logAlarms(ctx context.Context, raised []store.Alarm) {

@@ -110,7 +110,7 @@ func New(ctx context.Context, c Config) (*Kernel, error) {
 	}
 	k.Store.SetGuard(k.checkEntries)
 	var err error
-	k.Jobs, err = jobs.New(ctx, c.Store.DB(), jobs.Options{Now: c.Now, Attempts: handOvers, BackOff: handOverPause, Report: func(r jobs.Row, err error) {
+	k.Jobs, err = jobs.New(ctx, c.Store.DB(), jobs.Options{Now: c.Now, Attempts: jobAttempts, BackOff: jobPause, Report: func(r jobs.Row, err error) {
 		k.Logger.Warn("job failed; it will be tried again", "kind", r.Kind, "attempts", r.Attempts, "error", err)
 	}})
 	return k, err

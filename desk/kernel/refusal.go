@@ -90,8 +90,8 @@ func (r *refusals) turn() {
 	clear(r.unknown)
 }
 
-// overdueUnknown returns the counts of minutes that are over, by type, and clears them.
-func (r *refusals) overdueUnknown() map[string]int64 {
+// pastUnknown returns the counts of minutes that are over, by type, and clears them.
+func (r *refusals) pastUnknown() map[string]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn()
@@ -109,8 +109,8 @@ func (k *Kernel) Strange(err error) error {
 	return err
 }
 
-// overdue returns the sums of minutes that are over, by worker, and clears them.
-func (r *refusals) overdue() map[workforce.WorkerID]int64 {
+// pastSums returns the sums of minutes that are over, by worker, and clears them.
+func (r *refusals) pastSums() map[workforce.WorkerID]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	minute := r.now().Truncate(time.Minute)
@@ -144,7 +144,7 @@ func (k *Kernel) enterRefusal(ctx context.Context, by Caller, what string, cause
 
 // EnterRefusalSums enters the counts of refusals in minutes that are over.
 func (k *Kernel) EnterRefusalSums(ctx context.Context) error {
-	sums, unknown := k.refused.overdue(), k.refused.overdueUnknown()
+	sums, unknown := k.refused.pastSums(), k.refused.pastUnknown()
 	if len(sums) == 0 && len(unknown) == 0 {
 		return nil
 	}

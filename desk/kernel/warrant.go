@@ -18,11 +18,11 @@ import (
 // handOvers is how often a hand-over is tried: without end, until the executor reports an
 // outcome, as it does for an expired warrant too. So no approved request is forgotten
 // because the executor was away for long.
-const handOvers = math.MaxInt32
+const jobAttempts = math.MaxInt32
 
-// handOverPause is the pause after a failed attempt: half a minute at most, so that an act
+// jobPause is the pause after a failed attempt: half a minute at most, so that an act
 // does not wait longer than that once the executor is back.
-func handOverPause(attempt int) time.Duration {
+func jobPause(attempt int) time.Duration {
 	return min(time.Second<<min(attempt-1, 5), 30*time.Second)
 }
 

@@ -343,7 +343,7 @@ func TestFollow(t *testing.T) {
 				return []proof.ServedBody{{Index: 0, Body: e.BodyBytes, Salt: e.Salt}}, nil
 			},
 		}, nil, nil)
-		if refusedAs(t, err, "foreign-log", "no entry 0"); t.Failed() {
+		if refusedAs(t, err, "foreign-log", "does not name the key"); t.Failed() {
 			t.Fatal(name)
 		}
 	}

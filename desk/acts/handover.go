@@ -30,7 +30,7 @@ func (handOverJob) Kind() string { return "desk.carry" }
 
 // carryAgain is the time from the approval of a request to the first run of its hand-over
 // job.
-const carryAgain = 5 * time.Second
+const handOverAgain = 5 * time.Second
 
 // Warrant assembles the warrant of an approved request: its core with the
 // entries that it rests on, each proven under the newest checkpoint known here.
@@ -50,7 +50,7 @@ func (d *Room) Warrant(ctx context.Context, by kernel.Caller, request string) ([
 }
 
 // carryWait is how long one hand-over waits for the executor to finish.
-const carryWait = 20 * time.Second
+const handOverWait = 20 * time.Second
 
 // handOverRequest hands the warrant of an approved request to the executor. It may be done
 // any number of times, since the executor spends a warrant once. The outcome arrives
@@ -76,7 +76,7 @@ func (d *Room) handOver(ctx context.Context, r store.Request) error {
 		return err
 	}
 	d.desk.Step(kernel.StepHandOver)
-	result, err := d.desk.Executor.Carry(ctx, warrant, carryWait)
+	result, err := d.desk.Executor.Carry(ctx, warrant, handOverWait)
 	if fault.KindOf(err) == fault.Forbidden {
 		return d.disown(ctx, r.ID, err)
 	}
@@ -146,7 +146,7 @@ func (d *Room) Record(ctx context.Context, e proof.SignedExecution) error {
 			draft.Expect = t.State.Next // the state by whose executor key the signature was checked
 			t.Tx.Append(draft).About(e.Execution.Request)
 			if incidents.OfWatch(e.Execution) {
-				return d.incidents.Watch(t, seen)
+				return d.incidents.StoreSighting(t, seen)
 			}
 			return d.settle(t, e.Execution)
 		}, nil
@@ -266,7 +266,7 @@ func statusOf(o proof.Outcome) actions.Status {
 }
 
 // carriers is how many warrants are handed over side by side, right after their commit.
-const carriers = 16
+const handOverWorkers = 16
 
 func (d *Room) handOverHurried(ctx context.Context) {
 	for {

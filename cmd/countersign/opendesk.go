@@ -22,33 +22,33 @@ import (
 	"countersign.dev/store"
 )
 
-// house is an opened desk with its database and keys.
-type house struct {
+// openDesk is an opened desk with its database and keys.
+type openDesk struct {
 	config Config
 	key    *ledger.Key
 	store  *store.Store
 	desk   *desk.Desk
 }
 
-// houseOptions are the differences between opening a desk to found it and opening it to
+// deskOptions are the differences between opening a desk to found it and opening it to
 // serve.
-type houseOptions struct {
+type deskOptions struct {
 	executorStart time.Duration // see desk.Config
 	executor      kernel.Executor
 	root          canonical.Digest
 	logger        *slog.Logger
 }
 
-// openHouse opens the desk in a folder without an executor, to found it.
-func openHouse(ctx context.Context, s *cli.Session, dir string) (*house, error) {
+// openDeskToFound opens the desk in a folder without an executor, to found it.
+func openDeskToFound(ctx context.Context, s *cli.Session, dir string) (*openDesk, error) {
 	config, err := readConfig(dir)
 	if err != nil {
 		return nil, err
 	}
-	return openHouseWith(ctx, config, dir, houseOptions{executor: nobody{}})
+	return openDeskWith(ctx, config, dir, deskOptions{executor: nobody{}})
 }
 
-func openHouseWith(ctx context.Context, config Config, dir string, o houseOptions) (*house, error) {
+func openDeskWith(ctx context.Context, config Config, dir string, o deskOptions) (*openDesk, error) {
 	raw, err := cli.ReadFile(filepath.Join(dir, deskdir.LogKey), 1<<16)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "no-desk", "%s holds no desk: %s is missing. `countersign init` founds one. Beside a backup, put back log.key, link.json and the executor's files from where you keep the secrets.", dir, deskdir.LogKey).Because(err)
@@ -79,10 +79,10 @@ func openHouseWith(ctx context.Context, config Config, dir string, o houseOption
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	return &house{config: config, key: key, store: st, desk: d}, nil
+	return &openDesk{config: config, key: key, store: st, desk: d}, nil
 }
 
-func (h *house) close() error { return h.store.Close() }
+func (h *openDesk) close() error { return h.store.Close() }
 
 // nobody is the executor of a desk that is being founded: there is none.
 type nobody struct{}
