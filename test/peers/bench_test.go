@@ -78,7 +78,7 @@ func newPeer(b *testing.B, age time.Duration) *peer {
 func ours(s *store.Store) func(context.Context) error {
 	d := ledger.Draft{Class: ledger.Desk, Kind: "note", Data: map[string]string{"text": strings.Repeat("x", entrySize-300)}, Expect: ledger.AnyNumber}
 	return func(ctx context.Context) error {
-		return s.Write(ctx, func(tx *store.Tx) error { tx.Record(d); return nil })
+		return s.Write(ctx, func(tx *store.Tx) error { tx.Append(d); return nil })
 	}
 }
 
