@@ -53,7 +53,7 @@ func TestTroubles(t *testing.T) {
 		}, actions.StatusExecuted, "executed", "", once},
 		{"500 for ever", func(t *testing.T, to *desktest.Town, g *gate) {
 			g.commands(1000, func(_ *gate, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
-		}, actions.StatusFailed, "platform-failed", "did not carry it out, 5 times", nil},
+		}, actions.StatusFailed, "platform-failed", "did not carry the act out in 5 attempts", nil},
 		{"the connection cut before the act", func(t *testing.T, to *desktest.Town, g *gate) {
 			g.commands(1, func(_ *gate, w http.ResponseWriter, _ *http.Request) { cut(w) })
 		}, actions.StatusExecuted, "executed", "", once},
