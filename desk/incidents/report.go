@@ -15,7 +15,6 @@ import (
 	"countersign.dev/exposure"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
-	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -148,7 +147,7 @@ func (d *Room) ruledActOf(ctx context.Context, s *proof.State, i incident.Incide
 			return c, err
 		}
 		c.at, c.known = r.Created, true
-		if c.then, err = d.stateAsOf(ctx, s, c.at); err != nil {
+		if c.then, err = d.desk.PastState(ctx, c.at.Time); err != nil {
 			return c, err
 		}
 		c.facts, err = d.factsOf(c.then, r)
@@ -171,7 +170,7 @@ func (d *Room) ruledActOf(ctx context.Context, s *proof.State, i incident.Incide
 	if t.sight != nil {
 		c.at, found = t.sight.Seen, t.sight.Found.Status
 	}
-	if c.then, err = d.stateAsOf(ctx, s, c.at); err != nil {
+	if c.then, err = d.desk.PastState(ctx, c.at.Time); err != nil {
 		return c, err
 	}
 	sort := platform.Account
@@ -233,36 +232,6 @@ func (d *Room) factsOf(then *proof.State, r store.Request) (policy.Facts, error)
 	st := workforce.Standing{Worker: r.Requester(), Known: true, Engaged: f.Engaged, Employee: f.Employee, Vendor: workforce.VendorID(f.Vendor),
 		Roles: f.Roles, InNotice: f.InNotice, Ratchet: f.Ratchet, Newcomer: f.Newcomer}
 	return proof.FactsOf(r.Action, st, f.Tier, f.Lifts), nil
-}
-
-// stateAsOf returns the governance chain folded up to an instant; s is its newest
-// state.
-func (d *Room) stateAsOf(ctx context.Context, s *proof.State, at canonical.Time) (*proof.State, error) {
-	if !s.Time.After(at.Time) {
-		return s, nil
-	}
-	past := proof.NewState(s.Root)
-	for {
-		entries, err := d.desk.Store.Governance(ctx, past.Next, 1000)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			if e.Body.Time.After(at.Time) {
-				return past, nil
-			}
-			body, err := ledger.Verify(e.Leaf, e.BodyBytes, e.Salt)
-			if err != nil {
-				return nil, fmt.Errorf("governance entry %d in the database: %w", e.Leaf.Number, err)
-			}
-			if err := past.Apply(e.Leaf, body); err != nil {
-				return nil, err
-			}
-		}
-		if len(entries) < 1000 {
-			return past, nil
-		}
-	}
 }
 
 // ruled returns what a policy set rules on the act. If nobody knows who did the act, it

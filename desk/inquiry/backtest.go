@@ -9,7 +9,6 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
-	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -96,7 +95,7 @@ func (d *Room) replay(ctx context.Context, proposed *policy.Set, since, until ca
 	if end-first > MaxBacktest {
 		return out, size, fault.New(fault.TooLarge, "window-too-large", "There are %d ledger entries in that time; a backtest reads at most %d. Ask for a shorter time.", end-first, int64(MaxBacktest))
 	}
-	then, err := d.chainBefore(ctx, first)
+	then, err := d.desk.StateBefore(ctx, first)
 	if err != nil {
 		return out, size, err
 	}
@@ -194,34 +193,6 @@ func openAll(raw []store.RawEntry) []proof.Past {
 	return out
 }
 
-// chainBefore folds the governance chain up to an index of the ledger, checking
-// every entry as at start.
-func (d *Room) chainBefore(ctx context.Context, index int64) (*proof.State, error) {
-	newest := d.desk.Newest()
-	s := proof.NewState(newest.Root)
-	for {
-		entries, err := d.desk.Store.Governance(ctx, s.Next, 1000)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			if e.Index >= index {
-				return s, nil
-			}
-			body, err := ledger.Verify(e.Leaf, e.BodyBytes, e.Salt)
-			if err != nil {
-				return nil, err
-			}
-			if err := s.Apply(e.Leaf, body); err != nil {
-				return nil, err
-			}
-		}
-		if len(entries) < 1000 {
-			return s, nil
-		}
-	}
-}
-
 // RequestThen returns the recorded entry of a request, and the chain as it was when the
 // request was ruled on. proof.State.WouldRule takes both, to say how that time's, today's
 // or a proposed set rules on it. If the ledger no longer holds the entry as it was made,
@@ -237,7 +208,7 @@ func (d *Room) RequestThen(ctx context.Context, request string) (entry.Request, 
 		return rec, nil, err
 	}
 	if ok {
-		then, err := d.chainBefore(ctx, p.Index)
+		then, err := d.desk.StateBefore(ctx, p.Index)
 		return *p.Request, then, err
 	}
 	return rec, nil, fault.New(fault.NotFound, "not-recorded", "The ledger no longer holds what the request %s was ruled by.", request)

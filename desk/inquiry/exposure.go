@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -489,9 +488,7 @@ func (d *Room) view(s *proof.State, at time.Time) (*exposure.View, error) {
 }
 
 // stateOn returns the governance chain as it was at a past instant, and that instant. For
-// the zero instant it returns the newest state and the present time. The chain is folded up
-// to the last entry that is not dated later than the instant. An admission that was begun
-// by then is folded as a whole.
+// the zero instant it returns the newest state and the present time.
 func (d *Room) stateOn(ctx context.Context, now *proof.State, at time.Time) (*proof.State, time.Time, error) {
 	clock := d.desk.Now()
 	switch {
@@ -502,28 +499,11 @@ func (d *Room) stateOn(ctx context.Context, now *proof.State, at time.Time) (*pr
 	case !at.Before(now.Time.Time):
 		return now, at, nil
 	}
-	s := proof.NewState(now.Root)
-	for {
-		entries, err := d.desk.Store.Governance(ctx, s.Next, 1000)
-		if err != nil {
-			return nil, at, err
-		}
-		for _, e := range entries {
-			body, err := ledger.Verify(e.Leaf, e.BodyBytes, e.Salt)
-			if err != nil {
-				return nil, at, fmt.Errorf("governance entry %d in the database: %w", e.Leaf.Number, err)
-			}
-			if body.Time.After(at) && s.Settled() {
-				return s, at, founded(s, at)
-			}
-			if err := s.Apply(e.Leaf, body); err != nil {
-				return nil, at, err
-			}
-		}
-		if len(entries) == 0 {
-			return s, at, founded(s, at)
-		}
+	s, err := d.desk.PastState(ctx, at)
+	if err != nil {
+		return nil, at, err
 	}
+	return s, at, founded(s, at)
 }
 
 func founded(s *proof.State, at time.Time) error {

@@ -3,7 +3,6 @@ package kernel
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -149,93 +148,6 @@ func (k *Kernel) logAlarms(ctx context.Context, raised []store.Alarm) {
 		}
 		k.Logger.Log(ctx, level, "alarm", "alarm", a.ID, "kind", a.Kind, "text", a.Text, "incident", a.Incident, "platform", a.Platform, "tier", a.Tier)
 	}
-}
-
-// Newest returns the newest state known here, without asking the database for a newer one.
-func (k *Kernel) Newest() *proof.State { return k.state.Load() }
-
-// State returns the governance chain folded up to its newest entry. It must not
-// be changed.
-func (k *Kernel) State(ctx context.Context) (*proof.State, error) {
-	number, err := k.Store.NextGovernance(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return k.StateAt(ctx, number)
-}
-
-// StateAt returns the chain folded at least up to the entry before a number.
-func (k *Kernel) StateAt(ctx context.Context, number int64) (*proof.State, error) {
-	if s := k.state.Load(); s.Next >= number {
-		return s, nil
-	}
-	return k.fold(ctx)
-}
-
-// fold applies the governance entries that the state lacks: those that another node
-// appended, and at start all.
-func (k *Kernel) fold(ctx context.Context) (*proof.State, error) {
-	k.folding.Lock()
-	defer k.folding.Unlock()
-	s := k.state.Load()
-	next := s.Clone()
-	for {
-		entries, err := k.Store.Governance(ctx, next.Next, 1000)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			body, err := ledger.Verify(e.Leaf, e.BodyBytes, e.Salt)
-			if err != nil {
-				return nil, fmt.Errorf("governance entry %d in the database: %w", e.Leaf.Number, err)
-			}
-			if err := next.Apply(e.Leaf, body); err != nil {
-				return nil, err
-			}
-		}
-		if len(entries) < 1000 {
-			break
-		}
-	}
-	k.publish(next)
-	return k.state.Load(), nil
-}
-
-// publish makes a state the newest, unless a newer one is there.
-func (k *Kernel) publish(s *proof.State) {
-	for {
-		old := k.state.Load()
-		if old != nil && old.Next >= s.Next || k.state.CompareAndSwap(old, s) {
-			return
-		}
-	}
-}
-
-// checkEntries folds governance entries as every follower will fold them. The store calls
-// it before it commits, so that no entry is committed that the chain's own rules refuse.
-func (k *Kernel) checkEntries(entries []ledger.Entry) (committed func(), err error) {
-	var next *proof.State
-	for _, e := range entries {
-		if e.Leaf.Class != ledger.Governance {
-			continue
-		}
-		if next == nil {
-			next = k.state.Load().Clone()
-		}
-		if next.Next != e.Leaf.Number {
-			return nil, &ledger.MovedError{Expected: e.Leaf.Number, Actual: next.Next}
-		}
-		if err := next.Apply(e.Leaf, e.Body); err != nil {
-			return nil, err
-		}
-	}
-	if next == nil {
-		return nil, nil
-	}
-	if !next.Settled() {
-		return nil, fault.New(fault.Internal, "internal", "an admission was not entered as a whole")
-	}
-	return func() { k.publish(next) }, nil
 }
 
 // LookElsewhere is the time between two looks of a node for commits of other nodes.
