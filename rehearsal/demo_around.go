@@ -39,7 +39,7 @@ func (d *demo) around(ctx context.Context) error {
 	}
 	on := account{handle: president, id: subject.Subject.ID, page: d.on.PlazaURL + "/" + president}
 	d.line("")
-	d.tell("Second act. The officers have placed a standing order: what nobody ordered is put back on critical accounts.")
+	d.tell("Second act. The officers have placed a standing order: a change of a critical account that has no warrant is put back.")
 	d.tell("Somebody of plaza's own staff, with the night shift's credential, takes %s down around the desk. Watch %s", president, on.page)
 	d.step("around-restored", func() string { return d.restored(ctx, "Bearer "+token, on) })
 	d.tell("Up again after %d ms, seen by a client that is nobody's.", d.took["restored"].Milliseconds())

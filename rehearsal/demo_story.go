@@ -52,7 +52,7 @@ func (d *demo) play(ctx context.Context) error {
 	d.line("")
 	d.line("Under a policy like 2017's %d of %d could do this alone; under this one, %s.", before, of, people(now))
 	d.said["could"], d.said["can"] = fmt.Sprintf("%d of %d could", before, of), people(now)
-	d.line("The head of state's page: %s/%s", d.on.PlazaURL, president)
+	d.line("The account of the head of state: %s/%s", d.on.PlazaURL, president)
 	d.line("")
 	d.pause()
 

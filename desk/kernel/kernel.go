@@ -6,6 +6,27 @@
 // The kernel is not trusted with authority. It knows people, keys, tiers and policy from
 // the governance chain alone, as ledger/proof folds it, and never from a row that somebody
 // could edit. Only the rooms of the desk hold a kernel.
+//
+// A method of a room that changes something has this form:
+//
+//	err := d.desk.Change(ctx, by, "withdraw", func(s *proof.State) (func(*kernel.Tx) error, error) {
+//		r, err := d.desk.Load(ctx, request) // load: everything slow, outside the transaction
+//		if err != nil {
+//			return nil, err
+//		}
+//		if _, err := d.desk.Engaged(s, by); err != nil { // authorise, by the chain alone
+//			return nil, err
+//		}
+//		next, err := r.Withdraw(by.Worker, d.desk.TimeNow()) // the pure rule
+//		if err != nil {
+//			return nil, err
+//		}
+//		return func(t *kernel.Tx) error { // one transaction; reads by key only; may run twice
+//			t.SaveRequest(with(r, next))
+//			t.Enter(entry.KindWithdraw, data).About(r.ID) // the record
+//			return jobs.Enqueue(t.Tx.Tx, job, next.Updated, r.ID) // the job that follows from it
+//		}, nil
+//	})
 package kernel
 
 import (

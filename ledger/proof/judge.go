@@ -3,6 +3,7 @@ package proof
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"countersign.dev/actions"
@@ -495,4 +496,36 @@ func (s *State) stopsNobody(a actions.Action, sg actions.Signer, at time.Time) e
 		}
 	}
 	return nil
+}
+
+// sentence begins one.
+func sentence(words string) string { return strings.ToUpper(words[:1]) + words[1:] }
+
+// Rule returns the ruling of the policy in force on an act, with the demands of the laws
+// added.
+func (s *State) Rule(f policy.Facts) policy.Ruling { return s.withLaws(f, s.Policy.Rule(f)) }
+
+// withLaws adds to a ruling the needs that hold whatever the policy says. An emergency act
+// on a critical subject needs two independent people at once. Under the laws 2 and later,
+// so does a measure, on any tier, of the category legal or child safety, since one person
+// alone could not take it back.
+func (s *State) withLaws(f policy.Facts, r policy.Ruling) policy.Ruling {
+	spec, _ := actions.SpecOf(f.Kind)
+	marked := f.Direction == actions.Burdening && f.Category != actions.CategoryRules
+	if r.Verdict == policy.Forbidden {
+		return r
+	}
+	least := func(id, text string) {
+		if r.Need.Independent < 1 {
+			r.Need.Independent = 1
+		}
+		r.Verdict, r.Reasons = policy.Held, append(slices.Clip(r.Reasons), policy.Reason{Policy: id, Text: text})
+	}
+	if spec.Emergency && f.Subject.Tier == actions.Critical {
+		least(policy.LawEmergency, "An emergency act on a critical subject takes two independent people at once.")
+	}
+	if s.Laws >= 2 && marked {
+		least(policy.LawCategory, "One person alone does not mark a measure as "+string(f.Category)+": one person could not lift it either.")
+	}
+	return r
 }

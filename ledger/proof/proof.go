@@ -9,6 +9,10 @@
 // authorised act. It carries the few chain entries that it rests on, so that Verify needs
 // nothing but the warrant and the hash of entry 0, which names the log's public key.
 //
+// An auditor of Verify reads these files: verify.go and warrant.go (what a warrant must
+// hold), signature.go (statements and keys), chain.go, state.go and people.go (the chain),
+// judge.go (the ruling), and evidence.go (inclusion in the ledger).
+//
 // # Warrant
 //
 // A warrant is one document of canonical JSON, countersign/warrant/v1:

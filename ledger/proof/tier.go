@@ -1,12 +1,14 @@
 package proof
 
 import (
-	"encoding/json"
+	"crypto/ed25519"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
@@ -257,4 +259,36 @@ func TiersOf(b ledger.Body, openings []ledger.Opening) (heights map[string]Heigh
 		heights[name] = Height{Tier: x.Sight.Tier, Rule: Reason{Policy: x.Sight.Why, Text: x.Text}, At: x.Sight.Seen, Chain: x.Sight.Chain}
 	}
 	return heights, x.Sight.Count - int64(len(heights)), nil
+}
+
+// resolvedBefore is the longest time between the resolution of a subject and the signature
+// of a change that names it: time to read a draft. resolvedAfter allows for clocks that
+// differ.
+const (
+	resolvedBefore = 15 * time.Minute
+	resolvedAfter  = time.Minute
+)
+
+// resolved checks, under the laws 2 and later, that a change names the subject that its
+// signers meant: the executor of the chain has signed that this identifier had this handle
+// when the change was drafted. The chain itself cannot ask a platform, and a desk that lies
+// would have people lower the tier of the president under somebody else's handle. A raise
+// that names no handle misleads nobody and needs no such signature.
+func (s *State) resolved(subject platform.Subject, r *actions.Resolution, relieves bool, by actions.Statement) error {
+	if s.Laws < 2 || r == nil && relieves && subject.Handle == "" {
+		return nil
+	}
+	if r == nil {
+		return refuse("not-resolved", "The executor's signed word that %s:%s has the handle in the change is missing; draft it again.", subject.Platform, subject.ID)
+	}
+	c := r.Challenge(s.Root)
+	switch t := s.Trust; {
+	case r.Subject != subject:
+		return refuse("not-resolved", "The executor has resolved another subject than the one that is signed: the identifier and the handle in the change do not belong to the same account.")
+	case r.Executor != t.Executor || len(t.ExecutorKey) != ed25519.PublicKeySize || !ed25519.Verify(ed25519.PublicKey(t.ExecutorKey), c[:], r.Signature):
+		return refuse("not-resolved", "That %s:%s has the handle in the change is not signed by the executor that the governance chain names.", subject.Platform, subject.ID)
+	case r.At.Before(by.NotBefore.Add(-resolvedBefore)) || r.At.After(by.NotBefore.Add(resolvedAfter)):
+		return refuse("not-resolved", "The subject was resolved at %s, but the change is signed as of %s; draft it again.", r.At, by.NotBefore)
+	}
+	return nil
 }

@@ -1,0 +1,134 @@
+package proof
+
+import (
+	"fmt"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+)
+
+// Spent reports whether a request has been applied to the chain.
+func (s *State) Spent(request string) bool { return s.spent[request] }
+
+// takeable reports whether the executor takes a change straight from those who signed it: a
+// freeze, an end or a revocation.
+func takeable(ch actions.Change) bool {
+	switch ch.(type) {
+	case actions.Freeze, actions.Engagement, actions.Keys:
+		return ch.Direction() == actions.Relieving
+	}
+	return false
+}
+
+// Join applies an authorised relieving change that the ledger does not hold yet: the
+// executor takes freezes, ends and revocations straight from those who signed them. The
+// state must be the caller's own. The error says why the change is not authorised.
+func (s *State) Join(a Authority, at canonical.Time) error {
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return err
+	}
+	if !takeable(ch) {
+		return notTakeable
+	}
+	if err := s.Authorise(a, at.Time); err != nil {
+		return fmt.Errorf("taken directly: %w", err)
+	}
+	s.apply(a, ch, at)
+	return nil
+}
+
+// Rejoin applies to another state a change that Join has applied before. It does not check
+// it again: it was authorised then. The change counts towards its signer's limit as it did.
+func (s *State) Rejoin(a Authority, at canonical.Time) error {
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return err
+	}
+	if s.known(ch) {
+		s.apply(a, ch, at)
+	}
+	return nil
+}
+
+func (s *State) apply(a Authority, ch actions.Change, at canonical.Time) {
+	s.spent[a.Request.Statement.Request] = true
+	s.enact(ledger.Body{Number: s.Next, Time: at}, a, ch, nil, at.Time)
+}
+
+// known reports whether a state has the workers and keys that a change is about, as effect
+// presumes. A state from before their admission has not.
+func (s *State) known(ch actions.Change) bool {
+	ok := true
+	switch c := ch.(type) {
+	case actions.Engagement:
+		_, ok = s.People.Worker(c.Worker)
+	case actions.Keys:
+		for _, k := range c.Revoke {
+			_, there := s.People.Key(k)
+			ok = ok && there
+		}
+	}
+	return ok
+}
+
+// taking checks whether the record of a change that the executor took directly may be
+// entered in the chain, under KindTaken. The error without is the reason why the entry
+// would have no effect there; see taken.
+func (s *State) taking(e SignedExecution) (without, err error) {
+	if err := e.Verify(s.Trust); err != nil {
+		return nil, err
+	}
+	if err := e.Execution.Check(); err != nil {
+		return nil, err
+	}
+	if e.Execution.Kind != KindTaken {
+		return nil, broken("The entry is of a change that was taken directly, but holds a record of kind %s.", e.Execution.Kind)
+	}
+	a := *e.Execution.Taken
+	if request := a.Request.Statement.Request; s.spent[request] {
+		return nil, refuse("spent", "The request %s was applied already.", request)
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return nil, err
+	}
+	if !takeable(ch) {
+		return nil, notTakeable
+	}
+	return s.Authorise(a, e.Execution.At.Time), nil
+}
+
+// taken applies a change that its signer handed straight to the executor. It is in force
+// from the instant at which the executor took it, and is judged as of that instant, since
+// its signature may have expired on the way. A change that cannot be applied is spent
+// without effect: the same was done through the desk, or too few people would remain after
+// other changes there. From this entry on the chain decides what is in force, for the
+// executor as well.
+func (s *State) taken(b ledger.Body) error {
+	var e SignedExecution
+	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {
+		return err
+	}
+	without, err := s.taking(e)
+	if err != nil {
+		return err
+	}
+	a, at := *e.Execution.Taken, e.Execution.At
+	s.spent[a.Request.Statement.Request] = true
+	if without != nil {
+		return nil
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return err
+	}
+	if at.After(b.Time.Time) {
+		at = b.Time // the executor's clock is ahead of the desk's
+	}
+	s.enact(ledger.Body{Number: b.Number, Time: at}, a, ch, nil, b.Time.Time)
+	return nil
+}
+
+var notTakeable = refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
