@@ -20,19 +20,7 @@ func TestFirstLaws(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"breached", "contested"} {
-		f, err := os.Open("testdata/laws1/" + name + ".json.gz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw, err := io.ReadAll(z)
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := readBundle(t, "testdata/laws1/"+name+".json.gz")
 		v, err := incident.Verify(raw, proof.Trust{Root: root})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -42,4 +30,22 @@ func TestFirstLaws(t *testing.T) {
 			t.Errorf("%s holds %d governance entries, %d records and %d warrants", name, v.Chain, v.Records, v.Warrants)
 		}
 	}
+}
+
+func readBundle(t *testing.T, path string) []byte {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }

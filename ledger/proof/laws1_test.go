@@ -22,11 +22,13 @@ type exported struct {
 	Checkpoint string         `json:"checkpoint"`
 	State      map[string]any `json:"state"` // what that program made of the chain
 	Entries    []struct {
-		Leaf string `json:"leaf"`
-		Body string `json:"body"`
-		Salt []byte `json:"salt"`
+		Leaf   string           `json:"leaf"`
+		Body   string           `json:"body"`
+		Salt   []byte           `json:"salt"`
+		Sealed []ledger.Opening `json:"sealed"` // opens what the entry seals; the ledgers of laws1 and laws2 have none
 	} `json:"entries"`
-	Warrants []string `json:"warrants"`
+	Warrants []string     `json:"warrants"`
+	Signed   []signedText `json:"signed"` // only in the ledgers of formats1
 }
 
 // firstLaws reads testdata/laws1/ledger.json.gz. The program of the last commit
@@ -131,13 +133,7 @@ func verifyLedger(t *testing.T, e exported, root canonical.Digest) map[string]in
 			t.Errorf("the warrant of %s: %v", w.Action.Kind, err)
 		}
 	}
-	people := []any{}
-	for _, p := range s.People.Sorted() {
-		people = append(people, map[string]any{"Worker": p, "Standing": s.People.Standing(p.Worker, s.Time.Time), "Keys": s.People.KeysOf(p.Worker)})
-	}
-	now := map[string]any{"laws": s.Laws, "next": s.Next, "head": s.Head.String(), "time": s.Time.String(), "raised": s.Raised, "orders": s.Orders, "observed": s.Observed,
-		"unlocked": s.Unlocked, "freezes": s.Freezes, "reviewed": s.Reviewed, "budgets": s.Budgets, "trust": s.Trust, "platforms": s.Platforms,
-		"policy": s.Policy.Digest().String(), "people": people}
+	now := stateOf(s)
 	for name, want := range e.State {
 		raw, err := json.Marshal(now[name])
 		if err != nil {
@@ -152,6 +148,17 @@ func verifyLedger(t *testing.T, e exported, root canonical.Digest) map[string]in
 		}
 	}
 	return seen
+}
+
+// stateOf is a state as the files hold it.
+func stateOf(s *proof.State) map[string]any {
+	people := []any{}
+	for _, p := range s.People.Sorted() {
+		people = append(people, map[string]any{"Worker": p, "Standing": s.People.Standing(p.Worker, s.Time.Time), "Keys": s.People.KeysOf(p.Worker)})
+	}
+	return map[string]any{"laws": s.Laws, "next": s.Next, "head": s.Head.String(), "time": s.Time.String(), "raised": s.Raised, "orders": s.Orders, "observed": s.Observed,
+		"unlocked": s.Unlocked, "freezes": s.Freezes, "reviewed": s.Reviewed, "budgets": s.Budgets, "trust": s.Trust, "platforms": s.Platforms,
+		"policy": s.Policy.Digest().String(), "people": people}
 }
 
 // everyKind lists the kinds of action that there were under the first laws.
