@@ -97,11 +97,17 @@ func readTaken(b ledger.Body) (effect, error) {
 	}
 	a := *e.Execution.Taken
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return effect{}, err
+	}
+	if !takeable(ch) {
+		return effect{}, notTakeable
+	}
 	at := e.Execution.At
 	if at.After(b.Time.Time) {
 		at = b.Time
 	}
-	return effect{change: ch, by: a.Request.Statement, at: at}, err
+	return effect{change: ch, by: a.Request.Statement, at: at}, nil
 }
 
 // foldEntry folds in the effect of one entry by itself.

@@ -21,6 +21,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
+	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -142,9 +143,15 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// TestForgedWarrants is what a desk that lies could enter and prove: the log
-// holds it, and still it is no warrant.
-func TestForgedWarrants(t *testing.T) {
+// forged is a warrant that a desk that lies could enter and prove, with the type and a part
+// of the text of its refusal.
+type forged struct {
+	name      string
+	make      func(*prooftest.World) []byte
+	typ, what string
+}
+
+func forgedWarrants(t *testing.T) []forged {
 	takedown := func(w *prooftest.World, by workforce.WorkerID, signers ...workforce.WorkerID) *prooftest.Request {
 		return w.Countersign(w.Request(by, actions.AccountTakedown, prooftest.Account("acct/17"), actions.Critical), signers...)
 	}
@@ -163,11 +170,7 @@ func TestForgedWarrants(t *testing.T) {
 		edit(&c)
 		return w.Enter(c, s, j)
 	}
-	for _, c := range []struct {
-		name      string
-		make      func(*prooftest.World) []byte
-		typ, what string
-	}{
+	return []forged{
 		{"a good one", func(w *prooftest.World) []byte { return w.Warrant(takedown(w, "ann", "kim", "lee")) }, "", ""},
 		{"one countersignature short", func(w *prooftest.World) []byte { return w.Forge(takedown(w, "ann", "lee")) }, "held", ""},
 		{"on the last day", func(w *prooftest.World) []byte { return w.Forge(takedown(w, "dan", "kim", "lee")) }, "forbidden-by-policy", ""},
@@ -212,7 +215,12 @@ func TestForgedWarrants(t *testing.T) {
 			field, _ := ledger.Field("name", "x")
 			return anchoredAs(w, t, takedown(w, "ann", "kim", "lee"), ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Sealed: []ledger.Opening{field}, Expect: ledger.AnyNumber})
 		}, "bad-anchor", "not of kind"},
-	} {
+	}
+}
+
+// TestForgedWarrants: the log holds it, and still it is no warrant.
+func TestForgedWarrants(t *testing.T) {
+	for _, c := range forgedWarrants(t) {
 		t.Run(c.name, func(t *testing.T) {
 			w := prooftest.Staffed(t)
 			raw := c.make(w)
@@ -259,13 +267,31 @@ func anchoredAs(w *prooftest.World, t *testing.T, r *prooftest.Request, d ledger
 	return canonical.MustMarshal(warrant)
 }
 
-// TestEvidenceOfAWarrant is governance entries that should not be there, or are missing.
-func TestEvidenceOfAWarrant(t *testing.T) {
-	for _, c := range []struct {
-		name      string
-		edit      func(w *prooftest.World, warrant *proof.Warrant)
-		typ, what string
-	}{
+// spoiled is a good warrant whose governance entries are changed, with the type and a part
+// of the text of its refusal.
+type spoiled struct {
+	name      string
+	edit      func(w *prooftest.World, warrant *proof.Warrant)
+	typ, what string
+}
+
+func (c spoiled) make(t *testing.T) (*prooftest.World, []byte) {
+	w, raw := criticalWarrant(t)
+	warrant, err := proof.ParseWarrant(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.edit(w, &warrant)
+	for i := range warrant.People { // the ledger may have grown
+		warrant.People[i].Proof = w.Inclusion(warrant.People[i].Proof.Index)
+	}
+	warrant.Ledger.Proof = w.Inclusion(warrant.Ledger.Proof.Index)
+	warrant.Ledger.Checkpoint = string(w.Head().Checkpoint)
+	return w, canonical.MustMarshal(warrant)
+}
+
+func spoiledEvidence() []spoiled {
+	return []spoiled{
 		{"none", func(_ *prooftest.World, c *proof.Warrant) { c.People = nil }, "no-evidence", ""},
 		{"without the founding", func(_ *prooftest.World, c *proof.Warrant) { c.People = c.People[1:] }, "foreign-desk", ""},
 		{"without somebody's row", func(_ *prooftest.World, c *proof.Warrant) {
@@ -318,6 +344,9 @@ func TestEvidenceOfAWarrant(t *testing.T) {
 		{"a change of nothing", malformed(string(actions.DeskKey), proof.Authority{Action: actions.Action{Kind: actions.DeskKey, Change: canonical.Raw("{}")}}), "not-canonical", ""},
 		{"a policy that does not compile", malformed(string(actions.DeskChange), proof.Authority{Action: actions.Action{Kind: actions.DeskChange,
 			Change: canonical.MustMarshal(actions.Setting{Of: actions.PartPolicy, Policy: map[string]string{"a.cedar": "permit"}})}}), "bad-policy", ""},
+		{"a policy that the executor took", malformedTaken(actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: policy.Default()}), "not-relieving", ""},
+		{"a vendor that the executor took", malformedTaken(actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "acme", Name: "Acme", Ratchet: 0}}), "not-relieving", ""},
+		{"a reinstatement that the executor took", malformedTaken(actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: "ann"}), "not-relieving", ""},
 		{"the end of somebody unknown", func(w *prooftest.World, c *proof.Warrant) {
 			e := w.Append(ledger.Draft{Class: ledger.Governance, Kind: string(actions.DeskEngagement), Data: w.Claim(actions.DeskEngagement, end("nobody"), "ada"), Expect: ledger.AnyNumber})[0]
 			c.People = append(c.People, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.Inclusion(e.Index)})
@@ -328,20 +357,15 @@ func TestEvidenceOfAWarrant(t *testing.T) {
 			c.People = append(c.People, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.Inclusion(e.Index)})
 			again(w, c)
 		}, "bad-evidence", "introduce"},
-	} {
+	}
+}
+
+// TestEvidenceOfAWarrant is governance entries that should not be there, or are missing.
+func TestEvidenceOfAWarrant(t *testing.T) {
+	for _, c := range spoiledEvidence() {
 		t.Run(c.name, func(t *testing.T) {
-			w, raw := criticalWarrant(t)
-			warrant, err := proof.ParseWarrant(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.edit(w, &warrant)
-			for i := range warrant.People { // the ledger may have grown
-				warrant.People[i].Proof = w.Inclusion(warrant.People[i].Proof.Index)
-			}
-			warrant.Ledger.Proof = w.Inclusion(warrant.Ledger.Proof.Index)
-			warrant.Ledger.Checkpoint = string(w.Head().Checkpoint)
-			_, err = proof.Verify(canonical.MustMarshal(warrant), proof.Trust{Root: w.Root})
+			w, raw := c.make(t)
+			_, err := proof.Verify(raw, proof.Trust{Root: w.Root})
 			refusedAs(t, err, c.typ, c.what)
 		})
 	}
@@ -353,6 +377,13 @@ func malformed(kind string, data any) func(*prooftest.World, *proof.Warrant) {
 		e := w.Append(ledger.Draft{Class: ledger.Governance, Kind: kind, Data: data, Expect: ledger.AnyNumber})[0]
 		c.People = append(c.People, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.Inclusion(e.Index)})
 		again(w, c)
+	}
+}
+
+// malformedTaken is malformed for a change that the executor is said to have taken.
+func malformedTaken(k actions.Kind, c actions.Change) func(*prooftest.World, *proof.Warrant) {
+	return func(w *prooftest.World, warrant *proof.Warrant) {
+		malformed(proof.KindTaken, taken(w, w.Claim(k, c, "ada"), w.Now()))(w, warrant)
 	}
 }
 
