@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs and is not there yet: PostgreSQL (Debian
-# packages) and the pinned PDS with its PLC directory and Node (npm). A second run
-# finds everything in place and does nothing. Writes one line per phase with its
+# Installs what `make test` needs and is not there yet: PostgreSQL and Python's
+# cryptography (Debian packages) and the pinned PDS with its PLC directory and Node (npm).
+# A second run finds everything in place and does nothing. Writes one line per phase with its
 # time to standard output and everything else to standard error.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -33,13 +33,16 @@ three_times() {
 	return 1
 }
 
-# --- PostgreSQL, and what npm needs to compile the PDS's one native module
+# --- PostgreSQL, what the second reader of warrants needs, and what npm needs to compile
+# --- the PDS's one native module
 
 wanted_packages() {
 	compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
 	command -v g++ >/dev/null || echo g++
 	command -v make >/dev/null || echo make
-	command -v python3 >/dev/null || echo python3
+	[ -x /usr/bin/python3 ] || echo python3
+	# Debian's Python and no other: a machine may have several, and its packages go into that one.
+	/usr/bin/python3 -c 'import cryptography' 2>/dev/null || echo python3-cryptography
 }
 
 apt() {
@@ -85,10 +88,10 @@ pds() {
 }
 
 case "${1-}" in
-packages) phase "PostgreSQL" packages ;;
+packages) phase "Debian packages" packages ;;
 pds) phase "PDS" pds ;;
 *)
-	phase "PostgreSQL" packages
+	phase "Debian packages" packages
 	phase "PDS" pds
 	;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests against real servers: run.sh test | race | bench
 # Installs what is missing beside building, starts a PostgreSQL cluster of its own,
-# demands that PostgreSQL and the PDS are there, and ends what it started however
+# demands that PostgreSQL, the PDS and Python are there, and ends what it started however
 # it ends itself. The last line is the counts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,7 +44,7 @@ phase() { # NAME COMMAND…
 
 install_beside_build() {
 	say "install, beside build"
-	if [ "$(id -u)" != 0 ] && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+	if [ "$(id -u)" != 0 ] && ! { compgen -G '/usr/lib/postgresql/*/bin/initdb' && /usr/bin/python3 -c 'import cryptography'; } >/dev/null 2>&1; then
 		sudo -v # ask for the password now, not behind the build's output
 	fi
 	set -m # a process group of its own, so that it can be ended as a whole
@@ -121,7 +121,8 @@ install_beside_build || failed_early
 say "servers"
 phase "PostgreSQL cluster" start_postgres || failed_early
 export COUNTERSIGN_PDS=$top/test/platforms/atproto
-export COUNTERSIGN_REQUIRE=postgres,pds
+export COUNTERSIGN_PYTHON=/usr/bin/python3
+export COUNTERSIGN_REQUIRE=postgres,pds,python
 go build -o "$work/suite" ./test/suite
 
 status=0

@@ -1,10 +1,11 @@
 // Package testenv gives tests real servers: a PostgreSQL database of their own, and a
-// Bluesky PDS with its PLC directory.
+// Bluesky PDS with its PLC directory. It also gives them a Python, for the second reader of
+// warrants.
 //
-// It downloads and installs nothing. The servers are there if the environment says so
+// It downloads and installs nothing. These things are there if the environment says so
 // (`make test` sees to it). A test that asks for a missing one is skipped, and says which
-// is missing. COUNTERSIGN_REQUIRE, a comma-separated list of "postgres" and "pds", turns
-// those skips into failures.
+// is missing. COUNTERSIGN_REQUIRE, a comma-separated list of "postgres", "pds" and
+// "python", turns those skips into failures.
 //
 // Everything listens on loopback, on free ports, and ends with the test process, however
 // that ends. Only tests import this package.
@@ -21,8 +22,15 @@ import (
 const (
 	postgresVariable = "COUNTERSIGN_POSTGRES" // DSN of a cluster whose role may create databases
 	pdsVariable      = "COUNTERSIGN_PDS"      // folder of test/platforms/atproto, installed
-	requireVariable  = "COUNTERSIGN_REQUIRE"  // the servers whose tests must not be skipped
+	pythonVariable   = "COUNTERSIGN_PYTHON"   // a Python 3 that has the package cryptography
+	requireVariable  = "COUNTERSIGN_REQUIRE"  // the things whose tests must not be skipped
 )
+
+// Python returns the path of a Python 3 that has the package cryptography.
+func Python(t testing.TB) string {
+	t.Helper()
+	return setting(t, "python", pythonVariable)
+}
 
 // setting returns the value of a variable, or ends the test: skipped if nobody
 // demanded the thing, failed if somebody did.

@@ -1,0 +1,420 @@
+package proof_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"iter"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/ledgertest"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/policy"
+	"countersign.dev/test/testenv"
+	"countersign.dev/workforce"
+)
+
+// The second reader is test/reader/warrant.py. It was written from the pages, shares no
+// code with this package, and has no policy engine. Here both readers get the same
+// documents, and must accept and refuse the same ones, but for what only a ruling tells.
+
+// byRuling are the types of the refusals that only a ruling, or the rule which texts people
+// can read, tells (doc/warrant.md, "What is left to the ruling").
+var byRuling = []string{"bad-policy", "bad-ruling", "bad-text", "forbidden-by-policy", "held", "surplus-signature", "surplus-wait"}
+
+// document is a text that is perhaps a warrant, under the hash of an entry 0.
+type document struct {
+	name string
+	raw  []byte
+	root canonical.Digest
+}
+
+// answer is the second reader's answer to one document.
+type answer struct {
+	OK     bool   `json:"ok"`
+	Check  string `json:"check"` // the first check that failed
+	Why    string `json:"why"`
+	Ruling string `json:"ruling"`
+}
+
+// agreement counts what became of documents.
+type agreement struct {
+	accepted, refused []string        // names of documents
+	ruled             map[string]int  // refused by our reader alone, by type
+	checks            map[string]int  // the second reader's refusals, by check
+	alone             map[string]bool // names of the documents that our reader alone refused
+}
+
+// both puts documents to both readers and reports where they disagree.
+func both(t *testing.T, documents iter.Seq[document]) agreement {
+	t.Helper()
+	second := startSecond(t)
+	a := agreement{ruled: map[string]int{}, checks: map[string]int{}, alone: map[string]bool{}}
+	for d := range documents {
+		second.ask(t, d)
+		_, err := proof.Verify(d.raw, proof.Trust{Root: d.root}) // while the other one reads
+		theirs, typ := second.answer(t), fault.TypeOf(err)
+		switch {
+		case theirs.Ruling != "not checked":
+			t.Fatalf("%s: the second reader says of the ruling: %q", d.name, theirs.Ruling)
+		case err == nil && theirs.OK:
+			a.accepted = append(a.accepted, d.name)
+		case err != nil && !theirs.OK:
+			a.refused = append(a.refused, d.name)
+			a.checks[theirs.Check]++
+		case err == nil:
+			t.Errorf("%s: ours accepts it, the second refuses it: %s: %s\n%s", d.name, theirs.Check, theirs.Why, keep(t, d))
+		case slices.Contains(byRuling, typ):
+			a.ruled[typ]++
+			a.alone[d.name] = true
+		default:
+			t.Errorf("%s: the second accepts it, ours refuses it: %s: %v\n%s", d.name, typ, err, keep(t, d))
+		}
+	}
+	return a
+}
+
+// keep writes a document on which the readers disagree to a file, and says how to put it to
+// the second one.
+func keep(t *testing.T, d document) string {
+	f, err := os.CreateTemp("", "warrant-*.json")
+	must(t, err)
+	defer f.Close()
+	_, err = f.Write(d.raw)
+	must(t, err)
+	return "python3 test/reader/warrant.py --root '" + d.root.String() + "' " + f.Name()
+}
+
+// second is the second reader as a process.
+type second struct {
+	in  io.Writer
+	out *json.Decoder
+}
+
+func startSecond(t *testing.T) second {
+	t.Helper()
+	cmd := exec.Command(testenv.Python(t), "../../test/reader/warrant.py", "--serve")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the second reader: %v", err)
+		}
+	})
+	return second{in, json.NewDecoder(out)}
+}
+
+func (s second) ask(t *testing.T, d document) {
+	t.Helper()
+	line, err := json.Marshal(map[string]string{"root": d.root.String(), "warrant": base64.StdEncoding.EncodeToString(d.raw)})
+	must(t, err)
+	if _, err := s.in.Write(append(line, '\n')); err != nil {
+		t.Fatalf("%s: ask the second reader: %v", d.name, err)
+	}
+}
+
+func (s second) answer(t *testing.T) (a answer) {
+	t.Helper()
+	if err := s.out.Decode(&a); err != nil {
+		t.Fatalf("the second reader gives no answer: %v", err)
+	}
+	return a
+}
+
+// golden are the warrants that earlier programs wrote.
+func golden(t *testing.T) (all []document) {
+	root, err := os.ReadFile("testdata/warrant.root")
+	must(t, err)
+	raw, err := os.ReadFile("testdata/warrant.json")
+	must(t, err)
+	var d canonical.Digest
+	must(t, d.UnmarshalText([]byte(strings.TrimSpace(string(root)))))
+	all = append(all, document{"testdata/warrant.json", raw, d})
+	for _, path := range []string{"laws1/ledger", "laws2/founded", "laws2/adopted"} {
+		e, root := readLedger(t, "testdata/"+path+".json.gz")
+		for _, w := range e.Warrants {
+			all = append(all, document{path, []byte(w), root})
+		}
+	}
+	return all
+}
+
+// made is a desk with warrants of it, whose keys the test holds.
+type made struct {
+	world    *prooftest.World
+	warrants []document
+}
+
+// lenient is a short policy that permits nearly everything, so that it hides no other
+// mistake, with a hold for each tier.
+var lenient = map[string]string{"tiers.json": "{}", "lenient.cedar": `
+@id("all") @reason("Everybody who is engaged may.") permit (principal, action, resource) when { principal.engaged };
+@id("protected") @reason("The subject is protected.") @hold("1 independent; wait 1h") forbid (principal, action in Action::"measures", resource) when { resource.tier == Tier::"protected" };
+@id("critical") @reason("The subject is critical.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in Action::"measures", resource) when { resource.tier == Tier::"critical" };
+@id("desk") @reason("It changes the desk.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in Action::"changes", resource) when { context.direction == Direction::"burdening" };
+`}
+
+// desks are desks with warrants of every sort: of file keys and of passkeys of both
+// algorithms, of several tiers, of a wait, of an undo, of timed measures, and of a chain in
+// which people, keys, vendors, trust, laws and policy were changed.
+func desks(t *testing.T) (all []made) {
+	for _, keys := range []string{"file keys", "passkeys", "a long chain"} {
+		o := prooftest.Options{Policy: lenient, Seed: byte(len(all)), Budgets: actions.DefaultBudgets()[:2]}
+		if keys == "a long chain" {
+			o.Laws = 2
+		}
+		w := prooftest.Found(t, o)
+		w.Staff()
+		switch keys {
+		case "passkeys":
+			w.EnrolPasskeys(workforce.PasskeyES256, "ann", "lee", "bob")
+			w.EnrolPasskeys(workforce.PasskeyEd25519, "kim", "sue", "ole")
+		case "a long chain":
+			lengthen(t, w)
+		}
+		m := made{world: w}
+		add := func(name string, r *prooftest.Request) {
+			m.warrants = append(m.warrants, document{keys + ", " + name, w.Warrant(r), w.Root})
+		}
+		takedown := func(id string, tier actions.Tier, edit ...func(*actions.Action)) *prooftest.Request {
+			return w.Request("ann", actions.AccountTakedown, prooftest.Account(id), tier, edit...)
+		}
+		add("critical", w.Countersign(takedown("acct/1", actions.Critical), "lee", "kim"))
+		add("critical, by others", w.Countersign(w.Request("bob", actions.AccountTakedown, prooftest.Account("acct/2"), actions.Critical), "sue", "eva"))
+		waits := w.Enters(w.Countersign(takedown("acct/3", actions.Protected), "lee"))
+		w.Advance(time.Hour)
+		add("a wait", waits)
+		standard := takedown("acct/4", actions.Standard)
+		add("standard", standard)
+		w.Executed(standard)
+		add("an undo", w.Undo("ann", standard))
+		add("a suspension", w.Request("bob", actions.AccountSuspend, prooftest.Account("acct/5"), actions.Standard))
+		add("an emergency", w.Request("ole", actions.AccountContain, prooftest.Account("acct/6"), actions.Standard))
+		add("a post", w.Request("abe", actions.ContentRemove, prooftest.Post("post/7"), actions.Standard))
+		all = append(all, m)
+	}
+	return all
+}
+
+// lengthen changes, in a chain, all that a warrant may rest on.
+func lengthen(t *testing.T, w *prooftest.World) {
+	later := func(years int) canonical.Time { return canonical.At(w.Now().AddDate(years, 0, 0)) }
+	w.Change(actions.DeskEngagement, actions.Engagement{Op: "extend", Worker: "ann", Last: later(2)})
+	w.End("lee")
+	w.Change(actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: "lee"})
+	w.Revoke("kim")
+	w.Enrol("kim")
+	w.Change(actions.DeskChange, adopt(3))
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "bolt", Name: "Bolt Ltd", Ratchet: 7}})
+	trust := w.State().Trust
+	trust.Origins = append(trust.Origins, "https://desk.example.org")
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartTrust, Trust: &trust})
+	files := w.State().Policy.Files()
+	files["note.cedar"] = "// Adopted later.\n"
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPolicy, Policy: files})
+	// Who reports to whom has changed, so that the tie of before still counts. ann is above
+	// nobody; gus, who is not at the desk, is above ann and abe.
+	sue, _ := w.State().People.Worker("sue")
+	sue.Record.Manager = "hel"
+	w.Admit(sue.Record)
+	must(t, w.Govern(proof.KindTaken, taken(w, w.Claim(actions.DeskEngagement, end("bob"), "ada"), w.Now())))
+	w.Change(actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: "bob"})
+	w.Advance(time.Minute)
+}
+
+// TestSecondReader puts every warrant that there is to both readers, and every one that
+// our own tests tamper with.
+func TestSecondReader(t *testing.T) {
+	good := golden(t)
+	for _, d := range desks(t) {
+		good = append(good, d.warrants...)
+	}
+	w, raw := criticalWarrant(t)
+	es, passkeys := criticalWarrant(t, workforce.PasskeyES256)
+	ed, others := criticalWarrant(t, workforce.PasskeyEd25519)
+	good = append(good, document{"critical", raw, w.Root}, document{"ES256", passkeys, es.Root}, document{"EdDSA", others, ed.Root})
+	if a := both(t, slices.Values(good)); len(a.accepted) != len(good) {
+		t.Fatalf("of %d good warrants both accept %q", len(good), a.accepted)
+	}
+
+	var bad []document
+	for _, c := range forgedWarrants(t)[1:] { // the first is a good one
+		w := prooftest.Staffed(t)
+		bad = append(bad, document{"forged: " + c.name, c.make(w), w.Root})
+	}
+	for _, c := range spoiledEvidence() {
+		w, raw := c.make(t)
+		bad = append(bad, document{"evidence: " + c.name, raw, w.Root})
+	}
+	bad = append(bad, document{"another desk", raw, prooftest.Found(t, prooftest.Options{Seed: 1}).Root}, document{"no desk", raw, canonical.Digest{}},
+		document{"too large", make([]byte, proof.MaxWarrant+1), w.Root})
+	bad = append(bad, spoiledCheckpoints(t, w, raw)...)
+	bad = append(bad, spoiledWaits(t)...)
+	wrong := wrongRulings(t)
+	a := both(t, slices.Values(append(bad, slices.Collect(maps.Values(wrong))...)))
+	alone := append(slices.Collect(maps.Keys(wrong)), "forged: another reason")
+	slices.Sort(alone)
+	if got := slices.Sorted(maps.Keys(a.alone)); !slices.Equal(got, alone) {
+		t.Errorf("our reader alone refuses %q, want %q", got, alone)
+	}
+	if got := slices.Sorted(maps.Keys(a.ruled)); !slices.Equal(got, byRuling) {
+		t.Errorf("our reader alone refuses some as %q, want %q", got, byRuling)
+	}
+	if len(a.accepted) != 0 {
+		t.Errorf("both accept %q", a.accepted)
+	}
+}
+
+// wrongRulings are warrants that are wrong in the ruling alone: a desk that lies entered
+// them, the people signed, and nothing but the policy, or the rule for texts, refuses them.
+func wrongRulings(t *testing.T) map[string]document {
+	all := map[string]document{}
+	lie := func(need actions.Need, make func(w *prooftest.World) *prooftest.Request, edit ...func(*proof.Core)) (*prooftest.World, []byte) {
+		w := waiting(t)
+		r := make(w)
+		s := w.State()
+		by := s.People.Standing(r.By, w.Now())
+		c := proof.Core{V: proof.WarrantVersion, Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, Ruling: proof.Ruling{
+			Policy: s.Policy.Digest(), At: canonical.At(w.Now()), Need: need, Facts: proof.Facts{Case: true, Engaged: by.Engaged, Employee: by.Employee, InNotice: by.InNotice,
+				Newcomer: by.Newcomer, Ratchet: by.Ratchet, Roles: by.Roles, Vendor: string(by.Vendor), Tier: r.Action.Tier, Word: []string{"case", "lifts", "tier"}}}}
+		for _, f := range edit {
+			f(&c)
+		}
+		return w, w.Enter(c, s, proof.Judgement{Need: need})
+	}
+	add := func(name string, need actions.Need, make func(w *prooftest.World) *prooftest.Request) {
+		w, raw := lie(need, make)
+		all[name] = document{name, raw, w.Root}
+	}
+	takedown := func(by workforce.WorkerID, tier actions.Tier, signers ...workforce.WorkerID) func(w *prooftest.World) *prooftest.Request {
+		return func(w *prooftest.World) *prooftest.Request {
+			return w.Countersign(w.Request(by, actions.AccountTakedown, prooftest.Account("acct/17"), tier), signers...)
+		}
+	}
+	add("ruling: nobody needed", actions.Need{}, takedown("ann", actions.Critical))
+	add("ruling: one needed", actions.Need{Independent: 1}, takedown("ann", actions.Critical, "lee"))
+	add("ruling: one needed too many", actions.Need{Independent: 3, Hardware: true}, takedown("ann", actions.Critical, "eva", "kim", "lee"))
+	add("ruling: on the last day", actions.Need{Independent: 2, Hardware: true}, takedown("dan", actions.Critical, "kim", "lee"))
+	add("ruling: by somebody who requests nothing", actions.Need{}, takedown("ole", actions.Standard))
+	add("ruling: no reasons", actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}}, takedown("ann", actions.Critical, "kim", "lee"))
+	add("ruling: a wait that was not asked for", actions.Need{Wait: 60}, func(w *prooftest.World) *prooftest.Request {
+		r := w.Enters(takedown("ann", actions.Standard)(w))
+		w.Advance(time.Minute)
+		return r
+	})
+	add("ruling: no wait where one is asked for", actions.Need{Independent: 1}, takedown("ann", actions.Protected, "lee"))
+	add("ruling: a reason that nobody can see", actions.Need{}, func(w *prooftest.World) *prooftest.Request {
+		return w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard, func(a *actions.Action) { a.Reason = "\u200b" })
+	})
+	files := map[string]string{"a.cedar": "permit"}
+	var adopted ledger.Entry
+	w, raw := lie(actions.Need{}, func(w *prooftest.World) *prooftest.Request {
+		adopted = w.Append(ledger.Draft{Class: ledger.Governance, Kind: string(actions.DeskChange), Data: w.Claim(actions.DeskChange,
+			actions.Setting{Of: actions.PartPolicy, Policy: files}, "ada"), Expect: ledger.AnyNumber})[0]
+		return takedown("ann", actions.Standard)(w)
+	}, func(c *proof.Core) { c.Ruling.Policy = policy.DigestOf(files) })
+	warrant, err := proof.ParseWarrant(raw)
+	must(t, err)
+	warrant.People = append(warrant.People, proof.Evidence{Entry: adopted.Body, Salt: adopted.Salt, Proof: w.Inclusion(adopted.Index)})
+	all["ruling: a policy that does not compile"] = document{"ruling: a policy that does not compile", canonical.MustMarshal(warrant), w.Root}
+	return all
+}
+
+// spoiledCheckpoints are warrants under checkpoints that are not the log's.
+func spoiledCheckpoints(t *testing.T, w *prooftest.World, raw []byte) (all []document) {
+	good, err := proof.ParseWarrant(raw)
+	must(t, err)
+	body, line, _ := strings.Cut(good.Ledger.Checkpoint, "\n\n")
+	lines := strings.Split(body, "\n")
+	stranger, err := ledger.NewKey(w.Origin, ledgertest.Rand(77))
+	must(t, err)
+	elsewhere, err := ledger.NewKey("other.example.com/ledger", ledgertest.Rand(78))
+	must(t, err)
+	sign := func(text string, by ...note.Signer) string {
+		signed, err := note.Sign(&note.Note{Text: text}, by...)
+		must(t, err)
+		return string(signed)
+	}
+	for name, checkpoint := range map[string]string{
+		"by a stranger":        sign(body+"\n", stranger),
+		"by two":               sign(body+"\n", w.LogKey(), stranger),
+		"of another log":       sign("other.example.com/ledger\n"+lines[1]+"\n"+lines[2]+"\n", elsewhere),
+		"of another origin":    sign("other.example.com/ledger\n"+lines[1]+"\n"+lines[2]+"\n", w.LogKey()),
+		"another size":         sign(lines[0]+"\n1000\n"+lines[2]+"\n", w.LogKey()),
+		"a size with a zero":   sign(lines[0]+"\n0"+lines[1]+"\n"+lines[2]+"\n", w.LogKey()),
+		"a size with a sign":   sign(lines[0]+"\n+"+lines[1]+"\n"+lines[2]+"\n", w.LogKey()),
+		"a size out of range":  sign(lines[0]+"\n9007199254740992\n"+lines[2]+"\n", w.LogKey()),
+		"no root":              sign(lines[0]+"\n"+lines[1]+"\n\n", w.LogKey()),
+		"a loose root":         sign(lines[0]+"\n"+lines[1]+"\n"+strings.TrimSuffix(lines[2], "=")+"\n", w.LogKey()),
+		"an extension":         sign(body+"\nextra\n", w.LogKey()),
+		"without a signature":  body + "\n\n",
+		"without anything":     "",
+		"twice":                good.Ledger.Checkpoint + line,
+		"a line after":         good.Ledger.Checkpoint + "\n",
+		"no line feed":         strings.TrimSuffix(good.Ledger.Checkpoint, "\n"),
+		"carriage returns":     strings.ReplaceAll(good.Ledger.Checkpoint, "\n", "\r\n"),
+		"a hyphen for a dash":  strings.Replace(good.Ledger.Checkpoint, "\u2014", "-", 1),
+		"a blank too many":     strings.Replace(good.Ledger.Checkpoint, "\u2014 ", "\u2014  ", 1),
+		"a signature too long": strings.TrimSuffix(good.Ledger.Checkpoint, "\n") + "AAAA\n",
+	} {
+		spoiled := good
+		spoiled.Ledger.Checkpoint = checkpoint
+		all = append(all, document{"checkpoint: " + name, canonical.MustMarshal(spoiled), w.Root})
+	}
+	good.Ledger.Cosignatures = []string{line}
+	return append(all, document{"checkpoint: cosigned", canonical.MustMarshal(good), w.Root})
+}
+
+// spoiledWaits are warrants whose wait is not counted as it should be.
+func spoiledWaits(t *testing.T) (all []document) {
+	w := waiting(t)
+	r := w.Enters(w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Protected), "lee"))
+	other := w.Enters(w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/18"), actions.Protected), "lee"))
+	w.Advance(time.Hour - time.Microsecond)
+	early := w.Forge(r)
+	w.Advance(time.Microsecond)
+	good, err := proof.ParseWarrant(w.Warrant(r))
+	must(t, err)
+	theirs, err := proof.ParseWarrant(w.Forge(other))
+	must(t, err)
+	one, two := good.Waited[0], good.Waited[1]
+	for i := range theirs.Waited {
+		theirs.Waited[i].Proof = w.Inclusion(theirs.Waited[i].Proof.Index)
+	}
+	add := func(name string, warrant proof.Warrant) {
+		all = append(all, document{"wait: " + name, canonical.MustMarshal(warrant), w.Root})
+	}
+	for name, waited := range map[string][]proof.Evidence{
+		"no entries": nil, "of the request alone": {one}, "swapped": {two, one}, "of the request twice": {one, one}, "one too many": {one, two, two},
+	} {
+		spoiled := good
+		spoiled.Waited = waited
+		add(name, spoiled)
+	}
+	// The same instant of the ledger, but for the entries of another request.
+	spoiled := theirs
+	spoiled.Waited = []proof.Evidence{one, two}
+	for i := range spoiled.Waited {
+		spoiled.Waited[i].Proof = w.Inclusion(spoiled.Waited[i].Proof.Index)
+	}
+	add("of another request", spoiled)
+	return append(all, document{"wait: a moment too early", early, w.Root})
+}
