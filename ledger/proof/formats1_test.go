@@ -50,18 +50,20 @@ var formats1 = []string{"acts", "cut", "desk"}
 var inFormats1 = map[string]string{
 	"kind": `account.contain account.deactivate account.delete account.restore account.suspend account.takedown content.remove content.restore
 		desk.admit desk.change desk.engagement desk.freeze desk.key desk.review`,
-	"part":       "budgets freezes keys laws locks modes orders platforms policy reviews tiers trust vendors workforce",
-	"scope":      "all platform vendor worker",
-	"review":     "emergency incident",
-	"deed":       "incident.findings incident.open incident.task incident.task.done",
-	"verdict":    "act countersign decline freeze request reverse withdraw",
-	"tier":       "critical protected standard",
-	"category":   "child-safety legal",
-	"direction":  "burdening relieving",
-	"effect":     "lossy one-way reversible",
-	"algorithm":  "ed25519 webauthn-eddsa webauthn-es256",
-	"duty":       "act cut lift restore watch",
-	"outcome":    "dropped executed failed refused unknown",
+	"part":      "budgets freezes keys laws locks modes orders platforms policy reviews tiers trust vendors workforce",
+	"scope":     "all platform vendor worker",
+	"review":    "emergency incident",
+	"deed":      "incident.findings incident.open incident.task incident.task.done",
+	"verdict":   "act countersign decline freeze request reverse withdraw",
+	"tier":      "critical protected standard",
+	"category":  "child-safety legal",
+	"direction": "burdening relieving",
+	"effect":    "lossy one-way reversible",
+	"algorithm": "ed25519 webauthn-eddsa webauthn-es256",
+	"duty":      "act cut lift restore watch",
+	"outcome":   "dropped executed failed refused unknown",
+	"record": `intent/act/ intent/cut/ intent/lift/ intent/restore/ receipt/act/executed receipt/act/unknown receipt/cut/executed receipt/lift/executed receipt/restore/executed
+		refusal/act/dropped refusal/act/failed refusal/act/refused refusal/cut/refused refusal/lift/failed taken/watch/`,
 	"governance": "desk.admit desk.change desk.engagement desk.freeze desk.key desk.review founding row taken",
 	"execution":  "baseline blind breach foreign intent lock observed over receipt refusal sighted taken tiers told",
 	"desk":       "alarm countersign decline expire export exposure-check exposure-read incident incident-findings incident-read incident-task incident-task-done refused request taken-refused token token-revoked void warrant withdraw",
@@ -414,6 +416,7 @@ func (r *reader) object(at string, raw []byte, members map[string]json.RawMessag
 		c := x.Challenge()
 		add(v, canonical.DigestOf(x), c[:]...)
 		r.see("duty", string(x.Duty))
+		r.see("record", x.Kind+"/"+string(x.Duty)+"/"+string(x.Outcome))
 		if x.Outcome != "" {
 			r.see("outcome", string(x.Outcome))
 		}
