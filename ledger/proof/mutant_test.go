@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -145,7 +146,7 @@ func (l *lab) mutant(i int) document {
 	d := l.desks[l.random.IntN(len(l.desks))]
 	s := d.subjects[l.random.IntN(len(d.subjects))]
 	other := d.subjects[l.random.IntN(len(d.subjects))].tree
-	f := forger{lab: l, desk: d, doc: s.tree.clone()}
+	f := newForger(d, s, l.random)
 	how := ""
 	for range 1 + l.random.IntN(5)/4 { // one, and now and then two
 		path, did := l.change(f.doc, other, s, i%4 > 0)
@@ -154,6 +155,10 @@ func (l *lab) mutant(i int) document {
 	}
 	root := s.root
 	if i%4 > 0 {
+		f.assert = l.odd
+		if all := lookUp(f.doc, "/people"); all != nil && len(all.nodes) > 1 && l.random.IntN(40) == 0 {
+			f.late = fmt.Sprintf("/people/%d", 1+l.random.IntN(len(all.nodes)-1))
+		}
 		root = f.enter(i%4 > 1)
 	}
 	return document{fmt.Sprintf("mutant %d (%s, repaired %d):%.300s", i, s.name, i%4, how), f.doc.text(), root}
@@ -323,14 +328,49 @@ func lookUp(n *node, path string) *node {
 
 // forger enters a mutant in a ledger, as a desk that lies and has the log's key can.
 type forger struct {
-	*lab
 	desk
+	random  *rand.Rand
 	doc     *node
 	changed []string // paths that stay as they are
+	late    string   // the path of an entry that comes after the warrant's own; empty: none does
+	assert  func(p *prooftest.Passkey, challenge [32]byte) actions.Signature
+	log     logKey
+	origin  string                                      // of the checkpoint and of the statements
+	spoil   func(signature canonical.Raw) canonical.Raw // changes each signature once it is made
+	after   []func()                                    // changes that are made once all is repaired
+	// What a log that lies says of its tree: it appends hashes to each proof and computes
+	// the root from them; it claims a size, and what stands on the right; it counts indexes
+	// from below 0.
+	surplus []canonical.Bytes
+	claimed int64
+	right   canonical.Bytes
+	below   bool
+}
+
+// logKey signs checkpoints of a ledger. Its name, its identifier and its line in entry 0
+// need not fit each other.
+type logKey struct {
+	name string
+	id   []byte
+	sign func(text []byte) ([]byte, error)
+}
+
+func (k logKey) checkpoint(origin string, size int64, root tlog.Hash) string {
+	text := fmt.Sprintf("%s\n%d\n%s\n", origin, size, root)
+	signature, err := k.sign([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return text + "\n\u2014 " + k.name + " " + base64.StdEncoding.EncodeToString(append(slices.Clone(k.id), signature...)) + "\n"
+}
+
+func newForger(d desk, s subject, random *rand.Rand) *forger {
+	key := d.world.LogKey()
+	return &forger{desk: d, random: random, doc: s.tree.clone(), origin: d.world.Origin, right: make([]byte, 32), log: logKey{key.Name(), binary.BigEndian.AppendUint32(nil, key.KeyHash()), key.Sign}}
 }
 
 // set puts a value at a path, unless the mutation is there, or there is no such place.
-func (f forger) set(path string, value any) {
+func (f *forger) set(path string, value any) {
 	for _, c := range f.changed {
 		if strings.HasPrefix(c+"/", path+"/") || strings.HasPrefix(path+"/", c+"/") {
 			return
@@ -343,7 +383,7 @@ func (f forger) set(path string, value any) {
 }
 
 // raw returns the text at a path; empty if there is none.
-func (f forger) raw(path string) canonical.Raw {
+func (f *forger) raw(path string) canonical.Raw {
 	if n := lookUp(f.doc, path); n != nil {
 		return n.text()
 	}
@@ -351,10 +391,10 @@ func (f forger) raw(path string) canonical.Raw {
 }
 
 // said returns the text that the JSON text at a path stands for.
-func (f forger) said(path string) string { return strings.Trim(string(f.raw(path)), `"`) }
+func (f *forger) said(path string) string { return strings.Trim(string(f.raw(path)), `"`) }
 
 // leaf returns the leaf of the entry at a path, whatever the entry says.
-func (f forger) leaf(path string) []byte {
+func (f *forger) leaf(path string) []byte {
 	salt, _ := base64.StdEncoding.DecodeString(f.said(path + "/salt")) // a mutated one may be anything
 	commitment := ledger.Commitment(f.raw(path+"/entry"), salt)
 	return fmt.Appendf(nil, "countersign/leaf/v1\n%s\n%s\n%s\n", f.said(path+"/entry/class"), f.raw(path+"/entry/number"), base64.StdEncoding.EncodeToString(commitment[:]))
@@ -362,7 +402,7 @@ func (f forger) leaf(path string) []byte {
 
 // enter makes all hashes and the checkpoint fit what the mutant says, and the signatures as
 // well if sign says so. It returns the hash of entry 0.
-func (f forger) enter(sign bool) canonical.Digest {
+func (f *forger) enter(sign bool) canonical.Digest {
 	list := func(path string) (all []string) {
 		if n := lookUp(f.doc, path); n != nil {
 			for i := range n.nodes {
@@ -374,12 +414,16 @@ func (f forger) enter(sign bool) canonical.Digest {
 	root := canonical.Sum(f.leaf("/people/0"))
 	if sign {
 		action := canonical.Sum(f.raw("/action"))
-		for _, path := range append([]string{"/request"}, list("/countersignatures")...) {
+		for i, path := range append([]string{"/request"}, list("/countersignatures")...) {
 			f.set(path+"/statement/action", action)
-			f.set(path+"/statement/log", f.world.Origin+"#"+root.String())
+			f.set(path+"/statement/log", f.origin+"#"+root.String())
 			if signer := f.keys[f.said(path+"/statement/key")]; signer != nil {
 				f.set(path+"/signature", f.sign(signer, actions.ChallengeOf(f.raw(path+"/statement"))))
 			}
+			if f.spoil != nil {
+				f.set(path+"/signature", f.spoil(f.raw(path+"/signature")))
+			}
+			f.set(fmt.Sprintf("/waited/%d/entry/data/signed", i), f.raw(path))
 		}
 	}
 	const data = "/ledger/entry/data/"
@@ -395,68 +439,81 @@ func (f forger) enter(sign bool) canonical.Digest {
 	}
 	f.set(data+"countersigners", countersigners)
 
-	// The warrant's entry comes last, but for some that are added, and now and then for one
-	// of those that should stand before it.
+	// The warrant's entry comes last, but for some that are added.
 	entries := append(list("/people"), list("/waited")...)
-	if len(entries) > 0 && f.random.IntN(40) == 0 {
-		i := f.random.IntN(len(entries))
-		late := entries[i]
-		entries = append(slices.Delete(entries, i, i+1), "/ledger", late)
-	} else {
-		entries = append(entries, "/ledger")
+	entries = append(slices.DeleteFunc(entries, func(path string) bool { return path == f.late }), "/ledger")
+	if f.late != "" {
+		entries = append(entries, f.late)
 	}
 	var tree hashes
 	for i, path := range entries {
 		tree.add(f.leaf(path))
 		f.set(path+"/proof/index", i)
 	}
-	for range f.random.IntN(4) {
+	for n := f.random.IntN(4); n > 0 || (f.claimed > 0 || f.below) && tree.size&(tree.size-1) != 0; n-- {
 		tree.add([]byte("another entry"))
+	}
+	head, err := tlog.TreeHash(tree.size, tree)
+	if err != nil {
+		panic(err)
+	}
+	size, above := tree.size, []canonical.Bytes{}
+	for _, h := range f.surplus {
+		above = append(above, h)
+		head = tlog.Hash(canonical.Sum([]byte{1}, h, head[:]))
+	}
+	if f.claimed > 0 { // the tree is the leftmost part of a large one
+		for ; size < f.claimed; size *= 2 {
+			above = append(above, f.right)
+			head = tlog.Hash(canonical.Sum([]byte{1}, head[:], f.right))
+		}
+		size = f.claimed
 	}
 	for i, path := range entries {
 		p, err := ledger.ProveInclusion(tree.size, int64(i), tree)
 		if err != nil {
 			panic(err)
 		}
-		f.set(path+"/proof/hashes", p.Hashes)
+		f.set(path+"/proof/hashes", append(p.Hashes, above...))
+		if f.below {
+			f.set(path+"/proof/index", int64(i)-tree.size)
+		}
 	}
-	head, err := tlog.TreeHash(tree.size, tree)
-	if err != nil {
-		panic(err)
+	f.set("/ledger/checkpoint", f.log.checkpoint(f.origin, size, head))
+	for _, change := range f.after {
+		change()
 	}
-	signed, err := ledger.Checkpoint{Origin: f.world.Origin, Size: tree.size, Root: head}.Sign(f.world.LogKey())
-	if err != nil {
-		panic(err)
-	}
-	f.set("/ledger/checkpoint", string(signed))
 	return root
 }
 
-// sign signs a challenge. Now and then the browser or the authenticator says something else
-// than it should.
-func (f forger) sign(signer prooftest.Signer, challenge [32]byte) actions.Signature {
-	p, ok := signer.(*prooftest.Passkey)
-	if !ok || f.random.IntN(4) > 0 {
-		return signer.Sign(challenge)
+// sign signs a challenge, a passkey as assert says.
+func (f *forger) sign(signer prooftest.Signer, challenge [32]byte) actions.Signature {
+	if p, ok := signer.(*prooftest.Passkey); ok && f.assert != nil {
+		return f.assert(p, challenge)
 	}
+	return signer.Sign(challenge)
+}
+
+// odd is what a browser or an authenticator says that does something else, now and then,
+// than it should.
+func (l *lab) odd(p *prooftest.Passkey, challenge [32]byte) actions.Signature {
 	a := p.Usual
 	a.Challenge = challenge[:]
-	pick := func(of ...any) any { return of[f.random.IntN(len(of))] }
-	switch f.random.IntN(7) {
+	switch l.random.IntN(20) {
 	case 0:
-		a.Flags = byte(f.random.IntN(256))
+		a.Flags = byte(l.random.IntN(256))
 	case 1:
-		a.RelyingParty = pick("example.com", "DESK.example.com", "").(string)
+		a.RelyingParty = l.one("example.com", "DESK.example.com", "")
 	case 2:
-		a.Type = pick("webauthn.create", "").(string)
+		a.Type = l.one("webauthn.create", "")
 	case 3:
-		a.Origin = pick("https://desk.example.org", "https://evil.test", "").(string)
+		a.Origin = l.one("https://desk.example.org", "https://evil.test", "")
 	case 4:
-		a.CrossOrigin = pick(true, nil, 0, "false")
+		a.CrossOrigin = []any{true, nil, 0, "false"}[l.random.IntN(4)]
 	case 5:
-		a.TopOrigin = pick("https://desk.example.com", nil, "")
+		a.TopOrigin = l.one("https://desk.example.com", "")
 	case 6:
-		a.Extra = pick("é", "\u2028", "<&>").(string)
+		a.Extra = l.one("é", "\u2028", "<&>")
 	}
 	return p.Assert(a)
 }

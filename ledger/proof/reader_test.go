@@ -264,8 +264,12 @@ func TestSecondReader(t *testing.T) {
 		w, raw := c.make(t)
 		bad = append(bad, document{"evidence: " + c.name, raw, w.Root})
 	}
-	bad = append(bad, document{"another desk", raw, prooftest.Found(t, prooftest.Options{Seed: 1}).Root}, document{"no desk", raw, canonical.Digest{}},
+	other := prooftest.Found(t, prooftest.Options{Seed: 1}).Root
+	bad = append(bad, document{"another desk", raw, other}, document{"no desk", raw, canonical.Digest{}},
 		document{"too large", make([]byte, proof.MaxWarrant+1), w.Root})
+	for _, d := range golden(t) {
+		bad = append(bad, document{"another desk than that of " + d.name, d.raw, other})
+	}
 	bad = append(bad, spoiledCheckpoints(t, w, raw)...)
 	bad = append(bad, spoiledWaits(t)...)
 	wrong := wrongRulings(t)
