@@ -16,7 +16,6 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
-	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -24,7 +23,15 @@ import (
 // people sign what it says, and a desk that lies enters it in its ledger.
 type craft struct {
 	*forger
-	t *testing.T
+	t    *testing.T
+	size int // in bytes, of the whole document; 0: as it is
+}
+
+// fill lengthens a text that nothing reads, so that the document has its size.
+func (c *craft) fill() {
+	c.enter(true)
+	n := c.size - len(c.doc.text())
+	c.put(c.entry(proof.KindTaken, "")+"/data/execution/text", quoted(strings.Repeat("a", n)))
 }
 
 // put puts JSON text at a path.
@@ -36,6 +43,12 @@ func (c *craft) put(path, raw string) {
 	}
 	*n = *parse(c.t, []byte(raw))
 	c.changed = append(c.changed, path)
+}
+
+// spell puts a text at a path as it is.
+func (c *craft) spell(path, raw string) {
+	c.put(path, "0")
+	lookUp(c.doc, path).raw = raw
 }
 
 // move moves an instant.
@@ -98,8 +111,11 @@ func TestCraftedWarrants(t *testing.T) {
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			of, _, _ := strings.Cut(strings.TrimPrefix(name, "good "), ":")
 			d, s := l.find(t, of)
-			c := &craft{newForger(d, s, l.random), t}
+			c := &craft{forger: newForger(d, s), t: t}
 			all[name](c)
+			if c.size > 0 {
+				c.fill()
+			}
 			root := c.enter(true)
 			if !yield(document{name, c.doc.text(), root}) {
 				return
@@ -234,13 +250,49 @@ func crafts() map[string]func(*craft) {
 	for what, edit := range map[string]func(key string) string{"a line feed": func(key string) string { return key[:10] + "\n" + key[10:] }, "a mark": func(key string) string { return key[:10] + "!" + key[10:] }} {
 		all["critical: the log's key with "+what+" in it"] = func(c *craft) { line(c, c.world.Origin, hex.EncodeToString(c.log.id), edit(public(c))) }
 	}
-	all["critical: the largest warrant and more"] = func(c *craft) {
-		files := map[string]string{}
-		must(c.t, canonical.UnmarshalExact(c.raw(founding+"/policy"), &files))
-		files["z.cedar"] = strings.Repeat("/", proof.MaxWarrant)
-		c.put(founding+"/policy", string(canonical.MustMarshal(files)))
-		c.put("/ruling/policy", quoted(policy.DigestOf(files).String()))
+	// Types. Nothing else is asked of these places.
+	for _, raw := range []string{`"2024-02-29T23:59:59.999999Z"`, `"2000-02-29T00:00:00.000000Z"`, `"9999-12-31T23:59:59.999999Z"`, `"0000-02-29T00:00:00.000000Z"`, `"0000-01-01T00:00:00.000000Z"`, `"0001-01-01T00:00:00.000001Z"`, `""`} {
+		put("good critical", founding+"/time", raw)
 	}
+	for _, raw := range []string{`"0001-01-01T00:00:00.000000Z"`, `"2023-02-29T00:00:00.000000Z"`, `"1900-02-29T00:00:00.000000Z"`, `"2026-04-31T00:00:00.000000Z"`, `"2026-13-01T00:00:00.000000Z"`, `"2026-00-01T00:00:00.000000Z"`,
+		`"2026-01-00T00:00:00.000000Z"`, `"2026-01-01T24:00:00.000000Z"`, `"2026-01-01T00:60:00.000000Z"`, `"2026-01-01T00:00:60.000000Z"`, `"2026-01-01T00:00:00Z"`, `"2026-01-01T00:00:00.000Z"`, `"2026-01-01T00:00:00.000000+00:00"`,
+		`"2026-01-01t00:00:00.000000z"`, `"2026-01-01T00:00:00,000000Z"`, `" 2026-01-01T00:00:00.000000Z"`, `"2026-01-01T00:00:00.000000Z\n"`, `"\uff12026-01-01T00:00:00.000000Z"`, `"10000-01-01T00:00:00.000000Z"`, `0`, `null`} {
+		all["critical: the instant "+raw] = func(c *craft) { c.put(founding+"/time", strings.ReplaceAll(raw, `\uff12`, "\uff12")) }
+	}
+	zeros := strings.Repeat("0", 64)
+	for _, raw := range []string{"sha256:" + zeros, "sha256:" + zeros[1:], "sha256:" + zeros + "1", zeros, "SHA256:" + zeros[1:] + "1", "sha256:" + zeros[1:] + "A", "sha256:" + zeros[1:] + "g", "x", "sha256:" + zeros[1:] + "1\n"} {
+		put("critical", "/request/statement/policy", quoted(raw))
+	}
+	put("good critical", "/request/statement/policy", quoted("sha256:"+zeros[1:]+"f"))
+	for raw, good := range map[string]bool{"": true, "AA==": true, "AAA=": true, "AAAA": true, "+/+/": true, "AB==": false, "AAB=": false, "AA": false, "AAA": false, "AA=": false, "A===": false, "====": false, "AAAA\n": false, "AA\nAA": false, "-_-_": false, "AA==AAAA": false, " AAAA": false, "AAAA====": false} {
+		put(map[bool]string{true: "good critical", false: "critical"}[good], founding+"/nonce", quoted(raw))
+	}
+	put("critical", founding+"/nonce", "null")
+	put("critical", founding+"/recovers", "0")
+	put("critical", founding+"/trust/origins", `{}`)
+	put("critical", founding+"/trust/origins", `[1]`)
+	put("critical", founding+"/policy", `[]`)
+	put("critical", founding+"/laws", `0`)
+	put("critical", founding+"/laws", `true`)
+	put("critical", founding+"/budgets/0/undo", `0`)
+	put("critical", founding+"/budgets/0/limit", `false`)
+	put("good critical", founding+"/budgets/0/limit", `-1`)
+	for raw, good := range map[string]bool{
+		`"\n\t\b\f\r\"\\"`: true, `"\u0001\u001f"`: true, "\"\u007f\u0085\u2028\"": true, `"<&>/"`: true, "\"é\U0001F600\"": true, "\"e\u0301\"": true,
+		`"\u000a"`: false, `"\u0008"`: false, `"\u001F"`: false, `"\u0061"`: false, `"\u00e9"`: false, `"\/"`: false, `"\ud83d\ude00"`: false, `"\ud83d"`: false, `"\ude00\ud83d"`: false, `"\x"`: false,
+		"\"\n\"": false, "\"\x00\"": false, "\"\xff\"": false, "\"\xed\xa0\x80\"": false, "\"\xc0\x80\"": false, `'a'`: false, `"a" `: false, `["a"]`: false, `{}`: false, `"a`: false,
+	} {
+		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("critical: a team that is called %q", raw)] = func(c *craft) { c.spell(c.row("ann")+"/data/row/record/team", raw) }
+	}
+	for raw, good := range map[string]bool{
+		"{\"\U0001F600\":\"\",\"\ufb33\":\"\"}": true, "{\"\ufb33\":\"\",\"\U0001F600\":\"\"}": false, // sorted by UTF-16, not by code points
+		`{"":"","A":"","a":"","aa":""}`: true, `{"a":"","A":""}`: false, `{"aa":"","a":""}`: false, `{"a":"","a":""}`: false, `{"\n":"","\r":""}`: true, `{"\u000a":""}`: false, `{"\u0061":""}`: false, `{"\ud800":""}`: false, `{"a":null}`: false, `{"a":"x"}`: false, `[]`: false,
+	} {
+		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("critical: sealed in a row: %q", raw)] = func(c *craft) { c.spell(c.row("ann")+"/data/row/sealed", raw) }
+	}
+	all["good a long chain, a suspension: the largest warrant"] = func(c *craft) { c.size = proof.MaxWarrant }
+	all["a long chain, a suspension: a byte more than the largest warrant"] = func(c *craft) { c.size = proof.MaxWarrant + 1 }
+
 	// No digest covers the spelling of what is outside of entries and core.
 	spelt := func(name string, edit func(c *craft)) {
 		all["critical: "+name] = func(c *craft) { c.after = append(c.after, func() { edit(c) }) }

@@ -146,7 +146,7 @@ func (l *lab) mutant(i int) document {
 	d := l.desks[l.random.IntN(len(l.desks))]
 	s := d.subjects[l.random.IntN(len(d.subjects))]
 	other := d.subjects[l.random.IntN(len(d.subjects))].tree
-	f := newForger(d, s, l.random)
+	f := newForger(d, s)
 	how := ""
 	for range 1 + l.random.IntN(5)/4 { // one, and now and then two
 		path, did := l.change(f.doc, other, s, i%4 > 0)
@@ -155,7 +155,7 @@ func (l *lab) mutant(i int) document {
 	}
 	root := s.root
 	if i%4 > 0 {
-		f.assert = l.odd
+		f.assert, f.others = l.odd, l.random.IntN(4)
 		if all := lookUp(f.doc, "/people"); all != nil && len(all.nodes) > 1 && l.random.IntN(40) == 0 {
 			f.late = fmt.Sprintf("/people/%d", 1+l.random.IntN(len(all.nodes)-1))
 		}
@@ -329,7 +329,6 @@ func lookUp(n *node, path string) *node {
 // forger enters a mutant in a ledger, as a desk that lies and has the log's key can.
 type forger struct {
 	desk
-	random  *rand.Rand
 	doc     *node
 	changed []string // paths that stay as they are
 	late    string   // the path of an entry that comes after the warrant's own; empty: none does
@@ -345,6 +344,7 @@ type forger struct {
 	claimed int64
 	right   canonical.Bytes
 	below   bool
+	others  int // entries that come last
 }
 
 // logKey signs checkpoints of a ledger. Its name, its identifier and its line in entry 0
@@ -364,9 +364,9 @@ func (k logKey) checkpoint(origin string, size int64, root tlog.Hash) string {
 	return text + "\n\u2014 " + k.name + " " + base64.StdEncoding.EncodeToString(append(slices.Clone(k.id), signature...)) + "\n"
 }
 
-func newForger(d desk, s subject, random *rand.Rand) *forger {
+func newForger(d desk, s subject) *forger {
 	key := d.world.LogKey()
-	return &forger{desk: d, random: random, doc: s.tree.clone(), origin: d.world.Origin, right: make([]byte, 32), log: logKey{key.Name(), binary.BigEndian.AppendUint32(nil, key.KeyHash()), key.Sign}}
+	return &forger{desk: d, doc: s.tree.clone(), origin: d.world.Origin, right: make([]byte, 32), log: logKey{key.Name(), binary.BigEndian.AppendUint32(nil, key.KeyHash()), key.Sign}}
 }
 
 // set puts a value at a path, unless the mutation is there, or there is no such place.
@@ -450,7 +450,7 @@ func (f *forger) enter(sign bool) canonical.Digest {
 		tree.add(f.leaf(path))
 		f.set(path+"/proof/index", i)
 	}
-	for n := f.random.IntN(4); n > 0 || (f.claimed > 0 || f.below) && tree.size&(tree.size-1) != 0; n-- {
+	for n := f.others; n > 0 || (f.claimed > 0 || f.below) && tree.size&(tree.size-1) != 0; n-- {
 		tree.add([]byte("another entry"))
 	}
 	head, err := tlog.TreeHash(tree.size, tree)

@@ -287,6 +287,39 @@ func TestSecondReader(t *testing.T) {
 	}
 }
 
+// TestSecondReaderCommand runs the second reader as people do.
+func TestSecondReaderCommand(t *testing.T) {
+	python := testenv.Python(t)
+	root, err := os.ReadFile("testdata/warrant.root")
+	must(t, err)
+	trust, other := strings.TrimSpace(string(root)), "sha256:"+strings.Repeat("1", 64)
+	for _, c := range []struct {
+		args string
+		code int
+		says []string // each in one line of its standard output
+	}{
+		{"--root " + trust + " testdata/warrant.json", 0, []string{`"ok": true`}},
+		{"--root " + other + " testdata/warrant.json testdata/webauthn-level-3.json", 1, []string{`"check": "root"`, `"check": "spelling"`}},
+		{"--root " + trust + " testdata/webauthn-level-3.json testdata/warrant.json", 1, []string{`"ok": false`, `"ok": true`}},
+		{"testdata/warrant.json", 2, nil},
+		{"--root sha256:1 testdata/warrant.json", 2, nil},
+		{"--root " + trust, 2, nil},
+	} {
+		cmd := exec.Command(python, append([]string{"../../test/reader/warrant.py"}, strings.Fields(c.args)...)...)
+		out, _ := cmd.Output() // how it ended is compared below
+		lines := slices.Collect(strings.Lines(string(out)))
+		if cmd.ProcessState.ExitCode() != c.code || len(lines) != len(c.says) {
+			t.Errorf("%s: it exits %d and says\n%s", c.args, cmd.ProcessState.ExitCode(), out)
+			continue
+		}
+		for i, line := range lines {
+			if !strings.Contains(line, c.says[i]) || !strings.Contains(line, `"ruling": "not checked"`) {
+				t.Errorf("%s: it says %s", c.args, line)
+			}
+		}
+	}
+}
+
 // wrongRulings are warrants that are wrong in the ruling alone: a desk that lies entered
 // them, the people signed, and nothing but the policy, or the rule for texts, refuses them.
 func wrongRulings(t *testing.T) map[string]document {
