@@ -259,6 +259,11 @@ func crafts() map[string]func(*craft) {
 		`"2026-01-01t00:00:00.000000z"`, `"2026-01-01T00:00:00,000000Z"`, `" 2026-01-01T00:00:00.000000Z"`, `"2026-01-01T00:00:00.000000Z\n"`, `"\uff12026-01-01T00:00:00.000000Z"`, `"10000-01-01T00:00:00.000000Z"`, `0`, `null`} {
 		all["critical: the instant "+raw] = func(c *craft) { c.put(founding+"/time", strings.ReplaceAll(raw, `\uff12`, "\uff12")) }
 	}
+	for month := time.January; month <= time.December; month++ {
+		last := time.Date(2026, month+1, 0, 0, 0, 0, 0, time.UTC).Day()
+		put("good critical", founding+"/time", fmt.Sprintf(`"2026-%02d-%02dT00:00:00.000000Z"`, month, last))
+		put("critical", founding+"/time", fmt.Sprintf(`"2026-%02d-%02dT00:00:00.000000Z"`, month, last+1))
+	}
 	zeros := strings.Repeat("0", 64)
 	for _, raw := range []string{"sha256:" + zeros, "sha256:" + zeros[1:], "sha256:" + zeros + "1", zeros, "SHA256:" + zeros[1:] + "1", "sha256:" + zeros[1:] + "A", "sha256:" + zeros[1:] + "g", "x", "sha256:" + zeros[1:] + "1\n"} {
 		put("critical", "/request/statement/policy", quoted(raw))
@@ -324,6 +329,8 @@ func crafts() map[string]func(*craft) {
 
 	// What the evidence says
 	put("good a long chain, critical", founding+"/laws", "-1") // another law was adopted since
+	put("good a long chain, critical", founding+"/laws", "1")
+	put("a long chain, critical", founding+"/laws", "0")
 	all["good a long chain, standard: a founding under later laws"] = func(c *craft) { c.put(founding+"/laws", "3") }
 	change := func(kind, holds string) func(c *craft) string {
 		return func(c *craft) string { return c.entry(kind, holds) + "/data/action/change" }
@@ -450,7 +457,7 @@ func crafts() map[string]func(*craft) {
 		`{$C,$O,$T,}`, `{$C,$O,$T`, "\ufeff{$C,$O,$T}", "\u00a0{$C,$O,$T}", `{$C,$O,$T}{}`, `good {$C,$O,$T}`, "good \t{ $C , $O , $T }\r\n", `good {$C,$O,$T,"x":1e400}`, `good {$C,$O,$T,"x":[[],{"type":"x"}]}`,
 		`good {$C,$O,"\u0074ype":"webauthn.get"}`, `good {$C,$O,$T,"crossOrigin":false}`, `good {$C,$O,$T,"x":"\ud83d\ude00"}`, `good {$C,$O,$T,"x":` + strings.Repeat("1", 5000) + "}"} {
 		client, good := strings.CutPrefix(client, "good ")
-		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("passkeys, a suspension: client data %.60q", client)] = func(c *craft) {
+		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("passkeys, a suspension: client data %.90q", client)] = func(c *craft) {
 			c.assert = func(p *prooftest.Passkey, challenge [32]byte) actions.Signature {
 				said := strings.NewReplacer("$C", `"challenge":"`+base64.RawURLEncoding.EncodeToString(challenge[:])+`"`, "$O", `"origin":"https://desk.example.com"`, "$T", `"type":"webauthn.get"`)
 				data := sha256.Sum256([]byte(p.Usual.RelyingParty))
