@@ -2,11 +2,14 @@ package proof_test
 
 import (
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -155,6 +158,7 @@ func (l *lab) find(t *testing.T, name string) (desk, subject) {
 func crafts() map[string]func(*craft) {
 	all := map[string]func(*craft){}
 	const day = 24 * time.Hour
+	zeros := strings.Repeat("0", 64)
 	put := func(name, path, raw string) {
 		all[name+": "+path+" is "+fmt.Sprintf("%.40s", raw)] = func(c *craft) { c.put(path, raw) }
 	}
@@ -170,6 +174,7 @@ func crafts() map[string]func(*craft) {
 	all["critical: an entry of another version"] = func(c *craft) { c.put(c.row("ann")+"/v", `"countersign/entry/v2"`) }
 	all["critical: an entry without the one before"] = func(c *craft) { c.put(c.row("ann")+"/prev", `""`) }
 	all["critical: an entry of a large number"] = func(c *craft) { c.put(c.entry("desk.key", "")+"/number", "9007199254740992") }
+	all["good critical: an entry of the largest number"] = func(c *craft) { c.put(c.entry("desk.key", "")+"/number", "9007199254740991") }
 	all["critical: an entry of the desk"] = func(c *craft) {
 		c.put(c.row("ann")+"/class", `"desk"`)
 		c.put(c.row("ann")+"/prev", `""`)
@@ -201,13 +206,22 @@ func crafts() map[string]func(*craft) {
 		}
 	}
 	all["good critical: a log of another name"] = named("other.example.com/ledger")
-	for _, name := range []string{"other.example.com/", "/ledger", "https://desk.example.com", "other\u0085", "other\u00a0", "other\u2003", strings.Repeat("a", 256)} {
+	for _, name := range []string{"other.example.com/", "/ledger", "https://desk.example.com", "other\u0085", "other\u0086", "other\u00a0", "other\u2003", strings.Repeat("a", 256)} {
 		all["critical: a log that is called "+name] = named(name)
 	}
 	all["good critical: a log of a long name"] = named(strings.Repeat("a", 255))
 	all["good critical: a line feed after the log's key"] = func(c *craft) {
 		c.put(founding+"/log_key", quoted(c.world.LogKey().VerifierKey()+"\n"))
 	}
+	all["critical: a log's key of another type"] = func(c *craft) {
+		raw, _ := base64.StdEncoding.DecodeString(public(c))
+		raw[0] = 2
+		sum := sha256.Sum256(append([]byte(c.world.Origin+"\n"), raw...))
+		c.log.id = sum[:4]
+		line(c, c.world.Origin, hex.EncodeToString(sum[:4]), base64.StdEncoding.EncodeToString(raw))
+	}
+	all["critical: a checkpoint signed in another name"] = func(c *craft) { c.log.name = "other.example.com/ledger" }
+	all["critical: a checkpoint signed by another key, as it says"] = func(c *craft) { c.log.id = make([]byte, 4) }
 	all["critical: the log's key under another origin"] = func(c *craft) {
 		named("other.example.com/ledger")(c)
 		c.log.name, c.origin = c.world.Origin, c.world.Origin
@@ -264,7 +278,6 @@ func crafts() map[string]func(*craft) {
 		put("good critical", founding+"/time", fmt.Sprintf(`"2026-%02d-%02dT00:00:00.000000Z"`, month, last))
 		put("critical", founding+"/time", fmt.Sprintf(`"2026-%02d-%02dT00:00:00.000000Z"`, month, last+1))
 	}
-	zeros := strings.Repeat("0", 64)
 	for _, raw := range []string{"sha256:" + zeros, "sha256:" + zeros[1:], "sha256:" + zeros + "1", zeros, "SHA256:" + zeros[1:] + "1", "sha256:" + zeros[1:] + "A", "sha256:" + zeros[1:] + "g", "x", "sha256:" + zeros[1:] + "1\n"} {
 		put("critical", "/request/statement/policy", quoted(raw))
 	}
@@ -343,6 +356,7 @@ func crafts() map[string]func(*craft) {
 	long("an engagement extended to nothing", extended, "/last", `""`)
 	long("an engagement ended at an instant", extended, "/op", `"end"`)
 	long("an engagement changed otherwise", extended, "/op", `"pause"`)
+	all["a long chain, critical: an engagement reinstated in another word"] = func(c *craft) { c.put(change("desk.engagement", `"op":"reinstate"`)(c)+"/op", `"pause"`) }
 	long("an engagement of somebody unknown", extended, "/worker", `"nobody"`)
 	long("a vendor with a long ratchet", vendor, "/vendor/ratchet", "366")
 	long("a vendor with a negative ratchet", vendor, "/vendor/ratchet", "-1")
@@ -383,9 +397,18 @@ func crafts() map[string]func(*craft) {
 		c.put(path+"/kind", `"desk.review"`)
 		c.put(path+"/data/action/kind", `"desk.review"`)
 	}
-	all["a long chain, critical: a key enrolled and revoked at once"] = func(c *craft) {
-		path := change("desk.key", "kim")(c)
-		c.put(path+"/revoke", `["key_00000000000000000000000000000000"]`)
+	all["a long chain, critical: a key enrolled, and another revoked, at once"] = func(c *craft) {
+		c.put(change("desk.key", "kim")(c)+"/revoke", "["+quoted(string(c.world.PublicKey("eva").ID()))+"]")
+	}
+	for _, n := range []int{50, 51} {
+		all[map[bool]string{true: "good "}[n == 50]+fmt.Sprintf("a long chain, critical: %d keys enrolled at once", n)] = func(c *craft) {
+			path := change("desk.key", "kim")(c) + "/enrol"
+			for i := len(lookUp(c.doc, path).nodes); i < n; i++ {
+				key := make([]byte, 32)
+				key[0], key[1] = 1, byte(i)
+				c.add(path, "", `{"key":{"algorithm":"ed25519","credential":"","hardware":false,"public":"`+base64.StdEncoding.EncodeToString(key)+`"},"possession":{"authenticator_data":"","client_data":"","signature":""},"worker":"eva"}`)
+			}
+		}
 	}
 	all["a long chain, critical: a key enrolled twice at once"] = func(c *craft) {
 		path := change("desk.key", "kim")(c) + "/enrol"
@@ -415,6 +438,17 @@ func crafts() map[string]func(*craft) {
 	}
 	all["a long chain, a suspension: taken with a member more"] = func(c *craft) { c.add(took(c), "zzz", "0") }
 	all["good a long chain, a suspension: taken with a text"] = func(c *craft) { c.put(took(c)+"/text", `"a"`) }
+	all["good a long chain, a suspension: taken, a revocation after the ruling"] = func(c *craft) {
+		for _, path := range []string{strings.TrimSuffix(took(c), "/data/execution") + "/time", took(c) + "/at"} {
+			c.put(path, quoted(canonical.At(instantOf(string(c.raw("/ruling/at"))).Add(time.Microsecond)).String()))
+		}
+		c.put(took(c)+"/taken/action/kind", `"desk.key"`)
+		c.put(took(c)+"/taken/action/change", `{"enrol":[],"revoke":[`+string(c.raw("/request/statement/key"))+`]}`)
+	}
+	all["a long chain, a suspension: taken, a revocation before the ruling"] = func(c *craft) {
+		c.put(took(c)+"/taken/action/kind", `"desk.key"`)
+		c.put(took(c)+"/taken/action/change", `{"enrol":[],"revoke":[`+string(c.raw("/request/statement/key"))+`]}`)
+	}
 	all["a long chain, a suspension: taken, an enrolment"] = func(c *craft) {
 		enrolled := c.raw(change("desk.key", `"worker":"bob"`)(c) + "/enrol")
 		c.put(took(c)+"/taken/action/kind", `"desk.key"`)
@@ -473,6 +507,36 @@ func crafts() map[string]func(*craft) {
 			}
 		}
 	}
+	for _, of := range []string{"file keys, a post", "passkeys, a suspension", "passkeys, an emergency"} { // of each algorithm
+		all[of+": a signature that is wrong"] = func(c *craft) { c.spoiled(func(s *actions.Signature) { s.Signature[len(s.Signature)-1] ^= 1 }) }
+		all[of+": a signature that is cut"] = func(c *craft) {
+			c.spoiled(func(s *actions.Signature) { s.Signature = s.Signature[:len(s.Signature)-1] })
+		}
+		all[of+": a signature that is longer"] = func(c *craft) { c.spoiled(func(s *actions.Signature) { s.Signature = append(s.Signature, 0) }) }
+		all[of+": no signature"] = func(c *craft) { c.spoiled(func(s *actions.Signature) { s.Signature = nil }) }
+	}
+	for _, of := range []string{"file keys, a post", "passkeys, an emergency"} {
+		all[of+": the other S of Ed25519"] = func(c *craft) { c.spoiled(func(s *actions.Signature) { addOrder(s.Signature) }) }
+	}
+	all["good passkeys, a suspension: the other S of ECDSA"] = func(c *craft) {
+		c.spoiled(func(s *actions.Signature) {
+			var v struct{ R, S *big.Int }
+			_, err := asn1.Unmarshal(s.Signature, &v)
+			must(c.t, err)
+			s.Signature, err = asn1.Marshal(struct{ R, S *big.Int }{v.R, v.S.Sub(elliptic.P256().Params().N, v.S)})
+			must(c.t, err)
+		})
+	}
+	all["passkeys, a suspension: a long length in DER"] = func(c *craft) {
+		c.spoiled(func(s *actions.Signature) {
+			s.Signature = append([]byte{0x30, 0x81, s.Signature[1]}, s.Signature[2:]...)
+		})
+	}
+	all["passkeys, a suspension: a zero before R in DER"] = func(c *craft) {
+		c.spoiled(func(s *actions.Signature) {
+			s.Signature = append([]byte{0x30, s.Signature[1] + 1, 2, s.Signature[3] + 1, 0}, s.Signature[4:]...)
+		})
+	}
 	all["file keys, a post: client data that nothing signs"] = func(c *craft) { c.spoiled(func(s *actions.Signature) { s.ClientData = []byte("{}") }) }
 	all["file keys, a post: authenticator data that nothing signs"] = func(c *craft) {
 		c.spoiled(func(s *actions.Signature) { s.AuthenticatorData = []byte("x") })
@@ -501,7 +565,10 @@ func crafts() map[string]func(*craft) {
 	all["file keys, a post: an officer's key of no algorithm"] = founder(ed, func(k *workforce.PublicKey) { k.Algorithm = "none" })
 	all["file keys, a post: an officer's key of another algorithm"] = founder(ed, func(k *workforce.PublicKey) { k.Algorithm = workforce.PasskeyES256 })
 	all["file keys, a post: an officer's key that is short"] = founder(ed, func(k *workforce.PublicKey) { k.Public = k.Public[:31] })
-	all["file keys, a post: an officer's key with which everybody signs"] = founder(weak{}, same)
+	for name, public := range map[string]string{"1": "01" + zeros[2:], "1 and a sign": "01" + zeros[4:] + "80", "1 in another spelling": "ee" + strings.Repeat("ff", 30) + "7f", "-1": "ec" + strings.Repeat("ff", 30) + "7f", "0": zeros,
+		"order eight": "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "the other of order eight": "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"} {
+		all["file keys, a post: an officer's key with which everybody signs, "+name] = founder(weak(public), same)
+	}
 
 	// Action and statements
 	both := func(c *craft, raw, below string) {
@@ -788,13 +855,15 @@ func (c *craft) spoiled(edit func(*actions.Signature)) {
 	}
 }
 
-// weak is a key of order one, under which one signature fits everything.
-type weak struct{}
+// weak is a key of small order, in hexadecimal digits: one signature fits many messages.
+type weak string
 
-func (weak) PublicKey() workforce.PublicKey {
-	k := make([]byte, ed25519.PublicKeySize)
-	k[0] = 1
-	return workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: k}
+func (w weak) PublicKey() workforce.PublicKey {
+	public, err := hex.DecodeString(string(w))
+	if err != nil {
+		panic(err)
+	}
+	return workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: public}
 }
 
 func (weak) Sign([32]byte) actions.Signature {

@@ -3,6 +3,7 @@ package proof_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"maps"
@@ -199,6 +200,7 @@ func desks(t *testing.T) (all []made) {
 		}
 		add("critical", w.Countersign(takedown("acct/1", actions.Critical), "lee", "kim"))
 		add("critical, by others", w.Countersign(w.Request("bob", actions.AccountTakedown, prooftest.Account("acct/2"), actions.Critical), "sue", "eva"))
+		add("by officers", w.Countersign(w.Request("ada", actions.AccountTakedown, prooftest.Account("acct/2"), actions.Critical), "bea", "lee"))
 		waits := w.Enters(w.Countersign(takedown("acct/3", actions.Protected), "lee"))
 		w.Advance(time.Hour)
 		add("a wait", waits)
@@ -250,6 +252,17 @@ func TestSecondReader(t *testing.T) {
 	w, raw := criticalWarrant(t)
 	es, passkeys := criticalWarrant(t, workforce.PasskeyES256)
 	ed, others := criticalWarrant(t, workforce.PasskeyEd25519)
+	// A year is 366 days long now and then, and of those that 100 divides only some are.
+	var late []document
+	for _, year := range []int{1899, 1900, 1995, 1999, 2027, 2099, 2399} {
+		w := prooftest.Found(t, prooftest.Options{Policy: lenient, At: time.Date(year, 12, 15, 0, 0, 0, 0, time.UTC)})
+		w.Staff()
+		suspend := func(d time.Duration) *prooftest.Request {
+			return w.Request("bob", actions.AccountSuspend, prooftest.Account("acct/5"), actions.Standard, func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(d)) })
+		}
+		good = append(good, document{fmt.Sprintf("suspended in %d for 366 days", year), w.Warrant(suspend(actions.MaxSuspension)), w.Root})
+		late = append(late, document{fmt.Sprintf("suspended in %d for longer", year), w.Forge(suspend(actions.MaxSuspension + time.Microsecond)), w.Root})
+	}
 	good = append(good, document{"critical", raw, w.Root}, document{"ES256", passkeys, es.Root}, document{"EdDSA", others, ed.Root})
 	if a := both(t, slices.Values(good)); len(a.accepted) != len(good) {
 		t.Fatalf("of %d good warrants both accept %q", len(good), a.accepted)
@@ -271,7 +284,7 @@ func TestSecondReader(t *testing.T) {
 		bad = append(bad, document{"another desk than that of " + d.name, d.raw, other})
 	}
 	bad = append(bad, spoiledCheckpoints(t, w, raw)...)
-	bad = append(bad, spoiledWaits(t)...)
+	bad = append(append(bad, spoiledWaits(t)...), late...)
 	wrong := wrongRulings(t)
 	a := both(t, slices.Values(append(bad, slices.Collect(maps.Values(wrong))...)))
 	alone := append(slices.Collect(maps.Keys(wrong)), "forged: another reason")
