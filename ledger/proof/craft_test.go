@@ -365,10 +365,27 @@ func crafts() map[string]func(*craft) {
 	long("a vendor with a long name", vendor, "/vendor/name", quoted(strings.Repeat("a", 2001)))
 	long("a vendor and a mode", vendor, "/mode", `{"mode":"observe","platform":"plaza","tier":"standard"}`)
 	all["a long chain, critical: a vendor and laws"] = func(c *craft) { c.add(vendor(c), "laws", "3") }
-	long("a vendor that is of another part", vendor, "/of", `"laws"`)
+	for _, part := range []string{"laws", "tiers", "budgets", ""} {
+		long("a vendor that is of the part "+part, vendor, "/of", quoted(part))
+	}
+	long("a vendor of no name", vendor, "/vendor/id", `""`)
+	for _, days := range []string{"0", "365"} {
+		all["good a long chain, critical: a vendor with a ratchet of "+days] = func(c *craft) { c.put(vendor(c)+"/vendor/ratchet", days) }
+	}
+	for id, good := range map[string]bool{"b": true, "0b.o_l-t": true, strings.Repeat("b", 64): true, strings.Repeat("b", 65): false, "B": false, "-b": false, "b!": false, "b\n": false} {
+		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("a long chain, critical: a vendor called %q", id)] = func(c *craft) {
+			for _, n := range lookUp(c.doc, "/people").nodes {
+				if path := "/entry/data/action/change/vendor/id"; lookUp(n, path) != nil && lookUp(n, path).raw == `"bolt"` {
+					lookUp(n, path).raw = quoted(id)
+				}
+			}
+			c.put(c.row("lee")+"/data/row/record/vendor", quoted(id))
+		}
+	}
 	long("trust in a short key", trust, "/trust/executor_key", quoted(base64.StdEncoding.EncodeToString(make([]byte, 31))))
 	for _, n := range []string{"endings_per_hour", "raises_per_hour", "undo_window"} {
 		long("trust without "+n, trust, "/trust/"+n, "0")
+		all["good a long chain, critical: trust with little "+n] = func(c *craft) { c.put(trust(c)+"/trust/"+n, "1") }
 	}
 	all["a long chain, critical: trust in nobody"] = func(c *craft) {
 		c.put(trust(c)+"/trust/executor", `""`)
@@ -419,7 +436,7 @@ func crafts() map[string]func(*craft) {
 		c.add(path+"/enrol", "", `{"key":{"algorithm":"ed25519","credential":"","hardware":false,"public":"`+base64.StdEncoding.EncodeToString(make([]byte, 32))+`"},"possession":{"authenticator_data":"","client_data":"","signature":""},"worker":""}`)
 	}
 	for what, key := range map[string]string{"short": `"algorithm":"ed25519","credential":"","hardware":false,"public":""`, "of no algorithm": `"algorithm":"","credential":"","hardware":false,"public":"AAAA"`,
-		"of P-256 without its first byte": `"algorithm":"webauthn-es256","credential":"","hardware":false,"public":"` + base64.StdEncoding.EncodeToString(make([]byte, 65)) + `"`} {
+		"of P-256 and short": `"algorithm":"webauthn-es256","credential":"","hardware":false,"public":"BAAA"`, "of P-256 without its first byte": `"algorithm":"webauthn-es256","credential":"","hardware":false,"public":"` + base64.StdEncoding.EncodeToString(make([]byte, 65)) + `"`} {
 		all["a long chain, critical: a key that is "+what] = func(c *craft) {
 			c.add(change("desk.key", "kim")(c)+"/enrol", "", `{"key":{`+key+`},"possession":{"authenticator_data":"","client_data":"","signature":""},"worker":"eva"}`)
 		}
@@ -556,6 +573,10 @@ func crafts() map[string]func(*craft) {
 	es, ed := prooftest.NewPasskey(workforce.PasskeyES256, make([]byte, 32)), prooftest.NewPasskey(workforce.PasskeyEd25519, make([]byte, 32))
 	same := func(*workforce.PublicKey) {}
 	all["good file keys, a post: an officer's key of P-256"] = founder(es, same)
+	all["file keys, a post: an officer's key from no instant on"] = func(c *craft) {
+		founder(es, same)(c)
+		c.put(founding+"/time", `""`)
+	}
 	all["good file keys, a post: an officer's key of Ed25519"] = founder(ed, same)
 	all["file keys, a post: an officer's key that is compressed"] = founder(es, func(k *workforce.PublicKey) {
 		k.Public = append([]byte{2 + k.Public[64]&1}, k.Public[1:33]...)
@@ -582,6 +603,23 @@ func crafts() map[string]func(*craft) {
 	for what, raw := range map[string]string{"a bell": `"a\u0007"`, "an escape": `"a\u001b"`, "delete": "\"a\u007f\"", "a C1 control": "\"a\u0085\"", "another direction": "\"a\u202e\"", "an isolate": "\"a\u2067\"", "a mark": "\"a\u061c\"", "too many bytes": quoted(strings.Repeat("é", 1001))} {
 		all["file keys, standard: a reason with "+what] = func(c *craft) { c.put("/action/reason", raw) }
 	}
+	put("file keys, standard", "/action/case", `"a\u0007"`)
+	all["good file keys, a deletion: with a mark"] = func(c *craft) { c.put("/action/command/mark", quoted("CSGN-"+c.said("/request/statement/request"))) }
+	for _, kind := range []string{"a deactivation", "a post"} {
+		put("file keys, "+kind, "/action/command/mark", `""`)
+		put("file keys, "+kind, "/action/command/expect/status", `"down"`)
+		put("file keys, "+kind, "/action/command/expect/mark", `"OTHER"`)
+	}
+	for _, kind := range []string{"a restoration", "a post restored"} {
+		put("file keys, "+kind, "/action/command/expect/status", `"up"`)
+		put("file keys, "+kind, "/action/command/expect/status", `"deactivated"`)
+		put("good file keys, "+kind, "/action/command/expect/mark", `"OTHER"`)
+	}
+	put("file keys, a reactivation", "/action/command/expect/status", `"down"`)
+	put("good file keys, a reactivation", "/action/command/expect/mark", `"OTHER"`)
+	put("good file keys, a deletion", "/action/command/expect/status", `"down"`)
+	put("file keys, a deletion", "/action/effect", `"reversible"`)
+	put("file keys, a deletion", "/action/inverse/kind", `"account.restore"`)
 	all["good file keys, standard: a reason of many bytes"] = func(c *craft) { c.put("/action/reason", quoted(strings.Repeat("é", 1000))) }
 	all["good file keys, standard: a reason of two lines"] = func(c *craft) { c.put("/action/reason", `"One.\nTwo."`) }
 	put("file keys, standard", "/action/command/mark", `""`)
@@ -638,6 +676,7 @@ func crafts() map[string]func(*craft) {
 		all[fmt.Sprintf("file keys, standard: the request %q", id)] = requested(id)
 	}
 	put("file keys, critical", "/countersignatures/0/statement/request", `"req_06had47f60krsqyd42fz0ph7cc"`)
+	put("file keys, a critical restoration", "/countersignatures/0/statement/request", `"req_06had47f60krsqyd42fz0ph7cc"`)
 	put("file keys, critical", "/countersignatures/0/statement/verdict", `"request"`)
 	put("file keys, critical", "/countersignatures/0/statement/v", `"countersign/statement/v2"`)
 	put("file keys, critical", "/countersignatures/0/statement/log", `"desk.example.com/ledger"`)
@@ -712,6 +751,22 @@ func crafts() map[string]func(*craft) {
 	record("file keys, critical: not engaged yet", "kim", "start", time.Microsecond)
 	record("good file keys, critical: engaged until after now", "lee", "last", time.Microsecond)
 	record("file keys, critical: engaged until now", "lee", "last", 0)
+	all["file keys, a post: a requester who is not engaged yet, as the ruling says"] = func(c *craft) {
+		c.put(c.row("abe")+"/data/row/record/start", at(c, time.Microsecond))
+		c.put("/ruling/facts/engaged", "false")
+		c.put("/ruling/facts/newcomer", "true")
+	}
+	all["file keys, a post: a requester whose vendor is not admitted, as the ruling says"] = func(c *craft) {
+		c.put(c.row("abe")+"/data/row/record/vendor", `"ghost"`)
+		c.drop(strings.TrimSuffix(c.entry("desk.change", `"of":"vendors"`), "/entry"))
+		c.put("/ruling/facts/engaged", "false")
+		c.put("/ruling/facts/vendor", `"ghost"`)
+	}
+	all["good file keys, critical: somebody who is their own manager"] = func(c *craft) { c.put(c.row("ann")+"/data/row/record/manager", `"ann"`) }
+	all["file keys, critical: two who are each other's manager"] = func(c *craft) {
+		c.put(c.row("kim")+"/data/row/record/manager", `"lee"`)
+		c.put(c.row("lee")+"/data/row/record/manager", `"kim"`)
+	}
 	all["file keys, critical: an engagement without a start"] = func(c *craft) { c.put(c.row("kim")+"/data/row/record/start", `""`) }
 	all["file keys, critical: a requester who is not engaged, as the ruling says"] = func(c *craft) {
 		c.put(c.row("ann")+"/data/row/record/last", at(c, 0))

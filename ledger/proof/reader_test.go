@@ -23,6 +23,7 @@ import (
 	"countersign.dev/ledger/ledgertest"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/test/testenv"
 	"countersign.dev/workforce"
@@ -149,7 +150,7 @@ func golden(t *testing.T) (all []document) {
 	var d canonical.Digest
 	must(t, d.UnmarshalText([]byte(strings.TrimSpace(string(root)))))
 	all = append(all, document{"testdata/warrant.json", raw, d})
-	for _, path := range []string{"laws1/ledger", "laws2/founded", "laws2/adopted"} {
+	for _, path := range []string{"laws1/ledger", "laws2/founded", "laws2/adopted", "formats1/acts", "formats1/desk", "formats1/cut"} {
 		e, root := readLedger(t, "testdata/"+path+".json.gz")
 		for _, w := range e.Warrants {
 			all = append(all, document{path, []byte(w), root})
@@ -169,7 +170,7 @@ type made struct {
 var lenient = map[string]string{"tiers.json": "{}", "lenient.cedar": `
 @id("all") @reason("Everybody who is engaged may.") permit (principal, action, resource) when { principal.engaged };
 @id("protected") @reason("The subject is protected.") @hold("1 independent; wait 1h") forbid (principal, action in Action::"measures", resource) when { resource.tier == Tier::"protected" };
-@id("critical") @reason("The subject is critical.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in Action::"measures", resource) when { resource.tier == Tier::"critical" };
+@id("critical") @reason("The subject is critical.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in [Action::"measures", Action::"lifts"], resource) when { resource.tier == Tier::"critical" };
 @id("desk") @reason("It changes the desk.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in Action::"changes", resource) when { context.direction == Direction::"burdening" };
 `}
 
@@ -210,6 +211,14 @@ func desks(t *testing.T) (all []made) {
 		add("an undo", w.Undo("ann", standard))
 		add("a suspension", w.Request("bob", actions.AccountSuspend, prooftest.Account("acct/5"), actions.Standard))
 		add("an emergency", w.Request("ole", actions.AccountContain, prooftest.Account("acct/6"), actions.Standard))
+		add("a deletion", w.Request("bob", actions.AccountDelete, prooftest.Account("acct/8"), actions.Standard, func(a *actions.Action) { a.Command.Mark = "" }))
+		add("a deactivation", w.Request("bob", actions.AccountDeactivate, prooftest.Account("acct/9"), actions.Standard))
+		add("a restoration", w.Request("ole", actions.AccountRestore, prooftest.Account("acct/10"), actions.Standard))
+		add("a critical restoration", w.Countersign(w.Request("ole", actions.AccountRestore, prooftest.Account("acct/13"), actions.Critical), "lee", "kim"))
+		add("a reactivation", w.Request("ole", actions.AccountRestore, prooftest.Account("acct/11"), actions.Standard, func(a *actions.Action) {
+			a.Command.Verb, a.Command.Expect.Status = platform.Reactivate, platform.Deactivated
+		}))
+		add("a post restored", w.Request("ole", actions.ContentRestore, prooftest.Post("post/12"), actions.Standard))
 		add("a post", w.Request("abe", actions.ContentRemove, prooftest.Post("post/7"), actions.Standard))
 		all = append(all, m)
 	}
@@ -262,6 +271,12 @@ func TestSecondReader(t *testing.T) {
 		}
 		good = append(good, document{fmt.Sprintf("suspended in %d for 366 days", year), w.Warrant(suspend(actions.MaxSuspension)), w.Root})
 		late = append(late, document{fmt.Sprintf("suspended in %d for longer", year), w.Forge(suspend(actions.MaxSuspension + time.Microsecond)), w.Root})
+	}
+	first := prooftest.Found(t, prooftest.Options{Policy: lenient, FirstLaws: true})
+	first.Staff()
+	for name, d := range map[string]time.Duration{"longer than a year": 400 * 24 * time.Hour, "no time": 0} { // which later laws refuse
+		r := first.Request("bob", actions.AccountSuspend, prooftest.Account("acct/5"), actions.Standard, func(a *actions.Action) { a.Until = canonical.At(first.Now().Add(d)) })
+		good = append(good, document{"suspended under the first laws for " + name, first.Warrant(r), first.Root})
 	}
 	good = append(good, document{"critical", raw, w.Root}, document{"ES256", passkeys, es.Root}, document{"EdDSA", others, ed.Root})
 	if a := both(t, slices.Values(good)); len(a.accepted) != len(good) {

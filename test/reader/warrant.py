@@ -534,7 +534,7 @@ def rests_on(state, people, keys, at):
     for person in people:
         for w in [person] + managers(state, person, at):
             facts.append("worker " + w)
-            if w in state["workers"] and state["workers"][w]["record"]["vendor"]:
+            if w in state["workers"]:
                 facts.append("vendor " + state["workers"][w]["record"]["vendor"])
     return sorted({0}.union(*(state["trail"].get(fact, []) for fact in facts)))
 
