@@ -883,6 +883,8 @@ func crafts() map[string]func(*craft) {
 	}
 	put("file keys, standard", "/ruling/need/qualified", `{"lead":-1}`)
 	put("file keys, critical", "/ruling/need/independent", "3")
+	all["file keys, critical: two where one is enough"] = func(c *craft) { c.put("/ruling/need/independent", "1"); c.put("/ruling/need/qualified", "{}") }
+	all["file keys, critical: two where nobody is asked for"] = func(c *craft) { c.put("/ruling/need/independent", "0"); c.put("/ruling/need/qualified", "{}") }
 	put("file keys, critical", "/ruling/need/qualified", `{"officer":1}`)
 	put("file keys, critical", "/ruling/need/qualified", `{"employee":2}`)
 	all["a wait: an entry of another kind"] = func(c *craft) { c.put("/waited/1/entry/kind", `"decline"`) }

@@ -261,23 +261,29 @@ func TestSecondReader(t *testing.T) {
 	w, raw := criticalWarrant(t)
 	es, passkeys := criticalWarrant(t, workforce.PasskeyES256)
 	ed, others := criticalWarrant(t, workforce.PasskeyEd25519)
-	// A year is 366 days long now and then, and of those that 100 divides only some are.
+	// A year is 366 days long now and then, and of those that 100 divides only some are. The
+	// first laws do not look at how long a suspension is.
 	var late []document
-	for _, year := range []int{1899, 1900, 1995, 1999, 2027, 2099, 2399} {
-		w := prooftest.Found(t, prooftest.Options{Policy: lenient, At: time.Date(year, 12, 15, 0, 0, 0, 0, time.UTC)})
+	suspended := func(name string, to *[]document, o prooftest.Options, lasts time.Duration) {
+		o.Policy = lenient
+		w := prooftest.Found(t, o)
 		w.Staff()
-		suspend := func(d time.Duration) *prooftest.Request {
-			return w.Request("bob", actions.AccountSuspend, prooftest.Account("acct/5"), actions.Standard, func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(d)) })
+		r := w.Request("bob", actions.AccountSuspend, prooftest.Account("acct/5"), actions.Standard, func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(lasts)) })
+		raw, err := w.TryWarrant(r)
+		if err != nil {
+			raw = w.Forge(r)
 		}
-		good = append(good, document{fmt.Sprintf("suspended in %d for 366 days", year), w.Warrant(suspend(actions.MaxSuspension)), w.Root})
-		late = append(late, document{fmt.Sprintf("suspended in %d for longer", year), w.Forge(suspend(actions.MaxSuspension + time.Microsecond)), w.Root})
+		*to = append(*to, document{"suspended " + name, raw, w.Root})
 	}
-	first := prooftest.Found(t, prooftest.Options{Policy: lenient, FirstLaws: true})
-	first.Staff()
-	for name, d := range map[string]time.Duration{"longer than a year": 400 * 24 * time.Hour, "no time": 0} { // which later laws refuse
-		r := first.Request("bob", actions.AccountSuspend, prooftest.Account("acct/5"), actions.Standard, func(a *actions.Action) { a.Until = canonical.At(first.Now().Add(d)) })
-		good = append(good, document{"suspended under the first laws for " + name, first.Warrant(r), first.Root})
+	for _, year := range []int{1899, 1900, 1995, 1999, 2027, 2099, 2399} {
+		o := prooftest.Options{At: time.Date(year, 12, 15, 0, 0, 0, 0, time.UTC)}
+		suspended(fmt.Sprintf("in %d for 366 days", year), &good, o, actions.MaxSuspension)
+		suspended(fmt.Sprintf("in %d for longer", year), &late, o, actions.MaxSuspension+time.Microsecond)
 	}
+	suspended("under the first laws for longer", &good, prooftest.Options{FirstLaws: true}, 400*24*time.Hour)
+	suspended("under the first laws for no time", &good, prooftest.Options{FirstLaws: true}, 0)
+	suspended("under the second laws for longer", &late, prooftest.Options{Laws: 2}, 400*24*time.Hour)
+	suspended("under the second laws for no time", &late, prooftest.Options{Laws: 2}, 0)
 	good = append(good, document{"critical", raw, w.Root}, document{"ES256", passkeys, es.Root}, document{"EdDSA", others, ed.Root})
 	if a := both(t, slices.Values(good)); len(a.accepted) != len(good) {
 		t.Fatalf("of %d good warrants both accept %q", len(good), a.accepted)
