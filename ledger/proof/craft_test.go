@@ -92,6 +92,14 @@ func (c *craft) entry(kind, holds string) string {
 
 func (c *craft) row(of string) string { return c.entry(proof.KindRow, `"worker":"`+of+`"`) }
 
+// mark begins the name of a craft that still holds.
+func mark(good bool) string {
+	if good {
+		return "good "
+	}
+	return ""
+}
+
 func quoted(s string) string { return string(canonical.MustMarshal(s)) }
 
 // asserted makes passkeys sign something else.
@@ -160,7 +168,11 @@ func crafts() map[string]func(*craft) {
 	const day = 24 * time.Hour
 	zeros := strings.Repeat("0", 64)
 	put := func(name, path, raw string) {
-		all[name+": "+path+" is "+fmt.Sprintf("%.40s", raw)] = func(c *craft) { c.put(path, raw) }
+		name += ": " + path + " is " + raw
+		if all[name] != nil {
+			panic(name + " is there twice")
+		}
+		all[name] = func(c *craft) { c.put(path, raw) }
 	}
 
 	// Entries
@@ -283,7 +295,7 @@ func crafts() map[string]func(*craft) {
 	}
 	put("good critical", "/request/statement/policy", quoted("sha256:"+zeros[1:]+"f"))
 	for raw, good := range map[string]bool{"": true, "AA==": true, "AAA=": true, "AAAA": true, "+/+/": true, "AB==": false, "AAB=": false, "AA": false, "AAA": false, "AA=": false, "A===": false, "====": false, "AAAA\n": false, "AA\nAA": false, "-_-_": false, "AA==AAAA": false, " AAAA": false, "AAAA====": false} {
-		put(map[bool]string{true: "good critical", false: "critical"}[good], founding+"/nonce", quoted(raw))
+		put(mark(good)+"critical", founding+"/nonce", quoted(raw))
 	}
 	put("critical", founding+"/nonce", "null")
 	put("critical", founding+"/recovers", "0")
@@ -300,13 +312,13 @@ func crafts() map[string]func(*craft) {
 		`"\u000a"`: false, `"\u0008"`: false, `"\u001F"`: false, `"\u0061"`: false, `"\u00e9"`: false, `"\/"`: false, `"\ud83d\ude00"`: false, `"\ud83d"`: false, `"\ude00\ud83d"`: false, `"\x"`: false,
 		"\"\n\"": false, "\"\x00\"": false, "\"\xff\"": false, "\"\xed\xa0\x80\"": false, "\"\xc0\x80\"": false, `'a'`: false, `"a" `: false, `["a"]`: false, `{}`: false, `"a`: false,
 	} {
-		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("critical: a team that is called %q", raw)] = func(c *craft) { c.spell(c.row("ann")+"/data/row/record/team", raw) }
+		all[mark(good)+fmt.Sprintf("critical: a team that is called %q", raw)] = func(c *craft) { c.spell(c.row("ann")+"/data/row/record/team", raw) }
 	}
 	for raw, good := range map[string]bool{
 		"{\"\U0001F600\":\"\",\"\ufb33\":\"\"}": true, "{\"\ufb33\":\"\",\"\U0001F600\":\"\"}": false, // sorted by UTF-16, not by code points
 		`{"":"","A":"","a":"","aa":""}`: true, `{"a":"","A":""}`: false, `{"aa":"","a":""}`: false, `{"a":"","a":""}`: false, `{"\n":"","\r":""}`: true, `{"\u000a":""}`: false, `{"\u0061":""}`: false, `{"\ud800":""}`: false, `{"a":null}`: false, `{"a":"x"}`: false, `[]`: false,
 	} {
-		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("critical: sealed in a row: %q", raw)] = func(c *craft) { c.spell(c.row("ann")+"/data/row/sealed", raw) }
+		all[mark(good)+fmt.Sprintf("critical: sealed in a row: %q", raw)] = func(c *craft) { c.spell(c.row("ann")+"/data/row/sealed", raw) }
 	}
 	all["good a long chain, a suspension: the largest warrant"] = func(c *craft) { c.size = proof.MaxWarrant }
 	all["a long chain, a suspension: a byte more than the largest warrant"] = func(c *craft) { c.size = proof.MaxWarrant + 1 }
@@ -336,7 +348,7 @@ func crafts() map[string]func(*craft) {
 		put("critical", "/ledger/entry/data/governance_number", n)
 	}
 	for _, n := range []string{"9007199254740991", "9007199254740992", "9007199254740994", "1000000000000000100", "-1000000000000000000", "9223372036854774784"} {
-		put(map[bool]string{true: "good critical", false: "critical"}[n != "9223372036854774784"], "/ledger/entry/data/governance_number", n)
+		put(mark(n != "9223372036854774784")+"critical", "/ledger/entry/data/governance_number", n)
 	}
 	all["critical: a founding with a member more"] = func(c *craft) { c.add(founding, "zzz", "0") }
 
@@ -373,7 +385,7 @@ func crafts() map[string]func(*craft) {
 		all["good a long chain, critical: a vendor with a ratchet of "+days] = func(c *craft) { c.put(vendor(c)+"/vendor/ratchet", days) }
 	}
 	for id, good := range map[string]bool{"b": true, "0b.o_l-t": true, strings.Repeat("b", 64): true, strings.Repeat("b", 65): false, "B": false, "-b": false, "b!": false, "b\n": false} {
-		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("a long chain, critical: a vendor called %q", id)] = func(c *craft) {
+		all[mark(good)+fmt.Sprintf("a long chain, critical: a vendor called %q", id)] = func(c *craft) {
 			for _, n := range lookUp(c.doc, "/people").nodes {
 				if path := "/entry/data/action/change/vendor/id"; lookUp(n, path) != nil && lookUp(n, path).raw == `"bolt"` {
 					lookUp(n, path).raw = quoted(id)
@@ -418,7 +430,7 @@ func crafts() map[string]func(*craft) {
 		c.put(change("desk.key", "kim")(c)+"/revoke", "["+quoted(string(c.world.PublicKey("eva").ID()))+"]")
 	}
 	for _, n := range []int{50, 51} {
-		all[map[bool]string{true: "good "}[n == 50]+fmt.Sprintf("a long chain, critical: %d keys enrolled at once", n)] = func(c *craft) {
+		all[mark(n == 50)+fmt.Sprintf("a long chain, critical: %d keys enrolled at once", n)] = func(c *craft) {
 			path := change("desk.key", "kim")(c) + "/enrol"
 			for i := len(lookUp(c.doc, path).nodes); i < n; i++ {
 				key := make([]byte, 32)
@@ -501,14 +513,14 @@ func crafts() map[string]func(*craft) {
 		"a top origin of null":           func(a *prooftest.Assertion) { a.TopOrigin = canonical.Raw("null") },
 	} {
 		what, good := strings.CutPrefix(what, "good ")
-		all[map[bool]string{true: "good "}[good]+"passkeys, a suspension: "+what] = func(c *craft) { c.asserted(edit) }
+		all[mark(good)+"passkeys, a suspension: "+what] = func(c *craft) { c.asserted(edit) }
 	}
 	for _, client := range []string{``, `null`, `[]`, `1`, `""`, `{}`, `{$C,$O}`, `{$C,$T}`, `{$O,$T}`, `{$C,$O,$T,$T}`, `{$C,$O,$T,"x":{"a":1,"a":2}}`, `{$C,$O,"type":null}`, `{$C,$O,"type":["webauthn.get"]}`,
 		`{$C,"ORIGIN":"https://desk.example.com",$T}`, `{$C,"origin":null,$T}`, `{$C,$O,$T,"x":"\ud800"}`, `{$C,$O,$T,"\ud800":"x"}`, "{$C,$O,$T,\"x\":\"\xff\"}", "{$C,$O,$T,\"x\":\"\x01\"}", `{$C,$O,$T,"x":NaN}`, `{$C,$O,$T,"x":01}`,
 		`{$C,$O,$T,}`, `{$C,$O,$T`, "\ufeff{$C,$O,$T}", "\u00a0{$C,$O,$T}", `{$C,$O,$T}{}`, `good {$C,$O,$T}`, "good \t{ $C , $O , $T }\r\n", `good {$C,$O,$T,"x":1e400}`, `good {$C,$O,$T,"x":[[],{"type":"x"}]}`,
 		`good {$C,$O,"\u0074ype":"webauthn.get"}`, `good {$C,$O,$T,"crossOrigin":false}`, `good {$C,$O,$T,"x":"\ud83d\ude00"}`, `good {$C,$O,$T,"x":` + strings.Repeat("1", 5000) + "}"} {
 		client, good := strings.CutPrefix(client, "good ")
-		all[map[bool]string{true: "good "}[good]+fmt.Sprintf("passkeys, a suspension: client data %.90q", client)] = func(c *craft) {
+		all[mark(good)+fmt.Sprintf("passkeys, a suspension: client data %.90q", client)] = func(c *craft) {
 			c.assert = func(p *prooftest.Passkey, challenge [32]byte) actions.Signature {
 				said := strings.NewReplacer("$C", `"challenge":"`+base64.RawURLEncoding.EncodeToString(challenge[:])+`"`, "$O", `"origin":"https://desk.example.com"`, "$T", `"type":"webauthn.get"`)
 				data := sha256.Sum256([]byte(p.Usual.RelyingParty))
@@ -651,7 +663,7 @@ func crafts() map[string]func(*craft) {
 	}
 	put("file keys, a post", "/action/command/expect/status", `"deactivated"`)
 	for of, good := range map[string]bool{"standard": true, "a suspension": true, "a post": false, "an emergency": false} {
-		all[map[bool]string{true: "good "}[good]+"file keys, "+of+": in the place of our own measure"] = func(c *craft) { c.put("/action/command/expect", `{"mark":"CSGN-req_1","status":"down"}`) }
+		all[mark(good)+"file keys, "+of+": in the place of our own measure"] = func(c *craft) { c.put("/action/command/expect", `{"mark":"CSGN-req_1","status":"down"}`) }
 		all["file keys, "+of+": in the place of a foreign measure"] = func(c *craft) { c.put("/action/command/expect", `{"mark":"OTHER-1","status":"down"}`) }
 		all["file keys, "+of+": in the place of a mark that names nothing"] = func(c *craft) { c.put("/action/command/expect", `{"mark":"CSGN-","status":"down"}`) }
 	}
@@ -711,7 +723,7 @@ func crafts() map[string]func(*craft) {
 	until("file keys, a suspension: ends when it begins", "", 0)
 	for of, life := range map[string]time.Duration{"standard": 24 * time.Hour, "critical": 4 * time.Hour, "a wait": 25 * time.Hour} {
 		for good, by := range map[bool]time.Duration{true: life, false: life + time.Microsecond} {
-			all[map[bool]string{true: "good "}[good]+"file keys, "+of+": a statement for "+by.String()] = func(c *craft) {
+			all[mark(good)+"file keys, "+of+": a statement for "+by.String()] = func(c *craft) {
 				c.put("/request/statement/expires", quoted(canonical.At(instantOf(string(c.raw("/request/statement/not_before"))).Add(by)).String()))
 			}
 		}
