@@ -447,7 +447,7 @@ func crafts() map[string]func(*craft) {
 		path := change("desk.key", "kim")(c)
 		c.add(path+"/enrol", "", `{"key":{"algorithm":"ed25519","credential":"","hardware":false,"public":"`+base64.StdEncoding.EncodeToString(make([]byte, 32))+`"},"possession":{"authenticator_data":"","client_data":"","signature":""},"worker":""}`)
 	}
-	for what, key := range map[string]string{"short": `"algorithm":"ed25519","credential":"","hardware":false,"public":""`, "of no algorithm": `"algorithm":"","credential":"","hardware":false,"public":"AAAA"`,
+	for what, key := range map[string]string{"short": `"algorithm":"ed25519","credential":"","hardware":false,"public":""`, "of no algorithm": `"algorithm":"","credential":"","hardware":false,"public":"` + base64.StdEncoding.EncodeToString(make([]byte, 32)) + `"`,
 		"of P-256 and short": `"algorithm":"webauthn-es256","credential":"","hardware":false,"public":"BAAA"`, "of P-256 without its first byte": `"algorithm":"webauthn-es256","credential":"","hardware":false,"public":"` + base64.StdEncoding.EncodeToString(make([]byte, 65)) + `"`} {
 		all["a long chain, critical: a key that is "+what] = func(c *craft) {
 			c.add(change("desk.key", "kim")(c)+"/enrol", "", `{"key":{`+key+`},"possession":{"authenticator_data":"","client_data":"","signature":""},"worker":"eva"}`)
