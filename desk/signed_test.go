@@ -30,6 +30,24 @@ func newestOf(t *testing.T, w *desktest.World, kind string) *ledger.Entry {
 	return e
 }
 
+// countOf returns the number of entries of a kind.
+func countOf(t *testing.T, to *desktest.Town, kind string) (n int) {
+	t.Helper()
+	if err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+		n = 0
+		all, err := tx.Entries(0, 1<<40)
+		for _, e := range all {
+			if e.Body.Kind == kind {
+				n++
+			}
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // TestWithdrawalIsSigned: who is only known by a token takes nothing back, and the
 // ledger's entry carries what was signed.
 func TestWithdrawalIsSigned(t *testing.T) {
@@ -168,9 +186,10 @@ func TestDeedsAreSigned(t *testing.T) {
 			if err := c.do(by, c.text, good); err != nil {
 				t.Fatalf("%s: %v", c.kind, err)
 			}
-			done := size(t, to)
-			if err := c.do(by, c.text, good); err != nil || size(t, to) != done {
-				t.Errorf("%s: the same again makes %d entries: %v", c.kind, size(t, to)-done, err)
+			// The desk runs, and enters sums of refusals and the like beside.
+			done := countOf(t, to, c.kind)
+			if err := c.do(by, c.text, good); err != nil || countOf(t, to, c.kind) != done {
+				t.Errorf("%s: the same again makes %d entries: %v", c.kind, countOf(t, to, c.kind)-done, err)
 			}
 			resigned := good
 			resigned.Signed.Statement.NotBefore = canonical.At(resigned.Signed.Statement.NotBefore.Add(time.Millisecond))
