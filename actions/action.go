@@ -57,9 +57,6 @@ type Inverse struct {
 	Kind      Kind      `json:"kind"`      // empty: no action takes it back
 }
 
-// ActionVersion is the only version of Action.
-const ActionVersion = "countersign/action/v1"
-
 // DeskPlatform is the platform of the subjects of desk kinds: the desk itself.
 const DeskPlatform = "desk"
 
@@ -81,13 +78,18 @@ type Action struct {
 	Lossy     string           `json:"lossy"` // the loss that an undo does not bring back
 	// Nonce, 16 random bytes, keeps the digest from being guessed once the
 	// personal fields are erased.
-	Nonce    canonical.Bytes  `json:"nonce"`
-	Reason   string           `json:"reason"`
-	Reverses string           `json:"reverses"` // the request whose measure this lifts, for an undo
-	Subject  platform.Subject `json:"subject"`
-	Tier     Tier             `json:"tier"`  // of the subject when this was written; the executor reads it again
-	Until    canonical.Time   `json:"until"` // end of a timed measure
-	V        string           `json:"v"`
+	Nonce canonical.Bytes `json:"nonce"`
+	// Parameters is the digest of a sealed document with the act's parameters; empty for
+	// acts that have none. Parameters, Rule and Veto are of version 2.
+	Parameters canonical.Digest `json:"parameters"`
+	Reason     string           `json:"reason"`
+	Reverses   string           `json:"reverses"` // the request whose measure this lifts, for an undo
+	Rule       Rule             `json:"rule"`     // the rule of the community under which the measure is taken
+	Subject    platform.Subject `json:"subject"`
+	Tier       Tier             `json:"tier"`  // of the subject when this was written; the executor reads it again
+	Until      canonical.Time   `json:"until"` // end of a timed measure
+	V          string           `json:"v"`
+	Veto       int64            `json:"veto"` // seconds within which the account holder can veto the act; 0: not at all
 }
 
 // Digest names the action in statements.
@@ -108,8 +110,14 @@ func (a Action) Check() error {
 	}
 	spec, ok := SpecOf(a.Kind)
 	switch {
-	case a.V != ActionVersion:
-		return bad("version %q is not %s", a.V, ActionVersion)
+	case a.Formats() == 0:
+		return bad("version %q is none of %s, %s", a.V, ActionV1, ActionV2)
+	case a.V == ActionV1 && (!a.Parameters.IsZero() || a.Rule != (Rule{}) || a.Veto != 0):
+		return bad("parameters, rule and veto are of version 2")
+	case !a.Parameters.IsZero() || a.Veto != 0:
+		return bad("no kind has parameters or a veto yet")
+	case a.Rule.check() != nil:
+		return bad("a rule has a number and the digest of its text")
 	case !ok:
 		return bad("kind %q is not in the catalogue", a.Kind)
 	case !slices.Contains(Tiers, a.Tier):

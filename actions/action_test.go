@@ -15,7 +15,7 @@ var noon = canonical.At(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 
 func takedown() Action {
 	subject := platform.Subject{Platform: "plaza", ID: "acct/17", Handle: "@president"}
-	return Action{V: ActionVersion, Kind: AccountTakedown, Subject: subject, Tier: Critical, Direction: Burdening, Effect: Reversible,
+	return Action{V: ActionV1, Kind: AccountTakedown, Subject: subject, Tier: Critical, Direction: Burdening, Effect: Reversible,
 		Inverse: Inverse{Kind: AccountRestore, Direction: Relieving}, Change: canonical.Raw("{}"), Case: "case_1", Reason: "Impersonates a head of state.",
 		Command: platform.Command{Verb: platform.Takedown, Subject: subject, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf("req_1")},
 		Nonce:   []byte("0123456789abcdef")}
@@ -29,7 +29,7 @@ func undo() Action {
 }
 
 func deskAction(k Kind, c Change) Action {
-	return Action{V: ActionVersion, Kind: k, Subject: platform.Subject{Platform: DeskPlatform, ID: c.Part()}, Tier: Critical, Direction: c.Direction(),
+	return Action{V: ActionV1, Kind: k, Subject: platform.Subject{Platform: DeskPlatform, ID: c.Part()}, Tier: Critical, Direction: c.Direction(),
 		Effect: Reversible, Change: canonical.MustMarshal(c), Reason: "Because.", Nonce: []byte("0123456789abcdef")}
 }
 
@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 		text string
 	}{
 		"no version":               {takedown(), func(a *Action) { a.V = "" }, "version"},
-		"later version":            {takedown(), func(a *Action) { a.V = "countersign/action/v2" }, "version"},
+		"later version":            {takedown(), func(a *Action) { a.V = "countersign/action/v3" }, "version"},
 		"unknown kind":             {takedown(), func(a *Action) { a.Kind = "account.shout" }, "catalogue"},
 		"no tier":                  {takedown(), func(a *Action) { a.Tier = "" }, "tier"},
 		"no nonce":                 {takedown(), func(a *Action) { a.Nonce = nil }, "nonce"},

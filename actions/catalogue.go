@@ -65,6 +65,9 @@ type Spec struct {
 	Effect    Effect          // Lossy instead, where the platform's ability says that something is lost
 	Timed     bool            // needs an end
 	Emergency bool            // one on-call worker may do it alone, for a short time
+	// Session says that a session's key may sign requests of this kind, on subjects of the
+	// tier standard. A new kind is not marked until somebody decides that it may.
+	Session bool
 	// Inverse is the kind that takes the action back, with its own direction.
 	// One person may undo only where that is Relieving.
 	Inverse          Kind
@@ -72,19 +75,19 @@ type Spec struct {
 }
 
 var catalogue = []Spec{
-	{Kind: AccountTakedown, Sort: platform.Account, Verbs: []platform.Verb{platform.Takedown},
+	{Kind: AccountTakedown, Session: true, Sort: platform.Account, Verbs: []platform.Verb{platform.Takedown},
 		Direction: Burdening, Effect: Reversible, Inverse: AccountRestore, InverseDirection: Relieving},
-	{Kind: AccountDeactivate, Sort: platform.Account, Verbs: []platform.Verb{platform.Deactivate},
+	{Kind: AccountDeactivate, Session: true, Sort: platform.Account, Verbs: []platform.Verb{platform.Deactivate},
 		Direction: Burdening, Effect: Reversible, Inverse: AccountRestore, InverseDirection: Relieving},
-	{Kind: AccountSuspend, Sort: platform.Account, Verbs: []platform.Verb{platform.Takedown}, Timed: true,
+	{Kind: AccountSuspend, Session: true, Sort: platform.Account, Verbs: []platform.Verb{platform.Takedown}, Timed: true,
 		Direction: Burdening, Effect: Reversible, Inverse: AccountRestore, InverseDirection: Relieving},
-	{Kind: AccountRestore, Sort: platform.Account, Verbs: []platform.Verb{platform.Restore, platform.Reactivate},
+	{Kind: AccountRestore, Session: true, Sort: platform.Account, Verbs: []platform.Verb{platform.Restore, platform.Reactivate},
 		Direction: Relieving, Effect: Reversible, Inverse: AccountTakedown, InverseDirection: Burdening},
 	{Kind: AccountDelete, Sort: platform.Account, Verbs: []platform.Verb{platform.Delete},
 		Direction: Burdening, Effect: OneWay},
-	{Kind: ContentRemove, Sort: platform.Content, Verbs: []platform.Verb{platform.Takedown},
+	{Kind: ContentRemove, Session: true, Sort: platform.Content, Verbs: []platform.Verb{platform.Takedown},
 		Direction: Burdening, Effect: Reversible, Inverse: ContentRestore, InverseDirection: Relieving},
-	{Kind: ContentRestore, Sort: platform.Content, Verbs: []platform.Verb{platform.Restore},
+	{Kind: ContentRestore, Session: true, Sort: platform.Content, Verbs: []platform.Verb{platform.Restore},
 		Direction: Relieving, Effect: Reversible, Inverse: ContentRemove, InverseDirection: Burdening},
 	{Kind: DeskAdmit, Desk: true, Direction: Burdening, Effect: Reversible},
 	{Kind: DeskEngagement, Desk: true, Direction: Burdening, Effect: Reversible},

@@ -35,6 +35,8 @@ const (
 	PartFreezes   = "freezes" // whose acts are frozen
 	PartReviews   = "reviews" // of emergency acts and incidents
 	PartLaws      = "laws"    // which rules the chain is judged by
+	PartSessions  = "sessions"
+	PartFormats   = "formats" // in which formats the desk signs
 )
 
 // Admit is the change of desk.admit: one import file. The rows follow it in the
@@ -135,9 +137,11 @@ func PossessionChallenge(log string, w workforce.WorkerID, k workforce.KeyID) [3
 type Keys struct {
 	Enrol  []Enrolment       `json:"enrol"`
 	Revoke []workforce.KeyID `json:"revoke"`
+	// Void ends sessions; it is of the formats 2 and later, and stands alone.
+	Void *Void `json:"void,omitzero"`
 }
 
-// Direction of a change that only revokes is relieving.
+// Direction of a change that only revokes, or ends sessions, is relieving.
 func (c Keys) Direction() Direction {
 	if len(c.Enrol) == 0 {
 		return Relieving
@@ -145,10 +149,21 @@ func (c Keys) Direction() Direction {
 	return Burdening
 }
 
-// Part is the keys.
-func (Keys) Part() string { return PartKeys }
+// Part is the keys, or the sessions.
+func (c Keys) Part() string {
+	if c.Void != nil {
+		return PartSessions
+	}
+	return PartKeys
+}
 
 func (c Keys) check() error {
+	if c.Void != nil {
+		if len(c.Enrol)+len(c.Revoke) > 0 {
+			return fmt.Errorf("a change that ends sessions enrols and revokes no key")
+		}
+		return c.Void.check()
+	}
 	if (len(c.Enrol) == 0) == (len(c.Revoke) == 0) || len(c.Enrol) > MaxKeys || len(c.Revoke) > MaxKeys {
 		return fmt.Errorf("a change of keys enrols, or revokes, 1 to %d keys", MaxKeys)
 	}
@@ -275,6 +290,8 @@ type Setting struct {
 	// them. It is allowed only with Platform or Policy, and only if the change has that
 	// effect.
 	Unranked []string `json:"unranked,omitzero"`
+	// Formats is the number of the formats in which the desk signs from here on.
+	Formats int64 `json:"formats,omitzero"`
 }
 
 // A chain says by a number which rules judge its entries. An entry that stood under the
@@ -300,7 +317,7 @@ func (c Setting) Part() string { return c.Of }
 func (c Setting) check() error {
 	set := 0
 	for _, is := range []bool{c.Raise != nil, len(c.Policy) > 0, len(c.Budgets) > 0, c.Trust != nil, c.Vendor != nil, c.Platform != nil,
-		c.Order != nil, c.Mode != nil, c.Unlock != nil, c.Laws != 0} {
+		c.Order != nil, c.Mode != nil, c.Unlock != nil, c.Laws != 0, c.Formats != 0} {
 		if is {
 			set++
 		}
@@ -308,7 +325,7 @@ func (c Setting) check() error {
 	has := map[string]bool{PartTiers: c.Raise != nil, PartPolicy: len(c.Policy) > 0, PartBudgets: len(c.Budgets) > 0,
 		PartTrust: c.Trust != nil, PartVendors: c.Vendor != nil, PartPlatforms: c.Platform != nil,
 		PartOrders: c.Order != nil, PartModes: c.Mode != nil, PartLocks: c.Unlock != nil,
-		PartLaws: c.Laws != 0}
+		PartLaws: c.Laws != 0, PartFormats: c.Formats != 0}
 	if set != 1 || !has[c.Of] {
 		return fmt.Errorf("a setting is of one part, and holds that part and no other")
 	}
@@ -344,6 +361,10 @@ func (c Setting) check() error {
 	case PartLocks:
 		if c.Unlock.Subject.ID == "" || c.Unlock.Subject.Platform == "" || c.Unlock.Subject.Platform == DeskPlatform {
 			return fmt.Errorf("an owner lock is named by its subject")
+		}
+	case PartFormats:
+		if c.Formats <= FirstFormats || c.Formats > NewestFormats {
+			return fmt.Errorf("this program knows the formats %d to %d; a change of formats names a number above %d", FirstFormats, NewestFormats, FirstFormats)
 		}
 	case PartLaws:
 		if c.Laws <= FirstLaws || c.Laws > NewestLaws {

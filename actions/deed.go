@@ -19,7 +19,23 @@ const (
 	DeedAssignTask   DeedKind = "incident.task"      // of an incident, to the task's owner; its text is the task
 	DeedFinishTask   DeedKind = "incident.task.done" // of a task, TaskOf; its text is the result
 	DeedFindings     DeedKind = "incident.findings"  // of an incident; its text is the findings
+	// DeedWithdraw takes back a request of one's own, in its version; its text is empty. It
+	// is of version 2; in version 1 a statement about the request's action withdraws it. Its
+	// statement has the verdict withdraw.
+	DeedWithdraw DeedKind = "request.withdraw"
 )
+
+// Session reports whether a session's key may sign deeds of a kind: those of one's own
+// work. Findings close nothing that one could take back, so they need the person's own key.
+func (k DeedKind) Session() bool { return k != DeedFindings }
+
+// Verdict is the verdict of the statement that signs a deed of a kind.
+func (k DeedKind) Verdict() Verdict {
+	if k == DeedWithdraw {
+		return VerdictWithdraw
+	}
+	return VerdictAct
+}
 
 // Deed is an entry that a person makes at the desk without an action: it changes nothing
 // on a platform and no rule of the desk, and stands in the ledger under that person's
@@ -42,23 +58,25 @@ func (d Deed) Digest() canonical.Digest { return canonical.DigestOf(d) }
 
 // SignedDeed is a deed with the statement that signs it.
 type SignedDeed struct {
-	Deed   Deed   `json:"deed"`
-	Signed Signed `json:"signed"`
+	Deed    Deed           `json:"deed"`
+	Session *SignedSession `json:"session,omitzero"` // under which it is signed; of version 2
+	Signed  Signed         `json:"signed"`
 }
 
 // SaltedDeed is a signed deed with the salt of its text, as it is handed in.
 type SaltedDeed struct {
-	Deed   Deed            `json:"deed"`
-	Salt   canonical.Bytes `json:"salt"` // 32 random bytes
-	Signed Signed          `json:"signed"`
+	Deed    Deed            `json:"deed"`
+	Salt    canonical.Bytes `json:"salt"` // 32 random bytes
+	Session *SignedSession  `json:"session,omitzero"`
+	Signed  Signed          `json:"signed"`
 }
 
 // SignedDeed returns the part that stands in the ledger.
-func (d SaltedDeed) SignedDeed() SignedDeed { return SignedDeed{d.Deed, d.Signed} }
+func (d SaltedDeed) SignedDeed() SignedDeed { return SignedDeed{d.Deed, d.Session, d.Signed} }
 
 // SealedBy returns the name of the field that seals the text of deeds of a kind.
 func (k DeedKind) SealedBy() string {
-	return map[DeedKind]string{DeedOpenIncident: "title", DeedAssignTask: "text", DeedFinishTask: "result", DeedFindings: "findings"}[k]
+	return map[DeedKind]string{DeedOpenIncident: "title", DeedAssignTask: "text", DeedFinishTask: "result", DeedFindings: "findings", DeedWithdraw: "text"}[k]
 }
 
 // TaskOf names a task of an incident.

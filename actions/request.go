@@ -64,6 +64,9 @@ type Request struct {
 	// ReplacedBy is the newest request whose measure took the place of this one's. It is
 	// looked up for each reader of an executed request, and stored nowhere.
 	ReplacedBy string
+	// Session is the session under which the requester signed; nil without one. It is looked
+	// up for a reader of the one request, and stored elsewhere.
+	Session *Session
 }
 
 // Refusal is one person's refusal of a request.
@@ -166,6 +169,15 @@ func (r Request) Expire(now canonical.Time) (Request, error) {
 		return r, fault.New(fault.Conflict, "not-expired", "The request has not expired.")
 	}
 	r.Status, r.Outcome, r.OutcomeText = StatusExpired, "expired", "Nobody countersigned it in time."
+	return r.touch(now), nil
+}
+
+// Outdate ends a held request whose formats the desk signs in no longer.
+func (r Request) Outdate(now canonical.Time) (Request, error) {
+	if !r.Open() {
+		return r, fault.New(fault.Conflict, "not-open", "The request is %s.", r.Status.Word())
+	}
+	r.Status, r.Outcome, r.OutcomeText = StatusVoid, "other-formats", "The desk changed the formats in which it signs. Ask again."
 	return r.touch(now), nil
 }
 

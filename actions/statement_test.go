@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func statement() Statement {
-	return Statement{V: StatementVersion, Log: "desk.example/log", Request: "req_1", Action: takedown().Digest(), Verdict: VerdictRequest,
+	return Statement{V: StatementV1, Log: "desk.example/log", Request: "req_1", Action: takedown().Digest(), Verdict: VerdictRequest,
 		Policy: canonical.Sum([]byte("policy")), Signer: "dana", Key: "key_1", Executor: "exec", Nonce: bytes.Repeat([]byte{7}, 32),
 		NotBefore: noon, Expires: canonical.At(noon.AddDate(0, 0, 1))}
 }

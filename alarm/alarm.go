@@ -67,6 +67,8 @@ const (
 	IncidentClosed    Type = "incident.closed"    // its review was countersigned
 	Recovery          Type = "recovery"           // the remaining officers ask for a change that normally takes more of them
 	Indispensable     Type = "indispensable"      // the desk could not go on without somebody
+	SessionReplaced   Type = "session.replaced"   // a session ended, since its key started another one
+	SessionsVoided    Type = "sessions.voided"    // somebody on call ended the sessions of a company or of everybody
 	AddressOff        Type = "address.off"        // an address for alarms gets none any more; severity info: all get them again
 	Flood             Type = "flood"              // so many alarms of one kind that they are not sent one by one; sent to addresses that want that kind
 )
@@ -75,7 +77,7 @@ const (
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, AddressOff, Flood}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, AddressOff, Flood}
 }
 
 var (

@@ -28,8 +28,8 @@ func TestVerdictSentAgainLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	two := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@singer"), 0))
-	w := must[v1.Draft](t)(ann.DraftVerdict(ctx, two.ID, v1.VerdictWish{Verdict: actions.VerdictWithdraw, Key: s.PublicKey("ann").ID()}))
-	back := v1.Withdrawal{Version: two.Version, Signed: s.signed("ann", w)}
+	deed := s.Withdrawal("ann", two.ID, two.Version)
+	back := v1.Withdrawal{Version: two.Version, Deed: &deed}
 	if _, err := ann.Withdraw(ctx, two.ID, back); err != nil {
 		t.Fatal(err)
 	}

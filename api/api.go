@@ -26,6 +26,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
@@ -87,6 +88,8 @@ func config(version string) huma.Config {
 	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	// A document in a document is any JSON value, not bytes in base64.
 	schemas.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[document]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[actions.Action](), reflect.TypeFor[eitherAction]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[actions.Statement](), reflect.TypeFor[eitherStatement]())
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -109,6 +112,26 @@ type document struct{}
 
 // Schema implements huma.SchemaProvider.
 func (document) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+
+// eitherAction and eitherStatement are the schemas of documents that have two versions.
+type (
+	eitherAction    struct{}
+	eitherStatement struct{}
+)
+
+// Schema implements huma.SchemaProvider.
+func (eitherAction) Schema(r huma.Registry) *huma.Schema {
+	return either[actions.ActionFormV1, actions.ActionFormV2](r)
+}
+
+// Schema implements huma.SchemaProvider.
+func (eitherStatement) Schema(r huma.Registry) *huma.Schema {
+	return either[actions.StatementFormV1, actions.StatementFormV2](r)
+}
+
+func either[One, Two any](r huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[One](), true, ""), r.Schema(reflect.TypeFor[Two](), true, "")}}
+}
 
 // schemaName names a type's schema: that of a domain type with its package before it.
 func schemaName(t reflect.Type, hint string) string {

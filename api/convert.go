@@ -27,7 +27,7 @@ func list[T, W any](items []T, wire func(T) W) []W {
 }
 
 func wishOf(w v1.Wish) (acts.Wish, error) {
-	out := acts.Wish{Kind: w.Kind, Subject: w.Subject, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key, Records: w.Records}
+	out := acts.Wish{Kind: w.Kind, Subject: w.Subject, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key, Session: w.Session, Records: w.Records}
 	if len(w.Change) == 0 {
 		return out, nil
 	}
@@ -44,6 +44,9 @@ func wishOf(w v1.Wish) (acts.Wish, error) {
 func draftOf(d acts.Draft) v1.Draft {
 	out := v1.Draft{Action: d.Action, Statement: d.Statement,
 		Ruling: v1.Ruling{Verdict: d.Verdict, Need: d.Need, Reasons: d.Reasons}}
+	if d.Decision != nil {
+		out.Decision = &v1.Decided{Decision: d.Decision.Decision, Signed: d.Decision.Signed, Reasons: d.Decision.Reasons}
+	}
 	for _, c := range d.Coverage {
 		out.Coverage = append(out.Coverage, coverageChangeOf(c))
 	}
@@ -52,6 +55,9 @@ func draftOf(d acts.Draft) v1.Draft {
 
 func submissionOf(s v1.Submission) acts.Submission {
 	out := acts.Submission{Action: s.Action, Signed: s.Signed}
+	if s.Decision != nil {
+		out.Decision = &acts.Decided{Decision: s.Decision.Decision, Signed: s.Decision.Signed, Reasons: s.Decision.Reasons}
+	}
 	for _, r := range s.Rows {
 		out.Rows = append(out.Rows, acts.AdmittedRow{Row: r.Row, Openings: r.Openings})
 	}
@@ -65,7 +71,7 @@ func requestOf(r actions.Request) v1.Request {
 			return v1.Decline{Signed: n.Signed, Alarm: n.Alarm, Reason: n.Reason}
 		}),
 		Need: r.Need, Missing: r.Missing, Created: r.Created, Updated: r.Updated, Expires: r.Expires(),
-		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy, ReplacedBy: r.ReplacedBy}
+		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy, ReplacedBy: r.ReplacedBy, Session: r.Session}
 }
 
 func workerOf(people *workforce.Registry, at time.Time) func(workforce.Worker) v1.Worker {

@@ -71,7 +71,7 @@ func TestIncidents(t *testing.T) {
 	}
 	ada := s.as("ada")
 	d := must[v1.Draft](t)(ada.Draft(ctx, v1.Wish{Kind: actions.DeskReview, Change: canonical.MustMarshal(review), Reason: "done", Key: s.PublicKey("ada").ID()}))
-	closing := must[v1.Request](t)(ada.Submit(ctx, v1.Submission{Action: d.Action, Signed: s.signed("ada", d)}, 0))
+	closing := must[v1.Request](t)(ada.Submit(ctx, s.sign("ada", d), 0))
 	s.Countersign(closing.ID, "bea", "cem")
 	if i = must[v1.Incident](t)(eva.Incident(ctx, i.ID)); i.Status != incident.Closed || i.Findings != "It was right." || i.Review != closing.ID {
 		t.Errorf("%+v", i)

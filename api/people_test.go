@@ -23,7 +23,7 @@ func (s *site) asks(by workforce.WorkerID, k actions.Kind, c actions.Change) (v1
 	if err != nil {
 		return v1.Request{}, err
 	}
-	return client.Submit(s.t.Context(), v1.Submission{Action: d.Action, Signed: s.signed(by, d)}, 0)
+	return client.Submit(s.t.Context(), s.sign(by, d), 0)
 }
 
 // says signs a yes or a no to a request over the API.
@@ -125,7 +125,7 @@ func TestDeclinedRelief(t *testing.T) {
 		s.Clock().Advance(31 * 24 * time.Hour)
 		bob := s.as("bob")
 		d := must[v1.Draft](t)(bob.Draft(t.Context(), v1.Wish{Kind: actions.AccountRestore, Subject: "plaza:@president", Case: "case-2", Reason: "an appeal", Key: s.PublicKey("bob").ID()}))
-		lift := must[v1.Request](t)(bob.Submit(t.Context(), v1.Submission{Action: d.Action, Signed: s.signed("bob", d)}, 0))
+		lift := must[v1.Request](t)(bob.Submit(t.Context(), s.sign("bob", d), 0))
 		if lift.Status != actions.StatusHeld {
 			t.Fatalf("the lift is %s, want it held", lift.Status)
 		}

@@ -132,7 +132,7 @@ func (s *Server) draftUndo(ctx context.Context, by desk.Caller, in *struct {
 	Identified
 	Body v1.UndoWish
 }) (*answerOf[v1.Draft], error) {
-	d, err := s.desk.DraftUndo(ctx, by, in.ID, in.Body.Reason, in.Body.Key)
+	d, err := s.desk.DraftUndo(ctx, by, in.ID, acts.UndoWish{Reason: in.Body.Reason, Key: in.Body.Key, Session: in.Body.Session})
 	return answerWith(draftOf(d), err)
 }
 
@@ -156,7 +156,7 @@ func (s *Server) withdraw(ctx context.Context, by desk.Caller, in *struct {
 	Identified
 	Body v1.Withdrawal
 }) (*answerOf[v1.Request], error) {
-	r, err := s.desk.Withdraw(ctx, by, in.ID, in.Body.Version, in.Body.Signed)
+	r, err := s.desk.Withdraw(ctx, by, in.ID, acts.Withdrawal{Version: in.Body.Version, Signed: in.Body.Signed, Deed: in.Body.Deed})
 	return answerWith(requestOf(r), err)
 }
 

@@ -37,6 +37,9 @@ func (s *Server) register() {
 
 	add(s, operation{id: "sign-in", method: post, path: "/tokens", open: true, body: v1.MaxAsk, status: http.StatusCreated,
 		summary: "Get a token for a signed ask, which is good once and names the secret by its hash"}, s.signIn)
+	add(s, operation{id: "start-session", method: post, path: "/sessions", changes: true, status: http.StatusCreated,
+		summary: "Start a session that your own key has signed; a running one of the same key ends"}, s.startSession)
+	add(s, operation{id: "list-sessions", method: get, path: "/sessions", summary: "Your own sessions whose time is not over, newest first"}, s.sessions)
 	add(s, operation{id: "list-tokens", method: get, path: "/tokens", summary: "Your own tokens, newest first"}, s.tokens)
 	add(s, operation{id: "revoke-token", method: del, path: "/tokens/{id}", status: http.StatusNoContent, summary: "End a token; ending it twice changes nothing"}, s.revokeToken)
 

@@ -72,7 +72,7 @@ func TestMainJob(t *testing.T) {
 		t.Errorf("the subject is %+v, want it down under our mark", shown.State)
 	}
 	undo := must[v1.Draft](t)(ann.DraftUndo(ctx, r.ID, v1.UndoWish{Reason: "mistake", Key: s.PublicKey("ann").ID()}))
-	u := settled(t, ann, v1.Submission{Action: undo.Action, Signed: s.signed("ann", undo)})
+	u := settled(t, ann, s.sign("ann", undo))
 	if u.Status != actions.StatusExecuted {
 		t.Errorf("the undo is %s: %s", u.Status, u.OutcomeText)
 	}
@@ -109,21 +109,22 @@ func TestMainJob(t *testing.T) {
 	// Declined with an alarm, and withdrawn.
 	two := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@president"), 0))
 	no := must[v1.Draft](t)(kim.DraftVerdict(ctx, two.ID, v1.VerdictWish{Verdict: actions.VerdictDecline, Key: s.PublicKey("kim").ID()}))
+	no.Statement.Alarm = true
 	frozen := must[v1.Request](t)(kim.Decline(ctx, two.ID, v1.Decline{Signed: s.signed("kim", no), Alarm: true, Reason: "who asked for this?"}))
 	if frozen.Status != actions.StatusFrozen || len(frozen.Declined) != 1 || !frozen.Declined[0].Alarm {
 		t.Errorf("after the alarm it is %s", frozen.Status)
 	}
 	three := must[v1.Request](t)(ann.Submit(ctx, s.submission(ann, "ann", "plaza:@president"), 0))
-	withdraw := func(c *client.Client, by workforce.WorkerID, version int64) v1.Withdrawal {
-		d := must[v1.Draft](t)(c.DraftVerdict(ctx, three.ID, v1.VerdictWish{Verdict: actions.VerdictWithdraw, Key: s.PublicKey(by).ID()}))
-		return v1.Withdrawal{Version: version, Signed: s.signed(by, d)}
+	withdraw := func(by workforce.WorkerID, version int64) v1.Withdrawal {
+		deed := s.Withdrawal(by, three.ID, version)
+		return v1.Withdrawal{Version: version, Deed: &deed}
 	}
-	back := withdraw(ann, "ann", three.Version)
-	_, err = ann.Withdraw(ctx, three.ID, withdraw(ann, "ann", three.Version+1))
+	back := withdraw("ann", three.Version)
+	_, err = ann.Withdraw(ctx, three.ID, withdraw("ann", three.Version+1))
 	if fault.KindOf(err) != fault.Conflict {
 		t.Errorf("withdrawn as of a version that is not: %v", err)
 	}
-	if _, err := bob.Withdraw(ctx, three.ID, withdraw(bob, "bob", three.Version)); fault.KindOf(err) != fault.Forbidden {
+	if _, err := bob.Withdraw(ctx, three.ID, withdraw("bob", three.Version)); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("bob withdraws ann's request: %v", err)
 	}
 	if _, err := ann.Withdraw(ctx, three.ID, v1.Withdrawal{Version: three.Version}); fault.TypeOf(err) != "another-signer" {
@@ -137,7 +138,7 @@ func TestMainJob(t *testing.T) {
 	if _, err := ann.Withdraw(ctx, three.ID, back); err != nil {
 		t.Errorf("the same withdrawal again: %v", err)
 	}
-	if _, err := ann.Withdraw(ctx, three.ID, v1.Withdrawal{Version: gone.Version, Signed: back.Signed}); fault.KindOf(err) != fault.Conflict {
+	if _, err := ann.Withdraw(ctx, three.ID, v1.Withdrawal{Version: gone.Version, Deed: back.Deed}); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("a withdrawal of what is withdrawn: %v", err)
 	}
 }
@@ -312,7 +313,7 @@ func TestTokens(t *testing.T) {
 func TestSentAgain(t *testing.T) {
 	s := serve(t)
 	ann, token := s.as("ann"), s.token("ann")
-	one, two := s.submission(ann, "ann", "plaza:@president"), s.submission(ann, "ann", "plaza:@president")
+	one := s.submission(ann, "ann", "plaza:@president")
 	send := func(token string, body any, header ...string) (*http.Response, v1.Request, []byte) {
 		res, b := s.raw("POST", "/api/v1/requests", string(canonical.MustMarshal(body)), append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, header...)...)
 		var r v1.Request
@@ -331,6 +332,7 @@ func TestSentAgain(t *testing.T) {
 		t.Errorf("the same again: %d %s", res.StatusCode, b)
 	}
 	// An older client sends keys. They mean nothing here: another submission is another request.
+	two := s.submission(ann, "ann", "plaza:@president")
 	if res, r, b := send(token, two, "Idempotency-Key", "k-1"); res.StatusCode != http.StatusCreated || r.ID == first.ID {
 		t.Errorf("another submission: %d %s", res.StatusCode, b)
 	}

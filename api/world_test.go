@@ -108,7 +108,12 @@ func (s *site) submission(c *client.Client, id workforce.WorkerID, subject strin
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return v1.Submission{Action: d.Action, Signed: s.signed(id, d)}
+	return s.sign(id, d)
+}
+
+// sign signs a draft with somebody's key.
+func (s *site) sign(id workforce.WorkerID, d v1.Draft) v1.Submission {
+	return d.Sign(func(c [32]byte) actions.Signature { return s.Sign(id, c) })
 }
 
 // must fails the test on an error.

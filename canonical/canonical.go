@@ -299,6 +299,11 @@ func (t Time) String() string {
 // MarshalJSON writes t as a string.
 func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
 
+// MarshalJSONTo is MarshalJSON for an encoder, which need not read again what it is given.
+func (t Time) MarshalJSONTo(to *jsontext.Encoder) error {
+	return to.WriteToken(jsontext.String(t.String()))
+}
+
 // UnmarshalJSON reads what MarshalJSON writes and nothing else.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {

@@ -9,6 +9,7 @@ import (
 
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/prose"
 	"countersign.dev/wording"
@@ -210,13 +211,16 @@ func (c *actionDecline) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, wording.Need(r.Need, inRecovery(r)))
+	s.show(fmt.Sprintf("%s asks; you decline this", r.Requester), draft, me, wording.Need(r.Need, inRecovery(r)))
 	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
 		// A refusal is safe, whatever the desk shows.
 		s.Say("What it changes cannot be shown: %s", fault.TextOf(err))
 	}
 	if err := s.Confirm("Decline it?", c.Yes); err != nil {
 		return err
+	}
+	if draft.Statement.V != actions.StatementV1 {
+		draft.Statement.Alarm = c.Alarm
 	}
 	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
 	if r, err = d.Decline(ctx, r.ID, v1.Decline{Signed: signed, Alarm: c.Alarm, Reason: c.Reason}); err != nil {
@@ -240,19 +244,35 @@ func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	me, draft, err := s.verdict(ctx, d, r, actions.VerdictWithdraw)
+	w := v1.Withdrawal{Version: r.Version}
+	if r.Action.V == actions.ActionV1 {
+		w.Signed, err = c.signed(ctx, s, d, r)
+	} else {
+		var deed actions.SaltedDeed
+		deed, err = s.deed(ctx, d, actions.Deed{What: actions.DeedWithdraw, Of: r.ID, Version: r.Version}, "",
+			fmt.Sprintf("take back your request %s: %s of %s", r.ID, r.Action.Kind, wording.Subject(r.Action.Subject)), r.Signed.Statement.Expires, c.Yes)
+		w.Deed = &deed
+	}
 	if err != nil {
 		return err
 	}
-	s.show("You take your own request back", draft, "")
-	if err := s.Confirm("Withdraw it?", c.Yes); err != nil {
-		return err
-	}
-	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
-	if r, err = d.Withdraw(ctx, r.ID, v1.Withdrawal{Version: r.Version, Signed: signed}); err != nil {
+	if r, err = d.Withdraw(ctx, r.ID, w); err != nil {
 		return err
 	}
 	return s.Answer(r, func(p *Page) { describeRequest(p, r, s.Now()) })
+}
+
+// signed signs a withdrawal of version 1.
+func (c *actionWithdraw) signed(ctx context.Context, s *Session, d deskClient, r v1.Request) (actions.Signed, error) {
+	me, draft, err := s.verdict(ctx, d, r, actions.VerdictWithdraw)
+	if err != nil {
+		return actions.Signed{}, err
+	}
+	s.show("You take your own request back", draft, me, "")
+	if err := s.Confirm("Withdraw it?", c.Yes); err != nil {
+		return actions.Signed{}, err
+	}
+	return actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}, nil
 }
 
 type actionAgain struct {
@@ -303,11 +323,15 @@ func (c *actionUndo) Run(ctx context.Context, s *Session) error {
 	if err := prose.Check("The reason", c.Reason); err != nil {
 		return err
 	}
-	me, err := s.identity()
+	d, err := s.desk()
 	if err != nil {
 		return err
 	}
-	d, err := s.desk()
+	log, err := s.ledgerName(ctx, d)
+	if err != nil {
+		return err
+	}
+	me, err := s.signer(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -315,14 +339,23 @@ func (c *actionUndo) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	draft, err := d.DraftUndo(ctx, r.ID, v1.UndoWish{Reason: c.Reason, Key: me.key.Key})
+	draft, me, err := s.draftUndo(ctx, d, me, r, c.Reason)
 	if err != nil {
 		return err
 	}
-	if err := checkUndo(draft, r, c.Reason, me, s.Now()); err != nil {
-		return err
-	}
 	return c.submit(ctx, s, d, me, draft, nil)
+}
+
+// draftUndo has the undo of a request drafted, and checks the draft. The identity says with
+// what it is signed.
+func (s *Session) draftUndo(ctx context.Context, d deskClient, me identity, r v1.Request, reason string) (v1.Draft, identity, error) {
+	draft, me, err := s.drafted(me, r.Action.Inverse.Kind, nil, func(under canonical.Digest) (v1.Draft, error) {
+		return d.DraftUndo(ctx, r.ID, v1.UndoWish{Reason: reason, Key: me.key.Key, Session: under})
+	})
+	if err != nil {
+		return draft, me, err
+	}
+	return draft, me, checkUndo(draft, r, reason, me, s.Now())
 }
 
 // checkUndo compares the draft of an undo with the request that it undoes.
@@ -340,6 +373,9 @@ func checkUndo(d v1.Draft, r v1.Request, reason string, me identity, now time.Ti
 		return tricked("it is about %s", wording.Subject(a.Subject))
 	case a.Reason != reason:
 		return tricked("it gives another reason")
+	}
+	if err := checkDecision(d); err != nil {
+		return err
 	}
 	return checkStatement(d, d.Statement.Request, actions.VerdictReverse, me, d.Ruling.Need, now)
 }

@@ -49,7 +49,10 @@ type Program struct {
 	// token, and by the folder of its desk. Nil: it cannot be reached.
 	DialExecutor func(address, token string) Executor
 	FindExecutor func(dir string) (address, token string, err error)
-	Version      string
+	// InMemory reports whether a folder's files lie in memory alone, as on tmpfs, so that a
+	// secret in them is gone with the machine's power. Nil: none does.
+	InMemory func(dir string) (bool, error)
+	Version  string
 	// Interactive says that a person is there who can answer questions. It is so only if
 	// both Stdin and Stderr are a terminal. Otherwise nothing is signed without --yes.
 	Interactive bool
@@ -71,6 +74,7 @@ type Commands struct {
 	Worker    workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
 	Key       keyCommands      `cmd:"" help:"Keys that people sign with."`
 	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
+	Session   sessionCommands  `cmd:"" help:"Sessions: one signature of your own key for a day's standard work."`
 	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
 	Subject   subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
 	Exposure  exposureCommand  `cmd:"" help:"Who could do what to whom: alone, together, and who could countersign."`
@@ -83,11 +87,13 @@ type Commands struct {
 	Mode      modeCommands     `cmd:"" help:"Observe or enforce, for each tier of a platform."`
 	Lock      lockCommands     `cmd:"" help:"Owners' locks."`
 	Laws      lawsCommands     `cmd:"" help:"Which rules the desk is judged by."`
+	Formats   formatsCommands  `cmd:"" help:"In which formats the desk signs."`
 	Status    statusCommand    `cmd:"" help:"The state of the desk on one screen, with everything that needs a person."`
 	Watch     watchCommand     `cmd:"" help:"The state of each platform's watch, and what it sees."`
 	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
 	Alarm     alarmCommands    `cmd:"" help:"Alarms: what people have to know at once."`
 	Warrant   warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
+	Audit     auditCommand     `cmd:"" help:"Check that every act of a person in the ledger is signed."`
 	Ledger    ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
 	Policy    policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
 	Version   versionCommand   `cmd:"" help:"Say which build this is."`
@@ -140,6 +146,7 @@ func Run(ctx context.Context, p Program, grammar any, global *Global, args []str
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(s); err != nil {
+		s.lapsed(ctx, err)
 		return s.fail(err, "")
 	}
 	return s.code

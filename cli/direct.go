@@ -106,10 +106,6 @@ func (c *directCommand) executor(s *Session) (address, token string, err error) 
 // hand signs a relieving change and hands it to the executor. The executor, and not
 // the desk, says what the desk is like.
 func (c *directCommand) hand(ctx context.Context, s *Session, k actions.Kind, change actions.Change, reason string) error {
-	me, err := s.identity()
-	if err != nil {
-		return err
-	}
 	address, token, err := c.executor(s)
 	if err != nil {
 		return err
@@ -119,15 +115,30 @@ func (c *directCommand) hand(ctx context.Context, s *Session, k actions.Kind, ch
 	if err != nil {
 		return err
 	}
+	me, err := s.signer(ctx, facts.Log)
+	if err != nil {
+		return err
+	}
+	if may, _ := me.bySession(k, change); !may || me.session != nil && !me.session.session().Holds(facts.Clock.Time) {
+		if me, err = me.own(); err != nil {
+			return err
+		}
+	}
 	draft, err := s.draftDirect(me, facts, k, change, reason)
 	if err != nil {
 		return err
 	}
-	s.show("You sign this, for the executor", draft, wording.Need(actions.Need{}, false))
+	s.show("You sign this, for the executor", draft, me, wording.Need(actions.Need{}, false))
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
 		return err
 	}
-	a := proof.Authority{Action: draft.Action, Request: actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}}
+	a := proof.Authority{Action: draft.Action, Request: actions.Signed{Statement: draft.Statement}}
+	if a.Request.Signature, err = me.sign(ctx, s, draft.Statement.Challenge()); err != nil {
+		return err
+	}
+	if me.session != nil {
+		a.Sessions = []actions.SignedSession{me.session.Signed}
+	}
 	got, err := e.Take(ctx, a)
 	if err != nil {
 		return err
@@ -162,7 +173,7 @@ func (s *Session) draftDirect(me identity, facts linkv1.DraftFacts, k actions.Ki
 	if _, err := io.ReadFull(s.Rand, nonce); err != nil {
 		return v1.Draft{}, fmt.Errorf("make a nonce: %w", err)
 	}
-	a := actions.Action{V: actions.ActionVersion, Kind: k, Tier: actions.Critical, Direction: change.Direction(), Effect: actions.Reversible,
+	a := actions.Action{V: actions.ActionVersion(facts.Formats), Kind: k, Tier: actions.Critical, Direction: change.Direction(), Effect: actions.Reversible,
 		Subject: platform.Subject{Platform: actions.DeskPlatform, ID: change.Part()}, Change: canonical.MustMarshal(change), Reason: reason, Nonce: nonce[:16]}
 	if err := a.Check(); err != nil {
 		return v1.Draft{}, err
@@ -170,7 +181,14 @@ func (s *Session) draftDirect(me identity, facts linkv1.DraftFacts, k actions.Ki
 	if err := a.Legible(); err != nil {
 		return v1.Draft{}, err
 	}
-	return v1.Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: facts.Log, Request: id.Source{Now: s.Now, Rand: s.Rand}.New(proof.RequestPrefix),
+	st := actions.Statement{V: actions.StatementVersion(facts.Formats), Log: facts.Log, Request: id.Source{Now: s.Now, Rand: s.Rand}.New(proof.RequestPrefix),
 		Action: a.Digest(), Verdict: proof.VerdictOf(a), Policy: facts.Policy, Signer: me.worker, Key: me.key.Key, Executor: proof.DeskExecutor,
-		Nonce: nonce[16:], NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(a)))}}, nil
+		Session: me.session.digest(), Nonce: nonce[16:], NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(a)))}
+	if st.V != actions.StatementV1 {
+		var err error
+		if st.Log, st.Founding, err = actions.SplitLog(facts.Log); err != nil {
+			return v1.Draft{}, fault.New(fault.Conflict, "foreign-desk", "The executor names its desk %q, which is no origin with the hash of entry 0.", facts.Log)
+		}
+	}
+	return v1.Draft{Action: a, Statement: st}, nil
 }

@@ -60,6 +60,8 @@ func (d *lyingDesk) RoundTrip(r *http.Request) (*http.Response, error) {
 		doc = new(v1.Request)
 	case part(0) == "tokens" && r.Method == http.MethodGet:
 		doc = new(v1.Page[v1.Token])
+	case part(0) == "sessions":
+		doc = new(v1.Page[v1.Session])
 	case part(0) == "tokens":
 		doc = new(v1.Token)
 	case part(0) == "workers" && part(2) == "reach":

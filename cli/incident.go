@@ -206,7 +206,7 @@ func (c *incidentOpen) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedOpenIncident, Of: c.Request}, c.Title, "Open an incident on the request "+c.Request, c.Yes)
+	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedOpenIncident, Of: c.Request}, c.Title, "Open an incident on the request "+c.Request, canonical.Time{}, c.Yes)
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (c *taskAdd) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedAssignTask, Of: c.Incident, To: c.Owner, Version: seen.Version}, c.Text,
-		fmt.Sprintf("Give %s a task of the incident %s", c.Owner, c.Incident), c.Yes)
+		fmt.Sprintf("Give %s a task of the incident %s", c.Owner, c.Incident), canonical.Time{}, c.Yes)
 	if err != nil {
 		return err
 	}
@@ -267,7 +267,7 @@ func (c *taskDone) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(c.Incident, c.Number), Version: seen.Version}, c.Result,
-		fmt.Sprintf("Finish the task %d of the incident %s", c.Number, c.Incident), c.Yes)
+		fmt.Sprintf("Finish the task %d of the incident %s", c.Number, c.Incident), canonical.Time{}, c.Yes)
 	if err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (c *incidentClose) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedFindings, Of: c.Incident, Version: seen.Version}, string(text), "Propose findings of the incident "+c.Incident, c.Yes)
+	deed, err := s.deed(ctx, d, actions.Deed{What: actions.DeedFindings, Of: c.Incident, Version: seen.Version}, string(text), "Propose findings of the incident "+c.Incident, canonical.Time{}, c.Yes)
 	if err != nil {
 		return err
 	}
@@ -363,11 +363,15 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	if c.All == (len(c.Requests) > 0) {
 		return fault.New(fault.Invalid, "wrong-use", "Name the requests, or give --all.")
 	}
-	me, err := s.identity()
+	d, err := s.desk()
 	if err != nil {
 		return err
 	}
-	d, err := s.desk()
+	log, err := s.ledgerName(ctx, d)
+	if err != nil {
+		return err
+	}
+	me, err := s.signer(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -392,11 +396,13 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	type prepared struct {
 		request string
 		draft   v1.Draft
+		signer  identity
 	}
+	var with []string
 	var drafts []prepared
 	p := &Page{color: s.Color}
 	for _, id := range chosen {
-		draft, err := c.draft(ctx, s, d, me, id)
+		draft, signer, err := c.draft(ctx, s, d, me, id)
 		if fault.Is(err, "wrong-draft") {
 			return err // a desk that lies gets no signature at all
 		}
@@ -405,18 +411,25 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 			continue
 		}
 		p.Line("  %s (%s)", wording.Action(draft.Action), id)
-		drafts = append(drafts, prepared{id, draft})
+		drafts = append(drafts, prepared{id, draft, signer})
+		if w := signer.with(); !slices.Contains(with, w) {
+			with = append(with, w)
+		}
 	}
 	if len(drafts) > 0 {
-		s.Say("You sign %s, with %s:", wording.Many(len(drafts), "undo"), me.key.Key)
+		s.Say("You sign %s, with %s:", wording.Many(len(drafts), "undo"), wording.Joined(with))
 		s.SayAll(p.String())
 		if err := s.Confirm("Sign and send them?", c.Yes); err != nil {
 			return err
 		}
 	}
 	for _, x := range drafts {
-		signed := actions.Signed{Statement: x.draft.Statement, Signature: me.key.Sign(x.draft.Statement.Challenge())}
-		r, err := d.Submit(ctx, v1.Submission{Action: x.draft.Action, Signed: signed}, min(c.Wait, v1.MaxWait*time.Second))
+		var r v1.Request
+		signed, err := x.signer.signed(ctx, s, x.draft)
+		if err == nil {
+			r, err = d.Submit(ctx, signed, min(c.Wait, v1.MaxWait*time.Second))
+			s.lapsed(ctx, err)
+		}
 		switch {
 		case err != nil:
 			failed(x.request, err)
@@ -529,14 +542,10 @@ func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []st
 	return left, gone, nil
 }
 
-func (c *incidentUndo) draft(ctx context.Context, s *Session, d deskClient, me identity, id string) (v1.Draft, error) {
+func (c *incidentUndo) draft(ctx context.Context, s *Session, d deskClient, me identity, id string) (v1.Draft, identity, error) {
 	r, err := d.Request(ctx, id)
 	if err != nil {
-		return v1.Draft{}, err
+		return v1.Draft{}, me, err
 	}
-	draft, err := d.DraftUndo(ctx, id, v1.UndoWish{Reason: c.Reason, Key: me.key.Key})
-	if err != nil {
-		return draft, err
-	}
-	return draft, checkUndo(draft, r, c.Reason, me, s.Now())
+	return s.draftUndo(ctx, d, me, r, c.Reason)
 }

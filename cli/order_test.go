@@ -48,7 +48,7 @@ func deskFor(t *testing.T, status v1.Status) (dir string) {
 			t.Error(err)
 			return
 		}
-		a := actions.Action{V: actions.ActionVersion, Kind: wish.Kind, Subject: platform.Subject{Platform: actions.DeskPlatform, ID: change.Part()},
+		a := actions.Action{V: actions.ActionV1, Kind: wish.Kind, Subject: platform.Subject{Platform: actions.DeskPlatform, ID: change.Part()},
 			Tier: actions.Critical, Direction: change.Direction(), Effect: actions.Reversible, Change: wish.Change, Reason: wish.Reason, Nonce: make([]byte, 16)}
 		answer(w, v1.Draft{Action: a, Statement: statementFor(me, a, actions.VerdictRequest)})
 	})

@@ -28,6 +28,9 @@ type Session struct {
 	answered bool
 	code     int
 	settings *settings
+	kept     *keptSession // the person's session, if a live one is kept
+	used     *keptSession // the session whose key signed
+	offered  bool         // a session was offered
 }
 
 // Answer writes the command's one answer: doc if JSON was asked for, else the page that

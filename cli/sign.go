@@ -35,10 +35,99 @@ func isRequest(s string) bool { return id.Valid(proof.RequestPrefix, s) }
 
 // identity is the signer, and the desk that the signature is for.
 type identity struct {
-	key    KeyFile
+	key    KeyFile // only its name, if the key is missing
 	worker workforce.WorkerID
 	origin string // empty: not pinned
 	log    string // likewise
+
+	session *keptSession // whose key signs in the place of the person's own key; nil: the own key signs
+	away    bool         // a session is kept, and cannot be used here
+	missing error        // why the own key is not at hand; nil if it is
+}
+
+// own is the same person without the session.
+func (me identity) own() (identity, error) {
+	me.session = nil
+	return me, me.missing
+}
+
+// sign signs a challenge with the session's key, or else with the person's own.
+func (me identity) sign(ctx context.Context, s *Session, challenge [32]byte) (actions.Signature, error) {
+	if me.session != nil {
+		s.used = me.session
+		return s.signSession(ctx, me.session, challenge)
+	}
+	if me.missing != nil {
+		return actions.Signature{}, me.missing
+	}
+	return me.key.Sign(challenge), nil
+}
+
+// signed signs a draft, and its decision if it has one.
+func (me identity) signed(ctx context.Context, s *Session, d v1.Draft) (v1.Submission, error) {
+	var failed error
+	out := d.Sign(func(challenge [32]byte) actions.Signature {
+		signature, err := me.sign(ctx, s, challenge)
+		if failed == nil {
+			failed = err
+		}
+		return signature
+	})
+	return out, failed
+}
+
+// with says with what this person signs.
+func (me identity) with() string {
+	if me.session == nil {
+		return fmt.Sprint(me.key.Key)
+	}
+	return fmt.Sprintf("the %s of %s", wording.SessionOf(me.session.session()), me.key.Key)
+}
+
+// bySession reports whether a session's key may sign a request, and whether it may on any
+// tier; otherwise the subject must be standard. A change of the desk it signs only if that
+// ends the worker's own sessions.
+func (me identity) bySession(k actions.Kind, change actions.Change) (may, anyTier bool) {
+	if spec, ok := actions.SpecOf(k); ok && spec.Session {
+		return true, false
+	}
+	c, ok := change.(actions.Keys)
+	own := ok && c.Void != nil && (c.Void.Scope == actions.ScopeWorker && c.Void.Of == string(me.worker) ||
+		c.Void.Scope == actions.ScopeKey && c.Void.Of == string(me.key.Key))
+	return own, own
+}
+
+// drafted has an act drafted: under the session that is kept, if a session may sign it, and
+// otherwise for the person's own key. Which of the two it is, the returned identity says. It
+// offers a session where one would have done.
+func (s *Session) drafted(me identity, k actions.Kind, change actions.Change, draft func(under canonical.Digest) (v1.Draft, error)) (v1.Draft, identity, error) {
+	may, anyTier := me.bySession(k, change)
+	if me.session != nil && may {
+		d, err := draft(me.session.digest())
+		// A clock of the desk that is behind ours may put the draft before the session.
+		if err != nil || (anyTier || d.Action.Tier == actions.Standard) && me.session.session().Holds(d.Statement.NotBefore.Time) {
+			return d, me, err
+		}
+	}
+	kept := me.session != nil || me.away
+	me, err := me.own()
+	if err != nil {
+		return v1.Draft{}, me, err
+	}
+	d, err := draft(canonical.Digest{})
+	if err == nil && may && !anyTier && !kept && d.Action.V != actions.ActionV1 && d.Action.Tier == actions.Standard {
+		s.offerSession()
+	}
+	return d, me, err
+}
+
+// offerSession tells once that a session would save signatures of the person's own key.
+func (s *Session) offerSession() {
+	if s.offered {
+		return
+	}
+	s.offered = true
+	s.Say("Your own key signs each act. To sign a day's standard work with one signature of it: countersign session start")
 }
 
 func (s *Session) identity() (identity, error) {
@@ -79,7 +168,11 @@ func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change act
 
 // ask is request without waiting and without an answer.
 func (c *signing) ask(ctx context.Context, s *Session, d deskClient, w v1.Wish, change actions.Change, rows []v1.Row) (r v1.Request, err error) {
-	me, err := s.identity()
+	log, err := s.ledgerName(ctx, d)
+	if err != nil {
+		return r, err
+	}
+	me, err := s.signer(ctx, log)
 	if err != nil {
 		return r, err
 	}
@@ -93,7 +186,10 @@ func (c *signing) ask(ctx context.Context, s *Session, d deskClient, w v1.Wish, 
 	if change != nil {
 		w.Change = canonical.MustMarshal(change)
 	}
-	draft, err := d.Draft(ctx, w)
+	draft, me, err := s.drafted(me, w.Kind, change, func(under canonical.Digest) (v1.Draft, error) {
+		w.Session = under
+		return d.Draft(ctx, w)
+	})
 	if err != nil {
 		return r, err
 	}
@@ -114,15 +210,19 @@ func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me ident
 
 // hand shows, signs and hands in a checked draft.
 func (c *signing) hand(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) (r v1.Request, err error) {
-	s.show("You sign this request", draft, rulingWords(draft.Ruling))
+	s.show("You sign this request", draft, me, rulingWords(draft.Ruling))
 	if err := s.showWhole(ctx, d, "", draft.Action); err != nil {
 		return r, err
 	}
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
 		return r, err
 	}
-	signed := actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}
-	return d.Submit(ctx, v1.Submission{Action: draft.Action, Signed: signed, Rows: rows}, min(c.Wait, v1.MaxWait*time.Second))
+	signed, err := me.signed(ctx, s, draft)
+	if err != nil {
+		return r, err
+	}
+	signed.Rows = rows
+	return d.Submit(ctx, signed, min(c.Wait, v1.MaxWait*time.Second))
 }
 
 // finish waits until a request is no longer under way and answers.
@@ -165,7 +265,7 @@ func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v
 	if err != nil {
 		return err
 	}
-	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, wording.Need(r.Need, inRecovery(r)))
+	s.show(fmt.Sprintf("%s asks; you countersign this", r.Requester), draft, me, wording.Need(r.Need, inRecovery(r)))
 	if err := s.showWhole(ctx, d, r.ID, draft.Action); err != nil {
 		return err
 	}
@@ -207,36 +307,48 @@ func checkVerdict(d v1.Draft, r v1.Request, v actions.Verdict, me identity, now 
 }
 
 // deed shows a deed, asks for a yes, and signs. The deed is written here, so that no desk
-// can put another draft in its place.
-func (s *Session) deed(ctx context.Context, d deskClient, of actions.Deed, text, what string, yes bool) (actions.SaltedDeed, error) {
-	me, err := s.identity()
+// can put another draft in its place. until is the end of its statement's life, zero for
+// the usual one.
+func (s *Session) deed(ctx context.Context, d deskClient, of actions.Deed, text, what string, until canonical.Time, yes bool) (actions.SaltedDeed, error) {
+	status, err := d.Status(ctx)
 	if err != nil {
 		return actions.SaltedDeed{}, err
 	}
-	status, err := d.Status(ctx)
+	me, err := s.signer(ctx, status.Log)
 	if err != nil {
 		return actions.SaltedDeed{}, err
 	}
 	if !me.knows(status.Log) {
 		return actions.SaltedDeed{}, fault.New(fault.Conflict, "foreign-desk", "That desk is %q, and yours is %q. Nothing was signed.", status.Log, cmp.Or(me.log, me.origin))
 	}
+	kept := me.session != nil || me.away
+	if !of.What.Session() {
+		if me, err = me.own(); err != nil {
+			return actions.SaltedDeed{}, err
+		}
+	}
 	random := make([]byte, 96)
 	if _, err := io.ReadFull(s.Rand, random); err != nil {
 		return actions.SaltedDeed{}, fmt.Errorf("make a nonce: %w", err)
 	}
-	out, err := proof.NewDeed(status.Log, of, text, actions.Statement{Signer: me.worker, Key: me.key.Key}, s.Now(), random)
+	out, err := proof.NewDeed(status.Formats, of, text, actions.Statement{Log: status.Log, Signer: me.worker, Key: me.key.Key, Session: me.session.digest(), Expires: until}, s.Now(), random)
 	if err != nil {
 		return out, err
 	}
+	if me.session != nil {
+		out.Session = &me.session.Signed
+	} else if !kept && status.Formats > actions.FirstFormats && of.What.Session() {
+		s.offerSession()
+	}
 	p := &Page{color: s.Color}
 	p.Line("You sign this:")
-	p.Facts([2]string{"deed", what}, [2]string{"text", text}, [2]string{"as", fmt.Sprintf("%s, with %s", me.worker, me.key.Key)}, [2]string{"desk", status.Log})
+	p.Facts([2]string{"deed", what}, [2]string{"text", text}, [2]string{"as", fmt.Sprintf("%s, with %s", me.worker, me.with())}, [2]string{"desk", status.Log})
 	fmt.Fprint(s.Stderr, p.String())
 	if err := s.Confirm("Sign and send it?", yes); err != nil {
 		return out, err
 	}
-	out.Signed.Signature = me.key.Sign(out.Signed.Statement.Challenge())
-	return out, nil
+	out.Signed.Signature, err = me.sign(ctx, s, out.Signed.Statement.Challenge())
+	return out, err
 }
 
 // tricked is the refusal to sign something that the worker did not ask for.
@@ -276,6 +388,9 @@ func checkDraft(d v1.Draft, w v1.Wish, me identity, now time.Time) error {
 	if a.Command.Mark != "" && a.Command.Mark != platform.MarkOf(d.Statement.Request) {
 		return tricked("it would leave the mark %q", a.Command.Mark)
 	}
+	if err := checkDecision(d); err != nil {
+		return err
+	}
 	return checkStatement(d, d.Statement.Request, proof.VerdictOf(a), me, d.Ruling.Need, now)
 }
 
@@ -302,24 +417,66 @@ func (me identity) knows(log string) bool {
 	return me.origin == "" || origin == me.origin
 }
 
+// checkDecision checks that the decision of a draft decides nothing but the drafted act: it
+// is about the case and the subject that the worker named, lists this one measure, and its
+// reasons are those of the act.
+func checkDecision(d v1.Draft) error {
+	a, st := d.Action, d.Statement
+	if a.V == actions.ActionV1 || a.Case == "" {
+		if d.Decision != nil || !st.Decision.IsZero() {
+			return tricked("it comes with a decision, and you named no case")
+		}
+		return nil
+	}
+	if d.Decision == nil {
+		return tricked("it is a measure of the case %q, and comes without a decision", a.Case)
+	}
+	c, by := d.Decision.Decision, d.Decision.Signed.Statement
+	if err := c.Check(); err != nil {
+		return tricked("%s", fault.TextOf(err))
+	}
+	commitment, err := d.Decision.Reasons.Commitment()
+	switch {
+	case st.Decision != c.Digest() || by.Document != c.Digest():
+		return tricked("its statements are about another decision")
+	case c.Case != a.Case || c.Subject != a.Subject || c.Verdict != actions.CaseViolation || len(c.Measures) != 1 || c.Measures[0] != a.Digest():
+		return tricked("its decision is about another case, subject or measure")
+	case c.Rule != (actions.DecidedRule{}) || len(c.Opened) > 0 || len(c.Scores) > 0 || !c.Evidence.IsZero() || c.Claim != 0:
+		return tricked("its decision says that you saw what you did not see")
+	case err != nil || commitment != c.Reasons || string(d.Decision.Reasons.Value) != string(canonical.MustMarshal(a.Reason)):
+		return tricked("the reasons of its decision are not yours")
+	case by.V != st.V || by.Log != st.Log || by.Founding != st.Founding || by.Signer != st.Signer || by.Key != st.Key || by.Session != st.Session:
+		return tricked("the statement of its decision is for another desk or another key")
+	case by.Verdict != actions.VerdictDecide || by.Executor != proof.DeskExecutor || by.Request != "" || !by.Action.IsZero() || !by.Batch.IsZero() || !by.Decision.IsZero() || by.Alarm:
+		return tricked("the statement of its decision says more than the decision")
+	case by.Expires.Sub(by.NotBefore.Time) > proof.DocumentLife:
+		return tricked("the statement of its decision would be valid for longer than %s", proof.DocumentLife)
+	}
+	return nil
+}
+
 // checkStatement checks the statement that will be hashed and signed. The need is the one
 // that is shown: its wait lengthens a statement's life, as proof.Validity says.
 func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, need actions.Need, now time.Time) error {
 	st := d.Statement
 	most := proof.Validity(d.Action) + time.Duration(need.Wait)*time.Second
 	switch {
-	case st.V != actions.StatementVersion:
-		return tricked("its statement is of version %q", st.V)
-	case st.Action != d.Action.Digest():
-		return tricked("its statement is about another action")
+	case st.V != actions.StatementVersion(d.Action.Formats()):
+		return tricked("its statement is of version %q, and its action of version %q", st.V, d.Action.V)
+	case st.Action != d.Action.Digest() || !st.Document.IsZero() || !st.Batch.IsZero():
+		return tricked("its statement is about something else than its action")
 	case st.Request != request || !isRequest(st.Request):
 		return tricked("its statement is about another request")
 	case st.Verdict != v:
 		return tricked("its statement says %q, not %q", st.Verdict, v)
 	case st.Signer != me.worker || st.Key != me.key.Key:
 		return tricked("its statement is for %s with %s, and you are %s with %s", st.Signer, st.Key, me.worker, me.key.Key)
-	case !me.knows(st.Log):
-		return tricked("its statement is for the desk %q, and yours is %q", st.Log, cmp.Or(me.log, me.origin))
+	case st.Session != me.session.digest():
+		return tricked("its statement is under the session %s, and you sign with %s", st.Session, me.with())
+	case me.session != nil && st.LogName() != logOf(me.session.session()):
+		return tricked("its statement is for the desk %q, and your session is for %q", st.LogName(), logOf(me.session.session()))
+	case !me.knows(st.LogName()):
+		return tricked("its statement is for the desk %q, and yours is %q", st.LogName(), cmp.Or(me.log, me.origin))
 	case len(st.Nonce) != 32 || st.Policy.IsZero() || st.Executor == "" || st.Log == "":
 		return tricked("its statement is incomplete")
 	case st.Expires.Sub(st.NotBefore.Time) > most:
@@ -336,16 +493,16 @@ func checkStatement(d v1.Draft, request string, v actions.Verdict, me identity, 
 }
 
 // show shows the worker the document that the key is about to sign.
-func (s *Session) show(title string, d v1.Draft, needs string) {
+func (s *Session) show(title string, d v1.Draft, me identity, needs string) {
 	p := &Page{color: s.Color}
 	p.Line("%s:", title)
 	describeAction(p, d.Action)
 	st := d.Statement
 	p.Facts(
-		[2]string{"as", fmt.Sprintf("%s, with %s", st.Signer, st.Key)},
+		[2]string{"as", fmt.Sprintf("%s, with %s", st.Signer, me.with())},
 		[2]string{"verdict", string(st.Verdict)},
 		[2]string{"request", st.Request},
-		[2]string{"desk", st.Log},
+		[2]string{"desk", st.LogName()},
 		[2]string{"carried out by", executorWords(st.Executor)},
 		[2]string{"open until", until(st.Expires, s.Now())},
 		[2]string{"needs", needs},
@@ -376,6 +533,10 @@ func (s *Session) outcome(r v1.Request, doc any, note string) error {
 	case actions.StatusUnknown:
 		s.End(CouldNot)
 	}
+	if s.used != nil && r.Session == nil {
+		c := s.used.session() // SignedWith compares it with the statement
+		r.Session = &c
+	}
 	return s.Answer(doc, func(p *Page) {
 		describeRequest(p, r, s.Now())
 		if note != "" {
@@ -391,6 +552,10 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	if moved {
 		word = "yours again: not done, since the account has another handle than was signed"
 	}
+	ownKey := r.Outcome == "own-key-needed" && (r.Status == actions.StatusVoid || r.Status == actions.StatusFailed)
+	if ownKey {
+		word = "yours again: not done, since it takes your own key, and a session signed it"
+	}
 	switch r.Status {
 	case actions.StatusExecuted:
 		word = p.Good(word)
@@ -402,10 +567,10 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	p.Line("%s", wording.Action(r.Action))
 	signers := make([]string, 0, len(r.Countersignatures))
 	for _, c := range r.Countersignatures {
-		signers = append(signers, string(c.Statement.Signer))
+		signers = append(signers, fmt.Sprintf("%s (%s)", c.Statement.Signer, wording.SignedWith(c, nil)))
 	}
 	pairs := [][2]string{
-		{"requested by", r.Requester + ", " + wording.When(r.Created)},
+		{"requested by", r.Requester + ", " + wording.When(r.Created) + ", " + wording.SignedWith(r.Signed, r.Session)},
 		{"reason", r.Action.Reason},
 		{"countersigned", wording.Joined(signers)},
 		{"outcome", r.OutcomeText},
@@ -429,6 +594,12 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		p.Line("  countersign action countersign %s", r.ID)
 	case moved:
 		p.Line("To ask again, for the handle that it has now:")
+		p.Line("  countersign action again %s", r.ID)
+	case ownKey && r.Action.Undo():
+		p.Line("To ask again, which takes your own key:")
+		p.Line("  countersign action undo %s --reason WHY", r.Action.Reverses)
+	case ownKey:
+		p.Line("To ask again, which takes your own key:")
 		p.Line("  countersign action again %s", r.ID)
 	case r.ReplacedBy != "":
 		// The request has nothing left to take back.

@@ -33,7 +33,7 @@ func honest(t *testing.T, me identity) (v1.Wish, v1.Draft) {
 	subject := platform.Subject{Platform: "plaza", ID: "acct/17", Handle: "@president"}
 	until := canonical.At(noon.Add(72 * time.Hour))
 	w := v1.Wish{Kind: actions.AccountSuspend, Subject: "plaza:@president", Until: until, Case: "C-1", Reason: "spam", Key: me.key.Key}
-	a := actions.Action{V: actions.ActionVersion, Kind: w.Kind, Subject: subject, Tier: actions.Critical, Direction: actions.Burdening, Effect: actions.Reversible,
+	a := actions.Action{V: actions.ActionV1, Kind: w.Kind, Subject: subject, Tier: actions.Critical, Direction: actions.Burdening, Effect: actions.Reversible,
 		Inverse: actions.Inverse{Kind: actions.AccountRestore, Direction: actions.Relieving},
 		Command: platform.Command{Verb: platform.Takedown, Subject: subject, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf(someRequest)},
 		Change:  canonical.Raw("{}"), Until: until, Case: w.Case, Reason: w.Reason, Nonce: make([]byte, 16)}
@@ -43,7 +43,7 @@ func honest(t *testing.T, me identity) (v1.Wish, v1.Draft) {
 }
 
 func statementFor(me identity, a actions.Action, v actions.Verdict) actions.Statement {
-	return actions.Statement{V: actions.StatementVersion, Log: me.origin, Request: someRequest, Action: a.Digest(), Verdict: v,
+	return actions.Statement{V: actions.StatementV1, Log: me.origin, Request: someRequest, Action: a.Digest(), Verdict: v,
 		Policy: canonical.Sum([]byte("policy")), Signer: me.worker, Key: me.key.Key, Executor: "executor", Nonce: make([]byte, 32),
 		NotBefore: canonical.At(noon), Expires: canonical.At(noon.Add(proof.Validity(a)))}
 }
@@ -110,7 +110,7 @@ func TestDishonestChange(t *testing.T) {
 	me := someone(t)
 	asked := actions.Engagement{Op: "end", Worker: "bob"}
 	draft := func(change actions.Change) v1.Draft {
-		a := actions.Action{V: actions.ActionVersion, Kind: actions.DeskEngagement, Subject: platform.Subject{Platform: actions.DeskPlatform, ID: change.Part()},
+		a := actions.Action{V: actions.ActionV1, Kind: actions.DeskEngagement, Subject: platform.Subject{Platform: actions.DeskPlatform, ID: change.Part()},
 			Tier: actions.Critical, Direction: change.Direction(), Effect: actions.Reversible, Change: canonical.MustMarshal(change), Reason: "r", Nonce: make([]byte, 16)}
 		return v1.Draft{Action: a, Statement: statementFor(me, a, actions.VerdictRequest)}
 	}
@@ -130,7 +130,7 @@ func TestDishonestUndo(t *testing.T) {
 	me := someone(t)
 	_, d := honest(t, me)
 	r := v1.Request{ID: someRequest, Action: d.Action}
-	a := actions.Action{V: actions.ActionVersion, Kind: actions.AccountRestore, Subject: d.Action.Subject, Tier: actions.Critical, Direction: actions.Relieving,
+	a := actions.Action{V: actions.ActionV1, Kind: actions.AccountRestore, Subject: d.Action.Subject, Tier: actions.Critical, Direction: actions.Relieving,
 		Effect: actions.Reversible, Inverse: actions.Inverse{Kind: actions.AccountTakedown, Direction: actions.Burdening},
 		Command: platform.Command{Verb: platform.Restore, Subject: d.Action.Subject, Expect: platform.Expect{Status: platform.Down, Mark: platform.MarkOf(someRequest)}},
 		Change:  canonical.Raw("{}"), Reverses: someRequest, Reason: "mistake", Nonce: make([]byte, 16)}

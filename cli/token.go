@@ -156,6 +156,10 @@ type tokenRevoke struct {
 	Token string `arg:"" help:"Identifier of the token, as token list shows it. Not the secret."`
 }
 
+func (c *tokenRevoke) Help() string {
+	return "If it is the token that you use here, this signs you out: the key of a session that is kept here is removed too. Another machine's session goes on; end it with `countersign session end --reason WHY`."
+}
+
 func (c *tokenRevoke) Run(ctx context.Context, s *Session) error {
 	d, err := s.desk()
 	if err != nil {
@@ -163,6 +167,10 @@ func (c *tokenRevoke) Run(ctx context.Context, s *Session) error {
 	}
 	if err := d.RevokeToken(ctx, c.Token); err != nil {
 		return err
+	}
+	// With one's own token one signs out, and the session goes with it.
+	if _, err := d.Tokens(ctx); fault.KindOf(err) == fault.Unauthenticated {
+		s.signOut(ctx)
 	}
 	doc := struct {
 		Revoked string `json:"revoked"`

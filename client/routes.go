@@ -58,6 +58,17 @@ func (c *Client) SignIn(ctx context.Context, a actions.SignedTokenAsk) (t v1.Tok
 	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/tokens", body: a}, &t)
 }
 
+// StartSession starts a session that the caller's own key has signed. The same session again
+// gives the same answer.
+func (c *Client) StartSession(ctx context.Context, s actions.SignedSession) (out v1.Session, err error) {
+	return out, c.change(ctx, http.MethodPost, v1.Base+"/sessions", nil, s, &out)
+}
+
+// Sessions lists the caller's sessions whose time is not over, newest first.
+func (c *Client) Sessions(ctx context.Context) (p v1.Page[v1.Session], err error) {
+	return p, c.get(ctx, v1.Base+"/sessions", nil, &p)
+}
+
 // Tokens lists the caller's tokens.
 func (c *Client) Tokens(ctx context.Context) (p v1.Page[v1.Token], err error) {
 	return p, c.get(ctx, v1.Base+"/tokens", nil, &p)
@@ -248,6 +259,13 @@ func (c *Client) VerifierKey(ctx context.Context) (string, error) {
 func (c *Client) Governance(ctx context.Context, from int64) (b v1.Bodies, err error) {
 	q := url.Values{"from": {strconv.FormatInt(from, 10)}}
 	return b, c.get(ctx, "/ledger/bodies/governance", q, &b)
+}
+
+// Bodies returns entries of all classes from an index on, with the salts that open their
+// leaves.
+func (c *Client) Bodies(ctx context.Context, from int64) (b v1.Bodies, err error) {
+	q := url.Values{"from": {strconv.FormatInt(from, 10)}}
+	return b, c.get(ctx, "/ledger/bodies/all", q, &b)
 }
 
 // TierEntries returns the entries by which rules once raised a subject, PLATFORM:ID,

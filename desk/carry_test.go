@@ -66,7 +66,7 @@ func TestHandedOverUntilItIsKnown(t *testing.T) {
 		t.Fatalf("the request is %s, %v", got.Status, err)
 	}
 	// It ends as soon as the executor's record arrives.
-	x := proof.Execution{V: proof.ExecutionVersion, Executor: desktest.ExecutorID, Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: r.ID,
+	x := proof.Execution{V: proof.ExecutionV1, Executor: desktest.ExecutorID, Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: r.ID,
 		Nonce: make([]byte, 32), Outcome: proof.Executed, At: canonical.At(w.Clock().Now())}.Sign(w.ExecutorKey)
 	if err := w.Record(t.Context(), x); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func TestEnrolmentOfAnotherDesk(t *testing.T) {
 		in := d
 		in.Action.Change = canonical.MustMarshal(wish.Change)
 		in.Statement.Action = in.Action.Digest()
-		_, err = w.Desk.Request(t.Context(), desktest.As("ada"), acts.Submission{Action: in.Action, Signed: w.Signed("ada", in)})
+		_, err = w.Desk.Request(t.Context(), desktest.As("ada"), w.Submission("ada", in))
 		refused(t, err, "no-possession")
 	}
 	w.Change(actions.DeskKey, by(full).Change.(actions.Keys))

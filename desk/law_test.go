@@ -364,7 +364,7 @@ func TestStatementsAreOfNow(t *testing.T) {
 		}
 		d.Statement.NotBefore = canonical.At(d.Statement.NotBefore.Add(-c.back))
 		d.Statement.Expires = canonical.At(d.Statement.Expires.Add(-c.back))
-		_, err = to.Desk.Request(t.Context(), desktest.As("ann"), acts.Submission{Action: d.Action, Signed: to.Signed("ann", d)})
+		_, err = to.Desk.Request(t.Context(), desktest.As("ann"), to.Submission("ann", d))
 		if c.refuses {
 			refused(t, err, "stale-draft")
 		} else if err != nil {

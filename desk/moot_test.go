@@ -44,6 +44,6 @@ func TestMootWhenDrafted(t *testing.T) {
 	}
 	now := canonical.At(w.Clock().Now())
 	in.Statement.NotBefore, in.Statement.Expires = now, canonical.At(now.Add(proof.Validity(in.Action)))
-	_, err = w.Desk.Request(t.Context(), desktest.As("ada"), acts.Submission{Action: in.Action, Signed: w.Signed("ada", in)})
+	_, err = w.Desk.Request(t.Context(), desktest.As("ada"), w.Submission("ada", in))
 	refused(t, err, "wrong-state")
 }

@@ -35,7 +35,7 @@ func TestJudgedByTheNewest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return acts.Submission{Action: d.Action, Signed: other.Signed(by, d)}
+		return other.Submission(by, d)
 	}
 	held, ready := drafted("ann", "plaza:@singer"), drafted("abe", "plaza:@neighbour")
 	seen := drafted("bob", "plaza:@singer")
@@ -114,7 +114,7 @@ func TestRecordsInTurn(t *testing.T) {
 		to := desktest.NewTown(t, o)
 		to.StopExecutor() // its journal would miss what this test signs
 		signed := func(sequence int64, text string) proof.SignedExecution {
-			return proof.Execution{V: proof.ExecutionVersion, Executor: desktest.ExecutorID, Sequence: sequence, Kind: proof.KindRefusal, Duty: proof.DutyAct,
+			return proof.Execution{V: proof.ExecutionV1, Executor: desktest.ExecutorID, Sequence: sequence, Kind: proof.KindRefusal, Duty: proof.DutyAct,
 				Request: "req_elsewhere", Outcome: proof.Refused, Text: text, At: canonical.At(to.Clock().Now()),
 				Before: platform.Expect{}}.Sign(to.ExecutorKey)
 		}

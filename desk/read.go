@@ -112,6 +112,26 @@ func (d *Desk) Chain(ctx context.Context, by kernel.Caller, from int64, limit in
 	return out, err
 }
 
+// LedgerBodies returns entries of all classes in the ledger's order, from an index on, with
+// the salts that open their leaves. An auditor reads them: they hold no personal field.
+func (d *Desk) LedgerBodies(ctx context.Context, by kernel.Caller, from int64, limit int) (out []proof.ServedBody, err error) {
+	if err := d.kernel.MayReadEvidence(ctx, by, "Entries of the ledger"); err != nil {
+		return nil, err
+	}
+	err = d.kernel.Store.Read(ctx, func(stx *store.Tx) error {
+		entries, err := stx.Entries(from, from+int64(limit))
+		out = out[:0]
+		for _, e := range entries {
+			out = append(out, proof.ServedBody{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt})
+		}
+		return err
+	})
+	if err == nil && len(out) == 0 && from > 0 {
+		err = d.kernel.Within(ctx, from-1)
+	}
+	return out, err
+}
+
 // TierEntries returns the ledger's entries that record the tiers which rules once gave a
 // subject ("plaza:acct/17"), opened for that subject alone. A verifier compares a warrant's
 // tier with them. Only readers of evidence get them.

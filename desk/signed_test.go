@@ -1,9 +1,10 @@
 package desk_test
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -52,6 +53,7 @@ func countOf(t *testing.T, to *desktest.Town, kind string) (n int) {
 // ledger's entry carries what was signed.
 func TestWithdrawalIsSigned(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.Formats = 1
 		to := desktest.NewTown(t, o)
 		r := heldRequest(t, to)
 		other := heldRequest(t, to)
@@ -83,12 +85,12 @@ func TestWithdrawalIsSigned(t *testing.T) {
 			{"of another action", altered(func(s *actions.Statement) { s.Action = canonical.Sum([]byte("another")) }), "bad-statement"},
 			{"of another ledger", altered(func(s *actions.Statement) { s.Log = "elsewhere" }), "bad-statement"},
 		} {
-			if _, err := to.Withdraw(t.Context(), desktest.As("ann"), r.ID, r.Version, c.signed); !fault.Is(err, c.typ) {
+			if _, err := to.Withdraw(t.Context(), desktest.As("ann"), r.ID, acts.Withdrawal{Version: r.Version, Signed: c.signed}); !fault.Is(err, c.typ) {
 				t.Errorf("%s: got %v, want %s", c.name, err, c.typ)
 			}
 		}
 		signed := to.Signed("ann", mine)
-		if _, err := to.Withdraw(t.Context(), desktest.As("ann"), r.ID, r.Version, signed); err != nil {
+		if _, err := to.Withdraw(t.Context(), desktest.As("ann"), r.ID, acts.Withdrawal{Version: r.Version, Signed: signed}); err != nil {
 			t.Fatal(err)
 		}
 		var data entry.End
@@ -96,6 +98,60 @@ func TestWithdrawalIsSigned(t *testing.T) {
 			t.Fatal(err)
 		}
 		if data.Worker != "ann" || canonical.DigestOf(data.Signed) != canonical.DigestOf(signed) {
+			t.Errorf("the entry holds %+v", data)
+		}
+	})
+}
+
+// TestWithdrawalIsADeed: in the formats 2 a withdrawal is a deed about the request in one
+// version, and the ledger's entry holds it.
+func TestWithdrawalIsADeed(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		r, other := heldRequest(t, to), heldRequest(t, to)
+		altered := func(of actions.Deed, change func(*actions.SaltedDeed)) *actions.SaltedDeed {
+			d := to.Deed("ann", of, "", func(d *actions.SaltedDeed) {
+				d.Signed.Statement.Expires = r.Expires()
+				change(d)
+			})
+			return &d
+		}
+		of := actions.Deed{What: actions.DeedWithdraw, Of: r.ID, Version: r.Version}
+		same := func(*actions.SaltedDeed) {}
+		another, theirs := to.Withdrawal("ann", other.ID, other.Version), to.Withdrawal("bob", r.ID, r.Version)
+		for _, c := range []struct {
+			name string
+			deed *actions.SaltedDeed
+			typ  string
+		}{
+			{"nothing signed", nil, "another-signer"},
+			{"somebody else's deed", &theirs, "another-signer"},
+			{"of another request", &another, "bad-deed"},
+			{"of another version", altered(actions.Deed{What: actions.DeedWithdraw, Of: r.ID, Version: r.Version + 1}, same), "bad-deed"},
+			{"another deed", altered(actions.Deed{What: actions.DeedFindings, Of: r.ID, Version: r.Version}, same), "bad-deed"},
+			{"with a text", altered(of, func(d *actions.SaltedDeed) { d.Salt = make([]byte, 32) }), "bad-deed"},
+			{"over sooner than the request", altered(of, func(d *actions.SaltedDeed) { d.Signed.Statement.Expires = canonical.At(r.Expires().Add(-time.Second)) }), "bad-deed"},
+			{"of the formats 1", altered(of, func(d *actions.SaltedDeed) {
+				st := &d.Signed.Statement
+				st.V, st.Action, st.Document, st.Founding = actions.StatementV1, st.Document, canonical.Digest{}, canonical.Digest{}
+				st.Log = to.LogName()
+			}), "bad-deed"},
+			{"with the verdict act", altered(of, func(d *actions.SaltedDeed) { d.Signed.Statement.Verdict = actions.VerdictAct }), "bad-deed"},
+			{"of another ledger", altered(of, func(d *actions.SaltedDeed) { d.Signed.Statement.Founding = canonical.Sum([]byte("another")) }), "bad-deed"},
+		} {
+			if _, err := to.Desk.Withdraw(t.Context(), desktest.As("ann"), r.ID, acts.Withdrawal{Version: r.Version, Deed: c.deed}); !fault.Is(err, c.typ) {
+				t.Errorf("%s: got %v, want %s", c.name, err, c.typ)
+			}
+		}
+		deed := to.Withdrawal("ann", r.ID, r.Version)
+		if _, err := to.Desk.Withdraw(t.Context(), desktest.As("ann"), r.ID, acts.Withdrawal{Version: r.Version, Deed: &deed}); err != nil {
+			t.Fatal(err)
+		}
+		var data entry.End
+		if err := canonical.UnmarshalExact(newestOf(t, to.World, entry.KindWithdraw).Body.Data, &data); err != nil {
+			t.Fatal(err)
+		}
+		if data.Worker != "ann" || data.Deed == nil || canonical.DigestOf(*data.Deed) != canonical.DigestOf(deed.SignedDeed()) {
 			t.Errorf("the entry holds %+v", data)
 		}
 	})

@@ -36,8 +36,8 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Bodies", "TierEntries", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "Matters", "NextAlarms",
-	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
+var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Bodies", "TierEntries", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
 // has its own test, and three prepare steps of acts: OpenWatched Record, CheckReview and
@@ -57,7 +57,7 @@ func submission(t *testing.T, to *desktest.Town, by workforce.WorkerID, wish act
 	if err != nil {
 		t.Fatal(err)
 	}
-	return acts.Submission{Action: d.Action, Signed: to.Signed(by, d)}
+	return to.Submission(by, d)
 }
 
 var steps = map[string]step{
@@ -70,7 +70,20 @@ var steps = map[string]step{
 			sub := submission(t, to, "ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
 			return func() error { _, err := to.Desk.Request(t.Context(), desktest.As("ann"), sub); return err }
 		},
-		entries: []string{"request"}, tables: []string{"request", "job"},
+		entries: []string{"request"}, tables: []string{"request", "job", "decision"},
+	},
+	"StartSession": {
+		refused: func(to *desktest.Town) error {
+			s, _ := to.Session("bob")
+			s.Session.Worker = "dan"
+			_, err := to.Desk.StartSession(to.Context(), desktest.As("dan"), s)
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			s, _ := to.Session("ann")
+			return func() error { _, err := to.Desk.StartSession(t.Context(), desktest.As("ann"), s); return err }
+		},
+		entries: []string{"session"}, tables: []string{"session"},
 	},
 	"Countersign": {
 		refused: func(to *desktest.Town) error {
@@ -116,6 +129,7 @@ var steps = map[string]step{
 				t.Fatal(err)
 			}
 			return func() error {
+				d.Statement.Alarm = true
 				_, err := to.Desk.Decline(t.Context(), desktest.As("kim"), r.ID, to.Signed("kim", d), true, "I was told to")
 				return err
 			}
@@ -207,7 +221,7 @@ var steps = map[string]step{
 	},
 	"Record": {
 		refused: func(to *desktest.Town) error {
-			e := proof.Execution{V: proof.ExecutionVersion, Executor: desktest.ExecutorID, Kind: proof.KindReceipt, Outcome: proof.Executed}
+			e := proof.Execution{V: proof.ExecutionV1, Executor: desktest.ExecutorID, Kind: proof.KindReceipt, Outcome: proof.Executed}
 			return to.Desk.Record(to.Context(), proof.SignedExecution{Execution: e, Signature: make([]byte, 64)})
 		},
 		prepare: func(t *testing.T, to *desktest.Town) func() error {
@@ -539,7 +553,7 @@ func size(t *testing.T, to *desktest.Town) int64 {
 // dump returns what stands in a table, as one text.
 func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
-	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "execution": "executor, sequence",
+	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
 		"sighting": "executor, sequence", "incident": "id, version, status", "incident_breach": "breach, incident", "incident_task": "incident, number, done",
 		"incident_findings": "incident, digest", "alarm": "id, entry"}
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {

@@ -34,7 +34,7 @@ func TestPurgedTierStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	followers(12)
-	_, err = to.Desk.Request(t.Context(), desktest.As("ann"), acts.Submission{Action: early.Action, Signed: to.Signed("ann", early)})
+	_, err = to.Desk.Request(t.Context(), desktest.As("ann"), to.Submission("ann", early))
 	refused(t, err, "tier-moved")
 	d, err := to.Desk.Draft(t.Context(), desktest.As("ann"), desktest.Wish(actions.AccountTakedown, "plaza:@neighbour"))
 	if err != nil || d.Action.Tier != actions.Critical || d.Need.Independent != 2 {

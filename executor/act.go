@@ -159,7 +159,7 @@ func (e *Executor) begin(ctx context.Context, a *journal.Act, w proof.Warrant, c
 		return 0, err
 	}
 	e.step(StepJudged)
-	return e.intend(ctx, a, j)
+	return e.intend(ctx, a, j, groundsOf(w))
 }
 
 // actOf is the journal's view of a warrant.
@@ -170,10 +170,21 @@ func actOf(w proof.Warrant, raw []byte) journal.Act {
 		Undo: a.Undo(), Category: a.Category, Due: a.Until}
 }
 
+// groundsOf returns the documents of a warrant that are remembered with its intent.
+func groundsOf(w proof.Warrant) journal.Grounds {
+	return journal.Grounds{Sessions: w.Sessions, Requested: w.Requested.Entry.Time.Time, Decision: w.Decision}
+}
+
 // executionOf begins a record about an act.
 func (e *Executor) executionOf(a journal.Act, kind string, sequence int64) proof.Execution {
-	return proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: kind, Duty: a.Duty, Request: a.Request,
+	return proof.Execution{V: e.recordVersion(), Executor: e.id, Sequence: sequence, Kind: kind, Duty: a.Duty, Request: a.Request,
 		Warrant: a.Warrant, Nonce: a.Nonce, Sight: a.Sight}
+}
+
+// recordVersion returns the version in which records are written: that of the desk's
+// formats, as far as the chain was read.
+func (e *Executor) recordVersion() string {
+	return proof.ExecutionVersion(e.ledger.view().state.Formats)
 }
 
 // refuse spends a warrant that was not begun, if the error says that it can never be
@@ -211,7 +222,7 @@ func (e *Executor) refuse(ctx context.Context, a journal.Act, because error) (jo
 
 // intend takes the act on: it counts the budget, spends the warrant and journals the
 // intent in one transaction.
-func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement) (sequence int64, err error) {
+func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement, g journal.Grounds) (sequence int64, err error) {
 	if a.Nonce, err = e.nonce(); err != nil {
 		return 0, err
 	}
@@ -224,7 +235,7 @@ func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement) (seq
 			return actions.Afford(j.state.Budgets, j.spender, spending(*a), j.at, count)
 		}
 	}
-	r, err := e.journal.Intend(ctx, *a, e.ledger.head(), allow, func(sequence int64) proof.SignedExecution {
+	r, err := e.journal.Intend(ctx, *a, g, e.ledger.head(), allow, func(sequence int64) proof.SignedExecution {
 		x := e.executionOf(*a, proof.KindIntent, sequence)
 		x.At = at
 		return x.Sign(e.key)

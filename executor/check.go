@@ -132,9 +132,17 @@ func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
 	v := e.ledger.view()
 	switch {
 	case reached:
-		have, ok := e.ledger.leafAt(w.Ledger.Proof.Index)
-		if !ok || have != leaf.Hash() {
+		switch have, ok := e.ledger.leafAt(w.Ledger.Proof.Index); {
+		case ok && have != leaf.Hash():
 			return fault.New(fault.Forbidden, "not-in-ledger", "The ledger does not hold this warrant at entry %d.", w.Ledger.Proof.Index)
+		case !ok:
+			cp, err := e.remembered(waiting, w, v.state)
+			if err != nil {
+				return err
+			}
+			if err := w.Ledger.Proof.Verify(leaf, cp); err != nil {
+				return err
+			}
 		}
 		if err := e.waited(waiting, w, v.state); err != nil {
 			return err
@@ -181,7 +189,7 @@ func (e *Executor) proven(w proof.Warrant, leaf ledger.Leaf, s *proof.State) err
 	if err != nil {
 		return err
 	}
-	if err := proof.Included(w.Waited, cp, w.Ledger.Proof.Index); err != nil {
+	if err := proof.Included(w.Entries(), cp, w.Ledger.Proof.Index); err != nil {
 		return err
 	}
 	return w.Ledger.Proof.Verify(leaf, cp)
@@ -193,7 +201,7 @@ func (e *Executor) proven(w proof.Warrant, leaf ledger.Leaf, s *proof.State) err
 // give.
 func (e *Executor) waited(ctx context.Context, w proof.Warrant, s *proof.State) error {
 	absent := fault.New(fault.Forbidden, "not-in-ledger", "The ledger does not hold the entry from which the warrant's wait is counted.")
-	for _, entry := range w.Waited {
+	for _, entry := range w.Entries() {
 		leaf, err := entry.Leaf()
 		if err != nil {
 			return err
@@ -205,19 +213,34 @@ func (e *Executor) waited(ctx context.Context, w proof.Warrant, s *proof.State) 
 		case ok:
 			continue
 		}
-		cp, err := e.checkpoint(w, s)
+		cp, err := e.remembered(ctx, w, s)
 		if err != nil {
 			return err
 		}
-		if !e.ledger.await(ctx, func(v *view) bool { return v.size >= cp.Size }) {
-			return notFollowed
-		}
-		if root, ok := e.ledger.rootAt(cp.Size); !ok || root != cp.Root {
-			return absent
-		}
-		return proof.Included(w.Waited, cp, w.Ledger.Proof.Index)
+		return proof.Included(w.Entries(), cp, w.Ledger.Proof.Index)
 	}
 	return nil
+}
+
+// remembered returns the warrant's checkpoint if its root is the one that our own leaves
+// give. If we no longer remember the ledger at that size, the desk has to assemble the
+// warrant anew, under a newer checkpoint.
+func (e *Executor) remembered(ctx context.Context, w proof.Warrant, s *proof.State) (ledger.Checkpoint, error) {
+	cp, err := e.checkpoint(w, s)
+	if err != nil {
+		return cp, err
+	}
+	if !e.ledger.await(ctx, func(v *view) bool { return v.size >= cp.Size }) {
+		return cp, notFollowed
+	}
+	root, ok := e.ledger.rootAt(cp.Size)
+	switch {
+	case !ok:
+		return cp, fault.New(fault.Unavailable, "checkpoint-forgotten", "This executor no longer remembers the ledger at the size %d, under which the warrant's entries are proven. Hand the warrant over again: it is assembled anew.", cp.Size)
+	case root != cp.Root:
+		return cp, fault.New(fault.Forbidden, "not-in-ledger", "The warrant's checkpoint is of another ledger than the one that this executor follows.")
+	}
+	return cp, nil
 }
 
 // checkpoint opens the warrant's checkpoint, which the log's key has signed.
@@ -236,6 +259,7 @@ type judgement struct {
 	at      time.Time
 	tier    actions.Tier
 	spender actions.Spender
+	belongs bool // the subject belongs to that of the act's decision; see proof.Ask
 }
 
 // outcomeOf returns the outcome that a refusal of check gives the warrant: refused or
@@ -310,10 +334,48 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	if err := e.confirms(ctx, w); err != nil {
 		return j, err
 	}
+	for _, x := range w.Sessions {
+		if e.ledger.enteredAfter(w.Requested.Proof.Index, x.Session.Expires.Add(tolerance)) {
+			return j, fault.New(fault.Forbidden, "outside-session", "By the executor's own clock the request came to the ledger after the session of %s was over at %s, whatever the entry says.", x.Session.Worker, x.Session.Expires)
+		}
+	}
+	if j.belongs, err = belongs(ctx, w, c, r); err != nil {
+		return j, err
+	}
 	if err := e.judge(w, &j, lifts); err != nil || !isEmergency(a.Kind) {
 		return j, err
 	}
 	return j, e.reviewed(ctx, w, j.state)
+}
+
+// belongs reports whether the subject of a measure belongs to that of its decision: it is
+// the same, the account that owns it, or other content of that account. The platform says
+// who owns content.
+func belongs(ctx context.Context, w proof.Warrant, c platform.Connector, r reading) (bool, error) {
+	if w.Decision == nil || w.Decision.Decision.Subject.ID == w.Action.Subject.ID {
+		return true, nil
+	}
+	of := w.Decision.Decision.Subject
+	if of.Platform != w.Action.Subject.Platform {
+		return false, nil
+	}
+	sort, err := c.Sort(of.ID)
+	if err != nil {
+		return false, err
+	}
+	account := of.ID
+	if sort == platform.Content {
+		st, err := c.Read(ctx, of)
+		if err != nil {
+			return false, fmt.Errorf("read the subject of the decision: %w", err)
+		}
+		account, _ = st.Facts[platform.FactOwner].(string)
+	}
+	own := r.subject.ID
+	if r.sort == platform.Content {
+		own, _ = r.state.Facts[platform.FactOwner].(string)
+	}
+	return account != "" && account == own, nil
 }
 
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {
@@ -321,8 +383,16 @@ func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) err
 	if err != nil {
 		return err
 	}
-	ruled, err := j.state.Judge(proof.Ask{Action: w.Action, Request: w.Request, Countersignatures: w.Countersignatures, At: j.at,
-		Executor: e.id, Tier: j.tier, Lifts: lifts, Entered: entered})
+	ask := w.Ask()
+	ask.At, ask.Executor, ask.Tier, ask.Lifts, ask.Entered = j.at, e.id, j.tier, lifts, entered
+	ask.Belongs = j.belongs
+	if w.V == proof.WarrantV1 && j.state.Formats > actions.FirstFormats {
+		var known bool
+		if ask.BeforeFormats, known = e.ledger.beforeFormats(w.Ledger.Proof.Index); !known {
+			return notFollowed
+		}
+	}
+	ruled, err := j.state.Judge(ask)
 	if err != nil {
 		return err
 	}
@@ -334,6 +404,14 @@ func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) err
 	}
 	j.spender = actions.Spender{Worker: ruled.Requester.Worker, Vendor: ruled.Requester.Standing.Vendor}
 	return nil
+}
+
+// beforeFormats reports whether an entry stands in the ledger before the change of formats.
+// It is not known while the ledger was not read so far.
+func (f *follower) beforeFormats(index int64) (is, known bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return index < f.renewed, f.renewed >= 0
 }
 
 // inPlace compares the subject as it was read with the subject that was signed. For a

@@ -154,7 +154,7 @@ func (w *watcher) beginCut(ctx context.Context, o proof.Order, n journal.Named, 
 }
 
 func (w *watcher) cutExecution(c journal.Cut, kind string, sequence int64, s *proof.Sight) proof.Execution {
-	return proof.Execution{V: proof.ExecutionVersion, Executor: w.e.id, Sequence: sequence, Kind: kind, Duty: proof.DutyCut, Request: c.Breach,
+	return proof.Execution{V: w.e.recordVersion(), Executor: w.e.id, Sequence: sequence, Kind: kind, Duty: proof.DutyCut, Request: c.Breach,
 		Warrant: c.Order, Nonce: c.Nonce, Sight: s}
 }
 

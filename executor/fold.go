@@ -158,10 +158,11 @@ func (f *follower) foldGovernance(own time.Time) {
 	if ready == 0 {
 		return
 	}
-	settled := 0
+	settled, renewed := 0, int64(-1)
 	apply := func(n int) (*proof.State, int, error) {
 		s := f.state.Clone()
 		for i := range n {
+			formats := s.Formats
 			if err := f.revived(f.governance[i]); err != nil {
 				f.avoid(f.governance[i], err)
 				return nil, i, err
@@ -171,6 +172,9 @@ func (f *follower) foldGovernance(own time.Time) {
 			}
 			if s.Settled() {
 				settled = i + 1
+			}
+			if formats < 2 && s.Formats >= 2 {
+				renewed = f.governance[i].index
 			}
 		}
 		return s, n, nil
@@ -199,6 +203,9 @@ func (f *follower) foldGovernance(own time.Time) {
 	f.state, f.governance = s, f.governance[good:]
 	f.mu.Lock()
 	f.nos.folded = s.Time
+	if s.Formats >= 2 && f.renewed < 0 {
+		f.renewed = renewed
+	}
 	f.mu.Unlock()
 	if f.broken { // once the chain is broken nothing is folded, so nothing has to be read first
 		f.governance, f.unheard = nil, stretch{}

@@ -97,6 +97,7 @@ type follower struct {
 	floor   ledger.Edge   // of the ledger before them
 	newest  canonical.Time
 	ahead   canonical.Time
+	renewed int64                // index of the entry by which the desk changed its formats; -1: not met
 	unkept  []journal.ChainEntry // governance entries that the journal lacks
 	chain   []canonical.Digest   // of the leaves of the governance entries that are in the journal or unkept
 	voided  []journal.Void       // void governance entries that the journal lacks
@@ -119,7 +120,7 @@ func (t tip) clone() tip {
 }
 
 func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, kept *proof.State, chain []journal.ChainEntry, over []journal.Taken, marks []journal.Mark, voids []journal.Void) *follower {
-	f := &follower{e: e, root: root, state: proof.NewState(root), settled: proof.NewState(root), kept: kept, remembered: remembered, matched: remembered.Size == 0,
+	f := &follower{e: e, root: root, renewed: -1, state: proof.NewState(root), settled: proof.NewState(root), kept: kept, remembered: remembered, matched: remembered.Size == 0,
 		verified: tip{next: map[ledger.Class]int64{}}, changed: make(chan struct{}), over: over, void: map[canonical.Digest]string{}, nos: nos{marks: marks},
 		stops: map[stop]string{stopStart: "The executor has just started and has not read the ledger yet."}}
 	f.tentative = tip{next: map[ledger.Class]int64{}}

@@ -263,7 +263,7 @@ func TestLies(t *testing.T) {
 			return func(f *linkv1.Feed) { serve(f, short) }
 		}, "an old ledger", true},
 		{"a record that the executor never made", func(p *place) func(*linkv1.Feed) {
-			x := proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: 999, Kind: proof.KindIntent, Duty: proof.DutyAct,
+			x := proof.Execution{V: proof.ExecutionV1, Executor: prooftest.ExecutorID, Sequence: 999, Kind: proof.KindIntent, Duty: proof.DutyAct,
 				Request: p.world.NewRequestID(), Nonce: make([]byte, 32), At: canonical.At(p.world.Now())}
 			if err := p.world.Record(x.Sign(p.world.ExecutorKey)); err != nil {
 				p.t.Fatal(err)

@@ -76,6 +76,10 @@ func (s *nos) note(index int64, b ledger.Body) {
 			return
 		}
 		request, signed = r.Request, r.Signed
+		if r.Deed != nil {
+			signed = r.Deed.Signed
+			signed.Statement.Request = r.Deed.Deed.Of // what was signed, whatever the desk writes beside it
+		}
 	default:
 		return
 	}
@@ -356,6 +360,15 @@ func (f *follower) before(t time.Time) (size int64) {
 		}
 	}
 	return size
+}
+
+// enteredAfter reports whether an entry was made after a time of our own clock, as far as
+// our marks tell: the ledger was shorter at a later time. A desk writes the times of entries
+// itself, and could let its clock stand still.
+func (f *follower) enteredAfter(index int64, t time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.nos.marks, func(m journal.Mark) bool { return m.At.After(t) && index >= m.Size })
 }
 
 // remembers reports whether the leaf of an entry is still known, so that a body can be

@@ -90,7 +90,7 @@ func (e *Executor) lift(ctx context.Context, a journal.Act) (journal.Result, err
 	if gone != nil {
 		return e.refuse(ctx, a, gone)
 	}
-	if _, err := e.intend(ctx, &a, judgement{}); err != nil {
+	if _, err := e.intend(ctx, &a, judgement{}, journal.Grounds{}); err != nil {
 		return journal.Result{}, err
 	}
 	e.step(StepIntended)

@@ -46,7 +46,7 @@ func (e *Executor) Take(ctx context.Context, a proof.Authority) (linkv1.TakeResu
 		return linkv1.TakeResult{}, err
 	}
 	r, err := e.journal.Tell(ctx, request, e.ledger.head(), func(sequence int64) proof.SignedExecution {
-		return proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: proof.KindTaken, Duty: proof.DutyWatch,
+		return proof.Execution{V: e.recordVersion(), Executor: e.id, Sequence: sequence, Kind: proof.KindTaken, Duty: proof.DutyWatch,
 			Request: request, At: t.At, Taken: &a}.Sign(e.key)
 	}, journal.Took(t))
 	if err != nil {
@@ -68,7 +68,7 @@ func (e *Executor) Facts() (linkv1.DraftFacts, error) {
 	if !s.Founded() {
 		return linkv1.DraftFacts{}, notFollowed
 	}
-	return linkv1.DraftFacts{Log: s.LogName(), Root: s.Root, Policy: s.Policy.Digest(), Clock: canonical.At(e.now())}, nil
+	return linkv1.DraftFacts{Log: s.LogName(), Root: s.Root, Policy: s.Policy.Digest(), Clock: canonical.At(e.now()), Formats: s.Formats}, nil
 }
 
 // readTaken checks at the start that every taken change in the journal can be read, so

@@ -210,7 +210,7 @@ func TestForgedTiers(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := canonical.At(p.world.Now())
-	forged := proof.Execution{V: proof.ExecutionVersion, Executor: "executor-0", Kind: proof.KindTiers, Duty: proof.DutyWatch, Request: "brc_1", At: at,
+	forged := proof.Execution{V: proof.ExecutionV1, Executor: "executor-0", Kind: proof.KindTiers, Duty: proof.DutyWatch, Request: "brc_1", At: at,
 		Sight: &proof.Sight{Platform: "plaza", Tier: actions.Critical, Seen: at, Count: 1, Chain: 1,
 			Root: proof.TiersRoot(actions.Critical, []canonical.Digest{commitment})}}.Sign(key)
 	forged.Openings = []ledger.Opening{o}

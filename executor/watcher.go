@@ -549,7 +549,7 @@ func (w *watcher) sign(request, kind string, s *proof.Sight, typ, text string, o
 func (e *Executor) signWatch(request, kind string, s *proof.Sight, typ, text string, openings []ledger.Opening) journal.Sign {
 	at := canonical.At(e.now())
 	return func(sequence int64) proof.SignedExecution {
-		r := proof.Execution{V: proof.ExecutionVersion, Executor: e.id, Sequence: sequence, Kind: kind, Duty: proof.DutyWatch, Request: request,
+		r := proof.Execution{V: e.recordVersion(), Executor: e.id, Sequence: sequence, Kind: kind, Duty: proof.DutyWatch, Request: request,
 			At: at, Type: typ, Text: text, Sight: s}.Sign(e.key)
 		r.Openings = openings
 		return r

@@ -855,14 +855,14 @@ func TestManyRightful(t *testing.T) {
 			Kind: actions.AccountTakedown, Command: command,
 			Tier: actions.Protected, Direction: actions.Burdening, Nonce: make([]byte, 32), Attempt: 1}
 		sign := func(sequence int64) proof.SignedExecution {
-			return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindIntent, Duty: proof.DutyAct,
+			return proof.Execution{V: proof.ExecutionV1, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindIntent, Duty: proof.DutyAct,
 				Request: request, Nonce: a.Nonce, At: canonical.At(p.clock.Now())}.Sign(p.world.ExecutorKey)
 		}
-		if _, err := j.Intend(t.Context(), a, journal.Head{}, nil, sign); err != nil {
+		if _, err := j.Intend(t.Context(), a, journal.Grounds{}, journal.Head{}, nil, sign); err != nil {
 			return err
 		}
 		receipt := func(sequence int64) proof.SignedExecution {
-			return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindReceipt, Duty: proof.DutyAct,
+			return proof.Execution{V: proof.ExecutionV1, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindReceipt, Duty: proof.DutyAct,
 				Request: request, Nonce: a.Nonce, Outcome: proof.Executed, At: canonical.At(p.clock.Now())}.Sign(p.world.ExecutorKey)
 		}
 		// Every other one has no receipt noted in what was watched, as a journal

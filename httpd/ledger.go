@@ -28,6 +28,7 @@ func (s *Server) ledgerMux() http.Handler {
 	get("/ledger/vkey", s.verifierKey)
 	get("/ledger/bodies/governance", s.governance)
 	get("/ledger/bodies/tiers", s.tiers)
+	get("/ledger/bodies/all", s.bodies)
 	mux.HandleFunc("/ledger/", NotFound)
 	return mux
 }
@@ -116,6 +117,32 @@ func send(w http.ResponseWriter, media string, data []byte) error {
 	w.Header().Set("Content-Type", media)
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data) // a client that has hung up does not learn that it failed
+	return nil
+}
+
+// bodies answers with entries of all classes from an index on. It always needs a token, as
+// the governance chain does.
+func (s *Server) bodies(w http.ResponseWriter, r *http.Request) error {
+	by, err := Authenticate(s.config.Desk, r)
+	if err != nil {
+		return err
+	}
+	from := int64(0)
+	if text := r.URL.Query().Get("from"); text != "" {
+		if from, err = strconv.ParseInt(text, 10, 64); err != nil || from < 0 {
+			return fault.New(fault.Invalid, "bad-parameter", "from is the index of an entry, 0 or more.")
+		}
+	}
+	entries, err := s.config.Desk.LedgerBodies(r.Context(), by, from, chainPage)
+	if err != nil {
+		return err
+	}
+	out := v1.Bodies{From: from, Next: from, Bodies: []v1.Body{}}
+	for _, e := range entries {
+		out.Bodies = append(out.Bodies, v1.Body{Index: e.Index, Body: e.Body, Salt: e.Salt})
+		out.Next = e.Index + 1
+	}
+	write(w, r, http.StatusOK, "application/json", out)
 	return nil
 }
 

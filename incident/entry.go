@@ -36,89 +36,15 @@ const (
 
 // statement returns what somebody signed in an entry of the desk's, nil if
 // nobody signed anything there.
-func (e Entry) statement() (*actions.Signed, error) {
-	var a entry.Verdict
-	switch {
-	case e.Body.Class != ledger.Desk:
+func (e Entry) statement() (*entry.Said, error) {
+	if e.Body.Class != ledger.Desk {
 		return nil, nil
-	case e.Body.Kind == entry.KindRequest:
-		var r entry.Request
-		if err := e.read(&r); err != nil {
-			return nil, err
-		}
-		a = entry.Verdict{Request: r.Request, Signed: r.Signed}
-	case e.Body.Kind == entry.KindCountersign || e.Body.Kind == entry.KindDecline:
-		if err := e.read(&a); err != nil {
-			return nil, err
-		}
-	case e.Body.Kind == entry.KindWithdraw:
-		var r entry.End
-		if err := e.read(&r); err != nil {
-			return nil, err
-		}
-		if r.Signed.Statement.V == "" {
-			return nil, nil // entered before withdrawals were signed: the desk's word
-		}
-		a = entry.Verdict{Request: r.Request, Signed: r.Signed}
-		if r.Worker != r.Signed.Statement.Signer {
-			return nil, bad("bad-entry", "Entry %d says that %s withdrew the request, and %s signed.", e.Index, r.Worker, r.Signed.Statement.Signer)
-		}
-	default:
-		return e.deed()
 	}
-	if st := a.Signed.Statement; st.Request != a.Request || !slices.Contains(verdicts[e.Body.Kind], st.Verdict) {
-		return nil, bad("bad-entry", "Entry %d is of kind %s and holds a statement about something else.", e.Index, e.Body.Kind)
+	said, _, err := entry.SaidIn(e.Body.Kind, canonical.Raw(e.Body.Data), e.Body.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("entry %d: %w", e.Index, err)
 	}
-	return &a.Signed, nil
-}
-
-// deed returns the signed statement of the deed in an entry; nil if there is none, since
-// the watch opens incidents too, and deeds were not signed at first. The entry must agree
-// with the deed, and seal the text to which the deed commits.
-func (e Entry) deed() (*actions.Signed, error) {
-	var d actions.SignedDeed
-	var by workforce.WorkerID
-	var want actions.Deed
-	switch e.Body.Kind {
-	case entry.KindIncident:
-		var o entry.Incident
-		if err := e.read(&o); err != nil {
-			return nil, err
-		}
-		d, by, want = o.Deed, o.Worker, actions.Deed{What: actions.DeedOpenIncident, Of: o.Request}
-	case entry.KindIncidentTask, entry.KindIncidentTaskDone:
-		var x entry.IncidentTask
-		if err := e.read(&x); err != nil {
-			return nil, err
-		}
-		d, by, want = x.Deed, x.Worker, actions.Deed{What: actions.DeedAssignTask, Of: x.Incident, To: x.Owner}
-		if e.Body.Kind == entry.KindIncidentTaskDone {
-			want = actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(x.Incident, x.Number)}
-		}
-	case entry.KindIncidentFindings:
-		var f entry.IncidentFindings
-		if err := e.read(&f); err != nil {
-			return nil, err
-		}
-		d, by, want = f.Deed, f.Worker, actions.Deed{What: actions.DeedFindings, Of: f.Incident}
-	}
-	st := d.Signed.Statement
-	switch {
-	case d.Deed.V == "" && st.V == "":
-		return nil, nil
-	case d.Deed.V != actions.DeedVersion || !d.Deed.Says(want) || st.Signer != by || st.Verdict != actions.VerdictAct || st.Request != "" || st.Action != d.Deed.Digest() ||
-		d.Deed.Text != e.Body.Sealed[want.What.SealedBy()]:
-		return nil, bad("bad-entry", "Entry %d is of kind %s and holds a deed that says something else.", e.Index, e.Body.Kind)
-	}
-	return &d.Signed, nil
-}
-
-// verdicts are the verdicts that a statement in an entry of a kind may have.
-var verdicts = map[string][]actions.Verdict{
-	entry.KindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
-	entry.KindCountersign: {actions.VerdictCountersign},
-	entry.KindDecline:     {actions.VerdictDecline},
-	entry.KindWithdraw:    {actions.VerdictWithdraw},
+	return said, nil
 }
 
 func (e Entry) read(v any) error {
@@ -236,8 +162,12 @@ func (t teller) desk(e Entry, m *Moment) error {
 			return err
 		}
 		m.Who, m.Text = r.Worker, "The request was withdrawn."
-		if r.Signed.Statement.V != "" {
-			m.Text = fmt.Sprintf("The request was withdrawn, signed with %s.", short(r.Signed.Statement.Key))
+		signed := r.Signed
+		if r.Deed != nil {
+			signed = r.Deed.Signed
+		}
+		if signed.Statement.V != "" {
+			m.Text = fmt.Sprintf("The request was withdrawn, signed with %s.", short(signed.Statement.Key))
 		}
 	case entry.KindExpire:
 		m.Text = "The request expired."

@@ -194,26 +194,26 @@ func (h *held) addDesk(e Entry, wanted map[string]bool) error {
 
 // takeStatement checks a person's statement: it is for this desk, by a key of the person
 // that was live, and signed with it. Whether it counted is checked with its warrant.
-func (h *held) addStatement(e Entry, s actions.Signed) error {
+func (h *held) addStatement(e Entry, s entry.Said) error {
 	st, state := s.Statement, h.state
 	key, ok := state.People.Key(st.Key)
 	switch {
-	case st.V != actions.StatementVersion || st.Log != state.LogName():
+	case !state.Ours(st):
 		return bad("bad-statement", "The statement of %s is for another ledger.", st.Signer)
 	case !ok || key.Worker != st.Signer:
 		return bad("unknown-key", "The key %s is not one that the governance chain knows for %s.", st.Key, st.Signer)
 	case !key.Live(e.Body.Time.Time):
 		return bad("revoked-key", "The key %s of %s was revoked, or not enrolled yet.", st.Key, st.Signer)
 	}
-	if err := proof.VerifySignature(key.PublicKey, st.Challenge(), s.Signature, state.Sites()); err != nil {
+	if err := state.SignedBy(s.Signed, s.Sessions, e.Body.Time.Time); err != nil {
 		return err
 	}
-	if st.Verdict == actions.VerdictAct {
-		return nil // a deed is about no request
+	if st.Request == "" {
+		return nil // a deed names no request
 	}
 	c := h.claim(st.Request)
 	who, _ := state.People.Worker(st.Signer)
-	by := &signed{s, e.Body.Time, who}
+	by := &signed{s.Signed, e.Body.Time, who}
 	switch st.Verdict {
 	case actions.VerdictCountersign:
 		c.signers[st.Signer] = by

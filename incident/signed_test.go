@@ -100,14 +100,14 @@ func TestDeedsAreVerified(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := contestedIn(t, func(e *evening) {
 				sealed, commitment := e.field("text", "Ask ann.")
-				d, err := proof.NewDeed(e.State().LogName(), actions.Deed{What: actions.DeedAssignTask, Of: inc, To: "sue", Version: 1}, "Ask ann.",
-					actions.Statement{Signer: "kim", Key: e.PublicKey("kim").ID()}, e.Now(), make([]byte, 96))
+				d, err := proof.NewDeed(e.State().Formats, actions.Deed{What: actions.DeedAssignTask, Of: inc, To: "sue", Version: 1}, "Ask ann.",
+					actions.Statement{Log: e.State().LogName(), Signer: "kim", Key: e.PublicKey("kim").ID()}, e.Now(), make([]byte, 96))
 				if err != nil {
 					t.Fatal(err)
 				}
 				x := task{Incident: inc, Number: 1, Owner: "sue", Worker: "kim", Deed: d.SignedDeed()}
 				sign := func() {
-					x.Deed.Signed.Statement.Action = x.Deed.Deed.Digest()
+					x.Deed.Signed.Statement.Document = x.Deed.Deed.Digest()
 					x.Deed.Signed.Signature = e.Key("kim").Sign(x.Deed.Signed.Statement.Challenge())
 				}
 				x.Deed.Deed.Text = commitment

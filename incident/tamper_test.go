@@ -344,7 +344,7 @@ func TestLyingDesk(t *testing.T) {
 		{"a request beside the breach", breached, func(t *testing.T, _ *evening, c *incident.Content) {
 			reported(t, c, func(r object) { r["incident"].(object)["request"] = "req_01jd0000000000000000000003" })
 		}, "report-unsupported"},
-		{"without the request", contested, func(t *testing.T, _ *evening, c *incident.Content) { c.Openings = nil; without(c, kind("request")) }, "report-unsupported"},
+		{"without the request", contested, func(t *testing.T, _ *evening, c *incident.Content) { c.Openings = nil; without(c, kind("request")) }, "bad-bundle"},
 		{"without entry 0", breached, func(t *testing.T, _ *evening, c *incident.Content) { c.Entries = c.Entries[1:] }, "foreign-desk"},
 		{"without a governance entry", breached, func(t *testing.T, _ *evening, c *incident.Content) {
 			c.Entries = slices.Delete(slices.Clone(c.Entries), 5, 6)
@@ -386,7 +386,7 @@ func TestLyingDesk(t *testing.T) {
 			c.Entries = append(slices.Clone(c.Entries), incident.Opened{Index: x.Index, Body: x.BodyBytes, Salt: x.Salt})
 		}, "bad-signature"},
 		{"a record of an executor that nobody trusts", breached, func(t *testing.T, e *evening, c *incident.Content) {
-			s := proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: 99, Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: "req_x",
+			s := proof.Execution{V: proof.ExecutionV1, Executor: prooftest.ExecutorID, Sequence: 99, Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: "req_x",
 				Nonce: nonce, At: canonical.At(e.Now()), Outcome: proof.Executed}.Sign(prooftest.Found(t, prooftest.Options{Seed: 7}).ExecutorKey)
 			x := e.Append(s.Draft())[0]
 			c.Entries = append(slices.Clone(c.Entries), incident.Opened{Index: x.Index, Body: x.BodyBytes, Salt: x.Salt})

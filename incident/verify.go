@@ -368,7 +368,7 @@ func (h *held) agrees(w proof.Warrant, c *claim) error {
 	if err := same(w.Ledger.Proof.Index, w.Ledger.Entry, w.Ledger.Salt); err != nil {
 		return err
 	}
-	for _, p := range slices.Concat(w.People, w.Waited) {
+	for _, p := range slices.Concat(w.People, w.Entries()) {
 		if err := same(p.Proof.Index, p.Entry, p.Salt); err != nil {
 			return err
 		}

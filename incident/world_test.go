@@ -48,7 +48,7 @@ func begin(t testing.TB) *evening {
 // record enters a record of the executor's.
 func (e *evening) record(x proof.Execution, openings ...ledger.Opening) int64 {
 	e.t.Helper()
-	x.V, x.Executor, x.Sequence, x.At = proof.ExecutionVersion, prooftest.ExecutorID, e.sequence, canonical.At(e.Now())
+	x.V, x.Executor, x.Sequence, x.At = proof.ExecutionV1, prooftest.ExecutorID, e.sequence, canonical.At(e.Now())
 	e.sequence++
 	if err := x.Check(); err != nil {
 		e.t.Fatal(err)

@@ -166,7 +166,7 @@ func TestExecutor(t *testing.T) {
 func TestDesk(t *testing.T) {
 	w := prooftest.Staffed(t)
 	s := &side{feed: w.Feed(0)}
-	record := proof.Execution{V: proof.ExecutionVersion, Executor: "executor-1", Sequence: 3, Text: "é\u2028\u0001<&>"}.Sign(w.ExecutorKey)
+	record := proof.Execution{V: proof.ExecutionV1, Executor: "executor-1", Sequence: 3, Text: "é\u2028\u0001<&>"}.Sign(w.ExecutorKey)
 	serve(t, link.Desk(s, "secret"), func(t *testing.T, address string) {
 		c := link.DialDesk(address, "secret")
 		defer c.Close()

@@ -102,15 +102,16 @@ type Ruling struct {
 
 // Laws: reasons that come from code and not from a policy.
 const (
-	LawFacts     = "law.facts"              // a fact is missing, unknown, or contradicts the catalogue
-	LawNothing   = "law.nothing-permits"    // no policy permits it
-	LawError     = "law.policy-error"       // a policy could not be evaluated
-	LawFounding  = "law.founding-import"    // the founding import is signed by all officers
-	LawUnread    = "law.unread-fact"        // a fact that was promised could not be read
-	LawPlatform  = "law.unruled-platform"   // no rules about tiers for this platform
-	LawOwner     = "law.owner-not-read"     // the owner of content could not be read
-	LawEmergency = "law.emergency-critical" // an emergency act on a critical subject takes two people
-	LawCategory  = "law.category"           // legal and child safety take two people
-	LawEngaged   = "law.not-engaged"        // a person who is not engaged reads nothing
-	LawStands    = "law.tier-stands"        // rules once raised the subject, and no fall was signed since
+	LawFacts       = "law.facts"              // a fact is missing, unknown, or contradicts the catalogue
+	LawNothing     = "law.nothing-permits"    // no policy permits it
+	LawError       = "law.policy-error"       // a policy could not be evaluated
+	LawFounding    = "law.founding-import"    // the founding import is signed by all officers
+	LawUnread      = "law.unread-fact"        // a fact that was promised could not be read
+	LawPlatform    = "law.unruled-platform"   // no rules about tiers for this platform
+	LawOwner       = "law.owner-not-read"     // the owner of content could not be read
+	LawEmergency   = "law.emergency-critical" // an emergency act on a critical subject takes two people
+	LawCategory    = "law.category"           // legal and child safety take two people
+	LawEngaged     = "law.not-engaged"        // a person who is not engaged reads nothing
+	LawOwnSessions = "law.own-sessions"       // everybody may end their own sessions
+	LawStands      = "law.tier-stands"        // rules once raised the subject, and no fall was signed since
 )

@@ -92,7 +92,7 @@ func (i *insider) submit(ctx context.Context, draft v1.Draft, forge ...forgery) 
 		f(&draft)
 	}
 	draft.Statement.Action = draft.Action.Digest()
-	s := v1.Submission{Action: draft.Action, Signed: i.sign(draft.Statement)}
+	s := draft.Sign(i.key.Sign)
 	r, err := i.desk.Submit(ctx, s, 0)
 	return i.settled(ctx, r, err), s, err
 }

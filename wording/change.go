@@ -62,6 +62,11 @@ func Froze(by workforce.WorkerID, c actions.Freeze) string {
 	return fmt.Sprintf("%s froze %s; several people together thaw them.", by, c.Acts())
 }
 
+// Voided says that somebody has ended sessions.
+func Voided(by workforce.WorkerID, c actions.Void) string {
+	return fmt.Sprintf("%s ended %s that were certified before %s; these people sign in again with their own keys.", by, c.Sessions(), When(c.Before))
+}
+
 // Thawed says that a freeze has ended, as somebody asked.
 func Thawed(by workforce.WorkerID, c actions.Freeze) string {
 	acts := c.Acts()
@@ -81,6 +86,9 @@ func ThawCommand(c actions.Freeze) string {
 }
 
 func keys(c actions.Keys) string {
+	if c.Void != nil {
+		return fmt.Sprintf("End %s that were certified before %s", c.Void.Sessions(), When(c.Void.Before))
+	}
 	if len(c.Enrol) == 0 {
 		return "Revoke " + Many(len(c.Revoke), "key") + ", at once and for ever: " + Joined(c.Revoke)
 	}
@@ -114,6 +122,8 @@ func setting(c actions.Setting) string {
 		return text + unranked(c.Unranked)
 	}
 	switch {
+	case c.Formats != 0:
+		return fmt.Sprintf("Sign everything from here on in the formats %d; open requests in older ones end and are asked for again, and there is no way back", c.Formats)
 	case c.Laws != 0:
 		return fmt.Sprintf("Judge everything from here on by the laws %d, which are stricter than those before; there is no way back", c.Laws)
 	case c.Order != nil && c.Order.Op == "revoke":
@@ -204,6 +214,9 @@ func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) s
 		}
 		return fmt.Sprintf("The engagement of %s was extended to %s.", c.Worker, c.Last)
 	case actions.Keys:
+		if c.Void != nil {
+			return fmt.Sprintf("Ended %s that were certified before %s.", c.Void.Sessions(), When(c.Void.Before))
+		}
 		return fmt.Sprintf("Keys: %d enrolled, %d revoked.", len(c.Enrol), len(c.Revoke))
 	case actions.Setting:
 		switch {

@@ -32,7 +32,8 @@ func TestEveryKindHasWords(t *testing.T) {
 		actions.DeskAdmit: {actions.Admit{File: canonical.Sum([]byte("f")), Root: canonical.Sum([]byte("r")), Rows: 60, Joiners: 10, Leavers: 20, Changes: 30, Founding: true}},
 		actions.DeskEngagement: {actions.Engagement{Op: "end", Worker: "worker-x"}, actions.Engagement{Op: "extend", Worker: "worker-x", Last: later},
 			actions.Engagement{Op: "reinstate", Worker: "worker-x"}},
-		actions.DeskKey: {actions.Keys{Revoke: []workforce.KeyID{"key_x"}}, actions.Keys{Enrol: []actions.Enrolment{{Worker: "worker-x", Key: key}}}},
+		actions.DeskKey: {actions.Keys{Void: &actions.Void{Scope: actions.ScopeKey, Of: "key_x", Before: later}}, actions.Keys{Void: &actions.Void{Scope: actions.ScopeVendor, Of: "vendor-x", Before: later}},
+			actions.Keys{Revoke: []workforce.KeyID{"key_x"}}, actions.Keys{Enrol: []actions.Enrolment{{Worker: "worker-x", Key: key}}}},
 		actions.DeskFreeze: {actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "worker-x"}, actions.Freeze{Op: "thaw", Scope: actions.ScopeVendor, Of: "vendor-x"},
 			actions.Freeze{Op: "freeze", Scope: actions.ScopePlatform, Of: "platform-x"}, actions.Freeze{Op: "freeze", Scope: actions.ScopeAll},
 			actions.Freeze{Op: "thaw", Scope: actions.ScopeVendor}},
@@ -57,6 +58,7 @@ func TestEveryKindHasWords(t *testing.T) {
 			actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "platform-x", Tier: actions.Standard, Mode: actions.Enforce}},
 			actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: on}},
 			actions.Setting{Of: actions.PartLaws, Laws: actions.NewestLaws},
+			actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats},
 		},
 	}
 	// How the words say what has a fixed set of values.
@@ -73,7 +75,7 @@ func TestEveryKindHasWords(t *testing.T) {
 			t.Errorf("the test knows no change of kind %s", spec.Kind)
 		}
 		for _, c := range changes[spec.Kind] {
-			a := actions.Action{V: actions.ActionVersion, Kind: spec.Kind, Tier: actions.Critical, Direction: c.Direction(), Effect: actions.Reversible, Reason: "Because.",
+			a := actions.Action{V: actions.ActionV1, Kind: spec.Kind, Tier: actions.Critical, Direction: c.Direction(), Effect: actions.Reversible, Reason: "Because.",
 				Subject: platform.Subject{Platform: actions.DeskPlatform, ID: c.Part()}, Change: canonical.MustMarshal(c), Nonce: make([]byte, 16)}
 			words := whole(a)
 			if strings.Contains(words, "does not know") {
@@ -100,7 +102,9 @@ func TestEveryKindHasWords(t *testing.T) {
 		parts[c.Part()] = true
 	}
 	for _, k := range []actions.Kind{actions.DeskAdmit, actions.DeskEngagement, actions.DeskKey, actions.DeskFreeze, actions.DeskReview} {
-		parts[changes[k][0].Part()] = true
+		for _, c := range changes[k] {
+			parts[c.Part()] = true
+		}
 	}
 	for part := range constants(t, "../actions/change.go", "Part") {
 		if !parts[part] {
@@ -127,6 +131,8 @@ type effects struct {
 	People    map[workforce.WorkerID]workforce.Worker
 	Keys      map[workforce.KeyID]workforce.Key
 	Laws      int64
+	Formats   int64
+	Voids     map[string]canonical.Time
 	Imported  bool
 }
 
@@ -143,7 +149,7 @@ func lines(all []string) string { return strings.Join(all, "\n") + "\n" }
 
 func effectsOf(s *proof.State) effects {
 	e := effects{Policy: s.Policy.Digest(), Budgets: s.Budgets, Trust: s.Trust, Platforms: s.Platforms, Vendors: s.People.Vendors, Raised: s.Raised, Confirmed: s.Confirmed,
-		Fallen: s.Fallen, Orders: s.Orders, Observed: s.Observed, Unlocked: s.Unlocked, Freezes: s.Freezes, Reviewed: s.Reviewed, Laws: s.Laws, Imported: s.Imported,
+		Fallen: s.Fallen, Orders: s.Orders, Observed: s.Observed, Unlocked: s.Unlocked, Freezes: s.Freezes, Reviewed: s.Reviewed, Laws: s.Laws, Formats: s.Formats, Voids: s.Voids, Imported: s.Imported,
 		People: map[workforce.WorkerID]workforce.Worker{}, Keys: map[workforce.KeyID]workforce.Key{}}
 	for _, w := range s.People.Sorted() {
 		e.People[w.Worker] = w
@@ -170,7 +176,8 @@ func TestEveryPartIsAnEffect(t *testing.T) {
 // its state with the words: whatever comes is said before it is signed, and whatever
 // goes by a replacement as well.
 func TestWordsSayWhatIsApplied(t *testing.T) {
-	w := prooftest.Staffed(t)
+	w := prooftest.Found(t, prooftest.Options{Formats: actions.FirstFormats})
+	w.Staff()
 	star, other := prooftest.Account("acct/4711"), prooftest.Account("acct/4712")
 	later := canonical.At(w.Now().Add(50 * 24 * time.Hour))
 	trust := w.State().Trust
@@ -184,6 +191,8 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 		kind   actions.Kind
 		change actions.Change
 	}{
+		{actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats}},
+		{actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ada", Before: canonical.At(w.Now())}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Standard, To: actions.Critical}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Critical, To: actions.Critical, Confirm: true}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: other, From: actions.Standard, To: actions.Protected, Confirm: true}}},
@@ -216,7 +225,7 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 		e := w.Change(c.kind, c.change)
 		after := w.State()
 		resolved := changeIn(t, e)
-		words := whole(actions.Action{V: actions.ActionVersion, Kind: c.kind, Subject: platform.Subject{Platform: actions.DeskPlatform, ID: resolved.Part()}, Change: canonical.MustMarshal(resolved)})
+		words := whole(actions.Action{V: actions.ActionV1, Kind: c.kind, Subject: platform.Subject{Platform: actions.DeskPlatform, ID: resolved.Part()}, Change: canonical.MustMarshal(resolved)})
 		if s, ok := resolved.(actions.Setting); ok {
 			switch s.Of {
 			case actions.PartBudgets:

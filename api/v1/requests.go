@@ -19,6 +19,7 @@ type Wish struct {
 	Category actions.Category `json:"category,omitzero" enum:",legal,child-safety"`
 	Change   canonical.Raw    `json:"change,omitzero" doc:"for kinds of the desk: the change, with all its members"`
 	Key      workforce.KeyID  `json:"key" maxLength:"64" doc:"the key that will sign"`
+	Session  canonical.Digest `json:"session,omitzero" doc:"the session whose key will sign, of this key; left out: the key itself will"`
 	// Records are for a forecast only; the binding ones come with the submission.
 	Records []workforce.Record `json:"records,omitempty" doc:"for desk.admit: the workers, to say in the draft what becomes of coverage"`
 }
@@ -28,8 +29,17 @@ type Wish struct {
 type Draft struct {
 	Action    actions.Action    `json:"action"`
 	Statement actions.Statement `json:"statement" doc:"sign SHA-256 over its v, a line feed and its canonical JSON"`
+	Decision  *Decided          `json:"decision,omitempty" doc:"of an action with a case: the decision that lists it, with its statement to sign"`
 	Ruling    Ruling            `json:"ruling" doc:"what the policy says now; nothing of it is signed"`
 	Coverage  []CoverageChange  `json:"coverage,omitempty" doc:"of a change of policy or people: who could countersign before and after it, if you may read that"`
+}
+
+// Decided is the decision of a case, with the statement that signs it. In a draft the
+// signature is empty.
+type Decided struct {
+	Decision actions.Decision `json:"decision"`
+	Signed   actions.Signed   `json:"signed"`
+	Reasons  ledger.Opening   `json:"reasons" doc:"opens what the decision commits to"`
 }
 
 // Ruling is policy's answer to an action.
@@ -41,9 +51,22 @@ type Ruling struct {
 
 // Submission is a signed action.
 type Submission struct {
-	Action actions.Action `json:"action"`
-	Signed actions.Signed `json:"signed"`
-	Rows   []Row          `json:"rows,omitempty" doc:"for desk.admit: the workers, in the order that was signed"`
+	Action   actions.Action `json:"action"`
+	Signed   actions.Signed `json:"signed"`
+	Decision *Decided       `json:"decision,omitempty" doc:"of an action with a case, both statements signed"`
+	Rows     []Row          `json:"rows,omitempty" doc:"for desk.admit: the workers, in the order that was signed"`
+}
+
+// Sign signs a draft, and its decision if it has one. sign signs a challenge with the key
+// that the statements name.
+func (d Draft) Sign(sign func(challenge [32]byte) actions.Signature) Submission {
+	s := Submission{Action: d.Action, Signed: actions.Signed{Statement: d.Statement, Signature: sign(d.Statement.Challenge())}}
+	if d.Decision != nil {
+		decided := *d.Decision
+		decided.Signed.Signature = sign(decided.Signed.Statement.Challenge())
+		s.Decision = &decided
+	}
+	return s
 }
 
 // Row is one worker of an import with the openings of the sealed fields.
@@ -66,8 +89,9 @@ type VerdictWish struct {
 
 // UndoWish asks for the action that undoes an executed request.
 type UndoWish struct {
-	Reason string          `json:"reason,omitzero" maxLength:"2000"`
-	Key    workforce.KeyID `json:"key" maxLength:"64"`
+	Reason  string           `json:"reason,omitzero" maxLength:"2000"`
+	Key     workforce.KeyID  `json:"key" maxLength:"64"`
+	Session canonical.Digest `json:"session,omitzero" doc:"as in a wish"`
 }
 
 // Countersignature is a signed yes.
@@ -84,8 +108,9 @@ type Decline struct {
 
 // Withdrawal takes a request back as it was at a version.
 type Withdrawal struct {
-	Version int64          `json:"version" minimum:"1" doc:"the version that you saw"`
-	Signed  actions.Signed `json:"signed" doc:"your statement over the request's action, with the verdict withdraw"`
+	Version int64               `json:"version" minimum:"1" doc:"the version that you saw"`
+	Signed  actions.Signed      `json:"signed,omitzero" doc:"formats 1: your statement over the request's action, with the verdict withdraw"`
+	Deed    *actions.SaltedDeed `json:"deed,omitzero" doc:"formats 2: your signed deed request.withdraw, of the request in this version, with an empty text"`
 }
 
 // Request is an action on its way.
@@ -108,6 +133,7 @@ type Request struct {
 	Executed          canonical.Time   `json:"executed"`
 	ReversedBy        string           `json:"reversed_by" doc:"the request that lifted it"`
 	ReplacedBy        string           `json:"replaced_by" doc:"of an executed one: the newest request whose measure took the place of this one's; its undo lifts both"`
+	Session           *actions.Session `json:"session,omitempty" doc:"the session under which the requester signed, where one request is read"`
 }
 
 // RequestFilter chooses requests, newest first.

@@ -59,6 +59,7 @@ type Status struct {
 	Log       string           `json:"log" doc:"what statements and requests for tokens call the ledger: its origin and, under the laws 2, # and the hash of entry 0"`
 	EnrolName string           `json:"enrol_name" doc:"what an enrolment calls the ledger, as key make --desk takes it: its origin and, under the laws 3, # and the hash of entry 0"`
 	LogKey    string           `json:"log_key" doc:"verifier key line of the ledger"`
+	Formats   int64            `json:"formats" doc:"the number of the formats in which the desk signs"`
 	Root      canonical.Digest `json:"root" doc:"hash of entry 0; compare it with the one in your trust folder"`
 	Ledger    LedgerStatus     `json:"ledger"`
 	Executor  *ExecutorStatus  `json:"executor,omitempty" doc:"left out if the executor does not answer"`

@@ -100,7 +100,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 		return err
 	}
 	st := cli.OpenFounding{V: cli.OpenFoundingVersion, Signatures: map[workforce.WorkerID]actions.Signature{}, Founding: proof.Founding{
-		V: proof.FoundingVersion, Laws: actions.NewestLaws, Origin: c.Origin, LogKey: logKey.VerifierKey(), Officers: officers, Policy: files, Budgets: actions.DefaultBudgets(),
+		V: proof.FoundingVersion(actions.NewestFormats), Laws: actions.NewestLaws, Formats: actions.NewestFormats, Origin: c.Origin, LogKey: logKey.VerifierKey(), Officers: officers, Policy: files, Budgets: actions.DefaultBudgets(),
 		Trust: actions.Trust{Executor: c.Executor, ExecutorKey: public.Public, RelyingParty: c.Site, Origins: c.Page,
 			EndingsPerHour: 5, RaisesPerHour: 20, UndoWindow: 30},
 		Time: canonical.At(s.Now()), Nonce: make([]byte, 32)}}

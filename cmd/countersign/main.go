@@ -77,6 +77,7 @@ func program() cli.Program {
 		Interactive:  terminal(os.Stdin) && terminal(os.Stderr),
 		DialExecutor: func(address, token string) cli.Executor { return link.DialExecutor(address, token) },
 		FindExecutor: findExecutor,
+		InMemory:     inMemory,
 		Color:        terminal(os.Stdout) && terminal(os.Stderr) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,11 +16,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/deskdir"
@@ -59,6 +62,8 @@ func TestMain(m *testing.M) {
 //	withhold FILE            take the last governance entry out of an export
 //	forge FOLDER FILE        sign with the log's key of a desk's folder that its ledger had another root at size 1
 //	metrics                  fetch what the desk counts
+//	agent NAME               run an ssh-agent at NAME.sock; sets SSH_AUTH_SOCK
+//	held NAME TEXT           demand that the agent holds a key whose comment says TEXT
 //	page HANDLE TEXT         demand that the account's public page says TEXT
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -70,7 +75,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld,
 		},
 		RequireUniqueNames: true,
 	})
@@ -459,4 +464,44 @@ func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 	signed, err := ledger.Checkpoint{Origin: key.Name(), Size: 1, Root: tlog.RecordHash([]byte("another entry 0"))}.Sign(key)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), signed, 0o600))
+}
+
+// agents are the ssh-agents of all scripts, by the paths of their sockets.
+var agents sync.Map
+
+func cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: agent NAME")
+	}
+	path := ts.MkAbs(args[0] + ".sock")
+	l, err := net.Listen("unix", path)
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+	keys := agent.NewKeyring()
+	agents.Store(path, keys)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_ = agent.ServeAgent(keys, c) // it ends with the connection
+			}()
+		}
+	}()
+	ts.Setenv("SSH_AUTH_SOCK", path)
+}
+
+func cmdHeld(ts *testscript.TestScript, neg bool, args []string) {
+	keys, ok := agents.Load(ts.MkAbs(args[0] + ".sock"))
+	if !ok {
+		ts.Fatalf("no agent %s runs", args[0])
+	}
+	all, err := keys.(agent.Agent).List()
+	ts.Check(err)
+	if slices.ContainsFunc(all, func(k *agent.Key) bool { return strings.Contains(k.Comment, args[1]) }) == neg {
+		ts.Fatalf("the agent holds %v", all)
+	}
 }

@@ -33,6 +33,15 @@ type Wish struct {
 	// that count are handed in with the signed action.
 	Records []workforce.Record
 	Key     workforce.KeyID // the key that will sign
+	// Session is the session whose key will sign; zero: the person's own key will.
+	Session canonical.Digest
+}
+
+// UndoWish is the wish to undo an executed request.
+type UndoWish struct {
+	Reason  string
+	Key     workforce.KeyID  // the key that will sign
+	Session canonical.Digest // as in Wish
 }
 
 // Draft is an action with the statement that the caller may sign. Nothing is
@@ -41,9 +50,10 @@ type Draft struct {
 	Action    actions.Action
 	Statement actions.Statement
 	// The policy's answer now, for the caller to read. It is not signed.
-	Verdict policy.Verdict
-	Need    actions.Need
-	Reasons []proof.Reason
+	Verdict  policy.Verdict
+	Need     actions.Need
+	Reasons  []proof.Reason
+	Decision *Decided // of an action with a case, in the formats 2 and later
 	// Coverage says how a change of policy or people would change the number of people who
 	// could countersign. It is there for a caller who may read that.
 	Coverage []inquiry.CoverageChange
@@ -53,9 +63,27 @@ type Draft struct {
 type Submission struct {
 	Action actions.Action
 	Signed actions.Signed
+	// Decision is the decision that the action is a measure of; nil without a case.
+	Decision *Decided
 	// Rows are the workers of a desk.admit, in the order of Admit.Root, with
 	// the openings of their sealed fields.
 	Rows []AdmittedRow
+}
+
+// Withdrawal takes one's own request back as it was at a version. In the formats 1 a
+// statement signs it, later a deed.
+type Withdrawal struct {
+	Version int64 // of the request, as the caller saw it
+	Signed  actions.Signed
+	Deed    *actions.SaltedDeed
+}
+
+// statement returns the statement that signs the withdrawal.
+func (w Withdrawal) statement() actions.Signed {
+	if w.Deed != nil {
+		return w.Deed.Signed
+	}
+	return w.Signed
 }
 
 // AdmittedRow is one worker of an import, with the openings of the row's sealed fields.
@@ -81,6 +109,7 @@ func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room) *
 	jobs.Handle(k.Jobs, func(ctx context.Context, j waitJob) error { return d.wait(ctx, j.Request) })
 	jobs.Handle(k.Jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })
 	jobs.Handle(k.Jobs, d.enterTaken)
+	jobs.Handle(k.Jobs, d.endOutdated)
 	return d
 }
 

@@ -30,7 +30,7 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 	if !ok {
 		return Draft{}, fault.New(fault.Invalid, "unknown-kind", "There is no kind of action %q.", w.Kind)
 	}
-	a := actions.Action{V: actions.ActionVersion, Kind: w.Kind, Direction: spec.Direction, Effect: spec.Effect,
+	a := actions.Action{V: actions.ActionVersion(s.Formats), Kind: w.Kind, Direction: spec.Direction, Effect: spec.Effect,
 		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection},
 		Change:  canonical.Raw("{}"), Until: w.Until, Category: w.Category, Case: w.Case, Reason: w.Reason, Nonce: d.desk.Random(16)}
 	request := d.desk.IDs.New(proof.RequestPrefix)
@@ -57,9 +57,12 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 			return Draft{}, err
 		}
 	}
-	out, err := d.draft(s, by, a, request, w.Key, lifts)
+	out, err := d.draft(s, by, a, request, signingKey{w.Key, w.Session}, lifts)
 	if err == nil && spec.Desk {
 		out.Coverage, err = d.inquiry.CoverageChange(s, by, w.Change, w.Records)
+	}
+	if err == nil {
+		err = d.decide(ctx, s, &out, w.Reason)
 	}
 	return out, err
 }
@@ -112,7 +115,7 @@ func (d *Room) confirms(ctx context.Context, a actions.Action, r linkv1.Reading)
 
 // DraftUndo turns a request that was executed into the action that lifts its measure. It
 // does not read the subject: the undo expects the state that the request left.
-func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request, reason string, key workforce.KeyID) (Draft, error) {
+func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request string, w UndoWish) (Draft, error) {
 	s, err := d.desk.State(ctx)
 	if err != nil {
 		return Draft{}, err
@@ -133,16 +136,19 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request, reason 
 	}
 	inverse, _ := actions.SpecOf(spec.Inverse)
 	after := r.Action.Command.After()
-	a := actions.Action{V: actions.ActionVersion, Kind: inverse.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier,
+	a := actions.Action{V: actions.ActionVersion(s.Formats), Kind: inverse.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier,
 		Direction: inverse.Direction, Effect: inverse.Effect, Inverse: actions.Inverse{Kind: inverse.Inverse, Direction: inverse.InverseDirection},
 		Command: platform.Command{Verb: inverse.VerbFor(after.Status), Subject: r.Action.Subject, Expect: after},
-		Change:  canonical.Raw("{}"), Reverses: r.ID, Case: r.Action.Case, Reason: reason, Nonce: d.desk.Random(16)}
+		Change:  canonical.Raw("{}"), Reverses: r.ID, Reason: w.Reason, Nonce: d.desk.Random(16)}
+	if a.V == actions.ActionV1 {
+		a.Case = r.Action.Case // later an undo is no measure of a decision
+	}
 	m, err := d.measure(ctx, r)
 	if err != nil {
 		return Draft{}, err
 	}
 	lifts := actions.LiftsOf(a, m, by.Worker, d.desk.Now(), s.Trust.UndoWindow)
-	out, err := d.draft(s, by, a, d.desk.IDs.New(proof.RequestPrefix), key, lifts)
+	out, err := d.draft(s, by, a, d.desk.IDs.New(proof.RequestPrefix), signingKey{w.Key, w.Session}, lifts)
 	if older := r.Action.Command.Confirms(); err == nil && older != "" {
 		out.Reasons = append(out.Reasons, proof.Reason{Policy: "replaced",
 			Text: fmt.Sprintf("The measure took the place of the measure of %s. The undo does not put that one back: the subject will be as it was before both.", older)})
@@ -259,6 +265,9 @@ func (d *Room) DraftVerdict(ctx context.Context, by kernel.Caller, request strin
 	if err != nil {
 		return Draft{}, err
 	}
+	if v == actions.VerdictWithdraw && s.Formats > actions.FirstFormats {
+		return Draft{}, fault.New(fault.Invalid, "bad-verdict", "A withdrawal is a deed, which the requester's own program writes and signs: %s.", actions.DeedWithdraw)
+	}
 	r, err := d.desk.Load(ctx, request)
 	if err != nil {
 		return Draft{}, err
@@ -271,10 +280,18 @@ func (d *Room) DraftVerdict(ctx context.Context, by kernel.Caller, request strin
 	}
 	st := r.Signed.Statement
 	st.Verdict, st.Signer, st.Key, st.Nonce, st.NotBefore, st.Policy = v, by.Worker, key, d.desk.Random(32), d.desk.TimeNow(), s.Policy.Digest()
+	st.Session = canonical.Digest{} // a session signs no verdict on a request
 	return Draft{Action: r.Action, Statement: st}, nil
 }
 
-func (d *Room) draft(s *proof.State, by kernel.Caller, a actions.Action, request string, key workforce.KeyID, lifts actions.Lifts) (Draft, error) {
+// signingKey names the key that will sign a draft: the person's own and, if that is
+// not zero, the session whose key signs in its place.
+type signingKey struct {
+	key     workforce.KeyID
+	session canonical.Digest
+}
+
+func (d *Room) draft(s *proof.State, by kernel.Caller, a actions.Action, request string, with signingKey, lifts actions.Lifts) (Draft, error) {
 	if err := a.Check(); err != nil {
 		return Draft{}, err
 	}
@@ -287,15 +304,16 @@ func (d *Room) draft(s *proof.State, by kernel.Caller, a actions.Action, request
 	if err := a.Lasts(d.desk.Now()); err != nil {
 		return Draft{}, err
 	}
-	key, err := d.pickKey(s, by, key)
+	key, err := d.pickKey(s, by, with.key)
 	if err != nil {
 		return Draft{}, err
 	}
 	now := d.desk.TimeNow()
 	standing := s.People.Standing(by.Worker, now.Time)
 	facts := proof.FactsOf(a, standing, a.Tier, lifts)
-	ruling := s.Rule(facts)
-	law, err := s.ByLaw(a, facts, actions.Statement{Signer: by.Worker, Request: request}, now.Time)
+	begun := actions.Statement{Signer: by.Worker, Request: request}
+	ruling := s.RuleOn(a, facts, begun)
+	law, err := s.ByLaw(a, facts, begun, now.Time)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -303,9 +321,12 @@ func (d *Room) draft(s *proof.State, by kernel.Caller, a actions.Action, request
 		ruling.Verdict, ruling.Need = policy.Held, law.Need
 		ruling.Reasons = append(slices.Clip(ruling.Reasons), law.Reason)
 	}
-	out := Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion, Log: s.LogName(), Request: request, Action: a.Digest(),
+	out := Draft{Action: a, Statement: actions.Statement{V: actions.StatementVersion(s.Formats), Log: s.LogName(), Request: request, Action: a.Digest(),
 		Verdict: proof.VerdictOf(a), Policy: s.Policy.Digest(), Signer: by.Worker, Key: key, Executor: s.ExecutorOf(a), Nonce: d.desk.Random(32),
 		NotBefore: now, Expires: canonical.At(now.Add(proof.Validity(a) + time.Duration(ruling.Need.Wait)*time.Second))}}
+	if out.Statement.V != actions.StatementV1 {
+		out.Statement.Log, out.Statement.Founding, out.Statement.Session = s.Origin, s.Root, with.session
+	}
 	if err := s.Moot(a, out.Statement, now.Time); err != nil {
 		return Draft{}, err
 	}

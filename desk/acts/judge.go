@@ -55,6 +55,7 @@ func (d *Room) judgeNew(ctx context.Context, s *proof.State, by kernel.Caller, s
 		return r, v, err
 	}
 	v, err = conclude(s, ask, j, rows, proof.Waited{}) // a new request that has to wait is not ready
+	v.decided = sub.Decision
 	return r, v, err
 }
 
@@ -62,7 +63,7 @@ func (d *Room) judgeNew(ctx context.Context, s *proof.State, by kernel.Caller, s
 // what the action says of it may be old, or the caller's own invention.
 func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proof.Ask, error) {
 	a := sub.Action
-	ask := proof.Ask{Action: a, Request: sub.Signed, Executor: s.ExecutorOf(a)}
+	ask := proof.Ask{Action: a, Request: sub.Signed, Executor: s.ExecutorOf(a), Decision: sub.Decision.signed()}
 	if err := a.Check(); err != nil {
 		return ask, err
 	}
@@ -101,6 +102,19 @@ func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
 	if t := ask.Tier.Max(a.Tier); s.Observes(a.Subject.Platform, t) {
 		return ask, proof.Observing(a.Subject.Platform, t)
+	}
+	if err := sub.Decision.reasoned(); err != nil {
+		return ask, err
+	}
+	if ask.Belongs, err = d.belongs(ctx, s, ask.Decision, a); err != nil {
+		return ask, err
+	}
+	statements := []actions.Statement{sub.Signed.Statement}
+	if ask.Decision != nil {
+		statements = append(statements, ask.Decision.Signed.Statement)
+	}
+	if ask.Sessions, err = d.desk.SessionsOf(ctx, statements...); err != nil {
+		return ask, err
 	}
 	// The clock is read last: a statement drafted a moment ago must not be from the future.
 	ask.At = d.desk.TimeNow().Time
@@ -183,7 +197,7 @@ func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedR
 		out.core = &core
 		return out, nil
 	}
-	out.auth = &proof.Authority{Action: core.Action, Request: core.Request, Countersignatures: core.Countersignatures, Waited: waited}
+	out.auth = &proof.Authority{Action: core.Action, Request: core.Request, Countersignatures: core.Countersignatures, Sessions: core.Sessions, Waited: waited}
 	return out, s.Authorise(*out.auth, ask.At)
 }
 
@@ -209,6 +223,14 @@ func (d *Room) concludeOpen(ctx context.Context, s *proof.State, r store.Request
 func (d *Room) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
 	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.desk.TimeNow().Time,
 		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier.Max(s.RaisedTo(r.Action.Subject))}
+	if r.Action.V != actions.ActionV1 {
+		// The ledger's entry has the documents that came with the request, and their time.
+		made, decision, entered, err := d.desk.RequestEntry(ctx, r.Signed)
+		if err != nil {
+			return ask, err
+		}
+		ask.Requested, ask.Decision, ask.Sessions, ask.Belongs = entered.Time, decision, made.Sessions, true // it was checked when the request came
+	}
 	lifts, tier, err := d.lifts(ctx, s, r.Action, r.Requester())
 	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
 	if err == nil && s.Waits(ask) {
@@ -239,4 +261,6 @@ type judged struct {
 	core *proof.Core      // of the warrant, if the request is ready and is about a platform
 	auth *proof.Authority // of the governance entry, if the request is ready and changes the desk
 	rows []AdmittedRow
+	// decided is the decision that came with a new request.
+	decided *Decided
 }

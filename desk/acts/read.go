@@ -47,6 +47,15 @@ func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string
 		return actions.Request{}, missing
 	}
 	out := d.shown(s, by, r)
+	if under := out.Signed.Statement.Session; !under.IsZero() {
+		if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+			known, err := stx.Session(under)
+			out.Session = &known.Signed.Session
+			return err
+		}); err != nil {
+			return actions.Request{}, err
+		}
+	}
 	if out.Status == actions.StatusFailed && out.Outcome == "handle-moved" {
 		out.OutcomeText = d.newHandle(ctx, out)
 	}

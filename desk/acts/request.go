@@ -40,6 +40,11 @@ func (d *Room) Request(ctx context.Context, by kernel.Caller, sub Submission) (a
 		return func(t *kernel.Tx) (err error) {
 			out = r
 			out.Session = by.Token
+			if v.decided != nil {
+				if err := t.Decide(v.decided.Decision, by.Worker, t.Now()); err != nil {
+					return err
+				}
+			}
 			warrant, err = d.store(t, &out, v, true)
 			return err
 		}, nil
@@ -77,7 +82,7 @@ func (d *Room) repeated(ctx context.Context, sub Submission, otherwise error) (s
 // if there is one.
 func (d *Room) store(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warrant *store.Appended, err error) {
 	if isNew {
-		d.enterRequest(t, r, v.j)
+		d.enterRequest(t, r, v)
 		if err := d.alarms.RaiseRecovery(t, r, v.j); err != nil {
 			return nil, err
 		}
@@ -159,13 +164,17 @@ func (d *Room) arrange(t *kernel.Tx, r *store.Request, v judged, isNew bool) err
 	return jobs.Enqueue(t.Tx.Tx, expireJob{r.ID}, r.Expires(), r.ID)
 }
 
-func (d *Room) enterRequest(t *kernel.Tx, r *store.Request, j proof.Judgement) {
+func (d *Room) enterRequest(t *kernel.Tx, r *store.Request, v judged) {
+	j := v.j
 	status := actions.StatusHeld
 	if j.Ready {
 		status = actions.StatusApproved
 	}
-	t.Enter(entry.KindRequest, entry.Request{Act: proof.ActOf(j.Facts), At: r.Created, Law: j.Law(), Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status},
-		kernel.Field("subject", r.Action.Subject.String()), kernel.Field("handle", r.Action.Subject.Handle), kernel.Field("reason", r.Action.Reason), kernel.Field("case", r.Action.Case)).
+	sealed := []ledger.Opening{kernel.Field("subject", r.Action.Subject.String()), kernel.Field("handle", r.Action.Subject.Handle), kernel.Field("reason", r.Action.Reason), kernel.Field("case", r.Action.Case)}
+	if v.decided != nil {
+		sealed = append(sealed, v.decided.Reasons, ledger.Opening{Name: kernel.SealedDecision, Value: canonical.MustMarshal(v.decided.Decision)})
+	}
+	t.Enter(entry.KindRequest, entry.Request{Act: proof.ActOf(j.Facts), At: r.Created, Law: j.Law(), Need: j.Need, Request: r.ID, Signed: r.Signed, Status: status, Decided: v.decided.statement(), Sessions: v.ask.Sessions}, sealed...).
 		About(r.ID, store.ByWorker(r.Requester()))
 }
 
@@ -194,6 +203,9 @@ func (d *Room) applyDesk(t *kernel.Tx, r *store.Request, v judged) error {
 	}
 	r.Request = r.Apply(canonical.At(v.ask.At))
 	if err := d.inquiry.CheckSoon(t); err != nil {
+		return err
+	}
+	if err := changedFormats(t, ch); err != nil {
 		return err
 	}
 	return d.alarms.RaiseFreeze(t, ch, v.auth.Request.Statement)
@@ -298,6 +310,9 @@ func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, si
 				return nil, err
 			}
 		}
+		if signed.Statement.V != actions.StatementV1 && signed.Statement.Alarm != alarm {
+			return nil, fault.New(fault.Invalid, "bad-statement", "The signed statement and the request differ about the alarm. Sign it again.")
+		}
 		j, err := s.MayDecline(ask, signed)
 		if err != nil {
 			return nil, err
@@ -330,41 +345,72 @@ func (d *Room) end(t *kernel.Tx, r store.Request) {
 	t.DropRows(r.ID)
 }
 
-// Withdraw takes the caller's own request back while it is held, by a statement that the
-// caller signed. version is the version of the request that the caller saw.
-func (d *Room) Withdraw(ctx context.Context, by kernel.Caller, request string, version int64, signed actions.Signed) (actions.Request, error) {
+// Withdraw takes the caller's own request back while it is held.
+func (d *Room) Withdraw(ctx context.Context, by kernel.Caller, request string, w Withdrawal) (actions.Request, error) {
 	var out actions.Request
 	err := d.desk.Change(ctx, by, "withdraw", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		r, err := d.desk.Load(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		if r.Status == actions.StatusWithdrawn && r.Requester() == by.Worker && r.Version == version+1 {
+		if r.Status == actions.StatusWithdrawn && r.Requester() == by.Worker && r.Version == w.Version+1 {
 			out = d.shown(s, by, r) // this very withdrawal was made
 			return func(*kernel.Tx) error { return nil }, nil
 		}
-		if err := d.desk.HandedIn(by, signed); err != nil {
+		if err := d.desk.HandedIn(by, w.statement()); err != nil {
 			return nil, err
 		}
-		if r.Version != version {
-			return nil, fault.New(fault.Conflict, "stale-version", "The request is at version %d, not %d; look at it again.", r.Version, version)
+		if r.Version != w.Version {
+			return nil, fault.New(fault.Conflict, "stale-version", "The request is at version %d, not %d; look at it again.", r.Version, w.Version)
 		}
 		now := d.desk.TimeNow()
 		next, err := r.Withdraw(by.Worker, now)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.MayWithdraw(proof.Ask{Action: r.Action, Request: r.Signed, At: now.Time, Executor: s.ExecutorOf(r.Action)}, signed); err != nil {
+		end := entry.End{Request: request, Signed: w.Signed, Status: next.Status, Type: next.Outcome, Worker: by.Worker}
+		if s.Formats < 2 {
+			err = s.MayWithdraw(proof.Ask{Action: r.Action, Request: r.Signed, At: now.Time, Executor: s.ExecutorOf(r.Action)}, w.Signed)
+		} else {
+			end.Deed, err = d.withdrawal(ctx, s, r, w)
+		}
+		if err != nil {
 			return nil, err
 		}
 		return func(t *kernel.Tx) error {
-			t.Enter(entry.KindWithdraw, entry.End{Request: request, Signed: signed, Status: next.Status, Type: next.Outcome, Worker: by.Worker}).About(request)
+			var sealed []ledger.Opening
+			if end.Deed != nil {
+				sealed = append(sealed, proof.Sealing(end.Deed.Deed.What, "", w.Deed.Salt))
+			}
+			t.Enter(entry.KindWithdraw, end, sealed...).About(request)
 			out = next
 			d.end(t, with(r, next))
 			return nil
 		}, nil
 	})
 	return out, err
+}
+
+// withdrawal checks the deed with which somebody takes a request of their own back, at the
+// version that they saw.
+func (d *Room) withdrawal(ctx context.Context, s *proof.State, r store.Request, w Withdrawal) (*actions.SignedDeed, error) {
+	if w.Deed == nil {
+		return nil, fault.New(fault.Invalid, "bad-deed", "A withdrawal is the signed deed %s; this one has none. Use a newer program.", actions.DeedWithdraw)
+	}
+	deed := w.Deed.SignedDeed()
+	text, err := proof.Sealing(deed.Deed.What, "", w.Deed.Salt).Commitment()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !deed.Deed.Says(actions.Deed{What: actions.DeedWithdraw, Of: r.ID}) || deed.Deed.Version != r.Version || deed.Deed.Text != text:
+		return nil, fault.New(fault.Invalid, "bad-deed", "The deed does not withdraw %s in version %d, without a text.", r.ID, r.Version)
+	case !deed.Signed.Statement.Expires.Equal(r.Expires().Time):
+		return nil, fault.New(fault.Invalid, "bad-deed", "A withdrawal is valid for as long as the request is: until %s.", r.Expires())
+	case deed.Signed.Statement.Signer != r.Requester():
+		return nil, fault.New(fault.Forbidden, "not-requester", "Only %s, who requested it, may withdraw it; others decline.", r.Requester())
+	}
+	return &deed, d.desk.MayDo(ctx, s, deed)
 }
 
 // expireJob ends a held request when its time is over.

@@ -102,7 +102,10 @@ type Options struct {
 	FirstLaws bool
 	// Laws is the number that the founding statement names; zero is the newest.
 	Laws int64
-	Step func(string) // see desk.Config
+	// Formats is the number of the formats in which the desk begins; zero is the newest that
+	// its laws allow.
+	Formats int64
+	Step    func(string) // see desk.Config
 
 	Destinations  []alarms.Destination // see desk.Config
 	Sender        alarm.Sender
@@ -209,12 +212,21 @@ func (w *World) Clock() *Clock { return w.clock }
 func (w *World) found(o Options) {
 	w.t.Helper()
 	now := canonical.At(w.clock.Now())
-	f := proof.Founding{V: proof.FoundingVersion, Laws: cmp.Or(o.Laws, actions.NewestLaws), Origin: w.Origin, LogKey: w.LogKey.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
+	if o.Formats == 0 {
+		o.Formats = actions.NewestFormats
+		if o.FirstLaws || o.Laws > 0 && o.Laws < 3 {
+			o.Formats = actions.FirstFormats
+		}
+	}
+	f := proof.Founding{V: proof.FoundingVersion(o.Formats), Laws: cmp.Or(o.Laws, actions.NewestLaws), Origin: w.Origin, LogKey: w.LogKey.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
 		Time: now, Nonce: random(w.t, 32), Trust: actions.Trust{Executor: ExecutorID,
 			ExecutorKey: canonical.Bytes(w.ExecutorKey.Public().(ed25519.PublicKey)), RelyingParty: "desk.example.com",
 			Origins: []string{"https://desk.example.com"}, EndingsPerHour: 10, RaisesPerHour: 20, UndoWindow: 30}}
 	if o.FirstLaws {
 		f.Laws = 0
+	}
+	if o.Formats > actions.FirstFormats {
+		f.Formats = o.Formats
 	}
 	if o.Trust != nil {
 		o.Trust(&f.Trust)
@@ -281,10 +293,52 @@ func (w *World) TokenAsk(id, signer workforce.WorkerID, edit ...func(*actions.To
 	return actions.SignedTokenAsk{Ask: a, Signature: w.Sign(signer, a.Challenge())}, secret
 }
 
+// Submission signs a draft with somebody's key, and its decision if it has one.
+func (w *World) Submission(by workforce.WorkerID, d acts.Draft, rows ...acts.AdmittedRow) acts.Submission {
+	s := acts.Submission{Action: d.Action, Signed: w.Signed(by, d), Rows: rows}
+	if d.Decision != nil {
+		decided := *d.Decision
+		decided.Signed.Signature = w.Sign(by, decided.Signed.Statement.Challenge())
+		s.Decision = &decided
+	}
+	return s
+}
+
+// Session makes a session of eight hours, certified by somebody's key, and its private key.
+// edit may change the session before it is signed.
+func (w *World) Session(by workforce.WorkerID, edit ...func(*actions.Session)) (actions.SignedSession, ed25519.PrivateKey) {
+	w.t.Helper()
+	key := ed25519.NewKeyFromSeed(random(w.t, ed25519.SeedSize))
+	now := canonical.At(w.clock.Now())
+	s := actions.Session{V: actions.SessionVersion, Log: w.Origin, Founding: w.Root, Worker: by, Key: w.PublicKey(by).ID(), Nonce: random(w.t, 32),
+		NotBefore: now, Expires: canonical.At(now.Add(8 * time.Hour)),
+		SessionKey: actions.SessionKey{Algorithm: actions.SessionEd25519, Public: canonical.Bytes(key.Public().(ed25519.PublicKey))}}
+	for _, f := range edit {
+		f(&s)
+	}
+	return actions.SignedSession{Session: s, Signature: w.Sign(by, s.Challenge())}, key
+}
+
+// Withdrawal signs the deed that takes a request back, as it was at a version.
+func (w *World) Withdrawal(by workforce.WorkerID, request string, version int64) actions.SaltedDeed {
+	w.t.Helper()
+	until := canonical.At(w.clock.Now().Add(time.Hour))
+	if r, err := w.Desk.RequestByID(w.t.Context(), As(by), request); err == nil {
+		until = r.Expires()
+	}
+	out, err := proof.NewDeed(w.Formats(), actions.Deed{What: actions.DeedWithdraw, Of: request, Version: version}, "",
+		actions.Statement{Log: w.LogName(), Signer: by, Key: w.PublicKey(by).ID(), Expires: until}, w.clock.Now(), random(w.t, 96))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out.Signed.Signature = w.Sign(by, out.Signed.Statement.Challenge())
+	return out
+}
+
 // Deed signs a deed with somebody's key. edit may change its statement before.
 func (w *World) Deed(by workforce.WorkerID, d actions.Deed, text string, edit ...func(*actions.SaltedDeed)) actions.SaltedDeed {
 	w.t.Helper()
-	out, err := proof.NewDeed(w.LogName(), d, text, actions.Statement{Signer: by, Key: w.PublicKey(by).ID()}, w.clock.Now(), random(w.t, 96))
+	out, err := proof.NewDeed(w.Formats(), d, text, actions.Statement{Log: w.LogName(), Signer: by, Key: w.PublicKey(by).ID()}, w.clock.Now(), random(w.t, 96))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -329,7 +383,7 @@ func (w *World) TryRequest(by workforce.WorkerID, wish acts.Wish, rows ...acts.A
 	if err != nil {
 		return actions.Request{}, err
 	}
-	return w.Desk.Request(w.t.Context(), As(by), acts.Submission{Action: d.Action, Signed: w.Signed(by, d), Rows: rows})
+	return w.Desk.Request(w.t.Context(), As(by), w.Submission(by, d, rows...))
 }
 
 // Request is TryRequest for what must succeed.
@@ -353,11 +407,15 @@ func (w *World) TryCountersign(by workforce.WorkerID, request string) (actions.R
 
 // TryWithdraw withdraws a request as a worker, as it was at a version.
 func (w *World) TryWithdraw(by workforce.WorkerID, request string, version int64) (actions.Request, error) {
-	d, err := w.Desk.DraftVerdict(w.t.Context(), As(by), request, actions.VerdictWithdraw, "")
-	if err != nil {
-		return actions.Request{}, err
+	if w.Formats() < 2 {
+		d, err := w.Desk.DraftVerdict(w.t.Context(), As(by), request, actions.VerdictWithdraw, "")
+		if err != nil {
+			return actions.Request{}, err
+		}
+		return w.Desk.Withdraw(w.t.Context(), As(by), request, acts.Withdrawal{Version: version, Signed: w.Signed(by, d)})
 	}
-	return w.Desk.Withdraw(w.t.Context(), As(by), request, version, w.Signed(by, d))
+	deed := w.Withdrawal(by, request, version)
+	return w.Desk.Withdraw(w.t.Context(), As(by), request, acts.Withdrawal{Version: version, Deed: &deed})
 }
 
 // Countersign countersigns as each of several workers.
@@ -375,11 +433,11 @@ func (w *World) Countersign(request string, by ...workforce.WorkerID) actions.Re
 
 // TryUndo undoes a request as a worker.
 func (w *World) TryUndo(by workforce.WorkerID, request string) (actions.Request, error) {
-	d, err := w.Desk.DraftUndo(w.t.Context(), As(by), request, "a mistake", "")
+	d, err := w.Desk.DraftUndo(w.t.Context(), As(by), request, acts.UndoWish{Reason: "a mistake"})
 	if err != nil {
 		return actions.Request{}, err
 	}
-	return w.Desk.Request(w.t.Context(), As(by), acts.Submission{Action: d.Action, Signed: w.Signed(by, d)})
+	return w.Desk.Request(w.t.Context(), As(by), w.Submission(by, d))
 }
 
 // Change makes a change of the desk with all officers' signatures.
@@ -462,6 +520,9 @@ func (w *World) Context() context.Context { return w.t.Context() }
 // LogName is what statements for this desk call its ledger.
 func (w *World) LogName() string { return w.chain().LogName() }
 
+// Formats is the number of the formats in which the desk signs.
+func (w *World) Formats() int64 { return w.chain().Formats }
+
 // EnrolName is what enrolments at this desk call its ledger.
 func (w *World) EnrolName() string { return w.chain().EnrolName() }
 
@@ -469,6 +530,18 @@ func (w *World) chain() *proof.State {
 	s, err := w.State(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	return s
+}
+
+// Under signs a draft with a session's key, and its decision if it has one.
+func Under(key ed25519.PrivateKey, d acts.Draft) acts.Submission {
+	sign := func(c [32]byte) actions.Signature { return actions.Signature{Signature: ed25519.Sign(key, c[:])} }
+	s := acts.Submission{Action: d.Action, Signed: actions.Signed{Statement: d.Statement, Signature: sign(d.Statement.Challenge())}}
+	if d.Decision != nil {
+		decided := *d.Decision
+		decided.Signed.Signature = sign(decided.Signed.Statement.Challenge())
+		s.Decision = &decided
 	}
 	return s
 }

@@ -34,7 +34,7 @@ func (w *World) SignedRecord(e proof.Execution, sealed map[string]string) proof.
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	e.V, e.Executor, e.Sequence = proof.ExecutionVersion, ExecutorID, next
+	e.V, e.Executor, e.Sequence = proof.ExecutionVersion(w.Formats()), ExecutorID, next
 	if e.At.IsZero() {
 		e.At = canonical.At(w.clock.Now())
 	}

@@ -23,7 +23,7 @@ import (
 
 // checkDeed checks that a deed is the caller's own, was signed lately, and says exactly what the
 // caller wants done, with this text. It returns the opening that seals the text.
-func (d *Room) checkDeed(s *proof.State, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string) (ledger.Opening, error) {
+func (d *Room) checkDeed(ctx context.Context, s *proof.State, by kernel.Caller, signed actions.SaltedDeed, want actions.Deed, text string) (ledger.Opening, error) {
 	o := proof.Sealing(want.What, text, signed.Salt)
 	if err := d.desk.HandedIn(by, signed.Signed); err != nil {
 		return o, err
@@ -32,7 +32,7 @@ func (d *Room) checkDeed(s *proof.State, by kernel.Caller, signed actions.Salted
 	if err != nil || !signed.Deed.Says(want) || signed.Deed.Text != commitment || signed.Deed.Version > want.Version {
 		return o, fault.New(fault.Forbidden, "bad-deed", "The deed that %s signed is not the one that is handed in here.", by.Worker)
 	}
-	return o, s.MayDo(signed.SignedDeed(), d.desk.Now())
+	return o, d.desk.MayDo(ctx, s, signed.SignedDeed())
 }
 
 // deedOf returns the name under which the entry of a deed is found, so that no deed is done
@@ -128,7 +128,7 @@ func (d *Room) open(ctx context.Context, by kernel.Caller, request, title string
 		if err != nil {
 			return nil, err
 		}
-		sealed, err := d.checkDeed(s, by, signed, want, title)
+		sealed, err := d.checkDeed(ctx, s, by, signed, want, title)
 		if err != nil {
 			return nil, err
 		}
@@ -206,7 +206,7 @@ func (d *Room) AssignTask(ctx context.Context, by kernel.Caller, id, text string
 			return i, nil, err
 		}
 		want.Version = i.Version
-		sealed, err := d.checkDeed(s, by, signed, want, text)
+		sealed, err := d.checkDeed(ctx, s, by, signed, want, text)
 		return next, func(t *kernel.Tx, next incident.Incident) error {
 			if err := d.once(t, signed); err != nil {
 				return err
@@ -228,7 +228,7 @@ func (d *Room) FinishTask(ctx context.Context, by kernel.Caller, id string, numb
 			return i, nil, err
 		}
 		want.Version = i.Version
-		sealed, err := d.checkDeed(s, by, signed, want, result)
+		sealed, err := d.checkDeed(ctx, s, by, signed, want, result)
 		return next, func(t *kernel.Tx, next incident.Incident) error {
 			if err := d.once(t, signed); err != nil {
 				return err
@@ -273,7 +273,7 @@ func (d *Room) propose(ctx context.Context, by kernel.Caller, id, findings strin
 			return nil, err
 		}
 		want.Version = i.Version
-		sealed, err := d.checkDeed(s, by, signed, want, findings)
+		sealed, err := d.checkDeed(ctx, s, by, signed, want, findings)
 		if err != nil {
 			return nil, err
 		}

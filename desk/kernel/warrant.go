@@ -10,6 +10,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
@@ -54,6 +55,13 @@ func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
+	if core.V != proof.WarrantV1 && len(waited) == 0 {
+		requested, _, err := k.requestEntry(ctx, core.Request)
+		if err != nil {
+			return nil, err
+		}
+		waited, places = []proof.Evidence{{Entry: requested.Body, Salt: requested.Salt}}, []int64{requested.Index}
+	}
 	indexes = append(indexes, places...)
 	size, checkpoint, err := k.Store.Covering(ctx, slices.Max(indexes))
 	if err != nil {
@@ -71,7 +79,47 @@ func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) 
 		waited[i].Proof = proofs[1+len(evidence)+i]
 	}
 	anchor := proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: proofs[0]}
-	return canonical.Marshal(proof.Assemble(core, people, anchor, waited))
+	out := proof.Proofs{People: people, Anchor: anchor, Waited: waited}
+	if core.V != proof.WarrantV1 {
+		out.Requested, out.Waited = waited[0], waited[1:]
+	}
+	return canonical.Marshal(proof.Assemble(core, out))
+}
+
+// SealedDecision is the name of the field, in the entry of a request, that seals the
+// decision that its action is a measure of.
+const SealedDecision = "decision"
+
+// RequestEntry returns what the ledger's entry of a request says, the decision that is
+// sealed in it, if there is one, and the entry's time.
+func (k *Kernel) RequestEntry(ctx context.Context, signed actions.Signed) (r entry.Request, d *actions.SignedDecision, at canonical.Time, err error) {
+	e, r, err := k.requestEntry(ctx, signed)
+	if err != nil || r.Decided == nil {
+		return r, nil, e.Body.Time, err
+	}
+	d = &actions.SignedDecision{Signed: *r.Decided}
+	i := slices.IndexFunc(e.Openings, func(o ledger.Opening) bool { return o.Name == SealedDecision })
+	if i < 0 || canonical.UnmarshalExact(canonical.Raw(e.Openings[i].Value), &d.Decision) != nil || d.Decision.Digest() != r.Decided.Statement.Document {
+		return r, nil, e.Body.Time, fmt.Errorf("the ledger's entry %d no longer opens the decision of the request %s", e.Index, signed.Statement.Request)
+	}
+	return r, d, e.Body.Time, nil
+}
+
+// requestEntry returns the ledger's entry of a request.
+func (k *Kernel) requestEntry(ctx context.Context, signed actions.Signed) (e ledger.Entry, r entry.Request, err error) {
+	err = k.Store.Read(ctx, func(stx *store.Tx) error {
+		about, err := stx.EntriesAbout(signed.Statement.Request, canonical.Time{}, 1)
+		if err != nil {
+			return err
+		}
+		if len(about) != 1 || about[0].Body.Kind != entry.KindRequest || canonical.UnmarshalExact(about[0].Body.Data, &r) != nil ||
+			canonical.DigestOf(r.Signed) != canonical.DigestOf(signed) {
+			return fmt.Errorf("the ledger no longer has the entry of the request %s", signed.Statement.Request)
+		}
+		e = about[0]
+		return nil
+	})
+	return e, r, err
 }
 
 // WaitedEntries returns the entries from which a wait is counted, still without proofs, and

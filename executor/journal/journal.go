@@ -195,18 +195,21 @@ type Result struct {
 type Sign func(sequence int64) proof.SignedExecution
 
 // Intend takes a warrant on, or begins a lift: from then on the warrant is spent and its
-// budget is used. allow is given a count that includes every act taken on before; its
+// budget is used, and its grounds are remembered; their errors are those of remember. allow is given a count that includes every act taken on before; its
 // error is returned as it is, and nothing is changed. A warrant that was taken on before
 // is a fault of type "spent".
 //
 // If we die after this, the platform is asked for the outcome of the call.
-func (j *Journal) Intend(ctx context.Context, a Act, h Head, allow func(actions.Count) error, sign Sign) (proof.SignedExecution, error) {
+func (j *Journal) Intend(ctx context.Context, a Act, g Grounds, h Head, allow func(actions.Count) error, sign Sign) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal an intent", func(tx *sqldb.Tx) error {
 		if allow != nil {
 			if err := allow(counter(tx)); err != nil {
 				return err
 			}
+		}
+		if err := remember(tx, g); err != nil {
+			return err
 		}
 		var err error
 		if record, err = intend(tx, a, sign); err != nil {

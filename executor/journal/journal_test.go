@@ -61,7 +61,7 @@ func act(request string) Act {
 func TestLife(t *testing.T) {
 	ctx, j := t.Context(), openJournal(t)
 	a := act("req_1")
-	if _, err := j.Intend(ctx, a, Head{Size: 5, Tree: owner.Root}, nil, signAs("intent", a)); err != nil {
+	if _, err := j.Intend(ctx, a, Grounds{}, Head{Size: 5, Tree: owner.Root}, nil, signAs("intent", a)); err != nil {
 		t.Fatal(err)
 	}
 	if raw, err := j.Document(ctx, a.Request); err != nil || string(raw) != "{}" {
@@ -99,10 +99,10 @@ func TestLife(t *testing.T) {
 	}
 	begun := owed[0]
 	begun.Nonce, begun.Attempt, begun.Intended = canonical.Bytes{9}, 1, canonical.At(epoch)
-	if _, err := j.Intend(ctx, begun, Head{}, nil, signAs("intent", begun)); err != nil {
+	if _, err := j.Intend(ctx, begun, Grounds{}, Head{}, nil, signAs("intent", begun)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Intend(ctx, begun, Head{}, nil, signAs("intent", begun)); !fault.Is(err, "spent") {
+	if _, err := j.Intend(ctx, begun, Grounds{}, Head{}, nil, signAs("intent", begun)); !fault.Is(err, "spent") {
 		t.Errorf("a lift begun twice: %v", err)
 	}
 	if n, err := j.Intent(ctx, begun.Key, begun.Nonce); err != nil || n != 2 {
@@ -129,7 +129,7 @@ func TestSpent(t *testing.T) {
 	request := act("req_1")
 	request.Warrant = canonical.Sum([]byte("other"))
 	for name, x := range map[string]Act{"the same": a, "the core": core, "the request": request} {
-		if _, err := j.Intend(ctx, x, Head{}, nil, signAs("intent", x)); !fault.Is(err, "spent") {
+		if _, err := j.Intend(ctx, x, Grounds{}, Head{}, nil, signAs("intent", x)); !fault.Is(err, "spent") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -152,7 +152,7 @@ func TestBudget(t *testing.T) {
 	for i := range 40 {
 		wait.Go(func() {
 			a := act(fmt.Sprintf("req_%d", i))
-			_, err := j.Intend(ctx, a, Head{}, func(count actions.Count) error {
+			_, err := j.Intend(ctx, a, Grounds{}, Head{}, func(count actions.Count) error {
 				n, err := count("vendor", actions.Spender{Worker: "bob", Vendor: "acme"}, a.Tier, a.Direction, false, epoch.Add(-time.Hour))
 				if err == nil && n >= limit {
 					err = full
@@ -186,7 +186,7 @@ func TestBudget(t *testing.T) {
 func TestNeverChanged(t *testing.T) {
 	ctx, j := t.Context(), openJournal(t)
 	a := act("req_1")
-	if _, err := j.Intend(ctx, a, Head{}, nil, signAs("intent", a)); err != nil {
+	if _, err := j.Intend(ctx, a, Grounds{}, Head{}, nil, signAs("intent", a)); err != nil {
 		t.Fatal(err)
 	}
 	entry := ChainEntry{Leaf: ledger.Leaf{Class: ledger.Governance}, Body: []byte("{}"), Salt: canonical.Bytes{1}}

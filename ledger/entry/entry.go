@@ -44,6 +44,7 @@ const (
 	KindAlarm         = "alarm"
 	KindToken         = "token"
 	KindTokenRevoked  = "token-revoked"
+	KindSession       = "session" // of an actions.SignedSession: somebody started a session
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
 )
@@ -70,6 +71,11 @@ type Request struct {
 	Request string         `json:"request"`
 	Signed  actions.Signed `json:"signed"`
 	Status  actions.Status `json:"status"` // held or approved
+	// Decided is the statement of the decision that the action is a measure of; the decision
+	// itself names the subject, and is sealed beside. Sessions are those that the statements
+	// name. Both are of version 2, and left out where there are none.
+	Decided  *actions.Signed         `json:"decided,omitzero"`
+	Sessions []actions.SignedSession `json:"sessions,omitempty"`
 }
 
 // Verdict is the data of entries of kind countersign and decline. Tier and Lifts were
@@ -90,12 +96,13 @@ type Verdict struct {
 // being carried out.
 type End struct {
 	Request string `json:"request"`
-	// Signed is the requester's statement of a withdrawal. The other kinds have none, and
-	// neither have withdrawals that were entered before they were signed.
-	Signed actions.Signed     `json:"signed,omitzero"`
-	Status actions.Status     `json:"status"`
-	Type   string             `json:"type"`
-	Worker workforce.WorkerID `json:"worker"` // who ended it; empty: the clock, or the executor
+	// Signed is the requester's statement of a withdrawal of version 1. The other kinds have
+	// none, and neither have withdrawals that were entered before they were signed.
+	Signed actions.Signed      `json:"signed,omitzero"`
+	Deed   *actions.SignedDeed `json:"deed,omitzero"` // the withdrawal, from version 2 on
+	Status actions.Status      `json:"status"`
+	Type   string              `json:"type"`
+	Worker workforce.WorkerID  `json:"worker"` // who ended it; empty: the clock, or the executor
 }
 
 // Refusal is the data of an entry of kind refused.

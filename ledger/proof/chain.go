@@ -45,15 +45,15 @@ func Follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint,
 	return follow(t, log, served, seen, visit, nil)
 }
 
-// follow is Follow, and calls other, if it is not nil, with each leaf of the class
-// execution.
+// follow is Follow, and calls other, if it is not nil, with each leaf that is not of the
+// governance chain.
 func follow(t Trust, log note.Verifier, served Served, seen []ledger.Checkpoint, visit func(Step) error, other func(index int64, l ledger.Leaf)) (*State, ledger.Signed, error) {
 	leaves := map[int64]ledger.Leaf{}
 	reader := ledger.Reader{Fetch: served.Fetch, Log: log, Seen: seen, Leaf: func(index int64, l ledger.Leaf) error {
 		if l.Class == ledger.Governance {
 			leaves[index] = l
 		}
-		if other != nil && l.Class == ledger.Execution {
+		if other != nil && l.Class != ledger.Governance {
 			other(index, l)
 		}
 		return nil
@@ -336,10 +336,14 @@ func later(w Warrant, then, now *State) []Later {
 		all = append(all, Later{at, worker, fmt.Sprintf(format, args...)})
 	}
 	people, keys := w.Core().Signers()
-	for i, p := range people {
-		if k, _ := now.People.Key(keys[i]); !k.Revoked.IsZero() {
-			add(k.Revoked, p, "The key %s of %s was revoked on %s.", keys[i], p, k.Revoked)
+	for i, id := range keys {
+		if k, _ := now.People.Key(id); !k.Revoked.IsZero() {
+			add(k.Revoked, k.Worker, "The key %s of %s was revoked on %s.", id, k.Worker, k.Revoked)
 		}
+		if i == len(people) {
+			break // the requester's other key, under the decision
+		}
+		p := people[i]
 		was, _ := then.People.Worker(p)
 		is, _ := now.People.Worker(p)
 		if end := is.End(); !end.IsZero() && !now.Time.Before(end.Time) {

@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/sha256"
@@ -19,6 +20,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -37,9 +39,48 @@ func (c *craft) fill() {
 	c.put(c.entry(proof.KindTaken, "")+"/data/execution/text", quoted(strings.Repeat("a", n)))
 }
 
-// put puts JSON text at a path.
+// at returns the path, in a warrant of the craft's version, of what stands at a path of
+// version 1.
+func (c *craft) at(path string) string {
+	if c.formats == actions.FirstFormats {
+		return path
+	}
+	for _, moved := range [][2]string{{"/action/command/mark", "/action/command/leave/mark"}, {"/action/command/expect/status", "/action/command/expect/value"},
+		{"/waited/0", "/requested"}, {"/waited/1", "/waited/0"}, {"/waited/2", "/waited/1"}} {
+		if rest, ok := strings.CutPrefix(path, moved[0]); ok && (rest == "" || rest[0] == '/') {
+			return moved[1] + rest
+		}
+	}
+	if before, ok := strings.CutSuffix(path, "/before/status"); ok {
+		return before + "/before/value"
+	}
+	return path
+}
+
+// leaves makes a command of version 2 leave what its verb leaves.
+func (c *craft) leaves(verb string) {
+	if c.formats == actions.FirstFormats {
+		return
+	}
+	value, marked := map[string]string{"takedown": "down", "deactivate": "deactivated", "delete": "deleted"}[verb], verb == "takedown" || verb == "deactivate"
+	c.put("/action/command/leave/value", quoted(cmp.Or(value, "up")))
+	if !marked {
+		c.put("/action/command/leave/mark", `""`)
+	}
+}
+
+// put puts JSON text at a path of version 1.
 func (c *craft) put(path, raw string) {
 	c.t.Helper()
+	switch path {
+	case "/action/command/verb":
+		c.leaves(strings.Trim(raw, `"`))
+	case "/action/command/expect":
+		if c.formats > actions.FirstFormats {
+			raw = strings.Replace(raw, `"status"`, `"value"`, 1)
+		}
+	}
+	path = c.at(path)
 	n := lookUp(c.doc, path)
 	if n == nil {
 		c.t.Fatalf("there is no %s", path)
@@ -62,7 +103,7 @@ func (c *craft) move(path string, by time.Duration) {
 
 // add adds a member to an object, which is nameless in an array.
 func (c *craft) add(path, name, raw string) {
-	n := lookUp(c.doc, path)
+	n := lookUp(c.doc, c.at(path))
 	i, _ := slices.BinarySearch(n.names, name)
 	if n.kind == '[' {
 		i = len(n.nodes)
@@ -71,6 +112,7 @@ func (c *craft) add(path, name, raw string) {
 }
 
 func (c *craft) drop(path string) {
+	path = c.at(path)
 	cut := strings.LastIndexByte(path, '/')
 	parent := lookUp(c.doc, path[:cut])
 	parent.drop(slices.Index(parent.nodes, lookUp(c.doc, path)))
@@ -91,6 +133,14 @@ func (c *craft) entry(kind, holds string) string {
 }
 
 func (c *craft) row(of string) string { return c.entry(proof.KindRow, `"worker":"`+of+`"`) }
+
+// older is what a desk of its formats makes of a version 2: the other one.
+func (c *craft) other(v string) string {
+	if c.formats == actions.FirstFormats {
+		return quoted(v + "/v2")
+	}
+	return quoted(v + "/v1")
+}
 
 // mark begins the name of a craft that still holds.
 func mark(good bool) string {
@@ -116,8 +166,21 @@ func (c *craft) asserted(edit func(*prooftest.Assertion)) {
 // others that are right by as little. Each check of the second reader is the only one that
 // refuses some of them.
 func TestCraftedWarrants(t *testing.T) {
-	l := newLab(t, 0)
-	all := crafts()
+	for formats := int64(actions.FirstFormats); formats <= actions.NewestFormats; formats++ {
+		t.Run(fmt.Sprintf("formats %d", formats), func(t *testing.T) {
+			all := crafts(formats)
+			if formats > actions.FirstFormats {
+				maps.Copy(all, craftsOfSessions())
+				maps.Copy(all, craftsOfDecisions())
+				maps.Copy(all, craftsOfVersions())
+			}
+			crafted(t, formats, all)
+		})
+	}
+}
+
+func crafted(t *testing.T, formats int64, all map[string]func(*craft)) {
+	l := newLab(t, 0, formats)
 	a := both(t, func(yield func(document) bool) {
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			of, _, _ := strings.Cut(strings.TrimPrefix(name, "good "), ":")
@@ -162,9 +225,11 @@ func (l *lab) find(t *testing.T, name string) (desk, subject) {
 	return desk{}, subject{}
 }
 
-// crafts are what is changed, by a name that begins with the warrant's.
-func crafts() map[string]func(*craft) {
+// crafts are what is changed, by a name that begins with the warrant's. They are the same in
+// both versions, unless they say otherwise.
+func crafts(formats int64) map[string]func(*craft) {
 	all := map[string]func(*craft){}
+	first := formats == actions.FirstFormats
 	const day = 24 * time.Hour
 	zeros := strings.Repeat("0", 64)
 	put := func(name, path, raw string) {
@@ -198,7 +263,7 @@ func crafts() map[string]func(*craft) {
 	}
 	all["critical: a row in the place of the founding"] = func(c *craft) { c.put("/people/0/entry/kind", `"row"`) }
 	all["critical: a change after the warrant"] = func(c *craft) { c.late = strings.TrimSuffix(c.row("ann"), "/entry") }
-	all["a wait: a signature after the warrant"] = func(c *craft) { c.late = "/waited/1" }
+	all["a wait: a signature after the warrant"] = func(c *craft) { c.late = c.at("/waited/1") }
 
 	// Checkpoint
 	public := func(c *craft) string {
@@ -302,7 +367,7 @@ func crafts() map[string]func(*craft) {
 	put("critical", founding+"/trust/origins", `{}`)
 	put("critical", founding+"/trust/origins", `[1]`)
 	put("critical", founding+"/policy", `[]`)
-	put("critical", founding+"/laws", `0`)
+	put(mark(!first)+"critical", founding+"/laws", `0`) // a founding of version 1 leaves it out
 	put("critical", founding+"/laws", `true`)
 	put("critical", founding+"/budgets/0/undo", `0`)
 	put("critical", founding+"/budgets/0/limit", `false`)
@@ -456,7 +521,7 @@ func crafts() map[string]func(*craft) {
 
 	// What the executor took
 	took := func(c *craft) string { return c.entry(proof.KindTaken, "") + "/data/execution" }
-	for path, raw := range map[string]string{"/v": `"countersign/execution/v2"`, "/kind": `"blind"`, "/duty": `"act"`, "/sequence": "-1", "/executor": `""`, "/at": `""`, "/outcome": `"executed"`,
+	for path, raw := range map[string]string{"/v": `"countersign/execution/v3"`, "/kind": `"blind"`, "/duty": `"act"`, "/sequence": "-1", "/executor": `""`, "/at": `""`, "/outcome": `"executed"`,
 		"/nonce": `"AAAA"`, "/warrant": quoted(canonical.Sum(nil).String()), "/lifted": `"CSGN-1"`, "/lift_at": `"2026-11-23T05:39:46.000000Z"`, "/before/status": `"up"`, "/after/mark": `"x"`, "/request": `"req_other"`,
 		"/taken/action/kind": `"desk.freeze"`} {
 		all["a long chain, a suspension: taken with "+path+" "+raw] = func(c *craft) { c.put(took(c)+path, raw) }
@@ -577,6 +642,9 @@ func crafts() map[string]func(*craft) {
 			edit(&k)
 			c.put(founding+"/officers/0", `{"key":`+string(canonical.MustMarshal(k))+`,"worker":"abe"}`)
 			c.put("/request/statement/key", quoted(string(k.ID())))
+			if !first {
+				c.put("/decision/signed/statement/key", quoted(string(k.ID())))
+			}
 			c.drop(strings.TrimSuffix(c.entry("desk.key", ""), "/entry"))
 			c.keys = maps.Clone(c.keys)
 			c.keys[string(k.ID())] = key
@@ -616,7 +684,7 @@ func crafts() map[string]func(*craft) {
 		all["file keys, standard: a reason with "+what] = func(c *craft) { c.put("/action/reason", raw) }
 	}
 	put("file keys, standard", "/action/case", `"a\u0007"`)
-	all["good file keys, a deletion: with a mark"] = func(c *craft) { c.put("/action/command/mark", quoted("CSGN-"+c.said("/request/statement/request"))) }
+	all[mark(first)+"file keys, a deletion: with a mark"] = func(c *craft) { c.put("/action/command/mark", quoted("CSGN-"+c.said("/request/statement/request"))) }
 	for _, kind := range []string{"a deactivation", "a post"} {
 		put("file keys, "+kind, "/action/command/mark", `""`)
 		put("file keys, "+kind, "/action/command/expect/status", `"down"`)
@@ -640,7 +708,8 @@ func crafts() map[string]func(*craft) {
 	put("good file keys, standard", "/action/command/expect/status", `"deactivated"`)
 	put("good file keys, standard", "/action/category", `""`)
 	put("file keys, standard", "/action/category", `"other"`)
-	put("file keys, standard", "/action/v", `"countersign/action/v2"`)
+	all["file keys, standard: an action of the other version"] = func(c *craft) { c.put("/action/v", c.other("countersign/action")) }
+	all["file keys, standard: an action of a version to come"] = func(c *craft) { c.put("/action/v", `"countersign/action/v3"`) }
 	put("file keys, standard", "/action/change", `{"a":1}`)
 	put("file keys, standard", "/action/change", `null`)
 	put("file keys, standard", "/action/nonce", `"AAAA"`)
@@ -655,6 +724,23 @@ func crafts() map[string]func(*craft) {
 	put("file keys, standard", "/action/tier", `"low"`)
 	put("file keys, standard", "/action/kind", `"account.warn"`)
 	put("file keys, standard", "/action/command/subject/id", `"acct/99"`)
+	// The policy and all signatures are as they should be, but nobody asks here whether the
+	// signer may make the change.
+	all["file keys, standard: a change of the desk"] = func(c *craft) {
+		w, err := proof.ParseWarrant(c.doc.text())
+		must(c.t, err)
+		a, end := w.Action, actions.Engagement{Op: "end", Worker: "bob"}
+		a.Kind, a.Change, a.Command, a.Case, a.Tier, a.Inverse = actions.DeskEngagement, canonical.MustMarshal(end), platform.Command{}, "", actions.Critical, actions.Inverse{}
+		a.Subject, a.Direction = platform.Subject{Platform: actions.DeskPlatform, ID: end.Part()}, end.Direction()
+		c.put("/action", string(canonical.MustMarshal(a)))
+		c.put("/request/statement/executor", quoted(proof.DeskExecutor))
+		c.put("/ruling/facts/tier", `"critical"`)
+		c.put("/ruling/facts/case", "false")
+		if !first {
+			c.put("/decision", "null")
+			c.put("/request/statement/decision", `""`)
+		}
+	}
 	put("file keys, standard", "/request/statement/action", quoted(canonical.Sum(nil).String()))
 	put("file keys, standard", "/ledger/entry/data/governance_number", `"1"`)
 	all["file keys, standard: a takedown that reactivates"] = func(c *craft) {
@@ -690,8 +776,13 @@ func crafts() map[string]func(*craft) {
 	put("file keys, critical", "/countersignatures/0/statement/request", `"req_06had47f60krsqyd42fz0ph7cc"`)
 	put("file keys, a critical restoration", "/countersignatures/0/statement/request", `"req_06had47f60krsqyd42fz0ph7cc"`)
 	put("file keys, critical", "/countersignatures/0/statement/verdict", `"request"`)
-	put("file keys, critical", "/countersignatures/0/statement/v", `"countersign/statement/v2"`)
-	put("file keys, critical", "/countersignatures/0/statement/log", `"desk.example.com/ledger"`)
+	all["file keys, critical: a statement of the other version"] = func(c *craft) { c.put("/countersignatures/0/statement/v", c.other("countersign/statement")) }
+	all["file keys, critical: a statement of a version to come"] = func(c *craft) { c.put("/countersignatures/0/statement/v", `"countersign/statement/v3"`) }
+	put(mark(!first)+"file keys, critical", "/countersignatures/0/statement/log", `"desk.example.com/ledger"`)
+	all["file keys, critical: a statement for another ledger"] = func(c *craft) { c.put("/countersignatures/0/statement/log", `"other.example.com/ledger"`) }
+	all[mark(first)+"file keys, critical: a ledger by the name of version 1"] = func(c *craft) {
+		c.put("/countersignatures/0/statement/log", quoted(c.world.Origin+"#"+c.world.Root.String()))
+	}
 	put("file keys, critical", "/countersignatures/0/statement/executor", `"executor-2"`)
 	put("file keys, critical", "/countersignatures/0/statement/policy", `""`)
 	put("file keys, critical", "/countersignatures/0/statement/nonce", `"AAAA"`)
@@ -786,18 +877,28 @@ func crafts() map[string]func(*craft) {
 		c.put("/ruling/facts/ratchet", "true")
 	}
 	record("good file keys, an undo: by somebody who has left since", "ann", "last", time.Microsecond, "ratchet")
-	all["good file keys, an undo: by somebody who was engaged when signing"] = func(c *craft) {
-		c.put("/request/statement/not_before", at(c, -time.Hour))
-		c.put("/request/statement/expires", at(c, time.Hour))
-		c.put(c.row("ann")+"/data/row/record/last", at(c, -time.Hour+time.Microsecond))
-		c.put("/ruling/facts/ratchet", "true")
+	// Version 1 reads the standing at the statement's begin, version 2 at the request's entry
+	// in the ledger, whenever the statement begins.
+	stands := func(name string, began, entered, last time.Duration, facts ...string) {
+		all[name] = func(c *craft) {
+			c.put("/request/statement/not_before", at(c, -began))
+			c.put("/request/statement/expires", at(c, time.Hour))
+			c.put(c.row("ann")+"/data/row/record/last", at(c, -last))
+			if c.formats > actions.FirstFormats {
+				c.put("/requested/entry/time", at(c, -entered))
+			}
+			for _, f := range append(facts, "ratchet") {
+				c.put("/ruling/facts/"+f, map[bool]string{true: "false", false: "true"}[f == "engaged"])
+			}
+		}
 	}
-	all["file keys, an undo: by somebody who was not engaged when signing"] = func(c *craft) {
-		c.put("/request/statement/not_before", at(c, -time.Hour))
-		c.put("/request/statement/expires", at(c, time.Hour))
-		c.put(c.row("ann")+"/data/row/record/last", at(c, -time.Hour))
-		c.put("/ruling/facts/engaged", "false")
-		c.put("/ruling/facts/ratchet", "true")
+	const moment = time.Microsecond
+	stands(mark(first)+"file keys, an undo: by somebody who was engaged when signing", time.Hour, 0, time.Hour-moment, map[bool][]string{false: {"engaged"}}[first]...)
+	stands(mark(!first)+"file keys, an undo: by somebody who was engaged when asking", 0, time.Hour, time.Hour-moment, map[bool][]string{true: {"engaged"}}[first]...)
+	stands("file keys, an undo: by somebody who was not engaged when asking", time.Hour, time.Hour, time.Hour, "engaged")
+	if !first {
+		stands("good file keys, an undo: entered after the ruling", 0, -time.Minute, -moment)
+		stands("file keys, an undo: entered after the ruling, by somebody who had left", 0, -time.Minute, 0, "engaged")
 	}
 	record("file keys, an emergency: by somebody in notice", "ole", "notice", 0, "in_notice")
 	record("file keys, an emergency: by somebody in the last days", "ole", "last", 14*day, "ratchet")

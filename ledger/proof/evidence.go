@@ -147,12 +147,12 @@ type opened struct {
 // earlier warrants carried as well, above all the founding with the whole policy: these are
 // not read again.
 func (v *Verifier) open(raw []byte) (opened, error) {
-	t, err := readWarrant(raw)
+	w, people, err := readWarrant(raw)
 	if err != nil {
 		return opened{}, err
 	}
-	o := opened{warrant: t.Warrant}
-	for i, p := range t.People {
+	o := opened{warrant: w}
+	for i, p := range people {
 		e, err := v.entry(p.Entry, p.Salt)
 		if err != nil {
 			return o, fmt.Errorf("governance entry at place %d of the warrant: %w", i, err)

@@ -60,9 +60,6 @@ const (
 // BreachPrefix begins every breach's identifier.
 const BreachPrefix = "brc"
 
-// ExecutionVersion is the only version of Execution.
-const ExecutionVersion = "countersign/execution/v1"
-
 // Execution is one record of the executor: the data of an execution entry, without its
 // signature. Sequence numbers the executor's records from 0 without gap, so that the
 // executor notices a record in the ledger that its journal lacks.
@@ -172,8 +169,8 @@ func (e Execution) Check() error {
 	}
 	ended := e.Outcome == Executed || e.Outcome == Refused || e.Outcome == Failed || e.Outcome == Unknown || e.Outcome == Dropped
 	switch {
-	case e.V != ExecutionVersion:
-		return bad("its version is not " + ExecutionVersion)
+	case e.V != ExecutionV1 && e.V != ExecutionV2:
+		return bad("its version is none of " + ExecutionV1 + ", " + ExecutionV2)
 	case e.Sequence < 0:
 		return bad("its number is negative")
 	case e.Executor == "" || e.Request == "":
@@ -272,7 +269,7 @@ type SignedExecution struct {
 
 // Challenge is what the executor signs.
 func (e Execution) Challenge() [32]byte {
-	return canonical.Sum([]byte(ExecutionVersion+"\n"), canonical.MustMarshal(e))
+	return canonical.Sum([]byte(e.V+"\n"), canonical.MustMarshal(e))
 }
 
 // Sign signs with the executor's key.
@@ -284,7 +281,7 @@ func (e Execution) Sign(key ed25519.PrivateKey) SignedExecution {
 // Verify checks that the record was signed by the executor that the chain trusts.
 func (e SignedExecution) Verify(t actions.Trust) error {
 	c := e.Execution.Challenge()
-	if e.Execution.V != ExecutionVersion || e.Execution.Executor != t.Executor ||
+	if e.Execution.V != ExecutionV1 && e.Execution.V != ExecutionV2 || e.Execution.Executor != t.Executor ||
 		len(t.ExecutorKey) != ed25519.PublicKeySize || !ed25519.Verify(ed25519.PublicKey(t.ExecutorKey), c[:], e.Signature) {
 		return refuse("bad-signature", "The record is not signed by the executor that the governance chain names.")
 	}

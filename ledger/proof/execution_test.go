@@ -16,7 +16,7 @@ import (
 )
 
 func receipt() proof.Execution {
-	return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: 7, Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: "req_1",
+	return proof.Execution{V: proof.ExecutionV1, Executor: prooftest.ExecutorID, Sequence: 7, Kind: proof.KindReceipt, Duty: proof.DutyAct, Request: "req_1",
 		Warrant: canonical.Sum([]byte("core")), Nonce: make([]byte, 32), At: canonical.At(ledgertest.Epoch), Outcome: proof.Executed,
 		Before: platform.Expect{Status: platform.Up}, After: platform.Expect{Status: platform.Down, Mark: "CSGN-req_1"}}
 }
@@ -107,7 +107,7 @@ func TestCheckExecution(t *testing.T) {
 		}
 	}
 	for what, edit := range map[string]func(*proof.Execution){
-		"its version":          func(e *proof.Execution) { e.V = "countersign/execution/v2" },
+		"its version":          func(e *proof.Execution) { e.V = "countersign/execution/v3" },
 		"negative":             func(e *proof.Execution) { e.Sequence = -1 },
 		"no executor":          func(e *proof.Execution) { e.Executor = "" },
 		"no request":           func(e *proof.Execution) { e.Request = "" },

@@ -8,10 +8,6 @@ import (
 	"countersign.dev/workforce"
 )
 
-// FoundingVersion is the only version of Founding, and the first line of what
-// officers sign.
-const FoundingVersion = "countersign/founding/v1"
-
 // Founding is the statement with which a desk begins. An outsider needs its hash and
 // nothing else: everything else follows from the chain that starts here.
 type Founding struct {
@@ -27,7 +23,10 @@ type Founding struct {
 	Nonce    canonical.Bytes   `json:"nonce"`
 	// Laws is the number of the rules that the chain is judged by; statements from
 	// before there were several name none, and mean actions.FirstLaws.
-	Laws int64 `json:"laws,omitzero"`
+	Laws int64 `json:"laws"`
+	// Formats is the number of the formats in which the desk signs from the start. It is of
+	// version 2; a statement of version 1 means actions.FirstFormats.
+	Formats int64 `json:"formats"`
 }
 
 // Officer is one of those who found a desk.
@@ -38,7 +37,7 @@ type Officer struct {
 
 // Challenge is what each officer signs.
 func (f Founding) Challenge() [32]byte {
-	return canonical.Sum([]byte(FoundingVersion+"\n"), canonical.MustMarshal(f))
+	return canonical.Sum([]byte(f.V+"\n"), canonical.MustMarshal(f))
 }
 
 // Closed is a founding statement with all signatures: the data of entry 0.
@@ -55,8 +54,10 @@ func badFounding(format string, args ...any) *fault.Error {
 // officers may sign it. Errors are faults of type "bad-founding".
 func (f Founding) Check() error {
 	switch {
-	case f.V != FoundingVersion:
-		return badFounding("This is not a founding statement of version %s.", FoundingVersion)
+	case f.V != FoundingV1 && f.V != FoundingV2:
+		return badFounding("This is not a founding statement of version %s or %s.", FoundingV1, FoundingV2)
+	case f.V == FoundingV2 && (f.Formats < 2 || f.Formats > actions.NewestFormats || f.Laws < 3):
+		return badFounding("The founding statement names the formats %d and the laws %d; this program knows the formats 2 to %d, with the laws 3 or newer. Use a newer one.", f.Formats, f.Laws, actions.NewestFormats)
 	case f.Origin == "" || f.LogKey == "":
 		return badFounding("The founding statement names no ledger.")
 	case len(f.Officers) < 2:

@@ -412,7 +412,7 @@ func TestReview(t *testing.T) {
 
 // taken is the record of what the executor took, as the desk enters it.
 func taken(w *prooftest.World, a proof.Authority, at time.Time, edit ...func(*proof.Execution)) proof.SignedExecution {
-	x := proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Kind: proof.KindTaken, Duty: proof.DutyWatch,
+	x := proof.Execution{V: proof.ExecutionVersion(a.Action.Formats()), Executor: prooftest.ExecutorID, Kind: proof.KindTaken, Duty: proof.DutyWatch,
 		Request: a.Request.Statement.Request, At: canonical.At(at), Taken: &a}
 	for _, f := range edit {
 		f(&x)
@@ -553,7 +553,7 @@ func TestTaken(t *testing.T) {
 			return taken(w, w.Claim(actions.DeskEngagement, end("ann"), "ole"), w.Now(), func(x *proof.Execution) { x.Executor = "executor-2" })
 		}, "bad-signature", ""},
 		"of another kind": {func(w *prooftest.World) any {
-			return proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Kind: proof.KindRefusal, Duty: proof.DutyAct, Request: "r",
+			return proof.Execution{V: proof.ExecutionV1, Executor: prooftest.ExecutorID, Kind: proof.KindRefusal, Duty: proof.DutyAct, Request: "r",
 				At: canonical.At(w.Now()), Outcome: proof.Refused}.Sign(w.ExecutorKey)
 		}, "broken-chain", "refusal"},
 		"about another request": {func(w *prooftest.World) any {

@@ -577,6 +577,9 @@ func TestFounding(t *testing.T) {
 		for laws, want := range map[int64]string{0: "", actions.NewestLaws: "indispensable"} {
 			closed := opened[proof.Closed](w.Entries()[0])
 			closed.Founding.Policy, closed.Founding.Laws = ofTwo, laws
+			if laws == 0 {
+				closed.Founding.V, closed.Founding.Formats = proof.FoundingV1, 0
+			}
 			closed.Founding.Officers[2].Key.Hardware = false // the other two can fill what the policy asks
 			resign(&closed)
 			if err := found(closed, canonical.Digest{}); (err == nil) != (want == "") || err != nil && fault.TypeOf(err) != want {

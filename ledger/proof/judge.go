@@ -39,6 +39,38 @@ type Ask struct {
 	// Entered says when the ledger got each signature. A signature that is missing there
 	// has not waited.
 	Entered Entered
+
+	// The other members are of version 2.
+
+	// Requested is the time of the ledger's entry of the request; zero while the ledger has
+	// none: then it is At.
+	Requested time.Time
+	Sessions  []actions.SignedSession // those that the statements name
+	Decision  *actions.SignedDecision // the decision that the action is a measure of
+	// Belongs says that the caller has read on the platform that the action's subject belongs
+	// to the decision's: it is the account of the owner, or that owner's content.
+	Belongs bool
+	// BeforeFormats says that the warrant's own entry stands in the ledger before the desk
+	// changed its formats. It may be carried out in the formats of before.
+	BeforeFormats bool
+}
+
+// entered returns when the ledger got the request. An entry that is dated later than the
+// judgement is believed no further: the judgement of a new request precedes its entry by a
+// moment, and an entry from the future must not stop an undo (law 5).
+func (a Ask) entered() time.Time {
+	if a.Requested.IsZero() || a.Requested.After(a.At) {
+		return a.At
+	}
+	return a.Requested
+}
+
+// tier returns the tier of the subject: the action's, or a higher one that was read.
+func (a Ask) tier() actions.Tier {
+	if a.Tier == "" {
+		return a.Action.Tier
+	}
+	return a.Action.Tier.Max(a.Tier)
 }
 
 // askWithDigest is an Ask with the digest of its action, made once for all its statements.
@@ -94,6 +126,9 @@ func (s *State) judgeable(a Ask) error {
 	if err := a.Action.Check(); err != nil {
 		return err
 	}
+	if f := a.Action.Formats(); f != s.Formats && (f > s.Formats || !a.BeforeFormats) {
+		return refuse("other-formats", "The action is of version %d, and the desk signs in version %d now. Draft it again.", f, s.Formats)
+	}
 	if s.Laws >= 2 {
 		if err := a.Action.Legible(); err != nil {
 			return err
@@ -101,6 +136,9 @@ func (s *State) judgeable(a Ask) error {
 		if err := a.Action.Lasts(a.Request.Statement.NotBefore.Time); err != nil {
 			return err
 		}
+	}
+	if err := a.namesSessions(); err != nil {
+		return err
 	}
 	if want := s.ExecutorOf(a.Action); a.Executor != want {
 		return refuse("foreign-executor", "This action is carried out by %q, not by %q.", want, a.Executor)
@@ -117,8 +155,11 @@ func (s *State) judge(a askWithDigest) (Judgement, error) {
 	if err := s.checkEmergency(a.Action, a.Request, j.Requester); err != nil {
 		return j, err
 	}
+	if err := s.decided(a); err != nil {
+		return j, err
+	}
 	j.Facts = FactsOf(a.Action, j.Requester.Standing, a.Tier, a.Lifts)
-	j.Ruling = s.Rule(j.Facts)
+	j.Ruling = s.RuleOn(a.Action, j.Facts, a.Request.Statement)
 	j.Need = j.Ruling.Need
 	if j.Ruling.Verdict == policy.Forbidden {
 		return j, s.forbidden(a.Ask, j.Facts, j.Ruling, a.Request)
@@ -203,7 +244,7 @@ func (s *State) match(a Ask, j *Judgement, signers []actions.Signer) {
 // Waits reports whether the policy, or a law, now demands a wait for an act of this
 // requester.
 func (s *State) Waits(a Ask) bool {
-	standing := s.People.Standing(a.Request.Statement.Signer, standsAt(a.At, a.Action.Direction, specDesk(a.Action), a.Request.Statement))
+	standing := s.People.Standing(a.Request.Statement.Signer, a.standsAt(a.Request.Statement))
 	facts := FactsOf(a.Action, standing, a.Tier, a.Lifts)
 	if l, err := s.ByLaw(a.Action, facts, a.Request.Statement, a.At); err == nil && l != nil {
 		return l.Need.Wait > 0
@@ -237,7 +278,7 @@ func (s *State) forbidden(a Ask, facts policy.Facts, r policy.Ruling, signed act
 		f.Detail = append(f.Detail, fault.Detail{At: reason.Policy, Text: reason.Text})
 	}
 	st := signed.Statement
-	return &refusal{f, entry.Ruled{Act: ActOf(facts), At: canonical.At(standsAt(a.At, a.Action.Direction, specDesk(a.Action), st)),
+	return &refusal{f, entry.Ruled{Act: ActOf(facts), At: canonical.At(a.standsAt(st)),
 		Countersign:      st.Verdict == actions.VerdictCountersign || st.Verdict == actions.VerdictDecline,
 		GovernanceNumber: s.Next, Request: st.Request, Worker: st.Signer}}
 }
@@ -288,15 +329,17 @@ func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verd
 		return actions.Signer{}, refuse("bad-statement", "The statement of %s does not fit: %s.", st.Signer, fmt.Sprintf(format, args...))
 	}
 	switch {
-	case st.V != actions.StatementVersion:
-		return bad("its version is not %s", actions.StatementVersion)
-	case st.Log != s.LogName():
+	case st.V != actions.StatementVersion(a.Action.Formats()):
+		return bad("its version is not that of the action, %s", a.Action.V)
+	case !s.Ours(st):
 		return bad("it is for the ledger %q, this is %q", st.Log, s.LogName())
 	case !id.Valid(RequestPrefix, st.Request) || st.Request != a.Request.Statement.Request:
 		return bad("it is about another request")
 	case st.Action != a.action:
 		return bad("it is about another action: what was signed is not what is asked")
-	case st.Verdict != want:
+	case !st.Document.IsZero() || !st.Batch.IsZero() || st.Decision != a.Request.Statement.Decision:
+		return bad("it names a document, a batch, or another decision than the request's")
+	case st.Verdict != want || st.Alarm && want != actions.VerdictDecline:
 		return bad("it says %q where %q is needed", st.Verdict, want)
 	case st.Executor != a.Executor:
 		return bad("it is for the executor %q, this is %q", st.Executor, a.Executor)
@@ -311,16 +354,11 @@ func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verd
 	if !a.At.Before(st.Expires.Time) {
 		return actions.Signer{}, fault.New(fault.Expired, "expired", "The request expired at %s; ask again.", st.Expires)
 	}
-	key, ok := s.People.Key(st.Key)
-	switch {
-	case !ok:
-		return actions.Signer{}, refuse("unknown-key", "The key %s is not enrolled at this desk.", st.Key)
-	case key.Worker != st.Signer:
-		return actions.Signer{}, refuse("unknown-key", "The key %s does not belong to %s.", st.Key, st.Signer)
-	case !key.Live(a.At):
-		return actions.Signer{}, refuse("revoked-key", "The key %s of %s is revoked, or was not enrolled yet at that time.", st.Key, st.Signer)
+	key, err := s.liveKey(st.Key, st.Signer, a.At)
+	if err != nil {
+		return actions.Signer{}, err
 	}
-	standing := s.People.Standing(st.Signer, standsAt(a.At, a.Action.Direction, specDesk(a.Action), st))
+	standing := s.People.Standing(st.Signer, a.standsAt(st))
 	if !standing.Engaged {
 		return actions.Signer{}, refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
 	}
@@ -329,25 +367,77 @@ func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verd
 			return actions.Signer{}, err
 		}
 	}
-	if err := VerifySignature(key.PublicKey, st.Challenge(), signed.Signature, s.Sites()); err != nil {
+	if err := s.verifyBy(signed, key, a.Sessions, s.useOf(a.Ask, st), a.At); err != nil {
 		return actions.Signer{}, err
 	}
-	return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware, Standing: standing}, nil
+	return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware && st.Session.IsZero(), Standing: standing}, nil
+}
+
+// Ours reports whether a statement, of either version, is for this desk's ledger.
+func (s *State) Ours(st actions.Statement) bool {
+	switch st.V {
+	case actions.StatementV1:
+		return st.Log == s.LogName()
+	case actions.StatementV2:
+		return st.Log == s.Origin && st.Founding == s.Root
+	}
+	return false
+}
+
+// useOf returns the use that a statement about an action makes of a session. A session
+// signs requests of the kinds that the catalogue marks, for standard subjects. The tier is
+// the highest that was read. Of changes of the desk it signs the end of its owner's
+// sessions.
+func (s *State) useOf(a Ask, st actions.Statement) use {
+	spec, _ := actions.SpecOf(a.Action.Kind)
+	u := use{what: string(st.Verdict) + " " + string(a.Action.Kind), allowed: spec.Session, tiered: true, tier: a.tier(), entered: a.entered()}
+	if s.endsOwnSessions(a.Action, st) {
+		u.allowed, u.tiered = true, false
+	}
+	return u
+}
+
+// RuleOn is Rule for an action and the statement that requests it: everybody may end their
+// own sessions, whatever the policy says.
+func (s *State) RuleOn(a actions.Action, f policy.Facts, st actions.Statement) policy.Ruling {
+	if s.endsOwnSessions(a, st) {
+		return policy.Ruling{Verdict: policy.Permitted, Reasons: []policy.Reason{{Policy: policy.LawOwnSessions, Text: "Everybody may end their own sessions."}}}
+	}
+	return s.Rule(f)
+}
+
+// endsOwnSessions reports whether a change ends only sessions of the person who signs it.
+func (s *State) endsOwnSessions(a actions.Action, st actions.Statement) bool {
+	if a.Kind != actions.DeskKey || a.Subject.ID != actions.PartSessions {
+		return false
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	c, ok := ch.(actions.Keys)
+	return err == nil && ok && c.Void != nil && s.ownVoid(st, *c.Void)
 }
 
 func specDesk(a actions.Action) bool { return a.Subject.Platform == actions.DeskPlatform }
 
-// standsAt returns the instant for which a signer's standing is read in a
-// judgement at an instant.
+// standsAt returns the instant for which the standing of a statement's signer is read.
+func (a Ask) standsAt(st actions.Statement) time.Time {
+	return standsAt(st, a.entered(), a.At, a.Action.Direction, specDesk(a.Action))
+}
+
+// standsAt returns the instant for which a signer's standing is read in a judgement at an
+// instant, of a request that the ledger got at requested.
 //
-// The lift of a measure stands if its signer was engaged when signing: it does
-// not depend on who has left since (law 5). When they signed is their own word,
-// so that it is not taken for changes of the desk, which are applied at once.
-func standsAt(at time.Time, d actions.Direction, desk bool, st actions.Statement) time.Time {
-	if d == actions.Relieving && !desk {
+// The lift of a measure stands if its signer was engaged when the ledger got the request: it
+// does not depend on who has left since (law 5). Version 1 takes the time from the
+// statement, where it is the signer's own word. Changes of the desk are applied at once, so
+// that the standing is read as it is then.
+func standsAt(st actions.Statement, requested, at time.Time, d actions.Direction, desk bool) time.Time {
+	switch {
+	case d != actions.Relieving || desk:
+		return at
+	case st.V == actions.StatementV1:
 		return st.NotBefore.Time
 	}
-	return at
+	return requested
 }
 
 // checkLife refuses a statement that would live longer than requests may: a

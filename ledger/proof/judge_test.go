@@ -209,7 +209,7 @@ func TestJudge(t *testing.T) {
 
 		// Statements.
 		{"another version", func(w *prooftest.World) (proof.Judgement, error) {
-			return signedAs(w, actions.Standard, func(s *actions.Statement) { s.V = "countersign/statement/v2" })
+			return signedAs(w, actions.Standard, func(s *actions.Statement) { s.V = actions.StatementV1 })
 		}, "bad-statement", "version"},
 		{"for another log", func(w *prooftest.World) (proof.Judgement, error) {
 			return signedAs(w, actions.Standard, func(s *actions.Statement) { s.Log = "other.example.com/ledger" })
@@ -385,7 +385,8 @@ func TestWait(t *testing.T) {
 	w := prooftest.Found(t, prooftest.Options{Policy: files})
 	w.Staff()
 	start := w.Now()
-	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Protected)
+	// Without a case there is no decision, whose statement would be over sooner.
+	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Protected, func(a *actions.Action) { a.Case = "" })
 	long := func(from time.Time) func(*actions.Statement) {
 		return func(s *actions.Statement) {
 			s.NotBefore, s.Expires = canonical.At(from), canonical.At(from.Add(96*time.Hour))
@@ -432,6 +433,7 @@ func TestWait(t *testing.T) {
 	r.Signed = w.Statement(r, "ann", actions.VerdictRequest, func(s *actions.Statement) {
 		s.NotBefore, s.Expires = canonical.At(start), canonical.At(start.Add(96*time.Hour+time.Microsecond))
 	})
+	w.Enters(r)
 	_, err := w.State().Judge(w.Ask(r))
 	refusedAs(t, err, "bad-statement", "longer than 96h")
 }

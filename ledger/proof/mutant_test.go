@@ -26,15 +26,15 @@ import (
 const mutants = 10_000
 
 // everyCheck names the checks of the second reader. Each refuses some mutant.
-var everyCheck = []string{"action", "anchor", "checkpoint", "engagement", "entry", "evidence", "facts", "inclusion", "independence", "key", "log-key", "members",
-	"root", "signature", "slots", "spelling", "statement", "version", "waited", "window"}
+var everyCheck = []string{"action", "anchor", "checkpoint", "decision", "engagement", "entry", "evidence", "facts", "formats", "inclusion", "independence", "key", "log-key",
+	"members", "root", "session", "signature", "slots", "spelling", "statement", "version", "waited", "window"}
 
 // TestMutatedWarrants changes good warrants at a random place, in a random way, and puts
 // them to both readers. Of a quarter nothing else is changed. Another quarter is entered in
 // a ledger anew, as by a desk that lies and has the log's key. In the rest the signers have
 // signed what the mutant says.
 func TestMutatedWarrants(t *testing.T) {
-	l := newLab(t, 12)
+	l := newLab(t, 12, 1, 2)
 	a := both(t, func(yield func(document) bool) {
 		for i := range mutants {
 			if !yield(l.mutant(i)) {
@@ -61,8 +61,15 @@ type lab struct {
 // desk is a desk whose keys the lab holds, with warrants of it.
 type desk struct {
 	world    *prooftest.World
+	formats  int64
 	keys     map[string]prooftest.Signer // by the key's name
+	sessions map[string]sessionKey       // by the public key, in base64
 	subjects []subject
+}
+
+// sessionKey signs under a session.
+type sessionKey interface {
+	Sign(challenge [32]byte) actions.Signature
 }
 
 // subject is a warrant to be changed, with the paths of all its places.
@@ -75,7 +82,8 @@ type subject struct {
 	paths   []string
 }
 
-func newLab(t *testing.T, seed uint64) *lab {
+// newLab returns a lab with the desks of formats of some numbers.
+func newLab(t *testing.T, seed uint64, formats ...int64) *lab {
 	l := &lab{random: rand.New(rand.NewPCG(seed, 0)), words: map[string][]string{}}
 	words := map[string]map[string]bool{"": {}, "tier": {}, "kind": {}}
 	for _, tier := range actions.Tiers {
@@ -84,8 +92,15 @@ func newLab(t *testing.T, seed uint64) *lab {
 	for _, spec := range actions.Catalogue() {
 		words["kind"][`"`+string(spec.Kind)+`"`] = true
 	}
-	for _, m := range desks(t) {
-		d := desk{world: m.world, keys: map[string]prooftest.Signer{}}
+	var all []made
+	for _, n := range formats {
+		all = append(all, desks(t, n)...)
+	}
+	for _, m := range all {
+		d := desk{world: m.world, formats: m.world.State().Formats, keys: map[string]prooftest.Signer{}, sessions: map[string]sessionKey{}}
+		for _, s := range m.sessions {
+			d.sessions[base64.StdEncoding.EncodeToString(s.Session.SessionKey.Public)] = s
+		}
 		people := slices.Clone(m.world.Officers)
 		for _, member := range workforcetest.Cast {
 			people = append(people, member.Name)
@@ -244,10 +259,13 @@ var telling = []*regexp.Regexp{
 	regexp.MustCompile(`^/action/`),
 	regexp.MustCompile(`^/ruling/`),
 	regexp.MustCompile(`^/(request|countersignatures/[0-9]+)/statement/`),
-	regexp.MustCompile(`/data/founding/(time|laws|trust/|officers/|origin|log_key)`),
+	regexp.MustCompile(`/data/founding/(time|formats|laws|trust/|officers/|origin|log_key)`),
 	regexp.MustCompile(`/data/(since|founding$|past|row/record/)`),
 	regexp.MustCompile(`/people/[0-9]+/entry/(time|data/(execution/at|(execution/taken/)?action/(kind|change/)))`),
-	regexp.MustCompile(`^/(waited/[0-9]+|ledger)/entry/`),
+	regexp.MustCompile(`^/(waited/[0-9]+|ledger|requested)/entry/`),
+	regexp.MustCompile(`^/sessions/`),
+	regexp.MustCompile(`^/decision/decision/`),
+	regexp.MustCompile(`^/decision/signed/statement/`),
 }
 
 // shifts are how far an instant is moved.
@@ -344,7 +362,12 @@ type forger struct {
 	claimed int64
 	right   canonical.Bytes
 	below   bool
-	others  int // entries that come last
+	others  int              // entries that come last
+	named   map[string]*node // the sessions that statements name, by the statement's path
+	// challenge returns another challenge for the document at a path; own makes people sign
+	// with their own keys what names a session.
+	challenge func(path string, right [32]byte) [32]byte
+	own       bool
 }
 
 // logKey signs checkpoints of a ledger. Its name, its identifier and its line in entry 0
@@ -366,7 +389,15 @@ func (k logKey) checkpoint(origin string, size int64, root tlog.Hash) string {
 
 func newForger(d desk, s subject) *forger {
 	key := d.world.LogKey()
-	return &forger{desk: d, doc: s.tree.clone(), origin: d.world.Origin, right: make([]byte, 32), log: logKey{key.Name(), binary.BigEndian.AppendUint32(nil, key.KeyHash()), key.Sign}}
+	f := &forger{desk: d, doc: s.tree.clone(), named: map[string]*node{}, origin: d.world.Origin, right: make([]byte, 32), log: logKey{key.Name(), binary.BigEndian.AppendUint32(nil, key.KeyHash()), key.Sign}}
+	for _, path := range []string{"/request/statement", "/decision/signed/statement"} {
+		for _, x := range f.list("/sessions") {
+			if canonical.Sum(f.raw(x+"/session")).String() == f.said(path+"/session") {
+				f.named[path] = lookUp(f.doc, x)
+			}
+		}
+	}
+	return f
 }
 
 // set puts a value at a path, unless the mutation is there, or there is no such place.
@@ -403,44 +434,33 @@ func (f *forger) leaf(path string) []byte {
 // enter makes all hashes and the checkpoint fit what the mutant says, and the signatures as
 // well if sign says so. It returns the hash of entry 0.
 func (f *forger) enter(sign bool) canonical.Digest {
-	list := func(path string) (all []string) {
-		if n := lookUp(f.doc, path); n != nil {
-			for i := range n.nodes {
-				all = append(all, fmt.Sprintf("%s/%d", path, i))
-			}
-		}
-		return all
-	}
 	root := canonical.Sum(f.leaf("/people/0"))
 	if sign {
-		action := canonical.Sum(f.raw("/action"))
-		for i, path := range append([]string{"/request"}, list("/countersignatures")...) {
-			f.set(path+"/statement/action", action)
-			f.set(path+"/statement/log", f.origin+"#"+root.String())
-			if signer := f.keys[f.said(path+"/statement/key")]; signer != nil {
-				f.set(path+"/signature", f.sign(signer, actions.ChallengeOf(f.raw(path+"/statement"))))
-			}
-			if f.spoil != nil {
-				f.set(path+"/signature", f.spoil(f.raw(path+"/signature")))
-			}
-			f.set(fmt.Sprintf("/waited/%d/entry/data/signed", i), f.raw(path))
-		}
+		f.signAll(root)
 	}
 	const data = "/ledger/entry/data/"
 	core := fmt.Appendf(nil, `{"action":%s,"countersignatures":%s,"request":%s,"ruling":%s,"v":%s}`, f.raw("/action"), f.raw("/countersignatures"), f.raw("/request"), f.raw("/ruling"), f.raw("/v"))
+	if f.formats > actions.FirstFormats {
+		core = fmt.Appendf(nil, `{"action":%s,"countersignatures":%s,"decision":%s,"request":%s,"ruling":%s,"sessions":%s,"v":%s}`, f.raw("/action"), f.raw("/countersignatures"),
+			f.raw("/decision"), f.raw("/request"), f.raw("/ruling"), f.raw("/sessions"), f.raw("/v"))
+	}
 	f.set(data+"warrant", canonical.Sum(core))
 	for member, path := range map[string]string{"direction": "/action/direction", "kind": "/action/kind", "executor": "/request/statement/executor", "request": "/request/statement/request",
 		"requester": "/request/statement/signer", "policy": "/ruling/policy", "tier": "/ruling/facts/tier"} {
 		f.set(data+member, f.raw(path))
 	}
 	countersigners := []canonical.Raw{}
-	for _, path := range list("/countersignatures") {
+	for _, path := range f.list("/countersignatures") {
 		countersigners = append(countersigners, f.raw(path+"/statement/signer"))
 	}
 	f.set(data+"countersigners", countersigners)
 
 	// The warrant's entry comes last, but for some that are added.
-	entries := append(list("/people"), list("/waited")...)
+	entries := f.list("/people")
+	if lookUp(f.doc, "/requested") != nil {
+		entries = append(entries, "/requested")
+	}
+	entries = append(entries, f.list("/waited")...)
 	entries = append(slices.DeleteFunc(entries, func(path string) bool { return path == f.late }), "/ledger")
 	if f.late != "" {
 		entries = append(entries, f.late)
@@ -484,6 +504,107 @@ func (f *forger) enter(sign bool) canonical.Digest {
 		change()
 	}
 	return root
+}
+
+// list returns the paths of the elements of a list; none if there is no such list.
+func (f *forger) list(path string) (all []string) {
+	if n := lookUp(f.doc, path); n != nil {
+		for i := range n.nodes {
+			all = append(all, fmt.Sprintf("%s/%d", path, i))
+		}
+	}
+	return all
+}
+
+// signAll makes the signers of a warrant sign what it says, under the hash of an entry 0.
+func (f *forger) signAll(root canonical.Digest) {
+	action := canonical.Sum(f.raw("/action"))
+	statements := append([]string{"/request"}, f.list("/countersignatures")...)
+	sign := func(path string) {
+		f.set(path+"/signature", f.signed(path+"/statement"))
+		if f.spoil != nil {
+			f.set(path+"/signature", f.spoil(f.raw(path+"/signature")))
+		}
+	}
+	if f.formats == actions.FirstFormats {
+		for i, path := range statements {
+			f.set(path+"/statement/action", action)
+			f.set(path+"/statement/log", f.origin+"#"+root.String())
+			sign(path)
+			f.set(fmt.Sprintf("/waited/%d/entry/data/signed", i), f.raw(path))
+		}
+		return
+	}
+	ledger := func(path string) {
+		f.set(path+"/log", f.origin)
+		f.set(path+"/founding", root)
+	}
+	for _, path := range f.list("/sessions") {
+		ledger(path + "/session")
+		f.set(path+"/signature", f.signed(path+"/session"))
+	}
+	if all := lookUp(f.doc, "/sessions"); all != nil && !slices.Contains(f.changed, "/sessions") {
+		slices.SortFunc(all.nodes, func(a, b *node) int {
+			a, b = lookUp(a, "/session"), lookUp(b, "/session")
+			if a == nil || b == nil {
+				return 0
+			}
+			x, y := canonical.Sum(a.text()), canonical.Sum(b.text())
+			return slices.Compare(x[:], y[:])
+		})
+	}
+	// The digest of a session changes with it, and the statements name the new one.
+	under := func(path string) {
+		x := f.named[path]
+		if all := lookUp(f.doc, "/sessions"); x != nil && all != nil && slices.Contains(all.nodes, x) && lookUp(x, "/session") != nil {
+			f.set(path+"/session", canonical.Sum(lookUp(x, "/session").text()))
+		}
+	}
+	if lookUp(f.doc, "/decision/decision") != nil {
+		f.set("/decision/decision/measures/0", action)
+		decision := canonical.Sum(f.raw("/decision/decision"))
+		ledger("/decision/signed/statement")
+		under("/decision/signed/statement")
+		f.set("/decision/signed/statement/document", decision)
+		sign("/decision/signed")
+		for _, path := range statements {
+			f.set(path+"/statement/decision", decision)
+		}
+	}
+	for i, path := range statements {
+		f.set(path+"/statement/action", action)
+		ledger(path + "/statement")
+		under(path + "/statement")
+		sign(path)
+		entry := "/requested"
+		if i > 0 {
+			entry = fmt.Sprintf("/waited/%d", i-1)
+		}
+		f.set(entry+"/entry/data/signed", f.raw(path))
+	}
+}
+
+// signed returns the signature over the statement or session at a path: by the key of the
+// session that it names, or by the person's own key. It is the signature of before if the
+// test has no such key.
+func (f *forger) signed(path string) canonical.Raw {
+	document := f.raw(path)
+	challenge := canonical.Sum([]byte(f.said(path+"/v")+"\n"), document)
+	if f.challenge != nil {
+		challenge = f.challenge(path, challenge)
+	}
+	session := f.said(path + "/session")
+	for _, x := range f.list("/sessions") {
+		if canonical.Sum(f.raw(x+"/session")).String() == session && !f.own {
+			if key := f.sessions[f.said(x+"/session/session_key/public")]; key != nil {
+				return canonical.MustMarshal(key.Sign(challenge))
+			}
+		}
+	}
+	if key := f.keys[f.said(path+"/key")]; key != nil && (session == "" || f.own) {
+		return canonical.MustMarshal(f.sign(key, challenge))
+	}
+	return f.raw(path[:strings.LastIndexByte(path, '/')] + "/signature")
 }
 
 // sign signs a challenge, a passkey as assert says.

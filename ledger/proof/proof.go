@@ -54,7 +54,9 @@ type Authority struct {
 	Action            actions.Action   `json:"action"`
 	Countersignatures []actions.Signed `json:"countersignatures"` // sorted by signer
 	Request           actions.Signed   `json:"request"`
-	Waited            Waited           `json:"waited"` // empty unless the change had to wait
+	// Sessions holds the session under which somebody ends their own sessions; of version 2.
+	Sessions []actions.SignedSession `json:"sessions,omitempty"`
+	Waited   Waited                  `json:"waited"` // empty unless the change had to wait
 }
 
 // RowData is the data of an entry of kind row. Since, Founding and Past are facts that a

@@ -163,6 +163,7 @@ func golden(t *testing.T) (all []document) {
 type made struct {
 	world    *prooftest.World
 	warrants []document
+	sessions []*prooftest.Session // under which people signed them
 }
 
 // lenient is a short policy that permits nearly everything, so that it hides no other
@@ -171,17 +172,19 @@ var lenient = map[string]string{"tiers.json": "{}", "lenient.cedar": `
 @id("all") @reason("Everybody who is engaged may.") permit (principal, action, resource) when { principal.engaged };
 @id("protected") @reason("The subject is protected.") @hold("1 independent; wait 1h") forbid (principal, action in Action::"measures", resource) when { resource.tier == Tier::"protected" };
 @id("critical") @reason("The subject is critical.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in [Action::"measures", Action::"lifts"], resource) when { resource.tier == Tier::"critical" };
+@id("legal") @reason("It is a matter of law.") @hold("1 independent; hardware") forbid (principal, action in Action::"measures", resource) when { context.category == Category::"legal" };
 @id("desk") @reason("It changes the desk.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in Action::"changes", resource) when { context.direction == Direction::"burdening" };
 `}
 
-// desks are desks with warrants of every sort: of file keys and of passkeys of both
-// algorithms, of several tiers, of a wait, of an undo, of timed measures, and of a chain in
-// which people, keys, vendors, trust, laws and policy were changed.
-func desks(t *testing.T) (all []made) {
+// desks are desks of formats of a number with warrants of every sort: of file keys and of
+// passkeys of both algorithms, of several tiers, of a wait, of an undo, of timed measures,
+// under sessions of both algorithms, and of a chain in which people, keys, vendors, trust,
+// laws, formats and policy were changed.
+func desks(t *testing.T, formats int64) (all []made) {
 	for _, keys := range []string{"file keys", "passkeys", "a long chain"} {
-		o := prooftest.Options{Policy: lenient, Seed: byte(len(all)), Budgets: actions.DefaultBudgets()[:2]}
+		o := prooftest.Options{Policy: lenient, Seed: byte(len(all)) + 8*byte(formats), Budgets: actions.DefaultBudgets()[:2], Formats: formats}
 		if keys == "a long chain" {
-			o.Laws = 2
+			o.Laws, o.Formats = 2, actions.FirstFormats
 		}
 		w := prooftest.Found(t, o)
 		w.Staff()
@@ -190,7 +193,7 @@ func desks(t *testing.T) (all []made) {
 			w.EnrolPasskeys(workforce.PasskeyES256, "ann", "lee", "bob")
 			w.EnrolPasskeys(workforce.PasskeyEd25519, "kim", "sue", "ole")
 		case "a long chain":
-			lengthen(t, w)
+			lengthen(t, w, formats)
 		}
 		m := made{world: w}
 		add := func(name string, r *prooftest.Request) {
@@ -220,13 +223,55 @@ func desks(t *testing.T) (all []made) {
 		}))
 		add("a post restored", w.Request("ole", actions.ContentRestore, prooftest.Post("post/12"), actions.Standard))
 		add("a post", w.Request("abe", actions.ContentRemove, prooftest.Post("post/7"), actions.Standard))
+		legal := func(a *actions.Action) { a.Category = actions.CategoryLegal }
+		add("a matter of law", w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/14"), actions.Standard, legal), "kim"))
+		if formats > actions.FirstFormats {
+			m.sessions = underSessions(w, add)
+		}
 		all = append(all, m)
 	}
 	return all
 }
 
+// underSessions adds warrants whose request, decision or both are signed under a session,
+// and returns the sessions.
+func underSessions(w *prooftest.World, add func(string, *prooftest.Request)) (all []*prooftest.Session) {
+	ed, ec := actions.SessionEd25519, actions.SessionP256
+	start := func(by workforce.WorkerID, algorithm actions.SessionAlgorithm) *prooftest.Session {
+		all = append(all, w.StartSession(by, algorithm))
+		return all[len(all)-1]
+	}
+	takedown := func(by workforce.WorkerID, id string) *prooftest.Request {
+		return w.Request(by, actions.AccountTakedown, prooftest.Account(id), actions.Standard)
+	}
+	first, second := start("ann", ed), start("ann", ec)
+	measure := w.Under(first, takedown("ann", "acct/20"))
+	add("under a session", measure)
+	w.Executed(measure)
+	add("an undo under a session", w.Under(first, w.Undo("ann", measure)))
+	add("under a session of P-256", w.Under(start("bob", ec), takedown("bob", "acct/21")))
+	add("a suspension under a session", w.Under(start("bob", ed), w.Request("bob", actions.AccountSuspend, prooftest.Account("acct/22"), actions.Standard)))
+	add("a restoration under a session", w.Under(start("ole", ec), w.Request("ole", actions.AccountRestore, prooftest.Account("acct/23"), actions.Standard)))
+	add("a post under a session", w.Under(start("abe", ed), w.Request("abe", actions.ContentRemove, prooftest.Post("post/24"), actions.Standard)))
+	// The person's own key signs the request, and a session the decision; or one session
+	// each.
+	own := takedown("ann", "acct/25")
+	own.Decision = w.Under(first, &prooftest.Request{By: "ann", Action: own.Action, Signed: own.Signed, Decision: own.Decision}).Decision
+	own.Sessions = []actions.SignedSession{first.SignedSession}
+	add("decided under a session", own)
+	two := w.Under(first, takedown("ann", "acct/26"))
+	decided := two.Decision
+	two = w.Under(second, two)
+	two.Decision = decided
+	add("under two sessions", two.With(first))
+	plain := takedown("ann", "acct/27")
+	plain.Action.Case, plain.Decision = "", nil
+	add("without a case", w.Under(second, plain))
+	return all
+}
+
 // lengthen changes, in a chain, all that a warrant may rest on.
-func lengthen(t *testing.T, w *prooftest.World) {
+func lengthen(t *testing.T, w *prooftest.World, formats int64) {
 	later := func(years int) canonical.Time { return canonical.At(w.Now().AddDate(years, 0, 0)) }
 	w.Change(actions.DeskEngagement, actions.Engagement{Op: "extend", Worker: "ann", Last: later(2)})
 	w.End("lee")
@@ -234,6 +279,9 @@ func lengthen(t *testing.T, w *prooftest.World) {
 	w.Revoke("kim")
 	w.Enrol("kim")
 	w.Change(actions.DeskChange, adopt(3))
+	if formats > actions.FirstFormats {
+		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: formats})
+	}
 	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "bolt", Name: "Bolt Ltd", Ratchet: 7}})
 	trust := w.State().Trust
 	trust.Origins = append(trust.Origins, "https://desk.example.org")
@@ -254,13 +302,22 @@ func lengthen(t *testing.T, w *prooftest.World) {
 // TestSecondReader puts every warrant that there is to both readers, and every one that
 // our own tests tamper with.
 func TestSecondReader(t *testing.T) {
-	good := golden(t)
-	for _, d := range desks(t) {
+	for formats := int64(actions.FirstFormats); formats <= actions.NewestFormats; formats++ {
+		t.Run(fmt.Sprintf("formats %d", formats), func(t *testing.T) { secondReader(t, formats) })
+	}
+}
+
+func secondReader(t *testing.T, formats int64) {
+	var good []document
+	if formats == actions.FirstFormats {
+		good = golden(t)
+	}
+	for _, d := range desks(t, formats) {
 		good = append(good, d.warrants...)
 	}
-	w, raw := criticalWarrant(t)
-	es, passkeys := criticalWarrant(t, workforce.PasskeyES256)
-	ed, others := criticalWarrant(t, workforce.PasskeyEd25519)
+	w, raw := criticalWarrantIn(t, formats)
+	es, passkeys := criticalWarrantIn(t, formats, workforce.PasskeyES256)
+	ed, others := criticalWarrantIn(t, formats, workforce.PasskeyEd25519)
 	// A year is 366 days long now and then, and of those that 100 divides only some are. The
 	// first laws do not look at how long a suspension is.
 	var late []document
@@ -276,7 +333,7 @@ func TestSecondReader(t *testing.T) {
 		*to = append(*to, document{"suspended " + name, raw, w.Root})
 	}
 	for _, year := range []int{1899, 1900, 1995, 1999, 2027, 2099, 2399} {
-		o := prooftest.Options{At: time.Date(year, 12, 15, 0, 0, 0, 0, time.UTC)}
+		o := prooftest.Options{At: time.Date(year, 12, 15, 0, 0, 0, 0, time.UTC), Formats: formats}
 		suspended(fmt.Sprintf("in %d for 366 days", year), &good, o, actions.MaxSuspension)
 		suspended(fmt.Sprintf("in %d for longer", year), &late, o, actions.MaxSuspension+time.Microsecond)
 	}
@@ -291,11 +348,14 @@ func TestSecondReader(t *testing.T) {
 
 	var bad []document
 	for _, c := range forgedWarrants(t)[1:] { // the first is a good one
-		w := prooftest.Staffed(t)
+		if c.name == "the version of before" && formats == actions.FirstFormats {
+			continue // that is its version
+		}
+		w := staffedIn(t, formats)
 		bad = append(bad, document{"forged: " + c.name, c.make(w), w.Root})
 	}
 	for _, c := range spoiledEvidence() {
-		w, raw := c.make(t)
+		w, raw := c.make(t, formats)
 		bad = append(bad, document{"evidence: " + c.name, raw, w.Root})
 	}
 	other := prooftest.Found(t, prooftest.Options{Seed: 1}).Root
@@ -305,8 +365,8 @@ func TestSecondReader(t *testing.T) {
 		bad = append(bad, document{"another desk than that of " + d.name, d.raw, other})
 	}
 	bad = append(bad, spoiledCheckpoints(t, w, raw)...)
-	bad = append(append(bad, spoiledWaits(t)...), late...)
-	wrong := wrongRulings(t)
+	bad = append(append(bad, spoiledWaits(t, formats)...), late...)
+	wrong := wrongRulings(t, formats)
 	a := both(t, slices.Values(append(bad, slices.Collect(maps.Values(wrong))...)))
 	alone := append(slices.Collect(maps.Keys(wrong)), "forged: another reason")
 	slices.Sort(alone)
@@ -356,14 +416,14 @@ func TestSecondReaderCommand(t *testing.T) {
 
 // wrongRulings are warrants that are wrong in the ruling alone: a desk that lies entered
 // them, the people signed, and nothing but the policy, or the rule for texts, refuses them.
-func wrongRulings(t *testing.T) map[string]document {
+func wrongRulings(t *testing.T, formats int64) map[string]document {
 	all := map[string]document{}
 	lie := func(need actions.Need, make func(w *prooftest.World) *prooftest.Request, edit ...func(*proof.Core)) (*prooftest.World, []byte) {
-		w := waiting(t)
+		w := waitingIn(t, formats)
 		r := make(w)
 		s := w.State()
 		by := s.People.Standing(r.By, w.Now())
-		c := proof.Core{V: proof.WarrantVersion, Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, Ruling: proof.Ruling{
+		c := proof.Core{V: proof.WarrantVersion(r.Action.Formats()), Decision: r.Decision, Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, Ruling: proof.Ruling{
 			Policy: s.Policy.Digest(), At: canonical.At(w.Now()), Need: need, Facts: proof.Facts{Case: true, Engaged: by.Engaged, Employee: by.Employee, InNotice: by.InNotice,
 				Newcomer: by.Newcomer, Ratchet: by.Ratchet, Roles: by.Roles, Vendor: string(by.Vendor), Tier: r.Action.Tier, Word: []string{"case", "lifts", "tier"}}}}
 		for _, f := range edit {
@@ -388,6 +448,11 @@ func wrongRulings(t *testing.T) map[string]document {
 	add("ruling: no reasons", actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}}, takedown("ann", actions.Critical, "kim", "lee"))
 	add("ruling: a wait that was not asked for", actions.Need{Wait: 60}, func(w *prooftest.World) *prooftest.Request {
 		r := w.Enters(takedown("ann", actions.Standard)(w))
+		w.Advance(time.Minute)
+		return r
+	})
+	add("ruling: a wait of everybody that was not asked for", actions.Need{Independent: 2, Hardware: true, Qualified: map[actions.Qualifier]int{actions.QualifierEmployee: 1}, Wait: 60}, func(w *prooftest.World) *prooftest.Request {
+		r := w.Enters(takedown("ann", actions.Critical, "kim", "lee")(w))
 		w.Advance(time.Minute)
 		return r
 	})
@@ -455,8 +520,8 @@ func spoiledCheckpoints(t *testing.T, w *prooftest.World, raw []byte) (all []doc
 }
 
 // spoiledWaits are warrants whose wait is not counted as it should be.
-func spoiledWaits(t *testing.T) (all []document) {
-	w := waiting(t)
+func spoiledWaits(t *testing.T, formats int64) (all []document) {
+	w := waitingIn(t, formats)
 	r := w.Enters(w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Protected), "lee"))
 	other := w.Enters(w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/18"), actions.Protected), "lee"))
 	w.Advance(time.Hour - time.Microsecond)
@@ -466,9 +531,13 @@ func spoiledWaits(t *testing.T) (all []document) {
 	must(t, err)
 	theirs, err := proof.ParseWarrant(w.Forge(other))
 	must(t, err)
-	one, two := good.Waited[0], good.Waited[1]
-	for i := range theirs.Waited {
-		theirs.Waited[i].Proof = w.Inclusion(theirs.Waited[i].Proof.Index)
+	entries := good.Entries()
+	one, two := entries[0], entries[1]
+	set := func(warrant *proof.Warrant, entries ...proof.Evidence) {
+		warrant.Waited = entries
+		if formats > actions.FirstFormats && len(entries) > 0 {
+			warrant.Requested, warrant.Waited = entries[0], entries[1:]
+		}
 	}
 	add := func(name string, warrant proof.Warrant) {
 		all = append(all, document{"wait: " + name, canonical.MustMarshal(warrant), w.Root})
@@ -477,15 +546,12 @@ func spoiledWaits(t *testing.T) (all []document) {
 		"no entries": nil, "of the request alone": {one}, "swapped": {two, one}, "of the request twice": {one, one}, "one too many": {one, two, two},
 	} {
 		spoiled := good
-		spoiled.Waited = waited
+		set(&spoiled, waited...)
 		add(name, spoiled)
 	}
 	// The same instant of the ledger, but for the entries of another request.
-	spoiled := theirs
-	spoiled.Waited = []proof.Evidence{one, two}
-	for i := range spoiled.Waited {
-		spoiled.Waited[i].Proof = w.Inclusion(spoiled.Waited[i].Proof.Index)
-	}
-	add("of another request", spoiled)
+	set(&theirs, one, two)
+	w.Renew(&theirs)
+	add("of another request", theirs)
 	return append(all, document{"wait: a moment too early", early, w.Root})
 }

@@ -6,13 +6,16 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"math/big"
 	"slices"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/workforce"
 )
@@ -49,7 +52,57 @@ func VerifySignature(k workforce.PublicKey, challenge [32]byte, s actions.Signat
 // verifyEd25519 is ed25519.Verify without keys for which anybody can sign.
 // crypto/ed25519 refuses an S that is not reduced, so there is one signature only.
 func verifyEd25519(public, message, signature []byte) bool {
-	return len(public) == ed25519.PublicKeySize && !smallOrder(public) && ed25519.Verify(public, message, signature)
+	return verified.or("ed25519", public, message, signature, func() bool {
+		return len(public) == ed25519.PublicKeySize && !smallOrder(public) && ed25519.Verify(public, message, signature)
+	})
+}
+
+// verifyP256 checks an ECDSA signature over a SHA-256 hash, in the spelling that check reads.
+func verifyP256(spelling string, public, digest, signature []byte, check func(*ecdsa.PublicKey) bool) bool {
+	return verified.or("p256 "+spelling, public, digest, signature, func() bool {
+		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), public)
+		return err == nil && check(key)
+	})
+}
+
+// verified remembers signatures that held. The same signature is checked again and again: a
+// session's certificate with each act of the day, a statement when the executor judges for
+// the second time. Whether a signature holds never changes.
+var verified = memory{most: 8192}
+
+// memory is a set of hashes in two generations: when the newer is full, the older is
+// forgotten.
+type memory struct {
+	most       int // of a generation
+	mu         sync.Mutex
+	newer, old map[canonical.Digest]struct{}
+}
+
+// or reports whether a signature is remembered or check holds, which is then remembered.
+func (m *memory) or(algorithm string, public, message, signature []byte, check func() bool) bool {
+	var sizes [16]byte
+	binary.BigEndian.PutUint64(sizes[:8], uint64(len(public)))
+	binary.BigEndian.PutUint64(sizes[8:], uint64(len(message)))
+	name := canonical.Sum([]byte(algorithm+"\n"), sizes[:], public, message, signature)
+	m.mu.Lock()
+	_, is := m.newer[name]
+	if !is {
+		_, is = m.old[name]
+	}
+	m.mu.Unlock()
+	if is {
+		return true
+	}
+	if !check() {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.newer == nil || len(m.newer) == m.most {
+		m.newer, m.old = map[canonical.Digest]struct{}{}, m.newer
+	}
+	m.newer[name] = struct{}{}
+	return true
 }
 
 // smallOrder reports whether a point lies in the subgroup of eight, or is not
@@ -125,9 +178,8 @@ func verifyRaw(k workforce.PublicKey, s actions.Signature) error {
 		// crypto/ecdsa takes one DER spelling only. Both S and N-S remain valid, since
 		// authenticators make either; a warrant is not malleable all the same,
 		// because its ledger entry commits to the signature's bytes.
-		pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), k.Public)
 		digest := sha256.Sum256(signed)
-		if err == nil && ecdsa.VerifyASN1(pub, digest[:], s.Signature) {
+		if verifyP256("asn.1", k.Public, digest[:], s.Signature, func(key *ecdsa.PublicKey) bool { return ecdsa.VerifyASN1(key, digest[:], s.Signature) }) {
 			return nil
 		}
 	default:

@@ -41,6 +41,8 @@ type State struct {
 	Reviewed  map[string]Reviewed       // closed reviews, by "emergency REQUEST" or "incident ID"
 	Imported  bool                      // the founding import has been made
 	Laws      int64                     // the number of the laws by which the next entry is judged
+	Formats   int64                     // the number of the formats in which the desk signs
+	Voids     map[string]canonical.Time // by actions.Void.Key: sessions certified before this are void
 
 	trusted []actions.Trust // earlier values of Trust, oldest first
 	pending *admission
@@ -60,7 +62,7 @@ type admission struct {
 
 type relief struct {
 	by   workforce.WorkerID
-	kind string             // "end", "raise" or, under the laws 2, "suspend", "officer", "out", "undone" and "rekeyed"
+	kind string             // "end", "raise", "void" or, under the laws 2, "suspend", "officer", "out", "undone" and "rekeyed"
 	who  workforce.WorkerID // for "officer" and "out": the person who was taken out
 	of   actions.Freeze     // for "undone" and "rekeyed": what by did alone and several took back
 	at   time.Time
@@ -71,7 +73,7 @@ type relief struct {
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
-		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, spent: map[string]bool{}, trail: map[string][]int64{}}
+		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string]canonical.Time{}, spent: map[string]bool{}, trail: map[string][]int64{}}
 }
 
 // Clone returns a state that may be changed without touching s.
@@ -82,6 +84,7 @@ func (s *State) Clone() *State {
 	c.Confirmed, c.Fallen = maps.Clone(s.Confirmed), maps.Clone(s.Fallen)
 	c.Orders, c.Observed, c.Unlocked = maps.Clone(s.Orders), maps.Clone(s.Observed), maps.Clone(s.Unlocked)
 	c.Freezes, c.Reviewed = maps.Clone(s.Freezes), maps.Clone(s.Reviewed)
+	c.Voids = maps.Clone(s.Voids)
 	c.spent, c.trail = maps.Clone(s.spent), maps.Clone(s.trail)
 	c.relief = slices.Clone(s.relief)
 	if s.pending != nil {
@@ -103,7 +106,7 @@ func (s *State) LogName() string {
 	if s.Laws < 2 {
 		return s.Origin
 	}
-	return s.Origin + "#" + s.Root.String()
+	return actions.LogName(s.Origin, s.Root)
 }
 
 // EnrolName is the name of this chain's ledger in the proof that somebody possesses a new
@@ -131,6 +134,7 @@ func vendorTrail(v workforce.VendorID) string { return "vendor " + string(v) }
 const policyTrail = "policy"
 const trustTrail = "trust"
 const lawsTrail = "laws"
+const formatsTrail = "formats"
 
 func broken(format string, args ...any) *fault.Error {
 	return fault.New(fault.Forbidden, "broken-chain", format, args...)
@@ -202,7 +206,7 @@ func (s *State) found(leaf ledger.Leaf, b ledger.Body) error {
 
 func (s *State) effectFounding(b ledger.Body, f Founding, set *policy.Set) {
 	s.Origin, s.LogKey, s.Policy, s.Budgets, s.Trust = f.Origin, f.LogKey, set, f.Budgets, f.Trust
-	s.Laws = max(actions.FirstLaws, f.Laws)
+	s.Laws, s.Formats = max(actions.FirstLaws, f.Laws), max(actions.FirstFormats, f.Formats)
 	for _, o := range f.Officers {
 		s.Officers = append(s.Officers, o.Worker)
 		s.People.Admit(workforce.Record{Worker: o.Worker, Roles: []workforce.Role{workforce.Officer}, Start: f.Time}, f.Time, true, b.Number)
@@ -289,11 +293,11 @@ func (s *State) Authorise(a Authority, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	j, err := s.Judge(Ask{Action: a.Action, Request: a.Request, Countersignatures: a.Countersignatures, At: at, Executor: DeskExecutor, Entered: entered})
+	j, err := s.Judge(Ask{Action: a.Action, Request: a.Request, Countersignatures: a.Countersignatures, At: at, Executor: DeskExecutor, Entered: entered, Sessions: a.Sessions})
 	if err != nil {
 		return err
 	}
-	if err := entered.needed(j.Need); err != nil {
+	if err := surplusWait(j.Need, a.Waited.Entries); err != nil {
 		return err
 	}
 	if !j.Ready {
@@ -385,6 +389,14 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			}
 		}
 	case actions.Keys:
+		if c.Void != nil {
+			if s.Formats < 2 {
+				return wrong("There are sessions from the formats 2 on; this desk signs in the formats %d.", s.Formats)
+			}
+			if err := s.mayVoid(a.Request.Statement, *c.Void, at); err != nil {
+				return err
+			}
+		}
 		for _, e := range c.Enrol {
 			id := e.Key.ID()
 			if _, ok := s.People.Worker(e.Worker); !ok {
@@ -424,6 +436,13 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			return err
 		}
 		switch c.Of {
+		case actions.PartFormats:
+			if c.Formats <= s.Formats {
+				return wrong("The desk signs in the formats %d already.", s.Formats)
+			}
+			if s.Laws < 3 {
+				return wrong("The formats %d need the laws 3, and the laws %d are in force. Adopt them first with `countersign laws adopt --reason WHY`.", c.Formats, s.Laws)
+			}
 		case actions.PartLaws:
 			if c.Laws <= s.Laws {
 				return wrong("The laws %d are in force; only laws of a higher number can follow them.", s.Laws)
@@ -529,6 +548,9 @@ func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, s
 			s.People.PutKey(k)
 			s.follow(keyTrail(id), b.Number)
 		}
+		if c.Void != nil {
+			s.Voids[c.Void.Key()] = c.Void.Before
+		}
 	case actions.Freeze:
 		if c.Thaws() {
 			delete(s.Freezes, c.Key())
@@ -587,6 +609,9 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 	case actions.PartLaws:
 		s.Laws = c.Laws
 		s.trail[lawsTrail] = []int64{b.Number}
+	case actions.PartFormats:
+		s.Formats = c.Formats
+		s.trail[formatsTrail] = []int64{b.Number}
 	}
 }
 
@@ -627,6 +652,9 @@ func (s *State) note(st actions.Statement, ch actions.Change, alone bool, at tim
 	case actions.Keys:
 		for range c.Revoke {
 			s.relief = append(s.relief, relief{by: by, kind: "end", at: at})
+		}
+		if c.Void != nil && !s.ownVoid(st, *c.Void) {
+			s.relief = append(s.relief, relief{by: by, kind: "void", at: at})
 		}
 	case actions.Setting:
 		if c.Of == actions.PartTiers && c.Direction() == actions.Relieving {
@@ -772,6 +800,7 @@ func (s *State) Evidence(people []workforce.WorkerID, keys []workforce.KeyID, at
 	add(policyTrail)
 	add(trustTrail)
 	add(lawsTrail)
+	add(formatsTrail)
 	for _, w := range people {
 		for _, id := range append([]workforce.WorkerID{w}, s.People.Chain(w, at)...) {
 			add(workerTrail(id))

@@ -30,7 +30,7 @@ func tell(t *testing.T, w *prooftest.World, sequence int64, tier actions.Tier, i
 		openings, subjects = append(openings, o), append(subjects, d)
 	}
 	now := canonical.At(w.Now())
-	r := proof.Execution{V: proof.ExecutionVersion, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindTiers, Duty: proof.DutyWatch,
+	r := proof.Execution{V: proof.ExecutionV1, Executor: prooftest.ExecutorID, Sequence: sequence, Kind: proof.KindTiers, Duty: proof.DutyWatch,
 		Request: strings.Replace(w.NewRequestID(), proof.RequestPrefix, proof.BreachPrefix, 1), At: now, Text: "The account has a million followers or more.",
 		Sight: &proof.Sight{Platform: "plaza", Tier: tier, Seen: now, Why: "tiers.plaza.2", Count: int64(len(ids)), Root: proof.TiersRoot(tier, subjects), Chain: w.State().Next}}.Sign(w.ExecutorKey)
 	r.Openings = openings

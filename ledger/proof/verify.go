@@ -145,7 +145,7 @@ func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 			return cp, fmt.Errorf("governance entry %d: %w", e.body.Number, err)
 		}
 	}
-	if err := Included(w.Waited, cp, w.Ledger.Proof.Index); err != nil {
+	if err := Included(w.Entries(), cp, w.Ledger.Proof.Index); err != nil {
 		return cp, err
 	}
 	return cp, checkAnchor(o, cp)
@@ -276,7 +276,7 @@ func checkRuling(o opened, s *State) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Entered.needed(j.Need); err != nil {
+	if err := surplusWait(j.Need, w.Waited); err != nil {
 		return err
 	}
 	if !j.Ready {
@@ -293,8 +293,20 @@ func checkRuling(o opened, s *State) error {
 
 // ask returns the Ask that the desk judged, rebuilt from the warrant.
 func (w Warrant) ask() (Ask, error) {
-	executor := w.Request.Statement.Executor
-	entered, err := w.Entered()
-	return Ask{Entered: entered, Action: w.Action, Request: w.Request, Countersignatures: w.Countersignatures, At: w.Ruling.At.Time,
-		Executor: executor, Tier: w.Ruling.Facts.Tier, Lifts: w.Ruling.Facts.Lifts}, err
+	a := w.Ask()
+	a.At, a.Executor, a.Tier, a.Lifts = w.Ruling.At.Time, w.Request.Statement.Executor, w.Ruling.Facts.Tier, w.Ruling.Facts.Lifts
+	a.Belongs = true // that is the desk's word, and the executor's
+	var err error
+	a.Entered, err = w.Entered()
+	return a, err
+}
+
+// Ask returns the part of an Ask that the warrant's documents give, without the facts that
+// its reader finds out.
+func (w Warrant) Ask() Ask {
+	a := Ask{Action: w.Action, Request: w.Request, Countersignatures: w.Countersignatures, Decision: w.Decision, Sessions: w.Sessions}
+	if w.V != WarrantV1 {
+		a.Requested = w.Requested.Entry.Time.Time
+	}
+	return a
 }

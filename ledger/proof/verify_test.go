@@ -27,7 +27,21 @@ import (
 
 func criticalWarrant(t testing.TB, passkeys ...workforce.Algorithm) (*prooftest.World, []byte) {
 	t.Helper()
-	w := prooftest.Staffed(t)
+	return criticalWarrantIn(t, actions.NewestFormats, passkeys...)
+}
+
+// staffedIn is prooftest.Staffed for a desk of formats of a number.
+func staffedIn(t testing.TB, formats int64) *prooftest.World {
+	t.Helper()
+	w := prooftest.Found(t, prooftest.Options{Formats: formats})
+	w.Staff()
+	return w
+}
+
+// criticalWarrantIn is criticalWarrant for a desk of formats of a number.
+func criticalWarrantIn(t testing.TB, formats int64, passkeys ...workforce.Algorithm) (*prooftest.World, []byte) {
+	t.Helper()
+	w := staffedIn(t, formats)
 	for _, a := range passkeys {
 		w.EnrolPasskeys(a, "ann", "lee", "kim")
 	}
@@ -190,8 +204,11 @@ func forgedWarrants(t *testing.T) []forged {
 			return reseal(w, func(c *proof.Core) { c.Ruling.Facts.Word = c.Ruling.Facts.Word[1:] })
 		}, "bad-ruling", ""},
 		{"another version", func(w *prooftest.World) []byte {
-			return reseal(w, func(c *proof.Core) { c.V = "countersign/warrant/v2" })
+			return reseal(w, func(c *proof.Core) { c.V = "countersign/warrant/v3" })
 		}, "malformed", "version"},
+		{"the version of before", func(w *prooftest.World) []byte {
+			return reseal(w, func(c *proof.Core) { c.V = proof.WarrantV1 })
+		}, "malformed", "of one version"},
 		{"another policy", func(w *prooftest.World) []byte {
 			return reseal(w, func(c *proof.Core) { c.Ruling.Policy = canonical.Sum(nil) })
 		}, "bad-ruling", ""},
@@ -260,10 +277,7 @@ func anchoredAs(w *prooftest.World, t *testing.T, r *prooftest.Request, d ledger
 	d.Data = proof.WarrantEntryOf(warrant.Core(), w.State())
 	e := w.Append(d)[0]
 	warrant.Ledger.Entry, warrant.Ledger.Salt, warrant.Ledger.Proof = e.Body, e.Salt, w.Inclusion(e.Index)
-	warrant.Ledger.Checkpoint = string(w.Head().Checkpoint)
-	for i := range warrant.People {
-		warrant.People[i].Proof = w.Inclusion(warrant.People[i].Proof.Index)
-	}
+	w.Renew(&warrant)
 	return canonical.MustMarshal(warrant)
 }
 
@@ -275,18 +289,14 @@ type spoiled struct {
 	typ, what string
 }
 
-func (c spoiled) make(t *testing.T) (*prooftest.World, []byte) {
-	w, raw := criticalWarrant(t)
+func (c spoiled) make(t *testing.T, formats int64) (*prooftest.World, []byte) {
+	w, raw := criticalWarrantIn(t, formats)
 	warrant, err := proof.ParseWarrant(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.edit(w, &warrant)
-	for i := range warrant.People { // the ledger may have grown
-		warrant.People[i].Proof = w.Inclusion(warrant.People[i].Proof.Index)
-	}
-	warrant.Ledger.Proof = w.Inclusion(warrant.Ledger.Proof.Index)
-	warrant.Ledger.Checkpoint = string(w.Head().Checkpoint)
+	w.Renew(&warrant)
 	return w, canonical.MustMarshal(warrant)
 }
 
@@ -364,7 +374,7 @@ func spoiledEvidence() []spoiled {
 func TestEvidenceOfAWarrant(t *testing.T) {
 	for _, c := range spoiledEvidence() {
 		t.Run(c.name, func(t *testing.T) {
-			w, raw := c.make(t)
+			w, raw := c.make(t, actions.NewestFormats)
 			_, err := proof.Verify(raw, proof.Trust{Root: w.Root})
 			refusedAs(t, err, c.typ, c.what)
 		})
@@ -540,6 +550,7 @@ func BenchmarkVerify(b *testing.B) {
 		}
 		b.Run(string(a)+"/signatures", func(b *testing.B) {
 			for b.Loop() {
+				proof.ForgetSignatures() // a warrant that comes for the first time
 				for _, signed := range append(parsed.Countersignatures, parsed.Request) {
 					k, _ := s.People.Key(signed.Statement.Key)
 					if err := proof.VerifySignature(k.PublicKey, signed.Statement.Challenge(), signed.Signature, s.Sites()); err != nil {
@@ -554,6 +565,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(string(a)+"/verify", func(b *testing.B) {
 			v := proof.NewVerifier(trust)
 			for b.Loop() {
+				proof.ForgetSignatures() // a warrant that comes for the first time
 				if _, err := v.Verify(warrant); err != nil {
 					b.Fatal(err)
 				}
@@ -561,7 +573,58 @@ func BenchmarkVerify(b *testing.B) {
 		})
 		b.Run(string(a)+"/cold", func(b *testing.B) {
 			for b.Loop() {
+				proof.ForgetSignatures() // a warrant that comes for the first time
 				if _, err := proof.Verify(warrant, trust); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkVerifySession is the warrant of a standard takedown with the decision of its case,
+// under a session; beside it the checks of the two statements, of the session and of the
+// checkpoint alone.
+func BenchmarkVerifySession(b *testing.B) {
+	for _, a := range []actions.SessionAlgorithm{actions.SessionEd25519, actions.SessionP256} {
+		w := prooftest.Staffed(b)
+		session := w.StartSession("ann", a)
+		warrant := w.Warrant(w.Under(session, w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard)))
+		parsed, err := proof.ParseWarrant(warrant)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if parsed.Decision == nil || len(parsed.Sessions) != 1 {
+			b.Fatal("the warrant lacks the decision or the session")
+		}
+		s := w.State()
+		log, err := ledger.ParseVerifierKey(s.LogKey)
+		if err != nil {
+			b.Fatal(err)
+		}
+		own, _ := s.People.Key(session.Session.Key)
+		b.Run(string(a)+"/signatures", func(b *testing.B) {
+			for b.Loop() {
+				proof.ForgetSignatures()
+				for _, signed := range []actions.Signed{parsed.Request, parsed.Decision.Signed} {
+					if err := proof.VerifySession(session.Session.SessionKey, signed.Statement.Challenge(), signed.Signature); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := proof.VerifySignature(own.PublicKey, session.Session.Challenge(), session.Signature, s.Sites()); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := ledger.ParseCheckpoint([]byte(parsed.Ledger.Checkpoint), log); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(string(a)+"/verify", func(b *testing.B) {
+			b.ReportMetric(float64(len(warrant)), "bytes")
+			v := proof.NewVerifier(proof.Trust{Root: w.Root})
+			for b.Loop() {
+				proof.ForgetSignatures()
+				if _, err := v.Verify(warrant); err != nil {
 					b.Fatal(err)
 				}
 			}

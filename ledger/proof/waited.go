@@ -95,11 +95,23 @@ func Included(entries []Evidence, cp ledger.Checkpoint, before int64) error {
 	return nil
 }
 
-// Entered returns when the ledger got the warrant's signatures, by the entries in Waited;
-// nil if there are none, since nothing had to wait. The caller checks that the ledger holds
-// these entries.
+// Entries returns the desk's entries of signatures that the warrant carries: from version 2
+// on always that of the request, and those from which a wait is counted.
+func (w Warrant) Entries() []Evidence {
+	if w.V == WarrantV1 {
+		return w.Waited
+	}
+	return append([]Evidence{w.Requested}, w.Waited...)
+}
+
+// Entered returns when the ledger got the warrant's signatures, as far as its entries say
+// so. The caller checks that the ledger holds these entries.
 func (w Warrant) Entered() (Entered, error) {
-	return enteredBy(w.Request, w.Countersignatures, w.Waited)
+	countersignatures := w.Countersignatures
+	if w.V != WarrantV1 && len(w.Waited) == 0 {
+		countersignatures = nil // nothing had to wait
+	}
+	return enteredBy(w.Request, countersignatures, w.Entries())
 }
 
 // entered returns when the ledger got the signatures of a change of the desk. It checks the
@@ -131,9 +143,9 @@ func (e Entered) over(signer workforce.WorkerID, wait time.Duration, at time.Tim
 	return wait == 0 || ok && !at.Before(since.Add(wait))
 }
 
-// needed refuses entries of signatures where there is no wait to be counted from them.
-func (e Entered) needed(n actions.Need) error {
-	if n.Wait == 0 && e != nil {
+// surplusWait refuses entries of signatures where there is no wait to be counted from them.
+func surplusWait(n actions.Need, entries []Evidence) error {
+	if n.Wait == 0 && len(entries) > 0 {
 		return wrong("surplus-wait", "It carries entries from which a wait would be counted, but the ruling asks for no wait.")
 	}
 	return nil

@@ -13,11 +13,14 @@ import (
 )
 
 // waiting is a staffed desk where what is done to protected subjects waits for an hour.
-func waiting(t *testing.T) *prooftest.World {
+func waiting(t *testing.T) *prooftest.World { return waitingIn(t, actions.NewestFormats) }
+
+// waitingIn is waiting for a desk of formats of a number.
+func waitingIn(t *testing.T, formats int64) *prooftest.World {
 	t.Helper()
 	files := policy.Default()
 	files["wait.cedar"] = `@id("wait") @reason("The subject is protected: it waits for an hour.") @hold("1 independent; wait 1h") forbid (principal, action in Action::"measures", resource) when { resource.tier == Tier::"protected" };` + "\n"
-	w := prooftest.Found(t, prooftest.Options{Policy: files})
+	w := prooftest.Found(t, prooftest.Options{Policy: files, Formats: formats})
 	w.Staff()
 	return w
 }
@@ -36,32 +39,35 @@ func TestWaitedWarrant(t *testing.T) {
 	w.Advance(time.Hour)
 	raw := w.Warrant(r)
 	report, err := proof.Verify(raw, trust)
-	if err != nil || len(report.Warrant.Waited) != 2 {
+	if err != nil || len(report.Warrant.Waited) != 1 {
 		t.Fatalf("%v: %d entries", err, len(report.Warrant.Waited))
 	}
 	if _, err := proof.NewVerifier(trust).Chain(raw, w.Served()); err != nil {
 		t.Error(err)
 	}
-	refused := func(what string, good proof.Warrant, waited []proof.Evidence, typ string) {
+	refused := func(what string, good proof.Warrant, entries []proof.Evidence, typ string) {
 		t.Helper()
-		good.Waited = waited
+		good.Requested, good.Waited = proof.Evidence{}, nil
+		if len(entries) > 0 {
+			good.Requested, good.Waited = entries[0], entries[1:]
+		}
 		_, err := proof.Verify(canonical.MustMarshal(good), trust)
 		refusedAs(t, err, typ, "")
 	}
 	good := report.Warrant
-	one := good.Waited[0]
-	refused("no entries", good, nil, "held")
-	refused("of the request alone", good, good.Waited[:1], "bad-wait")
-	refused("swapped", good, []proof.Evidence{good.Waited[1], one}, "bad-wait")
+	one, two := good.Requested, good.Waited[0]
+	refused("no entries", good, nil, "entry-malformed")
+	refused("of the request alone", good, []proof.Evidence{one}, "held")
+	refused("swapped", good, []proof.Evidence{two, one}, "bad-wait")
 	refused("of the request twice", good, []proof.Evidence{one, one}, "bad-wait")
-	refused("one too many", good, append(good.Waited[:2:2], good.Waited[1]), "bad-wait")
+	refused("one too many", good, []proof.Evidence{one, two, two}, "bad-wait")
 	theirs, err := proof.ParseWarrant(w.Warrant(other))
 	if err != nil {
 		t.Fatal(err)
 	}
 	mine := one
 	mine.Proof = w.Inclusion(one.Proof.Index)
-	refused("of another request", theirs, []proof.Evidence{mine, theirs.Waited[1]}, "bad-wait")
+	refused("of another request", theirs, []proof.Evidence{mine, theirs.Waited[0]}, "bad-wait")
 	// An entry that came after the warrant proves no wait before it.
 	late := ask("acct/19", "ann")
 	forged := w.Forge(late)
@@ -75,13 +81,10 @@ func TestWaitedWarrant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before.Ledger.Checkpoint, before.Waited = after.Ledger.Checkpoint, after.Waited
-	before.Ledger.Proof = w.Inclusion(before.Ledger.Proof.Index)
-	for i, e := range before.People {
-		before.People[i].Proof = w.Inclusion(e.Proof.Index)
-	}
-	refused("that came later", before, before.Waited, "bad-wait")
-	own := w.Enters(w.Request("abe", actions.AccountTakedown, prooftest.Account("acct/21"), actions.Standard))
+	before.Waited = after.Waited
+	w.Renew(&before)
+	refused("that came later", before, before.Entries(), "bad-wait")
+	own := w.Enters(w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/21"), actions.Critical), "kim", "lee"))
 	surplus, err := proof.ParseWarrant(w.Warrant(own))
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,6 @@ import (
 	"countersign.dev/workforce"
 )
 
-// WarrantVersion is the only version of Warrant.
-const WarrantVersion = "countersign/warrant/v1"
-
 // MaxWarrant is the largest warrant that is read, in bytes.
 const MaxWarrant = 4 << 20
 
@@ -31,11 +28,19 @@ type Warrant struct {
 	// Waited holds the ledger's entries of the request and of each countersignature, from
 	// which a wait is counted. It is empty if the ruling asks for no wait.
 	Waited []Evidence `json:"waited"`
+
+	// The other members are of version 2. There Waited holds the entries of the
+	// countersignatures alone.
+
+	Authority []Evidence              `json:"authority"` // governance entries that authorise those in People; empty in a warrant for the executor
+	Decision  *actions.SignedDecision `json:"decision"`  // the decision that the action is a measure of; null without a case
+	Requested Evidence                `json:"requested"` // the ledger's entry of the request
+	Sessions  []actions.SignedSession `json:"sessions"`  // those that statements name, sorted by their digests
 }
 
 // Core returns the part that the ledger entry commits to.
 func (w Warrant) Core() Core {
-	return Core{V: w.V, Action: w.Action, Request: w.Request, Ruling: w.Ruling, Countersignatures: w.Countersignatures}
+	return Core{V: w.V, Action: w.Action, Request: w.Request, Ruling: w.Ruling, Countersignatures: w.Countersignatures, Decision: w.Decision, Sessions: w.Sessions}
 }
 
 // Digest returns the digest of the core.
@@ -43,11 +48,13 @@ func (w Warrant) Digest() canonical.Digest { return w.Core().Digest() }
 
 // Core is the part of a warrant that its ledger entry commits to.
 type Core struct {
-	Action            actions.Action   `json:"action"`
-	Countersignatures []actions.Signed `json:"countersignatures"`
-	Request           actions.Signed   `json:"request"`
-	Ruling            Ruling           `json:"ruling"`
-	V                 string           `json:"v"`
+	Action            actions.Action          `json:"action"`
+	Countersignatures []actions.Signed        `json:"countersignatures"`
+	Decision          *actions.SignedDecision `json:"decision"`
+	Request           actions.Signed          `json:"request"`
+	Ruling            Ruling                  `json:"ruling"`
+	Sessions          []actions.SignedSession `json:"sessions"`
+	V                 string                  `json:"v"`
 }
 
 // Digest returns the digest that the ledger entry holds.
@@ -120,7 +127,7 @@ func (s *State) Seal(a Ask, j Judgement) (Core, error) {
 	if !j.Ready {
 		return Core{}, refuse("held", "The action is held: %s.", j.Missing)
 	}
-	c := Core{V: WarrantVersion, Action: a.Action, Request: a.Request, Ruling: s.rulingOf(a, j)}
+	c := Core{V: WarrantVersion(a.Action.Formats()), Action: a.Action, Request: a.Request, Ruling: s.rulingOf(a, j), Decision: a.Decision, Sessions: a.Sessions}
 	for _, cs := range a.Countersignatures {
 		if slices.ContainsFunc(j.Chosen, func(sg actions.Signer) bool { return sg.Worker == cs.Statement.Signer }) {
 			c.Countersignatures = append(c.Countersignatures, cs)
@@ -142,7 +149,8 @@ func (s *State) rulingOf(a Ask, j Judgement) Ruling {
 	return r
 }
 
-// Signers returns the requester and those who countersigned, and their keys.
+// Signers returns the requester and those who countersigned, and their keys. The key under
+// the decision comes last if it is another one of the requester's.
 func (c Core) Signers() ([]workforce.WorkerID, []workforce.KeyID) {
 	people := []workforce.WorkerID{c.Request.Statement.Signer}
 	keys := []workforce.KeyID{c.Request.Statement.Key}
@@ -150,29 +158,26 @@ func (c Core) Signers() ([]workforce.WorkerID, []workforce.KeyID) {
 		people = append(people, cs.Statement.Signer)
 		keys = append(keys, cs.Statement.Key)
 	}
+	if c.Decision != nil && c.Decision.Signed.Statement.Key != keys[0] {
+		keys = append(keys, c.Decision.Signed.Statement.Key)
+	}
 	return people, keys
 }
 
 // ParseWarrant reads a warrant in canonical form. It verifies nothing.
 func ParseWarrant(raw []byte) (Warrant, error) {
-	t, err := readWarrant(raw)
+	w, people, err := readWarrant(raw)
 	if err != nil {
 		return Warrant{}, err
 	}
-	for _, p := range t.People {
+	for _, p := range people {
 		e := Evidence{Proof: p.Proof, Salt: p.Salt}
 		if err := canonical.UnmarshalExact(p.Entry, &e.Entry); err != nil {
 			return Warrant{}, err
 		}
-		t.Warrant.People = append(t.Warrant.People, e)
+		w.People = append(w.People, e)
 	}
-	return t.Warrant, nil
-}
-
-// warrantText is a warrant whose governance entries are not read yet.
-type warrantText struct {
-	Warrant                // but for People
-	People  []evidenceText `json:"people"`
+	return w, nil
 }
 
 // evidenceText is an Evidence whose entry is not read yet.
@@ -182,27 +187,59 @@ type evidenceText struct {
 	Salt  canonical.Bytes  `json:"salt"`
 }
 
-// readWarrant reads a warrant in canonical form, but leaves the entries in People unread:
-// of these it only knows that they are in canonical form.
-func readWarrant(raw []byte) (t warrantText, err error) {
+// readWarrant reads a warrant in canonical form, but leaves the entries in People unread
+// and returns them beside it: of these it only knows that they are in canonical form.
+func readWarrant(raw []byte) (w Warrant, people []evidenceText, err error) {
 	if len(raw) > MaxWarrant {
-		return t, fault.New(fault.TooLarge, "too-large", "A warrant has at most %d bytes.", MaxWarrant)
+		return w, nil, fault.New(fault.TooLarge, "too-large", "A warrant has at most %d bytes.", MaxWarrant)
 	}
-	if err := canonical.UnmarshalExact(raw, &t); err != nil {
-		return t, err
+	v, err := versionIn(raw)
+	if err != nil {
+		return w, nil, fault.New(fault.Invalid, "malformed", "The warrant is not JSON: %s.", canonical.Wrong(err))
 	}
-	if t.V != WarrantVersion {
-		return t, fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s.", WarrantVersion)
+	switch v {
+	case WarrantV1:
+		var t warrantV1[evidenceText]
+		err = canonical.UnmarshalExact(raw, &t)
+		w, people = t.warrant(), t.People
+	case WarrantV2:
+		var t warrantV2[evidenceText]
+		err = canonical.UnmarshalExact(raw, &t)
+		w, people = t.warrant(), t.People
+	default:
+		return w, nil, fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s or %s.", WarrantV1, WarrantV2)
 	}
-	return t, nil
+	if err == nil && len(w.Authority) > 0 {
+		err = fault.New(fault.Invalid, "malformed", "The warrant carries entries that authorise others. Nothing commits to them, and this program does not check them; ask for the warrant without them.")
+	}
+	if err == nil && specDesk(w.Action) {
+		err = fault.New(fault.Invalid, "malformed", "The warrant is about a change of the desk. Such a change is proven by its own entry in the governance chain, and has no warrant.")
+	}
+	// The statements are compared with the action when the act is judged.
+	if err == nil && w.V != WarrantVersion(w.Action.Formats()) {
+		err = fault.New(fault.Invalid, "malformed", "The warrant is of version %s and its action of version %s; a warrant and all that it carries are of one version.", w.V, w.Action.V)
+	}
+	return w, people, err
 }
 
-// Assemble completes a core with its proofs: its governance entries, its own entry and, if
-// it had to wait, the entries of its signatures, all with inclusion proofs under the
-// anchor's checkpoint.
-func Assemble(c Core, evidence []Evidence, anchor Anchor, waited []Evidence) Warrant {
-	evidence = slices.Clone(evidence)
-	slices.SortFunc(evidence, func(a, b Evidence) int { return cmp.Compare(a.Entry.Number, b.Entry.Number) })
-	return Warrant{V: c.V, Action: c.Action, Request: c.Request, Ruling: c.Ruling, Countersignatures: c.Countersignatures,
-		People: evidence, Ledger: anchor, Waited: waited}
+// Proofs are the parts of a warrant outside its core.
+type Proofs struct {
+	People    []Evidence // in any order
+	Anchor    Anchor
+	Requested Evidence   // from version 2 on
+	Waited    []Evidence // see Warrant.Waited
+}
+
+// Assemble completes a core with its proofs: its governance entries, its own entry, the
+// entry of its request and, if it had to wait, the entries of its signatures, all with
+// inclusion proofs under the anchor's checkpoint.
+func Assemble(c Core, p Proofs) Warrant {
+	people := slices.Clone(p.People)
+	slices.SortFunc(people, func(a, b Evidence) int { return cmp.Compare(a.Entry.Number, b.Entry.Number) })
+	w := Warrant{V: c.V, Action: c.Action, Request: c.Request, Ruling: c.Ruling, Countersignatures: c.Countersignatures,
+		People: people, Ledger: p.Anchor, Waited: p.Waited, Decision: c.Decision, Sessions: c.Sessions}
+	if c.V != WarrantV1 {
+		w.Requested = p.Requested
+	}
+	return w
 }

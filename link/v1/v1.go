@@ -44,6 +44,16 @@ type Reading struct {
 	Resolution *actions.Resolution `json:"resolution,omitempty"`
 }
 
+// Account returns the identifier of the account that the subject is or, for content, that
+// owns it; empty if the platform does not tell.
+func (r Reading) Account() string {
+	if r.Sort == platform.Account {
+		return r.Subject.ID
+	}
+	owner, _ := r.State.Facts[platform.FactOwner].(string)
+	return owner
+}
+
 // Stands returns the tier that rules once gave the subject itself; empty if none did,
 // or if it has fallen.
 func (r Reading) Stands() actions.Tier {
@@ -127,4 +137,6 @@ type DraftFacts struct {
 	Root   canonical.Digest `json:"root"` // hash of entry 0
 	Policy canonical.Digest `json:"policy"`
 	Clock  canonical.Time   `json:"clock"`
+	// Formats is the number of the formats in which the desk signs; 0: they are the first.
+	Formats int64 `json:"formats,omitzero"`
 }

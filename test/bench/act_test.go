@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"countersign.dev/actions"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/platform"
@@ -127,13 +126,9 @@ func BenchmarkDesk(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				draft, err := t.Desk.DraftVerdict(b.Context(), desktest.As("ann"), r.ID, actions.VerdictWithdraw, "")
-				if err != nil {
-					b.Fatal(err)
-				}
-				signed := t.Signed("ann", draft)
+				deed := t.Withdrawal("ann", r.ID, r.Version)
 				took.measure(func() {
-					if _, err := t.Desk.Withdraw(b.Context(), desktest.As("ann"), r.ID, r.Version, signed); err != nil {
+					if _, err := t.Desk.Withdraw(b.Context(), desktest.As("ann"), r.ID, acts.Withdrawal{Version: r.Version, Deed: &deed}); err != nil {
 						b.Fatal(err)
 					}
 				})

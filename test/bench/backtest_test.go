@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
@@ -64,17 +63,6 @@ func BenchmarkBacktest(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
-}
-
-// processor is the processor time that this process has used. Beside the rate it
-// says what the rate would be with nobody else on the machine. A PostgreSQL
-// server's own is not in it.
-func processor(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // bareRuling is what one ruling costs by itself, in nanoseconds.
@@ -145,7 +133,7 @@ func enterPast(tx *store.Tx, w *desktest.World, s *proof.State, ids id.Source, i
 	}
 	request := ids.New(proof.RequestPrefix)
 	statement := func(by workforce.WorkerID, v actions.Verdict) actions.Signed {
-		return actions.Signed{Signature: actions.Signature{Signature: make([]byte, 64)}, Statement: actions.Statement{V: actions.StatementVersion, Log: w.Origin, Request: request,
+		return actions.Signed{Signature: actions.Signature{Signature: make([]byte, 64)}, Statement: actions.Statement{V: actions.StatementV1, Log: w.Origin, Request: request,
 			Action: canonical.DigestOf(act), Verdict: v, Policy: s.Policy.Digest(), Signer: by, Key: w.PublicKey(by).ID(), Executor: desktest.ExecutorID,
 			Nonce: make([]byte, 32), NotBefore: now, Expires: canonical.At(now.Add(4 * time.Hour))}}
 	}

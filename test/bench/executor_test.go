@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,13 +27,17 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/platform/bluesky"
 	"countersign.dev/platform/plaza"
+	plazaserver "countersign.dev/plaza"
 )
 
 // The test binary runs itself again as the executor, in a process of its own
-// with its own journal, as `serve` has it.
+// with its own journal, as `serve` has it, and once more as plaza.
 
-// executorVariable holds what the other process needs, as JSON.
-const executorVariable = "COUNTERSIGN_BENCH_EXECUTOR"
+// The variables hold what the other processes need, as JSON.
+const (
+	executorVariable = "COUNTERSIGN_BENCH_EXECUTOR"
+	squareVariable   = "COUNTERSIGN_BENCH_PLAZA"
+)
 
 // token is what desk and executor know each other by.
 const token = "between desk and executor"
@@ -46,12 +52,14 @@ type errand struct {
 }
 
 func TestMain(m *testing.M) {
-	if text := os.Getenv(executorVariable); text != "" {
-		if err := runExecutor(text); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, run := range map[string]func(string) error{executorVariable: runExecutor, squareVariable: runSquare} {
+		if text := os.Getenv(variable); text != "" {
+			if err := run(text); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	os.Exit(m.Run())
 }
@@ -96,9 +104,46 @@ func runExecutor(text string) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
 	fmt.Println("ready")
-	_, err = io.Copy(io.Discard, os.Stdin)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); { // each asks for the processor time
+		used, err := processorTime()
+		if err != nil {
+			return err
+		}
+		fmt.Println("processor", used.Nanoseconds())
+	}
 	cancel()
-	return errors.Join(err, server.Close(), <-ended)
+	return errors.Join(server.Close(), <-ended)
+}
+
+// runSquare runs plaza on the database at a path until standard input ends. It prints its
+// address and its tokens in one line.
+func runSquare(path string) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	db, err := plazaserver.Open(ctx, "sqlite:"+path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	s := plazaserver.New(plazaserver.Config{DB: db})
+	defer s.Close()
+	seed, err := s.IssueToken(ctx, "seed", plazaserver.SetupScope)
+	if err != nil {
+		return err
+	}
+	staff, err := s.IssueToken(ctx, "executor", plazaserver.StaffScope)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: s.Handler()}
+	go server.Serve(l)
+	fmt.Println("http://"+l.Addr().String(), seed, staff)
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return errors.Join(err, server.Close())
 }
 
 // timed tells the benchmark how long each of a connector's calls took, in a line
@@ -124,13 +169,29 @@ func tell(begun time.Time) { fmt.Println(time.Since(begun).Nanoseconds()) }
 
 // calls gathers what the executor tells.
 type calls struct {
-	mu    sync.Mutex
-	total time.Duration
+	mu        sync.Mutex
+	total     time.Duration
+	ask       io.Writer
+	processor chan time.Duration
+}
+
+// used returns the processor time that the executor's process has used.
+func (c *calls) used(b *testing.B) time.Duration {
+	b.Helper()
+	if _, err := fmt.Fprintln(c.ask); err != nil {
+		b.Fatal(err)
+	}
+	return <-c.processor
 }
 
 func (c *calls) read(lines *bufio.Scanner) {
+	defer close(c.processor)
 	for lines.Scan() {
-		if ns, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
+		if text, ok := strings.CutPrefix(lines.Text(), "processor "); ok {
+			if ns, err := strconv.ParseInt(text, 10, 64); err == nil {
+				c.processor <- time.Duration(ns)
+			}
+		} else if ns, err := strconv.ParseInt(lines.Text(), 10, 64); err == nil {
 			c.mu.Lock()
 			c.total += time.Duration(ns)
 			c.mu.Unlock()
@@ -147,19 +208,40 @@ func (c *calls) take() time.Duration {
 	return total
 }
 
-// startExecutor starts the other process until the benchmark ends.
+// startExecutor starts the executor's process until the benchmark ends.
 func startExecutor(b *testing.B, x errand) *calls {
 	b.Helper()
 	text, err := json.Marshal(x)
 	if err != nil {
 		b.Fatal(err)
 	}
+	input, lines := startSelf(b, executorVariable, string(text))
+	c := &calls{ask: input, processor: make(chan time.Duration)}
+	go c.read(lines)
+	return c
+}
+
+// startSquare starts plaza's process until the benchmark ends, and returns its address and
+// the tokens of who sets it up and of the executor.
+func startSquare(b *testing.B) (url, seed, staff string) {
+	b.Helper()
+	_, lines := startSelf(b, squareVariable, filepath.Join(b.TempDir(), "plaza.db"))
+	if _, err := fmt.Sscan(lines.Text(), &url, &seed, &staff); err != nil {
+		b.Fatal(err)
+	}
+	return url, seed, staff
+}
+
+// startSelf starts this binary again as another process until the benchmark ends, and
+// waits for the first line that it prints.
+func startSelf(b *testing.B, variable, text string) (io.Writer, *bufio.Scanner) {
+	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), executorVariable+"="+string(text))
+	cmd.Env = append(os.Environ(), variable+"="+text)
 	cmd.Stderr = b.Output()
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -175,16 +257,14 @@ func startExecutor(b *testing.B, x errand) *calls {
 	b.Cleanup(func() {
 		input.Close()
 		if err := cmd.Wait(); err != nil {
-			b.Errorf("the executor ended with %v", err)
+			b.Errorf("the process of %s ended with %v", variable, err)
 		}
 	})
 	lines := bufio.NewScanner(output)
 	if !lines.Scan() {
-		b.Fatalf("the executor did not start: %v", lines.Err())
+		b.Fatalf("the process of %s did not start: %v", variable, lines.Err())
 	}
-	c := new(calls)
-	go c.read(lines)
-	return c
+	return input, lines
 }
 
 // sockets returns two addresses on unix sockets, in a folder whose path is short.

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -113,4 +114,25 @@ func report(b *testing.B, took times, c *commit) {
 	b.ReportMetric(c.took.p50(), "c-ms")
 	b.ReportMetric(c.checks.p50(), "v-ms")
 	b.ReportMetric(0, "ns/op") // the whole loop's, which says nothing
+}
+
+// processor returns the processor time that this process has used. Beside a rate it says
+// what the rate would be with nobody else on the machine. A PostgreSQL server's own is not
+// in it.
+func processor(b *testing.B) time.Duration {
+	b.Helper()
+	used, err := processorTime()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return used
+}
+
+// processorTime is processor for a process that runs no benchmark.
+func processorTime() (time.Duration, error) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0, err
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }

@@ -2,18 +2,20 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/link"
 	linkv1 "countersign.dev/link/v1"
-	"countersign.dev/plaza"
 	"countersign.dev/test/testenv"
 )
 
@@ -24,6 +26,14 @@ type town struct {
 	b        *testing.B
 	executor *link.ExecutorClient
 	calls    *calls // to the PDS
+	// session signs ann's requests if it is set; otherwise her own key does.
+	session *running
+}
+
+// running is a session with its private key.
+type running struct {
+	digest canonical.Digest
+	key    ed25519.PrivateKey
 }
 
 // remote makes the link's client a kernel.Executor.
@@ -34,8 +44,15 @@ func (r remote) Status(ctx context.Context) (linkv1.ExecutorStatus, error) { ret
 // accounts is how many accounts plaza has; acts take turns among them.
 const accounts = 64
 
-// newTown opens a town whose desk is on the database at url. pds may be nil.
+// newTown opens a town whose desk is on the database at url and signs in the newest
+// formats. pds may be nil.
 func newTown(b *testing.B, url string, pds *testenv.Bluesky) *town {
+	b.Helper()
+	return newTownIn(b, url, pds, actions.NewestFormats)
+}
+
+// newTownIn is newTown with a desk that signs in other formats.
+func newTownIn(b *testing.B, url string, pds *testenv.Bluesky, formats int64) *town {
 	b.Helper()
 	deskAddress, executorAddress := sockets(b)
 	client := link.DialExecutor(executorAddress, token)
@@ -44,14 +61,14 @@ func newTown(b *testing.B, url string, pds *testenv.Bluesky) *town {
 	for i := range budgets {
 		budgets[i].Limit = 1_000_000 // each is counted, and none stops the measurement
 	}
-	t := &town{b: b, executor: client, World: desktest.New(b, desktest.Options{URL: url, Executor: remote{client}, Budgets: budgets})}
-	square := desktest.OpenSquare(b)
+	t := &town{b: b, executor: client, World: desktest.New(b, desktest.Options{URL: url, Executor: remote{client}, Budgets: budgets, Formats: formats})}
+	square, seed, staff := startSquare(b)
 	var list []string
 	for i := range accounts {
 		list = append(list, fmt.Sprintf(`{"handle":"@neighbour%d","name":"A Neighbour","followers":12}`, i))
 	}
 	list = append(list, `{"handle":"@singer","name":"A Singer","followers":500000}`) // protected
-	square.Post(square.Token("seed", plaza.SetupScope), "/staff/v1/accounts/bulk", `{"accounts":[`+strings.Join(list, ",")+`]}`)
+	setUp(b, square+"/staff/v1/accounts/bulk", seed, `{"accounts":[`+strings.Join(list, ",")+`]}`)
 	l, err := link.Listen(deskAddress)
 	if err != nil {
 		b.Fatal(err)
@@ -60,7 +77,7 @@ func newTown(b *testing.B, url string, pds *testenv.Bluesky) *town {
 	go server.Serve(l)
 	b.Cleanup(func() { server.Close() })
 	x := errand{Desk: deskAddress, Listen: executorAddress, Journal: filepath.Join(b.TempDir(), "journal.db"), Key: t.ExecutorKey, Root: t.Root,
-		Plaza: square.URL, PlazaToken: square.Token("executor", plaza.StaffScope)}
+		Plaza: square, PlazaToken: staff}
 	if pds != nil {
 		x.PDS, x.PDSPassword = pds.URL, pds.AdminPassword
 	}
@@ -72,6 +89,26 @@ func newTown(b *testing.B, url string, pds *testenv.Bluesky) *town {
 	t.Run()
 	t.followed()
 	return t
+}
+
+// setUp makes accounts on plaza.
+func setUp(b *testing.B, url, token, body string) {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		b.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		answer, _ := io.ReadAll(res.Body)
+		b.Fatalf("%s: %s: %s", url, res.Status, answer)
+	}
 }
 
 // followed waits until the executor has read the ledger up to its present end.
@@ -90,12 +127,35 @@ func (t *town) signed(d acts.Draft, err error) acts.Submission {
 	if err != nil {
 		t.b.Fatal(err)
 	}
-	return acts.Submission{Action: d.Action, Signed: t.Signed("ann", d)}
+	if t.session != nil {
+		return desktest.Under(t.session.key, d)
+	}
+	return t.Submission("ann", d)
+}
+
+// start starts a session of ann's, which signs her requests from now on.
+func (t *town) start() {
+	t.b.Helper()
+	s, key := t.Session("ann")
+	if _, err := t.Desk.StartSession(t.b.Context(), desktest.As("ann"), s); err != nil {
+		t.b.Fatal(err)
+	}
+	t.session = &running{s.Session.Digest(), key}
+}
+
+// named returns the session's name in a wish; zero if there is none.
+func (t *town) named() canonical.Digest {
+	if t.session == nil {
+		return canonical.Digest{}
+	}
+	return t.session.digest
 }
 
 func (t *town) takedown(subject string) acts.Submission {
 	t.b.Helper()
-	return t.signed(t.Draft(t.b.Context(), desktest.As("ann"), wish(subject)))
+	w := wish(subject)
+	w.Session = t.named()
+	return t.signed(t.Draft(t.b.Context(), desktest.As("ann"), w))
 }
 
 func wish(subject string) acts.Wish {
@@ -104,7 +164,7 @@ func wish(subject string) acts.Wish {
 
 func (t *town) undo(request string) acts.Submission {
 	t.b.Helper()
-	return t.signed(t.DraftUndo(t.b.Context(), desktest.As("ann"), request, "a mistake", ""))
+	return t.signed(t.DraftUndo(t.b.Context(), desktest.As("ann"), request, acts.UndoWish{Reason: "a mistake", Session: t.named()}))
 }
 
 // executed submits an act and waits until the desk says that it was executed.

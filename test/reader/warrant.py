@@ -30,6 +30,7 @@ import unicodedata
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 MAX_WARRANT = 4 << 20  # bytes
 MAX_NUMBER = 2**53 - 1  # of an entry, and of a size
@@ -134,7 +135,7 @@ def maybe(shape):
 
 def object_of(shapes):
     """An object with exactly these members. One whose name here ends in "?" may be missing,
-    and is missing where it would be "" or 0."""
+    and is missing where it would be "", 0 or []."""
     shapes = {name.rstrip("?"): (name.endswith("?"), shape) for name, shape in shapes.items()}
 
     def fits(value):
@@ -144,11 +145,15 @@ def object_of(shapes):
             if name not in value:
                 if not optional:
                     return False
-            elif not shape(value[name]) or optional and (value[name] == "" or value[name] == 0):
+            elif not shape(value[name]) or optional and value[name] in ("", 0, []):
                 return False
         return True
 
     return fits
+
+def by_version(version, shape, others):
+    """A shape for objects whose member v is a version, and another one for all others."""
+    return lambda value: (shape if isinstance(value, dict) and value.get("v") == version else others)(value)
 
 def micros(spelt):
     """Return an instant's microseconds since 1970, NO_TIME for "", None if it is no instant."""
@@ -193,23 +198,70 @@ RULING = object_of(
 
 # Version 1
 COMMAND = object_of({"expect": STATE, "mark": text, "subject": SUBJECT, "verb": text})
-ACTION = object_of(
-    {"case": text, "category": text, "change": anything, "command": COMMAND, "direction": text, "effect": text,
-     "inverse": object_of({"direction": text, "kind": text}), "kind": text, "lossy": text, "nonce": data, "reason": text,
-     "reverses": text, "subject": SUBJECT, "tier": text, "until": instant, "v": text})
-STATEMENT = object_of(
-    {"action": digest, "executor": text, "expires": instant, "key": text, "log": text, "nonce": data, "not_before": instant,
-     "policy": digest, "request": text, "signer": text, "v": text, "verdict": text})
-SIGNED = object_of({"signature": SIGNATURE, "statement": STATEMENT})
-WARRANT = object_of(
-    {"action": ACTION, "countersignatures": list_of(SIGNED), "ledger": ANCHOR, "people": list_of(EVIDENCE), "request": SIGNED,
-     "ruling": RULING, "v": text, "waited": list_of(EVIDENCE)})
+ACTION_MEMBERS = {
+    "case": text, "category": text, "change": anything, "command": COMMAND, "direction": text, "effect": text,
+    "inverse": object_of({"direction": text, "kind": text}), "kind": text, "lossy": text, "nonce": data, "reason": text,
+    "reverses": text, "subject": SUBJECT, "tier": text, "until": instant, "v": text}
+ACTION_V1 = object_of(ACTION_MEMBERS)
+STATEMENT_MEMBERS = {
+    "action": digest, "executor": text, "expires": instant, "key": text, "log": text, "nonce": data, "not_before": instant,
+    "policy": digest, "request": text, "signer": text, "v": text, "verdict": text}
+STATEMENT_V1 = object_of(STATEMENT_MEMBERS)
+
+def signed(statement):
+    return object_of({"signature": SIGNATURE, "statement": statement})
+
+WARRANT_V1 = object_of(
+    {"action": ACTION_V1, "countersignatures": list_of(signed(STATEMENT_V1)), "ledger": ANCHOR, "people": list_of(EVIDENCE),
+     "request": signed(STATEMENT_V1), "ruling": RULING, "v": text, "waited": list_of(EVIDENCE)})
+
+# Version 2
+STANDING = object_of({"mark": text, "value": text})
+COMMAND_MEMBERS_V2 = object_of({"expect": STANDING, "layer": text, "leave": STANDING, "subject": SUBJECT, "verb": text})
+LEAVES = {"takedown": "down", "deactivate": "deactivated", "delete": "deleted"}  # all other verbs leave a subject up
+
+def command_v2(value):
+    """A command that says nothing, or one of the layer visibility that leaves what its verb leaves."""
+    if not COMMAND_MEMBERS_V2(value):
+        return False
+    expect, leave, verb = value["expect"], value["leave"], value["verb"]
+    if not (verb or leave["mark"] or any(expect.values()) or any(value["subject"].values())):
+        return value["layer"] == leave["value"] == ""
+    marked = verb in ("takedown", "deactivate")
+    return value["layer"] == "visibility" and leave["value"] == LEAVES.get(verb, "up") and (marked or leave["mark"] == "")
+
+ACTION_V2 = object_of(
+    {**ACTION_MEMBERS, "command": command_v2, "parameters": digest, "rule": object_of({"number": number, "text": digest}), "veto": number})
+STATEMENT_V2 = object_of(
+    {**STATEMENT_MEMBERS, "alarm": flag, "batch": digest, "decision": digest, "document": digest, "founding": digest, "session": digest})
+SESSION = object_of(
+    {"session": object_of(
+        {"expires": instant, "founding": digest, "key": text, "log": text, "nonce": data, "not_before": instant,
+         "session_key": object_of({"algorithm": text, "public": data}), "v": text, "worker": text}),
+     "signature": SIGNATURE})
+DECISION = object_of(
+    {"decision": object_of(
+        {"case": text, "claim": number, "evidence": digest, "language": text, "measures": list_of(digest), "nonce": data,
+         "opened": list_of(digest), "reasons": digest, "rule": object_of({"number": number, "set": digest, "text": digest}),
+         "scores": list_of(object_of({"name": text, "program": text, "value": number})), "subject": SUBJECT, "v": text,
+         "verdict": text, "version": number}),
+     "signed": signed(STATEMENT_V2)})
+WARRANT_V2 = object_of(
+    {"action": ACTION_V2, "authority": list_of(EVIDENCE), "countersignatures": list_of(signed(STATEMENT_V2)), "decision": maybe(DECISION),
+     "ledger": ANCHOR, "people": list_of(EVIDENCE), "request": signed(STATEMENT_V2), "requested": EVIDENCE, "ruling": RULING,
+     "sessions": list_of(SESSION), "v": text, "waited": list_of(EVIDENCE)})
+
+# What entries hold is of either version.
+ACTION = by_version("countersign/action/v2", ACTION_V2, ACTION_V1)
+SIGNED = signed(by_version("countersign/statement/v2", STATEMENT_V2, STATEMENT_V1))
 
 # Data of the desk's entries
 ACT = object_of(
     {"case": flag, "category": text, "direction": text, "effect": text, "founding": flag, "kind": text, "lifts": text, "part": text,
      "platform": text, "tier": text, "verb": text})
-REQUEST_ENTRY = object_of({"act": ACT, "at": instant, "law?": text, "need": NEED, "request": text, "signed": SIGNED, "status": text})
+REQUEST_ENTRY = object_of(
+    {"act": ACT, "at": instant, "decided?": SIGNED, "law?": text, "need": NEED, "request": text, "sessions?": list_of(SESSION),
+     "signed": SIGNED, "status": text})
 VERDICT_ENTRY = object_of(
     {"alarm": flag, "at": instant, "law?": text, "lifts": text, "need": NEED, "request": text, "signed": SIGNED, "status": text, "tier": text})
 WARRANT_ENTRY = object_of(
@@ -222,10 +274,12 @@ TRUST = object_of(
     {"endings_per_hour": number, "executor": text, "executor_key": data, "origins": list_of(text), "raises_per_hour": number,
      "relying_party": text, "undo_window": number})
 BUDGET = object_of({"direction": text, "limit": number, "per": text, "tier": text, "undo": flag, "window": text})
+FOUNDING_MEMBERS = {
+    "budgets": list_of(BUDGET), "log_key": text, "nonce": data, "officers": list_of(object_of({"key": PUBLIC_KEY, "worker": text})),
+    "origin": text, "policy": map_of(text), "recovers": text, "time": instant, "trust": TRUST, "v": text}
 CLOSED = object_of(
-    {"founding": object_of(
-        {"budgets": list_of(BUDGET), "laws?": number, "log_key": text, "nonce": data, "officers": list_of(object_of({"key": PUBLIC_KEY, "worker": text})),
-         "origin": text, "policy": map_of(text), "recovers": text, "time": instant, "trust": TRUST, "v": text}),
+    {"founding": by_version(
+        "countersign/founding/v2", object_of({**FOUNDING_MEMBERS, "formats": number, "laws": number}), object_of({**FOUNDING_MEMBERS, "laws?": number})),
      "signatures": list_of(SIGNATURE)})
 RECORD = object_of(
     {"last": instant, "manager": text, "notice": instant, "roles": list_of(text), "site": text, "start": instant, "team": text,
@@ -234,29 +288,42 @@ ROW = object_of(
     {"admission": number, "founding": flag, "index": number, "past": list_of(object_of({"manager": text, "until": instant, "vendor": text})),
      "row": object_of({"record": RECORD, "sealed": map_of(digest)}), "since": instant})
 AUTHORITY = object_of(
-    {"action": ACTION, "countersignatures": list_of(SIGNED), "request": SIGNED,
+    {"action": ACTION, "countersignatures": list_of(SIGNED), "request": SIGNED, "sessions?": list_of(SESSION),
      "waited": object_of({"checkpoint": text, "entries": list_of(EVIDENCE)})})
-EXECUTION = object_of(
-    {"execution": object_of(
-        {"after": STATE, "at": instant, "before": STATE, "duty": text, "executor": text, "kind": text, "lift_at": instant, "lifted": text,
+
+def record(state):
+    """The executor's record of a change that it took, in which states have a shape."""
+    return object_of(
+        {"after": state, "at": instant, "before": state, "duty": text, "executor": text, "kind": text, "lift_at": instant, "lifted": text,
          "nonce": data, "outcome": text, "request": text, "sequence": number, "sight": lambda value: value is None, "taken": AUTHORITY,
-         "text": text, "type": text, "v": text, "warrant": digest}),
+         "text": text, "type": text, "v": text, "warrant": digest})
+
+EXECUTION = object_of(
+    {"execution": by_version("countersign/execution/v2", record(object_of({"layer": text, "mark": text, "value": text})), record(STATE)),
      "signature": data})
 ENGAGEMENT = object_of({"last": instant, "op": text, "worker": text})
 KEYS = object_of({"enrol": list_of(object_of({"key": PUBLIC_KEY, "possession": SIGNATURE, "worker": text})), "revoke": list_of(text)})
 VENDOR = object_of({"id": text, "name": text, "ratchet": number})
 # Only settings of these parts belong into a warrant; the members of the others are empty.
 SETTING = object_of(
-    {"budgets": lambda value: value == [], "laws?": number, "mode": lambda value: value is None, "of": text, "order": lambda value: value is None,
+    {"budgets": lambda value: value == [], "formats?": number, "laws?": number, "mode": lambda value: value is None, "of": text, "order": lambda value: value is None,
      "platform": lambda value: value is None, "policy": map_of(text), "raise": lambda value: value is None, "trust": maybe(TRUST),
      "unlock": lambda value: value is None, "unranked?": list_of(text), "vendor": maybe(VENDOR)})
 
 FORMATS = {
     "countersign/warrant/v1": {
-        "shape": WARRANT,
+        "number": 1,
+        "shape": WARRANT_V1,
         "core": ("action", "countersignatures", "request", "ruling", "v"),
         "action": "countersign/action/v1",
         "statement": "countersign/statement/v1",
+    },
+    "countersign/warrant/v2": {
+        "number": 2,
+        "shape": WARRANT_V2,
+        "core": ("action", "countersignatures", "decision", "request", "ruling", "sessions", "v"),
+        "action": "countersign/action/v2",
+        "statement": "countersign/statement/v2",
     },
 }
 
@@ -438,7 +505,7 @@ def fold(state, entry):
 def fold_founding(state, content):
     """Entry 0 is believed, since its hash is what the caller trusts."""
     f = content["founding"]
-    state.update(origin=f["origin"], policy=f["policy"], trust=f["trust"], laws=max(1, f.get("laws", 1)))
+    state.update(origin=f["origin"], policy=f["policy"], trust=f["trust"], laws=max(1, f.get("laws", 1)), formats=max(1, f.get("formats", 1)))
     begin = micros(f["time"])
     for officer in f["officers"]:
         record = {"worker": officer["worker"], "vendor": "", "manager": "", "roles": ["officer"], "start": f["time"], "last": "", "notice": ""}
@@ -458,11 +525,10 @@ def fold_row(state, content, at, n):
 
 def check_taken(e):
     """Check the record of a change that its signer handed straight to the executor."""
-    empty = {"mark": "", "status": ""}
-    need(e["v"] == "countersign/execution/v1" and e["kind"] == "taken" and e["duty"] == "watch" and e["sequence"] >= 0
+    need(e["v"] in ("countersign/execution/v1", "countersign/execution/v2") and e["kind"] == "taken" and e["duty"] == "watch" and e["sequence"] >= 0
          and e["executor"] and e["request"] and e["at"] and e["taken"]["request"]["statement"]["request"] == e["request"],
          "evidence", "the executor's record is not one of a change that it took")
-    need(not (e["outcome"] or e["nonce"] or e["warrant"] or e["lifted"] or e["lift_at"]) and e["before"] == e["after"] == empty,
+    need(not (e["outcome"] or e["nonce"] or e["warrant"] or e["lifted"] or e["lift_at"] or any([*e["before"].values(), *e["after"].values()])),
          "evidence", "the executor's record of a change that it took says more")
 
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
@@ -502,8 +568,8 @@ def fold_change(state, action, at, n, taken=False):
         fold_setting(state, change, n)
 
 def fold_setting(state, change, n):
-    part, vendor, trust, laws = change["of"], change["vendor"], change["trust"], change.get("laws", 0)
-    is_set = {"policy": bool(change["policy"]), "trust": trust is not None, "vendors": vendor is not None, "laws": laws != 0}
+    part, vendor, trust, laws, formats = change["of"], change["vendor"], change["trust"], change.get("laws", 0), change.get("formats", 0)
+    is_set = {"policy": bool(change["policy"]), "trust": trust is not None, "vendors": vendor is not None, "laws": laws != 0, "formats": formats != 0}
     need(sum(is_set.values()) == 1 and is_set.get(part), "evidence", "a setting is not of one part")
     unranked = change.get("unranked")
     need(unranked is None or part == "policy" and unranked and unranked == sorted(set(unranked)), "evidence", "the platforms without ranks are malformed")
@@ -516,6 +582,9 @@ def fold_setting(state, change, n):
     elif part == "laws":
         need(2 <= laws <= 3, "evidence", f"the laws {laws} are unknown")
         state["laws"] = laws
+    elif part == "formats":
+        need(formats == 2, "evidence", f"the formats {formats} are unknown")
+        state["formats"] = formats
     else:
         need(IDENTIFIER.match(vendor["id"]) and 0 <= vendor["ratchet"] <= 365 and good_text(vendor["name"]), "evidence", "a vendor is malformed")
         state["vendors"][vendor["id"]] = vendor
@@ -530,7 +599,7 @@ def well_formed(key):
 
 def rests_on(state, people, keys, at):
     """Return the numbers of the entries on which a warrant of these people and keys rests."""
-    facts = ["policy", "trust", "laws"] + ["key " + k for k in keys]
+    facts = ["policy", "trust", "laws", "formats"] + ["key " + k for k in keys]
     for person in people:
         for w in [person] + managers(state, person, at):
             facts.append("worker " + w)
@@ -603,16 +672,16 @@ def dependent(state, a, b, at):
 
 # --- Action
 
-# kind: sort, verbs, direction, effect, timed, inverse and its direction
+# kind: sort, verbs, direction, effect, timed, inverse and its direction, whether a session signs it
 CATALOGUE = {
-    "account.takedown": ("account", ["takedown"], "burdening", "reversible", False, "account.restore", "relieving"),
-    "account.deactivate": ("account", ["deactivate"], "burdening", "reversible", False, "account.restore", "relieving"),
-    "account.suspend": ("account", ["takedown"], "burdening", "reversible", True, "account.restore", "relieving"),
-    "account.restore": ("account", ["restore", "reactivate"], "relieving", "reversible", False, "account.takedown", "burdening"),
-    "account.delete": ("account", ["delete"], "burdening", "one-way", False, "", ""),
-    "account.contain": ("account", ["takedown"], "burdening", "reversible", True, "account.restore", "relieving"),
-    "content.remove": ("content", ["takedown"], "burdening", "reversible", False, "content.restore", "relieving"),
-    "content.restore": ("content", ["restore"], "relieving", "reversible", False, "content.remove", "burdening"),
+    "account.takedown": ("account", ["takedown"], "burdening", "reversible", False, "account.restore", "relieving", True),
+    "account.deactivate": ("account", ["deactivate"], "burdening", "reversible", False, "account.restore", "relieving", True),
+    "account.suspend": ("account", ["takedown"], "burdening", "reversible", True, "account.restore", "relieving", True),
+    "account.restore": ("account", ["restore", "reactivate"], "relieving", "reversible", False, "account.takedown", "burdening", True),
+    "account.delete": ("account", ["delete"], "burdening", "one-way", False, "", "", False),
+    "account.contain": ("account", ["takedown"], "burdening", "reversible", True, "account.restore", "relieving", False),
+    "content.remove": ("content", ["takedown"], "burdening", "reversible", False, "content.restore", "relieving", True),
+    "content.restore": ("content", ["restore"], "relieving", "reversible", False, "content.remove", "burdening", True),
 }
 EMERGENCY = "account.contain"
 TIERS = ["standard", "protected", "critical"]
@@ -622,12 +691,21 @@ def good_text(s):
     """Whether a text has no control character but line feeds, turns no writing, and is short."""
     return len(s.encode()) <= 2000 and not any(c in TURNS or c != "\n" and unicodedata.category(c) == "Cc" for c in s)
 
+def command_of(action):
+    """Return the command of an action of either version as version 1 writes it."""
+    command = action["command"]
+    if "leave" not in command:
+        return command
+    expect = {"mark": command["expect"]["mark"], "status": command["expect"]["value"]}
+    return {"expect": expect, "mark": command["leave"]["mark"], "subject": command["subject"], "verb": command["verb"]}
+
 def check_action(action, version):
     """Check that an action is well formed by itself."""
-    command, subject, mark = action["command"], action["subject"], action["command"]["mark"]
+    command, subject = command_of(action), action["subject"]
+    mark = command["mark"]
     need(action["v"] == version, "action", "the action's version is not the warrant's")
     need(action["kind"] in CATALOGUE, "action", "the action's kind is not one of a platform")
-    sort, verbs, direction, effect, timed, inverse, inverse_direction = CATALOGUE[action["kind"]]
+    sort, verbs, direction, effect, timed, inverse, inverse_direction, _ = CATALOGUE[action["kind"]]
     need(action["tier"] in TIERS, "action", "the action's tier is unknown")
     need(len(unbase64(action["nonce"])) == 16, "action", "the action's nonce is not 16 bytes")
     need(good_text(action["reason"]) and good_text(action["case"]), "action", "reason or case is not plain text")
@@ -649,6 +727,10 @@ def check_action(action, version):
     if action["reverses"]:
         need(direction == "relieving", "action", "only relieving acts reverse a request")
         need(command["expect"]["mark"] == "CSGN-" + action["reverses"], "action", "an undo lifts another mark than that of the request it reverses")
+    if "rule" in action:
+        rule = action["rule"]
+        need(rule["number"] >= 0 and (rule["number"] == 0) == (rule["text"] == ""), "action", "a rule is named by its number and its text's digest")
+        need(action["parameters"] == "" and action["veto"] == 0, "action", "no kind has parameters or a veto")
 
 def ours(mark):
     """Whether a mark has our form and names a request."""
@@ -667,35 +749,148 @@ def starts(command, sort):
 
 REQUEST = re.compile(r"req_[0-9a-hjkmnp-tv-z]{25}[048cgmrw]\Z")
 
+def digest_of(value):
+    return hexadecimal(sha256(canonical(value)))
+
+def entered(warrant):
+    """Return when the ledger got the request, as far as version 2 believes it: not after the ruling."""
+    return min(micros(warrant["requested"]["entry"]["time"]), micros(warrant["ruling"]["at"]))
+
+def of_ledger(state, st):
+    """Whether a statement is for the desk's ledger."""
+    if "founding" in st:
+        return st["log"] == state["origin"] and st["founding"] == state["root"]
+    return st["log"] == (state["origin"] if state["laws"] < 2 else f"{state['origin']}#{state['root']}")
+
+def live_key(state, st, at):
+    """Return the key that a statement names, which must be its signer's and live."""
+    key = state["keys"].get(st["key"])
+    need(key and key["worker"] == st["signer"], "key", f"the key {st['key']} is not enrolled for {st['signer']}")
+    live = key["enrolled"] != NO_TIME and key["enrolled"] <= at and (key["revoked"] == NO_TIME or at < key["revoked"])
+    need(live, "key", f"the key {st['key']} of {st['signer']} was not live")
+    return key["key"]
+
 def check_statement(state, warrant, signed, verdict, version):
     """Check one statement and its signature at the time of the ruling. Return its signer."""
     st, action, at = signed["statement"], warrant["action"], micros(warrant["ruling"]["at"])
-    who, first = st["signer"], warrant["request"]["statement"]
-    log = state["origin"] if state["laws"] < 2 else f"{state['origin']}#{state['root']}"
+    who, first, mark = st["signer"], warrant["request"]["statement"], command_of(action)["mark"]
     need(st["v"] == version, "statement", f"the statement of {who} is of another version")
-    need(st["log"] == log, "statement", f"the statement of {who} is for another ledger")
+    need(of_ledger(state, st), "statement", f"the statement of {who} is for another ledger")
     need(REQUEST.match(st["request"]) and st["request"] == first["request"], "statement", f"the statement of {who} is about another request")
-    need(st["action"] == hexadecimal(sha256(canonical(action))), "statement", f"the statement of {who} is about another action")
+    need(st["action"] == digest_of(action), "statement", f"the statement of {who} is about another action")
     need(st["verdict"] == verdict, "statement", f"the statement of {who} does not say {verdict}")
     need(st["executor"] == state["trust"]["executor"], "statement", f"the statement of {who} is for another executor")
     need(st["policy"] and len(unbase64(st["nonce"])) == 32, "statement", f"the statement of {who} has no policy or no nonce")
-    need(action["command"]["mark"] in ("", "CSGN-" + st["request"]), "statement", "the command would leave another mark than the request's")
+    need(mark in ("", "CSGN-" + st["request"]), "statement", "the command would leave another mark than the request's")
+    if "session" in st:
+        need(not (st["document"] or st["batch"] or st["alarm"]), "statement", f"the statement of {who} is about more than an action, or raises an alarm")
+        need(st["decision"] == first["decision"], "statement", f"the statement of {who} names another decision than the request's")
     begins, expires = micros(st["not_before"]), micros(st["expires"])
     need(begins <= at < expires, "window", f"the statement of {who} was not valid at the time of the ruling")
     critical = action["tier"] == "critical"
     life = (4 if critical else 24) * HOUR + warrant["ruling"]["need"]["wait"] * SECOND
     need(expires - begins <= life, "window", f"the statement of {who} would be good for too long")
-    key = state["keys"].get(st["key"])
-    need(key and key["worker"] == who, "key", f"the key {st['key']} is not enrolled for {who}")
-    live = key["enrolled"] != NO_TIME and key["enrolled"] <= at and (key["revoked"] == NO_TIME or at < key["revoked"])
-    need(live, "key", f"the key {st['key']} of {who} was not live")
-    facts = standing(state, who, begins if action["direction"] == "relieving" else at)
+    key, stands = live_key(state, st, at), at
+    if action["direction"] == "relieving":
+        stands = entered(warrant) if "session" in st else begins
+    facts = standing(state, who, stands)
     need(facts["engaged"], "engagement", f"{who} was not engaged")
     if action["kind"] == EMERGENCY:
         need(not facts["in_notice"] and not facts["ratchet"], "engagement", f"{who} was about to leave, and made an emergency act")
-    challenge = sha256(version.encode() + b"\n", canonical(st))
-    check_signature(key["key"], challenge, signed["signature"], state["trust"])
-    return {"worker": who, "key": st["key"], "hardware": key["key"]["hardware"], "facts": facts}
+    check_signed(state, warrant, signed, key, verdict != "countersign" and CATALOGUE[action["kind"]][7])
+    return {"worker": who, "key": st["key"], "hardware": key["hardware"] and not st.get("session"), "facts": facts}
+
+def check_signed(state, warrant, signed, key, by_session):
+    """Check the signature of a statement: by the person's own key, or by that of a session,
+    where it may be a session's."""
+    st = signed["statement"]
+    challenge = sha256(st["v"].encode() + b"\n", canonical(st))
+    if not st.get("session"):
+        return check_signature(key, challenge, signed["signature"], state["trust"])
+    session = check_session(state, warrant, st, key)
+    tiers = (warrant["action"]["tier"], warrant["ruling"]["facts"]["tier"])
+    need(by_session and tiers == ("standard", "standard"), "session", f"no session signs what {st['signer']} signed")
+    check_session_signature(session, challenge, signed["signature"])
+
+# --- Sessions and decisions (version 2)
+
+def check_session(state, warrant, st, key):
+    """Check the session that a statement names, and return its key."""
+    who = st["signer"]
+    named = [s for s in warrant["sessions"] if digest_of(s["session"]) == st["session"]]
+    need(named, "session", f"the session under which {who} signed is not there")
+    session, signature = named[0]["session"], named[0]["signature"]
+    need(session["v"] == "countersign/session/v1", "session", "the session's version is unknown")
+    need(session["worker"] and session["worker"] == who and session["key"] == st["key"], "session", f"the session is of somebody else than {who}, or of another key")
+    need(session["log"] == state["origin"] and session["founding"] == state["root"], "session", "the session is for another ledger")
+    need(len(unbase64(session["nonce"])) == 32, "session", "the session's nonce is not 32 bytes")
+    begins, expires = micros(session["not_before"]), micros(session["expires"])
+    need(session["not_before"] and session["expires"] and 0 < expires - begins <= 10 * HOUR, "session", "the session is longer than ten hours")
+    need(begins <= micros(st["not_before"]) < expires, "session", f"the statement of {who} begins outside of its session")
+    need(begins <= entered(warrant) < expires, "session", f"the ledger got what {who} signed outside of its session")
+    check_signature(key, sha256(b"countersign/session/v1\n", canonical(session)), signature, state["trust"])
+    return session["session_key"]
+
+def check_session_signature(key, challenge, signature):
+    """Check a signature by a session's key over a challenge of 32 bytes."""
+    public, signed = unbase64(key["public"]), unbase64(signature["signature"])
+    need(not signature["authenticator_data"] and not signature["client_data"], "signature", "a session's signature has no authenticator data")
+    if key["algorithm"] == "p256":
+        need(len(signed) == 64, "signature", "the signature is not r and s of 32 bytes each")
+        pair = encode_dss_signature(int.from_bytes(signed[:32], "big"), int.from_bytes(signed[32:], "big"))
+        return need(p256_signed(public, challenge, pair), "signature", "the signature does not verify")
+    need(key["algorithm"] == "ed25519", "signature", "the algorithm of the session's key is unknown")
+    need(person_signed(public, challenge, signed), "signature", "the signature does not verify")
+
+def check_sessions(warrant):
+    """Check that exactly the sessions are there that statements name; whether those that they
+    name are there is told when these are checked."""
+    have = [digest_of(s["session"]) for s in warrant["sessions"]]
+    by = [warrant["request"]] + ([warrant["decision"]["signed"]] if warrant["decision"] else [])
+    need(have == sorted(set(have)) and {s["statement"]["session"] for s in by} >= set(have), "session", "the warrant carries sessions that no statement names, or not sorted")
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
+CASE_VERDICTS = ("no-violation", "violation", "duplicate", "not-for-us", "need-more")
+
+def check_decision(state, warrant):
+    """Check the decision that a measure belongs to, and the statement that signs it."""
+    action, first, decision = warrant["action"], warrant["request"]["statement"], warrant["decision"]
+    if action["case"] == "" and first["decision"] == "" and decision is None:
+        return need(action["rule"]["number"] == 0, "decision", "the action names a rule but no case")
+    need(action["case"] and first["decision"] and decision, "decision", "a measure of a case comes with its decision, and an act without a case with none")
+    d, st, at = decision["decision"], decision["signed"]["statement"], micros(warrant["ruling"]["at"])
+    well_formed_decision(d)
+    rule = {"number": d["rule"]["number"], "text": d["rule"]["text"]}
+    need(digest_of(d) == first["decision"], "decision", "the decision is not the one that the request names")
+    need(digest_of(action) in d["measures"], "decision", "the decision does not list the measure")
+    need(d["case"] == action["case"] and rule == action["rule"], "decision", "the decision is about another case or rule")
+    need(d["subject"]["platform"] == action["subject"]["platform"], "decision", "the decision is about another platform's subject")
+    need(st["signer"] == first["signer"], "decision", "somebody else signed the decision")
+    need(st["v"] == "countersign/statement/v2" and of_ledger(state, st), "decision", "the decision is signed for another ledger, or in another version")
+    need(st["verdict"] == "decide" and st["executor"] == "desk" and st["document"] == digest_of(d), "decision", "the statement does not sign the decision")
+    need(not any(st[m] for m in ("action", "alarm", "batch", "decision", "policy", "request")), "decision", "the statement signs more than the decision")
+    need(len(unbase64(st["nonce"])) == 32, "decision", "the nonce of the decision's statement is not 32 bytes")
+    begins, expires, got = micros(st["not_before"]), micros(st["expires"]), entered(warrant)
+    need(0 < expires - begins <= 15 * MINUTE, "decision", "the decision's statement is good for more than 15 minutes")
+    need(begins - MINUTE <= got < expires, "decision", "the decision's statement was not valid when the ledger got the request")
+    key = live_key(state, st, at)
+    need(standing(state, st["signer"], got)["engaged"], "engagement", f"{st['signer']} was not engaged when deciding")
+    check_signed(state, warrant, decision["signed"], key, True)
+
+def well_formed_decision(d):
+    """Check a decision by itself."""
+    rule, scores = d["rule"], [(s["program"], s["name"]) for s in d["scores"]]
+    subject = d["subject"]
+    need(d["v"] == "countersign/decision/v1", "decision", "the decision's version is unknown")
+    need(d["case"] and good_text(d["case"]) and d["version"] >= 1 and d["claim"] >= 0, "decision", "the decision names no case, or no version of it")
+    need(subject["platform"] not in ("", "desk") and subject["id"], "decision", "the decision's subject is not one of a platform")
+    need(len(unbase64(d["nonce"])) == 32 and d["reasons"], "decision", "the decision has no nonce or no reasons")
+    need(LANGUAGE.match(d["language"]) and d["verdict"] in CASE_VERDICTS, "decision", "the decision's language or verdict is unknown")
+    need(not d["measures"] or d["verdict"] == "violation", "decision", "only a violation has measures")
+    need(len(d["measures"]) <= 50 and len(set(d["measures"])) == len(d["measures"]) and "" not in d["measures"], "decision", "measures are there once each, 50 at most")
+    need(not any(rule.values()) or rule["number"] >= 1 and rule["set"] and rule["text"], "decision", "the decision's rule is malformed")
+    need("" not in d["opened"] and d["opened"] == sorted(set(d["opened"])), "decision", "what was unveiled is not sorted, each once")
+    need(scores == sorted(set(scores)) and all(map(all, scores)), "decision", "the scores are not sorted, each once")
 
 def check_windows(warrant, laws):
     """Check the end of a timed measure against the beginning of the request."""
@@ -735,19 +930,22 @@ def fill(asked, signers):
 # --- Waits
 
 def check_waited(warrant, checkpoint):
-    """Check the entries from which a wait is counted, and that it was over."""
+    """Check the ledger's entries of signatures, and that the wait was over that is counted
+    from them. Version 2 always carries that of the request."""
     waited, wait = warrant["waited"], warrant["ruling"]["need"]["wait"]
-    everybody = [warrant["request"]] + warrant["countersignatures"]
-    need(bool(waited) == (wait != 0), "waited", "entries of signatures are there exactly if the ruling asks for a wait")
-    need(not waited or len(waited) == len(everybody), "waited", "the wait is not counted from each signature")
-    for i, (evidence, signed) in enumerate(zip(waited, everybody)):
+    always = [warrant["requested"]] if "requested" in warrant else []
+    signatures = [warrant["request"]] if always or wait else []
+    if wait:
+        signatures += warrant["countersignatures"]
+    need(len(always + waited) == len(signatures), "waited", "the wait is not counted from each signature")
+    for i, (evidence, signed) in enumerate(zip(always + waited, signatures)):
         entry, shape, kind = evidence["entry"], *((VERDICT_ENTRY, "countersign") if i else (REQUEST_ENTRY, "request"))
         check_inclusion(evidence, checkpoint)
         need(evidence["proof"]["index"] < warrant["ledger"]["proof"]["index"], "waited", "an entry of a signature came after the warrant")
         need(entry["class"] == "desk" and entry["kind"] == kind, "waited", "an entry of a signature is of another kind")
         need(shape(entry["data"]), "members", f"an entry of kind {kind} is malformed")
         need(entry["data"]["signed"] == signed, "waited", f"an entry does not hold the signature of {signed['statement']['signer']}")
-        need(micros(warrant["ruling"]["at"]) >= micros(entry["time"]) + wait * SECOND, "waited", "the wait was not over")
+        need(micros(warrant["ruling"]["at"]) >= micros(entry["time"]) + wait * SECOND or not wait, "waited", "the wait was not over")
 
 # --- Anchor and ruling
 
@@ -797,7 +995,7 @@ def verify(raw, root):
     need(CLOSED(first["data"]), "members", "entry 0 is not a founding")
     founding = first["data"]["founding"]
     checkpoint = read_checkpoint(anchor, founding["log_key"], founding["origin"])
-    core = hexadecimal(sha256(canonical({name: warrant[name] for name in form["core"]})))
+    core = digest_of({name: warrant[name] for name in form["core"]})
     check_anchor(warrant, core, checkpoint)
     state, last = new_state(root), -1
     for evidence in people:
@@ -808,9 +1006,13 @@ def verify(raw, root):
         fold(state, entry)
         last = entry["number"]
     everybody, at = [signed["statement"] for signed in [request] + others], micros(warrant["ruling"]["at"])
-    rests = rests_on(state, [st["signer"] for st in everybody], [st["key"] for st in everybody], at)
+    keys = [st["key"] for st in everybody]
+    if warrant.get("decision"):
+        keys.append(warrant["decision"]["signed"]["statement"]["key"])
+    rests = rests_on(state, [st["signer"] for st in everybody], keys, at)
     need(rests == [e["entry"]["number"] for e in people], "evidence", "the warrant carries entries on which it does not rest")
 
+    need(state["formats"] == form["number"], "formats", "the desk signs in other formats than the warrant's")
     check_action(warrant["action"], form["action"])
     check_windows(warrant, state["laws"])
     verdict = "reverse" if warrant["action"]["reverses"] else "request"
@@ -818,6 +1020,10 @@ def verify(raw, root):
     signers = [check_statement(state, warrant, signed, "countersign", form["statement"]) for signed in others]
     names = [s["worker"] for s in signers]
     need(names == sorted(set(names)), "statement", "the countersignatures are not sorted by signer, each once")
+    if form["number"] > 1:
+        need(warrant["authority"] == [], "authority", "the warrant carries entries that authorise others, which this reader does not check")
+        check_sessions(warrant)
+        check_decision(state, warrant)
     check_facts(state, warrant, requester)
     check_waited(warrant, checkpoint)
     check_slots(state, warrant, requester, signers)

@@ -46,9 +46,13 @@ func (h *house) change(e *link.ExecutorClient, by workforce.WorkerID, k actions.
 		h.t.Fatal(err)
 	}
 	now := time.Now()
-	a := actions.Action{V: actions.ActionVersion, Kind: k, Tier: actions.Critical, Direction: c.Direction(), Effect: actions.Reversible,
+	a := actions.Action{V: actions.ActionVersion(facts.Formats), Kind: k, Tier: actions.Critical, Direction: c.Direction(), Effect: actions.Reversible,
 		Reason: "as agreed", Subject: platform.Subject{Platform: actions.DeskPlatform, ID: c.Part()}, Change: canonical.MustMarshal(c), Nonce: nonce[:16]}
-	st := actions.Statement{V: actions.StatementVersion, Log: facts.Log, Request: id.Source{Now: time.Now, Rand: rand.Reader}.New(proof.RequestPrefix),
+	origin, founding, err := actions.SplitLog(facts.Log)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	st := actions.Statement{V: actions.StatementVersion(facts.Formats), Log: origin, Founding: founding, Request: id.Source{Now: time.Now, Rand: rand.Reader}.New(proof.RequestPrefix),
 		Action: a.Digest(), Verdict: proof.VerdictOf(a), Policy: facts.Policy, Signer: by, Key: h.people.PublicKey(by).ID(), Executor: proof.DeskExecutor,
 		Nonce: nonce[16:], NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(a)))}
 	return proof.Authority{Action: a, Request: actions.Signed{Statement: st, Signature: h.people.Sign(by, st.Challenge())}}

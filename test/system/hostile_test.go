@@ -437,7 +437,7 @@ func TestEntryFrom2036(t *testing.T) {
 	to.Clock().Advance(ahead)
 	if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
 		// Of a class whose bodies the executor reads.
-		x := proof.Execution{V: proof.ExecutionVersion, Executor: "executor-of-somebody", Kind: proof.KindIntent}.Sign(to.ExecutorKey)
+		x := proof.Execution{V: proof.ExecutionV1, Executor: "executor-of-somebody", Kind: proof.KindIntent}.Sign(to.ExecutorKey)
 		tx.Append(x.Draft())
 		return nil
 	}); err != nil {

@@ -105,7 +105,10 @@ func (h *house) submit(by workforce.WorkerID, make func() (draft, error)) action
 	h.t.Helper()
 	var d draft
 	h.must("draft", func() (err error) { d, err = make(); return err })
-	s := signed{By: by, Action: d.Action, Signed: actions.Signed{Statement: d.Statement, Signature: h.people.Sign(by, d.Statement.Challenge())}}
+	s := signed{By: by, Action: d.Action, Signed: actions.Signed{Statement: d.Statement, Signature: h.people.Sign(by, d.Statement.Challenge())}, Decided: d.Decided}
+	if s.Decided != nil {
+		s.Decided.Signed.Signature = h.people.Sign(by, s.Decided.Signed.Statement.Challenge())
+	}
 	var r actions.Request
 	h.must("request", func() (err error) { r, err = ask[actions.Request](h.desk, "/request", s); return err })
 	if r.ID != d.Statement.Request {

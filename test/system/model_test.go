@@ -305,6 +305,7 @@ func (r *run) both(o operation) (allowed, did bool, err error) {
 		allowed = m.open(q) && m.stands(q) && m.mayCountersign(o.By, q) && m.independent(q.by, o.By)
 		d, err := r.DraftVerdict(r.Context(), desktest.As(o.By), q.id, actions.VerdictDecline, "")
 		if err == nil {
+			d.Statement.Alarm = o.What == "alarm"
 			_, err = r.Decline(r.Context(), desktest.As(o.By), q.id, r.Signed(o.By, d), o.What == "alarm", "no")
 		}
 		if allowed && err == nil {

@@ -324,10 +324,12 @@ type (
 		Request string             `json:"request"`
 		Action  actions.Action     `json:"action"`
 		Signed  actions.Signed     `json:"signed"`
+		Decided *acts.Decided      `json:"decided"`
 	}
 	draft struct {
 		Action    actions.Action    `json:"action"`
 		Statement actions.Statement `json:"statement"`
+		Decided   *acts.Decided     `json:"decided"`
 	}
 	// told is a ledger entry that is about a request.
 	told struct {
@@ -354,19 +356,19 @@ func TestDeskProcess(t *testing.T) {
 	w := desktest.Reopen(t, readSettings(t, p).World, desktest.Options{Executor: remoteExecutor{remote}, Step: k.step})
 	serve(t, p.socket("desk"), link.Desk(w.Desk, "token of the desk"))
 	w.Run()
-	shown := func(d acts.Draft, err error) (draft, error) { return draft{d.Action, d.Statement}, err }
+	shown := func(d acts.Draft, err error) (draft, error) { return draft{d.Action, d.Statement, d.Decision}, err }
 	runProcess(t, p, "desk", k, map[string]http.HandlerFunc{
 		"/draft": handler(func(ctx context.Context, a wish) (draft, error) {
 			return shown(w.Draft(ctx, desktest.As(a.By), acts.Wish{Kind: a.Kind, Subject: a.Subject, Until: a.Until, Case: "case-1", Reason: "spam"}))
 		}),
 		"/draft-undo": handler(func(ctx context.Context, a about) (draft, error) {
-			return shown(w.DraftUndo(ctx, desktest.As(a.By), a.Request, "a mistake", ""))
+			return shown(w.DraftUndo(ctx, desktest.As(a.By), a.Request, acts.UndoWish{Reason: "a mistake"}))
 		}),
 		"/draft-countersign": handler(func(ctx context.Context, a about) (draft, error) {
 			return shown(w.DraftVerdict(ctx, desktest.As(a.By), a.Request, actions.VerdictCountersign, ""))
 		}),
 		"/request": handler(func(ctx context.Context, a signed) (actions.Request, error) {
-			return w.Desk.Request(ctx, desktest.As(a.By), acts.Submission{Action: a.Action, Signed: a.Signed})
+			return w.Desk.Request(ctx, desktest.As(a.By), acts.Submission{Action: a.Action, Signed: a.Signed, Decision: a.Decided})
 		}),
 		"/countersign": handler(func(ctx context.Context, a signed) (actions.Request, error) {
 			return w.Desk.Countersign(ctx, desktest.As(a.By), a.Request, a.Signed)

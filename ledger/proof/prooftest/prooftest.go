@@ -16,6 +16,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +55,7 @@ type World struct {
 	records  map[int64]canonical.Digest // by sequence
 	measures map[string]actions.Measure // that were executed, by request
 	requests map[string]*Request
+	decided  atomic.Int64 // the version of the case that was decided last
 }
 
 // Options change what Found founds with; the zero value is the default.
@@ -67,6 +69,9 @@ type Options struct {
 	FirstLaws bool
 	// Laws is the number that the founding statement names; zero is the newest.
 	Laws int64
+	// Formats is the number of the formats in which the desk begins; zero is the newest that
+	// its laws allow.
+	Formats int64
 }
 
 // Found returns a desk founded by three officers, at which nobody else is yet.
@@ -88,12 +93,21 @@ func Found(t testing.TB, o Options) *World {
 		t.Fatal(err)
 	}
 	w.ExecutorKey = w.newKey()
-	f := proof.Founding{V: proof.FoundingVersion, Laws: cmp.Or(o.Laws, actions.NewestLaws), Origin: w.Origin, LogKey: w.log.key.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
+	if o.Formats == 0 {
+		o.Formats = actions.NewestFormats
+		if o.FirstLaws || o.Laws > 0 && o.Laws < 3 {
+			o.Formats = actions.FirstFormats
+		}
+	}
+	f := proof.Founding{V: proof.FoundingVersion(o.Formats), Laws: cmp.Or(o.Laws, actions.NewestLaws), Origin: w.Origin, LogKey: w.log.key.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
 		Time: canonical.At(o.At), Nonce: w.bytes(32), Trust: actions.Trust{Executor: ExecutorID,
 			ExecutorKey: canonical.Bytes(w.ExecutorKey.Public().(ed25519.PublicKey)), RelyingParty: "desk.example.com",
 			Origins: []string{"https://desk.example.com"}, EndingsPerHour: 10, RaisesPerHour: 20, UndoWindow: 30}}
 	if o.FirstLaws {
 		f.Laws = 0
+	}
+	if o.Formats > actions.FirstFormats {
+		f.Formats = o.Formats
 	}
 	if o.Trust != nil {
 		o.Trust(&f.Trust)
@@ -304,7 +318,7 @@ func (w *World) resolve(ch actions.Change) actions.Change {
 // executor's word on whom it names, where that is missing.
 func (w *World) RequestChange(k actions.Kind, c actions.Change, by workforce.WorkerID) *Request {
 	c = w.resolve(c)
-	return w.sign1(&Request{By: by, Action: actions.Action{V: actions.ActionVersion, Kind: k, Tier: actions.Critical, Direction: c.Direction(),
+	return w.sign1(&Request{By: by, Action: actions.Action{V: actions.ActionVersion(w.State().Formats), Kind: k, Tier: actions.Critical, Direction: c.Direction(),
 		Subject: deskSubject(c), Effect: actions.Reversible, Change: canonical.MustMarshal(c), Nonce: w.bytes(16)}})
 }
 
@@ -381,6 +395,26 @@ func (w *World) End(p workforce.WorkerID) ledger.Entry {
 func (w *World) Revoke(p workforce.WorkerID) ledger.Entry {
 	w.t.Helper()
 	return w.mustAlone(actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{w.PublicKey(p).ID()}})
+}
+
+// Void ends sessions as somebody alone.
+func (w *World) Void(by workforce.WorkerID, v actions.Void) ledger.Entry {
+	w.t.Helper()
+	e, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &v}, by)
+	if err != nil {
+		w.t.Fatalf("prooftest: end sessions: %v", err)
+	}
+	return e
+}
+
+// Signed signs a statement with somebody's own key.
+func (w *World) Signed(by workforce.WorkerID, st actions.Statement) actions.Signed {
+	return actions.Signed{Statement: st, Signature: w.sign(by, st.Challenge())}
+}
+
+// Signature signs a challenge with somebody's own key.
+func (w *World) Signature(by workforce.WorkerID, challenge [32]byte) actions.Signature {
+	return w.sign(by, challenge)
 }
 
 func (w *World) mustAlone(k actions.Kind, c actions.Change) ledger.Entry {

@@ -27,6 +27,8 @@ type Request struct {
 	Action            actions.Action
 	Signed            actions.Signed
 	Countersignatures []actions.Signed
+	Decision          *actions.SignedDecision // of a measure of version 2
+	Sessions          []actions.SignedSession // that the statements name
 }
 
 // Account names an account of the platform plaza, such as "acct/17", whose
@@ -57,7 +59,7 @@ func (w *World) Request(by workforce.WorkerID, k actions.Kind, s platform.Subjec
 		w.t.Fatalf("prooftest: no kind %s", k)
 	}
 	r := &Request{ID: w.NewRequestID(), By: by}
-	a := actions.Action{V: actions.ActionVersion, Kind: k, Subject: s, Tier: tier, Direction: spec.Direction, Effect: spec.Effect,
+	a := actions.Action{V: actions.ActionVersion(w.State().Formats), Kind: k, Subject: s, Tier: tier, Direction: spec.Direction, Effect: spec.Effect,
 		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection}, Change: canonical.Raw("{}"), Nonce: w.bytes(16),
 		Case: "case-1", Reason: "It breaks a rule of the community.",
 		Command: platform.Command{Verb: spec.Verbs[0], Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf(r.ID)}}
@@ -74,7 +76,29 @@ func (w *World) Request(by workforce.WorkerID, k actions.Kind, s platform.Subjec
 		f(&a)
 	}
 	r.Action = a
+	if a.V != actions.ActionV1 && a.Case != "" {
+		w.Decide(r)
+	}
 	return w.sign1(r)
+}
+
+// Decide makes the requester's signed decision that lists the request's action, under the
+// action's case. edit may change the decision before it is signed.
+func (w *World) Decide(r *Request, edit ...func(*actions.Decision)) {
+	d := actions.Decision{V: actions.DecisionVersion, Case: r.Action.Case, Version: w.decided.Add(1), Subject: r.Action.Subject, Verdict: actions.CaseViolation,
+		Language: "und", Measures: []canonical.Digest{r.Action.Digest()}, Nonce: w.bytes(32), Reasons: canonical.Sum(w.bytes(32))}
+	for _, f := range edit {
+		f(&d)
+	}
+	st := w.Document(r.By, d.Digest(), actions.VerdictDecide)
+	r.Decision = &actions.SignedDecision{Decision: d, Signed: actions.Signed{Statement: st, Signature: w.sign(r.By, st.Challenge())}}
+}
+
+// Document returns a statement of version 2 about a document, to be signed.
+func (w *World) Document(by workforce.WorkerID, of canonical.Digest, v actions.Verdict) actions.Statement {
+	s, now := w.State(), w.Now()
+	return actions.Statement{V: actions.StatementV2, Log: s.Origin, Founding: s.Root, Document: of, Verdict: v, Signer: by, Key: w.PublicKey(by).ID(),
+		Executor: proof.DeskExecutor, Nonce: w.bytes(32), NotBefore: canonical.At(now), Expires: canonical.At(now.Add(5 * time.Minute))}
 }
 
 // Undo signs one person's undo of a measure.
@@ -86,6 +110,9 @@ func (w *World) Undo(by workforce.WorkerID, of *Request, edit ...func(*actions.A
 		inverse, _ := actions.SpecOf(spec.Inverse)
 		a.Command.Verb, a.Command.Expect, a.Reverses = inverse.VerbFor(after.Status), after, of.ID
 		a.Category = of.Action.Category
+		if a.V != actions.ActionV1 {
+			a.Case = "" // an undo is no measure of a decision
+		}
 	}}, edit...)...)
 }
 
@@ -105,9 +132,15 @@ func (w *World) sign1(r *Request) *Request {
 func (w *World) Statement(r *Request, by workforce.WorkerID, v actions.Verdict, edit ...func(*actions.Statement)) actions.Signed {
 	now := w.Now()
 	st := w.State()
-	s := actions.Statement{V: actions.StatementVersion, Log: st.LogName(), Request: r.ID, Action: r.Action.Digest(), Verdict: v,
+	s := actions.Statement{V: actions.StatementVersion(r.Action.Formats()), Log: st.LogName(), Request: r.ID, Action: r.Action.Digest(), Verdict: v,
 		Policy: st.Policy.Digest(), Signer: by, Key: w.PublicKey(by).ID(), Executor: st.ExecutorOf(r.Action), Nonce: w.bytes(32),
 		NotBefore: canonical.At(now), Expires: canonical.At(now.Add(proof.Validity(r.Action)))}
+	if s.V != actions.StatementV1 {
+		s.Log, s.Founding = st.Origin, st.Root
+		if r.Decision != nil {
+			s.Decision = r.Decision.Decision.Digest()
+		}
+	}
 	for _, f := range edit {
 		f(&s)
 	}
@@ -135,7 +168,7 @@ func (w *World) Ask(r *Request) proof.Ask {
 		m = &measure
 	}
 	return proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, At: now, Executor: s.ExecutorOf(r.Action),
-		Entered: entered, Tier: r.Action.Tier, Lifts: actions.LiftsOf(r.Action, m, r.By, now, s.Trust.UndoWindow)}
+		Entered: entered, Requested: entered[r.Signed.Statement.Signer], Decision: r.Decision, Sessions: r.Sessions, Tier: r.Action.Tier, Lifts: actions.LiftsOf(r.Action, m, r.By, now, s.Trust.UndoWindow)}
 }
 
 // Warrant seals the request, enters it in the ledger and returns the warrant.
@@ -169,7 +202,7 @@ func (w *World) Forge(r *Request) []byte {
 	s := w.State()
 	a := w.Ask(r)
 	j, _ := s.Judge(a)
-	c := proof.Core{V: proof.WarrantVersion, Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, Ruling: proof.Ruling{
+	c := proof.Core{V: proof.WarrantVersion(r.Action.Formats()), Decision: r.Decision, Sessions: r.Sessions, Action: r.Action, Request: r.Signed, Countersignatures: r.Countersignatures, Ruling: proof.Ruling{
 		Policy: s.Policy.Digest(), At: canonical.At(a.At), Need: j.Need, Facts: proof.Facts{Engaged: true, Tier: r.Action.Tier, Lifts: a.Lifts, Word: []string{"case", "lifts", "tier"}}}}
 	return w.Enter(c, s, j)
 }
@@ -177,6 +210,13 @@ func (w *World) Forge(r *Request) []byte {
 // Enter enters a core in the ledger and returns its warrant.
 func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
 	w.t.Helper()
+	requested, ok := w.entryOf(c.Request)
+	if !ok && c.V != proof.WarrantV1 {
+		id := c.Request.Statement.Request
+		w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindRequest, Expect: ledger.AnyNumber,
+			Data: entry.Request{At: c.Ruling.At, Request: id, Signed: c.Request, Status: actions.StatusApproved, Sessions: c.Sessions}})
+		requested, _ = w.entryOf(c.Request)
+	}
 	entry := w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.WarrantEntryOf(c, s), Expect: ledger.AnyNumber})[0]
 	waited := w.waited(j.Need, c.Request, c.Countersignatures)
 	w.mu.Lock()
@@ -189,7 +229,14 @@ func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
 		evidence = append(evidence, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: w.inclusionAt(e.Index)})
 	}
 	anchor := proof.Anchor{Checkpoint: string(w.log.head.Checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: w.inclusionAt(entry.Index)}
-	return canonical.MustMarshal(proof.Assemble(c, evidence, anchor, waited))
+	proofs := proof.Proofs{People: evidence, Anchor: anchor, Waited: waited}
+	if c.V != proof.WarrantV1 {
+		proofs.Requested = proof.Evidence{Entry: requested.Body, Salt: requested.Salt, Proof: w.inclusionAt(requested.Index)}
+		if len(waited) > 0 {
+			proofs.Waited = waited[1:]
+		}
+	}
+	return canonical.MustMarshal(proof.Assemble(c, proofs))
 }
 
 // Enters enters what the desk enters of a request and its countersignatures, as
@@ -265,4 +312,34 @@ func (w *World) inclusionAt(index int64) ledger.Inclusion {
 
 func measureOf(r *Request, executed canonical.Time) actions.Measure {
 	return actions.Measure{Request: r.ID, Requester: r.By, Subject: r.Action.Subject, Executed: executed, Category: r.Action.Category}
+}
+
+// Renew proves all entries of a warrant under the newest checkpoint: the ledger may have
+// grown.
+func (w *World) Renew(warrant *proof.Warrant) {
+	w.t.Helper()
+	warrant.Ledger.Checkpoint = string(w.Head().Checkpoint)
+	again := func(e *ledger.Inclusion) { *e = w.Inclusion(e.Index) }
+	again(&warrant.Ledger.Proof)
+	for i := range warrant.People {
+		again(&warrant.People[i].Proof)
+	}
+	for i := range warrant.Waited {
+		again(&warrant.Waited[i].Proof)
+	}
+	if warrant.V != proof.WarrantV1 {
+		again(&warrant.Requested.Proof)
+	}
+}
+
+// Again assembles a warrant anew, under the newest checkpoint, as a desk does each time it
+// hands one over.
+func (w *World) Again(raw []byte) []byte {
+	w.t.Helper()
+	warrant, err := proof.ParseWarrant(raw)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Renew(&warrant)
+	return canonical.MustMarshal(warrant)
 }

@@ -1,0 +1,14 @@
+package v1
+
+import (
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+)
+
+// Session is one of the caller's sessions.
+type Session struct {
+	Digest canonical.Digest      `json:"digest" doc:"names the session in statements"`
+	Signed actions.SignedSession `json:"signed"`
+	Ended  canonical.Time        `json:"ended" doc:"when a newer session of the same key took its place; empty: it is the newest"`
+	Why    string                `json:"why,omitzero" doc:"in a list: why its key signs nothing any more; left out: it does"`
+}

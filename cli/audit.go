@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+)
+
+type auditCommand struct {
+	Trust string   `required:"" placeholder:"FOLDER" help:"Your trust folder: root and policy."`
+	Seen  []string `placeholder:"FILE" help:"A checkpoint that you kept from before, or the folder of an earlier export. The ledger must have been through each of them."`
+}
+
+func (c *auditCommand) Help() string {
+	return "Reads the desk's whole ledger as ledger verify does, and beside it every entry of the desk. Each act of a person (requests, countersignatures, declines, withdrawals, incidents, tasks, findings) " +
+		"must be signed by a key of that person that was live then, or under a session that such a key had certified. Names each entry that is not, and then ends with exit 1. " +
+		"It is for those who read evidence."
+}
+
+// auditAnswer is the answer of audit.
+type auditAnswer struct {
+	OK     bool   `json:"ok"`
+	Origin string `json:"origin"`
+	Size   int64  `json:"size"`
+	proof.Audited
+}
+
+func (c *auditCommand) Run(ctx context.Context, s *Session) error {
+	folder, err := readTrust(c.Trust)
+	if err != nil {
+		return err
+	}
+	trust, err := ledger.ParseTrust(folder.Policy)
+	if err != nil {
+		return err
+	}
+	seen, err := readSeen(c.Seen, trust.Log)
+	if err != nil {
+		return err
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	_, signed, found, err := proof.Audit(folder.trust(trust), trust.Log, d.served(ctx), func(from int64) ([]proof.ServedBody, error) {
+		b, err := d.Bodies(ctx, from)
+		if fault.Is(err, "cursor-gone") {
+			return nil, nil // the end
+		}
+		var out []proof.ServedBody
+		for _, x := range b.Bodies {
+			out = append(out, proof.ServedBody{Index: x.Index, Body: x.Body, Salt: x.Salt})
+		}
+		return out, err
+	}, seen)
+	if err != nil {
+		return err
+	}
+	doc := auditAnswer{OK: len(found.Unsigned) == 0, Origin: signed.Origin, Size: signed.Size, Audited: found}
+	if err := s.Answer(doc, func(p *Page) {
+		p.Facts([2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)}, [2]string{"entries of the desk", fmt.Sprint(doc.Entries)},
+			[2]string{"acts of people", fmt.Sprint(doc.Acts)}, [2]string{"sessions", fmt.Sprint(doc.Sessions)})
+		if doc.OK {
+			p.Line("%s", p.Good("Every act of a person in the ledger is signed."))
+			return
+		}
+		rows := [][]string{{"ENTRY", "KIND", "WORKER", "WHY"}}
+		for _, u := range doc.Unsigned {
+			rows = append(rows, []string{fmt.Sprint(u.Index), u.Kind, string(u.Worker), u.Text})
+		}
+		p.Line("These entries are acts of people without a valid signature:")
+		p.Table(rows)
+	}); err != nil || doc.OK {
+		return err
+	}
+	return fault.New(fault.Conflict, "unsigned-entries", "%d entries of the ledger are acts of people without a valid signature.", len(doc.Unsigned))
+}

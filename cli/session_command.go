@@ -1,0 +1,315 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/wording"
+	"countersign.dev/workforce"
+)
+
+type sessionCommands struct {
+	Start sessionStart `cmd:"" help:"Sign a session with your own key, once a day. From then on standard work takes the session's key."`
+	List  sessionList  `cmd:"" help:"List your sessions whose time is not over."`
+	Show  sessionShow  `cmd:"" help:"Show the session that is kept here, and where its key is."`
+	End   sessionEnd   `cmd:"" help:"End sessions before their time: your own, or those of somebody who may have lost a key."`
+}
+
+func (sessionCommands) Help() string {
+	return "A session is a key for one working day, 10 hours at most. It signs requests on standard subjects, their undo, and deeds such as a task of an incident. " +
+		"Everything else takes your own key: protected and critical subjects, countersigning, declining, freezes, emergency acts, changes of the desk. " +
+		"The key is in your ssh-agent, or in your runtime folder in memory."
+}
+
+type sessionStart struct {
+	For time.Duration `default:"10h" help:"How long it lasts; at most 10h."`
+	Yes bool          `short:"y" help:"Sign without asking. What is signed is shown all the same."`
+}
+
+func (c *sessionStart) Help() string {
+	return "A running session of the same key ends. The new key goes into the ssh-agent at SSH_AUTH_SOCK, which drops it when the session ends; " +
+		"without an agent into a file in XDG_RUNTIME_DIR, if that lies in memory (tmpfs)."
+}
+
+// shownSession is the answer of session start and session show.
+type shownSession struct {
+	Digest  canonical.Digest   `json:"digest"` // names the session in statements
+	Desk    string             `json:"desk"`   // full name of its ledger
+	Worker  workforce.WorkerID `json:"worker"`
+	Key     workforce.KeyID    `json:"key"` // the person's own key, which signed it
+	Begins  canonical.Time     `json:"begins"`
+	Expires canonical.Time     `json:"expires"`
+	Kept    string             `json:"kept"` // where the session's key is: ssh-agent, or file
+	File    string             `json:"file"`
+}
+
+func shownOf(k *keptSession) shownSession {
+	c := k.session()
+	kept := "file"
+	if k.inAgent() {
+		kept = "ssh-agent"
+	}
+	return shownSession{Digest: k.digest(), Desk: logOf(c), Worker: c.Worker, Key: c.Key, Begins: c.NotBefore, Expires: c.Expires, Kept: kept, File: k.path}
+}
+
+// facts lists a session for a person.
+func (x shownSession) facts(now time.Time) [][2]string {
+	return [][2]string{{"of", fmt.Sprintf("%s, with %s", x.Worker, x.Key)}, {"desk", x.Desk}, {"begins", wording.When(x.Begins)},
+		{"ends", until(x.Expires, now)}, {"session", x.Digest.String()}}
+}
+
+func (c *sessionStart) Run(ctx context.Context, s *Session) error {
+	if c.For <= 0 || c.For > actions.SessionLife {
+		return fault.New(fault.Invalid, "bad-session-life", "A session lasts for at most %s.", strings.TrimSuffix(actions.SessionLife.String(), "0m0s"))
+	}
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	me, err := s.identity()
+	if err != nil {
+		return err
+	}
+	status, err := d.Status(ctx)
+	if err != nil {
+		return err
+	}
+	session, seed, err := s.newSession(status, me, c.For)
+	if err != nil {
+		return err
+	}
+	k := &keptSession{V: keptSessionVersion, Signed: actions.SignedSession{Session: session}}
+	p := &Page{color: s.Color}
+	p.Line("You sign this session:")
+	p.Facts(shownOf(k).facts(s.Now())...)
+	p.Line("Its key signs, in your name, what a session may, on standard subjects: see countersign session --help")
+	fmt.Fprint(s.Stderr, p.String())
+	if err := s.Confirm("Sign and start it?", c.Yes); err != nil {
+		return err
+	}
+	if k, err = s.hold(ctx, session, seed); err != nil {
+		return err
+	}
+	k.Signed.Signature = me.key.Sign(session.Challenge())
+	if err := s.start(ctx, d, k); err != nil {
+		if k.inAgent() {
+			_ = s.drop(ctx, k) // the agent drops it by itself; the first error is what matters
+		}
+		return err
+	}
+	doc := shownOf(k)
+	return s.Answer(doc, func(p *Page) {
+		p.Line("%s: the %s", p.Good("started"), wording.SessionOf(session))
+		where := "in the ssh-agent, which drops it at the end"
+		if !k.inAgent() {
+			where = doc.File + ", in memory"
+		}
+		p.Facts([2]string{"its key", where}, [2]string{"session", doc.Digest.String()})
+		p.Line("To end it before: countersign session end --reason WHY")
+	})
+}
+
+// newSession makes a session of the desk with a new key. The seed is the key's secret.
+func (s *Session) newSession(desk v1.Status, me identity, life time.Duration) (c actions.Session, seed []byte, err error) {
+	switch {
+	case !me.knows(desk.Log):
+		return c, nil, fault.New(fault.Conflict, "foreign-desk", "That desk is %q, and yours is %q. Nothing was signed.", desk.Log, cmp.Or(me.log, me.origin))
+	case desk.Formats < 2:
+		return c, nil, fault.New(fault.Conflict, "no-sessions", "This desk signs in the formats %d, which have no sessions. Your own key signs each act, until officers adopt newer formats with `countersign formats adopt --reason WHY`.", desk.Formats)
+	}
+	random := make([]byte, ed25519.SeedSize+32)
+	if _, err := io.ReadFull(s.Rand, random); err != nil {
+		return c, nil, fmt.Errorf("make a key and a nonce: %w", err)
+	}
+	seed = random[:ed25519.SeedSize]
+	public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	now := canonical.At(s.Now())
+	c = actions.Session{V: actions.SessionVersion, Worker: me.worker, Key: me.key.Key, Nonce: random[ed25519.SeedSize:], NotBefore: now, Expires: canonical.At(now.Add(life)),
+		SessionKey: actions.SessionKey{Algorithm: actions.SessionEd25519, Public: canonical.Bytes(public)}}
+	if c.Log, c.Founding, err = actions.SplitLog(desk.Log); err != nil || c.Founding.IsZero() {
+		return c, nil, fault.New(fault.Conflict, "foreign-desk", "The desk names itself %q, which is no origin with the hash of entry 0. Nothing was signed.", desk.Log)
+	}
+	return c, seed, c.Check()
+}
+
+// start hands a signed session in, and keeps it in the place of an older one.
+func (s *Session) start(ctx context.Context, d deskClient, k *keptSession) error {
+	if _, err := d.StartSession(ctx, k.Signed); err != nil {
+		return err
+	}
+	c := k.session()
+	if old, err := s.keptAt(logOf(c), c.Worker); err == nil && old != nil {
+		if err := s.forget(ctx, old); err != nil {
+			s.Say("The session before it: %v", err)
+		}
+	}
+	return s.write(k)
+}
+
+type sessionList struct{}
+
+// listedSession is one of the desk's sessions of the caller.
+type listedSession struct {
+	v1.Session
+	Kept bool `json:"kept"` // its key is kept here
+}
+
+func (c *sessionList) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	page, err := d.Sessions(ctx)
+	if err != nil {
+		return err
+	}
+	all := make([]listedSession, len(page.Items))
+	for i, x := range page.Items {
+		k, err := s.keptAt(logOf(x.Signed.Session), x.Signed.Session.Worker)
+		all[i] = listedSession{x, err == nil && k != nil && k.digest() == x.Digest && s.atHand(ctx, k)}
+	}
+	return s.Answer(items(all), func(p *Page) {
+		if len(all) == 0 {
+			p.Line("No session runs. To start one: countersign session start")
+			return
+		}
+		rows := [][]string{{"SESSION", "KEY", "BEGINS", "ENDS", "KEPT HERE", "SIGNS NOTHING, SINCE"}}
+		for _, x := range all {
+			c := x.Signed.Session
+			rows = append(rows, []string{shortDigest(x.Digest), string(c.Key), wording.When(c.NotBefore), until(c.Expires, s.Now()), yesNo(x.Kept), x.Why})
+		}
+		p.Table(rows)
+	})
+}
+
+// shortDigest is enough of a digest to tell a person's sessions apart.
+func shortDigest(d canonical.Digest) string {
+	name := d.String()
+	return name[:min(len(name), len("sha256:")+12)]
+}
+
+type sessionShow struct{}
+
+func (c *sessionShow) Run(ctx context.Context, s *Session) error {
+	k, err := s.ownSession(ctx)
+	if err != nil {
+		return err
+	}
+	if k == nil || !k.live(s.Now()) {
+		return fault.New(fault.NotFound, "no-session-here", "No session of yours is kept here. To start one: countersign session start")
+	}
+	held := s.atHand(ctx, k)
+	if !held {
+		s.End(Refused)
+	}
+	doc := shownOf(k)
+	return s.Answer(doc, func(p *Page) {
+		p.Line("The %s", wording.SessionOf(k.session()))
+		where := doc.Kept
+		switch {
+		case !held:
+			where = p.Bad("in an ssh-agent that does not answer here, or that dropped it. Your own key signs; to start a new session: countersign session start")
+		case !k.inAgent():
+			where = doc.File + ", in memory"
+		}
+		p.Facts(append(doc.facts(s.Now()), [2]string{"its key", where})...)
+	})
+}
+
+// ownSession returns the session of the person in the settings, or in the key file, that is
+// kept here for their desk; nil if none is.
+func (s *Session) ownSession(ctx context.Context) (*keptSession, error) {
+	d, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	worker, err := s.workerName()
+	if err != nil {
+		return nil, err
+	}
+	log, err := s.ledgerName(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return s.keptAt(log, worker)
+}
+
+type sessionEnd struct {
+	Worker    workforce.WorkerID `xor:"of" help:"End all sessions of this worker: you are on call, or a lead above them. Default: your own."`
+	Vendor    string             `xor:"of" help:"End the sessions of everybody at this vendor: you are on call."`
+	Employees bool               `xor:"of" help:"End the sessions of all employees: you are on call."`
+	All       bool               `xor:"of" help:"End everybody's sessions: you are on call."`
+	Of        workforce.KeyID    `name:"of-key" placeholder:"KEY" xor:"of" help:"End the sessions that this key started, key_…: you own it, you are on call, or a lead above its owner."`
+	Before    moment             `placeholder:"TIME" help:"Only those that began before this time, such as 2026-11-30T09:00:00Z. Default: now."`
+	Reason    string             `required:"" help:"Why, for the ledger. No personal data."`
+	directCommand
+}
+
+func (c *sessionEnd) Help() string {
+	return "What a session signed and the ledger has goes on; from now on nothing that it signs is carried out, undos included. Whoever goes on working starts a new session with one signature. " +
+		"It goes through the desk, and straight to the executor if the desk does not answer, or with --direct. Your own sessions you may end always, and the session itself signs that."
+}
+
+func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
+	void := actions.Void{Before: canonical.At(s.Now())}
+	switch {
+	case c.Before.after > 0:
+		return fault.New(fault.Invalid, "bad-void", "Sessions end that began before a time. Give --before as a time such as 2026-11-30T09:00:00Z.")
+	case c.Before.given != "":
+		void.Before = c.Before.from(s.Now())
+	}
+	switch {
+	case c.All:
+		void.Scope = actions.ScopeAll
+	case c.Vendor != "" || c.Employees:
+		void.Scope, void.Of = actions.ScopeVendor, c.Vendor
+	case c.Of != "":
+		void.Scope, void.Of = actions.ScopeKey, string(c.Of)
+	default:
+		void.Scope, void.Of = actions.ScopeWorker, string(c.Worker)
+	}
+	if void.Scope == actions.ScopeWorker && void.Of == "" {
+		worker, err := s.workerName()
+		if err != nil {
+			return err
+		}
+		void.Of = string(worker)
+	}
+	err := c.relieve(ctx, s, actions.DeskKey, actions.Keys{Void: &void}, c.Reason)
+	// With wrong-state these sessions are void already.
+	if s.kept != nil && s.kept.endedBy(void) && (err == nil && s.code == Done || fault.Is(err, "wrong-state")) {
+		if err := s.forget(ctx, s.kept); err != nil {
+			s.Say("%v", err)
+		}
+	}
+	return err
+}
+
+// endedBy reports whether a change ends the session, as far as that can be told here: the
+// desk knows who is at which vendor.
+func (k *keptSession) endedBy(v actions.Void) bool {
+	c := k.session()
+	scoped := v.Scope == actions.ScopeAll || v.Scope == actions.ScopeWorker && v.Of == string(c.Worker) || v.Scope == actions.ScopeKey && v.Of == string(c.Key)
+	return scoped && c.NotBefore.Before(v.Before.Time)
+}
+
+// signOut removes the person's session from here. That is no entry in the ledger: the key is
+// gone.
+func (s *Session) signOut(ctx context.Context) {
+	k, err := s.ownSession(ctx)
+	if err == nil && k != nil {
+		err = s.forget(ctx, k)
+	}
+	if err != nil {
+		s.Say("Look whether a session of yours is still kept here: %v", err)
+	}
+}

@@ -1,0 +1,103 @@
+package acts
+
+import (
+	"context"
+
+	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/kernel"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/entry"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+)
+
+// Session is a session that a worker started.
+type Session struct {
+	Digest canonical.Digest // its name in statements
+	Signed actions.SignedSession
+	Ended  canonical.Time // a newer session of the same key took its place; zero: it is the key's newest
+	Why    string         // why its key signs nothing any more, for a person; empty: it does. Only in lists
+}
+
+// StartSession takes a session that the caller's own key has signed. From then on the
+// session's key may sign the caller's work on standard subjects. A session of the same key
+// that still runs ends, and an alarm says so: somebody else may have the key. The same
+// session again gives the same answer.
+func (d *Room) StartSession(ctx context.Context, by kernel.Caller, s actions.SignedSession) (Session, error) {
+	digest := s.Session.Digest()
+	out := Session{Digest: digest, Signed: s}
+	err := d.desk.Change(ctx, by, "start a session", func(state *proof.State) (func(*kernel.Tx) error, error) {
+		now := d.desk.TimeNow()
+		switch {
+		case state.Formats < 2:
+			return nil, fault.New(fault.Conflict, "no-sessions", "This desk signs in the formats %d, which have no sessions. Officers change that with `countersign formats adopt --reason WHY`.", state.Formats)
+		case s.Session.Worker != by.Worker:
+			return nil, fault.New(fault.Forbidden, "another-signer", "The session is of %s; you are signed in as %s.", s.Session.Worker, by.Worker)
+		case !now.Before(s.Session.Expires.Time):
+			return nil, fault.New(fault.Expired, "expired", "The session was over at %s. Start a new one.", s.Session.Expires)
+		}
+		if err := state.Certified(s, now.Time); err != nil {
+			return nil, err
+		}
+		var known store.Session
+		switch err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+			known, err = stx.Session(digest)
+			return err
+		}); {
+		case err == nil && canonical.DigestOf(known.Signed) == canonical.DigestOf(s):
+			out = sessionOf(known)
+			return func(*kernel.Tx) error { return nil }, nil
+		case err == nil:
+			return nil, fault.New(fault.Conflict, "session-exists", "This session was started already, with another signature.")
+		case !fault.Is(err, "no-session"):
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			ended, err := t.InsertSession(s, now)
+			if err != nil {
+				return err
+			}
+			t.Enter(entry.KindSession, s).About(digest.String(), store.ByWorker(by.Worker))
+			if ended == 0 {
+				return nil
+			}
+			return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.SessionReplaced), Severity: alarms.Info,
+				Text: "A session of " + string(by.Worker) + " ended, since a newer one was started with the same key. If that was somebody else, end all sessions of " + string(by.Worker) + " with `countersign session end --worker " + string(by.Worker) + " --reason WHY`."})
+		}, nil
+	})
+	return out, err
+}
+
+// Sessions returns the caller's sessions whose time is not over, newest first.
+func (d *Room) Sessions(ctx context.Context, by kernel.Caller) (all []Session, err error) {
+	state, _, err := d.desk.Standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	now := d.desk.Now()
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		read, err := stx.Sessions(by.Worker, canonical.At(now.Add(-actions.SessionLife)))
+		all = nil
+		for _, s := range read {
+			if now.Before(s.Signed.Session.Expires.Time) {
+				all = append(all, sessionOf(s))
+			}
+		}
+		return err
+	})
+	for i, x := range all {
+		if !x.Ended.IsZero() {
+			all[i].Why = "A newer session of the same key took its place."
+		} else if bad := state.Certified(x.Signed, now); bad != nil {
+			all[i].Why = fault.TextOf(bad)
+		}
+	}
+	return all, err
+}
+
+func sessionOf(s store.Session) Session {
+	return Session{Digest: s.Digest, Signed: s.Signed, Ended: s.Ended}
+}

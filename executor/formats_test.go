@@ -1,0 +1,108 @@
+package executor_test
+
+import (
+	"fmt"
+	"testing"
+
+	"countersign.dev/actions"
+	"countersign.dev/executor/executortest"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/platform"
+)
+
+// TestChangeOfFormats: a warrant of version 1 whose own entry stands before the change of
+// formats is carried out after it, also by an executor that has started anew. One whose
+// entry stands after it is refused. What version 1 did is undone in version 2, and the
+// records are of version 2 from then on.
+func TestChangeOfFormats(t *testing.T) {
+	t.Parallel()
+	w := prooftest.Found(t, prooftest.Options{Formats: actions.FirstFormats})
+	w.Staff()
+	p := placeOf(t, w)
+	one := func(id string) *prooftest.Request {
+		return w.Request("ann", actions.AccountTakedown, p.plaza.Account(id, 1, ""), actions.Standard)
+	}
+	done, waiting, late := one("acct/5"), one("acct/6"), one("acct/7")
+	p.executes(done)
+	w.Executed(done)
+	raw := w.Warrant(waiting)
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats})
+	p.ready()
+	p.restart()
+	p.ready()
+	for _, c := range []struct {
+		raw  []byte
+		want string
+	}{{raw, "executed "}, {w.Forge(late), "refused other-formats"}} {
+		got, err := p.carry(c.raw)
+		if is := fmt.Sprintf("%s %s", got.Outcome, got.Type); err != nil || is != c.want {
+			t.Errorf("%s (%s), %v; want %s", is, got.Text, err, c.want)
+		}
+	}
+	undo := w.Undo("ann", done)
+	if undo.Action.V != actions.ActionV2 {
+		t.Errorf("the undo is of version %s", undo.Action.V)
+	}
+	if _, err := proof.Verify(p.executes(undo), proof.Trust{Root: w.Root}); err != nil {
+		t.Error(err)
+	}
+	p.entered(undo, proof.DutyAct, "intent", "receipt executed")
+	versions := map[string]bool{}
+	for _, e := range w.Entries() {
+		if x, err := proof.ParseExecution(e.Body); err == nil && (x.Execution.Request == undo.ID || x.Execution.Request == waiting.ID) {
+			versions[x.Execution.V] = true
+		}
+	}
+	if len(versions) != 1 || !versions[proof.ExecutionV2] {
+		t.Errorf("the records are of the versions %v", versions)
+	}
+	for id, want := range map[string]platform.Status{"acct/5": platform.Up, "acct/6": platform.Down, "acct/7": platform.Up} {
+		if st := p.plaza.State(id); st.Status != want {
+			t.Errorf("%s is %s, want %s", id, st.Status, want)
+		}
+	}
+}
+
+// TestWindowOfEightLeaves: an executor that remembers eight leaves finds request, waited
+// entry and warrant under the warrant's own checkpoint, for an undo as well. A warrant whose
+// checkpoint is forgotten spends nothing: the desk assembles it anew.
+func TestWindowOfEightLeaves(t *testing.T) {
+	t.Parallel()
+	w := prooftest.Staffed(t)
+	p := emptyPlace(t, w)
+	p.plaza = executortest.NewPlatform(p.clock.Now)
+	p.played, p.limits.Leaves = p.plaza, 8
+	p.begun()
+	measure := p.takedown(p.president(), actions.Critical)
+	crowd := func() {
+		for range 12 {
+			w.Enters(w.Request("bob", actions.AccountTakedown, prooftest.Account("acct/77"), actions.Standard))
+		}
+		p.ready()
+	}
+	w.Enters(measure)
+	crowd()
+	raw := w.Warrant(measure)
+	crowd()
+	got, err := p.carry(raw)
+	if !fault.Is(err, "checkpoint-forgotten") {
+		t.Fatalf("a checkpoint that is forgotten: %+v, %v", got, err)
+	}
+	raw = w.Again(raw)
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
+		t.Fatalf("assembled anew: %+v, %v", got, err)
+	}
+	w.Executed(measure)
+	undo := w.Enters(w.Undo("ann", measure))
+	crowd()
+	raw = w.Warrant(undo)
+	crowd()
+	if got, err := p.carry(w.Again(raw)); err != nil || got.Outcome != proof.Executed {
+		t.Fatalf("the undo: %+v, %v", got, err)
+	}
+	if st := p.plaza.State(measure.Action.Subject.ID); st.Status != platform.Up {
+		t.Errorf("the account is %s", st.Status)
+	}
+}

@@ -1,0 +1,16 @@
+-- +goose Up
+
+-- For each person's key: when the newest session began that an act was taken on under.
+create table session (
+	key_id text primary key,
+	begins integer not null
+);
+
+-- The decisions whose measures were taken on. A case is decided once in each version; its
+-- name is kept as a digest, since people write it.
+create table decision (
+	case_digest text not null,
+	version integer not null,
+	decision text not null,
+	primary key (case_digest, version)
+);

@@ -1,0 +1,59 @@
+package journal
+
+import (
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+)
+
+// Grounds are the documents on which an act rests and which the journal remembers: the
+// sessions under which it was signed, and the decision that it is a measure of.
+type Grounds struct {
+	Sessions  []actions.SignedSession
+	Requested time.Time // when the ledger got the request
+	Decision  *actions.SignedDecision
+}
+
+// remember notes the grounds of an act. A fault "session-replaced" says that a session is
+// older than one of the same key under which an act was taken on before, and that the newer
+// one had begun when the request came: a key has one session at a time. A fault
+// "second-decision" says that a measure of another decision on this version of the case was
+// taken on before.
+func remember(tx *sqldb.Tx, g Grounds) error {
+	for _, x := range g.Sessions {
+		c := x.Session
+		var newest int64
+		err := tx.QueryRow("select begins from session where key_id = $1", string(c.Key)).Scan(&newest)
+		if err != nil && !sqldb.IsNotFound(err) {
+			return err
+		}
+		if begins := canonical.FromMicro(newest); newest > c.NotBefore.Micro() {
+			if !g.Requested.Before(begins.Time) {
+				return fault.New(fault.Forbidden, "session-replaced", "The session of %s from %s was replaced by a newer one of the same key at %s, before the request came.", c.Worker, c.NotBefore, begins)
+			}
+			continue
+		}
+		if _, err := tx.Exec("insert into session (key_id, begins) values ($1, $2) on conflict (key_id) do update set begins = excluded.begins", string(c.Key), c.NotBefore.Micro()); err != nil {
+			return err
+		}
+	}
+	if g.Decision == nil {
+		return nil
+	}
+	d := g.Decision.Decision
+	name, digest := canonical.Sum([]byte(d.Case)).String(), d.Digest().String()
+	if _, err := tx.Exec("insert into decision (case_digest, version, decision) values ($1, $2, $3) on conflict (case_digest, version) do nothing", name, d.Version, digest); err != nil {
+		return err
+	}
+	var have string
+	if err := tx.QueryRow("select decision from decision where case_digest = $1 and version = $2", name, d.Version).Scan(&have); err != nil {
+		return err
+	}
+	if have != digest {
+		return fault.New(fault.Forbidden, "second-decision", "A measure of another decision on version %d of this case was taken on before. A case is decided once in each version.", d.Version)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package entry
+
+import (
+	"slices"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+// Said is what a person signed in an entry of the desk.
+type Said struct {
+	actions.Signed
+	Sessions []actions.SignedSession // those that the statement may name
+}
+
+func saidBy(d actions.SignedDeed) *Said {
+	out := &Said{Signed: d.Signed}
+	if d.Session != nil {
+		out.Sessions = []actions.SignedSession{*d.Session}
+	}
+	return out
+}
+
+func bad(format string, args ...any) error {
+	return fault.New(fault.Forbidden, "bad-entry", format, args...)
+}
+
+// verdicts are the verdicts that a statement in an entry of a kind may have.
+var verdicts = map[string][]actions.Verdict{
+	KindRequest:     {actions.VerdictRequest, actions.VerdictReverse, actions.VerdictFreeze},
+	KindCountersign: {actions.VerdictCountersign},
+	KindDecline:     {actions.VerdictDecline},
+	KindWithdraw:    {actions.VerdictWithdraw},
+}
+
+// SaidIn returns what a person signed in an entry of the desk of a kind, with its data and
+// the commitments to its sealed fields. persons reports whether the entry is an act of a
+// person that has to be signed; it is then nil only in entries from before such acts were
+// signed. Reads are no such acts, nor is anything that the clock, the watch or the desk did.
+// The signature itself is not checked. An entry that says something else than its statement
+// is a fault of type "bad-entry".
+func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest) (said *Said, persons bool, err error) {
+	switch kind {
+	case KindRequest:
+		var r Request
+		if err := canonical.UnmarshalExact(data, &r); err != nil {
+			return nil, true, err
+		}
+		return statement(kind, r.Request, &Said{r.Signed, r.Sessions})
+	case KindCountersign, KindDecline:
+		var r Verdict
+		if err := canonical.UnmarshalExact(data, &r); err != nil {
+			return nil, true, err
+		}
+		return statement(kind, r.Request, &Said{Signed: r.Signed})
+	case KindWithdraw:
+		var r End
+		if err := canonical.UnmarshalExact(data, &r); err != nil {
+			return nil, true, err
+		}
+		return withdrawal(r, sealed)
+	case KindIncident:
+		var o Incident
+		if err := canonical.UnmarshalExact(data, &o); err != nil {
+			return nil, true, err
+		}
+		return deed(kind, o.Deed, o.Worker, actions.Deed{What: actions.DeedOpenIncident, Of: o.Request}, sealed)
+	case KindIncidentTask, KindIncidentTaskDone:
+		var x IncidentTask
+		if err := canonical.UnmarshalExact(data, &x); err != nil {
+			return nil, true, err
+		}
+		want := actions.Deed{What: actions.DeedAssignTask, Of: x.Incident, To: x.Owner}
+		if kind == KindIncidentTaskDone {
+			want = actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(x.Incident, x.Number)}
+		}
+		return deed(kind, x.Deed, x.Worker, want, sealed)
+	case KindIncidentFindings:
+		var f IncidentFindings
+		if err := canonical.UnmarshalExact(data, &f); err != nil {
+			return nil, true, err
+		}
+		return deed(kind, f.Deed, f.Worker, actions.Deed{What: actions.DeedFindings, Of: f.Incident}, sealed)
+	}
+	return nil, false, nil
+}
+
+func statement(kind, request string, s *Said) (*Said, bool, error) {
+	if st := s.Statement; st.Request != request || !slices.Contains(verdicts[kind], st.Verdict) {
+		return nil, true, bad("An entry of kind %s holds a statement about something else.", kind)
+	}
+	return s, true, nil
+}
+
+// withdrawal is SaidIn for the end of a request by its requester. Withdrawals were not
+// signed at first; from version 2 on they are deeds.
+func withdrawal(r End, sealed map[string]canonical.Digest) (*Said, bool, error) {
+	switch {
+	case r.Deed != nil:
+		return deed(KindWithdraw, *r.Deed, r.Worker, actions.Deed{What: actions.DeedWithdraw, Of: r.Request}, sealed)
+	case r.Signed.Statement.V == "":
+		return nil, true, nil
+	case r.Worker != r.Signed.Statement.Signer:
+		return nil, true, bad("An entry says that %s withdrew the request, and %s signed.", r.Worker, r.Signed.Statement.Signer)
+	}
+	return statement(KindWithdraw, r.Request, &Said{Signed: r.Signed})
+}
+
+// deed is SaidIn for an entry that holds a deed. The entry must agree with the deed, and
+// seal the text to which the deed commits. Deeds were not signed at first, and the watch
+// opens incidents too.
+func deed(kind string, d actions.SignedDeed, by workforce.WorkerID, want actions.Deed, sealed map[string]canonical.Digest) (*Said, bool, error) {
+	st := d.Signed.Statement
+	switch {
+	case d.Deed.V == "" && st.V == "":
+		return nil, by != "", nil
+	case d.Deed.V != actions.DeedVersion || !d.Deed.Says(want) || st.Signer != by || st.Verdict != want.What.Verdict() || st.Request != "" || st.Names() != d.Deed.Digest() ||
+		d.Deed.Text != sealed[want.What.SealedBy()]:
+		return nil, true, bad("An entry of kind %s holds a deed that says something else.", kind)
+	}
+	return saidBy(d), true, nil
+}

@@ -1,0 +1,142 @@
+package proof
+
+import (
+	"fmt"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
+	"countersign.dev/workforce"
+)
+
+// Unsigned is an entry of a person that nobody signed as it stands in the ledger.
+type Unsigned struct {
+	Index  int64              `json:"index"`
+	Kind   string             `json:"kind"`
+	Worker workforce.WorkerID `json:"worker"` // whom the statement names; empty: there is none
+	Type   string             `json:"type"`   // why: a fault's stable type, "unsigned" or "withheld"
+	Text   string             `json:"text"`   // the same for a person
+}
+
+// Audited is the result of an audit.
+type Audited struct {
+	Entries  int64      `json:"entries"`  // of the class desk
+	Acts     int64      `json:"acts"`     // of people, whose signatures were checked
+	Sessions int64      `json:"sessions"` // that were started
+	Unsigned []Unsigned `json:"unsigned"`
+}
+
+// Audit reads a whole served ledger as Follow does, and beside it every entry of the class
+// desk: each act of a person must be signed, by a key of that person that was live, or under
+// a session that such a key had certified. bodies returns entries of all classes in order,
+// from an index on: as many as it likes, and none only at the end. Changes of the desk are
+// checked with the chain, and the records of the executor by those who follow it. Reads,
+// alarms and what the clock did are nobody's acts.
+func Audit(t Trust, log note.Verifier, served Served, bodies func(from int64) ([]ServedBody, error), seen []ledger.Checkpoint) (*State, ledger.Signed, Audited, error) {
+	out := Audited{Unsigned: []Unsigned{}}
+	leaves := map[int64]ledger.Leaf{}
+	size := int64(0)
+	a := auditor{out: &out, leaves: leaves, bodies: bodies}
+	s, signed, err := follow(t, log, served, seen, func(step Step) error { return a.upTo(step.Index, step.State) }, func(index int64, l ledger.Leaf) {
+		size = index + 1
+		if l.Class == ledger.Desk {
+			leaves[index] = l
+		}
+	})
+	if err == nil {
+		err = a.upTo(size, s)
+	}
+	return s, signed, out, err
+}
+
+// auditor goes through the entries of the class desk beside the governance chain.
+type auditor struct {
+	out    *Audited
+	leaves map[int64]ledger.Leaf
+	bodies func(from int64) ([]ServedBody, error)
+	next   int64        // the first index that is not audited
+	ahead  []ServedBody // bodies that were given already, from next on
+}
+
+// upTo audits the entries before an index by a state of the chain, which must be the one
+// after every governance entry before that index.
+func (a *auditor) upTo(index int64, s *State) error {
+	for ; a.next < index; a.next++ {
+		leaf, is := a.leaves[a.next]
+		if !is {
+			continue
+		}
+		a.out.Entries++
+		b, given, err := a.body(a.next)
+		if err != nil {
+			return err
+		}
+		if !given {
+			a.found(a.next, "", "", "withheld", "The desk does not give this entry.")
+			continue
+		}
+		body, err := ledger.Verify(leaf, b.Body, b.Salt)
+		if err != nil {
+			return fmt.Errorf("entry %d of the ledger: %w", a.next, err)
+		}
+		a.entry(a.next, body, s)
+	}
+	return nil
+}
+
+// body returns the body of an entry, if it is given.
+func (a *auditor) body(index int64) (b ServedBody, given bool, err error) {
+	for len(a.ahead) > 0 && a.ahead[0].Index < index {
+		a.ahead = a.ahead[1:]
+	}
+	if len(a.ahead) == 0 {
+		if a.ahead, err = a.bodies(index); err != nil {
+			return b, false, fmt.Errorf("read the ledger from entry %d: %w", index, err)
+		}
+	}
+	if len(a.ahead) == 0 || a.ahead[0].Index != index {
+		return b, false, nil
+	}
+	return a.ahead[0], true, nil
+}
+
+func (a *auditor) found(index int64, kind string, by workforce.WorkerID, typ, text string) {
+	a.out.Unsigned = append(a.out.Unsigned, Unsigned{index, kind, by, typ, text})
+}
+
+// entry audits one entry of the class desk.
+func (a *auditor) entry(index int64, body ledger.Body, s *State) {
+	if body.Kind == entry.KindSession {
+		a.out.Sessions++
+		var x actions.SignedSession
+		err := canonical.UnmarshalExact(body.Data, &x)
+		if err == nil {
+			err = s.Certified(x, body.Time.Time)
+		}
+		if err != nil {
+			a.found(index, body.Kind, x.Session.Worker, fault.TypeOf(err), fault.TextOf(err))
+		}
+		return
+	}
+	said, persons, err := entry.SaidIn(body.Kind, canonical.Raw(body.Data), body.Sealed)
+	if !persons {
+		return
+	}
+	a.out.Acts++
+	switch {
+	case err != nil:
+		a.found(index, body.Kind, "", fault.TypeOf(err), fault.TextOf(err))
+	case said == nil:
+		a.found(index, body.Kind, "", "unsigned", "The entry was made before such acts were signed: it is the desk's word.")
+	case !s.Ours(said.Statement):
+		a.found(index, body.Kind, said.Statement.Signer, "foreign-log", "The statement is for another ledger.")
+	default:
+		if err := s.SignedBy(said.Signed, said.Sessions, body.Time.Time); err != nil {
+			a.found(index, body.Kind, said.Statement.Signer, fault.TypeOf(err), fault.TextOf(err))
+		}
+	}
+}

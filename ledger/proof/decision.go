@@ -1,0 +1,53 @@
+package proof
+
+import (
+	"slices"
+
+	"countersign.dev/actions"
+)
+
+// decided checks that an action is a measure of the decision that its request names: the
+// decision lists the action, the same person signed both, and both are about the same case,
+// rule and subject. An action without a case has no decision. An action of version 1 names
+// none: its case is a text.
+func (s *State) decided(a askWithDigest) error {
+	st, d := a.Request.Statement, a.Decision
+	if a.Action.V == actions.ActionV1 {
+		return nil
+	}
+	if a.Action.Case == "" && st.Decision.IsZero() && d == nil {
+		if a.Action.Rule != (actions.Rule{}) {
+			return refuse("no-decision", "The action names a rule but no case. A rule is applied by the decision of a case.")
+		}
+		return nil
+	}
+	if a.Action.Case == "" || d == nil || st.Decision.IsZero() {
+		return refuse("no-decision", "A measure of a case comes with the signed decision that lists it, and with no case there is no decision.")
+	}
+	bad := func(what string) error {
+		return refuse("bad-decision", "The decision does not fit the measure of %s: %s.", st.Signer, what)
+	}
+	c := d.Decision
+	if err := c.Check(); err != nil {
+		return err
+	}
+	digest := c.Digest()
+	switch {
+	case digest != st.Decision:
+		return bad("it is another decision than the one that the request names")
+	case !slices.Contains(c.Measures, a.action):
+		return bad("it does not list the measure")
+	case d.Signed.Statement.Signer != st.Signer:
+		return bad("somebody else signed it")
+	case c.Case != a.Action.Case:
+		return bad("it is about another case")
+	case c.Rule.Rule() != a.Action.Rule:
+		return bad("it names another rule")
+	case c.Subject.Platform != a.Action.Subject.Platform || c.Subject.ID != a.Action.Subject.ID && !a.Belongs:
+		return bad("the measure's subject is neither the decision's, nor the account that owns it, nor other content of that account")
+	}
+	// With a measure a decision is good as far as the measure is: above standard it takes the
+	// person's own key.
+	u := use{what: "a decision with a measure", allowed: true, tiered: true, tier: a.tier(), entered: a.entered()}
+	return s.document(d.Signed, digest, actions.VerdictDecide, a.Sessions, u, a.At, bad)
+}

@@ -1,0 +1,271 @@
+package proof
+
+import (
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"math/big"
+	"slices"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/workforce"
+)
+
+// sessionAhead is the most by which a session may begin after the instant at which it is
+// judged: the clocks of signer and judge may differ (design, law 5).
+const sessionAhead = time.Minute
+
+// VerifySession checks a signature over a challenge by a session's key. Errors are faults
+// of type "bad-signature".
+func VerifySession(k actions.SessionKey, challenge [32]byte, s actions.Signature) error {
+	if len(s.AuthenticatorData) != 0 || len(s.ClientData) != 0 {
+		return badSignature("A session's signature has no authenticator data.")
+	}
+	switch k.Algorithm {
+	case actions.SessionEd25519:
+		if verifyEd25519(k.Public, challenge[:], s.Signature) {
+			return nil
+		}
+	case actions.SessionP256:
+		digest := sha256.Sum256(challenge[:])
+		if len(s.Signature) == 64 && verifyP256("p1363", k.Public, digest[:], s.Signature, func(key *ecdsa.PublicKey) bool {
+			return ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(s.Signature[:32]), new(big.Int).SetBytes(s.Signature[32:]))
+		}) {
+			return nil
+		}
+	default:
+		return badSignature("The algorithm %q of the session's key is unknown.", k.Algorithm)
+	}
+	return badSignature("The signature by the session's key does not verify.")
+}
+
+// Certified checks a session at an instant: that it is well formed and of this desk, that a
+// live key of an engaged worker certifies it, and that nobody has made it void. It does not
+// check that the session's time has come or is over. Errors are faults of type
+// "bad-session", "session-void", "unknown-key", "revoked-key", "engagement-ended" or
+// "bad-signature".
+func (s *State) Certified(x actions.SignedSession, at time.Time) error {
+	if err := s.certified(x, at); err != nil {
+		return err
+	}
+	if standing := s.People.Standing(x.Session.Worker, at); !standing.Engaged {
+		return refuse("engagement-ended", "%s may not act: %s.", x.Session.Worker, standing.Why)
+	}
+	return nil
+}
+
+// certified is Certified without the worker's engagement.
+func (s *State) certified(x actions.SignedSession, at time.Time) error {
+	c := x.Session
+	if err := c.Check(); err != nil {
+		return err
+	}
+	if c.Log != s.Origin || c.Founding != s.Root {
+		return refuse("bad-session", "The session of %s is for another ledger: %q, founded by %s.", c.Worker, c.Log, c.Founding)
+	}
+	if c.NotBefore.After(at.Add(sessionAhead)) {
+		return refuse("bad-session", "The session of %s begins at %s, more than a minute from now. Set the clock of the computer on which it was made.", c.Worker, c.NotBefore)
+	}
+	key, err := s.liveKey(c.Key, c.Worker, at)
+	if err != nil {
+		return err
+	}
+	if before, is := s.voided(c, key); is {
+		return refuse("session-void", "The session of %s is void: the sessions that were certified before %s were ended. Start a new one with `countersign session start`.", c.Worker, before)
+	}
+	return VerifySignature(key.PublicKey, c.Challenge(), x.Signature, s.Sites())
+}
+
+// liveKey returns a worker's key that is enrolled and not revoked at an instant.
+func (s *State) liveKey(id workforce.KeyID, w workforce.WorkerID, at time.Time) (workforce.Key, error) {
+	key, ok := s.People.Key(id)
+	switch {
+	case !ok:
+		return key, refuse("unknown-key", "The key %s is not enrolled at this desk.", id)
+	case key.Worker != w:
+		return key, refuse("unknown-key", "The key %s does not belong to %s.", id, w)
+	case !key.Live(at):
+		return key, refuse("revoked-key", "The key %s of %s is revoked, or was not enrolled yet at that time.", id, w)
+	}
+	return key, nil
+}
+
+// voided returns the instant before which the sessions of a session's scope are void, if
+// the session was certified before it.
+func (s *State) voided(c actions.Session, k workforce.Key) (before canonical.Time, is bool) {
+	if len(s.Voids) == 0 {
+		return before, false
+	}
+	w, _ := s.People.Worker(c.Worker)
+	for _, v := range []actions.Void{{Scope: actions.ScopeKey, Of: string(c.Key)}, {Scope: actions.ScopeWorker, Of: string(c.Worker)},
+		{Scope: actions.ScopeVendor, Of: string(w.Vendor)}, {Scope: actions.ScopeAll}} {
+		if t, ok := s.Voids[v.Key()]; ok && c.NotBefore.Before(t.Time) && t.After(before.Time) {
+			before, is = t, true
+		}
+	}
+	return before, is
+}
+
+// namesSessions checks that the sessions at hand are those that the statements name, sorted
+// by their digests, each once.
+func (a Ask) namesSessions() error {
+	if len(a.Sessions) == 0 {
+		return nil // a statement that names one is refused when its signature is checked
+	}
+	named := []canonical.Digest{a.Request.Statement.Session}
+	if a.Decision != nil {
+		named = append(named, a.Decision.Signed.Statement.Session)
+	}
+	last := canonical.Digest{}
+	for _, x := range a.Sessions {
+		d := x.Session.Digest()
+		if !slices.Contains(named, d) || slices.Compare(last[:], d[:]) >= 0 {
+			return refuse("surplus-session", "The sessions that come with an act are those that its statements name, sorted by their digests, each once.")
+		}
+		last = d
+	}
+	return nil
+}
+
+// use is the use that a statement makes of a session.
+type use struct {
+	what    string // for a text: "request account.takedown"
+	allowed bool   // the catalogue lets a session sign it
+	tiered  bool   // it is good on the tier standard only
+	tier    actions.Tier
+	entered time.Time // when the ledger got it; the instant of the judgement, if the ledger has not got it yet
+}
+
+// underSession checks a statement that names a session: that the session is there and
+// certified, that the statement was begun and entered within its time, that a session may
+// sign it, and its signature. These are all checks of a session; desk, executor and
+// verifier make them here.
+func (s *State) underSession(signed actions.Signed, sessions []actions.SignedSession, u use, at time.Time) error {
+	st := signed.Statement
+	x, err := sessionOf(st, sessions)
+	if err != nil {
+		return err
+	}
+	switch c := x.Session; {
+	case !c.Holds(st.NotBefore.Time):
+		return refuse("outside-session", "The statement of %s is valid from %s, which is outside of the session from %s to %s.", st.Signer, st.NotBefore, c.NotBefore, c.Expires)
+	case !c.Holds(u.entered):
+		return refuse("outside-session", "What %s signed was entered at %s, which is outside of the session from %s to %s. Start a new session with `countersign session start`.", st.Signer, canonical.At(u.entered), c.NotBefore, c.Expires)
+	case !actions.SessionSigns(st.Verdict) || !u.allowed:
+		return refuse("own-key-needed", "A session does not sign %s. Sign it with your own key.", u.what)
+	case u.tiered && u.tier != actions.Standard:
+		return refuse("own-key-needed", "The subject is %s, and a session signs for standard subjects only. Ask again and sign with your own key.", u.tier)
+	}
+	if err := s.certified(x, at); err != nil {
+		return err
+	}
+	return VerifySession(x.Session.SessionKey, st.Challenge(), signed.Signature)
+}
+
+// SignedBy checks the signature of a statement and nothing else: by the signer's key, live
+// at an instant, or by the key of one of sessions that this key certifies.
+func (s *State) SignedBy(signed actions.Signed, sessions []actions.SignedSession, at time.Time) error {
+	st := signed.Statement
+	key, err := s.liveKey(st.Key, st.Signer, at)
+	if err != nil {
+		return err
+	}
+	if st.Session.IsZero() {
+		return VerifySignature(key.PublicKey, st.Challenge(), signed.Signature, s.Sites())
+	}
+	x, err := sessionOf(st, sessions)
+	if err != nil {
+		return err
+	}
+	if err := s.certified(x, at); err != nil {
+		return err
+	}
+	return VerifySession(x.Session.SessionKey, st.Challenge(), signed.Signature)
+}
+
+// sessionOf returns the session that a statement names, which must be its signer's.
+func sessionOf(st actions.Statement, sessions []actions.SignedSession) (x actions.SignedSession, err error) {
+	i := slices.IndexFunc(sessions, func(x actions.SignedSession) bool { return x.Session.Digest() == st.Session })
+	if i < 0 {
+		return x, refuse("no-session", "The statement of %s is signed under the session %s, which is not at hand.", st.Signer, st.Session)
+	}
+	if x = sessions[i]; x.Session.Worker != st.Signer || x.Session.Key != st.Key {
+		return x, refuse("foreign-session", "The session under which %s signed is of another person or another key.", st.Signer)
+	}
+	return x, nil
+}
+
+// verifyBy checks the signature of a statement: by the person's own key, or by the key of
+// the session that the statement names.
+func (s *State) verifyBy(signed actions.Signed, key workforce.Key, sessions []actions.SignedSession, u use, at time.Time) error {
+	if signed.Statement.Session.IsZero() {
+		return VerifySignature(key.PublicKey, signed.Statement.Challenge(), signed.Signature, s.Sites())
+	}
+	return s.underSession(signed, sessions, u, at)
+}
+
+// mayVoid returns the refusal if a person may not alone end the sessions of a scope.
+// Everybody may end their own. Those of somebody else end by a lead above them in their
+// line or by somebody on call; those of a company, or of everybody, by somebody on call.
+func (s *State) mayVoid(by actions.Statement, c actions.Void, at time.Time) error {
+	wrong := func(format string, args ...any) error {
+		return fault.New(fault.Conflict, "wrong-state", format, args...)
+	}
+	target := workforce.WorkerID(c.Of)
+	switch c.Scope {
+	case actions.ScopeKey:
+		key, ok := s.People.Key(workforce.KeyID(c.Of))
+		if !ok {
+			return wrong("There is no key %s at this desk.", c.Of)
+		}
+		target = key.Worker
+	case actions.ScopeWorker:
+		if _, ok := s.People.Worker(target); !ok {
+			return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", c.Of)
+		}
+	case actions.ScopeVendor:
+		if _, ok := s.People.Vendors[workforce.VendorID(c.Of)]; c.Of != "" && !ok {
+			return fault.New(fault.NotFound, "no-such-vendor", "There is no vendor %s at this desk.", c.Of)
+		}
+	}
+	if t, ok := s.Voids[c.Key()]; ok && !c.Before.After(t.Time) {
+		return wrong("The sessions that were certified before %s are void already.", t)
+	}
+	if c.Before.After(by.NotBefore.Add(sessionAhead)) {
+		return refuse("bad-void", "Sessions are ended that were certified before now, not those that are still to come.")
+	}
+	if s.ownVoid(by, c) {
+		return nil
+	}
+	if !by.Session.IsZero() {
+		return refuse("own-key-needed", "A session ends only its owner's sessions. Sign it with your own key.")
+	}
+	worker, _ := s.People.Worker(by.Signer)
+	st := s.People.StandingOf(&worker, at)
+	person := c.Scope == actions.ScopeKey || c.Scope == actions.ScopeWorker
+	switch {
+	case st.InNotice || st.Ratchet:
+		return refuse("not-yours-to-void", "%s is about to leave, and ends only their own sessions.", by.Signer)
+	case st.Has(workforce.OnCall):
+	case person && st.Has(workforce.Lead) && s.reports(target, by.Signer):
+	case person:
+		return refuse("not-yours-to-void", "%s is not on call and no lead above %s, and may not end those sessions.", by.Signer, target)
+	default:
+		return refuse("not-yours-to-void", "Only somebody on call ends the sessions of a company or of everybody; %s is not on call.", by.Signer)
+	}
+	return s.limit(by.Signer, "void", 1, s.Trust.EndingsPerHour, at)
+}
+
+// ownVoid reports whether sessions that end are the signer's own.
+func (s *State) ownVoid(by actions.Statement, c actions.Void) bool {
+	switch c.Scope {
+	case actions.ScopeWorker:
+		return c.Of == string(by.Signer)
+	case actions.ScopeKey:
+		key, ok := s.People.Key(workforce.KeyID(c.Of))
+		return ok && key.Worker == by.Signer
+	}
+	return false
+}

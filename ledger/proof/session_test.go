@@ -1,0 +1,143 @@
+package proof_test
+
+import (
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/workforce"
+)
+
+// TestMayVoid: everybody ends their own sessions, as often as they like and under a session
+// too; a lead those of the people below; somebody on call anybody's, a company's and all;
+// nobody else, nobody about to leave, and no session somebody else's.
+func TestMayVoid(t *testing.T) {
+	now := func(w *prooftest.World) canonical.Time { return canonical.At(w.Now()) }
+	for _, c := range []struct {
+		name  string
+		by    workforce.WorkerID
+		scope string
+		of    string
+		want  string // the refusal's type
+	}{
+		{"own", "ann", actions.ScopeWorker, "ann", ""},
+		{"somebody else's, by an agent", "ann", actions.ScopeWorker, "bob", "forbidden-by-policy"},
+		{"somebody else's, by a lead of another line", "lee", actions.ScopeWorker, "ann", "not-yours-to-void"},
+		{"somebody's, on call", "ole", actions.ScopeWorker, "ann", ""},
+		{"an officer's, by another officer", "ada", actions.ScopeWorker, "bea", "not-yours-to-void"},
+		{"a company's, on call", "ole", actions.ScopeVendor, "acme", ""},
+		{"a company's, by a lead", "sue", actions.ScopeVendor, "acme", "not-yours-to-void"},
+		{"all, on call", "ole", actions.ScopeAll, "", ""},
+		{"all, by an officer", "ada", actions.ScopeAll, "", "not-yours-to-void"},
+		{"of a company that is not there", "ole", actions.ScopeVendor, "nobody", "no-such-vendor"},
+		{"of a worker who is not there", "ole", actions.ScopeWorker, "nobody", "no-such-worker"},
+		{"of a key that is not there", "ole", actions.ScopeKey, "key_00000000000000000000000000000000", "wrong-state"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := prooftest.Staffed(t)
+			_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: c.scope, Of: c.of, Before: now(w)}}, c.by)
+			if got := typeOf(err); got != c.want {
+				t.Errorf("got %q (%v), want %q", got, err, c.want)
+			}
+		})
+	}
+	t.Run("that are still to come", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeAll, Before: canonical.At(w.Now().Add(2 * time.Minute))}}, "ole")
+		refusedAs(t, err, "bad-void", "")
+	})
+	t.Run("more than the budget", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		for i := range w.State().Trust.EndingsPerHour + 1 {
+			w.Advance(time.Second)
+			_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeAll, Before: now(w)}}, "ole")
+			if i < w.State().Trust.EndingsPerHour {
+				must(t, err)
+				continue
+			}
+			refusedAs(t, err, "budget-spent", "")
+			w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ole", Before: now(w)}) // one's own has none
+		}
+	})
+	t.Run("in the formats 1", func(t *testing.T) {
+		w := prooftest.Found(t, prooftest.Options{Formats: actions.FirstFormats})
+		w.Staff()
+		_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: now(w)}}, "ann")
+		refusedAs(t, err, "wrong-state", "")
+	})
+}
+
+// typeOf is the type of a refusal; empty if there is none.
+func typeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fault.TypeOf(err)
+}
+
+// TestConfusedDocuments: what was signed for one purpose is good for no other: the
+// challenges differ in their first line, and each check demands its own document.
+func TestConfusedDocuments(t *testing.T) {
+	w := prooftest.Staffed(t)
+	state := w.State()
+	ann := w.PublicKey("ann")
+	session := w.StartSession("ann", actions.SessionEd25519)
+	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/9"), actions.Standard)
+	deed, err := proof.NewDeed(2, actions.Deed{What: actions.DeedFindings, Of: "inc_1"}, "text", actions.Statement{Log: state.LogName(), Signer: "ann", Key: ann.ID()}, w.Now(), make([]byte, 96))
+	must(t, err)
+	signatures := map[string]struct {
+		challenge [32]byte
+		by        actions.Signature
+	}{
+		"session":     {session.Session.Challenge(), session.Signature},
+		"request":     {r.Signed.Statement.Challenge(), r.Signed.Signature},
+		"decision":    {r.Decision.Signed.Statement.Challenge(), r.Decision.Signed.Signature},
+		"deed":        {deed.Signed.Statement.Challenge(), w.Signed("ann", deed.Signed.Statement).Signature},
+		"request v1":  {asV1(r.Signed.Statement).Challenge(), w.Signed("ann", asV1(r.Signed.Statement)).Signature},
+		"possession":  {actions.PossessionChallenge(state.EnrolName(), "ann", ann.ID()), w.Signature("ann", actions.PossessionChallenge(state.EnrolName(), "ann", ann.ID()))},
+		"token":       {actions.TokenAsk{V: actions.TokenVersion, Worker: "ann"}.Challenge(), w.Signature("ann", actions.TokenAsk{V: actions.TokenVersion, Worker: "ann"}.Challenge())},
+		"no document": {[32]byte{}, w.Signature("ann", [32]byte{})},
+	}
+	for name, s := range signatures {
+		for other, c := range signatures {
+			if err := proof.VerifySignature(ann, c.challenge, s.by, state.Sites()); (err == nil) != (name == other) {
+				t.Errorf("the signature of a %s as that of a %s: %v", name, other, err)
+			}
+		}
+	}
+	// The statement of a deed in the place of a decision's, and the other way round.
+	d := *r.Decision
+	d.Signed = w.Signed("ann", deed.Signed.Statement)
+	confused := *r
+	confused.Decision = &d
+	_, err = state.Judge(w.Ask(&confused))
+	refusedAs(t, err, "bad-decision", "")
+	refusedAs(t, state.MayDo(actions.SignedDeed{Deed: deed.Deed, Signed: r.Decision.Signed}, w.Now()), "bad-deed", "")
+}
+
+// asV1 is a statement of version 2 as version 1 would write it.
+func asV1(st actions.Statement) actions.Statement {
+	st.V, st.Log = actions.StatementV1, st.LogName()
+	st.Founding, st.Decision = canonical.Digest{}, canonical.Digest{}
+	return st
+}
+
+// TestSessionIsNoHardware: where the ruling asks for keys bound to hardware, a request under
+// a session fills nothing, though the key that certified it is bound.
+func TestSessionIsNoHardware(t *testing.T) {
+	w := prooftest.Staffed(t)
+	s := w.StartSession("ann", actions.SessionEd25519)
+	r := w.Under(s, w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/9"), actions.Standard))
+	j, err := w.State().Judge(w.Ask(r))
+	if err != nil || j.Requester.Hardware {
+		t.Errorf("%v: %+v", err, j.Requester)
+	}
+	own, err := w.State().Judge(w.Ask(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/9"), actions.Standard)))
+	if err != nil || !own.Requester.Hardware {
+		t.Errorf("%v: %+v", err, own.Requester)
+	}
+}

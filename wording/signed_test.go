@@ -1,0 +1,33 @@
+package wording
+
+import (
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+)
+
+func TestSignedWith(t *testing.T) {
+	morning := time.Date(2026, 11, 23, 9, 12, 31, 0, time.UTC)
+	c := actions.Session{Key: "key_x", NotBefore: canonical.At(morning), Expires: canonical.At(morning.Add(8 * time.Hour)), Nonce: make([]byte, 32)}
+	other := c
+	other.Nonce = append(make([]byte, 31), 1)
+	file := actions.Signature{Signature: make([]byte, 64)}
+	passkey := file
+	passkey.AuthenticatorData = make([]byte, 37)
+	under := func(c actions.Session) actions.Signed {
+		return actions.Signed{Signature: file, Statement: actions.Statement{V: actions.StatementV2, Session: c.Digest()}}
+	}
+	for want, got := range map[string]string{
+		"file key": SignedWith(actions.Signed{Signature: file}, nil),
+		"own key":  SignedWith(actions.Signed{Signature: passkey}, &c),
+		"session of 09:12 (until 17:12 UTC), certified by key_x": SignedWith(under(c), &c),
+		"session " + c.Digest().String():                         SignedWith(under(c), nil),
+		"session " + other.Digest().String():                     SignedWith(under(other), &c), // not the one that it names
+	} {
+		if got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
