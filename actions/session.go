@@ -22,6 +22,11 @@ const SessionLife = 10 * time.Hour
 // once, in the morning; the session's key then signs what the catalogue and SessionSigns
 // allow, for subjects of the tier standard. It is never bound to hardware.
 type Session struct {
+	// After is the hash of the newest entry of the governance chain that the signer's client
+	// knew. Who signs may date a session as they like, but cannot name an entry that is still
+	// to come: so an end of sessions also ends those that were signed before it and begin
+	// after it.
+	After      canonical.Digest   `json:"after"`
 	Expires    canonical.Time     `json:"expires"` // at most SessionLife after NotBefore
 	Founding   canonical.Digest   `json:"founding"`
 	Key        workforce.KeyID    `json:"key"` // the person's own key
@@ -76,8 +81,8 @@ func (s Session) Check() error {
 	switch life := s.Expires.Sub(s.NotBefore.Time); {
 	case s.V != SessionVersion:
 		return bad("its version is not " + SessionVersion)
-	case s.Log == "" || s.Founding.IsZero():
-		return bad("it names no ledger")
+	case s.Log == "" || s.Founding.IsZero() || s.After.IsZero():
+		return bad("it names no ledger, or no entry of its governance chain")
 	case s.Worker == "" || s.Key == "":
 		return bad("it names no worker or no key")
 	case !s.SessionKey.check():

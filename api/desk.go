@@ -27,7 +27,7 @@ func (s *Server) status(ctx context.Context, _ desk.Caller, _ *struct{}) (*answe
 	}
 	out := v1.Status{Version: s.config.Version, Founded: state.Founded(), Origin: state.Origin, Log: state.LogName(), EnrolName: state.EnrolName(), LogKey: state.LogKey, Formats: state.Formats, Root: state.Root,
 		Executor: s.executor(ctx)}
-	out.Ledger.Governance = state.Next
+	out.Ledger.Governance, out.Ledger.GovernanceHead = state.Next, state.Head
 	out.Ledger.Size, out.Ledger.Hash, err = s.head(ctx)
 	return answerWith(out, err)
 }

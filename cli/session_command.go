@@ -133,7 +133,7 @@ func (s *Session) newSession(desk v1.Status, me identity, life time.Duration) (c
 	seed = random[:ed25519.SeedSize]
 	public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 	now := canonical.At(s.Now())
-	c = actions.Session{V: actions.SessionVersion, Worker: me.worker, Key: me.key.Key, Nonce: random[ed25519.SeedSize:], NotBefore: now, Expires: canonical.At(now.Add(life)),
+	c = actions.Session{V: actions.SessionVersion, After: desk.Ledger.GovernanceHead, Worker: me.worker, Key: me.key.Key, Nonce: random[ed25519.SeedSize:], NotBefore: now, Expires: canonical.At(now.Add(life)),
 		SessionKey: actions.SessionKey{Algorithm: actions.SessionEd25519, Public: canonical.Bytes(public)}}
 	if c.Log, c.Founding, err = actions.SplitLog(desk.Log); err != nil || c.Founding.IsZero() {
 		return c, nil, fault.New(fault.Conflict, "foreign-desk", "The desk names itself %q, which is no origin with the hash of entry 0. Nothing was signed.", desk.Log)

@@ -97,7 +97,7 @@ func (m *machine) keyPath() string { return filepath.Join(m.home, "ada.key") }
 func (m *machine) started(t *testing.T, log string) *keptSession {
 	t.Helper()
 	me := identity{key: m.key, worker: "ada"}
-	c, seed, err := m.newSession(v1.Status{Log: log, Formats: 2}, me, 8*time.Hour)
+	c, seed, err := m.newSession(statusOf(log), me, 8*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestNoPlaceForTheKey(t *testing.T) {
 	} {
 		m := newMachine(t)
 		change(m)
-		c, seed, err := m.newSession(v1.Status{Log: deskLog, Formats: 2}, identity{key: m.key, worker: "ada"}, time.Hour)
+		c, seed, err := m.newSession(statusOf(deskLog), identity{key: m.key, worker: "ada"}, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,6 +239,11 @@ func TestNoPlaceForTheKey(t *testing.T) {
 			t.Errorf("%s: wrote %v", name, all)
 		}
 	}
+}
+
+// statusOf is what a desk of the formats 2 says of itself.
+func statusOf(log string) v1.Status {
+	return v1.Status{Log: log, Formats: 2, Ledger: v1.LedgerStatus{GovernanceHead: canonical.Sum([]byte("entry 7"))}}
 }
 
 // TestKeptSessionsAreChecked: what lies in the file is used for this desk and worker only.
@@ -550,7 +555,7 @@ func TestNewSessionIsRefused(t *testing.T) {
 		}
 	}
 	me.log = ""
-	if _, _, err := m.newSession(v1.Status{Log: "desk.example.com/ledger", Formats: 2}, me, time.Hour); !fault.Is(err, "foreign-desk") {
+	if _, _, err := m.newSession(statusOf("desk.example.com/ledger"), me, time.Hour); !fault.Is(err, "foreign-desk") {
 		t.Errorf("a desk without an entry 0: %v", err)
 	}
 	for _, life := range []string{"11h", "0s", "-1h"} {

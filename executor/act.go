@@ -159,7 +159,7 @@ func (e *Executor) begin(ctx context.Context, a *journal.Act, w proof.Warrant, c
 		return 0, err
 	}
 	e.step(StepJudged)
-	return e.intend(ctx, a, j, groundsOf(w))
+	return e.intend(ctx, a, j, j.groundsOf(w))
 }
 
 // actOf is the journal's view of a warrant.
@@ -171,8 +171,8 @@ func actOf(w proof.Warrant, raw []byte) journal.Act {
 }
 
 // groundsOf returns the documents of a warrant that are remembered with its intent.
-func groundsOf(w proof.Warrant) journal.Grounds {
-	return journal.Grounds{Sessions: w.Sessions, Requested: w.Requested.Entry.Time.Time, Decision: w.Decision}
+func (j judgement) groundsOf(w proof.Warrant) journal.Grounds {
+	return journal.Grounds{Sessions: w.Sessions, Requested: j.requested, Index: w.Requested.Proof.Index, Decision: w.Decision}
 }
 
 // executionOf begins a record about an act.

@@ -260,6 +260,8 @@ type judgement struct {
 	tier    actions.Tier
 	spender actions.Spender
 	belongs bool // the subject belongs to that of the act's decision; see proof.Ask
+
+	requested time.Time // when the ledger got the request, as far as we know; zero in version 1
 }
 
 // outcomeOf returns the outcome that a refusal of check gives the warrant: refused or
@@ -334,10 +336,8 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	if err := e.confirms(ctx, w); err != nil {
 		return j, err
 	}
-	for _, x := range w.Sessions {
-		if e.ledger.enteredAfter(w.Requested.Proof.Index, x.Session.Expires.Add(tolerance)) {
-			return j, fault.New(fault.Forbidden, "outside-session", "By the executor's own clock the request came to the ledger after the session of %s was over at %s, whatever the entry says.", x.Session.Worker, x.Session.Expires)
-		}
+	if j.requested, err = e.requested(w, own); err != nil {
+		return j, err
 	}
 	if j.belongs, err = belongs(ctx, w, c, r); err != nil {
 		return j, err
@@ -346,6 +346,27 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 		return j, err
 	}
 	return j, e.reviewed(ctx, w, j.state)
+}
+
+// requested returns when the ledger got the request of a warrant: by its entry, or later if
+// we know better. Nobody but the desk says that a burdening act, which comes after the end
+// of its session, was asked for before: we must have seen the request in time ourselves.
+// An undo is not held up by that (law 5).
+func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) {
+	if w.V == proof.WarrantV1 {
+		return time.Time{}, nil
+	}
+	index, at := w.Requested.Proof.Index, w.Requested.Entry.Time.Time
+	for _, x := range w.Sessions {
+		over := x.Session.Expires.Add(tolerance)
+		if w.Action.Direction != actions.Relieving && own.After(over) && !e.ledger.seenBy(index, over) {
+			return at, fault.New(fault.Forbidden, "outside-session", "The session of %s was over at %s, and this executor had not seen the request in the ledger by then. Ask again under a new session, or with your own key.", x.Session.Worker, x.Session.Expires)
+		}
+	}
+	if known := e.ledger.notBefore(index); known.After(at) {
+		at = known
+	}
+	return at, nil
 }
 
 // belongs reports whether the subject of a measure belongs to that of its decision: it is
@@ -385,7 +406,7 @@ func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) err
 	}
 	ask := w.Ask()
 	ask.At, ask.Executor, ask.Tier, ask.Lifts, ask.Entered = j.at, e.id, j.tier, lifts, entered
-	ask.Belongs = j.belongs
+	ask.Belongs, ask.Requested = j.belongs, j.requested
 	if w.V == proof.WarrantV1 && j.state.Formats > actions.FirstFormats {
 		var known bool
 		if ask.BeforeFormats, known = e.ledger.beforeFormats(w.Ledger.Proof.Index); !known {

@@ -200,6 +200,11 @@ func (f *follower) foldGovernance(own time.Time) {
 	for _, n := range f.governance[:good] {
 		f.dated(n.body.Time, own)
 	}
+	f.mu.Lock()
+	for _, n := range f.governance[:good] {
+		f.nos.times = append(f.nos.times, stamp{n.index, n.body.Time})
+	}
+	f.mu.Unlock()
 	f.state, f.governance = s, f.governance[good:]
 	f.mu.Lock()
 	f.nos.folded = s.Time

@@ -594,7 +594,10 @@ func (f *follower) accept(batch []followedEntry, end tip, signed int64) {
 	own := f.e.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.nos.due(own) && f.ahead.Sub(own) <= tolerance && datedBy(batch, own) {
-		f.nos.mark(end.edge.Size(), own)
+	if f.ahead.Sub(own) <= tolerance && datedBy(batch, own) {
+		f.nos.glance(end.edge.Size(), own)
+		if f.nos.due(own) {
+			f.nos.mark(end.edge.Size(), own)
+		}
 	}
 }

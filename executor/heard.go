@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"countersign.dev/actions"
@@ -46,11 +47,26 @@ type nos struct {
 	unread []stretch       // desk entries that were not all read, in order
 	marks  []journal.Mark
 	fresh  []journal.Mark // those that the journal lacks
+	recent []journal.Mark // of the last day, closer together; the journal has none of them
+	times  []stamp        // of the governance entries, in order
+}
+
+// stamp says when an entry of the ledger was made, by the ledger.
+type stamp struct {
+	index int64
+	at    canonical.Time
 }
 
 // markEvery is the time from one mark to the next. After a start at most so much more of
 // the ledger is read than needed.
 const markEvery = 10 * time.Minute
+
+// recentEvery and recentLife are the time from one recent mark to the next, and how long
+// they are kept: as long as a request is open.
+const (
+	recentEvery = 15 * time.Second
+	recentLife  = 25 * time.Hour
+)
 
 // joined is the largest gap between two unread entries that are asked for as one stretch.
 const joined = 100
@@ -143,6 +159,17 @@ func datedBy(batch []followedEntry, own time.Time) bool {
 func (s *nos) mark(size int64, own time.Time) {
 	m := journal.Mark{At: canonical.At(own), Size: size}
 	s.marks, s.fresh = append(s.marks, m), append(s.fresh, m)
+}
+
+// glance notes the size that the ledger has now among the recent marks.
+func (s *nos) glance(size int64, own time.Time) {
+	if last := len(s.recent) - 1; last >= 0 && own.Sub(s.recent[last].At.Time).Abs() < recentEvery {
+		return
+	}
+	s.recent = append(s.recent, journal.Mark{At: canonical.At(own), Size: size})
+	if old := slices.IndexFunc(s.recent, func(m journal.Mark) bool { return own.Sub(m.At.Time) <= recentLife }); old > len(s.recent)/2 {
+		s.recent = slices.Clone(s.recent[old:])
+	}
 }
 
 // hear reads the body of a desk entry, if it was given and opens the leaf. It parses only
@@ -362,13 +389,33 @@ func (f *follower) before(t time.Time) (size int64) {
 	return size
 }
 
-// enteredAfter reports whether an entry was made after a time of our own clock, as far as
-// our marks tell: the ledger was shorter at a later time. A desk writes the times of entries
-// itself, and could let its clock stand still.
-func (f *follower) enteredAfter(index int64, t time.Time) bool {
+// notBefore returns an instant before which an entry cannot have been made, whatever the
+// entry says. A desk writes the times of entries itself: it could date one back, or let its
+// clock stand still. But times in a ledger never go back, so that an entry is no older than
+// a governance entry ahead of it; and by our own clock it is no older than a moment at
+// which the ledger was too short to hold it.
+func (f *follower) notBefore(index int64) (t time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.ContainsFunc(f.nos.marks, func(m journal.Mark) bool { return m.At.After(t) && index >= m.Size })
+	for _, marks := range [][]journal.Mark{f.nos.marks, f.nos.recent} {
+		for _, m := range marks {
+			if at := m.At.Add(-tolerance); m.Size <= index && at.After(t) {
+				t = at
+			}
+		}
+	}
+	if n := sort.Search(len(f.nos.times), func(i int) bool { return f.nos.times[i].index >= index }); n > 0 && f.nos.times[n-1].at.After(t) {
+		t = f.nos.times[n-1].at.Time
+	}
+	return t
+}
+
+// seenBy reports whether we had seen an entry by an instant of our own clock.
+func (f *follower) seenBy(index int64, t time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seen := func(m journal.Mark) bool { return !m.At.After(t) && m.Size > index }
+	return slices.ContainsFunc(f.nos.marks, seen) || slices.ContainsFunc(f.nos.recent, seen)
 }
 
 // remembers reports whether the leaf of an entry is still known, so that a body can be

@@ -90,6 +90,8 @@ type LedgerStatus struct {
 	Size       int64  `json:"size"`
 	Hash       string `json:"hash" doc:"RFC 6962 root in base64"`
 	Governance int64  `json:"governance" doc:"entries of the governance chain"`
+	// GovernanceHead goes into sessions.
+	GovernanceHead canonical.Digest `json:"governance_head" doc:"hash of the newest entry of the governance chain, which a new session names"`
 }
 
 // ExecutorStatus is the executor's own report.

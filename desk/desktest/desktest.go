@@ -310,7 +310,7 @@ func (w *World) Session(by workforce.WorkerID, edit ...func(*actions.Session)) (
 	w.t.Helper()
 	key := ed25519.NewKeyFromSeed(random(w.t, ed25519.SeedSize))
 	now := canonical.At(w.clock.Now())
-	s := actions.Session{V: actions.SessionVersion, Log: w.Origin, Founding: w.Root, Worker: by, Key: w.PublicKey(by).ID(), Nonce: random(w.t, 32),
+	s := actions.Session{V: actions.SessionVersion, Log: w.Origin, Founding: w.Root, After: w.chain().Head, Worker: by, Key: w.PublicKey(by).ID(), Nonce: random(w.t, 32),
 		NotBefore: now, Expires: canonical.At(now.Add(8 * time.Hour)),
 		SessionKey: actions.SessionKey{Algorithm: actions.SessionEd25519, Public: canonical.Bytes(key.Public().(ed25519.PublicKey))}}
 	for _, f := range edit {

@@ -14,29 +14,37 @@ import (
 type Grounds struct {
 	Sessions  []actions.SignedSession
 	Requested time.Time // when the ledger got the request
+	Index     int64     // of the request's entry
 	Decision  *actions.SignedDecision
 }
 
 // remember notes the grounds of an act. A fault "session-replaced" says that a session is
 // older than one of the same key under which an act was taken on before, and that the newer
-// one had begun when the request came: a key has one session at a time. A fault
+// one had begun, or signed for that act, when the request came: a key has one session at a
+// time. A fault
 // "second-decision" says that a measure of another decision on this version of the case was
 // taken on before.
 func remember(tx *sqldb.Tx, g Grounds) error {
 	for _, x := range g.Sessions {
 		c := x.Session
-		var newest int64
-		err := tx.QueryRow("select begins from session where key_id = $1", string(c.Key)).Scan(&newest)
+		var newest, first int64
+		var name string
+		err := tx.QueryRow("select begins, session, request_index from session where key_id = $1", string(c.Key)).Scan(&newest, &name, &first)
 		if err != nil && !sqldb.IsNotFound(err) {
 			return err
 		}
-		if begins := canonical.FromMicro(newest); newest > c.NotBefore.Micro() {
-			if !g.Requested.Before(begins.Time) {
+		begins, digest := canonical.FromMicro(newest), c.Digest().String()
+		switch {
+		case newest > c.NotBefore.Micro(), newest == c.NotBefore.Micro() && name != digest:
+			if g.Index > first || !g.Requested.Before(begins.Time) {
 				return fault.New(fault.Forbidden, "session-replaced", "The session of %s from %s was replaced by a newer one of the same key at %s, before the request came.", c.Worker, c.NotBefore, begins)
 			}
 			continue
+		case newest == c.NotBefore.Micro() && first <= g.Index:
+			continue
 		}
-		if _, err := tx.Exec("insert into session (key_id, begins) values ($1, $2) on conflict (key_id) do update set begins = excluded.begins", string(c.Key), c.NotBefore.Micro()); err != nil {
+		if _, err := tx.Exec("insert into session (key_id, begins, session, request_index) values ($1, $2, $3, $4) on conflict (key_id) do update set begins = excluded.begins, session = excluded.session, request_index = excluded.request_index",
+			string(c.Key), c.NotBefore.Micro(), digest, g.Index); err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,14 @@ func (c *craft) under(by workforce.WorkerID, paths ...string) {
 	}
 }
 
+// sortSessions puts two sessions into the order of their digests.
+func (c *craft) sortSessions() {
+	digest := func(path string) string { return canonical.Sum(c.raw(path + "/session")).String() }
+	if digest("/sessions/0") > digest("/sessions/1") {
+		c.put("/sessions", "["+string(c.raw("/sessions/1"))+","+string(c.raw("/sessions/0"))+"]")
+	}
+}
+
 // rekey makes a key the first session's.
 func (c *craft) rekey(algorithm string, public []byte, key sessionKey) {
 	encoded := base64.StdEncoding.EncodeToString(public)
@@ -107,6 +115,12 @@ func craftsOfSessions() map[string]func(*craft) {
 			c.put("/sessions", "["+string(c.raw("/sessions/0"))+","+string(c.raw("/sessions/0"))+"]")
 		}
 		all[of+": a session that nobody names"] = func(c *craft) { c.under("kim") }
+		if of != "file keys, an undo under a session" && of != "a long chain, without a case" {
+			all[of+": another session signs the decision"] = func(c *craft) {
+				c.under(workforce.WorkerID(c.said("/request/statement/signer")), "/decision/signed")
+				c.sortSessions()
+			}
+		}
 		all[of+": another session of the same person, which nobody names"] = func(c *craft) { c.under(workforce.WorkerID(c.said("/request/statement/signer"))) }
 		for good, by := range map[bool]time.Duration{true: actions.SessionLife, false: actions.SessionLife + moment} {
 			all[mark(good)+of+": a session of "+by.String()] = func(c *craft) {
@@ -228,18 +242,6 @@ func craftsOfSessions() map[string]func(*craft) {
 	all["file keys, standard: under a session of somebody else"] = func(c *craft) { c.under("kim", "/request") }
 	all["file keys, critical: under a session"] = func(c *craft) { c.under("ann", "/request") }
 	all["file keys, critical: decided under a session"] = func(c *craft) { c.under("ann", "/decision/signed") }
-	all["file keys, under two sessions: in another order"] = func(c *craft) {
-		c.put("/sessions", "["+string(c.raw("/sessions/1"))+","+string(c.raw("/sessions/0"))+"]")
-	}
-	all["file keys, under two sessions: one of them"] = func(c *craft) { c.drop("/sessions/1") }
-	all["file keys, under two sessions: each in the other's place"] = func(c *craft) {
-		c.challenge = func(path string, right [32]byte) [32]byte {
-			if path == "/request/statement" {
-				return canonical.Sum([]byte(actions.StatementV2+"\n"), c.raw("/decision/signed/statement"))
-			}
-			return right
-		}
-	}
 
 	// Keys and signatures of sessions
 	public := func(c *craft) []byte {

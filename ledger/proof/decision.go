@@ -39,6 +39,8 @@ func (s *State) decided(a askWithDigest) error {
 		return bad("it does not list the measure")
 	case d.Signed.Statement.Signer != st.Signer:
 		return bad("somebody else signed it")
+	case !st.Session.IsZero() && !d.Signed.Statement.Session.IsZero() && d.Signed.Statement.Session != st.Session:
+		return bad("it was signed under another session than the request")
 	case c.Case != a.Action.Case:
 		return bad("it is about another case")
 	case c.Rule.Rule() != a.Action.Rule:

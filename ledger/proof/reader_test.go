@@ -253,17 +253,11 @@ func underSessions(w *prooftest.World, add func(string, *prooftest.Request)) (al
 	add("a suspension under a session", w.Under(start("bob", ed), w.Request("bob", actions.AccountSuspend, prooftest.Account("acct/22"), actions.Standard)))
 	add("a restoration under a session", w.Under(start("ole", ec), w.Request("ole", actions.AccountRestore, prooftest.Account("acct/23"), actions.Standard)))
 	add("a post under a session", w.Under(start("abe", ed), w.Request("abe", actions.ContentRemove, prooftest.Post("post/24"), actions.Standard)))
-	// The person's own key signs the request, and a session the decision; or one session
-	// each.
+	// The person's own key signs the request, and a session the decision.
 	own := takedown("ann", "acct/25")
 	own.Decision = w.Under(first, &prooftest.Request{By: "ann", Action: own.Action, Signed: own.Signed, Decision: own.Decision}).Decision
 	own.Sessions = []actions.SignedSession{first.SignedSession}
 	add("decided under a session", own)
-	two := w.Under(first, takedown("ann", "acct/26"))
-	decided := two.Decision
-	two = w.Under(second, two)
-	two.Decision = decided
-	add("under two sessions", two.With(first))
 	plain := takedown("ann", "acct/27")
 	plain.Action.Case, plain.Decision = "", nil
 	add("without a case", w.Under(second, plain))

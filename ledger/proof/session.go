@@ -3,6 +3,7 @@ package proof
 import (
 	"crypto/ecdsa"
 	"crypto/sha256"
+	"math"
 	"math/big"
 	"slices"
 	"time"
@@ -72,7 +73,7 @@ func (s *State) certified(x actions.SignedSession, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if before, is := s.voided(c, key); is {
+	if before, is := s.voided(c); is {
 		return refuse("session-void", "The session of %s is void: the sessions that were certified before %s were ended. Start a new one with `countersign session start`.", c.Worker, before)
 	}
 	return VerifySignature(key.PublicKey, c.Challenge(), x.Signature, s.Sites())
@@ -92,17 +93,48 @@ func (s *State) liveKey(id workforce.KeyID, w workforce.WorkerID, at time.Time) 
 	return key, nil
 }
 
+// Voided is an end of sessions.
+type Voided struct {
+	Before canonical.Time // sessions that begin before this are void
+	At     canonical.Time // when it was made
+	Entry  int64          // number of its governance entry; unentered: the ledger has none
+}
+
+// unentered is the number of an end of sessions that the executor took and the ledger does
+// not hold yet: nobody who signs a session knows of it.
+const unentered = math.MaxInt64
+
+// ends reports whether a session is void: it begins before the instant that was given, or
+// it begins after the end was made and was certified without knowledge of it.
+func (v Voided) ends(c actions.Session, knows int64) bool {
+	return c.NotBefore.Before(v.Before.Time) || c.NotBefore.After(v.At.Time) && knows < v.Entry
+}
+
+// knows returns the number of the governance entry that a session names as the newest that
+// its signer knew; -1 if this chain has no such entry.
+func (s *State) knows(c actions.Session) int64 {
+	for i, leaf := range slices.Backward(s.leaves) {
+		if leaf == c.After {
+			return int64(i)
+		}
+	}
+	return -1
+}
+
 // voided returns the instant before which the sessions of a session's scope are void, if
-// the session was certified before it.
-func (s *State) voided(c actions.Session, k workforce.Key) (before canonical.Time, is bool) {
+// the session is one of them.
+func (s *State) voided(c actions.Session) (before canonical.Time, is bool) {
 	if len(s.Voids) == 0 {
 		return before, false
 	}
+	knows := s.knows(c)
 	w, _ := s.People.Worker(c.Worker)
 	for _, v := range []actions.Void{{Scope: actions.ScopeKey, Of: string(c.Key)}, {Scope: actions.ScopeWorker, Of: string(c.Worker)},
 		{Scope: actions.ScopeVendor, Of: string(w.Vendor)}, {Scope: actions.ScopeAll}} {
-		if t, ok := s.Voids[v.Key()]; ok && c.NotBefore.Before(t.Time) && t.After(before.Time) {
-			before, is = t, true
+		for _, end := range s.Voids[v.Key()] {
+			if end.ends(c, knows) && !end.Before.Before(before.Time) {
+				before, is = end.Before, true
+			}
 		}
 	}
 	return before, is
@@ -230,8 +262,10 @@ func (s *State) mayVoid(by actions.Statement, c actions.Void, at time.Time) erro
 			return fault.New(fault.NotFound, "no-such-vendor", "There is no vendor %s at this desk.", c.Of)
 		}
 	}
-	if t, ok := s.Voids[c.Key()]; ok && !c.Before.After(t.Time) {
-		return wrong("The sessions that were certified before %s are void already.", t)
+	for _, end := range s.Voids[c.Key()] {
+		if !c.Before.After(end.Before.Time) {
+			return wrong("The sessions that were certified before %s are void already.", end.Before)
+		}
 	}
 	if c.Before.After(by.NotBefore.Add(sessionAhead)) {
 		return refuse("bad-void", "Sessions are ended that were certified before now, not those that are still to come.")

@@ -42,9 +42,10 @@ type State struct {
 	Imported  bool                      // the founding import has been made
 	Laws      int64                     // the number of the laws by which the next entry is judged
 	Formats   int64                     // the number of the formats in which the desk signs
-	Voids     map[string]canonical.Time // by actions.Void.Key: sessions certified before this are void
+	Voids     map[string][]Voided       // by actions.Void.Key: the ends of sessions, in their order
 
-	trusted []actions.Trust // earlier values of Trust, oldest first
+	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
+	trusted []actions.Trust    // earlier values of Trust, oldest first
 	pending *admission
 	spent   map[string]bool    // requests that were applied
 	relief  []relief           // of the last 7 days, for the limits of law 2
@@ -73,7 +74,7 @@ type relief struct {
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
-		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string]canonical.Time{}, spent: map[string]bool{}, trail: map[string][]int64{}}
+		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]Voided{}, spent: map[string]bool{}, trail: map[string][]int64{}}
 }
 
 // Clone returns a state that may be changed without touching s.
@@ -85,6 +86,10 @@ func (s *State) Clone() *State {
 	c.Orders, c.Observed, c.Unlocked = maps.Clone(s.Orders), maps.Clone(s.Observed), maps.Clone(s.Unlocked)
 	c.Freezes, c.Reviewed = maps.Clone(s.Freezes), maps.Clone(s.Reviewed)
 	c.Voids = maps.Clone(s.Voids)
+	for key, voids := range c.Voids {
+		c.Voids[key] = slices.Clip(voids)
+	}
+	c.leaves = slices.Clip(s.leaves)
 	c.spent, c.trail = maps.Clone(s.spent), maps.Clone(s.trail)
 	c.relief = slices.Clone(s.relief)
 	if s.pending != nil {
@@ -159,6 +164,7 @@ func (s *State) Apply(leaf ledger.Leaf, b ledger.Body) error {
 		return broken("Governance entry %d came where a row of the admission %d was expected.", b.Number, s.pending.number)
 	}
 	s.Next, s.Head, s.Time = b.Number+1, leaf.Digest(), b.Time
+	s.leaves = append(s.leaves, s.Head)
 	var err error
 	switch b.Kind {
 	case KindFounding:
@@ -549,7 +555,7 @@ func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, s
 			s.follow(keyTrail(id), b.Number)
 		}
 		if c.Void != nil {
-			s.Voids[c.Void.Key()] = c.Void.Before
+			s.Voids[c.Void.Key()] = append(s.Voids[c.Void.Key()], Voided{Before: c.Void.Before, At: b.Time, Entry: b.Number})
 		}
 	case actions.Freeze:
 		if c.Thaws() {

@@ -54,7 +54,11 @@ func (s *State) Rejoin(a Authority, at canonical.Time) error {
 
 func (s *State) apply(a Authority, ch actions.Change, at canonical.Time) {
 	s.spent[a.Request.Statement.Request] = true
-	s.enact(ledger.Body{Number: s.Next, Time: at}, a, ch, nil, at.Time)
+	b := ledger.Body{Number: s.Next, Time: at}
+	if c, ok := ch.(actions.Keys); ok && c.Void != nil {
+		b.Number = unentered
+	}
+	s.enact(b, a, ch, nil, at.Time)
 }
 
 // known reports whether a state has the workers and keys that a change is about, as effect

@@ -236,7 +236,7 @@ STATEMENT_V2 = object_of(
     {**STATEMENT_MEMBERS, "alarm": flag, "batch": digest, "decision": digest, "document": digest, "founding": digest, "session": digest})
 SESSION = object_of(
     {"session": object_of(
-        {"expires": instant, "founding": digest, "key": text, "log": text, "nonce": data, "not_before": instant,
+        {"after": digest, "expires": instant, "founding": digest, "key": text, "log": text, "nonce": data, "not_before": instant,
          "session_key": object_of({"algorithm": text, "public": data}), "v": text, "worker": text}),
      "signature": SIGNATURE})
 DECISION = object_of(
@@ -823,6 +823,7 @@ def check_session(state, warrant, st, key):
     need(session["v"] == "countersign/session/v1", "session", "the session's version is unknown")
     need(session["worker"] and session["worker"] == who and session["key"] == st["key"], "session", f"the session is of somebody else than {who}, or of another key")
     need(session["log"] == state["origin"] and session["founding"] == state["root"], "session", "the session is for another ledger")
+    need(session["after"], "session", "the session names no entry of the governance chain")
     need(len(unbase64(session["nonce"])) == 32, "session", "the session's nonce is not 32 bytes")
     begins, expires = micros(session["not_before"]), micros(session["expires"])
     need(session["not_before"] and session["expires"] and 0 < expires - begins <= 10 * HOUR, "session", "the session is longer than ten hours")
@@ -866,6 +867,8 @@ def check_decision(state, warrant):
     need(d["case"] == action["case"] and rule == action["rule"], "decision", "the decision is about another case or rule")
     need(d["subject"]["platform"] == action["subject"]["platform"], "decision", "the decision is about another platform's subject")
     need(st["signer"] == first["signer"], "decision", "somebody else signed the decision")
+    one = not st["session"] or not first["session"] or st["session"] == first["session"]
+    need(one, "decision", "the decision is signed under another session than the request")
     need(st["v"] == "countersign/statement/v2" and of_ledger(state, st), "decision", "the decision is signed for another ledger, or in another version")
     need(st["verdict"] == "decide" and st["executor"] == "desk" and st["document"] == digest_of(d), "decision", "the statement does not sign the decision")
     need(not any(st[m] for m in ("action", "alarm", "batch", "decision", "policy", "request")), "decision", "the statement signs more than the decision")

@@ -37,7 +37,7 @@ func (w *World) StartSession(by workforce.WorkerID, algorithm actions.SessionAlg
 		public = canonical.Bytes(s.ed.Public().(ed25519.PublicKey))
 	}
 	st, now := w.State(), w.Now()
-	c := actions.Session{V: actions.SessionVersion, Log: st.Origin, Founding: st.Root, Worker: by, Key: w.PublicKey(by).ID(), Nonce: w.bytes(32),
+	c := actions.Session{V: actions.SessionVersion, Log: st.Origin, Founding: st.Root, After: st.Head, Worker: by, Key: w.PublicKey(by).ID(), Nonce: w.bytes(32),
 		NotBefore: canonical.At(now), Expires: canonical.At(now.Add(8 * time.Hour)), SessionKey: actions.SessionKey{Algorithm: algorithm, Public: public}}
 	for _, f := range edit {
 		f(&c)

@@ -1,9 +1,12 @@
 -- +goose Up
 
--- For each person's key: when the newest session began that an act was taken on under.
+-- For each person's key: when the newest session began that an act was taken on under, and
+-- where in the ledger the first such request stands.
 create table session (
 	key_id text primary key,
-	begins integer not null
+	begins integer not null,
+	session text not null,
+	request_index integer not null
 );
 
 -- The decisions whose measures were taken on. A case is decided once in each version; its

@@ -1,0 +1,130 @@
+package executor_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/platform"
+)
+
+// Here a desk lies about when something was signed or entered.
+
+// refusedAs hands a warrant over, which must be refused for a reason.
+func (p *place) refusedAs(raw []byte, subject, want string) {
+	p.t.Helper()
+	got, err := p.carry(raw)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if is := fmt.Sprintf("%s %s", got.Outcome, got.Type); is != want {
+		p.t.Errorf("got %q (%s), want %q", is, got.Text, want)
+	}
+	if st := p.plaza.State(subject); subject != "" && st.Status != platform.Up {
+		p.t.Errorf("the account is %s", st.Status)
+	}
+}
+
+// TestSessionOfTheEvening: one touch of a key that was left plugged in certifies a
+// session that begins in nine hours. The theft is found within the hour, and all sessions of
+// ann end. The session of the evening is signed already, and nobody can end it.
+func TestSessionOfTheEvening(t *testing.T) {
+	p := newPlace(t)
+	evening := own(p, func(c *actions.Session) {
+		c.NotBefore = canonical.At(c.NotBefore.Add(9 * time.Hour))
+		c.Expires = canonical.At(c.NotBefore.Add(actions.SessionLife))
+	})
+	p.advance(time.Hour)
+	p.world.Void("ann", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())})
+	p.world.Advance(time.Second)
+	p.world.Void("ole", actions.Void{Scope: actions.ScopeAll, Before: canonical.At(p.world.Now().Add(time.Minute))})
+	p.ready()
+	p.advance(8 * time.Hour)
+	p.refusedAs(p.world.Forge(p.world.Under(evening, small(p, "acct/9"))), "acct/9", "refused session-void")
+}
+
+// TestUndoEnteredAfterTheEnd: ann's engagement has ended and the executor has read
+// that. She signs an undo, and a desk that lies enters it after her end and dates the entry
+// before it. The executor has both leaves in their order.
+func TestUndoEnteredAfterTheEnd(t *testing.T) {
+	p := newPlace(t)
+	begun := p.world.Now()
+	s := own(p)
+	r := p.world.Under(s, small(p, "acct/9"))
+	p.executes(r)
+	p.world.Executed(r)
+	p.advance(time.Hour)
+	p.world.End("ann")
+	p.ready()
+	p.advance(time.Hour)
+	p.world.Rewind(begun.Add(time.Minute))
+	undo := p.world.Under(s, p.world.Undo("ann", r))
+	p.refusedAs(p.world.Forge(undo), "", "refused engagement-ended")
+	if st := p.plaza.State(r.Action.Subject.ID); st.Status != platform.Down {
+		t.Errorf("the account is %s", st.Status)
+	}
+}
+
+// TestSessionOverAtAQuietDesk: a session that is over, at a desk whose clock stands
+// still and at which nothing happened since: the executor has no mark of its own.
+func TestSessionOverAtAQuietDesk(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	s := own(p)
+	p.clock.Set(p.clock.Now().Add(9 * time.Hour)) // the session lasted for 8
+	p.refusedAs(p.world.Forge(p.world.Under(s, small(p, "acct/9"))), "acct/9", "refused outside-session")
+}
+
+// TestOlderVoidTakesNothingBack: ole ends ann's sessions straight at the executor, and the
+// desk is slow to enter that. Then the chain ends those of up to an hour later. What the
+// executor took is laid over the chain and takes back the newer end.
+func TestOlderVoidTakesNothingBack(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	p.desk.Hide(true)
+	p.takes(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())}}, "ole")
+	p.advance(time.Hour)
+	stolen := own(p)
+	p.advance(time.Minute)
+	p.world.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())})
+	p.ready()
+	p.refusedAs(p.world.Forge(p.world.Under(stolen, small(p, "acct/9"))), "acct/9", "refused session-void")
+}
+
+// TestReplacedSessionDatedBack: the executor has carried out an act under ann's newer
+// session. A desk that lies enters an undo under her older session, which was stolen, and
+// dates the entry before the newer one began.
+func TestReplacedSessionDatedBack(t *testing.T) {
+	p := newPlace(t)
+	begun := p.world.Now()
+	old := own(p)
+	first := p.world.Under(old, small(p, "acct/8"))
+	p.executes(first)
+	p.world.Executed(first)
+	p.advance(time.Hour)
+	p.executes(p.world.Under(own(p), small(p, "acct/9")))
+	p.world.Rewind(begun.Add(time.Minute))
+	p.refusedAs(p.world.Forge(p.world.Under(old, p.world.Undo("ann", first))), "", "refused session-replaced")
+	if st := p.plaza.State(first.Action.Subject.ID); st.Status != platform.Down {
+		t.Errorf("the account is %s", st.Status)
+	}
+}
+
+// TestTwoSessionsInOneWarrant: the decision is signed under a session that was replaced, the
+// request under the newer one, and both come in one warrant.
+func TestTwoSessionsInOneWarrant(t *testing.T) {
+	p := newPlace(t)
+	old := own(p)
+	p.advance(time.Minute)
+	r := p.world.Under(old, small(p, "acct/9"))
+	decision := *r.Decision
+	newer := own(p)
+	p.advance(time.Minute)
+	r = p.world.Under(newer, r)
+	decision.Signed.Statement.NotBefore, decision.Signed.Statement.Expires = canonical.At(p.world.Now()), canonical.At(p.world.Now().Add(5*time.Minute))
+	decision.Signed.Signature = old.Sign(decision.Signed.Statement.Challenge())
+	r.Decision = &decision
+	p.refusedAs(p.world.Forge(r.With(old)), "acct/9", "refused bad-decision")
+}
