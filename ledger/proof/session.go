@@ -176,6 +176,10 @@ type use struct {
 // verifier make them here.
 func (s *State) underSession(signed actions.Signed, sessions []actions.SignedSession, u use, at time.Time) error {
 	st := signed.Statement
+	if !actions.SessionSigns(st.Verdict) || !u.allowed {
+		// First of all, since nobody looks for the session of such a statement.
+		return refuse("own-key-needed", "A session does not sign %s. Sign it with your own key.", u.what)
+	}
 	x, err := sessionOf(st, sessions)
 	if err != nil {
 		return err
@@ -185,8 +189,6 @@ func (s *State) underSession(signed actions.Signed, sessions []actions.SignedSes
 		return refuse("outside-session", "The statement of %s is valid from %s, which is outside of the session from %s to %s.", st.Signer, st.NotBefore, c.NotBefore, c.Expires)
 	case !c.Holds(u.entered):
 		return refuse("outside-session", "What %s signed was entered at %s, which is outside of the session from %s to %s. Start a new session with `countersign session start`.", st.Signer, canonical.At(u.entered), c.NotBefore, c.Expires)
-	case !actions.SessionSigns(st.Verdict) || !u.allowed:
-		return refuse("own-key-needed", "A session does not sign %s. Sign it with your own key.", u.what)
 	case u.tiered && u.tier != actions.Standard:
 		return refuse("own-key-needed", "The subject is %s, and a session signs for standard subjects only. Ask again and sign with your own key.", u.tier)
 	}
