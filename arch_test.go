@@ -97,7 +97,7 @@ var outside = []struct {
 	{"github.com/pressly/goose", "sqldb", "one package knows migrations"},
 	{"net/http", "fault/problem alarm api httpd link client cli plaza platform/plaza platform/bluesky platform/platformtest rehearsal cmd/countersign", "domain and write path are not a web server"},
 	{"github.com/danielgtaylor/huma", "api", "one package knows the REST library"},
-	{"golang.org/x/crypto/ssh", "cli", "one package keeps the keys of sessions, in a person's ssh-agent"},
+	{"golang.org/x/crypto/ssh", "cli rehearsal", "one package keeps the keys of sessions, in a person's ssh-agent; the demo's people have an agent in its memory"},
 	{"github.com/alecthomas/kong", "cli", "one package knows the command line"},
 	{"golang.org/x/text", "prose", "one package knows which characters people can see"},
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},

@@ -27,6 +27,8 @@ type cast struct {
 	origin   string
 	desk     string   // its address, once it serves
 	officers []string // the founders by init --try; their keys are in DIR/keys
+
+	environment map[string]map[string]string // of people, by their folder; nobody else has any variable
 }
 
 func (c *cast) home(worker string) string { return filepath.Join(c.dir, "people", worker) }
@@ -94,7 +96,7 @@ func (c *cast) run(ctx context.Context, dir string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	p := c.program.Process()
 	p.Stdin, p.Stdout, p.Stderr, p.Interactive, p.Color = strings.NewReader(""), &stdout, &stderr, false, false
-	p.Getenv = func(string) string { return "" }
+	p.Getenv = func(name string) string { return c.environment[dir][name] }
 	args = append([]string{"--json", "--dir", dir}, args...)
 	if c.asks(args) {
 		args = append(args, "--yes") // there is no person to ask

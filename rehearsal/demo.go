@@ -27,7 +27,7 @@ type Demo struct {
 
 func (c *Demo) Help() string {
 	return "The evening of 2017, against this desk: a small social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. " +
-		"Everything is done as a person would do it, by the commands of this program; every officer's key lies in the demo's folder, which a real desk never allows.\n" +
+		"Its people do everything by the commands of this program, and whoever attacks it from within makes calls of their own; every officer's key lies in the demo's folder, which a real desk never allows.\n" +
 		"With --json it prints one document and says nothing else."
 }
 
@@ -79,6 +79,11 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 	if err := deskdir.MustBeEmpty(d.dir); err != nil {
 		return err
 	}
+	if d.agent, err = startAgent(); err != nil {
+		return err
+	}
+	defer d.agent.close()
+	d.environment = map[string]map[string]string{d.home(second): d.agent.environment()}
 	d.line("Setting up in %s: a desk, a platform, 300 workers, 2,000 accounts …", d.dir)
 	d.line("(Everybody's key lies in that folder, and is declared to be bound to hardware. In earnest each is with its owner.)")
 	d.line("(The hour before each step is that of the evening of 2 November 2017. All other times are this machine's.)")
@@ -126,7 +131,10 @@ var story = []demoStep{
 	{Name: "last-day-refused", Expected: "refused"},
 	{Name: "last-day-countersign-refused", Expected: "refused"},
 	{Name: "same-vendor-countersign-refused", Expected: "refused"},
+	{Name: "session-started", Expected: "started"},
 	{Name: "standard-executed", Expected: "executed"},
+	{Name: "session-refused-above-standard", Expected: "refused"},
+	{Name: "session-revoked-void", Expected: "void"},
 	{Name: "standard-undone", Expected: "reversed"},
 	{Name: "critical-held", Expected: "held"},
 	{Name: "critical-executed", Expected: "executed"},
@@ -165,10 +173,12 @@ type demo struct {
 	*cast
 	session  *cli.Session
 	command  *Demo
+	agent    *sshAgent // of the person who works under a session
 	on       Desk
 	start    time.Time
 	shift    time.Time // when the contractor's last day ends
 	steps    []demoStep
+	warrants []string // files of those that are kept
 	verified bool
 	took     map[string]time.Duration // the times that the lines at the end quote
 	said     map[string]string

@@ -76,7 +76,9 @@ func (d *demo) play(ctx context.Context) error {
 		d.quote(r)
 		return r.outcome()
 	})
-	d.standard(ctx)
+	if err := d.underSession(ctx, request); err != nil {
+		return err
+	}
 	if err := d.critical(ctx); err != nil {
 		return err
 	}
@@ -196,17 +198,6 @@ func (d *demo) quote(r result) {
 	}
 }
 
-func (d *demo) standard(ctx context.Context) {
-	d.tell("A spammer, %s, with 14 followers: an everyday case. One agent is enough, with a case and within the budget.", spammer)
-	var r result
-	d.step("standard-executed", func() string {
-		r = d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+spammer, "--reason", "spam", "--case", "C-2102")
-		return r.outcome()
-	})
-	d.tell("Taken down in %d ms. It was the wrong one: undone.", r.took.Milliseconds())
-	d.step("standard-undone", func() string { return d.undo(ctx, asker, r.member("id")) })
-}
-
 // undo lifts a request's measure and returns the request's status afterwards.
 func (d *demo) undo(ctx context.Context, worker, request string) string {
 	u := d.as(ctx, worker, "action", "undo", request, "--reason", "a mistake")
@@ -243,7 +234,7 @@ func (d *demo) critical(ctx context.Context) error {
 	d.step("plaza-shows-up", func() string { return shows(ctx, page, platform.Up) })
 	d.took["back"] = time.Since(began)
 	d.tell("Back after %d ms: %s", d.took["back"].Milliseconds(), page)
-	return d.keep(ctx, request)
+	return d.keep(ctx, president, request)
 }
 
 // shows asks plaza's public page, as anybody could.
@@ -308,14 +299,12 @@ func (d *demo) leaves(ctx context.Context) error {
 	r := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+mayor, "--reason", "reported", "--case", "C-2104")
 	request := r.member("id")
 	d.as(ctx, leaver, "action", "countersign", request)
-	pid := d.on.ExecutorPid()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		return fmt.Errorf("hold the executor: %w", err)
-	}
-	approved := d.as(ctx, employee, "action", "countersign", request, "--wait", "0s")
-	ended := d.as(ctx, demoOfficers[0], "worker", "end", leaver, "--reason", "left today")
-	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-		return fmt.Errorf("let the executor go on: %w", err)
+	var approved, ended result
+	if err := d.withoutExecutor(func() {
+		approved = d.as(ctx, employee, "action", "countersign", request, "--wait", "0s")
+		ended = d.as(ctx, demoOfficers[0], "worker", "end", leaver, "--reason", "left today")
+	}); err != nil {
+		return err
 	}
 	if approved.member("status") != string(actions.StatusApproved) || ended.code != cli.Done {
 		d.line("          (approved: %s; ended: %s)", approved.outcome(), ended.outcome())
@@ -328,29 +317,50 @@ func (d *demo) leaves(ctx context.Context) error {
 	return nil
 }
 
-// keep writes the warrant of a request into a file.
-func (d *demo) keep(ctx context.Context, request string) error {
-	d.said["warrant"] = filepath.Join(d.dir, "president.warrant")
-	return d.as(ctx, onCall, "warrant", "show", request, "--out", d.said["warrant"]).err
+// withoutExecutor plays something while the executor answers nobody.
+func (d *demo) withoutExecutor(play func()) error {
+	pid := d.on.ExecutorPid()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("hold the executor: %w", err)
+	}
+	play()
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		return fmt.Errorf("let the executor go on: %w", err)
+	}
+	return nil
 }
 
-// verify checks the warrant in a process of its own, which has the file and the
-// trust folder and nothing else: no desk, no key, no settings.
+// keep writes the warrant of the request about an account into a file.
+func (d *demo) keep(ctx context.Context, account, request string) error {
+	file := d.warrantOf(account)
+	d.warrants = append(d.warrants, file)
+	return d.as(ctx, onCall, "warrant", "show", request, "--out", file).err
+}
+
+// warrantOf is the file of the warrant that is kept of an account's takedown.
+func (d *demo) warrantOf(account string) string {
+	return filepath.Join(d.dir, strings.TrimPrefix(account, "@")+".warrant")
+}
+
+// verify checks the warrants in a process of its own, which has the files and the trust
+// folder and nothing else: no desk, no key, no settings.
 func (d *demo) verify(ctx context.Context) error {
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	d.verified = d.step("warrant-verified-offline", func() string {
-		cmd := exec.CommandContext(ctx, program, "warrant", "verify", d.said["warrant"], "--trust", filepath.Join(d.dir, deskdir.Trust), "--json")
-		cmd.Env = []string{}
-		if err := cmd.Run(); err != nil {
-			return "not verified"
+		for _, file := range d.warrants {
+			cmd := exec.CommandContext(ctx, program, "warrant", "verify", file, "--trust", filepath.Join(d.dir, deskdir.Trust), "--json")
+			cmd.Env = []string{}
+			if err := cmd.Run(); err != nil {
+				return "not verified"
+			}
 		}
 		return "verified"
 	})
-	d.tell("The takedown's warrant, checked by another process that has the file and the desk's trust folder: %s.",
-		map[bool]string{true: "it holds", false: "it does NOT hold"}[d.verified])
+	d.tell("The warrants of the takedowns of %s and %s, checked by another process that has the files and the desk's trust folder: %s.",
+		spammer, president, map[bool]string{true: "they hold", false: "they do NOT hold"}[d.verified])
 	return nil
 }
 
@@ -381,7 +391,7 @@ func (d *demo) yourTurn() {
 	d.line("")
 	d.line("  as the contractor:     %s action request account.takedown plaza:%s --reason goodbye --case C-2105 --dir %s", me, president, d.home(contractor))
 	d.line("  as the countersigner:  %s action countersign %s --dir %s", me, d.said["held"], d.home(second))
-	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.said["warrant"], filepath.Join(d.dir, deskdir.Trust))
+	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.warrantOf(president), filepath.Join(d.dir, deskdir.Trust))
 	d.line("")
 	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.on.PlazaURL, treasury)
 	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it: delete it when you have seen enough.", d.on.URL, d.on.PlazaURL, d.dir)

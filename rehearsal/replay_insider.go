@@ -30,6 +30,9 @@ type insider struct {
 	desk   *client.Client
 	http   *http.Client
 	token  string
+
+	session canonical.Digest                           // under which they sign; zero: with the own key
+	signs   func(challenge [32]byte) actions.Signature // with whatever key they have
 }
 
 func (g *testbed) insider(worker string) (*insider, error) {
@@ -50,7 +53,7 @@ func newInsider(desk string, key cli.KeyFile, token string) (*insider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &insider{worker: key.Worker, key: key, desk: d, http: h, token: token}, nil
+	return &insider{worker: key.Worker, key: key, desk: d, http: h, token: token, signs: key.Sign}, nil
 }
 
 func (i *insider) close() { i.http.CloseIdleConnections() }
@@ -79,7 +82,7 @@ type forgery func(*v1.Draft)
 // ask drafts a wish, changes the draft, signs and submits it. If the desk refuses to
 // draft, that is an answer as well.
 func (i *insider) ask(ctx context.Context, w v1.Wish, forge ...forgery) (v1.Request, v1.Submission, error) {
-	w.Key = i.key.Key
+	w.Key, w.Session = i.key.Key, i.session
 	draft, err := i.desk.Draft(ctx, w)
 	if err != nil {
 		return v1.Request{}, v1.Submission{}, err
@@ -92,13 +95,13 @@ func (i *insider) submit(ctx context.Context, draft v1.Draft, forge ...forgery) 
 		f(&draft)
 	}
 	draft.Statement.Action = draft.Action.Digest()
-	s := draft.Sign(i.key.Sign)
+	s := draft.Sign(i.signs)
 	r, err := i.desk.Submit(ctx, s, 0)
 	return i.settled(ctx, r, err), s, err
 }
 
 func (i *insider) sign(s actions.Statement) actions.Signed {
-	return actions.Signed{Statement: s, Signature: i.key.Sign(s.Challenge())}
+	return actions.Signed{Statement: s, Signature: i.signs(s.Challenge())}
 }
 
 // settled waits for the outcome of an approved request.
