@@ -61,13 +61,15 @@ func (c *formatsAdopt) Run(ctx context.Context, s *Session) error {
 	if st.Formats >= actions.NewestFormats {
 		return fault.New(fault.Conflict, "wrong-state", "The desk signs in the formats %d already; this program knows none that are newer.", st.Formats)
 	}
-	open, err := d.Requests(ctx, v1.RequestFilter{Status: actions.StatusHeld})
+	open, err := pages(func(cursor string) (v1.Page[v1.Request], error) {
+		return d.Requests(ctx, v1.RequestFilter{Status: actions.StatusHeld, Limit: v1.MaxPage, Cursor: cursor})
+	})
 	if err != nil {
 		return err
 	}
-	if len(open.Items) > 0 {
+	if len(open) > 0 {
 		s.Say("These requests are open. With the change they end, and have to be asked for again (`countersign action again REQUEST`):")
-		for _, r := range open.Items {
+		for _, r := range open {
 			s.Say("  %s by %s: %s", r.ID, r.Requester, wording.Action(r.Action))
 		}
 	}
