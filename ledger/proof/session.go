@@ -178,7 +178,7 @@ func (s *State) underSession(signed actions.Signed, sessions []actions.SignedSes
 	st := signed.Statement
 	if !actions.SessionSigns(st.Verdict) || !u.allowed {
 		// First of all, since nobody looks for the session of such a statement.
-		return refuse("own-key-needed", "A session does not sign %s. Sign it with your own key.", u.what)
+		return refuse("own-key-needed", "A session does not sign this: %s. Sign it with your own key.", u.what)
 	}
 	x, err := sessionOf(st, sessions)
 	if err != nil {
