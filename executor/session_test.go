@@ -69,6 +69,13 @@ func TestSessionRefusals(t *testing.T) {
 			r := p.world.Under(p.world.StartSession("bob", actions.SessionEd25519), small(p, "acct/9"))
 			return r, p.world.Forge(r)
 		}, "refused unknown-key"},
+		{"of another worker, for a statement with the signer's own key", func(p *place) (*prooftest.Request, []byte) {
+			r, bob := small(p, "acct/9"), p.world.StartSession("bob", actions.SessionEd25519)
+			r.Signed = p.world.Statement(r, "ann", actions.VerdictRequest, func(st *actions.Statement) { st.Session = bob.Session.Digest() })
+			r.Signed.Signature = bob.Sign(r.Signed.Statement.Challenge())
+			r.Sessions = []actions.SignedSession{bob.SignedSession}
+			return r, p.world.Forge(r)
+		}, "refused foreign-session"},
 		{"of another log", func(p *place) (*prooftest.Request, []byte) {
 			r := p.world.Under(own(p, func(c *actions.Session) { c.Log = "other.example.com/ledger" }), small(p, "acct/9"))
 			return r, p.world.Forge(r)
