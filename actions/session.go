@@ -106,6 +106,20 @@ type SignedSession struct {
 	Signature Signature `json:"signature"`
 }
 
+// SessionNamed returns the session that a statement names; nil if it names none, or none of
+// these.
+func SessionNamed(st Statement, sessions []SignedSession) *Session {
+	if st.Session.IsZero() {
+		return nil
+	}
+	for i := range sessions {
+		if sessions[i].Session.Digest() == st.Session {
+			return &sessions[i].Session
+		}
+	}
+	return nil
+}
+
 // SessionSigns reports whether a session's key may sign statements of a verdict at all
 // (casework, section 6). Of which kinds of acts it may sign requests the catalogue says; of
 // which deeds, DeedKind.Session. It never countersigns, declines or freezes.

@@ -44,9 +44,11 @@ func (h *held) answerable(i Incident) (Attribution, error) {
 	}
 	st, w := c.asked.Statement, c.asked.worker
 	a := Attribution{Worker: st.Signer, Key: st.Key, Vendor: w.Vendor, Start: w.Start, Last: w.End(), Signers: []Signer{}, Holders: []string{}}
+	a.With, a.Under = SignedUnder(c.asked.Said, h.state)
 	for _, s := range c.signers {
 		if c.record == nil || slices.Contains(c.record.Countersigners, s.Statement.Signer) {
-			a.Signers = append(a.Signers, Signer{s.Statement.Signer, s.worker.Vendor, s.Statement.Key, s.at})
+			with, _ := SignedUnder(s.Said, h.state)
+			a.Signers = append(a.Signers, Signer{s.Statement.Signer, s.worker.Vendor, s.Statement.Key, with, s.at})
 		}
 	}
 	slices.SortFunc(a.Signers, func(x, y Signer) int { return cmp.Or(x.At.Compare(y.At.Time), cmp.Compare(x.Worker, y.Worker)) })
@@ -57,8 +59,23 @@ func (h *held) answerable(i Incident) (Attribution, error) {
 	for _, s := range a.Signers {
 		countersigners = append(countersigners, s.Worker)
 	}
-	a.Why = wording.Signed(a.Worker, a.Key, countersigners, c.record != nil)
+	a.Why = wording.Signed(a.Worker, wording.With(c.asked.Signed, c.asked.Session(), string(a.Key)), countersigners, c.record != nil)
 	return a, nil
+}
+
+// SignedUnder says with what a statement was signed, and under which session, as a state of
+// the chain knows it. Both are empty for a statement of version 1, of which no bundle says
+// more than the key.
+func SignedUnder(s entry.Said, state *proof.State) (with string, under Under) {
+	if s.Statement.V == actions.StatementV1 {
+		return "", under
+	}
+	c := s.Session()
+	if c != nil {
+		under = Under{Session: s.Statement.Session, Key: c.Key, Begins: c.NotBefore, Expires: c.Expires}
+		under.Void, _ = state.Voided(*c)
+	}
+	return wording.SignedWith(s.Signed, c), under
 }
 
 // around is the attribution of a breach.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -34,9 +35,9 @@ const (
 	sealedName     = "name" // of a worker
 )
 
-// statement returns what somebody signed in an entry of the desk's, nil if
+// Said returns what somebody signed in an entry of the desk's, nil if
 // nobody signed anything there.
-func (e Entry) statement() (*entry.Said, error) {
+func (e Entry) Said() (*entry.Said, error) {
 	if e.Body.Class != ledger.Desk {
 		return nil, nil
 	}
@@ -82,7 +83,7 @@ func (e Entry) request() string {
 func Tell(entries []Entry) ([]Moment, error) {
 	t := teller{undos: map[string]bool{}}
 	for _, e := range entries {
-		s, err := e.statement()
+		s, err := e.Said()
 		if err != nil {
 			return nil, err
 		}
@@ -133,17 +134,17 @@ func (t teller) desk(e Entry, m *Moment) error {
 			return err
 		}
 		m.Step, m.Who = StepAsked, r.Signed.Statement.Signer
-		m.Text = fmt.Sprintf("Asked for %s on %s subject of %s, signed with %s. Needed: %s.", r.Act.Kind, wording.Article(string(r.Act.Tier)), r.Act.Platform, short(r.Signed.Statement.Key), r.Need)
+		m.Text = fmt.Sprintf("Asked for %s on %s subject of %s, signed with %s. Needed: %s.", r.Act.Kind, wording.Article(string(r.Act.Tier)), r.Act.Platform, with(r.Signed, r.Sessions), r.Need)
 	case entry.KindCountersign, entry.KindDecline:
 		var a entry.Verdict
 		if err := e.read(&a); err != nil {
 			return err
 		}
-		m.Step, m.Who, m.Text = StepSigned, a.Signed.Statement.Signer, fmt.Sprintf("Countersigned with %s.", short(a.Signed.Statement.Key))
+		m.Step, m.Who, m.Text = StepSigned, a.Signed.Statement.Signer, fmt.Sprintf("Countersigned with %s.", with(a.Signed, nil))
 		if e.Body.Kind == entry.KindDecline {
-			m.Step, m.Text = StepDeclined, fmt.Sprintf("Declined, signed with %s.", short(a.Signed.Statement.Key))
+			m.Step, m.Text = StepDeclined, fmt.Sprintf("Declined, signed with %s.", with(a.Signed, nil))
 			if a.Alarm {
-				m.Text = fmt.Sprintf("Declined with an alarm, signed with %s: the request was frozen.", short(a.Signed.Statement.Key))
+				m.Text = fmt.Sprintf("Declined with an alarm, signed with %s: the request was frozen.", with(a.Signed, nil))
 			}
 		}
 	case entry.KindWarrant:
@@ -162,12 +163,11 @@ func (t teller) desk(e Entry, m *Moment) error {
 			return err
 		}
 		m.Who, m.Text = r.Worker, "The request was withdrawn."
-		signed := r.Signed
-		if r.Deed != nil {
-			signed = r.Deed.Signed
-		}
-		if signed.Statement.V != "" {
-			m.Text = fmt.Sprintf("The request was withdrawn, signed with %s.", short(signed.Statement.Key))
+		switch {
+		case r.Deed != nil:
+			m.Text = doneWith("The request was withdrawn", *r.Deed)
+		case r.Signed.Statement.V != "":
+			m.Text = fmt.Sprintf("The request was withdrawn, signed with %s.", with(r.Signed, nil))
 		}
 	case entry.KindExpire:
 		m.Text = "The request expired."
@@ -176,22 +176,28 @@ func (t teller) desk(e Entry, m *Moment) error {
 		if err := e.read(&o); err != nil {
 			return err
 		}
-		m.Step, m.Who, m.Request, m.Text = StepOpened, o.Worker, cmp.Or(o.Breach, o.Request), "The incident "+o.Incident+" was opened."
+		m.Step, m.Who, m.Request, m.Text = StepOpened, o.Worker, cmp.Or(o.Breach, o.Request), doneWith("The incident "+o.Incident+" was opened", o.Deed)
 	case entry.KindIncidentTask, entry.KindIncidentTaskDone:
 		var x entry.IncidentTask
 		if err := e.read(&x); err != nil {
 			return err
 		}
-		m.Who, m.Text = x.Worker, fmt.Sprintf("Task %d was given to %s.", x.Number, x.Owner)
+		m.Who, m.Text = x.Worker, doneWith(fmt.Sprintf("Task %d was given to %s", x.Number, x.Owner), x.Deed)
 		if e.Body.Kind == entry.KindIncidentTaskDone {
-			m.Text = fmt.Sprintf("Task %d was finished.", x.Number)
+			m.Text = doneWith(fmt.Sprintf("Task %d was finished", x.Number), x.Deed)
 		}
 	case entry.KindIncidentFindings:
 		var f entry.IncidentFindings
 		if err := e.read(&f); err != nil {
 			return err
 		}
-		m.Who, m.Text = f.Worker, "Findings were proposed."
+		m.Who, m.Text = f.Worker, doneWith("Findings were proposed", f.Deed)
+	case entry.KindSession:
+		var x actions.SignedSession
+		if err := e.read(&x); err != nil {
+			return err
+		}
+		m.Who, m.Text = x.Session.Worker, fmt.Sprintf("Started the %s, certified by %s.", wording.SessionOf(x.Session), x.Session.Key)
 	case entry.KindAlarm:
 		var a struct {
 			Severity string `json:"severity"`
@@ -206,25 +212,36 @@ func (t teller) desk(e Entry, m *Moment) error {
 	return nil
 }
 
+// authority returns the change of the desk, with its signatures, in an entry of the
+// governance chain that holds one. taken says that its signer handed it straight to the
+// executor.
+func (e Entry) authority() (a proof.Authority, taken bool, err error) {
+	if e.Body.Kind != proof.KindTaken {
+		return a, false, e.read(&a)
+	}
+	var x proof.SignedExecution
+	if err := e.read(&x); err != nil {
+		return a, true, err
+	}
+	if x.Execution.Taken == nil {
+		return a, true, bad("bad-entry", "Entry %d tells of something taken and does not hold it.", e.Index)
+	}
+	return *x.Execution.Taken, true, nil
+}
+
 // governance tells a change of the desk.
 func governance(e Entry, m *Moment) error {
 	switch e.Body.Kind {
 	case proof.KindFounding, proof.KindRow:
 		return nil
 	}
-	var a proof.Authority
-	taken := ""
-	if e.Body.Kind == proof.KindTaken {
-		var x proof.SignedExecution
-		if err := e.read(&x); err != nil {
-			return err
-		}
-		if x.Execution.Taken == nil {
-			return bad("bad-entry", "Entry %d tells of something taken and does not hold it.", e.Index)
-		}
-		a, taken = *x.Execution.Taken, "Handed straight to the executor, and entered from there. "
-	} else if err := e.read(&a); err != nil {
+	a, isTaken, err := e.authority()
+	if err != nil {
 		return err
+	}
+	taken := ""
+	if isTaken {
+		taken = "Handed straight to the executor, and entered from there. "
 	}
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
@@ -232,7 +249,11 @@ func governance(e Entry, m *Moment) error {
 	}
 	st := a.Request.Statement
 	m.Who, m.Request = st.Signer, st.Request
-	m.Text = taken + wording.Done(a.Action.Kind, ch, signersOf(a))
+	if st.V == actions.StatementV1 {
+		m.Text = taken + wording.Done(a.Action.Kind, ch, signersOf(a))
+	} else {
+		m.Text = taken + wording.Done(a.Action.Kind, ch, nil) + signatures(a)
+	}
 	switch c := ch.(type) {
 	case actions.Freeze:
 		if !c.Thaws() {
@@ -252,6 +273,32 @@ func signersOf(a proof.Authority) []workforce.WorkerID {
 		all = append(all, c.Statement.Signer)
 	}
 	return all
+}
+
+// signatures says who signed a change of the desk, and with what.
+func signatures(a proof.Authority) string {
+	by := []string{fmt.Sprintf("%s with %s", a.Request.Statement.Signer, with(a.Request, a.Sessions))}
+	for _, c := range a.Countersignatures {
+		by = append(by, fmt.Sprintf("%s with %s", c.Statement.Signer, with(c, nil)))
+	}
+	return " Signed by " + strings.Join(by, "; ") + "."
+}
+
+// Ends returns the scope in which an entry of the governance chain ends sessions; nil if it
+// ends none.
+func (e Entry) Ends() (*actions.Void, error) {
+	if e.Body.Class != ledger.Governance || e.Body.Kind != string(actions.DeskKey) && e.Body.Kind != proof.KindTaken {
+		return nil, nil
+	}
+	a, _, err := e.authority()
+	if err != nil || a.Action.Kind != actions.DeskKey {
+		return nil, err
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return nil, fmt.Errorf("entry %d: %w", e.Index, err)
+	}
+	return ch.(actions.Keys).Void, nil
 }
 
 // execution tells a record of the executor's, whose clock dates it.
@@ -309,6 +356,25 @@ func watched(x proof.Execution, m *Moment) {
 			m.Step = StepFrozen
 		}
 	}
+}
+
+// with says with what a statement in an entry was signed, under one of sessions if it names
+// one.
+func with(s actions.Signed, sessions []actions.SignedSession) string {
+	return wording.With(s, actions.SessionNamed(s.Statement, sessions), short(s.Statement.Key))
+}
+
+// doneWith ends a line about a deed. Deeds of version 1, and those from before deeds were
+// signed, are told without a signature, as programs of that time told them.
+func doneWith(line string, d actions.SignedDeed) string {
+	if d.Signed.Statement.V != actions.StatementV2 {
+		return line + "."
+	}
+	var sessions []actions.SignedSession
+	if d.Session != nil {
+		sessions = append(sessions, *d.Session)
+	}
+	return fmt.Sprintf("%s, signed with %s.", line, with(d.Signed, sessions))
 }
 
 // short is enough of a key's name to tell it from others in one sentence.

@@ -25,6 +25,9 @@ type held struct {
 	state   *proof.State
 	kept    map[int64]*proof.State // states from before wanted governance entries, by number
 
+	sessions []actions.Session // under which people signed what the entries hold, each once
+	voids    map[int64]bool    // the governance entries that ended one of them
+
 	requests map[string]*claim
 	breaches map[string]*breach
 	orders   map[string]proof.Order // all orders that were ever placed, by request
@@ -54,7 +57,7 @@ type claim struct {
 
 // signed is a statement with its signer, as the chain knew them then.
 type signed struct {
-	actions.Signed
+	entry.Said
 	at     canonical.Time // of its entry
 	worker workforce.Worker
 }
@@ -64,7 +67,7 @@ type signed struct {
 // entry's place. For wanted requests it keeps the states by which their warrants are
 // judged.
 func fold(entries []Opened, root canonical.Digest, wanted map[string]bool) (*held, error) {
-	h := &held{state: proof.NewState(root), kept: map[int64]*proof.State{}, requests: map[string]*claim{}, breaches: map[string]*breach{}, orders: map[string]proof.Order{},
+	h := &held{state: proof.NewState(root), kept: map[int64]*proof.State{}, voids: map[int64]bool{}, requests: map[string]*claim{}, breaches: map[string]*breach{}, orders: map[string]proof.Order{},
 		opened: map[int64]map[string]canonical.Raw{}, openings: map[int64]map[string]ledger.Opening{}}
 	last := int64(-1)
 	next := map[ledger.Class]int64{}
@@ -121,11 +124,25 @@ func (h *held) add(e Entry, leaf ledger.Leaf, wanted map[string]bool) error {
 		for _, o := range h.state.Orders {
 			h.orders[o.Request] = o
 		}
-		return nil
+		return h.addVoid(e)
 	case ledger.Execution:
 		return h.addExecution(e)
 	}
 	return h.addDesk(e, wanted)
+}
+
+// addVoid notes an entry of the chain that ends a session under which somebody has signed.
+func (h *held) addVoid(e Entry) error {
+	v, err := e.Ends()
+	if v == nil || err != nil {
+		return err
+	}
+	for _, c := range h.sessions {
+		if h.state.EndedBy(c, e.Body.Number) { // what the executor took directly may have no effect in the chain
+			h.voids[e.Index] = true
+		}
+	}
+	return nil
 }
 
 // addExecution checks a record of the executor's by the key that the chain names
@@ -164,7 +181,14 @@ func (h *held) claim(request string) *claim {
 }
 
 func (h *held) addDesk(e Entry, wanted map[string]bool) error {
-	st, err := e.statement()
+	if e.Body.Kind == entry.KindSession {
+		var x actions.SignedSession
+		if err := e.read(&x); err != nil {
+			return err
+		}
+		return h.state.Certified(x, e.Body.Time.Time)
+	}
+	st, err := e.Said()
 	if err != nil {
 		return err
 	}
@@ -208,12 +232,15 @@ func (h *held) addStatement(e Entry, s entry.Said) error {
 	if err := state.SignedBy(s.Signed, s.Sessions, e.Body.Time.Time); err != nil {
 		return err
 	}
+	if x := s.Session(); x != nil && !slices.ContainsFunc(h.sessions, func(c actions.Session) bool { return c.Digest() == st.Session }) {
+		h.sessions = append(h.sessions, *x)
+	}
 	if st.Request == "" {
 		return nil // a deed names no request
 	}
 	c := h.claim(st.Request)
 	who, _ := state.People.Worker(st.Signer)
-	by := &signed{s.Signed, e.Body.Time, who}
+	by := &signed{s, e.Body.Time, who}
 	switch st.Verdict {
 	case actions.VerdictCountersign:
 		c.signers[st.Signer] = by
@@ -288,7 +315,8 @@ func unsupported(format string, args ...any) *fault.Error {
 
 // retell returns the report's timeline with the lines from the ledger written anew: all
 // lines of the desk's entries and the executor's records, and those of the governance
-// chain that the report mentions. The other lines stay unchanged.
+// chain that the report mentions or that ended a session under which somebody had signed.
+// The other lines stay unchanged.
 func (h *held) retell(r Report) ([]Moment, error) {
 	lines := []Moment{}
 	mentioned := map[int64]bool{}
@@ -304,7 +332,7 @@ func (h *held) retell(r Report) ([]Moment, error) {
 		mentioned[m.Entry] = true
 	}
 	for _, m := range h.told {
-		if e, _ := h.entry(m.Entry); e.Body.Class != ledger.Governance || mentioned[m.Entry] {
+		if e, _ := h.entry(m.Entry); e.Body.Class != ledger.Governance || mentioned[m.Entry] || h.voids[m.Entry] {
 			lines = append(lines, m)
 		}
 	}
@@ -340,7 +368,7 @@ func (h *held) timeline(lines []Moment) error {
 		delete(told, m.Entry)
 	}
 	for _, index := range slices.Sorted(maps.Keys(told)) {
-		if e, _ := h.entry(index); e.Body.Class != ledger.Governance {
+		if e, _ := h.entry(index); e.Body.Class != ledger.Governance || h.voids[index] {
 			return unsupported("The timeline leaves out what entry %d of the ledger tells: %s", index, told[index].Text)
 		}
 	}

@@ -122,6 +122,10 @@ type Attribution struct {
 	Start  canonical.Time     `json:"start"` // of the engagement
 	Last   canonical.Time     `json:"last"`  // its last day and hour; zero: open-ended
 	Key    workforce.KeyID    `json:"key"`
+	// With says with what the request was signed: "own key", "file key", "session of …". It is
+	// empty for a statement of version 1, as is Under, the session under which it was signed.
+	With  string `json:"with,omitzero"`
+	Under Under  `json:"under,omitzero"`
 	// Session is the token with which the request was handed in; the desk's word.
 	Session string   `json:"session"`
 	Signers []Signer `json:"signers"`
@@ -139,7 +143,19 @@ type Signer struct {
 	Worker workforce.WorkerID `json:"worker"`
 	Vendor workforce.VendorID `json:"vendor"`
 	Key    workforce.KeyID    `json:"key"`
+	With   string             `json:"with,omitzero"` // with what: "own key", "file key"; empty: a statement of version 1
 	At     canonical.Time     `json:"at"`
+}
+
+// Under is a session under which somebody signed.
+type Under struct {
+	Session canonical.Digest `json:"session"` // its digest, as statements name it
+	Key     workforce.KeyID  `json:"key"`     // the person's own key, which certified it
+	Begins  canonical.Time   `json:"begins"`
+	Expires canonical.Time   `json:"expires"`
+	// Void is the instant before which the sessions of its scope are void, if it was ended
+	// early; zero: the newest entry knows nothing of that.
+	Void canonical.Time `json:"void"`
 }
 
 // Touched is another recent act of a person involved, or a change that was made around

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -45,6 +46,9 @@ func (r *Appended) About(names ...string) *Appended {
 // ByWorker returns the name under which the entries are found that hold a worker's
 // signature.
 func ByWorker(w workforce.WorkerID) string { return "worker " + string(w) }
+
+// ByVoid returns the name under which the entries are found that end the sessions of a scope.
+func ByVoid(v actions.Void) string { return "void " + v.Key() }
 
 // Entry returns the draft's entry. It is there once Write has returned nil.
 func (r *Appended) Entry() ledger.Entry {

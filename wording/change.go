@@ -194,7 +194,7 @@ func changeFacts(change actions.Change) []Fact {
 }
 
 // Done describes a change that was made, for a line of a timeline. signers are the people
-// who signed it. Another version of this program may have entered the change: one without
+// who signed it; none, if the caller says that beside it. Another version of this program may have entered the change: one without
 // a sentence of its own is named by its kind and part.
 func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) string {
 	switch c := change.(type) {
@@ -204,7 +204,11 @@ func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) s
 		}
 		return "Froze " + c.Acts() + "."
 	case actions.Review:
-		return fmt.Sprintf("The review of the %s %s was closed, signed by %s.", c.Of, c.ID, People(signers))
+		line := fmt.Sprintf("The review of the %s %s was closed", c.Of, c.ID)
+		if len(signers) > 0 {
+			line += ", signed by " + People(signers)
+		}
+		return line + "."
 	case actions.Engagement:
 		switch c.Op {
 		case "end":

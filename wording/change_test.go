@@ -132,7 +132,7 @@ type effects struct {
 	Keys      map[workforce.KeyID]workforce.Key
 	Laws      int64
 	Formats   int64
-	Voids     map[string][]proof.Voided
+	Voids     map[string][]proof.EndOfSessions
 	Imported  bool
 }
 

@@ -52,10 +52,10 @@ func qualifier(q actions.Qualifier) string {
 	return Article(string(q))
 }
 
-// Signed says who signed a request, and with which key; approved says that its warrant is
-// in the ledger.
-func Signed(by workforce.WorkerID, key workforce.KeyID, countersigners []workforce.WorkerID, approved bool) string {
-	text := fmt.Sprintf("%s signed the request with %s, a key that the governance chain enrolled for them and that was live. ", by, key)
+// Signed says who signed a request, and with what: words of With that name the key. approved
+// says that its warrant is in the ledger.
+func Signed(by workforce.WorkerID, with string, countersigners []workforce.WorkerID, approved bool) string {
+	text := fmt.Sprintf("%s signed the request with %s, a key that the governance chain enrolled for them and that was live. ", by, with)
 	switch {
 	case len(countersigners) > 0:
 		return text + fmt.Sprintf("%s countersigned it.", Joined(countersigners))

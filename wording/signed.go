@@ -12,6 +12,22 @@ func SessionOf(c actions.Session) string {
 	return fmt.Sprintf("session of %s (until %s UTC)", begin.Format("15:04"), end.Format("15:04"))
 }
 
+// With says with what a statement was signed, and names the person's own key, in words that
+// follow "signed with": "file key key_…", "session of …, certified by key_…". key is how the
+// caller writes the key's name. A statement of version 1 is said to be signed with the key
+// and no more: bundles of that time say it so, and their lines are compared byte for byte.
+func With(signed actions.Signed, session *actions.Session, key string) string {
+	switch st := signed.Statement; {
+	case st.V == actions.StatementV1:
+		return key
+	case st.Session.IsZero():
+		return SignedWith(signed, nil) + " " + key
+	case session == nil || session.Digest() != st.Session:
+		return SignedWith(signed, nil) + ", certified by " + key
+	}
+	return SessionOf(*session) + ", certified by " + key
+}
+
 // SignedWith says with what a statement was signed: "own key", "file key" or "session of
 // …". session is the one that the statement names, nil if the caller does not have it. A
 // file key signs the challenge alone; everything else comes with an authenticator's data.

@@ -193,6 +193,9 @@ func (d *Room) applyDesk(t *kernel.Tx, r *store.Request, v judged) error {
 			return err
 		}
 	}
+	if c, ok := ch.(actions.Keys); ok && c.Void != nil {
+		entry.About(store.ByVoid(*c.Void))
+	}
 	if admit, ok := ch.(actions.Admit); ok {
 		state := t.State.Clone()
 		state.Begin(admit, number)

@@ -100,7 +100,10 @@ func (d *Room) judgeTaken(ctx context.Context, s *proof.State, e proof.SignedExe
 		r.Status, r.Missing, r.Outcome, r.OutcomeText = actions.StatusVoid, "", fault.TypeOf(why), fault.TextOf(why)
 	}
 	return func(t *kernel.Tx) error {
-		t.Append(ledger.Draft{Class: ledger.Governance, Kind: proof.KindTaken, Data: e, Expect: t.State.Next}).About(id)
+		entered := t.Append(ledger.Draft{Class: ledger.Governance, Kind: proof.KindTaken, Data: e, Expect: t.State.Next}).About(id)
+		if c, ok := ch.(actions.Keys); ok && c.Void != nil && why == nil {
+			entered.About(store.ByVoid(*c.Void))
+		}
 		if isNew {
 			t.InsertRequest(r)
 		} else {

@@ -375,7 +375,15 @@ func (d *Room) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 		return a, err
 	}
 	when := map[workforce.WorkerID]canonical.Time{}
+	said := entry.Said{Signed: r.Signed}
 	for _, e := range entered {
+		if e.Body.Kind == entry.KindRequest && len(e.BodyBytes) > 0 {
+			var asked entry.Request
+			if err := canonical.Unmarshal(e.Body.Data, &asked); err != nil {
+				return a, err
+			}
+			said.Sessions = asked.Sessions
+		}
 		if e.Body.Kind != entry.KindCountersign || len(e.BodyBytes) == 0 {
 			continue
 		}
@@ -388,10 +396,13 @@ func (d *Room) attributeRequest(stx *store.Tx, s *proof.State, request string) (
 	var countersigners []workforce.WorkerID
 	for _, c := range r.Signers {
 		w := c.Statement.Signer
-		a.Signers = append(a.Signers, incident.Signer{Worker: w, Vendor: vendorAt(s, w, r.Created.Time), Key: c.Statement.Key, At: when[w]})
+		with, _ := incident.SignedUnder(entry.Said{Signed: c}, s)
+		a.Signers = append(a.Signers, incident.Signer{Worker: w, Vendor: vendorAt(s, w, r.Created.Time), Key: c.Statement.Key, With: with, At: when[w]})
 		countersigners = append(countersigners, w)
 	}
-	a.Why = wording.Signed(st.Signer, st.Key, countersigners, len(r.Core) > 0) + " The signatures prove the keys, and not who held them; the session is the desk's word."
+	a.With, a.Under = incident.SignedUnder(said, s)
+	a.Why = wording.Signed(st.Signer, wording.With(r.Signed, said.Session(), string(st.Key)), countersigners, len(r.Core) > 0) +
+		" The signatures prove the keys, and not who held them; with which token it was handed in is the desk's word."
 	return a, nil
 }
 

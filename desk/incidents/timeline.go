@@ -98,6 +98,11 @@ func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ru
 			}
 		}
 	}
+	began, err := aboutSessions(stx, s, held)
+	if err != nil {
+		return nil, down, up, err
+	}
+	held = append(held, began...)
 	for _, f := range s.Freezes {
 		if concerns(f, i.Subject) && !f.At.Before(c.at.Time) {
 			ms = append(ms, incident.Moment{At: f.At, Step: incident.StepFrozen, Who: f.By, Source: incident.FromDesk, Entry: -1, Request: f.Request,
@@ -111,6 +116,58 @@ func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ru
 	ms = append(ms, lines...)
 	slices.SortStableFunc(ms, compareMoments)
 	return ms, down, up, nil
+}
+
+// sessionsIn returns the sessions under which people signed what entries hold, each once.
+func sessionsIn(entries []incident.Entry) (all []actions.Session, err error) {
+	for _, e := range entries {
+		said, err := e.Said()
+		if err != nil {
+			return nil, internal(err)
+		}
+		if said == nil {
+			continue
+		}
+		if c := said.Session(); c != nil && !slices.ContainsFunc(all, func(x actions.Session) bool { return x.Digest() == c.Digest() }) {
+			all = append(all, *c)
+		}
+	}
+	return all, nil
+}
+
+// aboutSessions returns the entries that began the sessions under which people signed what
+// entries hold, and those that ended them early.
+func aboutSessions(stx *store.Tx, s *proof.State, entries []incident.Entry) (out []incident.Entry, err error) {
+	sessions, err := sessionsIn(entries)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[int64]bool{}
+	for _, c := range sessions {
+		names := []string{c.Digest().String()}
+		for _, v := range s.Scopes(c) {
+			names = append(names, store.ByVoid(v))
+		}
+		for _, name := range names {
+			found, err := stx.EntriesAbout(name, canonical.Time{}, mostEntries)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range found {
+				one := incident.Entry{Index: e.Index, Body: e.Body}
+				v, err := one.Ends()
+				switch {
+				case err != nil:
+					return nil, internal(err)
+				case seen[e.Index] || len(e.BodyBytes) == 0 || v != nil && !s.EndedBy(c, e.Body.Number):
+					continue
+				}
+				seen[e.Index] = true
+				out = append(out, one)
+			}
+		}
+	}
+	return out, nil
 }
 
 // liftedBy returns the requests whose warrants ended breaches, as the executor says.

@@ -15,6 +15,10 @@ type Said struct {
 	Sessions []actions.SignedSession // those that the statement may name
 }
 
+// Session returns the session that the statement names; nil if it names none, or if the
+// session is not among Sessions.
+func (s Said) Session() *actions.Session { return actions.SessionNamed(s.Statement, s.Sessions) }
+
 func saidBy(d actions.SignedDeed) *Said {
 	out := &Said{Signed: d.Signed}
 	if d.Session != nil {

@@ -73,7 +73,7 @@ func (s *State) certified(x actions.SignedSession, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if before, is := s.voided(c); is {
+	if before, is := s.Voided(c); is {
 		return refuse("session-void", "The session of %s is void: the sessions that were certified before %s were ended. Start a new one with `countersign session start`.", c.Worker, before)
 	}
 	return VerifySignature(key.PublicKey, c.Challenge(), x.Signature, s.Sites())
@@ -93,8 +93,8 @@ func (s *State) liveKey(id workforce.KeyID, w workforce.WorkerID, at time.Time) 
 	return key, nil
 }
 
-// Voided is an end of sessions.
-type Voided struct {
+// EndOfSessions is what a Void does.
+type EndOfSessions struct {
 	Before canonical.Time // sessions that begin before this are void
 	At     canonical.Time // when it was made
 	Entry  int64          // number of its governance entry; unentered: the ledger has none
@@ -106,7 +106,7 @@ const unentered = math.MaxInt64
 
 // ends reports whether a session is void: it begins before the instant that was given, or
 // it begins after the end was made and was certified without knowledge of it.
-func (v Voided) ends(c actions.Session, knows int64) bool {
+func (v EndOfSessions) ends(c actions.Session, knows int64) bool {
 	return c.NotBefore.Before(v.Before.Time) || c.NotBefore.After(v.At.Time) && knows < v.Entry
 }
 
@@ -121,16 +121,25 @@ func (s *State) knows(c actions.Session) int64 {
 	return -1
 }
 
-// voided returns the instant before which the sessions of a session's scope are void, if
+// EndedBy reports whether the governance entry of a number made a session void.
+func (s *State) EndedBy(c actions.Session, entry int64) bool {
+	knows := s.knows(c)
+	for _, v := range s.Scopes(c) {
+		if slices.ContainsFunc(s.Voids[v.Key()], func(end EndOfSessions) bool { return end.Entry == entry && end.ends(c, knows) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// Voided returns the instant before which the sessions of a session's scope are void, if
 // the session is one of them.
-func (s *State) voided(c actions.Session) (before canonical.Time, is bool) {
+func (s *State) Voided(c actions.Session) (before canonical.Time, is bool) {
 	if len(s.Voids) == 0 {
 		return before, false
 	}
 	knows := s.knows(c)
-	w, _ := s.People.Worker(c.Worker)
-	for _, v := range []actions.Void{{Scope: actions.ScopeKey, Of: string(c.Key)}, {Scope: actions.ScopeWorker, Of: string(c.Worker)},
-		{Scope: actions.ScopeVendor, Of: string(w.Vendor)}, {Scope: actions.ScopeAll}} {
+	for _, v := range s.Scopes(c) {
 		for _, end := range s.Voids[v.Key()] {
 			if end.ends(c, knows) && !end.Before.Before(before.Time) {
 				before, is = end.Before, true
@@ -138,6 +147,14 @@ func (s *State) voided(c actions.Session) (before canonical.Time, is bool) {
 		}
 	}
 	return before, is
+}
+
+// Scopes returns the scopes in which a session may be ended early. The instant of each is
+// empty.
+func (s *State) Scopes(c actions.Session) []actions.Void {
+	w, _ := s.People.Worker(c.Worker)
+	return []actions.Void{{Scope: actions.ScopeKey, Of: string(c.Key)}, {Scope: actions.ScopeWorker, Of: string(c.Worker)},
+		{Scope: actions.ScopeVendor, Of: string(w.Vendor)}, {Scope: actions.ScopeAll}}
 }
 
 // namesSessions checks that the sessions at hand are those that the statements name, sorted

@@ -31,18 +31,18 @@ type State struct {
 	Budgets   []actions.Budget
 	Trust     actions.Trust
 	Platforms map[string]actions.Platform
-	Raised    map[string]actions.Tier   // by subject, "plaza:acct/17"
-	Confirmed map[string]actions.Tier   // by subject: the tier that several people stand by, of what it was raised to
-	Fallen    map[string]Falls          // by subject: with which entries several let fall what rules had read
-	Orders    map[string]Order          // standing orders that were placed, by actions.PlaceKey
-	Observed  map[string]bool           // tiers of platforms that are only observed, by actions.PlaceKey
-	Unlocked  map[string]canonical.Time // by subject: owner locks set before are out of effect
-	Freezes   map[string]Frozen         // by actions.Freeze.Key
-	Reviewed  map[string]Reviewed       // closed reviews, by "emergency REQUEST" or "incident ID"
-	Imported  bool                      // the founding import has been made
-	Laws      int64                     // the number of the laws by which the next entry is judged
-	Formats   int64                     // the number of the formats in which the desk signs
-	Voids     map[string][]Voided       // by actions.Void.Key: the ends of sessions, in their order
+	Raised    map[string]actions.Tier    // by subject, "plaza:acct/17"
+	Confirmed map[string]actions.Tier    // by subject: the tier that several people stand by, of what it was raised to
+	Fallen    map[string]Falls           // by subject: with which entries several let fall what rules had read
+	Orders    map[string]Order           // standing orders that were placed, by actions.PlaceKey
+	Observed  map[string]bool            // tiers of platforms that are only observed, by actions.PlaceKey
+	Unlocked  map[string]canonical.Time  // by subject: owner locks set before are out of effect
+	Freezes   map[string]Frozen          // by actions.Freeze.Key
+	Reviewed  map[string]Reviewed        // closed reviews, by "emergency REQUEST" or "incident ID"
+	Imported  bool                       // the founding import has been made
+	Laws      int64                      // the number of the laws by which the next entry is judged
+	Formats   int64                      // the number of the formats in which the desk signs
+	Voids     map[string][]EndOfSessions // by actions.Void.Key: the ends of sessions, in their order
 
 	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
 	trusted []actions.Trust    // earlier values of Trust, oldest first
@@ -74,7 +74,7 @@ type relief struct {
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
-		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]Voided{}, spent: map[string]bool{}, trail: map[string][]int64{}}
+		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, spent: map[string]bool{}, trail: map[string][]int64{}}
 }
 
 // Clone returns a state that may be changed without touching s.
@@ -555,7 +555,7 @@ func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, s
 			s.follow(keyTrail(id), b.Number)
 		}
 		if c.Void != nil {
-			s.Voids[c.Void.Key()] = append(s.Voids[c.Void.Key()], Voided{Before: c.Void.Before, At: b.Time, Entry: b.Number})
+			s.Voids[c.Void.Key()] = append(s.Voids[c.Void.Key()], EndOfSessions{Before: c.Void.Before, At: b.Time, Entry: b.Number})
 		}
 	case actions.Freeze:
 		if c.Thaws() {
