@@ -108,6 +108,18 @@ func describeIncident(p *Page, i v1.Incident) {
 	}
 }
 
+// sessionWords says when the session ran under which a request was signed.
+func sessionWords(u incident.Under) string {
+	if u.Session.IsZero() {
+		return ""
+	}
+	text := precise(u.Begins) + " to " + precise(u.Expires)
+	if !u.Void.IsZero() {
+		text += "; void, as all that were certified before " + precise(u.Void)
+	}
+	return text
+}
+
 func describeReport(p *Page, r v1.IncidentReport) {
 	describeIncident(p, r.Incident)
 	if !r.Down.IsZero() {
@@ -132,9 +144,9 @@ func describeReport(p *Page, r v1.IncidentReport) {
 			last = wording.When(a.Last)
 		}
 		p.Facts([2]string{"worker", string(a.Worker)}, [2]string{"vendor", vendorWords(a.Vendor)}, [2]string{"engaged", wording.When(a.Start) + " to " + last},
-			[2]string{"key", string(a.Key)}, [2]string{"session", a.Session})
+			[2]string{"key", string(a.Key)}, [2]string{"signed with", a.With}, [2]string{"session", sessionWords(a.Under)}, [2]string{"handed in with", a.Session})
 		for _, c := range a.Signers {
-			p.Line("  countersigned by %s of %s, with %s, %s", c.Worker, vendorWords(c.Vendor), c.Key, precise(c.At))
+			p.Line("  countersigned by %s of %s, with %s, %s", c.Worker, vendorWords(c.Vendor), c.KeyWords(), precise(c.At))
 		}
 	}
 	p.Line("  %s", a.Why)

@@ -229,7 +229,7 @@ func (h *held) addStatement(e Entry, s entry.Said) error {
 	case !key.Live(e.Body.Time.Time):
 		return bad("revoked-key", "The key %s of %s was revoked, or not enrolled yet.", st.Key, st.Signer)
 	}
-	if err := state.SignedBy(s.Signed, s.Sessions, e.Body.Time.Time); err != nil {
+	if err := state.SignedBy(s, e.Body.Time.Time); err != nil {
 		return err
 	}
 	if x := s.Session(); x != nil && !slices.ContainsFunc(h.sessions, func(c actions.Session) bool { return c.Digest() == st.Session }) {

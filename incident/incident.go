@@ -147,6 +147,15 @@ type Signer struct {
 	At     canonical.Time     `json:"at"`
 }
 
+// KeyWords names the key with which somebody countersigned, and says what it is as far as
+// that is known: "file key key_…".
+func (s Signer) KeyWords() string {
+	if s.With == "" {
+		return string(s.Key)
+	}
+	return s.With + " " + string(s.Key)
+}
+
 // Under is a session under which somebody signed.
 type Under struct {
 	Session canonical.Digest `json:"session"` // its digest, as statements name it

@@ -416,9 +416,16 @@ func (w naming) answerable(a Attribution) (facts, signers []pair) {
 	}
 	add("Engaged", engaged)
 	add("With the key", string(a.Key))
+	add("Signed with", a.With)
+	if u := a.Under; !u.Session.IsZero() {
+		add("The session", fmt.Sprintf("from %s to %s, certified by %s", fullTime(u.Begins), fullTime(u.Expires), u.Key))
+		if !u.Void.IsZero() {
+			add("Ended early", "sessions that were certified before "+fullTime(u.Void)+" are void, and this is one of them")
+		}
+	}
 	add("Handed in with", a.Session)
 	for _, s := range a.Signers {
-		signers = append(signers, pair{w.person(s.Worker), fmt.Sprintf("%s, with %s, at %s", firm(s.Vendor), s.Key, fullTime(s.At))})
+		signers = append(signers, pair{w.person(s.Worker), fmt.Sprintf("%s, with %s, at %s", firm(s.Vendor), s.KeyWords(), fullTime(s.At))})
 	}
 	return facts, signers
 }

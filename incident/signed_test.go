@@ -18,29 +18,51 @@ import (
 // other statement; one from before they were signed is the desk's word.
 func TestWithdrawalsAreVerified(t *testing.T) {
 	t.Parallel()
+	resigned := func(e *evening, r *entry.End) {
+		st := &r.Deed.Signed.Statement
+		st.Document = r.Deed.Deed.Digest()
+		r.Deed.Signed.Signature = e.Key("bob").Sign(st.Challenge())
+	}
 	for _, c := range []struct {
 		name string
 		edit func(e *evening, r *entry.End)
 		typ  string // of the refusal; empty: none
 		text string // of its line
 	}{
-		{"signed", func(*evening, *entry.End) {}, "", "The request was withdrawn, signed with "},
-		{"not signed, as before", func(_ *evening, r *entry.End) { r.Signed = actions.Signed{} }, "", "The request was withdrawn."},
+		{"signed", func(*evening, *entry.End) {}, "", "The request was withdrawn, signed with file key "},
+		{"under a session", func(e *evening, r *entry.End) {
+			s := e.StartSession("bob", actions.SessionEd25519)
+			r.Deed.Session, r.Deed.Signed.Statement.Session = &s.SignedSession, s.Session.Digest()
+			r.Deed.Signed.Signature = s.Sign(r.Deed.Signed.Statement.Challenge())
+		}, "", "The request was withdrawn, signed with session of "},
+		{"not signed, as before", func(_ *evening, r *entry.End) { r.Deed = nil }, "", "The request was withdrawn."},
 		{"said of somebody else", func(_ *evening, r *entry.End) { r.Worker = "ann" }, "bad-entry", ""},
 		{"of another request", func(e *evening, r *entry.End) { r.Request = e.NewRequestID() }, "bad-entry", ""},
-		{"a decline", func(e *evening, r *entry.End) {
-			r.Signed.Statement.Verdict = actions.VerdictDecline
-			r.Signed.Signature = e.Key("bob").Sign(r.Signed.Statement.Challenge())
+		{"another deed", func(e *evening, r *entry.End) { r.Deed.Deed.What = actions.DeedFindings; resigned(e, r) }, "bad-entry", ""},
+		{"a deed with the verdict act", func(e *evening, r *entry.End) { r.Deed.Signed.Statement.Verdict = actions.VerdictAct; resigned(e, r) }, "bad-entry", ""},
+		{"a statement about the action, as in version 1", func(e *evening, r *entry.End) {
+			p := e.Request("bob", actions.AccountTakedown, subject, actions.Critical)
+			r.Request, r.Deed, r.Signed = p.ID, nil, e.Statement(p, "bob", actions.VerdictWithdraw)
 		}, "bad-entry", ""},
-		{"changed after it was signed", func(_ *evening, r *entry.End) { r.Signed.Statement.Executor = "another" }, "bad-signature", ""},
-		{"with a key of nobody's", func(_ *evening, r *entry.End) { r.Signed.Statement.Key = "key_none" }, "unknown-key", ""},
+		{"changed after it was signed", func(_ *evening, r *entry.End) { r.Deed.Signed.Statement.Executor = "another" }, "bad-signature", ""},
+		{"with a key of nobody's", func(_ *evening, r *entry.End) { r.Deed.Signed.Statement.Key = "key_none" }, "unknown-key", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := contestedIn(t, func(e *evening) {
 				p := e.Request("bob", actions.AccountTakedown, subject, actions.Critical)
-				r := entry.End{Request: p.ID, Signed: e.Statement(p, "bob", actions.VerdictWithdraw), Status: actions.StatusWithdrawn, Type: "withdrawn", Worker: "bob"}
+				sealed, commitment := e.field("text", "")
+				d, err := proof.NewDeed(e.State().Formats, actions.Deed{What: actions.DeedWithdraw, Of: p.ID, Version: 1}, "",
+					actions.Statement{Log: e.State().LogName(), Signer: "bob", Key: e.PublicKey("bob").ID()}, e.Now(), make([]byte, 96))
+				if err != nil {
+					t.Fatal(err)
+				}
+				signed := d.SignedDeed()
+				signed.Deed.Text = commitment
+				r := entry.End{Request: p.ID, Deed: &signed, Status: actions.StatusWithdrawn, Type: "withdrawn", Worker: "bob"}
+				resigned(e, &r)
 				c.edit(e, &r)
-				e.entry(entry.KindWithdraw, r, nil)
+				e.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWithdraw, Data: r, Sealed: []ledger.Opening{sealed}, Expect: ledger.AnyNumber})
+				e.newest()
 			})
 			content, err := incident.Prepare(e.gathered(false), e.Root)
 			if c.typ != "" {

@@ -456,13 +456,17 @@ func (h *held) claimAnswerable(r Report, add func(string, bool, string)) {
 		}
 		return
 	}
-	add("Who asked", true, "signed with a key that the governance chain enrolled for them")
+	if a.Under.Session.IsZero() {
+		add("Who asked", true, "signed with a key that the governance chain enrolled for them")
+	} else {
+		add("Who asked", true, "signed with the key of a session that a key certified which the governance chain enrolled for them; it was not void then")
+	}
 	if len(a.Signers) > 0 {
 		add("Who countersigned", true, "signed with keys that the governance chain enrolled for them")
 	}
 	add("Vendor and engagement", true, "the rows of the admissions that the chain holds, as of the request")
 	if a.Session != "" {
-		add("With which session it was handed in", false, "the desk's word")
+		add("With which token it was handed in", false, "the desk's word")
 	}
 }
 

@@ -12,7 +12,10 @@ import (
 // Said is what a person signed in an entry of the desk.
 type Said struct {
 	actions.Signed
-	Sessions []actions.SignedSession // those that the statement may name
+	Sessions []actions.SignedSession // those that the statements may name
+	Act      *Act                    // the act that was asked for; nil unless it is a request
+	Deed     actions.DeedKind        // what the deed does; empty unless it is one
+	Decided  *actions.Signed         // the statement of the decision that a request names; nil if it names none
 }
 
 // Session returns the session that the statement names; nil if it names none, or if the
@@ -20,7 +23,7 @@ type Said struct {
 func (s Said) Session() *actions.Session { return actions.SessionNamed(s.Statement, s.Sessions) }
 
 func saidBy(d actions.SignedDeed) *Said {
-	out := &Said{Signed: d.Signed}
+	out := &Said{Signed: d.Signed, Deed: d.Deed.What}
 	if d.Session != nil {
 		out.Sessions = []actions.SignedSession{*d.Session}
 	}
@@ -52,13 +55,22 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 		if err := canonical.UnmarshalExact(data, &r); err != nil {
 			return nil, true, err
 		}
-		return statement(kind, r.Request, &Said{r.Signed, r.Sessions})
+		if bad := r.misdecided(); bad != nil {
+			return nil, true, bad
+		}
+		return statement(kind, r.Request, &Said{Signed: r.Signed, Sessions: r.Sessions, Act: &r.Act, Decided: r.Decided})
 	case KindCountersign, KindDecline:
 		var r Verdict
 		if err := canonical.UnmarshalExact(data, &r); err != nil {
 			return nil, true, err
 		}
 		return statement(kind, r.Request, &Said{Signed: r.Signed})
+	case KindExpire, KindVoid:
+		var r End
+		if err := canonical.UnmarshalExact(data, &r); err != nil {
+			return nil, true, err
+		}
+		return nil, r.Worker != "", nil // the clock or the executor ended it; only a lying desk names a person
 	case KindWithdraw:
 		var r End
 		if err := canonical.UnmarshalExact(data, &r); err != nil {
@@ -69,6 +81,9 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 		var o Incident
 		if err := canonical.UnmarshalExact(data, &o); err != nil {
 			return nil, true, err
+		}
+		if o.Worker == "" && o.Cause == "breach" {
+			return nil, false, nil // the watch opened it
 		}
 		return deed(kind, o.Deed, o.Worker, actions.Deed{What: actions.DeedOpenIncident, Of: o.Request}, sealed)
 	case KindIncidentTask, KindIncidentTaskDone:
@@ -98,6 +113,19 @@ func statement(kind, request string, s *Said) (*Said, bool, error) {
 	return s, true, nil
 }
 
+// misdecided returns the refusal of a request that names a decision and does not hold its
+// statement, or holds another one.
+func (r Request) misdecided() error {
+	st := r.Signed.Statement
+	switch d := r.Decided; {
+	case d == nil && st.Decision.IsZero():
+		return nil
+	case d == nil || d.Statement.Document != st.Decision || d.Statement.Signer != st.Signer || d.Statement.Verdict != actions.VerdictDecide || st.Decision.IsZero():
+		return bad("The request names a decision, and its entry does not hold that decision's statement.")
+	}
+	return nil
+}
+
 // withdrawal is SaidIn for the end of a request by its requester. Withdrawals were not
 // signed at first; from version 2 on they are deeds.
 func withdrawal(r End, sealed map[string]canonical.Digest) (*Said, bool, error) {
@@ -106,6 +134,8 @@ func withdrawal(r End, sealed map[string]canonical.Digest) (*Said, bool, error) 
 		return deed(KindWithdraw, *r.Deed, r.Worker, actions.Deed{What: actions.DeedWithdraw, Of: r.Request}, sealed)
 	case r.Signed.Statement.V == "":
 		return nil, true, nil
+	case r.Signed.Statement.V != actions.StatementV1:
+		return nil, true, bad("From version 2 on a withdrawal is a deed, and this one is not.")
 	case r.Worker != r.Signed.Statement.Signer:
 		return nil, true, bad("An entry says that %s withdrew the request, and %s signed.", r.Worker, r.Signed.Statement.Signer)
 	}
@@ -119,7 +149,7 @@ func deed(kind string, d actions.SignedDeed, by workforce.WorkerID, want actions
 	st := d.Signed.Statement
 	switch {
 	case d.Deed.V == "" && st.V == "":
-		return nil, by != "", nil
+		return nil, true, nil
 	case d.Deed.V != actions.DeedVersion || !d.Deed.Says(want) || st.Signer != by || st.Verdict != want.What.Verdict() || st.Request != "" || st.Names() != d.Deed.Digest() ||
 		d.Deed.Text != sealed[want.What.SealedBy()]:
 		return nil, true, bad("An entry of kind %s holds a deed that says something else.", kind)

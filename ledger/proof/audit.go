@@ -2,6 +2,7 @@ package proof
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -40,7 +41,7 @@ func Audit(t Trust, log note.Verifier, served Served, bodies func(from int64) ([
 	out := Audited{Unsigned: []Unsigned{}}
 	leaves := map[int64]ledger.Leaf{}
 	size := int64(0)
-	a := auditor{out: &out, leaves: leaves, bodies: bodies}
+	a := auditor{out: &out, leaves: leaves, bodies: bodies, signed: map[string][]workforce.WorkerID{}}
 	s, signed, err := follow(t, log, served, seen, func(step Step) error { return a.upTo(step.Index, step.State) }, func(index int64, l ledger.Leaf) {
 		size = index + 1
 		if l.Class == ledger.Desk {
@@ -58,8 +59,9 @@ type auditor struct {
 	out    *Audited
 	leaves map[int64]ledger.Leaf
 	bodies func(from int64) ([]ServedBody, error)
-	next   int64        // the first index that is not audited
-	ahead  []ServedBody // bodies that were given already, from next on
+	signed map[string][]workforce.WorkerID // by request without a warrant: its requester, and then who countersigned
+	next   int64                           // the first index that is not audited
+	ahead  []ServedBody                    // bodies that were given already, from next on
 }
 
 // upTo audits the entries before an index by a state of the chain, which must be the one
@@ -122,8 +124,13 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 		}
 		return
 	}
+	if body.Kind == entry.KindWarrant {
+		a.warrant(index, body)
+		return
+	}
 	said, persons, err := entry.SaidIn(body.Kind, canonical.Raw(body.Data), body.Sealed)
 	if !persons {
+		a.over(body)
 		return
 	}
 	a.out.Acts++
@@ -132,11 +139,52 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 		a.found(index, body.Kind, "", fault.TypeOf(err), fault.TextOf(err))
 	case said == nil:
 		a.found(index, body.Kind, "", "unsigned", "The entry was made before such acts were signed: it is the desk's word.")
+	case s.Formats >= 2 && said.Statement.V == actions.StatementV1:
+		a.found(index, body.Kind, said.Statement.Signer, "other-formats", "The statement is of version 1, and the desk signs in version 2 from the entry on that changed its formats.")
 	case !s.Ours(said.Statement):
 		a.found(index, body.Kind, said.Statement.Signer, "foreign-log", "The statement is for another ledger.")
 	default:
-		if err := s.SignedBy(said.Signed, said.Sessions, body.Time.Time); err != nil {
+		if err := s.SignedBy(*said, body.Time.Time); err != nil {
 			a.found(index, body.Kind, said.Statement.Signer, fault.TypeOf(err), fault.TextOf(err))
+			return
+		}
+		a.heard(body.Kind, said.Statement)
+	}
+}
+
+// heard remembers who signed a request, until its warrant is entered.
+func (a *auditor) heard(kind string, st actions.Statement) {
+	switch kind {
+	case entry.KindRequest, entry.KindCountersign:
+		a.signed[st.Request] = append(a.signed[st.Request], st.Signer)
+	case entry.KindWithdraw:
+		delete(a.signed, st.Request)
+	}
+}
+
+// over forgets who signed a request that ended by the clock, or lost its ground.
+func (a *auditor) over(body ledger.Body) {
+	var r entry.End
+	if body.Kind == entry.KindExpire || body.Kind == entry.KindVoid {
+		if err := canonical.UnmarshalExact(body.Data, &r); err == nil {
+			delete(a.signed, r.Request)
 		}
 	}
+}
+
+// warrant names the people whom the entry of a warrant names as signers without an entry
+// that they signed.
+func (a *auditor) warrant(index int64, body ledger.Body) {
+	var w entry.Warrant
+	if err := canonical.UnmarshalExact(body.Data, &w); err != nil {
+		a.found(index, body.Kind, "", fault.TypeOf(err), fault.TextOf(err))
+		return
+	}
+	for i, who := range slices.Concat([]workforce.WorkerID{w.Requester}, w.Countersigners) {
+		// The request's entry comes before those of countersignatures.
+		if have := a.signed[w.Request]; i == 0 && (len(have) == 0 || have[0] != who) || i > 0 && !slices.Contains(have[min(1, len(have)):], who) {
+			a.found(index, body.Kind, who, "unsigned", fmt.Sprintf("The warrant of %s names %s, and no entry before it holds what they signed.", w.Request, who))
+		}
+	}
+	delete(a.signed, w.Request)
 }

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"slices"
+	"time"
 
 	"countersign.dev/actions"
 )
@@ -48,8 +49,11 @@ func (s *State) decided(a askWithDigest) error {
 	case c.Subject.Platform != a.Action.Subject.Platform || c.Subject.ID != a.Action.Subject.ID && !a.Belongs:
 		return bad("the measure's subject is neither the decision's, nor the account that owns it, nor other content of that account")
 	}
-	// With a measure a decision is good as far as the measure is: above standard it takes the
-	// person's own key.
-	u := use{what: "a decision with a measure", allowed: true, tiered: true, tier: a.tier(), entered: a.entered()}
-	return s.document(d.Signed, digest, actions.VerdictDecide, a.Sessions, u, a.At, bad)
+	return s.document(d.Signed, digest, actions.VerdictDecide, a.Sessions, decisionUse(a.tier(), a.entered()), a.At, bad)
+}
+
+// decisionUse is the use that a decision with a measure makes of a session. It is good as
+// far as the measure is: above standard it takes the person's own key.
+func decisionUse(tier actions.Tier, entered time.Time) use {
+	return use{what: "a decision with a measure", allowed: true, tiered: true, tier: tier, entered: entered}
 }

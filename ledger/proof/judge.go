@@ -389,12 +389,17 @@ func (s *State) Ours(st actions.Statement) bool {
 // the highest that was read. Of changes of the desk it signs the end of its owner's
 // sessions.
 func (s *State) useOf(a Ask, st actions.Statement) use {
-	spec, _ := actions.SpecOf(a.Action.Kind)
-	u := use{what: string(st.Verdict) + " " + string(a.Action.Kind), allowed: spec.Session, tiered: true, tier: a.tier(), entered: a.entered()}
+	u := usedFor(a.Action.Kind, st, a.tier(), a.entered())
 	if s.endsOwnSessions(a.Action, st) {
 		u.allowed, u.tiered = true, false
 	}
 	return u
+}
+
+// usedFor is useOf for a kind of act on a subject of a tier, by the catalogue alone.
+func usedFor(k actions.Kind, st actions.Statement, tier actions.Tier, entered time.Time) use {
+	spec, _ := actions.SpecOf(k)
+	return use{what: string(st.Verdict) + " " + string(k), allowed: spec.Session, tiered: true, tier: tier, entered: entered}
 }
 
 // RuleOn is Rule for an action and the statement that requests it: everybody may end their

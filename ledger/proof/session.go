@@ -11,6 +11,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/workforce"
 )
 
@@ -193,9 +194,8 @@ type use struct {
 // verifier make them here.
 func (s *State) underSession(signed actions.Signed, sessions []actions.SignedSession, u use, at time.Time) error {
 	st := signed.Statement
-	if !actions.SessionSigns(st.Verdict) || !u.allowed {
-		// First of all, since nobody looks for the session of such a statement.
-		return refuse("own-key-needed", "A session does not sign this: %s. Sign it with your own key.", u.what)
+	if err := u.refused(st.Verdict); err != nil {
+		return err // first of all, since nobody looks for the session of a countersignature
 	}
 	x, err := sessionOf(st, sessions)
 	if err != nil {
@@ -206,8 +206,6 @@ func (s *State) underSession(signed actions.Signed, sessions []actions.SignedSes
 		return refuse("outside-session", "The statement of %s is valid from %s, which is outside of the session from %s to %s.", st.Signer, st.NotBefore, c.NotBefore, c.Expires)
 	case !c.Holds(u.entered):
 		return refuse("outside-session", "What %s signed was entered at %s, which is outside of the session from %s to %s. Start a new session with `countersign session start`.", st.Signer, canonical.At(u.entered), c.NotBefore, c.Expires)
-	case u.tiered && u.tier != actions.Standard:
-		return refuse("own-key-needed", "The subject is %s, and a session signs for standard subjects only. Ask again and sign with your own key.", u.tier)
 	}
 	if err := s.certified(x, at); err != nil {
 		return err
@@ -215,25 +213,55 @@ func (s *State) underSession(signed actions.Signed, sessions []actions.SignedSes
 	return VerifySession(x.Session.SessionKey, st.Challenge(), signed.Signature)
 }
 
-// SignedBy checks the signature of a statement and nothing else: by the signer's key, live
-// at an instant, or by the key of one of sessions that this key certifies.
-func (s *State) SignedBy(signed actions.Signed, sessions []actions.SignedSession, at time.Time) error {
+// refused returns the refusal of a use that no session is good for.
+func (u use) refused(v actions.Verdict) error {
+	switch {
+	case !actions.SessionSigns(v) || !u.allowed:
+		return refuse("own-key-needed", "A session does not sign this: %s. Sign it with your own key.", u.what)
+	case u.tiered && u.tier != actions.Standard:
+		return refuse("own-key-needed", "The subject is %s, and a session signs for standard subjects only. Ask again and sign with your own key.", u.tier)
+	}
+	return nil
+}
+
+// SignedBy checks the signatures of what a person said in an entry of the desk, at the time
+// of the entry: each is one by the person's key, live then, or by the key of a session that
+// such a key certifies, that was not void, and that may sign such a thing. It checks nothing
+// else: what was said need not have been allowed.
+func (s *State) SignedBy(said entry.Said, at time.Time) error {
+	st := said.Statement
+	u := use{what: string(st.Verdict), entered: st.NotBefore.Time}
+	switch {
+	case said.Deed != "":
+		u.what, u.allowed = string(said.Deed), said.Deed.Session()
+	case said.Act != nil:
+		u = usedFor(said.Act.Kind, st, said.Act.Tier, st.NotBefore.Time)
+		if said.Act.Kind == actions.DeskKey && said.Act.Part == actions.PartSessions {
+			u.allowed, u.tiered = true, false // that they are the signer's own is checked in the chain
+		}
+	}
+	if err := s.signedIn(said.Signed, said.Sessions, u, at); err != nil || said.Decided == nil {
+		return err
+	}
+	if !s.Ours(said.Decided.Statement) {
+		return refuse("foreign-log", "The decision's statement is for another ledger.")
+	}
+	return s.signedIn(*said.Decided, said.Sessions, decisionUse(said.Act.Tier, said.Decided.Statement.NotBefore.Time), at)
+}
+
+// signedIn checks the signature of one statement in an entry that was made at an instant.
+// The desk judged what it entered a moment before: an entry up to a minute after the end of
+// a session is inside of it.
+func (s *State) signedIn(signed actions.Signed, sessions []actions.SignedSession, u use, at time.Time) error {
 	st := signed.Statement
 	key, err := s.liveKey(st.Key, st.Signer, at)
 	if err != nil {
 		return err
 	}
-	if st.Session.IsZero() {
-		return VerifySignature(key.PublicKey, st.Challenge(), signed.Signature, s.Sites())
+	if x, err := sessionOf(st, sessions); err == nil && !x.Session.Holds(at) && !x.Session.Holds(at.Add(-sessionAhead)) {
+		u.entered = at
 	}
-	x, err := sessionOf(st, sessions)
-	if err != nil {
-		return err
-	}
-	if err := s.certified(x, at); err != nil {
-		return err
-	}
-	return VerifySession(x.Session.SessionKey, st.Challenge(), signed.Signature)
+	return s.verifyBy(signed, key, sessions, u, at)
 }
 
 // sessionOf returns the session that a statement names, which must be its signer's.
