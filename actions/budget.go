@@ -71,13 +71,19 @@ type Spender struct {
 // spender since an instant: for the worker, or for the whole vendor.
 type Count func(per string, by Spender, tier Tier, d Direction, undo bool, since time.Time) (int64, error)
 
+// Covers reports whether a budget limits acts on subjects of a tier, in a direction, undos or
+// not.
+func (b Budget) Covers(t Tier, d Direction, undo bool) bool {
+	return b.Tier == t && b.Direction == d && b.Undo == undo
+}
+
 // Afford reports whether one more act fits every budget. It counts against the requester.
 // The error is a fault of kind Exhausted, type "budget-spent"; an error of count is
 // returned as it is.
 func Afford(bs []Budget, by Spender, a Action, now time.Time, count Count) error {
 	covered := false
 	for _, b := range bs {
-		if b.Tier != a.Tier || b.Direction != a.Direction || b.Undo != a.Undo() {
+		if !b.Covers(a.Tier, a.Direction, a.Undo()) {
 			continue
 		}
 		covered = true

@@ -68,7 +68,12 @@ func (s *Server) reach(ctx context.Context, by desk.Caller, in *Identified) (*an
 	deed := func(d inquiry.AloneAct) v1.Deed {
 		return v1.Deed{Platform: d.Platform, Kind: d.Kind, Tier: d.Tier, Reasons: list(d.Reasons, reasonOf)}
 	}
-	return answerWith(v1.Reach{Worker: r.Worker, At: r.At, Now: list(r.Now, deed), Last: r.Last, LastDay: list(r.LastDay, deed)}, err)
+	out := v1.Reach{Worker: r.Worker, At: r.At, Now: list(r.Now, deed), Last: r.Last, LastDay: list(r.LastDay, deed)}
+	if x := r.Session; x != nil {
+		out.Session = &v1.SessionReach{Acts: list(x.Acts, deed), Runs: x.Runs, Until: x.Until, Ends: x.Ends,
+			Budgets: list(x.Budgets, func(b actions.Budget) actions.Budget { return b })}
+	}
+	return answerWith(out, err)
 }
 
 func reasonOf(r policy.Reason) proof.Reason { return proof.Reason{Policy: r.Policy, Text: r.Text} }
@@ -94,7 +99,7 @@ func actOf(a inquiry.ExposedAct, people bool) v1.ExposedAct {
 		return out
 	}
 	alone := func(x exposure.Alone) v1.Alone {
-		return v1.Alone{Count: x.Count, Can: list(x.Can, alike), Cannot: list(x.Cannot, alike)}
+		return v1.Alone{Count: x.Count, Session: x.Session, Can: list(x.Can, alike), Cannot: list(x.Cannot, alike)}
 	}
 	out := v1.ExposedAct{Kind: a.Kind, Effect: a.Effect, Alone: alone(a.Alone),
 		Collusion: v1.Collusion{Number: a.Collusion.Number, Ways: list(a.Collusion.Rows, func(r exposure.Row) v1.Way { return wayOf(r, people) })},

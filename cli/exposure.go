@@ -189,7 +189,11 @@ func (c *exposureCommand) showAct(p *Page, a v1.ExposedAct) {
 }
 
 func (c *exposureCommand) alone(p *Page, what string, a v1.Alone) {
-	p.Line("  %s: %d", what, a.Count)
+	if a.Session > 0 {
+		p.Line("  %s: %d; of %d of them a stolen session is enough", what, a.Count, a.Session)
+	} else {
+		p.Line("  %s: %d", what, a.Count)
+	}
 	for _, x := range a.Can {
 		p.Line("    %s", alikeWords(x))
 	}
@@ -339,7 +343,30 @@ func reachFacts(r *v1.Reach) [][2]string {
 	if !r.Last.IsZero() {
 		pairs = append(pairs, [2]string{"alone on the last day", deedsWords(r.LastDay)})
 	}
-	return pairs
+	x := r.Session
+	if x == nil {
+		return pairs
+	}
+	// The line above says what whoever stole the worker's own key could do; these say it of
+	// the key of a session.
+	pairs = append(pairs, [2]string{"with a stolen session", deedsWords(x.Acts)})
+	if len(x.Acts) == 0 {
+		return pairs
+	}
+	ends := wording.When(x.Until) + ", at the latest, if it is started now"
+	if !x.Runs.IsZero() {
+		ends = wording.When(x.Runs) + " for the one that runs; " + ends
+	}
+	limits := make([]string, len(x.Budgets))
+	for i, b := range x.Budgets {
+		limits[i] = wording.Budget(b)
+	}
+	others := ", or one of " + wording.Plural(x.Ends, "other person", "other people") + " alone"
+	if x.Ends == 0 {
+		others = "; nobody else could alone"
+	}
+	return append(pairs, [2]string{"until", ends}, [2]string{"within", strings.Join(limits, "\n")},
+		[2]string{"ended early by", fmt.Sprintf("%s%s: countersign session end --worker %s --reason WHY", r.Worker, others, r.Worker)})
 }
 
 // coverageWords says how a change alters the number of people who could countersign.

@@ -127,8 +127,23 @@ func TestLaw11ReadingExposure(t *testing.T) {
 		if !deed(r.Now, actions.AccountTakedown, actions.Standard) || deed(r.Now, actions.AccountTakedown, actions.Critical) || r.Last.IsZero() || !deed(r.LastDay, actions.AccountTakedown, actions.Standard) {
 			t.Errorf("dan could do %+v now and %+v on the last day", r.Now, r.LastDay)
 		}
+		// Beside it stands what a session of dan's could do: on standard subjects only, within
+		// the budgets of such acts, until it ends, and here until the engagement does. Dan and ole end it, each alone.
+		x := r.Session
+		if x == nil || !deed(x.Acts, actions.AccountTakedown, actions.Standard) || !x.Runs.IsZero() || !x.Until.Equal(r.Last.Add(time.Microsecond)) || x.Ends != 1 ||
+			len(x.Budgets) != 4 || slices.ContainsFunc(x.Budgets, func(b actions.Budget) bool { return b.Tier != actions.Standard }) ||
+			slices.ContainsFunc(x.Acts, func(a inquiry.AloneAct) bool { return a.Tier != actions.Standard || a.Kind == actions.AccountContain }) {
+			t.Errorf("with a session of dan's: %+v", x)
+		}
+		dans, _ := to.Session("dan")
+		if _, err := to.StartSession(t.Context(), desktest.As("dan"), dans); err != nil {
+			t.Fatal(err)
+		}
+		if r, err = to.Desk.Reach(t.Context(), desktest.As("dan"), "dan"); err != nil || !r.Session.Runs.Equal(r.Session.Until.Time) {
+			t.Errorf("a session of dan's runs until %s, and %+v, %v", r.Session.Until, r.Session, err)
+		}
 		// A lead sees of others what is not critical, without an entry.
-		if r, err = to.Desk.Reach(t.Context(), desktest.As("kim"), "ole"); err != nil || reads() != before || !deed(r.Now, actions.AccountContain, actions.Protected) {
+		if r, err = to.Desk.Reach(t.Context(), desktest.As("kim"), "ole"); err != nil || reads() != before || !deed(r.Now, actions.AccountContain, actions.Protected) || slices.ContainsFunc(r.Session.Acts, func(a inquiry.AloneAct) bool { return a.Kind == actions.AccountContain || a.Tier != actions.Standard }) {
 			t.Errorf("kim sees of ole %+v, %v", r.Now, err)
 		}
 	})

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
@@ -43,9 +45,12 @@ func (a Alike) People() []workforce.WorkerID {
 // Alone is the answer to the question which people could do an act now, at once and
 // without anybody else.
 type Alone struct {
-	Count  int // of the people who can
-	Can    []Alike
-	Cannot []Alike
+	Count int // of the people who can
+	// Session counts those of them whose session alone is enough: whoever has its key does the
+	// act in their name.
+	Session int
+	Can     []Alike
+	Cannot  []Alike
 }
 
 // Reasons for people whom no policy stops.
@@ -55,6 +60,7 @@ const (
 	lawHardware   = "law.key-not-hardware"
 	lawFrozen     = "law.frozen"
 	lawEmergency  = "law.emergency-in-notice"
+	lawSession    = "law.own-key-needed"
 )
 
 func (v *View) findAlone(q Question) (Alone, error) {
@@ -68,9 +74,12 @@ func (v *View) findAlone(q Question) (Alone, error) {
 		for _, part := range split(c, q.Measured) {
 			p := Alike{Count: len(part), Sort: sortOf(c.standing, c.key), members: part}
 			var can bool
-			if can, p.Reasons = v.alone(ways, i, part[0].id); can {
+			if can, p.Reasons = v.alone(ways, i, part[0].id, false); can {
 				a.Can = append(a.Can, p)
 				a.Count += p.Count
+				if session, _ := v.alone(ways, i, part[0].id, true); session {
+					a.Session += p.Count
+				}
 			} else {
 				a.Cannot = append(a.Cannot, p)
 			}
@@ -92,9 +101,13 @@ func split(c *class, own workforce.WorkerID) [][]member {
 }
 
 // alone says whether the people of a class can do the act, and gives the reasons. If they
-// cannot, the reasons are those of the first way that is open to them.
-func (v *View) alone(ways []way, class int, id workforce.WorkerID) (bool, []policy.Reason) {
+// cannot, the reasons are those of the first way that is open to them. session says that only
+// the key of a session of theirs is at hand, and not their own key.
+func (v *View) alone(ways []way, class int, id workforce.WorkerID, session bool) (bool, []policy.Reason) {
 	c := &v.classes[class]
+	if session && v.state.Formats < 2 {
+		return false, because(lawSession, "This desk signs in formats that have no sessions.")
+	}
 	if !c.standing.Engaged {
 		return false, because(lawEngagement, "The engagement has not begun, has ended or cannot be read.")
 	}
@@ -113,6 +126,12 @@ func (v *View) alone(ways []way, class int, id workforce.WorkerID) (bool, []poli
 		}
 		r := v.requests(w, asTheyAre)[class]
 		n := r.Need
+		if session {
+			if err := proof.UnderSession(w.facts.Kind, w.verdict(), w.facts.Subject.Tier); err != nil {
+				no(because(lawSession, fault.TextOf(err)))
+				continue
+			}
+		}
 		switch {
 		case r.Verdict == policy.Forbidden, n.All, n.Independent > 0, n.Wait > 0:
 			no(r.Reasons)
@@ -120,7 +139,7 @@ func (v *View) alone(ways []way, class int, id workforce.WorkerID) (bool, []poli
 			no(because(lawFrozen, "These acts are frozen until several people thaw them."))
 		case w.bars(c.standing):
 			no(because(lawEmergency, "Emergency acts are not open to who has given notice or is in the last days."))
-		case n.Hardware && c.key != hardwareKey:
+		case n.Hardware && (c.key != hardwareKey || session):
 			no(because(lawHardware, "It needs a key that is bound to hardware."))
 		default:
 			return true, r.Reasons
@@ -161,6 +180,30 @@ func (p *Person) Can(q Question) (bool, []policy.Reason, error) {
 	if err != nil {
 		return false, nil, err
 	}
-	can, why := p.view.alone(ways, 0, p.id)
+	can, why := p.view.alone(ways, 0, p.id, false)
 	return can, why, nil
+}
+
+// CanUnderSession says whether whoever has the key of a session of the person could do an act
+// in their name, at once and without anybody else, and gives the reasons. It asks what Judge
+// asks: which kinds a session signs, on which tiers, and that it is no hardware.
+func (p *Person) CanUnderSession(q Question) (bool, []policy.Reason, error) {
+	ways, err := q.ways(p.view.state.Policy)
+	if err != nil {
+		return false, nil, err
+	}
+	can, why := p.view.alone(ways, 0, p.id, true)
+	return can, why, nil
+}
+
+// Ends counts the people, without the worker, who could end all sessions of a worker at an
+// instant, each of them alone.
+func Ends(s *proof.State, of workforce.WorkerID, at time.Time) (n int) {
+	v := actions.Void{Scope: actions.ScopeWorker, Of: string(of), Before: canonical.At(at)}
+	for _, w := range s.People.Sorted() {
+		if w.Worker != of && s.MayVoid(w.Worker, v, at) == nil {
+			n++
+		}
+	}
+	return n
 }

@@ -52,6 +52,14 @@ func (w way) admits(id workforce.WorkerID) bool {
 	return (w.only == "" || w.only == id) && (w.except == "" || w.except != id)
 }
 
+// verdict returns the verdict of the statement that asks this way.
+func (w way) verdict() actions.Verdict {
+	if w.undo {
+		return actions.VerdictReverse
+	}
+	return actions.VerdictRequest
+}
+
 // bars reports whether a law forbids people of a standing to request it.
 func (w way) bars(st workforce.Standing) bool { return w.brief && (st.InNotice || st.Ratchet) }
 

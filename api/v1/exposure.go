@@ -45,9 +45,10 @@ type ExposedAct struct {
 
 // Alone says who could do an act now, at once and without anybody else.
 type Alone struct {
-	Count  int     `json:"count"`
-	Can    []Alike `json:"can"`
-	Cannot []Alike `json:"cannot"`
+	Count   int     `json:"count"`
+	Session int     `json:"session" doc:"of these, how many whose session alone is enough, and so a stolen one"`
+	Can     []Alike `json:"can"`
+	Cannot  []Alike `json:"cannot"`
 }
 
 // Alike is a group of people of whom the same is true.
@@ -123,6 +124,17 @@ type Reach struct {
 	Now     []Deed             `json:"now"`
 	Last    canonical.Time     `json:"last" doc:"the last instant of the engagement; empty: it is open-ended or over"`
 	LastDay []Deed             `json:"last_day" doc:"then, if nothing changes but the time"`
+	Session *SessionReach      `json:"session,omitempty" doc:"left out: the desk signs in the formats 1, which have no sessions"`
+}
+
+// SessionReach says what whoever has the key of a worker's session could do in the worker's
+// name.
+type SessionReach struct {
+	Acts    []Deed           `json:"acts" doc:"alone, and on standard subjects only"`
+	Runs    canonical.Time   `json:"runs" doc:"when the session ends that runs now; empty: none runs"`
+	Until   canonical.Time   `json:"until" doc:"when one ends at the latest that is started now"`
+	Budgets []actions.Budget `json:"budgets" doc:"within which such acts are carried out"`
+	Ends    int              `json:"ends" doc:"how many people, without the worker, could end all sessions of the worker, each alone; the worker always can"`
 }
 
 // Deed is an act that one person could do alone.

@@ -355,6 +355,17 @@ type Reach struct {
 	Now     []AloneAct
 	Last    canonical.Time // the last instant of the engagement; zero: it is open-ended or over
 	LastDay []AloneAct     // then, if nothing changes but the time
+	Session *SessionReach  // nil: the desk signs in formats that have no sessions
+}
+
+// SessionReach says what whoever has the key of a worker's session could do in the worker's
+// name, until when, and who could stop it.
+type SessionReach struct {
+	Acts    []AloneAct
+	Runs    canonical.Time   // the end of the session that runs now; zero: none runs
+	Until   canonical.Time   // the end at the latest of one that is started now
+	Budgets []actions.Budget // within which such acts are carried out
+	Ends    int              // people, without the worker, who could end all sessions of the worker alone
 }
 
 // Reach says what one worker could do alone. Everybody may read their own reach; of
@@ -374,7 +385,7 @@ func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.Wor
 			return ok
 		}
 		var asked int
-		if out.Now, asked, err = aloneActs(s, worker, now, may); err != nil {
+		if out.Now, asked, err = aloneActs(s, worker, now, (*exposure.Person).Can, may); err != nil {
 			return exposureReading{}, err
 		}
 		if asked == 0 && len(s.Platforms) > 0 {
@@ -382,15 +393,57 @@ func (d *Room) Reach(ctx context.Context, by kernel.Caller, worker workforce.Wor
 		}
 		if end := w.End(); end.After(now) {
 			out.Last = canonical.At(end.Add(-time.Microsecond))
-			out.LastDay, _, err = aloneActs(s, worker, out.Last.Time, may)
+			if out.LastDay, _, err = aloneActs(s, worker, out.Last.Time, (*exposure.Person).Can, may); err != nil {
+				return exposureReading{}, err
+			}
+		}
+		if s.Formats >= 2 {
+			out.Session, err = d.sessionReach(ctx, s, w, now, may)
 		}
 		return exposureReading{entry.ExposureRead{Worker: by.Worker, What: "worker-exposure", Tier: actions.Critical, At: out.At}, critical, []ledger.Opening{kernel.Field("worker", string(worker))}}, err
 	})
 }
 
-// aloneActs lists the acts that somebody could do alone at an instant, as far as may allows
-// the caller to read them, and counts the questions that were asked.
-func aloneActs(s *proof.State, worker workforce.WorkerID, at time.Time, may func(exposure.Question) bool) (out []AloneAct, asked int, err error) {
+// sessionReach finds out what the key of a worker's session could do, as far as may allows
+// the caller to read it.
+func (d *Room) sessionReach(ctx context.Context, s *proof.State, w workforce.Worker, now time.Time, may func(exposure.Question) bool) (*SessionReach, error) {
+	ends := func(at canonical.Time) canonical.Time { // no later than the engagement
+		if last := w.End(); !last.IsZero() && last.Before(at.Time) {
+			return last
+		}
+		return at
+	}
+	out := &SessionReach{Until: ends(canonical.At(now.Add(actions.SessionLife))), Ends: exposure.Ends(s, w.Worker, now)}
+	var err error
+	if out.Acts, _, err = aloneActs(s, w.Worker, now, (*exposure.Person).CanUnderSession, may); err != nil {
+		return nil, err
+	}
+	for _, b := range s.Budgets {
+		if slices.ContainsFunc(out.Acts, func(a AloneAct) bool {
+			spec, _ := actions.SpecOf(a.Kind)
+			return b.Covers(a.Tier, spec.Direction, false) || b.Covers(a.Tier, spec.Direction, true)
+		}) {
+			out.Budgets = append(out.Budgets, b)
+		}
+	}
+	var started []store.Session
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+		started, err = stx.Sessions(w.Worker, canonical.At(now.Add(-actions.SessionLife)))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for _, x := range started {
+		if c := x.Signed.Session; x.Ended.IsZero() && c.Holds(now) && c.Expires.After(out.Runs.Time) && s.Certified(x.Signed, now) == nil {
+			out.Runs = ends(c.Expires)
+		}
+	}
+	return out, nil
+}
+
+// aloneActs lists the acts of which can says that somebody could do them alone at an instant,
+// as far as may allows the caller to read them, and counts the questions that were asked.
+func aloneActs(s *proof.State, worker workforce.WorkerID, at time.Time, can func(*exposure.Person, exposure.Question) (bool, []policy.Reason, error), may func(exposure.Question) bool) (out []AloneAct, asked int, err error) {
 	person, err := exposure.PersonOf(s, worker, at)
 	if err != nil {
 		return nil, 0, err
@@ -409,11 +462,11 @@ func aloneActs(s *proof.State, worker workforce.WorkerID, at time.Time, may func
 					continue
 				}
 				asked++
-				can, why, err := person.Can(q)
+				able, why, err := can(person, q)
 				if err != nil {
 					return nil, asked, err
 				}
-				if can {
+				if able {
 					out = append(out, AloneAct{name, spec.Kind, tier, why})
 				}
 			}

@@ -65,8 +65,8 @@ func (s *State) stopped(a actions.Action, w workforce.WorkerID, st workforce.Sta
 	return nil
 }
 
-// againstOthers reports whether a relieving act is a freeze, an end or a revocation that is
-// directed at others. Under the laws 2 nobody whose own acts are frozen may make one. To
+// againstOthers reports whether a relieving act is a freeze, an end of an engagement or
+// of sessions, or a revocation that is directed at others. Under the laws 2 nobody whose own acts are frozen may make one. To
 // end one's own engagement, or to revoke one's own keys, is not directed at others.
 func (s *State) againstOthers(a actions.Action, w workforce.WorkerID) bool {
 	if s.Laws < 2 || !specDesk(a) {
@@ -82,6 +82,9 @@ func (s *State) againstOthers(a actions.Action, w workforce.WorkerID) bool {
 	case actions.Engagement:
 		return c.Worker != w
 	case actions.Keys:
+		if c.Void != nil {
+			return !s.ownVoid(actions.Statement{Signer: w}, *c.Void)
+		}
 		return slices.ContainsFunc(c.Revoke, func(id workforce.KeyID) bool {
 			k, ok := s.People.Key(id)
 			return ok && k.Worker != w

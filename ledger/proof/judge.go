@@ -402,6 +402,12 @@ func usedFor(k actions.Kind, st actions.Statement, tier actions.Tier, entered ti
 	return use{what: string(st.Verdict) + " " + string(k), allowed: spec.Session, tiered: true, tier: tier, entered: entered}
 }
 
+// UnderSession returns the refusal if a session does not sign the request of a kind of act, or
+// its undo, on a subject of a tier. Judge refuses it then, whoever asks.
+func UnderSession(k actions.Kind, v actions.Verdict, tier actions.Tier) error {
+	return usedFor(k, actions.Statement{Verdict: v}, tier, time.Time{}).refused(v)
+}
+
 // RuleOn is Rule for an action and the statement that requests it: everybody may end their
 // own sessions, whatever the policy says.
 func (s *State) RuleOn(a actions.Action, f policy.Facts, st actions.Statement) policy.Ruling {

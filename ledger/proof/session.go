@@ -12,6 +12,8 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/entry"
+	"countersign.dev/platform"
+	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -283,6 +285,33 @@ func (s *State) verifyBy(signed actions.Signed, key workforce.Key, sessions []ac
 		return VerifySignature(key.PublicKey, signed.Statement.Challenge(), signed.Signature, s.Sites())
 	}
 	return s.underSession(signed, sessions, u, at)
+}
+
+// MayVoid returns the refusal if a person could not end the sessions of a scope at an instant,
+// alone and with their own key: by the law, by the policy, since they are frozen, or since
+// they have no live key.
+func (s *State) MayVoid(by workforce.WorkerID, c actions.Void, at time.Time) error {
+	st := actions.Statement{V: actions.StatementV2, Signer: by, NotBefore: canonical.At(at)}
+	standing := s.People.Standing(by, at)
+	if !standing.Engaged {
+		return refuse("engagement-ended", "%s may not act: %s.", by, standing.Why)
+	}
+	if !slices.ContainsFunc(s.People.KeysOf(by), func(k workforce.Key) bool { return k.Live(at) }) {
+		return refuse("unknown-key", "%s has no live key.", by)
+	}
+	if err := s.mayVoid(st, c, at); err != nil {
+		return err
+	}
+	change := actions.Keys{Void: &c}
+	a := actions.Action{V: actions.ActionV2, Kind: actions.DeskKey, Direction: change.Direction(), Effect: actions.Reversible, Tier: actions.Critical,
+		Subject: platform.Subject{Platform: actions.DeskPlatform, ID: change.Part()}, Change: canonical.MustMarshal(change)}
+	if err := s.stopped(a, by, standing, at); err != nil {
+		return err
+	}
+	if r := s.RuleOn(a, FactsOf(a, standing, "", ""), st); r.Verdict != policy.Permitted {
+		return refuse("forbidden-by-policy", "The policy does not let %s end them alone.", by)
+	}
+	return nil
 }
 
 // mayVoid returns the refusal if a person may not alone end the sessions of a scope.

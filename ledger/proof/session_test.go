@@ -45,6 +45,14 @@ func TestMayVoid(t *testing.T) {
 			}
 		})
 	}
+	t.Run("by somebody who is frozen", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		_, err := w.TryChange(actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "ole"}, "ada")
+		must(t, err)
+		_, err = w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeAll, Before: now(w)}}, "ole")
+		refusedAs(t, err, "frozen", "")
+		w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ole", Before: now(w)}) // their own they do
+	})
 	t.Run("that are still to come", func(t *testing.T) {
 		w := prooftest.Staffed(t)
 		_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeAll, Before: canonical.At(w.Now().Add(2 * time.Minute))}}, "ole")
