@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -85,6 +86,7 @@ type verified struct {
 	Subject    string             `json:"subject"`
 	Tier       actions.Tier       `json:"tier"`
 	Requester  workforce.WorkerID `json:"requester"`
+	With       string             `json:"signed_with"` // what the requester signed with: own key, file key, session of …
 	Signers    []signerDoc        `json:"countersigners"`
 	Origin     string             `json:"origin"`
 	Size       int64              `json:"ledger_size"`
@@ -97,6 +99,7 @@ type verified struct {
 type signerDoc struct {
 	Worker workforce.WorkerID `json:"worker"`
 	Vendor workforce.VendorID `json:"vendor"`
+	With   string             `json:"signed_with"` // as of the requester
 }
 
 func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
@@ -132,9 +135,9 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	}
 	a := r.Warrant.Action
 	doc := verified{OK: true, Request: r.Warrant.Request.Statement.Request, Kind: a.Kind, Subject: wording.Subject(a.Subject), Tier: r.Warrant.Ruling.Facts.Tier,
-		Requester: r.Requester.Worker, Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word, Tiers: r.Tiers}
-	for _, w := range r.Signers {
-		doc.Signers = append(doc.Signers, signerDoc{w.Worker, w.Vendor})
+		Requester: r.Requester.Worker, With: signedWith(r.Warrant.Request, r.Warrant.Sessions), Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word, Tiers: r.Tiers}
+	for i, w := range r.Signers {
+		doc.Signers = append(doc.Signers, signerDoc{w.Worker, w.Vendor, signedWith(r.Warrant.Countersignatures[i], nil)})
 	}
 	return s.Answer(doc, func(p *Page) { describeVerified(p, doc, r) })
 }
@@ -200,5 +203,25 @@ func describeCore(p *Page, c proof.Core) {
 		[2]string{"ruled", wording.When(c.Ruling.At) + ", needed " + wording.Need(c.Ruling.Need, recovering(c.Ruling.Reasons))},
 		[2]string{"policy", c.Ruling.Policy.String()},
 		[2]string{"executor", c.Request.Statement.Executor},
+		[2]string{"signed by", strings.Join(signatures(c), "\n")},
 	)
+}
+
+// signatures says who signed a warrant, and with what.
+func signatures(c proof.Core) []string {
+	by := []string{fmt.Sprintf("%s, who asked: %s", c.Request.Statement.Signer, signedWith(c.Request, c.Sessions))}
+	if c.Decision != nil {
+		d := c.Decision.Signed
+		by = append(by, fmt.Sprintf("%s, who decided the case: %s", d.Statement.Signer, signedWith(d, c.Sessions)))
+	}
+	for _, s := range c.Countersignatures {
+		by = append(by, fmt.Sprintf("%s, who countersigned: %s", s.Statement.Signer, signedWith(s, nil)))
+	}
+	return by
+}
+
+// signedWith says with what somebody signed, under one of sessions if the statement names
+// one.
+func signedWith(s actions.Signed, sessions []actions.SignedSession) string {
+	return wording.SignedWith(s, actions.SessionNamed(s.Statement, sessions))
 }

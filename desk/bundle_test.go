@@ -137,6 +137,70 @@ func TestBundleOfAContestedAct(t *testing.T) {
 	})
 }
 
+// TestBundleOfAnActUnderASession: the desk gathers the session under which an act was
+// signed, its start and its early end, and tells of them as the bundle does.
+func TestBundleOfAnActUnderASession(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		s, key := to.Session("ann")
+		if _, err := to.StartSession(t.Context(), desktest.As("ann"), s); err != nil {
+			t.Fatal(err)
+		}
+		wish := desktest.Wish(actions.AccountTakedown, "plaza:@neighbour")
+		wish.Session, wish.Reason = s.Session.Digest(), "spam"
+		d, err := to.Draft(t.Context(), desktest.As("ann"), wish)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := to.Desk.Request(t.Context(), desktest.As("ann"), desktest.Under(key, d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = to.Settled("ann", r)
+		i, err := to.OpenIncident(t.Context(), desktest.As("eva"), r.ID, "Who wanted this?")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, v := export(t, to.World, i.ID, true)
+		a := v.Report.Attribution
+		if a.Under.Session != s.Session.Digest() || !a.Under.Void.IsZero() || !strings.HasPrefix(a.With, "session of ") || v.Warrants != 1 {
+			t.Fatalf("%+v, %d warrants", a, v.Warrants)
+		}
+		toldAlike(t, to.World, v)
+		void := func(of workforce.WorkerID, before canonical.Time) {
+			to.Clock().Advance(time.Second)
+			wish := acts.Wish{Kind: actions.DeskKey, Reason: "a laptop is lost", Change: actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: string(of), Before: before}}}
+			if r := to.Request("ole", wish); r.Status != actions.StatusExecuted {
+				t.Fatalf("%+v", r)
+			}
+		}
+		void("bob", canonical.At(to.Clock().Now()))
+		void("ann", s.Session.NotBefore)
+		void("ann", canonical.At(to.Clock().Now()))
+		_, v = export(t, to.World, i.ID, false)
+		if a := v.Report.Attribution; a.Under.Void.IsZero() {
+			t.Errorf("the session was ended, and the attribution says %+v", a)
+		}
+		var started, ended int
+		for _, m := range v.Report.Timeline {
+			if strings.HasPrefix(m.Text, "Started the session of ") && m.Who == "ann" {
+				started++
+			}
+			if strings.HasPrefix(m.Text, "Ended the sessions of ") && m.Who == "ole" {
+				ended++
+			}
+		}
+		if started != 1 || ended != 1 {
+			t.Errorf("the timeline tells of %d starts and %d ends: %+v", started, ended, v.Report.Timeline)
+		}
+		toldAlike(t, to.World, v)
+		now, err := to.Attribution(t.Context(), desktest.As("eva"), i.ID)
+		if err != nil || now.With != a.With || now.Under != v.Report.Attribution.Under || !strings.Contains(now.Why, "with session of ") {
+			t.Errorf("the desk says %+v, %v", now, err)
+		}
+	})
+}
+
 const findings = "The request was wrong."
 
 // review finishes the task of an incident and has its review countersigned.

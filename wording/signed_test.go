@@ -31,3 +31,24 @@ func TestSignedWith(t *testing.T) {
 		}
 	}
 }
+
+func TestWith(t *testing.T) {
+	morning := time.Date(2026, 11, 23, 9, 12, 31, 0, time.UTC)
+	c := actions.Session{Key: "key_x", NotBefore: canonical.At(morning), Expires: canonical.At(morning.Add(8 * time.Hour)), Nonce: make([]byte, 32)}
+	file := actions.Signature{Signature: make([]byte, 64)}
+	passkey := actions.Signature{Signature: make([]byte, 70), AuthenticatorData: make([]byte, 37)}
+	signed := func(v string, by actions.Signature, session canonical.Digest) actions.Signed {
+		return actions.Signed{Signature: by, Statement: actions.Statement{V: v, Session: session}}
+	}
+	for want, got := range map[string]string{
+		"key_x":          With(signed(actions.StatementV1, file, canonical.Digest{}), nil, "key_x"),
+		"file key key_x": With(signed(actions.StatementV2, file, canonical.Digest{}), nil, "key_x"),
+		"own key key_x":  With(signed(actions.StatementV2, passkey, canonical.Digest{}), &c, "key_x"),
+		"session of 09:12 (until 17:12 UTC), certified by key_x":  With(signed(actions.StatementV2, file, c.Digest()), &c, "key_x"),
+		"session " + c.Digest().String() + ", certified by key_x": With(signed(actions.StatementV2, file, c.Digest()), nil, "key_x"),
+	} {
+		if got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}

@@ -353,6 +353,11 @@ func later(w Warrant, then, now *State) []Later {
 			add(canonical.Time{}, p, "The vendor, manager or roles of %s have changed.", p)
 		}
 	}
+	for _, x := range w.Sessions {
+		if before, void := now.Voided(x.Session); void {
+			add(before, x.Session.Worker, "The session of %s that began at %s was ended: sessions that were certified before %s are void.", x.Session.Worker, x.Session.NotBefore, before)
+		}
+	}
 	if then.Policy.Digest() != now.Policy.Digest() {
 		add(canonical.Time{}, "", "The policy is now %s.", now.Policy.Digest())
 	}

@@ -32,7 +32,7 @@ type Report struct {
 	Signers    []workforce.Worker
 	Origin     string
 	Size       int64  // of the ledger at the checkpoint
-	Revocation string // what is known of later changes of keys and engagements
+	Revocation string // what is known of later changes of keys, engagements and sessions
 	Word       []string
 	Tiers      string  // how far the tier was compared with the ledger's; only from Chain and By, and only for a burdening act
 	Later      []Later // what changed since the warrant was entered; only from Chain
@@ -95,6 +95,9 @@ func (v *Verifier) verify(raw []byte) (Report, opened, error) {
 	w := o.warrant
 	r := Report{Warrant: w, Origin: s.Origin, Size: o.checkpoint.Size, Word: w.Ruling.Facts.Word,
 		Revocation: fmt.Sprintf("authentic as of ledger size %d, revocation not checked", o.checkpoint.Size)}
+	if len(w.Sessions) > 0 {
+		r.Revocation += ", session not checked for revocation"
+	}
 	people, _ := w.Core().Signers()
 	r.Requester, _ = s.People.Worker(people[0])
 	for _, p := range people[1:] {
