@@ -12,6 +12,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/httpd"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/workforce"
 )
 
@@ -170,8 +171,16 @@ func (s *Server) rows(ctx context.Context, by desk.Caller, in *Identified) (*ans
 	})}, err)
 }
 
-func (s *Server) warrant(ctx context.Context, by desk.Caller, in *Identified) (*raw, error) {
-	b, err := s.desk.Warrant(ctx, by, in.ID)
+func (s *Server) warrant(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Complete bool `query:"complete" doc:"with the governance entries that authorise its people, keys and policy, down to entry 0"`
+}) (*raw, error) {
+	b, err := []byte(nil), error(nil)
+	if in.Complete {
+		b, err = s.desk.CompleteWarrant(ctx, by, in.ID, proof.MaxWarrant)
+	} else {
+		b, err = s.desk.Warrant(ctx, by, in.ID)
+	}
 	if err != nil {
 		return nil, err
 	}

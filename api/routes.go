@@ -55,7 +55,7 @@ func (s *Server) register() {
 	add(s, operation{id: "withdraw", method: post, path: "/requests/{id}/withdrawal", changes: true, summary: "Take your own request back, as it was at a version"}, s.withdraw)
 	add(s, operation{id: "request-rows", method: get, path: "/requests/{id}/rows", summary: "The rows of an import that waits for signatures: compare them with the root that its action signs"}, s.rows)
 	add(s, operation{id: "warrant", method: get, path: "/requests/{id}/warrant", summary: "The exact bytes of the warrant",
-		answer: jsonAnswer("A document countersign/warrant/v1 in canonical JSON; verify it offline")}, s.warrant)
+		answer: jsonAnswer("A document countersign/warrant/v1 or v2 in canonical JSON; verify it offline")}, s.warrant)
 
 	add(s, operation{id: "list-workers", method: get, path: "/workers", summary: "Workers by identifier"}, s.workers)
 	add(s, operation{id: "worker", method: get, path: "/workers/{id}", summary: "A worker's record, standing and keys"}, s.worker)

@@ -22,8 +22,14 @@ type warrantCommands struct {
 }
 
 type warrantShow struct {
-	Warrant string `arg:"" help:"A request (req_…), or a warrant's file."`
-	Out     string `placeholder:"FILE" help:"Write the warrant's exact bytes here."`
+	Warrant  string `arg:"" help:"A request (req_…), or a warrant's file."`
+	Complete bool   `help:"Get it with the governance entries that authorise its people, keys and policy, down to entry 0."`
+	Out      string `placeholder:"FILE" help:"Write the warrant's exact bytes here."`
+}
+
+func (c *warrantShow) Help() string {
+	return "With --complete, the warrant shows by itself who authorised the people, keys and policy that it rests on, and warrant verify checks it. " +
+		"If it would have more than 4 MiB, the command refuses: then verify the warrant with --ledger. An executor takes no complete warrant."
 }
 
 func (c *warrantShow) Run(ctx context.Context, s *Session) error {
@@ -31,7 +37,7 @@ func (c *warrantShow) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	w, err := proof.ParseWarrant(raw)
+	w, err := proof.ParseComplete(raw)
 	if err != nil {
 		return err
 	}
@@ -51,11 +57,17 @@ func (c *warrantShow) Run(ctx context.Context, s *Session) error {
 
 func (c *warrantShow) read(ctx context.Context, s *Session) ([]byte, error) {
 	if !isRequest(c.Warrant) {
+		if c.Complete {
+			return nil, fault.New(fault.Invalid, "not-a-request", "A desk completes the warrant of a request: `countersign warrant show req_… --complete`. %s is a file.", c.Warrant)
+		}
 		return readWarrant(c.Warrant)
 	}
 	d, err := s.desk()
 	if err != nil {
 		return nil, err
+	}
+	if c.Complete {
+		return d.CompleteWarrant(ctx, c.Warrant)
 	}
 	return d.Warrant(ctx, c.Warrant)
 }
@@ -74,7 +86,7 @@ type warrantVerify struct {
 }
 
 func (c *warrantVerify) Help() string {
-	return "Needs no desk, network or database, and no key. Without --ledger it says what it cannot know: whether a key was revoked or an engagement ended that the warrant does not tell of. " +
+	return "Needs no desk, network or database, and no key. Of a complete warrant (warrant show --complete) it also checks who authorised its people, keys and policy, down to entry 0. Without --ledger it says what it cannot know: whether a key was revoked or an engagement ended that the warrant does not tell of. " +
 		"Exit 0: the warrant holds. Exit 1: it does not, and why."
 }
 
@@ -93,7 +105,8 @@ type verified struct {
 	Revocation string             `json:"revocation"`
 	Later      []proof.Later      `json:"later"` // what has changed since; only with --ledger
 	Word       []string           `json:"desks_word"`
-	Tiers      string             `json:"tiers"` // how far the tier was compared with the ledger; only with --ledger
+	Authority  string             `json:"authority"` // what the entries prove that authorise others; empty if the warrant carries none
+	Tiers      string             `json:"tiers"`     // how far the tier was compared with the ledger; only with --ledger
 }
 
 type signerDoc struct {
@@ -118,10 +131,10 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	verifier := proof.NewVerifier(folder.trust(policy))
 	var r proof.Report
 	if c.Ledger == "" {
-		r, err = verifier.Verify(raw)
+		r, err = verifier.Complete(raw)
 	} else {
 		var subjects []string
-		if w, unread := proof.ParseWarrant(raw); unread == nil && w.Action.Subject.Platform != actions.DeskPlatform {
+		if w, unread := proof.ParseComplete(raw); unread == nil && w.Action.Subject.Platform != actions.DeskPlatform {
 			subjects = append(subjects, platform.Subject{Platform: w.Action.Subject.Platform, ID: w.Action.Subject.ID}.String())
 		}
 		served, openErr := s.ledgerAt(ctx, c.Ledger, subjects...)
@@ -135,7 +148,7 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	}
 	a := r.Warrant.Action
 	doc := verified{OK: true, Request: r.Warrant.Request.Statement.Request, Kind: a.Kind, Subject: wording.Subject(a.Subject), Tier: r.Warrant.Ruling.Facts.Tier,
-		Requester: r.Requester.Worker, With: signedWith(r.Warrant.Request, r.Warrant.Sessions), Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word, Tiers: r.Tiers}
+		Requester: r.Requester.Worker, With: signedWith(r.Warrant.Request, r.Warrant.Sessions), Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word, Authority: r.Authority, Tiers: r.Tiers}
 	for i, w := range r.Signers {
 		doc.Signers = append(doc.Signers, signerDoc{w.Worker, w.Vendor, signedWith(r.Warrant.Countersignatures[i], nil)})
 	}
@@ -168,6 +181,9 @@ func describeVerified(p *Page, doc verified, r proof.Report) {
 	}
 	p.Facts(append(people, [2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)})...)
 	p.Line("It is %s.", doc.Revocation)
+	if doc.Authority != "" {
+		p.Line("Who authorised its people, keys and policy was %s.", doc.Authority)
+	}
 	if doc.Tiers != "" {
 		p.Line("Its tier was %s.", doc.Tiers)
 	}

@@ -145,6 +145,12 @@ func (c *Client) Warrant(ctx context.Context, id string) ([]byte, error) {
 	return c.send(ctx, call{method: http.MethodGet, path: requestPath(id, "/warrant")})
 }
 
+// CompleteWarrant is Warrant with the governance entries that authorise those on which the
+// warrant rests, down to entry 0.
+func (c *Client) CompleteWarrant(ctx context.Context, id string) ([]byte, error) {
+	return c.send(ctx, call{method: http.MethodGet, path: requestPath(id, "/warrant"), query: values("complete", "true")})
+}
+
 // Workers lists workers by identifier.
 func (c *Client) Workers(ctx context.Context, f v1.WorkerFilter) (p v1.Page[v1.Worker], err error) {
 	q := values("role", string(f.Role), "cursor", f.Cursor, "limit", number(int64(f.Limit)))

@@ -14,6 +14,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
@@ -88,6 +89,10 @@ func evidenceReaders(w *desktest.World, request string) map[string]func(ctx cont
 		},
 		"names":    func(ctx context.Context, by kernel.Caller) error { _, err := w.Person(ctx, by, "eva"); return err },
 		"warrants": func(ctx context.Context, by kernel.Caller) error { _, err := w.Warrant(ctx, by, request); return err },
+		"complete warrants": func(ctx context.Context, by kernel.Caller) error {
+			_, err := w.CompleteWarrant(ctx, by, request, proof.MaxWarrant)
+			return err
+		},
 		"rulings": func(ctx context.Context, by kernel.Caller) error {
 			_, err := w.Backtest(ctx, by, policy.Default(), canonical.At(w.Clock().Now().AddDate(0, 0, -1)), canonical.Time{}, 5)
 			return err

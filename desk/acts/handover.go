@@ -35,18 +35,37 @@ const handOverAgain = 5 * time.Second
 // Warrant assembles the warrant of an approved request: its core with the
 // entries that it rests on, each proven under the newest checkpoint known here.
 func (d *Room) Warrant(ctx context.Context, by kernel.Caller, request string) ([]byte, error) {
-	r, err := d.desk.Load(ctx, request)
+	r, err := d.readable(ctx, by, request)
 	if err != nil {
 		return nil, err
+	}
+	return d.desk.Assemble(ctx, r)
+}
+
+// CompleteWarrant is Warrant with the governance entries that authorise those on which the
+// warrant rests; see kernel.Complete. It refuses a warrant of more than most bytes.
+func (d *Room) CompleteWarrant(ctx context.Context, by kernel.Caller, request string, most int) ([]byte, error) {
+	r, err := d.readable(ctx, by, request)
+	if err != nil {
+		return nil, err
+	}
+	return d.desk.Complete(ctx, r, most)
+}
+
+// readable returns a request whose warrant the caller may read.
+func (d *Room) readable(ctx context.Context, by kernel.Caller, request string) (store.Request, error) {
+	r, err := d.desk.Load(ctx, request)
+	if err != nil {
+		return r, err
 	}
 	s, err := d.desk.State(ctx)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	if !mayReadWarrant(s, by, r, d.desk.Now()) {
-		return nil, fault.New(fault.Forbidden, "not-yours-to-read", "A warrant may be read only by those who signed it and by those whom the policy lets read evidence.")
+		return r, fault.New(fault.Forbidden, "not-yours-to-read", "A warrant may be read only by those who signed it and by those whom the policy lets read evidence.")
 	}
-	return d.desk.Assemble(ctx, r)
+	return r, nil
 }
 
 // carryWait is how long one hand-over waits for the executor to finish.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -31,6 +32,47 @@ func jobPause(attempt int) time.Duration {
 // rests on, and proofs that the ledger holds them. The error is of type "no-warrant" if the
 // request has none.
 func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) {
+	return k.assemble(ctx, r, func(proof.Core) ([]int64, error) { return nil, nil })
+}
+
+// Complete is Assemble with the governance entries that authorise those on which the warrant
+// rests, down to entry 0. The error is of type "needs-ledger" if the warrant has no place for
+// them, or if they do not show it by themselves; it is of type "too-large" if there would be
+// more than most bytes.
+func (k *Kernel) Complete(ctx context.Context, r store.Request, most int) ([]byte, error) {
+	const instead = "Verify it with the whole chain instead: `countersign warrant verify FILE --trust FOLDER --ledger ADDRESS`."
+	root := k.Newest().Root
+	raw, err := k.assemble(ctx, r, func(c proof.Core) ([]int64, error) {
+		if c.V == proof.WarrantV1 {
+			return nil, fault.New(fault.Unsupported, "needs-ledger", "A warrant of version 1 does not carry who authorised its people and keys. %s", instead)
+		}
+		var grounds proof.Grounds
+		var wrong error
+		s := proof.NewState(root)
+		err := k.advance(ctx, s, func(i int64, body ledger.Body) bool {
+			if i < r.Entry {
+				wrong = grounds.Follow(s, body)
+			}
+			return i >= r.Entry || wrong != nil
+		})
+		return grounds.Of(r.Evidence), cmp.Or(err, wrong)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > most {
+		return nil, fault.New(fault.TooLarge, "too-large", "The complete warrant would have %d bytes, and it has at most %d. %s", len(raw), most, instead)
+	}
+	// What is handed out is checked as its reader will check it. A recovery is not shown by
+	// few entries: who was left at the desk then, the whole chain says.
+	if _, err := proof.NewVerifier(proof.Trust{Root: root}).Complete(raw); err != nil {
+		return nil, fault.New(fault.Unsupported, "needs-ledger", "By a few entries it does not show who authorised the people and keys of this warrant: %s %s", fault.TextOf(err), instead).Because(err)
+	}
+	return raw, nil
+}
+
+// assemble is Assemble with the governance entries whose numbers authority gives for a core.
+func (k *Kernel) assemble(ctx context.Context, r store.Request, authority func(proof.Core) ([]int64, error)) ([]byte, error) {
 	if len(r.Core) == 0 {
 		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Desk && r.Status == actions.StatusExecuted {
 			return nil, fault.New(fault.NotFound, "no-warrant", "A change of the desk has no warrant: its proof is its entry in the governance chain.")
@@ -41,9 +83,13 @@ func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) 
 	if err := canonical.Unmarshal(r.Core, &core); err != nil {
 		return nil, fmt.Errorf("the core of %s in the database: %w", r.ID, err)
 	}
+	numbers, err := authority(core)
+	if err != nil {
+		return nil, err
+	}
 	// Entries of the ledger never change, so the reads below agree although they are not
 	// made at one moment.
-	entry, evidence, err := k.Store.WarrantEntries(ctx, r.Entry, r.Evidence)
+	entry, evidence, err := k.Store.WarrantEntries(ctx, r.Entry, slices.Concat(r.Evidence, numbers))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +125,7 @@ func (k *Kernel) Assemble(ctx context.Context, r store.Request) ([]byte, error) 
 		waited[i].Proof = proofs[1+len(evidence)+i]
 	}
 	anchor := proof.Anchor{Checkpoint: string(checkpoint), Entry: entry.Body, Salt: entry.Salt, Proof: proofs[0]}
-	out := proof.Proofs{People: people, Anchor: anchor, Waited: waited}
+	out := proof.Proofs{People: people[:len(r.Evidence)], Authority: people[len(r.Evidence):], Anchor: anchor, Waited: waited}
 	if core.V != proof.WarrantV1 {
 		out.Requested, out.Waited = waited[0], waited[1:]
 	}

@@ -131,9 +131,10 @@ type Later struct {
 // which it was made; that every governance entry before the warrant is there and was
 // authorised; that the warrant's own entries are exactly those that it rests on; and that
 // the chain as it was at the warrant's place authorises it. Report.Later says what has
-// changed since, and Report.Revocation up to which entry that is known.
+// changed since, and Report.Revocation up to which entry that is known. It takes a complete
+// warrant too.
 func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
-	r, o, err := v.verify(raw)
+	r, o, err := v.verify(raw, true)
 	if err != nil {
 		return r, err
 	}
@@ -274,7 +275,7 @@ func stoodAs(w Warrant, batches []Batch, now, ruled, entered *State) (string, er
 // and batches are the ledger's entries about tiers. The caller checks that the warrant's
 // own entries are those of the chain, and that the ledger holds the batches.
 func (v *Verifier) By(raw []byte, ruled, entered, now *State, batches []Batch) (Report, error) {
-	r, o, err := v.verify(raw)
+	r, o, err := v.verify(raw, false)
 	if err != nil {
 		return r, err
 	}

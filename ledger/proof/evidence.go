@@ -62,8 +62,6 @@ func readEffect(b ledger.Body) (effect, error) {
 		var d RowData
 		err := canonical.UnmarshalExact(b.Data, &d)
 		return effect{row: &d}, err
-	case string(actions.DeskAdmit):
-		return effect{}, wrong("bad-evidence", "The warrant carries an admission, which proves nothing about a person. It must carry rows of it instead.")
 	case KindTaken:
 		return readTaken(b)
 	}
@@ -124,6 +122,10 @@ func (s *State) foldEntry(e *carriedEntry) error {
 		s.effectFounding(e.body, *does.founding, does.set)
 	case does.row != nil:
 		s.effectRow(e.body, *does.row)
+	case e.body.Kind == string(actions.DeskAdmit) && s.few != nil:
+		s.admitFew(e.body, does.change.(actions.Admit))
+	case e.body.Kind == string(actions.DeskAdmit):
+		return wrong("bad-evidence", "The warrant carries an admission, which proves nothing about a person. It must carry rows of it instead.")
 	case !s.known(does.change):
 		return wrong("bad-evidence", "The entry changes a person or a key that no entry of the warrant introduces.")
 	default:
@@ -140,14 +142,15 @@ func (s *State) foldEntry(e *carriedEntry) error {
 type opened struct {
 	warrant    Warrant
 	entries    []*carriedEntry   // of warrant.People
+	authority  []*carriedEntry   // of warrant.Authority
 	checkpoint ledger.Checkpoint // once checked
 }
 
 // open reads a warrant in canonical form. Most of its text are governance entries that
 // earlier warrants carried as well, above all the founding with the whole policy: these are
-// not read again.
-func (v *Verifier) open(raw []byte) (opened, error) {
-	w, people, err := readWarrant(raw)
+// not read again. Only a complete warrant may carry entries that authorise others.
+func (v *Verifier) open(raw []byte, complete bool) (opened, error) {
+	w, people, err := readWarrant(raw, complete)
 	if err != nil {
 		return opened{}, err
 	}
@@ -159,6 +162,17 @@ func (v *Verifier) open(raw []byte) (opened, error) {
 		}
 		o.entries = append(o.entries, e)
 		o.warrant.People = append(o.warrant.People, Evidence{Entry: e.body, Proof: p.Proof, Salt: p.Salt})
+	}
+	for i, a := range w.Authority {
+		text, err := canonical.Marshal(a.Entry)
+		if err != nil {
+			return o, err
+		}
+		e, err := v.entry(text, a.Salt)
+		if err != nil {
+			return o, of(fmt.Sprintf("The authorising entry at place %d of the warrant", i), err)
+		}
+		o.authority = append(o.authority, e)
 	}
 	return o, nil
 }

@@ -170,7 +170,7 @@ func (s *State) judge(a askWithDigest) (Judgement, error) {
 		}
 		j.Need = s.foundingNeed()
 	}
-	if j.ByLaw, err = s.ByLaw(a.Action, j.Facts, a.Request.Statement, a.At); err != nil {
+	if j.ByLaw, err = s.lawOf(a.Ask, j.Facts); err != nil {
 		return j, err
 	}
 	if j.ByLaw != nil {

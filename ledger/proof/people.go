@@ -235,7 +235,7 @@ func (s *State) mayEnd(by, target workforce.WorkerID, at time.Time) error {
 		return no("%s is about to leave, and may not end anybody's engagement or revoke anybody's key.", by)
 	case b.Vendor != "" && b.Vendor != t.Vendor:
 		return no("%s is a contractor of %s, and may not end engagements or revoke keys of people of another company.", by, b.Vendor)
-	case st.Has(workforce.Officer) || s.reports(target, by):
+	case st.Has(workforce.Officer) || s.few != nil || s.reports(target, by):
 		return nil
 	}
 	return no("%s does not report to %s, and %s is no officer.", target, by, by)

@@ -11,7 +11,8 @@
 //
 // An auditor of Verify reads these files: verify.go and warrant.go (what a warrant must
 // hold), signature.go (statements and keys), chain.go, state.go and people.go (the chain),
-// judge.go (the ruling), and evidence.go (inclusion in the ledger).
+// judge.go (the ruling), evidence.go (inclusion in the ledger), and authority.go (who
+// authorised the entries of a complete warrant).
 //
 // # Warrant
 //

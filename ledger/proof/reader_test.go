@@ -67,7 +67,7 @@ func both(t *testing.T, documents iter.Seq[document]) agreement {
 	a := agreement{ruled: map[string]int{}, checks: map[string]int{}, alone: map[string]bool{}}
 	for d := range documents {
 		second.ask(t, d)
-		_, err := proof.Verify(d.raw, proof.Trust{Root: d.root}) // while the other one reads
+		_, err := proof.NewVerifier(proof.Trust{Root: d.root}).Complete(d.raw) // while the other one reads
 		theirs, typ := second.answer(t), fault.TypeOf(err)
 		switch {
 		case theirs.Ruling != "not checked":

@@ -68,6 +68,12 @@ func (s *State) together(a actions.Action, f policy.Facts, by actions.Statement,
 			return l, nil
 		}
 	}
+	return s.byOthers(f, why)
+}
+
+// byOthers returns the demand that a relieving change has the countersignatures of a
+// burdening one.
+func (s *State) byOthers(f policy.Facts, why string) (*ByLaw, error) {
 	f.Direction = actions.Burdening
 	r := s.Policy.Rule(f)
 	if r.Verdict != policy.Held {

@@ -47,9 +47,11 @@ type State struct {
 	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
 	trusted []actions.Trust    // earlier values of Trust, oldest first
 	pending *admission
-	spent   map[string]bool    // requests that were applied
-	relief  []relief           // of the last 7 days, for the limits of law 2
-	trail   map[string][]int64 // numbers of the entries that a fact rests on
+	spent   map[string]bool            // requests that were applied
+	relief  []relief                   // of the last 7 days, for the limits of law 2
+	trail   map[string][]int64         // numbers of the entries that a fact rests on
+	sets    map[canonical.Digest]int64 // number of the newest entry that set a policy set
+	few     *few                       // not nil if the state is folded from some entries of the chain only
 }
 
 // admission is an import whose rows are still to come.
@@ -74,7 +76,8 @@ type relief struct {
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
-		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, spent: map[string]bool{}, trail: map[string][]int64{}}
+		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, spent: map[string]bool{}, trail: map[string][]int64{},
+		sets: map[canonical.Digest]int64{}}
 }
 
 // Clone returns a state that may be changed without touching s.
@@ -90,7 +93,7 @@ func (s *State) Clone() *State {
 		c.Voids[key] = slices.Clip(voids)
 	}
 	c.leaves = slices.Clip(s.leaves)
-	c.spent, c.trail = maps.Clone(s.spent), maps.Clone(s.trail)
+	c.spent, c.trail, c.sets = maps.Clone(s.spent), maps.Clone(s.trail), maps.Clone(s.sets)
 	c.relief = slices.Clone(s.relief)
 	if s.pending != nil {
 		p := *s.pending
@@ -222,6 +225,7 @@ func (s *State) effectFounding(b ledger.Body, f Founding, set *policy.Set) {
 	}
 	s.trail[policyTrail] = []int64{b.Number}
 	s.trail[trustTrail] = []int64{b.Number}
+	s.sets[set.Digest()] = b.Number
 }
 
 // change applies an authorised change of the desk.
@@ -405,7 +409,7 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 		}
 		for _, e := range c.Enrol {
 			id := e.Key.ID()
-			if _, ok := s.People.Worker(e.Worker); !ok {
+			if _, ok := s.People.Worker(e.Worker); !ok && s.few == nil {
 				return fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", e.Worker)
 			}
 			if k, ok := s.People.Key(id); ok {
@@ -476,7 +480,7 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			return err
 		}
 	}
-	if !mayLockOut(ch) {
+	if !mayLockOut(ch) || s.few != nil {
 		return nil
 	}
 	after := s.Clone()
@@ -588,6 +592,7 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 	case actions.PartPolicy:
 		s.Policy = set
 		s.trail[policyTrail] = []int64{b.Number}
+		s.sets[set.Digest()] = b.Number
 	case actions.PartBudgets:
 		s.Budgets = c.Budgets
 	case actions.PartTrust:
@@ -679,10 +684,49 @@ func (s *State) row(b ledger.Body) error {
 	if err := canonical.UnmarshalExact(b.Data, &d); err != nil {
 		return err
 	}
+	if d.Admission != p.number || d.Index != int64(len(p.rows)) {
+		return broken("The row is row %d of admission %d, but row %d of admission %d was expected.", d.Index, d.Admission, len(p.rows), p.number)
+	}
+	if err := s.wellFormed(b, d); err != nil {
+		return err
+	}
+	if r := d.Row.Record; r.Vendor != "" {
+		if _, ok := s.People.Vendors[r.Vendor]; !ok {
+			return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add %[1]s --name NAME --reason WHY`.", r.Vendor, r.Worker)
+		}
+	}
+	if want := RowDataOf(s, d.Row, b.Time, d.Admission, d.Index); canonical.DigestOf(want) != canonical.DigestOf(d) {
+		return broken("The past in the row of %s is not the one that the chain gives.", d.Row.Record.Worker)
+	}
+	s.effectRow(b, d)
+	p.rows, p.people = append(p.rows, RowHash(d.Row)), append(p.people, d.Row.Record.Worker)
+	if int64(len(p.rows)) < p.change.Rows {
+		return nil
+	}
+	if err := p.signedRows(); err != nil {
+		return err
+	}
+	s.pending = nil
+	if s.Laws >= 2 {
+		if err := NoCircles(s.People, p.people); err != nil {
+			return err
+		}
+	}
+	return s.remains(p.before, false, b.Time.Time)
+}
+
+// signedRows checks that the rows of an admission are those that were signed.
+func (p *admission) signedRows() error {
+	if RowsRoot(p.rows) != p.change.Root {
+		return broken("The rows of admission %d are not those that were signed.", p.number)
+	}
+	return nil
+}
+
+// wellFormed makes the checks of a row that need nothing but the row.
+func (s *State) wellFormed(b ledger.Body, d RowData) error {
 	r := d.Row.Record
 	switch {
-	case d.Admission != p.number || d.Index != int64(len(p.rows)):
-		return broken("The row is row %d of admission %d, but row %d of admission %d was expected.", d.Index, d.Admission, len(p.rows), p.number)
 	case !maps.Equal(d.Row.Sealed, b.Sealed):
 		return broken("The row of %s does not seal the same fields as its entry.", r.Worker)
 	case !workforce.ValidIdentifier(string(r.Worker)) || r.Start.IsZero() || len(r.Roles) == 0:
@@ -693,32 +737,10 @@ func (s *State) row(b ledger.Body) error {
 	case r.Vendor != "" && r.Last.IsZero():
 		return broken("The engagement of %s, a contractor, has no end.", r.Worker)
 	}
-	if _, ok := s.People.Vendors[r.Vendor]; r.Vendor != "" && !ok {
-		return fault.New(fault.NotFound, "no-such-vendor", "The vendor %s of %s is not admitted; add it with `countersign vendor add %[1]s --name NAME --reason WHY`.", r.Vendor, r.Worker)
-	}
 	if s.Laws >= 2 {
-		if err := d.Row.Legible(); err != nil {
-			return err
-		}
+		return d.Row.Legible()
 	}
-	if want := RowDataOf(s, d.Row, b.Time, d.Admission, d.Index); canonical.DigestOf(want) != canonical.DigestOf(d) {
-		return broken("The past in the row of %s is not the one that the chain gives.", r.Worker)
-	}
-	s.effectRow(b, d)
-	p.rows, p.people = append(p.rows, RowHash(d.Row)), append(p.people, r.Worker)
-	if int64(len(p.rows)) < p.change.Rows {
-		return nil
-	}
-	if RowsRoot(p.rows) != p.change.Root {
-		return broken("The rows of admission %d are not those that were signed.", p.number)
-	}
-	s.pending = nil
-	if s.Laws >= 2 {
-		if err := NoCircles(s.People, p.people); err != nil {
-			return err
-		}
-	}
-	return s.remains(p.before, false, b.Time.Time)
+	return nil
 }
 
 // NoCircles refuses people who are above themselves in the line of managers: in a circle

@@ -36,6 +36,7 @@ type Report struct {
 	Word       []string
 	Tiers      string  // how far the tier was compared with the ledger's; only from Chain and By, and only for a burdening act
 	Later      []Later // what changed since the warrant was entered; only from Chain
+	Authority  string  // what the entries in Authority prove, and what not; empty if there are none
 }
 
 // Verifier verifies warrants under one trust. It remembers the entries of warrants that
@@ -67,17 +68,26 @@ func NewVerifier(t Trust) *Verifier {
 // every entry that it rests on. Then it judges the act again by these entries. Errors are
 // faults that say which check failed. Report.Revocation says what Verify cannot know. That
 // the entries were authorised when they were entered, and that no later entry was left out,
-// is the word of the log's key until Chain checks it.
+// is the word of the log's key until Complete or Chain checks it.
 func Verify(raw []byte, t Trust) (Report, error) { return NewVerifier(t).Verify(raw) }
 
 // Verify is like the function Verify.
 func (v *Verifier) Verify(raw []byte) (Report, error) {
-	r, _, err := v.verify(raw)
+	r, _, err := v.verify(raw, false)
 	return r, err
 }
 
-func (v *Verifier) verify(raw []byte) (Report, opened, error) {
-	o, err := v.open(raw)
+// Complete is Verify for a complete warrant. By the entries in its Authority it checks
+// besides that each governance entry on which the warrant rests was authorised when it was
+// entered, down to entry 0; see Report.Authority. It takes warrants without such entries
+// too, and then it does no more than Verify.
+func (v *Verifier) Complete(raw []byte) (Report, error) {
+	r, _, err := v.verify(raw, true)
+	return r, err
+}
+
+func (v *Verifier) verify(raw []byte, complete bool) (Report, opened, error) {
+	o, err := v.open(raw, complete)
 	if err != nil {
 		return Report{}, o, err
 	}
@@ -91,12 +101,20 @@ func (v *Verifier) verify(raw []byte) (Report, opened, error) {
 	if err := checkRuling(o, s); err != nil {
 		return Report{}, o, err
 	}
-	v.remember(o.entries, s)
 	w := o.warrant
+	if len(o.authority) > 0 {
+		if err := v.authorised(o); err != nil {
+			return Report{}, o, err
+		}
+	}
+	v.remember(o.entries, s)
 	r := Report{Warrant: w, Origin: s.Origin, Size: o.checkpoint.Size, Word: w.Ruling.Facts.Word,
 		Revocation: fmt.Sprintf("authentic as of ledger size %d, revocation not checked", o.checkpoint.Size)}
 	if len(w.Sessions) > 0 {
 		r.Revocation += ", session not checked for revocation"
+	}
+	if len(o.authority) > 0 {
+		r.Authority = fmt.Sprintf(checkedAuthority, len(o.entries)+len(o.authority))
 	}
 	people, _ := w.Core().Signers()
 	r.Requester, _ = s.People.Worker(people[0])
@@ -146,6 +164,11 @@ func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 	for i, e := range o.entries {
 		if err := w.People[i].Proof.Verify(e.leaf, cp); err != nil {
 			return cp, fmt.Errorf("governance entry %d: %w", e.body.Number, err)
+		}
+	}
+	for i, e := range o.authority {
+		if err := w.Authority[i].Proof.Verify(e.leaf, cp); err != nil {
+			return cp, ofEntry(e, err)
 		}
 	}
 	if err := Included(w.Entries(), cp, w.Ledger.Proof.Index); err != nil {

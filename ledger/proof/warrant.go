@@ -164,9 +164,15 @@ func (c Core) Signers() ([]workforce.WorkerID, []workforce.KeyID) {
 	return people, keys
 }
 
-// ParseWarrant reads a warrant in canonical form. It verifies nothing.
-func ParseWarrant(raw []byte) (Warrant, error) {
-	w, people, err := readWarrant(raw)
+// ParseWarrant reads a warrant in canonical form. It verifies nothing. It refuses one that
+// carries entries in Authority, to which nothing commits; see ParseComplete.
+func ParseWarrant(raw []byte) (Warrant, error) { return parseWarrant(raw, false) }
+
+// ParseComplete is ParseWarrant for warrants that may carry entries in Authority.
+func ParseComplete(raw []byte) (Warrant, error) { return parseWarrant(raw, true) }
+
+func parseWarrant(raw []byte, complete bool) (Warrant, error) {
+	w, people, err := readWarrant(raw, complete)
 	if err != nil {
 		return Warrant{}, err
 	}
@@ -189,7 +195,8 @@ type evidenceText struct {
 
 // readWarrant reads a warrant in canonical form, but leaves the entries in People unread
 // and returns them beside it: of these it only knows that they are in canonical form.
-func readWarrant(raw []byte) (w Warrant, people []evidenceText, err error) {
+// Only a complete warrant may have entries in Authority.
+func readWarrant(raw []byte, complete bool) (w Warrant, people []evidenceText, err error) {
 	if len(raw) > MaxWarrant {
 		return w, nil, fault.New(fault.TooLarge, "too-large", "A warrant has at most %d bytes.", MaxWarrant)
 	}
@@ -209,8 +216,8 @@ func readWarrant(raw []byte) (w Warrant, people []evidenceText, err error) {
 	default:
 		return w, nil, fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s or %s.", WarrantV1, WarrantV2)
 	}
-	if err == nil && len(w.Authority) > 0 {
-		err = fault.New(fault.Invalid, "malformed", "The warrant carries entries that authorise others. Nothing commits to them, and this program does not check them; ask for the warrant without them.")
+	if err == nil && len(w.Authority) > 0 && !complete {
+		err = fault.New(fault.Invalid, "malformed", "The warrant carries entries that authorise others. They are for people who verify it offline. Here it is taken only without them, as the desk gives it without --complete.")
 	}
 	if err == nil && specDesk(w.Action) {
 		err = fault.New(fault.Invalid, "malformed", "The warrant is about a change of the desk. Such a change is proven by its own entry in the governance chain, and has no warrant.")
@@ -225,6 +232,7 @@ func readWarrant(raw []byte) (w Warrant, people []evidenceText, err error) {
 // Proofs are the parts of a warrant outside its core.
 type Proofs struct {
 	People    []Evidence // in any order
+	Authority []Evidence // in any order; only for a complete warrant, of version 2
 	Anchor    Anchor
 	Requested Evidence   // from version 2 on
 	Waited    []Evidence // see Warrant.Waited
@@ -234,12 +242,14 @@ type Proofs struct {
 // entry of its request and, if it had to wait, the entries of its signatures, all with
 // inclusion proofs under the anchor's checkpoint.
 func Assemble(c Core, p Proofs) Warrant {
-	people := slices.Clone(p.People)
-	slices.SortFunc(people, func(a, b Evidence) int { return cmp.Compare(a.Entry.Number, b.Entry.Number) })
+	sorted := func(all []Evidence) []Evidence {
+		return slices.SortedFunc(slices.Values(all), func(a, b Evidence) int { return cmp.Compare(a.Entry.Number, b.Entry.Number) })
+	}
+	people := sorted(p.People)
 	w := Warrant{V: c.V, Action: c.Action, Request: c.Request, Ruling: c.Ruling, Countersignatures: c.Countersignatures,
 		People: people, Ledger: p.Anchor, Waited: p.Waited, Decision: c.Decision, Sessions: c.Sessions}
 	if c.V != WarrantV1 {
-		w.Requested = p.Requested
+		w.Requested, w.Authority = p.Requested, sorted(p.Authority)
 	}
 	return w
 }

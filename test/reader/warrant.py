@@ -505,7 +505,7 @@ def fold(state, entry):
 def fold_founding(state, content):
     """Entry 0 is believed, since its hash is what the caller trusts."""
     f = content["founding"]
-    state.update(origin=f["origin"], policy=f["policy"], trust=f["trust"], laws=max(1, f.get("laws", 1)), formats=max(1, f.get("formats", 1)))
+    state.update(origin=f["origin"], log_key=f["log_key"], policy=f["policy"], trust=f["trust"], laws=max(1, f.get("laws", 1)), formats=max(1, f.get("formats", 1)))
     begin = micros(f["time"])
     for officer in f["officers"]:
         record = {"worker": officer["worker"], "vendor": "", "manager": "", "roles": ["officer"], "start": f["time"], "last": "", "notice": ""}
@@ -895,6 +895,167 @@ def well_formed_decision(d):
     need("" not in d["opened"] and d["opened"] == sorted(set(d["opened"])), "decision", "what was unveiled is not sorted, each once")
     need(scores == sorted(set(scores)) and all(map(all, scores)), "decision", "the scores are not sorted, each once")
 
+# --- Authority (version 2, "Who authorised the evidence")
+
+AUTHORITY_CHECKED = "signatures, keys, engagement and inclusion down to entry 0; no change was ruled on"
+ADMIT = object_of({"changes": number, "file": digest, "founding": flag, "joiners": number, "leavers": number, "root": digest, "rows": number})
+MOST_ROWS = 20_000
+
+def check_authority(warrant, rests, checkpoint, root):
+    """Check that each governance entry was authorised by those before it, and that exactly the
+    entries are there that this takes. rests are the entries on which the warrant rests."""
+    authority = warrant["authority"]
+    numbers = [e["entry"]["number"] for e in authority]
+    need(numbers == sorted(set(numbers)), "authority", "the entries that authorise others are not in order, each once")
+    everything = sorted(warrant["people"] + authority, key=lambda e: e["entry"]["number"])
+    state, needed, spent = new_state(root), set(), set()
+    state["admissions"] = {}
+    policies = {}  # number of the newest entry that set a policy set
+    last = {"number": -1, "index": -1, "time": NO_TIME, "leaf": b""}
+    for evidence in everything:
+        entry, index = evidence["entry"], evidence["proof"]["index"]
+        n, at = entry["number"], micros(entry["time"])
+        leaf = check_inclusion(evidence, checkpoint)
+        need(entry["class"] == "governance" and n > last["number"], "authority", f"entry {n} is not of the governance chain, or is there twice")
+        need(last["index"] < index < warrant["ledger"]["proof"]["index"], "authority", f"the place of governance entry {n} is not between the entry before it and the warrant")
+        need(at >= last["time"], "authority", f"governance entry {n} is dated before the entry before it")
+        need(n != last["number"] + 1 or n == 0 or entry["prev"] == hexadecimal(sha256(last["leaf"])), "authority", f"governance entry {n} does not name the entry before it")
+        needed.update(authorise(state, policies, spent, entry))
+        if state["trail"].get("policy") == [n]:
+            policies[hexadecimal(sha256(b"countersign/policy/v1\n", canonical(state["policy"])))] = n
+        last = {"number": n, "index": index, "time": at, "leaf": leaf}
+    first, others = warrant["request"]["statement"], [c["statement"] for c in warrant["countersignatures"]]
+    keys = [st["key"] for st in [first] + others]
+    if warrant["decision"]:
+        keys.append(warrant["decision"]["signed"]["statement"]["key"])
+    again = rests_on(state, [st["signer"] for st in [first] + others], keys, micros(warrant["ruling"]["at"]))
+    need(set(again) <= set(rests), "authority", "the warrant rests on an entry that is only among those that authorise others")
+    for n in numbers:
+        need(n in needed, "authority", f"governance entry {n} authorises no other entry of the warrant")
+
+def authorise(state, policies, spent, entry):
+    """Check the signatures of one governance entry by those before it, and fold it in. Return the
+    numbers of the entries on which that rests."""
+    n, at, kind, content = entry["number"], micros(entry["time"]), entry["kind"], entry["data"]
+    if kind == "founding":
+        need(n == 0 and CLOSED(content), "members", "entry 0 is not a founding")
+        fold(state, entry)
+        return check_founding(content)
+    if kind == "row":
+        fold(state, entry)
+        return [check_row(state, entry)]
+    if kind == "taken":
+        need(EXECUTION(content), "members", f"governance entry {n} is not a change that the executor took")
+        e, trust = content["execution"], state["trust"]
+        record = sha256(e["v"].encode() + b"\n", canonical(e))
+        need(e["executor"] == trust["executor"] and ed25519_signed(unbase64(trust["executor_key"]), record, unbase64(content["signature"])),
+             "signature", f"the executor did not sign the record in governance entry {n}")
+        rests = check_change(state, policies, spent, n, e["taken"], micros(e["at"]))
+    else:
+        need(AUTHORITY(content), "members", f"governance entry {n} is not a change of the desk")
+        rests = check_change(state, policies, spent, n, content, at)
+    if kind == "desk.admit":
+        change = content["action"]["change"]
+        need(content["action"]["kind"] == kind, "authority", f"governance entry {n} is of another kind than its action")
+        state["admissions"][n] = change
+    else:
+        fold(state, entry)
+    return rests
+
+def check_founding(content):
+    """Check the officers' signatures under the founding statement, which rests on nothing."""
+    f, signatures = content["founding"], content["signatures"]
+    need(len(signatures) == len(f["officers"]), "signature", "not every officer signed the founding statement")
+    for officer, signature in zip(f["officers"], signatures):
+        check_signature(officer["key"], sha256(f["v"].encode() + b"\n", canonical(f)), signature, f["trust"])
+    return []
+
+def check_row(state, entry):
+    """Check a row against its admission, and return the admission's number."""
+    n, d = entry["number"], entry["data"]
+    record = d["row"]["record"]
+    change = state["admissions"].get(d["admission"])
+    need(change, "authority", f"the admission of governance entry {n}, a row, is not there")
+    need(0 <= d["index"] < change["rows"] and n == d["admission"] + 1 + d["index"], "authority", f"governance entry {n} is not where its admission has that row")
+    root = hexadecimal(sha256(b"\x00", sha256(b"countersign/row/v1\n", canonical(d["row"]))))
+    need(change["rows"] > 1 or change["root"] == root, "authority", f"governance entry {n} is another row than was signed")
+    need(d["row"]["sealed"] == entry["sealed"], "authority", f"governance entry {n} seals other fields than its row")
+    roles = record["roles"]
+    need(IDENTIFIER.match(record["worker"]) and record["start"] and roles and roles == sorted(set(roles)) and set(roles) <= ROLES
+         and (not record["vendor"] or record["last"]), "authority", f"governance entry {n} is not a well-formed row")
+    return d["admission"]
+
+ROLES = {"agent", "auditor", "investigator", "lead", "officer", "oncall"}
+
+def check_change(state, policies, spent, n, a, at):
+    """Check the action and the signatures of one change of the desk at an instant. Return the
+    numbers of the entries on which it rests. Whether they suffice is the ruling's to say."""
+    action, change, kind = a["action"], a["action"]["change"], a["action"]["kind"]
+    version = 2 if action["v"] == "countersign/action/v2" else 1
+    need(action["v"] == f"countersign/action/v{version}" and version == state["formats"], "formats", f"governance entry {n} is not in the desk's formats")
+    shape = {"desk.admit": ADMIT, "desk.engagement": ENGAGEMENT, "desk.key": KEYS, "desk.change": SETTING}.get(kind)
+    need(shape and shape(change), "members", f"the change in governance entry {n} is malformed")
+    relieves = kind == "desk.engagement" and change["op"] == "end" or kind == "desk.key" and change["revoke"] != []
+    part = {"desk.admit": "workforce", "desk.engagement": "workforce", "desk.key": "keys"}.get(kind) or change["of"]
+    need(action["subject"] == {"handle": "", "id": part, "platform": "desk"} and action["tier"] == "critical" and action["effect"] == "reversible"
+         and action["direction"] == ("relieving" if relieves else "burdening"), "action", f"the action in governance entry {n} does not fit its change")
+    need(not any(command_of(action)[m] for m in ("mark", "verb")) and not any(command_of(action)["subject"].values()) and not any(command_of(action)["expect"].values())
+         and not any(action[m] for m in ("case", "category", "lossy", "reverses", "until")) and not any(action["inverse"].values()),
+         "action", f"the action in governance entry {n} says more than its change")
+    need(len(unbase64(action["nonce"])) == 16 and good_text(action["reason"]), "action", f"the action in governance entry {n} is malformed")
+    need(version == 1 or action["rule"] == {"number": 0, "text": ""} and action["parameters"] == "" and action["veto"] == 0, "action", f"the action in governance entry {n} names a rule")
+    if kind == "desk.admit":
+        parts = [change["joiners"], change["leavers"], change["changes"]]
+        need(change["file"] and change["root"] and 1 <= change["rows"] <= MOST_ROWS and min(parts) >= 0 and sum(parts) == change["rows"], "action", "an admission is malformed")
+    need(not a.get("sessions"), "session", f"governance entry {n} carries a session")
+    everybody = [a["request"]] + a["countersignatures"]
+    request = a["request"]["statement"]["request"]
+    need(request not in spent, "authority", f"the request of governance entry {n} was applied before")
+    spent.add(request)
+    for i, signed in enumerate(everybody):
+        check_change_statement(state, policies, n, a, signed, "countersign" if i else "request", at)
+    names = [s["statement"]["signer"] for s in everybody]
+    need(names[1:] == sorted(set(names[1:])), "statement", f"the countersignatures in governance entry {n} are not sorted by signer, each once")
+    for i, b in enumerate(names):
+        for other in names[:i]:
+            why = dependent(state, other, b, at)
+            need(not why, "independence", f"governance entry {n}: {why}")
+    check_change_waited(state, n, a)
+    for e in change["enrol"] if kind == "desk.key" else []:
+        log = state["origin"] if state["laws"] < 3 else f"{state['origin']}#{state['root']}"
+        check_signature(e["key"], sha256(b"countersign/enrol/v1\n", canonical([log, e["worker"], key_id(e["key"])])), e["possession"], state["trust"])
+    statements = [s["statement"] for s in everybody]
+    return rests_on(state, names, [st["key"] for st in statements], at) + [policies[st["policy"]] for st in statements]
+
+def check_change_statement(state, policies, n, a, signed, verdict, at):
+    """Check one statement about a change of the desk, and its signature."""
+    st, action, first = signed["statement"], a["action"], a["request"]["statement"]
+    who = f"{st['signer']} in governance entry {n}"
+    need(st["v"] == action["v"].replace("action", "statement"), "statement", f"the statement of {who} is of another version")
+    need(of_ledger(state, st), "statement", f"the statement of {who} is for another ledger")
+    need(REQUEST.match(st["request"]) and st["request"] == first["request"], "statement", f"the statement of {who} is about another request")
+    need(st["action"] == digest_of(action) and st["verdict"] == verdict and st["executor"] == "desk", "statement", f"the statement of {who} is about something else")
+    need(st["policy"] in policies and len(unbase64(st["nonce"])) == 32, "statement", f"the statement of {who} names a policy that no entry sets, or has no nonce")
+    need("session" not in st or not any(st[m] for m in ("alarm", "batch", "decision", "document", "session")), "statement", f"the statement of {who} is about more than a change")
+    need(micros(st["not_before"]) <= at < micros(st["expires"]), "window", f"the statement of {who} was not valid")
+    key = live_key(state, st, at)
+    need(standing(state, st["signer"], at)["engaged"], "engagement", f"{who} was not engaged")
+    check_signature(key, sha256(st["v"].encode() + b"\n", canonical(st)), signed["signature"], state["trust"])
+
+def check_change_waited(state, n, a):
+    """Check the ledger's entries of the signatures of a change that had to wait. Whether it had
+    to, and for how long, is the ruling's to say."""
+    waited, signatures = a["waited"], [a["request"]] + a["countersignatures"]
+    if not waited["entries"] and not waited["checkpoint"]:
+        return
+    checkpoint = read_checkpoint({"checkpoint": waited["checkpoint"], "cosignatures": []}, state["log_key"], state["origin"])
+    need(len(waited["entries"]) == len(signatures), "waited", f"governance entry {n}: the wait is not counted from each signature")
+    for i, (evidence, signed) in enumerate(zip(waited["entries"], signatures)):
+        entry, shape, kind = evidence["entry"], *((VERDICT_ENTRY, "countersign") if i else (REQUEST_ENTRY, "request"))
+        check_inclusion(evidence, checkpoint)
+        need(entry["class"] == "desk" and entry["kind"] == kind and shape(entry["data"]) and entry["data"]["signed"] == signed,
+             "waited", f"governance entry {n}: an entry does not hold the signature of {signed['statement']['signer']}")
+
 def check_windows(warrant, laws):
     """Check the end of a timed measure against the beginning of the request."""
     action, asked = warrant["action"], micros(warrant["request"]["statement"]["not_before"])
@@ -1024,14 +1185,16 @@ def verify(raw, root):
     names = [s["worker"] for s in signers]
     need(names == sorted(set(names)), "statement", "the countersignatures are not sorted by signer, each once")
     if form["number"] > 1:
-        need(warrant["authority"] == [], "authority", "the warrant carries entries that authorise others, which this reader does not check")
+        if warrant["authority"]:
+            check_authority(warrant, rests, checkpoint, root)
         check_sessions(warrant)
         check_decision(state, warrant)
     check_facts(state, warrant, requester)
     check_waited(warrant, checkpoint)
     check_slots(state, warrant, requester, signers)
     return {"version": version, "request": everybody[0]["request"], "kind": warrant["action"]["kind"], "requester": requester["worker"],
-            "countersigners": names, "size": checkpoint["size"], "need": warrant["ruling"]["need"], "revocation": "not checked"}
+            "countersigners": names, "size": checkpoint["size"], "need": warrant["ruling"]["need"], "revocation": "not checked",
+            "authority": AUTHORITY_CHECKED if warrant.get("authority") else "not checked"}
 
 def answer(raw, root):
     """Return the answer to one warrant."""

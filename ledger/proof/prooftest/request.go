@@ -327,9 +327,52 @@ func (w *World) Renew(warrant *proof.Warrant) {
 	for i := range warrant.Waited {
 		again(&warrant.Waited[i].Proof)
 	}
+	for i := range warrant.Authority {
+		again(&warrant.Authority[i].Proof)
+	}
 	if warrant.V != proof.WarrantV1 {
 		again(&warrant.Requested.Proof)
 	}
+}
+
+// Complete returns a warrant with the entries that authorise those on which it rests, all
+// under the newest checkpoint. The numbers in more come besides: of a chain that does not
+// hold, the rules do not say what authorises what.
+func (w *World) Complete(raw []byte, more ...int64) []byte {
+	w.t.Helper()
+	warrant, err := proof.ParseWarrant(raw)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var grounds proof.Grounds
+	s := proof.NewState(w.Root)
+	chain := map[int64]ledger.Entry{}
+	holds := true
+	for _, e := range w.Entries() {
+		if e.Leaf.Class != ledger.Governance {
+			continue
+		}
+		chain[e.Leaf.Number] = e
+		if holds {
+			holds = grounds.Follow(s, e.Body) == nil && s.Apply(e.Leaf, e.Body) == nil
+		}
+	}
+	have := map[int64]bool{}
+	var people []int64
+	for _, p := range warrant.People {
+		people = append(people, p.Entry.Number)
+		have[p.Entry.Number] = true
+	}
+	warrant.Authority = nil
+	for _, n := range append(grounds.Of(people), more...) {
+		if e := chain[n]; !have[n] {
+			have[n] = true
+			warrant.Authority = append(warrant.Authority, proof.Evidence{Entry: e.Body, Salt: e.Salt, Proof: ledger.Inclusion{Index: e.Index}})
+		}
+	}
+	slices.SortFunc(warrant.Authority, func(a, b proof.Evidence) int { return cmp.Compare(a.Entry.Number, b.Entry.Number) })
+	w.Renew(&warrant)
+	return canonical.MustMarshal(warrant)
 }
 
 // Again assembles a warrant anew, under the newest checkpoint, as a desk does each time it
