@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	"countersign.dev/policy"
 	"countersign.dev/workforce"
 )
 
@@ -95,6 +97,99 @@ func TestEveryLeaf(t *testing.T) {
 				t.Errorf("only %d ways were tried", refused)
 			}
 		})
+	}
+}
+
+// mayChange are the leaves of a warrant that may be changed without a refusal, with the
+// reason. There are none. Not even the other half of an ECDSA signature (n - s for s) passes:
+// the ledger's entry commits to the one that was made.
+var mayChange = map[string]string{}
+
+// TestEveryLeafUnderSession is TestEveryLeaf for a warrant whose request and decision are
+// signed under a session, and whose countersignature had to wait.
+func TestEveryLeafUnderSession(t *testing.T) {
+	for _, algorithm := range []actions.SessionAlgorithm{actions.SessionEd25519, actions.SessionP256} {
+		t.Run(string(algorithm), func(t *testing.T) {
+			t.Parallel()
+			files := policy.Default()
+			files["wait.cedar"] = `@id("wait") @reason("Everything waits for an hour.") @hold("1 independent; wait 1h") forbid (principal, action in Action::"measures", resource) when { resource.tier == Tier::"standard" };` + "\n"
+			w := prooftest.Found(t, prooftest.Options{Policy: files})
+			w.Staff()
+			warrant := func(subject string, by, other workforce.WorkerID) []byte {
+				r := w.Under(w.StartSession(by, algorithm), w.Request(by, actions.AccountTakedown, prooftest.Account(subject), actions.Standard))
+				r = w.Enters(w.Countersign(r, other))
+				w.Advance(time.Hour)
+				return w.Warrant(r)
+			}
+			good := warrant("acct/17", "ann", "lee")
+			others := []*node{parse(t, warrant("acct/17", "ann", "lee")), parse(t, warrant("acct/18", "bob", "sue"))}
+			warm := proof.NewVerifier(proof.Trust{Root: w.Root})
+			for _, raw := range [][]byte{good, others[0].text(), others[1].text(), good} {
+				if _, err := warm.Verify(raw); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// The entries in people, and the anchor, are the same under sessions: TestEveryLeaf
+			// visits them. Only what a session signs has other forms with another algorithm.
+			visits := []string{"request", "decision", "sessions"}
+			if algorithm == actions.SessionEd25519 {
+				visits = append(visits, "", "action", "authority", "countersignatures", "requested", "ruling", "v", "waited")
+			}
+			ways, visited := 0, map[string]int{}
+			tamper(parse(t, good), others, func(place, how string, raw []byte) {
+				top := strings.Split(place+"/", "/")[1]
+				if !slices.Contains(visits, top) || bytes.Equal(raw, good) {
+					return
+				}
+				ways++
+				visited[top]++
+				_, err := warm.Verify(raw)
+				if mayChange[place] != "" {
+					if err != nil {
+						t.Errorf("%s %s is refused, and does not belong on the list: %v", place, how, err)
+					}
+				} else if f := fault.As(err); f == nil || f.Kind == fault.Internal {
+					t.Errorf("%s %s: %v", place, how, err)
+				}
+			})
+			for _, member := range visits {
+				// The document, an empty list and one text: there is little to change.
+				if least := map[string]int{"": 4, "authority": 5, "v": 10}[member]; visited[member] < cmp.Or(least, 50) {
+					t.Errorf("%s was changed in only %d ways", member, visited[member])
+				}
+			}
+			t.Logf("%d ways, each refused: %v", ways, visited)
+		})
+	}
+}
+
+// TestEveryLeafOfAuthority is TestEveryLeaf for the entries of a complete warrant that
+// authorise others.
+func TestEveryLeafOfAuthority(t *testing.T) {
+	w := prooftest.Staffed(t)
+	plain := w.Warrant(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard))
+	good := w.Complete(plain)
+	v := proof.NewVerifier(proof.Trust{Root: w.Root})
+	if _, err := v.Complete(good); err != nil {
+		t.Fatal(err)
+	}
+	doc, ways := parse(t, good), 0
+	tamper(doc, []*node{nil}, func(place, how string, raw []byte) {
+		if !strings.HasPrefix(place, "/authority") || bytes.Equal(raw, good) {
+			return
+		}
+		if p, err := proof.ParseComplete(raw); err == nil && len(p.Authority) == 0 {
+			return // it claims nothing any more
+		}
+		ways++
+		_, err := v.Complete(raw)
+		if f := fault.As(err); f == nil || f.Kind == fault.Internal {
+			t.Errorf("%s %s: %v", place, how, err)
+		}
+	})
+	t.Logf("%d ways, each refused", ways)
+	if ways < 500 {
+		t.Errorf("only %d ways were tried", ways)
 	}
 }
 
