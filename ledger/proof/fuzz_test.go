@@ -58,8 +58,12 @@ func FuzzVerify(f *testing.F) {
 // FuzzStatement: a statement has one spelling, and another one another challenge.
 func FuzzStatement(f *testing.F) {
 	w := prooftest.Staffed(f)
-	good := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard).Signed.Statement
+	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard)
+	good := r.Signed.Statement
 	f.Add(good.Bytes())
+	f.Add(r.Decision.Signed.Statement.Bytes())
+	f.Add(w.Under(w.StartSession("ann", actions.SessionP256), r).Signed.Statement.Bytes())
+	f.Add(staffedIn(f, 1).Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard).Signed.Statement.Bytes())
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var s actions.Statement
 		if err := canonical.UnmarshalExact(raw, &s); err != nil {
@@ -72,6 +76,165 @@ func FuzzStatement(f *testing.F) {
 			t.Error("two statements have one challenge")
 		}
 	})
+}
+
+// FuzzSession: a session has one spelling, and the desk believes none but the one that the
+// person's own key signed.
+func FuzzSession(f *testing.F) {
+	w := prooftest.Staffed(f)
+	var good [][]byte
+	for _, algorithm := range []actions.SessionAlgorithm{actions.SessionEd25519, actions.SessionP256} {
+		good = append(good, canonical.MustMarshal(w.StartSession("ann", algorithm).SignedSession))
+		f.Add(good[len(good)-1])
+	}
+	state, at := w.State(), w.Now()
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var s actions.SignedSession
+		if err := canonical.UnmarshalExact(raw, &s); err != nil {
+			return
+		}
+		if !bytes.Equal(canonical.MustMarshal(s), raw) {
+			t.Error("a session has two spellings")
+		}
+		err := state.Certified(s, at)
+		if err == nil && !slices.ContainsFunc(good, func(g []byte) bool { return bytes.Equal(g, raw) }) {
+			t.Errorf("a session that ann did not sign is certified: %s", raw)
+		}
+		if err != nil && fault.KindOf(err) == fault.Internal {
+			t.Errorf("an error that is no refusal: %v", err)
+		}
+	})
+}
+
+// FuzzDecision: a decision has one spelling, and none but the one that was signed goes with
+// the measure.
+func FuzzDecision(f *testing.F) {
+	w := prooftest.Staffed(f)
+	r := w.Under(w.StartSession("ann", actions.SessionEd25519), w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard))
+	good := canonical.MustMarshal(r.Decision)
+	f.Add(good)
+	w.Decide(r, func(d *actions.Decision) {
+		d.Rule = actions.DecidedRule{Number: 7, Set: canonical.Digest{1}, Text: canonical.Digest{2}}
+		d.Opened, d.Language, d.Claim = []canonical.Digest{{3}, {4}}, "pt-BR", 9
+		d.Scores = []actions.Score{{Name: "spam", Program: "scorer", Value: 990000}}
+	})
+	f.Add(canonical.MustMarshal(r.Decision))
+	state, ask := w.State(), w.Ask(r)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var d actions.SignedDecision
+		if err := canonical.UnmarshalExact(raw, &d); err != nil {
+			return
+		}
+		if !bytes.Equal(canonical.MustMarshal(d), raw) {
+			t.Error("a decision has two spellings")
+		}
+		a := ask
+		a.Decision = &d
+		_, err := state.Judge(a)
+		if (err == nil) != bytes.Equal(raw, good) {
+			t.Errorf("%v: %s", err, raw)
+		}
+		if err != nil && fault.KindOf(err) == fault.Internal {
+			t.Errorf("an error that is no refusal: %v", err)
+		}
+	})
+}
+
+// FuzzDeed: a deed has one spelling, and the desk takes none but those that were signed.
+func FuzzDeed(f *testing.F) {
+	w := prooftest.Staffed(f)
+	random := make([]byte, 96)
+	var good [][]byte
+	state, at := w.State(), w.Now()
+	for i, s := range []*prooftest.Session{nil, w.StartSession("ann", actions.SessionEd25519)} {
+		random[0] = byte(i)
+		by := actions.Statement{Log: state.LogName(), Signer: "ann", Key: w.PublicKey("ann").ID()}
+		if s != nil {
+			by.Session = s.Session.Digest()
+		}
+		d, err := proof.NewDeed(state.Formats, actions.Deed{What: actions.DeedAssignTask, Of: "inc_1", To: "bob"}, "Ask the owner.", by, at, random)
+		if err != nil {
+			f.Fatal(err)
+		}
+		d.Signed = w.Signed("ann", d.Signed.Statement)
+		if s != nil {
+			d.Session, d.Signed.Signature = &s.SignedSession, s.Sign(d.Signed.Statement.Challenge())
+		}
+		if err := state.MayDo(d.SignedDeed(), at); err != nil {
+			f.Fatal(err)
+		}
+		good = append(good, canonical.MustMarshal(d))
+		f.Add(good[i])
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var d actions.SaltedDeed
+		if err := canonical.UnmarshalExact(raw, &d); err != nil {
+			return
+		}
+		if !bytes.Equal(canonical.MustMarshal(d), raw) {
+			t.Error("a deed has two spellings")
+		}
+		err := state.MayDo(d.SignedDeed(), at)
+		signed := func(g []byte) bool {
+			var have actions.SaltedDeed
+			return canonical.UnmarshalExact(g, &have) == nil && canonical.DigestOf(have.SignedDeed()) == canonical.DigestOf(d.SignedDeed())
+		}
+		if (err == nil) != slices.ContainsFunc(good, signed) {
+			t.Errorf("%v: %s", err, raw)
+		}
+		if err != nil && fault.KindOf(err) == fault.Internal {
+			t.Errorf("an error that is no refusal: %v", err)
+		}
+	})
+}
+
+// FuzzComplete is FuzzVerify for a warrant that was signed under a session, and for a complete
+// one.
+func FuzzComplete(f *testing.F) {
+	w := prooftest.Staffed(f)
+	session := w.Warrant(w.Under(w.StartSession("ann", actions.SessionP256), w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard)))
+	whole := w.Complete(session)
+	f.Add(false, uint32(0), uint32(0), []byte{})
+	f.Add(true, uint32(0), uint32(0), []byte{})
+	for _, member := range []string{`"authority":[`, `"decision":`, `"sessions":[`} {
+		f.Add(true, uint32(bytes.Index(whole, []byte(member))+len(member)), uint32(1), []byte("null"))
+	}
+	warm := proof.NewVerifier(proof.Trust{Root: w.Root})
+	for _, raw := range [][]byte{session, whole} {
+		if _, err := warm.Complete(raw); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Fuzz(func(t *testing.T, complete bool, at, cut uint32, put []byte) {
+		raw := session
+		if complete {
+			raw = whole
+		}
+		from := min(int(at), len(raw))
+		raw = slices.Concat(raw[:from], put, raw[from+min(int(cut), len(raw)-from):])
+		parsed, parseErr := proof.ParseComplete(raw)
+		if parseErr == nil && !bytes.Equal(canonical.MustMarshal(parsed), raw) {
+			t.Error("a warrant has two spellings")
+		}
+		r, err := warm.Complete(raw)
+		switch {
+		case err != nil && fault.KindOf(err) == fault.Internal:
+			t.Errorf("an error that is no refusal: %v", err)
+		case err != nil || bytes.Equal(raw, session) || bytes.Equal(raw, whole):
+		case len(r.Warrant.Authority) > 0 || r.Warrant.Digest() != parsed.Digest() || !bytes.Equal(withoutAuthority(t, whole), raw):
+			t.Errorf("something else verifies: %s", raw)
+		}
+	})
+}
+
+// withoutAuthority returns a complete warrant as an executor gets it.
+func withoutAuthority(t *testing.T, raw []byte) []byte {
+	w, err := proof.ParseComplete(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Authority = nil
+	return canonical.MustMarshal(w)
 }
 
 // FuzzExecution: the same of the executor's records.
