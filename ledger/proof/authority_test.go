@@ -364,3 +364,51 @@ func TestSecondReaderOfAuthority(t *testing.T) {
 		t.Errorf("both refuse only %d", len(a.refused))
 	}
 }
+
+// TestCompleteWarrantOfLaws: what a law asked in place of the policy. That several ended
+// somebody whom one could not end alone is shown by their signatures. A recovery, for which
+// everybody signs who is left, is not: few entries do not say who is left.
+func TestCompleteWarrantOfLaws(t *testing.T) {
+	warrant := func(w *prooftest.World, officers ...workforce.WorkerID) []byte {
+		w.Officers = officers
+		w.Enrol("ann")
+		return w.Complete(w.Warrant(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Standard)))
+	}
+	t.Run("together", func(t *testing.T) {
+		w := withDov(prooftest.Found(t, prooftest.Options{}))
+		back := actions.Engagement{Op: "reinstate", Worker: "dov"}
+		must(t, do(w, actions.DeskEngagement, end("dov"), "ada"))
+		w.Change(actions.DeskEngagement, back)
+		refusedAs(t, do(w, actions.DeskEngagement, end("dov"), "ada"), "held", "")
+		must(t, do(w, actions.DeskEngagement, end("dov"), "ada", "bea", "cem"))
+		w.Change(actions.DeskEngagement, back)
+		raw := warrant(w, "dov", "bea", "cem")
+		r, err := complete(w, raw)
+		must(t, err)
+		ends := 0
+		for _, a := range r.Warrant.Authority {
+			if a.Entry.Kind == string(actions.DeskEngagement) {
+				ends++
+			}
+		}
+		if ends != 4 {
+			t.Errorf("the warrant carries %d changes of dov's engagement, and there were 4", ends)
+		}
+		if a := both(t, slices.Values([]document{{"together", raw, w.Root}})); len(a.accepted) != 1 {
+			t.Errorf("the second reader refuses it: %v", a.checks)
+		}
+	})
+	t.Run("recovery", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		suspendBy(t, w, "ada", "cem")
+		change, rows, opened := w.Rows(newOfficer("dov"))
+		e, err := waits(w, actions.DeskAdmit, change, proof.RecoveryWait, "ada", "bea")
+		must(t, err)
+		must(t, w.Govern(proof.KindRow, proof.RowDataOf(w.State(), rows[0], canonical.At(w.Now()), e.Body.Number, 0), opened[0]...))
+		_, err = waits(w, actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{w.Enrolment("dov")}}, proof.RecoveryWait, "ada", "bea")
+		must(t, err)
+		w.Advance(31 * 24 * time.Hour)
+		_, err = complete(w, warrant(w, "dov", "ada", "bea"))
+		refusedAs(t, err, "bad-statement", fmt.Sprintf("Governance entry %d ", e.Body.Number))
+	})
+}
