@@ -190,6 +190,9 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		return r, err
 	}
 	r.Later = later(w, entered, now)
+	if r.Authority != "" {
+		r.Authority = "checked down to entry 0, by the entries of this file and by the whole chain"
+	}
 	r.Revocation = fmt.Sprintf("checked as of ledger size %d, governance entry %d", signed.Size, now.Next-1)
 	return r, nil
 }
