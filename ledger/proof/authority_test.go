@@ -413,3 +413,21 @@ func TestCompleteWarrantOfLaws(t *testing.T) {
 		refusedAs(t, err, "bad-statement", fmt.Sprintf("Governance entry %d ", e.Body.Number))
 	})
 }
+
+// TestEveryWarrantCompletes: of every sort of warrant of version 2, at desks of every sort,
+// both readers accept the complete one too.
+func TestEveryWarrantCompletes(t *testing.T) {
+	var all []document
+	for _, m := range desks(t, 2) {
+		for _, d := range m.warrants {
+			d.raw = m.world.Complete(d.raw)
+			if w, err := proof.ParseComplete(d.raw); err != nil || len(w.Authority) == 0 && !strings.HasSuffix(d.name, "by officers") {
+				t.Errorf("%s: %v, with %d entries that authorise others", d.name, err, len(w.Authority))
+			}
+			all = append(all, d)
+		}
+	}
+	if a := both(t, slices.Values(all)); len(a.accepted) != len(all) || len(all) < 70 {
+		t.Errorf("both accept %d of %d; they refuse %q", len(a.accepted), len(all), a.refused)
+	}
+}
