@@ -37,6 +37,9 @@ func (v Void) Sessions() string {
 	return "the sessions of " + v.Of
 }
 
+// Pages reports whether the end of these sessions is told to people at once, as a freeze is.
+func (v Void) Pages() bool { return v.Scope == ScopeVendor || v.Scope == ScopeAll }
+
 func (v Void) check() error {
 	known := v.Scope == ScopeKey || v.Scope == ScopeWorker || v.Scope == ScopeVendor || v.Scope == ScopeAll
 	if !known || v.Before.IsZero() || (v.Scope == ScopeAll && v.Of != "") || (v.Scope != ScopeAll && v.Scope != ScopeVendor && v.Of == "") {

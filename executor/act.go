@@ -138,7 +138,7 @@ func (e *Executor) carryOut(ctx context.Context, w proof.Warrant, raw []byte) (j
 	e.step(StepEntered)
 	// While the intent was on its way, somebody may have left, lost a key or lost their
 	// independence. The entries that came with it count, so the act is judged again.
-	if _, err := e.check(ctx, w, c, seen); err != nil {
+	if _, err := e.check(ctx, w, c, seen, true); err != nil {
 		return e.end(ctx, a, seen.state, err)
 	}
 	e.step(StepAgain)
@@ -154,12 +154,12 @@ func (e *Executor) begin(ctx context.Context, a *journal.Act, w proof.Warrant, c
 		}
 		defer release()
 	}
-	j, err := e.check(ctx, w, c, seen)
+	j, err := e.check(ctx, w, c, seen, false)
 	if err != nil {
 		return 0, err
 	}
 	e.step(StepJudged)
-	return e.intend(ctx, a, j, j.groundsOf(w))
+	return e.intend(ctx, a, j, groundsOf(w))
 }
 
 // actOf is the journal's view of a warrant.
@@ -171,8 +171,8 @@ func actOf(w proof.Warrant, raw []byte) journal.Act {
 }
 
 // groundsOf returns the documents of a warrant that are remembered with its intent.
-func (j judgement) groundsOf(w proof.Warrant) journal.Grounds {
-	return journal.Grounds{Sessions: w.Sessions, Requested: j.requested, Index: w.Requested.Proof.Index, Decision: w.Decision}
+func groundsOf(w proof.Warrant) journal.Grounds {
+	return journal.Grounds{Sessions: w.Sessions, Index: w.Requested.Proof.Index, Decision: w.Decision}
 }
 
 // executionOf begins a record about an act.

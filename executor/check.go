@@ -260,6 +260,8 @@ type judgement struct {
 	tier    actions.Tier
 	spender actions.Spender
 	belongs bool // the subject belongs to that of the act's decision; see proof.Ask
+	// intended says that the act was taken on before.
+	intended bool
 
 	requested time.Time // when the ledger got the request, as far as we know; zero in version 1
 }
@@ -280,11 +282,12 @@ func outcomeOf(err error) proof.Outcome {
 }
 
 // check judges an act by the state that is known now and the subject as it was read. No
-// call is made without it. The error is a fault; see outcomeOf.
-func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading) (judgement, error) {
+// call is made without it. intended says that the act was taken on already. The error is a
+// fault; see outcomeOf.
+func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading, intended bool) (judgement, error) {
 	v := e.ledger.view()
 	own := e.now()
-	j := judgement{state: v.state, at: e.ledger.at(own)}
+	j := judgement{state: v.state, at: e.ledger.at(own), intended: intended}
 	a := w.Action
 	if a.Direction == actions.Relieving {
 		j.state = v.settled // a person who withholds half an admission must not be able to stop an undo
@@ -349,9 +352,10 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 }
 
 // requested returns when the ledger got the request of a warrant: by its entry, or later if
-// we know better. Nobody but the desk says that a burdening act, which comes after the end
-// of its session, was asked for before: we must have seen the request in time ourselves.
-// An undo is not held up by that (law 5).
+// we know better. Nobody but the desk says that an act, which comes after the end of its
+// session, was asked for before. So we must have seen the request of a burdening act in
+// time ourselves. For an undo it is enough that the request stands in the ledger that we
+// follow (law 5).
 func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) {
 	if w.V == proof.WarrantV1 {
 		return time.Time{}, nil
@@ -359,11 +363,15 @@ func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) 
 	index, at := w.Requested.Proof.Index, w.Requested.Entry.Time.Time
 	for _, x := range w.Sessions {
 		over := x.Session.Expires.Add(tolerance)
-		if w.Action.Direction != actions.Relieving && own.After(over) && !e.ledger.seenBy(index, over) {
+		switch {
+		case !own.After(over):
+		case w.Action.Direction == actions.Relieving && e.ledger.view().size <= index:
+			return at, fault.New(fault.Unavailable, "not-followed", "The session of %s was over at %s, and the desk has not given this executor the ledger's entry %d, which is the request. Try again when it has.", x.Session.Worker, x.Session.Expires, index)
+		case w.Action.Direction != actions.Relieving && !e.ledger.seenBy(index, over):
 			return at, fault.New(fault.Forbidden, "outside-session", "The session of %s was over at %s, and this executor had not seen the request in the ledger by then. Ask again under a new session, or with your own key.", x.Session.Worker, x.Session.Expires)
 		}
 	}
-	if known := e.ledger.notBefore(index); known.After(at) {
+	if known := e.ledger.notBefore(index, own); known.After(at) {
 		at = known
 	}
 	return at, nil
@@ -406,7 +414,7 @@ func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) err
 	}
 	ask := w.Ask()
 	ask.At, ask.Executor, ask.Tier, ask.Lifts, ask.Entered = j.at, e.id, j.tier, lifts, entered
-	ask.Belongs, ask.Requested = j.belongs, j.requested
+	ask.Belongs, ask.Requested, ask.Intended = j.belongs, j.requested, j.intended
 	if w.V == proof.WarrantV1 && j.state.Formats > actions.FirstFormats {
 		var known bool
 		if ask.BeforeFormats, known = e.ledger.beforeFormats(w.Ledger.Proof.Index); !known {

@@ -7,6 +7,9 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
 )
 
@@ -127,4 +130,92 @@ func TestTwoSessionsInOneWarrant(t *testing.T) {
 	decision.Signed.Signature = old.Sign(decision.Signed.Statement.Challenge())
 	r.Decision = &decision
 	p.refusedAs(p.world.Forge(r.With(old)), "acct/9", "refused bad-decision")
+}
+
+// TestMarkFromTheFuture: the executor's clock was a day ahead for a moment, and was set
+// right. From then on every act under a session is refused and spent, undos too, for a day,
+// over restarts.
+func TestMarkFromTheFuture(t *testing.T) {
+	p := newPlace(t)
+	s := own(p)
+	r := p.world.Under(s, small(p, "acct/9"))
+	p.executes(r)
+	p.world.Executed(r)
+	p.ready()
+	right := p.clock.Now()
+	p.clock.Set(right.Add(24 * time.Hour))
+	p.world.Enters(p.world.Request("bob", actions.AccountTakedown, prooftest.Account("acct/7"), actions.Standard))
+	p.ready()
+	p.clock.Set(right)
+	p.advance(time.Minute)
+	got, err := p.carry(p.world.Warrant(p.world.Under(s, p.world.Undo("ann", r))))
+	if err != nil || got.Outcome != proof.Executed {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if st := p.plaza.State(r.Action.Subject.ID); st.Status != platform.Up {
+		t.Errorf("the account is %s", st.Status)
+	}
+}
+
+// TestSessionDatedBackSpendsUndos: ann has signed an undo under her session, which the
+// ledger got at ten, and the platform is away. At four somebody who finds her key plugged in
+// starts a session that says it began a moment after hers, and acts once. Her undo was entered
+// six hours before that session was there, and is refused and spent.
+func TestSessionDatedBackSpendsUndos(t *testing.T) {
+	p := newPlace(t)
+	s := own(p)
+	r := p.world.Under(s, small(p, "acct/9"))
+	p.executes(r)
+	p.world.Executed(r)
+	p.advance(time.Hour)
+	raw := p.world.Warrant(p.world.Under(s, p.world.Undo("ann", r)))
+	p.advance(6 * time.Hour)
+	thief := own(p, func(c *actions.Session) {
+		c.NotBefore = canonical.At(s.Session.NotBefore.Add(time.Microsecond))
+		c.Expires = canonical.At(c.NotBefore.Add(8 * time.Hour))
+	})
+	p.executes(p.world.Under(thief, small(p, "acct/8")))
+	got, err := p.carry(p.world.Again(raw))
+	if err != nil || got.Outcome != proof.Executed {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if st := p.plaza.State(r.Action.Subject.ID); st.Status != platform.Up {
+		t.Errorf("the account is %s", st.Status)
+	}
+}
+
+// TestTwoSessionsOfOneInstant: a key has one session at a time. Two that begin at the same
+// microsecond are not both good: the one that acted first is.
+func TestTwoSessionsOfOneInstant(t *testing.T) {
+	p := newPlace(t)
+	hers := own(p)
+	p.advance(time.Hour)
+	thief := own(p, func(c *actions.Session) {
+		c.NotBefore = hers.Session.NotBefore
+		c.Expires = canonical.At(c.NotBefore.Add(8 * time.Hour))
+	})
+	p.executes(p.world.Under(hers, small(p, "acct/7")))
+	p.refusedAs(p.world.Forge(p.world.Under(thief, small(p, "acct/8"))), "acct/8", "refused session-replaced")
+	p.executes(p.world.Under(hers, small(p, "acct/9")))
+}
+
+// TestUndoOfAnEndedSessionWhileTheLedgerIsWithheld: the session is over by the
+// executor's clock. A desk that lies lets the executor read nothing more, and hands over an
+// undo which was signed after the end, with an entry that is dated in the session's time and
+// in no ledger that the executor followed.
+func TestUndoOfAnEndedSessionWhileTheLedgerIsWithheld(t *testing.T) {
+	p := newPlace(t)
+	s := own(p)
+	r := p.takedown(p.plaza.Account("acct/9", 1, ""), "standard")
+	p.executes(r)
+	p.world.Executed(r)
+	p.ready()
+	p.desk.Down(true)
+	p.clock.Set(p.clock.Now().Add(9 * time.Hour))
+	if got, err := p.carry(p.world.Forge(p.world.Under(s, p.world.Undo("ann", r)))); !fault.Is(err, "not-followed") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if st := p.plaza.State(r.Action.Subject.ID); st.Status != platform.Down {
+		t.Errorf("the account is %s", st.Status)
+	}
 }

@@ -94,7 +94,7 @@ func (f *follower) keep(verified []followedEntry) {
 	defer f.mu.Unlock()
 	for _, n := range verified {
 		if n.leaf.Number == int64(len(f.chain)) && !f.foreign {
-			f.unkept = append(f.unkept, journal.ChainEntry{Leaf: n.leaf, Body: n.raw, Salt: n.salt})
+			f.unkept = append(f.unkept, journal.ChainEntry{Place: n.index, Leaf: n.leaf, Body: n.raw, Salt: n.salt})
 			f.chain = append(f.chain, n.leaf.Digest())
 		}
 	}

@@ -126,6 +126,9 @@ func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, ke
 	f.tentative = tip{next: map[ledger.Class]int64{}}
 	for _, c := range chain {
 		f.chain = append(f.chain, c.Leaf.Digest())
+		if c.Leaf.Number == kept.Renewed() {
+			f.renewed = c.Place
+		}
 	}
 	for _, v := range voids {
 		f.void[v.Leaf] = v.Why
@@ -594,10 +597,14 @@ func (f *follower) accept(batch []followedEntry, end tip, signed int64) {
 	own := f.e.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ahead.Sub(own) <= tolerance && datedBy(batch, own) {
+	if f.ahead.Sub(own) > tolerance {
+		return
+	}
+	dated := datedBy(batch, own)
+	if dated || len(batch) == 0 { // a desk at which nothing happens is heard of all the same
 		f.nos.glance(end.edge.Size(), own)
-		if f.nos.due(own) {
-			f.nos.mark(end.edge.Size(), own)
-		}
+	}
+	if dated && f.nos.due(own) {
+		f.nos.mark(end.edge.Size(), own)
 	}
 }

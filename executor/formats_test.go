@@ -106,3 +106,65 @@ func TestWindowOfEightLeaves(t *testing.T) {
 		t.Errorf("the account is %s", st.Status)
 	}
 }
+
+// TestSwitchOfFormatsThaws: somebody on call freezes ann's acts straight at the
+// executor of a desk of version 1, and the desk does not enter that. The officers switch to
+// version 2. Then the desk enters the freeze: it is spent without effect, and ann acts again.
+func TestSwitchOfFormatsThaws(t *testing.T) {
+	t.Parallel()
+	w := prooftest.Found(t, prooftest.Options{Formats: actions.FirstFormats})
+	w.Staff()
+	p := placeOf(t, w)
+	p.ready()
+	p.desk.Hide(true)
+	p.takes(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole")
+	p.refuses(small(p, "acct/8"), "frozen")
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats})
+	for _, e := range w.Entries() {
+		if x, err := proof.ParseExecution(e.Body); err == nil && x.Execution.Kind == proof.KindTaken {
+			if err := w.TakeOver(x); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p.ready()
+	p.refuses(small(p, "acct/9"), "frozen")
+}
+
+// TestUndoOfVersion1WithoutTheDesk: an undo of version 1 whose warrant stands before
+// the switch, and the desk dies. The executor has the whole chain in its journal, but after a
+// restart it does not know where the switch stood, and carries the undo out no more (law 5).
+func TestUndoOfVersion1WithoutTheDesk(t *testing.T) {
+	t.Parallel()
+	w := prooftest.Found(t, prooftest.Options{Formats: actions.FirstFormats})
+	w.Staff()
+	p := placeOf(t, w)
+	r := w.Request("ann", actions.AccountTakedown, p.plaza.Account("acct/5", 1, ""), actions.Standard)
+	p.executes(r)
+	w.Executed(r)
+	raw := w.Warrant(w.Undo("ann", r))
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats})
+	p.ready()
+	p.halt()
+	p.desk.Down(true)
+	p.start()
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestUndoOfVersion2WithoutTheDesk is the same without a switch, which holds.
+func TestUndoOfVersion2WithoutTheDesk(t *testing.T) {
+	p := newPlace(t)
+	r := p.world.Request("ann", actions.AccountTakedown, p.plaza.Account("acct/5", 1, ""), actions.Standard)
+	p.executes(r)
+	p.world.Executed(r)
+	raw := p.world.Warrant(p.world.Undo("ann", r))
+	p.ready()
+	p.halt()
+	p.desk.Down(true)
+	p.start()
+	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

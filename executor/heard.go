@@ -394,12 +394,14 @@ func (f *follower) before(t time.Time) (size int64) {
 // clock stand still. But times in a ledger never go back, so that an entry is no older than
 // a governance entry ahead of it; and by our own clock it is no older than a moment at
 // which the ledger was too short to hold it.
-func (f *follower) notBefore(index int64) (t time.Time) {
+//
+// A mark from the future is passed over: our clock was wrong when it was made, or is now.
+func (f *follower) notBefore(index int64, own time.Time) (t time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, marks := range [][]journal.Mark{f.nos.marks, f.nos.recent} {
 		for _, m := range marks {
-			if at := m.At.Add(-tolerance); m.Size <= index && at.After(t) {
+			if at := m.At.Add(-tolerance); m.Size <= index && at.After(t) && !m.At.After(own) {
 				t = at
 			}
 		}

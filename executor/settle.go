@@ -46,7 +46,7 @@ func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c 
 		return e.end(ctx, a, platform.State{}, err)
 	}
 	for p := e.pause(); ; {
-		_, err := e.check(ctx, w, c, seen)
+		_, err := e.check(ctx, w, c, seen, true)
 		if err == nil {
 			break
 		}

@@ -45,6 +45,11 @@ func (e *Executor) Take(ctx context.Context, a proof.Authority) (linkv1.TakeResu
 	if err := state.Clone().Join(a, t.At); err != nil {
 		return linkv1.TakeResult{}, err
 	}
+	for _, x := range a.Sessions {
+		if err := e.journal.Replaced(ctx, x); err != nil {
+			return linkv1.TakeResult{}, err
+		}
+	}
 	r, err := e.journal.Tell(ctx, request, e.ledger.head(), func(sequence int64) proof.SignedExecution {
 		return proof.Execution{V: e.recordVersion(), Executor: e.id, Sequence: sequence, Kind: proof.KindTaken, Duty: proof.DutyWatch,
 			Request: request, At: t.At, Taken: &a}.Sign(e.key)
@@ -56,10 +61,21 @@ func (e *Executor) Take(ctx context.Context, a proof.Authority) (linkv1.TakeResu
 	e.ledger.overlay(t)
 	e.outbox.add(r)
 	e.step(StepTaken)
-	if a.Action.Kind == actions.DeskFreeze {
+	if pages(a.Action) {
 		e.raise(r)
 	}
 	return linkv1.TakeResult{Request: request, At: t.At}, nil
+}
+
+// pages reports whether a change that was taken is told at once if the desk does not tell it:
+// a freeze, and the end of the sessions of a company or of everybody.
+func pages(a actions.Action) bool {
+	if a.Kind == actions.DeskFreeze {
+		return true
+	}
+	ch, err := actions.ParseChange(a.Kind, a.Change)
+	c, ok := ch.(actions.Keys)
+	return err == nil && ok && c.Void != nil && c.Void.Pages()
 }
 
 // Facts returns the facts that a person needs to sign a change without the desk.

@@ -107,6 +107,9 @@ func sight(x proof.Execution) string {
 			if c, ok := ch.(actions.Freeze); err == nil && ok && !c.Thaws() {
 				return "Froze " + c.Acts() + ", handed straight to the executor."
 			}
+			if c, ok := ch.(actions.Keys); err == nil && ok && c.Void != nil {
+				return "Ended " + c.Void.Sessions() + ", handed straight to the executor."
+			}
 		}
 		return "The executor took a change of the desk straight from those who signed it."
 	case proof.KindBlind:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"countersign.dev/actions"
 	"countersign.dev/alarm"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -61,6 +62,8 @@ func lastMessage(x proof.Execution) alarm.Message {
 	data := map[string]any{"request": x.Request, "executor": x.Executor, "sequence": x.Sequence, "kind": x.Kind, "type": x.Type, "outcome": x.Outcome, "text": dead}
 	typ := alarm.Breach
 	switch {
+	case x.Kind == proof.KindTaken && x.Taken != nil && x.Taken.Action.Kind == actions.DeskKey:
+		typ = alarm.SessionsVoided
 	case x.Kind == proof.KindTaken:
 		typ = alarm.Frozen
 	case platform.RefusesCredential(x.Type):

@@ -312,7 +312,7 @@ func (d *Room) RaiseRecovery(t *kernel.Tx, r *store.Request, j proof.Judgement) 
 // RaiseFreeze raises an alarm for a freeze, or a thaw, that takes effect, and none for
 // other changes.
 func (d *Room) RaiseFreeze(t *kernel.Tx, ch actions.Change, st actions.Statement) error {
-	if k, ok := ch.(actions.Keys); ok && k.Void != nil && (k.Void.Scope == actions.ScopeVendor || k.Void.Scope == actions.ScopeAll) {
+	if k, ok := ch.(actions.Keys); ok && k.Void != nil && k.Void.Pages() {
 		return d.Raise(t, Alarm{Kind: string(alarm.SessionsVoided), Severity: Page, Request: st.Request, Text: wording.Voided(st.Signer, *k.Void)})
 	}
 	f, ok := ch.(actions.Freeze)

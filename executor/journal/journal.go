@@ -123,9 +123,10 @@ func saw(tx *sqldb.Tx, h Head) error {
 
 // ChainEntry is an entry of the governance chain that was verified.
 type ChainEntry struct {
-	Leaf ledger.Leaf
-	Body []byte
-	Salt canonical.Bytes
+	Place int64 // index in the ledger; -1: kept by an executor that did not note it
+	Leaf  ledger.Leaf
+	Body  []byte
+	Salt  canonical.Bytes
 }
 
 // Keep keeps governance entries, so that the executor knows without the desk who may
@@ -133,8 +134,8 @@ type ChainEntry struct {
 func (j *Journal) Keep(ctx context.Context, chain []ChainEntry) error {
 	return j.write(ctx, "keep the governance chain", func(tx *sqldb.Tx) error {
 		for _, c := range chain {
-			if _, err := tx.Exec("insert into chain (number, leaf, body, salt) values ($1, $2, $3, $4)",
-				c.Leaf.Number, string(c.Leaf.Bytes()), string(c.Body), encode(c.Salt)); err != nil {
+			if _, err := tx.Exec("insert into chain (place, number, leaf, body, salt) values ($1, $2, $3, $4, $5)",
+				c.Place, c.Leaf.Number, string(c.Leaf.Bytes()), string(c.Body), encode(c.Salt)); err != nil {
 				return err
 			}
 		}

@@ -110,11 +110,11 @@ func (j *Journal) Chain(ctx context.Context) ([]ChainEntry, error) {
 		var err error
 		chain, err = sqldb.All(tx, func(row sqldb.Row) (c ChainEntry, err error) {
 			var leaf []byte
-			if err = row.Scan(&leaf, &c.Body, text(&c.Salt)); err == nil {
+			if err = row.Scan(&c.Place, &leaf, &c.Body, text(&c.Salt)); err == nil {
 				c.Leaf, err = ledger.ParseLeaf(leaf)
 			}
 			return c, err
-		}, "select leaf, body, salt from chain order by number")
+		}, "select place, leaf, body, salt from chain order by number")
 		return err
 	})
 	if err != nil {

@@ -1,7 +1,7 @@
 package journal
 
 import (
-	"time"
+	"context"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -12,16 +12,38 @@ import (
 // Grounds are the documents on which an act rests and which the journal remembers: the
 // sessions under which it was signed, and the decision that it is a measure of.
 type Grounds struct {
-	Sessions  []actions.SignedSession
-	Requested time.Time // when the ledger got the request
-	Index     int64     // of the request's entry
-	Decision  *actions.SignedDecision
+	Sessions []actions.SignedSession
+	Index    int64 // of the request's entry
+	Decision *actions.SignedDecision
+}
+
+// Replaced returns the fault "session-replaced" if a newer session of the same key has
+// signed an act that was taken on.
+func (j *Journal) Replaced(ctx context.Context, x actions.SignedSession) error {
+	return j.db.Read(ctx, func(tx *sqldb.Tx) error {
+		c := x.Session
+		var newest int64
+		var name string
+		err := tx.QueryRow("select begins, session from session where key_id = $1", string(c.Key)).Scan(&newest, &name)
+		if sqldb.IsNotFound(err) {
+			return nil
+		}
+		if err == nil && name != c.Digest().String() && newest >= c.NotBefore.Micro() {
+			return replaced(c, canonical.FromMicro(newest))
+		}
+		return err
+	})
+}
+
+func replaced(c actions.Session, by canonical.Time) error {
+	return fault.New(fault.Forbidden, "session-replaced", "The session of %s from %s was replaced by a newer one of the same key, from %s.", c.Worker, c.NotBefore, by)
 }
 
 // remember notes the grounds of an act. A fault "session-replaced" says that a session is
-// older than one of the same key under which an act was taken on before, and that the newer
-// one had begun, or signed for that act, when the request came: a key has one session at a
-// time. A fault
+// older than one of the same key under which an act was taken on before, and that this act's
+// request stands in the ledger ahead of the present one: a key has one session at a time.
+// The times that both sessions and the entries give are left out. Who signs a session dates
+// it as they like, and could spend what its owner signed before it was there. A fault
 // "second-decision" says that a measure of another decision on this version of the case was
 // taken on before.
 func remember(tx *sqldb.Tx, g Grounds) error {
@@ -36,8 +58,8 @@ func remember(tx *sqldb.Tx, g Grounds) error {
 		begins, digest := canonical.FromMicro(newest), c.Digest().String()
 		switch {
 		case newest > c.NotBefore.Micro(), newest == c.NotBefore.Micro() && name != digest:
-			if g.Index > first || !g.Requested.Before(begins.Time) {
-				return fault.New(fault.Forbidden, "session-replaced", "The session of %s from %s was replaced by a newer one of the same key at %s, before the request came.", c.Worker, c.NotBefore, begins)
+			if g.Index > first {
+				return replaced(c, begins)
 			}
 			continue
 		case newest == c.NotBefore.Micro() && first <= g.Index:

@@ -49,7 +49,9 @@ func (s *State) decided(a askWithDigest) error {
 	case c.Subject.Platform != a.Action.Subject.Platform || c.Subject.ID != a.Action.Subject.ID && !a.Belongs:
 		return bad("the measure's subject is neither the decision's, nor the account that owns it, nor other content of that account")
 	}
-	return s.document(d.Signed, digest, actions.VerdictDecide, a.Sessions, decisionUse(a.tier(), a.entered()), a.At, bad)
+	u := decisionUse(a.tier(), a.entered())
+	u.goesOn = a.goesOn()
+	return s.document(d.Signed, digest, actions.VerdictDecide, a.Sessions, u, a.keysAt(), bad)
 }
 
 // decisionUse is the use that a decision with a measure makes of a session. It is good as

@@ -53,6 +53,20 @@ type Ask struct {
 	// BeforeFormats says that the warrant's own entry stands in the ledger before the desk
 	// changed its formats. It may be carried out in the formats of before.
 	BeforeFormats bool
+	// Intended says that the caller has taken the act on already. An end of sessions since
+	// then, or of a key, does not stop an undo any more (law 5; casework, section 6).
+	Intended bool
+}
+
+// goesOn reports whether the act is an undo that was taken on.
+func (a Ask) goesOn() bool { return a.Intended && a.Action.Direction == actions.Relieving }
+
+// keysAt returns the instant at which the keys of an act are live and its sessions not void.
+func (a Ask) keysAt() time.Time {
+	if a.goesOn() {
+		return a.entered()
+	}
+	return a.At
 }
 
 // entered returns when the ledger got the request. An entry that is dated later than the
@@ -354,7 +368,7 @@ func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verd
 	if !a.At.Before(st.Expires.Time) {
 		return actions.Signer{}, fault.New(fault.Expired, "expired", "The request expired at %s; ask again.", st.Expires)
 	}
-	key, err := s.liveKey(st.Key, st.Signer, a.At)
+	key, err := s.liveKey(st.Key, st.Signer, a.keysAt())
 	if err != nil {
 		return actions.Signer{}, err
 	}
@@ -367,7 +381,7 @@ func (s *State) signer(a askWithDigest, signed actions.Signed, want actions.Verd
 			return actions.Signer{}, err
 		}
 	}
-	if err := s.verifyBy(signed, key, a.Sessions, s.useOf(a.Ask, st), a.At); err != nil {
+	if err := s.verifyBy(signed, key, a.Sessions, s.useOf(a.Ask, st), a.keysAt()); err != nil {
 		return actions.Signer{}, err
 	}
 	return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware && st.Session.IsZero(), Standing: standing}, nil
@@ -393,6 +407,7 @@ func (s *State) useOf(a Ask, st actions.Statement) use {
 	if s.endsOwnSessions(a.Action, st) {
 		u.allowed, u.tiered = true, false
 	}
+	u.goesOn = a.goesOn()
 	return u
 }
 

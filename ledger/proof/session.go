@@ -51,7 +51,7 @@ func VerifySession(k actions.SessionKey, challenge [32]byte, s actions.Signature
 // "bad-session", "session-void", "unknown-key", "revoked-key", "engagement-ended" or
 // "bad-signature".
 func (s *State) Certified(x actions.SignedSession, at time.Time) error {
-	if err := s.certified(x, at); err != nil {
+	if err := s.certified(x, at, false); err != nil {
 		return err
 	}
 	if standing := s.People.Standing(x.Session.Worker, at); !standing.Engaged {
@@ -60,8 +60,9 @@ func (s *State) Certified(x actions.SignedSession, at time.Time) error {
 	return nil
 }
 
-// certified is Certified without the worker's engagement.
-func (s *State) certified(x actions.SignedSession, at time.Time) error {
+// certified is Certified without the worker's engagement. goesOn says that it does not
+// matter whether the session was made void.
+func (s *State) certified(x actions.SignedSession, at time.Time, goesOn bool) error {
 	c := x.Session
 	if err := c.Check(); err != nil {
 		return err
@@ -76,7 +77,7 @@ func (s *State) certified(x actions.SignedSession, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if before, is := s.Voided(c); is {
+	if before, is := s.Voided(c); is && !goesOn {
 		return refuse("session-void", "The session of %s is void: the sessions that were certified before %s were ended. Start a new one with `countersign session start`.", c.Worker, before)
 	}
 	return VerifySignature(key.PublicKey, c.Challenge(), x.Signature, s.Sites())
@@ -188,6 +189,7 @@ type use struct {
 	tiered  bool   // it is good on the tier standard only
 	tier    actions.Tier
 	entered time.Time // when the ledger got it; the instant of the judgement, if the ledger has not got it yet
+	goesOn  bool      // it is part of an undo that was taken on: no end of sessions stops it any more
 }
 
 // underSession checks a statement that names a session: that the session is there and
@@ -209,7 +211,7 @@ func (s *State) underSession(signed actions.Signed, sessions []actions.SignedSes
 	case !c.Holds(u.entered):
 		return refuse("outside-session", "What %s signed was entered at %s, which is outside of the session from %s to %s. Start a new session with `countersign session start`.", st.Signer, canonical.At(u.entered), c.NotBefore, c.Expires)
 	}
-	if err := s.certified(x, at); err != nil {
+	if err := s.certified(x, at, u.goesOn); err != nil {
 		return err
 	}
 	return VerifySession(x.Session.SessionKey, st.Challenge(), signed.Signature)

@@ -46,12 +46,28 @@ type State struct {
 
 	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
 	trusted []actions.Trust    // earlier values of Trust, oldest first
+	renewed renewal            // the newest change of formats
 	pending *admission
 	spent   map[string]bool            // requests that were applied
 	relief  []relief                   // of the last 7 days, for the limits of law 2
 	trail   map[string][]int64         // numbers of the entries that a fact rests on
 	sets    map[canonical.Digest]int64 // number of the newest entry that set a policy set
 	few     *few                       // not nil if the state is folded from some entries of the chain only
+}
+
+// renewal is a change of the formats in which the desk signs.
+type renewal struct {
+	number int64
+	at     canonical.Time
+}
+
+// Renewed returns the number of the governance entry that changed the desk's formats; -1 if
+// none has.
+func (s *State) Renewed() int64 {
+	if s.renewed.number == 0 {
+		return -1
+	}
+	return s.renewed.number
 }
 
 // admission is an import whose rows are still to come.
@@ -291,7 +307,11 @@ func setOf(ch actions.Change) (*policy.Set, error) {
 // Authorise checks that a change of the desk may be applied at an instant. It checks the
 // signatures, the policy in force, independence, the limits on relieving changes, that the
 // change was not applied before, and that enough people remain.
-func (s *State) Authorise(a Authority, at time.Time) error {
+func (s *State) Authorise(a Authority, at time.Time) error { return s.authoriseIn(a, at, false) }
+
+// authoriseIn is Authorise for a change that may have been taken before the desk changed its
+// formats.
+func (s *State) authoriseIn(a Authority, at time.Time, beforeFormats bool) error {
 	spec, ok := actions.SpecOf(a.Action.Kind)
 	if !ok || !spec.Desk {
 		return refuse("not-a-desk-change", "%s is not a change of the desk.", a.Action.Kind)
@@ -303,7 +323,7 @@ func (s *State) Authorise(a Authority, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	j, err := s.Judge(Ask{Action: a.Action, Request: a.Request, Countersignatures: a.Countersignatures, At: at, Executor: DeskExecutor, Entered: entered, Sessions: a.Sessions})
+	j, err := s.Judge(Ask{Action: a.Action, Request: a.Request, Countersignatures: a.Countersignatures, At: at, Executor: DeskExecutor, Entered: entered, Sessions: a.Sessions, BeforeFormats: beforeFormats})
 	if err != nil {
 		return err
 	}
@@ -621,7 +641,7 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 		s.Laws = c.Laws
 		s.trail[lawsTrail] = []int64{b.Number}
 	case actions.PartFormats:
-		s.Formats = c.Formats
+		s.Formats, s.renewed = c.Formats, renewal{b.Number, b.Time}
 		s.trail[formatsTrail] = []int64{b.Number}
 	}
 }

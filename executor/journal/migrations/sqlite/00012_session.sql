@@ -1,5 +1,8 @@
 -- +goose Up
 
+-- Where in the ledger an entry of the governance chain stands; -1: it was not noted.
+alter table chain add column place integer not null default -1;
+
 -- For each person's key: when the newest session began that an act was taken on under, and
 -- where in the ledger the first such request stands.
 create table session (
