@@ -59,8 +59,8 @@ func (v *Verifier) authorised(o opened) error {
 	s.few = &few{admissions: map[int64]actions.Admit{}}
 	needed, last := map[int64]bool{}, int64(-1)
 	for _, e := range all {
-		if e.index <= last || e.index >= w.Ledger.Proof.Index {
-			return ofEntry(e.carriedEntry, wrong("bad-authority", "The ledger does not hold it between the entry before it and the warrant."))
+		if e.index <= last {
+			return ofEntry(e.carriedEntry, wrong("bad-authority", "The ledger does not hold it after the entry before it."))
 		}
 		last = e.index
 		rests, err := s.authorise(e.carriedEntry)

@@ -1,12 +1,15 @@
 package proof_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -205,9 +208,9 @@ type lie struct {
 	s *proof.State
 }
 
-func (l *lie) enter(t *testing.T, kind string, data any) int64 {
+func (l *lie) enter(t *testing.T, kind string, data any, sealed ...ledger.Opening) int64 {
 	t.Helper()
-	e := l.w.Append(ledger.Draft{Class: ledger.Governance, Kind: kind, Data: data, Expect: ledger.AnyNumber})[0]
+	e := l.w.Append(ledger.Draft{Class: ledger.Governance, Kind: kind, Data: data, Sealed: sealed, Expect: ledger.AnyNumber})[0]
 	if kind != string(actions.DeskAdmit) {
 		must(t, proof.FoldEntry(l.s, proof.Evidence{Entry: e.Body, Salt: e.Salt}))
 	}
@@ -276,15 +279,15 @@ func unauthorised() map[string]unauthorisedEntry {
 			return l.enter(t, proof.KindRow, proof.RowDataOf(l.s, rows[0], canonical.At(l.w.Now()), 1, 0)), []int64{3}
 		}},
 		"a row outside of its admission": {"broken-chain", func(t *testing.T, l *lie) (int64, []int64) {
-			change, rows, _ := l.w.Rows(l.s.People.Seat("ann").Record, record("new", "", ""))
+			change, rows, opened := l.w.Rows(l.s.People.Seat("ann").Record, record("new", "", ""))
 			n := l.enter(t, "desk.admit", claim(l, actions.DeskAdmit, change, "ada", "bea", "cem"))
-			return l.enter(t, proof.KindRow, proof.RowDataOf(l.s, rows[0], canonical.At(l.w.Now()), n, 1)), []int64{n}
+			return l.enter(t, proof.KindRow, proof.RowDataOf(l.s, rows[0], canonical.At(l.w.Now()), n, 1), opened[0]...), []int64{n}
 		}},
 		"another row than was signed": {"broken-chain", func(t *testing.T, l *lie) (int64, []int64) {
-			change, rows, _ := l.w.Rows(l.s.People.Seat("ann").Record)
+			change, rows, opened := l.w.Rows(l.s.People.Seat("ann").Record)
 			n := l.enter(t, "desk.admit", claim(l, actions.DeskAdmit, change, "ada", "bea", "cem"))
 			rows[0].Record.Vendor = ""
-			return l.enter(t, proof.KindRow, proof.RowDataOf(l.s, rows[0], canonical.At(l.w.Now()), n, 0)), []int64{n}
+			return l.enter(t, proof.KindRow, proof.RowDataOf(l.s, rows[0], canonical.At(l.w.Now()), n, 0), opened[0]...), []int64{n}
 		}},
 		"an admission by one": {"held", func(t *testing.T, l *lie) (int64, []int64) {
 			change, rows, _ := l.w.Rows(l.s.People.Seat("ann").Record)
@@ -429,5 +432,86 @@ func TestEveryWarrantCompletes(t *testing.T) {
 	}
 	if a := both(t, slices.Values(all)); len(a.accepted) != len(all) || len(all) < 70 {
 		t.Errorf("both accept %d of %d; they refuse %q", len(a.accepted), len(all), a.refused)
+	}
+}
+
+// relog puts the entries of a warrant into a ledger of their own, as a log that lies can: in
+// the order that it likes, and two entries of one number if it likes.
+func relog(t *testing.T, w *prooftest.World, warrant proof.Warrant, order func(all []*proof.Evidence)) []byte {
+	t.Helper()
+	anchor := proof.Evidence{Entry: warrant.Ledger.Entry, Salt: warrant.Ledger.Salt, Proof: warrant.Ledger.Proof}
+	warrant.People, warrant.Authority = slices.Clone(warrant.People), slices.Clone(warrant.Authority)
+	all := []*proof.Evidence{&warrant.Requested}
+	for _, list := range [][]proof.Evidence{warrant.People, warrant.Authority, warrant.Waited} {
+		for i := range list {
+			all = append(all, &list[i])
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *proof.Evidence) int { return int(a.Proof.Index - b.Proof.Index) })
+	order(all)
+	all = append(all, &anchor)
+	var tree hashes
+	for _, e := range all {
+		leaf, err := e.Leaf()
+		must(t, err)
+		tree.add(leaf.Bytes())
+	}
+	for i, e := range all {
+		var err error
+		e.Proof, err = ledger.ProveInclusion(tree.size, int64(i), tree)
+		must(t, err)
+	}
+	head, err := tlog.TreeHash(tree.size, tree)
+	must(t, err)
+	key := w.LogKey()
+	warrant.Ledger.Proof = anchor.Proof
+	warrant.Ledger.Checkpoint = logKey{key.Name(), binary.BigEndian.AppendUint32(nil, key.KeyHash()), key.Sign}.checkpoint(w.Origin, tree.size, head)
+	return canonical.MustMarshal(warrant)
+}
+
+// TestLyingLogOfAuthority: a log that gives numbers twice, or not in its order, may not
+// authorise by that.
+func TestLyingLogOfAuthority(t *testing.T) {
+	w := prooftest.Found(t, prooftest.Options{Policy: lenient, Budgets: actions.DefaultBudgets()[:2]})
+	withDov(w)
+	w.Officers = []workforce.WorkerID{"dov", "bea", "cem"}
+	w.Enrol("ann")
+	good, err := proof.ParseComplete(w.Complete(w.Warrant(w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/17"), actions.Critical), "dov", "lee"))))
+	must(t, err)
+	row := slices.IndexFunc(good.People, func(e proof.Evidence) bool {
+		return e.Entry.Kind == proof.KindRow && strings.Contains(string(e.Entry.Data), `"dov"`)
+	})
+	twice := good.People[row]
+	twice.Salt = slices.Clone(twice.Salt)
+	twice.Salt[0] ^= 1
+	number := twice.Entry.Number
+	var documents []document
+	for name, c := range map[string]struct {
+		edit  func(*proof.Warrant)
+		order func([]*proof.Evidence)
+		want  string
+	}{
+		"as it was": {func(*proof.Warrant) {}, func([]*proof.Evidence) {}, ""},
+		"a number twice": {func(bad *proof.Warrant) {
+			bad.Authority = append(slices.Clone(bad.Authority), twice)
+			slices.SortFunc(bad.Authority, func(a, b proof.Evidence) int { return int(a.Entry.Number - b.Entry.Number) })
+		}, func([]*proof.Evidence) {}, fmt.Sprintf("Governance entry %d ", number)},
+		"before its admission": {func(*proof.Warrant) {}, func(all []*proof.Evidence) {
+			at := slices.IndexFunc(all, func(e *proof.Evidence) bool { return e.Entry.Number == number && e.Entry.Class == ledger.Governance })
+			all[at-1], all[at] = all[at], all[at-1]
+		}, fmt.Sprintf("Governance entry %d ", number)},
+	} {
+		bad := good
+		c.edit(&bad)
+		raw := relog(t, w, bad, c.order)
+		documents = append(documents, document{name, raw, w.Root})
+		if _, err := complete(w, raw); c.want == "" {
+			must(t, err)
+		} else {
+			refusedAs(t, err, "bad-authority", c.want)
+		}
+	}
+	if a := both(t, slices.Values(documents)); !slices.Equal(a.accepted, []string{"as it was"}) {
+		t.Errorf("both accept %q", a.accepted)
 	}
 }
