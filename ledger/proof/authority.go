@@ -63,7 +63,7 @@ func (v *Verifier) authorised(o opened) error {
 			return ofEntry(e.carriedEntry, wrong("bad-authority", "The ledger does not hold it after the entry before it."))
 		}
 		last = e.index
-		rests, err := s.authorise(e.carriedEntry)
+		rests, err := s.authoriseNext(e.carriedEntry)
 		if err != nil {
 			return ofEntry(e.carriedEntry, err)
 		}
@@ -99,9 +99,9 @@ func of(what string, err error) error {
 	return fault.New(f.Kind, f.Type, "%s: %s", what, f.Text).With(f.Detail...)
 }
 
-// authorise checks that a state which is folded from few entries authorises the next one,
+// authoriseNext checks that a state which is folded from few entries authorises the next one,
 // and folds it in. It returns the numbers of the entries on which that rests.
-func (s *State) authorise(e *carriedEntry) (rests []int64, err error) {
+func (s *State) authoriseNext(e *carriedEntry) (rests []int64, err error) {
 	b := e.body
 	switch {
 	case b.Class != ledger.Governance || e.leaf.Class != ledger.Governance:
