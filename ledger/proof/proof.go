@@ -11,25 +11,41 @@
 //
 // An auditor of Verify reads these files: verify.go and warrant.go (what a warrant must
 // hold), signature.go (statements and keys), chain.go, state.go and people.go (the chain),
-// judge.go (the ruling), evidence.go (inclusion in the ledger), and authority.go (who
-// authorised the entries of a complete warrant).
+// judge.go (the ruling), session.go and decision.go (sessions and decisions of version 2),
+// evidence.go (inclusion in the ledger), and authority.go (who authorised the entries of a
+// complete warrant).
+//
+// Besides, formats.go says how documents of each version are written, and audit.go reads a
+// whole ledger for acts that nobody signed.
 //
 // # Warrant
 //
-// A warrant is one document of canonical JSON, countersign/warrant/v1:
+// A warrant is one document of canonical JSON. doc/warrant.md says byte for byte what stands
+// in one of version 1 and of version 2, which are told apart by their v:
 //
-//	v, action, request, ruling, countersignatures   the core
+//	v, action, request, ruling, countersignatures   the core; in version 2 also
+//	          decision (of which the act is a measure) and sessions
 //	people    the governance entries it rests on, each {entry, salt, proof}
 //	ledger    {checkpoint, entry, salt, proof, cosignatures}
 //	waited    if the ruling asks for a wait: the desk entries of the request and
 //	          of each countersignature, in their order, each {entry, salt, proof}
+//	requested in version 2: the desk entry of the request, always, and not in waited
+//	authority in version 2: who authorised the entries in people, down to entry 0, in a
+//	          complete warrant; empty in what the executor gets
 //
-// The core's digest is SHA-256 over the canonical JSON of those five members; it
+// The core's digest is SHA-256 over the canonical JSON of its members; it
 // stands in ledger.entry, a desk entry of kind "warrant", whose inclusion under
 // the signed checkpoint is proven. So every member is inside a signature or a
-// commitment: action by the statements, ruling and signatures by the core's
-// digest, people, waited and ledger by their inclusion proofs, the checkpoint by the
-// log's signature. Arrays are sorted and hold nothing that is not needed.
+// commitment: action and decision by the statements, sessions by the signatures of the
+// people's own keys, ruling and signatures by the core's digest, people, waited, requested
+// and ledger by their inclusion proofs, the checkpoint by the log's signature. Arrays are
+// sorted and hold nothing that is not needed.
+//
+// # Two versions
+//
+// In memory there is one type for both versions of a statement, an action, an execution and a
+// warrant. A document of version 1 keeps its bytes and its challenge for ever. State.Formats
+// is the version in which a desk signs; a warrant and all that it carries are of one version.
 package proof
 
 import (
