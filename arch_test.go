@@ -74,7 +74,7 @@ var house = map[string]room{
 	"cli":    {"client api/v1 wording incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
-	"rehearsal": {"cli client api/v1 deskdir incident ledger link/v1 ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},
+	"rehearsal": {"cli client api/v1 deskdir incident wording ledger link/v1 ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},
 
 	"cmd/countersign": {"*", "wiring: the one place that knows everybody"},
 }

@@ -579,7 +579,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		{"replaced by", r.ReplacedBy},
 	}
 	for _, n := range r.Declined {
-		pairs = append(pairs, [2]string{"declined", fmt.Sprintf("%s: %s", n.Signed.Statement.Signer, n.Reason)})
+		pairs = append(pairs, [2]string{"declined", fmt.Sprintf("%s (%s): %s", n.Signed.Statement.Signer, wording.SignedWith(n.Signed, nil), n.Reason)})
 	}
 	if r.Status == actions.StatusHeld {
 		pairs = append(pairs, [2]string{"needs", wording.Need(r.Need, inRecovery(r))}, [2]string{"missing", r.Missing}, [2]string{"open until", until(r.Expires, now)})

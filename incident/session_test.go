@@ -137,6 +137,19 @@ func TestSessionsAreVerified(t *testing.T) {
 	}
 }
 
+// TestStartOfASessionIsVerified: an entry that starts a session which nobody certified is
+// told by no bundle that holds.
+func TestStartOfASessionIsVerified(t *testing.T) {
+	t.Parallel()
+	e, s := underSession(t, false)
+	x := s.SignedSession
+	x.Session.Nonce = make([]byte, 32)
+	e.entry(entry.KindSession, x, nil)
+	if _, err := incident.Prepare(e.gathered(false), e.Root); !fault.Is(err, "bad-signature") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestLyingDeskUnderSession: a desk that enters what no session allows in the name of a
 // person has no bundle that holds.
 func TestLyingDeskUnderSession(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -289,7 +290,7 @@ func (d *demo) attribute(ctx context.Context, request string) error {
 		}
 	}
 	d.said["who"] = fmt.Sprintf("%s, %s, last day %s", w.Person.Name, firm, w.Last.Format("2 January 2006"))
-	d.tell("Who? Known after %d ms: asked by %s; countersigned by %d independent people.", d.took["who"].Milliseconds(), d.said["who"], len(r.Countersignatures))
+	d.tell("Who? Known after %d ms: asked by %s, signed with %s; countersigned by %d independent people.", d.took["who"].Milliseconds(), d.said["who"], wording.SignedWith(r.Signed, r.Session), len(r.Countersignatures))
 	return nil
 }
 

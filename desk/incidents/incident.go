@@ -18,6 +18,7 @@ import (
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -33,6 +34,15 @@ func (d *Room) checkDeed(ctx context.Context, s *proof.State, by kernel.Caller, 
 		return o, fault.New(fault.Forbidden, "bad-deed", "The deed that %s signed is not the one that is handed in here.", by.Worker)
 	}
 	return o, d.desk.MayDo(ctx, s, signed.SignedDeed())
+}
+
+// signedWith says with what a deed was signed.
+func signedWith(d actions.SaltedDeed) string {
+	var session *actions.Session
+	if d.Session != nil {
+		session = &d.Session.Session
+	}
+	return wording.SignedWith(d.Signed, session)
 }
 
 // deedOf returns the name under which the entry of a deed is found, so that no deed is done
@@ -146,7 +156,7 @@ func (d *Room) open(ctx context.Context, by kernel.Caller, request, title string
 			d.openIncident(t, i, signed.SignedDeed(), sealed).About(deedOf(signed))
 			out = i
 			return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.IncidentOpened), Severity: alarms.Warn, Incident: i.ID, Request: request, Platform: i.Subject.Platform,
-				Subject: i.Subject.ID, Tier: i.Tier, Text: fmt.Sprintf("%s contests %s of %s, which is %s.", by.Worker, r.Action.Kind, r.Requester(), r.Status)})
+				Subject: i.Subject.ID, Tier: i.Tier, Text: fmt.Sprintf("%s contests %s of %s, which is %s. Signed with %s.", by.Worker, r.Action.Kind, r.Requester(), r.Status, signedWith(signed))})
 		}, nil
 	})
 	return out, err
