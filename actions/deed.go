@@ -39,7 +39,7 @@ func (k DeedKind) Verdict() Verdict {
 
 // Deed is an entry that a person makes at the desk without an action: it changes nothing
 // on a platform and no rule of the desk, and stands in the ledger under that person's
-// name. A statement v1 with the verdict act signs its digest.
+// name. A statement with the verdict act, or withdraw, signs its digest.
 type Deed struct {
 	Nonce canonical.Bytes `json:"nonce"` // 32 random bytes
 	Of    string          `json:"of"`    // identifier of the incident, request or task that it is about
