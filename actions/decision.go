@@ -3,6 +3,7 @@ package actions
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
@@ -12,8 +13,21 @@ import (
 // DecisionVersion is the only version of Decision.
 const DecisionVersion = "countersign/decision/v1"
 
-// MaxMeasures is the largest number of measures of one decision.
-const MaxMeasures = 50
+// The largest numbers of things in one decision. A warrant carries its decision, so that
+// each of them is bounded.
+const (
+	MaxMeasures = 50
+	MaxOpened   = 200
+	MaxScores   = 100
+)
+
+// MaxScoreName is the largest length, in bytes, of the name of a score or of its program.
+const MaxScoreName = 200
+
+// MaxVersion is the largest version of a case, and the largest number of a claim: the
+// largest integer up to which every number has a canonical form of its own (RFC 8785,
+// section 3.2.2.3). So the version after the newest one can always be written.
+const MaxVersion = 1<<53 - 1
 
 // CaseVerdict is the verdict of a decision on a case.
 type CaseVerdict string
@@ -90,10 +104,12 @@ func (d Decision) Check() error {
 		return bad("its version is not " + DecisionVersion)
 	case d.Case == "" || !goodText(d.Case):
 		return bad("it names no case")
-	case d.Version < 1 || d.Claim < 0:
-		return bad("the version of a case is at least 1, the number of a claim at least 0")
+	case d.Version < 1 || d.Version > MaxVersion || d.Claim < 0 || d.Claim > MaxVersion:
+		return bad("the version of a case is at least 1, the number of a claim at least 0, and both are below 2^53")
 	case d.Subject.Platform == "" || d.Subject.ID == "" || d.Subject.Platform == DeskPlatform:
 		return bad("its subject is not resolved")
+	case !goodText(d.Subject.ID) || !goodText(d.Subject.Handle):
+		return bad("its subject is not plain text")
 	case len(d.Nonce) != 32 || d.Reasons.IsZero():
 		return bad("its nonce is not 32 bytes, or its reasons are not sealed")
 	case !languageTag.MatchString(d.Language):
@@ -104,11 +120,19 @@ func (d Decision) Check() error {
 		return bad("only a violation has measures, at most 50, each once")
 	case d.Rule != (DecidedRule{}) && (d.Rule.Number < 1 || d.Rule.Text.IsZero() || d.Rule.Set.IsZero()):
 		return bad("a rule is named by its number and the digests of its text and its set")
-	case !distinct(d.Opened) || !slices.IsSortedFunc(d.Opened, func(a, b canonical.Digest) int { return slices.Compare(a[:], b[:]) }):
-		return bad("the media that were unveiled are sorted, each once")
+	case len(d.Opened) > MaxOpened || !distinct(d.Opened) || !slices.IsSortedFunc(d.Opened, func(a, b canonical.Digest) int { return slices.Compare(a[:], b[:]) }):
+		return bad("the media that were unveiled are sorted, at most 200, each once")
+	case len(d.Scores) > MaxScores:
+		return bad("it has more than 100 scores")
+	}
+	named := func(name string) bool {
+		return name != "" && len(name) <= MaxScoreName && goodText(name) && !strings.Contains(name, "\n")
 	}
 	for i, s := range d.Scores {
-		if s.Program == "" || s.Name == "" || i > 0 && slices.Compare([]string{d.Scores[i-1].Program, d.Scores[i-1].Name}, []string{s.Program, s.Name}) >= 0 {
+		if !named(s.Program) || !named(s.Name) {
+			return bad("a score and its program are named by one line of plain text, of at most 200 bytes")
+		}
+		if i > 0 && slices.Compare([]string{d.Scores[i-1].Program, d.Scores[i-1].Name}, []string{s.Program, s.Name}) >= 0 {
 			return bad("the scores are sorted by program and name, each once")
 		}
 	}

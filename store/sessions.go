@@ -72,10 +72,19 @@ func (tx *Tx) LastDecision(caseID string) (version int64, err error) {
 	return version, err
 }
 
-// Decide stores that a worker decided a case in a version. A fault "case-moved" says that
-// another decision on that version is there already.
+// Decide stores that a worker decided a case in a version: the one after the newest that is
+// there. The same decision again changes nothing. A fault "case-moved" says that there is
+// another decision on that version, or that the version before it was not decided: otherwise
+// one decision on the largest version would be the case's last.
 func (tx *Tx) Decide(d actions.Decision, by workforce.WorkerID, now canonical.Time) error {
 	digest := d.Digest().String()
+	last, err := tx.LastDecision(d.Case)
+	if err != nil {
+		return err
+	}
+	if d.Version > last+1 {
+		return fault.New(fault.Conflict, "case-moved", "The case %q was decided in version %d last, so that it cannot be decided in version %d. Look at it again, and decide anew.", d.Case, last, d.Version)
+	}
 	n, err := tx.Exec(`insert into decision (case_id, version, digest, worker, time) values ($1, $2, $3, $4, $5) on conflict do nothing`, d.Case, d.Version, digest, string(by), now.Micro())
 	if err != nil || n > 0 {
 		return err

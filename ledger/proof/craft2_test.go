@@ -341,25 +341,27 @@ func craftsOfDecisions() map[string]func(*craft) {
 	for path, bad := range map[string][]string{
 		"/v":                {`"countersign/decision/v2"`, `"countersign/deed/v1"`, `""`},
 		"/case":             {`"case-2"`, `""`, `null`},
-		"/claim":            {`-1`, `true`},
-		"/version":          {`0`, `-1`},
+		"/claim":            {`-1`, `true`, `9007199254740992`},
+		"/version":          {`0`, `-1`, `9007199254740992`, `9223372036854774784`},
 		"/language":         {`""`, `"EN"`, `"english"`, `"e"`, `"en_US"`, `"en-a"`, `"en-"`, `"en-123456789"`, `"und\n"`, "\"\u0435n\""},
 		"/nonce":            {bytesOf(31), bytesOf(33), `""`},
 		"/reasons":          {`""`},
 		"/verdict":          {`"no-violation"`, `"duplicate"`, `"not-for-us"`, `"need-more"`, `"decide"`, `""`},
 		"/subject/platform": {`"other"`, `"desk"`, `""`},
 		"/subject/id":       {`""`},
+		"/subject/handle":   {`"a\u202eb"`, `"a\u0007"`},
 		"/rule":             {`{"number":1,"set":` + digest("a") + `,"text":` + digest("b") + `}`, `{"number":1,"set":"","text":""}`, `{"number":0,"set":` + digest("a") + `,"text":""}`, `{"number":-1,"set":` + digest("a") + `,"text":` + digest("b") + `}`},
 		"/measures":         {`[]`, `[` + digest("a") + `]`},
 		"/opened":           {`[""]`, `null`},
-		"/scores":           {`[{"name":"","program":"p","value":1}]`, `[{"name":"n","program":"","value":1}]`, `[{"name":"n","program":"p","value":1},{"name":"n","program":"p","value":2}]`, `[{"name":"b","program":"p","value":1},{"name":"a","program":"p","value":2}]`, `[{"name":"a","program":"q","value":1},{"name":"b","program":"p","value":2}]`},
+		"/scores": {`[{"name":"","program":"p","value":1}]`, `[{"name":"n","program":"","value":1}]`, `[{"name":"n","program":"p","value":1},{"name":"n","program":"p","value":2}]`, `[{"name":"b","program":"p","value":1},{"name":"a","program":"p","value":2}]`, `[{"name":"a","program":"q","value":1},{"name":"b","program":"p","value":2}]`,
+			`[{"name":"a\u202eb","program":"p","value":1}]`, `[{"name":"n","program":"a\u0007","value":1}]`, `[{"name":"a\nb","program":"p","value":1}]`},
 	} {
 		for _, raw := range bad {
 			put(of, d+path, raw)
 		}
 	}
 	for path, good := range map[string][]string{
-		"/claim": {`1`, `0`}, "/version": {`1`, `7`}, "/language": {`"en"`, `"und"`, `"en-US"`, `"zh-Hant-TW"`, `"de-12345678"`}, "/subject/id": {`"post/1"`}, "/subject/handle": {`""`, `"@other"`},
+		"/claim": {`1`, `0`, `9007199254740991`}, "/version": {`1`, `7`, `9007199254740991`}, "/language": {`"en"`, `"und"`, `"en-US"`, `"zh-Hant-TW"`, `"de-12345678"`}, "/subject/id": {`"post/1"`}, "/subject/handle": {`""`, `"@other"`},
 		"/evidence": {`""`, digest("e")}, "/scores": {`[{"name":"a","program":"p","value":-1},{"name":"b","program":"p","value":0},{"name":"a","program":"q","value":1}]`, "[{\"name\":\"\ufb33\",\"program\":\"p\",\"value\":1},{\"name\":\"\U0001F600\",\"program\":\"p\",\"value\":1}]"},
 		"/reasons": {digest("r")},
 	} {
@@ -374,6 +376,30 @@ func craftsOfDecisions() map[string]func(*craft) {
 	put("good "+of, d+"/opened", `[`+quoted(sorted[0])+`,`+quoted(sorted[1])+`]`)
 	put(of, d+"/opened", `[`+quoted(sorted[1])+`,`+quoted(sorted[0])+`]`)
 	put(of, d+"/opened", `[`+quoted(sorted[0])+`,`+quoted(sorted[0])+`]`)
+	many := func(member string, n int, one func(i int) string, good bool) {
+		edit(mark(good)+of+fmt.Sprintf(": %d in %s", n, member), func(c *craft) {
+			list := make([]string, n)
+			for i := range list {
+				list[i] = one(i)
+			}
+			slices.Sort(list)
+			c.put(d+member, "["+strings.Join(list, ",")+"]")
+		})
+	}
+	opened := func(i int) string { return digest(fmt.Sprint(i)) }
+	many("/opened", actions.MaxOpened, opened, true)
+	many("/opened", actions.MaxOpened+1, opened, false)
+	score := func(i int) string { return fmt.Sprintf(`{"name":"n%03d","program":"p","value":1}`, i) }
+	many("/scores", actions.MaxScores, score, true)
+	many("/scores", actions.MaxScores+1, score, false)
+	for _, member := range []string{"name", "program"} {
+		for n, good := range map[int]bool{actions.MaxScoreName: true, actions.MaxScoreName + 1: false} {
+			edit(mark(good)+of+fmt.Sprintf(": a score whose %s has %d bytes", member, n), func(c *craft) {
+				c.put(d+"/scores", `[{"name":"n","program":"p","value":1}]`)
+				c.put(d+"/scores/0/"+member, quoted(strings.Repeat("a", n)))
+			})
+		}
+	}
 	measures := func(name string, more ...string) {
 		edit(name, func(c *craft) {
 			for _, m := range more {
@@ -384,12 +410,12 @@ func craftsOfDecisions() map[string]func(*craft) {
 	measures("good "+of+": a second measure", digest("a"))
 	measures(of+": a measure that is nothing", `""`)
 	measures(of+": a measure twice", digest("a"), digest("a"))
-	var many []string
+	var fifty []string
 	for i := range actions.MaxMeasures {
-		many = append(many, digest(fmt.Sprint(i)))
+		fifty = append(fifty, digest(fmt.Sprint(i)))
 	}
-	measures("good "+of+": as many measures as there may be", many[1:]...)
-	measures(of+": one measure too many", many...)
+	measures("good "+of+": as many measures as there may be", fifty[1:]...)
+	measures(of+": one measure too many", fifty...)
 	edit(of+": the measure twice", func(c *craft) {
 		c.put("/action/reason", `"Another reason."`)
 		action := quoted(canonical.Sum(c.raw("/action")).String())

@@ -885,15 +885,19 @@ def well_formed_decision(d):
     rule, scores = d["rule"], [(s["program"], s["name"]) for s in d["scores"]]
     subject = d["subject"]
     need(d["v"] == "countersign/decision/v1", "decision", "the decision's version is unknown")
-    need(d["case"] and good_text(d["case"]) and d["version"] >= 1 and d["claim"] >= 0, "decision", "the decision names no case, or no version of it")
+    need(d["case"] and good_text(d["case"]) and 1 <= d["version"] < 2**53 and 0 <= d["claim"] < 2**53, "decision", "the decision names no case, or no version of it")
     need(subject["platform"] not in ("", "desk") and subject["id"], "decision", "the decision's subject is not one of a platform")
+    need(good_text(subject["id"]) and good_text(subject["handle"]), "decision", "the decision's subject is not plain text")
     need(len(unbase64(d["nonce"])) == 32 and d["reasons"], "decision", "the decision has no nonce or no reasons")
     need(LANGUAGE.match(d["language"]) and d["verdict"] in CASE_VERDICTS, "decision", "the decision's language or verdict is unknown")
     need(not d["measures"] or d["verdict"] == "violation", "decision", "only a violation has measures")
     need(len(d["measures"]) <= 50 and len(set(d["measures"])) == len(d["measures"]) and "" not in d["measures"], "decision", "measures are there once each, 50 at most")
     need(not any(rule.values()) or rule["number"] >= 1 and rule["set"] and rule["text"], "decision", "the decision's rule is malformed")
+    need(len(d["opened"]) <= 200 and len(scores) <= 100, "decision", "the decision has too many scores, or too much was unveiled")
     need("" not in d["opened"] and d["opened"] == sorted(set(d["opened"])), "decision", "what was unveiled is not sorted, each once")
-    need(scores == sorted(set(scores)) and all(map(all, scores)), "decision", "the scores are not sorted, each once")
+    need(scores == sorted(set(scores)), "decision", "the scores are not sorted, each once")
+    names = [name for pair in scores for name in pair]
+    need(all(name and len(name.encode()) <= 200 and good_text(name) and "\n" not in name for name in names), "decision", "a score or its program has no name of plain text")
 
 # --- Authority (version 2, "Who authorised the evidence")
 
