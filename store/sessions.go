@@ -46,6 +46,11 @@ func (tx *Tx) Sessions(w workforce.WorkerID, from canonical.Time) ([]Session, er
 		string(w), from.Micro())
 }
 
+// SessionsSince returns how many of a worker's sessions begin after an instant.
+func (tx *Tx) SessionsSince(w workforce.WorkerID, from canonical.Time) (n int64, err error) {
+	return n, tx.QueryRow(`select count(*) from session where worker = $1 and not_before > $2`, string(w), from.Micro()).Scan(&n)
+}
+
 // InsertSession stores a new session, and ends the older ones of the same key. It returns
 // the number of sessions that ended before their time. A fault "session-older" says that a
 // newer one of the key is there already.

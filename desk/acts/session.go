@@ -2,6 +2,7 @@ package acts
 
 import (
 	"context"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/alarm"
@@ -21,6 +22,11 @@ type Session struct {
 	Ended  canonical.Time // a newer session of the same key took its place; zero: it is the key's newest
 	Why    string         // why its key signs nothing any more, for a person; empty: it does. Only in lists
 }
+
+// sessionsPerHour is how many sessions a worker starts an hour. Each is an entry of the
+// ledger, and an alarm if it ends another one. Few people start more than one or two a day,
+// and who has none left still signs with their own key.
+const sessionsPerHour = 20
 
 // StartSession takes a session that the caller's own key has signed. From then on the
 // session's key may sign the caller's work on standard subjects. A session of the same key
@@ -54,8 +60,16 @@ func (d *Room) StartSession(ctx context.Context, by kernel.Caller, s actions.Sig
 			return nil, fault.New(fault.Conflict, "session-exists", "This session was started already, with another signature.")
 		case !fault.Is(err, "no-session"):
 			return nil, err
+		case now.After(s.Session.NotBefore.Add(proof.SessionLate)):
+			return nil, fault.New(fault.Forbidden, "bad-session", "The session of %s began at %s, more than %d minutes ago. Set the clock of the computer on which it was made, and start a new one.",
+				s.Session.Worker, s.Session.NotBefore, int(proof.SessionLate.Minutes()))
 		}
 		return func(t *kernel.Tx) error {
+			if n, err := t.SessionsSince(by.Worker, canonical.At(now.Add(-time.Hour))); err != nil {
+				return err
+			} else if n >= sessionsPerHour {
+				return fault.New(fault.Exhausted, "budget-spent", "%s may start %d sessions an hour, and has started that many. Wait, or sign with your own key. If that was somebody else, end all sessions of %[1]s with `countersign session end --worker %[1]s --reason WHY`.", by.Worker, sessionsPerHour)
+			}
 			ended, err := t.InsertSession(s, now)
 			if err != nil {
 				return err

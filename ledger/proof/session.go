@@ -21,6 +21,13 @@ import (
 // judged: the clocks of signer and judge may differ (design, law 5).
 const sessionAhead = time.Minute
 
+// SessionLate is the most by which a session may have begun when it is started at the desk:
+// a person needs a moment to touch the key, and the clocks may differ by a minute. Whoever
+// finds a key plugged in could otherwise date a session back. It would begin before what the
+// owner has entered under their own session since, and what a newer session leaves alone
+// (entered before it began) would not be left alone.
+const SessionLate = 5 * time.Minute
+
 // VerifySession checks a signature over a challenge by a session's key. Errors are faults
 // of type "bad-signature".
 func VerifySession(k actions.SessionKey, challenge [32]byte, s actions.Signature) error {
