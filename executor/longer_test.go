@@ -54,12 +54,12 @@ func longerMeasure(t *testing.T, p *place) {
 	p.world.Countersign(second, "lee")
 	p.executes(second)
 	ask(actions.AccountTakedown, platform.MarkOf(second.ID), 0, "") // it would lose the category
-	p.clock.Set(first.Action.Until.Time)
+	p.advance(first.Action.Until.Sub(p.clock.Now()))
 	p.entered(first, proof.DutyLift, "refusal failed replaced")
 	third := p.world.Request("ann", actions.AccountTakedown, s, actions.Standard, longer(actions.AccountTakedown, platform.MarkOf(second.ID), 0, actions.CategoryLegal))
 	p.world.Countersign(third, "lee")
 	p.executes(third)
-	p.clock.Set(second.Action.Until.Time)
+	p.advance(second.Action.Until.Sub(p.clock.Now()))
 	p.entered(second, proof.DutyLift, "refusal failed replaced")
 	if !p.played.State(s.ID).Is(platform.Down, platform.MarkOf(third.ID)) {
 		t.Errorf("it is %+v", p.played.State(s.ID))
