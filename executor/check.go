@@ -408,7 +408,7 @@ func belongs(ctx context.Context, w proof.Warrant, c platform.Connector, r readi
 }
 
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {
-	entered, err := w.Entered()
+	entered, err := w.Dated(e.ledger.notBefore).Entered()
 	if err != nil {
 		return err
 	}

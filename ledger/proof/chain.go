@@ -130,7 +130,8 @@ type Later struct {
 // served ledger. It checks that the ledger holds the warrant and has grown from the one in
 // which it was made; that every governance entry before the warrant is there and was
 // authorised; that the warrant's own entries are exactly those that it rests on; and that
-// the chain as it was at the warrant's place authorises it. Report.Later says what has
+// the chain as it was at the warrant's place authorises it. The entries of the signatures are
+// dated no earlier than the governance entries ahead of them. Report.Later says what has
 // changed since, and Report.Revocation up to which entry that is known. It takes a complete
 // warrant too.
 func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
@@ -144,6 +145,7 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		return r, err
 	}
 	var ruled, entered *State // as the ruling saw it, and at the warrant's place
+	var chain []dated
 	told := map[int64]ledger.Leaf{}
 	for _, b := range served.Tiers {
 		told[b.Index] = ledger.Leaf{}
@@ -159,6 +161,7 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		if s.Body.Number == data.GovernanceNumber {
 			ruled = s.State.Clone()
 		}
+		chain = append(chain, dated{s.Index, s.Body.Time.Time})
 		return nil
 	}, func(index int64, l ledger.Leaf) {
 		if _, ok := told[index]; ok {
@@ -167,6 +170,14 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	})
 	if err != nil {
 		return r, err
+	}
+	o.ahead = func(index int64) (at time.Time) {
+		for _, e := range chain {
+			if e.index < index && e.at.After(at) {
+				at = e.at
+			}
+		}
+		return at
 	}
 	if entered == nil {
 		entered = now
@@ -195,6 +206,12 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	}
 	r.Revocation = fmt.Sprintf("checked as of ledger size %d, governance entry %d", signed.Size, now.Next-1)
 	return r, nil
+}
+
+// dated is the place and the time of a governance entry.
+type dated struct {
+	index int64
+	at    time.Time
 }
 
 // fresh is the least time between the reading of a tier and a ruling that is bound by it:
@@ -312,7 +329,7 @@ func judgeBy(o opened, ruled, entered *State) error {
 	if err := checkRuling(o, ruled); err != nil {
 		return err
 	}
-	a, err := w.ask()
+	a, err := o.ask()
 	if err != nil {
 		return err
 	}

@@ -384,3 +384,41 @@ func seen(t *testing.T, w *prooftest.World, r *prooftest.Request, by int64) []by
 	s.Next += by
 	return w.Enter(c, s, j)
 }
+
+// TestChainBelievesNoEarlierDate: ann's engagement has ended. A desk that lies enters an undo
+// of hers after that, and dates the entry before her end, although it stands behind it in the
+// ledger.
+func TestChainBelievesNoEarlierDate(t *testing.T) {
+	w := prooftest.Staffed(t)
+	begun := w.Now()
+	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/9"), actions.Standard)
+	w.Warrant(r)
+	w.Executed(r)
+	undo := w.Undo("ann", r)
+	w.Advance(time.Hour)
+	w.End("ann")
+	w.Rewind(begun.Add(time.Minute))
+	w.Enters(undo)
+	w.Rewind(begun.Add(2 * time.Hour))
+	_, err := proof.NewVerifier(proof.Trust{Root: w.Root}).Chain(w.Warrant(undo), w.Served())
+	refusedAs(t, err, "engagement-ended", "")
+}
+
+// TestChainTellsOfSessions: a report says what it does not know of sessions, and by the whole
+// ledger that one has been made void since.
+func TestChainTellsOfSessions(t *testing.T) {
+	w := prooftest.Staffed(t)
+	raw := w.Warrant(w.Under(w.StartSession("ann", actions.SessionEd25519), w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/9"), actions.Standard)))
+	r, err := proof.Verify(raw, proof.Trust{Root: w.Root})
+	must(t, err)
+	if !strings.Contains(r.Revocation, "session not checked for revocation") {
+		t.Errorf("offline: %q", r.Revocation)
+	}
+	w.Advance(time.Hour)
+	w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(w.Now())})
+	r, err = proof.NewVerifier(proof.Trust{Root: w.Root}).Chain(raw, w.Served())
+	must(t, err)
+	if len(r.Later) != 1 || !strings.Contains(r.Later[0].Text, "The session of ann") {
+		t.Errorf("by the ledger: %+v", r.Later)
+	}
+}

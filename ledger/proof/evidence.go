@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -144,6 +145,9 @@ type opened struct {
 	entries    []*carriedEntry   // of warrant.People
 	authority  []*carriedEntry   // of warrant.Authority
 	checkpoint ledger.Checkpoint // once checked
+	// ahead returns the time of the newest governance entry before an index of the ledger; nil
+	// unless the whole chain is at hand.
+	ahead func(index int64) time.Time
 }
 
 // open reads a warrant in canonical form. Most of its text are governance entries that

@@ -294,7 +294,7 @@ func checkAnchor(o opened, cp ledger.Checkpoint) error {
 // checkRuling judges the act again by a state, and compares the ruling with the warrant's.
 func checkRuling(o opened, s *State) error {
 	w := o.warrant
-	a, err := w.ask()
+	a, err := o.ask()
 	if err != nil {
 		return err
 	}
@@ -318,13 +318,35 @@ func checkRuling(o opened, s *State) error {
 }
 
 // ask returns the Ask that the desk judged, rebuilt from the warrant.
-func (w Warrant) ask() (Ask, error) {
+func (o opened) ask() (Ask, error) {
+	w := o.warrant
+	if o.ahead != nil {
+		w = w.Dated(o.ahead)
+	}
 	a := w.Ask()
 	a.At, a.Executor, a.Tier, a.Lifts = w.Ruling.At.Time, w.Request.Statement.Executor, w.Ruling.Facts.Tier, w.Ruling.Facts.Lifts
 	a.Belongs = true // that is the desk's word, and the executor's
 	var err error
 	a.Entered, err = w.Entered()
 	return a, err
+}
+
+// Dated returns a warrant whose entries of signatures are dated no earlier than ahead says
+// of their places in the ledger: entry times never go back, so only a desk that lies dates
+// an entry before one that is ahead of it. The warrant is to be judged, and not to be
+// written.
+func (w Warrant) Dated(ahead func(index int64) time.Time) Warrant {
+	dated := func(e Evidence) Evidence {
+		if t := ahead(e.Proof.Index); t.After(e.Entry.Time.Time) {
+			e.Entry.Time = canonical.At(t)
+		}
+		return e
+	}
+	w.Requested, w.Waited = dated(w.Requested), slices.Clone(w.Waited)
+	for i, e := range w.Waited {
+		w.Waited[i] = dated(e)
+	}
+	return w
 }
 
 // Ask returns the part of an Ask that the warrant's documents give, without the facts that
