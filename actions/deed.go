@@ -25,9 +25,24 @@ const (
 	DeedWithdraw DeedKind = "request.withdraw"
 )
 
-// Session reports whether a session's key may sign deeds of a kind: those of one's own
-// work. Findings close nothing that one could take back, so they need the person's own key.
-func (k DeedKind) Session() bool { return k != DeedFindings }
+// deeds are the kinds that there are. A kind that is not here is nobody's deed.
+var deeds = map[DeedKind]struct {
+	sealed  string // name of the field that seals its text
+	session bool   // a session's key may sign it: casework, section 6, lists it as one's own work
+}{
+	DeedOpenIncident: {"title", false},
+	DeedAssignTask:   {"text", true},
+	DeedFinishTask:   {"result", true},
+	DeedFindings:     {"findings", false},
+	DeedWithdraw:     {"text", true},
+}
+
+// Known reports whether there is such a kind.
+func (k DeedKind) Known() bool { _, ok := deeds[k]; return ok }
+
+// Session reports whether a session's key may sign deeds of a kind. The list is closed: a
+// new kind takes the person's own key until somebody marks it.
+func (k DeedKind) Session() bool { return deeds[k].session }
 
 // Verdict is the verdict of the statement that signs a deed of a kind.
 func (k DeedKind) Verdict() Verdict {
@@ -75,9 +90,7 @@ type SaltedDeed struct {
 func (d SaltedDeed) SignedDeed() SignedDeed { return SignedDeed{d.Deed, d.Session, d.Signed} }
 
 // SealedBy returns the name of the field that seals the text of deeds of a kind.
-func (k DeedKind) SealedBy() string {
-	return map[DeedKind]string{DeedOpenIncident: "title", DeedAssignTask: "text", DeedFinishTask: "result", DeedFindings: "findings", DeedWithdraw: "text"}[k]
-}
+func (k DeedKind) SealedBy() string { return deeds[k].sealed }
 
 // TaskOf names a task of an incident.
 func TaskOf(incident string, number int64) string {

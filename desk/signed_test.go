@@ -286,3 +286,30 @@ func TestOldWithdrawalReads(t *testing.T) {
 		t.Errorf("got %+v, %v", r, err)
 	}
 }
+
+// TestDecisionInVersion1: no decision comes in beside a request of version 1, where nobody
+// checks whose it is.
+func TestDecisionInVersion1(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{Formats: 1})
+	d, err := to.Desk.Draft(t.Context(), desktest.As("ann"), acts.Wish{Kind: actions.AccountTakedown, Subject: "plaza:@neighbour", Reason: "spam", Case: "C-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := ledger.Opening{Name: "reasons", Salt: make([]byte, 32), Value: canonical.MustMarshal("because")}
+	commitment, err := reasons.Commitment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := to.Submission("ann", d)
+	c := actions.Decision{V: actions.DecisionVersion, Case: "C-1", Version: 1<<53 - 1, Subject: d.Action.Subject, Verdict: actions.CaseViolation, Language: "und",
+		Measures: []canonical.Digest{d.Action.Digest()}, Nonce: make([]byte, 32), Reasons: commitment}
+	sub.Decision = &acts.Decided{Decision: c, Reasons: reasons, Signed: actions.Signed{Statement: actions.Statement{V: actions.StatementV2, Signer: "lee",
+		Key: to.PublicKey("lee").ID(), Verdict: actions.VerdictDecide, Document: c.Digest(), Executor: "desk"}}}
+	if _, err := to.Desk.Request(t.Context(), desktest.As("ann"), sub); !fault.Is(err, "bad-decision") {
+		t.Errorf("got %v", err)
+	}
+	sub.Decision = nil
+	if _, err := to.Desk.Request(t.Context(), desktest.As("ann"), sub); err != nil {
+		t.Error(err)
+	}
+}

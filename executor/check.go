@@ -257,6 +257,7 @@ func (e *Executor) checkpoint(w proof.Warrant, s *proof.State) (ledger.Checkpoin
 type judgement struct {
 	state   *proof.State
 	at      time.Time
+	own     time.Time // by the executor's clock
 	tier    actions.Tier
 	spender actions.Spender
 	belongs bool // the subject belongs to that of the act's decision; see proof.Ask
@@ -287,7 +288,7 @@ func outcomeOf(err error) proof.Outcome {
 func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading, intended bool) (judgement, error) {
 	v := e.ledger.view()
 	own := e.now()
-	j := judgement{state: v.state, at: e.ledger.at(own), intended: intended}
+	j := judgement{state: v.state, at: e.ledger.at(own), intended: intended, own: own}
 	a := w.Action
 	if a.Direction == actions.Relieving {
 		j.state = v.settled // a person who withholds half an admission must not be able to stop an undo
@@ -408,7 +409,7 @@ func belongs(ctx context.Context, w proof.Warrant, c platform.Connector, r readi
 }
 
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {
-	entered, err := w.Dated(e.ledger.notBefore).Entered()
+	entered, err := w.Dated(func(index int64) time.Time { return e.ledger.notBefore(index, j.own) }).Entered()
 	if err != nil {
 		return err
 	}

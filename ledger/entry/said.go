@@ -14,7 +14,7 @@ type Said struct {
 	actions.Signed
 	Sessions []actions.SignedSession // those that the statements may name
 	Act      *Act                    // the act that was asked for; nil unless it is a request
-	Deed     actions.DeedKind        // what the deed does; empty unless it is one
+	Deed     *actions.SignedDeed     // the deed; nil unless it is one
 	Decided  *actions.Signed         // the statement of the decision that a request names; nil if it names none
 }
 
@@ -23,7 +23,7 @@ type Said struct {
 func (s Said) Session() *actions.Session { return actions.SessionNamed(s.Statement, s.Sessions) }
 
 func saidBy(d actions.SignedDeed) *Said {
-	out := &Said{Signed: d.Signed, Deed: d.Deed.What}
+	out := &Said{Signed: d.Signed, Deed: &d}
 	if d.Session != nil {
 		out.Sessions = []actions.SignedSession{*d.Session}
 	}
@@ -44,8 +44,8 @@ var verdicts = map[string][]actions.Verdict{
 
 // SaidIn returns what a person signed in an entry of the desk of a kind, with its data and
 // the commitments to its sealed fields. persons reports whether the entry is an act of a
-// person that has to be signed; it is then nil only in entries from before such acts were
-// signed. Reads are no such acts, nor is anything that the clock, the watch or the desk did.
+// person that has to be signed; said is then nil only in entries from before such acts were
+// signed, and for the end of a token. Reads are no such acts, nor is anything that the clock, the watch or the desk did.
 // The signature itself is not checked. An entry that says something else than its statement
 // is a fault of type "bad-entry".
 func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest) (said *Said, persons bool, err error) {
@@ -63,6 +63,9 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 		var r Verdict
 		if err := canonical.UnmarshalExact(data, &r); err != nil {
 			return nil, true, err
+		}
+		if st := r.Signed.Statement; st.V != actions.StatementV1 && r.Alarm != st.Alarm {
+			return nil, true, bad("The entry and what %s signed differ on whether there is an alarm.", st.Signer)
 		}
 		return statement(kind, r.Request, &Said{Signed: r.Signed})
 	case KindExpire, KindVoid:
@@ -102,12 +105,15 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 			return nil, true, err
 		}
 		return deed(kind, f.Deed, f.Worker, actions.Deed{What: actions.DeedFindings, Of: f.Incident}, sealed)
+	case KindTokenRevoked:
+		var r Token
+		return nil, true, canonical.UnmarshalExact(data, &r) // nobody signs it yet
 	}
 	return nil, false, nil
 }
 
 func statement(kind, request string, s *Said) (*Said, bool, error) {
-	if st := s.Statement; st.Request != request || !slices.Contains(verdicts[kind], st.Verdict) {
+	if st := s.Statement; st.Request != request || !slices.Contains(verdicts[kind], st.Verdict) || st.Alarm && kind != KindDecline {
 		return nil, true, bad("An entry of kind %s holds a statement about something else.", kind)
 	}
 	return s, true, nil

@@ -33,7 +33,9 @@ type Audited struct {
 
 // Audit reads a whole served ledger as Follow does, and beside it every entry of the class
 // desk: each act of a person must be signed, by a key of that person that was live, or under
-// a session that such a key had certified. bodies returns entries of all classes in order,
+// a session that such a key had certified, in time, while the person was engaged, and must
+// be entered once. An entry that is dated before a governance entry ahead of it is judged by
+// the later time. bodies returns entries of all classes in order,
 // from an index on: as many as it likes, and none only at the end. Changes of the desk are
 // checked with the chain, and the records of the executor by those who follow it. Reads,
 // alarms and what the clock did are nobody's acts.
@@ -41,7 +43,7 @@ func Audit(t Trust, log note.Verifier, served Served, bodies func(from int64) ([
 	out := Audited{Unsigned: []Unsigned{}}
 	leaves := map[int64]ledger.Leaf{}
 	size := int64(0)
-	a := auditor{out: &out, leaves: leaves, bodies: bodies, signed: map[string][]workforce.WorkerID{}}
+	a := auditor{out: &out, leaves: leaves, bodies: bodies, entered: map[canonical.Digest]bool{}, signed: map[string][]workforce.WorkerID{}}
 	s, signed, err := follow(t, log, served, seen, func(step Step) error { return a.upTo(step.Index, step.State) }, func(index int64, l ledger.Leaf) {
 		size = index + 1
 		if l.Class == ledger.Desk {
@@ -56,12 +58,13 @@ func Audit(t Trust, log note.Verifier, served Served, bodies func(from int64) ([
 
 // auditor goes through the entries of the class desk beside the governance chain.
 type auditor struct {
-	out    *Audited
-	leaves map[int64]ledger.Leaf
-	bodies func(from int64) ([]ServedBody, error)
-	signed map[string][]workforce.WorkerID // by request without a warrant: its requester, and then who countersigned
-	next   int64                           // the first index that is not audited
-	ahead  []ServedBody                    // bodies that were given already, from next on
+	out     *Audited
+	leaves  map[int64]ledger.Leaf
+	bodies  func(from int64) ([]ServedBody, error)
+	entered map[canonical.Digest]bool       // what was entered already; see once
+	signed  map[string][]workforce.WorkerID // by request without a warrant: its requester, and then who countersigned
+	next    int64                           // the first index that is not audited
+	ahead   []ServedBody                    // bodies that were given already, from next on
 }
 
 // upTo audits the entries before an index by a state of the chain, which must be the one
@@ -117,7 +120,7 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 		var x actions.SignedSession
 		err := canonical.UnmarshalExact(body.Data, &x)
 		if err == nil {
-			err = s.Certified(x, body.Time.Time)
+			err = s.Certified(x, s.believed(body.Time.Time))
 		}
 		if err != nil {
 			a.found(index, body.Kind, x.Session.Worker, fault.TypeOf(err), fault.TextOf(err))
@@ -138,9 +141,7 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 	case err != nil:
 		a.found(index, body.Kind, "", fault.TypeOf(err), fault.TextOf(err))
 	case said == nil:
-		a.found(index, body.Kind, "", "unsigned", "The entry was made before such acts were signed: it is the desk's word.")
-	case s.Formats >= 2 && said.Statement.V == actions.StatementV1:
-		a.found(index, body.Kind, said.Statement.Signer, "other-formats", "The statement is of version 1, and the desk signs in version 2 from the entry on that changed its formats.")
+		a.found(index, body.Kind, "", "unsigned", "Nobody signed this entry: it is the desk's word.")
 	case !s.Ours(said.Statement):
 		a.found(index, body.Kind, said.Statement.Signer, "foreign-log", "The statement is for another ledger.")
 	default:
@@ -148,8 +149,27 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 			a.found(index, body.Kind, said.Statement.Signer, fault.TypeOf(err), fault.TextOf(err))
 			return
 		}
+		if !a.once(*said) {
+			a.found(index, body.Kind, said.Statement.Signer, "entered-twice", "An entry before this one holds the same deed, request or statement, which is good once.")
+			return
+		}
 		a.heard(body.Kind, said.Statement)
 	}
+}
+
+// once reports whether what somebody said was not entered before: a deed by its digest, a
+// request by its identifier, any other statement by its challenge.
+func (a *auditor) once(said entry.Said) bool {
+	name := canonical.Digest(said.Statement.Challenge())
+	switch {
+	case said.Deed != nil:
+		name = said.Deed.Deed.Digest()
+	case said.Act != nil:
+		name = canonical.Digest(canonical.Sum([]byte(said.Statement.Request)))
+	}
+	known := a.entered[name]
+	a.entered[name] = true
+	return !known
 }
 
 // heard remembers who signed a request, until its warrant is entered.

@@ -14,6 +14,9 @@ import (
 func (s *State) decided(a askWithDigest) error {
 	st, d := a.Request.Statement, a.Decision
 	if a.Action.V == actions.ActionV1 {
+		if d != nil {
+			return refuse("bad-decision", "An action of version 1 is no measure of a decision, and comes without one.")
+		}
 		return nil
 	}
 	if a.Action.Case == "" && st.Decision.IsZero() && d == nil {
@@ -40,7 +43,7 @@ func (s *State) decided(a askWithDigest) error {
 		return bad("it does not list the measure")
 	case d.Signed.Statement.Signer != st.Signer:
 		return bad("somebody else signed it")
-	case !st.Session.IsZero() && !d.Signed.Statement.Session.IsZero() && d.Signed.Statement.Session != st.Session:
+	case twoSessions(st, d.Signed.Statement):
 		return bad("it was signed under another session than the request")
 	case c.Case != a.Action.Case:
 		return bad("it is about another case")
@@ -58,4 +61,9 @@ func (s *State) decided(a askWithDigest) error {
 // far as the measure is: above standard it takes the person's own key.
 func decisionUse(tier actions.Tier, entered time.Time) use {
 	return use{what: "a decision with a measure", allowed: true, tiered: true, tier: tier, entered: entered}
+}
+
+// twoSessions reports whether two statements are signed under two different sessions.
+func twoSessions(a, b actions.Statement) bool {
+	return !a.Session.IsZero() && !b.Session.IsZero() && a.Session != b.Session
 }

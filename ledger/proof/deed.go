@@ -5,7 +5,6 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/fault"
 	"countersign.dev/ledger"
 )
 
@@ -49,7 +48,8 @@ const DocumentLife = 15 * time.Minute
 
 // MayDo checks the signed statement of a deed at the instant at which the deed is done:
 // that it is about this deed and this ledger, and is signed with a live key of an engaged
-// worker, or under a session of theirs. The caller checks what the deed itself says.
+// worker, or under a session of theirs, which comes with it. The caller checks what the deed
+// itself says.
 func (s *State) MayDo(d actions.SignedDeed, at time.Time) error {
 	st := d.Signed.Statement
 	bad := func(what string) error {
@@ -58,6 +58,8 @@ func (s *State) MayDo(d actions.SignedDeed, at time.Time) error {
 	switch {
 	case d.Deed.V != actions.DeedVersion:
 		return bad("its version is unknown")
+	case !d.Deed.What.Known():
+		return bad("its kind is unknown")
 	case d.Deed.What == actions.DeedWithdraw && s.Formats < 2:
 		return bad("withdrawals are deeds from version 2 on")
 	case len(d.Deed.Nonce) != 32:
@@ -66,6 +68,9 @@ func (s *State) MayDo(d actions.SignedDeed, at time.Time) error {
 	var sessions []actions.SignedSession
 	if d.Session != nil {
 		sessions = []actions.SignedSession{*d.Session}
+	}
+	if err := namesSessions(sessions, st); err != nil {
+		return err
 	}
 	u := use{what: string(d.Deed.What), allowed: d.Deed.What.Session(), entered: at}
 	return s.document(d.Signed, d.Deed.Digest(), d.Deed.What.Verdict(), sessions, u, at, bad)
@@ -93,15 +98,6 @@ func (s *State) document(signed actions.Signed, of canonical.Digest, v actions.V
 		return bad("it would be good for longer than " + DocumentLife.String())
 	case u.entered.Before(st.NotBefore.Add(-time.Minute)): // the signer's clock, which may be as far off (law 5)
 		return bad("it is not valid before " + st.NotBefore.String())
-	case !u.entered.Before(st.Expires.Time):
-		return fault.New(fault.Expired, "expired", "What was signed expired at %s; sign it again.", st.Expires)
 	}
-	key, err := s.liveKey(st.Key, st.Signer, at)
-	if err != nil {
-		return err
-	}
-	if standing := s.People.Standing(st.Signer, u.entered); !standing.Engaged {
-		return refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
-	}
-	return s.verifyBy(signed, key, sessions, u, at)
+	return s.bySigner(signed, sessions, u, u.entered, at)
 }

@@ -151,7 +151,11 @@ func (s *State) judgeable(a Ask) error {
 			return err
 		}
 	}
-	if err := a.namesSessions(); err != nil {
+	by := []actions.Statement{a.Request.Statement}
+	if a.Decision != nil {
+		by = append(by, a.Decision.Signed.Statement)
+	}
+	if err := namesSessions(a.Sessions, by...); err != nil {
 		return err
 	}
 	if want := s.ExecutorOf(a.Action); a.Executor != want {

@@ -132,15 +132,30 @@ func (s *State) knows(c actions.Session) int64 {
 	return -1
 }
 
+// endsOf returns the ends of sessions in the scopes of a session. The end of a vendor's
+// sessions also holds for those who were of that vendor when it was made, and have changed
+// since.
+func (s *State) endsOf(c actions.Session) (all []EndOfSessions) {
+	for _, v := range s.Scopes(c) {
+		all = append(all, s.Voids[v.Key()]...)
+	}
+	w, _ := s.People.Worker(c.Worker)
+	since := time.Time{}
+	for _, tie := range w.Past {
+		for _, end := range s.Voids[actions.Void{Scope: actions.ScopeVendor, Of: string(tie.Vendor)}.Key()] {
+			if !end.At.Before(since) && end.At.Before(tie.Until) {
+				all = append(all, end)
+			}
+		}
+		since = tie.Until
+	}
+	return all
+}
+
 // EndedBy reports whether the governance entry of a number made a session void.
 func (s *State) EndedBy(c actions.Session, entry int64) bool {
 	knows := s.knows(c)
-	for _, v := range s.Scopes(c) {
-		if slices.ContainsFunc(s.Voids[v.Key()], func(end EndOfSessions) bool { return end.Entry == entry && end.ends(c, knows) }) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.endsOf(c), func(end EndOfSessions) bool { return end.Entry == entry && end.ends(c, knows) })
 }
 
 // Voided returns the instant before which the sessions of a session's scope are void, if
@@ -150,11 +165,9 @@ func (s *State) Voided(c actions.Session) (before canonical.Time, is bool) {
 		return before, false
 	}
 	knows := s.knows(c)
-	for _, v := range s.Scopes(c) {
-		for _, end := range s.Voids[v.Key()] {
-			if end.ends(c, knows) && !end.Before.Before(before.Time) {
-				before, is = end.Before, true
-			}
+	for _, end := range s.endsOf(c) {
+		if end.ends(c, knows) && !end.Before.Before(before.Time) {
+			before, is = end.Before, true
 		}
 	}
 	return before, is
@@ -168,21 +181,14 @@ func (s *State) Scopes(c actions.Session) []actions.Void {
 		{Scope: actions.ScopeVendor, Of: string(w.Vendor)}, {Scope: actions.ScopeAll}}
 }
 
-// namesSessions checks that the sessions at hand are those that the statements name, sorted
-// by their digests, each once.
-func (a Ask) namesSessions() error {
-	if len(a.Sessions) == 0 {
-		return nil // a statement that names one is refused when its signature is checked
-	}
-	named := []canonical.Digest{a.Request.Statement.Session}
-	if a.Decision != nil {
-		named = append(named, a.Decision.Signed.Statement.Session)
-	}
+// namesSessions checks that sessions are those that statements name, sorted by their
+// digests, each once. A session that is missing is refused when the signature is checked.
+func namesSessions(sessions []actions.SignedSession, by ...actions.Statement) error {
 	last := canonical.Digest{}
-	for _, x := range a.Sessions {
+	for _, x := range sessions {
 		d := x.Session.Digest()
-		if !slices.Contains(named, d) || slices.Compare(last[:], d[:]) >= 0 {
-			return refuse("surplus-session", "The sessions that come with an act are those that its statements name, sorted by their digests, each once.")
+		if !slices.ContainsFunc(by, func(st actions.Statement) bool { return st.Session == d }) || slices.Compare(last[:], d[:]) >= 0 {
+			return refuse("surplus-session", "The sessions that come with statements are those that the statements name, sorted by their digests, each once.")
 		}
 		last = d
 	}
@@ -235,42 +241,85 @@ func (u use) refused(v actions.Verdict) error {
 	return nil
 }
 
-// SignedBy checks the signatures of what a person said in an entry of the desk, at the time
-// of the entry: each is one by the person's key, live then, or by the key of a session that
-// such a key certifies, that was not void, and that may sign such a thing. It checks nothing
-// else: what was said need not have been allowed.
+// SignedBy checks what a person said in an entry of the desk, as it was when the entry was
+// made: with the checks of its signer that desk and executor make, of a deed with all checks.
+// It does not see the action itself, which is sealed: kind and tier are those that the entry
+// names. What was said need not have been allowed.
+//
+// The desk judges a moment before it enters. So what was good at an instant up to a minute
+// before the entry passes, if no governance entry came in between.
 func (s *State) SignedBy(said entry.Said, at time.Time) error {
+	at = s.believed(at)
+	err := s.saidAt(said, at)
+	if before := s.believed(at.Add(-sessionAhead)); err != nil && before.Before(at) && s.saidAt(said, before) == nil {
+		return nil
+	}
+	return err
+}
+
+// believed returns the time of an entry of the desk that stands in the ledger after this
+// state and before the next governance entry: its own, and never before that of the newest
+// governance entry ahead of it. Only a desk that lies dates an entry earlier.
+func (s *State) believed(at time.Time) time.Time {
+	if at.Before(s.Time.Time) {
+		return s.Time.Time
+	}
+	return at
+}
+
+// saidAt is SignedBy for one instant.
+func (s *State) saidAt(said entry.Said, at time.Time) error {
+	if said.Deed != nil {
+		return s.MayDo(*said.Deed, at)
+	}
 	st := said.Statement
-	u := use{what: string(st.Verdict), entered: st.NotBefore.Time}
-	switch {
-	case said.Deed != "":
-		u.what, u.allowed = string(said.Deed), said.Deed.Session()
-	case said.Act != nil:
-		u = usedFor(said.Act.Kind, st, said.Act.Tier, st.NotBefore.Time)
+	u, stands, by := use{what: string(st.Verdict), entered: at}, at, []actions.Statement{st}
+	if st.V == actions.StatementV1 {
+		stands = st.NotBefore.Time // see standsAt; the entry of a countersignature does not say what for
+	}
+	if said.Act != nil {
+		u, stands = usedFor(said.Act.Kind, st, said.Act.Tier, at), standsAt(st, at, at, said.Act.Direction, said.Act.Desk())
 		if said.Act.Kind == actions.DeskKey && said.Act.Part == actions.PartSessions {
 			u.allowed, u.tiered = true, false // that they are the signer's own is checked in the chain
 		}
 	}
-	if err := s.signedIn(said.Signed, said.Sessions, u, at); err != nil || said.Decided == nil {
+	if said.Decided != nil {
+		by = append(by, said.Decided.Statement)
+	}
+	switch {
+	case st.V != actions.StatementVersion(s.Formats):
+		return refuse("other-formats", "The statement is %s, and the desk signed %s when it was entered.", st.V, actions.StatementVersion(s.Formats))
+	case at.Before(st.NotBefore.Time):
+		return refuse("bad-statement", "The statement of %s does not fit: it is not valid before %s.", st.Signer, st.NotBefore)
+	}
+	if err := namesSessions(said.Sessions, by...); err != nil {
 		return err
 	}
-	if !s.Ours(said.Decided.Statement) {
-		return refuse("foreign-log", "The decision's statement is for another ledger.")
+	if err := s.bySigner(said.Signed, said.Sessions, u, stands, at); err != nil || said.Decided == nil {
+		return err
 	}
-	return s.signedIn(*said.Decided, said.Sessions, decisionUse(said.Act.Tier, said.Decided.Statement.NotBefore.Time), at)
+	bad := func(what string) error {
+		return refuse("bad-decision", "The decision does not fit the measure of %s: %s.", st.Signer, what)
+	}
+	if twoSessions(st, said.Decided.Statement) {
+		return bad("it was signed under another session than the request")
+	}
+	return s.document(*said.Decided, st.Decision, actions.VerdictDecide, said.Sessions, decisionUse(said.Act.Tier, at), at, bad)
 }
 
-// signedIn checks the signature of one statement in an entry that was made at an instant.
-// The desk judged what it entered a moment before: an entry up to a minute after the end of
-// a session is inside of it.
-func (s *State) signedIn(signed actions.Signed, sessions []actions.SignedSession, u use, at time.Time) error {
+// bySigner checks who signed a statement: before it expired, with a key that is live at an
+// instant, of a worker who was engaged at another, or under a session of theirs.
+func (s *State) bySigner(signed actions.Signed, sessions []actions.SignedSession, u use, stands, at time.Time) error {
 	st := signed.Statement
+	if !u.entered.Before(st.Expires.Time) {
+		return fault.New(fault.Expired, "expired", "What was signed expired at %s; sign it again.", st.Expires)
+	}
 	key, err := s.liveKey(st.Key, st.Signer, at)
 	if err != nil {
 		return err
 	}
-	if x, err := sessionOf(st, sessions); err == nil && !x.Session.Holds(at) && !x.Session.Holds(at.Add(-sessionAhead)) {
-		u.entered = at
+	if standing := s.People.Standing(st.Signer, stands); !standing.Engaged {
+		return refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
 	}
 	return s.verifyBy(signed, key, sessions, u, at)
 }

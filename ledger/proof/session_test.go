@@ -149,3 +149,85 @@ func TestSessionIsNoHardware(t *testing.T) {
 		t.Errorf("%v: %+v", err, own.Requester)
 	}
 }
+
+// TestSessionSignsListedDeeds: a session signs the deeds of a list, and nobody signs one of
+// an unknown kind.
+func TestSessionSignsListedDeeds(t *testing.T) {
+	w := prooftest.Staffed(t)
+	s := w.StartSession("ann", actions.SessionEd25519)
+	for _, c := range []struct {
+		what       actions.DeedKind
+		own, under string // the refusals
+	}{
+		{actions.DeedAssignTask, "", ""},
+		{actions.DeedFinishTask, "", ""},
+		{actions.DeedWithdraw, "", ""},
+		{actions.DeedOpenIncident, "", "own-key-needed"},
+		{actions.DeedFindings, "", "own-key-needed"},
+		{"review.close", "bad-deed", "bad-deed"},
+		{"account.recover", "bad-deed", "bad-deed"},
+		{"", "bad-deed", "bad-deed"},
+	} {
+		for session, want := range map[*prooftest.Session]string{nil: c.own, s: c.under} {
+			d, _ := signedDeed(t, w, "ann", session, c.what)
+			if err := w.State().MayDo(d, w.Now()); typeOf(err) != want {
+				t.Errorf("%q, under a session %v: got %v, want %q", c.what, session != nil, err, want)
+			}
+		}
+	}
+}
+
+// TestSessionsAreThoseNamed: beside a deed with the own key, no session comes into the ledger.
+func TestSessionsAreThoseNamed(t *testing.T) {
+	w := prooftest.Staffed(t)
+	forged := w.StartSession("ann", actions.SessionEd25519).SignedSession
+	forged.Session.Worker, forged.Session.Key = "lee", w.PublicKey("lee").ID()
+	own, _ := signedDeed(t, w, "ann", nil, actions.DeedAssignTask)
+	own.Session = &forged
+	refusedAs(t, w.State().MayDo(own, w.Now()), "surplus-session", "")
+	under, _ := signedDeed(t, w, "ann", w.StartSession("ann", actions.SessionEd25519), actions.DeedAssignTask)
+	under.Session = &forged
+	refusedAs(t, w.State().MayDo(under, w.Now()), "surplus-session", "")
+	under.Session = nil
+	refusedAs(t, w.State().MayDo(under, w.Now()), "no-session", "")
+}
+
+// TestVoidOfAVendorHolds: the end of a vendor's sessions ends those of a worker who changes
+// the vendor afterwards, and not of one who had changed before.
+func TestVoidOfAVendorHolds(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before bool // the worker changes before the end
+		want   string
+	}{{"changed afterwards", false, "session-void"}, {"changed before", true, ""}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := prooftest.Staffed(t)
+			worker, _ := w.State().People.Worker("ann")
+			s := w.StartSession("ann", actions.SessionEd25519)
+			w.Advance(time.Minute)
+			change := func() {
+				record := worker.Record
+				if record.Vendor = "bolt"; worker.Vendor == record.Vendor {
+					record.Vendor = "acme"
+				}
+				w.Admit(record)
+				w.Advance(time.Minute)
+			}
+			void := func() {
+				w.Void("ole", actions.Void{Scope: actions.ScopeVendor, Of: string(worker.Vendor), Before: canonical.At(w.Now())})
+				w.Advance(time.Minute)
+			}
+			if c.before {
+				change()
+				void()
+			} else {
+				void()
+				refusedAs(t, w.State().Certified(s.SignedSession, w.Now()), "session-void", "")
+				change()
+			}
+			if err := w.State().Certified(s.SignedSession, w.Now()); typeOf(err) != c.want {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}

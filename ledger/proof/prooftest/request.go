@@ -247,7 +247,11 @@ func (w *World) Enters(r *Request) *Request {
 			w.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Expect: ledger.AnyNumber})
 		}
 	}
-	enter(r.Signed, entry.KindRequest, entry.Request{At: canonical.At(w.Now()), Request: r.ID, Signed: r.Signed, Status: actions.StatusHeld})
+	asked := entry.Request{Act: proof.ActOf(proof.FactsOf(r.Action, workforce.Standing{}, "", "")), At: canonical.At(w.Now()), Request: r.ID, Signed: r.Signed, Status: actions.StatusHeld, Sessions: r.Sessions}
+	if r.Decision != nil {
+		asked.Decided = &r.Decision.Signed
+	}
+	enter(r.Signed, entry.KindRequest, asked)
 	for _, c := range r.Countersignatures {
 		enter(c, entry.KindCountersign, entry.Verdict{At: canonical.At(w.Now()), Request: r.ID, Signed: c, Status: actions.StatusHeld})
 	}
