@@ -394,8 +394,9 @@ func TestWhatASessionSigns(t *testing.T) {
 	must(t, err)
 	now := canonical.At(m.now)
 	void := func(scope, of string) actions.Change {
-		return actions.Keys{Void: &actions.Void{Scope: scope, Of: of, Before: now}}
+		return actions.Keys{Void: &actions.Void{Scope: scope, Of: of, Before: canonical.At(now.Add(time.Second))}}
 	}
+	older := actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ada", Before: k.session().NotBefore}}
 	for _, c := range []struct {
 		name   string
 		kind   actions.Kind
@@ -414,6 +415,7 @@ func TestWhatASessionSigns(t *testing.T) {
 		{"freeze", actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeAll}, actions.Critical, time.Second, false},
 		{"revoke", actions.DeskKey, actions.Keys{Revoke: nil}, actions.Critical, time.Second, false},
 		{"own sessions", actions.DeskKey, void(actions.ScopeWorker, "ada"), actions.Critical, time.Second, true},
+		{"own sessions, but not this one", actions.DeskKey, older, actions.Critical, time.Second, false},
 		{"own key's sessions", actions.DeskKey, void(actions.ScopeKey, string(m.key.Key)), actions.Critical, time.Second, true},
 		{"another's sessions", actions.DeskKey, void(actions.ScopeWorker, "bob"), actions.Critical, time.Second, false},
 		{"another key's sessions", actions.DeskKey, void(actions.ScopeKey, "key_x"), actions.Critical, time.Second, false},

@@ -86,7 +86,7 @@ func (me identity) with() string {
 
 // bySession reports whether a session's key may sign a request, and whether it may on any
 // tier; otherwise the subject must be standard. A change of the desk it signs only if that
-// ends the worker's own sessions.
+// ends the worker's own sessions, and with them the one that signs it.
 func (me identity) bySession(k actions.Kind, change actions.Change) (may, anyTier bool) {
 	if spec, ok := actions.SpecOf(k); ok && spec.Session {
 		return true, false
@@ -94,6 +94,7 @@ func (me identity) bySession(k actions.Kind, change actions.Change) (may, anyTie
 	c, ok := change.(actions.Keys)
 	own := ok && c.Void != nil && (c.Void.Scope == actions.ScopeWorker && c.Void.Of == string(me.worker) ||
 		c.Void.Scope == actions.ScopeKey && c.Void.Of == string(me.key.Key))
+	own = own && (me.session == nil || me.session.endedBy(*c.Void))
 	return own, own
 }
 

@@ -357,7 +357,7 @@ func (s *State) MayVoid(by workforce.WorkerID, c actions.Void, at time.Time) err
 	if !slices.ContainsFunc(s.People.KeysOf(by), func(k workforce.Key) bool { return k.Live(at) }) {
 		return refuse("unknown-key", "%s has no live key.", by)
 	}
-	if err := s.mayVoid(st, c, at); err != nil {
+	if err := s.mayVoid(st, nil, c, at); err != nil {
 		return err
 	}
 	change := actions.Keys{Void: &c}
@@ -375,7 +375,8 @@ func (s *State) MayVoid(by workforce.WorkerID, c actions.Void, at time.Time) err
 // mayVoid returns the refusal if a person may not alone end the sessions of a scope.
 // Everybody may end their own. Those of somebody else end by a lead above them in their
 // line or by somebody on call; those of a company, or of everybody, by somebody on call.
-func (s *State) mayVoid(by actions.Statement, c actions.Void, at time.Time) error {
+// The sessions are those that come with the statement.
+func (s *State) mayVoid(by actions.Statement, sessions []actions.SignedSession, c actions.Void, at time.Time) error {
 	wrong := func(format string, args ...any) error {
 		return fault.New(fault.Conflict, "wrong-state", format, args...)
 	}
@@ -405,7 +406,7 @@ func (s *State) mayVoid(by actions.Statement, c actions.Void, at time.Time) erro
 		return refuse("bad-void", "Sessions are ended that were certified before now, not those that are still to come.")
 	}
 	if s.ownVoid(by, c) {
-		return nil
+		return s.mayVoidOwn(by, sessions, c, at)
 	}
 	if !by.Session.IsZero() {
 		return refuse("own-key-needed", "A session ends only its owner's sessions. Sign it with your own key.")
@@ -424,6 +425,42 @@ func (s *State) mayVoid(by actions.Statement, c actions.Void, at time.Time) erro
 		return refuse("not-yours-to-void", "Only somebody on call ends the sessions of a company or of everybody; %s is not on call.", by.Signer)
 	}
 	return s.limit(by.Signer, "void", 1, s.Trust.EndingsPerHour, at)
+}
+
+// ownVoidEvery is the time between two ends of somebody's own sessions that go through
+// however many they made.
+const ownVoidEvery = time.Minute
+
+// mayVoidOwn returns the refusal of an end of sessions that are the signer's own. If a
+// session signs it, it ends that session too. Nobody makes more an hour than there may be
+// endings, since each stays in the chain for ever. But one that ends the sessions up to now
+// goes through in any case, a minute after the last: whoever has stolen a session, or the
+// key itself, must not be able to use the number up.
+func (s *State) mayVoidOwn(by actions.Statement, sessions []actions.SignedSession, c actions.Void, at time.Time) error {
+	if !by.Session.IsZero() {
+		x, err := sessionOf(by, sessions)
+		if err != nil {
+			return err
+		}
+		covered := slices.ContainsFunc(s.Scopes(x.Session), func(v actions.Void) bool { return v.Key() == c.Key() })
+		if !covered || !c.Before.After(x.Session.NotBefore.Time) {
+			return refuse("bad-void", "A session ends its owner's sessions only together with itself, and it began at %s. End all that began before now, or sign with your own key.", x.Session.NotBefore)
+		}
+	}
+	err := s.limit(by.Signer, "own-void", 1, s.Trust.EndingsPerHour, at)
+	if err == nil {
+		return nil
+	}
+	var last time.Time
+	for _, end := range s.Voids[c.Key()] {
+		if end.Before.After(last) {
+			last = end.Before.Time
+		}
+	}
+	if now := !c.Before.Before(at.Add(-SessionLate)); now && !c.Before.Before(last.Add(ownVoidEvery)) {
+		return nil
+	}
+	return fault.New(fault.Exhausted, "budget-spent", "%s has ended their own sessions %d times within an hour. A minute after the last end, those that began before now can be ended again.", by.Signer, s.Trust.EndingsPerHour)
 }
 
 // ownVoid reports whether sessions that end are the signer's own.

@@ -12,8 +12,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// TestMayVoid: everybody ends their own sessions, as often as they like and under a session
-// too; a lead those of the people below; somebody on call anybody's, a company's and all;
+// TestMayVoid: everybody ends their own sessions, under a session too if that one ends with
+// them, and once a minute however often they did; a lead those of the people below; somebody on call anybody's, a company's and all;
 // nobody else, nobody about to leave, and no session somebody else's.
 func TestMayVoid(t *testing.T) {
 	now := func(w *prooftest.World) canonical.Time { return canonical.At(w.Now()) }
@@ -68,7 +68,54 @@ func TestMayVoid(t *testing.T) {
 				continue
 			}
 			refusedAs(t, err, "budget-spent", "")
-			w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ole", Before: now(w)}) // one's own has none
+			w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ole", Before: now(w)}) // one's own are counted by themselves
+		}
+	})
+	t.Run("one's own, again and again", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		ends := func(before time.Time) error {
+			_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(before)}}, "ann")
+			return err
+		}
+		began := w.Now()
+		for i := range w.State().Trust.EndingsPerHour {
+			must(t, ends(began.Add(-time.Hour+time.Duration(i)*time.Microsecond)))
+		}
+		refusedAs(t, ends(began.Add(-time.Hour/2)), "budget-spent", "")
+		refusedAs(t, ends(began.Add(-5*time.Minute-time.Microsecond)), "budget-spent", "")
+		must(t, ends(began)) // those that began before now end always,
+		w.Advance(time.Minute - time.Microsecond)
+		refusedAs(t, ends(w.Now()), "budget-spent", "")
+		w.Advance(time.Microsecond)
+		must(t, ends(w.Now())) // once a minute
+		w.Void("bob", actions.Void{Scope: actions.ScopeWorker, Of: "bob", Before: now(w)})
+		w.Void("ann", actions.Void{Scope: actions.ScopeKey, Of: string(w.PublicKey("ann").ID()), Before: now(w)})
+		w.Advance(time.Hour)
+		must(t, ends(w.Now().Add(-30*time.Minute)))
+	})
+	t.Run("under a session", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		s := w.StartSession("ann", actions.SessionEd25519)
+		begins := s.Session.NotBefore.Time
+		w.Advance(time.Second)
+		key := string(w.PublicKey("ann").ID())
+		for _, c := range []struct {
+			scope, of string
+			before    time.Time
+			want      string
+		}{
+			{actions.ScopeWorker, "ann", begins.Add(-time.Hour), "bad-void"},
+			{actions.ScopeWorker, "ann", begins, "bad-void"},
+			{actions.ScopeKey, key, begins, "bad-void"},
+			{actions.ScopeKey, key, begins.Add(time.Microsecond), ""},
+			{actions.ScopeWorker, "ann", begins.Add(time.Microsecond), ""},
+		} {
+			v := actions.Void{Scope: c.scope, Of: c.of, Before: canonical.At(c.before)}
+			r := w.Under(s, w.RequestChange(actions.DeskKey, actions.Keys{Void: &v}, "ann"))
+			err := w.State().Authorise(proof.Authority{Action: r.Action, Request: r.Signed, Sessions: r.Sessions}, w.Now())
+			if got := typeOf(err); got != c.want {
+				t.Errorf("%s before %s: got %q (%v), want %q", c.scope, v.Before, got, err, c.want)
+			}
 		}
 	})
 	t.Run("in the formats 1", func(t *testing.T) {

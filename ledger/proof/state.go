@@ -81,7 +81,7 @@ type admission struct {
 
 type relief struct {
 	by   workforce.WorkerID
-	kind string             // "end", "raise", "void" or, under the laws 2, "suspend", "officer", "out", "undone" and "rekeyed"
+	kind string             // "end", "raise", "void", "own-void" or, under the laws 2, "suspend", "officer", "out", "undone" and "rekeyed"
 	who  workforce.WorkerID // for "officer" and "out": the person who was taken out
 	of   actions.Freeze     // for "undone" and "rekeyed": what by did alone and several took back
 	at   time.Time
@@ -423,7 +423,7 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			if s.Formats < 2 {
 				return wrong("There are sessions from the formats 2 on; this desk signs in the formats %d.", s.Formats)
 			}
-			if err := s.mayVoid(a.Request.Statement, *c.Void, at); err != nil {
+			if err := s.mayVoid(a.Request.Statement, a.Sessions, *c.Void, at); err != nil {
 				return err
 			}
 		}
@@ -684,8 +684,12 @@ func (s *State) note(st actions.Statement, ch actions.Change, alone bool, at tim
 		for range c.Revoke {
 			s.relief = append(s.relief, relief{by: by, kind: "end", at: at})
 		}
-		if c.Void != nil && !s.ownVoid(st, *c.Void) {
-			s.relief = append(s.relief, relief{by: by, kind: "void", at: at})
+		if c.Void != nil {
+			kind := "void"
+			if s.ownVoid(st, *c.Void) {
+				kind = "own-void"
+			}
+			s.relief = append(s.relief, relief{by: by, kind: kind, at: at})
 		}
 	case actions.Setting:
 		if c.Of == actions.PartTiers && c.Direction() == actions.Relieving {
