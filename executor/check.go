@@ -126,6 +126,11 @@ func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	reached := e.ledger.await(waiting, func(v *view) bool { return v.state.Founded() && v.size > w.Ledger.Proof.Index })
+	if size, err := ledger.SizeOf([]byte(w.Ledger.Checkpoint)); reached && err == nil && len(w.Sessions) > 0 {
+		// The desk may have entered the end of the session while it could not reach us. What it
+		// says of the size holds nothing up for longer than the patience.
+		e.ledger.await(waiting, func(v *view) bool { return v.size >= size })
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -106,6 +106,12 @@ func unverified(c Checkpoint) *fault.Error {
 		"The checkpoint of %q at size %d is not signed by the log's key, or a signature on it is wrong.", c.Origin, c.Size)
 }
 
+// SizeOf returns the size that a checkpoint gives, without checking a signature.
+func SizeOf(signed []byte) (int64, error) {
+	c, err := unsigned(signed)
+	return c.Size, err
+}
+
 // unsigned reads a signed checkpoint's text and the spelling of its signatures without
 // checking any. It is for checkpoints that we wrote ourselves, and for the time before
 // the costly part.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"countersign.dev/cli"
@@ -154,10 +155,15 @@ func (d *demo) answer() error {
 		step.Outcome = "not played"
 		d.steps = append(d.steps, step)
 	}
+	var failed []string
 	for _, step := range d.steps {
 		if !step.OK {
-			d.session.End(cli.Refused)
+			failed = append(failed, step.Name)
 		}
+	}
+	if len(failed) > 0 {
+		d.session.End(cli.Refused)
+		d.session.Say("%d of the demo's %d steps did not come out as they should: %s.", len(failed), len(story), strings.Join(failed, ", "))
 	}
 	size, err := d.on.Size(d.ctx)
 	if err != nil {
