@@ -270,6 +270,7 @@ type judgement struct {
 	intended bool
 
 	requested time.Time // when the ledger got the request, as far as we know; zero in version 1
+	ruled     time.Time // when the desk ruled that the act is ready, as far as we know
 }
 
 // outcomeOf returns the outcome that a refusal of check gives the warrant: refused or
@@ -348,6 +349,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	if j.requested, err = e.requested(w, own); err != nil {
 		return j, err
 	}
+	j.ruled = e.ruled(w)
 	if j.belongs, err = belongs(ctx, w, c, r); err != nil {
 		return j, err
 	}
@@ -381,6 +383,19 @@ func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) 
 		at = known
 	}
 	return at, nil
+}
+
+// ruled returns when the desk ruled that an act is ready: when the warrant says so, or later
+// if we know that the ledger had no warrant a minute after that. An act which waits for its
+// platform does not depend on who has left meanwhile (law 5).
+func (e *Executor) ruled(w proof.Warrant) time.Time {
+	at := w.Ruling.At.Time
+	for _, known := range []time.Time{w.Ledger.Entry.Time.Time, e.ledger.notBefore(w.Ledger.Proof.Index)} {
+		if known = known.Add(-tolerance); known.After(at) {
+			at = known
+		}
+	}
+	return at
 }
 
 // belongs reports whether the subject of a measure belongs to that of its decision: it is
@@ -420,7 +435,7 @@ func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) err
 	}
 	ask := w.Ask()
 	ask.At, ask.Executor, ask.Tier, ask.Lifts, ask.Entered = j.at, e.id, j.tier, lifts, entered
-	ask.Belongs, ask.Requested, ask.Intended = j.belongs, j.requested, j.intended
+	ask.Belongs, ask.Requested, ask.Ruled, ask.Intended = j.belongs, j.requested, j.ruled, j.intended
 	if w.V == proof.WarrantV1 && j.state.Formats > actions.FirstFormats {
 		var known bool
 		if ask.BeforeFormats, known = e.ledger.beforeFormats(w.Ledger.Proof.Index); !known {

@@ -577,6 +577,25 @@ func craftsOfDecisions() map[string]func(*craft) {
 		c.put("/ruling/facts/newcomer", "true")
 	})
 
+	// A countersigner's standing is read at their own time, and not at the request's.
+	const restored, waited = "file keys, a critical restoration", "file keys, a restoration after a wait"
+	countersigner := func(name, member string, by time.Duration) {
+		edit(name, func(c *craft) {
+			c.put(c.row("lee")+"/data/row/record/"+member, c.now(by))
+			c.put("/requested/entry/time", c.now(-30*time.Second))
+		})
+	}
+	countersigner(restored+": countersigned by somebody who has left since the request", "last", -10*time.Second)
+	countersigner(restored+": countersigned by somebody who left at the ruling", "last", 0)
+	countersigner("good "+restored+": countersigned by somebody who left after the ruling", "last", moment)
+	countersigner("good "+restored+": countersigned by somebody who came after the request", "start", -10*time.Second)
+	countersigner(restored+": countersigned by somebody who came after the ruling", "start", moment)
+	for by, good := range map[time.Duration]bool{0: false, moment: true} {
+		edit(mark(good)+waited+fmt.Sprintf(": countersigned by somebody who left %s after that", by), func(c *craft) {
+			c.put(c.row("lee")+"/data/row/record/last", quoted(canonical.At(instantOf(string(c.raw("/waited/0/entry/time"))).Add(by)).String()))
+		})
+	}
+
 	// Another key of the same person: it signs the decision, or certifies the session of it.
 	second := func(c *craft) (path, name string) {
 		key := prooftest.NewPasskey(workforce.PasskeyEd25519, make([]byte, 32))

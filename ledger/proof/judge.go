@@ -45,8 +45,11 @@ type Ask struct {
 	// Requested is the time of the ledger's entry of the request; zero while the ledger has
 	// none: then it is At.
 	Requested time.Time
-	Sessions  []actions.SignedSession // those that the statements name
-	Decision  *actions.SignedDecision // the decision that the action is a measure of
+	// Ruled is when the desk had all signatures and ruled that the act is ready; zero if it
+	// rules now: then it is At.
+	Ruled    time.Time
+	Sessions []actions.SignedSession // those that the statements name
+	Decision *actions.SignedDecision // the decision that the action is a measure of
 	// Belongs says that the caller has read on the platform that the action's subject belongs
 	// to the decision's: it is the account of the owner, or that owner's content.
 	Belongs bool
@@ -77,6 +80,20 @@ func (a Ask) entered() time.Time {
 		return a.At
 	}
 	return a.Requested
+}
+
+// ownTime returns when a signature became effective that is not the request's: at its own
+// entry if a wait is counted from that, else when the desk ruled. Neither is believed beyond
+// the judgement.
+func (a Ask) ownTime(st actions.Statement) time.Time {
+	at, ok := a.Entered[st.Signer]
+	if !ok {
+		at = a.Ruled
+	}
+	if at.IsZero() || at.After(a.At) {
+		return a.At
+	}
+	return at
 }
 
 // tier returns the tier of the subject: the action's, or a higher one that was read.
@@ -450,24 +467,29 @@ func specDesk(a actions.Action) bool { return a.Subject.Platform == actions.Desk
 
 // standsAt returns the instant for which the standing of a statement's signer is read.
 func (a Ask) standsAt(st actions.Statement) time.Time {
-	return standsAt(st, a.entered(), a.At, a.Action.Direction, specDesk(a.Action))
+	return standsAt(st, a.entered(), a.ownTime(st), a.At, a.Action.Direction, specDesk(a.Action))
 }
 
 // standsAt returns the instant for which a signer's standing is read in a judgement at an
-// instant, of a request that the ledger got at requested.
+// instant, of a request that the ledger got at requested; own is when the signature became
+// effective, if it is not the request's.
 //
-// The lift of a measure stands if its signer was engaged when the ledger got the request: it
-// does not depend on who has left since (law 5). Version 1 takes the time from the
-// statement, where it is the signer's own word. Changes of the desk are applied at once, so
-// that the standing is read as it is then.
-func standsAt(st actions.Statement, requested, at time.Time, d actions.Direction, desk bool) time.Time {
+// The lift of a measure stands if each signer was engaged when they signed: it does not
+// depend on who has left since (law 5). For the requester that is when the ledger got the
+// request. Somebody who countersigns later may have left by then, so that their standing is
+// read at their own time. Version 1 takes the time from the statement, where it is the
+// signer's own word. Changes of the desk are applied at once, so that the standing is read as
+// it is then.
+func standsAt(st actions.Statement, requested, own, at time.Time, d actions.Direction, desk bool) time.Time {
 	switch {
 	case d != actions.Relieving || desk:
 		return at
 	case st.V == actions.StatementV1:
 		return st.NotBefore.Time
+	case st.Verdict == actions.VerdictRequest, st.Verdict == actions.VerdictReverse, st.Verdict == actions.VerdictFreeze:
+		return requested
 	}
-	return requested
+	return own
 }
 
 // checkLife refuses a statement that would live longer than requests may: a

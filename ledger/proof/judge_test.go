@@ -609,3 +609,41 @@ func TestEvidence(t *testing.T) {
 		t.Errorf("%v, want %v: the extension and the revocation", later, want)
 	}
 }
+
+// TestWhoHasLeftCountersignsNoLift: ann asks to lift somebody else's measure, which takes a
+// countersignature. Lee's engagement ends, and lee countersigns an hour later. That does not
+// count, although lee was engaged when the ledger got the request. What lee signed before
+// counts until it is carried out, whoever leaves meanwhile.
+func TestWhoHasLeftCountersignsNoLift(t *testing.T) {
+	for _, leaves := range []string{"before", "after", "never"} {
+		w := prooftest.Staffed(t)
+		r := w.Enters(w.Request("ann", actions.AccountRestore, prooftest.Account("acct/9"), actions.Critical))
+		if j, err := w.State().Judge(w.Ask(r)); err != nil || j.Ready {
+			t.Fatalf("it needs nobody: %v, %v", j.Need, err)
+		}
+		w.Advance(time.Hour)
+		if leaves == "before" {
+			w.End("lee")
+			w.Advance(time.Hour)
+		}
+		w.Countersign(r, "kim", "lee")
+		ruled := w.Now()
+		if leaves == "after" {
+			w.Advance(time.Minute)
+			w.End("lee")
+			w.Advance(time.Hour)
+		}
+		ask := w.Ask(r)
+		if leaves == "after" {
+			_, err := w.State().Judge(ask)
+			refusedAs(t, err, "engagement-ended", "") // the desk rules only now
+			ask.Ruled = ruled
+		}
+		j, err := w.State().Judge(ask)
+		if leaves == "before" {
+			refusedAs(t, err, "engagement-ended", "")
+		} else if err != nil || !j.Ready {
+			t.Errorf("lee leaves %s: %v, %s", leaves, err, j.Missing)
+		}
+	}
+}

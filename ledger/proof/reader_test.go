@@ -170,7 +170,7 @@ type made struct {
 // mistake, with a hold for each tier.
 var lenient = map[string]string{"tiers.json": "{}", "lenient.cedar": `
 @id("all") @reason("Everybody who is engaged may.") permit (principal, action, resource) when { principal.engaged };
-@id("protected") @reason("The subject is protected.") @hold("1 independent; wait 1h") forbid (principal, action in Action::"measures", resource) when { resource.tier == Tier::"protected" };
+@id("protected") @reason("The subject is protected.") @hold("1 independent; wait 1h") forbid (principal, action in [Action::"measures", Action::"lifts"], resource) when { resource.tier == Tier::"protected" };
 @id("critical") @reason("The subject is critical.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in [Action::"measures", Action::"lifts"], resource) when { resource.tier == Tier::"critical" };
 @id("legal") @reason("It is a matter of law.") @hold("1 independent; hardware") forbid (principal, action in Action::"measures", resource) when { context.category == Category::"legal" };
 @id("desk") @reason("It changes the desk.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in Action::"changes", resource) when { context.direction == Direction::"burdening" };
@@ -206,8 +206,10 @@ func desks(t *testing.T, formats int64) (all []made) {
 		add("critical, by others", w.Countersign(w.Request("bob", actions.AccountTakedown, prooftest.Account("acct/2"), actions.Critical), "sue", "eva"))
 		add("by officers", w.Countersign(w.Request("ada", actions.AccountTakedown, prooftest.Account("acct/2"), actions.Critical), "bea", "lee"))
 		waits := w.Enters(w.Countersign(takedown("acct/3", actions.Protected), "lee"))
+		restored := w.Enters(w.Countersign(w.Request("ole", actions.AccountRestore, prooftest.Account("acct/15"), actions.Protected), "lee"))
 		w.Advance(time.Hour)
 		add("a wait", waits)
+		add("a restoration after a wait", restored)
 		standard := takedown("acct/4", actions.Standard)
 		add("standard", standard)
 		w.Executed(standard)

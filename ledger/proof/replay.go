@@ -337,11 +337,11 @@ func (s *State) ruleBy(set *policy.Set, f policy.Facts) Answer {
 // FactsThen returns what the ruling on a recorded request read, given the chain
 // as it was before its entry.
 func (s *State) FactsThen(rec entry.Request) policy.Facts {
-	return s.factsAt(rec.Act, rec.Signed.Statement, rec.At.Time, rec.At.Time)
+	return s.factsAt(rec.Act, rec.Signed.Statement, rec.At.Time, rec.At.Time, rec.At.Time)
 }
 
-func (s *State) factsAt(a entry.Act, st actions.Statement, requested, at time.Time) policy.Facts {
-	return PastFacts(a, policy.WorkerOf(s.People.Standing(st.Signer, standsAt(st, requested, at, a.Direction, a.Desk()))))
+func (s *State) factsAt(a entry.Act, st actions.Statement, requested, own, at time.Time) policy.Facts {
+	return PastFacts(a, policy.WorkerOf(s.People.Standing(st.Signer, standsAt(st, requested, own, at, a.Direction, a.Desk()))))
 }
 
 // WouldRule returns the ruling that a set would have made on a recorded request, by the
@@ -413,7 +413,7 @@ func (r *Replay) verdict(p Past, rec entry.Verdict) {
 		r.out.Requests--
 		return
 	}
-	facts := r.state.factsAt(act, o.record.Signed.Statement, o.record.At.Time, rec.At.Time)
+	facts := r.state.factsAt(act, o.record.Signed.Statement, o.record.At.Time, rec.At.Time, rec.At.Time)
 	then, proposed := r.rule(r.state.Policy, facts), r.rule(r.proposed, facts)
 	signer := rec.Signed.Statement
 	// A request that contradicts its record is a finding, and is not replayed any further.
@@ -431,11 +431,11 @@ func (r *Replay) verdict(p Past, rec entry.Verdict) {
 			o.change.Then, o.change.Proposed = then, proposed
 		}
 	}
-	if why, ok := r.may(r.state.Policy, act, signer, o.record.At.Time, rec.At.Time, then); !ok {
+	if why, ok := r.may(r.state.Policy, act, signer, o.record.At.Time, rec.At.Time, rec.At.Time, then); !ok {
 		contradicts("The signature of %s counted, and by the policy and the people of then it did not: %s", signer.Signer, textOf(why))
 		return
 	}
-	if why, ok := r.may(r.proposed, act, signer, o.record.At.Time, rec.At.Time, proposed); !ok && proposed.Verdict != policy.Forbidden {
+	if why, ok := r.may(r.proposed, act, signer, o.record.At.Time, rec.At.Time, rec.At.Time, proposed); !ok && proposed.Verdict != policy.Forbidden {
 		o.change.Lost = append(o.change.Lost, LostSigner{signer.Signer, signer.Verdict, why})
 	}
 	if p.Body.Kind == entry.KindDecline {
@@ -470,11 +470,11 @@ func textOf(why []policy.Reason) string {
 }
 
 // may reports whether a set lets a signer's yes or no count.
-func (r *Replay) may(set *policy.Set, act entry.Act, st actions.Statement, requested, at time.Time, a Answer) (why []policy.Reason, ok bool) {
+func (r *Replay) may(set *policy.Set, act entry.Act, st actions.Statement, requested, own, at time.Time, a Answer) (why []policy.Reason, ok bool) {
 	if a.Need.All {
 		return nil, slices.Contains(r.state.Officers, st.Signer)
 	}
-	answer := r.countersign(set, r.state.factsAt(act, st, requested, at))
+	answer := r.countersign(set, r.state.factsAt(act, st, requested, own, at))
 	return answer.Reasons, answer.Verdict == policy.Permitted
 }
 
@@ -496,9 +496,15 @@ func (r *Replay) filled(set *policy.Set, act entry.Act, o *replayed, at time.Tim
 	if !over(o.record.Signed.Statement) {
 		return false
 	}
+	own := func(st actions.Statement) time.Time { // as Ask.ownTime
+		if since, ok := o.entered[st.Signer]; ok && wait > 0 {
+			return since
+		}
+		return at
+	}
 	signer := func(st actions.Statement) (actions.Signer, bool) {
 		key, _ := s.People.Key(st.Key)
-		standing := s.People.Standing(st.Signer, standsAt(st, o.record.At.Time, at, act.Direction, act.Desk()))
+		standing := s.People.Standing(st.Signer, standsAt(st, o.record.At.Time, own(st), at, act.Direction, act.Desk()))
 		stopped := s.stopped(bare(act), st.Signer, standing, at)
 		return actions.Signer{Worker: st.Signer, Key: st.Key, Hardware: key.Hardware && st.Session.IsZero(), Standing: standing},
 			standing.Engaged && stopped == nil && key.Worker == st.Signer && key.Live(at) && at.Before(st.Expires.Time)
@@ -507,7 +513,7 @@ func (r *Replay) filled(set *policy.Set, act entry.Act, o *replayed, at time.Tim
 	var signers []actions.Signer
 	for _, signed := range o.signers {
 		sg, there := signer(signed.Statement)
-		if _, ok := r.may(set, act, signed.Statement, o.record.At.Time, at, a); ok && there && over(signed.Statement) {
+		if _, ok := r.may(set, act, signed.Statement, o.record.At.Time, own(signed.Statement), at, a); ok && there && over(signed.Statement) {
 			signers = append(signers, sg)
 		}
 	}

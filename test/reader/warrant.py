@@ -756,6 +756,13 @@ def entered(warrant):
     """Return when the ledger got the request, as far as version 2 believes it: not after the ruling."""
     return min(micros(warrant["requested"]["entry"]["time"]), micros(warrant["ruling"]["at"]))
 
+def own_time(warrant, who):
+    """Return when the countersignature of somebody became effective: at its own entry if a wait
+    is counted from that, else at the ruling. check_waited checks the entries."""
+    names, at = [c["statement"]["signer"] for c in warrant["countersignatures"]], micros(warrant["ruling"]["at"])
+    i = names.index(who)
+    return min(micros(warrant["waited"][i]["entry"]["time"]), at) if i < len(warrant["waited"]) else at
+
 def of_ledger(state, st):
     """Whether a statement is for the desk's ledger."""
     if "founding" in st:
@@ -792,7 +799,7 @@ def check_statement(state, warrant, signed, verdict, version):
     need(expires - begins <= life, "window", f"the statement of {who} would be good for too long")
     key, stands = live_key(state, st, at), at
     if action["direction"] == "relieving":
-        stands = entered(warrant) if "session" in st else begins
+        stands = begins if "session" not in st else own_time(warrant, who) if verdict == "countersign" else entered(warrant)
     facts = standing(state, who, stands)
     need(facts["engaged"], "engagement", f"{who} was not engaged")
     if action["kind"] == EMERGENCY:
