@@ -349,7 +349,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	if j.requested, err = e.requested(w, own); err != nil {
 		return j, err
 	}
-	j.ruled = e.ruled(w)
+	j.ruled = e.ruled(w, own)
 	if j.belongs, err = belongs(ctx, w, c, r); err != nil {
 		return j, err
 	}
@@ -388,9 +388,9 @@ func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) 
 // ruled returns when the desk ruled that an act is ready: when the warrant says so, or later
 // if we know that the ledger had no warrant a minute after that. An act which waits for its
 // platform does not depend on who has left meanwhile (law 5).
-func (e *Executor) ruled(w proof.Warrant) time.Time {
+func (e *Executor) ruled(w proof.Warrant, own time.Time) time.Time {
 	at := w.Ruling.At.Time
-	for _, known := range []time.Time{w.Ledger.Entry.Time.Time, e.ledger.notBefore(w.Ledger.Proof.Index)} {
+	for _, known := range []time.Time{w.Ledger.Entry.Time.Time, e.ledger.notBefore(w.Ledger.Proof.Index, own)} {
 		if known = known.Add(-tolerance); known.After(at) {
 			at = known
 		}

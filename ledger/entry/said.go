@@ -105,9 +105,6 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 			return nil, true, err
 		}
 		return deed(kind, f.Deed, f.Worker, actions.Deed{What: actions.DeedFindings, Of: f.Incident}, sealed)
-	case KindTokenRevoked:
-		var r Token
-		return nil, true, canonical.UnmarshalExact(data, &r) // nobody signs it yet
 	}
 	return nil, false, nil
 }

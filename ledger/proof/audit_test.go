@@ -263,9 +263,6 @@ func TestAuditOfRequests(t *testing.T) {
 			r := w.Enters(takedown(w, actions.Protected))
 			deskEntry(w, entry.KindCountersign, entry.Verdict{Request: r.ID, Signed: w.Statement(r, "lee", actions.VerdictCountersign, func(st *actions.Statement) { st.Alarm = true }), Alarm: true})
 		}},
-		{"the end of a token, which nobody signs", "unsigned", func(w *prooftest.World) {
-			deskEntry(w, entry.KindTokenRevoked, entry.Token{Token: "tok_1", Worker: "bob", Key: w.PublicKey("bob").ID(), By: "ann"})
-		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := prooftest.Staffed(t)

@@ -278,7 +278,7 @@ func (s *State) saidAt(said entry.Said, at time.Time) error {
 		stands = st.NotBefore.Time // see standsAt; the entry of a countersignature does not say what for
 	}
 	if said.Act != nil {
-		u, stands = usedFor(said.Act.Kind, st, said.Act.Tier, at), standsAt(st, at, at, said.Act.Direction, said.Act.Desk())
+		u, stands = usedFor(said.Act.Kind, st, said.Act.Tier, at), standsAt(st, at, at, at, said.Act.Direction, said.Act.Desk())
 		if said.Act.Kind == actions.DeskKey && said.Act.Part == actions.PartSessions {
 			u.allowed, u.tiered = true, false // that they are the signer's own is checked in the chain
 		}
