@@ -126,10 +126,8 @@ func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	reached := e.ledger.await(waiting, func(v *view) bool { return v.state.Founded() && v.size > w.Ledger.Proof.Index })
-	if size, err := ledger.SizeOf([]byte(w.Ledger.Checkpoint)); reached && err == nil && len(w.Sessions) > 0 {
-		// The desk may have entered the end of the session while it could not reach us. What it
-		// says of the size holds nothing up for longer than the patience.
-		e.ledger.await(waiting, func(v *view) bool { return v.size >= size })
+	if reached && relieving && len(w.Sessions) > 0 {
+		e.current(waiting)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -357,6 +355,21 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 		return j, err
 	}
 	return j, e.reviewed(ctx, w, j.state)
+}
+
+// current waits until everything is followed that the desk's ledger holds now: the sessions
+// under which an undo was signed may have ended while the warrant was on its way. A
+// burdening act needs no such question, since its intent is entered before the call. A desk
+// that does not answer, or names a size that never comes, holds an undo up until ctx ends
+// and no longer (law 5).
+func (e *Executor) current(ctx context.Context) {
+	feed, err := e.desk.Feed(ctx, e.ledger.view().size, 0)
+	if err != nil {
+		return
+	}
+	if size, err := ledger.SizeOf([]byte(feed.Checkpoint)); err == nil {
+		e.ledger.await(ctx, func(v *view) bool { return v.size >= size })
+	}
 }
 
 // requested returns when the ledger got the request of a warrant: by its entry, or later if

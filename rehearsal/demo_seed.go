@@ -194,7 +194,6 @@ func demoAccounts(random *rand.Rand, now time.Time) []plaza.NewAccount {
 		{Handle: "@nightingale", Name: "Nightingale", Bio: "Songs. New record in spring.", Verified: true, Followers: 8_900_000, Created: year(9)},
 		{Handle: "@meridia_fc", Name: "Meridia FC", Bio: "The club.", Verified: true, Followers: 640_000, Created: year(7)},
 		{Handle: spammer, Name: "FREE PHONES", Bio: "click click click", Followers: 14, Created: canonical.At(now.AddDate(0, 0, -3))},
-		{Handle: bakery, Name: "Corner Bakery", Bio: "Bread from six.", Followers: 212, Created: year(3)},
 	}
 	taken := map[string]bool{}
 	for len(accounts) < 2000 {

@@ -124,8 +124,8 @@ func (d *demo) refused(r v1.Request, err error) string {
 // out. The executor refuses the act; the desk refuses all that the session signs from then
 // on, by its owner as well.
 func (d *demo) voided(ctx context.Context, thief *insider, taken string) error {
-	d.tell("They also ask for a takedown of %s, which a session may. While the executor is out of reach, that is approved; then Jonas Okafor, on call, ends Tomás's sessions.", bakery)
-	draft, err := thief.desk.Draft(ctx, v1.Wish{Kind: actions.AccountTakedown, Subject: "plaza:" + bakery, Reason: "goodbye", Case: "C-2107", Key: thief.key.Key, Session: thief.session})
+	d.tell("They also lift the takedown of %s, which a session may. While the executor is out of reach, that is approved; then Jonas Okafor, on call, ends Tomás's sessions.", spammer)
+	draft, err := thief.desk.DraftUndo(ctx, taken, v1.UndoWish{Reason: "a favour", Key: thief.key.Key, Session: thief.session})
 	if err != nil {
 		return err
 	}
@@ -146,10 +146,10 @@ func (d *demo) voided(ctx context.Context, thief *insider, taken string) error {
 		if again := d.undo(ctx, second, taken); again != "refused" {
 			return "signed once more: " + again
 		}
-		if shown := shows(ctx, d.on.PlazaURL+"/"+bakery, platform.Up); shown != "shown" {
-			return "taken down"
+		if shown := shows(ctx, d.on.PlazaURL+"/"+spammer, platform.Down); shown != "shown" {
+			return "lifted"
 		}
-		d.line("          That was the executor: %s stays up. The desk refuses what the session signs as well, also when Tomás signs with it.", bakery)
+		d.line("          That was the executor: %s is still down. The desk refuses what the session signs as well, also when Tomás signs with it.", spammer)
 		return r.outcome()
 	})
 	return nil

@@ -41,7 +41,6 @@ const (
 	treasury  = "@treasury"
 	mayor     = "@mayor"
 	spammer   = "@free_phones_4u"
-	bakery    = "@corner_bakery"
 )
 
 // play plays the evening.
