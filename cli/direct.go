@@ -98,7 +98,7 @@ func (c *directCommand) executor(s *Session) (address, token string, err error) 
 	}
 	if set.Executor == "" || set.ExecutorToken == "" || s.DialExecutor == nil {
 		return "", "", fault.New(fault.Invalid, "no-executor-address",
-			"Where is the executor? Give --executor ADDRESS and --token-file FILE, or the desk's folder (--dir).")
+			"The executor can take this without the desk, but its address is not known here. Give --direct, --executor ADDRESS and --token-file FILE (the token is oncall_token in the desk's link.json); or, on the desk's machine, the desk's folder and your key: --dir DESK --key FILE.")
 	}
 	return set.Executor, set.ExecutorToken, nil
 }

@@ -255,7 +255,7 @@ type sessionEnd struct {
 }
 
 func (c *sessionEnd) Help() string {
-	return "What a session signed and the ledger has goes on; from now on nothing that it signs is carried out, undos included. Whoever goes on working starts a new session with one signature. " +
+	return "From now on nothing that a session signed is carried out, undos included. Only an undo that the executor has taken on already goes on, or one that it takes on before it has read the ledger so far; action show tells which. Whoever goes on working starts a new session with one signature. " +
 		"It goes through the desk, and straight to the executor if the desk does not answer, or with --direct. Your own sessions you may end always, and the session itself signs that."
 }
 

@@ -407,7 +407,7 @@ func TestLyingDesk(t *testing.T) {
 			c.Entries = append(slices.Clone(c.Entries), incident.Opened{Index: revoked.Index, Body: revoked.BodyBytes, Salt: revoked.Salt})
 			forge(t, e, c, e.asking(r, actions.StatusHeld, actions.Need{}))
 		}, "revoked-key"},
-		{"a request that was made twice", contested, func(t *testing.T, e *evening, c *incident.Content) { repeat(t, e, c, kind("request")) }, "bad-bundle"},
+		{"a request that was made twice", contested, func(t *testing.T, e *evening, c *incident.Content) { repeat(t, e, c, kind("request")) }, "expired"}, // when it comes again,
 		{"a warrant that was entered twice", contested, func(t *testing.T, e *evening, c *incident.Content) { repeat(t, e, c, kind("warrant")) }, "bad-bundle"},
 		{"a breach that was recorded twice", breached, func(t *testing.T, e *evening, c *incident.Content) { repeat(t, e, c, kind("breach")) }, "bad-bundle"},
 		{"a request that passes for a countersignature", contested, func(t *testing.T, e *evening, c *incident.Content) {

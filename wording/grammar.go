@@ -23,9 +23,9 @@ func Span(d time.Duration) string {
 	case d < 2*time.Minute:
 		return Many(int(d.Seconds()), "second")
 	case d < 2*time.Hour:
-		return Many(int(d.Minutes()), "minute")
+		return Many(int(d.Round(time.Minute).Minutes()), "minute")
 	case d < 48*time.Hour:
-		return Many(int(d.Hours()), "hour")
+		return Many(int(d.Round(time.Hour).Hours()), "hour")
 	}
 	return Many(int(d.Hours()/24), "day")
 }

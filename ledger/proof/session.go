@@ -159,15 +159,16 @@ func (s *State) EndedBy(c actions.Session, entry int64) bool {
 }
 
 // Voided returns the instant before which the sessions of a session's scope are void, if
-// the session is one of them.
+// the session is one of them: that of the first end, which is the one that an investigator
+// asks for.
 func (s *State) Voided(c actions.Session) (before canonical.Time, is bool) {
 	if len(s.Voids) == 0 {
 		return before, false
 	}
-	knows := s.knows(c)
+	knows, first := s.knows(c), canonical.Time{}
 	for _, end := range s.endsOf(c) {
-		if end.ends(c, knows) && !end.Before.Before(before.Time) {
-			before, is = end.Before, true
+		if end.ends(c, knows) && (!is || end.At.Before(first.Time)) {
+			before, first, is = end.Before, end.At, true
 		}
 	}
 	return before, is
