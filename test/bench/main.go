@@ -34,7 +34,7 @@ var suites = []struct {
 	times                   int
 }{
 	{".", "./policy", "^Benchmark(Rule|Compile)$", "300ms", 5},
-	{".", "./ledger/proof", "^BenchmarkVerify$", "300ms", 5},
+	{".", "./ledger/proof", "^BenchmarkVerify(Session)?$", "300ms", 5},
 	{"test/peers", ".", "^BenchmarkLedger$", "1x", 1},
 	{".", "./test/bench", ".", "1x", 1},
 }

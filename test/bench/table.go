@@ -42,6 +42,11 @@ var rows = []row{
 	{name: "the same with drafting", bench: "Act/%s/request-drafted", unit: "ms", number: just("p50-ms")},
 	{name: "undo on plaza ≤ 6 c + 60 v", bench: "Act/%s/undo", unit: "ms", number: upTo(6, 60)},
 	{name: "the same with drafting", bench: "Act/%s/undo-drafted", unit: "ms", number: just("p50-ms")},
+	{name: "a standard act under a session ≤ in the formats 1 + 3 v", bench: "Session/%s/request", unit: "ms",
+		number: func(m metrics) (float64, float64) { return m["p50-ms"], m["before-ms"] + 3*m["v-ms"] }},
+	{name: "processor time of one, desk and executor ≤ 60 v", bench: "Session/%s/processor", unit: "µs",
+		number: func(m metrics) (float64, float64) { return m["processor-us"], 60 * 1000 * m["v-ms"] }},
+	{name: "the same in the formats 1", bench: "Session/%s/processor-before", unit: "µs", number: just("processor-us")},
 	{name: "undo on a PDS ≤ its calls + 5 c + 105 v", bench: "PDS/%s/undo", unit: "ms",
 		number: func(m metrics) (float64, float64) { return m["p50-ms"], m["calls-ms"] + 5*m["c-ms"] + 105*m["v-ms"] }},
 	{name: "its calls", bench: "PDS/%s/undo", unit: "ms", number: just("calls-ms")},
@@ -54,6 +59,8 @@ var rows = []row{
 	{name: "verifying a warrant, three passkeys ≤ 4 × the checks", bench: "Verify/webauthn-es256/verify", unit: "µs", number: beside(4, "Verify/webauthn-es256/signatures")},
 	{name: "the same, of a desk never met before", bench: "Verify/ed25519/cold", unit: "µs", number: micros},
 	{name: "compiling its policy set, once in a process", bench: "Compile/cold", unit: "µs", number: micros},
+	{name: "verifying a warrant under a session ≤ 4 × the checks", bench: "VerifySession/ed25519/verify", unit: "µs", number: beside(4, "VerifySession/ed25519/signatures")},
+	{name: "the same under a session of P-256 ≤ 4 × the checks", bench: "VerifySession/p256/verify", unit: "µs", number: beside(4, "VerifySession/p256/signatures")},
 }
 
 // micros is the time of one, without a limit.
