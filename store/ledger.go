@@ -411,16 +411,25 @@ func (s *Store) EntriesNaming(ctx context.Context, kind string, value []byte) (e
 	return entries, err
 }
 
+// Remembered returns the entry at an index, without openings, if this process made it a
+// short time ago. It does not ask the database.
+func (s *Store) Remembered(index int64) (e ledger.Entry, ok bool) {
+	if _, fresh := s.recent.from(index); len(fresh) > 0 {
+		return fresh[0], true
+	}
+	return e, false
+}
+
 // WarrantEntries returns the entries that a warrant is made of: the one at an index, and
 // the governance entries with given numbers, in the order of the numbers; all without the
 // openings of their personal fields.
 func (s *Store) WarrantEntries(ctx context.Context, index int64, numbers []int64) (warrant ledger.Entry, evidence []ledger.Entry, err error) {
 	found, rest := s.recent.evidence(numbers)
-	_, fresh := s.recent.from(index)
-	if len(fresh) > 0 {
-		found = append(found, fresh[0])
+	fresh, known := s.Remembered(index)
+	if known {
+		found = append(found, fresh)
 	}
-	if len(fresh) == 0 || len(rest) > 0 {
+	if !known || len(rest) > 0 {
 		where, args := `e.idx = $1`, []any{index}
 		if len(rest) > 0 {
 			where += ` or e.class = $2 and e.number in (` + sqldb.Places(3, len(rest)) + `)`

@@ -141,6 +141,7 @@ type RequestFilter struct {
 	Subject   string
 	Requester workforce.WorkerID
 	Before    string // identifiers sort by time: only those before this one
+	After     string // and only those after this one
 	Limit     int
 }
 
@@ -212,6 +213,10 @@ func (tx *Tx) Requests(f RequestFilter) ([]Request, error) {
 			args = append(args, c.value)
 			q = append(q, fmt.Sprintf("and %s = $%d", c.column, len(args)))
 		}
+	}
+	if f.After != "" {
+		args = append(args, f.After)
+		q = append(q, fmt.Sprintf("and id > $%d", len(args)))
 	}
 	args = append(args, f.Limit)
 	q = append(q, fmt.Sprintf("order by id desc limit $%d", len(args)))

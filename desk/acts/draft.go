@@ -197,11 +197,8 @@ func replacements(stx *store.Tx, on platform.Subject, after string) (map[string]
 	by := map[string]store.Request{}
 	for before := ""; ; {
 		// Whatever took the place of a request was drafted after it.
-		rs, err := stx.Requests(store.RequestFilter{Platform: on.Platform, Subject: on.ID, Before: before, Limit: kernel.MaxPage})
+		rs, err := stx.Requests(store.RequestFilter{Platform: on.Platform, Subject: on.ID, Before: before, After: after, Limit: kernel.MaxPage})
 		for _, newer := range rs {
-			if newer.ID <= after {
-				return by, err
-			}
 			switch newer.Status {
 			case actions.StatusExecuted, actions.StatusReversed, actions.StatusLifted:
 				by[newer.Action.Command.Confirms()] = newer

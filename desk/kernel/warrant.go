@@ -102,9 +102,12 @@ func (k *Kernel) assemble(ctx context.Context, r store.Request, authority func(p
 		return nil, err
 	}
 	if core.V != proof.WarrantV1 && len(waited) == 0 {
-		requested, _, err := k.requestEntry(ctx, core.Request)
-		if err != nil {
-			return nil, err
+		// The request of an act that waited for nobody is the entry before its warrant's.
+		requested, known := k.Store.Remembered(r.Entry - 1)
+		if _, is := requestIn(requested, core.Request); !known || !is {
+			if requested, _, err = k.requestEntry(ctx, core.Request); err != nil {
+				return nil, err
+			}
 		}
 		waited, places = []proof.Evidence{{Entry: requested.Body, Salt: requested.Salt}}, []int64{requested.Index}
 	}
@@ -158,14 +161,25 @@ func (k *Kernel) requestEntry(ctx context.Context, signed actions.Signed) (e led
 		if err != nil {
 			return err
 		}
-		if len(about) != 1 || about[0].Body.Kind != entry.KindRequest || canonical.UnmarshalExact(about[0].Body.Data, &r) != nil ||
-			canonical.DigestOf(r.Signed) != canonical.DigestOf(signed) {
+		is := false
+		if len(about) == 1 {
+			r, is = requestIn(about[0], signed)
+		}
+		if !is {
 			return fmt.Errorf("the ledger no longer has the entry of the request %s", signed.Statement.Request)
 		}
 		e = about[0]
 		return nil
 	})
 	return e, r, err
+}
+
+// requestIn reads the entry of a request. It reports whether it is that of the one signed.
+func requestIn(e ledger.Entry, signed actions.Signed) (r entry.Request, is bool) {
+	if e.Body.Kind != entry.KindRequest || canonical.UnmarshalExact(e.Body.Data, &r) != nil {
+		return r, false
+	}
+	return r, canonical.DigestOf(r.Signed) == canonical.DigestOf(signed)
 }
 
 // WaitedEntries returns the entries from which a wait is counted, still without proofs, and
