@@ -20,7 +20,11 @@ func (s *Server) signIn(ctx context.Context, _ desk.Caller, in *struct{ Body act
 
 func (s *Server) tokens(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Token]], error) {
 	ts, err := s.desk.Tokens(ctx, by)
-	return answerWith(v1.Page[v1.Token]{Items: list(ts, tokenOf)}, err)
+	return answerWith(v1.Page[v1.Token]{Items: list(ts, func(t desk.Token) v1.Token {
+		out := tokenOf(t)
+		out.Current = t.ID == by.Token
+		return out
+	})}, err)
 }
 
 func (s *Server) revokeToken(ctx context.Context, by desk.Caller, in *Identified) (*struct{}, error) {

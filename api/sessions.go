@@ -10,7 +10,12 @@ import (
 )
 
 func sessionOf(s acts.Session) v1.Session {
-	return v1.Session{Digest: s.Digest, Signed: s.Signed, Ended: s.Ended, Why: s.Why}
+	out := v1.Session{Digest: s.Digest, Signed: s.Signed, Ended: s.Ended, Why: s.Why}
+	if s.Void != nil {
+		end := v1.SessionEnd(*s.Void)
+		out.Void = &end
+	}
+	return out
 }
 
 func (s *Server) startSession(ctx context.Context, by desk.Caller, in *struct{ Body actions.SignedSession }) (*answerOf[v1.Session], error) {

@@ -299,8 +299,8 @@ func (c *actionAgain) Run(ctx context.Context, s *Session) error {
 	if spec, ok := actions.SpecOf(r.Action.Kind); !ok || spec.Desk || r.Action.Undo() {
 		return fault.New(fault.Invalid, "bad-kind", "Only an act on a platform is asked for again in this way; %s is not one.", r.Action.Kind)
 	}
-	if r.Status != actions.StatusFailed && r.Status != actions.StatusVoid && r.Status != actions.StatusExpired && r.Status != actions.StatusWithdrawn {
-		return fault.New(fault.Conflict, "not-over", "The request is %s; only a request that had no effect can be made again.", r.Status.Word())
+	if why := notAgain(r); why != "" {
+		return fault.New(fault.Conflict, "not-over", "%s", why)
 	}
 	w := v1.Wish{Kind: r.Action.Kind, Subject: r.Action.Subject.String(), Reason: r.Action.Reason, Case: r.Action.Case,
 		Category: r.Action.Category, Until: r.Action.Until}
@@ -311,6 +311,26 @@ func (c *actionAgain) Run(ctx context.Context, s *Session) error {
 		w.Until = c.Until.from(s.Now())
 	}
 	return c.request(ctx, s, w, nil, nil)
+}
+
+// notAgain says why a request cannot be made again as it was; empty if it can.
+func notAgain(r v1.Request) string {
+	command := fmt.Sprintf("countersign action request %s %s --reason WHY", r.Action.Kind, r.Action.Subject)
+	switch r.Status {
+	case actions.StatusFailed, actions.StatusVoid, actions.StatusExpired, actions.StatusWithdrawn:
+		return ""
+	case actions.StatusExecuted:
+		return "The request was carried out, and was not undone. There is nothing to ask for again; how it stands: countersign action show " + r.ID
+	case actions.StatusReversed:
+		return "The request was carried out, and " + r.ReversedBy + " undid it. Somebody decided so: to have the measure again, ask for it anew, with a reason of its own: " + command
+	case actions.StatusLifted:
+		return "The request was carried out for a time, and that time is over. To have the measure again, ask for it anew: " + command
+	case actions.StatusHeld, actions.StatusApproved:
+		return "The request is " + r.Status.Word() + " and still open. It can be made again only if it comes to nothing; how it stands: countersign action show " + r.ID
+	case actions.StatusUnknown:
+		return "Nobody knows yet whether the request was carried out. Look at the subject first: countersign subject show " + r.Action.Subject.String()
+	}
+	return "The request is " + r.Status.Word() + ". To have it decided once more, ask for it anew: " + command
 }
 
 type actionUndo struct {

@@ -17,7 +17,7 @@ type auditCommand struct {
 func (c *auditCommand) Help() string {
 	return "Reads the desk's whole ledger as ledger verify does, and beside it every entry of the desk. Each act of a person (requests and their decisions, countersignatures, declines, withdrawals, incidents, tasks, findings, sessions) " +
 		"must be signed by a key of that person that was live then, or under a session that such a key had certified and that may sign such an act, in time, and be entered once; and whom a warrant names must have signed before it. Names each entry that is not, and then ends with exit 1. " +
-		"It is for those who read evidence."
+		"It is for those who read evidence, and needs a sign-in: countersign token create --save"
 }
 
 // auditAnswer is the answer of audit.

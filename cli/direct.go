@@ -147,6 +147,9 @@ func (c *directCommand) hand(ctx context.Context, s *Session, k actions.Kind, ch
 		p.Line("%s: %s", got.Request, p.Good("in force at the executor"))
 		p.Line("%s", wording.Change(change))
 		p.Line("The desk enters it in the ledger as soon as it answers.")
+		if c.next != nil {
+			c.next(p)
+		}
 	})
 }
 

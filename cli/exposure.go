@@ -333,11 +333,11 @@ func platformsOf(deeds []v1.Deed) []string {
 	return slices.Compact(all)
 }
 
-// reachFacts returns the acts that a person could do alone; nothing if the desk does not
-// let the caller read them.
+// reachFacts returns the acts that a person could do alone; nil is a reach that the desk
+// does not let the caller read.
 func reachFacts(r *v1.Reach) [][2]string {
 	if r == nil {
-		return nil
+		return [][2]string{{"alone now", "not shown: the policy does not let you read this of others (read.exposure)"}}
 	}
 	pairs := [][2]string{{"alone now", deedsWords(r.Now)}}
 	if !r.Last.IsZero() {

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"countersign.dev/actions"
@@ -120,6 +122,34 @@ func sessionWords(u incident.Under) string {
 	return text
 }
 
+func digestWords(d canonical.Digest) string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.String()
+}
+
+// reportedSession is a session under which somebody involved signed.
+type reportedSession struct {
+	digest canonical.Digest
+	with   string // "session of 09:12 (until 17:12 UTC), certified by key_…"
+}
+
+// sessionsIn returns the sessions that a report names, each once: that of the contested
+// request first.
+func sessionsIn(r v1.IncidentReport) (all []reportedSession) {
+	add := func(d canonical.Digest, with string) {
+		if !d.IsZero() && !slices.ContainsFunc(all, func(x reportedSession) bool { return x.digest == d }) {
+			all = append(all, reportedSession{d, with})
+		}
+	}
+	add(r.Attribution.Under.Session, r.Attribution.With)
+	for _, t := range r.Touched {
+		add(t.Session, t.With)
+	}
+	return all
+}
+
 func describeReport(p *Page, r v1.IncidentReport) {
 	describeIncident(p, r.Incident)
 	if !r.Down.IsZero() {
@@ -144,7 +174,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 			last = wording.When(a.Last)
 		}
 		p.Facts([2]string{"worker", string(a.Worker)}, [2]string{"vendor", vendorWords(a.Vendor)}, [2]string{"engaged", wording.When(a.Start) + " to " + last},
-			[2]string{"key", string(a.Key)}, [2]string{"signed with", a.With}, [2]string{"session", sessionWords(a.Under)}, [2]string{"handed in with", a.Session})
+			[2]string{"key", string(a.Key)}, [2]string{"signed with", a.With}, [2]string{"session", sessionWords(a.Under)}, [2]string{"its digest", digestWords(a.Under.Session)}, [2]string{"handed in with", a.Session})
 		for _, c := range a.Signers {
 			p.Line("  countersigned by %s of %s, with %s, %s", c.Worker, vendorWords(c.Vendor), c.KeyWords(), precise(c.At))
 		}
@@ -184,11 +214,16 @@ func describeReport(p *Page, r v1.IncidentReport) {
 	}
 	if len(r.Touched) > 0 {
 		p.Line("")
-		rows := [][]string{{"REQUEST", "STATUS", "AS", "WHEN", "ACT"}}
+		rows := [][]string{{"REQUEST", "STATUS", "AS", "WHEN", "SIGNED WITH", "ACT"}}
 		for _, t := range r.Touched {
-			rows = append(rows, []string{t.Request, t.Status.Word(), t.As, wording.When(t.At), t.What() + " " + wording.Subject(t.Subject)})
+			rows = append(rows, []string{t.Request, t.Status.Word(), t.As, wording.When(t.At), t.With, t.What() + " " + wording.Subject(t.Subject)})
 		}
 		p.Table(rows)
+	}
+	for _, x := range sessionsIn(r) {
+		p.Line("")
+		p.Line("To lift only what the %s signed:", x.with)
+		p.Line("  countersign incident undo %s --session %s --reason WHY", r.Incident.ID, shortDigest(x.digest))
 	}
 }
 
@@ -331,14 +366,16 @@ func (c *incidentClose) Run(ctx context.Context, s *Session) error {
 type incidentUndo struct {
 	Incident string   `arg:"" help:"inc_…"`
 	Requests []string `arg:"" optional:"" help:"The requests whose measures to lift, of those that incident show lists: req_… …"`
-	All      bool     `help:"All measures of those involved that are in force."`
+	All      bool     `xor:"which" help:"All measures of those involved that are in force, also what they signed with their own keys."`
+	Session  string   `xor:"which" help:"All measures in force that this session signed, and nothing else: sha256:… as incident show names it, or its beginning."`
 	Days     int      `default:"30" help:"How far back."`
 	Reason   string   `required:"" help:"Why, for the ledger."`
 	signing
 }
 
 func (c *incidentUndo) Help() string {
-	return "Each undo is a request of its own with a signature of its own, under the rules of every undo: your budget, the window of 30 days, and countersignatures where the measure is older or legal. What fails, fails by itself."
+	return "Each undo is a request of its own with a signature of its own, under the rules of every undo: your budget, the window of 30 days, and countersignatures where the measure is older or legal. What fails, fails by itself. " +
+		"Measures that the session lifted, or with --all that those involved lifted for others, are not put back: they are listed at the end, with the commands that ask for them again."
 }
 
 // undone is the answer of incident undo.
@@ -347,6 +384,17 @@ type undone struct {
 	Failed    []unlifted `json:"failed"`
 	Replaced  []replaced `json:"replaced"` // their measures were not in force any more
 	Nothing   string     `json:"nothing"`  // why there was nothing to undo; empty if there was something
+	// StillLifted are measures that were lifted by those involved, or under the session that
+	// was named, and that nothing has put back.
+	StillLifted []stillLifted `json:"still_lifted"`
+}
+
+// stillLifted is a measure that somebody involved lifted.
+type stillLifted struct {
+	Request string             `json:"request"` // that left the measure
+	Of      workforce.WorkerID `json:"of"`      // who had asked for it
+	By      string             `json:"by"`      // the request that lifted it
+	Again   string             `json:"again"`   // the command that asks for it again
 }
 
 // replaced is a request whose measure is not in force any more: the measure of another
@@ -372,8 +420,8 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	if err := prose.Check("The reason", c.Reason); err != nil {
 		return err
 	}
-	if c.All == (len(c.Requests) > 0) {
-		return fault.New(fault.Invalid, "wrong-use", "Name the requests, or give --all.")
+	if (c.All || c.Session != "") == (len(c.Requests) > 0) {
+		return fault.New(fault.Invalid, "wrong-use", "Name the requests, or give --all, or --session with a session that incident show names.")
 	}
 	d, err := s.desk()
 	if err != nil {
@@ -391,16 +439,20 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := c.choose(ctx, d, r)
+	session, err := c.session(r)
 	if err != nil {
 		return err
 	}
-	out := undone{Succeeded: []lifted{}, Replaced: []replaced{}, Failed: c.around(r)}
+	chosen, err := c.choose(ctx, d, r, session)
+	if err != nil {
+		return err
+	}
+	out := undone{Succeeded: []lifted{}, Replaced: []replaced{}, Failed: c.around(r), StillLifted: []stillLifted{}}
 	if chosen, out.Replaced, err = c.unreplaced(ctx, d, chosen); err != nil {
 		return err
 	}
 	if len(chosen)+len(out.Replaced)+len(out.Failed) == 0 {
-		out.Nothing = nothingToUndo(r)
+		out.Nothing = nothingToUndo(r, session)
 	}
 	failed := func(request string, err error) {
 		out.Failed = append(out.Failed, unlifted{request, fault.TypeOf(err), fault.TextOf(err)})
@@ -431,6 +483,9 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	if len(drafts) > 0 {
 		s.Say("You sign %s, with %s:", wording.Many(len(drafts), "undo"), wording.Joined(with))
 		s.SayAll(p.String())
+		if c.All {
+			sayMixed(s, r, chosen)
+		}
 		if err := s.Confirm("Sign and send them?", c.Yes); err != nil {
 			return err
 		}
@@ -454,7 +509,11 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	if len(out.Failed) > 0 {
 		s.End(Refused)
 	}
+	if c.All || c.Session != "" {
+		out.StillLifted = stillLiftedBy(ctx, d, r, session, s.Now())
+	}
 	return s.Answer(out, func(p *Page) {
+		defer describeStillLifted(p, out.StillLifted)
 		if out.Nothing != "" {
 			p.Line("%s", out.Nothing)
 			return
@@ -484,19 +543,137 @@ func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
 }
 
 // nothingToUndo says why there is nothing to undo.
-func nothingToUndo(r v1.IncidentReport) string {
+func nothingToUndo(r v1.IncidentReport, session canonical.Digest) string {
 	text := "Nothing to undo: of those involved no measure is in force that was asked for at this desk."
+	if !session.IsZero() {
+		text = "Nothing to undo: no measure is in force that this session signed."
+	}
 	if !r.Up.IsZero() {
 		text += fmt.Sprintf(" The subject is up again since %s; countersign incident show %s says by whose act.", precise(r.Up), r.Incident.ID)
 	}
 	return text
 }
 
+// session returns the session that was named with --session; zero if none was.
+func (c *incidentUndo) session(r v1.IncidentReport) (named canonical.Digest, err error) {
+	if c.Session == "" {
+		return named, nil
+	}
+	var all []string
+	var found []canonical.Digest
+	for _, x := range sessionsIn(r) {
+		all = append(all, shortDigest(x.digest))
+		if name := x.digest.String(); len(c.Session) >= len(shortDigest(x.digest)) && strings.HasPrefix(name, c.Session) {
+			found = append(found, x.digest)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(all) == 0:
+		return named, fault.New(fault.Invalid, "not-theirs", "In the last %d days none of those involved signed under a session.", c.Days)
+	}
+	return named, fault.New(fault.Invalid, "not-theirs", "%q is no session under which those involved signed in the last %d days; they signed under %s.", c.Session, c.Days, wording.Joined(all))
+}
+
+// sayMixed tells before the signature that not everything was signed under one session. Then
+// not all of it need be of whoever had that session.
+func sayMixed(s *Session, r v1.IncidentReport, chosen []string) {
+	sessions := sessionsIn(r)
+	if len(sessions) == 0 {
+		return
+	}
+	counts, own := make([]int, len(sessions)), 0
+	count := func(request string, session canonical.Digest) {
+		if !slices.Contains(chosen, request) {
+			return
+		}
+		if n := slices.IndexFunc(sessions, func(x reportedSession) bool { return x.digest == session }); n >= 0 {
+			counts[n]++
+		} else {
+			own++
+		}
+	}
+	count(r.Incident.Request, r.Attribution.Under.Session)
+	for _, t := range r.Touched {
+		count(t.Request, t.Session)
+	}
+	parts, hint := []string{}, ""
+	for n, x := range sessions {
+		if counts[n] == 0 {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%d by the %s", counts[n], x.with))
+		if hint == "" {
+			hint = fmt.Sprintf("countersign incident undo %s --session %s --reason WHY", r.Incident.ID, shortDigest(x.digest))
+		}
+	}
+	if own > 0 {
+		parts = append(parts, fmt.Sprintf("%d by a person's own key", own))
+	}
+	if len(parts) > 1 {
+		s.Say("Not all of these measures were signed under one session: %s. To lift only what one session signed: %s", wording.Joined(parts), hint)
+	}
+}
+
+// stillLiftedBy returns the measures that were lifted under a session and that nothing has
+// put back. Without a session it is those of others that people involved lifted.
+func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, session canonical.Digest, now time.Time) []stillLifted {
+	lifts := map[string]canonical.Digest{r.Incident.Request: r.Attribution.Under.Session}
+	for _, t := range r.Touched {
+		if spec, ok := actions.SpecOf(t.Kind); ok && !spec.Desk && spec.Direction == actions.Relieving && t.As == "requester" && t.Status == actions.StatusExecuted {
+			lifts[t.Request] = t.Session
+		}
+	}
+	out := []stillLifted{}
+	for _, id := range slices.Sorted(maps.Keys(lifts)) {
+		if id == "" || !session.IsZero() && lifts[id] != session {
+			continue
+		}
+		lift, err := d.Request(ctx, id)
+		if err != nil || lift.Status != actions.StatusExecuted || lift.Action.Direction != actions.Relieving {
+			continue
+		}
+		of, err := d.Request(ctx, lift.Action.Command.Expect.Mark.Request())
+		if err != nil || session.IsZero() && of.Requester == lift.Requester || !of.Action.Until.IsZero() && !now.Before(of.Action.Until.Time) {
+			continue
+		}
+		// If the subject cannot be looked at, it is listed: somebody has to look.
+		if at, err := d.Subject(ctx, of.Action.Subject.String()); err == nil && at.State.Status == of.Action.Command.After().Status {
+			continue
+		}
+		again := fmt.Sprintf("countersign action request %s %s --reason WHY", of.Action.Kind, of.Action.Subject)
+		if !of.Action.Until.IsZero() {
+			again += " --until " + of.Action.Until.UTC().Format(time.RFC3339)
+		}
+		if of.Action.Case != "" {
+			again += " --case CASE"
+		}
+		if of.Action.Category != "" {
+			again += " --category " + string(of.Action.Category)
+		}
+		out = append(out, stillLifted{of.ID, workforce.WorkerID(of.Requester), id, again})
+	}
+	return out
+}
+
+func describeStillLifted(p *Page, all []stillLifted) {
+	if len(all) == 0 {
+		return
+	}
+	p.Line("")
+	p.Line("Lifted by those involved, and still lifted. Nothing puts these measures back by itself; to ask for them again:")
+	for _, x := range all {
+		p.Line("  %s", x.Again)
+		p.Line("    the measure of %s, which %s had asked for; %s lifted it", x.Request, x.Of, x.By)
+	}
+}
+
 // choose returns the requests to undo. Each must be the contested one, or one that the
 // people involved had a part in.
-func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentReport) ([]string, error) {
+func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentReport, session canonical.Digest) ([]string, error) {
 	var theirs, inForce []string
-	if r.Incident.Request != "" {
+	if r.Incident.Request != "" && (session.IsZero() || r.Attribution.Under.Session == session) {
 		theirs = append(theirs, r.Incident.Request)
 		contested, err := d.Request(ctx, r.Incident.Request)
 		if err != nil {
@@ -507,7 +684,7 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 		}
 	}
 	for _, t := range r.Touched {
-		if t.As == incident.AsCredential {
+		if t.As == incident.AsCredential || !session.IsZero() && t.Session != session {
 			continue // a change around the desk has no warrant that could be undone
 		}
 		theirs = append(theirs, t.Request)
@@ -515,7 +692,7 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 			inForce = append(inForce, t.Request)
 		}
 	}
-	if c.All {
+	if c.All || !session.IsZero() {
 		return inForce, nil
 	}
 	for _, id := range c.Requests {

@@ -184,7 +184,7 @@ func (s *Session) follow(ctx context.Context, where string, folder trustFolder, 
 }
 
 type ledgerVerify struct {
-	Ledger string `arg:"" name:"ledger" help:"Address of a desk, or folder of an export."`
+	Ledger string `arg:"" name:"ledger" help:"Address of a desk at which you are signed in, or folder of an export."`
 	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root and policy."`
 
 	Seen []string `placeholder:"FILE" help:"A checkpoint that you kept from before, or the folder of an earlier export. The ledger must have been through each of them; else it is another than the one you saw."`

@@ -329,7 +329,7 @@ func (c *policyApply) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.Invalid, "not-a-policy", "%s is not a proposal of a policy set; it is %s.", r.ID, wording.Action(r.Action))
 	}
 	if r.Status != actions.StatusHeld {
-		return s.outcome(r, r, "")
+		return s.outcome(r, r, "", nil)
 	}
 	return c.countersign(ctx, s, d, r)
 }

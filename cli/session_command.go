@@ -37,7 +37,8 @@ type sessionStart struct {
 
 func (c *sessionStart) Help() string {
 	return "A running session of the same key ends. The new key goes into the ssh-agent at SSH_AUTH_SOCK, which drops it when the session ends; " +
-		"without an agent into a file in XDG_RUNTIME_DIR, if that lies in memory (tmpfs)."
+		"without an agent into a file in XDG_RUNTIME_DIR, if that lies in memory (tmpfs). " +
+		"You must be signed in at the desk: countersign token create --save"
 }
 
 // shownSession is the answer of session start and session show.
@@ -50,6 +51,8 @@ type shownSession struct {
 	Expires canonical.Time     `json:"expires"`
 	Kept    string             `json:"kept"` // where the session's key is: ssh-agent, or file
 	File    string             `json:"file"`
+	Why     string             `json:"why,omitzero"`   // why it signs nothing any more, as the desk says; empty: it does
+	Void    *v1.SessionEnd     `json:"void,omitempty"` // who ended it early
 }
 
 func shownOf(k *keptSession) shownSession {
@@ -188,7 +191,18 @@ func (c *sessionList) Run(ctx context.Context, s *Session) error {
 			rows = append(rows, []string{shortDigest(x.Digest), string(c.Key), wording.When(c.NotBefore), until(c.Expires, s.Now()), yesNo(x.Kept), x.Why})
 		}
 		p.Table(rows)
+		for _, x := range all {
+			if x.Void != nil {
+				p.Line("%s", endedWords(*x.Void, shortDigest(x.Digest)))
+			}
+		}
 	})
+}
+
+// endedWords says who ended a session early, when and why. called is what the session is
+// called.
+func endedWords(end v1.SessionEnd, called string) string {
+	return fmt.Sprintf("%s was ended on %s by %s (%s): %s", called, wording.When(end.At), end.By, end.Request, end.Reason)
 }
 
 // shortDigest is enough of a digest to tell a person's sessions apart.
@@ -205,13 +219,26 @@ func (c *sessionShow) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if k == nil || !k.live(s.Now()) {
+		// What is kept here no more may have been ended by somebody else.
+		if page, err := s.ownSessions(ctx); err == nil && len(page) > 0 && page[0].Void != nil {
+			s.Say("%s", endedWords(*page[0].Void, "The "+wording.SessionOf(page[0].Signed.Session)))
+		}
 		return fault.New(fault.NotFound, "no-session-here", "No session of yours is kept here. To start one: countersign session start")
 	}
 	held := s.atHand(ctx, k)
-	if !held {
+	doc := shownOf(k)
+	all, err := s.ownSessions(ctx)
+	if err != nil {
+		s.Say("Whether the desk still takes this session is not known: %s", fault.TextOf(err))
+	}
+	for _, x := range all {
+		if x.Digest == doc.Digest {
+			doc.Why, doc.Void = x.Why, x.Void
+		}
+	}
+	if !held || doc.Why != "" {
 		s.End(Refused)
 	}
-	doc := shownOf(k)
 	return s.Answer(doc, func(p *Page) {
 		p.Line("The %s", wording.SessionOf(k.session()))
 		where := doc.Kept
@@ -221,8 +248,21 @@ func (c *sessionShow) Run(ctx context.Context, s *Session) error {
 		case !k.inAgent():
 			where = doc.File + ", in memory"
 		}
-		p.Facts(append(doc.facts(s.Now()), [2]string{"its key", where})...)
+		p.Facts(append(doc.facts(s.Now()), [2]string{"its key", where}, [2]string{"signs nothing", doc.Why})...)
+		if doc.Void != nil {
+			p.Line("%s", p.Bad(endedWords(*doc.Void, "It")))
+		}
 	})
+}
+
+// ownSessions returns the person's sessions that the desk knows, newest first.
+func (s *Session) ownSessions(ctx context.Context) ([]v1.Session, error) {
+	d, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	page, err := d.Sessions(ctx)
+	return page.Items, err
 }
 
 // ownSession returns the session of the person in the settings, or in the key file, that is
@@ -256,7 +296,8 @@ type sessionEnd struct {
 
 func (c *sessionEnd) Help() string {
 	return "From now on nothing that a session signed is carried out, undos included. Only an undo that the executor has taken on already goes on, or one that it takes on before it has read the ledger so far; action show tells which. Whoever goes on working starts a new session with one signature. " +
-		"It goes through the desk, and straight to the executor if the desk does not answer, or with --direct. Your own sessions you may end always, and the session itself signs that."
+		"It goes through the desk, and straight to the executor if the desk does not answer, or with --direct. Your own sessions you may end always, and the session itself signs that. " +
+		"One person ends their own sessions 5 times an hour, and those of others 5 times an hour; the founding statement of the desk may say another number (endings_per_hour). Your own that began before now you may end all the same from a minute after the last end on, so that a thief cannot use your ends up."
 }
 
 func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
@@ -284,6 +325,7 @@ func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
 		}
 		void.Of = string(worker)
 	}
+	c.next = func(p *Page) { describeAfterEnd(p, void, s.seesIncidents(ctx)) }
 	err := c.relieve(ctx, s, actions.DeskKey, actions.Keys{Void: &void}, c.Reason)
 	// With wrong-state these sessions are void already.
 	if s.kept != nil && s.kept.endedBy(void) && (err == nil && s.code == Done || fault.Is(err, "wrong-state")) {
@@ -292,6 +334,36 @@ func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
 		}
 	}
 	return err
+}
+
+// seesIncidents reports whether the desk lets the caller work on incidents. A desk that does
+// not answer soon is taken for one that does.
+func (s *Session) seesIncidents(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	d, err := s.desk()
+	if err == nil {
+		_, err = d.Incidents(ctx, v1.IncidentFilter{Limit: 1})
+	}
+	return fault.KindOf(err) != fault.Forbidden
+}
+
+// describeAfterEnd says how to see and to lift what was signed under sessions that were
+// ended. incidents says whether the person may open an incident.
+func describeAfterEnd(p *Page, void actions.Void, incidents bool) {
+	list := "countersign action list"
+	if void.Scope == actions.ScopeWorker {
+		list += " --requester " + void.Of
+	}
+	p.Line("What was carried out before stands. To see it:")
+	p.Line("  %s", list)
+	if !incidents {
+		p.Line("To have lifted what you did not sign, name one such request to an investigator or to somebody on call. They open an incident on it.")
+		return
+	}
+	p.Line("To lift what somebody else signed with it, open an incident on one such request. It lists the others, and says which session signed each:")
+	p.Line("  countersign incident open REQUEST --title TITLE")
+	p.Line("  countersign incident undo INCIDENT --session SESSION --reason WHY")
 }
 
 // endedBy reports whether a change ends the session, as far as that can be told here: the

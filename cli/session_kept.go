@@ -394,5 +394,8 @@ func (s *Session) lapsed(ctx context.Context, err error) {
 	if err := s.forget(ctx, s.used); err != nil {
 		s.Say("%v", err)
 	}
+	if fault.Is(err, "session-void") {
+		s.Say("To see who ended it, and why: countersign session list")
+	}
 	s.used = nil
 }

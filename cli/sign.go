@@ -29,6 +29,8 @@ type signing struct {
 
 	// answer, if set, makes the JSON answer in the place of the request.
 	answer func(v1.Request) any
+	// next, if set, adds the next steps to the page of a request that was carried out.
+	next func(*Page)
 }
 
 func isRequest(s string) bool { return id.Valid(proof.RequestPrefix, s) }
@@ -110,12 +112,15 @@ func (s *Session) drafted(me identity, k actions.Kind, change actions.Change, dr
 			return d, me, err
 		}
 	}
-	kept := me.session != nil || me.away
+	kept, session := me.session != nil || me.away, me.session
 	me, err := me.own()
 	if err != nil {
 		return v1.Draft{}, me, err
 	}
 	d, err := draft(canonical.Digest{})
+	if err == nil && session != nil && may && !anyTier && d.Action.Tier != actions.Standard {
+		s.Say("The subject is %s, and a session signs for standard subjects only. Your own key signs this, and not the session.", d.Action.Tier)
+	}
 	if err == nil && may && !anyTier && !kept && d.Action.V != actions.ActionV1 && d.Action.Tier == actions.Standard {
 		s.offerSession()
 	}
@@ -241,7 +246,7 @@ func (c *signing) finish(ctx context.Context, s *Session, d deskClient, r v1.Req
 	if c.answer != nil {
 		doc = c.answer(r)
 	}
-	return s.outcome(r, doc, note)
+	return s.outcome(r, doc, note, c.next)
 }
 
 // settled waits until an approved request has its outcome.
@@ -526,8 +531,9 @@ func rulingWords(r v1.Ruling) string {
 }
 
 // outcome answers with a request, or doc in JSON, and sets the exit code for the
-// request's status.
-func (s *Session) outcome(r v1.Request, doc any, note string) error {
+// request's status. next, if it is not nil, adds to the page of a request that was carried
+// out.
+func (s *Session) outcome(r v1.Request, doc any, note string, next func(*Page)) error {
 	switch r.Status {
 	case actions.StatusVoid, actions.StatusFailed, actions.StatusDeclined, actions.StatusFrozen, actions.StatusWithdrawn, actions.StatusExpired:
 		s.End(Refused)
@@ -542,6 +548,9 @@ func (s *Session) outcome(r v1.Request, doc any, note string) error {
 		describeRequest(p, r, s.Now())
 		if note != "" {
 			p.Line("%s", note)
+		}
+		if next != nil && r.Status == actions.StatusExecuted {
+			next(p)
 		}
 	})
 }

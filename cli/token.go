@@ -18,8 +18,8 @@ import (
 
 type tokenCommands struct {
 	Create tokenCreate `cmd:"" help:"Sign in: your key signs, the desk gives a token, for at most 10 hours."`
-	List   tokenList   `cmd:"" help:"List your tokens."`
-	Revoke tokenRevoke `cmd:"" help:"End one of your tokens."`
+	List   tokenList   `cmd:"" help:"List your tokens, and mark the one in use here."`
+	Revoke tokenRevoke `cmd:"" help:"End one of your tokens. With the one in use here you sign out."`
 }
 
 type tokenCreate struct {
@@ -31,7 +31,8 @@ type tokenCreate struct {
 }
 
 func (c *tokenCreate) Help() string {
-	return "A token lets its bearer be known to the desk as you, to read what you may read and to hand in what your key signed. It signs nothing itself."
+	return "A token lets its bearer be known to the desk as you, to read what you may read and to hand in what your key signed. It signs nothing itself. " +
+		"To sign a day's standard work with one signature of your key, start a session after it: countersign session start"
 }
 
 const tokenLife = 10 * time.Hour
@@ -144,16 +145,16 @@ func (c *tokenList) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return s.Answer(items(page.Items), func(p *Page) {
-		rows := [][]string{{"TOKEN", "NAME", "CREATED", "EXPIRES", "REVOKED"}}
+		rows := [][]string{{"TOKEN", "NAME", "CREATED", "EXPIRES", "REVOKED", "IN USE HERE"}}
 		for _, t := range page.Items {
-			rows = append(rows, []string{t.ID, t.Name, wording.When(t.Created), until(t.Expires, s.Now()), wording.When(t.Revoked)})
+			rows = append(rows, []string{t.ID, t.Name, wording.When(t.Created), until(t.Expires, s.Now()), wording.When(t.Revoked), yesNo(t.Current)})
 		}
 		p.Table(rows)
 	})
 }
 
 type tokenRevoke struct {
-	Token string `arg:"" help:"Identifier of the token, as token list shows it. Not the secret."`
+	Token string `arg:"" optional:"" help:"Identifier of the token, as token list shows it: tok_… Not the secret. Left out: nothing is ended, and your live tokens are named."`
 }
 
 func (c *tokenRevoke) Help() string {
@@ -164,6 +165,9 @@ func (c *tokenRevoke) Run(ctx context.Context, s *Session) error {
 	d, err := s.desk()
 	if err != nil {
 		return err
+	}
+	if c.Token == "" {
+		return c.which(ctx, s, d)
 	}
 	if err := d.RevokeToken(ctx, c.Token); err != nil {
 		return err
@@ -176,4 +180,24 @@ func (c *tokenRevoke) Run(ctx context.Context, s *Session) error {
 		Revoked string `json:"revoked"`
 	}{c.Token}
 	return s.Answer(doc, func(p *Page) { p.Line("%s is revoked.", c.Token) })
+}
+
+// which is the refusal to end a token that was not named. It names those that there are.
+func (c *tokenRevoke) which(ctx context.Context, s *Session, d deskClient) error {
+	page, err := d.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	var live []string
+	here := ""
+	for _, t := range page.Items {
+		if !t.Revoked.IsZero() || !s.Now().Before(t.Expires.Time) {
+			continue
+		}
+		live = append(live, fmt.Sprintf("%s (%s)", t.ID, t.Name))
+		if t.Current {
+			here = fmt.Sprintf(" To sign out here: countersign token revoke %s", t.ID)
+		}
+	}
+	return fault.New(fault.Invalid, "wrong-use", "Name the token to end. Your live tokens are %s.%s", wording.Joined(live), here)
 }

@@ -82,7 +82,7 @@ func readWarrant(path string) ([]byte, error) {
 type warrantVerify struct {
 	File   string `arg:"" help:"The warrant."`
 	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root, the hash of entry 0, and policy, the log's and witnesses' keys."`
-	Ledger string `placeholder:"URL|FOLDER" help:"Also follow the governance chain there: judge by the people and keys as they were at the warrant's place, and say what has changed since."`
+	Ledger string `placeholder:"URL|FOLDER" help:"Also follow the governance chain there: judge by the people and keys as they were at the warrant's place, and say what has changed since. At the address of a desk you must be signed in there."`
 }
 
 func (c *warrantVerify) Help() string {

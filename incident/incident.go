@@ -177,6 +177,10 @@ type Touched struct {
 	Status  actions.Status   `json:"status"` // of a breach Restored or NotRestored
 	At      canonical.Time   `json:"at"`
 	As      string           `json:"as"` // "requester" or "countersigner"; AsCredential
+	// With says with what the person involved signed, and Session names the session, if it was
+	// one. Both are empty for a statement of version 1 and for a change around the desk.
+	With    string           `json:"with,omitzero"`
+	Session canonical.Digest `json:"session,omitzero"`
 }
 
 // Changes around the desk have no request, and so none of its statuses.

@@ -174,7 +174,11 @@ func viewOf(r Report, o Options) view {
 		v.Exposed = append(v.Exposed, exposed{Kind: string(e.Kind), Alone: people(e.Alone), Together: togetherWords(e.Collusion), Way: e.Way, Group: wording.Joined(e.Group)})
 	}
 	for _, t := range r.Touched {
-		v.Others = append(v.Others, other{fullTime(t.At), t.What(), subjectOr(t.Subject), string(t.Tier), t.Status.Word(), t.As, t.Request})
+		as := t.As
+		if t.With != "" {
+			as += ", " + t.With
+		}
+		v.Others = append(v.Others, other{fullTime(t.At), t.What(), subjectOr(t.Subject), string(t.Tier), t.Status.Word(), as, t.Request})
 	}
 	for _, t := range r.Incident.Tasks {
 		k := task{Number: t.Number, Text: t.Text, Owner: w.person(t.Owner), State: "open", Result: t.Result, Done: !t.Done.IsZero()}

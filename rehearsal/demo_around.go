@@ -55,6 +55,7 @@ func (d *demo) around(ctx context.Context) error {
 	if id == "" {
 		return nil
 	}
+	d.said["breach"] = id
 	d.tell("Who? Around the desk, with %s; no warrant explains it. The incident %s opened by itself.", d.said["around"], id)
 	d.step("incident-exported", func() string {
 		if err := putRight(ctx, c, id); err != nil {

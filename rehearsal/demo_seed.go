@@ -51,7 +51,7 @@ func (d *demo) seed(ctx context.Context) error {
 	if err := d.decide(ctx, "platform", "add", deskdir.ConnectorPlaza, "--connector", deskdir.ConnectorPlaza, "--reason", "our platform"); err != nil {
 		return err
 	}
-	if err := d.giveKeys(ctx, contractor, asker, sameVendor, second, employee, onCall, leaver); err != nil {
+	if err := d.giveKeys(ctx, contractor, asker, sameVendor, second, employee, onCall, leaver, investigator, auditor); err != nil {
 		return err
 	}
 	d.line("The desk has three vendors and 300 workers, admitted by three officers together: %s", d.on.URL)

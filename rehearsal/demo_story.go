@@ -32,7 +32,10 @@ const (
 	second     = "te-003" // a lead of a third vendor
 	employee   = "em-004" // a lead and employee
 	onCall     = "em-011"
-	leaver     = "te-005" // a lead who leaves this evening
+	// An investigator and an auditor, who have no part in the story: for you to try.
+	investigator = "em-015"
+	auditor      = "em-020"
+	leaver       = "te-005" // a lead who leaves this evening
 )
 
 // The accounts of the evening.
@@ -392,10 +395,16 @@ func (d *demo) yourTurn() {
 	d.line("")
 	d.line("  as the contractor:     %s action request account.takedown plaza:%s --reason goodbye --case C-2105 --dir %s", me, president, d.home(contractor))
 	d.line("  as the countersigner:  %s action countersign %s --dir %s", me, d.said["held"], d.home(second))
+	if id := d.said["breach"]; id != "" {
+		d.line("  as an investigator:    %s incident show %s --dir %s", me, id, d.home(investigator))
+	}
+	d.line("  as an auditor:         %s audit --trust %s --dir %s", me, filepath.Join(d.dir, deskdir.Trust), d.home(auditor))
 	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.warrantOf(president), filepath.Join(d.dir, deskdir.Trust))
 	d.line("")
 	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.on.PlazaURL, treasury)
-	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it: delete it when you have seen enough.", d.on.URL, d.on.PlazaURL, d.dir)
+	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it. To have it run again:", d.on.URL, d.on.PlazaURL, d.dir)
+	d.line("  %s serve --dir %s --listen %s --plaza-listen %s", me, d.dir, strings.TrimPrefix(d.on.URL, "http://"), strings.TrimPrefix(d.on.PlazaURL, "http://"))
+	d.line("Delete the folder when you have seen enough.")
 }
 
 // invocation is the command by which this program is called again from the same folder.

@@ -81,4 +81,5 @@ type Token struct {
 	Created canonical.Time     `json:"created"`
 	Expires canonical.Time     `json:"expires"`
 	Revoked canonical.Time     `json:"revoked"`
+	Current bool               `json:"current,omitzero" doc:"in a list: the one with which it was asked for"`
 }

@@ -43,6 +43,7 @@ type initOpen struct {
 	Site        string   `default:"localhost" help:"Where people will sign in browsers: the relying party of passkeys."`
 	Page        []string `default:"http://localhost:7400" help:"Addresses of pages on which passkeys may sign."`
 	Policy      string   `placeholder:"FOLDER" help:"The whole first policy set. Left out: the built-in one."`
+	Formats     int64    `default:"0" placeholder:"1" help:"For trying the switch of an older desk: found this one in the formats 1. Only with --try."`
 	Try         bool     `help:"For trying only: make every key here and close at once. Whoever reads this folder is then every officer."`
 }
 
@@ -77,6 +78,14 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 	if c.Try {
 		c.fill()
 	}
+	switch {
+	case c.Formats == 0:
+		c.Formats = actions.NewestFormats
+	case !c.Try:
+		return fault.New(fault.Invalid, "wrong-use", "A new desk is founded in the newest formats. Leave --formats out; it is for trying, with --try.")
+	case c.Formats < actions.FirstFormats || c.Formats > actions.NewestFormats:
+		return fault.New(fault.Invalid, "wrong-use", "There are the formats %d to %d.", actions.FirstFormats, actions.NewestFormats)
+	}
 	if c.Origin == "" {
 		return fault.New(fault.Invalid, "no-origin", "Name the ledger: --origin desk.example.com/ledger.")
 	}
@@ -100,7 +109,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 		return err
 	}
 	st := cli.OpenFounding{V: cli.OpenFoundingVersion, Signatures: map[workforce.WorkerID]actions.Signature{}, Founding: proof.Founding{
-		V: proof.FoundingVersion(actions.NewestFormats), Laws: actions.NewestLaws, Formats: actions.NewestFormats, Origin: c.Origin, LogKey: logKey.VerifierKey(), Officers: officers, Policy: files, Budgets: actions.DefaultBudgets(),
+		V: proof.FoundingVersion(c.Formats), Laws: actions.NewestLaws, Formats: c.Formats, Origin: c.Origin, LogKey: logKey.VerifierKey(), Officers: officers, Policy: files, Budgets: actions.DefaultBudgets(),
 		Trust: actions.Trust{Executor: c.Executor, ExecutorKey: public.Public, RelyingParty: c.Site, Origins: c.Page,
 			EndingsPerHour: 5, RaisesPerHour: 20, UndoWindow: 30},
 		Time: canonical.At(s.Now()), Nonce: make([]byte, 32)}}

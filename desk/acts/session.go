@@ -10,9 +10,11 @@ import (
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
+	"countersign.dev/workforce"
 )
 
 // Session is a session that a worker started.
@@ -21,6 +23,15 @@ type Session struct {
 	Signed actions.SignedSession
 	Ended  canonical.Time // a newer session of the same key took its place; zero: it is the key's newest
 	Why    string         // why its key signs nothing any more, for a person; empty: it does. Only in lists
+	Void   *Ending        // who ended it early; nil: nobody. Only in lists
+}
+
+// Ending is an early end of sessions.
+type Ending struct {
+	At      canonical.Time // by the ledger
+	By      workforce.WorkerID
+	Request string // the request that asked for it
+	Reason  string
 }
 
 // sessionsPerHour is how many sessions a worker starts an hour. Each is an entry of the
@@ -103,6 +114,9 @@ func (d *Room) Sessions(ctx context.Context, by kernel.Caller) (all []Session, e
 		return err
 	})
 	for i, x := range all {
+		if all[i].Void, err = d.endingOf(ctx, state, x.Signed.Session); err != nil {
+			return nil, err
+		}
 		if !x.Ended.IsZero() {
 			all[i].Why = "A newer session of the same key took its place."
 		} else if bad := state.Certified(x.Signed, now); bad != nil {
@@ -110,6 +124,33 @@ func (d *Room) Sessions(ctx context.Context, by kernel.Caller) (all []Session, e
 		}
 	}
 	return all, err
+}
+
+// endingOf returns who ended a session early, as the governance chain has it; nil if nobody
+// did. Everybody at the desk may read the request that asked for it.
+func (d *Room) endingOf(ctx context.Context, state *proof.State, c actions.Session) (*Ending, error) {
+	end, is := state.EndOf(c)
+	if !is {
+		return nil, nil
+	}
+	var e ledger.Entry
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+		e, err = stx.EntryOf(ledger.Governance, end.Entry)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var a proof.Authority
+	if e.Body.Kind == proof.KindTaken {
+		x, err := proof.ParseExecution(e.Body)
+		if err != nil {
+			return nil, err
+		}
+		a = *x.Execution.Taken
+	} else if err := canonical.Unmarshal(e.Body.Data, &a); err != nil {
+		return nil, err
+	}
+	return &Ending{At: end.At, By: a.Request.Statement.Signer, Request: a.Request.Statement.Request, Reason: a.Action.Reason}, nil
 }
 
 func sessionOf(s store.Session) Session {

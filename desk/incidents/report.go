@@ -463,13 +463,14 @@ func (d *Room) touched(stx *store.Tx, s *proof.State, i incident.Incident, since
 	}
 	as := map[string]string{}
 	all := map[string]store.Request{}
+	signatures := map[string]actions.Signed{} // those of the people involved, by request
 	for _, w := range involved {
 		own, err := stx.RequestsSince(w, since, mostEntries+1)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range own {
-			as[r.ID], all[r.ID] = "requester", r
+			as[r.ID], all[r.ID], signatures[r.ID] = "requester", r, r.Signed
 		}
 		entries, err := stx.EntriesAbout(store.ByWorker(w), since, mostEntries+1)
 		if err != nil {
@@ -496,14 +497,30 @@ func (d *Room) touched(stx *store.Tx, s *proof.State, i incident.Incident, since
 		for _, r := range rs {
 			if _, ok := all[r.ID]; !ok {
 				as[r.ID], all[r.ID] = "countersigner", r
+				if n := slices.IndexFunc(r.Signers, func(c actions.Signed) bool { return c.Statement.Signer == w }); n >= 0 {
+					signatures[r.ID] = r.Signers[n]
+				}
 			}
 		}
 	}
 	delete(all, i.Request)
 	var out []incident.Touched
+	sessions := map[canonical.Digest][]actions.SignedSession{}
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(all))) {
-		r := all[id]
-		out = append(out, incident.Touched{Request: id, Kind: r.Action.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier, Status: r.Status, At: r.Created, As: as[id]})
+		r, signed := all[id], signatures[id]
+		t := incident.Touched{Request: id, Kind: r.Action.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier, Status: r.Status, At: r.Created, As: as[id], Session: signed.Statement.Session}
+		if _, read := sessions[t.Session]; !read && !t.Session.IsZero() {
+			switch x, err := stx.Session(t.Session); {
+			case err == nil:
+				sessions[t.Session] = []actions.SignedSession{x.Signed}
+			case !fault.Is(err, "no-session"):
+				return nil, err
+			}
+		}
+		if signed.Statement.V != "" {
+			t.With, _ = incident.SignedUnder(entry.Said{Signed: signed, Sessions: sessions[t.Session]}, s)
+		}
+		out = append(out, t)
 	}
 	around, err := touchedAround(stx, i, since)
 	out = append(out, around...)

@@ -159,19 +159,25 @@ func (s *State) EndedBy(c actions.Session, entry int64) bool {
 }
 
 // Voided returns the instant before which the sessions of a session's scope are void, if
-// the session is one of them: that of the first end, which is the one that an investigator
-// asks for.
+// the session is one of them: that of EndOf.
 func (s *State) Voided(c actions.Session) (before canonical.Time, is bool) {
+	end, is := s.EndOf(c)
+	return end.Before, is
+}
+
+// EndOf returns the end that made a session void, if one did: the first one, which is the
+// one that an investigator asks for.
+func (s *State) EndOf(c actions.Session) (first EndOfSessions, is bool) {
 	if len(s.Voids) == 0 {
-		return before, false
+		return first, false
 	}
-	knows, first := s.knows(c), canonical.Time{}
+	knows := s.knows(c)
 	for _, end := range s.endsOf(c) {
-		if end.ends(c, knows) && (!is || end.At.Before(first.Time)) {
-			before, first, is = end.Before, end.At, true
+		if end.ends(c, knows) && (!is || end.At.Before(first.At.Time)) {
+			first, is = end, true
 		}
 	}
-	return before, is
+	return first, is
 }
 
 // Scopes returns the scopes in which a session may be ended early. The instant of each is
@@ -461,7 +467,7 @@ func (s *State) mayVoidOwn(by actions.Statement, sessions []actions.SignedSessio
 	if now := !c.Before.Before(at.Add(-SessionLate)); now && !c.Before.Before(last.Add(ownVoidEvery)) {
 		return nil
 	}
-	return fault.New(fault.Exhausted, "budget-spent", "%s has ended their own sessions %d times within an hour. A minute after the last end, those that began before now can be ended again.", by.Signer, s.Trust.EndingsPerHour)
+	return fault.New(fault.Exhausted, "budget-spent", "%s may end their own sessions %d times an hour, and has made that many ends. From a minute after the last of them on, all that began before now are ended all the same: leave --before out.", by.Signer, s.Trust.EndingsPerHour)
 }
 
 // ownVoid reports whether sessions that end are the signer's own.

@@ -81,7 +81,7 @@ func TestMayVoid(t *testing.T) {
 		for i := range w.State().Trust.EndingsPerHour {
 			must(t, ends(began.Add(-time.Hour+time.Duration(i)*time.Microsecond)))
 		}
-		refusedAs(t, ends(began.Add(-time.Hour/2)), "budget-spent", "")
+		refusedAs(t, ends(began.Add(-time.Hour/2)), "budget-spent", "ann may end their own sessions 10 times an hour")
 		refusedAs(t, ends(began.Add(-5*time.Minute-time.Microsecond)), "budget-spent", "")
 		must(t, ends(began)) // those that began before now end always,
 		w.Advance(time.Minute - time.Microsecond)
