@@ -375,7 +375,7 @@ type incidentUndo struct {
 
 func (c *incidentUndo) Help() string {
 	return "Each undo is a request of its own with a signature of its own, under the rules of every undo: your budget, the window of 30 days, and countersignatures where the measure is older or legal. What fails, fails by itself. " +
-		"Measures that the session lifted, or with --all that those involved lifted for others, are not put back: they are listed at the end, with the commands that ask for them again."
+		"Measures that the session lifted, or with --all those involved, are not put back: they are listed at the end, with the commands that ask for them again."
 }
 
 // undone is the answer of incident undo.
@@ -617,7 +617,8 @@ func sayMixed(s *Session, r v1.IncidentReport, chosen []string) {
 }
 
 // stillLiftedBy returns the measures that were lifted under a session and that nothing has
-// put back. Without a session it is those of others that people involved lifted.
+// put back. Without a session it is all that people involved lifted, except for what somebody
+// lifted of their own with their own key.
 func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, session canonical.Digest, now time.Time) []stillLifted {
 	lifts := map[string]canonical.Digest{r.Incident.Request: r.Attribution.Under.Session}
 	for _, t := range r.Touched {
@@ -635,7 +636,7 @@ func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, sessi
 			continue
 		}
 		of, err := d.Request(ctx, lift.Action.Command.Expect.Mark.Request())
-		if err != nil || session.IsZero() && of.Requester == lift.Requester || !of.Action.Until.IsZero() && !now.Before(of.Action.Until.Time) {
+		if err != nil || lifts[id].IsZero() && of.Requester == lift.Requester || !of.Action.Until.IsZero() && !now.Before(of.Action.Until.Time) {
 			continue
 		}
 		// If the subject cannot be looked at, it is listed: somebody has to look.

@@ -725,3 +725,29 @@ func (d listDesk) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := canonical.MustMarshal(v1.Page[v1.Session]{Items: d})
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
 }
+
+// TestNotAgain: whoever asks again for an act that was not without effect is told what there
+// is to do in its place.
+func TestNotAgain(t *testing.T) {
+	want := map[actions.Status]string{
+		actions.StatusExecuted:  "countersign action show " + someRequest,
+		actions.StatusReversed:  otherRequest + " undid it",
+		actions.StatusLifted:    "ask for it anew: countersign action request account.takedown plaza:acct/17 --reason WHY",
+		actions.StatusHeld:      "held and still open",
+		actions.StatusApproved:  "approved and still open",
+		actions.StatusUnknown:   "countersign subject show plaza:acct/17",
+		actions.StatusDeclined:  "is declined. To have it decided once more, ask for it anew: countersign action request",
+		actions.StatusFrozen:    "is frozen. To have it decided once more, ask for it anew: countersign action request",
+		actions.StatusFailed:    "",
+		actions.StatusVoid:      "",
+		actions.StatusExpired:   "",
+		actions.StatusWithdrawn: "",
+	}
+	for _, st := range actions.Statuses {
+		w, known := want[st]
+		got := notAgain(v1.Request{ID: someRequest, ReversedBy: otherRequest, Status: st, Action: actions.Action{Kind: actions.AccountTakedown, Subject: platform.Subject{Platform: "plaza", ID: "acct/17"}}})
+		if !known || !strings.Contains(got, w) || (w == "") != (got == "") {
+			t.Errorf("%s: %q", st, got)
+		}
+	}
+}

@@ -58,6 +58,9 @@ func TestPages(t *testing.T) {
 			if n := bytes.Count(page, []byte("<svg")); n != bytes.Count(page, []byte("</svg>")) || n == 0 || n > 2 {
 				t.Errorf("%s has %d drawings", file, n)
 			}
+			if name == "breach" && !bytes.Contains(page, []byte("requester, file key")) {
+				t.Errorf("%s does not say with what the other acts were signed", file)
+			}
 			if bytes.Contains(page, []byte("2017")) != personal {
 				t.Errorf("%s shows the figures of 2017: %t", file, !personal)
 			}
@@ -195,7 +198,7 @@ func hostile(t *testing.T, r incident.Report, evil string) incident.Report {
 	a := &r.Attribution
 	a.Credential, a.Holders, a.Why = evil, []string{evil}, evil
 	for i := range r.Touched {
-		r.Touched[i].As, r.Touched[i].Subject.ID = evil, evil
+		r.Touched[i].As, r.Touched[i].With, r.Touched[i].Subject.ID = evil, evil, evil
 	}
 	for i := range r.Rulings {
 		r.Rulings[i].Need, r.Rulings[i].Which = evil, evil

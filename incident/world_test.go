@@ -139,7 +139,7 @@ func breached(t testing.TB) *evening {
 		},
 		Attribution: incident.Attribution{Around: true, Credential: credential, Holders: []string{"dan", "abe", "the night shift of acme"}},
 		Touched: []incident.Touched{{Request: "req_01jd0000000000000000000003", Kind: actions.AccountSuspend, Subject: prooftest.Account("acct/3"), Tier: actions.Standard,
-			Status: actions.StatusExecuted, At: canonical.At(changed.Add(-26 * time.Hour)), As: "requester"}},
+			Status: actions.StatusExecuted, At: canonical.At(changed.Add(-26 * time.Hour)), As: "requester", With: "file key"}},
 		Rulings: []incident.Ruled{
 			{Policy: then, Which: "then", Verdict: policy.Held, Need: "2 independent; 1 employee; hardware keys", Reasons: []policy.Reason{{Policy: "critical-needs-two", Text: "Harm to a critical account needs two independent people."}}},
 			{Policy: then, Which: "today", Verdict: policy.Held, Need: "2 independent; 1 employee; hardware keys", Reasons: []policy.Reason{{Policy: "critical-needs-two", Text: "Harm to a critical account needs two independent people."}}},
