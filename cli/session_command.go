@@ -296,8 +296,8 @@ type sessionEnd struct {
 
 func (c *sessionEnd) Help() string {
 	return "From now on nothing that a session signed is carried out, undos included. Only an undo that the executor has taken on already goes on, or one that it takes on before it has read the ledger so far; action show tells which. Whoever goes on working starts a new session with one signature. " +
-		"It goes through the desk, and straight to the executor if the desk does not answer, or with --direct. Your own sessions you may end always, and the session itself signs that. " +
-		"One person ends their own sessions 5 times an hour, and those of others 5 times an hour; the founding statement of the desk may say another number (endings_per_hour). Your own that began before now you may end all the same from a minute after the last end on, so that a thief cannot use your ends up."
+		"It goes through the desk, and straight to the executor if the desk does not answer, or with --direct. Everybody may end their own sessions, and the session itself signs that. " +
+		"One person ends their own sessions 5 times an hour, and those of others 5 times an hour; the founding statement of the desk may say another number (endings_per_hour). From a minute after your last end on you may all the same end all of your own that began before now, so that a thief cannot use your ends up."
 }
 
 func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
