@@ -20,6 +20,7 @@ type Desk struct {
 
 	mu    sync.Mutex
 	edit  func(*linkv1.Feed)
+	mute  func(from int64, wait time.Duration) bool
 	down  bool
 	deaf  bool
 	hide  bool
@@ -36,6 +37,10 @@ func NewDesk(w *prooftest.World) *Desk { return &Desk{World: w, news: make(chan 
 // Lie changes every feed before it is given, and the answers of Bodies in the same way,
 // as feeds of the same stretch; nil ends it.
 func (d *Desk) Lie(edit func(*linkv1.Feed)) { d.set(func() { d.edit = edit }) }
+
+// Mute lets the questions for a feed for which f is true wait until they end, or until
+// something else is set; nil ends it.
+func (d *Desk) Mute(f func(from int64, wait time.Duration) bool) { d.set(func() { d.mute = f }) }
 
 // Down makes the desk unreachable.
 func (d *Desk) Down(down bool) { d.set(func() { d.down = down }) }
@@ -74,10 +79,18 @@ func (d *Desk) Feed(ctx context.Context, from int64, wait time.Duration) (linkv1
 	for waited := false; ; waited = true {
 		size, grown := d.World.Size()
 		d.mu.Lock()
-		down, edit, news := d.down, d.edit, d.news
+		down, edit, mute, news := d.down, d.edit, d.mute, d.news
 		d.mu.Unlock()
 		if down {
 			return linkv1.Feed{}, away
+		}
+		if mute != nil && mute(from, wait) {
+			select {
+			case <-news:
+				continue
+			case <-ctx.Done():
+				return linkv1.Feed{}, ctx.Err()
+			}
 		}
 		if size > from || waited || wait <= 0 {
 			f := d.World.Feed(from)
