@@ -278,3 +278,111 @@ func TestVoidOfAVendorHolds(t *testing.T) {
 		})
 	}
 }
+
+// TestEndOfASession: the bounds of an end of sessions. It ends those that begin before the
+// instant that it names; and those that begin after it was made and whose signer did not
+// know of it. What began in between goes on.
+func TestEndOfASession(t *testing.T) {
+	w := prooftest.Staffed(t)
+	first := w.State().Head
+	w.Advance(time.Hour)
+	before := w.Now().Add(-30 * time.Minute)
+	end := w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(before)})
+	made, known := end.Body.Time.Time, w.State().Head
+	w.Advance(time.Hour)
+	w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "bob", Before: canonical.At(w.Now())}) // not hers
+	later, state := w.State().Head, w.State()
+	const moment = time.Microsecond
+	for _, c := range []struct {
+		name   string
+		begins time.Time
+		after  canonical.Digest
+		ends   bool
+	}{
+		{"begun before the instant", before.Add(-moment), first, true},
+		{"begun before the instant, with knowledge of the end", before.Add(-moment), known, true},
+		{"begun at the instant", before, first, false},
+		{"begun between the instant and the end", made.Add(-moment), first, false},
+		{"begun when the end was made", made, first, false},
+		{"begun after the end, without knowledge of it", made.Add(moment), first, true},
+		{"begun after the end, with an entry that is not there", made.Add(moment), canonical.Sum([]byte("another chain")), true},
+		{"begun after the end, which was the newest entry", made.Add(moment), known, false},
+		{"begun after the end, with a later entry", made.Add(moment), later, false},
+	} {
+		s := w.StartSession("ann", actions.SessionEd25519, func(s *actions.Session) { s.NotBefore, s.After = canonical.At(c.begins), c.after }).Session
+		got, is := state.Voided(s)
+		if is != c.ends || is && !got.Equal(before) {
+			t.Errorf("%s: ended %v, before %s; want %v, before %s", c.name, is, got, c.ends, before)
+		}
+		for number := range state.Next {
+			if want := c.ends && number == end.Body.Number; state.EndedBy(s, number) != want {
+				t.Errorf("%s: entry %d ends it: %v", c.name, number, !want)
+			}
+		}
+	}
+}
+
+// TestFirstEndOfASession: of several ends of a session the first one is told, whatever its
+// scope, and each is one of those that ended it.
+func TestFirstEndOfASession(t *testing.T) {
+	for _, scopes := range [][]actions.Void{
+		{{Scope: actions.ScopeAll}, {Scope: actions.ScopeKey}, {Scope: actions.ScopeWorker, Of: "ann"}},
+		{{Scope: actions.ScopeKey}, {Scope: actions.ScopeVendor, Of: "acme"}, {Scope: actions.ScopeAll}},
+		{{Scope: actions.ScopeWorker, Of: "ann"}, {Scope: actions.ScopeAll}, {Scope: actions.ScopeVendor, Of: "acme"}},
+	} {
+		w := prooftest.Staffed(t)
+		s := w.StartSession("ann", actions.SessionEd25519).Session
+		var first canonical.Time
+		for _, v := range scopes {
+			w.Advance(time.Minute)
+			if v.Before = canonical.At(w.Now()); v.Scope == actions.ScopeKey {
+				v.Of = string(s.Key)
+			}
+			if first.IsZero() {
+				first = v.Before
+			}
+			e := w.Void("ole", v)
+			if got, is := w.State().Voided(s); !is || got != first {
+				t.Errorf("%v: void %v, before %s; want %s", scopes, is, got, first)
+			}
+			if !w.State().EndedBy(s, e.Body.Number) {
+				t.Errorf("%v: the entry %d does not end it", scopes, e.Body.Number)
+			}
+		}
+	}
+}
+
+// TestEndsOfFormerVendors: a worker who changes vendors twice is reached by the end of each
+// vendor's sessions that was made while they were there, and by no other end of a vendor
+// that they left.
+func TestEndsOfFormerVendors(t *testing.T) {
+	for _, c := range []struct {
+		vendor string
+		after  int // so many changes
+		ends   bool
+	}{{"acme", 0, true}, {"acme", 1, false}, {"acme", 2, false}, {"bolt", 0, false}, {"bolt", 1, true}, {"bolt", 2, false}, {"coil", 2, true}} {
+		w := prooftest.Staffed(t)
+		worker, _ := w.State().People.Worker("ann")
+		if worker.Vendor != "acme" {
+			t.Fatalf("ann is of %q", worker.Vendor)
+		}
+		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "coil", Name: "Coil"}})
+		s := w.StartSession("ann", actions.SessionEd25519).Session
+		end := int64(-1)
+		for i, vendor := range []workforce.VendorID{"acme", "bolt", "coil"} {
+			w.Advance(time.Minute)
+			if vendor != "acme" {
+				record := worker.Record
+				record.Vendor = vendor
+				w.Admit(record)
+				w.Advance(time.Minute)
+			}
+			if i == c.after {
+				end = w.Void("ole", actions.Void{Scope: actions.ScopeVendor, Of: c.vendor, Before: canonical.At(w.Now())}).Body.Number
+			}
+		}
+		if _, is := w.State().Voided(s); is != c.ends || w.State().EndedBy(s, end) != c.ends {
+			t.Errorf("the end of those of %s after %d changes: ended %v", c.vendor, c.after, is)
+		}
+	}
+}
