@@ -53,6 +53,40 @@ func TestMayVoid(t *testing.T) {
 		refusedAs(t, err, "frozen", "")
 		w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ole", Before: now(w)}) // their own they do
 	})
+	for what, leaves := range map[string]func(r *workforce.Record, now time.Time){
+		"in notice":        func(r *workforce.Record, now time.Time) { r.Notice = canonical.At(now) },
+		"in the last days": func(r *workforce.Record, now time.Time) { r.Last = canonical.At(now.AddDate(0, 0, 3)) },
+	} {
+		t.Run("by somebody on call "+what, func(t *testing.T) {
+			w := prooftest.Staffed(t)
+			ole, _ := w.State().People.Worker("ole")
+			leaves(&ole.Record, w.Now())
+			w.Admit(ole.Record)
+			w.Advance(time.Minute)
+			for _, v := range []actions.Void{{Scope: actions.ScopeWorker, Of: "ann"}, {Scope: actions.ScopeVendor, Of: "acme"}, {Scope: actions.ScopeAll}} {
+				v.Before = now(w)
+				if err := w.State().MayVoid("ole", v, w.Now()); typeOf(err) != "not-yours-to-void" {
+					t.Errorf("%s %s: %v", v.Scope, v.Of, err)
+				}
+			}
+			w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ole", Before: now(w)}) // their own they do
+		})
+	}
+	t.Run("that are void already", func(t *testing.T) {
+		w := prooftest.Staffed(t)
+		w.Advance(time.Minute)
+		before := w.Now()
+		end := func(by workforce.WorkerID, at time.Time) error {
+			_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(at)}}, by)
+			return err
+		}
+		must(t, end("ole", before))
+		w.Advance(time.Minute)
+		refusedAs(t, end("ole", before), "wrong-state", "")
+		refusedAs(t, end("ann", before.Add(-time.Microsecond)), "wrong-state", "")
+		must(t, end("ole", before.Add(time.Microsecond)))
+		refusedAs(t, end("ole", before), "wrong-state", "")
+	})
 	t.Run("that are still to come", func(t *testing.T) {
 		w := prooftest.Staffed(t)
 		_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeAll, Before: canonical.At(w.Now().Add(2 * time.Minute))}}, "ole")
@@ -95,6 +129,8 @@ func TestMayVoid(t *testing.T) {
 	})
 	t.Run("under a session", func(t *testing.T) {
 		w := prooftest.Staffed(t)
+		another := string(w.PublicKey("ann").ID())
+		w.Enrol("ann")
 		s := w.StartSession("ann", actions.SessionEd25519)
 		begins := s.Session.NotBefore.Time
 		w.Advance(time.Second)
@@ -108,6 +144,7 @@ func TestMayVoid(t *testing.T) {
 			{actions.ScopeWorker, "ann", begins, "bad-void"},
 			{actions.ScopeKey, key, begins, "bad-void"},
 			{actions.ScopeKey, key, begins.Add(time.Microsecond), ""},
+			{actions.ScopeKey, another, begins.Add(time.Microsecond), "bad-void"},
 			{actions.ScopeWorker, "ann", begins.Add(time.Microsecond), ""},
 		} {
 			v := actions.Void{Scope: c.scope, Of: c.of, Before: canonical.At(c.before)}
@@ -384,5 +421,28 @@ func TestEndsOfFormerVendors(t *testing.T) {
 		if _, is := w.State().Voided(s); is != c.ends || w.State().EndedBy(s, end) != c.ends {
 			t.Errorf("the end of those of %s after %d changes: ended %v", c.vendor, c.after, is)
 		}
+	}
+}
+
+// TestEndsAreNotShared: two copies of a state each get an end of sessions of their own.
+func TestEndsAreNotShared(t *testing.T) {
+	w := prooftest.Staffed(t)
+	void := func() actions.Keys {
+		w.Advance(time.Minute)
+		return actions.Keys{Void: &actions.Void{Scope: actions.ScopeAll, Before: canonical.At(w.Now())}}
+	}
+	of := w.State()
+	for n := range 6 {
+		one, other := of.Clone(), of.Clone()
+		for _, s := range []*proof.State{one, other} {
+			must(t, s.Join(w.Claim(actions.DeskKey, void(), "ole"), canonical.At(w.Now())))
+		}
+		ends := func(s *proof.State) proof.EndOfSessions {
+			return s.Voids[(actions.Void{Scope: actions.ScopeAll}).Key()][n]
+		}
+		if !ends(one).Before.Before(ends(other).Before.Time) {
+			t.Errorf("after %d ends: %+v and %+v", n, ends(one), ends(other))
+		}
+		of = one
 	}
 }
