@@ -141,6 +141,7 @@ func TestMarkFromTheFuture(t *testing.T) {
 	r := p.world.Under(s, small(p, "acct/9"))
 	p.executes(r)
 	p.world.Executed(r)
+	night := p.taken(s, "acct/8")
 	p.ready()
 	right := p.clock.Now()
 	p.clock.Set(right.Add(24 * time.Hour))
@@ -155,6 +156,9 @@ func TestMarkFromTheFuture(t *testing.T) {
 	if st := p.plaza.State(r.Action.Subject.ID); st.Status != platform.Up {
 		t.Errorf("the account is %s", st.Status)
 	}
+	raw := p.world.Warrant(p.world.Under(s, p.world.Undo("ann", night)))
+	p.advance(9 * time.Hour) // the session is over, and the mark is still to come
+	p.comesTo("an undo when the session is over", raw, "executed ")
 }
 
 // TestSessionDatedBackSpendsUndos: ann has signed an undo under her session, which the
@@ -219,3 +223,22 @@ func TestUndoOfAnEndedSessionWhileTheLedgerIsWithheld(t *testing.T) {
 		t.Errorf("the account is %s", st.Status)
 	}
 }
+
+// TestSessionOverForAMoment: the executor's clock is less than a minute ahead of the desk's.
+// By that clock a session is over in which the ledger got a request. The request goes on for
+// that minute, although the executor had not seen it before.
+func TestSessionOverForAMoment(t *testing.T) {
+	for ahead, want := range map[time.Duration]string{tolerance: "executed ", tolerance + time.Microsecond: "refused outside-session"} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			p := newPlace(t)
+			s := own(p)
+			p.ready()
+			p.advance(s.Session.Expires.Sub(p.world.Now()) - time.Microsecond)
+			p.clock.Set(s.Session.Expires.Add(ahead))
+			p.comesTo("the takedown", p.world.Warrant(p.world.Under(s, small(p, "acct/9"))), want)
+		})
+	}
+}
+
+// tolerance is how far the clocks of desk and executor may differ.
+const tolerance = time.Minute
