@@ -8,6 +8,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	linkv1 "countersign.dev/link/v1"
@@ -18,12 +19,11 @@ import (
 // ledger: it waits for news. The question how far the ledger goes now does not wait.
 func follows(_ int64, wait time.Duration) bool { return wait > 0 }
 
-// patiently restarts the executor so that it waits for an undo's ledger as long as a test
-// waits for anything.
-func (p *place) patiently() {
+// patiently restarts the executor so that it waits so long for an undo's ledger.
+func (p *place) patiently(wait time.Duration) {
 	p.t.Helper()
 	p.halt()
-	p.limits.RelievingEntry = patience
+	p.limits.RelievingEntry = wait
 	p.start()
 	p.ready()
 }
@@ -53,7 +53,7 @@ func (p *place) undone(id string) (*prooftest.Request, []byte) {
 func TestUndoWaitsForTheEndOfItsSession(t *testing.T) {
 	p := newPlace(t)
 	r, raw := p.undone("acct/9")
-	p.patiently()
+	p.patiently(patience)
 	changes := len(p.plaza.Effects())
 	p.endsUnread()
 	var once sync.Once
@@ -103,4 +103,44 @@ func TestNoDeskHoldsAnUndoUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStopsWhileItAsks: the executor is shut down while it waits for the desk's answer. It
+// ends at once, has not begun the undo, and carries it out after the restart.
+func TestStopsWhileItAsks(t *testing.T) {
+	p := newPlace(t)
+	r, raw := p.undone("acct/9")
+	p.patiently(time.Hour)
+	asked, ended := make(chan struct{}), make(chan error, 1)
+	var once sync.Once
+	p.desk.Mute(func(from int64, wait time.Duration) bool {
+		if !follows(from, wait) {
+			once.Do(func() { close(asked) })
+		}
+		return true
+	})
+	e := p.Executor
+	go func() {
+		_, err := e.Carry(t.Context(), raw, patience)
+		ended <- err
+	}()
+	<-asked
+	p.cancel()
+	select {
+	case err := <-ended:
+		if !fault.Is(err, "executor-not-running") {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(patience):
+		p.desk.Mute(nil)
+		t.Fatal("it waits for the desk")
+	}
+	p.halt()
+	if st := p.plaza.State(r.Action.Subject.ID); st.Status != platform.Down {
+		t.Errorf("the account is %s", st.Status)
+	}
+	p.desk.Mute(nil)
+	p.start()
+	p.ready()
+	p.comesTo("the undo after the restart", raw, "executed ")
 }

@@ -21,7 +21,7 @@ func TestMayVoid(t *testing.T) {
 		name  string
 		by    workforce.WorkerID
 		scope string
-		of    string
+		of    string // in the scope of a key, its owner
 		want  string // the refusal's type
 	}{
 		{"own", "ann", actions.ScopeWorker, "ann", ""},
@@ -33,12 +33,19 @@ func TestMayVoid(t *testing.T) {
 		{"a company's, by a lead", "sue", actions.ScopeVendor, "acme", "not-yours-to-void"},
 		{"all, on call", "ole", actions.ScopeAll, "", ""},
 		{"all, by an officer", "ada", actions.ScopeAll, "", "not-yours-to-void"},
+		{"one's own key's", "ann", actions.ScopeKey, "ann", ""},
+		{"somebody else's key's, by an agent", "ann", actions.ScopeKey, "bob", "forbidden-by-policy"},
+		{"somebody else's key's, by a lead of another line", "lee", actions.ScopeKey, "ann", "not-yours-to-void"},
+		{"somebody's key's, on call", "ole", actions.ScopeKey, "ann", ""},
 		{"of a company that is not there", "ole", actions.ScopeVendor, "nobody", "no-such-vendor"},
 		{"of a worker who is not there", "ole", actions.ScopeWorker, "nobody", "no-such-worker"},
 		{"of a key that is not there", "ole", actions.ScopeKey, "key_00000000000000000000000000000000", "wrong-state"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := prooftest.Staffed(t)
+			if _, ok := w.State().People.Worker(workforce.WorkerID(c.of)); ok && c.scope == actions.ScopeKey {
+				c.of = string(w.PublicKey(workforce.WorkerID(c.of)).ID())
+			}
 			_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: c.scope, Of: c.of, Before: now(w)}}, c.by)
 			if got := typeOf(err); got != c.want {
 				t.Errorf("got %q (%v), want %q", got, err, c.want)
@@ -145,6 +152,10 @@ func TestMayVoid(t *testing.T) {
 			{actions.ScopeKey, key, begins, "bad-void"},
 			{actions.ScopeKey, key, begins.Add(time.Microsecond), ""},
 			{actions.ScopeKey, another, begins.Add(time.Microsecond), "bad-void"},
+			{actions.ScopeKey, string(w.PublicKey("bob").ID()), begins.Add(time.Microsecond), "own-key-needed"},
+			{actions.ScopeWorker, "bob", begins.Add(time.Microsecond), "own-key-needed"},
+			{actions.ScopeVendor, "acme", begins.Add(time.Microsecond), "own-key-needed"},
+			{actions.ScopeAll, "", begins.Add(time.Microsecond), "own-key-needed"},
 			{actions.ScopeWorker, "ann", begins.Add(time.Microsecond), ""},
 		} {
 			v := actions.Void{Scope: c.scope, Of: c.of, Before: canonical.At(c.before)}
@@ -161,6 +172,43 @@ func TestMayVoid(t *testing.T) {
 		_, err := w.TryChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: now(w)}}, "ann")
 		refusedAs(t, err, "wrong-state", "")
 	})
+}
+
+// TestMayVoidSays: who could end sessions alone is said before anybody signs: by the law, by
+// the policy, by their standing and by their keys.
+func TestMayVoidSays(t *testing.T) {
+	all := actions.Void{Scope: actions.ScopeAll}
+	for _, c := range []struct {
+		name string
+		by   workforce.WorkerID
+		what actions.Void
+		edit func(w *prooftest.World)
+		want string
+	}{
+		{"somebody on call", "ole", all, nil, ""},
+		{"somebody on call, a company's", "ole", actions.Void{Scope: actions.ScopeVendor, Of: "acme"}, nil, ""},
+		{"an agent, their own", "ann", actions.Void{Scope: actions.ScopeWorker, Of: "ann"}, nil, ""},
+		{"an agent, somebody else's", "ann", actions.Void{Scope: actions.ScopeWorker, Of: "bob"}, nil, "not-yours-to-void"},
+		{"an officer, all", "ada", all, nil, "not-yours-to-void"},
+		{"whoever has left", "ole", all, func(w *prooftest.World) { w.End("ole") }, "engagement-ended"},
+		{"whoever has no live key", "ole", all, func(w *prooftest.World) { w.Revoke("ole") }, "unknown-key"},
+		{"whoever has no live key, their own", "ann", actions.Void{Scope: actions.ScopeWorker, Of: "ann"}, func(w *prooftest.World) { w.Revoke("ann") }, "unknown-key"},
+		{"whoever is frozen", "ole", all, func(w *prooftest.World) {
+			_, err := w.TryChange(actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "ole"}, "ada")
+			must(t, err)
+		}, "frozen"},
+		{"nobody", "nobody", all, nil, "engagement-ended"},
+	} {
+		w := prooftest.Staffed(t)
+		if c.edit != nil {
+			c.edit(w)
+			w.Advance(time.Second)
+		}
+		c.what.Before = canonical.At(w.Now())
+		if err := w.State().MayVoid(c.by, c.what, w.Now()); typeOf(err) != c.want {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
 }
 
 // typeOf is the type of a refusal; empty if there is none.
