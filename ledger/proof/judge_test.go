@@ -647,3 +647,28 @@ func TestWhoHasLeftCountersignsNoLift(t *testing.T) {
 		}
 	}
 }
+
+// TestRuledInTheFuture: a ruling or an entry that is dated after the judgement, by a desk
+// whose clock is ahead, is no reason to refuse a lift: nobody of the signers has left yet.
+func TestRuledInTheFuture(t *testing.T) {
+	const day = 24 * time.Hour
+	w := prooftest.Staffed(t)
+	for _, id := range []workforce.WorkerID{"ann", "lee"} {
+		worker, _ := w.State().People.Worker(id)
+		worker.Last = canonical.At(w.Now().Add(20 * day)) // the last days, with rules of their own, begin later
+		w.Admit(worker.Record)
+	}
+	w.Advance(time.Minute)
+	r := w.Countersign(w.Enters(w.Request("ann", actions.AccountRestore, prooftest.Account("acct/9"), actions.Critical)), "kim", "lee")
+	for what, edit := range map[string]func(*proof.Ask){
+		"the ruling":                   func(a *proof.Ask) { a.Ruled = a.At.Add(21 * day) },
+		"the request":                  func(a *proof.Ask) { a.Requested = a.At.Add(21 * day) },
+		"the countersignature's entry": func(a *proof.Ask) { a.Entered = proof.Entered{"ann": a.At, "lee": a.At.Add(21 * day)} },
+	} {
+		ask := w.Ask(r)
+		edit(&ask)
+		if j, err := w.State().Judge(ask); err != nil || !j.Ready {
+			t.Errorf("%s: %v, %s", what, err, j.Missing)
+		}
+	}
+}
