@@ -111,6 +111,17 @@ func (c *craft) add(path, name, raw string) {
 	n.insert(i, name, parse(c.t, []byte(raw)))
 }
 
+// hold puts a member of an object, whether it is there or not, and takes it away if raw is
+// empty. It stays so. The path is one of the craft's version.
+func (c *craft) hold(path, name, raw string) {
+	if raw == "" {
+		c.member(path, name, nil)
+	} else {
+		c.member(path, name, parse(c.t, []byte(raw)))
+	}
+	c.changed = append(c.changed, path+"/"+name)
+}
+
 func (c *craft) drop(path string) {
 	path = c.at(path)
 	cut := strings.LastIndexByte(path, '/')
@@ -1005,7 +1016,7 @@ func crafts(formats int64) map[string]func(*craft) {
 	all["a wait: an entry of a request with a member more"] = func(c *craft) { c.add("/waited/0/entry/data", "zzz", "0") }
 	all["a wait: an entry of a countersignature with a member more"] = func(c *craft) { c.add("/waited/1/entry/data", "zzz", "0") }
 	all["a wait: an entry with an empty law"] = func(c *craft) { c.add("/waited/1/entry/data", "law", `""`) }
-	all["good a wait: an entry with a law"] = func(c *craft) { c.add("/waited/1/entry/data", "law", `"recovery"`) }
+	all["a wait: an entry with a law"] = func(c *craft) { c.add("/waited/1/entry/data", "law", `"recovery"`) }
 	all["good a wait: an hour before"] = func(c *craft) { c.put("/waited/1/entry/time", at(c, -time.Hour)) }
 	all["a wait: less than an hour before"] = func(c *craft) { c.put("/waited/1/entry/time", at(c, -time.Hour+time.Microsecond)) }
 	all["a wait: of the request less than an hour before"] = func(c *craft) { c.put("/waited/0/entry/time", at(c, -time.Hour+time.Microsecond)) }

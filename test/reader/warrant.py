@@ -1061,11 +1061,10 @@ def check_change_waited(state, n, a):
         return
     checkpoint = read_checkpoint({"checkpoint": waited["checkpoint"], "cosignatures": []}, state["log_key"], state["origin"])
     need(len(waited["entries"]) == len(signatures), "waited", f"governance entry {n}: the wait is not counted from each signature")
+    asked = {"action": a["action"], "decided": None, "sessions": [], "ruled": None, "countersigned": len(signatures) > 1}
     for i, (evidence, signed) in enumerate(zip(waited["entries"], signatures)):
-        entry, shape, kind = evidence["entry"], *((VERDICT_ENTRY, "countersign") if i else (REQUEST_ENTRY, "request"))
         check_inclusion(evidence, checkpoint)
-        need(entry["class"] == "desk" and entry["kind"] == kind and shape(entry["data"]) and entry["data"]["signed"] == signed,
-             "waited", f"governance entry {n}: an entry does not hold the signature of {signed['statement']['signer']}")
+        check_signature_entry(evidence["entry"], "countersign" if i else "request", asked, signed)
 
 def check_windows(warrant, laws):
     """Check the end of a timed measure against the beginning of the request."""
@@ -1113,14 +1112,41 @@ def check_waited(warrant, checkpoint):
     if wait:
         signatures += warrant["countersignatures"]
     need(len(always + waited) == len(signatures), "waited", "the wait is not counted from each signature")
+    decision = warrant.get("decision")
+    asked = {"action": warrant["action"], "decided": decision and decision["signed"], "sessions": warrant.get("sessions", []),
+             "ruled": None if wait else warrant["ruling"]["facts"], "countersigned": len(warrant["countersignatures"]) > 0}
     for i, (evidence, signed) in enumerate(zip(always + waited, signatures)):
-        entry, shape, kind = evidence["entry"], *((VERDICT_ENTRY, "countersign") if i else (REQUEST_ENTRY, "request"))
+        entry = evidence["entry"]
         check_inclusion(evidence, checkpoint)
         need(evidence["proof"]["index"] < warrant["ledger"]["proof"]["index"], "waited", "an entry of a signature came after the warrant")
-        need(entry["class"] == "desk" and entry["kind"] == kind, "waited", "an entry of a signature is of another kind")
-        need(shape(entry["data"]), "members", f"an entry of kind {kind} is malformed")
-        need(entry["data"]["signed"] == signed, "waited", f"an entry does not hold the signature of {signed['statement']['signer']}")
+        check_signature_entry(entry, "countersign" if i else "request", asked, signed)
         need(micros(warrant["ruling"]["at"]) >= micros(entry["time"]) + wait * SECOND or not wait, "waited", "the wait was not over")
+
+def check_signature_entry(entry, kind, asked, signed):
+    """Check that an entry holds a signature under an action, and that nothing else in it
+    contradicts what was asked. ruled are the facts of a ruling that waited for nothing."""
+    action, content, st = asked["action"], entry["data"], signed["statement"]
+    need(entry["class"] == "desk" and entry["kind"] == kind, "waited", "an entry of a signature is of another kind")
+    need({"request": REQUEST_ENTRY, "countersign": VERDICT_ENTRY}[kind](content), "members", f"an entry of kind {kind} is malformed")
+    need(content["signed"] == signed, "waited", f"an entry does not hold the signature of {st['signer']}")
+    desk, first = action["subject"]["platform"] == "desk", action["v"] == "countersign/action/v1"
+    need(content["request"] == st["request"], "waited", f"the entry of what {st['signer']} signed is about another request")
+    need(desk or content.get("law", "") == "", "waited", "an entry says that a law decides what an act needs")
+    tiers = TIERS[TIERS.index(action["tier"]) :] if not desk else [action["tier"]]
+    if kind == "countersign":
+        need(content["tier"] in tiers or first and content["tier"] == "", "waited", "an entry says another tier than was signed")
+        need(not content["alarm"] and content["status"] == "held", "waited", "an entry says that a countersignature ended a wait, or was an alarm")
+        return
+    act, ruled, approved = content["act"], asked["ruled"], content["status"] == "approved"
+    want = {"case": action["case"] != "", "category": action["category"], "direction": action["direction"], "effect": action["effect"],
+            "founding": action["kind"] == "desk.admit" and action["change"]["founding"], "kind": action["kind"], "lifts": act["lifts"],
+            "part": action["subject"]["id"] if desk else "", "platform": action["subject"]["platform"], "tier": act["tier"], "verb": command_of(action)["verb"]}
+    need(act == want and act["tier"] in tiers or first and act["kind"] == "", "waited", "the entry of the request is about another act")
+    need(approved or content["status"] == "held", "waited", "the entry of the request says that it was neither held nor approved")
+    at_once = ruled and not asked["countersigned"] and act["tier"] == ruled["tier"] and act["lifts"] == ruled["lifts"]
+    need(not approved or at_once, "waited", "the entry of the request says that it was approved at once")
+    need(content.get("decided") == asked["decided"], "waited", "the entry of the request holds another decision's statement")
+    need(content.get("sessions", []) == asked["sessions"], "waited", "the entry of the request holds other sessions")
 
 # --- Anchor and ruling
 
