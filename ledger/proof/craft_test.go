@@ -222,6 +222,14 @@ func crafted(t *testing.T, formats int64, all map[string]func(*craft)) {
 	}
 }
 
+// nested is JSON of so many levels, each of which begins so.
+func nested(begin string, levels int) string {
+	if begin == "[" {
+		return strings.Repeat(begin, levels) + strings.Repeat("]", levels)
+	}
+	return strings.Repeat(begin, levels) + "1" + strings.Repeat("}", levels)
+}
+
 // find returns a warrant by its name, of the desk with file keys if it names no desk.
 func (l *lab) find(t *testing.T, name string) (desk, subject) {
 	t.Helper()
@@ -594,7 +602,9 @@ func crafts(formats int64) map[string]func(*craft) {
 	for _, client := range []string{``, `null`, `[]`, `1`, `""`, `{}`, `{$C,$O}`, `{$C,$T}`, `{$O,$T}`, `{$C,$O,$T,$T}`, `{$C,$O,$T,"x":{"a":1,"a":2}}`, `{$C,$O,"type":null}`, `{$C,$O,"type":["webauthn.get"]}`,
 		`{$C,"ORIGIN":"https://desk.example.com",$T}`, `{$C,"origin":null,$T}`, `{$C,$O,$T,"x":"\ud800"}`, `{$C,$O,$T,"\ud800":"x"}`, "{$C,$O,$T,\"x\":\"\xff\"}", "{$C,$O,$T,\"x\":\"\x01\"}", `{$C,$O,$T,"x":NaN}`, `{$C,$O,$T,"x":01}`,
 		`{$C,$O,$T,}`, `{$C,$O,$T`, "\ufeff{$C,$O,$T}", "\u00a0{$C,$O,$T}", `{$C,$O,$T}{}`, `good {$C,$O,$T}`, "good \t{ $C , $O , $T }\r\n", `good {$C,$O,$T,"x":1e400}`, `good {$C,$O,$T,"x":[[],{"type":"x"}]}`,
-		`good {$C,$O,"\u0074ype":"webauthn.get"}`, `good {$C,$O,$T,"crossOrigin":false}`, `good {$C,$O,$T,"x":"\ud83d\ude00"}`, `good {$C,$O,$T,"x":` + strings.Repeat("1", 5000) + "}"} {
+		`good {$C,$O,"\u0074ype":"webauthn.get"}`, `good {$C,$O,$T,"crossOrigin":false}`, `good {$C,$O,$T,"x":"\ud83d\ude00"}`, `good {$C,$O,$T,"x":` + strings.Repeat("1", 5000) + "}",
+		"good {$C,$O,$T,\"x\":" + nested("[", 199) + "}", "{$C,$O,$T,\"y\":" + nested("[", 200) + "}", "{$C,$O,$T,\"z\":" + nested("[", 3000) + "}", "{$C,$O,$T,\"zz\":" + nested(`{"a":`, 3000) + "}",
+		"good {$C,$O,$T,\"t\":\"\\\"" + strings.Repeat("[", 300) + `"}`} {
 		client, good := strings.CutPrefix(client, "good ")
 		all[mark(good)+fmt.Sprintf("passkeys, a suspension: client data %.90q", client)] = func(c *craft) {
 			c.assert = func(p *prooftest.Passkey, challenge [32]byte) actions.Signature {

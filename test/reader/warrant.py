@@ -455,8 +455,20 @@ def once(pairs):
 def no_constant(spelt):
     raise ValueError(f"{spelt} is not JSON")
 
+MAX_CLIENT_DATA = 200  # levels
+
+def deeper(raw, levels):
+    """Whether objects and arrays in a JSON text nest deeper than so many levels."""
+    depth = 0
+    for c in re.findall(rb"[{}\[\]]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", raw, flags=re.DOTALL)):
+        depth += 1 if c in b"{[" else -1
+        if depth > levels:
+            return True
+    return False
+
 def check_client_data(raw, challenge, origins):
     """Check what a browser says of a signature. It may say more than is read here."""
+    need(not deeper(raw, MAX_CLIENT_DATA), "signature", "the client data nests too deeply")
     try:
         client = json.loads(raw.decode("utf-8"), object_pairs_hook=once, parse_int=str, parse_float=str, parse_constant=no_constant)
         canonical(client)  # refuses half a surrogate pair
