@@ -145,8 +145,12 @@ func craftsOfSessions() map[string]func(*craft) {
 			}
 			all[mark(good)+of+": entered at the session's begin, "+by.String()] = func(c *craft) {
 				c.put("/sessions/0/session/not_before", c.now(-time.Minute))
+				if statement != "/request/statement" {
+					c.asked(by - time.Minute)
+				} else {
+					c.put("/requested/entry/time", c.now(by-time.Minute))
+				}
 				begins(c, -time.Minute)
-				c.put("/requested/entry/time", c.now(by-time.Minute))
 			}
 			all[mark(good)+of+": entered at the session's end, "+by.String()] = func(c *craft) {
 				c.put("/sessions/0/session/not_before", c.now(-time.Hour))
@@ -548,7 +552,7 @@ func craftsOfDecisions() map[string]func(*craft) {
 		edit(name, func(c *craft) {
 			c.put(st+"/not_before", c.now(begins))
 			c.put(st+"/expires", c.now(expires))
-			c.put("/requested/entry/time", c.now(entered))
+			c.asked(entered)
 		})
 	}
 	const life = 15 * time.Minute
@@ -567,13 +571,13 @@ func craftsOfDecisions() map[string]func(*craft) {
 	edit(of+": decided before the engagement", func(c *craft) {
 		c.put(c.row("ann")+"/data/row/record/start", c.now(-time.Minute))
 		c.put(st+"/not_before", c.now(-2*time.Minute))
-		c.put("/requested/entry/time", c.now(-time.Minute-moment))
+		c.asked(-time.Minute - moment)
 		c.put("/ruling/facts/newcomer", "true")
 	})
 	edit("good "+of+": decided when the engagement began", func(c *craft) {
 		c.put(c.row("ann")+"/data/row/record/start", c.now(-time.Minute))
 		c.put(st+"/not_before", c.now(-2*time.Minute))
-		c.put("/requested/entry/time", c.now(-time.Minute))
+		c.asked(-time.Minute)
 		c.put("/ruling/facts/newcomer", "true")
 	})
 
@@ -582,7 +586,7 @@ func craftsOfDecisions() map[string]func(*craft) {
 	countersigner := func(name, member string, by time.Duration) {
 		edit(name, func(c *craft) {
 			c.put(c.row("lee")+"/data/row/record/"+member, c.now(by))
-			c.put("/requested/entry/time", c.now(-30*time.Second))
+			c.asked(-30 * time.Second)
 		})
 	}
 	countersigner(restored+": countersigned by somebody who has left since the request", "last", -10*time.Second)
@@ -733,6 +737,15 @@ func craftsOfVersions() map[string]func(*craft) {
 	put("a wait", "/waited/1/entry/data/tier", `"highest"`)
 	all["a wait: an entry of a countersignature without a tier"] = func(c *craft) { c.hold("/waited/0/entry/data", "tier", `""`) }
 	all["good a wait: an entry of a countersignature on the tier critical"] = func(c *craft) { c.hold("/waited/0/entry/data", "tier", `"critical"`) }
+	for by, good := range map[time.Duration]bool{0: true, -time.Microsecond: false} {
+		all[mark(good)+of+": an entry of the request "+by.String()+" from its statement's begin on"] = func(c *craft) {
+			c.asked(-time.Second)
+			c.put("/requested/entry/time", c.now(by-time.Second))
+		}
+		all[mark(good)+"a wait: an entry of a countersignature "+by.String()+" from its statement's begin on"] = func(c *craft) {
+			c.put("/countersignatures/0/statement/not_before", quoted(canonical.At(instantOf(string(c.raw("/waited/0/entry/time"))).Add(-by)).String()))
+		}
+	}
 	all[of+": entries from which nothing is counted"] = func(c *craft) { c.put("/waited", "["+string(c.raw("/requested"))+"]") }
 	all["file keys, critical: entries from which nothing is counted"] = func(c *craft) {
 		c.put("/waited", "["+string(c.raw("/requested"))+","+string(c.raw("/requested"))+"]")

@@ -122,6 +122,15 @@ func (c *craft) hold(path, name, raw string) {
 	c.changed = append(c.changed, path+"/"+name)
 }
 
+// asked dates the request's entry in the ledger, and its statement no later.
+func (c *craft) asked(by time.Duration) {
+	c.put("/requested/entry/time", c.now(by))
+	if by < 0 {
+		c.put("/request/statement/not_before", c.now(by))
+		c.put("/request/statement/expires", c.now(time.Hour))
+	}
+}
+
 func (c *craft) drop(path string) {
 	path = c.at(path)
 	cut := strings.LastIndexByte(path, '/')
@@ -915,7 +924,7 @@ func crafts(formats int64) map[string]func(*craft) {
 	}
 	const moment = time.Microsecond
 	stands(mark(first)+"file keys, an undo: by somebody who was engaged when signing", time.Hour, 0, time.Hour-moment, map[bool][]string{false: {"engaged"}}[first]...)
-	stands(mark(!first)+"file keys, an undo: by somebody who was engaged when asking", 0, time.Hour, time.Hour-moment, map[bool][]string{true: {"engaged"}}[first]...)
+	stands(mark(!first)+"file keys, an undo: by somebody who was engaged when asking", map[bool]time.Duration{false: 2 * time.Hour}[first], time.Hour, time.Hour-moment, map[bool][]string{true: {"engaged"}}[first]...)
 	stands("file keys, an undo: by somebody who was not engaged when asking", time.Hour, time.Hour, time.Hour, "engaged")
 	if !first {
 		stands("good file keys, an undo: entered after the ruling", 0, -time.Minute, -moment)

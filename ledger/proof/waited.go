@@ -40,7 +40,8 @@ type signatures struct {
 
 // entered reads, from entries, when the ledger got a request and its countersignatures.
 // There must be one entry for each signature, in order, and nothing in an entry may
-// contradict what was signed. The caller checks that the ledger holds the entries.
+// contradict what was signed. From version 2 on no entry is dated before its statement is
+// valid. The caller checks that the ledger holds the entries.
 func (s signatures) entered(entries []Evidence) (Entered, error) {
 	if len(entries) == 0 {
 		return nil, nil
@@ -57,6 +58,9 @@ func (s signatures) entered(entries []Evidence) (Entered, error) {
 		}
 		if err := read(e, all[i]); err != nil {
 			return nil, err
+		}
+		if st := all[i].Statement; st.V != actions.StatementV1 && e.Entry.Time.Before(st.NotBefore.Time) {
+			return nil, refuse("bad-statement", "The statement of %s does not fit: it is not valid before %s, and its entry in the ledger is dated %s.", st.Signer, st.NotBefore, e.Entry.Time)
 		}
 		out[all[i].Statement.Signer] = e.Entry.Time.Time
 	}

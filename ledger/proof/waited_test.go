@@ -159,6 +159,27 @@ func TestWaitedChange(t *testing.T) {
 // shorter keeps a statement's life within what a wait of an hour allows.
 func shorter(s *actions.Statement) { s.Expires = canonical.At(s.NotBefore.Add(25 * time.Hour)) }
 
+// TestRequestEnteredBeforeItWasSigned: the warrant carries the entry of an undo's request that
+// is dated an hour before the request's own statement is valid. An audit refuses such an entry
+// ("bad-statement"), and so does whoever verifies the warrant.
+func TestRequestEnteredBeforeItWasSigned(t *testing.T) {
+	w := prooftest.Staffed(t)
+	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/4"), actions.Standard)
+	w.Warrant(r)
+	w.Executed(r)
+	undo := w.Undo("ann", r)
+	undo.Signed = w.Statement(undo, "ann", actions.VerdictReverse, prooftest.Dated(w.Now().Add(time.Hour)))
+	w.Enters(undo)
+	w.Advance(2 * time.Hour)
+	raw := w.Warrant(undo)
+	if _, err := proof.Verify(raw, proof.Trust{Root: w.Root}); err == nil {
+		t.Error("it verifies")
+	}
+	if _, err := proof.NewVerifier(proof.Trust{Root: w.Root}).Chain(raw, w.Served()); err == nil {
+		t.Error("it verifies by the whole chain")
+	}
+}
+
 // TestRequestEntrySaysSomethingElse: the entry of the request that a warrant carries says
 // that it is about another request, another kind, a higher tier and another decision, and that
 // it was declined. The warrant does not verify, nor does it by the whole chain.

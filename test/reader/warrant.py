@@ -1147,6 +1147,7 @@ def check_signature_entry(entry, kind, asked, signed):
     need(content["signed"] == signed, "waited", f"an entry does not hold the signature of {st['signer']}")
     desk, first = action["subject"]["platform"] == "desk", action["v"] == "countersign/action/v1"
     need(content["request"] == st["request"], "waited", f"the entry of what {st['signer']} signed is about another request")
+    need(first or micros(st["not_before"]) <= micros(entry["time"]), "waited", f"the entry of what {st['signer']} signed is dated before that is valid")
     need(desk or content.get("law", "") == "", "waited", "an entry says that a law decides what an act needs")
     tiers = TIERS[TIERS.index(action["tier"]) :] if not desk else [action["tier"]]
     if kind == "countersign":
