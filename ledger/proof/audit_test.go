@@ -350,10 +350,10 @@ func TestChainLacksWhatTheExecutorTook(t *testing.T) {
 	w := prooftest.Staffed(t)
 	s := w.StartSession("ann", actions.SessionEd25519)
 	w.Advance(time.Minute)
-	told := func(raw []byte) int {
+	told := func(raw []byte) (later, missing int) {
 		report, err := proof.NewVerifier(proof.Trust{Root: w.Root}).Chain(raw, w.Served())
 		must(t, err)
-		return len(report.Later)
+		return len(report.Later), len(report.NotInChain)
 	}
 	e := takenOf(w, w.Claim(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(w.Now())}}, "ole"))
 	must(t, w.Record(e))
@@ -361,16 +361,16 @@ func TestChainLacksWhatTheExecutorTook(t *testing.T) {
 	deskEntry(w, entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: actions.DeskKey, Worker: st.Signer, Type: "wrong-state"})
 	w.Advance(time.Hour)
 	raw := w.Warrant(w.Enters(w.Under(s, w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/4"), actions.Standard))))
-	if told(raw) != 1 {
-		t.Error("by the whole chain nothing is told of what the executor took")
+	if later, missing := told(raw); later != 0 || missing != 1 {
+		t.Errorf("by the whole chain %d changes are told, and %d that it lacks", later, missing)
 	}
 	audited(t, w, "not-in-chain")
 
 	// The desk enters it after all: then the chain tells of the end of the session.
 	must(t, w.Govern(proof.KindTaken, e))
 	audited(t, w)
-	if told(raw) != 1 {
-		t.Error("by the whole chain nothing is told of the end of the session")
+	if later, missing := told(raw); later != 1 || missing != 0 {
+		t.Errorf("by the whole chain %d changes are told once it holds the end, and %d that it lacks", later, missing)
 	}
 }
 

@@ -135,8 +135,8 @@ type Later struct {
 // authorised; that the warrant's own entries are exactly those that it rests on; and that
 // the chain as it was at the warrant's place authorises it. The entries of the signatures are
 // dated no earlier than the governance entries ahead of them. Report.Later says what has
-// changed since, and which changes the executor took that the chain does not hold;
-// Report.Revocation says up to which entry that is known. It takes a complete warrant too.
+// changed since, Report.NotInChain which changes the executor took that the chain does not
+// hold, and Report.Revocation up to which entry that is known. It takes a complete warrant too.
 func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	r, o, err := v.verify(raw, true)
 	if err != nil {
@@ -204,12 +204,8 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		return r, err
 	}
 	r.Later = later(w, entered, now)
-	missing, err := notInChain(served.Taken, told, now)
-	if err != nil {
+	if r.NotInChain, err = notInChain(served.Taken, told, now); err != nil {
 		return r, err
-	}
-	for _, n := range missing {
-		r.Later = append(r.Later, Later{n.At, n.Worker, n.Text()})
 	}
 	if r.Authority != "" {
 		r.Authority = "checked down to entry 0, by the entries of this file and by the whole chain"

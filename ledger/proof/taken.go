@@ -148,11 +148,11 @@ var notTakeable = refuse("not-relieving", "Only a freeze, the end of an engageme
 // that the governance chain does not hold. The desk enters such a change a moment after the
 // record, if it is honest and its jobs run.
 type NotInChain struct {
-	Index   int64 // of the executor's record in the ledger
-	At      canonical.Time
-	Kind    actions.Kind
-	Request string
-	Worker  workforce.WorkerID // who signed it
+	Index   int64              `json:"index"` // of the executor's record in the ledger
+	At      canonical.Time     `json:"at"`
+	Kind    actions.Kind       `json:"kind"`
+	Request string             `json:"request"`
+	Worker  workforce.WorkerID `json:"worker"` // who signed it
 	record  SignedExecution
 }
 
