@@ -722,17 +722,13 @@ func craftsOfVersions() map[string]func(*craft) {
 			c.put(data+"/act/tier", quoted(held))
 		}
 	}
-	for member, raw := range map[string]string{"alarm": "true", "status": `"approved"`, "tier": `"standard"`, "request": `"req_06had47f60krsqyd42fz0ph7cc"`, "law": `"recovery"`} {
+	for member, raw := range map[string]string{"status": `"approved"`, "tier": `"standard"`, "request": `"req_06had47f60krsqyd42fz0ph7cc"`, "law": `"recovery"`} {
 		all["a wait: an entry of a countersignature whose "+member+" is "+raw] = func(c *craft) { c.hold("/waited/0/entry/data", member, raw) }
-		if member != "alarm" {
-			all["a wait: an entry of the request whose "+member+" is "+raw] = func(c *craft) {
-				if member == "tier" {
-					c.hold(data+"/act", member, raw)
-				} else {
-					c.hold(data, member, raw)
-				}
-			}
+		of := data
+		if member == "tier" {
+			of += "/act"
 		}
+		all["a wait: an entry of the request whose "+member+" is "+raw] = func(c *craft) { c.hold(of, member, raw) }
 	}
 	put("a wait", "/waited/1/entry/data/tier", `"highest"`)
 	all["a wait: an entry of a countersignature without a tier"] = func(c *craft) { c.hold("/waited/0/entry/data", "tier", `""`) }

@@ -1035,6 +1035,7 @@ func crafts(formats int64) map[string]func(*craft) {
 	all["a wait: an entry of a request with a member more"] = func(c *craft) { c.add("/waited/0/entry/data", "zzz", "0") }
 	all["a wait: an entry of a countersignature with a member more"] = func(c *craft) { c.add("/waited/1/entry/data", "zzz", "0") }
 	all["a wait: an entry with an empty law"] = func(c *craft) { c.add("/waited/1/entry/data", "law", `""`) }
+	put("a wait", "/waited/1/entry/data/alarm", "true")
 	all["a wait: an entry with a law"] = func(c *craft) { c.add("/waited/1/entry/data", "law", `"recovery"`) }
 	all["good a wait: an hour before"] = func(c *craft) { c.put("/waited/1/entry/time", at(c, -time.Hour)) }
 	all["a wait: less than an hour before"] = func(c *craft) { c.put("/waited/1/entry/time", at(c, -time.Hour+time.Microsecond)) }
