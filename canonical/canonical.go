@@ -158,6 +158,15 @@ func checkDepth(b []byte) error {
 	if len(b) <= large {
 		return nil
 	}
+	if i, deeper := Deeper(b, maxDepth); deeper {
+		return fault.New(fault.Invalid, "malformed", "The document nests more than %d levels deep at byte %d.", maxDepth, i)
+	}
+	return nil
+}
+
+// Deeper reports whether objects and arrays in a JSON text nest deeper than so many levels, and
+// the byte at which they first do. Of a text that is not JSON the answer may be either.
+func Deeper(b []byte, levels int) (at int, deeper bool) {
 	depth, inText := 0, false
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
@@ -171,11 +180,11 @@ func checkDepth(b []byte) error {
 		case c == '}' || c == ']':
 			depth--
 		}
-		if depth > maxDepth {
-			return fault.New(fault.Invalid, "malformed", "The document nests more than %d levels deep at byte %d.", maxDepth, i)
+		if depth > levels {
+			return i, true
 		}
 	}
-	return nil
+	return 0, false
 }
 
 // Raw is a JSON value that is kept as it is.

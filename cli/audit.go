@@ -16,7 +16,7 @@ type auditCommand struct {
 
 func (c *auditCommand) Help() string {
 	return "Reads the desk's whole ledger as ledger verify does, and beside it every entry of the desk. Each act of a person (requests and their decisions, countersignatures, declines, withdrawals, incidents, tasks, findings, sessions) " +
-		"must be signed by a key of that person that was live then, or under a session that such a key had certified and that may sign such an act, in time, and be entered once; and whom a warrant names must have signed before it. Names each entry that is not, and then ends with exit 1. " +
+		"must be signed by a key of that person that was live then, or under a session that such a key had certified and that may sign such an act, in time, and be entered once; and whom a warrant names must have signed that act before it. What the executor took directly must be in the governance chain. Names each entry that is not, and then ends with exit 1. " +
 		"It is for those who read evidence, and needs a sign-in: countersign token create --save"
 }
 
@@ -64,17 +64,17 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 		p.Facts([2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)}, [2]string{"entries of the desk", fmt.Sprint(doc.Entries)},
 			[2]string{"acts of people", fmt.Sprint(doc.Acts)}, [2]string{"sessions", fmt.Sprint(doc.Sessions)})
 		if doc.OK {
-			p.Line("%s", p.Good("Every act of a person in the ledger is signed."))
+			p.Line("%s", p.Good("Every act of a person in the ledger is signed, and the chain holds all that the executor took."))
 			return
 		}
 		rows := [][]string{{"ENTRY", "KIND", "WORKER", "WHY"}}
 		for _, u := range doc.Unsigned {
 			rows = append(rows, []string{fmt.Sprint(u.Index), u.Kind, string(u.Worker), u.Text})
 		}
-		p.Line("These entries are acts of people without a valid signature:")
+		p.Line("These entries are acts of people without a valid signature, or changes that the chain does not hold:")
 		p.Table(rows)
 	}); err != nil || doc.OK {
 		return err
 	}
-	return fault.New(fault.Conflict, "unsigned-entries", "%d entries of the ledger are acts of people without a valid signature.", len(doc.Unsigned))
+	return fault.New(fault.Conflict, "unsigned-entries", "%d entries of the ledger are acts of people without a valid signature, or changes that the chain does not hold.", len(doc.Unsigned))
 }

@@ -65,8 +65,12 @@ const GovernanceFile = "governance.json"
 // asked: `ledger export --subject` writes it, opened for the accounts that are named.
 const TiersFile = "tiers.json"
 
+// TakenFile is the file of an export that opens the executor's records of changes that it took
+// directly: one JSON array of {index, body, salt}. It carries no personal field.
+const TakenFile = "taken.json"
+
 // ledgerAt opens the ledger at a desk's address or in a folder, with the entries there
-// about tiers to which rules once raised subjects.
+// about tiers to which rules once raised subjects, and about what the executor took.
 func (s *Session) ledgerAt(ctx context.Context, where string, subjects ...string) (proof.Served, error) {
 	if strings.HasPrefix(where, "http://") || strings.HasPrefix(where, "https://") {
 		c, err := s.load()
@@ -84,7 +88,12 @@ func (s *Session) ledgerAt(ctx context.Context, where string, subjects ...string
 			return proof.Served{}, err
 		}
 		served := d.served(ctx)
-		served.Tiers, err = d.tiers(ctx, subjects...)
+		if len(subjects) == 0 {
+			return served, nil // nobody asks about a warrant
+		}
+		if served.Taken, err = d.taken(ctx); err == nil {
+			served.Tiers, err = d.tiers(ctx, subjects...)
+		}
 		return served, err
 	}
 	info, err := os.Stat(where)
@@ -94,17 +103,15 @@ func (s *Session) ledgerAt(ctx context.Context, where string, subjects ...string
 	if !info.IsDir() {
 		return proof.Served{}, fault.New(fault.Invalid, "unreadable", "%s is neither a desk's address nor a folder.", where)
 	}
-	var tiers []proof.ServedBody
-	if file := filepath.Join(where, TiersFile); exists(file) {
-		raw, err := ReadFile(file, 1<<30)
-		if err != nil {
-			return proof.Served{}, err
-		}
-		if err := json.Unmarshal(raw, &tiers, json.RejectUnknownMembers(true)); err != nil {
-			return proof.Served{}, fault.New(fault.Invalid, "bad-export", "%s does not hold batches of tiers.", TiersFile).Because(err)
-		}
+	tiers, err := bodiesIn(where, TiersFile, "batches of tiers")
+	if err != nil {
+		return proof.Served{}, err
 	}
-	return proof.Served{Tiers: tiers, Fetch: ledger.Folder(os.DirFS(where)), Bodies: func(from int64) ([]proof.ServedBody, error) {
+	taken, err := bodiesIn(where, TakenFile, "records of what the executor took")
+	if err != nil {
+		return proof.Served{}, err
+	}
+	return proof.Served{Tiers: tiers, Taken: taken, Fetch: ledger.Folder(os.DirFS(where)), Bodies: func(from int64) ([]proof.ServedBody, error) {
 		raw, err := ReadFile(filepath.Join(where, GovernanceFile), 1<<30)
 		if err != nil {
 			return nil, err
@@ -115,6 +122,22 @@ func (s *Session) ledgerAt(ctx context.Context, where string, subjects ...string
 		}
 		return slices.DeleteFunc(all, func(b proof.ServedBody) bool { return b.Index < from }), nil
 	}}, nil
+}
+
+// bodiesIn reads a file of entries in an export; none if there is no such file.
+func bodiesIn(folder, name, what string) (all []proof.ServedBody, err error) {
+	file := filepath.Join(folder, name)
+	if !exists(file) {
+		return nil, nil
+	}
+	raw, err := ReadFile(file, 1<<30)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &all, json.RejectUnknownMembers(true)); err != nil {
+		return nil, fault.New(fault.Invalid, "bad-export", "%s does not hold %s.", name, what).Because(err)
+	}
+	return all, nil
 }
 
 func exists(path string) bool {
@@ -140,6 +163,23 @@ func (d deskClient) tiers(ctx context.Context, subjects ...string) ([]proof.Serv
 		}
 	}
 	return all, nil
+}
+
+// taken returns the executor's records of changes that it took directly.
+func (d deskClient) taken(ctx context.Context) (all []proof.ServedBody, err error) {
+	for from := int64(0); ; {
+		b, err := d.Taken(ctx, from)
+		if err != nil || len(b.Bodies) == 0 {
+			return all, err
+		}
+		for _, x := range b.Bodies {
+			all = append(all, proof.ServedBody{Index: x.Index, Body: x.Body, Salt: x.Salt})
+		}
+		if b.Next <= from {
+			return all, nil // the desk says that it has more, and gives none
+		}
+		from = b.Next
+	}
 }
 
 // served is the desk's ledger in the form that verifiers read.
@@ -290,7 +330,12 @@ func (c *ledgerExport) Run(ctx context.Context, s *Session) error {
 	put := func(path string, data []byte) error {
 		return WriteFile(filepath.Join(c.Folder, filepath.FromSlash(path)), data, 0o644)
 	}
-	// Tiles first: the chain is read afterwards, so that it is at least as long.
+	// What the executor took comes first, so that the tiles hold it; then the tiles: the chain is
+	// read afterwards, so that it is at least as long.
+	taken, err := d.taken(ctx)
+	if err != nil {
+		return err
+	}
 	signed, err := ledger.Export(d.Ledger(ctx), log, put)
 	if err != nil {
 		return err
@@ -311,6 +356,12 @@ func (c *ledgerExport) Run(ctx context.Context, s *Session) error {
 		return fmt.Errorf("write the governance chain: %w", err)
 	}
 	if err := put(GovernanceFile, raw); err != nil {
+		return err
+	}
+	if raw, err = json.Marshal(taken); err != nil {
+		return fmt.Errorf("write what the executor took: %w", err)
+	}
+	if err := put(TakenFile, raw); err != nil {
 		return err
 	}
 	if len(c.Subject) > 0 {

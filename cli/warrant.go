@@ -103,7 +103,8 @@ type verified struct {
 	Origin     string             `json:"origin"`
 	Size       int64              `json:"ledger_size"`
 	Revocation string             `json:"revocation"`
-	Later      []proof.Later      `json:"later"` // what has changed since; only with --ledger
+	Later      []proof.Later      `json:"later"`        // what has changed since; only with --ledger
+	NotInChain []proof.NotInChain `json:"not_in_chain"` // what the executor took directly and the chain does not hold; only with --ledger
 	Word       []string           `json:"desks_word"`
 	Authority  string             `json:"authority"` // what the entries prove that authorise others; empty if the warrant carries none
 	Tiers      string             `json:"tiers"`     // how far the tier was compared with the ledger; only with --ledger
@@ -148,7 +149,7 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	}
 	a := r.Warrant.Action
 	doc := verified{OK: true, Request: r.Warrant.Request.Statement.Request, Kind: a.Kind, Subject: wording.Subject(a.Subject), Tier: r.Warrant.Ruling.Facts.Tier,
-		Requester: r.Requester.Worker, With: signedWith(r.Warrant.Request, r.Warrant.Sessions), Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, Word: r.Word, Authority: r.Authority, Tiers: r.Tiers}
+		Requester: r.Requester.Worker, With: signedWith(r.Warrant.Request, r.Warrant.Sessions), Signers: []signerDoc{}, Origin: r.Origin, Size: r.Size, Revocation: r.Revocation, Later: r.Later, NotInChain: r.NotInChain, Word: r.Word, Authority: r.Authority, Tiers: r.Tiers}
 	for i, w := range r.Signers {
 		doc.Signers = append(doc.Signers, signerDoc{w.Worker, w.Vendor, signedWith(r.Warrant.Countersignatures[i], nil)})
 	}
@@ -189,6 +190,9 @@ func describeVerified(p *Page, doc verified, r proof.Report) {
 	}
 	for _, l := range doc.Later {
 		p.Line("Since then, %s: %s", wording.When(l.At), l.Text)
+	}
+	for _, n := range doc.NotInChain {
+		p.Line("Beware: %s", n.Text())
 	}
 	if len(doc.Word) > 0 {
 		p.Line("The desk's word, which this file does not prove: %s.", wording.Joined(doc.Word))

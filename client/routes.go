@@ -274,6 +274,13 @@ func (c *Client) Bodies(ctx context.Context, from int64) (b v1.Bodies, err error
 	return b, c.get(ctx, "/ledger/bodies/all", q, &b)
 }
 
+// Taken returns the executor's records of changes that it took directly, from an index on, with
+// the salts that open their leaves.
+func (c *Client) Taken(ctx context.Context, from int64) (b v1.Bodies, err error) {
+	q := url.Values{"from": {strconv.FormatInt(from, 10)}}
+	return b, c.get(ctx, "/ledger/bodies/taken", q, &b)
+}
+
 // TierEntries returns the entries by which rules once raised a subject, PLATFORM:ID,
 // opened for that subject alone.
 func (c *Client) TierEntries(ctx context.Context, subject string) (b v1.TierBodies, err error) {

@@ -664,6 +664,32 @@ func TestTakenIsEntered(t *testing.T) {
 		if got := settled(burden.Request); got != "taken-refused" {
 			t.Errorf("it was entered as %s", got)
 		}
+
+		// Readers of evidence get the executor's records of all this, a few at a time.
+		var want, have []int64
+		for _, e := range since(t, w, 0) {
+			if e.Body.Class == ledger.Execution && e.Body.Kind == proof.KindTaken {
+				want = append(want, e.Index)
+			}
+		}
+		for from := int64(0); ; from = have[len(have)-1] + 1 {
+			some, err := w.TakenRecords(t.Context(), desktest.As("kim"), from, 2)
+			if err != nil || len(some) > 2 {
+				t.Fatalf("%d records: %v", len(some), err)
+			}
+			if len(some) == 0 {
+				break
+			}
+			for _, b := range some {
+				have = append(have, b.Index)
+			}
+		}
+		if len(want) < 4 || !slices.Equal(have, want) {
+			t.Errorf("the records are those of %v, want %v", have, want)
+		}
+		if _, err := w.TakenRecords(t.Context(), desktest.As("ann"), 0, 2); fault.KindOf(err) != fault.Forbidden {
+			t.Errorf("an agent reads them: %v", err)
+		}
 		n := 0
 		for _, e := range since(t, w, 0) {
 			if e.Body.Kind == "taken-refused" {

@@ -132,6 +132,20 @@ func (d *Desk) LedgerBodies(ctx context.Context, by kernel.Caller, from int64, l
 	return out, err
 }
 
+// TakenRecords returns the executor's records of changes that it took directly, from an index
+// on: whoever verifies a warrant by the chain finds each of them there. They hold no personal
+// field.
+func (d *Desk) TakenRecords(ctx context.Context, by kernel.Caller, from int64, limit int) (out []proof.ServedBody, err error) {
+	if err := d.kernel.MayReadEvidence(ctx, by, "Entries of the ledger"); err != nil {
+		return nil, err
+	}
+	entries, err := d.kernel.Store.TakenRecords(ctx, from, limit)
+	for _, e := range entries {
+		out = append(out, proof.ServedBody{Index: e.Index, Body: e.BodyBytes, Salt: e.Salt})
+	}
+	return out, err
+}
+
 // TierEntries returns the ledger's entries that record the tiers which rules once gave a
 // subject ("plaza:acct/17"), opened for that subject alone. A verifier compares a warrant's
 // tier with them. Only readers of evidence get them.

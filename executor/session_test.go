@@ -192,7 +192,7 @@ func TestSessionRefusals(t *testing.T) {
 			st := p.world.Document("bob", r.Decision.Decision.Digest(), actions.VerdictDecide)
 			r.Decision = &actions.SignedDecision{Decision: r.Decision.Decision, Signed: p.world.Signed("bob", st)}
 			return r, p.world.Forge(r)
-		}, "refused bad-decision"},
+		}, "refused bad-entry"},
 		{"of a decision about another subject", func(p *place) (*prooftest.Request, []byte) {
 			r := small(p, "acct/9")
 			p.world.Decide(r, func(d *actions.Decision) { d.Subject = p.plaza.Account("acct/8", 1, "") })

@@ -290,6 +290,11 @@ func TestLedgerRoutes(t *testing.T) {
 			t.Errorf("which tiers stand for a subject: %d, want %d: %s", w.Code, want, w.Body)
 		}
 	}
+	for who, want := range map[string]int{agent: 403, lead: 200} {
+		if w := s.do("GET", "/ledger/bodies/taken", "Authorization", who); w.Code != want {
+			t.Errorf("what the executor took: %d, want %d: %s", w.Code, want, w.Body)
+		}
+	}
 	for _, bad := range []string{"", "?subject=", "?subject=plaza", "?subject=plaza:@president", "?subject=%00"} {
 		if w := s.do("GET", "/ledger/bodies/tiers"+bad, "Authorization", lead); w.Code != 400 {
 			t.Errorf("tiers%s: %d", bad, w.Code)

@@ -28,7 +28,8 @@ func (s *Server) ledgerMux() http.Handler {
 	get("/ledger/vkey", s.verifierKey)
 	get("/ledger/bodies/governance", s.governance)
 	get("/ledger/bodies/tiers", s.tiers)
-	get("/ledger/bodies/all", s.bodies)
+	get("/ledger/bodies/taken", s.taken)
+	get("/ledger/bodies/all", s.all)
 	mux.HandleFunc("/ledger/", NotFound)
 	return mux
 }
@@ -120,9 +121,19 @@ func send(w http.ResponseWriter, media string, data []byte) error {
 	return nil
 }
 
-// bodies answers with entries of all classes from an index on. It always needs a token, as
-// the governance chain does.
-func (s *Server) bodies(w http.ResponseWriter, r *http.Request) error {
+// all answers with entries of all classes from an index on.
+func (s *Server) all(w http.ResponseWriter, r *http.Request) error { return s.bodies(w, r, false) }
+
+// taken answers with the executor's records of what it took directly, from an index on.
+func (s *Server) taken(w http.ResponseWriter, r *http.Request) error { return s.bodies(w, r, true) }
+
+// bodies answers with entries from an index on. It always needs a token, as the governance
+// chain does.
+func (s *Server) bodies(w http.ResponseWriter, r *http.Request, taken bool) error {
+	read := s.config.Desk.LedgerBodies
+	if taken {
+		read = s.config.Desk.TakenRecords
+	}
 	by, err := Authenticate(s.config.Desk, r)
 	if err != nil {
 		return err
@@ -133,7 +144,7 @@ func (s *Server) bodies(w http.ResponseWriter, r *http.Request) error {
 			return fault.New(fault.Invalid, "bad-parameter", "from is the index of an entry, 0 or more.")
 		}
 	}
-	entries, err := s.config.Desk.LedgerBodies(r.Context(), by, from, chainPage)
+	entries, err := read(r.Context(), by, from, chainPage)
 	if err != nil {
 		return err
 	}

@@ -217,7 +217,7 @@ func contestedIn(t testing.TB, before func(*evening)) *evening {
 // asking is what the desk enters of a request.
 func (e *evening) asking(r *prooftest.Request, status actions.Status, need actions.Need) entry.Request {
 	a := r.Action
-	out := entry.Request{Act: entry.Act{Case: a.Case != "", Category: a.Category, Direction: a.Direction, Effect: a.Effect, Kind: a.Kind, Platform: a.Subject.Platform,
+	out := entry.Request{Act: entry.Act{Case: a.Case != "", Category: a.Category, Direction: a.Direction, Effect: a.Effect, Kind: a.Kind, Lifts: e.Ask(r).Lifts, Platform: a.Subject.Platform,
 		Tier: a.Tier, Verb: a.Command.Verb}, At: canonical.At(e.Now()), Need: need, Request: r.ID, Signed: r.Signed, Status: status, Sessions: r.Sessions}
 	if r.Decision != nil {
 		out.Decided = &r.Decision.Signed

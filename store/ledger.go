@@ -411,6 +411,17 @@ func (s *Store) EntriesNaming(ctx context.Context, kind string, value []byte) (e
 	return entries, err
 }
 
+// TakenRecords returns the executor's records of changes that it took directly, from an index
+// on, without openings: as many as limit.
+func (s *Store) TakenRecords(ctx context.Context, from int64, limit int) (entries []ledger.Entry, err error) {
+	err = s.Read(ctx, func(tx *Tx) error {
+		entries, err = tx.bodies(`e.class = 'execution' and e.kind = 'taken' and e.idx in
+			(select idx from ledger_entry where class = 'execution' and kind = 'taken' and idx >= $1 order by idx limit $2)`, from, limit)
+		return err
+	})
+	return entries, err
+}
+
 // Remembered returns the entry at an index, without openings, if this process made it a
 // short time ago. It does not ask the database.
 func (s *Store) Remembered(index int64) (e ledger.Entry, ok bool) {

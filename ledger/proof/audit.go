@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -14,12 +15,13 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Unsigned is an entry of a person that nobody signed as it stands in the ledger.
+// Unsigned is an entry of a person that nobody signed as it stands in the ledger, or a change
+// that the executor took from a person and that the chain does not hold.
 type Unsigned struct {
 	Index  int64              `json:"index"`
 	Kind   string             `json:"kind"`
 	Worker workforce.WorkerID `json:"worker"` // whom the statement names; empty: there is none
-	Type   string             `json:"type"`   // why: a fault's stable type, "unsigned" or "withheld"
+	Type   string             `json:"type"`   // why: a fault's stable type, "unsigned", "withheld" or "not-in-chain"
 	Text   string             `json:"text"`   // the same for a person
 }
 
@@ -34,8 +36,10 @@ type Audited struct {
 // Audit reads a whole served ledger as Follow does, and beside it every entry of the class
 // desk: each act of a person must be signed, by a key of that person that was live, or under
 // a session that such a key had certified, in time, while the person was engaged, and must
-// be entered once. An entry that is dated before a governance entry ahead of it is judged by
-// the later time. bodies returns entries of all classes in order,
+// be entered once. What others signed must be about the action of the request, and a warrant
+// about its act. An entry that is dated before a governance entry ahead of it is judged by
+// the later time. A change that the executor took directly must be in the chain, unless the
+// chain refuses it. bodies returns entries of all classes in order,
 // from an index on: as many as it likes, and none only at the end. Changes of the desk are
 // checked with the chain, and the records of the executor by those who follow it. Reads,
 // alarms and what the clock did are nobody's acts.
@@ -43,15 +47,21 @@ func Audit(t Trust, log note.Verifier, served Served, bodies func(from int64) ([
 	out := Audited{Unsigned: []Unsigned{}}
 	leaves := map[int64]ledger.Leaf{}
 	size := int64(0)
-	a := auditor{out: &out, leaves: leaves, bodies: bodies, entered: map[canonical.Digest]bool{}, signed: map[string][]workforce.WorkerID{}}
+	a := auditor{out: &out, leaves: leaves, bodies: bodies, entered: map[canonical.Digest]bool{}, asked: map[string]*asked{}}
 	s, signed, err := follow(t, log, served, seen, func(step Step) error { return a.upTo(step.Index, step.State) }, func(index int64, l ledger.Leaf) {
 		size = index + 1
-		if l.Class == ledger.Desk {
+		if l.Class == ledger.Desk || l.Class == ledger.Execution {
 			leaves[index] = l
 		}
 	})
 	if err == nil {
 		err = a.upTo(size, s)
+	}
+	if err == nil {
+		for _, m := range a.taken.missing(s) {
+			a.found(m.Index, KindTaken, m.Worker, "not-in-chain", m.Text())
+		}
+		slices.SortStableFunc(out.Unsigned, func(a, b Unsigned) int { return cmp.Compare(a.Index, b.Index) })
 	}
 	return s, signed, out, err
 }
@@ -61,10 +71,35 @@ type auditor struct {
 	out     *Audited
 	leaves  map[int64]ledger.Leaf
 	bodies  func(from int64) ([]ServedBody, error)
-	entered map[canonical.Digest]bool       // what was entered already; see once
-	signed  map[string][]workforce.WorkerID // by request without a warrant: its requester, and then who countersigned
-	next    int64                           // the first index that is not audited
-	ahead   []ServedBody                    // bodies that were given already, from next on
+	entered map[canonical.Digest]bool // what was entered already; see once
+	asked   map[string]*asked         // requests without a warrant
+	taken   takenChanges
+	next    int64        // the first index that is not audited
+	ahead   []ServedBody // bodies that were given already, from next on
+}
+
+// asked is a request whose entry was audited, and that has no warrant yet.
+type asked struct {
+	act     entry.Act
+	request actions.Statement
+	signers []workforce.WorkerID // who countersigned
+	tier    actions.Tier         // of the ruling by which it was approved; empty: no entry says
+}
+
+// wrongWarrant says in what the entry of a warrant differs from what was asked; empty: in
+// nothing.
+func (a asked) wrongWarrant(w entry.Warrant) string {
+	switch {
+	case a.act.Kind == "": // from before the desk recorded the facts of acts
+		return ""
+	case w.Kind != a.act.Kind || w.Direction != a.act.Direction:
+		return fmt.Sprintf("%s (%s) was asked for", a.act.Kind, a.act.Direction)
+	case w.Executor != a.request.Executor:
+		return fmt.Sprintf("the request is for the executor %q", a.request.Executor)
+	case a.tier != "" && w.Tier != a.tier:
+		return fmt.Sprintf("it was approved for a subject that is %s", a.tier)
+	}
+	return ""
 }
 
 // upTo audits the entries before an index by a state of the chain, which must be the one
@@ -75,7 +110,9 @@ func (a *auditor) upTo(index int64, s *State) error {
 		if !is {
 			continue
 		}
-		a.out.Entries++
+		if leaf.Class == ledger.Desk {
+			a.out.Entries++
+		}
 		b, given, err := a.body(a.next)
 		if err != nil {
 			return err
@@ -87,6 +124,10 @@ func (a *auditor) upTo(index int64, s *State) error {
 		body, err := ledger.Verify(leaf, b.Body, b.Salt)
 		if err != nil {
 			return fmt.Errorf("entry %d of the ledger: %w", a.next, err)
+		}
+		if leaf.Class == ledger.Execution {
+			a.taken.record(a.next, body, s)
+			continue
 		}
 		a.entry(a.next, body, s)
 	}
@@ -131,6 +172,9 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 		a.warrant(index, body)
 		return
 	}
+	if body.Kind == entry.KindTakenRefused {
+		a.taken.refused(body, s)
+	}
 	said, persons, err := entry.SaidIn(body.Kind, canonical.Raw(body.Data), body.Sealed)
 	if !persons {
 		a.over(body)
@@ -153,7 +197,9 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 			a.found(index, body.Kind, said.Statement.Signer, "entered-twice", "An entry before this one holds the same deed, request or statement, which is good once.")
 			return
 		}
-		a.heard(body.Kind, said.Statement)
+		if err := a.heard(body, *said); err != nil {
+			a.found(index, body.Kind, said.Statement.Signer, fault.TypeOf(err), fault.TextOf(err))
+		}
 	}
 }
 
@@ -172,14 +218,54 @@ func (a *auditor) once(said entry.Said) bool {
 	return !known
 }
 
-// heard remembers who signed a request, until its warrant is entered.
-func (a *auditor) heard(kind string, st actions.Statement) {
-	switch kind {
-	case entry.KindRequest, entry.KindCountersign:
-		a.signed[st.Request] = append(a.signed[st.Request], st.Signer)
+// heard remembers who signed a request, until its warrant is entered. It refuses what others
+// signed about another action than the request's, for another executor, or under another
+// decision.
+func (a *auditor) heard(body ledger.Body, said entry.Said) error {
+	st := said.Statement
+	r := a.asked[st.Request]
+	switch body.Kind {
+	case entry.KindRequest:
+		r = &asked{act: *said.Act, request: st}
+		a.asked[st.Request] = r
 	case entry.KindWithdraw:
-		delete(a.signed, st.Request)
+		delete(a.asked, st.Request)
+		if said.Deed != nil {
+			delete(a.asked, said.Deed.Deed.Of)
+		}
+	case entry.KindCountersign, entry.KindDecline:
+		if r == nil {
+			return nil // if a warrant comes, it is named
+		}
+		if st.Action != r.request.Action || st.Executor != r.request.Executor || st.Decision != r.request.Decision {
+			return refuse("bad-statement", "The statement of %s does not fit: it is about another action, decision or executor than the request %s, under which it is entered.", st.Signer, st.Request)
+		}
+		if body.Kind == entry.KindCountersign {
+			r.signers = append(r.signers, st.Signer)
+		}
 	}
+	if status, tier := approvedIn(body); status == actions.StatusApproved && r != nil {
+		r.tier = tier
+	}
+	return nil
+}
+
+// approvedIn returns the status that the entry of a request or a countersignature gives its
+// request, and the tier of the ruling.
+func approvedIn(body ledger.Body) (actions.Status, actions.Tier) {
+	switch body.Kind {
+	case entry.KindRequest:
+		var r entry.Request
+		if canonical.UnmarshalExact(body.Data, &r) == nil {
+			return r.Status, r.Act.Tier
+		}
+	case entry.KindCountersign:
+		var r entry.Verdict
+		if canonical.UnmarshalExact(body.Data, &r) == nil {
+			return r.Status, r.Tier
+		}
+	}
+	return "", ""
 }
 
 // over forgets who signed a request that ended by the clock, or lost its ground.
@@ -187,24 +273,35 @@ func (a *auditor) over(body ledger.Body) {
 	var r entry.End
 	if body.Kind == entry.KindExpire || body.Kind == entry.KindVoid {
 		if err := canonical.UnmarshalExact(body.Data, &r); err == nil {
-			delete(a.signed, r.Request)
+			delete(a.asked, r.Request)
 		}
 	}
 }
 
 // warrant names the people whom the entry of a warrant names as signers without an entry
-// that they signed.
+// that they signed, and the requester of another act than the warrant's.
 func (a *auditor) warrant(index int64, body ledger.Body) {
 	var w entry.Warrant
 	if err := canonical.UnmarshalExact(body.Data, &w); err != nil {
 		a.found(index, body.Kind, "", fault.TypeOf(err), fault.TextOf(err))
 		return
 	}
-	for i, who := range slices.Concat([]workforce.WorkerID{w.Requester}, w.Countersigners) {
-		// The request's entry comes before those of countersignatures.
-		if have := a.signed[w.Request]; i == 0 && (len(have) == 0 || have[0] != who) || i > 0 && !slices.Contains(have[min(1, len(have)):], who) {
-			a.found(index, body.Kind, who, "unsigned", fmt.Sprintf("The warrant of %s names %s, and no entry before it holds what they signed.", w.Request, who))
+	r, known := a.asked[w.Request]
+	delete(a.asked, w.Request)
+	if !known {
+		r = &asked{}
+	}
+	unsigned := func(who workforce.WorkerID) {
+		a.found(index, body.Kind, who, "unsigned", fmt.Sprintf("The warrant of %s names %s, and no entry before it holds what they signed.", w.Request, who))
+	}
+	if !known || r.request.Signer != w.Requester {
+		unsigned(w.Requester)
+	} else if wrong := r.wrongWarrant(w); wrong != "" {
+		a.found(index, body.Kind, w.Requester, "unsigned", fmt.Sprintf("The warrant of %s is for %s (%s) on a subject that is %s, by the executor %q. Its signers signed something else: %s.", w.Request, w.Kind, w.Direction, w.Tier, w.Executor, wrong))
+	}
+	for _, who := range w.Countersigners {
+		if !slices.Contains(r.signers, who) {
+			unsigned(who)
 		}
 	}
-	delete(a.signed, w.Request)
 }

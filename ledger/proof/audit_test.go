@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -274,4 +275,122 @@ func TestAuditOfRequests(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAuditOfAnotherAction: lee countersigned another action than the one that ann asked for
+// under the request, and the desk enters a warrant that names lee. The audit names both entries.
+func TestAuditOfAnotherAction(t *testing.T) {
+	for _, v := range []actions.Verdict{actions.VerdictCountersign, actions.VerdictDecline} {
+		w := prooftest.Staffed(t)
+		r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/1"), actions.Protected)
+		other := *r
+		other.Action.Reason = "Something else that lee was shown."
+		signed := w.Statement(&other, "lee", v)
+		w.Enters(r)
+		if v == actions.VerdictDecline {
+			deskEntry(w, entry.KindDecline, entry.Verdict{Request: r.ID, Signed: signed, Status: actions.StatusDeclined})
+			audited(t, w, "bad-statement")
+			continue
+		}
+		r.Countersignatures = []actions.Signed{signed}
+		w.Enters(r)
+		w.Forge(r)
+		audited(t, w, "bad-statement", "unsigned")
+	}
+}
+
+// TestAuditOfAnotherKind: the entry of a warrant names ann as the requester of another act than
+// that of the entry of her request. The audit names it.
+func TestAuditOfAnotherKind(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		lie      func(*entry.Warrant)
+		unsigned bool
+	}{
+		{"the same", func(*entry.Warrant) {}, false},
+		{"another kind", func(e *entry.Warrant) { e.Kind = actions.AccountDelete }, true},
+		{"another direction", func(e *entry.Warrant) { e.Direction = actions.Relieving }, true},
+		{"another tier than that of the approval", func(e *entry.Warrant) { e.Tier = actions.Critical }, true},
+		{"another executor", func(e *entry.Warrant) { e.Executor = "exe-other" }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := prooftest.Staffed(t)
+			r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/1"), actions.Standard)
+			facts := proof.FactsOf(r.Action, workforce.Standing{}, "", "")
+			deskEntry(w, entry.KindRequest, entry.Request{Act: proof.ActOf(facts), At: canonical.At(w.Now()), Request: r.ID, Signed: r.Signed, Status: actions.StatusApproved, Decided: &r.Decision.Signed})
+			said := entry.Warrant{Request: r.ID, Kind: r.Action.Kind, Tier: r.Action.Tier, Direction: r.Action.Direction,
+				Executor: prooftest.ExecutorID, Requester: "ann", Policy: w.State().Policy.Digest(), Warrant: r.Action.Digest()}
+			c.lie(&said)
+			deskEntry(w, entry.KindWarrant, said)
+			if c.unsigned {
+				audited(t, w, "unsigned")
+			} else {
+				audited(t, w)
+			}
+		})
+	}
+}
+
+// TestAuditOfACountersignerAlone: a countersignature does not stand for the request's own entry,
+// which is not there.
+func TestAuditOfACountersignerAlone(t *testing.T) {
+	w := prooftest.Staffed(t)
+	r := w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/1"), actions.Protected), "lee")
+	deskEntry(w, entry.KindCountersign, entry.Verdict{Request: r.ID, Signed: r.Countersignatures[0]})
+	deskEntry(w, entry.KindWarrant, entry.Warrant{Request: r.ID, Kind: r.Action.Kind, Tier: r.Action.Tier, Direction: r.Action.Direction, Executor: prooftest.ExecutorID, Requester: "lee"})
+	audited(t, w, "unsigned")
+}
+
+// TestChainLacksWhatTheExecutorTook: ole ends ann's sessions straight at the executor, whose
+// record of that stands in the ledger. The desk keeps it out of the governance chain, and
+// enters an act and its warrant under ann's session afterwards. Who verifies the warrant by the
+// chain is told, and an audit names the record until the chain holds the change. A desk cannot
+// say that the chain refused it when the chain does not.
+func TestChainLacksWhatTheExecutorTook(t *testing.T) {
+	w := prooftest.Staffed(t)
+	s := w.StartSession("ann", actions.SessionEd25519)
+	w.Advance(time.Minute)
+	told := func(raw []byte) (later, missing int) {
+		report, err := proof.NewVerifier(proof.Trust{Root: w.Root}).Chain(raw, w.Served())
+		must(t, err)
+		return len(report.Later), len(report.NotInChain)
+	}
+	e := takenOf(w, w.Claim(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(w.Now())}}, "ole"))
+	must(t, w.Record(e))
+	st := e.Execution.Taken.Request.Statement
+	deskEntry(w, entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: actions.DeskKey, Worker: st.Signer, Type: "wrong-state"})
+	w.Advance(time.Hour)
+	raw := w.Warrant(w.Enters(w.Under(s, w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/4"), actions.Standard))))
+	if later, missing := told(raw); later != 0 || missing != 1 {
+		t.Errorf("by the whole chain %d changes are told, and %d that it lacks", later, missing)
+	}
+	audited(t, w, "not-in-chain")
+
+	// The desk enters it after all: then the chain tells of the end of the session.
+	must(t, w.Govern(proof.KindTaken, e))
+	audited(t, w)
+	if later, missing := told(raw); later != 1 || missing != 0 {
+		t.Errorf("by the whole chain %d changes are told once it holds the end, and %d that it lacks", later, missing)
+	}
+}
+
+// TestAuditOfWhatTheChainRefuses: an audit does not name a record that no executor of this desk
+// signed, nor one whose executor was replaced before the desk could enter it in the chain, which
+// refuses it then.
+func TestAuditOfWhatTheChainRefuses(t *testing.T) {
+	w := prooftest.Staffed(t)
+	e := takenOf(w, w.Claim(actions.DeskEngagement, end("bob"), "ada"))
+	must(t, w.Record(e))
+	audited(t, w, "not-in-chain")
+	trust := w.State().Trust
+	trust.ExecutorKey = bytes.Repeat([]byte{1}, 32)
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartTrust, Trust: &trust})
+	audited(t, w, "not-in-chain")
+	st := e.Execution.Taken.Request.Statement
+	deskEntry(w, entry.KindTakenRefused, entry.TakenRefused{Request: st.Request, Kind: actions.DeskEngagement, Worker: st.Signer, Type: "bad-signature"})
+	audited(t, w)
+	forged := takenOf(w, w.Claim(actions.DeskEngagement, end("sue"), "ada"))
+	forged.Signature[0] ^= 1
+	w.Append(forged.Draft())
+	audited(t, w)
 }

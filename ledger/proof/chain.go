@@ -26,6 +26,9 @@ type Served struct {
 	// which tiers rules once gave subjects. A warrant's tier is compared with them as far
 	// as they go.
 	Tiers []ServedBody
+	// Taken are the executor's records of changes that it took directly. Each must be in the
+	// chain. They are as many as the server likes: only an audit reads all records.
+	Taken []ServedBody
 }
 
 // Step is one governance entry of a chain that is followed.
@@ -132,8 +135,8 @@ type Later struct {
 // authorised; that the warrant's own entries are exactly those that it rests on; and that
 // the chain as it was at the warrant's place authorises it. The entries of the signatures are
 // dated no earlier than the governance entries ahead of them. Report.Later says what has
-// changed since, and Report.Revocation up to which entry that is known. It takes a complete
-// warrant too.
+// changed since, Report.NotInChain which changes the executor took that the chain does not
+// hold, and Report.Revocation up to which entry that is known. It takes a complete warrant too.
 func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	r, o, err := v.verify(raw, true)
 	if err != nil {
@@ -147,7 +150,7 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 	var ruled, entered *State // as the ruling saw it, and at the warrant's place
 	var chain []dated
 	told := map[int64]ledger.Leaf{}
-	for _, b := range served.Tiers {
+	for _, b := range slices.Concat(served.Tiers, served.Taken) {
 		told[b.Index] = ledger.Leaf{}
 	}
 	founding, err := o.entries[0].effect()
@@ -201,6 +204,9 @@ func (v *Verifier) Chain(raw []byte, served Served) (Report, error) {
 		return r, err
 	}
 	r.Later = later(w, entered, now)
+	if r.NotInChain, err = notInChain(served.Taken, told, now); err != nil {
+		return r, err
+	}
 	if r.Authority != "" {
 		r.Authority = "checked down to entry 0, by the entries of this file and by the whole chain"
 	}
@@ -240,6 +246,20 @@ func openBatches(served []ServedBody, told map[int64]ledger.Leaf, before int64) 
 		all = append(all, Batch{b.Index, body, b.Sealed})
 	}
 	return all, nil
+}
+
+// notInChain opens, against their leaves, the executor's records of changes that it took
+// directly, and returns those that the chain does not hold.
+func notInChain(served []ServedBody, told map[int64]ledger.Leaf, now *State) ([]NotInChain, error) {
+	var all takenChanges
+	for _, b := range served {
+		body, err := ledger.Verify(told[b.Index], b.Body, b.Salt)
+		if err != nil {
+			return nil, fmt.Errorf("the executor's record, entry %d of the ledger: %w", b.Index, err)
+		}
+		all.record(b.Index, body, now)
+	}
+	return all.missing(now), nil
 }
 
 // stoodAs refuses a burdening warrant that was ruled on by too low a tier: by the entries

@@ -145,8 +145,12 @@ func craftsOfSessions() map[string]func(*craft) {
 			}
 			all[mark(good)+of+": entered at the session's begin, "+by.String()] = func(c *craft) {
 				c.put("/sessions/0/session/not_before", c.now(-time.Minute))
+				if statement != "/request/statement" {
+					c.asked(by - time.Minute)
+				} else {
+					c.put("/requested/entry/time", c.now(by-time.Minute))
+				}
 				begins(c, -time.Minute)
-				c.put("/requested/entry/time", c.now(by-time.Minute))
 			}
 			all[mark(good)+of+": entered at the session's end, "+by.String()] = func(c *craft) {
 				c.put("/sessions/0/session/not_before", c.now(-time.Hour))
@@ -548,7 +552,7 @@ func craftsOfDecisions() map[string]func(*craft) {
 		edit(name, func(c *craft) {
 			c.put(st+"/not_before", c.now(begins))
 			c.put(st+"/expires", c.now(expires))
-			c.put("/requested/entry/time", c.now(entered))
+			c.asked(entered)
 		})
 	}
 	const life = 15 * time.Minute
@@ -567,13 +571,13 @@ func craftsOfDecisions() map[string]func(*craft) {
 	edit(of+": decided before the engagement", func(c *craft) {
 		c.put(c.row("ann")+"/data/row/record/start", c.now(-time.Minute))
 		c.put(st+"/not_before", c.now(-2*time.Minute))
-		c.put("/requested/entry/time", c.now(-time.Minute-moment))
+		c.asked(-time.Minute - moment)
 		c.put("/ruling/facts/newcomer", "true")
 	})
 	edit("good "+of+": decided when the engagement began", func(c *craft) {
 		c.put(c.row("ann")+"/data/row/record/start", c.now(-time.Minute))
 		c.put(st+"/not_before", c.now(-2*time.Minute))
-		c.put("/requested/entry/time", c.now(-time.Minute))
+		c.asked(-time.Minute)
 		c.put("/ruling/facts/newcomer", "true")
 	})
 
@@ -582,7 +586,7 @@ func craftsOfDecisions() map[string]func(*craft) {
 	countersigner := func(name, member string, by time.Duration) {
 		edit(name, func(c *craft) {
 			c.put(c.row("lee")+"/data/row/record/"+member, c.now(by))
-			c.put("/requested/entry/time", c.now(-30*time.Second))
+			c.asked(-30 * time.Second)
 		})
 	}
 	countersigner(restored+": countersigned by somebody who has left since the request", "last", -10*time.Second)
@@ -689,12 +693,54 @@ func craftsOfVersions() map[string]func(*craft) {
 	all[of+": a request that was entered after the warrant"] = func(c *craft) { c.late = "/requested" }
 	all[of+": the entry of another signature"] = func(c *craft) { c.put("/requested/entry/data/signed/statement/nonce", bytesOf(32)) }
 	all[of+": an entry of the request with a member more"] = func(c *craft) { c.add("/requested/entry/data", "zzz", "0") }
-	all[of+": an entry of the request with no decision"] = func(c *craft) { c.add("/requested/entry/data", "decided", "null") }
-	all[of+": an entry of the request with no sessions"] = func(c *craft) { c.add("/requested/entry/data", "sessions", "[]") }
-	all["good "+of+": an entry of the request with another's decision"] = func(c *craft) { c.add("/requested/entry/data", "decided", string(c.raw("/request"))) }
-	all["good "+of+": an entry of the request with a session"] = func(c *craft) {
-		s := c.world.StartSession("kim", actions.SessionEd25519)
-		c.add("/requested/entry/data", "sessions", "["+string(canonical.MustMarshal(s.SignedSession))+"]")
+	const data = "/requested/entry/data"
+	kims := func(c *craft) string {
+		return "[" + string(canonical.MustMarshal(c.world.StartSession("kim", actions.SessionEd25519).SignedSession)) + "]"
+	}
+	all[of+": an entry of the request with null for a decision"] = func(c *craft) { c.hold(data, "decided", "null") }
+	all[of+": an entry of the request without its decision"] = func(c *craft) { c.hold(data, "decided", "") }
+	all[of+": an entry of the request with another's decision"] = func(c *craft) { c.hold(data, "decided", string(c.raw("/request"))) }
+	all[of+": an entry of the request with no sessions"] = func(c *craft) { c.hold(data, "sessions", "[]") }
+	all[of+": an entry of the request with a session"] = func(c *craft) { c.hold(data, "sessions", kims(c)) }
+	all["file keys, under a session: an entry of the request without its session"] = func(c *craft) { c.hold(data, "sessions", "") }
+	all["file keys, under a session: an entry of the request with another session"] = func(c *craft) { c.hold(data, "sessions", kims(c)) }
+	put("file keys, an undo", data+"/act/lifts", `"older"`)
+	for member, raw := range map[string]string{"request": `"req_06had47f60krsqyd42fz0ph7cc"`, "status": `"declined"`, "law": `"together"`} {
+		all[of+": an entry of the request whose "+member+" is "+raw] = func(c *craft) { c.hold(data, member, raw) }
+	}
+	for member, raw := range map[string]string{"case": "false", "category": `"legal"`, "direction": `"relieving"`, "effect": `"lossy"`, "founding": "true", "kind": `"account.suspend"`, "lifts": `"older"`,
+		"part": `"people"`, "platform": `"other"`, "tier": `"protected"`, "verb": `"deactivate"`} {
+		put(of, data+"/act/"+member, raw)
+	}
+	put("file keys, critical", data+"/act/tier", `"standard"`)
+	put("file keys, critical", data+"/act/tier", `"highest"`)
+	put("file keys, critical", data+"/status", `"approved"`)
+	all[of+": an entry of the request without facts"] = func(c *craft) { c.put(data+"/act/kind", `""`) }
+	for _, held := range []string{"standard", "protected", "critical"} {
+		all["good "+of+": a request that was held on the tier "+held] = func(c *craft) {
+			c.put(data+"/status", `"held"`)
+			c.put(data+"/act/tier", quoted(held))
+		}
+	}
+	for member, raw := range map[string]string{"status": `"approved"`, "tier": `"standard"`, "request": `"req_06had47f60krsqyd42fz0ph7cc"`, "law": `"recovery"`} {
+		all["a wait: an entry of a countersignature whose "+member+" is "+raw] = func(c *craft) { c.hold("/waited/0/entry/data", member, raw) }
+		of := data
+		if member == "tier" {
+			of += "/act"
+		}
+		all["a wait: an entry of the request whose "+member+" is "+raw] = func(c *craft) { c.hold(of, member, raw) }
+	}
+	put("a wait", "/waited/1/entry/data/tier", `"highest"`)
+	all["a wait: an entry of a countersignature without a tier"] = func(c *craft) { c.hold("/waited/0/entry/data", "tier", `""`) }
+	all["good a wait: an entry of a countersignature on the tier critical"] = func(c *craft) { c.hold("/waited/0/entry/data", "tier", `"critical"`) }
+	for by, good := range map[time.Duration]bool{0: true, -time.Microsecond: false} {
+		all[mark(good)+of+": an entry of the request "+by.String()+" from its statement's begin on"] = func(c *craft) {
+			c.asked(-time.Second)
+			c.put("/requested/entry/time", c.now(by-time.Second))
+		}
+		all[mark(good)+"a wait: an entry of a countersignature "+by.String()+" from its statement's begin on"] = func(c *craft) {
+			c.put("/countersignatures/0/statement/not_before", quoted(canonical.At(instantOf(string(c.raw("/waited/0/entry/time"))).Add(-by)).String()))
+		}
 	}
 	all[of+": entries from which nothing is counted"] = func(c *craft) { c.put("/waited", "["+string(c.raw("/requested"))+"]") }
 	all["file keys, critical: entries from which nothing is counted"] = func(c *craft) {

@@ -111,6 +111,26 @@ func (c *craft) add(path, name, raw string) {
 	n.insert(i, name, parse(c.t, []byte(raw)))
 }
 
+// hold puts a member of an object, whether it is there or not, and takes it away if raw is
+// empty. It stays so. The path is one of the craft's version.
+func (c *craft) hold(path, name, raw string) {
+	if raw == "" {
+		c.member(path, name, nil)
+	} else {
+		c.member(path, name, parse(c.t, []byte(raw)))
+	}
+	c.changed = append(c.changed, path+"/"+name)
+}
+
+// asked dates the request's entry in the ledger, and its statement no later.
+func (c *craft) asked(by time.Duration) {
+	c.put("/requested/entry/time", c.now(by))
+	if by < 0 {
+		c.put("/request/statement/not_before", c.now(by))
+		c.put("/request/statement/expires", c.now(time.Hour))
+	}
+}
+
 func (c *craft) drop(path string) {
 	path = c.at(path)
 	cut := strings.LastIndexByte(path, '/')
@@ -209,6 +229,14 @@ func crafted(t *testing.T, formats int64, all map[string]func(*craft)) {
 			t.Errorf("both refuse: %s", name)
 		}
 	}
+}
+
+// nested is JSON of so many levels, each of which begins so.
+func nested(begin string, levels int) string {
+	if begin == "[" {
+		return strings.Repeat(begin, levels) + strings.Repeat("]", levels)
+	}
+	return strings.Repeat(begin, levels) + "1" + strings.Repeat("}", levels)
 }
 
 // find returns a warrant by its name, of the desk with file keys if it names no desk.
@@ -583,7 +611,9 @@ func crafts(formats int64) map[string]func(*craft) {
 	for _, client := range []string{``, `null`, `[]`, `1`, `""`, `{}`, `{$C,$O}`, `{$C,$T}`, `{$O,$T}`, `{$C,$O,$T,$T}`, `{$C,$O,$T,"x":{"a":1,"a":2}}`, `{$C,$O,"type":null}`, `{$C,$O,"type":["webauthn.get"]}`,
 		`{$C,"ORIGIN":"https://desk.example.com",$T}`, `{$C,"origin":null,$T}`, `{$C,$O,$T,"x":"\ud800"}`, `{$C,$O,$T,"\ud800":"x"}`, "{$C,$O,$T,\"x\":\"\xff\"}", "{$C,$O,$T,\"x\":\"\x01\"}", `{$C,$O,$T,"x":NaN}`, `{$C,$O,$T,"x":01}`,
 		`{$C,$O,$T,}`, `{$C,$O,$T`, "\ufeff{$C,$O,$T}", "\u00a0{$C,$O,$T}", `{$C,$O,$T}{}`, `good {$C,$O,$T}`, "good \t{ $C , $O , $T }\r\n", `good {$C,$O,$T,"x":1e400}`, `good {$C,$O,$T,"x":[[],{"type":"x"}]}`,
-		`good {$C,$O,"\u0074ype":"webauthn.get"}`, `good {$C,$O,$T,"crossOrigin":false}`, `good {$C,$O,$T,"x":"\ud83d\ude00"}`, `good {$C,$O,$T,"x":` + strings.Repeat("1", 5000) + "}"} {
+		`good {$C,$O,"\u0074ype":"webauthn.get"}`, `good {$C,$O,$T,"crossOrigin":false}`, `good {$C,$O,$T,"x":"\ud83d\ude00"}`, `good {$C,$O,$T,"x":` + strings.Repeat("1", 5000) + "}",
+		"good {$C,$O,$T,\"x\":" + nested("[", 199) + "}", "{$C,$O,$T,\"y\":" + nested("[", 200) + "}", "{$C,$O,$T,\"z\":" + nested("[", 3000) + "}", "{$C,$O,$T,\"zz\":" + nested(`{"a":`, 3000) + "}",
+		"good {$C,$O,$T,\"t\":\"\\\"" + strings.Repeat("[", 300) + `"}`} {
 		client, good := strings.CutPrefix(client, "good ")
 		all[mark(good)+fmt.Sprintf("passkeys, a suspension: client data %.90q", client)] = func(c *craft) {
 			c.assert = func(p *prooftest.Passkey, challenge [32]byte) actions.Signature {
@@ -894,7 +924,7 @@ func crafts(formats int64) map[string]func(*craft) {
 	}
 	const moment = time.Microsecond
 	stands(mark(first)+"file keys, an undo: by somebody who was engaged when signing", time.Hour, 0, time.Hour-moment, map[bool][]string{false: {"engaged"}}[first]...)
-	stands(mark(!first)+"file keys, an undo: by somebody who was engaged when asking", 0, time.Hour, time.Hour-moment, map[bool][]string{true: {"engaged"}}[first]...)
+	stands(mark(!first)+"file keys, an undo: by somebody who was engaged when asking", map[bool]time.Duration{false: 2 * time.Hour}[first], time.Hour, time.Hour-moment, map[bool][]string{true: {"engaged"}}[first]...)
 	stands("file keys, an undo: by somebody who was not engaged when asking", time.Hour, time.Hour, time.Hour, "engaged")
 	if !first {
 		stands("good file keys, an undo: entered after the ruling", 0, -time.Minute, -moment)
@@ -1005,7 +1035,8 @@ func crafts(formats int64) map[string]func(*craft) {
 	all["a wait: an entry of a request with a member more"] = func(c *craft) { c.add("/waited/0/entry/data", "zzz", "0") }
 	all["a wait: an entry of a countersignature with a member more"] = func(c *craft) { c.add("/waited/1/entry/data", "zzz", "0") }
 	all["a wait: an entry with an empty law"] = func(c *craft) { c.add("/waited/1/entry/data", "law", `""`) }
-	all["good a wait: an entry with a law"] = func(c *craft) { c.add("/waited/1/entry/data", "law", `"recovery"`) }
+	put("a wait", "/waited/1/entry/data/alarm", "true")
+	all["a wait: an entry with a law"] = func(c *craft) { c.add("/waited/1/entry/data", "law", `"recovery"`) }
 	all["good a wait: an hour before"] = func(c *craft) { c.put("/waited/1/entry/time", at(c, -time.Hour)) }
 	all["a wait: less than an hour before"] = func(c *craft) { c.put("/waited/1/entry/time", at(c, -time.Hour+time.Microsecond)) }
 	all["a wait: of the request less than an hour before"] = func(c *craft) { c.put("/waited/0/entry/time", at(c, -time.Hour+time.Microsecond)) }

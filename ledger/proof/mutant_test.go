@@ -531,7 +531,7 @@ func (f *forger) signAll(root canonical.Digest) {
 			f.set(path+"/statement/action", action)
 			f.set(path+"/statement/log", f.origin+"#"+root.String())
 			sign(path)
-			f.set(fmt.Sprintf("/waited/%d/entry/data/signed", i), f.raw(path))
+			f.record(fmt.Sprintf("/waited/%d/entry/data", i), path)
 		}
 		return
 	}
@@ -580,7 +580,50 @@ func (f *forger) signAll(root canonical.Digest) {
 		if i > 0 {
 			entry = fmt.Sprintf("/waited/%d", i-1)
 		}
-		f.set(entry+"/entry/data/signed", f.raw(path))
+		f.record(entry+"/entry/data", path)
+	}
+}
+
+// record makes the data of an entry fit the signature at a path that it holds.
+func (f *forger) record(data, signature string) {
+	f.set(data+"/signed", f.raw(signature))
+	f.set(data+"/request", f.raw(signature+"/statement/request"))
+	if len(f.list("/countersignatures")) > 0 {
+		f.set(data+"/status", actions.StatusHeld)
+	}
+	if signature != "/request" {
+		f.set(data+"/tier", f.raw("/action/tier"))
+		return
+	}
+	if f.said(data+"/act/kind") == "" {
+		return // there are no facts of the act, or no such entry
+	}
+	f.set(data+"/act/case", f.said("/action/case") != "")
+	for member, path := range map[string]string{"category": "/category", "direction": "/direction", "effect": "/effect", "kind": "/kind", "platform": "/subject/platform", "tier": "/tier", "verb": "/command/verb"} {
+		f.set(data+"/act/"+member, f.raw("/action"+path))
+	}
+	if f.said(data+"/status") == string(actions.StatusApproved) {
+		f.set(data+"/act/tier", f.raw("/ruling/facts/tier"))
+		f.set(data+"/act/lifts", f.raw("/ruling/facts/lifts"))
+	}
+	f.member(data, "decided", lookUp(f.doc, "/decision/signed"))
+	if sessions := lookUp(f.doc, "/sessions"); sessions != nil && len(sessions.nodes) > 0 {
+		f.member(data, "sessions", sessions)
+	} else {
+		f.member(data, "sessions", nil)
+	}
+}
+
+// member gives an object a member, or takes it away, unless the mutation is there.
+func (f *forger) member(object, name string, value *node) {
+	if n := lookUp(f.doc, object); n != nil && n.kind == '{' && !slices.Contains(f.changed, object+"/"+name) {
+		i, is := slices.BinarySearch(n.names, name)
+		if is {
+			n.drop(i)
+		}
+		if value != nil {
+			n.insert(i, name, value.clone())
+		}
 	}
 }
 

@@ -377,6 +377,30 @@ func secondReader(t *testing.T, formats int64) {
 	}
 }
 
+// TestSecondReaderOfAChangeTakenBeforeTheSwitch: the executor took the end of bob's
+// engagement when the desk was of version 1, and the desk entered it just after the switch.
+// Later bob was reinstated. Both readers accept the complete warrant of an act of his, if the
+// executor's record is dated at most a minute after the switch, since clocks differ.
+func TestSecondReaderOfAChangeTakenBeforeTheSwitch(t *testing.T) {
+	for _, after := range []time.Duration{-time.Second, time.Minute} {
+		w := prooftest.Found(t, prooftest.Options{Policy: lenient, Formats: actions.FirstFormats})
+		w.Staff()
+		claim := w.Claim(actions.DeskEngagement, end("bob"), "ada")
+		w.Advance(time.Second)
+		early := taken(w, claim, w.Now().Add(after))
+		w.Change(actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats})
+		w.Advance(2 * time.Minute)
+		must(t, w.Govern(proof.KindTaken, early))
+		w.Change(actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: "bob"})
+		w.Advance(time.Minute)
+		raw := w.Warrant(w.Request("bob", actions.AccountTakedown, prooftest.Account("acct/4"), actions.Standard))
+		all := both(t, slices.Values([]document{{"plain", raw, w.Root}, {"complete", w.Complete(raw), w.Root}}))
+		if want := []string{"plain", "complete"}; !slices.Equal(all.accepted, want) {
+			t.Errorf("%v after the switch both accept %q", after, all.accepted)
+		}
+	}
+}
+
 // TestSecondReaderCommand runs the second reader as people do.
 func TestSecondReaderCommand(t *testing.T) {
 	python := testenv.Python(t)

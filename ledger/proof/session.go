@@ -251,7 +251,8 @@ func (u use) refused(v actions.Verdict) error {
 // SignedBy checks what a person said in an entry of the desk, as it was when the entry was
 // made: with the checks of its signer that desk and executor make, of a deed with all checks.
 // It does not see the action itself, which is sealed: kind and tier are those that the entry
-// names. What was said need not have been allowed.
+// names. A warrant's reader compares the entry with the action; see signatures. What was said
+// need not have been allowed.
 //
 // The desk judges a moment before it enters. So what was good at an instant up to a minute
 // before the entry passes, if no governance entry came in between.

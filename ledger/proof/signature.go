@@ -188,6 +188,10 @@ func verifyRaw(k workforce.PublicKey, s actions.Signature) error {
 	return badSignature("The signature does not verify.")
 }
 
+// maxClientData is how deeply client data may nest. Readers in other languages have limits of
+// their own for JSON, and all must give the same answer.
+const maxClientData = 200
+
 // checkClientData checks the browser's account of the signature. Browsers add members, so
 // only the known ones are read; members that occur twice are refused.
 func checkClientData(raw, challenge []byte, sites Sites) error {
@@ -197,6 +201,9 @@ func checkClientData(raw, challenge []byte, sites Sites) error {
 		Origin      string         `json:"origin"`
 		CrossOrigin bool           `json:"crossOrigin"`
 		TopOrigin   jsontext.Value `json:"topOrigin"`
+	}
+	if _, deeper := canonical.Deeper(raw, maxClientData); deeper {
+		return badSignature("The client data nests more than %d levels deep; browsers write one object of a few members.", maxClientData)
 	}
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return badSignature("The client data is malformed.")

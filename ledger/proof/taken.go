@@ -1,11 +1,15 @@
 package proof
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
+	"countersign.dev/workforce"
 )
 
 // Spent reports whether a request has been applied to the chain.
@@ -139,3 +143,71 @@ func (s *State) taken(b ledger.Body) error {
 }
 
 var notTakeable = refuse("not-relieving", "Only a freeze, the end of an engagement and the revocation of a key are taken without the ledger.")
+
+// NotInChain is a change that the executor took directly, as its record in the ledger says, and
+// that the governance chain does not hold. The desk enters such a change a moment after the
+// record, if it is honest and its jobs run.
+type NotInChain struct {
+	Index   int64              `json:"index"` // of the executor's record in the ledger
+	At      canonical.Time     `json:"at"`
+	Kind    actions.Kind       `json:"kind"`
+	Request string             `json:"request"`
+	Worker  workforce.WorkerID `json:"worker"` // who signed it
+	record  SignedExecution
+}
+
+// Text says it for a person.
+func (n NotInChain) Text() string {
+	return fmt.Sprintf("The executor took %s (%s) from %s at %s. It is not in the chain yet: entries after it are not judged by it.", n.Kind, n.Request, n.Worker, n.At)
+}
+
+// takenChanges are the changes that the executor took directly, by request, as somebody reads
+// a ledger in its order.
+type takenChanges map[string]NotInChain
+
+// record notes an entry of the class execution, by the state of the chain at its place.
+func (t *takenChanges) record(index int64, body ledger.Body, s *State) {
+	if body.Kind != KindTaken {
+		return
+	}
+	e, err := ParseExecution(body)
+	if err != nil || e.Execution.Taken == nil || e.VerifyBy(s) != nil {
+		return // nobody enters this but a desk that lies, and the executor took nothing
+	}
+	action, st := e.Execution.Taken.Action, e.Execution.Taken.Request.Statement
+	if ch, err := actions.ParseChange(action.Kind, action.Change); err != nil || !takeable(ch) {
+		return // the chain never takes such a change
+	}
+	if _, known := (*t)[st.Request]; known {
+		return
+	}
+	if *t == nil {
+		*t = takenChanges{}
+	}
+	(*t)[st.Request] = NotInChain{index, e.Execution.At, action.Kind, st.Request, st.Signer, e}
+}
+
+// refused notes the desk's entry that the chain refuses a change: it is forgotten if the chain
+// does.
+func (t takenChanges) refused(body ledger.Body, s *State) {
+	var r entry.TakenRefused
+	if err := canonical.UnmarshalExact(body.Data, &r); err != nil {
+		return
+	}
+	if n, is := t[r.Request]; is {
+		if _, err := s.taking(n.record); err != nil {
+			delete(t, r.Request)
+		}
+	}
+}
+
+// missing returns those that a state of the chain has not applied, in the ledger's order.
+func (t takenChanges) missing(s *State) (all []NotInChain) {
+	for request, n := range t {
+		if !s.spent[request] {
+			all = append(all, n)
+		}
+	}
+	slices.SortFunc(all, func(a, b NotInChain) int { return cmp.Compare(a.Index, b.Index) })
+	return all
+}

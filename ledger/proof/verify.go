@@ -34,9 +34,10 @@ type Report struct {
 	Size       int64  // of the ledger at the checkpoint
 	Revocation string // what is known of later changes of keys, engagements and sessions
 	Word       []string
-	Tiers      string  // how far the tier was compared with the ledger's; only from Chain and By, and only for a burdening act
-	Later      []Later // what changed since the warrant was entered; only from Chain
-	Authority  string  // what the entries in Authority prove, and what not; empty if there are none
+	Tiers      string       // how far the tier was compared with the ledger's; only from Chain and By, and only for a burdening act
+	Later      []Later      // what changed since the warrant was entered; only from Chain
+	NotInChain []NotInChain // what the executor took directly and the chain does not hold; only from Chain
+	Authority  string       // what the entries in Authority prove, and what not; empty if there are none
 }
 
 // Verifier verifies warrants under one trust. It remembers the entries of warrants that

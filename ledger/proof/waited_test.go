@@ -6,6 +6,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/policy"
@@ -157,3 +158,42 @@ func TestWaitedChange(t *testing.T) {
 
 // shorter keeps a statement's life within what a wait of an hour allows.
 func shorter(s *actions.Statement) { s.Expires = canonical.At(s.NotBefore.Add(25 * time.Hour)) }
+
+// TestRequestEnteredBeforeItWasSigned: the warrant carries the entry of an undo's request that
+// is dated an hour before the request's own statement is valid. An audit refuses such an entry
+// ("bad-statement"), and so does whoever verifies the warrant.
+func TestRequestEnteredBeforeItWasSigned(t *testing.T) {
+	w := prooftest.Staffed(t)
+	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/4"), actions.Standard)
+	w.Warrant(r)
+	w.Executed(r)
+	undo := w.Undo("ann", r)
+	undo.Signed = w.Statement(undo, "ann", actions.VerdictReverse, prooftest.Dated(w.Now().Add(time.Hour)))
+	w.Enters(undo)
+	w.Advance(2 * time.Hour)
+	raw := w.Warrant(undo)
+	if _, err := proof.Verify(raw, proof.Trust{Root: w.Root}); err == nil {
+		t.Error("it verifies")
+	}
+	if _, err := proof.NewVerifier(proof.Trust{Root: w.Root}).Chain(raw, w.Served()); err == nil {
+		t.Error("it verifies by the whole chain")
+	}
+}
+
+// TestRequestEntrySaysSomethingElse: the entry of the request that a warrant carries says
+// that it is about another request, another kind, a higher tier and another decision, and that
+// it was declined. The warrant does not verify, nor does it by the whole chain.
+func TestRequestEntrySaysSomethingElse(t *testing.T) {
+	w := prooftest.Staffed(t)
+	r := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/4"), actions.Standard)
+	other := w.Request("bob", actions.AccountTakedown, prooftest.Account("acct/5"), actions.Standard)
+	deskEntry(w, entry.KindRequest, entry.Request{Act: entry.Act{Kind: actions.AccountRestore, Tier: actions.Critical, Direction: actions.Relieving}, Request: other.ID, Signed: r.Signed,
+		Status: actions.StatusDeclined, Decided: &other.Decision.Signed, Sessions: []actions.SignedSession{w.StartSession("bob", actions.SessionEd25519).SignedSession}})
+	raw := w.Warrant(r)
+	if _, err := proof.Verify(raw, proof.Trust{Root: w.Root}); err == nil {
+		t.Error("it verifies")
+	}
+	if _, err := proof.NewVerifier(proof.Trust{Root: w.Root}).Chain(raw, w.Served()); err == nil {
+		t.Error("it verifies by the whole chain")
+	}
+}

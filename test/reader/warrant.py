@@ -455,8 +455,20 @@ def once(pairs):
 def no_constant(spelt):
     raise ValueError(f"{spelt} is not JSON")
 
+MAX_CLIENT_DATA = 200  # levels
+
+def deeper(raw, levels):
+    """Whether objects and arrays in a JSON text nest deeper than so many levels."""
+    depth = 0
+    for c in re.findall(rb"[{}\[\]]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", raw, flags=re.DOTALL)):
+        depth += 1 if c in b"{[" else -1
+        if depth > levels:
+            return True
+    return False
+
 def check_client_data(raw, challenge, origins):
     """Check what a browser says of a signature. It may say more than is read here."""
+    need(not deeper(raw, MAX_CLIENT_DATA), "signature", "the client data nests too deeply")
     try:
         client = json.loads(raw.decode("utf-8"), object_pairs_hook=once, parse_int=str, parse_float=str, parse_constant=no_constant)
         canonical(client)  # refuses half a surrogate pair
@@ -565,9 +577,9 @@ def fold_change(state, action, at, n, taken=False):
     else:
         need(SETTING(change), "members", f"governance entry {n} is not a setting on which a warrant rests")
         need(not taken, "evidence", "the executor took a change that does not relieve")
-        fold_setting(state, change, n)
+        fold_setting(state, change, at, n)
 
-def fold_setting(state, change, n):
+def fold_setting(state, change, at, n):
     part, vendor, trust, laws, formats = change["of"], change["vendor"], change["trust"], change.get("laws", 0), change.get("formats", 0)
     is_set = {"policy": bool(change["policy"]), "trust": trust is not None, "vendors": vendor is not None, "laws": laws != 0, "formats": formats != 0}
     need(sum(is_set.values()) == 1 and is_set.get(part), "evidence", "a setting is not of one part")
@@ -584,7 +596,7 @@ def fold_setting(state, change, n):
         state["laws"] = laws
     elif part == "formats":
         need(formats == 2, "evidence", f"the formats {formats} are unknown")
-        state["formats"] = formats
+        state["formats"], state["renewed"] = formats, at
     else:
         need(IDENTIFIER.match(vendor["id"]) and 0 <= vendor["ratchet"] <= 365 and good_text(vendor["name"]), "evidence", "a vendor is malformed")
         state["vendors"][vendor["id"]] = vendor
@@ -961,7 +973,9 @@ def authorise(state, policies, spent, entry):
         record = sha256(e["v"].encode() + b"\n", canonical(e))
         need(e["executor"] == trust["executor"] and ed25519_signed(unbase64(trust["executor_key"]), record, unbase64(content["signature"])),
              "signature", f"the executor did not sign the record in governance entry {n}")
-        rests = check_change(state, policies, spent, n, e["taken"], micros(e["at"]))
+        # The executor may have taken it before the formats were changed, by a clock that is ahead.
+        early = "renewed" in state and micros(e["at"]) <= state["renewed"] + MINUTE
+        rests = check_change(state, policies, spent, n, e["taken"], micros(e["at"]), early)
     else:
         need(AUTHORITY(content), "members", f"governance entry {n} is not a change of the desk")
         rests = check_change(state, policies, spent, n, content, at)
@@ -998,12 +1012,14 @@ def check_row(state, entry):
 
 ROLES = {"agent", "auditor", "investigator", "lead", "officer", "oncall"}
 
-def check_change(state, policies, spent, n, a, at):
+def check_change(state, policies, spent, n, a, at, early=False):
     """Check the action and the signatures of one change of the desk at an instant. Return the
-    numbers of the entries on which it rests. Whether they suffice is the ruling's to say."""
+    numbers of the entries on which it rests. Whether they suffice is the ruling's to say. A
+    change that was taken early may be in the formats of before."""
     action, change, kind = a["action"], a["action"]["change"], a["action"]["kind"]
     version = 2 if action["v"] == "countersign/action/v2" else 1
-    need(action["v"] == f"countersign/action/v{version}" and version == state["formats"], "formats", f"governance entry {n} is not in the desk's formats")
+    need(action["v"] == f"countersign/action/v{version}" and (version == state["formats"] or early and version < state["formats"]),
+         "formats", f"governance entry {n} is not in the desk's formats")
     shape = {"desk.admit": ADMIT, "desk.engagement": ENGAGEMENT, "desk.key": KEYS, "desk.change": SETTING}.get(kind)
     need(shape and shape(change), "members", f"the change in governance entry {n} is malformed")
     relieves = kind == "desk.engagement" and change["op"] == "end" or kind == "desk.key" and change["revoke"] != []
@@ -1061,11 +1077,10 @@ def check_change_waited(state, n, a):
         return
     checkpoint = read_checkpoint({"checkpoint": waited["checkpoint"], "cosignatures": []}, state["log_key"], state["origin"])
     need(len(waited["entries"]) == len(signatures), "waited", f"governance entry {n}: the wait is not counted from each signature")
+    asked = {"action": a["action"], "decided": None, "sessions": [], "ruled": None, "countersigned": len(signatures) > 1}
     for i, (evidence, signed) in enumerate(zip(waited["entries"], signatures)):
-        entry, shape, kind = evidence["entry"], *((VERDICT_ENTRY, "countersign") if i else (REQUEST_ENTRY, "request"))
         check_inclusion(evidence, checkpoint)
-        need(entry["class"] == "desk" and entry["kind"] == kind and shape(entry["data"]) and entry["data"]["signed"] == signed,
-             "waited", f"governance entry {n}: an entry does not hold the signature of {signed['statement']['signer']}")
+        check_signature_entry(evidence["entry"], "countersign" if i else "request", asked, signed)
 
 def check_windows(warrant, laws):
     """Check the end of a timed measure against the beginning of the request."""
@@ -1113,14 +1128,42 @@ def check_waited(warrant, checkpoint):
     if wait:
         signatures += warrant["countersignatures"]
     need(len(always + waited) == len(signatures), "waited", "the wait is not counted from each signature")
+    decision = warrant.get("decision")
+    asked = {"action": warrant["action"], "decided": decision and decision["signed"], "sessions": warrant.get("sessions", []),
+             "ruled": None if wait else warrant["ruling"]["facts"], "countersigned": len(warrant["countersignatures"]) > 0}
     for i, (evidence, signed) in enumerate(zip(always + waited, signatures)):
-        entry, shape, kind = evidence["entry"], *((VERDICT_ENTRY, "countersign") if i else (REQUEST_ENTRY, "request"))
+        entry = evidence["entry"]
         check_inclusion(evidence, checkpoint)
         need(evidence["proof"]["index"] < warrant["ledger"]["proof"]["index"], "waited", "an entry of a signature came after the warrant")
-        need(entry["class"] == "desk" and entry["kind"] == kind, "waited", "an entry of a signature is of another kind")
-        need(shape(entry["data"]), "members", f"an entry of kind {kind} is malformed")
-        need(entry["data"]["signed"] == signed, "waited", f"an entry does not hold the signature of {signed['statement']['signer']}")
+        check_signature_entry(entry, "countersign" if i else "request", asked, signed)
         need(micros(warrant["ruling"]["at"]) >= micros(entry["time"]) + wait * SECOND or not wait, "waited", "the wait was not over")
+
+def check_signature_entry(entry, kind, asked, signed):
+    """Check that an entry holds a signature under an action, and that nothing else in it
+    contradicts what was asked. ruled are the facts of a ruling that waited for nothing."""
+    action, content, st = asked["action"], entry["data"], signed["statement"]
+    need(entry["class"] == "desk" and entry["kind"] == kind, "waited", "an entry of a signature is of another kind")
+    need({"request": REQUEST_ENTRY, "countersign": VERDICT_ENTRY}[kind](content), "members", f"an entry of kind {kind} is malformed")
+    need(content["signed"] == signed, "waited", f"an entry does not hold the signature of {st['signer']}")
+    desk, first = action["subject"]["platform"] == "desk", action["v"] == "countersign/action/v1"
+    need(content["request"] == st["request"], "waited", f"the entry of what {st['signer']} signed is about another request")
+    need(first or micros(st["not_before"]) <= micros(entry["time"]), "waited", f"the entry of what {st['signer']} signed is dated before that is valid")
+    need(desk or content.get("law", "") == "", "waited", "an entry says that a law decides what an act needs")
+    tiers = TIERS[TIERS.index(action["tier"]) :] if not desk else [action["tier"]]
+    if kind == "countersign":
+        need(content["tier"] in tiers or first and content["tier"] == "", "waited", "an entry says another tier than was signed")
+        need(not content["alarm"] and content["status"] == "held", "waited", "an entry says that a countersignature ended a wait, or was an alarm")
+        return
+    act, ruled, approved = content["act"], asked["ruled"], content["status"] == "approved"
+    want = {"case": action["case"] != "", "category": action["category"], "direction": action["direction"], "effect": action["effect"],
+            "founding": action["kind"] == "desk.admit" and action["change"]["founding"], "kind": action["kind"], "lifts": act["lifts"],
+            "part": action["subject"]["id"] if desk else "", "platform": action["subject"]["platform"], "tier": act["tier"], "verb": command_of(action)["verb"]}
+    need(act == want and act["tier"] in tiers or first and act["kind"] == "", "waited", "the entry of the request is about another act")
+    need(approved or content["status"] == "held", "waited", "the entry of the request says that it was neither held nor approved")
+    at_once = ruled and not asked["countersigned"] and act["tier"] == ruled["tier"] and act["lifts"] == ruled["lifts"]
+    need(not approved or at_once, "waited", "the entry of the request says that it was approved at once")
+    need(content.get("decided") == asked["decided"], "waited", "the entry of the request holds another decision's statement")
+    need(content.get("sessions", []) == asked["sessions"], "waited", "the entry of the request holds other sessions")
 
 # --- Anchor and ruling
 

@@ -239,7 +239,14 @@ func (w *World) Served() proof.Served {
 	frozen.hashes = maps.Clone(w.log.hashes)
 	w.mu.Unlock()
 	tiles := ledger.Tiles{Source: &frozen}
+	var taken []proof.ServedBody
+	for _, e := range frozen.entries {
+		if e.Leaf.Class == ledger.Execution && e.Body.Kind == proof.KindTaken {
+			taken = append(taken, proof.ServedBody{Index: e.Index, Body: canonical.Raw(e.BodyBytes), Salt: e.Salt})
+		}
+	}
 	return proof.Served{
+		Taken: taken,
 		Fetch: func(path string) ([]byte, error) {
 			page, err := tiles.Read(context.Background(), path)
 			return page.Data, err

@@ -212,9 +212,15 @@ func (w *World) Enter(c proof.Core, s *proof.State, j proof.Judgement) []byte {
 	w.t.Helper()
 	requested, ok := w.entryOf(c.Request)
 	if !ok && c.V != proof.WarrantV1 {
-		id := c.Request.Statement.Request
-		w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindRequest, Expect: ledger.AnyNumber,
-			Data: entry.Request{At: c.Ruling.At, Request: id, Signed: c.Request, Status: actions.StatusApproved, Sessions: c.Sessions}})
+		f := c.Ruling.Facts
+		asked := entry.Request{Act: actOf(c.Action, f.Tier, f.Lifts), At: c.Ruling.At, Request: c.Request.Statement.Request, Signed: c.Request, Status: actions.StatusApproved, Sessions: c.Sessions}
+		if len(c.Countersignatures) > 0 || j.Need.Wait > 0 {
+			asked.Status = actions.StatusHeld
+		}
+		if c.Decision != nil {
+			asked.Decided = &c.Decision.Signed
+		}
+		w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindRequest, Data: asked, Expect: ledger.AnyNumber})
 		requested, _ = w.entryOf(c.Request)
 	}
 	entry := w.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.WarrantEntryOf(c, s), Expect: ledger.AnyNumber})[0]
@@ -247,15 +253,19 @@ func (w *World) Enters(r *Request) *Request {
 			w.Append(ledger.Draft{Class: ledger.Desk, Kind: kind, Data: data, Expect: ledger.AnyNumber})
 		}
 	}
-	asked := entry.Request{Act: proof.ActOf(proof.FactsOf(r.Action, workforce.Standing{}, "", "")), At: canonical.At(w.Now()), Request: r.ID, Signed: r.Signed, Status: actions.StatusHeld, Sessions: r.Sessions}
+	asked := entry.Request{Act: actOf(r.Action, "", ""), At: canonical.At(w.Now()), Request: r.ID, Signed: r.Signed, Status: actions.StatusHeld, Sessions: r.Sessions}
 	if r.Decision != nil {
 		asked.Decided = &r.Decision.Signed
 	}
 	enter(r.Signed, entry.KindRequest, asked)
 	for _, c := range r.Countersignatures {
-		enter(c, entry.KindCountersign, entry.Verdict{At: canonical.At(w.Now()), Request: r.ID, Signed: c, Status: actions.StatusHeld})
+		enter(c, entry.KindCountersign, entry.Verdict{At: canonical.At(w.Now()), Request: r.ID, Signed: c, Status: actions.StatusHeld, Tier: r.Action.Tier})
 	}
 	return r
+}
+
+func actOf(a actions.Action, read actions.Tier, lifts actions.Lifts) entry.Act {
+	return proof.ActOf(proof.FactsOf(a, workforce.Standing{}, read, lifts))
 }
 
 // entryOf finds the entry that holds a signed statement.
