@@ -258,9 +258,13 @@ func (e *Executor) checkpoint(w proof.Warrant, s *proof.State) (ledger.Checkpoin
 
 // judgement is what check found out about an act that may be carried out.
 type judgement struct {
-	state   *proof.State
-	at      time.Time
-	own     time.Time // by the executor's clock
+	state *proof.State
+	at    time.Time
+	own   time.Time // by the executor's clock
+	// learnt is the instant of our own clock by which we had learnt what dates the warrant's
+	// entries: now, or for an act that was taken on, when that was. We had the entries proven
+	// then. Whatever we hear later, they are no younger.
+	learnt  time.Time
 	tier    actions.Tier
 	spender actions.Spender
 	belongs bool // the subject belongs to that of the act's decision; see proof.Ask
@@ -287,12 +291,15 @@ func outcomeOf(err error) proof.Outcome {
 }
 
 // check judges an act by the state that is known now and the subject as it was read. No
-// call is made without it. intended says that the act was taken on already. The error is a
-// fault; see outcomeOf.
-func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading, intended bool) (judgement, error) {
+// call is made without it. intended is when the act was taken on; zero if it was not yet. The
+// error is a fault; see outcomeOf.
+func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading, intended time.Time) (judgement, error) {
 	v := e.ledger.view()
 	own := e.now()
-	j := judgement{state: v.state, at: e.ledger.at(own), intended: intended, own: own}
+	j := judgement{state: v.state, at: e.ledger.at(own), intended: !intended.IsZero(), own: own, learnt: own}
+	if j.intended && intended.Before(own) {
+		j.learnt = intended
+	}
 	a := w.Action
 	if a.Direction == actions.Relieving {
 		j.state = v.settled // a person who withholds half an admission must not be able to stop an undo
@@ -344,10 +351,10 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	if err := e.confirms(ctx, w); err != nil {
 		return j, err
 	}
-	if j.requested, err = e.requested(w, own); err != nil {
+	if j.requested, err = e.requested(w, j); err != nil {
 		return j, err
 	}
-	j.ruled = e.ruled(w, own)
+	j.ruled = e.ruled(w, j)
 	if j.belongs, err = belongs(ctx, w, c, r); err != nil {
 		return j, err
 	}
@@ -375,9 +382,15 @@ func (e *Executor) current(ctx context.Context) {
 // requested returns when the ledger got the request of a warrant: by its entry, or later if
 // we know better. Nobody but the desk says that an act, which comes after the end of its
 // session, was asked for before. So we must have seen the request of a burdening act in
-// time ourselves. For an undo it is enough that the request stands in the ledger that we
-// follow (law 5).
-func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) {
+// time ourselves. The request of an undo need not have been seen in time: it must stand in the
+// ledger that we follow, and we must not know that the ledger was too short for it at the end
+// of the session (law 5). So a desk that said until then that nothing is new makes the undo
+// impossible: no entry proves any more that somebody asked for it in time, and it is refused
+// and spent. Ask for it anew.
+//
+// An act that was taken on has passed this, and is not asked again: our journal does not
+// hold all that we had seen by then, and the desk may be dead.
+func (e *Executor) requested(w proof.Warrant, j judgement) (time.Time, error) {
 	if w.V == proof.WarrantV1 {
 		return time.Time{}, nil
 	}
@@ -385,30 +398,39 @@ func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) 
 	for _, x := range w.Sessions {
 		over := x.Session.Expires.Add(tolerance)
 		switch {
-		case !own.After(over):
+		case j.intended, !j.own.After(over):
 		case w.Action.Direction == actions.Relieving && e.ledger.view().size <= index:
 			return at, fault.New(fault.Unavailable, "not-followed", "The session of %s was over at %s, and the desk has not given this executor the ledger's entry %d, which is the request. Try again when it has.", x.Session.Worker, x.Session.Expires, index)
 		case w.Action.Direction != actions.Relieving && !e.ledger.seenBy(index, over):
 			return at, fault.New(fault.Forbidden, "outside-session", "The session of %s was over at %s, and this executor had not seen the request in the ledger by then. Ask again under a new session, or with your own key.", x.Session.Worker, x.Session.Expires)
 		}
 	}
-	if known := e.ledger.notBefore(index, own); known.After(at) {
+	if known := e.ledger.notBefore(index, j.learnt); known.After(at) {
 		at = known
 	}
-	return at, nil
+	return j.believed(at), nil
+}
+
+// believed returns the time of an entry of the warrant. If the act was taken on, it is at
+// most a minute after that, whatever the entry says.
+func (j judgement) believed(at time.Time) time.Time {
+	if latest := j.learnt.Add(tolerance); j.intended && at.After(latest) {
+		return latest
+	}
+	return at
 }
 
 // ruled returns when the desk ruled that an act is ready: when the warrant says so, or later
 // if we know that the ledger had no warrant a minute after that. An act which waits for its
 // platform does not depend on who has left meanwhile (law 5).
-func (e *Executor) ruled(w proof.Warrant, own time.Time) time.Time {
+func (e *Executor) ruled(w proof.Warrant, j judgement) time.Time {
 	at := w.Ruling.At.Time
-	for _, known := range []time.Time{w.Ledger.Entry.Time.Time, e.ledger.notBefore(w.Ledger.Proof.Index, own)} {
+	for _, known := range []time.Time{w.Ledger.Entry.Time.Time, e.ledger.notBefore(w.Ledger.Proof.Index, j.learnt)} {
 		if known = known.Add(-tolerance); known.After(at) {
 			at = known
 		}
 	}
-	return at
+	return j.believed(at)
 }
 
 // belongs reports whether the subject of a measure belongs to that of its decision: it is
@@ -442,7 +464,7 @@ func belongs(ctx context.Context, w proof.Warrant, c platform.Connector, r readi
 }
 
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {
-	entered, err := w.Dated(func(index int64) time.Time { return e.ledger.notBefore(index, j.own) }).Entered()
+	entered, err := w.Dated(func(index int64) time.Time { return e.ledger.notBefore(index, j.learnt) }).Entered()
 	if err != nil {
 		return err
 	}

@@ -440,6 +440,35 @@ func (l *locks) acquire(ctx context.Context, name string) (release func(), err e
 	}
 }
 
+// turn is the turn of an act at a subject. While the act has the subject, no other act and
+// no look of the watch works on it.
+type turn struct {
+	of      *locks
+	name    string
+	release func() // nil while the act has left the subject to others
+}
+
+func (l *locks) take(ctx context.Context, name string) (*turn, error) {
+	t := &turn{of: l, name: name}
+	return t, t.back(ctx)
+}
+
+// leave leaves the subject to others, until the act comes back.
+func (t *turn) leave() {
+	if t.release != nil {
+		t.release()
+		t.release = nil
+	}
+}
+
+// back waits for the subject, if the act has left it.
+func (t *turn) back(ctx context.Context) (err error) {
+	if t.release == nil {
+		t.release, err = t.of.acquire(ctx, t.name)
+	}
+	return err
+}
+
 // try takes a subject if no act works on it.
 func (l *locks) try(name string) (release func(), ok bool) {
 	l.mu.Lock()
