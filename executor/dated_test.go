@@ -132,6 +132,37 @@ func TestTwoSessionsInOneWarrant(t *testing.T) {
 	p.refusedAs(p.world.Forge(r.With(old)), "acct/9", "refused bad-decision")
 }
 
+// TestShortLedgerDatesNothing: for a moment after a restart a desk gives an older ledger, which
+// is too short for the request of an undo that the executor had read before, and then the true
+// one. The journal knows of a longer ledger, so the short one shows nothing about when the
+// request was made.
+func TestShortLedgerDatesNothing(t *testing.T) {
+	for _, lies := range []bool{false, true} {
+		t.Run(fmt.Sprintf("lies: %t", lies), func(t *testing.T) {
+			p := newPlace(t)
+			s := own(p)
+			r := p.taken(s, "acct/9")
+			p.ready()
+			old := p.stale()
+			raw := p.world.Warrant(p.world.Under(s, p.world.Undo("ann", r)))
+			p.ready()
+			p.halt()
+			p.advance(9 * time.Hour)
+			if lies {
+				p.desk.Lie(old)
+			}
+			p.start()
+			if lies {
+				p.hearsNothing(old)
+			}
+			p.desk.Lie(nil)
+			p.ready()
+			p.comesTo("the undo", raw, "executed ")
+			p.until("the account is up", p.isUp(r.Action.Subject))
+		})
+	}
+}
+
 // TestMarkFromTheFuture: the executor's clock was a day ahead for a moment, and was set
 // right. From then on every act under a session is refused and spent, undos too, for a day,
 // over restarts.

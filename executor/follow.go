@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -288,16 +289,14 @@ func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 		f.mu.Unlock()
 		return saved, nil
 	}
-	chain, marks, voids := f.unkept, f.nos.fresh, f.voided
-	f.unkept, f.nos.fresh, f.voided = nil, nil, nil
+	chain, voids := f.unkept, f.voided
+	// A mark says that we had seen a ledger of its size. It comes into the journal only with a
+	// head of at least that size, which shows after a restart that it is the same ledger.
+	marks, later := splitMarks(f.nos.fresh, h.Size)
+	f.unkept, f.nos.fresh, f.voided = nil, later, nil
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 	defer cancel()
-	if len(marks) > 0 {
-		if err := f.e.journal.Mark(ctx, marks); err != nil {
-			return saved, err
-		}
-	}
 	f.e.step(StepSaving)
 	if len(chain) > 0 {
 		if err := f.e.journal.Keep(ctx, chain); err != nil {
@@ -309,7 +308,16 @@ func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 			return saved, err
 		}
 	}
-	return max(saved, h.Size), f.e.journal.Saw(ctx, h)
+	return max(saved, h.Size), f.e.journal.Saw(ctx, h, marks...)
+}
+
+// splitMarks returns the marks, which are in order, up to a size and those beyond it.
+func splitMarks(marks []journal.Mark, size int64) (upTo, beyond []journal.Mark) {
+	n := slices.IndexFunc(marks, func(m journal.Mark) bool { return m.Size > size })
+	if n < 0 {
+		n = len(marks)
+	}
+	return marks[:n:n], marks[n:]
 }
 
 // follow reads the ledger for as long as ctx lives. It answers the desk's errors and lies
@@ -597,7 +605,8 @@ func (f *follower) accept(batch []followedEntry, end tip, signed int64) {
 	own := f.e.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ahead.Sub(own) > tolerance {
+	// A ledger that is shorter than one in the journal says nothing about what there was not.
+	if !f.matched || f.ahead.Sub(own) > tolerance {
 		return
 	}
 	dated := datedBy(batch, own)

@@ -111,9 +111,15 @@ func (j *Journal) Claim(ctx context.Context, o Owner) (Head, error) {
 	return head, nil
 }
 
-// Saw keeps a ledger's head if it is the newest yet.
-func (j *Journal) Saw(ctx context.Context, h Head) error {
-	return j.write(ctx, "note the ledger's head", func(tx *sqldb.Tx) error { return saw(tx, h) })
+// Saw keeps a ledger's head if it is the newest yet, and marks of its size or less: in one
+// transaction, since a mark without the head would hold for another ledger too.
+func (j *Journal) Saw(ctx context.Context, h Head, marks ...Mark) error {
+	return j.write(ctx, "note the ledger's head", func(tx *sqldb.Tx) error {
+		if err := mark(tx, marks); err != nil {
+			return err
+		}
+		return saw(tx, h)
+	})
 }
 
 func saw(tx *sqldb.Tx, h Head) error {
