@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -187,15 +188,40 @@ func anchor(w proof.Warrant) (ledger.Leaf, error) {
 	return leaf, nil
 }
 
+// proven checks that the warrant's entry and all entries that the warrant carries are in the
+// ledger of its own checkpoint, and that this ledger can be the one that we know. The log's
+// key alone says little: whoever has it can sign another ledger, in which the request stands
+// at an earlier place.
 func (e *Executor) proven(w proof.Warrant, leaf ledger.Leaf, s *proof.State) error {
 	cp, err := e.checkpoint(w, s)
 	if err != nil {
 		return err
 	}
-	if err := proof.Included(w.Entries(), cp, w.Ledger.Proof.Index); err != nil {
+	entries := slices.Concat(w.Entries(), w.People)
+	if err := proof.Included(entries, cp, w.Ledger.Proof.Index); err != nil {
 		return err
 	}
-	return w.Ledger.Proof.Verify(leaf, cp)
+	if err := w.Ledger.Proof.Verify(leaf, cp); err != nil {
+		return err
+	}
+	known := e.ledger.agrees(leaf, w.Ledger.Proof, cp.Size)
+	for _, entry := range entries {
+		leaf, err := entry.Leaf()
+		if err != nil {
+			return err
+		}
+		known = known && e.ledger.agrees(leaf, entry.Proof, cp.Size)
+	}
+	if !known {
+		return fault.New(fault.Forbidden, "not-in-ledger", "The warrant's checkpoint is of another ledger than the one that this executor follows.")
+	}
+	return nil
+}
+
+// agrees reports whether a leaf, with a proof in a ledger of a size, can be in the ledger
+// that we know: the one that we followed, and the one whose head the journal has.
+func (f *follower) agrees(leaf ledger.Leaf, p ledger.Inclusion, size int64) bool {
+	return f.view().edge.Agrees(leaf, p, size) && f.remembered.Edge.Agrees(leaf, p, size)
 }
 
 // waited checks that the ledger holds the entries from which a wait is counted, at their

@@ -163,6 +163,29 @@ func TestShortLedgerDatesNothing(t *testing.T) {
 	}
 }
 
+// TestLeaverUndoesAfterARestart: ann's engagement has ended, the executor has read that, and
+// starts again. A desk that lies gives it nothing to read, and hands over an undo that ann
+// signed after her end, with an entry that stands after the end and is dated before it.
+func TestLeaverUndoesAfterARestart(t *testing.T) {
+	p := newPlace(t)
+	begun := p.world.Now()
+	s := own(p)
+	r := p.taken(s, "acct/9")
+	p.advance(time.Hour)
+	p.world.End("ann")
+	p.ready()
+	p.advance(time.Hour)
+	p.halt()
+	p.world.Rewind(begun.Add(59*time.Minute + 30*time.Second))
+	undo := p.world.Forge(p.world.Under(s, p.world.Undo("ann", r)))
+	p.desk.Down(true)
+	p.start()
+	p.comesTo("the undo", undo, "refused engagement-ended")
+	if st := p.plaza.State("acct/9"); st.Status != platform.Down {
+		t.Errorf("the account is %s", st.Status)
+	}
+}
+
 // TestMarkFromTheFuture: the executor's clock was a day ahead for a moment, and was set
 // right. From then on every act under a session is refused and spent, undos too, for a day,
 // over restarts.

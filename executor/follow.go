@@ -45,6 +45,7 @@ const (
 type view struct {
 	size       int64
 	tree       canonical.Digest
+	edge       ledger.Edge  // of the same tree
 	remembered int64        // size of a longer ledger that the journal has seen
 	state      *proof.State // folded as far as it verifies
 	settled    *proof.State // the state before an admission that lacks some of its rows; relieving acts go by it
@@ -127,6 +128,9 @@ func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, ke
 	f.tentative = tip{next: map[ledger.Class]int64{}}
 	for _, c := range chain {
 		f.chain = append(f.chain, c.Leaf.Digest())
+		if b, err := ledger.ParseBody(c.Body); err == nil && c.Place >= 0 {
+			f.nos.kept = append(f.nos.kept, stamp{c.Place, b.Time})
+		}
 		if c.Leaf.Number == kept.Renewed() {
 			f.renewed = c.Place
 		}
@@ -144,7 +148,7 @@ func (f *follower) view() *view { return f.current.Load() }
 func (f *follower) publish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
+	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), edge: f.verified.edge, state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
 	if f.kept.Next > f.settled.Next {
 		v.settled = f.kept
 		if f.kept.Next > f.state.Next {
@@ -258,7 +262,7 @@ func (f *follower) head() journal.Head {
 	if !v.ours {
 		return journal.Head{}
 	}
-	return journal.Head{Size: v.size, Tree: v.tree, Entered: f.e.outbox.entered()}
+	return journal.Head{Size: v.size, Tree: v.tree, Edge: v.edge, Entered: f.e.outbox.entered()}
 }
 
 // save journals the newest head and the governance entries from time to time, and once
