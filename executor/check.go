@@ -112,7 +112,7 @@ func (e *Executor) connector(name string) (platform.Connector, error) {
 // anchored checks that the ledger holds the warrant: a desk entry of kind warrant with
 // the digest of this core, whose leaf stands at its index in the ledger that we followed
 // ourselves. A relieving act waits only a short time for the ledger; after that the
-// checkpoint and proof in the warrant itself are checked.
+// checkpoint and the proofs in the warrant itself are checked, against what we know.
 func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
 	leaf, err := anchor(w)
 	if err != nil {
@@ -372,7 +372,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	read, _ := e.tierOf(j.state, c, r)
 	j.tier = a.Tier.Max(read)
 	if j.state.Observes(a.Subject.Platform, j.tier) {
-		return j, proof.Observing(a.Subject.Platform, j.tier)
+		return j, j.final(w, proof.Observing(a.Subject.Platform, j.tier))
 	}
 	if err := e.confirms(ctx, w); err != nil {
 		return j, err
@@ -385,7 +385,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 		return j, err
 	}
 	if err := e.judge(w, &j, lifts); err != nil || !isEmergency(a.Kind) {
-		return j, err
+		return j, j.final(w, err)
 	}
 	return j, e.reviewed(ctx, w, j.state)
 }
@@ -487,6 +487,22 @@ func belongs(ctx context.Context, w proof.Warrant, c platform.Connector, r readi
 		own, _ = r.state.Facts[platform.FactOwner].(string)
 	}
 	return account != "" && account == own, nil
+}
+
+// final returns the error by which a relieving act is refused, or one that only says to wait:
+// if the act was ruled on by governance entries that we have not read, the refusal is not the
+// last word. The chain may know another key, person or version of the formats by then, and no
+// undo is spent because the desk is dead (law 5).
+func (j judgement) final(w proof.Warrant, err error) error {
+	if err == nil || w.Action.Direction != actions.Relieving || outcomeOf(err) == "" || fault.KindOf(err) == fault.Expired {
+		return err
+	}
+	var r entry.Warrant
+	if canonical.UnmarshalExact(w.Ledger.Entry.Data, &r) != nil || j.state.Next >= r.GovernanceNumber {
+		return err
+	}
+	return fault.New(fault.Unavailable, "not-followed", "The desk ruled on this when the governance chain had %d entries. This executor has read %d of them, and by those it would refuse: %s Try again when it has read the others.",
+		r.GovernanceNumber, j.state.Next, fault.TextOf(err)).Because(err)
 }
 
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {
