@@ -163,6 +163,25 @@ func TestShortLedgerDatesNothing(t *testing.T) {
 	}
 }
 
+// TestUndoKeptBackUntilTheEnd: the ledger has an undo in time, but the desk tells the
+// executor that nothing is new until the session is over. Then nothing proves any more that the
+// undo was asked for in time, and it is refused. The same undo goes through with the own key.
+func TestUndoKeptBackUntilTheEnd(t *testing.T) {
+	p := newPlace(t)
+	s := own(p)
+	r := p.taken(s, "acct/9")
+	p.ready()
+	old := p.stale()
+	p.desk.Lie(old)
+	raw := p.world.Warrant(p.world.Under(s, p.world.Undo("ann", r)))
+	p.advance(9 * time.Hour)
+	p.hearsNothing(old)
+	p.desk.Lie(nil)
+	p.ready()
+	p.comesTo("the undo", raw, "refused outside-session")
+	p.executes(p.world.Undo("ann", r))
+}
+
 // TestLeaverUndoesAfterARestart: ann's engagement has ended, the executor has read that, and
 // starts again. A desk that lies gives it nothing to read, and hands over an undo that ann
 // signed after her end, with an entry that stands after the end and is dated before it.
