@@ -112,11 +112,11 @@ func (e *Executor) carryOut(ctx context.Context, w proof.Warrant, raw []byte) (j
 	if err := e.hearFirst(ctx, w); err != nil {
 		return e.refuse(ctx, a, err)
 	}
-	turn, err := e.subjects.take(ctx, w.Action.Subject.String())
+	turn, err := e.subjects.take(ctx, w.Action.Subject.String(), a.Key)
 	if err != nil {
 		return journal.Result{}, err
 	}
-	defer turn.leave()
+	defer turn.end()
 	seen, err := readSubject(ctx, c, w.Action.Subject)
 	if err != nil {
 		return e.refuse(ctx, a, err)

@@ -44,8 +44,8 @@ func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c 
 	if err == nil {
 		err = e.hearFirst(ctx, w)
 	}
-	if err == nil {
-		err = t.back(ctx)
+	if failed := t.back(ctx); err == nil {
+		err = failed
 	}
 	if err != nil {
 		return e.end(ctx, a, platform.State{}, err)
@@ -142,11 +142,11 @@ func (e *Executor) resume(ctx context.Context, a journal.Act) (journal.Result, e
 	if err != nil {
 		return journal.Result{}, err
 	}
-	t, err := e.subjects.take(ctx, a.Subject.String())
+	t, err := e.subjects.take(ctx, a.Subject.String(), a.Key)
 	if err != nil {
 		return journal.Result{}, err
 	}
-	defer t.leave()
+	defer t.end()
 	return e.settle(ctx, a, w, c, t)
 }
 

@@ -398,3 +398,23 @@ func TestWaitingUndoLeavesTheSubject(t *testing.T) {
 		})
 	}
 }
+
+// TestWaitingUndoExplainsNothing: while an undo waits and no call of it is under way, somebody
+// else lifts the measure. The watch tells that; it does not take it for the undo.
+func TestWaitingUndoExplainsNothing(t *testing.T) {
+	p := newPlace(t)
+	p.watches = true
+	p.restart()
+	p.ready()
+	r := p.taken(own(p), "acct/9")
+	raw := p.world.Forge(p.aboutPost(p.world.Undo("ann", r, withCase), "post/1"))
+	p.ready()
+	<-p.stopsBeforeCall(raw)
+	p.plaza.Silent("post/1", true)
+	p.plaza.Away(false)
+	p.until("it waits", func() bool { return p.plaza.Unanswered() > 0 })
+	p.plaza.Set("acct/9", platform.Up, "")
+	p.until("the watch tells that it was lifted", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+	p.plaza.Silent("post/1", false)
+	p.comesTo("the undo", raw, "failed wrong-state")
+}
