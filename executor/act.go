@@ -109,18 +109,14 @@ func (e *Executor) carryOut(ctx context.Context, w proof.Warrant, raw []byte) (j
 	if err != nil {
 		return e.refuse(ctx, a, err)
 	}
-	if a.Direction != actions.Relieving && e.stopped(e.ledger.view()) == "" {
-		// All that the desk may be slow to answer is read before the subject is locked, so that
-		// an undo of the same subject does not wait for the desk.
-		if err := e.heard(ctx, w); err != nil {
-			return e.refuse(ctx, a, err)
-		}
+	if err := e.hearFirst(ctx, w); err != nil {
+		return e.refuse(ctx, a, err)
 	}
-	release, err := e.subjects.acquire(ctx, w.Action.Subject.String())
+	turn, err := e.subjects.take(ctx, w.Action.Subject.String(), a.Key)
 	if err != nil {
 		return journal.Result{}, err
 	}
-	defer release()
+	defer turn.end()
 	seen, err := readSubject(ctx, c, w.Action.Subject)
 	if err != nil {
 		return e.refuse(ctx, a, err)
@@ -138,11 +134,20 @@ func (e *Executor) carryOut(ctx context.Context, w proof.Warrant, raw []byte) (j
 	e.step(StepEntered)
 	// While the intent was on its way, somebody may have left, lost a key or lost their
 	// independence. The entries that came with it count, so the act is judged again.
-	if _, err := e.check(ctx, w, c, seen, true); err != nil {
+	if seen, err = e.ready(ctx, a, w, c, turn, &seen); err != nil {
 		return e.end(ctx, a, seen.state, err)
 	}
 	e.step(StepAgain)
-	return e.call(ctx, a, w, c, seen.state)
+	return e.call(ctx, a, w, c, turn, seen.state)
+}
+
+// hearFirst reads all that a burdening act needs and the desk may be slow to answer, before
+// the act has its subject: so an undo of the same subject does not wait for the desk.
+func (e *Executor) hearFirst(ctx context.Context, w proof.Warrant) error {
+	if w.Action.Direction == actions.Relieving || e.stopped(e.ledger.view()) != "" {
+		return nil // nothing is read for it, or the check says why it is stopped
+	}
+	return e.heard(ctx, w)
 }
 
 // begin judges an act and, if it may be carried out, takes it on.
@@ -154,7 +159,7 @@ func (e *Executor) begin(ctx context.Context, a *journal.Act, w proof.Warrant, c
 		}
 		defer release()
 	}
-	j, err := e.check(ctx, w, c, seen, false)
+	j, err := e.check(ctx, w, c, seen, time.Time{})
 	if err != nil {
 		return 0, err
 	}
@@ -353,7 +358,7 @@ func leaves(a journal.Act, r journal.Result, receipt platform.Receipt) *platform
 }
 
 // call makes the call and finds out its outcome.
-func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector, before platform.State) (journal.Result, error) {
+func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector, t *turn, before platform.State) (journal.Result, error) {
 	receipt, err := c.Apply(ctx, callKey(a), a.Command)
 	if ctx.Err() != nil && outcomeOfCall(err) == ambiguous {
 		return journal.Result{}, ctx.Err() // asked about after the restart
@@ -365,7 +370,7 @@ func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c p
 	case tookNot:
 		return e.close(ctx, a, proof.KindReceipt, failed(err), receiptOf(err, before))
 	}
-	return e.settle(ctx, a, w, c)
+	return e.settle(ctx, a, w, c, t)
 }
 
 // resultOf returns the result of a call that took effect: executed only if the state that

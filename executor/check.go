@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -111,7 +112,7 @@ func (e *Executor) connector(name string) (platform.Connector, error) {
 // anchored checks that the ledger holds the warrant: a desk entry of kind warrant with
 // the digest of this core, whose leaf stands at its index in the ledger that we followed
 // ourselves. A relieving act waits only a short time for the ledger; after that the
-// checkpoint and proof in the warrant itself are checked.
+// checkpoint and the proofs in the warrant itself are checked, against what we know.
 func (e *Executor) anchored(ctx context.Context, w proof.Warrant) error {
 	leaf, err := anchor(w)
 	if err != nil {
@@ -187,15 +188,40 @@ func anchor(w proof.Warrant) (ledger.Leaf, error) {
 	return leaf, nil
 }
 
+// proven checks that the warrant's entry and all entries that the warrant carries are in the
+// ledger of its own checkpoint, and that this ledger can be the one that we know. The log's
+// key alone says little: whoever has it can sign another ledger, in which the request stands
+// at an earlier place.
 func (e *Executor) proven(w proof.Warrant, leaf ledger.Leaf, s *proof.State) error {
 	cp, err := e.checkpoint(w, s)
 	if err != nil {
 		return err
 	}
-	if err := proof.Included(w.Entries(), cp, w.Ledger.Proof.Index); err != nil {
+	entries := slices.Concat(w.Entries(), w.People)
+	if err := proof.Included(entries, cp, w.Ledger.Proof.Index); err != nil {
 		return err
 	}
-	return w.Ledger.Proof.Verify(leaf, cp)
+	if err := w.Ledger.Proof.Verify(leaf, cp); err != nil {
+		return err
+	}
+	known := e.ledger.agrees(leaf, w.Ledger.Proof, cp.Size)
+	for _, entry := range entries {
+		leaf, err := entry.Leaf()
+		if err != nil {
+			return err
+		}
+		known = known && e.ledger.agrees(leaf, entry.Proof, cp.Size)
+	}
+	if !known {
+		return fault.New(fault.Forbidden, "not-in-ledger", "The warrant's checkpoint is of another ledger than the one that this executor follows.")
+	}
+	return nil
+}
+
+// agrees reports whether a leaf, with a proof in a ledger of a size, can be in the ledger
+// that we know: the one that we followed, and the one whose head the journal has.
+func (f *follower) agrees(leaf ledger.Leaf, p ledger.Inclusion, size int64) bool {
+	return f.view().edge.Agrees(leaf, p, size) && f.remembered.Edge.Agrees(leaf, p, size)
 }
 
 // waited checks that the ledger holds the entries from which a wait is counted, at their
@@ -258,9 +284,13 @@ func (e *Executor) checkpoint(w proof.Warrant, s *proof.State) (ledger.Checkpoin
 
 // judgement is what check found out about an act that may be carried out.
 type judgement struct {
-	state   *proof.State
-	at      time.Time
-	own     time.Time // by the executor's clock
+	state *proof.State
+	at    time.Time
+	own   time.Time // by the executor's clock
+	// learnt is the instant of our own clock by which we had learnt what dates the warrant's
+	// entries: now, or for an act that was taken on, when that was. We had the entries proven
+	// then. Whatever we hear later, they are no younger.
+	learnt  time.Time
 	tier    actions.Tier
 	spender actions.Spender
 	belongs bool // the subject belongs to that of the act's decision; see proof.Ask
@@ -287,12 +317,15 @@ func outcomeOf(err error) proof.Outcome {
 }
 
 // check judges an act by the state that is known now and the subject as it was read. No
-// call is made without it. intended says that the act was taken on already. The error is a
-// fault; see outcomeOf.
-func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading, intended bool) (judgement, error) {
+// call is made without it. intended is when the act was taken on; zero if it was not yet. The
+// error is a fault; see outcomeOf.
+func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connector, r reading, intended time.Time) (judgement, error) {
 	v := e.ledger.view()
 	own := e.now()
-	j := judgement{state: v.state, at: e.ledger.at(own), intended: intended, own: own}
+	j := judgement{state: v.state, at: e.ledger.at(own), intended: !intended.IsZero(), own: own, learnt: own}
+	if j.intended && intended.Before(own) {
+		j.learnt = intended
+	}
 	a := w.Action
 	if a.Direction == actions.Relieving {
 		j.state = v.settled // a person who withholds half an admission must not be able to stop an undo
@@ -339,20 +372,20 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	read, _ := e.tierOf(j.state, c, r)
 	j.tier = a.Tier.Max(read)
 	if j.state.Observes(a.Subject.Platform, j.tier) {
-		return j, proof.Observing(a.Subject.Platform, j.tier)
+		return j, j.final(w, proof.Observing(a.Subject.Platform, j.tier))
 	}
 	if err := e.confirms(ctx, w); err != nil {
 		return j, err
 	}
-	if j.requested, err = e.requested(w, own); err != nil {
+	if j.requested, err = e.requested(w, j); err != nil {
 		return j, err
 	}
-	j.ruled = e.ruled(w, own)
+	j.ruled = e.ruled(w, j)
 	if j.belongs, err = belongs(ctx, w, c, r); err != nil {
 		return j, err
 	}
 	if err := e.judge(w, &j, lifts); err != nil || !isEmergency(a.Kind) {
-		return j, err
+		return j, j.final(w, err)
 	}
 	return j, e.reviewed(ctx, w, j.state)
 }
@@ -375,9 +408,15 @@ func (e *Executor) current(ctx context.Context) {
 // requested returns when the ledger got the request of a warrant: by its entry, or later if
 // we know better. Nobody but the desk says that an act, which comes after the end of its
 // session, was asked for before. So we must have seen the request of a burdening act in
-// time ourselves. For an undo it is enough that the request stands in the ledger that we
-// follow (law 5).
-func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) {
+// time ourselves. The request of an undo need not have been seen in time: it must stand in the
+// ledger that we follow, and we must not know that the ledger was too short for it at the end
+// of the session (law 5). So a desk that said until then that nothing is new makes the undo
+// impossible: no entry proves any more that somebody asked for it in time, and it is refused
+// and spent. Ask for it anew.
+//
+// An act that was taken on has passed this, and is not asked again: our journal does not
+// hold all that we had seen by then, and the desk may be dead.
+func (e *Executor) requested(w proof.Warrant, j judgement) (time.Time, error) {
 	if w.V == proof.WarrantV1 {
 		return time.Time{}, nil
 	}
@@ -385,30 +424,39 @@ func (e *Executor) requested(w proof.Warrant, own time.Time) (time.Time, error) 
 	for _, x := range w.Sessions {
 		over := x.Session.Expires.Add(tolerance)
 		switch {
-		case !own.After(over):
+		case j.intended, !j.own.After(over):
 		case w.Action.Direction == actions.Relieving && e.ledger.view().size <= index:
 			return at, fault.New(fault.Unavailable, "not-followed", "The session of %s was over at %s, and the desk has not given this executor the ledger's entry %d, which is the request. Try again when it has.", x.Session.Worker, x.Session.Expires, index)
 		case w.Action.Direction != actions.Relieving && !e.ledger.seenBy(index, over):
 			return at, fault.New(fault.Forbidden, "outside-session", "The session of %s was over at %s, and this executor had not seen the request in the ledger by then. Ask again under a new session, or with your own key.", x.Session.Worker, x.Session.Expires)
 		}
 	}
-	if known := e.ledger.notBefore(index, own); known.After(at) {
+	if known := e.ledger.notBefore(index, j.learnt); known.After(at) {
 		at = known
 	}
-	return at, nil
+	return j.believed(at), nil
+}
+
+// believed returns the time of an entry of the warrant. If the act was taken on, it is at
+// most a minute after that, whatever the entry says.
+func (j judgement) believed(at time.Time) time.Time {
+	if latest := j.learnt.Add(tolerance); j.intended && at.After(latest) {
+		return latest
+	}
+	return at
 }
 
 // ruled returns when the desk ruled that an act is ready: when the warrant says so, or later
 // if we know that the ledger had no warrant a minute after that. An act which waits for its
 // platform does not depend on who has left meanwhile (law 5).
-func (e *Executor) ruled(w proof.Warrant, own time.Time) time.Time {
+func (e *Executor) ruled(w proof.Warrant, j judgement) time.Time {
 	at := w.Ruling.At.Time
-	for _, known := range []time.Time{w.Ledger.Entry.Time.Time, e.ledger.notBefore(w.Ledger.Proof.Index, own)} {
+	for _, known := range []time.Time{w.Ledger.Entry.Time.Time, e.ledger.notBefore(w.Ledger.Proof.Index, j.learnt)} {
 		if known = known.Add(-tolerance); known.After(at) {
 			at = known
 		}
 	}
-	return at
+	return j.believed(at)
 }
 
 // belongs reports whether the subject of a measure belongs to that of its decision: it is
@@ -441,8 +489,24 @@ func belongs(ctx context.Context, w proof.Warrant, c platform.Connector, r readi
 	return account != "" && account == own, nil
 }
 
+// final returns the error by which a relieving act is refused, or one that only says to wait:
+// if the act was ruled on by governance entries that we have not read, the refusal is not the
+// last word. The chain may know another key, person or version of the formats by then, and no
+// undo is spent because the desk is dead (law 5).
+func (j judgement) final(w proof.Warrant, err error) error {
+	if err == nil || w.Action.Direction != actions.Relieving || outcomeOf(err) == "" || fault.KindOf(err) == fault.Expired {
+		return err
+	}
+	var r entry.Warrant
+	if canonical.UnmarshalExact(w.Ledger.Entry.Data, &r) != nil || j.state.Next >= r.GovernanceNumber {
+		return err
+	}
+	return fault.New(fault.Unavailable, "not-followed", "The desk ruled on this when the governance chain had %d entries. This executor has read %d of them, and by those it would refuse: %s Try again when it has read the others.",
+		r.GovernanceNumber, j.state.Next, fault.TextOf(err)).Because(err)
+}
+
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {
-	entered, err := w.Dated(func(index int64) time.Time { return e.ledger.notBefore(index, j.own) }).Entered()
+	entered, err := w.Dated(func(index int64) time.Time { return e.ledger.notBefore(index, j.learnt) }).Entered()
 	if err != nil {
 		return err
 	}

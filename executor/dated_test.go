@@ -132,6 +132,79 @@ func TestTwoSessionsInOneWarrant(t *testing.T) {
 	p.refusedAs(p.world.Forge(r.With(old)), "acct/9", "refused bad-decision")
 }
 
+// TestShortLedgerDatesNothing: for a moment after a restart a desk gives an older ledger, which
+// is too short for the request of an undo that the executor had read before, and then the true
+// one. The journal knows of a longer ledger, so the short one shows nothing about when the
+// request was made.
+func TestShortLedgerDatesNothing(t *testing.T) {
+	for _, lies := range []bool{false, true} {
+		t.Run(fmt.Sprintf("lies: %t", lies), func(t *testing.T) {
+			p := newPlace(t)
+			s := own(p)
+			r := p.taken(s, "acct/9")
+			p.ready()
+			old := p.stale()
+			raw := p.world.Warrant(p.world.Under(s, p.world.Undo("ann", r)))
+			p.ready()
+			p.halt()
+			p.advance(9 * time.Hour)
+			if lies {
+				p.desk.Lie(old)
+			}
+			p.start()
+			if lies {
+				p.hearsNothing(old)
+			}
+			p.desk.Lie(nil)
+			p.ready()
+			p.comesTo("the undo", raw, "executed ")
+			p.until("the account is up", p.isUp(r.Action.Subject))
+		})
+	}
+}
+
+// TestUndoKeptBackUntilTheEnd: the ledger has an undo in time, but the desk tells the
+// executor that nothing is new until the session is over. Then nothing proves any more that the
+// undo was asked for in time, and it is refused. The same undo goes through with the own key.
+func TestUndoKeptBackUntilTheEnd(t *testing.T) {
+	p := newPlace(t)
+	s := own(p)
+	r := p.taken(s, "acct/9")
+	p.ready()
+	old := p.stale()
+	p.desk.Lie(old)
+	raw := p.world.Warrant(p.world.Under(s, p.world.Undo("ann", r)))
+	p.advance(9 * time.Hour)
+	p.hearsNothing(old)
+	p.desk.Lie(nil)
+	p.ready()
+	p.comesTo("the undo", raw, "refused outside-session")
+	p.executes(p.world.Undo("ann", r))
+}
+
+// TestLeaverUndoesAfterARestart: ann's engagement has ended, the executor has read that, and
+// starts again. A desk that lies gives it nothing to read, and hands over an undo that ann
+// signed after her end, with an entry that stands after the end and is dated before it.
+func TestLeaverUndoesAfterARestart(t *testing.T) {
+	p := newPlace(t)
+	begun := p.world.Now()
+	s := own(p)
+	r := p.taken(s, "acct/9")
+	p.advance(time.Hour)
+	p.world.End("ann")
+	p.ready()
+	p.advance(time.Hour)
+	p.halt()
+	p.world.Rewind(begun.Add(59*time.Minute + 30*time.Second))
+	undo := p.world.Forge(p.world.Under(s, p.world.Undo("ann", r)))
+	p.desk.Down(true)
+	p.start()
+	p.comesTo("the undo", undo, "refused engagement-ended")
+	if st := p.plaza.State("acct/9"); st.Status != platform.Down {
+		t.Errorf("the account is %s", st.Status)
+	}
+}
+
 // TestMarkFromTheFuture: the executor's clock was a day ahead for a moment, and was set
 // right. From then on every act under a session is refused and spent, undos too, for a day,
 // over restarts.

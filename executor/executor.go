@@ -405,6 +405,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 type locks struct {
 	mu   sync.Mutex
 	held map[string]*lock
+	left map[string][]journal.Key // see turn.leave
 }
 
 type lock struct {
@@ -412,7 +413,7 @@ type lock struct {
 	waiting int
 }
 
-func newLocks() *locks { return &locks{held: map[string]*lock{}} }
+func newLocks() *locks { return &locks{held: map[string]*lock{}, left: map[string][]journal.Key{}} }
 
 func (l *locks) acquire(ctx context.Context, name string) (release func(), err error) {
 	l.mu.Lock()
@@ -438,6 +439,62 @@ func (l *locks) acquire(ctx context.Context, name string) (release func(), err e
 		leave()
 		return nil, ctx.Err()
 	}
+}
+
+// turn is the turn of an act at a subject. While the act has the subject, no other act and
+// no look of the watch works on it.
+type turn struct {
+	of      *locks
+	name    string
+	act     journal.Key
+	release func() // nil while the act has left the subject to others
+}
+
+func (l *locks) take(ctx context.Context, name string, act journal.Key) (*turn, error) {
+	t := &turn{of: l, name: name, act: act}
+	return t, t.back(ctx)
+}
+
+// end gives the subject up.
+func (t *turn) end() {
+	if t.release != nil {
+		t.release()
+		t.release = nil
+	}
+}
+
+// leave leaves the subject to others until the act comes back. No call of the act may be
+// under way.
+func (t *turn) leave() {
+	t.of.mu.Lock()
+	t.of.left[t.name] = append(t.of.left[t.name], t.act)
+	t.of.mu.Unlock()
+	t.end()
+}
+
+// back waits for the subject, if the act does not have it.
+func (t *turn) back(ctx context.Context) (err error) {
+	if t.release != nil {
+		return nil
+	}
+	if t.release, err = t.of.acquire(ctx, t.name); err != nil {
+		return err
+	}
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	left := slices.DeleteFunc(t.of.left[t.name], func(k journal.Key) bool { return k == t.act })
+	if t.of.left[t.name] = left; len(left) == 0 {
+		delete(t.of.left, t.name)
+	}
+	return nil
+}
+
+// away returns the acts that were taken on and have left a subject: no call of them is under
+// way. The caller has the subject.
+func (l *locks) away(name string) []journal.Key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.left[name])
 }
 
 // try takes a subject if no act works on it.

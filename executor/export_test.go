@@ -11,3 +11,6 @@ func (e *Executor) Unread() (n int64) {
 	}
 	return n
 }
+
+// SplitMarks is splitMarks.
+var SplitMarks = splitMarks

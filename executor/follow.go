@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ const (
 type view struct {
 	size       int64
 	tree       canonical.Digest
+	edge       ledger.Edge  // of the same tree
 	remembered int64        // size of a longer ledger that the journal has seen
 	state      *proof.State // folded as far as it verifies
 	settled    *proof.State // the state before an admission that lacks some of its rows; relieving acts go by it
@@ -126,6 +128,9 @@ func newFollower(e *Executor, root canonical.Digest, remembered journal.Head, ke
 	f.tentative = tip{next: map[ledger.Class]int64{}}
 	for _, c := range chain {
 		f.chain = append(f.chain, c.Leaf.Digest())
+		if b, err := ledger.ParseBody(c.Body); err == nil && c.Place >= 0 {
+			f.nos.kept = append(f.nos.kept, stamp{c.Place, b.Time})
+		}
 		if c.Leaf.Number == kept.Renewed() {
 			f.renewed = c.Place
 		}
@@ -143,7 +148,7 @@ func (f *follower) view() *view { return f.current.Load() }
 func (f *follower) publish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
+	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), edge: f.verified.edge, state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
 	if f.kept.Next > f.settled.Next {
 		v.settled = f.kept
 		if f.kept.Next > f.state.Next {
@@ -257,7 +262,7 @@ func (f *follower) head() journal.Head {
 	if !v.ours {
 		return journal.Head{}
 	}
-	return journal.Head{Size: v.size, Tree: v.tree, Entered: f.e.outbox.entered()}
+	return journal.Head{Size: v.size, Tree: v.tree, Edge: v.edge, Entered: f.e.outbox.entered()}
 }
 
 // save journals the newest head and the governance entries from time to time, and once
@@ -288,16 +293,14 @@ func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 		f.mu.Unlock()
 		return saved, nil
 	}
-	chain, marks, voids := f.unkept, f.nos.fresh, f.voided
-	f.unkept, f.nos.fresh, f.voided = nil, nil, nil
+	chain, voids := f.unkept, f.voided
+	// A mark says that we had seen a ledger of its size. It comes into the journal only with a
+	// head of at least that size, which shows after a restart that it is the same ledger.
+	marks, later := splitMarks(f.nos.fresh, h.Size)
+	f.unkept, f.nos.fresh, f.voided = nil, later, nil
 	f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 	defer cancel()
-	if len(marks) > 0 {
-		if err := f.e.journal.Mark(ctx, marks); err != nil {
-			return saved, err
-		}
-	}
 	f.e.step(StepSaving)
 	if len(chain) > 0 {
 		if err := f.e.journal.Keep(ctx, chain); err != nil {
@@ -309,7 +312,16 @@ func (f *follower) saveNow(ctx context.Context, saved int64) (int64, error) {
 			return saved, err
 		}
 	}
-	return max(saved, h.Size), f.e.journal.Saw(ctx, h)
+	return max(saved, h.Size), f.e.journal.Saw(ctx, h, marks...)
+}
+
+// splitMarks returns the marks, which are in order, up to a size and those beyond it.
+func splitMarks(marks []journal.Mark, size int64) (upTo, beyond []journal.Mark) {
+	n := slices.IndexFunc(marks, func(m journal.Mark) bool { return m.Size > size })
+	if n < 0 {
+		n = len(marks)
+	}
+	return marks[:n:n], marks[n:]
 }
 
 // follow reads the ledger for as long as ctx lives. It answers the desk's errors and lies
@@ -597,7 +609,8 @@ func (f *follower) accept(batch []followedEntry, end tip, signed int64) {
 	own := f.e.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ahead.Sub(own) > tolerance {
+	// A ledger that is shorter than one in the journal says nothing about what there was not.
+	if !f.matched || f.ahead.Sub(own) > tolerance {
 		return
 	}
 	dated := datedBy(batch, own)

@@ -2,12 +2,17 @@ package executor_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -389,6 +394,64 @@ func TestEndsWhileSaving(t *testing.T) {
 	}()
 	p.halt()
 	p.journals(want)
+}
+
+// TestMarkComesWithItsHead: wherever an executor dies while it journals what it followed, the
+// journal holds no mark of a ledger that is longer than the journalled head. Such a mark would
+// say that an entry was seen which only a rewritten end of the ledger holds.
+func TestMarkComesWithItsHead(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	p.halt()
+	var steps atomic.Int64
+	look := func() {
+		marks, err := p.journal.Marks(context.Background())
+		if err != nil {
+			t.Error(err)
+		}
+		head, err := p.journal.Seen(context.Background())
+		if err != nil {
+			t.Error(err)
+		}
+		for _, m := range marks {
+			if m.Size > head.Size {
+				t.Errorf("a mark of size %d, and a head of size %d", m.Size, head.Size)
+			}
+		}
+		if head.Size == 0 {
+			t.Error("nothing is journalled")
+		}
+		steps.Add(1)
+	}
+	p.step = func(name string) {
+		if name == executor.StepSaving {
+			look()
+		}
+	}
+	p.start()
+	p.ready()
+	before := steps.Load()
+	p.advance(time.Hour)
+	p.world.End("abe")
+	p.ready()
+	p.until("it is journalled", func() bool {
+		marks, err := p.journal.Marks(t.Context())
+		size, _ := p.world.Size()
+		return err == nil && steps.Load() > before && slices.ContainsFunc(marks, func(m journal.Mark) bool { return m.Size == size })
+	})
+	look()
+}
+
+// TestMarksBeyondTheHead: marks of a ledger that is longer than the head wait for the next
+// one.
+func TestMarksBeyondTheHead(t *testing.T) {
+	marks := []journal.Mark{{Size: 3}, {Size: 5}, {Size: 5}, {Size: 8}}
+	for size, want := range map[int64]int{2: 0, 3: 1, 5: 3, 7: 3, 8: 4, 9: 4} {
+		upTo, beyond := executor.SplitMarks(marks, size)
+		if diff := cmp.Diff([2]int{want, len(marks) - want}, [2]int{len(upTo), len(beyond)}); diff != "" {
+			t.Errorf("size %d: %s", size, diff)
+		}
+	}
 }
 
 // TestGivenLate: a governance entry whose body came after the ledger's head was

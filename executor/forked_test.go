@@ -2,13 +2,20 @@ package executor_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
 	linkv1 "countersign.dev/link/v1"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -111,4 +118,144 @@ func TestShorterFork(t *testing.T) {
 	p.refusesBurdening("is forked", burdening, nil)
 	p.desk.Lie(nil)
 	p.refusesBurdening("is forked", burdening, undo)
+}
+
+// onAFork proves a warrant in another ledger, which the log's key signs as well: the entry of
+// its request stands there at an index, dated at an instant, in place of the entry that the
+// desk's ledger has there.
+func (p *place) onAFork(raw []byte, index int64, at time.Time) []byte {
+	p.t.Helper()
+	w, err := proof.ParseWarrant(raw)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	w.Requested.Entry.Time, w.Requested.Proof.Index = canonical.At(at), index
+	leaf, err := w.Requested.Leaf()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var stored []tlog.Hash
+	reader := tlog.HashReaderFunc(func(indexes []int64) (all []tlog.Hash, err error) {
+		for _, i := range indexes {
+			all = append(all, stored[i])
+		}
+		return all, nil
+	})
+	size := int64(0)
+	for _, e := range p.world.Entries() {
+		h := e.Leaf.Hash()
+		if e.Index == index {
+			h = leaf.Hash()
+		}
+		more, err := tlog.StoredHashesForRecordHash(e.Index, h, reader)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		stored, size = append(stored, more...), size+1
+	}
+	again := func(i *ledger.Inclusion) {
+		if *i, err = ledger.ProveInclusion(size, i.Index, reader); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	again(&w.Ledger.Proof)
+	again(&w.Requested.Proof)
+	for i := range w.People {
+		again(&w.People[i].Proof)
+	}
+	root, err := tlog.TreeHash(size, reader)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	signed, err := ledger.Checkpoint{Origin: p.world.Origin, Size: size, Root: root}.Sign(p.world.LogKey())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	w.Ledger.Checkpoint = string(signed)
+	return canonical.MustMarshal(w)
+}
+
+// firstOfTheDesk returns the index of the first entry of the desk's own class.
+func (p *place) firstOfTheDesk() int64 {
+	return p.world.Entries()[slices.IndexFunc(p.world.Entries(), func(e ledger.Entry) bool { return e.Leaf.Class == ledger.Desk })].Index
+}
+
+// notInLedger hands a warrant over, whose entries are in another ledger. Nothing is done.
+func (p *place) notInLedger(raw []byte, subject string) {
+	p.t.Helper()
+	if got, err := p.carry(raw); !fault.Is(err, "not-in-ledger") {
+		p.t.Errorf("%+v, %v", got, err)
+	}
+	if st := p.plaza.State(subject); st.Status != platform.Down {
+		p.t.Errorf("the account is %s", st.Status)
+	}
+}
+
+// TestUndoCarriesWhatIsNotInTheLedger: while the desk is dead, each entry that an undo
+// carries must be in the ledger of its checkpoint, those about people too.
+func TestUndoCarriesWhatIsNotInTheLedger(t *testing.T) {
+	p := newPlace(t)
+	r := p.taken(own(p), "acct/9")
+	p.ready()
+	p.desk.Down(true)
+	raw := p.world.Warrant(p.world.Undo("ann", r))
+	w, err := proof.ParseWarrant(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := &w.People[len(w.People)-1].Entry
+	last.Time = canonical.At(last.Time.Add(time.Second))
+	if got, err := p.carry(canonical.MustMarshal(w)); !fault.Is(err, "proof-wrong") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	p.comesTo("the undo", raw, "executed ")
+}
+
+// TestUndoOfAnEndedSessionOnAFork: the session is over by the executor's clock. A desk that
+// lies lets the executor read nothing more. It hands over an undo which was signed after the
+// end, under a checkpoint of another ledger: there the request stands at a place that the
+// executor has read, and where it knows another leaf.
+func TestUndoOfAnEndedSessionOnAFork(t *testing.T) {
+	p := newPlace(t)
+	begun := p.world.Now()
+	s := own(p)
+	r := p.taken(s, "acct/9")
+	p.ready()
+	p.desk.Down(true)
+	p.clock.Set(p.clock.Now().Add(9 * time.Hour))
+	p.notInLedger(p.onAFork(p.world.Forge(p.world.Under(s, p.world.Undo("ann", r))), p.firstOfTheDesk(), begun), "acct/9")
+}
+
+// TestLeaverUndoesOnAFork: ann's engagement has ended, and the executor has read that. The
+// same for an undo that ann signed afterwards, with her own key or under her session, also when
+// the executor has started again since and the desk gives it nothing.
+func TestLeaverUndoesOnAFork(t *testing.T) {
+	for name, c := range map[string]struct {
+		session, restarts bool
+	}{
+		"own key":                  {false, false},
+		"session":                  {true, false},
+		"own key, after a restart": {false, true},
+		"session, after a restart": {true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			begun := p.world.Now()
+			s := own(p)
+			r := p.taken(s, "acct/9")
+			p.advance(time.Hour)
+			p.world.End("ann")
+			p.ready()
+			p.desk.Down(true)
+			if c.restarts {
+				p.restart()
+			}
+			p.advance(time.Hour)
+			undo := p.world.Undo("ann", r)
+			if c.session {
+				undo = p.world.Under(s, undo)
+			}
+			p.notInLedger(p.onAFork(p.world.Forge(undo), p.firstOfTheDesk(), begun.Add(time.Minute)), "acct/9")
+		})
+	}
 }

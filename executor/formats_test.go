@@ -3,6 +3,7 @@ package executor_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/executor/executortest"
@@ -167,4 +168,57 @@ func TestUndoOfVersion2WithoutTheDesk(t *testing.T) {
 	if got, err := p.carry(raw); err != nil || got.Outcome != proof.Executed {
 		t.Errorf("%+v, %v", got, err)
 	}
+}
+
+// TestUndoOfNewerGovernance: an undo rests on a governance entry that an executor without its
+// desk has not read: the switch of formats, a new key, a platform that is not only observed any
+// more. It is not refused for good, and is carried out once the entry was read.
+func TestUndoOfNewerGovernance(t *testing.T) {
+	mode := func(m string) actions.Setting {
+		return actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Standard, Mode: m}}
+	}
+	for name, c := range map[string]struct {
+		before, change func(w *prooftest.World)
+	}{
+		"formats": {func(*prooftest.World) {}, func(w *prooftest.World) {
+			w.Change(actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats})
+		}},
+		"key": {func(*prooftest.World) {}, func(w *prooftest.World) { w.Enrol("bob") }},
+		"mode": {func(w *prooftest.World) { w.Change(actions.DeskChange, mode(actions.Observe)) },
+			func(w *prooftest.World) { w.Change(actions.DeskChange, mode(actions.Enforce)) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := prooftest.Found(t, prooftest.Options{Formats: actions.FirstFormats})
+			w.Staff()
+			p := placeOf(t, w)
+			r := small(p, "acct/9")
+			p.executes(r)
+			w.Executed(r)
+			c.before(w)
+			p.ready()
+			p.desk.Down(true)
+			c.change(w)
+			raw := w.Warrant(w.Undo("bob", r))
+			if got, err := p.carry(raw); !fault.Is(err, "not-followed") {
+				t.Errorf("%+v, %v", got, err)
+			}
+			p.desk.Down(false)
+			p.ready()
+			p.comesTo("the undo", w.Again(raw), "executed ")
+		})
+	}
+}
+
+// TestUndoThatExpires: an undo that rests on a newer governance entry and has expired is
+// refused as that: no entry makes it good again.
+func TestUndoThatExpires(t *testing.T) {
+	p := newPlace(t)
+	r := p.taken(own(p), "acct/9")
+	p.ready()
+	p.desk.Down(true)
+	p.world.Enrol("bob")
+	raw := p.world.Warrant(p.world.Undo("bob", r))
+	p.advance(25 * time.Hour)
+	p.comesTo("the undo", raw, "refused expired")
 }

@@ -48,7 +48,8 @@ type nos struct {
 	marks  []journal.Mark
 	fresh  []journal.Mark // those that the journal lacks
 	recent []journal.Mark // of the last day, closer together; the journal has none of them
-	times  []stamp        // of the governance entries, in order
+	times  []stamp        // of the governance entries that were read, in order
+	kept   []stamp        // of those that the journal held at the start, in order
 }
 
 // stamp says when an entry of the ledger was made, by the ledger.
@@ -406,8 +407,10 @@ func (f *follower) notBefore(index int64, own time.Time) (t time.Time) {
 			}
 		}
 	}
-	if n := sort.Search(len(f.nos.times), func(i int) bool { return f.nos.times[i].index >= index }); n > 0 && f.nos.times[n-1].at.After(t) {
-		t = f.nos.times[n-1].at.Time
+	for _, stamps := range [][]stamp{f.nos.kept, f.nos.times} {
+		if n := sort.Search(len(stamps), func(i int) bool { return stamps[i].index >= index }); n > 0 && stamps[n-1].at.After(t) {
+			t = stamps[n-1].at.Time
+		}
 	}
 	return t
 }

@@ -14,7 +14,7 @@ import (
 // settle asks the platform about a call until its outcome is known, or until the call can
 // take effect no more and its outcome is still unknown. A call that did not take effect
 // is made again, under a new key, after everything has been judged anew.
-func (e *Executor) settle(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector) (journal.Result, error) {
+func (e *Executor) settle(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector, t *turn) (journal.Result, error) {
 	o, err := e.ask(ctx, a, c)
 	switch {
 	case err != nil:
@@ -28,38 +28,31 @@ func (e *Executor) settle(ctx context.Context, a journal.Act, w proof.Warrant, c
 		return e.close(ctx, a, proof.KindReceipt, journal.Result{Outcome: proof.Failed, Type: "platform-failed",
 			Text: fmt.Sprintf("The platform did not carry the act out in %d attempts. Ask again when the platform is well.", a.Attempt)}, platform.Receipt{})
 	}
-	return e.again(ctx, a, w, c)
+	return e.again(ctx, a, w, c, t)
 }
 
 // again makes another attempt at an act, after the platform said that the call before did
-// not take effect.
-func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector) (journal.Result, error) {
+// not take effect. No call is under way until the next one, so the subject is left to others
+// while this act waits for the desk.
+func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector, t *turn) (journal.Result, error) {
 	sequence, err := e.journal.Intent(ctx, a.Key, a.Nonce)
 	if err != nil {
 		return journal.Result{}, err
 	}
-	if err := e.entered(ctx, w, sequence); err != nil {
-		return e.end(ctx, a, platform.State{}, err)
+	t.leave()
+	err = e.entered(ctx, w, sequence)
+	if err == nil {
+		err = e.hearFirst(ctx, w)
 	}
-	seen, err := e.readAgain(ctx, c, a)
+	if failed := t.back(ctx); err == nil {
+		err = failed
+	}
 	if err != nil {
 		return e.end(ctx, a, platform.State{}, err)
 	}
-	for p := e.pause(); ; {
-		_, err := e.check(ctx, w, c, seen, true)
-		if err == nil {
-			break
-		}
-		if outcomeOf(err) != "" || w.Action.Direction != actions.Relieving {
-			return e.end(ctx, a, seen.state, err)
-		}
-		// An undo is not given up because something cannot be read just now.
-		if err := p.wait(ctx); err != nil {
-			return journal.Result{}, err
-		}
-		if seen, err = e.readAgain(ctx, c, a); err != nil {
-			return e.end(ctx, a, platform.State{}, err)
-		}
+	seen, err := e.ready(ctx, a, w, c, t, nil)
+	if err != nil {
+		return e.end(ctx, a, seen.state, err)
 	}
 	// If we die after this, the platform is asked about the new key, which it has
 	// not seen, and we come here again.
@@ -68,19 +61,37 @@ func (e *Executor) again(ctx context.Context, a journal.Act, w proof.Warrant, c 
 	}
 	a.Attempt++
 	e.step(StepAgain)
-	return e.call(ctx, a, w, c, seen.state)
+	return e.call(ctx, a, w, c, t, seen.state)
 }
 
-// readAgain reads the subject of an act that is under way. It waits as long as the
-// platform does not answer, and the act stays under way.
-func (e *Executor) readAgain(ctx context.Context, c platform.Connector, a journal.Act) (reading, error) {
-	for p := e.pause(); ; {
-		seen, err := readSubject(ctx, c, a.Subject)
-		if err == nil || outcomeOf(err) != "" {
-			return seen, err
+// ready judges an act that was taken on once more, just before its call, and returns the
+// subject as it was read then; it reads the subject itself if seen is nil. While the platform
+// cannot be read it waits. An undo also waits while something else cannot be known: it is not
+// given up because of that. While ready waits it leaves the subject to others, so that another
+// undo, or the end of a suspension, does not wait for this act; then it reads the subject and
+// judges the act anew. When ready returns no error, the act has the subject.
+func (e *Executor) ready(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector, t *turn, seen *reading) (reading, error) {
+	for p := e.pause(); ; seen = nil {
+		var now reading
+		var err error
+		waits := a.Direction == actions.Relieving
+		if seen != nil {
+			now = *seen
+		} else if now, err = readSubject(ctx, c, a.Subject); err != nil {
+			waits = true
 		}
+		if err == nil {
+			_, err = e.check(ctx, w, c, now, a.Intended.Time)
+		}
+		if err == nil || outcomeOf(err) != "" || !waits {
+			return now, err
+		}
+		t.leave()
 		if err := p.wait(ctx); err != nil {
-			return seen, err
+			return now, err
+		}
+		if err := t.back(ctx); err != nil {
+			return now, err
 		}
 	}
 }
@@ -131,12 +142,12 @@ func (e *Executor) resume(ctx context.Context, a journal.Act) (journal.Result, e
 	if err != nil {
 		return journal.Result{}, err
 	}
-	release, err := e.subjects.acquire(ctx, a.Subject.String())
+	t, err := e.subjects.take(ctx, a.Subject.String(), a.Key)
 	if err != nil {
 		return journal.Result{}, err
 	}
-	defer release()
-	return e.settle(ctx, a, w, c)
+	defer t.end()
+	return e.settle(ctx, a, w, c, t)
 }
 
 // settleAll goes on with all acts that were under way when the executor last stopped. It

@@ -1,14 +1,18 @@
 package executor_test
 
 import (
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/executor"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
+	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 )
 
@@ -166,4 +170,251 @@ func TestNightWithoutThePlatform(t *testing.T) {
 	p.executes(p.world.Under(own(p), small(p, "acct/8")))
 	p.comesTo("in the morning", raw, "executed ")
 	p.until("the account is up", p.isUp(r.Action.Subject))
+}
+
+// lostUndo has an undo of a measure taken on, whose call does not reach the platform, and
+// stops the executor there. It returns the undo's warrant.
+func (p *place) lostUndo(s *prooftest.Session, measure *prooftest.Request) []byte {
+	p.t.Helper()
+	p.ready()
+	return p.lost(p.world.Warrant(p.world.Under(s, p.world.Undo("ann", measure))))
+}
+
+// lost is lostUndo for a warrant; the desk may be dead.
+func (p *place) lost(raw []byte) []byte {
+	p.t.Helper()
+	intended := p.stopsBeforeCall(raw)
+	<-intended
+	p.halt()
+	p.step = nil
+	p.plaza.Away(false)
+	return raw
+}
+
+// stopsBeforeCall starts the executor anew and hands a warrant over. Just before the call the
+// platform goes away, and the channel is closed.
+func (p *place) stopsBeforeCall(raw []byte) chan struct{} {
+	p.t.Helper()
+	p.halt()
+	intended := make(chan struct{})
+	var once sync.Once
+	p.step = func(name string) {
+		if name == executor.StepAgain {
+			once.Do(func() {
+				p.plaza.Away(true)
+				close(intended)
+			})
+		}
+	}
+	p.start()
+	p.until("the chain is known", func() bool { return p.Status().Governance > 0 })
+	if got, err := p.Carry(p.t.Context(), raw, 0); err != nil || got.Outcome != "" {
+		p.t.Fatalf("%+v, %v", got, err)
+	}
+	return intended
+}
+
+// TestIntendedUndoNeedsNoDesk: an undo was taken on, and its call was lost. Hours later, when
+// its session may be over, the executor starts again. It carries the undo out, whether the desk
+// is dead or says for hours that the ledger is as it was before the undo.
+func TestIntendedUndoNeedsNoDesk(t *testing.T) {
+	for _, hours := range []time.Duration{1, 9} { // the session lasts for 8
+		for _, lies := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d hours later, the desk lies: %t", hours, lies), func(t *testing.T) {
+				p := newPlace(t)
+				s := own(p)
+				r := p.taken(s, "acct/9")
+				p.ready()
+				old := p.stale()
+				raw := p.lostUndo(s, r)
+				p.desk.Lie(old)
+				p.desk.Down(!lies)
+				p.advance(hours * time.Hour)
+				p.start()
+				p.comesTo("the undo", raw, "executed ")
+				p.until("the account is up", p.isUp(r.Action.Subject))
+			})
+		}
+	}
+}
+
+// TestIntendedActAfterTheNight: a takedown under a session was taken on, and its call was lost.
+// The executor had seen the request in time, but its journal does not say so. It starts again
+// when the session is over, and carries the takedown out.
+func TestIntendedActAfterTheNight(t *testing.T) {
+	p := newPlace(t)
+	r := p.world.Under(own(p), small(p, "acct/9"))
+	raw := p.world.Warrant(r)
+	p.ready()
+	p.lost(raw)
+	p.advance(9 * time.Hour)
+	p.start()
+	p.comesTo("the takedown", raw, "executed ")
+}
+
+// TestIntendedUndoFromTheFuture: a desk dates the request of an undo half a day ahead. The undo
+// is taken on, since no date is believed beyond the judgement, and its call is lost. The date
+// does not move on with the judgement, past the end of the session.
+func TestIntendedUndoFromTheFuture(t *testing.T) {
+	p := newPlace(t)
+	s := own(p)
+	r := p.taken(s, "acct/9")
+	now := p.world.Now()
+	p.world.Advance(12 * time.Hour)
+	undo := p.world.Under(s, p.world.Undo("ann", r), prooftest.Dated(now))
+	p.ready()
+	raw := p.lost(p.world.Forge(undo))
+	p.advance(9 * time.Hour)
+	p.start()
+	p.comesTo("the undo", raw, "executed ")
+}
+
+// stale has the desk give the ledger as it is now, whatever is entered later.
+func (p *place) stale() func(*linkv1.Feed) {
+	old := p.world.Feed(0)
+	return func(f *linkv1.Feed) {
+		if f.From == 0 {
+			*f = old
+			return
+		}
+		*f = linkv1.Feed{From: f.From, Checkpoint: old.Checkpoint}
+	}
+}
+
+// TestUndoThroughTheNightWithADeadDesk: the desk dies before the executor has read the
+// request of an undo, which is taken on by the checkpoint in its warrant. Then the platform is
+// away all night. In the morning the session is over, and the desk is still dead or says that
+// nothing was entered since.
+func TestUndoThroughTheNightWithADeadDesk(t *testing.T) {
+	for _, lies := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the desk lies: %t", lies), func(t *testing.T) {
+			p := newPlace(t)
+			s := own(p)
+			r := p.taken(s, "acct/9")
+			p.ready()
+			old := p.stale()
+			p.desk.Lie(old)
+			p.desk.Down(!lies)
+			raw := p.world.Warrant(p.world.Under(s, p.world.Undo("ann", r)))
+			<-p.stopsBeforeCall(raw)
+			p.advance(9 * time.Hour)
+			if lies {
+				p.hearsNothing(old)
+			}
+			p.plaza.Away(false)
+			p.comesTo("the undo", raw, "executed ")
+			p.until("the account is up", p.isUp(r.Action.Subject))
+		})
+	}
+}
+
+// hearsNothing waits until the executor has heard from a desk that lies that nothing is new.
+func (p *place) hearsNothing(lie func(*linkv1.Feed)) {
+	p.t.Helper()
+	var heard atomic.Int64
+	p.desk.Lie(func(f *linkv1.Feed) {
+		lie(f)
+		heard.Add(1)
+	})
+	p.until("the executor hears that nothing is new", func() bool { return heard.Load() >= 2 })
+}
+
+// aboutPost makes an undo a measure of a decision about a post of the subject's. The executor
+// reads the post on the platform, to know whose it is.
+func (p *place) aboutPost(undo *prooftest.Request, post string) *prooftest.Request {
+	p.t.Helper()
+	s := p.plaza.Post(post, undo.Action.Subject.ID)
+	p.world.Decide(undo, func(d *actions.Decision) { d.Subject = s })
+	undo.Signed = p.world.Statement(undo, undo.By, undo.Signed.Statement.Verdict)
+	return undo
+}
+
+func withCase(a *actions.Action) { a.Case = "case-2" }
+
+// TestUndoWaitsForWhatCannotBeRead: an undo was taken on, and just before its call it is not
+// known whose a post is. The undo waits until that is known; it is not dropped.
+func TestUndoWaitsForWhatCannotBeRead(t *testing.T) {
+	p := newPlace(t)
+	r := p.taken(own(p), "acct/9")
+	p.ready()
+	raw := p.world.Forge(p.aboutPost(p.world.Undo("ann", r, withCase), "post/1"))
+	p.halt()
+	p.step = func(name string) {
+		if name == executor.StepIntended {
+			p.plaza.Silent("post/1", true)
+		}
+	}
+	p.start()
+	p.ready()
+	if got, err := p.Carry(t.Context(), raw, 0); err != nil || got.Outcome != "" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	p.until("it was judged again in vain", func() bool { return p.plaza.Unanswered() > 0 })
+	p.plaza.Silent("post/1", false)
+	p.comesTo("the undo", raw, "executed ")
+}
+
+// TestWaitingUndoLeavesTheSubject: an undo was taken on and waits for what cannot be read.
+// Meanwhile another undo of the same measure goes through, and the end of a suspension that the
+// executor owes: neither waits for the first one (law 5). The first one then ends without a
+// call.
+func TestWaitingUndoLeavesTheSubject(t *testing.T) {
+	for _, restarts := range []bool{false, true} {
+		// waiting has an undo of r that waits.
+		waiting := func(p *place, r *prooftest.Request) (raw []byte) {
+			raw = p.world.Forge(p.aboutPost(p.world.Undo("ann", r, withCase), "post/1"))
+			p.ready()
+			<-p.stopsBeforeCall(raw)
+			p.plaza.Silent("post/1", true)
+			if restarts {
+				p.halt()
+				p.step = nil
+				p.start()
+				p.ready()
+			}
+			p.plaza.Away(false)
+			p.until("it waits", func() bool { return p.plaza.Unanswered() > 0 })
+			return raw
+		}
+		ends := func(p *place, raw []byte) {
+			p.plaza.Silent("post/1", false)
+			p.comesTo("the first undo", raw, "failed wrong-state")
+		}
+		t.Run(fmt.Sprintf("another undo, restarts: %t", restarts), func(t *testing.T) {
+			p := newPlace(t)
+			r := p.taken(own(p), "acct/9")
+			raw := waiting(p, r)
+			p.executes(p.world.Undo("bob", r))
+			ends(p, raw)
+		})
+		t.Run(fmt.Sprintf("the end of a suspension, restarts: %t", restarts), func(t *testing.T) {
+			p := newPlace(t)
+			r := p.suspend(p.plaza.Account("acct/9", 1, ""))
+			p.world.Executed(r)
+			raw := waiting(p, r)
+			p.advance(2 * time.Hour)
+			p.until("the suspension is over", p.isUp(r.Action.Subject))
+			ends(p, raw)
+		})
+	}
+}
+
+// TestWaitingUndoExplainsNothing: while an undo waits and no call of it is under way, somebody
+// else lifts the measure. The watch tells that; it does not take it for the undo.
+func TestWaitingUndoExplainsNothing(t *testing.T) {
+	p := newPlace(t)
+	p.watches = true
+	p.restart()
+	p.ready()
+	r := p.taken(own(p), "acct/9")
+	raw := p.world.Forge(p.aboutPost(p.world.Undo("ann", r, withCase), "post/1"))
+	p.ready()
+	<-p.stopsBeforeCall(raw)
+	p.plaza.Silent("post/1", true)
+	p.plaza.Away(false)
+	p.until("it waits", func() bool { return p.plaza.Unanswered() > 0 })
+	p.plaza.Set("acct/9", platform.Up, "")
+	p.until("the watch tells that it was lifted", func() bool { return len(p.told(proof.KindForeign)) == 1 })
+	p.plaza.Silent("post/1", false)
+	p.comesTo("the undo", raw, "failed wrong-state")
 }

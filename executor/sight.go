@@ -259,7 +259,8 @@ func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier
 	if known {
 		s.Last = &k.State
 	}
-	a, ok, err := w.e.journal.Newest(ctx, k.Subject)
+	// An act that waits, with no call under way, explains nothing.
+	a, ok, err := w.e.journal.Newest(ctx, k.Subject, w.e.subjects.away(k.Subject.String())...)
 	if err != nil || !ok {
 		return s, newest, err
 	}

@@ -300,7 +300,7 @@ func (w *watcher) endedBy(ctx context.Context, id string, found platform.Expect)
 	if !open {
 		return "", nil
 	}
-	a, ok, err := w.e.journal.Newest(ctx, b.Subject)
+	a, ok, err := w.e.journal.Newest(ctx, b.Subject, w.e.subjects.away(b.Subject.String())...)
 	if err != nil || !ok || a.Duty == proof.DutyRestore || !a.Intended.After(b.Seen.Time) || !a.Command.Leaves(found) {
 		return "", err
 	}

@@ -61,6 +61,49 @@ func (e Edge) Root() tlog.Hash {
 	return h
 }
 
+// Agrees reports whether a proof of a leaf, for a tree of a size, can be of a ledger that
+// this edge's is the past of: each complete subtree that the edge has and that the proof's
+// hashes give is the same. For a leaf below the edge's size there always is one that
+// holds the leaf. The proof must be verified against that tree's root.
+func (e Edge) Agrees(leaf Leaf, p Inclusion, size int64) bool {
+	path, err := toHashes(p.Hashes)
+	if err != nil || p.Index < 0 || p.Index >= size {
+		return false
+	}
+	_, ok := e.agrees(leaf.Hash(), p.Index, path, 0, size)
+	return ok
+}
+
+// agrees is Agrees for the subtree of the leaves in [from, to), whose root it returns.
+func (e Edge) agrees(leaf tlog.Hash, index int64, path []tlog.Hash, from, to int64) (root tlog.Hash, ok bool) {
+	root, ok = leaf, len(path) == 0
+	if n := to - from; n > 1 {
+		if ok {
+			return root, false // the proof is too short
+		}
+		middle := from + 1<<(bits.Len64(uint64(n-1))-1)
+		other, path := path[len(path)-1], path[:len(path)-1]
+		if index < middle {
+			root, ok = e.agrees(leaf, index, path, from, middle)
+			root, ok = tlog.NodeHash(root, other), ok && e.has(middle, to, other)
+		} else {
+			root, ok = e.agrees(leaf, index, path, middle, to)
+			root, ok = tlog.NodeHash(other, root), ok && e.has(from, middle, other)
+		}
+	}
+	return root, ok && e.has(from, to, root)
+}
+
+// has reports whether the leaves in [from, to) may have a root, by what the edge knows: if
+// they are one of its complete subtrees, the root must be that one's.
+func (e Edge) has(from, to int64, root tlog.Hash) bool {
+	n := to - from
+	if n&(n-1) != 0 || e.size&n == 0 || from != e.size&^(2*n-1) {
+		return true
+	}
+	return e.roots[bits.TrailingZeros64(uint64(n))] == root
+}
+
 // MarshalBinary writes the size as eight bytes, most significant first, and then
 // the hashes, the largest subtree's first.
 func (e Edge) MarshalBinary() ([]byte, error) {

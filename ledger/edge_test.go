@@ -2,11 +2,14 @@ package ledger_test
 
 import (
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
 
+	"countersign.dev/canonical"
 	"countersign.dev/ledger"
 )
 
@@ -138,4 +141,91 @@ func TestEdgeRefused(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+}
+
+// TestEdgeAgrees: a proof in a ledger that continues an edge's agrees with the edge. A proof
+// in another ledger does not, if its leaf stands where the edge's ledger has another one, or
+// if one of its hashes is of a complete subtree of the edge that holds such a place.
+func TestEdgeAgrees(t *testing.T) {
+	const most = 35
+	leafOf := func(i int64, of string) ledger.Leaf {
+		return ledger.Leaf{Class: ledger.Desk, Number: i, Commitment: canonical.Sum(fmt.Append(nil, of, i))}
+	}
+	// tree is a ledger of the greatest size whose leaf at one index is another one.
+	tree := func(another int64) (leaves []ledger.Leaf, r tlog.HashReader) {
+		var stored []tlog.Hash
+		r = tlog.HashReaderFunc(func(indexes []int64) (all []tlog.Hash, err error) {
+			for _, i := range indexes {
+				all = append(all, stored[i])
+			}
+			return all, nil
+		})
+		for i := range int64(most) {
+			leaf := leafOf(i, "the ledger")
+			if i == another {
+				leaf = leafOf(i, "another")
+			}
+			more, err := tlog.StoredHashesForRecordHash(i, leaf.Hash(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			leaves, stored = append(leaves, leaf), append(stored, more...)
+		}
+		return leaves, r
+	}
+	for another := int64(-1); another < most; another++ {
+		leaves, r := tree(another)
+		var edge ledger.Edge
+		for n := range int64(most) {
+			for size := n + 1; size <= most; size++ {
+				for i := range size {
+					p, err := ledger.ProveInclusion(size, i, r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					// The complete subtree of the edge in which the other leaf stands, if any.
+					from, to := subtree(n, another)
+					// The proof gives that subtree's root if its own leaf stands in it, or in the one beside
+					// it on the right. It may give the root as well if its leaf stands on the left.
+					pair := 2 * (to - from)
+					gives := to > from && i >= from && i&^(pair-1) == from&^(pair-1)
+					got := edge.Agrees(leaves[i], p, size)
+					if from == to && !got || gives && got {
+						t.Fatalf("leaf %d is another; entry %d at size %d, an edge of %d: %t", another, i, size, n, got)
+					}
+				}
+			}
+			edge.Add(leafOf(n, "the ledger").Hash())
+		}
+	}
+	leaves, r := tree(-1)
+	p, err := ledger.ProveInclusion(8, 2, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, wrong := range map[string]ledger.Inclusion{
+		"too short":     {Index: 2, Hashes: p.Hashes[1:]},
+		"too long":      {Index: 2, Hashes: append(slices.Clone(p.Hashes), p.Hashes[0])},
+		"beyond":        {Index: 8, Hashes: p.Hashes},
+		"before":        {Index: -1, Hashes: p.Hashes},
+		"hash too long": {Index: 2, Hashes: append(slices.Clone(p.Hashes[1:]), make(canonical.Bytes, 33))},
+	} {
+		if (ledger.Edge{}).Agrees(leaves[2], wrong, 8) {
+			t.Errorf("a proof that is %s agrees", name)
+		}
+	}
+}
+
+// subtree returns the complete subtree, of those that a tree of n leaves falls into, in which
+// an index stands; from is to if there is none.
+func subtree(n, index int64) (from, to int64) {
+	for level := 62; level >= 0; level-- {
+		if width := int64(1) << level; n&width != 0 {
+			if index >= from && index < from+width {
+				return from, from + width
+			}
+			from += width
+		}
+	}
+	return from, from
 }

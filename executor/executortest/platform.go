@@ -44,7 +44,8 @@ type Platform struct {
 	away    bool
 	mute    bool
 	effects []Effect
-	unread  map[string]bool
+	silent  map[string]bool // subjects that cannot be read
+	vain    int             // reads of these
 	before  func(platform.Command)
 	watched watched
 }
@@ -65,7 +66,7 @@ var _ platform.Connector = (*Platform)(nil)
 // NewPlatform returns an empty platform called plaza.
 func NewPlatform(now func() time.Time) *Platform {
 	p := &Platform{name: "plaza", now: now, states: map[string]platform.State{}, handles: map[string]string{}, done: map[string]platform.Receipt{},
-		fenced: map[string]bool{}, beneath: map[string]bool{}, unread: map[string]bool{}}
+		fenced: map[string]bool{}, beneath: map[string]bool{}, silent: map[string]bool{}}
 	p.watched.init()
 	p.can = platform.Capabilities{CompareAndSet: true, Lookup: true, RequestLife: 1,
 		Facts: []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactOwner}}
@@ -106,6 +107,16 @@ func (p *Platform) Away(away bool) {
 		p.away = away
 		p.watched.wake()
 	})
+}
+
+// Silent makes reads of one subject go unanswered.
+func (p *Platform) Silent(id string, silent bool) { p.set(func() { p.silent[id] = silent }) }
+
+// Unanswered returns how many reads of silent subjects there were.
+func (p *Platform) Unanswered() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.vain
 }
 
 // Mute has the platform answer that it does not know of any command.
@@ -236,7 +247,10 @@ func (p *Platform) missing() error {
 func (p *Platform) Read(_ context.Context, s platform.Subject) (platform.State, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.away {
+	if p.silent[s.ID] {
+		p.vain++
+	}
+	if p.away || p.silent[s.ID] {
 		return platform.State{}, p.lost()
 	}
 	st, ok := p.states[s.ID]

@@ -73,6 +73,7 @@ type Owner struct {
 type Head struct {
 	Size    int64
 	Tree    canonical.Digest // root of the tree of that size
+	Edge    ledger.Edge      // of the same tree; empty if an older executor noted the head
 	Entered int64            // every record with a lower sequence number was seen in it
 }
 
@@ -91,8 +92,8 @@ func (j *Journal) Claim(ctx context.Context, o Owner) (Head, error) {
 			o.Executor, o.Root.String()); err != nil {
 			return err
 		}
-		err := tx.QueryRow("select executor, root, size, tree, entered, turn + 1 from memory").
-			Scan(&have.Executor, text(&have.Root), &head.Size, text(&head.Tree), &head.Entered, &turn)
+		err := tx.QueryRow("select executor, root, size, tree, edge, entered, turn + 1 from memory").
+			Scan(&have.Executor, text(&have.Root), &head.Size, text(&head.Tree), edgeColumn{&head.Edge}, &head.Entered, &turn)
 		if err != nil || have != o {
 			return err
 		}
@@ -111,13 +112,23 @@ func (j *Journal) Claim(ctx context.Context, o Owner) (Head, error) {
 	return head, nil
 }
 
-// Saw keeps a ledger's head if it is the newest yet.
-func (j *Journal) Saw(ctx context.Context, h Head) error {
-	return j.write(ctx, "note the ledger's head", func(tx *sqldb.Tx) error { return saw(tx, h) })
+// Saw keeps a ledger's head if it is the newest yet, and marks of its size or less: in one
+// transaction, since a mark without the head would hold for another ledger too.
+func (j *Journal) Saw(ctx context.Context, h Head, marks ...Mark) error {
+	return j.write(ctx, "note the ledger's head", func(tx *sqldb.Tx) error {
+		if err := mark(tx, marks); err != nil {
+			return err
+		}
+		return saw(tx, h)
+	})
 }
 
 func saw(tx *sqldb.Tx, h Head) error {
-	_, err := tx.Exec("update memory set size = $1, tree = $2, entered = $3 where size < $1", h.Size, h.Tree.String(), h.Entered)
+	edge, err := h.Edge.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec("update memory set size = $1, tree = $2, edge = $3, entered = $4 where size < $1", h.Size, h.Tree.String(), encode(edge), h.Entered)
 	return err
 }
 

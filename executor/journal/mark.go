@@ -36,17 +36,15 @@ func (j *Journal) Marks(ctx context.Context) (all []Mark, err error) {
 	return all, nil
 }
 
-// Mark keeps marks, and drops those that are too old to be needed.
-func (j *Journal) Mark(ctx context.Context, marks []Mark) error {
-	return j.write(ctx, "note the ledger's size", func(tx *sqldb.Tx) error {
-		for _, m := range marks {
-			if _, err := tx.Exec("insert into mark (at, size) values ($1, $2) on conflict (at) do nothing", m.At.Micro(), m.Size); err != nil {
-				return err
-			}
-			if _, err := tx.Exec("delete from mark where at < $1", canonical.At(m.At.Add(-markLife)).Micro()); err != nil {
-				return err
-			}
+// mark keeps marks, and drops those that are too old to be needed.
+func mark(tx *sqldb.Tx, marks []Mark) error {
+	for _, m := range marks {
+		if _, err := tx.Exec("insert into mark (at, size) values ($1, $2) on conflict (at) do nothing", m.At.Micro(), m.Size); err != nil {
+			return err
 		}
-		return nil
-	})
+		if _, err := tx.Exec("delete from mark where at < $1", canonical.At(m.At.Add(-markLife)).Micro()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ import (
 func (j *Journal) Seen(ctx context.Context) (Head, error) {
 	var h Head
 	err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.QueryRow("select size, tree, entered from memory").Scan(&h.Size, text(&h.Tree), &h.Entered)
+		return tx.QueryRow("select size, tree, edge, entered from memory").Scan(&h.Size, text(&h.Tree), edgeColumn{&h.Edge}, &h.Entered)
 	})
 	if err != nil {
 		return h, fmt.Errorf("read the journal: %w", err)
@@ -172,6 +172,28 @@ func (c textColumn) Scan(v any) error {
 		return c.into.UnmarshalText(v)
 	}
 	return fmt.Errorf("a column holds %T where text was expected", v)
+}
+
+// edgeColumn scans the edge of a tree.
+type edgeColumn struct{ into *ledger.Edge }
+
+// Scan implements sql.Scanner.
+func (c edgeColumn) Scan(v any) error {
+	var encoded string
+	switch v := v.(type) {
+	case string:
+		encoded = v
+	case []byte:
+		encoded = string(v)
+	}
+	if encoded == "" {
+		return nil
+	}
+	b, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return err
+	}
+	return c.into.UnmarshalBinary(b)
 }
 
 func encode(b canonical.Bytes) string { return base64.StdEncoding.EncodeToString(b) }

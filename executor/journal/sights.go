@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -147,10 +148,19 @@ func keep(tx *sqldb.Tx, w Watched) error {
 }
 
 // Newest returns the newest warrant about a subject that was acted on: in flight,
-// carried out, or of unknown outcome; ok is false if there is none.
-func (j *Journal) Newest(ctx context.Context, s platform.Subject) (a Act, ok bool, err error) {
-	return j.one(ctx, `platform = $1 and subject_id = $2 and began >= 0 and outcome in ('', 'executed', 'unknown') order by began desc limit 1`,
-		s.Platform, s.ID)
+// carried out, or of unknown outcome; ok is false if there is none. It passes over the acts
+// in except.
+func (j *Journal) Newest(ctx context.Context, s platform.Subject, except ...Key) (a Act, ok bool, err error) {
+	all, err := j.some(ctx, `platform = $1 and subject_id = $2 and began >= 0 and outcome in ('', 'executed', 'unknown') order by began desc limit $3`,
+		s.Platform, s.ID, 1+len(except))
+	if err != nil {
+		return a, false, err
+	}
+	i := slices.IndexFunc(all, func(a Act) bool { return !slices.Contains(except, a.Key) })
+	if i < 0 {
+		return a, false, nil
+	}
+	return all[i], true, nil
 }
 
 // Place returns the place up to which a platform was followed.
