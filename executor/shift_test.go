@@ -113,6 +113,82 @@ func TestTwoSessionsOfOneKey(t *testing.T) {
 	p.executes(p.world.Under(young, small(p, "acct/14")))
 }
 
+// TestThirdSessionRevivesNone: the executor has carried out an act under ann's second
+// session, and refuses her first one, which was stolen. A desk that lies enters requests under
+// the first all the same, and keeps their warrants until ann has a third session. The second
+// one counts as before, also over a restart.
+func TestThirdSessionRevivesNone(t *testing.T) {
+	p := newPlace(t)
+	first := own(p)
+	measure := p.taken(first, "acct/6")
+	p.advance(time.Minute)
+	p.executes(p.world.Under(own(p), small(p, "acct/7")))
+	p.advance(time.Minute)
+	p.refuses(p.world.Under(first, small(p, "acct/8")), "session-replaced")
+	kept, undo, restarted := p.world.Enters(p.world.Under(first, small(p, "acct/9"))), p.world.Enters(p.world.Under(first, p.world.Undo("ann", measure))), p.world.Enters(p.world.Under(first, small(p, "acct/11")))
+	p.advance(time.Hour)
+	p.executes(p.world.Under(own(p), small(p, "acct/10")))
+	p.refusedAs(p.world.Forge(kept), "acct/9", "refused session-replaced")
+	p.refusedAs(p.world.Forge(undo), "", "refused session-replaced")
+	p.restart()
+	p.ready()
+	p.refusedAs(p.world.Forge(restarted), "acct/11", "refused session-replaced")
+}
+
+// TestRefusedActShowsItsSession: an act under ann's newer session comes to nothing, for
+// whatever reason. The executor has seen the newer session, and refuses what the older one
+// signs afterwards. It has seen nothing if the session is not genuine.
+func TestRefusedActShowsItsSession(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails func(p *place, measure *prooftest.Request)
+		want  string // of the older one's act
+	}{
+		"the account was down already": {func(p *place, _ *prooftest.Request) {
+			r := p.world.Under(own(p), small(p, "acct/8"))
+			p.plaza.Set("acct/8", platform.Down, "OTHER-1")
+			p.comesTo("the newer one", p.world.Warrant(r), "failed wrong-state")
+		}, "refused session-replaced"},
+		"no session signs it": {func(p *place, _ *prooftest.Request) {
+			r := p.world.Request("ann", actions.AccountTakedown, p.plaza.Account("acct/8", 200_000, ""), actions.Protected)
+			p.comesTo("the newer one", p.world.Forge(p.world.Countersign(p.world.Under(own(p), r), "lee")), "refused own-key-needed")
+		}, "refused session-replaced"},
+		"an undo that is in place already": {func(p *place, measure *prooftest.Request) {
+			r := p.world.Under(own(p), p.world.Undo("ann", measure))
+			p.plaza.Set("acct/7", platform.Up, "")
+			p.comesTo("the newer one", p.world.Warrant(r), "failed wrong-state")
+		}, "refused session-replaced"},
+		"the platform is away": {func(p *place, _ *prooftest.Request) {
+			r := p.world.Under(own(p), small(p, "acct/8"))
+			p.plaza.Away(true)
+			if got, err := p.carry(p.world.Warrant(r)); err == nil {
+				p.t.Errorf("%+v", got)
+			}
+			p.plaza.Away(false)
+		}, "refused session-replaced"},
+		"somebody else certified it": {func(p *place, _ *prooftest.Request) {
+			s := p.world.StartSession("bob", actions.SessionEd25519, func(c *actions.Session) { c.Worker, c.Key = "ann", p.world.PublicKey("ann").ID() })
+			p.comesTo("the newer one", p.world.Forge(p.world.Under(s, small(p, "acct/8"))), "refused bad-signature")
+		}, "executed "},
+		"another session's key signed it": {func(p *place, _ *prooftest.Request) {
+			r := small(p, "acct/8")
+			r.Decision, r.Action.Case, r.Signed.Statement.Decision = nil, "", canonical.Digest{}
+			r = p.world.Under(own(p), r)
+			r.Signed.Signature = own(p).Sign(r.Signed.Statement.Challenge())
+			p.comesTo("the newer one", p.world.Forge(r), "refused bad-signature")
+		}, "executed "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			old := own(p)
+			measure := p.taken(old, "acct/7")
+			p.advance(time.Minute)
+			c.fails(p, measure)
+			p.advance(time.Minute)
+			p.comesTo("the older one", p.world.Forge(p.world.Under(old, small(p, "acct/9"))), c.want)
+		})
+	}
+}
+
 // TestLeaverInMidSession: a second after somebody's engagement has ended nothing burdening is
 // carried out that they had signed, and no undo that was entered afterwards. An undo that was
 // entered before, and the end of a suspension that the executor owes, go on.

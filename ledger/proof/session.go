@@ -325,6 +325,30 @@ func (s *State) bySigner(signed actions.Signed, sessions []actions.SignedSession
 	return s.verifyBy(signed, key, sessions, u, at)
 }
 
+// Genuine returns those of sessions that a warrant shows to be genuine at an instant: they are
+// certified, and a statement of the warrant that names them bears their signature. Its
+// request must be the one that its entry in the ledger holds. What was signed need not have
+// been allowed.
+func (s *State) Genuine(w Warrant, sessions []actions.SignedSession, at time.Time) (genuine []actions.SignedSession) {
+	if signed, err := w.Requested.statement(false); err != nil || canonical.DigestOf(signed) != canonical.DigestOf(w.Request) {
+		return nil
+	}
+	by := []actions.Signed{w.Request}
+	if w.Decision != nil && w.Decision.Signed.Statement.Document == w.Request.Statement.Decision {
+		by = append(by, w.Decision.Signed)
+	}
+	for _, x := range sessions {
+		if slices.ContainsFunc(by, func(signed actions.Signed) bool {
+			st := signed.Statement
+			_, err := sessionOf(st, []actions.SignedSession{x})
+			return err == nil && VerifySession(x.Session.SessionKey, st.Challenge(), signed.Signature) == nil
+		}) && s.Certified(x, at) == nil {
+			genuine = append(genuine, x)
+		}
+	}
+	return genuine
+}
+
 // sessionOf returns the session that a statement names, which must be its signer's.
 func sessionOf(st actions.Statement, sessions []actions.SignedSession) (x actions.SignedSession, err error) {
 	i := slices.IndexFunc(sessions, func(x actions.SignedSession) bool { return x.Session.Digest() == st.Session })
