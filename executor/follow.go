@@ -591,7 +591,7 @@ func (f *follower) accept(batch []followedEntry, end tip, signed int64) {
 		}
 	}
 	f.mu.Lock()
-	f.nos.accepted(batch)
+	f.nos.accepted(batch, f.e.now())
 	f.mu.Unlock()
 	f.fold()
 	own := f.e.now()
