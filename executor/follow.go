@@ -101,7 +101,7 @@ type follower struct {
 	unkept  []journal.ChainEntry // governance entries that the journal lacks
 	chain   []canonical.Digest   // of the leaves of the governance entries that are in the journal or unkept
 	voided  []journal.Void       // void governance entries that the journal lacks
-	over    []journal.Taken      // in force here, and not in the chain yet
+	over    []journal.Taken      // in force here, and not by the chain
 	laid    laid
 	nos     nos
 	bare    *view // the view by the chain alone, without over

@@ -69,6 +69,52 @@ func TestVoidStraightToTheExecutor(t *testing.T) {
 	p.executes(p.world.Under(own(p), small(p, "acct/11")))
 }
 
+// TestVoidTakenWithoutEffect: ole ends ann's sessions straight at the executor, and the chain
+// gets that without effect: since ole has meanwhile ended as many sessions through the desk as
+// may be ended in an hour, or since ole's key was revoked with an earlier date. The stolen
+// session stays void, also over a restart. One that ann starts when the chain has it is good.
+func TestVoidTakenWithoutEffect(t *testing.T) {
+	void := func(p *place, of string) actions.Void {
+		return actions.Void{Scope: actions.ScopeWorker, Of: of, Before: canonical.At(p.world.Now())}
+	}
+	for name, take := range map[string]func(p *place){
+		"over the limit": func(p *place) {
+			p.ready()
+			p.desk.Hide(true)
+			p.advance(time.Second)
+			v := void(p, "ann")
+			p.takes(actions.DeskKey, actions.Keys{Void: &v}, "ole")
+			for range p.world.State().Trust.EndingsPerHour {
+				p.advance(time.Second)
+				p.world.Void("ole", void(p, "bob"))
+			}
+		},
+		"by a key that was revoked first": func(p *place) {
+			p.advance(time.Minute)
+			v := void(p, "ann")
+			p.takesBefore(actions.DeskKey, actions.Keys{Void: &v}, "ole")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			stolen := own(p)
+			measure := p.taken(stolen, "acct/7")
+			take(p)
+			p.refuses(p.world.Under(stolen, small(p, "acct/8")), "session-void")
+			between := own(p)
+			p.takenOver()
+			p.refuses(p.world.Under(stolen, small(p, "acct/9")), "session-void")
+			p.refuses(p.world.Under(stolen, p.world.Undo("ann", measure)), "session-void")
+			p.refuses(p.world.Under(between, small(p, "acct/10")), "session-void")
+			p.restart()
+			p.ready()
+			p.refuses(p.world.Under(stolen, small(p, "acct/11")), "session-void")
+			p.advance(time.Second)
+			p.executes(p.world.Under(own(p), small(p, "acct/12")))
+		})
+	}
+}
+
 // TestVoidBetweenIntentAndCall: sessions end, straight at the executor, after it journalled
 // its intent and before its call. The call is not made.
 func TestVoidBetweenIntentAndCall(t *testing.T) {
