@@ -90,8 +90,8 @@ func TestVoidTakenWithoutEffect(t *testing.T) {
 			}
 		},
 		"by a key that was revoked first": func(p *place) {
-			p.advance(time.Minute)
 			v := void(p, "ann")
+			v.Before = canonical.At(v.Before.Add(time.Minute)) // when the executor takes it
 			p.takesBefore(actions.DeskKey, actions.Keys{Void: &v}, "ole")
 		},
 	} {

@@ -116,20 +116,26 @@ type EndOfSessions struct {
 const unentered = math.MaxInt64
 
 // ends reports whether a session is void: it begins before the instant that was given, or
-// it begins after the end was made and was certified without knowledge of it.
-func (v EndOfSessions) ends(c actions.Session, knows int64) bool {
-	return c.NotBefore.Before(v.Before.Time) || c.NotBefore.After(v.At.Time) && knows < v.Entry
+// nothing shows that it was certified later. A session may begin long after it was certified,
+// so when it begins shows nothing; nor does it matter when the ledger got the end.
+func (v EndOfSessions) ends(c actions.Session, knows known) bool {
+	return c.NotBefore.Before(v.Before.Time) || knows.number < v.Entry && (v.Entry == unentered || knows.at.Before(v.Before.Add(sessionAhead)))
 }
 
-// knows returns the number of the governance entry that a session names as the newest that
-// its signer knew; -1 if this chain has no such entry.
-func (s *State) knows(c actions.Session) int64 {
+// known is the newest governance entry that the signer of a session knew.
+type known struct {
+	number int64 // -1 if this chain has no such entry
+	at     canonical.Time
+}
+
+// knows returns the governance entry that a session names.
+func (s *State) knows(c actions.Session) known {
 	for i, leaf := range slices.Backward(s.leaves) {
 		if leaf == c.After {
-			return int64(i)
+			return known{int64(i), s.times[i]}
 		}
 	}
-	return -1
+	return known{number: -1}
 }
 
 // endsOf returns the ends of sessions in the scopes of a session. The end of a vendor's

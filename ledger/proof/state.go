@@ -45,6 +45,7 @@ type State struct {
 	Voids     map[string][]EndOfSessions // by actions.Void.Key: the ends of sessions, in their order
 
 	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
+	times   []canonical.Time   // of their entries
 	trusted []actions.Trust    // earlier values of Trust, oldest first
 	renewed renewal            // the newest change of formats
 	pending *admission
@@ -109,7 +110,7 @@ func (s *State) Clone() *State {
 	for key, voids := range c.Voids {
 		c.Voids[key] = slices.Clip(voids)
 	}
-	c.leaves = slices.Clip(s.leaves)
+	c.leaves, c.times = slices.Clip(s.leaves), slices.Clip(s.times)
 	c.spent, c.opened, c.trail, c.sets = maps.Clone(s.spent), maps.Clone(s.opened), maps.Clone(s.trail), maps.Clone(s.sets)
 	c.relief = slices.Clone(s.relief)
 	if s.pending != nil {
@@ -184,7 +185,7 @@ func (s *State) Apply(leaf ledger.Leaf, b ledger.Body) error {
 		return broken("Governance entry %d came where a row of the admission %d was expected.", b.Number, s.pending.number)
 	}
 	s.Next, s.Head, s.Time = b.Number+1, leaf.Digest(), b.Time
-	s.leaves = append(s.leaves, s.Head)
+	s.leaves, s.times = append(s.leaves, s.Head), append(s.times, s.Time)
 	var err error
 	switch b.Kind {
 	case KindFounding:
