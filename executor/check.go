@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -352,7 +353,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 		return j, err
 	}
 	if err := e.judge(w, &j, lifts); err != nil || !isEmergency(a.Kind) {
-		return j, err
+		return j, untold(w, v, j.state, err)
 	}
 	return j, e.reviewed(ctx, w, j.state)
 }
@@ -467,6 +468,25 @@ func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) err
 	}
 	j.spender = actions.Spender{Worker: ruled.Requester.Worker, Vendor: ruled.Requester.Standing.Vendor}
 	return nil
+}
+
+// untold returns, in place of the refusal of an undo, an error that spends nothing, if the
+// governance chain that we have followed ends before an entry by which the undo may be good:
+// one that the desk knew when it ruled, or one that a session names which seems to be void.
+// The entry that a session names stands ahead of the request, if there is one.
+func untold(w proof.Warrant, v *view, s *proof.State, err error) error {
+	if w.Action.Direction != actions.Relieving || outcomeOf(err) != proof.Refused {
+		return err
+	}
+	behind := false
+	if fault.Is(err, "session-void") && (v.size <= w.Requested.Proof.Index || s.Next < v.governance) {
+		behind = slices.ContainsFunc(w.Sessions, func(x actions.SignedSession) bool { return !s.Knows(x.Session) })
+	}
+	var ruled entry.Warrant
+	if !behind && (canonical.UnmarshalExact(w.Ledger.Entry.Data, &ruled) != nil || ruled.GovernanceNumber <= s.Next) {
+		return err
+	}
+	return fault.New(fault.Unavailable, "not-followed", "The undo rests on an entry of the governance chain that this executor has not read, so that it cannot judge the undo. Try again when the desk has given the entry.").Because(err)
 }
 
 // beforeFormats reports whether an entry stands in the ledger before the change of formats.

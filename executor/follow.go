@@ -43,6 +43,7 @@ const (
 // view is the knowledge about the ledger at one moment. It is never changed.
 type view struct {
 	size       int64
+	governance int64 // number of the governance leaves in it
 	tree       canonical.Digest
 	remembered int64        // size of a longer ledger that the journal has seen
 	state      *proof.State // folded as far as it verifies
@@ -143,7 +144,7 @@ func (f *follower) view() *view { return f.current.Load() }
 func (f *follower) publish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
+	v := &view{size: f.verified.edge.Size(), governance: f.verified.next[ledger.Governance], tree: canonical.Digest(f.verified.edge.Root()), state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
 	if f.kept.Next > f.settled.Next {
 		v.settled = f.kept
 		if f.kept.Next > f.state.Next {

@@ -7,6 +7,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	"countersign.dev/platform"
@@ -233,6 +234,67 @@ func TestRefusedActShowsItsSession(t *testing.T) {
 			p.comesTo("the older one", p.world.Forge(p.world.Under(old, small(p, "acct/9"))), c.want)
 		})
 	}
+}
+
+// TestUndoOfSomebodyWhoKnowsMore: the executor has lost the desk and lacks the newest entries
+// of the governance chain. An undo that may be good by one of them is not spent meanwhile: that
+// of a session which names an entry after the end of ann's sessions, and that of a key which
+// was enrolled since. The same holds where the desk says that it ruled before those entries.
+func TestUndoOfSomebodyWhoKnowsMore(t *testing.T) {
+	for name, undo := range map[string]func(p *place, measure *prooftest.Request) []byte{
+		"a session that knows of the end": func(p *place, measure *prooftest.Request) []byte {
+			p.world.Revoke("bob") // any change of the desk
+			return p.world.Warrant(p.world.Under(own(p), p.world.Undo("ann", measure)))
+		},
+		"a session, and a ruling that knows less": func(p *place, measure *prooftest.Request) []byte {
+			before := p.world.State()
+			p.world.Revoke("bob")
+			r := p.world.Enters(p.world.Under(own(p), p.world.Undo("ann", measure)))
+			ask := p.world.Ask(r)
+			ruled, err := p.world.State().Judge(ask)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			core, err := p.world.State().Seal(ask, ruled)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return p.world.Enter(core, before, ruled)
+		},
+		"a new key": func(p *place, measure *prooftest.Request) []byte {
+			p.world.Enrol("ann")
+			return p.world.Warrant(p.world.Undo("ann", measure))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			measure := p.taken(own(p), "acct/9")
+			p.advance(time.Minute)
+			p.world.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())})
+			p.ready()
+			p.desk.Down(true)
+			p.advance(time.Second)
+			raw := undo(p, measure)
+			if got, err := p.carry(raw); !fault.Is(err, "not-followed") {
+				t.Errorf("%+v, %v", got, err)
+			}
+			p.desk.Down(false)
+			p.ready()
+			p.comesTo("the undo", p.world.Again(raw), "executed ")
+		})
+	}
+}
+
+// TestUndoThatNamesNoEntry: the session of an undo names an entry that is in no chain, and is
+// refused once the ledger was followed as far as the undo.
+func TestUndoThatNamesNoEntry(t *testing.T) {
+	p := newPlace(t)
+	measure := p.taken(own(p), "acct/9")
+	p.advance(time.Minute)
+	p.world.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())})
+	p.advance(time.Minute)
+	s := own(p, func(c *actions.Session) { c.After = canonical.Sum([]byte("nothing")) })
+	p.refuses(p.world.Under(s, p.world.Undo("ann", measure)), "session-void")
 }
 
 // TestLeaverInMidSession: a second after somebody's engagement has ended nothing burdening is

@@ -138,6 +138,9 @@ func (s *State) knows(c actions.Session) known {
 	return known{number: -1}
 }
 
+// Knows reports whether this chain has the governance entry that a session names.
+func (s *State) Knows(c actions.Session) bool { return s.knows(c).number >= 0 }
+
 // endsOf returns the ends of sessions in the scopes of a session. The end of a vendor's
 // sessions also holds for those who were of that vendor when it was made, and have changed
 // since.
