@@ -179,8 +179,8 @@ func (e *Executor) groundsOf(w proof.Warrant) journal.Grounds {
 }
 
 // see notes the sessions under which an act was signed, as far as they are genuine: a newer
-// session of a key replaces the older one also if the act itself comes to nothing. The
-// ledger holds the warrant; see anchored.
+// session of a key replaces the older one also if the act itself comes to nothing. It goes by
+// the places of entries that we followed, and not by those that a warrant claims.
 func (e *Executor) see(ctx context.Context, w proof.Warrant) error {
 	g := e.groundsOf(w)
 	var err error
@@ -192,7 +192,11 @@ func (e *Executor) see(ctx context.Context, w proof.Warrant) error {
 	if w.Action.Direction == actions.Relieving {
 		state = v.settled
 	}
-	if !state.Founded() {
+	leaf, err := w.Requested.Leaf()
+	if err != nil {
+		return err
+	}
+	if have, ok := e.ledger.leafAt(g.Index); !ok || have != leaf.Hash() || !state.Founded() {
 		return nil
 	}
 	if g.Sessions = state.Genuine(w, g.Sessions, e.ledger.at(e.now())); len(g.Sessions) == 0 {

@@ -200,9 +200,10 @@ func TestRefusedActShowsItsSession(t *testing.T) {
 			p.comesTo("the newer one", p.world.Forge(p.world.Countersign(p.world.Under(own(p), r), "lee")), "refused own-key-needed")
 		}, "refused session-replaced"},
 		"an undo that is in place already": {func(p *place, measure *prooftest.Request) {
-			r := p.world.Under(own(p), p.world.Undo("ann", measure))
+			raw := p.world.Warrant(p.world.Under(own(p), p.world.Undo("ann", measure)))
 			p.plaza.Set("acct/7", platform.Up, "")
-			p.comesTo("the newer one", p.world.Warrant(r), "failed wrong-state")
+			p.ready()
+			p.comesTo("the newer one", raw, "failed wrong-state")
 		}, "refused session-replaced"},
 		"the platform is away": {func(p *place, _ *prooftest.Request) {
 			r := p.world.Under(own(p), small(p, "acct/8"))

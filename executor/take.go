@@ -120,7 +120,8 @@ func (f *follower) overlay(t journal.Taken) {
 type laid struct{ state, settled, over, overSettled *proof.State }
 
 // lay returns the view in which the changes that were taken directly are in force,
-// though the chain does not hold them yet, or holds them without effect. It is called with the lock held.
+// though the chain does not hold them yet, or holds them without effect. It is called with
+// the lock held.
 func (f *follower) lay(v *view) *view {
 	n := len(f.over)
 	f.over = slices.DeleteFunc(f.over, func(t journal.Taken) bool { return f.released(v.state, t) })
