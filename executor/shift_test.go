@@ -184,7 +184,8 @@ func TestThirdSessionRevivesNone(t *testing.T) {
 
 // TestRefusedActShowsItsSession: an act under ann's newer session comes to nothing, for
 // whatever reason. The executor has seen the newer session, and refuses what the older one
-// signs afterwards. It has seen nothing if the session is not genuine.
+// signs afterwards. It has seen nothing if the session is not genuine, or if it did not follow
+// the ledger as far as the request.
 func TestRefusedActShowsItsSession(t *testing.T) {
 	for name, c := range map[string]struct {
 		fails func(p *place, measure *prooftest.Request)
@@ -205,6 +206,15 @@ func TestRefusedActShowsItsSession(t *testing.T) {
 			p.ready()
 			p.comesTo("the newer one", raw, "failed wrong-state")
 		}, "refused session-replaced"},
+		"the desk alone says where it stands": {func(p *place, measure *prooftest.Request) {
+			p.ready()
+			p.desk.Down(true)
+			raw := p.world.Warrant(p.world.Under(own(p), p.world.Undo("ann", measure)))
+			p.plaza.Set("acct/7", platform.Up, "")
+			p.comesTo("the newer one", raw, "failed wrong-state")
+			p.desk.Down(false)
+			p.ready()
+		}, "executed "},
 		"the platform is away": {func(p *place, _ *prooftest.Request) {
 			r := p.world.Under(own(p), small(p, "acct/8"))
 			p.plaza.Away(true)
