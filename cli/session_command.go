@@ -289,7 +289,7 @@ type sessionEnd struct {
 	Employees bool               `xor:"of" help:"End the sessions of all employees: you are on call."`
 	All       bool               `xor:"of" help:"End everybody's sessions: you are on call."`
 	Of        workforce.KeyID    `name:"of-key" placeholder:"KEY" xor:"of" help:"End the sessions that this key started, key_…: you own it, you are on call, or a lead above its owner."`
-	Before    moment             `placeholder:"TIME" help:"Only those that began before this time, such as 2026-11-30T09:00:00Z. Default: now."`
+	Before    moment             `placeholder:"TIME" help:"Only those that were certified before this time, such as 2026-11-30T09:00:00Z. Default: now. One that began later ends too, unless it names a change of the desk from after that time."`
 	Reason    string             `required:"" help:"Why, for the ledger. No personal data."`
 	directCommand
 }
@@ -304,7 +304,7 @@ func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
 	void := actions.Void{Before: canonical.At(s.Now())}
 	switch {
 	case c.Before.after > 0:
-		return fault.New(fault.Invalid, "bad-void", "Sessions end that began before a time. Give --before as a time such as 2026-11-30T09:00:00Z.")
+		return fault.New(fault.Invalid, "bad-void", "Sessions end that were certified before a time. Give --before as a time such as 2026-11-30T09:00:00Z.")
 	case c.Before.given != "":
 		void.Before = c.Before.from(s.Now())
 	}

@@ -175,7 +175,7 @@ func TestBundleOfAnActUnderASession(t *testing.T) {
 			}
 		}
 		void("bob", canonical.At(to.Clock().Now()))
-		void("ann", s.Session.NotBefore)
+		void("ann", canonical.At(s.Session.NotBefore.Add(-time.Hour))) // from before
 		void("ann", canonical.At(to.Clock().Now()))
 		_, v = export(t, to.World, i.ID, false)
 		if a := v.Report.Attribution; a.Under.Void.IsZero() {

@@ -105,6 +105,9 @@ func (e *Executor) carryOut(ctx context.Context, w proof.Warrant, raw []byte) (j
 	if err := e.anchored(ctx, w); err != nil {
 		return journal.Result{}, err
 	}
+	if err := e.see(ctx, w); err != nil {
+		return journal.Result{}, err
+	}
 	c, err := e.connector(w.Action.Subject.Platform)
 	if err != nil {
 		return e.refuse(ctx, a, err)
@@ -164,7 +167,7 @@ func (e *Executor) begin(ctx context.Context, a *journal.Act, w proof.Warrant, c
 		return 0, err
 	}
 	e.step(StepJudged)
-	return e.intend(ctx, a, j, groundsOf(w))
+	return e.intend(ctx, a, j, e.groundsOf(w))
 }
 
 // actOf is the journal's view of a warrant.
@@ -176,8 +179,35 @@ func actOf(w proof.Warrant, raw []byte) journal.Act {
 }
 
 // groundsOf returns the documents of a warrant that are remembered with its intent.
-func groundsOf(w proof.Warrant) journal.Grounds {
-	return journal.Grounds{Sessions: w.Sessions, Index: w.Requested.Proof.Index, Decision: w.Decision}
+func (e *Executor) groundsOf(w proof.Warrant) journal.Grounds {
+	return journal.Grounds{Sessions: w.Sessions, Index: w.Requested.Proof.Index, At: canonical.At(e.now()), Decision: w.Decision}
+}
+
+// see notes the sessions under which an act was signed, as far as they are genuine: a newer
+// session of a key replaces the older one also if the act itself comes to nothing. It goes by
+// the places of entries that we followed, and not by those that a warrant claims.
+func (e *Executor) see(ctx context.Context, w proof.Warrant) error {
+	g := e.groundsOf(w)
+	var err error
+	if g.Sessions, err = e.journal.Unseen(ctx, g); err != nil || len(g.Sessions) == 0 {
+		return err
+	}
+	v := e.ledger.view()
+	state := v.state
+	if w.Action.Direction == actions.Relieving {
+		state = v.settled
+	}
+	leaf, err := w.Requested.Leaf()
+	if err != nil {
+		return err
+	}
+	if have, ok := e.ledger.leafAt(g.Index); !ok || have != leaf.Hash() || !state.Founded() {
+		return nil
+	}
+	if g.Sessions = state.Genuine(w, g.Sessions, e.ledger.at(e.now())); len(g.Sessions) == 0 {
+		return nil
+	}
+	return e.journal.See(ctx, g)
 }
 
 // executionOf begins a record about an act.

@@ -372,7 +372,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	read, _ := e.tierOf(j.state, c, r)
 	j.tier = a.Tier.Max(read)
 	if j.state.Observes(a.Subject.Platform, j.tier) {
-		return j, j.final(w, proof.Observing(a.Subject.Platform, j.tier))
+		return j, j.final(w, v, proof.Observing(a.Subject.Platform, j.tier))
 	}
 	if err := e.confirms(ctx, w); err != nil {
 		return j, err
@@ -385,7 +385,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 		return j, err
 	}
 	if err := e.judge(w, &j, lifts); err != nil || !isEmergency(a.Kind) {
-		return j, j.final(w, err)
+		return j, j.final(w, v, err)
 	}
 	return j, e.reviewed(ctx, w, j.state)
 }
@@ -490,19 +490,23 @@ func belongs(ctx context.Context, w proof.Warrant, c platform.Connector, r readi
 }
 
 // final returns the error by which a relieving act is refused, or one that only says to wait:
-// if the act was ruled on by governance entries that we have not read, the refusal is not the
-// last word. The chain may know another key, person or version of the formats by then, and no
+// if the governance chain that we have followed ends before an entry by which the act may be
+// good, the refusal is not the last word. It is one that the desk knew when it ruled, or one
+// that a session names which seems to be void: that one stands ahead of the request, if there
+// is one. The chain may know another key, person or version of the formats by then, and no
 // undo is spent because the desk is dead (law 5).
-func (j judgement) final(w proof.Warrant, err error) error {
+func (j judgement) final(w proof.Warrant, v *view, err error) error {
 	if err == nil || w.Action.Direction != actions.Relieving || outcomeOf(err) == "" || fault.KindOf(err) == fault.Expired {
 		return err
 	}
-	var r entry.Warrant
-	if canonical.UnmarshalExact(w.Ledger.Entry.Data, &r) != nil || j.state.Next >= r.GovernanceNumber {
+	behind := fault.Is(err, "session-void") && (v.size <= w.Requested.Proof.Index || j.state.Next < v.governance) &&
+		slices.ContainsFunc(w.Sessions, func(x actions.SignedSession) bool { return !j.state.Knows(x.Session) })
+	var ruled entry.Warrant
+	if !behind && (canonical.UnmarshalExact(w.Ledger.Entry.Data, &ruled) != nil || j.state.Next >= ruled.GovernanceNumber) {
 		return err
 	}
-	return fault.New(fault.Unavailable, "not-followed", "The desk ruled on this when the governance chain had %d entries. This executor has read %d of them, and by those it would refuse: %s Try again when it has read the others.",
-		r.GovernanceNumber, j.state.Next, fault.TextOf(err)).Because(err)
+	return fault.New(fault.Unavailable, "not-followed", "This rests on an entry of the governance chain that this executor has not read, and by those that it has read it would refuse: %s Try again when the desk has given the others.",
+		fault.TextOf(err)).Because(err)
 }
 
 func (e *Executor) judge(w proof.Warrant, j *judgement, lifts actions.Lifts) error {

@@ -48,6 +48,28 @@ func TestSessionOfTheEvening(t *testing.T) {
 	p.refusedAs(p.world.Forge(p.world.Under(evening, small(p, "acct/9"))), "acct/9", "refused session-void")
 }
 
+// TestVoidEnteredLate: one touch of a key that was left plugged in certifies a session that
+// begins in two hours. The theft is found within the hour, and ann ends all her sessions. The
+// desk enters that two hours later only, when the other session has begun. That one is void too.
+func TestVoidEnteredLate(t *testing.T) {
+	p := newPlace(t)
+	evening := own(p, func(c *actions.Session) {
+		c.NotBefore = canonical.At(c.NotBefore.Add(2 * time.Hour))
+		c.Expires = canonical.At(c.NotBefore.Add(actions.SessionLife))
+	})
+	p.advance(time.Hour)
+	void := p.world.RequestChange(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())}}, "ann")
+	p.advance(2 * time.Hour)
+	if _, err := p.world.ApplyChange(void); err != nil {
+		t.Fatal(err)
+	}
+	fresh := own(p)
+	p.advance(time.Hour)
+	p.ready()
+	p.refusedAs(p.world.Forge(p.world.Under(evening, small(p, "acct/9"))), "acct/9", "refused session-void")
+	p.executes(p.world.Under(fresh, small(p, "acct/10")))
+}
+
 // TestUndoEnteredAfterTheEnd: ann's engagement has ended and the executor has read
 // that. She signs an undo, and a desk that lies enters it after her end and dates the entry
 // before it. The executor has both leaves in their order.

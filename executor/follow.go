@@ -44,6 +44,7 @@ const (
 // view is the knowledge about the ledger at one moment. It is never changed.
 type view struct {
 	size       int64
+	governance int64 // number of the governance leaves in it
 	tree       canonical.Digest
 	edge       ledger.Edge  // of the same tree
 	remembered int64        // size of a longer ledger that the journal has seen
@@ -103,7 +104,7 @@ type follower struct {
 	unkept  []journal.ChainEntry // governance entries that the journal lacks
 	chain   []canonical.Digest   // of the leaves of the governance entries that are in the journal or unkept
 	voided  []journal.Void       // void governance entries that the journal lacks
-	over    []journal.Taken      // in force here, and not in the chain yet
+	over    []journal.Taken      // in force here, and not by the chain
 	laid    laid
 	nos     nos
 	bare    *view // the view by the chain alone, without over
@@ -148,7 +149,7 @@ func (f *follower) view() *view { return f.current.Load() }
 func (f *follower) publish() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	v := &view{size: f.verified.edge.Size(), tree: canonical.Digest(f.verified.edge.Root()), edge: f.verified.edge, state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
+	v := &view{size: f.verified.edge.Size(), governance: f.verified.next[ledger.Governance], tree: canonical.Digest(f.verified.edge.Root()), edge: f.verified.edge, state: f.state, settled: f.settled, stops: maps.Clone(f.stops), ours: f.matched && !f.foreign}
 	if f.kept.Next > f.settled.Next {
 		v.settled = f.kept
 		if f.kept.Next > f.state.Next {
@@ -603,7 +604,7 @@ func (f *follower) accept(batch []followedEntry, end tip, signed int64) {
 		}
 	}
 	f.mu.Lock()
-	f.nos.accepted(batch)
+	f.nos.accepted(batch, f.e.now())
 	f.mu.Unlock()
 	f.fold()
 	own := f.e.now()

@@ -30,10 +30,10 @@ import (
 
 // no is somebody's no to a request, as the ledger holds it.
 type no struct {
-	index   int64  // of its entry
-	kind    string // of its entry
-	by      workforce.WorkerID
-	expires canonical.Time // when the request expires: afterwards nobody can act on it anyway
+	index int64  // of its entry
+	kind  string // of its entry
+	by    workforce.WorkerID
+	over  time.Time // from then on nobody can act on the request anyway
 }
 
 // stretch is the range [from, to) of entries of the ledger.
@@ -73,11 +73,16 @@ const (
 const joined = 100
 
 // note remembers a decline or a withdrawal of the request that the signature names,
-// whatever request the desk writes beside it. It forgets the refusals of requests that
-// had expired when the newest governance entry was made, since no later entry can carry
-// them out. It goes by governance entries because the times of other entries are the
-// desk's word, and some changes may not be folded yet.
-func (s *nos) note(index int64, b ledger.Body) {
+// whatever request the desk writes beside it. It forgets the refusals of requests that are
+// over by our own clock and were over when the newest governance entry was made, so that no
+// later entry can carry them out. It goes by governance entries because the times of other
+// entries are the desk's word, and some changes may not be folded yet.
+//
+// A request is over at the end that the refusal's own statement names, but no earlier than a
+// request can end that was signed before the refusal: the desk tells a program when a request
+// ends, and nobody's statement shows that the desk told the truth. A refusal that is not
+// over is never forgotten, however many there are.
+func (s *nos) note(index int64, b ledger.Body, own time.Time) {
 	var request string
 	var signed actions.Signed
 	switch b.Kind {
@@ -108,23 +113,27 @@ func (s *nos) note(index int64, b ledger.Body) {
 	}
 	if len(s.by) >= s.full {
 		maps.DeleteFunc(s.by, func(_ string, said []no) bool {
-			return !slices.ContainsFunc(said, func(n no) bool { return !n.expires.Before(s.folded.Time) })
+			return !slices.ContainsFunc(said, func(n no) bool { return !n.over.Before(s.folded.Time) || !n.over.Before(own) })
 		})
 		s.full = max(manyNos, 2*len(s.by))
 	}
-	s.by[request] = append(s.by[request], no{index, b.Kind, signed.Statement.Signer, signed.Statement.Expires})
+	over := own.Add(proof.LongestLife + tolerance)
+	if expires := signed.Statement.Expires.Time; expires.After(over) {
+		over = expires
+	}
+	s.by[request] = append(s.by[request], no{index, b.Kind, signed.Statement.Signer, over})
 }
 
 // manyNos is the least number of requests at which those that are over are looked for.
 const manyNos = 10_000
 
 // accepted takes note of verified entries.
-func (s *nos) accepted(batch []followedEntry) {
+func (s *nos) accepted(batch []followedEntry, own time.Time) {
 	for _, n := range batch {
 		switch {
 		case n.leaf.Class != ledger.Desk:
 		case n.body != nil:
-			s.note(n.index, *n.body)
+			s.note(n.index, *n.body, own)
 		case !n.read:
 			if last := len(s.unread) - 1; last >= 0 && n.index-s.unread[last].to < joined {
 				s.unread[last].to = n.index + 1
@@ -449,7 +458,7 @@ func (f *follower) nextUnread(since int64) (s stretch, ok bool) {
 // hear reads entries that were asked for, in their order. It returns the index of the
 // first one that was not given, or whose body does not open its leaf.
 func (f *follower) hear(s stretch, bodies []proof.ServedBody) int64 {
-	next := s.from
+	next, own := s.from, f.e.now()
 	for _, given := range bodies {
 		if given.Index != next || next == s.to {
 			break
@@ -463,7 +472,7 @@ func (f *follower) hear(s stretch, bodies []proof.ServedBody) int64 {
 			break
 		}
 		f.mu.Lock()
-		f.nos.note(next, b)
+		f.nos.note(next, b, own)
 		f.mu.Unlock()
 		next++
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/executor/executortest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -176,6 +177,63 @@ func (p *place) bare(asked func(from int64)) {
 		}
 		f.Bodies = slices.DeleteFunc(f.Bodies, func(b proof.ServedBody) bool { return bytes.Contains(b.Body, []byte(`"class":"desk"`)) })
 	})
+}
+
+// withdraw enters a withdrawal of ann's, whose statement is valid for as long as life.
+func (p *place) withdraw(r *prooftest.Request, life time.Duration) {
+	p.t.Helper()
+	deed, err := proof.NewDeed(2, actions.Deed{What: actions.DeedWithdraw, Of: r.ID, Version: 1}, "",
+		actions.Statement{Log: p.world.State().LogName(), Signer: "ann", Key: p.world.PublicKey("ann").ID(), Expires: canonical.At(p.world.Now().Add(life))}, p.world.Now(), make([]byte, 96))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	deed.Signed = p.world.Signed("ann", deed.Signed.Statement)
+	signed := deed.SignedDeed()
+	if err := p.world.State().MayDo(signed, p.world.Now()); err != nil {
+		p.t.Fatal(err)
+	}
+	p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWithdraw, Expect: ledger.AnyNumber, Sealed: []ledger.Opening{proof.Sealing(actions.DeedWithdraw, "", deed.Salt)},
+		Data: entry.End{Request: r.ID, Deed: &signed, Status: actions.StatusWithdrawn, Worker: "ann"}})
+}
+
+// TestShortNo: a desk that lies tells the program of whoever says no that the request expires
+// in five minutes, and so does the statement of the no. The desk goes on to enter ten thousand
+// noes that nobody signed, and a change of the desk. The request is good for hours still, and
+// the executor does not forget the no.
+func TestShortNo(t *testing.T) {
+	const life = 5 * time.Minute
+	for name, c := range map[string]struct {
+		no   func(p *place, r *prooftest.Request)
+		want string
+	}{
+		"a withdrawal": {func(p *place, r *prooftest.Request) { p.withdraw(r, life) }, "refused withdrawn"},
+		"a decline": {func(p *place, r *prooftest.Request) {
+			signed := p.world.Statement(r, "eva", actions.VerdictDecline, func(st *actions.Statement) { st.Expires = canonical.At(st.NotBefore.Add(life)) })
+			p.world.Append(ledger.Draft{Class: ledger.Desk, Kind: entry.KindDecline, Expect: ledger.AnyNumber, Data: entry.Verdict{Request: r.ID, Signed: signed, Status: actions.StatusDeclined}})
+		}, "refused declined"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			r := p.world.Enters(p.takedown(p.plaza.Account("acct/9", 1, ""), actions.Standard))
+			c.no(p, r)
+			p.ready()
+			p.advance(2 * life)
+			p.world.End("abe")
+			p.ready()
+			p.flood(10_001)
+			p.refusedAs(p.world.Forge(r), "acct/9", c.want)
+		})
+	}
+}
+
+// flood enters noes to requests that nobody made.
+func (p *place) flood(n int) {
+	drafts := make([]ledger.Draft, n)
+	for i := range drafts {
+		drafts[i] = ledger.Draft{Class: ledger.Desk, Kind: entry.KindWithdraw, Expect: ledger.AnyNumber, Data: entry.End{Request: fmt.Sprint("old ", i), Status: actions.StatusWithdrawn}}
+	}
+	p.world.Append(drafts...)
+	p.ready()
 }
 
 // TestForgottenEntries: a journal without marks, as earlier programs wrote it, and a

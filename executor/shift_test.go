@@ -10,6 +10,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/executor"
+	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	linkv1 "countersign.dev/link/v1"
@@ -73,6 +74,52 @@ func TestVoidStraightToTheExecutor(t *testing.T) {
 	p.executes(p.world.Under(own(p), small(p, "acct/11")))
 }
 
+// TestVoidTakenWithoutEffect: ole ends ann's sessions straight at the executor, and the chain
+// gets that without effect: since ole has meanwhile ended as many sessions through the desk as
+// may be ended in an hour, or since ole's key was revoked with an earlier date. The stolen
+// session stays void, also over a restart. One that ann starts when the chain has it is good.
+func TestVoidTakenWithoutEffect(t *testing.T) {
+	void := func(p *place, of string) actions.Void {
+		return actions.Void{Scope: actions.ScopeWorker, Of: of, Before: canonical.At(p.world.Now())}
+	}
+	for name, take := range map[string]func(p *place){
+		"over the limit": func(p *place) {
+			p.ready()
+			p.desk.Hide(true)
+			p.advance(time.Second)
+			v := void(p, "ann")
+			p.takes(actions.DeskKey, actions.Keys{Void: &v}, "ole")
+			for range p.world.State().Trust.EndingsPerHour {
+				p.advance(time.Second)
+				p.world.Void("ole", void(p, "bob"))
+			}
+		},
+		"by a key that was revoked first": func(p *place) {
+			v := void(p, "ann")
+			v.Before = canonical.At(v.Before.Add(time.Minute)) // when the executor takes it
+			p.takesBefore(actions.DeskKey, actions.Keys{Void: &v}, "ole")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			stolen := own(p)
+			measure := p.taken(stolen, "acct/7")
+			take(p)
+			p.refuses(p.world.Under(stolen, small(p, "acct/8")), "session-void")
+			between := own(p)
+			p.takenOver()
+			p.refuses(p.world.Under(stolen, small(p, "acct/9")), "session-void")
+			p.refuses(p.world.Under(stolen, p.world.Undo("ann", measure)), "session-void")
+			p.refuses(p.world.Under(between, small(p, "acct/10")), "session-void")
+			p.restart()
+			p.ready()
+			p.refuses(p.world.Under(stolen, small(p, "acct/11")), "session-void")
+			p.advance(time.Second)
+			p.executes(p.world.Under(own(p), small(p, "acct/12")))
+		})
+	}
+}
+
 // TestVoidBetweenIntentAndCall: sessions end, straight at the executor, after it journalled
 // its intent and before its call. The call is not made.
 func TestVoidBetweenIntentAndCall(t *testing.T) {
@@ -115,6 +162,154 @@ func TestTwoSessionsOfOneKey(t *testing.T) {
 	p.executes(before)
 	p.refuses(p.world.Under(old, small(p, "acct/13")), "session-replaced")
 	p.executes(p.world.Under(young, small(p, "acct/14")))
+}
+
+// TestThirdSessionRevivesNone: the executor has carried out an act under ann's second
+// session, and refuses her first one, which was stolen. A desk that lies enters requests under
+// the first all the same, and keeps their warrants until ann has a third session. The second
+// one counts as before, also over a restart.
+func TestThirdSessionRevivesNone(t *testing.T) {
+	p := newPlace(t)
+	first := own(p)
+	measure := p.taken(first, "acct/6")
+	p.advance(time.Minute)
+	p.executes(p.world.Under(own(p), small(p, "acct/7")))
+	p.advance(time.Minute)
+	p.refuses(p.world.Under(first, small(p, "acct/8")), "session-replaced")
+	kept, undo, restarted := p.world.Enters(p.world.Under(first, small(p, "acct/9"))), p.world.Enters(p.world.Under(first, p.world.Undo("ann", measure))), p.world.Enters(p.world.Under(first, small(p, "acct/11")))
+	p.advance(time.Hour)
+	p.executes(p.world.Under(own(p), small(p, "acct/10")))
+	p.refusedAs(p.world.Forge(kept), "acct/9", "refused session-replaced")
+	p.refusedAs(p.world.Forge(undo), "", "refused session-replaced")
+	p.restart()
+	p.ready()
+	p.refusedAs(p.world.Forge(restarted), "acct/11", "refused session-replaced")
+}
+
+// TestRefusedActShowsItsSession: an act under ann's newer session comes to nothing, for
+// whatever reason. The executor has seen the newer session, and refuses what the older one
+// signs afterwards. It has seen nothing if the session is not genuine, or if it did not follow
+// the ledger as far as the request.
+func TestRefusedActShowsItsSession(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails func(p *place, measure *prooftest.Request)
+		want  string // of the older one's act
+	}{
+		"the account was down already": {func(p *place, _ *prooftest.Request) {
+			r := p.world.Under(own(p), small(p, "acct/8"))
+			p.plaza.Set("acct/8", platform.Down, "OTHER-1")
+			p.comesTo("the newer one", p.world.Warrant(r), "failed wrong-state")
+		}, "refused session-replaced"},
+		"no session signs it": {func(p *place, _ *prooftest.Request) {
+			r := p.world.Request("ann", actions.AccountTakedown, p.plaza.Account("acct/8", 200_000, ""), actions.Protected)
+			p.comesTo("the newer one", p.world.Forge(p.world.Countersign(p.world.Under(own(p), r), "lee")), "refused own-key-needed")
+		}, "refused session-replaced"},
+		"an undo that is in place already": {func(p *place, measure *prooftest.Request) {
+			raw := p.world.Warrant(p.world.Under(own(p), p.world.Undo("ann", measure)))
+			p.plaza.Set("acct/7", platform.Up, "")
+			p.ready()
+			p.comesTo("the newer one", raw, "failed wrong-state")
+		}, "refused session-replaced"},
+		"the desk alone says where it stands": {func(p *place, measure *prooftest.Request) {
+			p.ready()
+			p.desk.Down(true)
+			raw := p.world.Warrant(p.world.Under(own(p), p.world.Undo("ann", measure)))
+			p.plaza.Set("acct/7", platform.Up, "")
+			p.comesTo("the newer one", raw, "failed wrong-state")
+			p.desk.Down(false)
+			p.ready()
+		}, "executed "},
+		"the platform is away": {func(p *place, _ *prooftest.Request) {
+			r := p.world.Under(own(p), small(p, "acct/8"))
+			p.plaza.Away(true)
+			if got, err := p.carry(p.world.Warrant(r)); err == nil {
+				p.t.Errorf("%+v", got)
+			}
+			p.plaza.Away(false)
+		}, "refused session-replaced"},
+		"somebody else certified it": {func(p *place, _ *prooftest.Request) {
+			s := p.world.StartSession("bob", actions.SessionEd25519, func(c *actions.Session) { c.Worker, c.Key = "ann", p.world.PublicKey("ann").ID() })
+			p.comesTo("the newer one", p.world.Forge(p.world.Under(s, small(p, "acct/8"))), "refused bad-signature")
+		}, "executed "},
+		"another session's key signed it": {func(p *place, _ *prooftest.Request) {
+			r := small(p, "acct/8")
+			r.Decision, r.Action.Case, r.Signed.Statement.Decision = nil, "", canonical.Digest{}
+			r = p.world.Under(own(p), r)
+			r.Signed.Signature = own(p).Sign(r.Signed.Statement.Challenge())
+			p.comesTo("the newer one", p.world.Forge(r), "refused bad-signature")
+		}, "executed "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			old := own(p)
+			measure := p.taken(old, "acct/7")
+			p.advance(time.Minute)
+			c.fails(p, measure)
+			p.advance(time.Minute)
+			p.comesTo("the older one", p.world.Forge(p.world.Under(old, small(p, "acct/9"))), c.want)
+		})
+	}
+}
+
+// TestUndoOfSomebodyWhoKnowsMore: the executor has lost the desk and lacks the newest entries
+// of the governance chain. An undo that may be good by one of them is not spent meanwhile: that
+// of a session which names an entry after the end of ann's sessions, and that of a key which
+// was enrolled since. The same holds where the desk says that it ruled before those entries.
+func TestUndoOfSomebodyWhoKnowsMore(t *testing.T) {
+	for name, undo := range map[string]func(p *place, measure *prooftest.Request) []byte{
+		"a session that knows of the end": func(p *place, measure *prooftest.Request) []byte {
+			p.world.Revoke("bob") // any change of the desk
+			return p.world.Warrant(p.world.Under(own(p), p.world.Undo("ann", measure)))
+		},
+		"a session, and a ruling that knows less": func(p *place, measure *prooftest.Request) []byte {
+			before := p.world.State()
+			p.world.Revoke("bob")
+			r := p.world.Enters(p.world.Under(own(p), p.world.Undo("ann", measure)))
+			ask := p.world.Ask(r)
+			ruled, err := p.world.State().Judge(ask)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			core, err := p.world.State().Seal(ask, ruled)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return p.world.Enter(core, before, ruled)
+		},
+		"a new key": func(p *place, measure *prooftest.Request) []byte {
+			p.world.Enrol("ann")
+			return p.world.Warrant(p.world.Undo("ann", measure))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			measure := p.taken(own(p), "acct/9")
+			p.advance(time.Minute)
+			p.world.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())})
+			p.ready()
+			p.desk.Down(true)
+			p.advance(time.Second)
+			raw := undo(p, measure)
+			if got, err := p.carry(raw); !fault.Is(err, "not-followed") {
+				t.Errorf("%+v, %v", got, err)
+			}
+			p.desk.Down(false)
+			p.ready()
+			p.comesTo("the undo", p.world.Again(raw), "executed ")
+		})
+	}
+}
+
+// TestUndoThatNamesNoEntry: the session of an undo names an entry that is in no chain, and is
+// refused once the ledger was followed as far as the undo.
+func TestUndoThatNamesNoEntry(t *testing.T) {
+	p := newPlace(t)
+	measure := p.taken(own(p), "acct/9")
+	p.advance(time.Minute)
+	p.world.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())})
+	p.advance(time.Minute)
+	s := own(p, func(c *actions.Session) { c.After = canonical.Sum([]byte("nothing")) })
+	p.refuses(p.world.Under(s, p.world.Undo("ann", measure)), "session-void")
 }
 
 // TestLeaverInMidSession: a second after somebody's engagement has ended nothing burdening is

@@ -16,7 +16,8 @@ import (
 // from its signer, for the case that the desk is dead or lies. It is judged by the newest
 // state that is known here, as the chain would judge it. When Take returns, the change is
 // in force for every act whose call is not under way already. It stays in force, over
-// restarts, until the governance chain has it; see proof.State.Apply.
+// restarts, until the governance chain has it with effect, or it is over; see
+// proof.State.Releases.
 //
 // If the change is handed over again, Take answers the same. Errors are faults: the
 // reason why it is not authorised, or type "spent" if the chain has the request already.
@@ -98,7 +99,7 @@ func readTaken(all []journal.Taken) error {
 	return nil
 }
 
-// taken returns the changes that are in force here and not in the chain.
+// taken returns the changes that are in force here, and not by the chain.
 func (f *follower) taken() []journal.Taken {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -119,9 +120,14 @@ func (f *follower) overlay(t journal.Taken) {
 type laid struct{ state, settled, over, overSettled *proof.State }
 
 // lay returns the view in which the changes that were taken directly are in force,
-// though the chain does not hold them yet. It is called with the lock held.
+// though the chain does not hold them yet, or holds them without effect. It is called with
+// the lock held.
 func (f *follower) lay(v *view) *view {
-	f.over = slices.DeleteFunc(f.over, func(t journal.Taken) bool { return v.state.Spent(t.Request()) })
+	n := len(f.over)
+	f.over = slices.DeleteFunc(f.over, func(t journal.Taken) bool { return f.released(v.state, t) })
+	if len(f.over) < n {
+		f.laid = laid{}
+	}
 	if len(f.over) == 0 || !v.settled.Founded() {
 		return v
 	}
@@ -137,13 +143,17 @@ func (f *follower) lay(v *view) *view {
 	return &shown
 }
 
+func (f *follower) released(s *proof.State, t journal.Taken) bool {
+	return s.Releases(t.Authority, t.At, f.e.now())
+}
+
 func (f *follower) join(s *proof.State) *proof.State {
 	if !s.Founded() {
 		return s
 	}
 	s = s.Clone()
 	for _, t := range f.over {
-		if s.Spent(t.Request()) {
+		if f.released(s, t) {
 			continue
 		}
 		if err := s.Rejoin(t.Authority, t.At); err != nil {

@@ -114,6 +114,91 @@ func TestTake(t *testing.T) {
 	p.executes(takedown("ann"))
 }
 
+// takenOver has the desk enter in the chain the first change that the executor took, where it
+// must be without effect.
+func (p *place) takenOver() {
+	p.t.Helper()
+	for sequence := int64(0); ; sequence++ {
+		r, ok, err := p.journal.Record(p.t.Context(), sequence)
+		if err != nil || !ok {
+			p.t.Fatalf("nothing was taken: %v", err)
+		}
+		if r.Execution.Kind != proof.KindTaken {
+			continue
+		}
+		if err := p.world.TakeOver(r); err != nil {
+			p.t.Fatal(err)
+		}
+		p.ready()
+		return
+	}
+}
+
+// takesBefore hands a person's change straight to the executor, whose clock is a second ahead
+// of the desk's. That person's key is then revoked through the desk, which dates that a second
+// before the change was taken.
+func (p *place) takesBefore(k actions.Kind, c actions.Change, by workforce.WorkerID) {
+	p.t.Helper()
+	p.ready()
+	p.desk.Hide(true)
+	p.advance(time.Minute)
+	p.clock.Set(p.clock.Now().Add(time.Second))
+	if _, err := p.Take(p.t.Context(), p.world.Claim(k, c, by)); err != nil {
+		p.t.Fatal(err)
+	}
+	p.world.Revoke(by)
+	p.advance(2 * time.Second)
+}
+
+// TestTakenWithoutEffect: what the executor took is in the chain without effect, since the
+// signer's key was revoked through the desk, with a date a moment earlier. It stays
+// in force at the executor, also over a restart, until the chain ends it.
+func TestTakenWithoutEffect(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind   actions.Kind
+		by     workforce.WorkerID
+		change func(p *place) actions.Change
+		want   string
+		ends   func(p *place) // nil: nothing does
+	}{
+		"freeze": {actions.DeskFreeze, "ole", func(*place) actions.Change { return freeze(actions.ScopeWorker, "ann") }, "frozen", func(p *place) {
+			p.world.Change(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"))
+			p.refuses(small(p, "acct/7"), "frozen")
+			p.world.Change(actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "ann"})
+		}},
+		"end": {actions.DeskEngagement, "gus", func(*place) actions.Change { return actions.Engagement{Op: "end", Worker: "ann"} }, "engagement-ended", func(p *place) {
+			p.world.End("ann")
+			p.refuses(small(p, "acct/7"), "engagement-ended")
+			p.world.Change(actions.DeskEngagement, actions.Engagement{Op: "reinstate", Worker: "ann"})
+		}},
+		"revocation": {actions.DeskKey, "gus", func(p *place) actions.Change {
+			return actions.Keys{Revoke: []workforce.KeyID{p.world.PublicKey("ann").ID()}}
+		}, "revoked-key", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.world.Admit(workforce.Record{Worker: "gus", Vendor: "acme", Roles: []workforce.Role{workforce.Lead}, Manager: "hal", Start: canonical.At(p.world.Now().AddDate(-1, 0, 0)), Last: canonical.At(p.world.Now().AddDate(1, 0, 0))})
+			p.world.Enrol("gus")           // the manager of ann
+			p.advance(60 * 24 * time.Hour) // and no newcomer any more
+			p.takesBefore(c.kind, c.change(p), c.by)
+			p.refuses(small(p, "acct/8"), c.want)
+			p.takenOver()
+			p.refuses(small(p, "acct/9"), c.want)
+			p.restart()
+			p.ready()
+			p.refuses(small(p, "acct/10"), c.want)
+			if c.ends == nil {
+				return
+			}
+			c.ends(p)
+			p.executes(small(p, "acct/11"))
+			p.restart()
+			p.ready()
+			p.executes(small(p, "acct/12"))
+		})
+	}
+}
+
 // TestTakeHonestDesk: the desk enters the change in the chain by itself, once.
 func TestTakeHonestDesk(t *testing.T) {
 	p := newPlace(t)

@@ -35,8 +35,8 @@ func underSession(t testing.TB, early bool) (*evening, *prooftest.Session) {
 	down := canonical.At(e.Now())
 	e.Advance(20 * time.Minute)
 	if early {
-		e.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(e.Now())}) // not bob's
-		e.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "bob", Before: canonical.At(begins)})  // from before
+		e.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(e.Now())})                  // not bob's
+		e.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "bob", Before: canonical.At(begins.Add(-time.Minute))}) // from before
 		e.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "bob", Before: canonical.At(e.Now())})
 	}
 	e.report = incident.Report{

@@ -15,8 +15,8 @@ import (
 // this for one act has mistyped.
 const maxSlots = 9
 
-// maxWait bounds the wait of a hold.
-const maxWait = 90 * 24 * time.Hour
+// MaxWait bounds the wait of a hold.
+const MaxWait = 90 * 24 * time.Hour
 
 // hold is what one policy adds to the need of an act.
 type hold struct {
@@ -65,8 +65,8 @@ func (h *hold) term(words []string) (string, error) {
 		switch {
 		case err != nil:
 			return "", fmt.Errorf("a wait is a duration such as 72h")
-		case d <= 0 || d > maxWait || d%time.Second != 0 || strings.HasPrefix(words[1], "+"):
-			return "", fmt.Errorf("a wait is of whole seconds, at least one and at most %s", maxWait)
+		case d <= 0 || d > MaxWait || d%time.Second != 0 || strings.HasPrefix(words[1], "+"):
+			return "", fmt.Errorf("a wait is of whole seconds, at least one and at most %s", MaxWait)
 		}
 		h.wait = int64(d / time.Second)
 		return "wait", nil

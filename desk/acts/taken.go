@@ -56,13 +56,16 @@ func (d *Room) enterTaken(ctx context.Context, j incidents.TakenJob) error {
 // notEntered returns the alarm that a change which the executor took directly has no effect
 // in the governance chain.
 func notEntered(a proof.Authority, why error) alarms.Alarm {
-	severity := alarms.Page
-	if fault.Is(why, "wrong-state") {
-		severity = alarms.Info // the chain says the same already
+	severity, goesOn := alarms.Page, " The executor keeps it in force."
+	switch {
+	case fault.Is(why, "wrong-state"):
+		severity, goesOn = alarms.Info, "" // the chain says the same already
+	case fault.Is(why, "not-relieving"):
+		goesOn = "" // no executor takes it
 	}
 	st := a.Request.Statement
 	return alarms.Alarm{Kind: string(alarm.NotEntered), Severity: severity, Request: st.Request,
-		Text: fmt.Sprintf("The executor took %s from %s directly, but it has no effect in the governance chain: %s", a.Action.Kind, st.Signer, fault.TextOf(why))}
+		Text: fmt.Sprintf("The executor took %s from %s directly, but it has no effect in the governance chain: %s%s", a.Action.Kind, st.Signer, fault.TextOf(why), goesOn)}
 }
 
 // judgeTaken works out how a change that the executor took directly is entered. The chain

@@ -229,3 +229,29 @@ func TestClaim(t *testing.T) {
 		t.Errorf("the first claim's: %v", err)
 	}
 }
+
+// TestSessionsAreForgotten: a session is kept for as long as an act can be valid that an older
+// session of its key signed, and no longer.
+func TestSessionsAreForgotten(t *testing.T) {
+	ctx := t.Context()
+	j := openJournal(t)
+	begun := canonical.At(epoch)
+	session := func(hours int) actions.SignedSession {
+		return actions.SignedSession{Session: actions.Session{Key: "key", NotBefore: canonical.At(begun.Add(time.Duration(hours) * time.Hour))}}
+	}
+	see := func(x actions.SignedSession, at time.Time) {
+		t.Helper()
+		if err := j.See(ctx, Grounds{Sessions: []actions.SignedSession{x}, Index: 7, At: canonical.At(at)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	see(session(0), begun.Time)
+	see(session(-1), begun.Add(sessionKept))
+	if err := j.Replaced(ctx, session(-2)); !fault.Is(err, "session-replaced") {
+		t.Errorf("a session that is kept: %v", err)
+	}
+	see(session(-3), begun.Add(sessionKept+time.Microsecond))
+	if err := j.Replaced(ctx, session(-1)); err != nil {
+		t.Errorf("a session that is forgotten: %v", err)
+	}
+}

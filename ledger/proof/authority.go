@@ -181,7 +181,7 @@ func (s *State) authorisesRow(b ledger.Body) error {
 // spend notes that a change was applied. It checks that the policy sets which its signers saw
 // are among the entries: if one is not, the entry that set it was left out.
 func (s *State) spend(a Authority) error {
-	s.spent[a.Request.Statement.Request] = true
+	s.spends(a, s.Next-1, false)
 	for _, signed := range a.signatures() {
 		if _, ok := s.sets[signed.Statement.Policy]; !ok {
 			return wrong("bad-authority", "%s signed it under the policy %s, which no entry of the warrant sets.", signed.Statement.Signer, signed.Statement.Policy)

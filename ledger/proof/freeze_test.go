@@ -465,6 +465,78 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// TestReleases: the chain does without a change that the executor took once it has it with
+// effect, or has another in its place, or ends it, or once it is over.
+func TestReleases(t *testing.T) {
+	life := actions.SessionLife + proof.LongestLife + time.Minute
+	idle := func(w *prooftest.World, k actions.Kind, c actions.Change) (proof.Authority, canonical.Time) {
+		a, at := w.Claim(k, c, "ole"), canonical.At(w.Now())
+		w.Revoke("ole")
+		must(t, w.Govern(proof.KindTaken, taken(w, a, at.Time)))
+		return a, at
+	}
+	void := func(w *prooftest.World, of string) actions.Keys {
+		return actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: of, Before: canonical.At(w.Now())}}
+	}
+	releases := func(t *testing.T, what string, w *prooftest.World, a proof.Authority, at canonical.Time, after time.Duration, want bool) {
+		t.Helper()
+		if is := w.State().Releases(a, at, at.Add(after)); is != want {
+			t.Errorf("%s: released: %t", what, is)
+		}
+	}
+	t.Run("with effect", func(t *testing.T) {
+		w := fourOfficers(t, 20)
+		a, at := w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole"), canonical.At(w.Now())
+		releases(t, "not entered", w, a, at, life+time.Hour, false)
+		must(t, w.Govern(proof.KindTaken, taken(w, a, at.Time)))
+		releases(t, "entered", w, a, at, 0, true)
+	})
+	t.Run("another change under the request", func(t *testing.T) {
+		w := fourOfficers(t, 20)
+		a, at := w.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole"), canonical.At(w.Now())
+		b := w.RequestChange(actions.DeskFreeze, freeze(actions.ScopeWorker, "bob"), "kim")
+		b.ID = a.Request.Statement.Request
+		b.Signed = w.Statement(b, "kim", actions.VerdictFreeze)
+		must(t, w.Govern(string(actions.DeskFreeze), proof.Authority{Action: b.Action, Request: b.Signed}))
+		if !w.State().Spent(a.Request.Statement.Request) {
+			t.Fatal("not spent")
+		}
+		releases(t, "spent by another", w, a, at, 0, false)
+	})
+	t.Run("freeze", func(t *testing.T) {
+		w := fourOfficers(t, 20)
+		a, at := idle(w, actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"))
+		releases(t, "without effect", w, a, at, life+time.Hour, false)
+		must(t, do(w, actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "kim"))
+		releases(t, "frozen", w, a, at, 0, true)
+		must(t, do(w, actions.DeskFreeze, thaw(actions.ScopeWorker, "ann"), "ada", "bea", "cem"))
+		releases(t, "thawed", w, a, at, 0, true)
+	})
+	t.Run("end", func(t *testing.T) {
+		w := fourOfficers(t, 20)
+		a, at := idle(w, actions.DeskEngagement, end("ann"))
+		releases(t, "without effect", w, a, at, life+time.Hour, false)
+		must(t, do(w, actions.DeskEngagement, end("ann"), "ada"))
+		releases(t, "ended", w, a, at, 0, true)
+		ann, _ := w.State().People.Worker("ann")
+		w.Admit(ann.Record)
+		releases(t, "admitted again", w, a, at, 0, true)
+	})
+	t.Run("revocation", func(t *testing.T) {
+		w := fourOfficers(t, 20)
+		a, at := idle(w, actions.DeskKey, keys(w.PublicKey("ann").ID()))
+		releases(t, "without effect", w, a, at, life+time.Hour, false)
+		w.Revoke("ann")
+		releases(t, "revoked", w, a, at, 0, true)
+	})
+	t.Run("void", func(t *testing.T) {
+		w := fourOfficers(t, 20)
+		a, at := idle(w, actions.DeskKey, void(w, "ann"))
+		releases(t, "without effect", w, a, at, life, false)
+		releases(t, "over", w, a, at, life+time.Microsecond, true)
+	})
+}
+
 // TestTaken: the chain takes over what the executor took, once, as of then.
 func TestTaken(t *testing.T) {
 	apply := func(w *prooftest.World, e proof.SignedExecution) error { return w.Govern(proof.KindTaken, e) }
@@ -507,7 +579,7 @@ func TestTaken(t *testing.T) {
 			t.Errorf("frozen: %v", s.Freezes)
 		}
 		if !s.Spent(same.Request.Statement.Request) || !s.Spent(tooMany.Request.Statement.Request) {
-			t.Error("not spent: the executor would keep it for ever")
+			t.Error("not spent: the desk would enter it for ever")
 		}
 	})
 	t.Run("counted", func(t *testing.T) {

@@ -27,6 +27,10 @@ func Validity(a actions.Action) time.Duration {
 	return 24 * time.Hour
 }
 
+// LongestLife is the longest time from the beginning of a statement to its end, whatever
+// the policy asks for; see checkLife.
+const LongestLife = 24*time.Hour + policy.MaxWait
+
 // Ask is the question to a State: an action with its signatures, at an instant.
 type Ask struct {
 	Action            actions.Action

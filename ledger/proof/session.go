@@ -116,21 +116,30 @@ type EndOfSessions struct {
 const unentered = math.MaxInt64
 
 // ends reports whether a session is void: it begins before the instant that was given, or
-// it begins after the end was made and was certified without knowledge of it.
-func (v EndOfSessions) ends(c actions.Session, knows int64) bool {
-	return c.NotBefore.Before(v.Before.Time) || c.NotBefore.After(v.At.Time) && knows < v.Entry
+// nothing shows that it was certified later. A session may begin long after it was certified,
+// so when it begins shows nothing; nor does it matter when the ledger got the end.
+func (v EndOfSessions) ends(c actions.Session, knows known) bool {
+	return c.NotBefore.Before(v.Before.Time) || knows.number < v.Entry && (v.Entry == unentered || knows.at.Before(v.Before.Add(sessionAhead)))
 }
 
-// knows returns the number of the governance entry that a session names as the newest that
-// its signer knew; -1 if this chain has no such entry.
-func (s *State) knows(c actions.Session) int64 {
+// known is the newest governance entry that the signer of a session knew.
+type known struct {
+	number int64 // -1 if this chain has no such entry
+	at     canonical.Time
+}
+
+// knows returns the governance entry that a session names.
+func (s *State) knows(c actions.Session) known {
 	for i, leaf := range slices.Backward(s.leaves) {
 		if leaf == c.After {
-			return int64(i)
+			return known{int64(i), s.times[i]}
 		}
 	}
-	return -1
+	return known{number: -1}
 }
+
+// Knows reports whether this chain has the governance entry that a session names.
+func (s *State) Knows(c actions.Session) bool { return s.knows(c).number >= 0 }
 
 // endsOf returns the ends of sessions in the scopes of a session. The end of a vendor's
 // sessions also holds for those who were of that vendor when it was made, and have changed
@@ -330,6 +339,31 @@ func (s *State) bySigner(signed actions.Signed, sessions []actions.SignedSession
 		return refuse("engagement-ended", "%s may not act: %s.", st.Signer, standing.Why)
 	}
 	return s.verifyBy(signed, key, sessions, u, at)
+}
+
+// Genuine returns those of sessions that a warrant shows to be genuine at an instant: they are
+// certified, and a statement of the warrant that names them bears their signature. Its
+// request must be the one that its entry in the ledger holds. What was signed need not have
+// been allowed.
+func (s *State) Genuine(w Warrant, sessions []actions.SignedSession, at time.Time) (genuine []actions.SignedSession) {
+	var r entry.Request
+	if w.Requested.says(entry.KindRequest, w.Request, &r, &r.Signed) != nil {
+		return nil
+	}
+	by := []actions.Signed{w.Request}
+	if w.Decision != nil && w.Decision.Signed.Statement.Document == w.Request.Statement.Decision {
+		by = append(by, w.Decision.Signed)
+	}
+	for _, x := range sessions {
+		if slices.ContainsFunc(by, func(signed actions.Signed) bool {
+			st := signed.Statement
+			_, err := sessionOf(st, []actions.SignedSession{x})
+			return err == nil && VerifySession(x.Session.SessionKey, st.Challenge(), signed.Signature) == nil
+		}) && s.Certified(x, at) == nil {
+			genuine = append(genuine, x)
+		}
+	}
+	return genuine
 }
 
 // sessionOf returns the session that a statement names, which must be its signer's.

@@ -324,6 +324,82 @@ func TestSessionsAreThoseNamed(t *testing.T) {
 	refusedAs(t, w.State().MayDo(under, w.Now()), "no-session", "")
 }
 
+// TestVoidOfWhatWasCertifiedBefore: at noon somebody ends the sessions that were certified
+// before nine. A session that begins later is void as well, unless it names an entry of the
+// chain that shows that it was certified later.
+func TestVoidOfWhatWasCertifiedBefore(t *testing.T) {
+	for name, c := range map[string]struct {
+		certified, begins time.Duration // after eight o'clock
+		entry             time.Duration // of another change, of which whoever certifies afterwards knows; 0: there is none
+		void              bool
+	}{
+		"before":                                {0, 0, 0, true},
+		"before, for the afternoon":             {0, 5 * time.Hour, 0, true},
+		"before, for between":                   {0, 2 * time.Hour, 0, true},
+		"before, with an entry after it":        {0, 2 * time.Hour, 90 * time.Minute, true},
+		"between, and nothing shows it":         {2 * time.Hour, 2 * time.Hour, 0, true},
+		"between, with an entry before":         {2 * time.Hour, 2 * time.Hour, 30 * time.Minute, true},
+		"between, with an entry at nine":        {2 * time.Hour, 2 * time.Hour, 61*time.Minute - time.Microsecond, true},
+		"between, with an entry a minute later": {2 * time.Hour, 2 * time.Hour, 61 * time.Minute, false},
+		"after":                                 {5 * time.Hour, 5 * time.Hour, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := prooftest.Staffed(t)
+			w.Advance(time.Hour)
+			eight := w.Now()
+			at := func(d time.Duration) { w.Advance(eight.Add(d).Sub(w.Now())) }
+			void := func() {
+				at(4 * time.Hour)
+				w.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(eight.Add(time.Hour))})
+			}
+			var s *prooftest.Session
+			certify := func() {
+				at(c.certified)
+				s = w.StartSession("ann", actions.SessionEd25519, func(x *actions.Session) {
+					x.NotBefore = canonical.At(eight.Add(c.begins))
+					x.Expires = canonical.At(x.NotBefore.Add(time.Hour))
+				})
+			}
+			other := func() {
+				if c.entry > 0 {
+					at(c.entry)
+					w.Revoke("bob")
+				}
+			}
+			switch {
+			case c.certified > 4*time.Hour:
+				void()
+				certify()
+			case c.certified < c.entry:
+				certify()
+				other()
+				void()
+			default:
+				other()
+				certify()
+				void()
+			}
+			if _, is := w.State().Voided(s.Session); is != c.void {
+				t.Errorf("void: %t", is)
+			}
+		})
+	}
+}
+
+// TestVoidThatTheLedgerLacks: nobody knows of an end of sessions that the executor took and the
+// ledger does not hold, whatever later entry a session names.
+func TestVoidThatTheLedgerLacks(t *testing.T) {
+	w := prooftest.Staffed(t)
+	a, at := w.Claim(actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(w.Now())}}, "ole"), canonical.At(w.Now())
+	w.Advance(time.Hour)
+	w.Revoke("bob")
+	s := w.State()
+	must(t, s.Rejoin(a, at))
+	if _, is := s.Voided(w.StartSession("ann", actions.SessionEd25519).Session); !is {
+		t.Error("it is not void")
+	}
+}
+
 // TestVoidOfAVendorHolds: the end of a vendor's sessions ends those of a worker who changes
 // the vendor afterwards, and not of one who had changed before.
 func TestVoidOfAVendorHolds(t *testing.T) {

@@ -45,10 +45,12 @@ type State struct {
 	Voids     map[string][]EndOfSessions // by actions.Void.Key: the ends of sessions, in their order
 
 	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
+	times   []canonical.Time   // of their entries
 	trusted []actions.Trust    // earlier values of Trust, oldest first
 	renewed renewal            // the newest change of formats
 	pending *admission
-	spent   map[string]bool            // requests that were applied
+	spent   map[string]applied         // by request, those that were applied
+	opened  map[string]int64           // number of the newest entry that thawed a freeze or engaged a worker, by openedKey
 	relief  []relief                   // of the last 7 days, for the limits of law 2
 	trail   map[string][]int64         // numbers of the entries that a fact rests on
 	sets    map[canonical.Digest]int64 // number of the newest entry that set a policy set
@@ -92,7 +94,7 @@ type relief struct {
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
-		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, spent: map[string]bool{}, trail: map[string][]int64{},
+		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, spent: map[string]applied{}, opened: map[string]int64{}, trail: map[string][]int64{},
 		sets: map[canonical.Digest]int64{}}
 }
 
@@ -108,8 +110,8 @@ func (s *State) Clone() *State {
 	for key, voids := range c.Voids {
 		c.Voids[key] = slices.Clip(voids)
 	}
-	c.leaves = slices.Clip(s.leaves)
-	c.spent, c.trail, c.sets = maps.Clone(s.spent), maps.Clone(s.trail), maps.Clone(s.sets)
+	c.leaves, c.times = slices.Clip(s.leaves), slices.Clip(s.times)
+	c.spent, c.opened, c.trail, c.sets = maps.Clone(s.spent), maps.Clone(s.opened), maps.Clone(s.trail), maps.Clone(s.sets)
 	c.relief = slices.Clone(s.relief)
 	if s.pending != nil {
 		p := *s.pending
@@ -183,7 +185,7 @@ func (s *State) Apply(leaf ledger.Leaf, b ledger.Body) error {
 		return broken("Governance entry %d came where a row of the admission %d was expected.", b.Number, s.pending.number)
 	}
 	s.Next, s.Head, s.Time = b.Number+1, leaf.Digest(), b.Time
-	s.leaves = append(s.leaves, s.Head)
+	s.leaves, s.times = append(s.leaves, s.Head), append(s.times, s.Time)
 	var err error
 	switch b.Kind {
 	case KindFounding:
@@ -256,7 +258,7 @@ func (s *State) change(b ledger.Body) error {
 	if err := s.Authorise(a, b.Time.Time); err != nil {
 		return err
 	}
-	s.spent[a.Request.Statement.Request] = true
+	s.spends(a, b.Number, false)
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
 		return err
@@ -316,7 +318,7 @@ func (s *State) authoriseIn(a Authority, at time.Time, beforeFormats bool) error
 	if !ok || !spec.Desk {
 		return refuse("not-a-desk-change", "%s is not a change of the desk.", a.Action.Kind)
 	}
-	if s.spent[a.Request.Statement.Request] {
+	if s.Spent(a.Request.Statement.Request) {
 		return refuse("spent", "The request %s was applied already.", a.Request.Statement.Request)
 	}
 	entered, err := s.entered(a)
@@ -562,6 +564,7 @@ func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, s
 			w.Ended = b.Time
 		case "reinstate":
 			w.Ended = canonical.Time{}
+			s.opened[openedKey(c)] = b.Number
 		default:
 			w.Last = c.Last
 		}
@@ -584,6 +587,7 @@ func (s *State) effect(b ledger.Body, by actions.Statement, ch actions.Change, s
 	case actions.Freeze:
 		if c.Thaws() {
 			delete(s.Freezes, c.Key())
+			s.opened[openedKey(c)] = b.Number
 		} else {
 			s.Freezes[c.Key()] = Frozen{Freeze: c, By: by.Signer, At: b.Time, Request: by.Request}
 		}
@@ -820,6 +824,7 @@ func (s *State) effectRow(b ledger.Body, d RowData) {
 		w.Past = append(w.Past, workforce.Tie{Vendor: workforce.VendorID(t.Vendor), Manager: workforce.WorkerID(t.Manager), Until: or(t.Until).Time})
 	}
 	s.People.Put(w)
+	s.opened[openedKey(actions.Engagement{Worker: w.Worker})] = b.Number
 	s.trail[workerTrail(w.Worker)] = []int64{b.Number}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -13,7 +14,69 @@ import (
 )
 
 // Spent reports whether a request has been applied to the chain.
-func (s *State) Spent(request string) bool { return s.spent[request] }
+func (s *State) Spent(request string) bool {
+	_, ok := s.spent[request]
+	return ok
+}
+
+// applied says how a request was applied.
+type applied struct {
+	entry int64            // number of the governance entry
+	of    canonical.Digest // of the request's statement
+	idle  bool             // without effect
+}
+
+func (s *State) spends(a Authority, entry int64, idle bool) {
+	s.spent[a.Request.Statement.Request] = applied{entry, canonical.DigestOf(a.Request.Statement), idle}
+}
+
+// openedKey names what a freeze or the end of an engagement shuts.
+func openedKey(ch actions.Change) string {
+	switch c := ch.(type) {
+	case actions.Freeze:
+		return "freeze " + c.Key()
+	case actions.Engagement:
+		return "worker " + string(c.Worker)
+	}
+	return ""
+}
+
+// Releases reports whether the chain does without a change that the executor took directly at
+// an instant: what the chain holds is in force in its place, or the change is over. The
+// executor judged it by what it knew. The chain may have it without effect, since others
+// came before it, with dates of the desk's. Then a void stays for as long as something can be
+// valid that a session of its scope signed, and a freeze or an end until a later entry of the
+// chain thaws or engages.
+func (s *State) Releases(a Authority, taken canonical.Time, now time.Time) bool {
+	x, ok := s.spent[a.Request.Statement.Request]
+	switch {
+	case !ok:
+		return false
+	case !x.idle && x.of == canonical.DigestOf(a.Request.Statement):
+		return true
+	}
+	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
+	if err != nil {
+		return false
+	}
+	switch c := ch.(type) {
+	case actions.Freeze:
+		_, on := s.Freezes[c.Key()]
+		return on || s.opened[openedKey(c)] > x.entry
+	case actions.Engagement:
+		w, _ := s.People.Worker(c.Worker)
+		return !w.Ended.IsZero() || s.opened[openedKey(c)] > x.entry
+	case actions.Keys:
+		if c.Void != nil {
+			return now.After(taken.Add(actions.SessionLife + LongestLife + sessionAhead))
+		}
+		return !slices.ContainsFunc(c.Revoke, func(id workforce.KeyID) bool {
+			k, _ := s.People.Key(id)
+			return k.Revoked.IsZero()
+		})
+	}
+	return false
+}
 
 // takeable reports whether the executor takes a change straight from those who signed it: a
 // freeze, an end or a revocation.
@@ -43,8 +106,9 @@ func (s *State) Join(a Authority, at canonical.Time) error {
 	return nil
 }
 
-// Rejoin applies to another state a change that Join has applied before. It does not check
-// it again: it was authorised then. The change counts towards its signer's limit as it did.
+// Rejoin applies to another state a change that Join has applied before, and that the state
+// does not release. It does not check it again: it was authorised then. The change counts
+// towards its signer's limit as it did.
 func (s *State) Rejoin(a Authority, at canonical.Time) error {
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
 	if err != nil {
@@ -57,11 +121,14 @@ func (s *State) Rejoin(a Authority, at canonical.Time) error {
 }
 
 func (s *State) apply(a Authority, ch actions.Change, at canonical.Time) {
-	s.spent[a.Request.Statement.Request] = true
 	b := ledger.Body{Number: s.Next, Time: at}
 	if c, ok := ch.(actions.Keys); ok && c.Void != nil {
 		b.Number = unentered
 	}
+	if x, ok := s.spent[a.Request.Statement.Request]; ok {
+		b.Number = x.entry // it is there without effect: whoever names that entry knows of it
+	}
+	s.spends(a, b.Number, false)
 	s.enact(b, a, ch, nil, at.Time)
 }
 
@@ -95,7 +162,7 @@ func (s *State) taking(e SignedExecution) (without, err error) {
 		return nil, broken("The entry is of a change that was taken directly, but holds a record of kind %s.", e.Execution.Kind)
 	}
 	a := *e.Execution.Taken
-	if request := a.Request.Statement.Request; s.spent[request] {
+	if request := a.Request.Statement.Request; s.Spent(request) {
 		return nil, refuse("spent", "The request %s was applied already.", request)
 	}
 	ch, err := actions.ParseChange(a.Action.Kind, a.Action.Change)
@@ -115,8 +182,8 @@ func (s *State) taking(e SignedExecution) (without, err error) {
 // from the instant at which the executor took it, and is judged as of that instant, since
 // its signature may have expired on the way. A change that cannot be applied is spent
 // without effect: the same was done through the desk, or too few people would remain after
-// other changes there. From this entry on the chain decides what is in force, for the
-// executor as well.
+// other changes there. The executor, which judged it by what it knew, does not let go of such
+// a change at once; see Releases.
 func (s *State) taken(b ledger.Body) error {
 	var e SignedExecution
 	if err := canonical.UnmarshalExact(b.Data, &e); err != nil {
@@ -127,7 +194,7 @@ func (s *State) taken(b ledger.Body) error {
 		return err
 	}
 	a, at := *e.Execution.Taken, e.Execution.At
-	s.spent[a.Request.Statement.Request] = true
+	s.spends(a, b.Number, without != nil)
 	if without != nil {
 		return nil
 	}
@@ -204,7 +271,7 @@ func (t takenChanges) refused(body ledger.Body, s *State) {
 // missing returns those that a state of the chain has not applied, in the ledger's order.
 func (t takenChanges) missing(s *State) (all []NotInChain) {
 	for request, n := range t {
-		if !s.spent[request] {
+		if x, is := s.spent[request]; !is || x.of != canonical.DigestOf(n.record.Execution.Taken.Request.Statement) {
 			all = append(all, n)
 		}
 	}
