@@ -335,10 +335,13 @@ func TestLapsed(t *testing.T) {
 			t.Errorf("on a standard subject again, it is shown as %+v", l)
 		}
 
-		// The session was ended since.
+		// The session was ended since. That acts are frozen too does not hide it.
 		to.Clock().Advance(time.Second)
 		void(to, "ole", "ann")
 		lapses(r, "session-void", "the session under which ann signed it was ended", "countersign action again "+r.ID)
+		to.Request("ole", acts.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "ann"}})
+		lapses(r, "session-void", "the session under which ann signed it was ended", "countersign action again "+r.ID)
+		to.Change(actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "ann"})
 		_, err = to.Desk.Countersign(t.Context(), desktest.As("lee"), r.ID, to.Signed("lee", early))
 		refused(t, err, "request-lapsed")
 		_, err = to.Desk.Decline(t.Context(), desktest.As("lee"), r.ID, to.Signed("lee", no), false, "no")

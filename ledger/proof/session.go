@@ -425,7 +425,7 @@ func (s *State) mayVoid(by actions.Statement, sessions []actions.SignedSession, 
 	case st.InNotice || st.Ratchet:
 		return refuse("not-yours-to-void", "%s is about to leave, and ends only their own sessions.", by.Signer)
 	case st.Has(workforce.OnCall):
-	case person && st.Has(workforce.Lead) && s.reports(target, by.Signer):
+	case person && st.Has(workforce.Lead) && s.Reports(target, by.Signer):
 	case person:
 		return refuse("not-yours-to-void", "%s is not on call and no lead above %s, and may not end those sessions.", by.Signer, target)
 	default:
