@@ -661,7 +661,7 @@ func askAnew(r v1.Request) string {
 	case r.Lapsed.Gone():
 		command = requestAnew(r)
 	default:
-		return who + " takes it back and asks again with: countersign action again " + r.ID
+		return fmt.Sprintf("%s takes it back and asks again with: countersign action again %s", who, r.ID)
 	}
 	return who + " asks again with: " + command
 }
