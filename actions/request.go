@@ -67,6 +67,12 @@ type Request struct {
 	// Session is the session under which the requester signed; nil without one. It is looked
 	// up for a reader of the one request, and stored elsewhere.
 	Session *Session
+	// Lapsed says why no signature can make a held request ready any more; nil if some can. It
+	// is looked up for a reader of the one request, and stored nowhere.
+	Lapsed *Lapse
+	// Taken says how a withdrawn request was withdrawn. It is looked up in the ledger for a
+	// reader of the one request; nil if it was not withdrawn.
+	Taken *Taking
 }
 
 // Refusal is one person's refusal of a request.
@@ -74,6 +80,24 @@ type Refusal struct {
 	Signed Signed
 	Alarm  bool
 	Reason string
+	// At is when the ledger got it. It is looked up for a reader of the one request.
+	At canonical.Time `json:"-"`
+}
+
+// Lapse says why the requester's own signature on a held request holds no more.
+type Lapse struct {
+	Type string // that of the refusal, such as session-void
+	Text string // a clause for a person
+}
+
+// Gone reports whether the requester is no longer at the desk, and cannot ask again.
+func (l Lapse) Gone() bool { return l.Type == "engagement-ended" }
+
+// Taking is how a requester took a request back.
+type Taking struct {
+	At      canonical.Time // when the ledger got it
+	Signed  Signed         // zero in entries from before withdrawals were signed
+	Session *Session       // under which it was signed; nil without one
 }
 
 // Requester returns the worker who made the request.

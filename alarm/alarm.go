@@ -68,7 +68,7 @@ const (
 	Recovery          Type = "recovery"           // the remaining officers ask for a change that normally takes more of them
 	Indispensable     Type = "indispensable"      // the desk could not go on without somebody
 	SessionReplaced   Type = "session.replaced"   // a session ended, since its key started another one
-	SessionsVoided    Type = "sessions.voided"    // somebody on call ended the sessions of a company or of everybody
+	SessionsVoided    Type = "sessions.voided"    // somebody ended the sessions of another person, of a company or of everybody
 	AddressOff        Type = "address.off"        // an address for alarms gets none any more; severity info: all get them again
 	Flood             Type = "flood"              // so many alarms of one kind that they are not sent one by one; sent to addresses that want that kind
 )

@@ -65,13 +65,22 @@ func submissionOf(s v1.Submission) acts.Submission {
 }
 
 func requestOf(r actions.Request) v1.Request {
-	return v1.Request{ID: r.ID, Version: r.Version, Status: r.Status, Requester: string(r.Requester()), Action: r.Action, Signed: r.Signed,
+	out := v1.Request{ID: r.ID, Version: r.Version, Status: r.Status, Requester: string(r.Requester()), Action: r.Action, Signed: r.Signed,
 		Countersignatures: list(r.Signers, func(s actions.Signed) actions.Signed { return s }),
 		Declined: list(r.Declined, func(n actions.Refusal) v1.Decline {
-			return v1.Decline{Signed: n.Signed, Alarm: n.Alarm, Reason: n.Reason}
+			return v1.Decline{Signed: n.Signed, Alarm: n.Alarm, Reason: n.Reason, At: n.At}
 		}),
 		Need: r.Need, Missing: r.Missing, Created: r.Created, Updated: r.Updated, Expires: r.Expires(),
 		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy, ReplacedBy: r.ReplacedBy, Session: r.Session}
+	if r.Lapsed != nil {
+		lapsed := v1.Lapse(*r.Lapsed)
+		out.Lapsed = &lapsed
+	}
+	if r.Taken != nil {
+		taken := v1.Taking(*r.Taken)
+		out.Withdrawn = &taken
+	}
+	return out
 }
 
 func workerOf(people *workforce.Registry, at time.Time) func(workforce.Worker) v1.Worker {

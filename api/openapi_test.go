@@ -69,7 +69,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 	for _, want := range []string{"POST /drafts", "POST /requests", "GET /requests", "GET /requests/{id}", "POST /requests/{id}/drafts",
 		"POST /requests/{id}/undo-drafts", "POST /requests/{id}/countersignatures", "POST /requests/{id}/declines",
 		"POST /requests/{id}/withdrawal", "GET /requests/{id}/warrant", "GET /workers", "GET /workers/{id}", "GET /vendors", "GET /keys",
-		"GET /subjects", "GET /policy", "POST /policy/check", "POST /policy/backtest", "POST /tokens", "GET /tokens", "DELETE /tokens/{id}", "GET /platforms", "GET /desk",
+		"GET /subjects", "GET /policy", "POST /policy/check", "POST /policy/backtest", "POST /tokens", "GET /tokens", "DELETE /tokens/{id}", "DELETE /workers/{id}/tokens", "GET /platforms", "GET /desk",
 		"GET /status", "GET /status/matters", "GET /ledger/entries", "GET /openapi.json", "GET /incidents", "POST /incidents", "GET /incidents/{id}",
 		"GET /incidents/{id}/report", "GET /incidents/{id}/attribution", "POST /incidents/{id}/ruling", "POST /incidents/{id}/tasks", "POST /incidents/{id}/tasks/{number}/result",
 		"POST /incidents/{id}/findings", "GET /alarms", "GET /events", "GET /sightings"} {

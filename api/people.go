@@ -31,6 +31,11 @@ func (s *Server) revokeToken(ctx context.Context, by desk.Caller, in *Identified
 	return nil, s.desk.RevokeToken(ctx, by, in.ID)
 }
 
+func (s *Server) revokeTokensOf(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.Page[v1.Token]], error) {
+	ts, err := s.desk.RevokeTokensOf(ctx, by, workforce.WorkerID(in.ID))
+	return answerWith(v1.Page[v1.Token]{Items: list(ts, tokenOf)}, err)
+}
+
 type workersIn struct {
 	Paged
 	Vendor    workforce.VendorID `query:"vendor" maxLength:"64"`

@@ -43,6 +43,8 @@ func (s *Server) register() {
 	add(s, operation{id: "list-tokens", method: get, path: "/tokens", summary: "Your own tokens, newest first"}, s.tokens)
 	add(s, operation{id: "revoke-token", method: del, path: "/tokens/{id}", status: http.StatusNoContent, summary: "End a token; ending it twice changes nothing"}, s.revokeToken)
 
+	add(s, operation{id: "revoke-tokens-of", method: del, path: "/workers/{id}/tokens", summary: "End all live tokens of a worker: your own, or as an officer, on call or a lead above; the answer lists them"}, s.revokeTokensOf)
+
 	add(s, operation{id: "draft", method: post, path: "/drafts", body: v1.MaxBody, summary: "The action of a wish, the statement to sign, and what the policy would say; nothing is stored"}, s.draft)
 	add(s, operation{id: "submit", method: post, path: "/requests", status: http.StatusCreated, body: v1.MaxRowsBody, changes: true, repeats: true,
 		summary: "Hand in a signed action; the same submission again gives the same request, with 200"}, s.submit)

@@ -292,6 +292,29 @@ func TestTokens(t *testing.T) {
 	_, err := ann.Policy(ctx)
 	wants(t, err, fault.Unauthenticated, "bad-token")
 
+	// Who is on call, or an officer, ends all that somebody has; a lead of others does not.
+	for _, by := range []workforce.WorkerID{"ole", "ada"} {
+		var secrets []string
+		for range 2 {
+			ask, secret := s.TokenAsk("ann", "ann")
+			must[v1.Token](t)(s.client("").SignIn(ctx, ask))
+			secrets = append(secrets, secret)
+		}
+		_, err = s.as("lee").RevokeTokensOf(ctx, "ann")
+		wants(t, err, fault.Forbidden, "not-yours")
+		must[v1.Page[v1.Token]](t)(s.client(secrets[0]).Tokens(ctx))
+		ended := must[v1.Page[v1.Token]](t)(s.as(by).RevokeTokensOf(ctx, "ann"))
+		if len(ended.Items) != 2 || ended.Items[0].Revoked.IsZero() || ended.Items[0].Worker != "ann" {
+			t.Errorf("%s ends %+v", by, ended.Items)
+		}
+		for _, secret := range secrets {
+			_, err = s.client(secret).Tokens(ctx)
+			wants(t, err, fault.Unauthenticated, "bad-token")
+		}
+	}
+	_, err = s.as("ole").RevokeTokensOf(ctx, "nobody")
+	wants(t, err, fault.NotFound, "no-such-worker")
+
 	forged, _ := s.TokenAsk("ann", "bob")
 	_, err = s.client("").SignIn(ctx, forged)
 	wants(t, err, fault.Forbidden, "bad-signature")

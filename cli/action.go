@@ -244,32 +244,37 @@ func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	w := v1.Withdrawal{Version: r.Version}
-	if r.Action.V == actions.ActionV1 {
-		w.Signed, err = c.signed(ctx, s, d, r)
-	} else {
-		var deed actions.SaltedDeed
-		deed, err = s.deed(ctx, d, actions.Deed{What: actions.DeedWithdraw, Of: r.ID, Version: r.Version}, "",
-			fmt.Sprintf("take back your request %s: %s of %s", r.ID, r.Action.Kind, wording.Subject(r.Action.Subject)), r.Signed.Statement.Expires, c.Yes)
-		w.Deed = &deed
-	}
-	if err != nil {
-		return err
-	}
-	if r, err = d.Withdraw(ctx, r.ID, w); err != nil {
+	if r, err = withdraw(ctx, s, d, r, c.Yes); err != nil {
 		return err
 	}
 	return s.Answer(r, func(p *Page) { describeRequest(p, r, s.Now()) })
 }
 
-// signed signs a withdrawal of version 1.
-func (c *actionWithdraw) signed(ctx context.Context, s *Session, d deskClient, r v1.Request) (actions.Signed, error) {
+// withdraw takes the person's own request back, signed.
+func withdraw(ctx context.Context, s *Session, d deskClient, r v1.Request, yes bool) (v1.Request, error) {
+	w, err := v1.Withdrawal{Version: r.Version}, error(nil)
+	if r.Action.V == actions.ActionV1 {
+		w.Signed, err = signedWithdrawal(ctx, s, d, r, yes)
+	} else {
+		var deed actions.SaltedDeed
+		deed, err = s.deed(ctx, d, actions.Deed{What: actions.DeedWithdraw, Of: r.ID, Version: r.Version}, "",
+			fmt.Sprintf("take back your request %s: %s of %s", r.ID, r.Action.Kind, wording.Subject(r.Action.Subject)), r.Signed.Statement.Expires, yes)
+		w.Deed = &deed
+	}
+	if err != nil {
+		return r, err
+	}
+	return d.Withdraw(ctx, r.ID, w)
+}
+
+// signedWithdrawal signs a withdrawal of version 1.
+func signedWithdrawal(ctx context.Context, s *Session, d deskClient, r v1.Request, yes bool) (actions.Signed, error) {
 	me, draft, err := s.verdict(ctx, d, r, actions.VerdictWithdraw)
 	if err != nil {
 		return actions.Signed{}, err
 	}
 	s.show("You take your own request back", draft, me, "")
-	if err := s.Confirm("Withdraw it?", c.Yes); err != nil {
+	if err := s.Confirm("Withdraw it?", yes); err != nil {
 		return actions.Signed{}, err
 	}
 	return actions.Signed{Statement: draft.Statement, Signature: me.key.Sign(draft.Statement.Challenge())}, nil
@@ -284,7 +289,8 @@ type actionAgain struct {
 
 func (c *actionAgain) Help() string {
 	return "An account that was renamed, or is in another state than people signed for, is not touched: a warrant is spent once. " +
-		"This writes a new draft of the same act with the handle and the state of now, shows it, and signs it with your key. Whoever countersigns signs again."
+		"This writes a new draft of the same act with the handle and the state of now, shows it, and signs it with your key. Whoever countersigns signs again. " +
+		"A held request of yours that can never be carried out, since the session that signed it was ended or its subject takes your own key now, is taken back first; you sign that too."
 }
 
 func (c *actionAgain) Run(ctx context.Context, s *Session) error {
@@ -299,7 +305,11 @@ func (c *actionAgain) Run(ctx context.Context, s *Session) error {
 	if spec, ok := actions.SpecOf(r.Action.Kind); !ok || spec.Desk || r.Action.Undo() {
 		return fault.New(fault.Invalid, "bad-kind", "Only an act on a platform is asked for again in this way; %s is not one.", r.Action.Kind)
 	}
-	if why := notAgain(r); why != "" {
+	if r.Lapsed != nil {
+		if err := c.takeBack(ctx, s, d, r); err != nil {
+			return err
+		}
+	} else if why := notAgain(r); why != "" {
 		return fault.New(fault.Conflict, "not-over", "%s", why)
 	}
 	w := v1.Wish{Kind: r.Action.Kind, Subject: r.Action.Subject.String(), Reason: r.Action.Reason, Case: r.Action.Case,
@@ -313,9 +323,32 @@ func (c *actionAgain) Run(ctx context.Context, s *Session) error {
 	return c.request(ctx, s, w, nil, nil)
 }
 
+// takeBack withdraws a held request that can never be carried out, so that it is asked for
+// again.
+func (c *actionAgain) takeBack(ctx context.Context, s *Session, d deskClient, r v1.Request) error {
+	me, err := s.workerName()
+	if err != nil {
+		return err
+	}
+	if string(me) != r.Requester {
+		return fault.New(fault.Conflict, "not-over", "The request is held and can never be carried out: %s. %s", r.Lapsed.Text, askAnew(r))
+	}
+	s.Say("%s can never be carried out: %s. It is taken back first, and then you ask again.", r.ID, r.Lapsed.Text)
+	if r.Lapsed.Type == "session-void" {
+		// The session that is kept here may be the one that was ended.
+		if k, err := s.ownSession(ctx); err == nil && k != nil && k.digest() == r.Signed.Statement.Session {
+			if err := s.forget(ctx, k); err != nil {
+				s.Say("%v", err)
+			}
+		}
+	}
+	_, err = withdraw(ctx, s, d, r, c.Yes)
+	return err
+}
+
 // notAgain says why a request cannot be made again as it was; empty if it can.
 func notAgain(r v1.Request) string {
-	command := fmt.Sprintf("countersign action request %s %s --reason WHY", r.Action.Kind, r.Action.Subject)
+	command := requestAnew(r)
 	switch r.Status {
 	case actions.StatusFailed, actions.StatusVoid, actions.StatusExpired, actions.StatusWithdrawn:
 		return ""
@@ -325,8 +358,10 @@ func notAgain(r v1.Request) string {
 		return "The request was carried out, and " + r.ReversedBy + " undid it. Somebody decided so: to have the measure again, ask for it anew, with a reason of its own: " + command
 	case actions.StatusLifted:
 		return "The request was carried out for a time, and that time is over. To have the measure again, ask for it anew: " + command
-	case actions.StatusHeld, actions.StatusApproved:
-		return "The request is " + r.Status.Word() + " and still open. It can be made again only if it comes to nothing; how it stands: countersign action show " + r.ID
+	case actions.StatusHeld:
+		return "The request is held and still open. It can be made again only if it comes to nothing. Its requester may take it back: countersign action withdraw " + r.ID
+	case actions.StatusApproved:
+		return "The request is approved and still open. It can be made again only if it comes to nothing; how it stands: countersign action show " + r.ID
 	case actions.StatusUnknown:
 		return "Nobody knows yet whether the request was carried out. Look at the subject first: countersign subject show " + r.Action.Subject.String()
 	}

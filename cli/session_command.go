@@ -326,7 +326,16 @@ func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
 		void.Of = string(worker)
 	}
 	c.next = func(p *Page) { describeAfterEnd(p, void, s.seesIncidents(ctx)) }
-	err := c.relieve(ctx, s, actions.DeskKey, actions.Keys{Void: &void}, c.Reason)
+	end := func() error { return c.relieve(ctx, s, actions.DeskKey, actions.Keys{Void: &void}, c.Reason) }
+	err := end()
+	if s.used != nil && signsNoMore(err) {
+		s.lapsed(ctx, err)
+		if _, missing := s.identity(); missing == nil {
+			s.Say("Your session signs nothing any more, so your own key signs this.")
+			s.kept = nil
+			err = end()
+		}
+	}
 	// With wrong-state these sessions are void already.
 	if s.kept != nil && s.kept.endedBy(void) && (err == nil && s.code == Done || fault.Is(err, "wrong-state")) {
 		if err := s.forget(ctx, s.kept); err != nil {

@@ -388,7 +388,7 @@ func keyAway(err error) bool {
 // lapsed forgets the session whose key signed, if an error says that it signs nothing any
 // more.
 func (s *Session) lapsed(ctx context.Context, err error) {
-	if s.used == nil || !fault.Is(err, "session-void") && !fault.Is(err, "session-replaced") && !fault.Is(err, "no-session") {
+	if s.used == nil || !signsNoMore(err) {
 		return
 	}
 	if err := s.forget(ctx, s.used); err != nil {
@@ -398,4 +398,9 @@ func (s *Session) lapsed(ctx context.Context, err error) {
 		s.Say("To see who ended it, and why: countersign session list")
 	}
 	s.used = nil
+}
+
+// signsNoMore reports whether an error says that a session signs nothing any more.
+func signsNoMore(err error) bool {
+	return fault.Is(err, "session-void") || fault.Is(err, "session-replaced") || fault.Is(err, "no-session")
 }

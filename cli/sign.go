@@ -566,10 +566,16 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	if ownKey {
 		word = "yours again: not done, since it takes your own key, and a session signed it"
 	}
+	if r.Lapsed != nil {
+		word = "held, and can never be carried out: " + r.Lapsed.Text
+	}
 	switch r.Status {
 	case actions.StatusExecuted:
 		word = p.Good(word)
 	case actions.StatusHeld, actions.StatusApproved, actions.StatusReversed, actions.StatusLifted:
+		if r.Lapsed != nil {
+			word = p.Bad(word)
+		}
 	default:
 		word = p.Bad(word)
 	}
@@ -587,15 +593,24 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		{"done", wording.When(r.Executed)},
 		{"undone by", r.ReversedBy},
 		{"replaced by", r.ReplacedBy},
+		{"withdrawn", withdrawnWords(r.Withdrawn)},
 	}
 	for _, n := range r.Declined {
-		pairs = append(pairs, [2]string{"declined", fmt.Sprintf("%s (%s): %s", n.Signed.Statement.Signer, wording.SignedWith(n.Signed, nil), n.Reason)})
+		when := ""
+		if !n.At.IsZero() {
+			when = ", " + wording.When(n.At)
+		}
+		pairs = append(pairs, [2]string{"declined", fmt.Sprintf("%s%s (%s): %s", n.Signed.Statement.Signer, when, wording.SignedWith(n.Signed, nil), n.Reason)})
 	}
-	if r.Status == actions.StatusHeld {
+	if r.Lapsed != nil {
+		pairs = append(pairs, [2]string{"open until", until(r.Expires, now)})
+	} else if r.Status == actions.StatusHeld {
 		pairs = append(pairs, [2]string{"needs", wording.Need(r.Need, inRecovery(r))}, [2]string{"missing", r.Missing}, [2]string{"open until", until(r.Expires, now)})
 	}
 	p.Facts(pairs...)
 	switch {
+	case r.Lapsed != nil:
+		p.Line("No signature changes that. %s", askAnew(r))
 	case r.Status == actions.StatusHeld:
 		if who := wording.Signers(r.Need, r.Requester, inRecovery(r)); who != "" {
 			p.Line("%s", who)
@@ -617,6 +632,43 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		p.Line("To take it back:")
 		p.Line("  countersign action undo %s --reason WHY", r.ID)
 	}
+}
+
+// withdrawnWords says when, and with what, a request was taken back.
+func withdrawnWords(t *v1.Taking) string {
+	switch {
+	case t == nil:
+		return ""
+	case t.Signed.Statement.Signer == "": // from before withdrawals were signed
+		return wording.When(t.At)
+	}
+	return wording.When(t.At) + ", " + wording.SignedWith(t.Signed, t.Session)
+}
+
+// askAnew says who asks once more for the act of a request that lapsed, and with what
+// command.
+func askAnew(r v1.Request) string {
+	spec, _ := actions.SpecOf(r.Action.Kind)
+	who, command := r.Requester, ""
+	if r.Lapsed.Gone() {
+		who = "Whoever still wants it"
+	}
+	switch {
+	case r.Action.Undo():
+		command = fmt.Sprintf("countersign action undo %s --reason WHY", r.Action.Reverses)
+	case spec.Desk:
+		return who + " asks for it anew, with the command of before."
+	case r.Lapsed.Gone():
+		command = requestAnew(r)
+	default:
+		return fmt.Sprintf("%s takes it back and asks again with: countersign action again %s", who, r.ID)
+	}
+	return who + " asks again with: " + command
+}
+
+// requestAnew is the command that asks for the act of a request as for a new one.
+func requestAnew(r v1.Request) string {
+	return fmt.Sprintf("countersign action request %s %s --reason WHY", r.Action.Kind, r.Action.Subject)
 }
 
 // describeReplaced names the measure that took the place of another one, and says how

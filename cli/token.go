@@ -19,7 +19,7 @@ import (
 type tokenCommands struct {
 	Create tokenCreate `cmd:"" help:"Sign in: your key signs, the desk gives a token, for at most 10 hours."`
 	List   tokenList   `cmd:"" help:"List your tokens, and mark the one in use here."`
-	Revoke tokenRevoke `cmd:"" help:"End one of your tokens. With the one in use here you sign out."`
+	Revoke tokenRevoke `cmd:"" help:"End one of your tokens, or all of somebody who lost a machine. With the one in use here you sign out."`
 }
 
 type tokenCreate struct {
@@ -154,7 +154,8 @@ func (c *tokenList) Run(ctx context.Context, s *Session) error {
 }
 
 type tokenRevoke struct {
-	Token string `arg:"" optional:"" help:"Identifier of the token, as token list shows it: tok_… Not the secret. Left out: nothing is ended, and your live tokens are named."`
+	Token  string             `arg:"" optional:"" help:"Identifier of the token, as token list shows it: tok_… Not the secret. Left out: nothing is ended, and your live tokens are named."`
+	Worker workforce.WorkerID `help:"End all live tokens of this worker: you are on call, an officer, or a lead above them."`
 }
 
 func (c *tokenRevoke) Help() string {
@@ -166,16 +167,18 @@ func (c *tokenRevoke) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	if c.Token == "" {
+	switch {
+	case c.Worker != "" && c.Token != "":
+		return fault.New(fault.Invalid, "wrong-use", "Give a token or --worker, not both.")
+	case c.Worker != "":
+		return c.all(ctx, s, d)
+	case c.Token == "":
 		return c.which(ctx, s, d)
 	}
 	if err := d.RevokeToken(ctx, c.Token); err != nil {
 		return err
 	}
-	// With one's own token one signs out, and the session goes with it.
-	if _, err := d.Tokens(ctx); fault.KindOf(err) == fault.Unauthenticated {
-		s.signOut(ctx)
-	}
+	c.signedOut(ctx, s, d)
 	doc := struct {
 		Revoked string `json:"revoked"`
 	}{c.Token}
@@ -200,4 +203,29 @@ func (c *tokenRevoke) which(ctx context.Context, s *Session, d deskClient) error
 		}
 	}
 	return fault.New(fault.Invalid, "wrong-use", "Name the token to end. Your live tokens are %s.%s", wording.Joined(live), here)
+}
+
+// signedOut forgets the session that is kept here if the token in use here has ended.
+func (c *tokenRevoke) signedOut(ctx context.Context, s *Session, d deskClient) {
+	if _, err := d.Tokens(ctx); fault.KindOf(err) == fault.Unauthenticated {
+		s.signOut(ctx)
+	}
+}
+
+// all ends the tokens of a worker.
+func (c *tokenRevoke) all(ctx context.Context, s *Session, d deskClient) error {
+	page, err := d.RevokeTokensOf(ctx, c.Worker)
+	if err != nil {
+		return err
+	}
+	c.signedOut(ctx, s, d)
+	return s.Answer(items(page.Items), func(p *Page) {
+		if len(page.Items) == 0 {
+			p.Line("%s has no live token.", c.Worker)
+		}
+		for _, t := range page.Items {
+			p.Line("%s of %s is revoked (%s).", t.ID, c.Worker, t.Name)
+		}
+		p.Line("A token signs nothing. Sessions of %s end with: countersign session end --worker %s --reason WHY", c.Worker, c.Worker)
+	})
 }

@@ -74,6 +74,11 @@ func (c *Client) Tokens(ctx context.Context) (p v1.Page[v1.Token], err error) {
 	return p, c.get(ctx, v1.Base+"/tokens", nil, &p)
 }
 
+// RevokeTokensOf ends all live tokens of a worker, and returns them.
+func (c *Client) RevokeTokensOf(ctx context.Context, w workforce.WorkerID) (p v1.Page[v1.Token], err error) {
+	return p, c.change(ctx, http.MethodDelete, v1.Base+"/workers/"+url.PathEscape(string(w))+"/tokens", nil, nil, &p)
+}
+
 // RevokeToken ends one of the caller's tokens.
 func (c *Client) RevokeToken(ctx context.Context, id string) error {
 	return c.change(ctx, http.MethodDelete, v1.Base+"/tokens/"+url.PathEscape(id), nil, nil, nil)

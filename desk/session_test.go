@@ -3,6 +3,7 @@ package desk_test
 import (
 	"crypto/ed25519"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/platform"
@@ -197,6 +199,240 @@ func TestLastDayUnderASession(t *testing.T) {
 	if st := to.State("acct/4"); st.Status != platform.Down {
 		t.Errorf("plaza shows %s", st.Status)
 	}
+}
+
+// TestEndOfSessions: who ends another person's sessions raises an alarm, who ends their own
+// does not. The session that the person then starts replaces nothing, and the list says by
+// whom the one before it was ended. Who may not end them is told so before they sign.
+func TestEndOfSessions(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		startShift(t, to, "ann")
+		before := len(raised(t, to.World))
+		since := func(want ...string) {
+			t.Helper()
+			got := raised(t, to.World)[before:]
+			if !slices.Equal(got, want) {
+				t.Errorf("alarms %q, want %q", got, want)
+			}
+			before += len(got)
+		}
+		to.Clock().Advance(time.Minute)
+		void(to, "ole", "ann")
+		since("sessions.voided warn")
+		to.Clock().Advance(time.Minute)
+		startShift(t, to, "ann")
+		since()
+		all, err := to.Desk.Sessions(t.Context(), desktest.As("ann"))
+		if err != nil || len(all) != 2 {
+			t.Fatalf("%d sessions: %v", len(all), err)
+		}
+		if old := all[1]; old.Void == nil || old.Void.By != "ole" || !strings.Contains(old.Why, "is void") || all[0].Why != "" {
+			t.Errorf("ended by %+v: %q; the new one: %q", old.Void, old.Why, all[0].Why)
+		}
+
+		// What a newer one replaced, and was ended afterwards, was replaced.
+		to.Clock().Advance(time.Minute)
+		startShift(t, to, "ann")
+		since("session.replaced info")
+		to.Clock().Advance(time.Minute)
+		void(to, "ann", "ann")
+		since()
+		if all, err = to.Desk.Sessions(t.Context(), desktest.As("ann")); err != nil || len(all) != 3 {
+			t.Fatalf("%d sessions: %v", len(all), err)
+		}
+		if !strings.Contains(all[1].Why, "newer session") || !strings.Contains(all[0].Why, "is void") || all[0].Void.By != "ann" {
+			t.Errorf("replaced: %q; ended: %q", all[1].Why, all[0].Why)
+		}
+
+		end := func(scope, of string) acts.Wish {
+			return acts.Wish{Kind: actions.DeskKey, Change: actions.Keys{Void: &actions.Void{Scope: scope, Of: of, Before: canonical.At(to.Clock().Now())}}}
+		}
+		to.Clock().Advance(time.Minute)
+		to.Request("ole", end(actions.ScopeKey, string(to.PublicKey("ann").ID())))
+		since("sessions.voided warn")
+		to.Request("ann", end(actions.ScopeKey, string(to.PublicKey("ann").ID())))
+		since()
+		to.Request("ole", end(actions.ScopeAll, ""))
+		since("sessions.voided page")
+
+		to.Clock().Advance(time.Minute)
+		for _, of := range []string{"ann", "kim"} {
+			_, err = to.Desk.Draft(t.Context(), desktest.As("ada"), end(actions.ScopeWorker, of))
+			refused(t, err, "not-yours-to-void")
+		}
+	})
+}
+
+// TestLapsed: a held request whose requester's signature holds no more can never be carried
+// out. Whoever reads it is told so, whoever would countersign or decline it is told who asks
+// again, and the requester takes it back.
+func TestLapsed(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		subject := platform.Subject{Platform: "plaza", ID: "acct/3"}
+		held := func(ask func(acts.Wish) (actions.Request, error), of string) actions.Request {
+			w := desktest.Wish(actions.AccountTakedown, of)
+			w.Category = actions.CategoryLegal
+			r, err := ask(w)
+			if err != nil || r.Status != actions.StatusHeld {
+				t.Fatalf("%s is %s: %v", of, r.Status, err)
+			}
+			return r
+		}
+		shown := func(r actions.Request) actions.Lapse {
+			t.Helper()
+			got, err := to.Desk.RequestByID(t.Context(), desktest.As("lee"), r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			waited, err := to.Desk.Wait(t.Context(), desktest.As("lee"), r.ID, 0)
+			if err != nil || (waited.Lapsed == nil) != (got.Lapsed == nil) {
+				t.Errorf("who waits for it sees %+v, who reads it %+v: %v", waited.Lapsed, got.Lapsed, err)
+			}
+			if got.Lapsed == nil {
+				return actions.Lapse{}
+			}
+			return *got.Lapsed
+		}
+		lapses := func(r actions.Request, typ, text, again string) {
+			t.Helper()
+			if l := shown(r); l.Type != typ || !strings.Contains(l.Text, text) {
+				t.Errorf("shown as %+v, want %s: %q", l, typ, text)
+			}
+			_, err := to.TryCountersign("lee", r.ID) // refused before it is signed
+			refused(t, err, "request-lapsed")
+			for _, v := range []actions.Verdict{actions.VerdictCountersign, actions.VerdictDecline} {
+				_, err = to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), r.ID, v, "")
+				refused(t, err, "request-lapsed")
+				if !strings.Contains(fault.TextOf(err), text) || !strings.Contains(fault.TextOf(err), again) {
+					t.Errorf("%s is told: %v", v, err)
+				}
+			}
+		}
+		ann := startShift(t, to, "ann")
+		r := held(ann.asks, "plaza:@neighbour")
+		if l := shown(r); l != (actions.Lapse{}) {
+			t.Errorf("held as usual, it is shown as %+v", l)
+		}
+		early, err := to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), r.ID, actions.VerdictCountersign, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		no, err := to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), r.ID, actions.VerdictDecline, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		// Its subject was raised since: the own key is needed.
+		raise := func(from, to_ actions.Tier) {
+			to.Change(actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: subject, From: from, To: to_}})
+		}
+		raise(actions.Standard, actions.Protected)
+		lapses(r, "own-key-needed", "its subject is protected now", "ann has to ask again, with `countersign action again "+r.ID+"`")
+		raise(actions.Protected, actions.Standard)
+		if l := shown(r); l != (actions.Lapse{}) {
+			t.Errorf("on a standard subject again, it is shown as %+v", l)
+		}
+
+		// The session was ended since. That acts are frozen too does not hide it.
+		to.Clock().Advance(time.Second)
+		void(to, "ole", "ann")
+		lapses(r, "session-void", "the session under which ann signed it was ended", "countersign action again "+r.ID)
+		to.Request("ole", acts.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "ann"}})
+		lapses(r, "session-void", "the session under which ann signed it was ended", "countersign action again "+r.ID)
+		to.Change(actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "ann"})
+		_, err = to.Desk.Countersign(t.Context(), desktest.As("lee"), r.ID, to.Signed("lee", early))
+		refused(t, err, "request-lapsed")
+		_, err = to.Desk.Decline(t.Context(), desktest.As("lee"), r.ID, to.Signed("lee", no), false, "no")
+		refused(t, err, "request-lapsed")
+		if out, err := to.TryWithdraw("ann", r.ID, r.Version); err != nil || out.Status != actions.StatusWithdrawn {
+			t.Errorf("taken back it is %s: %v", out.Status, err)
+		}
+		if l := shown(r); l != (actions.Lapse{}) {
+			t.Errorf("withdrawn, it is shown as %+v", l)
+		}
+
+		// A freeze ends, and a key that was revoked stays so.
+		r = held(func(w acts.Wish) (actions.Request, error) { return to.TryRequest("kim", w) }, "plaza:@neighbour")
+		to.Request("ole", acts.Wish{Kind: actions.DeskFreeze, Change: actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "kim"}})
+		if l := shown(r); l != (actions.Lapse{}) {
+			t.Errorf("while its requester is frozen, it is shown as %+v", l)
+		}
+		to.Change(actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{to.PublicKey("kim").ID()}})
+		lapses(r, "revoked-key", "the key with which kim signed it is revoked", "countersign action again "+r.ID)
+
+		// The requester has left since: somebody else asks.
+		r = held(func(w acts.Wish) (actions.Request, error) { return to.TryRequest("ann", w) }, "plaza:@neighbour")
+		to.Request("ada", acts.Wish{Kind: actions.DeskEngagement, Change: actions.Engagement{Op: "end", Worker: "ann"}})
+		lapses(r, "engagement-ended", "ann, who asked for it, is no longer at this desk", "Whoever still wants it")
+	})
+}
+
+// TestHowItEnded: a withdrawn request says when and with what it was withdrawn, a declined
+// one when it was declined.
+func TestHowItEnded(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		held := func() actions.Request {
+			w := desktest.Wish(actions.AccountTakedown, "plaza:@neighbour")
+			w.Category = actions.CategoryLegal
+			return to.Request("ann", w)
+		}
+		read := func(r actions.Request) actions.Request {
+			t.Helper()
+			got, err := to.Desk.RequestByID(t.Context(), desktest.As("ann"), r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		r := held()
+		if got := read(r); got.Taken != nil {
+			t.Errorf("held, it was withdrawn: %+v", got.Taken)
+		}
+		to.Clock().Advance(time.Minute)
+		r, err := to.TryWithdraw("ann", r.ID, r.Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := read(r).Taken
+		if got == nil || got.At.Before(r.Updated.Time) || got.At.After(r.Updated.Add(time.Second)) || got.Signed.Statement.Key != to.PublicKey("ann").ID() || got.Session != nil {
+			t.Errorf("withdrawn: %+v", got)
+		}
+
+		r = held()
+		ann := startShift(t, to, "ann")
+		deed := to.Deed("ann", actions.Deed{What: actions.DeedWithdraw, Of: r.ID, Version: r.Version}, "", func(d *actions.SaltedDeed) {
+			d.Signed.Statement.Expires, d.Signed.Statement.Session, d.Session = r.Expires(), ann.digest(), &ann.session
+		})
+		deed.Signed.Signature = actions.Signature{Signature: sessionSign(ann, deed.Signed.Statement)}
+		if r, err = to.Desk.Withdraw(t.Context(), desktest.As("ann"), r.ID, acts.Withdrawal{Version: r.Version, Deed: &deed}); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(r).Taken; got == nil || got.Session == nil || got.Session.Digest() != ann.digest() {
+			t.Errorf("withdrawn under a session: %+v", got)
+		}
+
+		r = held()
+		to.Clock().Advance(time.Minute)
+		no, err := to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), r.ID, actions.VerdictDecline, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err = to.Desk.Decline(t.Context(), desktest.As("lee"), r.ID, to.Signed("lee", no), false, "no"); err != nil {
+			t.Fatal(err)
+		}
+		if n := read(r).Declined; len(n) != 1 || n[0].At.Before(r.Updated.Time) || n[0].At.After(r.Updated.Add(time.Second)) {
+			t.Errorf("declined at %s: %+v", r.Updated, n)
+		}
+	})
+}
+
+// sessionSign signs a statement with the key of a session.
+func sessionSign(s shift, st actions.Statement) canonical.Bytes {
+	challenge := st.Challenge()
+	return ed25519.Sign(s.key, challenge[:])
 }
 
 // grow gives an account of plaza more followers.

@@ -183,6 +183,20 @@ var steps = map[string]step{
 		},
 		entries: []string{"token-revoked"}, tables: []string{"token"},
 	},
+	"RevokeTokensOf": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.RevokeTokensOf(to.Context(), desktest.As("ann"), "kim")
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			ask, _ := to.TokenAsk("ann", "ann")
+			if _, err := to.Desk.SignIn(t.Context(), ask); err != nil {
+				t.Fatal(err)
+			}
+			return func() error { _, err := to.Desk.RevokeTokensOf(t.Context(), desktest.As("ole"), "ann"); return err }
+		},
+		entries: []string{"token-revoked"}, tables: []string{"token"},
+	},
 	"Exposure": {
 		refused: func(to *desktest.Town) error {
 			_, err := to.Desk.Exposure(to.Context(), desktest.As("dan"), "plaza:@president", "", time.Time{})

@@ -178,23 +178,70 @@ func (d *Desk) Authenticate(ctx context.Context, secret string) (kernel.Caller, 
 	return kernel.Caller{Worker: t.Worker, Token: t.ID}, nil
 }
 
-// RevokeToken ends one of the caller's tokens. Officers and workers on call may end
-// anybody's.
+// RevokeToken ends one of the caller's tokens. Officers, workers on call and leads above its
+// owner may end somebody else's.
 func (d *Desk) RevokeToken(ctx context.Context, by kernel.Caller, token string) error {
 	return d.kernel.Change(ctx, by, "revoke-token", func(s *proof.State) (func(*kernel.Tx) error, error) {
-		st := s.People.Standing(by.Worker, d.kernel.Now())
+		now := d.kernel.Now()
 		return func(t *kernel.Tx) error {
 			have, err := t.Token(token)
 			if err != nil {
 				return err
 			}
-			if have.Worker != by.Worker && !(st.Engaged && (st.Has(workforce.Officer) || st.Has(workforce.OnCall))) {
-				return fault.New(fault.Forbidden, "not-yours", "Only officers and workers on call may end other people's tokens.")
+			if err := mayRevoke(s, by.Worker, have.Worker, now); err != nil {
+				return err
 			}
-			t.Enter(entry.KindTokenRevoked, entry.Token{Token: have.ID, Worker: have.Worker, Key: have.Key, By: by.Worker})
-			return t.Tx.RevokeToken(token, t.Now())
+			return revoke(t, by, have)
 		}, nil
 	})
+}
+
+// RevokeTokensOf ends all live tokens of a worker, and returns them. Who may end one of them
+// may end all: a machine that was lost names none of its tokens.
+func (d *Desk) RevokeTokensOf(ctx context.Context, by kernel.Caller, of workforce.WorkerID) (ended []Token, err error) {
+	err = d.kernel.Change(ctx, by, "revoke-token", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		now := d.kernel.Now()
+		if _, ok := s.People.Worker(of); !ok {
+			return nil, fault.New(fault.NotFound, "no-such-worker", "There is no worker %s at this desk.", of)
+		}
+		if err := mayRevoke(s, by.Worker, of, now); err != nil {
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			ended = nil
+			all, err := t.Tokens(of)
+			if err != nil {
+				return err
+			}
+			for _, have := range all {
+				if !have.Revoked.IsZero() || !now.Before(have.Expires.Time) {
+					continue
+				}
+				if err := revoke(t, by, have); err != nil {
+					return err
+				}
+				have.Revoked = t.Now()
+				ended = append(ended, have)
+			}
+			return nil
+		}, nil
+	})
+	return ended, err
+}
+
+// mayRevoke returns the refusal if a worker may not end the tokens of another.
+func mayRevoke(s *proof.State, by, of workforce.WorkerID, now time.Time) error {
+	st := s.People.Standing(by, now)
+	if by == of || st.Engaged && (st.Has(workforce.Officer) || st.Has(workforce.OnCall) || st.Has(workforce.Lead) && s.Reports(of, by)) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "not-yours", "Only officers, workers on call and leads above %s may end these tokens.", of)
+}
+
+// revoke enters and stores the end of a token.
+func revoke(t *kernel.Tx, by kernel.Caller, have Token) error {
+	t.Enter(entry.KindTokenRevoked, entry.Token{Token: have.ID, Worker: have.Worker, Key: have.Key, By: by.Worker})
+	return t.Tx.RevokeToken(have.ID, t.Now())
 }
 
 // Tokens returns the caller's tokens, newest first.

@@ -52,19 +52,22 @@ func (tx *Tx) SessionsSince(w workforce.WorkerID, from canonical.Time) (n int64,
 }
 
 // InsertSession stores a new session, and ends the older ones of the same key. It returns
-// the number of sessions that ended before their time. A fault "session-older" says that a
+// the sessions that ended before their time. A fault "session-older" says that a
 // newer one of the key is there already.
-func (tx *Tx) InsertSession(s actions.SignedSession, now canonical.Time) (ended int64, err error) {
+func (tx *Tx) InsertSession(s actions.SignedSession, now canonical.Time) (ended []Session, err error) {
 	c := s.Session
 	newer, err := sqldb.All(tx.Tx, scanSession, `select `+sessionColumns+` from session where key_id = $1 and not_before > $2 limit 1`, string(c.Key), c.NotBefore.Micro())
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if len(newer) > 0 {
-		return 0, fault.New(fault.Conflict, "session-older", "The key %s has started a newer session already. Start another one with `countersign session start`.", c.Key)
+		return nil, fault.New(fault.Conflict, "session-older", "The key %s has started a newer session already. Start another one with `countersign session start`.", c.Key)
 	}
-	if ended, err = tx.Exec(`update session set ended = $2 where key_id = $1 and ended = 0 and expires > $2`, string(c.Key), now.Micro()); err != nil {
-		return 0, err
+	if ended, err = sqldb.All(tx.Tx, scanSession, `select `+sessionColumns+` from session where key_id = $1 and ended = 0 and expires > $2`, string(c.Key), now.Micro()); err != nil {
+		return nil, err
+	}
+	if _, err = tx.Exec(`update session set ended = $2 where key_id = $1 and ended = 0 and expires > $2`, string(c.Key), now.Micro()); err != nil {
+		return nil, err
 	}
 	_, err = tx.Exec(`insert into session (digest, key_id, worker, not_before, expires, document) values ($1, $2, $3, $4, $5, $6)`,
 		c.Digest().String(), string(c.Key), string(c.Worker), c.NotBefore.Micro(), c.Expires.Micro(), canonical.MustMarshal(s))

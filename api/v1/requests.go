@@ -104,6 +104,23 @@ type Decline struct {
 	Signed actions.Signed `json:"signed"`
 	Alarm  bool           `json:"alarm,omitzero" doc:"freezes the request"`
 	Reason string         `json:"reason,omitzero" maxLength:"2000"`
+	At     canonical.Time `json:"at,omitzero" doc:"when the ledger got it, where one request is read; the desk takes no notice of it in what is handed in"`
+}
+
+// Lapse says why a held request can never be carried out, whoever signs it.
+type Lapse struct {
+	Type string `json:"type" doc:"that of the refusal, such as session-void"`
+	Text string `json:"text" doc:"a clause for a person"`
+}
+
+// Gone reports whether the requester is no longer at the desk, and cannot ask again.
+func (l Lapse) Gone() bool { return actions.Lapse(l).Gone() }
+
+// Taking is how a requester took a request back.
+type Taking struct {
+	At      canonical.Time   `json:"at" doc:"when the ledger got it"`
+	Signed  actions.Signed   `json:"signed"`
+	Session *actions.Session `json:"session,omitempty" doc:"under which it was signed"`
 }
 
 // Withdrawal takes a request back as it was at a version.
@@ -134,6 +151,8 @@ type Request struct {
 	ReversedBy        string           `json:"reversed_by" doc:"the request that lifted it"`
 	ReplacedBy        string           `json:"replaced_by" doc:"of an executed one: the newest request whose measure took the place of this one's; its undo lifts both"`
 	Session           *actions.Session `json:"session,omitempty" doc:"the session under which the requester signed, where one request is read"`
+	Lapsed            *Lapse           `json:"lapsed,omitempty" doc:"of a held one, where one request is read: why it can never be carried out, whoever signs it; its requester asks again"`
+	Withdrawn         *Taking          `json:"withdrawn,omitempty" doc:"of a withdrawn one, where one request is read: when and with what it was withdrawn"`
 }
 
 // RequestFilter chooses requests, newest first.

@@ -272,6 +272,15 @@ func (d *Room) DraftVerdict(ctx context.Context, by kernel.Caller, request strin
 	if !r.Open() {
 		return Draft{}, fault.New(fault.Conflict, "not-open", "The request is %s; it takes no more signatures.", r.Status.Word())
 	}
+	if v != actions.VerdictWithdraw {
+		ask, err := d.asked(ctx, s, r)
+		if err != nil {
+			return Draft{}, err
+		}
+		if err := standing(s, ask); err != nil {
+			return Draft{}, err
+		}
+	}
 	if key, err = d.pickKey(s, by, key); err != nil {
 		return Draft{}, err
 	}

@@ -219,8 +219,52 @@ func (d *Room) concludeOpen(ctx context.Context, s *proof.State, r store.Request
 	return conclude(s, ask, j, rows, waited)
 }
 
+// lapsed returns why an open request can become ready no more; nil if it can.
+func (d *Room) lapsed(ctx context.Context, s *proof.State, r store.Request) (*actions.Lapse, error) {
+	ask, err := d.asked(ctx, s, r)
+	if err != nil {
+		return nil, err
+	}
+	return s.Lapsed(ask), nil
+}
+
+// standing refuses a signature on a request that can become ready no more, and says who has
+// to ask again.
+func standing(s *proof.State, ask proof.Ask) error {
+	l := s.Lapsed(ask)
+	if l == nil {
+		return nil
+	}
+	by, again := ask.Request.Statement.Signer, "countersign action again "+ask.Request.Statement.Request
+	spec, _ := actions.SpecOf(ask.Action.Kind)
+	switch {
+	case l.Gone():
+		return fault.New(fault.Conflict, "request-lapsed", "This request can never be carried out, whoever signs it: %s. Whoever still wants it asks for it anew.", l.Text)
+	case ask.Action.Undo():
+		again = fmt.Sprintf("countersign action undo %s --reason WHY", ask.Action.Reverses)
+	case spec.Desk:
+		return fault.New(fault.Conflict, "request-lapsed", "This request can never be carried out, whoever signs it: %s. Nothing is wrong with your signature: %s has to ask for it anew.", l.Text, by)
+	}
+	return fault.New(fault.Conflict, "request-lapsed", "This request can never be carried out, whoever signs it: %s. Nothing is wrong with your signature: %s has to ask again, with `%s`.", l.Text, by, again)
+}
+
 // askAgain gathers the facts by which an open request is judged now.
 func (d *Room) askAgain(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
+	ask, err := d.asked(ctx, s, r)
+	if err != nil {
+		return ask, err
+	}
+	lifts, tier, err := d.lifts(ctx, s, r.Action, r.Requester())
+	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
+	if err == nil && s.Waits(ask) {
+		ask.Entered, err = d.entered(ctx, r)
+	}
+	return ask, err
+}
+
+// asked gathers what the desk itself has of these facts: everything but what the action
+// lifts, and since when its signatures wait.
+func (d *Room) asked(ctx context.Context, s *proof.State, r store.Request) (proof.Ask, error) {
 	ask := proof.Ask{Action: r.Action, Request: r.Signed, Countersignatures: r.Signers, At: d.desk.TimeNow().Time,
 		Executor: s.ExecutorOf(r.Action), Tier: r.Action.Tier.Max(s.RaisedTo(r.Action.Subject))}
 	if r.Action.V != actions.ActionV1 {
@@ -231,12 +275,7 @@ func (d *Room) askAgain(ctx context.Context, s *proof.State, r store.Request) (p
 		}
 		ask.Requested, ask.Decision, ask.Sessions, ask.Belongs = entered.Time, decision, made.Sessions, true // it was checked when the request came
 	}
-	lifts, tier, err := d.lifts(ctx, s, r.Action, r.Requester())
-	ask.Lifts, ask.Tier = lifts, ask.Tier.Max(tier)
-	if err == nil && s.Waits(ask) {
-		ask.Entered, err = d.entered(ctx, r)
-	}
-	return ask, err
+	return ask, nil
 }
 
 // judgeSigned judges a request with all its countersignatures. Those of people

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/canonical"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
@@ -30,22 +32,37 @@ func mayReadWarrant(s *proof.State, by kernel.Caller, r store.Request, now time.
 // may be asked to countersign. Only those who signed it and readers of evidence see the
 // names of its countersigners.
 func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string) (actions.Request, error) {
+	s, r, err := d.look(ctx, by, request)
+	if err != nil {
+		return actions.Request{}, err
+	}
+	return d.whole(ctx, s, by, r)
+}
+
+// look reads a request, and the newest state, for a caller who is engaged.
+func (d *Room) look(ctx context.Context, by kernel.Caller, request string) (*proof.State, store.Request, error) {
 	// One read gives the request and the number of the next governance entry, by which we
 	// know whether our state is the newest.
 	r, number, missing := d.desk.Store.RequestNow(ctx, request)
 	if missing != nil && !fault.Is(missing, "no-such-request") {
-		return actions.Request{}, missing
+		return nil, r, missing
 	}
 	s, err := d.desk.StateAt(ctx, number)
 	if err != nil {
-		return actions.Request{}, err
+		return nil, r, err
 	}
 	if _, err := d.desk.Engaged(s, by); err != nil {
-		return actions.Request{}, err
+		return nil, r, err
 	}
 	if missing != nil {
-		return actions.Request{}, missing
+		return nil, r, missing
 	}
+	return s, r, nil
+}
+
+// whole returns a request as the caller may see it, with what is looked up for a reader of
+// the one request.
+func (d *Room) whole(ctx context.Context, s *proof.State, by kernel.Caller, r store.Request) (actions.Request, error) {
 	out := d.shown(s, by, r)
 	if under := out.Signed.Statement.Session; !under.IsZero() {
 		if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
@@ -66,7 +83,60 @@ func (d *Room) RequestByID(ctx context.Context, by kernel.Caller, request string
 		}
 		out.ReplacedBy = newest.ID
 	}
-	return out, nil
+	if out.Open() {
+		var err error
+		if out.Lapsed, err = d.lapsed(ctx, s, r); err != nil {
+			// The request is shown all the same. Whoever signs it learns what is wrong.
+			d.desk.Logger.ErrorContext(ctx, "it is not known whether a held request can still be carried out", "request", r.ID, "error", err)
+		}
+	}
+	if out.Status != actions.StatusWithdrawn && len(out.Declined) == 0 {
+		return out, nil
+	}
+	return out, d.ended(ctx, &out)
+}
+
+// ended finds in the ledger when a request was declined, and when and with what it was
+// withdrawn.
+func (d *Room) ended(ctx context.Context, r *actions.Request) error {
+	r.Declined = slices.Clone(r.Declined)
+	return d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		about, err := stx.EntriesAbout(r.ID, canonical.Time{}, mostAbout)
+		if err != nil {
+			return err
+		}
+		for _, e := range about {
+			switch e.Body.Kind {
+			case entry.KindDecline:
+				var said entry.Verdict
+				if err := canonical.Unmarshal(e.Body.Data, &said); err != nil {
+					return fmt.Errorf("the ledger's entry %d: %w", e.Index, err)
+				}
+				for i, n := range r.Declined {
+					if canonical.DigestOf(n.Signed) == canonical.DigestOf(said.Signed) {
+						r.Declined[i].At = e.Body.Time
+					}
+				}
+			case entry.KindWithdraw:
+				var end entry.End
+				if err := canonical.Unmarshal(e.Body.Data, &end); err != nil {
+					return fmt.Errorf("the ledger's entry %d: %w", e.Index, err)
+				}
+				r.Taken = &actions.Taking{At: e.Body.Time, Signed: end.Signed}
+				if end.Deed != nil {
+					r.Taken.Signed = end.Deed.Signed
+				}
+				if under := r.Taken.Signed.Statement.Session; !under.IsZero() {
+					known, err := stx.Session(under)
+					if err != nil {
+						return err
+					}
+					r.Taken.Session = &known.Signed.Session
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // newHandle returns the outcome of a request that failed because its account has another handle
@@ -101,17 +171,20 @@ func (d *Room) Wait(ctx context.Context, by kernel.Caller, request string, versi
 	tick := time.NewTicker(kernel.LookElsewhere)
 	defer tick.Stop()
 	for {
-		r, err := d.RequestByID(context.WithoutCancel(ctx), by, request)
+		s, r, err := d.look(context.WithoutCancel(ctx), by, request)
+		if err != nil {
+			return actions.Request{}, err
+		}
 		// A caller may know a later version, from before the database was set back. That
 		// caller gets the present version at once.
-		if err != nil || r.Version != version {
-			return r, err
+		if r.Version != version {
+			return d.whole(context.WithoutCancel(ctx), s, by, r)
 		}
 		select {
 		case <-woken:
 		case <-tick.C:
 		case <-ctx.Done():
-			return r, nil
+			return d.whole(context.WithoutCancel(ctx), s, by, r)
 		}
 	}
 }

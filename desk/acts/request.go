@@ -235,6 +235,9 @@ func (d *Room) Countersign(ctx context.Context, by kernel.Caller, request string
 		if err != nil {
 			return nil, err
 		}
+		if err := standing(s, ask); err != nil {
+			return nil, err
+		}
 		if err := s.Candidate(ask, signed); err != nil {
 			return nil, err
 		}
@@ -306,6 +309,9 @@ func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, si
 		}
 		ask, err := d.askAgain(ctx, s, r)
 		if err != nil {
+			return nil, err
+		}
+		if err := standing(s, ask); err != nil {
 			return nil, err
 		}
 		if reason != "" {

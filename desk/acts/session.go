@@ -2,6 +2,7 @@ package acts
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -41,7 +42,8 @@ const sessionsPerHour = 20
 
 // StartSession takes a session that the caller's own key has signed. From then on the
 // session's key may sign the caller's work on standard subjects. A session of the same key
-// that still runs ends, and an alarm says so: somebody else may have the key. The same
+// that still runs ends, and an alarm says so: somebody else may have the key. There is no
+// alarm about a session that was ended early. The same
 // session again gives the same answer.
 func (d *Room) StartSession(ctx context.Context, by kernel.Caller, s actions.SignedSession) (Session, error) {
 	digest := s.Session.Digest()
@@ -86,7 +88,8 @@ func (d *Room) StartSession(ctx context.Context, by kernel.Caller, s actions.Sig
 				return err
 			}
 			t.Enter(entry.KindSession, s).About(digest.String(), store.ByWorker(by.Worker))
-			if ended == 0 {
+			// What was ended early signed nothing any more.
+			if !slices.ContainsFunc(ended, func(old store.Session) bool { _, void := t.State.EndOf(old.Signed.Session); return !void }) {
 				return nil
 			}
 			return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.SessionReplaced), Severity: alarms.Info,
@@ -117,7 +120,8 @@ func (d *Room) Sessions(ctx context.Context, by kernel.Caller) (all []Session, e
 		if all[i].Void, err = d.endingOf(ctx, state, x.Signed.Session); err != nil {
 			return nil, err
 		}
-		if !x.Ended.IsZero() {
+		early := all[i].Void != nil && (x.Ended.IsZero() || all[i].Void.At.Before(x.Ended.Time))
+		if !x.Ended.IsZero() && !early {
 			all[i].Why = "A newer session of the same key took its place."
 		} else if bad := state.Certified(x.Signed, now); bad != nil {
 			all[i].Why = fault.TextOf(bad)

@@ -309,11 +309,18 @@ func (d *Room) RaiseRecovery(t *kernel.Tx, r *store.Request, j proof.Judgement) 
 		Text: fmt.Sprintf("%s asks %s. %s", r.Requester(), wording.Asked(r.Action), j.ByLaw.Reason.Text)})
 }
 
-// RaiseFreeze raises an alarm for a freeze, or a thaw, that takes effect, and none for
-// other changes.
+// RaiseFreeze raises an alarm for a freeze, a thaw, or an end of somebody else's sessions that
+// takes effect, and none for other changes.
 func (d *Room) RaiseFreeze(t *kernel.Tx, ch actions.Change, st actions.Statement) error {
-	if k, ok := ch.(actions.Keys); ok && k.Void != nil && k.Void.Pages() {
-		return d.Raise(t, Alarm{Kind: string(alarm.SessionsVoided), Severity: Page, Request: st.Request, Text: wording.Voided(st.Signer, *k.Void)})
+	if k, ok := ch.(actions.Keys); ok && k.Void != nil {
+		a := Alarm{Kind: string(alarm.SessionsVoided), Severity: Warn, Request: st.Request, Text: wording.Voided(st.Signer, *k.Void)}
+		switch {
+		case k.Void.Pages():
+			a.Severity = Page
+		case t.State.OwnVoid(st, *k.Void):
+			return nil // people end their own sessions as a matter of course
+		}
+		return d.Raise(t, a)
 	}
 	f, ok := ch.(actions.Freeze)
 	if !ok {

@@ -83,7 +83,7 @@ func (s *State) againstOthers(a actions.Action, w workforce.WorkerID) bool {
 		return c.Worker != w
 	case actions.Keys:
 		if c.Void != nil {
-			return !s.ownVoid(actions.Statement{Signer: w}, *c.Void)
+			return !s.OwnVoid(actions.Statement{Signer: w}, *c.Void)
 		}
 		return slices.ContainsFunc(c.Revoke, func(id workforce.KeyID) bool {
 			k, ok := s.People.Key(id)

@@ -464,7 +464,7 @@ func (s *State) endsOwnSessions(a actions.Action, st actions.Statement) bool {
 	}
 	ch, err := actions.ParseChange(a.Kind, a.Change)
 	c, ok := ch.(actions.Keys)
-	return err == nil && ok && c.Void != nil && s.ownVoid(st, *c.Void)
+	return err == nil && ok && c.Void != nil && s.OwnVoid(st, *c.Void)
 }
 
 func specDesk(a actions.Action) bool { return a.Subject.Platform == actions.DeskPlatform }
@@ -570,6 +570,27 @@ func (s *State) Candidate(a Ask, c actions.Signed) error {
 		return refuse("key-not-hardware", "This act needs keys that are bound to hardware; %s is not.", c.Statement.Key)
 	}
 	return nil
+}
+
+// Lapsed returns why a request can become ready no more, whoever countersigns it: its
+// requester's own signature does not hold any more. It is nil if it holds. That acts are
+// frozen is no such reason, since a freeze ends.
+func (s *State) Lapsed(a Ask) *actions.Lapse {
+	_, err := s.signer(askWithDigest{Ask: a, action: a.Action.Digest(), declines: true}, a.Request, VerdictOf(a.Action))
+	by, why := a.Request.Statement.Signer, ""
+	switch fault.TypeOf(err) {
+	case "session-void":
+		why = fmt.Sprintf("the session under which %s signed it was ended", by)
+	case "own-key-needed":
+		why = fmt.Sprintf("%s signed it under a session, which signs for standard subjects only, and its subject is %s now", by, a.tier())
+	case "revoked-key", "unknown-key":
+		why = fmt.Sprintf("the key with which %s signed it is revoked", by)
+	case "engagement-ended":
+		why = fmt.Sprintf("%s, who asked for it, is no longer at this desk", by)
+	default:
+		return nil
+	}
+	return &actions.Lapse{Type: fault.TypeOf(err), Text: why}
 }
 
 // MayDecline checks a decline. Everybody who could countersign may decline, with two

@@ -235,15 +235,15 @@ func (s *State) mayEnd(by, target workforce.WorkerID, at time.Time) error {
 		return no("%s is about to leave, and may not end anybody's engagement or revoke anybody's key.", by)
 	case b.Vendor != "" && b.Vendor != t.Vendor:
 		return no("%s is a contractor of %s, and may not end engagements or revoke keys of people of another company.", by, b.Vendor)
-	case st.Has(workforce.Officer) || s.few != nil || s.reports(target, by):
+	case st.Has(workforce.Officer) || s.few != nil || s.Reports(target, by):
 		return nil
 	}
 	return no("%s does not report to %s, and %s is no officer.", target, by, by)
 }
 
-// reports reports whether a boss is in a worker's line of managers now. Managers from
+// Reports reports whether a boss is in a worker's line of managers now. Managers from
 // before a change count against independence, but have no power.
-func (s *State) reports(w, boss workforce.WorkerID) bool {
+func (s *State) Reports(w, boss workforce.WorkerID) bool {
 	seen := map[workforce.WorkerID]bool{}
 	for at, ok := s.People.Worker(w); ok && at.Manager != "" && !seen[at.Worker]; at, ok = s.People.Worker(at.Manager) {
 		if at.Manager == boss {

@@ -447,7 +447,7 @@ func (s *State) mayVoid(by actions.Statement, sessions []actions.SignedSession, 
 	if c.Before.After(by.NotBefore.Add(sessionAhead)) {
 		return refuse("bad-void", "Sessions are ended that were certified before now, not those that are still to come.")
 	}
-	if s.ownVoid(by, c) {
+	if s.OwnVoid(by, c) {
 		return s.mayVoidOwn(by, sessions, c, at)
 	}
 	if !by.Session.IsZero() {
@@ -460,7 +460,7 @@ func (s *State) mayVoid(by actions.Statement, sessions []actions.SignedSession, 
 	case st.InNotice || st.Ratchet:
 		return refuse("not-yours-to-void", "%s is about to leave, and ends only their own sessions.", by.Signer)
 	case st.Has(workforce.OnCall):
-	case person && st.Has(workforce.Lead) && s.reports(target, by.Signer):
+	case person && st.Has(workforce.Lead) && s.Reports(target, by.Signer):
 	case person:
 		return refuse("not-yours-to-void", "%s is not on call and no lead above %s, and may not end those sessions.", by.Signer, target)
 	default:
@@ -505,8 +505,8 @@ func (s *State) mayVoidOwn(by actions.Statement, sessions []actions.SignedSessio
 	return fault.New(fault.Exhausted, "budget-spent", "%s may end their own sessions %d times an hour, and has made that many ends. From a minute after the last of them on, all that began before now are ended all the same: leave --before out.", by.Signer, s.Trust.EndingsPerHour)
 }
 
-// ownVoid reports whether sessions that end are the signer's own.
-func (s *State) ownVoid(by actions.Statement, c actions.Void) bool {
+// OwnVoid reports whether sessions that end are the signer's own.
+func (s *State) OwnVoid(by actions.Statement, c actions.Void) bool {
 	switch c.Scope {
 	case actions.ScopeWorker:
 		return c.Of == string(by.Signer)

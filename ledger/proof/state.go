@@ -347,9 +347,10 @@ func (s *State) authoriseIn(a Authority, at time.Time, beforeFormats bool) error
 
 // Moot returns the reason why a change of the desk could not be applied at an instant,
 // whoever else signs it: the desk is already as the change would make it, the changed thing
-// is over, or a key did not sign for its enrolment here. It is called when a change is
+// is over, a key did not sign for its enrolment here, or whoever asks may not end these
+// sessions. It is called when a change is
 // drafted or handed in, so that nobody signs in vain; Authorise decides. The error is a
-// fault of kind Conflict, or of type "no-possession"; it is nil if there is no such reason.
+// fault of kind Conflict, of type "no-possession", or that of mayVoid; it is nil if there is no such reason.
 func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error {
 	if !specDesk(a) {
 		return nil
@@ -365,7 +366,11 @@ func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error
 			}
 		}
 	}
-	if err := s.admissible(Authority{Action: a, Request: actions.Signed{Statement: by}}, ch, at); fault.KindOf(err) == fault.Conflict {
+	err = s.admissible(Authority{Action: a, Request: actions.Signed{Statement: by}}, ch, at)
+	// Whether a session may end its owner's sessions is not asked here: it is not at hand.
+	c, ok := ch.(actions.Keys)
+	void := ok && c.Void != nil && (by.Session.IsZero() || !s.OwnVoid(by, *c.Void))
+	if void || fault.KindOf(err) == fault.Conflict {
 		return err
 	}
 	return nil
@@ -690,7 +695,7 @@ func (s *State) note(st actions.Statement, ch actions.Change, alone bool, at tim
 		}
 		if c.Void != nil {
 			kind := "void"
-			if s.ownVoid(st, *c.Void) {
+			if s.OwnVoid(st, *c.Void) {
 				kind = "own-void"
 			}
 			s.relief = append(s.relief, relief{by: by, kind: kind, at: at})
