@@ -132,7 +132,7 @@ func digestWords(d canonical.Digest) string {
 // reportedSession is a session under which somebody involved signed.
 type reportedSession struct {
 	digest canonical.Digest
-	with   string // "session of 09:12 (until 17:12 UTC), certified by key_…"
+	with   string // "session 3f2a9c01b7de of 09:12 (until 17:12 UTC), certified by key_…"
 }
 
 // sessionsIn returns the sessions that a report names, each once: that of the contested
@@ -223,7 +223,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 	for _, x := range sessionsIn(r) {
 		p.Line("")
 		p.Line("To lift only what the %s signed:", x.with)
-		p.Line("  countersign incident undo %s --session %s --reason WHY", r.Incident.ID, shortDigest(x.digest))
+		p.Line("  countersign incident undo %s --session %s --reason WHY", r.Incident.ID, wording.ShortDigest(x.digest))
 	}
 }
 
@@ -367,7 +367,7 @@ type incidentUndo struct {
 	Incident string   `arg:"" help:"inc_…"`
 	Requests []string `arg:"" optional:"" help:"The requests whose measures to lift, of those that incident show lists: req_… …"`
 	All      bool     `xor:"which" help:"All measures of those involved that are in force, also what they signed with their own keys."`
-	Session  string   `xor:"which" help:"All measures in force that this session signed, and nothing else: sha256:… as incident show names it, or its beginning."`
+	Session  string   `xor:"which" help:"All measures in force that this session signed, and nothing else: its first 12 digits or more, as incident show names it."`
 	Days     int      `default:"30" help:"How far back."`
 	Reason   string   `required:"" help:"Why, for the ledger."`
 	signing
@@ -562,8 +562,10 @@ func (c *incidentUndo) session(r v1.IncidentReport) (named canonical.Digest, err
 	var all []string
 	var found []canonical.Digest
 	for _, x := range sessionsIn(r) {
-		all = append(all, shortDigest(x.digest))
-		if name := x.digest.String(); len(c.Session) >= len(shortDigest(x.digest)) && strings.HasPrefix(name, c.Session) {
+		short := wording.ShortDigest(x.digest)
+		all = append(all, short)
+		name, given := strings.TrimPrefix(x.digest.String(), "sha256:"), strings.TrimPrefix(c.Session, "sha256:")
+		if len(given) >= len(short) && strings.HasPrefix(name, given) {
 			found = append(found, x.digest)
 		}
 	}
@@ -605,7 +607,7 @@ func sayMixed(s *Session, r v1.IncidentReport, chosen []string) {
 		}
 		parts = append(parts, fmt.Sprintf("%d by the %s", counts[n], x.with))
 		if hint == "" {
-			hint = fmt.Sprintf("countersign incident undo %s --session %s --reason WHY", r.Incident.ID, shortDigest(x.digest))
+			hint = fmt.Sprintf("countersign incident undo %s --session %s --reason WHY", r.Incident.ID, wording.ShortDigest(x.digest))
 		}
 	}
 	if own > 0 {

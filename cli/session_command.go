@@ -188,12 +188,12 @@ func (c *sessionList) Run(ctx context.Context, s *Session) error {
 		rows := [][]string{{"SESSION", "KEY", "BEGINS", "ENDS", "KEPT HERE", "SIGNS NOTHING, SINCE"}}
 		for _, x := range all {
 			c := x.Signed.Session
-			rows = append(rows, []string{shortDigest(x.Digest), string(c.Key), wording.When(c.NotBefore), until(c.Expires, s.Now()), yesNo(x.Kept), x.Why})
+			rows = append(rows, []string{wording.ShortDigest(x.Digest), string(c.Key), wording.When(c.NotBefore), until(c.Expires, s.Now()), yesNo(x.Kept), x.Why})
 		}
 		p.Table(rows)
 		for _, x := range all {
 			if x.Void != nil {
-				p.Line("%s", endedWords(*x.Void, shortDigest(x.Digest)))
+				p.Line("%s", endedWords(*x.Void, wording.ShortDigest(x.Digest)))
 			}
 		}
 	})
@@ -203,12 +203,6 @@ func (c *sessionList) Run(ctx context.Context, s *Session) error {
 // called.
 func endedWords(end v1.SessionEnd, called string) string {
 	return fmt.Sprintf("%s was ended on %s by %s (%s): %s", called, wording.When(end.At), end.By, end.Request, end.Reason)
-}
-
-// shortDigest is enough of a digest to tell a person's sessions apart.
-func shortDigest(d canonical.Digest) string {
-	name := d.String()
-	return name[:min(len(name), len("sha256:")+12)]
 }
 
 type sessionShow struct{}

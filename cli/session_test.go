@@ -24,6 +24,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 )
 
 const deskLog = "desk.example.com/ledger#sha256:0000000000000000000000000000000000000000000000000000000000000007"
@@ -713,7 +714,7 @@ func TestKeptOfAList(t *testing.T) {
 	m.stdout = out
 	must(t, (&sessionList{}).Run(t.Context(), m.Session))
 	lines := strings.Split(out.String(), "\n")
-	if len(lines) != 4 || !strings.HasPrefix(lines[1], shortDigest(k.digest())) || !strings.Contains(lines[1], " yes") || !strings.Contains(lines[2], " no ") || !strings.HasSuffix(lines[2], "Ended.") {
+	if len(lines) != 4 || !strings.HasPrefix(lines[1], wording.ShortDigest(k.digest())) || !strings.Contains(lines[1], " yes") || !strings.Contains(lines[2], " no ") || !strings.HasSuffix(lines[2], "Ended.") {
 		t.Errorf("%s", out)
 	}
 }
