@@ -244,6 +244,9 @@ func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	if me, err := s.workerName(); err == nil && string(me) != r.Requester {
+		return fault.New(fault.Forbidden, "not-requester", "Only %s, who requested it, may withdraw it, and nothing was signed. You may say no to it: countersign action decline %s --reason WHY", r.Requester, r.ID)
+	}
 	w := v1.Withdrawal{Version: r.Version}
 	if r.Action.V == actions.ActionV1 {
 		w.Signed, err = c.signed(ctx, s, d, r)

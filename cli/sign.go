@@ -121,7 +121,8 @@ func (s *Session) drafted(me identity, k actions.Kind, change actions.Change, dr
 	if err == nil && session != nil && may && !anyTier && d.Action.Tier != actions.Standard {
 		s.Say("The subject is %s, and a session signs for standard subjects only. Your own key signs this, and not the session.", d.Action.Tier)
 	}
-	if err == nil && may && !anyTier && !kept && d.Action.V != actions.ActionV1 && d.Action.Tier == actions.Standard {
+	// What the policy forbids it forbids a session too.
+	if err == nil && may && !anyTier && !kept && d.Action.V != actions.ActionV1 && d.Action.Tier == actions.Standard && d.Ruling.Verdict != policy.Forbidden {
 		s.offerSession()
 	}
 	return d, me, err
