@@ -650,9 +650,9 @@ func (c *incidentUndo) session(r v1.IncidentReport) (named canonical.Digest, err
 	case len(found) == 1:
 		return found[0], nil
 	case len(all) == 0:
-		return named, fault.New(fault.Invalid, "not-theirs", "In the last %d days none of those involved signed under a session.", c.Days)
+		return named, fault.New(fault.Invalid, "not-theirs", "In the last %s none of those involved signed under a session.", wording.Many(c.Days, "day"))
 	}
-	return named, fault.New(fault.Invalid, "not-theirs", "%q is no session under which those involved signed in the last %d days; they signed under %s.", c.Session, c.Days, wording.Joined(all))
+	return named, fault.New(fault.Invalid, "not-theirs", "%q is no session under which those involved signed in the last %s; they signed under %s.", c.Session, wording.Many(c.Days, "day"), wording.Joined(all))
 }
 
 // sayMixed tells before the signature that not everything was signed under one session. Then
@@ -784,7 +784,7 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 	}
 	for _, id := range c.Requests {
 		if !slices.Contains(theirs, id) {
-			return nil, fault.New(fault.Invalid, "not-theirs", "%s is none of what those involved did in the last %d days; undo it by itself with `countersign action undo %s --reason WHY`.", id, c.Days, id)
+			return nil, fault.New(fault.Invalid, "not-theirs", "%s is none of what those involved did in the last %s; undo it by itself with `countersign action undo %s --reason WHY`.", id, wording.Many(c.Days, "day"), id)
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(c.Requests))), nil

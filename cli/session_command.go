@@ -72,7 +72,10 @@ func (x shownSession) facts(now time.Time) [][2]string {
 }
 
 func (c *sessionStart) Run(ctx context.Context, s *Session) error {
-	if c.For <= 0 || c.For > actions.SessionLife {
+	if c.For <= 0 {
+		return fault.New(fault.Invalid, "bad-session-life", "A session lasts for some time: give --for a length such as 8h.")
+	}
+	if c.For > actions.SessionLife {
 		return fault.New(fault.Invalid, "bad-session-life", "A session lasts for at most %s.", strings.TrimSuffix(actions.SessionLife.String(), "0m0s"))
 	}
 	d, err := s.desk()
@@ -329,6 +332,9 @@ func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
 	c.next = func(p *Page) {
 		describeEnded(p, void, running)
 		describeAfterEnd(p, void, s.seesIncidents(ctx))
+	}
+	if void.Scope == actions.ScopeWorker {
+		s.hint = " For you they can give: countersign session end --worker " + void.Of + " --reason WHY --direct"
 	}
 	err := c.relieve(ctx, s, actions.DeskKey, actions.Keys{Void: &void}, c.Reason)
 	// With wrong-state these sessions are void already.

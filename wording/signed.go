@@ -6,6 +6,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/workforce"
 )
 
 // SessionOf names a session by its digest and times: "session 3f2a9c01b7de of 09:12 (until
@@ -18,6 +19,21 @@ func SessionOf(c actions.Session) string {
 // ShortDigest is enough of a digest to tell a person's sessions apart: its first 12 hex
 // digits. Commands that take a session take it so.
 func ShortDigest(d canonical.Digest) string { return hex.EncodeToString(d[:6]) }
+
+// KeySort says of what sort a key is, with the word that SignedWith has for it. No key is
+// attested: that one is bound to hardware is declared in its enrolment, and those who signed
+// the enrolment vouch for it.
+func KeySort(a workforce.Algorithm, hardware bool) string {
+	sort := "own key"
+	if a == workforce.FileEd25519 {
+		sort = "file key"
+	}
+	sort += " (" + string(a) + ")"
+	if hardware {
+		sort += ", in hardware as declared, not attested"
+	}
+	return sort
+}
 
 // With says with what a statement was signed, and names the person's own key, in words that
 // follow "signed with": "file key key_…", "session …, certified by key_…". key is how the

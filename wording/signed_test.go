@@ -6,6 +6,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/workforce"
 )
 
 func TestSignedWith(t *testing.T) {
@@ -65,5 +66,20 @@ func TestSessionsOfOneMinute(t *testing.T) {
 	}
 	if short, name := ShortDigest(one.Digest()), one.Digest().String(); len(short) != 12 || name[len("sha256:"):][:12] != short {
 		t.Errorf("%s is short for %s", short, name)
+	}
+}
+
+// TestKeySort: the sort of a key is named as in what it signed, and no reader takes a
+// declaration for an attestation.
+func TestKeySort(t *testing.T) {
+	for want, got := range map[string]string{
+		"file key (ed25519)": KeySort(workforce.FileEd25519, false),
+		"file key (ed25519), in hardware as declared, not attested":       KeySort(workforce.FileEd25519, true),
+		"own key (webauthn-es256)":                                        KeySort(workforce.PasskeyES256, false),
+		"own key (webauthn-es256), in hardware as declared, not attested": KeySort(workforce.PasskeyES256, true),
+	} {
+		if got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
 	}
 }
