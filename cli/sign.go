@@ -299,6 +299,9 @@ func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v
 func (s *Session) verdict(ctx context.Context, d deskClient, r v1.Request, v actions.Verdict) (identity, v1.Draft, error) {
 	me, err := s.identity()
 	if err != nil {
+		if k, bad := s.ownSession(ctx); bad == nil && k != nil && k.live(s.Now()) {
+			s.sayOwn(string(v))
+		}
 		return me, v1.Draft{}, err
 	}
 	draft, err := d.DraftVerdict(ctx, r.ID, v1.VerdictWish{Verdict: v, Key: me.key.Key})
