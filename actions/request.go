@@ -196,12 +196,15 @@ func (r Request) Expire(now canonical.Time) (Request, error) {
 	return r.touch(now), nil
 }
 
+// OtherFormats is the outcome of a request that a change of the formats ended.
+const OtherFormats = "other-formats"
+
 // Outdate ends a held request whose formats the desk signs in no longer.
 func (r Request) Outdate(now canonical.Time) (Request, error) {
 	if !r.Open() {
 		return r, fault.New(fault.Conflict, "not-open", "The request is %s.", r.Status.Word())
 	}
-	r.Status, r.Outcome, r.OutcomeText = StatusVoid, "other-formats", "The desk changed the formats in which it signs. Ask again."
+	r.Status, r.Outcome, r.OutcomeText = StatusVoid, OtherFormats, "The desk changed the formats in which it signs. Ask again."
 	return r.touch(now), nil
 }
 

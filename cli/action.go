@@ -148,19 +148,28 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 	doc := items(page.Items)
 	doc.Next = page.Next
 	return s.Answer(doc, func(p *Page) {
-		rows := [][]string{{"REQUEST", "STATUS", "BY", "WHEN", "ACT"}}
+		rows := [][]string{{"REQUEST", "STATUS", "BY", "WHEN", "SIGNED WITH", "ACT"}}
 		for _, r := range page.Items {
 			status := r.Status.Word()
 			if r.ReplacedBy != "" {
 				status += ", replaced"
 			}
-			rows = append(rows, []string{r.ID, status, r.Requester, wording.When(r.Created), short(wording.Action(r.Action), 80)})
+			rows = append(rows, []string{r.ID, status, r.Requester, wording.When(r.Created), listedWith(r.Signed), short(wording.Action(r.Action), 80)})
 		}
 		p.Table(rows)
 		if page.Next != "" {
 			p.Line("There are more: --cursor %s", page.Next)
 		}
 	})
+}
+
+// listedWith says with what a request in a list was signed. Of a session the list has the
+// digest and no more.
+func listedWith(by actions.Signed) string {
+	if named := by.Statement.Session; !named.IsZero() {
+		return "session " + wording.ShortDigest(named)
+	}
+	return wording.SignedWith(by, nil)
 }
 
 func short(s string, n int) string {
@@ -243,6 +252,9 @@ func (c *actionWithdraw) Run(ctx context.Context, s *Session) error {
 	r, err := d.Request(ctx, c.Request)
 	if err != nil {
 		return err
+	}
+	if me, err := s.workerName(); err == nil && string(me) != r.Requester {
+		return fault.New(fault.Forbidden, "not-requester", "Only %s, who requested it, may withdraw it, and nothing was signed. You may say no to it: countersign action decline %s --reason WHY", r.Requester, r.ID)
 	}
 	if r, err = withdraw(ctx, s, d, r, c.Yes); err != nil {
 		return err

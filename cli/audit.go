@@ -7,6 +7,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/wording"
 )
 
 type auditCommand struct {
@@ -76,5 +77,7 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 	}); err != nil || doc.OK {
 		return err
 	}
-	return fault.New(fault.Conflict, "unsigned-entries", "%d entries of the ledger are acts of people without a valid signature, or changes that the chain does not hold.", len(doc.Unsigned))
+	return fault.New(fault.Conflict, "unsigned-entries", "%s.", wording.Plural(len(doc.Unsigned),
+		"entry of the ledger is an act of a person without a valid signature, or a change that the chain does not hold",
+		"entries of the ledger are acts of people without a valid signature, or changes that the chain does not hold"))
 }

@@ -147,7 +147,11 @@ func Run(ctx context.Context, p Program, grammar any, global *Global, args []str
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(s); err != nil {
 		s.lapsed(ctx, err)
-		return s.fail(err, "")
+		hint := ""
+		if fault.Is(err, "unreachable") {
+			hint = s.hint
+		}
+		return s.fail(err, hint)
 	}
 	return s.code
 }

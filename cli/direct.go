@@ -46,6 +46,8 @@ func (c *directCommand) relieve(ctx context.Context, s *Session, k actions.Kind,
 		return err
 	}
 	if _, _, missing := c.executor(s); missing != nil {
+		s.hint = "If the desk is dead, the executor takes this without it: on the desk's machine with --dir DESK --key FILE, and elsewhere with --direct, --executor ADDRESS and --token-file FILE. " +
+			"If you have neither, call somebody on call." + s.hint
 		return err // there is no executor to hand it to
 	}
 	s.Say("The desk does not answer: %s Handing it straight to the executor.", fault.TextOf(err))

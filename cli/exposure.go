@@ -361,9 +361,12 @@ func reachFacts(r *v1.Reach) [][2]string {
 	for i, b := range x.Budgets {
 		limits[i] = wording.Budget(b)
 	}
-	others := ", or one of " + wording.Plural(x.Ends, "other person", "other people") + " alone"
-	if x.Ends == 0 {
+	others := fmt.Sprintf(", or one of %d other people alone", x.Ends)
+	switch x.Ends {
+	case 0:
 		others = "; nobody else could alone"
+	case 1:
+		others = ", or one other person alone"
 	}
 	return append(pairs, [2]string{"until", ends}, [2]string{"within", strings.Join(limits, "\n")},
 		[2]string{"ended early by", fmt.Sprintf("%s%s: countersign session end --worker %s --reason WHY", r.Worker, others, r.Worker)})

@@ -13,6 +13,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
+	"countersign.dev/policy"
 	"countersign.dev/prose"
 	"countersign.dev/wording"
 	"countersign.dev/workforce"
@@ -132,7 +133,7 @@ func digestWords(d canonical.Digest) string {
 // reportedSession is a session under which somebody involved signed.
 type reportedSession struct {
 	digest canonical.Digest
-	with   string // "session of 09:12 (until 17:12 UTC), certified by key_…"
+	with   string // "session 3f2a9c01b7de of 09:12 (until 17:12 UTC), certified by key_…"
 }
 
 // sessionsIn returns the sessions that a report names, each once: that of the contested
@@ -223,7 +224,7 @@ func describeReport(p *Page, r v1.IncidentReport) {
 	for _, x := range sessionsIn(r) {
 		p.Line("")
 		p.Line("To lift only what the %s signed:", x.with)
-		p.Line("  countersign incident undo %s --session %s --reason WHY", r.Incident.ID, shortDigest(x.digest))
+		p.Line("  countersign incident undo %s --session %s --reason WHY", r.Incident.ID, wording.ShortDigest(x.digest))
 	}
 }
 
@@ -367,15 +368,16 @@ type incidentUndo struct {
 	Incident string   `arg:"" help:"inc_…"`
 	Requests []string `arg:"" optional:"" help:"The requests whose measures to lift, of those that incident show lists: req_… …"`
 	All      bool     `xor:"which" help:"All measures of those involved that are in force, also what they signed with their own keys."`
-	Session  string   `xor:"which" help:"All measures in force that this session signed, and nothing else: sha256:… as incident show names it, or its beginning."`
-	Days     int      `default:"30" help:"How far back."`
+	Session  string   `xor:"which" help:"All measures in force that this session signed, and nothing else: its first 12 digits or more, as incident show names it."`
+	Since    moment   `placeholder:"TIME" help:"With --all or --session: only what was signed from this time on, such as 2026-11-30T09:00:00Z."`
+	Days     int      `default:"30" help:"How far back; with --since at least to then."`
 	Reason   string   `required:"" help:"Why, for the ledger."`
 	signing
 }
 
 func (c *incidentUndo) Help() string {
-	return "Each undo is a request of its own with a signature of its own, under the rules of every undo: your budget, the window of 30 days, and countersignatures where the measure is older or legal. What fails, fails by itself. " +
-		"Measures that the session lifted, or with --all those involved, are not put back: they are listed at the end, with the commands that ask for them again."
+	return "Each undo is a request of its own with a signature of its own, under the rules of every undo: your budget, the window of 30 days, and countersignatures where the measure is older or legal. What fails, fails by itself. What the policy forbids you to lift is not signed. " +
+		"Measures that were lifted here are listed with the commands that ask for them again, since not all of them may have been wrong. Measures that the session lifted, or with --all those involved, are not put back: they are listed at the end, with the commands that ask for them again."
 }
 
 // undone is the answer of incident undo.
@@ -408,6 +410,7 @@ type lifted struct {
 	Request string         `json:"request"`
 	Undo    string         `json:"undo"` // the request that lifts it
 	Status  actions.Status `json:"status"`
+	Again   string         `json:"again"` // the command that asks for the measure again, if it was lifted
 }
 
 type unlifted struct {
@@ -422,6 +425,14 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 	}
 	if (c.All || c.Session != "") == (len(c.Requests) > 0) {
 		return fault.New(fault.Invalid, "wrong-use", "Name the requests, or give --all, or --session with a session that incident show names.")
+	}
+	switch {
+	case c.Since.given != "" && len(c.Requests) > 0:
+		return fault.New(fault.Invalid, "wrong-use", "--since chooses among what --all or --session takes in. The requests that you name are undone whenever they were signed.")
+	case c.Since.after > 0:
+		return fault.New(fault.Invalid, "wrong-use", "Give --since as a time such as 2026-11-30T09:00:00Z.")
+	case c.Since.given != "":
+		c.Days = max(c.Days, int(s.Now().Sub(c.Since.at)/(24*time.Hour))+1)
 	}
 	d, err := s.desk()
 	if err != nil {
@@ -452,21 +463,21 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if len(chosen)+len(out.Replaced)+len(out.Failed) == 0 {
-		out.Nothing = nothingToUndo(r, session)
+		out.Nothing = c.nothing(r, session)
 	}
 	failed := func(request string, err error) {
 		out.Failed = append(out.Failed, unlifted{request, fault.TypeOf(err), fault.TextOf(err)})
 	}
 	type prepared struct {
-		request string
+		request v1.Request
 		draft   v1.Draft
 		signer  identity
 	}
-	var with []string
+	var with, no []string
 	var drafts []prepared
 	p := &Page{color: s.Color}
 	for _, id := range chosen {
-		draft, signer, err := c.draft(ctx, s, d, me, id)
+		asked, draft, signer, err := c.draft(ctx, s, d, me, id)
 		if fault.Is(err, "wrong-draft") {
 			return err // a desk that lies gets no signature at all
 		}
@@ -474,11 +485,26 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 			failed(id, err)
 			continue
 		}
+		if draft.Ruling.Verdict == policy.Forbidden {
+			why := reasonWords(draft.Ruling)
+			if failed(id, fault.New(fault.Forbidden, "forbidden", "The policy does not let you lift it. %s", why)); !slices.Contains(no, why) {
+				no = append(no, why)
+			}
+			continue
+		}
 		p.Line("  %s (%s)", wording.Action(draft.Action), id)
-		drafts = append(drafts, prepared{id, draft, signer})
+		p.Line("    %s", askedWords(asked))
+		drafts = append(drafts, prepared{asked, draft, signer})
 		if w := signer.with(); !slices.Contains(with, w) {
 			with = append(with, w)
 		}
+	}
+	if len(no) > 0 && len(drafts) == 0 && len(out.Failed) == len(chosen) {
+		which := "this measure"
+		if len(chosen) > 1 {
+			which = fmt.Sprintf("any of these %d measures", len(chosen))
+		}
+		return fault.New(fault.Forbidden, "forbidden", "The policy does not let you lift %s, and nothing was signed. %s The rules tell who may: `countersign policy show`", which, strings.Join(no, " "))
 	}
 	if len(drafts) > 0 {
 		s.Say("You sign %s, with %s:", wording.Many(len(drafts), "undo"), wording.Joined(with))
@@ -499,21 +525,26 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 		}
 		switch {
 		case err != nil:
-			failed(x.request, err)
+			failed(x.request.ID, err)
 		case r.Status == actions.StatusExecuted || !final(r.Status):
-			out.Succeeded = append(out.Succeeded, lifted{x.request, r.ID, r.Status})
+			x := lifted{Request: x.request.ID, Undo: r.ID, Status: r.Status, Again: again(x.request, s.Now())}
+			if r.Status != actions.StatusExecuted {
+				x.Again = ""
+			}
+			out.Succeeded = append(out.Succeeded, x)
 		default:
-			failed(x.request, fault.New(fault.Conflict, r.Outcome, "%s", r.OutcomeText))
+			failed(x.request.ID, fault.New(fault.Conflict, r.Outcome, "%s", r.OutcomeText))
 		}
 	}
 	if len(out.Failed) > 0 {
 		s.End(Refused)
 	}
 	if c.All || c.Session != "" {
-		out.StillLifted = stillLiftedBy(ctx, d, r, session, s.Now())
+		out.StillLifted = stillLiftedBy(ctx, d, r, session, c.Since.from(s.Now()), s.Now())
 	}
 	return s.Answer(out, func(p *Page) {
 		defer describeStillLifted(p, out.StillLifted)
+		defer describeLifted(p, out.Succeeded)
 		if out.Nothing != "" {
 			p.Line("%s", out.Nothing)
 			return
@@ -535,18 +566,64 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 // around returns the breach if --all is given and its mark still stands. No request left
 // that mark, so there is no request whose undo would lift it.
 func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
-	if !c.All || r.Incident.Breach == "" || !r.Up.IsZero() {
+	if !c.All || r.Incident.Breach == "" || !r.Up.IsZero() || !c.takesIn(r.Down) {
 		return []unlifted{}
 	}
 	return []unlifted{{r.Incident.Breach, "around-the-desk", fmt.Sprintf(
 		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request account.restore %s --reason WHY", wording.Subject(r.Incident.Subject))}}
 }
 
-// nothingToUndo says why there is nothing to undo.
-func nothingToUndo(r v1.IncidentReport, session canonical.Digest) string {
+// takesIn reports whether what was signed at an instant is chosen, as far as its time goes.
+func (c *incidentUndo) takesIn(at canonical.Time) bool {
+	return c.Since.given == "" || !at.Before(c.Since.at)
+}
+
+// askedWords says when and why a measure was asked for, and in which case.
+func askedWords(r v1.Request) string {
+	text := "asked for by " + r.Requester + " on " + wording.When(r.Created)
+	if r.Action.Case != "" {
+		text += ", case " + r.Action.Case
+	}
+	return short(text+": "+r.Action.Reason, 300)
+}
+
+// reasonWords are the reasons of a ruling as sentences.
+func reasonWords(r v1.Ruling) string {
+	var all []string
+	for _, x := range r.Reasons {
+		all = append(all, x.Text)
+	}
+	return strings.Join(all, " ")
+}
+
+// again is the command that asks once more for the measure of a request; empty if its time
+// is over.
+func again(of v1.Request, now time.Time) string {
+	a := of.Action
+	command := fmt.Sprintf("countersign action request %s %s --reason WHY", a.Kind, a.Subject)
+	if !a.Until.IsZero() {
+		if !now.Before(a.Until.Time) {
+			return ""
+		}
+		command += " --until " + a.Until.UTC().Format(time.RFC3339)
+	}
+	if a.Case != "" {
+		command += " --case " + quoted(a.Case)
+	}
+	if a.Category != "" {
+		command += " --category " + string(a.Category)
+	}
+	return command
+}
+
+// nothing says why there is nothing to undo.
+func (c *incidentUndo) nothing(r v1.IncidentReport, session canonical.Digest) string {
 	text := "Nothing to undo: of those involved no measure is in force that was asked for at this desk."
 	if !session.IsZero() {
 		text = "Nothing to undo: no measure is in force that this session signed."
+	}
+	if c.Since.given != "" {
+		text = strings.TrimSuffix(text, ".") + " from " + wording.When(c.Since.from(time.Time{})) + " on."
 	}
 	if !r.Up.IsZero() {
 		text += fmt.Sprintf(" The subject is up again since %s; countersign incident show %s says by whose act.", precise(r.Up), r.Incident.ID)
@@ -562,8 +639,10 @@ func (c *incidentUndo) session(r v1.IncidentReport) (named canonical.Digest, err
 	var all []string
 	var found []canonical.Digest
 	for _, x := range sessionsIn(r) {
-		all = append(all, shortDigest(x.digest))
-		if name := x.digest.String(); len(c.Session) >= len(shortDigest(x.digest)) && strings.HasPrefix(name, c.Session) {
+		short := wording.ShortDigest(x.digest)
+		all = append(all, short)
+		name, given := strings.TrimPrefix(x.digest.String(), "sha256:"), strings.TrimPrefix(c.Session, "sha256:")
+		if len(given) >= len(short) && strings.HasPrefix(name, given) {
 			found = append(found, x.digest)
 		}
 	}
@@ -571,9 +650,9 @@ func (c *incidentUndo) session(r v1.IncidentReport) (named canonical.Digest, err
 	case len(found) == 1:
 		return found[0], nil
 	case len(all) == 0:
-		return named, fault.New(fault.Invalid, "not-theirs", "In the last %d days none of those involved signed under a session.", c.Days)
+		return named, fault.New(fault.Invalid, "not-theirs", "In the last %s none of those involved signed under a session.", wording.Many(c.Days, "day"))
 	}
-	return named, fault.New(fault.Invalid, "not-theirs", "%q is no session under which those involved signed in the last %d days; they signed under %s.", c.Session, c.Days, wording.Joined(all))
+	return named, fault.New(fault.Invalid, "not-theirs", "%q is no session under which those involved signed in the last %s; they signed under %s.", c.Session, wording.Many(c.Days, "day"), wording.Joined(all))
 }
 
 // sayMixed tells before the signature that not everything was signed under one session. Then
@@ -605,7 +684,7 @@ func sayMixed(s *Session, r v1.IncidentReport, chosen []string) {
 		}
 		parts = append(parts, fmt.Sprintf("%d by the %s", counts[n], x.with))
 		if hint == "" {
-			hint = fmt.Sprintf("countersign incident undo %s --session %s --reason WHY", r.Incident.ID, shortDigest(x.digest))
+			hint = fmt.Sprintf("countersign incident undo %s --session %s --reason WHY", r.Incident.ID, wording.ShortDigest(x.digest))
 		}
 	}
 	if own > 0 {
@@ -619,7 +698,7 @@ func sayMixed(s *Session, r v1.IncidentReport, chosen []string) {
 // stillLiftedBy returns the measures that were lifted under a session and that nothing has
 // put back. Without a session it is all that people involved lifted, except for what somebody
 // lifted of their own with their own key.
-func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, session canonical.Digest, now time.Time) []stillLifted {
+func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, session canonical.Digest, since canonical.Time, now time.Time) []stillLifted {
 	lifts := map[string]canonical.Digest{r.Incident.Request: r.Attribution.Under.Session}
 	for _, t := range r.Touched {
 		if spec, ok := actions.SpecOf(t.Kind); ok && !spec.Desk && spec.Direction == actions.Relieving && t.As == "requester" && t.Status == actions.StatusExecuted {
@@ -632,30 +711,37 @@ func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, sessi
 			continue
 		}
 		lift, err := d.Request(ctx, id)
-		if err != nil || lift.Status != actions.StatusExecuted || lift.Action.Direction != actions.Relieving {
+		if err != nil || lift.Status != actions.StatusExecuted || lift.Action.Direction != actions.Relieving || lift.Created.Before(since.Time) {
 			continue
 		}
 		of, err := d.Request(ctx, lift.Action.Command.Expect.Mark.Request())
-		if err != nil || lifts[id].IsZero() && of.Requester == lift.Requester || !of.Action.Until.IsZero() && !now.Before(of.Action.Until.Time) {
+		if err != nil || lifts[id].IsZero() && of.Requester == lift.Requester || again(of, now) == "" {
 			continue
 		}
 		// If the subject cannot be looked at, it is listed: somebody has to look.
 		if at, err := d.Subject(ctx, of.Action.Subject.String()); err == nil && at.State.Status == of.Action.Command.After().Status {
 			continue
 		}
-		again := fmt.Sprintf("countersign action request %s %s --reason WHY", of.Action.Kind, of.Action.Subject)
-		if !of.Action.Until.IsZero() {
-			again += " --until " + of.Action.Until.UTC().Format(time.RFC3339)
-		}
-		if of.Action.Case != "" {
-			again += " --case CASE"
-		}
-		if of.Action.Category != "" {
-			again += " --category " + string(of.Action.Category)
-		}
-		out = append(out, stillLifted{of.ID, workforce.WorkerID(of.Requester), id, again})
+		out = append(out, stillLifted{of.ID, workforce.WorkerID(of.Requester), id, again(of, now)})
 	}
 	return out
+}
+
+// describeLifted lists the commands that ask again for what was lifted here.
+func describeLifted(p *Page, all []lifted) {
+	first := true
+	for _, x := range all {
+		if x.Again == "" {
+			continue
+		}
+		if first {
+			p.Line("")
+			p.Line("Lifted just now. If one of these measures was right, this asks for it again:")
+		}
+		first = false
+		p.Line("  %s", x.Again)
+		p.Line("    the measure of %s", x.Request)
+	}
 }
 
 func describeStillLifted(p *Page, all []stillLifted) {
@@ -680,7 +766,7 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 		if err != nil {
 			return nil, err
 		}
-		if contested.Status == actions.StatusExecuted && contested.Action.Inverse.Direction == actions.Relieving {
+		if c.takesIn(contested.Created) && contested.Status == actions.StatusExecuted && contested.Action.Inverse.Direction == actions.Relieving {
 			inForce = append(inForce, contested.ID)
 		}
 	}
@@ -689,7 +775,7 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 			continue // a change around the desk has no warrant that could be undone
 		}
 		theirs = append(theirs, t.Request)
-		if spec, ok := actions.SpecOf(t.Kind); ok && t.Status == actions.StatusExecuted && !spec.Desk && spec.InverseDirection == actions.Relieving {
+		if spec, ok := actions.SpecOf(t.Kind); ok && c.takesIn(t.At) && t.Status == actions.StatusExecuted && !spec.Desk && spec.InverseDirection == actions.Relieving {
 			inForce = append(inForce, t.Request)
 		}
 	}
@@ -698,7 +784,7 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 	}
 	for _, id := range c.Requests {
 		if !slices.Contains(theirs, id) {
-			return nil, fault.New(fault.Invalid, "not-theirs", "%s is none of what those involved did in the last %d days; undo it by itself with `countersign action undo %s --reason WHY`.", id, c.Days, id)
+			return nil, fault.New(fault.Invalid, "not-theirs", "%s is none of what those involved did in the last %s; undo it by itself with `countersign action undo %s --reason WHY`.", id, wording.Many(c.Days, "day"), id)
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(c.Requests))), nil
@@ -732,10 +818,11 @@ func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []st
 	return left, gone, nil
 }
 
-func (c *incidentUndo) draft(ctx context.Context, s *Session, d deskClient, me identity, id string) (v1.Draft, identity, error) {
+func (c *incidentUndo) draft(ctx context.Context, s *Session, d deskClient, me identity, id string) (v1.Request, v1.Draft, identity, error) {
 	r, err := d.Request(ctx, id)
 	if err != nil {
-		return v1.Draft{}, me, err
+		return r, v1.Draft{}, me, err
 	}
-	return s.draftUndo(ctx, d, me, r, c.Reason)
+	draft, me, err := s.draftUndo(ctx, d, me, r, c.Reason)
+	return r, draft, me, err
 }

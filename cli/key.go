@@ -223,9 +223,9 @@ func (c *keyList) Run(ctx context.Context, s *Session) error {
 		keys = slices.DeleteFunc(keys, func(k v1.Key) bool { return !k.Revoked.IsZero() })
 	}
 	return s.Answer(items(keys), func(p *Page) {
-		rows := [][]string{{"KEY", "WORKER", "SORT", "HARDWARE", "ENROLLED", "REVOKED"}}
+		rows := [][]string{{"KEY", "WORKER", "SORT", "ENROLLED", "REVOKED"}}
 		for _, k := range keys {
-			rows = append(rows, []string{string(k.ID), string(k.Worker), string(k.Algorithm), yesNo(k.Hardware), wording.When(k.Enrolled), wording.When(k.Revoked)})
+			rows = append(rows, []string{string(k.ID), string(k.Worker), wording.KeySort(k.Algorithm, k.Hardware), wording.When(k.Enrolled), wording.When(k.Revoked)})
 		}
 		p.Table(rows)
 	})

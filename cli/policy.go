@@ -148,7 +148,7 @@ func (c *policyCheck) Run(ctx context.Context, s *Session) error {
 		if !doc.OK {
 			word = p.Bad("The set cannot be used")
 		}
-		p.Line("%s: %d policies, %d of them holds; %s run.", word, doc.Policies, doc.Holds, wording.Many(doc.Tests, "test"))
+		p.Line("%s: %s, %d of them holds; %s run.", word, wording.Plural(int(doc.Policies), "policy", "policies"), doc.Holds, wording.Many(doc.Tests, "test"))
 		p.Line("%s", doc.Digest)
 	})
 }

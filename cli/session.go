@@ -31,6 +31,7 @@ type Session struct {
 	kept     *keptSession // the person's session, if a live one is kept
 	used     *keptSession // the session whose key signed
 	offered  bool         // a session was offered
+	hint     string       // what a person may do if the command fails, in the place of next
 }
 
 // Answer writes the command's one answer: doc if JSON was asked for, else the page that

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +72,10 @@ func (x shownSession) facts(now time.Time) [][2]string {
 }
 
 func (c *sessionStart) Run(ctx context.Context, s *Session) error {
-	if c.For <= 0 || c.For > actions.SessionLife {
+	if c.For <= 0 {
+		return fault.New(fault.Invalid, "bad-session-life", "A session lasts for some time: give --for a length such as 8h.")
+	}
+	if c.For > actions.SessionLife {
 		return fault.New(fault.Invalid, "bad-session-life", "A session lasts for at most %s.", strings.TrimSuffix(actions.SessionLife.String(), "0m0s"))
 	}
 	d, err := s.desk()
@@ -188,12 +192,12 @@ func (c *sessionList) Run(ctx context.Context, s *Session) error {
 		rows := [][]string{{"SESSION", "KEY", "BEGINS", "ENDS", "KEPT HERE", "SIGNS NOTHING, SINCE"}}
 		for _, x := range all {
 			c := x.Signed.Session
-			rows = append(rows, []string{shortDigest(x.Digest), string(c.Key), wording.When(c.NotBefore), until(c.Expires, s.Now()), yesNo(x.Kept), x.Why})
+			rows = append(rows, []string{wording.ShortDigest(x.Digest), string(c.Key), wording.When(c.NotBefore), until(c.Expires, s.Now()), yesNo(x.Kept), x.Why})
 		}
 		p.Table(rows)
 		for _, x := range all {
 			if x.Void != nil {
-				p.Line("%s", endedWords(*x.Void, shortDigest(x.Digest)))
+				p.Line("%s", endedWords(*x.Void, wording.ShortDigest(x.Digest)))
 			}
 		}
 	})
@@ -203,12 +207,6 @@ func (c *sessionList) Run(ctx context.Context, s *Session) error {
 // called.
 func endedWords(end v1.SessionEnd, called string) string {
 	return fmt.Sprintf("%s was ended on %s by %s (%s): %s", called, wording.When(end.At), end.By, end.Request, end.Reason)
-}
-
-// shortDigest is enough of a digest to tell a person's sessions apart.
-func shortDigest(d canonical.Digest) string {
-	name := d.String()
-	return name[:min(len(name), len("sha256:")+12)]
 }
 
 type sessionShow struct{}
@@ -290,6 +288,7 @@ type sessionEnd struct {
 	All       bool               `xor:"of" help:"End everybody's sessions: you are on call."`
 	Of        workforce.KeyID    `name:"of-key" placeholder:"KEY" xor:"of" help:"End the sessions that this key started, key_…: you own it, you are on call, or a lead above its owner."`
 	Before    moment             `placeholder:"TIME" help:"Only those that were certified before this time, such as 2026-11-30T09:00:00Z. Default: now. One that began later ends too, unless it names a change of the desk from after that time."`
+	Unlisted  bool               `help:"Also if the desk knows of none of yours that runs: somebody who has your key may have signed one and kept it back."`
 	Reason    string             `required:"" help:"Why, for the ledger. No personal data."`
 	directCommand
 }
@@ -297,6 +296,7 @@ type sessionEnd struct {
 func (c *sessionEnd) Help() string {
 	return "From now on nothing that a session signed is carried out, undos included. Only an undo that the executor has taken on already goes on, or one that it takes on before it has read the ledger so far; action show tells which. Whoever goes on working starts a new session with one signature. " +
 		"It goes through the desk, and straight to the executor if the desk does not answer, or with --direct. Everybody may end their own sessions, and the session itself signs that. " +
+		"If none of your own sessions runs, it says so and signs nothing. " +
 		"One person ends their own sessions 5 times an hour, and those of others 5 times an hour; the founding statement of the desk may say another number (endings_per_hour). From a minute after your last end on you may all the same end all of your own that began before now, so that a thief cannot use your ends up."
 }
 
@@ -325,7 +325,17 @@ func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
 		}
 		void.Of = string(worker)
 	}
-	c.next = func(p *Page) { describeAfterEnd(p, void, s.seesIncidents(ctx)) }
+	running, known := s.running(ctx, void)
+	if known && len(running) == 0 && !c.Unlisted && !c.Direct {
+		return c.nothing(ctx, s, void)
+	}
+	c.next = func(p *Page) {
+		describeEnded(p, void, running)
+		describeAfterEnd(p, void, s.seesIncidents(ctx))
+	}
+	if void.Scope == actions.ScopeWorker {
+		s.hint = " For you they can give: countersign session end --worker " + void.Of + " --reason WHY --direct"
+	}
 	end := func() error { return c.relieve(ctx, s, actions.DeskKey, actions.Keys{Void: &void}, c.Reason) }
 	err := end()
 	if s.used != nil && signsNoMore(err) {
@@ -343,6 +353,69 @@ func (c *sessionEnd) Run(ctx context.Context, s *Session) error {
 		}
 	}
 	return err
+}
+
+// nothingEnded is the answer of session end where nothing was to end.
+type nothingEnded struct {
+	Nothing string `json:"nothing"` // says so
+}
+
+// nothing answers that none of the person's own sessions runs. Nothing was signed, so that it
+// counts as no end.
+func (c *sessionEnd) nothing(ctx context.Context, s *Session, void actions.Void) error {
+	if k, err := s.ownSession(ctx); err == nil && k != nil && k.endedBy(void) {
+		if err := s.forget(ctx, k); err != nil {
+			s.Say("%v", err)
+		}
+	}
+	text := "The desk knows of no session of yours that runs and began before " + exactly(void.Before) + ", so nothing was signed and nothing has ended. If somebody may have your key, give --unlisted."
+	return s.Answer(nothingEnded{text}, func(p *Page) {
+		p.Line("%s", text)
+		describeAfterEnd(p, void, s.seesIncidents(ctx))
+	})
+}
+
+// running returns the person's own sessions that a change ends. known is false if that
+// cannot be told: the change is about others, or the desk does not answer soon.
+func (s *Session) running(ctx context.Context, void actions.Void) (all []actions.Session, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	me, err := s.workerName()
+	if err != nil || void.Scope != actions.ScopeWorker && void.Scope != actions.ScopeKey || void.Scope == actions.ScopeWorker && void.Of != string(me) {
+		return nil, false
+	}
+	listed, err := s.ownSessions(ctx)
+	// Of the one that is kept here the desk may not be able to tell.
+	if k, bad := s.ownSession(ctx); bad == nil && k != nil && k.live(s.Now()) && k.endedBy(void) &&
+		!slices.ContainsFunc(listed, func(x v1.Session) bool { return x.Digest == k.digest() }) {
+		all = append(all, k.session())
+	}
+	if err != nil {
+		return all, false
+	}
+	mine := void.Scope == actions.ScopeWorker // a key of which no session is listed may be somebody else's
+	for _, x := range listed {
+		c := x.Signed.Session
+		mine = mine || void.Of == string(c.Key)
+		if x.Why == "" && s.Now().Before(c.Expires.Time) && endedBy(c, void) {
+			all = append(all, c)
+		}
+	}
+	return all, mine
+}
+
+// exactly writes an instant to the second: sessions often begin in the same minute.
+func exactly(t canonical.Time) string { return t.UTC().Format("2 January 2006 15:04:05 UTC") }
+
+// describeEnded says which sessions ended: each, if they are the person's own, and else of
+// whom.
+func describeEnded(p *Page, void actions.Void, own []actions.Session) {
+	if len(own) == 0 {
+		p.Line("Ended: %s that began before %s", void.Sessions(), exactly(void.Before))
+	}
+	for _, c := range own {
+		p.Line("Ended: the %s", wording.SessionOf(c))
+	}
 }
 
 // seesIncidents reports whether the desk lets the caller work on incidents. A desk that does
@@ -377,8 +450,9 @@ func describeAfterEnd(p *Page, void actions.Void, incidents bool) {
 
 // endedBy reports whether a change ends the session, as far as that can be told here: the
 // desk knows who is at which vendor.
-func (k *keptSession) endedBy(v actions.Void) bool {
-	c := k.session()
+func (k *keptSession) endedBy(v actions.Void) bool { return endedBy(k.session(), v) }
+
+func endedBy(c actions.Session, v actions.Void) bool {
 	scoped := v.Scope == actions.ScopeAll || v.Scope == actions.ScopeWorker && v.Of == string(c.Worker) || v.Scope == actions.ScopeKey && v.Of == string(c.Key)
 	return scoped && c.NotBefore.Before(v.Before.Time)
 }

@@ -24,6 +24,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 )
 
 const deskLog = "desk.example.com/ledger#sha256:0000000000000000000000000000000000000000000000000000000000000007"
@@ -560,8 +561,8 @@ func TestNewSessionIsRefused(t *testing.T) {
 	if _, _, err := m.newSession(statusOf("desk.example.com/ledger"), me, time.Hour); !fault.Is(err, "foreign-desk") {
 		t.Errorf("a desk without an entry 0: %v", err)
 	}
-	for _, life := range []string{"11h", "0s", "-1h"} {
-		if r := command(t, t.TempDir(), "session", "start", "--for="+life); r.code != Wrong || !strings.Contains(r.stderr, "at most 10h") {
+	for life, says := range map[string]string{"11h": "at most 10h", "0s": "lasts for some time", "-1h": "lasts for some time"} {
+		if r := command(t, t.TempDir(), "session", "start", "--for="+life); r.code != Wrong || !strings.Contains(r.stderr, says) {
 			t.Errorf("--for %s: %+v", life, r)
 		}
 	}
@@ -713,7 +714,7 @@ func TestKeptOfAList(t *testing.T) {
 	m.stdout = out
 	must(t, (&sessionList{}).Run(t.Context(), m.Session))
 	lines := strings.Split(out.String(), "\n")
-	if len(lines) != 4 || !strings.HasPrefix(lines[1], shortDigest(k.digest())) || !strings.Contains(lines[1], " yes") || !strings.Contains(lines[2], " no ") || !strings.HasSuffix(lines[2], "Ended.") {
+	if len(lines) != 4 || !strings.HasPrefix(lines[1], wording.ShortDigest(k.digest())) || !strings.Contains(lines[1], " yes") || !strings.Contains(lines[2], " no ") || !strings.HasSuffix(lines[2], "Ended.") {
 		t.Errorf("%s", out)
 	}
 }

@@ -111,20 +111,30 @@ func (s *Session) drafted(me identity, k actions.Kind, change actions.Change, dr
 		if err != nil || (anyTier || d.Action.Tier == actions.Standard) && me.session.session().Holds(d.Statement.NotBefore.Time) {
 			return d, me, err
 		}
+		if !anyTier && d.Action.Tier != actions.Standard {
+			s.Say("The subject is %s, and a session signs for standard subjects only. Your own key signs this, and not the session.", d.Action.Tier)
+		}
 	}
-	kept, session := me.session != nil || me.away, me.session
+	kept := me.session != nil || me.away
+	if me.session != nil && !may && me.missing != nil {
+		s.sayOwn(string(k))
+	}
 	me, err := me.own()
 	if err != nil {
 		return v1.Draft{}, me, err
 	}
 	d, err := draft(canonical.Digest{})
-	if err == nil && session != nil && may && !anyTier && d.Action.Tier != actions.Standard {
-		s.Say("The subject is %s, and a session signs for standard subjects only. Your own key signs this, and not the session.", d.Action.Tier)
-	}
-	if err == nil && may && !anyTier && !kept && d.Action.V != actions.ActionV1 && d.Action.Tier == actions.Standard {
+	// What the policy forbids it forbids a session too.
+	if err == nil && may && !anyTier && !kept && d.Action.V != actions.ActionV1 && d.Action.Tier == actions.Standard && d.Ruling.Verdict != policy.Forbidden {
 		s.offerSession()
 	}
 	return d, me, err
+}
+
+// sayOwn says that a session runs and does not sign something, to somebody whose own key is
+// not at hand.
+func (s *Session) sayOwn(what string) {
+	s.Say("Your session does not sign this (%s): it signs standard work only. Your own key signs this, and not the session.", what)
 }
 
 // offerSession tells once that a session would save signatures of the person's own key.
@@ -289,6 +299,9 @@ func (c *signing) countersign(ctx context.Context, s *Session, d deskClient, r v
 func (s *Session) verdict(ctx context.Context, d deskClient, r v1.Request, v actions.Verdict) (identity, v1.Draft, error) {
 	me, err := s.identity()
 	if err != nil {
+		if k, bad := s.ownSession(ctx); bad == nil && k != nil && k.live(s.Now()) {
+			s.sayOwn(string(v))
+		}
 		return me, v1.Draft{}, err
 	}
 	draft, err := d.DraftVerdict(ctx, r.ID, v1.VerdictWish{Verdict: v, Key: me.key.Key})
@@ -329,6 +342,9 @@ func (s *Session) deed(ctx context.Context, d deskClient, of actions.Deed, text,
 	}
 	kept := me.session != nil || me.away
 	if !of.What.Session() {
+		if me.session != nil && me.missing != nil {
+			s.sayOwn(string(of.What))
+		}
 		if me, err = me.own(); err != nil {
 			return actions.SaltedDeed{}, err
 		}
@@ -568,6 +584,9 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	}
 	if r.Lapsed != nil {
 		word = "held, and can never be carried out: " + r.Lapsed.Text
+	}
+	if r.Status == actions.StatusVoid && r.Outcome == actions.OtherFormats {
+		word = "void: it was still held when the desk changed the formats in which it signs"
 	}
 	switch r.Status {
 	case actions.StatusExecuted:

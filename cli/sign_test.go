@@ -2,6 +2,7 @@ package cli
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,17 @@ func statementFor(me identity, a actions.Action, v actions.Verdict) actions.Stat
 	return actions.Statement{V: actions.StatementV1, Log: me.origin, Request: someRequest, Action: a.Digest(), Verdict: v,
 		Policy: canonical.Sum([]byte("policy")), Signer: me.worker, Key: me.key.Key, Executor: "executor", Nonce: make([]byte, 32),
 		NotBefore: canonical.At(noon), Expires: canonical.At(noon.Add(proof.Validity(a)))}
+}
+
+// TestOutdatedByFormats: a request that the change of formats ended was refused by nobody.
+func TestOutdatedByFormats(t *testing.T) {
+	_, d := honest(t, someone(t))
+	r := v1.Request{ID: someRequest, Status: actions.StatusVoid, Outcome: actions.OtherFormats, Action: d.Action}
+	p := &Page{}
+	describeRequest(p, r, noon)
+	if first, _, _ := strings.Cut(p.String(), "\n"); first != someRequest+": void: it was still held when the desk changed the formats in which it signs" {
+		t.Error(first)
+	}
 }
 
 // TestDishonestDrafts changes an honest draft in every way that a desk could

@@ -45,7 +45,10 @@ type createdToken struct {
 }
 
 func (c *tokenCreate) Run(ctx context.Context, s *Session) error {
-	if c.For <= 0 || c.For > tokenLife {
+	if c.For <= 0 {
+		return fault.New(fault.Invalid, "bad-token-life", "A token lives for some time: give --for a length such as 8h.")
+	}
+	if c.For > tokenLife {
 		return fault.New(fault.Invalid, "bad-token-life", "A token lives for at most 10h.")
 	}
 	set, err := s.load()
@@ -156,6 +159,7 @@ func (c *tokenList) Run(ctx context.Context, s *Session) error {
 type tokenRevoke struct {
 	Token  string             `arg:"" optional:"" help:"Identifier of the token, as token list shows it: tok_… Not the secret. Left out: nothing is ended, and your live tokens are named."`
 	Worker workforce.WorkerID `help:"End all live tokens of this worker: you are on call, an officer, or a lead above them."`
+	Yes    bool               `short:"y" help:"Changes nothing: nothing is signed, and nobody is asked. Scripts may give it as to other commands."`
 }
 
 func (c *tokenRevoke) Help() string {

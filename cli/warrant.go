@@ -98,7 +98,7 @@ type verified struct {
 	Subject    string             `json:"subject"`
 	Tier       actions.Tier       `json:"tier"`
 	Requester  workforce.WorkerID `json:"requester"`
-	With       string             `json:"signed_with"` // what the requester signed with: own key, file key, session of …
+	With       string             `json:"signed_with"` // what the requester signed with: own key, file key, session …
 	Signers    []signerDoc        `json:"countersigners"`
 	Origin     string             `json:"origin"`
 	Size       int64              `json:"ledger_size"`

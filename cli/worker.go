@@ -78,11 +78,7 @@ func (c *workerShow) Run(ctx context.Context, s *Session) error {
 			if !k.Revoked.IsZero() {
 				state = "revoked " + wording.When(k.Revoked)
 			}
-			hardware := ""
-			if k.Hardware {
-				hardware = ", hardware"
-			}
-			p.Line("  %s  %s%s, %s", k.ID, k.Algorithm, hardware, state)
+			p.Line("  %s  %s, %s", k.ID, wording.KeySort(k.Algorithm, k.Hardware), state)
 		}
 	})
 }

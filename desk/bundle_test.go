@@ -17,6 +17,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/incident"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -163,7 +164,7 @@ func TestBundleOfAnActUnderASession(t *testing.T) {
 		}
 		_, v := export(t, to.World, i.ID, true)
 		a := v.Report.Attribution
-		if a.Under.Session != s.Session.Digest() || !a.Under.Void.IsZero() || !strings.HasPrefix(a.With, "session of ") || v.Warrants != 1 {
+		if a.Under.Session != s.Session.Digest() || !a.Under.Void.IsZero() || !strings.HasPrefix(a.With, wording.SessionOf(s.Session)) || v.Warrants != 1 {
 			t.Fatalf("%+v, %d warrants", a, v.Warrants)
 		}
 		toldAlike(t, to.World, v)
@@ -183,7 +184,7 @@ func TestBundleOfAnActUnderASession(t *testing.T) {
 		}
 		var started, ended int
 		for _, m := range v.Report.Timeline {
-			if strings.HasPrefix(m.Text, "Started the session of ") && m.Who == "ann" {
+			if strings.HasPrefix(m.Text, "Started the "+wording.SessionOf(s.Session)) && m.Who == "ann" {
 				started++
 			}
 			if strings.HasPrefix(m.Text, "Ended the sessions of ") && m.Who == "ole" {
@@ -195,7 +196,7 @@ func TestBundleOfAnActUnderASession(t *testing.T) {
 		}
 		toldAlike(t, to.World, v)
 		now, err := to.Attribution(t.Context(), desktest.As("eva"), i.ID)
-		if err != nil || now.With != a.With || now.Under != v.Report.Attribution.Under || !strings.Contains(now.Why, "with session of ") {
+		if err != nil || now.With != a.With || now.Under != v.Report.Attribution.Under || !strings.Contains(now.Why, "with "+wording.SessionOf(s.Session)) {
 			t.Errorf("the desk says %+v, %v", now, err)
 		}
 	})

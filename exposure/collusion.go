@@ -193,8 +193,24 @@ func (v *View) throughKeys(plain, undos []way) Row {
 		return Row{Way: ByKeys, Why: "Not even everybody together could do it: " + then.Why}
 	}
 	r.Wait += then.Wait
-	r.Why = fmt.Sprintf("They enrol keys of their own in the names of %d people who together may do it.", then.People)
+	r.Why = "They enrol keys of their own in " + namesOf(then.People) + "."
 	return r
+}
+
+// namesOf says in whose names keys are enrolled: of one person or of several.
+func namesOf(people int) string {
+	if people == 1 {
+		return "the name of one person who alone may do it"
+	}
+	return fmt.Sprintf("the names of %d people who together may do it", people)
+}
+
+// many writes a number with its noun.
+func many(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // throughTrust is a change to another executor. It obeys the group, with or without a

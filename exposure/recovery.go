@@ -36,8 +36,8 @@ func (v *View) throughRecovery(plain, undos []way) Row {
 		return Row{Way: ByRecovery, Why: "Not even everybody together could do it: " + then.Why}
 	}
 	row.Wait += then.Wait
-	row.Why += fmt.Sprintf("As the only officers left they enrol keys of their own in the names of %d people who together may do it; the enrolment waits %d hours.",
-		then.People, int(proof.RecoveryWait.Hours()))
+	row.Why += fmt.Sprintf("As the only officers left they enrol keys of their own in %s; the enrolment waits %d hours.",
+		namesOf(then.People), int(proof.RecoveryWait.Hours()))
 	return row
 }
 
@@ -169,7 +169,7 @@ func (s *survivors) try(group []*candidate) (row Row, why string) {
 	row = Row{Way: ByRecovery, People: len(group), Wait: proof.RecoveryWait}
 	if others > 0 || !s.stuck {
 		row.Wait += time.Duration(max(others-1, 0)/suspenders) * proof.AloneWithin
-		row.Why = fmt.Sprintf("They suspend everybody else who could sign, among them %d officers; a worker can suspend one officer in 7 days. ", others)
+		row.Why = fmt.Sprintf("They suspend everybody else who could sign, among them %s; a worker can suspend one officer in 7 days. ", many(others, "officer", "officers"))
 	}
 	row.Group = membersOf(slices.Concat([]*candidate{left[lead]}, slices.Delete(slices.Clone(left), lead, lead+1)))
 	for _, c := range group {

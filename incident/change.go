@@ -7,6 +7,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/prose"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -105,7 +106,7 @@ func (i Incident) Close(review, findings string, now canonical.Time) (Incident, 
 		}
 	}
 	if left > 0 {
-		return i, fault.New(fault.Conflict, "tasks-open", "%d of the incident's tasks are not done; it is closed after them.", left)
+		return i, fault.New(fault.Conflict, "tasks-open", "%s not done; the incident is closed afterwards.", wording.Plural(left, "task of the incident is", "tasks of the incident are"))
 	}
 	i = i.touch()
 	i.Status, i.Review, i.Findings, i.Closed = Closed, review, findings, now

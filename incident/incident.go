@@ -122,7 +122,7 @@ type Attribution struct {
 	Start  canonical.Time     `json:"start"` // of the engagement
 	Last   canonical.Time     `json:"last"`  // its last day and hour; zero: open-ended
 	Key    workforce.KeyID    `json:"key"`
-	// With says with what the request was signed: "own key", "file key", "session of …". It is
+	// With says with what the request was signed: "own key", "file key", "session …". It is
 	// empty for a statement of version 1, as is Under, the session under which it was signed.
 	With  string `json:"with,omitzero"`
 	Under Under  `json:"under,omitzero"`

@@ -58,7 +58,7 @@ func TestSessionsAreTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, a := s.Session, v.Report.Attribution
-		named := "session of " + c.NotBefore.Format("15:04") + " (until " + c.Expires.Format("15:04") + " UTC), certified by "
+		named := "session " + c.Digest().String()[len("sha256:"):][:12] + " of " + c.NotBefore.Format("15:04") + " (until " + c.Expires.Format("15:04") + " UTC), certified by "
 		if a.Worker != "bob" || a.With != named+string(c.Key) || a.Under.Session != c.Digest() || a.Under.Key != c.Key || !a.Under.Begins.Equal(c.NotBefore.Time) ||
 			!a.Under.Expires.Equal(c.Expires.Time) || a.Under.Void.IsZero() == early || !strings.Contains(a.Why, "bob signed the request with "+a.With+", a key that") {
 			t.Errorf("early end %v: %+v", early, a)
@@ -79,7 +79,7 @@ func TestSessionsAreTold(t *testing.T) {
 			t.Errorf("early end %v: the timeline tells %v", early, told)
 		}
 		for what, text := range map[string]string{"page": string(must(incident.HTML(v.Report, incident.Options{Verified: &v}))), "Markdown": string(incident.Markdown(v.Report, incident.Options{Verified: &v}))} {
-			if !strings.Contains(text, "session of "+c.NotBefore.Format("15:04")) || strings.Contains(text, "Ended early") != early {
+			if !strings.Contains(text, strings.Split(named, " (")[0]) || strings.Contains(text, "Ended early") != early {
 				t.Errorf("the %s does not say how it was signed:\n%s", what, text)
 			}
 		}

@@ -34,7 +34,7 @@ func TestWithdrawalsAreVerified(t *testing.T) {
 			s := e.StartSession("bob", actions.SessionEd25519)
 			r.Deed.Session, r.Deed.Signed.Statement.Session = &s.SignedSession, s.Session.Digest()
 			r.Deed.Signed.Signature = s.Sign(r.Deed.Signed.Statement.Challenge())
-		}, "", "The request was withdrawn, signed with session of "},
+		}, "", "The request was withdrawn, signed with session "},
 		{"not signed, as before", func(_ *evening, r *entry.End) { r.Deed = nil }, "", "The request was withdrawn."},
 		{"said of somebody else", func(_ *evening, r *entry.End) { r.Worker = "ann" }, "bad-entry", ""},
 		{"of another request", func(e *evening, r *entry.End) { r.Request = e.NewRequestID() }, "bad-entry", ""},

@@ -61,7 +61,7 @@ func VendorBefore(old, fresh workforce.Vendor) []string {
 	case old == fresh:
 		return []string{fmt.Sprintf("Nothing changes of the vendor %s.", fresh.ID)}
 	}
-	return []string{fmt.Sprintf("Until now the vendor %s is called %s, and its people's sensitive acts end %d days before their last day.", old.ID, old.Name, old.Ratchet)}
+	return []string{fmt.Sprintf("Until now the vendor %s is called %s, and its people's sensitive acts end %s before their last day.", old.ID, old.Name, Many(int(old.Ratchet), "day"))}
 }
 
 // PlatformBefore gives the present connection of a platform; the zero platform is none.

@@ -109,11 +109,11 @@ func setting(c actions.Setting) string {
 	case actions.PartPolicy:
 		return fmt.Sprintf("Put the policy set %s in force, %s", policy.DigestOf(c.Policy), Many(len(c.Policy), "file")) + unranked(c.Unranked)
 	case actions.PartBudgets:
-		return fmt.Sprintf("Replace all budgets by %d new ones", len(c.Budgets))
+		return "Replace all budgets by " + Plural(len(c.Budgets), "new one", "new ones")
 	case actions.PartTrust:
-		return fmt.Sprintf("Change what the desk trusts: executor %s, sign-in at %s, undo within %d days", c.Trust.Executor, Joined(c.Trust.Origins), c.Trust.UndoWindow)
+		return fmt.Sprintf("Change what the desk trusts: executor %s, sign-in at %s, undo within %s", c.Trust.Executor, Joined(c.Trust.Origins), Many(int(c.Trust.UndoWindow), "day"))
 	case actions.PartVendors:
-		return fmt.Sprintf("Set the vendor %s (%s), whose people's sensitive acts end %d days before their last day", c.Vendor.ID, c.Vendor.Name, c.Vendor.Ratchet)
+		return fmt.Sprintf("Set the vendor %s (%s), whose people's sensitive acts end %s before their last day", c.Vendor.ID, c.Vendor.Name, Many(int(c.Vendor.Ratchet), "day"))
 	case actions.PartPlatforms:
 		text := fmt.Sprintf("Connect the platform %s through the connector %s", c.Platform.Name, c.Platform.Connector)
 		if c.Platform.Facts != nil {
@@ -256,7 +256,7 @@ func Budget(b actions.Budget) string {
 
 func trustFacts(t actions.Trust) []Fact {
 	return []Fact{{"executor", t.Executor}, {"executor key", fmt.Sprintf("%x", []byte(t.ExecutorKey))}, {"sign-in at", Joined(t.Origins)}, {"passkeys of", t.RelyingParty},
-		{"endings per hour", fmt.Sprint(t.EndingsPerHour)}, {"raises per hour", fmt.Sprint(t.RaisesPerHour)}, {"undo within", fmt.Sprintf("%d days", t.UndoWindow)}}
+		{"endings per hour", fmt.Sprint(t.EndingsPerHour)}, {"raises per hour", fmt.Sprint(t.RaisesPerHour)}, {"undo within", Many(int(t.UndoWindow), "day")}}
 }
 
 // limitFacts lists the limits of a standing order, besides its end and the marks that it
@@ -266,8 +266,8 @@ func limitFacts(o actions.Order) []Fact {
 	if o.Cut != nil {
 		cut = "the executor cuts it off " + CutAfter(o.Cut) + " by it, where the platform names it and can"
 	}
-	return []Fact{{"per subject", fmt.Sprintf("%d restorations an hour", o.PerSubject)},
-		{"per tier", fmt.Sprintf("%d restorations an hour", o.PerTier)}, {"vouched for", When(o.Vouched)}, {"credential", cut}}
+	return []Fact{{"per subject", Many(int(o.PerSubject), "restoration") + " an hour"},
+		{"per tier", Many(int(o.PerTier), "restoration") + " an hour"}, {"vouched for", When(o.Vouched)}, {"credential", cut}}
 }
 
 // orderFacts lists all facts in which two standing orders of one tier may differ.

@@ -50,6 +50,12 @@ type answer struct {
 	Check  string `json:"check"` // the first check that failed
 	Why    string `json:"why"`
 	Ruling string `json:"ruling"`
+	// Sessions are those under which people signed.
+	Sessions []struct {
+		Session     canonical.Digest   `json:"session"`
+		Worker      workforce.WorkerID `json:"worker"`
+		CertifiedBy workforce.KeyID    `json:"certified_by"`
+	} `json:"sessions"`
 }
 
 // agreement counts what became of documents.
@@ -401,6 +407,21 @@ func TestSecondReaderOfAChangeTakenBeforeTheSwitch(t *testing.T) {
 	}
 }
 
+// TestSecondReaderTellsOfSessions: the second reader says under which session a warrant was
+// signed, and of a warrant that an own key signed that there is none.
+func TestSecondReaderTellsOfSessions(t *testing.T) {
+	w, second := prooftest.Staffed(t), startSecond(t)
+	r, s := w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/9"), actions.Standard), w.StartSession("ann", actions.SessionEd25519)
+	second.ask(t, document{name: "own key", root: w.Root, raw: w.Warrant(r)})
+	if a := second.answer(t); !a.OK || len(a.Sessions) != 0 {
+		t.Errorf("signed with the own key: %+v", a)
+	}
+	second.ask(t, document{name: "session", root: w.Root, raw: w.Warrant(w.Under(s, w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/10"), actions.Standard)))})
+	if a := second.answer(t); !a.OK || len(a.Sessions) != 1 || a.Sessions[0].Session != s.Session.Digest() || a.Sessions[0].Worker != "ann" || a.Sessions[0].CertifiedBy != w.PublicKey("ann").ID() {
+		t.Errorf("signed under a session: %+v", a)
+	}
+}
+
 // TestSecondReaderCommand runs the second reader as people do.
 func TestSecondReaderCommand(t *testing.T) {
 	python := testenv.Python(t)
@@ -415,6 +436,7 @@ func TestSecondReaderCommand(t *testing.T) {
 		{"--root " + trust + " testdata/warrant.json", 0, []string{`"ok": true`}},
 		{"--root " + other + " testdata/warrant.json testdata/webauthn-level-3.json", 1, []string{`"check": "root"`, `"check": "spelling"`}},
 		{"--root " + trust + " testdata/webauthn-level-3.json testdata/warrant.json", 1, []string{`"ok": false`, `"ok": true`}},
+		{"--root " + trust + " testdata/none.json testdata testdata/warrant.json", 1, []string{`"check": "file", "why": "the file cannot be read: No such file`, `"check": "file"`, `"ok": true`}},
 		{"testdata/warrant.json", 2, nil},
 		{"--root sha256:1 testdata/warrant.json", 2, nil},
 		{"--root " + trust, 2, nil},

@@ -862,6 +862,12 @@ def check_session_signature(key, challenge, signature):
     need(key["algorithm"] == "ed25519", "signature", "the algorithm of the session's key is unknown")
     need(person_signed(public, challenge, signed), "signature", "the signature does not verify")
 
+def told(session):
+    """Say which session signed: its name in statements, whose it is, the own key that
+    certified it, and its time."""
+    s = session["session"]
+    return {"session": digest_of(s), "worker": s["worker"], "certified_by": s["key"], "begins": s["not_before"], "expires": s["expires"]}
+
 def check_sessions(warrant):
     """Check that exactly the sessions are there that statements name; whether those that they
     name are there is told when these are checked."""
@@ -1247,7 +1253,7 @@ def verify(raw, root):
     check_waited(warrant, checkpoint)
     check_slots(state, warrant, requester, signers)
     return {"version": version, "request": everybody[0]["request"], "kind": warrant["action"]["kind"], "requester": requester["worker"],
-            "countersigners": names, "size": checkpoint["size"], "need": warrant["ruling"]["need"], "revocation": "not checked",
+            "sessions": [told(s) for s in warrant.get("sessions", [])], "countersigners": names, "size": checkpoint["size"], "need": warrant["ruling"]["need"], "revocation": "not checked",
             "authority": AUTHORITY_CHECKED if warrant.get("authority") else "not checked"}
 
 def answer(raw, root):
@@ -1276,8 +1282,13 @@ def main():
         parser.error("give --root sha256:… and one warrant or more")
     all_hold = True
     for name in options.warrants:
-        with open(name, "rb") as f:
-            result = answer(f.read(MAX_WARRANT + 1), options.root)
+        try:
+            with open(name, "rb") as f:
+                raw = f.read(MAX_WARRANT + 1)
+        except OSError as e:
+            result = {"ok": False, "check": "file", "why": f"the file cannot be read: {e.strerror}", "ruling": "not checked"}
+        else:
+            result = answer(raw, options.root)
         all_hold = all_hold and result["ok"]
         print(json.dumps({"file": name, **result}, ensure_ascii=False))
     return 0 if all_hold else 1
