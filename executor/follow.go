@@ -337,7 +337,9 @@ func (f *follower) follow(ctx context.Context) error {
 		feed, err := f.e.desk.Feed(ctx, f.tentative.edge.Size(), wait)
 		if err == nil {
 			err = f.addFeed(feed)
-			f.note(stopFeed, err)
+			if err != nil || len(f.batch) == 0 { // no checkpoint covers a part yet
+				f.note(stopFeed, err)
+			}
 			f.publish()
 		}
 		if err != nil {

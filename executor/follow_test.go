@@ -318,6 +318,35 @@ func TestLies(t *testing.T) {
 	}
 }
 
+// TestPartOfALedgerProvesNothing: a desk that was caught at a lie does not go on by giving
+// entries whose checkpoint it still owes.
+func TestPartOfALedgerProvesNothing(t *testing.T) {
+	p := newPlace(t)
+	p.ready()
+	before := p.world.Head().Size
+	after := make(chan string, 1) // why the executor had stopped after it got the entries
+	given := false
+	p.desk.Lie(func(f *linkv1.Feed) {
+		if given {
+			select {
+			case after <- p.Status().Stopped:
+			default:
+			}
+		}
+		given = given || f.From == before && len(f.Leaves) > 0
+		signed, err := ledger.Checkpoint{Origin: p.world.Origin, Size: p.world.Head().Size + 1, Root: [32]byte{1}}.Sign(p.world.LogKey())
+		if err != nil {
+			t.Error(err)
+		}
+		f.Checkpoint = string(signed)
+	})
+	p.until("it has stopped", func() bool { return strings.Contains(p.Status().Stopped, "withholds the entries from") })
+	p.world.End("abe")
+	if why := <-after; why == "" {
+		t.Error("it went on when it got entries under a checkpoint that covers more")
+	}
+}
+
 // TestRestartOnOtherLedger: what was seen before a restart is remembered.
 func TestRestartOnOtherLedger(t *testing.T) {
 	for name, c := range map[string]struct {
