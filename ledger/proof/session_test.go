@@ -441,8 +441,8 @@ func TestVoidOfAVendorHolds(t *testing.T) {
 }
 
 // TestEndOfASession: the bounds of an end of sessions. It ends those that begin before the
-// instant that it names; and those that begin after it was made and whose signer did not
-// know of it. What began in between goes on.
+// instant that it names, and those whose signer knew neither of it nor of an entry that shows
+// that they were certified later, whenever they begin.
 func TestEndOfASession(t *testing.T) {
 	w := prooftest.Staffed(t)
 	first := w.State().Head
@@ -462,9 +462,10 @@ func TestEndOfASession(t *testing.T) {
 	}{
 		{"begun before the instant", before.Add(-moment), first, true},
 		{"begun before the instant, with knowledge of the end", before.Add(-moment), known, true},
-		{"begun at the instant", before, first, false},
-		{"begun between the instant and the end", made.Add(-moment), first, false},
-		{"begun when the end was made", made, first, false},
+		{"begun at the instant", before, first, true},
+		{"begun between the instant and the end", made.Add(-moment), first, true},
+		{"begun when the end was made", made, first, true},
+		{"begun at the instant, with knowledge of the end", before, known, false},
 		{"begun after the end, without knowledge of it", made.Add(moment), first, true},
 		{"begun after the end, with an entry that is not there", made.Add(moment), canonical.Sum([]byte("another chain")), true},
 		{"begun after the end, which was the newest entry", made.Add(moment), known, false},
