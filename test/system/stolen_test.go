@@ -198,18 +198,23 @@ func (x tries) desk() {
 		kind   actions.Kind
 		change actions.Change
 	}{
-		"freeze somebody":             {actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "bob"}},
-		"end somebody's engagement":   {actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}},
-		"extend the own engagement":   {actions.DeskEngagement, actions.Engagement{Op: "extend", Worker: th.of, Last: canonical.At(now.AddDate(2, 0, 0))}},
-		"enrol the session's key":     {actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{enrol}}},
-		"revoke the owner's own key":  {actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{th.own}}},
-		"end somebody else's session": {actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "bob", Before: now}}},
-		"end everybody's sessions":    {actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeAll, Before: now}}},
-		"raise a tier":                {actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: "acct/3"}, From: actions.Standard, To: actions.Critical}}},
-		"only observe":                {actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Critical, Mode: actions.Observe}}},
+		"freeze somebody":            {actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "bob"}},
+		"end somebody's engagement":  {actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"}},
+		"extend the own engagement":  {actions.DeskEngagement, actions.Engagement{Op: "extend", Worker: th.of, Last: canonical.At(now.AddDate(2, 0, 0))}},
+		"enrol the session's key":    {actions.DeskKey, actions.Keys{Enrol: []actions.Enrolment{enrol}}},
+		"revoke the owner's own key": {actions.DeskKey, actions.Keys{Revoke: []workforce.KeyID{th.own}}},
+		"raise a tier":               {actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: platform.Subject{Platform: "plaza", ID: "acct/3"}, From: actions.Standard, To: actions.Critical}}},
+		"only observe":               {actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Critical, Mode: actions.Observe}}},
 	} {
 		_, outcome := th.asks(v1.Wish{Kind: c.kind, Change: canonical.MustMarshal(c.change)})
 		x.expect(what, outcome, ownKey)
+	}
+	for what, void := range map[string]actions.Void{
+		"end somebody else's session": {Scope: actions.ScopeWorker, Of: "bob", Before: now},
+		"end everybody's sessions":    {Scope: actions.ScopeAll, Before: now},
+	} {
+		_, outcome := th.asks(v1.Wish{Kind: actions.DeskKey, Change: canonical.MustMarshal(actions.Keys{Void: &void})})
+		x.expect(what, outcome, "not-yours-to-void") // nor with the own key
 	}
 }
 
