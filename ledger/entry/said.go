@@ -55,19 +55,15 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 		if err := canonical.UnmarshalExact(data, &r); err != nil {
 			return nil, true, err
 		}
-		if bad := r.misdecided(); bad != nil {
-			return nil, true, bad
-		}
-		return statement(kind, r.Request, &Said{Signed: r.Signed, Sessions: r.Sessions, Act: &r.Act, Decided: r.Decided})
+		said, err = r.Said()
+		return said, true, err
 	case KindCountersign, KindDecline:
 		var r Verdict
 		if err := canonical.UnmarshalExact(data, &r); err != nil {
 			return nil, true, err
 		}
-		if st := r.Signed.Statement; st.V != actions.StatementV1 && r.Alarm != st.Alarm {
-			return nil, true, bad("The entry and what %s signed differ on whether there is an alarm.", st.Signer)
-		}
-		return statement(kind, r.Request, &Said{Signed: r.Signed})
+		said, err = r.Said(kind)
+		return said, true, err
 	case KindExpire, KindVoid:
 		var r End
 		if err := canonical.UnmarshalExact(data, &r); err != nil {
@@ -109,11 +105,27 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 	return nil, false, nil
 }
 
-func statement(kind, request string, s *Said) (*Said, bool, error) {
-	if st := s.Statement; st.Request != request || !slices.Contains(verdicts[kind], st.Verdict) || st.Alarm && kind != KindDecline {
-		return nil, true, bad("An entry of kind %s holds a statement about something else.", kind)
+// Said is SaidIn of a request's entry that was read already.
+func (r Request) Said() (*Said, error) {
+	if err := r.misdecided(); err != nil {
+		return nil, err
 	}
-	return s, true, nil
+	return statement(KindRequest, r.Request, &Said{Signed: r.Signed, Sessions: r.Sessions, Act: &r.Act, Decided: r.Decided})
+}
+
+// Said is SaidIn of an entry of a kind, a countersignature or a decline, that was read already.
+func (r Verdict) Said(kind string) (*Said, error) {
+	if st := r.Signed.Statement; st.V != actions.StatementV1 && r.Alarm != st.Alarm {
+		return nil, bad("The entry and what %s signed differ on whether there is an alarm.", st.Signer)
+	}
+	return statement(kind, r.Request, &Said{Signed: r.Signed})
+}
+
+func statement(kind, request string, s *Said) (*Said, error) {
+	if st := s.Statement; st.Request != request || !slices.Contains(verdicts[kind], st.Verdict) || st.Alarm && kind != KindDecline {
+		return nil, bad("An entry of kind %s holds a statement about something else.", kind)
+	}
+	return s, nil
 }
 
 // misdecided returns the refusal of a request that names a decision and does not hold its
@@ -142,7 +154,8 @@ func withdrawal(r End, sealed map[string]canonical.Digest) (*Said, bool, error) 
 	case r.Worker != r.Signed.Statement.Signer:
 		return nil, true, bad("An entry says that %s withdrew the request, and %s signed.", r.Worker, r.Signed.Statement.Signer)
 	}
-	return statement(KindWithdraw, r.Request, &Said{Signed: r.Signed})
+	said, err := statement(KindWithdraw, r.Request, &Said{Signed: r.Signed})
+	return said, true, err
 }
 
 // deed is SaidIn for an entry that holds a deed. The entry must agree with the deed, and

@@ -652,3 +652,18 @@ func TestVerifierInParallel(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestVersionOfAWarrant: a version that stands somewhere inside is not the warrant's.
+func TestVersionOfAWarrant(t *testing.T) {
+	w := prooftest.Staffed(t)
+	raw := string(w.Warrant(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/9"), actions.Standard)))
+	const known, unknown = `"v":"countersign/warrant/v2"`, `"v":"countersign/warrant/v9"`
+	for name, changed := range map[string]string{
+		"an unknown version":                     strings.Replace(raw, known, unknown, 1),
+		"an unknown version, and a known inside": strings.Replace(strings.Replace(raw, known, unknown, 1), `"change":{}`, `"change":{`+known+`}`, 1),
+	} {
+		if _, err := proof.ParseWarrant([]byte(changed)); changed == raw || !fault.Is(err, "malformed") || !strings.Contains(err.Error(), "not a warrant of version") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

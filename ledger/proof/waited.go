@@ -75,6 +75,9 @@ func (s signatures) readRequest(e Evidence, signed actions.Signed) error {
 	if err := e.says(entry.KindRequest, signed, &r, &r.Signed); err != nil {
 		return err
 	}
+	if _, err := r.Said(); err != nil {
+		return err
+	}
 	approved := r.Status == actions.StatusApproved
 	switch a := r.Act; {
 	case !recorded(s.action, a.Kind == ""):
@@ -100,6 +103,9 @@ func (s signatures) readRequest(e Evidence, signed actions.Signed) error {
 func (s signatures) readVerdict(e Evidence, signed actions.Signed) error {
 	var r entry.Verdict
 	if err := e.says(entry.KindCountersign, signed, &r, &r.Signed); err != nil {
+		return err
+	}
+	if _, err := r.Said(entry.KindCountersign); err != nil {
 		return err
 	}
 	switch {
@@ -140,8 +146,7 @@ func (e Evidence) says(kind string, want actions.Signed, data any, signed *actio
 	if canonical.DigestOf(*signed) != canonical.DigestOf(want) {
 		return wrong("bad-wait", "Ledger entry %d does not hold the signature of %s.", e.Proof.Index, want.Statement.Signer)
 	}
-	_, _, err := entry.SaidIn(kind, canonical.Raw(e.Entry.Data), e.Entry.Sealed)
-	return err
+	return nil
 }
 
 func (e Evidence) contradicts(what string) error {

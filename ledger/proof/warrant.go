@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -193,6 +194,18 @@ type evidenceText struct {
 	Salt  canonical.Bytes  `json:"salt"`
 }
 
+// warrantVersionIn returns the v of a warrant. In canonical JSON a text cannot hold the member
+// as it is searched for, since its quotes are escaped there: so one of the two versions is found
+// without another reading of the whole. Whoever decodes the warrant compares.
+func warrantVersionIn(raw []byte) (string, error) {
+	for _, v := range []string{WarrantV2, WarrantV1} {
+		if bytes.Contains(raw, []byte(`"v":"`+v+`"`)) {
+			return v, nil
+		}
+	}
+	return versionIn(raw)
+}
+
 // readWarrant reads a warrant in canonical form, but leaves the entries in People unread
 // and returns them beside it: of these it only knows that they are in canonical form.
 // Only a complete warrant may have entries in Authority.
@@ -200,7 +213,7 @@ func readWarrant(raw []byte, complete bool) (w Warrant, people []evidenceText, e
 	if len(raw) > MaxWarrant {
 		return w, nil, fault.New(fault.TooLarge, "too-large", "A warrant has at most %d bytes.", MaxWarrant)
 	}
-	v, err := versionIn(raw)
+	v, err := warrantVersionIn(raw)
 	if err != nil {
 		return w, nil, fault.New(fault.Invalid, "malformed", "The warrant is not JSON: %s.", canonical.Wrong(err))
 	}
@@ -215,6 +228,9 @@ func readWarrant(raw []byte, complete bool) (w Warrant, people []evidenceText, e
 		w, people = t.warrant(), t.People
 	default:
 		return w, nil, fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s or %s.", WarrantV1, WarrantV2)
+	}
+	if err == nil && w.V != v {
+		err = fault.New(fault.Invalid, "malformed", "This is not a warrant of version %s or %s.", WarrantV1, WarrantV2)
 	}
 	if err == nil && len(w.Authority) > 0 && !complete {
 		err = fault.New(fault.Invalid, "malformed", "The warrant carries entries that authorise others. They are for people who verify it offline. Here it is taken only without them, as the desk gives it without --complete.")
