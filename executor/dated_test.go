@@ -18,7 +18,7 @@ import (
 // refusedAs hands a warrant over, which must be refused for a reason.
 func (p *place) refusedAs(raw []byte, subject, want string) {
 	p.t.Helper()
-	got, err := p.carry(raw)
+	got, err := p.judged(raw)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -252,6 +252,7 @@ func TestMarkFromTheFuture(t *testing.T) {
 		t.Errorf("the account is %s", st.Status)
 	}
 	raw := p.world.Warrant(p.world.Under(s, p.world.Undo("ann", night)))
+	p.ready()
 	p.advance(9 * time.Hour) // the session is over, and the mark is still to come
 	p.comesTo("an undo when the session is over", raw, "executed ")
 }

@@ -38,7 +38,7 @@ func (p *place) taken(s *prooftest.Session, id string) *prooftest.Request {
 // comesTo hands a warrant over and compares the outcome, "executed " or "refused TYPE".
 func (p *place) comesTo(what string, raw []byte, want string) {
 	p.t.Helper()
-	got, err := p.carry(raw)
+	got, err := p.judged(raw)
 	if is := string(got.Outcome) + " " + got.Type; err != nil || is != want {
 		p.t.Errorf("%s: %s (%s), %v; want %s", what, is, got.Text, err, want)
 	}
@@ -177,6 +177,7 @@ func TestThirdSessionRevivesNone(t *testing.T) {
 	p.advance(time.Minute)
 	p.refuses(p.world.Under(first, small(p, "acct/8")), "session-replaced")
 	kept, undo, restarted := p.world.Enters(p.world.Under(first, small(p, "acct/9"))), p.world.Enters(p.world.Under(first, p.world.Undo("ann", measure))), p.world.Enters(p.world.Under(first, small(p, "acct/11")))
+	p.ready()
 	p.advance(time.Hour)
 	p.executes(p.world.Under(own(p), small(p, "acct/10")))
 	p.refusedAs(p.world.Forge(kept), "acct/9", "refused session-replaced")
@@ -308,6 +309,7 @@ func TestUndoThatNamesNoEntry(t *testing.T) {
 	p.advance(time.Minute)
 	p.world.Void("ole", actions.Void{Scope: actions.ScopeWorker, Of: "ann", Before: canonical.At(p.world.Now())})
 	p.advance(time.Minute)
+	p.ready()
 	s := own(p, func(c *actions.Session) { c.After = canonical.Sum([]byte("nothing")) })
 	p.refuses(p.world.Under(s, p.world.Undo("ann", measure)), "session-void")
 }

@@ -37,7 +37,7 @@ func (p *place) takes(k actions.Kind, c actions.Change, by workforce.WorkerID) p
 func (p *place) refuses(r *prooftest.Request, typ string) {
 	p.t.Helper()
 	changes := p.changes(r)
-	got, err := p.carry(p.world.Forge(r))
+	got, err := p.judged(p.world.Forge(r))
 	if err != nil || got.Outcome != proof.Refused || got.Type != typ {
 		p.t.Errorf("%s by %s: %+v, %v; want it refused as %s", r.Action.Kind, r.By, got, err, typ)
 	}

@@ -16,6 +16,7 @@ import (
 	"countersign.dev/executor"
 	"countersign.dev/executor/executortest"
 	"countersign.dev/executor/journal"
+	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/ledger/proof/prooftest"
 	linkv1 "countersign.dev/link/v1"
@@ -240,6 +241,17 @@ func (p *place) takedown(s platform.Subject, tier actions.Tier, edit ...func(*ac
 // president makes a critical account.
 func (p *place) president() platform.Subject {
 	return p.plaza.Account("acct/1", 2_000_000, "head of state")
+}
+
+// judged is carry for a warrant that the executor judges by a ledger that it has read: while
+// the executor says that it has not read so far, it is asked again.
+func (p *place) judged(raw []byte) (got linkv1.CarryResult, err error) {
+	p.t.Helper()
+	p.until("the executor has read what the warrant rests on", func() bool {
+		got, err = p.carry(raw)
+		return !fault.Is(err, "not-followed")
+	})
+	return got, err
 }
 
 // carry hands a warrant over and returns what came of it.
