@@ -176,18 +176,26 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 		return bad("the direction of %s is %s", a.Kind, spec.Direction)
 	case a.Inverse != (Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection}):
 		return bad("the inverse of %s is %q", a.Kind, spec.Inverse)
-	case spec.Timed == a.Until.IsZero():
-		return bad("%s has an end exactly if it is timed", a.Kind)
-	case spec.Effect == OneWay && a.Effect != OneWay, spec.Effect != OneWay && a.Effect != Reversible && a.Effect != Lossy:
+	case spec.Timed && a.Until.IsZero():
+		return bad("%s needs an end", a.Kind)
+	case !spec.Timed && !spec.MayEnd && !a.Until.IsZero():
+		return bad("%s has no end", a.Kind)
+	case (spec.Effect == OneWay || spec.Says()) && a.Effect != spec.Effect, spec.Effect == Reversible && a.Effect != Reversible && a.Effect != Lossy:
 		return bad("effect %q does not fit %s", a.Effect, a.Kind)
 	case (a.Effect == Lossy) != (a.Lossy != ""):
 		return bad("a lossy act says what is lost")
-	case spec.Direction == Burdening && c.Mark == "" && c.Verb != platform.Delete:
+	case spec.Says() && (c.Mark != "" || c.Expect != (platform.Expect{})):
+		return bad("%s changes no layer, so it expects and leaves nothing", a.Kind)
+	case spec.Direction == Burdening && c.Mark == "" && c.Verb != platform.Delete && !spec.Says():
 		return bad("a measure leaves a mark")
-	case c.Confirms() != "" && a.Kind != AccountTakedown && a.Kind != AccountSuspend:
-		return bad("only a takedown or a suspension takes the place of another measure")
+	case a.V == ActionV1 && (c.Layer != platform.VisibilityLayer || spec.Says()):
+		return bad("%s is of version 2", a.Kind)
+	case c.Confirms() != "" && !a.Kind.Replaces():
+		return bad("only a takedown, a suspension or a limit takes the place of another measure")
+	case !c.Verb.Fits(c.Layer):
+		return bad("a %s does not change the layer %s", c.Verb, c.Layer)
 	case !fits(c, spec.Sort):
-		return bad("a %s expects another state than %s", c.Verb, platform.Describe(c.Expect.Status, c.Expect.Mark))
+		return bad("a %s expects another state than %s", c.Verb, platform.DescribeIn(c.Layer, c.Expect))
 	case spec.Direction == Relieving && c.Mark != "":
 		return bad("lifting a measure leaves no mark")
 	case a.Reverses != "" && spec.Direction != Relieving:
@@ -198,16 +206,28 @@ func (a Action) checkPlatform(spec Spec, bad func(string, ...any) error) error {
 	return nil
 }
 
+// Replaces reports whether a measure of the kind may take the place of a timed measure of
+// the same layer; see Outlasts.
+func (k Kind) Replaces() bool {
+	return k == AccountTakedown || k == AccountSuspend || k == AccountLimit || k == ContentLimit
+}
+
 // fits reports whether a command expects a state from which its verb may start. A measure
-// is put only on a subject that is up and bears no mark, so that none is ever put over
+// is put only on a layer that is clear and bears no mark, so that none is ever put over
 // somebody else's. A takedown may also be put over the owner's own deactivation, which it
 // hides and does not change. The one exception puts our mark in the place of our own: a
-// takedown or a suspension that ends later takes the place of a timed measure; see
+// takedown, a suspension or a limit that ends later takes the place of a timed measure; see
 // Outlasts.
 func fits(c platform.Command, s platform.Sort) bool {
 	switch c.Verb {
 	case platform.Takedown:
 		return c.Expect == platform.Expect{Status: platform.Up} || s == platform.Account && c.Expect == platform.Expect{Status: platform.Deactivated} || c.Confirms() != ""
+	case platform.Limit:
+		return c.Expect == platform.Expect{Status: platform.NoLimit} || c.Confirms() != ""
+	case platform.Label:
+		return c.Expect == platform.Expect{Status: platform.Unset}
+	case platform.Unlimit, platform.Unlabel:
+		return c.Expect.Status == c.Layer.Bears()
 	case platform.Deactivate:
 		return c.Expect == platform.Expect{Status: platform.Up}
 	case platform.Restore:

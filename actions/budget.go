@@ -50,12 +50,12 @@ func DefaultBudgets() []Budget {
 		{Critical, 2, 3, 3, 6},
 	} {
 		bs = append(bs,
-			Budget{"worker", "hour", l.tier, Burdening, false, l.workerHour},
-			Budget{"worker", "day", l.tier, Burdening, false, l.workerDay},
-			Budget{"vendor", "hour", l.tier, Burdening, false, l.vendorHour},
-			Budget{"vendor", "day", l.tier, Burdening, false, l.vendorDay},
-			Budget{"worker", "hour", l.tier, Relieving, false, 60},
-			Budget{"worker", "hour", l.tier, Relieving, true, 120},
+			Budget{"worker", "hour", l.tier, Burdening, false, l.workerHour, FamilyEvery},
+			Budget{"worker", "day", l.tier, Burdening, false, l.workerDay, FamilyEvery},
+			Budget{"vendor", "hour", l.tier, Burdening, false, l.vendorHour, FamilyEvery},
+			Budget{"vendor", "day", l.tier, Burdening, false, l.vendorDay, FamilyEvery},
+			Budget{"worker", "hour", l.tier, Relieving, false, 60, FamilyEvery},
+			Budget{"worker", "hour", l.tier, Relieving, true, 120, FamilyEvery},
 		)
 	}
 	return bs

@@ -13,7 +13,7 @@ func TestCheckBudgets(t *testing.T) {
 	if err := CheckBudgets(DefaultBudgets()); err != nil {
 		t.Fatal(err)
 	}
-	good := Budget{"worker", "hour", Critical, Burdening, false, 2}
+	good := Budget{"worker", "hour", Critical, Burdening, false, 2, FamilyEvery}
 	for name, by := range map[string]func(*Budget){
 		"per team":          func(b *Budget) { b.Per = "team" },
 		"per nobody":        func(b *Budget) { b.Per = "" },
@@ -36,7 +36,7 @@ func TestCheckBudgets(t *testing.T) {
 	if CheckBudgets([]Budget{good, more}) == nil {
 		t.Error("two limits for one thing pass")
 	}
-	undo := Budget{"worker", "hour", Critical, Relieving, true, 2}
+	undo := Budget{"worker", "hour", Critical, Relieving, true, 2, FamilyEvery}
 	lift := undo
 	lift.Undo = false
 	if err := CheckBudgets([]Budget{good, undo, lift}); err != nil {
@@ -49,9 +49,9 @@ func TestCheckBudgets(t *testing.T) {
 func TestDefaultBudgetsCoverEverything(t *testing.T) {
 	for _, tier := range Tiers {
 		for _, want := range []Budget{
-			{"worker", "hour", tier, Burdening, false, 0}, {"worker", "day", tier, Burdening, false, 0},
-			{"vendor", "hour", tier, Burdening, false, 0}, {"vendor", "day", tier, Burdening, false, 0},
-			{"worker", "hour", tier, Relieving, true, 0}, {"worker", "hour", tier, Relieving, false, 0},
+			{"worker", "hour", tier, Burdening, false, 0, FamilyEvery}, {"worker", "day", tier, Burdening, false, 0, FamilyEvery},
+			{"vendor", "hour", tier, Burdening, false, 0, FamilyEvery}, {"vendor", "day", tier, Burdening, false, 0, FamilyEvery},
+			{"worker", "hour", tier, Relieving, true, 0, FamilyEvery}, {"worker", "hour", tier, Relieving, false, 0, FamilyEvery},
 		} {
 			if !slices.ContainsFunc(DefaultBudgets(), func(b Budget) bool {
 				k := b
@@ -67,8 +67,8 @@ func TestDefaultBudgetsCoverEverything(t *testing.T) {
 func TestAfford(t *testing.T) {
 	by := Spender{"w", "acme"}
 	budgets := []Budget{
-		{"worker", "hour", Critical, Burdening, false, 2}, {"vendor", "day", Critical, Burdening, false, 3},
-		{"worker", "hour", Critical, Relieving, false, 1}, {"worker", "hour", Critical, Relieving, true, 5},
+		{"worker", "hour", Critical, Burdening, false, 2, FamilyEvery}, {"vendor", "day", Critical, Burdening, false, 3, FamilyEvery},
+		{"worker", "hour", Critical, Relieving, false, 1, FamilyEvery}, {"worker", "hour", Critical, Relieving, true, 5, FamilyEvery},
 	}
 	lift := undo()
 	lift.Reverses = ""
@@ -92,7 +92,7 @@ func TestAfford(t *testing.T) {
 		"an undo spends its own":     {budgets, undo(), map[string]int64{"worker hour": 4}, nil, ""},
 		"until that is spent":        {budgets, undo(), map[string]int64{"worker hour": 5}, nil, "budget-spent"},
 		"another lift is no undo":    {budgets, lift, map[string]int64{"worker hour": 1}, nil, "budget-spent"},
-		"a limit of none":            {[]Budget{{"worker", "hour", Critical, Burdening, false, 0}}, takedown(), nil, nil, "budget-spent"},
+		"a limit of none":            {[]Budget{{"worker", "hour", Critical, Burdening, false, 0, FamilyEvery}}, takedown(), nil, nil, "budget-spent"},
 		"burdening without a budget": {budgets, standard, nil, nil, "no-budget"},
 		"without any budget":         {nil, takedown(), nil, nil, "no-budget"},
 		"relieving without a budget": {budgets, lower, nil, nil, ""}, // nobody is kept from undoing by a list that forgot it

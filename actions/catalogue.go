@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"countersign.dev/fault"
 	"countersign.dev/platform"
 )
 
@@ -33,6 +34,20 @@ const (
 	// AccountContain is the emergency act: a takedown that reverts by itself within
 	// EmergencyMost unless an ordinary takedown, fully countersigned, takes its place.
 	AccountContain Kind = "account.contain"
+
+	// The weaker measures, each in a layer of its own; see platform.Layer.
+	AccountLimit   Kind = "account.limit" // may have an end; the executor owes the lift
+	AccountUnlimit Kind = "account.unlimit"
+	AccountLabel   Kind = "account.label"
+	AccountUnlabel Kind = "account.unlabel"
+	ContentLimit   Kind = "content.limit"
+	ContentUnlimit Kind = "content.unlimit"
+	ContentLabel   Kind = "content.label"
+	ContentUnlabel Kind = "content.unlabel"
+
+	// AccountWarn sends the account holder the reason as a message. It changes no layer, and
+	// nothing takes it back.
+	AccountWarn Kind = "account.warn"
 )
 
 // Direction says whether an action may harm somebody, by its effect and not by its name.
@@ -53,6 +68,8 @@ const (
 	Lossy      Effect = "lossy"
 	Disclosing Effect = "disclosing"
 	OneWay     Effect = "one-way"
+	// Said is a message: nothing stands afterwards, and it is never sent a second time.
+	Said Effect = "said"
 )
 
 // Spec is a kind's place in the catalogue.
@@ -64,6 +81,7 @@ type Spec struct {
 	Direction Direction       // for desk kinds see Change.Direction
 	Effect    Effect          // Lossy instead, where the platform's ability says that something is lost
 	Timed     bool            // needs an end
+	MayEnd    bool            // may have an end
 	Emergency bool            // one on-call worker may do it alone, for a short time
 	// Session says that a session's key may sign requests of this kind, on subjects of the
 	// tier standard. A new kind is not marked until somebody decides that it may.
@@ -97,6 +115,28 @@ var catalogue = []Spec{
 	{Kind: DeskReview, Desk: true, Direction: Burdening, Effect: Reversible},
 	{Kind: AccountContain, Sort: platform.Account, Verbs: []platform.Verb{platform.Takedown}, Timed: true, Emergency: true,
 		Direction: Burdening, Effect: Reversible, Inverse: AccountRestore, InverseDirection: Relieving},
+	weaker(AccountLimit, platform.Account, platform.Limit, AccountUnlimit, true),
+	lifting(AccountUnlimit, platform.Account, platform.Unlimit, AccountLimit),
+	weaker(AccountLabel, platform.Account, platform.Label, AccountUnlabel, false),
+	lifting(AccountUnlabel, platform.Account, platform.Unlabel, AccountLabel),
+	weaker(ContentLimit, platform.Content, platform.Limit, ContentUnlimit, true),
+	lifting(ContentUnlimit, platform.Content, platform.Unlimit, ContentLimit),
+	weaker(ContentLabel, platform.Content, platform.Label, ContentUnlabel, false),
+	lifting(ContentUnlabel, platform.Content, platform.Unlabel, ContentLabel),
+	{Kind: AccountWarn, Session: true, Sort: platform.Account, Verbs: []platform.Verb{platform.Warn},
+		Direction: Burdening, Effect: Said},
+}
+
+// weaker is the spec of a measure that leaves the subject in its place.
+func weaker(k Kind, sort platform.Sort, v platform.Verb, inverse Kind, ends bool) Spec {
+	return Spec{Kind: k, Session: true, Sort: sort, Verbs: []platform.Verb{v}, MayEnd: ends,
+		Direction: Burdening, Effect: Reversible, Inverse: inverse, InverseDirection: Relieving}
+}
+
+// lifting is the spec of the act that takes such a measure away.
+func lifting(k Kind, sort platform.Sort, v platform.Verb, inverse Kind) Spec {
+	return Spec{Kind: k, Session: true, Sort: sort, Verbs: []platform.Verb{v},
+		Direction: Relieving, Effect: Reversible, Inverse: inverse, InverseDirection: Burdening}
 }
 
 // EmergencyMost is the longest that an emergency act stands without an ordinary
@@ -115,6 +155,34 @@ func SpecOf(k Kind) (Spec, bool) {
 	}
 	return Spec{}, false
 }
+
+// Layer returns the layer that a kind changes; value is the label's, and empty for a kind
+// that sets no label. A label's value that has not the form of one is a fault of type
+// "bad-label". Says is false for such kinds.
+func (s Spec) Layer(value string) (platform.Layer, error) {
+	switch {
+	case s.Labels():
+		return platform.LabelLayer(value), platform.CheckLabel(value)
+	case value != "":
+		return "", fault.New(fault.Invalid, "bad-label", "%s sets no label, so it has no value.", s.Kind)
+	case s.Limits():
+		return platform.LimitLayer, nil
+	}
+	return platform.VisibilityLayer, nil
+}
+
+// Labels reports whether the kind sets a label or takes one away.
+func (s Spec) Labels() bool {
+	return slices.Contains(s.Verbs, platform.Label) || slices.Contains(s.Verbs, platform.Unlabel)
+}
+
+// Limits reports whether the kind limits a subject or takes its limit away.
+func (s Spec) Limits() bool {
+	return slices.Contains(s.Verbs, platform.Limit) || slices.Contains(s.Verbs, platform.Unlimit)
+}
+
+// Says reports whether the kind only says something: it changes no layer.
+func (s Spec) Says() bool { return s.Effect == Said }
 
 // VerbFor returns the verb with which a kind changes a subject that is in the
 // given status.

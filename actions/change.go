@@ -245,8 +245,9 @@ type Budget struct {
 	Window    string    `json:"window"` // "hour" or "day", both sliding
 	Tier      Tier      `json:"tier"`
 	Direction Direction `json:"direction"`
-	Undo      bool      `json:"undo"`  // of undos, which have budgets of their own
-	Limit     int64     `json:"limit"` // 0 allows none
+	Undo      bool      `json:"undo"`            // of undos, which have budgets of their own
+	Limit     int64     `json:"limit"`           // 0 allows none
+	Family    Family    `json:"family,omitzero"` // the kinds that it counts; empty: every kind
 }
 
 // Trust names the machines that the chain trusts: the executor, and the pages on which
@@ -270,7 +271,14 @@ type Platform struct {
 	// Facts are the facts that the connector promised when the change was drafted, sorted.
 	// Platforms signed before this member existed have none.
 	Facts []platform.Fact `json:"facts,omitzero"`
+	// Labels are the values of labels that may be set on the platform's subjects, sorted. The
+	// executor compares them with those that the connector promises. A label that stands may
+	// be taken away whatever its value.
+	Labels []string `json:"labels,omitzero"`
 }
+
+// MaxLabels bounds the values of labels that the chain lists for a platform.
+const MaxLabels = 1000
 
 // Setting is the change of desk.change; exactly one member besides Of is set.
 type Setting struct {
@@ -353,6 +361,9 @@ func (c Setting) check() error {
 		}
 		if facts := c.Platform.Facts; !ascends(facts) || slices.ContainsFunc(facts, func(f platform.Fact) bool { return !slices.Contains(platform.Facts, f) }) {
 			return fmt.Errorf("the facts of a platform are sorted, each once, of those that there are")
+		}
+		if labels := c.Platform.Labels; !ascends(labels) || len(labels) > MaxLabels || slices.ContainsFunc(labels, func(l string) bool { return platform.CheckLabel(l) != nil }) {
+			return fmt.Errorf("the labels of a platform are sorted, each once, at most %d; each is 1 to 64 lower-case letters, digits and dashes", MaxLabels)
 		}
 	case PartOrders:
 		return c.Order.check()

@@ -147,7 +147,8 @@ type ActionFormV2 struct {
 
 // CommandFormV2 is the command of an action of version 2: it names the layer of the subject
 // that it changes, the state of that layer from which it starts, and the state that it
-// leaves. A change of the desk has an empty one.
+// leaves. That of a warning names none and neither starts from nor leaves a state. A change
+// of the desk has an empty one.
 type CommandFormV2 struct {
 	Expect  Standing         `json:"expect"`
 	Layer   string           `json:"layer"`
@@ -162,7 +163,7 @@ type Standing struct {
 	Value string        `json:"value"`
 }
 
-// StandingOf returns a state of the layer visibility as documents of version 2 write it.
+// StandingOf returns the state of a layer as documents of version 2 write it.
 func StandingOf(e platform.Expect) Standing { return Standing{Mark: e.Mark, Value: string(e.Status)} }
 
 // Expect is the inverse of StandingOf.
@@ -170,21 +171,27 @@ func (s Standing) Expect() platform.Expect {
 	return platform.Expect{Status: platform.Status(s.Value), Mark: s.Mark}
 }
 
-// LayerVisibility is the layer of which all documents of version 1 speak: whether a subject
-// is up, down, deactivated or deleted.
-const LayerVisibility = "visibility"
-
 func commandOf(c platform.Command) CommandFormV2 {
 	if c == (platform.Command{}) {
 		return CommandFormV2{}
 	}
-	return CommandFormV2{Expect: StandingOf(c.Expect), Layer: LayerVisibility, Leave: StandingOf(c.After()), Subject: c.Subject, Verb: c.Verb}
+	out := CommandFormV2{Expect: StandingOf(c.Expect), Layer: c.Layer.String(), Leave: StandingOf(c.After()), Subject: c.Subject, Verb: c.Verb}
+	if c.Verb == platform.Warn {
+		out.Layer = ""
+	}
+	return out
 }
 
 // command returns the command in memory. It refuses one whose layer is unknown, and one
 // that would leave another state than its verb does.
 func (c CommandFormV2) command() (platform.Command, error) {
 	out := platform.Command{Expect: c.Expect.Expect(), Mark: c.Leave.Mark, Subject: c.Subject, Verb: c.Verb}
+	var err error
+	if c.Layer != "" {
+		if out.Layer, err = platform.ParseLayer(c.Layer); err != nil {
+			return out, err
+		}
+	}
 	if commandOf(out) != c {
 		return out, fmt.Errorf("the command names no known layer, or its verb %q leaves another state than %q", c.Verb, c.Leave.Value)
 	}

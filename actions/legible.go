@@ -14,17 +14,20 @@ import (
 const MaxSuspension = 366 * 24 * time.Hour
 
 // Lasts checks the end of a timed measure that is asked for at an instant. Errors are
-// faults of types "end-is-past" and "suspension-too-long".
+// faults of types "end-is-past", "suspension-too-long" and "limit-too-long".
 func (a Action) Lasts(asked time.Time) error {
 	if a.Kind == DeskChange {
 		return orderLasts(a, asked)
 	}
 	spec, _ := SpecOf(a.Kind)
 	switch {
-	case !spec.Timed || a.Until.IsZero():
+	case spec.Desk || a.Until.IsZero():
 		return nil
 	case !asked.Before(a.Until.Time):
 		return fault.New(fault.Invalid, "end-is-past", "The measure would end at %s, which is past. Give an end that is still to come.", a.Until)
+	case spec.MayEnd && a.Until.Sub(asked) > MaxSuspension:
+		return fault.New(fault.Invalid, "limit-too-long",
+			"A limit with an end lasts for %d days at most. For longer leave the end out: then it stands until somebody lifts it.", int(MaxSuspension.Hours()/24))
 	case !spec.Emergency && a.Until.Sub(asked) > MaxSuspension:
 		return fault.New(fault.Invalid, "suspension-too-long",
 			"A suspension lasts for %d days at most. For longer that is a takedown: request account.takedown.", int(MaxSuspension.Hours()/24))

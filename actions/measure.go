@@ -28,16 +28,18 @@ type Measure struct {
 	Request   string
 	Requester workforce.WorkerID
 	Subject   platform.Subject
+	Layer     platform.Layer // in which the measure stands
 	Executed  canonical.Time
 	Category  Category
 }
 
 // Outlasts reports whether an action may take the place of a timed measure of the desk
-// that is in force until an end: it has no end, or a later one. It keeps the category,
+// that is in force until an end, in the same layer: it has no end, or a later one. It keeps the category,
 // so that a measure which one person may not lift does not become one that they may.
 func (a Action) Outlasts(kind Kind, until canonical.Time, c Category) bool {
 	spec, ok := SpecOf(kind)
-	return ok && spec.Timed && (a.Until.IsZero() || a.Until.After(until.Time)) && (c == CategoryRules || a.Category == c)
+	mine, _ := SpecOf(a.Kind)
+	return ok && (spec.Timed || spec.MayEnd) && !until.IsZero() && spec.Limits() == mine.Limits() && spec.Sort == mine.Sort && (a.Until.IsZero() || a.Until.After(until.Time)) && (c == CategoryRules || a.Category == c)
 }
 
 // With returns the measure together with the older one whose place it took, since an undo
@@ -67,7 +69,7 @@ func LiftsOf(a Action, m *Measure, by workforce.WorkerID, at time.Time, windowDa
 		return LiftsForeign
 	}
 	switch {
-	case m == nil || m.Subject.ID != a.Subject.ID || m.Subject.Platform != a.Subject.Platform:
+	case m == nil || m.Subject.ID != a.Subject.ID || m.Subject.Platform != a.Subject.Platform || m.Layer != a.Command.Layer:
 		return LiftsForeign
 	case m.Category != CategoryRules || !at.Before(m.Executed.AddDate(0, 0, int(windowDays))):
 		return LiftsOlder

@@ -29,6 +29,9 @@ type Order struct {
 	// the ledger held by then are right, though they have not stood for 24 hours yet. Zero
 	// vouches for nothing.
 	Vouched canonical.Time `json:"vouched"`
+	// Layers are the layers in which the executor restores under the order, sorted; empty:
+	// the visibility alone, which is all that an order covered before there were layers.
+	Layers []OrderLayer `json:"layers,omitzero"`
 	// Never names marks that are never lifted under the order, sorted. Each is a mark, or
 	// the beginning of marks and an asterisk ("CSAM-*"). A breach that bears one pages
 	// instead.
@@ -37,6 +40,31 @@ type Order struct {
 	// again; nil: never. It is left out where it is nil, so that earlier orders read back as
 	// they were signed.
 	Cut *Cut `json:"cut,omitempty"`
+}
+
+// OrderLayer is a layer that a standing order covers, or all labels together.
+type OrderLayer string
+
+// The layers that an order may cover, sorted.
+const (
+	OrderLabels     OrderLayer = "label"
+	OrderLimit      OrderLayer = "limit"
+	OrderVisibility OrderLayer = "visibility"
+)
+
+// OrderLayers lists them, sorted.
+var OrderLayers = []OrderLayer{OrderLabels, OrderLimit, OrderVisibility}
+
+// Covers reports whether the executor restores in a layer under the order.
+func (o Order) Covers(l platform.Layer) bool {
+	if len(o.Layers) == 0 {
+		return l == platform.VisibilityLayer
+	}
+	name := OrderLayer(l.String())
+	if _, label := l.Label(); label {
+		name = OrderLabels
+	}
+	return slices.Contains(o.Layers, name)
 }
 
 // Spares reports whether the order never lifts a mark.
@@ -92,7 +120,7 @@ func (o Order) check() error {
 	switch {
 	case o.Platform == "" || o.Platform == DeskPlatform || o.Tier != Protected && o.Tier != Critical:
 		return fmt.Errorf("a standing order is for the protected or the critical subjects of a platform")
-	case o.Op == "revoke" && (!o.Until.IsZero() || o.PerSubject != 0 || o.PerTier != 0 || !o.Vouched.IsZero() || len(o.Never) > 0 || o.Cut != nil):
+	case o.Op == "revoke" && (!o.Until.IsZero() || o.PerSubject != 0 || o.PerTier != 0 || !o.Vouched.IsZero() || len(o.Never) > 0 || o.Layers != nil || o.Cut != nil):
 		return fmt.Errorf("a revocation names the platform and the tier and nothing else")
 	case o.Op == "revoke":
 		return nil
@@ -100,6 +128,8 @@ func (o Order) check() error {
 		return fmt.Errorf("op is place or revoke")
 	case o.Until.IsZero() || o.PerSubject < 1 || o.PerTier < 1:
 		return fmt.Errorf("a standing order has an end, and budgets of at least one restoration an hour")
+	case o.Layers != nil && (len(o.Layers) == 0 || !ascends(o.Layers) || slices.ContainsFunc(o.Layers, func(l OrderLayer) bool { return !slices.Contains(OrderLayers, l) })):
+		return fmt.Errorf("the layers of a standing order are of label, limit and visibility, sorted, each once")
 	case o.Cut != nil && (o.Cut.Breaches < 1 || o.Cut.Breaches > MostCutBreaches || o.Cut.Within < 1 || o.Cut.Within > MostCutWithin):
 		return fmt.Errorf("a credential is cut off after 1 to %d breaches within 1 to %d seconds", MostCutBreaches, MostCutWithin)
 	}

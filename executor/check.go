@@ -613,7 +613,7 @@ func (e *Executor) liftsOf(ctx context.Context, w proof.Warrant, j judgement) (a
 }
 
 func measureOf(a journal.Act) actions.Measure {
-	return actions.Measure{Request: a.Request, Requester: a.Requester, Subject: a.Subject, Executed: a.Ended, Category: a.Category}
+	return actions.Measure{Request: a.Request, Requester: a.Requester, Subject: a.Subject, Layer: a.Command.Layer, Executed: a.Ended, Category: a.Category}
 }
 
 // broken reports whether an act lifts exactly the mark that an open breach has left.

@@ -451,9 +451,8 @@ func (r watchedRemote) Watch(ctx context.Context, _ string) (platform.Stream, er
 	return mute{ctx}, nil
 }
 
-func (r watchedRemote) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
-	st, err := r.Read(ctx, s)
-	return platform.Expect{Status: st.Status, Mark: st.Mark}, err
+func (r watchedRemote) Peek(ctx context.Context, s platform.Subject) (platform.State, error) {
+	return r.Read(ctx, s)
 }
 
 func (r watchedRemote) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {

@@ -56,10 +56,12 @@ func (w *watcher) inspect(ctx context.Context, l glance) (again bool, err error)
 			tier = w.tier(r)
 			l.handle = r.subject.Handle
 		}
-	} else if found, err = w.c.Peek(ctx, k.Subject); fault.Is(err, "no-such-subject") {
+	} else if st, err := w.c.Peek(ctx, k.Subject); fault.Is(err, "no-such-subject") {
 		found = platform.Expect{Status: platform.Deleted}
 	} else if err != nil {
 		return true, w.refused(ctx, err)
+	} else {
+		found = st.At(platform.VisibilityLayer)
 	}
 	if l.locks && tier != actions.Standard && found.Status == platform.Up {
 		if err := w.lock(ctx, l, tier); err != nil {
@@ -375,7 +377,7 @@ type unnamedBreach struct {
 }
 
 func (b unnamedBreach) broughtBy(h platform.Happening) bool {
-	return h.By != "" && h.Brought(b.Found) && (h.At.IsZero() || b.since.IsZero() || !h.At.Before(b.since.Add(-time.Minute)))
+	return h.By != "" && h.Brought(b.Sight.Layer, b.Found) && (h.At.IsZero() || b.since.IsZero() || !h.At.Before(b.since.Add(-time.Minute)))
 }
 
 // told records whose credential a breach was done with, if the stream has said so only

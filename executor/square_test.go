@@ -164,7 +164,7 @@ func (s *square) setBy(by, id string, status platform.Status, mark platform.Mark
 	if err != nil {
 		return err
 	}
-	command := platform.Command{Verb: platform.Takedown, Subject: subject, Expect: now, Mark: mark}
+	command := platform.Command{Verb: platform.Takedown, Subject: subject, Expect: now.At(platform.VisibilityLayer), Mark: mark}
 	switch {
 	case status == platform.Deactivated:
 		command.Verb = platform.Deactivate

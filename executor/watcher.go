@@ -645,12 +645,12 @@ func (w *watcher) peek(ctx context.Context, id string) error {
 	found, err := w.c.Peek(ctx, k.Subject)
 	w.smooth(time.Since(began))
 	if fault.Is(err, "no-such-subject") {
-		found, err = platform.Expect{Status: platform.Deleted}, nil
+		found, err = platform.State{Status: platform.Deleted}, nil
 	}
 	if err != nil || ctx.Err() != nil {
 		return w.refused(ctx, err) // the stream and the next read will show all other errors
 	}
-	return w.judge(ctx, glance{id: id, via: viaRead}, k.Tier, found)
+	return w.judge(ctx, glance{id: id, via: viaRead}, k.Tier, found.At(platform.VisibilityLayer))
 }
 
 // --- sweeps
@@ -1059,7 +1059,7 @@ const mostEvents = 16
 // change names nobody for this one. It returns the zero event if none is known.
 func (l glance) brought(found platform.Expect) (newest platform.Happening) {
 	for _, h := range l.events {
-		if h.Brought(found) && !h.At.Before(newest.At.Time) {
+		if h.Brought(platform.VisibilityLayer, found) && !h.At.Before(newest.At.Time) {
 			newest = h
 		}
 	}

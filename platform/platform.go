@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"countersign.dev/canonical"
@@ -82,15 +83,24 @@ func clip(s string) string {
 	return s
 }
 
-// Status is the state of a subject that the public sees.
+// Status is the value of one layer of a subject. That of the visibility is the state of the
+// subject that the public sees.
 type Status string
 
-// The statuses. A suspension is Down with a lift that the executor owes.
+// The values of the visibility. A suspension is Down with a lift that the executor owes.
 const (
 	Up          Status = "up"
 	Down        Status = "down"        // taken down by staff
 	Deactivated Status = "deactivated" // switched off, by its owner or by staff for the owner
 	Deleted     Status = "deleted"     // gone for good, or never there
+)
+
+// The values of the other layers.
+const (
+	NoLimit Status = "none"
+	Limited Status = "limited"
+	Unset   Status = "unset"
+	IsSet   Status = "set"
 )
 
 // Mark is a text that the platform keeps beside a measure to say whose it is. Ours are
@@ -117,13 +127,17 @@ const (
 // Facts lists them, sorted.
 var Facts = []Fact{FactCreated, FactFollowers, FactOffice, FactOwner, FactVerified}
 
-// State is a subject as a connector read it.
+// State is a subject as a connector read it. Status, Mark and Rev are those of its
+// visibility.
 type State struct {
 	Status Status `json:"status"`
 	Mark   Mark   `json:"mark"`
 	// Rev changes with every change of status or mark where the platform can
 	// compare and set, and is empty where it cannot.
 	Rev string `json:"rev"`
+	// Layers are the other layers that stand on the subject. One that is not there has its
+	// clear value.
+	Layers map[Layer]Stood `json:"layers,omitempty"`
 	// Facts holds string, bool or int64 values. A promised fact that could not
 	// be read is listed in Unread instead; it makes the subject critical (law 5).
 	Facts  map[Fact]any   `json:"facts"`
@@ -131,7 +145,7 @@ type State struct {
 	Seen   canonical.Time `json:"seen"`
 }
 
-// Is reports whether the state shows this status and mark.
+// Is reports whether the visibility has this status and mark.
 func (s State) Is(status Status, mark Mark) bool { return s.Status == status && s.Mark == mark }
 
 // Request returns the request that the mark names, truly or not; empty if the mark is not
@@ -154,12 +168,35 @@ const (
 	Deactivate Verb = "deactivate" // up → deactivated; account
 	Reactivate Verb = "reactivate" // deactivated → up; account
 	Delete     Verb = "delete"     // → deleted; one-way
+	Limit      Verb = "limit"      // none → limited; account or content
+	Unlimit    Verb = "unlimit"    // limited → none
+	Label      Verb = "label"      // unset → set; account or content
+	Unlabel    Verb = "unlabel"    // set → unset
+	Warn       Verb = "warn"       // a message to the account holder; it changes no layer
 )
 
-// Relieves reports whether the verb takes a measure away and puts none on.
-func (v Verb) Relieves() bool { return v == Restore || v == Reactivate }
+// Verbs lists them.
+var Verbs = []Verb{Takedown, Restore, Deactivate, Reactivate, Delete, Limit, Unlimit, Label, Unlabel, Warn}
 
-// Expect is the state that must be in place for a command to be carried out.
+// Relieves reports whether the verb takes a measure away and puts none on.
+func (v Verb) Relieves() bool {
+	return v == Restore || v == Reactivate || v == Unlimit || v == Unlabel
+}
+
+// Fits reports whether the verb changes a layer. A warning changes none, and its commands
+// have the zero Layer.
+func (v Verb) Fits(l Layer) bool {
+	switch v {
+	case Limit, Unlimit:
+		return l == LimitLayer
+	case Label, Unlabel:
+		value, ok := l.Label()
+		return ok && labelForm.MatchString(value)
+	}
+	return l == VisibilityLayer
+}
+
+// Expect is the state of one layer that must be in place for a command to be carried out.
 type Expect struct {
 	Mark   Mark   `json:"mark"`
 	Status Status `json:"status"`
@@ -169,9 +206,11 @@ type Expect struct {
 // hashed into the action that people sign, and handed to the connector
 // unchanged, so that no step between can alter its meaning.
 type Command struct {
-	Expect  Expect  `json:"expect"` // compared and set where the platform can, else read last before the call
-	Mark    Mark    `json:"mark"`   // the mark to leave; empty for verbs that lift a measure
+	Expect  Expect  `json:"expect"`         // of the layer; compared and set where the platform can, else read last before the call
+	Layer   Layer   `json:"layer,omitzero"` // the one that is changed
+	Mark    Mark    `json:"mark"`           // the mark to leave; empty for verbs that lift a measure
 	Subject Subject `json:"subject"`
+	Told    Told    `json:"-"`
 	Verb    Verb    `json:"verb"`
 }
 
@@ -181,31 +220,40 @@ var ours = string(MarkOf(""))
 // Ours reports whether the mark has the form of ours; somebody may have copied it.
 func (m Mark) Ours() bool { return strings.HasPrefix(string(m), ours) }
 
-// Confirms returns the request whose measure a takedown replaces: the subject is down
-// under our own mark, and gets a new mark of ours without having been up. It is empty for
-// every other command.
+// Replaces reports whether the command puts a measure in the place of another one of the
+// same sort: the subject is down, or limited, already.
+func (c Command) Replaces() bool {
+	return c.Verb == Takedown && c.Expect.Status == Down || c.Verb == Limit && c.Expect.Status == Limited
+}
+
+// Confirms returns the request whose measure a takedown or a limit replaces: the subject
+// bears our own mark, and gets a new mark of ours without having been up, or without a
+// limit, in between. It is empty for every other command.
 func (c Command) Confirms() string {
-	if c.Verb == Takedown && c.Expect.Status == Down {
+	if c.Replaces() {
 		return c.Expect.Mark.Request()
 	}
 	return ""
 }
 
-// After returns the status and mark a carried-out command leaves.
+// After returns the status and mark that a carried-out command leaves in its layer; the
+// zero value for a warning, which leaves nothing.
 func (c Command) After() Expect {
 	switch c.Verb {
-	case Takedown:
-		return Expect{Status: Down, Mark: c.Mark}
+	case Takedown, Limit, Label:
+		return Expect{Status: c.Layer.Bears(), Mark: c.Mark}
 	case Deactivate:
 		return Expect{Status: Deactivated, Mark: c.Mark}
 	case Delete:
 		return Expect{Status: Deleted}
+	case Warn:
+		return Expect{}
 	default:
-		return Expect{Status: Up}
+		return Expect{Status: c.Layer.Clear()}
 	}
 }
 
-// Leaves reports whether a carried-out command may have left a state. After the lift of a
+// Leaves reports whether a carried-out command may have left a state in its layer. After the lift of a
 // takedown a subject is up; or it is deactivated without a mark, if its owner has
 // deactivated it, since the takedown hid that.
 func (c Command) Leaves(e Expect) bool {
@@ -244,6 +292,8 @@ type Ability struct {
 type Capabilities struct {
 	Abilities []Ability `json:"abilities"`
 	Facts     []Fact    `json:"facts"`
+	// Labels are the values of labels that can be set, sorted.
+	Labels []string `json:"labels,omitempty"`
 	// CompareAndSet says that Apply changes nothing unless Expect holds at the moment of
 	// change. If it is false, a race remains, and the executor looks for its effects
 	// afterwards.
@@ -260,6 +310,23 @@ type Capabilities struct {
 	// Remedy tells a person how to stop a user of one of the platform's credentials that
 	// cannot be cut off.
 	Remedy string `json:"remedy,omitempty"`
+}
+
+// Layered reports whether the platform has layers besides the visibility.
+func (c Capabilities) Layered() bool {
+	return slices.ContainsFunc(c.Abilities, func(a Ability) bool { return a.Verb != Warn && !a.Verb.Fits(VisibilityLayer) })
+}
+
+// Instead names the verbs that a platform offers on a sort of subject, for a person who
+// asked for another one.
+func (c Capabilities) Instead(s Sort) []Verb {
+	var vs []Verb
+	for _, v := range Verbs {
+		if _, ok := c.Can(v, s); ok {
+			vs = append(vs, v)
+		}
+	}
+	return vs
 }
 
 // Can returns the ability for a verb on a sort of subject.
@@ -299,7 +366,9 @@ type Connector interface {
 	// twice. A relieving verb does not compare the handle. If the state is not the expected
 	// one it changes nothing and returns *WrongState. A fault of kind Unavailable or an
 	// unknown error means that the command may or may not have taken effect; any other fault
-	// means that it did not and will not. A fault of kind Unavailable and type
+	// means that it did not and will not. It compares, sets and reads back the command's
+	// layer and no other. A warning is sent once for each key, and its receipt has the same
+	// state twice. A fault of kind Unavailable and type
 	// "not-in-place" means that the platform answered that the command took effect, but the
 	// subject was then read in another state: somebody else has changed it since, or it is
 	// still as before.
@@ -311,15 +380,24 @@ type Connector interface {
 
 // WrongState is returned by Apply when the expected state is not in place.
 type WrongState struct {
-	Want Expect
-	Now  State
+	Layer Layer // of Want
+	Want  Expect
+	Now   State
 }
 
 func (e *WrongState) Error() string {
-	return fmt.Sprintf("the subject is %s, expected %s", Describe(e.Now.Status, e.Now.Mark), Describe(e.Want.Status, e.Want.Mark))
+	return fmt.Sprintf("the subject is %s, expected %s", DescribeIn(e.Layer, e.Now.At(e.Layer)), DescribeIn(e.Layer, e.Want))
 }
 
-// Describe puts a status and mark in words.
+// DescribeIn puts the state of a layer in words.
+func DescribeIn(l Layer, e Expect) string {
+	if l == VisibilityLayer {
+		return Describe(e.Status, e.Mark)
+	}
+	return describeLayer(l, e)
+}
+
+// Describe puts a status and mark of the visibility in words.
 func Describe(s Status, m Mark) string {
 	switch {
 	case m == "":

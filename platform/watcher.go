@@ -20,10 +20,10 @@ type Watcher interface {
 	// missed: open from now on first, then sweep.
 	Watch(ctx context.Context, cursor string) (Stream, error)
 
-	// Peek reads status and mark of a subject, and nothing else, in as few calls as the
-	// platform allows, since critical subjects are read again and again. Errors are those of
-	// Read, so that a deleted subject is a fault "no-such-subject".
-	Peek(ctx context.Context, s Subject) (Expect, error)
+	// Peek reads the layers of a subject, and no facts, in as few calls as the platform
+	// allows, since critical subjects are read again and again. Errors are those of Read, so
+	// that a deleted subject is a fault "no-such-subject".
+	Peek(ctx context.Context, s Subject) (State, error)
 
 	// Accounts returns a page of all accounts and the cursor of the next page, empty after
 	// the last. It begins with the empty cursor. An account that exists from the first page
@@ -66,10 +66,11 @@ type Happening struct {
 	Subject Subject
 	// Locks says that the owner's lock may have changed, and not only the state.
 	Locks bool
-	// Status is the subject's status after the event, as the event tells it; empty if it
-	// does not tell it, or tells one that has no counterpart here. Mark is the mark beside
-	// it if Marked is true; otherwise the event does not tell it. They say which change By
-	// and At belong to.
+	// Layer is the layer that the event is about. Status is its value after the event, as
+	// the event tells it; empty if it does not tell it, or tells one that has no counterpart
+	// here. Mark is the mark beside it if Marked is true; otherwise the event does not tell
+	// it. They say which change By and At belong to.
+	Layer  Layer
 	Status Status
 	Mark   Mark
 	Marked bool
@@ -85,9 +86,9 @@ func (h Happening) ByOwner() bool { return strings.HasPrefix(h.By, "@") }
 // ByStaff reports whether the platform says that a staff credential made the change.
 func (h Happening) ByStaff() bool { return h.By != "" && !h.ByOwner() }
 
-// Brought reports whether the event may have brought a subject into a state.
-func (h Happening) Brought(e Expect) bool {
-	return h.Status == e.Status && (!h.Marked || h.Mark == e.Mark)
+// Brought reports whether the event may have brought a layer into a state.
+func (h Happening) Brought(l Layer, e Expect) bool {
+	return h.Layer == l && h.Status == e.Status && (!h.Marked || h.Mark == e.Mark)
 }
 
 // Notifier is a connector that can send the owner of an account a message.
@@ -118,6 +119,9 @@ type Listed struct {
 	// it.
 	Mark   Mark
 	Marked bool
+	// Layers are as in State, if Layered is true; otherwise the list does not tell them.
+	Layers  map[Layer]Stood
+	Layered bool
 	// Facts and Unread are as in State, if the list tells them. nil Facts means that it does
 	// not, and each account has to be read once to know its tier.
 	Facts  map[Fact]any
@@ -173,6 +177,14 @@ const (
 	ContentTakenDown   Change = "content-takedown"
 	ContentRestored    Change = "content-restore"
 	ContentDeleted     Change = "content-delete"
+	AccountLimited     Change = "account-limit"
+	AccountUnlimited   Change = "account-unlimit"
+	AccountLabelled    Change = "account-label"
+	AccountUnlabelled  Change = "account-unlabel"
+	ContentLimited     Change = "content-limit"
+	ContentUnlimited   Change = "content-unlimit"
+	ContentLabelled    Change = "content-label"
+	ContentUnlabelled  Change = "content-unlabel"
 	LockSet            Change = "lock-set"
 	LockCleared        Change = "lock-clear"
 )

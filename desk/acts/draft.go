@@ -249,7 +249,7 @@ func measureOf(r store.Request) *actions.Measure {
 	if r.Executed.IsZero() {
 		return nil
 	}
-	return &actions.Measure{Request: r.ID, Requester: r.Requester(), Subject: r.Action.Subject, Executed: r.Executed, Category: r.Action.Category}
+	return &actions.Measure{Request: r.ID, Requester: r.Requester(), Subject: r.Action.Subject, Layer: r.Action.Command.Layer, Executed: r.Executed, Category: r.Action.Category}
 }
 
 // DraftVerdict returns the statement with which the caller countersigns or

@@ -76,7 +76,27 @@ func NewPlatform(now func() time.Time) *Platform {
 	for _, v := range []platform.Verb{platform.Takedown, platform.Restore} {
 		p.can.Abilities = append(p.can.Abilities, platform.Ability{Verb: v, Sort: platform.Content, Marks: true})
 	}
+	for _, s := range []platform.Sort{platform.Account, platform.Content} {
+		for _, v := range []platform.Verb{platform.Limit, platform.Unlimit, platform.Label, platform.Unlabel} {
+			p.can.Abilities = append(p.can.Abilities, platform.Ability{Verb: v, Sort: s, Marks: true})
+		}
+	}
+	p.can.Abilities = append(p.can.Abilities, platform.Ability{Verb: platform.Warn, Sort: platform.Account})
+	p.can.Labels = slices.Clone(Labels)
 	return p
+}
+
+// Labels are the values of labels that the platform offers.
+var Labels = []string{"graphic", "sensitive", "spam"}
+
+// Plain takes all layers but the visibility, and warnings, from what the platform offers.
+func (p *Platform) Plain() {
+	p.Alter(func(c *platform.Capabilities) {
+		c.Labels = nil
+		c.Abilities = slices.DeleteFunc(c.Abilities, func(a platform.Ability) bool {
+			return a.Verb == platform.Warn || !a.Verb.Fits(platform.VisibilityLayer)
+		})
+	})
 }
 
 // Account makes an account that is up, such as "acct/17" with the handle "@17".
@@ -129,7 +149,12 @@ func (p *Platform) Set(id string, status platform.Status, mark platform.Mark) {
 
 // SetBy is Set with the credential that the event stream names.
 func (p *Platform) SetBy(by, id string, status platform.Status, mark platform.Mark) {
-	p.set(func() { p.change(by, id, status, mark) })
+	p.SetLayer(by, id, platform.VisibilityLayer, platform.Expect{Status: status, Mark: mark})
+}
+
+// SetLayer is SetBy in a layer.
+func (p *Platform) SetLayer(by, id string, l platform.Layer, e platform.Expect) {
+	p.set(func() { p.change(by, id, l, e) })
 }
 
 // Beneath switches an account off that is down: it shows once that is lifted.
@@ -188,12 +213,11 @@ func (p *Platform) set(f func()) {
 	f()
 }
 
-func (p *Platform) change(by, id string, status platform.Status, mark platform.Mark) {
+func (p *Platform) change(by, id string, l platform.Layer, e platform.Expect) {
 	s := p.states[id]
-	rev, _ := strconv.Atoi(s.Rev)
-	s.Status, s.Mark, s.Rev = status, mark, strconv.Itoa(rev+1)
-	p.states[id] = s
-	p.announce(platform.Happening{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]}, Status: status, Mark: mark, Marked: true, By: by, At: canonical.At(p.now())})
+	rev, _ := strconv.Atoi(s.Revision(l))
+	p.states[id] = s.With(l, e, strconv.Itoa(rev+1))
+	p.announce(platform.Happening{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]}, Layer: l, Status: e.Status, Mark: e.Mark, Marked: true, By: by, At: canonical.At(p.now())})
 }
 
 // Capabilities implements platform.Connector.
@@ -299,8 +323,8 @@ func (p *Platform) Apply(_ context.Context, key string, c platform.Command) (pla
 		if _, err := p.apply(key, c); err != nil {
 			return platform.Receipt{}, err
 		}
-		p.change("night-shift", c.Subject.ID, before.Status, before.Mark)
-		return platform.Receipt{}, fault.New(fault.Unavailable, "not-in-place", "%s took the command, yet %s is %s.", p.name, c.Subject, before.Status)
+		p.change("night-shift", c.Subject.ID, c.Layer, before.At(c.Layer))
+		return platform.Receipt{}, fault.New(fault.Unavailable, "not-in-place", "%s took the command, yet %s is %s.", p.name, c.Subject, before.At(c.Layer).Status)
 	case LostAfter:
 		_, _ = p.apply(key, c)
 		return platform.Receipt{}, p.lost()
@@ -322,8 +346,11 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 	if !c.Verb.Relieves() && c.Subject.Handle != p.handles[c.Subject.ID] {
 		return platform.Receipt{}, fault.New(fault.Conflict, "handle-moved", "The subject has another handle.")
 	}
-	if !now.Is(c.Expect.Status, c.Expect.Mark) {
-		return platform.Receipt{}, &platform.WrongState{Want: c.Expect, Now: now}
+	if c.Verb == platform.Warn {
+		return p.warn(key, c, now), nil
+	}
+	if now.At(c.Layer) != c.Expect {
+		return platform.Receipt{}, &platform.WrongState{Layer: c.Layer, Want: c.Expect, Now: now}
 	}
 	after := c.After()
 	switch {
@@ -333,11 +360,20 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 		after = platform.Expect{Status: platform.Deactivated}
 		delete(p.beneath, c.Subject.ID)
 	}
-	p.change(Executor, c.Subject.ID, after.Status, after.Mark)
+	p.change(Executor, c.Subject.ID, c.Layer, after)
 	r := platform.Receipt{Before: now, After: p.states[c.Subject.ID]}
 	p.done[key] = r
 	p.effects = append(p.effects, Effect{key, c})
 	return r, nil
+}
+
+// warn sends a warning, which changes nothing.
+func (p *Platform) warn(key string, c platform.Command, now platform.State) platform.Receipt {
+	p.watched.notices = append(p.watched.notices, Notice{Key: key, Subject: c.Subject, Title: "warning", Text: c.Told.Text})
+	r := platform.Receipt{Before: now, After: now}
+	p.done[key] = r
+	p.effects = append(p.effects, Effect{key, c})
+	return r
 }
 
 // Lookup implements platform.Connector.

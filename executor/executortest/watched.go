@@ -238,10 +238,9 @@ func (s *stream) Close() error {
 }
 
 // Peek implements platform.Watcher.
-func (p *Platform) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+func (p *Platform) Peek(ctx context.Context, s platform.Subject) (platform.State, error) {
 	p.set(func() { p.watched.peeks++ })
-	st, err := p.Read(ctx, s)
-	return platform.Expect{Status: st.Status, Mark: st.Mark}, err
+	return p.Read(ctx, s)
 }
 
 // Accounts implements platform.Watcher: three accounts a page, in the order of
@@ -268,7 +267,7 @@ func (p *Platform) Accounts(_ context.Context, cursor string) ([]platform.Listed
 	for _, id := range ids {
 		st := p.states[id]
 		page = append(page, platform.Listed{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]},
-			Status: st.Status, Mark: st.Mark, Marked: true})
+			Status: st.Status, Mark: st.Mark, Marked: true, Layers: st.Layers, Layered: p.can.Layered()})
 	}
 	return page, next, nil
 }

@@ -76,6 +76,7 @@ type Execution struct {
 	Outcome  Outcome          `json:"outcome"` // of a receipt or refusal; empty in an intent
 	Type     string           `json:"type"`    // of a refusal or failure: the fault's stable type
 	Text     string           `json:"text"`    // the same for a person, without personal data
+	Layer    platform.Layer   `json:"-"`       // of Before and After; the records of version 1 tell of the visibility alone
 	Before   platform.Expect  `json:"before"`  // of a receipt: what was read before the call
 	After    platform.Expect  `json:"after"`   // of a receipt: what was read back
 	Lifted   platform.Mark    `json:"lifted"`  // a foreign measure that the call may have lifted
@@ -102,6 +103,9 @@ type Sight struct {
 	// Credential commits in the same way, under the name "credential", to the platform's
 	// name for the credential that did it. Zero: the platform did not say.
 	Credential canonical.Digest `json:"credential"`
+	// Layer is the layer of Expected and Found; the records of version 1 tell of the
+	// visibility alone. In the journal of an executor it is there for every other layer.
+	Layer platform.Layer `json:"layer,omitzero"`
 	// Expected is the state that was last explained, or known to be right. Found is the
 	// state that was read.
 	Expected platform.Expect `json:"expected"`
@@ -171,6 +175,8 @@ func (e Execution) Check() error {
 	switch {
 	case e.V != ExecutionV1 && e.V != ExecutionV2:
 		return bad("its version is none of " + ExecutionV1 + ", " + ExecutionV2)
+	case e.V == ExecutionV1 && (e.Layer != platform.VisibilityLayer || e.Sight != nil && e.Sight.Layer != platform.VisibilityLayer):
+		return bad("a record of version 1 tells of the visibility alone")
 	case e.Sequence < 0:
 		return bad("its number is negative")
 	case e.Executor == "" || e.Request == "":

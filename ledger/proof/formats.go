@@ -107,6 +107,7 @@ type executionV1 struct {
 	Outcome  Outcome          `json:"outcome"`
 	Type     string           `json:"type"`
 	Text     string           `json:"text"`
+	Layer    platform.Layer   `json:"-"`
 	Before   platform.Expect  `json:"before"`
 	After    platform.Expect  `json:"after"`
 	Lifted   platform.Mark    `json:"lifted"`
@@ -165,26 +166,36 @@ type layered struct {
 	Value string        `json:"value"`
 }
 
-// layerOf names the layer of the states of a record, if one of them is told.
-func layerOf(states ...platform.Expect) string {
+// layerText names the layer of the states of a record, if one of them is told.
+func layerText(l platform.Layer, states ...platform.Expect) string {
 	for _, s := range states {
 		if s != (platform.Expect{}) {
-			return actions.LayerVisibility
+			return l.String()
 		}
 	}
 	return ""
 }
 
-func layeredOf(e platform.Expect) layered {
-	return layered{Layer: layerOf(e), Mark: e.Mark, Value: string(e.Status)}
+// layerIn reads the layer that a record names for its states. One that names none tells
+// no state.
+func layerIn(name string, states ...platform.Expect) (l platform.Layer, err error) {
+	if name != "" {
+		if l, err = platform.ParseLayer(name); err != nil {
+			return l, err
+		}
+	}
+	if layerText(l, states...) != name {
+		return l, fmt.Errorf("a record names the layer %q exactly if it tells a state of it", name)
+	}
+	return l, nil
 }
 
-func (l layered) expect() (platform.Expect, error) {
-	e := platform.Expect{Status: platform.Status(l.Value), Mark: l.Mark}
-	if layeredOf(e) != l {
-		return e, fmt.Errorf("the layer %q is unknown", l.Layer)
-	}
-	return e, nil
+func layeredOf(l platform.Layer, e platform.Expect) layered {
+	return layered{Layer: layerText(l, e), Mark: e.Mark, Value: string(e.Status)}
+}
+
+func (l layered) expect() platform.Expect {
+	return platform.Expect{Status: platform.Status(l.Value), Mark: l.Mark}
 }
 
 func sightOf(s *Sight) *sightV2 {
@@ -192,7 +203,7 @@ func sightOf(s *Sight) *sightV2 {
 		return nil
 	}
 	return &sightV2{Chain: s.Chain, Changed: s.Changed, Count: s.Count, Credential: s.Credential, Expected: actions.StandingOf(s.Expected),
-		Found: actions.StandingOf(s.Found), Layer: layerOf(s.Expected, s.Found), Order: s.Order, Platform: s.Platform, Root: s.Root, Seen: s.Seen, Subject: s.Subject,
+		Found: actions.StandingOf(s.Found), Layer: layerText(s.Layer, s.Expected, s.Found), Order: s.Order, Platform: s.Platform, Root: s.Root, Seen: s.Seen, Subject: s.Subject,
 		Tier: s.Tier, Via: s.Via, Warrant: s.Warrant, Why: s.Why}
 }
 
@@ -200,18 +211,18 @@ func (s *sightV2) sight() (*Sight, error) {
 	if s == nil {
 		return nil, nil
 	}
-	out := &Sight{Chain: s.Chain, Changed: s.Changed, Count: s.Count, Credential: s.Credential, Expected: s.Expected.Expect(), Found: s.Found.Expect(), Order: s.Order,
-		Platform: s.Platform, Root: s.Root, Seen: s.Seen, Subject: s.Subject, Tier: s.Tier, Via: s.Via, Warrant: s.Warrant, Why: s.Why}
-	if layerOf(out.Expected, out.Found) != s.Layer {
-		return nil, fmt.Errorf("the layer %q is unknown", s.Layer)
+	layer, err := layerIn(s.Layer, s.Expected.Expect(), s.Found.Expect())
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return &Sight{Chain: s.Chain, Layer: layer, Changed: s.Changed, Count: s.Count, Credential: s.Credential, Expected: s.Expected.Expect(), Found: s.Found.Expect(), Order: s.Order,
+		Platform: s.Platform, Root: s.Root, Seen: s.Seen, Subject: s.Subject, Tier: s.Tier, Via: s.Via, Warrant: s.Warrant, Why: s.Why}, nil
 }
 
 // MarshalJSONTo writes a record in the form of its version.
 func (e Execution) MarshalJSONTo(to *jsontext.Encoder) error {
 	if e.V == ExecutionV2 {
-		return json.MarshalEncode(to, executionV2{After: layeredOf(e.After), At: e.At, Before: layeredOf(e.Before), Duty: e.Duty, Executor: e.Executor, Kind: e.Kind,
+		return json.MarshalEncode(to, executionV2{After: layeredOf(e.Layer, e.After), At: e.At, Before: layeredOf(e.Layer, e.Before), Duty: e.Duty, Executor: e.Executor, Kind: e.Kind,
 			LiftAt: e.LiftAt, Lifted: e.Lifted, Nonce: e.Nonce, Outcome: e.Outcome, Request: e.Request, Sequence: e.Sequence, Sight: sightOf(e.Sight),
 			Taken: e.Taken, Text: e.Text, Type: e.Type, V: e.V, Warrant: e.Warrant})
 	}
@@ -236,11 +247,18 @@ func (e *Execution) UnmarshalJSON(b []byte) error {
 	}
 	*e = Execution{At: w.At, Duty: w.Duty, Executor: w.Executor, Kind: w.Kind, LiftAt: w.LiftAt, Lifted: w.Lifted, Nonce: w.Nonce, Outcome: w.Outcome,
 		Request: w.Request, Sequence: w.Sequence, Taken: w.Taken, Text: w.Text, Type: w.Type, V: w.V, Warrant: w.Warrant}
-	if e.Before, err = w.Before.expect(); err != nil {
-		return err
+	e.Before, e.After = w.Before.expect(), w.After.expect()
+	for _, told := range []layered{w.Before, w.After} {
+		l, err := layerIn(told.Layer, told.expect())
+		if err != nil {
+			return err
+		}
+		if told.Layer != "" {
+			e.Layer = l
+		}
 	}
-	if e.After, err = w.After.expect(); err != nil {
-		return err
+	if w.Before.Layer != "" && w.After.Layer != "" && w.Before.Layer != w.After.Layer {
+		return fmt.Errorf("a record tells states of the layers %q and %q", w.Before.Layer, w.After.Layer)
 	}
 	e.Sight, err = w.Sight.sight()
 	return err

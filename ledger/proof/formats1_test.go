@@ -81,7 +81,8 @@ var inFormats1 = map[string]string{
 // which the catalogue has no kind yet. Whoever adds a kind, part or record adds its name here,
 // and golden files of the version that writes it beside formats1.
 var younger = map[string]string{
-	"effect":  "disclosing",
+	"effect":  "disclosing said",
+	"kind":    "account.limit account.unlimit account.label account.unlabel content.limit content.unlimit content.label content.unlabel account.warn",
 	"deed":    "request.withdraw",
 	"desk":    "session",
 	"part":    "sessions formats",

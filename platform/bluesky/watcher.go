@@ -90,14 +90,14 @@ func (w *watching) Silence() time.Duration { return 2 * w.s.c.config.Patience }
 
 func (w *watching) Close() error { return w.s.Close() }
 
-// Peek asks for status and mark, which is one call.
-func (c *Connector) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+// Peek asks for status and mark, which is one call. A PDS has no other layers.
+func (c *Connector) Peek(ctx context.Context, s platform.Subject) (platform.State, error) {
 	sort, err := c.Sort(s.ID)
 	if err != nil {
-		return platform.Expect{}, err
+		return platform.State{}, err
 	}
 	now, err := c.measure(ctx, s, sort)
-	return platform.Expect{Status: now.Status, Mark: now.Mark}, err
+	return now.State, err
 }
 
 // Accounts returns 1,000 accounts a page, in the order in which they were made. A PDS

@@ -137,10 +137,10 @@ func (l *Connector) Watch(ctx context.Context, cursor string) (platform.Stream, 
 	return w.Watch(ctx, cursor)
 }
 
-func (l *Connector) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+func (l *Connector) Peek(ctx context.Context, s platform.Subject) (platform.State, error) {
 	w, err := l.watcher(ctx)
 	if err != nil {
-		return platform.Expect{}, err
+		return platform.State{}, err
 	}
 	return w.Peek(ctx, s)
 }

@@ -440,7 +440,7 @@ func checkBeneath(ctx context.Context, r *run) (err error) {
 		return err
 	}
 	h, err := ear.hear(s)
-	if err == nil && !(h.Brought(off) && h.ByOwner()) {
+	if err == nil && !(h.Brought(platform.VisibilityLayer, off) && h.ByOwner()) {
 		err = fmt.Errorf("the stream tells of %q by %q, and not that it was the owner who had deactivated it", h.Status, h.By)
 	}
 	return err

@@ -394,7 +394,7 @@ func checkWatchResume(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	if now := (platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}); !h.Brought(now) || h.Brought(platform.Expect{Status: platform.Up}) {
+	if now := (platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}); !h.Brought(platform.VisibilityLayer, now) || h.Brought(platform.VisibilityLayer, platform.Expect{Status: platform.Up}) {
 		return fmt.Errorf("what is told says that it brought about %q with the mark %q, and not %s", h.Status, h.Mark, now.Status)
 	}
 	place := ear.stream.Cursor()

@@ -80,11 +80,11 @@ func (s *squintingStream) Cursor() string {
 	return s.Stream.Cursor()
 }
 
-func (q *squinting) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+func (q *squinting) Peek(ctx context.Context, s platform.Subject) (platform.State, error) {
 	e, err := q.Watcher.Peek(ctx, s)
 	switch {
 	case q.flaw == "peeks-at-up" && err == nil, q.flaw == "peeks-at-nobody":
-		return platform.Expect{Status: platform.Up}, nil
+		return platform.State{Status: platform.Up}, nil
 	}
 	return e, err
 }

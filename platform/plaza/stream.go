@@ -74,12 +74,12 @@ func (w watching) Silence() time.Duration { return w.s.p.silence }
 func (w watching) Close() error { return w.s.Close() }
 
 // Peek reads the subject, which is one call.
-func (p *Connector) Peek(ctx context.Context, s platform.Subject) (platform.Expect, error) {
+func (p *Connector) Peek(ctx context.Context, s platform.Subject) (platform.State, error) {
 	w, err := p.look(ctx, s)
 	if err != nil {
-		return platform.Expect{}, err
+		return platform.State{}, err
 	}
-	return platform.Expect{Status: w.Status, Mark: *w.Mark}, nil
+	return platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Seen: canonical.At(p.now())}, nil
 }
 
 // Limits of the list of accounts.

@@ -107,7 +107,7 @@ func TestWhoDidIt(t *testing.T) {
 	if h := next(t, s); h.By != "@ada" || h.Locks {
 		t.Errorf("the owner's deactivation: %+v", h)
 	}
-	if e, err := to.Peek(t.Context(), ada); err != nil || e != (platform.Expect{Status: platform.Deactivated}) {
+	if e, err := to.Peek(t.Context(), ada); err != nil || !e.Is(platform.Deactivated, "") {
 		t.Errorf("peeked at %+v, %v", e, err)
 	}
 }

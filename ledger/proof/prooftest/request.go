@@ -325,7 +325,7 @@ func (w *World) inclusionAt(index int64) ledger.Inclusion {
 }
 
 func measureOf(r *Request, executed canonical.Time) actions.Measure {
-	return actions.Measure{Request: r.ID, Requester: r.By, Subject: r.Action.Subject, Executed: executed, Category: r.Action.Category}
+	return actions.Measure{Request: r.ID, Requester: r.By, Subject: r.Action.Subject, Layer: r.Action.Command.Layer, Executed: executed, Category: r.Action.Category}
 }
 
 // Renew proves all entries of a warrant under the newest checkpoint: the ledger may have
