@@ -65,6 +65,9 @@ func sightingOf(x incidents.Sighting) v1.Sighting {
 	out := v1.Sighting{Sequence: x.Sequence, Kind: x.Kind, Request: x.Request, At: x.At, Outcome: x.Outcome, Type: x.Type, Text: x.Text}
 	if s := x.Sight; s != nil {
 		out.Platform, out.Tier, out.Expected, out.Found = s.Platform, s.Tier, s.Expected, s.Found
+		if s.Expected != (platform.Expect{}) || s.Found != (platform.Expect{}) {
+			out.Layer = s.Layer.String()
+		}
 		out.Via, out.Seen, out.Why, out.Order, out.Count = s.Via, s.Seen, s.Why, s.Order, s.Count
 		if x.Subject != "" {
 			out.Subject = platform.Subject{Platform: s.Platform, ID: x.Subject}.String()

@@ -600,7 +600,7 @@ func reasonWords(r v1.Ruling) string {
 // is over.
 func again(of v1.Request, now time.Time) string {
 	a := of.Action
-	command := fmt.Sprintf("countersign action request %s %s --reason WHY", a.Kind, a.Subject)
+	command := requestAnew(of)
 	if !a.Until.IsZero() {
 		if !now.Before(a.Until.Time) {
 			return ""
@@ -719,7 +719,7 @@ func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, sessi
 			continue
 		}
 		// If the subject cannot be looked at, it is listed: somebody has to look.
-		if at, err := d.Subject(ctx, of.Action.Subject.String()); err == nil && at.State.Status == of.Action.Command.After().Status {
+		if at, err := d.Subject(ctx, of.Action.Subject.String()); err == nil && at.State.At(of.Action.Command.Layer).Status == of.Action.Command.After().Status {
 			continue
 		}
 		out = append(out, stillLifted{of.ID, workforce.WorkerID(of.Requester), id, again(of, now)})

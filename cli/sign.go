@@ -400,6 +400,12 @@ func checkDraft(d v1.Draft, w v1.Wish, me identity, now time.Time) error {
 	case a.Reverses != "":
 		return tricked("it is an undo of %s", a.Reverses)
 	}
+	spec, _ := actions.SpecOf(w.Kind)
+	if layer, err := spec.Layer(w.Value); err != nil {
+		return err
+	} else if a.Command.Layer != layer {
+		return tricked("it changes %s and you asked for a change of %s", a.Command.Layer.Noun(), layer.Noun())
+	}
 	if len(w.Change) > 0 {
 		if canonical.Sum(a.Change) != canonical.Sum(w.Change) {
 			return tricked("it changes something else")
@@ -687,7 +693,11 @@ func askAnew(r v1.Request) string {
 
 // requestAnew is the command that asks for the act of a request as for a new one.
 func requestAnew(r v1.Request) string {
-	return fmt.Sprintf("countersign action request %s %s --reason WHY", r.Action.Kind, r.Action.Subject)
+	value := ""
+	if label, ok := r.Action.Command.Layer.Label(); ok {
+		value = " --value " + label
+	}
+	return fmt.Sprintf("countersign action request %s %s%s --reason WHY", r.Action.Kind, r.Action.Subject, value)
 }
 
 // describeReplaced names the measure that took the place of another one, and says how

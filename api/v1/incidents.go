@@ -121,6 +121,7 @@ type Sighting struct {
 	Platform string          `json:"platform"`
 	Subject  string          `json:"subject"`
 	Tier     actions.Tier    `json:"tier"`
+	Layer    string          `json:"layer,omitempty" doc:"of expected and found: visibility, limit or label:VALUE; left out where no state is told"`
 	Expected platform.Expect `json:"expected"`
 	Found    platform.Expect `json:"found"`
 	Via      string          `json:"via" doc:"stream, read or sweep"`
