@@ -47,7 +47,7 @@ func (s *Server) registerIncidents() {
 }
 
 func incidentOf(i incident.Incident) v1.Incident {
-	return v1.Incident{ID: i.ID, Version: i.Version, Status: i.Status, Cause: i.Cause, Breach: i.Breach, Request: i.Request, Subject: i.Subject, Tier: i.Tier,
+	return v1.Incident{ID: i.ID, Version: i.Version, Status: i.Status, Cause: i.Cause, Breach: i.Breach, Request: i.Request, Subject: i.Subject, Layer: i.Layer.String(), Tier: i.Tier,
 		Opened: i.Opened, By: i.By, Title: i.Title, Review: i.Review, Findings: i.Findings, Closed: i.Closed,
 		Tasks: list(i.Tasks, func(t incident.Task) v1.Task { return v1.Task(t) })}
 }

@@ -176,27 +176,17 @@ func (d *Room) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 func (d *Room) liftsBreach(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
 	err = d.desk.Store.Read(ctx, func(t *store.Tx) error {
 		is = false
-		for before := int64(0); ; {
-			seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: a.Subject.Platform, Subject: a.Subject.ID, Before: before, Limit: kernel.MaxPage})
-			if err != nil || len(seen) == 0 {
-				return err
-			}
-			for _, row := range seen {
-				var e proof.SignedExecution
-				if err := canonical.UnmarshalExact(row.Data, &e); err != nil {
-					return fmt.Errorf("the record %d of the executor in the database: %w", row.Sequence, err)
-				}
-				if e.Execution.Sight.Layer != a.Command.Layer {
-					continue
-				}
-				b, known, err := t.Breach(e.Execution.Request)
-				is = known && b.Restored.IsZero() && e.Execution.Sight.Found == a.Command.Expect
-				return err
-			}
-			if before = seen[len(seen)-1].Sequence; len(seen) < kernel.MaxPage || before == 0 {
-				return nil
-			}
+		seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: a.Subject.Platform, Subject: a.Subject.ID, Layer: a.Command.Layer.String(), Limit: 1})
+		if err != nil || len(seen) == 0 {
+			return err
 		}
+		var e proof.SignedExecution
+		if err := canonical.UnmarshalExact(seen[0].Data, &e); err != nil {
+			return fmt.Errorf("the record %d of the executor in the database: %w", seen[0].Sequence, err)
+		}
+		b, known, err := t.Breach(e.Execution.Request)
+		is = known && b.Restored.IsZero() && e.Execution.Sight.Layer == a.Command.Layer && e.Execution.Sight.Found == a.Command.Expect
+		return err
 	})
 	return is, err
 }
