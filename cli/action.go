@@ -384,6 +384,9 @@ func notAgain(r v1.Request) string {
 	case actions.StatusApproved:
 		return "The request is approved and still open. It can be made again only if it comes to nothing; how it stands: countersign action show " + r.ID
 	case actions.StatusUnknown:
+		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Says() {
+			return "It is not known whether the message was sent. Find out first; if it was not, ask for another one: " + command
+		}
 		return "Nobody knows yet whether the request was carried out. Look at the subject first: countersign subject show " + r.Action.Subject.String()
 	}
 	return "The request is " + r.Status.Word() + ". To have it decided once more, ask for it anew: " + command

@@ -594,6 +594,9 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	if r.Status == actions.StatusVoid && r.Outcome == actions.OtherFormats {
 		word = "void: it was still held when the desk changed the formats in which it signs"
 	}
+	if spec, _ := actions.SpecOf(r.Action.Kind); spec.Says() && r.Status == actions.StatusUnknown {
+		word = "unknown: it is not known whether the message was sent; it is not sent again, and a person must look"
+	}
 	switch r.Status {
 	case actions.StatusExecuted:
 		word = p.Good(word)
@@ -693,11 +696,7 @@ func askAnew(r v1.Request) string {
 
 // requestAnew is the command that asks for the act of a request as for a new one.
 func requestAnew(r v1.Request) string {
-	value := ""
-	if label, ok := r.Action.Command.Layer.Label(); ok {
-		value = " --value " + label
-	}
-	return fmt.Sprintf("countersign action request %s %s%s --reason WHY", r.Action.Kind, r.Action.Subject, value)
+	return fmt.Sprintf("countersign action request %s %s%s --reason WHY", r.Action.Kind, r.Action.Subject, valueFlag(r.Action.Command.Layer))
 }
 
 // describeReplaced names the measure that took the place of another one, and says how

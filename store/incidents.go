@@ -81,6 +81,11 @@ func (tx *Tx) OpenContest(request string) (id string, err error) {
 	return id, err
 }
 
+// Contested reports whether there is an incident on a request in a status.
+func (tx *Tx) Contested(request string, status incident.Status) (is bool, err error) {
+	return is, tx.QueryRow(`select exists (select 1 from incident where request = $1 and cause = 'contested' and status = $2)`, request, string(status)).Scan(&is)
+}
+
 // InsertIncident stores a new incident. If another one is open in its place, the
 // change fails with the fault "incident-open".
 func (tx *Tx) InsertIncident(i incident.Incident) {
