@@ -73,6 +73,12 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 		}
 		o.Vouched = m.from(s.Now())
 	}
+	if _, err := s.desk(); err != nil {
+		return err
+	}
+	if o.Layers == nil {
+		s.Say("This covers the visibility alone: a limit or a label that is set around the desk is left to people. To cover them too: --layers visibility,limit,label")
+	}
 	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &o}, c.Reason)
 }
 

@@ -186,7 +186,7 @@ func changeFacts(change actions.Change) []Fact {
 	case actions.Setting:
 		var facts []Fact
 		if o := c.Order; o != nil && o.Op == "place" {
-			facts = append(facts, limitFacts(*o)...)
+			facts = append(append(facts, Fact{"covers", OrderLayers(*o)}), limitFacts(*o)...)
 		}
 		for _, b := range c.Budgets {
 			facts = append(facts, Fact{"budget", Budget(b)})
