@@ -592,7 +592,7 @@ func able(s *proof.State, a actions.Action, c platform.Connector, sort platform.
 	can := c.Capabilities()
 	ability, ok := can.Can(a.Command.Verb, sort)
 	if value, _ := a.Command.Layer.Label(); ok && a.Command.Verb == platform.Label {
-		if err := s.MayLabel(a.Subject.Platform, value); err != nil {
+		if err := s.MayLabel(a); err != nil {
 			return err
 		}
 		if !slices.Contains(can.Labels, value) {
