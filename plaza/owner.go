@@ -298,7 +298,7 @@ func (s *Server) switchOff(ctx context.Context, number int64, away bool) error {
 		if a.status != from || a.mark != "" {
 			return fault.New(fault.Conflict, "wrong-state", "Your account is %s, and this is not yours to change now.", a.status)
 		}
-		_, err := s.move(tx, "@"+a.handle, a.id(), a.state(now), to, "", now)
+		_, err := s.move(tx, "@"+a.handle, a.id(), a.state(now), left{status: to}, now)
 		return err
 	})
 }
@@ -306,6 +306,9 @@ func (s *Server) switchOff(ctx context.Context, number int64, away bool) error {
 // asOwner makes a change to an account that is not deleted.
 func (s *Server) asOwner(ctx context.Context, number int64, do func(*sqldb.Tx, account, time.Time) error) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := inOrder(tx); err != nil {
+			return err
+		}
 		a, err := accountByNumber(tx, number)
 		if err != nil {
 			return err
