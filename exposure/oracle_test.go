@@ -83,11 +83,11 @@ when { resource.tier == Tier::"critical" };
 forbid (principal, action == Action::"account.takedown", resource)
 when { resource.tier == Tier::"critical" };
 @id("named-limit")
-@reason("Nobody but p0 limits a protected account alone, and a critical one waits.")
+@reason("Nobody but p1 limits a protected account alone, and a critical one waits.")
 @hold("1 lead; wait 2h")
 forbid (principal, action in [Action::"account.limit", Action::"content.label"], resource)
 when { resource.tier != Tier::"standard" }
-unless { principal == Worker::"p0" && resource.tier == Tier::"protected" };
+unless { principal == Worker::"p1" && resource.tier == Tier::"protected" };
 @id("two-warn")
 @reason("An officer countersigns a warning of a critical account.")
 @hold("1 independent; 1 officer")
