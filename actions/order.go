@@ -67,6 +67,14 @@ func (o Order) Covers(l platform.Layer) bool {
 	return slices.Contains(o.Layers, name)
 }
 
+// Covered lists the layers that the order covers, sorted.
+func (o Order) Covered() []OrderLayer {
+	if len(o.Layers) == 0 {
+		return []OrderLayer{OrderVisibility}
+	}
+	return slices.Clone(o.Layers)
+}
+
 // Spares reports whether the order never lifts a mark.
 func (o Order) Spares(m platform.Mark) bool {
 	return slices.ContainsFunc(o.Never, func(never string) bool {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"countersign.dev/actions"
@@ -27,7 +29,7 @@ func list[T, W any](items []T, wire func(T) W) []W {
 }
 
 func wishOf(w v1.Wish) (acts.Wish, error) {
-	out := acts.Wish{Kind: w.Kind, Subject: w.Subject, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key, Session: w.Session, Records: w.Records}
+	out := acts.Wish{Kind: w.Kind, Subject: w.Subject, Value: w.Value, Until: w.Until, Case: w.Case, Reason: w.Reason, Category: w.Category, Key: w.Key, Session: w.Session, Records: w.Records}
 	if len(w.Change) == 0 {
 		return out, nil
 	}
@@ -72,6 +74,10 @@ func requestOf(r actions.Request) v1.Request {
 		}),
 		Need: r.Need, Missing: r.Missing, Created: r.Created, Updated: r.Updated, Expires: r.Expires(),
 		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy, ReplacedBy: r.ReplacedBy, Session: r.Session}
+	if spec, _ := actions.SpecOf(r.Action.Kind); !spec.Desk && !spec.Says() {
+		out.Layer = r.Action.Command.Layer.String()
+		out.Value, _ = r.Action.Command.Layer.Label()
+	}
 	if r.Lapsed != nil {
 		lapsed := v1.Lapse(*r.Lapsed)
 		out.Lapsed = &lapsed
@@ -103,14 +109,18 @@ func tokenOf(t desk.Token) v1.Token {
 	return v1.Token{ID: t.ID, Worker: t.Worker, Key: t.Key, Name: t.Name, Created: t.Created, Expires: t.Expires, Revoked: t.Revoked}
 }
 
-func subjectOf(r linkv1.Reading) v1.Subject {
+func subjectOf(r acts.Subject) v1.Subject {
 	out := v1.Subject{Subject: r.Subject, Sort: r.Sort, State: stateOf(r.State), Tier: r.Tier, Stands: r.Stands(), Raised: r.Raised, Confirmed: r.Confirmed, Resolution: r.Resolution,
 		Why: list(r.Why, func(x proof.Reason) proof.Reason { return x }),
-		Capabilities: v1.Capabilities{Facts: r.Capabilities.Facts, CompareAndSet: r.Capabilities.CompareAndSet,
+		Capabilities: v1.Capabilities{Facts: r.Capabilities.Facts, Labels: r.Capabilities.Labels, CompareAndSet: r.Capabilities.CompareAndSet,
 			Lookup: r.Capabilities.Lookup, RequestLife: r.Capabilities.RequestLife,
 			Abilities: list(r.Capabilities.Abilities, func(a platform.Ability) v1.Ability {
 				return v1.Ability{Verb: a.Verb, Sort: a.Sort, Lossy: a.Lossy, Marks: a.Marks}
 			})}}
+	for _, l := range slices.Sorted(maps.Keys(r.Measures)) {
+		m := r.Measures[l]
+		out.Measures = append(out.Measures, v1.Measure{Layer: l, Request: m.ID, Kind: m.Action.Kind, Requester: m.Requester(), Executed: m.Executed, Until: m.Action.Until})
+	}
 	if r.Owner != nil {
 		owner := stateOf(*r.Owner)
 		out.Owner = &owner
@@ -119,7 +129,12 @@ func subjectOf(r linkv1.Reading) v1.Subject {
 }
 
 func stateOf(s platform.State) v1.State {
-	return v1.State{Status: s.Status, Mark: s.Mark, Rev: s.Rev, Facts: s.Facts, Unread: s.Unread, Seen: s.Seen}
+	out := v1.State{Status: s.Status, Mark: s.Mark, Rev: s.Rev, Facts: s.Facts, Unread: s.Unread, Seen: s.Seen}
+	for _, l := range slices.Sorted(maps.Keys(s.Layers)) {
+		x := s.Layers[l]
+		out.Layers = append(out.Layers, v1.Layer{Layer: l, Status: x.Status, Mark: x.Mark, Rev: x.Rev})
+	}
+	return out
 }
 
 func reportOf(r policy.Report) v1.PolicyReport {

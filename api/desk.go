@@ -74,7 +74,7 @@ func (s *Server) platforms(ctx context.Context, _ desk.Caller, _ *struct{}) (*an
 	executor := s.executor(ctx)
 	all := slices.SortedFunc(maps.Values(state.Platforms), func(a, b actions.Platform) int { return cmp.Compare(a.Name, b.Name) })
 	return answerWith(v1.Page[v1.Platform]{Items: list(all, func(p actions.Platform) v1.Platform {
-		return v1.Platform{Name: p.Name, Connector: p.Connector, Facts: p.Facts, Served: executor != nil && slices.Contains(executor.Platforms, p.Name)}
+		return v1.Platform{Name: p.Name, Connector: p.Connector, Facts: p.Facts, Labels: p.Labels, Served: executor != nil && slices.Contains(executor.Platforms, p.Name)}
 	})}, nil)
 }
 

@@ -47,7 +47,7 @@ func (s *Server) registerIncidents() {
 }
 
 func incidentOf(i incident.Incident) v1.Incident {
-	return v1.Incident{ID: i.ID, Version: i.Version, Status: i.Status, Cause: i.Cause, Breach: i.Breach, Request: i.Request, Subject: i.Subject, Tier: i.Tier,
+	return v1.Incident{ID: i.ID, Version: i.Version, Status: i.Status, Cause: i.Cause, Breach: i.Breach, Request: i.Request, Subject: i.Subject, Layer: i.Layer.String(), Tier: i.Tier,
 		Opened: i.Opened, By: i.By, Title: i.Title, Review: i.Review, Findings: i.Findings, Closed: i.Closed,
 		Tasks: list(i.Tasks, func(t incident.Task) v1.Task { return v1.Task(t) })}
 }
@@ -65,6 +65,9 @@ func sightingOf(x incidents.Sighting) v1.Sighting {
 	out := v1.Sighting{Sequence: x.Sequence, Kind: x.Kind, Request: x.Request, At: x.At, Outcome: x.Outcome, Type: x.Type, Text: x.Text}
 	if s := x.Sight; s != nil {
 		out.Platform, out.Tier, out.Expected, out.Found = s.Platform, s.Tier, s.Expected, s.Found
+		if s.Expected != (platform.Expect{}) || s.Found != (platform.Expect{}) {
+			out.Layer = s.Layer.String()
+		}
 		out.Via, out.Seen, out.Why, out.Order, out.Count = s.Via, s.Seen, s.Why, s.Order, s.Count
 		if x.Subject != "" {
 			out.Subject = platform.Subject{Platform: s.Platform, ID: x.Subject}.String()

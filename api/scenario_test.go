@@ -15,6 +15,7 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/client"
+	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
@@ -259,7 +260,7 @@ func TestReads(t *testing.T) {
 		t.Errorf("one hold more: %+v", more)
 	}
 	platforms := must[v1.Page[v1.Platform]](t)(ann.Platforms(ctx))
-	if d := cmp.Diff([]v1.Platform{{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Served: true}}, platforms.Items); d != "" {
+	if d := cmp.Diff([]v1.Platform{{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: desktest.Labels, Served: true}}, platforms.Items); d != "" {
 		t.Error(d)
 	}
 

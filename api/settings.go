@@ -22,7 +22,7 @@ func (s *Server) settings(ctx context.Context, _ desk.Caller, _ *struct{}) (*ans
 		o := state.Orders[key]
 		_, inForce := state.StandingOrder(o.Platform, o.Tier, now)
 		out.Orders = append(out.Orders, v1.StandingOrder{Platform: o.Platform, Tier: o.Tier, Placed: o.Placed, Until: o.Until, PerSubject: o.PerSubject,
-			PerTier: o.PerTier, Vouched: o.Vouched, Never: o.Never, Cut: o.Cut, Request: o.Request, InForce: inForce})
+			PerTier: o.PerTier, Vouched: o.Vouched, Layers: o.Covered(), Never: o.Never, Cut: o.Cut, Request: o.Request, InForce: inForce})
 	}
 	for _, name := range slices.Sorted(maps.Keys(state.Platforms)) {
 		for _, t := range actions.Tiers {

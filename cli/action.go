@@ -28,18 +28,21 @@ type actionCommands struct {
 }
 
 type actionRequest struct {
-	Kind     string `arg:"" help:"account.takedown, account.deactivate, account.suspend, account.restore, account.delete, content.remove or content.restore."`
+	Kind     string `arg:"" help:"account.takedown, account.deactivate, account.suspend, account.restore, account.delete, content.remove or content.restore; limit, unlimit, label or unlabel after account. or content.; account.warn."`
 	Subject  string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID, such as plaza:@someone, plaza:post/93 or bluesky:did:plc:…"`
 	Reason   string `required:"" help:"Why, for the countersigners and for the ledger. No personal data."`
 	Case     string `help:"Reference of the case that this belongs to."`
-	Until    moment `placeholder:"TIME" help:"End of a suspension: a time such as 2026-11-30T18:00:00Z, or a length from now such as 72h or 3d."`
+	Value    string `placeholder:"LABEL" help:"The label to set or to take away, such as spam. Which labels may be set on a platform: countersign platform list."`
+	Until    moment `placeholder:"TIME" help:"End of a suspension, or of a limit, which may do without: a time such as 2026-11-30T18:00:00Z, or a length from now such as 72h or 3d."`
 	Category string `enum:",legal,child-safety" default:"" help:"legal or child-safety: one person may not lift such a measure."`
 	signing
 }
 
 func (c *actionRequest) Help() string {
 	return "The desk writes a draft; this program checks that it is what you asked for, shows it, and signs it with your key. " +
-		"Exit 0: done, or held for others to countersign. Exit 1: the answer is no."
+		"Exit 0: done, or held for others to countersign. Exit 1: the answer is no.\n\n" +
+		"A subject has layers: its visibility, a limit, and each label. An act changes one of them and leaves the others as they are. " +
+		"account.warn sends the account holder the reason as a message, which cannot be taken back."
 }
 
 func (c *actionRequest) Run(ctx context.Context, s *Session) error {
@@ -52,13 +55,18 @@ func (c *actionRequest) Run(ctx context.Context, s *Session) error {
 		return fault.New(fault.Invalid, "bad-kind", "An emergency act has a command of its own: countersign emergency %s --reason WHY.", c.Subject)
 	case spec.Timed && c.Until.given == "":
 		return fault.New(fault.Invalid, "no-end", "A suspension has an end: give --until TIME, such as --until 72h.")
-	case !spec.Timed && c.Until.given != "":
-		return fault.New(fault.Invalid, "no-end", "Only account.suspend has an end; leave --until out.")
+	case !spec.Timed && !spec.MayEnd && c.Until.given != "":
+		return fault.New(fault.Invalid, "no-end", "Only account.suspend, account.limit and content.limit have an end; leave --until out.")
+	case spec.Labels() && c.Value == "":
+		return fault.New(fault.Invalid, "bad-label", "Say which label: --value LABEL, such as --value spam.")
+	}
+	if _, err := spec.Layer(c.Value); err != nil {
+		return err
 	}
 	if err := (actions.Action{Kind: kind, Until: c.Until.from(s.Now())}).Lasts(s.Now()); err != nil {
 		return err
 	}
-	return c.request(ctx, s, v1.Wish{Kind: kind, Subject: c.Subject, Reason: c.Reason, Case: c.Case,
+	return c.request(ctx, s, v1.Wish{Kind: kind, Subject: c.Subject, Value: c.Value, Reason: c.Reason, Case: c.Case,
 		Until: c.Until.from(s.Now()), Category: actions.Category(c.Category)}, nil, nil)
 }
 
@@ -295,7 +303,7 @@ func signedWithdrawal(ctx context.Context, s *Session, d deskClient, r v1.Reques
 type actionAgain struct {
 	Request string `arg:"" help:"The request that had no effect: req_…"`
 	Reason  string `help:"Why; if it is left out, as before."`
-	Until   moment `placeholder:"TIME" help:"Another end of a suspension."`
+	Until   moment `placeholder:"TIME" help:"Another end of a suspension or a limit."`
 	signing
 }
 
@@ -324,7 +332,8 @@ func (c *actionAgain) Run(ctx context.Context, s *Session) error {
 	} else if why := notAgain(r); why != "" {
 		return fault.New(fault.Conflict, "not-over", "%s", why)
 	}
-	w := v1.Wish{Kind: r.Action.Kind, Subject: r.Action.Subject.String(), Reason: r.Action.Reason, Case: r.Action.Case,
+	value, _ := r.Action.Command.Layer.Label()
+	w := v1.Wish{Kind: r.Action.Kind, Subject: r.Action.Subject.String(), Value: value, Reason: r.Action.Reason, Case: r.Action.Case,
 		Category: r.Action.Category, Until: r.Action.Until}
 	if c.Reason != "" {
 		w.Reason = c.Reason
@@ -375,6 +384,9 @@ func notAgain(r v1.Request) string {
 	case actions.StatusApproved:
 		return "The request is approved and still open. It can be made again only if it comes to nothing; how it stands: countersign action show " + r.ID
 	case actions.StatusUnknown:
+		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Says() {
+			return "It is not known whether the message was sent. Find out first; if it was not, ask for another one: " + command
+		}
 		return "Nobody knows yet whether the request was carried out. Look at the subject first: countersign subject show " + r.Action.Subject.String()
 	}
 	return "The request is " + r.Status.Word() + ". To have it decided once more, ask for it anew: " + command
@@ -438,6 +450,8 @@ func checkUndo(d v1.Draft, r v1.Request, reason string, me identity, now time.Ti
 		return tricked("it is %s, and what takes the request back is %q", a.Kind, r.Action.Inverse.Kind)
 	case a.Subject.Platform != r.Action.Subject.Platform || a.Subject.ID != r.Action.Subject.ID:
 		return tricked("it is about %s", wording.Subject(a.Subject))
+	case a.Command.Layer != r.Action.Command.Layer:
+		return tricked("it changes %s, and the request changed %s", a.Command.Layer.Noun(), r.Action.Command.Layer.Noun())
 	case a.Reason != reason:
 		return tricked("it gives another reason")
 	}

@@ -13,6 +13,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
+	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/prose"
 	"countersign.dev/wording"
@@ -99,7 +100,7 @@ func describeIncident(p *Page, i v1.Incident) {
 	if by == "" {
 		by = "the watch"
 	}
-	p.Facts([2]string{"what", i.Title}, [2]string{"subject", wording.Subject(i.Subject)}, [2]string{"tier", string(i.Tier)},
+	p.Facts([2]string{"what", i.Title}, [2]string{"subject", wording.Subject(i.Subject)}, [2]string{"layer", otherLayer(i)}, [2]string{"tier", string(i.Tier)},
 		[2]string{"opened", wording.When(i.Opened) + ", by " + by}, [2]string{"request", i.Request}, [2]string{"breach", i.Breach},
 		[2]string{"closed", wording.When(i.Closed)}, [2]string{"by the review", i.Review}, [2]string{"findings", i.Findings})
 	for _, t := range i.Tasks {
@@ -154,9 +155,13 @@ func sessionsIn(r v1.IncidentReport) (all []reportedSession) {
 func describeReport(p *Page, r v1.IncidentReport) {
 	describeIncident(p, r.Incident)
 	if !r.Down.IsZero() {
-		fact := "down since " + precise(r.Down)
+		is := "down"
+		if l := layerOf(r.Incident); l != platform.VisibilityLayer {
+			is = platform.DescribeIn(l, platform.Expect{Status: l.Bears()})
+		}
+		fact := is + " since " + precise(r.Down)
 		if !r.Up.IsZero() {
-			fact = fmt.Sprintf("down for %s, from %s", r.Up.Sub(r.Down.Time), precise(r.Down))
+			fact = fmt.Sprintf("%s for %s, from %s", is, r.Up.Sub(r.Down.Time), precise(r.Down))
 		}
 		p.Line("  %s", fact)
 	}
@@ -570,7 +575,42 @@ func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
 		return []unlifted{}
 	}
 	return []unlifted{{r.Incident.Breach, "around-the-desk", fmt.Sprintf(
-		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request account.restore %s --reason WHY", wording.Subject(r.Incident.Subject))}}
+		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request %s %s%s --reason WHY", liftOf(r), wording.Subject(r.Incident.Subject), valueFlag(layerOf(r.Incident)))}}
+}
+
+// otherLayer names the layer of an incident, unless that is the visibility.
+func otherLayer(i v1.Incident) string {
+	if l := layerOf(i); l != platform.VisibilityLayer {
+		return l.String()
+	}
+	return ""
+}
+
+// layerOf returns the layer of an incident. A desk from before there were layers tells none.
+func layerOf(i v1.Incident) platform.Layer {
+	l, err := platform.ParseLayer(i.Layer)
+	if err != nil {
+		return platform.VisibilityLayer
+	}
+	return l
+}
+
+// liftOf returns the kind of act that lifts what the breach of an incident left.
+func liftOf(r v1.IncidentReport) actions.Kind {
+	if len(r.Exposure) > 0 {
+		if spec, ok := actions.SpecOf(r.Exposure[0].Kind); ok && spec.InverseDirection == actions.Relieving {
+			return spec.Inverse
+		}
+	}
+	return actions.AccountRestore
+}
+
+// valueFlag is the flag of a command that names a label; empty for every other layer.
+func valueFlag(l platform.Layer) string {
+	if value, ok := l.Label(); ok {
+		return " --value " + value
+	}
+	return ""
 }
 
 // takesIn reports whether what was signed at an instant is chosen, as far as its time goes.
@@ -600,7 +640,7 @@ func reasonWords(r v1.Ruling) string {
 // is over.
 func again(of v1.Request, now time.Time) string {
 	a := of.Action
-	command := fmt.Sprintf("countersign action request %s %s --reason WHY", a.Kind, a.Subject)
+	command := requestAnew(of)
 	if !a.Until.IsZero() {
 		if !now.Before(a.Until.Time) {
 			return ""
@@ -626,7 +666,11 @@ func (c *incidentUndo) nothing(r v1.IncidentReport, session canonical.Digest) st
 		text = strings.TrimSuffix(text, ".") + " from " + wording.When(c.Since.from(time.Time{})) + " on."
 	}
 	if !r.Up.IsZero() {
-		text += fmt.Sprintf(" The subject is up again since %s; countersign incident show %s says by whose act.", precise(r.Up), r.Incident.ID)
+		is := "up again"
+		if l := layerOf(r.Incident); l != platform.VisibilityLayer {
+			is = platform.DescribeIn(l, platform.Expect{Status: l.Clear()}) + " any more"
+		}
+		text += fmt.Sprintf(" The subject is %s since %s; countersign incident show %s says by whose act.", is, precise(r.Up), r.Incident.ID)
 	}
 	return text
 }
@@ -719,7 +763,7 @@ func stillLiftedBy(ctx context.Context, d deskClient, r v1.IncidentReport, sessi
 			continue
 		}
 		// If the subject cannot be looked at, it is listed: somebody has to look.
-		if at, err := d.Subject(ctx, of.Action.Subject.String()); err == nil && at.State.Status == of.Action.Command.After().Status {
+		if at, err := d.Subject(ctx, of.Action.Subject.String()); err == nil && at.State.At(of.Action.Command.Layer).Status == of.Action.Command.After().Status {
 			continue
 		}
 		out = append(out, stillLifted{of.ID, workforce.WorkerID(of.Requester), id, again(of, now)})

@@ -22,24 +22,29 @@ type orderCommands struct {
 
 func (orderCommands) Help() string {
 	return "A standing order lets the executor lift by itself what a breach has left on the subjects of a tier. It only ever relieves. " +
-		"Once placed it stands until its end or its revocation, whoever of its signers leaves."
+		"Once placed it stands until its end or its revocation, whoever of its signers leaves. " +
+		"It covers the layers that it names, and the visibility alone unless --layers says more: with --layers visibility,limit,label the executor also lifts limits and labels that were set around the desk."
 }
 
 type orderPlace struct {
-	Platform   string         `arg:"" help:"Name of the platform."`
-	Tier       actions.Tier   `arg:"" enum:"protected,critical" help:"protected or critical."`
-	Until      moment         `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
-	PerSubject int64          `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
-	PerTier    int64          `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
-	Vouched    string         `default:"" placeholder:"TIME" help:"now, or a time: you say that the states which the ledger held by then are right, though they are younger than a day. Left out: you vouch for nothing."`
-	Never      []string       `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or the beginning of marks and an asterisk, such as CSAM-*. May be given several times."`
-	CutAfter   int64          `placeholder:"N" help:"Cut off a credential of the platform after so many breaches, where the platform names it and can cut it off; else people are paged with what to do. Left out: never."`
-	CutWithin  *time.Duration `placeholder:"10m" help:"The time in which the breaches of --cut-after count. Left out: 10m."`
+	Platform   string               `arg:"" help:"Name of the platform."`
+	Tier       actions.Tier         `arg:"" enum:"protected,critical" help:"protected or critical."`
+	Until      moment               `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
+	PerSubject int64                `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
+	PerTier    int64                `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
+	Layers     []actions.OrderLayer `default:"visibility" enum:"visibility,limit,label" placeholder:"LAYER" help:"The layers in which the executor restores: visibility, limit, and label for every label. A breach in another layer pages people and is left to them."`
+	Vouched    string               `default:"" placeholder:"TIME" help:"now, or a time: you say that the states which the ledger held by then are right, though they are younger than a day. Left out: you vouch for nothing."`
+	Never      []string             `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or the beginning of marks and an asterisk, such as CSAM-*. May be given several times."`
+	CutAfter   int64                `placeholder:"N" help:"Cut off a credential of the platform after so many breaches, where the platform names it and can cut it off; else people are paged with what to do. Left out: never."`
+	CutWithin  *time.Duration       `placeholder:"10m" help:"The time in which the breaches of --cut-after count. Left out: 10m."`
 	asking
 }
 
 func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 	o := actions.Order{Op: "place", Platform: c.Platform, Tier: c.Tier, Until: c.Until.from(s.Now()), PerSubject: c.PerSubject, PerTier: c.PerTier, Never: sortedOnce(c.Never)}
+	if o.Layers = sortedOnce(c.Layers); slices.Equal(o.Layers, []actions.OrderLayer{actions.OrderVisibility}) {
+		o.Layers = nil // as an order from before there were layers: it reads back as it was signed
+	}
 	switch {
 	case c.CutAfter != 0:
 		within := 10 * time.Minute
@@ -68,11 +73,17 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 		}
 		o.Vouched = m.from(s.Now())
 	}
+	if _, err := s.desk(); err != nil {
+		return err
+	}
+	if o.Layers == nil {
+		s.Say("This covers the visibility alone: a limit or a label that is set around the desk is left to people. To cover them too: --layers visibility,limit,label")
+	}
 	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &o}, c.Reason)
 }
 
 // sortedOnce returns texts sorted, each once; nil for none.
-func sortedOnce(texts []string) []string {
+func sortedOnce[T ~string](texts []T) []T {
 	if len(texts) == 0 {
 		return nil
 	}
@@ -135,8 +146,8 @@ type orderList struct{}
 
 func (c *orderList) Run(ctx context.Context, s *Session) error {
 	return listed(ctx, s, func(d v1.Desk) []v1.StandingOrder { return d.Orders }, "",
-		[]string{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "PER SUBJECT", "PER TIER", "VOUCHED", "NEVER LIFTS", "CUT", "REQUEST"}, func(o v1.StandingOrder) []string {
-			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), wording.When(o.Until), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), wording.When(o.Vouched), strings.Join(o.Never, " "), wording.CutAfter(o.Cut), o.Request}
+		[]string{"PLATFORM", "TIER", "IN FORCE", "UNTIL", "COVERS", "PER SUBJECT", "PER TIER", "VOUCHED", "NEVER LIFTS", "CUT", "REQUEST"}, func(o v1.StandingOrder) []string {
+			return []string{o.Platform, string(o.Tier), yesNo(o.InForce), wording.When(o.Until), wording.Joined(o.Layers), fmt.Sprint(o.PerSubject), fmt.Sprint(o.PerTier), wording.When(o.Vouched), strings.Join(o.Never, " "), wording.CutAfter(o.Cut), o.Request}
 		})
 }
 

@@ -29,6 +29,7 @@ type platformAdd struct {
 	Name      string          `arg:"" help:"What the platform is called here, such as plaza."`
 	Connector string          `required:"" enum:"plaza,bluesky" help:"What speaks to it: plaza (any server of the platform protocol) or bluesky (a PDS)."`
 	Facts     []platform.Fact `placeholder:"FACT" help:"What the platform tells of an account or a post. Default: what the executor's connector says; give it only if the executor cannot be asked."`
+	Labels    []string        `placeholder:"LABEL" help:"The labels that may be set on accounts and posts there, all of them, such as spam,sensitive. Left out: those that are listed now."`
 	Unranked  bool            `help:"Sign that no tier rule can tell which accounts matter there. Asked for only where that is so."`
 	Raise     []string        `placeholder:"FILE" help:"With --unranked: the subjects to raise, a line each: @HANDLE or ID, and protected or critical. The file is read and checked; raise them with platform raise."`
 	asking
@@ -48,6 +49,11 @@ func (c *platformAdd) Run(ctx context.Context, s *Session) error {
 	added := actions.Platform{Name: c.Name, Connector: c.Connector, Facts: slices.Sorted(slices.Values(c.Facts))}
 	if c.Facts == nil {
 		if added.Facts, err = givenBy(ctx, d, c.Name); err != nil {
+			return err
+		}
+	}
+	if added.Labels = sortedOnce(c.Labels); added.Labels == nil {
+		if added.Labels, err = labelsOf(ctx, d, c.Name); err != nil {
 			return err
 		}
 	}
@@ -72,6 +78,20 @@ func (c *platformAdd) Run(ctx context.Context, s *Session) error {
 		s.Say("Every account of %s is standard until people raise it. Once the platform is connected: countersign platform raise %s %s --reason WHY", c.Name, c.Name, strings.Join(c.Raise, " "))
 	}
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
+}
+
+// labelsOf returns the labels that the chain lists with a platform now.
+func labelsOf(ctx context.Context, d deskClient, name string) ([]string, error) {
+	page, err := d.Platforms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range page.Items {
+		if p.Name == name {
+			return p.Labels, nil
+		}
+	}
+	return nil, nil
 }
 
 // accepted checks that the person accepts that no tier rule can rank these accounts.
@@ -229,9 +249,9 @@ func (c *platformList) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return s.Answer(items(page.Items), func(p *Page) {
-		rows := [][]string{{"PLATFORM", "CONNECTOR", "SERVED"}}
+		rows := [][]string{{"PLATFORM", "CONNECTOR", "SERVED", "LABELS"}}
 		for _, f := range page.Items {
-			rows = append(rows, []string{f.Name, f.Connector, yesNo(f.Served)})
+			rows = append(rows, []string{f.Name, f.Connector, yesNo(f.Served), wording.Joined(f.Labels)})
 		}
 		p.Table(rows)
 	})

@@ -400,6 +400,12 @@ func checkDraft(d v1.Draft, w v1.Wish, me identity, now time.Time) error {
 	case a.Reverses != "":
 		return tricked("it is an undo of %s", a.Reverses)
 	}
+	spec, _ := actions.SpecOf(w.Kind)
+	if layer, err := spec.Layer(w.Value); err != nil {
+		return err
+	} else if a.Command.Layer != layer {
+		return tricked("it changes %s and you asked for a change of %s", a.Command.Layer.Noun(), layer.Noun())
+	}
 	if len(w.Change) > 0 {
 		if canonical.Sum(a.Change) != canonical.Sum(w.Change) {
 			return tricked("it changes something else")
@@ -588,6 +594,9 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	if r.Status == actions.StatusVoid && r.Outcome == actions.OtherFormats {
 		word = "void: it was still held when the desk changed the formats in which it signs"
 	}
+	if spec, _ := actions.SpecOf(r.Action.Kind); spec.Says() && r.Status == actions.StatusUnknown {
+		word = "unknown: it is not known whether the message was sent; it is not sent again, and a person must look"
+	}
 	switch r.Status {
 	case actions.StatusExecuted:
 		word = p.Good(word)
@@ -687,7 +696,7 @@ func askAnew(r v1.Request) string {
 
 // requestAnew is the command that asks for the act of a request as for a new one.
 func requestAnew(r v1.Request) string {
-	return fmt.Sprintf("countersign action request %s %s --reason WHY", r.Action.Kind, r.Action.Subject)
+	return fmt.Sprintf("countersign action request %s %s%s --reason WHY", r.Action.Kind, r.Action.Subject, valueFlag(r.Action.Command.Layer))
 }
 
 // describeReplaced names the measure that took the place of another one, and says how

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
+	"countersign.dev/prose"
 	"countersign.dev/wording"
 )
 
@@ -40,6 +42,11 @@ func (c *subjectShow) Run(ctx context.Context, s *Session) error {
 			{"read", wording.When(r.State.Seen)},
 			{"tier", string(r.Tier)},
 		}
+		for _, m := range r.Measures {
+			if m.Layer == platform.VisibilityLayer {
+				pairs = append(pairs, [2]string{"measure", measureWords(m)})
+			}
+		}
 		for _, why := range r.Why {
 			pairs = append(pairs, [2]string{"because", why.Text})
 		}
@@ -50,7 +57,38 @@ func (c *subjectShow) Run(ctx context.Context, s *Session) error {
 			pairs = append(pairs, [2]string{string(f), "promised, and could not be read"})
 		}
 		p.Facts(pairs...)
+		describeLayers(p, r)
 	})
+}
+
+// describeLayers writes what stands on a subject besides its visibility, and whose it is.
+func describeLayers(p *Page, r v1.Subject) {
+	if len(r.State.Layers) == 0 {
+		return
+	}
+	p.Line("")
+	p.Line("What else stands on it, each apart from the others:")
+	rows := [][]string{{"LAYER", "STATE", "WHOSE"}}
+	for _, l := range r.State.Layers {
+		whose := "not this desk's, or not known here"
+		for _, m := range r.Measures {
+			if m.Layer == l.Layer {
+				whose = measureWords(m)
+			}
+		}
+		rows = append(rows, []string{l.Layer.String(), platform.DescribeIn(l.Layer, r.State.At(l.Layer)), whose})
+	}
+	p.Table(rows)
+	p.Line("To lift one that is this desk's: countersign action undo REQUEST --reason WHY")
+}
+
+// measureWords says whose measure it is, since when it stands, and until when.
+func measureWords(m v1.Measure) string {
+	s := prose.Sprintf("%s, by %s, since %s", m.Request, m.Requester, wording.When(m.Executed))
+	if !m.Until.IsZero() {
+		s += ", until " + wording.When(m.Until)
+	}
+	return s
 }
 
 // factWords writes a platform's fact for people; Facts says which facts are times.

@@ -132,6 +132,9 @@ func (h *held) incident(r Report) error {
 		if x == nil {
 			return unsupported("The executor's record of the breach %s is not in the bundle.", i.Breach)
 		}
+		if i.Layer != x.Sight.Layer {
+			return unsupported("The record of the breach is about %s of the subject, the report about %s.", x.Sight.Layer.Noun(), i.Layer.Noun())
+		}
 		if i.Request != "" || i.Tier != x.Sight.Tier || i.Subject.Platform != x.Sight.Platform {
 			return unsupported("The record of the breach is about %s subject of %s, the report about %s subject of %s.", wording.Article(string(x.Sight.Tier)), x.Sight.Platform, wording.Article(string(i.Tier)), i.Subject.Platform)
 		}
@@ -139,6 +142,9 @@ func (h *held) incident(r Report) error {
 		c := h.requests[i.Request]
 		if c == nil || c.asked == nil {
 			return unsupported("The ledger entry in which %s was asked is not in the bundle.", i.Request)
+		}
+		if c.verb != "" && !c.verb.Fits(i.Layer) || c.verb == "" && i.Layer != platform.VisibilityLayer || c.layer != nil && i.Layer != *c.layer {
+			return unsupported("The request was about another layer of the subject than %s, of which the report tells.", i.Layer.Noun())
 		}
 		if i.Breach != "" || i.Tier != c.tier && (c.record == nil || i.Tier != c.record.Tier) {
 			return unsupported("The request was about %s subject, the report about %s one.", wording.Article(string(c.tier)), wording.Article(string(i.Tier)))

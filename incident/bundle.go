@@ -209,6 +209,7 @@ type incidentDoc struct {
 	Closed   canonical.Time     `json:"closed"`
 	Findings string             `json:"findings"`
 	ID       string             `json:"id"`
+	Layer    platform.Layer     `json:"layer,omitzero"`
 	Opened   canonical.Time     `json:"opened"`
 	Request  string             `json:"request"`
 	Review   string             `json:"review"`
@@ -232,7 +233,7 @@ func docOf(r Report) reportDoc {
 	i := r.Incident
 	d := reportDoc{At: r.At, Attribution: r.Attribution, Down: r.Down, Exposure: r.Exposure, Rulings: r.Rulings, Timeline: r.Timeline,
 		Touched: r.Touched, Up: r.Up, Incident: incidentDoc{Breach: i.Breach, By: i.By, Cause: i.Cause, Closed: i.Closed, Findings: i.Findings,
-			ID: i.ID, Opened: i.Opened, Request: i.Request, Review: i.Review, Status: i.Status, Subject: i.Subject, Tier: i.Tier, Title: i.Title, Version: i.Version}}
+			ID: i.ID, Layer: i.Layer, Opened: i.Opened, Request: i.Request, Review: i.Review, Status: i.Status, Subject: i.Subject, Tier: i.Tier, Title: i.Title, Version: i.Version}}
 	for _, t := range i.Tasks {
 		d.Incident.Tasks = append(d.Incident.Tasks, taskDoc{Number: t.Number, Text: t.Text, Owner: t.Owner, Done: t.Done, Result: t.Result})
 	}
@@ -243,7 +244,7 @@ func (d reportDoc) report() Report {
 	i := d.Incident
 	r := Report{At: d.At, Attribution: d.Attribution, Down: d.Down, Exposure: d.Exposure, Rulings: d.Rulings, Timeline: d.Timeline,
 		Touched: d.Touched, Up: d.Up, Incident: Incident{Breach: i.Breach, By: i.By, Cause: i.Cause, Closed: i.Closed, Findings: i.Findings,
-			ID: i.ID, Opened: i.Opened, Request: i.Request, Review: i.Review, Status: i.Status, Subject: i.Subject, Tier: i.Tier, Title: i.Title, Version: i.Version}}
+			ID: i.ID, Layer: i.Layer, Opened: i.Opened, Request: i.Request, Review: i.Review, Status: i.Status, Subject: i.Subject, Tier: i.Tier, Title: i.Title, Version: i.Version}}
 	for _, t := range i.Tasks {
 		r.Incident.Tasks = append(r.Incident.Tasks, Task{Number: t.Number, Text: t.Text, Owner: t.Owner, Done: t.Done, Result: t.Result})
 	}

@@ -124,6 +124,6 @@ func Contest(id string, r actions.Request, by workforce.WorkerID, title string, 
 	if err := prose.CheckLine("A title", title); err != nil {
 		return Incident{}, err
 	}
-	return Incident{ID: id, Version: 1, Status: Open, Cause: Contested, Request: r.ID, Subject: r.Action.Subject, Tier: r.Action.Tier,
+	return Incident{ID: id, Version: 1, Status: Open, Cause: Contested, Request: r.ID, Subject: r.Action.Subject, Layer: r.Action.Command.Layer, Tier: r.Action.Tier,
 		Opened: now, By: by, Title: title}, nil
 }

@@ -264,6 +264,9 @@ func stretches(r Report) []stretch {
 	}
 	all := []stretch{{from: r.Down}}
 	for _, m := range r.Timeline {
+		if m.Layer != r.Incident.Layer {
+			continue
+		}
 		last := &all[len(all)-1]
 		switch m.Step {
 		case StepChanged, StepSeen:

@@ -304,7 +304,10 @@ func (e Entry) Ends() (*actions.Void, error) {
 // execution tells a record of the executor's, whose clock dates it.
 func (t teller) execution(x proof.Execution) Moment {
 	undo := t.undos[x.Request]
-	m := Moment{At: x.At, Step: StepOther, Request: x.Request, Text: wording.Outcome(x, undo)}
+	m := Moment{At: x.At, Step: StepOther, Request: x.Request, Layer: x.Layer, Text: wording.Outcome(x, undo)}
+	if x.Sight != nil && m.Layer == platform.VisibilityLayer {
+		m.Layer = x.Sight.Layer
+	}
 	intent, executed := x.Kind == proof.KindIntent, x.Outcome == proof.Executed
 	switch x.Duty {
 	case proof.DutyWatch:
@@ -341,7 +344,7 @@ func watched(x proof.Execution, m *Moment) {
 		m.Step, m.At = StepSeen, x.Sight.Seen
 	case proof.KindOver:
 		m.At = x.Sight.Seen
-		if x.Sight.Found.Status == platform.Up {
+		if x.Sight.Found.Status == x.Sight.Layer.Clear() {
 			m.Step = StepReversed
 		}
 	case proof.KindTold:

@@ -11,6 +11,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
@@ -51,6 +52,8 @@ type claim struct {
 	entry   int64          // of the warrant
 	entered *proof.State   // the chain at the warrant's place; only if wanted
 	tier    actions.Tier
+	verb    platform.Verb
+	layer   *platform.Layer  // that its warrant names; nil if the bundle does not hold it
 	policy  canonical.Digest // in force when it was asked
 	tiers   string           // how far the tier of its warrant was compared; empty if it has no warrant, or relieves
 }
@@ -253,7 +256,7 @@ func (h *held) addStatement(e Entry, s entry.Said) error {
 		if err := e.read(&r); err != nil {
 			return err
 		}
-		c.asked, c.tier, c.policy = by, r.Act.Tier, state.Policy.Digest()
+		c.asked, c.tier, c.verb, c.policy = by, r.Act.Tier, r.Act.Verb, state.Policy.Digest()
 	}
 	return nil
 }

@@ -44,11 +44,14 @@ type Incident struct {
 	Breach  string // identifier of the breach; empty if contested
 	Request string // the contested request; empty for a breach
 	Subject platform.Subject
-	Tier    actions.Tier
-	Opened  canonical.Time
-	By      workforce.WorkerID // the person who opened it; empty: the watch
-	Title   string             // one line, for a list
-	Tasks   []Task
+	// Layer is the layer of the subject in which the breach was, or the contested act is.
+	// Breaches of other layers may join the incident, since it is about one subject.
+	Layer  platform.Layer
+	Tier   actions.Tier
+	Opened canonical.Time
+	By     workforce.WorkerID // the person who opened it; empty: the watch
+	Title  string             // one line, for a list
+	Tasks  []Task
 	// Review is the request that closed it; Findings are the text whose digest the review
 	// signs.
 	Review   string
@@ -111,6 +114,9 @@ type Moment struct {
 	Entry  int64              `json:"entry"` // index in the ledger; -1 if it is not there
 	// Request is the request or breach that the line is about.
 	Request string `json:"request"`
+	// Layer is the layer of the subject of which the line tells, unless that is the
+	// visibility.
+	Layer platform.Layer `json:"layer,omitzero"`
 }
 
 // Attribution says who is answerable, as far as that is known and no further.
@@ -231,6 +237,6 @@ type Report struct {
 	Rulings     []Ruled
 	Exposure    []Exposed
 	// Down and Up are the instants at which the subject entered and left the contested
-	// state; zero: not known, or not yet.
+	// state, in the incident's layer; zero: not known, or not yet.
 	Down, Up canonical.Time
 }

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -165,7 +166,7 @@ func (h *held) over(r Report) error {
 	}
 	var ended Moment
 	for _, m := range h.told { // in the order of their times
-		if h.breaches[m.Request] == nil {
+		if x := h.breaches[m.Request]; x == nil || x.Sight.Layer != r.Incident.Layer {
 			continue
 		}
 		switch m.Step {
@@ -176,7 +177,7 @@ func (h *held) over(r Report) error {
 		}
 	}
 	if !ended.At.IsZero() {
-		return unsupported("The report does not say that it was up again; entry %d of the ledger says so, at %s.", ended.Entry, ended.At)
+		return unsupported("The report does not say that it was put right; entry %d of the ledger says so, at %s.", ended.Entry, ended.At)
 	}
 	return nil
 }
@@ -316,6 +317,7 @@ func (h *held) warrants(warrants []canonical.Raw, t proof.Trust) error {
 		if err := h.agrees(w, c); err != nil {
 			return within("The warrant of "+request, err)
 		}
+		c.layer = &w.Action.Command.Layer
 		r, err := verifier.By(raw, h.ruled(c.record.GovernanceNumber), c.entered, h.state, h.batches())
 		if err != nil {
 			return within("The warrant of "+request, err)
@@ -414,9 +416,13 @@ func (h *held) claims(r Report) []Claim {
 		up := slices.ContainsFunc(r.Timeline, func(m Moment) bool {
 			return m.Source == FromLedger && m.At.Equal(r.Up.Time) && (m.Step == StepRestored || m.Step == StepReversed)
 		})
-		add("Since when it was down", down, either(down, "an entry of the ledger has this time", "told, not proven"))
+		since, until := "Since when it was down", "When it was up again"
+		if l := r.Incident.Layer; l != platform.VisibilityLayer {
+			since, until = "Since when "+l.Noun()+" was not as it should be", "When "+l.Noun()+" was put right"
+		}
+		add(since, down, either(down, "an entry of the ledger has this time", "told, not proven"))
 		if !r.Up.IsZero() {
-			add("When it was up again", up, either(up, "an entry of the ledger has this time", "told, not proven"))
+			add(until, up, either(up, "an entry of the ledger has this time", "told, not proven"))
 		}
 	}
 	if r.Incident.Status == Closed {
@@ -493,7 +499,7 @@ func (h *held) claimActs(add func(string, bool, string)) {
 		case proof.DutyRestore:
 			o, ok := h.orders[x.Sight.Order]
 			what := "That the restoration at " + clock(x.At) + " was ordered"
-			if ok && o.Placed.Before(x.At.Time) && x.At.Before(o.Until.Time) && o.Platform == x.Sight.Platform && o.Tier == x.Sight.Tier {
+			if ok && o.Placed.Before(x.At.Time) && x.At.Before(o.Until.Time) && o.Platform == x.Sight.Platform && o.Tier == x.Sight.Tier && o.Covers(x.Sight.Layer) {
 				add(what, true, fmt.Sprintf("the standing order %s, in force from %s to %s, is an entry of the governance chain with its signatures", o.Request, fullTime(o.Placed), fullTime(o.Until)))
 			} else {
 				add(what, false, "the executor says under an order, and the chain knows none that fits")

@@ -4,18 +4,23 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/incident"
+	"countersign.dev/platform"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
 
-const incidentColumns = `id, version, status, cause, breach, request, platform, subject, handle, tier, opened, opened_by, title, review, findings, closed`
+const incidentColumns = `id, version, status, cause, breach, request, platform, subject, handle, tier, opened, opened_by, title, review, findings, closed, layer`
 
 func scanIncident(row sqldb.Row) (incident.Incident, error) {
 	var i incident.Incident
 	var opened, closed int64
+	var layer string
 	err := row.Scan(&i.ID, &i.Version, &i.Status, &i.Cause, &i.Breach, &i.Request, &i.Subject.Platform, &i.Subject.ID, &i.Subject.Handle, &i.Tier,
-		&opened, &i.By, &i.Title, &i.Review, &i.Findings, &closed)
+		&opened, &i.By, &i.Title, &i.Review, &i.Findings, &closed, &layer)
 	i.Opened, i.Closed = canonical.FromMicro(opened), canonical.FromMicro(closed)
+	if err == nil {
+		i.Layer, err = platform.ParseLayer(layer)
+	}
 	return i, err
 }
 
@@ -76,12 +81,17 @@ func (tx *Tx) OpenContest(request string) (id string, err error) {
 	return id, err
 }
 
+// Contested reports whether there is an incident on a request in a status.
+func (tx *Tx) Contested(request string, status incident.Status) (is bool, err error) {
+	return is, tx.QueryRow(`select exists (select 1 from incident where request = $1 and cause = 'contested' and status = $2)`, request, string(status)).Scan(&is)
+}
+
 // InsertIncident stores a new incident. If another one is open in its place, the
 // change fails with the fault "incident-open".
 func (tx *Tx) InsertIncident(i incident.Incident) {
-	tx.Later(sqldb.Statement{SQL: `insert into incident (` + incidentColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+	tx.Later(sqldb.Statement{SQL: `insert into incident (` + incidentColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		on conflict do nothing`, Args: []any{i.ID, i.Version, string(i.Status), string(i.Cause), i.Breach, i.Request, i.Subject.Platform, i.Subject.ID,
-		i.Subject.Handle, string(i.Tier), i.Opened.Micro(), string(i.By), i.Title, i.Review, i.Findings, i.Closed.Micro()}},
+		i.Subject.Handle, string(i.Tier), i.Opened.Micro(), string(i.By), i.Title, i.Review, i.Findings, i.Closed.Micro(), i.Layer.String()}},
 		func(n int64) error {
 			if n == 0 {
 				return fault.New(fault.Conflict, "incident-open", "An incident about this is open already.")
@@ -116,14 +126,15 @@ func (tx *Tx) SaveTask(incident string, t incident.Task) {
 type Breach struct {
 	ID       string
 	Incident string
+	Layer    platform.Layer // of the subject, in which it was
 	Seen     canonical.Time
 	Restored canonical.Time // zero: not, as far as is known
 }
 
 // InsertBreach adds a breach to an incident. One that is there stays as it is.
 func (tx *Tx) InsertBreach(b Breach) {
-	tx.Later(sqldb.Statement{SQL: `insert into incident_breach (breach, incident, seen, restored) values ($1, $2, $3, $4) on conflict (breach) do nothing`,
-		Args: []any{b.ID, b.Incident, b.Seen.Micro(), b.Restored.Micro()}}, nil)
+	tx.Later(sqldb.Statement{SQL: `insert into incident_breach (breach, incident, seen, restored, layer) values ($1, $2, $3, $4, $5) on conflict (breach) do nothing`,
+		Args: []any{b.ID, b.Incident, b.Seen.Micro(), b.Restored.Micro(), b.Layer.String()}}, nil)
 }
 
 // RestoreBreach notes when a breach was undone.
@@ -134,14 +145,18 @@ func (tx *Tx) RestoreBreach(breach string, at canonical.Time) {
 func scanBreach(r sqldb.Row) (Breach, error) {
 	var b Breach
 	var seen, restored int64
-	err := r.Scan(&b.ID, &b.Incident, &seen, &restored)
+	var layer string
+	err := r.Scan(&b.ID, &b.Incident, &seen, &restored, &layer)
 	b.Seen, b.Restored = canonical.FromMicro(seen), canonical.FromMicro(restored)
+	if err == nil {
+		b.Layer, err = platform.ParseLayer(layer)
+	}
 	return b, err
 }
 
 // Breach returns a breach, and whether it is known.
 func (tx *Tx) Breach(id string) (Breach, bool, error) {
-	b, err := scanBreach(tx.QueryRow(`select breach, incident, seen, restored from incident_breach where breach = $1`, id))
+	b, err := scanBreach(tx.QueryRow(`select breach, incident, seen, restored, layer from incident_breach where breach = $1`, id))
 	if sqldb.IsNotFound(err) {
 		return b, false, nil
 	}
@@ -150,17 +165,22 @@ func (tx *Tx) Breach(id string) (Breach, bool, error) {
 
 // Breaches returns up to limit breaches of an incident, oldest first.
 func (tx *Tx) Breaches(incident string, limit int) ([]Breach, error) {
-	return sqldb.All(tx.Tx, scanBreach, `select breach, incident, seen, restored from incident_breach where incident = $1 order by seen, breach limit $2`, incident, limit)
+	return sqldb.All(tx.Tx, scanBreach, `select breach, incident, seen, restored, layer from incident_breach where incident = $1 order by seen, breach limit $2`, incident, limit)
 }
 
 // BreachesBy returns up to limit breaches on a platform that were seen since an instant
 // and that the platform says a credential did, newest first, without those of one
 // incident. The credential is in canonical JSON, as in Credentials.
 func (tx *Tx) BreachesBy(platform string, credential []byte, since canonical.Time, except string, limit int) ([]Breach, error) {
-	return sqldb.All(tx.Tx, scanBreach, `select distinct b.breach, b.incident, b.seen, b.restored from incident_breach b
+	return sqldb.All(tx.Tx, scanBreach, `select distinct b.breach, b.incident, b.seen, b.restored, b.layer from incident_breach b
 		join incident i on i.id = b.incident join ledger_about a on a.about = b.breach join ledger_opening o on o.idx = a.idx
 		where b.seen >= $1 and b.incident <> $2 and i.platform = $3 and o.name = 'credential' and o.value = $4
 		order by b.seen desc, b.breach limit $5`, since.Micro(), except, platform, credential, limit)
+}
+
+// CountBreachesIn returns how many breaches an incident has in one layer of its subject.
+func (tx *Tx) CountBreachesIn(incident string, l platform.Layer) (n int64, err error) {
+	return n, tx.QueryRow(`select count(*) from incident_breach where incident = $1 and layer = $2`, incident, l.String()).Scan(&n)
 }
 
 // CountBreaches returns how many breaches an incident has.

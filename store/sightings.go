@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"countersign.dev/canonical"
+	"countersign.dev/platform"
 	"countersign.dev/sqldb"
 )
 
@@ -18,6 +19,7 @@ type Sighting struct {
 	Platform string
 	Subject  string // identifier on the platform; empty: about many subjects, or none
 	Tier     string
+	Layer    platform.Layer // of the state that was seen
 	At       canonical.Time // by the executor's clock
 	Data     []byte
 }
@@ -25,19 +27,23 @@ type Sighting struct {
 // InsertSighting stores a record of the watch. It comes after InsertExecution of the same
 // record, which fails the change if the record is not the executor's next.
 func (tx *Tx) InsertSighting(s Sighting) {
-	tx.Later(sqldb.Statement{SQL: `insert into sighting (executor, sequence, kind, breach, platform, subject, tier, at)
-		select $1, $2, $3, $4, $5, $6, $7, $8 where exists (select 1 from execution where executor = $1 and sequence = $2)
+	tx.Later(sqldb.Statement{SQL: `insert into sighting (executor, sequence, kind, breach, platform, subject, tier, at, layer)
+		select $1, $2, $3, $4, $5, $6, $7, $8, $9 where exists (select 1 from execution where executor = $1 and sequence = $2)
 		on conflict (executor, sequence) do nothing`,
-		Args: []any{s.Executor, s.Sequence, s.Kind, s.Breach, s.Platform, s.Subject, s.Tier, s.At.Micro()}}, nil)
+		Args: []any{s.Executor, s.Sequence, s.Kind, s.Breach, s.Platform, s.Subject, s.Tier, s.At.Micro(), s.Layer.String()}}, nil)
 }
 
-const sightingColumns = `s.executor, s.sequence, s.kind, s.breach, s.platform, s.subject, s.tier, s.at, e.data`
+const sightingColumns = `s.executor, s.sequence, s.kind, s.breach, s.platform, s.subject, s.tier, s.at, s.layer, e.data`
 
 func scanSighting(row sqldb.Row) (Sighting, error) {
 	var s Sighting
 	var at int64
-	err := row.Scan(&s.Executor, &s.Sequence, &s.Kind, &s.Breach, &s.Platform, &s.Subject, &s.Tier, &at, &s.Data)
+	var layer string
+	err := row.Scan(&s.Executor, &s.Sequence, &s.Kind, &s.Breach, &s.Platform, &s.Subject, &s.Tier, &at, &layer, &s.Data)
 	s.At = canonical.FromMicro(at)
+	if err == nil {
+		s.Layer, err = platform.ParseLayer(layer)
+	}
 	return s, err
 }
 
@@ -46,7 +52,8 @@ type SightingFilter struct {
 	Kind     string
 	Platform string
 	Subject  string
-	Before   int64 // sequence; 0: from the newest
+	Layer    string // the text of a layer
+	Before   int64  // sequence; 0: from the newest
 	Limit    int
 }
 
@@ -55,7 +62,7 @@ func (tx *Tx) Sightings(executor string, f SightingFilter) ([]Sighting, error) {
 	q := []string{"select " + sightingColumns + ` from sighting s join execution e on e.executor = s.executor and e.sequence = s.sequence
 		where s.executor = $1 and (cast($2 as bigint) = 0 or s.sequence < $2)`}
 	args := []any{executor, f.Before}
-	for _, c := range []struct{ column, value string }{{"kind", f.Kind}, {"platform", f.Platform}, {"subject", f.Subject}} {
+	for _, c := range []struct{ column, value string }{{"kind", f.Kind}, {"platform", f.Platform}, {"subject", f.Subject}, {"layer", f.Layer}} {
 		if c.value != "" {
 			args = append(args, c.value)
 			q = append(q, fmt.Sprintf("and s.%s = $%d", c.column, len(args)))

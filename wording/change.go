@@ -119,6 +119,9 @@ func setting(c actions.Setting) string {
 		if c.Platform.Facts != nil {
 			text += ", which gives of an account or a post: " + cmp.Or(Joined(c.Platform.Facts), "nothing")
 		}
+		if len(c.Platform.Labels) > 0 {
+			text += "; labels that may be set there: " + Joined(c.Platform.Labels)
+		}
 		return text + unranked(c.Unranked)
 	}
 	switch {
@@ -130,6 +133,9 @@ func setting(c actions.Setting) string {
 		return fmt.Sprintf("Revoke the standing order for %s subjects of %s", c.Order.Tier, c.Order.Platform)
 	case c.Order != nil:
 		text := fmt.Sprintf("Let the executor lift by itself what breaches leave on %s subjects of %s, until %s", c.Order.Tier, c.Order.Platform, When(c.Order.Until))
+		if len(c.Order.Layers) > 0 {
+			text += ", in the layers " + OrderLayers(*c.Order)
+		}
 		if len(c.Order.Never) > 0 {
 			text += ", never the marks " + Joined(c.Order.Never)
 		}
@@ -180,7 +186,7 @@ func changeFacts(change actions.Change) []Fact {
 	case actions.Setting:
 		var facts []Fact
 		if o := c.Order; o != nil && o.Op == "place" {
-			facts = append(facts, limitFacts(*o)...)
+			facts = append(append(facts, Fact{"covers", OrderLayers(*o)}), limitFacts(*o)...)
 		}
 		for _, b := range c.Budgets {
 			facts = append(facts, Fact{"budget", Budget(b)})
@@ -251,7 +257,11 @@ func Budget(b actions.Budget) string {
 	if b.Undo {
 		undo = " undo"
 	}
-	return fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)
+	family := ""
+	if b.Family != actions.FamilyEvery {
+		family = " of the family " + string(b.Family)
+	}
+	return fmt.Sprintf("%d %s%s acts%s on %s subjects per %s and %s", b.Limit, b.Direction, undo, family, b.Tier, b.Per, b.Window)
 }
 
 func trustFacts(t actions.Trust) []Fact {
@@ -272,11 +282,16 @@ func limitFacts(o actions.Order) []Fact {
 
 // orderFacts lists all facts in which two standing orders of one tier may differ.
 func orderFacts(o actions.Order) []Fact {
-	return append([]Fact{{"until", When(o.Until)}, {"never lifts", Joined(o.Never)}}, limitFacts(o)...)
+	return append([]Fact{{"until", When(o.Until)}, {"covers", OrderLayers(o)}, {"never lifts", Joined(o.Never)}}, limitFacts(o)...)
+}
+
+// OrderLayers names the layers that a standing order covers.
+func OrderLayers(o actions.Order) string {
+	return Joined(o.Covered())
 }
 
 func platformFacts(f actions.Platform) []Fact {
-	return []Fact{{"connector", f.Connector}, {"gives", Joined(f.Facts)}}
+	return []Fact{{"connector", f.Connector}, {"gives", Joined(f.Facts)}, {"labels", Joined(f.Labels)}}
 }
 
 // CutAfter says when a standing order makes the executor cut a credential off.

@@ -39,7 +39,7 @@ func Outcome(x proof.Execution, undo bool) string {
 	if x.Type != "" {
 		outcome += ", " + x.Type
 	}
-	after := "The subject was read back: " + platform.Describe(x.After.Status, x.After.Mark) + "."
+	after := "The subject was read back: " + platform.DescribeIn(x.Layer, x.After) + "."
 	intent, executed := x.Kind == proof.KindIntent, x.Outcome == proof.Executed
 	switch x.Duty {
 	case proof.DutyRestore:
@@ -72,6 +72,8 @@ func Outcome(x proof.Execution, undo bool) string {
 		return "The executor checked the warrant and set out to act on it."
 	case executed && undo:
 		return "The executor carried the undo out. " + after
+	case executed && x.After == platform.Expect{}:
+		return "The executor carried the warrant out: the message was sent."
 	case executed:
 		return "The executor carried the warrant out. " + after
 	case x.Kind == proof.KindRefusal:
@@ -85,8 +87,8 @@ func sight(x proof.Execution) string {
 	s := x.Sight
 	switch x.Kind {
 	case proof.KindBreach, proof.KindObserved:
-		subject, found := Article(string(s.Tier))+" subject of "+s.Platform, platform.Describe(s.Found.Status, s.Found.Mark)
-		text := fmt.Sprintf("The watch read %s as %s, where %s was right: %s.", subject, found, platform.Describe(s.Expected.Status, s.Expected.Mark), Unexplained(s.Why))
+		subject, found := Article(string(s.Tier))+" subject of "+s.Platform, platform.DescribeIn(s.Layer, s.Found)
+		text := fmt.Sprintf("The watch read %s as %s, where %s was right: %s.", subject, found, platform.DescribeIn(s.Layer, s.Expected), Unexplained(s.Why))
 		if s.Expected.Status == "" {
 			text = fmt.Sprintf("The watch read %s, which it had never seen, as %s: %s.", subject, found, Unexplained(s.Why))
 		}
@@ -98,7 +100,7 @@ func sight(x proof.Execution) string {
 		}
 		return text
 	case proof.KindOver:
-		return fmt.Sprintf("The watch read the subject as %s: the breach is over. %s", platform.Describe(s.Found.Status, s.Found.Mark), Over(*s))
+		return fmt.Sprintf("The watch read the subject as %s: the breach is over. %s", platform.DescribeIn(s.Layer, s.Found), Over(*s))
 	case proof.KindTold:
 		return "The platform told with whose credential it was done."
 	case proof.KindTaken:
@@ -148,8 +150,8 @@ func Unexplained(word string) string {
 // Contradicts names the state that the watch found and the one that it expected, and says
 // why the newest warrant about the subject does not explain it.
 func Contradicts(s proof.Sight) string {
-	found := platform.Describe(s.Found.Status, s.Found.Mark)
-	text := fmt.Sprintf("The watch expected the subject to be %s and found it %s", platform.Describe(s.Expected.Status, s.Expected.Mark), found)
+	found := platform.DescribeIn(s.Layer, s.Found)
+	text := fmt.Sprintf("The watch expected the subject to be %s and found it %s", platform.DescribeIn(s.Layer, s.Expected), found)
 	if s.Expected.Status == "" {
 		text = fmt.Sprintf("The watch had never seen the subject and found it %s", found)
 	}

@@ -20,7 +20,8 @@ import (
 // Fact is a name and a value. An empty value need not be shown.
 type Fact = [2]string
 
-// verbs name the effect of each kind, to be followed by the subject.
+// verbs name the effect of each kind, to be followed by the subject. That of a label has a
+// place for the label's value.
 var verbs = map[actions.Kind]string{
 	actions.AccountTakedown:   "Take down the account",
 	actions.AccountDeactivate: "Deactivate the account",
@@ -30,11 +31,23 @@ var verbs = map[actions.Kind]string{
 	actions.ContentRemove:     "Remove the content",
 	actions.ContentRestore:    "Bring back the content",
 	actions.AccountContain:    "As an emergency act, take down the account",
+	actions.AccountLimit:      "Limit the reach of the account",
+	actions.AccountUnlimit:    "Lift the limit of the account",
+	actions.AccountLabel:      "Set the label %q on the account",
+	actions.AccountUnlabel:    "Take the label %q off the account",
+	actions.ContentLimit:      "Limit the reach of the content",
+	actions.ContentUnlimit:    "Lift the limit of the content",
+	actions.ContentLabel:      "Set the label %q on the content",
+	actions.ContentUnlabel:    "Take the label %q off the content",
+	actions.AccountWarn:       "Send a warning to the holder of the account",
 }
 
 // Action describes an action in one line: "Take down the account …".
 func Action(a actions.Action) string {
 	if verb, ok := verbs[a.Kind]; ok {
+		if value, label := a.Command.Layer.Label(); label {
+			verb = fmt.Sprintf(verb, value)
+		}
 		s := verb + " " + Subject(a.Subject)
 		if !a.Until.IsZero() {
 			s += " until " + When(a.Until)
@@ -69,7 +82,8 @@ func Facts(a actions.Action) []Fact {
 	}
 	if a.Subject.Platform != actions.DeskPlatform {
 		facts = append(facts,
-			Fact{"now", platform.Describe(a.Command.Expect.Status, a.Command.Expect.Mark)},
+			Fact{"layer", layer(a.Command.Layer)},
+			Fact{"now", platform.DescribeIn(a.Command.Layer, a.Command.Expect)},
 			Fact{"then", then(a)},
 			Fact{"undo", undo(a)},
 			Fact{"lost for good", a.Lossy},
@@ -85,15 +99,25 @@ func Facts(a actions.Action) []Fact {
 // owner, and a person who lifts it should not expect the account to be up.
 func then(a actions.Action) string {
 	c := a.Command
-	after := c.After()
-	words := platform.Describe(after.Status, after.Mark)
+	words := platform.DescribeIn(c.Layer, c.After())
 	switch {
+	case c.Verb == platform.Warn:
+		return "the account holder reads the reason as a message, and nothing else changes"
 	case c.Verb == platform.Takedown && c.Expect.Status == platform.Deactivated:
 		words += "; once that is lifted, deactivated again, unless its owner comes back meanwhile"
 	case a.Kind == actions.AccountRestore && c.Verb == platform.Restore:
 		words += ", or deactivated if its owner chose that"
 	}
 	return words
+}
+
+// layer names the layer that a command changes, unless that is the visibility, of which
+// every other fact speaks already.
+func layer(l platform.Layer) string {
+	if l == platform.VisibilityLayer {
+		return ""
+	}
+	return l.Noun() + "; what else stands on the subject stays as it is"
 }
 
 func direction(d actions.Direction) string {
@@ -105,6 +129,8 @@ func direction(d actions.Direction) string {
 
 func undo(a actions.Action) string {
 	switch {
+	case a.Effect == actions.Said:
+		return "a message cannot be taken back"
 	case a.Inverse.Kind == "":
 		return "nothing takes it back"
 	case a.Inverse.Direction == actions.Relieving:

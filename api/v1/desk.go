@@ -5,6 +5,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/workforce"
 )
 
 // Subject is a subject as the executor reads it now.
@@ -13,6 +14,7 @@ type Subject struct {
 	Sort         platform.Sort       `json:"sort"`
 	State        State               `json:"state"`
 	Owner        *State              `json:"owner,omitempty" doc:"of content: its account, where the platform tells"`
+	Measures     []Measure           `json:"measures,omitempty" doc:"of this desk that stand on the subject, by layer; a mark that is not one of them is not ours, or not known here"`
 	Capabilities Capabilities        `json:"capabilities"`
 	Tier         actions.Tier        `json:"tier"`
 	Why          []proof.Reason      `json:"why" doc:"the rules that say so"`
@@ -24,18 +26,52 @@ type Subject struct {
 
 // State is a subject's state as its platform shows it.
 type State struct {
-	Status platform.Status       `json:"status"`
+	Status platform.Status       `json:"status" doc:"of the visibility, as are mark and rev"`
 	Mark   platform.Mark         `json:"mark" doc:"whose measure it is: CSGN- and a request, or something foreign"`
 	Rev    string                `json:"rev"`
+	Layers []Layer               `json:"layers,omitempty" doc:"what stands on the subject besides its visibility, sorted by layer; left out: nothing"`
 	Facts  map[platform.Fact]any `json:"facts"`
 	Unread []platform.Fact       `json:"unread" doc:"promised facts that could not be read; they make the subject critical"`
 	Seen   canonical.Time        `json:"seen"`
+}
+
+// At returns the state of one layer.
+func (s State) At(l platform.Layer) platform.Expect {
+	if l == platform.VisibilityLayer {
+		return platform.Expect{Status: s.Status, Mark: s.Mark}
+	}
+	for _, x := range s.Layers {
+		if x.Layer == l {
+			return platform.Expect{Status: x.Status, Mark: x.Mark}
+		}
+	}
+	return platform.Expect{Status: l.Clear()}
+}
+
+// Layer is the state of one layer that stands on a subject, apart from all others.
+type Layer struct {
+	Layer  platform.Layer  `json:"layer" doc:"limit or label:VALUE"`
+	Status platform.Status `json:"status" doc:"limited or set"`
+	Mark   platform.Mark   `json:"mark" doc:"as in a state"`
+	Rev    string          `json:"rev" doc:"of this layer"`
+}
+
+// Measure is a measure of this desk that stands on a subject, by the mark that the platform
+// shows. It is the desk's word, by its own rows.
+type Measure struct {
+	Layer     platform.Layer     `json:"layer" doc:"in which it stands: visibility, limit or label:VALUE"`
+	Request   string             `json:"request"`
+	Kind      actions.Kind       `json:"kind"`
+	Requester workforce.WorkerID `json:"requester"`
+	Executed  canonical.Time     `json:"executed" doc:"since when it stands"`
+	Until     canonical.Time     `json:"until" doc:"its end; empty: until somebody lifts it"`
 }
 
 // Capabilities holds the promises of a connector about its platform.
 type Capabilities struct {
 	Abilities     []Ability       `json:"abilities"`
 	Facts         []platform.Fact `json:"facts"`
+	Labels        []string        `json:"labels,omitempty" doc:"the values of labels that can be set"`
 	CompareAndSet bool            `json:"compare_and_set"`
 	Lookup        bool            `json:"lookup"`
 	RequestLife   int             `json:"request_life"`

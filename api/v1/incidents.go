@@ -18,6 +18,7 @@ type Incident struct {
 	Breach   string             `json:"breach" doc:"the breach that opened it"`
 	Request  string             `json:"request" doc:"the contested request"`
 	Subject  platform.Subject   `json:"subject"`
+	Layer    string             `json:"layer" doc:"of the subject, in which the breach was or the contested act is: visibility, limit or label:VALUE"`
 	Tier     actions.Tier       `json:"tier"`
 	Opened   canonical.Time     `json:"opened"`
 	By       workforce.WorkerID `json:"by" doc:"who opened it; empty: the watch"`
@@ -82,7 +83,7 @@ type IncidentReport struct {
 	Touched     []incident.Touched   `json:"touched" doc:"what else those involved did, newest first"`
 	Rulings     []incident.Ruled     `json:"rulings"`
 	Exposure    []incident.Exposed   `json:"exposure"`
-	Down        canonical.Time       `json:"down"`
+	Down        canonical.Time       `json:"down" doc:"since when the incident's layer is in the contested state"`
 	Up          canonical.Time       `json:"up"`
 }
 
@@ -121,6 +122,7 @@ type Sighting struct {
 	Platform string          `json:"platform"`
 	Subject  string          `json:"subject"`
 	Tier     actions.Tier    `json:"tier"`
+	Layer    string          `json:"layer,omitempty" doc:"of expected and found: visibility, limit or label:VALUE; left out where no state is told"`
 	Expected platform.Expect `json:"expected"`
 	Found    platform.Expect `json:"found"`
 	Via      string          `json:"via" doc:"stream, read or sweep"`

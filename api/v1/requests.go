@@ -13,7 +13,8 @@ import (
 type Wish struct {
 	Kind     actions.Kind     `json:"kind" maxLength:"64" doc:"of the catalogue, such as account.takedown"`
 	Subject  string           `json:"subject,omitzero" maxLength:"600" doc:"PLATFORM:ID or PLATFORM:@HANDLE; empty for kinds of the desk"`
-	Until    canonical.Time   `json:"until,omitzero" doc:"end of a timed measure"`
+	Value    string           `json:"value,omitzero" maxLength:"64" doc:"of a label, for the kinds that set a label or take one away; the values that may be set stand in the chain with the platform"`
+	Until    canonical.Time   `json:"until,omitzero" doc:"end of a timed measure; a limit may do without"`
 	Case     string           `json:"case,omitzero" maxLength:"2000"`
 	Reason   string           `json:"reason,omitzero" maxLength:"2000"`
 	Category actions.Category `json:"category,omitzero" enum:",legal,child-safety"`
@@ -137,6 +138,8 @@ type Request struct {
 	Status            actions.Status   `json:"status"`
 	Requester         string           `json:"requester"`
 	Action            actions.Action   `json:"action"`
+	Layer             string           `json:"layer,omitempty" doc:"of an act on a platform: the layer of the subject that it changes, which is visibility, limit or label:VALUE; left out where it changes none"`
+	Value             string           `json:"value,omitempty" doc:"of a label"`
 	Signed            actions.Signed   `json:"signed"`
 	Countersignatures []actions.Signed `json:"countersignatures"`
 	Declined          []Decline        `json:"declined"`

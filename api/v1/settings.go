@@ -18,17 +18,18 @@ type Desk struct {
 
 // StandingOrder lets the executor restore subjects of a tier by itself.
 type StandingOrder struct {
-	Platform   string         `json:"platform"`
-	Tier       actions.Tier   `json:"tier"`
-	Placed     canonical.Time `json:"placed"`
-	Until      canonical.Time `json:"until"`
-	PerSubject int64          `json:"per_subject" doc:"restorations of one subject in an hour; more of them page, and stop a protected subject alone"`
-	PerTier    int64          `json:"per_tier" doc:"restorations of the whole tier in an hour; more of them page and stop nothing"`
-	Vouched    canonical.Time `json:"vouched" doc:"what the ledger held of the subjects by then is right, whether it has stood for a day or not"`
-	Never      []string       `json:"never,omitempty" doc:"marks that are never lifted under it: a mark, or what it begins with and an asterisk"`
-	Cut        *actions.Cut   `json:"cut,omitempty" doc:"after how many breaches by one credential, within how many seconds, that one is cut off; left out: never"`
-	Request    string         `json:"request" doc:"whose signatures placed it"`
-	InForce    bool           `json:"in_force"`
+	Platform   string               `json:"platform"`
+	Tier       actions.Tier         `json:"tier"`
+	Placed     canonical.Time       `json:"placed"`
+	Until      canonical.Time       `json:"until"`
+	PerSubject int64                `json:"per_subject" doc:"restorations of one subject in an hour; more of them page, and stop a protected subject alone"`
+	PerTier    int64                `json:"per_tier" doc:"restorations of the whole tier in an hour; more of them page and stop nothing"`
+	Vouched    canonical.Time       `json:"vouched" doc:"what the ledger held of the subjects by then is right, whether it has stood for a day or not"`
+	Layers     []actions.OrderLayer `json:"layers" doc:"the layers in which the executor restores under it; label stands for every label"`
+	Never      []string             `json:"never,omitempty" doc:"marks that are never lifted under it: a mark, or what it begins with and an asterisk"`
+	Cut        *actions.Cut         `json:"cut,omitempty" doc:"after how many breaches by one credential, within how many seconds, that one is cut off; left out: never"`
+	Request    string               `json:"request" doc:"whose signatures placed it"`
+	InForce    bool                 `json:"in_force"`
 }
 
 // Mode says whether the watch only observes a tier of a platform or enforces on it.

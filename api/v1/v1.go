@@ -113,6 +113,7 @@ type Platform struct {
 	Connector string          `json:"connector"`
 	Served    bool            `json:"served" doc:"the executor is configured for it and answers"`
 	Facts     []platform.Fact `json:"facts,omitempty" doc:"what its connector promised to give when it was connected"`
+	Labels    []string        `json:"labels,omitempty" doc:"the values of labels that may be set on its subjects"`
 }
 
 // Entry is a ledger entry in the form that a worker may read.

@@ -24,6 +24,7 @@ import (
 type Wish struct {
 	Kind     actions.Kind
 	Subject  string // "plaza:@president"; empty for desk kinds
+	Value    string // of a label
 	Until    canonical.Time
 	Case     string
 	Reason   string

@@ -1,6 +1,7 @@
 package acts
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,7 +51,10 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 		if err != nil {
 			return Draft{}, err
 		}
-		if err := d.describe(ctx, &a, spec, reading, request); err != nil {
+		if err := d.describe(ctx, &a, spec, reading, w, request); err != nil {
+			return Draft{}, err
+		}
+		if err := labels(s, a, reading); err != nil {
 			return Draft{}, err
 		}
 		if lifts, _, err = d.lifts(ctx, s, a, by.Worker); err != nil {
@@ -67,50 +71,116 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 	return out, err
 }
 
-// describe completes an action on a platform from a reading of its subject.
-func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r linkv1.Reading, request string) error {
+// describe completes an action on a platform from a reading of its subject. It names the
+// layer that the kind changes, and expects what was read there.
+func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spec, r linkv1.Reading, w Wish, request string) error {
 	if r.Sort != spec.Sort {
 		return fault.New(fault.Invalid, "wrong-sort", "%s is %s; %s acts on %s.", r.Subject, r.Sort.Noun(), spec.Kind, spec.Sort.Noun())
 	}
-	verb := spec.VerbFor(r.State.Status)
-	able, ok := r.Capabilities.Can(verb, r.Sort)
-	if !ok {
-		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer %s.", r.Subject.Platform, spec.Kind)
-	}
-	confirms, err := d.confirms(ctx, *a, r)
+	layer, err := spec.Layer(w.Value)
 	if err != nil {
 		return err
 	}
-	// A takedown covers an account that its owner has deactivated; lifting it shows the
-	// account as deactivated again.
-	hides := verb == platform.Takedown && r.Sort == platform.Account && r.State.Is(platform.Deactivated, "")
-	if (spec.Direction == actions.Burdening) != (r.State.Status == platform.Up) && spec.Kind != actions.AccountDelete && !confirms && !hides {
-		what := string(spec.Kind)
-		if spec.Emergency {
-			what = "an emergency act"
+	now := r.State.At(layer)
+	if layer != platform.VisibilityLayer || spec.Says() {
+		if a.V == actions.ActionV1 {
+			return fault.New(fault.Conflict, "formats-too-old", "This desk signs in the formats %d, which have no %s. Officers change that with `countersign formats adopt --reason WHY`.", actions.FirstFormats, spec.Kind)
 		}
-		return fault.New(fault.Conflict, "wrong-state", "%s is %s already, so %s would change nothing.",
-			r.Subject, platform.Describe(r.State.Status, r.State.Mark), what)
+		if r.State.Status == platform.Deleted {
+			return fault.New(fault.NotFound, "no-such-subject", "%s is deleted, so there is nothing that %s could act on.", r.Subject, spec.Kind)
+		}
+	}
+	verb := spec.VerbFor(now.Status)
+	able, ok := r.Capabilities.Can(verb, r.Sort)
+	if !ok {
+		return notOffered(spec, r)
 	}
 	a.Subject, a.Tier = r.Subject, r.Tier
 	if able.Lossy != "" && spec.Effect != actions.OneWay {
 		a.Effect, a.Lossy = actions.Lossy, able.Lossy
 	}
-	a.Command = platform.Command{Verb: verb, Subject: r.Subject, Expect: platform.Expect{Status: r.State.Status, Mark: r.State.Mark}}
+	a.Command = platform.Command{Verb: verb, Layer: layer, Subject: r.Subject}
+	if spec.Says() {
+		return nil
+	}
+	a.Command.Expect = now
 	if spec.Direction == actions.Burdening && verb != platform.Delete {
 		a.Command.Mark = platform.MarkOf(request)
+	}
+	return d.changes(ctx, *a, spec, r)
+}
+
+// changes refuses an action that would change nothing, since the layer of its subject is
+// already as the action would leave it.
+func (d *Room) changes(ctx context.Context, a actions.Action, spec actions.Spec, r linkv1.Reading) error {
+	c := a.Command
+	clear := c.Expect.Status == c.Layer.Clear()
+	// A takedown covers an account that its owner has deactivated; lifting it shows the
+	// account as deactivated again.
+	hides := c.Verb == platform.Takedown && r.Sort == platform.Account && c.Expect == platform.Expect{Status: platform.Deactivated}
+	if (spec.Direction == actions.Burdening) == clear || spec.Kind == actions.AccountDelete || hides {
+		return nil
+	}
+	if confirms, err := d.confirms(ctx, a); err != nil || confirms {
+		return err
+	}
+	what := string(spec.Kind)
+	if spec.Emergency {
+		what = "an emergency act"
+	}
+	return fault.New(fault.Conflict, "wrong-state", "%s is %s already, so %s would change nothing.", r.Subject, platform.DescribeIn(c.Layer, c.Expect), what)
+}
+
+// notOffered refuses an act that a platform cannot carry out, and names those that it can.
+func notOffered(spec actions.Spec, r linkv1.Reading) error {
+	no := fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer %s.", r.Subject.Platform, spec.Kind)
+	verbs := r.Capabilities.Instead(r.Sort)
+	var instead []string
+	for _, other := range actions.Catalogue() {
+		if !other.Desk && !other.Emergency && other.Effect != actions.OneWay && other.Sort == r.Sort && other.Direction == spec.Direction &&
+			slices.ContainsFunc(other.Verbs, func(v platform.Verb) bool { return slices.Contains(verbs, v) }) {
+			instead = append(instead, string(other.Kind))
+		}
+	}
+	if len(instead) > 0 {
+		no.Text += fmt.Sprintf(" What it offers on %s: %s.", r.Sort.Noun(), strings.Join(instead, ", "))
+	}
+	return no
+}
+
+// labels refuses a label that the desk does not list, that the platform does not offer, or
+// that is one too many. The executor makes the same checks.
+func labels(s *proof.State, a actions.Action, r linkv1.Reading) error {
+	value, _ := a.Command.Layer.Label()
+	if a.Command.Verb != platform.Label {
+		return nil
+	}
+	if err := s.MayLabel(a); err != nil {
+		return err
+	}
+	if !slices.Contains(r.Capabilities.Labels, value) {
+		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer the label %q; it offers %s.", r.Subject.Platform, value, cmp.Or(strings.Join(r.Capabilities.Labels, ", "), "none"))
+	}
+	n := 0
+	for l := range r.State.Layers {
+		if _, label := l.Label(); label {
+			n++
+		}
+	}
+	if n >= platform.MostLabels {
+		return fault.New(fault.Conflict, "too-many-labels", "%s has %d labels already, and a subject has %d at most. Take one away first.", r.Subject, n, platform.MostLabels)
 	}
 	return nil
 }
 
-// confirms reports whether the subject is down under a timed measure of ours, and the
+// confirms reports whether the layer of the subject bears a timed measure of ours, and the
 // action would take the place of that measure.
-func (d *Room) confirms(ctx context.Context, a actions.Action, r linkv1.Reading) (bool, error) {
-	c := platform.Command{Verb: platform.Takedown, Expect: platform.Expect{Status: r.State.Status, Mark: r.State.Mark}}
-	if a.Kind != actions.AccountTakedown && a.Kind != actions.AccountSuspend || c.Confirms() == "" {
+func (d *Room) confirms(ctx context.Context, a actions.Action) (bool, error) {
+	older := a.Command.Confirms()
+	if !a.Kind.Replaces() || older == "" {
 		return false, nil
 	}
-	return d.outlasts(ctx, a, r.Subject, c.Confirms())
+	return d.outlasts(ctx, a, a.Subject, older)
 }
 
 // DraftUndo turns a request that was executed into the action that lifts its measure. It
@@ -126,6 +196,8 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request string, 
 	}
 	spec, _ := actions.SpecOf(r.Action.Kind)
 	switch {
+	case spec.Says():
+		return Draft{}, fault.New(fault.Forbidden, "message-stays", "%s sends a message, and a message cannot be taken back.", spec.Kind)
 	case r.Status != actions.StatusExecuted && r.Status != actions.StatusUnknown:
 		return Draft{}, fault.New(fault.Conflict, "not-in-force", "The request is %s, so it has no measure to lift.", r.Status.Word())
 	case spec.Desk || spec.InverseDirection != actions.Relieving:
@@ -138,7 +210,7 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request string, 
 	after := r.Action.Command.After()
 	a := actions.Action{V: actions.ActionVersion(s.Formats), Kind: inverse.Kind, Subject: r.Action.Subject, Tier: r.Action.Tier,
 		Direction: inverse.Direction, Effect: inverse.Effect, Inverse: actions.Inverse{Kind: inverse.Inverse, Direction: inverse.InverseDirection},
-		Command: platform.Command{Verb: inverse.VerbFor(after.Status), Subject: r.Action.Subject, Expect: after},
+		Command: platform.Command{Verb: inverse.VerbFor(after.Status), Layer: r.Action.Command.Layer, Subject: r.Action.Subject, Expect: after},
 		Change:  canonical.Raw("{}"), Reverses: r.ID, Reason: w.Reason, Nonce: d.desk.Random(16)}
 	if a.V == actions.ActionV1 {
 		a.Case = r.Action.Case // later an undo is no measure of a decision
@@ -173,35 +245,43 @@ func (d *Room) replaced(ctx context.Context, r store.Request) error {
 // newest returns the newest request whose measure took the place of the measure of r, if
 // there is one.
 func (d *Room) newest(ctx context.Context, r actions.Request) (newest store.Request, is bool, err error) {
-	var by map[string]store.Request
+	var by map[place]store.Request
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
 		by, err = replacements(stx, r.Action.Subject, r.ID)
 		return err
 	})
-	newest, is = newestOf(by, r.ID)
+	newest, is = newestOf(by, r)
 	return newest, is, err
 }
 
-// newestOf follows replacements from a request to the newest.
-func newestOf(by map[string]store.Request, request string) (newest store.Request, is bool) {
-	for next, more := by[request]; more; next, more = by[next.ID] {
+// place is what a measure of a request occupies: a layer, under the request's mark. A mark
+// of the request in another layer is not its measure.
+type place struct {
+	layer   platform.Layer
+	request string
+}
+
+// newestOf follows replacements from a request to the newest, in the request's layer.
+func newestOf(by map[place]store.Request, r actions.Request) (newest store.Request, is bool) {
+	l := r.Action.Command.Layer
+	for next, more := by[place{l, r.ID}]; more; next, more = by[place{l, next.ID}] {
 		newest, is = next, true
 	}
 	return newest, is
 }
 
 // replacements returns the requests on a subject, newer than a given one, whose measures
-// took the place of others, by the identifier of the request whose place was taken. A
-// request whose outcome is unknown replaces nothing.
-func replacements(stx *store.Tx, on platform.Subject, after string) (map[string]store.Request, error) {
-	by := map[string]store.Request{}
+// took the place of others, by that place. A request whose outcome is unknown replaces
+// nothing.
+func replacements(stx *store.Tx, on platform.Subject, after string) (map[place]store.Request, error) {
+	by := map[place]store.Request{}
 	for before := ""; ; {
 		// Whatever took the place of a request was drafted after it.
 		rs, err := stx.Requests(store.RequestFilter{Platform: on.Platform, Subject: on.ID, Before: before, After: after, Limit: kernel.MaxPage})
 		for _, newer := range rs {
 			switch newer.Status {
 			case actions.StatusExecuted, actions.StatusReversed, actions.StatusLifted:
-				by[newer.Action.Command.Confirms()] = newer
+				by[place{newer.Action.Command.Layer, newer.Action.Command.Confirms()}] = newer
 			}
 			before = newer.ID
 		}
@@ -233,7 +313,7 @@ func (d *Room) measure(ctx context.Context, r store.Request) (*actions.Measure, 
 			return nil, err
 		}
 		o := measureOf(older)
-		if o == nil {
+		if o == nil || o.Layer != m.Layer {
 			return nil, nil
 		}
 		spec, _ := actions.SpecOf(older.Action.Kind)

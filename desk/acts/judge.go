@@ -93,6 +93,9 @@ func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 		if err := unchanged(a, reading); err != nil {
 			return ask, err
 		}
+		if err := labels(s, a, reading); err != nil {
+			return ask, err
+		}
 		ask.Tier = reading.Tier.Max(s.RaisedTo(a.Subject)) // the executor may not have read the newest raise yet
 	}
 	lifts, tier, err := d.lifts(ctx, s, a, sub.Signed.Statement.Signer)
@@ -121,15 +124,19 @@ func (d *Room) askNew(ctx context.Context, s *proof.State, sub Submission) (proo
 	return ask, nil
 }
 
-// unchanged compares an action with its subject as it is now.
+// unchanged compares an action with its subject as it is now, in the layer that it changes.
+// An act that only says something changes none.
 func unchanged(a actions.Action, r linkv1.Reading) error {
+	spec, _ := actions.SpecOf(a.Kind)
+	layer := a.Command.Layer
+	now := r.State.At(layer)
 	switch {
 	case r.Subject.Platform != a.Subject.Platform || r.Subject.ID != a.Subject.ID,
 		a.Direction != actions.Relieving && r.Subject.Handle != a.Subject.Handle:
 		return fault.New(fault.Conflict, "subject-moved", "%s is now %q; the action was written for %q. Draft it again.", a.Subject, r.Subject.Handle, a.Subject.Handle)
-	case !r.State.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
+	case now != a.Command.Expect && !spec.Says():
 		return fault.New(fault.Conflict, "wrong-state", "%s is %s now; the action expects %s.", a.Subject,
-			platform.Describe(r.State.Status, r.State.Mark), platform.Describe(a.Command.Expect.Status, a.Command.Expect.Mark))
+			platform.DescribeIn(layer, now), platform.DescribeIn(layer, a.Command.Expect))
 	case r.Tier.Rank() > a.Tier.Rank():
 		return fault.New(fault.Conflict, "tier-moved", "%s is %s; the action was written for a %s subject. Draft it again.", a.Subject, r.Tier, a.Tier)
 	}
@@ -164,11 +171,12 @@ func (d *Room) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 }
 
 // liftsBreach reports whether an action lifts exactly the state that the newest breach of its
-// subject left. The executor finds that out by itself, from its own journal.
+// subject left, in the layer that the action changes. The executor finds that out by itself,
+// from its own journal.
 func (d *Room) liftsBreach(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
 	err = d.desk.Store.Read(ctx, func(t *store.Tx) error {
 		is = false
-		seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: a.Subject.Platform, Subject: a.Subject.ID, Limit: 1})
+		seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: a.Subject.Platform, Subject: a.Subject.ID, Layer: a.Command.Layer.String(), Limit: 1})
 		if err != nil || len(seen) == 0 {
 			return err
 		}
@@ -177,7 +185,7 @@ func (d *Room) liftsBreach(ctx context.Context, s *proof.State, a actions.Action
 			return fmt.Errorf("the record %d of the executor in the database: %w", seen[0].Sequence, err)
 		}
 		b, known, err := t.Breach(e.Execution.Request)
-		is = known && b.Restored.IsZero() && e.Execution.Sight.Found == a.Command.Expect
+		is = known && b.Restored.IsZero() && e.Execution.Sight.Layer == a.Command.Layer && e.Execution.Sight.Found == a.Command.Expect
 		return err
 	})
 	return is, err

@@ -3,6 +3,7 @@ package acts
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -233,7 +234,7 @@ func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []
 
 // findReplaced sets ReplacedBy of requests that are ordered newest first.
 func findReplaced(stx *store.Tx, rs []store.Request) error {
-	known := map[platform.Subject]map[string]store.Request{}
+	known := map[platform.Subject]map[place]store.Request{}
 	for i, r := range slices.Backward(rs) { // the oldest request of a subject reads all newer ones
 		if !replaceable(r.Request) {
 			continue
@@ -247,17 +248,47 @@ func findReplaced(stx *store.Tx, rs []store.Request) error {
 			}
 			known[on] = by
 		}
-		newest, _ := newestOf(by, r.ID)
+		newest, _ := newestOf(by, r.Request)
 		rs[i].ReplacedBy = newest.ID
 	}
 	return nil
 }
 
+// Subject is a subject as it is now.
+type Subject struct {
+	linkv1.Reading
+	// Measures are the requests whose measures stand on it, by their layers: those that the
+	// marks name, if this desk carried them out there.
+	Measures map[platform.Layer]actions.Request
+}
+
 // Subject reads a subject through the executor.
-func (d *Room) Subject(ctx context.Context, by kernel.Caller, subject string) (linkv1.Reading, error) {
+func (d *Room) Subject(ctx context.Context, by kernel.Caller, subject string) (out Subject, err error) {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
-		return linkv1.Reading{}, err
+		return out, err
 	}
-	return d.desk.Vouched(ctx, s, subject)
+	if out.Reading, err = d.desk.Vouched(ctx, s, subject); err != nil {
+		return out, err
+	}
+	out.Measures = map[platform.Layer]actions.Request{}
+	for _, l := range append(slices.Collect(maps.Keys(out.State.Layers)), platform.VisibilityLayer) {
+		name := out.State.At(l).Mark.Request()
+		if name == "" {
+			continue
+		}
+		r, err := d.desk.Load(ctx, name)
+		switch {
+		case fault.Is(err, "no-such-request"):
+			continue
+		case err != nil:
+			return out, err
+		}
+		// A mark of ours that somebody copied into another layer, or onto another subject, is
+		// no measure of ours there.
+		if on := r.Action.Subject; on.Platform == out.Subject.Platform && on.ID == out.Subject.ID && r.Action.Command.Layer == l && !r.Executed.IsZero() {
+			out.Measures[l] = d.shown(s, by, r)
+		}
+	}
+	return out, nil
 }

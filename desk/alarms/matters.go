@@ -196,12 +196,38 @@ func (d *Room) requestMatters(stx *store.Tx, _ *proof.State) (all []Matter, err 
 		all = append(all, Matter{Section: "requests", Severity: Warn, Since: r.Updated, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
 			Text: fmt.Sprintf("%s was approved, but the executor has not reported an outcome yet.", r.Action.Kind), Do: "See the lines about the executor and the platform."})
 	}
-	unknown, err := stx.Requests(store.RequestFilter{Status: actions.StatusUnknown, Limit: eachWaiting})
-	for _, r := range unknown {
-		all = append(all, Matter{Section: "requests", Severity: Page, Since: r.Updated, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
-			Text: fmt.Sprintf("Nobody knows whether %s took effect.", r.Action.Kind), Do: "Look at the subject on the platform, then undo the request or ask again."})
+	unknown, err := unknownMatters(stx)
+	return append(all, unknown...), err
+}
+
+// unknownMatters tells of acts of which nobody knows whether they took effect. A person
+// looks. An undo settles a measure; a message cannot be taken back, and the closed review of
+// an incident on its request settles it.
+func unknownMatters(stx *store.Tx) (all []Matter, err error) {
+	rs, err := stx.Requests(store.RequestFilter{Status: actions.StatusUnknown, Limit: mostMatters})
+	if err != nil {
+		return nil, err
 	}
-	return all, err
+	for _, r := range rs {
+		m := Matter{Section: "requests", Severity: Page, Since: r.Updated, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: r.Action.Tier,
+			Text: fmt.Sprintf("Nobody knows whether %s took effect.", r.Action.Kind), Do: "Look at the subject on the platform, then undo the request or ask again."}
+		if spec, _ := actions.SpecOf(r.Action.Kind); spec.Says() {
+			settled, err := stx.Contested(r.ID, incident.Closed)
+			if err != nil {
+				return nil, err
+			}
+			if settled {
+				continue
+			}
+			m.Text = fmt.Sprintf("It is not known whether the message of %s was sent; it is not sent again.", r.Action.Kind)
+			m.Do = "Find out from the platform or the account holder whether the message arrived; if it did not, ask for another one. " +
+				"Note what you found: `countersign incident open " + r.ID + " --title WHAT`; when its review is closed, this is settled."
+		}
+		if all = append(all, m); len(all) == eachWaiting {
+			break
+		}
+	}
+	return all, nil
 }
 
 // emergencyKinds are the kinds of emergency acts.
@@ -288,13 +314,19 @@ func (d *Room) liftMatters(stx *store.Tx, _ *proof.State) (all []Matter, err err
 			return nil, err
 		}
 		if r.Status == actions.StatusExecuted {
-			all = append(all, Matter{Section: "lifts", Severity: Page, Since: a.At, Request: a.Request, Platform: a.Platform, Tier: a.Tier, Text: a.Text, Do: doLift})
+			all = append(all, Matter{Section: "lifts", Severity: Page, Since: a.At, Request: a.Request, Platform: a.Platform, Tier: a.Tier, Text: a.Text, Do: doLift(r.Action)})
 		}
 	}
 	return all, nil
 }
 
-const doLift = "Look at the subject. If it bears somebody else's mark, ask for its restore: countersign action request account.restore SUBJECT --reason WHY."
+func doLift(a actions.Action) string {
+	value := ""
+	if label, ok := a.Command.Layer.Label(); ok {
+		value = " --value " + label
+	}
+	return fmt.Sprintf("Look at the subject. If it bears somebody else's mark, ask for the end of that: countersign action request %s SUBJECT%s --reason WHY.", a.Inverse.Kind, value)
+}
 
 // officerMatters tells of officers who are missing: one more loss could stop the desk.
 func (d *Room) officerMatters(s *proof.State) (all []Matter) {

@@ -114,7 +114,8 @@ type Options struct {
 	HealthEvery   time.Duration // the same
 	ExecutorStart time.Duration // the same
 
-	ExecutorNow func() time.Time // of a Town's executor; nil: the desk's clock
+	ExecutorNow func() time.Time   // of a Town's executor; nil: the desk's clock
+	Platform    platform.Connector // of a Town; nil: a real plaza
 }
 
 // Each runs test once on SQLite and once on PostgreSQL, each time with an empty
@@ -468,8 +469,11 @@ func (w *World) Staff() {
 		enrol = append(enrol, w.Enrolment(p.Worker))
 	}
 	w.Change(actions.DeskKey, actions.Keys{Enrol: enrol})
-	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts}})
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: slices.Clone(Labels)}})
 }
+
+// Labels are those that the desk lists with plaza.
+var Labels = []string{"sensitive", "spam"}
 
 // Enrolment is a worker's key with its proof of possession.
 func (w *World) Enrolment(id workforce.WorkerID) actions.Enrolment {

@@ -20,7 +20,8 @@ import (
 	"countersign.dev/workforce"
 )
 
-// Town is a staffed desk with a real plaza and a real executor in this process.
+// Town is a staffed desk with a real plaza and a real executor in this process. If the
+// options name another platform, it has that one and no plaza.
 //
 //	acct/1  @president   office head of state: critical
 //	acct/2  @singer      followers 500,000: protected
@@ -101,7 +102,9 @@ func NewTown(t testing.TB, o Options) *Town {
 	if to.ExecutorNow == nil {
 		to.ExecutorNow = to.clock.Now
 	}
-	to.openPlaza()
+	if to.Connector = o.Platform; to.Connector == nil {
+		to.openPlaza()
+	}
 	to.JournalAt = filepath.Join(t.TempDir(), "journal.db")
 	to.StartExecutor()
 	to.Staff()

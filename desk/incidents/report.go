@@ -166,9 +166,9 @@ func (d *Room) ruledActOf(ctx context.Context, s *proof.State, i incident.Incide
 		return c, err
 	}
 	c.at = i.Opened
-	found := platform.Down
+	layer, found := i.Layer, platform.Down
 	if t.sight != nil {
-		c.at, found = t.sight.Seen, t.sight.Found.Status
+		c.at, layer, found = t.sight.Seen, t.sight.Layer, t.sight.Found.Status
 	}
 	if c.then, err = d.desk.PastState(ctx, c.at.Time); err != nil {
 		return c, err
@@ -180,7 +180,7 @@ func (d *Room) ruledActOf(ctx context.Context, s *proof.State, i incident.Incide
 	} else {
 		sort = d.sortOf(ctx, i.Subject)
 	}
-	c.facts = policy.Facts{Kind: kindFor(sort, found), Subject: policy.Subject{Platform: i.Subject.Platform, Sort: sort, Tier: i.Tier}, CaseGiven: true}
+	c.facts = policy.Facts{Kind: kindFor(sort, layer, found), Subject: policy.Subject{Platform: i.Subject.Platform, Sort: sort, Tier: i.Tier}, CaseGiven: true}
 	spec, _ := actions.SpecOf(c.facts.Kind)
 	c.facts.Direction, c.facts.Effect = spec.Direction, spec.Effect
 	if len(spec.Verbs) > 0 {
@@ -203,9 +203,18 @@ func (d *Room) sortOf(ctx context.Context, subject platform.Subject) platform.So
 // SortPatience is how long a reader waits for the executor to say what a subject is.
 const SortPatience = 500 * time.Millisecond
 
-// kindFor returns the kind of act whose effect a status is.
-func kindFor(sort platform.Sort, found platform.Status) actions.Kind {
+// kindFor returns the kind of act whose effect a status of a layer is.
+func kindFor(sort platform.Sort, l platform.Layer, found platform.Status) actions.Kind {
+	_, label := l.Label()
 	switch {
+	case label && sort == platform.Content:
+		return actions.ContentLabel
+	case label:
+		return actions.AccountLabel
+	case l == platform.LimitLayer && sort == platform.Content:
+		return actions.ContentLimit
+	case l == platform.LimitLayer:
+		return actions.AccountLimit
 	case sort == platform.Content:
 		return actions.ContentRemove
 	case found == platform.Deactivated:

@@ -64,7 +64,7 @@ func OfWatch(e proof.Execution) bool {
 func (d *Room) StoreSighting(t *kernel.Tx, w watched) error {
 	s := store.Sighting{Executor: w.Executor, Sequence: w.Sequence, Kind: w.Kind, At: w.At, Subject: w.subject.ID}
 	if w.Sight != nil {
-		s.Platform, s.Tier = w.Sight.Platform, string(w.Sight.Tier)
+		s.Platform, s.Tier, s.Layer = w.Sight.Platform, string(w.Sight.Tier), w.Sight.Layer
 	}
 	switch w.Kind {
 	case proof.KindBreach, proof.KindTold, proof.KindOver, proof.KindIntent, proof.KindReceipt, proof.KindRefusal:
@@ -99,7 +99,7 @@ func (d *Room) StoreSighting(t *kernel.Tx, w watched) error {
 		return d.restored(t, w, of)
 	case proof.KindObserved:
 		return d.alarms.Raise(t, w.about(alarm.Observed, alarms.Warn, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. The tier is only observed, so nothing is done.",
-			w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status)))
+			w.Sight.Platform, w.Sight.Tier, w.found())))
 	case proof.KindForeign:
 		return d.deactivated(t, w)
 	case proof.KindBlind:
@@ -148,6 +148,11 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
+// found puts what was found in words, without the mark.
+func (w watched) found() string {
+	return platform.DescribeIn(w.Sight.Layer, platform.Expect{Status: w.Sight.Found.Status})
+}
+
 // about returns an alarm about the subject of a record, with the given text.
 func (w watched) about(k alarm.Type, s store.Severity, text string) alarms.Alarm {
 	return alarms.Alarm{Kind: string(k), Severity: s, Text: text, Request: w.Request, Platform: w.Sight.Platform, Subject: w.subject.ID, Tier: w.Sight.Tier}
@@ -168,11 +173,11 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 		next = "The executor restores it under the standing order " + w.Sight.Order + "."
 	}
 	if id == "" {
-		i := incident.Incident{ID: w.incident, Version: 1, Status: incident.Open, Cause: incident.Breach, Breach: w.Request, Subject: w.subject,
-			Tier: w.Sight.Tier, Opened: t.Now(), Title: fmt.Sprintf("%s around the desk: a %s subject of %s", w.Sight.Found.Status, w.Sight.Tier, w.Sight.Platform)}
+		i := incident.Incident{ID: w.incident, Version: 1, Status: incident.Open, Cause: incident.Breach, Breach: w.Request, Subject: w.subject, Layer: w.Sight.Layer,
+			Tier: w.Sight.Tier, Opened: t.Now(), Title: fmt.Sprintf("%s around the desk: a %s subject of %s", w.found(), w.Sight.Tier, w.Sight.Platform)}
 		d.openIncident(t, i, actions.SignedDeed{}, kernel.Field("title", i.Title))
-		t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Seen: w.Sight.Seen})
-		a := w.about(alarm.Breach, alarms.Page, fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. %s", w.Sight.Platform, w.Sight.Tier, w.Sight.Found.Status, next))
+		t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Layer: w.Sight.Layer, Seen: w.Sight.Seen})
+		a := w.about(alarm.Breach, alarms.Page, w.breachText(next))
 		if w.Sight.Why == proof.WhyEnded {
 			a.Text = endedText(w, next)
 		}
@@ -187,16 +192,26 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 		return err
 	}
 	t.SaveIncident(i)
-	t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Seen: w.Sight.Seen})
+	t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Layer: w.Sight.Layer, Seen: w.Sight.Seen})
 	n, err := t.CountBreaches(i.ID)
 	if err != nil {
 		return err
+	}
+	inLayer, err := t.CountBreachesIn(i.ID, w.Sight.Layer)
+	if err != nil {
+		return err
+	}
+	if inLayer == 1 && w.Sight.Why != proof.WhyEnded {
+		// What was done in other layers is no reason to tell of this one more quietly.
+		a := w.about(alarm.Breach, alarms.Page, w.breachText(next))
+		a.Incident = i.ID
+		return d.alarmBreach(t, a, w)
 	}
 	severity := alarms.Warn
 	if n == 2 || isRoundNumber(n) {
 		severity = alarms.Page // not at each round: people who are paged all the time stop looking
 	}
-	a := w.about(alarm.Duel, severity, fmt.Sprintf("On %s somebody again did what the executor had undone. This is breach %d of the same %s subject. %s", w.Sight.Platform, n, w.Sight.Tier, next))
+	a := w.about(alarm.Duel, severity, fmt.Sprintf("On %s somebody again did what the executor had undone. This is breach %d of the same %s subject%s. %s", w.Sight.Platform, n, w.Sight.Tier, w.in(), next))
 	if w.Sight.Why == proof.WhyEnded {
 		// Nobody did anything again: the measure has ended, and another mark keeps the
 		// subject down.
@@ -223,7 +238,21 @@ func isRoundNumber(n int64) bool {
 }
 
 func endedText(w watched, next string) string {
-	return fmt.Sprintf("On %s a timed measure of this desk on a %s subject is over, and somebody has put another mark in its place, so that it is still down. %s", w.Sight.Platform, w.Sight.Tier, next)
+	return fmt.Sprintf("On %s a timed measure of this desk on a %s subject is over, and somebody has put another mark in its place, so that it is still %s. %s", w.Sight.Platform, w.Sight.Tier, w.found(), next)
+}
+
+// breachText says that nothing explains what was found.
+func (w watched) breachText(next string) string {
+	return fmt.Sprintf("On %s a %s subject is %s, which no warrant explains. %s", w.Sight.Platform, w.Sight.Tier, w.found(), next)
+}
+
+// in names the layer of a record in words that follow the subject, unless that is the
+// visibility.
+func (w watched) in() string {
+	if w.Sight.Layer == platform.VisibilityLayer {
+		return ""
+	}
+	return ", in " + w.Sight.Layer.Noun()
 }
 
 // alarmBreach raises the alarm of a breach, and another one if the restoration is not
@@ -284,7 +313,7 @@ func (d *Room) restored(t *kernel.Tx, w watched, of string) error {
 	if platform.RefusesCredential(w.Type) {
 		kind = alarm.CredentialRefused
 	}
-	a := w.about(kind, alarms.Page, fmt.Sprintf("The executor could not lift what a breach left on a %s subject of %s (%s): %s", w.Sight.Tier, w.Sight.Platform, w.Outcome, orElse(w.Text, w.Execution.OutcomeType())))
+	a := w.about(kind, alarms.Page, fmt.Sprintf("The executor could not lift what a breach left on a %s subject of %s%s (%s): %s", w.Sight.Tier, w.Sight.Platform, w.in(), w.Outcome, orElse(w.Text, w.Execution.OutcomeType())))
 	a.Incident = of
 	return d.alarms.Raise(t, a)
 }
@@ -295,10 +324,10 @@ func (d *Room) over(t *kernel.Tx, w watched) error {
 	if err != nil || !known {
 		return err
 	}
-	text := fmt.Sprintf("The breach of a %s subject of %s is over: it is %s. ", w.Sight.Tier, w.Sight.Platform, w.Sight.Found.Status)
-	if w.Sight.Found.Status == platform.Up {
+	text := fmt.Sprintf("The breach of a %s subject of %s is over: it is %s. ", w.Sight.Tier, w.Sight.Platform, w.found())
+	if w.Sight.Found.Status == w.Sight.Layer.Clear() {
 		t.RestoreBreach(w.Request, w.Sight.Seen)
-		text = fmt.Sprintf("A %s subject of %s is up again after a breach. ", w.Sight.Tier, w.Sight.Platform)
+		text = fmt.Sprintf("A %s subject of %s is %s again after a breach. ", w.Sight.Tier, w.Sight.Platform, w.found())
 	}
 	a := w.about(alarm.BreachOver, alarms.Info, text+wording.Over(*w.Sight))
 	a.Incident = b.Incident

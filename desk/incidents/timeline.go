@@ -22,13 +22,15 @@ const mostBreaches = 200
 // (down) to when (up) the subject was in the contested state.
 func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ruledAct) (ms []incident.Moment, down, up canonical.Time, err error) {
 	names := []string{i.ID}
+	layers := map[string]platform.Layer{} // of breaches, by their identifiers
 	if i.Cause == incident.Contested {
 		r, err := stx.Request(i.Request)
 		if err != nil {
 			return nil, down, up, err
 		}
 		names = append(names, r.ID)
-		if c.platform() && r.Action.Direction == actions.Burdening {
+		// A message leaves nothing that could last.
+		if spec, _ := actions.SpecOf(r.Action.Kind); c.platform() && r.Action.Direction == actions.Burdening && !spec.Says() {
 			down = r.Executed
 		}
 		if r.ReversedBy != "" {
@@ -57,9 +59,16 @@ func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ru
 				break
 			}
 			names = append(names, b.ID)
+			layers[b.ID] = b.Layer
 		}
-		if len(bs) > 0 {
-			down, up = bs[0].Seen, bs[len(bs)-1].Restored
+		for _, b := range bs {
+			if b.Layer != i.Layer {
+				continue
+			}
+			if down.IsZero() {
+				down = b.Seen
+			}
+			up = b.Restored
 		}
 		lifted, err := liftedBy(stx, names[1:])
 		if err != nil {
@@ -90,9 +99,9 @@ func (d *Room) timeline(stx *store.Tx, s *proof.State, i incident.Incident, c ru
 			seen[e.Index] = true
 			held = append(held, incident.Entry{Index: e.Index, Body: e.Body})
 			if at := changedAt(e); !at.IsZero() {
-				ms = append(ms, incident.Moment{At: at, Step: incident.StepChanged, Source: incident.FromPlatform, Entry: -1, Request: name,
+				ms = append(ms, incident.Moment{At: at, Step: incident.StepChanged, Source: incident.FromPlatform, Entry: -1, Request: name, Layer: layers[name],
 					Text: "The platform dates the change so."})
-				if i.Cause == incident.Breach && at.Before(down.Time) {
+				if i.Cause == incident.Breach && layers[name] == i.Layer && at.Before(down.Time) {
 					down = at
 				}
 			}

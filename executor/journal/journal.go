@@ -341,13 +341,13 @@ func (j *Journal) write(ctx context.Context, doing string, fn func(*sqldb.Tx) er
 // begin inserts the row of an act, or moves an owed lift on.
 func begin(tx *sqldb.Tx, a Act) error {
 	n, err := tx.Exec(`insert into act (request, duty, stage, warrant, platform, subject, subject_id, kind, command, requester, vendor, tier,
-		direction, undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+		direction, undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight, layer)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 		on conflict do nothing`,
 		a.Request, string(a.Duty), string(a.Stage), a.Warrant.String(), a.Subject.Platform, string(canonical.MustMarshal(a.Subject)),
 		a.Subject.ID, string(a.Kind), string(canonical.MustMarshal(a.Command)), string(a.Requester), string(a.Vendor), string(a.Tier), string(a.Direction), a.Undo,
 		string(a.Category), encode(a.Nonce), a.Attempt, a.Due.Micro(), a.Intended.Micro(), a.Began, a.Ended.Micro(), string(a.Outcome), a.Type, a.Text,
-		sightText(a.Sight))
+		sightText(a.Sight), layerOf(a.Command))
 	if err != nil {
 		return err
 	}

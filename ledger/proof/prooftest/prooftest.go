@@ -148,7 +148,7 @@ func (w *World) Staff() {
 		ids = append(ids, p.Worker)
 	}
 	w.Enrol(ids...)
-	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts}})
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: []string{"graphic", "sensitive", Label}}})
 }
 
 // Now is the desk's clock.

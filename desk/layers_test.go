@@ -1,0 +1,160 @@
+package desk_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"countersign.dev/actions"
+	"countersign.dev/canonical"
+	"countersign.dev/desk/acts"
+	"countersign.dev/desk/desktest"
+	"countersign.dev/executor/executortest"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+)
+
+// layered is a town on a platform in memory that has layers.
+type layered struct {
+	*desktest.Town
+	platform *executortest.Platform
+}
+
+func newLayered(t *testing.T, o desktest.Options) layered {
+	t.Helper()
+	p := executortest.NewPlatform(time.Now)
+	p.Account("acct/1", 40_000_000, "head of state")
+	p.Account("acct/3", 12, "")
+	p.Post("post/1", "acct/3")
+	o.Platform = p
+	return layered{desktest.NewTown(t, o), p}
+}
+
+// draft drafts a wish of ann's.
+func (l layered) draft(t *testing.T, w acts.Wish) (acts.Draft, error) {
+	t.Helper()
+	if w.Reason == "" {
+		w.Reason = "spam"
+	}
+	return l.Desk.Draft(t.Context(), desktest.As("ann"), w)
+}
+
+var label = platform.LabelLayer("spam")
+
+// TestDraftsOfLayers: an act names the layer that it changes, expects what stands in that
+// layer, and leaves what stands in others out of sight.
+func TestDraftsOfLayers(t *testing.T) {
+	to := newLayered(t, desktest.Options{})
+	soon := canonical.At(time.Now().Add(48 * time.Hour).Truncate(time.Second))
+	to.platform.Set("acct/3", platform.Down, "LEGAL-1")
+	to.platform.SetLayer("", "post/1", label, platform.Expect{Status: platform.IsSet, Mark: "STAFF-1"})
+	to.platform.SetLayer("", "post/1", platform.LimitLayer, platform.Expect{Status: platform.Limited, Mark: "STAFF-2"})
+	for name, c := range map[string]struct {
+		wish   acts.Wish
+		verb   platform.Verb
+		layer  platform.Layer
+		expect platform.Expect
+		leaves bool
+	}{
+		"a limit of an account that is down":    {acts.Wish{Kind: actions.AccountLimit, Subject: "plaza:acct/3"}, platform.Limit, platform.LimitLayer, platform.Expect{Status: platform.NoLimit}, true},
+		"a limit with an end":                   {acts.Wish{Kind: actions.AccountLimit, Subject: "plaza:acct/3", Until: soon}, platform.Limit, platform.LimitLayer, platform.Expect{Status: platform.NoLimit}, true},
+		"a label":                               {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/3", Value: "spam"}, platform.Label, label, platform.Expect{Status: platform.Unset}, true},
+		"another label beside the first":        {acts.Wish{Kind: actions.ContentLabel, Subject: "plaza:post/1", Value: "sensitive"}, platform.Label, platform.LabelLayer("sensitive"), platform.Expect{Status: platform.Unset}, true},
+		"a removal of what has label and limit": {acts.Wish{Kind: actions.ContentRemove, Subject: "plaza:post/1"}, platform.Takedown, platform.VisibilityLayer, platform.Expect{Status: platform.Up}, true},
+		"the end of somebody's label":           {acts.Wish{Kind: actions.ContentUnlabel, Subject: "plaza:post/1", Value: "spam"}, platform.Unlabel, label, platform.Expect{Status: platform.IsSet, Mark: "STAFF-1"}, false},
+		"the end of somebody's limit":           {acts.Wish{Kind: actions.ContentUnlimit, Subject: "plaza:post/1"}, platform.Unlimit, platform.LimitLayer, platform.Expect{Status: platform.Limited, Mark: "STAFF-2"}, false},
+		"a warning":                             {acts.Wish{Kind: actions.AccountWarn, Subject: "plaza:acct/3", Reason: "Please stop."}, platform.Warn, platform.VisibilityLayer, platform.Expect{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := to.draft(t, c.wish)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := platform.Command{Verb: c.verb, Layer: c.layer, Subject: d.Action.Subject, Expect: c.expect}
+			if c.leaves {
+				want.Mark = platform.MarkOf(d.Statement.Request)
+			}
+			if d.Action.Command != want || !d.Action.Until.Equal(c.wish.Until.Time) {
+				t.Errorf("got %+v until %s, want %+v", d.Action.Command, d.Action.Until, want)
+			}
+		})
+	}
+}
+
+// TestRefusedLayers: each act in a layer that cannot be, or would change nothing, is refused
+// with words that say why, before anybody signs.
+func TestRefusedLayers(t *testing.T) {
+	to := newLayered(t, desktest.Options{})
+	to.platform.Account("acct/4", 12, "")
+	to.platform.Set("acct/4", platform.Deleted, "")
+	to.platform.Account("acct/5", 12, "")
+	for i := range platform.MostLabels {
+		to.platform.SetLayer("", "acct/5", platform.LabelLayer(fmt.Sprint("old-", i)), platform.Expect{Status: platform.IsSet, Mark: "STAFF-1"})
+	}
+	to.platform.Post("post/2", "acct/3")
+	to.platform.SetLayer("", "post/2", label, platform.Expect{Status: platform.IsSet, Mark: "STAFF-1"})
+	to.platform.SetLayer("", "post/2", platform.LimitLayer, platform.Expect{Status: platform.Limited, Mark: "STAFF-2"})
+	past := canonical.At(time.Now().Add(-time.Hour))
+	for name, c := range map[string]struct {
+		wish      acts.Wish
+		typ, says string
+	}{
+		"a value that the desk does not list": {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/3", Value: "graphic"}, "label-not-listed",
+			"there are sensitive, spam. Officers list it with `countersign platform add plaza --connector plaza --labels graphic,sensitive,spam --reason WHY`"},
+		"a value with control characters":  {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/3", Value: "spam\x1b[2J"}, "bad-label", `"spam\x1b[2J" is not the value of a label`},
+		"no value":                         {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/3"}, "bad-label", "is not the value of a label"},
+		"a value for a limit":              {acts.Wish{Kind: actions.AccountLimit, Subject: "plaza:acct/3", Value: "spam"}, "bad-label", "account.limit sets no label"},
+		"a value for a takedown":           {acts.Wish{Kind: actions.AccountTakedown, Subject: "plaza:acct/3", Value: "spam"}, "bad-label", "account.takedown sets no label"},
+		"one label too many":               {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/5", Value: "spam"}, "too-many-labels", "has 20 labels already"},
+		"a limit of a deleted account":     {acts.Wish{Kind: actions.AccountLimit, Subject: "plaza:acct/4"}, "no-such-subject", "plaza:acct/4"},
+		"a label of a deleted account":     {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/4", Value: "spam"}, "no-such-subject", "plaza:acct/4"},
+		"a warning to a deleted account":   {acts.Wish{Kind: actions.AccountWarn, Subject: "plaza:acct/4"}, "no-such-subject", "plaza:acct/4"},
+		"a label that is set":              {acts.Wish{Kind: actions.ContentLabel, Subject: "plaza:post/2", Value: "spam"}, "wrong-state", `labelled "spam" under the mark "STAFF-1" already, so content.label would change nothing`},
+		"a limit of what is limited":       {acts.Wish{Kind: actions.ContentLimit, Subject: "plaza:post/2"}, "wrong-state", `limited under the mark "STAFF-2" already, so content.limit would change nothing`},
+		"the end of a label that is unset": {acts.Wish{Kind: actions.AccountUnlabel, Subject: "plaza:acct/3", Value: "spam"}, "wrong-state", `not labelled "spam" already, so account.unlabel would change nothing`},
+		"the end of no limit":              {acts.Wish{Kind: actions.AccountUnlimit, Subject: "plaza:acct/3"}, "wrong-state", "not limited already"},
+		"an end that is past":              {acts.Wish{Kind: actions.AccountLimit, Subject: "plaza:acct/3", Until: past}, "end-is-past", "is past"},
+		"a label with an end":              {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/3", Value: "spam", Until: canonical.At(time.Now().Add(time.Hour))}, "bad-action", "account.label has no end"},
+		"a label of an account on a post":  {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:post/1", Value: "spam"}, "wrong-sort", "account.label acts on an account"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := to.draft(t, c.wish)
+			if f := fault.As(err); f == nil || f.Type != c.typ || !strings.Contains(f.Text, c.says) {
+				t.Errorf("got %v, want %s: %s", err, c.typ, c.says)
+			}
+		})
+	}
+	t.Run("a platform without layers", func(t *testing.T) {
+		to.platform.Plain()
+		for _, w := range []acts.Wish{{Kind: actions.AccountLimit}, {Kind: actions.AccountLabel, Value: "spam"}, {Kind: actions.AccountWarn}} {
+			w.Subject = "plaza:acct/3"
+			_, err := to.draft(t, w)
+			if f := fault.As(err); f == nil || f.Type != "not-offered" ||
+				!strings.HasSuffix(f.Text, "does not offer "+string(w.Kind)+". What it offers on an account: account.takedown, account.deactivate, account.suspend.") {
+				t.Errorf("%s: got %v", w.Kind, err)
+			}
+		}
+	})
+	t.Run("the desk signs in the formats 1", func(t *testing.T) {
+		old := newLayered(t, desktest.Options{Formats: actions.FirstFormats})
+		for _, w := range []acts.Wish{{Kind: actions.AccountLimit}, {Kind: actions.AccountLabel, Value: "spam"}, {Kind: actions.AccountWarn}} {
+			w.Subject = "plaza:acct/3"
+			_, err := old.draft(t, w)
+			if f := fault.As(err); f == nil || f.Type != "formats-too-old" || !strings.Contains(f.Text, "countersign formats adopt") {
+				t.Errorf("%s: got %v", w.Kind, err)
+			}
+		}
+	})
+}
+
+// TestUnlistedLabelIsLifted: a label that the desk lists no more, or never did, can be taken
+// away, even if the platform does not offer it any more.
+func TestUnlistedLabelIsLifted(t *testing.T) {
+	to := newLayered(t, desktest.Options{})
+	to.platform.SetLayer("", "acct/3", platform.LabelLayer("bygone"), platform.Expect{Status: platform.IsSet, Mark: "STAFF-1"})
+	d, err := to.draft(t, acts.Wish{Kind: actions.AccountUnlabel, Subject: "plaza:acct/3", Value: "bygone"})
+	if err != nil || d.Action.Command.Layer != platform.LabelLayer("bygone") {
+		t.Errorf("got %+v, %v", d.Action.Command, err)
+	}
+}
