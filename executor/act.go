@@ -167,6 +167,9 @@ func (e *Executor) begin(ctx context.Context, a *journal.Act, w proof.Warrant, c
 		return 0, err
 	}
 	e.step(StepJudged)
+	if seen.sort == platform.Content {
+		a.Owner, _ = seen.state.Facts[platform.FactOwner].(string)
+	}
 	return e.intend(ctx, a, j, e.groundsOf(w))
 }
 
@@ -263,11 +266,13 @@ func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement, g jo
 	}
 	at := canonical.At(e.now())
 	a.Intended, a.Attempt = at, 1
-	var allow func(actions.Count) error
+	var allow func(actions.Family, actions.Count) error
 	if a.Duty == proof.DutyAct {
 		a.Tier, a.Vendor = j.tier, j.spender.Vendor
-		allow = func(count actions.Count) error {
-			return actions.Afford(j.state.Budgets, j.spender, spending(*a), j.at, count)
+		allow = func(also actions.Family, count actions.Count) error {
+			s := actions.SpendingOf(a.Kind, a.Tier, a.Direction, a.Undo)
+			s.Also = also
+			return actions.Afford(j.state.Budgets, j.spender, s, j.at, count)
 		}
 	}
 	r, err := e.journal.Intend(ctx, *a, g, e.ledger.head(), allow, func(sequence int64) proof.SignedExecution {
@@ -280,15 +285,6 @@ func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement, g jo
 	}
 	e.outbox.add(r)
 	return r.Execution.Sequence, nil
-}
-
-// spending returns the part of an act that budgets read.
-func spending(a journal.Act) actions.Action {
-	s := actions.Action{Tier: a.Tier, Direction: a.Direction}
-	if a.Undo {
-		s.Reverses = a.Request
-	}
-	return s
 }
 
 // entered waits until the verified ledger holds a record. For a relieving act it waits
