@@ -257,11 +257,7 @@ func Budget(b actions.Budget) string {
 	if b.Undo {
 		undo = " undo"
 	}
-	family := ""
-	if b.Family != actions.FamilyEvery {
-		family = " of the family " + string(b.Family)
-	}
-	return fmt.Sprintf("%d %s%s acts%s on %s subjects per %s and %s", b.Limit, b.Direction, undo, family, b.Tier, b.Per, b.Window)
+	return fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)
 }
 
 func trustFacts(t actions.Trust) []Fact {

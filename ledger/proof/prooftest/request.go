@@ -50,8 +50,9 @@ func deskSubject(c actions.Change) platform.Subject {
 	return platform.Subject{Platform: actions.DeskPlatform, ID: c.Part()}
 }
 
-// Request signs a request for a measure on, or the lift of one from, a subject
-// that is up, or down respectively. edit may change the action before it is signed.
+// Request signs a request for a measure on, or the lift of one from, a subject whose layer
+// is clear, or bears a measure without a mark, respectively. A label is spam. edit may change
+// the action before it is signed.
 func (w *World) Request(by workforce.WorkerID, k actions.Kind, s platform.Subject, tier actions.Tier, edit ...func(*actions.Action)) *Request {
 	w.t.Helper()
 	spec, ok := actions.SpecOf(k)
@@ -63,8 +64,19 @@ func (w *World) Request(by workforce.WorkerID, k actions.Kind, s platform.Subjec
 		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection}, Change: canonical.Raw("{}"), Nonce: w.bytes(16),
 		Case: "case-1", Reason: "It breaks a rule of the community.",
 		Command: platform.Command{Verb: spec.Verbs[0], Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf(r.ID)}}
-	if spec.Direction == actions.Relieving {
-		a.Command.Expect.Status, a.Command.Mark = platform.Down, ""
+	value := ""
+	if spec.Labels() {
+		value = "spam"
+	}
+	layer, err := spec.Layer(value)
+	if err != nil {
+		w.t.Fatalf("prooftest: %v", err)
+	}
+	switch a.Command.Layer, a.Command.Expect.Status = layer, layer.Clear(); {
+	case spec.Says():
+		a.Command.Expect, a.Command.Mark = platform.Expect{}, ""
+	case spec.Direction == actions.Relieving:
+		a.Command.Expect.Status, a.Command.Mark = layer.Bears(), ""
 	}
 	if spec.Timed {
 		a.Until = canonical.At(w.Now().Add(24 * time.Hour))
@@ -108,7 +120,7 @@ func (w *World) Undo(by workforce.WorkerID, of *Request, edit ...func(*actions.A
 	after := of.Action.Command.After()
 	return w.Request(by, spec.Inverse, of.Action.Subject, of.Action.Tier, append([]func(*actions.Action){func(a *actions.Action) {
 		inverse, _ := actions.SpecOf(spec.Inverse)
-		a.Command.Verb, a.Command.Expect, a.Reverses = inverse.VerbFor(after.Status), after, of.ID
+		a.Command.Verb, a.Command.Layer, a.Command.Expect, a.Reverses = inverse.VerbFor(after.Status), of.Action.Command.Layer, after, of.ID
 		a.Category = of.Action.Category
 		if a.V != actions.ActionV1 {
 			a.Case = "" // an undo is no measure of a decision
