@@ -1,8 +1,13 @@
 package plaza
 
 import (
+	"bytes"
 	"fmt"
 	"hash/fnv"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
 	"net/http"
 	"strings"
 	"unicode"
@@ -75,4 +80,67 @@ func servePicture(draw func(string) string) http.HandlerFunc {
 		w.Header().Set("Cache-Control", "public, max-age=86400")
 		fmt.Fprint(w, draw(handle))
 	}
+}
+
+// Scene draws a picture for a post of a demonstration, and says what can be seen: a PNG
+// file of hills under a sky. The same word always gives the same picture.
+func Scene(word string) (file []byte, alt string, err error) {
+	const width, height, hills = 720, 480, 4
+	x := seed(word)
+	part := func(shift, of uint32) float64 { return float64(x>>shift%of) / float64(of) }
+	hue := []float64{0.52, 0.57, 0.04, 0.92}[x%4] + 0.06*part(2, 60)
+	night := x>>9%4 == 0
+	sky := func(at float64) color.RGBA {
+		if night {
+			return fromHSL(hue, 0.35, 0.12+0.22*at)
+		}
+		return fromHSL(hue, 0.55, 0.62+0.26*at)
+	}
+	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	sunX, sunY, sunR := width*(0.15+0.7*part(11, 97)), height*(0.16+0.2*part(17, 31)), height*(0.05+0.05*part(5, 13))
+	sun := fromHSL(0.14, 0.8, 0.93)
+	for px := range width {
+		for py := range height {
+			c := sky(float64(py) / height)
+			c = blend(c, sun, sunR-math.Hypot(float64(px)-sunX, float64(py)-sunY)+0.5)
+			for hill := range hills {
+				top := height * (0.42 + 0.14*float64(hill))
+				for wave := range 3 {
+					of := float64(x>>(3*hill+5*wave)%29 + 1)
+					top += height * 0.05 / float64(wave+1) * math.Sin(float64(px)/width*math.Pi*(1+of/9+float64(wave))+of)
+				}
+				light := 0.52 - 0.1*float64(hill)
+				if night {
+					light *= 0.5
+				}
+				c = blend(c, fromHSL(math.Mod(0.2+0.3*part(7, 23)+0.05*float64(hill), 1), 0.3, light), float64(py)-top+0.5)
+			}
+			img.SetRGBA(px, py, c)
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		return nil, "", fmt.Errorf("drawing a scene: %w", err)
+	}
+	when, body := "day", "sun"
+	if night {
+		when, body = "night", "moon"
+	}
+	return b.Bytes(), fmt.Sprintf("A drawing of hills by %s, with the %s above them.", when, body), nil
+}
+
+// blend lays a colour over another; how says how much of it, from 0 to 1.
+func blend(under, over color.RGBA, how float64) color.RGBA {
+	how = min(1, max(0, how))
+	mix := func(a, b uint8) uint8 { return uint8(float64(a) + (float64(b)-float64(a))*how) }
+	return color.RGBA{mix(under.R, over.R), mix(under.G, over.G), mix(under.B, over.B), 255}
+}
+
+// fromHSL returns the colour of a hue, saturation and lightness, each from 0 to 1.
+func fromHSL(h, s, l float64) color.RGBA {
+	channel := func(n float64) uint8 {
+		k := math.Mod(n+h*12, 12)
+		return uint8(255 * (l - s*min(l, 1-l)*max(-1, min(k-3, 9-k, 1))))
+	}
+	return color.RGBA{channel(0), channel(8), channel(4), 255}
 }
