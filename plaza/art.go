@@ -85,48 +85,51 @@ func servePicture(draw func(string) string) http.HandlerFunc {
 // Scene draws a picture for a post of a demonstration, and says what can be seen: a PNG
 // file of hills under a sky. The same word always gives the same picture.
 func Scene(word string) (file []byte, alt string, err error) {
-	const width, height, hills = 720, 480, 4
+	const width, height, hills = 600, 400, 4
 	x := seed(word)
 	part := func(shift, of uint32) float64 { return float64(x>>shift%of) / float64(of) }
 	hue := []float64{0.52, 0.57, 0.04, 0.92}[x%4] + 0.06*part(2, 60)
 	night := x>>9%4 == 0
-	sky := func(at float64) color.RGBA {
+	body, ground := fromHSL(0.14, 0.8, 0.93), [hills]color.RGBA{}
+	for hill := range hills {
+		light := 0.52 - 0.1*float64(hill)
 		if night {
-			return fromHSL(hue, 0.35, 0.12+0.22*at)
+			light *= 0.5
 		}
-		return fromHSL(hue, 0.55, 0.62+0.26*at)
+		ground[hill] = fromHSL(math.Mod(0.2+0.3*part(7, 23)+0.05*float64(hill), 1), 0.3, light)
 	}
+	bodyX, bodyY, bodyR := width*(0.15+0.7*part(11, 97)), height*(0.16+0.2*part(17, 31)), height*(0.05+0.05*part(5, 13))
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
-	sunX, sunY, sunR := width*(0.15+0.7*part(11, 97)), height*(0.16+0.2*part(17, 31)), height*(0.05+0.05*part(5, 13))
-	sun := fromHSL(0.14, 0.8, 0.93)
+	for py := range height {
+		sky := fromHSL(hue, 0.55, 0.62+0.26*float64(py)/height)
+		if night {
+			sky = fromHSL(hue, 0.35, 0.12+0.22*float64(py)/height)
+		}
+		for px := range width {
+			img.SetRGBA(px, py, blend(sky, body, bodyR-math.Hypot(float64(px)-bodyX, float64(py)-bodyY)+0.5))
+		}
+	}
 	for px := range width {
-		for py := range height {
-			c := sky(float64(py) / height)
-			c = blend(c, sun, sunR-math.Hypot(float64(px)-sunX, float64(py)-sunY)+0.5)
-			for hill := range hills {
-				top := height * (0.42 + 0.14*float64(hill))
-				for wave := range 3 {
-					of := float64(x>>(3*hill+5*wave)%29 + 1)
-					top += height * 0.05 / float64(wave+1) * math.Sin(float64(px)/width*math.Pi*(1+of/9+float64(wave))+of)
-				}
-				light := 0.52 - 0.1*float64(hill)
-				if night {
-					light *= 0.5
-				}
-				c = blend(c, fromHSL(math.Mod(0.2+0.3*part(7, 23)+0.05*float64(hill), 1), 0.3, light), float64(py)-top+0.5)
+		for hill := range hills {
+			top := height * (0.42 + 0.14*float64(hill))
+			for wave := range 3 {
+				of := float64(x>>(3*hill+5*wave)%29 + 1)
+				top += height * 0.05 / float64(wave+1) * math.Sin(float64(px)/width*math.Pi*(1+of/9+float64(wave))+of)
 			}
-			img.SetRGBA(px, py, c)
+			for py := max(0, int(top)); py < height; py++ {
+				img.SetRGBA(px, py, blend(img.RGBAAt(px, py), ground[hill], float64(py)-top+0.5))
+			}
 		}
 	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, img); err != nil {
 		return nil, "", fmt.Errorf("drawing a scene: %w", err)
 	}
-	when, body := "day", "sun"
+	when, above := "day", "sun"
 	if night {
-		when, body = "night", "moon"
+		when, above = "night", "moon"
 	}
-	return b.Bytes(), fmt.Sprintf("A drawing of hills by %s, with the %s above them.", when, body), nil
+	return b.Bytes(), fmt.Sprintf("A drawing of hills by %s, with the %s above them.", when, above), nil
 }
 
 // blend lays a colour over another; how says how much of it, from 0 to 1.
