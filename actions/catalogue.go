@@ -192,6 +192,9 @@ func (s Spec) Limits() bool {
 	return slices.Contains(s.Verbs, platform.Limit) || slices.Contains(s.Verbs, platform.Unlimit)
 }
 
+// Shows reports whether the kind changes a subject's visibility.
+func (s Spec) Shows() bool { return !s.Desk && !s.Labels() && !s.Limits() && !s.Says() }
+
 // Says reports whether the kind only says something: it changes no layer.
 func (s Spec) Says() bool { return s.Effect == Said }
 

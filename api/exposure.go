@@ -81,7 +81,7 @@ func reasonOf(r policy.Reason) proof.Reason { return proof.Reason{Policy: r.Poli
 func exposureOf(e inquiry.Exposure, people bool) v1.Exposure {
 	same := func(s string) string { return s }
 	return v1.Exposure{Subject: e.Subject, Sort: e.Sort, Tier: e.Tier, Why: list(e.Why, reasonOf), Floor: e.Floor, At: e.At, Governance: e.Governance,
-		Number: e.Number(), Acts: list(e.Acts, func(a inquiry.ExposedAct) v1.ExposedAct { return actOf(a, people) }),
+		Number: e.Number(), Weaker: e.Weaker(), Acts: list(e.Acts, func(a inquiry.ExposedAct) v1.ExposedAct { return actOf(a, people) }),
 		Unranked: e.Unranked, Indispensable: list(e.Indispensable, func(i proof.Indispensable) v1.Indispensable { return v1.Indispensable{Worker: i.Worker, For: i.For} }),
 		Unguarded: list(e.Unguarded, func(s platform.Showing) platform.Showing { return s }),
 		Holders:   v1.Holders{Platform: list(e.Holders.Platform, same), Executor: list(e.Holders.Executor, same), LogKey: list(e.Holders.LogKey, same), AsOwner: asOwner}}
@@ -104,7 +104,8 @@ func actOf(a inquiry.ExposedAct, people bool) v1.ExposedAct {
 	out := v1.ExposedAct{Kind: a.Kind, Effect: a.Effect, Alone: alone(a.Alone),
 		Collusion: v1.Collusion{Number: a.Collusion.Number, Ways: list(a.Collusion.Rows, func(r exposure.Row) v1.Way { return wayOf(r, people) })},
 		Coverage: v1.Coverage{Need: a.Coverage.Need, Now: list(a.Coverage.Now, alike), Hours: a.Coverage.Hours[:],
-			Short: list(a.Coverage.Short, func(h int) int { return h })}}
+			Short: list(a.Coverage.Short, func(h int) int { return h })},
+		Budgets: list(a.Budgets, func(b actions.Budget) actions.Budget { return b })}
 	if a.Emergency != nil {
 		e := alone(*a.Emergency)
 		out.Emergency = &e

@@ -19,7 +19,7 @@ type exposureCommand struct {
 	Kind    actions.Kind `placeholder:"KIND" help:"Only this kind of act, such as account.takedown. Left out: each that the platform offers."`
 	At      string       `placeholder:"TIME" help:"Of a past instant, such as 2026-11-27T20:00:00Z. Left out: now."`
 	Tier    actions.Tier `enum:"standard,protected,critical," default:"" help:"All subjects of this tier that the desk knows, weakest first: standard, protected or critical."`
-	Require int          `placeholder:"N" help:"Exit with 1 where fewer than N people are enough for a burdening act, or a subject could not be read."`
+	Require int          `placeholder:"N" help:"Exit with 1 where fewer than N people are enough for an act on its visibility, or for the act that --kind names, or a subject could not be read."`
 	People  bool         `help:"Name the workers, by identifier."`
 	Reasons bool         `help:"Say as well who could not, and why."`
 }
@@ -27,7 +27,8 @@ type exposureCommand struct {
 func (c *exposureCommand) Help() string {
 	return "Says who could do what to a subject: who could do it alone; the collusion number, which is the least number of people over all ways " +
 		"(the act as it is ruled, an emergency act, a reversal, a change of the desk or a recovery and then the act); without whom the desk could not go on; who hold credentials with which one acts around the desk, as declared; " +
-		"and coverage, which is how many could countersign now and in each hour of the coming week. Policy says who may read it; reading it of critical subjects is recorded."
+		"coverage, which is how many could countersign now and in each hour of the coming week; and the budgets within which it is done. " +
+		"Acts on visibility (takedowns and what lifts them) come first and in full; limits, labels and warnings follow in a table. Policy says who may read it; reading it of critical subjects is recorded."
 }
 
 func (c *exposureCommand) Run(ctx context.Context, s *Session) error {
@@ -117,14 +118,31 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 		pairs = append(pairs, [2]string{"because", why.Text})
 	}
 	pairs = append(pairs, [2]string{"as of", fmt.Sprintf("%s, %s of the governance chain", wording.When(e.At), entries(e.Governance))},
-		[2]string{"collusion number", numberWords(e.Number)}, [2]string{"indispensable", indispensableWords(e.Indispensable)})
-	p.Facts(pairs...)
+		[2]string{"collusion number", numberWords(e.Number)})
+	whole, brief := e.Acts, []v1.ExposedAct(nil)
+	if c.Kind == "" {
+		whole, brief = split(e.Acts)
+	}
+	if len(brief) > 0 {
+		pairs = append(pairs, [2]string{"of weaker acts", numberWords(e.Weaker)})
+	}
+	p.Facts(append(pairs, [2]string{"indispensable", indispensableWords(e.Indispensable)})...)
 	if e.Unranked != nil {
 		p.Line("%s", e.Unranked)
 	}
-	for _, a := range e.Acts {
+	for _, a := range whole {
 		p.Line("")
 		c.showAct(p, a)
+	}
+	if len(brief) > 0 {
+		p.Line("")
+		p.Line("Weaker acts, and what lifts them; each in full with --kind:")
+		rows := [][]string{{"  ACT", "ALONE", "BY A STOLEN SESSION", "COLLUSION NUMBER", "COULD COUNTERSIGN", "ONE PERSON AN HOUR"}}
+		for _, a := range brief {
+			rows = append(rows, []string{"  " + string(a.Kind), fmt.Sprint(a.Alone.Count), fmt.Sprint(a.Alone.Session), numberWords(a.Collusion.Number),
+				fmt.Sprintf("%d; needed: %s", a.Coverage.Hours[0], wording.Need(a.Coverage.Need, false)), hourly(a.Budgets)})
+		}
+		p.Table(rows)
 	}
 	p.Line("")
 	p.Line("Who could do it around the desk, as far as somebody has declared it:")
@@ -137,6 +155,40 @@ func (c *exposureCommand) page(p *Page, e v1.Exposure) {
 			p.Line("  %s: %s", s.What, s.Note)
 		}
 	}
+}
+
+// split parts the acts on a subject's visibility, which come first, from the others.
+func split(acts []v1.ExposedAct) (visibility, others []v1.ExposedAct) {
+	for _, a := range acts {
+		if spec, _ := actions.SpecOf(a.Kind); spec.Shows() {
+			visibility = append(visibility, a)
+		} else {
+			others = append(others, a)
+		}
+	}
+	return visibility, others
+}
+
+// hourly says how many acts one person does in an hour until a budget is spent: of a kind
+// that lifts, how many undos and how many other lifts.
+func hourly(bs []actions.Budget) string {
+	var words []string
+	for _, b := range bs {
+		if b.Per != "worker" || b.Window != "hour" {
+			continue
+		}
+		if b.Undo {
+			words = append(words, wording.Many(int(b.Limit), "undo"))
+		} else if b.Direction == actions.Relieving {
+			words = append(words, wording.Many(int(b.Limit), "other lift"))
+		} else {
+			words = append(words, fmt.Sprint(b.Limit))
+		}
+	}
+	if len(words) == 0 {
+		return "no budget"
+	}
+	return strings.Join(words, ", ")
 }
 
 // indispensableWords names the people without whom the desk could not go on, and the
@@ -186,6 +238,9 @@ func (c *exposureCommand) showAct(p *Page, a v1.ExposedAct) {
 		p.Line("    %s", alikeWords(n))
 	}
 	p.Line("  in the coming week: %s", hoursWords(v))
+	for _, b := range wording.Budgets(a.Budgets) {
+		p.Line("  until a budget is spent: %s", b)
+	}
 }
 
 func (c *exposureCommand) alone(p *Page, what string, a v1.Alone) {
@@ -357,10 +412,6 @@ func reachFacts(r *v1.Reach) [][2]string {
 	if !x.Runs.IsZero() {
 		ends = wording.When(x.Runs) + " for the one that runs; " + ends
 	}
-	limits := make([]string, len(x.Budgets))
-	for i, b := range x.Budgets {
-		limits[i] = wording.Budget(b)
-	}
 	others := fmt.Sprintf(", or one of %d other people alone", x.Ends)
 	switch x.Ends {
 	case 0:
@@ -368,7 +419,7 @@ func reachFacts(r *v1.Reach) [][2]string {
 	case 1:
 		others = ", or one other person alone"
 	}
-	return append(pairs, [2]string{"until", ends}, [2]string{"within", strings.Join(limits, "\n")},
+	return append(pairs, [2]string{"until", ends}, [2]string{"within", strings.Join(wording.Budgets(x.Budgets), "\n")},
 		[2]string{"ended early by", fmt.Sprintf("%s%s: countersign session end --worker %s --reason WHY", r.Worker, others, r.Worker)})
 }
 

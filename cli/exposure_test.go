@@ -28,9 +28,9 @@ func TestReachFacts(t *testing.T) {
 		own:                                    nil, // the formats 1
 		own + " with a stolen session nothing": {Until: later},
 		own + " with a stolen session account.takedown on standard subjects of plaza until 23 November 2026 19:00 UTC, at the latest, if it is started now" +
-			" within 60 burdening acts on standard subjects per worker and hour ended early by ann, or one of 4 other people alone: countersign session end --worker ann --reason WHY": {Acts: []v1.Deed{standard}, Until: later, Ends: 4, Budgets: budgets},
+			" within burdening acts on standard subjects: 60 per worker and hour ended early by ann, or one of 4 other people alone: countersign session end --worker ann --reason WHY": {Acts: []v1.Deed{standard}, Until: later, Ends: 4, Budgets: budgets},
 		own + " with a stolen session account.takedown on standard subjects of plaza until 23 November 2026 17:00 UTC for the one that runs; 23 November 2026 19:00 UTC, at the latest, if it is started now" +
-			" within 60 burdening acts on standard subjects per worker and hour ended early by ann; nobody else could alone: countersign session end --worker ann --reason WHY": {Acts: []v1.Deed{standard},
+			" within burdening acts on standard subjects: 60 per worker and hour ended early by ann; nobody else could alone: countersign session end --worker ann --reason WHY": {Acts: []v1.Deed{standard},
 			Runs: canonical.At(at.Add(8 * time.Hour)), Until: later, Budgets: budgets},
 	} {
 		if got := reach(x); got != want {

@@ -131,7 +131,7 @@ func TestLaw11ReadingExposure(t *testing.T) {
 		// the budgets of such acts, until it ends, and here until the engagement does. Dan and ole end it, each alone.
 		x := r.Session
 		if x == nil || !deed(x.Acts, actions.AccountTakedown, actions.Standard) || !x.Runs.IsZero() || !x.Until.Equal(r.Last.Add(time.Microsecond)) || x.Ends != 1 ||
-			len(x.Budgets) != 4 || slices.ContainsFunc(x.Budgets, func(b actions.Budget) bool { return b.Tier != actions.Standard }) ||
+			len(x.Budgets) != 12 || slices.ContainsFunc(x.Budgets, func(b actions.Budget) bool { return b.Tier != actions.Standard }) ||
 			slices.ContainsFunc(x.Acts, func(a inquiry.AloneAct) bool { return a.Tier != actions.Standard || a.Kind == actions.AccountContain }) {
 			t.Errorf("with a session of dan's: %+v", x)
 		}
@@ -147,6 +147,66 @@ func TestLaw11ReadingExposure(t *testing.T) {
 			t.Errorf("kim sees of ole %+v, %v", r.Now, err)
 		}
 	})
+}
+
+// TestExposureOfWeakerActs: who could limit, label and warn is told by the same rules, and
+// with the budgets of its family. What an account's takedown takes is not hidden behind it.
+func TestExposureOfWeakerActs(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	of := func(subject string, kind actions.Kind) inquiry.ExposedAct {
+		t.Helper()
+		e, err := to.Desk.Exposure(t.Context(), desktest.As("ada"), subject, kind, time.Time{})
+		if err != nil || len(e.Acts) != 1 {
+			t.Fatalf("%s: %d acts, %v", kind, len(e.Acts), err)
+		}
+		return e.Acts[0]
+	}
+	for _, subject := range []string{"plaza:@neighbour", "plaza:@singer", "plaza:@president"} {
+		_, takedown := takedown(t, to, "ada", subject, time.Time{})
+		for _, kind := range []actions.Kind{actions.AccountLimit, actions.AccountLabel, actions.AccountWarn} {
+			a := of(subject, kind)
+			if r := way(t, a, exposure.ByAct); a.Alone.Count != takedown.Alone.Count || a.Coverage.Hours != takedown.Coverage.Hours || r.People != way(t, takedown, exposure.ByAct).People || a.Emergency != nil {
+				t.Errorf("%s of %s: %d alone, %d people by the act, emergency %v", kind, subject, a.Alone.Count, r.People, a.Emergency)
+			}
+		}
+	}
+	if a := of("plaza:@neighbour", actions.AccountWarn); a.Effect != actions.Said {
+		t.Errorf("the effect of a warning is %s", a.Effect)
+	}
+	for _, c := range []struct {
+		subject string
+		kind    actions.Kind
+		family  actions.Family
+		budgets int
+	}{
+		{"plaza:@neighbour", actions.AccountTakedown, actions.FamilyAccount, 4},
+		{"plaza:@neighbour", actions.AccountWarn, actions.FamilyAccountWeak, 4},
+		{"plaza:@neighbour", actions.AccountUnlabel, actions.FamilyAccountWeak, 5},
+		{"plaza:post/1", actions.ContentLimit, actions.FamilyContent, 4},
+		{"plaza:@president", actions.AccountLabel, actions.FamilyAll, 4},
+		{"plaza:@president", actions.AccountUnlimit, actions.FamilyAll, 2},
+	} {
+		a := of(c.subject, c.kind)
+		if len(a.Budgets) != c.budgets || slices.ContainsFunc(a.Budgets, func(b actions.Budget) bool { return b.Family != c.family }) {
+			t.Errorf("%s of %s: within %v", c.kind, c.subject, a.Budgets)
+		}
+	}
+	act := func(k actions.Kind, n int) inquiry.ExposedAct {
+		return inquiry.ExposedAct{Kind: k, Collusion: exposure.Collusion{Number: n}}
+	}
+	for name, c := range map[string]struct {
+		acts           []inquiry.ExposedAct
+		number, weaker int
+	}{
+		"a warning by one":   {[]inquiry.ExposedAct{act(actions.AccountTakedown, 3), act(actions.AccountRestore, 2), act(actions.AccountLimit, 2), act(actions.AccountWarn, 1)}, 2, 1},
+		"no takedown at all": {[]inquiry.ExposedAct{act(actions.AccountTakedown, 0), act(actions.AccountLabel, 2)}, 0, 2},
+		"only limits":        {[]inquiry.ExposedAct{act(actions.ContentLimit, 3)}, 3, 3},
+		"only takedowns":     {[]inquiry.ExposedAct{act(actions.ContentRemove, 3)}, 3, 0},
+	} {
+		if e := (inquiry.Exposure{Acts: c.acts}); e.Number() != c.number || e.Weaker() != c.weaker {
+			t.Errorf("%s: %d and %d, want %d and %d", name, e.Number(), e.Weaker(), c.number, c.weaker)
+		}
+	}
 }
 
 func TestExposureTable(t *testing.T) {

@@ -260,6 +260,34 @@ func Budget(b actions.Budget) string {
 	return fmt.Sprintf("%d %s%s acts%s on %s subjects per %s and %s", b.Limit, b.Direction, undo, ofFamily(b.Family), b.Tier, b.Per, b.Window)
 }
 
+// Budgets says what budgets allow, in one line for all windows and spenders of the same acts.
+func Budgets(bs []actions.Budget) []string {
+	type acts struct {
+		tier      actions.Tier
+		direction actions.Direction
+		undo      bool
+		family    actions.Family
+	}
+	limits := map[acts][]string{}
+	var order []acts
+	for _, b := range bs {
+		k := acts{b.Tier, b.Direction, b.Undo, b.Family}
+		if limits[k] == nil {
+			order = append(order, k)
+		}
+		limits[k] = append(limits[k], fmt.Sprintf("%d per %s and %s", b.Limit, b.Per, b.Window))
+	}
+	lines := make([]string, len(order))
+	for i, k := range order {
+		what := string(k.direction) + " acts"
+		if k.undo {
+			what = "undos"
+		}
+		lines[i] = fmt.Sprintf("%s%s on %s subjects: %s", what, ofFamily(k.family), k.tier, strings.Join(limits[k], ", "))
+	}
+	return lines
+}
+
 // ofFamily names the acts that a budget counts, after the word "acts".
 func ofFamily(f actions.Family) string {
 	switch f {

@@ -17,7 +17,8 @@ type Exposure struct {
 	Floor      actions.Tier       `json:"floor" doc:"its tier without what people raised it to"`
 	At         canonical.Time     `json:"at" doc:"of which instant; what the platform tells of the subject is of now"`
 	Governance int64              `json:"governance" doc:"entries of the governance chain that this is as of"`
-	Number     int                `json:"number" doc:"the least collusion number of the burdening acts; 0: no group at the desk can do any"`
+	Number     int                `json:"number" doc:"the least collusion number of the acts on its visibility, or of the one kind that was asked for; 0: no group at the desk can do any"`
+	Weaker     int                `json:"weaker" doc:"the least collusion number of limits, labels and warnings; 0: no group at the desk can do any, or the platform offers none"`
 	Acts       []ExposedAct       `json:"acts"`
 	Holders    Holders            `json:"holders" doc:"who could act around the desk, as good as its declarations"`
 	Unguarded  []platform.Showing `json:"unguarded" doc:"changes around the desk that nothing shows on this platform"`
@@ -35,12 +36,13 @@ type Indispensable struct {
 
 // ExposedAct says who could do one kind of act.
 type ExposedAct struct {
-	Kind      actions.Kind   `json:"kind"`
-	Effect    actions.Effect `json:"effect"`
-	Alone     Alone          `json:"alone"`
-	Emergency *Alone         `json:"emergency,omitempty" doc:"who could do the same alone at once, until it reverts"`
-	Collusion Collusion      `json:"collusion"`
-	Coverage  Coverage       `json:"coverage"`
+	Kind      actions.Kind     `json:"kind"`
+	Effect    actions.Effect   `json:"effect"`
+	Alone     Alone            `json:"alone"`
+	Emergency *Alone           `json:"emergency,omitempty" doc:"who could do the same alone at once, until it reverts"`
+	Collusion Collusion        `json:"collusion"`
+	Coverage  Coverage         `json:"coverage"`
+	Budgets   []actions.Budget `json:"budgets" doc:"within which such acts are carried out. An act on content after 30 in an hour on the content of one account counts in the family account too"`
 }
 
 // Alone says who could do an act now, at once and without anybody else.

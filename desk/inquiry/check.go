@@ -133,9 +133,12 @@ func fewer(is, was int) bool { return is > 0 && (was == 0 || is < was) }
 // worse returns a finding for each figure that is worse than the earlier one. Coverage that
 // was short already is found again only if repeat is set.
 func worse(was, is []figure, repeat bool) []Finding {
-	before := map[place]figure{}
+	before, short := map[place]figure{}, map[place]bool{}
 	for _, f := range was {
 		before[f.place()] = f
+		if len(f.Short) > 0 {
+			short[place{platform: f.Platform, tier: f.Tier}] = true
+		}
 	}
 	var all []Finding
 	add := func(f Finding, kind actions.Kind) {
@@ -155,7 +158,8 @@ func worse(was, is []figure, repeat bool) []Finding {
 		} else if known && b.AtOnce != nil && fewer(*f.AtOnce, *b.AtOnce) {
 			add(Finding{Platform: f.Platform, Tier: f.Tier, Was: *b.AtOnce, Is: *f.AtOnce, AtOnce: true}, f.Kind)
 		}
-		if len(f.Short) > 0 && (repeat || len(b.Short) == 0) {
+		// A kind that the last check did not know of is no news where others were short.
+		if len(f.Short) > 0 && (repeat || len(b.Short) == 0 && (known || !short[place{platform: f.Platform, tier: f.Tier}])) {
 			add(Finding{Platform: f.Platform, Tier: f.Tier, Short: f.Short}, f.Kind)
 		}
 	}

@@ -58,6 +58,7 @@ type ExposedAct struct {
 	Emergency *exposure.Alone // who could do the same at once for a short time; nil: there is no such act
 	Collusion exposure.Collusion
 	Coverage  exposure.Coverage
+	Budgets   []actions.Budget // within which such acts are carried out
 }
 
 // Exposure says who could do what to one subject.
@@ -82,11 +83,31 @@ type Exposure struct {
 	Indispensable []proof.Indispensable
 }
 
-// Number is the least of the collusion numbers of its acts; 0: no group can do any.
+// Number is the least of the collusion numbers of its acts on the subject's visibility; of
+// all of its acts, if none is on visibility. 0: no group can do any.
 func (e Exposure) Number() int {
+	if slices.ContainsFunc(e.Acts, ExposedAct.shows) {
+		return e.least(ExposedAct.shows)
+	}
+	return e.least(func(ExposedAct) bool { return true })
+}
+
+// Weaker is the least of the collusion numbers of its other acts: limits, labels and
+// warnings. 0: no group can do any.
+func (e Exposure) Weaker() int {
+	return e.least(func(a ExposedAct) bool { return !a.shows() })
+}
+
+// shows reports whether the act is on the subject's visibility.
+func (a ExposedAct) shows() bool {
+	spec, _ := actions.SpecOf(a.Kind)
+	return spec.Shows()
+}
+
+func (e Exposure) least(of func(ExposedAct) bool) int {
 	n := 0
 	for _, a := range e.Acts {
-		if c := a.Collusion.Number; c > 0 && (n == 0 || c < n) {
+		if c := a.Collusion.Number; of(a) && c > 0 && (n == 0 || c < n) {
 			n = c
 		}
 	}
@@ -169,19 +190,31 @@ func (d *Room) exposedSubject(s *proof.State, r linkv1.Reading, kind actions.Kin
 			continue // the platform does not offer it
 		}
 		effect := spec.Effect
-		if able.Lossy != "" && effect != actions.OneWay {
+		if able.Lossy != "" && effect == actions.Reversible {
 			effect = actions.Lossy
 		}
 		a, err := exposedActOf(v, out.question(spec.Kind, effect))
 		if err != nil {
 			return out, err
 		}
+		a.Budgets = budgetsOf(s, spec, out.Tier)
 		out.Acts = append(out.Acts, a)
 	}
 	if len(out.Acts) == 0 {
 		return out, fault.New(fault.Invalid, "bad-question", "%q is no kind of act on %s.", kind, r.Sort.Noun())
 	}
 	return out, nil
+}
+
+// budgetsOf returns the budgets that cover acts of a kind on a tier: of a kind that lifts,
+// the budgets of undos and of other lifts.
+func budgetsOf(s *proof.State, spec actions.Spec, t actions.Tier) (of []actions.Budget) {
+	for _, b := range s.Budgets {
+		if b.Covers(actions.SpendingOf(spec.Kind, t, spec.Direction, false)) || b.Covers(actions.SpendingOf(spec.Kind, t, spec.Direction, true)) {
+			of = append(of, b)
+		}
+	}
+	return of
 }
 
 // exposedActOf computes everything about one act from a view. For an act that lifts a
@@ -421,7 +454,7 @@ func (d *Room) sessionReach(ctx context.Context, s *proof.State, w workforce.Wor
 	for _, b := range s.Budgets {
 		if slices.ContainsFunc(out.Acts, func(a AloneAct) bool {
 			spec, _ := actions.SpecOf(a.Kind)
-			return b.Covers(actions.SpendingOf(a.Kind, a.Tier, spec.Direction, false)) || b.Covers(actions.SpendingOf(a.Kind, a.Tier, spec.Direction, true))
+			return slices.Contains(budgetsOf(s, spec, a.Tier), b)
 		}) {
 			out.Budgets = append(out.Budgets, b)
 		}
@@ -451,8 +484,8 @@ func aloneActs(s *proof.State, worker workforce.WorkerID, at time.Time, can func
 	for _, name := range slices.Sorted(maps.Keys(s.Platforms)) {
 		for _, spec := range actions.Catalogue() {
 			for _, tier := range actions.Tiers {
-				if spec.Desk {
-					continue
+				if spec.Desk || slices.Contains(spec.Verbs, platform.Label) && len(s.Platforms[name].Labels) == 0 {
+					continue // the chain lists no label that could be set there
 				}
 				q := exposure.Question{Kind: spec.Kind, Platform: name, Tier: tier}
 				if spec.Direction == actions.Relieving {
