@@ -116,6 +116,16 @@ func FoundingBudgets(formats int64) []Budget {
 	return DefaultBudgets()
 }
 
+// OlderBudgets says what a list of budgets lacks because it may be older than families, and
+// which change its desk should make; empty if there is nothing to say.
+func OlderBudgets(bs []Budget) []fault.Detail {
+	if len(bs) == 0 || bs[0].Family != FamilyEvery {
+		return nil
+	}
+	return []fault.Detail{{At: "budgets", Text: "These budgets have no families: each counts every kind, so that limits, labels and warnings spend what takedowns do, " +
+		"and what lifts a measure needs no budget. Ask for those that a new desk begins with by `countersign budget propose --reason WHY`, or for your own with a file."}}
+}
+
 // Spender is the worker, and the vendor, whose budget an act counts against.
 type Spender struct {
 	Worker workforce.WorkerID

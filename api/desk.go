@@ -13,6 +13,7 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/desk/alarms"
 	"countersign.dev/fault"
+	rfc9457 "countersign.dev/fault/problem"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/policy"
 )
@@ -105,7 +106,7 @@ func (s *Server) policy(ctx context.Context, _ desk.Caller, _ *struct{}) (*answe
 		return nil, err
 	}
 	return answerWith(v1.Policy{Digest: state.Policy.Digest(), Files: state.Policy.Files(), Budgets: state.Budgets, Trust: state.Trust,
-		Governance: state.Next}, nil)
+		Governance: state.Next, Older: rfc9457.DetailsOf(append(state.Policy.Older(), actions.OlderBudgets(state.Budgets)...))}, nil)
 }
 
 func (s *Server) checkPolicy(ctx context.Context, _ desk.Caller, in *struct{ Body v1.PolicyFiles }) (*answerOf[v1.PolicyReport], error) {

@@ -73,5 +73,15 @@ func (c *formatsAdopt) Run(ctx context.Context, s *Session) error {
 			s.Say("  %s by %s: %s", r.ID, r.Requester, wording.Action(r.Action))
 		}
 	}
+	lacks, err := d.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	if len(lacks.Older) > 0 {
+		s.Say("Once they are in force, look at this as well:")
+		for _, l := range lacks.Older {
+			s.Say("  %s: %s", l.At, l.Text)
+		}
+	}
 	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats}, c.Reason)
 }

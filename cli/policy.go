@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -230,13 +229,18 @@ func (c *policyShow) Run(ctx context.Context, s *Session) error {
 		}
 		if len(doc.Budgets) > 0 {
 			p.Line("")
-			rows := [][]string{{"LIMIT", "PER", "WINDOW", "TIER", "DIRECTION", "UNDO"}}
-			for _, b := range doc.Budgets {
-				rows = append(rows, []string{fmt.Sprint(b.Limit), b.Per, b.Window, string(b.Tier), string(b.Direction), yesNo(b.Undo)})
-			}
-			p.Table(rows)
+			p.Table(budgetRows(doc.Budgets))
 		}
+		older(p, doc.Older)
 	})
+}
+
+// older says what may be older than the desk's program, and which change to make.
+func older(p *Page, all []v1.Detail) {
+	for _, d := range all {
+		p.Line("")
+		p.Line("older %s: %s", d.At, d.Text)
+	}
 }
 
 type policyPropose struct {

@@ -92,6 +92,7 @@ type Policy struct {
 	Budgets    []actions.Budget  `json:"budgets"`
 	Trust      actions.Trust     `json:"trust"`
 	Governance int64             `json:"governance" doc:"entries of the governance chain that this is as of"`
+	Older      []Detail          `json:"older" doc:"what the set and the budgets lack because they may be older than the desk's program, and which change to make; empty: nothing"`
 }
 
 // PolicyFiles is a set to be checked.
