@@ -33,6 +33,7 @@ type history struct {
 	// it likes.
 	left    atomic.Int64
 	cancels atomic.Pointer[context.CancelFunc]
+	stopped atomic.Bool
 }
 
 // TestLayersAgainstAModel plays random histories: acts by several people, foreign changes,
@@ -49,6 +50,7 @@ func TestLayersAgainstAModel(t *testing.T) {
 			h.left.Store(-1)
 			p.step = func(string) {
 				if h.left.Add(-1) == 0 {
+					h.stopped.Store(true)
 					(*h.cancels.Load())()
 				}
 			}
@@ -103,7 +105,7 @@ func (h *history) passes(d time.Duration) {
 		}
 		id, l := c.Subject.ID, c.Layer
 		h.say("the end of %s", r.ID)
-		h.until("the lift is told", func() bool { return len(h.world.OutcomeOf(r.ID, proof.DutyLift)) > 0 })
+		h.wait("the lift is told", func() bool { return len(h.world.OutcomeOf(r.ID, proof.DutyLift)) > 0 })
 		switch now := h.model[id][l]; {
 		case now == c.After():
 			h.model[id][l] = platform.Expect{Status: l.Clear()}
@@ -119,7 +121,7 @@ func (h *history) passes(d time.Duration) {
 func (h *history) breach(id string, l platform.Layer) {
 	key := id + " " + l.String()
 	h.breaches[key]++
-	h.until("the breach is told", func() bool { return h.toldOf(id, l) >= h.breaches[key] })
+	h.wait("the breach is told", func() bool { return h.toldOf(id, l) >= h.breaches[key] })
 	if tierOf(id) == actions.Protected {
 		h.passes(2 * time.Minute) // the pace of a duel
 	}
@@ -149,6 +151,7 @@ func (h *history) measureOn(id string, l platform.Layer) {
 	})
 	h.say("%s of %s by %s", kind, id, r.ID)
 	h.carried(r, proof.Executed)
+	h.wait("the receipt is in the ledger", func() bool { return len(h.world.OutcomeOf(r.ID, proof.DutyAct)) == 2 })
 	h.model[id][l] = r.Action.Command.After()
 	h.measures = append(h.measures, r)
 }
@@ -174,7 +177,7 @@ func (h *history) around(id string, l platform.Layer) {
 	h.plaza.SetLayer("night-shift", id, l, next)
 	h.model[id][l] = next
 	if tierOf(id) == actions.Standard || next.Status == l.Clear() {
-		h.until("the watch has seen it", func() bool { return h.seen(id, l, next) })
+		h.wait("the watch has seen it", func() bool { return h.seen(id, l, next) })
 		return
 	}
 	// A burden that nothing explains. What was right before is right again, as far as lifting
@@ -230,7 +233,10 @@ func (h *history) carried(r *prooftest.Request, want proof.Outcome) {
 		h.cancels.Store(&h.cancel)
 		h.left.Store(1 + h.rand.Int64N(12))
 	}
-	defer h.left.Store(-1)
+	defer func() {
+		h.left.Store(-1)
+		h.goesOn()
+	}()
 	for {
 		got, err := h.judged(raw)
 		if err == nil && got.Outcome != "" {
@@ -239,8 +245,15 @@ func (h *history) carried(r *prooftest.Request, want proof.Outcome) {
 			}
 			return
 		}
-		h.say("stopped")
 		h.left.Store(-1)
+		h.goesOn()
+	}
+}
+
+// goesOn starts another executor if this one was stopped.
+func (h *history) goesOn() {
+	if h.stopped.Swap(false) {
+		h.say("stopped, and another one goes on")
 		h.restart()
 	}
 }
@@ -248,7 +261,8 @@ func (h *history) carried(r *prooftest.Request, want proof.Outcome) {
 // agrees waits until nothing is under way, and compares every layer with the model.
 func (h *history) agrees() {
 	h.t.Helper()
-	for deadline := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
+	last := ""
+	h.wait("the platform is as the model", func() bool {
 		differs := ""
 		for id, layers := range h.model {
 			for l, want := range layers {
@@ -257,13 +271,25 @@ func (h *history) agrees() {
 				}
 			}
 		}
-		if differs == "" {
-			return
+		if differs != last {
+			h.say("not as the model yet: %s", differs)
 		}
-		if time.Now().After(deadline) {
-			h.t.Fatalf("%s%s", differs, strings.Join(h.log, "\n"))
+		last = differs
+		return differs == ""
+	})
+}
+
+// wait is until with the history where it waits in vain.
+func (h *history) wait(what string, holds func() bool) {
+	h.t.Helper()
+	done := false
+	defer func() {
+		if !done {
+			h.t.Logf("the history was:\n%s", strings.Join(h.log, "\n"))
 		}
-	}
+	}()
+	h.until(what, holds)
+	done = true
 }
 
 // told compares the breaches in the ledger with those that the model counts.
