@@ -223,6 +223,9 @@ func (a *Action) UnmarshalJSON(b []byte) error {
 		if err := json.Unmarshal(b, &w, json.RejectUnknownMembers(true)); err != nil {
 			return err
 		}
+		if w.Command.Layer != platform.VisibilityLayer {
+			return fmt.Errorf("a command of version 1 names the layer %q", w.Command.Layer)
+		}
 		*a = Action{Case: w.Case, Category: w.Category, Change: w.Change, Command: w.Command, Direction: w.Direction, Effect: w.Effect,
 			Inverse: w.Inverse, Kind: w.Kind, Lossy: w.Lossy, Nonce: w.Nonce, Reason: w.Reason, Reverses: w.Reverses, Subject: w.Subject, Tier: w.Tier,
 			Until: w.Until, V: w.V}

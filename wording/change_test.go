@@ -44,7 +44,7 @@ func TestEveryKindHasWords(t *testing.T) {
 			actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: on, From: actions.Protected, To: actions.Standard, Fall: actions.Critical}},
 			actions.Setting{Of: actions.PartPolicy, Policy: map[string]string{"a.cedar": "permit (principal, action, resource);"}},
 			actions.Setting{Of: actions.PartBudgets, Budgets: []actions.Budget{{Per: "vendor", Window: "day", Tier: actions.Protected, Direction: actions.Burdening, Limit: 47},
-				{Per: "worker", Window: "hour", Tier: actions.Standard, Direction: actions.Relieving, Undo: true, Limit: 53, Family: actions.FamilyAccountWeak}}},
+				{Per: "worker", Window: "hour", Tier: actions.Standard, Direction: actions.Relieving, Undo: true, Limit: 53}}},
 			actions.Setting{Of: actions.PartTrust, Trust: &trust},
 			actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "vendor-x", Name: "Vendor X", Ratchet: 59}},
 			actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "platform-x", Connector: "connector-x"}},

@@ -96,7 +96,7 @@ func (d *Room) describe(ctx context.Context, a *actions.Action, spec actions.Spe
 		return notOffered(spec, r)
 	}
 	a.Subject, a.Tier = r.Subject, r.Tier
-	if able.Lossy != "" && spec.Effect != actions.OneWay {
+	if able.Lossy != "" && spec.Effect == actions.Reversible {
 		a.Effect, a.Lossy = actions.Lossy, able.Lossy
 	}
 	a.Command = platform.Command{Verb: verb, Layer: layer, Subject: r.Subject}

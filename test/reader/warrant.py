@@ -218,17 +218,30 @@ WARRANT_V1 = object_of(
 # Version 2
 STANDING = object_of({"mark": text, "value": text})
 COMMAND_MEMBERS_V2 = object_of({"expect": STANDING, "layer": text, "leave": STANDING, "subject": SUBJECT, "verb": text})
-LEAVES = {"takedown": "down", "deactivate": "deactivated", "delete": "deleted"}  # all other verbs leave a subject up
+LABEL = re.compile(r"label:[a-z0-9][a-z0-9-]{0,63}\Z")
+MARKED = ("takedown", "deactivate", "limit", "label")  # no other verb leaves a mark
+
+def sort_of_layer(layer):
+    """Whether a layer is the visibility, a limit or a label; empty for a text that names none."""
+    return layer if layer in ("visibility", "limit") else "label" if LABEL.match(layer) else ""
+
+def left(verb, layer):
+    """What a verb leaves in a layer."""
+    if verb in ("takedown", "limit", "label"):
+        return {"visibility": "down", "limit": "limited", "label": "set"}[sort_of_layer(layer)]
+    if verb in ("deactivate", "delete"):
+        return verb + "d"
+    return {"visibility": "up", "limit": "none", "label": "unset"}[sort_of_layer(layer)]
 
 def command_v2(value):
-    """A command that says nothing, or one of the layer visibility that leaves what its verb leaves."""
+    """A command that says nothing, one that sends a message, or one that leaves in its layer what its verb leaves."""
     if not COMMAND_MEMBERS_V2(value):
         return False
-    expect, leave, verb = value["expect"], value["leave"], value["verb"]
-    if not (verb or leave["mark"] or any(expect.values()) or any(value["subject"].values())):
-        return value["layer"] == leave["value"] == ""
-    marked = verb in ("takedown", "deactivate")
-    return value["layer"] == "visibility" and leave["value"] == LEAVES.get(verb, "up") and (marked or leave["mark"] == "")
+    expect, leave, verb, layer = value["expect"], value["leave"], value["verb"], value["layer"]
+    says = verb or leave["mark"] or any(expect.values()) or any(value["subject"].values())
+    if not says and layer in ("", "visibility") or verb == "warn":
+        return layer == leave["value"] == leave["mark"] == ""
+    return sort_of_layer(layer) != "" and leave["value"] == left(verb, layer) and (verb in MARKED or leave["mark"] == "")
 
 ACTION_V2 = object_of(
     {**ACTION_MEMBERS, "command": command_v2, "parameters": digest, "rule": object_of({"number": number, "text": digest}), "veto": number})
@@ -684,7 +697,8 @@ def dependent(state, a, b, at):
 
 # --- Action
 
-# kind: sort, verbs, direction, effect, timed, inverse and its direction, whether a session signs it
+# kind: sort, verbs, direction, effect, whether it has an end (None: it may), inverse and its
+# direction, whether a session signs it
 CATALOGUE = {
     "account.takedown": ("account", ["takedown"], "burdening", "reversible", False, "account.restore", "relieving", True),
     "account.deactivate": ("account", ["deactivate"], "burdening", "reversible", False, "account.restore", "relieving", True),
@@ -694,7 +708,17 @@ CATALOGUE = {
     "account.contain": ("account", ["takedown"], "burdening", "reversible", True, "account.restore", "relieving", False),
     "content.remove": ("content", ["takedown"], "burdening", "reversible", False, "content.restore", "relieving", True),
     "content.restore": ("content", ["restore"], "relieving", "reversible", False, "content.remove", "burdening", True),
+    "account.limit": ("account", ["limit"], "burdening", "reversible", None, "account.unlimit", "relieving", True),
+    "account.unlimit": ("account", ["unlimit"], "relieving", "reversible", False, "account.limit", "burdening", True),
+    "account.label": ("account", ["label"], "burdening", "reversible", False, "account.unlabel", "relieving", True),
+    "account.unlabel": ("account", ["unlabel"], "relieving", "reversible", False, "account.label", "burdening", True),
+    "content.limit": ("content", ["limit"], "burdening", "reversible", None, "content.unlimit", "relieving", True),
+    "content.unlimit": ("content", ["unlimit"], "relieving", "reversible", False, "content.limit", "burdening", True),
+    "content.label": ("content", ["label"], "burdening", "reversible", False, "content.unlabel", "relieving", True),
+    "content.unlabel": ("content", ["unlabel"], "relieving", "reversible", False, "content.label", "burdening", True),
+    "account.warn": ("account", ["warn"], "burdening", "said", False, "", "", True),
 }
+REPLACING = ("account.takedown", "account.suspend", "account.limit", "content.limit")  # kinds that take the place of a timed measure
 EMERGENCY = "account.contain"
 TIERS = ["standard", "protected", "critical"]
 TURNS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # Bidi_Control
@@ -704,12 +728,12 @@ def good_text(s):
     return len(s.encode()) <= 2000 and not any(c in TURNS or c != "\n" and unicodedata.category(c) == "Cc" for c in s)
 
 def command_of(action):
-    """Return the command of an action of either version as version 1 writes it."""
+    """Return the command of an action of either version as version 1 writes it, with its layer."""
     command = action["command"]
     if "leave" not in command:
-        return command
+        return {**command, "layer": "visibility"}
     expect = {"mark": command["expect"]["mark"], "status": command["expect"]["value"]}
-    return {"expect": expect, "mark": command["leave"]["mark"], "subject": command["subject"], "verb": command["verb"]}
+    return {"expect": expect, "layer": command["layer"], "mark": command["leave"]["mark"], "subject": command["subject"], "verb": command["verb"]}
 
 def check_action(action, version):
     """Check that an action is well formed by itself."""
@@ -728,13 +752,17 @@ def check_action(action, version):
     need(command["verb"] in verbs, "action", "the command's verb does not fit the kind")
     need(action["direction"] == direction, "action", "the direction is not the kind's")
     need(action["inverse"] == {"kind": inverse, "direction": inverse_direction}, "action", "the inverse is not the kind's")
-    need((action["until"] != "") == timed, "action", "an end does not fit the kind")
-    effects = ["one-way"] if effect == "one-way" else ["reversible", "lossy"]
+    need(timed is None or (action["until"] != "") == timed, "action", "an end does not fit the kind")
+    effects = ["reversible", "lossy"] if effect == "reversible" else [effect]
     need(action["effect"] in effects and (action["effect"] == "lossy") == (action["lossy"] != ""), "action", "the effect does not fit the kind")
-    need(direction == "relieving" or mark or command["verb"] == "delete", "action", "a measure leaves a mark")
+    need(effect != "said" or not (mark or any(command["expect"].values())), "action", "a message expects and leaves no state")
+    need(direction == "relieving" or mark or command["verb"] == "delete" or effect == "said", "action", "a measure leaves a mark")
+    need("rule" in action or effect != "said", "action", "the kind is of version 2")
+    layers = {"limit": "limit", "unlimit": "limit", "label": "label", "unlabel": "label", "warn": ""}
+    need(sort_of_layer(command["layer"]) == layers.get(command["verb"], "visibility"), "action", "the verb does not change the layer")
     need(direction == "burdening" or not mark, "action", "lifting a measure leaves no mark")
-    replaces = command["verb"] == "takedown" and command["expect"]["status"] == "down" and ours(command["expect"]["mark"])
-    need(not replaces or action["kind"] in ("account.takedown", "account.suspend"), "action", "this kind takes no other measure's place")
+    replaces = (command["verb"], command["expect"]["status"]) in (("takedown", "down"), ("limit", "limited")) and ours(command["expect"]["mark"])
+    need(not replaces or action["kind"] in REPLACING, "action", "this kind takes no other measure's place")
     need(replaces or starts(command, sort), "action", "the verb does not start from the expected state")
     if action["reverses"]:
         need(direction == "relieving", "action", "only relieving acts reverse a request")
@@ -755,7 +783,9 @@ def starts(command, sort):
         return mark == "" and (status == "up" or sort == "account" and status == "deactivated")
     if verb == "deactivate":
         return mark == "" and status == "up"
-    return {"restore": status == "down", "reactivate": status == "deactivated"}.get(verb, True)
+    if verb in ("limit", "label"):
+        return mark == "" and status == {"limit": "none", "label": "unset"}[verb]
+    return {"restore": status == "down", "reactivate": status == "deactivated", "unlimit": status == "limited", "unlabel": status == "set"}.get(verb, True)
 
 # --- Statements
 
@@ -1033,6 +1063,7 @@ def check_change(state, policies, spent, n, a, at, early=False):
     need(action["subject"] == {"handle": "", "id": part, "platform": "desk"} and action["tier"] == "critical" and action["effect"] == "reversible"
          and action["direction"] == ("relieving" if relieves else "burdening"), "action", f"the action in governance entry {n} does not fit its change")
     need(not any(command_of(action)[m] for m in ("mark", "verb")) and not any(command_of(action)["subject"].values()) and not any(command_of(action)["expect"].values())
+         and command_of(action)["layer"] in ("", "visibility")
          and not any(action[m] for m in ("case", "category", "lossy", "reverses", "until")) and not any(action["inverse"].values()),
          "action", f"the action in governance entry {n} says more than its change")
     need(len(unbase64(action["nonce"])) == 16 and good_text(action["reason"]), "action", f"the action in governance entry {n} is malformed")
