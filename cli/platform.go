@@ -371,14 +371,15 @@ func (c *platformList) Run(ctx context.Context, s *Session) error {
 type platformCheck struct {
 	URL       string        `arg:"" name:"address" help:"Address of the server, such as https://staff.example.com."`
 	TokenFile string        `required:"" placeholder:"FILE" help:"File with a staff token."`
-	Account   string        `default:"@scratch" help:"A scratch account, up and without a mark: @HANDLE or an identifier. It is taken down and brought back many times."`
+	Account   string        `default:"@scratch" help:"A scratch account that is up and bears no measure: @HANDLE or an identifier. It is taken down and brought back many times."`
 	Content   string        `help:"A scratch post's identifier, such as post/93. Without it, the checks that need content are left out."`
 	Missing   string        `default:"acct/999999999" help:"An account's identifier that names nothing."`
 	Patience  time.Duration `default:"10s" help:"How long to wait for something that must come, such as an event."`
 }
 
 func (c *platformCheck) Help() string {
-	return "Needs no desk. Asks every promise of the platform protocol in order. It deletes nothing, touches nobody but the scratch account, and leaves that up. Exit 1 if a promise is broken."
+	return "Needs no desk. Asks every promise of the platform protocol in order. It deletes nothing, touches nobody but the scratch account, and leaves that up. " +
+		"A server that announces limits, labels or warnings is asked about those too: the account is limited and labelled for moments, and its holder gets a few warnings. Exit 1 if a promise is broken."
 }
 
 // checkReport is the answer of platform check.
