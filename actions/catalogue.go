@@ -139,6 +139,17 @@ func lifting(k Kind, sort platform.Sort, v platform.Verb, inverse Kind) Spec {
 		Direction: Relieving, Effect: Reversible, Inverse: inverse, InverseDirection: Burdening}
 }
 
+// LiftingKind returns the kind that lifts by a verb what stands on a sort of subject; ok is
+// false if there is none.
+func LiftingKind(v platform.Verb, sort platform.Sort) (k Kind, ok bool) {
+	for _, s := range catalogue {
+		if s.Direction == Relieving && s.Sort == sort && slices.Contains(s.Verbs, v) {
+			return s.Kind, true
+		}
+	}
+	return "", false
+}
+
 // EmergencyMost is the longest that an emergency act stands without an ordinary
 // takedown in its place (design, section 4, Emergency).
 const EmergencyMost = 30 * time.Minute

@@ -37,7 +37,7 @@ func TestCatalogue(t *testing.T) {
 		if s.Sort != platform.Account && s.Sort != platform.Content || len(s.Verbs) == 0 {
 			t.Errorf("%s acts on %q by %q", s.Kind, s.Sort, s.Verbs)
 		}
-		if (s.Effect == OneWay) != (s.Inverse == "") || (s.Inverse == "") != (s.InverseDirection == "") {
+		if (s.Effect == OneWay || s.Says()) != (s.Inverse == "") || (s.Inverse == "") != (s.InverseDirection == "") {
 			t.Errorf("%s is %s and its inverse %q", s.Kind, s.Effect, s.Inverse)
 		}
 		inverse, ok := SpecOf(s.Inverse)
@@ -46,7 +46,7 @@ func TestCatalogue(t *testing.T) {
 		}
 		// Law 2: the undo of a relieving act burdens, and the other way round, so that no chain
 		// of one person's reversals ends in harm.
-		if !ok || inverse.Direction != s.InverseDirection || inverse.Direction == s.Direction || inverse.Sort != s.Sort || inverse.Timed {
+		if !ok || inverse.Direction != s.InverseDirection || inverse.Direction == s.Direction || inverse.Sort != s.Sort || inverse.Timed || inverse.MayEnd && s.Direction == Burdening {
 			t.Errorf("%s is taken back by %+v", s.Kind, inverse)
 		}
 	}

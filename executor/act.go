@@ -115,7 +115,7 @@ func (e *Executor) carryOut(ctx context.Context, w proof.Warrant, raw []byte) (j
 	if err := e.hearFirst(ctx, w); err != nil {
 		return e.refuse(ctx, a, err)
 	}
-	turn, err := e.subjects.take(ctx, w.Action.Subject.String(), a.Key)
+	turn, err := e.subjects.take(ctx, place(a.Command), a.Key)
 	if err != nil {
 		return journal.Result{}, err
 	}
@@ -167,6 +167,9 @@ func (e *Executor) begin(ctx context.Context, a *journal.Act, w proof.Warrant, c
 		return 0, err
 	}
 	e.step(StepJudged)
+	if seen.sort == platform.Content {
+		a.Owner, _ = seen.state.Facts[platform.FactOwner].(string)
+	}
 	return e.intend(ctx, a, j, e.groundsOf(w))
 }
 
@@ -263,11 +266,13 @@ func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement, g jo
 	}
 	at := canonical.At(e.now())
 	a.Intended, a.Attempt = at, 1
-	var allow func(actions.Count) error
+	var allow func(actions.Family, actions.Count) error
 	if a.Duty == proof.DutyAct {
 		a.Tier, a.Vendor = j.tier, j.spender.Vendor
-		allow = func(count actions.Count) error {
-			return actions.Afford(j.state.Budgets, j.spender, spending(*a), j.at, count)
+		allow = func(also actions.Family, count actions.Count) error {
+			s := actions.SpendingOf(a.Kind, a.Tier, a.Direction, a.Undo)
+			s.Also = also
+			return actions.Afford(j.state.Budgets, j.spender, s, j.at, count)
 		}
 	}
 	r, err := e.journal.Intend(ctx, *a, g, e.ledger.head(), allow, func(sequence int64) proof.SignedExecution {
@@ -280,15 +285,6 @@ func (e *Executor) intend(ctx context.Context, a *journal.Act, j judgement, g jo
 	}
 	e.outbox.add(r)
 	return r.Execution.Sequence, nil
-}
-
-// spending returns the part of an act that budgets read.
-func spending(a journal.Act) actions.Action {
-	s := actions.Action{Tier: a.Tier, Direction: a.Direction}
-	if a.Undo {
-		s.Reverses = a.Request
-	}
-	return s
 }
 
 // entered waits until the verified ledger holds a record. For a relieving act it waits
@@ -347,8 +343,7 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 	r, err := e.journal.End(ctx, a.Key, result, at, e.ledger.head(), lift, after, func(sequence int64) proof.SignedExecution {
 		x := e.executionOf(a, kind, sequence)
 		x.At, x.Outcome, x.Type, x.Text = at, result.Outcome, result.Type, result.Text
-		x.Before = platform.Expect{Status: receipt.Before.Status, Mark: receipt.Before.Mark}
-		x.After = platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}
+		x.Layer, x.Before, x.After = a.Command.Layer, told(a.Command, receipt.Before), told(a.Command, receipt.After)
 		x.Lifted = receipt.Lifted
 		if lift != nil {
 			x.LiftAt = lift.Due
@@ -381,15 +376,45 @@ func (e *Executor) close(ctx context.Context, a journal.Act, kind string, result
 // leaves returns the state in which an act is known to have left its subject; nil if that
 // is not known.
 func leaves(a journal.Act, r journal.Result, receipt platform.Receipt) *platform.Expect {
-	if r.Outcome != proof.Executed || receipt.After.Status == "" {
-		return nil
+	if after := told(a.Command, receipt.After); r.Outcome == proof.Executed && after.Status != "" {
+		return &after
 	}
-	return &platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}
+	return nil
+}
+
+// told returns the state of a command's layer as a platform's answer tells it; the zero
+// value if the answer tells nothing, or if the command has no layer.
+func told(c platform.Command, s platform.State) platform.Expect {
+	if c.Verb == platform.Warn || s.Status == "" && !s.Shows(c.Layer) {
+		return platform.Expect{}
+	}
+	return s.At(c.Layer)
+}
+
+// place names the layer of a subject on which a command works. One act at a time works on
+// each, so that nothing in another layer holds a takedown's undo back.
+func place(c platform.Command) string {
+	if c.Verb == platform.Warn {
+		return c.Subject.String() + " warn"
+	}
+	return placeOf(c.Subject, c.Layer)
+}
+
+// placeOf is place for a layer.
+func placeOf(s platform.Subject, l platform.Layer) string {
+	if l == platform.VisibilityLayer {
+		return s.String()
+	}
+	return s.String() + " " + l.String()
 }
 
 // call makes the call and finds out its outcome.
 func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c platform.Connector, t *turn, before platform.State) (journal.Result, error) {
-	receipt, err := c.Apply(ctx, callKey(a), a.Command)
+	command := a.Command
+	if command.Told = (platform.Told{Until: w.Action.Until}); command.Verb == platform.Warn {
+		command.Told.Text = w.Action.Reason
+	}
+	receipt, err := c.Apply(ctx, callKey(a), command)
 	if ctx.Err() != nil && outcomeOfCall(err) == ambiguous {
 		return journal.Result{}, ctx.Err() // asked about after the restart
 	}
@@ -404,21 +429,25 @@ func (e *Executor) call(ctx context.Context, a journal.Act, w proof.Warrant, c p
 }
 
 // resultOf returns the result of a call that took effect: executed only if the state that
-// was read back is the state that the command leaves.
+// was read back is the state that the command leaves in its layer. There is nothing to read
+// back after a warning.
 func resultOf(a journal.Act, c platform.Connector, r platform.Receipt) journal.Result {
-	want := a.Command.After()
+	if a.Command.Verb == platform.Warn {
+		return journal.Result{Outcome: proof.Executed}
+	}
+	want, found := a.Command.After(), r.After.At(a.Command.Layer)
 	if a.Sight != nil {
 		want = a.Sight.Expected // beneath a measure, the state from before it shows
 	}
-	if a.Command.Leaves(platform.Expect{Status: r.After.Status, Mark: r.After.Mark}) {
+	if a.Command.Leaves(found) {
 		return journal.Result{Outcome: proof.Executed}
 	}
 	sort, _ := c.Sort(a.Subject.ID)
 	if ability, _ := c.Capabilities().Can(a.Command.Verb, sort); !ability.Marks {
-		want.Mark = r.After.Mark
+		want.Mark = found.Mark
 	}
-	if !r.After.Is(want.Status, want.Mark) {
-		return notReadBack("The platform carried it out, but what was read back is " + platform.Describe(r.After.Status, r.After.Mark) + ". Somebody has to look.")
+	if found != want {
+		return notReadBack("The platform carried it out, but what was read back is " + platform.DescribeIn(a.Command.Layer, found) + ". Somebody has to look.")
 	}
 	return journal.Result{Outcome: proof.Executed}
 }
@@ -430,7 +459,7 @@ func notReadBack(text string) journal.Result {
 func failed(err error) journal.Result {
 	var wrong *platform.WrongState
 	if errors.As(err, &wrong) {
-		err = wrongState(wrong.Want, wrong.Now)
+		err = wrongState(wrong.Layer, wrong.Want, wrong.Now)
 	}
 	return journal.Result{Outcome: proof.Failed, Type: fault.TypeOf(err), Text: fault.TextOf(err)}
 }

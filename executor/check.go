@@ -356,7 +356,7 @@ func (e *Executor) check(ctx context.Context, w proof.Warrant, c platform.Connec
 	if err := inPlace(a, r); err != nil {
 		return j, err
 	}
-	if err := able(a, c, r.sort); err != nil {
+	if err := able(j.state, a, c, r.sort); err != nil {
 		return j, err
 	}
 	if !a.Until.IsZero() && !a.Until.After(j.at) {
@@ -545,7 +545,8 @@ func (f *follower) beforeFormats(index int64) (is, known bool) {
 	return index < f.renewed, f.renewed >= 0
 }
 
-// inPlace compares the subject as it was read with the subject that was signed. For a
+// inPlace compares the subject as it was read with the subject that was signed, in the layer
+// of the command alone. For a
 // burdening act the handle must be the same, so that nobody else is burdened; a relieving
 // act goes by identifier and mark. The error texts name no handle, since they stand in
 // the ledger for ever.
@@ -555,24 +556,49 @@ func inPlace(a actions.Action, r reading) error {
 		return fault.New(fault.Conflict, "handle-moved", "The platform resolves the subject to another identifier than the one that was signed.")
 	case a.Direction != actions.Relieving && r.subject.Handle != a.Subject.Handle:
 		return fault.New(fault.Conflict, "handle-moved", "The subject's handle is not the one that was signed any more; check again whose account this is.")
-	case !r.state.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
-		return wrongState(a.Command.Expect, r.state)
+	case a.Command.Verb == platform.Warn:
+		return nil // it starts from any state
+	case r.state.At(a.Command.Layer) != a.Command.Expect:
+		return wrongState(a.Command.Layer, a.Command.Expect, r.state)
+	case a.Command.Verb == platform.Label && labels(r.state) >= platform.MostLabels:
+		return fault.New(fault.Conflict, "too-many-labels", "The subject bears %d labels; no more than %d may stand on a subject. Take one away first.", labels(r.state), platform.MostLabels)
 	}
 	return nil
 }
 
-func wrongState(want platform.Expect, now platform.State) error {
-	return fault.New(fault.Conflict, "wrong-state", "The subject is %s now; the signers expected it to be %s.",
-		platform.Describe(now.Status, now.Mark), platform.Describe(want.Status, want.Mark))
+// labels returns the number of labels on a subject.
+func labels(s platform.State) (n int) {
+	for l := range s.Layers {
+		if _, is := l.Label(); is {
+			n++
+		}
+	}
+	return n
 }
 
-// able compares the act with what the platform can do.
-func able(a actions.Action, c platform.Connector, sort platform.Sort) error {
+func wrongState(l platform.Layer, want platform.Expect, now platform.State) error {
+	return fault.New(fault.Conflict, "wrong-state", "The subject is %s now; the signers expected it to be %s.",
+		platform.DescribeIn(l, now.At(l)), platform.DescribeIn(l, want))
+}
+
+// able compares the act with what the platform can do, and a label's value with those that
+// the chain lists for the platform and those that the platform offers. A label is taken away
+// whatever its value.
+func able(s *proof.State, a actions.Action, c platform.Connector, sort platform.Sort) error {
 	spec, _ := actions.SpecOf(a.Kind)
 	if sort != spec.Sort {
 		return fault.New(fault.Forbidden, "wrong-sort", "%s is for another sort of subject than %s.", a.Kind, sort)
 	}
-	ability, ok := c.Capabilities().Can(a.Command.Verb, sort)
+	can := c.Capabilities()
+	ability, ok := can.Can(a.Command.Verb, sort)
+	if value, _ := a.Command.Layer.Label(); ok && a.Command.Verb == platform.Label {
+		if err := s.MayLabel(a); err != nil {
+			return err
+		}
+		if !slices.Contains(can.Labels, value) {
+			return fault.New(fault.Unsupported, "not-able", "The platform %s does not offer the label %q.", a.Subject.Platform, value)
+		}
+	}
 	if !ok {
 		return fault.New(fault.Unsupported, "not-able", "The platform %s cannot %s a subject of this sort.", a.Subject.Platform, a.Command.Verb)
 	}
@@ -624,7 +650,7 @@ func (e *Executor) broken(a actions.Action) bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b, ok := w.open[a.Subject.ID]
+	b, ok := w.open[spot{a.Subject.ID, a.Command.Layer}]
 	return ok && b.Found == a.Command.Expect
 }
 

@@ -13,18 +13,18 @@ import (
 	"countersign.dev/platform"
 )
 
-// owed returns the lift that an act leaves owed if its suspension is in force or may be.
+// owed returns the lift that an act leaves owed if its timed measure is in force or may be.
 // The lift is the executor's own duty: command and time stand in the journal, and it
 // needs neither the desk nor a signature.
 func owed(a journal.Act, r journal.Result) *journal.Act {
 	spec, ok := actions.SpecOf(a.Kind)
-	if !ok || !spec.Timed || a.Duty != proof.DutyAct || r.Outcome != proof.Executed && r.Outcome != proof.Unknown {
+	if !ok || a.Due.IsZero() || a.Duty != proof.DutyAct || r.Outcome != proof.Executed && r.Outcome != proof.Unknown {
 		return nil
 	}
 	inverse, _ := actions.SpecOf(spec.Inverse)
 	after := a.Command.After()
 	return &journal.Act{Key: journal.Key{Request: a.Request, Duty: proof.DutyLift}, Warrant: a.Warrant, Subject: a.Subject, Kind: spec.Inverse,
-		Command:   platform.Command{Verb: inverse.VerbFor(after.Status), Subject: a.Subject, Expect: after},
+		Command:   platform.Command{Verb: inverse.VerbFor(after.Status), Subject: a.Subject, Layer: a.Command.Layer, Expect: after},
 		Requester: a.Requester, Vendor: a.Vendor, Tier: a.Tier, Direction: actions.Relieving, Category: a.Category, Due: a.Due}
 }
 
@@ -69,13 +69,13 @@ func (e *Executor) liftAll(ctx context.Context) error {
 	return nil
 }
 
-// lift ends a suspension.
+// lift ends a timed measure.
 func (e *Executor) lift(ctx context.Context, a journal.Act) (journal.Result, error) {
 	c, err := e.connector(a.Subject.Platform)
 	if err != nil {
 		return journal.Result{}, err
 	}
-	release, err := e.subjects.acquire(ctx, a.Subject.String())
+	release, err := e.subjects.acquire(ctx, place(a.Command))
 	if err != nil {
 		return journal.Result{}, err
 	}
@@ -104,7 +104,7 @@ func (e *Executor) underMark(ctx context.Context, a journal.Act, c platform.Conn
 	for p := e.pause(); ; {
 		now, err := c.Read(ctx, a.Subject)
 		switch {
-		case err == nil && now.Is(a.Command.Expect.Status, a.Command.Expect.Mark):
+		case err == nil && now.At(a.Command.Layer) == a.Command.Expect:
 			return now, nil, nil
 		case err == nil:
 			gone, err := e.notUnder(ctx, a, now)
@@ -118,24 +118,26 @@ func (e *Executor) underMark(ctx context.Context, a journal.Act, c platform.Conn
 	}
 }
 
-// notUnder says why a lift, or a restoration, has nothing to lift: the subject is not
-// under the mark that it lifts. A lift is not needed if the subject is up, or if another
+// notUnder says why a lift, or a restoration, has nothing to lift: the layer is not under
+// the mark that it lifts. A lift is not needed if the layer is clear, or if another
 // measure of ours has taken the place of the one that is over. If somebody else exchanged
 // the mark, their measure outlasts the time that people signed for; see expectedAfter.
 func (e *Executor) notUnder(ctx context.Context, a journal.Act, now platform.State) (why, err error) {
-	owners := now.Status == platform.Deactivated && now.Mark == ""
-	if a.Duty != proof.DutyLift || now.Status == platform.Up || now.Status == platform.Deleted || owners {
-		return notNeeded(now), nil
+	layer := a.Command.Layer
+	found := now.At(layer)
+	owners := found == platform.Expect{Status: platform.Deactivated}
+	if a.Duty != proof.DutyLift || found.Status == layer.Clear() || now.Status == platform.Deleted || owners {
+		return notNeeded(layer, now), nil
 	}
-	newest, ok, err := e.journal.Newest(ctx, a.Subject)
+	newest, ok, err := e.journal.Newest(ctx, a.Subject, layer)
 	if err != nil {
 		return nil, err
 	}
-	if after := newest.Command.After(); ok && newest.Request != a.Request && now.Is(after.Status, after.Mark) {
+	if ok && newest.Request != a.Request && found == newest.Command.After() {
 		return fault.New(fault.Conflict, "replaced", "The lift is not needed: the measure of the request %s has taken the place of this one.", newest.Request), nil
 	}
 	return fault.New(fault.Conflict, markExchanged, "The measure is over and was not lifted, since the subject is %s: somebody has put that in the place of our mark. "+
-		"To lift it, ask for the restoration of the subject.", platform.Describe(now.Status, now.Mark)), nil
+		"To lift it, ask for %s of the subject.", platform.DescribeIn(layer, found), a.Kind), nil
 }
 
 // markExchanged is the type of a lift that met somebody else's mark in the place of ours.
@@ -169,23 +171,24 @@ func (e *Executor) rightAfter(ctx context.Context, a journal.Act, left platform.
 }
 
 // beneath returns the right state beneath the measure that an act lifts, as far as it is
-// known; up if it is not. It asks the journal, since the watch may not have begun.
+// known; the layer is clear if it is not. It asks the journal, since the watch may not have begun.
 func (e *Executor) beneath(ctx context.Context, a journal.Act) (platform.Expect, error) {
 	if a.Sight != nil {
 		return a.Sight.Expected, nil
 	}
-	switch k, ok, err := e.journal.WatchedOf(ctx, a.Subject); {
+	layer := a.Command.Layer
+	switch k, ok, err := e.journal.WatchedOf(ctx, a.Subject, layer); {
 	case err != nil:
 		return platform.Expect{}, err
-	case !ok:
-	case k.State.Status != platform.Down:
+	case !ok, k.State.Status == "":
+	case k.State.Status != layer.Bears():
 		return k.State, nil // what is lifted was never right
 	case k.Beneath != "":
 		return platform.Expect{Status: k.Beneath}, nil
 	}
 	before, err := e.beforeMeasure(ctx, a.Command.Expect.Mark.Request())
 	if before == nil {
-		before = &platform.Expect{Status: platform.Up}
+		before = &platform.Expect{Status: layer.Clear()}
 	}
 	return *before, err
 }
@@ -209,13 +212,17 @@ func (e *Executor) beforeMeasure(ctx context.Context, request string) (*platform
 // standing order the look restores it; without one it is a breach that pages.
 func (e *Executor) readAgainLater(a journal.Act) {
 	if w := e.watches[a.Subject.Platform]; w != nil {
-		w.queue.add(glance{id: a.Subject.ID, handle: a.Subject.Handle, via: viaRead, urgent: true})
+		w.look(glance{id: a.Subject.ID, layer: a.Command.Layer, handle: a.Subject.Handle, via: viaRead, urgent: true})
 	}
 }
 
-func notNeeded(now platform.State) error {
-	return fault.New(fault.Conflict, "wrong-state", "The lift is not needed: the subject is %s, and not under the mark of this suspension.",
-		platform.Describe(now.Status, now.Mark))
+func notNeeded(l platform.Layer, now platform.State) error {
+	measure := "suspension"
+	if l != platform.VisibilityLayer {
+		measure = "measure"
+	}
+	return fault.New(fault.Conflict, "wrong-state", "The lift is not needed: the subject is %s, and not under the mark of this %s.",
+		platform.DescribeIn(l, now.At(l)), measure)
 }
 
 // callLift makes the call until the suspension is lifted or is not ours to lift. A call
@@ -275,7 +282,7 @@ func (e *Executor) settleLift(ctx context.Context, a *journal.Act, c platform.Co
 	}
 	if gone != nil {
 		r = failed(gone)
-		if !o.Known && a.Command.Leaves(platform.Expect{Status: now.Status, Mark: now.Mark}) {
+		if !o.Known && a.Command.Leaves(told(a.Command, now)) {
 			r = journal.Result{Outcome: proof.Executed} // the subject is not suspended, which is what we owe; nobody knows who lifted it
 		}
 		r, err = e.close(ctx, *a, proof.KindReceipt, r, platform.Receipt{After: now})
@@ -294,7 +301,7 @@ func (e *Executor) resumeLift(ctx context.Context, a journal.Act) (journal.Resul
 	if err != nil {
 		return journal.Result{}, err
 	}
-	release, err := e.subjects.acquire(ctx, a.Subject.String())
+	release, err := e.subjects.acquire(ctx, place(a.Command))
 	if err != nil {
 		return journal.Result{}, err
 	}
@@ -303,5 +310,13 @@ func (e *Executor) resumeLift(ctx context.Context, a journal.Act) (journal.Resul
 	if err != nil || ended {
 		return r, err
 	}
-	return e.callLift(ctx, a, c, platform.State{Status: a.Command.Expect.Status, Mark: a.Command.Expect.Mark, Seen: canonical.At(e.now())})
+	return e.callLift(ctx, a, c, expected(a.Command, canonical.At(e.now())))
+}
+
+// expected is a state in which a command's layer is as the command expects it, and of which
+// nothing else is told.
+func expected(c platform.Command, at canonical.Time) platform.State {
+	s := platform.StateOf(c.Layer, c.Expect)
+	s.Seen = at
+	return s
 }

@@ -396,6 +396,60 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// TestBudgetOfAFamily: a family's budget counts its own kinds. Who has taken away much of
+// what one account has said does no less than a takedown of it, and needs the budget for that.
+func TestBudgetOfAFamily(t *testing.T) {
+	budget := func(f actions.Family, d actions.Direction, undo bool, limit int64) actions.Budget {
+		return actions.Budget{Per: "worker", Window: "hour", Tier: actions.Standard, Direction: d, Undo: undo, Limit: limit, Family: f}
+	}
+	const most = actions.ContentOfOne + 10
+	budgets := []actions.Budget{
+		budget(actions.FamilyContent, actions.Burdening, false, most), budget(actions.FamilyAccount, actions.Burdening, false, 2),
+		budget(actions.FamilyContent, actions.Relieving, true, most),
+	}
+	w := prooftest.Found(t, prooftest.Options{Budgets: budgets})
+	w.Staff()
+	p := placeOf(t, w)
+	posts := 0
+	// remove has somebody remove another post of an account and compares the outcome.
+	remove := func(by workforce.WorkerID, owner, want string) *prooftest.Request {
+		t.Helper()
+		posts++
+		r := w.Request(by, actions.ContentRemove, p.plaza.Post(fmt.Sprintf("post/%d", posts), owner), actions.Standard)
+		p.comesTo(fmt.Sprintf("post %d of %s, by %s", posts, owner, by), w.Warrant(r), want)
+		return r
+	}
+	take := func(id, want string) {
+		t.Helper()
+		p.comesTo("a takedown of "+id, w.Warrant(w.Request("ann", actions.AccountTakedown, p.plaza.Account(id, 1, ""), actions.Standard)), want)
+	}
+	p.plaza.Account("acct/1", 1, "")
+	p.plaza.Account("acct/2", 1, "")
+	var first *prooftest.Request
+	for range actions.ContentOfOne {
+		first = remove("ann", "acct/1", "executed ")
+	}
+	remove("ann", "acct/2", "executed ")
+	remove("ann", "acct/1", "executed ") // the first that counts as one on the account too
+	take("acct/3", "executed ")
+	take("acct/4", "refused budget-spent") // 2 are the most
+	remove("ann", "acct/1", "refused budget-spent")
+	remove("abe", "acct/1", "executed ")
+	for range most - actions.ContentOfOne - 2 {
+		remove("ann", "acct/2", "executed ")
+	}
+	remove("ann", "acct/2", "refused budget-spent") // of the family content
+
+	// A list with families names what may be taken back as well.
+	p.comesTo("an undo", w.Warrant(w.Undo("ann", first)), "executed ")
+	taken := w.Request("abe", actions.AccountTakedown, p.plaza.Account("acct/5", 1, ""), actions.Standard)
+	p.comesTo("abe's takedown", w.Warrant(taken), "executed ")
+	p.comesTo("its undo, without a budget", w.Warrant(w.Undo("abe", taken)), "refused no-budget")
+	p.advance(time.Hour + time.Second)
+	remove("ann", "acct/1", "executed ")
+	take("acct/4", "executed ")
+}
+
 // TestLeftMeanwhile: somebody leaves between the intent and the call, and the
 // entry about it comes before the intent.
 func TestLeftMeanwhile(t *testing.T) {

@@ -23,14 +23,14 @@ import (
 // asked for the outcome of the call.
 func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known bool, sight watch.Sight, found platform.Expect, seen canonical.Time, newest journal.Key) error {
 	w.mu.Lock()
-	b, open := w.open[l.id]
+	b, open := w.open[l.spot()]
 	w.mu.Unlock()
 	if open && b.Found == found && (b.Sight.Expected.Status == "" || b.Sight.Expected == k.State) {
 		return w.attempt(ctx, k, b)
 	}
 	// While the watch did not run, another state may have become the right one.
 	if open {
-		w.over(l.id)
+		w.over(l.spot())
 	}
 	w.e.step(StepSeen)
 	s, openings, err := w.tellOf(l, k, found, seen)
@@ -38,7 +38,7 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 		return err
 	}
 	s.Why, s.Warrant = string(sight.Why()), newest.Request
-	b = journal.Breach{ID: w.e.newID(proof.BreachPrefix), Subject: k.Subject, Tier: k.Tier, Found: found, By: l.brought(found).By, Seen: seen}
+	b = journal.Breach{ID: w.e.newID(proof.BreachPrefix), Subject: k.Subject, Layer: k.Layer, Tier: k.Tier, Found: found, By: l.brought(found).By, Seen: seen}
 	if !known {
 		// Nobody knows the state from before: people decide.
 		s.Expected = platform.Expect{}
@@ -62,12 +62,12 @@ func (w *watcher) breach(ctx context.Context, l glance, k journal.Watched, known
 
 // pace returns how long a restoration waits. That of a critical subject waits only for
 // its turn in the platform's share. That of a protected subject waits longer each time,
-// if somebody takes the subject down again and again.
+// if somebody puts the same on the subject again and again. Each layer has its own pace.
 func (w *watcher) pace(ctx context.Context, k journal.Watched, seen time.Time) (time.Duration, error) {
 	if k.Tier == actions.Critical {
-		return w.restores.turn(), nil
+		return w.shareOf(k.Layer).turn(), nil
 	}
-	n, err := w.e.journal.Restored(ctx, k.Subject, seen.Add(-duelTime))
+	n, err := w.e.journal.Restored(ctx, k.Subject, k.Layer, seen.Add(-duelTime))
 	return watch.Pace(int(n)), err
 }
 
@@ -78,7 +78,16 @@ func waits(b journal.Breach, now time.Time) bool {
 	return !b.Due.IsZero() && wait > 0 && wait <= budgetAgain
 }
 
-// duelTime is how long a restoration slows the next one of the same subject.
+// shareOf returns the share in which restorations of a layer take their turns. The
+// visibility has one for itself, so that nothing in another layer takes a turn from it.
+func (w *watcher) shareOf(l platform.Layer) *share {
+	if l == platform.VisibilityLayer {
+		return w.restores
+	}
+	return w.weaker
+}
+
+// duelTime is how long a restoration slows the next one of the same layer of a subject.
 const duelTime = time.Hour
 
 // observed records a change that would be a breach if the tier were not only observed,
@@ -103,7 +112,7 @@ func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, fo
 	v := w.e.ledger.view()
 	now := w.e.ledger.at(w.e.now())
 	o, ok = v.settled.StandingOrder(w.name, w.sure(ctx, v.settled, k), now)
-	if !ok || !known || o.Spares(found.Mark) {
+	if !ok || !known || !o.Covers(k.Layer) || o.Spares(found.Mark) {
 		return o, false
 	}
 	if _, lifts := watch.Lift(found, k.State); !lifts {
@@ -140,16 +149,17 @@ func (w *watcher) restoration(k journal.Watched, b journal.Breach, o proof.Order
 	told := b.Sight
 	told.Subject, told.Credential = canonical.Digest{}, canonical.Digest{} // the breach's record has them
 	told.Expected, told.Order = k.State, o.Request
-	kind := actions.AccountRestore
-	if sort, err := w.c.Sort(b.Subject.ID); err == nil && sort == platform.Content {
-		kind = actions.ContentRestore
+	sort, err := w.c.Sort(b.Subject.ID)
+	if err != nil {
+		sort = platform.Account
 	}
+	kind, _ := actions.LiftingKind(verb, sort)
 	return journal.Act{Key: journal.Key{Request: b.ID, Duty: proof.DutyRestore}, Warrant: canonical.DigestOf(o.Order), Subject: b.Subject, Kind: kind,
-		Command: platform.Command{Verb: verb, Subject: b.Subject, Expect: b.Found}, Tier: o.Tier, Direction: actions.Relieving, Sight: &told, Attempt: 1}
+		Command: platform.Command{Verb: verb, Subject: b.Subject, Layer: b.Layer, Expect: b.Found}, Tier: o.Tier, Direction: actions.Relieving, Sight: &told, Attempt: 1}
 }
 
-// afford limits the restorations of one protected subject to the number that the order
-// allows for it. There is no other budget: else an attacker could spend it on accounts
+// afford limits the restorations of one layer of a protected subject to the number that the
+// order allows for it. There is no other budget: else an attacker could spend it on accounts
 // that nobody knows, and keep one down that matters.
 func afford(o proof.Order, now time.Time) func(journal.Restorations) error {
 	return func(count journal.Restorations) error {
@@ -168,7 +178,7 @@ func afford(o proof.Order, now time.Time) func(journal.Restorations) error {
 // all the same; people are paged, for each number once an hour. It is empty if no number
 // is exceeded.
 func (w *watcher) passed(ctx context.Context, k journal.Watched, o proof.Order, now time.Time) (typ, text string, err error) {
-	count := w.e.journal.Counts(ctx, k.Subject, o.Tier)
+	count := w.e.journal.Counts(ctx, k.Subject, k.Layer, o.Tier)
 	since := now.Add(-time.Hour)
 	for _, c := range []struct {
 		key, text string
@@ -179,7 +189,7 @@ func (w *watcher) passed(ctx context.Context, k journal.Watched, o proof.Order, 
 		{"of " + k.Subject.ID, "restorations of one subject", o.PerSubject, count.OfSubject, o.Tier == actions.Critical},
 		{"of all", fmt.Sprintf("restorations of %s subjects", o.Tier), o.PerTier, count.OfTier, true},
 	} {
-		key := string(o.Tier) + " " + c.key
+		key := string(o.Tier) + " " + k.Layer.String() + " " + c.key
 		w.mu.Lock()
 		at, told := w.beyond[key]
 		w.mu.Unlock()
@@ -244,12 +254,13 @@ func (w *watcher) opened(ctx context.Context, l glance, b journal.Breach, sign j
 func (w *watcher) began(l glance, b journal.Breach, r proof.SignedExecution) {
 	w.e.outbox.add(r)
 	w.mu.Lock()
-	w.open[b.Subject.ID] = b
-	if b.Tier == actions.Critical {
+	w.open[spotOf(b)] = b
+	if b.Tier == actions.Critical && b.Layer == platform.VisibilityLayer {
 		w.attacked[b.Subject.ID] = time.Now().Add(attackTime)
 	}
 	if l.brought(b.Found).By == "" {
-		w.recent[b.Subject.ID] = unnamedBreach{b, w.known[b.Subject.ID].Since}
+		before, _ := w.inLocked(spotOf(b))
+		w.recent[spotOf(b)] = unnamedBreach{b, before.Since}
 	}
 	w.mu.Unlock()
 	w.e.raise(r)
@@ -302,8 +313,8 @@ func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Brea
 	} else if ok {
 		// That restoration is over and the subject is still in the state that was found: it was
 		// taken down again in the same way, or could not be lifted. That is another breach.
-		w.over(b.Subject.ID)
-		w.queue.add(glance{id: b.Subject.ID, handle: b.Subject.Handle, via: viaRead, urgent: true})
+		w.over(spotOf(b))
+		w.look(again(b))
 		return nil
 	}
 	if err := w.ready(&a); err != nil {
@@ -313,7 +324,7 @@ func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Brea
 	if fault.Is(err, "budget-spent") {
 		b.Due = canonical.At(now.Add(budgetAgain))
 		w.mu.Lock()
-		w.open[b.Subject.ID] = b
+		w.open[spotOf(b)] = b
 		w.mu.Unlock()
 		return w.e.journal.Postpone(ctx, b.ID, b.Due)
 	}
@@ -327,21 +338,29 @@ func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Brea
 // lift makes the call of a restoration whose intent is journalled.
 func (w *watcher) lift(ctx context.Context, k journal.Watched, b journal.Breach, a journal.Act) error {
 	began := time.Now()
-	result, err := w.e.callLift(ctx, a, w.c, platform.State{Status: b.Found.Status, Mark: b.Found.Mark, Seen: b.Seen})
+	result, err := w.e.callLift(ctx, a, w.c, expected(a.Command, b.Seen))
 	if k.Tier == actions.Critical {
-		w.restores.took(time.Since(began))
+		w.shareOf(b.Layer).took(time.Since(began))
 	}
 	if err != nil {
 		return ended(ctx, err)
 	}
 	if result.Outcome == proof.Executed {
-		w.over(b.Subject.ID)
+		w.over(spotOf(b))
 		return nil
 	}
 	// Somebody else has changed the subject meanwhile: look at its new state.
-	w.queue.add(glance{id: k.Subject.ID, handle: k.Subject.Handle, via: viaRead, urgent: true})
+	w.look(again(b))
 	return nil
 }
+
+// again asks for a look at the layer of a breach.
+func again(b journal.Breach) glance {
+	return glance{id: b.Subject.ID, layer: b.Layer, handle: b.Subject.Handle, via: viaRead, urgent: true}
+}
+
+// spotOf returns the place of a breach.
+func spotOf(b journal.Breach) spot { return spot{b.Subject.ID, b.Layer} }
 
 // raise sends a breach to the one address that the executor knows by itself, if the desk
 // does not accept it in time: the desk may be dead.

@@ -21,6 +21,8 @@ func (e *Executor) settle(ctx context.Context, a journal.Act, w proof.Warrant, c
 		return journal.Result{}, err
 	case o.Known && o.Done:
 		return e.close(ctx, a, proof.KindReceipt, resultOf(a, c, o.Receipt), o.Receipt)
+	case a.Command.Verb == platform.Warn:
+		return e.close(ctx, a, proof.KindReceipt, unsent(o), platform.Receipt{})
 	case !o.Known:
 		return e.close(ctx, a, proof.KindReceipt, journal.Result{Outcome: proof.Unknown, Type: "outcome-unknown",
 			Text: "The platform cannot say whether it was carried out. It is not repeated; somebody has to look."}, platform.Receipt{})
@@ -29,6 +31,17 @@ func (e *Executor) settle(ctx context.Context, a journal.Act, w proof.Warrant, c
 			Text: fmt.Sprintf("The platform did not carry the act out in %d attempts. Ask again when the platform is well.", a.Attempt)}, platform.Receipt{})
 	}
 	return e.again(ctx, a, w, c, t)
+}
+
+// unsent is the result of a warning that was not surely sent. It is never sent again: the
+// account holder would read it twice.
+func unsent(o platform.Outcome) journal.Result {
+	if !o.Known {
+		return journal.Result{Outcome: proof.Unknown, Type: "outcome-unknown",
+			Text: "The platform cannot say whether the warning was sent. It is not sent again; somebody has to look."}
+	}
+	return journal.Result{Outcome: proof.Failed, Type: "not-sent",
+		Text: "The platform did not send the warning, and it is not sent again. Ask for another one if it is still wanted."}
 }
 
 // again makes another attempt at an act, after the platform said that the call before did
@@ -142,7 +155,7 @@ func (e *Executor) resume(ctx context.Context, a journal.Act) (journal.Result, e
 	if err != nil {
 		return journal.Result{}, err
 	}
-	t, err := e.subjects.take(ctx, a.Subject.String(), a.Key)
+	t, err := e.subjects.take(ctx, place(a.Command), a.Key)
 	if err != nil {
 		return journal.Result{}, err
 	}

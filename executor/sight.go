@@ -18,17 +18,19 @@ import (
 // inspect reads one subject and judges its state. again is true if the platform did not
 // answer.
 //
-// It waits until nobody acts on the subject. Then the journal explains the state that is
-// read, or nothing does.
+// It waits until nobody acts on the layer. Then the journal explains the state that is
+// read, or nothing does. A look at the visibility asks for a look at every other layer that
+// is not as it was known; that one takes the layer for itself and reads the subject again,
+// so that nothing in another layer holds the visibility up.
 func (w *watcher) inspect(ctx context.Context, l glance) (again bool, err error) {
 	s := platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}
-	release, err := w.e.subjects.acquire(ctx, s.String())
+	release, err := w.e.subjects.acquire(ctx, placeOf(s, l.layer))
 	if err != nil {
 		return false, nil // shutting down
 	}
 	defer release()
 	k, known := w.get(l.id)
-	tier, found := actions.Standard, platform.Expect{}
+	tier, found := actions.Standard, platform.State{}
 	if known {
 		tier = k.Tier
 	}
@@ -37,7 +39,7 @@ func (w *watcher) inspect(ctx context.Context, l glance) (again bool, err error)
 		r, err := readSubject(ctx, w.c, s)
 		switch {
 		case fault.Is(err, "no-such-subject"):
-			found = platform.Expect{Status: platform.Deleted}
+			found.Status = platform.Deleted
 			if !known {
 				if _, raised := w.e.ledger.view().state.Raised[s.String()]; raised {
 					w.mu.Lock()
@@ -49,26 +51,33 @@ func (w *watcher) inspect(ctx context.Context, l glance) (again bool, err error)
 		case err != nil:
 			return true, w.refused(ctx, err)
 		default:
-			found = platform.Expect{Status: r.state.Status, Mark: r.state.Mark}
+			found = r.state
 			if err := w.e.remember(ctx, w.e.ledger.view().state, r); err != nil {
 				return true, fatal(err)
 			}
 			tier = w.tier(r)
 			l.handle = r.subject.Handle
 		}
-	} else if st, err := w.c.Peek(ctx, k.Subject); fault.Is(err, "no-such-subject") {
-		found = platform.Expect{Status: platform.Deleted}
+	} else if found, err = w.c.Peek(ctx, k.Subject); fault.Is(err, "no-such-subject") {
+		found = platform.State{Status: platform.Deleted}
 	} else if err != nil {
 		return true, w.refused(ctx, err)
-	} else {
-		found = st.At(platform.VisibilityLayer)
+	}
+	if l.layer != platform.VisibilityLayer {
+		if !legible(l.layer, found) {
+			return false, fatal(w.unseen(l, found))
+		}
+		return false, w.judge(ctx, l, tier, found.At(l.layer))
 	}
 	if l.locks && tier != actions.Standard && found.Status == platform.Up {
 		if err := w.lock(ctx, l, tier); err != nil {
 			return true, fatal(err)
 		}
 	}
-	return false, w.judge(ctx, l, tier, found)
+	if err := w.judge(ctx, l, tier, found.At(platform.VisibilityLayer)); err != nil {
+		return false, err
+	}
+	return false, w.beside(ctx, l, tier, found)
 }
 
 // fatal returns an error that the watch cannot go on after: the journal cannot be
@@ -80,11 +89,11 @@ func fatal(err error) error {
 	return nil
 }
 
-// judge decides the meaning of a sight of a subject, notes it, and acts on it. The caller
-// holds the subject.
+// judge decides the meaning of a sight of a layer, notes it, and acts on it. The caller
+// holds the layer.
 func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found platform.Expect) error {
 	seen := canonical.At(w.e.now())
-	k, known := w.get(l.id)
+	k, known := w.in(l.spot())
 	if len(l.events) > 0 {
 		if err := w.told(ctx, l); err != nil {
 			return err
@@ -101,24 +110,28 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 		}
 		known = before != nil
 	}
-	by, err := w.endedBy(ctx, l.id, found)
+	by, err := w.endedBy(ctx, l.spot(), found)
 	if err != nil {
 		return err
 	}
 	if known && k.State == found && k.Tier == tier {
-		w.mu.Lock()
-		delete(w.unsaid, l.id)
-		w.mu.Unlock()
+		if l.layer == platform.VisibilityLayer {
+			w.mu.Lock()
+			delete(w.unsaid, l.id)
+			w.mu.Unlock()
+		}
 		return w.right(l, k, found, seen, by)
 	}
-	if !known && tier == actions.Standard && found.Status == platform.Up {
-		w.mu.Lock()
-		w.plain[l.id] = true
-		w.mu.Unlock()
+	if !known && tier == actions.Standard && found.Status == l.layer.Clear() {
+		if l.layer == platform.VisibilityLayer {
+			w.mu.Lock()
+			w.plain[l.id] = true
+			w.mu.Unlock()
+		}
 		return nil
 	}
 	if !known {
-		k = journal.Watched{Subject: platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}, Since: seen, Baseline: -1}
+		k = journal.Watched{Subject: platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}, Layer: l.layer, Since: seen, Baseline: -1}
 	}
 	sight, newest, err := w.sight(ctx, k, known, tier, found)
 	sight.By = w.whose(l, found)
@@ -129,7 +142,9 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 	if verdict == watch.Asked && w.mayBeSaid(l.id) {
 		return nil
 	}
-	w.judged(k, known, verdict)
+	if l.layer == platform.VisibilityLayer {
+		w.judged(k, known, verdict)
+	}
 	raised := k.Tier != tier
 	k.Tier = tier
 	if verdict == watch.Breach {
@@ -159,7 +174,7 @@ func (w *watcher) judge(ctx context.Context, l glance, tier actions.Tier, found 
 			k.Request = newest.Request
 		}
 	}
-	if verdict == watch.Unchanged || verdict == watch.Explained || !known && found.Status == platform.Up {
+	if verdict == watch.Unchanged || verdict == watch.Explained || !known && found.Status == l.layer.Clear() {
 		return w.accept(ctx, k)
 	}
 	return w.foreign(ctx, l, k, before, verdict, seen)
@@ -184,7 +199,7 @@ func (w *watcher) whose(l glance, found platform.Expect) watch.By {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if b, ok := w.open[l.id]; ok && b.Found == found && b.Sight.Why == string(watch.NotOwner) {
+	if b, ok := w.open[l.spot()]; ok && b.Found == found && b.Sight.Why == string(watch.NotOwner) {
 		return watch.ByStaff
 	}
 	return watch.ByUnknown
@@ -197,7 +212,7 @@ func (w *watcher) disproved(l glance, found platform.Expect) (before *journal.Wa
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before, is = w.asked[l.id]
-	return before, is && found.Status == platform.Deactivated && l.by(found) == watch.ByStaff
+	return before, is && l.layer == platform.VisibilityLayer && found.Status == platform.Deactivated && l.by(found) == watch.ByStaff
 }
 
 // mayBeSaid reports whether the stream may still say who made a deactivation that was
@@ -233,36 +248,36 @@ func (w *watcher) judged(before journal.Watched, known bool, v watch.Verdict) {
 	}
 }
 
-// right notes that a subject is in its right state: a breach of it has ended.
+// right notes that a layer is in its right state: a breach of it has ended.
 func (w *watcher) right(l glance, k journal.Watched, found platform.Expect, seen canonical.Time, by string) error {
 	w.mu.Lock()
-	b, open := w.open[l.id]
+	b, open := w.open[l.spot()]
 	w.mu.Unlock()
 	if open && k.Request == b.ID {
-		w.over(l.id) // the receipt of its restoration says so
+		w.over(l.spot()) // the receipt of its restoration says so
 		return nil
 	}
 	return w.lifted(l, found, seen, by)
 }
 
-// lost notes that the measure of the newest act is gone, if the subject was in the state
+// lost notes that the measure of the newest act is gone, if the layer was in the state
 // that the act had left. Somebody who puts the same measure on again does it without us.
-// An act that left no measure, since it lifted one, stays right: a subject that is up
+// An act that left no measure, since it lifted one, stays right: a layer that is clear
 // burdens nobody.
 func lost(k *journal.Watched, newest journal.Key) {
-	if k.Request != "" && k.Request == newest.Request && k.State.Status != platform.Up {
+	if k.Request != "" && k.Request == newest.Request && k.State.Status != k.Layer.Clear() {
 		k.Gone = newest
 	}
 }
 
-// sight gathers the facts by which a subject is judged. newest is the newest act on it.
+// sight gathers the facts by which a layer is judged. newest is the newest act on it.
 func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier actions.Tier, found platform.Expect) (s watch.Sight, newest journal.Key, err error) {
-	s = watch.Sight{Tier: tier, State: found, Marks: w.marks(k.Subject, found.Status), OwnerLock: w.locked(k)}
+	s = watch.Sight{Layer: k.Layer, Tier: tier, State: found, Marks: w.marks(k.Subject, k.Layer, found.Status), OwnerLock: k.Layer == platform.VisibilityLayer && w.locked(k)}
 	if known {
 		s.Last = &k.State
 	}
 	// An act that waits, with no call under way, explains nothing.
-	a, ok, err := w.e.journal.Newest(ctx, k.Subject, w.e.subjects.away(k.Subject.String())...)
+	a, ok, err := w.e.journal.Newest(ctx, k.Subject, k.Layer, w.e.subjects.away(placeOf(k.Subject, k.Layer))...)
 	if err != nil || !ok {
 		return s, newest, err
 	}
@@ -289,15 +304,20 @@ func (w *watcher) sight(ctx context.Context, k journal.Watched, known bool, tier
 	return s, a.Key, nil
 }
 
-// marks reports whether the platform keeps a mark beside a measure that leaves this
-// status.
-func (w *watcher) marks(s platform.Subject, now platform.Status) bool {
+// marks reports whether the platform keeps a mark beside a measure that leaves this value
+// of a layer.
+func (w *watcher) marks(s platform.Subject, l platform.Layer, now platform.Status) bool {
 	sort, err := w.c.Sort(s.ID)
 	if err != nil {
 		return true
 	}
 	verb := platform.Takedown
-	if now == platform.Deactivated {
+	switch _, label := l.Label(); {
+	case label:
+		verb = platform.Label
+	case l == platform.LimitLayer:
+		verb = platform.Limit
+	case now == platform.Deactivated:
 		verb = platform.Deactivate
 	}
 	a, _ := w.c.Capabilities().Can(verb, sort)
@@ -331,7 +351,7 @@ func (w *watcher) foreign(ctx context.Context, l glance, k journal.Watched, befo
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.brief = append(w.brief, line{Subject: k.Subject.String(), Tier: k.Tier, State: k.State, Verdict: verdict})
+		w.brief = append(w.brief, line{Layer: k.Layer, Subject: k.Subject.String(), Tier: k.Tier, State: k.State, Verdict: verdict})
 		return nil
 	}
 	s, openings, err := w.tellOf(l, k, k.State, seen)
@@ -350,7 +370,7 @@ func (w *watcher) foreign(ctx context.Context, l glance, k journal.Watched, befo
 // sealed fields.
 func (w *watcher) tellOf(l glance, k journal.Watched, found platform.Expect, seen canonical.Time) (*proof.Sight, []ledger.Opening, error) {
 	by := l.brought(found)
-	s := &proof.Sight{Platform: w.name, Tier: k.Tier, Expected: k.State, Found: found, Via: l.via, Seen: seen, Changed: by.At}
+	s := &proof.Sight{Platform: w.name, Tier: k.Tier, Layer: k.Layer, Expected: k.State, Found: found, Via: l.via, Seen: seen, Changed: by.At}
 	o, d, err := w.e.sealed(proof.SealedSubject, k.Subject.String())
 	if err != nil {
 		return nil, nil, err
@@ -377,18 +397,18 @@ type unnamedBreach struct {
 }
 
 func (b unnamedBreach) broughtBy(h platform.Happening) bool {
-	return h.By != "" && h.Brought(b.Sight.Layer, b.Found) && (h.At.IsZero() || b.since.IsZero() || !h.At.Before(b.since.Add(-time.Minute)))
+	return h.By != "" && h.Brought(b.Layer, b.Found) && (h.At.IsZero() || b.since.IsZero() || !h.At.Before(b.since.Add(-time.Minute)))
 }
 
 // told records whose credential a breach was done with, if the stream has said so only
 // after the breach was seen.
 func (w *watcher) told(ctx context.Context, l glance) error {
 	w.mu.Lock()
-	b, ok := w.recent[l.id]
+	b, ok := w.recent[l.spot()]
 	// The first such event: an event from after the breach was seen may stand beside it.
 	i := slices.IndexFunc(l.events, b.broughtBy)
 	if ok && i >= 0 {
-		delete(w.recent, l.id)
+		delete(w.recent, l.spot())
 	}
 	w.mu.Unlock()
 	if !ok || i < 0 {

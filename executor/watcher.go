@@ -37,13 +37,14 @@ type watcher struct {
 	c    platform.Watcher
 
 	mu       sync.Mutex
-	known    map[string]journal.Watched // by subject identifier; standard accounts that are just up have none
+	known    map[string]journal.Watched // visibilities, by subject identifier; standard accounts that are just up have none
+	layers   layersOf                   // the other layers, by subject identifier; see aside.go
 	plain    map[string]bool            // accounts that were read once and found standard
 	gone     map[string]bool            // raised subjects that were never seen and were not there when they were read
-	open     map[string]journal.Breach  // by subject identifier
-	recent   map[string]unnamedBreach   // the newest breach of each subject whose credential is not named yet
-	ended    []ending                   // breaches that are over, and whose end is not journalled yet
-	critical []string                   // identifiers of critical subjects
+	open     map[spot]journal.Breach
+	recent   map[spot]unnamedBreach // the newest breach in each place whose credential is not named yet
+	ended    []ending               // breaches that are over, and whose end is not journalled yet
+	critical []string               // identifiers of critical subjects
 	place    journal.StreamPlace
 	cursor   string // of the newest event that was queued
 	brief    []line // changes of standard subjects that no record tells yet
@@ -62,10 +63,12 @@ type watcher struct {
 	attacked map[string]time.Time // critical subjects that had a breach lately, and until when they are read more often
 	beyond   map[string]time.Time // when people were told that a number of an order was exceeded
 
-	restores *share     // of critical subjects
-	basing   sync.Mutex // one baseline at a time
-	placing  sync.Mutex // see keep
-	queue    queue
+	restores *share        // of the visibility of critical subjects
+	weaker   *share        // of their other layers
+	basing   sync.Mutex    // one baseline at a time
+	placing  sync.Mutex    // see keep
+	queue    queue         // looks at visibilities
+	aside    queue         // looks at other layers; see aside.go
 	sweeps   chan struct{} // a sweep is wanted
 	cutting  chan struct{} // a credential may have to be cut off
 	turned   chan struct{} // the list of critical subjects has changed
@@ -95,6 +98,7 @@ type ending struct {
 
 // line is one subject in a baseline, or one change in a count of foreign ones.
 type line struct {
+	Layer   platform.Layer  `json:"layer,omitzero"`
 	Locked  bool            `json:"locked"`
 	State   platform.Expect `json:"state"`
 	Subject string          `json:"subject"`
@@ -102,14 +106,18 @@ type line struct {
 	Verdict watch.Verdict   `json:"verdict"`
 }
 
-// watchWorkers is how many subjects are looked at side by side.
-const watchWorkers = 16
+// watchWorkers is how many subjects are looked at side by side, and layerWorkers how many
+// of their other layers.
+const (
+	watchWorkers = 16
+	layerWorkers = 4
+)
 
 func newWatcher(e *Executor, name string, c platform.Watcher) *watcher {
-	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, open: map[string]journal.Breach{},
-		recent: map[string]unnamedBreach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}, asked: 1}, beyond: map[string]time.Time{}, attacked: map[string]time.Time{}, restores: newShare(e.limits.Restore), baseline: -1,
+	return &watcher{e: e, name: name, c: c, known: map[string]journal.Watched{}, plain: map[string]bool{}, gone: map[string]bool{}, layers: layersOf{}, open: map[spot]journal.Breach{},
+		recent: map[spot]unnamedBreach{}, unsaid: map[string]time.Time{}, asked: map[string]*journal.Watched{}, sees: sees{told: map[string]bool{}, asked: 1}, beyond: map[string]time.Time{}, attacked: map[string]time.Time{}, restores: newShare(e.limits.Restore), weaker: newShare(e.limits.Restore / 2), baseline: -1,
 		names: slices.ContainsFunc(c.Shows(), func(s platform.Showing) bool { return s.Change == platform.AccountDeactivated && s.Names }),
-		queue: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1), cutting: make(chan struct{}, 1)}
+		queue: newQueue(), aside: newQueue(), sweeps: make(chan struct{}, 1), turned: make(chan struct{}, 1), cutting: make(chan struct{}, 1)}
 }
 
 // run watches until ctx ends. An error means that the journal could not be read
@@ -128,7 +136,10 @@ func (w *watcher) run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	work := []func(context.Context) error{w.follow, w.read, w.sweepAll, w.tick, w.cutAll}
 	for range watchWorkers {
-		work = append(work, w.work)
+		work = append(work, func(ctx context.Context) error { return w.work(ctx, &w.queue) })
+	}
+	for range layerWorkers {
+		work = append(work, func(ctx context.Context) error { return w.work(ctx, &w.aside) })
 	}
 	for _, loop := range work {
 		loops.Go(func() {
@@ -173,13 +184,17 @@ func (w *watcher) load(ctx context.Context) error {
 		w.sees.told[place.Blind] = true
 	}
 	for _, k := range known {
-		w.known[k.Subject.ID] = k
+		if k.Layer == platform.VisibilityLayer {
+			w.known[k.Subject.ID] = k
+		} else {
+			w.layers.put(k)
+		}
 		w.baseline = max(w.baseline, k.Baseline)
 	}
 	w.sortCritical()
 	for _, b := range breaches {
-		w.open[b.Subject.ID] = b
-		w.queue.add(glance{id: b.Subject.ID, handle: b.Subject.Handle, via: viaRead, urgent: true})
+		w.open[spotOf(b)] = b
+		w.look(again(b))
 	}
 	return nil
 }
@@ -206,10 +221,14 @@ func (w *watcher) get(id string) (journal.Watched, bool) {
 	return k, ok
 }
 
-// put notes the known state of a subject, in the memory only.
+// put notes the known state of a layer, in the memory only.
 func (w *watcher) put(k journal.Watched) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if k.Layer != platform.VisibilityLayer {
+		w.layers.put(k)
+		return
+	}
 	old, ok := w.known[k.Subject.ID]
 	w.known[k.Subject.ID] = k
 	delete(w.plain, k.Subject.ID)
@@ -229,48 +248,49 @@ func (e *Executor) left(a journal.Act, after platform.Expect, at canonical.Time)
 	if w == nil {
 		return nil
 	}
-	k, ok := w.get(a.Subject.ID)
+	place := spot{a.Subject.ID, a.Command.Layer}
+	k, ok := w.in(place)
 	if !ok {
-		k = journal.Watched{Subject: a.Subject, Tier: a.Tier, State: a.Command.Expect}
+		k = journal.Watched{Subject: a.Subject, Layer: a.Command.Layer, Tier: a.Tier, State: a.Command.Expect}
 	}
 	k.Beneath = k.Under(after)
 	k.State, k.Since, k.Request, k.Baseline, k.Entered = after, at, a.Request, -1, canonical.Time{}
 	w.put(k)
 	if a.Duty == proof.DutyRestore {
-		w.over(a.Subject.ID) // the receipt of the act says so
+		w.over(place) // the receipt of the act says so
 		return nil
 	}
-	return w.lifted(glance{id: a.Subject.ID, via: viaRead}, after, at, a.Request)
+	return w.lifted(glance{id: a.Subject.ID, layer: a.Command.Layer, via: viaRead}, after, at, a.Request)
 }
 
-// over notes in the memory that a subject's breach has ended; tick journals it. Another
-// record says so in the ledger.
-func (w *watcher) over(id string) {
+// over notes in the memory that a breach has ended; tick journals it. Another record says
+// so in the ledger.
+func (w *watcher) over(at spot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.end(id, nil, nil)
+	w.end(at, nil, nil)
 }
 
 // end is called with the lock held.
-func (w *watcher) end(id string, s *proof.Sight, openings []ledger.Opening) {
-	if b, ok := w.open[id]; ok {
-		delete(w.open, id)
+func (w *watcher) end(at spot, s *proof.Sight, openings []ledger.Opening) {
+	if b, ok := w.open[at]; ok {
+		delete(w.open, at)
 		w.ended = append(w.ended, ending{b.ID, s, openings})
 	}
 }
 
-// lifted notes that a subject's breach has ended otherwise than by its restoration, and
+// lifted notes that a breach has ended otherwise than by its restoration, and
 // has tick record it. by is the request whose warrant ended it, if one did.
 //
 // If we die before tick, the breach is found open and its subject is looked at again.
 func (w *watcher) lifted(l glance, found platform.Expect, seen canonical.Time, by string) error {
 	w.mu.Lock()
-	b, open := w.open[l.id]
+	b, open := w.open[l.spot()]
 	w.mu.Unlock()
 	if !open {
 		return nil
 	}
-	s, openings, err := w.tellOf(l, journal.Watched{Subject: b.Subject, Tier: b.Tier, State: b.Found}, found, seen)
+	s, openings, err := w.tellOf(l, journal.Watched{Subject: b.Subject, Layer: b.Layer, Tier: b.Tier, State: b.Found}, found, seen)
 	if err != nil {
 		return err
 	}
@@ -287,20 +307,20 @@ func (w *watcher) lifted(l glance, found platform.Expect, seen canonical.Time, b
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.end(l.id, s, openings)
+	w.end(l.spot(), s, openings)
 	return nil
 }
 
-// endedBy returns the request whose warrant left a subject as it was found after a
-// breach, empty if none did.
-func (w *watcher) endedBy(ctx context.Context, id string, found platform.Expect) (string, error) {
+// endedBy returns the request whose warrant left a layer as it was found after a breach,
+// empty if none did.
+func (w *watcher) endedBy(ctx context.Context, at spot, found platform.Expect) (string, error) {
 	w.mu.Lock()
-	b, open := w.open[id]
+	b, open := w.open[at]
 	w.mu.Unlock()
 	if !open {
 		return "", nil
 	}
-	a, ok, err := w.e.journal.Newest(ctx, b.Subject, w.e.subjects.away(b.Subject.String())...)
+	a, ok, err := w.e.journal.Newest(ctx, b.Subject, b.Layer, w.e.subjects.away(placeOf(b.Subject, b.Layer))...)
 	if err != nil || !ok || a.Duty == proof.DutyRestore || !a.Intended.After(b.Seen.Time) || !a.Command.Leaves(found) {
 		return "", err
 	}
@@ -451,7 +471,7 @@ func (w *watcher) events(ctx context.Context, s platform.Stream) error {
 			w.mu.Unlock()
 			continue
 		}
-		w.queue.add(glance{id: h.Subject.ID, handle: h.Subject.Handle, via: viaStream, events: []platform.Happening{h}, locks: h.Locks, urgent: k.Tier == actions.Critical})
+		w.look(glance{id: h.Subject.ID, layer: h.Layer, handle: h.Subject.Handle, via: viaStream, events: []platform.Happening{h}, locks: h.Locks, urgent: k.Tier == actions.Critical})
 		w.mu.Unlock()
 	}
 }
@@ -650,7 +670,11 @@ func (w *watcher) peek(ctx context.Context, id string) error {
 	if err != nil || ctx.Err() != nil {
 		return w.refused(ctx, err) // the stream and the next read will show all other errors
 	}
-	return w.judge(ctx, glance{id: id, via: viaRead}, k.Tier, found.At(platform.VisibilityLayer))
+	l := glance{id: id, handle: k.Subject.Handle, via: viaRead}
+	if err := w.judge(ctx, l, k.Tier, found.At(platform.VisibilityLayer)); err != nil {
+		return err
+	}
+	return w.beside(ctx, l, k.Tier, found)
 }
 
 // --- sweeps
@@ -710,7 +734,9 @@ func (w *watcher) sweep(ctx context.Context) error {
 		}
 		for _, l := range page {
 			listed[l.Subject.ID] = true
-			w.listed(l)
+			if err := w.listed(ctx, l); err != nil {
+				return err
+			}
 		}
 		if cursor = next; cursor == "" {
 			break
@@ -722,11 +748,17 @@ func (w *watcher) sweep(ctx context.Context) error {
 			w.queue.add(glance{id: id, handle: k.Subject.Handle, via: viaSweep, urgent: k.Tier == actions.Critical})
 		}
 	}
+	w.sweepLayers()
 	w.mu.Unlock()
 	w.raise()
 	if !w.queue.drained(ctx) {
 		return ctx.Err()
 	}
+	// An act in a layer may wait for its platform as long as it likes. The sweep waits for
+	// the looks at layers, and not for ever.
+	patient, cancel := context.WithTimeout(ctx, w.e.limits.LongestPause)
+	w.aside.drained(patient)
+	cancel()
 	return w.base(ctx, canonical.At(w.e.now()))
 }
 
@@ -757,7 +789,7 @@ func asListed(name string, l platform.Listed) reading {
 }
 
 // listed compares one account as the platform lists it with its known state.
-func (w *watcher) listed(l platform.Listed) {
+func (w *watcher) listed(ctx context.Context, l platform.Listed) error {
 	k, ok := w.get(l.Subject.ID)
 	w.mu.Lock()
 	plain := w.plain[l.Subject.ID]
@@ -777,7 +809,12 @@ func (w *watcher) listed(l platform.Listed) {
 		// A subject that matters is read even if the list agrees: a list may lack the mark, and
 		// the owner's lock is read with the subject.
 		w.queue.add(glance{id: l.Subject.ID, handle: l.Subject.Handle, via: viaSweep, sort: true, locks: true, urgent: tier == actions.Critical})
+		return nil // the look compares the other layers
 	}
+	if !l.Layered {
+		return nil
+	}
+	return w.beside(ctx, glance{id: l.Subject.ID, handle: l.Subject.Handle, via: viaSweep}, tier, platform.State{Status: l.Status, Mark: l.Mark, Layers: l.Layers})
 }
 
 // raise asks for a look at every subject that people raised to a tier which the watch
@@ -832,17 +869,27 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 	w.due = false
 	var lines []line
 	var fresh []journal.Watched
-	now := w.e.now()
-	for id, k := range w.known {
-		if k.Tier == actions.Standard {
-			continue
+	now, subjects := w.e.now(), int64(0)
+	add := func(id string, k journal.Watched) (added bool) {
+		if k.Tier == actions.Standard || k.State.Status == "" {
+			return false
 		}
-		if _, broken := w.open[id]; broken {
-			continue // nobody vouches for its state
+		if _, broken := w.open[spot{id, k.Layer}]; broken {
+			return false // nobody vouches for its state
 		}
-		lines = append(lines, line{Subject: k.Subject.String(), Tier: k.Tier, State: k.State, Locked: k.Lock.Holds(now), Verdict: watch.Unchanged})
+		lines = append(lines, line{Layer: k.Layer, Subject: k.Subject.String(), Tier: k.Tier, State: k.State, Locked: k.Lock.Holds(now), Verdict: watch.Unchanged})
 		if k.Baseline < 0 {
 			fresh = append(fresh, k)
+		}
+		return true
+	}
+	for id, k := range w.known {
+		if add(id, k) {
+			subjects++
+		}
+		for _, beside := range w.layers[id] {
+			beside.Tier = beside.Tier.Max(k.Tier)
+			add(id, beside)
 		}
 	}
 	w.mu.Unlock()
@@ -860,7 +907,7 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 			return err
 		})
 	}
-	s := &proof.Sight{Platform: w.name, Via: viaSweep, Seen: canonical.At(now), Count: int64(len(lines)), Root: root}
+	s := &proof.Sight{Platform: w.name, Via: viaSweep, Seen: canonical.At(now), Count: subjects, Root: root}
 	return w.keep(func(place journal.StreamPlace) error {
 		r, err := w.journalSight(ctx, w.e.newID(proof.BreachPrefix), proof.KindBaseline, s, "", "", nil, journal.Basis(w.name, text, fresh), journal.At(w.name, at(place)))
 		if err != nil {
@@ -871,8 +918,16 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 		w.basis, w.baseline, w.place.Swept = root, r.Execution.Sequence, swept
 		for _, as := range fresh {
 			// A subject that was seen in another state meanwhile is in the next baseline.
-			if k, ok := w.known[as.Subject.ID]; ok && k.Baseline < 0 && k.State == as.State && k.Since.Equal(as.Since.Time) {
-				k.Baseline, k.Entered = r.Execution.Sequence, r.Execution.At
+			k, ok := w.known[as.Subject.ID]
+			if as.Layer != platform.VisibilityLayer {
+				k, ok = w.layers[as.Subject.ID][as.Layer]
+			}
+			if !ok || k.Baseline >= 0 || k.State != as.State || !k.Since.Equal(as.Since.Time) {
+				continue
+			}
+			if k.Baseline, k.Entered = r.Execution.Sequence, r.Execution.At; as.Layer != platform.VisibilityLayer {
+				w.layers.put(k)
+			} else {
 				w.known[as.Subject.ID] = k
 			}
 		}
@@ -882,7 +937,9 @@ func (w *watcher) base(ctx context.Context, swept canonical.Time) error {
 
 // rootOf returns the RFC 6962 root over lines, sorted, and their text.
 func rootOf(lines []line) (canonical.Digest, []byte) {
-	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.Subject, b.Subject) })
+	slices.SortFunc(lines, func(a, b line) int {
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Layer, b.Layer))
+	})
 	var edge ledger.Edge
 	var text bytes.Buffer
 	for _, l := range lines {
@@ -902,9 +959,9 @@ func (w *watcher) tick(ctx context.Context) error {
 	for sleep(ctx, w.e.limits.Tick) == nil {
 		now := w.e.now()
 		w.mu.Lock()
-		for id, b := range w.open {
+		for _, b := range w.open {
 			if !b.Due.IsZero() && !waits(b, now) || b.Due.IsZero() && b.Sight.Order == "" {
-				w.queue.add(glance{id: id, handle: b.Subject.Handle, via: viaRead, urgent: true})
+				w.look(again(b))
 			}
 		}
 		for id, until := range w.unsaid {
@@ -915,7 +972,7 @@ func (w *watcher) tick(ctx context.Context) error {
 		finished, brief := w.ended, w.brief
 		w.ended, w.brief = nil, nil
 		reached := w.cursor
-		moved := reached != w.place.Cursor && w.queue.idle()
+		moved := reached != w.place.Cursor && w.queue.idle() && w.aside.idle()
 		turned := w.head != w.e.ledger.view().state.Head
 		w.mu.Unlock()
 		if turned {
@@ -1009,9 +1066,10 @@ func (w *watcher) status() linkv1.WatchStatus {
 
 // --- the queue of looks
 
-// glance asks for a look at one subject, and names its source.
+// glance asks for a look at one layer of a subject, and names its source.
 type glance struct {
 	id, handle string
+	layer      platform.Layer
 	via        string
 	events     []platform.Happening // what the stream told since the last look, the newest few
 	sort       bool                 // the tier may have changed
@@ -1027,19 +1085,27 @@ const (
 	viaSweep  = "sweep"
 )
 
-// queue holds each subject once, urgent ones first.
+// spot is one layer of a subject of the platform.
+type spot struct {
+	id    string
+	layer platform.Layer
+}
+
+func (l glance) spot() spot { return spot{l.id, l.layer} }
+
+// queue holds each layer of a subject once, urgent ones first.
 type queue struct {
 	mu      *sync.Mutex
 	changed chan struct{} // closed when something was added, or done
-	waiting map[string]glance
-	order   [2][]string
-	busy    map[string]bool
-	again   map[string]glance // added while they were looked at
-	parked  int               // the platform did not answer for them; they come back
+	waiting map[spot]glance
+	order   [2][]spot
+	busy    map[spot]bool
+	again   map[spot]glance // added while they were looked at
+	parked  int             // the platform did not answer for them; they come back
 }
 
 func newQueue() queue {
-	return queue{mu: &sync.Mutex{}, changed: make(chan struct{}), waiting: map[string]glance{}, busy: map[string]bool{}, again: map[string]glance{}}
+	return queue{mu: &sync.Mutex{}, changed: make(chan struct{}), waiting: map[spot]glance{}, busy: map[spot]bool{}, again: map[spot]glance{}}
 }
 
 func merge(a, b glance) glance {
@@ -1054,12 +1120,12 @@ func merge(a, b glance) glance {
 // looked at.
 const mostEvents = 16
 
-// brought returns the event that brought a subject into a state: the newest such event by
+// brought returns the event that brought the layer into a state: the newest such event by
 // the platform's own dates, since a stream may repeat old events. An event about another
 // change names nobody for this one. It returns the zero event if none is known.
 func (l glance) brought(found platform.Expect) (newest platform.Happening) {
 	for _, h := range l.events {
-		if h.Brought(platform.VisibilityLayer, found) && !h.At.Before(newest.At.Time) {
+		if h.Brought(l.layer, found) && !h.At.Before(newest.At.Time) {
 			newest = h
 		}
 	}
@@ -1069,28 +1135,28 @@ func (l glance) brought(found platform.Expect) (newest platform.Happening) {
 func (q *queue) add(l glance) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.busy[l.id] {
-		if have, ok := q.again[l.id]; ok {
+	if q.busy[l.spot()] {
+		if have, ok := q.again[l.spot()]; ok {
 			l = merge(have, l)
 		}
-		q.again[l.id] = l
+		q.again[l.spot()] = l
 		return
 	}
 	q.push(l)
 }
 
 func (q *queue) push(l glance) {
-	have, ok := q.waiting[l.id]
+	have, ok := q.waiting[l.spot()]
 	if ok {
 		l = merge(have, l)
 	}
-	q.waiting[l.id] = l
+	q.waiting[l.spot()] = l
 	if !ok || l.urgent && !have.urgent {
 		i := 1
 		if l.urgent {
 			i = 0
 		}
-		q.order[i] = append(q.order[i], l.id)
+		q.order[i] = append(q.order[i], l.spot())
 	}
 	q.signal()
 }
@@ -1106,12 +1172,12 @@ func (q *queue) next(ctx context.Context) (l glance, ok bool) {
 		q.mu.Lock()
 		for i := range q.order {
 			for len(q.order[i]) > 0 {
-				id := q.order[i][0]
+				at := q.order[i][0]
 				q.order[i] = q.order[i][1:]
-				// A subject that became urgent stands in both lists.
-				if l, ok := q.waiting[id]; ok {
-					delete(q.waiting, id)
-					q.busy[id] = true
+				// A place that became urgent stands in both lists.
+				if l, ok := q.waiting[at]; ok {
+					delete(q.waiting, at)
+					q.busy[at] = true
 					q.mu.Unlock()
 					return l, true
 				}
@@ -1127,12 +1193,12 @@ func (q *queue) next(ctx context.Context) (l glance, ok bool) {
 	}
 }
 
-func (q *queue) done(id string) {
+func (q *queue) done(at spot) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.busy, id)
-	if l, ok := q.again[id]; ok {
-		delete(q.again, id)
+	delete(q.busy, at)
+	if l, ok := q.again[at]; ok {
+		delete(q.again, at)
 		q.push(l)
 		return
 	}
@@ -1165,7 +1231,7 @@ func (q *queue) drained(ctx context.Context) bool {
 
 // park queues a look again after a while, since the platform did not answer.
 func (q *queue) park(l glance, after time.Duration) {
-	q.done(l.id)
+	q.done(l.spot())
 	q.mu.Lock()
 	q.parked++
 	q.mu.Unlock()
@@ -1177,23 +1243,23 @@ func (q *queue) park(l glance, after time.Duration) {
 	})
 }
 
-// work looks at the queued subjects.
-func (w *watcher) work(ctx context.Context) error {
+// work looks at what is in a queue.
+func (w *watcher) work(ctx context.Context, q *queue) error {
 	for {
-		l, ok := w.queue.next(ctx)
+		l, ok := q.next(ctx)
 		if !ok {
 			return nil
 		}
 		again, err := w.inspect(ctx, l)
 		if err != nil {
-			w.queue.done(l.id)
+			q.done(l.spot())
 			return ended(ctx, fmt.Errorf("look at %s:%s: %w", w.name, l.id, err))
 		}
 		if again {
 			l.tries++
-			w.queue.park(l, min(w.e.limits.Pause<<min(l.tries, 10), w.e.limits.LongestPause))
+			q.park(l, min(w.e.limits.Pause<<min(l.tries, 10), w.e.limits.LongestPause))
 			continue
 		}
-		w.queue.done(l.id)
+		q.done(l.spot())
 	}
 }

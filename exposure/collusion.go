@@ -148,6 +148,10 @@ var loosest = sync.OnceValues(func() (*policy.Set, error) {
 	return policy.Compile(map[string]string{"tiers.json": "{}", "everything.cedar": `@id("everything")
 @reason("Everything is permitted to everybody.")
 permit (principal, action, resource);
+
+@id("warnings")
+@reason("A warning is permitted only by its name.")
+permit (principal, action == Action::"account.warn", resource);
 `})
 })
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +29,11 @@ func days(n float64) canonical.Time {
 func set(t testing.TB, name string) *policy.Set {
 	files := policy.Default()
 	var err error
-	if name != "default" {
+	if name == "older" { // the default set from before there were warnings
+		for file, text := range files {
+			files[file] = strings.ReplaceAll(text, `, Action::"account.warn"`, "")
+		}
+	} else if name != "default" {
 		if files, err = policy.Example(name); err != nil {
 			t.Fatal(err)
 		}
@@ -77,6 +82,22 @@ when { resource.tier == Tier::"critical" };
 @hold("hardware")
 forbid (principal, action == Action::"account.takedown", resource)
 when { resource.tier == Tier::"critical" };
+@id("named-limit")
+@reason("Nobody but p0 limits a protected account alone, and a critical one waits.")
+@hold("1 lead; wait 2h")
+forbid (principal, action in [Action::"account.limit", Action::"content.label"], resource)
+when { resource.tier != Tier::"standard" }
+unless { principal == Worker::"p0" && resource.tier == Tier::"protected" };
+@id("two-warn")
+@reason("An officer countersigns a warning of a critical account.")
+@hold("1 independent; 1 officer")
+forbid (principal, action == Action::"account.warn", resource)
+when { resource.tier == Tier::"critical" };
+@id("unlabel-alone")
+@reason("Another person signs too when an older label is taken away.")
+@hold("1 independent")
+forbid (principal, action in [Action::"account.unlabel", Action::"content.unlabel"], resource)
+when { context.lifts == Lift::"older" };
 @id("key-alone")
 @reason("A protected restore wants a hardware key.")
 @hold("1 independent; hardware; wait 1h")
@@ -570,12 +591,13 @@ func choices(q exposure.Question) (plain, undo choice) {
 
 func drawQuestion(t *rapid.T) exposure.Question {
 	q := exposure.Question{Platform: "plaza", Tier: rapid.SampledFrom(actions.Tiers).Draw(t, "tier"),
-		Kind:  rapid.SampledFrom([]actions.Kind{actions.AccountTakedown, actions.AccountTakedown, actions.AccountTakedown, actions.AccountDeactivate, actions.AccountRestore, actions.AccountRestore, actions.AccountDelete, actions.AccountSuspend, actions.AccountContain, actions.ContentRemove}).Draw(t, "kind"),
+		Kind: rapid.SampledFrom([]actions.Kind{actions.AccountTakedown, actions.AccountTakedown, actions.AccountTakedown, actions.AccountDeactivate, actions.AccountRestore, actions.AccountRestore, actions.AccountDelete, actions.AccountSuspend, actions.AccountContain, actions.ContentRemove,
+			actions.AccountLimit, actions.AccountLabel, actions.AccountWarn, actions.AccountWarn, actions.ContentLimit, actions.ContentLabel, actions.AccountUnlimit, actions.AccountUnlabel, actions.ContentUnlabel}).Draw(t, "kind"),
 		Floor: rapid.SampledFrom([]actions.Tier{"", actions.Standard, actions.Protected, actions.Critical}).Draw(t, "floor")}
 	if q.Tier != actions.Standard && rapid.Bool().Draw(t, "raised") {
 		q.Floor = actions.Standard
 	}
-	if q.Kind == actions.AccountRestore {
+	if spec, _ := actions.SpecOf(q.Kind); spec.Direction == actions.Relieving {
 		q.Lifts = rapid.SampledFrom([]actions.Lifts{"", "ours", "older"}).Draw(t, "lifts")
 		if q.Lifts == "ours" {
 			q.Measured = rapid.SampledFrom([]workforce.WorkerID{"", "p0", "p1"}).Draw(t, "measured")
@@ -603,14 +625,14 @@ type strangersOf map[string]struct {
 
 func TestAgainstBruteForce(t *testing.T) {
 	sets := map[string]*policy.Set{}
-	for _, name := range []string{"default", "before", "one-way"} {
+	for _, name := range []string{"default", "before", "one-way", "older"} {
 		sets[name] = set(t, name)
 	}
 	seen := map[string]int{}
 	known := strangersOf{}
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawWorld(t)
-		name := rapid.SampledFrom([]string{"default", "before", "one-way"}).Draw(t, "set")
+		name := rapid.SampledFrom([]string{"default", "before", "one-way", "older"}).Draw(t, "set")
 		ps := sets[name]
 		q := drawQuestion(t)
 		frozen := drawFreezes(t)

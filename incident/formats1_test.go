@@ -17,23 +17,33 @@ import (
 // exported with its personal fields and without.
 func TestFormats1(t *testing.T) {
 	t.Parallel()
-	var root canonical.Digest
-	if err := root.UnmarshalText([]byte("sha256:f1c9264f9f96c8fd824ec3f2e8df450cbb98488ed2f2b45ced404547a6a819f4")); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]struct {
-		cause                     incident.Cause
-		personal                  bool
-		chain                     int64
-		records, warrants, proven int
-		credential                string
-	}{
+	verifyBundles(t, "formats1", "sha256:f1c9264f9f96c8fd824ec3f2e8df450cbb98488ed2f2b45ced404547a6a819f4", map[string]bundled{
 		"breached":           {incident.Breach, true, 35, 6, 1, 6, "insider"},
 		"breached-withheld":  {incident.Breach, false, 35, 5, 0, 5, incident.Withheld},
 		"contested":          {incident.Contested, true, 26, 3, 1, 9, ""},
 		"contested-withheld": {incident.Contested, false, 26, 2, 0, 7, ""},
-	} {
-		raw := readBundle(t, "testdata/formats1/"+name+".json.gz")
+	})
+}
+
+// bundled is what a bundle of earlier programs holds.
+type bundled struct {
+	cause                     incident.Cause
+	personal                  bool
+	chain                     int64
+	records, warrants, proven int
+	credential                string
+}
+
+// verifyBundles verifies the bundles of a directory, of the desk with this hash of entry 0,
+// and demands that each is written again in the same bytes and holds what it held.
+func verifyBundles(t *testing.T, dir, founding string, all map[string]bundled) {
+	t.Helper()
+	var root canonical.Digest
+	if err := root.UnmarshalText([]byte(founding)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range all {
+		raw := readBundle(t, "testdata/"+dir+"/"+name+".json.gz")
 		var b incident.Bundle
 		if err := canonical.UnmarshalExact(raw, &b); err != nil || !bytes.Equal(canonical.MustMarshal(b), raw) {
 			t.Errorf("%s is written in other bytes than it was read from: %v", name, err)

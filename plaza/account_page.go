@@ -39,16 +39,26 @@ func (s *Server) accountMux() http.Handler {
 // ownView is an account as the page shows it to its owner.
 type ownView struct {
 	accountView
-	Status  Status
-	Lock    string // "off", "on" or "cleared"
-	Since   string // when it was set or removed
-	Mine    bool   // the owner may switch the account off or on
-	Beneath Status // the status after the takedown is lifted; empty if it is not down
-	Notices []noticeView
+	Status   Status
+	Lock     string        // "off", "on" or "cleared"
+	Since    string        // when it was set or removed
+	Mine     bool          // the owner may switch the account off or on
+	Beneath  Status        // the status after the takedown is lifted; empty if it is not down
+	Measures []measureView // that stand on the account
+	Marked   []ownPostView // the posts on which something stands
+	Notices  []noticeView
+}
+
+// ownPostView is a post with what stands on it.
+type ownPostView struct {
+	Number   string
+	Text     string
+	Measures []measureView
 }
 
 type noticeView struct {
 	Title              string
+	Warning            bool
 	Text               []string
 	When, Exactly, ISO string
 }
@@ -79,8 +89,12 @@ func (s *Server) accountPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 		own.Lock, own.Since = "cleared", viewTime(o.Lock.Cleared.Time)
 	}
 	now := s.now()
+	own.Measures = viewMeasures(o.Measures, now)
+	for _, p := range o.Posts {
+		own.Marked = append(own.Marked, ownPostView{strings.TrimPrefix(p.ID, postPrefix), p.Text, viewMeasures(p.Measures, now)})
+	}
 	for _, n := range o.Notices {
-		own.Notices = append(own.Notices, noticeView{Title: n.Title, Text: strings.Split(n.Text, "\n"),
+		own.Notices = append(own.Notices, noticeView{Title: n.Title, Warning: n.Warning, Text: strings.Split(n.Text, "\n"),
 			When: ago(n.At.Time, now), Exactly: viewTime(n.At.Time), ISO: n.At.Format(time.RFC3339)})
 	}
 	return view{Status: http.StatusOK, Standing: string(a.status), Title: "Your account", Here: "account", Own: &own}, nil

@@ -11,11 +11,12 @@ import (
 
 // Listed is an account on the list of all.
 type Listed struct {
-	ID     string `json:"id"`
-	Handle string `json:"handle"`
-	Status Status `json:"status"`
-	Mark   string `json:"mark"`
-	Facts  Facts  `json:"facts"`
+	ID     string  `json:"id"`
+	Handle string  `json:"handle"`
+	Status Status  `json:"status"`
+	Mark   string  `json:"mark"`
+	Layers []Stood `json:"layers,omitempty"` // that stand, in the order of their names
+	Facts  Facts   `json:"facts"`
 }
 
 // accountPage is a part of the list of all accounts.
@@ -43,26 +44,40 @@ func (s *Server) getAccounts(c call) error {
 	var page accountPage
 	err := s.db.Read(c.r.Context(), func(tx *sqldb.Tx) error {
 		page = accountPage{Accounts: []Listed{}}
+		var numbers []int64
 		rows, err := tx.Query(`select `+accountColumns+` from account a
 			where a.id > $1 and a.status <> 'deleted' order by a.id limit $2`, after, accountsMost+1)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		var last int64
 		for rows.Next() {
 			if len(page.Accounts) == accountsMost {
-				page.Next = strconv.FormatInt(last, 10)
+				page.Next = strconv.FormatInt(numbers[accountsMost-1], 10)
 				break
 			}
 			a, err := scanAccount(rows)
 			if err != nil {
 				return err
 			}
-			last = a.number
+			numbers = append(numbers, a.number)
 			page.Accounts = append(page.Accounts, a.listed())
 		}
-		return rows.Err()
+		if err := rows.Err(); err != nil || len(numbers) == 0 {
+			return err
+		}
+		if err := rows.Close(); err != nil {
+			return err
+		}
+		// One question for the whole page, whose accounts have few layers.
+		layers, err := layersBetween(tx, Account, numbers[0], numbers[len(numbers)-1])
+		if err != nil {
+			return err
+		}
+		for i, n := range numbers {
+			page.Accounts[i].Layers = told(layers[n])
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("listing accounts: %w", err)

@@ -2,6 +2,7 @@ package plaza
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,12 +12,15 @@ import (
 	"countersign.dev/fault"
 )
 
-// Command is one change to one subject, as it arrives.
+// Command is one change to one layer of one subject, or a warning, as it arrives.
 type Command struct {
-	Verb    Verb    `json:"verb"`
-	Subject Subject `json:"subject"`
-	Expect  Expect  `json:"expect"`
-	Mark    string  `json:"mark"` // the mark to leave beside the measure; empty for verbs that lift one
+	Verb    Verb           `json:"verb"`
+	Layer   Layer          `json:"layer,omitempty"` // limit or label:VALUE; empty: visibility
+	Subject Subject        `json:"subject"`
+	Expect  Expect         `json:"expect,omitzero"`
+	Mark    string         `json:"mark"`           // the mark to leave beside the measure; empty for verbs that lift one
+	Until   canonical.Time `json:"until,omitzero"` // the planned end of a measure, which the owner is told; nothing is lifted because of it
+	Text    string         `json:"text,omitempty"` // of a warning
 }
 
 // Subject names the subject of a command. If a handle is given, it must be the subject's
@@ -26,7 +30,7 @@ type Subject struct {
 	Handle string `json:"handle,omitempty"`
 }
 
-// Expect is the state that must be in place at the moment of the change.
+// Expect is the state of the layer that must be in place at the moment of the change.
 type Expect struct {
 	Status Status `json:"status"`
 	Mark   string `json:"mark"`
@@ -53,7 +57,7 @@ func ParseCommand(body []byte) (Command, error) {
 
 func (c Command) check() error {
 	t, ok := transitions[c.Verb]
-	if !ok {
+	if !ok && c.Verb != Warn {
 		return fault.New(fault.Invalid, "bad-command", "%s is not a verb.", quote(string(c.Verb)))
 	}
 	id, err := parseID(c.Subject.ID)
@@ -71,6 +75,18 @@ func (c Command) check() error {
 			return err
 		}
 	}
+	if err := c.checkLayer(); err != nil {
+		return err
+	}
+	if c.Verb == Warn {
+		if c.Expect != (Expect{}) || c.Mark != "" || !c.Until.IsZero() {
+			return fault.New(fault.Invalid, "bad-command", "A warning has a text; it expects no state, leaves no mark and has no end.")
+		}
+		return checkWarning(c.Text)
+	}
+	if c.Text != "" {
+		return fault.New(fault.Invalid, "bad-command", "Only a warning has a text.")
+	}
 	if !slices.Contains(t.from, c.Expect.Status) {
 		return fault.New(fault.Invalid, "bad-command", "%s does not start from the status %s.", c.Verb, quote(string(c.Expect.Status)))
 	}
@@ -80,6 +96,12 @@ func (c Command) check() error {
 	if c.Mark != "" && !t.mark {
 		return fault.New(fault.Invalid, "bad-command", "%s leaves no mark.", c.Verb)
 	}
+	if !c.Until.IsZero() && !t.mark {
+		return fault.New(fault.Invalid, "bad-command", "%s ends a measure, so it has no end of its own.", c.Verb)
+	}
+	if c.Verb.layered() && c.Expect.Status == c.Layer.clear() && (c.Expect.Mark != "" || c.Expect.Rev != "") {
+		return fault.New(fault.Invalid, "bad-command", "A layer that does not stand has neither mark nor revision.")
+	}
 	// A deactivation by staff under a mark would lose the mark beneath a takedown.
 	if c.Verb == Takedown && c.Expect.Status == Deactivated && (c.Expect.Mark != "" || id.sort == Content) {
 		return fault.New(fault.Invalid, "bad-command", "takedown of what is deactivated is for accounts that were deactivated without a mark.")
@@ -87,6 +109,31 @@ func (c Command) check() error {
 	// A measure takes the place of another only if both have names.
 	if c.Expect.Status == t.to && (c.Mark == "" || c.Expect.Mark == "" || c.Mark == c.Expect.Mark) {
 		return fault.New(fault.Invalid, "bad-command", "%s of a subject that is %s already needs the mark in place and another one to take its place.", c.Verb, t.to)
+	}
+	return nil
+}
+
+// checkLayer demands that the verb names the layer which it changes.
+func (c Command) checkLayer() error {
+	value, label := c.Layer.Label()
+	switch {
+	case !c.Verb.layered() && c.Layer != VisibilityLayer:
+		return fault.New(fault.Invalid, "bad-command", "%s names no layer.", c.Verb)
+	case (c.Verb == Limit || c.Verb == Unlimit) && c.Layer != LimitLayer:
+		return fault.New(fault.Invalid, "bad-command", "%s is for the layer limit.", c.Verb)
+	case (c.Verb == Label || c.Verb == Unlabel) && (!label || !labelForm.MatchString(value)):
+		return fault.New(fault.Invalid, "bad-command", "%s is for a layer label:VALUE; a value has up to 64 lower-case letters, digits and dashes, and a letter or digit first. %s is none.",
+			c.Verb, quote(string(c.Layer)))
+	}
+	return nil
+}
+
+// offers returns an error if a command sets a label that is not offered. One that stands
+// can be lifted all the same.
+func (s *Server) offers(c Command) error {
+	value, _ := c.Layer.Label()
+	if c.Verb == Label && !slices.Contains(s.labelValues(), value) {
+		return fault.New(fault.Invalid, "bad-command", "%s is not a label here; there are %s.", quote(value), strings.Join(s.labelValues(), ", "))
 	}
 	return nil
 }
@@ -101,24 +148,50 @@ type wrongState struct {
 func (e *wrongState) Error() string { return e.why.Error() }
 func (e *wrongState) Unwrap() error { return e.why }
 
-// decide returns the status and mark that the command leaves on a subject in
-// the state now, or the reason why it changes nothing.
-func (c Command) decide(now State) (Status, string, error) {
+// left is what a command leaves in its layer.
+type left struct {
+	status Status
+	mark   string
+	until  canonical.Time
+}
+
+// decide returns what the command leaves in its layer of a subject in the state now, or
+// the reason why it changes nothing. A warning changes nothing of any layer.
+func (c Command) decide(now State) (left, error) {
 	if c.Subject.Handle != "" && !strings.EqualFold(c.Subject.Handle, now.Handle) {
-		return "", "", &wrongState{fault.New(fault.Conflict, "handle-moved",
+		return left{}, &wrongState{fault.New(fault.Conflict, "handle-moved",
 			"%s is called %s now, not %s.", now.ID, now.Handle, c.Subject.Handle), now}
 	}
-	if now.Status != c.Expect.Status || now.Mark != c.Expect.Mark || (c.Expect.Rev != "" && now.Rev != c.Expect.Rev) {
-		return "", "", &wrongState{fault.New(fault.Conflict, "wrong-state",
-			"%s is %s with the mark %q at revision %s; nothing was changed.", now.ID, now.Status, now.Mark, now.Rev), now}
+	if c.Verb == Warn {
+		return left{}, nil
+	}
+	stood := now.at(c.Layer)
+	if stood.Status != c.Expect.Status || stood.Mark != c.Expect.Mark || (c.Expect.Rev != "" && stood.Rev != c.Expect.Rev) {
+		return left{}, &wrongState{fault.New(fault.Conflict, "wrong-state", "%s; nothing was changed.", stood.says(now.ID)), now}
+	}
+	if c.Verb == Label && now.labelsOn() >= mostLabels {
+		return left{}, &wrongState{fault.New(fault.Conflict, "too-many-labels",
+			"%s has %d labels, and no more may be set; nothing was changed.", now.ID, mostLabels), now}
 	}
 	t := transitions[c.Verb]
-	mark := ""
+	leave := left{status: t.to}
 	if t.mark {
-		mark = c.Mark
+		leave.mark, leave.until = c.Mark, c.Until
 	}
 	if c.Verb == Restore && now.off.is {
-		return Deactivated, mark, nil
+		leave.status = Deactivated
 	}
-	return t.to, mark, nil
+	return leave, nil
+}
+
+// says describes a layer of a subject in words.
+func (l Stood) says(subject string) string {
+	name := ""
+	if l.Layer != VisibilityLayer {
+		name = ", layer " + string(l.Layer) + ","
+	}
+	if l.Rev == "" {
+		return fmt.Sprintf("%s%s is %s", subject, name, l.Status)
+	}
+	return fmt.Sprintf("%s%s is %s with the mark %q at revision %s", subject, name, l.Status, l.Mark, l.Rev)
 }

@@ -37,6 +37,9 @@ func (s *Server) postCommand(c call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.offers(command); err != nil {
+		return err
+	}
 	e, err := s.carryOut(c.r.Context(), c.holder, key, command, c.arrived)
 	if err != nil {
 		return err
@@ -120,25 +123,37 @@ func (e entry) again(digest string) (entry, error) {
 	return e, nil
 }
 
-// change compares and sets one subject and records the event.
+// change compares and sets one layer of one subject and records the event, or sends a
+// warning.
 func (s *Server) change(tx *sqldb.Tx, holder, key string, c Command, now time.Time) (Receipt, error) {
 	id, err := parseID(c.Subject.ID)
 	if err != nil {
+		return Receipt{}, err
+	}
+	if err := inOrder(tx); err != nil {
 		return Receipt{}, err
 	}
 	before, err := stateOf(tx, id, now)
 	if err != nil {
 		return Receipt{}, err
 	}
-	status, mark, err := c.decide(before)
+	leave, err := c.decide(before)
 	if err != nil {
 		return Receipt{}, err
 	}
-	after, err := s.move(tx, holder, id, before, status, mark, now)
+	after := before
+	switch {
+	case c.Verb == Warn:
+		err = s.warn(tx, holder, key, id, c.Text, now)
+	case c.Layer != VisibilityLayer:
+		after, err = s.cover(tx, holder, id, before, c.Layer, leave, now)
+	default:
+		after, err = s.move(tx, holder, id, before, leave, now)
+	}
 	if err != nil {
 		return Receipt{}, err
 	}
-	if status == Deleted {
+	if leave.status == Deleted {
 		if err := s.deleteRest(tx, holder, id, now); err != nil {
 			return Receipt{}, err
 		}
@@ -149,9 +164,15 @@ func (s *Server) change(tx *sqldb.Tx, holder, key string, c Command, now time.Ti
 // move sets a subject and records the event, in the name of by. A takedown remembers
 // whether the account was deactivated. If a deactivation shows when the takedown is
 // lifted, its event names the person who made it.
-func (s *Server) move(tx *sqldb.Tx, by string, id subjectID, before State, status Status, mark string, now time.Time) (State, error) {
-	after := before
-	after.Status, after.Mark = status, mark
+func (s *Server) move(tx *sqldb.Tx, by string, id subjectID, before State, leave left, now time.Time) (State, error) {
+	after, status := before, leave.status
+	after.Status, after.Mark, after.span.until = status, leave.mark, leave.until
+	if status != before.Status {
+		after.span.since = canonical.At(now)
+	}
+	if status == Deleted {
+		after.Layers = nil // erased with it
+	}
 	switch {
 	case status == Deactivated && before.Status == Down:
 		by = before.off.by
@@ -186,7 +207,7 @@ func (s *Server) deleteRest(tx *sqldb.Tx, holder string, id subjectID, now time.
 			if err != nil {
 				return err
 			}
-			if _, err := s.move(tx, holder, p, before, Deleted, "", now); err != nil {
+			if _, err := s.move(tx, holder, p, before, left{status: Deleted}, now); err != nil {
 				return err
 			}
 		}

@@ -61,7 +61,7 @@ func (s *Server) postNotice(c call) error {
 		sent = Sent{Key: keys[0]}
 		var before string
 		var created int64
-		err := tx.QueryRow(`select digest, created from notice where holder = $1 and key = $2`, c.holder, keys[0]).Scan(&before, &created)
+		err := tx.QueryRow(`select digest, created from notice where holder = $1 and key = $2 and not warning`, c.holder, keys[0]).Scan(&before, &created)
 		switch {
 		case err == nil && before != digest:
 			return fault.New(fault.Invalid, keyReused, "This key belongs to another notice.")
@@ -97,16 +97,17 @@ func (s *Server) postNotice(c call) error {
 
 // Notice is a message as its owner reads it.
 type Notice struct {
-	Title string         `json:"title"`
-	Text  string         `json:"text"`
-	At    canonical.Time `json:"at"`
+	Title   string         `json:"title"`
+	Text    string         `json:"text"`
+	Warning bool           `json:"warning,omitzero"` // a warning from staff, and no other message
+	At      canonical.Time `json:"at"`
 }
 
 // noticesShown is the number of notices that an owner is shown, the newest first.
 const noticesShown = 50
 
 func noticesOf(tx *sqldb.Tx, account int64) ([]Notice, error) {
-	rows, err := tx.Query(`select title, body, created from notice where account = $1 order by id desc limit $2`, account, noticesShown)
+	rows, err := tx.Query(`select title, body, warning, created from notice where account = $1 order by id desc limit $2`, account, noticesShown)
 	if err != nil {
 		return nil, fmt.Errorf("reading notices: %w", err)
 	}
@@ -115,7 +116,7 @@ func noticesOf(tx *sqldb.Tx, account int64) ([]Notice, error) {
 	for rows.Next() {
 		var n Notice
 		var created int64
-		if err := rows.Scan(&n.Title, &n.Text, &created); err != nil {
+		if err := rows.Scan(&n.Title, &n.Text, &n.Warning, &created); err != nil {
 			return nil, fmt.Errorf("reading notices: %w", err)
 		}
 		n.At = canonical.At(time.UnixMicro(created))

@@ -59,7 +59,7 @@ func TestOpenAPIHasEveryMember(t *testing.T) {
 		"Subject": Subject{}, "Expect": Expect{}, "Receipt": Receipt{}, "Lookup": lookup{}, "Event": Event{},
 		"Problem": problem{}, "NewAccount": NewAccount{}, "NewPost": NewPost{}, "Made": made{},
 		"Listed": Listed{}, "AccountPage": accountPage{}, "Lock": Lock{}, "NewNotice": NewNotice{}, "Sent": Sent{}, "Notice": Notice{},
-		"NewOwner": newOwner{}, "Given": given{}, "Own": Own{},
+		"NewOwner": newOwner{}, "Given": given{}, "Own": Own{}, "OwnPost": OwnPost{}, "Measure": Measure{}, "Stood": Stood{},
 	} {
 		var members, described []string
 		for f := range reflect.TypeOf(v).Fields() {
@@ -88,6 +88,11 @@ func FuzzParseCommand(f *testing.F) {
 	f.Add([]byte(`{"verb":"restore","subject":{"id":"post/2"},"expect":{"status":"down","mark":"m","rev":"3"}}`))
 	f.Add([]byte(`{"verb":"takedown","verb":"restore"}`))
 	f.Add([]byte(`{} {}`))
+	f.Add([]byte(`{"verb":"label","layer":"label:spam","subject":{"id":"post/2"},"expect":{"status":"unset","mark":""},"mark":"m","until":"2026-11-23T05:39:46.000000Z"}`))
+	f.Add([]byte(`{"verb":"unlabel","layer":"label:spam","subject":{"id":"acct/2"},"expect":{"status":"set","mark":"m","rev":"7"}}`))
+	f.Add([]byte(`{"verb":"limit","layer":"limit","subject":{"id":"acct/2"},"expect":{"status":"limited","mark":"m"},"mark":"n"}`))
+	f.Add([]byte(`{"verb":"takedown","layer":"visibility","subject":{"id":"acct/2"},"expect":{"status":"up"}}`))
+	f.Add([]byte(`{"verb":"warn","subject":{"id":"acct/2","handle":"@x"},"text":"Please stop."}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c, err := ParseCommand(body)
 		if err != nil {
@@ -96,11 +101,16 @@ func FuzzParseCommand(f *testing.F) {
 		// What was accepted can be decided on in any state, leaves a status
 		// that the verb stands for, and reads back as itself.
 		now := State{ID: c.Subject.ID, Handle: c.Subject.Handle, Status: c.Expect.Status, Mark: c.Expect.Mark, Rev: c.Expect.Rev}
-		status, mark, err := c.decide(now)
+		if c.Verb.layered() {
+			now = State{ID: c.Subject.ID, Handle: c.Subject.Handle, Status: Up}
+			now.Layers = now.with(Stood{c.Layer, c.Expect.Status, c.Expect.Mark, c.Expect.Rev})
+		}
+		leave, err := c.decide(now)
 		if err != nil {
 			t.Fatalf("%+v is refused in the state it expects: %v", c, err)
 		}
-		if status == c.Expect.Status && mark == c.Expect.Mark || !status.known() || (status == Up || status == Deleted) && mark != "" {
+		status, mark := leave.status, leave.mark
+		if c.Verb != Warn && (status == c.Expect.Status && mark == c.Expect.Mark || !of(c.Layer, status) || (status == c.Layer.clear() || status == Deleted) && (mark != "" || !leave.until.IsZero())) {
 			t.Fatalf("%+v leaves %s under %q", c, status, mark)
 		}
 		b, err := json.Marshal(c)
@@ -114,11 +124,32 @@ func FuzzParseCommand(f *testing.F) {
 		if again != c {
 			t.Fatalf("%+v reads back as %+v", c, again)
 		}
+		if c.Verb == Warn {
+			return
+		}
+		other := Stood{c.Layer, c.Expect.Status, c.Expect.Mark + "x", c.Expect.Rev}
+		if c.Verb.layered() {
+			if c.Expect.Status == c.Layer.clear() {
+				other.Status = map[bool]Status{true: Limited, false: IsSet}[c.Layer == LimitLayer]
+			}
+			now.Layers = now.with(other)
+		}
 		now.Mark += "x"
-		if _, _, err := c.decide(now); err == nil {
+		if _, err := c.decide(now); err == nil {
 			t.Fatalf("%+v ignores the mark", c)
 		}
 	})
+}
+
+// of returns true if a layer can have a status.
+func of(l Layer, s Status) bool {
+	switch l {
+	case VisibilityLayer:
+		return s.known()
+	case LimitLayer:
+		return s == NoLimit || s == Limited
+	}
+	return s == Unset || s == IsSet
 }
 
 func TestCounts(t *testing.T) {

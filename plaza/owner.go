@@ -191,12 +191,14 @@ func (s *Server) getLock(c call) error {
 
 // Own is an account as its owner sees it.
 type Own struct {
-	ID      string   `json:"id"`
-	Handle  string   `json:"handle"`
-	Status  Status   `json:"status"`
-	Beneath Status   `json:"beneath,omitzero"` // while it is down: the status after the takedown is lifted, up or deactivated
-	Lock    Lock     `json:"lock"`
-	Notices []Notice `json:"notices"` // the newest first, up to 50
+	ID       string    `json:"id"`
+	Handle   string    `json:"handle"`
+	Status   Status    `json:"status"`
+	Beneath  Status    `json:"beneath,omitzero"` // while it is down: the status after the takedown is lifted, up or deactivated
+	Lock     Lock      `json:"lock"`
+	Measures []Measure `json:"measures"` // that stand on the account
+	Posts    []OwnPost `json:"posts"`    // on which something stands, the newest first, up to 100
+	Notices  []Notice  `json:"notices"`  // the newest first, up to 50
 }
 
 func (s *Server) own(tx *sqldb.Tx, number int64) (Own, account, error) {
@@ -206,6 +208,14 @@ func (s *Server) own(tx *sqldb.Tx, number int64) (Own, account, error) {
 	}
 	o := Own{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status, Beneath: a.beneath()}
 	if o.Lock, err = lockOf(tx, number, s.now()); err != nil {
+		return o, a, err
+	}
+	layers, err := layersOf(tx, a.id())
+	if err != nil {
+		return o, a, err
+	}
+	o.Measures = s.accountMeasures(a, layers)
+	if o.Posts, err = s.ownPosts(tx, a); err != nil {
 		return o, a, err
 	}
 	o.Notices, err = noticesOf(tx, number)
@@ -298,7 +308,7 @@ func (s *Server) switchOff(ctx context.Context, number int64, away bool) error {
 		if a.status != from || a.mark != "" {
 			return fault.New(fault.Conflict, "wrong-state", "Your account is %s, and this is not yours to change now.", a.status)
 		}
-		_, err := s.move(tx, "@"+a.handle, a.id(), a.state(now), to, "", now)
+		_, err := s.move(tx, "@"+a.handle, a.id(), a.state(now), left{status: to}, now)
 		return err
 	})
 }
@@ -306,6 +316,9 @@ func (s *Server) switchOff(ctx context.Context, number int64, away bool) error {
 // asOwner makes a change to an account that is not deleted.
 func (s *Server) asOwner(ctx context.Context, number int64, do func(*sqldb.Tx, account, time.Time) error) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := inOrder(tx); err != nil {
+			return err
+		}
 		a, err := accountByNumber(tx, number)
 		if err != nil {
 			return err

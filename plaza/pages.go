@@ -239,13 +239,10 @@ func (s *Server) fillPosts(tx *sqldb.Tx, r *http.Request, v *view, of int64, pat
 			v.Older = path + "?before=" + strconv.FormatInt(v.Posts[pageLength-1].Number, 10)
 			break
 		}
-		var p post
-		var at int64
-		a, err := scanAccount(rows, p.into(&at)...)
+		p, a, err := scanPost(rows)
 		if err != nil {
 			return fmt.Errorf("reading posts: %w", err)
 		}
-		p.created = time.UnixMicro(at).UTC()
 		v.Posts = append(v.Posts, viewPost(p, a, now))
 	}
 	return rows.Err()

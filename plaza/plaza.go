@@ -47,7 +47,7 @@ const (
 	// command that could not be carried out in that time is refused.
 	RequestLife = 30 * time.Second
 
-	commandLimit = 16 << 10 // bytes in the body of a command
+	commandLimit = 32 << 10 // bytes in the body of a command, a warning in any script among them
 	setupLimit   = 8 << 20  // bytes in the body of a setup request
 	setupMost    = 5000     // accounts or posts in one setup request
 	noticeLimit  = 32 << 10 // bytes in the body of a notice
@@ -68,6 +68,9 @@ type Config struct {
 	// Heartbeat is the time after which a silent event stream says that it is alive; 0 means
 	// 5 seconds. It is announced in the capabilities.
 	Heartbeat time.Duration
+	// Labels are the labels that staff may set; nil means Labels. New panics if a value is
+	// not of the form or stands there twice.
+	Labels []LabelText
 	// MostStreams is the largest number of open event streams; 0 means 256.
 	MostStreams int
 }
@@ -80,6 +83,7 @@ type Server struct {
 	log       *slog.Logger
 	backlog   int64
 	heartbeat time.Duration
+	labels    []LabelText
 	streams   chan struct{} // one place for each open stream
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -109,6 +113,10 @@ func New(c Config) *Server {
 	if c.MostStreams == 0 {
 		c.MostStreams = 256
 	}
+	if c.Labels == nil {
+		c.Labels = Labels
+	}
+	s.labels = offered(c.Labels)
 	s.streams = make(chan struct{}, c.MostStreams)
 	s.pages = newPages()
 	s.handler = s.routes()

@@ -28,6 +28,7 @@ type town struct {
 	url          string
 	staff, setup string
 	clock        *clock
+	keys         int // that sends has used
 }
 
 type clock struct {

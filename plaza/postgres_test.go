@@ -11,13 +11,17 @@ import (
 )
 
 // townOn opens a plaza on a database that another process may have open.
-func townOn(t *testing.T, dsn string) *town {
+func townOn(t *testing.T, dsn string, edit ...func(*plaza.Config)) *town {
 	t.Helper()
 	db, err := plaza.Open(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := &town{t: t, db: db, server: plaza.New(plaza.Config{DB: db})}
+	c := plaza.Config{DB: db}
+	for _, e := range edit {
+		e(&c)
+	}
+	to := &town{t: t, db: db, server: plaza.New(c)}
 	web := httptest.NewServer(to.server.Handler())
 	t.Cleanup(func() { db.Close() })
 	t.Cleanup(web.Close)

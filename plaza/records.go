@@ -34,6 +34,7 @@ type account struct {
 	mark      string
 	rev       int64
 	off       off
+	span      span
 }
 
 // off says whether an account is deactivated, and by whom. A takedown hides it.
@@ -42,16 +43,16 @@ type off struct {
 	by string // the owner's handle with its @, or the holder of a staff token; empty: nobody knows
 }
 
-const accountColumns = `a.id, a.handle, a.name, a.bio, a.verified, a.office, a.followers, a.created, a.status, a.mark, a.rev, a.off, a.off_by`
+const accountColumns = `a.id, a.handle, a.name, a.bio, a.verified, a.office, a.followers, a.created, a.status, a.mark, a.rev, a.off, a.off_by, a.since, a.planned_end`
 
 type scanner interface{ Scan(...any) error }
 
 func scanAccount(row scanner, more ...any) (account, error) {
 	var a account
-	var created int64
+	var created, since, until int64
 	err := row.Scan(append([]any{&a.number, &a.handle, &a.name, &a.bio, &a.verified, &a.office,
-		&a.followers, &created, &a.status, &a.mark, &a.rev, &a.off.is, &a.off.by}, more...)...)
-	a.created = time.UnixMicro(created).UTC()
+		&a.followers, &created, &a.status, &a.mark, &a.rev, &a.off.is, &a.off.by, &since, &until}, more...)...)
+	a.created, a.span = time.UnixMicro(created).UTC(), spanOf(since, until)
 	return a, err
 }
 
@@ -81,7 +82,11 @@ func (a account) id() subjectID { return subjectID{Account, a.number} }
 func (a account) state(now time.Time) State {
 	return State{ID: a.id().String(), Handle: "@" + a.handle, Sort: Account,
 		Status: a.status, Mark: a.mark, Rev: strconv.FormatInt(a.rev, 10),
-		Facts: a.facts(), At: canonical.At(now), off: a.off}
+		Facts: a.facts(), At: canonical.At(now), off: a.off, span: a.span}
+}
+
+func spanOf(since, until int64) span {
+	return span{canonical.FromMicro(since), canonical.FromMicro(until)}
 }
 
 func (a account) facts() Facts {
@@ -99,21 +104,37 @@ type post struct {
 	status  Status
 	mark    string
 	rev     int64
+	span    span
 }
 
-const postColumns = `p.id, p.account, p.body, p.likes, p.reposts, p.created, p.status, p.mark, p.rev`
+const postColumns = `p.id, p.account, p.body, p.likes, p.reposts, p.created, p.status, p.mark, p.rev, p.since, p.planned_end`
 
-func (p *post) into(created *int64) []any {
-	return []any{&p.number, &p.account, &p.text, &p.likes, &p.reposts, created, &p.status, &p.mark, &p.rev}
+// postRow reads a row of the table post beside the columns of its account.
+type postRow struct {
+	post
+	at, since, until int64
+}
+
+func (p *postRow) into() []any {
+	return []any{&p.number, &p.account, &p.text, &p.likes, &p.reposts, &p.at, &p.status, &p.mark, &p.rev, &p.since, &p.until}
+}
+
+func (p *postRow) read() post {
+	p.created, p.span = time.UnixMicro(p.at).UTC(), spanOf(p.since, p.until)
+	return p.post
+}
+
+// scanPost reads a row of the columns of an account and of a post.
+func scanPost(row scanner) (post, account, error) {
+	var p postRow
+	a, err := scanAccount(row, p.into()...)
+	return p.read(), a, err
 }
 
 // postWithAccount also returns the post's account.
 func postWithAccount(tx *sqldb.Tx, n int64) (post, account, error) {
-	var p post
-	var created int64
-	a, err := scanAccount(tx.QueryRow(`select `+accountColumns+`, `+postColumns+`
-		from post p join account a on a.id = p.account where p.id = $1`, n), p.into(&created)...)
-	p.created = time.UnixMicro(created).UTC()
+	p, a, err := scanPost(tx.QueryRow(`select `+accountColumns+`, `+postColumns+`
+		from post p join account a on a.id = p.account where p.id = $1`, n))
 	if sqldb.IsNotFound(err) {
 		return p, a, noSuchSubject(subjectID{Content, n}.String())
 	}
@@ -125,7 +146,7 @@ func (p post) state(owner account, now time.Time) State {
 		Status: p.status, Mark: p.mark, Rev: strconv.FormatInt(p.rev, 10),
 		Facts: Facts{Followers: owner.followers, Verified: owner.verified, Office: owner.office,
 			Created: p.created.Unix(), Owner: owner.id().String()},
-		At: canonical.At(now)}
+		At: canonical.At(now), span: p.span}
 }
 
 // stateOf reads a subject. A deleted subject does not exist any more.
@@ -147,7 +168,9 @@ func stateOf(tx *sqldb.Tx, id subjectID, now time.Time) (State, error) {
 	if st.Status == Deleted {
 		return State{}, noSuchSubject(id.String())
 	}
-	return st, nil
+	layers, err := layersOf(tx, id)
+	st.Layers = told(layers)
+	return st, err
 }
 
 // set moves a subject from the revision in before to the status and mark in after and
@@ -160,10 +183,11 @@ func set(tx *sqldb.Tx, id subjectID, before, after State) (string, bool, error) 
 	}
 	var n int64
 	if id.sort == Content {
-		n, err = tx.Exec(`update post set status = $1, mark = $2, rev = rev + 1 where id = $3 and rev = $4`, string(after.Status), after.Mark, id.number, rev)
+		n, err = tx.Exec(`update post set status = $1, mark = $2, since = $3, planned_end = $4, rev = rev + 1 where id = $5 and rev = $6`,
+			string(after.Status), after.Mark, after.span.since.Micro(), after.span.until.Micro(), id.number, rev)
 	} else {
-		n, err = tx.Exec(`update account set status = $1, mark = $2, off = $3, off_by = $4, rev = rev + 1 where id = $5 and rev = $6 and off = $7`,
-			string(after.Status), after.Mark, after.off.is, after.off.by, id.number, rev, before.off.is)
+		n, err = tx.Exec(`update account set status = $1, mark = $2, off = $3, off_by = $4, since = $5, planned_end = $6, rev = rev + 1 where id = $7 and rev = $8 and off = $9`,
+			string(after.Status), after.Mark, after.off.is, after.off.by, after.span.since.Micro(), after.span.until.Micro(), id.number, rev, before.off.is)
 	}
 	return strconv.FormatInt(rev+1, 10), n == 1, err
 }
@@ -179,6 +203,9 @@ func setOff(tx *sqldb.Tx, a account, now off) (bool, error) {
 // erase removes the personal data of a deleted subject. The row stays, so that neither
 // number nor handle is ever used again.
 func erase(tx *sqldb.Tx, id subjectID) error {
+	if err := eraseLayers(tx, id); err != nil {
+		return err
+	}
 	if id.sort == Content {
 		_, err := tx.Exec(`update post set body = '', likes = 0, reposts = 0 where id = $1`, id.number)
 		return err
@@ -213,11 +240,12 @@ func postsLeft(tx *sqldb.Tx, account int64) ([]subjectID, error) {
 	return ids, rows.Err()
 }
 
-// Event is one change of a subject's status or mark.
+// Event is one change of a subject's status or mark, or of one of its layers.
 type Event struct {
 	ID      int64          `json:"id"`
 	Subject string         `json:"subject"`
 	Handle  string         `json:"handle"`
+	Layer   Layer          `json:"layer,omitempty"` // whose status, mark and revision follow; empty: the subject's own
 	Status  Status         `json:"status"`
 	Mark    string         `json:"mark"`
 	Rev     string         `json:"rev"`
@@ -235,28 +263,39 @@ type announcement struct {
 const (
 	changeEvent = "change" // of status or mark
 	lockEvent   = "lock"   // of the owner's lock; status and mark are the present ones
+	layerEvent  = "layer"  // of another layer than visibility
 )
 
-// record writes an event and deletes the oldest events beyond the backlog.
+// record writes an event about the status of a subject.
 func record(tx *sqldb.Tx, name string, after State, by string, now time.Time, backlog int64) error {
+	_, err := announce(tx, announcement{name, Event{Subject: after.ID, Handle: after.Handle, Status: after.Status, Mark: after.Mark,
+		Rev: after.Rev, By: by, At: canonical.At(now)}}, backlog)
+	return err
+}
+
+// announce writes an event and deletes the oldest events beyond the backlog. It returns
+// the number of the event, which is the revision of the layer that an event is about.
+func announce(tx *sqldb.Tx, e announcement, backlog int64) (int64, error) {
 	n, err := next(tx, "event", 1)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	rev, err := strconv.ParseInt(after.Rev, 10, 64)
-	if err != nil {
-		return err
+	rev := n
+	if e.name != layerEvent {
+		if rev, err = strconv.ParseInt(e.Rev, 10, 64); err != nil {
+			return 0, err
+		}
 	}
-	if _, err := tx.Exec(`insert into event (id, name, subject, handle, status, mark, rev, holder, created)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		n, name, after.ID, after.Handle, string(after.Status), after.Mark, rev, by, now.UnixMicro()); err != nil {
-		return err
+	if _, err := tx.Exec(`insert into event (id, name, subject, handle, layer, status, mark, rev, holder, created)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		n, e.name, e.Subject, e.Handle, string(e.Layer), string(e.Status), e.Mark, rev, e.By, e.At.Micro()); err != nil {
+		return 0, err
 	}
 	if _, err := tx.Exec(`delete from event where id <= $1`, n-backlog); err != nil {
-		return err
+		return 0, err
 	}
 	tx.Signal(eventSignal)
-	return nil
+	return n, nil
 }
 
 // eventSignal wakes the open streams once a change is committed.
@@ -273,7 +312,7 @@ func eventRange(tx *sqldb.Tx) (oldest, newest int64, err error) {
 }
 
 func eventsAfter(tx *sqldb.Tx, after int64, most int) ([]announcement, error) {
-	rows, err := tx.Query(`select id, name, subject, handle, status, mark, rev, holder, created
+	rows, err := tx.Query(`select id, name, subject, handle, layer, status, mark, rev, holder, created
 		from event where id > $1 order by id limit $2`, after, most)
 	if err != nil {
 		return nil, err
@@ -283,7 +322,7 @@ func eventsAfter(tx *sqldb.Tx, after int64, most int) ([]announcement, error) {
 	for rows.Next() {
 		var e announcement
 		var rev, created int64
-		if err := rows.Scan(&e.ID, &e.name, &e.Subject, &e.Handle, &e.Status, &e.Mark, &rev, &e.By, &created); err != nil {
+		if err := rows.Scan(&e.ID, &e.name, &e.Subject, &e.Handle, &e.Layer, &e.Status, &e.Mark, &rev, &e.By, &created); err != nil {
 			return nil, err
 		}
 		e.Rev, e.At = strconv.FormatInt(rev, 10), canonical.FromMicro(created)

@@ -130,7 +130,7 @@ type problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
-	Now    *State `json:"now,omitempty"`    // with wrong-state and handle-moved
+	Now    *State `json:"now,omitempty"`    // with wrong-state, handle-moved and too-many-labels
 	Oldest *int64 `json:"oldest,omitempty"` // with cursor-gone: the lowest cursor that works
 	Newest *int64 `json:"newest,omitempty"` // with cursor-gone: the highest
 }
@@ -218,6 +218,7 @@ type Capabilities struct {
 	Protocol      string    `json:"protocol"`
 	Platform      string    `json:"platform"`
 	Abilities     []Ability `json:"abilities"`
+	Labels        []string  `json:"labels"` // that may be set, sorted
 	Facts         []string  `json:"facts"`
 	CompareAndSet bool      `json:"compare_and_set"`
 	Lookup        bool      `json:"lookup"`
@@ -241,7 +242,7 @@ func (s *Server) getCapabilities(c call) error {
 		return err
 	}
 	writeJSON(c.w, http.StatusOK, jsonType, Capabilities{
-		Protocol: Protocol, Platform: "plaza", Abilities: abilities,
+		Protocol: Protocol, Platform: "plaza", Abilities: abilities, Labels: s.labelValues(),
 		Facts:         []string{"followers", "verified", "office", "created", "owner"},
 		CompareAndSet: true, Lookup: true,
 		RequestLife: int(RequestLife / time.Second), BodyLimit: commandLimit, EventBacklog: s.backlog,
@@ -273,8 +274,10 @@ func (s *Server) getSubject(c call) error {
 		if a.status == Deleted {
 			return noSuchSubject(handle)
 		}
+		layers, err := layersOf(tx, a.id())
 		st = a.state(s.now())
-		return nil
+		st.Layers = told(layers)
+		return err
 	})
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ const (
 	Content Sort = "content"
 )
 
-// Status is the state of a subject that the public sees.
+// Status is the state of a subject that the public sees, or of a layer of it.
 type Status string
 
 // The statuses.
@@ -28,6 +28,14 @@ const (
 	Down        Status = "down"        // taken down by staff
 	Deactivated Status = "deactivated" // switched off
 	Deleted     Status = "deleted"     // gone for good
+)
+
+// The statuses of a limit and of a label.
+const (
+	NoLimit Status = "none"
+	Limited Status = "limited" // out of the public timeline, search and suggestions
+	Unset   Status = "unset"
+	IsSet   Status = "set"
 )
 
 func (s Status) known() bool {
@@ -44,7 +52,17 @@ const (
 	Deactivate Verb = "deactivate"
 	Reactivate Verb = "reactivate"
 	Delete     Verb = "delete"
+	Limit      Verb = "limit"
+	Unlimit    Verb = "unlimit"
+	Label      Verb = "label"
+	Unlabel    Verb = "unlabel"
+	Warn       Verb = "warn" // a message to the account holder; changes nothing
 )
+
+// layered returns true for verbs that name the layer which they change.
+func (v Verb) layered() bool {
+	return v == Limit || v == Unlimit || v == Label || v == Unlabel
+}
 
 // Ability is a verb with the sort of subject it works on.
 type Ability struct {
@@ -67,6 +85,10 @@ var transitions = map[Verb]transition{
 	Deactivate: {from: []Status{Up}, to: Deactivated, mark: true},
 	Reactivate: {from: []Status{Deactivated}, to: Up},
 	Delete:     {from: []Status{Up, Down, Deactivated}, to: Deleted},
+	Limit:      {from: []Status{NoLimit, Limited}, to: Limited, mark: true},
+	Unlimit:    {from: []Status{Limited}, to: NoLimit},
+	Label:      {from: []Status{Unset}, to: IsSet, mark: true},
+	Unlabel:    {from: []Status{IsSet}, to: Unset},
 }
 
 var abilities = []Ability{
@@ -75,9 +97,18 @@ var abilities = []Ability{
 	{Verb: Deactivate, Sort: Account, Marks: true},
 	{Verb: Reactivate, Sort: Account},
 	{Verb: Delete, Sort: Account, Lossy: "the account with its profile and all its posts"},
+	{Verb: Limit, Sort: Account, Marks: true},
+	{Verb: Unlimit, Sort: Account},
+	{Verb: Label, Sort: Account, Marks: true},
+	{Verb: Unlabel, Sort: Account},
+	{Verb: Warn, Sort: Account},
 	{Verb: Takedown, Sort: Content, Marks: true},
 	{Verb: Restore, Sort: Content},
 	{Verb: Delete, Sort: Content, Lossy: "the post"},
+	{Verb: Limit, Sort: Content, Marks: true},
+	{Verb: Unlimit, Sort: Content},
+	{Verb: Label, Sort: Content, Marks: true},
+	{Verb: Unlabel, Sort: Content},
 }
 
 func able(v Verb, s Sort) bool {
@@ -106,11 +137,19 @@ type State struct {
 	Sort   Sort           `json:"sort"`
 	Status Status         `json:"status"`
 	Mark   string         `json:"mark"`
-	Rev    string         `json:"rev"` // changes with each change of status or mark
+	Rev    string         `json:"rev"`              // changes with each change of status or mark
+	Layers []Stood        `json:"layers,omitempty"` // that stand, in the order of their names
 	Facts  Facts          `json:"facts"`
 	At     canonical.Time `json:"at"` // when this was read
 
-	off off // of an account; not told
+	off  off  // of an account; not told
+	span span // not told
+}
+
+// span says since when a status holds and when it is to end.
+type span struct {
+	since canonical.Time // zero: not known
+	until canonical.Time // zero: not said
 }
 
 // subjectID is a parsed identifier such as acct/17.

@@ -183,13 +183,15 @@ func compile(files map[string]string) (*Set, error) {
 	return s, nil
 }
 
-// index sorts the policies by identifier and slices them by action.
+// index sorts the policies by identifier and slices them by action. A permit counts for a
+// warning only if it names it: one that speaks of every action may be older than warnings,
+// and the holds beside it may be on the group of measures, which a warning is not in.
 func (s *Set) index(acts cedar.EntityMap) {
 	slices.SortFunc(s.rules, func(a, b rule) int { return cmp.Compare(a.id, b.id) })
 	s.slices, s.evidence = map[cedar.EntityUID]slice{}, &sync.Map{}
 	for uid := range acts {
 		for _, r := range s.rules {
-			if speaksOf(r.policy, uid, acts) {
+			if speaksOf(r.policy, uid, acts) && (uid != actionWarn || !r.permits() || r.namesIt(uid)) {
 				s.slices[uid] = append(s.slices[uid], r)
 			}
 		}

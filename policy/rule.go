@@ -44,6 +44,15 @@ func (s slice) find(id cedar.PolicyID) *rule {
 	return &s[i]
 }
 
+// permits reports whether the policy is a permit of its author's, and not a hold.
+func (r *rule) permits() bool { return r.hold == nil && r.policy.Effect() == cedar.Permit }
+
+// namesIt reports whether the policy names an action, in its scope or in a condition.
+func (r *rule) namesIt(action cedar.EntityUID) bool {
+	_, named := r.names.actions[action]
+	return named
+}
+
 // Rule says whether the worker may request the act, and what it then needs.
 func (s *Set) Rule(f Facts) Ruling {
 	r := s.decide(cedar.NewEntityUID(typeAction, cedar.String(f.Kind)), &f)
@@ -92,7 +101,7 @@ func (s *Set) decide(action cedar.EntityUID, f *Facts) Ruling {
 			reasons = append(reasons, Reason{string(d.PolicyID), policies.find(d.PolicyID).reason})
 		}
 		if len(reasons) == 0 {
-			reasons = append(reasons, Reason{LawNothing, "No policy lets this worker do this."})
+			reasons = append(reasons, s.nothing(action))
 		}
 		return forbidden(reasons...)
 	}
@@ -107,7 +116,7 @@ func (s *Set) decide(action cedar.EntityUID, f *Facts) Ruling {
 		}
 	}
 	if !permitted {
-		return forbidden(Reason{LawNothing, "No policy lets this worker do this."})
+		return forbidden(s.nothing(action))
 	}
 	for _, d := range diagnostic.Reasons {
 		if r := policies.find(d.PolicyID); (r.hold != nil) == held {
@@ -119,6 +128,14 @@ func (s *Set) decide(action cedar.EntityUID, f *Facts) Ruling {
 		return Ruling{Verdict: Held, Need: n.total(), Reasons: reasons}
 	}
 	return Ruling{Verdict: Permitted, Reasons: reasons}
+}
+
+// nothing is the reason where no policy permits.
+func (s *Set) nothing(action cedar.EntityUID) Reason {
+	if action == actionWarn && !s.permitsWarnings() {
+		return Reason{LawNothing, "No policy of the set in force names account.warn, and only one that names it permits it; an officer can propose a set that does."}
+	}
+	return Reason{LawNothing, "No policy lets this worker do this."}
 }
 
 func forbidden(reasons ...Reason) Ruling {

@@ -32,6 +32,7 @@ var (
 	actionCountersign  = cedar.NewEntityUID(typeAction, "countersign")
 	actionReadExposure = cedar.NewEntityUID(typeAction, "read.exposure")
 	actionReadEvidence = cedar.NewEntityUID(typeAction, "read.evidence")
+	actionWarn         = cedar.NewEntityUID(typeAction, cedar.String(actions.AccountWarn))
 )
 
 var parts = []string{actions.PartWorkforce, actions.PartKeys, actions.PartPolicy, actions.PartTiers,
@@ -270,8 +271,8 @@ func (f *Facts) check() string {
 		return "the direction is not the catalogue's"
 	case !slices.Contains(spec.Verbs, f.Verb):
 		return "the verb does not fit the kind of act"
-	case (spec.Effect == actions.OneWay) != (f.Effect == actions.OneWay),
-		f.Effect != actions.OneWay && f.Effect != actions.Reversible && f.Effect != actions.Lossy:
+	case (spec.Effect == actions.OneWay || spec.Says()) && f.Effect != spec.Effect,
+		spec.Effect == actions.Reversible && f.Effect != actions.Reversible && f.Effect != actions.Lossy:
 		return "the effect does not fit the kind of act"
 	case f.Category != actions.CategoryRules && f.Category != actions.CategoryLegal && f.Category != actions.CategoryChildSafety:
 		return "the category is unknown"

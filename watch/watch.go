@@ -2,10 +2,10 @@
 // warrants explain it, and if not, is it a breach?
 //
 // It trusts no claim of an event. An event only says where to look; this package judges a
-// subject as it was read. A state is explained if it is the after-state, with the mark,
-// of the subject's newest warrant, in flight or in force. An older or a reversed warrant
-// explains nothing, so that a mark which somebody copied from the past does not pass for
-// one of ours.
+// subject as it was read, each of its layers by itself. A state of a layer is explained if
+// it is the after-state, with the mark, of the newest warrant about that layer, in flight
+// or in force. An older or a reversed warrant explains nothing, and a warrant about another
+// layer neither, so that a mark which somebody copied does not pass for one of ours.
 //
 // It only decides: it neither reads nor calls, and keeps nothing.
 package watch
@@ -27,21 +27,22 @@ const (
 	Reversed Force = "reversed"  // taken back: by another, by the lift of a timed measure, or by somebody around the desk
 )
 
-// Warranted is a subject's newest warrant and the state that it leaves.
+// Warranted is the newest warrant about a layer and the state that it leaves.
 type Warranted struct {
 	Request string
 	After   platform.Expect
 	Force   Force
 }
 
-// Sight is a subject as it was read, with the known facts about it.
+// Sight is one layer of a subject as it was read, with the known facts about it.
 type Sight struct {
-	Tier  actions.Tier // as read now
+	Layer platform.Layer
+	Tier  actions.Tier // of the subject, as read now
 	State platform.Expect
 	// Last is the state that was explained last, or accepted when the watch saw
-	// the subject for the first time; nil if it was never seen.
+	// the layer for the first time; nil if it was never seen.
 	Last   *platform.Expect
-	Newest *Warranted // nil if no warrant was ever about it
+	Newest *Warranted // nil if no warrant was ever about the layer
 	// Marks says whether the platform keeps a mark beside a measure of this kind.
 	Marks bool
 	// OwnerLock says that the owner promised never to deactivate without telling us, and
@@ -122,21 +123,22 @@ func (s Sight) same(a, b platform.Expect) bool {
 }
 
 // burdened reports whether the subject is worse off than before, or bears another measure
-// than before. For a subject that was never seen, any measure counts.
+// than before. For a layer that was never seen, any measure counts.
 func (s Sight) burdened() bool {
-	before := platform.Expect{Status: platform.Up}
+	before := platform.Expect{Status: s.Layer.Clear()}
 	if s.Last != nil {
 		before = *s.Last
 	}
 	if weight[s.State.Status] != weight[before.Status] {
 		return weight[s.State.Status] > weight[before.Status]
 	}
-	return s.State.Status != platform.Up // another measure in the place of ours
+	return s.State.Status != s.Layer.Clear() // another measure in the place of ours
 }
 
-// weight orders statuses by how much they take from the owner; an unknown one weighs
-// most.
-var weight = map[platform.Status]int{platform.Up: -3, platform.Deactivated: -2, platform.Down: -1}
+// weight orders the values of each layer by how much they take from the owner; an unknown
+// one weighs most.
+var weight = map[platform.Status]int{platform.Up: -3, platform.Deactivated: -2, platform.Down: -1,
+	platform.NoLimit: -3, platform.Limited: -1, platform.Unset: -3, platform.IsSet: -1}
 
 // Why says, in a stable word, why nothing explains a breach.
 func (s Sight) Why() Reason {
@@ -145,7 +147,7 @@ func (s Sight) Why() Reason {
 		return Gone
 	case s.State.Status == platform.Deactivated && s.OwnerLock:
 		return AgainstLock
-	case s.Ended && s.State.Status == platform.Down:
+	case s.Ended && s.State.Status == s.Layer.Bears():
 		return PastEnd
 	case s.State.Mark.Ours():
 		return OldMark
@@ -162,17 +164,17 @@ type Reason string
 
 // The reasons.
 const (
-	NoWarrant   Reason = "no-warrant"   // no warrant was ever about the subject
-	AnotherMark Reason = "another-mark" // the newest warrant about the subject leaves another state
+	NoWarrant   Reason = "no-warrant"   // no warrant was ever about the layer
+	AnotherMark Reason = "another-mark" // the newest warrant about the layer leaves another state
 	OldMark     Reason = "old-mark"     // the mark is ours, but not, or no longer, that of the newest warrant
 	AgainstLock Reason = "owner-lock"   // deactivated, though the owner's lock forbids it without telling us
 	NotOwner    Reason = "not-owner"    // deactivated with a mark, or with a credential of the staff
-	PastEnd     Reason = "past-end"     // a timed measure of ours is over, and another mark keeps the subject down
+	PastEnd     Reason = "past-end"     // a timed measure of ours is over, and another mark keeps the subject down, or limited
 	Gone        Reason = "gone"         // deleted, or not there any more
 )
 
-// Lift returns the verb that takes a subject from the state found to the state expected,
-// if that only relieves. ok is false if it would burden, or if no verb does it: then
+// Lift returns the verb that takes a layer from the state found to the state expected, if
+// that only relieves. ok is false if it would burden, or if no verb does it: then
 // people have to look.
 func Lift(found, expected platform.Expect) (v platform.Verb, ok bool) {
 	if weight[expected.Status] >= weight[found.Status] {
@@ -183,6 +185,10 @@ func Lift(found, expected platform.Expect) (v platform.Verb, ok bool) {
 		return platform.Restore, true
 	case platform.Deactivated:
 		return platform.Reactivate, true
+	case platform.Limited:
+		return platform.Unlimit, true
+	case platform.IsSet:
+		return platform.Unlabel, true
 	}
 	return "", false
 }

@@ -154,3 +154,39 @@ func TestPace(t *testing.T) {
 		t.Errorf("the thousandth after %s", got)
 	}
 }
+
+// TestLayersAreJudgedAlike: in each layer the state of the newest warrant is explained, any
+// other burden is a breach on a subject that matters, and lifting is relief.
+func TestLayersAreJudgedAlike(t *testing.T) {
+	for _, layer := range []platform.Layer{platform.VisibilityLayer, platform.LimitLayer, platform.LabelLayer("spam")} {
+		clear, ours, theirs := platform.Expect{Status: layer.Clear()}, platform.Expect{Status: layer.Bears(), Mark: "CSGN-req_1"}, platform.Expect{Status: layer.Bears(), Mark: "OTHER-1"}
+		newest := &watch.Warranted{Request: "req_1", After: ours, Force: watch.InForce}
+		for name, c := range map[string]struct {
+			s    watch.Sight
+			want watch.Verdict
+		}{
+			"ours":                 {watch.Sight{State: ours, Last: &clear, Newest: newest}, watch.Explained},
+			"theirs":               {watch.Sight{State: theirs, Last: &clear, Newest: newest}, watch.Breach},
+			"theirs for ours":      {watch.Sight{State: theirs, Last: &ours, Newest: newest}, watch.Breach},
+			"first seen":           {watch.Sight{State: theirs}, watch.Breach},
+			"first seen clear":     {watch.Sight{State: clear}, watch.Relieved},
+			"ours, reversed":       {watch.Sight{State: ours, Last: &clear, Newest: &watch.Warranted{Request: "req_1", After: ours, Force: watch.Reversed}}, watch.Breach},
+			"lifted around us":     {watch.Sight{State: clear, Last: &ours, Newest: newest}, watch.Relieved},
+			"a value nobody knows": {watch.Sight{State: platform.Expect{Status: "muffled"}, Last: &theirs}, watch.Breach},
+		} {
+			c.s.Layer, c.s.Tier, c.s.Marks = layer, actions.Critical, true
+			if got := c.s.Judge(); got != c.want {
+				t.Errorf("%s, %s: %s, expected %s", layer, name, got, c.want)
+			}
+			if c.s.Tier = actions.Standard; c.want == watch.Breach && c.s.Judge() != watch.Foreign {
+				t.Errorf("%s, %s: on a standard subject it is %s", layer, name, c.s.Judge())
+			}
+		}
+		if v, ok := watch.Lift(theirs, clear); !ok || !v.Fits(layer) || !v.Relieves() {
+			t.Errorf("%s is lifted by %q", layer, v)
+		}
+		if _, ok := watch.Lift(clear, theirs); ok {
+			t.Errorf("%s: a restoration burdens", layer)
+		}
+	}
+}

@@ -257,7 +257,18 @@ func Budget(b actions.Budget) string {
 	if b.Undo {
 		undo = " undo"
 	}
-	return fmt.Sprintf("%d %s%s acts on %s subjects per %s and %s", b.Limit, b.Direction, undo, b.Tier, b.Per, b.Window)
+	return fmt.Sprintf("%d %s%s acts%s on %s subjects per %s and %s", b.Limit, b.Direction, undo, ofFamily(b.Family), b.Tier, b.Per, b.Window)
+}
+
+// ofFamily names the acts that a budget counts, after the word "acts".
+func ofFamily(f actions.Family) string {
+	switch f {
+	case actions.FamilyEvery:
+		return ""
+	case actions.FamilyAll:
+		return " of all families"
+	}
+	return " of the family " + string(f)
 }
 
 func trustFacts(t actions.Trust) []Fact {

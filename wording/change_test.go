@@ -186,8 +186,13 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 	trust := w.State().Trust
 	trust.UndoWindow, trust.RaisesPerHour, trust.EndingsPerHour, trust.Origins, trust.RelyingParty = 17, 23, 29, []string{"https://elsewhere.example.com"}, "elsewhere.example.com"
 	trust.Executor = "executor-2"
-	budgets := slices.Clone(actions.DefaultBudgets())
+	budgets := actions.BudgetsWithoutFamilies() // what a desk of the first formats has
 	budgets[0].Limit = 19
+	families := slices.Clone(budgets)
+	for i := range families {
+		families[i].Family = actions.FamilyAll
+	}
+	families[3].Family = actions.FamilyAccountWeak
 	files := policy.Default()
 	files["lifts.cedar"] += "\n// one line more\n"
 	for _, c := range []struct {
@@ -202,6 +207,7 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Critical, To: actions.Protected}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Protected, To: actions.Standard, Fall: actions.Critical}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartBudgets, Budgets: budgets}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartBudgets, Budgets: families}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "coil", Name: "Coil Works", Ratchet: 21}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartVendors, Vendor: &workforce.Vendor{ID: "coil", Name: "Coil and Sons", Ratchet: 22}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "harbour", Connector: "plaza", Facts: []platform.Fact{platform.FactCreated}}}},

@@ -109,7 +109,7 @@ func (c *initOpen) Run(ctx context.Context, s *cli.Session) (err error) {
 		return err
 	}
 	st := cli.OpenFounding{V: cli.OpenFoundingVersion, Signatures: map[workforce.WorkerID]actions.Signature{}, Founding: proof.Founding{
-		V: proof.FoundingVersion(c.Formats), Laws: actions.NewestLaws, Formats: c.Formats, Origin: c.Origin, LogKey: logKey.VerifierKey(), Officers: officers, Policy: files, Budgets: actions.DefaultBudgets(),
+		V: proof.FoundingVersion(c.Formats), Laws: actions.NewestLaws, Formats: c.Formats, Origin: c.Origin, LogKey: logKey.VerifierKey(), Officers: officers, Policy: files, Budgets: actions.FoundingBudgets(c.Formats),
 		Trust: actions.Trust{Executor: c.Executor, ExecutorKey: public.Public, RelyingParty: c.Site, Origins: c.Page,
 			EndingsPerHour: 5, RaisesPerHour: 20, UndoWindow: 30},
 		Time: canonical.At(s.Now()), Nonce: make([]byte, 32)}}

@@ -134,9 +134,6 @@ func New(t testing.TB, o Options) *World {
 	if o.Policy == nil {
 		o.Policy = policy.Default()
 	}
-	if o.Budgets == nil {
-		o.Budgets = actions.DefaultBudgets()
-	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
@@ -218,6 +215,9 @@ func (w *World) found(o Options) {
 		if o.FirstLaws || o.Laws > 0 && o.Laws < 3 {
 			o.Formats = actions.FirstFormats
 		}
+	}
+	if o.Budgets == nil {
+		o.Budgets = actions.FoundingBudgets(o.Formats)
 	}
 	f := proof.Founding{V: proof.FoundingVersion(o.Formats), Laws: cmp.Or(o.Laws, actions.NewestLaws), Origin: w.Origin, LogKey: w.LogKey.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
 		Time: now, Nonce: random(w.t, 32), Trust: actions.Trust{Executor: ExecutorID,

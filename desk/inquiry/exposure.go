@@ -421,7 +421,7 @@ func (d *Room) sessionReach(ctx context.Context, s *proof.State, w workforce.Wor
 	for _, b := range s.Budgets {
 		if slices.ContainsFunc(out.Acts, func(a AloneAct) bool {
 			spec, _ := actions.SpecOf(a.Kind)
-			return b.Covers(a.Tier, spec.Direction, false) || b.Covers(a.Tier, spec.Direction, true)
+			return b.Covers(actions.SpendingOf(a.Kind, a.Tier, spec.Direction, false)) || b.Covers(actions.SpendingOf(a.Kind, a.Tier, spec.Direction, true))
 		}) {
 			out.Budgets = append(out.Budgets, b)
 		}

@@ -44,6 +44,7 @@ type Platform struct {
 	away    bool
 	mute    bool
 	effects []Effect
+	bare    map[string]bool // subjects whose layers but the visibility are not shown
 	silent  map[string]bool // subjects that cannot be read
 	vain    int             // reads of these
 	before  func(platform.Command)
@@ -66,7 +67,7 @@ var _ platform.Connector = (*Platform)(nil)
 // NewPlatform returns an empty platform called plaza.
 func NewPlatform(now func() time.Time) *Platform {
 	p := &Platform{name: "plaza", now: now, states: map[string]platform.State{}, handles: map[string]string{}, done: map[string]platform.Receipt{},
-		fenced: map[string]bool{}, beneath: map[string]bool{}, silent: map[string]bool{}}
+		fenced: map[string]bool{}, beneath: map[string]bool{}, silent: map[string]bool{}, bare: map[string]bool{}}
 	p.watched.init()
 	p.can = platform.Capabilities{CompareAndSet: true, Lookup: true, RequestLife: 1,
 		Facts: []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactOwner}}
@@ -131,6 +132,17 @@ func (p *Platform) Away(away bool) {
 
 // Silent makes reads of one subject go unanswered.
 func (p *Platform) Silent(id string, silent bool) { p.set(func() { p.silent[id] = silent }) }
+
+// Bare hides the layers of a subject but its visibility, as a platform may do while the
+// subject is deactivated.
+func (p *Platform) Bare(id string, bare bool) { p.set(func() { p.bare[id] = bare }) }
+
+func (p *Platform) shown(id string, st platform.State) platform.State {
+	if p.bare[id] {
+		st.Layers = nil
+	}
+	return st
+}
 
 // Unanswered returns how many reads of silent subjects there were.
 func (p *Platform) Unanswered() int {
@@ -282,7 +294,7 @@ func (p *Platform) Read(_ context.Context, s platform.Subject) (platform.State, 
 		return st, p.missing()
 	}
 	st.Seen = canonical.At(p.now())
-	return st, nil
+	return p.shown(s.ID, st), nil
 }
 
 // Look implements platform.Connector.

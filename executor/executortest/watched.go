@@ -265,7 +265,7 @@ func (p *Platform) Accounts(_ context.Context, cursor string) ([]platform.Listed
 	}
 	var page []platform.Listed
 	for _, id := range ids {
-		st := p.states[id]
+		st := p.shown(id, p.states[id])
 		page = append(page, platform.Listed{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]},
 			Status: st.Status, Mark: st.Mark, Marked: true, Layers: st.Layers, Layered: p.can.Layered()})
 	}

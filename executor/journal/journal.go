@@ -192,6 +192,7 @@ type Act struct {
 	Began     int64 // sequence number of the intent's record; -1 if there is none
 	Ended     canonical.Time
 	Sight     *proof.Sight // of a restoration: what its records tell of the breach
+	Owner     string       // of content: its account, as read; kept for the budgets, and not read back
 	Result
 }
 
@@ -207,16 +208,22 @@ type Result struct {
 type Sign func(sequence int64) proof.SignedExecution
 
 // Intend takes a warrant on, or begins a lift: from then on the warrant is spent and its
-// budget is used, and its grounds are remembered; their errors are those of remember. allow is given a count that includes every act taken on before; its
-// error is returned as it is, and nothing is changed. A warrant that was taken on before
-// is a fault of type "spent".
+// budget is used, and its grounds are remembered; their errors are those of remember. allow
+// is given the second family in which the act counts, and a count; both include every act
+// taken on before. Its error is returned as it is, and nothing is changed. A warrant that
+// was taken on before is a fault of type "spent".
 //
 // If we die after this, the platform is asked for the outcome of the call.
-func (j *Journal) Intend(ctx context.Context, a Act, g Grounds, h Head, allow func(actions.Count) error, sign Sign) (proof.SignedExecution, error) {
+func (j *Journal) Intend(ctx context.Context, a Act, g Grounds, h Head, allow func(also actions.Family, count actions.Count) error, sign Sign) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal an intent", func(tx *sqldb.Tx) error {
+		var also actions.Family
 		if allow != nil {
-			if err := allow(counter(tx)); err != nil {
+			var err error
+			if also, err = alsoOf(tx, a); err != nil {
+				return err
+			}
+			if err := allow(also, counter(tx)); err != nil {
 				return err
 			}
 		}
@@ -226,6 +233,11 @@ func (j *Journal) Intend(ctx context.Context, a Act, g Grounds, h Head, allow fu
 		var err error
 		if record, err = intend(tx, a, sign); err != nil {
 			return err
+		}
+		if also != actions.FamilyEvery {
+			if _, err := tx.Exec("update act set also = $1 where request = $2 and duty = $3", string(also), a.Request, string(a.Duty)); err != nil {
+				return err
+			}
 		}
 		return saw(tx, h)
 	})
@@ -341,13 +353,13 @@ func (j *Journal) write(ctx context.Context, doing string, fn func(*sqldb.Tx) er
 // begin inserts the row of an act, or moves an owed lift on.
 func begin(tx *sqldb.Tx, a Act) error {
 	n, err := tx.Exec(`insert into act (request, duty, stage, warrant, platform, subject, subject_id, kind, command, requester, vendor, tier,
-		direction, undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+		direction, undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight, layer, family, owner)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
 		on conflict do nothing`,
 		a.Request, string(a.Duty), string(a.Stage), a.Warrant.String(), a.Subject.Platform, string(canonical.MustMarshal(a.Subject)),
 		a.Subject.ID, string(a.Kind), string(canonical.MustMarshal(a.Command)), string(a.Requester), string(a.Vendor), string(a.Tier), string(a.Direction), a.Undo,
 		string(a.Category), encode(a.Nonce), a.Attempt, a.Due.Micro(), a.Intended.Micro(), a.Began, a.Ended.Micro(), string(a.Outcome), a.Type, a.Text,
-		sightText(a.Sight))
+		sightText(a.Sight), layerOf(a.Command), string(actions.FamilyOf(a.Kind)), a.Owner)
 	if err != nil {
 		return err
 	}
@@ -390,14 +402,33 @@ func enter(tx *sqldb.Tx, request string, sign Sign) (proof.SignedExecution, erro
 // counter counts acts for the budgets: acts that were carried out, may have been, or are
 // about to be.
 func counter(tx *sqldb.Tx) actions.Count {
-	return func(per string, by actions.Spender, tier actions.Tier, d actions.Direction, undo bool, since time.Time) (int64, error) {
+	return func(b actions.Budget, by actions.Spender, since time.Time) (int64, error) {
 		column, who := "requester", string(by.Worker)
-		if per == "vendor" {
+		if b.Per == "vendor" {
 			column, who = "vendor", string(by.Vendor)
 		}
-		var n int64
-		err := tx.QueryRow("select count(*) from act where "+column+` = $1 and duty = 'act' and intended > $2 and tier = $3 and direction = $4 and undo = $5
-			and outcome in ('', 'executed', 'unknown')`, who, since.UnixMicro(), string(tier), string(d), undo).Scan(&n)
-		return n, err
+		every := "select count(*) from act where " + column + ` = $1 and duty = 'act' and intended > $2 and tier = $3 and direction = $4 and undo = $5
+			and outcome in ('', 'executed', 'unknown')`
+		args := []any{who, since.UnixMicro(), string(b.Tier), string(b.Direction), b.Undo}
+		var n, also int64
+		if b.Family == actions.FamilyEvery || b.Family == actions.FamilyAll {
+			return n, tx.QueryRow(every, args...).Scan(&n)
+		}
+		args = append(args, string(b.Family))
+		err := tx.QueryRow("select ("+every+" and family = $6), ("+every+" and also = $6 and also <> '')", args...).Scan(&n, &also)
+		return n + also, err
 	}
+}
+
+// alsoOf returns the second family in which an act counts.
+func alsoOf(tx *sqldb.Tx, a Act) (actions.Family, error) {
+	family := actions.FamilyOf(a.Kind)
+	if family != actions.FamilyContent || a.Owner == "" {
+		return actions.FamilyEvery, nil
+	}
+	var before int64
+	err := tx.QueryRow(`select count(*) from act where requester = $1 and platform = $2 and owner = $3 and duty = 'act' and owner <> '' and direction = $4 and undo = $5
+		and intended > $6 and outcome in ('', 'executed', 'unknown')`,
+		string(a.Requester), a.Subject.Platform, a.Owner, string(a.Direction), a.Undo, a.Intended.Add(-time.Hour).UnixMicro()).Scan(&before)
+	return actions.AlsoOf(family, before), err
 }

@@ -2,9 +2,12 @@ package journal
 
 import (
 	"fmt"
+	"io/fs"
+	"path"
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +19,7 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/sqldb"
 	"countersign.dev/sqldb/sqldbtest"
 )
 
@@ -152,8 +156,8 @@ func TestBudget(t *testing.T) {
 	for i := range 40 {
 		wait.Go(func() {
 			a := act(fmt.Sprintf("req_%d", i))
-			_, err := j.Intend(ctx, a, Grounds{}, Head{}, func(count actions.Count) error {
-				n, err := count("vendor", actions.Spender{Worker: "bob", Vendor: "acme"}, a.Tier, a.Direction, false, epoch.Add(-time.Hour))
+			_, err := j.Intend(ctx, a, Grounds{}, Head{}, func(_ actions.Family, count actions.Count) error {
+				n, err := count(actions.Budget{Per: "vendor", Tier: a.Tier, Direction: a.Direction}, actions.Spender{Worker: "bob", Vendor: "acme"}, epoch.Add(-time.Hour))
 				if err == nil && n >= limit {
 					err = full
 				}
@@ -179,6 +183,146 @@ func TestBudget(t *testing.T) {
 	}
 	if _, ok, err := j.Record(ctx, limit); ok || err != nil {
 		t.Errorf("record %d is there, %v", limit, err)
+	}
+}
+
+// TestFamilies: an act counts in its own family, after many on the content of one account in
+// a second one too, and each budget counts what it covers and no more.
+func TestFamilies(t *testing.T) {
+	ctx, j := t.Context(), openJournal(t)
+	n := 0
+	// did journals an act and returns the second family in which it counts.
+	did := func(edit func(*Act)) (also actions.Family) {
+		t.Helper()
+		n++
+		a := act(fmt.Sprintf("req_%d", n))
+		a.Kind, a.Subject.ID, a.Owner = actions.ContentRemove, fmt.Sprintf("post/%d", n), "acct/1"
+		edit(&a)
+		result := a.Result
+		a.Result = Result{}
+		if _, err := j.Intend(ctx, a, Grounds{}, Head{}, func(second actions.Family, _ actions.Count) error {
+			also = second
+			return nil
+		}, signAs("intent", a)); err != nil {
+			t.Fatal(err)
+		}
+		if result.Outcome != "" {
+			if _, err := j.End(ctx, a.Key, result, canonical.At(epoch), Head{}, nil, nil, signAs("receipt", a)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return also
+	}
+	counts := func(b actions.Budget, of actions.Spender, want int64) {
+		t.Helper()
+		b.Tier = actions.Standard
+		b.Direction = actions.Burdening
+		if b.Undo {
+			b.Direction = actions.Relieving
+		}
+		err := j.write(ctx, "count", func(tx *sqldb.Tx) error {
+			got, err := counter(tx)(b, of, epoch.Add(-time.Hour))
+			if got != want {
+				t.Errorf("a budget per %s of the family %q counts %d, want %d", b.Per, b.Family, got, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	plain := func(*Act) {}
+	none := func(what string, edit func(*Act)) {
+		t.Helper()
+		if also := did(edit); also != actions.FamilyEvery {
+			t.Errorf("%s counts in %q too", what, also)
+		}
+	}
+	none("one that failed", func(a *Act) { a.Outcome = proof.Failed })
+	none("one of two hours ago", func(a *Act) { a.Intended = canonical.At(epoch.Add(-2 * time.Hour)) })
+	for range actions.ContentOfOne {
+		none("one of the first", plain)
+	}
+	none("content of another account", func(a *Act) { a.Owner = "acct/2" })
+	none("content of another platform", func(a *Act) { a.Subject.Platform = "other" })
+	none("content of nobody", func(a *Act) { a.Owner = "" })
+	none("another person's", func(a *Act) { a.Requester = "abe" })
+	none("an undo", func(a *Act) { a.Kind, a.Direction, a.Undo = actions.ContentRestore, actions.Relieving, true })
+	if also := did(func(a *Act) { a.Kind = actions.ContentLabel }); also != actions.FamilyAccount {
+		t.Errorf("the thirty-first counts in %q too", also)
+	}
+	none("an account", func(a *Act) { a.Kind = actions.AccountTakedown })
+	none("an account's limit", func(a *Act) { a.Kind = actions.AccountLimit })
+
+	ann, abe := actions.Spender{Worker: "ann", Vendor: "acme"}, actions.Spender{Worker: "abe", Vendor: "acme"}
+	content := int64(actions.ContentOfOne + 4) // 30, three elsewhere or of nobody, and the thirty-first
+	counts(actions.Budget{Per: "worker", Family: actions.FamilyContent}, ann, content)
+	counts(actions.Budget{Per: "vendor", Family: actions.FamilyContent}, ann, content+1)
+	counts(actions.Budget{Per: "worker", Family: actions.FamilyContent}, abe, 1)
+	counts(actions.Budget{Per: "worker", Family: actions.FamilyAccount}, ann, 2)
+	counts(actions.Budget{Per: "vendor", Family: actions.FamilyAccount}, abe, 2)
+	counts(actions.Budget{Per: "worker", Family: actions.FamilyAccount}, abe, 0)
+	counts(actions.Budget{Per: "worker", Family: actions.FamilyAccountWeak}, ann, 1)
+	counts(actions.Budget{Per: "worker", Family: actions.FamilyBurying}, ann, 0)
+	for _, f := range []actions.Family{actions.FamilyEvery, actions.FamilyAll} {
+		counts(actions.Budget{Per: "worker", Family: f}, ann, content+2)
+		counts(actions.Budget{Per: "worker", Family: f, Undo: true}, ann, 1)
+	}
+}
+
+// TestFamiliesOfBefore: acts that were journalled before there were families count in them.
+func TestFamiliesOfBefore(t *testing.T) {
+	before := fstest.MapFS{}
+	names, err := fs.Glob(migrationFiles, "migrations/sqlite/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if base := path.Base(name); base < "00015" {
+			text, err := fs.ReadFile(migrationFiles, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before["sqlite/"+base] = &fstest.MapFile{Data: text}
+		}
+	}
+	file := filepath.Join(t.TempDir(), "journal.db")
+	old := sqldbtest.Open(t, "sqlite:"+file, sqldb.Options{Migrations: before, Line: "journal"})
+	kinds := []actions.Kind{actions.ContentRemove, actions.AccountTakedown, actions.AccountContain}
+	if err := old.Write(t.Context(), func(tx *sqldb.Tx) error {
+		for i, k := range kinds {
+			if _, err := tx.Exec(`insert into act (request, duty, stage, warrant, platform, subject, subject_id, kind, command, requester, vendor, tier, direction,
+				undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight) values ($1, 'act', 'intended', $1, 'plaza', '{}', '', $2, '{}',
+				'ann', 'acme', 'standard', 'burdening', false, '', '', 1, 0, $3, $4, 0, '', '', '', '')`, fmt.Sprintf("req_%d", i), string(k), epoch.UnixMicro(), i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j, err := Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for f, want := range map[actions.Family]int64{actions.FamilyEvery: 3, actions.FamilyAll: 3, actions.FamilyContent: 1, actions.FamilyAccount: 2, actions.FamilyAccountWeak: 0} {
+		if err := j.db.Read(t.Context(), func(tx *sqldb.Tx) error {
+			got, err := counter(tx)(actions.Budget{Per: "worker", Tier: actions.Standard, Direction: actions.Burdening, Family: f}, actions.Spender{Worker: "ann"}, epoch.Add(-time.Hour))
+			if got != want {
+				t.Errorf("the family %q counts %d, want %d", f, got, want)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -401,6 +401,9 @@ func crafts(formats int64) map[string]func(*craft) {
 	put("critical", founding+"/budgets/0/undo", `0`)
 	put("critical", founding+"/budgets/0/limit", `false`)
 	put("good critical", founding+"/budgets/0/limit", `-1`)
+	put("good critical", founding+"/budgets/0/family", `"posts"`)
+	put("critical", founding+"/budgets/0/family", `1`)
+	put("critical", founding+"/budgets/0/family", `""`) // it is missing where a budget counts every kind
 	for raw, good := range map[string]bool{
 		`"\n\t\b\f\r\"\\"`: true, `"\u0001\u001f"`: true, "\"\u007f\u0085\u2028\"": true, `"<&>/"`: true, "\"é\U0001F600\"": true, "\"e\u0301\"": true,
 		`"\u000a"`: false, `"\u0008"`: false, `"\u001F"`: false, `"\u0061"`: false, `"\u00e9"`: false, `"\/"`: false, `"\ud83d\ude00"`: false, `"\ud83d"`: false, `"\ude00\ud83d"`: false, `"\x"`: false,

@@ -156,7 +156,7 @@ func golden(t *testing.T) (all []document) {
 	var d canonical.Digest
 	must(t, d.UnmarshalText([]byte(strings.TrimSpace(string(root)))))
 	all = append(all, document{"testdata/warrant.json", raw, d})
-	for _, path := range []string{"laws1/ledger", "laws2/founded", "laws2/adopted", "formats1/acts", "formats1/desk", "formats1/cut"} {
+	for _, path := range []string{"laws1/ledger", "laws2/founded", "laws2/adopted", "formats1/acts", "formats1/desk", "formats1/cut", "formats2/acts", "formats2/desk", "formats2/refused"} {
 		e, root := readLedger(t, "testdata/"+path+".json.gz")
 		for _, w := range e.Warrants {
 			all = append(all, document{path, []byte(w), root})

@@ -118,7 +118,7 @@ func checkCapabilities(_ context.Context, r *run) error {
 	}
 	again := r.Connector.Capabilities()
 	if !slices.Equal(again.Abilities, r.can.Abilities) || !slices.Equal(again.Facts, r.can.Facts) ||
-		again.CompareAndSet != r.can.CompareAndSet || again.Lookup != r.can.Lookup || again.RequestLife != r.can.RequestLife {
+		again.CompareAndSet != r.can.CompareAndSet || again.Lookup != r.can.Lookup || again.RequestLife != r.can.RequestLife || !slices.Equal(again.Labels, r.can.Labels) {
 		return errors.New("the second answer differs from the first")
 	}
 	return nil
@@ -277,21 +277,21 @@ func (r *run) checkReceipt(ctx context.Context, c platform.Command, got platform
 
 // checkLeft is checkReceipt of a command that leaves what is wanted.
 func (r *run) checkLeft(ctx context.Context, c platform.Command, got platform.Receipt, want platform.Expect) error {
-	if !got.Before.Is(c.Expect.Status, c.Expect.Mark) {
-		return fmt.Errorf("the receipt's state before is %s", platform.Describe(got.Before.Status, got.Before.Mark))
+	if before := got.Before.At(c.Layer); before != c.Expect {
+		return fmt.Errorf("the receipt's state before is %s", platform.DescribeIn(c.Layer, before))
 	}
-	if !got.After.Is(want.Status, want.Mark) {
-		return fmt.Errorf("the receipt's state after is %s", platform.Describe(got.After.Status, got.After.Mark))
+	if after := got.After.At(c.Layer); after != want {
+		return fmt.Errorf("the receipt's state after is %s", platform.DescribeIn(c.Layer, after))
 	}
 	if got.Lifted != "" {
 		return fmt.Errorf("the receipt says that the measure %q was lifted", string(got.Lifted))
 	}
-	now, err := r.expectState(ctx, c.Subject, want.Status, want.Mark)
+	now, err := r.expectLayer(ctx, c.Subject, c.Layer, want)
 	if err != nil {
 		return err
 	}
-	if now.Rev != got.After.Rev {
-		return fmt.Errorf("the receipt's revision is %q, but %q is read", got.After.Rev, now.Rev)
+	if told, read := got.After.Revision(c.Layer), now.Revision(c.Layer); told != read {
+		return fmt.Errorf("the receipt's revision is %q, but %q is read", told, read)
 	}
 	return nil
 }
@@ -358,7 +358,7 @@ func checkMarkKept(ctx context.Context, r *run) error {
 
 // instead returns the command that replaces a takedown's mark by another one.
 func instead(s platform.Subject, of, m platform.Mark) platform.Command {
-	return platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Down, Mark: of}, Mark: m}
+	return over(s, platform.VisibilityLayer, of, m)
 }
 
 func checkConfirm(ctx context.Context, r *run) error {

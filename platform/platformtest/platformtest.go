@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ type Target struct {
 	// removed several times, also where that changes nothing, and that account is taken down
 	// and brought back too.
 	Around map[platform.Change]func(context.Context) (platform.Subject, error)
+	// Told returns the texts of the messages that the holder of the scratch account has got.
+	// Nil: warnings are sent, and nobody looks whether they arrive.
+	Told func(context.Context) ([]string, error)
 	// Spare makes another credential, which is then cut off. It returns the stream's name
 	// for it, and a function that reports whether it still opens anything. Nil: this is not
 	// tested.
@@ -142,7 +146,7 @@ func Promises() []Result {
 }
 
 func allPromises() []promise {
-	return slices.Concat(connectorPromises(), wirePromises(), watchPromises())
+	return slices.Concat(connectorPromises(), layerPromises(), wirePromises(), watchPromises())
 }
 
 // run is one run of the suite.
@@ -209,6 +213,9 @@ func (r *run) begin(ctx context.Context) error {
 		if !now.Is(platform.Up, "") {
 			return fmt.Errorf("%s is %s; the suite needs a subject that is up", s, platform.Describe(now.Status, now.Mark))
 		}
+		for l := range now.Layers {
+			return fmt.Errorf("%s is %s; the suite needs a subject on which nothing stands", s, platform.DescribeIn(l, now.At(l)))
+		}
 	}
 	return nil
 }
@@ -224,38 +231,45 @@ func (r *run) subjects() []platform.Subject {
 // measure but its own.
 const markPrefix = "CSGN-check_"
 
-// home brings the scratch subjects back up.
+// home brings the scratch subjects back up, and takes away what else stands on them.
 func (r *run) home(ctx context.Context) error {
 	for _, s := range r.subjects() {
 		now, err := r.Connector.Read(ctx, s)
 		if err != nil {
 			return err
 		}
-		if now.Is(platform.Up, "") {
-			continue
-		}
 		sort, err := r.Connector.Sort(s.ID)
 		if err != nil {
 			return err
 		}
-		verb, taken := platform.Restore, platform.Takedown
-		if now.Status == platform.Deactivated {
-			verb, taken = platform.Reactivate, platform.Deactivate
-		}
-		if ability, _ := r.can.Can(taken, sort); ability.Marks && !strings.HasPrefix(string(now.Mark), markPrefix) {
-			return fmt.Errorf("%s is %s, which this suite did not do", s, platform.Describe(now.Status, now.Mark))
-		}
-		if _, err := r.Connector.Apply(ctx, r.key(), platform.Command{Verb: verb, Subject: s, Expect: platform.Expect{Status: now.Status, Mark: now.Mark}}); err != nil {
-			return err
-		}
-		if now, err = r.Connector.Read(ctx, s); err != nil {
-			return err
-		}
+		standing := slices.Sorted(maps.Keys(now.Layers))
 		if !now.Is(platform.Up, "") {
-			return fmt.Errorf("%s is %s", s, platform.Describe(now.Status, now.Mark))
+			standing = append([]platform.Layer{platform.VisibilityLayer}, standing...)
+		}
+		for _, l := range standing {
+			if err := r.clear(ctx, s, sort, l, now.At(l)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// clear takes away what this suite has left in a layer of a subject.
+func (r *run) clear(ctx context.Context, s platform.Subject, sort platform.Sort, l platform.Layer, now platform.Expect) error {
+	done := put(s, l, "")
+	undo := lift(s, l, now.Mark)
+	if undo.Expect = now; now.Status == platform.Deactivated {
+		done.Verb, undo.Verb = platform.Deactivate, platform.Reactivate
+	}
+	if ability, _ := r.can.Can(done.Verb, sort); (ability.Marks || l != platform.VisibilityLayer) && !strings.HasPrefix(string(now.Mark), markPrefix) {
+		return fmt.Errorf("%s is %s, which this suite did not do", s, platform.DescribeIn(l, now))
+	}
+	if _, err := r.Connector.Apply(ctx, r.key(), undo); err != nil {
+		return err
+	}
+	_, err := r.expectLayer(ctx, s, l, platform.Expect{Status: l.Clear()})
+	return err
 }
 
 func (r *run) key() string         { return r.Source.New("check") }
@@ -263,22 +277,49 @@ func (r *run) mark() platform.Mark { return platform.MarkOf(r.Source.New("check"
 
 // down is the command that takes a subject down under a mark.
 func down(s platform.Subject, m platform.Mark) platform.Command {
-	return platform.Command{Verb: platform.Takedown, Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: m}
+	return put(s, platform.VisibilityLayer, m)
 }
 
 // up is the command that restores a subject that is down under a mark.
 func up(s platform.Subject, m platform.Mark) platform.Command {
-	return platform.Command{Verb: platform.Restore, Subject: s, Expect: platform.Expect{Status: platform.Down, Mark: m}}
+	return lift(s, platform.VisibilityLayer, m)
 }
 
-// expectState reads the subject and compares.
+// put is the command that puts a measure on a layer that bears none.
+func put(s platform.Subject, l platform.Layer, m platform.Mark) platform.Command {
+	c := platform.Command{Verb: platform.Takedown, Layer: l, Subject: s, Expect: platform.Expect{Status: l.Clear()}, Mark: m}
+	if l == platform.LimitLayer {
+		c.Verb = platform.Limit
+	} else if l != platform.VisibilityLayer {
+		c.Verb = platform.Label
+	}
+	return c
+}
+
+// lift is the command that takes the measure under a mark away from a layer.
+func lift(s platform.Subject, l platform.Layer, m platform.Mark) platform.Command {
+	c := platform.Command{Verb: platform.Restore, Layer: l, Subject: s, Expect: platform.Expect{Status: l.Bears(), Mark: m}}
+	if l == platform.LimitLayer {
+		c.Verb = platform.Unlimit
+	} else if l != platform.VisibilityLayer {
+		c.Verb = platform.Unlabel
+	}
+	return c
+}
+
+// expectState reads the subject and compares its visibility.
 func (r *run) expectState(ctx context.Context, s platform.Subject, status platform.Status, m platform.Mark) (platform.State, error) {
+	return r.expectLayer(ctx, s, platform.VisibilityLayer, platform.Expect{Status: status, Mark: m})
+}
+
+// expectLayer reads the subject and compares one layer.
+func (r *run) expectLayer(ctx context.Context, s platform.Subject, l platform.Layer, want platform.Expect) (platform.State, error) {
 	now, err := r.Connector.Read(ctx, s)
 	if err != nil {
 		return now, fmt.Errorf("reading %s: %w", s, err)
 	}
-	if !now.Is(status, m) {
-		return now, fmt.Errorf("%s is %s, not %s", s, platform.Describe(now.Status, now.Mark), platform.Describe(status, m))
+	if now.At(l) != want {
+		return now, fmt.Errorf("%s is %s, not %s", s, platform.DescribeIn(l, now.At(l)), platform.DescribeIn(l, want))
 	}
 	return now, nil
 }
@@ -308,20 +349,25 @@ func (r *run) refused(ctx context.Context, key string, c platform.Command) error
 	return nil
 }
 
-// wrongState demands that a command is refused because of the present state.
+// wrongState demands that a command is refused because of the present state, which is
+// told, and changes nothing of its layer.
 func (r *run) wrongState(ctx context.Context, c platform.Command, status platform.Status, m platform.Mark) error {
+	want := platform.Expect{Status: status, Mark: m}
 	_, err := r.Connector.Apply(ctx, r.key(), c)
 	var wrong *platform.WrongState
 	if err == nil {
-		return fmt.Errorf("%s of %s was carried out although it expected %s", c.Verb, c.Subject, platform.Describe(c.Expect.Status, c.Expect.Mark))
+		return fmt.Errorf("%s of %s was carried out although it expected %s", c.Verb, c.Subject, platform.DescribeIn(c.Layer, c.Expect))
 	}
 	if !errors.As(err, &wrong) {
 		return fmt.Errorf("the refusal does not say that the state is another one: %w", err)
 	}
-	if !wrong.Now.Is(status, m) {
-		return fmt.Errorf("the refusal says that the subject is %s, but it is %s", platform.Describe(wrong.Now.Status, wrong.Now.Mark), platform.Describe(status, m))
+	if wrong.Layer != c.Layer {
+		return fmt.Errorf("the refusal is about %s, the command about %s", wrong.Layer.Noun(), c.Layer.Noun())
 	}
-	_, err = r.expectState(ctx, c.Subject, status, m)
+	if now := wrong.Now.At(c.Layer); now != want {
+		return fmt.Errorf("the refusal says that the subject is %s, but it is %s", platform.DescribeIn(c.Layer, now), platform.DescribeIn(c.Layer, want))
+	}
+	_, err = r.expectLayer(ctx, c.Subject, c.Layer, want)
 	return err
 }
 

@@ -2,6 +2,8 @@ package platformtest_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -77,7 +79,11 @@ func realPlaza(t *testing.T, database string) platformtest.Target {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	server := plaza.New(plaza.Config{DB: db, Heartbeat: time.Hour}) // so that no beat brings the events
+	labels := slices.Clone(plaza.Labels)
+	for i := range platform.MostLabels {
+		labels = append(labels, plaza.LabelText{Value: fmt.Sprintf("test-%02d", i), Title: "A test", Reason: "Somebody tests labels."})
+	}
+	server := plaza.New(plaza.Config{DB: db, Heartbeat: time.Hour, Labels: labels}) // so that no beat brings the events
 	web := httptest.NewServer(server.Handler())
 	t.Cleanup(web.Close)
 	t.Cleanup(server.Close)
@@ -98,7 +104,26 @@ func realPlaza(t *testing.T, database string) platformtest.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
+	scratch, err := server.IssueOwnerToken(ctx, "@scratch")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tg := target(t, web.URL, staff)
+	tg.Told = func(ctx context.Context) ([]string, error) {
+		answer, err := send(ctx, "GET", web.URL+"/owner/v1/account", scratch, "")
+		if err != nil {
+			return nil, err
+		}
+		var doc struct {
+			Notices []struct{ Text string }
+		}
+		err = json.Unmarshal([]byte(answer), &doc)
+		var texts []string
+		for _, n := range doc.Notices {
+			texts = append(texts, n.Text)
+		}
+		return texts, err
+	}
 	lock := func(method string) func(context.Context) (platform.Subject, error) {
 		return func(ctx context.Context) (platform.Subject, error) {
 			_, err := send(ctx, method, web.URL+"/owner/v1/lock", owner, "")

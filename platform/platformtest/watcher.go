@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"countersign.dev/fault"
@@ -15,8 +16,9 @@ import (
 // leaves out.
 func watchPromises() []promise {
 	list := []promise{
-		{"watch-peek", "peeks at the same status and mark that it reads", needsWatcher, checkPeek},
+		{"watch-peek", "peeks at the same status, mark and layers that it reads", needsWatcher, checkPeek},
 		{"watch-accounts", "lists the account as it is", needsAccounts, checkAccounts},
+		{"watch-accounts-layers", "lists the layers of the account as they are", needsListedLayers, checkListedLayers},
 		{"watch-resume", "goes on after the cursor, and tells what came in between", needsWatcher, checkWatchResume},
 		{"watch-cursor", "refuses what is no cursor", needsWatcher, checkWatchCursor},
 		{"watch-lock", "tells of the owner's lock, and when it was taken back", needsLock, checkLock},
@@ -109,6 +111,14 @@ var shown = []showing{
 	{platform.ContentTakenDown, "shows that content is taken down", platform.Takedown, platform.Content, false},
 	{platform.ContentRestored, "shows that content is brought back", platform.Restore, platform.Content, false},
 	{platform.ContentDeleted, "shows that content is deleted", "", platform.Content, false},
+	{platform.AccountLimited, "shows that an account is limited", platform.Limit, platform.Account, false},
+	{platform.AccountUnlimited, "shows that an account's limit is lifted", platform.Unlimit, platform.Account, false},
+	{platform.AccountLabelled, "shows that an account is labelled, and which label it is", platform.Label, platform.Account, false},
+	{platform.AccountUnlabelled, "shows that a label of an account is taken away, and which one", platform.Unlabel, platform.Account, false},
+	{platform.ContentLimited, "shows that content is limited", platform.Limit, platform.Content, false},
+	{platform.ContentUnlimited, "shows that the limit of content is lifted", platform.Unlimit, platform.Content, false},
+	{platform.ContentLabelled, "shows that content is labelled, and which label it is", platform.Label, platform.Content, false},
+	{platform.ContentUnlabelled, "shows that a label of content is taken away, and which one", platform.Unlabel, platform.Content, false},
 	{platform.LockSet, "shows that the owner's lock is set", "", platform.Account, false},
 	{platform.LockCleared, "shows that the owner's lock is taken back", "", platform.Account, false},
 }
@@ -215,12 +225,28 @@ func (s showing) check(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
+	if l := s.layer(r); h.Layer != l {
+		return fmt.Errorf("what is told is about %s, not %s", h.Layer.Noun(), l.Noun())
+	} else if left := (platform.Command{Verb: s.verb, Layer: l}).After().Status; l != platform.VisibilityLayer && h.Status != "" && h.Status != left {
+		return fmt.Errorf("what is told says that %s became %q, not %q", l.Noun(), h.Status, left)
+	}
 	if locks := s.change == platform.LockSet || s.change == platform.LockCleared; h.Locks != locks {
 		return fmt.Errorf("what is told says that the lock may have changed: %v", h.Locks)
 	} else if locks && h.Status != "" {
 		return fmt.Errorf("what is told of the lock says that it brought about %q", h.Status)
 	}
 	return nil
+}
+
+// layer is the layer that the change is of.
+func (s showing) layer(r *run) platform.Layer {
+	switch s.verb {
+	case platform.Limit, platform.Unlimit:
+		return platform.LimitLayer
+	case platform.Label, platform.Unlabel:
+		return platform.LabelLayer(r.can.Labels[0])
+	}
+	return platform.VisibilityLayer
 }
 
 // prepare brings the subject to the state before the change.
@@ -237,22 +263,21 @@ func (s showing) prepare(ctx context.Context, r *run) (func(context.Context) (pl
 	if s.sort == platform.Content {
 		subject = r.Content
 	}
-	c := platform.Command{Verb: s.verb, Subject: subject, Expect: platform.Expect{Status: platform.Up}}
-	before := platform.Verb("")
-	switch {
-	case s.remark, s.verb == platform.Restore:
+	l := s.layer(r)
+	c := platform.Command{Verb: s.verb, Layer: l, Subject: subject, Expect: platform.Expect{Status: l.Clear()}}
+	before := map[platform.Verb]platform.Verb{platform.Restore: platform.Takedown, platform.Reactivate: platform.Deactivate,
+		platform.Unlimit: platform.Limit, platform.Unlabel: platform.Label}[s.verb]
+	if s.remark {
 		before = platform.Takedown
-	case s.verb == platform.Reactivate:
-		before = platform.Deactivate
 	}
 	if before != "" {
-		receipt, err := r.apply(ctx, r.key(), platform.Command{Verb: before, Subject: subject, Expect: c.Expect, Mark: r.mark()})
+		receipt, err := r.apply(ctx, r.key(), platform.Command{Verb: before, Layer: l, Subject: subject, Expect: c.Expect, Mark: r.mark()})
 		if err != nil {
 			return nil, err
 		}
-		c.Expect = platform.Expect{Status: receipt.After.Status, Mark: receipt.After.Mark}
+		c.Expect = receipt.After.At(l)
 	}
-	if s.verb == platform.Takedown || s.verb == platform.Deactivate {
+	if !s.verb.Relieves() {
 		c.Mark = r.mark()
 	}
 	return func(ctx context.Context) (platform.Subject, error) {
@@ -320,22 +345,30 @@ func (e *ear) hear(s platform.Subject) (platform.Happening, error) {
 func checkPeek(ctx context.Context, r *run) error {
 	w, _ := r.watcher()
 	same := func(s platform.Subject) error {
-		now, err := w.Peek(ctx, s)
+		peeked, err := w.Peek(ctx, s)
 		if err != nil {
 			return err
 		}
-		_, err = r.expectState(ctx, s, now.Status, now.Mark)
-		return err
+		read, err := r.Connector.Read(ctx, s)
+		if err != nil {
+			return err
+		}
+		if diff := differs(read, peeked); diff != "" {
+			return fmt.Errorf("peeking at %s says %s", s, diff)
+		}
+		return nil
 	}
 	for _, s := range r.subjects() {
 		if err := same(s); err != nil {
 			return err
 		}
-		if _, err := r.carryOut(ctx, down(s, r.mark())); err != nil {
-			return err
-		}
-		if err := same(s); err != nil {
-			return err
+		for _, l := range append(r.on(s), platform.VisibilityLayer) {
+			if _, err := r.carryOut(ctx, put(s, l, r.mark())); err != nil {
+				return err
+			}
+			if err := same(s); err != nil {
+				return err
+			}
 		}
 	}
 	_, err := w.Peek(ctx, r.Missing)
@@ -345,37 +378,85 @@ func checkPeek(ctx context.Context, r *run) error {
 // mostPages bounds a list that would otherwise never end.
 const mostPages = 1_000_000
 
-func checkAccounts(ctx context.Context, r *run) error {
-	m := r.mark()
-	receipt, err := r.carryOut(ctx, down(r.Account, m))
-	if err != nil {
-		return err
-	}
+// listed finds the scratch account in the list of accounts, where it is once.
+func (r *run) listed(ctx context.Context) (platform.Listed, error) {
+	var found []platform.Listed
 	w, _ := r.watcher()
-	times := 0
 	for cursor, pages := "", 0; ; pages++ {
 		page, next, err := w.Accounts(ctx, cursor)
 		if err != nil {
-			return err
+			return platform.Listed{}, err
 		}
 		for _, l := range page {
-			if l.Subject.ID != r.Account.ID {
-				continue
-			}
-			times++
-			if l.Subject.Platform != r.Account.Platform || l.Status != receipt.After.Status || l.Marked && l.Mark != m || !l.Marked && l.Mark != "" {
-				return fmt.Errorf("%s is listed as %s (mark told: %v)", r.Account, platform.Describe(l.Status, l.Mark), l.Marked)
+			if l.Subject.ID == r.Account.ID {
+				found = append(found, l)
 			}
 		}
 		if cursor = next; next == "" {
 			break
 		}
 		if pages == mostPages {
-			return errors.New("the list of accounts has no end")
+			return platform.Listed{}, errors.New("the list of accounts has no end")
 		}
 	}
-	if times != 1 {
-		return fmt.Errorf("%s is listed %d times", r.Account, times)
+	if len(found) != 1 {
+		return platform.Listed{}, fmt.Errorf("%s is listed %d times", r.Account, len(found))
+	}
+	return found[0], nil
+}
+
+func checkAccounts(ctx context.Context, r *run) error {
+	m := r.mark()
+	receipt, err := r.carryOut(ctx, down(r.Account, m))
+	if err != nil {
+		return err
+	}
+	l, err := r.listed(ctx)
+	if err != nil {
+		return err
+	}
+	if l.Subject.Platform != r.Account.Platform || l.Status != receipt.After.Status || l.Marked && l.Mark != m || !l.Marked && l.Mark != "" {
+		return fmt.Errorf("%s is listed as %s (mark told: %v)", r.Account, platform.Describe(l.Status, l.Mark), l.Marked)
+	}
+	return nil
+}
+
+func needsListedLayers(r *run) string {
+	if why := needsAccounts(r); why != "" {
+		return why
+	}
+	if len(r.on(r.Account)) == 0 {
+		return "the platform has no layer of accounts but the visibility"
+	}
+	return ""
+}
+
+// checkListedLayers compares the layers in the list with those that are read, while they
+// stand and afterwards. A list may say that it does not tell them.
+func checkListedLayers(ctx context.Context, r *run) error {
+	var steps []platform.Command
+	m := r.mark()
+	for _, l := range r.on(r.Account) {
+		steps = append(steps, put(r.Account, l, m))
+	}
+	for _, l := range r.on(r.Account) {
+		steps = append(steps, lift(r.Account, l, m))
+	}
+	for _, c := range steps {
+		receipt, err := r.carryOut(ctx, c)
+		if err != nil {
+			return err
+		}
+		l, err := r.listed(ctx)
+		if err != nil {
+			return err
+		}
+		if !l.Layered && l.Layers != nil {
+			return errors.New("the list says that it tells no layers, and tells some")
+		}
+		if l.Layered && !maps.Equal(l.Layers, receipt.After.Layers) {
+			return fmt.Errorf("%s is listed with the layers %v and read with %v", r.Account, l.Layers, receipt.After.Layers)
+		}
 	}
 	return nil
 }

@@ -40,14 +40,27 @@ func wirePromises() []promise {
 		{"wire-revision", "compares the revision if one is given", nil, checkWireRevision},
 		{"wire-handle", "compares the handle if one is given", nil, checkWireHandle},
 		{"wire-lookup", "answers done, refused and unknown in the protocol's form", nil, checkWireLookup},
+		{"wire-abilities", "announces limits, labels and warnings whole or not at all", nil, checkWireAbilities},
+		{"wire-layers", "gives the layers that stand, sorted, each with mark and revision, and no other", needsLayer, checkWireLayers},
+		{"wire-layers-malformed", "refuses what is not exactly a command of one layer, and changes nothing", needsLayer, checkLayersMalformed},
+		{"wire-layers-revision", "compares the revision of the layer if one is given", needsLayer, checkWireLayersRevision},
+		{"wire-label-unknown", "refuses a label that it does not offer, and changes nothing", needsLabel, checkUnknownLabel},
+		{"wire-until", "takes the planned end of a measure, and lifts nothing because of it", needsLayer, checkUntil},
+		{"wire-warn", "takes a warning of 5,000 characters in any script, and refuses what is not exactly one", needsWarn, checkWireWarn},
 		{"wire-openapi", "describes every route in OpenAPI 3.1", nil, checkOpenAPI},
 		{"events-in-order", "streams one frame for each change, in order, and none for a refusal", nil, checkEventsInOrder},
 		{"events-resume", "goes on after any event seen, without gap or repetition", nil, checkEventsResume},
 		{"events-after-commit", "announces a change only once it can be read", nil, checkEventsAfterCommit},
+		{"events-layers", "streams one frame for each change of a layer, which names it, and none of the visibility for it", needsLayer, checkEventsLayers},
 		{"events-cursor", "answers 410 to a cursor that it cannot go on from", nil, checkEventsCursor},
 	}
-	for i := range list {
-		list[i].needs = needsWire
+	for i, p := range list {
+		list[i].needs = func(r *run) string {
+			if why := needsWire(r); why != "" || p.needs == nil {
+				return why
+			}
+			return p.needs(r)
+		}
 	}
 	return list
 }
@@ -112,8 +125,16 @@ type document = map[string]any
 
 // command is the body of a command.
 func command(c platform.Command) document {
-	return document{"verb": c.Verb, "subject": document{"id": c.Subject.ID, "handle": c.Subject.Handle},
-		"expect": document{"status": c.Expect.Status, "mark": c.Expect.Mark}, "mark": c.Mark}
+	d := document{"verb": c.Verb, "subject": document{"id": c.Subject.ID, "handle": c.Subject.Handle}}
+	if c.Verb == platform.Warn {
+		d["text"] = c.Told.Text
+		return d
+	}
+	d["expect"], d["mark"] = document{"status": c.Expect.Status, "mark": c.Expect.Mark}, c.Mark
+	if c.Layer != platform.VisibilityLayer {
+		d["layer"] = c.Layer.String()
+	}
+	return d
 }
 
 func encode(d document) []byte {
@@ -617,15 +638,15 @@ func (s *stream) frame() (name string, id int64, data document, err error) {
 	}
 }
 
-// next reads the next change of the subject. It skips changes of other subjects, since a
-// platform in use has them.
-func (s *stream) next(subject string) (document, error) {
+// next reads the next change of the subject, and demands a frame of this name. It skips
+// changes of other subjects, since a platform in use has them.
+func (s *stream) next(subject, want string) (document, error) {
 	for {
 		name, id, d, err := s.frame()
 		if err != nil {
 			return nil, err
 		}
-		if name != "change" {
+		if name != "change" && name != "layer" && name != "lock" {
 			return nil, fmt.Errorf("a frame is called %q", name)
 		}
 		if id <= s.cursor {
@@ -635,9 +656,13 @@ func (s *stream) next(subject string) (document, error) {
 			return nil, fmt.Errorf("frame %d says that it is %v", id, d["id"])
 		}
 		s.cursor = id
-		if d["subject"] == subject {
-			return d, nil
+		if d["subject"] != subject {
+			continue
 		}
+		if name != want {
+			return nil, fmt.Errorf("frame %d is called %q, not %q", id, name, want)
+		}
+		return d, nil
 	}
 }
 
@@ -654,15 +679,27 @@ func (r *run) patiently(ctx context.Context, f func(context.Context) error) erro
 
 // expectEvent demands the next change of the scratch account.
 func (r *run) expectEvent(s *stream, status platform.Status, m platform.Mark) error {
-	d, err := s.next(r.Account.ID)
+	return expectLayerEvent(s, r.Account.ID, platform.VisibilityLayer, platform.Expect{Status: status, Mark: m})
+}
+
+// expectLayerEvent demands the next change of a subject, in the frame that its layer has.
+func expectLayerEvent(s *stream, subject string, l platform.Layer, want platform.Expect) error {
+	name := "change"
+	if l != platform.VisibilityLayer {
+		name = "layer"
+	}
+	d, err := s.next(subject, name)
 	if err != nil {
 		return err
 	}
 	if at, _ := d["at"].(string); at == "" {
 		return fmt.Errorf("event %d says not when it was", s.cursor)
 	}
-	if d["status"] != string(status) || d["mark"] != string(m) {
-		return fmt.Errorf("event %d is %v under %q, not %s", s.cursor, d["status"], d["mark"], platform.Describe(status, m))
+	if layer, _ := d["layer"].(string); name == "layer" && layer != l.String() {
+		return fmt.Errorf("event %d is about %q, not %q", s.cursor, layer, l)
+	}
+	if d["status"] != string(want.Status) || d["mark"] != string(want.Mark) {
+		return fmt.Errorf("event %d is %v under %q, not %s", s.cursor, d["status"], d["mark"], platform.DescribeIn(l, want))
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -200,7 +201,7 @@ func (p *Connector) readState(ctx context.Context, query url.Values) (wireState,
 	if err := p.get(ctx, "subjects", query, answerLimit, "a subject", &w); err != nil {
 		return wireState{}, err
 	}
-	return w, p.checkState(w)
+	return w, p.checkState(&w)
 }
 
 // get asks for a document, of at most limit bytes, and reads it into v.
@@ -223,11 +224,7 @@ func (p *Connector) Apply(ctx context.Context, key string, c platform.Command) (
 	if err := p.checkCommand(key, c); err != nil {
 		return platform.Receipt{}, err
 	}
-	subject := wireSubject{c.Subject.ID, c.Subject.Handle}
-	if c.Verb.Relieves() {
-		subject.Handle = "" // the server would compare a handle, and the account may have another one by now
-	}
-	body := canonical.MustMarshal(wireCommand{c.Verb, subject, c.Expect, c.Mark})
+	body := canonical.MustMarshal(p.wireCommandOf(c))
 	a, err := p.call(ctx, http.MethodPost, "commands", nil, http.Header{"Idempotency-Key": {key}}, body)
 	if err != nil {
 		return platform.Receipt{}, err
@@ -239,8 +236,8 @@ func (p *Connector) Apply(ctx context.Context, key string, c platform.Command) (
 		return platform.Receipt{}, p.refusal(*a.problem)
 	}
 	r, err := p.receipt(a.body, key, c)
-	if err != nil {
-		return platform.Receipt{}, err
+	if err != nil || c.Verb == platform.Warn { // a warning leaves nothing to be read back
+		return r, err
 	}
 	after, err := p.Read(ctx, c.Subject)
 	switch {
@@ -305,10 +302,20 @@ func (p *Connector) checkCommand(key string, c platform.Command) error {
 	if _, ok := p.can.Can(c.Verb, sort); !ok {
 		return fault.New(fault.Unsupported, "not-offered", "%s does not offer %s on %s.", p.name, c.Verb, sort)
 	}
+	if !c.Verb.Fits(c.Layer) {
+		return fault.New(fault.Invalid, "bad-layer", "%s does not change %s.", c.Verb, c.Layer.Noun())
+	}
+	// A label that is not offered any more can still be taken away.
+	if value, ok := c.Layer.Label(); ok && c.Verb == platform.Label && !slices.Contains(p.can.Labels, value) {
+		return fault.New(fault.Unsupported, "not-offered", "%s does not offer the label %s; it offers %s.", p.name, value, strings.Join(p.can.Labels, ", "))
+	}
+	if c.Verb == platform.Warn && (c.Told.Text == "" || c.Expect != (platform.Expect{}) || c.Mark != "") {
+		return fault.New(fault.Invalid, "bad-warning", "A warning has a text, and neither an expectation nor a mark.")
+	}
 	// The server would replace any mark by any other. We replace only a mark of ours by
 	// another one of ours.
-	if c.Verb == platform.Takedown && c.Expect.Status == platform.Down && (c.Confirms() == "" || c.Mark == c.Expect.Mark) {
-		return fault.New(fault.Conflict, "bad-expectation", "A takedown takes the place of another one of ours only, under a mark of its own.")
+	if c.Replaces() && (c.Confirms() == "" || c.Mark == c.Expect.Mark) {
+		return fault.New(fault.Conflict, "bad-expectation", "A %s takes the place of another one of ours only, under a mark of its own.", c.Verb)
 	}
 	return nil
 }
@@ -406,6 +413,7 @@ var settled = map[string]struct {
 	"handle-moved":       {409, fault.Conflict},
 	"key-fenced":         {409, fault.Conflict},
 	"own-token":          {409, fault.Conflict},
+	"too-many-labels":    {409, fault.Conflict},
 	"no-such-token":      {404, fault.NotFound},
 	"cursor-gone":        {410, fault.Expired},
 	"body-too-large":     {413, fault.TooLarge},
@@ -427,8 +435,8 @@ func (p *Connector) wrongState(c platform.Command, w wireProblem) error {
 	if w.Status != http.StatusConflict || w.Now == nil || w.Now.ID != c.Subject.ID {
 		return unclear("%s says that the state is another one, but not which.", p.name)
 	}
-	if err := p.checkState(*w.Now); err != nil {
+	if err := p.checkState(w.Now); err != nil {
 		return err
 	}
-	return &platform.WrongState{Want: c.Expect, Now: p.state(*w.Now)}
+	return &platform.WrongState{Layer: c.Layer, Want: c.Expect, Now: p.state(*w.Now)}
 }

@@ -24,11 +24,12 @@ const FromNow int64 = -1
 
 const frameLimit = 16 << 10
 
-// Event is one change of a subject's status, mark or lock, as the platform announced it.
-// It says only where to look; the state is read.
+// Event is one change of a layer of a subject, or of its owner's lock, as the platform
+// announced it. It says only where to look; the state is read.
 type Event struct {
 	ID      int64 // the cursor to go on after
 	Subject platform.Subject
+	Layer   platform.Layer // that has changed; Status, Mark and Rev are its own
 	Status  platform.Status
 	Mark    platform.Mark
 	Rev     string
@@ -139,6 +140,7 @@ func (s *Stream) Next() (Event, error) {
 		ID      int64           `json:"id"`
 		Subject string          `json:"subject"`
 		Handle  string          `json:"handle"`
+		Layer   string          `json:"layer"`
 		Status  platform.Status `json:"status"`
 		Mark    *platform.Mark  `json:"mark"`
 		Rev     string          `json:"rev"`
@@ -148,8 +150,9 @@ func (s *Stream) Next() (Event, error) {
 	if err := json.Unmarshal([]byte(f.data), &w); err != nil {
 		return Event{}, unclear("%s sent an event that cannot be read.", s.p.name).Because(err)
 	}
+	layer, known := eventLayer(f.event, w.Layer)
 	_, err = s.p.Sort(w.Subject)
-	if f.event != "change" && f.event != "lock" || w.ID != f.id || err != nil || !knownStatus(w.Status) || w.Mark == nil || !markForm.MatchString(string(*w.Mark)) {
+	if !known || w.ID != f.id || err != nil || !layer.Knows(w.Status) || w.Mark == nil || !markForm.MatchString(string(*w.Mark)) {
 		return Event{}, unclear("%s sent an event that this connector does not know.", s.p.name)
 	}
 	if f.id != s.cursor+1 {
@@ -157,7 +160,27 @@ func (s *Stream) Next() (Event, error) {
 	}
 	s.cursor = f.id
 	return Event{ID: f.id, Subject: platform.Subject{Platform: s.p.name, ID: w.Subject, Handle: w.Handle},
-		Status: w.Status, Mark: *w.Mark, Rev: w.Rev, By: w.By, At: w.At, Locks: f.event == "lock"}, nil
+		Layer: layer, Status: w.Status, Mark: *w.Mark, Rev: w.Rev, By: w.By, At: w.At, Locks: f.event == lockEvent}, nil
+}
+
+// The names of events.
+const (
+	changeEvent = "change" // of the visibility
+	layerEvent  = "layer"  // of another layer, which the event names
+	lockEvent   = "lock"   // of the owner's lock
+)
+
+// eventLayer returns the layer that an event of a name is about; ok is false if there is
+// no such event. What an event of the visibility says of layers is not read.
+func eventLayer(name, text string) (l platform.Layer, ok bool) {
+	switch name {
+	case changeEvent, lockEvent:
+		return platform.VisibilityLayer, true
+	case layerEvent:
+		l, err := platform.ParseLayer(text)
+		return l, err == nil && l != platform.VisibilityLayer
+	}
+	return "", false
 }
 
 // scan waits for the next line, for a limited time.

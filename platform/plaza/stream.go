@@ -60,7 +60,7 @@ type watching struct{ s *Stream }
 
 func (w watching) Next() (platform.Happening, error) {
 	e, err := w.s.Next()
-	h := platform.Happening{Subject: e.Subject, Locks: e.Locks, By: e.By, At: e.At}
+	h := platform.Happening{Subject: e.Subject, Layer: e.Layer, Locks: e.Locks, By: e.By, At: e.At}
 	if !e.Locks { // if only the lock changed, the event brought about no state
 		h.Status, h.Mark, h.Marked = e.Status, e.Mark, true
 	}
@@ -79,18 +79,18 @@ func (p *Connector) Peek(ctx context.Context, s platform.Subject) (platform.Stat
 	if err != nil {
 		return platform.State{}, err
 	}
-	return platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Seen: canonical.At(p.now())}, nil
+	return p.layersOf(w), nil
 }
 
 // Limits of the list of accounts.
 const (
 	mostListed = 1000
-	listLimit  = 4 << 20 // bytes
-	nextLimit  = 512     // bytes of a cursor
+	listLimit  = 16 << 20 // bytes, so that each account may bear as many labels as the protocol allows
+	nextLimit  = 512      // bytes of a cursor
 )
 
-// Accounts returns a page of up to 1,000 accounts with status and mark, and with
-// facts if the server lists them.
+// Accounts returns a page of up to 1,000 accounts with their layers, and with facts if the
+// server lists them.
 func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Listed, string, error) {
 	if err := p.offered(offersAccounts); err != nil {
 		return nil, "", err
@@ -105,6 +105,7 @@ func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Lis
 			Handle string                    `json:"handle"`
 			Status platform.Status           `json:"status"`
 			Mark   *platform.Mark            `json:"mark"`
+			Layers []wireLayer               `json:"layers"`
 			Facts  map[string]jsontext.Value `json:"facts"`
 		} `json:"accounts"`
 		Next *string `json:"next"`
@@ -122,8 +123,12 @@ func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Lis
 			a.Mark == nil || !markForm.MatchString(string(*a.Mark)) {
 			return nil, "", unclear("%s listed an account that cannot be read: %.80q.", p.name, a.ID)
 		}
+		stand, err := p.layers(a.ID, a.Layers)
+		if err != nil {
+			return nil, "", err
+		}
 		page[i] = platform.Listed{Subject: platform.Subject{Platform: p.name, ID: a.ID, Handle: a.Handle},
-			Status: a.Status, Mark: *a.Mark, Marked: true}
+			Status: a.Status, Mark: *a.Mark, Marked: true, Layers: stand, Layered: true}
 		if a.Facts != nil {
 			page[i].Facts, page[i].Unread = p.facts(sort, a.Facts)
 		}
@@ -229,6 +234,9 @@ func (p *Connector) Shows() []platform.Showing {
 		asRead = "as late as the subject is read"
 		never  = "never"
 		byWhom = "The stream says by whose staff token, or that it was the owner."
+
+		notListed = byWhom + " Posts are not listed: a sweep reads those that it knows."
+		anyValue  = " Each label is a layer of its own, also one that is not listed with the platform."
 	)
 	seen := func(change platform.Change, what, note string) platform.Showing {
 		return platform.Showing{Change: change, What: what, Stream: true, Sweep: true, Late: atOnce, Note: note, Names: strings.HasPrefix(note, byWhom)}
@@ -240,9 +248,31 @@ func (p *Connector) Shows() []platform.Showing {
 		seen(platform.AccountDeactivated, "an account is deactivated", byWhom+" Whoever has the owner's token is taken for the owner."),
 		seen(platform.AccountReactivated, "an account is reactivated", byWhom),
 		seen(platform.AccountDeleted, "an account is deleted", byWhom+" A sweep shows it by its absence. Nothing brings it back."),
-		seen(platform.ContentTakenDown, "a post is taken down", byWhom+" Posts are not listed: a sweep reads those that it knows."),
-		seen(platform.ContentRestored, "a post is brought back", byWhom+" Posts are not listed: a sweep reads those that it knows."),
+		seen(platform.ContentTakenDown, "a post is taken down", notListed),
+		seen(platform.ContentRestored, "a post is brought back", notListed),
 		seen(platform.ContentDeleted, "a post is deleted", byWhom+" Nothing brings it back."),
+	}
+	for _, more := range []struct {
+		verb  platform.Verb
+		sort  platform.Sort
+		shows []platform.Showing
+	}{
+		{platform.Limit, platform.Account, []platform.Showing{
+			seen(platform.AccountLimited, "an account is limited, or its limit comes under another mark", byWhom),
+			seen(platform.AccountUnlimited, "an account's limit is lifted", byWhom)}},
+		{platform.Label, platform.Account, []platform.Showing{
+			seen(platform.AccountLabelled, "an account is labelled", byWhom+anyValue),
+			seen(platform.AccountUnlabelled, "a label of an account is taken away", byWhom)}},
+		{platform.Limit, platform.Content, []platform.Showing{
+			seen(platform.ContentLimited, "a post is limited, or its limit comes under another mark", notListed),
+			seen(platform.ContentUnlimited, "a post's limit is lifted", notListed)}},
+		{platform.Label, platform.Content, []platform.Showing{
+			seen(platform.ContentLabelled, "a post is labelled", notListed+anyValue),
+			seen(platform.ContentUnlabelled, "a label of a post is taken away", notListed)}},
+	} {
+		if _, ok := p.can.Can(more.verb, more.sort); ok {
+			shows = append(shows, more.shows...)
+		}
 	}
 	if !p.offers[offersAccounts] {
 		for i := range shows {
@@ -253,6 +283,9 @@ func (p *Connector) Shows() []platform.Showing {
 		shows = append(shows,
 			seen(platform.LockSet, "the owner's lock is set", "Whoever has the owner's token is taken for the owner. The owner is told."),
 			seen(platform.LockCleared, "the owner's lock is taken back", "It is dated by the platform. Whoever has the owner's token is taken for the owner; therefore a lock holds for 72 hours more, and the owner is told meanwhile. One that is taken back with a token older than the lock ends at once."))
+	}
+	if _, ok := p.can.Can(platform.Warn, platform.Account); ok {
+		shows = append(shows, platform.Showing{Change: "account-warn", What: "an account holder is warned", Late: never, Note: "A warning changes nothing on the account. Only its holder sees it."})
 	}
 	return append(shows,
 		platform.Showing{Change: "account-deactivate-under-takedown", What: "an account that is down is deactivated by its owner as well", Late: "when the takedown is lifted",

@@ -3,6 +3,7 @@ package plaza
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"path"
 	"regexp"
@@ -19,11 +20,34 @@ import (
 // The types below are the protocol's. They are read leniently where it may grow (unknown
 // members are ignored) and strictly in all parts that we rely on.
 
+// wireCommand is a command. A server that promises no layers has to understand what it is
+// sent, so the members that came with them are left out where they say nothing.
 type wireCommand struct {
-	Verb    platform.Verb   `json:"verb"`
-	Subject wireSubject     `json:"subject"`
-	Expect  platform.Expect `json:"expect"`
-	Mark    platform.Mark   `json:"mark"`
+	Verb    platform.Verb    `json:"verb"`
+	Layer   platform.Layer   `json:"layer,omitzero"`
+	Subject wireSubject      `json:"subject"`
+	Expect  *platform.Expect `json:"expect,omitzero"` // nil for a warning
+	Mark    *platform.Mark   `json:"mark,omitzero"`   // nil for a warning
+	Until   canonical.Time   `json:"until,omitzero"`
+	Text    string           `json:"text,omitzero"`
+}
+
+// wireCommandOf puts a command in the form of the protocol.
+func (p *Connector) wireCommandOf(c platform.Command) wireCommand {
+	w := wireCommand{Verb: c.Verb, Layer: c.Layer, Subject: wireSubject{c.Subject.ID, c.Subject.Handle}}
+	if c.Verb == platform.Warn {
+		w.Text = c.Told.Text
+		return w
+	}
+	w.Expect, w.Mark = &c.Expect, &c.Mark
+	if c.Verb.Relieves() {
+		w.Subject.Handle = "" // the server would compare a handle, and the account may have another one by now
+	}
+	// Only servers with layers know the member, and only a measure has an end.
+	if p.can.Layered() && c.Mark != "" {
+		w.Until = c.Told.Until
+	}
+	return w
 }
 
 type wireSubject struct {
@@ -38,7 +62,10 @@ type wireState struct {
 	Status platform.Status           `json:"status"`
 	Mark   *platform.Mark            `json:"mark"` // missing is not the same as empty
 	Rev    string                    `json:"rev"`
+	Layers []wireLayer               `json:"layers"`
 	Facts  map[string]jsontext.Value `json:"facts"`
+
+	stand map[platform.Layer]platform.Stood // Layers, once they are checked
 }
 
 type wireReceipt struct {
@@ -69,6 +96,7 @@ func (w wireProblem) is(slug string) bool { return path.Base(w.Type) == slug }
 type wireCapabilities struct {
 	Protocol      string             `json:"protocol"`
 	Abilities     []platform.Ability `json:"abilities"`
+	Labels        []string           `json:"labels"`
 	Facts         []platform.Fact    `json:"facts"`
 	CompareAndSet bool               `json:"compare_and_set"`
 	Lookup        bool               `json:"lookup"`
@@ -123,10 +151,15 @@ func (p *Connector) readCapabilities(ctx context.Context) error {
 		p.can.Remedy = fmt.Sprintf("Revoke that credential at %s by its own tools. For the executor to do it, give it a credential there that may revoke others' "+
 			"(the platform protocol's route tokens).", p.name)
 	}
+	labels := offeredLabels(w.Labels)
 	for _, ability := range w.Abilities {
 		if knownVerb(ability.Verb) && (ability.Sort == platform.Account || ability.Sort == platform.Content) {
 			p.can.Abilities = append(p.can.Abilities, ability)
 		}
+	}
+	p.can.Abilities = whole(p.can.Abilities, labels)
+	if slices.ContainsFunc(p.can.Abilities, func(a platform.Ability) bool { return a.Verb == platform.Label }) {
+		p.can.Labels = labels
 	}
 	for _, fact := range ourFacts {
 		if slices.Contains(w.Facts, fact) {
@@ -136,21 +169,9 @@ func (p *Connector) readCapabilities(ctx context.Context) error {
 	return nil
 }
 
-func knownVerb(v platform.Verb) bool {
-	switch v {
-	case platform.Takedown, platform.Restore, platform.Deactivate, platform.Reactivate, platform.Delete:
-		return true
-	}
-	return false
-}
+func knownVerb(v platform.Verb) bool { return slices.Contains(platform.Verbs, v) }
 
-func knownStatus(s platform.Status) bool {
-	switch s {
-	case platform.Up, platform.Down, platform.Deactivated, platform.Deleted:
-		return true
-	}
-	return false
-}
+func knownStatus(s platform.Status) bool { return platform.VisibilityLayer.Knows(s) }
 
 var (
 	markForm   = regexp.MustCompile(`^[!-~]{0,200}$`)
@@ -159,7 +180,7 @@ var (
 )
 
 // checkState refuses a state that could be misunderstood.
-func (p *Connector) checkState(w wireState) error {
+func (p *Connector) checkState(w *wireState) error {
 	sort, err := p.Sort(w.ID)
 	switch {
 	case err != nil || sort != w.Sort:
@@ -173,15 +194,21 @@ func (p *Connector) checkState(w wireState) error {
 	case sort == platform.Account && !handleForm.MatchString(w.Handle), sort == platform.Content && w.Handle != "":
 		return unclear("%s gave %s the handle %.80q.", p.name, w.ID, w.Handle)
 	}
-	return nil
+	w.stand, err = p.layers(w.ID, w.Layers)
+	return err
 }
 
 // state translates a checked state. A promised fact that is missing or of
 // another type goes to Unread, never silently away.
 func (p *Connector) state(w wireState) platform.State {
-	s := platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Seen: canonical.At(p.now())}
+	s := p.layersOf(w)
 	s.Facts, s.Unread = p.facts(w.Sort, w.Facts)
 	return s
+}
+
+// layersOf is state without the facts.
+func (p *Connector) layersOf(w wireState) platform.State {
+	return platform.State{Status: w.Status, Mark: *w.Mark, Rev: w.Rev, Layers: w.stand, Seen: canonical.At(p.now())}
 }
 
 func (p *Connector) facts(sort platform.Sort, raw map[string]jsontext.Value) (map[platform.Fact]any, []platform.Fact) {
@@ -230,15 +257,24 @@ func (p *Connector) receipt(body []byte, key string, c platform.Command) (platfo
 	if err := json.Unmarshal(body, &w); err != nil {
 		return platform.Receipt{}, unclear("%s answered with something that is not a receipt.", p.name).Because(err)
 	}
-	for _, s := range []wireState{w.Before, w.After} {
+	for _, s := range []*wireState{&w.Before, &w.After} {
 		if err := p.checkState(s); err != nil {
 			return platform.Receipt{}, err
 		}
 	}
 	before, left := p.state(w.Before), p.state(w.After)
-	if w.Key != key || w.Verb != c.Verb || w.Before.ID != c.Subject.ID || w.After.ID != c.Subject.ID ||
-		!before.Is(c.Expect.Status, c.Expect.Mark) || !c.Leaves(platform.Expect{Status: left.Status, Mark: left.Mark}) || before.Rev == left.Rev {
+	if w.Key != key || w.Verb != c.Verb || w.Before.ID != c.Subject.ID || w.After.ID != c.Subject.ID || !fits(c, before, left) {
 		return platform.Receipt{}, unclear("%s answered with the receipt of another command than the one that was sent.", p.name)
 	}
 	return platform.Receipt{Before: before, After: left}, nil
+}
+
+// fits reports whether a command may have brought a subject from one state into another.
+// Of a change only the command's own layer says so. A warning changes none.
+func fits(c platform.Command, before, left platform.State) bool {
+	if c.Verb == platform.Warn {
+		return before.Is(left.Status, left.Mark) && before.Rev == left.Rev && maps.Equal(before.Layers, left.Layers)
+	}
+	moved := before.Revision(c.Layer) != left.Revision(c.Layer) // a layer that does not stand has none
+	return moved && before.At(c.Layer) == c.Expect && c.Leaves(left.At(c.Layer))
 }

@@ -286,7 +286,7 @@ PUBLIC_KEY = object_of({"algorithm": text, "credential": data, "hardware": flag,
 TRUST = object_of(
     {"endings_per_hour": number, "executor": text, "executor_key": data, "origins": list_of(text), "raises_per_hour": number,
      "relying_party": text, "undo_window": number})
-BUDGET = object_of({"direction": text, "limit": number, "per": text, "tier": text, "undo": flag, "window": text})
+BUDGET = object_of({"direction": text, "family?": text, "limit": number, "per": text, "tier": text, "undo": flag, "window": text})
 FOUNDING_MEMBERS = {
     "budgets": list_of(BUDGET), "log_key": text, "nonce": data, "officers": list_of(object_of({"key": PUBLIC_KEY, "worker": text})),
     "origin": text, "policy": map_of(text), "recovers": text, "time": instant, "trust": TRUST, "v": text}

@@ -83,9 +83,6 @@ func Found(t testing.TB, o Options) *World {
 	if o.Policy == nil {
 		o.Policy = policy.Default()
 	}
-	if o.Budgets == nil {
-		o.Budgets = actions.DefaultBudgets()
-	}
 	w := &World{Origin: ledgertest.Origin, t: t, clock: o.At, random: ledgertest.Rand(o.Seed + 128),
 		Officers: slices.Clone(workforcetest.Officers), keys: map[workforce.WorkerID]Signer{},
 		grown: make(chan struct{}), records: map[int64]canonical.Digest{}, measures: map[string]actions.Measure{}, requests: map[string]*Request{}}
@@ -98,6 +95,9 @@ func Found(t testing.TB, o Options) *World {
 		if o.FirstLaws || o.Laws > 0 && o.Laws < 3 {
 			o.Formats = actions.FirstFormats
 		}
+	}
+	if o.Budgets == nil {
+		o.Budgets = actions.FoundingBudgets(o.Formats)
 	}
 	f := proof.Founding{V: proof.FoundingVersion(o.Formats), Laws: cmp.Or(o.Laws, actions.NewestLaws), Origin: w.Origin, LogKey: w.log.key.VerifierKey(), Policy: o.Policy, Budgets: o.Budgets,
 		Time: canonical.At(o.At), Nonce: w.bytes(32), Trust: actions.Trust{Executor: ExecutorID,
@@ -148,7 +148,7 @@ func (w *World) Staff() {
 		ids = append(ids, p.Worker)
 	}
 	w.Enrol(ids...)
-	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts}})
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: []string{"graphic", "sensitive", Label}}})
 }
 
 // Now is the desk's clock.

@@ -50,33 +50,36 @@ func deskSubject(c actions.Change) platform.Subject {
 	return platform.Subject{Platform: actions.DeskPlatform, ID: c.Part()}
 }
 
+// Label is the value of the labels that Request sets and takes away.
+const Label = "spam"
+
 // Request signs a request for a measure on, or the lift of one from, a subject whose layer
-// is clear, or bears a measure without a mark, respectively. A label is spam. edit may change
-// the action before it is signed.
+// is clear, or bears a measure, respectively. edit may change the action before it is
+// signed.
 func (w *World) Request(by workforce.WorkerID, k actions.Kind, s platform.Subject, tier actions.Tier, edit ...func(*actions.Action)) *Request {
 	w.t.Helper()
 	spec, ok := actions.SpecOf(k)
 	if !ok {
 		w.t.Fatalf("prooftest: no kind %s", k)
 	}
-	r := &Request{ID: w.NewRequestID(), By: by}
-	a := actions.Action{V: actions.ActionVersion(w.State().Formats), Kind: k, Subject: s, Tier: tier, Direction: spec.Direction, Effect: spec.Effect,
-		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection}, Change: canonical.Raw("{}"), Nonce: w.bytes(16),
-		Case: "case-1", Reason: "It breaks a rule of the community.",
-		Command: platform.Command{Verb: spec.Verbs[0], Subject: s, Expect: platform.Expect{Status: platform.Up}, Mark: platform.MarkOf(r.ID)}}
 	value := ""
 	if spec.Labels() {
-		value = "spam"
+		value = Label
 	}
 	layer, err := spec.Layer(value)
 	if err != nil {
 		w.t.Fatalf("prooftest: %v", err)
 	}
-	switch a.Command.Layer, a.Command.Expect.Status = layer, layer.Clear(); {
-	case spec.Says():
-		a.Command.Expect, a.Command.Mark = platform.Expect{}, ""
-	case spec.Direction == actions.Relieving:
+	r := &Request{ID: w.NewRequestID(), By: by}
+	a := actions.Action{V: actions.ActionVersion(w.State().Formats), Kind: k, Subject: s, Tier: tier, Direction: spec.Direction, Effect: spec.Effect,
+		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection}, Change: canonical.Raw("{}"), Nonce: w.bytes(16),
+		Case: "case-1", Reason: "It breaks a rule of the community.",
+		Command: platform.Command{Verb: spec.Verbs[0], Subject: s, Layer: layer, Expect: platform.Expect{Status: layer.Clear()}, Mark: platform.MarkOf(r.ID)}}
+	if spec.Direction == actions.Relieving {
 		a.Command.Expect.Status, a.Command.Mark = layer.Bears(), ""
+	}
+	if spec.Says() {
+		a.Command.Expect, a.Command.Mark = platform.Expect{}, ""
 	}
 	if spec.Timed {
 		a.Until = canonical.At(w.Now().Add(24 * time.Hour))
