@@ -16,18 +16,18 @@ import (
 // TestMayLabel: a label is set only if the chain lists it with the platform, and is taken
 // away whatever its value.
 func TestMayLabel(t *testing.T) {
-	w := prooftest.Staffed(t)
-	listed := actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: []string{"sensitive", "spam"}}
+	s := prooftest.Staffed(t).State().Clone()
+	s.Platforms["plaza"] = actions.Platform{Name: "plaza", Connector: "plaza"}
 	act := func(on string, v platform.Verb, l platform.Layer) actions.Action {
 		s := platform.Subject{Platform: on, ID: "acct/3"}
 		return actions.Action{Subject: s, Command: platform.Command{Verb: v, Layer: l, Subject: s}}
 	}
 	spam := act("plaza", platform.Label, platform.LabelLayer("spam"))
-	if err := w.State().MayLabel(spam); !fault.Is(err, "label-not-listed") ||
+	if err := s.MayLabel(spam); !fault.Is(err, "label-not-listed") ||
 		!strings.HasSuffix(err.Error(), "no label is listed. Officers list it with `countersign platform add plaza --connector plaza --labels spam --reason WHY`.") {
 		t.Errorf("nothing is listed: %v", err)
 	}
-	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &listed})
+	s.Platforms["plaza"] = actions.Platform{Name: "plaza", Connector: "plaza", Labels: []string{"sensitive", "spam"}}
 	for name, c := range map[string]struct {
 		a   actions.Action
 		may bool
@@ -40,7 +40,7 @@ func TestMayLabel(t *testing.T) {
 		"a limit":                  {act("plaza", platform.Limit, platform.LimitLayer), true},
 		"a takedown":               {act("plaza", platform.Takedown, platform.VisibilityLayer), true},
 	} {
-		if err := w.State().MayLabel(c.a); (err == nil) != c.may || err != nil && !fault.Is(err, "label-not-listed") {
+		if err := s.MayLabel(c.a); (err == nil) != c.may || err != nil && !fault.Is(err, "label-not-listed") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
