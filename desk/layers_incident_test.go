@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -55,18 +56,19 @@ func TestBreachesOfLayers(t *testing.T) {
 		w := staffed(t, o)
 		spam := platform.LabelLayer("spam")
 		first := breachIn(w, spam)
-		w.Clock().Advance(1)
-		down := breachIn(w, platform.VisibilityLayer)
-		breachIn(w, platform.LimitLayer)
-		overIn(w, down)
-		breachIn(w, spam)
+		for _, l := range []platform.Layer{spam, platform.LimitLayer} {
+			w.Clock().Advance(time.Second)
+			breachIn(w, l)
+		}
+		w.Clock().Advance(time.Second)
+		overIn(w, breachIn(w, platform.VisibilityLayer))
 		got := texts(t, w)
 		for i, want := range []string{
 			`breach page: On plaza a critical subject is labelled "spam", which no warrant explains. `,
-			`breach page: On plaza a critical subject is down, which no warrant explains. `,
-			`breach page: On plaza a critical subject is limited, which no warrant explains. `,
-			`breach.over info: A critical subject of plaza is up again after a breach. `,
 			`duel page: On plaza somebody again did what the executor had undone. This is breach 2 of the same critical subject, in the label spam. `,
+			`breach page: On plaza a critical subject is limited, which no warrant explains. `,
+			`breach page: On plaza a critical subject is down, which no warrant explains. `,
+			`breach.over info: A critical subject of plaza is up again after a breach. `,
 		} {
 			if i >= len(got) || !strings.HasPrefix(got[i], want) {
 				t.Fatalf("alarm %d of %q is not %q", i, got, want)
@@ -95,7 +97,7 @@ func TestBreachesOfLayers(t *testing.T) {
 				told = append(told, string(m.Step)+" "+m.Layer.String())
 			}
 		}
-		if want := []string{"seen label:spam", "seen visibility", "seen limit", "reversed visibility", "seen label:spam"}; !slices.Equal(told, want) {
+		if want := []string{"seen label:spam", "seen label:spam", "seen limit", "seen visibility", "reversed visibility"}; !slices.Equal(told, want) {
 			t.Errorf("the timeline tells %q, want %q", told, want)
 		}
 		seen, _, err := w.Sightings(t.Context(), desktest.As("kim"), incidents.SightingFilter{Kind: proof.KindBreach, Layer: "limit"})
