@@ -100,6 +100,7 @@ var outside = []struct {
 	{"golang.org/x/crypto/ssh", "cli rehearsal", "one package keeps the keys of sessions, in a person's ssh-agent; the demo's people have an agent in its memory"},
 	{"github.com/alecthomas/kong", "cli", "one package knows the command line"},
 	{"golang.org/x/text", "prose", "one package knows which characters people can see"},
+	{"golang.org/x/image", "plaza", "one package reads pictures"},
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/fxamacker/cbor", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/standard-webhooks/", "alarm", "one package signs webhooks"},

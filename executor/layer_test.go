@@ -51,7 +51,7 @@ func (p *place) becomes(id string, l platform.Layer, s platform.Status) {
 // refusedWith hands a warrant over, which must be refused or fail with a type.
 func (p *place) refusedWith(r *prooftest.Request, typ string) {
 	p.t.Helper()
-	got, err := p.judged(p.world.Warrant(r))
+	got, err := p.judged(p.world.Forge(p.world.Enters(r)))
 	if err != nil || got.Type != typ {
 		p.t.Errorf("%s of %s: %+v, %v; expected %s", r.Action.Kind, r.Action.Subject, got, err, typ)
 	}
@@ -92,6 +92,7 @@ func TestLayersApart(t *testing.T) {
 		for _, k := range kinds {
 			r := p.measure(k, s, actions.Standard)
 			p.executes(r)
+			p.entered(r, proof.DutyAct, "intent", "receipt executed")
 			done = append(done, r)
 		}
 		for _, r := range done {

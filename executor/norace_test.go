@@ -6,4 +6,4 @@ package executor_test
 const many = 10_000
 
 // errands says what TestKilled kills the executor at.
-var errands = []string{"measure", "undo", "suspension", "lift", "emergency act", "its revert", "refusal"}
+var errands = []string{"measure", "undo", "suspension", "lift", "emergency act", "its revert", "refusal", "label", "end of a limit", "warning"}

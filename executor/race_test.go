@@ -6,7 +6,7 @@ package executor_test
 // detector, which makes each of them cost ten times as much.
 const many = 500
 
-// errands says what TestKilled kills the executor at: under the race detector a measure
-// and a lift, since each start of the process costs ten times as much, and the other
+// errands says what TestKilled kills the executor at: under the race detector a measure,
+// a lift and a warning, since each start of the process costs ten times as much, and the other
 // errands go through the same steps.
-var errands = []string{"measure", "lift"}
+var errands = []string{"measure", "lift", "warning"}

@@ -1,7 +1,6 @@
 package plaza
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,12 +21,19 @@ func (s *Server) accountMux() http.Handler {
 	mux.HandleFunc("GET /account", s.showing((*Server).accountPage))
 	mux.HandleFunc("POST /account/sign-in", s.signIn)
 	mux.HandleFunc("POST /account/sign-out", s.signOut)
-	mux.HandleFunc("POST /account/lock", s.asked(func(ctx context.Context, o session, wanted string) error {
-		return s.setLock(ctx, o, wanted == "set")
+	mux.HandleFunc("POST /account/lock", s.asked(func(r *http.Request, o session, wanted string) (string, error) {
+		return "/account", s.setLock(r.Context(), o, wanted == "set")
 	}, "set", "clear"))
-	mux.HandleFunc("POST /account/status", s.asked(func(ctx context.Context, o session, wanted string) error {
-		return s.switchOff(ctx, o.account, wanted == "deactivate")
+	mux.HandleFunc("POST /account/status", s.asked(func(r *http.Request, o session, wanted string) (string, error) {
+		return "/account", s.switchOff(r.Context(), o.account, wanted == "deactivate")
 	}, "deactivate", "reactivate"))
+	mux.HandleFunc("POST /account/follow", s.asked(func(r *http.Request, o session, wanted string) (string, error) {
+		handle := r.PostFormValue("handle")
+		if _, err := foldHandle(handle); err != nil {
+			return "", err
+		}
+		return "/" + handle, s.follow(r.Context(), o, handle, wanted == "follow")
+	}, "follow", "unfollow"))
 	mux.HandleFunc("GET /account/", s.showing(func(*Server, *sqldb.Tx, *http.Request) (view, error) { return nowhere(), nil }))
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,8 +85,7 @@ func (s *Server) accountPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	av := viewAccount(a)
-	own := ownView{accountView: av, Status: a.status, Lock: "off", Mine: a.mark == "" && (a.status == Up || a.status == Deactivated), Beneath: a.beneath()}
+	own := ownView{accountView: viewAccount(a), Status: a.status, Lock: "off", Mine: a.mark == "" && (a.status == Up || a.status == Deactivated), Beneath: a.beneath()}
 	switch {
 	case !o.Lock.Set:
 	case o.Lock.Cleared.IsZero():
@@ -144,23 +149,34 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	http.SetCookie(w, &http.Cookie{Name: ownerCookie, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	toAccount(w, r)
+	keepCookie(w, ownerCookie, token)
+	seeOther(w, r, "/account")
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: ownerCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	toAccount(w, r)
+	dropCookie(w, ownerCookie)
+	seeOther(w, r, "/account")
 }
 
-func toAccount(w http.ResponseWriter, r *http.Request) {
+// keepCookie signs a browser in with a token until it is closed.
+func keepCookie(w http.ResponseWriter, name, token string) {
+	http.SetCookie(w, &http.Cookie{Name: name, Value: token, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+}
+
+func dropCookie(w http.ResponseWriter, name string) {
+	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+}
+
+// seeOther leads a browser to a page of this site after a form.
+func seeOther(w http.ResponseWriter, r *http.Request, path string) {
 	protect(w.Header())
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, "/account", http.StatusSeeOther)
+	http.Redirect(w, r, path, http.StatusSeeOther)
 }
 
-// asked carries out the owner's wish in a form, which is one of a few words.
-func (s *Server) asked(do func(ctx context.Context, o session, wanted string) error, words ...string) http.HandlerFunc {
+// asked carries out the owner's wish in a form, which is one of a few words. do returns the
+// page to show afterwards.
+func (s *Server) asked(do func(r *http.Request, o session, wanted string) (string, error), words ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, formLimit)
 		wanted, o := r.PostFormValue("want"), session{}
@@ -169,18 +185,19 @@ func (s *Server) asked(do func(ctx context.Context, o session, wanted string) er
 			return err
 		})
 		if err == nil && o.account == 0 {
-			toAccount(w, r) // to sign in again
+			seeOther(w, r, "/account") // to sign in again
 			return
 		}
 		if err == nil && !slices.Contains(words, wanted) {
 			err = fault.New(fault.Invalid, "bad-form", "The form was not filled in.")
 		}
+		next := ""
 		if err == nil {
-			err = do(r.Context(), o, wanted)
+			next, err = do(r, o, wanted)
 		}
 		switch kind := fault.KindOf(err); {
 		case err == nil:
-			toAccount(w, r)
+			seeOther(w, r, next)
 		case kind == fault.Conflict, kind == fault.NotFound, kind == fault.Invalid:
 			s.render(w, r, refusedPage(httpStatus[kind], fault.TextOf(err)))
 		default:

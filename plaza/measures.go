@@ -53,7 +53,7 @@ func (s *Server) accountMeasures(a account, layers []standing) []Measure {
 	default:
 		all = append(all, a.span.measure(a.status, a.mark, "Deactivated", "Plaza’s staff switched this account off. Its profile and posts are not shown."))
 	}
-	return append(all, s.layerMeasures(layers, "Its posts are not in the public timeline, and it is not in search and suggestions. It stays at its address and with its followers.")...)
+	return append(all, s.layerMeasures(layers, "Posts of this account are not in the public timeline, and it is not in search and suggestions. It stays at its address and with its followers.")...)
 }
 
 // postMeasures lists what stands on a post.

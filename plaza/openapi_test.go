@@ -59,7 +59,7 @@ func TestOpenAPIHasEveryMember(t *testing.T) {
 		"Subject": Subject{}, "Expect": Expect{}, "Receipt": Receipt{}, "Lookup": lookup{}, "Event": Event{},
 		"Problem": problem{}, "NewAccount": NewAccount{}, "NewPost": NewPost{}, "Made": made{},
 		"Listed": Listed{}, "AccountPage": accountPage{}, "Lock": Lock{}, "NewNotice": NewNotice{}, "Sent": Sent{}, "Notice": Notice{},
-		"NewOwner": newOwner{}, "Given": given{}, "Own": Own{}, "OwnPost": OwnPost{}, "Measure": Measure{}, "Stood": Stood{},
+		"NewOwner": newOwner{}, "Given": given{}, "Own": Own{}, "OwnPost": OwnPost{}, "Measure": Measure{}, "Stood": Stood{}, "NewPicture": NewPicture{}, "NewFollow": newFollow{},
 	} {
 		var members, described []string
 		for f := range reflect.TypeOf(v).Fields() {

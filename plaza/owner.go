@@ -19,6 +19,8 @@ var ownerRoutes = []route{
 	{"DELETE", "/owner/v1/lock", OwnerScope, 0, (*Server).deleteLock},
 	{"POST", "/owner/v1/deactivate", OwnerScope, 0, (*Server).postDeactivate},
 	{"POST", "/owner/v1/reactivate", OwnerScope, 0, (*Server).postReactivate},
+	{"POST", "/owner/v1/follow", OwnerScope, ownerLimit, (*Server).postFollow},
+	{"POST", "/owner/v1/unfollow", OwnerScope, ownerLimit, (*Server).postUnfollow},
 }
 
 // IssueOwnerToken makes and returns a token whose holder acts as the owner of an account

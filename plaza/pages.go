@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,10 @@ func (p *pages) mux(s *Server) http.Handler {
 	mux.HandleFunc("GET /avatar/{file}", servePicture(avatarSVG))
 	mux.HandleFunc("GET /banner/{file}", servePicture(bannerSVG))
 	mux.HandleFunc("GET /{$}", s.showing((*Server).timelinePage))
+	mux.HandleFunc("GET /following", s.showing((*Server).followingPage))
+	mux.HandleFunc("GET /search", s.showing((*Server).searchPage))
 	mux.HandleFunc("GET /people", s.showing((*Server).peoplePage))
+	mux.HandleFunc("GET /picture/{post}/{digest}", s.getPicture)
 	mux.HandleFunc("GET /post/{number}", s.showing((*Server).postPage))
 	mux.HandleFunc("GET /{handle}", s.showing((*Server).profilePage))
 	mux.HandleFunc("GET /", s.showing(func(*Server, *sqldb.Tx, *http.Request) (view, error) {
@@ -88,16 +92,26 @@ type view struct {
 	Text           string
 	Next, NextText string // where a notice leads to; empty: to the timeline
 
-	Own    *ownView // one's own account
-	SignIn bool
-	Wrong  string // why signing in failed
+	Own         *ownView // one's own account
+	SignIn      bool
+	StaffSignIn bool
+	Console     *consoleView
+	Wrong       string // why signing in or a search failed
+
+	Search bool
+	Query  string // of the search
 
 	Handle  string // of a notice about an account
 	Account *accountView
+	Self    bool // it is the account of the owner who is signed in
+	Follows bool // the owner who is signed in follows it
 	Posts   []postView
+	Heads   string // of a list of posts
+	Empty   string // instead of posts if there are none
 	People  []accountView
 	Notable []accountView
 	Older   string // link to the next page
+	Viewer  int64  // number of the account of the owner who is signed in; 0: nobody
 }
 
 type accountView struct {
@@ -105,7 +119,11 @@ type accountView struct {
 	Verified                          bool
 	Followers                         int64
 	PostCount                         int64
+	Labels                            []labelView
 }
+
+// labelView is a label as a page shows it.
+type labelView struct{ Value, Title, Reason, Reference string }
 
 type postView struct {
 	Number         int64
@@ -114,6 +132,9 @@ type postView struct {
 	Likes, Reposts int64
 	When, Exactly  string
 	ISO            string
+	Labels         []labelView
+	Pictures       []pictureView
+	Veil           string // why the pictures are veiled, in one or two words; empty: they are not
 }
 
 func viewAccount(a account) accountView {
@@ -136,7 +157,12 @@ func (s *Server) showing(read func(*Server, *sqldb.Tx, *http.Request) (view, err
 			if v, err = read(s, tx, r); err != nil {
 				return err
 			}
-			v.Notable, err = notable(tx, 5, 0)
+			in, err := signedIn(tx, r)
+			if err != nil {
+				return err
+			}
+			v.Viewer = in.account
+			v.Notable, err = notable(tx, v.Viewer, 5, 0)
 			return err
 		})
 		if fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Invalid {
@@ -202,13 +228,21 @@ func withheld(a account) view {
 }
 
 func (s *Server) timelinePage(tx *sqldb.Tx, r *http.Request) (view, error) {
-	v := view{Status: http.StatusOK, Standing: string(Up), Title: "Plaza", Here: "timeline"}
-	err := s.fillPosts(tx, r, &v, 0, "/")
+	v := view{Status: http.StatusOK, Standing: string(Up), Title: "Plaza", Here: "timeline", Heads: "Timeline"}
+	err := s.fillPosts(tx, r, &v, `$4 = 0 and `+accountIsPublic+` and `+postIsPublic, 0, "/")
 	return v, err
 }
 
-// fillPosts adds a page of posts, of one account or (0) of all.
-func (s *Server) fillPosts(tx *sqldb.Tx, r *http.Request, v *view, of int64, path string) error {
+// A limit keeps accounts and posts out of what the public is shown unasked: the timeline,
+// search and suggestions.
+const (
+	accountIsPublic = `not exists (select 1 from account_layer al where al.account = a.id and al.name = 'limit')`
+	postIsPublic    = `not exists (select 1 from post_layer pl where pl.post = p.id and pl.name = 'limit')`
+)
+
+// fillPosts adds a page of posts, those for which where is true of the account of (number
+// $4).
+func (s *Server) fillPosts(tx *sqldb.Tx, r *http.Request, v *view, where string, of int64, path string) error {
 	created, number := int64(1)<<62, int64(1)<<62
 	if before := r.URL.Query().Get("before"); before != "" {
 		n, err := strconv.ParseInt(before, 10, 64)
@@ -221,50 +255,101 @@ func (s *Server) fillPosts(tx *sqldb.Tx, r *http.Request, v *view, of int64, pat
 		}
 		created, number = p.created.UnixMicro(), p.number
 	}
-	where := `p.account = $4`
-	if of == 0 {
-		where = `$4 = 0`
-	}
-	rows, err := tx.Query(`select `+accountColumns+`, `+postColumns+`
+	posts, err := s.posts(tx, `select `+accountColumns+`, `+postColumns+`
 		from post p join account a on a.id = p.account
 		where p.status = 'up' and a.status = 'up' and (p.created, p.id) < ($1, $2) and `+where+`
 		order by p.created desc, p.id desc limit $3`, created, number, pageLength+1, of)
 	if err != nil {
-		return fmt.Errorf("reading posts: %w", err)
+		return err
 	}
-	defer rows.Close()
-	now := s.now()
-	for rows.Next() {
-		if len(v.Posts) == pageLength {
-			v.Older = path + "?before=" + strconv.FormatInt(v.Posts[pageLength-1].Number, 10)
-			break
-		}
-		p, a, err := scanPost(rows)
-		if err != nil {
-			return fmt.Errorf("reading posts: %w", err)
-		}
-		v.Posts = append(v.Posts, viewPost(p, a, now))
+	if len(posts) > pageLength {
+		posts = posts[:pageLength]
+		v.Older = path + "?before=" + strconv.FormatInt(posts[pageLength-1].Number, 10)
 	}
-	return rows.Err()
+	v.Posts = posts
+	return nil
 }
 
-// notable lists the accounts with most followers that are up.
-func notable(tx *sqldb.Tx, most, skip int) ([]accountView, error) {
-	rows, err := tx.Query(`select `+accountColumns+` from account a where a.status = 'up'
-		order by a.followers desc, a.id limit $1 offset $2`, most, skip)
+// posts reads the posts of a query for the columns of account and post, with what stands
+// on them and on their accounts, and their pictures.
+func (s *Server) posts(tx *sqldb.Tx, query string, args ...any) ([]postView, error) {
+	type row struct {
+		post
+		of account
+	}
+	rows, err := sqldb.All(tx, func(r sqldb.Row) (row, error) {
+		p, a, err := scanPost(r)
+		return row{p, a}, err
+	}, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading posts: %w", err)
+	}
+	var posts, accounts []int64
+	for _, r := range rows {
+		posts, accounts = append(posts, r.number), append(accounts, r.of.number)
+	}
+	slices.Sort(accounts)
+	accounts = slices.Compact(accounts)
+	onPosts, err := layersAmong(tx, Content, posts)
+	if err != nil {
+		return nil, err
+	}
+	onAccounts, err := layersAmong(tx, Account, accounts)
+	if err != nil {
+		return nil, err
+	}
+	pictures, err := picturesAmong(tx, posts)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	var all []postView
+	for _, r := range rows {
+		v := viewPost(r.post, r.of, now)
+		v.Labels, v.Author.Labels = s.viewLabels(onPosts[r.number]), s.viewLabels(onAccounts[r.of.number])
+		v.Pictures, v.Veil = pictures[r.number], veil(v.Labels, v.Author.Labels)
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func (s *Server) viewLabels(layers []standing) []labelView {
+	var all []labelView
+	for _, l := range layers {
+		if value, ok := l.Layer.Label(); ok {
+			text := s.labelText(value)
+			all = append(all, labelView{value, text.Title, text.Reason, l.Mark})
+		}
+	}
+	return all
+}
+
+// veil says why pictures are veiled until the reader wants to see them; empty: they are
+// not.
+func veil(lists ...[]labelView) string {
+	var titles []string
+	for _, l := range slices.Concat(lists...) {
+		if (l.Value == graphicLabel || l.Value == sensitiveLabel) && !slices.Contains(titles, l.Title) {
+			titles = append(titles, l.Title)
+		}
+	}
+	slices.Sort(titles)
+	return sentence(strings.ToLower(strings.Join(titles, ", ")))
+}
+
+// notable lists the accounts with most followers that are up, and not limited; for an
+// owner who is signed in (0: nobody) those that the owner does not follow yet.
+func notable(tx *sqldb.Tx, viewer int64, most, skip int) ([]accountView, error) {
+	all, err := sqldb.All(tx, func(row sqldb.Row) (accountView, error) {
+		a, err := scanAccount(row)
+		return viewAccount(a), err
+	}, `select `+accountColumns+` from account a where a.status = 'up' and `+accountIsPublic+`
+		and a.id <> $1 and not exists (select 1 from follow f where f.follower = $1 and f.followee = a.id)
+		order by a.followers desc, a.id limit $2 offset $3`, viewer, most, skip)
 	if err != nil {
 		return nil, fmt.Errorf("reading accounts: %w", err)
 	}
-	defer rows.Close()
-	var all []accountView
-	for rows.Next() {
-		a, err := scanAccount(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading accounts: %w", err)
-		}
-		all = append(all, viewAccount(a))
-	}
-	return all, rows.Err()
+	return all, nil
 }
 
 func (s *Server) peoplePage(tx *sqldb.Tx, r *http.Request) (view, error) {
@@ -273,7 +358,7 @@ func (s *Server) peoplePage(tx *sqldb.Tx, r *http.Request) (view, error) {
 	if err != nil || page < 1 || page > 10_000 {
 		page = 1
 	}
-	v.People, err = notable(tx, pageLength+1, (page-1)*pageLength)
+	v.People, err = notable(tx, 0, pageLength+1, (page-1)*pageLength)
 	if len(v.People) > pageLength {
 		v.People = v.People[:pageLength]
 		v.Older = "/people?page=" + strconv.Itoa(page+1)
@@ -299,8 +384,21 @@ func (s *Server) profilePage(tx *sqldb.Tx, r *http.Request) (view, error) {
 	if err := tx.QueryRow(`select count(*) from post where account = $1 and status = 'up'`, a.number).Scan(&av.PostCount); err != nil {
 		return view{}, err
 	}
+	layers, err := layersOf(tx, a.id())
+	if err != nil {
+		return view{}, err
+	}
+	av.Labels = s.viewLabels(layers)
 	v := view{Status: http.StatusOK, Standing: string(Up), Title: a.name + " (@" + a.handle + ")", Account: &av}
-	return v, s.fillPosts(tx, r, &v, a.number, "/@"+a.handle)
+	in, err := signedIn(tx, r)
+	if err != nil {
+		return view{}, err
+	}
+	v.Self = in.account == a.number
+	if v.Follows, err = follows(tx, in.account, a.number); err != nil {
+		return view{}, err
+	}
+	return v, s.fillPosts(tx, r, &v, `p.account = $4`, a.number, "/@"+a.handle)
 }
 
 func (s *Server) postPage(tx *sqldb.Tx, r *http.Request) (view, error) {
@@ -320,8 +418,9 @@ func (s *Server) postPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 		return view{Status: http.StatusOK, Standing: string(Down), Title: "A removed post", Handle: a.handle,
 			Heading: "This post has been removed.", Text: "Plaza’s staff removed this post of @" + a.handle + "."}, nil
 	}
-	return view{Status: http.StatusOK, Standing: string(Up), Title: a.name + " on Plaza",
-		Posts: []postView{viewPost(p, a, s.now())}, Here: "post"}, nil
+	v := view{Status: http.StatusOK, Standing: string(Up), Title: a.name + " on Plaza", Here: "post"}
+	v.Posts, err = s.posts(tx, `select `+accountColumns+`, `+postColumns+` from post p join account a on a.id = p.account where p.id = $1`, id.number)
+	return v, err
 }
 
 // ago writes a time in the way of a timeline.
@@ -370,6 +469,9 @@ func exactCount(n int64) string {
 
 // sentence begins a text with a capital letter.
 func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(r)) + s[n:]
 }

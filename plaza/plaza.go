@@ -88,6 +88,7 @@ type Server struct {
 	closed    chan struct{}
 	closeOnce sync.Once
 	pages     *pages
+	drawing   sync.Mutex // held while pictures are read: each takes much memory for a moment
 	handler   http.Handler
 }
 

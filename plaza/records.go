@@ -207,7 +207,16 @@ func erase(tx *sqldb.Tx, id subjectID) error {
 		return err
 	}
 	if id.sort == Content {
+		if _, err := tx.Exec(`delete from picture where post = $1`, id.number); err != nil {
+			return err
+		}
 		_, err := tx.Exec(`update post set body = '', likes = 0, reposts = 0 where id = $1`, id.number)
+		return err
+	}
+	if err := eraseFollows(tx, id.number); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`delete from picture where post in (select id from post where account = $1)`, id.number); err != nil {
 		return err
 	}
 	for _, of := range []string{`owner_token`, `owner_lock`, `notice`} {

@@ -33,11 +33,12 @@ func (n NewAccount) check() error {
 
 // NewPost is a post to be made.
 type NewPost struct {
-	Account string         `json:"account"` // acct/17
-	Text    string         `json:"text"`
-	Likes   int64          `json:"likes,omitzero"`
-	Reposts int64          `json:"reposts,omitzero"`
-	At      canonical.Time `json:"at,omitzero"` // now if absent
+	Account  string         `json:"account"` // acct/17
+	Text     string         `json:"text"`
+	Likes    int64          `json:"likes,omitzero"`
+	Reposts  int64          `json:"reposts,omitzero"`
+	At       canonical.Time `json:"at,omitzero"`        // now if absent
+	Pictures []NewPicture   `json:"pictures,omitempty"` // up to four
 }
 
 func (n NewPost) check() error {
@@ -50,6 +51,9 @@ func (n NewPost) check() error {
 	}
 	if !within(n.Text, 1, 1000) || n.Likes < 0 || n.Reposts < 0 {
 		return fault.New(fault.Invalid, "bad-post", "A post has 1 to 1,000 characters, and its counts are not negative.")
+	}
+	if len(n.Pictures) > picturesMost {
+		return fault.New(fault.Invalid, "bad-post", "A post has up to %d pictures; this one has %d.", picturesMost, len(n.Pictures))
 	}
 	return nil
 }
@@ -163,8 +167,12 @@ func (s *Server) makePosts(c call, list []NewPost) ([]made, error) {
 	if err := checkAll(list); err != nil {
 		return nil, err
 	}
+	pictures, err := s.readPictures(list)
+	if err != nil {
+		return nil, err
+	}
 	var all []made
-	err := s.db.Write(c.r.Context(), func(tx *sqldb.Tx) error {
+	err = s.db.Write(c.r.Context(), func(tx *sqldb.Tx) error {
 		all = nil
 		first, err := next(tx, "post", int64(len(list)))
 		if err != nil {
@@ -187,6 +195,9 @@ func (s *Server) makePosts(c call, list []NewPost) ([]made, error) {
 				p.created = s.now()
 			}
 			if err := insertPost(tx, p); err != nil {
+				return err
+			}
+			if err := insertPictures(tx, p.number, pictures[i]); err != nil {
 				return err
 			}
 			all = append(all, made{ID: subjectID{Content, p.number}.String()})

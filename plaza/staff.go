@@ -66,6 +66,9 @@ func (s *Server) routes() http.Handler {
 	account := s.accountMux()
 	mux.Handle("/account", account)
 	mux.Handle("/account/", account)
+	console := s.consoleMux()
+	mux.Handle("/console", console)
+	mux.Handle("/console/", console)
 	mux.Handle("/", s.pages.mux(s))
 	return mux
 }

@@ -152,7 +152,27 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 		}
 	}
 	slices.SortFunc(posts, func(a, b plaza.NewPost) int { return a.At.Compare(b.At.Time) })
+	if err := illustrate(posts); err != nil {
+		return err
+	}
 	return d.setUp(ctx, token, "posts", posts, nil)
+}
+
+// pictured is the number of posts, the newest ones, of which every third has pictures.
+const pictured = 54
+
+// illustrate gives some of the newest posts pictures, which plaza draws.
+func illustrate(posts []plaza.NewPost) error {
+	for i := max(0, len(posts)-pictured); i < len(posts); i += 3 {
+		for n := range 1 + i%7/5 + i%11/9 { // most have one
+			file, alt, err := plaza.Scene(fmt.Sprint(posts[i].Text, n))
+			if err != nil {
+				return err
+			}
+			posts[i].Pictures = append(posts[i].Pictures, plaza.NewPicture{Data: file, Alt: alt})
+		}
+	}
+	return nil
 }
 
 // setUp posts a list to the setup API, in pieces as large as it accepts.

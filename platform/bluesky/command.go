@@ -115,7 +115,10 @@ func (c *Connector) accepts(cmd platform.Command) (platform.Sort, error) {
 		return "", err
 	}
 	if _, ok := c.Capabilities().Can(cmd.Verb, sort); !ok {
-		return "", fault.New(fault.Unsupported, "unsupported-verb", "A PDS cannot %s: %s is %s.", cmd.Verb, cmd.Subject, sort)
+		return "", fault.New(fault.Unsupported, "unsupported-verb", "A PDS cannot %s %s, as %s is.", cmd.Verb, sort.Noun(), cmd.Subject)
+	}
+	if cmd.Layer != platform.VisibilityLayer {
+		return "", fault.New(fault.Invalid, "bad-layer", "A %s does not change %s.", cmd.Verb, cmd.Layer.Noun())
 	}
 	if (cmd.Verb == platform.Takedown) != (cmd.Mark != "") {
 		return "", fault.New(fault.Invalid, "bad-mark", "A takedown leaves a mark, and what lifts a measure leaves none.")

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,23 +16,54 @@ import (
 
 // double is a second implementation of the platform protocol, in memory and
 // written from the document alone. Without a flaw it keeps every promise; with
-// one it breaks exactly what the flaw says.
+// one it breaks exactly what the flaw says. It has the optional promises if it is layered.
 type double struct {
 	mu       sync.Mutex
 	flaw     string
+	layered  bool
+	told     []string // warnings to the holder of acct/1
 	token    string
 	subjects map[string]*subject
 	keys     map[string]*remembered
 	events   []map[string]any
 	changed  chan struct{}
 	rivals   int
-	looked   chan struct{} // somebody read while an early event was out
+
+	layerRevs int
+	looked    chan struct{} // somebody read while an early event was out
 }
 
 type subject struct {
 	id, handle, status, mark string
 	rev                      int
 	off                      bool // deactivated, which a takedown hides
+	layers                   map[string]layer
+}
+
+// layer is one that stands.
+type layer struct{ mark, rev string }
+
+// labels are the labels that a layered double offers.
+func (d *double) labels() []string {
+	all := []string{}
+	for i := range 22 {
+		all = append(all, fmt.Sprintf("label-%02d", i))
+	}
+	if d.is("labels-unsorted") {
+		all[0], all[1] = all[1], all[0]
+	}
+	if d.is("label-of-another-form") {
+		all = append(all, "Zebra")
+	}
+	if d.is("labels-without-values") {
+		return nil
+	}
+	return all
+}
+
+// layerStatus is the status of a layer that stands, or does not.
+func layerStatus(l string, stands bool) string {
+	return map[bool]map[bool]string{true: {true: "limited", false: "none"}, false: {true: "set", false: "unset"}}[l == "limit"][stands]
 }
 
 type remembered struct {
@@ -44,6 +78,13 @@ func newDouble(flaw string) *double {
 			"acct/1": {id: "acct/1", handle: "@scratch", status: "up", rev: 1},
 			"post/1": {id: "post/1", status: "up", rev: 1},
 		}}
+}
+
+// newLayeredDouble has limits, labels and warnings.
+func newLayeredDouble(flaw string) *double {
+	d := newDouble(flaw)
+	d.layered = true
+	return d
 }
 
 func (d *double) is(flaw string) bool { return d.flaw == flaw }
@@ -137,17 +178,37 @@ func (d *double) openAPI() []byte {
 
 func (d *double) capabilities() []byte {
 	abilities := []map[string]any{}
-	for _, a := range []string{"takedown account", "restore account", "deactivate account", "reactivate account", "takedown content", "restore content"} {
+	can := []string{"takedown account", "restore account", "deactivate account", "reactivate account", "takedown content", "restore content"}
+	if d.layered {
+		can = append(can, "limit account", "unlimit account", "label account", "unlabel account", "limit content", "label content", "unlabel content", "warn account")
+		if !d.is("limit-for-ever") {
+			can = append(can, "unlimit content")
+		}
+		if d.is("warns-posts") {
+			can = append(can, "warn content")
+		}
+	}
+	for _, a := range can {
 		verb, sort, _ := strings.Cut(a, " ")
-		abilities = append(abilities, map[string]any{"verb": verb, "sort": sort, "lossy": "", "marks": verb == "takedown" || verb == "deactivate"})
+		marks := verb == "takedown" || verb == "deactivate" || verb == "limit" || verb == "label"
+		if d.is("limit-without-mark") && verb == "limit" {
+			marks = false
+		}
+		abilities = append(abilities, map[string]any{"verb": verb, "sort": sort, "lossy": "", "marks": marks})
 		if d.is("ability-twice") {
 			abilities = append(abilities, abilities[0])
 		}
 	}
-	return mustJSON(map[string]any{"protocol": "staff/v1", "platform": "double", "abilities": abilities,
+	doc := map[string]any{"protocol": "staff/v1", "platform": "double", "abilities": abilities,
 		"facts": []string{"followers", "verified", "office", "created", "owner"}, "compare_and_set": true, "lookup": true,
-		"request_life": 5, "body_limit": 8192, "event_backlog": 1000})
+		"request_life": 5, "body_limit": bodyLimit, "event_backlog": 1000}
+	if d.layered {
+		doc["labels"] = d.labels()
+	}
+	return mustJSON(doc)
 }
+
+const bodyLimit = 32768
 
 func (d *double) state(s *subject) map[string]any {
 	sort := "account"
@@ -170,8 +231,35 @@ func (d *double) state(s *subject) map[string]any {
 	if d.is("unknown-status") && status == "down" {
 		status = "limited"
 	}
-	return map[string]any{"id": s.id, "handle": s.handle, "sort": sort, "status": status, "mark": s.mark, "rev": rev,
+	doc := map[string]any{"id": s.id, "handle": s.handle, "sort": sort, "status": status, "mark": s.mark, "rev": rev,
 		"facts": facts, "at": "2026-11-23T05:39:46.000000Z"}
+	if d.layered {
+		doc["layers"] = d.standing(s)
+	}
+	return doc
+}
+
+// standing lists the layers that stand on a subject.
+func (d *double) standing(s *subject) []map[string]any {
+	all := []map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(s.layers)) {
+		l := s.layers[name]
+		one := map[string]any{"layer": name, "status": layerStatus(name, true), "mark": l.mark, "rev": l.rev}
+		if d.is("layer-revision-of-the-subject") {
+			one["rev"] = strconv.Itoa(s.rev)
+		}
+		all = append(all, one)
+	}
+	if d.is("layers-unsorted") {
+		slices.Reverse(all)
+	}
+	if d.is("layers-hidden-when-down") && s.status != "up" {
+		return nil
+	}
+	if d.is("layers-listed-when-clear") && s.layers["limit"] == (layer{}) {
+		all = append(all, map[string]any{"layer": "limit", "status": "none", "mark": "", "rev": "0"})
+	}
+	return all
 }
 
 func (d *double) read(r *http.Request) (int, []byte, *problemError) {
@@ -209,6 +297,9 @@ func (d *double) read(r *http.Request) (int, []byte, *problemError) {
 
 type body struct {
 	Verb    string `json:"verb"`
+	Layer   string `json:"layer"`
+	Until   string `json:"until"`
+	Text    string `json:"text"`
 	Subject *struct {
 		ID     string `json:"id"`
 		Handle string `json:"handle"`
@@ -237,7 +328,19 @@ func (d *double) parse(raw []byte) (b body, ok bool) {
 	if !d.is("doubled-members-pass") && (strings.Count(string(raw), `"verb"`) != 1 || strings.Contains(string(raw), `"Verb"`)) {
 		return b, false
 	}
-	if b.Subject == nil || b.Expect == nil || len(b.Mark) > 200 || strings.ContainsAny(b.Mark, "\n ") {
+	if b.Subject != nil && d.layered && b.Verb == "warn" {
+		return b, d.parseWarning(b)
+	}
+	if b.Subject == nil || b.Expect == nil || len(b.Mark) > 200 || strings.ContainsAny(b.Mark, "\n ") || b.Text != "" && !d.is("text-passes") {
+		return b, false
+	}
+	if _, err := time.Parse("2006-01-02T15:04:05.000000Z", b.Until); b.Until != "" && (err != nil || !d.layered || b.Mark == "" && !d.is("until-with-a-lift")) && !d.is("any-until") {
+		return b, false
+	}
+	if d.layered && (b.Verb == "limit" || b.Verb == "unlimit" || b.Verb == "label" || b.Verb == "unlabel") {
+		return b, d.parseLayer(b)
+	}
+	if b.Layer != "" && !d.is("layer-with-any-verb") {
 		return b, false
 	}
 	from := map[string]string{"takedown": "up", "restore": "down", "deactivate": "up", "reactivate": "deactivated"}[b.Verb]
@@ -252,6 +355,42 @@ func (d *double) parse(raw []byte) (b body, ok bool) {
 	return b, from != "" && from == b.Expect.Status && !(lifts && b.Mark != "")
 }
 
+var labelForm = regexp.MustCompile(`^label:[a-z0-9][a-z0-9-]{0,63}$`)
+
+// parseLayer checks a command of a layer.
+func (d *double) parseLayer(b body) bool {
+	sets, limits := b.Verb == "limit" || b.Verb == "label", strings.HasSuffix(b.Verb, "limit")
+	if limits && b.Layer != "limit" || !limits && !labelForm.MatchString(b.Layer) {
+		if d.is("any-layer") && b.Layer != "" {
+			return true
+		}
+		return false
+	}
+	switch {
+	case !sets && b.Mark != "", !sets && b.Expect.Status != layerStatus(b.Layer, true):
+		return false
+	case b.Verb == "limit" && b.Expect.Status == "limited":
+		return b.Mark != "" && b.Expect.Mark != "" && b.Mark != b.Expect.Mark && !d.is("limit-confirms-nothing") || d.is("limit-over-itself")
+	case sets && (b.Expect.Status != layerStatus(b.Layer, false) || b.Expect.Mark != ""):
+		return false
+	}
+	value := strings.TrimPrefix(b.Layer, "label:")
+	return b.Verb != "label" || slices.Contains(d.labels(), value) || d.is("any-label")
+}
+
+// parseWarning checks a warning.
+func (d *double) parseWarning(b body) bool {
+	if d.is("any-warning") {
+		return true
+	}
+	visible := strings.TrimSpace(b.Text) != "" && !strings.Contains(b.Text, "\a")
+	most := 5000
+	if d.is("short-warnings") {
+		most = 4999
+	}
+	return strings.HasPrefix(b.Subject.ID, "acct/") && b.Layer == "" && b.Expect == nil && b.Mark == "" && b.Until == "" && visible && len([]rune(b.Text)) <= most
+}
+
 func (d *double) command(r *http.Request) (int, []byte, *problemError) {
 	keys := r.Header.Values("Idempotency-Key")
 	if !d.is("any-key") && (len(keys) != 1 || keys[0] == "" || len(keys[0]) > 200 || strings.ContainsAny(keys[0], "/ ")) {
@@ -261,7 +400,7 @@ func (d *double) command(r *http.Request) (int, []byte, *problemError) {
 	if r.Header.Get("Content-Type") != "application/json" {
 		return 0, nil, refuse(415, "not-json")
 	}
-	limit := int64(8192)
+	limit := int64(bodyLimit)
 	raw, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		return 0, nil, refuse(400, "malformed")
@@ -278,8 +417,11 @@ func (d *double) command(r *http.Request) (int, []byte, *problemError) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	text := fmt.Sprint(b.Verb, *b.Subject, *b.Expect, b.Mark)
-	if k := d.keys[key]; k != nil && !d.is("keys-are-ignored") {
+	text := fmt.Sprint(b.Verb, b.Layer, *b.Subject, b.Mark, b.Until, b.Text)
+	if b.Expect != nil {
+		text += fmt.Sprint(*b.Expect)
+	}
+	if k := d.keys[key]; k != nil && !d.is("keys-are-ignored") && !(d.is("warns-twice") && b.Verb == "warn" && k.outcome == "done") && !(d.is("warns-late") && b.Verb == "warn") {
 		switch {
 		case k.outcome == "unknown" && !d.is("no-fence"):
 			return 0, nil, refuse(409, "key-fenced")
@@ -325,6 +467,12 @@ func (d *double) change(b body, key string) (int, []byte, *problemError) {
 	}
 	if b.Subject.Handle != "" && !strings.EqualFold(b.Subject.Handle, s.handle) && !d.is("handle-ignored") {
 		return 0, nil, &problemError{409, "handle-moved", map[string]any{"now": d.state(s)}}
+	}
+	if b.Verb == "warn" {
+		return d.warn(s, b, key)
+	}
+	if b.Layer != "" {
+		return d.cover(s, b, key)
 	}
 	statusWrong := s.status != b.Expect.Status && !d.is("status-ignored")
 	markWrong := s.mark != b.Expect.Mark && !d.is("mark-ignored") && !(d.is("marks-are-overwritten") && b.Verb == "takedown")
@@ -377,6 +525,12 @@ func (d *double) change(b body, key string) (int, []byte, *problemError) {
 		if d.is("mark-not-kept") {
 			s.mark = ""
 		}
+		if d.is("restore-lifts-all") && b.Verb == "restore" {
+			s.layers = nil
+		}
+		if d.is("lifts-what-has-ended") && b.Until != "" && b.Until < "2026" {
+			s.status, s.mark = "up", ""
+		}
 		if d.is("mark-stays") && s.status == "up" {
 			s.mark = b.Expect.Mark
 		}
@@ -394,6 +548,112 @@ func (d *double) change(b body, key string) (int, []byte, *problemError) {
 		after["status"], after["mark"], after["rev"] = map[string]string{"takedown": "down", "restore": "up"}[b.Verb], b.Mark, "99"
 	}
 	return 200, mustJSON(map[string]any{"key": key, "verb": b.Verb, "before": before, "after": after}), nil
+}
+
+// warn tells the account holder something.
+func (d *double) warn(s *subject, b body, key string) (int, []byte, *problemError) {
+	before := d.state(s)
+	d.told = append(d.told, b.Text)
+	switch d.flaw {
+	case "warning-labels":
+		d.set(s, "label:label-00", "CSGN-check_warning")
+	case "warning-moves":
+		s.rev++
+	case "event-of-a-warning":
+		d.event(s)
+	}
+	return 200, mustJSON(map[string]any{"key": key, "verb": b.Verb, "before": before, "after": d.state(s)}), nil
+}
+
+// cover sets or lifts a layer.
+func (d *double) cover(s *subject, b body, key string) (int, []byte, *problemError) {
+	now, stands := s.layers[b.Layer]
+	rev := now.rev
+	if d.is("layer-compares-the-subject's-revision") {
+		rev = strconv.Itoa(s.rev)
+	}
+	wrong := layerStatus(b.Layer, stands) != b.Expect.Status || now.mark != b.Expect.Mark && !d.is("layer-mark-ignored") || b.Expect.Rev != "" && b.Expect.Rev != rev && !d.is("layer-revision-ignored")
+	if d.is("layer-rivals-both-win") && b.Expect.Status == layerStatus(b.Layer, false) {
+		wrong = false
+	}
+	if d.is("marks-are-the-subject's") {
+		for _, other := range s.layers {
+			wrong = wrong && other.mark != b.Expect.Mark
+		}
+	}
+	if d.is("one-layer-at-a-time") && !stands && (len(s.layers) > 0 || s.status == "down") || d.is("no-layer-when-down") && s.status != "up" {
+		wrong = true
+	}
+	if wrong {
+		if d.is("events-for-refusals") {
+			d.layerEvent(s, b.Layer, layerStatus(b.Layer, stands), now.mark)
+		}
+		p := &problemError{409, "wrong-state", map[string]any{"now": d.state(s)}}
+		if d.is("layer-refusal-hides-layers") {
+			delete(p.more["now"].(map[string]any), "layers")
+		}
+		return 0, nil, p
+	}
+	if labels := len(s.layers); b.Verb == "label" && !d.is("any-number-of-labels") {
+		if _, limited := s.layers["limit"]; limited {
+			labels--
+		}
+		if labels >= 20 {
+			return 0, nil, &problemError{409, "too-many-labels", map[string]any{"now": d.state(s)}}
+		}
+	}
+	before := d.state(s)
+	sets := b.Verb == "limit" || b.Verb == "label"
+	switch {
+	case sets && d.is("layer-mark-not-kept"):
+		d.set(s, b.Layer, "")
+	case sets && b.Until != "" && b.Until < "2026" && d.is("lifts-what-has-ended"):
+	case sets:
+		d.set(s, b.Layer, b.Mark)
+	default:
+		delete(s.layers, b.Layer)
+		if d.is("unlabels-all") {
+			s.layers = nil
+		}
+	}
+	if d.is("label-moves-the-subject") {
+		s.rev++
+	}
+	if d.is("limit-takes-down") && b.Verb == "limit" {
+		s.status, s.mark = "down", b.Mark
+	}
+	status, mark := layerStatus(b.Layer, sets), b.Mark
+	switch d.flaw {
+	case "layer-event-of-another":
+		d.layerEvent(s, "label:label-21", status, mark)
+	case "layer-event-is-a-change":
+		d.event(s)
+	case "layer-events-lost":
+	default:
+		d.layerEvent(s, b.Layer, status, mark)
+	}
+	return 200, mustJSON(map[string]any{"key": key, "verb": b.Verb, "before": before, "after": d.state(s)}), nil
+}
+
+// set puts a layer on a subject.
+func (d *double) set(s *subject, name, mark string) {
+	all := map[string]layer{}
+	for k, v := range s.layers {
+		all[k] = v
+	}
+	d.layerRevs++
+	all[name] = layer{mark, "l" + strconv.Itoa(d.layerRevs)}
+	if d.is("layer-revision-comes-again") {
+		all[name] = layer{mark, "l1"}
+	}
+	s.layers = all
+}
+
+// layerEvent announces a change of a layer.
+func (d *double) layerEvent(s *subject, name, status, mark string) {
+	d.event(s)
+	e := d.events[len(d.events)-1]
+	e["layer"], e["status"], e["mark"], e["rev"] = name, status, mark, "l"+strconv.Itoa(d.layerRevs)
 }
 
 func (d *double) event(s *subject) {
@@ -470,7 +730,11 @@ func (d *double) stream(w http.ResponseWriter, r *http.Request) (int, []byte, *p
 			news = []map[string]any{news[1], news[0]}
 		}
 		for _, e := range news {
-			fmt.Fprintf(w, ": a comment\n\nevent: change\nid: %d\ndata: %s\n\n", e["id"], mustJSON(e))
+			name := "change"
+			if e["layer"] != nil {
+				name = "layer"
+			}
+			fmt.Fprintf(w, ": a comment\n\nevent: "+name+"\nid: %d\ndata: %s\n\n", e["id"], mustJSON(e))
 		}
 		after += len(news)
 		if len(news) > 0 {

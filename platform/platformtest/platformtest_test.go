@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -166,9 +167,43 @@ func realPlaza(t *testing.T, database string) platformtest.Target {
 func TestDouble(t *testing.T) {
 	web := httptest.NewServer(newDouble(""))
 	defer web.Close()
-	// The protocol lets a server leave out lists, owners and deletion.
-	subtests(t, platformtest.Run(t.Context(), target(t, web.URL, "token")),
-		"watch-accounts", "watch-lock", "watch-notice", "watch-account-delete", "watch-content-delete", "watch-lock-set", "watch-lock-clear", "cut-guards", "cut-ends")
+	// The protocol lets a server leave out layers, warnings, lists, owners and deletion.
+	report := platformtest.Run(t.Context(), target(t, web.URL, "token"))
+	subtests(t, report, slices.Concat(layerPromises, []string{"wire-layers", "wire-layers-malformed", "wire-layers-revision", "wire-label-unknown", "wire-until", "wire-warn", "events-layers",
+		"watch-accounts", "watch-accounts-layers"}, ownerPromises, []string{"watch-account-limit", "watch-account-unlimit", "watch-account-label", "watch-account-unlabel",
+		"watch-content-limit", "watch-content-unlimit", "watch-content-label", "watch-content-unlabel"}, lastPromises)...)
+	for _, res := range report.Results {
+		if res.Outcome == platformtest.Skipped && res.Reason == "" {
+			t.Errorf("%s was skipped without a reason", res.Promise)
+		}
+	}
+}
+
+// TestLayeredDouble is TestDouble with the optional promises.
+func TestLayeredDouble(t *testing.T) {
+	d := newLayeredDouble("")
+	web := httptest.NewServer(d)
+	defer web.Close()
+	subtests(t, platformtest.Run(t.Context(), d.target(t, web.URL)),
+		slices.Concat([]string{"watch-accounts", "watch-accounts-layers"}, ownerPromises, lastPromises)...)
+}
+
+// Promises that a server may leave out, in the order of asking.
+var (
+	layerPromises = []string{"limit", "limit-confirm", "label", "layers-apart", "layers-wrong-state", "layers-when-down", "layers-revision", "layers-rivals", "layers-unknown-subject", "labels-most", "warn", "warn-once"}
+	ownerPromises = []string{"watch-lock", "watch-notice", "watch-account-delete", "watch-content-delete"}
+	lastPromises  = []string{"watch-lock-set", "watch-lock-clear", "cut-guards", "cut-ends"}
+)
+
+// target is the target of a double whose account holder can be asked.
+func (d *double) target(t *testing.T, url string) platformtest.Target {
+	tg := target(t, url, "token")
+	tg.Told = func(context.Context) ([]string, error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return slices.Clone(d.told), nil
+	}
+	return tg
 }
 
 // flaws are servers that break promises, and the promises that must notice.
@@ -229,16 +264,72 @@ var flaws = map[string][]string{
 	"events-early":                {"events-after-commit"},
 }
 
+// layerFlaws are the same of servers with layers and warnings.
+var layerFlaws = map[string][]string{
+	"limit-for-ever":                        {"wire-abilities"},
+	"limit-without-mark":                    {"wire-abilities"},
+	"labels-without-values":                 {"wire-abilities"},
+	"labels-unsorted":                       {"wire-abilities"},
+	"label-of-another-form":                 {"wire-abilities"},
+	"warns-posts":                           {"wire-abilities"},
+	"layer-mark-not-kept":                   {"limit", "label"},
+	"limit-confirms-nothing":                {"limit-confirm"},
+	"limit-takes-down":                      {"layers-apart"},
+	"unlabels-all":                          {"layers-apart"},
+	"restore-lifts-all":                     {"layers-apart", "layers-when-down"},
+	"label-moves-the-subject":               {"layers-apart"},
+	"layers-hidden-when-down":               {"layers-apart", "layers-when-down"},
+	"one-layer-at-a-time":                   {"layers-apart"},
+	"layer-mark-ignored":                    {"limit-confirm", "layers-wrong-state"},
+	"marks-are-the-subject's":               {"layers-wrong-state"},
+	"layer-refusal-hides-layers":            {"layers-wrong-state", "wire-layers"},
+	"no-layer-when-down":                    {"layers-when-down"},
+	"layer-revision-of-the-subject":         {"layers-revision"},
+	"layer-revision-comes-again":            {"layers-revision"},
+	"layer-rivals-both-win":                 {"layers-rivals"},
+	"any-number-of-labels":                  {"labels-most"},
+	"takedown-of-nothing":                   {"layers-unknown-subject"},
+	"warning-labels":                        {"warn"},
+	"warning-moves":                         {"warn"},
+	"warns-twice":                           {"warn-once"},
+	"warns-late":                            {"warn-once"},
+	"layers-unsorted":                       {"wire-layers"},
+	"layers-listed-when-clear":              {"wire-layers"},
+	"any-layer":                             {"wire-layers-malformed"},
+	"limit-over-itself":                     {"wire-layers-malformed"},
+	"layer-with-any-verb":                   {"wire-layers-malformed"},
+	"text-passes":                           {"wire-layers-malformed"},
+	"layer-revision-ignored":                {"wire-layers-revision"},
+	"layer-compares-the-subject's-revision": {"wire-layers-revision"},
+	"any-label":                             {"wire-label-unknown"},
+	"lifts-what-has-ended":                  {"wire-until"},
+	"until-with-a-lift":                     {"wire-until"},
+	"any-until":                             {"wire-until"},
+	"any-warning":                           {"wire-warn"},
+	"short-warnings":                        {"wire-warn"},
+	"layer-event-of-another":                {"events-layers", "watch-account-limit", "watch-account-label", "watch-account-unlabel", "watch-content-limit", "watch-content-label"},
+	"layer-event-is-a-change":               {"events-layers", "watch-account-unlimit", "watch-content-unlimit", "watch-content-unlabel"},
+	"layer-events-lost":                     {"events-layers", "watch-account-limit"},
+	"event-of-a-warning":                    {"events-layers"},
+	"events-for-refusals":                   {"events-layers"},
+}
+
 func TestFlawsAreFound(t *testing.T) {
 	if testing.Short() {
-		t.Skip("asks the whole suite of some fifty servers")
+		t.Skip("asks the whole suite of some hundred servers")
 	}
+	t.Run("plain", func(t *testing.T) { findFlaws(t, flaws, newDouble) })
+	t.Run("layered", func(t *testing.T) { findFlaws(t, layerFlaws, newLayeredDouble) })
+}
+
+func findFlaws(t *testing.T, flaws map[string][]string, double func(string) *double) {
 	for flaw, promises := range flaws {
 		t.Run(flaw, func(t *testing.T) {
 			t.Parallel()
-			web := httptest.NewServer(newDouble(flaw))
+			d := double(flaw)
+			web := httptest.NewServer(d)
 			defer web.Close()
-			tg := target(t, web.URL, "token")
+			tg := d.target(t, web.URL)
 			tg.Patience = 250 * time.Millisecond
 			report := platformtest.Run(t.Context(), tg)
 			if report.OK() {
@@ -259,7 +350,7 @@ func TestFlawsAreFound(t *testing.T) {
 // TestEveryPromiseCanBreak demands a flaw, or a flawed connector, for each promise.
 func TestEveryPromiseCanBreak(t *testing.T) {
 	broken := map[string]bool{}
-	for _, promises := range flaws {
+	for _, promises := range slices.Concat(slices.Collect(maps.Values(flaws)), slices.Collect(maps.Values(layerFlaws))) {
 		for _, p := range promises {
 			broken[p] = true
 		}

@@ -20,23 +20,31 @@ import (
 // that must notice.
 var watchFlaws = map[string][]string{
 	"deaf": {"watch-account-takedown", "watch-account-restore", "watch-account-remark", "watch-account-deactivate", "watch-account-reactivate",
-		"watch-account-delete", "watch-content-takedown", "watch-content-restore", "watch-content-delete", "watch-lock-set", "watch-lock-clear", "watch-resume"},
-	"names-the-lifter": {"beneath"},
-	"names-no-lock":    {"watch-lock-set", "watch-lock-clear"},
-	"from-now-always":  {"watch-resume"},
-	"no-cursor":        {"watch-resume"},
-	"any-cursor":       {"watch-cursor"},
-	"peeks-at-up":      {"watch-peek"},
-	"peeks-at-nobody":  {"watch-peek"},
-	"lists-twice":      {"watch-accounts"},
-	"lists-no-mark":    {"watch-accounts"},
-	"lists-first-page": {"watch-accounts"},
-	"no-lock":          {"watch-lock"},
-	"lock-for-ever":    {"watch-lock"},
-	"lock-hidden":      {"watch-lock"},
-	"tells-nobody":     {"watch-notice"},
-	"cuts-in-vain":     {"cut-ends"},
-	"cuts-own":         {"cut-guards"},
+		"watch-account-delete", "watch-content-takedown", "watch-content-restore", "watch-content-delete", "watch-lock-set", "watch-lock-clear", "watch-resume",
+		"watch-account-limit", "watch-account-unlimit", "watch-account-label", "watch-account-unlabel",
+		"watch-content-limit", "watch-content-unlimit", "watch-content-label", "watch-content-unlabel"},
+	"names-no-layer": {"watch-account-limit", "watch-account-unlimit", "watch-account-label", "watch-account-unlabel",
+		"watch-content-limit", "watch-content-unlimit", "watch-content-label", "watch-content-unlabel"},
+	"tells-lifts-as-measures": {"watch-account-unlimit", "watch-account-unlabel", "watch-content-unlimit", "watch-content-unlabel"},
+	"peeks-at-no-layers":      {"watch-peek"},
+	"lists-no-layers":         {"watch-accounts-layers"},
+	"lists-layers-untold":     {"watch-accounts-layers"},
+	"names-the-lifter":        {"beneath"},
+	"names-no-lock":           {"watch-lock-set", "watch-lock-clear"},
+	"from-now-always":         {"watch-resume"},
+	"no-cursor":               {"watch-resume"},
+	"any-cursor":              {"watch-cursor"},
+	"peeks-at-up":             {"watch-peek"},
+	"peeks-at-nobody":         {"watch-peek"},
+	"lists-twice":             {"watch-accounts", "watch-accounts-layers"},
+	"lists-no-mark":           {"watch-accounts"},
+	"lists-first-page":        {"watch-accounts", "watch-accounts-layers"},
+	"no-lock":                 {"watch-lock"},
+	"lock-for-ever":           {"watch-lock"},
+	"lock-hidden":             {"watch-lock"},
+	"tells-nobody":            {"watch-notice"},
+	"cuts-in-vain":            {"cut-ends"},
+	"cuts-own":                {"cut-guards"},
 }
 
 // squinting is a connector that breaks one promise of the watch by itself.
@@ -67,6 +75,12 @@ func (s *squintingStream) Next() (platform.Happening, error) {
 		if s.flaw == "names-the-lifter" && h.Status == platform.Deactivated {
 			h.By = "tester"
 		}
+		if s.flaw == "names-no-layer" {
+			h.Layer = platform.VisibilityLayer
+		}
+		if s.flaw == "tells-lifts-as-measures" && h.Layer != platform.VisibilityLayer {
+			h.Status = h.Layer.Bears()
+		}
 		if err != nil || s.flaw != "deaf" {
 			return h, err
 		}
@@ -85,6 +99,8 @@ func (q *squinting) Peek(ctx context.Context, s platform.Subject) (platform.Stat
 	switch {
 	case q.flaw == "peeks-at-up" && err == nil, q.flaw == "peeks-at-nobody":
 		return platform.State{Status: platform.Up}, nil
+	case q.flaw == "peeks-at-no-layers":
+		e.Layers = nil
 	}
 	return e, err
 }
@@ -97,6 +113,14 @@ func (q *squinting) Accounts(ctx context.Context, cursor string) ([]platform.Lis
 	case q.flaw == "lists-no-mark":
 		for i := range page {
 			page[i].Mark = ""
+		}
+	case q.flaw == "lists-no-layers":
+		for i := range page {
+			page[i].Layers = nil
+		}
+	case q.flaw == "lists-layers-untold":
+		for i := range page {
+			page[i].Layered = false
 		}
 	case q.flaw == "lists-first-page":
 		page = page[1:]
@@ -188,7 +212,9 @@ func TestNothingBeyondTheProtocol(t *testing.T) {
 	report := platformtest.Run(ctx, platformtest.Target{Connector: c, Account: s, Content: platform.Subject{Platform: "plaza", ID: "post/1"},
 		Missing: platform.Subject{Platform: "plaza", ID: platformtest.MissingAccount}})
 	for _, r := range report.Results {
-		if skip := slices.Contains([]string{"watch-accounts", "watch-lock", "watch-notice", "watch-lock-set", "watch-lock-clear", "watch-account-delete", "watch-content-delete"}, r.Promise); strings.HasPrefix(r.Promise, "watch-") &&
+		if skip := slices.Contains([]string{"watch-accounts", "watch-accounts-layers", "watch-lock", "watch-notice", "watch-lock-set", "watch-lock-clear", "watch-account-delete", "watch-content-delete",
+			"watch-account-limit", "watch-account-unlimit", "watch-account-label", "watch-account-unlabel",
+			"watch-content-limit", "watch-content-unlimit", "watch-content-label", "watch-content-unlabel"}, r.Promise); strings.HasPrefix(r.Promise, "watch-") &&
 			(r.Outcome == platformtest.Skipped) != skip {
 			t.Errorf("%s is %s: %s", r.Promise, r.Outcome, r.Reason)
 		}

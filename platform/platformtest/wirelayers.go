@@ -290,7 +290,7 @@ func (r *run) unoffered() string {
 func checkUnknownLabel(ctx context.Context, r *run) error {
 	for _, s := range r.offering(platform.Label) {
 		all := []bad{{"a label that is not offered", command(put(s, platform.LabelLayer(r.unoffered()), r.mark()))}}
-		if err := r.refuseAll(ctx, all, "bad-command"); err != nil {
+		if err := r.refuseAll(ctx, all, "bad-command", "malformed"); err != nil {
 			return err
 		}
 	}
