@@ -300,13 +300,16 @@ func TestLabelsNotOfferedAnyMore(t *testing.T) {
 	if caps := to.want(200, "GET", "/staff/v1/capabilities", to.staff, "", ""); !strings.Contains(caps, `"labels":["l001","l002","l003"]`) {
 		t.Errorf("the capabilities are %s", caps)
 	}
-	to.sends(200, layered("label", "label:l002", "acct/1", "unset", "", "m"))
+	set := layered("label", "label:l002", "acct/1", "unset", "", "m")
+	first := to.want(200, "POST", "/staff/v1/commands", to.staff, "before", set)
 	to.server.Close()
 	if err := to.db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	again := openTown(t, file, nil)
-	again.keys = 100
+	if answer := again.want(200, "POST", "/staff/v1/commands", again.staff, "before", set); answer != first {
+		t.Errorf("the same key has another answer now: %s", answer)
+	}
 	if caps := again.want(200, "GET", "/staff/v1/capabilities", again.staff, "", ""); !strings.Contains(caps, `"labels":["graphic","impersonation","misleading","sensitive","spam"]`) {
 		t.Errorf("the capabilities are %s", caps)
 	}
