@@ -147,5 +147,5 @@ func entryOf(e desk.EntryView) v1.Entry {
 }
 
 func executorOf(s linkv1.ExecutorStatus) *v1.ExecutorStatus {
-	return &v1.ExecutorStatus{Executor: s.Executor, Size: s.Size, Governance: s.Governance, Clock: s.Clock, Stopped: s.Stopped, Platforms: s.Platforms, Watches: s.Watches, Facts: s.Facts}
+	return &v1.ExecutorStatus{Executor: s.Executor, Size: s.Size, Governance: s.Governance, Clock: s.Clock, Stopped: s.Stopped, Platforms: s.Platforms, Watches: s.Watches, Facts: s.Facts, Labels: s.Labels}
 }

@@ -15,11 +15,12 @@ import (
 	"countersign.dev/canonical"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
+	"countersign.dev/policy"
 )
 
 // deskFor serves a desk of one person, which drafts every change that is wished
 // and holds every request, and returns the person's folder.
-func deskFor(t *testing.T, status v1.Status) (dir string) {
+func deskFor(t *testing.T, status v1.Status, platforms ...v1.Platform) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	key := filepath.Join(dir, "my.key")
@@ -38,6 +39,12 @@ func deskFor(t *testing.T, status v1.Status) (dir string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1.Base+"/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, status) })
 	mux.HandleFunc("GET "+v1.Base+"/desk", func(w http.ResponseWriter, _ *http.Request) { answer(w, v1.Desk{}) })
+	mux.HandleFunc("GET "+v1.Base+"/platforms", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, v1.Page[v1.Platform]{Items: append([]v1.Platform{}, platforms...)})
+	})
+	mux.HandleFunc("GET "+v1.Base+"/policy", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, v1.Policy{Files: policy.Default(), Digest: policy.DigestOf(policy.Default())})
+	})
 	mux.HandleFunc("POST "+v1.Base+"/drafts", func(w http.ResponseWriter, r *http.Request) {
 		var wish v1.Wish
 		if err := json.NewDecoder(r.Body).Decode(&wish); err != nil {

@@ -95,7 +95,7 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 		var old actions.Platform
 		for _, f := range all.Items {
 			if f.Name == c.Platform.Name {
-				old = actions.Platform{Name: f.Name, Connector: f.Connector, Facts: f.Facts}
+				old = actions.Platform{Name: f.Name, Connector: f.Connector, Facts: f.Facts, Labels: f.Labels}
 			}
 		}
 		says(p, wording.PlatformBefore(old, *c.Platform))

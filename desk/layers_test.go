@@ -101,7 +101,7 @@ func TestRefusedLayers(t *testing.T) {
 		typ, says string
 	}{
 		"a value that the desk does not list": {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/3", Value: "graphic"}, "label-not-listed",
-			"there are sensitive, spam. Officers list it with `countersign platform add plaza --connector plaza --labels graphic,sensitive,spam --reason WHY`"},
+			"there are sensitive, spam. Officers list it with `countersign platform labels plaza --add graphic --reason WHY`"},
 		"a value with control characters":  {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/3", Value: "spam\x1b[2J"}, "bad-label", `"spam\x1b[2J" is not the value of a label`},
 		"no value":                         {acts.Wish{Kind: actions.AccountLabel, Subject: "plaza:acct/3"}, "bad-label", "is not the value of a label"},
 		"a value for a limit":              {acts.Wish{Kind: actions.AccountLimit, Subject: "plaza:acct/3", Value: "spam"}, "bad-label", "account.limit sets no label"},
@@ -156,5 +156,43 @@ func TestUnlistedLabelIsLifted(t *testing.T) {
 	d, err := to.draft(t, acts.Wish{Kind: actions.AccountUnlabel, Subject: "plaza:acct/3", Value: "bygone"})
 	if err != nil || d.Action.Command.Layer != platform.LabelLayer("bygone") {
 		t.Errorf("got %+v, %v", d.Action.Command, err)
+	}
+}
+
+// TestListedLabelsAreOffered: a label can be listed only if the platform offers it. One
+// that is listed stays changeable, and so does the list while nobody can be asked.
+func TestListedLabelsAreOffered(t *testing.T) {
+	to := newLayered(t, desktest.Options{})
+	desktest.Until(t, "the executor has reached the platform", func() bool {
+		_, reached := to.Executor.Status().Labels["plaza"]
+		return reached
+	})
+	list := func(labels ...string) error {
+		_, err := to.draft(t, acts.Wish{Kind: actions.DeskChange, Change: actions.Setting{Of: actions.PartPlatforms,
+			Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: labels}}})
+		return err
+	}
+	if err := list("graphic", "sensitive", "spam"); err != nil {
+		t.Errorf("those that are offered: %v", err)
+	}
+	err := list("misleading", "shadow", "spam")
+	if says := "does not offer the labels misleading, shadow, so they cannot be listed with it; it offers graphic, sensitive, spam."; !fault.Is(err, "not-offered") || !strings.Contains(fault.TextOf(err), says) {
+		t.Errorf("others: %v, want %s", err, says)
+	}
+	to.platform.Alter(func(c *platform.Capabilities) { c.Labels = []string{"graphic"} }) // the others are offered no more
+	to.StopExecutor()
+	if err := list("shadow"); err != nil {
+		t.Errorf("while the executor does not answer: %v", err)
+	}
+	to.StartExecutor()
+	desktest.Until(t, "the executor has reached the platform again", func() bool {
+		_, reached := to.Executor.Status().Labels["plaza"]
+		return reached
+	})
+	if err := list("graphic", "spam"); err != nil {
+		t.Errorf("one that is listed and offered no more: %v", err)
+	}
+	if err := list("shadow"); !fault.Is(err, "not-offered") {
+		t.Errorf("one that is neither: %v", err)
 	}
 }

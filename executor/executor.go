@@ -166,7 +166,10 @@ type Executor struct {
 	finished sync.WaitGroup // of tasks
 	wake     chan struct{}  // a lift may be due
 
-	gives map[string][]platform.Fact // the facts that each platform's connector gives, sorted; only of platforms that were reached
+	// Of each platform that was reached: the facts that its connector gives, and the labels
+	// that it offers, sorted.
+	gives  map[string][]platform.Fact
+	labels map[string][]string
 }
 
 // New returns an executor. A journal that belongs to another executor or another
@@ -276,9 +279,9 @@ func (e *Executor) Run(ctx context.Context) error {
 	return nil
 }
 
-// learn asks a connector which facts it gives, until its platform was reached. It runs
-// apart, since some connectors connect when they are first asked, and Status must not
-// wait for a platform.
+// learn asks a connector which facts it gives and which labels it offers, until its
+// platform was reached. It runs apart, since some connectors connect when they are first
+// asked, and Status must not wait for a platform.
 func (e *Executor) learn(ctx context.Context, name string, c platform.Connector) {
 	for p := e.pause(); ctx.Err() == nil; p.wait(ctx) {
 		can := c.Capabilities()
@@ -288,9 +291,10 @@ func (e *Executor) learn(ctx context.Context, name string, c platform.Connector)
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if e.gives == nil {
-			e.gives = map[string][]platform.Fact{}
+			e.gives, e.labels = map[string][]platform.Fact{}, map[string][]string{}
 		}
 		e.gives[name] = slices.Sorted(slices.Values(can.Facts))
+		e.labels[name] = append([]string{}, can.Labels...)
 		return
 	}
 }
@@ -313,7 +317,7 @@ func (e *Executor) Status() linkv1.ExecutorStatus {
 		s.Governance = v.state.Next
 	}
 	e.mu.Lock()
-	s.Facts = maps.Clone(e.gives)
+	s.Facts, s.Labels = maps.Clone(e.gives), maps.Clone(e.labels)
 	e.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(e.watches)) {
 		s.Watches = append(s.Watches, e.watches[name].status())

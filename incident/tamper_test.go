@@ -218,6 +218,15 @@ func TestLyingDesk(t *testing.T) {
 		{"an earlier time", breached, func(t *testing.T, _ *evening, c *incident.Content) {
 			reported(t, c, func(r object) { lineOf(t, r, incident.StepRestored)["at"] = "2026-11-23T09:50:46.006000Z" })
 		}, "report-unsupported"},
+		{"a breach of another layer", breached, func(t *testing.T, _ *evening, c *incident.Content) {
+			reported(t, c, func(r object) { r["incident"].(object)["layer"] = "limit" })
+		}, "report-unsupported"},
+		{"an act in another layer", contested, func(t *testing.T, _ *evening, c *incident.Content) {
+			reported(t, c, func(r object) { r["incident"].(object)["layer"] = "label:spam" })
+		}, "report-unsupported"},
+		{"a line of another layer", breached, func(t *testing.T, _ *evening, c *incident.Content) {
+			reported(t, c, func(r object) { lineOf(t, r, incident.StepSeen)["layer"] = "limit" })
+		}, "report-unsupported"},
 		{"another text", breached, func(t *testing.T, _ *evening, c *incident.Content) {
 			reported(t, c, func(r object) { lineOf(t, r, incident.StepSeen)["text"] = "Nothing happened." })
 		}, "report-unsupported"},

@@ -37,9 +37,6 @@ func (s *Server) postCommand(c call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.offers(command); err != nil {
-		return err
-	}
 	e, err := s.carryOut(c.r.Context(), c.holder, key, command, c.arrived)
 	if err != nil {
 		return err
@@ -129,6 +126,9 @@ func (s *Server) change(tx *sqldb.Tx, holder, key string, c Command, now time.Ti
 	id, err := parseID(c.Subject.ID)
 	if err != nil {
 		return Receipt{}, err
+	}
+	if err := s.offers(c); err != nil {
+		return Receipt{}, err // asked here, so that a key that was used keeps its answer
 	}
 	if err := inOrder(tx); err != nil {
 		return Receipt{}, err

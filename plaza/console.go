@@ -311,9 +311,6 @@ func (s *Server) staffActs(w http.ResponseWriter, r *http.Request) {
 	c, err := commandOf(r)
 	key := r.PostFormValue("key")
 	if err == nil {
-		err = s.offers(c)
-	}
-	if err == nil {
 		err = checkKey(key)
 	}
 	var e entry

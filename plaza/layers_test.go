@@ -108,8 +108,14 @@ func TestLayers(t *testing.T) {
 			to.refuses(409, "wrong-state", layered("label", "label:spam", id, "unset", "", "m2"))
 			to.sends(200, layered("limit", "limit", id, "none", "", ""))
 			tells("layer", id, "limit", "limited", "")
-			to.sends(200, layered("label", "label:graphic", id, "unset", "", ""))
+			var third struct{ After doc }
+			if err := json.Unmarshal([]byte(to.sends(200, layered("label", "label:graphic", id, "unset", "", ""))), &third); err != nil {
+				t.Fatal(err)
+			}
 			tells("layer", id, "label:graphic", "set", "")
+			if diff := cmp.Diff(to.read(id).Layers, third.After.Layers); diff != "" {
+				t.Errorf("the receipt tells other layers, or in another order, than are read: %s", diff)
+			}
 			if is := to.read(id); is.stands() != "label:graphic set , label:spam set m1, limit limited " {
 				t.Errorf("it stands as %s", is.stands())
 			}
@@ -294,13 +300,16 @@ func TestLabelsNotOfferedAnyMore(t *testing.T) {
 	if caps := to.want(200, "GET", "/staff/v1/capabilities", to.staff, "", ""); !strings.Contains(caps, `"labels":["l001","l002","l003"]`) {
 		t.Errorf("the capabilities are %s", caps)
 	}
-	to.sends(200, layered("label", "label:l002", "acct/1", "unset", "", "m"))
+	set := layered("label", "label:l002", "acct/1", "unset", "", "m")
+	first := to.want(200, "POST", "/staff/v1/commands", to.staff, "before", set)
 	to.server.Close()
 	if err := to.db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	again := openTown(t, file, nil)
-	again.keys = 100
+	if answer := again.want(200, "POST", "/staff/v1/commands", again.staff, "before", set); answer != first {
+		t.Errorf("the same key has another answer now: %s", answer)
+	}
 	if caps := again.want(200, "GET", "/staff/v1/capabilities", again.staff, "", ""); !strings.Contains(caps, `"labels":["graphic","impersonation","misleading","sensitive","spam"]`) {
 		t.Errorf("the capabilities are %s", caps)
 	}
@@ -584,6 +593,8 @@ func TestWarn(t *testing.T) {
 			t.Errorf("again: %s, first %s", again, first)
 		}
 		to.want(200, "POST", "/staff/v1/notices", to.staff, "w1", `{"account":"acct/1","title":"Hello","text":"A notice."}`)
+		to.want(200, "POST", "/staff/v1/commands", to.staff, "w3", `{"verb":"warn","subject":{"id":"acct/2"},"text":"You as well."}`)
+		to.want(200, "POST", "/staff/v1/notices", to.staff, "w3", `{"account":"acct/2","title":"Hello","text":"A notice."}`)
 		to.want(422, "POST", "/staff/v1/commands", to.staff, "w1", strings.ReplaceAll(body, "stop", "go on"))
 		var receipt struct {
 			Key, Verb     string

@@ -61,6 +61,25 @@ func TestDeactivatedBefore(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
+			// The events of before are there, and of the same sort; layers are another one.
+			if err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+				var events int
+				if err := tx.QueryRow(`select count(*) from event where name = 'change' and layer = '' and rev = 1`).Scan(&events); err != nil || events != 3 {
+					t.Errorf("%d events are left, %v", events, err)
+				}
+				_, err := tx.Exec(`insert into event (id, name, subject, handle, layer, status, mark, rev, holder, created)
+					values (4, 'layer', 'acct/1', '', 'limit', 'limited', '', 4, '', 0)`)
+				return err
+			}); err != nil {
+				t.Errorf("an event of a layer: %v", err)
+			}
+			if err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+				_, err := tx.Exec(`insert into event (id, name, subject, handle, layer, status, mark, rev, holder, created)
+					values (5, 'other', 'acct/1', '', '', 'up', '', 4, '', 0)`)
+				return err
+			}); !sqldb.IsCheck(err) {
+				t.Errorf("an event of no sort: %v", err)
+			}
 			for number, want := range map[int64]off{1: {true, "@h1"}, 2: {true, ""}, 3: {}, 4: {}} {
 				var a account
 				if err := db.Read(t.Context(), func(tx *sqldb.Tx) (err error) { a, err = accountByNumber(tx, number); return err }); err != nil || a.off != want {

@@ -298,6 +298,7 @@ func TestFollowing(t *testing.T) {
 		follow("follow", "@nobody", 404)
 		follow("follow", "//evil.example", 400)
 		follow("follow", "", 400)
+		follow("follow", "acct/1", 400) // the page after it is a profile
 		follow("love", "@president", 400)
 		if strings.Contains(to.look("/@tomas", token), ">Follow<") {
 			t.Error("one can follow oneself")
@@ -481,7 +482,19 @@ func TestConsole(t *testing.T) {
 		if res, page := to.console("POST", "/console/act", night, stale); res.StatusCode != 409 || !strings.Contains(page, "nothing was changed") || !strings.Contains(page, `href="/console?subject=acct%2F1"`) {
 			t.Errorf("a stale form: %s %s", res.Status, page)
 		}
+		stale = to.formOf(night, "acct/1", "Limit")
+		early := to.formOf(night, "acct/1", "Bring back")
 		to.sends(200, command("restore", "acct/1", "down", "m", ""))
+		to.sends(200, command("takedown", "acct/1", "up", "", "m")) // the same, at another revision
+		if res, page := to.console("POST", "/console/act", night, early); res.StatusCode != 409 {
+			t.Errorf("a form of an earlier takedown: %s %s", res.Status, page)
+		}
+		to.sends(200, command("restore", "acct/1", "down", "m", ""))
+		to.sends(200, layered("limit", "limit", "acct/1", "none", "", "m"))
+		if res, page := to.console("POST", "/console/act", night, stale); res.StatusCode != 409 || !strings.Contains(page, "layer limit, is limited with the mark") {
+			t.Errorf("a stale form of a limit: %s %s", res.Status, page)
+		}
+		to.sends(200, layered("unlimit", "limit", "acct/1", "limited", "m", ""))
 		for name, c := range map[string]struct {
 			title  string
 			fields url.Values

@@ -44,13 +44,17 @@ func TrustBefore(old, fresh actions.Trust) []string {
 
 // differing lists the entries in which two lists of the same facts differ.
 func differing(head string, was, will []Fact) []string {
-	lines := []string{head}
+	return orNothingChanges(append([]string{head}, differences(was, will)...))
+}
+
+func differences(was, will []Fact) []string {
+	var lines []string
 	for i, f := range will {
 		if was[i][1] != f[1] {
 			lines = append(lines, fmt.Sprintf("  %s: %s, until now %s", f[0], cmp.Or(f[1], "none"), cmp.Or(was[i][1], "none")))
 		}
 	}
-	return orNothingChanges(lines)
+	return lines
 }
 
 // VendorBefore gives the present facts about a vendor; the zero vendor is none.
@@ -69,7 +73,20 @@ func PlatformBefore(old, fresh actions.Platform) []string {
 	if old.Name == "" {
 		return []string{fmt.Sprintf("The platform %s is new.", fresh.Name)}
 	}
-	return differing(fmt.Sprintf("The platform %s is connected already. What changes:", fresh.Name), platformFacts(old), platformFacts(fresh))
+	lines := []string{fmt.Sprintf("The platform %s is connected already. What changes:", fresh.Name)}
+	lines = append(lines, differences(platformFacts(old), platformFacts(fresh))...)
+	if added := without(fresh.Labels, old.Labels); len(added) > 0 {
+		lines = append(lines, "  labels that may be set from now on: "+Joined(added))
+	}
+	if gone := without(old.Labels, fresh.Labels); len(gone) > 0 {
+		lines = append(lines, "  labels that may be set no more: "+Joined(gone))
+	}
+	return orNothingChanges(lines)
+}
+
+// without returns the texts of a list that another one lacks.
+func without(all, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(other, s) })
 }
 
 // OrderBefore gives the standing order that another one replaces, or the one that is

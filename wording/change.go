@@ -326,7 +326,7 @@ func OrderLayers(o actions.Order) string {
 }
 
 func platformFacts(f actions.Platform) []Fact {
-	return []Fact{{"connector", f.Connector}, {"gives", Joined(f.Facts)}, {"labels", Joined(f.Labels)}}
+	return []Fact{{"connector", f.Connector}, {"gives", Joined(f.Facts)}}
 }
 
 // CutAfter says when a standing order makes the executor cut a credential off.

@@ -105,6 +105,7 @@ type ExecutorStatus struct {
 	// Watches are the states of the watches, one for each platform.
 	Watches []linkv1.WatchStatus       `json:"watches"`
 	Facts   map[string][]platform.Fact `json:"facts,omitempty" doc:"what each platform's connector gives; a platform that was never reached is not there"`
+	Labels  map[string][]string        `json:"labels,omitempty" doc:"the values of labels that each platform offers; a platform that was never reached is not there"`
 }
 
 // Platform is a connected platform.

@@ -79,5 +79,5 @@ func (d *Room) outlasts(ctx context.Context, a actions.Action, subject platform.
 		return false, nil
 	}
 	return a.Outlasts(r.Action.Kind, r.Action.Until, r.Action.Category) && r.Action.Subject.Platform == subject.Platform && r.Action.Subject.ID == subject.ID &&
-		r.Action.Command.Layer == a.Command.Layer && (r.Status == actions.StatusExecuted || r.Status == actions.StatusUnknown), err
+		(r.Status == actions.StatusExecuted || r.Status == actions.StatusUnknown), err
 }

@@ -1,7 +1,10 @@
 package acts
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"countersign.dev/actions"
 	"countersign.dev/fault"
@@ -30,10 +33,35 @@ func (d *Room) resolve(ctx context.Context, s *proof.State, ch actions.Change) (
 			return nil, err
 		}
 		c.Unlock = &u
+	case ok && c.Platform != nil:
+		return ch, d.offered(ctx, s, *c.Platform)
 	default:
 		return ch, nil
 	}
 	return c, nil
+}
+
+// offered refuses a platform whose change adds a label that the platform does not offer.
+// It does not ask again about those that are listed already, since such a list must stay
+// changeable, nor about a platform that the executor has not reached: the executor
+// compares each label with what the platform offers before it sets one.
+func (d *Room) offered(ctx context.Context, s *proof.State, f actions.Platform) error {
+	listed := s.Platforms[f.Name].Labels
+	fresh := slices.DeleteFunc(slices.Clone(f.Labels), func(l string) bool { return slices.Contains(listed, l) })
+	if len(fresh) == 0 {
+		return nil
+	}
+	status, err := d.desk.Executor.Status(ctx)
+	if err != nil {
+		return nil // it does not answer; see above
+	}
+	offers, reached := status.Labels[f.Name]
+	lacks := slices.DeleteFunc(fresh, func(l string) bool { return slices.Contains(offers, l) })
+	if !reached || len(lacks) == 0 {
+		return nil
+	}
+	return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer the labels %s, so they cannot be listed with it; it offers %s.",
+		f.Name, strings.Join(lacks, ", "), cmp.Or(strings.Join(offers, ", "), "none"))
 }
 
 func (d *Room) resolveOne(ctx context.Context, s *proof.State, subject *platform.Subject, word **actions.Resolution) error {

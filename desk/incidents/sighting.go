@@ -193,15 +193,11 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 	}
 	t.SaveIncident(i)
 	t.InsertBreach(store.Breach{ID: w.Request, Incident: i.ID, Layer: w.Sight.Layer, Seen: w.Sight.Seen})
-	n, err := t.CountBreaches(i.ID)
+	n, err := t.CountBreachesIn(i.ID, w.Sight.Layer)
 	if err != nil {
 		return err
 	}
-	inLayer, err := t.CountBreachesIn(i.ID, w.Sight.Layer)
-	if err != nil {
-		return err
-	}
-	if inLayer == 1 && w.Sight.Why != proof.WhyEnded {
+	if n == 1 && w.Sight.Why != proof.WhyEnded {
 		// What was done in other layers is no reason to tell of this one more quietly.
 		a := w.about(alarm.Breach, alarms.Page, w.breachText(next))
 		a.Incident = i.ID

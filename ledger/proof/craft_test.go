@@ -193,6 +193,7 @@ func TestCraftedWarrants(t *testing.T) {
 				maps.Copy(all, craftsOfSessions())
 				maps.Copy(all, craftsOfDecisions())
 				maps.Copy(all, craftsOfVersions())
+				maps.Copy(all, craftsOfLayers())
 			}
 			crafted(t, formats, all)
 		})

@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -23,11 +22,9 @@ func (s *State) MayLabel(a actions.Action) error {
 	if len(listed.Labels) > 0 {
 		what = "there are " + strings.Join(listed.Labels, ", ")
 	}
-	with := append(slices.Clone(listed.Labels), value)
-	slices.Sort(with)
 	return refuse("label-not-listed",
-		"The label %q is not one that this desk sets on %s: %s. Officers list it with `countersign platform add %[2]s --connector %[4]s --labels %[5]s --reason WHY`.",
-		value, a.Subject.Platform, what, cmp.Or(listed.Connector, "plaza"), strings.Join(with, ","))
+		"The label %q is not one that this desk sets on %s: %s. Officers list it with `countersign platform labels %[2]s --add %[1]s --reason WHY`.",
+		value, a.Subject.Platform, what)
 }
 
 // lists reports whether the chain lists a label with a platform.

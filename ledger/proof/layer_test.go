@@ -1,11 +1,10 @@
 package proof_test
 
 import (
-	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
@@ -17,18 +16,18 @@ import (
 // TestMayLabel: a label is set only if the chain lists it with the platform, and is taken
 // away whatever its value.
 func TestMayLabel(t *testing.T) {
-	w := prooftest.Staffed(t)
-	listed := actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: []string{"sensitive", "spam"}}
+	s := prooftest.Staffed(t).State().Clone()
+	s.Platforms["plaza"] = actions.Platform{Name: "plaza", Connector: "plaza"}
 	act := func(on string, v platform.Verb, l platform.Layer) actions.Action {
 		s := platform.Subject{Platform: on, ID: "acct/3"}
 		return actions.Action{Subject: s, Command: platform.Command{Verb: v, Layer: l, Subject: s}}
 	}
 	spam := act("plaza", platform.Label, platform.LabelLayer("spam"))
-	if err := w.State().MayLabel(spam); !fault.Is(err, "label-not-listed") ||
+	if err := s.MayLabel(spam); !fault.Is(err, "label-not-listed") ||
 		!strings.HasSuffix(err.Error(), "no label is listed. Officers list it with `countersign platform add plaza --connector plaza --labels spam --reason WHY`.") {
 		t.Errorf("nothing is listed: %v", err)
 	}
-	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &listed})
+	s.Platforms["plaza"] = actions.Platform{Name: "plaza", Connector: "plaza", Labels: []string{"sensitive", "spam"}}
 	for name, c := range map[string]struct {
 		a   actions.Action
 		may bool
@@ -41,59 +40,23 @@ func TestMayLabel(t *testing.T) {
 		"a limit":                  {act("plaza", platform.Limit, platform.LimitLayer), true},
 		"a takedown":               {act("plaza", platform.Takedown, platform.VisibilityLayer), true},
 	} {
-		if err := w.State().MayLabel(c.a); (err == nil) != c.may || err != nil && !fault.Is(err, "label-not-listed") {
+		if err := s.MayLabel(c.a); (err == nil) != c.may || err != nil && !fault.Is(err, "label-not-listed") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// layeredWarrants are warrants of acts in every layer, and of a warning.
-func layeredWarrants(t *testing.T) (w *prooftest.World, all map[string]*prooftest.Request) {
-	t.Helper()
-	w = prooftest.Found(t, prooftest.Options{Policy: lenient, Budgets: actions.DefaultBudgets()[:2]})
+// TestAlteredLayers: a warrant whose layer, or whose label, somebody changed is refused by
+// both readers.
+func TestAlteredLayers(t *testing.T) {
+	w := prooftest.Found(t, prooftest.Options{Policy: lenient, Budgets: actions.DefaultBudgets()[:2]})
 	w.Staff()
-	all = map[string]*prooftest.Request{}
-	account, post := prooftest.Account("acct/4"), prooftest.Post("post/7")
-	standard := actions.Standard
-	until := func(d time.Duration) func(*actions.Action) {
-		return func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(d)) }
-	}
-	add := func(name string, r *prooftest.Request) *prooftest.Request {
-		all[name] = r
-		return r
-	}
-	label := add("a label", w.Request("ann", actions.AccountLabel, account, standard))
-	limit := add("a limit", w.Request("ann", actions.AccountLimit, account, standard))
-	timed := add("a limit with an end", w.Request("ann", actions.ContentLimit, post, standard, until(time.Hour)))
-	w.Executed(label)
-	w.Executed(limit)
-	w.Executed(timed)
-	add("the undo of a label", w.Undo("ann", label))
-	add("the undo of a limit", w.Undo("ann", limit))
-	add("a limit in the place of a limit", w.Request("ann", actions.ContentLimit, post, standard, until(2*time.Hour), func(a *actions.Action) { a.Command.Expect = timed.Action.Command.After() }))
-	add("a post's label", w.Request("abe", actions.ContentLabel, post, standard, func(a *actions.Action) { a.Command.Layer = platform.LabelLayer("0-" + strings.Repeat("a", 62)) }))
-	add("the end of somebody's label", w.Request("ole", actions.ContentUnlabel, post, standard, func(a *actions.Action) { a.Command.Expect.Mark = "STAFF-1" }))
-	add("the end of somebody's limit", w.Request("ole", actions.ContentUnlimit, post, standard))
-	add("the end of an account's label", w.Request("ole", actions.AccountUnlabel, account, standard))
-	add("the end of an account's limit", w.Request("ole", actions.AccountUnlimit, account, standard))
-	add("a warning", w.Request("bob", actions.AccountWarn, account, standard))
-	add("a critical label", w.Countersign(w.Request("ann", actions.AccountLabel, account, actions.Critical), "lee", "kim"))
-	add("a warning under a session", w.Under(w.StartSession("bob", actions.SessionEd25519), w.Request("bob", actions.AccountWarn, account, standard)))
-	add("a label under a session", w.Under(w.StartSession("abe", actions.SessionP256), w.Request("abe", actions.ContentLabel, post, standard)))
-	return w, all
-}
-
-// TestLayeredWarrants: both readers accept a warrant of each kind in each layer, and refuse
-// it once its layer or its label is another, whether people signed that or not.
-func TestLayeredWarrants(t *testing.T) {
-	w, requests := layeredWarrants(t)
 	var good, bad []document
-	for _, name := range slices.Sorted(maps.Keys(requests)) {
-		raw := w.Warrant(requests[name])
+	inLayers(w, func(name string, r *prooftest.Request) {
+		raw := w.Warrant(r)
 		good = append(good, document{name, raw, w.Root})
-		// The action, and all that says its digest, is as it was signed; the layer is not.
-		layer := `"layer":"` + requests[name].Action.Command.Layer.String() + `"`
-		if requests[name].Action.Kind == actions.AccountWarn {
+		layer := `"layer":"` + r.Action.Command.Layer.String() + `"`
+		if r.Action.Kind == actions.AccountWarn {
 			layer = `"layer":""`
 		}
 		action := strings.Index(string(raw), `"command":`)
@@ -103,89 +66,119 @@ func TestLayeredWarrants(t *testing.T) {
 		}
 		for _, other := range []string{"visibility", "limit", "label:spam", "label:graphic", ""} {
 			if changed := `"layer":"` + other + `"`; changed != layer {
-				text := string(raw[:at]) + changed + string(raw[at+len(layer):])
-				bad = append(bad, document{name + ", as " + other, []byte(text), w.Root})
+				bad = append(bad, document{name + ", as " + other, []byte(string(raw[:at]) + changed + string(raw[at+len(layer):])), w.Root})
 			}
 		}
-	}
+	})
 	if a := both(t, slices.Values(good)); len(a.accepted) != len(good) {
 		t.Fatalf("of %d good warrants both accept %q", len(good), a.accepted)
 	}
-
-	account := prooftest.Account("acct/4")
-	forge := func(name string, by *prooftest.Request) {
-		bad = append(bad, document{"forged: " + name, w.Forge(by), w.Root})
-	}
-	request := func(k actions.Kind, edit func(*actions.Action)) *prooftest.Request {
-		return w.Request("ann", k, account, actions.Standard, edit)
-	}
-	label, limit := requests["a label"], requests["a limit"]
-	for name, edit := range map[string]func(*actions.Action){
-		"a label in the limit":             func(a *actions.Action) { a.Command.Layer = platform.LimitLayer },
-		"a label in the visibility":        func(a *actions.Action) { a.Command.Layer = platform.VisibilityLayer },
-		"a label with an end":              func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(time.Hour)) },
-		"a label that is set already":      func(a *actions.Action) { a.Command.Expect.Status = platform.IsSet },
-		"a label over a mark":              func(a *actions.Action) { a.Command.Expect.Mark = "STAFF-1" },
-		"a label in the place of ours":     func(a *actions.Action) { a.Command.Expect = label.Action.Command.After() },
-		"a label without a mark":           func(a *actions.Action) { a.Command.Mark = "" },
-		"a label of capital letters":       func(a *actions.Action) { a.Command.Layer = platform.LabelLayer("Spam") },
-		"a label without a value":          func(a *actions.Action) { a.Command.Layer = platform.LabelLayer("") },
-		"a label of a line feed":           func(a *actions.Action) { a.Command.Layer = platform.LabelLayer("spam\n") },
-		"a label that is too long":         func(a *actions.Action) { a.Command.Layer = platform.LabelLayer(strings.Repeat("a", 65)) },
-		"a label that begins with a dash":  func(a *actions.Action) { a.Command.Layer = platform.LabelLayer("-a") },
-		"a label that is a message":        func(a *actions.Action) { a.Effect = actions.Said },
-		"a label by the verb of the limit": func(a *actions.Action) { a.Command.Verb = platform.Limit },
-		"a label by a takedown": func(a *actions.Action) {
-			a.Command.Verb, a.Command.Layer, a.Command.Expect.Status = platform.Takedown, platform.VisibilityLayer, platform.Up
-		},
-		"a label that unlabel does not lift": func(a *actions.Action) { a.Inverse.Kind = actions.AccountUnlimit },
-	} {
-		forge(name, request(actions.AccountLabel, edit))
-	}
-	for name, edit := range map[string]func(*actions.Action){
-		"a limit of a label":                func(a *actions.Action) { a.Command.Layer = platform.LabelLayer("spam") },
-		"a limit in the place of a foreign": func(a *actions.Action) { a.Command.Expect = platform.Expect{Status: platform.Limited, Mark: "STAFF-1"} },
-		"a limit in the place of no mark":   func(a *actions.Action) { a.Command.Expect.Status = platform.Limited },
-		"a limit of what is up":             func(a *actions.Action) { a.Command.Expect.Status = platform.Up },
-	} {
-		forge(name, request(actions.AccountLimit, edit))
-	}
-	for name, edit := range map[string]func(*actions.Action){
-		"a takedown of the limit": func(a *actions.Action) {
-			a.Command.Layer, a.Command.Expect.Status = platform.LimitLayer, platform.NoLimit
-		},
-		"a takedown of what is not limited": func(a *actions.Action) { a.Command.Expect.Status = platform.NoLimit },
-	} {
-		forge(name, request(actions.AccountTakedown, edit))
-	}
-	for name, edit := range map[string]func(*actions.Action){
-		"a warning under a mark":       func(a *actions.Action) { a.Command.Mark = "CSGN-x" },
-		"a warning to what is up":      func(a *actions.Action) { a.Command.Expect.Status = platform.Up },
-		"a warning with an end":        func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(time.Hour)) },
-		"a warning that is reversible": func(a *actions.Action) { a.Effect = actions.Reversible },
-		"a warning in the limit":       func(a *actions.Action) { a.Command.Layer = platform.LimitLayer },
-	} {
-		forge(name, request(actions.AccountWarn, edit))
-	}
-	for name, edit := range map[string]func(*actions.Action){
-		"the undo of a label under another mark": func(a *actions.Action) { a.Reverses = limit.ID },
-		"the undo of a label that is unset":      func(a *actions.Action) { a.Command.Expect.Status = platform.Unset },
-		"the undo of a label in the limit":       func(a *actions.Action) { a.Command.Layer = platform.LimitLayer },
-		"the undo of a label leaves a mark":      func(a *actions.Action) { a.Command.Mark = platform.MarkOf(label.ID) },
-	} {
-		forge(name, w.Undo("ann", label, edit))
-	}
 	if a := both(t, slices.Values(bad)); len(a.refused) != len(bad) {
-		t.Errorf("of %d bad warrants both refuse %d; they accept %q, and ours alone refuses %v", len(bad), len(a.refused), a.accepted, a.alone)
+		t.Errorf("of %d altered warrants both refuse %d; they accept %q, and ours alone refuses %v", len(bad), len(a.refused), a.accepted, a.alone)
 	}
+}
+
+// craftsOfLayers are crafts of what a command in a layer may say, everything else right.
+func craftsOfLayers() map[string]func(*craft) {
+	all := map[string]func(*craft){}
+	// command puts members of the command; an empty text leaves one as it is, and "-" empties it.
+	type command struct{ layer, verb, expect, expectMark, leave, leaveMark string }
+	put := func(name string, m command, more ...string) {
+		if all[name] != nil {
+			panic(name + " is there twice")
+		}
+		all[name] = func(c *craft) {
+			for _, x := range [][3]string{{"", "layer", m.layer}, {"", "verb", m.verb}, {"/expect", "value", m.expect}, {"/expect", "mark", m.expectMark},
+				{"/leave", "value", m.leave}, {"/leave", "mark", m.leaveMark}} {
+				if x[2] != "" {
+					c.hold("/action/command"+x[0], x[1], quoted(strings.TrimPrefix(x[2], "-")))
+				}
+			}
+			for i := 0; i < len(more); i += 2 {
+				c.hold("/action"+more[i][:strings.LastIndexByte(more[i], '/')], more[i][strings.LastIndexByte(more[i], '/')+1:], more[i+1])
+			}
+		}
+	}
+	later := quoted("2100-01-01T00:00:00.000000Z")
+	// A label
+	put("good a label: another value", command{layer: "label:graphic"})
+	put("good a label: of one letter", command{layer: "label:a"})
+	put("good a label: of a dash at its end", command{layer: "label:a-"})
+	put("good a label: of 64 letters", command{layer: "label:" + strings.Repeat("a", 64)})
+	for _, value := range []string{"", "Spam", "-a", "a.b", "a b", "spam\n", "\nspam", "é", "ſpam", strings.Repeat("a", 65)} {
+		put("a label: of the value "+strconv.Quote(value), command{layer: "label:" + value})
+	}
+	for _, layer := range []string{"-", "Visibility", "limits", "labels:spam", "label", "visibility ", " limit", "label:spam:x"} {
+		put("a label: in the layer "+strconv.Quote(layer), command{layer: layer})
+	}
+	put("a label: in the limit", command{layer: "limit", expect: "none", leave: "limited"})
+	put("a label: in the visibility", command{layer: "visibility", expect: "up", leave: "down"})
+	put("a label: in the limit, of what is unset", command{layer: "limit", leave: "limited"})
+	put("a limit: in a label, of what has none", command{layer: "label:spam", leave: "set"})
+	put("standard: of the limit of what is up", command{layer: "limit", leave: "limited"})
+	put("the undo of a label: in the limit, of what is set", command{layer: "limit", leave: "none"})
+	put("a label: that leaves what a limit does", command{leave: "limited"})
+	put("a label: that leaves nothing", command{leave: "unset"})
+	put("a label: that is set already", command{expect: "set"})
+	put("a label: over a mark", command{expectMark: "STAFF-1"})
+	put("a label: in the place of a mark of ours", command{expect: "set", expectMark: "CSGN-req_1"})
+	put("a label: without a mark", command{leaveMark: "-"})
+	put("a label: by a limit", command{verb: "limit", leave: "set"})
+	put("a label: by an unlabel", command{verb: "unlabel", leave: "unset", leaveMark: "-"})
+	put("a label: with an end", command{}, "/until", later)
+	put("a label: that is a message", command{}, "/effect", quoted("said"))
+	put("a label: that is one-way", command{}, "/effect", quoted("one-way"))
+	put("a label: that an unlimit lifts", command{}, "/inverse/kind", quoted("account.unlimit"))
+	// A limit
+	put("a limit: in a label", command{layer: "label:spam", expect: "unset", leave: "set"})
+	put("a limit: in the visibility", command{layer: "visibility", expect: "up", leave: "down"})
+	put("a limit: of what is up", command{expect: "up"})
+	put("a limit: over a mark", command{expectMark: "STAFF-1"})
+	put("a limit: in the place of no mark", command{expect: "limited"})
+	put("a limit: in the place of a foreign mark", command{expect: "limited", expectMark: "STAFF-1"})
+	put("a limit: in the place of a mark that names nothing", command{expect: "limited", expectMark: "CSGN-"})
+	put("good a limit: in the place of a mark of ours", command{expect: "limited", expectMark: "CSGN-req_1"})
+	put("a limit: without a mark", command{leaveMark: "-"})
+	put("good a limit: without an end, where it had none", command{})
+	put("good a limit with an end: without it", command{}, "/until", quoted(""))
+	put("a limit with an end: that is years away", command{}, "/until", later)
+	// Lifts
+	put("the end of somebody's label: of no label", command{layer: "limit", expect: "limited", leave: "none"})
+	put("the end of somebody's label: that is unset", command{expect: "unset"})
+	put("the end of somebody's label: that leaves it", command{leave: "set"})
+	put("the end of somebody's label: under a mark of its own", command{leaveMark: "CSGN-req_1"})
+	put("good the end of somebody's label: without a mark", command{expectMark: "-"})
+	put("good the end of somebody's label: of another", command{layer: "label:graphic"})
+	put("the end of a post's limit: that is none", command{expect: "none"})
+	put("the end of a post's limit: of a label", command{layer: "label:spam", expect: "set", leave: "unset"})
+	put("the undo of a label: under another mark", command{expectMark: "CSGN-req_1"})
+	put("the undo of a label: of a limit", command{layer: "limit", expect: "limited", leave: "none"})
+	// A takedown
+	put("standard: of a limit", command{layer: "limit", expect: "none", leave: "limited"})
+	put("standard: of a label", command{layer: "label:spam", expect: "unset", leave: "set"})
+	put("standard: of what is not limited", command{expect: "none"})
+	put("standard: that limits", command{leave: "limited"})
+	put("a post restored: into no limit", command{leave: "none"})
+	// A warning
+	put("a warning: that leaves a mark", command{leaveMark: "CSGN-req_1"})
+	put("a warning: that leaves it up", command{leave: "up"})
+	put("a warning: that expects it up", command{expect: "up"})
+	put("a warning: that expects a mark", command{expectMark: "STAFF-1"})
+	put("a warning: of the visibility", command{layer: "visibility"})
+	put("a warning: of the limit", command{layer: "limit"})
+	put("a warning: that is reversible", command{}, "/effect", quoted("reversible"))
+	put("a warning: with an end", command{}, "/until", later)
+	put("a warning: that something takes back", command{}, "/inverse/kind", quoted("account.unlimit"), "/inverse/direction", quoted("relieving"))
+	put("a warning: that relieves", command{}, "/direction", quoted("relieving"))
+	return all
 }
 
 // TestUndoOfAnotherLayer: who undoes a measure says in which layer it stands. The same mark
 // in another layer, or under another label, is no measure of ours there, so that an undo of
 // it is the lift of a foreign measure.
 func TestUndoOfAnotherLayer(t *testing.T) {
-	w, requests := layeredWarrants(t)
-	label := requests["a label"]
+	w := prooftest.Staffed(t)
+	label := w.Request("ann", actions.AccountLabel, prooftest.Account("acct/4"), actions.Standard)
 	m := actions.Measure{Request: label.ID, Requester: "ann", Subject: label.Action.Subject, Layer: label.Action.Command.Layer, Executed: canonical.At(w.Now())}
 	for l, want := range map[platform.Layer]actions.Lifts{
 		platform.LabelLayer("spam"):    actions.LiftsOwn,

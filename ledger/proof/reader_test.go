@@ -176,6 +176,7 @@ type made struct {
 // mistake, with a hold for each tier.
 var lenient = map[string]string{"tiers.json": "{}", "lenient.cedar": `
 @id("all") @reason("Everybody who is engaged may.") permit (principal, action, resource) when { principal.engaged };
+@id("warn") @reason("Everybody who is engaged may.") permit (principal, action == Action::"account.warn", resource) when { principal.engaged };
 @id("protected") @reason("The subject is protected.") @hold("1 independent; wait 1h") forbid (principal, action in [Action::"measures", Action::"lifts"], resource) when { resource.tier == Tier::"protected" };
 @id("critical") @reason("The subject is critical.") @hold("2 independent; 1 employee; hardware") forbid (principal, action in [Action::"measures", Action::"lifts"], resource) when { resource.tier == Tier::"critical" };
 @id("legal") @reason("It is a matter of law.") @hold("1 independent; hardware") forbid (principal, action in Action::"measures", resource) when { context.category == Category::"legal" };
@@ -235,6 +236,7 @@ func desks(t *testing.T, formats int64) (all []made) {
 		add("a matter of law", w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/14"), actions.Standard, legal), "kim"))
 		if formats > actions.FirstFormats {
 			m.sessions = underSessions(w, add)
+			inLayers(w, add)
 		}
 		all = append(all, m)
 	}
@@ -270,6 +272,35 @@ func underSessions(w *prooftest.World, add func(string, *prooftest.Request)) (al
 	plain.Action.Case, plain.Decision = "", nil
 	add("without a case", w.Under(second, plain))
 	return all
+}
+
+// inLayers adds warrants of acts in layers besides the visibility, and of a warning.
+func inLayers(w *prooftest.World, add func(string, *prooftest.Request)) {
+	account, post, standard := prooftest.Account("acct/30"), prooftest.Post("post/31"), actions.Standard
+	until := func(d time.Duration) func(*actions.Action) {
+		return func(a *actions.Action) { a.Until = canonical.At(w.Now().Add(d)) }
+	}
+	label := w.Request("ann", actions.AccountLabel, account, standard)
+	limit := w.Request("ann", actions.AccountLimit, account, standard)
+	timed := w.Request("ann", actions.ContentLimit, post, standard, until(time.Hour))
+	add("a label", label)
+	add("a limit", limit)
+	add("a limit with an end", timed)
+	w.Executed(label)
+	w.Executed(limit)
+	w.Executed(timed)
+	add("the undo of a label", w.Undo("ann", label))
+	add("the undo of a limit", w.Undo("ann", limit))
+	add("a limit in the place of a limit", w.Request("ann", actions.ContentLimit, post, standard, until(2*time.Hour), func(a *actions.Action) { a.Command.Expect = timed.Action.Command.After() }))
+	add("a post's label", w.Request("abe", actions.ContentLabel, post, standard, func(a *actions.Action) { a.Command.Layer = platform.LabelLayer("0-" + strings.Repeat("a", 62)) }))
+	add("the end of somebody's label", w.Request("ole", actions.ContentUnlabel, post, standard, func(a *actions.Action) { a.Command.Expect.Mark = "STAFF-1" }))
+	add("the end of a post's limit", w.Request("ole", actions.ContentUnlimit, post, standard))
+	add("the end of an account's label", w.Request("ole", actions.AccountUnlabel, account, standard))
+	add("the end of an account's limit", w.Request("ole", actions.AccountUnlimit, account, standard))
+	add("a warning", w.Request("bob", actions.AccountWarn, account, standard))
+	add("a critical label", w.Countersign(w.Request("ann", actions.AccountLabel, account, actions.Critical), "lee", "kim"))
+	add("a warning under a session", w.Under(w.StartSession("bob", actions.SessionEd25519), w.Request("bob", actions.AccountWarn, account, standard)))
+	add("a label under a session", w.Under(w.StartSession("abe", actions.SessionP256), w.Request("abe", actions.ContentLabel, post, standard)))
 }
 
 // lengthen changes, in a chain, all that a warrant may rest on.

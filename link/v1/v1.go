@@ -80,6 +80,9 @@ type ExecutorStatus struct {
 	// Facts are what each platform's connector gives; a platform that was never
 	// reached is not there.
 	Facts map[string][]platform.Fact `json:"facts,omitzero"`
+	// Labels are the values of labels that each platform offers, sorted. A platform that was
+	// never reached is not there; one that offers none has an empty list.
+	Labels map[string][]string `json:"labels,omitzero"`
 }
 
 // WatchStatus is how the watch of a platform is.
