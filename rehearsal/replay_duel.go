@@ -122,7 +122,7 @@ func (r *replay) untilCut(ctx context.Context, h *http.Client, credential string
 	now := time.Now()
 	if ordered {
 		if err := r.placeOrder(ctx, actions.Order{Op: "place", Platform: r.platform, Tier: actions.Critical, Until: canonical.At(now.AddDate(0, 1, 0)),
-			PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now), Cut: &actions.Cut{Breaches: cutAfter, Within: int64(cutWithin / time.Second)}}); err != nil {
+			PerSubject: 60, PerTier: 1000, Layers: actions.OrderLayers, Vouched: canonical.At(now), Cut: &actions.Cut{Breaches: cutAfter, Within: int64(cutWithin / time.Second)}}); err != nil {
 			return onAccount{}, "", err
 		}
 	}
