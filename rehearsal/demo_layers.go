@@ -201,27 +201,23 @@ func (d *demo) labelAround(ctx context.Context, c *client.Client, subject platfo
 // labelReversed labels the head of state at plaza's staff console, and asks the public
 // page, as anybody could, until it shows no label any more.
 func (d *demo) labelReversed(ctx context.Context, token, id string) string {
-	if body, err := d.page(ctx, "/"+president); err != nil || strings.Contains(body, wordsOf(hisLabel).Reason) {
-		return "labelled before"
+	h := &http.Client{Transport: &http.Transport{}}
+	defer h.CloseIdleConnections()
+	on := account{handle: president, id: id, page: d.on.PlazaURL + "/" + president}
+	if before := (&observer{lookout: lookout{Page: on.page}, http: h}).status(ctx); before != string(platform.Up) {
+		return "before it was " + before
 	}
 	began := time.Now()
 	err := atConsole(ctx, d.on.PlazaURL, token, url.Values{"verb": {string(plaza.Label)}, "subject": {id}, "handle": {president}, "value": {hisLabel},
 		"status": {string(plaza.Unset)}, "mark": {"TICKET-4412"}})
-	for end := began.Add(backTime); err == nil; err = pause(ctx, time.Millisecond) {
-		var body string
-		if body, err = d.page(ctx, "/"+president); err != nil {
-			break
-		}
-		if !strings.Contains(body, wordsOf(hisLabel).Reason) {
-			d.took["label"] = time.Since(began)
-			return "reversed"
-		}
-		if time.Now().After(end) {
-			d.took["label"] = time.Since(began)
-			return "still labelled"
-		}
+	if err == nil {
+		err = seenUp(ctx, h, on, backTime)
 	}
-	return "could not: " + fault.TypeOf(err)
+	d.took["label"] = time.Since(began)
+	if err != nil {
+		return "could not: " + fault.TypeOf(err)
+	}
+	return "reversed"
 }
 
 // restoredIn waits until the timeline of an incident says that the executor put a layer
