@@ -347,6 +347,7 @@ func TestExplainedInALayer(t *testing.T) {
 			p := watching(t)
 			r := p.measure(kinds.account, platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, actions.Critical)
 			p.executes(r)
+			p.entered(r, proof.DutyAct, "intent", "receipt executed")
 			p.sweeps()
 			if n := len(p.told(proof.KindBreach)); n != 0 {
 				t.Fatalf("%d breaches by our own act", n)
