@@ -526,3 +526,22 @@ func TestEndOfALimitOnTheDeleted(t *testing.T) {
 	p.plaza.Gone(president, false)
 	p.becomes(president, platform.LimitLayer, platform.NoLimit)
 }
+
+// TestStuckLabelsHoldNoOther: the platform does not know what became of some labels, so that
+// the executor asks for as long as such a call may live. Meanwhile a label around the desk on
+// another account is taken away.
+func TestStuckLabelsHoldNoOther(t *testing.T) {
+	p := watching(t)
+	p.plaza.Alter(func(c *platform.Capabilities) { c.RequestLife = 3600 })
+	p.plaza.Mute(true)
+	for i := range 8 {
+		r := p.measure(actions.AccountLabel, p.plaza.Account(fmt.Sprint("acct/", 11+i), 10, ""), actions.Standard)
+		p.plaza.Fail(executortest.LostAfter)
+		if got, err := p.Carry(t.Context(), p.world.Warrant(r), 0); err != nil || got.Outcome != "" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		p.becomes(r.Action.Subject.ID, spam, platform.IsSet)
+	}
+	p.plaza.SetLayer("night-shift", president, platform.LimitLayer, bears(platform.LimitLayer, "X"))
+	p.becomes(president, platform.LimitLayer, platform.NoLimit)
+}
