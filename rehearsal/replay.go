@@ -616,7 +616,7 @@ func (g *testbed) guard(ctx context.Context, tier actions.Tier, matter int, orde
 	}
 	now := time.Now()
 	return g.placeOrder(ctx, actions.Order{Op: "place", Platform: g.platform, Tier: tier, Until: canonical.At(now.AddDate(0, 1, 0)),
-		PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now)})
+		PerSubject: 60, PerTier: 1000, Layers: actions.OrderLayers, Vouched: canonical.At(now)})
 }
 
 // baselineTime bounds the time until the executor knows all accounts that matter.

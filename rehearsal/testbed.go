@@ -51,10 +51,11 @@ const (
 	forSeconds    = "governor"
 	forRush       = "envoy"
 	forCut        = "consul"
+	forLabels     = "regent"
 	nobodyMinds   = "freephones"
 )
 
-var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement, forSeconds, forRush, forCut}
+var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement, forSeconds, forRush, forCut, forLabels}
 
 // account is an account on the attacked platform.
 type account struct {

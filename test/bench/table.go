@@ -42,6 +42,8 @@ var rows = []row{
 	{name: "the same with drafting", bench: "Act/%s/request-drafted", unit: "ms", number: just("p50-ms")},
 	{name: "undo on plaza ≤ 6 c + 60 v", bench: "Act/%s/undo", unit: "ms", number: upTo(6, 60)},
 	{name: "the same with drafting", bench: "Act/%s/undo-drafted", unit: "ms", number: just("p50-ms")},
+	{name: "a label on plaza, request → executed ≤ 8 c + 70 v", bench: "Act/%s/label", unit: "ms", number: upTo(8, 70)},
+	{name: "its undo ≤ 6 c + 60 v", bench: "Act/%s/unlabel", unit: "ms", number: upTo(6, 60)},
 	{name: "a standard act under a session ≤ in the formats 1 + 3 v", bench: "Session/%s/request", unit: "ms",
 		number: func(m metrics) (float64, float64) { return m["p50-ms"], m["before-ms"] + 3*m["v-ms"] }},
 	{name: "processor time of one, desk and executor ≤ 60 v", bench: "Session/%s/processor", unit: "µs",
