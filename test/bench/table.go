@@ -53,6 +53,8 @@ var rows = []row{
 		number: func(m metrics) (float64, float64) { return m["p50-ms"], m["calls-ms"] + 5*m["c-ms"] + 105*m["v-ms"] }},
 	{name: "its calls", bench: "PDS/%s/undo", unit: "ms", number: just("calls-ms")},
 	{name: "the same calls made directly", bench: "PDS/%s/undo", unit: "ms", number: just("direct-ms")},
+	{name: "a sweep of 100,000 accounts with layers ≤ 1.1 × one without", bench: "Sweep", unit: "ms",
+		number: func(m metrics) (float64, float64) { return m["with-ms"], 1.1 * m["without-ms"] }},
 	{name: "backtest ≥ 1.5 requests in each v", bench: "Backtest/%s", unit: "/s", least: true,
 		number: func(m metrics) (float64, float64) { return m["requests/s"], 1.5 / (m["v-ms"] / 1000) }},
 	{name: "processor time of one", bench: "Backtest/%s", unit: "µs", number: just("cpu-us/request")},
