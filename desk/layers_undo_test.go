@@ -274,6 +274,26 @@ func TestWarningIsSaid(t *testing.T) {
 	}
 }
 
+// TestMarkOfAWarning: a warning leaves no mark. One person does not lift a takedown by others
+// that bears the mark which the warning would have had.
+func TestMarkOfAWarning(t *testing.T) {
+	h := byHand(t, desktest.Options{})
+	r := h.became(h.ask(actions.AccountWarn), proof.Executed)
+	label := h.became(h.ask(actions.AccountLabel), proof.Executed)
+	h.p.Set("acct/3", platform.Down, platform.MarkOf(r.ID))
+	d, err := h.Desk.DraftUndo(t.Context(), desktest.As("ann"), label.ID, acts.UndoWish{Reason: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore, _ := actions.SpecOf(actions.AccountRestore)
+	d.Action.Kind, d.Action.Inverse, d.Action.Reverses = restore.Kind, actions.Inverse{Kind: restore.Inverse, Direction: restore.InverseDirection}, r.ID
+	d.Action.Command = platform.Command{Verb: platform.Restore, Subject: d.Action.Subject, Expect: platform.Expect{Status: platform.Down, Mark: platform.MarkOf(r.ID)}}
+	d.Statement.Action = d.Action.Digest()
+	if got, err := h.Desk.Request(t.Context(), desktest.As("ann"), h.Submission("ann", d)); err != nil || got.Status != actions.StatusHeld {
+		t.Errorf("lifting the takedown as the undo of a warning is %s, %v; one person must not do it alone", got.Status, err)
+	}
+}
+
 // TestUnknownWarning: a warning of which nobody knows whether it was sent is a person's task,
 // in words that fit, until the review of an incident on it is closed. It is not undone.
 func TestUnknownWarning(t *testing.T) {

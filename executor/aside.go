@@ -6,6 +6,7 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/executor/journal"
+	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 )
 
@@ -57,10 +58,18 @@ func (w *watcher) inLocked(at spot) (k journal.Watched, known bool) {
 	return k, k.State.Status != ""
 }
 
+// tells reports whether the watch judges the layers besides the visibility. The records of
+// version 1 cannot name them, and a desk that signs in version 1 does not accept one that
+// does, nor any record after it. The layers are read once the desk has changed its formats.
+func (w *watcher) tells() bool { return w.e.recordVersion() != proof.ExecutionV1 }
+
 // look queues a look at a layer.
 func (w *watcher) look(l glance) {
 	if l.layer == platform.VisibilityLayer {
 		w.queue.add(l)
+		return
+	}
+	if !w.tells() {
 		return
 	}
 	l.locks = false
@@ -83,7 +92,7 @@ func legible(l platform.Layer, s platform.State) bool {
 // beside asks for a look at every layer of a subject but the visibility that is not as it
 // was known, as the subject was just read.
 func (w *watcher) beside(ctx context.Context, l glance, tier actions.Tier, s platform.State) error {
-	if s.Status == platform.Deleted {
+	if s.Status == platform.Deleted || !w.tells() {
 		return nil
 	}
 	w.mu.Lock()

@@ -621,7 +621,7 @@ func (e *Executor) liftsOf(ctx context.Context, w proof.Warrant, j judgement) (a
 		if err != nil {
 			return "", err
 		}
-		if !ok || measure.Outcome != proof.Executed && measure.Outcome != proof.Unknown || measure.Direction != actions.Burdening {
+		if !ok || measure.Outcome != proof.Executed && measure.Outcome != proof.Unknown || measure.Direction != actions.Burdening || measure.Command.Verb == platform.Warn {
 			return "", fault.New(fault.Forbidden, "no-such-measure", "This executor has carried out no measure under the request %s, so there is nothing to undo.", a.Reverses)
 		}
 		whole := measureOf(measure)

@@ -347,6 +347,7 @@ func TestExplainedInALayer(t *testing.T) {
 			p := watching(t)
 			r := p.measure(kinds.account, platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, actions.Critical)
 			p.executes(r)
+			p.entered(r, proof.DutyAct, "intent", "receipt executed")
 			p.sweeps()
 			if n := len(p.told(proof.KindBreach)); n != 0 {
 				t.Fatalf("%d breaches by our own act", n)
@@ -449,6 +450,100 @@ func TestLabelFromBefore(t *testing.T) {
 	if p.at(president, spam) != bears(spam, "OLD") {
 		t.Error("a label from before was taken away")
 	}
+}
+
+// TestMarkOfAWarning: a warning leaves no mark, so its request names no measure. Somebody who
+// puts the mark that it would have had beside a legal takedown makes that nobody's to lift
+// alone.
+func TestMarkOfAWarning(t *testing.T) {
+	p := newPlace(t)
+	account := p.plaza.Account("acct/7", 10, "")
+	warning := p.measure(actions.AccountWarn, account, actions.Standard)
+	p.executes(warning)
+	mark := platform.MarkOf(warning.ID)
+	p.plaza.SetBy("legal", "acct/7", platform.Down, mark)
+	p.refusedWith(p.world.Request("bob", actions.AccountRestore, account, actions.Standard, func(a *actions.Action) {
+		a.Command.Expect.Mark, a.Reverses, a.Case = mark, warning.ID, ""
+	}), "no-such-measure")
+	if got := p.at("acct/7", platform.VisibilityLayer); got != bears(platform.VisibilityLayer, mark) {
+		t.Errorf("a takedown under the mark of a warning is %+v: one person has lifted it", got)
+	}
+}
+
+// TestLayersBeforeTheFormats: a desk that still signs in version 1 has a platform with
+// layers. Its records tell of the visibility alone, so a label around the desk does not keep
+// any record from the desk; it is told once the formats have changed.
+func TestLayersBeforeTheFormats(t *testing.T) {
+	t.Parallel()
+	w := prooftest.Found(t, prooftest.Options{Formats: actions.FirstFormats})
+	w.Staff()
+	p := placeOf(t, w)
+	p.guarded()
+	p.plaza.SetLayer("night-shift", president, spam, bears(spam, "X"))
+	p.plaza.SetLayer("night-shift", nobody, spam, bears(spam, "X"))
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.upAgain(president)
+	if b := p.breaches(1)[0]; b.Sight.Layer != platform.VisibilityLayer {
+		t.Errorf("told %+v", b.Sight)
+	}
+	p.executes(p.takedown(p.plaza.Account("acct/7", 10, ""), actions.Standard))
+	// The formats change, and the layers are read.
+	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats})
+	p.until("the label is told", func() bool {
+		return slices.ContainsFunc(p.told(proof.KindBreach), func(x proof.Execution) bool { return x.Sight.Layer == spam })
+	})
+}
+
+// TestEndOfALimitThatIsHidden: a limit ends while its account is deactivated and the platform
+// does not show it. It is lifted once it can be seen.
+func TestEndOfALimitThatIsHidden(t *testing.T) {
+	p := newPlace(t)
+	s := p.plaza.Account("acct/7", 10, "")
+	limit := p.measure(actions.AccountLimit, s, actions.Standard, func(a *actions.Action) { a.Until = canonical.At(p.world.Now().Add(time.Hour)) })
+	p.executes(limit)
+	p.ready()
+	p.plaza.SetBy("@7", "acct/7", platform.Deactivated, "")
+	p.plaza.Bare("acct/7", true)
+	p.advance(61 * time.Minute)
+	p.until("the limit is looked for", func() bool { return p.plaza.Bared() > 0 })
+	p.plaza.Bare("acct/7", false)
+	p.plaza.SetBy("@7", "acct/7", platform.Up, "")
+	p.becomes("acct/7", platform.LimitLayer, platform.NoLimit)
+	p.entered(limit, proof.DutyLift, "intent", "receipt executed")
+}
+
+// TestEndOfALimitOnTheDeleted: a limit ends while its account is deleted. Once the account is
+// back, the limit is past its end and no longer right.
+func TestEndOfALimitOnTheDeleted(t *testing.T) {
+	p := watching(t)
+	limit := p.measure(actions.AccountLimit, platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, actions.Critical,
+		func(a *actions.Action) { a.Until = canonical.At(p.world.Now().Add(time.Hour)) })
+	p.executes(limit)
+	p.ready()
+	p.plaza.Gone(president, true)
+	p.advance(61 * time.Minute)
+	p.until("the limit has ended", func() bool { return len(p.world.OutcomeOf(limit.ID, proof.DutyLift)) > 0 })
+	p.plaza.Gone(president, false)
+	p.becomes(president, platform.LimitLayer, platform.NoLimit)
+}
+
+// TestStuckLabelsHoldNoOther: the platform does not know what became of some labels, so that
+// the executor asks for as long as such a call may live. Meanwhile a label around the desk on
+// another account is taken away.
+func TestStuckLabelsHoldNoOther(t *testing.T) {
+	p := watching(t)
+	p.plaza.Alter(func(c *platform.Capabilities) { c.RequestLife = 3600 })
+	p.plaza.Mute(true)
+	for i := range 8 {
+		r := p.measure(actions.AccountLabel, p.plaza.Account(fmt.Sprint("acct/", 11+i), 10, ""), actions.Standard)
+		p.plaza.Fail(executortest.LostAfter)
+		if got, err := p.Carry(t.Context(), p.world.Warrant(r), 0); err != nil || got.Outcome != "" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		p.becomes(r.Action.Subject.ID, spam, platform.IsSet)
+	}
+	p.plaza.SetLayer("night-shift", president, platform.LimitLayer, bears(platform.LimitLayer, "X"))
+	p.becomes(president, platform.LimitLayer, platform.NoLimit)
 }
 
 // TestListedLayersAreNotReadAgain: a sweep that lists the label of an account that does not

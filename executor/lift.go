@@ -83,9 +83,9 @@ func (e *Executor) lift(ctx context.Context, a journal.Act) (journal.Result, err
 	if now, ok, err := e.journal.Act(ctx, a.Key); err != nil || !ok || now.Stage != journal.Owed {
 		return journal.Result{}, err // another task has done it meanwhile
 	}
-	before, gone, err := e.underMark(ctx, a, c)
+	before, gone, err := e.underMark(ctx, a, c, false)
 	if err != nil {
-		return journal.Result{}, err
+		return journal.Result{}, err // if the layer is not shown, the lift stays owed
 	}
 	if gone != nil {
 		return e.refuse(ctx, a, gone)
@@ -99,11 +99,17 @@ func (e *Executor) lift(ctx context.Context, a journal.Act) (journal.Result, err
 }
 
 // underMark waits until the platform tells the subject's state. gone is nil if the
-// subject is under our mark; otherwise it says why there is nothing to lift.
-func (e *Executor) underMark(ctx context.Context, a journal.Act, c platform.Connector) (now platform.State, gone, err error) {
+// subject is under our mark; otherwise it says why there is nothing to lift. If the platform
+// does not show the layer of a lift, since the subject is deactivated, underMark waits for
+// that too if hidden is true, and returns a fault of type "not-shown" otherwise.
+func (e *Executor) underMark(ctx context.Context, a journal.Act, c platform.Connector, hidden bool) (now platform.State, gone, err error) {
 	for p := e.pause(); ; {
 		now, err := c.Read(ctx, a.Subject)
 		switch {
+		case err == nil && a.Duty == proof.DutyLift && now.Status == platform.Deactivated && !legible(a.Command.Layer, now):
+			if !hidden {
+				return now, nil, fault.New(fault.Unavailable, "not-shown", "The platform does not show %s of a subject that is deactivated. It is lifted once it can be seen.", a.Command.Layer.Noun())
+			}
 		case err == nil && now.At(a.Command.Layer) == a.Command.Expect:
 			return now, nil, nil
 		case err == nil:
@@ -276,7 +282,7 @@ func (e *Executor) settleLift(ctx context.Context, a *journal.Act, c platform.Co
 		r, err = e.close(ctx, *a, proof.KindReceipt, resultOf(*a, c, o.Receipt), o.Receipt)
 		return r, true, err
 	}
-	now, gone, err := e.underMark(ctx, *a, c)
+	now, gone, err := e.underMark(ctx, *a, c, true)
 	if err != nil {
 		return r, false, err
 	}

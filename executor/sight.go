@@ -16,17 +16,22 @@ import (
 )
 
 // inspect reads one subject and judges its state. again is true if the platform did not
-// answer.
+// answer, or if somebody acts on a layer besides the visibility.
 //
-// It waits until nobody acts on the layer. Then the journal explains the state that is
+// It judges while nobody acts on the layer. Then the journal explains the state that is
 // read, or nothing does. A look at the visibility asks for a look at every other layer that
 // is not as it was known; that one takes the layer for itself and reads the subject again,
 // so that nothing in another layer holds the visibility up.
 func (w *watcher) inspect(ctx context.Context, l glance) (again bool, err error) {
 	s := platform.Subject{Platform: w.name, ID: l.id, Handle: l.handle}
-	release, err := w.e.subjects.acquire(ctx, placeOf(s, l.layer))
-	if err != nil {
-		return false, nil // shutting down
+	release, free := w.e.subjects.try(placeOf(s, l.layer))
+	if !free && l.layer != platform.VisibilityLayer {
+		return true, nil // an act may wait for its platform for long, and few look at layers
+	}
+	if !free {
+		if release, err = w.e.subjects.acquire(ctx, placeOf(s, l.layer)); err != nil {
+			return false, nil // shutting down
+		}
 	}
 	defer release()
 	k, known := w.get(l.id)

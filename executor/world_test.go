@@ -72,7 +72,7 @@ type place struct {
 // patience is how long a test waits for an event that must come, and how long the
 // executor may wait where its own patience is not tested: no test may depend on how busy
 // the machine is.
-const patience = 20 * time.Second
+const patience = 5 * time.Minute
 
 // newPlace starts an executor at a staffed desk. Tests that use it run side by
 // side: they wait more than they work.

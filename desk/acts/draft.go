@@ -324,9 +324,9 @@ func (d *Room) measure(ctx context.Context, r store.Request) (*actions.Measure, 
 }
 
 // measureOf returns the measure of an executed request as LiftsOf takes it; nil if the
-// request was not executed.
+// request was not executed, or left no measure since it only said something.
 func measureOf(r store.Request) *actions.Measure {
-	if r.Executed.IsZero() {
+	if r.Executed.IsZero() || r.Action.Command.Verb == platform.Warn {
 		return nil
 	}
 	return &actions.Measure{Request: r.ID, Requester: r.Requester(), Subject: r.Action.Subject, Layer: r.Action.Command.Layer, Executed: r.Executed, Category: r.Action.Category}

@@ -47,6 +47,8 @@ type Platform struct {
 	bare    map[string]bool // subjects whose layers but the visibility are not shown
 	silent  map[string]bool // subjects that cannot be read
 	vain    int             // reads of these
+	bared   int             // reads of subjects that are bare
+	absent  map[string]bool // subjects that are not there for now
 	before  func(platform.Command)
 	watched watched
 }
@@ -67,7 +69,7 @@ var _ platform.Connector = (*Platform)(nil)
 // NewPlatform returns an empty platform called plaza.
 func NewPlatform(now func() time.Time) *Platform {
 	p := &Platform{name: "plaza", now: now, states: map[string]platform.State{}, handles: map[string]string{}, done: map[string]platform.Receipt{},
-		fenced: map[string]bool{}, beneath: map[string]bool{}, silent: map[string]bool{}, bare: map[string]bool{}}
+		fenced: map[string]bool{}, beneath: map[string]bool{}, silent: map[string]bool{}, bare: map[string]bool{}, absent: map[string]bool{}}
 	p.watched.init()
 	p.can = platform.Capabilities{CompareAndSet: true, Lookup: true, RequestLife: 1,
 		Facts: []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactOwner}}
@@ -136,6 +138,25 @@ func (p *Platform) Silent(id string, silent bool) { p.set(func() { p.silent[id] 
 // Bare hides the layers of a subject but its visibility, as a platform may do while the
 // subject is deactivated.
 func (p *Platform) Bare(id string, bare bool) { p.set(func() { p.bare[id] = bare }) }
+
+// Bared returns how many reads of bare subjects there were.
+func (p *Platform) Bared() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bared
+}
+
+// Gone has a subject deleted, or brings it back as it was.
+func (p *Platform) Gone(id string, gone bool) {
+	p.set(func() {
+		p.absent[id] = gone
+		st := p.states[id]
+		if gone {
+			st.Status = platform.Deleted
+		}
+		p.announce(platform.Happening{Subject: platform.Subject{Platform: p.name, ID: id, Handle: p.handles[id]}, Status: st.Status})
+	})
+}
 
 func (p *Platform) shown(id string, st platform.State) platform.State {
 	if p.bare[id] {
@@ -264,7 +285,7 @@ func (p *Platform) Resolve(_ context.Context, s platform.Subject) (platform.Subj
 			}
 		}
 	}
-	if _, ok := p.states[s.ID]; !ok {
+	if _, ok := p.states[s.ID]; !ok || p.absent[s.ID] {
 		return s, p.missing()
 	}
 	s.Handle = p.handles[s.ID]
@@ -290,8 +311,11 @@ func (p *Platform) Read(_ context.Context, s platform.Subject) (platform.State, 
 		return platform.State{}, p.lost()
 	}
 	st, ok := p.states[s.ID]
-	if !ok {
-		return st, p.missing()
+	if !ok || p.absent[s.ID] {
+		return platform.State{}, p.missing()
+	}
+	if p.bare[s.ID] {
+		p.bared++
 	}
 	st.Seen = canonical.At(p.now())
 	return p.shown(s.ID, st), nil
@@ -352,7 +376,7 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 		return r, nil
 	}
 	now, ok := p.states[c.Subject.ID]
-	if !ok {
+	if !ok || p.absent[c.Subject.ID] {
 		return platform.Receipt{}, p.missing()
 	}
 	if !c.Verb.Relieves() && c.Subject.Handle != p.handles[c.Subject.ID] {

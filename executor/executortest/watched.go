@@ -253,7 +253,7 @@ func (p *Platform) Accounts(_ context.Context, cursor string) ([]platform.Listed
 	}
 	var ids []string
 	for id := range p.handles {
-		if id > cursor && p.states[id].Status != platform.Deleted {
+		if id > cursor && p.states[id].Status != platform.Deleted && !p.absent[id] {
 			ids = append(ids, id)
 		}
 	}

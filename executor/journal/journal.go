@@ -192,8 +192,11 @@ type Act struct {
 	Began     int64 // sequence number of the intent's record; -1 if there is none
 	Ended     canonical.Time
 	Sight     *proof.Sight // of a restoration: what its records tell of the breach
-	Owner     string       // of content: its account, as read; kept for the budgets, and not read back
 	Result
+
+	// What only budgets read; it is kept and not read back.
+	Owner string         // of content: its account, as read
+	Also  actions.Family // the second family in which the act counts; Intend sets it
 }
 
 // Result is the outcome of an act. The zero value means: under way.
@@ -217,13 +220,12 @@ type Sign func(sequence int64) proof.SignedExecution
 func (j *Journal) Intend(ctx context.Context, a Act, g Grounds, h Head, allow func(also actions.Family, count actions.Count) error, sign Sign) (proof.SignedExecution, error) {
 	var record proof.SignedExecution
 	err := j.write(ctx, "journal an intent", func(tx *sqldb.Tx) error {
-		var also actions.Family
 		if allow != nil {
 			var err error
-			if also, err = alsoOf(tx, a); err != nil {
+			if a.Also, err = alsoOf(tx, a); err != nil {
 				return err
 			}
-			if err := allow(also, counter(tx)); err != nil {
+			if err := allow(a.Also, counter(tx)); err != nil {
 				return err
 			}
 		}
@@ -233,11 +235,6 @@ func (j *Journal) Intend(ctx context.Context, a Act, g Grounds, h Head, allow fu
 		var err error
 		if record, err = intend(tx, a, sign); err != nil {
 			return err
-		}
-		if also != actions.FamilyEvery {
-			if _, err := tx.Exec("update act set also = $1 where request = $2 and duty = $3", string(also), a.Request, string(a.Duty)); err != nil {
-				return err
-			}
 		}
 		return saw(tx, h)
 	})
@@ -353,13 +350,13 @@ func (j *Journal) write(ctx context.Context, doing string, fn func(*sqldb.Tx) er
 // begin inserts the row of an act, or moves an owed lift on.
 func begin(tx *sqldb.Tx, a Act) error {
 	n, err := tx.Exec(`insert into act (request, duty, stage, warrant, platform, subject, subject_id, kind, command, requester, vendor, tier,
-		direction, undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight, layer, family, owner)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+		direction, undo, category, nonce, attempt, due, intended, began, ended, outcome, type, text, sight, layer, family, also, owner)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
 		on conflict do nothing`,
 		a.Request, string(a.Duty), string(a.Stage), a.Warrant.String(), a.Subject.Platform, string(canonical.MustMarshal(a.Subject)),
 		a.Subject.ID, string(a.Kind), string(canonical.MustMarshal(a.Command)), string(a.Requester), string(a.Vendor), string(a.Tier), string(a.Direction), a.Undo,
 		string(a.Category), encode(a.Nonce), a.Attempt, a.Due.Micro(), a.Intended.Micro(), a.Began, a.Ended.Micro(), string(a.Outcome), a.Type, a.Text,
-		sightText(a.Sight), layerOf(a.Command), string(actions.FamilyOf(a.Kind)), a.Owner)
+		sightText(a.Sight), layerOf(a.Command), string(actions.FamilyOf(a.Kind)), string(a.Also), a.Owner)
 	if err != nil {
 		return err
 	}
@@ -407,18 +404,23 @@ func counter(tx *sqldb.Tx) actions.Count {
 		if b.Per == "vendor" {
 			column, who = "vendor", string(by.Vendor)
 		}
-		every := "select count(*) from act where " + column + ` = $1 and duty = 'act' and intended > $2 and tier = $3 and direction = $4 and undo = $5
-			and outcome in ('', 'executed', 'unknown')`
-		args := []any{who, since.UnixMicro(), string(b.Tier), string(b.Direction), b.Undo}
-		var n, also int64
-		if b.Family == actions.FamilyEvery || b.Family == actions.FamilyAll {
-			return n, tx.QueryRow(every, args...).Scan(&n)
+		family := b.Family
+		if family == actions.FamilyEvery {
+			family = actions.FamilyAll
 		}
-		args = append(args, string(b.Family))
-		err := tx.QueryRow("select ("+every+" and family = $6), ("+every+" and also = $6 and also <> '')", args...).Scan(&n, &also)
-		return n + also, err
+		// The minutes that lie in the window as a whole are summed up already.
+		first := since.UnixMicro()/minute + 1
+		var whole, begun int64
+		err := tx.QueryRow(`select (select coalesce(sum(acts), 0) from spent where per = $1 and who = $2 and tier = $3 and direction = $4 and undo = $5 and family = $6 and minute >= $7),
+			(select count(*) from act where `+column+` = $2 and tier = $3 and direction = $4 and undo = $5 and duty = 'act' and intended > $8 and intended < $9
+				and outcome in ('', 'executed', 'unknown') and $6 in ('all', family, also))`,
+			b.Per, who, string(b.Tier), string(b.Direction), b.Undo, string(family), first, since.UnixMicro(), first*minute).Scan(&whole, &begun)
+		return whole + begun, err
 	}
 }
+
+// minute is the span of a row of the table spent, in microseconds.
+const minute = int64(time.Minute / time.Microsecond)
 
 // alsoOf returns the second family in which an act counts.
 func alsoOf(tx *sqldb.Tx, a Act) (actions.Family, error) {

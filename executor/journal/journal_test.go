@@ -3,6 +3,7 @@ package journal
 import (
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"path"
 	"path/filepath"
 	"sync"
@@ -267,6 +268,63 @@ func TestFamilies(t *testing.T) {
 	for _, f := range []actions.Family{actions.FamilyEvery, actions.FamilyAll} {
 		counts(actions.Budget{Per: "worker", Family: f}, ann, content+2)
 		counts(actions.Budget{Per: "worker", Family: f, Undo: true}, ann, 1)
+	}
+}
+
+// TestWindowsSlide: a budget counts what was done in the hour or the day before the act, to
+// the instant, though it adds whole minutes up.
+func TestWindowsSlide(t *testing.T) {
+	ctx, j := t.Context(), openJournal(t)
+	done := map[actions.Family][]time.Time{}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 400 {
+		at := epoch.Add(-time.Duration(random.Int64N(int64(26 * time.Hour))))
+		switch i % 4 { // many within a minute, and at its edges
+		case 0:
+			at = epoch.Add(-time.Hour).Add(time.Duration(random.IntN(240)-120) * time.Second)
+		case 1:
+			at = epoch.Add(-24 * time.Hour).Truncate(time.Minute).Add(time.Duration(random.IntN(5)-2) * time.Microsecond)
+		}
+		a := act(fmt.Sprintf("req_%d", i))
+		a.Intended = canonical.At(at)
+		if i%3 == 0 {
+			a.Kind = actions.ContentRemove
+		}
+		if _, err := j.Intend(ctx, a, Grounds{}, Head{}, nil, signAs("intent", a)); err != nil {
+			t.Fatal(err)
+		}
+		if i%5 == 0 {
+			if _, err := j.End(ctx, a.Key, Result{Outcome: proof.Dropped}, canonical.At(epoch), Head{}, nil, nil, signAs("receipt", a)); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		for _, f := range []actions.Family{actions.FamilyEvery, actions.FamilyAll, actions.FamilyOf(a.Kind)} {
+			done[f] = append(done[f], a.Intended.Time)
+		}
+	}
+	for _, length := range []time.Duration{time.Hour, 24 * time.Hour} {
+		for _, shift := range []time.Duration{0, time.Microsecond, 29 * time.Second, time.Minute, -40 * time.Second} {
+			since := epoch.Add(shift - length)
+			for _, b := range []actions.Budget{{Per: "worker"}, {Per: "vendor", Family: actions.FamilyAll}, {Per: "vendor", Family: actions.FamilyAccount}, {Per: "worker", Family: actions.FamilyContent}} {
+				var want int64
+				for _, at := range done[b.Family] {
+					if at.After(since) {
+						want++
+					}
+				}
+				b.Tier, b.Direction = actions.Standard, actions.Burdening
+				if err := j.db.Read(ctx, func(tx *sqldb.Tx) error {
+					got, err := counter(tx)(b, actions.Spender{Worker: "ann", Vendor: "acme"}, since)
+					if got != want {
+						t.Errorf("since %s, per %s of the family %q: %d, want %d", since, b.Per, b.Family, got, want)
+					}
+					return err
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 	}
 }
 

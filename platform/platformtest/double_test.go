@@ -21,6 +21,7 @@ type double struct {
 	mu       sync.Mutex
 	flaw     string
 	layered  bool
+	leaves   []string // abilities that a layered double leaves out
 	told     []string // warnings to the holder of acct/1
 	token    string
 	subjects map[string]*subject
@@ -189,6 +190,9 @@ func (d *double) capabilities() []byte {
 		}
 	}
 	for _, a := range can {
+		if slices.Contains(d.leaves, a) {
+			continue
+		}
 		verb, sort, _ := strings.Cut(a, " ")
 		marks := verb == "takedown" || verb == "deactivate" || verb == "limit" || verb == "label"
 		if d.is("limit-without-mark") && verb == "limit" {

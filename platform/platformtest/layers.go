@@ -25,7 +25,7 @@ func layerPromises() []promise {
 		{"layers-when-down", "sets and lifts layers of a subject that is down, and of an account that is deactivated", needsLayer, checkWhenDown},
 		{"layers-revision", "has another revision of a layer after each change of it, and only of it", needsLayerRevision, checkLayerRevision},
 		{"layers-rivals", "lets one of many commands on one layer win, and all on different ones", needsLayerRevision, checkLayerRivals},
-		{"layers-unknown-subject", "says no-such-subject of a layer of what is not there", needsLayer, checkLayerOfNothing},
+		{"layers-unknown-subject", "says no-such-subject of a layer of what is not there", needsAccountLayer, checkLayerOfNothing},
 		{"labels-most", fmt.Sprintf("refuses one label more than %d on a subject, and changes nothing", platform.MostLabels), needsManyLabels, checkMostLabels},
 		{"warn", "warns an account holder, and changes nothing of the account", needsWarn, checkWarn},
 		{"warn-once", "warns once for each key, and never under a key that was asked about before", needsTold, checkWarnOnce},
@@ -73,6 +73,13 @@ func needsLayer(r *run) string {
 		return "no scratch content was given"
 	}
 	return "the platform has no layer but the visibility"
+}
+
+func needsAccountLayer(r *run) string {
+	if len(r.on(r.Account)) == 0 {
+		return "the platform has no layer of accounts but the visibility"
+	}
+	return ""
 }
 
 func needsLayerRevision(r *run) string {
@@ -377,11 +384,7 @@ func checkLayerRivals(ctx context.Context, r *run) error {
 }
 
 func checkLayerOfNothing(ctx context.Context, r *run) error {
-	layers := r.on(r.Account)
-	if len(layers) == 0 {
-		return nil // layers of content only
-	}
-	for _, l := range layers {
+	for _, l := range r.on(r.Account) {
 		if _, err := r.Connector.Apply(ctx, r.key(), put(r.Missing, l, r.mark())); noSuchSubject(err) != nil {
 			return fmt.Errorf("setting %s: %w", l.Noun(), noSuchSubject(err))
 		}

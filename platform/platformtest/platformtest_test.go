@@ -188,6 +188,51 @@ func TestLayeredDouble(t *testing.T) {
 		slices.Concat([]string{"watch-accounts", "watch-accounts-layers"}, ownerPromises, lastPromises)...)
 }
 
+// TestPartsOfLayers: each of the optional promises may be made without the others.
+func TestPartsOfLayers(t *testing.T) {
+	limits := []string{"limit account", "unlimit account", "limit content", "unlimit content"}
+	labels := []string{"label account", "unlabel account", "label content", "unlabel content"}
+	for name, c := range map[string]struct {
+		leaves  []string
+		content bool
+		kept    []string
+		skipped map[string]string // promises, with the reason
+	}{
+		"limits of posts": {slices.Concat(limits[:2], labels, []string{"warn account"}), true, []string{"limit", "layers-apart", "wire-layers", "wire-until", "events-layers", "watch-content-limit"},
+			map[string]string{"label": "the platform sets no labels", "layers-unknown-subject": "the platform has no layer of accounts but the visibility", "warn": "the platform warns nobody", "watch-account-limit": "the platform's stream does not show it, as it says"}},
+		"limits of posts, and no post": {slices.Concat(limits[:2], labels), false, []string{"warn", "wire-warn", "takedown"},
+			map[string]string{"limit": "no scratch content was given", "layers-apart": "no scratch content was given", "watch-content-limit": "no scratch content was given"}},
+		"labels of accounts": {slices.Concat(limits, labels[2:]), true, []string{"label", "labels-most", "layers-when-down", "wire-label-unknown", "watch-account-label", "warn-once"},
+			map[string]string{"limit": "the platform limits nothing", "limit-confirm": "the platform limits nothing"}},
+		"warnings": {slices.Concat(limits, labels), true, []string{"warn", "warn-once", "wire-warn"},
+			map[string]string{"limit": "the platform limits nothing", "label": "the platform sets no labels", "layers-apart": "the platform has no layer but the visibility", "events-layers": "the platform has no layer but the visibility"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newLayeredDouble("")
+			d.leaves = c.leaves
+			web := httptest.NewServer(d)
+			defer web.Close()
+			tg := d.target(t, web.URL)
+			if !c.content {
+				tg.Content = platform.Subject{}
+			}
+			report := platformtest.Run(t.Context(), tg)
+			if !report.OK() {
+				t.Errorf("broken:\n%s", report)
+			}
+			for _, r := range report.Results {
+				if slices.Contains(c.kept, r.Promise) && r.Outcome != platformtest.Kept {
+					t.Errorf("%s is %s: %s", r.Promise, r.Outcome, r.Reason)
+				}
+				if why, ok := c.skipped[r.Promise]; ok && (r.Outcome != platformtest.Skipped || r.Reason != why) {
+					t.Errorf("%s is %s: %s; want it skipped: %s", r.Promise, r.Outcome, r.Reason, why)
+				}
+			}
+		})
+	}
+}
+
 // Promises that a server may leave out, in the order of asking.
 var (
 	layerPromises = []string{"limit", "limit-confirm", "label", "layers-apart", "layers-wrong-state", "layers-when-down", "layers-revision", "layers-rivals", "layers-unknown-subject", "labels-most", "warn", "warn-once"}

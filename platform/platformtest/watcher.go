@@ -425,10 +425,7 @@ func needsListedLayers(r *run) string {
 	if why := needsAccounts(r); why != "" {
 		return why
 	}
-	if len(r.on(r.Account)) == 0 {
-		return "the platform has no layer of accounts but the visibility"
-	}
-	return ""
+	return needsAccountLayer(r)
 }
 
 // checkListedLayers compares the layers in the list with those that are read, while they

@@ -485,3 +485,26 @@ func TestShowsWhatIsPromised(t *testing.T) {
 		t.Error("limits of posts are not shown")
 	}
 }
+
+// TestUnreadableLayerHidesNothingElse: a layer that this connector does not know, or cannot
+// read, hides neither the visibility of its subject nor the other accounts of a list. Else
+// whoever can write such a layer could take the account down unseen.
+func TestUnreadableLayerHidesNothingElse(t *testing.T) {
+	for name, layer := range map[string]string{
+		"a layer of a newer server": `{"layer":"recovery","status":"held","mark":"M","rev":"2"}`,
+		"a value in other case":     `{"layer":"label:Spam","status":"set","mark":"M","rev":"2"}`,
+		"a control in a mark":       `{"layer":"label:spam","status":"set","mark":"a\u0007","rev":"2"}`,
+	} {
+		to := newTown(t)
+		to.on("GET", "/subjects", answer(false, 200, "application/json",
+			`{"id":"acct/1","handle":"@ada","sort":"account","status":"down","mark":"X","rev":"1","facts":{},"layers":[`+layer+`]}`))
+		if s, err := to.Peek(t.Context(), ada); err != nil || !s.Is(platform.Down, "X") {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+		to.on("GET", "/accounts", answer(false, 200, "application/json",
+			`{"accounts":[{"id":"acct/1","handle":"@ada","status":"up","mark":"","layers":[`+layer+`]},{"id":"acct/2","handle":"@bo","status":"down","mark":"X"}],"next":""}`))
+		if page, _, err := to.Accounts(t.Context(), ""); err != nil || len(page) != 2 || page[1].Status != platform.Down {
+			t.Errorf("%s: listed %+v, %v", name, page, err)
+		}
+	}
+}
