@@ -51,11 +51,12 @@ const (
 	forSeconds    = "governor"
 	forRush       = "envoy"
 	forCut        = "consul"
-	forLabels     = "regent"
+	forLabel      = "regent"
+	forLabels     = "viceroy"
 	nobodyMinds   = "freephones"
 )
 
-var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement, forSeconds, forRush, forCut, forLabels}
+var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement, forSeconds, forRush, forCut, forLabel, forLabels}
 
 // account is an account on the attacked platform.
 type account struct {
