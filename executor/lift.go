@@ -151,9 +151,11 @@ const markExchanged = "mark-exchanged"
 
 // expectedAfter returns the state that is right from now on though no act of ours has
 // brought it back. If somebody exchanged the mark of a timed measure, the state from
-// before the measure is right after its end (law 8). It is nil for every other act.
+// before the measure is right after its end (law 8). So it is in a layer that a deleted
+// subject may bring back with it. It is nil for every other act.
 func (e *Executor) expectedAfter(ctx context.Context, a journal.Act, r journal.Result) (*platform.Expect, error) {
-	if a.Duty != proof.DutyLift || r.Type != markExchanged {
+	absent := r.Type == "no-such-subject" && a.Command.Layer != platform.VisibilityLayer
+	if a.Duty != proof.DutyLift || r.Type != markExchanged && !absent {
 		return nil, nil
 	}
 	was, err := e.beneath(ctx, a)
