@@ -16,7 +16,7 @@ import (
 // A duel: a person with the platform's credential repeats the act.
 const (
 	duelRounds  = 15              // of the attacker who repeats it once a second
-	labelRounds = 8               // of the one who labels, and takes the label away, once a second
+	labelRounds = 8               // of the one who takes a label away and sets it anew once a second
 	rushTime    = 5 * time.Second // of the attacker who repeats it as soon as the account is up again
 	cutAfter    = 3               // breaches, in the standing order, after which the credential is cut off
 	cutWithin   = 10 * time.Minute
@@ -99,22 +99,20 @@ func (r *replay) duel(ctx context.Context, name string, on account, play func(co
 	return a, err
 }
 
-// labels plays the attacker who labels an account once a second, and half a second later
-// takes the label away if it is there still. A PDS has no labels of its own.
+// labels plays the attacker who once a second takes the label away from an account, if it
+// is there still, and sets it anew. A PDS has no labels of its own.
 func (r *replay) labels(ctx context.Context, h *http.Client, credential string) (onAccount, error) {
 	a, err := r.duel(ctx, "a label once a second", r.accounts[forLabels], func(ctx context.Context, on account, t *tries) error {
-		tick := time.NewTicker(time.Second / 2)
+		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		for n := range 2 * labelRounds {
-			verb := plaza.Label
-			if n%2 == 1 {
-				verb = plaza.Unlabel
+		for n := range labelRounds {
+			for _, verb := range []plaza.Verb{plaza.Unlabel, plaza.Label} {
+				status, err := r.label(ctx, h, credential, on, verb)
+				if err != nil && status != http.StatusConflict {
+					return err
+				}
+				t.add(fmt.Sprintf("%s it, the %d. time", verb, n+1), fmt.Sprint(status), nil)
 			}
-			status, err := r.label(ctx, h, credential, on, verb)
-			if err != nil && status != http.StatusConflict {
-				return err
-			}
-			t.add(fmt.Sprintf("%s it, the %d. time", verb, n/2+1), fmt.Sprint(status), nil)
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
