@@ -512,3 +512,22 @@ func TestUnreadableLayerHidesNothingElse(t *testing.T) {
 		}
 	}
 }
+
+// TestReceiptAmongManyLabels: as many labels as this connector reads, with the longest values
+// and marks, do not keep it from a receipt, which tells them twice.
+func TestReceiptAmongManyLabels(t *testing.T) {
+	to := newTown(t)
+	var labels []string
+	for i := range 256 {
+		labels = append(labels, fmt.Sprintf(`{"layer":"label:%064d","status":"set","mark":%q,"rev":"%d"}`, i, strings.Repeat(`"`, 200), i+1))
+	}
+	state := func(status, mark, rev string) string {
+		return fmt.Sprintf(`{"id":"acct/1","handle":"@ada","sort":"account","status":%q,"mark":%q,"rev":%q,"facts":{},"layers":[%s]}`, status, mark, rev, strings.Join(labels, ","))
+	}
+	to.on("POST", "/commands", answer(false, 200, "application/json",
+		fmt.Sprintf(`{"key":"k","verb":"restore","before":%s,"after":%s}`, state("down", "X", "1"), state("up", "", "2"))))
+	restore := platform.Command{Verb: platform.Restore, Subject: ada, Expect: platform.Expect{Status: platform.Down, Mark: "X"}}
+	if r, err := to.Apply(t.Context(), "k", restore); err != nil || r.After.Status != platform.Up || len(r.Before.Layers) != 256 {
+		t.Errorf("%s, before with %d layers, %v", r.After.Status, len(r.Before.Layers), err)
+	}
+}
