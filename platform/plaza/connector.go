@@ -34,7 +34,7 @@ import (
 const Protocol = "staff/v1"
 
 const (
-	answerLimit    = 64 << 10         // bytes in an answer
+	answerLimit    = 1 << 20          // bytes in an answer, so that a receipt may tell mostLayers twice
 	defaultTimeout = 10 * time.Second // for one call, unless the context ends it earlier
 )
 

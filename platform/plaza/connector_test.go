@@ -154,7 +154,7 @@ func TestUnclearAnswers(t *testing.T) {
 		"a receipt under another mark":    {200, plainJSON, receipt("KEY", "takedown", up, fmt.Sprintf(state, "down", "OTHER", 2))},
 		"a receipt of the same revision":  {200, plainJSON, receipt("KEY", "takedown", up, fmt.Sprintf(state, "down", "CSGN-req_1", 1))},
 		"a receipt without a mark":        {200, plainJSON, receipt("KEY", "takedown", strings.Replace(up, `"mark":"",`, "", 1), down)},
-		"an endless receipt":              {200, plainJSON, `{"pad":"` + strings.Repeat("x", 70<<10) + `",` + receipt("KEY", "takedown", up, down)[1:]},
+		"an endless receipt":              {200, plainJSON, `{"pad":"` + strings.Repeat("x", 1<<20) + `",` + receipt("KEY", "takedown", up, down)[1:]},
 	}
 	for _, acted := range []bool{true, false} {
 		for name, a := range answers {

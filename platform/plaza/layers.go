@@ -15,39 +15,30 @@ type wireLayer struct {
 	Rev    string          `json:"rev"`
 }
 
-// mostLayers bounds the layers of a subject. The protocol allows 20 labels and a limit.
-// More may have been set around the desk, and the watch has to see those too.
+// mostLayers bounds the layers of a subject that are read. The protocol allows 20 labels and
+// a limit. More may have been set around the desk, and the watch has to see those too.
 const mostLayers = 256
 
-// layers translates the layers of a subject. It demands that each is known, stands, and is
-// listed once: a list that could be misunderstood is not read in part. A label counts
-// whether it is offered or not.
-func (p *Connector) layers(id string, list []wireLayer) (map[platform.Layer]platform.Stood, error) {
-	if len(list) == 0 {
-		return nil, nil
-	}
-	if len(list) > mostLayers {
-		return nil, unclear("%s gave %s %d layers; this connector reads %d.", p.name, id, len(list), mostLayers)
-	}
-	all := make(map[platform.Layer]platform.Stood, len(list))
-	for _, w := range list {
+// layersIn translates the layers of a subject. It leaves out what this connector does not
+// know, such as a layer of a newer server, and what it cannot read: whoever can write such a
+// layer must not hide by it the visibility of the subject, its other layers, or the other
+// accounts of a list. Nobody acts in a layer that was left out, since it reads as clear and
+// the server compares. A label counts whether it is offered or not.
+func layersIn(list []wireLayer) map[platform.Layer]platform.Stood {
+	var all map[platform.Layer]platform.Stood
+	for _, w := range list[:min(len(list), mostLayers)] {
 		l, err := platform.ParseLayer(w.Layer)
-		_, twice := all[l]
-		switch {
-		case err != nil || l == platform.VisibilityLayer:
-			return nil, unclear("%s gave %s the layer %.80q, which this connector does not know.", p.name, id, w.Layer)
-		case twice:
-			return nil, unclear("%s gave %s the layer %s twice.", p.name, id, l)
-		case w.Status != l.Bears():
-			return nil, unclear("%s says that %s of %s is %.40q; a layer that is listed is %s.", p.name, l, id, w.Status, l.Bears())
-		case w.Mark == nil || !markForm.MatchString(string(*w.Mark)):
-			return nil, unclear("%s gave %s of %s no readable mark.", p.name, l, id)
-		case !revForm.MatchString(w.Rev):
-			return nil, unclear("%s gave %s of %s no readable revision.", p.name, l, id)
+		if err != nil || l == platform.VisibilityLayer || w.Status != l.Bears() || w.Mark == nil || !markForm.MatchString(string(*w.Mark)) || !revForm.MatchString(w.Rev) {
+			continue
 		}
-		all[l] = platform.Stood{Status: w.Status, Mark: *w.Mark, Rev: w.Rev}
+		if all == nil {
+			all = map[platform.Layer]platform.Stood{}
+		}
+		if _, twice := all[l]; !twice {
+			all[l] = platform.Stood{Status: w.Status, Mark: *w.Mark, Rev: w.Rev}
+		}
 	}
-	return all, nil
+	return all
 }
 
 // whole leaves out abilities that cannot be relied on: a limit or a label that this

@@ -123,12 +123,8 @@ func (p *Connector) Accounts(ctx context.Context, cursor string) ([]platform.Lis
 			a.Mark == nil || !markForm.MatchString(string(*a.Mark)) {
 			return nil, "", unclear("%s listed an account that cannot be read: %.80q.", p.name, a.ID)
 		}
-		stand, err := p.layers(a.ID, a.Layers)
-		if err != nil {
-			return nil, "", err
-		}
 		page[i] = platform.Listed{Subject: platform.Subject{Platform: p.name, ID: a.ID, Handle: a.Handle},
-			Status: a.Status, Mark: *a.Mark, Marked: true, Layers: stand, Layered: true}
+			Status: a.Status, Mark: *a.Mark, Marked: true, Layers: layersIn(a.Layers), Layered: true}
 		if a.Facts != nil {
 			page[i].Facts, page[i].Unread = p.facts(sort, a.Facts)
 		}

@@ -194,8 +194,8 @@ func (p *Connector) checkState(w *wireState) error {
 	case sort == platform.Account && !handleForm.MatchString(w.Handle), sort == platform.Content && w.Handle != "":
 		return unclear("%s gave %s the handle %.80q.", p.name, w.ID, w.Handle)
 	}
-	w.stand, err = p.layers(w.ID, w.Layers)
-	return err
+	w.stand = layersIn(w.Layers)
+	return nil
 }
 
 // state translates a checked state. A promised fact that is missing or of
