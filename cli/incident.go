@@ -165,6 +165,11 @@ func describeReport(p *Page, r v1.IncidentReport) {
 		}
 		p.Line("  %s", fact)
 	}
+	if r.Incident.Breach != "" && r.Up.IsZero() {
+		p.Line("")
+		p.Line("To lift what the breach left, which one person may do unless a standing order says that its mark is never lifted:")
+		p.Line("  %s", liftCommand(r))
+	}
 	p.Line("")
 	p.Line("Who")
 	a := r.Attribution
@@ -575,7 +580,16 @@ func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
 		return []unlifted{}
 	}
 	return []unlifted{{r.Incident.Breach, "around-the-desk", fmt.Sprintf(
-		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request %s %s%s --reason WHY", liftOf(r), wording.Subject(r.Incident.Subject), valueFlag(layerOf(r.Incident)))}}
+		"It was done around the desk, so there is no request to undo. One person lifts what it left: %s", liftCommand(r))}}
+}
+
+// liftCommand is the command that lifts what the breach of an incident left.
+func liftCommand(r v1.IncidentReport) string {
+	on := r.Incident.Subject
+	if on.ID != "" {
+		on.Handle = ""
+	}
+	return fmt.Sprintf("countersign action request %s %s%s --reason WHY", liftOf(r), on, valueFlag(layerOf(r.Incident)))
 }
 
 // otherLayer names the layer of an incident, unless that is the visibility.

@@ -287,8 +287,12 @@ func (d *Room) incidentMatters(stx *store.Tx, _ *proof.State) (all []Matter, err
 		return nil, err
 	}
 	for _, i := range is {
+		shows := "` shows it. Its review closes it."
+		if i.Breach != "" {
+			shows = "` shows it, and the command that lifts what the breach left. Its review closes it."
+		}
 		all = append(all, Matter{Section: "incidents", Severity: Warn, Since: i.Opened, Incident: i.ID, Platform: i.Subject.Platform, Tier: i.Tier, Text: i.Title,
-			Do: "`countersign incident show " + i.ID + "` shows it. Its review closes it."})
+			Do: "`countersign incident show " + i.ID + shows})
 	}
 	counts, err := stx.OpenIncidents()
 	var n int64
