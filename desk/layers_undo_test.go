@@ -16,6 +16,7 @@ import (
 	"countersign.dev/ledger/proof"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 )
 
 // still is an executor that reads a platform, and carries nothing out by itself: the test
@@ -190,7 +191,7 @@ func TestLongerLimit(t *testing.T) {
 		_, err := h.Desk.Draft(t.Context(), desktest.As("ann"), w)
 		return err
 	}
-	noWith(t, "an earlier end", draft(at(time.Hour)), "wrong-state", "would change nothing")
+	noWith(t, "an earlier end", draft(at(time.Hour)), "wrong-state", " by the measure of "+first.ID+". Such a measure can only be lengthened. To shorten it: countersign action undo "+first.ID+" --reason WHY, and then ask for account.limit again.")
 	second := h.ask(actions.AccountLimit, at(3*time.Hour))
 	if c := second.Action.Command; c.Confirms() != first.ID || c.Layer != platform.LimitLayer {
 		t.Errorf("the longer limit is %+v", c)
@@ -207,7 +208,20 @@ func TestLongerLimit(t *testing.T) {
 		t.Errorf("the label was replaced by %s", got.ReplacedBy)
 	}
 	third := h.became(h.ask(actions.AccountLimit), proof.Executed)
-	noWith(t, "a limit in the place of one without an end", draft(at(4*time.Hour)), "wrong-state", "would change nothing")
+	noWith(t, "a limit in the place of one without an end", draft(at(4*time.Hour)), "wrong-state", "is limited, without an end, by the measure of "+third.ID+". Such a measure can only be lengthened. To shorten it: countersign action undo "+third.ID)
+	noWith(t, "another limit without an end", draft(func(*acts.Wish) {}), "wrong-state", "already, so account.limit would change nothing")
+	// A suspension alike.
+	legal := acts.Wish{Kind: actions.AccountSuspend, Subject: "plaza:acct/3", Case: "case-1", Category: actions.CategoryLegal}
+	at(2 * time.Hour)(&legal)
+	short := h.became(h.Countersign(h.Request("ann", legal).ID, "kim"), proof.Executed)
+	noWith(t, "a shorter suspension", draft(func(w *acts.Wish) {
+		w.Kind, w.Category = actions.AccountSuspend, actions.CategoryLegal
+		at(time.Hour)(w)
+	}), "wrong-state", "is down, until "+wording.When(short.Action.Until)+" by the measure of "+short.ID+". Such a measure can only be lengthened.")
+	noWith(t, "a longer one without the category", draft(func(w *acts.Wish) {
+		w.Kind = actions.AccountSuspend
+		at(3 * time.Hour)(w)
+	}), "wrong-state", "It has the category legal, which a measure in its place keeps: --category legal")
 	if u, err := h.TryUndo("ann", third.ID); err != nil || u.Action.Command.Layer != platform.LimitLayer {
 		t.Errorf("the undo of the third limit: %+v, %v", u.Action.Command, err)
 	}

@@ -17,6 +17,7 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/store"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -127,8 +128,43 @@ func (d *Room) changes(ctx context.Context, a actions.Action, spec actions.Spec,
 	what := string(spec.Kind)
 	if spec.Emergency {
 		what = "an emergency act"
+	} else if err := d.shorter(ctx, a, r); err != nil {
+		return err
 	}
 	return fault.New(fault.Conflict, "wrong-state", "%s is %s already, so %s would change nothing.", r.Subject, platform.DescribeIn(c.Layer, c.Expect), what)
+}
+
+// shorter refuses an act with an end, or with a category, that cannot take the place of a
+// measure of ours in its layer, and says what can be done instead. It returns nil for every
+// other act.
+func (d *Room) shorter(ctx context.Context, a actions.Action, r linkv1.Reading) error {
+	name := a.Command.Confirms()
+	if !a.Kind.Replaces() || name == "" {
+		return nil
+	}
+	older, err := d.desk.Load(ctx, name)
+	switch on := older.Action.Subject; {
+	case fault.Is(err, "no-such-request"):
+		return nil
+	case err != nil:
+		return err
+	case on.Platform != r.Subject.Platform || on.ID != r.Subject.ID || older.Action.Command.Layer != a.Command.Layer ||
+		older.Status != actions.StatusExecuted && older.Status != actions.StatusUnknown:
+		return nil // its mark was copied, or nobody knows what it stands for
+	}
+	is := fmt.Sprintf("%s is %s, until %s by the measure of %s.", r.Subject, platform.Describe(a.Command.Expect.Status, ""), wording.When(older.Action.Until), name)
+	if older.Action.Until.IsZero() {
+		is = fmt.Sprintf("%s is %s, without an end, by the measure of %s.", r.Subject, platform.Describe(a.Command.Expect.Status, ""), name)
+	}
+	again := fmt.Sprintf("countersign action undo %s --reason WHY, and then ask for %s again.", name, a.Kind)
+	later := a.Until.IsZero() || a.Until.After(older.Action.Until.Time)
+	switch {
+	case !older.Action.Until.IsZero() && later && a.Category != older.Action.Category && older.Action.Category != actions.CategoryRules:
+		return fault.New(fault.Conflict, "wrong-state", "%s It has the category %s, which a measure in its place keeps: --category %[2]s", is, older.Action.Category)
+	case !a.Until.IsZero() && (older.Action.Until.IsZero() || !later):
+		return fault.New(fault.Conflict, "wrong-state", "%s Such a measure can only be lengthened. To shorten it: %s", is, again)
+	}
+	return nil
 }
 
 // notOffered refuses an act that a platform cannot carry out, and names those that it can.
