@@ -413,7 +413,8 @@ type stillLifted struct {
 // request took its place. That one is undone here too, or was over before.
 type replaced struct {
 	Request string `json:"request"`
-	By      string `json:"by"` // the newest such request
+	By      string `json:"by"`               // the newest such request
+	Lifted  bool   `json:"lifted,omitempty"` // it lifted the measure, and left none in its place
 }
 
 type lifted struct {
@@ -564,7 +565,11 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 			rows = append(rows, []string{x.Request, x.Undo, wording.Status(x.Status)})
 		}
 		for _, x := range out.Replaced {
-			rows = append(rows, []string{x.Request, "", "nothing of it is left: replaced by " + x.By})
+			how := "replaced"
+			if x.Lifted {
+				how = "lifted"
+			}
+			rows = append(rows, []string{x.Request, "", "nothing of it is left: " + how + " by " + x.By})
 		}
 		for _, x := range out.Failed {
 			rows = append(rows, []string{x.Request, "", p.Bad(short(x.Error, 300))})
@@ -848,8 +853,8 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 	return slices.Compact(slices.Sorted(slices.Values(c.Requests))), nil
 }
 
-// unreplaced leaves out requests whose measure was replaced by another one that is undone
-// here as well, or that is over. A request whose measure was replaced by one that is in
+// unreplaced leaves out requests whose measure another request lifted, or was replaced by
+// one that is undone here as well, or that is over. A request whose measure was replaced by one that is in
 // force and is not undone here stays in: its undo is refused, and the refusal names the
 // other.
 func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []string) (left []string, gone []replaced, err error) {
@@ -858,6 +863,10 @@ func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []st
 		r, err := d.Request(ctx, id)
 		if err != nil {
 			return nil, nil, err
+		}
+		if r.LiftedBy != "" {
+			gone = append(gone, replaced{id, r.LiftedBy, true})
+			continue
 		}
 		covered := r.ReplacedBy != "" && slices.Contains(chosen, r.ReplacedBy)
 		if r.ReplacedBy != "" && !covered {
@@ -868,7 +877,7 @@ func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []st
 			covered = newest.Status != actions.StatusExecuted
 		}
 		if covered {
-			gone = append(gone, replaced{id, r.ReplacedBy})
+			gone = append(gone, replaced{id, r.ReplacedBy, false})
 			continue
 		}
 		left = append(left, id)

@@ -621,6 +621,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		{"done", wording.When(r.Executed)},
 		{"undone by", r.ReversedBy},
 		{"replaced by", r.ReplacedBy},
+		{"lifted by", r.LiftedBy},
 		{"withdrawn", withdrawnWords(r.Withdrawn)},
 	}
 	for _, n := range r.Declined {
@@ -654,7 +655,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	case ownKey:
 		p.Line("To ask again, which takes your own key:")
 		p.Line("  countersign action again %s", r.ID)
-	case r.ReplacedBy != "":
+	case r.ReplacedBy != "" || r.LiftedBy != "":
 		// The request has nothing left to take back.
 	case r.Status == actions.StatusExecuted && r.Action.Inverse.Direction == actions.Relieving:
 		p.Line("To take it back:")
@@ -704,6 +705,8 @@ func requestAnew(r v1.Request) string {
 func describeReplaced(p *Page, newest v1.Request) {
 	switch {
 	case newest.ID == "":
+	case newest.LiftedBy != "":
+		p.Line("The measure of %s took its place, and was lifted by %s.", newest.ID, newest.LiftedBy)
 	case newest.Status == actions.StatusExecuted:
 		p.Line("The measure of %s took its place. To lift both:", newest.ID)
 		p.Line("  countersign action undo %s --reason WHY", newest.ID)

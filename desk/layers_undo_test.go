@@ -358,3 +358,49 @@ func TestUnknownWarning(t *testing.T) {
 		t.Errorf("after the review: %q", got)
 	}
 }
+
+// TestLiftedByARequest: a measure that a request lifted which is no undo is over. The desk
+// says so, in its layer alone, and drafts no undo of it.
+func TestLiftedByARequest(t *testing.T) {
+	h := byHand(t, desktest.Options{})
+	lift := func(k actions.Kind, value string, before func()) actions.Request {
+		r := h.Request("ann", acts.Wish{Kind: k, Subject: "plaza:acct/3", Value: value, Case: "case-1", Reason: "wrong"})
+		if r.Status == actions.StatusHeld {
+			r = h.Countersign(r.ID, "kim")
+		}
+		before()
+		return h.became(r, proof.Executed)
+	}
+	restored := h.became(h.ask(actions.AccountTakedown), proof.Executed)
+	label := h.became(h.ask(actions.AccountLabel), proof.Executed)
+	limit := h.became(h.ask(actions.AccountLimit, func(w *acts.Wish) { w.Until = canonical.At(time.Now().Add(time.Hour)) }), proof.Executed)
+	longer := h.became(h.ask(actions.AccountLimit), proof.Executed)
+	for _, c := range []struct {
+		of    actions.Request
+		kind  actions.Kind
+		value string
+	}{{label, actions.AccountUnlabel, "spam"}, {longer, actions.AccountUnlimit, ""}, {restored, actions.AccountRestore, ""}} {
+		by := lift(c.kind, c.value, func() {
+			if got := h.now(c.of.ID); got.LiftedBy != "" {
+				t.Errorf("%s: lifted by %s before that is done", c.kind, got.LiftedBy)
+			}
+		})
+		if got := h.now(c.of.ID); got.LiftedBy != by.ID || got.Status != actions.StatusExecuted {
+			t.Errorf("%s: %s, lifted by %q, not %s", c.kind, got.Status, got.LiftedBy, by.ID)
+		}
+		_, err := h.Desk.DraftUndo(t.Context(), desktest.As("ann"), c.of.ID, acts.UndoWish{Reason: "x"})
+		noWith(t, "the undo of what was lifted", err, "not-in-force", "The request "+by.ID+" ("+string(c.kind)+") lifted the measure of this one.")
+		all, _, err := h.Requests(t.Context(), desktest.As("kim"), acts.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range all {
+			if r.ID == c.of.ID && r.LiftedBy != by.ID || r.ID == by.ID && r.LiftedBy != "" {
+				t.Errorf("in a list %s is lifted by %q", r.ID, r.LiftedBy)
+			}
+		}
+	}
+	if got := h.now(limit.ID); got.LiftedBy == "" || got.LiftedBy != h.now(longer.ID).LiftedBy || got.ReplacedBy != longer.ID {
+		t.Errorf("the first limit is lifted by %q and replaced by %q", got.LiftedBy, got.ReplacedBy)
+	}
+}
