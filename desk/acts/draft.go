@@ -131,7 +131,11 @@ func (d *Room) changes(ctx context.Context, a actions.Action, spec actions.Spec,
 	} else if err := d.shorter(ctx, a, r); err != nil {
 		return err
 	}
-	return fault.New(fault.Conflict, "wrong-state", "%s is %s already, so %s would change nothing.", r.Subject, platform.DescribeIn(c.Layer, c.Expect), what)
+	already := " already"
+	if clear && c.Layer != platform.VisibilityLayer {
+		already = "" // "not labelled": perhaps it never was
+	}
+	return fault.New(fault.Conflict, "wrong-state", "%s is %s%s, so %s would change nothing.", r.Subject, platform.DescribeIn(c.Layer, c.Expect), already, what)
 }
 
 // shorter refuses an act with an end, or with a category, that cannot take the place of a
