@@ -413,8 +413,8 @@ type stillLifted struct {
 // request took its place. That one is undone here too, or was over before.
 type replaced struct {
 	Request string `json:"request"`
-	By      string `json:"by"`               // the newest such request
-	Lifted  bool   `json:"lifted,omitempty"` // it lifted the measure, and left none in its place
+	By      string `json:"by"`              // the newest such request
+	Lifted  bool   `json:"lifted,omitzero"` // it lifted the measure, and left none in its place
 }
 
 type lifted struct {
