@@ -544,3 +544,19 @@ func TestStuckLabelsHoldNoOther(t *testing.T) {
 	p.plaza.SetLayer("night-shift", president, platform.LimitLayer, bears(platform.LimitLayer, "X"))
 	p.becomes(president, platform.LimitLayer, platform.NoLimit)
 }
+
+// TestLabelThatCannotBeLifted: a platform shows labels that it does not let the executor take
+// away. A label around the desk is one breach, about which people decide, and not one after
+// the other.
+func TestLabelThatCannotBeLifted(t *testing.T) {
+	p := watching(t)
+	p.plaza.Plain()
+	p.plaza.SetLayer("night-shift", president, spam, bears(spam, "X"))
+	if b := p.breaches(1)[0]; b.Sight.Order != "" {
+		t.Errorf("told that an order lifts it: %+v", b.Sight)
+	}
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.upAgain(president)
+	p.sweeps()
+	p.breaches(2)
+}

@@ -379,6 +379,9 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 	if !ok || p.absent[c.Subject.ID] {
 		return platform.Receipt{}, p.missing()
 	}
+	if sort, _ := p.Sort(c.Subject.ID); !p.offers(c.Verb, sort) {
+		return platform.Receipt{}, fault.New(fault.Unsupported, "not-offered", "%s does not offer %s.", p.name, c.Verb)
+	}
 	if !c.Verb.Relieves() && c.Subject.Handle != p.handles[c.Subject.ID] {
 		return platform.Receipt{}, fault.New(fault.Conflict, "handle-moved", "The subject has another handle.")
 	}
@@ -401,6 +404,11 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 	p.done[key] = r
 	p.effects = append(p.effects, Effect{key, c})
 	return r, nil
+}
+
+func (p *Platform) offers(v platform.Verb, s platform.Sort) bool {
+	_, ok := p.can.Can(v, s)
+	return ok
 }
 
 // warn sends a warning, which changes nothing.
