@@ -106,8 +106,9 @@ func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s
 }
 
 // ordered returns the standing order under which a subject is restored from a state that
-// was found. ok is false if there is no such order, or if lifting the found measure would
-// not bring back a state that is known to be right (law 8).
+// was found. ok is false if there is no such order, if the platform does not offer to lift
+// the found measure, or if lifting it would not bring back a state that is known to be right
+// (law 8).
 func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, found platform.Expect) (o proof.Order, ok bool) {
 	v := w.e.ledger.view()
 	now := w.e.ledger.at(w.e.now())
@@ -115,7 +116,8 @@ func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, fo
 	if !ok || !known || !o.Covers(k.Layer) || o.Spares(found.Mark) {
 		return o, false
 	}
-	if _, lifts := watch.Lift(found, k.State); !lifts {
+	verb, lifts := watch.Lift(found, k.State)
+	if !lifts || !w.offers(k, verb) {
 		return o, false
 	}
 	if k.Request != "" {
@@ -126,6 +128,15 @@ func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, fo
 		entered = k.Entered.Time
 	}
 	return o, watch.Trusted(entered, o.Vouched.Time, now)
+}
+
+// offers reports whether the platform lets a verb take away what stands in a layer. It may
+// show labels or limits that it does not let us take away: a restoration that is refused
+// would be followed by another one for ever.
+func (w *watcher) offers(k journal.Watched, v platform.Verb) bool {
+	sort, err := w.c.Sort(k.Subject.ID)
+	_, can := w.c.Capabilities().Can(v, sort)
+	return k.Layer == platform.VisibilityLayer || err == nil && can
 }
 
 // sure returns the tier of a subject for a standing order. It asks the platform only for
