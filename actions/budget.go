@@ -194,6 +194,27 @@ func Afford(bs []Budget, by Spender, s Spending, now time.Time, count Count) err
 		"No budget covers %s on %s subjects, so none may be carried out; a desk.change of the budgets adds one.", what, s.Tier)
 }
 
+// Unbudgeted returns the acts on platforms, one for each family, tier and direction, undos or
+// not, that a list of budgets lets nobody carry out: no budget covers them.
+func Unbudgeted(bs []Budget) []Spending {
+	var all []Spending
+	none := func(Budget, Spender, time.Time) (int64, error) { return -1, nil }
+	for _, t := range Tiers {
+		for _, spec := range catalogue {
+			for _, undo := range []bool{false, true} {
+				s := SpendingOf(spec.Kind, t, spec.Direction, undo)
+				if spec.Desk || undo && spec.Direction == Burdening || slices.Contains(all, s) {
+					continue
+				}
+				if Afford(bs, Spender{}, s, time.Time{}, none) != nil {
+					all = append(all, s)
+				}
+			}
+		}
+	}
+	return all
+}
+
 // spentBudget says whose budget is spent, and on what.
 func spentBudget(b Budget, by Spender, s Spending, n int64) error {
 	who := string(by.Worker)

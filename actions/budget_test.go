@@ -261,3 +261,26 @@ func TestAlsoOf(t *testing.T) {
 		}
 	}
 }
+
+func TestUnbudgeted(t *testing.T) {
+	for _, bs := range [][]Budget{DefaultBudgets(), BudgetsWithoutFamilies()} {
+		if all := Unbudgeted(bs); len(all) != 0 {
+			t.Errorf("without a budget: %v", all)
+		}
+	}
+	account := func(d Direction, undo bool) bool {
+		return slices.Contains(Unbudgeted([]Budget{{"worker", "hour", Standard, Burdening, false, 60, FamilyAccount}, {"worker", "hour", Standard, Relieving, true, 0, FamilyAccount}}), SpendingOf(AccountTakedown, Standard, d, undo))
+	}
+	if account(Burdening, false) || account(Relieving, true) || !account(Relieving, false) {
+		t.Error("of the family account, with budgets for measures and undos, other lifts alone lack one")
+	}
+	for _, undo := range []bool{true, false} {
+		have := Budget{"worker", "hour", Standard, Relieving, !undo, 60, FamilyContent}
+		if all := Unbudgeted([]Budget{have}); !slices.Contains(all, SpendingOf(ContentUnlabel, Standard, Relieving, undo)) || slices.Contains(all, SpendingOf(ContentUnlabel, Standard, Relieving, !undo)) {
+			t.Errorf("with a budget for %v alone: %v", have, all)
+		}
+	}
+	if all := Unbudgeted(nil); len(all) != 9 { // burdening acts of three families on three tiers; without families the others need none
+		t.Errorf("of an empty list: %v", all)
+	}
+}

@@ -107,6 +107,13 @@ func busy(t *testing.T, to *desktest.Town) (refused int64) {
 	if _, err := to.Decline(t.Context(), desktest.As("sue"), r.ID, to.Signed("sue", d), false, "no"); err != nil {
 		t.Fatal(err)
 	}
+	// In other layers than the visibility.
+	r = try("ann", actions.AccountLabel, "plaza:@neighbour", "")
+	undo("bob", r)
+	try("bob", actions.ContentLimit, "plaza:post/1", "")
+	r = to.Settled("ann", to.Countersign(try("ann", actions.AccountLimit, "plaza:@singer", "").ID, "lee"))
+	undo("ole", r)
+	to.Countersign(try("abe", actions.AccountLabel, "plaza:@president", "").ID, "lee")
 	try("dan", actions.AccountTakedown, "plaza:@singer", "")
 	try("ole", actions.AccountSuspend, "plaza:@shop", "")
 	held := try("lee", actions.AccountSuspend, "plaza:@singer", "")
@@ -188,6 +195,10 @@ func TestBacktestOneHold(t *testing.T) {
 			}
 			if rnd.IntN(3) == 0 {
 				and(`context.direction == Direction::"burdening"`, func(a actions.Action, _ workforce.WorkerID) bool { return a.Direction == actions.Burdening })
+			}
+			if rnd.IntN(4) == 0 {
+				weaker := []actions.Kind{actions.AccountLabel, actions.AccountLimit, actions.ContentLimit}
+				and(`action in [Action::"account.label", Action::"account.limit", Action::"content.limit"]`, func(a actions.Action, _ workforce.WorkerID) bool { return slices.Contains(weaker, a.Kind) })
 			}
 			n := 1 + rnd.IntN(3)
 			hold, needs := fmt.Sprintf("%d independent", n), func(has int) bool { return n > has }

@@ -330,7 +330,9 @@ func TestAttributionOfACopiedMark(t *testing.T) {
 // countersigned.
 func contested(t *testing.T, to *desktest.Town) (actions.Request, incident.Incident) {
 	t.Helper()
-	r := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+	wish := desktest.Wish(actions.AccountTakedown, "plaza:@president")
+	wish.Reason = "a text that stands nowhere else"
+	r := to.Request("ann", wish)
 	r = to.Settled("ann", to.Countersign(r.ID, "lee", "kim"))
 	if r.Status != actions.StatusExecuted {
 		t.Fatalf("the request is %s: %s", r.Status, r.OutcomeText)

@@ -117,8 +117,11 @@ func TestBreachesOfLayers(t *testing.T) {
 			t.Errorf("%+v", v.Claims)
 		}
 		page, err := incident.HTML(v.Report, incident.Options{Personal: true, Names: v.Names, Verified: &v})
-		if err != nil || !strings.Contains(string(page), "had not been put right") {
-			t.Errorf("the page says that the label was put right: %v", err)
+		if err != nil || !strings.Contains(string(page), "had not been put right") || !strings.Contains(string(page), "critical; the label spam") {
+			t.Errorf("the page says that the label was put right, or not that it is about the label: %v", err)
+		}
+		if text := string(incident.Markdown(v.Report, incident.Options{Personal: true})); !strings.Contains(text, "critical; the label spam") {
+			t.Error(text)
 		}
 	})
 }

@@ -196,3 +196,69 @@ func TestListedLabelsAreOffered(t *testing.T) {
 		t.Errorf("one that is neither: %v", err)
 	}
 }
+
+// TestLayersCarriedOut: on a real plaza a label, a limit and a takedown of one post are
+// carried out and undone, each by itself, and a warning is sent.
+func TestLayersCarriedOut(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	ask := func(k actions.Kind, on, value string) actions.Request {
+		t.Helper()
+		r := to.Settled("ann", to.Request("ann", acts.Wish{Kind: k, Subject: on, Value: value, Case: "case-1", Reason: "It is spam."}))
+		if r.Status != actions.StatusExecuted {
+			t.Fatalf("%s is %s: %s %s", k, r.Status, r.Outcome, r.OutcomeText)
+		}
+		return r
+	}
+	all := []actions.Request{ask(actions.ContentLabel, "plaza:post/1", "spam"), ask(actions.ContentLimit, "plaza:post/1", ""), ask(actions.ContentRemove, "plaza:post/1", "")}
+	ask(actions.AccountWarn, "plaza:acct/3", "")
+	for n := range len(all) + 1 {
+		st := to.State("post/1")
+		for i, r := range all {
+			l := r.Action.Command.Layer
+			want := r.Action.Command.After()
+			if i < n {
+				want = platform.Expect{Status: l.Clear()}
+			}
+			if got := st.At(l); got != want {
+				t.Errorf("after %d undos %s is %+v, want %+v", n, l, got, want)
+			}
+		}
+		if n == len(all) {
+			break
+		}
+		u, err := to.TryUndo("ann", all[n].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u = to.Settled("ann", u); u.Status != actions.StatusExecuted {
+			t.Fatalf("the undo of %s is %s: %s", all[n].Action.Kind, u.Status, u.OutcomeText)
+		}
+	}
+}
+
+// TestWarningWithoutAnAnswer: a warning whose answer is lost, on a platform that cannot say
+// whether it was sent, is unknown and is not sent again.
+func TestWarningWithoutAnAnswer(t *testing.T) {
+	to := newLayered(t, desktest.Options{})
+	to.platform.Fail(executortest.LostAfter)
+	to.platform.Mute(true)
+	r := to.Settled("ann", to.Request("ann", acts.Wish{Kind: actions.AccountWarn, Subject: "plaza:acct/3", Case: "case-1", Reason: "Please stop."}))
+	if r.Status != actions.StatusUnknown {
+		t.Fatalf("the warning is %s: %s %s", r.Status, r.Outcome, r.OutcomeText)
+	}
+	if got := in(t, to.World, "requests"); len(got) != 1 || got[0].Text != "It is not known whether the message of account.warn was sent; it is not sent again." {
+		t.Errorf("%+v", got)
+	}
+	to.StopExecutor()
+	to.StartExecutor()
+	to.Followed()
+	n := 0
+	for _, e := range to.platform.Effects() {
+		if e.Command.Verb == platform.Warn {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("the warning was sent %d times", n)
+	}
+}

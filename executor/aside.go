@@ -172,10 +172,11 @@ func (w *watcher) unseen(l glance, s platform.State) error {
 }
 
 // sweepLayers asks for a look at the layers of subjects of which nothing else is known,
-// such as content, which no platform lists. It is called with the lock held.
-func (w *watcher) sweepLayers() {
+// such as content, which no platform lists. An account that was listed with its layers has
+// been compared already. It is called with the lock held.
+func (w *watcher) sweepLayers(listed map[string]bool) {
 	for id, beside := range w.layers {
-		if _, known := w.known[id]; known {
+		if _, known := w.known[id]; known || listed[id] {
 			continue
 		}
 		for layer, k := range beside {

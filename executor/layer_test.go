@@ -347,6 +347,7 @@ func TestExplainedInALayer(t *testing.T) {
 			p := watching(t)
 			r := p.measure(kinds.account, platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, actions.Critical)
 			p.executes(r)
+			p.entered(r, proof.DutyAct, "intent", "receipt executed")
 			p.sweeps()
 			if n := len(p.told(proof.KindBreach)); n != 0 {
 				t.Fatalf("%d breaches by our own act", n)
@@ -559,4 +560,30 @@ func TestLabelThatCannotBeLifted(t *testing.T) {
 	p.upAgain(president)
 	p.sweeps()
 	p.breaches(2)
+}
+
+// TestListedLayersAreNotReadAgain: a sweep that lists the label of an account that does not
+// matter does not read the account for it each time.
+func TestListedLayersAreNotReadAgain(t *testing.T) {
+	p := newPlace(t)
+	p.limits.Sweep = time.Millisecond
+	p.based()
+	swept := func() {
+		t.Helper()
+		p.advance(time.Second)
+		since := canonical.At(p.clock.Now())
+		p.until("the platform is swept again", func() bool { return !p.watched().Swept.Before(since.Time) })
+	}
+	p.plaza.Hide(true) // the list alone tells of it
+	p.plaza.SetLayer("night-shift", nobody, spam, bears(spam, "X"))
+	for range 2 { // the first sweep may have listed the account before
+		swept()
+	}
+	p.plaza.Silent(nobody, true)
+	for range 2 {
+		swept()
+	}
+	if n := p.plaza.Unanswered(); n != 0 {
+		t.Errorf("the account was read %d times more", n)
+	}
 }

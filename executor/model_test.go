@@ -21,8 +21,8 @@ import (
 // the state that each layer must have once nothing is under way.
 type history struct {
 	*place
-	rand   *rand.Rand
-	layers []platform.Layer
+	rand     *rand.Rand
+	layers   []platform.Layer
 	model    map[string]map[platform.Layer]*modelled
 	measures []*prooftest.Request // those of ours that were not undone
 	owed     []*prooftest.Request // those that have an end which is still to come
@@ -129,7 +129,9 @@ func (h *history) passes(d time.Duration) {
 		})
 		id, l := r.Action.Subject.ID, r.Action.Command.Layer
 		s, clear := h.model[id][l], platform.Expect{Status: r.Action.Command.Layer.Clear()}
-		ours := slices.ContainsFunc(h.measures, func(m *prooftest.Request) bool { return m != r && m.Action.Subject.ID == id && m.Action.Command.After() == s.now })
+		ours := slices.ContainsFunc(h.measures, func(m *prooftest.Request) bool {
+			return m != r && m.Action.Subject.ID == id && m.Action.Command.After() == s.now
+		})
 		switch {
 		case s.now == r.Action.Command.After():
 			s.left(clear)

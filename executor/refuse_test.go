@@ -441,9 +441,11 @@ func TestBudgetOfAFamily(t *testing.T) {
 	remove("ann", "acct/2", "refused budget-spent") // of the family content
 
 	// A list with families names what may be taken back as well.
+	p.entered(first, proof.DutyAct, "intent", "receipt executed")
 	p.comesTo("an undo", w.Warrant(w.Undo("ann", first)), "executed ")
 	taken := w.Request("abe", actions.AccountTakedown, p.plaza.Account("acct/5", 1, ""), actions.Standard)
 	p.comesTo("abe's takedown", w.Warrant(taken), "executed ")
+	p.entered(taken, proof.DutyAct, "intent", "receipt executed")
 	p.comesTo("its undo, without a budget", w.Warrant(w.Undo("abe", taken)), "refused no-budget")
 	p.advance(time.Hour + time.Second)
 	remove("ann", "acct/1", "executed ")

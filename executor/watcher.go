@@ -720,7 +720,7 @@ func (w *watcher) sweepAll(ctx context.Context) error {
 // known one, and at each known subject that is not listed. An error of the platform's
 // makes the sweep begin anew.
 func (w *watcher) sweep(ctx context.Context) error {
-	listed := map[string]bool{}
+	listed := map[string]bool{} // true: with its layers
 	for cursor := ""; ; {
 		page, next, err := w.c.Accounts(ctx, cursor)
 		if fault.Is(err, "not-offered") {
@@ -733,7 +733,7 @@ func (w *watcher) sweep(ctx context.Context) error {
 			return err
 		}
 		for _, l := range page {
-			listed[l.Subject.ID] = true
+			listed[l.Subject.ID] = l.Layered
 			if err := w.listed(ctx, l); err != nil {
 				return err
 			}
@@ -744,11 +744,11 @@ func (w *watcher) sweep(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	for id, k := range w.known {
-		if !listed[id] && k.State.Status != platform.Deleted {
+		if _, told := listed[id]; !told && k.State.Status != platform.Deleted {
 			w.queue.add(glance{id: id, handle: k.Subject.Handle, via: viaSweep, urgent: k.Tier == actions.Critical})
 		}
 	}
-	w.sweepLayers()
+	w.sweepLayers(listed)
 	w.mu.Unlock()
 	w.raise()
 	if !w.queue.drained(ctx) {

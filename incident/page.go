@@ -247,14 +247,19 @@ func title(i Incident) string {
 	return "Contested: an act on " + what
 }
 
+// subjectWords names the subject, and the layer of it unless that is the visibility.
 func subjectWords(i Incident, personal bool) string {
+	in := ""
+	if i.Layer != platform.VisibilityLayer {
+		in = "; " + i.Layer.Noun()
+	}
 	if !personal || i.Subject.ID == "" {
-		return fmt.Sprintf("%s subject of %s; its name is withheld", wording.Article(string(i.Tier)), i.Subject.Platform)
+		return fmt.Sprintf("%s subject of %s; its name is withheld", wording.Article(string(i.Tier)), i.Subject.Platform) + in
 	}
 	if i.Subject.Handle != "" {
-		return fmt.Sprintf("%s (%s), %s", i.Subject.Handle, i.Subject, i.Tier)
+		return fmt.Sprintf("%s (%s), %s", i.Subject.Handle, i.Subject, i.Tier) + in
 	}
-	return fmt.Sprintf("%s, %s", i.Subject, i.Tier)
+	return fmt.Sprintf("%s, %s", i.Subject, i.Tier) + in
 }
 
 func subjectOr(s platform.Subject) string {

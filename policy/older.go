@@ -20,7 +20,7 @@ func (s *Set) Older() []fault.Detail {
 	if !s.permitsWarnings() {
 		return []fault.Detail{{At: at, Text: "This set lets nobody warn an account holder. A set from before there were warnings permits limits and labels, " +
 			"which are measures, but a warning only if it names it. To let people warn, name account.warn wherever the set permits, holds or forbids measures, " + how +
-			"; then ask for the change with `countersign policy propose`."}}
+			"; then ask for the change with `countersign policy propose DIR --reason WHY`."}}
 	}
 	people, err := s.classes()
 	if err != nil {

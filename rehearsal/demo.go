@@ -137,6 +137,9 @@ var story = []demoStep{
 	{Name: "session-refused-above-standard", Expected: "refused"},
 	{Name: "session-revoked-void", Expected: "void"},
 	{Name: "standard-undone", Expected: "reversed"},
+	{Name: "labelled", Expected: "labelled"},
+	{Name: "limited", Expected: "limited"},
+	{Name: "layers-apart", Expected: "apart"},
 	{Name: "critical-held", Expected: "held"},
 	{Name: "critical-executed", Expected: "executed"},
 	{Name: "plaza-shows-down", Expected: "shown"},
@@ -147,6 +150,7 @@ var story = []demoStep{
 	{Name: "around-restored", Expected: "restored"},
 	{Name: "around-attributed", Expected: "attributed"},
 	{Name: "incident-exported", Expected: "exported"},
+	{Name: "label-around-the-desk-reversed", Expected: "reversed"},
 }
 
 // answer gives the demo's one answer. A step that was not played counts as failed.
@@ -186,6 +190,7 @@ type demo struct {
 	steps    []demoStep
 	warrants []string // files of those that are kept
 	verified bool
+	spam     string                   // the spammer's post: post/93
 	took     map[string]time.Duration // the times that the lines at the end quote
 	said     map[string]string
 }

@@ -22,7 +22,7 @@ import (
 func (d *demo) around(ctx context.Context) error {
 	now := time.Now()
 	if err := d.placeOrder(ctx, actions.Order{Op: "place", Platform: deskdir.ConnectorPlaza, Tier: actions.Critical, Until: canonical.At(now.AddDate(0, 1, 0)),
-		PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now)}); err != nil {
+		PerSubject: 60, PerTier: 1000, Layers: actions.OrderLayers, Vouched: canonical.At(now)}); err != nil {
 		return err
 	}
 	c, err := d.client(onCall)
@@ -39,7 +39,7 @@ func (d *demo) around(ctx context.Context) error {
 	}
 	on := account{handle: president, id: subject.Subject.ID, page: d.on.PlazaURL + "/" + president}
 	d.line("")
-	d.tell("Second act. The officers have placed a standing order: a change of a critical account that has no warrant is put back.")
+	d.tell("Second act. The officers have placed a standing order: a change of a critical account that has no warrant is put back, a limit and a label too.")
 	d.tell("Somebody of plaza's own staff, with the night shift's credential, takes %s down around the desk. Watch %s", president, on.page)
 	d.step("around-restored", func() string { return d.restored(ctx, "Bearer "+token, on) })
 	d.tell("Up again after %d ms, seen by a client that is nobody's.", d.took["restored"].Milliseconds())
@@ -72,7 +72,7 @@ func (d *demo) around(ctx context.Context) error {
 	if page := d.said["incident"]; page != "" {
 		d.tell("All of it, on one page: %s", page)
 	}
-	return nil
+	return d.labelAround(ctx, c, subject.Subject)
 }
 
 // restored takes an account down around the desk, and asks its public page, as anybody

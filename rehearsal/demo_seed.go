@@ -155,7 +155,16 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 	if err := illustrate(posts); err != nil {
 		return err
 	}
-	return d.setUp(ctx, token, "posts", posts, nil)
+	var posted struct {
+		Posts []struct {
+			ID string `json:"id"`
+		} `json:"posts"`
+	}
+	if err := d.setUp(ctx, token, "posts", posts, &posted); err != nil {
+		return err
+	}
+	d.spam = posted.Posts[len(posted.Posts)-1].ID
+	return nil
 }
 
 // pictured is the number of posts, the newest ones, of which every third has pictures.
@@ -257,8 +266,11 @@ func demoPost(random *rand.Rand, account string, a plaza.NewAccount, n int, now 
 	}
 	text := texts[(first+7*n)%len(texts)]
 	likes := int64(random.Float64() * float64(a.Followers) / 50)
-	return plaza.NewPost{Account: account, Text: text, Likes: likes, Reposts: likes / 7,
-		At: canonical.At(now.Add(-time.Duration(random.IntN(30*24*60)) * time.Minute))}
+	minutes := random.IntN(30 * 24 * 60)
+	if a.Handle == spammer {
+		minutes = n // the newest of all, so that it heads the timeline
+	}
+	return plaza.NewPost{Account: account, Text: text, Likes: likes, Reposts: likes / 7, At: canonical.At(now.Add(-time.Duration(minutes) * time.Minute))}
 }
 
 // readMember reads a JSON document for the members that into has.

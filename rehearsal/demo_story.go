@@ -83,6 +83,9 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.underSession(ctx, request); err != nil {
 		return err
 	}
+	if err := d.weaker(ctx); err != nil {
+		return err
+	}
 	if err := d.critical(ctx); err != nil {
 		return err
 	}
@@ -374,6 +377,7 @@ func (d *demo) theLines() {
 	d.line("  one person       took it down         %s", d.outcomeOf("last-day-refused"))
 	d.line("  back after       660 s                %d ms", d.took["back"].Milliseconds())
 	d.line("  around the desk  660 s                %d ms, by itself: %s", d.took["restored"].Milliseconds(), d.said["around"])
+	d.line("  a label likewise –                    %d ms, by itself", d.took["label"].Milliseconds())
 	d.line("  known who after  two hours            %d ms: %s", d.took["who"].Milliseconds(), d.said["who"])
 	d.line("  who could        hundreds             %s alone", d.said["can"])
 }
@@ -395,6 +399,7 @@ func (d *demo) yourTurn() {
 	d.line("")
 	d.line("  as the contractor:     %s action request account.takedown plaza:%s --reason goodbye --case C-2105 --dir %s", me, president, d.home(contractor))
 	d.line("  as the countersigner:  %s action countersign %s --dir %s", me, d.said["held"], d.home(second))
+	d.line("  as an agent:           %s action request content.label plaza:%s --value impersonation --reason imitation --case C-2109 --dir %s", me, d.spam, d.home(asker))
 	if id := d.said["breach"]; id != "" {
 		d.line("  as an investigator:    %s incident show %s --dir %s", me, id, d.home(investigator))
 	}
@@ -402,6 +407,9 @@ func (d *demo) yourTurn() {
 	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.warrantOf(president), filepath.Join(d.dir, deskdir.Trust))
 	d.line("")
 	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.on.PlazaURL, treasury)
+	d.line("The third puts a second label on a post: look at %s/%s, which is limited too, so that the timeline leaves it out. With unlabel instead of label it goes again.", d.on.PlazaURL, d.spam)
+	d.line("Around the desk: plaza's staff console, %s/console, opens with the token in %s. Label %s there, and look at %s/%s.",
+		d.on.PlazaURL, d.nightToken(), president, d.on.PlazaURL, president)
 	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it. To have it run again:", d.on.URL, d.on.PlazaURL, d.dir)
 	d.line("  %s serve --dir %s --listen %s --plaza-listen %s", me, d.dir, strings.TrimPrefix(d.on.URL, "http://"), strings.TrimPrefix(d.on.PlazaURL, "http://"))
 	d.line("Delete the folder when you have seen enough.")

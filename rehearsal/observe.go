@@ -85,7 +85,7 @@ const (
 type observation struct {
 	Polls      int  `json:"polls"`
 	Unanswered int  `json:"unanswered"` // polls without an answer
-	Up         bool `json:"up"`         // the last poll said so
+	Up         bool `json:"up"`         // the last poll said so; an account with a label is not up here
 	// AwayMS is the longest time in which the account was not seen up: from the start of the
 	// last poll that saw it up to the answer of the next one that did. It is never shorter
 	// than the account was down; a time without answers counts.
@@ -258,12 +258,21 @@ func (o *observer) status(ctx context.Context) string {
 	return standingOfRepo(body)
 }
 
-// standingOnPage finds the status of the account in plaza's page.
+// labelledUp is what the observer calls an account that is up and bears a label.
+const labelledUp = "labelled"
+
+// standingOnPage finds the status of the account in plaza's page. Nobody labelled the
+// accounts of a play before it began.
 func standingOnPage(page string) string {
 	_, after, ok := strings.Cut(page, `<main id="main" data-status="`)
 	standing, _, ended := strings.Cut(after, `"`)
 	if !ok || !ended {
 		return ""
+	}
+	_, profile, _ := strings.Cut(after, `<section class="profile">`)
+	profile, _, _ = strings.Cut(profile, `</section>`)
+	if standing == string(platform.Up) && strings.Contains(profile, `<li class="label">`) {
+		return labelledUp
 	}
 	return standing
 }

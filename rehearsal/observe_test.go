@@ -90,6 +90,9 @@ func TestWhatThePublicSees(t *testing.T) {
 		"<body>\n<main id=\"main\" data-status=\"down\">": "down",
 		"data-status=\"up\"":                              "",
 		"<main id=\"main\" data-status=\"up":              "",
+		`<main id="main" data-status="up"><section class="profile"><ul class="labels"><li class="label"></li></ul></section>`:                       "labelled",
+		`<main id="main" data-status="down"><section class="profile"><ul class="labels"><li class="label"></li></ul></section>`:                     "down",
+		`<main id="main" data-status="up"><section class="profile"></section><article class="post"><ul class="labels"><li class="label"></li></ul>`: "up",
 	} {
 		if got := standingOnPage(page); got != want {
 			t.Errorf("%s: %q", page, got)

@@ -20,6 +20,7 @@ import (
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/plaza"
 )
 
 // Replay tries the eleven minutes again, or a part of them, against a desk set up for it.
@@ -416,10 +417,17 @@ func (r *replay) byCredential(ctx context.Context) error {
 	h := &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}
 	defer h.CloseIdleConnections()
 	var acts []onAccount
-	for _, c := range []struct {
+	type try struct {
 		name, on string
 		do       func(context.Context, *http.Client, string, account) (int, error)
-	}{{"takedown", forTakedown, r.takeDown}, {"deactivation", forSwitchOff, r.switchOff}} {
+	}
+	all := []try{{"takedown", forTakedown, r.takeDown}, {"deactivation", forSwitchOff, r.switchOff}}
+	if r.pds == nil { // a PDS has no labels of its own
+		all = append(all, try{"label", forLabel, func(ctx context.Context, h *http.Client, credential string, on account) (int, error) {
+			return r.label(ctx, h, credential, on, plaza.Label)
+		}})
+	}
+	for _, c := range all {
 		on := r.accounts[c.on]
 		a, err := r.observed(ctx, c.name, on, lookout{}, func(ctx context.Context) (*tries, error) {
 			t := &tries{}
@@ -436,8 +444,12 @@ func (r *replay) byCredential(ctx context.Context) error {
 		a.Defeated = a.Defeated && a.RestoredMS != nil && a.NoticedMS != nil
 		acts = append(acts, a)
 	}
-	r.add("platform-credential", fmt.Sprintf("Taken down, and deactivated under the owner's lock, around the desk; away for at most %.0f and %.0f ms. Attributed: %s.",
-		acts[0].Observed.AwayMS, acts[1].Observed.AwayMS, orNobody(acts[0].Observed.To)), acts...)
+	label := ""
+	if len(acts) > 2 {
+		label = fmt.Sprintf(" Labelled: the label was gone after at most %.0f ms.", acts[2].Observed.AwayMS)
+	}
+	r.add("platform-credential", fmt.Sprintf("Taken down, and deactivated under the owner's lock, around the desk; away for at most %.0f and %.0f ms.%s Attributed: %s.",
+		acts[0].Observed.AwayMS, acts[1].Observed.AwayMS, label, orNobody(acts[0].Observed.To)), acts...)
 	return nil
 }
 
@@ -616,7 +628,7 @@ func (g *testbed) guard(ctx context.Context, tier actions.Tier, matter int, orde
 	}
 	now := time.Now()
 	return g.placeOrder(ctx, actions.Order{Op: "place", Platform: g.platform, Tier: tier, Until: canonical.At(now.AddDate(0, 1, 0)),
-		PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now)})
+		PerSubject: 60, PerTier: 1000, Layers: actions.OrderLayers, Vouched: canonical.At(now)})
 }
 
 // baselineTime bounds the time until the executor knows all accounts that matter.

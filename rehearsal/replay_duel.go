@@ -10,15 +10,17 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/plaza"
 )
 
 // A duel: a person with the platform's credential repeats the act.
 const (
-	duelRounds = 15              // of the attacker who repeats it once a second
-	rushTime   = 5 * time.Second // of the attacker who repeats it as soon as the account is up again
-	cutAfter   = 3               // breaches, in the standing order, after which the credential is cut off
-	cutWithin  = 10 * time.Minute
-	cutTime    = 20 * time.Second // for the cut, or until people are told that there is none
+	duelRounds  = 15              // of the attacker who repeats it once a second
+	labelRounds = 8               // of the one who takes a label away and sets it anew once a second
+	rushTime    = 5 * time.Second // of the attacker who repeats it as soon as the account is up again
+	cutAfter    = 3               // breaches, in the standing order, after which the credential is cut off
+	cutWithin   = 10 * time.Minute
+	cutTime     = 20 * time.Second // for the cut, or until people are told that there is none
 )
 
 // leastUp is the share of the time in which the account has to be up, if the attack once
@@ -65,12 +67,22 @@ func (r *replay) byDuel(ctx context.Context, ordered bool) error {
 		return err
 	}
 	rush.Defeated = rush.Observed.Up && rush.NoticedMS != nil // the share is measured, but no share is promised
+	acts := []onAccount{seconds, rush}
+	labels := ""
+	if r.pds == nil {
+		labelled, err := r.labels(ctx, h, credential)
+		if err != nil {
+			return err
+		}
+		acts = append(acts, labelled)
+		labels = fmt.Sprintf(" Labelled once a second: free of the label %.1f %%.", 100**labelled.UpShare)
+	}
 	end, told, err := r.untilCut(ctx, h, credential, ordered)
 	if err != nil {
 		return err
 	}
-	r.add("duel", fmt.Sprintf("Taken down once a second: up %.1f %% of the time. Taken down as soon as it was up again: up %.1f %%. %s",
-		100**seconds.UpShare, 100**rush.UpShare, told), seconds, rush, end)
+	r.add("duel", fmt.Sprintf("Taken down once a second: up %.1f %% of the time. Taken down as soon as it was up again: up %.1f %%.%s %s",
+		100**seconds.UpShare, 100**rush.UpShare, labels, told), append(acts, end)...)
 	w := &r.answer.Ways[len(r.answer.Ways)-1]
 	w.UpShare, w.CutMS = seconds.UpShare, end.CutMS
 	return nil
@@ -85,6 +97,35 @@ func (r *replay) duel(ctx context.Context, name string, on account, play func(co
 	}, sightNoticed, sightAttributed)
 	a.UpShare = &a.Observed.UpShare
 	return a, err
+}
+
+// labels plays the attacker who once a second takes the label away from an account, if it
+// is there still, and sets it anew. A PDS has no labels of its own.
+func (r *replay) labels(ctx context.Context, h *http.Client, credential string) (onAccount, error) {
+	a, err := r.duel(ctx, "a label once a second", r.accounts[forLabels], func(ctx context.Context, on account, t *tries) error {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for n := range labelRounds {
+			for _, verb := range []plaza.Verb{plaza.Unlabel, plaza.Label} {
+				status, err := r.label(ctx, h, credential, on, verb)
+				if err != nil && status != http.StatusConflict {
+					return err
+				}
+				t.add(fmt.Sprintf("%s it, the %d. time", verb, n+1), fmt.Sprint(status), nil)
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return a, err
+	}
+	a.Defeated = a.Observed.Up && a.NoticedMS != nil && *a.UpShare >= leastUp/float64(r.slow)
+	return a, nil
 }
 
 // errCut says that the platform does not accept the credential any more.
@@ -122,7 +163,7 @@ func (r *replay) untilCut(ctx context.Context, h *http.Client, credential string
 	now := time.Now()
 	if ordered {
 		if err := r.placeOrder(ctx, actions.Order{Op: "place", Platform: r.platform, Tier: actions.Critical, Until: canonical.At(now.AddDate(0, 1, 0)),
-			PerSubject: 60, PerTier: 1000, Vouched: canonical.At(now), Cut: &actions.Cut{Breaches: cutAfter, Within: int64(cutWithin / time.Second)}}); err != nil {
+			PerSubject: 60, PerTier: 1000, Layers: actions.OrderLayers, Vouched: canonical.At(now), Cut: &actions.Cut{Breaches: cutAfter, Within: int64(cutWithin / time.Second)}}); err != nil {
 			return onAccount{}, "", err
 		}
 	}

@@ -153,6 +153,16 @@ func (i *insider) alone(ctx context.Context, g *testbed, victim account, open st
 		try("request "+string(kind), r, err)
 	}
 
+	// Measures that are weaker than a takedown burden a critical account as well.
+	for _, w := range []v1.Wish{{Kind: actions.AccountLabel, Value: forgedLabel}, {Kind: actions.AccountLimit, Until: in}, {Kind: actions.AccountWarn}} {
+		w.Subject, w.Reason, w.Case = victim.on.String(), "goodbye", "C-2100"
+		r, _, err := i.ask(ctx, w)
+		try("request "+string(w.Kind), r, err)
+	}
+	r, _, err := i.ask(ctx, v1.Wish{Kind: actions.AccountLabel, Value: forgedLabel, Subject: g.accounts[nobodyMinds].on.String(), Reason: "goodbye", Case: "C-2100"},
+		func(d *v1.Draft) { d.Action.Subject, d.Action.Command.Subject = victim.on, victim.on })
+	try("change the subject of a permitted label", r, err)
+
 	// Acts that are allowed on the last day, and attempts to change them into others.
 	harmless := takedownOf(g.accounts[nobodyMinds])
 	done, submission, err := i.ask(ctx, harmless)
@@ -189,7 +199,7 @@ func (i *insider) alone(ctx context.Context, g *testbed, victim account, open st
 		try(what, r, err)
 	}
 
-	r, err := i.countersign(ctx, open)
+	r, err = i.countersign(ctx, open)
 	try("countersign another's request", r, err)
 	r, err = i.countersign(ctx, open, func(s *actions.Statement) { s.Signer = second })
 	try("countersign as somebody else", r, err)

@@ -48,6 +48,24 @@ func (g *testbed) staffCommand(ctx context.Context, h *http.Client, authorizatio
 		"verb": verb, "subject": map[string]any{"id": a.id}, "expect": map[string]any{"status": "up"}, "mark": "TICKET-4411"}, nil)
 }
 
+// forgedLabel is the label that somebody of plaza's staff sets around the desk.
+const forgedLabel = "misleading"
+
+// label sets the label on an account of plaza, or takes it away.
+func (g *testbed) label(ctx context.Context, h *http.Client, authorization string, a account, verb plaza.Verb) (int, error) {
+	var key [12]byte
+	if _, err := rand.Read(key[:]); err != nil {
+		return 0, fmt.Errorf("make a key: %w", err)
+	}
+	command := map[string]any{"verb": verb, "layer": plaza.LabelLayer(forgedLabel), "subject": map[string]any{"id": a.id}}
+	if verb == plaza.Label {
+		command["expect"], command["mark"] = map[string]any{"status": plaza.Unset}, "TICKET-4412"
+	} else {
+		command["expect"] = map[string]any{"status": plaza.IsSet, "mark": "TICKET-4412"}
+	}
+	return call(ctx, h, http.MethodPost, g.plaza+"/staff/v1/commands", authorization, map[string]string{"Idempotency-Key": hex.EncodeToString(key[:])}, command, nil)
+}
+
 // nightShift is the name on plaza of the misused credential's holder.
 const nightShift = "night-shift"
 

@@ -13,9 +13,12 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/deskdir"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/platform/bluesky"
+	"countersign.dev/plaza"
 	"countersign.dev/sqldb"
 )
 
@@ -28,6 +31,7 @@ type replayRounds struct {
 	Rounds  int           `default:"5" help:"How many, at most 20: each is on an account of its own, and the more accounts are critical the less often each of them is read directly."`
 	Least   time.Duration `default:"3s" help:"The shortest pause between two rounds; pauses are drawn at random, since a stream that is only fast when busy would else seem fast."`
 	Most    time.Duration `default:"10s" help:"The longest."`
+	Labels  bool          `help:"On plaza: set a label around the desk in each round too, on the same account, with pauses alike and in turns before and after the takedown."`
 	PerSec  int           `name:"events" default:"0" help:"How many unrelated events a second to make on the platform meanwhile."`
 	Writers int           `default:"8" help:"By how many writers."`
 	// A PDS makes some tens of records a second, with all processors of its machine: the
@@ -53,7 +57,10 @@ type measured struct {
 	// Stream is the time from before the call until the PDS's event stream told it to a
 	// subscriber beside ours: it shows the stream's own back-off. Empty on plaza.
 	Stream []float64 `json:"stream_ms"`
-	// Inside is, by the executor's records, the time from its reading of the state to its
+	// LabelBack and LabelCall are the same of a label.
+	LabelBack []float64 `json:"label_back_ms"`
+	LabelCall []float64 `json:"label_call_ms"`
+	// Inside is, by the executor's records of takedowns, the time from its reading of the state to its
 	// receipt. Lift is the duration of the calls of a restoration, which are part of it;
 	// they are made directly between the rounds.
 	Inside []float64 `json:"inside_ms"`
@@ -66,6 +73,9 @@ const mostRounds = 20
 func (c *replayRounds) Run(ctx context.Context, s *cli.Session) error {
 	if c.Rounds < 1 || c.Rounds > mostRounds || c.Least < 0 || c.Most < c.Least {
 		return fault.New(fault.Invalid, "wrong-use", "There are 1 to %d rounds, and the longest pause is no shorter than the shortest.", mostRounds)
+	}
+	if c.Labels && c.Platform != deskdir.ConnectorPlaza {
+		return fault.New(fault.Invalid, "wrong-use", "--labels goes with plaza: a PDS has no labels of its own.")
 	}
 	names := []string{nobodyMinds}
 	for n := range c.Rounds {
@@ -88,7 +98,7 @@ func (c *replayRounds) Run(ctx context.Context, s *cli.Session) error {
 }
 
 func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *testbed, names []string) (measured, error) {
-	doc := measured{Platform: g.platform, Tier: c.Tier, Rounds: c.Rounds, Back: []float64{}, Call: []float64{}, Stream: []float64{}, Inside: []float64{}, Lift: []float64{}}
+	doc := measured{Platform: g.platform, Tier: c.Tier, Rounds: c.Rounds, Back: []float64{}, Call: []float64{}, Stream: []float64{}, LabelBack: []float64{}, LabelCall: []float64{}, Inside: []float64{}, Lift: []float64{}}
 	credential, err := g.credential(ctx)
 	if err != nil {
 		return doc, err
@@ -109,19 +119,28 @@ func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *testbed, 
 	}
 	begun := time.Now()
 	for n, name := range names {
-		if err := pause(ctx, c.Least+rand.N(c.Most-c.Least+1)); err != nil {
-			return doc, err
-		}
 		on := g.accounts[name]
-		sent := time.Now()
-		if _, err := g.takeDown(ctx, h, credential, on); err != nil {
-			return doc, err
+		var sent time.Time
+		takedown := func() (err error) {
+			sent, err = c.again(ctx, h, on, &doc.Call, &doc.Back, func() (int, error) { return g.takeDown(ctx, h, credential, on) })
+			return err
 		}
-		doc.Call = append(doc.Call, ms(time.Since(sent)))
-		if err := seenUp(ctx, h, on, backTime); err != nil {
-			return doc, err
+		label := func() error {
+			_, err := c.again(ctx, h, on, &doc.LabelCall, &doc.LabelBack, func() (int, error) { return g.label(ctx, h, credential, on, plaza.Label) })
+			return err
 		}
-		doc.Back = append(doc.Back, ms(time.Since(sent)))
+		acts := []func() error{takedown}
+		switch {
+		case c.Labels && n%2 == 0:
+			acts = []func() error{label, takedown}
+		case c.Labels:
+			acts = []func() error{takedown, label}
+		}
+		for _, act := range acts {
+			if err := act(); err != nil {
+				return doc, err
+			}
+		}
 		if frames != nil {
 			at, err := frames.of(ctx, on.id)
 			if err != nil {
@@ -151,12 +170,32 @@ func (c *replayRounds) measure(ctx context.Context, s *cli.Session, g *testbed, 
 	return doc, err
 }
 
+// again makes a pause and then a call around the desk, and waits until the account is seen
+// up, without a label. It keeps how long the call and the whole took, and returns when the
+// call was sent.
+func (c *replayRounds) again(ctx context.Context, h *http.Client, on account, calls, backs *[]float64, act func() (int, error)) (sent time.Time, err error) {
+	if err := pause(ctx, c.Least+rand.N(c.Most-c.Least+1)); err != nil {
+		return sent, err
+	}
+	sent = time.Now()
+	if _, err := act(); err != nil {
+		return sent, err
+	}
+	called := ms(time.Since(sent))
+	if err := seenUp(ctx, h, on, backTime); err != nil {
+		return sent, err
+	}
+	*calls, *backs = append(*calls, called), append(*backs, ms(time.Since(sent)))
+	return sent, nil
+}
+
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // backTime bounds the time for which an account may stay away before a round has failed.
 const backTime = 30 * time.Second
 
-// seenUp asks the public address of an account, as anybody could, until it says up.
+// seenUp asks the public address of an account, as anybody could, until it says up, and on
+// plaza without a label.
 func seenUp(ctx context.Context, h *http.Client, on account, within time.Duration) error {
 	o := &observer{lookout: lookout{Page: on.page, Repo: on.repo}, http: h}
 	waiting, cancel := context.WithTimeout(ctx, within)
@@ -213,7 +252,7 @@ func (g *testbed) inside(ctx context.Context) ([]float64, error) {
 				continue
 			}
 			switch r := x.Execution; {
-			case r.Kind == proof.KindBreach:
+			case r.Kind == proof.KindBreach && r.Sight.Layer == platform.VisibilityLayer:
 				seen[r.Request] = r.Sight.Seen
 			case r.Kind == proof.KindReceipt && r.Duty == proof.DutyRestore && !seen[r.Request].IsZero():
 				all = append(all, ms(r.At.Sub(seen[r.Request].Time)))
@@ -381,7 +420,7 @@ func (m measured) page(p *cli.Page) {
 	for _, x := range []struct {
 		what string
 		of   []float64
-	}{{"seen up again", m.Back}, {"of it the attacker's own call", m.Call}, {"event stream told", m.Stream}, {"from read to receipt, in the executor", m.Inside}, {"of it the platform's calls, made directly", m.Lift}} {
+	}{{"seen up again", m.Back}, {"of it the attacker's own call", m.Call}, {"a label seen away again", m.LabelBack}, {"of it the call that set it", m.LabelCall}, {"event stream told", m.Stream}, {"from read to receipt, in the executor", m.Inside}, {"of it the platform's calls, made directly", m.Lift}} {
 		if len(x.of) > 0 {
 			rows = append(rows, []string{x.what, fmt.Sprintf("%.1f ms", quantile(x.of, 50)), fmt.Sprintf("%.1f ms", quantile(x.of, 99))})
 		}

@@ -51,10 +51,12 @@ const (
 	forSeconds    = "governor"
 	forRush       = "envoy"
 	forCut        = "consul"
+	forLabel      = "regent"
+	forLabels     = "viceroy"
 	nobodyMinds   = "freephones"
 )
 
-var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement, forSeconds, forRush, forCut}
+var attacked = []string{forDesk, forAccomplice, forTakedown, forSwitchOff, forApproval, forKey, forEngagement, forSeconds, forRush, forCut, forLabel, forLabels}
 
 // account is an account on the attacked platform.
 type account struct {

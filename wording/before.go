@@ -13,7 +13,8 @@ import (
 // This file says what a change replaces. The new state is signed; the old one is the word
 // of the caller's source.
 
-// BudgetsBefore says which budgets are added, removed and kept.
+// BudgetsBefore says which budgets are added and removed, and which acts are left without
+// one.
 func BudgetsBefore(old, fresh []actions.Budget) []string {
 	lines := []string{"What changes of the budgets:"}
 	for _, b := range old {
@@ -26,7 +27,11 @@ func BudgetsBefore(old, fresh []actions.Budget) []string {
 			lines = append(lines, "  new:     "+Budget(b))
 		}
 	}
-	return orNothingChanges(lines)
+	lines = orNothingChanges(lines)
+	for _, s := range actions.Unbudgeted(fresh) {
+		lines = append(lines, "Without a budget, so that none is carried out: "+ActsOf(actions.Budget{Tier: s.Tier, Direction: s.Direction, Undo: s.Undo, Family: s.Family}))
+	}
+	return lines
 }
 
 // orNothingChanges says so if nothing follows a head.

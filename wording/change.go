@@ -279,13 +279,18 @@ func Budgets(bs []actions.Budget) []string {
 	}
 	lines := make([]string, len(order))
 	for i, k := range order {
-		what := string(k.direction) + " acts"
-		if k.undo {
-			what = "undos"
-		}
-		lines[i] = fmt.Sprintf("%s%s on %s subjects: %s", what, ofFamily(k.family), k.tier, strings.Join(limits[k], ", "))
+		lines[i] = ActsOf(actions.Budget{Tier: k.tier, Direction: k.direction, Undo: k.undo, Family: k.family}) + ": " + strings.Join(limits[k], ", ")
 	}
 	return lines
+}
+
+// ActsOf says which acts a budget counts.
+func ActsOf(b actions.Budget) string {
+	what := string(b.Direction) + " acts"
+	if b.Undo {
+		what = "undos"
+	}
+	return fmt.Sprintf("%s%s on %s subjects", what, ofFamily(b.Family), b.Tier)
 }
 
 // ofFamily names the acts that a budget counts, after the word "acts".

@@ -25,16 +25,18 @@ type Square struct {
 func OpenSquare(t testing.TB) *Square { return OpenSquareWith(t, plaza.Config{}) }
 
 // OpenSquareWith is OpenSquare with settings of the test's. The database is the
-// square's own.
+// square's own, unless the settings have one.
 func OpenSquareWith(t testing.TB, c plaza.Config) *Square {
 	t.Helper()
-	db, err := plaza.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plaza.db"))
-	if err != nil {
-		t.Fatal(err)
+	if c.DB == nil {
+		db, err := plaza.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "plaza.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		c.DB = db
 	}
-	t.Cleanup(func() { db.Close() })
-	c.DB = db
-	s := &Square{Server: plaza.New(c), DB: db, tb: t}
+	s := &Square{Server: plaza.New(c), DB: c.DB, tb: t}
 	web := httptest.NewServer(s.Server.Handler())
 	t.Cleanup(web.Close)
 	t.Cleanup(s.Server.Close)

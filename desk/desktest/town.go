@@ -254,6 +254,9 @@ func (to *Town) State(id string) platform.State {
 // Wish is a takedown of a subject.
 func Wish(k actions.Kind, subject string) acts.Wish {
 	w := acts.Wish{Kind: k, Subject: subject, Case: "case-1", Reason: "spam"}
+	if spec, _ := actions.SpecOf(k); spec.Labels() {
+		w.Value = Labels[0]
+	}
 	if k == actions.AccountSuspend {
 		w.Until = canonical.At(time.Now().Add(48 * time.Hour))
 	}

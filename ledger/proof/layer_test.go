@@ -24,7 +24,7 @@ func TestMayLabel(t *testing.T) {
 	}
 	spam := act("plaza", platform.Label, platform.LabelLayer("spam"))
 	if err := s.MayLabel(spam); !fault.Is(err, "label-not-listed") ||
-		!strings.HasSuffix(err.Error(), "no label is listed. Officers list it with `countersign platform add plaza --connector plaza --labels spam --reason WHY`.") {
+		!strings.HasSuffix(err.Error(), "no label is listed. Officers list it with `countersign platform labels plaza --add spam --reason WHY`.") {
 		t.Errorf("nothing is listed: %v", err)
 	}
 	s.Platforms["plaza"] = actions.Platform{Name: "plaza", Connector: "plaza", Labels: []string{"sensitive", "spam"}}

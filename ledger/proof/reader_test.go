@@ -236,7 +236,9 @@ func desks(t *testing.T, formats int64) (all []made) {
 		add("a matter of law", w.Countersign(w.Request("ann", actions.AccountTakedown, prooftest.Account("acct/14"), actions.Standard, legal), "kim"))
 		if formats > actions.FirstFormats {
 			m.sessions = underSessions(w, add)
-			inLayers(w, add)
+			if keys == "file keys" {
+				inLayers(w, add)
+			}
 		}
 		all = append(all, m)
 	}

@@ -16,17 +16,17 @@ const rounds, warm = 200, 10
 
 // BenchmarkAct measures acts on plaza without countersigner, from the submission
 // of the signed request until the desk says that it is executed: a takedown and
-// its undo. Beside it what it takes with drafting, where the desk reads the
+// its undo, and in turns with them a label and its undo. Beside it what it takes with drafting, where the desk reads the
 // subject and makes the statement that is signed.
 func BenchmarkAct(b *testing.B) {
 	for _, kind := range kinds {
 		b.Run(kind.name, func(b *testing.B) {
 			c := newCommit(b, kind.url(b))
 			t := newTown(b, kind.url(b), nil)
-			var request, undo, drafted, undoDrafted times
+			var request, undo, drafted, undoDrafted, label, unlabel times
 			for i := range warm + rounds {
 				if i == warm {
-					request, undo, drafted, undoDrafted = nil, nil, nil, nil
+					request, undo, drafted, undoDrafted, label, unlabel = nil, nil, nil, nil, nil, nil
 					c.again()
 				}
 				c.once()
@@ -40,11 +40,17 @@ func BenchmarkAct(b *testing.B) {
 				draft.measure(func() { s = t.undo(s.Signed.Statement.Request) })
 				undo.measure(func() { t.executed(s) })
 				undoDrafted = append(undoDrafted, draft[0]+undo[len(undo)-1])
+				c.once()
+				s = t.label(subjectOf(i))
+				label.measure(func() { t.executed(s) })
+				c.once()
+				s = t.undo(s.Signed.Statement.Request)
+				unlabel.measure(func() { t.executed(s) })
 			}
 			for _, m := range []struct {
 				name string
 				took times
-			}{{"request", request}, {"request-drafted", drafted}, {"undo", undo}, {"undo-drafted", undoDrafted}} {
+			}{{"request", request}, {"request-drafted", drafted}, {"undo", undo}, {"undo-drafted", undoDrafted}, {"label", label}, {"unlabel", unlabel}} {
 				b.Run(m.name, func(b *testing.B) { report(b, m.took, c) })
 			}
 		})

@@ -30,7 +30,7 @@ type series struct {
 }
 
 var (
-	onPlaza   = series{name: "plaza", perRun: 5}
+	onPlaza   = series{name: "plaza", perRun: 5, args: []string{"--labels"}}
 	onPDS     = series{name: "PDS", pds: true, perRun: 5}
 	protected = series{name: "PDS, protected", pds: true, perRun: 20, args: []string{"--tier", "protected"}}
 	busy      = series{name: "PDS, busy", pds: true, perRun: 5, args: []string{"--events", "500"}}
@@ -42,6 +42,7 @@ type sightings struct {
 	Back   []float64 `json:"back_ms"`
 	Call   []float64 `json:"call_ms"`
 	Stream []float64 `json:"stream_ms"`
+	Label  []float64 `json:"label_back_ms"`
 	Inside []float64 `json:"inside_ms"`
 	Lift   []float64 `json:"lift_ms"`
 }
@@ -66,7 +67,7 @@ func (s series) run(program string, n int) (sightings, error) {
 		}
 		all.Events = (all.Events*float64(runs) + one.Events) / float64(runs+1)
 		all.Back, all.Call, all.Stream = append(all.Back, one.Back...), append(all.Call, one.Call...), append(all.Stream, one.Stream...)
-		all.Inside, all.Lift = append(all.Inside, one.Inside...), append(all.Lift, one.Lift...)
+		all.Inside, all.Lift, all.Label = append(all.Inside, one.Inside...), append(all.Lift, one.Lift...), append(all.Label, one.Label...)
 		fmt.Fprintf(os.Stderr, "# %s: %d of %d rounds\n", s.name, len(all.Back), n)
 	}
 	return all, nil
@@ -221,4 +222,6 @@ func printWatch(out io.Writer, of map[string]sightings, v float64) {
 	line("the attacker's own call under that load, which is in it, p50", quantile(b.Call, 50), 0)
 	line("plaza, critical, p50 ≤ 330 v", quantile(z.Back, 50), 330*v)
 	line("plaza, critical, p99", quantile(z.Back, 99), 0)
+	line("plaza, critical, a label set in the same rounds, p50 ≤ 1.2 × that of a takedown", quantile(z.Label, 50), 1.2*quantile(z.Back, 50))
+	line("plaza, critical, a label, p99", quantile(z.Label, 99), 0)
 }

@@ -158,6 +158,13 @@ func (t *town) takedown(subject string) acts.Submission {
 	return t.signed(t.Draft(t.b.Context(), desktest.As("ann"), w))
 }
 
+func (t *town) label(subject string) acts.Submission {
+	t.b.Helper()
+	w := wish(subject)
+	w.Kind, w.Value, w.Session = actions.AccountLabel, desktest.Labels[0], t.named()
+	return t.signed(t.Draft(t.b.Context(), desktest.As("ann"), w))
+}
+
 func wish(subject string) acts.Wish {
 	return acts.Wish{Kind: actions.AccountTakedown, Subject: subject, Case: "case-1", Reason: "spam"}
 }

@@ -313,6 +313,7 @@ type (
 		By      workforce.WorkerID `json:"by"`
 		Kind    actions.Kind       `json:"kind"`
 		Subject string             `json:"subject"`
+		Value   string             `json:"value"`
 		Until   canonical.Time     `json:"until"`
 	}
 	about struct {
@@ -359,7 +360,7 @@ func TestDeskProcess(t *testing.T) {
 	shown := func(d acts.Draft, err error) (draft, error) { return draft{d.Action, d.Statement, d.Decision}, err }
 	runProcess(t, p, "desk", k, map[string]http.HandlerFunc{
 		"/draft": handler(func(ctx context.Context, a wish) (draft, error) {
-			return shown(w.Draft(ctx, desktest.As(a.By), acts.Wish{Kind: a.Kind, Subject: a.Subject, Until: a.Until, Case: "case-1", Reason: "spam"}))
+			return shown(w.Draft(ctx, desktest.As(a.By), acts.Wish{Kind: a.Kind, Subject: a.Subject, Value: a.Value, Until: a.Until, Case: "case-1", Reason: "spam"}))
 		}),
 		"/draft-undo": handler(func(ctx context.Context, a about) (draft, error) {
 			return shown(w.DraftUndo(ctx, desktest.As(a.By), a.Request, acts.UndoWish{Reason: "a mistake"}))
@@ -417,16 +418,17 @@ func reportOn(ctx context.Context, w *desktest.World, a about) (r report, err er
 
 // sighting is a record of the watch as it stands in the ledger, opened.
 type sighting struct {
-	Kind       string        `json:"kind"`
-	Duty       proof.Duty    `json:"duty"`
-	Request    string        `json:"request"`
-	Outcome    proof.Outcome `json:"outcome"`
-	Type       string        `json:"type"`
-	Via        string        `json:"via"`
-	Count      int64         `json:"count"`
-	Order      string        `json:"order"`
-	Subject    string        `json:"subject"`
-	Credential string        `json:"credential"`
+	Kind       string         `json:"kind"`
+	Duty       proof.Duty     `json:"duty"`
+	Request    string         `json:"request"`
+	Outcome    proof.Outcome  `json:"outcome"`
+	Type       string         `json:"type"`
+	Layer      platform.Layer `json:"layer"`
+	Via        string         `json:"via"`
+	Count      int64          `json:"count"`
+	Order      string         `json:"order"`
+	Subject    string         `json:"subject"`
+	Credential string         `json:"credential"`
 }
 
 // watchedOn returns what the watch has entered, in the ledger's order.
@@ -453,7 +455,7 @@ func watchedOn(ctx context.Context, w *desktest.World) (all []sighting, err erro
 			}
 			s := sighting{Kind: x.Execution.Kind, Duty: x.Execution.Duty, Request: x.Execution.Request, Outcome: x.Execution.Outcome, Type: x.Execution.Type}
 			if x.Execution.Sight != nil {
-				s.Via, s.Order, s.Count = x.Execution.Sight.Via, x.Execution.Sight.Order, x.Execution.Sight.Count
+				s.Layer, s.Via, s.Order, s.Count = x.Execution.Sight.Layer, x.Execution.Sight.Via, x.Execution.Sight.Order, x.Execution.Sight.Count
 			}
 			for _, o := range e.Openings {
 				into := map[string]*string{proof.SealedSubject: &s.Subject, proof.SealedCredential: &s.Credential}[o.Name]

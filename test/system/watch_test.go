@@ -81,7 +81,7 @@ func (s *stage) ordered() {
 	})
 	for _, tier := range []actions.Tier{actions.Protected, actions.Critical} {
 		s.changed("ada", actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: s.name, Tier: tier,
-			Until: canonical.At(time.Now().Add(24 * time.Hour)), PerSubject: 5, PerTier: 1000, Vouched: canonical.At(time.Now())}}, "bea", "cem")
+			Until: canonical.At(time.Now().Add(24 * time.Hour)), PerSubject: 5, PerTier: 1000, Layers: actions.OrderLayers, Vouched: canonical.At(time.Now())}}, "bea", "cem")
 	}
 }
 
@@ -406,6 +406,8 @@ type plazaStage struct {
 	square *desktest.Square
 	gate   *gate // what the executor's calls pass
 	act    func(c platform.Command)
+	try    func(c platform.Command) error // as act, where plaza may refuse it
+	state  func(id string) platform.State
 	made   int
 }
 
@@ -416,28 +418,36 @@ func newPlazaStage(t *testing.T, c plaza.Config) *plazaStage {
 	t.Helper()
 	square := desktest.OpenSquareWith(t, c)
 	g := &gate{plaza: proxy(t, square.URL)}
-	p := &plazaStage{square: square, gate: g, stage: &stage{name: "plaza", names: true, accounts: map[string]string{}, changes: kept(t, square),
+	p := &plazaStage{square: square, gate: g, stage: &stage{name: "plaza", names: true, accounts: map[string]string{},
 		quoted: func(id string) string { return fmt.Sprintf("%q", id) },
 		want:   []desktest.Change{{Status: platform.Down, Mark: insidersMark}, {Status: platform.Up}}, lane: openLane(t, square.URL, g)}}
+	if p.changes = square.Changes; c.DB == nil {
+		p.changes = kept(t, square)
+	}
 	insider, err := connector.Connect(t.Context(), connector.Config{Name: "plaza", URL: square.URL, Token: square.Token("insider", plaza.StaffScope)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	calls := 0
-	p.act = func(c platform.Command) {
+	p.try = func(c platform.Command) error {
 		calls++
-		if _, err := insider.Apply(t.Context(), fmt.Sprintf("insider-%d", calls), c); err != nil {
+		_, err := insider.Apply(t.Context(), fmt.Sprintf("insider-%d", calls), c)
+		return err
+	}
+	p.act = func(c platform.Command) {
+		if err := p.try(c); err != nil {
 			p.t.Fatal(err)
 		}
 	}
 	p.insider = func(id string) { p.act(commandOf(id, "", insidersMark)) }
-	p.status = func(id string) platform.Status {
+	p.state = func(id string) platform.State {
 		now, err := insider.Peek(t.Context(), platform.Subject{Platform: "plaza", ID: id})
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		return now.Status
+		return now
 	}
+	p.status = func(id string) platform.Status { return p.state(id).Status }
 	return p
 }
 
@@ -463,7 +473,13 @@ const (
 // begin opens the house, once everybody is there.
 func (p *plazaStage) begin(t *testing.T) {
 	t.Helper()
-	p.house = openHouse(t, desktest.Options{URL: sqldbtest.SQLite(t)}, platformSettings{Name: "plaza", Connector: "plaza", URL: p.lane.URL,
+	p.beginOn(t, sqldbtest.SQLite(t))
+}
+
+// beginOn is begin with the database of the desk.
+func (p *plazaStage) beginOn(t *testing.T, url string) {
+	t.Helper()
+	p.house = openHouse(t, desktest.Options{URL: url}, platformSettings{Name: "plaza", Connector: "plaza", URL: p.lane.URL,
 		Secret: p.square.Token("executor", plaza.StaffScope), Watch: true, Patience: 1000, Blind: patient})
 	p.ordered()
 }
