@@ -587,3 +587,23 @@ func TestListedLayersAreNotReadAgain(t *testing.T) {
 		t.Errorf("the account was read %d times more", n)
 	}
 }
+
+// TestRefusedRestoration: a platform that refuses a restoration is not asked again at once,
+// so that the ledger does not fill with breaches of one burden.
+func TestRefusedRestoration(t *testing.T) {
+	for _, layer := range []platform.Layer{platform.VisibilityLayer, platform.LimitLayer} {
+		t.Run(layer.String(), func(t *testing.T) {
+			p := watching(t)
+			p.plaza.Refuse(true)
+			p.plaza.SetLayer("night-shift", president, layer, bears(layer, "X"))
+			b := p.breaches(1)[0]
+			p.entered(&prooftest.Request{ID: b.Request}, proof.DutyRestore, "intent", "receipt failed wrong-scope")
+			p.looked(nobody)
+			p.breaches(1)
+			p.plaza.Refuse(false)
+			p.advance(time.Minute)
+			p.becomes(president, layer, layer.Clear())
+			p.breaches(2)
+		})
+	}
+}

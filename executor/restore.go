@@ -333,11 +333,7 @@ func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Brea
 	}
 	r, err := w.e.journal.RestoreIntent(ctx, a, w.e.ledger.head(), afford(order, now), w.intent(a))
 	if fault.Is(err, "budget-spent") {
-		b.Due = canonical.At(now.Add(budgetAgain))
-		w.mu.Lock()
-		w.open[spotOf(b)] = b
-		w.mu.Unlock()
-		return w.e.journal.Postpone(ctx, b.ID, b.Due)
+		return w.postpone(ctx, b, budgetAgain)
 	}
 	if err != nil {
 		return err
@@ -360,9 +356,26 @@ func (w *watcher) lift(ctx context.Context, k journal.Watched, b journal.Breach,
 		w.over(spotOf(b))
 		return nil
 	}
+	if result.Outcome == proof.Failed && result.Type != "wrong-state" && result.Type != "no-such-subject" {
+		// The platform refuses, and would refuse at once again: the subject is still as it was.
+		return w.postpone(ctx, b, refusedAgain)
+	}
 	// Somebody else has changed the subject meanwhile: look at its new state.
 	w.look(again(b))
 	return nil
+}
+
+// refusedAgain is the time after which a restoration that the platform refused is tried
+// again, as another breach.
+const refusedAgain = 10 * time.Second
+
+// postpone puts the restoration of an open breach off.
+func (w *watcher) postpone(ctx context.Context, b journal.Breach, by time.Duration) error {
+	b.Due = canonical.At(w.e.now().Add(by))
+	w.mu.Lock()
+	w.open[spotOf(b)] = b
+	w.mu.Unlock()
+	return w.e.journal.Postpone(ctx, b.ID, b.Due)
 }
 
 // again asks for a look at the layer of a breach.

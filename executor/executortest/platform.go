@@ -43,6 +43,7 @@ type Platform struct {
 	fail    []Failure
 	away    bool
 	mute    bool
+	refuses bool // every command
 	effects []Effect
 	bare    map[string]bool // subjects whose layers but the visibility are not shown
 	silent  map[string]bool // subjects that cannot be read
@@ -164,6 +165,9 @@ func (p *Platform) shown(id string, st platform.State) platform.State {
 	}
 	return st
 }
+
+// Refuse has the platform refuse every command, as one does whose credential lost its scope.
+func (p *Platform) Refuse(refuses bool) { p.set(func() { p.refuses = refuses }) }
 
 // Unanswered returns how many reads of silent subjects there were.
 func (p *Platform) Unanswered() int {
@@ -343,6 +347,9 @@ func (p *Platform) Apply(_ context.Context, key string, c platform.Command) (pla
 	defer p.mu.Unlock()
 	if p.away {
 		return platform.Receipt{}, p.lost()
+	}
+	if p.refuses {
+		return platform.Receipt{}, fault.New(fault.Forbidden, "wrong-scope", "%s does not let this credential do that.", p.name)
 	}
 	failure := NoFailure
 	if len(p.fail) > 0 {
