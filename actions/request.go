@@ -64,6 +64,9 @@ type Request struct {
 	// ReplacedBy is the newest request whose measure took the place of this one's. It is
 	// looked up for each reader of an executed request, and stored nowhere.
 	ReplacedBy string
+	// LiftedBy is the request that lifted the measure of this one, or the newest in its place,
+	// and is no undo of it. It is looked up as ReplacedBy is.
+	LiftedBy string
 	// Session is the session under which the requester signed; nil without one. It is looked
 	// up for a reader of the one request, and stored elsewhere.
 	Session *Session

@@ -73,7 +73,7 @@ func requestOf(r actions.Request) v1.Request {
 			return v1.Decline{Signed: n.Signed, Alarm: n.Alarm, Reason: n.Reason, At: n.At}
 		}),
 		Need: r.Need, Missing: r.Missing, Created: r.Created, Updated: r.Updated, Expires: r.Expires(),
-		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy, ReplacedBy: r.ReplacedBy, Session: r.Session}
+		Outcome: r.Outcome, OutcomeText: r.OutcomeText, Executed: r.Executed, ReversedBy: r.ReversedBy, ReplacedBy: r.ReplacedBy, LiftedBy: r.LiftedBy, Session: r.Session}
 	if spec, _ := actions.SpecOf(r.Action.Kind); !spec.Desk && !spec.Says() {
 		out.Layer = r.Action.Command.Layer.String()
 		out.Value, _ = r.Action.Command.Layer.Label()

@@ -159,8 +159,11 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 		rows := [][]string{{"REQUEST", "STATUS", "BY", "WHEN", "SIGNED WITH", "ACT"}}
 		for _, r := range page.Items {
 			status := r.Status.Word()
-			if r.ReplacedBy != "" {
+			switch {
+			case r.ReplacedBy != "":
 				status += ", replaced"
+			case r.LiftedBy != "":
+				status += ", lifted"
 			}
 			rows = append(rows, []string{r.ID, status, r.Requester, wording.When(r.Created), listedWith(r.Signed), short(wording.Action(r.Action), 80)})
 		}
@@ -374,6 +377,9 @@ func notAgain(r v1.Request) string {
 	case actions.StatusFailed, actions.StatusVoid, actions.StatusExpired, actions.StatusWithdrawn:
 		return ""
 	case actions.StatusExecuted:
+		if r.LiftedBy != "" {
+			return "The request was carried out, and " + r.LiftedBy + " lifted its measure. To have the measure again, ask for it anew, with a reason of its own: " + command
+		}
 		return "The request was carried out, and was not undone. There is nothing to ask for again; how it stands: countersign action show " + r.ID
 	case actions.StatusReversed:
 		return "The request was carried out, and " + r.ReversedBy + " undid it. Somebody decided so: to have the measure again, ask for it anew, with a reason of its own: " + command

@@ -165,6 +165,11 @@ func describeReport(p *Page, r v1.IncidentReport) {
 		}
 		p.Line("  %s", fact)
 	}
+	if r.Incident.Breach != "" && r.Up.IsZero() {
+		p.Line("")
+		p.Line("To lift what the breach left, which one person may do unless a standing order says that its mark is never lifted:")
+		p.Line("  %s", liftCommand(r))
+	}
 	p.Line("")
 	p.Line("Who")
 	a := r.Attribution
@@ -408,7 +413,8 @@ type stillLifted struct {
 // request took its place. That one is undone here too, or was over before.
 type replaced struct {
 	Request string `json:"request"`
-	By      string `json:"by"` // the newest such request
+	By      string `json:"by"`               // the newest such request
+	Lifted  bool   `json:"lifted,omitempty"` // it lifted the measure, and left none in its place
 }
 
 type lifted struct {
@@ -559,7 +565,11 @@ func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
 			rows = append(rows, []string{x.Request, x.Undo, wording.Status(x.Status)})
 		}
 		for _, x := range out.Replaced {
-			rows = append(rows, []string{x.Request, "", "nothing of it is left: replaced by " + x.By})
+			how := "replaced"
+			if x.Lifted {
+				how = "lifted"
+			}
+			rows = append(rows, []string{x.Request, "", "nothing of it is left: " + how + " by " + x.By})
 		}
 		for _, x := range out.Failed {
 			rows = append(rows, []string{x.Request, "", p.Bad(short(x.Error, 300))})
@@ -575,7 +585,16 @@ func (c *incidentUndo) around(r v1.IncidentReport) []unlifted {
 		return []unlifted{}
 	}
 	return []unlifted{{r.Incident.Breach, "around-the-desk", fmt.Sprintf(
-		"It was done around the desk, so there is no request to undo. One person lifts what it left: countersign action request %s %s%s --reason WHY", liftOf(r), wording.Subject(r.Incident.Subject), valueFlag(layerOf(r.Incident)))}}
+		"It was done around the desk, so there is no request to undo. One person lifts what it left: %s", liftCommand(r))}}
+}
+
+// liftCommand is the command that lifts what the breach of an incident left.
+func liftCommand(r v1.IncidentReport) string {
+	on := r.Incident.Subject
+	if on.ID != "" {
+		on.Handle = ""
+	}
+	return fmt.Sprintf("countersign action request %s %s%s --reason WHY", liftOf(r), on, valueFlag(layerOf(r.Incident)))
 }
 
 // otherLayer names the layer of an incident, unless that is the visibility.
@@ -834,8 +853,8 @@ func (c *incidentUndo) choose(ctx context.Context, d deskClient, r v1.IncidentRe
 	return slices.Compact(slices.Sorted(slices.Values(c.Requests))), nil
 }
 
-// unreplaced leaves out requests whose measure was replaced by another one that is undone
-// here as well, or that is over. A request whose measure was replaced by one that is in
+// unreplaced leaves out requests whose measure another request lifted, or was replaced by
+// one that is undone here as well, or that is over. A request whose measure was replaced by one that is in
 // force and is not undone here stays in: its undo is refused, and the refusal names the
 // other.
 func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []string) (left []string, gone []replaced, err error) {
@@ -844,6 +863,10 @@ func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []st
 		r, err := d.Request(ctx, id)
 		if err != nil {
 			return nil, nil, err
+		}
+		if r.LiftedBy != "" {
+			gone = append(gone, replaced{id, r.LiftedBy, true})
+			continue
 		}
 		covered := r.ReplacedBy != "" && slices.Contains(chosen, r.ReplacedBy)
 		if r.ReplacedBy != "" && !covered {
@@ -854,7 +877,7 @@ func (c *incidentUndo) unreplaced(ctx context.Context, d deskClient, chosen []st
 			covered = newest.Status != actions.StatusExecuted
 		}
 		if covered {
-			gone = append(gone, replaced{id, r.ReplacedBy})
+			gone = append(gone, replaced{id, r.ReplacedBy, false})
 			continue
 		}
 		left = append(left, id)

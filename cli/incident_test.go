@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,34 @@ func TestAgain(t *testing.T) {
 		a.Subject = subject
 		if got := again(v1.Request{Action: a}, noon); got != want {
 			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
+
+// TestLiftOfABreachIsShown: an incident about what was done around the desk shows the command
+// that lifts it, in its layer, as long as it stands.
+func TestLiftOfABreachIsShown(t *testing.T) {
+	for _, c := range []struct {
+		layer platform.Layer
+		kind  actions.Kind
+		on    string
+		want  string
+	}{
+		{platform.VisibilityLayer, actions.AccountTakedown, "acct/2", "  countersign action request account.restore plaza:acct/2 --reason WHY\n"},
+		{platform.LimitLayer, actions.ContentLimit, "post/2", "  countersign action request content.unlimit plaza:post/2 --reason WHY\n"},
+		{platform.LabelLayer("spam"), actions.AccountLabel, "acct/2", "  countersign action request account.unlabel plaza:acct/2 --value spam --reason WHY\n"},
+	} {
+		r := v1.IncidentReport{Exposure: []incident.Exposed{{Kind: c.kind}}}
+		r.Incident.Breach, r.Incident.Layer, r.Incident.Subject = "brc_1", c.layer.String(), platform.Subject{Platform: "plaza", ID: c.on, Handle: "@old"}
+		for _, over := range []bool{false, true} {
+			if over {
+				r.Up = canonical.At(noon)
+			}
+			p := &Page{}
+			describeReport(p, r)
+			if strings.Contains(p.String(), c.want) == over {
+				t.Errorf("over %v, the page shows the command or not:\n%s", over, p)
+			}
 		}
 	}
 }

@@ -160,3 +160,27 @@ func TestLayersOfASubject(t *testing.T) {
 		}
 	}
 }
+
+// TestLiftedIsNotUndone: of a request whose measure another one lifted, the page says so and
+// offers no undo.
+func TestLiftedIsNotUndone(t *testing.T) {
+	_, d := honest(t, someone(t))
+	r := v1.Request{ID: someRequest, Status: actions.StatusExecuted, Action: d.Action}
+	for by, lifted := range map[string]bool{"": false, otherRequest: true} {
+		r.LiftedBy = by
+		p := &Page{}
+		describeRequest(p, r, noon)
+		if strings.Contains(p.String(), "To take it back") == lifted || strings.Contains(p.String(), otherRequest) != lifted {
+			t.Errorf("lifted by %q:\n%s", by, p)
+		}
+		if got := notAgain(r); strings.Contains(got, otherRequest+" lifted its measure") != lifted {
+			t.Error(got)
+		}
+	}
+	p := &Page{}
+	r.LiftedBy = otherRequest
+	describeReplaced(p, r)
+	if got := p.String(); strings.Contains(got, "action undo") || !strings.Contains(got, "was lifted by "+otherRequest) {
+		t.Error(got)
+	}
+}

@@ -23,7 +23,7 @@ type orderCommands struct {
 func (orderCommands) Help() string {
 	return "A standing order lets the executor lift by itself what a breach has left on the subjects of a tier. It only ever relieves. " +
 		"Once placed it stands until its end or its revocation, whoever of its signers leaves. " +
-		"It covers the layers that it names, and the visibility alone unless --layers says more: with --layers visibility,limit,label the executor also lifts limits and labels that were set around the desk."
+		"It covers the layers that --layers names. Left out, an order in the place of one in force covers what that one covers, and a first order the visibility alone: with --layers visibility,limit,label the executor also lifts limits and labels that were set around the desk."
 }
 
 type orderPlace struct {
@@ -32,7 +32,7 @@ type orderPlace struct {
 	Until      moment               `required:"" placeholder:"TIME" help:"Its end: a time such as 2027-03-31T18:00:00Z, or a length from now such as 90d."`
 	PerSubject int64                `default:"20" help:"Restorations of one subject in an hour. More of them page people, and stop a protected subject, that one alone, until the hour is over."`
 	PerTier    int64                `default:"200" help:"Restorations of the whole tier in an hour. More of them page people and stop nothing."`
-	Layers     []actions.OrderLayer `default:"visibility" enum:"visibility,limit,label" placeholder:"LAYER" help:"The layers in which the executor restores: visibility, limit, and label for every label. A breach in another layer pages people and is left to them."`
+	Layers     []actions.OrderLayer `default:"" enum:"visibility,limit,label" placeholder:"LAYER" help:"The layers in which the executor restores: visibility, limit, and label for every label. A breach in another layer pages people and is left to them. Left out: the layers of the order in force, and the visibility alone if there is none."`
 	Vouched    string               `default:"" placeholder:"TIME" help:"now, or a time: you say that the states which the ledger held by then are right, though they are younger than a day. Left out: you vouch for nothing."`
 	Never      []string             `placeholder:"MARK" help:"Marks of the platform's own that are never lifted under the order and page instead: a mark such as LEGAL-1, or the beginning of marks and an asterisk, such as CSAM-*. May be given several times."`
 	CutAfter   int64                `placeholder:"N" help:"Cut off a credential of the platform after so many breaches, where the platform names it and can cut it off; else people are paged with what to do. Left out: never."`
@@ -42,9 +42,6 @@ type orderPlace struct {
 
 func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 	o := actions.Order{Op: "place", Platform: c.Platform, Tier: c.Tier, Until: c.Until.from(s.Now()), PerSubject: c.PerSubject, PerTier: c.PerTier, Never: sortedOnce(c.Never)}
-	if o.Layers = sortedOnce(c.Layers); slices.Equal(o.Layers, []actions.OrderLayer{actions.OrderVisibility}) {
-		o.Layers = nil // as an order from before there were layers: it reads back as it was signed
-	}
 	switch {
 	case c.CutAfter != 0:
 		within := 10 * time.Minute
@@ -73,13 +70,41 @@ func (c *orderPlace) Run(ctx context.Context, s *Session) error {
 		}
 		o.Vouched = m.from(s.Now())
 	}
-	if _, err := s.desk(); err != nil {
+	var err error
+	if o.Layers, err = c.covered(ctx, s); err != nil {
 		return err
 	}
-	if o.Layers == nil {
-		s.Say("This covers the visibility alone: a limit or a label that is set around the desk is left to people. To cover them too: --layers visibility,limit,label")
-	}
 	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &o}, c.Reason)
+}
+
+// covered returns the layers that the order covers: those that the person named, else those
+// of the order in force. It tells the person what they did not name.
+func (c *orderPlace) covered(ctx context.Context, s *Session) ([]actions.OrderLayer, error) {
+	d, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	layers := sortedOnce(c.Layers)
+	if layers == nil {
+		now, err := d.Desk(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range now.Orders {
+			if o.InForce && o.Platform == c.Platform && o.Tier == c.Tier {
+				layers = sortedOnce(o.Layers)
+			}
+		}
+		if more := (actions.Order{Layers: layers}); !slices.Equal(more.Covered(), []actions.OrderLayer{actions.OrderVisibility}) {
+			s.Say("This covers what the order in force covers: %s. To cover other layers, name them all: --layers LAYER,LAYER", wording.OrderLayers(more))
+			return layers, nil
+		}
+	}
+	if len(layers) == 0 || slices.Equal(layers, []actions.OrderLayer{actions.OrderVisibility}) {
+		s.Say("This covers the visibility alone: a limit or a label that is set around the desk is left to people. To cover them too: --layers visibility,limit,label")
+		return nil, nil // as an order from before there were layers: it reads back as it was signed
+	}
+	return layers, nil
 }
 
 // sortedOnce returns texts sorted, each once; nil for none.

@@ -22,6 +22,12 @@ import (
 // and holds every request, and returns the person's folder.
 func deskFor(t *testing.T, status v1.Status, platforms ...v1.Platform) (dir string) {
 	t.Helper()
+	return deskSet(t, status, v1.Desk{}, platforms...)
+}
+
+// deskSet is deskFor, of a desk with settings.
+func deskSet(t *testing.T, status v1.Status, settings v1.Desk, platforms ...v1.Platform) (dir string) {
+	t.Helper()
 	dir = t.TempDir()
 	key := filepath.Join(dir, "my.key")
 	if r := command(t, dir, "key", "make", key, "--worker", "ada"); r.code != Done {
@@ -38,7 +44,7 @@ func deskFor(t *testing.T, status v1.Status, platforms ...v1.Platform) (dir stri
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1.Base+"/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, status) })
-	mux.HandleFunc("GET "+v1.Base+"/desk", func(w http.ResponseWriter, _ *http.Request) { answer(w, v1.Desk{}) })
+	mux.HandleFunc("GET "+v1.Base+"/desk", func(w http.ResponseWriter, _ *http.Request) { answer(w, settings) })
 	mux.HandleFunc("GET "+v1.Base+"/platforms", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, v1.Page[v1.Platform]{Items: append([]v1.Platform{}, platforms...)})
 	})
@@ -115,6 +121,54 @@ func TestVouchedForLess(t *testing.T) {
 			}
 			if warned := strings.Contains(r.stderr, "Warning"); warned != (c.warning != "") || !strings.Contains(r.stderr, c.warning) {
 				t.Errorf("it says: %s", r.stderr)
+			}
+		})
+	}
+}
+
+// TestRenewedOrderKeepsItsLayers: an order in the place of one in force covers the same
+// layers unless the person names others, and the person and the countersigners read which.
+func TestRenewedOrderKeepsItsLayers(t *testing.T) {
+	order := func(inForce bool, layers ...actions.OrderLayer) v1.Desk {
+		return v1.Desk{Orders: []v1.StandingOrder{
+			{Platform: "plaza", Tier: actions.Critical, Until: canonical.At(noon.AddDate(0, 1, 0)), PerSubject: 20, PerTier: 200, Layers: layers, InForce: inForce},
+			{Platform: "plaza", Tier: actions.Protected, Until: canonical.At(noon.AddDate(0, 1, 0)), PerSubject: 20, PerTier: 200, Layers: []actions.OrderLayer{actions.OrderLimit}, InForce: true},
+		}}
+	}
+	all := actions.OrderLayers
+	alone, kept := "This covers the visibility alone", "This covers what the order in force covers: label, limit and visibility."
+	less := "covers: visibility, until now label, limit and visibility"
+	for name, c := range map[string]struct {
+		now    v1.Desk
+		layers string
+		says   []string
+		not    []string
+	}{
+		"kept":            {order(true, all...), "", []string{kept}, []string{alone, "  covers:"}},
+		"named the fewer": {order(true, all...), "visibility", []string{alone, less}, []string{kept}},
+		"named the same":  {order(true, all...), "limit,label,visibility", nil, []string{alone, kept, "  covers:"}},
+		"over":            {order(false, all...), "", []string{alone, less}, []string{kept}},
+		"visibility":      {order(true, actions.OrderVisibility), "", []string{alone}, []string{kept, "  covers:"}},
+		"none":            {v1.Desk{}, "", []string{alone}, []string{kept}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			line := []string{"order", "place", "plaza", "critical", "--until", "90d", "--reason", "r", "--yes"}
+			if c.layers != "" {
+				line = append(line, "--layers", c.layers)
+			}
+			r := command(t, deskSet(t, v1.Status{}, c.now), line...)
+			if r.code != Done {
+				t.Fatalf("%+v", r)
+			}
+			for _, want := range c.says {
+				if !strings.Contains(r.stderr, want) {
+					t.Errorf("%q is not in\n%s", want, r.stderr)
+				}
+			}
+			for _, no := range c.not {
+				if strings.Contains(r.stderr, no) {
+					t.Errorf("%q is in\n%s", no, r.stderr)
+				}
 			}
 		})
 	}

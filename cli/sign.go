@@ -215,6 +215,9 @@ func (c *signing) ask(ctx context.Context, s *Session, d deskClient, w v1.Wish, 
 	return c.hand(ctx, s, d, me, draft, rows)
 }
 
+// needsCase is the rule of the built-in policy set that refuses a measure without a case.
+const needsCase = "standard-needs-a-case"
+
 // submit shows, signs and hands in a checked draft, and answers with the outcome.
 func (c *signing) submit(ctx context.Context, s *Session, d deskClient, me identity, draft v1.Draft, rows []v1.Row) error {
 	r, err := c.hand(ctx, s, d, me, draft, rows)
@@ -229,6 +232,9 @@ func (c *signing) hand(ctx context.Context, s *Session, d deskClient, me identit
 	s.show("You sign this request", draft, me, rulingWords(draft.Ruling))
 	if err := s.showWhole(ctx, d, "", draft.Action); err != nil {
 		return r, err
+	}
+	if a := draft.Action; a.Case == "" && draft.Ruling.Verdict == policy.Forbidden && slices.ContainsFunc(draft.Ruling.Reasons, func(r proof.Reason) bool { return r.Policy == needsCase }) {
+		s.Say("To name the case: countersign action request %s %s%s --case CASE --reason WHY", a.Kind, a.Subject, valueFlag(a.Command.Layer))
 	}
 	if err := s.Confirm("Sign and send it?", c.Yes); err != nil {
 		return r, err
@@ -621,6 +627,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 		{"done", wording.When(r.Executed)},
 		{"undone by", r.ReversedBy},
 		{"replaced by", r.ReplacedBy},
+		{"lifted by", r.LiftedBy},
 		{"withdrawn", withdrawnWords(r.Withdrawn)},
 	}
 	for _, n := range r.Declined {
@@ -654,7 +661,7 @@ func describeRequest(p *Page, r v1.Request, now time.Time) {
 	case ownKey:
 		p.Line("To ask again, which takes your own key:")
 		p.Line("  countersign action again %s", r.ID)
-	case r.ReplacedBy != "":
+	case r.ReplacedBy != "" || r.LiftedBy != "":
 		// The request has nothing left to take back.
 	case r.Status == actions.StatusExecuted && r.Action.Inverse.Direction == actions.Relieving:
 		p.Line("To take it back:")
@@ -704,6 +711,8 @@ func requestAnew(r v1.Request) string {
 func describeReplaced(p *Page, newest v1.Request) {
 	switch {
 	case newest.ID == "":
+	case newest.LiftedBy != "":
+		p.Line("The measure of %s took its place, and was lifted by %s.", newest.ID, newest.LiftedBy)
 	case newest.Status == actions.StatusExecuted:
 		p.Line("The measure of %s took its place. To lift both:", newest.ID)
 		p.Line("  countersign action undo %s --reason WHY", newest.ID)

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
+	"countersign.dev/policy"
 )
 
 const (
@@ -214,5 +215,28 @@ func TestDishonestVerdict(t *testing.T) {
 	r.ID = otherRequest
 	if err := checkVerdict(d, r, actions.VerdictCountersign, me, noon); !fault.Is(err, "wrong-draft") {
 		t.Errorf("another request: %v", err)
+	}
+}
+
+// TestCaseIsNamed: a person whose act is refused for want of a case reads how to name one.
+func TestCaseIsNamed(t *testing.T) {
+	for name, edit := range map[string]func(*v1.Draft){
+		"want of a case": func(*v1.Draft) {},
+		"a case":         func(d *v1.Draft) { d.Action.Case = "C-1" },
+		"another rule":   func(d *v1.Draft) { d.Ruling.Reasons[0].Policy = "newcomers-wait" },
+		"not forbidden":  func(d *v1.Draft) { d.Ruling.Verdict = policy.Held },
+	} {
+		_, d := honest(t, someone(t))
+		d.Action.Case, d.Action.Kind = "", actions.AccountLabel
+		d.Action.Command.Verb, d.Action.Command.Layer = platform.Label, platform.LabelLayer("spam")
+		d.Ruling.Verdict, d.Ruling.Reasons = policy.Forbidden, []proof.Reason{{Policy: "standard-needs-a-case", Text: "It needs a case."}}
+		edit(&d)
+		var said strings.Builder
+		c := signing{}
+		_, err := c.hand(t.Context(), &Session{Program: Program{Stderr: &said, Stdin: strings.NewReader(""), Now: func() time.Time { return noon }}, Global: &Global{}}, deskClient{}, someone(t), d, nil)
+		want := "countersign action request account.label plaza:acct/17 --value spam --case CASE --reason WHY"
+		if err == nil || strings.Contains(said.String(), want) != (name == "want of a case") {
+			t.Errorf("%s: %v\n%s", name, err, said.String())
+		}
 	}
 }

@@ -26,12 +26,13 @@ import (
 
 // whole writes the parts of a change of the desk that one line cannot show, or of which
 // only the digest is signed: the rows of an import, and the difference between a policy
-// set and the one in force. Rows come from the desk and are compared with the signed
+// set and the one in force. Of an act on a platform it writes what the act replaces. Rows come from the desk and are compared with the signed
 // root. If they differ, or if the desk does not show rows that it should, the worker must
 // not sign. request is empty for a draft of one's own, whose rows were shown before.
 func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request string, a actions.Action) error {
 	spec, _ := actions.SpecOf(a.Kind)
 	if !spec.Desk {
+		s.wholeMeasure(ctx, p, d, a)
 		return nil
 	}
 	change, err := actions.ParseChange(a.Kind, a.Change)
@@ -57,6 +58,21 @@ func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request stri
 		return s.wholeSetting(ctx, p, d, c, request != "")
 	}
 	return nil
+}
+
+// wholeMeasure writes which measure an act takes the place of, and what becomes of its end.
+// The older end is the desk's word, and helps to understand what is signed.
+func (s *Session) wholeMeasure(ctx context.Context, p *Page, d deskClient, a actions.Action) {
+	older := a.Command.Confirms()
+	if older == "" {
+		return
+	}
+	r, err := d.Request(ctx, older)
+	if err != nil {
+		p.Line("It takes the place of the measure of %s, whose end is not known here: %s", older, fault.TextOf(err))
+		return
+	}
+	says(p, wording.MeasureBefore(r.Action, a))
 }
 
 // wholeSetting writes the present setting beside the new one. The present one is the
@@ -113,7 +129,7 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 		var old actions.Order
 		for _, o := range now.Orders {
 			if o.Platform == c.Order.Platform && o.Tier == c.Order.Tier {
-				old = actions.Order{Platform: o.Platform, Tier: o.Tier, Until: o.Until, PerSubject: o.PerSubject, PerTier: o.PerTier, Vouched: o.Vouched, Never: o.Never, Cut: o.Cut}
+				old = actions.Order{Platform: o.Platform, Tier: o.Tier, Until: o.Until, PerSubject: o.PerSubject, PerTier: o.PerTier, Vouched: o.Vouched, Layers: o.Layers, Never: o.Never, Cut: o.Cut}
 			}
 		}
 		says(p, wording.OrderBefore(old, *c.Order))

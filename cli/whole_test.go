@@ -2,11 +2,18 @@ package cli
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
+	"countersign.dev/client"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -45,4 +52,46 @@ func TestRowsOfALyingDesk(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestReplacedEndIsShown: whoever signs an act in the place of a measure reads what becomes of
+// the measure's end, and may sign without, if the desk does not tell.
+func TestReplacedEndIsShown(t *testing.T) {
+	older := honestRequest(t)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+v1.Base+"/requests/"+otherRequest, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(canonical.MustMarshal(older))
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	c, err := client.New(server.URL, "t", server.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := older.Action
+	a.Command.Expect = platform.Expect{Status: platform.Down, Mark: platform.MarkOf(otherRequest)}
+	a.Until = canonical.At(noon.Add(100 * time.Hour))
+	for of, want := range map[string]string{
+		otherRequest: "It takes the place of the measure of " + otherRequest + ". Its end: until now 26 November 2026 12:00 UTC; then 27 November 2026 16:00 UTC.",
+		someRequest:  "It takes the place of the measure of " + someRequest + ", whose end is not known here: ",
+		"":           "",
+	} {
+		b := a
+		if of == "" {
+			b.Command.Expect = platform.Expect{Status: platform.Up}
+		} else {
+			b.Command.Expect.Mark = platform.MarkOf(of)
+		}
+		p := &Page{}
+		if err := (&Session{}).whole(t.Context(), p, deskClient{c}, "", b); err != nil || !strings.HasPrefix(p.String(), want) || (want == "") != (p.String() == "") {
+			t.Errorf("%q, not %q, %v", p, want, err)
+		}
+	}
+}
+
+func honestRequest(t *testing.T) v1.Request {
+	t.Helper()
+	_, d := honest(t, someone(t))
+	return v1.Request{ID: otherRequest, Status: actions.StatusExecuted, Action: d.Action}
 }

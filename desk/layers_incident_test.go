@@ -160,3 +160,63 @@ func TestIncidentOfALayerInJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestBreachThatNoOrderCovers: the alarm of a breach that the executor leaves to people says
+// why it does, and where the command stands that lifts what the breach left.
+func TestBreachThatNoOrderCovers(t *testing.T) {
+	to := newLayered(t, desktest.Options{})
+	order := func(layers ...actions.OrderLayer) {
+		to.Change(actions.DeskChange, actions.Setting{Of: actions.PartOrders, Order: &actions.Order{Op: "place", Platform: "plaza", Tier: actions.Critical,
+			Until: canonical.At(to.Clock().Now().Add(time.Hour)), PerSubject: 20, PerTier: 200, Layers: layers, Never: []string{"LEGAL-*"}}})
+	}
+	inForce := func() string {
+		s, err := to.World.State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Orders[actions.PlaceKey("plaza", actions.Critical)].Request
+	}
+	to.StopExecutor()
+	last := func() string {
+		all := texts(t, to.World)
+		return all[len(all)-1]
+	}
+	says := func(reason string, alone bool) {
+		t.Helper()
+		i := opened(t, to.World, incidents.Filter{})[0].ID
+		want := " has to restore the subject. The command for it: countersign incident show " + i
+		if got := last(); !strings.Contains(got, reason) || !strings.HasSuffix(got, want) || alone != strings.Contains(got, "Somebody on call, who may do it alone, has") {
+			t.Errorf("%q does not say %q and %q", got, reason, want)
+		}
+	}
+	breachIn(to.World, platform.LabelLayer("spam"))
+	says("No standing order is in force. ", true)
+	order()
+	o := inForce()
+	for l, many := range map[platform.Layer]string{platform.LabelLayer("graphic"): "labels", platform.LimitLayer: "limits"} {
+		to.Clock().Advance(time.Second)
+		breachIn(to.World, l)
+		says("The standing order "+o+" does not cover "+many+". ", true)
+	}
+	to.Clock().Advance(time.Second)
+	breachIn(to.World, platform.VisibilityLayer)
+	says("The standing order "+o+" does not let the executor restore this subject: nobody has vouched", true)
+	order(actions.OrderLabels)
+	o = inForce()
+	to.Clock().Advance(time.Second)
+	breachIn(to.World, platform.VisibilityLayer)
+	says("The standing order "+o+" does not cover the visibility. ", true)
+	e := to.Breach(president, actions.Critical)
+	e.Sight.Layer, e.Sight.Expected, e.Sight.Found = platform.LabelLayer("rude"), platform.Expect{Status: platform.Unset}, platform.Expect{Status: platform.IsSet, Mark: "LEGAL-1"}
+	to.Enter(e, map[string]string{proof.SealedSubject: president})
+	says("The standing order "+o+" says that this mark is never lifted by the executor. ", false)
+	ms, err := to.Matters(t.Context(), desktest.As("kim"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(ms, func(m alarms.Matter) bool {
+		return m.Section == "incidents" && strings.HasSuffix(m.Do, "shows it, and the command that lifts what the breach left. Its review closes it.")
+	}) {
+		t.Errorf("%+v", ms)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"countersign.dev/ledger/proof"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
+	"countersign.dev/wording"
 )
 
 // still is an executor that reads a platform, and carries nothing out by itself: the test
@@ -190,7 +191,7 @@ func TestLongerLimit(t *testing.T) {
 		_, err := h.Desk.Draft(t.Context(), desktest.As("ann"), w)
 		return err
 	}
-	noWith(t, "an earlier end", draft(at(time.Hour)), "wrong-state", "would change nothing")
+	noWith(t, "an earlier end", draft(at(time.Hour)), "wrong-state", " by the measure of "+first.ID+". Such a measure can only be lengthened. To shorten it: countersign action undo "+first.ID+" --reason WHY, and then ask for account.limit again.")
 	second := h.ask(actions.AccountLimit, at(3*time.Hour))
 	if c := second.Action.Command; c.Confirms() != first.ID || c.Layer != platform.LimitLayer {
 		t.Errorf("the longer limit is %+v", c)
@@ -207,7 +208,20 @@ func TestLongerLimit(t *testing.T) {
 		t.Errorf("the label was replaced by %s", got.ReplacedBy)
 	}
 	third := h.became(h.ask(actions.AccountLimit), proof.Executed)
-	noWith(t, "a limit in the place of one without an end", draft(at(4*time.Hour)), "wrong-state", "would change nothing")
+	noWith(t, "a limit in the place of one without an end", draft(at(4*time.Hour)), "wrong-state", "is limited, without an end, by the measure of "+third.ID+". Such a measure can only be lengthened. To shorten it: countersign action undo "+third.ID)
+	noWith(t, "another limit without an end", draft(func(*acts.Wish) {}), "wrong-state", "already, so account.limit would change nothing")
+	// A suspension alike.
+	legal := acts.Wish{Kind: actions.AccountSuspend, Subject: "plaza:acct/3", Case: "case-1", Category: actions.CategoryLegal}
+	at(2 * time.Hour)(&legal)
+	short := h.became(h.Countersign(h.Request("ann", legal).ID, "kim"), proof.Executed)
+	noWith(t, "a shorter suspension", draft(func(w *acts.Wish) {
+		w.Kind, w.Category = actions.AccountSuspend, actions.CategoryLegal
+		at(time.Hour)(w)
+	}), "wrong-state", "is down, until "+wording.When(short.Action.Until)+" by the measure of "+short.ID+". Such a measure can only be lengthened.")
+	noWith(t, "a longer one without the category", draft(func(w *acts.Wish) {
+		w.Kind = actions.AccountSuspend
+		at(3 * time.Hour)(w)
+	}), "wrong-state", "It has the category legal, which a measure in its place keeps: --category legal")
 	if u, err := h.TryUndo("ann", third.ID); err != nil || u.Action.Command.Layer != platform.LimitLayer {
 		t.Errorf("the undo of the third limit: %+v, %v", u.Action.Command, err)
 	}
@@ -342,5 +356,51 @@ func TestUnknownWarning(t *testing.T) {
 	}
 	if got := is(); len(got) != 0 {
 		t.Errorf("after the review: %q", got)
+	}
+}
+
+// TestLiftedByARequest: a measure that a request lifted which is no undo is over. The desk
+// says so, in its layer alone, and drafts no undo of it.
+func TestLiftedByARequest(t *testing.T) {
+	h := byHand(t, desktest.Options{})
+	lift := func(k actions.Kind, value string, before func()) actions.Request {
+		r := h.Request("ann", acts.Wish{Kind: k, Subject: "plaza:acct/3", Value: value, Case: "case-1", Reason: "wrong"})
+		if r.Status == actions.StatusHeld {
+			r = h.Countersign(r.ID, "kim")
+		}
+		before()
+		return h.became(r, proof.Executed)
+	}
+	restored := h.became(h.ask(actions.AccountTakedown), proof.Executed)
+	label := h.became(h.ask(actions.AccountLabel), proof.Executed)
+	limit := h.became(h.ask(actions.AccountLimit, func(w *acts.Wish) { w.Until = canonical.At(time.Now().Add(time.Hour)) }), proof.Executed)
+	longer := h.became(h.ask(actions.AccountLimit), proof.Executed)
+	for _, c := range []struct {
+		of    actions.Request
+		kind  actions.Kind
+		value string
+	}{{label, actions.AccountUnlabel, "spam"}, {longer, actions.AccountUnlimit, ""}, {restored, actions.AccountRestore, ""}} {
+		by := lift(c.kind, c.value, func() {
+			if got := h.now(c.of.ID); got.LiftedBy != "" {
+				t.Errorf("%s: lifted by %s before that is done", c.kind, got.LiftedBy)
+			}
+		})
+		if got := h.now(c.of.ID); got.LiftedBy != by.ID || got.Status != actions.StatusExecuted {
+			t.Errorf("%s: %s, lifted by %q, not %s", c.kind, got.Status, got.LiftedBy, by.ID)
+		}
+		_, err := h.Desk.DraftUndo(t.Context(), desktest.As("ann"), c.of.ID, acts.UndoWish{Reason: "x"})
+		noWith(t, "the undo of what was lifted", err, "not-in-force", "The request "+by.ID+" ("+string(c.kind)+") lifted the measure of this one.")
+		all, _, err := h.Requests(t.Context(), desktest.As("kim"), acts.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range all {
+			if r.ID == c.of.ID && r.LiftedBy != by.ID || r.ID == by.ID && r.LiftedBy != "" {
+				t.Errorf("in a list %s is lifted by %q", r.ID, r.LiftedBy)
+			}
+		}
+	}
+	if got := h.now(limit.ID); got.LiftedBy == "" || got.LiftedBy != h.now(longer.ID).LiftedBy || got.ReplacedBy != longer.ID {
+		t.Errorf("the first limit is lifted by %q and replaced by %q", got.LiftedBy, got.ReplacedBy)
 	}
 }

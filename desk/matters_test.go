@@ -308,3 +308,23 @@ func TestOfficersWhoAreShortAreTold(t *testing.T) {
 		told("officers", "Too few officers are left", "without ada, nor without bea", "cem is an officer and has no live key")
 	})
 }
+
+// TestWaitingChangeOfTheDesk: nobody is sent to look at the exposure of the desk, which is no
+// subject of a platform.
+func TestWaitingChangeOfTheDesk(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	change := to.Request(to.Officers[0], acts.Wish{Kind: actions.DeskChange, Reason: "test",
+		Change: actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Standard, Mode: actions.Observe}}})
+	act := to.Request("ann", desktest.Wish(actions.AccountTakedown, "plaza:@president"))
+	to.Clock().Advance(16 * time.Minute)
+	seen := map[string]bool{}
+	for _, m := range in(t, to.World, "requests") {
+		seen[m.Request] = true
+		if !strings.Contains(m.Do, "countersign action show REQUEST") || strings.Contains(m.Do, "exposure SUBJECT") != (m.Request == act.ID) {
+			t.Errorf("%s: %q", m.Request, m.Do)
+		}
+	}
+	if !seen[change.ID] || !seen[act.ID] {
+		t.Errorf("of the two requests these are told: %v", seen)
+	}
+}

@@ -125,3 +125,10 @@ func ModeBefore(observed bool, fresh actions.Mode) []string {
 func EndBefore(last canonical.Time) []string {
 	return []string{fmt.Sprintf("Until now it ends: %s.", cmp.Or(When(last), "never"))}
 }
+
+// MeasureBefore says until when the measure lasts whose place another one takes, and until
+// when the other one does.
+func MeasureBefore(old, fresh actions.Action) []string {
+	return []string{fmt.Sprintf("It takes the place of the measure of %s. Its end: until now %s; then %s.", fresh.Command.Confirms(),
+		cmp.Or(When(old.Until), "none"), cmp.Or(When(fresh.Until), "without an end"))}
+}

@@ -240,8 +240,12 @@ func Done(k actions.Kind, change actions.Change, signers []workforce.WorkerID) s
 }
 
 // Reworded returns the present wording of a timeline's line. Bundles of earlier programs
-// describe a reinstatement as an extension to no day.
+// describe a reinstatement as an extension to no day, and a breach that the order in force
+// does not cover as one without an order.
 func Reworded(line string) string {
+	if seen, ok := strings.CutSuffix(line, " No standing order was in force."); ok && strings.HasPrefix(line, "The watch read ") {
+		return seen + unordered
+	}
 	rest, ok := strings.CutSuffix(line, " was extended to .")
 	worker, of := strings.CutPrefix(rest, "The engagement of ")
 	if !ok || !of {

@@ -93,3 +93,39 @@ func TestLayerOutcomes(t *testing.T) {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 }
+
+// TestReplacingWords: an act in the place of a measure names that measure, and says what
+// becomes of its end; the undo of what the law or child safety asks for is no act of one
+// person.
+func TestReplacingWords(t *testing.T) {
+	account := platform.Subject{Platform: "plaza", ID: "acct/3"}
+	for _, c := range []struct {
+		kind  actions.Kind
+		verb  platform.Verb
+		layer platform.Layer
+	}{{actions.AccountLimit, platform.Limit, platform.LimitLayer}, {actions.AccountSuspend, platform.Takedown, platform.VisibilityLayer}} {
+		spec, _ := actions.SpecOf(c.kind)
+		a := actions.Action{V: actions.ActionV2, Kind: c.kind, Tier: actions.Standard, Direction: spec.Direction, Effect: spec.Effect, Subject: account,
+			Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection},
+			Command: platform.Command{Verb: c.verb, Layer: c.layer, Subject: account, Expect: platform.Expect{Status: c.layer.Bears(), Mark: platform.MarkOf("req_1")}, Mark: platform.MarkOf("req_2")}}
+		older := actions.Action{Until: canonical.At(noon.AddDate(0, 0, 3))}
+		then := When(older.Until)
+		if got := whole(a); !strings.Contains(got, "replaces  req_1, whose place it takes without an end") || !strings.Contains(got, "which one person may do within") {
+			t.Errorf("got\n%s", got)
+		}
+		if got := MeasureBefore(older, a)[0]; got != "It takes the place of the measure of req_1. Its end: until now "+then+"; then without an end." {
+			t.Error(got)
+		}
+		a.Until = canonical.At(noon.AddDate(0, 0, 4))
+		if got := MeasureBefore(older, a)[0]; !strings.HasSuffix(got, "until now "+then+"; then "+When(a.Until)+".") {
+			t.Error(got)
+		}
+		for _, category := range []actions.Category{actions.CategoryLegal, actions.CategoryChildSafety} {
+			a.Category = category
+			got := whole(a)
+			if !strings.Contains(got, string(spec.Inverse)+", which one person may not do, because of the category") || strings.Contains(got, "without an end") || !strings.Contains(got, "replaces  req_1") {
+				t.Errorf("got\n%s", got)
+			}
+		}
+	}
+}

@@ -82,6 +82,9 @@ func Outcome(x proof.Execution, undo bool) string {
 	return "The executor acted on the warrant: " + outcome + "."
 }
 
+// unordered ends the description of a breach that the executor leaves to people.
+const unordered = " No standing order let the executor restore it."
+
 // sight describes a sighting of the watch.
 func sight(x proof.Execution) string {
 	s := x.Sight
@@ -96,7 +99,7 @@ func sight(x proof.Execution) string {
 		case x.Kind == proof.KindObserved:
 			text += " This tier is only observed: nothing was done."
 		case s.Order == "":
-			text += " No standing order was in force."
+			text += unordered
 		}
 		return text
 	case proof.KindOver:

@@ -103,7 +103,7 @@ func TestOutcomes(t *testing.T) {
 		{watch(proof.KindBreach, proof.Sight{Expected: platform.Expect{Status: platform.Up}, Why: "no-warrant", Order: "req_1"}), false,
 			`The watch read a critical subject of plaza as down under the mark "TICKET-4411", where up was right: no warrant explains it (no warrant).`},
 		{watch(proof.KindBreach, proof.Sight{}), false,
-			`The watch read a critical subject of plaza, which it had never seen, as down under the mark "TICKET-4411": no warrant explains it. No standing order was in force.`},
+			`The watch read a critical subject of plaza, which it had never seen, as down under the mark "TICKET-4411": no warrant explains it. No standing order let the executor restore it.`},
 		{watch(proof.KindObserved, proof.Sight{}), false,
 			`The watch read a critical subject of plaza, which it had never seen, as down under the mark "TICKET-4411": no warrant explains it. This tier is only observed: nothing was done.`},
 		{watch(proof.KindOver, proof.Sight{Why: proof.OverByWarrant, Warrant: "req_2"}), false,
@@ -178,12 +178,15 @@ func TestDone(t *testing.T) {
 	}
 }
 
-// TestReworded: only what earlier programs wrote of a reinstatement is read as another sentence.
+// TestReworded: only what earlier programs wrote of a reinstatement, and of a breach that the
+// executor left to people, is read as another sentence.
 func TestReworded(t *testing.T) {
 	for line, want := range map[string]string{
 		"The engagement of dan was extended to .":                            "The end of the engagement of dan was taken back.",
 		"The engagement of dan was extended to 2030-03-01T12:00:00.000000Z.": "The engagement of dan was extended to 2030-03-01T12:00:00.000000Z.",
 		"Froze the acts of dan.":                                             "Froze the acts of dan.",
+		"The watch read a critical subject of plaza as down, where up was right: no warrant explains it. No standing order was in force.": "The watch read a critical subject of plaza as down, where up was right: no warrant explains it. No standing order let the executor restore it.",
+		"Froze the acts of dan. No standing order was in force.":                                                                          "Froze the acts of dan. No standing order was in force.",
 	} {
 		if got := Reworded(line); got != want {
 			t.Errorf("%q is read as %q, want %q", line, got, want)

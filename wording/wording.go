@@ -88,6 +88,7 @@ func Facts(a actions.Action) []Fact {
 			Fact{"undo", undo(a)},
 			Fact{"lost for good", a.Lossy},
 			Fact{"lifts", a.Reverses},
+			Fact{"replaces", replaces(a)},
 		)
 	} else if change, err := actions.ParseChange(a.Kind, a.Change); err == nil {
 		facts = append(facts, changeFacts(change)...)
@@ -127,12 +128,24 @@ func direction(d actions.Direction) string {
 	return "burdening: it could harm"
 }
 
+// replaces names the request whose measure an action takes the place of. What has no end
+// itself says so there.
+func replaces(a actions.Action) string {
+	text := a.Command.Confirms()
+	if text != "" && a.Until.IsZero() {
+		text += ", whose place it takes without an end"
+	}
+	return text
+}
+
 func undo(a actions.Action) string {
 	switch {
 	case a.Effect == actions.Said:
 		return "a message cannot be taken back"
 	case a.Inverse.Kind == "":
 		return "nothing takes it back"
+	case a.Inverse.Direction == actions.Relieving && a.Category != actions.CategoryRules:
+		return string(a.Inverse.Kind) + ", which one person may not do, because of the category: others countersign it"
 	case a.Inverse.Direction == actions.Relieving:
 		return string(a.Inverse.Kind) + ", which one person may do within the desk's undo window (30 days, unless its settings say otherwise)"
 	default:

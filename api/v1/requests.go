@@ -153,6 +153,7 @@ type Request struct {
 	Executed          canonical.Time   `json:"executed"`
 	ReversedBy        string           `json:"reversed_by" doc:"the request that lifted it"`
 	ReplacedBy        string           `json:"replaced_by" doc:"of an executed one: the newest request whose measure took the place of this one's; its undo lifts both"`
+	LiftedBy          string           `json:"lifted_by,omitempty" doc:"of an executed one: the request that lifted its measure, or the newest in its place, and is no undo of it, such as a content.unlabel; there is nothing left to undo"`
 	Session           *actions.Session `json:"session,omitempty" doc:"the session under which the requester signed, where one request is read"`
 	Lapsed            *Lapse           `json:"lapsed,omitempty" doc:"of a held one, where one request is read: why it can never be carried out, whoever signs it; its requester asks again"`
 	Withdrawn         *Taking          `json:"withdrawn,omitempty" doc:"of a withdrawn one, where one request is read: when and with what it was withdrawn"`

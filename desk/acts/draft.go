@@ -17,6 +17,7 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/store"
+	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -127,8 +128,47 @@ func (d *Room) changes(ctx context.Context, a actions.Action, spec actions.Spec,
 	what := string(spec.Kind)
 	if spec.Emergency {
 		what = "an emergency act"
+	} else if err := d.shorter(ctx, a, r); err != nil {
+		return err
 	}
-	return fault.New(fault.Conflict, "wrong-state", "%s is %s already, so %s would change nothing.", r.Subject, platform.DescribeIn(c.Layer, c.Expect), what)
+	already := " already"
+	if clear && c.Layer != platform.VisibilityLayer {
+		already = "" // "not labelled": perhaps it never was
+	}
+	return fault.New(fault.Conflict, "wrong-state", "%s is %s%s, so %s would change nothing.", r.Subject, platform.DescribeIn(c.Layer, c.Expect), already, what)
+}
+
+// shorter refuses an act with an end, or with a category, that cannot take the place of a
+// measure of ours in its layer, and says what can be done instead. It returns nil for every
+// other act.
+func (d *Room) shorter(ctx context.Context, a actions.Action, r linkv1.Reading) error {
+	name := a.Command.Confirms()
+	if !a.Kind.Replaces() || name == "" {
+		return nil
+	}
+	older, err := d.desk.Load(ctx, name)
+	switch on := older.Action.Subject; {
+	case fault.Is(err, "no-such-request"):
+		return nil
+	case err != nil:
+		return err
+	case on.Platform != r.Subject.Platform || on.ID != r.Subject.ID || older.Action.Command.Layer != a.Command.Layer ||
+		older.Status != actions.StatusExecuted && older.Status != actions.StatusUnknown:
+		return nil // its mark was copied, or nobody knows what it stands for
+	}
+	is := fmt.Sprintf("%s is %s, until %s by the measure of %s.", r.Subject, platform.Describe(a.Command.Expect.Status, ""), wording.When(older.Action.Until), name)
+	if older.Action.Until.IsZero() {
+		is = fmt.Sprintf("%s is %s, without an end, by the measure of %s.", r.Subject, platform.Describe(a.Command.Expect.Status, ""), name)
+	}
+	again := fmt.Sprintf("countersign action undo %s --reason WHY, and then ask for %s again.", name, a.Kind)
+	later := a.Until.IsZero() || a.Until.After(older.Action.Until.Time)
+	switch {
+	case !older.Action.Until.IsZero() && later && a.Category != older.Action.Category && older.Action.Category != actions.CategoryRules:
+		return fault.New(fault.Conflict, "wrong-state", "%s It has the category %s, which a measure in its place keeps: --category %[2]s", is, older.Action.Category)
+	case !a.Until.IsZero() && (older.Action.Until.IsZero() || !later):
+		return fault.New(fault.Conflict, "wrong-state", "%s Such a measure can only be lengthened. To shorten it: %s", is, again)
+	}
+	return nil
 }
 
 // notOffered refuses an act that a platform cannot carry out, and names those that it can.
@@ -228,14 +268,18 @@ func (d *Room) DraftUndo(ctx context.Context, by kernel.Caller, request string, 
 	return out, err
 }
 
-// replaced refuses the undo of a measure whose place another measure of ours has taken,
-// since the undo would meet the other one's mark. The refusal names the newest such
+// replaced refuses the undo of a measure that another request of ours has lifted, and of one
+// whose place another measure of ours has taken, since the undo would meet the other one's mark. The refusal names the newest such
 // request, whose undo lifts all of them.
 func (d *Room) replaced(ctx context.Context, r store.Request) error {
-	newest, is, err := d.newest(ctx, r.Request)
+	newest, lifted, err := d.newest(ctx, r.Request)
 	switch {
-	case err != nil || !is:
+	case err != nil:
 		return err
+	case lifted.ID != "":
+		return fault.New(fault.Conflict, "not-in-force", "The request %s (%s) lifted the measure of this one. There is no measure left to lift.", lifted.ID, lifted.Action.Kind)
+	case newest.ID == "":
+		return nil
 	case newest.Status != actions.StatusExecuted:
 		return fault.New(fault.Conflict, "not-in-force", "The measure of the request %s took the place of this one, and was lifted. There is no measure left to lift.", newest.ID)
 	}
@@ -243,15 +287,16 @@ func (d *Room) replaced(ctx context.Context, r store.Request) error {
 }
 
 // newest returns the newest request whose measure took the place of the measure of r, if
-// there is one.
-func (d *Room) newest(ctx context.Context, r actions.Request) (newest store.Request, is bool, err error) {
-	var by map[place]store.Request
+// there is one, and the request that lifted the measure of r, or the newest one in its
+// place, without being an undo.
+func (d *Room) newest(ctx context.Context, r actions.Request) (newest, lifted store.Request, err error) {
+	var since followers
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
-		by, err = replacements(stx, r.Action.Subject, r.ID)
+		since, err = followersOf(stx, r.Action.Subject, r.ID)
 		return err
 	})
-	newest, is = newestOf(by, r)
-	return newest, is, err
+	newest, lifted = since.of(r)
+	return newest, lifted, err
 }
 
 // place is what a measure of a request occupies: a layer, under the request's mark. A mark
@@ -261,32 +306,49 @@ type place struct {
 	request string
 }
 
-// newestOf follows replacements from a request to the newest, in the request's layer.
-func newestOf(by map[place]store.Request, r actions.Request) (newest store.Request, is bool) {
+// newestOf follows replacements from a request to the newest, in the request's layer; it
+// returns the zero request if there is none.
+func newestOf(by map[place]store.Request, r actions.Request) (newest store.Request) {
 	l := r.Action.Command.Layer
 	for next, more := by[place{l, r.ID}]; more; next, more = by[place{l, next.ID}] {
-		newest, is = next, true
+		newest = next
 	}
-	return newest, is
+	return newest
 }
 
-// replacements returns the requests on a subject, newer than a given one, whose measures
-// took the place of others, by that place. A request whose outcome is unknown replaces
-// nothing.
-func replacements(stx *store.Tx, on platform.Subject, after string) (map[place]store.Request, error) {
-	by := map[place]store.Request{}
+// followers are requests that ended the measures of others, by the places of these.
+type followers struct {
+	replaced map[place]store.Request // their measures took the place
+	lifted   map[place]store.Request // they lifted the measure, and are no undos of its request
+}
+
+// of returns the newest request whose measure took the place of the measure of r, and the
+// request that lifted the one of these that was the last; zero requests for none.
+func (f followers) of(r actions.Request) (newest, lifted store.Request) {
+	newest = newestOf(f.replaced, r)
+	return newest, f.lifted[place{r.Action.Command.Layer, cmp.Or(newest.ID, r.ID)}]
+}
+
+// followersOf returns the requests on a subject, newer than a given one, that ended the
+// measures of others. A request whose outcome is unknown ended nothing.
+func followersOf(stx *store.Tx, on platform.Subject, after string) (followers, error) {
+	out := followers{map[place]store.Request{}, map[place]store.Request{}}
 	for before := ""; ; {
-		// Whatever took the place of a request was drafted after it.
+		// Whatever ended the measure of a request was drafted after it.
 		rs, err := stx.Requests(store.RequestFilter{Platform: on.Platform, Subject: on.ID, Before: before, After: after, Limit: kernel.MaxPage})
 		for _, newer := range rs {
+			before = newer.ID
+			c := newer.Action.Command
 			switch newer.Status {
 			case actions.StatusExecuted, actions.StatusReversed, actions.StatusLifted:
-				by[place{newer.Action.Command.Layer, newer.Action.Command.Confirms()}] = newer
+				out.replaced[place{c.Layer, c.Confirms()}] = newer
+				if newer.Action.Direction == actions.Relieving && !newer.Action.Undo() {
+					out.lifted[place{c.Layer, c.Expect.Mark.Request()}] = newer
+				}
 			}
-			before = newer.ID
 		}
 		if err != nil || len(rs) == 0 {
-			return by, err
+			return out, err
 		}
 	}
 }

@@ -78,11 +78,11 @@ func (d *Room) whole(ctx context.Context, s *proof.State, by kernel.Caller, r st
 		out.OutcomeText = d.newHandle(ctx, out)
 	}
 	if replaceable(out) {
-		newest, _, err := d.newest(ctx, out)
+		newest, lifted, err := d.newest(ctx, out)
 		if err != nil {
 			return actions.Request{}, err
 		}
-		out.ReplacedBy = newest.ID
+		out.ReplacedBy, out.LiftedBy = newest.ID, lifted.ID
 	}
 	if out.Open() {
 		var err error
@@ -232,24 +232,24 @@ func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []
 	return out, next, nil
 }
 
-// findReplaced sets ReplacedBy of requests that are ordered newest first.
+// findReplaced sets ReplacedBy and LiftedBy of requests that are ordered newest first.
 func findReplaced(stx *store.Tx, rs []store.Request) error {
-	known := map[platform.Subject]map[place]store.Request{}
+	known := map[platform.Subject]followers{}
 	for i, r := range slices.Backward(rs) { // the oldest request of a subject reads all newer ones
 		if !replaceable(r.Request) {
 			continue
 		}
 		on := platform.Subject{Platform: r.Action.Subject.Platform, ID: r.Action.Subject.ID}
-		by, ok := known[on]
+		since, ok := known[on]
 		if !ok {
 			var err error
-			if by, err = replacements(stx, on, r.ID); err != nil {
+			if since, err = followersOf(stx, on, r.ID); err != nil {
 				return err
 			}
-			known[on] = by
+			known[on] = since
 		}
-		newest, _ := newestOf(by, r.Request)
-		rs[i].ReplacedBy = newest.ID
+		newest, lifted := since.of(r.Request)
+		rs[i].ReplacedBy, rs[i].LiftedBy = newest.ID, lifted.ID
 	}
 	return nil
 }

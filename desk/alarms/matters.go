@@ -112,12 +112,13 @@ const statusPatience = 2 * time.Second
 
 // Texts for Matter.Do.
 const (
-	doAway    = "Start the executor, or repair the connection to it. Until it answers, no approved act is carried out. If it runs, it still ends suspensions and restores subjects after breaches."
-	doStopped = "Look into the reason. Do not delete the executor's journal. Undos, the end of suspensions and restorations go on."
-	doClocks  = "Set the clock that is wrong. Until the clocks agree, requests are refused."
-	doBehind  = "Check whether the connection between desk and executor is slow, and read the executor's log."
-	doBlind   = "Changes around the desk may not be seen there before the next sweep. `countersign watch` says more."
-	doSign    = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed, and `countersign exposure SUBJECT` how many could give them."
+	doAway     = "Start the executor, or repair the connection to it. Until it answers, no approved act is carried out. If it runs, it still ends suspensions and restores subjects after breaches."
+	doStopped  = "Look into the reason. Do not delete the executor's journal. Undos, the end of suspensions and restorations go on."
+	doClocks   = "Set the clock that is wrong. Until the clocks agree, requests are refused."
+	doBehind   = "Check whether the connection between desk and executor is slow, and read the executor's log."
+	doBlind    = "Changes around the desk may not be seen there before the next sweep. `countersign watch` says more."
+	doSign     = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed, and `countersign exposure SUBJECT` how many could give them."
+	doOfficers = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed."
 )
 
 // awayText says why the executor does not answer, without the advice to try again.
@@ -171,8 +172,12 @@ func (d *Room) requestMatters(stx *store.Tx, _ *proof.State) (all []Matter, err 
 			return nil, err
 		}
 		for _, r := range rs {
+			do := doSign
+			if r.Action.Subject.Platform == actions.DeskPlatform {
+				do = doOfficers
+			}
 			all = append(all, Matter{Section: "requests", Severity: Warn, Since: r.Created, Request: r.ID, Platform: r.Action.Subject.Platform, Tier: tier,
-				Text: fmt.Sprintf("%s, requested by %s, waits for others to sign: %s", r.Action.Kind, r.Requester(), r.Missing), Do: doSign})
+				Text: fmt.Sprintf("%s, requested by %s, waits for others to sign: %s", r.Action.Kind, r.Requester(), r.Missing), Do: do})
 		}
 		if more := n - int64(len(rs)); more > 0 {
 			all = append(all, Matter{Section: "requests", Severity: Warn, Tier: tier, Text: fmt.Sprintf("%d more requests on %s subjects wait for others to sign.", more, tier), Do: "countersign action list --status held"})
@@ -287,8 +292,12 @@ func (d *Room) incidentMatters(stx *store.Tx, _ *proof.State) (all []Matter, err
 		return nil, err
 	}
 	for _, i := range is {
+		shows := "` shows it. Its review closes it."
+		if i.Breach != "" {
+			shows = "` shows it, and the command that lifts what the breach left. Its review closes it."
+		}
 		all = append(all, Matter{Section: "incidents", Severity: Warn, Since: i.Opened, Incident: i.ID, Platform: i.Subject.Platform, Tier: i.Tier, Text: i.Title,
-			Do: "`countersign incident show " + i.ID + "` shows it. Its review closes it."})
+			Do: "`countersign incident show " + i.ID + shows})
 	}
 	counts, err := stx.OpenIncidents()
 	var n int64

@@ -1,9 +1,11 @@
 package incidents
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -165,10 +167,11 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 	if err != nil {
 		return err
 	}
-	next := "No standing order is in force: somebody on call has to restore the subject."
+	within := cmp.Or(id, w.incident)
+	next := uncovered(t.State, w) + " " + byHand(t.State, w, within)
 	switch {
 	case w.Type == "budget-spent":
-		next = orElse(w.Text, "The budget of the standing order is spent.") + " Until there is budget again, somebody on call has to restore the subject."
+		next = orElse(w.Text, "The budget of the standing order is spent.") + " Until there is budget again, the executor leaves it to people. " + byHand(t.State, w, within)
 	case w.Sight.Order != "":
 		next = "The executor restores it under the standing order " + w.Sight.Order + "."
 	}
@@ -218,6 +221,41 @@ func (d *Room) breach(t *kernel.Tx, w watched) error {
 		return d.alarmBudget(t, a, w)
 	}
 	return d.alarmBreach(t, a, w)
+}
+
+// uncovered says why no standing order lets the executor lift what a breach left.
+func uncovered(s *proof.State, w watched) string {
+	o, ok := s.StandingOrder(w.Sight.Platform, w.Sight.Tier, w.At.Time)
+	switch {
+	case !ok:
+		return "No standing order is in force."
+	case !o.Covers(w.Sight.Layer):
+		return fmt.Sprintf("The standing order %s does not cover %s.", o.Request, manyOf(w.Sight.Layer))
+	case o.Spares(w.Sight.Found.Mark):
+		return fmt.Sprintf("The standing order %s says that this mark is never lifted by the executor.", o.Request)
+	}
+	return fmt.Sprintf("The standing order %s does not let the executor restore this subject: nobody has vouched for the state that it had, or for its tier.", o.Request)
+}
+
+// manyOf names all layers of the sort of a layer, as standing orders cover them.
+func manyOf(l platform.Layer) string {
+	if _, label := l.Label(); label {
+		return "labels"
+	}
+	if l == platform.LimitLayer {
+		return "limits"
+	}
+	return l.Noun()
+}
+
+// byHand says what somebody on call does about a breach that the executor leaves to people.
+// The desk does not know here whether the subject is an account; the incident says so.
+func byHand(s *proof.State, w watched, within string) string {
+	who := "somebody on call"
+	if !s.Spared(w.Sight.Platform, w.Sight.Found.Mark) {
+		who += ", who may do it alone,"
+	}
+	return fmt.Sprintf("%s has to restore the subject. The command for it: countersign incident show %s", strings.ToUpper(who[:1])+who[1:], within)
 }
 
 // everyRound is the last round of a duel for which each round raises an alarm. Later ones,
