@@ -36,6 +36,7 @@ func deskFor(t *testing.T, status v1.Status, platforms ...v1.Platform) (dir stri
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(canonical.MustMarshal(doc))
 	}
+	held := []v1.Request{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1.Base+"/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, status) })
 	mux.HandleFunc("GET "+v1.Base+"/desk", func(w http.ResponseWriter, _ *http.Request) { answer(w, v1.Desk{}) })
@@ -64,8 +65,11 @@ func deskFor(t *testing.T, status v1.Status, platforms ...v1.Platform) (dir stri
 		if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
 			t.Error(err)
 		}
-		answer(w, v1.Request{ID: someRequest, Status: actions.StatusHeld, Action: s.Action})
+		held = append(held, v1.Request{ID: someRequest, Requester: "ada", Status: actions.StatusHeld, Action: s.Action})
+		answer(w, held[len(held)-1])
 	})
+	mux.HandleFunc("GET "+v1.Base+"/requests", func(w http.ResponseWriter, _ *http.Request) { answer(w, v1.Page[v1.Request]{Items: held}) })
+	mux.HandleFunc("GET "+v1.Base+"/requests/"+someRequest, func(w http.ResponseWriter, _ *http.Request) { answer(w, held[0]) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	set, _ := json.Marshal(map[string]string{"url": server.URL, "token": "t", "key": key})
