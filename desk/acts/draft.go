@@ -171,11 +171,12 @@ func labels(s *proof.State, a actions.Action, r linkv1.Reading) error {
 	if a.Command.Verb != platform.Label {
 		return nil
 	}
-	if err := s.MayLabel(a); err != nil {
-		return err
-	}
+	// A label that the platform does not offer cannot be listed either.
 	if !slices.Contains(r.Capabilities.Labels, value) {
 		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer the label %q; it offers %s.", r.Subject.Platform, value, cmp.Or(strings.Join(r.Capabilities.Labels, ", "), "none"))
+	}
+	if err := s.MayLabel(a); err != nil {
+		return err
 	}
 	n := 0
 	for l := range r.State.Layers {
