@@ -164,6 +164,7 @@ type RequestFilter struct {
 	Requester workforce.WorkerID
 	Kind      actions.Kind
 	Platform  string
+	Subject   string // PLATFORM:ID
 	Cursor    string
 	Limit     int
 }
