@@ -413,7 +413,7 @@ type stillLifted struct {
 type replaced struct {
 	Request string `json:"request"`
 	By      string `json:"by"`               // the newest such request
-	Lifted  bool   `json:"lifted,omitempty"` // it lifted the measure, and left none in its place
+	Lifted  bool   `json:"lifted,omitzero"` // it lifted the measure, and left none in its place
 }
 
 type lifted struct {

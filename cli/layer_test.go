@@ -184,3 +184,33 @@ func TestLiftedIsNotUndone(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestForeignIsLifted: subject show gives the command that lifts each measure which is not this
+// desk's, and none for a measure that an undo lifts.
+func TestForeignIsLifted(t *testing.T) {
+	spam := platform.LabelLayer("spam")
+	for sort, prefix := range map[platform.Sort]string{platform.Account: "account.", platform.Content: "content."} {
+		r := v1.Subject{Subject: platform.Subject{Platform: "plaza", ID: "x/1", Handle: "@ada"}, Sort: sort, State: v1.State{Status: platform.Down, Mark: "STAFF-1", Layers: []v1.Layer{
+			{Layer: spam, Status: platform.IsSet, Mark: "STAFF-1"}, {Layer: platform.LimitLayer, Status: platform.Limited, Mark: "STAFF-1"}}}}
+		commands := map[platform.Layer]string{
+			platform.VisibilityLayer: "  countersign action request " + prefix + "restore plaza:x/1 --reason WHY\n",
+			spam:                     "  countersign action request " + prefix + "unlabel plaza:x/1 --value spam --reason WHY\n",
+			platform.LimitLayer:      "  countersign action request " + prefix + "unlimit plaza:x/1 --reason WHY\n",
+		}
+		for ours := range commands {
+			r.Measures = []v1.Measure{{Layer: ours}}
+			p := &Page{}
+			describeForeign(p, r)
+			for l, want := range commands {
+				if strings.Contains(p.String(), want) == (l == ours) {
+					t.Errorf("%s is ours, and of %s:\n%s", ours, l, p)
+				}
+			}
+		}
+		r.State.Status, r.State.Layers = platform.Up, nil
+		p := &Page{}
+		if describeForeign(p, r); p.String() != "" {
+			t.Error(p)
+		}
+	}
+}

@@ -58,7 +58,33 @@ func (c *subjectShow) Run(ctx context.Context, s *Session) error {
 		}
 		p.Facts(pairs...)
 		describeLayers(p, r)
+		describeForeign(p, r)
 	})
+}
+
+// describeForeign writes the commands that lift what is not this desk's, or not known here,
+// in any layer.
+func describeForeign(p *Page, r v1.Subject) {
+	on := r.Subject
+	on.Handle = ""
+	var lines []string
+	foreign := func(l platform.Layer, e platform.Expect) {
+		ours := slices.ContainsFunc(r.Measures, func(m v1.Measure) bool { return m.Layer == l })
+		if kind := actions.LiftingKind(r.Sort, l); !ours && e.Status == l.Bears() {
+			lines = append(lines, fmt.Sprintf("  countersign action request %s %s%s --reason WHY", kind, on, valueFlag(l)))
+		}
+	}
+	foreign(platform.VisibilityLayer, r.State.At(platform.VisibilityLayer))
+	for _, l := range r.State.Layers {
+		foreign(l.Layer, r.State.At(l.Layer))
+	}
+	if len(lines) == 0 {
+		return
+	}
+	p.Line("To lift what is not this desk's, or not known here:")
+	for _, l := range lines {
+		p.Line("%s", l)
+	}
 }
 
 // describeLayers writes what stands on a subject besides its visibility, and whose it is.
@@ -79,7 +105,9 @@ func describeLayers(p *Page, r v1.Subject) {
 		rows = append(rows, []string{l.Layer.String(), platform.DescribeIn(l.Layer, r.State.At(l.Layer)), whose})
 	}
 	p.Table(rows)
-	p.Line("To lift one that is this desk's: countersign action undo REQUEST --reason WHY")
+	if slices.ContainsFunc(r.Measures, func(m v1.Measure) bool { return m.Layer != platform.VisibilityLayer }) {
+		p.Line("To lift one that is this desk's: countersign action undo REQUEST --reason WHY")
+	}
 }
 
 // measureWords says whose measure it is, since when it stands, and until when.
