@@ -92,9 +92,6 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			return err
 		}
 		if c.Of == actions.PartTrust {
-			if !sums && same(now.Trust, *c.Trust) {
-				return nothingChanges("The desk trusts just this")
-			}
 			says(p, wording.TrustBefore(now.Trust, *c.Trust))
 			return nil
 		}
@@ -129,7 +126,7 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 				old = actions.Platform{Name: f.Name, Connector: f.Connector, Facts: f.Facts, Labels: f.Labels}
 			}
 		}
-		if !sums && old.Name != "" && same(old, *c.Platform) {
+		if !sums && old.Name != "" && canonical.Sum(canonical.MustMarshal(old)) == canonical.Sum(canonical.MustMarshal(*c.Platform)) {
 			return nothingChanges("The platform %s is connected just so", c.Platform.Name)
 		}
 		says(p, wording.PlatformBefore(old, *c.Platform))
@@ -139,13 +136,9 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			return err
 		}
 		if c.Mode != nil {
-			observed := slices.ContainsFunc(now.Modes, func(m v1.Mode) bool {
+			says(p, wording.ModeBefore(slices.ContainsFunc(now.Modes, func(m v1.Mode) bool {
 				return m.Platform == c.Mode.Platform && m.Tier == c.Mode.Tier && m.Mode == actions.Observe
-			})
-			if !sums && observed == (c.Mode.Mode == actions.Observe) {
-				return nothingChanges("The %s subjects of %s are in this mode", c.Mode.Tier, c.Mode.Platform)
-			}
-			says(p, wording.ModeBefore(observed, *c.Mode))
+			}), *c.Mode))
 			return nil
 		}
 		var old actions.Order
@@ -169,10 +162,6 @@ func olderThan(p *Page, all []fault.Detail) {
 	for _, d := range all {
 		older(p, []v1.Detail{v1.Detail(d)})
 	}
-}
-
-func same(a, b any) bool {
-	return canonical.Sum(canonical.MustMarshal(a)) == canonical.Sum(canonical.MustMarshal(b))
 }
 
 // sameBudgets leaves the order aside.
