@@ -209,21 +209,3 @@ func (s Spec) VerbFor(now platform.Status) platform.Verb {
 	}
 	return s.Verbs[0]
 }
-
-// LiftingKind returns the kind of act that lifts what stands in a layer of a subject.
-func LiftingKind(sort platform.Sort, l platform.Layer) Kind {
-	_, label := l.Label()
-	switch {
-	case label && sort == platform.Content:
-		return ContentUnlabel
-	case label:
-		return AccountUnlabel
-	case l == platform.LimitLayer && sort == platform.Content:
-		return ContentUnlimit
-	case l == platform.LimitLayer:
-		return AccountUnlimit
-	case sort == platform.Content:
-		return ContentRestore
-	}
-	return AccountRestore
-}

@@ -412,7 +412,7 @@ type stillLifted struct {
 // request took its place. That one is undone here too, or was over before.
 type replaced struct {
 	Request string `json:"request"`
-	By      string `json:"by"`               // the newest such request
+	By      string `json:"by"`              // the newest such request
 	Lifted  bool   `json:"lifted,omitzero"` // it lifted the measure, and left none in its place
 }
 

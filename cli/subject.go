@@ -70,7 +70,7 @@ func describeForeign(p *Page, r v1.Subject) {
 	var lines []string
 	foreign := func(l platform.Layer, e platform.Expect) {
 		ours := slices.ContainsFunc(r.Measures, func(m v1.Measure) bool { return m.Layer == l })
-		if kind := actions.LiftingKind(r.Sort, l); !ours && e.Status == l.Bears() {
+		if kind, _ := actions.LiftingKind(l.Lifts(), r.Sort); !ours && e.Status == l.Bears() {
 			lines = append(lines, fmt.Sprintf("  countersign action request %s %s%s --reason WHY", kind, on, valueFlag(l)))
 		}
 	}
