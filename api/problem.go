@@ -79,7 +79,11 @@ func detailOf(err error) fault.Detail {
 		return fault.Detail{At: "request", Text: err.Error()}
 	}
 	e := d.ErrorDetail()
-	return fault.Detail{At: clip(strings.TrimPrefix(e.Location, "body.")), Text: clip(e.Message)}
+	text := e.Message
+	if most, long := strings.CutPrefix(text, "expected length <= "); long {
+		text = "This is longer than " + most + " characters, which is the most that is taken here."
+	}
+	return fault.Detail{At: clip(strings.TrimPrefix(e.Location, "body.")), Text: clip(text)}
 }
 
 func clip(s string) string {

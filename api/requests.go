@@ -13,6 +13,7 @@ import (
 	"countersign.dev/httpd"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -86,8 +87,9 @@ type requestsIn struct {
 	Paged
 	Status    actions.Status     `query:"status" maxLength:"20" enum:"held,approved,executed,void,failed,unknown,declined,frozen,withdrawn,expired,reversed,lifted"`
 	Requester workforce.WorkerID `query:"requester" maxLength:"64"`
-	Kind      actions.Kind       `query:"kind" maxLength:"64"`
+	Kind      actions.Kind       `query:"kind" maxLength:"64" doc:"of the catalogue"`
 	Platform  string             `query:"platform" maxLength:"64"`
+	Subject   string             `query:"subject" maxLength:"600" doc:"PLATFORM:ID"`
 }
 
 func (s *Server) requests(ctx context.Context, by desk.Caller, in *requestsIn) (*answerOf[v1.Page[v1.Request]], error) {
@@ -95,8 +97,23 @@ func (s *Server) requests(ctx context.Context, by desk.Caller, in *requestsIn) (
 	if err != nil {
 		return nil, err
 	}
-	rs, next, err := s.desk.Requests(ctx, by, acts.Filter{Status: in.Status, Requester: in.Requester, Kind: in.Kind, Platform: in.Platform,
-		Cursor: cursor, Limit: in.limit()})
+	f := acts.Filter{Status: in.Status, Requester: in.Requester, Kind: in.Kind, Platform: in.Platform, Cursor: cursor, Limit: in.limit()}
+	if _, ok := actions.SpecOf(in.Kind); !ok && in.Kind != "" {
+		return nil, fault.New(fault.Invalid, "unknown-kind", "There is no kind of action %q.", in.Kind)
+	}
+	if in.Subject != "" {
+		on, err := platform.ParseSubject(in.Subject)
+		switch {
+		case err != nil:
+			return nil, err
+		case on.ID == "":
+			return nil, fault.New(fault.Invalid, "bad-subject", "Requests are found by the identifier of their subject, PLATFORM:ID, and not by the handle %q.", in.Subject)
+		case in.Platform != "" && in.Platform != on.Platform:
+			return nil, fault.New(fault.Invalid, "bad-subject", "The subject %s is not on %s.", in.Subject, in.Platform)
+		}
+		f.Platform, f.Subject = on.Platform, on.ID
+	}
+	rs, next, err := s.desk.Requests(ctx, by, f)
 	return answerWith(v1.Page[v1.Request]{Items: list(rs, requestOf), Next: cursorOf("requests", next)}, err)
 }
 

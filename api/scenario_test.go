@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -196,6 +197,24 @@ func TestPages(t *testing.T) {
 	wants(t, err, fault.Invalid, "bad-cursor")
 	_, err = ann.Keys(ctx, "", "%%%", 0)
 	wants(t, err, fault.Invalid, "bad-cursor")
+	first := must[v1.Request](t)(ann.Request(ctx, sent[0])).Action.Subject
+	of := platform.Subject{Platform: first.Platform, ID: first.ID}.String()
+	for subject, n := range map[string]int{of: len(sent), "plaza:acct/none": 0, "desk:acct/none": 0} {
+		if p := must[v1.Page[v1.Request]](t)(ann.Requests(ctx, v1.RequestFilter{Kind: actions.AccountTakedown, Subject: subject})); len(p.Items) != n {
+			t.Errorf("requests about %s: %d, want %d", subject, len(p.Items), n)
+		}
+	}
+	_, err = ann.Requests(ctx, v1.RequestFilter{Subject: "plaza:@president"})
+	wants(t, err, fault.Invalid, "bad-subject")
+	_, err = ann.Requests(ctx, v1.RequestFilter{Subject: of, Platform: "desk"})
+	wants(t, err, fault.Invalid, "bad-subject")
+	_, err = ann.Draft(ctx, v1.Wish{Kind: actions.AccountWarn, Subject: of, Reason: strings.Repeat("a", 2001)})
+	wants(t, err, fault.Invalid, "invalid-request")
+	if f := fault.As(err); len(f.Detail) != 1 || f.Detail[0] != (fault.Detail{At: "reason", Text: "This is longer than 2000 characters, which is the most that is taken here."}) {
+		t.Errorf("a reason that is too long: %+v", f.Detail)
+	}
+	_, err = ann.Requests(ctx, v1.RequestFilter{Kind: "content.lable"})
+	wants(t, err, fault.Invalid, "unknown-kind")
 	_, err = ann.Requests(ctx, v1.RequestFilter{Limit: 101})
 	wants(t, err, fault.Invalid, "invalid-request")
 

@@ -11,7 +11,7 @@ import (
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
-	"countersign.dev/prose"
+	"countersign.dev/platform"
 	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
@@ -30,7 +30,7 @@ type actionCommands struct {
 type actionRequest struct {
 	Kind     string `arg:"" help:"account.takedown, account.deactivate, account.suspend, account.restore, account.delete, content.remove or content.restore; limit, unlimit, label or unlabel after account. or content.; account.warn."`
 	Subject  string `arg:"" help:"PLATFORM:@HANDLE or PLATFORM:ID, such as plaza:@someone, plaza:post/93 or bluesky:did:plc:…"`
-	Reason   string `required:"" help:"Why, for the countersigners and for the ledger. No personal data."`
+	Reason   string `required:"" help:"Why, for the countersigners and for the ledger: at most 2,000 bytes, no personal data. Of account.warn: the text that the account holder reads."`
 	Case     string `help:"Reference of the case that this belongs to."`
 	Value    string `placeholder:"LABEL" help:"The label to set or to take away, such as spam. The command platform list shows which may be set on a platform."`
 	Until    moment `placeholder:"TIME" help:"End of a suspension, or of a limit, which may do without: a time such as 2026-11-30T18:00:00Z, or a length from now such as 72h or 3d."`
@@ -42,7 +42,7 @@ func (c *actionRequest) Help() string {
 	return "The desk writes a draft; this program checks that it is what you asked for, shows it, and signs it with your key. " +
 		"Exit 0: done, or held for others to countersign. Exit 1: the answer is no.\n\n" +
 		"A subject has layers: its visibility, a limit, and each label. An act changes one of them and leaves the others as they are. " +
-		"account.warn sends the account holder the reason as a message, which cannot be taken back."
+		"account.warn sends the account holder a message, which cannot be taken back: the text of --reason, of at most 2,000 bytes."
 }
 
 func (c *actionRequest) Run(ctx context.Context, s *Session) error {
@@ -68,6 +68,14 @@ func (c *actionRequest) Run(ctx context.Context, s *Session) error {
 	}
 	return c.request(ctx, s, v1.Wish{Kind: kind, Subject: c.Subject, Value: c.Value, Reason: c.Reason, Case: c.Case,
 		Until: c.Until.from(s.Now()), Category: actions.Category(c.Category)}, nil, nil)
+}
+
+func allKinds() []string {
+	var kinds []string
+	for _, spec := range actions.Catalogue() {
+		kinds = append(kinds, string(spec.Kind))
+	}
+	return kinds
 }
 
 func platformKinds() []string {
@@ -131,6 +139,7 @@ type actionList struct {
 	Requester workforce.WorkerID `help:"Only this worker's."`
 	Kind      actions.Kind       `help:"Only this kind."`
 	Platform  string             `help:"Only on this platform; desk for changes of the desk."`
+	Subject   string             `help:"Only about this subject: PLATFORM:@HANDLE or PLATFORM:ID. With --kind account.warn it shows whether the account was warned before."`
 	Limit     int                `default:"50" help:"At most so many."`
 	Cursor    string             `help:"Go on where an earlier list ended."`
 }
@@ -145,11 +154,18 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 	if c.Status != "" && !slices.Contains(actions.Statuses, c.Status) {
 		return fault.New(fault.Invalid, "bad-status", "%q is not a status; there are %s.", c.Status, wording.Joined(names))
 	}
+	if _, ok := actions.SpecOf(c.Kind); !ok && c.Kind != "" {
+		return fault.New(fault.Invalid, "bad-kind", "There is no kind of action %q; there are %s.", c.Kind, wording.Joined(allKinds()))
+	}
 	d, err := s.desk()
 	if err != nil {
 		return err
 	}
-	page, err := d.Requests(ctx, v1.RequestFilter{Status: c.Status, Requester: c.Requester, Kind: c.Kind, Platform: c.Platform, Limit: c.Limit, Cursor: c.Cursor})
+	about, err := c.about(ctx, d)
+	if err != nil {
+		return err
+	}
+	page, err := d.Requests(ctx, v1.RequestFilter{Status: c.Status, Requester: c.Requester, Kind: c.Kind, Platform: c.Platform, Subject: about, Limit: c.Limit, Cursor: c.Cursor})
 	if err != nil {
 		return err
 	}
@@ -172,6 +188,28 @@ func (c *actionList) Run(ctx context.Context, s *Session) error {
 			p.Line("There are more: --cursor %s", page.Next)
 		}
 	})
+}
+
+// about returns the subject that the list is about, by its identifier; empty if it is about
+// all. The desk knows a subject's requests by that, and the platform whose handle it is.
+func (c *actionList) about(ctx context.Context, d deskClient) (string, error) {
+	if c.Subject == "" {
+		return "", nil
+	}
+	on, err := platform.ParseSubject(c.Subject)
+	switch {
+	case err != nil:
+		return "", err
+	case c.Platform != "" && c.Platform != on.Platform:
+		return "", fault.New(fault.Invalid, "wrong-use", "%s is not on %s; leave --platform out.", c.Subject, c.Platform)
+	case on.ID != "":
+		return on.String(), nil
+	}
+	r, err := d.Subject(ctx, c.Subject)
+	if err != nil {
+		return "", err
+	}
+	return platform.Subject{Platform: r.Subject.Platform, ID: r.Subject.ID}.String(), checkSubject(r.Subject, c.Subject)
 }
 
 // listedWith says with what a request in a list was signed. Of a session the list has the
@@ -216,7 +254,7 @@ type actionDecline struct {
 }
 
 func (c *actionDecline) Run(ctx context.Context, s *Session) error {
-	if err := prose.Check("The reason", c.Reason); err != nil {
+	if err := checkReason(c.Reason); err != nil {
 		return err
 	}
 	d, err := s.desk()
@@ -405,7 +443,7 @@ type actionUndo struct {
 }
 
 func (c *actionUndo) Run(ctx context.Context, s *Session) error {
-	if err := prose.Check("The reason", c.Reason); err != nil {
+	if err := checkReason(c.Reason); err != nil {
 		return err
 	}
 	d, err := s.desk()

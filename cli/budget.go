@@ -9,7 +9,6 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/fault"
-	"countersign.dev/wording"
 )
 
 type budgetCommands struct {
@@ -107,15 +106,6 @@ func (c *budgetPropose) Run(ctx context.Context, s *Session) error {
 	if err := actions.CheckBudgets(budgets); err != nil {
 		return fault.New(fault.Invalid, "bad-budgets", "These budgets cannot be used: %s.", err)
 	}
-	d, err := s.desk()
-	if err != nil {
-		return err
-	}
-	now, err := d.Policy(ctx)
-	if err != nil {
-		return err
-	}
-	s.Say("%s", strings.Join(wording.BudgetsBefore(now.Budgets, budgets), "\n"))
 	return c.change(ctx, s, actions.DeskChange, actions.Setting{Of: actions.PartBudgets, Budgets: budgets}, c.Reason)
 }
 

@@ -231,7 +231,7 @@ func (s *Session) fail(err error, hint string) int {
 		if d.Text != text {
 			s.Say("  %s: %s", d.At, d.Text)
 		}
-		if d.At == policy.LawNothing && hint == "" {
+		if d.At == policy.LawNothing && d.Text != policy.NobodyWarns && hint == "" {
 			hint = "Somebody of another role, tier of work or company may do it: `countersign policy show` has the rules, and `countersign action show REQUEST` says what a request still needs."
 		}
 	}

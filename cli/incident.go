@@ -15,7 +15,6 @@ import (
 	"countersign.dev/incident"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
-	"countersign.dev/prose"
 	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
@@ -431,7 +430,7 @@ type unlifted struct {
 }
 
 func (c *incidentUndo) Run(ctx context.Context, s *Session) error {
-	if err := prose.Check("The reason", c.Reason); err != nil {
+	if err := checkReason(c.Reason); err != nil {
 		return err
 	}
 	if (c.All || c.Session != "") == (len(c.Requests) > 0) {

@@ -42,6 +42,7 @@ func deskSet(t *testing.T, status v1.Status, settings v1.Desk, platforms ...v1.P
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(canonical.MustMarshal(doc))
 	}
+	held := []v1.Request{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+v1.Base+"/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, status) })
 	mux.HandleFunc("GET "+v1.Base+"/desk", func(w http.ResponseWriter, _ *http.Request) { answer(w, settings) })
@@ -70,8 +71,11 @@ func deskSet(t *testing.T, status v1.Status, settings v1.Desk, platforms ...v1.P
 		if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
 			t.Error(err)
 		}
-		answer(w, v1.Request{ID: someRequest, Status: actions.StatusHeld, Action: s.Action})
+		held = append(held, v1.Request{ID: someRequest, Requester: "ada", Status: actions.StatusHeld, Action: s.Action})
+		answer(w, held[len(held)-1])
 	})
+	mux.HandleFunc("GET "+v1.Base+"/requests", func(w http.ResponseWriter, _ *http.Request) { answer(w, v1.Page[v1.Request]{Items: held}) })
+	mux.HandleFunc("GET "+v1.Base+"/requests/"+someRequest, func(w http.ResponseWriter, _ *http.Request) { answer(w, held[0]) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	set, _ := json.Marshal(map[string]string{"url": server.URL, "token": "t", "key": key})

@@ -51,13 +51,15 @@ func TestLabelsOfANewPlatform(t *testing.T) {
 		"those that are named":       {offers, nil, []string{"--labels", "spam,misleading,spam"}, []string{"misleading", "spam"}, "labels that may be set there: misleading and spam"},
 		"none in the formats 1":      {old, nil, nil, nil, "The platform plaza is new."},
 		"none without the executor":  {silent, nil, []string{"--facts", "followers,office"}, nil, "The platform plaza is new."},
-		"those that are listed":      {offers, []v1.Platform{known}, nil, []string{"spam"}, "nothing"},
 		"those that are named again": {offers, []v1.Platform{known}, []string{"--labels", "graphic"}, []string{"graphic"}, "labels that may be set no more: spam"},
 	} {
 		r, p := signedPlatform(t, deskFor(t, c.status, c.known...), append(slices.Clone(add), c.more...)...)
 		if r.code != Done || !slices.Equal(p.Labels, c.want) || !strings.Contains(r.stderr, c.says) {
 			t.Errorf("%s: %d, labels %q, want %q\n%s", name, r.code, p.Labels, c.want, r.stderr)
 		}
+	}
+	if r, _ := signedPlatform(t, deskFor(t, offers, known), add...); r.code != Refused || !strings.Contains(r.stderr, "The platform plaza is connected just so already, so nothing would change.") {
+		t.Errorf("those that are listed: %d %s", r.code, r.stderr)
 	}
 	if r, _ := signedPlatform(t, deskFor(t, offers), append(slices.Clone(add), "--labels", "Spam")...); r.code != Wrong || !strings.Contains(r.stderr, `"Spam" is not the value of a label`) {
 		t.Errorf("a value that is none: %d %s", r.code, r.stderr)
@@ -75,7 +77,7 @@ func TestLabelsAreChanged(t *testing.T) {
 		want []string
 		says []string
 	}{
-		{[]string{"plaza", "--add", "sensitive"}, []string{"graphic", "sensitive", "spam"}, []string{"labels that may be set from now on: sensitive\n"}},
+		{[]string{"plaza", "--add", "sensitive"}, []string{"graphic", "sensitive", "spam"}, []string{"This changes the labels of plaza, and nothing else of it:\n", "labels that may be set from now on: sensitive\n"}},
 		{[]string{"plaza", "--remove", "graphic,spam"}, nil, []string{"labels that may be set no more: graphic and spam\n"}},
 		{[]string{"plaza", "--add", "a,b", "--remove", "spam"}, []string{"a", "b", "graphic"},
 			[]string{"labels that may be set from now on: a and b\n", "labels that may be set no more: spam\n"}},
@@ -110,6 +112,9 @@ func TestLabelsAreChanged(t *testing.T) {
 	}
 	if r, p := signedPlatform(t, dir, "platform", "labels", "bluesky", "--add", "a", "--unranked"); r.code != Done || !slices.Equal(p.Labels, []string{"a"}) {
 		t.Errorf("an unranked platform: %d %+v %s", r.code, p, r.stderr)
+	}
+	if r, _ := signedPlatform(t, dir, "platform", "labels", "plaza", "--add", "sensitive"); r.code != Refused || !strings.Contains(r.stderr, "ada asks for this change already") {
+		t.Errorf("a change that is asked for already: %d %s", r.code, r.stderr)
 	}
 	r := command(t, dir, "platform", "list")
 	if r.code != Done || !strings.Contains(r.stdout, "graphic and spam") || !strings.Contains(r.stdout, "none") {

@@ -182,6 +182,14 @@ func (c *signing) request(ctx context.Context, s *Session, w v1.Wish, change act
 	return c.finish(ctx, s, d, r)
 }
 
+// checkReason refuses a reason that nobody could sign.
+func checkReason(text string) error {
+	if len(text) > actions.MaxText {
+		return fault.New(fault.Invalid, "bad-text", "The reason is %d bytes long, and it may be at most %d. Nothing was signed.", len(text), actions.MaxText)
+	}
+	return prose.Check("The reason", text)
+}
+
 // ask is request without waiting and without an answer.
 func (c *signing) ask(ctx context.Context, s *Session, d deskClient, w v1.Wish, change actions.Change, rows []v1.Row) (r v1.Request, err error) {
 	log, err := s.ledgerName(ctx, d)
@@ -194,7 +202,7 @@ func (c *signing) ask(ctx context.Context, s *Session, d deskClient, w v1.Wish, 
 	}
 	// A freeze must not wait for words, and a review has findings.
 	if freezes := w.Kind == actions.DeskFreeze && change.Direction() == actions.Relieving; w.Reason != "" || !freezes && w.Kind != actions.DeskReview {
-		if err := prose.Check("The reason", w.Reason); err != nil {
+		if err := checkReason(w.Reason); err != nil {
 			return r, err
 		}
 	}

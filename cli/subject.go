@@ -70,7 +70,7 @@ func describeForeign(p *Page, r v1.Subject) {
 	var lines []string
 	foreign := func(l platform.Layer, e platform.Expect) {
 		ours := slices.ContainsFunc(r.Measures, func(m v1.Measure) bool { return m.Layer == l })
-		if kind, ok := actions.LiftingKind(lifting(l), r.Sort); ok && !ours && e.Status == l.Bears() {
+		if kind, _ := actions.LiftingKind(l.Lifts(), r.Sort); !ours && e.Status == l.Bears() {
 			lines = append(lines, fmt.Sprintf("  countersign action request %s %s%s --reason WHY", kind, on, valueFlag(l)))
 		}
 	}
@@ -88,17 +88,6 @@ func describeForeign(p *Page, r v1.Subject) {
 	for _, l := range lines {
 		p.Line("%s", l)
 	}
-}
-
-// lifting is the verb that lifts what stands in a layer.
-func lifting(l platform.Layer) platform.Verb {
-	switch l {
-	case platform.VisibilityLayer:
-		return platform.Restore
-	case platform.LimitLayer:
-		return platform.Unlimit
-	}
-	return platform.Unlabel
 }
 
 // describeLayers writes what stands on a subject besides its visibility, and whose it is.

@@ -55,6 +55,11 @@ func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request stri
 		}
 		says(p, wording.EndBefore(w.Last))
 	case actions.Setting:
+		if request == "" {
+			if err := fresh(ctx, d, a); err != nil {
+				return err
+			}
+		}
 		return s.wholeSetting(ctx, p, d, c, request != "")
 	}
 	return nil
@@ -90,7 +95,11 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			says(p, wording.TrustBefore(now.Trust, *c.Trust))
 			return nil
 		}
+		if !sums && sameBudgets(now.Budgets, c.Budgets) {
+			return nothingChanges("These are the budgets that are in force")
+		}
 		says(p, wording.BudgetsBefore(now.Budgets, c.Budgets))
+		olderThan(p, actions.OlderBudgets(c.Budgets))
 	case actions.PartVendors:
 		all, err := d.Vendors(ctx)
 		if err != nil {
@@ -101,6 +110,9 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			if v.ID == c.Vendor.ID {
 				old = workforce.Vendor{ID: v.ID, Name: v.Name, Ratchet: v.Ratchet}
 			}
+		}
+		if !sums && old == *c.Vendor {
+			return nothingChanges("The vendor %s is just so", c.Vendor.ID)
 		}
 		says(p, wording.VendorBefore(old, *c.Vendor))
 	case actions.PartPlatforms:
@@ -113,6 +125,9 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			if f.Name == c.Platform.Name {
 				old = actions.Platform{Name: f.Name, Connector: f.Connector, Facts: f.Facts, Labels: f.Labels}
 			}
+		}
+		if !sums && old.Name != "" && canonical.Sum(canonical.MustMarshal(old)) == canonical.Sum(canonical.MustMarshal(*c.Platform)) {
+			return nothingChanges("The platform %s is connected just so", c.Platform.Name)
 		}
 		says(p, wording.PlatformBefore(old, *c.Platform))
 	case actions.PartOrders, actions.PartModes:
@@ -133,6 +148,48 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			}
 		}
 		says(p, wording.OrderBefore(old, *c.Order))
+	}
+	return nil
+}
+
+// nothingChanges refuses to ask for a setting that is the present one.
+func nothingChanges(format string, args ...any) error {
+	return fault.New(fault.Conflict, "wrong-state", "%s already, so nothing would change. Nothing was signed.", fmt.Sprintf(format, args...))
+}
+
+// olderThan is older for what this program finds itself.
+func olderThan(p *Page, all []fault.Detail) {
+	for _, d := range all {
+		older(p, []v1.Detail{v1.Detail(d)})
+	}
+}
+
+// sameBudgets leaves the order aside.
+func sameBudgets(a, b []actions.Budget) bool {
+	lacks := func(these, those []actions.Budget) bool {
+		return slices.ContainsFunc(these, func(x actions.Budget) bool { return !slices.Contains(those, x) })
+	}
+	return !lacks(a, b) && !lacks(b, a)
+}
+
+// fresh refuses to ask for a change for which an open request asks already. Only the newest
+// held requests are looked at.
+func fresh(ctx context.Context, d deskClient, a actions.Action) error {
+	page, err := d.Requests(ctx, v1.RequestFilter{Status: actions.StatusHeld, Kind: a.Kind, Platform: actions.DeskPlatform, Limit: v1.MaxPage})
+	if err != nil {
+		return err
+	}
+	for _, r := range page.Items {
+		if canonical.Sum(r.Action.Change) != canonical.Sum(a.Change) {
+			continue
+		}
+		whole, err := d.Request(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		if whole.Status == actions.StatusHeld && whole.Lapsed == nil {
+			return fault.New(fault.Conflict, "wrong-state", "%s asks for this change already, and the request is open. Nothing was signed. Others countersign it: countersign action countersign %s", r.Requester, r.ID)
+		}
 	}
 	return nil
 }
@@ -175,7 +232,13 @@ func (s *Session) wholePolicy(ctx context.Context, p *Page, d deskClient, files 
 		}
 	}
 	if changed == 0 {
+		if !sums {
+			return nothingChanges("This is the policy set that is in force")
+		}
 		p.Line("  nothing")
+	}
+	if set, err := policy.Compile(files); err == nil { // the desk refuses one that does not compile
+		olderThan(p, set.Older())
 	}
 	if !sums {
 		return nil

@@ -98,7 +98,7 @@ func (c *Client) Submit(ctx context.Context, s v1.Submission, wait time.Duration
 // Requests lists requests, newest first.
 func (c *Client) Requests(ctx context.Context, f v1.RequestFilter) (p v1.Page[v1.Request], err error) {
 	q := values("status", string(f.Status), "requester", string(f.Requester), "kind", string(f.Kind),
-		"platform", f.Platform, "cursor", f.Cursor, "limit", number(int64(f.Limit)))
+		"platform", f.Platform, "subject", f.Subject, "cursor", f.Cursor, "limit", number(int64(f.Limit)))
 	return p, c.get(ctx, v1.Base+"/requests", q, &p)
 }
 

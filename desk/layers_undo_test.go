@@ -16,6 +16,8 @@ import (
 	"countersign.dev/ledger/proof"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
+	"countersign.dev/policy"
+	"countersign.dev/workforce"
 )
 
 // still is an executor that reads a platform, and carries nothing out by itself: the test
@@ -401,5 +403,50 @@ func TestLiftedByARequest(t *testing.T) {
 	}
 	if got := h.now(limit.ID); got.LiftedBy == "" || got.LiftedBy != h.now(longer.ID).LiftedBy || got.ReplacedBy != longer.ID {
 		t.Errorf("the first limit is lifted by %q and replaced by %q", got.LiftedBy, got.ReplacedBy)
+	}
+}
+
+// TestLiftAlone: the draft of a lift that others must countersign names the undo that its
+// requester needs nobody for, and names none where the undo is held too.
+func TestLiftAlone(t *testing.T) {
+	h := byHand(t, desktest.Options{})
+	told := func(by workforce.WorkerID, k actions.Kind, value string) string {
+		t.Helper()
+		d, err := h.Desk.Draft(t.Context(), desktest.As(by), acts.Wish{Kind: k, Subject: "plaza:acct/3", Case: "case-1", Value: value, Reason: "A mistake."})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Verdict != policy.Held {
+			t.Fatalf("%s is %s", k, d.Verdict)
+		}
+		for _, r := range d.Reasons {
+			if r.Policy == "undo" {
+				return r.Text
+			}
+		}
+		return ""
+	}
+	lift := map[actions.Kind]actions.Kind{actions.AccountTakedown: actions.AccountRestore, actions.AccountLimit: actions.AccountUnlimit, actions.AccountLabel: actions.AccountUnlabel}
+	for k, inverse := range lift {
+		r := h.became(h.ask(k), proof.Executed)
+		value := ""
+		if k == actions.AccountLabel {
+			value = "spam"
+		}
+		for _, by := range []workforce.WorkerID{"ann", "bob"} {
+			if text := told(by, inverse, value); !strings.Contains(text, "you can lift it alone") || !strings.HasSuffix(text, "countersign action undo "+r.ID+" --reason WHY") {
+				t.Errorf("%s asks for %s: %q", by, inverse, text)
+			}
+		}
+		h.p.SetLayer("", "acct/3", r.Action.Command.Layer, platform.Expect{Status: r.Action.Command.After().Status, Mark: "CSGN-nothing"})
+		if text := told("ann", inverse, value); text != "" {
+			t.Errorf("a mark of no request: %q", text)
+		}
+		h.p.SetLayer("", "acct/3", r.Action.Command.Layer, platform.Expect{Status: r.Action.Command.Layer.Clear()})
+	}
+	legal := h.Request("ann", acts.Wish{Kind: actions.AccountLimit, Subject: "plaza:acct/3", Case: "case-1", Category: actions.CategoryLegal})
+	h.became(h.Countersign(legal.ID, "kim"), proof.Executed)
+	if text := told("ann", actions.AccountUnlimit, ""); text != "" {
+		t.Errorf("a legal measure: %q", text)
 	}
 }

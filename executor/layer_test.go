@@ -546,6 +546,22 @@ func TestStuckLabelsHoldNoOther(t *testing.T) {
 	p.becomes(president, platform.LimitLayer, platform.NoLimit)
 }
 
+// TestLabelThatCannotBeLifted: a platform shows labels that it does not let the executor take
+// away. A label around the desk is one breach, about which people decide, and not one after
+// the other.
+func TestLabelThatCannotBeLifted(t *testing.T) {
+	p := watching(t)
+	p.plaza.Plain()
+	p.plaza.SetLayer("night-shift", president, spam, bears(spam, "X"))
+	if b := p.breaches(1)[0]; b.Sight.Order != "" {
+		t.Errorf("told that an order lifts it: %+v", b.Sight)
+	}
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.upAgain(president)
+	p.sweeps()
+	p.breaches(2)
+}
+
 // TestListedLayersAreNotReadAgain: a sweep that lists the label of an account that does not
 // matter does not read the account for it each time.
 func TestListedLayersAreNotReadAgain(t *testing.T) {
@@ -569,5 +585,25 @@ func TestListedLayersAreNotReadAgain(t *testing.T) {
 	}
 	if n := p.plaza.Unanswered(); n != 0 {
 		t.Errorf("the account was read %d times more", n)
+	}
+}
+
+// TestRefusedRestoration: a platform that refuses a restoration is not asked again at once,
+// so that the ledger does not fill with breaches of one burden.
+func TestRefusedRestoration(t *testing.T) {
+	for _, layer := range []platform.Layer{platform.VisibilityLayer, platform.LimitLayer} {
+		t.Run(layer.String(), func(t *testing.T) {
+			p := watching(t)
+			p.plaza.Refuse(true)
+			p.plaza.SetLayer("night-shift", president, layer, bears(layer, "X"))
+			b := p.breaches(1)[0]
+			p.entered(&prooftest.Request{ID: b.Request}, proof.DutyRestore, "intent", "receipt failed wrong-scope")
+			p.looked(nobody)
+			p.breaches(1)
+			p.plaza.Refuse(false)
+			p.advance(time.Minute)
+			p.becomes(president, layer, layer.Clear())
+			p.breaches(2)
+		})
 	}
 }

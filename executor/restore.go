@@ -106,8 +106,9 @@ func (w *watcher) observed(ctx context.Context, k journal.Watched, known bool, s
 }
 
 // ordered returns the standing order under which a subject is restored from a state that
-// was found. ok is false if there is no such order, or if lifting the found measure would
-// not bring back a state that is known to be right (law 8).
+// was found. ok is false if there is no such order, if the platform does not offer to lift
+// the found measure, or if lifting it would not bring back a state that is known to be right
+// (law 8).
 func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, found platform.Expect) (o proof.Order, ok bool) {
 	v := w.e.ledger.view()
 	now := w.e.ledger.at(w.e.now())
@@ -115,7 +116,8 @@ func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, fo
 	if !ok || !known || !o.Covers(k.Layer) || o.Spares(found.Mark) {
 		return o, false
 	}
-	if _, lifts := watch.Lift(found, k.State); !lifts {
+	verb, lifts := watch.Lift(found, k.State)
+	if !lifts || !w.offers(k, verb) {
 		return o, false
 	}
 	if k.Request != "" {
@@ -126,6 +128,15 @@ func (w *watcher) ordered(ctx context.Context, k journal.Watched, known bool, fo
 		entered = k.Entered.Time
 	}
 	return o, watch.Trusted(entered, o.Vouched.Time, now)
+}
+
+// offers reports whether the platform lets a verb take away what stands in a layer. It may
+// show labels or limits that it does not let us take away: a restoration that is refused
+// would be followed by another one for ever.
+func (w *watcher) offers(k journal.Watched, v platform.Verb) bool {
+	sort, err := w.c.Sort(k.Subject.ID)
+	_, can := w.c.Capabilities().Can(v, sort)
+	return k.Layer == platform.VisibilityLayer || err == nil && can
 }
 
 // sure returns the tier of a subject for a standing order. It asks the platform only for
@@ -322,11 +333,7 @@ func (w *watcher) attempt(ctx context.Context, k journal.Watched, b journal.Brea
 	}
 	r, err := w.e.journal.RestoreIntent(ctx, a, w.e.ledger.head(), afford(order, now), w.intent(a))
 	if fault.Is(err, "budget-spent") {
-		b.Due = canonical.At(now.Add(budgetAgain))
-		w.mu.Lock()
-		w.open[spotOf(b)] = b
-		w.mu.Unlock()
-		return w.e.journal.Postpone(ctx, b.ID, b.Due)
+		return w.postpone(ctx, b, budgetAgain)
 	}
 	if err != nil {
 		return err
@@ -349,9 +356,26 @@ func (w *watcher) lift(ctx context.Context, k journal.Watched, b journal.Breach,
 		w.over(spotOf(b))
 		return nil
 	}
+	if result.Outcome == proof.Failed && result.Type != "wrong-state" && result.Type != "no-such-subject" {
+		// The platform refuses, and would refuse at once again: the subject is still as it was.
+		return w.postpone(ctx, b, refusedAgain)
+	}
 	// Somebody else has changed the subject meanwhile: look at its new state.
 	w.look(again(b))
 	return nil
+}
+
+// refusedAgain is the time after which a restoration that the platform refused is tried
+// again, as another breach.
+const refusedAgain = 10 * time.Second
+
+// postpone puts the restoration of an open breach off.
+func (w *watcher) postpone(ctx context.Context, b journal.Breach, by time.Duration) error {
+	b.Due = canonical.At(w.e.now().Add(by))
+	w.mu.Lock()
+	w.open[spotOf(b)] = b
+	w.mu.Unlock()
+	return w.e.journal.Postpone(ctx, b.ID, b.Due)
 }
 
 // again asks for a look at the layer of a breach.

@@ -956,6 +956,7 @@ func rootOf(lines []line) (canonical.Digest, []byte) {
 // tick does the work that is due: restorations that wait, counts of changes by others,
 // the place in the stream, subjects that were raised.
 func (w *watcher) tick(ctx context.Context) error {
+	told := w.tells()
 	for sleep(ctx, w.e.limits.Tick) == nil {
 		now := w.e.now()
 		w.mu.Lock()
@@ -977,6 +978,10 @@ func (w *watcher) tick(ctx context.Context) error {
 		w.mu.Unlock()
 		if turned {
 			w.raise()
+		}
+		if tells := w.tells(); tells != told {
+			told = tells
+			w.askSweep() // the layers are read from now on
 		}
 		if err := w.note(ctx, finished, brief, moved, reached); err != nil {
 			return ended(ctx, err)

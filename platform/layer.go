@@ -112,6 +112,17 @@ func (l Layer) Bears() Status {
 	return IsSet
 }
 
+// Lifts returns the verb that takes away what staff put on a subject in the layer.
+func (l Layer) Lifts() Verb {
+	if l == VisibilityLayer {
+		return Restore
+	}
+	if l == LimitLayer {
+		return Unlimit
+	}
+	return Unlabel
+}
+
 // Knows reports whether a value is one of the layer's.
 func (l Layer) Knows(s Status) bool {
 	switch s {

@@ -130,10 +130,13 @@ func (s *Set) decide(action cedar.EntityUID, f *Facts) Ruling {
 	return Ruling{Verdict: Permitted, Reasons: reasons}
 }
 
+// NobodyWarns is the reason, of LawNothing, where the set lets nobody warn.
+const NobodyWarns = "No policy of the set in force names account.warn, and only one that names it permits it; an officer can propose a set that does."
+
 // nothing is the reason where no policy permits.
 func (s *Set) nothing(action cedar.EntityUID) Reason {
 	if action == actionWarn && !s.permitsWarnings() {
-		return Reason{LawNothing, "No policy of the set in force names account.warn, and only one that names it permits it; an officer can propose a set that does."}
+		return Reason{LawNothing, NobodyWarns}
 	}
 	return Reason{LawNothing, "No policy lets this worker do this."}
 }

@@ -29,7 +29,7 @@ type Demo struct {
 func (c *Demo) Help() string {
 	return "The evening of 2017, against this desk: a small social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. " +
 		"Its people do everything by the commands of this program, and whoever attacks it from within makes calls of their own; every officer's key lies in the demo's folder, which a real desk never allows.\n" +
-		"With --json it prints one document and says nothing else."
+		"With --json it prints one document and says nothing else. Its steps have a name, by which programs find them, what was expected and what came of it, in one word each, and in ms how many milliseconds the step took."
 }
 
 // demoAnswer is the one answer of demo --once.

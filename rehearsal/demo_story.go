@@ -407,7 +407,7 @@ func (d *demo) yourTurn() {
 	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.warrantOf(president), filepath.Join(d.dir, deskdir.Trust))
 	d.line("")
 	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.on.PlazaURL, treasury)
-	d.line("The third puts a second label on a post: look at %s/%s, which is limited too, so that the timeline leaves it out. With unlabel instead of label it goes again.", d.on.PlazaURL, d.spam)
+	d.line("The third puts a second label on a post: look at %s/%s, which is limited too, so that the timeline leaves it out. The label goes again with: %s action undo REQUEST --reason mistake --dir %s", d.on.PlazaURL, d.spam, me, d.home(asker))
 	d.line("Around the desk: plaza's staff console, %s/console, opens with the token in %s. Label %s there, and look at %s/%s.",
 		d.on.PlazaURL, d.nightToken(), president, d.on.PlazaURL, president)
 	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it. To have it run again:", d.on.URL, d.on.PlazaURL, d.dir)

@@ -79,7 +79,11 @@ func PlatformBefore(old, fresh actions.Platform) []string {
 		return []string{fmt.Sprintf("The platform %s is new.", fresh.Name)}
 	}
 	lines := []string{fmt.Sprintf("The platform %s is connected already. What changes:", fresh.Name)}
-	lines = append(lines, differences(platformFacts(old), platformFacts(fresh))...)
+	facts := differences(platformFacts(old), platformFacts(fresh))
+	if len(facts) == 0 && !slices.Equal(old.Labels, fresh.Labels) {
+		lines[0] = fmt.Sprintf("This changes the labels of %s, and nothing else of it:", fresh.Name)
+	}
+	lines = append(lines, facts...)
 	if added := without(fresh.Labels, old.Labels); len(added) > 0 {
 		lines = append(lines, "  labels that may be set from now on: "+Joined(added))
 	}

@@ -115,7 +115,7 @@ func setting(c actions.Setting) string {
 	case actions.PartVendors:
 		return fmt.Sprintf("Set the vendor %s (%s), whose people's sensitive acts end %s before their last day", c.Vendor.ID, c.Vendor.Name, Many(int(c.Vendor.Ratchet), "day"))
 	case actions.PartPlatforms:
-		text := fmt.Sprintf("Connect the platform %s through the connector %s", c.Platform.Name, c.Platform.Connector)
+		text := fmt.Sprintf("Set how the platform %s is connected: through the connector %s", c.Platform.Name, c.Platform.Connector)
 		if c.Platform.Facts != nil {
 			text += ", which gives of an account or a post: " + cmp.Or(Joined(c.Platform.Facts), "nothing")
 		}

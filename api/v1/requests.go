@@ -165,6 +165,7 @@ type RequestFilter struct {
 	Requester workforce.WorkerID
 	Kind      actions.Kind
 	Platform  string
+	Subject   string // PLATFORM:ID
 	Cursor    string
 	Limit     int
 }

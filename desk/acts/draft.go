@@ -62,6 +62,9 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 		}
 	}
 	out, err := d.draft(s, by, a, request, signingKey{w.Key, w.Session}, lifts)
+	if err == nil && lifts == actions.LiftsOlder && out.Verdict == policy.Held {
+		out.Reasons = append(out.Reasons, d.undoneAlone(ctx, by, a, w)...)
+	}
 	if err == nil && spec.Desk {
 		out.Coverage, err = d.inquiry.CoverageChange(s, by, w.Change, w.Records)
 	}
@@ -69,6 +72,19 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 		err = d.decide(ctx, s, &out, w.Reason)
 	}
 	return out, err
+}
+
+// undoneAlone says so if the caller needs nobody else to lift what an action lifts, by an
+// undo of the request that left it. A lift that is not an undo counts as one of an older
+// measure, and others countersign it. A mark that no undo fits gives no word.
+func (d *Room) undoneAlone(ctx context.Context, by kernel.Caller, a actions.Action, w Wish) []proof.Reason {
+	of := a.Command.Expect.Mark.Request()
+	undo, err := d.DraftUndo(ctx, by, of, UndoWish{Reason: w.Reason, Key: w.Key, Session: w.Session})
+	c := undo.Action.Command
+	if err != nil || undo.Verdict != policy.Permitted || c.Subject.ID != a.Subject.ID || c.Subject.Platform != a.Subject.Platform || c.Layer != a.Command.Layer {
+		return nil
+	}
+	return []proof.Reason{{Policy: "undo", Text: fmt.Sprintf("The request %s left this measure, and you can lift it alone, by undoing that request: countersign action undo %s --reason WHY", of, of)}}
 }
 
 // describe completes an action on a platform from a reading of its subject. It names the
@@ -194,11 +210,12 @@ func labels(s *proof.State, a actions.Action, r linkv1.Reading) error {
 	if a.Command.Verb != platform.Label {
 		return nil
 	}
-	if err := s.MayLabel(a); err != nil {
-		return err
-	}
+	// A label that the platform does not offer cannot be listed either.
 	if !slices.Contains(r.Capabilities.Labels, value) {
 		return fault.New(fault.Unsupported, "not-offered", "The platform %s does not offer the label %q; it offers %s.", r.Subject.Platform, value, cmp.Or(strings.Join(r.Capabilities.Labels, ", "), "none"))
+	}
+	if err := s.MayLabel(a); err != nil {
+		return err
 	}
 	n := 0
 	for l := range r.State.Layers {

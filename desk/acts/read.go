@@ -195,6 +195,7 @@ type Filter struct {
 	Status    actions.Status
 	Kind      actions.Kind
 	Platform  string
+	Subject   string // the identifier; with Platform
 	Requester workforce.WorkerID
 	Cursor    string
 	Limit     int
@@ -212,7 +213,7 @@ func (d *Room) Requests(ctx context.Context, by kernel.Caller, f Filter) (out []
 	}
 	var rs []store.Request
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
-		rs, err = stx.Requests(store.RequestFilter{Status: f.Status, Kind: f.Kind, Platform: f.Platform, Requester: f.Requester,
+		rs, err = stx.Requests(store.RequestFilter{Status: f.Status, Kind: f.Kind, Platform: f.Platform, Subject: f.Subject, Requester: f.Requester,
 			Before: f.Cursor, Limit: f.Limit + 1})
 		if err != nil {
 			return err

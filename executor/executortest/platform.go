@@ -43,6 +43,7 @@ type Platform struct {
 	fail    []Failure
 	away    bool
 	mute    bool
+	refuses bool // every command
 	effects []Effect
 	bare    map[string]bool // subjects whose layers but the visibility are not shown
 	silent  map[string]bool // subjects that cannot be read
@@ -164,6 +165,9 @@ func (p *Platform) shown(id string, st platform.State) platform.State {
 	}
 	return st
 }
+
+// Refuse has the platform refuse every command, as one does whose credential lost its scope.
+func (p *Platform) Refuse(refuses bool) { p.set(func() { p.refuses = refuses }) }
 
 // Unanswered returns how many reads of silent subjects there were.
 func (p *Platform) Unanswered() int {
@@ -344,6 +348,9 @@ func (p *Platform) Apply(_ context.Context, key string, c platform.Command) (pla
 	if p.away {
 		return platform.Receipt{}, p.lost()
 	}
+	if p.refuses {
+		return platform.Receipt{}, fault.New(fault.Forbidden, "wrong-scope", "%s does not let this credential do that.", p.name)
+	}
 	failure := NoFailure
 	if len(p.fail) > 0 {
 		failure, p.fail = p.fail[0], p.fail[1:]
@@ -379,6 +386,9 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 	if !ok || p.absent[c.Subject.ID] {
 		return platform.Receipt{}, p.missing()
 	}
+	if sort, _ := p.Sort(c.Subject.ID); !p.offers(c.Verb, sort) {
+		return platform.Receipt{}, fault.New(fault.Unsupported, "not-offered", "%s does not offer %s.", p.name, c.Verb)
+	}
 	if !c.Verb.Relieves() && c.Subject.Handle != p.handles[c.Subject.ID] {
 		return platform.Receipt{}, fault.New(fault.Conflict, "handle-moved", "The subject has another handle.")
 	}
@@ -401,6 +411,11 @@ func (p *Platform) apply(key string, c platform.Command) (platform.Receipt, erro
 	p.done[key] = r
 	p.effects = append(p.effects, Effect{key, c})
 	return r, nil
+}
+
+func (p *Platform) offers(v platform.Verb, s platform.Sort) bool {
+	_, ok := p.can.Can(v, s)
+	return ok
 }
 
 // warn sends a warning, which changes nothing.

@@ -28,6 +28,7 @@ func TestWatchTable(t *testing.T) {
 	b.WriteString("# What the watch sees\n\n" +
 		"What happens on a platform around the desk is seen in one of three ways: its event stream tells it (*stream*), or it shows when the subject is read, directly or in a sweep (*read*), or nothing shows it. " +
 		"`critical` subjects are read directly again and again, all others in sweeps, so that what the stream leaves out is late by the time between two readings. " +
+		"Changes around the desk of `standard` subjects are counted in the ledger, and raise no alarm. " +
 		"This page is made from what the connectors say (`Shows`); `go test ./platform/platformtest -run WatchTable -update` writes it, and the conformance suite (`watch-…` in [platform-protocol.md](platform-protocol.md)) makes every change that a stream is said to show and waits for it.\n")
 	for _, p := range []struct {
 		title string

@@ -201,7 +201,8 @@ func (p *Connector) readState(ctx context.Context, query url.Values) (wireState,
 	if err := p.get(ctx, "subjects", query, answerLimit, "a subject", &w); err != nil {
 		return wireState{}, err
 	}
-	return w, p.checkState(&w)
+	err := p.checkState(&w) // it completes w
+	return w, err
 }
 
 // get asks for a document, of at most limit bytes, and reads it into v.
