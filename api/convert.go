@@ -121,6 +121,9 @@ func subjectOf(r acts.Subject) v1.Subject {
 		m := r.Measures[l]
 		out.Measures = append(out.Measures, v1.Measure{Layer: l, Request: m.ID, Kind: m.Action.Kind, Requester: m.Requester(), Executed: m.Executed, Until: m.Action.Until})
 	}
+	for _, l := range slices.Sorted(maps.Keys(r.Breaches)) {
+		out.Breaches = append(out.Breaches, v1.Breach{Layer: l, Incident: r.Breaches[l]})
+	}
 	if r.Owner != nil {
 		owner := stateOf(*r.Owner)
 		out.Owner = &owner

@@ -207,8 +207,13 @@ func TestForeignIsLifted(t *testing.T) {
 				}
 			}
 		}
-		r.State.Status, r.State.Layers = platform.Up, nil
+		r.Breaches = []v1.Breach{{Layer: spam, Incident: "inc_1"}}
 		p := &Page{}
+		if describeForeign(p, r); !strings.Contains(p.String(), `A breach: labelled "spam" under the mark "STAFF-1" was put there around the desk, as the incident inc_1 tells.`) {
+			t.Error(p)
+		}
+		r.State.Status, r.State.Layers = platform.Up, nil
+		p = &Page{}
 		if describeForeign(p, r); p.String() != "" {
 			t.Error(p)
 		}

@@ -81,6 +81,9 @@ func describeForeign(p *Page, r v1.Subject) {
 	if len(lines) == 0 {
 		return
 	}
+	for _, b := range r.Breaches {
+		p.Line("A breach: %s was put there around the desk, as the incident %s tells.", platform.DescribeIn(b.Layer, r.State.At(b.Layer)), b.Incident)
+	}
 	p.Line("To lift what is not this desk's, or not known here:")
 	for _, l := range lines {
 		p.Line("%s", l)

@@ -139,6 +139,14 @@ func TestLiftOfABreachInALayer(t *testing.T) {
 		to.platform.SetLayer("", "acct/1", l, mark)
 	}
 	to.StartExecutor()
+	shown, err := to.Desk.Subject(t.Context(), desktest.As("kim"), president)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The takedown did not happen on the platform, and nobody saw a breach of the other label.
+	if i := opened(t, to.World, incidents.Filter{})[0].ID; len(shown.Breaches) != 1 || shown.Breaches[spam] != i {
+		t.Errorf("breaches %v, not of %s alone", shown.Breaches, spam)
+	}
 	for value, want := range map[string]string{"spam": "lift-breach", "graphic": "lift-needs-one"} {
 		d, err := to.draft(t, acts.Wish{Kind: actions.AccountUnlabel, Subject: president, Value: value})
 		if err != nil {

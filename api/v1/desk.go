@@ -15,6 +15,7 @@ type Subject struct {
 	State        State               `json:"state"`
 	Owner        *State              `json:"owner,omitempty" doc:"of content: its account, where the platform tells"`
 	Measures     []Measure           `json:"measures,omitempty" doc:"of this desk that stand on the subject, by layer; a mark that is not one of them is not ours, or not known here"`
+	Breaches     []Breach            `json:"breaches,omitempty" doc:"open ones that left what stands on the subject, by layer"`
 	Capabilities Capabilities        `json:"capabilities"`
 	Tier         actions.Tier        `json:"tier"`
 	Why          []proof.Reason      `json:"why" doc:"the rules that say so"`
@@ -54,6 +55,12 @@ type Layer struct {
 	Status platform.Status `json:"status" doc:"limited or set"`
 	Mark   platform.Mark   `json:"mark" doc:"as in a state"`
 	Rev    string          `json:"rev" doc:"of this layer"`
+}
+
+// Breach says that an open breach left what stands in a layer of a subject.
+type Breach struct {
+	Layer    platform.Layer `json:"layer"`
+	Incident string         `json:"incident" doc:"to which the breach belongs"`
 }
 
 // Measure is a measure of this desk that stands on a subject, by the mark that the platform

@@ -174,9 +174,16 @@ func (d *Room) lifts(ctx context.Context, s *proof.State, a actions.Action, by w
 // subject left, in the layer that the action changes. The executor finds that out by itself,
 // from its own journal.
 func (d *Room) liftsBreach(ctx context.Context, s *proof.State, a actions.Action) (is bool, err error) {
+	incident, err := d.leftBy(ctx, s, a.Subject, a.Command.Layer, a.Command.Expect)
+	return incident != "", err
+}
+
+// leftBy returns the incident of the breach that left a state in a layer of a subject, if that
+// is the newest breach there and it is open; empty if not.
+func (d *Room) leftBy(ctx context.Context, s *proof.State, on platform.Subject, l platform.Layer, found platform.Expect) (incident string, err error) {
 	err = d.desk.Store.Read(ctx, func(t *store.Tx) error {
-		is = false
-		seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: a.Subject.Platform, Subject: a.Subject.ID, Layer: a.Command.Layer.String(), Limit: 1})
+		incident = ""
+		seen, err := t.Sightings(s.Trust.Executor, store.SightingFilter{Kind: proof.KindBreach, Platform: on.Platform, Subject: on.ID, Layer: l.String(), Limit: 1})
 		if err != nil || len(seen) == 0 {
 			return err
 		}
@@ -185,10 +192,12 @@ func (d *Room) liftsBreach(ctx context.Context, s *proof.State, a actions.Action
 			return fmt.Errorf("the record %d of the executor in the database: %w", seen[0].Sequence, err)
 		}
 		b, known, err := t.Breach(e.Execution.Request)
-		is = known && b.Restored.IsZero() && e.Execution.Sight.Layer == a.Command.Layer && e.Execution.Sight.Found == a.Command.Expect
+		if known && b.Restored.IsZero() && e.Execution.Sight.Layer == l && e.Execution.Sight.Found == found {
+			incident = b.Incident
+		}
 		return err
 	})
-	return is, err
+	return incident, err
 }
 
 // conclude works out the consequences of a judgement.

@@ -261,6 +261,8 @@ type Subject struct {
 	// Measures are the requests whose measures stand on it, by their layers: those that the
 	// marks name, if this desk carried them out there.
 	Measures map[platform.Layer]actions.Request
+	// Breaches are the incidents of the open breaches that left what stands on it, by layer.
+	Breaches map[platform.Layer]string
 }
 
 // Subject reads a subject through the executor.
@@ -272,8 +274,15 @@ func (d *Room) Subject(ctx context.Context, by kernel.Caller, subject string) (o
 	if out.Reading, err = d.desk.Vouched(ctx, s, subject); err != nil {
 		return out, err
 	}
-	out.Measures = map[platform.Layer]actions.Request{}
+	out.Measures, out.Breaches = map[platform.Layer]actions.Request{}, map[platform.Layer]string{}
 	for _, l := range append(slices.Collect(maps.Keys(out.State.Layers)), platform.VisibilityLayer) {
+		incident, err := d.leftBy(ctx, s, out.Subject, l, out.State.At(l))
+		if err != nil {
+			return out, err
+		}
+		if incident != "" {
+			out.Breaches[l] = incident
+		}
 		name := out.State.At(l).Mark.Request()
 		if name == "" {
 			continue
