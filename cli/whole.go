@@ -128,7 +128,7 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 		var old actions.Order
 		for _, o := range now.Orders {
 			if o.Platform == c.Order.Platform && o.Tier == c.Order.Tier {
-				old = actions.Order{Platform: o.Platform, Tier: o.Tier, Until: o.Until, PerSubject: o.PerSubject, PerTier: o.PerTier, Vouched: o.Vouched, Never: o.Never, Cut: o.Cut}
+				old = actions.Order{Platform: o.Platform, Tier: o.Tier, Until: o.Until, PerSubject: o.PerSubject, PerTier: o.PerTier, Vouched: o.Vouched, Layers: o.Layers, Never: o.Never, Cut: o.Cut}
 			}
 		}
 		says(p, wording.OrderBefore(old, *c.Order))
