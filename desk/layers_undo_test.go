@@ -17,7 +17,6 @@ import (
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
 	"countersign.dev/policy"
-	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -219,7 +218,7 @@ func TestLongerLimit(t *testing.T) {
 	noWith(t, "a shorter suspension", draft(func(w *acts.Wish) {
 		w.Kind, w.Category = actions.AccountSuspend, actions.CategoryLegal
 		at(time.Hour)(w)
-	}), "wrong-state", "is down, until "+wording.When(short.Action.Until)+" by the measure of "+short.ID+". Such a measure can only be lengthened.")
+	}), "wrong-state", "is down, until "+short.Action.Until.String()+" by the measure of "+short.ID+". Such a measure can only be lengthened.")
 	noWith(t, "a longer one without the category", draft(func(w *acts.Wish) {
 		w.Kind = actions.AccountSuspend
 		at(3 * time.Hour)(w)

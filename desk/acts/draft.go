@@ -17,7 +17,6 @@ import (
 	"countersign.dev/platform"
 	"countersign.dev/policy"
 	"countersign.dev/store"
-	"countersign.dev/wording"
 	"countersign.dev/workforce"
 )
 
@@ -172,7 +171,7 @@ func (d *Room) shorter(ctx context.Context, a actions.Action, r linkv1.Reading) 
 		older.Status != actions.StatusExecuted && older.Status != actions.StatusUnknown:
 		return nil // its mark was copied, or nobody knows what it stands for
 	}
-	is := fmt.Sprintf("%s is %s, until %s by the measure of %s.", r.Subject, platform.Describe(a.Command.Expect.Status, ""), wording.When(older.Action.Until), name)
+	is := fmt.Sprintf("%s is %s, until %s by the measure of %s.", r.Subject, platform.Describe(a.Command.Expect.Status, ""), older.Action.Until, name)
 	if older.Action.Until.IsZero() {
 		is = fmt.Sprintf("%s is %s, without an end, by the measure of %s.", r.Subject, platform.Describe(a.Command.Expect.Status, ""), name)
 	}
