@@ -63,7 +63,7 @@ var house = map[string]room{
 	"desk/alarms":      {"desk/kernel store jobs alarm wording incident ledger link/v1 ledger/proof ledger/entry actions workforce platform", "says what needs a person; what happened is other rooms' affair"},
 	"desk/inquiry":     {"desk/alarms desk/kernel store jobs alarm exposure policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "answers and changes nothing; it must not know incidents or acts"},
 	"desk/incidents":   {"desk/alarms desk/kernel store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "what went wrong; acts call it, it calls none"},
-	"desk/acts":        {"desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm wording policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
+	"desk/acts":        {"desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
 	"desk":             {"desk/acts desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
 	"api/v1": {"fault/problem incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
