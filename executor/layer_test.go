@@ -400,33 +400,63 @@ func TestTakedownAfterToggling(t *testing.T) {
 // deleted or deactivated are no breach and no relief; once it is back, what was expected
 // before is right again.
 func TestLayersOfTheDeleted(t *testing.T) {
-	p := watching(t)
-	s := platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}
-	r := p.measure(actions.AccountLabel, s, actions.Critical)
-	p.executes(r)
-	limit := p.measure(actions.AccountLimit, s, actions.Critical)
-	p.executes(limit)
-	kept := p.plaza.State(president)
-	p.plaza.SetBy("@1", president, platform.Deactivated, "")
-	p.plaza.Bare(president, true) // the platform hides the layers meanwhile
-	p.sweeps()
-	p.plaza.Bare(president, false)
-	p.plaza.SetBy("@1", president, platform.Up, "")
-	p.sweeps()
-	if n := len(p.told(proof.KindBreach)); n != 0 {
-		t.Errorf("%d breaches", n)
+	for name, away := range map[string]func(*place, bool){
+		"deleted": func(p *place, away bool) { p.plaza.Gone(president, away) },
+		"deactivated, and hidden by the platform": func(p *place, away bool) {
+			p.plaza.Bare(president, away)
+			p.plaza.SetBy("@1", president, map[bool]platform.Status{true: platform.Deactivated, false: platform.Up}[away], "")
+		},
+		"deactivated, and shown": func(p *place, away bool) {
+			p.plaza.SetBy("@1", president, map[bool]platform.Status{true: platform.Deactivated, false: platform.Up}[away], "")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := watching(t)
+			five := []string{"graphic", "impersonation", "misleading", "sensitive", "spam"}
+			p.plaza.Alter(func(c *platform.Capabilities) { c.Labels = append(five, "violent") })
+			p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartPlatforms, Platform: &actions.Platform{Name: "plaza", Connector: "plaza", Facts: platform.Facts, Labels: five}})
+			p.plenty()
+			s := platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}
+			p.executes(p.measure(actions.AccountLimit, s, actions.Critical))
+			for _, value := range five {
+				p.executes(p.measure(actions.AccountLabel, s, actions.Critical, func(a *actions.Action) { a.Command.Layer = platform.LabelLayer(value) }))
+			}
+			kept := p.plaza.State(president)
+			away(p, true)
+			p.sweeps()
+			away(p, false)
+			p.sweeps()
+			// The right ones are still right: another label is a breach, and these are not.
+			p.plaza.SetLayer("night-shift", president, platform.LabelLayer("violent"), bears(platform.LabelLayer("violent"), "X"))
+			p.becomes(president, platform.LabelLayer("violent"), platform.Unset)
+			p.until("the breach of the sixth label is told", func() bool {
+				return slices.ContainsFunc(p.told(proof.KindBreach), func(b proof.Execution) bool { return b.Sight.Layer == platform.LabelLayer("violent") })
+			})
+			for _, b := range p.told(proof.KindBreach) {
+				if l := b.Sight.Layer; l != platform.VisibilityLayer && l != platform.LabelLayer("violent") {
+					t.Errorf("a breach of %s is told", l)
+				}
+			}
+			for l := range kept.Layers {
+				if p.at(president, l) != kept.At(l) {
+					t.Errorf("%s is %+v, expected %+v", l, p.at(president, l), kept.At(l))
+				}
+			}
+			if len(kept.Layers) != 6 {
+				t.Errorf("%d layers stood", len(kept.Layers))
+			}
+		})
 	}
-	for _, l := range []platform.Layer{spam, platform.LimitLayer} {
-		if p.at(president, l) != kept.At(l) {
-			t.Errorf("%s is %+v, expected %+v", l, p.at(president, l), kept.At(l))
-		}
+}
+
+// plenty gives everybody budgets that no test spends.
+func (p *place) plenty() {
+	p.t.Helper()
+	budgets := actions.DefaultBudgets()
+	for i := range budgets {
+		budgets[i].Limit = 10_000
 	}
-	// The right ones are still right: another label is a breach, and these are not.
-	p.plaza.SetLayer("night-shift", president, platform.LabelLayer("graphic"), bears(platform.LabelLayer("graphic"), "X"))
-	p.becomes(president, platform.LabelLayer("graphic"), platform.Unset)
-	if b := p.breaches(1)[0]; b.Sight.Layer != platform.LabelLayer("graphic") {
-		t.Errorf("told %+v", b.Sight)
-	}
+	p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartBudgets, Budgets: budgets})
 }
 
 // TestLabelFromBefore: nobody knows whether a label is right that stood when the watch first

@@ -68,11 +68,7 @@ func TestLayersAgainstAModel(t *testing.T) {
 				}
 			}
 			p.based()
-			plenty := actions.DefaultBudgets()
-			for i := range plenty {
-				plenty[i].Limit = 10_000
-			}
-			p.world.Change(actions.DeskChange, actions.Setting{Of: actions.PartBudgets, Budgets: plenty})
+			p.plenty()
 			p.orderIn(actions.Critical, 1000, every...)
 			p.orderIn(actions.Protected, 1000, every...)
 			for _, id := range []string{president, mayor, nobody} {
