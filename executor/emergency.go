@@ -78,7 +78,7 @@ func signersOf(w proof.Warrant) []workforce.WorkerID {
 }
 
 // confirms checks a measure that takes the place of a timed one. The timed one must be
-// ours and about the same layer of the same subject; it was carried out, stands, ends earlier, and is not
+// ours, about the same subject and of the same sort (see Outlasts); it was carried out, stands, ends earlier, and is not
 // being lifted.
 func (e *Executor) confirms(ctx context.Context, w proof.Warrant) error {
 	request := w.Action.Command.Confirms()
@@ -90,7 +90,7 @@ func (e *Executor) confirms(ctx context.Context, w proof.Warrant) error {
 		return err
 	}
 	none := fault.New(fault.Forbidden, "no-such-emergency", "The request %s is no timed measure on this subject that is in force, of the same category, and ends before this one; no other measure's place is taken.", request)
-	if !ok || a.Subject.Platform != w.Action.Subject.Platform || a.Subject.ID != w.Action.Subject.ID || a.Command.Layer != w.Action.Command.Layer ||
+	if !ok || a.Subject.Platform != w.Action.Subject.Platform || a.Subject.ID != w.Action.Subject.ID ||
 		a.Outcome != proof.Executed && a.Outcome != proof.Unknown {
 		return none
 	}

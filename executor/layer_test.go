@@ -221,9 +221,10 @@ func TestLongerLimit(t *testing.T) {
 	p.refusedWith(p.measure(actions.AccountLimit, s, actions.Standard, over(first), until(30*time.Minute)), "no-such-emergency")
 	second := p.measure(actions.AccountLimit, s, actions.Standard, over(first))
 	p.executes(second)
+	p.executes(p.takedown(s, actions.Standard)) // a newer act, in another layer
 	p.ready()
 	p.advance(2 * time.Hour)
-	p.until("the first limit is over", func() bool { return len(p.world.OutcomeOf(first.ID, proof.DutyLift)) > 0 })
+	p.entered(first, proof.DutyLift, "refusal failed replaced")
 	if got := p.at("acct/7", platform.LimitLayer); got != bears(platform.LimitLayer, platform.MarkOf(second.ID)) {
 		t.Errorf("after the end of the first the limit is %+v", got)
 	}
@@ -246,6 +247,11 @@ func TestWarning(t *testing.T) {
 		t.Errorf("sent %+v", sent)
 	}
 	p.entered(warning, proof.DutyAct, "intent", "receipt executed")
+	for _, x := range p.world.Executions() {
+		if x.Request == warning.ID && (x.Before != platform.Expect{} || x.After != platform.Expect{}) {
+			t.Errorf("the record of a warning tells a state: %+v to %+v", x.Before, x.After)
+		}
+	}
 	critical := p.measure(actions.AccountWarn, platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}, actions.Critical)
 	p.executes(critical)
 	p.plaza.SetBy("night-shift", president, platform.Down, platform.MarkOf(critical.ID))
@@ -424,6 +430,9 @@ func TestLayersOfTheDeleted(t *testing.T) {
 			kept := p.plaza.State(president)
 			away(p, true)
 			p.sweeps()
+			if seen := p.plaza.Bared(); seen > 0 {
+				p.until("the subject was read many times without its layers", func() bool { return p.plaza.Bared() > seen+100 })
+			}
 			away(p, false)
 			p.sweeps()
 			// The right ones are still right: another label is a breach, and these are not.
@@ -446,6 +455,52 @@ func TestLayersOfTheDeleted(t *testing.T) {
 				t.Errorf("%d layers stood", len(kept.Layers))
 			}
 		})
+	}
+}
+
+// TestStuckLabelHoldsNoTakedown: the platform does not know what became of a label. Meanwhile
+// the undo of a takedown of the same account is carried out, and a takedown around the desk is
+// lifted.
+func TestStuckLabelHoldsNoTakedown(t *testing.T) {
+	p := watching(t)
+	s := platform.Subject{Platform: "plaza", ID: president, Handle: "@1"}
+	down := p.measure(actions.AccountTakedown, s, actions.Critical)
+	p.executes(down)
+	p.entered(down, proof.DutyAct, "intent", "receipt executed")
+	p.plaza.Alter(func(c *platform.Capabilities) { c.RequestLife = 3600 })
+	p.plaza.Mute(true)
+	label := p.measure(actions.AccountLabel, s, actions.Critical)
+	p.plaza.Fail(executortest.LostAfter)
+	if got, err := p.Carry(t.Context(), p.world.Warrant(label), 0); err != nil || got.Outcome != "" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	p.becomes(president, spam, platform.IsSet)
+	p.executes(p.world.Undo("bob", down))
+	p.plaza.SetBy("night-shift", president, platform.Down, "X")
+	p.upAgain(president)
+}
+
+// TestOneLiftsABreachInItsLayer: without an order one person lifts what a breach has left, in
+// the layer of the breach.
+func TestOneLiftsABreachInItsLayer(t *testing.T) {
+	p := newPlace(t)
+	p.based()
+	p.plaza.SetLayer("night-shift", president, spam, bears(spam, "X"))
+	p.breaches(1)
+	p.advance(time.Second)
+	r := p.world.Request("ann", actions.AccountUnlabel, prooftest.Account(president), actions.Critical, func(a *actions.Action) { a.Command.Expect.Mark = "X" })
+	ask, state := p.world.Ask(r), p.world.State()
+	ask.Lifts = actions.LiftsBreach
+	j, err := state.Judge(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, err := state.Seal(ask, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.judged(p.world.Enter(core, state, j)); err != nil || got.Outcome != proof.Executed {
+		t.Errorf("one person lifts the label of a breach: %+v, %v", got, err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"testing"
 	"time"
+
+	"countersign.dev/platform"
 )
 
 // TestShare: restorations of critical subjects take together no more than their
@@ -75,5 +77,21 @@ func TestTurns(t *testing.T) {
 	}
 	if id, n := (&turns{}).next(nil, nil, now); id != "" || n != 0 {
 		t.Errorf("of none, %q is read", id)
+	}
+}
+
+// TestLabelsTakeNoTurn: restorations in other layers have a share of their own. However many
+// there were, that of a takedown waits for no turn.
+func TestLabelsTakeNoTurn(t *testing.T) {
+	w := watcher{restores: newShare(0.5), weaker: newShare(0.25)}
+	for range 100 {
+		w.shareOf(platform.LabelLayer("spam")).turn()
+		w.shareOf(platform.LimitLayer).took(time.Minute)
+	}
+	if wait := w.shareOf(platform.VisibilityLayer).turn(); wait != 0 {
+		t.Errorf("the restoration of a takedown waits %s for labels", wait)
+	}
+	if w.shareOf(platform.LimitLayer).turn() == 0 {
+		t.Error("labels and limits wait for no turn")
 	}
 }
