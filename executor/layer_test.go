@@ -446,6 +446,11 @@ func TestLayersOfTheDeleted(t *testing.T) {
 					t.Errorf("a breach of %s is told", l)
 				}
 			}
+			for _, x := range p.told(proof.KindForeign) {
+				if x.Sight.Layer != platform.VisibilityLayer {
+					t.Errorf("%s is told as lifted by others", x.Sight.Layer)
+				}
+			}
 			for l := range kept.Layers {
 				if p.at(president, l) != kept.At(l) {
 					t.Errorf("%s is %+v, expected %+v", l, p.at(president, l), kept.At(l))
