@@ -158,7 +158,6 @@ func (w *watcher) firstSight(ctx context.Context, l glance, tier actions.Tier, s
 			w.layers.put(k)
 		}
 	}
-	w.due = true // a baseline vouches for them
 	return nil
 }
 

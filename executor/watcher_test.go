@@ -59,7 +59,10 @@ func (p *place) based() {
 	p.played.Account(mayor, 200_000, "")
 	p.played.Account(nobody, 10, "")
 	p.sweeps()
-	p.until("a baseline is in the ledger", func() bool { w := p.watched(); return w.Entered && w.Protected+w.Critical >= 2 })
+	p.until("a baseline is in the ledger", func() bool {
+		w := p.watched()
+		return w.Entered && w.Protected+w.Critical >= 2 && w.UnbasedProtected+w.UnbasedCritical == 0
+	})
 }
 
 // sweeps has the platform swept by a new executor.
@@ -562,7 +565,10 @@ func TestRestorationBudget(t *testing.T) {
 		p.plaza.Account(throwaway[i], 200_000, "")
 	}
 	p.sweeps()
-	p.until("all are in a baseline", func() bool { w := p.watched(); return w.Protected == 6 && w.Critical == 1 && w.Entered })
+	p.until("all are in a baseline", func() bool {
+		w := p.watched()
+		return w.Protected == 6 && w.Critical == 1 && w.Entered && w.UnbasedProtected == 0
+	})
 	p.order(actions.Protected, 1, 2)
 	for _, id := range append(throwaway, mayor) {
 		p.plaza.Set(id, platform.Down, "X")
@@ -909,7 +915,10 @@ func TestInsiderChangesMany(t *testing.T) {
 	over := sync.OnceFunc(func() { close(all) })
 	t.Cleanup(over)
 	p.restart()
-	p.until("all are in a baseline", func() bool { w := p.watched(); return w.Protected == many+1 && w.Entered && w.Streaming })
+	p.until("all are in a baseline", func() bool {
+		w := p.watched()
+		return w.Protected == many+1 && w.Entered && w.Streaming && w.UnbasedProtected == 0
+	})
 	p.order(actions.Protected, 5, 2*many)
 	p.order(actions.Critical, 5, 5)
 	sideBySide(t, many, func(i int) error { return p.square.setBy("night-shift", subjects[i].ID, platform.Down, "X") })
