@@ -1,8 +1,10 @@
 package actions
 
 import (
+	"encoding/base64"
 	"fmt"
 	"slices"
+	"time"
 
 	"countersign.dev/canonical"
 	"countersign.dev/workforce"
@@ -92,4 +94,47 @@ func (p Program) check() error {
 		return fmt.Errorf("a program has a rate of 1 to %d reports a minute", MaxProgramRate)
 	}
 	return nil
+}
+
+// ProgramTokenVersion is the only version of ProgramTokenAsk, and the first line of what is
+// hashed into its challenge.
+const ProgramTokenVersion = "countersign/program-token/v1"
+
+// ProgramTokenLife is the longest life of a program's token.
+const ProgramTokenLife = time.Hour
+
+// ProgramTokenAsk is the request for a token that a program's key signs. It is a type of its
+// own, with a challenge of its own, so that no signature of a program can be taken for a
+// person's and the other way round. The token brings reports in and reads what became of
+// them; it opens nothing else.
+type ProgramTokenAsk struct {
+	V         string          `json:"v"`
+	Log       string          `json:"log"`
+	Program   string          `json:"program"`
+	Key       workforce.KeyID `json:"key"`
+	Nonce     canonical.Bytes `json:"nonce"`
+	NotBefore canonical.Time  `json:"not_before"`
+	Expires   canonical.Time  `json:"expires"`
+	// Secret is SHA-256 of the token's secret, which the program makes and keeps.
+	Secret canonical.Digest `json:"secret"`
+}
+
+// ProgramSecretPrefix begins the secret of a program's token. It differs from SecretPrefix, so
+// that each surface knows before it looks anything up what a token cannot be.
+const ProgramSecretPrefix = "csgp_"
+
+// ProgramTokenSecret returns the secret of a program's token, made of 32 random bytes.
+func ProgramTokenSecret(random []byte) string {
+	return ProgramSecretPrefix + base64.RawURLEncoding.EncodeToString(random)
+}
+
+// Challenge returns the 32 bytes that the program's key signs.
+func (t ProgramTokenAsk) Challenge() [32]byte {
+	return canonical.Sum([]byte(ProgramTokenVersion+"\n"), canonical.MustMarshal(t))
+}
+
+// SignedProgramTokenAsk is a ProgramTokenAsk with its signature.
+type SignedProgramTokenAsk struct {
+	Ask       ProgramTokenAsk `json:"ask"`
+	Signature Signature       `json:"signature"`
 }
