@@ -20,7 +20,7 @@ type Report struct {
 	Reason     cases.Reason
 	OwnReason  string // the platform's own word
 	Severity   cases.Severity
-	Source     cases.Source
+	Source     string // class of the source
 	Reporter   string // keyed digest of the reporter; empty: unknown
 	Anonymous  bool
 	Language   string
@@ -70,7 +70,7 @@ func (tx *Tx) ReportsOf(caseID, after string, limit int) ([]Report, error) {
 // ReasonCount is how often a case was reported for a reason.
 type ReasonCount struct {
 	Reason    cases.Reason
-	Source    cases.Source
+	Source    string
 	Anonymous bool
 	Count     int64
 }
