@@ -210,3 +210,15 @@ func (c Case) To(s State, now canonical.Time) Case {
 	c.State, c.Holder, c.Until, c.Updated = s, "", canonical.Time{}, now
 	return c
 }
+
+// Grave reports whether the queue promises something for the highest severity alone: it takes
+// no case of a lower one.
+func (q *Queue) Grave() bool {
+	return len(q.Where.Severity) > 0 && !slices.ContainsFunc(q.Where.Severity, func(s Severity) bool { return s != Highest })
+}
+
+// ProtectsChildren reports whether the rule protects minors, so that several people lift what
+// was done under it.
+func (r *Rule) ProtectsChildren() bool {
+	return r.Category == "STATEMENT_CATEGORY_PROTECTION_OF_MINORS"
+}

@@ -218,7 +218,7 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 	sealed := r
 	sealed.Reporter = cases.Reporter{}
 	return t.Record(ledger.DocumentDraft{Sort: ledger.ReportDocument, ID: row.ID,
-		Data: ReportData{Anonymous: row.Anonymous, Case: c.ID, Program: row.Program, Reason: reason, Severity: severity, Source: row.Source},
+		Data:   ReportData{Anonymous: row.Anonymous, Case: c.ID, Program: row.Program, Reason: reason, Severity: severity, Source: row.Source},
 		Sealed: []ledger.Opening{{Name: FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}), nil
 }
 
