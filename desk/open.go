@@ -9,6 +9,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -28,7 +29,8 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	}
 	i := incidents.New(k, a)
 	q := inquiry.New(k, a, c.ExposureEvery)
-	return &Desk{actsRoom: acts.New(k, i, q, a), incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, kernel: k}, nil
+	x := sets.New(k)
+	return &Desk{actsRoom: acts.New(k, i, q, a, x), setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, kernel: k}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
