@@ -2,7 +2,6 @@ package desk_test
 
 import (
 	"bytes"
-	"context"
 	"testing"
 
 	"countersign.dev/actions"
@@ -11,30 +10,32 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
-	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/store"
 )
 
-type defaultSets struct{}
-
-func (defaultSets) Sets(context.Context, *proof.State) (*cases.RuleSet, *cases.QueueSet, error) {
-	rules, err := cases.ParseRules(cases.DefaultRules())
+// adopt puts a text to the desk and in force.
+func adopt(t *testing.T, to *desktest.Town, part, text string) {
+	t.Helper()
+	kept, err := to.PutText(t.Context(), desktest.As(to.Officers[0]), part, text)
 	if err != nil {
-		return nil, nil, err
+		t.Fatal(err)
 	}
-	queues, err := cases.ParseQueues(cases.DefaultQueues(), rules)
-	return rules, queues, err
+	named := &actions.Text{Digest: kept.Digest, Size: int64(len(text))}
+	s := actions.Setting{Of: part, Rules: named}
+	if part == actions.PartQueues {
+		s.Rules, s.Queues = nil, named
+	}
+	to.Change(actions.DeskChange, s)
 }
 
 // TestDay is the day's work in its shortest form: a report, a claim, a decision with a label,
 // and its receipt.
 func TestDay(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
-		o.Sets = defaultSets{}
 		to := desktest.NewTown(t, o)
-		to.Change(actions.DeskChange, actions.Setting{Of: actions.PartRules, Rules: &actions.Text{Digest: canonical.Sum([]byte(cases.DefaultRules())), Size: int64(len(cases.DefaultRules()))}})
-		to.Change(actions.DeskChange, actions.Setting{Of: actions.PartQueues, Queues: &actions.Text{Digest: canonical.Sum([]byte(cases.DefaultQueues())), Size: int64(len(cases.DefaultQueues()))}})
+		adopt(t, to, actions.PartRules, cases.DefaultRules())
+		adopt(t, to, actions.PartQueues, cases.DefaultQueues())
 		if err := to.Store.Write(t.Context(), func(tx *store.Tx) error {
 			_, err := tx.Exec(`insert into own_declared (worker, accounts, time, deed) values ('ann', 0, 1, 'x')`)
 			return err

@@ -1,5 +1,5 @@
 // Package desk is the one write path: everything that changes something goes through it. It
-// opens the rooms of the desk (acts, incidents, inquiry and alarms) over one kernel, and
+// opens the rooms of the desk (acts, incidents, inquiry, alarms and sets) over one kernel, and
 // has all their methods. Sign-in, the ledger feed for the executor, and reading the ledger
 // are its own.
 //
@@ -21,6 +21,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/sets"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
@@ -59,6 +60,7 @@ type Desk struct {
 	*inquiryRoom
 	*alarmsRoom
 	*caseworkRoom
+	*setsRoom
 
 	kernel        *kernel.Kernel
 	tokens        tokens
@@ -72,6 +74,7 @@ type (
 	inquiryRoom   = inquiry.Room
 	alarmsRoom    = alarms.Room
 	caseworkRoom  = casework.Room
+	setsRoom      = sets.Room
 )
 
 // Caller is the worker who uses the desk, with the token that was shown.

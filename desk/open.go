@@ -10,6 +10,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -29,8 +30,9 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	}
 	i := incidents.New(k, a)
 	q := inquiry.New(k, a, c.ExposureEvery)
-	act := acts.New(k, i, q, a)
-	return &Desk{actsRoom: act, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, c.Casework), kernel: k}, nil
+	x := sets.New(k)
+	act := acts.New(k, i, q, a, x)
+	return &Desk{actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, c.Casework), kernel: k}, nil
 }
 
 // Found enters the closed founding statement as entry 0.

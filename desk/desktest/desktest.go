@@ -115,8 +115,6 @@ type Options struct {
 	HealthEvery   time.Duration // the same
 	ExecutorStart time.Duration // the same
 
-	Sets casework.Sets // see casework.Config; nil: those of the desk's texts
-
 	ExecutorNow func() time.Time   // of a Town's executor; nil: the desk's clock
 	Platform    platform.Connector // of a Town; nil: a real plaza
 }
@@ -180,7 +178,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, Casework: casework.Config{Sets: o.Sets, OwnSecret: make([]byte, 32)},
+		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, Casework: casework.Config{OwnSecret: make([]byte, 32)},
 		Alarms: alarms.Config{Destinations: o.Destinations, Sender: o.Sender, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart}, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }
