@@ -1,5 +1,5 @@
 // Package desk is the one write path: everything that changes something goes through it. It
-// opens the rooms of the desk (acts, incidents, inquiry and alarms) over one kernel, and
+// opens the rooms of the desk (acts, incidents, inquiry, alarms and rolls) over one kernel, and
 // has all their methods. Sign-in, the ledger feed for the executor, and reading the ledger
 // are its own.
 //
@@ -20,6 +20,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/rolls"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
@@ -55,6 +56,7 @@ type Desk struct {
 	*incidentsRoom
 	*inquiryRoom
 	*alarmsRoom
+	*rollsRoom
 
 	kernel *kernel.Kernel
 	tokens tokens
@@ -66,6 +68,7 @@ type (
 	incidentsRoom = incidents.Room
 	inquiryRoom   = inquiry.Room
 	alarmsRoom    = alarms.Room
+	rollsRoom     = rolls.Room
 )
 
 // Caller is the worker who uses the desk, with the token that was shown.

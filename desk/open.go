@@ -9,6 +9,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/rolls"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -28,7 +29,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	}
 	i := incidents.New(k, a)
 	q := inquiry.New(k, a, c.ExposureEvery)
-	return &Desk{actsRoom: acts.New(k, i, q, a), incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, kernel: k}, nil
+	return &Desk{rollsRoom: rolls.New(k), actsRoom: acts.New(k, i, q, a), incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, kernel: k}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -56,7 +57,8 @@ func (d *Desk) Found(ctx context.Context, c proof.Closed) (ledger.Entry, error) 
 }
 
 // Run does the desk's background work until ctx ends: it hands approved requests to the
-// executor, ends expired ones, sends alarms, and checks exposure and the desk's health.
+// executor, ends expired ones, rolls documents, sends alarms, and checks exposure and the
+// desk's health.
 func (d *Desk) Run(ctx context.Context) error {
 	if err := d.inquiryRoom.Begin(ctx); err != nil {
 		d.kernel.Logger.ErrorContext(ctx, "exposure is not checked", "error", err)
@@ -66,6 +68,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { d.actsRoom.Run(ctx) })
+	running.Go(func() { d.rollsRoom.Run(ctx) })
 	err := d.kernel.Run(ctx)
 	running.Wait()
 	d.kernel.Stop(ctx)
