@@ -44,7 +44,7 @@ var house = map[string]room{
 	"policy":                {"actions workforce platform", "pure: a ruling reads facts and nothing else"},
 	"cases":                 {"actions workforce platform", "pure: what people work with before they act; what stands on rules and queues is other rooms' affair"},
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
-	"ledger/entry":          {"actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
+	"ledger/entry":          {"ledger actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
 	"link/v1":               {"ledger/proof actions platform", "wire types of the link, for both its sides; what is signed or entered is in ledger/proof"},
 	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
@@ -67,7 +67,8 @@ var house = map[string]room{
 	"desk/incidents":   {"desk/alarms desk/kernel store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "what went wrong; acts call it, it calls none"},
 	"desk/acts":        {"cases desk/sets desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
 	"desk/casework":    {"desk/acts desk/sets desk/kernel store jobs cases ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
-	"desk":             {"desk/casework desk/acts desk/sets desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
+	"desk/rolls":       {"desk/kernel store ledger ledger/proof", "puts documents into rolls and shows them; what they say is other rooms' affair"},
+	"desk":             {"desk/casework desk/acts desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
 	"api/v1": {"fault/problem incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
 	"api":    {"fault/problem api/v1 httpd desk desk/acts desk/alarms desk/incidents desk/inquiry alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},

@@ -93,6 +93,7 @@ const (
 	StepHandOver      = "hand-over"     // a warrant is assembled and is about to be handed over
 	StepHandedOver    = "handed over"   // the executor has answered
 	StepRecorded      = "recorded"      // a record of the executor is committed; the executor has no answer yet
+	StepRolled        = "rolled"        // a roll of documents is committed
 )
 
 // Kernel holds the parts that all rooms of the desk share. It is safe for concurrent use.
