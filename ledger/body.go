@@ -166,8 +166,10 @@ func (o Opening) Commitment() (canonical.Digest, error) {
 }
 
 // Opens reports whether o opens one of b's sealed fields.
-func (b Body) Opens(o Opening) bool {
-	sealed, ok := b.Sealed[o.Name]
+func (b Body) Opens(o Opening) bool { return opens(b.Sealed, o) }
+
+func opens(fields map[string]canonical.Digest, o Opening) bool {
+	sealed, ok := fields[o.Name]
 	if !ok {
 		return false
 	}

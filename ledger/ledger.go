@@ -234,7 +234,7 @@ func (l *Log) place(h *Head, d Draft) (Entry, error) {
 
 func (l *Log) body(h *Head, d Draft) (Body, []Opening, error) {
 	b := Body{V: entryVersion, Class: d.Class, Number: h.Next[d.Class], Kind: d.Kind, Time: h.Time,
-		Data: canonical.Raw("{}"), Sealed: make(map[string]canonical.Digest, len(d.Sealed))}
+		Data: canonical.Raw("{}")}
 	if d.Class == Governance {
 		b.Prev = h.Governance
 	}
@@ -245,25 +245,34 @@ func (l *Log) body(h *Head, d Draft) (Body, []Opening, error) {
 		}
 		b.Data = data
 	}
-	openings := make([]Opening, 0, len(d.Sealed))
-	for _, o := range d.Sealed {
+	var openings []Opening
+	var err error
+	b.Sealed, openings, err = l.seal(d.Sealed)
+	return b, openings, err
+}
+
+// seal returns the commitments to personal fields, and the fields with their salts.
+func (l *Log) seal(fields []Opening) (map[string]canonical.Digest, []Opening, error) {
+	sealed := make(map[string]canonical.Digest, len(fields))
+	openings := make([]Opening, 0, len(fields))
+	for _, o := range fields {
 		if len(o.Salt) == 0 {
 			var err error
 			if o.Salt, err = l.salt(); err != nil {
-				return Body{}, nil, err
+				return nil, nil, err
 			}
 		}
 		c, err := o.Commitment()
 		if err != nil {
-			return Body{}, nil, err
+			return nil, nil, err
 		}
-		if _, ok := b.Sealed[o.Name]; ok {
-			return Body{}, nil, fault.New(fault.Invalid, "entry-malformed", "The field %q is sealed twice.", o.Name)
+		if _, ok := sealed[o.Name]; ok {
+			return nil, nil, fault.New(fault.Invalid, "entry-malformed", "The field %q is sealed twice.", o.Name)
 		}
-		b.Sealed[o.Name] = c
+		sealed[o.Name] = c
 		openings = append(openings, o)
 	}
-	return b, openings, nil
+	return sealed, openings, nil
 }
 
 func (l *Log) salt() (canonical.Bytes, error) {

@@ -153,44 +153,100 @@ func (s *Store) head(tx *sqldb.Tx, lock string) (ledger.Head, error) {
 	return h, nil
 }
 
-// append runs at the end of every batch that recorded something. After it has locked the
-// head row nothing else is locked, so that nodes wait for each other only here and cannot
-// block each other.
-func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
-	drafts := make([]ledger.Draft, len(attached))
+// finish runs at the end of every batch that recorded something: ledger entries, documents
+// or rolls. It locks the ledger's head row first, if the batch has entries, then the head
+// rows of the documents' sorts in the order of their names, and after them nothing else. So
+// nodes wait for each other only here and cannot block each other.
+func (s *Store) finish(tx *sqldb.Tx, attached []any) (func(), error) {
+	var b batch
 	for i, v := range attached {
-		r, ok := v.(*Appended)
-		if !ok {
-			return nil, fmt.Errorf("append to the ledger: a change attached a %T", v)
+		switch r := v.(type) {
+		case *Appended:
+			b.appended = append(b.appended, r)
+			b.places = append(b.places, i)
+		case *Recorded:
+			b.recorded = append(b.recorded, r)
+		case *rolled:
+			r.place = i
+			b.rolled = append(b.rolled, r)
+		default:
+			return nil, fmt.Errorf("finish a batch: a change attached a %T", v)
 		}
-		drafts[i] = r.draft
 	}
-	head, err := s.head(tx, tx.Dialect().ForUpdate())
+	// Everything that needs no lock comes before the first one.
+	if err := b.makeDocuments(s.log, tx.Now()); err != nil {
+		return nil, err
+	}
+	committed := func() {}
+	var all []sqldb.Statement
+	var size int64
+	if len(b.appended) > 0 {
+		var err error
+		if size, all, committed, err = s.append(tx, &b); err != nil {
+			return nil, err
+		}
+	}
+	documents, err := b.number(tx)
 	if err != nil {
 		return nil, err
+	}
+	touched, err := tx.ExecAll(append(all, documents...))
+	if err != nil {
+		return nil, fmt.Errorf("record a batch: %w", err)
+	}
+	if len(b.appended) > 0 && touched[0] != 1 {
+		return nil, fmt.Errorf("the head was at size %d: %w", size, sqldb.ErrAgain)
+	}
+	// If we die before the commit, nothing of this is there, and the checkpoint was shown to
+	// nobody. If we die after it, all of it is there, and a caller that asks again finds it.
+	return func() {
+		b.keep()
+		committed()
+	}, nil
+}
+
+// batch is what the changes of a batch recorded, sorted by what it is.
+type batch struct {
+	appended  []*Appended
+	places    []int // of appended, among all that is attached
+	recorded  []*Recorded
+	documents []ledger.Document // of recorded
+	rolled    []*rolled
+}
+
+// append gives the drafts of a batch their places under the lock of the head row. It
+// returns the ledger's size before it and the statements that write the entries; the first
+// of them must touch one row.
+func (s *Store) append(tx *sqldb.Tx, b *batch) (size int64, all []sqldb.Statement, committed func(), err error) {
+	head, err := s.head(tx, tx.Dialect().ForUpdate())
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	drafts := make([]ledger.Draft, len(b.appended))
+	for i, r := range b.appended {
+		drafts[i] = r.draft
 	}
 	next, entries, nodes, err := s.log.Append(head, drafts, tx.Now().Time)
 	var moved *ledger.MovedError
 	if errors.As(err, &moved) {
-		return nil, &sqldb.MovedError{Attached: moved.Draft, Err: err}
+		return 0, nil, nil, &sqldb.MovedError{Attached: b.places[moved.Draft], Err: err}
 	}
 	if err != nil {
-		return nil, err
+		return 0, nil, nil, err
 	}
-	committed := func() {}
+	guarded := func() {}
 	if s.guard != nil {
 		also, err := s.guard(entries)
 		if err != nil {
-			return nil, err
+			return 0, nil, nil, err
 		}
 		if also != nil {
-			committed = also
+			guarded = also
 		}
 	}
 	var then []sqldb.Statement
 	var about [][]any
-	for i, v := range attached {
-		r := v.(*Appended)
+	for i, r := range b.appended {
 		for _, f := range r.then {
 			then = append(then, f(entries[i]))
 		}
@@ -199,18 +255,15 @@ func (s *Store) append(tx *sqldb.Tx, attached []any) (func(), error) {
 		}
 	}
 	then = insertRows(then, `insert into ledger_about (about, time, idx) values `, about)
-	if err := place(tx, head.Size, next, entries, nodes, then); err != nil {
-		return nil, fmt.Errorf("append to the ledger: %w", err)
+	if all, err = place(head.Size, next, entries, nodes); err != nil {
+		return 0, nil, nil, fmt.Errorf("append to the ledger: %w", err)
 	}
-	// If we die before the commit, nothing of this is there, and the checkpoint was shown to
-	// nobody. If we die after it, all of it is there, and a caller that asks again finds it.
-	return func() {
-		for i, v := range attached {
-			r := v.(*Appended)
+	return head.Size, append(all, then...), func() {
+		for i, r := range b.appended {
 			r.entry, r.done = entries[i], true
 		}
 		s.recent.committed(head.Size, next, entries)
-		committed()
+		guarded()
 	}, nil
 }
 
@@ -226,25 +279,19 @@ func holdHead(tx *sqldb.Tx) error {
 	return nil
 }
 
-// place writes a batch's entries and the head over them, which was at size, and
-// runs what is to follow. On PostgreSQL it is one round trip.
-func place(tx *sqldb.Tx, size int64, h ledger.Head, entries []ledger.Entry, nodes []ledger.Node, then []sqldb.Statement) error {
+// place returns the statements that write a batch's entries and the head over them, which
+// was at size. The first one must touch one row: the lock makes the size right; comparing
+// it costs nothing and stops a fork if the lock is ever lost from the query that read it.
+func place(size int64, h ledger.Head, entries []ledger.Entry, nodes []ledger.Node) ([]sqldb.Statement, error) {
 	edge, err := h.Edge.MarshalBinary()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	// The lock makes the size right; comparing it costs nothing and stops a fork
-	// if the lock is ever lost from the query that read it.
 	all := []sqldb.Statement{{SQL: `update ledger_head set size = $2, edge = $3, time = $4, next_governance = $5, next_desk = $6,
 		next_execution = $7, governance = $8, checkpoint = $9 where id = 1 and size = $1`,
 		Args: []any{size, h.Size, edge, h.Time.Micro(), h.Next[ledger.Governance], h.Next[ledger.Desk], h.Next[ledger.Execution],
 			h.Governance[:], h.Checkpoint}}}
-	all = append(append(all, inserts(entries, nodes)...), then...)
-	touched, err := tx.ExecAll(all)
-	if err == nil && touched[0] != 1 {
-		return fmt.Errorf("the head was at size %d: %w", size, sqldb.ErrAgain)
-	}
-	return err
+	return append(all, inserts(entries, nodes)...), nil
 }
 
 func inserts(entries []ledger.Entry, nodes []ledger.Node) []sqldb.Statement {

@@ -68,7 +68,7 @@ func Open(ctx context.Context, url string, log *ledger.Log, verifier note.Verifi
 	if err != nil {
 		return nil, err
 	}
-	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Migrations: files, Line: line, Finish: s.append, Hold: holdHead, Now: o.Now,
+	s.db, err = sqldb.Open(ctx, url, sqldb.Options{Migrations: files, Line: line, Finish: s.finish, Hold: holdHead, Now: o.Now,
 		Before: func(found *sqldb.Tx) error { return belongs(found, sqldb.Name(url), o.Root) }})
 	if err != nil {
 		return nil, fmt.Errorf("open the desk's database: %w", err)

@@ -27,6 +27,7 @@ type Wish struct {
 	Value    string // of a label
 	Until    canonical.Time
 	Case     string
+	Rule     actions.Rule // that the case's decision applies; empty without a rule set
 	Reason   string
 	Category actions.Category
 	Change   actions.Change // for desk kinds

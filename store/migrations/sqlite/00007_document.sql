@@ -1,0 +1,60 @@
+-- +goose Up
+
+-- A small document: a report, a decision, a deed or an opening of a case. Its commitment
+-- goes into the ledger with a roll. Never changed, never deleted.
+create table document (
+	sort text not null,
+	number bigint not null,
+	id text not null,
+	commitment blob not null,
+	body blob not null,
+	salt blob not null,
+	time bigint not null,
+	constraint document_has_its_place primary key (sort, number),
+	constraint document_has_one_number unique (sort, id),
+	constraint document_number_counts_from_0 check (number >= 0),
+	constraint document_commitment_is_sha256 check (length(commitment) = 32)
+) without rowid;
+
+-- What opens the personal fields of a document. Not changed; erased one by one.
+create table document_opening (
+	sort text not null,
+	number bigint not null,
+	name text not null,
+	salt blob not null,
+	value blob not null,
+	constraint document_opening_is_of_one_field primary key (sort, number, name),
+	constraint document_opening_has_a_document foreign key (sort, number) references document (sort, number)
+) without rowid;
+
+-- How far each sort goes: the number that the next document gets, and the first number
+-- that is in no roll yet. Whoever gives numbers holds the row's lock until the commit.
+create table roll_head (
+	sort text not null,
+	next bigint not null,
+	rolled bigint not null,
+	constraint roll_head_is_of_one_sort primary key (sort),
+	constraint roll_head_rolls_what_there_is check (0 <= rolled and rolled <= next)
+) without rowid;
+
+-- +goose StatementBegin
+create trigger document_is_not_changed before update on document
+begin select raise(abort, 'document is append-only'); end;
+-- +goose StatementEnd
+-- +goose StatementBegin
+create trigger document_is_not_deleted before delete on document
+begin select raise(abort, 'document is append-only'); end;
+-- +goose StatementEnd
+-- +goose StatementBegin
+create trigger document_opening_is_not_changed before update on document_opening
+begin select raise(abort, 'document_opening is not changed'); end;
+-- +goose StatementEnd
+-- +goose StatementBegin
+create trigger roll_head_is_kept before delete on roll_head
+begin select raise(abort, 'a roll head is not deleted'); end;
+-- +goose StatementEnd
+-- +goose StatementBegin
+create trigger roll_head_never_goes_back before update on roll_head
+when new.sort <> old.sort or new.next < old.next or new.rolled < old.rolled
+begin select raise(abort, 'a roll head does not go back'); end;
+-- +goose StatementEnd
