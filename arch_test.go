@@ -42,6 +42,7 @@ var house = map[string]room{
 	"workforce":             {"", "pure: people, vendors, keys"},
 	"actions":               {"workforce platform", "pure: actions know no policy, since policy rules on actions"},
 	"policy":                {"actions workforce platform", "pure: a ruling reads facts and nothing else"},
+	"cases":                 {"actions platform", "pure: what people work with before they act; what stands on rules and queues is other rooms' affair"},
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
 	"ledger/entry":          {"actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},

@@ -37,6 +37,7 @@ const (
 	PartLaws      = "laws"    // which rules the chain is judged by
 	PartSessions  = "sessions"
 	PartFormats   = "formats" // in which formats the desk signs
+	PartPrograms  = "programs"
 )
 
 // Admit is the change of desk.admit: one import file. The rows follow it in the
@@ -299,7 +300,8 @@ type Setting struct {
 	// effect.
 	Unranked []string `json:"unranked,omitzero"`
 	// Formats is the number of the formats in which the desk signs from here on.
-	Formats int64 `json:"formats,omitzero"`
+	Formats int64    `json:"formats,omitzero"`
+	Program *Program `json:"program,omitzero"` // added, ended, or handed over
 }
 
 // A chain says by a number which rules judge its entries. An entry that stood under the
@@ -311,9 +313,9 @@ const (
 	NewestLaws = 3 // of desks that are founded now
 )
 
-// Direction of a tier raised is relieving; all else is burdening.
+// Direction of a tier raised, and of the end of a program, is relieving; all else is burdening.
 func (c Setting) Direction() Direction {
-	if c.Of == PartTiers && c.Raise != nil && c.Raise.Relieves() {
+	if c.Of == PartTiers && c.Raise != nil && c.Raise.Relieves() || c.Of == PartPrograms && c.Program != nil && c.Program.Relieves() {
 		return Relieving
 	}
 	return Burdening
@@ -325,7 +327,7 @@ func (c Setting) Part() string { return c.Of }
 func (c Setting) check() error {
 	set := 0
 	for _, is := range []bool{c.Raise != nil, len(c.Policy) > 0, len(c.Budgets) > 0, c.Trust != nil, c.Vendor != nil, c.Platform != nil,
-		c.Order != nil, c.Mode != nil, c.Unlock != nil, c.Laws != 0, c.Formats != 0} {
+		c.Order != nil, c.Mode != nil, c.Unlock != nil, c.Laws != 0, c.Formats != 0, c.Program != nil} {
 		if is {
 			set++
 		}
@@ -333,7 +335,7 @@ func (c Setting) check() error {
 	has := map[string]bool{PartTiers: c.Raise != nil, PartPolicy: len(c.Policy) > 0, PartBudgets: len(c.Budgets) > 0,
 		PartTrust: c.Trust != nil, PartVendors: c.Vendor != nil, PartPlatforms: c.Platform != nil,
 		PartOrders: c.Order != nil, PartModes: c.Mode != nil, PartLocks: c.Unlock != nil,
-		PartLaws: c.Laws != 0, PartFormats: c.Formats != 0}
+		PartLaws: c.Laws != 0, PartFormats: c.Formats != 0, PartPrograms: c.Program != nil}
 	if set != 1 || !has[c.Of] {
 		return fmt.Errorf("a setting is of one part, and holds that part and no other")
 	}
@@ -373,6 +375,8 @@ func (c Setting) check() error {
 		if c.Unlock.Subject.ID == "" || c.Unlock.Subject.Platform == "" || c.Unlock.Subject.Platform == DeskPlatform {
 			return fmt.Errorf("an owner lock is named by its subject")
 		}
+	case PartPrograms:
+		return c.Program.check()
 	case PartFormats:
 		if c.Formats <= FirstFormats || c.Formats > NewestFormats {
 			return fmt.Errorf("this program knows the formats %d to %d; a change of formats names a number above %d", FirstFormats, NewestFormats, FirstFormats)

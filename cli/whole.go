@@ -130,6 +130,18 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			return nothingChanges("The platform %s is connected just so", c.Platform.Name)
 		}
 		says(p, wording.PlatformBefore(old, *c.Platform))
+	case actions.PartPrograms:
+		all, err := d.Programs(ctx)
+		if err != nil {
+			return err
+		}
+		var old actions.Program
+		for _, x := range all {
+			if x.ID == c.Program.ID {
+				old = actions.Program{ID: x.ID, Owner: x.Owner, Platforms: x.Platforms, Source: x.Source, Rate: x.Rate}
+			}
+		}
+		says(p, wording.ProgramBefore(old, *c.Program))
 	case actions.PartOrders, actions.PartModes:
 		now, err := d.Desk(ctx)
 		if err != nil {

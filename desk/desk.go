@@ -56,8 +56,9 @@ type Desk struct {
 	*inquiryRoom
 	*alarmsRoom
 
-	kernel *kernel.Kernel
-	tokens tokens
+	kernel        *kernel.Kernel
+	tokens        tokens
+	programTokens programTokens
 }
 
 // Unexported names for the rooms, so that Desk shows their methods but not the rooms.

@@ -37,7 +37,7 @@ var (
 
 var parts = []string{actions.PartWorkforce, actions.PartKeys, actions.PartPolicy, actions.PartTiers,
 	actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes,
-	actions.PartLocks, actions.PartFreezes, actions.PartReviews, actions.PartLaws, actions.PartSessions, actions.PartFormats}
+	actions.PartLocks, actions.PartFreezes, actions.PartReviews, actions.PartLaws, actions.PartSessions, actions.PartFormats, actions.PartPrograms}
 
 // question is one question in Cedar's form. It is the EntityGetter of its own evaluation.
 type question struct {

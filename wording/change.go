@@ -123,6 +123,8 @@ func setting(c actions.Setting) string {
 			text += "; labels that may be set there: " + Joined(c.Platform.Labels)
 		}
 		return text + unranked(c.Unranked)
+	case actions.PartPrograms:
+		return program(*c.Program)
 	}
 	switch {
 	case c.Formats != 0:

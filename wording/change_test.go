@@ -62,11 +62,15 @@ func TestEveryKindHasWords(t *testing.T) {
 			actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: on}},
 			actions.Setting{Of: actions.PartLaws, Laws: actions.NewestLaws},
 			actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats},
+			actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramAdd, ID: "program-x", Owner: "worker-x", Platforms: []string{"platform-x", "platform-y"},
+				Source: "trusted-flagger", Rate: 79, Key: workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: make([]byte, 32)}}},
+			actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramEnd, ID: "program-x"}},
+			actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramHandOver, ID: "program-x", Owner: "worker-y"}},
 		},
 	}
 	// How the words say what has a fixed set of values.
 	said := map[string]string{"end": "End", "extend": "Extend", "reinstate": "Reinstate", "freeze": "Freeze", "thaw": "Thaw", "place": "Let the executor", "revoke": "Revoke",
-		"confirm": "stand by it", "observe": "Only observe", "enforce": "Enforce", "all": "all burdening acts", "ed25519": "key_", "platform": "platform-x"}
+		"confirm": "stand by it", "observe": "Only observe", "enforce": "Enforce", "all": "all burdening acts", "ed25519": "key_", "platform": "platform-x", "add": "Let the program", "hand-over": "Hand the program"}
 	for _, spec := range actions.Catalogue() {
 		if !spec.Desk {
 			if verbs[spec.Kind] == "" {
@@ -136,6 +140,7 @@ type effects struct {
 	Laws      int64
 	Formats   int64
 	Voids     map[string][]proof.EndOfSessions
+	Programs  map[string]proof.Program
 	Imported  bool
 }
 
@@ -152,7 +157,7 @@ func lines(all []string) string { return strings.Join(all, "\n") + "\n" }
 
 func effectsOf(s *proof.State) effects {
 	e := effects{Policy: s.Policy.Digest(), Budgets: s.Budgets, Trust: s.Trust, Platforms: s.Platforms, Vendors: s.People.Vendors, Raised: s.Raised, Confirmed: s.Confirmed,
-		Fallen: s.Fallen, Orders: s.Orders, Observed: s.Observed, Unlocked: s.Unlocked, Freezes: s.Freezes, Reviewed: s.Reviewed, Laws: s.Laws, Formats: s.Formats, Voids: s.Voids, Imported: s.Imported,
+		Fallen: s.Fallen, Orders: s.Orders, Observed: s.Observed, Unlocked: s.Unlocked, Freezes: s.Freezes, Reviewed: s.Reviewed, Laws: s.Laws, Formats: s.Formats, Voids: s.Voids, Programs: s.Programs, Imported: s.Imported,
 		People: map[workforce.WorkerID]workforce.Worker{}, Keys: map[workforce.KeyID]workforce.Key{}}
 	for _, w := range s.People.Sorted() {
 		e.People[w.Worker] = w
@@ -193,6 +198,7 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 		families[i].Family = actions.FamilyAll
 	}
 	families[3].Family = actions.FamilyAccountWeak
+	scout, _ := w.Program("scout", "ann")
 	files := policy.Default()
 	files["lifts.cedar"] += "\n// one line more\n"
 	for _, c := range []struct {
@@ -222,6 +228,9 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 		{actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Standard, Mode: actions.Observe}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Standard, Mode: actions.Enforce}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: star}}},
+		{actions.DeskChange, scout},
+		{actions.DeskChange, actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramHandOver, ID: "scout", Owner: "ole"}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramEnd, ID: "scout"}}},
 		{actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "dan"}},
 		{actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "dan"}},
 		{actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "dan"}},
@@ -248,6 +257,8 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 				words += lines(PlatformBefore(before.Platforms[s.Platform.Name], *s.Platform))
 			case actions.PartOrders:
 				words += lines(OrderBefore(before.Orders[actions.PlaceKey(s.Order.Platform, s.Order.Tier)].Order, *s.Order))
+			case actions.PartPrograms:
+				words += lines(ProgramBefore(before.Programs[s.Program.ID].Program, *s.Program))
 			case actions.PartModes:
 				words += lines(ModeBefore(before.Observed[actions.PlaceKey(s.Mode.Platform, s.Mode.Tier)], *s.Mode))
 			}
@@ -308,8 +319,11 @@ func changeIn(t *testing.T, e ledger.Entry) actions.Change {
 // bookkeeping is who did it, when, and where in the chain: not the change's own.
 func bookkeeping(at string) bool {
 	switch at[strings.LastIndex(at, ".")+1:] {
-	case "Request", "Placed", "Number", "By", "At", "Alone", "Entry", "Admitted", "Op":
-		return !strings.HasSuffix(at, ".Op") || strings.HasPrefix(at, ".Freezes") || strings.HasPrefix(at, ".Orders")
+	case "Request", "Placed", "Number", "By", "At", "Alone", "Entry", "Admitted", "Added", "Op":
+		return !strings.HasSuffix(at, ".Op") || strings.HasPrefix(at, ".Freezes") || strings.HasPrefix(at, ".Orders") || strings.HasPrefix(at, ".Programs")
+	}
+	if strings.HasPrefix(at, ".Programs") && (strings.Contains(at, ".Key.Public") || strings.Contains(at, ".Possession")) {
+		return true // the words name the key by its hash, which TestEveryKindHasWords demands
 	}
 	return strings.HasPrefix(at, ".Fallen") || strings.Contains(at, ".Past.")
 }
@@ -336,6 +350,10 @@ func saying(at string) string {
 		return "lock of"
 	case strings.HasPrefix(at, ".Freezes"):
 		return "freeze"
+	case strings.HasPrefix(at, ".Programs") && strings.HasSuffix(at, ".Ended"):
+		return "end the program " + place(at)
+	case strings.HasPrefix(at, ".Programs") && strings.HasSuffix(at, ".Algorithm"):
+		return "with the key key_"
 	case strings.HasSuffix(at, ".Ended"):
 		return "end the engagement of " + place(at)
 	case strings.HasSuffix(at, ".Revoked"):

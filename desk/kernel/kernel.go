@@ -61,10 +61,13 @@ type Executor interface {
 	Status(ctx context.Context) (linkv1.ExecutorStatus, error)
 }
 
-// Caller is the worker who uses the desk, or for whom a program uses it.
+// Caller is the worker who uses the desk.
 type Caller struct {
 	Worker workforce.WorkerID
 	Token  string // identifier of the token that was shown
+	// Program is the program that uses the desk, and then there is no worker: nothing that
+	// asks for a worker's standing lets a program through.
+	Program string
 }
 
 // Config holds the parts and the settings of a kernel.
@@ -115,6 +118,7 @@ type Kernel struct {
 	state   atomic.Pointer[proof.State]
 	refused refusals
 	clocks  clocks
+	rates   rates
 }
 
 // New makes a kernel over its store and folds the governance chain that is there. A

@@ -44,6 +44,7 @@ const (
 	KindAlarm         = "alarm"
 	KindToken         = "token"
 	KindTokenRevoked  = "token-revoked"
+	KindProgramToken  = "program-token"
 	KindSession       = "session" // of an actions.SignedSession: somebody started a session
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
@@ -117,6 +118,8 @@ type Refusal struct {
 	// Worker is the person who was refused. If a request is refused because its requester
 	// may no longer make it, Worker is the person who wanted to sign it.
 	Worker workforce.WorkerID `json:"worker"`
+	// Program is the program that was refused; then no worker is named.
+	Program string `json:"program,omitzero"`
 }
 
 // Ruled holds the facts of a refusal by policy.
@@ -160,6 +163,14 @@ type Token struct {
 	Worker workforce.WorkerID `json:"worker"`
 	Key    workforce.KeyID    `json:"key"`
 	By     workforce.WorkerID `json:"by,omitzero"` // the worker who revoked it; older entries do not say
+}
+
+// ProgramToken is the data of entries of kind program-token: a program signed in. The entry
+// also seals the signed ask.
+type ProgramToken struct {
+	Token   string          `json:"token"`
+	Program string          `json:"program"`
+	Key     workforce.KeyID `json:"key"`
 }
 
 // Alarm is the data of an entry of kind alarm. The fields that name the subject are
