@@ -9,7 +9,7 @@ import (
 // EvidencePrefix is the prefix of identifiers of evidence.
 const EvidencePrefix = "evi"
 
-// EvidenceVersion is the only version of Evidence.
+// EvidenceVersion is the only version of EvidenceDocument.
 const EvidenceVersion = "countersign/evidence/v1"
 
 // EvidenceState says how far evidence was copied (casework, law 17).
@@ -22,10 +22,10 @@ const (
 	EvidenceGone    EvidenceState = "gone"    // nothing could be read any more; Why says so
 )
 
-// Evidence is the document of what a subject showed when it was reported. What the desk read
+// EvidenceDocument is the document of what a subject showed when it was reported. What the desk read
 // itself and what whoever reported says are apart. It is written once, in canonical form, and
 // named by the SHA-256 of these bytes. Strangers' text in it is as it came.
-type Evidence struct {
+type EvidenceDocument struct {
 	At       canonical.Time     `json:"at"`               // when the document was made
 	Changed  Changed            `json:"changed,omitzero"` // that what was read need not be what was reported
 	Content  canonical.Digest   `json:"content,omitzero"` // of what was read without its surroundings; see ContentDigest
@@ -77,7 +77,7 @@ type EvidencePicture struct {
 }
 
 // Complete fills in what follows from the other members, and returns the document.
-func (e Evidence) Complete(before canonical.Digest) Evidence {
+func (e EvidenceDocument) Complete(before canonical.Digest) EvidenceDocument {
 	e.V = EvidenceVersion
 	if e.Pictures == nil {
 		e.Pictures = []EvidencePicture{}
@@ -99,7 +99,7 @@ func (e Evidence) Complete(before canonical.Digest) Evidence {
 }
 
 // Bytes returns the document in canonical form, and its digest.
-func (e Evidence) Bytes() ([]byte, canonical.Digest, error) {
+func (e EvidenceDocument) Bytes() ([]byte, canonical.Digest, error) {
 	b, err := canonical.Marshal(e)
 	if err != nil {
 		return nil, canonical.Digest{}, err
@@ -108,13 +108,13 @@ func (e Evidence) Bytes() ([]byte, canonical.Digest, error) {
 }
 
 // ParseEvidence reads a document that is exactly in canonical form, of this version.
-func ParseEvidence(b []byte) (Evidence, error) {
-	var e Evidence
+func ParseEvidence(b []byte) (EvidenceDocument, error) {
+	var e EvidenceDocument
 	if err := canonical.UnmarshalExact(b, &e); err != nil {
-		return Evidence{}, err
+		return EvidenceDocument{}, err
 	}
 	if e.V != EvidenceVersion {
-		return Evidence{}, fault.New(fault.Invalid, "malformed", "The document is no %s.", EvidenceVersion)
+		return EvidenceDocument{}, fault.New(fault.Invalid, "malformed", "The document is no %s.", EvidenceVersion)
 	}
 	return e, nil
 }
