@@ -111,12 +111,30 @@ type rolled struct {
 	place       int // among all that the batch attached
 }
 
-// Roll gives the change the entry of a roll over the documents of a sort from a number up
-// to, and with, another, and moves the sort's mark. If another node has rolled them in the
-// meantime, the change runs again.
-func (tx *Tx) Roll(d ledger.Draft, sort ledger.DocumentSort, first, last int64) *Appended {
-	tx.Attach(&rolled{sort: sort, first: first, last: last})
-	return tx.Append(d)
+// Roll gives the change the entry of a roll, and moves its sort's mark from a number to the
+// one after the roll. If somebody else has moved it in the meantime, the change runs again.
+func (tx *Tx) Roll(r ledger.Roll, from int64) *Appended {
+	tx.Attach(&rolled{sort: r.Sort, first: from, last: r.Last})
+	// A roll authorises nothing, so that it expects no state of the chain.
+	a := tx.Append(ledger.Draft{Class: ledger.Desk, Kind: ledger.KindRoll, Data: r, Expect: ledger.AnyNumber})
+	a.then = append(a.then, func(e ledger.Entry) sqldb.Statement {
+		return sqldb.Statement{SQL: `insert into roll (sort, first, last, idx) values ($1, $2, $3, $4)`, Args: []any{string(r.Sort), r.First, r.Last, e.Index}}
+	})
+	return a
+}
+
+// RollEntry returns the index of the entry of the roll that holds the document of a sort
+// with a number. It is -1 while there is none.
+func (tx *Tx) RollEntry(sort ledger.DocumentSort, number int64) (index int64, err error) {
+	var first int64
+	err = tx.QueryRow(`select first, idx from roll where sort = $1 and last >= $2 order by last limit 1`, string(sort), number).Scan(&first, &index)
+	switch {
+	case sqldb.IsNotFound(err) || err == nil && first > number:
+		return -1, nil
+	case err != nil:
+		return 0, fmt.Errorf("find the roll of the %s document %d: %w", sort, number, err)
+	}
+	return index, nil
 }
 
 // move moves the mark. The number that it must stand at stops a second roll over the same
@@ -146,6 +164,37 @@ func (tx *Tx) RollHeads() ([]RollHead, error) {
 	}, `select sort, next, rolled from roll_head order by sort`)
 	if err != nil {
 		return nil, fmt.Errorf("read the heads of the rolls: %w", err)
+	}
+	return all, nil
+}
+
+// RollHead returns the head of a sort, which is zero if there is none.
+func (tx *Tx) RollHead(sort ledger.DocumentSort) (RollHead, error) {
+	h := RollHead{Sort: sort}
+	err := tx.QueryRow(`select next, rolled from roll_head where sort = $1`, string(sort)).Scan(&h.Next, &h.Rolled)
+	if err != nil && !sqldb.IsNotFound(err) {
+		return h, fmt.Errorf("read the head of the rolls of the sort %s: %w", sort, err)
+	}
+	return h, nil
+}
+
+// DocumentLeaves returns the leaves of a sort from one number up to, and without, another,
+// as their rows have them: as many as limit, in their order. It reads no body.
+func (tx *Tx) DocumentLeaves(sort ledger.DocumentSort, from, to int64, limit int) ([]ledger.DocumentLeaf, error) {
+	all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (ledger.DocumentLeaf, error) {
+		l := ledger.DocumentLeaf{Sort: sort}
+		var commitment []byte
+		if err := r.Scan(&l.Number, &commitment); err != nil {
+			return l, err
+		}
+		if len(commitment) != len(l.Commitment) {
+			return l, documentTampered(sort, l.Number)
+		}
+		l.Commitment = canonical.Digest(commitment)
+		return l, nil
+	}, `select number, commitment from document where sort = $1 and number >= $2 and number < $3 order by number limit $4`, string(sort), from, to, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the leaves of documents: %w", err)
 	}
 	return all, nil
 }
