@@ -17,6 +17,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
@@ -40,6 +41,8 @@ type Config struct {
 	// Holders are the people who are declared to hold credentials, machines or keys with
 	// which they can act around the desk.
 	Holders kernel.Holders
+	// Casework says how cases are worked on.
+	Casework casework.Config
 	// ExposureEvery is the time between two checks whether exposure got worse. Each change
 	// of the desk causes a check as well. 0: no checks.
 	ExposureEvery time.Duration
@@ -55,6 +58,7 @@ type Desk struct {
 	*incidentsRoom
 	*inquiryRoom
 	*alarmsRoom
+	*caseworkRoom
 
 	kernel        *kernel.Kernel
 	tokens        tokens
@@ -67,6 +71,7 @@ type (
 	incidentsRoom = incidents.Room
 	inquiryRoom   = inquiry.Room
 	alarmsRoom    = alarms.Room
+	caseworkRoom  = casework.Room
 )
 
 // Caller is the worker who uses the desk, with the token that was shown.

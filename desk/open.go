@@ -6,6 +6,7 @@ import (
 
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
@@ -28,7 +29,8 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	}
 	i := incidents.New(k, a)
 	q := inquiry.New(k, a, c.ExposureEvery)
-	return &Desk{actsRoom: acts.New(k, i, q, a), incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, kernel: k}, nil
+	act := acts.New(k, i, q, a)
+	return &Desk{actsRoom: act, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, c.Casework), kernel: k}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -66,6 +68,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { d.actsRoom.Run(ctx) })
+	running.Go(func() { d.caseworkRoom.Run(ctx) })
 	err := d.kernel.Run(ctx)
 	running.Wait()
 	d.kernel.Stop(ctx)

@@ -29,6 +29,8 @@ type Config struct {
 	// SweepEvery is the time between two looks for claims and snoozes that are over; 0: a
 	// second.
 	SweepEvery time.Duration
+	// Sets gives the sets in force; nil: those whose texts the desk keeps.
+	Sets Sets
 }
 
 // Room is this room of the desk. It is safe for concurrent use.
@@ -46,8 +48,8 @@ type Sets interface {
 }
 
 // New opens the room and registers its jobs.
-func New(k *kernel.Kernel, a *acts.Room, sets Sets, c Config) *Room {
-	d := &Room{desk: k, acts: a, sets: sets, secret: c.OwnSecret, every: c.SweepEvery}
+func New(k *kernel.Kernel, a *acts.Room, c Config) *Room {
+	d := &Room{desk: k, acts: a, sets: c.Sets, secret: c.OwnSecret, every: c.SweepEvery}
 	if d.every == 0 {
 		d.every = time.Second
 	}
