@@ -192,10 +192,15 @@ func threadOf(tx *sqldb.Tx, p post, a account) ([]written, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(rest, func(x, y written) int {
+	sortWritten(rest)
+	return append(all, rest...), nil
+}
+
+// sortWritten puts posts in the order in which they were made.
+func sortWritten(list []written) {
+	slices.SortFunc(list, func(x, y written) int {
 		return cmp.Or(x.created.Compare(y.created), cmp.Compare(x.number, y.number))
 	})
-	return append(all, rest...), nil
 }
 
 func newestPosts(tx *sqldb.Tx, a account) ([]written, error) {
