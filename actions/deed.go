@@ -23,6 +23,20 @@ const (
 	// is of version 2; in version 1 a statement about the request's action withdraws it. Its
 	// statement has the verdict withdraw.
 	DeedWithdraw DeedKind = "request.withdraw"
+
+	// The deeds on cases: each is of a case, in its version, and its text is a cases.Order.
+	DeedNote     DeedKind = "case.note"
+	DeedSnooze   DeedKind = "case.snooze"
+	DeedSkip     DeedKind = "case.skip"
+	DeedAsk      DeedKind = "case.ask"
+	DeedEscalate DeedKind = "case.escalate"
+	DeedRefer    DeedKind = "case.refer"
+	DeedMerge    DeedKind = "case.merge"
+	DeedSplit    DeedKind = "case.split"
+	DeedMove     DeedKind = "case.move"     // to another queue
+	DeedLanguage DeedKind = "case.language" // corrects the language of the content
+	// DeedTakeBack takes back a decision of one's own. It is of the decision.
+	DeedTakeBack DeedKind = "decision.withdraw"
 )
 
 // deeds are the kinds that there are. A kind that is not here is nobody's deed.
@@ -35,6 +49,17 @@ var deeds = map[DeedKind]struct {
 	DeedFinishTask:   {"result", true},
 	DeedFindings:     {"findings", false},
 	DeedWithdraw:     {"text", true},
+	DeedNote:         {"order", true},
+	DeedSnooze:       {"order", true},
+	DeedSkip:         {"order", true},
+	DeedAsk:          {"order", true},
+	DeedEscalate:     {"order", true},
+	DeedRefer:        {"order", true},
+	DeedMerge:        {"order", true},
+	DeedSplit:        {"order", true},
+	DeedMove:         {"order", true},
+	DeedLanguage:     {"order", true},
+	DeedTakeBack:     {"order", true},
 }
 
 // Known reports whether there is such a kind.
@@ -46,7 +71,7 @@ func (k DeedKind) Session() bool { return deeds[k].session }
 
 // Verdict is the verdict of the statement that signs a deed of a kind.
 func (k DeedKind) Verdict() Verdict {
-	if k == DeedWithdraw {
+	if k == DeedWithdraw || k == DeedTakeBack {
 		return VerdictWithdraw
 	}
 	return VerdictAct

@@ -17,12 +17,6 @@ const (
 	DecisionPrefix = "dec"
 )
 
-// Sort is the sort of a case.
-type Sort string
-
-// Flagged is the sort of cases that reports open.
-const Flagged Sort = "flagged"
-
 // State is the state of a case (casework, section 5).
 type State string
 
@@ -59,7 +53,7 @@ type Case struct {
 	Owner   string        // identifier of the account that the subject is, or that owns it; empty: unknown
 
 	Reasons   []Reason // for which it was reported, sorted
-	Sources   []Source // of its reports, sorted
+	Sources   []string // classes of its reports, sorted
 	Severity  Severity // the highest of its reasons'
 	Language  string
 	Reports   int64 // in it now
@@ -97,7 +91,7 @@ func (c Case) Grave() bool { return c.Severity == Highest }
 
 // With returns the case with one more report of a reason, of a source. newReporter says that
 // nobody counted before sent it.
-func (c Case) With(r Reason, sev Severity, from Source, language string, newReporter bool) Case {
+func (c Case) With(r Reason, sev Severity, from string, language string, newReporter bool) Case {
 	c.Reports++
 	if newReporter {
 		c.Reporters++
@@ -122,6 +116,11 @@ func include[T ~string](all []T, one T) []T {
 		return all
 	}
 	return slices.Insert(slices.Clone(all), at, one)
+}
+
+// SameFacts reports whether two states of a case say the same to whoever judges it.
+func (c Case) SameFacts(o Case) bool {
+	return slices.Equal(c.Reasons, o.Reasons) && slices.Equal(c.Sources, o.Sources) && c.Severity == o.Severity && c.Language == o.Language && c.Of == o.Of && c.Owner == o.Owner
 }
 
 // Placed returns the case in the queue that the set gives it. A case keeps its queue and due
@@ -210,4 +209,16 @@ func (c Case) To(s State, now canonical.Time) Case {
 	c.Version++
 	c.State, c.Holder, c.Until, c.Updated = s, "", canonical.Time{}, now
 	return c
+}
+
+// Grave reports whether the queue promises something for the highest severity alone: it takes
+// no case of a lower one.
+func (q *Queue) Grave() bool {
+	return len(q.Where.Severity) > 0 && !slices.ContainsFunc(q.Where.Severity, func(s Severity) bool { return s != Highest })
+}
+
+// ProtectsChildren reports whether the rule protects minors, so that several people lift what
+// was done under it.
+func (r *Rule) ProtectsChildren() bool {
+	return r.Category == "STATEMENT_CATEGORY_PROTECTION_OF_MINORS"
 }

@@ -2,7 +2,6 @@ package cases
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -11,21 +10,6 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 )
-
-// Source is the class of a report's source. A program's class is fixed by its admission.
-type Source string
-
-// The classes.
-const (
-	SourcePerson    Source = "person"          // somebody who uses the platform
-	SourceFlagger   Source = "trusted-flagger" // Regulation (EU) 2022/2065, article 22
-	SourceAuthority Source = "authority"
-	SourceProgram   Source = "program" // a program's own finding
-	SourceWorker    Source = "worker"  // an own finding of somebody who works at the desk
-)
-
-// Sources are all classes.
-var Sources = []Source{SourcePerson, SourceFlagger, SourceAuthority, SourceProgram, SourceWorker}
 
 // The bounds of a report.
 const (
@@ -71,8 +55,6 @@ type Score struct {
 
 // Digest names the report: the same report has the same digest.
 func (r Report) Digest() canonical.Digest { return canonical.DigestOf(r) }
-
-var languageForm = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
 // ValidLanguage reports whether a text is a BCP 47 tag in the form in which the desk keeps
 // it, such as en, de-AT or und.

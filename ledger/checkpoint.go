@@ -144,21 +144,30 @@ func unsigned(signed []byte) (Checkpoint, error) {
 	if err := CheckOrigin(lines[0]); err != nil {
 		return Checkpoint{}, err
 	}
+	if wrong := signaturesWrong(signatures); wrong != "" {
+		return Checkpoint{}, malformed(wrong)
+	}
+	return Checkpoint{Origin: lines[0], Size: size, Root: root}, nil
+}
+
+// signaturesWrong says in what the signature lines of a note differ from their one spelling;
+// empty: in nothing.
+func signaturesWrong(signatures []byte) string {
 	seen := map[string]bool{}
 	for line := range strings.Lines(string(signatures)) {
 		line = strings.TrimSuffix(line, "\n")
 		i := strings.LastIndexByte(line, ' ')
 		sig, err := base64.StdEncoding.Strict().DecodeString(line[i+1:])
 		if i < 0 || err != nil || strings.Contains(line, "\r") || len(sig) < 5 {
-			return Checkpoint{}, malformed("a signature is not spelt as it should be")
+			return "a signature is not spelt as it should be"
 		}
 		// One signature per key: a second one with other bytes would be a
 		// second spelling of the same checkpoint.
 		key := line[:i] + string(sig[:4])
 		if seen[key] {
-			return Checkpoint{}, malformed("a key has signed twice")
+			return "a key has signed twice"
 		}
 		seen[key] = true
 	}
-	return Checkpoint{Origin: lines[0], Size: size, Root: root}, nil
+	return ""
 }

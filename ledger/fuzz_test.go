@@ -148,3 +148,63 @@ func FuzzTrust(f *testing.F) {
 		}
 	})
 }
+
+func FuzzDocument(f *testing.F) {
+	seed(f, "document.json")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		body, err := ledger.ParseDocument(b)
+		if err != nil {
+			return
+		}
+		if again, err := canonical.Marshal(body); err != nil || !bytes.Equal(again, b) {
+			t.Errorf("%q was read as %q, %v", b, again, err)
+		}
+	})
+}
+
+func FuzzDocumentLeaf(f *testing.F) {
+	seed(f, "document-leaf")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if l, err := ledger.ParseDocumentLeaf(b); err == nil && !bytes.Equal(l.Bytes(), b) {
+			t.Errorf("%q was read as %q", b, l.Bytes())
+		}
+	})
+}
+
+func FuzzRoll(f *testing.F) {
+	seed(f, "roll.json")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := ledger.ParseRoll(b)
+		if err != nil {
+			return
+		}
+		if again, err := canonical.Marshal(r); err != nil || !bytes.Equal(again, b) {
+			t.Errorf("%q was read as %q, %v", b, again, err)
+		}
+	})
+}
+
+func FuzzPromise(f *testing.F) {
+	seed(f, "promise", "checkpoint")
+	key, err := ledger.NewKey(ledgertest.Origin, ledgertest.Rand(1))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := ledger.ReadPromise(b)
+		if err != nil {
+			return
+		}
+		again, err := canonical.Marshal(p)
+		text, _, _ := bytes.Cut(b, []byte("\n\n"))
+		if want := "countersign/promise/v1\n" + string(again); err != nil || string(text) != want {
+			t.Errorf("%q was read as %q, %v", b, want, err)
+		}
+		if c, err := ledger.SizeOf(b); err == nil {
+			t.Errorf("%q is a promise, and a checkpoint of size %d", b, c)
+		}
+		if signed, err := ledger.ParsePromise(b, key.Verifier()); err == nil && signed != p {
+			t.Errorf("%q was read as %+v and as %+v", b, p, signed)
+		}
+	})
+}

@@ -58,7 +58,9 @@ func newKey(origin string, seed []byte) (*Key, error) {
 // key.
 func CheckOrigin(origin string) error {
 	if !validKeyName(origin) || len(origin) > 255 || strings.Contains(origin, "://") ||
-		strings.HasPrefix(origin, "/") || strings.HasSuffix(origin, "/") {
+		strings.HasPrefix(origin, "/") || strings.HasSuffix(origin, "/") ||
+		// The first line of a promise, and of every format of ours, begins so.
+		strings.HasPrefix(origin, "countersign/") {
 		return fault.New(fault.Invalid, "origin-malformed",
 			"%q cannot be a ledger's origin. It is a URL without scheme and without slash at the end, such as desk.example.com/ledger.", origin)
 	}

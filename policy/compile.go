@@ -179,7 +179,7 @@ func compile(files map[string]string) (*Set, error) {
 	acts := actionEntities()
 	s.index(acts)
 	s.lenses = s.lensesOf()
-	s.world = newWorld(acts, s.names.vendors, s.names.platforms)
+	s.world = newWorld(acts, s.names)
 	return s, nil
 }
 
@@ -361,11 +361,12 @@ type names struct {
 	roles     map[workforce.Role]struct{}
 	actions   map[cedar.EntityUID]struct{}
 	read      map[string]struct{} // attributes
+	parts     map[string]struct{} // of the desk
 }
 
 func newNames() names {
 	return names{map[workforce.WorkerID]struct{}{}, map[workforce.VendorID]struct{}{}, map[string]struct{}{},
-		map[workforce.Role]struct{}{}, map[cedar.EntityUID]struct{}{}, map[string]struct{}{}}
+		map[workforce.Role]struct{}{}, map[cedar.EntityUID]struct{}{}, map[string]struct{}{}, map[string]struct{}{}}
 }
 
 // add joins what others name.
@@ -376,6 +377,7 @@ func (n names) add(o names) {
 	maps.Copy(n.roles, o.roles)
 	maps.Copy(n.actions, o.actions)
 	maps.Copy(n.read, o.read)
+	maps.Copy(n.parts, o.parts)
 }
 
 // collect adds what a policy names. It returns an error for each name that
@@ -395,6 +397,8 @@ func (n *names) collect(p *ast.Policy) []error {
 			n.vendors[workforce.VendorID(u.ID)] = struct{}{}
 		case typeAction:
 			n.actions[u] = struct{}{}
+		case typePart:
+			n.parts[string(u.ID)] = struct{}{}
 		case typePlatform:
 			n.platforms[string(u.ID)] = struct{}{}
 		case typeAccount, typeContent, typeDesk:

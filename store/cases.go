@@ -58,7 +58,9 @@ func NoCase(id string) error {
 func (tx *Tx) Case(id string) (cases.Case, error) { return tx.aCase(id, "") }
 
 // CaseLocked is Case, in a change; nobody else changes the case before the commit.
-func (tx *Tx) CaseLocked(id string) (cases.Case, error) { return tx.aCase(id, tx.Dialect().ForUpdate()) }
+func (tx *Tx) CaseLocked(id string) (cases.Case, error) {
+	return tx.aCase(id, tx.Dialect().ForUpdate())
+}
 
 func (tx *Tx) aCase(id, lock string) (cases.Case, error) {
 	c, err := scanCase(tx.QueryRow(`select `+caseColumns+` from case_file where id = $1`+lock, id))

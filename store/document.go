@@ -38,6 +38,9 @@ func (r *Recorded) Document() ledger.Document {
 	return r.document
 }
 
+// RecordedCount returns how many documents this process has recorded.
+func (s *Store) RecordedCount() int64 { return s.recorded.Load() }
+
 // makeDocuments makes the documents of a batch, as of now.
 func (b *batch) makeDocuments(log *ledger.Log, now canonical.Time) error {
 	b.documents = make([]ledger.Document, len(b.recorded))
@@ -111,12 +114,30 @@ type rolled struct {
 	place       int // among all that the batch attached
 }
 
-// Roll gives the change the entry of a roll over the documents of a sort from a number up
-// to, and with, another, and moves the sort's mark. If another node has rolled them in the
-// meantime, the change runs again.
-func (tx *Tx) Roll(d ledger.Draft, sort ledger.DocumentSort, first, last int64) *Appended {
-	tx.Attach(&rolled{sort: sort, first: first, last: last})
-	return tx.Append(d)
+// Roll gives the change the entry of a roll, and moves its sort's mark from a number to the
+// one after the roll. If somebody else has moved it in the meantime, the change runs again.
+func (tx *Tx) Roll(r ledger.Roll, from int64) *Appended {
+	tx.Attach(&rolled{sort: r.Sort, first: from, last: r.Last})
+	// A roll authorises nothing, so that it expects no state of the chain.
+	a := tx.Append(ledger.Draft{Class: ledger.Desk, Kind: ledger.KindRoll, Data: r, Expect: ledger.AnyNumber})
+	a.then = append(a.then, func(e ledger.Entry) sqldb.Statement {
+		return sqldb.Statement{SQL: `insert into roll (sort, first, last, idx) values ($1, $2, $3, $4)`, Args: []any{string(r.Sort), r.First, r.Last, e.Index}}
+	})
+	return a
+}
+
+// RollEntry returns the index of the entry of the roll that holds the document of a sort
+// with a number. It is -1 while there is none.
+func (tx *Tx) RollEntry(sort ledger.DocumentSort, number int64) (index int64, err error) {
+	var first int64
+	err = tx.QueryRow(`select first, idx from roll where sort = $1 and last >= $2 order by last limit 1`, string(sort), number).Scan(&first, &index)
+	switch {
+	case sqldb.IsNotFound(err) || err == nil && first > number:
+		return -1, nil
+	case err != nil:
+		return 0, fmt.Errorf("find the roll of the %s document %d: %w", sort, number, err)
+	}
+	return index, nil
 }
 
 // move moves the mark. The number that it must stand at stops a second roll over the same
@@ -146,6 +167,37 @@ func (tx *Tx) RollHeads() ([]RollHead, error) {
 	}, `select sort, next, rolled from roll_head order by sort`)
 	if err != nil {
 		return nil, fmt.Errorf("read the heads of the rolls: %w", err)
+	}
+	return all, nil
+}
+
+// RollHead returns the head of a sort, which is zero if there is none.
+func (tx *Tx) RollHead(sort ledger.DocumentSort) (RollHead, error) {
+	h := RollHead{Sort: sort}
+	err := tx.QueryRow(`select next, rolled from roll_head where sort = $1`, string(sort)).Scan(&h.Next, &h.Rolled)
+	if err != nil && !sqldb.IsNotFound(err) {
+		return h, fmt.Errorf("read the head of the rolls of the sort %s: %w", sort, err)
+	}
+	return h, nil
+}
+
+// DocumentLeaves returns the leaves of a sort from one number up to, and without, another,
+// as their rows have them: as many as limit, in their order. It reads no body.
+func (tx *Tx) DocumentLeaves(sort ledger.DocumentSort, from, to int64, limit int) ([]ledger.DocumentLeaf, error) {
+	all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (ledger.DocumentLeaf, error) {
+		l := ledger.DocumentLeaf{Sort: sort}
+		var commitment []byte
+		if err := r.Scan(&l.Number, &commitment); err != nil {
+			return l, err
+		}
+		if len(commitment) != len(l.Commitment) {
+			return l, documentTampered(sort, l.Number)
+		}
+		l.Commitment = canonical.Digest(commitment)
+		return l, nil
+	}, `select number, commitment from document where sort = $1 and number >= $2 and number < $3 order by number limit $4`, string(sort), from, to, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the leaves of documents: %w", err)
 	}
 	return all, nil
 }
@@ -220,6 +272,62 @@ func (tx *Tx) DocumentOpenings(sort ledger.DocumentSort, number int64) ([]ledger
 	}, `select name, salt, value from document_opening where sort = $1 and number = $2 order by name`, string(sort), number)
 	if err != nil {
 		return nil, fmt.Errorf("read what opens a document: %w", err)
+	}
+	return all, nil
+}
+
+// DocumentRow is a document as its row has it. Nothing in it is checked.
+type DocumentRow struct {
+	Number                 int64
+	ID                     string
+	Commitment, Body, Salt []byte
+	Openings               []ledger.Opening
+}
+
+// DocumentRows returns the rows of the documents of a sort from a number on, with their
+// openings: at most limit, and fewer if together they have more than so many bytes, but at
+// least one.
+func (tx *Tx) DocumentRows(sort ledger.DocumentSort, from int64, limit int, bytes int64) (all []DocumentRow, err error) {
+	type measured struct{ number, length int64 }
+	lengths, err := sqldb.All(tx.Tx, func(r sqldb.Row) (m measured, err error) { return m, r.Scan(&m.number, &m.length) },
+		`select d.number, length(d.body) + coalesce((select sum(length(o.value)) from document_opening o where o.sort = d.sort and o.number = d.number), 0)
+		from document d where d.sort = $1 and d.number >= $2 order by d.number limit $3`, string(sort), from, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the lengths of documents: %w", err)
+	}
+	if len(lengths) == 0 {
+		return nil, nil
+	}
+	to := lengths[0].number
+	for i, total := 0, int64(0); i < len(lengths); i++ {
+		if total += lengths[i].length; i > 0 && total > bytes {
+			break
+		}
+		to = lengths[i].number
+	}
+	all, err = sqldb.All(tx.Tx, func(r sqldb.Row) (d DocumentRow, err error) {
+		return d, r.Scan(&d.Number, &d.ID, &d.Commitment, &d.Body, &d.Salt)
+	}, `select number, id, commitment, body, salt from document where sort = $1 and number >= $2 and number <= $3 order by number`, string(sort), from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read the rows of documents: %w", err)
+	}
+	at := make(map[int64]*DocumentRow, len(all))
+	for i := range all {
+		at[all[i].Number] = &all[i]
+	}
+	_, err = sqldb.All(tx.Tx, func(r sqldb.Row) (none struct{}, err error) {
+		var number int64
+		var o ledger.Opening
+		var salt, value []byte
+		err = r.Scan(&number, &o.Name, &salt, &value)
+		if d := at[number]; err == nil && d != nil {
+			o.Salt, o.Value = salt, value
+			d.Openings = append(d.Openings, o)
+		}
+		return none, err
+	}, `select number, name, salt, value from document_opening where sort = $1 and number >= $2 and number <= $3 order by number, name`, string(sort), from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read what opens documents: %w", err)
 	}
 	return all, nil
 }

@@ -250,29 +250,47 @@ func TestRoll(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		roll := func(first, last int64) error {
-			return s.Write(t.Context(), func(tx *store.Tx) error {
-				tx.Roll(draft(ledger.Desk, "roll"), ledger.ReportDocument, first, last)
-				return nil
-			})
+		leaves := func(first, last int64) (all []ledger.DocumentLeaf) {
+			for n := first; n <= last; n++ {
+				all = append(all, ledger.DocumentLeaf{Sort: ledger.ReportDocument, Number: n})
+			}
+			return all
 		}
-		if err := roll(0, 2); err != nil {
+		roll := func(from, first, last int64) error {
+			r, err := ledger.NewRoll(leaves(first, last))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s.Write(t.Context(), func(tx *store.Tx) error { tx.Roll(r, from); return nil })
+		}
+		if err := roll(0, 0, 2); err != nil {
 			t.Fatal(err)
 		}
 		for _, wrong := range [][2]int64{{0, 2}, {0, 4}, {4, 4}} {
-			if err := roll(wrong[0], wrong[1]); !errors.Is(err, sqldb.ErrAgain) {
+			if err := roll(wrong[0], wrong[0], wrong[1]); !errors.Is(err, sqldb.ErrAgain) {
 				t.Errorf("a roll over %v: %v", wrong, err)
 			}
 		}
-		if err := roll(3, 5); err == nil {
-			t.Error("a roll over a document that is not there was taken")
+		if err := roll(3, 3, 5); !sqldb.IsCheck(err) {
+			t.Errorf("a roll over a document that is not there: %v", err)
 		}
-		if err := roll(3, 4); err != nil {
+		if err := roll(3, 4, 4); err != nil { // number 3 is left out
 			t.Error(err)
+		}
+		for number, want := range []int64{0, 0, 0, -1, 1, -1} {
+			var got int64
+			err := s.Read(t.Context(), func(tx *store.Tx) (err error) {
+				got, err = tx.RollEntry(ledger.ReportDocument, int64(number))
+				return err
+			})
+			if err != nil || got != want {
+				t.Errorf("the roll of %d stands at %d, want %d; %v", number, got, want, err)
+			}
 		}
 		if c := audit(t, s); c.Size != 2 {
 			t.Errorf("%d entries", c.Size)
 		}
+		sqldbtest.RefusesChange(t, s.DB(), "roll", "last")
 	})
 }
 

@@ -20,7 +20,7 @@ type Report struct {
 	Reason     cases.Reason
 	OwnReason  string // the platform's own word
 	Severity   cases.Severity
-	Source     cases.Source
+	Source     string // class of the source
 	Reporter   string // keyed digest of the reporter; empty: unknown
 	Anonymous  bool
 	Language   string
@@ -70,7 +70,7 @@ func (tx *Tx) ReportsOf(caseID, after string, limit int) ([]Report, error) {
 // ReasonCount is how often a case was reported for a reason.
 type ReasonCount struct {
 	Reason    cases.Reason
-	Source    cases.Source
+	Source    string
 	Anonymous bool
 	Count     int64
 }
@@ -239,4 +239,45 @@ func (tx *Tx) Strikes(platform, account string, now canonical.Time) (map[int64]i
 		return struct{}{}, err
 	}, `select rule, count(*) from strike where platform = $1 and account = $2 and ended = 0 and expires > $3 group by rule`, platform, account, now.Micro())
 	return by, err
+}
+
+// NewestReports returns up to limit reports of a case, newest first. Withdrawn ones are not
+// among them.
+func (tx *Tx) NewestReports(caseID string, limit int) ([]Report, error) {
+	return sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from report where case_id = $1 and withdrawn = 0 order by id desc limit $2`, caseID, limit)
+}
+
+// DecisionsOn returns up to limit decisions on a subject, newest first, without their requests.
+func (tx *Tx) DecisionsOn(platform, subject string, limit int) ([]CaseDecision, error) {
+	return sqldb.All(tx.Tx, scanCaseDecision, `select d.id, d.case_id, d.version, d.claim, d.worker, d.verdict, d.rule, d.digest, d.document, d.departs, d.time, d.taken_back
+		from case_decision d join case_file c on c.id = d.case_id where c.platform = $1 and c.subject = $2 order by d.id desc limit $3`, platform, subject, limit)
+}
+
+// SeenState returns the state of a case's subject that was read last; nil if none was.
+func (tx *Tx) SeenState(caseID string) (*cases.ShownState, error) {
+	var body []byte
+	err := tx.QueryRow(`select body from case_seen where case_id = $1`, caseID).Scan(&body)
+	if sqldb.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var s cases.ShownState
+	return &s, canonical.Unmarshal(body, &s)
+}
+
+// SaveSeen stores the state of a case's subject as it was read.
+func (tx *Tx) SaveSeen(caseID string, s cases.ShownState) {
+	tx.Later(sqldb.Statement{SQL: `insert into case_seen (case_id, body) values ($1, $2) on conflict (case_id) do update set body = excluded.body`, Args: []any{caseID, canonical.MustMarshal(s)}}, nil)
+}
+
+// ReportTold returns a sealed field of a report's document as it was handed in; nil if it was
+// erased.
+func (tx *Tx) ReportTold(id, field string) (value []byte, err error) {
+	err = tx.QueryRow(`select o.value from document d join document_opening o on o.sort = d.sort and o.number = d.number where d.sort = 'report' and d.id = $1 and o.name = $2`, id, field).Scan(&value)
+	if sqldb.IsNotFound(err) {
+		return nil, nil
+	}
+	return value, err
 }

@@ -9,6 +9,7 @@ package entry
 import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/ledger"
 	"countersign.dev/workforce"
 )
 
@@ -45,9 +46,11 @@ const (
 	KindToken         = "token"
 	KindTokenRevoked  = "token-revoked"
 	KindProgramToken  = "program-token"
-	KindSession       = "session" // of an actions.SignedSession: somebody started a session
+	KindSession       = "session"       // of an actions.SignedSession: somebody started a session
+	KindRoll          = ledger.KindRoll // of a ledger.Roll: commits to the documents that waited for it
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
+	KindText          = "text" // somebody put a text to the desk, so that a change can name it
 )
 
 // Law names the law that asks for a need which the policy does not ask for.
@@ -184,6 +187,15 @@ type Alarm struct {
 	Request  string       `json:"request"`
 	Platform string       `json:"platform"`
 	Tier     actions.Tier `json:"tier"`
+}
+
+// Text is the data of an entry of kind text: a worker put a text of a part of the desk there.
+// It is not in force until a change that several people sign names its digest.
+type Text struct {
+	Digest canonical.Digest   `json:"digest"`
+	Part   string             `json:"part"` // "rules", "queues" or "hashes"
+	Size   int64              `json:"size"`
+	Worker workforce.WorkerID `json:"worker"`
 }
 
 // ExposureRead is the data of entries of kind exposure-read: a person read exposure about

@@ -44,6 +44,9 @@ type State struct {
 	Formats   int64                      // the number of the formats in which the desk signs
 	Voids     map[string][]EndOfSessions // by actions.Void.Key: the ends of sessions, in their order
 	Programs  map[string]Program         // by name, ended ones included
+	Rules     Text                       // the rule set in force; the zero Text: none
+	Queues    Text                       // the queue set in force; the zero Text: none
+	Hashes    map[string]Text            // the lists of hashes in force, by name
 
 	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
 	times   []canonical.Time   // of their entries
@@ -95,7 +98,8 @@ type relief struct {
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
-		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, Programs: map[string]Program{}, spent: map[string]applied{}, opened: map[string]int64{}, trail: map[string][]int64{},
+		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, Programs: map[string]Program{}, Hashes: map[string]Text{},
+		spent: map[string]applied{}, opened: map[string]int64{}, trail: map[string][]int64{},
 		sets: map[canonical.Digest]int64{}}
 }
 
@@ -107,8 +111,7 @@ func (s *State) Clone() *State {
 	c.Confirmed, c.Fallen = maps.Clone(s.Confirmed), maps.Clone(s.Fallen)
 	c.Orders, c.Observed, c.Unlocked = maps.Clone(s.Orders), maps.Clone(s.Observed), maps.Clone(s.Unlocked)
 	c.Freezes, c.Reviewed = maps.Clone(s.Freezes), maps.Clone(s.Reviewed)
-	c.Programs = maps.Clone(s.Programs)
-	c.Voids = maps.Clone(s.Voids)
+	c.Voids, c.Hashes, c.Programs = maps.Clone(s.Voids), maps.Clone(s.Hashes), maps.Clone(s.Programs)
 	for key, voids := range c.Voids {
 		c.Voids[key] = slices.Clip(voids)
 	}
@@ -494,6 +497,10 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			if s.Laws < 3 {
 				return wrong("The formats %d need the laws 3, and the laws %d are in force. Adopt them first with `countersign laws adopt --reason WHY`.", c.Formats, s.Laws)
 			}
+		case actions.PartRules, actions.PartQueues, actions.PartHashes:
+			if err := s.mayReplace(c); err != nil {
+				return err
+			}
 		case actions.PartLaws:
 			if c.Laws <= s.Laws {
 				return wrong("The laws %d are in force; only laws of a higher number can follow them.", s.Laws)
@@ -668,6 +675,8 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 		s.trail[formatsTrail] = []int64{b.Number}
 	case actions.PartPrograms:
 		s.effectProgram(*c.Program, b.Number, b.Time)
+	case actions.PartRules, actions.PartQueues, actions.PartHashes:
+		s.replace(c, b.Number)
 	}
 }
 

@@ -37,6 +37,18 @@ create table roll_head (
 	constraint roll_head_rolls_what_there_is check (0 <= rolled and rolled <= next)
 );
 
+-- Where the rolls stand in the ledger. Never changed, never deleted.
+create table roll (
+	sort text not null,
+	first bigint not null,
+	last bigint not null,
+	idx bigint not null,
+	constraint roll_ends_once primary key (sort, last),
+	constraint roll_has_one_entry unique (idx),
+	constraint roll_has_an_entry foreign key (idx) references ledger_entry (idx),
+	constraint roll_has_documents check (0 <= first and first <= last)
+);
+
 create trigger document_is_append_only before update or delete or truncate on document
 for each statement execute function ledger_is_append_only();
 create trigger document_opening_is_not_changed before update or truncate on document_opening
@@ -45,3 +57,5 @@ create trigger roll_head_is_kept before delete or truncate on roll_head
 for each statement execute function ledger_is_append_only();
 create trigger roll_head_never_goes_back before update on roll_head
 for each row when (new.sort <> old.sort or new.next < old.next or new.rolled < old.rolled) execute function ledger_is_append_only();
+create trigger roll_is_append_only before update or delete or truncate on roll
+for each statement execute function ledger_is_append_only();

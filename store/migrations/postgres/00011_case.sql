@@ -183,6 +183,12 @@ create table case_clock (
 );
 create index case_clock_due on case_clock (due) where met = 0 and missed = 0;
 
+-- The state of a case's subject that was read last: canonical JSON.
+create table case_seen (
+	case_id text not null constraint case_seen_once primary key,
+	body bytea not null
+);
+
 -- Who opened which case, when and under which reason. A row always.
 create table case_opening (
 	case_id text not null,

@@ -37,6 +37,18 @@ create table roll_head (
 	constraint roll_head_rolls_what_there_is check (0 <= rolled and rolled <= next)
 ) without rowid;
 
+-- Where the rolls stand in the ledger. Never changed, never deleted.
+create table roll (
+	sort text not null,
+	first bigint not null,
+	last bigint not null,
+	idx bigint not null,
+	constraint roll_ends_once primary key (sort, last),
+	constraint roll_has_one_entry unique (idx),
+	constraint roll_has_an_entry foreign key (idx) references ledger_entry (idx),
+	constraint roll_has_documents check (0 <= first and first <= last)
+) without rowid;
+
 -- +goose StatementBegin
 create trigger document_is_not_changed before update on document
 begin select raise(abort, 'document is append-only'); end;
@@ -57,4 +69,12 @@ begin select raise(abort, 'a roll head is not deleted'); end;
 create trigger roll_head_never_goes_back before update on roll_head
 when new.sort <> old.sort or new.next < old.next or new.rolled < old.rolled
 begin select raise(abort, 'a roll head does not go back'); end;
+-- +goose StatementEnd
+-- +goose StatementBegin
+create trigger roll_is_not_changed before update on roll
+begin select raise(abort, 'roll is append-only'); end;
+-- +goose StatementEnd
+-- +goose StatementBegin
+create trigger roll_is_not_deleted before delete on roll
+begin select raise(abort, 'roll is append-only'); end;
 -- +goose StatementEnd
