@@ -138,6 +138,11 @@ func (s *RuleSet) Rule(number int64) (*Rule, bool) {
 	return &s.Rules[i], true
 }
 
+func (s *RuleSet) has(number int64) bool {
+	_, ok := s.Rule(number)
+	return ok
+}
+
 // Withdrawn reports whether the rule with this number was in force once and is no longer.
 func (s *RuleSet) Withdrawn(number int64) bool {
 	_, ok := slices.BinarySearch(s.Retired, number)

@@ -6,9 +6,12 @@ import (
 
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/rolls"
+	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -28,7 +31,9 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	}
 	i := incidents.New(k, a)
 	q := inquiry.New(k, a, c.ExposureEvery)
-	return &Desk{actsRoom: acts.New(k, i, q, a), incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, kernel: k}, nil
+	x := sets.New(k)
+	act := acts.New(k, i, q, a, x)
+	return &Desk{rollsRoom: rolls.New(k), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, c.Casework), kernel: k}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -56,7 +61,8 @@ func (d *Desk) Found(ctx context.Context, c proof.Closed) (ledger.Entry, error) 
 }
 
 // Run does the desk's background work until ctx ends: it hands approved requests to the
-// executor, ends expired ones, sends alarms, and checks exposure and the desk's health.
+// executor, ends expired ones, rolls documents, sends alarms, and checks exposure and the
+// desk's health.
 func (d *Desk) Run(ctx context.Context) error {
 	if err := d.inquiryRoom.Begin(ctx); err != nil {
 		d.kernel.Logger.ErrorContext(ctx, "exposure is not checked", "error", err)
@@ -66,6 +72,8 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { d.actsRoom.Run(ctx) })
+	running.Go(func() { d.caseworkRoom.Run(ctx) })
+	running.Go(func() { d.rollsRoom.Run(ctx) })
 	err := d.kernel.Run(ctx)
 	running.Wait()
 	d.kernel.Stop(ctx)

@@ -10,6 +10,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
@@ -36,13 +37,13 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Bodies", "TierEntries", "TakenRecords", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "QueuesInForce", "RulesInForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
-// has its own test, and three prepare steps of acts: OpenWatched Record, CheckReview and
+// has its own test as RollWaiting has, CheckChange, Hashes, Queues and Rules are for other rooms, and three prepare steps of acts: OpenWatched Record, CheckReview and
 // CoverageChange what asks for a change of the desk.
-var others = []string{"CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "Run"}
+var others = []string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()
@@ -196,6 +197,19 @@ var steps = map[string]step{
 			return func() error { _, err := to.Desk.RevokeTokensOf(t.Context(), desktest.As("ole"), "ann"); return err }
 		},
 		entries: []string{"token-revoked"}, tables: []string{"token"},
+	},
+	"PutText": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.PutText(to.Context(), desktest.As("dan"), actions.PartRules, cases.DefaultRules())
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			return func() error {
+				_, err := to.Desk.PutText(t.Context(), desktest.As("ada"), actions.PartRules, cases.DefaultRules())
+				return err
+			}
+		},
+		entries: []string{"text"}, tables: []string{"text"},
 	},
 	"Exposure": {
 		refused: func(to *desktest.Town) error {
@@ -569,7 +583,7 @@ func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
 	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
 		"sighting": "executor, sequence", "incident": "id, version, status", "incident_breach": "breach, incident", "incident_task": "incident, number, done",
-		"incident_findings": "incident, digest", "alarm": "id, entry"}
+		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part"}
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
 		rows, err := tx.Query(`select ` + columns[table] + ` from ` + table + ` order by 1, 2`)
 		if err != nil {

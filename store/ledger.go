@@ -201,6 +201,7 @@ func (s *Store) finish(tx *sqldb.Tx, attached []any) (func(), error) {
 	// nobody. If we die after it, all of it is there, and a caller that asks again finds it.
 	return func() {
 		b.keep()
+		s.recorded.Add(int64(len(b.recorded)))
 		committed()
 	}, nil
 }

@@ -271,3 +271,13 @@ func (tx *Tx) SeenState(caseID string) (*cases.ShownState, error) {
 func (tx *Tx) SaveSeen(caseID string, s cases.ShownState) {
 	tx.Later(sqldb.Statement{SQL: `insert into case_seen (case_id, body) values ($1, $2) on conflict (case_id) do update set body = excluded.body`, Args: []any{caseID, canonical.MustMarshal(s)}}, nil)
 }
+
+// ReportTold returns a sealed field of a report's document as it was handed in; nil if it was
+// erased.
+func (tx *Tx) ReportTold(id, field string) (value []byte, err error) {
+	err = tx.QueryRow(`select o.value from document d join document_opening o on o.sort = d.sort and o.number = d.number where d.sort = 'report' and d.id = $1 and o.name = $2`, id, field).Scan(&value)
+	if sqldb.IsNotFound(err) {
+		return nil, nil
+	}
+	return value, err
+}

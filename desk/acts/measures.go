@@ -34,9 +34,9 @@ type Verdict struct {
 	Session  canonical.Digest // as in Wish
 }
 
-// DraftDecision turns a verdict on a case, and the wishes that it asks for, into a decision
+// DraftMeasures turns a verdict on a case, and the wishes that it asks for, into a decision
 // and its measures, with the statements that the caller may sign. It stores nothing.
-func (d *Room) DraftDecision(ctx context.Context, by kernel.Caller, v Verdict, wishes []Wish) (Decided, []Draft, error) {
+func (d *Room) DraftMeasures(ctx context.Context, by kernel.Caller, v Verdict, wishes []Wish) (Decided, []Draft, error) {
 	s, err := d.desk.State(ctx)
 	if err != nil {
 		return Decided{}, nil, err
@@ -85,10 +85,10 @@ type Measures struct {
 	Sessions []actions.SignedSession // that the decision and its measures name
 }
 
-// JudgeDecision judges a signed decision with its signed measures. grave says that the case
+// JudgeMeasures judges a signed decision with its signed measures. grave says that the case
 // is of the highest severity, so that a session's key does not sign the decision. What it
 // returns is stored with Store, in the change that was judged.
-func (d *Room) JudgeDecision(ctx context.Context, s *proof.State, by kernel.Caller, of Decided, grave bool, subs []Submission) (*Measures, error) {
+func (d *Room) JudgeMeasures(ctx context.Context, s *proof.State, by kernel.Caller, of Decided, grave bool, subs []Submission) (*Measures, error) {
 	if err := d.desk.HandedIn(by, of.Signed); err != nil {
 		return nil, err
 	}

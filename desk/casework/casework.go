@@ -15,6 +15,7 @@ import (
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger/proof"
@@ -35,19 +36,14 @@ type Config struct {
 type Room struct {
 	desk   *kernel.Kernel
 	acts   *acts.Room
-	sets   Sets
+	sets   *sets.Room
 	secret []byte
 	every  time.Duration
 }
 
-// Sets gives the rule set and the queue set in force, parsed.
-type Sets interface {
-	Sets(ctx context.Context, s *proof.State) (*cases.RuleSet, *cases.QueueSet, error)
-}
-
 // New opens the room and registers its jobs.
-func New(k *kernel.Kernel, a *acts.Room, sets Sets, c Config) *Room {
-	d := &Room{desk: k, acts: a, sets: sets, secret: c.OwnSecret, every: c.SweepEvery}
+func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, c Config) *Room {
+	d := &Room{desk: k, acts: a, sets: x, secret: c.OwnSecret, every: c.SweepEvery}
 	if d.every == 0 {
 		d.every = time.Second
 	}
@@ -76,7 +72,12 @@ func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *case
 	if !s.Casework() {
 		return nil, nil, fault.New(fault.Conflict, "no-rules", "This desk has no rule set and queue set yet, so that nobody can work on cases. Officers adopt them: `countersign rule propose FILE --reason WHY`, `countersign queue propose FILE --reason WHY`.")
 	}
-	return d.sets.Sets(ctx, s)
+	rules, err := d.sets.Rules(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	queues, err := d.sets.Queues(ctx, s)
+	return rules, queues, err
 }
 
 // who names the holder of a claim for somebody: the person within one vendor, else the vendor.

@@ -2,6 +2,8 @@ package casework
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	"countersign.dev/canonical"
@@ -109,7 +111,7 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 					claim, err = t.Claim(c.ID, c.Claim)
 					return err // the caller lost the answer, or works in another window
 				}
-				return fault.New(fault.Conflict, "case-taken", "%s holds the case %s until %s.", sentence(who(s, st)(c.Holder)), c.ID, c.Until)
+				return fault.New(fault.Conflict, "case-taken", "%s holds the case %s until %s.", upper(who(s, st)(c.Holder)), c.ID, c.Until)
 			}
 			claimed, claim, err = d.claim(t, queues, by, st, c, true)
 			return err
@@ -431,3 +433,11 @@ func (d *Room) stopped(ctx context.Context) (ids []string, err error) {
 }
 
 func caseSignal(id string) string { return "case " + id }
+
+// upper returns words with a capital letter in front.
+func upper(words string) string { return strings.ToUpper(words[:1]) + words[1:] }
+
+// openingID names the document of an opening: of a claim of a case.
+func openingID(caseID string, number int64) string {
+	return caseID + "." + strconv.FormatInt(number, 10)
+}

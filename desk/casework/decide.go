@@ -98,7 +98,7 @@ func (d *Room) DraftDecision(ctx context.Context, by kernel.Caller, id string, j
 	if out.Departs && strings.TrimSpace(j.Reasons) == "" {
 		return Drafted{}, fault.New(fault.Invalid, "reason-needed", "These are not the usual measures of rule %d (%s). Say why you depart from them, with --reason.", j.Rule, describeUsual(out.Usual))
 	}
-	if out.Decision, out.Measures, err = d.acts.DraftDecision(ctx, by, v, wishes); err != nil {
+	if out.Decision, out.Measures, err = d.acts.DraftMeasures(ctx, by, v, wishes); err != nil {
 		return Drafted{}, err
 	}
 	return out, nil
@@ -331,7 +331,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		if err := d.judges(ctx, s, rules, now, claim, c); err != nil {
 			return nil, err
 		}
-		if measures, err = d.acts.JudgeDecision(ctx, s, by, v.Decision, now.Grave(), v.Measures); err != nil {
+		if measures, err = d.acts.JudgeMeasures(ctx, s, by, v.Decision, now.Grave(), v.Measures); err != nil {
 			return nil, err
 		}
 		departing, strike, err := d.weighed(ctx, s, rules, now, v)

@@ -2,9 +2,6 @@ package casework
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
@@ -191,7 +188,7 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 	}
 	row := store.Report{ID: d.desk.IDs.New(cases.ReportPrefix), Program: from.name(), ExternalID: r.ExternalID, Body: body, Case: c.ID, Platform: r.Subject.Platform, Subject: r.Subject.ID,
 		Reason: reason, OwnReason: r.Reason, Severity: severity, Source: from.Source, Anonymous: r.Reporter.Anonymous, Language: r.Language, Reported: r.At, Received: now}
-	row.Reporter = d.key(reporterKey(from, r))
+	row.Reporter = d.reporterOf(from, r)
 	first, err := t.CountReporter(c.ID, row.Reporter)
 	if err != nil {
 		return nil, err
@@ -237,17 +234,16 @@ func language(r cases.Report) string {
 	return r.Language
 }
 
-// reporterKey is the name under which a reporter is counted.
-func reporterKey(from Origin, r cases.Report) string {
+// reporterOf returns the keyed digest under which a reporter is counted. The account of a
+// reporter has the digest under which workers declare their own.
+func (d *Room) reporterOf(from Origin, r cases.Report) string {
 	if from.Worker != "" {
-		return "worker\x00" + string(from.Worker)
+		return workerKey(d.secret, from.Worker)
 	}
-	return r.ReporterKey(from.name())
+	return r.ReporterDigest(d.secret, from.Program)
 }
 
-// key returns the keyed digest of a name: the database alone does not tell whose it is.
-func (d *Room) key(name string) string {
-	m := hmac.New(sha256.New, d.secret)
-	m.Write([]byte(name))
-	return hex.EncodeToString(m.Sum(nil))
+// workerKey is the keyed digest of a worker who reported by an own finding.
+func workerKey(secret []byte, w workforce.WorkerID) string {
+	return cases.OwnDigest(secret, "desk", string(w))
 }

@@ -9,7 +9,6 @@ import (
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
-	"countersign.dev/policy"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -73,18 +72,13 @@ func roles(st workforce.Standing) string {
 	return strings.Join(all, ", ")
 }
 
-func (d *Room) mayWorkQueue(s *proof.State, st workforce.Standing, q *cases.Queue) bool {
-	return s.Policy.MayWorkQueue(policy.WorkerOf(st), queueFacts(q)).Verdict == policy.Permitted
-}
-
-// queueFacts says of a queue what the policy may speak of.
-func queueFacts(q *cases.Queue) policy.Queue {
-	return policy.Queue{Name: q.Name, Highest: q.Grave()}
+func (d *Room) mayWorkQueue(_ *proof.State, st workforce.Standing, _ *cases.Queue) bool {
+	return st.Has(workforce.Agent) || st.Has(workforce.Lead)
 }
 
 // worksOn reports whether the caller may know of a case since the caller works on its queue.
-func (d *Room) worksOn(s *proof.State, st workforce.Standing, c cases.Case) bool {
-	return s.Policy.MayWorkQueue(policy.WorkerOf(st), policy.Queue{Name: c.Queue, Highest: c.Grave()}).Verdict == policy.Permitted
+func (d *Room) worksOn(_ *proof.State, st workforce.Standing, _ cases.Case) bool {
+	return st.Has(workforce.Agent) || st.Has(workforce.Lead)
 }
 
 // reads reports whether the caller may read a case: works on its queue, holds or held it, or
@@ -96,7 +90,7 @@ func (d *Room) reads(s *proof.State, st workforce.Standing, by workforce.WorkerI
 	if c.Holder == by || c.Turn == by || c.By == by || d.worksOn(s, st, c) {
 		return true
 	}
-	return s.Policy.MayReadCase(policy.WorkerOf(st), policy.Queue{Name: c.Queue, Highest: c.Grave()}).Verdict == policy.Permitted
+	return kernel.ReadsEvidence(s, st)
 }
 
 // barred refuses a worker who would judge their own affair (law 15): the subject belongs to an
@@ -114,7 +108,7 @@ func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
 	if c.Owner != "" && contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Owner)) || contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Subject.ID)) {
 		return affair
 	}
-	reported, err := t.ReportedIn(c.ID, append([]string{d.key("worker\x00" + string(w))}, own...))
+	reported, err := t.ReportedIn(c.ID, append([]string{workerKey(d.secret, w)}, own...))
 	if err == nil && reported {
 		return affair
 	}

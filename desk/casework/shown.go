@@ -5,7 +5,6 @@ import (
 
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
-	"countersign.dev/ledger"
 	"countersign.dev/store"
 )
 
@@ -62,14 +61,9 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 // toldIn returns a report as it was handed in, without its reporter; ok is false if it was
 // erased.
 func toldIn(stx *store.Tx, id string) (r cases.Report, ok bool, err error) {
-	doc, err := stx.Document(ledger.ReportDocument, id)
-	if err != nil {
+	value, err := stx.ReportTold(id, FieldReport)
+	if err != nil || value == nil {
 		return r, false, err
 	}
-	for _, o := range doc.Openings {
-		if o.Name == FieldReport {
-			return r, true, canonical.Unmarshal(o.Value, &r)
-		}
-	}
-	return r, false, nil
+	return r, true, canonical.Unmarshal(value, &r)
 }

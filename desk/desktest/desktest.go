@@ -25,6 +25,7 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
@@ -177,7 +178,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery,
+		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, Casework: casework.Config{OwnSecret: make([]byte, 32)},
 		Alarms: alarms.Config{Destinations: o.Destinations, Sender: o.Sender, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart}, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }

@@ -53,6 +53,10 @@ import (
 type Executor interface {
 	Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
 	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) // Read, with the executor's signed statement of who the subject is
+	// Evidence reads what a subject shows, and Picture opens one of its pictures; see
+	// platform.Evidencer.
+	Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error)
+	Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error)
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
 	Status(ctx context.Context) (linkv1.ExecutorStatus, error)
 }
@@ -93,6 +97,7 @@ const (
 	StepHandOver      = "hand-over"     // a warrant is assembled and is about to be handed over
 	StepHandedOver    = "handed over"   // the executor has answered
 	StepRecorded      = "recorded"      // a record of the executor is committed; the executor has no answer yet
+	StepRolled        = "rolled"        // a roll of documents is committed
 )
 
 // Kernel holds the parts that all rooms of the desk share. It is safe for concurrent use.
