@@ -105,7 +105,7 @@ var outside = []struct {
 	{"github.com/alecthomas/kong", "cli", "one package knows the command line"},
 	{"golang.org/x/text/unicode", "prose", "one package knows which characters people can see"},
 	{"golang.org/x/text/language", "plaza", "one package checks tags of languages that people choose"},
-	{"golang.org/x/image", "plaza", "one package reads pictures"},
+	{"golang.org/x/image", "plaza cases", "a platform reads its pictures, and one package of ours bounds those that we copy"},
 	{"github.com/coder/websocket", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/fxamacker/cbor", "platform/bluesky", "one package knows the PDS's event stream"},
 	{"github.com/standard-webhooks/", "alarm", "one package signs webhooks"},
