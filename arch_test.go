@@ -49,7 +49,7 @@ var house = map[string]room{
 	"link/v1":               {"ledger/proof actions platform", "wire types of the link, for both its sides; what is signed or entered is in ledger/proof"},
 	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
 
-	"wording":  {"ledger/proof policy actions workforce platform", "pure: a sentence is a function of what is signed or entered, so that people read the same before and afterwards"},
+	"wording":  {"ledger/proof policy cases actions workforce platform", "pure: a sentence is a function of what is signed or entered, so that people read the same before and afterwards"},
 	"incident": {"wording ledger ledger/proof ledger/entry policy actions workforce platform", "pure: a report, its pages and its bundle are functions of facts, so that an outsider can check them without a desk"},
 
 	"platform/lazy":    {"platform", "waits for another connector and does nothing itself"},

@@ -80,7 +80,8 @@ type (
 	rollsRoom     = rolls.Room
 )
 
-// Caller is the worker who uses the desk, with the token that was shown.
+// Caller is the worker who uses the desk, with the token that was shown. Where a program may
+// call as well, it is the program.
 type Caller = kernel.Caller
 
 // State returns the governance chain folded up to its newest entry. It must not be changed.

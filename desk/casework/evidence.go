@@ -46,11 +46,11 @@ type EvidenceConfig struct {
 	MaySee func(s *proof.State, st workforce.Standing, c cases.Case, what MediaUse) error
 	// Match says on which governed hash list a digest is. nil: there are no lists.
 	Match func(ctx context.Context, s *proof.State, digest canonical.Digest) (list string, ok bool, err error)
-	// Copied, if set, is called in the transaction that ends a copy.
-	Copied func(t *kernel.Tx, e store.Evidence, document cases.EvidenceDocument) error
-	// Matched, if set, is called in the transaction that finds a picture of an evidence on a
-	// hash list, once for each evidence.
-	Matched func(t *kernel.Tx, e store.Evidence, list string) error
+	// Copied, if set, returns what is called in the transaction that ends a copy.
+	Copied func(ctx context.Context, s *proof.State) (func(t *kernel.Tx, e store.Evidence, document cases.EvidenceDocument) error, error)
+	// Matched, if set, returns what is called in the transaction that finds a picture of an
+	// evidence on a hash list, once for each evidence.
+	Matched func(ctx context.Context, s *proof.State) (func(t *kernel.Tx, e store.Evidence, list string) error, error)
 	// Patience is how long a platform that does not answer is asked again; 0: a week.
 	Patience time.Duration
 	// Fresh is for how long a copy stands for the reports of its case that come after it; 0: a
@@ -267,6 +267,10 @@ func (d *Evidence) copyPicture(ctx context.Context, id string, n int64, p platfo
 		if err != nil {
 			return nil, err
 		}
+		tell, err := d.tellMatched(ctx, s)
+		if err != nil {
+			return nil, err
+		}
 		return func(t *kernel.Tx) error {
 			now, err := t.EvidenceLocked(id)
 			if err != nil || now.State != cases.EvidencePending {
@@ -293,10 +297,13 @@ func (d *Evidence) copyPicture(ctx context.Context, id string, n int64, p platfo
 				}
 				became.State, became.List = kept.State, kept.List
 			}
+			if became.State == "" { // it was on a list until just now
+				return fault.New(fault.Unavailable, "busy", "The hash lists kept changing while a picture was copied.")
+			}
 			t.SaveEvidencePicture(store.EvidencePicture{Evidence: id, N: n, EvidencePicture: became})
 			if matched && now.Matched == "" {
 				t.MatchEvidence(became.Digest, list)
-				return d.matched(t, now, list)
+				return tell(t, now, list)
 			}
 			return nil
 		}, nil
@@ -317,11 +324,12 @@ func (d *Evidence) match(ctx context.Context, s *proof.State, digest canonical.D
 	return d.c.Match(ctx, s, digest)
 }
 
-func (d *Evidence) matched(t *kernel.Tx, e store.Evidence, list string) error {
+// tellMatched returns what tells of a picture that is on a list.
+func (d *Evidence) tellMatched(ctx context.Context, s *proof.State) (func(*kernel.Tx, store.Evidence, string) error, error) {
 	if d.c.Matched == nil {
-		return nil
+		return func(*kernel.Tx, store.Evidence, string) error { return nil }, nil
 	}
-	return d.c.Matched(t, e, list)
+	return d.c.Matched(ctx, s)
 }
 
 // fetch reads a picture through the executor. It does not read the bytes of a picture that the
@@ -393,7 +401,14 @@ func readPicture(body io.ReadCloser) ([]byte, error) {
 
 // finish writes the document.
 func (d *Evidence) finish(ctx context.Context, id string, shown *platform.Evidence, why string) error {
-	return d.desk.TryChange(ctx, func(*proof.State) (func(*kernel.Tx) error, error) {
+	return d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
+		tell := func(*kernel.Tx, store.Evidence, cases.EvidenceDocument) error { return nil }
+		if d.c.Copied != nil {
+			var err error
+			if tell, err = d.c.Copied(ctx, s); err != nil {
+				return nil, err
+			}
+		}
 		return func(t *kernel.Tx) error {
 			e, err := t.EvidenceLocked(id)
 			if err != nil || e.State != cases.EvidencePending {
@@ -423,10 +438,7 @@ func (d *Evidence) finish(ctx context.Context, id string, shown *platform.Eviden
 			e.Document, e.Content, e.Thread = digest, doc.Content, doc.Thread
 			t.KeepEvidenceText(digest, b)
 			t.FinishEvidence(e)
-			if d.c.Copied != nil {
-				return d.c.Copied(t, e, doc)
-			}
-			return nil
+			return tell(t, e, doc)
 		}, nil
 	})
 }
@@ -685,8 +697,8 @@ func (d *Evidence) once(t *kernel.Tx, deed actions.SaltedDeed, data any, sealed 
 	return nil
 }
 
-// Run compares all kept pictures with each new set of hash lists, until ctx ends.
-func (d *Evidence) Run(ctx context.Context) {
+// watchHashes compares all kept pictures with each new set of hash lists, until ctx ends.
+func (d *Evidence) watchHashes(ctx context.Context) {
 	tick := time.NewTicker(d.c.SweepEvery)
 	defer tick.Stop()
 	for {
@@ -756,7 +768,11 @@ const maxMatched = 1000
 // removeMatched removes the bytes of a picture that is on a list, and tells of it once for each
 // evidence that has the picture.
 func (d *Evidence) removeMatched(ctx context.Context, digest canonical.Digest, list string) error {
-	return d.desk.TryChange(ctx, func(*proof.State) (func(*kernel.Tx) error, error) {
+	return d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
+		tell, err := d.tellMatched(ctx, s)
+		if err != nil {
+			return nil, err
+		}
 		return func(t *kernel.Tx) error {
 			had, err := t.RemovePicture(store.Picture{Digest: digest, State: cases.PictureMatched, List: list, At: t.Now(), Removed: t.Now()})
 			if err != nil || !had {
@@ -769,7 +785,7 @@ func (d *Evidence) removeMatched(ctx context.Context, digest canonical.Digest, l
 			t.MatchEvidence(digest, list)
 			for _, e := range with {
 				if e.Matched == "" {
-					if err := d.matched(t, e, list); err != nil {
+					if err := tell(t, e, list); err != nil {
 						return err
 					}
 				}

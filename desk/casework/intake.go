@@ -271,6 +271,9 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
 	}
 	t.InsertReport(row)
+	if err := d.Keep(t, wants(c, row, r, !open)); err != nil {
+		return nil, err
+	}
 	out.Report, out.Case, out.New = row, c, true
 	sealed := r
 	sealed.Reporter = cases.Reporter{}
