@@ -34,7 +34,7 @@ func (c *Client) WithdrawReport(ctx context.Context, id string) (s v1.ReportStat
 }
 
 // Find reports what the calling worker came upon.
-func (c *Client) Find(ctx context.Context, f v1.Finding) (t v1.Taken, err error) {
+func (c *Client) Find(ctx context.Context, f v1.OwnFinding) (t v1.Taken, err error) {
 	return t, c.change(ctx, http.MethodPost, v1.Base+"/findings", nil, f, &t)
 }
 

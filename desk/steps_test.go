@@ -51,7 +51,7 @@ var reads = []string{"Case", "Cases", "DraftDecision", "Now", "Progress", "Queue
 var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "DraftMeasures", "JudgeMeasures"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
-var worksOnCases = []string{"Claim", "Decide", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeReports"}
+var worksOnCases = []string{"Claim", "Decide", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeReports", "WithdrawReport"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()

@@ -280,6 +280,7 @@ type Outcome struct {
 	Case     cases.Case
 	Requests []actions.Request
 	Document *ledger.Document
+	Known    bool   // it was handed in before
 	Promise  string // that the document will be in a roll
 }
 
@@ -403,7 +404,7 @@ func (d *Room) decided(ctx context.Context, by kernel.Caller, id string, c actio
 		if ok = i >= 0; !ok {
 			return nil
 		}
-		out.ID = all[i].ID
+		out.ID, out.Known = all[i].ID, true
 		for _, request := range all[i].Requests {
 			r, err := stx.Request(request)
 			if err != nil {

@@ -245,6 +245,9 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 	}
 	row := store.Report{ID: d.desk.IDs.New(cases.ReportPrefix), Program: from.name(), ExternalID: r.ExternalID, Body: body, Case: c.ID, Platform: r.Subject.Platform, Subject: r.Subject.ID,
 		Reason: reason, OwnReason: r.Reason, Severity: severity, Source: from.Source, Anonymous: r.Reporter.Anonymous, Language: r.Language, Reported: r.At, Received: now}
+	if row.Reported.IsZero() {
+		row.Reported = now
+	}
 	row.Reporter = d.reporterOf(from, r)
 	first, err := t.CountReporter(c.ID, row.Reporter)
 	if err != nil {
