@@ -9,6 +9,7 @@ import (
 
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
 	"countersign.dev/ledger"
 	"countersign.dev/workforce"
 )
@@ -290,6 +291,23 @@ func (c *Client) Taken(ctx context.Context, from int64) (b v1.Bodies, err error)
 // opened for that subject alone.
 func (c *Client) TierEntries(ctx context.Context, subject string) (b v1.TierBodies, err error) {
 	return b, c.get(ctx, "/ledger/bodies/tiers", url.Values{"subject": {subject}}, &b)
+}
+
+// Document returns the exact bytes of the proof of a document, which proof.VerifyDocument
+// checks. commitment is that of a promise; readers of evidence may leave it zero.
+func (c *Client) Document(ctx context.Context, sort ledger.DocumentSort, id string, commitment canonical.Digest) ([]byte, error) {
+	q := url.Values{}
+	if !commitment.IsZero() {
+		q.Set("commitment", commitment.String())
+	}
+	return c.send(ctx, call{method: http.MethodGet, path: v1.Base + "/documents/" + url.PathEscape(string(sort)) + "/" + url.PathEscape(id), query: q})
+}
+
+// Documents returns a page of the documents of a sort after a number, -1 for the beginning.
+func (c *Client) Documents(ctx context.Context, sort ledger.DocumentSort, after int64) (d v1.Documents, err error) {
+	q := values("limit", "500")
+	q.Set("after", strconv.FormatInt(after, 10))
+	return d, c.get(ctx, v1.Base+"/documents/"+url.PathEscape(string(sort)), q, &d)
 }
 
 // Ledger fetches the served log's checkpoint and tiles, for ledger.Reader and

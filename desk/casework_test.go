@@ -42,13 +42,13 @@ func TestDay(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		from := casework.Origin{Program: "square", Platforms: []string{"plaza"}, Source: cases.SourcePerson}
+		from := to.AdmitProgram("square", "ann", cases.SourcePerson)
 		neighbour, err := to.Desk.Subject(t.Context(), desktest.As("ann"), "plaza:@neighbour")
 		if err != nil {
 			t.Fatal(err)
 		}
 		report := cases.Report{ExternalID: "r1", Subject: platform.Subject{Platform: "plaza", ID: neighbour.Subject.ID}, Reason: "spam", Text: "buy buy buy", Scores: []cases.Score{}, Evidence: cases.Told{Text: "buy", Language: "en"}}
-		got, err := to.Desk.Intake(t.Context(), from, []cases.Report{report})
+		got, err := to.Desk.TakeReports(t.Context(), from, []cases.Report{report})
 		if err != nil || got[0].Err != nil {
 			t.Fatal(err, got[0].Err)
 		}

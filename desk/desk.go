@@ -1,5 +1,5 @@
 // Package desk is the one write path: everything that changes something goes through it. It
-// opens the rooms of the desk (acts, incidents, inquiry, alarms and sets) over one kernel, and
+// opens the rooms of the desk (acts, incidents, inquiry, alarms, casework, sets and rolls) over one kernel, and
 // has all their methods. Sign-in, the ledger feed for the executor, and reading the ledger
 // are its own.
 //
@@ -21,6 +21,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/rolls"
 	"countersign.dev/desk/sets"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -61,6 +62,7 @@ type Desk struct {
 	*alarmsRoom
 	*caseworkRoom
 	*setsRoom
+	*rollsRoom
 
 	kernel        *kernel.Kernel
 	tokens        tokens
@@ -75,9 +77,11 @@ type (
 	alarmsRoom    = alarms.Room
 	caseworkRoom  = casework.Room
 	setsRoom      = sets.Room
+	rollsRoom     = rolls.Room
 )
 
-// Caller is the worker who uses the desk, with the token that was shown.
+// Caller is the worker who uses the desk, with the token that was shown. Where a program may
+// call as well, it is the program.
 type Caller = kernel.Caller
 
 // State returns the governance chain folded up to its newest entry. It must not be changed.

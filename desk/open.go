@@ -10,6 +10,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/rolls"
 	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -32,7 +33,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	q := inquiry.New(k, a, c.ExposureEvery)
 	x := sets.New(k)
 	act := acts.New(k, i, q, a, x)
-	return &Desk{actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, c.Casework), kernel: k}, nil
+	return &Desk{rollsRoom: rolls.New(k), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, c.Casework), kernel: k}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -60,7 +61,8 @@ func (d *Desk) Found(ctx context.Context, c proof.Closed) (ledger.Entry, error) 
 }
 
 // Run does the desk's background work until ctx ends: it hands approved requests to the
-// executor, ends expired ones, sends alarms, and checks exposure and the desk's health.
+// executor, ends expired ones, rolls documents, sends alarms, and checks exposure and the
+// desk's health.
 func (d *Desk) Run(ctx context.Context) error {
 	if err := d.inquiryRoom.Begin(ctx); err != nil {
 		d.kernel.Logger.ErrorContext(ctx, "exposure is not checked", "error", err)
@@ -71,6 +73,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { d.actsRoom.Run(ctx) })
 	running.Go(func() { d.caseworkRoom.Run(ctx) })
+	running.Go(func() { d.rollsRoom.Run(ctx) })
 	err := d.kernel.Run(ctx)
 	running.Wait()
 	d.kernel.Stop(ctx)

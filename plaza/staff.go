@@ -47,6 +47,8 @@ var staffRoutes = []route{
 	{"GET", "/staff/v1/commands/{key}", StaffScope, 0, (*Server).getCommand},
 	{"GET", "/staff/v1/events", StaffScope, 0, (*Server).getEvents},
 	{"GET", "/staff/v1/accounts", StaffScope, 0, (*Server).getAccounts},
+	{"GET", "/staff/v1/content", StaffScope, 0, (*Server).getContent},
+	{"GET", "/staff/v1/content/picture", StaffScope, 0, (*Server).getContentPicture},
 	{"GET", "/staff/v1/lock", StaffScope, 0, (*Server).getLock},
 	{"POST", "/staff/v1/notices", StaffScope, noticeLimit, (*Server).postNotice},
 	{"POST", "/staff/v1/tokens/{id}/revoke", KeeperScope, 0, (*Server).postRevoke},
@@ -237,7 +239,7 @@ type Capabilities struct {
 const Protocol = "staff/v1"
 
 func (s *Server) getCapabilities(c call) error {
-	offers := []string{"accounts", "lock", "notices"}
+	offers := []string{"accounts", "content", "lock", "notices"}
 	switch _, err := s.authenticate(c.r, KeeperScope); {
 	case err == nil:
 		offers = append(offers, "tokens")

@@ -38,6 +38,9 @@ func (r *Recorded) Document() ledger.Document {
 	return r.document
 }
 
+// RecordedCount returns how many documents this process has recorded.
+func (s *Store) RecordedCount() int64 { return s.recorded.Load() }
+
 // makeDocuments makes the documents of a batch, as of now.
 func (b *batch) makeDocuments(log *ledger.Log, now canonical.Time) error {
 	b.documents = make([]ledger.Document, len(b.recorded))
@@ -269,6 +272,62 @@ func (tx *Tx) DocumentOpenings(sort ledger.DocumentSort, number int64) ([]ledger
 	}, `select name, salt, value from document_opening where sort = $1 and number = $2 order by name`, string(sort), number)
 	if err != nil {
 		return nil, fmt.Errorf("read what opens a document: %w", err)
+	}
+	return all, nil
+}
+
+// DocumentRow is a document as its row has it. Nothing in it is checked.
+type DocumentRow struct {
+	Number                 int64
+	ID                     string
+	Commitment, Body, Salt []byte
+	Openings               []ledger.Opening
+}
+
+// DocumentRows returns the rows of the documents of a sort from a number on, with their
+// openings: at most limit, and fewer if together they have more than so many bytes, but at
+// least one.
+func (tx *Tx) DocumentRows(sort ledger.DocumentSort, from int64, limit int, bytes int64) (all []DocumentRow, err error) {
+	type measured struct{ number, length int64 }
+	lengths, err := sqldb.All(tx.Tx, func(r sqldb.Row) (m measured, err error) { return m, r.Scan(&m.number, &m.length) },
+		`select d.number, length(d.body) + coalesce((select sum(length(o.value)) from document_opening o where o.sort = d.sort and o.number = d.number), 0)
+		from document d where d.sort = $1 and d.number >= $2 order by d.number limit $3`, string(sort), from, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the lengths of documents: %w", err)
+	}
+	if len(lengths) == 0 {
+		return nil, nil
+	}
+	to := lengths[0].number
+	for i, total := 0, int64(0); i < len(lengths); i++ {
+		if total += lengths[i].length; i > 0 && total > bytes {
+			break
+		}
+		to = lengths[i].number
+	}
+	all, err = sqldb.All(tx.Tx, func(r sqldb.Row) (d DocumentRow, err error) {
+		return d, r.Scan(&d.Number, &d.ID, &d.Commitment, &d.Body, &d.Salt)
+	}, `select number, id, commitment, body, salt from document where sort = $1 and number >= $2 and number <= $3 order by number`, string(sort), from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read the rows of documents: %w", err)
+	}
+	at := make(map[int64]*DocumentRow, len(all))
+	for i := range all {
+		at[all[i].Number] = &all[i]
+	}
+	_, err = sqldb.All(tx.Tx, func(r sqldb.Row) (none struct{}, err error) {
+		var number int64
+		var o ledger.Opening
+		var salt, value []byte
+		err = r.Scan(&number, &o.Name, &salt, &value)
+		if d := at[number]; err == nil && d != nil {
+			o.Salt, o.Value = salt, value
+			d.Openings = append(d.Openings, o)
+		}
+		return none, err
+	}, `select number, name, salt, value from document_opening where sort = $1 and number >= $2 and number <= $3 order by number, name`, string(sort), from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read what opens documents: %w", err)
 	}
 	return all, nil
 }

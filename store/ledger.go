@@ -201,6 +201,7 @@ func (s *Store) finish(tx *sqldb.Tx, attached []any) (func(), error) {
 	// nobody. If we die after it, all of it is there, and a caller that asks again finds it.
 	return func() {
 		b.keep()
+		s.recorded.Add(int64(len(b.recorded)))
 		committed()
 	}, nil
 }
@@ -721,8 +722,8 @@ const auditStep = 1024
 
 // Audit recomputes the whole ledger from its rows, in one snapshot: leaves, numbers,
 // times, bodies and openings as far as they are kept, full tiles, the chain of
-// governance, the root and the checkpoint's signature. It returns the checkpoint, with
-// which all of it agrees.
+// governance, the root and the checkpoint's signature; and the documents with their numbers,
+// bodies, openings and rolls. It returns the checkpoint, with which all of it agrees.
 func (s *Store) Audit(ctx context.Context) (c ledger.Checkpoint, err error) {
 	err = s.Read(ctx, func(tx *Tx) error {
 		c, err = s.audit(tx)
@@ -752,7 +753,10 @@ func (s *Store) audit(tx *Tx) (ledger.Checkpoint, error) {
 			return ledger.Checkpoint{}, err
 		}
 	}
-	return signed.Checkpoint, a.end(h)
+	if err := a.end(h); err != nil {
+		return ledger.Checkpoint{}, err
+	}
+	return signed.Checkpoint, a.documents()
 }
 
 // audit is one pass over the rows.
@@ -762,6 +766,7 @@ type audit struct {
 	time       canonical.Time
 	governance canonical.Digest
 	nodes      int64
+	rolls      []rollAt // in the ledger's order
 }
 
 func (a *audit) entries(from, to int64) error {
@@ -814,6 +819,9 @@ func (a *audit) entry(e ledger.Entry, r row) error {
 			return tampered("Ledger entry %d does not name the governance entry before it.", e.Index)
 		}
 		a.time = e.Body.Time
+		if err := a.roll(e); err != nil {
+			return err
+		}
 	}
 	for _, o := range e.Openings {
 		if e.BodyBytes != nil && !e.Body.Opens(o) {

@@ -14,6 +14,7 @@ import (
 	"embed"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -39,6 +40,7 @@ type Store struct {
 	verifier note.Verifier
 	guard    Guard
 	recent   recent
+	recorded atomic.Int64 // documents that were committed
 }
 
 // Guard sees the entries of a batch before they are committed; its error stops

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -97,6 +98,14 @@ func (n nobody) Read(context.Context, platform.Subject) (linkv1.Reading, error) 
 
 func (n nobody) Vouch(context.Context, platform.Subject) (linkv1.Reading, error) {
 	return linkv1.Reading{}, n.away()
+}
+
+func (n nobody) Evidence(context.Context, platform.Subject) (platform.Evidence, error) {
+	return platform.Evidence{}, n.away()
+}
+
+func (n nobody) Picture(context.Context, platform.Subject, string) (io.ReadCloser, error) {
+	return nil, n.away()
 }
 
 func (n nobody) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {

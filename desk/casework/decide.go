@@ -280,6 +280,7 @@ type Outcome struct {
 	Case     cases.Case
 	Requests []actions.Request
 	Document *ledger.Document
+	Promise  string // that the document will be in a roll
 }
 
 // DecisionData is the open part of a decision's document in its roll. The decision itself
@@ -387,7 +388,8 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		d.desk.Step(kernel.StepRequested)
 		measures.Carry(out.Requests)
 	}
-	return out, nil
+	out.Promise, err = d.promise(*out.Document)
+	return out, err
 }
 
 // decided returns the outcome of exactly this decision, if it was made already.

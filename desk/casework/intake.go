@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"strings"
 
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
@@ -29,6 +30,7 @@ type Received struct {
 	Case       cases.Case
 	New        bool             // it was not handed in before
 	Document   *ledger.Document // of the report, with its number; nil of one that was refused
+	Promise    string           // that the document will be in a roll; see ledger.Promise
 	Err        error            // why it was refused; nil: it was taken
 }
 
@@ -48,10 +50,49 @@ const (
 	FieldReporter = "reporter" // cases.Reporter
 )
 
-// Intake takes reports. All that are well formed are taken in one transaction, or none is;
+// TakeReports takes the reports of a program. All that are well formed are taken in one
+// transaction; one that is not is refused by itself, in its place of the answer. The same
+// report again gets the same answer. A program brings in no more than its rate allows.
+func (d *Room) TakeReports(ctx context.Context, by kernel.ProgramCaller, reports []cases.Report) ([]Received, error) {
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.Program(by.ID, d.desk.Now())
+	if err != nil {
+		return nil, d.desk.Noted(ctx, by.Caller(), "report", err)
+	}
+	if err := d.desk.TakeReports(p, len(reports)); err != nil {
+		return nil, err
+	}
+	return d.intake(ctx, Origin{Program: p.ID, Platforms: p.Platforms, Source: p.Source}, reports)
+}
+
+// Find takes an own finding of a worker: a report of a subject that the worker saw, with the
+// reason in its text. The worker may decide the case under the usual rules.
+func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) (Received, error) {
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return Received{}, err
+	}
+	if _, _, _, err := d.atWork(ctx, s, by); err != nil {
+		return Received{}, d.desk.Noted(ctx, by, "own finding", err)
+	}
+	if strings.TrimSpace(report.Text) == "" {
+		return Received{}, fault.New(fault.Invalid, "bad-report", "An own finding says in its text what you found.")
+	}
+	report.Reporter = cases.Reporter{}
+	all, err := d.intake(ctx, Origin{Worker: by.Worker, Source: cases.SourceWorker}, []cases.Report{report})
+	if err != nil {
+		return Received{}, err
+	}
+	return all[0], all[0].Err
+}
+
+// intake takes reports. All that are well formed are taken in one transaction, or none is;
 // one that is not is refused by itself, in its place of the answer. The same report again
 // gets the same answer.
-func (d *Room) Intake(ctx context.Context, from Origin, reports []cases.Report) ([]Received, error) {
+func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) ([]Received, error) {
 	if len(reports) == 0 || len(reports) > cases.MaxReports {
 		return nil, fault.New(fault.Invalid, "bad-report", "Hand in 1 to %d reports at once.", cases.MaxReports)
 	}
@@ -103,7 +144,23 @@ func (d *Room) Intake(ctx context.Context, from Origin, reports []cases.Report) 
 			out[i].Document = &doc
 		}
 	}
-	return out, d.known(ctx, out)
+	if err := d.known(ctx, out); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if out[i].Document != nil {
+			if out[i].Promise, err = d.promise(*out[i].Document); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// promise returns the signed promise of a document that is committed.
+func (d *Room) promise(doc ledger.Document) (string, error) {
+	p, err := d.desk.Log.Promise(doc)
+	return string(p), err
 }
 
 // known fills in the documents of reports that were handed in before.
@@ -211,6 +268,9 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
 	}
 	t.InsertReport(row)
+	if err := d.Keep(t, wants(c, row, r, !open)); err != nil {
+		return nil, err
+	}
 	out.Report, out.Case, out.New = row, c, true
 	sealed := r
 	sealed.Reporter = cases.Reporter{}

@@ -197,8 +197,8 @@ type Queue struct {
 	Counts []store.QueueCount
 }
 
-// Queues returns the queues that the caller may read, in their order.
-func (d *Room) Queues(ctx context.Context, by kernel.Caller) ([]Queue, error) {
+// QueueBoard returns the queues that the caller may read, in their order.
+func (d *Room) QueueBoard(ctx context.Context, by kernel.Caller) ([]Queue, error) {
 	s, st, err := d.desk.Standing(ctx, by)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,9 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 			out.Strikes[strconv.FormatInt(rule, 10)] = n
 		}
 	}
+	if out.Evidence, err = shownEvidence(stx, c.ID); err != nil {
+		return out, err
+	}
 	earlier, err := stx.DecisionsOn(c.Subject.Platform, c.Subject.ID, 10)
 	if err != nil {
 		return out, err

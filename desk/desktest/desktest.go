@@ -54,6 +54,7 @@ type World struct {
 	ExecutorKey ed25519.PrivateKey
 	Root        canonical.Digest
 	Officers    []workforce.WorkerID
+	Programs    map[string]Program // those that AddProgram admitted
 
 	t     testing.TB
 	clock *Clock

@@ -2,6 +2,7 @@ package desktest
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -75,6 +76,22 @@ func (l *late) Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, e
 		return linkv1.Reading{}, err
 	}
 	return e.Vouch(ctx, s)
+}
+
+func (l *late) Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error) {
+	e, err := l.there()
+	if err != nil {
+		return platform.Evidence{}, err
+	}
+	return e.Evidence(ctx, s)
+}
+
+func (l *late) Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error) {
+	e, err := l.there()
+	if err != nil {
+		return nil, err
+	}
+	return e.Picture(ctx, s, name)
 }
 
 func (l *late) Carry(ctx context.Context, w []byte, wait time.Duration) (linkv1.CarryResult, error) {

@@ -53,6 +53,10 @@ import (
 type Executor interface {
 	Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
 	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) // Read, with the executor's signed statement of who the subject is
+	// Evidence reads what a subject shows, and Picture opens one of its pictures; see
+	// platform.Evidencer.
+	Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error)
+	Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error)
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
 	Status(ctx context.Context) (linkv1.ExecutorStatus, error)
 }
@@ -93,6 +97,7 @@ const (
 	StepHandOver      = "hand-over"     // a warrant is assembled and is about to be handed over
 	StepHandedOver    = "handed over"   // the executor has answered
 	StepRecorded      = "recorded"      // a record of the executor is committed; the executor has no answer yet
+	StepRolled        = "rolled"        // a roll of documents is committed
 )
 
 // Kernel holds the parts that all rooms of the desk share. It is safe for concurrent use.
@@ -107,7 +112,10 @@ type Kernel struct {
 	Logger   *slog.Logger
 	Step     func(string)
 	Jobs     *jobs.Runner // each room registers handlers for its own
-	Holders  Holders
+	// Slow runs jobs that wait for a platform and are no acts, so that a platform that is slow
+	// holds up no hand-over.
+	Slow    *jobs.Runner
+	Holders Holders
 
 	rand    io.Reader
 	folding sync.Mutex // one goroutine at a time folds new governance entries
@@ -135,9 +143,14 @@ func New(ctx context.Context, c Config) (*Kernel, error) {
 	}
 	k.Store.SetGuard(k.checkEntries)
 	var err error
-	k.Jobs, err = jobs.New(ctx, c.Store.DB(), jobs.Options{Now: c.Now, Attempts: jobAttempts, BackOff: jobPause, Report: func(r jobs.Row, err error) {
+	o := jobs.Options{Now: c.Now, Attempts: jobAttempts, BackOff: jobPause, Report: func(r jobs.Row, err error) {
 		k.Logger.Warn("job failed; it will be tried again", "kind", r.Kind, "attempts", r.Attempts, "error", err)
-	}})
+	}}
+	if k.Jobs, err = jobs.New(ctx, c.Store.DB(), o); err != nil {
+		return nil, err
+	}
+	o.Workers, o.Timeout, o.BackOff = slowWorkers, slowTime, slowPause
+	k.Slow, err = jobs.New(ctx, c.Store.DB(), o)
 	return k, err
 }
 
@@ -145,6 +158,7 @@ func New(ctx context.Context, c Config) (*Kernel, error) {
 // ends. Jobs that were not done when a process died are still in the table of jobs.
 func (k *Kernel) Run(ctx context.Context) error {
 	k.Jobs.Start()
+	k.Slow.Start()
 	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -165,6 +179,17 @@ func (k *Kernel) Stop(ctx context.Context) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	k.Jobs.Stop(last)
+	k.Slow.Stop(last)
+}
+
+const (
+	slowWorkers = 4
+	slowTime    = 2 * time.Minute // of one attempt
+)
+
+// slowPause is the pause after a failed attempt of a slow job: ten minutes at most.
+func slowPause(attempt int) time.Duration {
+	return min(time.Second<<min(attempt-1, 10), 10*time.Minute)
 }
 
 // Random returns n random bytes. It panics if there is no randomness, since nothing may go

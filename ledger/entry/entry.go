@@ -9,6 +9,7 @@ package entry
 import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/ledger"
 	"countersign.dev/workforce"
 )
 
@@ -45,7 +46,8 @@ const (
 	KindToken         = "token"
 	KindTokenRevoked  = "token-revoked"
 	KindProgramToken  = "program-token"
-	KindSession       = "session" // of an actions.SignedSession: somebody started a session
+	KindSession       = "session"       // of an actions.SignedSession: somebody started a session
+	KindRoll          = ledger.KindRoll // of a ledger.Roll: commits to the documents that waited for it
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
 	KindText          = "text" // somebody put a text to the desk, so that a change can name it

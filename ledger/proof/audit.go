@@ -31,6 +31,12 @@ type Audited struct {
 	Acts     int64      `json:"acts"`     // of people, whose signatures were checked
 	Sessions int64      `json:"sessions"` // that were started
 	Unsigned []Unsigned `json:"unsigned"`
+
+	// For AuditDocuments: the rolls in the ledger's order, those that cannot be read, and the
+	// time of the newest entry.
+	entered  []EnteredRoll
+	badRolls []WrongDocument
+	until    canonical.Time
 }
 
 // Audit reads a whole served ledger as Follow does, and beside it every entry of the class
@@ -125,6 +131,7 @@ func (a *auditor) upTo(index int64, s *State) error {
 		if err != nil {
 			return fmt.Errorf("entry %d of the ledger: %w", a.next, err)
 		}
+		a.out.until = body.Time
 		if leaf.Class == ledger.Execution {
 			a.taken.record(a.next, body, s)
 			continue
@@ -172,6 +179,10 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 		a.warrant(index, body)
 		return
 	}
+	if body.Kind == entry.KindRoll {
+		a.roll(index, body)
+		return
+	}
 	if body.Kind == entry.KindTakenRefused {
 		a.taken.refused(body, s)
 	}
@@ -201,6 +212,16 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 			a.found(index, body.Kind, said.Statement.Signer, fault.TypeOf(err), fault.TextOf(err))
 		}
 	}
+}
+
+// roll remembers a roll for the audit of documents.
+func (a *auditor) roll(index int64, body ledger.Body) {
+	r, err := ledger.ParseRoll(body.Data)
+	if err != nil {
+		a.out.badRolls = append(a.out.badRolls, WrongDocument{Type: "bad-roll", Text: fmt.Sprintf("Entry %d of the ledger is no roll that can be read: %s", index, fault.TextOf(err))})
+		return
+	}
+	a.out.entered = append(a.out.entered, EnteredRoll{Index: index, Time: body.Time, Roll: r})
 }
 
 // once reports whether what somebody said was not entered before: a deed by its digest, a

@@ -155,7 +155,7 @@ func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 	if err != nil {
 		return ledger.Checkpoint{}, err
 	}
-	cp, err := openCheckpoint(w, key, v.trust.Quorum)
+	cp, err := openCheckpoint(w.Ledger, key, v.trust.Quorum)
 	if err != nil {
 		return cp, err
 	}
@@ -178,19 +178,19 @@ func (v *Verifier) checkLedger(o opened) (ledger.Checkpoint, error) {
 	return cp, checkAnchor(o, cp)
 }
 
-func openCheckpoint(w Warrant, key note.Verifier, quorum *ledger.Trust) (ledger.Checkpoint, error) {
+func openCheckpoint(a Anchor, key note.Verifier, quorum *ledger.Trust) (ledger.Checkpoint, error) {
 	surplus := wrong("surplus-signature", "The checkpoint carries signatures by unknown keys.")
-	full := []byte(w.Ledger.Checkpoint)
-	for i, line := range w.Ledger.Cosignatures {
+	full := []byte(a.Checkpoint)
+	for i, line := range a.Cosignatures {
 		// One line each and in order, so that the same cosignatures have one spelling.
-		if strings.IndexByte(line, '\n') != len(line)-1 || i > 0 && w.Ledger.Cosignatures[i-1] >= line {
+		if strings.IndexByte(line, '\n') != len(line)-1 || i > 0 && a.Cosignatures[i-1] >= line {
 			return ledger.Checkpoint{}, wrong("surplus-signature", "The cosignatures must be lines in sorted order, each once.")
 		}
 		full = append(full, line...)
 	}
 	if quorum == nil {
-		if len(w.Ledger.Cosignatures) > 0 {
-			return ledger.Checkpoint{}, wrong("surplus-signature", "The warrant carries cosignatures of witnesses that the trust folder does not name.")
+		if len(a.Cosignatures) > 0 {
+			return ledger.Checkpoint{}, wrong("surplus-signature", "The proof carries cosignatures of witnesses that the trust folder does not name.")
 		}
 		signed, err := ledger.ParseCheckpoint(full, key)
 		if err == nil && signed.Unknown > 0 {
@@ -202,7 +202,7 @@ func openCheckpoint(w Warrant, key note.Verifier, quorum *ledger.Trust) (ledger.
 	if err != nil {
 		return ledger.Checkpoint{}, err
 	}
-	if signed.Unknown > 0 || len(signed.Cosignatures) != len(w.Ledger.Cosignatures) {
+	if signed.Unknown > 0 || len(signed.Cosignatures) != len(a.Cosignatures) {
 		return ledger.Checkpoint{}, surplus
 	}
 	return signed.Checkpoint, quorum.Quorum(signed)

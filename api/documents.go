@@ -1,0 +1,53 @@
+package api
+
+import (
+	"context"
+
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/desk"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+)
+
+func (s *Server) registerDocuments() {
+	const get = "GET"
+	add(s, operation{id: "document", method: get, path: "/documents/{sort}/{id}", summary: "A report, decision, deed or opening of a case with its promise and, once it is in a roll, the path that proves it",
+		answer: jsonAnswer("A document countersign/document-proof/v1 in canonical JSON; verify it offline")}, s.provenDocument)
+	add(s, operation{id: "list-documents", method: get, path: "/documents/{sort}", summary: "The documents of a sort with what opens them, by number, for auditors"}, s.documents)
+}
+
+// Sorted is the sort in a path.
+type Sorted struct {
+	Sort string `path:"sort" maxLength:"16" doc:"report, decision, deed or opening"`
+}
+
+func (s *Server) provenDocument(ctx context.Context, by desk.Caller, in *struct {
+	Sorted
+	Identified
+	Commitment string `query:"commitment" maxLength:"71" doc:"the commitment that your promise names; without it only readers of evidence are shown the document"`
+}) (*raw, error) {
+	var commitment canonical.Digest
+	if err := commitment.UnmarshalText([]byte(in.Commitment)); err != nil {
+		return nil, fault.New(fault.Invalid, "bad-parameter", "The commitment is sha256: and 64 lower-case hexadecimal digits, as the promise has it.")
+	}
+	p, err := s.desk.Document(ctx, by, ledger.DocumentSort(in.Sort), in.ID, commitment)
+	if err != nil {
+		return nil, err
+	}
+	b, err := canonical.Marshal(p)
+	return &raw{"application/json", b}, err
+}
+
+func (s *Server) documents(ctx context.Context, by desk.Caller, in *struct {
+	Sorted
+	After int64 `query:"after" minimum:"-1" default:"-1" doc:"number of the last document seen; -1 for the beginning"`
+	Limit int   `query:"limit" minimum:"1" maximum:"500" default:"100"`
+}) (*answerOf[v1.Documents], error) {
+	all, err := s.desk.Documents(ctx, by, ledger.DocumentSort(in.Sort), in.After, in.Limit)
+	out := v1.Documents{Items: all, Next: in.After}
+	if n := len(all); n > 0 {
+		out.Next = all[n-1].Number
+	}
+	return answerWith(out, err)
+}
