@@ -212,6 +212,7 @@ var openers = map[string]string{
 	"cmd/countersign lastResort": "the executor's own alarm address",
 	"rehearsal readMember":       "a demo's people",
 	"rehearsal allProtected":     "policies in a folder that is made for them",
+	"client ReadProgramKey":      "a program's key file",
 	"cli load":                   "the settings of the command line",
 	"cli keep":                   "the settings of the command line",
 	"cli ReadFile":               "what a person names, in the process of that person",

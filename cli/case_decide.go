@@ -164,7 +164,7 @@ func (j judging) checkMeasure(m v1.Draft, c actions.Decision, me identity, now t
 		return tricked("a measure names another case or rule")
 	case a.Category != category:
 		return tricked("the category of a measure is %q", a.Category)
-	case j.rule == nil || !said(j.rule.Reason, a.Reason):
+	case j.rule == nil || !saysOne(j.rule.Reason, a.Reason):
 		return tricked("a measure gives another reason than the rule does")
 	case a.Command.Mark != "" && a.Command.Mark != platform.MarkOf(m.Statement.Request):
 		return tricked("a measure would leave the mark %q", a.Command.Mark)
@@ -176,7 +176,7 @@ func (j judging) checkMeasure(m v1.Draft, c actions.Decision, me identity, now t
 	return checkStatement(m, m.Statement.Request, proof.VerdictOf(a), me, m.Ruling.Need, now)
 }
 
-func said(texts cases.Texts, text string) bool {
+func saysOne(texts cases.Texts, text string) bool {
 	for _, t := range texts {
 		if t == text {
 			return true
@@ -260,8 +260,8 @@ func checkDocument(st actions.Statement, of canonical.Digest, me identity, now t
 	return nil
 }
 
-// verdictWords puts a verdict in words.
-func verdictWords(v actions.CaseVerdict) string {
+// caseVerdict puts a verdict in words.
+func caseVerdict(v actions.CaseVerdict) string {
 	switch v {
 	case actions.CaseNoViolation:
 		return "no violation"
@@ -287,7 +287,7 @@ func (s *Session) showDecision(j judging, d v1.DecisionDraft, me identity) {
 	p.Facts(
 		[2]string{"case", fmt.Sprintf("%s at version %d, claim %d", c.Case, c.Version, c.Claim)},
 		[2]string{"subject", wording.Subject(c.Subject)},
-		[2]string{"verdict", verdictWords(c.Verdict)},
+		[2]string{"verdict", caseVerdict(c.Verdict)},
 		[2]string{"rule", rule},
 		[2]string{"departs", departs},
 		[2]string{"reasons", j.reasons},
