@@ -113,6 +113,7 @@ type Options struct {
 	ExposureEvery time.Duration // see desk.Config
 	HealthEvery   time.Duration // the same
 	ExecutorStart time.Duration // the same
+	RollEvery     time.Duration // the same
 
 	ExecutorNow func() time.Time   // of a Town's executor; nil: the desk's clock
 	Platform    platform.Connector // of a Town; nil: a real plaza
@@ -177,7 +178,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery,
+		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, RollEvery: o.RollEvery,
 		Alarms: alarms.Config{Destinations: o.Destinations, Sender: o.Sender, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart}, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }
