@@ -2,6 +2,7 @@ package desktest
 
 import (
 	"context"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/casework"
+	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	linkv1 "countersign.dev/link/v1"
 	"countersign.dev/platform"
@@ -54,11 +56,12 @@ func (of *Office) Second() *World {
 	return of.Node(Options{Executor: of.Subjects})
 }
 
-// OpenOffice puts the default sets in force, and has agents and leads declare that no account
-// is their own.
+// OpenOffice puts the default sets in force, admits the program square, and has agents and
+// leads declare that no account is their own.
 func (w *World) OpenOffice() {
 	w.t.Helper()
 	w.OpenCasework()
+	w.AdmitProgram("square", "eva", cases.SourcePerson)
 	for _, id := range []workforce.WorkerID{"ann", "abe", "dan", "sue", "bob", "lee", "kim", "eva"} {
 		w.Owns(id)
 	}
@@ -84,12 +87,9 @@ func (w *World) Owns(id workforce.WorkerID, accounts ...string) {
 	}
 }
 
-// fromSquare is the program whose reports TryFlag hands in.
-var fromSquare = casework.Origin{Program: "square", Platforms: []string{"plaza"}, Source: cases.SourcePerson}
-
-// TryFlag hands in the report of an account, by its identifier, on a subject of plaza.
+// TryFlag hands in, by the program square, the report of an account on a subject of plaza.
 func (w *World) TryFlag(external, subject string, reason cases.Reason, reporter string) (casework.Received, error) {
-	got, err := w.Desk.Intake(w.t.Context(), fromSquare, []cases.Report{{ExternalID: external, At: canonical.At(w.clock.Now()), Subject: platform.Subject{Platform: "plaza", ID: subject}, Reason: string(reason),
+	got, err := w.Desk.TakeReports(w.t.Context(), kernel.ProgramCaller{ID: "square"}, []cases.Report{{ExternalID: external, At: canonical.At(w.clock.Now()), Subject: platform.Subject{Platform: "plaza", ID: subject}, Reason: string(reason),
 		Text: "Look at " + subject + ".", Scores: []cases.Score{}, Evidence: cases.Told{Language: "en"}, Reporter: cases.Reporter{ID: reporter}}})
 	if err != nil {
 		return casework.Received{}, err
@@ -192,6 +192,16 @@ func (s *Subjects) Read(_ context.Context, of platform.Subject) (linkv1.Reading,
 // Vouch implements kernel.Executor.
 func (s *Subjects) Vouch(ctx context.Context, of platform.Subject) (linkv1.Reading, error) {
 	return s.Read(ctx, of)
+}
+
+// Evidence implements kernel.Executor: the platform shows none.
+func (s *Subjects) Evidence(context.Context, platform.Subject) (platform.Evidence, error) {
+	return platform.Evidence{}, fault.New(fault.NotFound, "no-such-subject", "There is no such subject.")
+}
+
+// Picture implements kernel.Executor.
+func (s *Subjects) Picture(context.Context, platform.Subject, string) (io.ReadCloser, error) {
+	return nil, fault.New(fault.NotFound, "no-such-subject", "There is no such picture.")
 }
 
 // Carry implements kernel.Executor: it carries nothing out.
