@@ -133,7 +133,8 @@ func New(c Config) *Server {
 		s.reports.Platform = "plaza"
 	}
 	if s.reports.Client == nil {
-		s.reports.Client = &http.Client{Timeout: 30 * time.Second}
+		// A token is for the receiver and for nobody to whom it sends us on.
+		s.reports.Client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	if s.reports.Retry == 0 {
 		s.reports.Retry = time.Second

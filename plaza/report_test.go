@@ -505,3 +505,14 @@ func TestHostileReports(t *testing.T) {
 		}
 	})
 }
+
+func newAnswer() *httptest.ResponseRecorder { return httptest.NewRecorder() }
+
+// text is an answer that is no problem document.
+func text(status int, body string) *http.Response {
+	w := newAnswer()
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(status)
+	fmt.Fprint(w, body)
+	return w.Result()
+}
