@@ -17,7 +17,7 @@ type auditCommand struct {
 
 func (c *auditCommand) Help() string {
 	return "Reads the desk's whole ledger as ledger verify does, and beside it every entry of the desk. Each act of a person (requests and their decisions, countersignatures, declines, withdrawals, incidents, tasks, findings, sessions) " +
-		"must be signed by a key of that person that was live then, or under a session that such a key had certified and that may sign such an act, in time, and be entered once; and whom a warrant names must have signed that act before it. What the executor took directly must be in the governance chain. Names each entry that is not, and then ends with exit 1. " +
+		"must be signed by a key of that person that was live then, or under a session that such a key had certified and that may sign such an act, in time, and be entered once; and whom a warrant names must have signed that act before it. What the executor took directly must be in the governance chain. Then recounts the documents (reports, decisions, deeds, openings of cases): no number is missing, each fits its commitment, each roll's root is that of its documents, and none waits for its roll longer than promised. Names each entry and document that is not so, and then ends with exit 1. " +
 		"It is for those who read evidence, and needs a sign-in: countersign token create --save"
 }
 
@@ -27,6 +27,7 @@ type auditAnswer struct {
 	Origin string `json:"origin"`
 	Size   int64  `json:"size"`
 	proof.Audited
+	Documents proof.AuditedDocuments `json:"documents"`
 }
 
 func (c *auditCommand) Run(ctx context.Context, s *Session) error {
@@ -60,12 +61,21 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	doc := auditAnswer{OK: len(found.Unsigned) == 0, Origin: signed.Origin, Size: signed.Size, Audited: found}
+	documents, err := proof.AuditDocuments(found, d.allDocuments(ctx), nil)
+	if err != nil {
+		return err
+	}
+	doc := auditAnswer{OK: len(found.Unsigned)+len(documents.Wrong) == 0, Origin: signed.Origin, Size: signed.Size, Audited: found, Documents: documents}
 	if err := s.Answer(doc, func(p *Page) {
 		p.Facts([2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)}, [2]string{"entries of the desk", fmt.Sprint(doc.Entries)},
-			[2]string{"acts of people", fmt.Sprint(doc.Acts)}, [2]string{"sessions", fmt.Sprint(doc.Sessions)})
+			[2]string{"acts of people", fmt.Sprint(doc.Acts)}, [2]string{"sessions", fmt.Sprint(doc.Sessions)},
+			[2]string{"documents", fmt.Sprintf("%d, in %d rolls; %d wait for theirs", documents.Documents, documents.Rolls, documents.Waiting)})
 		if doc.OK {
-			p.Line("%s", p.Good("Every act of a person in the ledger is signed, and the chain holds all that the executor took."))
+			p.Line("%s", p.Good("Every act of a person in the ledger is signed, the chain holds all that the executor took, and the rolls hold the documents."))
+			return
+		}
+		describeWrong(p, documents.Wrong)
+		if len(doc.Unsigned) == 0 {
 			return
 		}
 		rows := [][]string{{"ENTRY", "KIND", "WORKER", "WHY"}}
@@ -77,7 +87,27 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 	}); err != nil || doc.OK {
 		return err
 	}
+	if len(doc.Unsigned) == 0 {
+		return fault.New(fault.Conflict, "wrong-documents", "%s.", wording.Plural(len(documents.Wrong), "finding about documents", "findings about documents")+": the desk's documents are not those that its rolls hold")
+	}
 	return fault.New(fault.Conflict, "unsigned-entries", "%s.", wording.Plural(len(doc.Unsigned),
 		"entry of the ledger is an act of a person without a valid signature, or a change that the chain does not hold",
 		"entries of the ledger are acts of people without a valid signature, or changes that the chain does not hold"))
+}
+
+// describeWrong lists what an audit of documents found.
+func describeWrong(p *Page, wrong []proof.WrongDocument) {
+	if len(wrong) == 0 {
+		return
+	}
+	rows := [][]string{{"SORT", "NUMBERS", "FINDING", "WHY"}}
+	for _, w := range wrong {
+		numbers := fmt.Sprint(w.First)
+		if w.Last != w.First {
+			numbers = fmt.Sprintf("%d–%d", w.First, w.Last)
+		}
+		rows = append(rows, []string{string(w.Sort), numbers, w.Type, w.Text})
+	}
+	p.Line("These documents are not what the ledger's rolls hold:")
+	p.Table(rows)
 }

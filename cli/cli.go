@@ -94,7 +94,8 @@ type Commands struct {
 	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
 	Alarm     alarmCommands    `cmd:"" help:"Alarms: what people have to know at once."`
 	Warrant   warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
-	Audit     auditCommand     `cmd:"" help:"Check that every act of a person in the ledger is signed."`
+	Promise   promiseCommands  `cmd:"" help:"Promises of the desk: what was acknowledged is in the ledger by a time."`
+	Audit     auditCommand     `cmd:"" help:"Check that every act of a person in the ledger is signed, and recount the documents."`
 	Ledger    ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
 	Policy    policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
 	Budget    budgetCommands   `cmd:"" help:"How many acts a worker and a vendor may do in an hour and a day."`

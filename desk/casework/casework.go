@@ -10,6 +10,7 @@ package casework
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"countersign.dev/cases"
@@ -39,6 +40,8 @@ type Room struct {
 	sets   *sets.Room
 	secret []byte
 	every  time.Duration
+
+	*evidence
 }
 
 // New opens the room and registers its jobs.
@@ -47,12 +50,16 @@ func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, c Config) *Room {
 	if d.every == 0 {
 		d.every = time.Second
 	}
+	d.evidence = d.newEvidence()
 	jobs.Handle(k.Jobs, func(ctx context.Context, j acts.SettleCase) error { return d.settle(ctx, j.Case) })
 	return d
 }
 
 // Run ends claims and snoozes whose time is over, until ctx ends.
 func (d *Room) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	watching.Go(func() { d.watchHashes(ctx) })
+	defer watching.Wait()
 	tick := time.NewTicker(d.every)
 	defer tick.Stop()
 	for {

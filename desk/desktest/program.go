@@ -28,6 +28,16 @@ func (w *World) NewProgram(id string, owner workforce.WorkerID) (actions.Setting
 		Source: "program", Rate: 600, Possession: name}}, p
 }
 
+// AdmitProgram admits a program that reports from plaza for a class of source, as fast as a
+// program may, and returns it as a caller.
+func (w *World) AdmitProgram(id string, owner workforce.WorkerID, source string) desk.ProgramCaller {
+	w.t.Helper()
+	c, _ := w.NewProgram(id, owner)
+	c.Program.Source, c.Program.Rate = source, actions.MaxProgramRate
+	w.Change(actions.DeskChange, c)
+	return desk.ProgramCaller{ID: id, Token: "test"}
+}
+
 // AddProgram admits a program; see NewProgram.
 func (w *World) AddProgram(id string, owner workforce.WorkerID) Program {
 	w.t.Helper()
@@ -70,16 +80,4 @@ func (w *World) ProgramToken(t testing.TB, p Program) string {
 		t.Fatalf("%s signs in: %v", p.ID, err)
 	}
 	return secret
-}
-
-// AdmitProgram admits a program that reports from plaza, with the desk's officers' signatures,
-// and returns it as a caller.
-func (w *World) AdmitProgram(id string, owner workforce.WorkerID, source string) desk.ProgramCaller {
-	w.t.Helper()
-	key := newKey(w.t)
-	public := workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: []byte(key.Public().(ed25519.PublicKey))}
-	challenge := actions.ProgramChallenge(w.EnrolName(), id, public.ID())
-	w.Change(actions.DeskChange, actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramAdd, ID: id, Key: public, Owner: owner,
-		Possession: actions.Signature{Signature: ed25519.Sign(key, challenge[:])}, Platforms: []string{"plaza"}, Source: source, Rate: actions.MaxProgramRate}})
-	return desk.ProgramCaller{ID: id, Token: "test"}
 }
