@@ -37,6 +37,10 @@ func (s *Server) register() {
 
 	add(s, operation{id: "sign-in", method: post, path: "/tokens", open: true, body: v1.MaxAsk, status: http.StatusCreated,
 		summary: "Get a token for a signed ask, which is good once and names the secret by its hash"}, s.signIn)
+	add(s, operation{id: "program-sign-in", method: post, path: "/programs/tokens", open: true, body: v1.MaxAsk, status: http.StatusCreated,
+		summary: "Get a program's token for a signed ask, which is good once and names the secret by its hash"}, s.programSignIn)
+	add(s, operation{id: "list-programs", method: get, path: "/programs", summary: "Programs by name, ended ones included"}, s.programs)
+	addProgram(s, operation{id: "own-program", method: get, path: "/programs/self", summary: "The program that calls, as it was admitted"}, s.ownProgram)
 	add(s, operation{id: "start-session", method: post, path: "/sessions", changes: true, status: http.StatusCreated,
 		summary: "Start a session that your own key has signed; a running one of the same key ends"}, s.startSession)
 	add(s, operation{id: "list-sessions", method: get, path: "/sessions", summary: "Your own sessions whose time is not over, newest first"}, s.sessions)
@@ -76,6 +80,7 @@ func (s *Server) register() {
 	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)
 	s.registerCases()
 	s.registerDocuments()
+	s.registerTexts()
 	s.registerIncidents()
 }
 
