@@ -284,27 +284,6 @@ type Outcome struct {
 	Promise  string // that the document will be in a roll
 }
 
-// DecisionData is the open part of a decision's document in its roll. The decision itself
-// names the subject, and is sealed.
-type DecisionData struct {
-	Case     string                  `json:"case"`
-	Claim    int64                   `json:"claim"`
-	Departs  bool                    `json:"departs"`
-	Evidence canonical.Digest        `json:"evidence"` // of the document that was shown
-	Requests []string                `json:"requests"` // of its measures
-	Rule     actions.Rule            `json:"rule"`
-	Sessions []actions.SignedSession `json:"sessions,omitempty"`
-	Signed   actions.Signed          `json:"signed"`
-	Verdict  actions.CaseVerdict     `json:"verdict"`
-	Version  int64                   `json:"version"`
-}
-
-// The names of the sealed fields of a decision's document.
-const (
-	FieldDecision = "decision"
-	FieldReasons  = "reasons"
-)
-
 // Decide makes the decision of a claim's holder, and stores its measures in the same
 // transaction. If the case has changed since it was shown, it is refused with "case-moved".
 // The same decision again gives the same answer.
@@ -375,8 +354,8 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			d.moved(t, by.Worker, out.Case, "decided", map[string]any{"decision": out.ID, "verdict": string(c.Verdict), "rule": c.Rule.Number})
 			t.KeepDraft(store.CaseDraft{Case: id, Worker: by.Worker})
 			recorded = t.Record(ledger.DocumentDraft{Sort: ledger.DecisionDocument, ID: out.ID,
-				Data:   DecisionData{Case: id, Claim: c.Claim, Departs: departing, Evidence: c.Evidence, Requests: row.Requests, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version},
-				Sealed: []ledger.Opening{{Name: FieldDecision, Value: canonical.MustMarshal(c)}, v.Decision.Reasons}})
+				Data:   cases.DecisionData{Case: id, Claim: c.Claim, Departs: departing, Evidence: c.Evidence, Requests: row.Requests, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version},
+				Sealed: []ledger.Opening{{Name: cases.FieldDecision, Value: canonical.MustMarshal(c)}, v.Decision.Reasons}})
 			return nil
 		}, nil
 	})
