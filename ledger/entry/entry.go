@@ -50,7 +50,8 @@ const (
 	KindRoll          = ledger.KindRoll // of a ledger.Roll: commits to the documents that waited for it
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
-	KindText          = "text" // somebody put a text to the desk, so that a change can name it
+	KindReferral      = "referral" // a case was referred to a hotline, the police or an emergency contact
+	KindText          = "text"     // somebody put a text to the desk, so that a change can name it
 )
 
 // Law names the law that asks for a need which the policy does not ask for.
@@ -215,4 +216,16 @@ type ExposureCheck struct {
 	Findings   int   `json:"findings"`
 	// Indispensable are the people without whom the desk could not go on.
 	Indispensable []workforce.WorkerID `json:"indispensable,omitempty"`
+}
+
+// Referral is the data of entries of kind referral: a case of child safety or of a threat to
+// life was referred to somebody outside. The order, with the reference at the other side, is
+// sealed beside it.
+type Referral struct {
+	Case     string             `json:"case"`
+	Deed     actions.SignedDeed `json:"deed"`
+	Referral string             `json:"referral"` // the identifier in the rule set
+	Rules    canonical.Digest   `json:"rules"`    // of that rule set
+	Until    canonical.Time     `json:"until"`    // until which the platform preserves
+	Worker   workforce.WorkerID `json:"worker"`
 }
