@@ -70,12 +70,12 @@ var house = map[string]room{
 	"desk/rolls":       {"desk/kernel store ledger ledger/proof", "puts documents into rolls and shows them; what they say is other rooms' affair"},
 	"desk":             {"desk/casework desk/acts desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
-	"api/v1": {"fault/problem incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
-	"api":    {"fault/problem api/v1 httpd desk desk/acts desk/alarms desk/incidents desk/inquiry alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
+	"api/v1": {"fault/problem cases incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
+	"api":    {"fault/problem api/v1 httpd cases desk desk/casework desk/acts desk/alarms desk/incidents desk/inquiry desk/sets alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
 	"httpd":  {"fault/problem api/v1 desk", "the listener and the one error table; it knows no resource"},
 	"link":   {"fault/problem ledger link/v1 ledger/proof platform", "the one way between desk and executor"},
 	"client": {"fault/problem api/v1 incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
-	"cli":    {"client api/v1 wording incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
+	"cli":    {"client api/v1 wording cases incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
 	"rehearsal": {"cli client api/v1 deskdir incident wording ledger link/v1 ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},
@@ -212,6 +212,7 @@ var openers = map[string]string{
 	"cmd/countersign lastResort": "the executor's own alarm address",
 	"rehearsal readMember":       "a demo's people",
 	"rehearsal allProtected":     "policies in a folder that is made for them",
+	"client ReadProgramKey":      "a program's key file",
 	"cli load":                   "the settings of the command line",
 	"cli keep":                   "the settings of the command line",
 	"cli ReadFile":               "what a person names, in the process of that person",

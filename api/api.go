@@ -269,7 +269,39 @@ func (m *recordingMux) HandleFunc(pattern string, handler func(http.ResponseWrit
 func (m *recordingMux) refuseTheRest() {
 	for path, methods := range m.routes {
 		slices.Sort(methods)
-		m.ServeMux.HandleFunc(path, httpd.MethodNotAllowed(methods...))
+		refuse := httpd.MethodNotAllowed(methods...)
+		if !m.within(path) {
+			m.ServeMux.HandleFunc(path, refuse)
+			continue
+		}
+		// A pattern without a method would conflict with those of the wider path. Whatever is
+		// not listed here is asked of that one.
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if !slices.Contains(methods, method) {
+				m.ServeMux.HandleFunc(method+" "+path, refuse)
+			}
+		}
 	}
 	m.ServeMux.HandleFunc("/", httpd.NotFound)
 }
+
+// within reports whether a path is one that another route's path with a variable part takes
+// in, as /cases/{id} takes in /cases/next.
+func (m *recordingMux) within(path string) bool {
+	parts := strings.Split(path, "/")
+	for other := range m.routes {
+		wide := strings.Split(other, "/")
+		if other != path && len(wide) == len(parts) {
+			fits := true
+			for i := range parts {
+				fits = fits && (wide[i] == parts[i] || variable(wide[i]))
+			}
+			if fits {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func variable(part string) bool { return strings.HasPrefix(part, "{") }

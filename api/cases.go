@@ -15,9 +15,7 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/casework"
 	"countersign.dev/fault"
-	"countersign.dev/ledger"
 	"countersign.dev/platform"
-	"countersign.dev/store"
 )
 
 // registerCases registers every route about reports, cases and queues.
@@ -39,7 +37,7 @@ func (s *Server) registerCases() {
 	add(s, operation{id: "draft-decision", method: post, path: "/cases/{id}/drafts", summary: "The decision of a judgement with its measures, and the statements to sign; nothing is stored"}, s.draftDecision)
 	add(s, operation{id: "decide", method: post, path: "/cases/{id}/decisions", status: http.StatusCreated, body: v1.MaxBody, changes: true, repeats: true,
 		summary: "Hand in a signed decision with its signed measures; 409 case-moved if the case has changed since you saw it. The same decision again gives the same answer, with 200"}, s.decide)
-	add(s, operation{id: "list-queues", method: get, path: "/queues", summary: "The queues that you may read, in their order, with what waits in them"}, s.queues)
+	add(s, operation{id: "list-queues", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queues)
 }
 
 func reportFrom(r v1.Report) cases.Report {
@@ -51,22 +49,12 @@ func reportFrom(r v1.Report) cases.Report {
 	return out
 }
 
-// taken returns the answer to one report.
-func (s *Server) taken(r casework.Received) (v1.Taken, error) {
+// takenOf returns the answer to one report.
+func takenOf(r casework.Received) v1.Taken {
 	if r.Err != nil {
-		return v1.Taken{ExternalID: r.ExternalID, Error: &v1.ReportFailed{Type: fault.TypeOf(r.Err), Detail: fault.TextOf(r.Err)}}, nil
+		return v1.Taken{ExternalID: r.ExternalID, Error: &v1.ReportFailed{Type: fault.TypeOf(r.Err), Detail: fault.TextOf(r.Err)}}
 	}
-	promise, err := s.promise(r.Document)
-	return v1.Taken{ExternalID: r.ExternalID, ID: r.Report.ID, Case: r.Case.ID, State: r.Case.State, New: r.New, Promise: promise}, err
-}
-
-// promise returns the promise of a document that is recorded; empty without one.
-func (s *Server) promise(d *ledger.Document) (string, error) {
-	if d == nil {
-		return "", nil
-	}
-	b, err := s.desk.Promise(*d)
-	return string(b), err
+	return v1.Taken{ExternalID: r.ExternalID, ID: r.Report.ID, Case: r.Case.ID, State: r.Case.State, New: r.New, Promise: r.Promise}
 }
 
 type takenOut struct {
@@ -82,7 +70,7 @@ func (s *Server) takeReports(ctx context.Context, by desk.ProgramCaller, in *str
 	} else if one := reportFrom(in.Body.Report); one.Digest() != reportFrom(v1.Report{}).Digest() {
 		return nil, fault.New(fault.Invalid, "bad-report", "Hand in the members of one report, or a list of reports, and not both.")
 	}
-	got, err := s.desk.Report(ctx, by, list(all, reportFrom))
+	got, err := s.desk.TakeReports(ctx, by, list(all, reportFrom))
 	if err != nil {
 		return nil, err
 	}
@@ -94,20 +82,15 @@ func (s *Server) takeReports(ctx context.Context, by desk.ProgramCaller, in *str
 		if got[0].New {
 			out.Status = http.StatusCreated
 		}
-		out.Body.Taken, err = s.taken(got[0])
-		return out, err
+		out.Body.Taken = takenOf(got[0])
+		return out, nil
 	}
-	out.Body.Answers = make([]v1.Taken, len(got))
-	for i, r := range got {
-		if out.Body.Answers[i], err = s.taken(r); err != nil {
-			return nil, err
-		}
-	}
+	out.Body.Answers = list(got, takenOf)
 	return out, nil
 }
 
 func (s *Server) reportState(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.ReportState], error) {
-	p, err := s.desk.Progress(ctx, casework.Origin{Program: by.Program, Worker: by.Worker}, in.ID)
+	p, err := s.desk.Progress(ctx, by, in.ID)
 	return answerWith(progressOf(p), err)
 }
 
@@ -124,9 +107,13 @@ func (s *Server) withdrawReport(ctx context.Context, by desk.ProgramCaller, in *
 	return answerWith(progressOf(p), err)
 }
 
-func (s *Server) find(ctx context.Context, by desk.Caller, in *struct{ Body v1.Finding }) (*takenOut, error) {
+func (s *Server) find(ctx context.Context, by desk.Caller, in *struct{ Body v1.OwnFinding }) (*takenOut, error) {
 	f := in.Body
-	got, err := s.desk.Find(ctx, by, casework.Finding{ExternalID: f.ExternalID, Subject: f.Subject, Reason: f.Reason, Text: f.Text, Language: f.Language, At: f.At})
+	subject, err := platform.ParseSubject(f.Subject)
+	if err != nil {
+		return nil, err
+	}
+	got, err := s.desk.Find(ctx, by, cases.Report{ExternalID: f.ExternalID, Subject: subject, Reason: f.Reason, Text: f.Text, Language: f.Language, At: f.At, Scores: []cases.Score{}})
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +121,8 @@ func (s *Server) find(ctx context.Context, by desk.Caller, in *struct{ Body v1.F
 	if got.New {
 		out.Status = http.StatusCreated
 	}
-	out.Body.Taken, err = s.taken(got)
-	return out, err
+	out.Body.Taken = takenOf(got)
+	return out, nil
 }
 
 func caseOf(c cases.Case) v1.Case {
@@ -169,7 +156,7 @@ func claimedOf(t casework.Taken) v1.Claimed {
 
 // caseDraftOf returns a draft as it was kept. What was kept in a form of another version is
 // shown as empty.
-func caseDraftOf(d store.CaseDraft) v1.CaseDraft {
+func caseDraftOf(d casework.CaseDraft) v1.CaseDraft {
 	var out v1.CaseDraft
 	if err := canonical.Unmarshal(d.Body, &out); err != nil {
 		out = v1.CaseDraft{}
@@ -194,10 +181,10 @@ func (s *Server) aCase(ctx context.Context, by desk.Caller, in *Identified) (*an
 		return nil, err
 	}
 	out := v1.CaseView{Case: caseOf(v.Case), Shown: v.Shown, Drafts: list(v.Drafts, caseDraftOf),
-		Moves: list(v.Moves, func(m store.Move) v1.CaseMove {
+		Moves: list(v.Moves, func(m casework.CaseMove) v1.CaseMove {
 			return v1.CaseMove{Version: m.Version, Move: m.Move, Worker: string(m.Worker), Time: m.Time, Detail: canonical.Raw(m.Detail)}
 		}),
-		Decisions: list(v.Decisions, func(d store.CaseDecision) v1.CaseDecision {
+		Decisions: list(v.Decisions, func(d casework.CaseDecision) v1.CaseDecision {
 			return v1.CaseDecision{ID: d.ID, Version: d.Version, Claim: d.Claim, Worker: string(d.Worker), Verdict: d.Verdict, Rule: d.Rule, Departs: d.Departs, Time: d.Time, TakenBack: d.TakenBack, Evidence: d.Document,
 				Requests: list(d.Requests, func(id string) v1.CaseRequest {
 					return v1.CaseRequest{ID: id, Status: actions.Status(v.Requests[id])}
@@ -294,22 +281,21 @@ func (s *Server) decide(ctx context.Context, by desk.Caller, in *decideIn) (*dec
 			}
 		}
 	}
-	out := &decidedOut{Status: http.StatusCreated, Body: v1.DecisionMade{ID: made.ID, Case: caseOf(made.Case), Requests: list(made.Requests, requestOf)}}
+	out := &decidedOut{Status: http.StatusCreated, Body: v1.DecisionMade{ID: made.ID, Case: caseOf(made.Case), Requests: list(made.Requests, requestOf), Promise: made.Promise}}
 	if made.Known {
 		out.Status = http.StatusOK
 	}
-	out.Body.Promise, err = s.promise(made.Document)
-	return out, err
+	return out, nil
 }
 
 func (s *Server) queues(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Queue]], error) {
-	all, err := s.desk.Queues(ctx, by)
+	all, err := s.desk.QueueBoard(ctx, by)
 	return answerWith(v1.Page[v1.Queue]{Items: list(all, queueOf)}, err)
 }
 
 func queueOf(q casework.Queue) v1.Queue {
 	out := v1.Queue{Name: q.Name, Title: q.Title, Place: int64(q.Place), Promise: q.Promise, Lease: int64(q.Queue.Lease() / time.Minute), Digits: q.Digits,
-		Counts: list(q.Counts, func(c store.QueueCount) v1.QueueCount {
+		Counts: list(q.Counts, func(c casework.QueueCount) v1.QueueCount {
 			return v1.QueueCount{State: c.State, Count: c.Count, Oldest: c.Oldest, Due: c.Due}
 		})}
 	if out.Digits == nil {

@@ -80,6 +80,7 @@ func (s *Server) register() {
 	add(s, operation{id: "list-entries", method: get, path: "/ledger/entries", summary: "Ledger entries without personal fields, oldest first"}, s.entries)
 	s.registerCases()
 	s.registerDocuments()
+	s.registerTexts()
 	s.registerIncidents()
 }
 

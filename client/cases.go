@@ -34,7 +34,7 @@ func (c *Client) WithdrawReport(ctx context.Context, id string) (s v1.ReportStat
 }
 
 // Find reports what the calling worker came upon.
-func (c *Client) Find(ctx context.Context, f v1.Finding) (t v1.Taken, err error) {
+func (c *Client) Find(ctx context.Context, f v1.OwnFinding) (t v1.Taken, err error) {
 	return t, c.change(ctx, http.MethodPost, v1.Base+"/findings", nil, f, &t)
 }
 
@@ -91,7 +91,7 @@ func (c *Client) Decide(ctx context.Context, id string, d v1.Decision, wait time
 	return m, c.change(ctx, http.MethodPost, casePath(id, "/decisions"), values("wait", seconds(wait)), d, &m)
 }
 
-// Queues lists the queues that the caller may read, in their order, with what waits in them.
-func (c *Client) Queues(ctx context.Context) (p v1.Page[v1.Queue], err error) {
-	return p, c.get(ctx, v1.Base+"/queues", nil, &p)
+// QueueBoard lists the queues that the caller may read, in their order, with what waits in them.
+func (c *Client) QueueBoard(ctx context.Context) (p v1.Page[v1.Queue], err error) {
+	return p, c.get(ctx, v1.Base+"/queues/board", nil, &p)
 }

@@ -432,6 +432,35 @@ func TestRollsAtOnce(t *testing.T) {
 	})
 }
 
+// TestRollsWhenManyWait: many documents do not wait for the clock.
+func TestRollsWhenManyWait(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		o.RollEvery = 24 * time.Hour
+		w := desktest.New(t, o)
+		w.Run()
+		var recording sync.WaitGroup
+		for side := range 100 {
+			recording.Go(func() {
+				for i := range 11 { // the first ones may be rolled when the desk starts
+					if err := w.Store.Write(t.Context(), func(tx *store.Tx) error {
+						for n := range 10 {
+							tx.Record(reportDraft(100*side + 10*i + n + 1_000_000*side))
+						}
+						return nil
+					}); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		recording.Wait()
+		waitForRoll(t, w, 10_000)
+		w.Rest()
+		audit(t, w)
+	})
+}
+
 // waitForRoll waits until so many reports are rolled.
 func waitForRoll(t *testing.T, w *desktest.World, want int64) {
 	t.Helper()

@@ -89,11 +89,11 @@ func TestSetsInForce(t *testing.T) {
 				t.Errorf("the set of before is read: %v", err)
 			}
 		}
-		named, rules, err := w.RulesInForce(t.Context(), desktest.As("ann"))
-		if err != nil || named.Digest != actions.DigestOfText(newer) || named.Replaces != digest || len(rules.Retired) != 1 {
+		named, read, err := w.InForce(t.Context(), desktest.As("ann"), actions.PartRules)
+		if err != nil || named.Digest != actions.DigestOfText(newer) || named.Replaces != digest || read.Body != newer {
 			t.Errorf("in force is %+v, %v", named, err)
 		}
-		if _, queues, err := w.QueuesInForce(t.Context(), desktest.As("ann")); err != nil || len(queues.Queues) != 6 {
+		if _, read, err := w.InForce(t.Context(), desktest.As("ann"), actions.PartQueues); err != nil || read.Body != cases.DefaultQueues() {
 			t.Error(err)
 		}
 		if got, err := w.Text(t.Context(), desktest.As("ann"), digest); err != nil || got.Body != text {

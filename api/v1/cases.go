@@ -78,8 +78,8 @@ type ReportState struct {
 	Withdrawn  canonical.Time `json:"withdrawn" doc:"when the program took it back; empty: it did not"`
 }
 
-// Finding is what a worker came upon.
-type Finding struct {
+// OwnFinding is what a worker came upon.
+type OwnFinding struct {
 	ExternalID string         `json:"external_id" minLength:"1" maxLength:"200" doc:"your own name of the finding, which makes sending it again safe"`
 	Subject    string         `json:"subject" maxLength:"600" doc:"PLATFORM:ID or PLATFORM:@HANDLE"`
 	Reason     string         `json:"reason" maxLength:"100" doc:"one of the desk's reasons, or the platform's own word"`

@@ -232,20 +232,11 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 	out.Document = canonical.Sum(body)
 	err = d.desk.Store.Write(ctx, func(stx *store.Tx) error {
 		stx.ShowClaim(c.ID, claim.Number, out.Document, body, stx.Now())
-		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number), Data: OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
+		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number), Data: cases.OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
 		return nil
 	})
 	out.Claim.Document, out.Claim.Shown = out.Document, d.desk.TimeNow()
 	return out, err
-}
-
-// OpeningData is the open part of the document of an opening in its roll.
-type OpeningData struct {
-	Case     string             `json:"case"`
-	Claim    int64              `json:"claim"`
-	Document canonical.Digest   `json:"document"` // that was shown
-	Version  int64              `json:"version"`
-	Worker   workforce.WorkerID `json:"worker"`
 }
 
 // Release gives a claimed case back to its queue.

@@ -280,36 +280,12 @@ type Outcome struct {
 	Case     cases.Case
 	Requests []actions.Request
 	Document *ledger.Document
+	Known    bool   // it was handed in before
 	Promise  string // that the document will be in a roll
 	// Proposed says that the decision has no effect yet: the case is of the highest severity,
 	// and a second person judges it.
 	Proposed bool
 }
-
-// DecisionData is the open part of a decision's document in its roll. The decision itself
-// names the subject, and is sealed.
-type DecisionData struct {
-	Case     string           `json:"case"`
-	Claim    int64            `json:"claim"`
-	Departs  bool             `json:"departs"`
-	Evidence canonical.Digest `json:"evidence"` // of the document that was shown
-	// First is the identifier of the first verdict on a case of the highest severity, which
-	// this one ends; Proposal says that this one is such a first verdict, without effect.
-	First    string                  `json:"first,omitzero"`
-	Proposal bool                    `json:"proposal,omitzero"`
-	Requests []string                `json:"requests"` // of its measures
-	Rule     actions.Rule            `json:"rule"`
-	Sessions []actions.SignedSession `json:"sessions,omitempty"`
-	Signed   actions.Signed          `json:"signed"`
-	Verdict  actions.CaseVerdict     `json:"verdict"`
-	Version  int64                   `json:"version"`
-}
-
-// The names of the sealed fields of a decision's document.
-const (
-	FieldDecision = "decision"
-	FieldReasons  = "reasons"
-)
 
 // Decide makes the decision of a claim's holder, and stores its measures in the same
 // transaction. If the case has changed since it was shown, it is refused with "case-moved".
@@ -372,9 +348,9 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 				}
 			}
 			out.ID = d.desk.IDs.New(cases.DecisionPrefix)
-			data := DecisionData{Case: id, Claim: c.Claim, Departs: departing, Evidence: c.Evidence, Requests: []string{}, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version}
+			data := cases.DecisionData{Case: id, Claim: c.Claim, Departs: departing, Evidence: c.Evidence, Requests: []string{}, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version}
 			record := func() {
-				recorded = t.Record(ledger.DocumentDraft{Sort: ledger.DecisionDocument, ID: out.ID, Data: data, Sealed: []ledger.Opening{{Name: FieldDecision, Value: canonical.MustMarshal(c)}, v.Decision.Reasons}})
+				recorded = t.Record(ledger.DocumentDraft{Sort: ledger.DecisionDocument, ID: out.ID, Data: data, Sealed: []ledger.Opening{{Name: cases.FieldDecision, Value: canonical.MustMarshal(c)}, v.Decision.Reasons}})
 			}
 			if waits {
 				data.Proposal, out.Proposed = true, true
@@ -448,8 +424,7 @@ func (d *Room) decided(ctx context.Context, by kernel.Caller, id string, c actio
 			}
 			all, i, out.Proposed = append(all, store.CaseDecision{ID: proposals[k].ID}), len(all), true
 		}
-		ok = true
-		out.ID = all[i].ID
+		ok, out.ID, out.Known = true, all[i].ID, true
 		for _, request := range all[i].Requests {
 			r, err := stx.Request(request)
 			if err != nil {

@@ -23,14 +23,6 @@ import (
 // DeedPrefix is that of the identifiers of deeds on cases.
 const DeedPrefix = "dee"
 
-// DeedData is the open part of a deed's document in its roll. The order is sealed beside it.
-type DeedData struct {
-	Case    string             `json:"case"`
-	Claim   int64              `json:"claim"` // under which it was done; 0: none
-	Deed    actions.SignedDeed `json:"deed"`
-	Version int64              `json:"version"` // of the case after it
-}
-
 // hand is one deed on a case while it is judged and done.
 type hand struct {
 	room   *Room
@@ -46,6 +38,7 @@ type hand struct {
 	id     string // of the deed's document
 	spent  vendorSpent
 	crowd  bool   // of a merge: it would bar more than half of those eligible
+	made   string // the case that took the reports of a split
 	deedOf string // the case of a deed that is of something else; empty: the deed is of its case
 }
 
@@ -230,7 +223,7 @@ func (h *hand) holds(t *kernel.Tx, c cases.Case) error {
 func (h *hand) record(t *kernel.Tx, c cases.Case) {
 	t.InsertCaseDeed(store.CaseDeed{Digest: h.deed.Deed.Digest(), ID: h.id, Case: cmp.Or(h.deedOf, h.deed.Deed.Of), What: string(h.deed.Deed.What), Worker: h.by.Worker,
 		Signed: canonical.DigestOf(h.deed.SignedDeed()), Version: c.Version, Time: t.Now()})
-	t.Record(ledger.DocumentDraft{Sort: ledger.DeedDocument, ID: h.id, Data: DeedData{Case: c.ID, Claim: h.claim, Deed: h.deed.SignedDeed(), Version: c.Version},
+	t.Record(ledger.DocumentDraft{Sort: ledger.DeedDocument, ID: h.id, Data: cases.DeedData{Case: c.ID, Claim: h.claim, Deed: h.deed.SignedDeed(), Made: h.made, Version: c.Version},
 		Sealed: []ledger.Opening{h.sealed}})
 }
 
@@ -608,6 +601,7 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 	detail := map[string]any{"deed": h.id, "from": c.ID, "into": next.ID, "reports": len(rows)}
 	d.moved(t, h.by.Worker, left, "split", detail)
 	d.moved(t, h.by.Worker, next, "split-off", detail)
+	h.made = next.ID
 	h.record(t, left)
 	return left, nil
 }

@@ -295,14 +295,14 @@ type Progress struct {
 	Into    string         // the case that it is in
 }
 
-// Progress returns what became of a report of a program.
-func (d *Room) Progress(ctx context.Context, program, id string) (out Progress, err error) {
+// Progress returns what became of a report, for the program or the worker who handed it in.
+func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out Progress, err error) {
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		if out.Report, err = stx.Report(id); err != nil {
 			return err
 		}
-		if out.Report.Program != program {
-			return fault.New(fault.NotFound, "no-such-report", "There is no such report.")
+		if out.Report.Program != (Origin{Program: by.Program, Worker: by.Worker}).name() {
+			return store.NoReport()
 		}
 		c, err := stx.Case(out.Report.Case)
 		if err != nil {
@@ -319,3 +319,11 @@ func (d *Room) Progress(ctx context.Context, program, id string) (out Progress, 
 	})
 	return out, err
 }
+
+// Rows as the store has them, under the names by which surfaces know them.
+type (
+	CaseDraft    = store.CaseDraft
+	CaseMove     = store.Move
+	CaseDecision = store.CaseDecision
+	QueueCount   = store.QueueCount
+)

@@ -11,6 +11,7 @@ import (
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -219,5 +220,6 @@ func (d *Room) reopened(t *kernel.Tx, queues *cases.QueueSet, by workforce.Worke
 	}
 	detail["from"] = young.ID
 	d.moved(t, by, merged, "merged", map[string]any{"from": young.ID, "into": c.ID})
+	t.Enter(entry.KindCaseJoined, entry.CaseJoined{Case: young.ID, Into: c.ID}).About(young.ID, c.ID)
 	return joined, nil
 }
