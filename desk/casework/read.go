@@ -278,6 +278,7 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			}
 			if have.State != cases.Claimed {
 				next = next.Placed(queues, s.Queues.Digest)
+				t.MoveClock(c.ID, store.PromiseClock, next.Due)
 			}
 			t.SaveCase(next)
 			return nil
