@@ -390,6 +390,9 @@ func (d *Room) join(t *kernel.Tx, queues *cases.QueueSet, young, old, merged, jo
 	if _, err := t.MoveReports(young.ID, old.ID, nil); err != nil {
 		return joined, err
 	}
+	if _, err := t.MoveEvidence(young.ID, old.ID, nil); err != nil {
+		return joined, err
+	}
 	joined.Reporters += fresh
 	joined = joined.Placed(queues, t.State.Queues.Digest)
 	t.MoveDrafts(young.ID, old.ID)
@@ -560,6 +563,9 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		t.InsertCase(placed)
 	}
 	if _, err := t.MoveReports(c.ID, next.ID, h.order.Reports); err != nil {
+		return c, err
+	}
+	if _, err := t.MoveEvidence(c.ID, next.ID, h.order.Reports); err != nil {
 		return c, err
 	}
 	for _, r := range rows {

@@ -37,7 +37,7 @@ func (d *Room) DraftTakeBack(ctx context.Context, by kernel.Caller, decision str
 		return DraftedTakeBack{}, err
 	}
 	out := DraftedTakeBack{Deed: actions.Deed{What: actions.DeedTakeBack, Of: row.ID, Version: row.Version}}
-	out.Undos, out.Withdraw, err = d.acts.DraftTakeBack(ctx, by, row.Requests, acts.UndoWish{Reason: "The decision " + row.ID + " is taken back.", Key: key, Session: session})
+	out.Undos, out.Withdraw, err = d.acts.DraftLifts(ctx, by, row.Requests, acts.UndoWish{Reason: "The decision " + row.ID + " is taken back.", Key: key, Session: session})
 	return out, err
 }
 
@@ -109,7 +109,7 @@ func (d *Room) TakeBack(ctx context.Context, by kernel.Caller, deed actions.Salt
 		if err != nil {
 			return nil, err
 		}
-		if back, err = d.acts.JudgeTakeBack(ctx, s, by, row.Requests, undone); err != nil {
+		if back, err = d.acts.JudgeLifts(ctx, s, by, row.Requests, undone); err != nil {
 			return nil, err
 		}
 		return func(t *kernel.Tx) (err error) {
