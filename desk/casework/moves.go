@@ -353,6 +353,9 @@ func (h *hand) merge(t *kernel.Tx, caseID string) (cases.Case, error) {
 	if err := young.Moved(h.deed.Deed.Version); err != nil {
 		return young, err
 	}
+	if err := young.Younger(old); err != nil {
+		return young, err
+	}
 	merged, joined, err := young.Join(old, 0, now)
 	if err != nil {
 		return young, err

@@ -203,7 +203,7 @@ func (d *Room) reopened(t *kernel.Tx, queues *cases.QueueSet, by workforce.Worke
 	if err != nil || other == "" || other == c.ID {
 		return next, err
 	}
-	young, err := t.CaseLocked(other) // it was opened after the first one was decided, and sorts after it
+	young, err := t.CaseLocked(other)
 	if err != nil {
 		return next, err
 	}
