@@ -46,6 +46,7 @@ var house = map[string]room{
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
 	"ledger/entry":          {"ledger actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
+	"recount":               {"cases ledger ledger/entry ledger/proof actions", "pure: an outsider counts the day's work from documents and entries, without a desk"},
 	"link/v1":               {"ledger/proof actions platform", "wire types of the link, for both its sides; what is signed or entered is in ledger/proof"},
 	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
 
@@ -75,7 +76,7 @@ var house = map[string]room{
 	"httpd":  {"fault/problem api/v1 desk", "the listener and the one error table; it knows no resource"},
 	"link":   {"fault/problem ledger link/v1 ledger/proof platform", "the one way between desk and executor"},
 	"client": {"fault/problem api/v1 incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
-	"cli":    {"client api/v1 wording cases incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
+	"cli":    {"client api/v1 wording cases recount incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
 	"rehearsal": {"cli client api/v1 deskdir incident wording ledger link/v1 ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},

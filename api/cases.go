@@ -37,7 +37,7 @@ func (s *Server) registerCases() {
 	add(s, operation{id: "draft-decision", method: post, path: "/cases/{id}/drafts", summary: "The decision of a judgement with its measures, and the statements to sign; nothing is stored"}, s.draftDecision)
 	add(s, operation{id: "decide", method: post, path: "/cases/{id}/decisions", status: http.StatusCreated, body: v1.MaxBody, changes: true, repeats: true,
 		summary: "Hand in a signed decision with its signed measures; 409 case-moved if the case has changed since you saw it. The same decision again gives the same answer, with 200"}, s.decide)
-	add(s, operation{id: "list-queues", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queues)
+	add(s, operation{id: "queue-board", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queueBoard)
 }
 
 func reportFrom(r v1.Report) cases.Report {
@@ -288,7 +288,7 @@ func (s *Server) decide(ctx context.Context, by desk.Caller, in *decideIn) (*dec
 	return out, nil
 }
 
-func (s *Server) queues(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Queue]], error) {
+func (s *Server) queueBoard(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Queue]], error) {
 	all, err := s.desk.QueueBoard(ctx, by)
 	return answerWith(v1.Page[v1.Queue]{Items: list(all, queueOf)}, err)
 }

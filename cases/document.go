@@ -62,10 +62,11 @@ type OpeningData struct {
 // DeedData is the open part of the document of a deed on a case.
 type DeedData struct {
 	Case    string             `json:"case"`
-	Claim   int64              `json:"claim"` // under which it was done; 0: without one
+	Claim   int64              `json:"claim,omitzero"` // under which it was done; 0: without one
 	Deed    actions.SignedDeed `json:"deed"`
-	Made    string             `json:"made,omitzero"` // the case that took the reports of a split
-	Version int64              `json:"version"`       // of the case, after it
+	Digest  canonical.Digest   `json:"digest,omitzero"`  // of the picture that it is about
+	Made    string             `json:"made,omitzero"`    // the case that took the reports of a split
+	Version int64              `json:"version,omitzero"` // of the case, after it
 }
 
 // FieldOrder is the name of the sealed field of a deed's document: an Order.

@@ -98,6 +98,9 @@ type Commands struct {
 	Audit     auditCommand     `cmd:"" help:"Check that every act of a person in the ledger is signed, and recount the documents."`
 	Ledger    ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
 	Policy    policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
+	Rule      ruleCommands     `cmd:"" help:"The rules of the community: see them, check a set, propose one."`
+	Queue     queueCommands    `cmd:"" help:"The queues in which cases wait: see them, check a set, propose one."`
+	Hashlist  hashlistCommands `cmd:"" help:"Lists of hashes: what is removed from evidence."`
 	Budget    budgetCommands   `cmd:"" help:"How many acts a worker and a vendor may do in an hour and a day."`
 	Version   versionCommand   `cmd:"" help:"Say which build this is."`
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
 )
 
 func casePath(id, rest string) string { return v1.Base + "/cases/" + url.PathEscape(id) + rest }
@@ -94,4 +95,10 @@ func (c *Client) Decide(ctx context.Context, id string, d v1.Decision, wait time
 // QueueBoard lists the queues that the caller may read, in their order, with what waits in them.
 func (c *Client) QueueBoard(ctx context.Context) (p v1.Page[v1.Queue], err error) {
 	return p, c.get(ctx, v1.Base+"/queues/board", nil, &p)
+}
+
+// Shown returns the bytes that were shown under a digest. Whoever trusts nobody computes the
+// digest anew.
+func (c *Client) Shown(ctx context.Context, digest canonical.Digest) ([]byte, error) {
+	return c.send(ctx, call{method: http.MethodGet, path: v1.Base + "/shown/" + digest.String()})
 }
