@@ -67,7 +67,7 @@ func BenchmarkCaseworkNext(b *testing.B) {
 		b.Run(kind.name, func(b *testing.B) {
 			c := newCommit(b, kind.url(b))
 			f := newFloor(b, kind.url(b), 0)
-			f.bring(f.reports(140_000), 1000)
+			f.bring(f.reports(openReports(b)), 1000)
 			b.Run("next", func(b *testing.B) { f.nexts(b, c) })
 		})
 	}
@@ -332,4 +332,20 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// openVariable holds another number of reports than the usual one, which make the open cases
+// of BenchmarkCaseworkNext: fewer are sooner there.
+const openVariable = "COUNTERSIGN_BENCH_REPORTS"
+
+func openReports(b *testing.B) int {
+	text := os.Getenv(openVariable)
+	if text == "" {
+		return 140_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatalf("%s: %v", openVariable, err)
+	}
+	return n
 }
