@@ -35,6 +35,13 @@ const (
 	DeedSplit    DeedKind = "case.split"
 	DeedMove     DeedKind = "case.move"     // to another queue
 	DeedLanguage DeedKind = "case.language" // corrects the language of the content
+	// DeedRemoveEvidence removes the bytes of a picture. It is of the picture's digest, and its
+	// text is the reason.
+	DeedRemoveEvidence DeedKind = "evidence.remove"
+	// The deeds of a specialist on media whose copying a reason of child safety has stopped:
+	// they are of the case, and their text is the reason.
+	DeedCopyEvidence DeedKind = "evidence.copy"
+	DeedHashEvidence DeedKind = "evidence.hash" // only the digests are taken
 	// DeedTakeBack takes back a decision of one's own. It is of the decision.
 	DeedTakeBack DeedKind = "decision.withdraw"
 )
@@ -44,22 +51,25 @@ var deeds = map[DeedKind]struct {
 	sealed  string // name of the field that seals its text
 	session bool   // a session's key may sign it: casework, section 6, lists it as one's own work
 }{
-	DeedOpenIncident: {"title", false},
-	DeedAssignTask:   {"text", true},
-	DeedFinishTask:   {"result", true},
-	DeedFindings:     {"findings", false},
-	DeedWithdraw:     {"text", true},
-	DeedNote:         {"order", true},
-	DeedSnooze:       {"order", true},
-	DeedSkip:         {"order", true},
-	DeedAsk:          {"order", true},
-	DeedEscalate:     {"order", true},
-	DeedRefer:        {"order", true},
-	DeedMerge:        {"order", true},
-	DeedSplit:        {"order", true},
-	DeedMove:         {"order", true},
-	DeedLanguage:     {"order", true},
-	DeedTakeBack:     {"order", true},
+	DeedOpenIncident:   {"title", false},
+	DeedAssignTask:     {"text", true},
+	DeedFinishTask:     {"result", true},
+	DeedFindings:       {"findings", false},
+	DeedWithdraw:       {"text", true},
+	DeedNote:           {"order", true},
+	DeedSnooze:         {"order", true},
+	DeedSkip:           {"order", true},
+	DeedAsk:            {"order", true},
+	DeedEscalate:       {"order", true},
+	DeedRefer:          {"order", true},
+	DeedMerge:          {"order", true},
+	DeedSplit:          {"order", true},
+	DeedMove:           {"order", true},
+	DeedLanguage:       {"order", true},
+	DeedTakeBack:       {"order", true},
+	DeedRemoveEvidence: {"text", false},
+	DeedCopyEvidence:   {"text", false},
+	DeedHashEvidence:   {"text", false},
 }
 
 // Known reports whether there is such a kind.

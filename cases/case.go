@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
@@ -221,4 +222,166 @@ func (q *Queue) Grave() bool {
 // was done under it.
 func (r *Rule) ProtectsChildren() bool {
 	return r.Category == "STATEMENT_CATEGORY_PROTECTION_OF_MINORS"
+}
+
+// MaxSnooze is the longest time for which a case sleeps, and AskLife how long an asked case
+// waits for an answer before it goes back to its queue.
+const (
+	MaxSnooze = 30 * 24 * time.Hour
+	AskLife   = 24 * time.Hour
+)
+
+// SkipsToLead is the number of people who skip a case before it goes to a lead.
+const SkipsToLead = 3
+
+// Snooze returns the case asleep until a time. A case of the highest severity does not sleep
+// past its promise.
+func (c Case) Snooze(until, now canonical.Time) (Case, error) {
+	switch {
+	case !until.After(now.Time):
+		return c, fault.New(fault.Invalid, "bad-deed", "A case sleeps until a time that is still to come; %s is over.", until)
+	case until.After(now.Add(MaxSnooze)):
+		return c, fault.New(fault.Invalid, "bad-deed", "A case sleeps for 30 days at most: until %s.", canonical.At(now.Add(MaxSnooze)))
+	case c.Grave() && until.After(c.Due.Time):
+		return c, fault.New(fault.Forbidden, "grave-case", "The case %s is of the highest severity, and is never put off past its promise: until %s at most.", c.ID, c.Due)
+	}
+	c = c.To(Snoozed, now)
+	c.Until = until
+	return c, nil
+}
+
+// Ask returns the case with a question to somebody else, held by nobody.
+func (c Case) Ask(o Order, now canonical.Time) Case {
+	c = c.To(Asked, now)
+	c.Until, c.Question, c.Escalate = canonical.At(now.Add(AskLife)), o.Note, string(o.Role)
+	if o.Role == AskLanguage {
+		c.Escalate += " " + o.Language
+	}
+	return c
+}
+
+// ToLead returns the case with a question to a lead.
+func (c Case) ToLead(question string, now canonical.Time) Case {
+	c = c.To(Escalated, now)
+	c.Question, c.Escalate = question, string(AskLead)
+	return c
+}
+
+// Skip returns the case after somebody skipped it; first says that this person had not
+// skipped it before.
+func (c Case) Skip(first bool, now canonical.Time) Case {
+	if first {
+		c.Skips++
+	}
+	if first && c.Skips == SkipsToLead {
+		return c.ToLead("Three people skipped the case.", now)
+	}
+	return c.To(Waiting, now)
+}
+
+// Join returns both cases after a younger one was merged into an older one. fresh is how many
+// of the younger one's reporters had not reported in the older one.
+func (c Case) Join(older Case, fresh int64, now canonical.Time) (merged, joined Case, err error) {
+	switch {
+	case c.ID == older.ID:
+		return c, older, fault.New(fault.Invalid, "bad-deed", "A case is not merged into itself.")
+	case c.ID < older.ID:
+		return c, older, fault.New(fault.Conflict, "merge-direction", "The case %s is older than %s. A younger case is merged into an older one: merge %[2]s into %[1]s.", c.ID, older.ID)
+	case c.Subject.Platform != older.Subject.Platform || c.Sort != older.Sort:
+		return c, older, fault.New(fault.Conflict, "cases-differ", "The cases %s and %s are of different platforms or sorts, so that nobody judges them together.", c.ID, older.ID)
+	case (c.Grave() || older.Grave()) && c.Subject.ID != older.Subject.ID:
+		return c, older, fault.New(fault.Forbidden, "grave-case", "A case of the highest severity is never merged across subjects. Decide %s and %s apart.", c.ID, older.ID)
+	}
+	for _, one := range []Case{c, older} {
+		if err := one.mayWork(); err != nil {
+			return c, older, err
+		}
+		if one.State == Held {
+			return c, older, fault.New(fault.Conflict, "case-held", "A measure of the case %s waits for signatures. Merge once it is decided.", one.ID)
+		}
+	}
+	joined = older
+	joined.Reports += c.Reports
+	joined.Reporters += fresh
+	for _, r := range c.Reasons {
+		joined.Reasons = include(joined.Reasons, r)
+	}
+	for _, s := range c.Sources {
+		joined.Sources = include(joined.Sources, s)
+	}
+	if c.Severity.Rank() > joined.Severity.Rank() {
+		joined.Severity = c.Severity
+	}
+	if joined.Language == Undetermined {
+		joined.Language = c.Language
+	}
+	joined.Version++
+	joined.Updated = now
+	if joined.State == Snoozed { // what is new wakes it
+		joined.State, joined.Until = Waiting, canonical.Time{}
+	}
+	merged = c.To(Merged, now)
+	merged.Into, merged.Reports, merged.Reporters = older.ID, 0, 0
+	merged.Turn, merged.TurnWhy = "", ""
+	return merged, joined, nil
+}
+
+// Counted returns the case with what its reports say now, after some left it.
+func (c Case) Counted(n Counts) Case {
+	c.Reports, c.Reporters, c.Reasons, c.Sources = n.Reports, n.Reporters, n.Reasons, n.Sources
+	c.Severity = n.Severity
+	return c
+}
+
+// Counts is what the reports of a case add up to. Withdrawn ones do not count.
+type Counts struct {
+	Reports   int64
+	Reporters int64
+	Reasons   []Reason // sorted
+	Sources   []string // sorted
+	Severity  Severity
+}
+
+// MoveTo returns the case waiting in another queue, which a lead chose. Its promise does not
+// grow by that.
+func (c Case) MoveTo(q *Queue, now canonical.Time) (Case, error) {
+	if err := c.mayWork(); err != nil {
+		return c, err
+	}
+	switch {
+	case c.State == Held:
+		return c, fault.New(fault.Conflict, "case-held", "A measure of the case %s waits for signatures. Move it once it is decided.", c.ID)
+	case q.Name == c.Queue:
+		return c, fault.New(fault.Conflict, "wrong-state", "The case %s is in the queue %s already.", c.ID, c.Queue)
+	case c.Grave() && !q.TakesHighest():
+		return c, fault.New(fault.Forbidden, "grave-case", "The case %s is of the highest severity, and the queue %s takes no such cases.", c.ID, q.Name)
+	}
+	due := q.Due(c.Opened, c.Severity)
+	if c.Due.Before(due.Time) {
+		due = c.Due
+	}
+	c = c.To(Waiting, now)
+	c.Queue, c.Due, c.Turn, c.TurnWhy = q.Name, due, "", ""
+	return c, nil
+}
+
+// TakesHighest reports whether the filter of the queue lets cases of the highest severity in.
+func (q *Queue) TakesHighest() bool {
+	return len(q.Where.Severity) == 0 || slices.Contains(q.Where.Severity, Highest)
+}
+
+// Refers refuses the referral of a case that is about neither child safety nor a threat to
+// life.
+func (c Case) Refers() error {
+	if c.Grave() || slices.ContainsFunc(c.Reasons, func(r Reason) bool { return r.Group() == GroupChildSafety }) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "not-referred", "Only cases of child safety and of threats to life are referred to others. The case %s is of the severity %s.", c.ID, c.Severity)
+}
+
+// Lesser reports whether a verdict ends a case of the highest severity with less than is usual
+// for it, so that a second person judges it: with no violation, with other measures than the
+// usual ones, or under a rule that is less severe than what was reported.
+func (c Case) Lesser(v actions.CaseVerdict, rule *Rule, departs bool) bool {
+	return c.Grave() && (BuriesBy(v) || departs || rule == nil || rule.Severity != Highest)
 }

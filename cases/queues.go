@@ -239,6 +239,9 @@ func (w Where) check(f *file, at jsontext.Pointer, about string) {
 // values checks the values of one member of a filter: each is one that there is, and is
 // there once.
 func values[T ~string](f *file, at jsontext.Pointer, about string, list []T, ok func(T) bool, todo string) {
+	if tooMany(f, at, about, len(list)) {
+		return
+	}
 	for i, v := range list {
 		switch {
 		case !ok(v):
@@ -298,6 +301,10 @@ func (s *QueueSet) checkTests(f *file, rules *RuleSet, names map[string]bool) {
 		at, about := element("/tests", i), fmt.Sprintf("test %d", i+1)
 		facts := t.Facts(rules)
 		before := len(f.bad)
+		if facts.Severity == "" {
+			f.wrong(at, about, "the test does not say how severe the case is; give its reasons, or a severity")
+			continue
+		}
 		asked := Where{Platform: []string{facts.Platform}, Sort: []Sort{facts.Sort}, Subject: []platform.Sort{facts.Subject},
 			Severity: []Severity{facts.Severity}, Language: []string{facts.Language}}
 		asked.check(f, at, about)

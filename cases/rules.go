@@ -30,8 +30,11 @@ const (
 
 // The largest numbers of things in one rule set.
 const (
-	MaxRules    = 1000
-	MaxMeasures = 10 // of one usual answer
+	MaxRules     = 1000
+	MaxRetired   = 10_000
+	MaxReferrals = 1000
+	MaxMeasures  = 10  // of one usual answer
+	MaxListed    = 100 // of keywords, of usual answers, of examples
 )
 
 // MaxDays is the longest time that a usual measure lasts.
@@ -254,6 +257,10 @@ func (s *RuleSet) check(f *file) {
 		f.wrong("/rules", "", "there are %d rules; a set has 1 to %d", len(s.Rules), MaxRules)
 		return
 	}
+	if len(s.Retired) > MaxRetired || len(s.Referrals) > MaxReferrals {
+		f.wrong("/retired", "", "there are %d retired numbers and %d referrals; a set has at most %d and %d", len(s.Retired), len(s.Referrals), MaxRetired, MaxReferrals)
+		return
+	}
 	for i := range s.Rules {
 		r := &s.Rules[i]
 		at := element("/rules", i)
@@ -313,6 +320,14 @@ func (s *RuleSet) checkReasons(f *file) {
 	}
 }
 
+// tooMany refuses a list that is too long, before anything compares its elements.
+func tooMany(f *file, at jsontext.Pointer, about string, n int) bool {
+	if n > MaxListed {
+		f.wrong(at, about, "there are %d of these; there may be %d", n, MaxListed)
+	}
+	return n > MaxListed
+}
+
 // judged checks what a rule and a reason have in common.
 func judged(f *file, at jsontext.Pointer, about string, s Severity, c Category, keywords []Keyword) {
 	if !s.Known() {
@@ -320,6 +335,9 @@ func judged(f *file, at jsontext.Pointer, about string, s Severity, c Category, 
 	}
 	if !c.Known() {
 		f.wrong(member(at, "category"), about, "%q is no category of the transparency database; write one such as STATEMENT_CATEGORY_VIOLENCE", c)
+	}
+	if tooMany(f, member(at, "keywords"), about, len(keywords)) {
+		return
 	}
 	for i, k := range keywords {
 		switch {
@@ -346,6 +364,9 @@ func (r *Rule) check(f *file, at jsontext.Pointer) {
 		name string
 		of   []string
 	}{{"for", r.For}, {"against", r.Against}} {
+		if tooMany(f, member(at, list.name), about, len(list.of)) {
+			continue
+		}
 		if len(list.of) == 0 {
 			f.wrong(at, about, "there are no examples in %q; give at least one, so that people judge alike", list.name)
 		}
@@ -353,7 +374,7 @@ func (r *Rule) check(f *file, at jsontext.Pointer) {
 			f.prose(element(member(at, list.name), i), about, "An example", text, false)
 		}
 	}
-	for i, e := range r.Evidence {
+	for i, e := range r.Evidence[:min(len(r.Evidence), len(Evidences)+1)] { // one more is there twice, or is none
 		if !slices.Contains(Evidences, e) || slices.Contains(r.Evidence[:i], e) {
 			f.wrong(element(member(at, "evidence"), i), about, "evidence is of text, profile, thread and pictures, each once; %q is not", e)
 		}
@@ -378,6 +399,9 @@ func texts(f *file, at jsontext.Pointer, about, what string, t Texts, oneLine bo
 }
 
 func (r *Rule) checkUsual(f *file, at jsontext.Pointer, about string) {
+	if tooMany(f, member(at, "usual"), about, len(r.Usual)) {
+		return
+	}
 	last := map[platform.Sort]int64{}
 	for i, u := range r.Usual {
 		at := element(member(at, "usual"), i)
@@ -393,7 +417,7 @@ func (r *Rule) checkUsual(f *file, at jsontext.Pointer, about string) {
 			f.wrong(at, about, "there are %d measures; a usual answer has 1 to %d", len(u.Measures), MaxMeasures)
 		}
 		last[u.Sort] = u.Strikes
-		for k, m := range u.Measures {
+		for k, m := range u.Measures[:min(len(u.Measures), MaxMeasures)] {
 			at := element(member(at, "measures"), k)
 			if slices.Contains(u.Measures[:k], m) {
 				f.wrong(at, about, "the measure %s is there twice", m.Kind)
@@ -431,4 +455,46 @@ func (m Measure) check(f *file, at jsontext.Pointer, about string, sort platform
 	case m.Days > 0 && !spec.Timed && !spec.MayEnd:
 		f.wrong(member(at, "days"), about, "%s has no end; leave the member days out", m.Kind)
 	}
+}
+
+// strengths orders measures by how much they take away; a label is a warning to others, and
+// a limit still lets everybody read who looks.
+var strengths = []actions.Kind{actions.AccountWarn, actions.ContentLabel, actions.AccountLabel, actions.ContentLimit, actions.AccountLimit,
+	actions.AccountSuspend, actions.AccountDeactivate, actions.ContentRemove, actions.AccountTakedown, actions.AccountDelete}
+
+// Less reports whether measures are less than the usual ones: on the subject itself, or on
+// the account of content's owner, the strongest of them is weaker, or is as strong and ends
+// earlier.
+func Less(given, usual []Measure) bool {
+	for _, owner := range []bool{false, true} {
+		g, gDays := strongest(given, owner)
+		u, uDays := strongest(usual, owner)
+		if g < u || g == u && gDays < uDays {
+			return true
+		}
+	}
+	return false
+}
+
+// strongest returns the place of the strongest measure among strengths, -1 without one, and
+// how many days it lasts.
+func strongest(all []Measure, owner bool) (most int, days int64) {
+	most = -1
+	for _, m := range all {
+		if m.Owner != owner {
+			continue
+		}
+		lasts := m.Days
+		if lasts == 0 {
+			lasts = MaxDays + 1 // it does not end
+		}
+		switch i := slices.Index(strengths, m.Kind); {
+		case i < 0: // no measure
+		case i > most:
+			most, days = i, lasts
+		case i == most:
+			days = max(days, lasts)
+		}
+	}
+	return most, days
 }

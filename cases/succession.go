@@ -22,7 +22,8 @@ func ParseRulesAfter(text string, before *RuleSet) (*RuleSet, error) {
 		k := slices.IndexFunc(s.Rules, func(r Rule) bool { return r.Number == was.Number })
 		switch {
 		case k >= 0 && s.Rules[k].TextDigest() != was.TextDigest():
-			f.wrong(element("/rules", k), about, "its %s is another one than in the set in force; a changed rule is a new rule: give it the number %d, and put %d into retired", changedIn(was, &s.Rules[k]), free, was.Number)
+			what := changedIn(was, &s.Rules[k])
+			f.wrong(member(element("/rules", k), what), about, "its %s is another one than in the set in force; a changed rule is a new rule: give it the number %d, and put %d into retired", what, free, was.Number)
 		case k < 0 && !slices.Contains(s.Retired, was.Number):
 			f.wrong("/retired", about, "it is in force and left out here; put its number into retired, so that it never comes back")
 		}

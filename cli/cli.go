@@ -74,6 +74,7 @@ type Commands struct {
 	Worker    workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
 	Key       keyCommands      `cmd:"" help:"Keys that people sign with."`
 	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
+	Program   programCommands  `cmd:"" help:"Programs that bring reports in."`
 	Session   sessionCommands  `cmd:"" help:"Sessions: one signature of your own key for a day's standard work."`
 	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
 	Subject   subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
@@ -93,9 +94,13 @@ type Commands struct {
 	Incident  incidentCommands `cmd:"" help:"Breaches and contested acts: what happened, who, and the review."`
 	Alarm     alarmCommands    `cmd:"" help:"Alarms: what people have to know at once."`
 	Warrant   warrantCommands  `cmd:"" help:"Proofs that an act was authorised."`
-	Audit     auditCommand     `cmd:"" help:"Check that every act of a person in the ledger is signed."`
+	Promise   promiseCommands  `cmd:"" help:"Promises of the desk: what was acknowledged is in the ledger by a time."`
+	Audit     auditCommand     `cmd:"" help:"Check that every act of a person in the ledger is signed, and recount the documents."`
 	Ledger    ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
 	Policy    policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
+	Rule      ruleCommands     `cmd:"" help:"The rules of the community: see them, check a set, propose one."`
+	Queue     queueCommands    `cmd:"" help:"The queues in which cases wait: see them, check a set, propose one."`
+	Hashlist  hashlistCommands `cmd:"" help:"Lists of hashes: what is removed from evidence."`
 	Budget    budgetCommands   `cmd:"" help:"How many acts a worker and a vendor may do in an hour and a day."`
 	Version   versionCommand   `cmd:"" help:"Say which build this is."`
 }

@@ -20,6 +20,7 @@ import (
 
 type ledgerCommands struct {
 	Log    ledgerLog    `cmd:"" help:"List entries, as the desk lets you read them."`
+	Show   ledgerShow   `cmd:"" help:"Show one report, decision, deed or opening of a case, and check offline that the ledger holds it."`
 	Verify ledgerVerify `cmd:"" help:"Check a whole ledger and its governance chain against a trust folder. On a desk's address or an exported folder."`
 	Export ledgerExport `cmd:"" help:"Copy the ledger into a folder: C2SP tiles, checkpoint, and the governance chain's bodies."`
 }

@@ -80,13 +80,14 @@ func readWarrant(path string) ([]byte, error) {
 }
 
 type warrantVerify struct {
-	File   string `arg:"" help:"The warrant."`
+	File   string `arg:"" help:"The warrant, or the proof of a document (ledger show --out)."`
 	Trust  string `required:"" placeholder:"FOLDER" help:"Your trust folder: root, the hash of entry 0, and policy, the log's and witnesses' keys."`
 	Ledger string `placeholder:"URL|FOLDER" help:"Also follow the governance chain there: judge by the people and keys as they were at the warrant's place, and say what has changed since. At the address of a desk you must be signed in there."`
 }
 
 func (c *warrantVerify) Help() string {
 	return "Needs no desk, network or database, and no key. Of a complete warrant (warrant show --complete) it also checks who authorised its people, keys and policy, down to entry 0. Without --ledger it says what it cannot know: whether a key was revoked or an engagement ended that the warrant does not tell of. " +
+		"Of the proof of a report, decision, deed or opening it checks what ledger show checks. " +
 		"Exit 0: the warrant holds. Exit 1: it does not, and why."
 }
 
@@ -128,6 +129,9 @@ func (c *warrantVerify) Run(ctx context.Context, s *Session) error {
 	policy, err := ledger.ParseTrust(folder.Policy)
 	if err != nil {
 		return err
+	}
+	if bytes.HasSuffix(raw, []byte(`"v":"`+proof.DocumentProofV1+`"}`)) {
+		return s.answerDocument(raw, policy, folder.trust(policy).Quorum)
 	}
 	verifier := proof.NewVerifier(folder.trust(policy))
 	var r proof.Report

@@ -48,6 +48,8 @@ type Config struct {
 	// ExposureEvery is the time between two checks whether exposure got worse. Each change
 	// of the desk causes a check as well. 0: no checks.
 	ExposureEvery time.Duration
+	// RollEvery is the longest time for which a document waits for its roll. 0: a second.
+	RollEvery time.Duration
 	// Step, if set, is called after each step of an act, with the name of that step; see
 	// the constants of package kernel.
 	Step func(name string)
@@ -80,7 +82,8 @@ type (
 	rollsRoom     = rolls.Room
 )
 
-// Caller is the worker who uses the desk, with the token that was shown.
+// Caller is the worker who uses the desk, with the token that was shown. Where a program may
+// call as well, it is the program.
 type Caller = kernel.Caller
 
 // State returns the governance chain folded up to its newest entry. It must not be changed.

@@ -128,6 +128,9 @@ func restsOnAsk(s *proof.State, t ProgramToken) bool {
 // not be expired, its program must stand, and the program's owner must be engaged now.
 func (d *Desk) AuthenticateProgram(ctx context.Context, secret string) (ProgramCaller, error) {
 	no := fault.New(fault.Unauthenticated, "bad-token", "The token is unknown or over. Ask for another one: `countersign program token --key FILE`.")
+	if strings.HasPrefix(secret, actions.SecretPrefix) {
+		no = fault.New(fault.Unauthenticated, "token-of-worker", "This is a worker's token. This takes the token of a program: `countersign program token --key FILE`.")
+	}
 	if !strings.HasPrefix(secret, actions.ProgramSecretPrefix) {
 		return ProgramCaller{}, d.kernel.Strange(no)
 	}

@@ -26,6 +26,8 @@ import (
 
 // step is one changing method of Desk, made ready to be called.
 type step struct {
+	// before, if set, makes the town ready for both.
+	before func(*desktest.Town)
 	// refused calls it without permission; who is refused is on record.
 	refused func(*desktest.Town) error
 	// prepare returns a call that succeeds, and may be repeated after it failed
@@ -37,7 +39,7 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Case", "Cases", "DraftDecision", "Now", "Progress", "QueueBoard", "Alarms", "Authenticate", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "QueuesInForce", "RulesInForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+var reads = []string{"ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Case", "Cases", "DraftDecision", "Now", "Progress", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
@@ -46,10 +48,10 @@ var reads = []string{"Case", "Cases", "DraftDecision", "Now", "Progress", "Queue
 //
 // What works on cases leaves documents that go into rolls, and has tests of its own:
 // TestWorkLeavesDocuments.
-var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "DraftMeasures", "JudgeMeasures", "AuthenticateProgram", "SignInProgram"}, worksOnCases...)
+var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "JudgeMeasures"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
-var worksOnCases = []string{"Claim", "Decide", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeReports"}
+var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeReports", "WithdrawReport"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()
@@ -170,6 +172,19 @@ var steps = map[string]step{
 			return func() error { _, err := to.Desk.SignIn(t.Context(), ask); return err }
 		},
 		entries: []string{"token"}, tables: []string{"token"},
+	},
+	"SignInProgram": {
+		before: func(to *desktest.Town) { to.AddProgram("scout", "kim") },
+		refused: func(to *desktest.Town) error {
+			ask, _ := to.ProgramAsk(to.Programs["scout"], func(a *actions.ProgramTokenAsk) { a.Expires = canonical.At(a.NotBefore.AddDate(1, 0, 0)) })
+			_, err := to.Desk.SignInProgram(to.Context(), ask)
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			ask, _ := to.ProgramAsk(to.Programs["scout"])
+			return func() error { _, err := to.Desk.SignInProgram(t.Context(), ask); return err }
+		},
+		entries: []string{"program-token"}, tables: []string{"program_token"},
 	},
 	"RevokeToken": {
 		refused: func(to *desktest.Town) error {
@@ -479,6 +494,9 @@ func TestFiveSteps(t *testing.T) {
 				t.Parallel()
 				to := desktest.NewTown(t, o)
 				heldRequest(t, to)
+				if s.before != nil {
+					s.before(to)
+				}
 				t.Run("refused", func(t *testing.T) {
 					requests := dump(t, to, "request")
 					from := size(t, to)
@@ -587,7 +605,7 @@ func size(t *testing.T, to *desktest.Town) int64 {
 // dump returns what stands in a table, as one text.
 func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
-	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
+	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "program_token": "id, expires", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
 		"sighting": "executor, sequence", "incident": "id, version, status", "incident_breach": "breach, incident", "incident_task": "incident, number, done",
 		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part"}
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {

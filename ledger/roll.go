@@ -79,12 +79,8 @@ func (r Roll) check() error {
 
 // Prove makes the path of the document with a number from the leaves of the roll.
 func (r Roll) Prove(leaves []DocumentLeaf, number int64) (Inclusion, error) {
-	again, err := NewRoll(leaves)
-	if err != nil {
-		return Inclusion{}, err
-	}
-	if again != r {
-		return Inclusion{}, tampered("The %s documents %d to %d are not those of their roll.", r.Sort, r.First, r.Last)
+	if again, err := NewRoll(leaves); err != nil || again != r {
+		return Inclusion{}, tampered("The %s documents %d to %d are not those of their roll.", r.Sort, r.First, r.Last).Because(err)
 	}
 	hashes, err := rollHashes(leaves)
 	if err != nil {

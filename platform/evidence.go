@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"countersign.dev/canonical"
@@ -113,8 +114,10 @@ type Picture struct {
 }
 
 // Cut returns a text of at most limit bytes, which says so if it was longer. It cuts
-// between characters.
+// between characters. A piece that is no character becomes the replacement character, since
+// a document cannot hold it.
 func Cut(s string, limit int) Text {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= limit {
 		return Text{Text: s}
 	}
@@ -127,15 +130,25 @@ func Cut(s string, limit int) Text {
 
 // bound cuts a text once more, if it is longer than limit.
 func (t Text) bound(limit int) Text {
-	if len(t.Text) <= limit {
-		return t
+	b := Cut(t.Text, limit)
+	b.Cut = b.Cut || t.Cut
+	return b
+}
+
+// maxNumber is the largest whole number that every reader of JSON reads exactly.
+const maxNumber = 1 << 53
+
+func count(n *int64) *int64 {
+	if n == nil || *n < 0 || *n > maxNumber {
+		return nil
 	}
-	return Cut(t.Text, limit)
+	return n
 }
 
 func (p Profile) bound() Profile {
 	p.ID, p.Handle, p.Name = Cut(p.ID, MaxName).Text, Cut(p.Handle, MaxName).Text, Cut(p.Name, MaxName).Text
 	p.Bio = p.Bio.bound(MaxBio)
+	p.Followers, p.Posts = count(p.Followers), count(p.Posts)
 	return p
 }
 
@@ -173,7 +186,10 @@ func (e Evidence) Bound() Evidence {
 	e.Links = links
 	pictures := make([]Picture, len(e.Pictures))
 	for i, p := range e.Pictures {
-		p.Type, p.Alt = Cut(p.Type, maxToken).Text, p.Alt.bound(MaxAlt)
+		p.Name, p.Type, p.Alt = Cut(p.Name, MaxPictureName).Text, Cut(p.Type, maxToken).Text, p.Alt.bound(MaxAlt)
+		for _, n := range []*int64{&p.Bytes, &p.Width, &p.Height} {
+			*n = min(max(*n, 0), maxNumber)
+		}
 		pictures[i] = p
 	}
 	e.Pictures = pictures

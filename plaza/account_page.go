@@ -20,6 +20,7 @@ const ownerCookie = "__Host-plaza-owner"
 func (s *Server) accountMux() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /account", s.showing((*Server).accountPage))
+	mux.HandleFunc("GET /account/reports", s.showing((*Server).myReportsPage))
 	mux.HandleFunc("POST /account/sign-in", s.signIn)
 	mux.HandleFunc("POST /account/sign-out", s.signOut)
 	mux.HandleFunc("POST /account/lock", s.asked(func(r *http.Request, o session, wanted string) (string, error) {

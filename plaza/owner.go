@@ -24,6 +24,8 @@ var ownerRoutes = []route{
 	{"POST", "/owner/v1/posts", OwnerScope, ownPostLimit, (*Server).postWritten},
 	{"PUT", "/owner/v1/posts/{number}", OwnerScope, ownPostLimit, (*Server).putWritten},
 	{"DELETE", "/owner/v1/posts/{number}", OwnerScope, 0, (*Server).deleteWritten},
+	{"GET", "/owner/v1/reports", OwnerScope, 0, (*Server).getReports},
+	{"POST", "/owner/v1/reports", OwnerScope, reportBody, (*Server).postReport},
 	{"PUT", "/owner/v1/language", OwnerScope, ownerLimit, (*Server).putLanguage},
 }
 

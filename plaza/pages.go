@@ -93,6 +93,8 @@ type view struct {
 	Next, NextText string // where a notice leads to; empty: to the timeline
 
 	Own         *ownView // one's own account
+	Report      *reportView
+	Mine        *mineList // one's own reports
 	SignIn      bool
 	StaffSignIn bool
 	Console     *consoleView
@@ -119,6 +121,7 @@ type view struct {
 }
 
 type accountView struct {
+	ID                                string
 	Handle, Name, Bio, Office, Joined string
 	Verified                          bool
 	Followers                         int64
@@ -147,7 +150,7 @@ type postView struct {
 }
 
 func viewAccount(a account) accountView {
-	return accountView{Handle: a.handle, Name: a.name, Bio: a.bio, Office: a.office, Verified: a.verified,
+	return accountView{ID: a.id().String(), Handle: a.handle, Name: a.name, Bio: a.bio, Office: a.office, Verified: a.verified,
 		Followers: a.followers, Joined: a.created.Format("January 2006")}
 }
 

@@ -220,6 +220,9 @@ func erase(tx *sqldb.Tx, id subjectID) error {
 		_, err := tx.Exec(`update post set body = '', likes = 0, reposts = 0 where id = $1`, id.number)
 		return err
 	}
+	if err := eraseReporter(tx, id.number); err != nil {
+		return err
+	}
 	if err := eraseFollows(tx, id.number); err != nil {
 		return err
 	}

@@ -308,8 +308,21 @@ func (s *Server) fillThread(tx *sqldb.Tx, v *view, p post) error {
 		return err
 	}
 	sortWritten(down)
-	v.Below, err = s.viewWritten(tx, down, false)
-	return err
+	if v.Below, err = s.viewWritten(tx, down, false); err != nil {
+		return err
+	}
+	// The order says already what these answer.
+	for i := range v.Above {
+		if i > 0 {
+			v.Above[i].Answers = nil
+		}
+	}
+	for i, b := range v.Below {
+		if b.Answers != nil && b.Answers.Number == p.number {
+			v.Below[i].Answers = nil
+		}
+	}
+	return nil
 }
 
 // viewWritten shows posts, with or without gaps for those that are not shown.

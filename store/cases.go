@@ -179,9 +179,20 @@ func (tx *Tx) Cases(f CaseFilter) ([]cases.Case, error) {
 		and ($4 = '' or subject = $4) and ($5 = '' or holder = $5) and ($6 = '' or turn = $6)`+in+` order by id desc limit $7`, args...)
 }
 
-// EndingCases returns the claimed and snoozed cases whose time is over.
+// EndingCases returns the claimed, snoozed and asked cases whose time is over, and those whose
+// turn at one person is.
 func (tx *Tx) EndingCases(now canonical.Time, limit int) ([]string, error) {
-	return sqldb.All(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	ids, err := sqldb.All(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed','asked') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	if err != nil {
+		return nil, err
+	}
+	turns, err := sqldb.All(tx.Tx, scanText, `select id from case_file where turn <> '' and state = 'waiting' and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	return append(ids, turns...), err
+}
+
+// Turns returns the cases that come back to somebody, for those who end turns.
+func (tx *Tx) Turns(limit int) ([]cases.Case, error) {
+	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where turn <> '' and state = 'waiting' order by until, id limit $1`, limit)
 }
 
 // HeldCases returns the cases that are claimed, with their holders, for those who end claims.

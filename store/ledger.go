@@ -722,8 +722,8 @@ const auditStep = 1024
 
 // Audit recomputes the whole ledger from its rows, in one snapshot: leaves, numbers,
 // times, bodies and openings as far as they are kept, full tiles, the chain of
-// governance, the root and the checkpoint's signature. It returns the checkpoint, with
-// which all of it agrees.
+// governance, the root and the checkpoint's signature; and the documents with their numbers,
+// bodies, openings and rolls. It returns the checkpoint, with which all of it agrees.
 func (s *Store) Audit(ctx context.Context) (c ledger.Checkpoint, err error) {
 	err = s.Read(ctx, func(tx *Tx) error {
 		c, err = s.audit(tx)
@@ -753,7 +753,10 @@ func (s *Store) audit(tx *Tx) (ledger.Checkpoint, error) {
 			return ledger.Checkpoint{}, err
 		}
 	}
-	return signed.Checkpoint, a.end(h)
+	if err := a.end(h); err != nil {
+		return ledger.Checkpoint{}, err
+	}
+	return signed.Checkpoint, a.documents()
 }
 
 // audit is one pass over the rows.
@@ -763,6 +766,7 @@ type audit struct {
 	time       canonical.Time
 	governance canonical.Digest
 	nodes      int64
+	rolls      []rollAt // in the ledger's order
 }
 
 func (a *audit) entries(from, to int64) error {
@@ -815,6 +819,9 @@ func (a *audit) entry(e ledger.Entry, r row) error {
 			return tampered("Ledger entry %d does not name the governance entry before it.", e.Index)
 		}
 		a.time = e.Body.Time
+		if err := a.roll(e); err != nil {
+			return err
+		}
 	}
 	for _, o := range e.Openings {
 		if e.BodyBytes != nil && !e.Body.Opens(o) {

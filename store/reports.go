@@ -53,11 +53,14 @@ func (tx *Tx) ReportBy(program, external string) (r Report, ok bool, err error) 
 	return r, err == nil, err
 }
 
+// NoReport is the refusal of an identifier that names no report, or one of somebody else.
+func NoReport() error { return fault.New(fault.NotFound, "no-such-report", "There is no such report.") }
+
 // Report returns a report; a fault "no-such-report" if there is none.
 func (tx *Tx) Report(id string) (Report, error) {
 	r, err := scanReport(tx.QueryRow(`select `+reportColumns+` from report where id = $1`, id))
 	if sqldb.IsNotFound(err) {
-		return r, fault.New(fault.NotFound, "no-such-report", "There is no such report.")
+		return r, NoReport()
 	}
 	return r, err
 }
@@ -97,6 +100,11 @@ func (tx *Tx) InsertReport(r Report) {
 			}
 			return nil
 		})
+}
+
+// WithdrawReport notes that whoever handed a report in took it back.
+func (tx *Tx) WithdrawReport(id string, now canonical.Time) {
+	tx.Later(sqldb.Statement{SQL: `update report set withdrawn = $2 where id = $1 and withdrawn = 0`, Args: []any{id, now.Micro()}}, nil)
 }
 
 // MoveReports puts reports of a case into another one. It returns how many it moved.

@@ -46,7 +46,7 @@ func (tx *Tx) PutText(t Text) error {
 	return err
 }
 
-// TextsBy counts the texts that a worker put to the desk since an instant.
+// TextsBy counts the texts that a worker put to the desk after an instant.
 func (tx *Tx) TextsBy(w workforce.WorkerID, since canonical.Time) (n int64, err error) {
-	return n, tx.QueryRow(`select count(*) from text where worker = $1 and time >= $2`, string(w), since.Micro()).Scan(&n)
+	return n, tx.QueryRow(`select count(*) from text where worker = $1 and time > $2`, string(w), since.Micro()).Scan(&n)
 }

@@ -10,10 +10,12 @@ package casework
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
@@ -36,23 +38,32 @@ type Config struct {
 type Room struct {
 	desk   *kernel.Kernel
 	acts   *acts.Room
+	alarms *alarms.Room
 	sets   *sets.Room
 	secret []byte
 	every  time.Duration
+
+	vendors vendorCounts
+
+	*evidence
 }
 
 // New opens the room and registers its jobs.
-func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, c Config) *Room {
-	d := &Room{desk: k, acts: a, sets: x, secret: c.OwnSecret, every: c.SweepEvery}
+func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, c Config) *Room {
+	d := &Room{desk: k, acts: a, alarms: al, sets: x, secret: c.OwnSecret, every: c.SweepEvery}
 	if d.every == 0 {
 		d.every = time.Second
 	}
+	d.evidence = d.newEvidence()
 	jobs.Handle(k.Jobs, func(ctx context.Context, j acts.SettleCase) error { return d.settle(ctx, j.Case) })
 	return d
 }
 
 // Run ends claims and snoozes whose time is over, until ctx ends.
 func (d *Room) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	watching.Go(func() { d.watchHashes(ctx) })
+	defer watching.Wait()
 	tick := time.NewTicker(d.every)
 	defer tick.Stop()
 	for {

@@ -34,22 +34,6 @@ type Received struct {
 	Err        error            // why it was refused; nil: it was taken
 }
 
-// ReportData is the open part of a report's document in its roll.
-type ReportData struct {
-	Anonymous bool           `json:"anonymous"`
-	Case      string         `json:"case"` // that it joined when it came
-	Program   string         `json:"program"`
-	Reason    cases.Reason   `json:"reason"`
-	Severity  cases.Severity `json:"severity"`
-	Source    string         `json:"source"`
-}
-
-// The names of the sealed fields of a report's document.
-const (
-	FieldReport   = "report"   // all of it but the reporter, as it was handed in
-	FieldReporter = "reporter" // cases.Reporter
-)
-
 // TakeReports takes the reports of a program. All that are well formed are taken in one
 // transaction; one that is not is refused by itself, in its place of the answer. The same
 // report again gets the same answer. A program brings in no more than its rate allows.
@@ -245,6 +229,9 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 	}
 	row := store.Report{ID: d.desk.IDs.New(cases.ReportPrefix), Program: from.name(), ExternalID: r.ExternalID, Body: body, Case: c.ID, Platform: r.Subject.Platform, Subject: r.Subject.ID,
 		Reason: reason, OwnReason: r.Reason, Severity: severity, Source: from.Source, Anonymous: r.Reporter.Anonymous, Language: r.Language, Reported: r.At, Received: now}
+	if row.Reported.IsZero() {
+		row.Reported = now
+	}
 	row.Reporter = d.reporterOf(from, r)
 	first, err := t.CountReporter(c.ID, row.Reporter)
 	if err != nil {
@@ -257,6 +244,7 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 	case !open:
 		c = c.Placed(queues, s.Queues.Digest)
 		t.InsertCase(c)
+		startPromise(t, c)
 		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "opened", Worker: from.Worker, Time: now})
 	case before.SameFacts(c):
 		t.CountReport(c)
@@ -265,15 +253,19 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 		c.Version++
 		c = c.Placed(queues, s.Queues.Digest)
 		t.SaveCase(c)
+		t.MoveClock(c.ID, store.PromiseClock, c.Due)
 		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
 	}
 	t.InsertReport(row)
+	if err := d.Keep(t, wants(c, row, r, !open)); err != nil {
+		return nil, err
+	}
 	out.Report, out.Case, out.New = row, c, true
 	sealed := r
 	sealed.Reporter = cases.Reporter{}
 	return t.Record(ledger.DocumentDraft{Sort: ledger.ReportDocument, ID: row.ID,
-		Data:   ReportData{Anonymous: row.Anonymous, Case: c.ID, Program: row.Program, Reason: reason, Severity: severity, Source: row.Source},
-		Sealed: []ledger.Opening{{Name: FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}), nil
+		Data:   cases.ReportData{Anonymous: row.Anonymous, Case: c.ID, Program: row.Program, Reason: reason, Severity: severity, Source: row.Source},
+		Sealed: []ledger.Opening{{Name: cases.FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: cases.FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}), nil
 }
 
 // name is the name under which the origin's reports are told apart.

@@ -278,6 +278,7 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			}
 			if have.State != cases.Claimed {
 				next = next.Placed(queues, s.Queues.Digest)
+				t.MoveClock(c.ID, store.PromiseClock, next.Due)
 			}
 			t.SaveCase(next)
 			return nil
@@ -294,14 +295,14 @@ type Progress struct {
 	Into    string         // the case that it is in
 }
 
-// Progress returns what became of a report of a program.
-func (d *Room) Progress(ctx context.Context, program, id string) (out Progress, err error) {
+// Progress returns what became of a report, for the program or the worker who handed it in.
+func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out Progress, err error) {
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		if out.Report, err = stx.Report(id); err != nil {
 			return err
 		}
-		if out.Report.Program != program {
-			return fault.New(fault.NotFound, "no-such-report", "There is no such report.")
+		if out.Report.Program != (Origin{Program: by.Program, Worker: by.Worker}).name() {
+			return store.NoReport()
 		}
 		c, err := stx.Case(out.Report.Case)
 		if err != nil {
@@ -317,4 +318,25 @@ func (d *Room) Progress(ctx context.Context, program, id string) (out Progress, 
 		return err
 	})
 	return out, err
+}
+
+// Rows as the store has them, under the names by which surfaces know them.
+type (
+	CaseDraft    = store.CaseDraft
+	CaseMove     = store.Move
+	CaseDecision = store.CaseDecision
+	QueueCount   = store.QueueCount
+)
+
+// ShownUnder returns the bytes that were shown under a digest, to those who read evidence. It
+// does not compare them: whoever asks computes the digest anew.
+func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonical.Digest) (body []byte, err error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "What was shown with a claim"); err != nil {
+		return nil, err
+	}
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		body, err = stx.Shown(digest)
+		return err
+	})
+	return body, err
 }

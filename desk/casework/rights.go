@@ -108,7 +108,10 @@ func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
 	if c.Owner != "" && contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Owner)) || contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Subject.ID)) {
 		return affair
 	}
-	reported, err := t.ReportedIn(c.ID, append([]string{workerKey(d.secret, w)}, own...))
+	if c.By != w { // whoever opened a case as a finding of their own may decide it
+		own = append([]string{workerKey(d.secret, w)}, own...)
+	}
+	reported, err := t.ReportedIn(c.ID, own)
 	if err == nil && reported {
 		return affair
 	}

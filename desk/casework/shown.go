@@ -47,6 +47,9 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 			out.Strikes[strconv.FormatInt(rule, 10)] = n
 		}
 	}
+	if out.Evidence, err = shownEvidence(stx, c.ID); err != nil {
+		return out, err
+	}
 	earlier, err := stx.DecisionsOn(c.Subject.Platform, c.Subject.ID, 10)
 	if err != nil {
 		return out, err
@@ -61,7 +64,7 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 // toldIn returns a report as it was handed in, without its reporter; ok is false if it was
 // erased.
 func toldIn(stx *store.Tx, id string) (r cases.Report, ok bool, err error) {
-	value, err := stx.ReportTold(id, FieldReport)
+	value, err := stx.ReportTold(id, cases.FieldReport)
 	if err != nil || value == nil {
 		return r, false, err
 	}

@@ -19,24 +19,26 @@ import (
 )
 
 // Room is this room of the desk. It is safe for concurrent use.
-type Room struct{ desk *kernel.Kernel }
+type Room struct {
+	desk  *kernel.Kernel
+	every time.Duration
+}
 
-// New opens the room.
-func New(k *kernel.Kernel) *Room { return &Room{desk: k} }
+// New opens the room. every is the longest time for which a document waits for its roll.
+func New(k *kernel.Kernel, every time.Duration) *Room { return &Room{desk: k, every: every} }
 
-const (
-	// rollEvery is the longest time for which a document waits for its roll.
-	rollEvery = time.Second
-	// rollAt is the number of waiting documents of this node that are rolled at once.
-	rollAt = 1000
-)
+// DefaultEvery is the time between two rolls.
+const DefaultEvery = time.Second
 
-// Run rolls what waits: once a second, and as soon as many documents wait. Documents that an
+// rollAt is the number of waiting documents of this node that are rolled at once.
+const rollAt = 1000
+
+// Run rolls what waits: once in a while, and as soon as many documents wait. Documents that an
 // earlier process recorded and did not roll are rolled first.
 func (r *Room) Run(ctx context.Context) {
 	woken, stop := r.desk.Store.DB().Listen(store.RollSignal)
 	defer stop()
-	tick := time.NewTicker(rollEvery)
+	tick := time.NewTicker(r.every)
 	defer tick.Stop()
 	told := ""
 	for {

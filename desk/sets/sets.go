@@ -9,6 +9,7 @@ package sets
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +36,9 @@ type Room struct {
 // New opens the room.
 func New(k *kernel.Kernel) *Room { return &Room{desk: k, parsed: map[canonical.Digest]any{}} }
 
+// Text is a text that the desk keeps.
+type Text = store.Text
+
 // mostParsed bounds the texts that are kept parsed. Those in force are few; more are read
 // only while somebody proposes.
 const mostParsed = 64
@@ -49,15 +53,15 @@ var Parts = []string{actions.PartRules, actions.PartQueues, actions.PartHashes}
 // PutText keeps a text of a part, so that a change can name it by its digest. It is for
 // those whom the policy lets ask for such a change. A text that cannot be read is refused.
 // The same text again gives the same answer.
-func (d *Room) PutText(ctx context.Context, by kernel.Caller, part, text string) (store.Text, error) {
+func (d *Room) PutText(ctx context.Context, by kernel.Caller, part, text string) (Text, error) {
 	digest := actions.DigestOfText(text)
-	out := store.Text{Digest: digest, Part: part, Worker: by.Worker, Body: text}
+	out := Text{Digest: digest, Part: part, Worker: by.Worker, Body: text}
 	err := d.desk.Change(ctx, by, "put a text", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		st, err := d.desk.Engaged(s, by)
 		if err != nil {
 			return nil, err
 		}
-		if !known(part) {
+		if !slices.Contains(Parts, part) {
 			return nil, fault.New(fault.Invalid, "bad-text", "The desk keeps texts of the parts %s; %q is none of them.", strings.Join(Parts, ", "), part)
 		}
 		facts := policy.DeskFacts(actions.DeskChange, actions.Burdening, part)
@@ -96,34 +100,25 @@ func (d *Room) PutText(ctx context.Context, by kernel.Caller, part, text string)
 	return out, err
 }
 
-func known(part string) bool {
-	for _, p := range Parts {
-		if p == part {
-			return true
-		}
-	}
-	return false
-}
-
 // Text returns a text that was put to the desk, by its digest. Everybody engaged reads rules
 // and queues. A list of hashes names what must not be found, and is for those whom the
 // policy lets read evidence.
-func (d *Room) Text(ctx context.Context, by kernel.Caller, digest canonical.Digest) (store.Text, error) {
+func (d *Room) Text(ctx context.Context, by kernel.Caller, digest canonical.Digest) (Text, error) {
 	s, st, err := d.desk.Standing(ctx, by)
 	if err != nil {
-		return store.Text{}, err
+		return Text{}, err
 	}
 	t, err := d.load(ctx, digest)
 	if err == nil && t.Part == actions.PartHashes {
 		err = kernel.Evidence(s, st, "Lists of hashes")
 	}
 	if err != nil {
-		return store.Text{}, err
+		return Text{}, err
 	}
 	return t, nil
 }
 
-func (d *Room) load(ctx context.Context, digest canonical.Digest) (t store.Text, err error) {
+func (d *Room) load(ctx context.Context, digest canonical.Digest) (t Text, err error) {
 	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
 		t, err = stx.Text(digest)
 		return err
@@ -165,7 +160,7 @@ func (d *Room) check(ctx context.Context, s *proof.State, part, text string) err
 	}
 	if part == actions.PartQueues {
 		if before == nil {
-			return fault.New(fault.Conflict, "no-rules", "Queues name rules, and no rule set is in force. Adopt one first with `countersign rule propose FILE --reason WHY`.")
+			return none(actions.PartRules) // queues name rules
 		}
 		_, err := cases.ParseQueues(text, before)
 		return err
@@ -188,7 +183,7 @@ func (d *Room) check(ctx context.Context, s *proof.State, part, text string) err
 // changed. It reads the database once for each set that is put in force.
 func (d *Room) Rules(ctx context.Context, s *proof.State) (*cases.RuleSet, error) {
 	if s.Rules.Digest.IsZero() {
-		return nil, fault.New(fault.Conflict, "no-rules", "No rule set is in force at this desk. Officers adopt one with `countersign rule propose FILE --reason WHY`.")
+		return nil, none(actions.PartRules)
 	}
 	return inForce(ctx, d, s.Rules, cases.ParseRules)
 }
@@ -196,7 +191,7 @@ func (d *Room) Rules(ctx context.Context, s *proof.State) (*cases.RuleSet, error
 // Queues is Rules for the queue set; the fault is "no-queues".
 func (d *Room) Queues(ctx context.Context, s *proof.State) (*cases.QueueSet, error) {
 	if s.Queues.Digest.IsZero() {
-		return nil, fault.New(fault.Conflict, "no-queues", "No queue set is in force at this desk. Officers adopt one with `countersign queue propose FILE --reason WHY`.")
+		return nil, none(actions.PartQueues)
 	}
 	return inForce(ctx, d, s.Queues, func(text string) (*cases.QueueSet, error) { return cases.ParseQueues(text, nil) })
 }
@@ -239,24 +234,30 @@ func inForce[T any](ctx context.Context, d *Room, of proof.Text, parse func(stri
 	return parsed, nil
 }
 
-// RulesInForce returns the rule set in force for a caller, with its place in the chain.
-func (d *Room) RulesInForce(ctx context.Context, by kernel.Caller) (proof.Text, *cases.RuleSet, error) {
+// InForce returns the rule set or the queue set in force for a caller, as its text and with
+// its place in the chain. A fault "no-rules" or "no-queues" says that there is none.
+func (d *Room) InForce(ctx context.Context, by kernel.Caller, part string) (proof.Text, Text, error) {
 	s, _, err := d.desk.Standing(ctx, by)
 	if err != nil {
-		return proof.Text{}, nil, err
+		return proof.Text{}, Text{}, err
 	}
-	r, err := d.Rules(ctx, s)
-	return s.Rules, r, err
+	now := s.Rules
+	if part == actions.PartQueues {
+		now = s.Queues
+	}
+	if now.Digest.IsZero() {
+		return now, Text{}, none(part)
+	}
+	t, err := d.load(ctx, now.Digest)
+	return now, t, err
 }
 
-// QueuesInForce returns the queue set in force for a caller, with its place in the chain.
-func (d *Room) QueuesInForce(ctx context.Context, by kernel.Caller) (proof.Text, *cases.QueueSet, error) {
-	s, _, err := d.desk.Standing(ctx, by)
-	if err != nil {
-		return proof.Text{}, nil, err
+// none is the refusal where no set of a part is in force.
+func none(part string) error {
+	if part == actions.PartQueues {
+		return fault.New(fault.Conflict, "no-queues", "No queue set is in force at this desk. Officers adopt one with `countersign queue propose FILE --reason WHY`.")
 	}
-	q, err := d.Queues(ctx, s)
-	return s.Queues, q, err
+	return fault.New(fault.Conflict, "no-rules", "No rule set is in force at this desk. Officers adopt one with `countersign rule propose FILE --reason WHY`.")
 }
 
 // HashesInForce returns the lists of hashes in force for a caller, by name. Their digests
