@@ -24,6 +24,7 @@ func (s *Server) registerCases() {
 	addProgram(s, operation{id: "report", method: post, path: "/reports", body: v1.MaxBody, status: http.StatusCreated, changes: true, repeats: true,
 		summary: "Hand in a report (201, or 200 if it was handed in before), or up to 1,000 of them (200, with an answer for each). An answer with an identifier acknowledges: the report is durable, in exactly one case, and promised"}, s.takeReports)
 	add(s, operation{id: "report-state", method: get, path: "/reports/{id}", callers: forBoth, summary: "What became of a report that you handed in; nothing about people"}, s.reportState)
+	add(s, operation{id: "report-named", method: get, path: "/reports", callers: forBoth, summary: "What became of the report that you handed in under your own name for it"}, s.reportNamed)
 	addProgram(s, operation{id: "withdraw-report", method: post, path: "/reports/{id}/withdrawal", changes: true, summary: "Take a report back; it stays in its case, and whoever judges sees that it was taken back"}, s.withdrawReport)
 	add(s, operation{id: "find", method: post, path: "/findings", status: http.StatusCreated, body: v1.MaxBody, changes: true, repeats: true, summary: "Report what you came upon yourself; it opens a case, or joins the open one of its subject"}, s.find)
 	add(s, operation{id: "list-cases", method: get, path: "/cases", summary: "Cases that you may read, newest first"}, s.cases)
@@ -37,7 +38,7 @@ func (s *Server) registerCases() {
 	add(s, operation{id: "draft-decision", method: post, path: "/cases/{id}/drafts", summary: "The decision of a judgement with its measures, and the statements to sign; nothing is stored"}, s.draftDecision)
 	add(s, operation{id: "decide", method: post, path: "/cases/{id}/decisions", status: http.StatusCreated, body: v1.MaxBody, changes: true, repeats: true,
 		summary: "Hand in a signed decision with its signed measures; 409 case-moved if the case has changed since you saw it. The same decision again gives the same answer, with 200"}, s.decide)
-	add(s, operation{id: "list-queues", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queues)
+	add(s, operation{id: "queue-board", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queueBoard)
 }
 
 func reportFrom(r v1.Report) cases.Report {
@@ -91,6 +92,13 @@ func (s *Server) takeReports(ctx context.Context, by desk.ProgramCaller, in *str
 
 func (s *Server) reportState(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.ReportState], error) {
 	p, err := s.desk.Progress(ctx, by, in.ID)
+	return answerWith(progressOf(p), err)
+}
+
+func (s *Server) reportNamed(ctx context.Context, by desk.Caller, in *struct {
+	ExternalID string `query:"external_id" required:"true" maxLength:"200"`
+}) (*answerOf[v1.ReportState], error) {
+	p, err := s.desk.ProgressNamed(ctx, by, in.ExternalID)
 	return answerWith(progressOf(p), err)
 }
 
@@ -288,7 +296,7 @@ func (s *Server) decide(ctx context.Context, by desk.Caller, in *decideIn) (*dec
 	return out, nil
 }
 
-func (s *Server) queues(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Queue]], error) {
+func (s *Server) queueBoard(ctx context.Context, by desk.Caller, _ *struct{}) (*answerOf[v1.Page[v1.Queue]], error) {
 	all, err := s.desk.QueueBoard(ctx, by)
 	return answerWith(v1.Page[v1.Queue]{Items: list(all, queueOf)}, err)
 }

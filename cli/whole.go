@@ -26,7 +26,7 @@ import (
 
 // whole writes the parts of a change of the desk that one line cannot show, or of which
 // only the digest is signed: the rows of an import, and the difference between a policy
-// set and the one in force. Of an act on a platform it writes what the act replaces. Rows come from the desk and are compared with the signed
+// set, or a text, and the one in force. Of an act on a platform it writes what the act replaces. Rows come from the desk and are compared with the signed
 // root. If they differ, or if the desk does not show rows that it should, the worker must
 // not sign. request is empty for a draft of one's own, whose rows were shown before.
 func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request string, a actions.Action) error {
@@ -142,6 +142,8 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			}
 		}
 		says(p, wording.ProgramBefore(old, *c.Program))
+	case actions.PartRules, actions.PartQueues, actions.PartHashes:
+		return s.wholeText(ctx, p, d, c)
 	case actions.PartOrders, actions.PartModes:
 		now, err := d.Desk(ctx)
 		if err != nil {

@@ -33,7 +33,6 @@ type Count struct {
 	Reports   int64 `json:"reports"`    // that came in
 	InOpen    int64 `json:"in_open"`    // in cases without a decision that stands
 	InDecided int64 `json:"in_decided"` // in cases with one
-	Withdrawn int64 `json:"withdrawn"`  // reports that were taken back; they are in one of the two as well
 
 	Cases     int64     `json:"cases"`
 	Decisions int64     `json:"decisions"` // all that were made
@@ -217,9 +216,7 @@ func (r *Recount) Count(named []proof.NamedDecision, shown func(canonical.Digest
 		}
 	}
 	r.out.Cases = int64(len(r.cases))
-	slices.SortFunc(r.out.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Of, b.Of), cmp.Compare(a.Text, b.Text))
-	})
+	r.sort()
 	return r.out, nil
 }
 
@@ -337,13 +334,13 @@ type Held struct {
 	Reports int64
 }
 
-// Compare compares the desk's own counters with the recount, after Count.
-func (r *Recount) Compare(all []Held) []Finding {
+// Compare compares the desk's own counters with the recount, after Count, and returns the
+// count with what it found.
+func (r *Recount) Compare(all []Held) Count {
 	n := map[string]int64{}
 	for _, of := range r.reports {
 		n[of]++
 	}
-	from := len(r.out.Findings)
 	seen := map[string]bool{}
 	for _, h := range all {
 		seen[h.Case] = true
@@ -356,5 +353,12 @@ func (r *Recount) Compare(all []Held) []Finding {
 			r.found("case-missing", id, "There are %d reports in the case %s, which the desk does not have.", count, id)
 		}
 	}
-	return r.out.Findings[from:]
+	r.sort()
+	return r.out
+}
+
+func (r *Recount) sort() {
+	slices.SortFunc(r.out.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Of, b.Of), cmp.Compare(a.Text, b.Text))
+	})
 }

@@ -278,6 +278,7 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			}
 			if have.State != cases.Claimed {
 				next = next.Placed(queues, s.Queues.Digest)
+				t.MoveClock(c.ID, store.PromiseClock, next.Due)
 			}
 			t.SaveCase(next)
 			return nil
@@ -319,6 +320,21 @@ func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out P
 	return out, err
 }
 
+// ProgressNamed is Progress of the report that the caller handed in under an external_id.
+func (d *Room) ProgressNamed(ctx context.Context, by kernel.Caller, external string) (Progress, error) {
+	var r store.Report
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+		found := false
+		if r, found, err = stx.ReportBy(Origin{Program: by.Program, Worker: by.Worker}.name(), external); err == nil && !found {
+			return store.NoReport()
+		}
+		return err
+	}); err != nil {
+		return Progress{}, err
+	}
+	return d.Progress(ctx, by, r.ID)
+}
+
 // Rows as the store has them, under the names by which surfaces know them.
 type (
 	CaseDraft    = store.CaseDraft
@@ -326,3 +342,16 @@ type (
 	CaseDecision = store.CaseDecision
 	QueueCount   = store.QueueCount
 )
+
+// ShownUnder returns the bytes that were shown under a digest, to those who read evidence. It
+// does not compare them: whoever asks computes the digest anew.
+func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonical.Digest) (body []byte, err error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "What was shown with a claim"); err != nil {
+		return nil, err
+	}
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		body, err = stx.Shown(digest)
+		return err
+	})
+	return body, err
+}
