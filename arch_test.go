@@ -43,7 +43,7 @@ var house = map[string]room{
 	"actions":               {"workforce platform", "pure: actions know no policy, since policy rules on actions"},
 	"policy":                {"actions workforce platform", "pure: a ruling reads facts and nothing else"},
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
-	"ledger/entry":          {"ledger actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
+	"ledger/entry":          {"actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
 	"link/v1":               {"ledger/proof actions platform", "wire types of the link, for both its sides; what is signed or entered is in ledger/proof"},
 	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
