@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -37,6 +38,10 @@ const (
 	PartLaws      = "laws"    // which rules the chain is judged by
 	PartSessions  = "sessions"
 	PartFormats   = "formats" // in which formats the desk signs
+	PartPrograms  = "programs"
+	PartRules     = "rules"  // the rules of the community
+	PartQueues    = "queues" // in which cases wait
+	PartHashes    = "hashes" // lists of hashes
 )
 
 // Admit is the change of desk.admit: one import file. The rows follow it in the
@@ -299,7 +304,12 @@ type Setting struct {
 	// effect.
 	Unranked []string `json:"unranked,omitzero"`
 	// Formats is the number of the formats in which the desk signs from here on.
-	Formats int64 `json:"formats,omitzero"`
+	Formats int64    `json:"formats,omitzero"`
+	Program *Program `json:"program,omitzero"` // added, ended, or handed over
+	// Rules, Queues and Hashes name texts; see Text.
+	Rules  *Text `json:"rules,omitzero"`
+	Queues *Text `json:"queues,omitzero"`
+	Hashes *Text `json:"hashes,omitzero"`
 }
 
 // A chain says by a number which rules judge its entries. An entry that stood under the
@@ -311,13 +321,16 @@ const (
 	NewestLaws = 3 // of desks that are founded now
 )
 
-// Direction of a tier raised is relieving; all else is burdening.
+// Direction of a tier raised, and of the end of a program, is relieving; all else is burdening.
 func (c Setting) Direction() Direction {
-	if c.Of == PartTiers && c.Raise != nil && c.Raise.Relieves() {
+	if c.Of == PartTiers && c.Raise != nil && c.Raise.Relieves() || c.Of == PartPrograms && c.Program != nil && c.Program.Relieves() {
 		return Relieving
 	}
 	return Burdening
 }
+
+// TextOf returns the text that the setting names; nil if it is of a part without one.
+func (c Setting) TextOf() *Text { return cmp.Or(c.Rules, c.Queues, c.Hashes) }
 
 // Part is the part that the setting changes.
 func (c Setting) Part() string { return c.Of }
@@ -325,7 +338,7 @@ func (c Setting) Part() string { return c.Of }
 func (c Setting) check() error {
 	set := 0
 	for _, is := range []bool{c.Raise != nil, len(c.Policy) > 0, len(c.Budgets) > 0, c.Trust != nil, c.Vendor != nil, c.Platform != nil,
-		c.Order != nil, c.Mode != nil, c.Unlock != nil, c.Laws != 0, c.Formats != 0} {
+		c.Order != nil, c.Mode != nil, c.Unlock != nil, c.Laws != 0, c.Formats != 0, c.Program != nil, c.Rules != nil, c.Queues != nil, c.Hashes != nil} {
 		if is {
 			set++
 		}
@@ -333,7 +346,8 @@ func (c Setting) check() error {
 	has := map[string]bool{PartTiers: c.Raise != nil, PartPolicy: len(c.Policy) > 0, PartBudgets: len(c.Budgets) > 0,
 		PartTrust: c.Trust != nil, PartVendors: c.Vendor != nil, PartPlatforms: c.Platform != nil,
 		PartOrders: c.Order != nil, PartModes: c.Mode != nil, PartLocks: c.Unlock != nil,
-		PartLaws: c.Laws != 0, PartFormats: c.Formats != 0}
+		PartLaws: c.Laws != 0, PartFormats: c.Formats != 0, PartPrograms: c.Program != nil,
+		PartRules: c.Rules != nil, PartQueues: c.Queues != nil, PartHashes: c.Hashes != nil}
 	if set != 1 || !has[c.Of] {
 		return fmt.Errorf("a setting is of one part, and holds that part and no other")
 	}
@@ -373,6 +387,10 @@ func (c Setting) check() error {
 		if c.Unlock.Subject.ID == "" || c.Unlock.Subject.Platform == "" || c.Unlock.Subject.Platform == DeskPlatform {
 			return fmt.Errorf("an owner lock is named by its subject")
 		}
+	case PartPrograms:
+		return c.Program.check()
+	case PartRules, PartQueues, PartHashes:
+		return c.TextOf().check(c.Of)
 	case PartFormats:
 		if c.Formats <= FirstFormats || c.Formats > NewestFormats {
 			return fmt.Errorf("this program knows the formats %d to %d; a change of formats names a number above %d", FirstFormats, NewestFormats, FirstFormats)

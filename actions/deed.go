@@ -2,6 +2,7 @@ package actions
 
 import (
 	"fmt"
+	"slices"
 
 	"countersign.dev/canonical"
 	"countersign.dev/workforce"
@@ -23,6 +24,30 @@ const (
 	// is of version 2; in version 1 a statement about the request's action withdraws it. Its
 	// statement has the verdict withdraw.
 	DeedWithdraw DeedKind = "request.withdraw"
+
+	// The deeds on cases: each is of a case, in its version, and its text is a cases.Order.
+	DeedNote     DeedKind = "case.note"
+	DeedSnooze   DeedKind = "case.snooze"
+	DeedSkip     DeedKind = "case.skip"
+	DeedAsk      DeedKind = "case.ask"
+	DeedEscalate DeedKind = "case.escalate"
+	DeedRefer    DeedKind = "case.refer"
+	DeedMerge    DeedKind = "case.merge"
+	DeedSplit    DeedKind = "case.split"
+	DeedMove     DeedKind = "case.move"     // to another queue
+	DeedLanguage DeedKind = "case.language" // corrects the language of the content
+	// DeedRemoveEvidence removes the bytes of a picture. It is of the picture's digest, and its
+	// text is the reason.
+	DeedRemoveEvidence DeedKind = "evidence.remove"
+	// The deeds of a specialist on media whose copying a reason of child safety has stopped:
+	// they are of the case, and their text is the reason.
+	DeedCopyEvidence DeedKind = "evidence.copy"
+	DeedHashEvidence DeedKind = "evidence.hash" // only the digests are taken
+	// DeedAccounts declares one's own accounts on the platforms. It is of the worker who
+	// signs; its text is OwnAccountsText.
+	DeedAccounts DeedKind = "worker.accounts"
+	// DeedTakeBack takes back a decision of one's own. It is of the decision.
+	DeedTakeBack DeedKind = "decision.withdraw"
 )
 
 // deeds are the kinds that there are. A kind that is not here is nobody's deed.
@@ -30,11 +55,26 @@ var deeds = map[DeedKind]struct {
 	sealed  string // name of the field that seals its text
 	session bool   // a session's key may sign it: casework, section 6, lists it as one's own work
 }{
-	DeedOpenIncident: {"title", false},
-	DeedAssignTask:   {"text", true},
-	DeedFinishTask:   {"result", true},
-	DeedFindings:     {"findings", false},
-	DeedWithdraw:     {"text", true},
+	DeedOpenIncident:   {"title", false},
+	DeedAssignTask:     {"text", true},
+	DeedFinishTask:     {"result", true},
+	DeedFindings:       {"findings", false},
+	DeedWithdraw:       {"text", true},
+	DeedNote:           {"order", true},
+	DeedSnooze:         {"order", true},
+	DeedSkip:           {"order", true},
+	DeedAsk:            {"order", true},
+	DeedEscalate:       {"order", true},
+	DeedRefer:          {"order", true},
+	DeedMerge:          {"order", true},
+	DeedSplit:          {"order", true},
+	DeedMove:           {"order", true},
+	DeedLanguage:       {"order", true},
+	DeedTakeBack:       {"order", true},
+	DeedAccounts:       {"accounts", false},
+	DeedRemoveEvidence: {"text", false},
+	DeedCopyEvidence:   {"text", false},
+	DeedHashEvidence:   {"text", false},
 }
 
 // Known reports whether there is such a kind.
@@ -46,7 +86,7 @@ func (k DeedKind) Session() bool { return deeds[k].session }
 
 // Verdict is the verdict of the statement that signs a deed of a kind.
 func (k DeedKind) Verdict() Verdict {
-	if k == DeedWithdraw {
+	if k == DeedWithdraw || k == DeedTakeBack {
 		return VerdictWithdraw
 	}
 	return VerdictAct
@@ -100,3 +140,14 @@ func TaskOf(incident string, number int64) string {
 // Says reports whether two deeds agree in all but their nonce, their text and the version
 // that the signer saw.
 func (d Deed) Says(want Deed) bool { return d.What == want.What && d.Of == want.Of && d.To == want.To }
+
+// MaxOwnAccounts is the largest number of accounts in one declaration.
+const MaxOwnAccounts = 100
+
+// OwnAccountsText is the text of a deed that declares accounts: their names, PLATFORM:ID,
+// sorted, as canonical JSON. The empty list declares that there are none.
+func OwnAccountsText(accounts []string) string {
+	all := append([]string{}, accounts...)
+	slices.Sort(all)
+	return string(canonical.MustMarshal(slices.Compact(all)))
+}

@@ -69,6 +69,7 @@ const (
 	Indispensable     Type = "indispensable"      // the desk could not go on without somebody
 	SessionReplaced   Type = "session.replaced"   // a session ended, since its key started another one
 	SessionsVoided    Type = "sessions.voided"    // somebody ended the sessions of another person, of a company or of everybody
+	PromiseMissed     Type = "promise.missed"     // cases of a queue were not decided in time; one alarm tells of all of them
 	AddressOff        Type = "address.off"        // an address for alarms gets none any more; severity info: all get them again
 	DocumentWaiting   Type = "document.waiting"   // a report or another document is in no roll yet; severity info: all are
 	DocumentMissing   Type = "document.missing"   // a number of a document was given, and there is no document with it
@@ -80,8 +81,7 @@ const (
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, AddressOff,
-		DocumentWaiting, DocumentMissing, DocumentAltered, Flood}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, PromiseMissed, DocumentWaiting, DocumentMissing, DocumentAltered, AddressOff, Flood}
 }
 
 var (

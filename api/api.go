@@ -97,7 +97,8 @@ func config(version string) huma.Config {
 				Description: "The REST API of the operations desk. Every refusal is a problem document; x-problems lists the types."},
 			Servers: []*huma.Server{{URL: "/", Description: "The desk that served this document. The paths have /api/v1 before them already."}},
 			Components: &huma.Components{Schemas: schemas, SecuritySchemes: map[string]*huma.SecurityScheme{
-				bearer: {Type: "http", Scheme: "bearer", Description: "The secret of a token that an enrolled key signed for."}}},
+				bearer:        {Type: "http", Scheme: "bearer", Description: "The secret of a worker's token, that an enrolled key signed for."},
+				programBearer: {Type: "http", Scheme: "bearer", Description: "The secret of a program's token, that the program's key signed for."}}},
 			Extensions: map[string]any{"x-problems": problems()},
 		},
 		// Huma looks up the last part of application/problem+json by itself.
@@ -147,7 +148,30 @@ func schemaName(t reflect.Type, hint string) string {
 	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
 }
 
-const bearer = "bearer"
+// The schemes of tokens. A token of one opens no route of the other.
+const (
+	bearer        = "bearer"
+	programBearer = "program"
+)
+
+// callers says who may call a route. A route that says nothing is for workers alone.
+type callers int
+
+const (
+	forWorkers  callers = iota
+	forPrograms         // programs alone; see addProgram
+	forBoth             // the handler's Caller names a worker or a program
+)
+
+func (c callers) security() []map[string][]string {
+	switch c {
+	case forPrograms:
+		return []map[string][]string{{programBearer: {}}}
+	case forBoth:
+		return []map[string][]string{{bearer: {}}, {programBearer: {}}}
+	}
+	return []map[string][]string{{bearer: {}}}
+}
 
 // unknownTimeout bounds the time for the body of a caller without a token.
 const unknownTimeout = 10 * time.Second
@@ -162,7 +186,8 @@ type operation struct {
 	method  string
 	path    string // under v1.Base
 	summary string
-	open    bool  // needs no token
+	open    bool // needs no token
+	callers callers
 	status  int   // of success; 0 for 200
 	body    int64 // the largest body in bytes; 0: v1.MaxSmallBody
 	changes bool  // takes something signed, which happens once however often it is sent
@@ -186,14 +211,14 @@ func (o operation) class() class {
 // add registers a route with its handler.
 func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Caller, *I) (*O, error)) {
 	op := huma.Operation{OperationID: o.id, Method: o.method, Path: v1.Base + o.path, Summary: o.summary,
-		DefaultStatus: o.status, BodyReadTimeout: bodyTimeout, Responses: map[string]*huma.Response{}, Metadata: map[string]any{classKey: o.class(), streamKey: o.stream}}
+		DefaultStatus: o.status, BodyReadTimeout: bodyTimeout, Responses: map[string]*huma.Response{}, Metadata: map[string]any{classKey: o.class(), streamKey: o.stream, callersKey: o.callers}}
 	op.MaxBodyBytes = cmp.Or(o.body, v1.MaxSmallBody) + 1 // huma refuses what reaches its limit
 	op.Extensions = map[string]any{}
 	if o.open {
 		// An empty list says that no token is needed; huma leaves it out.
 		op.Extensions["security"], op.BodyReadTimeout = []any{}, unknownTimeout
 	} else {
-		op.Security = []map[string][]string{{bearer: {}}}
+		op.Security = o.callers.security()
 	}
 	if o.method == http.MethodPost {
 		op.Extensions["x-max-bytes"] = op.MaxBodyBytes - 1
@@ -216,6 +241,14 @@ func add[I, O any](s *Server, o operation, handle func(context.Context, desk.Cal
 	}
 }
 
+// addProgram registers a route for programs.
+func addProgram[I, O any](s *Server, o operation, handle func(context.Context, desk.ProgramCaller, *I) (*O, error)) {
+	o.callers = forPrograms
+	add(s, o, func(ctx context.Context, by desk.Caller, in *I) (*O, error) {
+		return handle(ctx, desk.ProgramCaller{ID: by.Program, Token: by.Token}, in)
+	})
+}
+
 // recordingMux remembers the routes. So a request that no method answers is refused in
 // our own form, and a test can compare the routes with the document.
 type recordingMux struct {
@@ -236,7 +269,39 @@ func (m *recordingMux) HandleFunc(pattern string, handler func(http.ResponseWrit
 func (m *recordingMux) refuseTheRest() {
 	for path, methods := range m.routes {
 		slices.Sort(methods)
-		m.ServeMux.HandleFunc(path, httpd.MethodNotAllowed(methods...))
+		refuse := httpd.MethodNotAllowed(methods...)
+		if !m.within(path) {
+			m.ServeMux.HandleFunc(path, refuse)
+			continue
+		}
+		// A pattern without a method would conflict with those of the wider path. Whatever is
+		// not listed here is asked of that one.
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if !slices.Contains(methods, method) {
+				m.ServeMux.HandleFunc(method+" "+path, refuse)
+			}
+		}
 	}
 	m.ServeMux.HandleFunc("/", httpd.NotFound)
 }
+
+// within reports whether a path is one that another route's path with a variable part takes
+// in, as /cases/{id} takes in /cases/next.
+func (m *recordingMux) within(path string) bool {
+	parts := strings.Split(path, "/")
+	for other := range m.routes {
+		wide := strings.Split(other, "/")
+		if other != path && len(wide) == len(parts) {
+			fits := true
+			for i := range parts {
+				fits = fits && (wide[i] == parts[i] || variable(wide[i]))
+			}
+			if fits {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func variable(part string) bool { return strings.HasPrefix(part, "{") }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"sync"
@@ -37,9 +38,18 @@ var allowances = [classes]allowance{
 	entering: {600, 1},
 }
 
+// programAllowances are the budgets of one program. What a program brings in is bounded by the
+// rate of its admission (kernel.TakeReports).
+var programAllowances = [classes]allowance{
+	reading:  {5000, 100},
+	drafting: {math.Inf(1), 1},
+	entering: {math.Inf(1), 1},
+}
+
 // The most calls that may be under way at the same time.
 const (
 	mostCalls      = 32     // of one person, without streams; a call that waits counts as one
+	mostOfProgram  = 128    // of one program
 	mostStreams    = 8      // of one person
 	mostAllStreams = 16_384 // about 400 MB
 	mostUnknown    = 64     // of everybody without a token, on routes that read a body
@@ -54,12 +64,35 @@ const mostPurses = 10_000
 type budgets struct {
 	now     func() time.Time
 	mu      sync.Mutex
-	by      map[workforce.WorkerID]*purse
+	by      map[payer]*purse
 	streams int
 	unknown chan struct{}
 }
 
+// payer is who pays for a call.
+type payer struct {
+	worker  workforce.WorkerID
+	program string
+}
+
+func (p payer) String() string { return cmp.Or(string(p.worker), p.program) }
+
+func (p payer) allowances() *[classes]allowance {
+	if p.program != "" {
+		return &programAllowances
+	}
+	return &allowances
+}
+
+func (p payer) mostCalls() int {
+	if p.program != "" {
+		return mostOfProgram
+	}
+	return mostCalls
+}
+
 type purse struct {
+	of      *[classes]allowance
 	left    [classes]float64
 	at      time.Time // when left was computed
 	calls   int       // under way
@@ -67,19 +100,19 @@ type purse struct {
 }
 
 func newBudgets(now func() time.Time) *budgets {
-	return &budgets{now: now, by: map[workforce.WorkerID]*purse{}, unknown: make(chan struct{}, mostUnknown)}
+	return &budgets{now: now, by: map[payer]*purse{}, unknown: make(chan struct{}, mostUnknown)}
 }
 
 // purse returns a person's purse as of now. b.mu is held.
-func (b *budgets) purse(w workforce.WorkerID) *purse {
+func (b *budgets) purse(w payer) *purse {
 	now := b.now()
 	p := b.by[w]
 	if p == nil {
 		if len(b.by) >= mostPurses {
 			b.forget(now)
 		}
-		p = &purse{at: now}
-		for c, a := range allowances {
+		p = &purse{of: w.allowances(), at: now}
+		for c, a := range p.of {
 			p.left[c] = a.most
 		}
 		b.by[w] = p
@@ -92,7 +125,7 @@ func (b *budgets) purse(w workforce.WorkerID) *purse {
 func (p *purse) fill(now time.Time) (full bool) {
 	passed := max(now.Sub(p.at), 0).Seconds()
 	p.at, full = now, p.calls == 0 && p.streams == 0
-	for c, a := range allowances {
+	for c, a := range p.of {
 		p.left[c] = min(p.left[c]+passed*a.second, a.most)
 		full = full && p.left[c] == a.most
 	}
@@ -114,19 +147,19 @@ func tooFast(wait float64, format string, args ...any) (error, int) {
 }
 
 // begin takes a call out of a person's budget. done must be called when it is over.
-func (b *budgets) begin(w workforce.WorkerID, c class, stream bool) (done func(), wait int, err error) {
+func (b *budgets) begin(w payer, c class, stream bool) (done func(), wait int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.purse(w)
 	switch {
 	case p.left[c] < 1:
-		err, wait = tooFast((1-p.left[c])/allowances[c].second, "%s has made too many calls of this sort; %g more come back each second. Wait, and send it again.", w, allowances[c].second)
+		err, wait = tooFast((1-p.left[c])/p.of[c].second, "%s has made too many calls of this sort; %g more come back each second. Wait, and send it again.", w, p.of[c].second)
 		return nil, wait, err
 	case stream && (p.streams >= mostStreams || b.streams >= mostAllStreams):
 		err, wait = tooFast(10, "There are too many streams of events already: one person has %d at most.", mostStreams)
 		return nil, wait, err
-	case !stream && p.calls >= mostCalls:
-		err, wait = tooFast(1, "%s has %d calls under way already. Wait for their answers.", w, mostCalls)
+	case !stream && p.calls >= w.mostCalls():
+		err, wait = tooFast(1, "%s has %d calls under way already. Wait for their answers.", w, w.mostCalls())
 		return nil, wait, err
 	}
 	p.left[c]--
@@ -165,7 +198,7 @@ func (s *Server) bounded(ctx huma.Context, next func(huma.Context)) {
 	}
 	c, _ := op.Metadata[classKey].(class)
 	stream, _ := op.Metadata[streamKey].(bool)
-	done, wait, err := s.budgets.begin(by.Worker, c, stream)
+	done, wait, err := s.budgets.begin(payer{by.Worker, by.Program}, c, stream)
 	if err != nil {
 		ctx.SetHeader("Retry-After", strconv.Itoa(wait))
 		s.refuseWith(ctx, err)
@@ -176,6 +209,7 @@ func (s *Server) bounded(ctx huma.Context, next func(huma.Context)) {
 }
 
 const (
-	classKey  = "class"
-	streamKey = "stream"
+	classKey   = "class"
+	streamKey  = "stream"
+	callersKey = "callers"
 )

@@ -15,7 +15,7 @@ func TestBudget(t *testing.T) {
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	b := newBudgets(func() time.Time { return now })
 	spend := func(w workforce.WorkerID, c class) (int, error) {
-		done, wait, err := b.begin(w, c, false)
+		done, wait, err := b.begin(payer{worker: w}, c, false)
 		if err == nil {
 			done()
 		}
@@ -60,22 +60,22 @@ func TestUnderWay(t *testing.T) {
 	}{{false, mostCalls}, {true, mostStreams}} {
 		var over []func()
 		for range c.most {
-			done, _, err := b.begin("ann", reading, c.stream)
+			done, _, err := b.begin(payer{worker: "ann"}, reading, c.stream)
 			if err != nil {
 				t.Fatal(err)
 			}
 			over = append(over, done)
 		}
-		if _, _, err := b.begin("ann", reading, c.stream); !fault.Is(err, "asking-too-fast") {
+		if _, _, err := b.begin(payer{worker: "ann"}, reading, c.stream); !fault.Is(err, "asking-too-fast") {
 			t.Errorf("stream %v: one more is begun: %v", c.stream, err)
 		}
 		over[0]()
-		if _, _, err := b.begin("ann", reading, c.stream); err != nil {
+		if _, _, err := b.begin(payer{worker: "ann"}, reading, c.stream); err != nil {
 			t.Errorf("stream %v: after one is over: %v", c.stream, err)
 		}
 	}
 	b.streams = mostAllStreams
-	if _, _, err := b.begin("bob", reading, true); !fault.Is(err, "asking-too-fast") {
+	if _, _, err := b.begin(payer{worker: "bob"}, reading, true); !fault.Is(err, "asking-too-fast") {
 		t.Errorf("more streams than there may be in all: %v", err)
 	}
 }
@@ -84,18 +84,18 @@ func TestUnderWay(t *testing.T) {
 func TestPursesAreForgotten(t *testing.T) {
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	b := newBudgets(func() time.Time { return now })
-	if _, _, err := b.begin("ann", reading, true); err != nil { // who stays
+	if _, _, err := b.begin(payer{worker: "ann"}, reading, true); err != nil { // who stays
 		t.Fatal(err)
 	}
 	for i := range 3 * mostPurses {
 		now = now.Add(time.Second)
-		done, _, err := b.begin(workforce.WorkerID(fmt.Sprint("w", i)), reading, false)
+		done, _, err := b.begin(payer{worker: workforce.WorkerID(fmt.Sprint("w", i))}, reading, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		done()
 	}
-	if len(b.by) > mostPurses+1 || b.by["ann"] == nil {
-		t.Errorf("%d purses are kept, ann's %v", len(b.by), b.by["ann"])
+	if len(b.by) > mostPurses+1 || b.by[payer{worker: "ann"}] == nil {
+		t.Errorf("%d purses are kept, ann's %v", len(b.by), b.by[payer{worker: "ann"}])
 	}
 }

@@ -2,9 +2,11 @@ package api
 
 import (
 	"mime"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"countersign.dev/actions"
 	"countersign.dev/desk"
 	"countersign.dev/httpd"
 )
@@ -34,7 +36,15 @@ func (s *Server) caller(ctx huma.Context) (desk.Caller, error) {
 	if err != nil {
 		return desk.Caller{}, err
 	}
-	by, err := s.desk.Authenticate(ctx.Context(), secret)
+	who, _ := ctx.Operation().Metadata[callersKey].(callers)
+	var by desk.Caller
+	if who == forPrograms || who == forBoth && strings.HasPrefix(secret, actions.ProgramSecretPrefix) {
+		var p desk.ProgramCaller
+		p, err = s.desk.AuthenticateProgram(ctx.Context(), secret)
+		by = p.Caller()
+	} else {
+		by, err = s.desk.Authenticate(ctx.Context(), secret)
+	}
 	if err == nil {
 		httpd.Known(ctx.Context())
 	}

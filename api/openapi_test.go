@@ -72,7 +72,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 		"GET /subjects", "GET /policy", "POST /policy/check", "POST /policy/backtest", "POST /tokens", "GET /tokens", "DELETE /tokens/{id}", "DELETE /workers/{id}/tokens", "GET /platforms", "GET /desk",
 		"GET /status", "GET /status/matters", "GET /ledger/entries", "GET /openapi.json", "GET /incidents", "POST /incidents", "GET /incidents/{id}",
 		"GET /incidents/{id}/report", "GET /incidents/{id}/attribution", "POST /incidents/{id}/ruling", "POST /incidents/{id}/tasks", "POST /incidents/{id}/tasks/{number}/result",
-		"POST /incidents/{id}/findings", "GET /alarms", "GET /events", "GET /sightings"} {
+		"POST /incidents/{id}/findings", "GET /programs", "POST /programs/tokens", "GET /programs/self", "GET /alarms", "GET /events", "GET /sightings"} {
 		method, path, _ := strings.Cut(want, " ")
 		if !slices.Contains(documented[v1.Base+path], method) {
 			t.Errorf("%s is missing", want)
@@ -89,7 +89,7 @@ func TestDocumentIsStrict(t *testing.T) {
 	if a, b := requests["200"].Content["application/json"], requests["201"].Content["application/json"]; len(a) == 0 || string(a) != string(b) {
 		t.Errorf("a repeat of a submission is described as %s, the submission as %s", a, b)
 	}
-	open := map[string]bool{"status": true, "openapi": true, "sign-in": true}
+	open := map[string]bool{"status": true, "openapi": true, "sign-in": true, "program-sign-in": true}
 	seen := map[string]bool{}
 	for path, operations := range d.Paths {
 		for method, o := range operations {

@@ -74,8 +74,11 @@ type Commands struct {
 	Worker    workerCommands   `cmd:"" help:"People at the desk: import, look up, extend, end."`
 	Key       keyCommands      `cmd:"" help:"Keys that people sign with."`
 	Token     tokenCommands    `cmd:"" help:"Tokens by which the desk knows who is asking."`
+	Program   programCommands  `cmd:"" help:"Programs that bring reports in."`
 	Session   sessionCommands  `cmd:"" help:"Sessions: one signature of your own key for a day's standard work."`
 	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
+	Report    reportCommands   `cmd:"" help:"What was reported: add a finding of your own, hand in a file, look one up."`
+	Case      caseCommands     `cmd:"" help:"Cases: take the next one, decide it, hand it on."`
 	Subject   subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
 	Exposure  exposureCommand  `cmd:"" help:"Who could do what to whom: alone, together, and who could countersign."`
 	Action    actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`
@@ -97,6 +100,9 @@ type Commands struct {
 	Audit     auditCommand     `cmd:"" help:"Check that every act of a person in the ledger is signed, and recount the documents."`
 	Ledger    ledgerCommands   `cmd:"" help:"The desk's ledger: read it, verify it, keep a copy."`
 	Policy    policyCommands   `cmd:"" help:"The rules: check a set offline, propose one, see the one in force."`
+	Rule      ruleCommands     `cmd:"" help:"The rules of the community: see them, check a set, propose one."`
+	Queue     queueCommands    `cmd:"" help:"The queues in which cases wait: see them, check a set, propose one."`
+	Hashlist  hashlistCommands `cmd:"" help:"Lists of hashes: what is removed from evidence."`
 	Budget    budgetCommands   `cmd:"" help:"How many acts a worker and a vendor may do in an hour and a day."`
 	Version   versionCommand   `cmd:"" help:"Say which build this is."`
 }

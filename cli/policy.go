@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +15,7 @@ import (
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/fault"
 	"countersign.dev/policy"
 	"countersign.dev/wording"
@@ -45,7 +49,7 @@ func readPolicy(dir string, base bool) (map[string]string, error) {
 		default:
 			continue
 		}
-		if e.IsDir() {
+		if e.IsDir() || isSet(e.Name()) {
 			continue
 		}
 		b, err := ReadFile(filepath.Join(dir, e.Name()), maxPolicyFile)
@@ -62,6 +66,55 @@ func readPolicy(dir string, base bool) (map[string]string, error) {
 		return nil, fault.New(fault.Invalid, "no-policy", "%s holds no policy files: none ends in .cedar, .json or .txtar.", dir)
 	}
 	return files, nil
+}
+
+// isSet reports whether a file of a policy folder is a rule set or a queue set. They are
+// proposed by themselves.
+func isSet(name string) bool { return name == cases.RulesFile || name == cases.QueuesFile }
+
+// hasSets reports whether a folder has a rule set or a queue set.
+func hasSets(dir string) bool {
+	return slices.ContainsFunc([]string{cases.RulesFile, cases.QueuesFile}, func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	})
+}
+
+// checkSets checks the rule set and the queue set in a folder, if they are there. A queue
+// set without a rule set beside it goes with the built-in one.
+func checkSets(dir string, doc *policyReport) error {
+	var texts [2]string
+	for i, name := range []string{cases.RulesFile, cases.QueuesFile} {
+		text, err := readText(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		texts[i] = text
+	}
+	problems := func(err error) {
+		if f := fault.As(err); f != nil {
+			for _, d := range f.Detail {
+				doc.Problems = append(doc.Problems, problemDetail(d))
+			}
+		}
+	}
+	rules, err := cases.ParseRules(cmp.Or(texts[0], cases.DefaultRules()))
+	problems(err)
+	if texts[0] != "" && err == nil {
+		doc.Rules = len(rules.Rules)
+	}
+	if texts[1] == "" || err != nil {
+		return nil
+	}
+	queues, err := cases.ParseQueues(texts[1], rules)
+	problems(err)
+	if err == nil {
+		doc.Queues, doc.QueueTests = len(queues.Queues), len(queues.Tests)
+	}
+	return nil
 }
 
 // inForce leaves the tests out: only the files that rule are signed.
@@ -97,7 +150,7 @@ type policyCheck struct {
 }
 
 func (c *policyCheck) Help() string {
-	return "Needs no desk. Files of the folder ending in .txtar are policy tests: facts, a request, the expected ruling."
+	return "Needs no desk. Files of the folder ending in .txtar are policy tests: facts, a request, the expected ruling. A rules.json and a queues.json in the folder are checked as well; they are no part of the policy set."
 }
 
 // policyReport holds all findings about a set.
@@ -108,13 +161,21 @@ type policyReport struct {
 	Policies int              `json:"policies"`
 	Holds    int              `json:"holds"`
 	Tests    int              `json:"tests"`
-	People   bool             `json:"people"` // whether the set was checked against the desk's people
-	Problems []problemDetail  `json:"problems"`
-	Warnings []problemDetail  `json:"warnings"`
+	// Rules, Queues and QueueTests count what is in rules.json and queues.json, where the
+	// folder has them.
+	Rules      int             `json:"rules,omitzero"`
+	Queues     int             `json:"queues,omitzero"`
+	QueueTests int             `json:"queue_tests,omitzero"`
+	People     bool            `json:"people"` // whether the set was checked against the desk's people
+	Problems   []problemDetail `json:"problems"`
+	Warnings   []problemDetail `json:"warnings"`
 }
 
 func (c *policyCheck) Run(ctx context.Context, s *Session) error {
 	files, err := c.read()
+	if fault.Is(err, "no-policy") && !c.Whole && hasSets(c.Folder) {
+		files, err = policySource{}.read()
+	}
 	if err != nil {
 		return err
 	}
@@ -126,6 +187,11 @@ func (c *policyCheck) Run(ctx context.Context, s *Session) error {
 	}
 	for _, d := range r.Warnings {
 		doc.Warnings = append(doc.Warnings, problemDetail(d))
+	}
+	if c.Folder != "" {
+		if err := checkSets(c.Folder, &doc); err != nil {
+			return err
+		}
 	}
 	if c.People && len(doc.Problems) == 0 {
 		if err := c.askDesk(ctx, s, inForce(files), &doc); err != nil {
@@ -148,6 +214,12 @@ func (c *policyCheck) Run(ctx context.Context, s *Session) error {
 			word = p.Bad("The set cannot be used")
 		}
 		p.Line("%s: %s, %d of them holds; %s run.", word, wording.Plural(int(doc.Policies), "policy", "policies"), doc.Holds, wording.Many(doc.Tests, "test"))
+		if doc.Rules > 0 {
+			p.Line("rules.json: %s.", wording.Many(doc.Rules, "rule"))
+		}
+		if doc.Queues > 0 {
+			p.Line("queues.json: %s; %s run.", wording.Many(doc.Queues, "queue"), wording.Many(doc.QueueTests, "test"))
+		}
 		p.Line("%s", doc.Digest)
 	})
 }

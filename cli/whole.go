@@ -26,7 +26,7 @@ import (
 
 // whole writes the parts of a change of the desk that one line cannot show, or of which
 // only the digest is signed: the rows of an import, and the difference between a policy
-// set and the one in force. Of an act on a platform it writes what the act replaces. Rows come from the desk and are compared with the signed
+// set, or a text, and the one in force. Of an act on a platform it writes what the act replaces. Rows come from the desk and are compared with the signed
 // root. If they differ, or if the desk does not show rows that it should, the worker must
 // not sign. request is empty for a draft of one's own, whose rows were shown before.
 func (s *Session) whole(ctx context.Context, p *Page, d deskClient, request string, a actions.Action) error {
@@ -130,6 +130,20 @@ func (s *Session) wholeSetting(ctx context.Context, p *Page, d deskClient, c act
 			return nothingChanges("The platform %s is connected just so", c.Platform.Name)
 		}
 		says(p, wording.PlatformBefore(old, *c.Platform))
+	case actions.PartPrograms:
+		all, err := d.Programs(ctx)
+		if err != nil {
+			return err
+		}
+		var old actions.Program
+		for _, x := range all {
+			if x.ID == c.Program.ID {
+				old = actions.Program{ID: x.ID, Owner: x.Owner, Platforms: x.Platforms, Source: x.Source, Rate: x.Rate}
+			}
+		}
+		says(p, wording.ProgramBefore(old, *c.Program))
+	case actions.PartRules, actions.PartQueues, actions.PartHashes:
+		return s.wholeText(ctx, p, d, c)
 	case actions.PartOrders, actions.PartModes:
 		now, err := d.Desk(ctx)
 		if err != nil {

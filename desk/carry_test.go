@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,14 @@ func (f *forgetful) Read(context.Context, platform.Subject) (linkv1.Reading, err
 
 func (f *forgetful) Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) {
 	return f.Read(ctx, s)
+}
+
+func (f *forgetful) Evidence(context.Context, platform.Subject) (platform.Evidence, error) {
+	return platform.Evidence{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
+}
+
+func (f *forgetful) Picture(context.Context, platform.Subject, string) (io.ReadCloser, error) {
+	return nil, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
 }
 
 func (f *forgetful) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {

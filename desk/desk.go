@@ -1,5 +1,5 @@
 // Package desk is the one write path: everything that changes something goes through it. It
-// opens the rooms of the desk (acts, incidents, inquiry, alarms and rolls) over one kernel, and
+// opens the rooms of the desk (acts, incidents, inquiry, alarms, casework, sets and rolls) over one kernel, and
 // has all their methods. Sign-in, the ledger feed for the executor, and reading the ledger
 // are its own.
 //
@@ -17,10 +17,12 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/desk/rolls"
+	"countersign.dev/desk/sets"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
@@ -41,6 +43,8 @@ type Config struct {
 	// Holders are the people who are declared to hold credentials, machines or keys with
 	// which they can act around the desk.
 	Holders kernel.Holders
+	// Casework says how cases are worked on.
+	Casework casework.Config
 	// ExposureEvery is the time between two checks whether exposure got worse. Each change
 	// of the desk causes a check as well. 0: no checks.
 	ExposureEvery time.Duration
@@ -58,10 +62,13 @@ type Desk struct {
 	*incidentsRoom
 	*inquiryRoom
 	*alarmsRoom
+	*caseworkRoom
+	*setsRoom
 	*rollsRoom
 
-	kernel *kernel.Kernel
-	tokens tokens
+	kernel        *kernel.Kernel
+	tokens        tokens
+	programTokens programTokens
 }
 
 // Unexported names for the rooms, so that Desk shows their methods but not the rooms.
@@ -70,10 +77,13 @@ type (
 	incidentsRoom = incidents.Room
 	inquiryRoom   = inquiry.Room
 	alarmsRoom    = alarms.Room
+	caseworkRoom  = casework.Room
+	setsRoom      = sets.Room
 	rollsRoom     = rolls.Room
 )
 
-// Caller is the worker who uses the desk, with the token that was shown.
+// Caller is the worker who uses the desk, with the token that was shown. Where a program may
+// call as well, it is the program.
 type Caller = kernel.Caller
 
 // State returns the governance chain folded up to its newest entry. It must not be changed.

@@ -3,14 +3,18 @@ package desk
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"sync"
 
+	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/desk/rolls"
+	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -20,6 +24,9 @@ import (
 // Open makes a desk on a store, and folds the governance chain in it. It refuses a chain
 // that does not verify, since somebody must have edited the database.
 func Open(ctx context.Context, c Config) (*Desk, error) {
+	if len(c.Casework.OwnSecret) < cases.MinOwnSecret {
+		return nil, fmt.Errorf("the secret under which the desk keeps accounts has %d bytes; it needs %d", len(c.Casework.OwnSecret), cases.MinOwnSecret)
+	}
 	k, err := kernel.New(ctx, kernel.Config{Store: c.Store, Log: c.Log, Executor: c.Executor, Root: c.Root, Now: c.Now, Rand: c.Rand, Logger: c.Logger, Holders: c.Holders, Step: c.Step})
 	if err != nil {
 		return nil, err
@@ -30,7 +37,9 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	}
 	i := incidents.New(k, a)
 	q := inquiry.New(k, a, c.ExposureEvery)
-	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery)), actsRoom: acts.New(k, i, q, a), incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, kernel: k}, nil
+	x := sets.New(k)
+	act := acts.New(k, i, q, a, x)
+	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery)), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, a, c.Casework), kernel: k}, nil
 }
 
 // Found enters the closed founding statement as entry 0.
@@ -69,6 +78,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { d.actsRoom.Run(ctx) })
+	running.Go(func() { d.caseworkRoom.Run(ctx) })
 	running.Go(func() { d.rollsRoom.Run(ctx) })
 	err := d.kernel.Run(ctx)
 	running.Wait()

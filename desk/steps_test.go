@@ -10,6 +10,7 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/desktest"
@@ -25,6 +26,8 @@ import (
 
 // step is one changing method of Desk, made ready to be called.
 type step struct {
+	// before, if set, makes the town ready for both.
+	before func(*desktest.Town)
 	// refused calls it without permission; who is refused is on record.
 	refused func(*desktest.Town) error
 	// prepare returns a call that succeeds, and may be repeated after it failed
@@ -36,13 +39,19 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"Alarms", "Authenticate", "Backtest", "Chain", "Bodies", "TierEntries", "TakenRecords", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+var reads = []string{"ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Case", "Cases", "DraftDecision", "Now", "ReferralExport", "Progress", "ProgressNamed", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
-// has its own test as RollWaiting has, and three prepare steps of acts: OpenWatched Record, CheckReview and
+// has its own test as RollWaiting has, CheckChange, Hashes, Queues and Rules are for other rooms, and three prepare steps of acts: OpenWatched Record, CheckReview and
 // CoverageChange what asks for a change of the desk.
-var others = []string{"CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run"}
+//
+// What works on cases leaves documents that go into rolls, and has tests of its own:
+// TestWorkLeavesDocuments.
+var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "JudgeMeasures"}, worksOnCases...)
+
+// worksOnCases are the methods of casework that change something.
+var worksOnCases = []string{"TakeBack", "OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeReports", "WithdrawReport"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()
@@ -164,6 +173,19 @@ var steps = map[string]step{
 		},
 		entries: []string{"token"}, tables: []string{"token"},
 	},
+	"SignInProgram": {
+		before: func(to *desktest.Town) { to.AddProgram("scout", "kim") },
+		refused: func(to *desktest.Town) error {
+			ask, _ := to.ProgramAsk(to.Programs["scout"], func(a *actions.ProgramTokenAsk) { a.Expires = canonical.At(a.NotBefore.AddDate(1, 0, 0)) })
+			_, err := to.Desk.SignInProgram(to.Context(), ask)
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			ask, _ := to.ProgramAsk(to.Programs["scout"])
+			return func() error { _, err := to.Desk.SignInProgram(t.Context(), ask); return err }
+		},
+		entries: []string{"program-token"}, tables: []string{"program_token"},
+	},
 	"RevokeToken": {
 		refused: func(to *desktest.Town) error {
 			ask, _ := to.TokenAsk("kim", "kim")
@@ -196,6 +218,19 @@ var steps = map[string]step{
 			return func() error { _, err := to.Desk.RevokeTokensOf(t.Context(), desktest.As("ole"), "ann"); return err }
 		},
 		entries: []string{"token-revoked"}, tables: []string{"token"},
+	},
+	"PutText": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.PutText(to.Context(), desktest.As("dan"), actions.PartRules, cases.DefaultRules())
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			return func() error {
+				_, err := to.Desk.PutText(t.Context(), desktest.As("ada"), actions.PartRules, cases.DefaultRules())
+				return err
+			}
+		},
+		entries: []string{"text"}, tables: []string{"text"},
 	},
 	"Exposure": {
 		refused: func(to *desktest.Town) error {
@@ -459,6 +494,9 @@ func TestFiveSteps(t *testing.T) {
 				t.Parallel()
 				to := desktest.NewTown(t, o)
 				heldRequest(t, to)
+				if s.before != nil {
+					s.before(to)
+				}
 				t.Run("refused", func(t *testing.T) {
 					requests := dump(t, to, "request")
 					from := size(t, to)
@@ -567,9 +605,9 @@ func size(t *testing.T, to *desktest.Town) int64 {
 // dump returns what stands in a table, as one text.
 func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
-	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
+	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "program_token": "id, expires", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
 		"sighting": "executor, sequence", "incident": "id, version, status", "incident_breach": "breach, incident", "incident_task": "incident, number, done",
-		"incident_findings": "incident, digest", "alarm": "id, entry"}
+		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part"}
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
 		rows, err := tx.Query(`select ` + columns[table] + ` from ` + table + ` order by 1, 2`)
 		if err != nil {

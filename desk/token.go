@@ -148,6 +148,9 @@ func (k *tokens) rests(s *proof.State, t store.Token) bool {
 // be engaged now. The token's row counts only as far as the signed ask says the same.
 func (d *Desk) Authenticate(ctx context.Context, secret string) (kernel.Caller, error) {
 	no := fault.New(fault.Unauthenticated, "bad-token", "The token is unknown, revoked or over. Sign in again with `countersign token create`.")
+	if strings.HasPrefix(secret, actions.ProgramSecretPrefix) {
+		no = fault.New(fault.Unauthenticated, "token-of-program", "This is a program's token. A program brings reports in and reads what became of them; this takes a worker's token.")
+	}
 	if !strings.HasPrefix(secret, actions.SecretPrefix) {
 		return kernel.Caller{}, d.kernel.Strange(no)
 	}

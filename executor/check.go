@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -93,6 +94,48 @@ func (e *Executor) Vouch(ctx context.Context, s platform.Subject) (linkv1.Readin
 	word.Signature = ed25519.Sign(e.key, c[:])
 	r.Resolution = &word
 	return r, nil
+}
+
+// evidenceTime bounds the reading of what a subject shows, which may take several calls.
+const evidenceTime = 30 * time.Second
+
+// Evidence reads what a subject shows. It decides nothing, and nothing is remembered.
+func (e *Executor) Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error) {
+	c, err := e.evidencer(s)
+	if err != nil {
+		return platform.Evidence{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, evidenceTime)
+	defer cancel()
+	shown, err := c.Evidence(ctx, s)
+	if err != nil {
+		return platform.Evidence{}, err
+	}
+	return shown.Bound(), nil
+}
+
+// Picture opens a picture of a subject by the name that Evidence gave it.
+func (e *Executor) Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error) {
+	c, err := e.evidencer(s)
+	if err != nil {
+		return nil, err
+	}
+	if len(name) > platform.MaxPictureName {
+		return nil, fault.New(fault.NotFound, "no-such-picture", "%.40q names no picture of %s.", name, s)
+	}
+	return c.Picture(ctx, s, name)
+}
+
+func (e *Executor) evidencer(s platform.Subject) (platform.Evidencer, error) {
+	c, err := e.connector(s.Platform)
+	if err != nil {
+		return nil, err
+	}
+	shows, ok := c.(platform.Evidencer)
+	if !ok {
+		return nil, fault.New(fault.Unsupported, "not-offered", "The platform %s does not tell what its subjects show.", s.Platform)
+	}
+	return shows, nil
 }
 
 var notFollowed = fault.New(fault.Unavailable, "ledger-not-followed", "The executor has not read the desk's ledger yet. Try again in a moment.")

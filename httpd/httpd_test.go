@@ -148,6 +148,16 @@ func TestHealthTellsOfADeadDatabase(t *testing.T) {
 	}
 }
 
+// TestRetryAfter: a refusal that knows when to come back says so in the header.
+func TestRetryAfter(t *testing.T) {
+	w := httptest.NewRecorder()
+	httpd.Fail(w, httptest.NewRequestWithContext(t.Context(), "POST", "/api/v1/reports", nil),
+		fault.New(fault.Exhausted, "program-too-fast", "Too fast.").With(fault.Detail{At: "retry-after", Text: "7"}))
+	if w.Code != 429 || w.Header().Get("Retry-After") != "7" {
+		t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+}
+
 func TestStrangersAreRefused(t *testing.T) {
 	s := newSite(t, func(c *httpd.Config) { c.Hosts = []string{"desk.example.com"} })
 	for _, c := range []struct {

@@ -28,6 +28,12 @@ func FailureHeaders(h http.Header, p problem.Problem) {
 		h.Set("WWW-Authenticate", `Bearer realm="countersign"`)
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
+	case http.StatusTooManyRequests:
+		for _, d := range p.Errors {
+			if d.At == "retry-after" {
+				h.Set("Retry-After", d.Text)
+			}
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,6 +16,8 @@ import (
 type ExecutorSide interface {
 	Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
 	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
+	Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error)
+	Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error)
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
 	Status() linkv1.ExecutorStatus
 	Take(ctx context.Context, a proof.Authority) (linkv1.TakeResult, error)
@@ -40,6 +43,28 @@ func Executor(e ExecutorSide, desk, onCall string, failed ...func(error)) http.H
 			return read(r.Context(), subject)
 		})
 	}
+	s.handle("POST /v1/evidence", func(w http.ResponseWriter, r *http.Request) (any, error) {
+		b, err := body(w, r, smallBody)
+		if err != nil {
+			return nil, err
+		}
+		var subject platform.Subject
+		if err := unmarshal(b, &subject); err != nil {
+			return nil, err
+		}
+		return e.Evidence(r.Context(), subject)
+	})
+	s.handle("POST /v1/evidence/picture", func(w http.ResponseWriter, r *http.Request) (any, error) {
+		b, err := body(w, r, smallBody)
+		if err != nil {
+			return nil, err
+		}
+		var asked askedPicture
+		if err := unmarshal(b, &asked); err != nil {
+			return nil, err
+		}
+		return e.Picture(r.Context(), asked.Subject, asked.Name)
+	})
 	s.handle("POST /v1/carry", func(w http.ResponseWriter, r *http.Request) (any, error) {
 		b, err := body(w, r, proof.MaxWarrant)
 		if err != nil {
@@ -96,6 +121,27 @@ func (c *ExecutorClient) read(ctx context.Context, path string, s platform.Subje
 		whole(r.Owner.Facts)
 	}
 	return r, nil
+}
+
+// askedPicture names a picture of a subject.
+type askedPicture struct {
+	Subject platform.Subject `json:"subject"`
+	Name    string           `json:"name"`
+}
+
+// Evidence asks what a subject shows. The answer is within its bounds, whatever the
+// executor says.
+func (c *ExecutorClient) Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error) {
+	var e platform.Evidence
+	if err := c.post(ctx, "/v1/evidence", s, &e, platform.MaxEvidence); err != nil {
+		return platform.Evidence{}, err
+	}
+	return e.Bound(), nil
+}
+
+// Picture opens the bytes of a picture by the name that Evidence gave it.
+func (c *ExecutorClient) Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error) {
+	return c.open(ctx, "/v1/evidence/picture", askedPicture{s, name})
 }
 
 // whole gives numbers back the type that they had before JSON.

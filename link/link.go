@@ -5,6 +5,8 @@
 //
 //	POST /v1/read                 a subject → v1.Reading
 //	POST /v1/carry?wait=MS        a warrant → v1.CarryResult
+//	POST /v1/evidence             a subject → platform.Evidence
+//	POST /v1/evidence/picture     a subject and the name of a picture → its bytes
 //	GET  /v1/status               → v1.ExecutorStatus
 //	POST /v1/take                 a proof.Authority → v1.TakeResult
 //	GET  /v1/draft-facts          → v1.DraftFacts
@@ -43,7 +45,10 @@ import (
 )
 
 const (
-	mediaJSON = "application/json"
+	mediaJSON  = "application/json"
+	mediaBytes = "application/octet-stream"
+
+	faultTrailer = "Fault" // the type of a fault that ended a stream
 
 	smallBody = 1 << 20  // bytes of anything but a warrant or a feed
 	feedBody  = 64 << 20 // bytes of a feed
@@ -128,6 +133,10 @@ func (s *surface) answer(w http.ResponseWriter, r *http.Request, e endpoint, tok
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	if body, ok := v.(io.ReadCloser); ok {
+		stream(w, body)
+		return
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		s.refuse(w, fmt.Errorf("write the answer to %s: %w", r.URL.Path, err))
@@ -136,6 +145,22 @@ func (s *surface) answer(w http.ResponseWriter, r *http.Request, e endpoint, tok
 	w.Header().Set("Content-Type", mediaJSON)
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	_, _ = w.Write(b) // whoever asked has gone, and asks again
+}
+
+// stream answers with the bytes of a picture. A picture that is too large ends with a
+// trailer that says so; of any other failure the other side sees that it was cut off.
+func stream(w http.ResponseWriter, body io.ReadCloser) {
+	defer body.Close()
+	w.Header().Set("Content-Type", mediaBytes)
+	w.Header().Set("Trailer", faultTrailer)
+	_, err := io.Copy(w, body)
+	switch {
+	case err == nil:
+	case fault.KindOf(err) == fault.TooLarge:
+		w.Header().Set(faultTrailer, fault.TypeOf(err))
+	default:
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // authorised demands one of the tokens; one that is empty is none.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,6 +45,11 @@ type side struct {
 	taken proof.Authority
 	facts linkv1.DraftFacts
 
+	evidence platform.Evidence
+	picture  io.Reader
+	name     string
+	closed   atomic.Bool
+
 	err     error
 	reading linkv1.Reading
 	result  linkv1.CarryResult
@@ -65,6 +71,16 @@ func (s *side) Vouch(ctx context.Context, subject platform.Subject) (linkv1.Read
 func (s *side) Read(_ context.Context, subject platform.Subject) (linkv1.Reading, error) {
 	s.subject = subject
 	return s.reading, s.err
+}
+
+func (s *side) Evidence(_ context.Context, subject platform.Subject) (platform.Evidence, error) {
+	s.subject = subject
+	return s.evidence, s.err
+}
+
+func (s *side) Picture(_ context.Context, subject platform.Subject, name string) (io.ReadCloser, error) {
+	s.subject, s.name = subject, name
+	return platform.BoundPicture(io.NopCloser(s.picture), func() { s.closed.Store(true) }), s.err
 }
 
 func (s *side) Carry(_ context.Context, w []byte, wait time.Duration) (linkv1.CarryResult, error) {

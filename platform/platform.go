@@ -307,6 +307,9 @@ type Capabilities struct {
 	// Credential is then the event stream's name for the connector's own credential.
 	Cuts       bool   `json:"cuts,omitempty"`
 	Credential string `json:"credential,omitempty"`
+	// Contents says that the platform tells what its subjects show: the connector is an
+	// Evidencer.
+	Contents bool `json:"contents,omitzero"`
 	// Remedy tells a person how to stop a user of one of the platform's credentials that
 	// cannot be cut off.
 	Remedy string `json:"remedy,omitempty"`

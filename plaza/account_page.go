@@ -1,6 +1,7 @@
 package plaza
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ const ownerCookie = "__Host-plaza-owner"
 func (s *Server) accountMux() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /account", s.showing((*Server).accountPage))
+	mux.HandleFunc("GET /account/reports", s.showing((*Server).myReportsPage))
 	mux.HandleFunc("POST /account/sign-in", s.signIn)
 	mux.HandleFunc("POST /account/sign-out", s.signOut)
 	mux.HandleFunc("POST /account/lock", s.asked(func(r *http.Request, o session, wanted string) (string, error) {
@@ -34,6 +36,10 @@ func (s *Server) accountMux() http.Handler {
 		}
 		return "/" + handle, s.follow(r.Context(), o, handle, wanted == "follow")
 	}, "follow", "unfollow"))
+	mux.HandleFunc("POST /account/post", s.askedAtLength(postForm, s.wrote, "post", "change", "delete"))
+	mux.HandleFunc("POST /account/language", s.asked(func(r *http.Request, o session, _ string) (string, error) {
+		return "/account", s.speak(r.Context(), o, r.PostFormValue("language"))
+	}, "set"))
 	mux.HandleFunc("GET /account/", s.showing(func(*Server, *sqldb.Tx, *http.Request) (view, error) { return nowhere(), nil }))
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,6 +59,7 @@ type ownView struct {
 	Measures []measureView // that stand on the account
 	Marked   []ownPostView // the posts on which something stands
 	Notices  []noticeView
+	Speaks   *composeView // the language of posts
 }
 
 // ownPostView is a post with what stands on it.
@@ -93,6 +100,7 @@ func (s *Server) accountPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 	default:
 		own.Lock, own.Since = "cleared", viewTime(o.Lock.Cleared.Time)
 	}
+	own.Speaks = composing(composeView{}, a.language)
 	now := s.now()
 	own.Measures = viewMeasures(o.Measures, now)
 	for _, p := range o.Posts {
@@ -134,6 +142,19 @@ func signedIn(tx *sqldb.Tx, r *http.Request) (session, error) {
 
 // formLimit is the most bytes of a form.
 const formLimit = 4 << 10
+
+// readForm reads a form of up to a number of bytes.
+func readForm(w http.ResponseWriter, r *http.Request, most int64) error {
+	r.Body = http.MaxBytesReader(w, r.Body, most)
+	err := r.ParseForm()
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return fault.New(fault.TooLarge, "body-too-large", "That is longer than what can be sent here.")
+	}
+	if err != nil {
+		return fault.New(fault.Invalid, "bad-form", "The form was not filled in.").Because(err)
+	}
+	return nil
+}
 
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
@@ -177,8 +198,16 @@ func seeOther(w http.ResponseWriter, r *http.Request, path string) {
 // asked carries out the owner's wish in a form, which is one of a few words. do returns the
 // page to show afterwards.
 func (s *Server) asked(do func(r *http.Request, o session, wanted string) (string, error), words ...string) http.HandlerFunc {
+	return s.askedAtLength(formLimit, do, words...)
+}
+
+// askedAtLength is asked for forms of another size.
+func (s *Server) askedAtLength(most int64, do func(r *http.Request, o session, wanted string) (string, error), words ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, formLimit)
+		if err := readForm(w, r, most); err != nil {
+			s.render(w, r, refusedPage(httpStatus[fault.KindOf(err)], fault.TextOf(err)))
+			return
+		}
 		wanted, o := r.PostFormValue("want"), session{}
 		err := s.db.Read(r.Context(), func(tx *sqldb.Tx) (err error) {
 			o, err = signedIn(tx, r)

@@ -34,6 +34,7 @@ func (s *Server) consoleMux() http.Handler {
 		seeOther(w, r, "/console")
 	})
 	mux.HandleFunc("POST /console/act", s.staffActs)
+	mux.HandleFunc("POST /console/reports", s.staffSendAgain)
 	mux.HandleFunc("GET /console/", s.showing(func(*Server, *sqldb.Tx, *http.Request) (view, error) { return nowhere(), nil }))
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -50,6 +51,7 @@ type consoleView struct {
 	Done    string // what was just done
 	Subject *staffSubject
 	Recent  []recentView
+	Out     *outView
 }
 
 // staffSubject is a subject as staff see it.
@@ -108,6 +110,9 @@ func (s *Server) consolePage(tx *sqldb.Tx, r *http.Request) (view, error) {
 			return view{}, err
 		}
 	}
+	if c.Out, err = s.viewOut(tx, now); err != nil {
+		return view{}, err
+	}
 	_, newest, err := eventRange(tx)
 	if err != nil {
 		return view{}, err
@@ -149,6 +154,9 @@ func consoleOf(subject, done string) string {
 
 // doneText says what was just done. The address holds the verb only.
 func doneText(verb string) string {
+	if verb == "again" {
+		return "It waits to be sent again."
+	}
 	return map[Verb]string{Takedown: "Taken down.", Restore: "Brought back.", Deactivate: "Deactivated.", Reactivate: "Reactivated.", Limit: "Limited.",
 		Unlimit: "The limit is lifted.", Label: "The label is set.", Unlabel: "The label is lifted.", Warn: "The warning is sent.", Delete: "Deleted."}[Verb(verb)]
 }

@@ -92,5 +92,8 @@ func (s *Server) followingPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 	}
 	v := view{Status: http.StatusOK, Standing: string(Up), Title: "Following", Here: "following", Heads: "Following",
 		Empty: "Nothing yet. Follow somebody, and their posts are here."}
+	if err := offerForm(tx, r, &v, composeView{Want: "post"}); err != nil {
+		return v, err
+	}
 	return v, s.fillPosts(tx, r, &v, `(a.id = $4 or exists (select 1 from follow f where f.follower = $4 and f.followee = a.id))`, in.account, "/following")
 }

@@ -60,6 +60,8 @@ func TestOpenAPIHasEveryMember(t *testing.T) {
 		"Problem": problem{}, "NewAccount": NewAccount{}, "NewPost": NewPost{}, "Made": made{},
 		"Listed": Listed{}, "AccountPage": accountPage{}, "Lock": Lock{}, "NewNotice": NewNotice{}, "Sent": Sent{}, "Notice": Notice{},
 		"NewOwner": newOwner{}, "Given": given{}, "Own": Own{}, "OwnPost": OwnPost{}, "Measure": Measure{}, "Stood": Stood{}, "NewPicture": NewPicture{}, "NewFollow": newFollow{},
+		"NewReport": NewReport{}, "Reported": Reported{}, "ReportsPage": reportsPage{}, "Written": Written{}, "NewLanguage": newLanguage{},
+		"SubjectContent": SubjectContent{}, "ContentSubject": ContentSubject{}, "Profile": Profile{}, "ThreadPost": ThreadPost{}, "ThreadAuthor": ThreadAuthor{}, "PictureOf": PictureOf{},
 	} {
 		var members, described []string
 		for f := range reflect.TypeOf(v).Fields() {

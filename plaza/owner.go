@@ -21,6 +21,12 @@ var ownerRoutes = []route{
 	{"POST", "/owner/v1/reactivate", OwnerScope, 0, (*Server).postReactivate},
 	{"POST", "/owner/v1/follow", OwnerScope, ownerLimit, (*Server).postFollow},
 	{"POST", "/owner/v1/unfollow", OwnerScope, ownerLimit, (*Server).postUnfollow},
+	{"POST", "/owner/v1/posts", OwnerScope, ownPostLimit, (*Server).postWritten},
+	{"PUT", "/owner/v1/posts/{number}", OwnerScope, ownPostLimit, (*Server).putWritten},
+	{"DELETE", "/owner/v1/posts/{number}", OwnerScope, 0, (*Server).deleteWritten},
+	{"GET", "/owner/v1/reports", OwnerScope, 0, (*Server).getReports},
+	{"POST", "/owner/v1/reports", OwnerScope, reportBody, (*Server).postReport},
+	{"PUT", "/owner/v1/language", OwnerScope, ownerLimit, (*Server).putLanguage},
 }
 
 // IssueOwnerToken makes and returns a token whose holder acts as the owner of an account
@@ -196,6 +202,7 @@ type Own struct {
 	ID       string    `json:"id"`
 	Handle   string    `json:"handle"`
 	Status   Status    `json:"status"`
+	Language string    `json:"language"`         // of posts of which the owner chooses none
 	Beneath  Status    `json:"beneath,omitzero"` // while it is down: the status after the takedown is lifted, up or deactivated
 	Lock     Lock      `json:"lock"`
 	Measures []Measure `json:"measures"` // that stand on the account
@@ -208,7 +215,7 @@ func (s *Server) own(tx *sqldb.Tx, number int64) (Own, account, error) {
 	if err != nil {
 		return Own{}, a, err
 	}
-	o := Own{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status, Beneath: a.beneath()}
+	o := Own{ID: a.id().String(), Handle: "@" + a.handle, Status: a.status, Language: a.language, Beneath: a.beneath()}
 	if o.Lock, err = lockOf(tx, number, s.now()); err != nil {
 		return o, a, err
 	}

@@ -93,6 +93,8 @@ type view struct {
 	Next, NextText string // where a notice leads to; empty: to the timeline
 
 	Own         *ownView // one's own account
+	Report      *reportView
+	Mine        *mineList // one's own reports
 	SignIn      bool
 	StaffSignIn bool
 	Console     *consoleView
@@ -106,8 +108,12 @@ type view struct {
 	Self    bool // it is the account of the owner who is signed in
 	Follows bool // the owner who is signed in follows it
 	Posts   []postView
-	Heads   string // of a list of posts
-	Empty   string // instead of posts if there are none
+	Above   []postView // of the thread of a post
+	Below   []postView
+	Compose *composeView
+	Change  *composeView // the reader's own post
+	Heads   string       // of a list of posts
+	Empty   string       // instead of posts if there are none
 	People  []accountView
 	Notable []accountView
 	Older   string // link to the next page
@@ -115,6 +121,7 @@ type view struct {
 }
 
 type accountView struct {
+	ID                                string
 	Handle, Name, Bio, Office, Joined string
 	Verified                          bool
 	Followers                         int64
@@ -135,17 +142,23 @@ type postView struct {
 	Labels         []labelView
 	Pictures       []pictureView
 	Veil           string // why the pictures are veiled, in one or two words; empty: they are not
+	Tag, Language  string // the tag of the language and its name; empty: nobody has said
+	Edited         string // when its author last changed it; empty: never
+	Answers        *answerView
+	Replies        int64
+	Gap            bool // a post stood here that is not shown
 }
 
 func viewAccount(a account) accountView {
-	return accountView{Handle: a.handle, Name: a.name, Bio: a.bio, Office: a.office, Verified: a.verified,
+	return accountView{ID: a.id().String(), Handle: a.handle, Name: a.name, Bio: a.bio, Office: a.office, Verified: a.verified,
 		Followers: a.followers, Joined: a.created.Format("January 2006")}
 }
 
 func viewPost(p post, a account, now time.Time) postView {
 	return postView{Number: p.number, Author: viewAccount(a), Text: strings.Split(p.text, "\n"),
 		Likes: p.likes, Reposts: p.reposts, When: ago(p.created, now),
-		Exactly: p.created.Format("2 January 2006, 15:04 UTC"), ISO: p.created.Format(time.RFC3339)}
+		Exactly: p.created.Format("2 January 2006, 15:04 UTC"), ISO: p.created.Format(time.RFC3339),
+		Tag: strings.TrimSuffix(p.language, noLanguage), Language: languageName(p.language), Edited: editedText(p.edited)}
 }
 
 // showing reads a page in one snapshot and renders it completely before the first byte is
@@ -229,8 +242,24 @@ func withheld(a account) view {
 
 func (s *Server) timelinePage(tx *sqldb.Tx, r *http.Request) (view, error) {
 	v := view{Status: http.StatusOK, Standing: string(Up), Title: "Plaza", Here: "timeline", Heads: "Timeline"}
-	err := s.fillPosts(tx, r, &v, `$4 = 0 and `+accountIsPublic+` and `+postIsPublic, 0, "/")
-	return v, err
+	err := s.fillPosts(tx, r, &v, `$4 = 0 and `+accountIsPublic+` and `+postIsPublic+` and not exists (select 1 from post_reply r where r.post = p.id)`, 0, "/")
+	if err != nil {
+		return v, err
+	}
+	return v, offerForm(tx, r, &v, composeView{Want: "post"})
+}
+
+// offerForm adds the form of a post for an owner who may use it.
+func offerForm(tx *sqldb.Tx, r *http.Request, v *view, form composeView) error {
+	in, err := signedIn(tx, r)
+	if err != nil || in.account == 0 {
+		return err
+	}
+	a, err := accountByNumber(tx, in.account)
+	if err == nil && a.status == Up {
+		v.Compose = composing(form, a.language)
+	}
+	return err
 }
 
 // A limit keeps accounts and posts out of what the public is shown unasked: the timeline,
@@ -273,20 +302,20 @@ func (s *Server) fillPosts(tx *sqldb.Tx, r *http.Request, v *view, where string,
 // posts reads the posts of a query for the columns of account and post, with what stands
 // on them and on their accounts, and their pictures.
 func (s *Server) posts(tx *sqldb.Tx, query string, args ...any) ([]postView, error) {
-	type row struct {
-		post
-		of account
-	}
-	rows, err := sqldb.All(tx, func(r sqldb.Row) (row, error) {
-		p, a, err := scanPost(r)
-		return row{p, a}, err
-	}, query, args...)
+	rows, err := sqldb.All(tx, scanWritten, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading posts: %w", err)
 	}
+	return s.viewPosts(tx, rows)
+}
+
+// viewPosts shows posts with what stands on them and on their accounts, their pictures,
+// and what they answer.
+func (s *Server) viewPosts(tx *sqldb.Tx, rows []written) ([]postView, error) {
 	var posts, accounts []int64
+	var plain []post
 	for _, r := range rows {
-		posts, accounts = append(posts, r.number), append(accounts, r.of.number)
+		posts, accounts, plain = append(posts, r.number), append(accounts, r.by.number), append(plain, r.post)
 	}
 	slices.Sort(accounts)
 	accounts = slices.Compact(accounts)
@@ -302,11 +331,20 @@ func (s *Server) posts(tx *sqldb.Tx, query string, args ...any) ([]postView, err
 	if err != nil {
 		return nil, err
 	}
+	answers, err := answersAmong(tx, plain)
+	if err != nil {
+		return nil, err
+	}
+	replies, err := repliesAmong(tx, posts)
+	if err != nil {
+		return nil, err
+	}
 	now := s.now()
 	var all []postView
 	for _, r := range rows {
-		v := viewPost(r.post, r.of, now)
-		v.Labels, v.Author.Labels = s.viewLabels(onPosts[r.number]), s.viewLabels(onAccounts[r.of.number])
+		v := viewPost(r.post, r.by, now)
+		v.Answers, v.Replies = answers[r.number], replies[r.number]
+		v.Labels, v.Author.Labels = s.viewLabels(onPosts[r.number]), s.viewLabels(onAccounts[r.by.number])
 		v.Pictures, v.Veil = pictures[r.number], veil(v.Labels, v.Author.Labels)
 		all = append(all, v)
 	}
@@ -415,11 +453,25 @@ func (s *Server) postPage(tx *sqldb.Tx, r *http.Request) (view, error) {
 	case a.status != Up:
 		return withheld(a), nil
 	case p.status == Down:
-		return view{Status: http.StatusOK, Standing: string(Down), Title: "A removed post", Handle: a.handle,
-			Heading: "This post has been removed.", Text: "Plaza’s staff removed this post of @" + a.handle + "."}, nil
+		v := view{Status: http.StatusOK, Standing: string(Down), Title: "A removed post", Handle: a.handle,
+			Heading: "This post has been removed.", Text: "Plaza’s staff removed this post of @" + a.handle + "."}
+		return v, s.fillThread(tx, &v, p)
 	}
 	v := view{Status: http.StatusOK, Standing: string(Up), Title: a.name + " on Plaza", Here: "post"}
 	v.Posts, err = s.posts(tx, `select `+accountColumns+`, `+postColumns+` from post p join account a on a.id = p.account where p.id = $1`, id.number)
+	if err != nil {
+		return v, err
+	}
+	if err := s.fillThread(tx, &v, p); err != nil {
+		return v, err
+	}
+	if err := offerForm(tx, r, &v, composeView{Want: "post", Answers: id.String(), To: a.handle}); err != nil {
+		return v, err
+	}
+	in, err := signedIn(tx, r)
+	if err == nil && in.account == a.number {
+		v.Change = composing(composeView{Want: "change", Post: id.String(), Text: p.text}, p.language)
+	}
 	return v, err
 }
 

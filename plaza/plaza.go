@@ -73,6 +73,12 @@ type Config struct {
 	Labels []LabelText
 	// MostStreams is the largest number of open event streams; 0 means 256.
 	MostStreams int
+	// Reports says where the reports of people go.
+	Reports Reports
+	// Address returns the network address that a request comes from, which is counted when
+	// somebody reports without an account. Nil means the address of the connection: set it
+	// where a proxy stands before plaza.
+	Address func(*http.Request) string
 }
 
 // Server is one plaza. It is safe for concurrent use.
@@ -84,6 +90,10 @@ type Server struct {
 	backlog   int64
 	heartbeat time.Duration
 	labels    []LabelText
+	reports   Reports
+	address   func(*http.Request) string
+	out       *outbox
+	working   sync.WaitGroup
 	streams   chan struct{} // one place for each open stream
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -118,9 +128,24 @@ func New(c Config) *Server {
 		c.Labels = Labels
 	}
 	s.labels = offered(c.Labels)
+	s.reports, s.address = c.Reports, c.Address
+	if s.reports.Platform == "" {
+		s.reports.Platform = "plaza"
+	}
+	if s.reports.Client == nil {
+		// A token is for the receiver and for nobody to whom it sends us on.
+		s.reports.Client = &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	if s.reports.Retry == 0 {
+		s.reports.Retry = time.Second
+	}
+	if s.reports.Ask == 0 {
+		s.reports.Ask = time.Minute
+	}
 	s.streams = make(chan struct{}, c.MostStreams)
 	s.pages = newPages()
 	s.handler = s.routes()
+	s.startOutbox()
 	return s
 }
 
@@ -128,5 +153,8 @@ func New(c Config) *Server {
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Close ends the open event streams, which would otherwise keep an HTTP server
-// from shutting down. The database stays open.
-func (s *Server) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
+// from shutting down, and the sending of reports. The database stays open.
+func (s *Server) Close() {
+	s.closeOnce.Do(func() { close(s.closed) })
+	s.working.Wait()
+}

@@ -77,3 +77,6 @@ func TestTwoServersOneDatabase(t *testing.T) {
 		}
 	}
 }
+
+// postgres is an empty database of PostgreSQL.
+func postgres(t *testing.T) string { return testenv.Postgres(t) }

@@ -35,6 +35,7 @@ type account struct {
 	rev       int64
 	off       off
 	span      span
+	language  string // of posts whose author chooses none
 }
 
 // off says whether an account is deactivated, and by whom. A takedown hides it.
@@ -43,7 +44,7 @@ type off struct {
 	by string // the owner's handle with its @, or the holder of a staff token; empty: nobody knows
 }
 
-const accountColumns = `a.id, a.handle, a.name, a.bio, a.verified, a.office, a.followers, a.created, a.status, a.mark, a.rev, a.off, a.off_by, a.since, a.planned_end`
+const accountColumns = `a.id, a.handle, a.name, a.bio, a.verified, a.office, a.followers, a.created, a.status, a.mark, a.rev, a.off, a.off_by, a.since, a.planned_end, a.language`
 
 type scanner interface{ Scan(...any) error }
 
@@ -51,7 +52,7 @@ func scanAccount(row scanner, more ...any) (account, error) {
 	var a account
 	var created, since, until int64
 	err := row.Scan(append([]any{&a.number, &a.handle, &a.name, &a.bio, &a.verified, &a.office,
-		&a.followers, &created, &a.status, &a.mark, &a.rev, &a.off.is, &a.off.by, &since, &until}, more...)...)
+		&a.followers, &created, &a.status, &a.mark, &a.rev, &a.off.is, &a.off.by, &since, &until, &a.language}, more...)...)
 	a.created, a.span = time.UnixMicro(created).UTC(), spanOf(since, until)
 	return a, err
 }
@@ -105,22 +106,28 @@ type post struct {
 	mark    string
 	rev     int64
 	span    span
+
+	language string
+	edited   canonical.Time // by its author; zero: never
+	answers  int64          // the number of the post that it answers; 0: none
 }
 
-const postColumns = `p.id, p.account, p.body, p.likes, p.reposts, p.created, p.status, p.mark, p.rev, p.since, p.planned_end`
+const postColumns = `p.id, p.account, p.body, p.likes, p.reposts, p.created, p.status, p.mark, p.rev, p.since, p.planned_end, p.language, p.edited,
+	coalesce((select r.answers from post_reply r where r.post = p.id), 0)`
 
 // postRow reads a row of the table post beside the columns of its account.
 type postRow struct {
 	post
-	at, since, until int64
+	at, since, until, changed int64
 }
 
 func (p *postRow) into() []any {
-	return []any{&p.number, &p.account, &p.text, &p.likes, &p.reposts, &p.at, &p.status, &p.mark, &p.rev, &p.since, &p.until}
+	return []any{&p.number, &p.account, &p.text, &p.likes, &p.reposts, &p.at, &p.status, &p.mark, &p.rev, &p.since, &p.until, &p.language, &p.changed, &p.answers}
 }
 
 func (p *postRow) read() post {
 	p.created, p.span = time.UnixMicro(p.at).UTC(), spanOf(p.since, p.until)
+	p.edited = canonical.FromMicro(p.changed)
 	return p.post
 }
 
@@ -211,6 +218,9 @@ func erase(tx *sqldb.Tx, id subjectID) error {
 			return err
 		}
 		_, err := tx.Exec(`update post set body = '', likes = 0, reposts = 0 where id = $1`, id.number)
+		return err
+	}
+	if err := eraseReporter(tx, id.number); err != nil {
 		return err
 	}
 	if err := eraseFollows(tx, id.number); err != nil {
@@ -377,15 +387,18 @@ func keepCommand(tx *sqldb.Tx, holder, key string, e entry, now time.Time) error
 }
 
 func insertAccount(tx *sqldb.Tx, a account) error {
-	_, err := tx.Exec(`insert into account (id, handle, fold, name, bio, verified, office, followers, created, status, mark, rev)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'up', '', 1)`,
-		a.number, a.handle, strings.ToLower(a.handle), a.name, a.bio, a.verified, a.office, a.followers, a.created.UnixMicro())
+	_, err := tx.Exec(`insert into account (id, handle, fold, name, bio, verified, office, followers, created, status, mark, rev, language)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'up', '', 1, $10)`,
+		a.number, a.handle, strings.ToLower(a.handle), a.name, a.bio, a.verified, a.office, a.followers, a.created.UnixMicro(), a.language)
 	return err
 }
 
 func insertPost(tx *sqldb.Tx, p post) error {
-	_, err := tx.Exec(`insert into post (id, account, body, likes, reposts, created, status, mark, rev)
-		values ($1, $2, $3, $4, $5, $6, 'up', '', 1)`,
-		p.number, p.account, p.text, p.likes, p.reposts, p.created.UnixMicro())
+	_, err := tx.Exec(`insert into post (id, account, body, likes, reposts, created, status, mark, rev, language)
+		values ($1, $2, $3, $4, $5, $6, 'up', '', 1, $7)`,
+		p.number, p.account, p.text, p.likes, p.reposts, p.created.UnixMicro(), p.language)
+	if err == nil && p.answers != 0 {
+		_, err = tx.Exec(`insert into post_reply (post, answers) values ($1, $2)`, p.number, p.answers)
+	}
 	return err
 }

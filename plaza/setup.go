@@ -1,6 +1,7 @@
 package plaza
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -18,7 +19,8 @@ type NewAccount struct {
 	Verified  bool           `json:"verified,omitzero"`
 	Office    string         `json:"office,omitempty"`
 	Followers int64          `json:"followers,omitzero"`
-	Created   canonical.Time `json:"created,omitzero"` // now if absent
+	Created   canonical.Time `json:"created,omitzero"`   // now if absent
+	Language  string         `json:"language,omitempty"` // of posts whose author chooses none; und if absent
 }
 
 func (n NewAccount) check() error {
@@ -28,7 +30,10 @@ func (n NewAccount) check() error {
 	if !within(n.Name, 1, 100) || !within(n.Bio, 0, 500) || !within(n.Office, 0, 80) || n.Followers < 0 {
 		return fault.New(fault.Invalid, "bad-account", "%s: a name has 1 to 100 characters, a bio up to 500, an office up to 80, and followers are not negative.", n.Handle)
 	}
-	return nil
+	if !storable(n.Name + n.Bio + n.Office) {
+		return fault.New(fault.Invalid, "bad-account", "%s: name, bio and office are text without the character NUL.", n.Handle)
+	}
+	return checkLanguage(n.Language)
 }
 
 // NewPost is a post to be made.
@@ -39,6 +44,8 @@ type NewPost struct {
 	Reposts  int64          `json:"reposts,omitzero"`
 	At       canonical.Time `json:"at,omitzero"`        // now if absent
 	Pictures []NewPicture   `json:"pictures,omitempty"` // up to four
+	Language string         `json:"language,omitempty"` // the account's if absent
+	Answers  string         `json:"answers,omitempty"`  // identifier of the post that it answers
 }
 
 func (n NewPost) check() error {
@@ -49,14 +56,37 @@ func (n NewPost) check() error {
 	if id.sort != Account {
 		return fault.New(fault.Invalid, "bad-subject", "%s is not an account.", n.Account)
 	}
-	if !within(n.Text, 1, 1000) || n.Likes < 0 || n.Reposts < 0 {
-		return fault.New(fault.Invalid, "bad-post", "A post has 1 to 1,000 characters, and its counts are not negative.")
+	if n.Likes < 0 || n.Reposts < 0 {
+		return fault.New(fault.Invalid, "bad-post", "The counts of a post are not negative.")
+	}
+	if err := checkPost(n.Text, n.Language, n.Answers); err != nil {
+		return err
 	}
 	if len(n.Pictures) > picturesMost {
 		return fault.New(fault.Invalid, "bad-post", "A post has up to %d pictures; this one has %d.", picturesMost, len(n.Pictures))
 	}
 	return nil
 }
+
+// checkPost checks what the author of a post chooses.
+func checkPost(text, language, answers string) error {
+	if !within(text, 1, postLongest) || !storable(text) {
+		return fault.New(fault.Invalid, "bad-post", "A post has 1 to %d characters, none of them NUL.", postLongest)
+	}
+	if answers != "" {
+		id, err := parseID(answers)
+		if err != nil {
+			return err
+		}
+		if id.sort != Content {
+			return fault.New(fault.Invalid, "bad-subject", "%s is not a post.", quote(answers))
+		}
+	}
+	return checkLanguage(language)
+}
+
+// storable returns true for what both databases keep as it is.
+func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 func within(s string, least, most int) bool {
 	n := utf8.RuneCountInString(s)
@@ -119,7 +149,7 @@ func (s *Server) makeAccounts(c call, list []NewAccount) ([]made, error) {
 				return err
 			}
 			a := account{number: first + int64(i), handle: strings.TrimPrefix(n.Handle, "@"), name: n.Name, bio: n.Bio,
-				verified: n.Verified, office: n.Office, followers: n.Followers, created: n.Created.Time}
+				verified: n.Verified, office: n.Office, followers: n.Followers, created: n.Created.Time, language: cmp.Or(n.Language, noLanguage)}
 			if a.created.IsZero() {
 				a.created = s.now()
 			}
@@ -178,19 +208,27 @@ func (s *Server) makePosts(c call, list []NewPost) ([]made, error) {
 		if err != nil {
 			return err
 		}
-		known := map[int64]bool{}
+		languages := map[int64]string{}
 		for i, n := range list {
 			owner, err := parseID(n.Account)
 			if err != nil {
 				return err
 			}
-			if !known[owner.number] {
-				if _, err := stateOf(tx, owner, s.now()); err != nil {
+			if languages[owner.number] == "" {
+				a, err := accountByNumber(tx, owner.number)
+				if err == nil && a.status == Deleted {
+					err = noSuchSubject(n.Account)
+				}
+				if err != nil {
 					return err
 				}
-				known[owner.number] = true
+				languages[owner.number] = a.language
 			}
-			p := post{number: first + int64(i), account: owner.number, text: n.Text, likes: n.Likes, reposts: n.Reposts, created: n.At.Time}
+			p := post{number: first + int64(i), account: owner.number, text: n.Text, likes: n.Likes, reposts: n.Reposts, created: n.At.Time,
+				language: cmp.Or(n.Language, languages[owner.number])}
+			if p.answers, err = answered(tx, n.Answers); err != nil {
+				return err
+			}
 			if p.created.IsZero() {
 				p.created = s.now()
 			}

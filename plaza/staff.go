@@ -47,6 +47,8 @@ var staffRoutes = []route{
 	{"GET", "/staff/v1/commands/{key}", StaffScope, 0, (*Server).getCommand},
 	{"GET", "/staff/v1/events", StaffScope, 0, (*Server).getEvents},
 	{"GET", "/staff/v1/accounts", StaffScope, 0, (*Server).getAccounts},
+	{"GET", "/staff/v1/content", StaffScope, 0, (*Server).getContent},
+	{"GET", "/staff/v1/content/picture", StaffScope, 0, (*Server).getContentPicture},
 	{"GET", "/staff/v1/lock", StaffScope, 0, (*Server).getLock},
 	{"POST", "/staff/v1/notices", StaffScope, noticeLimit, (*Server).postNotice},
 	{"POST", "/staff/v1/tokens/{id}/revoke", KeeperScope, 0, (*Server).postRevoke},
@@ -63,6 +65,9 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/staff/", s.programs("/staff/", staffRoutes))
 	mux.Handle("/owner/", s.programs("/owner/", ownerRoutes))
+	report := s.reportMux()
+	mux.Handle("/report", report)
+	mux.Handle("/report/", report)
 	account := s.accountMux()
 	mux.Handle("/account", account)
 	mux.Handle("/account/", account)
@@ -237,7 +242,7 @@ type Capabilities struct {
 const Protocol = "staff/v1"
 
 func (s *Server) getCapabilities(c call) error {
-	offers := []string{"accounts", "lock", "notices"}
+	offers := []string{"accounts", "content", "lock", "notices"}
 	switch _, err := s.authenticate(c.r, KeeperScope); {
 	case err == nil:
 		offers = append(offers, "tokens")

@@ -106,7 +106,8 @@ func deskChanges(d actions.Direction) []Facts {
 		{actions.DeskEngagement, []string{actions.PartWorkforce}},
 		{actions.DeskKey, []string{actions.PartKeys, actions.PartSessions}},
 		{actions.DeskChange, []string{actions.PartPolicy, actions.PartTiers, actions.PartBudgets,
-			actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes, actions.PartLocks, actions.PartLaws, actions.PartFormats}},
+			actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes, actions.PartLocks, actions.PartLaws, actions.PartFormats,
+			actions.PartPrograms, actions.PartRules, actions.PartQueues, actions.PartHashes}},
 		{actions.DeskFreeze, []string{actions.PartFreezes}},
 		{actions.DeskReview, []string{actions.PartReviews}},
 	} {

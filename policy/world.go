@@ -26,6 +26,8 @@ const (
 	typeAccount  cedar.EntityType = "Account"
 	typeContent  cedar.EntityType = "Content"
 	typeDesk     cedar.EntityType = "Desk"
+	typePart     cedar.EntityType = "Part"
+	typeQueue    cedar.EntityType = "Queue"
 )
 
 var (
@@ -37,7 +39,13 @@ var (
 
 var parts = []string{actions.PartWorkforce, actions.PartKeys, actions.PartPolicy, actions.PartTiers,
 	actions.PartBudgets, actions.PartTrust, actions.PartVendors, actions.PartPlatforms, actions.PartOrders, actions.PartModes,
-	actions.PartLocks, actions.PartFreezes, actions.PartReviews, actions.PartLaws, actions.PartSessions, actions.PartFormats}
+	actions.PartLocks, actions.PartFreezes, actions.PartReviews, actions.PartLaws, actions.PartSessions, actions.PartFormats,
+	actions.PartPrograms, actions.PartRules, actions.PartQueues, actions.PartHashes}
+
+// laterParts came when there were sets in force already. A set that names such a part
+// nowhere may be older than the part, and rules on it as on the part policy: it still loads,
+// and no change of a new part needs fewer people under it.
+var laterParts = []string{actions.PartPrograms, actions.PartRules, actions.PartQueues, actions.PartHashes}
 
 // question is one question in Cedar's form. It is the EntityGetter of its own evaluation.
 type question struct {
@@ -95,8 +103,8 @@ type contextKey struct {
 	caseGiven bool
 }
 
-func newWorld(acts cedar.EntityMap, vendors map[workforce.VendorID]struct{}, platforms map[string]struct{}) *world {
-	w := &world{actions: acts, vendors: vendors, subjects: map[actions.Tier]cedar.Record{},
+func newWorld(acts cedar.EntityMap, named names) *world {
+	w := &world{actions: acts, vendors: named.vendors, subjects: map[actions.Tier]cedar.Record{},
 		desks: map[string]cedar.Record{}, platform: map[string]cedar.EntityUIDSet{}}
 	for i := range w.workers {
 		w.workers[i] = cedar.NewRecord(cedar.RecordMap{
@@ -111,9 +119,13 @@ func newWorld(acts cedar.EntityMap, vendors map[workforce.VendorID]struct{}, pla
 		w.subjects[t] = cedar.NewRecord(cedar.RecordMap{"tier": literal("Tier", t)})
 	}
 	for _, p := range parts {
-		w.desks[p] = cedar.NewRecord(cedar.RecordMap{"tier": literal("Tier", actions.Critical), "part": literal("Part", p)})
+		shown := p
+		if _, ok := named.parts[p]; !ok && slices.Contains(laterParts, p) {
+			shown = actions.PartPolicy
+		}
+		w.desks[p] = cedar.NewRecord(cedar.RecordMap{"tier": literal("Tier", actions.Critical), "part": literal("Part", shown)})
 	}
-	for p := range platforms {
+	for p := range named.platforms {
 		w.platform[p] = cedar.NewEntityUIDSet(literal(typePlatform, p))
 	}
 	return w

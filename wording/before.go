@@ -136,3 +136,16 @@ func MeasureBefore(old, fresh actions.Action) []string {
 	return []string{fmt.Sprintf("It takes the place of the measure of %s. Its end: until now %s; then %s.", fresh.Command.Confirms(),
 		cmp.Or(When(old.Until), "none"), cmp.Or(When(fresh.Until), "without an end"))}
 }
+
+// TextBefore names the text in force that another one replaces, or that ends; the zero Text
+// is none.
+func TextBefore(old actions.Text) []string {
+	if old.Digest.IsZero() {
+		return []string{"Until now there is none."}
+	}
+	line := fmt.Sprintf("Until now %s is in force, %s", old.Digest, Many(int(old.Size), "byte"))
+	if old.Source != "" {
+		line += ", made by " + old.Source
+	}
+	return []string{line + "."}
+}

@@ -123,8 +123,12 @@ func setting(c actions.Setting) string {
 			text += "; labels that may be set there: " + Joined(c.Platform.Labels)
 		}
 		return text + unranked(c.Unranked)
+	case actions.PartPrograms:
+		return program(*c.Program)
 	}
 	switch {
+	case c.TextOf() != nil:
+		return text(c)
 	case c.Formats != 0:
 		return fmt.Sprintf("Sign everything from here on in the formats %d; open requests in older ones end and are asked for again, and there is no way back", c.Formats)
 	case c.Laws != 0:
@@ -148,6 +152,20 @@ func setting(c actions.Setting) string {
 		return "Take the owner's lock of " + Subject(c.Unlock.Subject) + " out of effect"
 	}
 	return "Change " + c.Of + " in a way that this program does not know"
+}
+
+// text says which text a setting puts in force.
+func text(c actions.Setting) string {
+	t := c.TextOf()
+	switch {
+	case c.Of == actions.PartRules:
+		return fmt.Sprintf("Put the rule set %s in force, %s", t.Digest, Many(int(t.Size), "byte"))
+	case c.Of == actions.PartQueues:
+		return fmt.Sprintf("Put the queue set %s in force, %s", t.Digest, Many(int(t.Size), "byte"))
+	case t.Ends():
+		return fmt.Sprintf("End the list of hashes %s: evidence that it names is removed no more", t.Name)
+	}
+	return fmt.Sprintf("Put the list of hashes %s in force, %s, %s, made by %s: evidence that it names is removed", t.Name, t.Digest, Many(int(t.Size), "byte"), t.Source)
 }
 
 // unranked names the consequence if no rule about tiers can rank the accounts of
@@ -193,6 +211,13 @@ func changeFacts(change actions.Change) []Fact {
 		}
 		if c.Trust != nil {
 			facts = append(facts, trustFacts(*c.Trust)...)
+		}
+		if t := c.TextOf(); t != nil {
+			until := "none"
+			if !t.Replaces.IsZero() {
+				until = t.Replaces.String()
+			}
+			facts = append(facts, Fact{"until now", until})
 		}
 		return facts
 	}

@@ -62,11 +62,19 @@ func TestEveryKindHasWords(t *testing.T) {
 			actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: on}},
 			actions.Setting{Of: actions.PartLaws, Laws: actions.NewestLaws},
 			actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats},
+			actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramAdd, ID: "program-x", Owner: "worker-x", Platforms: []string{"platform-x", "platform-y"},
+				Source: "trusted-flagger", Rate: 79, Key: workforce.PublicKey{Algorithm: workforce.FileEd25519, Public: make([]byte, 32)}}},
+			actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramEnd, ID: "program-x"}},
+			actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramHandOver, ID: "program-x", Owner: "worker-y"}},
+			actions.Setting{Of: actions.PartRules, Rules: &actions.Text{Digest: canonical.Sum([]byte("rules")), Size: 79, Replaces: canonical.Sum([]byte("rules before"))}},
+			actions.Setting{Of: actions.PartQueues, Queues: &actions.Text{Digest: canonical.Sum([]byte("queues")), Size: 83}},
+			actions.Setting{Of: actions.PartHashes, Hashes: &actions.Text{Digest: canonical.Sum([]byte("hashes")), Size: 89, Name: "list-x", Source: "Maker X"}},
+			actions.Setting{Of: actions.PartHashes, Hashes: &actions.Text{Name: "list-x", Replaces: canonical.Sum([]byte("hashes"))}},
 		},
 	}
 	// How the words say what has a fixed set of values.
 	said := map[string]string{"end": "End", "extend": "Extend", "reinstate": "Reinstate", "freeze": "Freeze", "thaw": "Thaw", "place": "Let the executor", "revoke": "Revoke",
-		"confirm": "stand by it", "observe": "Only observe", "enforce": "Enforce", "all": "all burdening acts", "ed25519": "key_", "platform": "platform-x"}
+		"confirm": "stand by it", "observe": "Only observe", "enforce": "Enforce", "all": "all burdening acts", "ed25519": "key_", "platform": "platform-x", "add": "Let the program", "hand-over": "Hand the program"}
 	for _, spec := range actions.Catalogue() {
 		if !spec.Desk {
 			if verbs[spec.Kind] == "" {
@@ -87,6 +95,9 @@ func TestEveryKindHasWords(t *testing.T) {
 			for at, value := range leafValues(reflect.ValueOf(c), "") {
 				if strings.HasSuffix(at, ".Of") && value == c.Part() || strings.Contains(at, ".Policy") || strings.Contains(at, ".Possession") || strings.Contains(at, ".Public") {
 					continue // the part is in the words; files are shown by whole; a key is named by its hash
+				}
+				if s, ok := c.(actions.Setting); ok && s.TextOf() != nil && value == (canonical.Digest{}).String() {
+					continue // there is no such text
 				}
 				if f, ok := c.(actions.Freeze); ok && f.Scope == actions.ScopeVendor && f.Of == "" && at == ".Scope" {
 					value = "all employees"
@@ -136,7 +147,11 @@ type effects struct {
 	Laws      int64
 	Formats   int64
 	Voids     map[string][]proof.EndOfSessions
+	Programs  map[string]proof.Program
 	Imported  bool
+	Rules     proof.Text
+	Queues    proof.Text
+	Hashes    map[string]proof.Text
 }
 
 // whole is all that is said of an action before it is signed.
@@ -152,7 +167,7 @@ func lines(all []string) string { return strings.Join(all, "\n") + "\n" }
 
 func effectsOf(s *proof.State) effects {
 	e := effects{Policy: s.Policy.Digest(), Budgets: s.Budgets, Trust: s.Trust, Platforms: s.Platforms, Vendors: s.People.Vendors, Raised: s.Raised, Confirmed: s.Confirmed,
-		Fallen: s.Fallen, Orders: s.Orders, Observed: s.Observed, Unlocked: s.Unlocked, Freezes: s.Freezes, Reviewed: s.Reviewed, Laws: s.Laws, Formats: s.Formats, Voids: s.Voids, Imported: s.Imported,
+		Fallen: s.Fallen, Orders: s.Orders, Observed: s.Observed, Unlocked: s.Unlocked, Freezes: s.Freezes, Reviewed: s.Reviewed, Laws: s.Laws, Formats: s.Formats, Voids: s.Voids, Programs: s.Programs, Imported: s.Imported, Rules: s.Rules, Queues: s.Queues, Hashes: s.Hashes,
 		People: map[workforce.WorkerID]workforce.Worker{}, Keys: map[workforce.KeyID]workforce.Key{}}
 	for _, w := range s.People.Sorted() {
 		e.People[w.Worker] = w
@@ -193,6 +208,8 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 		families[i].Family = actions.FamilyAll
 	}
 	families[3].Family = actions.FamilyAccountWeak
+	scout, _ := w.Program("scout", "ann")
+	rules, hashes := canonical.Sum([]byte("rules")), canonical.Sum([]byte("hashes"))
 	files := policy.Default()
 	files["lifts.cedar"] += "\n// one line more\n"
 	for _, c := range []struct {
@@ -200,6 +217,12 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 		change actions.Change
 	}{
 		{actions.DeskChange, actions.Setting{Of: actions.PartFormats, Formats: actions.NewestFormats}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartRules, Rules: &actions.Text{Digest: rules, Size: 79}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartRules, Rules: &actions.Text{Digest: canonical.Sum([]byte("newer rules")), Size: 81, Replaces: rules}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartQueues, Queues: &actions.Text{Digest: canonical.Sum([]byte("queues")), Size: 83}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartHashes, Hashes: &actions.Text{Digest: hashes, Size: 89, Name: "list-x", Source: "Maker X"}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartHashes, Hashes: &actions.Text{Digest: rules, Size: 97, Name: "list-x", Source: "Maker Y", Replaces: hashes}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartHashes, Hashes: &actions.Text{Name: "list-x", Replaces: rules}}},
 		{actions.DeskKey, actions.Keys{Void: &actions.Void{Scope: actions.ScopeWorker, Of: "ada", Before: canonical.At(w.Now())}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Standard, To: actions.Critical}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartTiers, Raise: &actions.Raise{Subject: star, From: actions.Critical, To: actions.Critical, Confirm: true}}},
@@ -222,6 +245,9 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 		{actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Standard, Mode: actions.Observe}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartModes, Mode: &actions.Mode{Platform: "plaza", Tier: actions.Standard, Mode: actions.Enforce}}},
 		{actions.DeskChange, actions.Setting{Of: actions.PartLocks, Unlock: &actions.Unlock{Subject: star}}},
+		{actions.DeskChange, scout},
+		{actions.DeskChange, actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramHandOver, ID: "scout", Owner: "ole"}}},
+		{actions.DeskChange, actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramEnd, ID: "scout"}}},
 		{actions.DeskFreeze, actions.Freeze{Op: "freeze", Scope: actions.ScopeWorker, Of: "dan"}},
 		{actions.DeskFreeze, actions.Freeze{Op: "thaw", Scope: actions.ScopeWorker, Of: "dan"}},
 		{actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "dan"}},
@@ -248,6 +274,10 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 				words += lines(PlatformBefore(before.Platforms[s.Platform.Name], *s.Platform))
 			case actions.PartOrders:
 				words += lines(OrderBefore(before.Orders[actions.PlaceKey(s.Order.Platform, s.Order.Tier)].Order, *s.Order))
+			case actions.PartPrograms:
+				words += lines(ProgramBefore(before.Programs[s.Program.ID].Program, *s.Program))
+			case actions.PartRules, actions.PartQueues, actions.PartHashes:
+				words += lines(TextBefore(before.TextNow(s).Text))
 			case actions.PartModes:
 				words += lines(ModeBefore(before.Observed[actions.PlaceKey(s.Mode.Platform, s.Mode.Tier)], *s.Mode))
 			}
@@ -275,7 +305,7 @@ func TestWordsSayWhatIsApplied(t *testing.T) {
 			changed++
 			for _, value := range []string{old, fresh} {
 				replaced := value == old && fresh != ""
-				if value == "" || replaced && at == ".Policy" {
+				if value == "" || value == (canonical.Digest{}).String() || replaced && at == ".Policy" {
 					continue // an end; and the set in force is compared file by file, by wholePolicy
 				}
 				if value == old && fresh == "" && !strings.Contains(words, place(at)) {
@@ -308,8 +338,11 @@ func changeIn(t *testing.T, e ledger.Entry) actions.Change {
 // bookkeeping is who did it, when, and where in the chain: not the change's own.
 func bookkeeping(at string) bool {
 	switch at[strings.LastIndex(at, ".")+1:] {
-	case "Request", "Placed", "Number", "By", "At", "Alone", "Entry", "Admitted", "Op":
-		return !strings.HasSuffix(at, ".Op") || strings.HasPrefix(at, ".Freezes") || strings.HasPrefix(at, ".Orders")
+	case "Request", "Placed", "Number", "By", "At", "Alone", "Entry", "Admitted", "Added", "Op", "Replaces":
+		return !strings.HasSuffix(at, ".Op") || strings.HasPrefix(at, ".Freezes") || strings.HasPrefix(at, ".Orders") || strings.HasPrefix(at, ".Programs")
+	}
+	if strings.HasPrefix(at, ".Programs") && (strings.Contains(at, ".Key.Public") || strings.Contains(at, ".Possession")) {
+		return true // the words name the key by its hash, which TestEveryKindHasWords demands
 	}
 	return strings.HasPrefix(at, ".Fallen") || strings.Contains(at, ".Past.")
 }
@@ -336,6 +369,10 @@ func saying(at string) string {
 		return "lock of"
 	case strings.HasPrefix(at, ".Freezes"):
 		return "freeze"
+	case strings.HasPrefix(at, ".Programs") && strings.HasSuffix(at, ".Ended"):
+		return "end the program " + place(at)
+	case strings.HasPrefix(at, ".Programs") && strings.HasSuffix(at, ".Algorithm"):
+		return "with the key key_"
 	case strings.HasSuffix(at, ".Ended"):
 		return "end the engagement of " + place(at)
 	case strings.HasSuffix(at, ".Revoked"):

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"countersign.dev/cli"
 	"countersign.dev/desk"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
@@ -74,8 +76,13 @@ func openDeskWith(ctx context.Context, config Config, dir string, o deskOptions)
 	if err != nil {
 		return nil, err
 	}
+	own, err := key.Derive("own-accounts") // the same at every node of the desk
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
-		Alarms: alarms.Config{Destinations: destinations, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart}, Holders: config.Holders, ExposureEvery: 24 * time.Hour})
+		Alarms: alarms.Config{Destinations: destinations, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart}, Holders: config.Holders, ExposureEvery: 24 * time.Hour,
+		Casework: casework.Config{OwnSecret: own}})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
@@ -97,6 +104,14 @@ func (n nobody) Read(context.Context, platform.Subject) (linkv1.Reading, error) 
 
 func (n nobody) Vouch(context.Context, platform.Subject) (linkv1.Reading, error) {
 	return linkv1.Reading{}, n.away()
+}
+
+func (n nobody) Evidence(context.Context, platform.Subject) (platform.Evidence, error) {
+	return platform.Evidence{}, n.away()
+}
+
+func (n nobody) Picture(context.Context, platform.Subject, string) (io.ReadCloser, error) {
+	return nil, n.away()
 }
 
 func (n nobody) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {

@@ -12,6 +12,7 @@ import (
 	"countersign.dev/desk/incidents"
 	"countersign.dev/desk/inquiry"
 	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/sets"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
@@ -27,6 +28,7 @@ type Wish struct {
 	Value    string // of a label
 	Until    canonical.Time
 	Case     string
+	Rule     actions.Rule // that the case's decision applies; empty without a rule set
 	Reason   string
 	Category actions.Category
 	Change   actions.Change // for desk kinds
@@ -99,13 +101,14 @@ type Room struct {
 	incidents *incidents.Room
 	inquiry   *inquiry.Room
 	alarms    *alarms.Room
+	sets      *sets.Room
 
 	hurried chan store.Request // approved requests that are handed over at once
 }
 
 // New opens the room and registers its jobs.
-func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room) *Room {
-	d := &Room{desk: k, incidents: i, inquiry: q, alarms: a, hurried: make(chan store.Request, 1024)}
+func New(k *kernel.Kernel, i *incidents.Room, q *inquiry.Room, a *alarms.Room, x *sets.Room) *Room {
+	d := &Room{desk: k, incidents: i, inquiry: q, alarms: a, sets: x, hurried: make(chan store.Request, 1024)}
 	jobs.Handle(k.Jobs, func(ctx context.Context, j handOverJob) error { return d.handOverRequest(ctx, j.Request) })
 	jobs.Handle(k.Jobs, func(ctx context.Context, j waitJob) error { return d.wait(ctx, j.Request) })
 	jobs.Handle(k.Jobs, func(ctx context.Context, j expireJob) error { return d.expire(ctx, j.Request) })

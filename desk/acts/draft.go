@@ -27,15 +27,28 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 	if err != nil {
 		return Draft{}, err
 	}
+	if err := decidedElsewhere(s, w.Kind, w.Case); err != nil {
+		return Draft{}, err
+	}
+	out, err := d.draftWish(ctx, s, by, w)
+	if err == nil {
+		err = d.decide(ctx, s, &out, w.Reason)
+	}
+	return out, err
+}
+
+// draftWish is Draft without the decision that an action with a case comes with.
+func (d *Room) draftWish(ctx context.Context, s *proof.State, by kernel.Caller, w Wish) (Draft, error) {
 	spec, ok := actions.SpecOf(w.Kind)
 	if !ok {
 		return Draft{}, fault.New(fault.Invalid, "unknown-kind", "There is no kind of action %q.", w.Kind)
 	}
 	a := actions.Action{V: actions.ActionVersion(s.Formats), Kind: w.Kind, Direction: spec.Direction, Effect: spec.Effect,
 		Inverse: actions.Inverse{Kind: spec.Inverse, Direction: spec.InverseDirection},
-		Change:  canonical.Raw("{}"), Until: w.Until, Category: w.Category, Case: w.Case, Reason: w.Reason, Nonce: d.desk.Random(16)}
+		Change:  canonical.Raw("{}"), Until: w.Until, Category: w.Category, Case: w.Case, Rule: w.Rule, Reason: w.Reason, Nonce: d.desk.Random(16)}
 	request := d.desk.IDs.New(proof.RequestPrefix)
 	var lifts actions.Lifts
+	var err error
 	if spec.Desk {
 		if w.Change == nil {
 			return Draft{}, fault.New(fault.Invalid, "bad-action", "An action of kind %s must say what it changes.", w.Kind)
@@ -67,9 +80,6 @@ func (d *Room) Draft(ctx context.Context, by kernel.Caller, w Wish) (Draft, erro
 	}
 	if err == nil && spec.Desk {
 		out.Coverage, err = d.inquiry.CoverageChange(s, by, w.Change, w.Records)
-	}
-	if err == nil {
-		err = d.decide(ctx, s, &out, w.Reason)
 	}
 	return out, err
 }

@@ -57,7 +57,9 @@ func (d *Room) endIfOutdated(ctx context.Context, request string) error {
 		}
 		return func(t *kernel.Tx) error {
 			t.Enter(entry.KindVoid, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
-			d.end(t, with(r, next))
+			if err := d.end(t, with(r, next)); err != nil {
+				return err
+			}
 			return nil
 		}, nil
 	})

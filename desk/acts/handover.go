@@ -129,9 +129,7 @@ func (d *Room) disown(ctx context.Context, request string, because error) error 
 		}
 		return func(t *kernel.Tx) error {
 			t.Enter(entry.KindVoid, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
-			t.SaveRequest(with(r, next))
-			t.Signal(requestSignal(request))
-			return nil
+			return d.save(t, with(r, next))
 		}, nil
 	})
 	if fault.Is(err, "not-approved") {
@@ -229,8 +227,9 @@ func (d *Room) settle(t *kernel.Tx, e proof.Execution) error {
 	if err != nil {
 		return err
 	}
-	t.SaveRequest(with(r, next))
-	t.Signal(requestSignal(r.ID))
+	if err := d.save(t, with(r, next)); err != nil {
+		return err
+	}
 	// Nothing is left to hand over. The job would find that out too, with two
 	// commits of its own.
 	jobs.Cancel(t.Tx.Tx, handOverJob{}, r.ID)
@@ -250,8 +249,9 @@ func (d *Room) notLifted(t *kernel.Tx, r store.Request, e proof.Execution) error
 	next := r
 	next.Version++
 	next.Updated, next.OutcomeText = e.At, "The time of the measure is over, but it was not lifted: "+e.Text
-	t.SaveRequest(next)
-	t.Signal(requestSignal(r.ID))
+	if err := d.save(t, next); err != nil {
+		return err
+	}
 	return d.alarms.Raise(t, alarms.Alarm{Kind: string(alarm.LiftFailed), Severity: alarms.Page, Request: r.ID, Platform: r.Action.Subject.Platform, Subject: r.Action.Subject.ID, Tier: r.Action.Tier,
 		Text: fmt.Sprintf("The time of %s on a %s subject of %s is over, but the measure was not lifted (%s): %s", r.Action.Kind, r.Action.Tier, r.Action.Subject.Platform, e.OutcomeType(), e.Text)})
 }
@@ -266,9 +266,7 @@ func (d *Room) reverse(t *kernel.Tx, undo store.Request, now canonical.Time) err
 	if err != nil {
 		return nil // by its row the measure was not in force; the ledger has both records
 	}
-	t.Signal(requestSignal(r.ID))
-	t.SaveRequest(with(r, next))
-	return nil
+	return d.save(t, with(r, next))
 }
 
 func statusOf(o proof.Outcome) actions.Status {

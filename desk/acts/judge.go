@@ -51,7 +51,7 @@ func (d *Room) judgeNew(ctx context.Context, s *proof.State, by kernel.Caller, s
 	}
 	r = store.Request{Entry: -1, Request: actions.Request{ID: sub.Signed.Statement.Request, Version: 1, Status: actions.StatusHeld,
 		Action: sub.Action, Signed: sub.Signed, Created: canonical.At(ask.At), Updated: canonical.At(ask.At)}}
-	if err := d.stillNamed(ctx, s, ask.Action); err != nil {
+	if err := d.stillFits(ctx, s, ask.Action); err != nil {
 		return r, v, err
 	}
 	v, err = conclude(s, ask, j, rows, proof.Waited{}) // a new request that has to wait is not ready
@@ -221,7 +221,7 @@ func conclude(s *proof.State, ask proof.Ask, j proof.Judgement, rows []AdmittedR
 // concludeOpen is conclude for a request that is in the ledger already.
 func (d *Room) concludeOpen(ctx context.Context, s *proof.State, r store.Request, ask proof.Ask, j proof.Judgement) (judged, error) {
 	if j.Ready {
-		if err := d.stillNamed(ctx, s, ask.Action); err != nil {
+		if err := d.stillFits(ctx, s, ask.Action); err != nil {
 			return judged{}, err
 		}
 	}

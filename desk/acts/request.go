@@ -28,6 +28,9 @@ func (d *Room) Request(ctx context.Context, by kernel.Caller, sub Submission) (a
 			return nil, err
 		}
 		r, v, err := d.judgeNew(ctx, s, by, sub)
+		if err == nil {
+			err = decidedElsewhere(s, sub.Action.Kind, sub.Action.Case)
+		}
 		if err != nil {
 			// A repeated submission gets the stored request, even if the same action would
 			// be refused now as a new one.
@@ -105,12 +108,12 @@ func (d *Room) store(t *kernel.Tx, r *store.Request, v judged, isNew bool) (warr
 		r.Evidence = t.State.Evidence(people, keys, v.ask.At)
 		warrant = t.AppendWarrant(ledger.Draft{Class: ledger.Desk, Kind: entry.KindWarrant, Data: proof.WarrantEntryOf(*v.core, t.State), Expect: t.State.Next}, r.ID)
 	}
-	save := t.SaveRequest
 	if isNew {
-		save = t.InsertRequest
+		t.InsertRequest(*r)
+		t.Signal(requestSignal(r.ID))
+	} else if err := d.save(t, *r); err != nil {
+		return nil, err
 	}
-	save(*r)
-	t.Signal(requestSignal(r.ID))
 	return warrant, d.arrange(t, r, v, isNew)
 }
 
@@ -336,22 +339,18 @@ func (d *Room) Decline(ctx context.Context, by kernel.Caller, request string, si
 			t.Enter(entry.KindDecline, said, kernel.Field("reason", reason)).About(request, store.ByWorker(by.Worker))
 			out = next
 			if next.Open() {
-				t.SaveRequest(with(r, next))
-				t.Signal(requestSignal(r.ID))
-				return nil
+				return d.save(t, with(r, next))
 			}
-			d.end(t, with(r, next))
-			return nil
+			return d.end(t, with(r, next))
 		}, nil
 	})
 	return out, err
 }
 
 // end saves a request that has ended without being applied.
-func (d *Room) end(t *kernel.Tx, r store.Request) {
-	t.SaveRequest(r)
-	t.Signal(requestSignal(r.ID))
+func (d *Room) end(t *kernel.Tx, r store.Request) error {
 	t.DropRows(r.ID)
+	return d.save(t, r)
 }
 
 // Withdraw takes the caller's own request back while it is held.
@@ -393,8 +392,7 @@ func (d *Room) Withdraw(ctx context.Context, by kernel.Caller, request string, w
 			}
 			t.Enter(entry.KindWithdraw, end, sealed...).About(request)
 			out = next
-			d.end(t, with(r, next))
-			return nil
+			return d.end(t, with(r, next))
 		}, nil
 	})
 	return out, err
@@ -442,8 +440,7 @@ func (d *Room) expire(ctx context.Context, request string) error {
 		}
 		return func(t *kernel.Tx) error {
 			t.Enter(entry.KindExpire, entry.End{Request: request, Status: next.Status, Type: next.Outcome}).About(request)
-			d.end(t, with(r, next))
-			return nil
+			return d.end(t, with(r, next))
 		}, nil
 	})
 	if fault.Is(err, "not-open") {

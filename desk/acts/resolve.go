@@ -35,6 +35,8 @@ func (d *Room) resolve(ctx context.Context, s *proof.State, ch actions.Change) (
 		c.Unlock = &u
 	case ok && c.Platform != nil:
 		return ch, d.offered(ctx, s, *c.Platform)
+	case ok && c.TextOf() != nil:
+		return ch, d.sets.CheckChange(ctx, s, ch)
 	default:
 		return ch, nil
 	}
@@ -85,15 +87,18 @@ func subjectMoved(signed, now platform.Subject) error {
 	return fault.New(fault.Conflict, "subject-moved", "%s:%s is now %q; the change was written for %q. Draft it again.", signed.Platform, signed.ID, now.Handle, signed.Handle)
 }
 
-// stillNamed checks once more, before a change is applied, that its subject still has the
-// handle under which it was drafted. A change that only protects more is applied even if
+// stillFits checks once more, before a change is applied, that its subject still has the
+// handle under which it was drafted, and that a text which it names can be put in force. A change that only protects more is applied even if
 // the platform does not answer.
-func (d *Room) stillNamed(ctx context.Context, s *proof.State, a actions.Action) error {
+func (d *Room) stillFits(ctx context.Context, s *proof.State, a actions.Action) error {
 	if a.Kind != actions.DeskChange {
 		return nil
 	}
 	ch, err := actions.ParseChange(a.Kind, a.Change)
 	if err != nil {
+		return err
+	}
+	if err := d.sets.CheckChange(ctx, s, ch); err != nil {
 		return err
 	}
 	c := ch.(actions.Setting)

@@ -25,6 +25,7 @@ import (
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/incident"
 	"countersign.dev/ledger"
@@ -36,6 +37,9 @@ import (
 	"countersign.dev/workforce"
 	"countersign.dev/workforce/workforcetest"
 )
+
+// OwnSecret keys the digests of accounts at every World.
+var OwnSecret = make([]byte, 32)
 
 // ExecutorID names the executor of every World.
 const ExecutorID = "executor-1"
@@ -50,6 +54,7 @@ type World struct {
 	ExecutorKey ed25519.PrivateKey
 	Root        canonical.Digest
 	Officers    []workforce.WorkerID
+	Programs    map[string]Program // those that AddProgram admitted
 
 	t     testing.TB
 	clock *Clock
@@ -178,7 +183,7 @@ func (w *World) TryOpen(o Options) error {
 		}
 	})
 	w.Desk, err = desk.Open(w.t.Context(), desk.Config{Store: w.Store, Log: log, Executor: o.Executor, Root: w.Root, Now: w.clock.Now,
-		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, RollEvery: o.RollEvery,
+		Rand: rand.Reader, Step: o.Step, Holders: o.Holders, ExposureEvery: o.ExposureEvery, RollEvery: o.RollEvery, Casework: casework.Config{OwnSecret: OwnSecret},
 		Alarms: alarms.Config{Destinations: o.Destinations, Sender: o.Sender, HealthEvery: o.HealthEvery, ExecutorStart: o.ExecutorStart}, Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	return err
 }

@@ -2,6 +2,7 @@ package desktest
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -49,6 +50,12 @@ type Town struct {
 // unwatched hides that a connector can be watched.
 type unwatched struct{ platform.Connector }
 
+// telling is unwatched for a connector that tells what subjects show.
+type telling struct {
+	platform.Connector
+	platform.Evidencer
+}
+
 // late stands for an executor that is made after the desk, and may be away.
 type late struct {
 	e atomic.Pointer[executor.Executor]
@@ -75,6 +82,22 @@ func (l *late) Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, e
 		return linkv1.Reading{}, err
 	}
 	return e.Vouch(ctx, s)
+}
+
+func (l *late) Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error) {
+	e, err := l.there()
+	if err != nil {
+		return platform.Evidence{}, err
+	}
+	return e.Evidence(ctx, s)
+}
+
+func (l *late) Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error) {
+	e, err := l.there()
+	if err != nil {
+		return nil, err
+	}
+	return e.Picture(ctx, s, name)
 }
 
 func (l *late) Carry(ctx context.Context, w []byte, wait time.Duration) (linkv1.CarryResult, error) {
@@ -170,7 +193,10 @@ func (to *Town) StartExecutor() {
 	}
 	connector := to.Connector
 	if !to.Watched {
-		connector = unwatched{connector}
+		connector = unwatched{to.Connector}
+		if shows, ok := to.Connector.(platform.Evidencer); ok {
+			connector = telling{to.Connector, shows}
+		}
 	}
 	e, err := executor.New(t.Context(), executor.Config{ID: ExecutorID, Key: to.ExecutorKey, Root: to.Root,
 		Platforms: map[string]platform.Connector{"plaza": connector}, Journal: j, Desk: to.Desk, Now: to.ExecutorNow,

@@ -53,14 +53,21 @@ import (
 type Executor interface {
 	Read(ctx context.Context, s platform.Subject) (linkv1.Reading, error)
 	Vouch(ctx context.Context, s platform.Subject) (linkv1.Reading, error) // Read, with the executor's signed statement of who the subject is
+	// Evidence reads what a subject shows, and Picture opens one of its pictures; see
+	// platform.Evidencer.
+	Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error)
+	Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error)
 	Carry(ctx context.Context, warrant []byte, wait time.Duration) (linkv1.CarryResult, error)
 	Status(ctx context.Context) (linkv1.ExecutorStatus, error)
 }
 
-// Caller is the worker who uses the desk, or for whom a program uses it.
+// Caller is the worker who uses the desk.
 type Caller struct {
 	Worker workforce.WorkerID
 	Token  string // identifier of the token that was shown
+	// Program is the program that uses the desk, and then there is no worker: nothing that
+	// asks for a worker's standing lets a program through.
+	Program string
 }
 
 // Config holds the parts and the settings of a kernel.
@@ -105,13 +112,17 @@ type Kernel struct {
 	Logger   *slog.Logger
 	Step     func(string)
 	Jobs     *jobs.Runner // each room registers handlers for its own
-	Holders  Holders
+	// Slow runs jobs that wait for a platform and are no acts, so that a platform that is slow
+	// holds up no hand-over.
+	Slow    *jobs.Runner
+	Holders Holders
 
 	rand    io.Reader
 	folding sync.Mutex // one goroutine at a time folds new governance entries
 	state   atomic.Pointer[proof.State]
 	refused refusals
 	clocks  clocks
+	rates   rates
 }
 
 // New makes a kernel over its store and folds the governance chain that is there. A
@@ -132,9 +143,14 @@ func New(ctx context.Context, c Config) (*Kernel, error) {
 	}
 	k.Store.SetGuard(k.checkEntries)
 	var err error
-	k.Jobs, err = jobs.New(ctx, c.Store.DB(), jobs.Options{Now: c.Now, Attempts: jobAttempts, BackOff: jobPause, Report: func(r jobs.Row, err error) {
+	o := jobs.Options{Now: c.Now, Attempts: jobAttempts, BackOff: jobPause, Report: func(r jobs.Row, err error) {
 		k.Logger.Warn("job failed; it will be tried again", "kind", r.Kind, "attempts", r.Attempts, "error", err)
-	}})
+	}}
+	if k.Jobs, err = jobs.New(ctx, c.Store.DB(), o); err != nil {
+		return nil, err
+	}
+	o.Workers, o.Timeout, o.BackOff = slowWorkers, slowTime, slowPause
+	k.Slow, err = jobs.New(ctx, c.Store.DB(), o)
 	return k, err
 }
 
@@ -142,6 +158,7 @@ func New(ctx context.Context, c Config) (*Kernel, error) {
 // ends. Jobs that were not done when a process died are still in the table of jobs.
 func (k *Kernel) Run(ctx context.Context) error {
 	k.Jobs.Start()
+	k.Slow.Start()
 	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -162,6 +179,17 @@ func (k *Kernel) Stop(ctx context.Context) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	k.Jobs.Stop(last)
+	k.Slow.Stop(last)
+}
+
+const (
+	slowWorkers = 4
+	slowTime    = 2 * time.Minute // of one attempt
+)
+
+// slowPause is the pause after a failed attempt of a slow job: ten minutes at most.
+func slowPause(attempt int) time.Duration {
+	return min(time.Second<<min(attempt-1, 10), 10*time.Minute)
 }
 
 // Random returns n random bytes. It panics if there is no randomness, since nothing may go

@@ -20,7 +20,7 @@ const refusalsPerMinute = 10
 
 type refusals struct {
 	mu  sync.Mutex
-	by  map[workforce.WorkerID]*refusalCount
+	by  map[refusedOne]*refusalCount
 	now func() time.Time
 
 	// Refusals of unknown callers are counted together, by the type of the fault. Callers
@@ -28,6 +28,12 @@ type refusals struct {
 	minute  time.Time
 	unknown map[string]int64
 	earlier map[string]int64 // the counts of minutes that are over
+}
+
+// refusedOne is who was refused: a worker or a program.
+type refusedOne struct {
+	worker  workforce.WorkerID
+	program string
 }
 
 type refusalCount struct {
@@ -39,11 +45,11 @@ type refusalCount struct {
 // count counts one more refusal. enter says whether the refusal gets an entry of its own;
 // earlier is the number of refusals of an earlier minute that are to be entered as a sum,
 // if any.
-func (r *refusals) count(w workforce.WorkerID) (enter bool, earlier int64) {
+func (r *refusals) count(w refusedOne) (enter bool, earlier int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.by == nil {
-		r.by = map[workforce.WorkerID]*refusalCount{}
+		r.by = map[refusedOne]*refusalCount{}
 	}
 	minute := r.now().Truncate(time.Minute)
 	c := r.by[w]
@@ -109,12 +115,12 @@ func (k *Kernel) Strange(err error) error {
 	return err
 }
 
-// pastSums returns the sums of minutes that are over, by worker, and clears them.
-func (r *refusals) pastSums() map[workforce.WorkerID]int64 {
+// pastSums returns the sums of minutes that are over, by who was refused, and clears them.
+func (r *refusals) pastSums() map[refusedOne]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	minute := r.now().Truncate(time.Minute)
-	sums := map[workforce.WorkerID]int64{}
+	sums := map[refusedOne]int64{}
 	for w, c := range r.by {
 		if c.minute.Before(minute) {
 			if c.over > 0 {
@@ -127,16 +133,17 @@ func (r *refusals) pastSums() map[workforce.WorkerID]int64 {
 }
 
 func (k *Kernel) enterRefusal(ctx context.Context, by Caller, what string, cause error) error {
-	enter, earlier := k.refused.count(by.Worker)
+	who := refusedOne{by.Worker, by.Program}
+	enter, earlier := k.refused.count(who)
 	if !enter && earlier == 0 {
 		return nil
 	}
 	return k.Store.Write(context.WithoutCancel(ctx), func(stx *store.Tx) error {
 		if earlier > 0 {
-			appendRefusal(stx, several(by.Worker, earlier))
+			appendRefusal(stx, several(who, earlier))
 		}
 		if enter {
-			appendRefusal(stx, entry.Refusal{Count: 1, Ruled: proof.RuledBy(cause), Type: fault.TypeOf(cause), What: what, Worker: by.Worker})
+			appendRefusal(stx, entry.Refusal{Count: 1, Ruled: proof.RuledBy(cause), Type: fault.TypeOf(cause), What: what, Worker: by.Worker, Program: by.Program})
 		}
 		return nil
 	})
@@ -168,9 +175,9 @@ func unknowns(by map[string]int64) entry.Refusal {
 	return r
 }
 
-// several returns the entry that counts refusals of one worker.
-func several(w workforce.WorkerID, n int64) entry.Refusal {
-	return entry.Refusal{Count: n, Type: "several", What: "several", Worker: w}
+// several returns the entry that counts refusals of one worker or program.
+func several(who refusedOne, n int64) entry.Refusal {
+	return entry.Refusal{Count: n, Type: "several", What: "several", Worker: who.worker, Program: who.program}
 }
 
 func appendRefusal(stx *store.Tx, r entry.Refusal) {

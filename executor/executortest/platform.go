@@ -52,6 +52,7 @@ type Platform struct {
 	absent  map[string]bool // subjects that are not there for now
 	before  func(platform.Command)
 	watched watched
+	content content
 }
 
 type late struct {
@@ -72,7 +73,8 @@ func NewPlatform(now func() time.Time) *Platform {
 	p := &Platform{name: "plaza", now: now, states: map[string]platform.State{}, handles: map[string]string{}, done: map[string]platform.Receipt{},
 		fenced: map[string]bool{}, beneath: map[string]bool{}, silent: map[string]bool{}, bare: map[string]bool{}, absent: map[string]bool{}}
 	p.watched.init()
-	p.can = platform.Capabilities{CompareAndSet: true, Lookup: true, RequestLife: 1,
+	p.content = content{shown: map[string]platform.Evidence{}, pictures: map[string][]byte{}}
+	p.can = platform.Capabilities{CompareAndSet: true, Lookup: true, RequestLife: 1, Contents: true,
 		Facts: []platform.Fact{platform.FactFollowers, platform.FactVerified, platform.FactOffice, platform.FactOwner}}
 	for _, v := range []platform.Verb{platform.Takedown, platform.Restore, platform.Deactivate, platform.Reactivate, platform.Delete} {
 		p.can.Abilities = append(p.can.Abilities, platform.Ability{Verb: v, Sort: platform.Account, Marks: true})

@@ -44,10 +44,14 @@ const (
 	KindAlarm         = "alarm"
 	KindToken         = "token"
 	KindTokenRevoked  = "token-revoked"
+	KindProgramToken  = "program-token"
 	KindSession       = "session" // of an actions.SignedSession: somebody started a session
 	KindRoll          = "roll"    // of a ledger.Roll: commits to the documents that waited for it
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
+	KindReferral      = "referral"    // a case was referred to a hotline, the police or an emergency contact
+	KindCaseJoined    = "case-joined" // the desk merged a case of a subject into one that came back
+	KindText          = "text"        // somebody put a text to the desk, so that a change can name it
 )
 
 // Law names the law that asks for a need which the policy does not ask for.
@@ -118,6 +122,8 @@ type Refusal struct {
 	// Worker is the person who was refused. If a request is refused because its requester
 	// may no longer make it, Worker is the person who wanted to sign it.
 	Worker workforce.WorkerID `json:"worker"`
+	// Program is the program that was refused; then no worker is named.
+	Program string `json:"program,omitzero"`
 }
 
 // Ruled holds the facts of a refusal by policy.
@@ -163,6 +169,14 @@ type Token struct {
 	By     workforce.WorkerID `json:"by,omitzero"` // the worker who revoked it; older entries do not say
 }
 
+// ProgramToken is the data of entries of kind program-token: a program signed in. The entry
+// also seals the signed ask.
+type ProgramToken struct {
+	Token   string          `json:"token"`
+	Program string          `json:"program"`
+	Key     workforce.KeyID `json:"key"`
+}
+
 // Alarm is the data of an entry of kind alarm. The fields that name the subject are
 // sealed beside it.
 type Alarm struct {
@@ -174,6 +188,15 @@ type Alarm struct {
 	Request  string       `json:"request"`
 	Platform string       `json:"platform"`
 	Tier     actions.Tier `json:"tier"`
+}
+
+// Text is the data of an entry of kind text: a worker put a text of a part of the desk there.
+// It is not in force until a change that several people sign names its digest.
+type Text struct {
+	Digest canonical.Digest   `json:"digest"`
+	Part   string             `json:"part"` // "rules", "queues" or "hashes"
+	Size   int64              `json:"size"`
+	Worker workforce.WorkerID `json:"worker"`
 }
 
 // ExposureRead is the data of entries of kind exposure-read: a person read exposure about
@@ -193,4 +216,25 @@ type ExposureCheck struct {
 	Findings   int   `json:"findings"`
 	// Indispensable are the people without whom the desk could not go on.
 	Indispensable []workforce.WorkerID `json:"indispensable,omitempty"`
+}
+
+// Referral is the data of entries of kind referral: a case of child safety or of a threat to
+// life was referred to somebody outside. The order, with the reference at the other side, is
+// sealed beside it.
+type Referral struct {
+	Case     string             `json:"case"`
+	Deed     actions.SignedDeed `json:"deed"`
+	Referral string             `json:"referral"` // the identifier in the rule set
+	Rules    canonical.Digest   `json:"rules"`    // of that rule set
+	Until    canonical.Time     `json:"until"`    // until which the platform preserves
+	Worker   workforce.WorkerID `json:"worker"`
+}
+
+// CaseJoined is the data of entries of kind case-joined: a case was about to be open again,
+// since its decision was taken back or a measure of it failed, and a later report had opened
+// another case of the same subject. The desk merged that one into it. Merges that people make
+// are documents.
+type CaseJoined struct {
+	Case string `json:"case"`
+	Into string `json:"into"`
 }

@@ -67,3 +67,22 @@ func decisionUse(tier actions.Tier, entered time.Time) use {
 func twoSessions(a, b actions.Statement) bool {
 	return !a.Session.IsZero() && !b.Session.IsZero() && a.Session != b.Session
 }
+
+// MayDecide checks the signed statement of a decision at the instant at which it is made: it
+// is about this decision and this ledger, and is signed with a live key of an engaged worker,
+// or under a session of theirs. A decision without a measure may be signed under a session
+// whatever the tier, unless grave says that its case is of the highest severity. A measure
+// asks for more; see Judge.
+func (s *State) MayDecide(d actions.SignedDecision, sessions []actions.SignedSession, grave bool, at time.Time) error {
+	bad := func(what string) error {
+		return refuse("bad-decision", "What %s signed does not fit the decision: %s.", d.Signed.Statement.Signer, what)
+	}
+	if err := d.Decision.Check(); err != nil {
+		return err
+	}
+	if err := namesSessions(sessions, d.Signed.Statement); err != nil {
+		return err
+	}
+	u := use{what: "a decision on a case of the highest severity", allowed: !grave, entered: at}
+	return s.document(d.Signed, d.Decision.Digest(), actions.VerdictDecide, sessions, u, at, bad)
+}

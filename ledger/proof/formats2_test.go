@@ -74,6 +74,8 @@ var inFormats2 = map[string]string{
 // adds a kind, a verb, a part or a record adds its name here.
 var afterFormats2 = map[string]string{
 	"effect": "said",
+	"part":   "hashes programs queues rules",
+	"desk":   "text",
 	"kind":   `account.limit account.unlimit account.label account.unlabel content.limit content.unlimit content.label content.unlabel account.warn`,
 	"verb": `account.limit/limit account.unlimit/unlimit account.label/label account.unlabel/unlabel content.limit/limit content.unlimit/unlimit
 		content.label/label content.unlabel/unlabel account.warn/warn`,

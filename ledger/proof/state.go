@@ -43,6 +43,10 @@ type State struct {
 	Laws      int64                      // the number of the laws by which the next entry is judged
 	Formats   int64                      // the number of the formats in which the desk signs
 	Voids     map[string][]EndOfSessions // by actions.Void.Key: the ends of sessions, in their order
+	Programs  map[string]Program         // by name, ended ones included
+	Rules     Text                       // the rule set in force; the zero Text: none
+	Queues    Text                       // the queue set in force; the zero Text: none
+	Hashes    map[string]Text            // the lists of hashes in force, by name
 
 	leaves  []canonical.Digest // hashes of all governance leaves; empty in a state that was not made by Apply
 	times   []canonical.Time   // of their entries
@@ -94,7 +98,8 @@ type relief struct {
 func NewState(root canonical.Digest) *State {
 	return &State{Root: root, People: workforce.NewRegistry(), Platforms: map[string]actions.Platform{},
 		Raised: map[string]actions.Tier{}, Confirmed: map[string]actions.Tier{}, Fallen: map[string]Falls{}, Orders: map[string]Order{}, Observed: map[string]bool{}, Unlocked: map[string]canonical.Time{},
-		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, spent: map[string]applied{}, opened: map[string]int64{}, trail: map[string][]int64{},
+		Freezes: map[string]Frozen{}, Reviewed: map[string]Reviewed{}, Voids: map[string][]EndOfSessions{}, Programs: map[string]Program{}, Hashes: map[string]Text{},
+		spent: map[string]applied{}, opened: map[string]int64{}, trail: map[string][]int64{},
 		sets: map[canonical.Digest]int64{}}
 }
 
@@ -106,7 +111,7 @@ func (s *State) Clone() *State {
 	c.Confirmed, c.Fallen = maps.Clone(s.Confirmed), maps.Clone(s.Fallen)
 	c.Orders, c.Observed, c.Unlocked = maps.Clone(s.Orders), maps.Clone(s.Observed), maps.Clone(s.Unlocked)
 	c.Freezes, c.Reviewed = maps.Clone(s.Freezes), maps.Clone(s.Reviewed)
-	c.Voids = maps.Clone(s.Voids)
+	c.Voids, c.Hashes, c.Programs = maps.Clone(s.Voids), maps.Clone(s.Hashes), maps.Clone(s.Programs)
 	for key, voids := range c.Voids {
 		c.Voids[key] = slices.Clip(voids)
 	}
@@ -366,6 +371,11 @@ func (s *State) Moot(a actions.Action, by actions.Statement, at time.Time) error
 			}
 		}
 	}
+	if c, ok := ch.(actions.Setting); ok && c.Program != nil && c.Program.Op == actions.ProgramAdd {
+		if err := s.possessedBy(*c.Program); err != nil {
+			return err
+		}
+	}
 	err = s.admissible(Authority{Action: a, Request: actions.Signed{Statement: by}}, ch, at)
 	// Whether a session may end its owner's sessions is not asked here: it is not at hand.
 	c, ok := ch.(actions.Keys)
@@ -442,6 +452,9 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			if k, ok := s.People.Key(id); ok {
 				return wrong("The key %s was enrolled for %s already; make a new one.", id, k.Worker)
 			}
+			if p, ok := s.ofProgram(id); ok {
+				return wrong("The key %s is that of the program %s; make a new one.", id, p)
+			}
 			if err := s.possessed(e); err != nil {
 				return err
 			}
@@ -473,12 +486,20 @@ func (s *State) admissible(a Authority, ch actions.Change, at time.Time) error {
 			return err
 		}
 		switch c.Of {
+		case actions.PartPrograms:
+			if err := s.mayProgram(by, *c.Program, at); err != nil {
+				return err
+			}
 		case actions.PartFormats:
 			if c.Formats <= s.Formats {
 				return wrong("The desk signs in the formats %d already.", s.Formats)
 			}
 			if s.Laws < 3 {
 				return wrong("The formats %d need the laws 3, and the laws %d are in force. Adopt them first with `countersign laws adopt --reason WHY`.", c.Formats, s.Laws)
+			}
+		case actions.PartRules, actions.PartQueues, actions.PartHashes:
+			if err := s.mayReplace(c); err != nil {
+				return err
 			}
 		case actions.PartLaws:
 			if c.Laws <= s.Laws {
@@ -652,6 +673,10 @@ func (s *State) effectSetting(b ledger.Body, by actions.Statement, c actions.Set
 	case actions.PartFormats:
 		s.Formats, s.renewed = c.Formats, renewal{b.Number, b.Time}
 		s.trail[formatsTrail] = []int64{b.Number}
+	case actions.PartPrograms:
+		s.effectProgram(*c.Program, b.Number, b.Time)
+	case actions.PartRules, actions.PartQueues, actions.PartHashes:
+		s.replace(c, b.Number)
 	}
 }
 
@@ -703,6 +728,9 @@ func (s *State) note(st actions.Statement, ch actions.Change, alone bool, at tim
 	case actions.Setting:
 		if c.Of == actions.PartTiers && c.Direction() == actions.Relieving {
 			s.relief = append(s.relief, relief{by: by, kind: "raise", at: at})
+		}
+		if c.Of == actions.PartPrograms && c.Program.Relieves() {
+			s.relief = append(s.relief, relief{by: by, kind: "end", at: at})
 		}
 	}
 }

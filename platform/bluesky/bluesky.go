@@ -158,6 +158,7 @@ func (c *Connector) Capabilities() platform.Capabilities {
 		CompareAndSet: false,
 		Lookup:        false,
 		RequestLife:   int((c.config.RequestLife + time.Second - 1) / time.Second),
+		Contents:      true,
 		Remedy:        remedy,
 	}
 }

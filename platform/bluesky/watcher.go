@@ -2,6 +2,7 @@ package bluesky
 
 import (
 	"context"
+	"errors"
 	"html"
 	"slices"
 	"strconv"
@@ -129,16 +130,12 @@ func (c *Connector) Lock(ctx context.Context, s platform.Subject) (platform.Lock
 	if sort != platform.Account {
 		return platform.Lock{}, fault.New(fault.Invalid, "bad-subject", "%s is not an account; only those have locks.", s)
 	}
-	car, err := c.fetch(ctx, "com.atproto.sync.getRecord", params{{"did", s.ID}, {"collection", LockCollection}, {"rkey", LockKey}})
-	if r := asRefusal(err); r != nil && r.name == "RepoNotFound" {
+	record, found, err := c.record(ctx, s.ID, LockCollection, LockKey)
+	if errors.Is(err, errNotThere) {
 		return platform.Lock{}, noSuchSubject(s, err)
 	}
 	if err != nil {
 		return platform.Lock{}, err
-	}
-	record, found, err := findRecord(car, s.ID, lockPath)
-	if err != nil {
-		return platform.Lock{}, unavailable("The PDS's answer about the lock of %s cannot be read.", s).Because(err)
 	}
 	if !found {
 		return platform.Lock{}, nil
@@ -198,6 +195,23 @@ const (
 	asRead   = "as late as the subject is read"
 	never    = "never"
 )
+
+// record reads a record of an account, also while either is down. found is false if the PDS
+// proves that there is no such record; an account that is not there is errNotThere.
+func (c *Connector) record(ctx context.Context, did, collection, key string) (record []byte, found bool, err error) {
+	car, err := c.fetch(ctx, "com.atproto.sync.getRecord", params{{"did", did}, {"collection", collection}, {"rkey", key}})
+	if r := asRefusal(err); r != nil && r.name == "RepoNotFound" {
+		return nil, false, errNotThere
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	record, found, err = findRecord(car, did, collection+"/"+key)
+	if err != nil {
+		return nil, false, unavailable("The PDS's answer about the record %s/%s of %s cannot be read.", collection, key, did).Because(err)
+	}
+	return record, found, nil
+}
 
 // Shows says which changes around the desk a PDS shows.
 func (c *Connector) Shows() []platform.Showing {

@@ -36,6 +36,15 @@ func (c *Connector) query(ctx context.Context, method string, p params, v any) e
 
 // fetch asks the PDS and returns its answer unchanged.
 func (c *Connector) fetch(ctx context.Context, method string, p params) ([]byte, error) {
+	req, err := c.question(ctx, method, p)
+	if err != nil {
+		return nil, err
+	}
+	return c.send(req)
+}
+
+// question makes the request of a query.
+func (c *Connector) question(ctx context.Context, method string, p params) (*http.Request, error) {
 	q := url.Values{}
 	for _, nv := range p {
 		q.Add(nv[0], nv[1])
@@ -48,7 +57,7 @@ func (c *Connector) fetch(ctx context.Context, method string, p params) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("make a query of the PDS: %w", err)
 	}
-	return c.send(req)
+	return req, nil
 }
 
 // procedure makes the PDS change something. Its answer is not read, since it only echoes
@@ -70,14 +79,28 @@ func (c *Connector) procedure(ctx context.Context, method string, input any) err
 // send makes one call and sorts its outcome by the Connector contract: a fault of kind
 // Unavailable if the PDS may have acted, any other if it refused.
 func (c *Connector) send(req *http.Request) ([]byte, error) {
+	res, err := c.do(req, c.client)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	return outcome(req, res)
+}
+
+// do sends a request in the administrator's name.
+func (c *Connector) do(req *http.Request, client *http.Client) (*http.Response, error) {
 	req.Header.Set("Authorization", c.authorization)
 	req.Header.Set("Accept", "application/json, application/vnd.ipld.car")
 	req.Header.Set("User-Agent", "countersign")
-	res, err := c.client.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, unavailable("The PDS at %s does not answer.", req.URL.Host).Because(err)
 	}
-	defer res.Body.Close()
+	return res, nil
+}
+
+// outcome reads an answer and sorts it.
+func outcome(req *http.Request, res *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil && res.StatusCode == http.StatusOK {
 		return nil, unavailable("The PDS's answer was cut off.").Because(err)

@@ -5,6 +5,7 @@ package lazy
 
 import (
 	"context"
+	"io"
 	"sync"
 	"time"
 
@@ -23,9 +24,10 @@ type Connector struct {
 }
 
 var (
-	_ platform.Watcher  = (*Connector)(nil)
-	_ platform.Notifier = (*Connector)(nil)
-	_ platform.Cutter   = (*Connector)(nil)
+	_ platform.Watcher   = (*Connector)(nil)
+	_ platform.Notifier  = (*Connector)(nil)
+	_ platform.Cutter    = (*Connector)(nil)
+	_ platform.Evidencer = (*Connector)(nil)
 )
 
 // New returns a connector to a platform by its name at the desk.
@@ -193,4 +195,33 @@ func (l *Connector) Cut(ctx context.Context, key, credential string) (canonical.
 		return canonical.Time{}, fault.New(fault.Unsupported, "not-offered", "The platform %s cannot cut credentials off.", l.name)
 	}
 	return cutter.Cut(ctx, key, credential)
+}
+
+// evidencer returns the connector if it tells what subjects show.
+func (l *Connector) evidencer(ctx context.Context) (platform.Evidencer, error) {
+	c, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := c.(platform.Evidencer)
+	if !ok {
+		return nil, fault.New(fault.Unsupported, "not-offered", "The platform %s does not tell what its subjects show.", l.name)
+	}
+	return e, nil
+}
+
+func (l *Connector) Evidence(ctx context.Context, s platform.Subject) (platform.Evidence, error) {
+	e, err := l.evidencer(ctx)
+	if err != nil {
+		return platform.Evidence{}, err
+	}
+	return e.Evidence(ctx, s)
+}
+
+func (l *Connector) Picture(ctx context.Context, s platform.Subject, name string) (io.ReadCloser, error) {
+	e, err := l.evidencer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.Picture(ctx, s, name)
 }

@@ -21,6 +21,7 @@ type double struct {
 	mu       sync.Mutex
 	flaw     string
 	layered  bool
+	tells    bool     // what people see of a subject
 	leaves   []string // abilities that a layered double leaves out
 	told     []string // warnings to the holder of acct/1
 	token    string
@@ -137,6 +138,9 @@ func (d *double) answer(w http.ResponseWriter, r *http.Request) (int, []byte, *p
 	if lookup {
 		method, ok = "GET", true
 	}
+	if d.tells && (route == "content" || route == "content/picture") {
+		method, ok = "GET", true
+	}
 	if !ok {
 		return 0, nil, refuse(404, "no-such-route")
 	}
@@ -160,6 +164,10 @@ func (d *double) answer(w http.ResponseWriter, r *http.Request) (int, []byte, *p
 		return d.read(r)
 	case route == "events":
 		return d.stream(w, r)
+	case route == "content":
+		return d.content(r)
+	case route == "content/picture":
+		return d.contentPicture(w, r)
 	case lookup:
 		return d.lookUp(key)
 	}
@@ -208,6 +216,9 @@ func (d *double) capabilities() []byte {
 		"request_life": 5, "body_limit": bodyLimit, "event_backlog": 1000}
 	if d.layered {
 		doc["labels"] = d.labels()
+	}
+	if d.tells {
+		doc["offers"] = []string{"content"}
 	}
 	return mustJSON(doc)
 }

@@ -152,7 +152,8 @@ func allPromises() []promise {
 // run is one run of the suite.
 type run struct {
 	Target
-	can platform.Capabilities
+	can    platform.Capabilities
+	offers []string // optional routes that the server itself announces
 }
 
 // Run tests every promise of the target. It goes on after a broken one as long as the
@@ -163,6 +164,7 @@ func Run(ctx context.Context, t Target) Report {
 	}
 	r := &run{Target: t, can: t.Connector.Capabilities()}
 	var report Report
+	r.readOffers(ctx)
 	lost := r.begin(ctx)
 	for _, p := range allPromises() {
 		res := Result{Promise: p.name, Text: p.text}

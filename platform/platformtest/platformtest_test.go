@@ -169,7 +169,7 @@ func TestDouble(t *testing.T) {
 	defer web.Close()
 	// The protocol lets a server leave out layers, warnings, lists, owners and deletion.
 	report := platformtest.Run(t.Context(), target(t, web.URL, "token"))
-	subtests(t, report, slices.Concat(layerPromises, []string{"wire-layers", "wire-layers-malformed", "wire-layers-revision", "wire-label-unknown", "wire-until", "wire-warn", "events-layers",
+	subtests(t, report, slices.Concat(layerPromises, []string{"wire-layers", "wire-layers-malformed", "wire-layers-revision", "wire-label-unknown", "wire-until", "wire-warn"}, contentPromises, []string{"events-layers",
 		"watch-accounts", "watch-accounts-layers"}, ownerPromises, []string{"watch-account-limit", "watch-account-unlimit", "watch-account-label", "watch-account-unlabel",
 		"watch-content-limit", "watch-content-unlimit", "watch-content-label", "watch-content-unlabel"}, lastPromises)...)
 	for _, res := range report.Results {
@@ -185,7 +185,7 @@ func TestLayeredDouble(t *testing.T) {
 	web := httptest.NewServer(d)
 	defer web.Close()
 	subtests(t, platformtest.Run(t.Context(), d.target(t, web.URL)),
-		slices.Concat([]string{"watch-accounts", "watch-accounts-layers"}, ownerPromises, lastPromises)...)
+		slices.Concat(contentPromises, []string{"watch-accounts", "watch-accounts-layers"}, ownerPromises, lastPromises)...)
 }
 
 // TestPartsOfLayers: each of the optional promises may be made without the others.
@@ -365,6 +365,7 @@ func TestFlawsAreFound(t *testing.T) {
 	}
 	t.Run("plain", func(t *testing.T) { findFlaws(t, flaws, newDouble) })
 	t.Run("layered", func(t *testing.T) { findFlaws(t, layerFlaws, newLayeredDouble) })
+	t.Run("telling", func(t *testing.T) { findFlaws(t, contentFlaws, newTellingDouble) })
 }
 
 func findFlaws(t *testing.T, flaws map[string][]string, double func(string) *double) {
@@ -395,7 +396,7 @@ func findFlaws(t *testing.T, flaws map[string][]string, double func(string) *dou
 // TestEveryPromiseCanBreak demands a flaw, or a flawed connector, for each promise.
 func TestEveryPromiseCanBreak(t *testing.T) {
 	broken := map[string]bool{}
-	for _, promises := range slices.Concat(slices.Collect(maps.Values(flaws)), slices.Collect(maps.Values(layerFlaws))) {
+	for _, promises := range slices.Concat(slices.Collect(maps.Values(flaws)), slices.Collect(maps.Values(layerFlaws)), slices.Collect(maps.Values(contentFlaws))) {
 		for _, p := range promises {
 			broken[p] = true
 		}

@@ -15,11 +15,12 @@ func seed(t *testing.T, url, token string) {
 	t.Helper()
 	for _, c := range []struct{ route, body string }{
 		{"accounts", `{"handle":"@scratch","name":"Scratch","verified":true,"office":"mayor","followers":12}`},
-		{"posts", `{"account":"acct/1","text":"Nothing to see."}`},
+		{"posts", `{"account":"acct/1","text":"Nothing to see.","language":"en","pictures":[{"alt":"A red square.","data":"iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGM4ISICRAwQCgAdHgPBfBJ9GQAAAABJRU5ErkJggg=="}]}`},
 		{"accounts", `{"handle":"@owner","name":"Owner"}`},
 		{"accounts", `{"handle":"@leaver","name":"Leaver"}`},
 		{"accounts", `{"handle":"@away","name":"Away"}`},
 		{"posts", `{"account":"acct/2","text":"Soon gone."}`},
+		{"posts", `{"account":"acct/2","text":"I see nothing.","answers":"post/1"}`},
 	} {
 		if _, err := send(t.Context(), http.MethodPost, url+"/staff/v1/"+c.route, token, c.body); err != nil {
 			t.Fatal(err)

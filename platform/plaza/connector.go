@@ -357,6 +357,11 @@ func (p *Connector) callFor(ctx context.Context, limit int64, method, route stri
 		return answer{}, p.unreachable(err)
 	}
 	defer res.Body.Close()
+	return p.read(res, limit)
+}
+
+// read reads an answer of at most limit bytes.
+func (p *Connector) read(res *http.Response, limit int64) (answer, error) {
 	b, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil {
 		return answer{}, p.unreachable(err)
@@ -416,6 +421,8 @@ var settled = map[string]struct {
 	"own-token":          {409, fault.Conflict},
 	"too-many-labels":    {409, fault.Conflict},
 	"no-such-token":      {404, fault.NotFound},
+	"no-such-picture":    {404, fault.NotFound},
+	"bad-picture":        {400, fault.Invalid},
 	"cursor-gone":        {410, fault.Expired},
 	"body-too-large":     {413, fault.TooLarge},
 	"not-json":           {415, fault.Unsupported},

@@ -151,6 +151,7 @@ func (p *Connector) readCapabilities(ctx context.Context) error {
 		p.can.Remedy = fmt.Sprintf("Revoke that credential at %s by its own tools. For the executor to do it, give it a credential there that may revoke others' "+
 			"(the platform protocol's route tokens).", p.name)
 	}
+	p.can.Contents = p.offers[offersContent]
 	labels := offeredLabels(w.Labels)
 	for _, ability := range w.Abilities {
 		if knownVerb(ability.Verb) && (ability.Sort == platform.Account || ability.Sort == platform.Content) {

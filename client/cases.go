@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+)
+
+func casePath(id, rest string) string { return v1.Base + "/cases/" + url.PathEscape(id) + rest }
+
+// Report hands in a report as a program.
+func (c *Client) Report(ctx context.Context, r v1.Report) (t v1.Taken, err error) {
+	return t, c.change(ctx, http.MethodPost, v1.Base+"/reports", nil, r, &t)
+}
+
+// Reports hands in several reports as a program. The answers are in the order of the reports.
+func (c *Client) Reports(ctx context.Context, all []v1.Report) ([]v1.Taken, error) {
+	var out v1.IntakeAnswer
+	err := c.change(ctx, http.MethodPost, v1.Base+"/reports", nil, v1.Reports{Reports: all}, &out)
+	return out.Answers, err
+}
+
+// ReportState returns what became of a report that the caller handed in.
+func (c *Client) ReportState(ctx context.Context, id string) (s v1.ReportState, err error) {
+	return s, c.get(ctx, v1.Base+"/reports/"+url.PathEscape(id), nil, &s)
+}
+
+// ReportNamed returns what became of the caller's report with an external_id.
+func (c *Client) ReportNamed(ctx context.Context, external string) (s v1.ReportState, err error) {
+	return s, c.get(ctx, v1.Base+"/reports", url.Values{"external_id": {external}}, &s)
+}
+
+// WithdrawReport takes a report of the calling program back.
+func (c *Client) WithdrawReport(ctx context.Context, id string) (s v1.ReportState, err error) {
+	return s, c.change(ctx, http.MethodPost, v1.Base+"/reports/"+url.PathEscape(id)+"/withdrawal", nil, nil, &s)
+}
+
+// Find reports what the calling worker came upon.
+func (c *Client) Find(ctx context.Context, f v1.OwnFinding) (t v1.Taken, err error) {
+	return t, c.change(ctx, http.MethodPost, v1.Base+"/findings", nil, f, &t)
+}
+
+// Cases lists cases, newest first.
+func (c *Client) Cases(ctx context.Context, f v1.CaseFilter) (p v1.Page[v1.Case], err error) {
+	q := values("state", string(f.State), "queue", f.Queue, "subject", f.Subject, "mine", truth(f.Mine), "cursor", f.Cursor, "limit", number(int64(f.Limit)))
+	return p, c.get(ctx, v1.Base+"/cases", q, &p)
+}
+
+// Case returns a case with its history.
+func (c *Client) Case(ctx context.Context, id string) (v v1.CaseView, err error) {
+	return v, c.get(ctx, casePath(id, ""), nil, &v)
+}
+
+// CaseNow reads the subject of a case on its platform.
+func (c *Client) CaseNow(ctx context.Context, id string) (s v1.Subject, err error) {
+	return s, c.get(ctx, casePath(id, "/now"), nil, &s)
+}
+
+// NextCase claims the most urgent case, in one queue or in all that the caller works on. It is
+// sent once: after a lost answer the case is among the caller's own.
+func (c *Client) NextCase(ctx context.Context, queue string) (t v1.Claimed, err error) {
+	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/cases/next", body: v1.NextWish{Queue: queue}}, &t)
+}
+
+// ClaimCase claims a case by its identifier. Its holder gets the same claim again.
+func (c *Client) ClaimCase(ctx context.Context, id string) (t v1.Claimed, err error) {
+	return t, c.change(ctx, http.MethodPost, casePath(id, "/claim"), nil, nil, &t)
+}
+
+// ReleaseCase gives a case back to its queue.
+func (c *Client) ReleaseCase(ctx context.Context, id string, claim int64) (out v1.Case, err error) {
+	return out, c.change(ctx, http.MethodPost, casePath(id, "/release"), nil, v1.ClaimNumber{Claim: claim}, &out)
+}
+
+// ExtendClaim moves the end of a claim.
+func (c *Client) ExtendClaim(ctx context.Context, id string, e v1.Extension) (out v1.Case, err error) {
+	return out, c.change(ctx, http.MethodPost, casePath(id, "/extend"), nil, e, &out)
+}
+
+// KeepCaseDraft keeps what the caller has written on a case; an empty draft deletes it.
+func (c *Client) KeepCaseDraft(ctx context.Context, id string, d v1.CaseDraft) error {
+	return c.change(ctx, http.MethodPost, casePath(id, "/draft"), nil, d, nil)
+}
+
+// DraftDecision asks for the decision of a judgement, with the statements to sign.
+func (c *Client) DraftDecision(ctx context.Context, id string, j v1.Judgement) (d v1.DecisionDraft, err error) {
+	return d, c.ask(ctx, casePath(id, "/drafts"), j, &d)
+}
+
+// Decide hands in a signed decision. With a wait the answer comes when no measure is under
+// way, or after that time.
+func (c *Client) Decide(ctx context.Context, id string, d v1.Decision, wait time.Duration) (m v1.DecisionMade, err error) {
+	return m, c.change(ctx, http.MethodPost, casePath(id, "/decisions"), values("wait", seconds(wait)), d, &m)
+}
+
+// QueueBoard lists the queues that the caller may read, in their order, with what waits in them.
+func (c *Client) QueueBoard(ctx context.Context) (p v1.Page[v1.Queue], err error) {
+	return p, c.get(ctx, v1.Base+"/queues/board", nil, &p)
+}
+
+// Shown returns the bytes that were shown under a digest. Whoever trusts nobody computes the
+// digest anew.
+func (c *Client) Shown(ctx context.Context, digest canonical.Digest) ([]byte, error) {
+	return c.send(ctx, call{method: http.MethodGet, path: v1.Base + "/shown/" + digest.String()})
+}
+
+// DoOnCase hands in a signed deed on a case.
+func (c *Client) DoOnCase(ctx context.Context, id string, d v1.CaseDeed) (out v1.Case, err error) {
+	return out, c.change(ctx, http.MethodPost, casePath(id, "/deeds"), nil, d, &out)
+}
+
+// DraftTakeBack asks for all that takes a decision of the caller's back.
+func (c *Client) DraftTakeBack(ctx context.Context, decision string, w v1.TakeBackWish) (d v1.TakeBackDraft, err error) {
+	return d, c.ask(ctx, v1.Base+"/decisions/"+url.PathEscape(decision)+"/drafts", w, &d)
+}
+
+// TakeBack takes a decision of the caller's back. The claim in the answer is empty if somebody
+// else works on the case from then on.
+func (c *Client) TakeBack(ctx context.Context, decision string, b v1.TakeBack) (t v1.Claimed, err error) {
+	return t, c.change(ctx, http.MethodPost, v1.Base+"/decisions/"+url.PathEscape(decision)+"/withdrawal", nil, b, &t)
+}

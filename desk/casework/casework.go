@@ -1,0 +1,106 @@
+// Package casework is the desk's room for the day's work: reports come in and join cases,
+// cases wait in queues, one person at a time claims one, and decides it. What a decision asks
+// for goes the way of every act.
+//
+// It trusts no row with authority: a decision counts by its signature, and its measures are
+// judged by the executor again. It promises that an acknowledged report belongs to exactly
+// one case (law 12), that a case is with one person at most (law 13), and that a decision
+// names what was seen (law 14).
+package casework
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"countersign.dev/cases"
+	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/kernel"
+	"countersign.dev/desk/sets"
+	"countersign.dev/fault"
+	"countersign.dev/jobs"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/workforce"
+)
+
+// Config holds the parts of the room that other rooms and the wiring give it.
+type Config struct {
+	// OwnSecret keys the digests of accounts, so that the database alone tells nobody whose
+	// they are. All nodes of a desk have the same.
+	OwnSecret []byte
+	// SweepEvery is the time between two looks for claims and snoozes that are over; 0: a
+	// second.
+	SweepEvery time.Duration
+}
+
+// Room is this room of the desk. It is safe for concurrent use.
+type Room struct {
+	desk   *kernel.Kernel
+	acts   *acts.Room
+	alarms *alarms.Room
+	sets   *sets.Room
+	secret []byte
+	every  time.Duration
+
+	vendors vendorCounts
+
+	*evidence
+}
+
+// New opens the room and registers its jobs.
+func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, c Config) *Room {
+	d := &Room{desk: k, acts: a, alarms: al, sets: x, secret: c.OwnSecret, every: c.SweepEvery}
+	if d.every == 0 {
+		d.every = time.Second
+	}
+	d.evidence = d.newEvidence()
+	jobs.Handle(k.Jobs, func(ctx context.Context, j acts.SettleCase) error { return d.settle(ctx, j.Case) })
+	return d
+}
+
+// Run ends claims and snoozes whose time is over, until ctx ends.
+func (d *Room) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	watching.Go(func() { d.watchHashes(ctx) })
+	defer watching.Wait()
+	tick := time.NewTicker(d.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
+				d.desk.Logger.ErrorContext(ctx, "claims that are over are not ended", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// rules returns the sets in force; a fault "no-rules" if the desk has none yet.
+func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *cases.QueueSet, error) {
+	if !s.Casework() {
+		return nil, nil, fault.New(fault.Conflict, "no-rules", "This desk has no rule set and queue set yet, so that nobody can work on cases. Officers adopt them: `countersign rule propose FILE --reason WHY`, `countersign queue propose FILE --reason WHY`.")
+	}
+	rules, err := d.sets.Rules(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	queues, err := d.sets.Queues(ctx, s)
+	return rules, queues, err
+}
+
+// who names the holder of a claim for somebody: the person within one vendor, else the vendor.
+func who(s *proof.State, reader workforce.Standing) func(workforce.WorkerID) string {
+	return func(w workforce.WorkerID) string {
+		other, ok := s.People.Worker(w)
+		switch {
+		case !ok || other.Vendor == reader.Vendor:
+			return string(w)
+		case other.Vendor == "":
+			return "an employee"
+		}
+		return "somebody at " + string(other.Vendor)
+	}
+}

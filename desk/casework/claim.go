@@ -1,0 +1,458 @@
+package casework
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign.dev/canonical"
+	"countersign.dev/cases"
+	"countersign.dev/desk/kernel"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// Taken is a case that somebody has claimed, with what the screen shows.
+type Taken struct {
+	Case     cases.Case
+	Claim    cases.Claim
+	Shown    cases.Shown
+	Document canonical.Digest // of Shown, as it is stored
+	Draft    []byte           // what the caller wrote earlier on the case and did not hand in; nil: nothing
+	Drafts   []store.CaseDraft
+}
+
+// Next claims the most urgent case that the caller may work on: first one that comes back to
+// the caller, then that with the earliest due time among the caller's queues, or in one queue
+// if it is named. A fault "nothing-waits" says that there is none.
+func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string) (Taken, error) {
+	var claimed cases.Case
+	var claim cases.Claim
+	err := d.desk.Change(ctx, by, "next case", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		st, _, queues, err := d.atWork(ctx, s, by)
+		if err != nil {
+			return nil, err
+		}
+		names, err := d.queuesOf(s, st, queues, queue)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			if err := d.mayClaim(t, by.Worker); err != nil {
+				return err
+			}
+			back, err := t.Returned(by.Worker)
+			if err != nil {
+				return err
+			}
+			waiting, err := t.Candidates(names, by.Worker, t.Now())
+			if err != nil {
+				return err
+			}
+			for _, id := range append(back, waiting...) {
+				c, free, err := t.TryCase(id)
+				if err != nil {
+					return err
+				}
+				if !free || !contains(names, c.Queue) {
+					continue
+				}
+				if err := d.barred(t, by.Worker, c); fault.Is(err, "own-affair") {
+					continue
+				} else if err != nil {
+					return err
+				}
+				claimed, claim, err = d.claim(t, queues, by, st, c, false)
+				return err
+			}
+			return fault.New(fault.NotFound, "nothing-waits", "No case waits for you.")
+		}, nil
+	})
+	if err != nil {
+		return Taken{}, err
+	}
+	return d.show(ctx, by, claimed, claim)
+}
+
+// Claim claims a case by its identifier. That is for leads, for the last holder, and for those
+// who were asked; it is counted.
+func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, error) {
+	var claimed cases.Case
+	var claim cases.Claim
+	err := d.desk.Change(ctx, by, "claim a case", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		st, _, queues, err := d.atWork(ctx, s, by)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			c, err := t.CaseLocked(id)
+			if err != nil {
+				return err
+			}
+			if !d.worksOn(s, st, c) {
+				return store.NoCase(id)
+			}
+			if err := d.byName(t, st, by.Worker, c); err != nil {
+				return err
+			}
+			if err := d.mayClaim(t, by.Worker); err != nil {
+				return err
+			}
+			if err := d.barred(t, by.Worker, c); err != nil {
+				return err
+			}
+			if c.State == cases.Claimed && t.Now().Before(c.Until.Time) {
+				if c.Holder == by.Worker {
+					claimed = c
+					claim, err = t.Claim(c.ID, c.Claim)
+					return err // the caller lost the answer, or works in another window
+				}
+				return fault.New(fault.Conflict, "case-taken", "%s holds the case %s until %s.", upper(who(s, st)(c.Holder)), c.ID, c.Until)
+			}
+			claimed, claim, err = d.claim(t, queues, by, st, c, true)
+			return err
+		}, nil
+	})
+	if err != nil {
+		return Taken{}, err
+	}
+	return d.show(ctx, by, claimed, claim)
+}
+
+// byName refuses a claim by identifier of somebody who is neither a lead, nor the last holder,
+// nor asked.
+func (d *Room) byName(t *kernel.Tx, st workforce.Standing, w workforce.WorkerID, c cases.Case) error {
+	if st.Has(workforce.Lead) || c.Turn == w || c.By == w || c.State == cases.Asked || c.State == cases.Claimed && c.Holder == w {
+		return nil
+	}
+	if c.Claim > 0 {
+		last, err := t.Tx.Claim(c.ID, c.Claim)
+		if err != nil {
+			return err
+		}
+		if last.Worker == w {
+			return nil
+		}
+	}
+	return fault.New(fault.Forbidden, "not-by-name", "Cases are taken with `countersign case next`. Only leads, the last holder, and those who were asked claim one by its identifier.")
+}
+
+// claim gives a locked case to a worker, and writes what follows.
+func (d *Room) claim(t *kernel.Tx, queues *cases.QueueSet, by kernel.Caller, st workforce.Standing, c cases.Case, asked bool) (cases.Case, cases.Claim, error) {
+	lease := time.Duration(cases.UsualLease) * time.Minute
+	if q, _, ok := queues.Queue(c.Queue); ok {
+		lease = q.Lease()
+	}
+	if c.State == cases.Claimed {
+		t.EndClaim(c.ID, c.Claim, t.Now(), "lease-over")
+	}
+	if c.State == cases.Asked {
+		if _, err := d.resumed(t, &c); err != nil {
+			return c, cases.Claim{}, err
+		}
+	}
+	next, err := c.Take(by.Worker, t.Now(), lease)
+	if err != nil {
+		return c, cases.Claim{}, err
+	}
+	claim := cases.Claim{Case: c.ID, Number: next.Claim, Worker: by.Worker, Vendor: st.Vendor, Token: by.Token, Started: t.Now(), Until: next.Until, Asked: asked}
+	t.SaveCase(next)
+	t.InsertClaim(claim)
+	if asked {
+		t.InsertMove(store.Move{Case: c.ID, Version: next.Version, Move: "claimed", Worker: by.Worker, Time: t.Now()})
+	}
+	t.OpenedCase(c.ID, by.Worker, t.Now(), "claim")
+	t.Signal(caseSignal(c.ID))
+	return next, claim, nil
+}
+
+// mayClaim refuses a claim of somebody who holds as many as one may.
+func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
+	live, err := t.LiveClaims(w)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, c := range live {
+		if t.Now().Before(c.Until.Time) {
+			n++
+		}
+	}
+	if n >= cases.MaxClaims {
+		return fault.New(fault.Conflict, "too-many-claims", "You hold %d cases, and nobody holds more. Decide or release one first: `countersign case list --mine`.", n)
+	}
+	return nil
+}
+
+// show stores what a claim shows, and returns it.
+func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
+	out := Taken{Case: c, Claim: claim}
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return out, err
+	}
+	rules, _, err := d.rules(ctx, s)
+	if err != nil {
+		return out, err
+	}
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		if !claim.Document.IsZero() {
+			body, err := stx.Shown(claim.Document)
+			if err != nil {
+				return err
+			}
+			out.Document = claim.Document
+			return canonical.UnmarshalExact(body, &out.Shown)
+		}
+		var err error
+		out.Shown, err = d.document(stx, rules, c)
+		return err
+	}); err != nil {
+		return out, err
+	}
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+		out.Drafts, err = stx.CaseDrafts(c.ID)
+		for _, draft := range out.Drafts {
+			if draft.Worker == by.Worker {
+				out.Draft = draft.Body
+			}
+		}
+		return err
+	}); err != nil {
+		return out, err
+	}
+	if !claim.Document.IsZero() {
+		return out, nil
+	}
+	body := canonical.MustMarshal(out.Shown)
+	out.Document = canonical.Sum(body)
+	err = d.desk.Store.Write(ctx, func(stx *store.Tx) error {
+		stx.ShowClaim(c.ID, claim.Number, out.Document, body, stx.Now())
+		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number), Data: cases.OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
+		return nil
+	})
+	out.Claim.Document, out.Claim.Shown = out.Document, d.desk.TimeNow()
+	return out, err
+}
+
+// Release gives a claimed case back to its queue.
+func (d *Room) Release(ctx context.Context, by kernel.Caller, id string, number int64) (cases.Case, error) {
+	return d.write(ctx, by, "release a case", id, number, func(t *kernel.Tx, c cases.Case, _ *cases.QueueSet) (cases.Case, string, error) {
+		return c.To(cases.Waiting, t.Now()), "released", nil
+	})
+}
+
+// Extend moves the end of the caller's claim, and counts seconds of activity since the last
+// time.
+func (d *Room) Extend(ctx context.Context, by kernel.Caller, id string, number, active int64) (out cases.Case, err error) {
+	if active < 0 || active > 3600 {
+		return out, fault.New(fault.Invalid, "bad-parameter", "The seconds of activity are 0 to 3600.")
+	}
+	err = d.desk.Change(ctx, by, "extend a claim", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		st, _, queues, err := d.atWork(ctx, s, by)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			c, err := d.mine(t, s, st, by, id, number)
+			if err != nil {
+				return err
+			}
+			lease := time.Duration(cases.UsualLease) * time.Minute
+			if q, _, ok := queues.Queue(c.Queue); ok {
+				lease = q.Lease()
+			}
+			c.Until = canonical.At(t.Now().Add(lease))
+			c.Updated = t.Now()
+			t.SaveCase(c)
+			t.ExtendClaim(id, number, c.Until, active)
+			out = c
+			return nil
+		}, nil
+	})
+	return out, err
+}
+
+// KeepDraft keeps what the caller has written on a case and not handed in; empty: nothing is
+// kept any more. It needs no live claim, so that nothing is lost when a lease ends.
+func (d *Room) KeepDraft(ctx context.Context, by kernel.Caller, id string, body []byte) error {
+	if len(body) > 64<<10 {
+		return fault.New(fault.TooLarge, "too-large", "A draft has at most 64 KiB.")
+	}
+	return d.desk.Change(ctx, by, "keep a draft", func(s *proof.State) (func(*kernel.Tx) error, error) {
+		st, _, _, err := d.atWork(ctx, s, by)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			c, err := t.Case(id)
+			if err != nil {
+				return err
+			}
+			if !d.worksOn(s, st, c) {
+				return store.NoCase(id)
+			}
+			t.KeepDraft(store.CaseDraft{Case: id, Worker: by.Worker, Body: body, Updated: t.Now()})
+			return nil
+		}, nil
+	})
+}
+
+// mine returns a case, locked, that the caller holds under a claim.
+func (d *Room) mine(t *kernel.Tx, s *proof.State, st workforce.Standing, by kernel.Caller, id string, number int64) (cases.Case, error) {
+	c, err := t.CaseLocked(id)
+	if err != nil {
+		return c, err
+	}
+	if !d.worksOn(s, st, c) && c.Holder != by.Worker {
+		return c, store.NoCase(id)
+	}
+	return c, c.HeldBy(by.Worker, number, t.Now().Time, who(s, st))
+}
+
+// write makes a move of a case that the caller holds. move returns the case after it and the
+// name of the move; it ends the claim unless the case is still claimed.
+func (d *Room) write(ctx context.Context, by kernel.Caller, what, id string, number int64, move func(*kernel.Tx, cases.Case, *cases.QueueSet) (cases.Case, string, error)) (out cases.Case, err error) {
+	err = d.desk.Change(ctx, by, what, func(s *proof.State) (func(*kernel.Tx) error, error) {
+		st, _, queues, err := d.atWork(ctx, s, by)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			c, err := d.mine(t, s, st, by, id, number)
+			if err != nil {
+				return err
+			}
+			next, name, err := move(t, c, queues)
+			if err != nil {
+				return err
+			}
+			d.moved(t, by.Worker, next, name, nil)
+			out = next
+			return nil
+		}, nil
+	})
+	return out, err
+}
+
+// moved stores a case after a move, with its row of history, and ends its claim unless it is
+// still claimed.
+func (d *Room) moved(t *kernel.Tx, by workforce.WorkerID, c cases.Case, name string, detail any) {
+	if c.State != cases.Claimed {
+		t.EndClaim(c.ID, c.Claim, t.Now(), name)
+	}
+	t.SaveCase(c)
+	m := store.Move{Case: c.ID, Version: c.Version, Move: name, Worker: by, Time: t.Now()}
+	if detail != nil {
+		m.Detail = canonical.MustMarshal(detail)
+	}
+	t.InsertMove(m)
+	t.Signal(caseSignal(c.ID))
+}
+
+// Sweep returns cases to their queues whose claim or snooze is over, and those whose holder
+// may not work any more. It may run at any time, on every node.
+func (d *Room) Sweep(ctx context.Context) error {
+	for {
+		var ids []string
+		var more bool
+		if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+			const page = 200
+			ids, err = stx.EndingCases(d.desk.TimeNow(), page)
+			more = len(ids) >= page
+			return err
+		}); err != nil {
+			return err
+		}
+		stopped, err := d.stopped(ctx)
+		if err != nil {
+			return err
+		}
+		for _, id := range append(ids, stopped...) {
+			if err := d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
+				return func(t *kernel.Tx) error {
+					c, err := t.CaseLocked(id)
+					if err != nil {
+						return err
+					}
+					over := !t.Now().Before(c.Until.Time)
+					switch {
+					case c.State == cases.Claimed && over:
+						// Leases that end are no moves: the claim's own row says so.
+						t.EndClaim(c.ID, c.Claim, t.Now(), "lease-over")
+						c = c.To(cases.Waiting, t.Now())
+						t.SaveCase(c)
+						t.Signal(caseSignal(c.ID))
+					case c.State == cases.Claimed && d.cannotWork(s, c.Holder, t.Now().Time) != "":
+						d.moved(t, "", c.To(cases.Waiting, t.Now()), "holder-stopped", nil)
+					case c.State == cases.Snoozed && over:
+						d.moved(t, "", c.To(cases.Waiting, t.Now()), "snooze-over", nil)
+					case c.State == cases.Asked && over:
+						next := c.To(cases.Waiting, t.Now())
+						if _, err := d.resumed(t, &next); err != nil {
+							return err
+						}
+						d.moved(t, "", next, "unanswered", nil)
+					case c.State == cases.Waiting && c.Turn != "" && (over || d.cannotWork(s, c.Turn, t.Now().Time) != ""):
+						next := c.To(cases.Waiting, t.Now())
+						next.Turn = ""
+						d.moved(t, "", next, "turn-over", map[string]string{"worker": string(c.Turn)})
+					}
+					return nil
+				}, nil
+			}); err != nil {
+				return err
+			}
+		}
+		if !more {
+			return d.sweepClocks(ctx)
+		}
+	}
+}
+
+// stopped returns the claimed cases, and those that come back to somebody, whose person's
+// engagement has ended, or whose acts are frozen.
+func (d *Room) stopped(ctx context.Context) (ids []string, err error) {
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		turns, err := stx.Turns(500)
+		if err != nil {
+			return err
+		}
+		for _, c := range turns {
+			if d.cannotWork(s, c.Turn, d.desk.Now()) != "" {
+				ids = append(ids, c.ID)
+			}
+		}
+		for after := ""; ; {
+			page, err := stx.HeldCases(after, 500)
+			for _, c := range page {
+				after = c.ID
+				if d.cannotWork(s, c.Holder, d.desk.Now()) != "" {
+					ids = append(ids, c.ID)
+				}
+			}
+			if err != nil || len(page) < 500 {
+				return err
+			}
+		}
+	})
+	return ids, err
+}
+
+func caseSignal(id string) string { return "case " + id }
+
+// upper returns words with a capital letter in front.
+func upper(words string) string { return strings.ToUpper(words[:1]) + words[1:] }
+
+// openingID names the document of an opening: of a claim of a case.
+func openingID(caseID string, number int64) string {
+	return caseID + "." + strconv.FormatInt(number, 10)
+}

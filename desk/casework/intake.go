@@ -1,0 +1,298 @@
+package casework
+
+import (
+	"context"
+	"strings"
+
+	"countersign.dev/canonical"
+	"countersign.dev/cases"
+	"countersign.dev/desk/kernel"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// Origin is where reports come from: a program, by its admission, or a worker.
+type Origin struct {
+	Program   string // empty for a worker
+	Platforms []string
+	Source    string
+	Worker    workforce.WorkerID // of an own finding
+}
+
+// Received is what became of one report that was handed in.
+type Received struct {
+	ExternalID string
+	Report     store.Report
+	Case       cases.Case
+	New        bool             // it was not handed in before
+	Document   *ledger.Document // of the report, with its number; nil of one that was refused
+	Promise    string           // that the document will be in a roll; see ledger.Promise
+	Err        error            // why it was refused; nil: it was taken
+}
+
+// TakeReports takes the reports of a program. All that are well formed are taken in one
+// transaction; one that is not is refused by itself, in its place of the answer. The same
+// report again gets the same answer. A program brings in no more than its rate allows.
+func (d *Room) TakeReports(ctx context.Context, by kernel.ProgramCaller, reports []cases.Report) ([]Received, error) {
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.Program(by.ID, d.desk.Now())
+	if err != nil {
+		return nil, d.desk.Noted(ctx, by.Caller(), "report", err)
+	}
+	if err := d.desk.TakeReports(p, len(reports)); err != nil {
+		return nil, err
+	}
+	return d.intake(ctx, Origin{Program: p.ID, Platforms: p.Platforms, Source: p.Source}, reports)
+}
+
+// Find takes an own finding of a worker: a report of a subject that the worker saw, with the
+// reason in its text. The worker may decide the case under the usual rules.
+func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) (Received, error) {
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return Received{}, err
+	}
+	if _, _, _, err := d.atWork(ctx, s, by); err != nil {
+		return Received{}, d.desk.Noted(ctx, by, "own finding", err)
+	}
+	if strings.TrimSpace(report.Text) == "" {
+		return Received{}, fault.New(fault.Invalid, "bad-report", "An own finding says in its text what you found.")
+	}
+	report.Reporter = cases.Reporter{}
+	all, err := d.intake(ctx, Origin{Worker: by.Worker, Source: cases.SourceWorker}, []cases.Report{report})
+	if err != nil {
+		return Received{}, err
+	}
+	return all[0], all[0].Err
+}
+
+// intake takes reports. All that are well formed are taken in one transaction, or none is;
+// one that is not is refused by itself, in its place of the answer. The same report again
+// gets the same answer.
+func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) ([]Received, error) {
+	if len(reports) == 0 || len(reports) > cases.MaxReports {
+		return nil, fault.New(fault.Invalid, "bad-report", "Hand in 1 to %d reports at once.", cases.MaxReports)
+	}
+	out := make([]Received, len(reports))
+	ready := make([]cases.Report, len(reports))
+	state, err := d.desk.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range reports {
+		out[i] = Received{ExternalID: r.ExternalID}
+		ready[i], out[i].Err = d.resolved(ctx, state, from, r)
+		switch kind := fault.KindOf(out[i].Err); {
+		case out[i].Err != nil && (kind == fault.Internal || kind == fault.Unavailable):
+			return nil, out[i].Err // it may be taken later: nothing is acknowledged now
+		}
+	}
+	var recorded []*store.Recorded
+	err = d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
+		rules, queues, err := d.rules(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			recorded = make([]*store.Recorded, len(ready))
+			for i, r := range ready {
+				if out[i].Err != nil && !fault.Is(out[i].Err, "report-differs") {
+					continue
+				}
+				out[i].Err = nil
+				rec, err := d.take(t, s, rules, queues, from, reports[i], r, &out[i])
+				if fault.Is(err, "report-differs") {
+					out[i].Err, err = err, nil
+				}
+				if err != nil {
+					return err
+				}
+				recorded[i] = rec
+			}
+			return nil
+		}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range recorded {
+		if r != nil {
+			doc := r.Document()
+			out[i].Document = &doc
+		}
+	}
+	if err := d.known(ctx, out); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if out[i].Document != nil {
+			if out[i].Promise, err = d.promise(*out[i].Document); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// promise returns the signed promise of a document that is committed.
+func (d *Room) promise(doc ledger.Document) (string, error) {
+	p, err := d.desk.Log.Promise(doc)
+	return string(p), err
+}
+
+// known fills in the documents of reports that were handed in before.
+func (d *Room) known(ctx context.Context, all []Received) error {
+	return d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		for i := range all {
+			if all[i].Err != nil || all[i].Document != nil {
+				continue
+			}
+			doc, err := stx.Document(ledger.ReportDocument, all[i].Report.ID)
+			if err != nil {
+				return err
+			}
+			all[i].Document = &doc
+			if all[i].Case, err = stx.Case(all[i].Report.Case); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// resolved checks a report by itself, and gives its subject the identifier if it has only a
+// handle.
+func (d *Room) resolved(ctx context.Context, s *proof.State, from Origin, r cases.Report) (cases.Report, error) {
+	if err := r.Check(); err != nil {
+		return r, err
+	}
+	if _, ok := s.Platforms[r.Subject.Platform]; !ok {
+		return r, fault.New(fault.Invalid, "bad-report", "The report is not well formed: there is no platform %q at this desk.", r.Subject.Platform)
+	}
+	if from.Program != "" && !contains(from.Platforms, r.Subject.Platform) {
+		return r, fault.New(fault.Forbidden, "not-your-platform", "The program %s reports from %v, and not from %s. Officers admit it for other platforms.", from.Program, from.Platforms, r.Subject.Platform)
+	}
+	if r.Subject.ID == "" {
+		reading, err := d.desk.Read(ctx, s, platform.Subject{Platform: r.Subject.Platform, Handle: r.Subject.Handle}.String())
+		if err != nil {
+			return r, err
+		}
+		r.Subject = reading.Subject
+	}
+	return r, nil
+}
+
+func contains(all []string, one string) bool {
+	for _, s := range all {
+		if s == one {
+			return true
+		}
+	}
+	return false
+}
+
+// take puts one report into its case. told is the report as it was handed in, and r the same
+// with its subject resolved. It returns nil for a report that is there already.
+func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *cases.QueueSet, from Origin, told, r cases.Report, out *Received) (*store.Recorded, error) {
+	body := told.Digest()
+	have, known, err := t.ReportBy(from.name(), r.ExternalID)
+	if err != nil {
+		return nil, err
+	}
+	if known {
+		if have.Body != body {
+			return nil, fault.New(fault.Conflict, "report-differs", "Another report was handed in as %q already (%s). A changed report gets an external_id of its own.", r.ExternalID, have.ID)
+		}
+		out.Report, out.New = have, false
+		return nil, nil
+	}
+	now := t.Now()
+	reason, mapped := rules.ReasonOf(r.Subject.Platform, r.Reason)
+	if !mapped {
+		reason = cases.ReasonOther // the platform's own word stands beside it
+	}
+	severity := rules.Judged(reason).Severity
+	c, open, err := t.OpenCase(r.Subject.Platform, r.Subject.ID, cases.Flagged)
+	if err != nil {
+		return nil, err
+	}
+	if !open {
+		c = cases.Case{ID: d.desk.IDs.New(cases.CasePrefix), Version: 1, State: cases.Waiting, Sort: cases.Flagged, Subject: r.Subject,
+			Language: r.Evidence.Language, Opened: now, Updated: now, By: from.Worker, Reasons: []cases.Reason{}, Sources: []string{}}
+	}
+	row := store.Report{ID: d.desk.IDs.New(cases.ReportPrefix), Program: from.name(), ExternalID: r.ExternalID, Body: body, Case: c.ID, Platform: r.Subject.Platform, Subject: r.Subject.ID,
+		Reason: reason, OwnReason: r.Reason, Severity: severity, Source: from.Source, Anonymous: r.Reporter.Anonymous, Language: r.Language, Reported: r.At, Received: now}
+	if row.Reported.IsZero() {
+		row.Reported = now
+	}
+	row.Reporter = d.reporterOf(from, r)
+	first, err := t.CountReporter(c.ID, row.Reporter)
+	if err != nil {
+		return nil, err
+	}
+	before := c
+	c = c.With(reason, severity, from.Source, language(r), first)
+	c.Updated = now
+	switch {
+	case !open:
+		c = c.Placed(queues, s.Queues.Digest)
+		t.InsertCase(c)
+		startPromise(t, c)
+		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "opened", Worker: from.Worker, Time: now})
+	case before.SameFacts(c):
+		t.CountReport(c)
+	default:
+		// A new reason, a higher severity or a known language is news for whoever judges.
+		c.Version++
+		c = c.Placed(queues, s.Queues.Digest)
+		t.SaveCase(c)
+		t.MoveClock(c.ID, store.PromiseClock, c.Due)
+		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
+	}
+	t.InsertReport(row)
+	if err := d.Keep(t, wants(c, row, r, !open)); err != nil {
+		return nil, err
+	}
+	out.Report, out.Case, out.New = row, c, true
+	sealed := r
+	sealed.Reporter = cases.Reporter{}
+	return t.Record(ledger.DocumentDraft{Sort: ledger.ReportDocument, ID: row.ID,
+		Data:   cases.ReportData{Anonymous: row.Anonymous, Case: c.ID, Program: row.Program, Reason: reason, Severity: severity, Source: row.Source},
+		Sealed: []ledger.Opening{{Name: cases.FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: cases.FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}), nil
+}
+
+// name is the name under which the origin's reports are told apart.
+func (o Origin) name() string {
+	if o.Program == "" {
+		return "@" + string(o.Worker)
+	}
+	return o.Program
+}
+
+func language(r cases.Report) string {
+	if r.Evidence.Language != "" {
+		return r.Evidence.Language
+	}
+	return r.Language
+}
+
+// reporterOf returns the keyed digest under which a reporter is counted. The account of a
+// reporter has the digest under which workers declare their own.
+func (d *Room) reporterOf(from Origin, r cases.Report) string {
+	if from.Worker != "" {
+		return workerKey(d.secret, from.Worker)
+	}
+	return r.ReporterDigest(d.secret, from.Program)
+}
+
+// workerKey is the keyed digest of a worker who reported by an own finding.
+func workerKey(secret []byte, w workforce.WorkerID) string {
+	return cases.OwnDigest(secret, "desk", string(w))
+}

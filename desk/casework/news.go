@@ -1,0 +1,149 @@
+package casework
+
+import (
+	"context"
+
+	"countersign.dev/canonical"
+	"countersign.dev/cases"
+	"countersign.dev/desk/kernel"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// This file says what evidence means for its case. New evidence is news: whoever decides on
+// what was seen before gets told, and decides again (law 14).
+
+// evidence is the name under which a Room has the methods of Evidence.
+type evidence = Evidence
+
+// newEvidence makes the evidence of the room.
+func (d *Room) newEvidence() *Evidence {
+	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow})
+}
+
+// wants is the evidence that a report asks for in its case.
+func wants(c cases.Case, row store.Report, r cases.Report, opened bool) Wanted {
+	return Wanted{Case: c.ID, Report: row.ID, Subject: r.Subject, Told: r.Evidence, Media: !childSafety(c), First: opened}
+}
+
+// childSafety reports whether somebody reported the case for a reason of child safety.
+func childSafety(c cases.Case) bool {
+	for _, r := range c.Reasons {
+		if r.Group() == cases.GroupChildSafety {
+			return true
+		}
+	}
+	return false
+}
+
+// maySee refuses the media of a case that is reported for a reason of child safety to everybody
+// but specialists, and lets nobody else say what becomes of them (law 17).
+func (d *Room) maySee(s *proof.State, st workforce.Standing, c cases.Case, use MediaUse) error {
+	if use == SeeMedia && !childSafety(c) || use == RemoveMedia && !childSafety(c) || d.specialist(s, st, c) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "media-withheld", "The case %s is reported for a reason of child safety: only trained specialists see its pictures, and say what becomes of them. Ask one: `countersign case ask %s --role specialist`.", c.ID, c.ID)
+}
+
+// specialist reports whether the caller is trained for the media of cases of child safety.
+func (d *Room) specialist(_ *proof.State, st workforce.Standing, _ cases.Case) bool {
+	return st.Has(workforce.Lead)
+}
+
+// onList says on which hash list in force a digest is: the first by name.
+func (d *Room) onList(ctx context.Context, s *proof.State, digest canonical.Digest) (list string, ok bool, err error) {
+	all, err := d.sets.Hashes(ctx, s)
+	if err != nil {
+		return "", false, err
+	}
+	for name, l := range all {
+		if l.Has(digest) && (!ok || name < list) {
+			list, ok = name, true
+		}
+	}
+	return list, ok, nil
+}
+
+// news changes an open case because of its evidence. change returns the case as it is then, and
+// its move.
+func (d *Room) news(ctx context.Context, s *proof.State) (func(t *kernel.Tx, id, move string, detail any, change func(cases.Case) cases.Case) error, error) {
+	_, queues, err := d.rules(ctx, s)
+	if err != nil && !fault.Is(err, "no-rules") {
+		return nil, err
+	}
+	return func(t *kernel.Tx, id, move string, detail any, change func(cases.Case) cases.Case) error {
+		c, err := t.CaseLocked(id)
+		if err != nil || !c.State.Open() {
+			return err
+		}
+		c = change(c)
+		c.Version++
+		c.Updated = t.Now()
+		if queues != nil {
+			c = c.Placed(queues, s.Queues.Digest)
+		}
+		t.SaveCase(c)
+		t.InsertMove(store.Move{Case: id, Version: c.Version, Move: move, Time: t.Now(), Detail: canonical.MustMarshal(detail)})
+		return nil
+	}, nil
+}
+
+// copied gives a case what its evidence says: the language of the content by the platform's
+// word, which goes before a report's, and the account that it is about.
+func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, store.Evidence, cases.EvidenceDocument) error, error) {
+	tell, err := d.news(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *kernel.Tx, e store.Evidence, doc cases.EvidenceDocument) error {
+		if doc.Read == nil && doc.Why != "no-such-subject" {
+			return nil // nobody knows more than before
+		}
+		return tell(t, e.Case, "evidence", map[string]any{"evidence": e.ID, "document": e.Document, "state": e.State}, func(c cases.Case) cases.Case {
+			if doc.Read == nil {
+				return c
+			}
+			if cases.ValidLanguage(doc.Read.Language) {
+				c.Language = doc.Read.Language
+			}
+			c.Of = doc.Read.Sort
+			if c.Owner == "" {
+				c.Owner = doc.Read.Author.ID
+			}
+			return c
+		})
+	}, nil
+}
+
+// onListNow raises a case of which a picture is on a hash list to the highest severity.
+func (d *Room) onListNow(ctx context.Context, s *proof.State) (func(*kernel.Tx, store.Evidence, string) error, error) {
+	tell, err := d.news(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *kernel.Tx, e store.Evidence, list string) error {
+		return tell(t, e.Case, "matched", map[string]any{"evidence": e.ID, "list": list}, func(c cases.Case) cases.Case {
+			c.Severity = cases.Highest
+			return c
+		})
+	}, nil
+}
+
+// shownEvidence returns what a claim of a case shows of its evidence.
+func shownEvidence(stx *store.Tx, caseID string) ([]cases.ShownEvidence, error) {
+	kept, err := KeptIn(stx, caseID)
+	if err != nil {
+		return nil, err
+	}
+	out := []cases.ShownEvidence{}
+	for _, k := range kept {
+		e := cases.ShownEvidence{At: k.At, Digest: k.Document, State: string(k.State)}
+		if k.Shown != nil && k.Shown.Read != nil {
+			e.Text, e.Pictures = k.Shown.Read.Text.Text, int64(len(k.Shown.Read.Pictures))
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}

@@ -1,0 +1,357 @@
+package casework
+
+import (
+	"context"
+	"fmt"
+
+	"countersign.dev/canonical"
+	"countersign.dev/cases"
+	"countersign.dev/desk/kernel"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	linkv1 "countersign.dev/link/v1"
+	"countersign.dev/platform"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// View is a case as somebody may read it.
+type View struct {
+	Case      cases.Case
+	Shown     cases.Shown
+	Moves     []store.Move
+	Decisions []store.CaseDecision
+	Requests  map[string]string // status by request
+	Holder    string            // in the words that the reader may have; empty: nobody
+	Drafts    []store.CaseDraft // of the caller, and for whoever holds the case of others
+}
+
+// Case returns a case that the caller may read. That it was opened is kept.
+func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, error) {
+	s, st, c, err := d.load(ctx, by, id)
+	if err != nil {
+		return View{}, err
+	}
+	rules, _, err := d.rules(ctx, s)
+	if err != nil {
+		return View{}, err
+	}
+	out := View{Case: c, Requests: map[string]string{}}
+	name := who(s, st)
+	if c.Holder != "" {
+		out.Holder = name(c.Holder)
+		out.Case.Holder = named(s, st, c.Holder)
+	}
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		var err error
+		if out.Shown, err = d.document(stx, rules, c); err != nil {
+			return err
+		}
+		if out.Moves, err = stx.Moves(id); err != nil {
+			return err
+		}
+		if out.Decisions, err = stx.CaseDecisions(id); err != nil {
+			return err
+		}
+		for i, decision := range out.Decisions {
+			out.Decisions[i].Worker = named(s, st, decision.Worker)
+			for _, request := range decision.Requests {
+				r, err := stx.Request(request)
+				if err != nil {
+					return err
+				}
+				out.Requests[request] = string(r.Status)
+			}
+		}
+		drafts, err := stx.CaseDrafts(id)
+		for _, draft := range drafts {
+			if draft.Worker == by.Worker || c.Holder == by.Worker {
+				draft.Worker = named(s, st, draft.Worker)
+				out.Drafts = append(out.Drafts, draft)
+			}
+		}
+		return err
+	}); err != nil {
+		return View{}, err
+	}
+	for i := range out.Moves {
+		if w := out.Moves[i].Worker; w != "" {
+			out.Moves[i].Worker = named(s, st, w)
+		}
+	}
+	return out, d.desk.Store.Write(ctx, func(stx *store.Tx) error {
+		stx.OpenedCase(id, by.Worker, stx.Now(), "read")
+		return nil
+	})
+}
+
+// named returns a worker's pseudonym within the reader's own vendor, and nothing of others
+// but the vendor.
+func named(s *proof.State, reader workforce.Standing, w workforce.WorkerID) workforce.WorkerID {
+	if other, ok := s.People.Worker(w); ok && other.Vendor != reader.Vendor {
+		if other.Vendor == "" {
+			return "an employee"
+		}
+		return workforce.WorkerID("somebody at " + string(other.Vendor))
+	}
+	return w
+}
+
+// Filter chooses cases; empty members choose all that the caller may read.
+type Filter struct {
+	State   cases.State
+	Queue   string
+	Subject string // PLATFORM:ID
+	Mine    bool   // held by the caller, or coming back to the caller
+	Cursor  string
+	Limit   int
+}
+
+// Cases returns cases that the caller may read, newest first, and the cursor of the next page.
+func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.Case, string, error) {
+	s, st, err := d.desk.Standing(ctx, by)
+	if err != nil {
+		return nil, "", err
+	}
+	_, queues, err := d.rules(ctx, s)
+	if err != nil {
+		return nil, "", err
+	}
+	limit := f.Limit
+	if limit <= 0 || limit > kernel.MaxPage {
+		limit = kernel.MaxPage
+	}
+	q := store.CaseFilter{State: f.State, Before: f.Cursor, Limit: limit + 1}
+	if f.Subject != "" {
+		subject, err := platform.ParseSubject(f.Subject)
+		if err != nil {
+			return nil, "", err
+		}
+		if subject.ID == "" {
+			return nil, "", fault.New(fault.Invalid, "bad-subject", "Cases are found by the identifier of their subject, PLATFORM:ID, and not by the handle %q.", f.Subject)
+		}
+		q.Platform, q.Subject = subject.Platform, subject.ID
+	}
+	if f.Mine {
+		q.Holder = by.Worker
+	} else {
+		q.Queues = d.readable(s, st, queues)
+		if f.Queue != "" {
+			if !contains(q.Queues, f.Queue) {
+				return nil, "", noQueue(f.Queue)
+			}
+			q.Queues = []string{f.Queue}
+		}
+	}
+	var all []cases.Case
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		if all, err = stx.Cases(q); err != nil || !f.Mine {
+			return err
+		}
+		q.Holder, q.Turn = "", by.Worker
+		back, err := stx.Cases(q)
+		all = append(all, back...)
+		return err
+	}); err != nil {
+		return nil, "", err
+	}
+	next := ""
+	if len(all) > limit && !f.Mine {
+		all = all[:limit]
+		next = all[limit-1].ID
+	}
+	for i := range all {
+		if all[i].Holder != "" {
+			all[i].Holder = named(s, st, all[i].Holder)
+		}
+		if all[i].Turn != "" {
+			all[i].Turn = named(s, st, all[i].Turn)
+		}
+	}
+	return all, next, nil
+}
+
+// readable returns the queues whose cases the caller may read.
+func (d *Room) readable(s *proof.State, st workforce.Standing, queues *cases.QueueSet) []string {
+	names := []string{}
+	for i := range queues.Queues {
+		q := &queues.Queues[i]
+		if d.worksOn(s, st, cases.Case{Queue: q.Name, Severity: gravest(q)}) || d.reads(s, st, "", cases.Case{Queue: q.Name, Severity: gravest(q)}) {
+			names = append(names, q.Name)
+		}
+	}
+	return names
+}
+
+func gravest(q *cases.Queue) cases.Severity {
+	if q.Grave() {
+		return cases.Highest
+	}
+	return cases.Low
+}
+
+// Queue is one queue with what waits in it, for somebody who may read it.
+type Queue struct {
+	cases.Queue
+	Place  int
+	Counts []store.QueueCount
+}
+
+// QueueBoard returns the queues that the caller may read, in their order.
+func (d *Room) QueueBoard(ctx context.Context, by kernel.Caller) ([]Queue, error) {
+	s, st, err := d.desk.Standing(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	_, queues, err := d.rules(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var counts []store.QueueCount
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		counts, err = stx.QueueCounts()
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var out []Queue
+	names := d.readable(s, st, queues)
+	for i, q := range queues.Queues {
+		if !contains(names, q.Name) {
+			continue
+		}
+		one := Queue{Queue: q, Place: i}
+		for _, n := range counts {
+			if n.Queue == q.Name {
+				one.Counts = append(one.Counts, n)
+			}
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// Now reads the subject of a case as it is now, and keeps that as the state seen last.
+func (d *Room) Now(ctx context.Context, by kernel.Caller, id string) (linkv1.Reading, error) {
+	s, _, c, err := d.load(ctx, by, id)
+	if err != nil {
+		return linkv1.Reading{}, err
+	}
+	reading, err := d.desk.Read(ctx, s, c.Subject.String())
+	if err != nil {
+		return linkv1.Reading{}, err
+	}
+	return reading, d.saw(ctx, c, reading)
+}
+
+// saw keeps what a reading says of a case's subject: its state, its sort and its owner.
+func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
+	seen := cases.ShownState{At: d.desk.TimeNow(), Tier: string(r.Tier), Facts: map[string]string{}, Layers: map[string]string{}, Why: []string{}}
+	seen.Layers[platform.VisibilityLayer.String()] = platform.Describe(r.State.Status, r.State.Mark)
+	for layer := range r.State.Layers {
+		seen.Layers[layer.String()] = platform.DescribeIn(layer, r.State.At(layer))
+	}
+	for f, v := range r.State.Facts {
+		seen.Facts[string(f)] = fmt.Sprint(v)
+	}
+	for _, why := range r.Why {
+		seen.Why = append(seen.Why, why.Text)
+	}
+	return d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
+		_, queues, err := d.rules(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		return func(t *kernel.Tx) error {
+			have, err := t.CaseLocked(c.ID)
+			if err != nil {
+				return err
+			}
+			t.SaveSeen(c.ID, seen)
+			next := have
+			next.Of, next.Owner = r.Sort, r.Account()
+			if r.Subject.Handle != "" {
+				next.Subject.Handle = r.Subject.Handle
+			}
+			if have.SameFacts(next) && have.Subject == next.Subject {
+				return nil
+			}
+			if have.State != cases.Claimed {
+				next = next.Placed(queues, s.Queues.Digest)
+				t.MoveClock(c.ID, store.PromiseClock, next.Due)
+			}
+			t.SaveCase(next)
+			return nil
+		}, nil
+	})
+}
+
+// What is known of a report by the program that handed it in: nothing about people.
+type Progress struct {
+	Report  store.Report
+	State   cases.State
+	Outcome string         // of the decision: its verdict; empty: none yet
+	Decided canonical.Time // zero: not yet
+	Into    string         // the case that it is in
+}
+
+// Progress returns what became of a report, for the program or the worker who handed it in.
+func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out Progress, err error) {
+	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		if out.Report, err = stx.Report(id); err != nil {
+			return err
+		}
+		if out.Report.Program != (Origin{Program: by.Program, Worker: by.Worker}).name() {
+			return store.NoReport()
+		}
+		c, err := stx.Case(out.Report.Case)
+		if err != nil {
+			return err
+		}
+		out.State, out.Into = c.State, c.ID
+		all, err := stx.CaseDecisions(c.ID)
+		for _, one := range all {
+			if one.TakenBack.IsZero() && c.State != cases.Waiting && c.State != cases.Claimed {
+				out.Outcome, out.Decided = one.Verdict, one.Time
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// ProgressNamed is Progress of the report that the caller handed in under an external_id.
+func (d *Room) ProgressNamed(ctx context.Context, by kernel.Caller, external string) (Progress, error) {
+	var r store.Report
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+		found := false
+		if r, found, err = stx.ReportBy(Origin{Program: by.Program, Worker: by.Worker}.name(), external); err == nil && !found {
+			return store.NoReport()
+		}
+		return err
+	}); err != nil {
+		return Progress{}, err
+	}
+	return d.Progress(ctx, by, r.ID)
+}
+
+// Rows as the store has them, under the names by which surfaces know them.
+type (
+	CaseDraft    = store.CaseDraft
+	CaseMove     = store.Move
+	CaseDecision = store.CaseDecision
+	QueueCount   = store.QueueCount
+)
+
+// ShownUnder returns the bytes that were shown under a digest, to those who read evidence. It
+// does not compare them: whoever asks computes the digest anew.
+func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonical.Digest) (body []byte, err error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "What was shown with a claim"); err != nil {
+		return nil, err
+	}
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		body, err = stx.Shown(digest)
+		return err
+	})
+	return body, err
+}

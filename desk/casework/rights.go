@@ -1,0 +1,136 @@
+package casework
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"countersign.dev/cases"
+	"countersign.dev/desk/kernel"
+	"countersign.dev/fault"
+	"countersign.dev/ledger/proof"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
+)
+
+// atWork returns the standing of a caller who may work on cases now, and the sets in force.
+func (d *Room) atWork(ctx context.Context, s *proof.State, by kernel.Caller) (workforce.Standing, *cases.RuleSet, *cases.QueueSet, error) {
+	st, err := d.desk.Engaged(s, by)
+	if err != nil {
+		return st, nil, nil, err
+	}
+	if err := s.MayWork(by.Worker, st); err != nil {
+		return st, nil, nil, err
+	}
+	rules, queues, err := d.rules(ctx, s)
+	return st, rules, queues, err
+}
+
+// cannotWork says why the holder of a claim may not work any more; empty: the holder may.
+func (d *Room) cannotWork(s *proof.State, w workforce.WorkerID, at time.Time) string {
+	st := s.People.Standing(w, at)
+	if !st.Engaged {
+		return "engagement-ended"
+	}
+	if s.MayWork(w, st) != nil {
+		return "frozen"
+	}
+	return ""
+}
+
+// queuesOf returns the queues in which the caller may work, or the one that is named.
+func (d *Room) queuesOf(s *proof.State, st workforce.Standing, queues *cases.QueueSet, named string) ([]string, error) {
+	var names []string
+	for i := range queues.Queues {
+		q := &queues.Queues[i]
+		if (named == "" || named == q.Name) && d.mayWorkQueue(s, st, q) {
+			names = append(names, q.Name)
+		}
+	}
+	if len(names) == 0 {
+		if named != "" {
+			return nil, noQueue(named)
+		}
+		return nil, fault.New(fault.Forbidden, "no-queue", "The policy lets you work on no queue. It is read for %s: `countersign policy show`.", roles(st))
+	}
+	return names, nil
+}
+
+// noQueue is the refusal of a queue that is not there, or that the caller may not know of.
+func noQueue(name string) error {
+	return fault.New(fault.NotFound, "no-such-queue", "There is no queue %q for you.", name)
+}
+
+func roles(st workforce.Standing) string {
+	if len(st.Roles) == 0 {
+		return "somebody without a role"
+	}
+	var all []string
+	for _, r := range st.Roles {
+		all = append(all, string(r))
+	}
+	return strings.Join(all, ", ")
+}
+
+func (d *Room) mayWorkQueue(_ *proof.State, st workforce.Standing, _ *cases.Queue) bool {
+	return st.Has(workforce.Agent) || st.Has(workforce.Lead)
+}
+
+// worksOn reports whether the caller may know of a case since the caller works on its queue.
+func (d *Room) worksOn(_ *proof.State, st workforce.Standing, _ cases.Case) bool {
+	return st.Has(workforce.Agent) || st.Has(workforce.Lead)
+}
+
+// reads reports whether the caller may read a case: works on its queue, holds or held it, or
+// is let by the policy.
+func (d *Room) reads(s *proof.State, st workforce.Standing, by workforce.WorkerID, c cases.Case) bool {
+	if !st.Engaged {
+		return false
+	}
+	if c.Holder == by || c.Turn == by || c.By == by || d.worksOn(s, st, c) {
+		return true
+	}
+	return kernel.ReadsEvidence(s, st)
+}
+
+// barred refuses a worker who would judge their own affair (law 15): the subject belongs to an
+// account of the worker, or the worker reported in the case, or nobody knows since the worker
+// has declared no accounts.
+func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
+	declared, own, err := t.OwnAccounts(w)
+	if err != nil {
+		return err
+	}
+	if !declared {
+		return fault.New(fault.Forbidden, "accounts-undeclared", "You have not declared your own accounts on the platforms, so that nobody knows which cases are your own affair. Declare them, or that you have none: `countersign worker accounts --none`.")
+	}
+	affair := fault.New(fault.Forbidden, "own-affair", "You may not work on the case %s: it is your own affair. Somebody else judges it.", c.ID)
+	if c.Owner != "" && contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Owner)) || contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Subject.ID)) {
+		return affair
+	}
+	if c.By != w { // whoever opened a case as a finding of their own may decide it
+		own = append([]string{workerKey(d.secret, w)}, own...)
+	}
+	reported, err := t.ReportedIn(c.ID, own)
+	if err == nil && reported {
+		return affair
+	}
+	return err
+}
+
+// load reads a case that the caller may read; one that the caller may not know of is not there.
+func (d *Room) load(ctx context.Context, by kernel.Caller, id string) (s *proof.State, st workforce.Standing, c cases.Case, err error) {
+	if s, st, err = d.desk.Standing(ctx, by); err != nil {
+		return s, st, c, err
+	}
+	if err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		c, err = stx.Case(id)
+		return err
+	}); err != nil {
+		return s, st, c, err
+	}
+	if !d.reads(s, st, by.Worker, c) {
+		return s, st, cases.Case{}, store.NoCase(id)
+	}
+	return s, st, c, nil
+}

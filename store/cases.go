@@ -1,0 +1,385 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"countersign.dev/canonical"
+	"countersign.dev/cases"
+	"countersign.dev/fault"
+	"countersign.dev/sqldb"
+	"countersign.dev/workforce"
+)
+
+const caseColumns = `id, version, state, sort, platform, subject, handle, subject_sort, owner, reasons, sources, severity, language, reports, reporters,
+	queue, queue_set, due, opened, updated, opened_by, claim, holder, until, turn, turn_why, skips, question, into_case, escalate`
+
+func scanCase(row sqldb.Row) (cases.Case, error) {
+	var c cases.Case
+	var reasons, sources []byte
+	var set string
+	var due, opened, updated, until int64
+	if err := row.Scan(&c.ID, &c.Version, &c.State, &c.Sort, &c.Subject.Platform, &c.Subject.ID, &c.Subject.Handle, &c.Of, &c.Owner, &reasons, &sources,
+		&c.Severity, &c.Language, &c.Reports, &c.Reporters, &c.Queue, &set, &due, &opened, &updated, &c.By, &c.Claim, &c.Holder, &until,
+		&c.Turn, &c.TurnWhy, &c.Skips, &c.Question, &c.Into, &c.Escalate); err != nil {
+		return c, err
+	}
+	c.Due, c.Opened, c.Updated, c.Until = canonical.FromMicro(due), canonical.FromMicro(opened), canonical.FromMicro(updated), canonical.FromMicro(until)
+	if err := canonical.Unmarshal(reasons, &c.Reasons); err != nil {
+		return c, fmt.Errorf("case %s: its reasons are not as they were written: %w", c.ID, err)
+	}
+	if err := canonical.Unmarshal(sources, &c.Sources); err != nil {
+		return c, fmt.Errorf("case %s: its sources are not as they were written: %w", c.ID, err)
+	}
+	if set != "" {
+		if err := c.QueueSet.UnmarshalText([]byte(set)); err != nil {
+			return c, fmt.Errorf("case %s: its queue set is not as it was written: %w", c.ID, err)
+		}
+	}
+	return c, nil
+}
+
+func caseArgs(c cases.Case) []any {
+	return []any{c.ID, c.Version, string(c.State), string(c.Sort), c.Subject.Platform, c.Subject.ID, c.Subject.Handle, string(c.Of), c.Owner,
+		canonical.MustMarshal(c.Reasons), canonical.MustMarshal(c.Sources), string(c.Severity), c.Language, c.Reports, c.Reporters,
+		c.Queue, c.QueueSet.String(), c.Due.Micro(), c.Opened.Micro(), c.Updated.Micro(), string(c.By), c.Claim, string(c.Holder), c.Until.Micro(),
+		string(c.Turn), c.TurnWhy, c.Skips, c.Question, c.Into, c.Escalate}
+}
+
+// NoCase is the refusal of an identifier that names no case, or none that the caller may know of.
+func NoCase(id string) error {
+	if len(id) > 64 {
+		id = id[:64] + "…"
+	}
+	return fault.New(fault.NotFound, "no-such-case", "There is no case %q.", id)
+}
+
+// Case returns a case; a fault "no-such-case" if there is none.
+func (tx *Tx) Case(id string) (cases.Case, error) { return tx.aCase(id, "") }
+
+// CaseLocked is Case, in a change; nobody else changes the case before the commit.
+func (tx *Tx) CaseLocked(id string) (cases.Case, error) {
+	return tx.aCase(id, tx.Dialect().ForUpdate())
+}
+
+func (tx *Tx) aCase(id, lock string) (cases.Case, error) {
+	c, err := scanCase(tx.QueryRow(`select `+caseColumns+` from case_file where id = $1`+lock, id))
+	if sqldb.IsNotFound(err) {
+		return c, NoCase(id)
+	}
+	return c, err
+}
+
+const openStates = `('waiting','claimed','held','asked','snoozed','escalated')`
+
+// OpenCase returns the open case of a subject and sort, locked; ok is false if there is none.
+func (tx *Tx) OpenCase(platform, subject string, sort cases.Sort) (c cases.Case, ok bool, err error) {
+	c, err = scanCase(tx.QueryRow(`select `+caseColumns+` from case_file where platform = $1 and subject = $2 and sort = $3 and state in `+openStates+tx.Dialect().ForUpdate(),
+		platform, subject, string(sort)))
+	if sqldb.IsNotFound(err) {
+		return c, false, nil
+	}
+	return c, err == nil, err
+}
+
+// InsertCase stores a new case. If another node has opened one for the same subject and sort
+// in the meantime, the change runs again and finds it.
+func (tx *Tx) InsertCase(c cases.Case) {
+	args := caseArgs(c)
+	tx.Later(sqldb.Statement{SQL: `insert into case_file (` + caseColumns + `) values (` + sqldb.Places(1, len(args)) + `) on conflict do nothing`, Args: args},
+		func(n int64) error {
+			if n == 0 {
+				return fmt.Errorf("a case of %s was opened at the same time: %w", c.Subject, sqldb.ErrAgain)
+			}
+			return nil
+		})
+}
+
+// SaveCase stores a case that the same change has read with its lock.
+func (tx *Tx) SaveCase(c cases.Case) {
+	names := strings.Split(caseColumns, ",")
+	sets := make([]string, 0, len(names))
+	for i, name := range names[1:] {
+		sets = append(sets, fmt.Sprintf("%s = $%d", strings.TrimSpace(name), i+2))
+	}
+	tx.Later(sqldb.Statement{SQL: `update case_file set ` + strings.Join(sets, ", ") + ` where id = $1`, Args: caseArgs(c)}, func(n int64) error {
+		if n != 1 {
+			return tampered("The case %s is gone from the database.", c.ID)
+		}
+		return nil
+	})
+}
+
+// CountReport stores the counters of a case that a report has joined without changing
+// anything else in it.
+func (tx *Tx) CountReport(c cases.Case) {
+	tx.Later(sqldb.Statement{SQL: `update case_file set reports = $2, reporters = $3, updated = $4 where id = $1`, Args: []any{c.ID, c.Reports, c.Reporters, c.Updated.Micro()}}, nil)
+}
+
+// Candidates returns the identifiers of waiting cases in queues, the most urgent first: at
+// most a few of each queue. Cases that the worker skipped, and those that come back to
+// somebody else for now, are not among them. Nothing is locked.
+func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, now canonical.Time) ([]string, error) {
+	if len(queues) == 0 {
+		return nil, nil
+	}
+	const each = 6
+	args := []any{string(w), now.Micro()}
+	var arms []string
+	for _, q := range queues {
+		args = append(args, q)
+		arms = append(arms, fmt.Sprintf(`select * from (select id, due from case_file c where state = 'waiting' and queue = $%d and (turn = '' or turn = $1 or until <= $2)
+			and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1) order by due, id limit %d) q%d`, len(args), each, len(args)))
+	}
+	return sqldb.All(tx.Tx, scanText, `select id from (`+strings.Join(arms, ` union all `)+`) every_queue order by due, id`, args...)
+}
+
+func scanText(r sqldb.Row) (s string, err error) { return s, r.Scan(&s) }
+
+// Returned returns the waiting cases that come back to a worker, the most urgent first.
+func (tx *Tx) Returned(w workforce.WorkerID) ([]string, error) {
+	return sqldb.All(tx.Tx, scanText, `select id from case_file where turn = $1 and turn <> '' and state = 'waiting' order by due, id limit 20`, string(w))
+}
+
+// TryCase locks a case if it waits and nobody else has it in hand; ok is false otherwise.
+func (tx *Tx) TryCase(id string) (c cases.Case, ok bool, err error) {
+	c, err = scanCase(tx.QueryRow(`select `+caseColumns+` from case_file where id = $1 and state = 'waiting'`+tx.Dialect().SkipLocked(), id))
+	if sqldb.IsNotFound(err) {
+		return c, false, nil
+	}
+	return c, err == nil, err
+}
+
+// CaseFilter chooses cases; empty members choose all.
+type CaseFilter struct {
+	State    cases.State
+	Queues   []string // nil: all
+	Platform string
+	Subject  string
+	Holder   workforce.WorkerID
+	Turn     workforce.WorkerID
+	Before   string // identifiers sort by time: only those before this one
+	Limit    int
+}
+
+// Cases returns cases, newest first.
+func (tx *Tx) Cases(f CaseFilter) ([]cases.Case, error) {
+	args := []any{f.Before, string(f.State), f.Platform, f.Subject, string(f.Holder), string(f.Turn), f.Limit}
+	in := ""
+	if f.Queues != nil {
+		if len(f.Queues) == 0 {
+			return nil, nil
+		}
+		in = ` and queue in (` + sqldb.Places(len(args)+1, len(f.Queues)) + `)`
+		for _, q := range f.Queues {
+			args = append(args, q)
+		}
+	}
+	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
+		and ($4 = '' or subject = $4) and ($5 = '' or holder = $5) and ($6 = '' or turn = $6)`+in+` order by id desc limit $7`, args...)
+}
+
+// EndingCases returns the claimed, snoozed and asked cases whose time is over, and those whose
+// turn at one person is.
+func (tx *Tx) EndingCases(now canonical.Time, limit int) ([]string, error) {
+	ids, err := sqldb.All(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed','asked') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	if err != nil {
+		return nil, err
+	}
+	turns, err := sqldb.All(tx.Tx, scanText, `select id from case_file where turn <> '' and state = 'waiting' and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	return append(ids, turns...), err
+}
+
+// Turns returns the cases that come back to somebody, for those who end turns.
+func (tx *Tx) Turns(limit int) ([]cases.Case, error) {
+	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where turn <> '' and state = 'waiting' order by until, id limit $1`, limit)
+}
+
+// HeldCases returns the cases that are claimed, with their holders, for those who end claims.
+func (tx *Tx) HeldCases(after string, limit int) ([]cases.Case, error) {
+	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where state = 'claimed' and id > $1 order by id limit $2`, after, limit)
+}
+
+// QueueCount is how many cases a queue has in one state, and when the oldest of these is due.
+type QueueCount struct {
+	Queue  string
+	State  cases.State
+	Count  int64
+	Oldest canonical.Time // of opening
+	Due    canonical.Time // the first that is due
+}
+
+// QueueCounts counts the open cases of each queue. It is for a person's eyes; no audit rests
+// on it.
+func (tx *Tx) QueueCounts() ([]QueueCount, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (c QueueCount, err error) {
+		var oldest, due int64
+		err = r.Scan(&c.Queue, &c.State, &c.Count, &oldest, &due)
+		c.Oldest, c.Due = canonical.FromMicro(oldest), canonical.FromMicro(due)
+		return c, err
+	}, `select queue, state, count(*), min(opened), min(due) from case_file where state in `+openStates+` group by queue, state order by queue, state`)
+}
+
+// Move is a row of a case's history.
+type Move struct {
+	Case    string
+	Version int64
+	Move    string // opened, reported, claimed, decided, …
+	Worker  workforce.WorkerID
+	Time    canonical.Time
+	Detail  []byte // canonical JSON
+}
+
+// InsertMove stores a move.
+func (tx *Tx) InsertMove(m Move) {
+	if m.Detail == nil {
+		m.Detail = []byte(`{}`)
+	}
+	tx.Later(sqldb.Statement{SQL: `insert into case_move (case_id, version, move, worker, time, detail) values ($1, $2, $3, $4, $5, $6)`,
+		Args: []any{m.Case, m.Version, m.Move, string(m.Worker), m.Time.Micro(), m.Detail}}, nil)
+}
+
+// Moves returns the history of a case, oldest first.
+func (tx *Tx) Moves(id string) ([]Move, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (m Move, err error) {
+		var at int64
+		err = r.Scan(&m.Case, &m.Version, &m.Move, &m.Worker, &at, &m.Detail)
+		m.Time = canonical.FromMicro(at)
+		return m, err
+	}, `select case_id, version, move, worker, time, detail from case_move where case_id = $1 order by version limit 1000`, id)
+}
+
+// InsertClaim stores a new claim. A unique index refuses a second live one of a case.
+func (tx *Tx) InsertClaim(c cases.Claim) {
+	tx.Later(sqldb.Statement{SQL: `insert into case_claim (case_id, number, worker, vendor, token, started, shown, until, active, ended, why, document, asked)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		Args: []any{c.Case, c.Number, string(c.Worker), string(c.Vendor), c.Token, c.Started.Micro(), c.Shown.Micro(), c.Until.Micro(), c.Active, c.Ended.Micro(), c.Why, digestText(c.Document), asInt(c.Asked)}}, nil)
+}
+
+func digestText(d canonical.Digest) string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.String()
+}
+
+func textDigest(s string) (d canonical.Digest, err error) {
+	if s != "" {
+		err = d.UnmarshalText([]byte(s))
+	}
+	return d, err
+}
+
+func asInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+const claimColumns = `case_id, number, worker, vendor, token, started, shown, until, active, ended, why, document, asked`
+
+func scanClaim(row sqldb.Row) (c cases.Claim, err error) {
+	var started, shown, until, ended, asked int64
+	var document string
+	if err := row.Scan(&c.Case, &c.Number, &c.Worker, &c.Vendor, &c.Token, &started, &shown, &until, &c.Active, &ended, &c.Why, &document, &asked); err != nil {
+		return c, err
+	}
+	c.Started, c.Shown, c.Until, c.Ended = canonical.FromMicro(started), canonical.FromMicro(shown), canonical.FromMicro(until), canonical.FromMicro(ended)
+	c.Asked = asked != 0
+	c.Document, err = textDigest(document)
+	return c, err
+}
+
+// Claim returns a claim of a case by its number; a fault "no-such-claim" if there is none.
+func (tx *Tx) Claim(id string, number int64) (cases.Claim, error) {
+	c, err := scanClaim(tx.QueryRow(`select `+claimColumns+` from case_claim where case_id = $1 and number = $2`, id, number))
+	if sqldb.IsNotFound(err) {
+		return c, fault.New(fault.NotFound, "no-such-claim", "The case %s has no claim %d.", id, number)
+	}
+	return c, err
+}
+
+// Claims returns all claims of a case, oldest first.
+func (tx *Tx) Claims(id string) ([]cases.Claim, error) {
+	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where case_id = $1 order by number limit 10000`, id)
+}
+
+// LiveClaims returns a worker's live claims.
+func (tx *Tx) LiveClaims(w workforce.WorkerID) ([]cases.Claim, error) {
+	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where worker = $1 and ended = 0 order by started`, string(w))
+}
+
+// EndClaim ends the live claim of a case.
+func (tx *Tx) EndClaim(id string, number int64, now canonical.Time, why string) {
+	tx.Later(sqldb.Statement{SQL: `update case_claim set ended = $3, why = $4 where case_id = $1 and number = $2 and ended = 0`, Args: []any{id, number, now.Micro(), why}}, nil)
+}
+
+// ExtendClaim moves the end of a live claim, and adds seconds of activity.
+func (tx *Tx) ExtendClaim(id string, number int64, until canonical.Time, active int64) {
+	tx.Later(sqldb.Statement{SQL: `update case_claim set until = $3, active = active + $4 where case_id = $1 and number = $2 and ended = 0`, Args: []any{id, number, until.Micro(), active}}, nil)
+}
+
+// ShowClaim stores what a claim has shown, and that it was first shown now.
+func (tx *Tx) ShowClaim(id string, number int64, document canonical.Digest, body []byte, now canonical.Time) {
+	tx.Later(sqldb.Statement{SQL: `insert into shown (digest, body) values ($1, $2) on conflict do nothing`, Args: []any{document.String(), body}}, nil)
+	tx.Later(sqldb.Statement{SQL: `update case_claim set document = $3, shown = case when shown = 0 then $4 else shown end where case_id = $1 and number = $2`,
+		Args: []any{id, number, document.String(), now.Micro()}}, nil)
+}
+
+// Shown returns what was shown under a digest; a fault "no-such-document" if nothing was.
+func (tx *Tx) Shown(digest canonical.Digest) (body []byte, err error) {
+	err = tx.QueryRow(`select body from shown where digest = $1`, digest.String()).Scan(&body)
+	if sqldb.IsNotFound(err) {
+		return nil, fault.New(fault.NotFound, "no-such-document", "Nothing was shown under the digest %s.", digest)
+	}
+	return body, err
+}
+
+// Skip notes that a worker skipped a case. It reports whether it was the first time.
+func (tx *Tx) Skip(id string, w workforce.WorkerID, now canonical.Time) (first bool, err error) {
+	n, err := tx.Exec(`insert into case_skip (case_id, worker, time) values ($1, $2, $3) on conflict do nothing`, id, string(w), now.Micro())
+	return n > 0, err
+}
+
+// CaseDraft is what a worker has written on a case and not handed in.
+type CaseDraft struct {
+	Case    string
+	Worker  workforce.WorkerID
+	Body    []byte
+	Updated canonical.Time
+}
+
+// KeepDraft stores a worker's draft on a case; an empty one is deleted.
+func (tx *Tx) KeepDraft(d CaseDraft) {
+	if len(d.Body) == 0 {
+		tx.Later(sqldb.Statement{SQL: `delete from case_draft where case_id = $1 and worker = $2`, Args: []any{d.Case, string(d.Worker)}}, nil)
+		return
+	}
+	tx.Later(sqldb.Statement{SQL: `insert into case_draft (case_id, worker, body, updated) values ($1, $2, $3, $4)
+		on conflict (case_id, worker) do update set body = excluded.body, updated = excluded.updated`, Args: []any{d.Case, string(d.Worker), d.Body, d.Updated.Micro()}}, nil)
+}
+
+// CaseDrafts returns the drafts on a case, newest first.
+func (tx *Tx) CaseDrafts(id string) ([]CaseDraft, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (d CaseDraft, err error) {
+		var at int64
+		err = r.Scan(&d.Case, &d.Worker, &d.Body, &at)
+		d.Updated = canonical.FromMicro(at)
+		return d, err
+	}, `select case_id, worker, body, updated from case_draft where case_id = $1 order by updated desc limit 100`, id)
+}
+
+// OpenedCase notes that a worker opened a case.
+func (tx *Tx) OpenedCase(id string, w workforce.WorkerID, now canonical.Time, why string) {
+	tx.Later(sqldb.Statement{SQL: `insert into case_opening (case_id, worker, time, why) values ($1, $2, $3, $4) on conflict do nothing`, Args: []any{id, string(w), now.Micro(), why}}, nil)
+}
+
+// CloseCase closes a case that was decided, if none of its measures is still to be carried
+// out. Nothing changes otherwise.
+func (tx *Tx) CloseCase(id string, now canonical.Time) {
+	tx.Later(sqldb.Statement{SQL: `update case_file set state = 'closed', version = version + 1, updated = $2 where id = $1 and state in ('decided','held') and not exists
+		(select 1 from case_measure m join request r on r.id = m.request where m.case_id = $1 and r.status in ('held','approved'))`, Args: []any{id, now.Micro()}}, nil)
+	tx.Later(sqldb.Statement{SQL: `insert into case_move (case_id, version, move, worker, time, detail)
+		select id, version, 'closed', '', $2, $3 from case_file where id = $1 and state = 'closed' and updated = $2 on conflict do nothing`, Args: []any{id, now.Micro(), []byte(`{}`)}}, nil)
+}
