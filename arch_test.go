@@ -46,6 +46,7 @@ var house = map[string]room{
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
 	"ledger/entry":          {"ledger actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
+	"recount":               {"cases ledger ledger/entry ledger/proof actions", "pure: an outsider counts the day's work from documents and entries, without a desk"},
 	"link/v1":               {"ledger/proof actions platform", "wire types of the link, for both its sides; what is signed or entered is in ledger/proof"},
 	"exposure":              {"ledger/proof policy actions workforce platform", "pure: who could do what is a function of a state and an instant, for any past one as well"},
 
@@ -66,7 +67,7 @@ var house = map[string]room{
 	"desk/inquiry":     {"desk/alarms desk/kernel store jobs alarm exposure policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "answers and changes nothing; it must not know incidents or acts"},
 	"desk/incidents":   {"desk/alarms desk/kernel store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "what went wrong; acts call it, it calls none"},
 	"desk/acts":        {"cases desk/sets desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
-	"desk/casework":    {"desk/acts desk/sets desk/kernel store jobs cases ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
+	"desk/casework":    {"alarm ledger/entry desk/acts desk/alarms desk/sets desk/kernel store jobs cases ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
 	"desk/rolls":       {"desk/kernel store ledger ledger/proof", "puts documents into rolls and shows them; what they say is other rooms' affair"},
 	"desk":             {"desk/casework desk/acts desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
@@ -75,7 +76,7 @@ var house = map[string]room{
 	"httpd":  {"fault/problem api/v1 desk", "the listener and the one error table; it knows no resource"},
 	"link":   {"fault/problem ledger link/v1 ledger/proof platform", "the one way between desk and executor"},
 	"client": {"fault/problem api/v1 incident ledger actions workforce", "an outsider's client; it must not pull in the server"},
-	"cli":    {"client api/v1 wording cases incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
+	"cli":    {"client api/v1 wording cases recount incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
 	"rehearsal": {"cli client api/v1 deskdir incident wording ledger link/v1 ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},

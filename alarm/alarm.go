@@ -69,6 +69,7 @@ const (
 	Indispensable     Type = "indispensable"      // the desk could not go on without somebody
 	SessionReplaced   Type = "session.replaced"   // a session ended, since its key started another one
 	SessionsVoided    Type = "sessions.voided"    // somebody ended the sessions of another person, of a company or of everybody
+	PromiseMissed     Type = "promise.missed"     // cases of a queue were not decided in time; one alarm tells of all of them
 	AddressOff        Type = "address.off"        // an address for alarms gets none any more; severity info: all get them again
 	Flood             Type = "flood"              // so many alarms of one kind that they are not sent one by one; sent to addresses that want that kind
 )
@@ -77,7 +78,7 @@ const (
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, AddressOff, Flood}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, PromiseMissed, AddressOff, Flood}
 }
 
 var (

@@ -15,6 +15,8 @@ func (s *Server) registerDocuments() {
 	add(s, operation{id: "document", method: get, path: "/documents/{sort}/{id}", summary: "A report, decision, deed or opening of a case with its promise and, once it is in a roll, the path that proves it",
 		answer: jsonAnswer("A document countersign/document-proof/v1 in canonical JSON; verify it offline")}, s.provenDocument)
 	add(s, operation{id: "list-documents", method: get, path: "/documents/{sort}", summary: "The documents of a sort with what opens them, by number, for auditors"}, s.documents)
+	add(s, operation{id: "shown", method: get, path: "/shown/{digest}", summary: "The exact bytes that a claim showed, by their digest, for those who read evidence",
+		answer: jsonAnswer("A document countersign/shown/v1 in canonical JSON; its SHA-256 is the evidence digest of the decision")}, s.shown)
 }
 
 // Sorted is the sort in a path.
@@ -50,4 +52,15 @@ func (s *Server) documents(ctx context.Context, by desk.Caller, in *struct {
 		out.Next = all[n-1].Number
 	}
 	return answerWith(out, err)
+}
+
+func (s *Server) shown(ctx context.Context, by desk.Caller, in *struct {
+	Digest string `path:"digest" maxLength:"71" doc:"sha256: and 64 hexadecimal digits"`
+}) (*raw, error) {
+	var digest canonical.Digest
+	if err := digest.UnmarshalText([]byte(in.Digest)); err != nil {
+		return nil, fault.New(fault.Invalid, "bad-parameter", "The digest is sha256: and 64 lower-case hexadecimal digits.")
+	}
+	b, err := s.desk.ShownUnder(ctx, by, digest)
+	return &raw{"application/json", b}, err
 }

@@ -361,7 +361,7 @@ func (c Case) MoveTo(q *Queue, now canonical.Time) (Case, error) {
 		due = c.Due
 	}
 	c = c.To(Waiting, now)
-	c.Queue, c.Due = q.Name, due
+	c.Queue, c.Due, c.Turn, c.TurnWhy = q.Name, due, "", ""
 	return c, nil
 }
 

@@ -28,10 +28,14 @@ const (
 
 // DecisionData is the open part of a decision's document.
 type DecisionData struct {
-	Case     string                  `json:"case"`
-	Claim    int64                   `json:"claim"`
-	Departs  bool                    `json:"departs"`  // from the usual measures of its rule
-	Evidence canonical.Digest        `json:"evidence"` // of the Shown that was shown
+	Case     string           `json:"case"`
+	Claim    int64            `json:"claim"`
+	Departs  bool             `json:"departs"`  // from the usual measures of its rule
+	Evidence canonical.Digest `json:"evidence"` // of the Shown that was shown
+	// First is the identifier of the first verdict on a case of the highest severity, which
+	// this one ends. Proposal says that this one is such a first verdict, without effect.
+	First    string                  `json:"first,omitzero"`
+	Proposal bool                    `json:"proposal,omitzero"`
 	Requests []string                `json:"requests"` // of its measures, in its order
 	Rule     actions.Rule            `json:"rule"`
 	Sessions []actions.SignedSession `json:"sessions,omitempty"` // that its statement names
@@ -58,10 +62,11 @@ type OpeningData struct {
 // DeedData is the open part of the document of a deed on a case.
 type DeedData struct {
 	Case    string             `json:"case"`
-	Claim   int64              `json:"claim"` // under which it was done; 0: without one
+	Claim   int64              `json:"claim,omitzero"` // under which it was done; 0: without one
 	Deed    actions.SignedDeed `json:"deed"`
-	Made    string             `json:"made,omitzero"` // the case or decision that it made, such as by a split
-	Version int64              `json:"version"`       // of the case, after it
+	Digest  canonical.Digest   `json:"digest,omitzero"`  // of the picture that it is about
+	Made    string             `json:"made,omitzero"`    // the case that took the reports of a split
+	Version int64              `json:"version,omitzero"` // of the case, after it
 }
 
 // FieldOrder is the name of the sealed field of a deed's document: an Order.

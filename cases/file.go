@@ -68,6 +68,9 @@ func (f *file) add(line int, about, format string, args ...any) {
 	f.bad = append(f.bad, fault.Detail{At: at, Text: fmt.Sprintf(format, args...)})
 }
 
+// nouns name the texts by the type of their fault.
+var nouns = map[string]string{"bad-rules": "This rule set", "bad-queues": "This queue set", "bad-hashes": "This list of hashes"}
+
 // prose holds a text to the rule for what people read before they sign.
 func (f *file) prose(at jsontext.Pointer, about, what, text string, oneLine bool) {
 	check := prose.Check
@@ -83,7 +86,7 @@ func (f *file) err() error {
 	if len(f.bad) == 0 {
 		return nil
 	}
-	return fault.New(fault.Invalid, f.typ, "The text %s cannot be used; the set in force stays.", f.name).With(f.bad...)
+	return fault.New(fault.Invalid, f.typ, "%s cannot be used; what is in force stays.", nouns[f.typ]).With(f.bad...)
 }
 
 // lineAt returns the line at which reading JSON failed, 0 if the error does not say.

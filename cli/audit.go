@@ -4,9 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/note"
+
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/recount"
 	"countersign.dev/wording"
 )
 
@@ -17,7 +22,7 @@ type auditCommand struct {
 
 func (c *auditCommand) Help() string {
 	return "Reads the desk's whole ledger as ledger verify does, and beside it every entry of the desk. Each act of a person (requests and their decisions, countersignatures, declines, withdrawals, incidents, tasks, findings, sessions) " +
-		"must be signed by a key of that person that was live then, or under a session that such a key had certified and that may sign such an act, in time, and be entered once; and whom a warrant names must have signed that act before it. What the executor took directly must be in the governance chain. Then recounts the documents (reports, decisions, deeds, openings of cases): no number is missing, each fits its commitment, each roll's root is that of its documents, and none waits for its roll longer than promised. Names each entry and document that is not so, and then ends with exit 1. " +
+		"must be signed by a key of that person that was live then, or under a session that such a key had certified and that may sign such an act, in time, and be entered once; and whom a warrant names must have signed that act before it. What the executor took directly must be in the governance chain. Then recounts the documents (reports, decisions, deeds, openings of cases): no number is missing, each fits its commitment, each roll's root is that of its documents, and none waits for its roll longer than promised. Then recounts the day's work from them: each report is in one case, each decision was signed under a claim of its signer on what that claim showed, whose bytes are hashed again, and each measure of the ledger is one that a decision lists. Names each entry and document that is not so, and then ends with exit 1. " +
 		"It is for those who read evidence, and needs a sign-in: countersign token create --save"
 }
 
@@ -28,6 +33,7 @@ type auditAnswer struct {
 	Size   int64  `json:"size"`
 	proof.Audited
 	Documents proof.AuditedDocuments `json:"documents"`
+	Casework  recount.Count          `json:"casework"`
 }
 
 func (c *auditCommand) Run(ctx context.Context, s *Session) error {
@@ -61,20 +67,28 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	documents, err := proof.AuditDocuments(found, d.allDocuments(ctx), nil)
+	work := recount.New()
+	documents, err := proof.AuditDocuments(found, d.allDocuments(ctx), work.Add)
 	if err != nil {
 		return err
 	}
-	doc := auditAnswer{OK: len(found.Unsigned)+len(documents.Wrong) == 0, Origin: signed.Origin, Size: signed.Size, Audited: found, Documents: documents}
+	counted, err := c.recount(ctx, d, folder.trust(trust), trust.Log, found, work)
+	if err != nil {
+		return err
+	}
+	doc := auditAnswer{OK: len(found.Unsigned)+len(documents.Wrong)+len(counted.Findings) == 0, Origin: signed.Origin, Size: signed.Size, Audited: found, Documents: documents, Casework: counted}
 	if err := s.Answer(doc, func(p *Page) {
 		p.Facts([2]string{"ledger", fmt.Sprintf("%s, %d entries", doc.Origin, doc.Size)}, [2]string{"entries of the desk", fmt.Sprint(doc.Entries)},
 			[2]string{"acts of people", fmt.Sprint(doc.Acts)}, [2]string{"sessions", fmt.Sprint(doc.Sessions)},
-			[2]string{"documents", fmt.Sprintf("%d, in %d rolls; %d wait for theirs", documents.Documents, documents.Rolls, documents.Waiting)})
+			[2]string{"documents", fmt.Sprintf("%d, in %d rolls; %d wait for theirs", documents.Documents, documents.Rolls, documents.Waiting)},
+			[2]string{"reports", fmt.Sprintf("%d in, %d in open cases, %d in decided ones", counted.Reports, counted.InOpen, counted.InDecided)},
+			[2]string{"decisions", fmt.Sprintf("%d with %d measures; %d were taken back", counted.Decisions, counted.Measures, counted.TakenBack)})
 		if doc.OK {
-			p.Line("%s", p.Good("Every act of a person in the ledger is signed, the chain holds all that the executor took, and the rolls hold the documents."))
+			p.Line("%s", p.Good("Every act of a person in the ledger is signed, the chain holds all that the executor took, the rolls hold the documents, and reports, cases, decisions and measures agree."))
 			return
 		}
 		describeWrong(p, documents.Wrong)
+		describeFindings(p, counted.Findings)
 		if len(doc.Unsigned) == 0 {
 			return
 		}
@@ -86,6 +100,9 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 		p.Table(rows)
 	}); err != nil || doc.OK {
 		return err
+	}
+	if len(doc.Unsigned) == 0 && len(documents.Wrong) == 0 {
+		return fault.New(fault.Conflict, "wrong-casework", "%s.", wording.Plural(len(counted.Findings), "finding", "findings")+" about reports, cases, decisions and measures: they do not agree")
 	}
 	if len(doc.Unsigned) == 0 {
 		return fault.New(fault.Conflict, "wrong-documents", "%s.", wording.Plural(len(documents.Wrong), "finding about documents", "findings about documents")+": the desk's documents are not those that its rolls hold")
@@ -109,5 +126,44 @@ func describeWrong(p *Page, wrong []proof.WrongDocument) {
 		rows = append(rows, []string{string(w.Sort), numbers, w.Type, w.Text})
 	}
 	p.Line("These documents are not what the ledger's rolls hold:")
+	p.Table(rows)
+}
+
+// recount counts the day's work from the documents that an audit has read.
+func (c *auditCommand) recount(ctx context.Context, d deskClient, t proof.Trust, log note.Verifier, found proof.Audited, work *recount.Recount) (recount.Count, error) {
+	stated, err := proof.AuditStatements(t, log, d.served(ctx), work.Statements())
+	if err != nil {
+		return recount.Count{}, err
+	}
+	work.Signed(stated)
+	if _, err := work.Count(found.Named(), func(digest canonical.Digest) ([]byte, error) { return d.Shown(ctx, digest) }); err != nil {
+		return recount.Count{}, err
+	}
+	held, err := pages(func(cursor string) (v1.Page[v1.Case], error) {
+		return d.Cases(ctx, v1.CaseFilter{Cursor: cursor, Limit: v1.MaxPage})
+	})
+	if fault.Is(err, "no-rules") {
+		return work.Compare(nil), nil // nobody works on cases at this desk yet
+	}
+	if err != nil {
+		return recount.Count{}, err
+	}
+	var all []recount.Held
+	for _, h := range held {
+		all = append(all, recount.Held{Case: h.ID, Reports: h.Reports})
+	}
+	return work.Compare(all), nil
+}
+
+// describeFindings lists what a recount found.
+func describeFindings(p *Page, findings []recount.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	rows := [][]string{{"OF", "FINDING", "WHY"}}
+	for _, f := range findings {
+		rows = append(rows, []string{f.Of, f.Type, f.Text})
+	}
+	p.Line("These reports, cases, decisions or measures do not agree:")
 	p.Table(rows)
 }

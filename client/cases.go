@@ -7,6 +7,7 @@ import (
 	"time"
 
 	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
 )
 
 func casePath(id, rest string) string { return v1.Base + "/cases/" + url.PathEscape(id) + rest }
@@ -115,4 +116,10 @@ func (c *Client) DraftTakeBack(ctx context.Context, decision string, w v1.TakeBa
 // else works on the case from then on.
 func (c *Client) TakeBack(ctx context.Context, decision string, b v1.TakeBack) (t v1.Claimed, err error) {
 	return t, c.change(ctx, http.MethodPost, v1.Base+"/decisions/"+url.PathEscape(decision)+"/withdrawal", nil, b, &t)
+}
+
+// Shown returns the bytes that were shown under a digest. Whoever trusts nobody computes the
+// digest anew.
+func (c *Client) Shown(ctx context.Context, digest canonical.Digest) ([]byte, error) {
+	return c.send(ctx, call{method: http.MethodGet, path: v1.Base + "/shown/" + digest.String()})
 }

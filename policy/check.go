@@ -54,6 +54,7 @@ func Check(files map[string]string, reg *workforce.Registry, at time.Time) Repor
 		r.Problems = append(r.Problems, details("set", err)...)
 	}
 	r.Warnings = append(r.Warnings, s.evidenceWarnings()...)
+	r.Warnings = append(r.Warnings, s.caseworkWarnings()...)
 	r.Warnings = append(r.Warnings, s.Older()...)
 	if reg != nil {
 		if err := s.CanStillGovern(reg, at); err != nil {

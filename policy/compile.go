@@ -65,6 +65,7 @@ type Set struct {
 	lenses map[string]names // by action
 	tiers  map[string][]tierRule
 
+	cases    *sync.Map // of caseQuestion → Ruling: what was said of queues, cases and names
 	evidence *sync.Map // of class → Ruling: what MayReadEvidence said, which is asked at every read
 }
 
@@ -188,7 +189,7 @@ func compile(files map[string]string) (*Set, error) {
 // and the holds beside it may be on the group of measures, which a warning is not in.
 func (s *Set) index(acts cedar.EntityMap) {
 	slices.SortFunc(s.rules, func(a, b rule) int { return cmp.Compare(a.id, b.id) })
-	s.slices, s.evidence = map[cedar.EntityUID]slice{}, &sync.Map{}
+	s.slices, s.evidence, s.cases = map[cedar.EntityUID]slice{}, &sync.Map{}, &sync.Map{}
 	for uid := range acts {
 		for _, r := range s.rules {
 			if speaksOf(r.policy, uid, acts) && (uid != actionWarn || !r.permits() || r.namesIt(uid)) {
@@ -362,11 +363,12 @@ type names struct {
 	actions   map[cedar.EntityUID]struct{}
 	read      map[string]struct{} // attributes
 	parts     map[string]struct{} // of the desk
+	queues    map[string]struct{}
 }
 
 func newNames() names {
 	return names{map[workforce.WorkerID]struct{}{}, map[workforce.VendorID]struct{}{}, map[string]struct{}{},
-		map[workforce.Role]struct{}{}, map[cedar.EntityUID]struct{}{}, map[string]struct{}{}, map[string]struct{}{}}
+		map[workforce.Role]struct{}{}, map[cedar.EntityUID]struct{}{}, map[string]struct{}{}, map[string]struct{}{}, map[string]struct{}{}}
 }
 
 // add joins what others name.
@@ -378,6 +380,7 @@ func (n names) add(o names) {
 	maps.Copy(n.actions, o.actions)
 	maps.Copy(n.read, o.read)
 	maps.Copy(n.parts, o.parts)
+	maps.Copy(n.queues, o.queues)
 }
 
 // collect adds what a policy names. It returns an error for each name that
@@ -399,6 +402,8 @@ func (n *names) collect(p *ast.Policy) []error {
 			n.actions[u] = struct{}{}
 		case typePart:
 			n.parts[string(u.ID)] = struct{}{}
+		case typeQueue:
+			n.queues[string(u.ID)] = struct{}{}
 		case typePlatform:
 			n.platforms[string(u.ID)] = struct{}{}
 		case typeAccount, typeContent, typeDesk:

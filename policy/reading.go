@@ -14,7 +14,7 @@ import (
 
 // This file rules on reading (design, law 11).
 
-var reads = []cedar.EntityUID{actionReadExposure, actionReadEvidence}
+var reads = []cedar.EntityUID{actionReadExposure, actionReadEvidence, actionWorkQueue, actionReadCase, actionReadContact, actionReadPeople}
 
 // MayReadExposure says whether the worker may read who could do the act of the
 // facts; it is permitted or forbidden. Nobody reads who is not engaged.
@@ -47,12 +47,17 @@ func (s *Set) MayReadEvidence(w Worker) Ruling {
 }
 
 func (s *Set) mayRead(what cedar.EntityUID, f Facts) Ruling {
-	r := s.decide(what, &f)
+	return onlyEngaged(s.decide(what, &f), f.Worker)
+}
+
+// onlyEngaged is a ruling on reading or on working for a worker: nobody does either who is not
+// engaged.
+func onlyEngaged(r Ruling, w Worker) Ruling {
 	switch {
 	case r.Verdict == Held:
 		// Compile refuses holds on reading; were one there, nobody could discharge it.
 		r.Verdict, r.Need = Forbidden, actions.Need{}
-	case r.Verdict == Permitted && !f.Worker.Engaged:
+	case r.Verdict == Permitted && !w.Engaged:
 		r = forbidden(Reason{LawEngaged, "Your engagement has not begun or has ended; nobody reads outside it, whatever the policy says."})
 	}
 	return r
@@ -67,14 +72,16 @@ func (s *Set) namesEvidence() bool {
 }
 
 // shippedEvidence is the default set's evidence.cedar alone.
-var shippedEvidence = sync.OnceValue(func() *Set {
-	const name = "evidence.cedar"
+var shippedEvidence = sync.OnceValue(func() *Set { return shippedFile("evidence.cedar") })
+
+// shippedFile is one file of the default set alone.
+func shippedFile(name string) *Set {
 	s, err := compile(map[string]string{name: folder("default")[name], tiersFile: "{}"})
 	if err != nil {
 		panic(fmt.Sprintf("policy: the embedded file %s does not compile: %v", name, err)) // a build without its own files
 	}
 	return s
-})
+}
 
 // answering are the roles that the default set lets read evidence.
 var answering = []workforce.Role{workforce.Lead, workforce.Officer, workforce.OnCall, workforce.Investigator, workforce.Auditor}

@@ -83,10 +83,20 @@ func (s *Set) MayCountersign(f Facts) Ruling {
 func (s *Set) decide(action cedar.EntityUID, f *Facts) Ruling {
 	var q question
 	if why := s.world.ask(&q, action, f); why != "" {
-		return forbidden(Reason{LawFacts, "It cannot be ruled on, so it is refused: " + why + "."})
+		return forbidden(unruled(why))
 	}
+	return s.judge(action, &q)
+}
+
+// unruled is the reason where a fact is not one that the product knows.
+func unruled(why string) Reason {
+	return Reason{LawFacts, "It cannot be ruled on, so it is refused: " + why + "."}
+}
+
+// judge answers a question about an action.
+func (s *Set) judge(action cedar.EntityUID, q *question) Ruling {
 	policies := s.slices[action]
-	decision, diagnostic := cedar.Authorize(policies, &q, q.request)
+	decision, diagnostic := cedar.Authorize(policies, q, q.request)
 	if len(diagnostic.Errors) > 0 {
 		// Cedar leaves out a policy that errs, also one that forbids; to us an error is a no.
 		reasons := make([]Reason, 0, len(diagnostic.Errors))

@@ -43,8 +43,10 @@ func deskBy(w Worker, part string) Facts {
 type asked struct {
 	Facts
 	countersign bool
-	exposure    bool // whether who could do it may be read
-	evidence    bool // whether evidence may be read
+	exposure    bool            // whether who could do it may be read
+	evidence    bool            // whether evidence may be read
+	casework    cedar.EntityUID // whether a queue may be worked on, or a case, contacts or names be read
+	about       about
 }
 
 func (q asked) of(s *Set) Ruling {
@@ -53,6 +55,16 @@ func (q asked) of(s *Set) Ruling {
 	}
 	if q.evidence {
 		return s.MayReadEvidence(q.Worker)
+	}
+	switch q.casework {
+	case actionWorkQueue:
+		return s.MayWorkQueue(q.Worker, q.about.queue)
+	case actionReadCase:
+		return s.MayReadCase(q.Worker, q.about.queue, q.about.task)
+	case actionReadContact:
+		return s.MayReadContact(q.Worker, q.about.queue, q.about.task)
+	case actionReadPeople:
+		return s.MayReadPeople(q.Worker, q.about.names)
 	}
 	if q.countersign {
 		return s.MayCountersign(q.Facts)
@@ -120,6 +132,18 @@ var corpus = sync.OnceValue(func() []asked {
 				all = append(all, asked{Facts: f, evidence: true})
 			}
 		}
+		f := DeskFacts(actions.DeskReview, actions.Burdening, actions.PartReviews)
+		f.Worker = w
+		for _, highest := range []bool{false, true} {
+			a := about{queue: Queue{Name: "some", Highest: highest, Language: "de"}}
+			all = append(all, asked{Facts: f, casework: actionWorkQueue, about: a})
+			for _, a.task = range []Task{{}, {Holds: true}, {Leads: true}, {Asked: true}, {Investigates: true}} {
+				all = append(all, asked{Facts: f, casework: actionReadCase, about: a}, asked{Facts: f, casework: actionReadContact, about: a})
+			}
+		}
+		for _, n := range []Names{{}, {Own: true}, {Own: true, Below: true}} {
+			all = append(all, asked{Facts: f, casework: actionReadPeople, about: about{names: n}})
+		}
 	}
 	return all
 })
@@ -170,6 +194,19 @@ func reference(q asked) (Verdict, actions.Need) {
 	}
 	if q.evidence {
 		if w.Engaged && has(workforce.Lead, workforce.Officer, workforce.OnCall, workforce.Investigator, workforce.Auditor) {
+			return Permitted, none
+		}
+		return Forbidden, none
+	}
+	if q.casework != (cedar.EntityUID{}) {
+		watches, a := has(workforce.Investigator, workforce.Auditor), q.about
+		if w.Engaged && map[cedar.EntityUID]bool{
+			actionWorkQueue: has(workforce.Agent, workforce.Lead) && !watches && !(a.queue.Highest && (leaving || w.Newcomer)),
+			actionReadCase:  a.task.Holds || a.task.Asked || watches || a.task.Leads && has(workforce.Lead),
+			actionReadContact: !leaving && !w.Newcomer &&
+				(a.task.Holds && has(workforce.Agent, workforce.Lead) || a.task.Investigates && has(workforce.Investigator)),
+			actionReadPeople: (a.names.Own || w.Employee) && (watches || has(workforce.Lead, workforce.Officer, workforce.OnCall)),
+		}[q.casework] {
 			return Permitted, none
 		}
 		return Forbidden, none
@@ -649,7 +686,7 @@ when { context.category == Category::"legal" };
 		s := mustCompile(t, files)
 		said := map[string]Ruling{}
 		for _, q := range corpus() {
-			if q.exposure || q.evidence {
+			if q.exposure || q.evidence || q.casework != (cedar.EntityUID{}) {
 				continue
 			}
 			for _, id := range []workforce.WorkerID{"somebody", "else"} {

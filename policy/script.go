@@ -46,8 +46,10 @@ func (s *Set) Test(name, text string) (int, []fault.Detail) {
 type script struct {
 	facts       Facts
 	countersign bool
-	exposure    bool // it tests who may read the exposure
-	evidence    bool // it tests who may read evidence
+	exposure    bool   // it tests who may read the exposure
+	evidence    bool   // it tests who may read evidence
+	casework    string // it tests work.queue, read.case, read.contact or read.people
+	about       about
 	verdict     Verdict
 	need        actions.Need
 	reasons     []string
@@ -91,7 +93,7 @@ func parseScript(text string) (script, error) {
 		}
 	}
 	of := 0
-	for _, key := range []string{"request", "countersign", "exposure", "evidence", "read"} {
+	for _, key := range []string{"request", "countersign", "exposure", "evidence", "queue", "case", "contact", "people", "read"} {
 		if seen[key] {
 			of++
 		}
@@ -99,7 +101,7 @@ func parseScript(text string) (script, error) {
 	ruling := !seen["read"]
 	switch {
 	case of != 1:
-		return t, fmt.Errorf("a test has one of request, countersign, exposure, evidence, read")
+		return t, fmt.Errorf("a test has one of request, countersign, exposure, evidence, queue, case, contact, people, read")
 	case ruling && (!seen["verdict"] || !seen["worker"] || !seen["reasons"]):
 		return t, fmt.Errorf("a test of a ruling has worker, verdict and reasons")
 	case ruling && (t.verdict == Held) != seen["need"]:
@@ -123,6 +125,9 @@ func (t *script) set(key, value string) error {
 			return fmt.Errorf("evidence: stands alone, since it is read of the whole desk")
 		}
 		t.evidence = true
+	case "queue", "case", "contact", "people":
+		t.casework = key
+		return t.readAbout(words)
 	case "verdict":
 		t.verdict = Verdict(value)
 		if t.verdict != Forbidden && t.verdict != Permitted && t.verdict != Held {
@@ -257,6 +262,44 @@ func (t *script) fact(word string) error {
 	return nil
 }
 
+// readAbout reads "spam highest language=de holds", or of people "own below".
+func (t *script) readAbout(words []string) error {
+	if t.casework != "people" {
+		if len(words) == 0 {
+			return fmt.Errorf("%s is the name of a queue, and what else there is to know", t.casework)
+		}
+		t.about.queue.Name, words = words[0], words[1:]
+	}
+	for _, word := range words {
+		name, value, _ := strings.Cut(word, "=")
+		switch a := &t.about; {
+		case t.casework == "people" && name == "own":
+			a.names.Own = true
+		case t.casework == "people" && name == "below":
+			a.names.Below = true
+		case t.casework == "people":
+			return fmt.Errorf("people: %q is neither own nor below", word)
+		case name == "highest":
+			a.queue.Highest = true
+		case name == "language":
+			a.queue.Language = value
+		case t.casework == "queue":
+			return fmt.Errorf("queue: %q is neither highest nor language=…", word)
+		case name == "holds":
+			a.task.Holds = true
+		case name == "leads":
+			a.task.Leads = true
+		case name == "asked":
+			a.task.Asked = true
+		case name == "investigates":
+			a.task.Investigates = true
+		default:
+			return fmt.Errorf("%s: %q is none of highest, language=…, holds, leads, asked, investigates", t.casework, word)
+		}
+	}
+	return nil
+}
+
 // readFact reads "followers = 120000".
 func readFact(st *platform.State, line string) error {
 	name, value, ok := strings.Cut(line, "=")
@@ -302,6 +345,14 @@ func (t *script) run(s *Set) error {
 	switch {
 	case t.evidence:
 		r = s.MayReadEvidence(t.facts.Worker)
+	case t.casework == "queue":
+		r = s.MayWorkQueue(t.facts.Worker, t.about.queue)
+	case t.casework == "case":
+		r = s.MayReadCase(t.facts.Worker, t.about.queue, t.about.task)
+	case t.casework == "contact":
+		r = s.MayReadContact(t.facts.Worker, t.about.queue, t.about.task)
+	case t.casework == "people":
+		r = s.MayReadPeople(t.facts.Worker, t.about.names)
 	case t.exposure:
 		r = s.MayReadExposure(t.facts)
 	case t.countersign:

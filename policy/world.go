@@ -27,6 +27,7 @@ const (
 	typeContent  cedar.EntityType = "Content"
 	typeDesk     cedar.EntityType = "Desk"
 	typePart     cedar.EntityType = "Part"
+	typeQueue    cedar.EntityType = "Queue"
 )
 
 var (

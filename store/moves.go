@@ -11,6 +11,9 @@ import (
 	"countersign.dev/workforce"
 )
 
+// ErrAgain has a change run again: it read something before it locked it, and that has changed.
+var ErrAgain = sqldb.ErrAgain
+
 // CaseDeed is a signed deed on a case that was done.
 type CaseDeed struct {
 	Digest  canonical.Digest // of the deed

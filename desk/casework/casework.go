@@ -15,6 +15,7 @@ import (
 
 	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/desk/sets"
 	"countersign.dev/fault"
@@ -37,16 +38,19 @@ type Config struct {
 type Room struct {
 	desk   *kernel.Kernel
 	acts   *acts.Room
+	alarms *alarms.Room
 	sets   *sets.Room
 	secret []byte
 	every  time.Duration
+
+	vendors vendorCounts
 
 	*evidence
 }
 
 // New opens the room and registers its jobs.
-func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, c Config) *Room {
-	d := &Room{desk: k, acts: a, sets: x, secret: c.OwnSecret, every: c.SweepEvery}
+func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, c Config) *Room {
+	d := &Room{desk: k, acts: a, alarms: al, sets: x, secret: c.OwnSecret, every: c.SweepEvery}
 	if d.every == 0 {
 		d.every = time.Second
 	}

@@ -150,6 +150,11 @@ func (d *Room) claim(t *kernel.Tx, queues *cases.QueueSet, by kernel.Caller, st 
 	if c.State == cases.Claimed {
 		t.EndClaim(c.ID, c.Claim, t.Now(), "lease-over")
 	}
+	if c.State == cases.Asked {
+		if _, err := d.resumed(t, &c); err != nil {
+			return c, cases.Claim{}, err
+		}
+	}
 	next, err := c.Take(by.Worker, t.Now(), lease)
 	if err != nil {
 		return c, cases.Claim{}, err
@@ -358,7 +363,7 @@ func (d *Room) Sweep(ctx context.Context) error {
 		if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
 			const page = 200
 			ids, err = stx.EndingCases(d.desk.TimeNow(), page)
-			more = len(ids) == page
+			more = len(ids) >= page
 			return err
 		}); err != nil {
 			return err
@@ -386,6 +391,16 @@ func (d *Room) Sweep(ctx context.Context) error {
 						d.moved(t, "", c.To(cases.Waiting, t.Now()), "holder-stopped", nil)
 					case c.State == cases.Snoozed && over:
 						d.moved(t, "", c.To(cases.Waiting, t.Now()), "snooze-over", nil)
+					case c.State == cases.Asked && over:
+						next := c.To(cases.Waiting, t.Now())
+						if _, err := d.resumed(t, &next); err != nil {
+							return err
+						}
+						d.moved(t, "", next, "unanswered", nil)
+					case c.State == cases.Waiting && c.Turn != "" && (over || d.cannotWork(s, c.Turn, t.Now().Time) != ""):
+						next := c.To(cases.Waiting, t.Now())
+						next.Turn = ""
+						d.moved(t, "", next, "turn-over", map[string]string{"worker": string(c.Turn)})
 					}
 					return nil
 				}, nil
@@ -394,19 +409,28 @@ func (d *Room) Sweep(ctx context.Context) error {
 			}
 		}
 		if !more {
-			return nil
+			return d.sweepClocks(ctx)
 		}
 	}
 }
 
-// stopped returns the claimed cases whose holder's engagement has ended, or whose acts are
-// frozen.
+// stopped returns the claimed cases, and those that come back to somebody, whose person's
+// engagement has ended, or whose acts are frozen.
 func (d *Room) stopped(ctx context.Context) (ids []string, err error) {
 	s, err := d.desk.State(ctx)
 	if err != nil {
 		return nil, err
 	}
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		turns, err := stx.Turns(500)
+		if err != nil {
+			return err
+		}
+		for _, c := range turns {
+			if d.cannotWork(s, c.Turn, d.desk.Now()) != "" {
+				ids = append(ids, c.ID)
+			}
+		}
 		for after := ""; ; {
 			page, err := stx.HeldCases(after, 500)
 			for _, c := range page {

@@ -282,6 +282,9 @@ type Outcome struct {
 	Document *ledger.Document
 	Known    bool   // it was handed in before
 	Promise  string // that the document will be in a roll
+	// Proposed says that the decision has no effect yet: the case is of the highest severity,
+	// and a second person judges it.
+	Proposed bool
 }
 
 // Decide makes the decision of a claim's holder, and stores its measures in the same
@@ -319,6 +322,11 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		if err != nil {
 			return nil, err
 		}
+		rule, _ := rules.Rule(c.Rule.Number)
+		spent, err := d.vendorSpent(ctx, s, st.Vendor)
+		if err != nil {
+			return nil, err
+		}
 		return func(t *kernel.Tx) error {
 			held, err := d.mine(t, s, st, by, id, c.Claim)
 			if err != nil {
@@ -330,11 +338,34 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			if err := d.barred(t, by.Worker, held); err != nil {
 				return err
 			}
+			first, waits, err := d.second(t, s, by.Worker, held, c.Verdict, rule, departing)
+			if err != nil {
+				return err
+			}
+			if cases.BuriesBy(c.Verdict) {
+				if err := d.bury(t, s, by, st, spent, string(c.Verdict), id); err != nil {
+					return err
+				}
+			}
+			out.ID = d.desk.IDs.New(cases.DecisionPrefix)
+			data := cases.DecisionData{Case: id, Claim: c.Claim, Departs: departing, Evidence: c.Evidence, Requests: []string{}, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version}
+			record := func() {
+				recorded = t.Record(ledger.DocumentDraft{Sort: ledger.DecisionDocument, ID: out.ID, Data: data, Sealed: []ledger.Opening{{Name: cases.FieldDecision, Value: canonical.MustMarshal(c)}, v.Decision.Reasons}})
+			}
+			if waits {
+				data.Proposal, out.Proposed = true, true
+				out.Case = d.proposed(t, held, store.Proposal{ID: out.ID, Case: id, Version: c.Version, Claim: c.Claim, Worker: by.Worker, Verdict: string(c.Verdict), Rule: c.Rule.Number, Digest: c.Digest(), Time: t.Now()})
+				record()
+				return nil
+			}
+			if first != nil {
+				data.First = first.ID
+				t.EndProposal(id, t.Now())
+			}
 			out.Requests, err = measures.Store(t, by)
 			if err != nil {
 				return err
 			}
-			out.ID = d.desk.IDs.New(cases.DecisionPrefix)
 			row := store.CaseDecision{ID: out.ID, Case: id, Version: c.Version, Claim: c.Claim, Worker: by.Worker, Verdict: string(c.Verdict), Rule: c.Rule.Number, Digest: c.Digest(), Document: c.Evidence, Departs: departing, Time: t.Now(), Requests: []string{}}
 			state := cases.Closed
 			for _, r := range out.Requests {
@@ -352,10 +383,12 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			}
 			out.Case = held.To(state, t.Now())
 			d.moved(t, by.Worker, out.Case, "decided", map[string]any{"decision": out.ID, "verdict": string(c.Verdict), "rule": c.Rule.Number})
-			t.KeepDraft(store.CaseDraft{Case: id, Worker: by.Worker})
-			recorded = t.Record(ledger.DocumentDraft{Sort: ledger.DecisionDocument, ID: out.ID,
-				Data:   cases.DecisionData{Case: id, Claim: c.Claim, Departs: departing, Evidence: c.Evidence, Requests: row.Requests, Rule: c.Rule.Rule(), Sessions: measures.Sessions, Signed: v.Decision.Signed, Verdict: c.Verdict, Version: c.Version},
-				Sealed: []ledger.Opening{{Name: cases.FieldDecision, Value: canonical.MustMarshal(c)}, v.Decision.Reasons}})
+			t.MeetClock(id, store.PromiseClock, t.Now())
+			if state != cases.Held { // what comes back comes with its draft
+				t.KeepDraft(store.CaseDraft{Case: id, Worker: by.Worker})
+			}
+			data.Requests = row.Requests
+			record()
 			return nil
 		}, nil
 	})
@@ -380,10 +413,18 @@ func (d *Room) decided(ctx context.Context, by kernel.Caller, id string, c actio
 			return err
 		}
 		i := slices.IndexFunc(all, func(known store.CaseDecision) bool { return known.Digest == c.Digest() && known.Worker == by.Worker })
-		if ok = i >= 0; !ok {
-			return nil
+		if i < 0 {
+			proposals, err := stx.Proposals(id)
+			if err != nil {
+				return err
+			}
+			k := slices.IndexFunc(proposals, func(p store.Proposal) bool { return p.Digest == c.Digest() && p.Worker == by.Worker })
+			if k < 0 {
+				return nil
+			}
+			all, i, out.Proposed = append(all, store.CaseDecision{ID: proposals[k].ID}), len(all), true
 		}
-		out.ID, out.Known = all[i].ID, true
+		ok, out.ID, out.Known = true, all[i].ID, true
 		for _, request := range all[i].Requests {
 			r, err := stx.Request(request)
 			if err != nil {
@@ -497,6 +538,10 @@ const StrikeLife = 365 * 24 * time.Hour
 // decided it if one of them was not carried out.
 func (d *Room) settle(ctx context.Context, id string) error {
 	return d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
+		_, queues, err := d.rules(ctx, s)
+		if err != nil {
+			return nil, err
+		}
 		return func(t *kernel.Tx) error {
 			c, err := t.CaseLocked(id)
 			if fault.Is(err, "no-such-case") {
@@ -510,6 +555,9 @@ func (d *Room) settle(ctx context.Context, id string) error {
 				return err
 			}
 			last := all[len(all)-1]
+			if !last.TakenBack.IsZero() {
+				return nil
+			}
 			var failed string
 			open := false
 			for _, request := range last.Requests {
@@ -531,8 +579,15 @@ func (d *Room) settle(ctx context.Context, id string) error {
 			switch {
 			case failed != "":
 				next := c.To(cases.Waiting, t.Now())
-				next.Turn, next.TurnWhy, next.Until = last.Worker, failed, canonical.At(t.Now().Add(turnFor(c, t.Now())))
-				d.moved(t, "", next, "your-turn", map[string]string{"why": failed, "worker": string(last.Worker)})
+				next.TurnWhy = failed
+				if d.cannotWork(s, last.Worker, t.Now().Time) == "" {
+					next.Turn, next.Until = last.Worker, canonical.At(t.Now().Add(turnFor(c, t.Now())))
+				}
+				detail := map[string]any{"why": failed, "worker": string(next.Turn)}
+				if next, err = d.reopened(t, queues, "", c, next, detail); err != nil {
+					return err
+				}
+				d.moved(t, "", next, "your-turn", detail)
 			case !open:
 				d.moved(t, "", c.To(cases.Closed, t.Now()), "closed", nil)
 			}

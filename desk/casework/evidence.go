@@ -592,14 +592,6 @@ func (d *Evidence) picture(ctx context.Context, by kernel.Caller, _ *proof.State
 	return p, err
 }
 
-// RemovalData is the open part of the document of a deed that removes a picture or says what
-// becomes of media.
-type RemovalData struct {
-	Case   string             `json:"case"`
-	Deed   actions.SignedDeed `json:"deed"`
-	Digest canonical.Digest   `json:"digest,omitzero"` // of the picture
-}
-
 // RemovePicture removes the bytes of a picture of a case, by the signed press of somebody who
 // may. The digest, where it was found, and when it was removed stay. The bytes never come in
 // again.
@@ -628,7 +620,7 @@ func (d *Evidence) RemovePicture(ctx context.Context, by kernel.Caller, caseID s
 			if !had {
 				return fault.New(fault.Conflict, "picture-removed", "The desk does not keep the bytes of this picture any more.")
 			}
-			return d.once(t, deed, RemovalData{Case: caseID, Deed: deed.SignedDeed(), Digest: digest}, sealed)
+			return d.once(t, deed, cases.DeedData{Case: caseID, Deed: deed.SignedDeed(), Digest: digest}, sealed)
 		}, nil
 	})
 	return removed, err
@@ -662,7 +654,7 @@ func (d *Evidence) ReleaseMedia(ctx context.Context, by kernel.Caller, caseID st
 			if err := d.ask(t, Wanted{Case: caseID, Subject: c.Subject}, media); err != nil {
 				return err
 			}
-			return d.once(t, deed, RemovalData{Case: caseID, Deed: deed.SignedDeed()}, sealed)
+			return d.once(t, deed, cases.DeedData{Case: caseID, Deed: deed.SignedDeed()}, sealed)
 		}, nil
 	})
 }

@@ -244,6 +244,7 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 	case !open:
 		c = c.Placed(queues, s.Queues.Digest)
 		t.InsertCase(c)
+		startPromise(t, c)
 		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "opened", Worker: from.Worker, Time: now})
 	case before.SameFacts(c):
 		t.CountReport(c)
@@ -252,6 +253,7 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 		c.Version++
 		c = c.Placed(queues, s.Queues.Digest)
 		t.SaveCase(c)
+		t.MoveClock(c.ID, store.PromiseClock, c.Due)
 		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
 	}
 	t.InsertReport(row)

@@ -278,6 +278,7 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			}
 			if have.State != cases.Claimed {
 				next = next.Placed(queues, s.Queues.Digest)
+				t.MoveClock(c.ID, store.PromiseClock, next.Due)
 			}
 			t.SaveCase(next)
 			return nil
@@ -341,3 +342,16 @@ type (
 	CaseDecision = store.CaseDecision
 	QueueCount   = store.QueueCount
 )
+
+// ShownUnder returns the bytes that were shown under a digest, to those who read evidence. It
+// does not compare them: whoever asks computes the digest anew.
+func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonical.Digest) (body []byte, err error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "What was shown with a claim"); err != nil {
+		return nil, err
+	}
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		body, err = stx.Shown(digest)
+		return err
+	})
+	return body, err
+}

@@ -50,6 +50,12 @@ type Town struct {
 // unwatched hides that a connector can be watched.
 type unwatched struct{ platform.Connector }
 
+// telling is unwatched for a connector that tells what subjects show.
+type telling struct {
+	platform.Connector
+	platform.Evidencer
+}
+
 // late stands for an executor that is made after the desk, and may be away.
 type late struct {
 	e atomic.Pointer[executor.Executor]
@@ -187,7 +193,10 @@ func (to *Town) StartExecutor() {
 	}
 	connector := to.Connector
 	if !to.Watched {
-		connector = unwatched{connector}
+		connector = unwatched{to.Connector}
+		if shows, ok := to.Connector.(platform.Evidencer); ok {
+			connector = telling{to.Connector, shows}
+		}
 	}
 	e, err := executor.New(t.Context(), executor.Config{ID: ExecutorID, Key: to.ExecutorKey, Root: to.Root,
 		Platforms: map[string]platform.Connector{"plaza": connector}, Journal: j, Desk: to.Desk, Now: to.ExecutorNow,

@@ -50,7 +50,9 @@ const (
 	KindRoll          = ledger.KindRoll // of a ledger.Roll: commits to the documents that waited for it
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
-	KindText          = "text" // somebody put a text to the desk, so that a change can name it
+	KindReferral      = "referral"    // a case was referred to a hotline, the police or an emergency contact
+	KindCaseJoined    = "case-joined" // the desk merged a case of a subject into one that came back
+	KindText          = "text"        // somebody put a text to the desk, so that a change can name it
 )
 
 // Law names the law that asks for a need which the policy does not ask for.
@@ -215,4 +217,25 @@ type ExposureCheck struct {
 	Findings   int   `json:"findings"`
 	// Indispensable are the people without whom the desk could not go on.
 	Indispensable []workforce.WorkerID `json:"indispensable,omitempty"`
+}
+
+// Referral is the data of entries of kind referral: a case of child safety or of a threat to
+// life was referred to somebody outside. The order, with the reference at the other side, is
+// sealed beside it.
+type Referral struct {
+	Case     string             `json:"case"`
+	Deed     actions.SignedDeed `json:"deed"`
+	Referral string             `json:"referral"` // the identifier in the rule set
+	Rules    canonical.Digest   `json:"rules"`    // of that rule set
+	Until    canonical.Time     `json:"until"`    // until which the platform preserves
+	Worker   workforce.WorkerID `json:"worker"`
+}
+
+// CaseJoined is the data of entries of kind case-joined: a case was about to be open again,
+// since its decision was taken back or a measure of it failed, and a later report had opened
+// another case of the same subject. The desk merged that one into it. Merges that people make
+// are documents.
+type CaseJoined struct {
+	Case string `json:"case"`
+	Into string `json:"into"`
 }

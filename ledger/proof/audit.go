@@ -35,6 +35,7 @@ type Audited struct {
 	// For AuditDocuments: the rolls in the ledger's order, those that cannot be read, and the
 	// time of the newest entry.
 	entered  []EnteredRoll
+	named    []NamedDecision
 	badRolls []WrongDocument
 	until    canonical.Time
 }
@@ -200,6 +201,9 @@ func (a *auditor) entry(index int64, body ledger.Body, s *State) {
 	case !s.Ours(said.Statement):
 		a.found(index, body.Kind, said.Statement.Signer, "foreign-log", "The statement is for another ledger.")
 	default:
+		if said.Decided != nil && s.Casework() {
+			a.out.named = append(a.out.named, NamedDecision{index, said.Statement.Request, said.Decided.Statement.Document})
+		}
 		if err := s.SignedBy(*said, body.Time.Time); err != nil {
 			a.found(index, body.Kind, said.Statement.Signer, fault.TypeOf(err), fault.TextOf(err))
 			return

@@ -1,6 +1,9 @@
 package proof
 
-import "countersign.dev/canonical"
+import (
+	"countersign.dev/canonical"
+	"countersign.dev/ledger"
+)
 
 // VerifyRaw is the check of the signature alone, for vectors whose flags the
 // desk would refuse.
@@ -34,4 +37,17 @@ func ForgetSignatures() {
 	verified.mu.Lock()
 	defer verified.mu.Unlock()
 	verified.newer, verified.old = nil, nil
+}
+
+// AuditedRolls is what an audit of entries of all classes knows for AuditDocuments.
+func AuditedRolls(entries []ledger.Entry) Audited {
+	var out Audited
+	a := auditor{out: &out}
+	for _, e := range entries {
+		out.until = e.Body.Time
+		if e.Leaf.Class == ledger.Desk && e.Body.Kind == ledger.KindRoll {
+			a.roll(e.Index, e.Body)
+		}
+	}
+	return out
 }
