@@ -48,10 +48,10 @@ var reads = []string{"ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceO
 //
 // What works on cases leaves documents that go into rolls, and has tests of its own:
 // TestWorkLeavesDocuments.
-var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftUndos", "JudgeTakeBack", "JudgeMeasures"}, worksOnCases...)
+var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftUndos", "JudgeTakeBack", "DueClocks", "JudgeMeasures"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
-var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeBack", "TakeReports", "WithdrawReport"}
+var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeBack", "TakeReports", "WithdrawReport"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()
