@@ -31,6 +31,9 @@ type Reports struct {
 	// Token returns the token that a request carries. It is asked for each request, and may
 	// make a new one or read one that was made.
 	Token func(context.Context) (string, error)
+	// Forget is told of a token that the receiver refused, so that Token makes another one.
+	// Nil: nobody is told.
+	Forget func(token string)
 	// Platform is what the receiver calls this platform; empty means plaza.
 	Platform string
 	// Client sends the requests; nil means one that waits for 30 seconds.
@@ -309,9 +312,9 @@ func (o *outbox) ask(ctx context.Context, method, route string, body []byte) ([]
 	if err != nil {
 		return nil, fmt.Errorf("asking the receiver of reports: %w", err)
 	}
+	token := ""
 	if o.to.Token != nil {
-		token, err := o.to.Token(ctx)
-		if err != nil {
+		if token, err = o.to.Token(ctx); err != nil {
 			return nil, fmt.Errorf("getting a token for the receiver of reports: %w", err)
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -331,6 +334,9 @@ func (o *outbox) ask(ctx context.Context, method, route string, body []byte) ([]
 	}
 	if res.StatusCode/100 == 2 {
 		return answer, nil
+	}
+	if res.StatusCode == http.StatusUnauthorized && o.to.Forget != nil {
+		o.to.Forget(token)
 	}
 	kind, detail := problemIn(res, answer)
 	switch res.StatusCode {

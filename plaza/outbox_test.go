@@ -333,6 +333,23 @@ func TestTokenFails(t *testing.T) {
 	}
 }
 
+// TestTokenRefused: a token that the desk refuses is not sent for ever.
+func TestTokenRefused(t *testing.T) {
+	d := newDesk()
+	d.down = []int{401}
+	token := "old"
+	to := townOn(t, databases["sqlite"](t), d.serve(t), func(c *plaza.Config) {
+		c.Reports.Token = func(context.Context) (string, error) { return token, nil }
+		c.Reports.Forget = func(refused string) { token = "not " + refused }
+	})
+	to.seed()
+	to.reportsMany(to.ownerToken("acct/2"), 1, 1)
+	to.settled("received")
+	if want := []string{"Bearer old", "Bearer not old"}; !slices.Equal(d.tokens[:2], want) {
+		t.Errorf("the tokens were %v", d.tokens)
+	}
+}
+
 // TestTwoOutboxes: two processes on one database may both send a report; it is acknowledged
 // once and the desk counts it once.
 func TestTwoOutboxes(t *testing.T) {
