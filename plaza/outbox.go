@@ -148,7 +148,14 @@ func (o *outbox) note(err error, now time.Time) {
 	}
 }
 
-// start begins to send what waits. The server ends it with Close.
+// SendReports names a receiver of reports that was not known when the server was made. It is
+// called once at most, before the server's pages are served.
+func (s *Server) SendReports(url string, token func(context.Context) (string, error)) {
+	s.reports.URL, s.reports.Token = url, token
+	s.startOutbox()
+}
+
+// startOutbox begins to send what waits. The server ends it with Close.
 func (s *Server) startOutbox() {
 	s.out = &outbox{s: s, to: s.reports, most: outboxMost}
 	if s.reports.URL == "" {
