@@ -355,8 +355,11 @@ func (d *Room) moved(t *kernel.Tx, by workforce.WorkerID, c cases.Case, name str
 }
 
 // Sweep returns cases to their queues whose claim or snooze is over, and those whose holder
-// may not work any more. It may run at any time, on every node.
+// may not work any more; first it puts cases where a newer queue set puts them. It may run at any time, on every node.
 func (d *Room) Sweep(ctx context.Context) error {
+	if err := d.placeAnew(ctx); err != nil {
+		return err
+	}
 	for {
 		var ids []string
 		var more bool
