@@ -9,7 +9,6 @@ package entry
 import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/ledger"
 	"countersign.dev/workforce"
 )
 
@@ -46,9 +45,9 @@ const (
 	KindToken         = "token"
 	KindTokenRevoked  = "token-revoked"
 	KindProgramToken  = "program-token"
-	KindOwnAccounts   = "own-accounts"  // a worker declared their own accounts
-	KindSession       = "session"       // of an actions.SignedSession: somebody started a session
-	KindRoll          = ledger.KindRoll // of a ledger.Roll: commits to the documents that waited for it
+	KindOwnAccounts   = "own-accounts" // a worker declared their own accounts
+	KindSession       = "session"      // of an actions.SignedSession: somebody started a session
+	KindRoll          = "roll"         // of a ledger.Roll: commits to the documents that waited for it
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
 	KindReferral      = "referral"    // a case was referred to a hotline, the police or an emergency contact
