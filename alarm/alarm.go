@@ -71,6 +71,9 @@ const (
 	SessionsVoided    Type = "sessions.voided"    // somebody ended the sessions of another person, of a company or of everybody
 	PromiseMissed     Type = "promise.missed"     // cases of a queue were not decided in time; one alarm tells of all of them
 	AddressOff        Type = "address.off"        // an address for alarms gets none any more; severity info: all get them again
+	DocumentWaiting   Type = "document.waiting"   // a report or another document is in no roll yet; severity info: all are
+	DocumentMissing   Type = "document.missing"   // a number of a document was given, and there is no document with it
+	DocumentAltered   Type = "document.altered"   // a document is not the one that was recorded, or that its roll holds
 	Flood             Type = "flood"              // so many alarms of one kind that they are not sent one by one; sent to addresses that want that kind
 )
 
@@ -78,7 +81,7 @@ const (
 func Types() []Type {
 	return []Type{Breach, BreachOver, StreamSilent, StreamGap, Duel, BudgetSpent, CredentialCut, CredentialStays, ExposureLowered, CoverageShort, StreamBack, Observed, Deactivated, LiftFailed, RestoreFailed,
 		ExecutorAway, ExecutorStopped, ClocksDiffer, LedgerBehind, CredentialRefused, Emergency, ReviewDue, Waiting,
-		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, PromiseMissed, AddressOff, Flood}
+		NotEntered, Frozen, Thawed, IncidentOpened, IncidentClosed, Recovery, Indispensable, SessionReplaced, SessionsVoided, PromiseMissed, DocumentWaiting, DocumentMissing, DocumentAltered, AddressOff, Flood}
 }
 
 var (

@@ -57,7 +57,7 @@ func TestBodiesInProportion(t *testing.T) {
 		path string
 		most int
 	}{{"/tokens", v1.MaxAsk}, {"/requests/req_1/withdrawal", v1.MaxSmallBody}, {"/requests/req_1/countersignatures", v1.MaxSmallBody}, {"/requests/req_1/declines", v1.MaxSmallBody},
-		{"/requests/req_1/drafts", v1.MaxSmallBody}, {"/incidents", v1.MaxSmallBody}, {"/drafts", v1.MaxBody}, {"/policy/check", v1.MaxBody}} {
+		{"/requests/req_1/drafts", v1.MaxSmallBody}, {"/incidents", v1.MaxSmallBody}, {"/drafts", v1.MaxBody}, {"/policy/check", v1.MaxBody}, {"/texts", v1.MaxTextBody}} {
 		for _, more := range []int{0, 1} {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+v1.Base+c.path, strings.NewReader(strings.Repeat(" ", c.most+more)))
 			if err != nil {

@@ -4,12 +4,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"countersign.dev/canonical"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -485,4 +487,120 @@ func waitForRoll(t *testing.T, w *desktest.World, want int64) {
 			t.Fatalf("%d of %d reports are rolled", h.Rolled, want)
 		}
 	}
+}
+
+// documentAlarms are the alarms about documents since the last call, oldest first, as "kind
+// severity".
+func documentAlarms(t *testing.T, to *desktest.Town, seen *int) (all []string, texts string) {
+	t.Helper()
+	as, _, err := to.Alarms(t.Context(), desktest.As("eva"), alarms.Filter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(as)
+	var of []alarms.Alarm
+	for _, a := range as {
+		if strings.HasPrefix(a.Kind, "document.") {
+			of = append(of, a)
+		}
+	}
+	for _, a := range of[*seen:] {
+		all = append(all, a.Kind+" "+string(a.Severity))
+		texts += a.Text + " "
+	}
+	*seen = len(of)
+	return all, texts
+}
+
+// TestDocumentAlarms: somebody is paged about a document that waits for its roll, about a
+// missing number, and about a document that was altered or rolled otherwise.
+func TestDocumentAlarms(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		to.Rest()
+		to.Clock().Hold()
+		seen := 0
+		check := func(want ...string) string {
+			t.Helper()
+			if _, err := to.CheckHealth(t.Context(), canonical.At(to.Clock().Now())); err != nil {
+				t.Fatal(err)
+			}
+			got, text := documentAlarms(t, to, &seen)
+			if !slices.Equal(got, want) {
+				t.Errorf("alarms %q, want %q: %s", got, want, text)
+			}
+			return text
+		}
+		matters := func() (n int) {
+			t.Helper()
+			all, err := to.Matters(t.Context(), desktest.As("eva"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range all {
+				if strings.Contains(m.Text, "no roll yet") {
+					n++
+				}
+			}
+			return n
+		}
+		change := func(qs ...string) {
+			t.Helper()
+			if err := to.Store.DB().Write(t.Context(), func(tx *sqldb.Tx) error {
+				for _, q := range qs {
+					if _, err := tx.Exec(q); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check()
+		reports(t, to.World, 0, 4)
+		to.Clock().Advance(4 * time.Second)
+		check()
+		to.Clock().Advance(2 * time.Second)
+		if text := check("document.waiting page"); !strings.Contains(text, "report document 0") {
+			t.Errorf("it does not name the oldest: %s", text)
+		}
+		check()
+		if matters() != 1 {
+			t.Error("the status does not tell")
+		}
+		rollWaiting(t, to.World, 4)
+		check("document.waiting info")
+		if matters() != 0 {
+			t.Error("the status still tells")
+		}
+		if err := to.Store.DB().Write(t.Context(), unguard); err != nil {
+			t.Fatal(err)
+		}
+		// A document that no roll holds yet, and one that is in a roll.
+		reports(t, to.World, 4, 7)
+		change(`delete from document_opening`, `delete from document where number = 4`, `update document set body = (select body from document where number = 1) where number = 5`)
+		text := check("document.missing page", "document.altered page")
+		if !strings.Contains(text, "document 4 is missing") || !strings.Contains(text, "document 5 is not") {
+			t.Errorf("they do not say which: %s", text)
+		}
+		check()
+		rollWaiting(t, to.World, 2)
+		if text := check("document.missing page"); !strings.Contains(text, "document 4 is missing, and no roll holds") {
+			t.Errorf("after the roll: %s", text)
+		}
+		change(`update document set number = 99 where number = 2`, `update document set number = 2 where number = 3`, `update document set number = 3 where number = 99`)
+		if text := check("document.altered page"); !strings.Contains(text, "documents 0 to 3 are not those") {
+			t.Errorf("rolled otherwise: %s", text)
+		}
+		change(`update document set number = 99 where number = 6`)
+		if text := check("document.missing page", "document.altered page"); !strings.Contains(text, "document 6 is missing") || !strings.Contains(text, "document 99 has a number that was never given") {
+			t.Errorf("a number that was never given: %s", text)
+		}
+		change(`delete from roll`)
+		if text := check("document.altered page"); !strings.Contains(text, "no longer knows where") {
+			t.Errorf("without the places of rolls: %s", text)
+		}
+		check()
+	})
 }

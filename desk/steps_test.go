@@ -39,7 +39,7 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+var reads = []string{"DraftTakeBack", "OwnDeclaration", "ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Case", "Cases", "DraftDecision", "Now", "ReferralExport", "Progress", "ProgressNamed", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
@@ -48,10 +48,10 @@ var reads = []string{"ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceO
 //
 // What works on cases leaves documents that go into rolls, and has tests of its own:
 // TestWorkLeavesDocuments.
-var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftUndos", "JudgeTakeBack", "DueClocks", "JudgeMeasures"}, worksOnCases...)
+var others = append([]string{"DueClocks", "CheckChange", "DraftLifts", "JudgeLifts", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "JudgeMeasures"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
-var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeBack", "TakeReports", "WithdrawReport"}
+var worksOnCases = []string{"Do", "TakeBack", "OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeReports", "WithdrawReport"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()

@@ -45,9 +45,9 @@ type Reports struct {
 
 // Limits of what is sent at once, and of answers.
 const (
-	outboxMost     = 1000    // reports
-	outboxBytes    = 1 << 20 // of reports
-	answerLimit    = 8 << 20 // bytes of an answer
+	outboxMost     = 1000       // reports
+	outboxBytes    = 1000 << 10 // of reports; a request has at most 1 MiB
+	answerLimit    = 8 << 20    // bytes of an answer
 	outboxSignal   = "outbox"
 	outboxLook     = 30 * time.Second // after which the outbox is looked at again unasked: another process may have written to it
 	retryLongest   = 5 * time.Minute

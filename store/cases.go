@@ -138,7 +138,7 @@ func scanText(r sqldb.Row) (s string, err error) { return s, r.Scan(&s) }
 
 // Returned returns the waiting cases that come back to a worker, the most urgent first.
 func (tx *Tx) Returned(w workforce.WorkerID) ([]string, error) {
-	return sqldb.All(tx.Tx, scanText, `select id from case_file where turn = $1 and state = 'waiting' order by due, id limit 20`, string(w))
+	return sqldb.All(tx.Tx, scanText, `select id from case_file where turn = $1 and turn <> '' and state = 'waiting' order by due, id limit 20`, string(w))
 }
 
 // TryCase locks a case if it waits and nobody else has it in hand; ok is false otherwise.

@@ -126,6 +126,37 @@ func (tx *Tx) Roll(r ledger.Roll, from int64) *Appended {
 	return a
 }
 
+// RollAfter returns the first roll of a sort that ends at a number or later, as its entry in
+// the ledger has it, with the entry's index. The index is -1 if there is none.
+func (tx *Tx) RollAfter(sort ledger.DocumentSort, number int64) (r ledger.Roll, index int64, err error) {
+	err = tx.QueryRow(`select idx from roll where sort = $1 and last >= $2 order by last limit 1`, string(sort), number).Scan(&index)
+	if sqldb.IsNotFound(err) {
+		return r, -1, nil
+	}
+	if err != nil {
+		return r, 0, fmt.Errorf("find a roll of the %s documents: %w", sort, err)
+	}
+	e, err := one(tx.bodies(`e.idx = $1`, index))
+	if err != nil {
+		return r, 0, err
+	}
+	r, err = ledger.ParseRoll(e.Body.Data)
+	return r, index, err
+}
+
+// DocumentTime returns when the document of a sort with a number was recorded, by its row.
+func (tx *Tx) DocumentTime(sort ledger.DocumentSort, number int64) (at canonical.Time, there bool, err error) {
+	var micro int64
+	err = tx.QueryRow(`select time from document where sort = $1 and number = $2`, string(sort), number).Scan(&micro)
+	if sqldb.IsNotFound(err) {
+		return at, false, nil
+	}
+	if err != nil {
+		return at, false, fmt.Errorf("read the time of the %s document %d: %w", sort, number, err)
+	}
+	return canonical.FromMicro(micro), true, nil
+}
+
 // RollEntry returns the index of the entry of the roll that holds the document of a sort
 // with a number. It is -1 while there is none.
 func (tx *Tx) RollEntry(sort ledger.DocumentSort, number int64) (index int64, err error) {

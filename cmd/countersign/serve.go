@@ -338,6 +338,7 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 	}
 	opened = append(opened, db.Close)
 	v.plaza, v.plazaURL = plaza.New(plaza.Config{DB: db, Log: log}), "http://"+l.Addr().String()
+	opened = append(opened, func() error { v.plaza.Close(); return nil })
 	if err := keepToken(ctx, v.plaza, setupHolder, plaza.SetupScope, filepath.Join(dir, deskdir.SetupToken)); err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}

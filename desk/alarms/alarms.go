@@ -35,6 +35,7 @@ type Room struct {
 	startedBy    time.Time   // until then the executor may still be starting
 	answered     atomic.Bool // the executor has answered since the desk was opened
 	progress     progress
+	sweep        sweep
 }
 
 // New opens the room and registers its jobs.

@@ -79,6 +79,10 @@ func (d *Room) CheckHealth(ctx context.Context, since canonical.Time) (until can
 	if err != nil {
 		return since, err
 	}
+	found, err := d.sweepDocuments(ctx)
+	if err != nil {
+		return since, err
+	}
 	slow := away == nil && d.behind(st.Size, size)
 	until = d.desk.TimeNow()
 	err = d.desk.ChangeBy(ctx, kernel.Caller{}, "check health", d.desk.Retry, func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -93,6 +97,9 @@ func (d *Room) CheckHealth(ctx context.Context, since canonical.Time) (until can
 			if err := d.states(t, st, away, slow, size); err != nil {
 				return err
 			}
+			if err := d.documents(t, found); err != nil {
+				return err
+			}
 			for _, a := range late {
 				if err := d.Raise(t, a); err != nil {
 					return err
@@ -101,6 +108,9 @@ func (d *Room) CheckHealth(ctx context.Context, since canonical.Time) (until can
 			return nil
 		}, nil
 	})
+	if err != nil {
+		d.sweep.forget(found) // nobody was told
+	}
 	return until, err
 }
 

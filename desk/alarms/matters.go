@@ -84,7 +84,7 @@ func (d *Room) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 		if away == nil && d.behind(st.Size, size) {
 			own = append(own, Matter{Section: "ledger", Severity: Warn, Text: fmt.Sprintf("The executor has read %d of %d entries of the ledger, and falls behind.", st.Size, size), Do: doBehind})
 		}
-		for _, gather := range []func(*store.Tx, *proof.State) ([]Matter, error){d.requestMatters, d.reviewMatters, d.incidentMatters, d.liftMatters, d.recoveryMatters, d.addressMatters} {
+		for _, gather := range []func(*store.Tx, *proof.State) ([]Matter, error){d.requestMatters, d.reviewMatters, d.incidentMatters, d.liftMatters, d.recoveryMatters, d.addressMatters, d.documentMatters} {
 			more, err := gather(stx, s)
 			if err != nil {
 				return err
@@ -116,9 +116,12 @@ const (
 	doStopped  = "Look into the reason. Do not delete the executor's journal. Undos, the end of suspensions and restorations go on."
 	doClocks   = "Set the clock that is wrong. Until the clocks agree, requests are refused."
 	doBehind   = "Check whether the connection between desk and executor is slow, and read the executor's log."
-	doBlind    = "Changes around the desk may not be seen there before the next sweep. `countersign watch` says more."
-	doSign     = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed, and `countersign exposure SUBJECT` how many could give them."
-	doOfficers = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed."
+	doUnrolled = "Read the desk's log: it says why no roll is made. Those who brought them in hold a promise, which breaks in an hour."
+	// doDocuments is said of what somebody did to the database, or a fault of its storage.
+	doDocuments = "Somebody changed the database, or its storage is broken. Keep a copy of it, look who could write there, and let somebody who reads evidence run `countersign audit`."
+	doBlind     = "Changes around the desk may not be seen there before the next sweep. `countersign watch` says more."
+	doSign      = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed, and `countersign exposure SUBJECT` how many could give them."
+	doOfficers  = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed."
 )
 
 // awayText says why the executor does not answer, without the advice to try again.

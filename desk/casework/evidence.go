@@ -515,6 +515,9 @@ func (d *Evidence) EvidenceNow(ctx context.Context, by kernel.Caller, caseID str
 	return d.desk.Executor.Evidence(ctx, platform.Subject{Platform: c.Subject.Platform, ID: c.Subject.ID})
 }
 
+// Media says what the copying of an evidence does with pictures.
+type Media = store.Media
+
 // PictureFile is a kept picture, as it is handed out.
 type PictureFile struct {
 	store.Picture

@@ -148,7 +148,7 @@ func TestVerifyDocument(t *testing.T) {
 		p := d.proof(t, 2)
 		wrong.edit(&p)
 		if got, err := proof.VerifyDocument(p, key, nil); !fault.Is(err, wrong.typ) {
-			t.Errorf("with %s: %v, want %s; it proves %+v", what, err, wrong.typ, got)
+			t.Errorf("with %s: %v, want %s; it proves %s %d", what, err, wrong.typ, got.Promise.ID, got.Promise.Number)
 		}
 	}
 	for what, text := range map[string][]byte{
@@ -168,13 +168,13 @@ func TestVerifyDocumentEntry(t *testing.T) {
 		x.Data, x.Expect = d.roll, ledger.AnyNumber
 		d.at = d.Append(t, ledgertest.Epoch.Add(time.Minute), x)[0].Index
 		if got, err := proof.VerifyDocument(d.proof(t, 2), d.Key.Verifier(), nil); !fault.Is(err, "no-roll") {
-			t.Errorf("%s %s: %v; it proves %+v", x.Class, x.Kind, err, got)
+			t.Errorf("%s %s: %v; it proves %s", x.Class, x.Kind, err, got.Promise.ID)
 		}
 	}
 	d := fiveReports(t)
 	_, d.at = d.enter(t, d.all[:4], ledgertest.Epoch.Add(ledger.RolledWithin+time.Second))
 	if got, err := proof.VerifyDocument(d.proof(t, 2), d.Key.Verifier(), nil); !fault.Is(err, "rolled-late") {
-		t.Errorf("an hour later: %v; it proves %+v", err, got)
+		t.Errorf("an hour later: %v; it proves %s", err, got.Promise.ID)
 	}
 }
 

@@ -98,7 +98,16 @@ func examples(t *testing.T) map[string]pageExample {
 	authority, err := old.Authority(actions.DeskChange, switching, "ada", "bea", "cem")
 	must(t, err)
 
+	listing := actions.Setting{Of: actions.PartHashes, Hashes: &actions.Text{Digest: canonical.Sum([]byte("a list")), Name: "hotline", Replaces: canonical.Sum([]byte("the list before")), Size: 65, Source: "The Hotline"}}
+
 	return map[string]pageExample{
+		"text": {page: "desk.change, texts", v: listing, within: []string{"hashes"}, read: func(raw []byte) (any, error) {
+			c, err := actions.ParseChange(actions.DeskChange, raw)
+			if err == nil && canonical.DigestOf(c) != canonical.DigestOf(listing) {
+				err = fmt.Errorf("it is another change: %+v", c)
+			}
+			return c, err
+		}},
 		"statement": {page: actions.StatementV2, v: r.Signed, within: []string{"statement"}, challenge: r.Signed.Statement.Challenge(), read: decoded[actions.Signed],
 			public: session.Session.SessionKey.Public, signed: by(r.Signed.Signature)},
 		"action": {page: actions.ActionV2, v: r.Action, digest: r.Signed.Statement.Action, read: decoded[actions.Action]},
