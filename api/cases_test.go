@@ -24,19 +24,19 @@ import (
 	"countersign.dev/workforce"
 )
 
-// casework is a site at which cases are worked on.
-type casework struct {
+// office is a site at which cases are worked on.
+type office struct {
 	*site
 	program *client.Client
 	secret  string // of the program's token
 }
 
-func openCasework(t *testing.T) *casework {
+func openCasework(t *testing.T) *office {
 	t.Helper()
 	s := serve(t)
 	s.OpenCasework()
 	s.declare("ann", "bob")
-	w := &casework{site: s, secret: s.ProgramToken(t, s.AddProgram("square", "ann"))}
+	w := &office{site: s, secret: s.ProgramToken(t, s.AddProgram("square", "ann"))}
 	w.program = s.client(w.secret)
 	return w
 }
@@ -63,7 +63,7 @@ func reportOn(id, external string) v1.Report {
 
 // report hands in a report, and waits until the desk has read its evidence: that is news for
 // whoever judges.
-func (w *casework) report(r v1.Report) v1.Taken {
+func (w *office) report(r v1.Report) v1.Taken {
 	w.t.Helper()
 	got := must[v1.Taken](w.t)(w.program.Report(w.t.Context(), r))
 	w.read(got.Case)
@@ -71,7 +71,7 @@ func (w *casework) report(r v1.Report) v1.Taken {
 }
 
 // read waits until the desk has read the evidence of a case.
-func (w *casework) read(id string) {
+func (w *office) read(id string) {
 	w.t.Helper()
 	ann := w.as("ann")
 	desktest.Until(w.t, "the evidence is read", func() bool {
@@ -81,7 +81,7 @@ func (w *casework) read(id string) {
 }
 
 // post sends a body as it is, and returns the status and the answer.
-func (w *casework) post(path, token, body string) (int, http.Header, string) {
+func (w *office) post(path, token, body string) (int, http.Header, string) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.url+v1.Base+path, strings.NewReader(body))
 	if err != nil {

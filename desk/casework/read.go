@@ -324,8 +324,9 @@ func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out P
 func (d *Room) ProgressNamed(ctx context.Context, by kernel.Caller, external string) (Progress, error) {
 	var r store.Report
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+		all, err := stx.ReportsBy(Origin{Program: by.Program, Worker: by.Worker}.name(), []string{external})
 		found := false
-		if r, found, err = stx.ReportBy(Origin{Program: by.Program, Worker: by.Worker}.name(), external); err == nil && !found {
+		if r, found = all[external]; err == nil && !found {
 			return store.NoReport()
 		}
 		return err
