@@ -311,7 +311,7 @@ func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out P
 		out.State, out.Into = c.State, c.ID
 		all, err := stx.CaseDecisions(c.ID)
 		for _, one := range all {
-			if one.TakenBack.IsZero() && c.State != cases.Waiting && c.State != cases.Claimed {
+			if one.TakenBack.IsZero() && c.State == cases.Closed {
 				out.Outcome, out.Decided = one.Verdict, one.Time
 			}
 		}
