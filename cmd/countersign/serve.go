@@ -378,6 +378,13 @@ func sendReports(p *plaza.Server, desk string, config Config, s *cli.Session) {
 	path := cmp.Or(config.Plaza.ReportsKey, filepath.Join(s.Folder(), deskdir.ReportsKey))
 	var mu sync.Mutex
 	var tokens *client.ProgramTokens
+	forget := func(secret string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if tokens != nil {
+			tokens.Forget(secret)
+		}
+	}
 	p.SendReports(strings.TrimSuffix(desk, "/")+v1.Base, func(ctx context.Context) (string, error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -393,7 +400,7 @@ func sendReports(p *plaza.Server, desk string, config Config, s *cli.Session) {
 			tokens = client.NewProgramTokens(c, key, "", s.Now, rand.Reader)
 		}
 		return tokens.Token(ctx)
-	})
+	}, forget)
 }
 
 func servePlaza(p *plaza.Server, l net.Listener) func(context.Context) error {
