@@ -104,15 +104,22 @@ func runExecutor(text string) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
 	fmt.Println("ready")
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); { // each asks for the processor time
+	err = tellProcessor()
+	cancel()
+	return errors.Join(err, server.Close(), <-ended)
+}
+
+// tellProcessor prints the processor time of this process for each line on standard input,
+// until standard input ends.
+func tellProcessor() error {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		used, err := processorTime()
 		if err != nil {
 			return err
 		}
 		fmt.Println("processor", used.Nanoseconds())
 	}
-	cancel()
-	return errors.Join(server.Close(), <-ended)
+	return nil
 }
 
 // runSquare runs plaza on the database at a path until standard input ends. It prints its
@@ -142,8 +149,7 @@ func runSquare(path string) error {
 	server := &http.Server{Handler: s.Handler()}
 	go server.Serve(l)
 	fmt.Println("http://"+l.Addr().String(), seed, staff)
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return errors.Join(err, server.Close())
+	return errors.Join(tellProcessor(), server.Close())
 }
 
 // timed tells the benchmark how long each of a connector's calls took, in a line
@@ -175,7 +181,7 @@ type calls struct {
 	processor chan time.Duration
 }
 
-// used returns the processor time that the executor's process has used.
+// used returns the processor time that the other process has used.
 func (c *calls) used(b *testing.B) time.Duration {
 	b.Helper()
 	if _, err := fmt.Fprintln(c.ask); err != nil {
@@ -215,21 +221,31 @@ func startExecutor(b *testing.B, x errand) *calls {
 	if err != nil {
 		b.Fatal(err)
 	}
-	input, lines := startSelf(b, executorVariable, string(text))
-	c := &calls{ask: input, processor: make(chan time.Duration)}
+	return newCalls(startSelf(b, executorVariable, string(text)))
+}
+
+func newCalls(ask io.Writer, lines *bufio.Scanner) *calls {
+	c := &calls{ask: ask, processor: make(chan time.Duration)}
 	go c.read(lines)
 	return c
 }
 
-// startSquare starts plaza's process until the benchmark ends, and returns its address and
-// the tokens of who sets it up and of the executor.
-func startSquare(b *testing.B) (url, seed, staff string) {
+// square is plaza in a process of its own.
+type square struct {
+	*calls
+	url, seed, staff string // seed and staff are the tokens of who sets it up and of the executor
+}
+
+// startSquare starts plaza's process until the benchmark ends.
+func startSquare(b *testing.B) *square {
 	b.Helper()
-	_, lines := startSelf(b, squareVariable, filepath.Join(b.TempDir(), "plaza.db"))
-	if _, err := fmt.Sscan(lines.Text(), &url, &seed, &staff); err != nil {
+	input, lines := startSelf(b, squareVariable, filepath.Join(b.TempDir(), "plaza.db"))
+	s := &square{}
+	if _, err := fmt.Sscan(lines.Text(), &s.url, &s.seed, &s.staff); err != nil {
 		b.Fatal(err)
 	}
-	return url, seed, staff
+	s.calls = newCalls(input, lines)
+	return s
 }
 
 // startSelf starts this binary again as another process until the benchmark ends, and

@@ -26,6 +26,7 @@ type town struct {
 	b        *testing.B
 	executor *link.ExecutorClient
 	calls    *calls // to the PDS
+	plaza    *square
 	// session signs ann's requests if it is set; otherwise her own key does.
 	session *running
 }
@@ -54,21 +55,28 @@ func newTown(b *testing.B, url string, pds *testenv.Bluesky) *town {
 // newTownIn is newTown with a desk that signs in other formats.
 func newTownIn(b *testing.B, url string, pds *testenv.Bluesky, formats int64) *town {
 	b.Helper()
-	deskAddress, executorAddress := sockets(b)
-	client := link.DialExecutor(executorAddress, token)
-	b.Cleanup(client.Close)
 	budgets := actions.DefaultBudgets()
 	for i := range budgets {
 		budgets[i].Limit = 1_000_000 // each is counted, and none stops the measurement
 	}
-	t := &town{b: b, executor: client, World: desktest.New(b, desktest.Options{URL: url, Executor: remote{client}, Budgets: budgets, Formats: formats})}
-	square, seed, staff := startSquare(b)
+	return newTownWith(b, pds, desktest.Options{URL: url, Budgets: budgets, Formats: formats})
+}
+
+// newTownWith is newTown with a desk that has other options.
+func newTownWith(b *testing.B, pds *testenv.Bluesky, o desktest.Options) *town {
+	b.Helper()
+	deskAddress, executorAddress := sockets(b)
+	client := link.DialExecutor(executorAddress, token)
+	b.Cleanup(client.Close)
+	o.Executor = remote{client}
+	t := &town{b: b, executor: client, World: desktest.New(b, o)}
+	t.plaza = startSquare(b)
 	var list []string
 	for i := range accounts {
 		list = append(list, fmt.Sprintf(`{"handle":"@neighbour%d","name":"A Neighbour","followers":12}`, i))
 	}
 	list = append(list, `{"handle":"@singer","name":"A Singer","followers":500000}`) // protected
-	setUp(b, square+"/staff/v1/accounts/bulk", seed, `{"accounts":[`+strings.Join(list, ",")+`]}`)
+	setUp(b, t.plaza.url+"/staff/v1/accounts/bulk", t.plaza.seed, `{"accounts":[`+strings.Join(list, ",")+`]}`)
 	l, err := link.Listen(deskAddress)
 	if err != nil {
 		b.Fatal(err)
@@ -77,7 +85,7 @@ func newTownIn(b *testing.B, url string, pds *testenv.Bluesky, formats int64) *t
 	go server.Serve(l)
 	b.Cleanup(func() { server.Close() })
 	x := errand{Desk: deskAddress, Listen: executorAddress, Journal: filepath.Join(b.TempDir(), "journal.db"), Key: t.ExecutorKey, Root: t.Root,
-		Plaza: square, PlazaToken: staff}
+		Plaza: t.plaza.url, PlazaToken: t.plaza.staff}
 	if pds != nil {
 		x.PDS, x.PDSPassword = pds.URL, pds.AdminPassword
 	}

@@ -38,7 +38,6 @@ create table case_file (
 	escalate text not null
 );
 create unique index case_file_open_once on case_file (platform, subject, sort) where state in ('waiting','claimed','held','asked','snoozed','escalated');
-create index case_file_next on case_file (queue, due, id) where state = 'waiting';
 create index case_file_by_subject on case_file (platform, subject, id);
 create index case_file_ending on case_file (until, id) where state in ('claimed','snoozed');
 create index case_file_by_state on case_file (state, queue, due, id);
@@ -63,7 +62,7 @@ create table case_claim (
 	constraint case_claim_once primary key (case_id, number)
 );
 create unique index case_claim_live_once on case_claim (case_id) where ended = 0;
-create index case_claim_by_worker on case_claim (worker, started);
+create index case_claim_live on case_claim (worker, started) where ended = 0;
 
 -- What happened to a case, one row for each version that a move made.
 create table case_move (
