@@ -62,7 +62,13 @@ func TestDocuments(t *testing.T) {
 		if p := prove(eva.Document(t.Context(), d.Sort, d.Body.ID, canonical.Digest{})); p.Roll == nil || len(p.Document.Openings) != 1 {
 			t.Errorf("to a reader of evidence: %+v", p)
 		}
-		_, err := ann.Document(t.Context(), d.Sort, d.Body.ID, canonical.Digest{})
+		scout := s.client(s.ProgramToken(t, s.AddProgram("scout", "ann")))
+		if p := prove(scout.Document(t.Context(), d.Sort, d.Body.ID, d.Commitment)); p.Roll == nil || len(p.Document.Openings) != 0 {
+			t.Errorf("to a program that keeps the promise: %+v", p)
+		}
+		_, err := scout.Documents(t.Context(), d.Sort, -1)
+		wants(t, err, fault.Unauthenticated, "token-of-program")
+		_, err = ann.Document(t.Context(), d.Sort, d.Body.ID, canonical.Digest{})
 		wants(t, err, fault.NotFound, "document-not-found")
 		_, err = ann.Document(t.Context(), "notice", d.Body.ID, d.Commitment)
 		wants(t, err, fault.NotFound, "document-not-found")

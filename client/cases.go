@@ -102,12 +102,6 @@ func (c *Client) QueueBoard(ctx context.Context) (p v1.Page[v1.Queue], err error
 	return p, c.get(ctx, v1.Base+"/queues/board", nil, &p)
 }
 
-// Shown returns the bytes that were shown under a digest. Whoever trusts nobody computes the
-// digest anew.
-func (c *Client) Shown(ctx context.Context, digest canonical.Digest) ([]byte, error) {
-	return c.send(ctx, call{method: http.MethodGet, path: v1.Base + "/shown/" + digest.String()})
-}
-
 // DoOnCase hands in a signed deed on a case.
 func (c *Client) DoOnCase(ctx context.Context, id string, d v1.CaseDeed) (out v1.Case, err error) {
 	return out, c.change(ctx, http.MethodPost, casePath(id, "/deeds"), nil, d, &out)
@@ -122,4 +116,10 @@ func (c *Client) DraftTakeBack(ctx context.Context, decision string, w v1.TakeBa
 // else works on the case from then on.
 func (c *Client) TakeBack(ctx context.Context, decision string, b v1.TakeBack) (t v1.Claimed, err error) {
 	return t, c.change(ctx, http.MethodPost, v1.Base+"/decisions/"+url.PathEscape(decision)+"/withdrawal", nil, b, &t)
+}
+
+// Shown returns the bytes that were shown under a digest. Whoever trusts nobody computes the
+// digest anew.
+func (c *Client) Shown(ctx context.Context, digest canonical.Digest) ([]byte, error) {
+	return c.send(ctx, call{method: http.MethodGet, path: v1.Base + "/shown/" + digest.String()})
 }

@@ -3,7 +3,6 @@ package desk_test
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,10 +12,10 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
-	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -54,9 +53,10 @@ func TestNobodyJudgesTheirOwnAffair(t *testing.T) {
 		if own, ok, err := of.Desk.OwnDeclaration(t.Context(), desktest.As("ann")); err != nil || ok {
 			t.Fatalf("before: %+v, %t, %v", own, ok, err)
 		}
-		of.Flag("r1", "acct/ann", "MisleadingSpam", "acct/9") // ann's account
-		of.Flag("r2", "post/ann", "MisleadingSpam", "acct/9") // ann's content
-		of.Flag("r3", "acct/8", "MisleadingSpam", "acct/ann") // ann reported
+		of.Flag("r1", "acct/ann", "MisleadingSpam", "acct/9")                                                         // ann's account
+		of.Flag("r2", "post/ann", "MisleadingSpam", "acct/9")                                                         // ann's content
+		of.Flag("r3", "acct/8", "MisleadingSpam", "acct/ann")                                                         // ann reported
+		sql(t, &desktest.Town{World: of.World}, `update case_file set owner = 'acct/ann' where subject = 'post/ann'`) // as the evidence says
 		if _, err := of.Desk.Next(t.Context(), desktest.As("ann"), ""); !fault.Is(err, "accounts-undeclared") {
 			t.Fatalf("who has declared nothing: %v", err)
 		}
@@ -106,11 +106,11 @@ func TestDeclarationTellsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var doc ledger.Document
+		var entered []ledger.Entry
 		var digests []string
 		is := false
 		if err := of.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
-			if doc, err = tx.Document(ledger.DeedDocument, got.Deed); err != nil {
+			if entered, err = tx.EntriesAbout("deed "+got.Deed, canonical.Time{}, 10); err != nil {
 				return err
 			}
 			if _, digests, err = tx.OwnAccounts("ann"); err != nil {
@@ -124,12 +124,19 @@ func TestDeclarationTellsNothing(t *testing.T) {
 		if len(digests) != 1 || !is || digests[0] != cases.OwnDigest(desktest.OwnSecret, "plaza", "acct/secret-of-ann") || digests[0] == cases.OwnDigest([]byte("another secret of thirty-two byte"), "plaza", "acct/secret-of-ann") {
 			t.Errorf("the digests are %q, known %t", digests, is)
 		}
-		if len(doc.Openings) != 0 || len(doc.Body.Sealed) != 0 || strings.Contains(string(doc.BodyBytes), "secret-of-ann") || strings.Contains(string(doc.BodyBytes), string(mustJSON(t, deed.Salt))) {
-			t.Errorf("the document has %s, openings %v", doc.BodyBytes, doc.Openings)
+		if len(entered) != 1 || entered[0].Body.Kind != entry.KindOwnAccounts || len(entered[0].Openings) != 0 || len(entered[0].Body.Sealed) != 0 {
+			t.Fatalf("the entries are %+v", entered)
 		}
-		var own casework.OwnDeed
-		if err := canonical.UnmarshalExact(doc.Body.Data, &own); err != nil {
+		var own entry.OwnAccounts
+		if err := canonical.UnmarshalExact(entered[0].Body.Data, &own); err != nil {
 			t.Fatal(err)
+		}
+		if said, persons, err := entry.SaidIn(entered[0].Body.Kind, entered[0].Body.Data, nil); err != nil || !persons || said == nil || said.Statement.Signer != "ann" {
+			t.Errorf("an audit reads %+v, %t, %v", said, persons, err)
+		}
+		salt := canonical.MustMarshal(deed.Salt)
+		if text := string(entered[0].BodyBytes); strings.Contains(text, "secret-of-ann") || strings.Contains(text, string(salt)) {
+			t.Errorf("the entry tells %s", text)
 		}
 		opened, err := proof.Sealing(actions.DeedAccounts, actions.OwnAccountsText([]string{account}), deed.Salt).Commitment()
 		if err != nil || own.Deed.Deed.Text != opened || own.Accounts != 1 || own.Worker != "ann" {
@@ -141,15 +148,6 @@ func TestDeclarationTellsNothing(t *testing.T) {
 			}
 		}
 	})
-}
-
-func mustJSON(t *testing.T, v any) []byte {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // textOf returns everything in a table as one text.
@@ -217,7 +215,7 @@ func TestDeclarationIsRefused(t *testing.T) {
 			deed     actions.SaltedDeed
 			typ      string
 		}{
-			"another's deed":        {nil, ownDeed(of.World, "bob"), "not-yours"},
+			"another's deed":        {nil, ownDeed(of.World, "bob"), "another-signer"},
 			"of somebody else":      {nil, of.Deed("ann", actions.Deed{What: actions.DeedAccounts, Of: "bob"}, "[]"), "bad-deed"},
 			"other accounts":        {[]string{"plaza:acct/2"}, ownDeed(of.World, "ann", "plaza:acct/1"), "bad-deed"},
 			"fewer accounts":        {nil, ownDeed(of.World, "ann", "plaza:acct/1"), "bad-deed"},
@@ -243,7 +241,7 @@ func TestDeclarationIsRefused(t *testing.T) {
 }
 
 // TestDeclarationOnce: the same deed again gives the same answer, also when its statement has
-// ended, and is one document.
+// ended, and is one entry.
 func TestDeclarationOnce(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		of := desktest.NewOffice(t, o)
@@ -260,8 +258,13 @@ func TestDeclarationOnce(t *testing.T) {
 		if len(slices.Compact(got)) != 1 {
 			t.Errorf("the answers are %+v", got)
 		}
-		if n := strings.Count(textOf(t, of.World, "document"), got[0].Deed); n > 2 { // in the row and in its body
-			t.Errorf("%d documents have the deed", n)
+		var n int64
+		if err := of.Store.Read(t.Context(), func(tx *store.Tx) error {
+			all, err := tx.EntriesAbout("deed "+got[0].Deed, canonical.Time{}, 10)
+			n = int64(len(all))
+			return err
+		}); err != nil || n != 1 {
+			t.Errorf("%d entries have the deed: %v", n, err)
 		}
 		forged := deed
 		forged.Signed.Signature.Signature = slices.Clone(forged.Signed.Signature.Signature)

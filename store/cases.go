@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"countersign.dev/canonical"
@@ -72,28 +73,34 @@ func (tx *Tx) aCase(id, lock string) (cases.Case, error) {
 
 const openStates = `('waiting','claimed','held','asked','snoozed','escalated')`
 
-// OpenCase returns the open case of a subject and sort, locked; ok is false if there is none.
-func (tx *Tx) OpenCase(platform, subject string, sort cases.Sort) (c cases.Case, ok bool, err error) {
-	c, err = scanCase(tx.QueryRow(`select `+caseColumns+` from case_file where platform = $1 and subject = $2 and sort = $3 and state in `+openStates+tx.Dialect().ForUpdate(),
-		platform, subject, string(sort)))
-	if sqldb.IsNotFound(err) {
-		return c, false, nil
-	}
-	return c, err == nil, err
+// OpenCases returns the open cases of subjects of a platform, of one sort, locked, by the
+// subject's identifier.
+func (tx *Tx) OpenCases(platform string, subjects []string, sort cases.Sort) (map[string]cases.Case, error) {
+	by := map[string]cases.Case{}
+	// Everybody locks in the order of the subjects, so that nodes do not block each other.
+	subjects = slices.Compact(slices.Sorted(slices.Values(subjects)))
+	return by, inParts(3, subjects, func(places string, args []any) error {
+		all, err := sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
+			append([]any{platform, string(sort)}, args...)...)
+		for _, c := range all {
+			by[c.Subject.ID] = c
+		}
+		return err
+	})
 }
 
-// InsertCase stores a new case. If another node has opened one for the same subject and sort
+// InsertCases stores new cases. If another node has opened one for the same subject and sort
 // in the meantime, the change runs again and finds it.
-func (tx *Tx) InsertCase(c cases.Case) {
-	args := caseArgs(c)
-	tx.Later(sqldb.Statement{SQL: `insert into case_file (` + caseColumns + `) values (` + sqldb.Places(1, len(args)) + `) on conflict do nothing`, Args: args},
-		func(n int64) error {
-			if n == 0 {
-				return fmt.Errorf("a case of %s was opened at the same time: %w", c.Subject, sqldb.ErrAgain)
-			}
-			return nil
-		})
+func (tx *Tx) InsertCases(all []cases.Case) {
+	rows := make([][]any, len(all))
+	for i, c := range all {
+		rows[i] = caseArgs(c)
+	}
+	tx.insertLater(`insert into case_file (`+caseColumns+`) values `, rows)
 }
+
+// InsertCase is InsertCases for one.
+func (tx *Tx) InsertCase(c cases.Case) { tx.InsertCases([]cases.Case{c}) }
 
 // SaveCase stores a case that the same change has read with its lock.
 func (tx *Tx) SaveCase(c cases.Case) {
@@ -230,14 +237,20 @@ type Move struct {
 	Detail  []byte // canonical JSON
 }
 
-// InsertMove stores a move.
-func (tx *Tx) InsertMove(m Move) {
-	if m.Detail == nil {
-		m.Detail = []byte(`{}`)
+// InsertMoves stores moves.
+func (tx *Tx) InsertMoves(all []Move) {
+	rows := make([][]any, len(all))
+	for i, m := range all {
+		if m.Detail == nil {
+			m.Detail = []byte(`{}`)
+		}
+		rows[i] = []any{m.Case, m.Version, m.Move, string(m.Worker), m.Time.Micro(), m.Detail}
 	}
-	tx.Later(sqldb.Statement{SQL: `insert into case_move (case_id, version, move, worker, time, detail) values ($1, $2, $3, $4, $5, $6)`,
-		Args: []any{m.Case, m.Version, m.Move, string(m.Worker), m.Time.Micro(), m.Detail}}, nil)
+	eachInsert(`insert into case_move (case_id, version, move, worker, time, detail) values `, ``, rows, func(s sqldb.Statement, _ int) { tx.Later(s, nil) })
 }
+
+// InsertMove is InsertMoves for one.
+func (tx *Tx) InsertMove(m Move) { tx.InsertMoves([]Move{m}) }
 
 // Moves returns the history of a case, oldest first.
 func (tx *Tx) Moves(id string) ([]Move, error) {

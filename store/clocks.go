@@ -34,11 +34,17 @@ func scanClock(r sqldb.Row) (c Clock, err error) {
 	return c, err
 }
 
-// StartClock starts a clock of a case.
-func (tx *Tx) StartClock(c Clock) {
-	tx.Later(sqldb.Statement{SQL: `insert into case_clock (` + clockColumns + `) values ($1, $2, $3, $4, 0, 0, 0, 0, 0) on conflict do nothing`,
-		Args: []any{c.Case, c.Kind, c.Started.Micro(), c.Due.Micro()}}, nil)
+// StartClocks starts clocks of cases.
+func (tx *Tx) StartClocks(all []Clock) {
+	rows := make([][]any, len(all))
+	for i, c := range all {
+		rows[i] = []any{c.Case, c.Kind, c.Started.Micro(), c.Due.Micro(), 0, 0, 0, 0, 0}
+	}
+	eachInsert(`insert into case_clock (`+clockColumns+`) values `, ` on conflict do nothing`, rows, func(s sqldb.Statement, _ int) { tx.Later(s, nil) })
 }
+
+// StartClock is StartClocks for one.
+func (tx *Tx) StartClock(c Clock) { tx.StartClocks([]Clock{c}) }
 
 // MoveClock gives the running clock of a kind another due time. One that was missed and is
 // due later now is no longer missed.

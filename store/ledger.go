@@ -318,6 +318,13 @@ func inserts(entries []ledger.Entry, nodes []ledger.Node) []sqldb.Statement {
 // are parsed and fewer answers sent. There are four sizes, so that each is
 // prepared once.
 func insertRows(all []sqldb.Statement, insert string, rows [][]any) []sqldb.Statement {
+	eachInsert(insert, "", rows, func(s sqldb.Statement, _ int) { all = append(all, s) })
+	return all
+}
+
+// eachInsert calls do with the statements of insertRows, each with how many rows it inserts;
+// end is the end of each text.
+func eachInsert(insert, end string, rows [][]any, do func(s sqldb.Statement, n int)) {
 	for len(rows) > 0 {
 		n := 1
 		for _, size := range []int{64, 16, 4} {
@@ -337,9 +344,45 @@ func insertRows(all []sqldb.Statement, insert string, rows [][]any) []sqldb.Stat
 			q.WriteString("(" + sqldb.Places(i*width+1, width) + ")")
 			args = append(args, row...)
 		}
-		all, rows = append(all, sqldb.Statement{SQL: q.String(), Args: args}), rows[n:]
+		q.WriteString(end)
+		do(sqldb.Statement{SQL: q.String(), Args: args}, n)
+		rows = rows[n:]
 	}
-	return all
+}
+
+// insertLater inserts rows before the next statement. A row that is there already has been
+// put there by another node in the meantime: then the change runs again, and finds it.
+func (tx *Tx) insertLater(insert string, rows [][]any) {
+	eachInsert(insert, " on conflict do nothing", rows, func(s sqldb.Statement, n int) {
+		tx.Later(s, func(touched int64) error {
+			if touched != int64(n) {
+				return fmt.Errorf("%s: a row was there already: %w", insert, sqldb.ErrAgain)
+			}
+			return nil
+		})
+	})
+}
+
+// inParts calls do with the values in parts, each with the places of its values, from $first
+// on. There are few sizes of parts, so that each text is prepared once: the last value stands
+// in for those that are missing.
+func inParts(first int, values []string, do func(places string, args []any) error) error {
+	for len(values) > 0 {
+		size := 1
+		for size < len(values) && size < 256 {
+			size *= 4
+		}
+		n := min(size, len(values))
+		args := make([]any, size)
+		for i := range args {
+			args[i] = values[min(i, n-1)]
+		}
+		if err := do(sqldb.Places(first, size), args); err != nil {
+			return err
+		}
+		values = values[n:]
+	}
+	return nil
 }
 
 // Head returns the head of the ledger.

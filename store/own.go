@@ -11,7 +11,7 @@ type Declared struct {
 	Worker   workforce.WorkerID
 	Accounts int64 // how many it names
 	Time     canonical.Time
-	Deed     string // identifier of the deed's document
+	Deed     string // its digest
 }
 
 // Declared returns a worker's newest declaration; ok is false if there is none.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/fault"
@@ -43,14 +45,17 @@ func scanReport(row sqldb.Row) (r Report, err error) {
 	return r, r.Body.UnmarshalText([]byte(body))
 }
 
-// ReportBy returns the report of a program with the program's own identifier; ok is false if
-// there is none.
-func (tx *Tx) ReportBy(program, external string) (r Report, ok bool, err error) {
-	r, err = scanReport(tx.QueryRow(`select `+reportColumns+` from report where program = $1 and external_id = $2`, program, external))
-	if sqldb.IsNotFound(err) {
-		return r, false, nil
-	}
-	return r, err == nil, err
+// ReportsBy returns the reports of a program that have these identifiers of the program's own,
+// by the identifier.
+func (tx *Tx) ReportsBy(program string, external []string) (map[string]Report, error) {
+	by := map[string]Report{}
+	return by, inParts(2, external, func(places string, args []any) error {
+		all, err := sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from report where program = $1 and external_id in (`+places+`)`, append([]any{program}, args...)...)
+		for _, r := range all {
+			by[r.ExternalID] = r
+		}
+		return err
+	})
 }
 
 // NoReport is the refusal of an identifier that names no report, or one of somebody else.
@@ -88,18 +93,15 @@ func (tx *Tx) ReasonCounts(caseID string) ([]ReasonCount, error) {
 	}, `select reason, source, anonymous, count(*) from report where case_id = $1 and withdrawn = 0 group by reason, source, anonymous order by reason, source, anonymous`, caseID)
 }
 
-// InsertReport stores a new report. If the same program has handed in one with the same
+// InsertReports stores new reports. If the same program has handed in one with the same
 // identifier at the same time on another node, the change runs again and finds it.
-func (tx *Tx) InsertReport(r Report) {
-	tx.Later(sqldb.Statement{SQL: `insert into report (` + reportColumns + `) values (` + sqldb.Places(1, 17) + `) on conflict do nothing`,
-		Args: []any{r.ID, r.Program, r.ExternalID, r.Body.String(), r.Case, r.Platform, r.Subject, string(r.Reason), r.OwnReason, string(r.Severity), string(r.Source),
-			r.Reporter, asInt(r.Anonymous), r.Language, r.Reported.Micro(), r.Received.Micro(), r.Withdrawn.Micro()}},
-		func(n int64) error {
-			if n == 0 {
-				return sqldb.ErrAgain
-			}
-			return nil
-		})
+func (tx *Tx) InsertReports(all []Report) {
+	rows := make([][]any, len(all))
+	for i, r := range all {
+		rows[i] = []any{r.ID, r.Program, r.ExternalID, r.Body.String(), r.Case, r.Platform, r.Subject, string(r.Reason), r.OwnReason, string(r.Severity), string(r.Source),
+			r.Reporter, asInt(r.Anonymous), r.Language, r.Reported.Micro(), r.Received.Micro(), r.Withdrawn.Micro()}
+	}
+	tx.insertLater(`insert into report (`+reportColumns+`) values `, rows)
 }
 
 // WithdrawReport notes that whoever handed a report in took it back.
@@ -125,6 +127,33 @@ func (tx *Tx) MoveReports(from, to string, ids []string) (int64, error) {
 func (tx *Tx) CountReporter(caseID, reporter string) (first bool, err error) {
 	n, err := tx.Exec(`insert into case_reporter (case_id, reporter) values ($1, $2) on conflict do nothing`, caseID, reporter)
 	return n > 0, err
+}
+
+// Reporting is that somebody reported in a case.
+type Reporting struct{ Case, Reporter string }
+
+// Reportings returns who of these reporters reported in which of these cases.
+func (tx *Tx) Reportings(caseIDs, reporters []string) (map[Reporting]bool, error) {
+	known := map[Reporting]bool{}
+	return known, inParts(1, caseIDs, func(places string, ids []any) error {
+		return inParts(len(ids)+1, reporters, func(also string, args []any) error {
+			all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (one Reporting, err error) { return one, r.Scan(&one.Case, &one.Reporter) },
+				`select case_id, reporter from case_reporter where case_id in (`+places+`) and reporter in (`+also+`)`, slices.Concat(ids, args)...)
+			for _, one := range all {
+				known[one] = true
+			}
+			return err
+		})
+	})
+}
+
+// InsertReportings notes that people reported in cases where they had not reported before.
+func (tx *Tx) InsertReportings(all []Reporting) {
+	rows := make([][]any, len(all))
+	for i, r := range all {
+		rows[i] = []any{r.Case, r.Reporter}
+	}
+	tx.insertLater(`insert into case_reporter (case_id, reporter) values `, rows)
 }
 
 // ReportedIn reports whether any of these reporters reported in a case.

@@ -298,9 +298,16 @@ type TakeBackWish struct {
 	Session canonical.Digest `json:"session,omitzero" doc:"as in a wish"`
 }
 
+// DeedWish says what deed is to be signed.
+type DeedWish struct {
+	What    actions.DeedKind `json:"what"`
+	Of      string           `json:"of"`
+	Version int64            `json:"version"`
+}
+
 // TakeBackDraft is what the caller signs to take a decision back. Nothing is stored.
 type TakeBackDraft struct {
-	Deed     actions.Deed     `json:"deed" doc:"what it is, what it is of and at which version; your program completes it"`
+	Deed     DeedWish         `json:"deed" doc:"your program writes it and signs it"`
 	Undos    []Draft          `json:"undos" doc:"of the measures that were carried out"`
 	Withdraw map[string]int64 `json:"withdraw" doc:"requests that wait for signatures, by their versions: each takes a deed request.withdraw"`
 }

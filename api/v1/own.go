@@ -17,5 +17,5 @@ type OwnAccounts struct {
 	Declared bool           `json:"declared" doc:"false: you have declared nothing yet, and get no case"`
 	Accounts int64          `json:"accounts" doc:"how many the newest declaration names; those of earlier ones stay your own"`
 	Time     canonical.Time `json:"time"`
-	Deed     string         `json:"deed" doc:"identifier of the deed's document"`
+	Deed     string         `json:"deed" doc:"digest of the deed"`
 }

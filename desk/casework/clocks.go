@@ -25,9 +25,9 @@ const missedEvery = time.Hour
 // clocksPage is the number of clocks that one change marks as missed.
 const clocksPage = 200
 
-// startPromise starts the promise of a case that is opened.
-func startPromise(t *kernel.Tx, c cases.Case) {
-	t.StartClock(store.Clock{Case: c.ID, Kind: store.PromiseClock, Started: c.Opened, Due: c.Due})
+// promiseOf returns the clock of the promise of a case that is opened.
+func promiseOf(c cases.Case) store.Clock {
+	return store.Clock{Case: c.ID, Kind: store.PromiseClock, Started: c.Opened, Due: c.Due}
 }
 
 // resumed lets the promise of a case go on that stood still while somebody was asked: it is

@@ -110,12 +110,20 @@ type Wanted struct {
 	Media bool
 	// First says that the same change opens the case, so that it has no evidence yet.
 	First bool
+	// Asked says that the same change has asked for evidence of the case already.
+	Asked bool
 }
 
 // Keep acknowledges evidence in the transaction of its report, and has it copied. A case
 // whose evidence is still to be copied, or was copied just now, needs no other copy: a thousand
 // reports in a minute ask the platform once.
 func (d *Evidence) Keep(t *kernel.Tx, w Wanted) error {
+	if w.Asked {
+		if !w.Media {
+			t.StopMedia(w.Case)
+		}
+		return nil
+	}
 	if !w.First {
 		if !w.Media {
 			t.StopMedia(w.Case)

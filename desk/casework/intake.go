@@ -2,6 +2,8 @@ package casework
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"countersign.dev/canonical"
@@ -102,19 +104,36 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 		}
 		return func(t *kernel.Tx) error {
 			recorded = make([]*store.Recorded, len(ready))
+			m, err := d.meet(t, from, ready, out)
+			if err != nil {
+				return err
+			}
 			for i, r := range ready {
-				if out[i].Err != nil && !fault.Is(out[i].Err, "report-differs") {
+				if out[i].Err != nil {
 					continue
 				}
-				out[i].Err = nil
-				rec, err := d.take(t, s, rules, queues, from, reports[i], r, &out[i])
+				draft, err := d.take(t, m, s, rules, queues, from, reports[i], r, &out[i])
 				if fault.Is(err, "report-differs") {
 					out[i].Err, err = err, nil
 				}
 				if err != nil {
 					return err
 				}
-				recorded[i] = rec
+				if draft != nil {
+					recorded[i] = t.Record(*draft)
+				}
+			}
+			m.write(t)
+			for i := range recorded {
+				if recorded[i] == nil {
+					continue
+				}
+				c := m.open[subjectOf(ready[i])]
+				w := wants(c.Case, out[i].Report, ready[i], c.opened)
+				w.Asked, c.asked = c.asked, true
+				if err := d.Keep(t, w); err != nil {
+					return err
+				}
 			}
 			return nil
 		}, nil
@@ -198,15 +217,95 @@ func contains(all []string, one string) bool {
 	return false
 }
 
-// take puts one report into its case. told is the report as it was handed in, and r the same
-// with its subject resolved. It returns nil for a report that is there already.
-func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *cases.QueueSet, from Origin, told, r cases.Report, out *Received) (*store.Recorded, error) {
-	body := told.Digest()
-	have, known, err := t.ReportBy(from.name(), r.ExternalID)
-	if err != nil {
+// met is what the reports of one call meet, read in few queries, and what is to be written for
+// them. It follows the call: a report meets what the reports before it have left.
+type met struct {
+	known     map[string]store.Report // by external_id
+	open      map[subject]*metCase
+	reporters map[store.Reporting]bool
+
+	changed    []*metCase
+	moves      []store.Move
+	reports    []store.Report
+	reportings []store.Reporting
+}
+
+type subject struct{ platform, id string }
+
+func subjectOf(r cases.Report) subject { return subject{r.Subject.Platform, r.Subject.ID} }
+
+// metCase is an open case that reports of a call have joined.
+type metCase struct {
+	cases.Case
+	opened bool // by the call
+	news   bool // something else than its counters has changed
+	listed bool // among those to be written
+	asked  bool // the call has asked for its evidence
+}
+
+// meet reads what reports meet. Reports that are refused by themselves are not asked for;
+// of the others it forgets the refusals of an earlier run.
+func (d *Room) meet(t *kernel.Tx, from Origin, reports []cases.Report, out []Received) (*met, error) {
+	m := &met{open: map[subject]*metCase{}}
+	var external, reporters []string
+	subjects := map[string][]string{}
+	for i, r := range reports {
+		if out[i].Err != nil && !fault.Is(out[i].Err, "report-differs") {
+			continue
+		}
+		out[i].Err = nil
+		external = append(external, r.ExternalID)
+		reporters = append(reporters, d.reporterOf(from, r))
+		subjects[r.Subject.Platform] = append(subjects[r.Subject.Platform], r.Subject.ID)
+	}
+	var err error
+	if m.known, err = t.ReportsBy(from.name(), external); err != nil {
 		return nil, err
 	}
-	if known {
+	var ids []string
+	for _, platform := range slices.Sorted(maps.Keys(subjects)) {
+		open, err := t.OpenCases(platform, subjects[platform], cases.Flagged)
+		if err != nil {
+			return nil, err
+		}
+		for id, c := range open {
+			m.open[subject{platform, id}] = &metCase{Case: c}
+			ids = append(ids, c.ID)
+		}
+	}
+	m.reporters, err = t.Reportings(ids, reporters)
+	return m, err
+}
+
+// write writes what the reports have changed.
+func (m *met) write(t *kernel.Tx) {
+	var opened []cases.Case
+	var clocks []store.Clock
+	for _, c := range m.changed {
+		switch {
+		case c.opened:
+			opened = append(opened, c.Case)
+			clocks = append(clocks, promiseOf(c.Case))
+		case c.news:
+			t.SaveCase(c.Case)
+			t.MoveClock(c.ID, store.PromiseClock, c.Due)
+		default:
+			t.CountReport(c.Case)
+		}
+	}
+	t.InsertCases(opened)
+	t.StartClocks(clocks)
+	t.InsertMoves(m.moves)
+	t.InsertReports(m.reports)
+	t.InsertReportings(m.reportings)
+}
+
+// take puts one report into its case. told is the report as it was handed in, and r the same
+// with its subject resolved. It returns the draft of its document; nil for a report that is
+// there already.
+func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, queues *cases.QueueSet, from Origin, told, r cases.Report, out *Received) (*ledger.DocumentDraft, error) {
+	body := told.Digest()
+	if have, known := m.known[r.ExternalID]; known {
 		if have.Body != body {
 			return nil, fault.New(fault.Conflict, "report-differs", "Another report was handed in as %q already (%s). A changed report gets an external_id of its own.", r.ExternalID, have.ID)
 		}
@@ -219,13 +318,12 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 		reason = cases.ReasonOther // the platform's own word stands beside it
 	}
 	severity := rules.Judged(reason).Severity
-	c, open, err := t.OpenCase(r.Subject.Platform, r.Subject.ID, cases.Flagged)
-	if err != nil {
-		return nil, err
-	}
+	c, open := m.open[subjectOf(r)]
 	if !open {
-		c = cases.Case{ID: d.desk.IDs.New(cases.CasePrefix), Version: 1, State: cases.Waiting, Sort: cases.Flagged, Subject: r.Subject,
-			Language: r.Evidence.Language, Opened: now, Updated: now, By: from.Worker, Reasons: []cases.Reason{}, Sources: []string{}}
+		c = &metCase{opened: true, Case: cases.Case{ID: d.desk.IDs.New(cases.CasePrefix), Version: 1, State: cases.Waiting, Sort: cases.Flagged, Subject: r.Subject,
+			Language: r.Evidence.Language, Opened: now, Updated: now, By: from.Worker, Reasons: []cases.Reason{}, Sources: []string{}}}
+		m.open[subjectOf(r)] = c
+		m.moves = append(m.moves, store.Move{Case: c.ID, Version: c.Version, Move: "opened", Worker: from.Worker, Time: now})
 	}
 	row := store.Report{ID: d.desk.IDs.New(cases.ReportPrefix), Program: from.name(), ExternalID: r.ExternalID, Body: body, Case: c.ID, Platform: r.Subject.Platform, Subject: r.Subject.ID,
 		Reason: reason, OwnReason: r.Reason, Severity: severity, Source: from.Source, Anonymous: r.Reporter.Anonymous, Language: r.Language, Reported: r.At, Received: now}
@@ -233,39 +331,37 @@ func (d *Room) take(t *kernel.Tx, s *proof.State, rules *cases.RuleSet, queues *
 		row.Reported = now
 	}
 	row.Reporter = d.reporterOf(from, r)
-	first, err := t.CountReporter(c.ID, row.Reporter)
-	if err != nil {
-		return nil, err
+	reporting := store.Reporting{Case: c.ID, Reporter: row.Reporter}
+	first := !m.reporters[reporting]
+	if first {
+		m.reporters[reporting] = true
+		m.reportings = append(m.reportings, reporting)
 	}
-	before := c
-	c = c.With(reason, severity, from.Source, language(r), first)
+	before := c.Case
+	c.Case = c.With(reason, severity, from.Source, language(r), first)
 	c.Updated = now
 	switch {
 	case !open:
-		c = c.Placed(queues, s.Queues.Digest)
-		t.InsertCase(c)
-		startPromise(t, c)
-		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "opened", Worker: from.Worker, Time: now})
-	case before.SameFacts(c):
-		t.CountReport(c)
-	default:
+		c.Case = c.Placed(queues, s.Queues.Digest)
+	case !before.SameFacts(c.Case):
 		// A new reason, a higher severity or a known language is news for whoever judges.
+		c.news = true
 		c.Version++
-		c = c.Placed(queues, s.Queues.Digest)
-		t.SaveCase(c)
-		t.MoveClock(c.ID, store.PromiseClock, c.Due)
-		t.InsertMove(store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
+		c.Case = c.Placed(queues, s.Queues.Digest)
+		m.moves = append(m.moves, store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
 	}
-	t.InsertReport(row)
-	if err := d.Keep(t, wants(c, row, r, !open)); err != nil {
-		return nil, err
+	if !c.listed {
+		c.listed = true
+		m.changed = append(m.changed, c)
 	}
-	out.Report, out.Case, out.New = row, c, true
+	m.known[row.ExternalID] = row
+	m.reports = append(m.reports, row)
+	out.Report, out.Case, out.New = row, c.Case, true
 	sealed := r
 	sealed.Reporter = cases.Reporter{}
-	return t.Record(ledger.DocumentDraft{Sort: ledger.ReportDocument, ID: row.ID,
+	return &ledger.DocumentDraft{Sort: ledger.ReportDocument, ID: row.ID,
 		Data:   cases.ReportData{Anonymous: row.Anonymous, Case: c.ID, Program: row.Program, Reason: reason, Severity: severity, Source: row.Source},
-		Sealed: []ledger.Opening{{Name: cases.FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: cases.FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}), nil
+		Sealed: []ledger.Opening{{Name: cases.FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: cases.FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}, nil
 }
 
 // name is the name under which the origin's reports are told apart.

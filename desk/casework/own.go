@@ -2,30 +2,21 @@ package casework
 
 import (
 	"context"
-	"encoding/hex"
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
-	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/platform"
 	"countersign.dev/store"
-	"countersign.dev/workforce"
 )
 
 // This file takes what workers declare of their own accounts on the platforms (design, part
-// two, law 15). The desk keeps no account of it, only keyed digests. The deed's document
-// commits to the accounts under a salt that the worker alone has.
-
-// OwnDeed is the open part of the document of a declaration.
-type OwnDeed struct {
-	Accounts int64              `json:"accounts"` // how many it names
-	Deed     actions.SignedDeed `json:"deed"`
-	Worker   workforce.WorkerID `json:"worker"`
-}
+// two, law 15). The desk keeps no account of it, only keyed digests. The deed's entry in the
+// ledger commits to the accounts under a salt that the worker alone has.
 
 // OwnDeclaration returns the caller's newest declaration; ok is false if there is none.
 func (d *Room) OwnDeclaration(ctx context.Context, by kernel.Caller) (own store.Declared, ok bool, err error) {
@@ -43,9 +34,8 @@ func (d *Room) OwnDeclaration(ctx context.Context, by kernel.Caller) (own store.
 // PLATFORM:ID; none says that the caller has none. Accounts of earlier declarations stay the
 // caller's own. The same deed again gives the same answer.
 func (d *Room) DeclareAccounts(ctx context.Context, by kernel.Caller, accounts []string, deed actions.SaltedDeed) (store.Declared, error) {
-	digest := deed.Deed.Digest()
-	out := store.Declared{Worker: by.Worker, Accounts: int64(len(accounts)), Deed: hex.EncodeToString(digest[:])}
-	if again, done, err := d.declared(ctx, by, out.Deed, deed); done || err != nil {
+	out := store.Declared{Worker: by.Worker, Accounts: int64(len(accounts)), Deed: deed.Deed.Digest().String()}
+	if again, done, err := d.declared(ctx, by, deed); done || err != nil {
 		return again, err
 	}
 	err := d.desk.Change(ctx, by, "declare accounts", func(s *proof.State) (func(*kernel.Tx) error, error) {
@@ -64,39 +54,40 @@ func (d *Room) DeclareAccounts(ctx context.Context, by kernel.Caller, accounts [
 			digests = append(digests, digest)
 		}
 		return func(t *kernel.Tx) error {
-			if _, err := t.Document(ledger.DeedDocument, out.Deed); err == nil {
-				before, _, err := t.Declared(by.Worker) // the same deed, handed in twice at once
-				out = before
+			have, err := t.EntriesAbout(deedName(deed), canonical.Time{}, 1)
+			if err != nil {
 				return err
-			} else if fault.KindOf(err) != fault.NotFound {
+			}
+			if len(have) > 0 { // the same deed, handed in twice at once
+				out, _, err = t.Declared(by.Worker)
 				return err
 			}
 			out.Time = t.Now()
-			t.Record(ledger.DocumentDraft{Sort: ledger.DeedDocument, ID: out.Deed, Data: OwnDeed{Accounts: out.Accounts, Deed: deed.SignedDeed(), Worker: by.Worker}})
+			t.Enter(entry.KindOwnAccounts, entry.OwnAccounts{Accounts: out.Accounts, Deed: deed.SignedDeed(), Worker: by.Worker}).About(deedName(deed))
 			return t.Declare(out, digests)
 		}, nil
 	})
 	return out, err
 }
 
-// declared returns the caller's newest declaration if a deed was done already, also when its
-// statement has ended since.
-func (d *Room) declared(ctx context.Context, by kernel.Caller, id string, deed actions.SaltedDeed) (out store.Declared, done bool, err error) {
+// deedName is the name under which the entry of a deed is found, so that no deed is done twice.
+func deedName(d actions.SaltedDeed) string { return "deed " + d.Deed.Digest().String() }
+
+// declared returns the caller's newest declaration if exactly this deed was done already, also
+// when its statement has ended since.
+func (d *Room) declared(ctx context.Context, by kernel.Caller, deed actions.SaltedDeed) (out store.Declared, done bool, err error) {
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
-		doc, err := stx.Document(ledger.DeedDocument, id)
-		if err != nil {
+		have, err := stx.EntriesAbout(deedName(deed), canonical.Time{}, 1)
+		if err != nil || len(have) == 0 {
 			return err
 		}
-		var own OwnDeed
-		if canonical.UnmarshalExact(doc.Body.Data, &own) != nil || own.Worker != by.Worker || canonical.DigestOf(own.Deed) != canonical.DigestOf(deed.SignedDeed()) {
-			return nil // another deed, which is refused
+		var own entry.OwnAccounts
+		if canonical.UnmarshalExact(have[0].Body.Data, &own) != nil || own.Worker != by.Worker || canonical.DigestOf(own.Deed) != canonical.DigestOf(deed.SignedDeed()) {
+			return nil // it is judged as a new deed, and refused
 		}
 		out, done, err = stx.Declared(by.Worker)
 		return err
 	})
-	if fault.KindOf(err) == fault.NotFound {
-		err = nil
-	}
 	return out, done, err
 }
 
