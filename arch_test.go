@@ -44,7 +44,7 @@ var house = map[string]room{
 	"policy":                {"actions workforce platform", "pure: a ruling reads facts and nothing else"},
 	"cases":                 {"actions workforce platform", "pure: what people work with before they act; what stands on rules and queues is other rooms' affair"},
 	"ledger":                {"", "pure: a log knows nothing of what is logged"},
-	"ledger/entry":          {"ledger actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
+	"ledger/entry":          {"actions workforce platform", "pure: what the desk enters, once, for those who write it and those who read it"},
 	"ledger/proof":          {"ledger ledger/entry policy actions workforce platform", "a verifier needs no network, no database and no private key"},
 	"recount":               {"cases ledger ledger/entry ledger/proof actions", "pure: an outsider counts the day's work from documents and entries, without a desk"},
 	"link/v1":               {"ledger/proof actions platform", "wire types of the link, for both its sides; what is signed or entered is in ledger/proof"},

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"fmt"
+	"slices"
 
 	"countersign.dev/canonical"
 	"countersign.dev/workforce"
@@ -42,6 +43,9 @@ const (
 	// they are of the case, and their text is the reason.
 	DeedCopyEvidence DeedKind = "evidence.copy"
 	DeedHashEvidence DeedKind = "evidence.hash" // only the digests are taken
+	// DeedAccounts declares one's own accounts on the platforms. It is of the worker who
+	// signs; its text is OwnAccountsText.
+	DeedAccounts DeedKind = "worker.accounts"
 	// DeedTakeBack takes back a decision of one's own. It is of the decision.
 	DeedTakeBack DeedKind = "decision.withdraw"
 )
@@ -67,6 +71,7 @@ var deeds = map[DeedKind]struct {
 	DeedMove:           {"order", true},
 	DeedLanguage:       {"order", true},
 	DeedTakeBack:       {"order", true},
+	DeedAccounts:       {"accounts", false},
 	DeedRemoveEvidence: {"text", false},
 	DeedCopyEvidence:   {"text", false},
 	DeedHashEvidence:   {"text", false},
@@ -135,3 +140,14 @@ func TaskOf(incident string, number int64) string {
 // Says reports whether two deeds agree in all but their nonce, their text and the version
 // that the signer saw.
 func (d Deed) Says(want Deed) bool { return d.What == want.What && d.Of == want.Of && d.To == want.To }
+
+// MaxOwnAccounts is the largest number of accounts in one declaration.
+const MaxOwnAccounts = 100
+
+// OwnAccountsText is the text of a deed that declares accounts: their names, PLATFORM:ID,
+// sorted, as canonical JSON. The empty list declares that there are none.
+func OwnAccountsText(accounts []string) string {
+	all := append([]string{}, accounts...)
+	slices.Sort(all)
+	return string(canonical.MustMarshal(slices.Compact(all)))
+}

@@ -24,6 +24,7 @@ func (s *Server) registerCases() {
 	addProgram(s, operation{id: "report", method: post, path: "/reports", body: v1.MaxBody, status: http.StatusCreated, changes: true, repeats: true,
 		summary: "Hand in a report (201, or 200 if it was handed in before), or up to 1,000 of them (200, with an answer for each). An answer with an identifier acknowledges: the report is durable, in exactly one case, and promised"}, s.takeReports)
 	add(s, operation{id: "report-state", method: get, path: "/reports/{id}", callers: forBoth, summary: "What became of a report that you handed in; nothing about people"}, s.reportState)
+	add(s, operation{id: "report-named", method: get, path: "/reports", callers: forBoth, summary: "What became of the report that you handed in under your own name for it"}, s.reportNamed)
 	addProgram(s, operation{id: "withdraw-report", method: post, path: "/reports/{id}/withdrawal", changes: true, summary: "Take a report back; it stays in its case, and whoever judges sees that it was taken back"}, s.withdrawReport)
 	add(s, operation{id: "find", method: post, path: "/findings", status: http.StatusCreated, body: v1.MaxBody, changes: true, repeats: true, summary: "Report what you came upon yourself; it opens a case, or joins the open one of its subject"}, s.find)
 	add(s, operation{id: "list-cases", method: get, path: "/cases", summary: "Cases that you may read, newest first"}, s.cases)
@@ -37,6 +38,10 @@ func (s *Server) registerCases() {
 	add(s, operation{id: "draft-decision", method: post, path: "/cases/{id}/drafts", summary: "The decision of a judgement with its measures, and the statements to sign; nothing is stored"}, s.draftDecision)
 	add(s, operation{id: "decide", method: post, path: "/cases/{id}/decisions", status: http.StatusCreated, body: v1.MaxBody, changes: true, repeats: true,
 		summary: "Hand in a signed decision with its signed measures; 409 case-moved if the case has changed since you saw it. The same decision again gives the same answer, with 200"}, s.decide)
+	add(s, operation{id: "do-on-case", method: post, path: "/cases/{id}/deeds", body: v1.MaxBody, changes: true,
+		summary: "Hand in a signed deed on a case: note, skip, snooze, ask, escalate, refer, language, move, merge or split. The same deed again changes nothing"}, s.doOnCase)
+	add(s, operation{id: "draft-take-back", method: post, path: "/decisions/{id}/drafts", summary: "All that you sign to take a decision of yours back, within 15 seconds; nothing is stored"}, s.draftTakeBack)
+	add(s, operation{id: "take-back", method: post, path: "/decisions/{id}/withdrawal", body: v1.MaxBody, changes: true, summary: "Take a decision of yours back: its measures end, and you hold the case again under a new claim"}, s.takeBack)
 	add(s, operation{id: "queue-board", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queueBoard)
 }
 
@@ -91,6 +96,13 @@ func (s *Server) takeReports(ctx context.Context, by desk.ProgramCaller, in *str
 
 func (s *Server) reportState(ctx context.Context, by desk.Caller, in *Identified) (*answerOf[v1.ReportState], error) {
 	p, err := s.desk.Progress(ctx, by, in.ID)
+	return answerWith(progressOf(p), err)
+}
+
+func (s *Server) reportNamed(ctx context.Context, by desk.Caller, in *struct {
+	ExternalID string `query:"external_id" required:"true" maxLength:"200"`
+}) (*answerOf[v1.ReportState], error) {
+	p, err := s.desk.ProgressNamed(ctx, by, in.ExternalID)
 	return answerWith(progressOf(p), err)
 }
 
@@ -303,4 +315,38 @@ func queueOf(q casework.Queue) v1.Queue {
 	}
 	slices.SortFunc(out.Counts, func(a, b v1.QueueCount) int { return cmp.Compare(a.State, b.State) })
 	return out
+}
+
+func (s *Server) doOnCase(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.CaseDeed
+}) (*answerOf[v1.Case], error) {
+	c, err := s.desk.Do(ctx, by, in.ID, in.Body.Claim, in.Body.Deed, in.Body.Text)
+	return answerWith(caseOf(c), err)
+}
+
+func (s *Server) draftTakeBack(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.TakeBackWish
+}) (*answerOf[v1.TakeBackDraft], error) {
+	d, err := s.desk.DraftTakeBack(ctx, by, in.ID, in.Body.Key, in.Body.Session)
+	if err != nil {
+		return nil, err
+	}
+	return answerWith(v1.TakeBackDraft{Deed: v1.DeedWish{What: d.Deed.What, Of: d.Deed.Of, Version: d.Deed.Version}, Undos: list(d.Undos, draftOf), Withdraw: d.Withdraw}, nil)
+}
+
+func (s *Server) takeBack(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.TakeBack
+}) (*answerOf[v1.Claimed], error) {
+	if in.Body.Deed.Deed.Of != in.ID {
+		return nil, fault.New(fault.Invalid, "bad-deed", "The deed takes back %q, and the path names %q.", in.Body.Deed.Deed.Of, in.ID)
+	}
+	undone := acts.Undone{Undos: list(in.Body.Undos, submissionOf), Withdrawals: map[string]acts.Withdrawal{}}
+	for request, w := range in.Body.Withdrawals {
+		undone.Withdrawals[request] = acts.Withdrawal{Version: w.Version, Signed: w.Signed, Deed: w.Deed}
+	}
+	t, err := s.desk.TakeBack(ctx, by, in.Body.Deed, in.Body.Text, undone)
+	return answerWith(claimedOf(t), err)
 }

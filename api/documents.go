@@ -12,7 +12,7 @@ import (
 
 func (s *Server) registerDocuments() {
 	const get = "GET"
-	add(s, operation{id: "document", method: get, path: "/documents/{sort}/{id}", summary: "A report, decision, deed or opening of a case with its promise and, once it is in a roll, the path that proves it",
+	add(s, operation{id: "document", method: get, path: "/documents/{sort}/{id}", callers: forBoth, summary: "A report, decision, deed or opening of a case with its promise and, once it is in a roll, the path that proves it",
 		answer: jsonAnswer("A document countersign/document-proof/v1 in canonical JSON; verify it offline")}, s.provenDocument)
 	add(s, operation{id: "list-documents", method: get, path: "/documents/{sort}", summary: "The documents of a sort with what opens them, by number, for auditors"}, s.documents)
 	add(s, operation{id: "shown", method: get, path: "/shown/{digest}", summary: "The exact bytes that a claim showed, by their digest, for those who read evidence",

@@ -41,6 +41,8 @@ func (s *Server) register() {
 		summary: "Get a program's token for a signed ask, which is good once and names the secret by its hash"}, s.programSignIn)
 	add(s, operation{id: "list-programs", method: get, path: "/programs", summary: "Programs by name, ended ones included"}, s.programs)
 	addProgram(s, operation{id: "own-program", method: get, path: "/programs/self", summary: "The program that calls, as it was admitted"}, s.ownProgram)
+	add(s, operation{id: "own-accounts", method: get, path: "/own-accounts", summary: "Whether you have declared your own accounts on the platforms"}, s.ownAccounts)
+	add(s, operation{id: "declare-accounts", method: post, path: "/own-accounts", changes: true, summary: "Declare your own accounts on the platforms, or that there are none; the same again changes nothing"}, s.declareAccounts)
 	add(s, operation{id: "start-session", method: post, path: "/sessions", changes: true, status: http.StatusCreated,
 		summary: "Start a session that your own key has signed; a running one of the same key ends"}, s.startSession)
 	add(s, operation{id: "list-sessions", method: get, path: "/sessions", summary: "Your own sessions whose time is not over, newest first"}, s.sessions)

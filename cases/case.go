@@ -279,14 +279,21 @@ func (c Case) Skip(first bool, now canonical.Time) Case {
 	return c.To(Waiting, now)
 }
 
+// Younger refuses a merge into a younger case. Identifiers sort by the time at which they were
+// made. So of two merges in both directions at once, one is refused.
+func (c Case) Younger(older Case) error {
+	if c.ID < older.ID {
+		return fault.New(fault.Conflict, "merge-direction", "The case %s is older than %s. A younger case is merged into an older one: merge %[2]s into %[1]s.", c.ID, older.ID)
+	}
+	return nil
+}
+
 // Join returns both cases after a younger one was merged into an older one. fresh is how many
 // of the younger one's reporters had not reported in the older one.
 func (c Case) Join(older Case, fresh int64, now canonical.Time) (merged, joined Case, err error) {
 	switch {
 	case c.ID == older.ID:
 		return c, older, fault.New(fault.Invalid, "bad-deed", "A case is not merged into itself.")
-	case c.ID < older.ID:
-		return c, older, fault.New(fault.Conflict, "merge-direction", "The case %s is older than %s. A younger case is merged into an older one: merge %[2]s into %[1]s.", c.ID, older.ID)
 	case c.Subject.Platform != older.Subject.Platform || c.Sort != older.Sort:
 		return c, older, fault.New(fault.Conflict, "cases-differ", "The cases %s and %s are of different platforms or sorts, so that nobody judges them together.", c.ID, older.ID)
 	case (c.Grave() || older.Grave()) && c.Subject.ID != older.Subject.ID:

@@ -77,6 +77,8 @@ type Commands struct {
 	Program   programCommands  `cmd:"" help:"Programs that bring reports in."`
 	Session   sessionCommands  `cmd:"" help:"Sessions: one signature of your own key for a day's standard work."`
 	Platform  platformCommands `cmd:"" help:"Connected platforms, and a check of any platform's server."`
+	Report    reportCommands   `cmd:"" help:"What was reported: add a finding of your own, hand in a file, look one up."`
+	Case      caseCommands     `cmd:"" help:"Cases: take the next one, decide it, hand it on."`
 	Subject   subjectCommands  `cmd:"" help:"Accounts and content: how they are, how protected they are."`
 	Exposure  exposureCommand  `cmd:"" help:"Who could do what to whom: alone, together, and who could countersign."`
 	Action    actionCommands   `cmd:"" help:"Request an act, sign or decline another's, take one back."`

@@ -102,7 +102,7 @@ func WriteKey(path string, k KeyFile) error { return newSecret(path, k) }
 // newSecret writes a document with a secret to a file that is not there yet.
 func newSecret(path string, doc any) error {
 	if _, err := os.Lstat(path); err == nil {
-		return fault.New(fault.Invalid, "exists", "%s is there already; a key is never overwritten. Name another file.", path)
+		return fault.New(fault.Invalid, "exists", "%s is there already; a secret is never overwritten. Name another file.", path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return unreadable(path, err)
 	}

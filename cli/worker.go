@@ -20,6 +20,7 @@ type workerCommands struct {
 	List      workerList      `cmd:"" help:"List workers."`
 	Extend    workerExtend    `cmd:"" help:"Move a worker's last day. Officers countersign."`
 	End       workerEnd       `cmd:"" help:"End the engagement of one of your own reports, or, as an officer, of anybody, at once. One person may."`
+	Accounts  workerAccounts  `cmd:"" help:"Declare your own accounts on the platforms, or that you have none. Without that you get no case."`
 	Reinstate workerReinstate `cmd:"" help:"Take back an end within 7 days. Officers countersign."`
 }
 

@@ -29,6 +29,11 @@ func (c *Client) ReportState(ctx context.Context, id string) (s v1.ReportState, 
 	return s, c.get(ctx, v1.Base+"/reports/"+url.PathEscape(id), nil, &s)
 }
 
+// ReportNamed returns what became of the caller's report with an external_id.
+func (c *Client) ReportNamed(ctx context.Context, external string) (s v1.ReportState, err error) {
+	return s, c.get(ctx, v1.Base+"/reports", url.Values{"external_id": {external}}, &s)
+}
+
 // WithdrawReport takes a report of the calling program back.
 func (c *Client) WithdrawReport(ctx context.Context, id string) (s v1.ReportState, err error) {
 	return s, c.change(ctx, http.MethodPost, v1.Base+"/reports/"+url.PathEscape(id)+"/withdrawal", nil, nil, &s)
@@ -95,6 +100,22 @@ func (c *Client) Decide(ctx context.Context, id string, d v1.Decision, wait time
 // QueueBoard lists the queues that the caller may read, in their order, with what waits in them.
 func (c *Client) QueueBoard(ctx context.Context) (p v1.Page[v1.Queue], err error) {
 	return p, c.get(ctx, v1.Base+"/queues/board", nil, &p)
+}
+
+// DoOnCase hands in a signed deed on a case.
+func (c *Client) DoOnCase(ctx context.Context, id string, d v1.CaseDeed) (out v1.Case, err error) {
+	return out, c.change(ctx, http.MethodPost, casePath(id, "/deeds"), nil, d, &out)
+}
+
+// DraftTakeBack asks for all that takes a decision of the caller's back.
+func (c *Client) DraftTakeBack(ctx context.Context, decision string, w v1.TakeBackWish) (d v1.TakeBackDraft, err error) {
+	return d, c.ask(ctx, v1.Base+"/decisions/"+url.PathEscape(decision)+"/drafts", w, &d)
+}
+
+// TakeBack takes a decision of the caller's back. The claim in the answer is empty if somebody
+// else works on the case from then on.
+func (c *Client) TakeBack(ctx context.Context, decision string, b v1.TakeBack) (t v1.Claimed, err error) {
+	return t, c.change(ctx, http.MethodPost, v1.Base+"/decisions/"+url.PathEscape(decision)+"/withdrawal", nil, b, &t)
 }
 
 // Shown returns the bytes that were shown under a digest. Whoever trusts nobody computes the

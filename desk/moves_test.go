@@ -1,12 +1,24 @@
 package desk_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"countersign.dev/actions"
+	"countersign.dev/alarm"
+	"countersign.dev/canonical"
 	"countersign.dev/cases"
+	"countersign.dev/desk/acts"
+	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/fault"
+	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
+	"countersign.dev/store"
+	"countersign.dev/workforce"
 )
 
 // TestOffice: the office that tests of cases are played in takes a report, gives it to
@@ -26,4 +38,750 @@ func TestOffice(t *testing.T) {
 	if out, err = of.TryDecide("ann", of.Take("ann"), casework.Judgement{Verdict: actions.CaseViolation, Rule: 1}); err != nil || out.Case.State != cases.Decided {
 		t.Fatalf("%+v: %v", out.Case, err)
 	}
+}
+
+// office is an office with what tests of moves say often.
+type office struct {
+	*desktest.Office
+	t *testing.T
+}
+
+func newOffice(t *testing.T, o desktest.Options) office {
+	t.Helper()
+	return office{desktest.NewOffice(t, o), t}
+}
+
+// try does a deed on a case as somebody saw it.
+func (o office) try(by workforce.WorkerID, k actions.DeedKind, c cases.Case, order cases.Order) (cases.Case, error) {
+	deed, text := o.CaseDeed(by, k, c.ID, c.Version, order)
+	return o.Desk.Do(o.t.Context(), desktest.As(by), c.ID, c.Claim, deed, text)
+}
+
+// do is try for what must succeed.
+func (o office) do(by workforce.WorkerID, k actions.DeedKind, c cases.Case, order cases.Order) cases.Case {
+	o.t.Helper()
+	next, err := o.try(by, k, c, order)
+	if err != nil {
+		o.t.Fatalf("%s by %s: %v", k, by, err)
+	}
+	return next
+}
+
+// refused demands that a deed is refused with a type of fault, and changes nothing.
+func (o office) refused(by workforce.WorkerID, k actions.DeedKind, c cases.Case, order cases.Order, typ string) {
+	o.t.Helper()
+	before := o.now(c.ID)
+	_, err := o.try(by, k, c, order)
+	if !fault.Is(err, typ) {
+		o.t.Errorf("%s by %s: %v; want %s", k, by, err, typ)
+	}
+	if after := o.now(c.ID); canonical.DigestOf(after) != canonical.DigestOf(before) {
+		o.t.Errorf("%s was refused and left %+v of %+v", k, after, before)
+	}
+}
+
+// now reads the row of a case.
+func (o office) now(id string) (c cases.Case) {
+	o.t.Helper()
+	if err := o.Store.Read(o.t.Context(), func(tx *store.Tx) (err error) {
+		c, err = tx.Case(id)
+		return err
+	}); err != nil {
+		o.t.Fatal(err)
+	}
+	return c
+}
+
+// clock reads the promise of a case.
+func (o office) clock(id string) store.Clock {
+	o.t.Helper()
+	var all []store.Clock
+	if err := o.Store.Read(o.t.Context(), func(tx *store.Tx) (err error) {
+		all, err = tx.Clocks(id)
+		return err
+	}); err != nil {
+		o.t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(c store.Clock) bool { return c.Kind == store.PromiseClock })
+	if i < 0 {
+		o.t.Fatalf("the case %s has no promise", id)
+	}
+	return all[i]
+}
+
+// claim claims a case by its identifier.
+func (o office) claim(by workforce.WorkerID, id string) casework.Taken {
+	o.t.Helper()
+	taken, err := o.Desk.Claim(o.t.Context(), desktest.As(by), id)
+	if err != nil {
+		o.t.Fatalf("claim by %s: %v", by, err)
+	}
+	return taken
+}
+
+func (o office) sweep() {
+	o.t.Helper()
+	if err := o.Desk.Sweep(o.t.Context()); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o office) in(d time.Duration) canonical.Time { return canonical.At(o.Clock().Now().Add(d)) }
+
+// TestDeedsOnCases: a deed on a case is done if it is the caller's own, of the case as it is,
+// and fits its order; once, however often it is handed in.
+func TestDeedsOnCases(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		c := o.Take("ann").Case
+		deed, text := o.CaseDeed("ann", actions.DeedSnooze, c.ID, c.Version, cases.Order{Until: o.in(time.Hour), Note: "Until the platform answers."})
+		do := func(by workforce.WorkerID, id string, claim int64, d actions.SaltedDeed, text string, typ string) {
+			t.Helper()
+			if _, err := o.Desk.Do(t.Context(), desktest.As(by), id, claim, d, text); !fault.Is(err, typ) {
+				t.Errorf("%v; want %s", err, typ)
+			}
+		}
+		do("abe", c.ID, 1, deed, text, "another-signer")
+		do("ann", c.ID, 2, deed, text, "claim-ended")
+		do("ann", c.ID, 1, deed, strings.Replace(text, "answers", "replies", 1), "bad-deed")
+		do("ann", c.ID, 1, deed, text+" ", "bad-deed")
+		o.Flag("2", "post/2", "MisleadingSpam", "acct/9")
+		other := o.Take("ann").Case
+		do("ann", other.ID, 1, deed, text, "bad-deed")
+		of, _ := o.CaseDeed("ann", actions.DeedSnooze, c.ID, c.Version, cases.Order{Queue: "spam"})
+		do("ann", c.ID, 1, of, (cases.Order{Queue: "spam"}).Text(), "bad-deed")
+		stale, text2 := o.CaseDeed("ann", actions.DeedSnooze, c.ID, c.Version-1, cases.Order{Until: o.in(time.Hour), Note: "It."})
+		do("ann", c.ID, 1, stale, text2, "case-moved")
+		forged := deed
+		forged.Signed.Signature = o.Sign("abe", deed.Signed.Statement.Challenge())
+		do("ann", c.ID, 1, forged, text, "bad-signature")
+		for range 2 {
+			next, err := o.Desk.Do(t.Context(), desktest.As("ann"), c.ID, 1, deed, text)
+			if err != nil || next.State != cases.Snoozed || next.Version != c.Version+1 || next.Holder != "" {
+				t.Fatalf("%+v: %v", next, err)
+			}
+		}
+		var moves []store.Move
+		var docs []ledger.Document
+		if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+			if moves, err = tx.Moves(c.ID); err != nil {
+				return err
+			}
+			docs, err = tx.Documents(ledger.DeedDocument, 0, 10)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(moves) != 2 || moves[1].Move != "snoozed" || moves[1].Worker != "ann" || len(docs) != 1 {
+			t.Errorf("moves %+v, documents %d", moves, len(docs))
+		}
+		var data cases.DeedData
+		if err := canonical.Unmarshal(docs[0].Body.Data, &data); err != nil || data.Case != c.ID || data.Version != c.Version+1 || data.Deed.Deed.Digest() != deed.Deed.Digest() {
+			t.Errorf("%+v: %v", data, err)
+		}
+		if docs[0].Body.Sealed["order"] != deed.Deed.Text {
+			t.Error("the order is not sealed as it was signed")
+		}
+	})
+}
+
+// TestNotes: a note needs no claim, moves no version, and stands under its writer's name.
+func TestNotes(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	c := o.Take("ann").Case
+	note := c
+	note.Claim = 0
+	if next := o.do("sue", actions.DeedNote, note, cases.Order{Note: "The author asked for patience."}); next.Version != c.Version || next.Holder != "ann" {
+		t.Errorf("a note left %+v", next)
+	}
+	o.do("ann", actions.DeedNote, note, cases.Order{Note: "We look into it.", Public: true})
+	o.refused("ole", actions.DeedNote, note, cases.Order{Note: "I may not."}, "accounts-undeclared")
+	var notes []store.CaseNote
+	if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+		notes, err = tx.Notes(c.ID)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(notes) != 2 || notes[0].Worker != "sue" || notes[0].Public || notes[0].N != 1 || !notes[1].Public || notes[1].Text != "We look into it." {
+		t.Errorf("notes %+v", notes)
+	}
+}
+
+// TestSnooze: a case sleeps for 30 days at most, and never past its promise if it is of the
+// highest severity; then it wakes.
+func TestSnooze(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Clock().Hold()
+	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	c := o.Take("ann").Case
+	o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(31 * 24 * time.Hour), Note: "Long."}, "bad-deed")
+	o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(-time.Second), Note: "Past."}, "bad-deed")
+	o.do("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(time.Hour), Note: "Until the platform answers."})
+	o.refused("ann", actions.DeedSnooze, c, cases.Order{Until: o.in(time.Hour), Note: "Again."}, "claim-ended")
+	o.sweep()
+	if now := o.now(c.ID); now.State != cases.Snoozed {
+		t.Errorf("it is %s before its time", now.State)
+	}
+	o.Clock().Advance(time.Hour)
+	o.sweep()
+	if now := o.now(c.ID); now.State != cases.Waiting {
+		t.Errorf("it is %s after its time", now.State)
+	}
+	grave := o.Flag("2", "post/2", "ViolenceThreats", "acct/9").Case
+	g := o.Take("ann").Case
+	if g.ID != grave.ID {
+		t.Fatalf("got %s before the case of the highest severity", g.ID)
+	}
+	o.refused("ann", actions.DeedSnooze, g, cases.Order{Until: canonical.At(g.Due.Add(time.Second)), Note: "Past its promise."}, "grave-case")
+	o.do("ann", actions.DeedSnooze, g, cases.Order{Until: g.Due, Note: "Up to it."})
+}
+
+// TestSkip: whoever skips a case is not offered it again, and three people who skip it send it
+// to a lead.
+func TestSkip(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	for i, by := range []workforce.WorkerID{"ann", "abe", "bob"} {
+		c := o.do(by, actions.DeedSkip, o.Take(by).Case, cases.Order{})
+		want := cases.Waiting
+		if i == 2 {
+			want = cases.Escalated
+		}
+		if c.State != want || c.Skips != int64(i+1) {
+			t.Fatalf("after %s it is %+v", by, c)
+		}
+		if _, err := o.Desk.Next(t.Context(), desktest.As(by), ""); !fault.Is(err, "nothing-waits") {
+			t.Errorf("%s was offered it again: %v", by, err)
+		}
+	}
+}
+
+// TestAsk: a case that waits for an answer stands still, goes back if nobody answers, and is
+// due as much later.
+func TestAsk(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Clock().Hold()
+	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	c := o.Take("ann").Case
+	o.refused("ann", actions.DeedAsk, c, cases.Order{Role: cases.AskLead, Note: "What?"}, "bad-deed")
+	asked := o.do("ann", actions.DeedAsk, c, cases.Order{Role: cases.AskLanguage, Language: "tr", Note: "What does it say?"})
+	if asked.State != cases.Asked || asked.Escalate != "language tr" || asked.Question != "What does it say?" || o.clock(c.ID).Paused.IsZero() {
+		t.Errorf("asked: %+v", asked)
+	}
+	o.Clock().Advance(2 * time.Hour)
+	taken := o.claim("abe", c.ID)
+	if !taken.Case.Due.Equal(c.Due.Add(2*time.Hour)) || !o.clock(c.ID).Due.Equal(taken.Case.Due.Time) || !o.clock(c.ID).Paused.IsZero() {
+		t.Errorf("due %s, was %s, clock %+v", taken.Case.Due, c.Due, o.clock(c.ID))
+	}
+	o.do("abe", actions.DeedAsk, taken.Case, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+	o.Clock().Advance(cases.AskLife)
+	o.sweep()
+	if now := o.now(c.ID); now.State != cases.Waiting || !now.Due.Equal(taken.Case.Due.Add(cases.AskLife)) {
+		t.Errorf("unanswered: %+v", now)
+	}
+	o.Flag("2", "post/2", "ViolenceThreats", "acct/9")
+	grave := o.Take("ann").Case
+	o.do("ann", actions.DeedAsk, grave, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+	if !o.clock(grave.ID).Paused.IsZero() {
+		t.Error("the promise of a case of the highest severity stands still")
+	}
+}
+
+// TestMoveToQueue: a lead moves cases between queues, also from their holders; a case of the
+// highest severity only to a queue that takes such cases; and no promise grows by it.
+func TestMoveToQueue(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	taken := o.Take("ann")
+	c := taken.Case
+	o.refused("ann", actions.DeedMove, c, cases.Order{Queue: "general"}, "lead-needed")
+	o.refused("sue", actions.DeedMove, c, cases.Order{Queue: "nowhere"}, "no-such-queue")
+	o.refused("sue", actions.DeedMove, c, cases.Order{Queue: c.Queue}, "wrong-state")
+	moved := o.do("sue", actions.DeedMove, c, cases.Order{Queue: "identity"})
+	if moved.State != cases.Waiting || moved.Queue != "identity" || moved.Due.After(c.Due.Time) || !o.clock(c.ID).Due.Equal(moved.Due.Time) {
+		t.Errorf("moved: %+v", moved)
+	}
+	if _, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseNoViolation}); !fault.Is(err, "claim-ended") {
+		t.Errorf("the holder decided what was moved: %v", err)
+	}
+	o.Flag("2", "post/2", "ViolenceThreats", "acct/9")
+	g := o.Take("ann").Case
+	o.refused("sue", actions.DeedMove, g, cases.Order{Queue: "spam"}, "grave-case")
+}
+
+// TestLanguageMoves: a corrected language puts the case into the queue of that language.
+func TestLanguageMoves(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Flag("1", "post/1", "HarassmentTroll", "acct/9")
+	c := o.Take("ann").Case
+	o.refused("ann", actions.DeedLanguage, c, cases.Order{Language: c.Language}, "wrong-state")
+	next := o.do("ann", actions.DeedLanguage, c, cases.Order{Language: "de"})
+	if next.Queue != "german" || next.Language != "de" || next.State != cases.Claimed {
+		t.Errorf("%+v", next)
+	}
+}
+
+// TestMerge: the reports of a younger case go into an older one, and all that rests on them
+// goes with them.
+func TestMerge(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		old := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
+		o.Flag("2", "post/1", "MisleadingSpam", "acct/8")
+		young := o.Flag("3", "post/2", "MisleadingBot", "acct/8").Case
+		o.Flag("4", "post/2", "MisleadingBot", "acct/7")
+		grave := o.Flag("5", "post/3", "ViolenceThreats", "acct/9").Case
+		g := o.Take("ann").Case
+		o.refused("ann", actions.DeedMerge, g, cases.Order{Into: old.ID}, "grave-case")
+		a := o.Take("ann").Case
+		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: young.ID}, "merge-direction")
+		o.refused("ann", actions.DeedMerge, a, cases.Order{Into: a.ID}, "bad-deed")
+		b := o.Take("ann").Case
+		if a.ID != old.ID || b.ID != young.ID || g.ID != grave.ID {
+			t.Fatalf("got %s, %s, %s", g.ID, a.ID, b.ID)
+		}
+		o.refused("abe", actions.DeedMerge, b, cases.Order{Into: old.ID}, "claim-ended")
+		merged := o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID})
+		joined := o.now(old.ID)
+		if merged.State != cases.Merged || merged.Into != old.ID || merged.Reports != 0 {
+			t.Errorf("merged: %+v", merged)
+		}
+		if joined.Reports != 4 || joined.Reporters != 3 || !slices.Equal(joined.Reasons, []cases.Reason{"MisleadingBot", "MisleadingSpam"}) || joined.Holder != "ann" || joined.Version != a.Version+1 {
+			t.Errorf("joined: %+v", joined)
+		}
+		if o.clock(young.ID).Ended.IsZero() || !o.clock(old.ID).Ended.IsZero() {
+			t.Error("the promise of the younger case goes on, or that of the older one does not")
+		}
+		// A report of the younger subject opens a case anew: nothing joins a merged one.
+		if again := o.Flag("6", "post/2", "MisleadingBot", "acct/9").Case; again.ID == young.ID || again.ID == old.ID {
+			t.Errorf("a report joined %s", again.ID)
+		}
+		if _, err := o.Desk.Claim(t.Context(), desktest.As("sue"), young.ID); !fault.Is(err, "case-merged") {
+			t.Errorf("a merged case was claimed: %v", err)
+		}
+	})
+}
+
+// TestMergeBars: a bar follows the report that it rests on. Who holds a case loses it if a
+// merge makes it their own affair, nobody merges their own affair, and a merge that bars most
+// of those eligible takes a lead of another line.
+func TestMergeBars(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Owns("abe", "plaza:acct/50")
+	old := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
+	o.Flag("2", "post/2", "MisleadingSpam", "acct/50") // abe reports it
+	a := o.Take("abe").Case
+	if a.ID != old.ID {
+		t.Fatalf("abe got %s", a.ID)
+	}
+	b := o.Take("ann").Case
+	own := b
+	own.Claim = a.Claim
+	o.refused("abe", actions.DeedMerge, own, cases.Order{Into: old.ID}, "case-taken")
+	o.do("ann", actions.DeedMerge, b, cases.Order{Into: old.ID})
+	if now := o.now(old.ID); now.State != cases.Waiting || now.Holder != "" {
+		t.Errorf("abe holds his own affair: %+v", now)
+	}
+	if _, err := o.Desk.Next(t.Context(), desktest.As("abe"), ""); !fault.Is(err, "nothing-waits") {
+		t.Errorf("abe was offered his own affair: %v", err)
+	}
+	// Most of those who may work here reported the next one.
+	for i, w := range []workforce.WorkerID{"abe", "dan", "bob", "lee", "eva"} {
+		account := "acct/6" + string(rune('0'+i))
+		o.Owns(w, "plaza:"+account)
+		o.Flag("crowd "+string(w), "post/4", "MisleadingSpam", account)
+	}
+	first := o.Take("ann").Case
+	crowd := o.Take("ann").Case
+	o.refused("ann", actions.DeedMerge, crowd, cases.Order{Into: first.ID}, "other-lead-needed")
+	o.do("ann", actions.DeedEscalate, crowd, cases.Order{Role: cases.AskLead, Note: "Merge it?"})
+	held := o.claim("sue", crowd.ID).Case
+	o.refused("sue", actions.DeedMerge, held, cases.Order{Into: first.ID}, "other-lead-needed")
+	if _, err := o.Desk.Release(t.Context(), desktest.As("sue"), held.ID, held.Claim); err != nil {
+		t.Fatal(err)
+	}
+	held = o.claim("kim", crowd.ID).Case
+	_, err := o.try("kim", actions.DeedMerge, held, cases.Order{Into: first.ID})
+	if fault.Is(err, "other-lead-needed") && !strings.Contains(err.Error(), "kim") {
+		t.Errorf("kim is of another line: %v", err)
+	}
+	if err != nil {
+		t.Errorf("kim: %v", err)
+	}
+}
+
+// TestSplit: reports leave a case for the open case of the subject that they name, or of
+// another one that the order names.
+func TestSplit(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		old := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
+		r2 := o.Flag("2", "post/2", "MisleadingBot", "acct/8")
+		a, b := o.Take("ann").Case, o.Take("ann").Case
+		o.do("ann", actions.DeedMerge, b, cases.Order{Into: a.ID})
+		a = o.now(a.ID)
+		first := o.reports(old.ID)[0].ID
+		o.refused("ann", actions.DeedSplit, a, cases.Order{Reports: []string{first}}, "wrong-state")
+		o.refused("ann", actions.DeedSplit, a, cases.Order{Reports: []string{"rep_none"}}, "no-such-report")
+		o.refused("ann", actions.DeedSplit, a, cases.Order{Reports: []string{first, r2.Report.ID}, Subject: "plaza:post/7"}, "case-empty")
+		left := o.do("ann", actions.DeedSplit, a, cases.Order{Reports: []string{r2.Report.ID}})
+		if left.Reports != 1 || left.Reporters != 1 || !slices.Equal(left.Reasons, []cases.Reason{"MisleadingSpam"}) || left.Holder != "ann" || left.Version != a.Version+1 {
+			t.Errorf("left: %+v", left)
+		}
+		back := o.Take("abe").Case
+		if back.Subject.ID != "post/2" || back.Reports != 1 || back.Reporters != 1 || back.ID == b.ID || !slices.Equal(back.Reasons, []cases.Reason{"MisleadingBot"}) || back.Due.After(b.Due.Time) {
+			t.Errorf("back: %+v", back)
+		}
+		if o.clock(back.ID).Due != back.Due {
+			t.Errorf("the promise of the new case: %+v", o.clock(back.ID))
+		}
+		// To an open case of another subject, by the order.
+		r3 := o.Flag("3", "post/1", "HarassmentTroll", "acct/7")
+		a = o.now(a.ID)
+		o.do("ann", actions.DeedSplit, a, cases.Order{Reports: []string{r3.Report.ID}, Subject: "plaza:post/2"})
+		if now := o.now(back.ID); now.Reports != 2 || now.Reporters != 2 || now.Version != back.Version+1 {
+			t.Errorf("joined: %+v", now)
+		}
+	})
+}
+
+func (o office) reports(id string) (all []store.Report) {
+	o.t.Helper()
+	if err := o.Store.Read(o.t.Context(), func(tx *store.Tx) (err error) {
+		all, err = tx.ReportsOf(id, "", 100)
+		return err
+	}); err != nil {
+		o.t.Fatal(err)
+	}
+	return all
+}
+
+// TestGraveSplit: a report of the highest severity does not leave the subject that it names.
+func TestGraveSplit(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	r := o.Flag("2", "post/1", "ViolenceThreats", "acct/8")
+	c := o.Take("ann").Case
+	o.refused("ann", actions.DeedSplit, c, cases.Order{Reports: []string{r.Report.ID}, Subject: "plaza:post/9"}, "grave-case")
+}
+
+// TestRefer: a case of child safety or of a threat to life is referred to somebody whom the
+// rule set names; an entry of its own, a clock and an export tell of it.
+func TestRefer(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Adopt(actions.PartRules, strings.Replace(cases.DefaultRules(), `"referrals": []`, `"referrals": [{"id": "hotline", "name": "The hotline", "to": "desk@hotline.example", "about": "Abuse of children."}]`, 1))
+	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	c := o.Take("ann").Case
+	order := cases.Order{Referral: "hotline", Reference: "H-77", Until: o.in(90 * 24 * time.Hour)}
+	o.refused("ann", actions.DeedRefer, c, order, "not-referred")
+	o.Flag("2", "post/2", "ChildSafetyCSAM", "acct/8")
+	g := o.Take("ann").Case
+	unknown := order
+	unknown.Referral = "nobody"
+	o.refused("ann", actions.DeedRefer, g, unknown, "no-such-referral")
+	next := o.do("ann", actions.DeedRefer, g, order)
+	if next.State != cases.Claimed || next.Version != g.Version+1 {
+		t.Errorf("%+v", next)
+	}
+	var entries []ledger.Entry
+	if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+		entries, err = tx.EntriesAbout(g.ID, canonical.Time{}, 10)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Body.Kind != entry.KindReferral || strings.Contains(string(entries[0].BodyBytes), "H-77") {
+		t.Fatalf("entries %+v", entries)
+	}
+	x, err := o.Desk.ReferralExport(t.Context(), desktest.As("ann"), g.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(x.Referrals) != 1 || x.Referrals[0].Reference != "H-77" || x.Referrals[0].To != "desk@hotline.example" || x.Subject.ID != "post/2" || len(x.Reports) != 1 || x.Reports[0].Commitment.IsZero() {
+		t.Errorf("export %+v", x)
+	}
+	if strings.Contains(string(canonical.MustMarshal(x)), "Look at post/2") {
+		t.Error("the export quotes a report")
+	}
+	if _, err := o.Desk.ReferralExport(t.Context(), desktest.As("ann"), c.ID); !fault.Is(err, "not-referred") {
+		t.Errorf("a case that was not referred is exported: %v", err)
+	}
+}
+
+// buriers is a list of budgets in which one person buries as little as limit an hour.
+func buriers(limit int64) []actions.Budget {
+	all := actions.DefaultBudgets()
+	for i, b := range all {
+		if b.Family == actions.FamilyBurying && b.Per == "worker" && b.Window == "hour" && b.Direction == actions.Burdening {
+			all[i].Limit = limit
+		}
+	}
+	return all
+}
+
+// TestBuryingIsBounded: each way to end or delay a report with less than its measure spends a
+// budget, per person and hour.
+func TestBuryingIsBounded(t *testing.T) {
+	o := newOffice(t, desktest.Options{Budgets: buriers(3)})
+	o.Clock().Hold()
+	for _, n := range []string{"1", "2", "3", "4", "5"} {
+		o.Flag(n, "post/"+n, "MisleadingSpam", "acct/9")
+	}
+	o.do("ann", actions.DeedSkip, o.Take("ann").Case, cases.Order{})
+	if _, err := o.TryDecide("ann", o.Take("ann"), casework.Judgement{Verdict: actions.CaseNoViolation}); err != nil {
+		t.Fatal(err)
+	}
+	c := o.Take("ann").Case
+	o.do("ann", actions.DeedNote, c, cases.Order{Note: "A note buries nothing."})
+	o.do("ann", actions.DeedEscalate, c, cases.Order{Role: cases.AskLead, Note: "Who decides this?"})
+	taken := o.Take("ann")
+	o.refused("ann", actions.DeedSkip, taken.Case, cases.Order{}, "budget-spent")
+	if _, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseDuplicate}); !fault.Is(err, "budget-spent") {
+		t.Errorf("a fourth case was buried: %v", err)
+	}
+	if out, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1}); err != nil {
+		t.Errorf("a measure buries nothing: %v %+v", err, out)
+	}
+	o.do("abe", actions.DeedSkip, o.Take("abe").Case, cases.Order{}) // each person has their own
+	o.Clock().Advance(time.Hour + time.Second)
+	o.do("ann", actions.DeedSkip, o.Take("ann").Case, cases.Order{})
+}
+
+// TestSecondPerson: nobody ends a case of the highest severity alone with less than its usual
+// measure. The first verdict is kept as a proposal, and somebody independent ends the case.
+func TestSecondPerson(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		o.Flag("1", "post/1", "ViolenceThreats", "acct/9")
+		taken := o.Take("ann")
+		v, err := o.Judged("ann", taken, casework.Judgement{Verdict: actions.CaseNoViolation, Reasons: "A joke."})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := o.Desk.Decide(t.Context(), desktest.As("ann"), taken.Case.ID, v)
+		if err != nil || !first.Proposed || first.Case.State != cases.Escalated {
+			t.Fatalf("%+v: %v", first, err)
+		}
+		again, err := o.Desk.Decide(t.Context(), desktest.As("ann"), taken.Case.ID, v)
+		if err != nil || again.ID != first.ID || !again.Proposed {
+			t.Errorf("the same verdict again gives %+v: %v", again, err)
+		}
+		if !o.clock(taken.Case.ID).Met.IsZero() {
+			t.Error("a proposal met the promise")
+		}
+		sue := o.claim("sue", taken.Case.ID) // of ann's own company
+		if _, err := o.TryDecide("sue", sue, casework.Judgement{Verdict: actions.CaseNoViolation}); !fault.Is(err, "not-independent") {
+			t.Errorf("sue ended it: %v", err)
+		}
+		if _, err := o.Desk.Release(t.Context(), desktest.As("sue"), sue.Case.ID, sue.Claim.Number); err != nil {
+			t.Fatal(err)
+		}
+		lee := o.claim("lee", taken.Case.ID)
+		out, err := o.TryDecide("lee", lee, casework.Judgement{Verdict: actions.CaseNoViolation, Reasons: "A joke."})
+		if err != nil || out.Proposed || out.Case.State != cases.Closed || o.clock(taken.Case.ID).Met.IsZero() {
+			t.Fatalf("%+v: %v", out, err)
+		}
+		var data cases.DecisionData
+		if err := canonical.Unmarshal(out.Document.Body.Data, &data); err != nil || data.First != first.ID || data.Proposal {
+			t.Errorf("%+v: %v", data, err)
+		}
+		// A milder rule than what was reported is less than the usual measure as well; the rule
+		// of the highest severity with its usual measures is not.
+		o.Flag("2", "post/2", "ViolenceThreats", "acct/9")
+		if out, err = o.TryDecide("ann", o.Take("ann"), casework.Judgement{Verdict: actions.CaseViolation, Rule: 1}); err != nil || !out.Proposed || len(out.Requests) != 0 {
+			t.Errorf("%+v: %v", out, err)
+		}
+		if n := o.requests(); n != 0 {
+			t.Errorf("%d measures of proposals were stored", n)
+		}
+	})
+}
+
+func (o office) requests() int {
+	o.t.Helper()
+	var all []store.Request
+	if err := o.Store.Read(o.t.Context(), func(tx *store.Tx) (err error) {
+		all, err = tx.Requests(store.RequestFilter{Platform: "plaza", Limit: 100})
+		return err
+	}); err != nil {
+		o.t.Fatal(err)
+	}
+	return len(all)
+}
+
+// back takes a decision back as somebody.
+func back(w *desktest.World, by workforce.WorkerID, decision string) (casework.Taken, actions.SaltedDeed, acts.Undone, error) {
+	d, err := w.Desk.DraftTakeBack(w.Context(), desktest.As(by), decision, "", canonical.Digest{})
+	if err != nil {
+		return casework.Taken{}, actions.SaltedDeed{}, acts.Undone{}, err
+	}
+	deed := w.Deed(by, d.Deed, cases.Order{}.Text())
+	u := acts.Undone{Withdrawals: map[string]acts.Withdrawal{}}
+	for _, undo := range d.Undos {
+		u.Undos = append(u.Undos, w.Submission(by, undo))
+	}
+	for request, version := range d.Withdraw {
+		withdrawal := w.Withdrawal(by, request, version)
+		u.Withdrawals[request] = acts.Withdrawal{Version: version, Deed: &withdrawal}
+	}
+	taken, err := w.Desk.TakeBack(w.Context(), desktest.As(by), deed, cases.Order{}.Text(), u)
+	return taken, deed, u, err
+}
+
+// TestTakeBack: within 15 seconds whoever decided takes it back and holds the case again, with
+// what was reported meanwhile.
+func TestTakeBack(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		o.Clock().Hold()
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		taken := o.Take("ann")
+		out, err := o.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseNoViolation})
+		if err != nil {
+			t.Fatal(err)
+		}
+		late := o.Flag("2", "post/1", "HarassmentTroll", "acct/8").Case
+		if late.ID == taken.Case.ID {
+			t.Fatal("a report joined a closed case")
+		}
+		held := o.claim("sue", late.ID)
+		if _, _, _, err := back(o.World, "abe", out.ID); !fault.Is(err, "no-such-decision") {
+			t.Errorf("abe took ann's decision back: %v", err)
+		}
+		o.Clock().Advance(casework.TakeBackFor - time.Millisecond)
+		again, deed, undone, err := back(o.World, "ann", out.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := again.Case
+		if c.ID != taken.Case.ID || c.State != cases.Claimed || c.Holder != "ann" || c.Claim != taken.Case.Claim+1 || c.Reports != 2 || c.Reporters != 2 || again.Document.IsZero() {
+			t.Errorf("%+v", c)
+		}
+		if young := o.now(late.ID); young.State != cases.Merged || young.Into != c.ID {
+			t.Errorf("what came meanwhile: %+v", young)
+		}
+		if _, err := o.TryDecide("sue", held, casework.Judgement{Verdict: actions.CaseNoViolation}); !fault.Is(err, "case-merged") && !fault.Is(err, "claim-ended") {
+			t.Errorf("sue decided what was merged: %v", err)
+		}
+		if !o.clock(c.ID).Met.IsZero() {
+			t.Error("the promise is met by what was taken back")
+		}
+		same, err := o.Desk.TakeBack(t.Context(), desktest.As("ann"), deed, cases.Order{}.Text(), undone)
+		if err != nil || same.Case.Version != c.Version || same.Claim.Number != c.Claim {
+			t.Errorf("the same deed again: %+v: %v", same, err)
+		}
+		if _, _, _, err := back(o.World, "ann", out.ID); !fault.Is(err, "taken-back") {
+			t.Errorf("twice: %v", err)
+		}
+		out, err = o.TryDecide("ann", again, casework.Judgement{Verdict: actions.CaseNoViolation})
+		if err != nil || out.Case.State != cases.Closed {
+			t.Fatalf("%+v: %v", out, err)
+		}
+		o.Clock().Advance(casework.TakeBackFor + time.Millisecond)
+		if _, _, _, err := back(o.World, "ann", out.ID); !fault.Is(err, "take-back-over") {
+			t.Errorf("too late: %v", err)
+		}
+	})
+}
+
+// TestTakeBackLifts: what is taken back is lifted on the platform, and the strike ends.
+func TestTakeBackLifts(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	to.OpenOffice()
+	to.World.Flag("1", "acct/3", "MisleadingSpam", "acct/4")
+	taken := to.World.Take("ann")
+	out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	comesTo(t, to, out.Requests[0], actions.StatusExecuted, "executed")
+	strikes := func() (n int64) {
+		if err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+			by, err := tx.Strikes("plaza", "acct/3", tx.Now())
+			n = by[1]
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if strikes() != 1 {
+		t.Error("the decision is no strike")
+	}
+	d, err := to.Desk.DraftTakeBack(t.Context(), desktest.As("ann"), out.ID, "", canonical.Digest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deed := to.Deed("ann", d.Deed, cases.Order{}.Text())
+	if _, err := to.Desk.TakeBack(t.Context(), desktest.As("ann"), deed, cases.Order{}.Text(), acts.Undone{}); !fault.Is(err, "measure-stands") {
+		t.Errorf("taken back without an undo: %v", err)
+	}
+	again, _, _, err := back(to.World, "ann", out.ID)
+	if err != nil || again.Case.Holder != "ann" {
+		t.Fatalf("%+v: %v", again, err)
+	}
+	desktest.Until(t, "the measure is lifted", func() bool {
+		r, err := to.Desk.RequestByID(t.Context(), desktest.As("ann"), out.Requests[0].ID)
+		return err == nil && r.Status == actions.StatusReversed
+	})
+	if strikes() != 0 {
+		t.Error("the strike stands")
+	}
+	if now := to.State("acct/3"); len(now.Layers) != 0 {
+		t.Errorf("plaza still has %+v", now.Layers)
+	}
+}
+
+// TestPromises: a promise runs from the report to the decision; those that are missed are
+// marked, listed, and told in one alarm for each queue.
+func TestPromises(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		o.Clock().Hold()
+		for _, n := range []string{"1", "2", "3"} {
+			o.Flag(n, "post/"+n, "MisleadingSpam", "acct/9")
+		}
+		c := o.Take("ann")
+		if _, err := o.TryDecide("ann", c, casework.Judgement{Verdict: actions.CaseNoViolation}); err != nil {
+			t.Fatal(err)
+		}
+		if clock := o.clock(c.Case.ID); !clock.Due.Equal(c.Case.Due.Time) || !clock.Started.Equal(c.Case.Opened.Time) || clock.Met.IsZero() {
+			t.Errorf("%+v", clock)
+		}
+		o.Clock().Advance(25 * time.Hour)
+		for range 2 {
+			o.sweep()
+		}
+		if n := o.promises(); n != 1 {
+			t.Errorf("%d alarms", n)
+		}
+		due, err := o.Desk.DueClocks(t.Context(), desktest.As("ann"), "spam", o.in(0))
+		if err != nil || len(due) != 2 || !due[0].Late || due[0].Missed.IsZero() {
+			t.Errorf("%+v: %v", due, err)
+		}
+		o.Flag("4", "post/4", "MisleadingSpam", "acct/9")
+		o.Clock().Advance(25 * time.Hour)
+		o.sweep()
+		if n := o.promises(); n != 2 {
+			t.Errorf("%d alarms a day later", n)
+		}
+	})
+}
+
+// promises counts the alarms about missed promises.
+func (o office) promises() (n int) {
+	o.t.Helper()
+	all, _, err := o.Desk.Alarms(o.t.Context(), desktest.As("sue"), alarms.Filter{})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for _, a := range all {
+		if a.Kind == string(alarm.PromiseMissed) {
+			n++
+		}
+	}
+	return n
 }

@@ -3,8 +3,10 @@ package desk
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"sync"
 
+	"countersign.dev/cases"
 	"countersign.dev/desk/acts"
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/casework"
@@ -22,6 +24,9 @@ import (
 // Open makes a desk on a store, and folds the governance chain in it. It refuses a chain
 // that does not verify, since somebody must have edited the database.
 func Open(ctx context.Context, c Config) (*Desk, error) {
+	if len(c.Casework.OwnSecret) < cases.MinOwnSecret {
+		return nil, fmt.Errorf("the secret under which the desk keeps accounts has %d bytes; it needs %d", len(c.Casework.OwnSecret), cases.MinOwnSecret)
+	}
 	k, err := kernel.New(ctx, kernel.Config{Store: c.Store, Log: c.Log, Executor: c.Executor, Root: c.Root, Now: c.Now, Rand: c.Rand, Logger: c.Logger, Holders: c.Holders, Step: c.Step})
 	if err != nil {
 		return nil, err

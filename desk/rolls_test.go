@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"countersign.dev/canonical"
+	"countersign.dev/desk"
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
@@ -168,11 +169,20 @@ func TestDocumentIsShownTo(t *testing.T) {
 		if err != nil || len(shown.Openings) != 0 {
 			t.Errorf("to who keeps its promise: %v, %v", shown.Openings, err)
 		}
+		scout := to.AdmitProgram("scout", "ann", "program").Caller()
+		shown, err = to.Document(t.Context(), scout, p.Sort, p.ID, p.Commitment)
+		if err != nil || len(shown.Openings) != 0 {
+			t.Errorf("to a program that keeps its promise: %v, %v", shown.Openings, err)
+		}
 		other := p.Commitment
 		other[0]++
 		for what, ask := range map[string]func() error{
 			"without the commitment": func() error {
 				_, err := to.Document(t.Context(), desktest.As("ann"), p.Sort, p.ID, canonical.Digest{})
+				return err
+			},
+			"to a program without the commitment": func() error {
+				_, err := to.Document(t.Context(), scout, p.Sort, p.ID, canonical.Digest{})
 				return err
 			},
 			"with another commitment": func() error {
@@ -194,6 +204,9 @@ func TestDocumentIsShownTo(t *testing.T) {
 		}
 		_, err = to.Documents(t.Context(), desktest.As("ann"), p.Sort, -1, 10)
 		refused(t, err, "not-yours-to-read")
+		if _, err := to.Document(t.Context(), desk.ProgramCaller{ID: "unknown"}.Caller(), p.Sort, p.ID, p.Commitment); fault.KindOf(err) != fault.NotFound || fault.Is(err, "document-not-found") {
+			t.Errorf("to a program that is none: %v", err)
+		}
 		if _, err := to.Document(t.Context(), desktest.As("nobody"), p.Sort, p.ID, p.Commitment); fault.KindOf(err) != fault.Forbidden {
 			t.Errorf("to a stranger: %v", err)
 		}

@@ -39,7 +39,7 @@ type step struct {
 }
 
 // reads are the methods that change nothing.
-var reads = []string{"ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Case", "Cases", "DraftDecision", "Now", "Progress", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
+var reads = []string{"ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceOf", "Case", "Cases", "DraftDecision", "Now", "Progress", "ProgressNamed", "DraftTakeBack", "ReferralExport", "QueueBoard", "Alarms", "Authenticate", "AuthenticateProgram", "OwnDeclaration", "Backtest", "Chain", "Bodies", "TierEntries", "HashesInForce", "InForce", "TakenRecords", "Text", "Document", "Documents", "Draft", "DraftUndo", "DraftVerdict", "Entries", "Feed", "Holders", "Incident", "Incidents", "Ledger", "LedgerBodies", "Matters", "NextAlarms",
 	"Person", "RequestByID", "RequestThen", "Requests", "RowsOf", "Sessions", "Sightings", "State", "Stats", "Subject", "Tokens", "Wait", "CompleteWarrant", "Warrant"}
 
 // others are neither: Run is the background, with CheckExposure and CheckHealth, Found
@@ -48,10 +48,10 @@ var reads = []string{"ShownUnder", "EvidenceDocument", "EvidenceNow", "EvidenceO
 //
 // What works on cases leaves documents that go into rolls, and has tests of its own:
 // TestWorkLeavesDocuments.
-var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "JudgeMeasures"}, worksOnCases...)
+var others = append([]string{"CheckChange", "Hashes", "Queues", "Rules", "CheckExposure", "CheckHealth", "CheckReview", "CoverageChange", "Found", "OpenWatched", "RollWaiting", "Run", "Sweep", "SweepHashes", "DraftMeasures", "DraftLifts", "JudgeTakeBack", "DueClocks", "JudgeMeasures"}, worksOnCases...)
 
 // worksOnCases are the methods of casework that change something.
-var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeReports", "WithdrawReport"}
+var worksOnCases = []string{"OpenPicture", "ReleaseMedia", "RemovePicture", "Claim", "Decide", "Do", "Extend", "Find", "KeepDraft", "Next", "Release", "TakeBack", "TakeReports", "WithdrawReport"}
 
 func heldRequest(t *testing.T, to *desktest.Town) actions.Request {
 	t.Helper()
@@ -172,6 +172,20 @@ var steps = map[string]step{
 			return func() error { _, err := to.Desk.SignIn(t.Context(), ask); return err }
 		},
 		entries: []string{"token"}, tables: []string{"token"},
+	},
+	"DeclareAccounts": {
+		refused: func(to *desktest.Town) error {
+			_, err := to.Desk.DeclareAccounts(to.Context(), desktest.As("ann"), nil, ownDeed(to.World, "bob"))
+			return err
+		},
+		prepare: func(t *testing.T, to *desktest.Town) func() error {
+			deed := ownDeed(to.World, "ann")
+			return func() error {
+				_, err := to.Desk.DeclareAccounts(t.Context(), desktest.As("ann"), nil, deed)
+				return err
+			}
+		},
+		entries: []string{"own-accounts"}, tables: []string{"own_declared"},
 	},
 	"SignInProgram": {
 		before: func(to *desktest.Town) { to.AddProgram("scout", "kim") },
@@ -605,7 +619,7 @@ func size(t *testing.T, to *desktest.Town) int64 {
 // dump returns what stands in a table, as one text.
 func dump(t *testing.T, to *desktest.Town, table string) (all string) {
 	t.Helper()
-	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "program_token": "id, expires", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
+	columns := map[string]string{"request": "id, version, status, signers", "job": "id, kind, args", "token": "id, revoked", "program_token": "id, expires", "own_declared": "worker, accounts, deed", "session": "digest, ended", "decision": "case_id, version, digest", "execution": "executor, sequence",
 		"sighting": "executor, sequence", "incident": "id, version, status", "incident_breach": "breach, incident", "incident_task": "incident, number, done",
 		"incident_findings": "incident, digest", "alarm": "id, entry", "text": "digest, part"}
 	err := to.Store.Read(t.Context(), func(tx *store.Tx) error {

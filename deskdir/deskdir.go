@@ -26,6 +26,7 @@ const (
 
 	SetupToken = "plaza-setup.token" // opens plaza's set-up API: making accounts and posts
 	StaffToken = "plaza-staff.token" // for an executor that runs by itself
+	ReportsKey = "plaza-reports.key" // of the program by which plaza hands in reports; secret
 )
 
 // Files of the executor's folder, besides trust.

@@ -39,6 +39,8 @@ var (
 	requestsNow     = prometheus.NewDesc("countersign_requests", "Requests that there are, by status.", []string{"status"}, nil)
 	ledgerEntries   = prometheus.NewDesc("countersign_ledger_entries_total", "Entries of the ledger.", nil, nil)
 	matters         = prometheus.NewDesc("countersign_needs_person", "What needs a person, by section of countersign status.", []string{"section"}, nil)
+	uncopied        = prometheus.NewDesc("countersign_evidence_pending", "Evidences of reports that are not copied yet.", nil, nil)
+	uncopiedSeconds = prometheus.NewDesc("countersign_evidence_pending_seconds", "Time for which the oldest evidence of a report waits to be copied.", nil, nil)
 	executorUp      = prometheus.NewDesc("countersign_executor_up", "1 if the executor answers.", nil, nil)
 	executorStopped = prometheus.NewDesc("countersign_executor_stopped", "1 if the executor refuses burdening acts; left out if it does not answer.", nil, nil)
 )
@@ -51,7 +53,7 @@ type counted struct{ desk *desk.Desk }
 
 // Describe implements prometheus.Collector.
 func (counted) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{alarmsTotal, incidentsOpen, watchRecords, requestsNow, ledgerEntries, matters, executorUp, executorStopped} {
+	for _, d := range []*prometheus.Desc{alarmsTotal, incidentsOpen, watchRecords, requestsNow, ledgerEntries, matters, uncopied, uncopiedSeconds, executorUp, executorStopped} {
 		to <- d
 	}
 }
@@ -83,6 +85,8 @@ func (c counted) Collect(to chan<- prometheus.Metric) {
 	each(requestsNow, prometheus.GaugeValue, s.Requests)
 	each(matters, prometheus.GaugeValue, s.Matters)
 	to <- prometheus.MustNewConstMetric(ledgerEntries, prometheus.CounterValue, float64(s.Size))
+	to <- prometheus.MustNewConstMetric(uncopied, prometheus.GaugeValue, float64(s.Uncopied))
+	to <- prometheus.MustNewConstMetric(uncopiedSeconds, prometheus.GaugeValue, float64(s.Oldest))
 	one(executorUp, !s.Away)
 	if !s.Away {
 		one(executorStopped, s.Stopped)

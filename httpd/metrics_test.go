@@ -30,7 +30,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, want := range []string{`countersign_alarms_total{kind="breach"} 1`, `countersign_incidents_open{tier="critical"} 1`,
 		`countersign_watch_records_total{kind="breach"} 1`, `countersign_http_requests_total{status="200"} 1`, `countersign_requests{status="executed"} `,
-		`countersign_ledger_entries_total `, `countersign_needs_person{section="incidents"} 1`, `countersign_executor_up 0`, `go_goroutines `} {
+		`countersign_ledger_entries_total `, `countersign_needs_person{section="incidents"} 1`, `countersign_executor_up 0`, `countersign_evidence_pending 0`, `countersign_evidence_pending_seconds 0`, `go_goroutines `} {
 		if !strings.Contains(text, "\n"+want) {
 			t.Errorf("the metrics lack %s", want)
 		}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -93,6 +94,16 @@ func (k *Key) String() string { return k.verifierKey }
 
 // Format writes the public key for every verb, for the same reason.
 func (k *Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.verifierKey) }
+
+// Derive returns a secret of 32 bytes that belongs to the key and a purpose. Whoever has the
+// key's file has it; it tells nothing of the key, nor of the secret of another purpose.
+func (k *Key) Derive(purpose string) ([]byte, error) {
+	secret, err := hkdf.Key(sha256.New, k.private.Seed(), nil, "countersign/derived/v1\n"+purpose, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive a secret: %w", err)
+	}
+	return secret, nil
+}
 
 // File returns the private key as it is kept in a file: one line,
 // PRIVATE+KEY+name+id+seed, as golang.org/x/mod/sumdb/note writes it.

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"maps"
 	"strings"
@@ -260,5 +261,38 @@ func TestHeadRefused(t *testing.T) {
 	other := &ledger.Log{Origin: "desk.example.com/other", Signer: m.Key, Rand: ledgertest.Rand(1)}
 	if _, _, _, err := other.Append(m.Head, []ledger.Draft{ledgertest.Draft(0)}, ledgertest.Epoch); err == nil {
 		t.Error("appended to a head of another origin")
+	}
+}
+
+// TestDerive: a secret follows from the key and the purpose, and from nothing else; it is
+// neither the key's nor another purpose's.
+func TestDerive(t *testing.T) {
+	key := func(seed byte, origin string) *ledger.Key {
+		k, err := ledger.NewKey(origin, ledgertest.Rand(seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	derive := func(k *ledger.Key, purpose string) string {
+		b, err := k.Derive(purpose)
+		if err != nil || len(b) != 32 {
+			t.Fatalf("%d bytes, %v", len(b), err)
+		}
+		return string(b)
+	}
+	one := key(1, ledgertest.Origin)
+	again, err := ledger.ParseKey(one.File())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if derive(one, "a") != derive(again, "a") {
+		t.Error("another node with the same key's file derives another secret")
+	}
+	if derive(one, "a") == derive(one, "b") || derive(one, "a") == derive(key(2, ledgertest.Origin), "a") {
+		t.Error("two purposes, or two keys, have the same secret")
+	}
+	if bytes.Contains(one.File(), []byte(base64.StdEncoding.EncodeToString([]byte(derive(one, "a"))))) {
+		t.Error("the secret is the key's own")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,39 @@ func TestGoldenDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "promise", promise)
+}
+
+// TestDocumentsOnPage: the page of the formats has the examples as the code makes them.
+func TestDocumentsOnPage(t *testing.T) {
+	page, err := os.ReadFile("../doc/ledger-format.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := ledgertest.New(t, 1)
+	d := smallDocument(t, m.Log)
+	other := ledger.DocumentLeaf{Sort: d.Sort, Number: 18, Commitment: canonical.Sum([]byte("another"))}
+	leaves := []ledger.DocumentLeaf{d.Leaf(), other}
+	roll, err := ledger.NewRoll(leaves)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := roll.Prove(leaves, 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	promise, err := m.Log.Promise(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, want := range map[string]string{
+		"document": string(d.BodyBytes) + "\n", "salt": base64.StdEncoding.EncodeToString(d.Salt), "opening": string(canonical.MustMarshal(d.Openings[0])) + "\n",
+		"leaf": string(d.Leaf().Bytes()), "other leaf": string(other.Bytes()), "roll": string(canonical.MustMarshal(roll)) + "\n",
+		"path": string(canonical.MustMarshal(path)) + "\n", "promise": string(promise), "key": m.Key.VerifierKey() + "\n",
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks the example of a %s:\n%s", what, want)
+		}
+	}
 }
 
 // The format, written out as its page says it, without the code that makes it.

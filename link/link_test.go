@@ -177,6 +177,79 @@ func TestExecutor(t *testing.T) {
 	})
 }
 
+// cutOff is a picture of which the platform stops in the middle.
+type cutOff struct{ io.Reader }
+
+func (c cutOff) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	if err == io.EOF {
+		err = errors.New("the platform hung up")
+	}
+	return n, err
+}
+
+// TestEvidence sends what a subject shows across, and streams its pictures: whole, too large, cut
+// off, and not there.
+func TestEvidence(t *testing.T) {
+	followers := int64(7)
+	s := &side{evidence: platform.Evidence{Subject: prooftest.Account("acct/17"), Sort: platform.Account, Text: platform.Text{Text: "\x00\u202e<&>\u2028🙂", Cut: true}, Language: "de",
+		Author: platform.Profile{ID: "acct/17", Handle: "@17", Followers: &followers}, Thread: []platform.Post{{ID: "post/1", Subject: true}},
+		Pictures: []platform.Picture{{Name: "1", SHA256: canonical.Sum([]byte("x"))}}, Links: []platform.Link{}, At: canonical.At(time.Unix(1, 0))}}
+	serve(t, link.Executor(s, "secret", "on call"), func(t *testing.T, address string) {
+		c := link.DialExecutor(address, "secret")
+		defer c.Close()
+		got, err := c.Evidence(t.Context(), prooftest.Account("acct/17"))
+		if diff := cmp.Diff(s.evidence, got); err != nil || diff != "" || s.subject != prooftest.Account("acct/17") {
+			t.Errorf("%v\n%s", err, diff)
+		}
+		read := func() (string, error) {
+			body, err := c.Picture(t.Context(), prooftest.Account("acct/17"), "the name")
+			if err != nil {
+				return "", err
+			}
+			defer body.Close()
+			b, err := io.ReadAll(body)
+			return string(b), err
+		}
+		whole := strings.Repeat("picture ", 1<<16)
+		s.picture = strings.NewReader(whole)
+		if got, err := read(); err != nil || got != whole || s.name != "the name" || !s.closed.Load() {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		s.picture = strings.NewReader(strings.Repeat("x", platform.MaxPicture+1))
+		if got, err := read(); !fault.Is(err, "picture-too-large") || fault.KindOf(err) != fault.TooLarge || len(got) > platform.MaxPicture {
+			t.Errorf("too large: %d bytes, %v", len(got), err)
+		}
+		s.picture = cutOff{strings.NewReader(whole)}
+		if got, err := read(); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("cut off: %d bytes, %v", len(got), err)
+		}
+		s.err = fault.New(fault.NotFound, "no-such-picture", "Not there.")
+		if _, err := read(); !fault.Is(err, "no-such-picture") {
+			t.Error(err)
+		}
+		if _, err := c.Evidence(t.Context(), prooftest.Account("acct/17")); !fault.Is(err, "no-such-picture") {
+			t.Error(err)
+		}
+		s.err = nil
+		stranger := link.DialExecutor(address, "on call")
+		defer stranger.Close()
+		if _, err := stranger.Picture(t.Context(), prooftest.Account("acct/17"), "1"); fault.KindOf(err) != fault.Unauthenticated {
+			t.Errorf("the token of people on call: %v", err)
+		}
+		// An executor that says more than it may is cut, whatever it says.
+		s.evidence.Text.Text = strings.Repeat("x", platform.MaxText+1)
+		if got, err := c.Evidence(t.Context(), prooftest.Account("acct/17")); err != nil || len(got.Text.Text) != platform.MaxText {
+			t.Errorf("%d bytes, %v", len(got.Text.Text), err)
+		}
+		s.evidence.Text.Text = strings.Repeat("x", platform.MaxEvidence)
+		if _, err := c.Evidence(t.Context(), prooftest.Account("acct/17")); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("an answer beyond its bound: %v", err)
+		}
+		s.evidence.Text = platform.Text{Text: "\x00\u202e<&>\u2028🙂", Cut: true}
+	})
+}
+
 // TestDesk sends a real ledger and a record across: a feed must come out with
 // every byte that was committed to.
 func TestDesk(t *testing.T) {

@@ -31,6 +31,9 @@ type Reports struct {
 	// Token returns the token that a request carries. It is asked for each request, and may
 	// make a new one or read one that was made.
 	Token func(context.Context) (string, error)
+	// Forget is told of a token that the receiver refused, so that Token makes another one.
+	// Nil: nobody is told.
+	Forget func(token string)
 	// Platform is what the receiver calls this platform; empty means plaza.
 	Platform string
 	// Client sends the requests; nil means one that waits for 30 seconds.
@@ -45,12 +48,13 @@ type Reports struct {
 
 // Limits of what is sent at once, and of answers.
 const (
-	outboxMost     = 1000    // reports
-	outboxBytes    = 1 << 20 // of reports
-	answerLimit    = 8 << 20 // bytes of an answer
+	outboxMost     = 1000       // reports
+	outboxBytes    = 1000 << 10 // of reports; a request has at most 1 MiB
+	answerLimit    = 8 << 20    // bytes of an answer
 	outboxSignal   = "outbox"
 	outboxLook     = 30 * time.Second // after which the outbox is looked at again unasked: another process may have written to it
 	retryLongest   = 5 * time.Minute
+	tokenRetries   = 5  // times Retry is the wait for a token
 	askedMost      = 20 // reports in one round of questions
 	askLongest     = 6 * time.Hour
 	askedForMonths = 184 * 24 * time.Hour // after which nobody asks any more
@@ -148,7 +152,15 @@ func (o *outbox) note(err error, now time.Time) {
 	}
 }
 
-// start begins to send what waits. The server ends it with Close.
+// SendReports names a receiver of reports that was not known when the server was made; the
+// parameters are those of Reports. It is called once at most, before the server's pages are
+// served.
+func (s *Server) SendReports(url string, token func(context.Context) (string, error), forget func(string)) {
+	s.reports.URL, s.reports.Token, s.reports.Forget = url, token, forget
+	s.startOutbox()
+}
+
+// startOutbox begins to send what waits. The server ends it with Close.
 func (s *Server) startOutbox() {
 	s.out = &outbox{s: s, to: s.reports, most: outboxMost}
 	if s.reports.URL == "" {
@@ -177,6 +189,10 @@ func (o *outbox) push(ctx context.Context) {
 			o.note(err, o.s.now())
 			o.s.log.WarnContext(ctx, "reports wait", "error", err)
 			later := wait
+			if missing := (*noToken)(nil); errors.As(err, &missing) {
+				// Nobody was asked yet, and the key may be there any moment.
+				wait, later = o.to.Retry, tokenRetries*o.to.Retry
+			}
 			if asked := (*tryLater)(nil); errors.As(err, &asked) {
 				later = max(later, min(asked.after, retryLongest))
 			}
@@ -210,6 +226,14 @@ type tryLater struct {
 }
 
 func (e *tryLater) Error() string { return e.text }
+
+// noToken is the failure to get a token for a request.
+type noToken struct{ why error }
+
+func (e *noToken) Error() string {
+	return "there is no token for the receiver of reports: " + e.why.Error()
+}
+func (e *noToken) Unwrap() error { return e.why }
 
 // refusal is the refusal of a whole request for what it holds.
 type refusal struct{ kind, detail string }
@@ -309,10 +333,10 @@ func (o *outbox) ask(ctx context.Context, method, route string, body []byte) ([]
 	if err != nil {
 		return nil, fmt.Errorf("asking the receiver of reports: %w", err)
 	}
+	token := ""
 	if o.to.Token != nil {
-		token, err := o.to.Token(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("getting a token for the receiver of reports: %w", err)
+		if token, err = o.to.Token(ctx); err != nil {
+			return nil, &noToken{err}
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -331,6 +355,9 @@ func (o *outbox) ask(ctx context.Context, method, route string, body []byte) ([]
 	}
 	if res.StatusCode/100 == 2 {
 		return answer, nil
+	}
+	if res.StatusCode == http.StatusUnauthorized && o.to.Forget != nil {
+		o.to.Forget(token)
 	}
 	kind, detail := problemIn(res, answer)
 	switch res.StatusCode {

@@ -171,7 +171,7 @@ type mineView struct {
 }
 
 var outcomeTexts = map[string]string{
-	"violation":    "A rule was broken, and something was done.",
+	"violation":    "A rule was broken.",
 	"no-violation": "No rule was broken.",
 	"duplicate":    "It was judged together with another report.",
 	"not-for-us":   "This is for somebody else to judge.",

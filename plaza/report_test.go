@@ -292,7 +292,7 @@ func TestOutcome(t *testing.T) {
 			if rows := to.settled("closed", "received"); rows[0].outcome != "violation" {
 				t.Errorf("%+v", rows)
 			}
-			if page := to.look("/account/reports", eve); !strings.Contains(page, "A rule was broken, and something was done.") {
+			if page := to.look("/account/reports", eve); !strings.Contains(page, ">A rule was broken.<") {
 				t.Errorf("the reporter sees %s", page)
 			}
 			if page := to.look("/account/reports", other); !strings.Contains(page, "You have reported nothing.") {

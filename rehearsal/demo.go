@@ -129,6 +129,11 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 
 // story is every step in its order, with the outcome that it must have.
 var story = []demoStep{
+	{Name: "report-in", Expected: "in"},
+	{Name: "case-claimed-once", Expected: "claimed once"},
+	{Name: "decision-executed", Expected: "executed"},
+	{Name: "own-affair-refused", Expected: "refused"},
+	{Name: "audit-agrees", Expected: "agrees"},
 	{Name: "last-day-refused", Expected: "refused"},
 	{Name: "last-day-countersign-refused", Expected: "refused"},
 	{Name: "same-vendor-countersign-refused", Expected: "refused"},
@@ -191,6 +196,8 @@ type demo struct {
 	warrants []string // files of those that are kept
 	verified bool
 	spam     string                   // the spammer's post: post/93
+	posts    []string                 // identifiers of the posts that are reported in the afternoon
+	authors  []string                 // handles of their authors
 	took     map[string]time.Duration // the times that the lines at the end quote
 	said     map[string]string
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/cli"
 	"countersign.dev/client"
 	"countersign.dev/fault"
@@ -36,31 +37,31 @@ const limitFor = 72 * time.Hour
 func (d *demo) weaker(ctx context.Context) error {
 	post := d.on.PlazaURL + "/" + d.spam
 	d.tell("A post of %s stays, with a word to its readers: Priya labels it. %s", spammer, post)
-	var label result
+	var label v1.Request
 	d.step("labelled", func() string {
-		label = d.as(ctx, asker, "action", "request", "content.label", "plaza:"+d.spam, "--value", spamLabel, "--reason", "an offer for passwords", "--case", "C-2107")
-		if label.outcome() != string(actions.StatusExecuted) {
-			d.quote(label)
-			return label.outcome()
+		var r result
+		if label, r = d.act(ctx, asker, "plaza:"+d.spam, "1", "content.label:"+spamLabel, "an offer for passwords"); label.Status != actions.StatusExecuted {
+			d.quote(r)
+			return r.outcome()
 		}
-		return d.labelled(ctx, platform.MarkOf(label.member("id")))
+		return d.labelled(ctx, platform.MarkOf(label.ID))
 	})
-	d.line("          Readers see the label with its reason and its reference, %s.", platform.MarkOf(label.member("id")))
+	d.line("          Readers see the label with its reason and its reference, %s.", platform.MarkOf(label.ID))
 	d.tell("And for three days strangers need not meet it. She limits it: out of the timeline and the search, still at its address.")
-	var limit result
+	var limit v1.Request
 	d.step("limited", func() string {
 		if public, err := d.inPublic(ctx); err != nil || !public {
 			return "not public before"
 		}
-		limit = d.as(ctx, asker, "action", "request", "content.limit", "plaza:"+d.spam, "--until", "72h", "--reason", "an offer for passwords", "--case", "C-2107")
-		if limit.outcome() != string(actions.StatusExecuted) {
-			d.quote(limit)
-			return limit.outcome()
+		var r result
+		if limit, r = d.act(ctx, asker, "plaza:"+d.spam, "1", "content.limit", "an offer for passwords", "--until", "72h"); limit.Status != actions.StatusExecuted {
+			d.quote(r)
+			return r.outcome()
 		}
-		return d.limited(ctx, platform.MarkOf(limit.member("id")))
+		return d.limited(ctx, platform.MarkOf(limit.ID))
 	})
 	d.tell("Then it is removed, and the removal taken back. The label and the limit are layers of their own, so that both stay.")
-	d.step("layers-apart", func() string { return d.apart(ctx, label.member("id"), limit.member("id")) })
+	d.step("layers-apart", func() string { return d.apart(ctx, label.ID, limit.ID) })
 	d.line("          The marks of both are those of before: %s", post)
 	return nil
 }
@@ -158,15 +159,15 @@ func (d *demo) apart(ctx context.Context, label, limit string) string {
 		}
 		return ""
 	}
-	removed := d.as(ctx, asker, "action", "request", "content.remove", "plaza:"+d.spam, "--reason", "reported", "--case", "C-2108")
-	if removed.outcome() != string(actions.StatusExecuted) {
-		d.quote(removed)
-		return removed.outcome()
+	removed, r := d.act(ctx, asker, "plaza:"+d.spam, "1", "content.remove", "an offer for passwords")
+	if removed.Status != actions.StatusExecuted {
+		d.quote(r)
+		return r.outcome()
 	}
 	if wrong := stand(platform.Down); wrong != "" {
 		return wrong
 	}
-	if undone := d.undo(ctx, asker, removed.member("id")); undone != string(actions.StatusReversed) {
+	if undone := d.undo(ctx, asker, removed.ID); undone != string(actions.StatusReversed) {
 		return undone
 	}
 	if wrong := stand(platform.Up); wrong != "" {

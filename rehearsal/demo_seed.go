@@ -55,6 +55,10 @@ func (d *demo) seed(ctx context.Context) error {
 		return err
 	}
 	d.line("The desk has three vendors and 300 workers, admitted by three officers together: %s", d.on.URL)
+	if err := d.workDesk(ctx); err != nil {
+		return err
+	}
+	d.line("Twelve rules and six queues are in force; plaza hands its reports in.")
 	return nil
 }
 
@@ -163,9 +167,23 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 	if err := d.setUp(ctx, token, "posts", posts, &posted); err != nil {
 		return err
 	}
-	d.spam = posted.Posts[len(posted.Posts)-1].ID
+	newest := len(posted.Posts) - 1
+	d.spam = posted.Posts[newest].ID
+	// The afternoon's reports are about the newest posts of four other people.
+	handles := map[string]string{}
+	for _, a := range made.Accounts {
+		handles[a.ID] = a.Handle
+	}
+	for i := newest - 1; i >= 0 && len(d.posts) < len(afternoon); i-- {
+		if author := handles[posts[i].Account]; !slices.Contains(d.authors, author) && author != spammer && !ranked(author) {
+			d.posts, d.authors = append(d.posts, posted.Posts[i].ID), append(d.authors, author)
+		}
+	}
 	return nil
 }
+
+// ranked reports whether an account is one of those that matter.
+func ranked(handle string) bool { return handle == president || handle == treasury || handle == mayor }
 
 // pictured is the number of posts, the newest ones, of which every third has pictures.
 const pictured = 54

@@ -30,13 +30,18 @@ func (d *demo) underSession(ctx context.Context, held string) error {
 		d.line("          For 8 hours it signs what is standard, and nothing else. Its key is in his ssh-agent; the session is entry %d of the ledger.", entry)
 		return "started"
 	})
-	d.tell("A spammer, %s, with 14 followers: an everyday case. One person is enough, with a case and within the budget.", spammer)
+	d.tell("He comes upon a spammer, %s, with 14 followers: an everyday case. One person is enough, with a case and within the budget.", spammer)
 	var r result
+	var request v1.Request
 	d.step("standard-executed", func() string {
-		r = d.as(ctx, second, "action", "request", "account.takedown", "plaza:"+spammer, "--reason", "spam", "--case", "C-2102")
-		return r.outcome()
+		request, r = d.act(ctx, second, "plaza:"+spammer, "1", "account.takedown", "Nothing but offers for passwords.")
+		if r.code != cli.Done {
+			d.quote(r)
+			return r.outcome()
+		}
+		return string(request.Status)
 	})
-	taken := r.member("id")
+	taken := request.ID
 	d.tell("Taken down in %d ms, signed by the session without another touch.", r.took.Milliseconds())
 	if err := d.keep(ctx, spammer, taken); err != nil {
 		return err
@@ -98,7 +103,7 @@ func (d *demo) stolen(ctx context.Context, session v1.Session, held, taken strin
 	}
 	d.tell("Somebody gets into his ssh-agent. In his name they ask for a takedown of %s, and countersign the request for %s.", president, treasury)
 	d.step("session-refused-above-standard", func() string {
-		r, _, err := thief.ask(ctx, v1.Wish{Kind: actions.AccountTakedown, Subject: "plaza:" + president, Reason: "goodbye", Case: "C-2106"})
+		r, _, err := thief.ask(ctx, v1.Wish{Kind: actions.AccountTakedown, Subject: "plaza:" + president, Reason: "goodbye"})
 		if outcome := d.refused(r, err); outcome != "refused" {
 			return outcome
 		}

@@ -60,11 +60,14 @@ func (d *demo) play(ctx context.Context) error {
 	d.line("")
 	d.pause()
 
-	held := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+treasury, "--reason", "reported as hacked", "--case", "C-2101")
+	if err := d.work(ctx); err != nil {
+		return err
+	}
+	held := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+treasury, "--reason", "reported as hacked")
 	request := held.member("id")
 	d.tell("Dana Whitlow, of Brightline Assist, works her last hour. She tries to take %s down.", president)
 	d.step("last-day-refused", func() string {
-		r := d.as(ctx, contractor, "action", "request", "account.takedown", "plaza:"+president, "--reason", "goodbye", "--case", "C-2100")
+		r := d.as(ctx, contractor, "action", "request", "account.takedown", "plaza:"+president, "--reason", "goodbye")
 		d.quote(r)
 		return r.outcome()
 	})
@@ -218,7 +221,7 @@ func (d *demo) critical(ctx context.Context) error {
 	d.tell("Now somebody has a reason: %s is hacked, so Priya asks for a takedown.", president)
 	var r result
 	d.step("critical-held", func() string {
-		r = d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+president, "--reason", "the account is hacked", "--case", "C-2103")
+		r = d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+president, "--reason", "the account is hacked")
 		d.line("          Held: it wants 2 independent countersignatures, one of them by an employee, all with keys bound to hardware.")
 		return r.outcome()
 	})
@@ -303,7 +306,7 @@ func (d *demo) attribute(ctx context.Context, request string) error {
 // leaves plays an approval by a person who has left before it is carried out.
 func (d *demo) leaves(ctx context.Context) error {
 	d.tell("Another request, for %s. While the executor is out of reach, it is approved; then one of its signers leaves.", mayor)
-	r := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+mayor, "--reason", "reported", "--case", "C-2104")
+	r := d.as(ctx, asker, "action", "request", "account.takedown", "plaza:"+mayor, "--reason", "reported")
 	request := r.member("id")
 	d.as(ctx, leaver, "action", "countersign", request)
 	var approved, ended result
@@ -397,9 +400,9 @@ func (d *demo) yourTurn() {
 	d.line("")
 	d.line("Your turn, in a second terminal in this folder:")
 	d.line("")
-	d.line("  as the contractor:     %s action request account.takedown plaza:%s --reason goodbye --case C-2105 --dir %s", me, president, d.home(contractor))
+	d.line("  as the contractor:     %s action request account.takedown plaza:%s --reason goodbye --dir %s", me, president, d.home(contractor))
 	d.line("  as the countersigner:  %s action countersign %s --dir %s", me, d.said["held"], d.home(second))
-	d.line("  as an agent:           %s action request content.label plaza:%s --value impersonation --reason imitation --case C-2109 --dir %s", me, d.spam, d.home(asker))
+	d.line("  as an agent:           %s case next --dir %s", me, d.home(asker))
 	if id := d.said["breach"]; id != "" {
 		d.line("  as an investigator:    %s incident show %s --dir %s", me, id, d.home(investigator))
 	}
@@ -407,7 +410,7 @@ func (d *demo) yourTurn() {
 	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.warrantOf(president), filepath.Join(d.dir, deskdir.Trust))
 	d.line("")
 	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.on.PlazaURL, treasury)
-	d.line("The third puts a second label on a post: look at %s/%s, which is limited too, so that the timeline leaves it out. The label goes again with: %s action undo REQUEST --reason mistake --dir %s", d.on.PlazaURL, d.spam, me, d.home(asker))
+	d.line("The third works through cases. Report posts on %s, each with its own button, and decide them; the post %s/%s is limited and labelled already.", d.on.PlazaURL, d.on.PlazaURL, d.spam)
 	d.line("Around the desk: plaza's staff console, %s/console, opens with the token in %s. Label %s there, and look at %s/%s.",
 		d.on.PlazaURL, d.nightToken(), president, d.on.PlazaURL, president)
 	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it. To have it run again:", d.on.URL, d.on.PlazaURL, d.dir)

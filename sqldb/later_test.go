@@ -123,3 +123,28 @@ func TestUnnamed(t *testing.T) {
 		}
 	}
 }
+
+// If a later statement fails because an earlier one did not touch what its check demands, the
+// change gets the check's error, which may have it run again.
+func TestLaterCause(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, url string) {
+		db := sqldbtest.Open(t, url, options())
+		cause := errors.New("somebody else was faster")
+		if err := db.Write(t.Context(), func(tx *sqldb.Tx) error { tx.Later(insertion("a", 1), nil); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+			tx.Later(sqldb.Statement{SQL: `update item set n = 2 where id = 'b'`}, func(n int64) error {
+				if n == 0 {
+					return cause
+				}
+				return nil
+			})
+			tx.Later(insertion("a", 1), nil) // fails
+			return nil
+		})
+		if !errors.Is(err, cause) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

@@ -103,16 +103,18 @@ func (tx *Tx) send(all []Statement, ask *question) (touched []int64, err error) 
 	} else {
 		touched, err = oneByOne(tx.ctx, tx.run, every, ask)
 	}
-	if err != nil && !IsNotFound(err) {
-		return nil, tx.fail(err)
-	}
-	for i, u := range first {
+	// A statement may fail since an earlier one did not touch what its check demands, such as
+	// a row that another one was to refer to. Then the check has the better error.
+	for i, u := range first[:min(len(first), len(touched))] {
 		if u.check == nil {
 			continue
 		}
 		if err := u.check(touched[i]); err != nil {
 			return nil, tx.fail(err)
 		}
+	}
+	if err != nil && !IsNotFound(err) {
+		return nil, tx.fail(err)
 	}
 	return touched[len(first):], err
 }
@@ -127,7 +129,8 @@ func (tx *Tx) flush() error {
 }
 
 // togetherRunner is a connection to which several statements can be sent before
-// the first answer is read. The first that fails, fails all after it.
+// the first answer is read. The first that fails, fails all after it; touched has the answers
+// before it.
 type togetherRunner interface {
 	together(ctx context.Context, all []Statement, ask *question) (touched []int64, err error)
 }
@@ -136,11 +139,11 @@ func oneByOne(ctx context.Context, run statements, all []Statement, ask *questio
 	for _, s := range all {
 		r, err := run.ExecContext(ctx, s.SQL, s.Args...)
 		if err != nil {
-			return nil, err
+			return touched, err
 		}
 		n, err := r.RowsAffected()
 		if err != nil {
-			return nil, err
+			return touched, err
 		}
 		touched = append(touched, n)
 	}

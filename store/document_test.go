@@ -1,9 +1,14 @@
 package store_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -245,16 +250,22 @@ func TestRecordNodes(t *testing.T) {
 func TestRoll(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := storetest.Open(t, url, nil)
+		var all []ledger.DocumentLeaf
 		for i := range 5 {
-			if _, err := keep(t.Context(), s, report(fmt.Sprintf("rep_%d", i))); err != nil {
+			d, err := keep(t.Context(), s, report(fmt.Sprintf("rep_%d", i)))
+			if err != nil {
 				t.Fatal(err)
 			}
+			all = append(all, d.Leaf())
 		}
-		leaves := func(first, last int64) (all []ledger.DocumentLeaf) {
+		leaves := func(first, last int64) (some []ledger.DocumentLeaf) {
 			for n := first; n <= last; n++ {
-				all = append(all, ledger.DocumentLeaf{Sort: ledger.ReportDocument, Number: n})
+				some = append(some, ledger.DocumentLeaf{Sort: ledger.ReportDocument, Number: n})
+				if n < int64(len(all)) {
+					some[len(some)-1] = all[n]
+				}
 			}
-			return all
+			return some
 		}
 		roll := func(from, first, last int64) error {
 			r, err := ledger.NewRoll(leaves(first, last))
@@ -274,6 +285,9 @@ func TestRoll(t *testing.T) {
 		if err := roll(3, 3, 5); !sqldb.IsCheck(err) {
 			t.Errorf("a roll over a document that is not there: %v", err)
 		}
+		if c := audit(t, s); c.Size != 1 {
+			t.Errorf("%d entries", c.Size)
+		}
 		if err := roll(3, 4, 4); err != nil { // number 3 is left out
 			t.Error(err)
 		}
@@ -287,8 +301,8 @@ func TestRoll(t *testing.T) {
 				t.Errorf("the roll of %d stands at %d, want %d; %v", number, got, want, err)
 			}
 		}
-		if c := audit(t, s); c.Size != 2 {
-			t.Errorf("%d entries", c.Size)
+		if _, err := s.Audit(t.Context()); !fault.Is(err, "ledger-tampered") {
+			t.Errorf("an audit, with a document that was left out: %v", err)
 		}
 		sqldbtest.RefusesChange(t, s.DB(), "roll", "last")
 	})
@@ -316,5 +330,113 @@ func TestDocumentGuards(t *testing.T) {
 			t.Errorf("the same identifier again: %v", err)
 		}
 		numbered(t, s, ledger.ReportDocument, 1)
+	})
+}
+
+// rollOnce rolls what waits of the reports, as the desk does, and returns how many it rolled.
+func rollOnce(ctx context.Context, s *store.Store) (int, error) {
+	var h store.RollHead
+	var leaves []ledger.DocumentLeaf
+	err := s.Read(ctx, func(tx *store.Tx) (err error) {
+		if h, err = tx.RollHead(ledger.ReportDocument); err == nil {
+			leaves, err = tx.DocumentLeaves(h.Sort, h.Rolled, h.Next, 100)
+		}
+		return err
+	})
+	if err != nil || len(leaves) == 0 {
+		return 0, err
+	}
+	r, err := ledger.NewRoll(leaves)
+	if err != nil {
+		return 0, err
+	}
+	return len(leaves), s.Write(ctx, func(tx *store.Tx) error { tx.Roll(r, h.Rolled); return nil })
+}
+
+// recordUntilKilled records reports and rolls them.
+func recordUntilKilled(url string) {
+	s := openToBeKilled(url)
+	for side := range 16 {
+		go func() {
+			for i := 0; ; i++ {
+				d, err := keep(context.Background(), s, report(fmt.Sprintf("rep_%d_%d_%d", os.Getpid(), side, i)))
+				if err != nil {
+					panic(err)
+				}
+				fmt.Println(d.Number, d.Commitment)
+			}
+		}()
+	}
+	for {
+		if _, err := rollOnce(context.Background(), s); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// TestKillRolls: whatever is acknowledged is there under its number, and a process that was
+// killed between a record and its roll, or anywhere in a roll, leaves what the next one rolls.
+func TestKillRolls(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		acknowledged := map[int64]string{}
+		for range 3 {
+			c := exec.Command(os.Args[0])
+			c.Env = append(os.Environ(), "STORE_TEST_RECORD="+url)
+			c.Stderr = os.Stderr
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(out)
+			for n := 0; lines.Scan(); n++ {
+				number, commitment, _ := strings.Cut(lines.Text(), " ")
+				i, err := strconv.ParseInt(number, 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if acknowledged[i] != "" {
+					t.Errorf("number %d was given twice", i)
+				}
+				acknowledged[i] = commitment
+				if n == 400 {
+					if err := c.Process.Kill(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := c.Wait(); err == nil {
+				t.Fatal("the writer ended by itself")
+			}
+			s := storetest.Open(t, url, nil)
+			audit(t, s)
+			for n := 1; n > 0; {
+				if n, err = rollOnce(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			audit(t, s)
+			err = s.Read(t.Context(), func(tx *store.Tx) error {
+				h, err := tx.RollHead(ledger.ReportDocument)
+				if err != nil || h.Rolled != h.Next || h.Next < int64(len(acknowledged)) {
+					t.Errorf("%d documents are rolled and %d there, of %d acknowledged; %v", h.Rolled, h.Next, len(acknowledged), err)
+				}
+				for i, commitment := range acknowledged {
+					d, err := tx.DocumentAt(ledger.ReportDocument, i)
+					if err != nil || d.Commitment.String() != commitment {
+						t.Errorf("report %d, acknowledged as %s, is %s, %v", i, commitment, d.Commitment, err)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 	})
 }

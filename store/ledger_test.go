@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv("STORE_TEST_WRITE"); url != "" {
 		writeUntilKilled(url)
 	}
+	if url := os.Getenv("STORE_TEST_RECORD"); url != "" {
+		recordUntilKilled(url)
+	}
 	os.Exit(m.Run())
 }
 
@@ -577,15 +580,7 @@ func unguard(t *testing.T, tx *store.Tx) {
 }
 
 func writeUntilKilled(url string) {
-	key, err := ledger.NewKey(ledgertest.Origin, ledgertest.Rand(1))
-	if err != nil {
-		panic(err)
-	}
-	log := &ledger.Log{Origin: ledgertest.Origin, Signer: key, Rand: ledgertest.Rand(byte(os.Getpid()))}
-	s, err := store.Open(context.Background(), url, log, key.Verifier(), store.Options{})
-	if err != nil {
-		panic(err)
-	}
+	s := openToBeKilled(url)
 	for side := range 16 {
 		go func() {
 			for i := 0; ; i++ {
@@ -598,6 +593,19 @@ func writeUntilKilled(url string) {
 		}()
 	}
 	select {}
+}
+
+func openToBeKilled(url string) *store.Store {
+	key, err := ledger.NewKey(ledgertest.Origin, ledgertest.Rand(1))
+	if err != nil {
+		panic(err)
+	}
+	log := &ledger.Log{Origin: ledgertest.Origin, Signer: key, Rand: ledgertest.Rand(byte(os.Getpid()))}
+	s, err := store.Open(context.Background(), url, log, key.Verifier(), store.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return s
 }
 
 func TestKill(t *testing.T) {

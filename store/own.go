@@ -1,21 +1,59 @@
 package store
 
 import (
+	"countersign.dev/canonical"
 	"countersign.dev/sqldb"
 	"countersign.dev/workforce"
 )
 
-// OwnAccounts returns the keyed digests of the accounts that a worker declared to be their own.
-// declared is false if the worker has declared nothing yet.
-func (tx *Tx) OwnAccounts(w workforce.WorkerID) (declared bool, own []string, err error) {
-	var n int64
-	err = tx.QueryRow(`select accounts from own_declared where worker = $1`, string(w)).Scan(&n)
+// Declared is a worker's newest declaration of their own accounts on the platforms.
+type Declared struct {
+	Worker   workforce.WorkerID
+	Accounts int64 // how many it names
+	Time     canonical.Time
+	Deed     string // its digest
+}
+
+// Declared returns a worker's newest declaration; ok is false if there is none.
+func (tx *Tx) Declared(w workforce.WorkerID) (d Declared, ok bool, err error) {
+	var at int64
+	d.Worker = w
+	err = tx.QueryRow(`select accounts, time, deed from own_declared where worker = $1`, string(w)).Scan(&d.Accounts, &at, &d.Deed)
 	if sqldb.IsNotFound(err) {
-		return false, nil, nil
+		return d, false, nil
 	}
-	if err != nil || n == 0 {
-		return err == nil, nil, err
+	d.Time = canonical.FromMicro(at)
+	return d, err == nil, err
+}
+
+// OwnAccounts returns the keyed digests of all accounts that a worker ever declared to be
+// their own. declared is false if the worker has declared nothing yet.
+func (tx *Tx) OwnAccounts(w workforce.WorkerID) (declared bool, own []string, err error) {
+	if _, declared, err = tx.Declared(w); err != nil || !declared {
+		return false, nil, err
 	}
 	own, err = sqldb.All(tx.Tx, scanText, `select digest from own_account where worker = $1 order by digest`, string(w))
 	return err == nil, own, err
+}
+
+// IsOwn reports whether anybody at the desk has declared the account with this keyed digest.
+func (tx *Tx) IsOwn(digest string) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from own_account where digest = $1`, digest).Scan(&n)
+	return n > 0, err
+}
+
+// Declare stores a worker's newest declaration and the keyed digests of its accounts. Those of
+// earlier declarations stay: what was one's own is not judged by oneself later either.
+func (tx *Tx) Declare(d Declared, digests []string) error {
+	if _, err := tx.Exec(`insert into own_declared (worker, accounts, time, deed) values ($1, $2, $3, $4)
+		on conflict (worker) do update set accounts = excluded.accounts, time = excluded.time, deed = excluded.deed`, string(d.Worker), d.Accounts, d.Time.Micro(), d.Deed); err != nil {
+		return err
+	}
+	for _, digest := range digests {
+		if _, err := tx.Exec(`insert into own_account (worker, digest) values ($1, $2) on conflict do nothing`, string(d.Worker), digest); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -284,3 +284,38 @@ type QueueCount struct {
 	Oldest canonical.Time `json:"oldest" doc:"when the oldest of them was opened"`
 	Due    canonical.Time `json:"due" doc:"the first that is due"`
 }
+
+// CaseDeed is a signed deed on a case, with its order.
+type CaseDeed struct {
+	Claim int64              `json:"claim,omitzero" minimum:"0" doc:"under which it is done; left out where none is needed: notes, and moves by a lead"`
+	Deed  actions.SaltedDeed `json:"deed"`
+	Text  string             `json:"text" maxLength:"65536" doc:"the order in canonical JSON, which the deed commits to"`
+}
+
+// TakeBackWish asks for all that takes a decision back.
+type TakeBackWish struct {
+	Key     workforce.KeyID  `json:"key" maxLength:"64" doc:"the key that will sign"`
+	Session canonical.Digest `json:"session,omitzero" doc:"as in a wish"`
+}
+
+// DeedWish says what deed is to be signed.
+type DeedWish struct {
+	What    actions.DeedKind `json:"what"`
+	Of      string           `json:"of"`
+	Version int64            `json:"version"`
+}
+
+// TakeBackDraft is what the caller signs to take a decision back. Nothing is stored.
+type TakeBackDraft struct {
+	Deed     DeedWish         `json:"deed" doc:"your program writes it and signs it"`
+	Undos    []Draft          `json:"undos" doc:"of the measures that were carried out"`
+	Withdraw map[string]int64 `json:"withdraw" doc:"requests that wait for signatures, by their versions: each takes a deed request.withdraw"`
+}
+
+// TakeBack takes a decision back.
+type TakeBack struct {
+	Deed        actions.SaltedDeed    `json:"deed" doc:"decision.withdraw, of the decision"`
+	Text        string                `json:"text" maxLength:"65536" doc:"the order in canonical JSON, which the deed commits to"`
+	Undos       []Submission          `json:"undos" maxItems:"50"`
+	Withdrawals map[string]Withdrawal `json:"withdrawals"`
+}

@@ -72,6 +72,13 @@ type Config struct {
 		Listen string `json:"listen,omitzero"`
 		// Database is its own database. Left out: plaza.db in DIR.
 		Database string `json:"database,omitzero"`
+		// ReportsTo is the address of the desk that gets plaza's reports. Left out: the desk
+		// that serve starts beside it; plaza by itself keeps them.
+		ReportsTo string `json:"reports_to,omitzero"`
+		// ReportsKey is the key file of the program by which plaza hands its reports in: see
+		// program key make. Left out: plaza-reports.key in DIR. Until it is there, and the
+		// program is admitted, the reports wait.
+		ReportsKey string `json:"reports_key,omitzero"`
 	} `json:"plaza,omitzero"`
 }
 

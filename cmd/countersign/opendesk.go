@@ -14,6 +14,7 @@ import (
 	"countersign.dev/cli"
 	"countersign.dev/desk"
 	"countersign.dev/desk/alarms"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
@@ -75,8 +76,13 @@ func openDeskWith(ctx context.Context, config Config, dir string, o deskOptions)
 	if err != nil {
 		return nil, err
 	}
+	own, err := key.Derive("own-accounts") // the same at every node of the desk
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	d, err := desk.Open(ctx, desk.Config{Store: st, Log: log, Executor: o.executor, Root: o.root, Now: time.Now, Rand: rand.Reader, Logger: o.logger,
-		Alarms: alarms.Config{Destinations: destinations, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart}, Holders: config.Holders, ExposureEvery: 24 * time.Hour})
+		Alarms: alarms.Config{Destinations: destinations, HealthEvery: 15 * time.Second, ExecutorStart: o.executorStart}, Holders: config.Holders, ExposureEvery: 24 * time.Hour,
+		Casework: casework.Config{OwnSecret: own}})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}

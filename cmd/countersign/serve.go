@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,11 +11,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"countersign.dev/api"
+	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/cli"
+	"countersign.dev/client"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/deskdir"
 	"countersign.dev/fault"
@@ -180,6 +186,9 @@ func (c *serveCommand) openFront(ctx context.Context, s *cli.Session, config Con
 	var links []httpd.Link
 	if v.plazaURL != "" {
 		links = append(links, httpd.Link{URL: v.plazaURL, Name: "Plaza", Text: "The built-in platform: its public pages."})
+		if config.Plaza.ReportsTo == "" {
+			sendReports(v.plaza, v.deskURL, config, s)
+		}
 	}
 	front := httpd.New(httpd.Config{Desk: v.desk, API: rest, Publish: config.PublishLedger, Hosts: config.Hosts, Links: links, Now: s.Now, Logger: c.logger(s)})
 	return l, func(ctx context.Context) error { return front.Serve(ctx, l) }, nil
@@ -338,6 +347,10 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 	}
 	opened = append(opened, db.Close)
 	v.plaza, v.plazaURL = plaza.New(plaza.Config{DB: db, Log: log}), "http://"+l.Addr().String()
+	opened = append(opened, func() error { v.plaza.Close(); return nil })
+	if config.Plaza.ReportsTo != "" {
+		sendReports(v.plaza, config.Plaza.ReportsTo, config, s)
+	}
 	if err := keepToken(ctx, v.plaza, setupHolder, plaza.SetupScope, filepath.Join(dir, deskdir.SetupToken)); err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
@@ -356,6 +369,38 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 			log.Error("plaza's database was not closed", "error", err)
 		}
 	}, nil
+}
+
+// sendReports has plaza hand its reports in at a desk, by the program whose key file is named.
+// The file is read when there is something to send, so that the program can be made and
+// admitted while plaza runs.
+func sendReports(p *plaza.Server, desk string, config Config, s *cli.Session) {
+	path := cmp.Or(config.Plaza.ReportsKey, filepath.Join(s.Folder(), deskdir.ReportsKey))
+	var mu sync.Mutex
+	var tokens *client.ProgramTokens
+	forget := func(secret string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if tokens != nil {
+			tokens.Forget(secret)
+		}
+	}
+	p.SendReports(strings.TrimSuffix(desk, "/")+v1.Base, func(ctx context.Context) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if tokens == nil {
+			key, err := client.ReadProgramKey(path)
+			if err != nil {
+				return "", err
+			}
+			c, err := client.New(desk, "", nil)
+			if err != nil {
+				return "", err
+			}
+			tokens = client.NewProgramTokens(c, key, "", s.Now, rand.Reader)
+		}
+		return tokens.Token(ctx)
+	}, forget)
 }
 
 func servePlaza(p *plaza.Server, l net.Listener) func(context.Context) error {

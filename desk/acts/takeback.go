@@ -32,9 +32,9 @@ type ended struct {
 	sealed  ledger.Opening
 }
 
-// JudgeTakeBack judges what takes back the measures of a decision, given by their requests.
+// JudgeLifts judges what takes back the measures of a decision, given by their requests.
 // What it returns is stored with Store, in the change that was judged.
-func (d *Room) JudgeTakeBack(ctx context.Context, s *proof.State, by kernel.Caller, requests []string, u Undone) (*TakenBack, error) {
+func (d *Room) JudgeLifts(ctx context.Context, s *proof.State, by kernel.Caller, requests []string, u Undone) (*TakenBack, error) {
 	out := &TakenBack{Measures: Measures{room: d}}
 	undo := map[string]Submission{}
 	for _, sub := range u.Undos {
@@ -112,9 +112,9 @@ func (m *TakenBack) Store(t *kernel.Tx, by kernel.Caller) ([]actions.Request, er
 	return m.Measures.Store(t, by)
 }
 
-// DraftTakeBack drafts what takes back the measures of a decision: the undos, and the requests
+// DraftLifts drafts what takes back the measures of a decision: the undos, and the requests
 // that the caller withdraws, by their versions. It stores nothing.
-func (d *Room) DraftTakeBack(ctx context.Context, by kernel.Caller, requests []string, w UndoWish) (undos []Draft, withdraw map[string]int64, err error) {
+func (d *Room) DraftLifts(ctx context.Context, by kernel.Caller, requests []string, w UndoWish) (undos []Draft, withdraw map[string]int64, err error) {
 	withdraw = map[string]int64{}
 	for _, id := range requests {
 		r, err := d.desk.Load(ctx, id)

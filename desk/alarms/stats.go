@@ -3,6 +3,7 @@ package alarms
 import (
 	"context"
 
+	"countersign.dev/canonical"
 	"countersign.dev/store"
 )
 
@@ -14,6 +15,9 @@ type Stats struct {
 	Requests  map[string]int64 // by status
 	Size      int64            // entries of the ledger
 	Matters   map[string]int64 // what needs a person, by section
+	// Uncopied is the number of evidences that are acknowledged and not copied yet, and Oldest
+	// for how many seconds the oldest of them waits.
+	Uncopied, Oldest int64
 	// Stopped says that the executor refuses burdening acts; Away, that it does not answer,
 	// so that Stopped is not known.
 	Stopped, Away bool
@@ -31,7 +35,13 @@ func (d *Room) Stats(ctx context.Context) (s Stats, err error) {
 				return err
 			}
 		}
-		s.Size, _, err = stx.Newest()
+		if s.Size, _, err = stx.Newest(); err != nil {
+			return err
+		}
+		var since canonical.Time
+		if s.Uncopied, since, err = stx.PendingEvidence(); err == nil && s.Uncopied > 0 {
+			s.Oldest = int64(stx.Now().Sub(since.Time).Seconds())
+		}
 		return err
 	})
 	if err != nil {

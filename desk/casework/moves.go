@@ -353,6 +353,9 @@ func (h *hand) merge(t *kernel.Tx, caseID string) (cases.Case, error) {
 	if err := young.Moved(h.deed.Deed.Version); err != nil {
 		return young, err
 	}
+	if err := young.Younger(old); err != nil {
+		return young, err
+	}
 	merged, joined, err := young.Join(old, 0, now)
 	if err != nil {
 		return young, err
@@ -388,6 +391,9 @@ func (d *Room) join(t *kernel.Tx, queues *cases.QueueSet, young, old, merged, jo
 		return joined, err
 	}
 	if _, err := t.MoveReports(young.ID, old.ID, nil); err != nil {
+		return joined, err
+	}
+	if _, err := t.MoveEvidence(young.ID, old.ID, nil); err != nil {
 		return joined, err
 	}
 	joined.Reporters += fresh
@@ -560,6 +566,9 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		t.InsertCase(placed)
 	}
 	if _, err := t.MoveReports(c.ID, next.ID, h.order.Reports); err != nil {
+		return c, err
+	}
+	if _, err := t.MoveEvidence(c.ID, next.ID, h.order.Reports); err != nil {
 		return c, err
 	}
 	for _, r := range rows {

@@ -320,6 +320,21 @@ func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out P
 	return out, err
 }
 
+// ProgressNamed is Progress of the report that the caller handed in under an external_id.
+func (d *Room) ProgressNamed(ctx context.Context, by kernel.Caller, external string) (Progress, error) {
+	var r store.Report
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+		found := false
+		if r, found, err = stx.ReportBy(Origin{Program: by.Program, Worker: by.Worker}.name(), external); err == nil && !found {
+			return store.NoReport()
+		}
+		return err
+	}); err != nil {
+		return Progress{}, err
+	}
+	return d.Progress(ctx, by, r.ID)
+}
+
 // Rows as the store has them, under the names by which surfaces know them.
 type (
 	CaseDraft    = store.CaseDraft

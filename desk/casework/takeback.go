@@ -37,7 +37,7 @@ func (d *Room) DraftTakeBack(ctx context.Context, by kernel.Caller, decision str
 		return DraftedTakeBack{}, err
 	}
 	out := DraftedTakeBack{Deed: actions.Deed{What: actions.DeedTakeBack, Of: row.ID, Version: row.Version}}
-	out.Undos, out.Withdraw, err = d.acts.DraftTakeBack(ctx, by, row.Requests, acts.UndoWish{Reason: "The decision " + row.ID + " is taken back.", Key: key, Session: session})
+	out.Undos, out.Withdraw, err = d.acts.DraftLifts(ctx, by, row.Requests, acts.UndoWish{Reason: "The decision " + row.ID + " is taken back.", Key: key, Session: session})
 	return out, err
 }
 
@@ -109,7 +109,7 @@ func (d *Room) TakeBack(ctx context.Context, by kernel.Caller, deed actions.Salt
 		if err != nil {
 			return nil, err
 		}
-		if back, err = d.acts.JudgeTakeBack(ctx, s, by, row.Requests, undone); err != nil {
+		if back, err = d.acts.JudgeLifts(ctx, s, by, row.Requests, undone); err != nil {
 			return nil, err
 		}
 		return func(t *kernel.Tx) (err error) {
@@ -203,7 +203,7 @@ func (d *Room) reopened(t *kernel.Tx, queues *cases.QueueSet, by workforce.Worke
 	if err != nil || other == "" || other == c.ID {
 		return next, err
 	}
-	young, err := t.CaseLocked(other) // it was opened after the first one was decided, and sorts after it
+	young, err := t.CaseLocked(other)
 	if err != nil {
 		return next, err
 	}

@@ -9,7 +9,6 @@ package entry
 import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
-	"countersign.dev/ledger"
 	"countersign.dev/workforce"
 )
 
@@ -46,8 +45,9 @@ const (
 	KindToken         = "token"
 	KindTokenRevoked  = "token-revoked"
 	KindProgramToken  = "program-token"
-	KindSession       = "session"       // of an actions.SignedSession: somebody started a session
-	KindRoll          = ledger.KindRoll // of a ledger.Roll: commits to the documents that waited for it
+	KindOwnAccounts   = "own-accounts" // a worker declared their own accounts
+	KindSession       = "session"      // of an actions.SignedSession: somebody started a session
+	KindRoll          = "roll"         // of a ledger.Roll: commits to the documents that waited for it
 	KindExposureRead  = "exposure-read"
 	KindExposureCheck = "exposure-check"
 	KindReferral      = "referral"    // a case was referred to a hotline, the police or an emergency contact
@@ -176,6 +176,14 @@ type ProgramToken struct {
 	Token   string          `json:"token"`
 	Program string          `json:"program"`
 	Key     workforce.KeyID `json:"key"`
+}
+
+// OwnAccounts is the data of entries of kind own-accounts. The deed commits to the accounts,
+// and nothing that opens it is kept: that is the worker's.
+type OwnAccounts struct {
+	Accounts int64              `json:"accounts"` // how many it names
+	Deed     actions.SignedDeed `json:"deed"`
+	Worker   workforce.WorkerID `json:"worker"`
 }
 
 // Alarm is the data of an entry of kind alarm. The fields that name the subject are

@@ -14,12 +14,13 @@ import (
 	"testing"
 
 	"countersign.dev/actions"
+	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 )
 
 var types = map[string]any{"Request": entry.Request{}, "Verdict": entry.Verdict{}, "End": entry.End{}, "Refusal": entry.Refusal{}, "Warrant": entry.Warrant{},
 	"TakenRefused": entry.TakenRefused{}, "Incident": entry.Incident{}, "IncidentTask": entry.IncidentTask{}, "IncidentFindings": entry.IncidentFindings{},
-	"IncidentRead": entry.IncidentRead{}, "Export": entry.Export{}, "Alarm": entry.Alarm{}, "Token": entry.Token{}, "SignedSession": actions.SignedSession{}, "ExposureRead": entry.ExposureRead{}, "ExposureCheck": entry.ExposureCheck{}}
+	"IncidentRead": entry.IncidentRead{}, "Export": entry.Export{}, "Alarm": entry.Alarm{}, "Token": entry.Token{}, "SignedSession": actions.SignedSession{}, "ExposureRead": entry.ExposureRead{}, "ExposureCheck": entry.ExposureCheck{}, "ProgramToken": entry.ProgramToken{}, "OwnAccounts": entry.OwnAccounts{}, "Roll": ledger.Roll{}}
 
 var row = regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| ([A-Za-z]+) \\| ([^|]*) \\| [^|]*\\|$")
 
@@ -37,6 +38,9 @@ func TestTableOfKinds(t *testing.T) {
 		if m[3] != "the same" {
 			members[m[2]] = strings.ReplaceAll(m[3], "`", "")
 		}
+	}
+	if entry.KindRoll != ledger.KindRoll {
+		t.Errorf("the kind of a roll is %q here and %q in the ledger", entry.KindRoll, ledger.KindRoll)
 	}
 	slices.Sort(listed)
 	if want := kinds(t); !slices.Equal(listed, want) {

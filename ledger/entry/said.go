@@ -95,6 +95,14 @@ func SaidIn(kind string, data canonical.Raw, sealed map[string]canonical.Digest)
 			want = actions.Deed{What: actions.DeedFinishTask, Of: actions.TaskOf(x.Incident, x.Number)}
 		}
 		return deed(kind, x.Deed, x.Worker, want, sealed)
+	case KindOwnAccounts:
+		var o OwnAccounts
+		if err := canonical.UnmarshalExact(data, &o); err != nil {
+			return nil, true, err
+		}
+		// The entry seals nothing: what opens the deed is the worker's.
+		return deed(kind, o.Deed, o.Worker, actions.Deed{What: actions.DeedAccounts, Of: string(o.Worker)},
+			map[string]canonical.Digest{actions.DeedAccounts.SealedBy(): o.Deed.Deed.Text})
 	case KindIncidentFindings:
 		var f IncidentFindings
 		if err := canonical.UnmarshalExact(data, &f); err != nil {

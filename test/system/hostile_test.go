@@ -16,6 +16,7 @@ import (
 	"countersign.dev/canonical"
 	"countersign.dev/desk"
 	"countersign.dev/desk/acts"
+	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -206,7 +207,7 @@ func TestDatabaseOwner(t *testing.T) {
 // reopened tries to open a desk on the world's database, as a restart does. The
 // store is the one that is open, since SQLite has one writer.
 func reopened(w *desktest.World) error {
-	_, err := desk.Open(w.Context(), desk.Config{Store: w.Store, Root: w.Root, Now: time.Now, Log: &ledger.Log{Origin: w.Origin, Signer: w.LogKey}})
+	_, err := desk.Open(w.Context(), desk.Config{Store: w.Store, Root: w.Root, Now: time.Now, Log: &ledger.Log{Origin: w.Origin, Signer: w.LogKey}, Casework: casework.Config{OwnSecret: desktest.OwnSecret}})
 	return err
 }
 

@@ -1,0 +1,403 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/cases"
+	"countersign.dev/fault"
+	"countersign.dev/platform"
+	"countersign.dev/wording"
+)
+
+type caseCommands struct {
+	Next     caseNext     `cmd:"" help:"Claim the most urgent case. At a terminal: work through one case after the other."`
+	List     caseList     `cmd:"" help:"List cases, newest first."`
+	Show     caseShow     `cmd:"" help:"Show a case as it is now, with its history."`
+	Claim    caseClaim    `cmd:"" help:"Claim a case by its identifier: for leads, the last holder and those who were asked."`
+	Release  caseRelease  `cmd:"" help:"Give a case that you hold back to its queue."`
+	Extend   caseExtend   `cmd:"" help:"Hold a case for longer."`
+	Decide   caseDecide   `cmd:"" help:"Decide a case that you hold: shows what will be signed, signs it with your key, hands it in."`
+	Undo     caseUndo     `cmd:"" help:"Take back a decision of yours, within 15 seconds."`
+	Note     caseNote     `cmd:"" help:"Write a note on a case."`
+	Skip     caseSkip     `cmd:"" help:"Give a case back; it is not offered to you again."`
+	Snooze   caseSnooze   `cmd:"" help:"Let a case wait until a time."`
+	Ask      caseAsk      `cmd:"" help:"Ask somebody who reads a language, or a specialist, about a case."`
+	Escalate caseEscalate `cmd:"" help:"Give a case to a lead, with a question."`
+	Refer    caseRefer    `cmd:"" help:"Say that a case was referred to a hotline, the police or another contact of the rule set."`
+	Move     caseMove     `cmd:"" help:"Move a case to another queue."`
+	Language caseLanguage `cmd:"" help:"Correct the language of a case."`
+	Merge    caseMerge    `cmd:"" help:"Merge a case into an older open one."`
+	Split    caseSplit    `cmd:"" help:"Put reports of a case into a case of their own."`
+}
+
+type caseList struct {
+	State   cases.State `help:"Only those in this state: waiting, claimed, held, asked, snoozed, escalated, decided, closed or merged."`
+	Queue   string      `help:"Only those of this queue."`
+	Subject string      `help:"Only about this subject: PLATFORM:ID or PLATFORM:@HANDLE."`
+	Mine    bool        `help:"Only those that you hold, and those that come back to you."`
+	Limit   int         `default:"50" help:"At most so many."`
+	Cursor  string      `help:"Go on where an earlier list ended."`
+}
+
+func (c *caseList) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	about, err := (&actionList{Subject: c.Subject}).about(ctx, d)
+	if err != nil {
+		return err
+	}
+	page, err := d.Cases(ctx, v1.CaseFilter{State: c.State, Queue: c.Queue, Subject: about, Mine: c.Mine, Cursor: c.Cursor, Limit: c.Limit})
+	if err != nil {
+		return err
+	}
+	doc := items(page.Items)
+	doc.Next = page.Next
+	return s.Answer(doc, func(p *Page) {
+		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER"}}
+		for _, x := range page.Items {
+			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder})
+		}
+		p.Table(rows)
+		if page.Next != "" {
+			p.Line("There are more: --cursor %s", page.Next)
+		}
+	})
+}
+
+func reasonNames(all []cases.Reason) string {
+	words := make([]string, len(all))
+	for i, r := range all {
+		words[i] = string(r)
+	}
+	return strings.Join(words, ", ")
+}
+
+type caseShow struct {
+	Case string `arg:"" help:"cas_…"`
+	Now  bool   `help:"Read the subject on its platform as it is now, as well."`
+}
+
+func (c *caseShow) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	v, err := d.Case(ctx, c.Case)
+	if err != nil {
+		return err
+	}
+	var now *v1.Subject
+	if c.Now {
+		read, err := d.CaseNow(ctx, c.Case)
+		if err != nil {
+			return err
+		}
+		now = &read
+	}
+	doc := struct {
+		v1.CaseView
+		Now *v1.Subject `json:"now,omitempty"`
+	}{v, now}
+	return s.Answer(doc, func(p *Page) {
+		describeCase(p, v.Case, v.Shown, s.Now())
+		if now != nil {
+			p.Line("Now:")
+			describeNow(p, *now, s.Now())
+		}
+		describeHistory(p, v)
+		describeCaseDrafts(p, v.Drafts)
+	})
+}
+
+func describeHistory(p *Page, v v1.CaseView) {
+	p.Line("History:")
+	rows := [][]string{{"  VERSION", "WHEN", "WHAT", "WHO"}}
+	for _, m := range v.Moves {
+		rows = append(rows, []string{fmt.Sprintf("  %d", m.Version), wording.When(m.Time), m.Move, cmp.Or(m.Worker, "the desk")})
+	}
+	p.Table(rows)
+	for _, x := range v.Decisions {
+		back := ""
+		if !x.TakenBack.IsZero() {
+			back = ", taken back " + wording.When(x.TakenBack)
+		}
+		rule := ""
+		if x.Rule != 0 {
+			rule = fmt.Sprintf(" of rule %d", x.Rule)
+		}
+		p.Line("%s: %s%s by %s, %s%s", x.ID, caseVerdict(actions.CaseVerdict(x.Verdict)), rule, x.Worker, wording.When(x.Time), back)
+		for _, r := range x.Requests {
+			p.Line("  %s: %s", r.ID, r.Status.Word())
+		}
+	}
+}
+
+func describeCaseDrafts(p *Page, drafts []v1.CaseDraft) {
+	for _, x := range drafts {
+		p.Line("Draft of %s, %s:", x.Worker, wording.When(x.Updated))
+		rule := ""
+		if x.Rule != 0 {
+			rule = strconv.FormatInt(x.Rule, 10)
+		}
+		p.Facts([2]string{"verdict", caseVerdict(x.Verdict)}, [2]string{"rule", rule}, [2]string{"reasons", x.Reasons}, [2]string{"note", x.Note})
+	}
+}
+
+type caseClaim struct {
+	Case string `arg:"" help:"cas_…"`
+}
+
+func (c *caseClaim) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	t, err := d.ClaimCase(ctx, c.Case)
+	if err != nil {
+		return err
+	}
+	return s.claimed(t)
+}
+
+// claimed answers with a case that was claimed.
+func (s *Session) claimed(t v1.Claimed) error {
+	if _, err := seen(t); err != nil {
+		return err
+	}
+	return s.Answer(t, func(p *Page) {
+		describeCase(p, t.Case, t.Shown, s.Now())
+		describeCaseDrafts(p, t.Drafts)
+		p.Line("You hold it until %s. To decide it:", until(t.Claim.Until, s.Now()))
+		p.Line("  countersign case decide %s --verdict no-violation", t.Case.ID)
+		p.Line("  countersign case decide %s --verdict violation --rule NUMBER", t.Case.ID)
+	})
+}
+
+// holding returns the claim of the caller on a case. Claiming again gives the holder the same
+// claim; without one it is a claim by identifier, which not everybody may make: so the desk is
+// asked for it only if the caller holds the case.
+func (s *Session) holding(ctx context.Context, d deskClient, id string) (v1.Claimed, error) {
+	mine, err := pages(func(cursor string) (v1.Page[v1.Case], error) {
+		return d.Cases(ctx, v1.CaseFilter{Mine: true, Cursor: cursor, Limit: v1.MaxPage})
+	})
+	if err != nil {
+		return v1.Claimed{}, err
+	}
+	if i := slices.IndexFunc(mine, func(x v1.Case) bool { return x.ID == id && x.State == cases.Claimed }); i < 0 {
+		v, err := d.Case(ctx, id)
+		if err != nil {
+			return v1.Claimed{}, err
+		}
+		return v1.Claimed{}, caseNotHeld(v.Case)
+	}
+	return d.ClaimCase(ctx, id)
+}
+
+// caseNotHeld says why somebody may not write on a case.
+func caseNotHeld(c v1.Case) error {
+	switch c.State {
+	case cases.Claimed:
+		return fault.New(fault.Conflict, "claim-ended", "%s holds the case %s until %s.", sentence(c.Holder), c.ID, wording.When(c.Until))
+	case cases.Merged:
+		return fault.New(fault.Conflict, "case-merged", "The case %s was merged into %s.", c.ID, c.Into)
+	case cases.Closed, cases.Decided, cases.Held:
+		return fault.New(fault.Conflict, "case-closed", "The case %s is decided; it is %s. Its history: countersign case show %[1]s", c.ID, c.State)
+	}
+	return fault.New(fault.Conflict, "claim-ended", "You do not hold the case %s: it is %s. Take the next one with `countersign case next`; whoever held it last, and leads, claim it again with `countersign case claim %[1]s`.", c.ID, c.State)
+}
+
+type caseRelease struct {
+	Case string `arg:"" help:"cas_…"`
+}
+
+func (c *caseRelease) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	t, err := s.holding(ctx, d, c.Case)
+	if err != nil {
+		return err
+	}
+	out, err := d.ReleaseCase(ctx, c.Case, t.Claim.Number)
+	if err != nil {
+		return err
+	}
+	return s.Answer(out, func(p *Page) { p.Line("The case %s waits in the queue %s again.", out.ID, out.Queue) })
+}
+
+type caseExtend struct {
+	Case string `arg:"" help:"cas_…"`
+}
+
+func (c *caseExtend) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	t, err := s.holding(ctx, d, c.Case)
+	if err != nil {
+		return err
+	}
+	out, err := d.ExtendClaim(ctx, c.Case, v1.Extension{Claim: t.Claim.Number})
+	if err != nil {
+		return err
+	}
+	return s.Answer(out, func(p *Page) { p.Line("You hold the case %s until %s.", out.ID, until(out.Until, s.Now())) })
+}
+
+type caseDecide struct {
+	Case     string   `arg:"" help:"cas_…"`
+	Verdict  string   `required:"" enum:"no-violation,violation,duplicate,not-for-us" help:"no-violation, violation, duplicate or not-for-us."`
+	Rule     int64    `placeholder:"NUMBER" help:"The rule that was broken."`
+	Measure  []string `sep:"none" placeholder:"KIND[:VALUE]" help:"A measure, such as content.remove or account.label:spam; several with several --measure. Without it: the usual ones of the rule. Write none for none at all."`
+	Until    moment   `placeholder:"TIME" help:"End of the measures that may end: a time, or a length from now such as 72h or 3d."`
+	Reason   string   `help:"Why. It is needed if the measures are not the usual ones."`
+	Language string   `placeholder:"TAG" help:"The language of the content, if it is another one than the case says, such as de."`
+	Version  int64    `help:"The version of the case that you have seen. Without it: the one that your claim showed. Give it after case-moved, once you have looked at what is new."`
+	signing
+}
+
+func (c *caseDecide) Help() string {
+	return "The desk writes a draft; this program checks that it is what you decided, names the rule text that is in force and the document that you were shown, and is signed for nothing else. " +
+		"A session signs on standard subjects, your own key everywhere else. Above standard the measure is held for others to countersign, and you go on.\n\n" +
+		"Exit 0: decided, and each measure is done or held. Exit 1: the answer is no."
+}
+
+func (c *caseDecide) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	verdict := actions.CaseVerdict(c.Verdict)
+	measures, err := c.wanted(s.Now())
+	switch {
+	case err != nil:
+		return err
+	case verdict == actions.CaseViolation && c.Rule == 0:
+		return fault.New(fault.Invalid, "bad-decision", "A violation is one of a rule. Name it: --rule NUMBER. Those in force: countersign rule list")
+	case verdict != actions.CaseViolation && (measures != nil || c.Rule != 0):
+		return fault.New(fault.Invalid, "bad-decision", "Only a violation has a rule and measures.")
+	}
+	t, err := s.holding(ctx, d, c.Case)
+	if err != nil {
+		return err
+	}
+	j, err := seen(t)
+	if err != nil {
+		return err
+	}
+	j.verdict, j.reasons, j.measures, j.language, j.version = verdict, c.Reason, measures, c.Language, cmp.Or(c.Version, j.version)
+	if c.Rule != 0 {
+		if j.rule, j.set, err = d.rule(ctx, c.Rule); err != nil {
+			return err
+		}
+	}
+	if j.shown.Of == "" && j.rule != nil {
+		now, err := d.CaseNow(ctx, c.Case)
+		if err != nil {
+			return err
+		}
+		j.shown.Of = now.Sort
+	}
+	made, err := c.decide(ctx, s, d, j)
+	if err != nil {
+		return err
+	}
+	s.endOf(made, c.Wait)
+	return s.Answer(made, func(p *Page) { describeMade(p, made, s.Now()) })
+}
+
+// wanted reads the measures; nil: the usual ones.
+func (c *caseDecide) wanted(now time.Time) (*[]v1.CaseMeasure, error) {
+	if len(c.Measure) == 0 {
+		if c.Until.given != "" {
+			return nil, fault.New(fault.Invalid, "wrong-use", "The usual measures have their own ends. Name the measure with --measure to give it another end.")
+		}
+		return nil, nil
+	}
+	all := []v1.CaseMeasure{}
+	if len(c.Measure) == 1 && c.Measure[0] == "none" {
+		return &all, nil
+	}
+	for _, text := range c.Measure {
+		kind, value, _ := strings.Cut(text, ":")
+		spec, ok := actions.SpecOf(actions.Kind(kind))
+		if !ok || spec.Desk || spec.Emergency || spec.Direction != actions.Burdening {
+			return nil, fault.New(fault.Invalid, "unknown-kind", "%q is no measure; there are %s.", kind, wording.Joined(measureKinds()))
+		}
+		if _, err := spec.Layer(value); err != nil {
+			return nil, err
+		}
+		m := v1.CaseMeasure{Kind: spec.Kind, Value: value}
+		if spec.Timed || spec.MayEnd {
+			m.Until = c.Until.from(now)
+		}
+		if spec.Timed && m.Until.IsZero() {
+			return nil, fault.New(fault.Invalid, "no-end", "A suspension has an end: give --until TIME, such as --until 72h.")
+		}
+		all = append(all, m)
+	}
+	return &all, nil
+}
+
+func measureKinds() []string {
+	var kinds []string
+	for _, spec := range actions.Catalogue() {
+		if !spec.Desk && !spec.Emergency && spec.Direction == actions.Burdening {
+			kinds = append(kinds, string(spec.Kind))
+		}
+	}
+	return kinds
+}
+
+// ruleSet returns the rule set in force, with its digest. The bytes are those of the digest.
+func (d deskClient) ruleSet(ctx context.Context) (*cases.RuleSet, canonical.Digest, error) {
+	now, err := d.Rules(ctx)
+	if err != nil {
+		return nil, now.Digest, err
+	}
+	text, err := d.textOf(ctx, now.Digest)
+	if err != nil {
+		return nil, now.Digest, err
+	}
+	rules, err := cases.ParseRules(text)
+	return rules, now.Digest, err
+}
+
+// rule returns one rule in force, with the digest of its set.
+func (d deskClient) rule(ctx context.Context, number int64) (*cases.Rule, canonical.Digest, error) {
+	rules, set, err := d.ruleSet(ctx)
+	if err != nil {
+		return nil, set, err
+	}
+	rule, ok := rules.Rule(number)
+	switch {
+	case ok:
+		return rule, set, nil
+	case rules.Withdrawn(number):
+		return nil, set, fault.New(fault.Conflict, "rule-withdrawn", "Rule %d is withdrawn. Decide under one that is in force: countersign rule list", number)
+	}
+	return nil, set, fault.New(fault.NotFound, "no-such-rule", "There is no rule %d. Those in force: countersign rule list", number)
+}
+
+// describeNow writes a subject as it was read just now.
+func describeNow(p *Page, r v1.Subject, now time.Time) {
+	pairs := [][2]string{{"visibility", platform.Describe(r.State.Status, r.State.Mark)}}
+	for _, l := range r.State.Layers {
+		pairs = append(pairs, [2]string{l.Layer.Noun(), platform.DescribeIn(l.Layer, platform.Expect{Status: l.Status, Mark: l.Mark})})
+	}
+	pairs = append(pairs, [2]string{"tier", string(r.Tier)}, [2]string{"read", until(r.State.Seen, now)})
+	p.Facts(pairs...)
+}

@@ -1,0 +1,434 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"countersign.dev/actions"
+	v1 "countersign.dev/api/v1"
+	"countersign.dev/canonical"
+	"countersign.dev/cases"
+	"countersign.dev/fault"
+	"countersign.dev/prose"
+	"countersign.dev/wording"
+)
+
+type caseNext struct {
+	Queue string `help:"Only of this queue."`
+	Keys  bool   `help:"Work through one case after the other also where the standard input is no terminal: each line is a key. Nothing is signed then without --yes."`
+	signing
+}
+
+func (c *caseNext) Help() string {
+	return "At a terminal it shows the case, takes a key and Enter, and goes on with the next case; ? lists the keys. Cases that you hold already come first. " +
+		"With --json, or where no terminal is, it claims one case and shows it: decide it with countersign case decide."
+}
+
+func (c *caseNext) Run(ctx context.Context, s *Session) error {
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	if s.JSON || !s.Interactive && !c.Keys {
+		t, err := d.NextCase(ctx, c.Queue)
+		if err != nil {
+			return err
+		}
+		return s.claimed(t)
+	}
+	w := &work{caseNext: c, s: s, d: d, in: bufio.NewReader(s.Stdin)}
+	s.Stdin = w.in // what is typed ahead is kept for the questions that are asked
+	err = w.all(ctx)
+	if err != nil && !errors.Is(err, errQuit) {
+		return err
+	}
+	return s.Answer(w.done, func(p *Page) {
+		p.Line("You decided %s, and passed on %d.", wording.Many(len(w.done.Decided), "case"), len(w.done.Passed))
+	})
+}
+
+// worked is the answer of a stretch of work.
+type worked struct {
+	Decided []string `json:"decided"` // identifiers of decisions
+	Passed  []string `json:"passed"`  // cases that were skipped, escalated, asked about, snoozed or released
+}
+
+// errQuit ends the work at the person's wish.
+var errQuit = errors.New("the person quits")
+
+// work is one stretch of work on cases.
+type work struct {
+	*caseNext
+	s    *Session
+	d    deskClient
+	in   *bufio.Reader
+	done worked
+
+	rules *cases.RuleSet
+	set   canonical.Digest
+	board map[string]v1.Queue
+	last  string // the newest decision that was made here
+}
+
+// all works through the cases that the person holds, and then those that come next.
+func (w *work) all(ctx context.Context) error {
+	w.done = worked{Decided: []string{}, Passed: []string{}}
+	if err := w.look(ctx); err != nil {
+		return err
+	}
+	mine, err := w.d.Cases(ctx, v1.CaseFilter{Mine: true})
+	if err != nil {
+		return err
+	}
+	for _, x := range mine.Items {
+		if x.State != cases.Claimed || w.Queue != "" && x.Queue != w.Queue {
+			continue
+		}
+		t, err := w.d.ClaimCase(ctx, x.ID)
+		if fault.Is(err, "claim-ended") {
+			continue
+		}
+		if err == nil {
+			err = w.one(ctx, t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for {
+		t, err := w.d.NextCase(ctx, w.Queue)
+		if fault.Is(err, "nothing-waits") {
+			w.s.Say("No case waits for you.")
+			return nil
+		}
+		if err == nil {
+			err = w.one(ctx, t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// look reads the rules and the queues in force.
+func (w *work) look(ctx context.Context) (err error) {
+	if w.rules, w.set, err = w.d.ruleSet(ctx); err != nil {
+		return err
+	}
+	board, err := w.d.QueueBoard(ctx)
+	w.board = map[string]v1.Queue{}
+	for _, q := range board.Items {
+		w.board[q.Name] = q
+	}
+	return err
+}
+
+// one works on one case until the person is done with it.
+func (w *work) one(ctx context.Context, t v1.Claimed) error {
+	j, err := seen(t)
+	if err != nil {
+		return err
+	}
+	w.show(ctx, &j, t)
+	for {
+		key, err := w.ask("%s> ", t.Case.ID)
+		if errors.Is(err, io.EOF) {
+			key, err = "q", nil
+		}
+		if err != nil {
+			return err
+		}
+		over, err := w.press(ctx, &j, t, key)
+		switch {
+		case err == nil && over:
+			return nil
+		case err == nil:
+		case errors.Is(err, errQuit), fault.Is(err, "unreachable"), ctx.Err() != nil:
+			return err
+		case fault.Is(err, "case-moved"):
+			w.s.Say("%s", fault.TextOf(err))
+			if err := w.news(ctx, &j); err != nil {
+				return err
+			}
+		case fault.Is(err, "claim-ended"), fault.Is(err, "case-closed"), fault.Is(err, "case-merged"), fault.Is(err, "no-such-case"):
+			w.s.Say("%s", fault.TextOf(err))
+			return nil
+		default:
+			w.s.lapsed(ctx, err)
+			w.s.Say("%s", fault.TextOf(err))
+			for _, d := range detailsOf(err) {
+				w.s.Say("  %s: %s", d.At, d.Text)
+			}
+			if fault.Is(err, "rule-moved") {
+				if err := w.look(ctx); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+func detailsOf(err error) []fault.Detail {
+	if f := fault.As(err); f != nil {
+		return f.Detail
+	}
+	return nil
+}
+
+// show puts a case on the screen, with the state now beside the one seen last.
+func (w *work) show(ctx context.Context, j *judging, t v1.Claimed) {
+	p := &Page{color: w.s.Color}
+	describeCase(p, t.Case, j.shown, w.s.Now())
+	describeCaseDrafts(p, t.Drafts)
+	if now, err := w.d.CaseNow(ctx, t.Case.ID); err == nil {
+		p.Line("State now:")
+		describeNow(p, now, w.s.Now())
+		if j.shown.Of == "" {
+			j.shown.Of = now.Sort
+		}
+	} else {
+		p.Line("The state now cannot be read: %s", fault.TextOf(err))
+	}
+	w.describeDigits(p, *j)
+	p.Line("Yours until %s. a no violation · 1-9 rule · e escalate · w ask · s skip · n note · r release · q quit · ? all keys", until(t.Claim.Until, w.s.Now()))
+	fmt.Fprint(w.s.Stderr, "\n"+p.String())
+}
+
+// describeDigits writes the rules that the digits choose, each with its usual measures.
+func (w *work) describeDigits(p *Page, j judging) {
+	digits := w.board[j.shown.Queue].Digits
+	for _, digit := range slices.Sorted(maps.Keys(digits)) {
+		rule, ok := w.rules.Rule(digits[digit])
+		if !ok {
+			continue
+		}
+		p.Line("  %s  rule %d, %s: %s", digit, rule.Number, rule.Title.In("en"), usualWords(rule.UsualFor(j.shown.Of, j.shown.Strikes[strconv.FormatInt(rule.Number, 10)])))
+	}
+}
+
+// news shows a case that has changed since it was shown. What the person signs next names the
+// version that is shown here.
+func (w *work) news(ctx context.Context, j *judging) error {
+	v, err := w.d.Case(ctx, j.shown.Case)
+	if err != nil {
+		return err
+	}
+	p := &Page{color: w.s.Color}
+	p.Line("What is new in the case %s since version %d:", v.Case.ID, j.version)
+	for _, m := range v.Moves {
+		if m.Version > j.version {
+			p.Line("  version %d: %s, %s", m.Version, m.Move, wording.When(m.Time))
+		}
+	}
+	describeReports(p, v.Shown, w.s.Now())
+	fmt.Fprint(w.s.Stderr, p.String())
+	j.version = v.Case.Version
+	return nil
+}
+
+// ask reads one line. The prompt is ours, its arguments are shown.
+func (w *work) ask(prompt string, args ...any) (string, error) {
+	fmt.Fprint(w.s.Stderr, prose.Sprintf(prompt, args...))
+	line, err := w.in.ReadString('\n')
+	if err != nil { // a line that ends with the input and without a line feed was not finished
+		return "", err
+	}
+	return strings.TrimSpace(line), nil
+}
+
+const keyHelp = `a       no violation
+1-9     violation of the rule under this digit, with its usual measures
+0       violation of any rule: asks for its number
+d       duplicate
+o       not for us
+z       take back your last decision, within 15 seconds
+e       escalate to a lead: asks for the question
+w       ask a specialist, or somebody who reads a language
+h       let it wait until a time
+s       skip; it is not offered to you again
+n       write a note
+r       release it to its queue
++       hold it for longer
+v       show it again
+q       quit; the case goes back to its queue
+?       these keys
+Measures other than the usual ones: countersign case decide CASE --verdict violation --rule N --measure KIND[:VALUE] --reason WHY`
+
+// press does what a key says. over reports whether the case is done with here.
+func (w *work) press(ctx context.Context, j *judging, t v1.Claimed, key string) (over bool, err error) {
+	if len(key) == 1 && key >= "1" && key <= "9" {
+		number, ok := w.board[j.shown.Queue].Digits[key]
+		if !ok {
+			w.s.Say("The key %s chooses no rule in the queue %s; 0 asks for the number of any rule.", key, j.shown.Queue)
+			return false, nil
+		}
+		return w.decideRule(ctx, j, number)
+	}
+	switch key {
+	case "":
+		return false, nil
+	case "?":
+		w.s.SayAll(keyHelp)
+		return false, nil
+	case "v":
+		w.show(ctx, j, t)
+		return false, nil
+	case "a":
+		return w.decideAs(ctx, *j, actions.CaseNoViolation)
+	case "d":
+		return w.decideAs(ctx, *j, actions.CaseDuplicate)
+	case "o":
+		return w.decideAs(ctx, *j, actions.CaseNotForUs)
+	case "0":
+		text, err := w.ask("Number of the rule: ")
+		if err != nil {
+			return false, err
+		}
+		number, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return false, fault.New(fault.Invalid, "no-such-rule", "%q is no number of a rule.", text)
+		}
+		return w.decideRule(ctx, j, number)
+	case "z":
+		return false, w.undo(ctx, j, t)
+	case "e":
+		note, err := w.ask("What is the lead to decide? ")
+		if err != nil {
+			return false, err
+		}
+		return w.pass(ctx, *j, actions.DeedEscalate, cases.Order{Role: cases.AskLead, Note: note}, "escalate it to a lead")
+	case "w":
+		return w.askSomebody(ctx, *j)
+	case "h":
+		return w.snooze(ctx, *j)
+	case "s":
+		note, err := w.ask("Why, if you like to say: ")
+		if err != nil {
+			return false, err
+		}
+		return w.pass(ctx, *j, actions.DeedSkip, cases.Order{Note: note}, "skip it")
+	case "n":
+		note, err := w.ask("Note: ")
+		if err != nil || note == "" {
+			return false, err
+		}
+		_, err = w.s.doOn(ctx, w.d, v1.Case{ID: j.shown.Case, Version: j.version}, 0, actions.DeedNote, cases.Order{Note: note}, "write a note", w.Yes)
+		return false, err
+	case "+":
+		out, err := w.d.ExtendClaim(ctx, j.shown.Case, v1.Extension{Claim: j.claim})
+		if err == nil {
+			w.s.Say("Yours until %s.", until(out.Until, w.s.Now()))
+		}
+		return false, err
+	case "r", "q":
+		if _, err := w.d.ReleaseCase(ctx, j.shown.Case, j.claim); err != nil && (key == "r" || !fault.Is(err, "claim-ended")) {
+			return false, err
+		}
+		w.done.Passed = append(w.done.Passed, j.shown.Case)
+		if key == "q" {
+			return true, errQuit
+		}
+		return true, nil
+	}
+	w.s.Say("%q is no key; ? lists them.", short(key, 20))
+	return false, nil
+}
+
+func (w *work) decideRule(ctx context.Context, j *judging, number int64) (bool, error) {
+	rule, ok := w.rules.Rule(number)
+	if !ok {
+		return false, fault.New(fault.NotFound, "no-such-rule", "There is no rule %d. Those in force: countersign rule list", number)
+	}
+	with := *j
+	with.rule, with.set = rule, w.set
+	return w.decideAs(ctx, with, actions.CaseViolation)
+}
+
+func (w *work) decideAs(ctx context.Context, j judging, v actions.CaseVerdict) (bool, error) {
+	j.verdict = v
+	made, err := w.decide(ctx, w.s, w.d, j)
+	if err != nil {
+		return false, err
+	}
+	p := &Page{color: w.s.Color}
+	describeMade(p, made, w.s.Now())
+	p.Line("z takes it back for 15 seconds.")
+	fmt.Fprint(w.s.Stderr, p.String())
+	w.last, w.done.Decided = made.ID, append(w.done.Decided, made.ID)
+	return true, nil
+}
+
+// pass does a deed after which the case is with somebody else.
+func (w *work) pass(ctx context.Context, j judging, k actions.DeedKind, o cases.Order, what string) (bool, error) {
+	out, err := w.s.doOn(ctx, w.d, v1.Case{ID: j.shown.Case, Version: j.version}, j.claim, k, o, what, w.Yes)
+	if err != nil {
+		return false, err
+	}
+	w.s.Say("The case %s is %s, in the queue %s.", out.ID, out.State, out.Queue)
+	w.done.Passed = append(w.done.Passed, out.ID)
+	return true, nil
+}
+
+func (w *work) askSomebody(ctx context.Context, j judging) (bool, error) {
+	whom, err := w.ask("Whom: specialist, or a language such as pt? ")
+	if err != nil {
+		return false, err
+	}
+	question, err := w.ask("Question: ")
+	if err != nil {
+		return false, err
+	}
+	o := cases.Order{Role: cases.AskLanguage, Language: whom, Note: question}
+	if whom == "specialist" {
+		o.Role, o.Language = cases.AskSpecialist, ""
+	} else if !cases.ValidLanguage(whom) {
+		return false, fault.New(fault.Invalid, "bad-deed", "%q is no language; write a BCP 47 tag such as pt, or specialist.", whom)
+	}
+	return w.pass(ctx, j, actions.DeedAsk, o, "ask "+whom)
+}
+
+func (w *work) snooze(ctx context.Context, j judging) (bool, error) {
+	text, err := w.ask("Until when, such as 2h or 1d? ")
+	if err != nil {
+		return false, err
+	}
+	m, err := parseMoment(text)
+	if err != nil {
+		return false, fault.New(fault.Invalid, "bad-deed", "%s.", sentence(err.Error()))
+	}
+	why, err := w.ask("Why? ")
+	if err != nil {
+		return false, err
+	}
+	end := m.from(w.s.Now())
+	return w.pass(ctx, j, actions.DeedSnooze, cases.Order{Until: end, Note: why}, "let it wait until "+wording.When(end))
+}
+
+// undo takes the last decision back, works on its case again, and comes back to this one.
+func (w *work) undo(ctx context.Context, j *judging, t v1.Claimed) error {
+	if w.last == "" {
+		w.s.Say("You have decided nothing here yet.")
+		return nil
+	}
+	back, err := (&caseUndo{signing: w.signing}).takeBack(ctx, w.s, w.d, w.last)
+	if err != nil {
+		return err
+	}
+	w.s.Say("%s is taken back; the case %s is %s.", w.last, back.Case.ID, back.Case.State)
+	w.done.Decided = slices.DeleteFunc(w.done.Decided, func(id string) bool { return id == w.last })
+	w.last = ""
+	if back.Claim.Number > 0 {
+		if err := w.one(ctx, back); err != nil {
+			return err
+		}
+		w.show(ctx, j, t)
+	}
+	return nil
+}
