@@ -323,12 +323,16 @@ func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out P
 // ProgressNamed is Progress of the report that the caller handed in under an external_id.
 func (d *Room) ProgressNamed(ctx context.Context, by kernel.Caller, external string) (Progress, error) {
 	var r store.Report
-	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		all, err := stx.ReportsBy(Origin{Program: by.Program, Worker: by.Worker}.name(), []string{external})
+		if err != nil {
+			return err
+		}
 		found := false
-		if r, found, err = stx.ReportBy(Origin{Program: by.Program, Worker: by.Worker}.name(), external); err == nil && !found {
+		if r, found = all[external]; !found {
 			return store.NoReport()
 		}
-		return err
+		return nil
 	}); err != nil {
 		return Progress{}, err
 	}
