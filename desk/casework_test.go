@@ -52,10 +52,7 @@ func TestDay(t *testing.T) {
 		if err != nil || got[0].Err != nil {
 			t.Fatal(err, got[0].Err)
 		}
-		desktest.Until(t, "the evidence is copied", func() bool {
-			view, err := to.Desk.Case(t.Context(), desktest.As("ann"), got[0].Case.ID)
-			return err == nil && len(view.Shown.Evidence) > 0 && view.Shown.Evidence[0].State != string(cases.EvidencePending)
-		})
+		to.Evidenced(got[0].Case.ID)
 		taken, err := to.Desk.Next(t.Context(), desktest.As("ann"), "")
 		if err != nil {
 			t.Fatal(err)

@@ -357,5 +357,11 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 		body, err = stx.Shown(digest)
 		return err
 	})
+	if fault.KindOf(err) == fault.NotFound { // what was shown names documents of evidence by their digests
+		err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+			body, err = stx.EvidenceBytes(digest)
+			return err
+		})
+	}
 	return body, err
 }
