@@ -16,3 +16,6 @@ func Closing(db *DB) bool {
 
 // LockByProcess has this process lock SQLite files as on a system that knows no other way.
 func LockByProcess() { lockByDescriptor = func() error { return nil } }
+
+// Unnamed is unnamed.
+func Unnamed(q string) string { return unnamed(q) }

@@ -101,6 +101,29 @@ func TestLaterFails(t *testing.T) {
 	}
 }
 
+// TestUnnamed: parameters lose their names only where their places say the same.
+func TestUnnamed(t *testing.T) {
+	for q, want := range map[string]string{
+		"insert into x values ($1,$2),($3,$4)":                "insert into x values (?,?),(?,?)",
+		"select '$1 ''$2', \"$3\" from x where a = $1 - b":    "select '$1 ''$2', \"$3\" from x where a = ? - b",
+		"select $1,$2,$3,$4,$5,$6,$7,$8,$9,$10":               "select ?,?,?,?,?,?,?,?,?,?",
+		"select 1":                                            "select 1",
+		"update x set a = $2 where b = $1":                    "update x set a = $2 where b = $1",
+		"select 1 from x where a = $1 or b = $1":              "select 1 from x where a = $1 or b = $1",
+		"select 1 from x where a = $1 and b = $3":             "select 1 from x where a = $1 and b = $3",
+		"select ?1, $1":                                       "select ?1, $1",
+		"select $1 -- the $2":                                 "select $1 -- the $2",
+		"select 'it ends nowhere, $1":                         "select 'it ends nowhere, $1",
+		"select 'as $1' || $1 from x where b = $2 and c = $2": "select 'as $1' || $1 from x where b = $2 and c = $2",
+		"select $1name, $2 from x":                            "select $1name, $2 from x",
+		"select $1 /* and $2 */":                              "select $1 /* and $2 */",
+	} {
+		if got := sqldb.Unnamed(q); got != want {
+			t.Errorf("%s\nbecame %s\nwant   %s", q, got, want)
+		}
+	}
+}
+
 // If a later statement fails because an earlier one did not touch what its check demands, the
 // change gets the check's error, which may have it run again.
 func TestLaterCause(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 
 	"countersign.dev/canonical"
@@ -288,7 +290,7 @@ func (c *statementCache) get(q string) (*sql.Stmt, error) {
 		return s, nil
 	}
 	// Without the caller's context: the statement outlives this use of it.
-	s, err := c.prepare(context.Background(), q)
+	s, err := c.prepare(context.Background(), unnamed(q))
 	if err != nil {
 		return nil, err
 	}
@@ -299,6 +301,46 @@ func (c *statementCache) get(q string) (*sql.Stmt, error) {
 	}
 	c.by[q] = s
 	return s, nil
+}
+
+// unnamed returns q with ? in the place of its parameters, if these are $1, $2 … in this
+// order and each once. To SQLite $1 is a name, and for each parameter that is bound it walks
+// through the names of all: in an insert of many rows, most of the time goes there.
+func unnamed(q string) string {
+	var b strings.Builder
+	next := 1
+	for i := 0; i < len(q); {
+		switch c := q[i]; c {
+		case '\'', '"':
+			end := strings.IndexByte(q[i+1:], c)
+			if end < 0 {
+				return q
+			}
+			b.WriteString(q[i : i+end+2])
+			i += end + 2
+		case '?', '-', '/': // a parameter of another form; perhaps a comment
+			if c == '?' || strings.HasPrefix(q[i:], "--") || strings.HasPrefix(q[i:], "/*") {
+				return q
+			}
+			b.WriteByte(c)
+			i++
+		case '$':
+			end := i + 1
+			for end < len(q) && '0' <= q[end] && q[end] <= '9' {
+				end++
+			}
+			if q[i+1:end] != strconv.Itoa(next) || end < len(q) && (q[end] == '_' || 'a' <= q[end]|0x20 && q[end]|0x20 <= 'z') {
+				return q
+			}
+			b.WriteByte('?')
+			next++
+			i = end
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return b.String()
 }
 
 func (c *statementCache) close() {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,7 +61,11 @@ func (tx *Tx) Case(id string) (cases.Case, error) { return tx.aCase(id, "") }
 
 // CaseLocked is Case, in a change; nobody else changes the case before the commit.
 func (tx *Tx) CaseLocked(id string) (cases.Case, error) {
-	return tx.aCase(id, tx.Dialect().ForUpdate())
+	c, err := tx.aCase(id, tx.Dialect().ForUpdate())
+	if err == nil {
+		tx.lockedCase(c)
+	}
+	return c, err
 }
 
 func (tx *Tx) aCase(id, lock string) (cases.Case, error) {
@@ -69,6 +74,14 @@ func (tx *Tx) aCase(id, lock string) (cases.Case, error) {
 		return c, NoCase(id)
 	}
 	return c, err
+}
+
+// lockedCase remembers a case as it was read with its lock.
+func (tx *Tx) lockedCase(c cases.Case) {
+	if tx.locked == nil {
+		tx.locked = map[string]cases.Case{}
+	}
+	tx.locked[c.ID] = c
 }
 
 const openStates = `('waiting','claimed','held','asked','snoozed','escalated')`
@@ -83,6 +96,7 @@ func (tx *Tx) OpenCases(platform string, subjects []string, sort cases.Sort) (ma
 		all, err := sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
 			append([]any{platform, string(sort)}, args...)...)
 		for _, c := range all {
+			tx.lockedCase(c)
 			by[c.Subject.ID] = c
 		}
 		return err
@@ -102,19 +116,43 @@ func (tx *Tx) InsertCases(all []cases.Case) {
 // InsertCase is InsertCases for one.
 func (tx *Tx) InsertCase(c cases.Case) { tx.InsertCases([]cases.Case{c}) }
 
-// SaveCase stores a case that the same change has read with its lock.
+// SaveCase stores a case that the same change has read with its lock. It writes the columns
+// that have changed, so that no index is touched that has none of them.
 func (tx *Tx) SaveCase(c cases.Case) {
-	names := strings.Split(caseColumns, ",")
-	sets := make([]string, 0, len(names))
-	for i, name := range names[1:] {
-		sets = append(sets, fmt.Sprintf("%s = $%d", strings.TrimSpace(name), i+2))
+	args := caseArgs(c)
+	before, known := tx.locked[c.ID]
+	old := caseArgs(before)
+	set, some := "", []any{c.ID}
+	for i, name := range caseNames {
+		if i == 0 || known && same(old[i], args[i]) {
+			continue
+		}
+		some = append(some, args[i])
+		set += fmt.Sprintf(", %s = $%d", name, len(some))
 	}
-	tx.Later(sqldb.Statement{SQL: `update case_file set ` + strings.Join(sets, ", ") + ` where id = $1`, Args: caseArgs(c)}, func(n int64) error {
+	if set == "" {
+		return
+	}
+	if known {
+		tx.lockedCase(c)
+	}
+	tx.Later(sqldb.Statement{SQL: `update case_file set ` + set[2:] + ` where id = $1`, Args: some}, func(n int64) error {
 		if n != 1 {
 			return tampered("The case %s is gone from the database.", c.ID)
 		}
 		return nil
 	})
+}
+
+var caseNames = strings.Fields(strings.ReplaceAll(caseColumns, ",", " "))
+
+// same compares values of columns.
+func same(a, b any) bool {
+	if x, ok := a.([]byte); ok {
+		y, ok := b.([]byte)
+		return ok && bytes.Equal(x, y)
+	}
+	return a == b
 }
 
 // CountReport stores the counters of a case that a report has joined without changing
@@ -153,6 +191,9 @@ func (tx *Tx) TryCase(id string) (c cases.Case, ok bool, err error) {
 	c, err = scanCase(tx.QueryRow(`select `+caseColumns+` from case_file where id = $1 and state = 'waiting'`+tx.Dialect().SkipLocked(), id))
 	if sqldb.IsNotFound(err) {
 		return c, false, nil
+	}
+	if err == nil {
+		tx.lockedCase(c)
 	}
 	return c, err == nil, err
 }

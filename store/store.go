@@ -20,6 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
 	"countersign.dev/sqldb"
@@ -154,23 +155,28 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Tx is a change or a read in progress. Its methods beside those of sqldb.Tx are
 // this package's queries.
-type Tx struct{ *sqldb.Tx }
+type Tx struct {
+	*sqldb.Tx
+	// locked are the cases that this change has read with their locks, by identifier, as the
+	// database has them.
+	locked map[string]cases.Case
+}
 
 // Write runs fn as one change; see sqldb.DB.Write. The ledger entries that fn recorded
 // commit with it.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{tx}) })
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{Tx: tx}) })
 }
 
 // Read runs fn against one snapshot; see sqldb.DB.Read.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
-	return s.db.Read(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{tx}) })
+	return s.db.Read(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{Tx: tx}) })
 }
 
 // ReadOne runs fn, which must make a single statement, without a transaction around it;
 // see sqldb.DB.ReadOne.
 func (s *Store) ReadOne(ctx context.Context, fn func(*Tx) error) error {
-	return s.db.ReadOne(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{tx}) })
+	return s.db.ReadOne(ctx, func(tx *sqldb.Tx) error { return fn(&Tx{Tx: tx}) })
 }
 
 // tampered is the error for rows that contradict each other.

@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -370,8 +371,9 @@ func (d *Room) moved(t *kernel.Tx, by workforce.WorkerID, c cases.Case, name str
 }
 
 // Sweep returns cases to their queues whose claim or snooze is over, and those whose holder
-// may not work any more. It may run at any time, on every node.
+// may not work any more; first it puts cases where a newer queue set puts them. It may run at any time, on every node.
 func (d *Room) Sweep(ctx context.Context) error {
+	placing := d.placeAnew(ctx) // an error there keeps nobody's claim from ending
 	for {
 		var ids []string
 		var more bool
@@ -424,7 +426,7 @@ func (d *Room) Sweep(ctx context.Context) error {
 			}
 		}
 		if !more {
-			return d.sweepClocks(ctx)
+			return errors.Join(placing, d.sweepClocks(ctx))
 		}
 	}
 }

@@ -311,7 +311,7 @@ func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out P
 		out.State, out.Into = c.State, c.ID
 		all, err := stx.CaseDecisions(c.ID)
 		for _, one := range all {
-			if one.TakenBack.IsZero() && c.State != cases.Waiting && c.State != cases.Claimed {
+			if one.TakenBack.IsZero() && c.State == cases.Closed {
 				out.Outcome, out.Decided = one.Verdict, one.Time
 			}
 		}
@@ -323,13 +323,16 @@ func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out P
 // ProgressNamed is Progress of the report that the caller handed in under an external_id.
 func (d *Room) ProgressNamed(ctx context.Context, by kernel.Caller, external string) (Progress, error) {
 	var r store.Report
-	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		all, err := stx.ReportsBy(Origin{Program: by.Program, Worker: by.Worker}.name(), []string{external})
+		if err != nil {
+			return err
+		}
 		found := false
-		if r, found = all[external]; err == nil && !found {
+		if r, found = all[external]; !found {
 			return store.NoReport()
 		}
-		return err
+		return nil
 	}); err != nil {
 		return Progress{}, err
 	}
@@ -354,5 +357,11 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 		body, err = stx.Shown(digest)
 		return err
 	})
+	if fault.KindOf(err) == fault.NotFound { // what was shown names documents of evidence by their digests
+		err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+			body, err = stx.EvidenceBytes(digest)
+			return err
+		})
+	}
 	return body, err
 }
