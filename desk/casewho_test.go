@@ -96,7 +96,9 @@ func (l *claimLog) note(client int, do func() (heldOp, bool)) {
 // TestOneCaseOnePerson: several people, at two nodes where the database allows it, claim, give
 // back, decide, merge and lose the same few cases at the same time. No case is at two of them.
 func TestOneCaseOnePerson(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { oneCaseOnePerson(t, newOffice(t, desktest.Options{Budgets: generous()}), nil, true) })
+	t.Run("sqlite", func(t *testing.T) {
+		oneCaseOnePerson(t, newOffice(t, desktest.Options{Budgets: generous()}), nil, true)
+	})
 	t.Run("postgres", func(t *testing.T) {
 		o := newOffice(t, desktest.Options{URL: sqldbtest.Postgres(t), Budgets: generous()})
 		// A node judges by its own clock when its change begins, and may then wait for the

@@ -651,7 +651,7 @@ func TestTakeBack(t *testing.T) {
 		if _, _, _, err := back(o.World, "abe", out.ID); !fault.Is(err, "no-such-decision") {
 			t.Errorf("abe took ann's decision back: %v", err)
 		}
-		o.Clock().Advance(casework.TakeBackFor - time.Millisecond)
+		o.Clock().Advance(casework.TakeBackFor - 10*time.Millisecond)
 		again, deed, undone, err := back(o.World, "ann", out.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -692,6 +692,16 @@ func TestTakeBackLifts(t *testing.T) {
 	to := desktest.NewTown(t, desktest.Options{})
 	to.OpenOffice()
 	to.World.Flag("1", "acct/3", "MisleadingSpam", "acct/4")
+	desktest.Until(t, "the evidence is copied", func() bool {
+		n := int64(1)
+		if err := to.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+			n, _, err = tx.PendingEvidence()
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n == 0
+	})
 	taken := to.World.Take("ann")
 	out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
 	if err != nil {
