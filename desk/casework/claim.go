@@ -45,15 +45,11 @@ func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string) (Taken,
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			back, err := t.Returned(by.Worker)
-			if err != nil {
-				return err
-			}
 			waiting, err := t.Candidates(names, by.Worker, t.Now())
 			if err != nil {
 				return err
 			}
-			for _, id := range append(back, waiting...) {
+			for _, id := range waiting {
 				c, free, err := t.TryCase(id)
 				if err != nil {
 					return err
@@ -191,37 +187,30 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 // show stores what a claim shows, and returns it.
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
 	out := Taken{Case: c, Claim: claim}
-	s, err := d.desk.State(ctx)
-	if err != nil {
-		return out, err
-	}
-	rules, _, err := d.rules(ctx, s)
+	rules, _, err := d.rules(ctx, d.desk.Newest())
 	if err != nil {
 		return out, err
 	}
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
-		if !claim.Document.IsZero() {
-			body, err := stx.Shown(claim.Document)
-			if err != nil {
-				return err
-			}
-			out.Document = claim.Document
-			return canonical.UnmarshalExact(body, &out.Shown)
-		}
 		var err error
-		out.Shown, err = d.document(stx, rules, c)
-		return err
-	}); err != nil {
-		return out, err
-	}
-	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
-		out.Drafts, err = stx.CaseDrafts(c.ID)
+		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
+			return err
+		}
 		for _, draft := range out.Drafts {
 			if draft.Worker == by.Worker {
 				out.Draft = draft.Body
 			}
 		}
-		return err
+		if claim.Document.IsZero() {
+			out.Shown, err = d.document(stx, rules, c)
+			return err
+		}
+		body, err := stx.Shown(claim.Document)
+		if err != nil {
+			return err
+		}
+		out.Document = claim.Document
+		return canonical.UnmarshalExact(body, &out.Shown)
 	}); err != nil {
 		return out, err
 	}
