@@ -301,9 +301,6 @@ func (f *floor) none(what, query string) {
 	}
 }
 
-// minutesVariable holds for how many minutes reports come in; see main.go.
-const minutesVariable = "COUNTERSIGN_BENCH_MINUTES"
-
 // BenchmarkCaseworkMemory takes in 200 reports a second for some minutes. What is alive on
 // the heap at the end is compared with what is after a quarter of the time.
 func BenchmarkCaseworkMemory(b *testing.B) {
