@@ -1,5 +1,5 @@
 # quick: nothing but Go. test: installs PostgreSQL, a PDS and Python's cryptography if they are missing.
-.PHONY: demo replay-bluesky quick test race bench bench-watch lint
+.PHONY: demo replay-bluesky quick test race bench bench-casework bench-watch lint
 
 demo:
 	go run ./cmd/countersign demo
@@ -21,6 +21,10 @@ race:
 
 bench:
 	@test/run.sh bench
+
+# Reports, cases and decisions. MINUTES is for how long 200 reports a second come in.
+bench-casework:
+	@MINUTES=$(or $(MINUTES),2) test/run.sh bench-casework
 
 # How soon the watch restores: about an hour, since it pauses between its rounds.
 bench-watch:

@@ -161,30 +161,23 @@ func (tx *Tx) CountReport(c cases.Case) {
 	tx.Later(sqldb.Statement{SQL: `update case_file set reports = $2, reporters = $3, updated = $4 where id = $1`, Args: []any{c.ID, c.Reports, c.Reporters, c.Updated.Micro()}}, nil)
 }
 
-// Candidates returns the identifiers of waiting cases in queues, the most urgent first: at
+// Candidates returns the identifiers of the waiting cases that a worker may be given: first
+// those that come back to the worker, then those in queues, each the most urgent first, at
 // most a few of each queue. Cases that the worker skipped, and those that come back to
 // somebody else for now, are not among them. Nothing is locked.
 func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, now canonical.Time) ([]string, error) {
-	if len(queues) == 0 {
-		return nil, nil
-	}
 	const each = 6
 	args := []any{string(w), now.Micro()}
-	var arms []string
+	arms := []string{`select * from (select id, due, 0 as place from case_file where turn = $1 and turn <> '' and state = 'waiting' order by due, id limit 20) returned`}
 	for _, q := range queues {
 		args = append(args, q)
-		arms = append(arms, fmt.Sprintf(`select * from (select id, due from case_file c where state = 'waiting' and queue = $%d and (turn = '' or turn = $1 or until <= $2)
+		arms = append(arms, fmt.Sprintf(`select * from (select id, due, 1 as place from case_file c where state = 'waiting' and queue = $%d and (turn = '' or turn = $1 or until <= $2)
 			and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1) order by due, id limit %d) q%d`, len(args), each, len(args)))
 	}
-	return sqldb.All(tx.Tx, scanText, `select id from (`+strings.Join(arms, ` union all `)+`) every_queue order by due, id`, args...)
+	return sqldb.All(tx.Tx, scanText, `select id from (`+strings.Join(arms, ` union all `)+`) every_queue order by place, due, id`, args...)
 }
 
 func scanText(r sqldb.Row) (s string, err error) { return s, r.Scan(&s) }
-
-// Returned returns the waiting cases that come back to a worker, the most urgent first.
-func (tx *Tx) Returned(w workforce.WorkerID) ([]string, error) {
-	return sqldb.All(tx.Tx, scanText, `select id from case_file where turn = $1 and turn <> '' and state = 'waiting' order by due, id limit 20`, string(w))
-}
 
 // TryCase locks a case if it waits and nobody else has it in hand; ok is false otherwise.
 func (tx *Tx) TryCase(id string) (c cases.Case, ok bool, err error) {

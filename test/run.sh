@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs tests against real servers: run.sh test | race | bench
+# Runs tests against real servers: run.sh test | race | bench | bench-casework
 # Installs what is missing beside building, starts a PostgreSQL cluster of its own,
 # demands that PostgreSQL, the PDS and Python are there, and ends what it started however
 # it ends itself. The last line is the counts.
@@ -82,7 +82,7 @@ start_postgres() {
 	local bin port try sync=off
 	bin=$(dirname "$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)")
 	# Durability costs time that only the benchmarks are there to measure.
-	if [ "$what" = bench ]; then sync=on; fi
+	case $what in bench*) sync=on ;; esac
 	mkdir "$work/data"
 	if [ "$(id -u)" = 0 ]; then chown postgres "$work/data"; fi
 	postgres_user "$bin/initdb" -D "$work/data" -U countersign --auth=trust --locale=C --encoding=UTF8 --no-sync >"$work/postgres.log" 2>&1 ||
@@ -155,8 +155,13 @@ bench)
 	go run ./test/bench || exit 1
 	exit 0
 	;;
+bench-casework)
+	say "benchmarks of casework"
+	go run ./test/bench -casework -minutes "${MINUTES:-2}" || exit 1
+	exit 0
+	;;
 *)
-	echo "usage: run.sh test | race | bench" >&2
+	echo "usage: run.sh test | race | bench | bench-casework" >&2
 	exit 2
 	;;
 esac

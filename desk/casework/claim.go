@@ -47,15 +47,11 @@ func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string) (Taken,
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			back, err := t.Returned(by.Worker)
-			if err != nil {
-				return err
-			}
 			waiting, err := t.Candidates(names, by.Worker, t.Now())
 			if err != nil {
 				return err
 			}
-			for _, id := range append(back, waiting...) {
+			for _, id := range waiting {
 				c, free, err := t.TryCase(id)
 				if err != nil {
 					return err
@@ -194,15 +190,20 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
 	out := Taken{Case: c, Claim: claim}
 	kept := false
-	s, err := d.desk.State(ctx)
-	if err != nil {
-		return out, err
-	}
-	rules, _, err := d.rules(ctx, s)
+	rules, _, err := d.rules(ctx, d.desk.Newest())
 	if err != nil {
 		return out, err
 	}
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		var err error
+		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
+			return err
+		}
+		for _, draft := range out.Drafts {
+			if draft.Worker == by.Worker {
+				out.Draft = draft.Body
+			}
+		}
 		if !claim.Document.IsZero() {
 			body, err := stx.Shown(claim.Document)
 			if err != nil {
@@ -218,19 +219,7 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 			// Its holder looks again, and decides on what is there now.
 			out.Renewed = true
 		}
-		var err error
 		out.Shown, err = d.document(stx, rules, c)
-		return err
-	}); err != nil {
-		return out, err
-	}
-	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
-		out.Drafts, err = stx.CaseDrafts(c.ID)
-		for _, draft := range out.Drafts {
-			if draft.Worker == by.Worker {
-				out.Draft = draft.Body
-			}
-		}
 		return err
 	}); err != nil {
 		return out, err

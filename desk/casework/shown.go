@@ -24,13 +24,21 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 	if err != nil {
 		return out, err
 	}
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	all, err := stx.ReportsTold(ids, cases.FieldReport)
+	if err != nil {
+		return out, err
+	}
 	for _, r := range rows {
 		shown := cases.ShownReport{ID: r.ID, At: r.Reported, Language: r.Language, Own: r.OwnReason, Reason: r.Reason, Source: r.Source, Scores: []cases.Score{}}
-		told, ok, err := toldIn(stx, r.ID)
-		if err != nil {
-			return out, err
-		}
-		if ok {
+		if value, ok := all[r.ID]; ok {
+			var told cases.Report
+			if err := canonical.Unmarshal(value, &told); err != nil {
+				return out, err
+			}
 			shown.Text, shown.Told = told.Text, told.Evidence
 			if told.Scores != nil {
 				shown.Scores = told.Scores
@@ -59,14 +67,4 @@ func (d *Room) document(stx *store.Tx, _ *cases.RuleSet, c cases.Case) (cases.Sh
 	}
 	out.Seen, err = stx.SeenState(c.ID)
 	return out, err
-}
-
-// toldIn returns a report as it was handed in, without its reporter; ok is false if it was
-// erased.
-func toldIn(stx *store.Tx, id string) (r cases.Report, ok bool, err error) {
-	value, err := stx.ReportTold(id, cases.FieldReport)
-	if err != nil || value == nil {
-		return r, false, err
-	}
-	return r, true, canonical.Unmarshal(value, &r)
 }

@@ -80,7 +80,7 @@ func beside(times float64, other string) func(metrics) (float64, float64) {
 // result is a row's numbers of one run.
 type result struct{ value, limit, ratio float64 }
 
-func printTable(out io.Writer, all []run) {
+func printTable(out io.Writer, rows []row, all []run) {
 	fmt.Fprintln(out, "| what | database | measured | limit | of the limit | ok |")
 	fmt.Fprintln(out, "|---|---|--:|--:|--:|---|")
 	for _, r := range rows {
@@ -152,11 +152,12 @@ func (r row) results(name string, all []run) []result {
 }
 
 func (r row) text(v float64) string {
+	format := "%.2f"
 	switch {
 	case v >= 1000:
-		return fmt.Sprintf("%.0f %s", v, r.unit)
+		format = "%.0f"
 	case v >= 10:
-		return fmt.Sprintf("%.1f %s", v, r.unit)
+		format = "%.1f"
 	}
-	return fmt.Sprintf("%.2f %s", v, r.unit)
+	return strings.TrimSpace(fmt.Sprintf(format+" %s", v, r.unit))
 }
