@@ -67,9 +67,9 @@ var house = map[string]room{
 	"desk/inquiry":     {"desk/alarms desk/kernel store jobs alarm exposure policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "answers and changes nothing; it must not know incidents or acts"},
 	"desk/incidents":   {"desk/alarms desk/kernel store jobs alarm wording incident exposure policy ledger ledger/proof ledger/entry actions workforce platform", "what went wrong; acts call it, it calls none"},
 	"desk/acts":        {"cases desk/sets desk/incidents desk/inquiry desk/alarms desk/kernel store jobs alarm policy ledger link/v1 ledger/proof ledger/entry actions workforce platform", "what people ask to have done, and what came of it"},
-	"desk/casework":    {"alarm ledger/entry desk/acts desk/alarms desk/sets desk/kernel store jobs cases ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
+	"desk/casework":    {"alarm ledger/entry desk/acts desk/alarms desk/sets desk/kernel store jobs cases policy ledger link/v1 ledger/proof actions workforce platform", "what comes in, who works on it, and what they decide; acts carry out what is decided and do not know it"},
 	"desk/rolls":       {"desk/kernel store ledger ledger/proof", "puts documents into rolls and shows them; what they say is other rooms' affair"},
-	"desk":             {"desk/casework desk/acts desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
+	"desk":             {"cases desk/casework desk/acts desk/sets desk/rolls desk/incidents desk/inquiry desk/alarms desk/kernel store ledger link/v1 ledger/proof ledger/entry actions workforce platform", "the one write path and the door to its rooms; it must not know how it is reached, nor hold a platform's credential; alarms leave through it"},
 
 	"api/v1": {"fault/problem cases incident ledger link/v1 ledger/proof policy actions workforce platform", "wire types; signed documents are formats and are embedded as they are"},
 	"api":    {"fault/problem api/v1 httpd cases desk desk/casework desk/acts desk/alarms desk/incidents desk/inquiry desk/sets alarm exposure incident ledger link/v1 ledger/proof policy actions workforce platform", "a surface translates and decides nothing"},
@@ -79,7 +79,7 @@ var house = map[string]room{
 	"cli":    {"client api/v1 wording cases recount incident ledger link/v1 ledger/proof policy actions workforce platform platform/platformtest platform/plaza", "talks through client, verifies with proof; it must not open the desk's database"},
 
 	"deskdir":   {"sqldb", "names of files and their locks; what stands in them is other rooms' affair"},
-	"rehearsal": {"cli client api/v1 deskdir incident wording ledger link/v1 ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},
+	"rehearsal": {"cases cli client api/v1 deskdir incident wording ledger link/v1 ledger/proof ledger/entry policy actions workforce platform platform/bluesky plaza sqldb", "plays on a started desk by commands; it must not reach into the desk or the executor, or it would play another desk than people have"},
 
 	"cmd/countersign": {"*", "wiring: the one place that knows everybody"},
 }

@@ -163,7 +163,7 @@ func (s *Server) cases(ctx context.Context, by desk.Caller, in *casesIn) (*answe
 }
 
 func claimedOf(t casework.Taken) v1.Claimed {
-	return v1.Claimed{Case: caseOf(t.Case), Claim: v1.Claim{Number: t.Claim.Number, Started: t.Claim.Started, Until: t.Case.Until, Document: t.Document}, Shown: t.Shown, Drafts: list(t.Drafts, caseDraftOf)}
+	return v1.Claimed{Case: caseOf(t.Case), Claim: v1.Claim{Number: t.Claim.Number, Started: t.Claim.Started, Until: t.Case.Until, Document: t.Document}, Shown: t.Shown, Drafts: list(t.Drafts, caseDraftOf), Renewed: t.Renewed}
 }
 
 // caseDraftOf returns a draft as it was kept. What was kept in a form of another version is

@@ -298,6 +298,9 @@ func (c *caseDecide) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	if t.Renewed && c.Version != j.version {
+		return fault.New(fault.Conflict, "case-moved", "The case %s has changed since you saw it, and nothing was signed. Look at it with `countersign case show %[1]s`; then decide it with --version %d.", c.Case, j.version)
+	}
 	j.verdict, j.reasons, j.measures, j.language, j.version = verdict, c.Reason, measures, c.Language, cmp.Or(c.Version, j.version)
 	if c.Rule != 0 {
 		if j.rule, j.set, err = d.rule(ctx, c.Rule); err != nil {

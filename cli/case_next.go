@@ -213,10 +213,18 @@ func (w *work) describeDigits(p *Page, j judging) {
 	}
 }
 
-// news shows a case that has changed since it was shown. What the person signs next names the
-// version that is shown here.
+// news shows a case that has changed since it was shown. What the person signs next is about
+// what is shown here.
 func (w *work) news(ctx context.Context, j *judging) error {
+	t, err := w.d.ClaimCase(ctx, j.shown.Case)
+	if err != nil {
+		return err
+	}
 	v, err := w.d.Case(ctx, j.shown.Case)
+	if err != nil {
+		return err
+	}
+	now, err := seen(t)
 	if err != nil {
 		return err
 	}
@@ -227,9 +235,9 @@ func (w *work) news(ctx context.Context, j *judging) error {
 			p.Line("  version %d: %s, %s", m.Version, m.Move, wording.When(m.Time))
 		}
 	}
-	describeReports(p, v.Shown, w.s.Now())
-	fmt.Fprint(w.s.Stderr, p.String())
-	j.version = v.Case.Version
+	fmt.Fprint(w.s.Stderr, "\n"+p.String())
+	*j = now
+	w.show(ctx, j, t)
 	return nil
 }
 

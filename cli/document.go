@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -161,7 +163,7 @@ type promiseCommands struct {
 }
 
 type promiseCheck struct {
-	File  string `arg:"" help:"The promise that you kept: the signed note that came with the acknowledgement."`
+	File  string `arg:"" help:"The promise that you kept: the signed note, or the JSON answer that holds it in the member promise."`
 	Trust string `required:"" placeholder:"FOLDER" help:"Your trust folder: root and policy."`
 	Out   string `placeholder:"FILE" help:"Write the proof that the desk gave here, for ledger show."`
 }
@@ -186,7 +188,7 @@ func (c *promiseCheck) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	kept, err := ReadFile(c.File, 1<<13)
+	kept, err := readPromise(c.File)
 	if err != nil {
 		return err
 	}
@@ -243,6 +245,21 @@ func (c *promiseCheck) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return fault.New(fault.Conflict, "promise-broken", "The desk has broken its promise of the %s %s. %s", doc.Sort, doc.ID, doc.Why)
+}
+
+// readPromise reads the file of a promise, or of an answer of the desk that holds one.
+func readPromise(path string) ([]byte, error) {
+	raw, err := ReadFile(path, 1<<20)
+	if err != nil || !bytes.HasPrefix(raw, []byte("{")) {
+		return raw, err
+	}
+	var answer struct {
+		Promise string `json:"promise"`
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, fault.New(fault.Invalid, "promise-malformed", "%s is neither a promise nor a JSON answer that holds one: %s.", path, canonical.Wrong(err))
+	}
+	return []byte(answer.Promise), nil
 }
 
 // compareWith says in what the desk's answer breaks a promise; empty: in nothing. An error

@@ -162,12 +162,19 @@ func TestPromiseCheck(t *testing.T) {
 			}
 		}, 1, "broken", "The ledger proof does not hold"},
 		"no answer": {noon, func(_ *testing.T, p *promised) {
-			p.answer = func() ([]byte, error) { return nil, fault.New(fault.Unauthenticated, "unauthenticated", "Who are you?") }
+			p.answer = func() ([]byte, error) {
+				return nil, fault.New(fault.Unauthenticated, "unauthenticated", "Who are you?")
+			}
 		}, 1, "", "unauthenticated"},
 		"an answer that is nothing": {noon, func(_ *testing.T, p *promised) {
 			p.answer = func() ([]byte, error) { return []byte(`{}`), nil }
 		}, 2, "", ""},
 		"a file that is no promise": {noon, func(t *testing.T, p *promised) { p.write(t, "promise", string(p.log.Head.Checkpoint)) }, 2, "", "promise-malformed"},
+		"kept in an answer": {noon, func(t *testing.T, p *promised) {
+			p.write(t, "promise", fmt.Sprintf(`{"id":"rep_1","promise":%s}`, canonical.MustMarshal(string(p.promise(t, p.document)))))
+		}, 0, "kept", ""},
+		"an answer without one": {noon, func(t *testing.T, p *promised) { p.write(t, "promise", `{"id":"rep_1"}`) }, 2, "", "promise-malformed"},
+		"half an answer":        {noon, func(t *testing.T, p *promised) { p.write(t, "promise", `{"promise":`) }, 2, "", "promise-malformed"},
 		"a foreign promise": {noon, func(t *testing.T, p *promised) {
 			other := ledgertest.New(t, 2)
 			b, err := other.Log.Promise(p.document)

@@ -56,6 +56,7 @@ type row struct {
 // fileRow is a row in a file of JSON lines.
 type fileRow struct {
 	v1.Report
+	At        string `json:"at,omitzero"`        // RFC 3339
 	Withdraws string `json:"withdraws,omitzero"` // external_id of a report that is taken back; nothing else then
 }
 
@@ -88,7 +89,7 @@ func (c *reportImport) Run(ctx context.Context, s *Session) error {
 	out := imported{Rows: len(rows), Refused: []refusedRow{}}
 	if c.Check {
 		return s.Answer(out, func(p *Page) {
-			p.Line("All %s are well formed. Nothing was sent.", wording.Many(len(rows), "row"))
+			p.Line("%s can be taken. Nothing was sent.", wording.Many(len(rows), "row"))
 		})
 	}
 	w, err := c.program(ctx, s)
@@ -168,7 +169,7 @@ func readReports(name string, raw []byte) (rows []row, err error) {
 		return rows, nil
 	}
 	slices.SortStableFunc(bad, func(a, b fault.Detail) int { return cmp.Compare(lineOf(a), lineOf(b)) })
-	f := fault.New(fault.Invalid, "bad-import", "%s of %s are not well formed. Nothing was sent.", wording.Many(len(bad), "row"), name)
+	f := fault.New(fault.Invalid, "bad-import", "%s of %s cannot be taken. Nothing was sent.", wording.Many(len(bad), "row"), name)
 	for i, d := range bad {
 		if i == maxBadRows {
 			f = f.With(fault.Detail{At: "and more", Text: fmt.Sprintf("%d further rows", len(bad)-i)})
@@ -196,13 +197,31 @@ func readJSONLines(raw []byte, note func(int, string, ...any)) (rows []row) {
 			continue
 		}
 		var r fileRow
-		if err := json.Unmarshal(line, &r, json.RejectUnknownMembers(true)); err != nil {
-			note(i+1, "%s.", sentence(canonical.Wrong(err)))
+		err := json.Unmarshal(line, &r, json.RejectUnknownMembers(true))
+		if err != nil {
+			note(i+1, "The row is not well formed: %s.", canonical.Wrong(err))
 			continue
 		}
-		rows = append(rows, row{i + 1, r.Report, r.Withdraws})
+		out := row{i + 1, r.Report, r.Withdraws}
+		if out.At, err = timeOf(r.At); err != nil {
+			note(i+1, "%s", fault.TextOf(err))
+			continue
+		}
+		rows = append(rows, out)
 	}
 	return rows
+}
+
+// timeOf reads a time, or none.
+func timeOf(text string) (canonical.Time, error) {
+	if text == "" {
+		return canonical.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return canonical.Time{}, fault.New(fault.Invalid, "bad-import", "at is a time such as 2026-11-30T18:00:00Z, and not %q.", text)
+	}
+	return canonical.At(at), nil
 }
 
 // csvColumns are the columns of a CSV file, in any order. All but the first may be missing.
@@ -259,13 +278,9 @@ func readReportCSV(raw []byte, note func(int, string, ...any)) ([]row, error) {
 			note(line, "anonymous is yes or no, not %q.", get("anonymous"))
 			continue
 		}
-		if text := get("at"); text != "" {
-			at, err := time.Parse(time.RFC3339, text)
-			if err != nil {
-				note(line, "%q is no time such as 2026-11-30T18:00:00Z.", text)
-				continue
-			}
-			r.At = canonical.At(at)
+		if r.At, err = timeOf(get("at")); err != nil {
+			note(line, "%s", fault.TextOf(err))
+			continue
 		}
 		rows = append(rows, r)
 	}

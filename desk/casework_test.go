@@ -52,6 +52,7 @@ func TestDay(t *testing.T) {
 		if err != nil || got[0].Err != nil {
 			t.Fatal(err, got[0].Err)
 		}
+		to.Evidenced(got[0].Case.ID)
 		taken, err := to.Desk.Next(t.Context(), desktest.As("ann"), "")
 		if err != nil {
 			t.Fatal(err)

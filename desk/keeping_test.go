@@ -613,3 +613,28 @@ func TestPictureChangesType(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// TestEvidenceFromPlaza: evidence of a real platform, over the executor, with the platform's
+// deletion after it.
+func TestEvidenceFromPlaza(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	to.OpenCasework()
+	program := to.AdmitProgram("square", "ann", cases.SourcePerson)
+	got, err := to.TakeReports(t.Context(), program, []cases.Report{{ExternalID: "r1", Subject: platform.Subject{Platform: "plaza", ID: "post/1"}, Reason: "spam", Scores: []cases.Score{}, Evidence: cases.Told{Text: "Hello."}}})
+	if err != nil || got[0].Err != nil {
+		t.Fatal(err, got[0].Err)
+	}
+	to.Evidenced(got[0].Case.ID)
+	all, err := to.EvidenceOf(t.Context(), desktest.As("kim"), got[0].Case.ID)
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	doc := all[0].Shown
+	if all[0].State != cases.EvidenceCopied || doc.Read.Text.Text != "Hello." || doc.Read.Author.Handle != "@neighbour" || doc.Changed != (cases.Changed{}) || len(doc.Read.Thread) != 1 {
+		t.Errorf("%+v", doc)
+	}
+	now, err := to.EvidenceNow(t.Context(), desktest.As("kim"), got[0].Case.ID)
+	if err != nil || cases.ContentDigest(now) != all[0].Content || cases.ThreadDigest(now) != all[0].Thread {
+		t.Errorf("the same content has another digest when it is read again: %v", err)
+	}
+}

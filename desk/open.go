@@ -39,7 +39,7 @@ func Open(ctx context.Context, c Config) (*Desk, error) {
 	q := inquiry.New(k, a, c.ExposureEvery)
 	x := sets.New(k)
 	act := acts.New(k, i, q, a, x)
-	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery)), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, a, c.Casework), kernel: k}, nil
+	return &Desk{rollsRoom: rolls.New(k, cmp.Or(c.RollEvery, rolls.DefaultEvery), cases.FieldReporter), actsRoom: act, setsRoom: x, incidentsRoom: i, inquiryRoom: q, alarmsRoom: a, caseworkRoom: casework.New(k, act, x, a, c.Casework), kernel: k}, nil
 }
 
 // Found enters the closed founding statement as entry 0.

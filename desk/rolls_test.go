@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/desk"
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/desktest"
@@ -161,6 +162,20 @@ func TestDocumentIsShownTo(t *testing.T) {
 	desktest.Each(t, func(t *testing.T, o desktest.Options) {
 		to := desktest.NewTown(t, o)
 		p := reports(t, to.World, 0, 1)[0]
+		// Who reported is contact data, which evidence readers do not read here.
+		who, err := ledger.Field(cases.FieldReporter, "reporter@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret := reportDraft(1)
+		secret.Sealed = append(secret.Sealed, who)
+		sealed := recorded(t, to.World, secret)[0]
+		if shown, err := to.Document(t.Context(), desktest.As("eva"), sealed.Sort, sealed.ID, sealed.Commitment); err != nil || len(shown.Openings) != 1 || shown.Openings[0].Name != "text" {
+			t.Errorf("of a reporter: %v, %v", shown.Openings, err)
+		}
+		if all, err := to.Documents(t.Context(), desktest.As("eva"), sealed.Sort, 0, 1); err != nil || len(all) != 1 || len(all[0].Openings) != 1 || all[0].Openings[0].Name != "text" {
+			t.Errorf("of a reporter, to an auditor: %v, %v", all, err)
+		}
 		shown, err := to.Document(t.Context(), desktest.As("eva"), p.Sort, p.ID, canonical.Digest{})
 		if err != nil || len(shown.Openings) != 1 || shown.Openings[0].Name != "text" {
 			t.Errorf("to a reader of evidence: %v, %v", shown.Openings, err)

@@ -366,7 +366,10 @@ func (o *outbox) ask(ctx context.Context, method, route string, body []byte) ([]
 			return nil, &refusal{kind, detail}
 		}
 	}
-	failed := &tryLater{text: fmt.Sprintf("the receiver answers %d %s %s", res.StatusCode, kind, detail)}
+	failed := &tryLater{text: fmt.Sprintf("the receiver answers %d", res.StatusCode)}
+	if kind != "" {
+		failed.text += fmt.Sprintf(" (%s): %s", kind, detail)
+	}
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		failed.after = time.Duration(seconds) * time.Second
 	}

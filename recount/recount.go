@@ -297,6 +297,34 @@ func (r *Recount) judged(shown func(canonical.Digest) ([]byte, error)) error {
 		r.out.Hashed++
 		if err != nil || canonical.Sum(body) != d.data.Evidence {
 			r.found("evidence-altered", d.id, "What was shown to %s for the decision on %s is not what the desk keeps under its digest.", signer, d.data.Case)
+			continue
+		}
+		if err := r.copied(d, body, hashed, shown); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copied hashes the documents of evidence that what was shown names by their digests.
+func (r *Recount) copied(d decision, body []byte, hashed map[canonical.Digest]bool, shown func(canonical.Digest) ([]byte, error)) error {
+	var screen cases.Shown
+	if err := canonical.Unmarshal(body, &screen); err != nil {
+		r.found("evidence-altered", d.id, "What was shown for the decision on %s is no %s.", d.data.Case, cases.ShownVersion)
+		return nil
+	}
+	for _, e := range screen.Evidence {
+		if e.Digest.IsZero() || hashed[e.Digest] {
+			continue
+		}
+		hashed[e.Digest] = true
+		document, err := shown(e.Digest)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		r.out.Hashed++
+		if err != nil || canonical.Sum(document) != e.Digest {
+			r.found("evidence-altered", d.id, "The evidence %s, which was shown for the decision on %s, is not what the desk keeps under its digest.", e.Digest, d.data.Case)
 		}
 	}
 	return nil

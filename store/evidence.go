@@ -182,13 +182,20 @@ func (tx *Tx) KeepEvidenceText(digest canonical.Digest, body []byte) {
 	tx.Later(sqldb.Statement{SQL: `insert into evidence_text (digest, body) values ($1, $2) on conflict (digest) do nothing`, Args: []any{digestText(digest), body}}, nil)
 }
 
-// EvidenceText returns a stored text; a fault "evidence-altered" if it is another one than its
-// digest names.
-func (tx *Tx) EvidenceText(digest canonical.Digest) (body []byte, err error) {
+// EvidenceBytes returns the bytes that are stored under a digest, which nobody has compared with
+// it.
+func (tx *Tx) EvidenceBytes(digest canonical.Digest) (body []byte, err error) {
 	err = tx.QueryRow(`select body from evidence_text where digest = $1`, digestText(digest)).Scan(&body)
 	if sqldb.IsNotFound(err) {
 		return nil, noEvidence()
 	}
+	return body, err
+}
+
+// EvidenceText returns a stored text; a fault "evidence-altered" if it is another one than its
+// digest names.
+func (tx *Tx) EvidenceText(digest canonical.Digest) ([]byte, error) {
+	body, err := tx.EvidenceBytes(digest)
 	if err == nil && canonical.Sum(body) != digest {
 		return nil, altered("The text of the evidence %s", digest)
 	}

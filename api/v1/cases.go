@@ -143,6 +143,8 @@ type Claimed struct {
 	Claim  Claim       `json:"claim"`
 	Shown  cases.Shown `json:"shown" doc:"the document that claim.document names"`
 	Drafts []CaseDraft `json:"drafts" doc:"your own and those of earlier holders, newest first"`
+	// Renewed says that the person has not seen what is shown now.
+	Renewed bool `json:"renewed,omitzero" doc:"the case has changed since this claim showed it, so that what is shown is new"`
 }
 
 // CaseMove is a row of a case's history.
@@ -217,7 +219,7 @@ type Judgement struct {
 	Reasons  string              `json:"reasons,omitzero" maxLength:"8192" doc:"why; needed where the measures are not the usual ones"`
 	Language string              `json:"language,omitzero" maxLength:"35" doc:"of the content; left out: the case's"`
 	Opened   []canonical.Digest  `json:"opened,omitzero" maxItems:"200" doc:"of the media that you unveiled"`
-	Measures *[]CaseMeasure      `json:"measures,omitempty" maxItems:"50" doc:"left out: the usual ones of the rule"`
+	Measures *[]CaseMeasure      `json:"measures,omitzero" maxItems:"50" doc:"left out: the usual ones of the rule"`
 	Key      workforce.KeyID     `json:"key" maxLength:"64" doc:"the key that will sign"`
 	Session  canonical.Digest    `json:"session,omitzero" doc:"as in a wish"`
 }

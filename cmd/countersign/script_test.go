@@ -64,6 +64,8 @@ func TestMain(m *testing.M) {
 //	metrics                  fetch what the desk counts
 //	agent NAME               run an ssh-agent at NAME.sock; sets SSH_AUTH_SOCK
 //	held NAME TEXT           demand that the agent holds a key whose comment says TEXT
+//	gathered DIR             wait until the desk has read the evidence of every open case that the worker of DIR reads
+//	became DIR CASE STATE    wait until a case is in a state
 //	page HANDLE TEXT         demand that the account's public page says TEXT
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -75,7 +77,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": cmdExit, "serve": cmdServe, "finish": cmdFinish, "crash": cmdCrash, "locked": cmdLocked, "visit": cmdVisit, "officers": cmdOfficers, "together": cmdTogether,
-			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld,
+			"field": cmdField, "seed": cmdSeed, "page": cmdPage, "metrics": cmdMetrics, "kill-executor": cmdKillExecutor, "stafftoken": cmdStaffToken, "followed": cmdFollowed, "entered": cmdEntered, "around": cmdAround, "rename": cmdRename, "withhold": cmdWithhold, "forge": cmdForge, "typed": cmdTyped, "agent": cmdAgent, "held": cmdHeld, "gathered": cmdGathered, "became": cmdBecame,
 		},
 		RequireUniqueNames: true,
 	})
@@ -442,6 +444,37 @@ func cmdEntered(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("nothing of kind %s was entered: %v", args[0], items)
 		}
 	}
+}
+
+// waitFor asks again and again until something is so.
+func waitFor(ts *testscript.TestScript, what string, so func() bool) {
+	for deadline := time.Now().Add(patience); !so(); {
+		if time.Now().After(deadline) {
+			ts.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+func cmdGathered(ts *testscript.TestScript, neg bool, args []string) {
+	waitFor(ts, "the evidence of all cases is read", func() bool {
+		list, _ := answerOf(ts, "--dir", args[0], "case", "list")["items"].([]any)
+		for _, x := range list {
+			item, _ := x.(map[string]any)
+			shown, _ := answerOf(ts, "--dir", args[0], "case", "show", fmt.Sprint(item["id"]))["shown"].(map[string]any)
+			evidence, _ := shown["evidence"].([]any)
+			if len(evidence) == 0 || slices.ContainsFunc(evidence, func(x any) bool { e, _ := x.(map[string]any); return e["state"] == "pending" }) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func cmdBecame(ts *testscript.TestScript, neg bool, args []string) {
+	waitFor(ts, args[1]+" is "+args[2], func() bool {
+		c, _ := answerOf(ts, "--dir", args[0], "case", "show", args[1])["case"].(map[string]any)
+		return c["state"] == args[2]
+	})
 }
 
 func cmdWithhold(ts *testscript.TestScript, neg bool, args []string) {

@@ -118,7 +118,7 @@ const (
 	doBehind   = "Check whether the connection between desk and executor is slow, and read the executor's log."
 	doUnrolled = "Read the desk's log: it says why no roll is made. Those who brought them in hold a promise, which breaks in an hour."
 	// doDocuments is said of what somebody did to the database, or a fault of its storage.
-	doDocuments = "Somebody changed the database, or its storage is broken. Keep a copy of it, look who could write there, and let somebody who reads evidence run `countersign audit`."
+	doDocuments = "Somebody changed the database, or its storage is broken. Keep a copy of it, look who could write there, and let somebody who reads evidence run `countersign audit --trust FOLDER`."
 	doBlind     = "Changes around the desk may not be seen there before the next sweep. `countersign watch` says more."
 	doSign      = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed, and `countersign exposure SUBJECT` how many could give them."
 	doOfficers  = "Ask somebody independent to sign. `countersign action show REQUEST` says which signatures are needed."

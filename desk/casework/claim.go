@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type Taken struct {
 	Document canonical.Digest // of Shown, as it is stored
 	Draft    []byte           // what the caller wrote earlier on the case and did not hand in; nil: nothing
 	Drafts   []store.CaseDraft
+	Renewed  bool // the case has changed since this claim showed it, so that what is shown is new
 }
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
@@ -187,6 +189,7 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 // show stores what a claim shows, and returns it.
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
 	out := Taken{Case: c, Claim: claim}
+	kept := false
 	rules, _, err := d.rules(ctx, d.desk.Newest())
 	if err != nil {
 		return out, err
@@ -201,27 +204,40 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 				out.Draft = draft.Body
 			}
 		}
-		if claim.Document.IsZero() {
-			out.Shown, err = d.document(stx, rules, c)
-			return err
+		if !claim.Document.IsZero() {
+			body, err := stx.Shown(claim.Document)
+			if err != nil {
+				return err
+			}
+			out.Document = claim.Document
+			if err := canonical.UnmarshalExact(body, &out.Shown); err != nil {
+				return err
+			}
+			if kept = out.Shown.Version == c.Version; kept {
+				return nil
+			}
+			// Its holder looks again, and decides on what is there now.
+			out.Renewed = true
 		}
-		body, err := stx.Shown(claim.Document)
-		if err != nil {
-			return err
-		}
-		out.Document = claim.Document
-		return canonical.UnmarshalExact(body, &out.Shown)
+		out.Shown, err = d.document(stx, rules, c)
+		return err
 	}); err != nil {
 		return out, err
 	}
-	if !claim.Document.IsZero() {
+	if kept {
 		return out, nil
 	}
 	body := canonical.MustMarshal(out.Shown)
 	out.Document = canonical.Sum(body)
 	err = d.desk.Store.Write(ctx, func(stx *store.Tx) error {
+		if have, err := stx.Claim(c.ID, claim.Number); err != nil || have.Document != claim.Document {
+			if err == nil {
+				err = fault.New(fault.Conflict, "case-moved", "The case %s was shown to you in another window at the same time. Look at it again: `countersign case show %[1]s`.", c.ID)
+			}
+			return err
+		}
 		stx.ShowClaim(c.ID, claim.Number, out.Document, body, stx.Now())
-		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number), Data: cases.OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
+		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number, c.Version), Data: cases.OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
 		return nil
 	})
 	out.Claim.Document, out.Claim.Shown = out.Document, d.desk.TimeNow()
@@ -344,8 +360,9 @@ func (d *Room) moved(t *kernel.Tx, by workforce.WorkerID, c cases.Case, name str
 }
 
 // Sweep returns cases to their queues whose claim or snooze is over, and those whose holder
-// may not work any more. It may run at any time, on every node.
+// may not work any more; first it puts cases where a newer queue set puts them. It may run at any time, on every node.
 func (d *Room) Sweep(ctx context.Context) error {
+	placing := d.placeAnew(ctx) // an error there keeps nobody's claim from ending
 	for {
 		var ids []string
 		var more bool
@@ -398,7 +415,7 @@ func (d *Room) Sweep(ctx context.Context) error {
 			}
 		}
 		if !more {
-			return d.sweepClocks(ctx)
+			return errors.Join(placing, d.sweepClocks(ctx))
 		}
 	}
 }
@@ -441,7 +458,7 @@ func caseSignal(id string) string { return "case " + id }
 // upper returns words with a capital letter in front.
 func upper(words string) string { return strings.ToUpper(words[:1]) + words[1:] }
 
-// openingID names the document of an opening: of a claim of a case.
-func openingID(caseID string, number int64) string {
-	return caseID + "." + strconv.FormatInt(number, 10)
+// openingID names the document of an opening: of a claim of a case, at a version of it.
+func openingID(caseID string, number, version int64) string {
+	return caseID + "." + strconv.FormatInt(number, 10) + "." + strconv.FormatInt(version, 10)
 }

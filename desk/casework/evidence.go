@@ -31,7 +31,7 @@ import (
 
 // The steps of a copy. A desk may die after each of them.
 const (
-	StepEvidenceRead    = "evidence read"    // what the subject shows is committed
+	StepEvidenceRead    = "evidence read"    // what the subject shows is committed, if it has pictures
 	StepEvidencePicture = "evidence picture" // what became of one picture is committed
 	StepEvidenceCopied  = "evidence copied"  // the document is committed
 )
@@ -196,6 +196,9 @@ func (d *Evidence) read(ctx context.Context, e store.Evidence) (shown *platform.
 		return shown, "", err
 	}
 	now, err := d.desk.Executor.Evidence(ctx, e.Subject)
+	if err == nil && len(now.Pictures) == 0 {
+		return &now, "", nil // the document is next, and holds all of it
+	}
 	if err != nil {
 		if d.lost(e, err) {
 			return nil, fault.TypeOf(err), nil

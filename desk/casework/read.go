@@ -311,7 +311,7 @@ func (d *Room) Progress(ctx context.Context, by kernel.Caller, id string) (out P
 		out.State, out.Into = c.State, c.ID
 		all, err := stx.CaseDecisions(c.ID)
 		for _, one := range all {
-			if one.TakenBack.IsZero() && c.State != cases.Waiting && c.State != cases.Claimed {
+			if one.TakenBack.IsZero() && c.State == cases.Closed {
 				out.Outcome, out.Decided = one.Verdict, one.Time
 			}
 		}
@@ -357,5 +357,11 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 		body, err = stx.Shown(digest)
 		return err
 	})
+	if fault.KindOf(err) == fault.NotFound { // what was shown names documents of evidence by their digests
+		err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+			body, err = stx.EvidenceBytes(digest)
+			return err
+		})
+	}
 	return body, err
 }

@@ -9,6 +9,7 @@ import (
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/policy"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
@@ -72,25 +73,26 @@ func roles(st workforce.Standing) string {
 	return strings.Join(all, ", ")
 }
 
-func (d *Room) mayWorkQueue(_ *proof.State, st workforce.Standing, _ *cases.Queue) bool {
-	return st.Has(workforce.Agent) || st.Has(workforce.Lead)
+func (d *Room) mayWorkQueue(s *proof.State, st workforce.Standing, q *cases.Queue) bool {
+	return s.Policy.MayWorkQueue(policy.WorkerOf(st), policy.Queue{Name: q.Name, Highest: q.Grave()}).Verdict == policy.Permitted
+}
+
+// queueOf says of a case's queue what the policy may speak of.
+func queueOf(c cases.Case) policy.Queue {
+	return policy.Queue{Name: c.Queue, Highest: c.Grave(), Language: c.Language}
 }
 
 // worksOn reports whether the caller may know of a case since the caller works on its queue.
-func (d *Room) worksOn(_ *proof.State, st workforce.Standing, _ cases.Case) bool {
-	return st.Has(workforce.Agent) || st.Has(workforce.Lead)
+func (d *Room) worksOn(s *proof.State, st workforce.Standing, c cases.Case) bool {
+	return s.Policy.MayWorkQueue(policy.WorkerOf(st), queueOf(c)).Verdict == policy.Permitted
 }
 
-// reads reports whether the caller may read a case: works on its queue, holds or held it, or
-// is let by the policy.
+// reads reports whether the caller may read a case: works on its queue, or is let by the
+// policy for a task.
 func (d *Room) reads(s *proof.State, st workforce.Standing, by workforce.WorkerID, c cases.Case) bool {
-	if !st.Engaged {
-		return false
-	}
-	if c.Holder == by || c.Turn == by || c.By == by || d.worksOn(s, st, c) {
-		return true
-	}
-	return kernel.ReadsEvidence(s, st)
+	works := d.worksOn(s, st, c)
+	task := policy.Task{Holds: by != "" && (c.Holder == by || c.Turn == by || c.By == by), Leads: works && st.Has(workforce.Lead)}
+	return works || s.Policy.MayReadCase(policy.WorkerOf(st), queueOf(c), task).Verdict == policy.Permitted
 }
 
 // barred refuses a worker who would judge their own affair (law 15): the subject belongs to an

@@ -7,7 +7,9 @@ import (
 
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
+	"countersign.dev/cases"
 	"countersign.dev/desk"
+	"countersign.dev/store"
 	"countersign.dev/workforce"
 )
 
@@ -80,4 +82,23 @@ func (w *World) ProgramToken(t testing.TB, p Program) string {
 		t.Fatalf("%s signs in: %v", p.ID, err)
 	}
 	return secret
+}
+
+// Evidenced waits until no evidence of a case is still to be copied: each copy is news, after
+// which a case has another version.
+func (w *World) Evidenced(caseID string) {
+	w.t.Helper()
+	Until(w.t, "the evidence is copied", func() bool {
+		var pending bool
+		if err := w.Store.Read(w.t.Context(), func(tx *store.Tx) error {
+			all, err := tx.NewestEvidence(caseID, 100)
+			for _, e := range all {
+				pending = pending || e.State == cases.EvidencePending
+			}
+			return err
+		}); err != nil {
+			w.t.Fatal(err)
+		}
+		return !pending
+	})
 }

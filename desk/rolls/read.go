@@ -77,7 +77,7 @@ func (r *Room) shown(ctx context.Context, sort ledger.DocumentSort, id string, c
 	if err != nil {
 		return out, err
 	}
-	out = proof.DocumentProof{Document: p.document.Body, Openings: append([]ledger.Opening{}, p.document.Openings...), Promise: string(promise), Salt: p.document.Salt, V: proof.DocumentProofV1}
+	out = proof.DocumentProof{Document: p.document.Body, Openings: r.shownOf(p.document.Openings), Promise: string(promise), Salt: p.document.Salt, V: proof.DocumentProofV1}
 	if p.entry == nil {
 		return out, nil
 	}
@@ -128,6 +128,7 @@ func (r *Room) Documents(ctx context.Context, by kernel.Caller, sort ledger.Docu
 		rows, err := stx.DocumentRows(sort, after+1, min(max(limit, 1), MaxDocuments), maxDocumentBytes)
 		all = make([]proof.ServedDocument, len(rows))
 		for i, row := range rows {
+			row.Openings = r.shownOf(row.Openings)
 			all[i] = served(row)
 		}
 		return err

@@ -9,6 +9,7 @@ package rolls
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"countersign.dev/desk/kernel"
@@ -20,12 +21,28 @@ import (
 
 // Room is this room of the desk. It is safe for concurrent use.
 type Room struct {
-	desk  *kernel.Kernel
-	every time.Duration
+	desk     *kernel.Kernel
+	every    time.Duration
+	withheld []string
 }
 
-// New opens the room. every is the longest time for which a document waits for its roll.
-func New(k *kernel.Kernel, every time.Duration) *Room { return &Room{desk: k, every: every} }
+// New opens the room. every is the longest time for which a document waits for its roll. What
+// opens the sealed fields with the withheld names is shown to nobody here: other rules than
+// those for evidence say who reads them.
+func New(k *kernel.Kernel, every time.Duration, withheld ...string) *Room {
+	return &Room{desk: k, every: every, withheld: withheld}
+}
+
+// shownOf returns the openings without the withheld ones.
+func (r *Room) shownOf(openings []ledger.Opening) []ledger.Opening {
+	shown := []ledger.Opening{}
+	for _, o := range openings {
+		if !slices.Contains(r.withheld, o.Name) {
+			shown = append(shown, o)
+		}
+	}
+	return shown
+}
 
 // DefaultEvery is the time between two rolls.
 const DefaultEvery = time.Second

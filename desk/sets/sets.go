@@ -196,6 +196,11 @@ func (d *Room) Queues(ctx context.Context, s *proof.State) (*cases.QueueSet, err
 	return inForce(ctx, d, s.Queues, func(text string) (*cases.QueueSet, error) { return cases.ParseQueues(text, nil) })
 }
 
+// PastQueues returns a queue set that was in force once, by the digest of its text.
+func (d *Room) PastQueues(ctx context.Context, digest canonical.Digest) (*cases.QueueSet, error) {
+	return inForce(ctx, d, proof.Text{Text: actions.Text{Digest: digest}}, func(text string) (*cases.QueueSet, error) { return cases.ParseQueues(text, nil) })
+}
+
 // Hashes returns the lists of hashes in force, by name.
 func (d *Room) Hashes(ctx context.Context, s *proof.State) (map[string]*cases.HashList, error) {
 	all := map[string]*cases.HashList{}

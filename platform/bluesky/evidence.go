@@ -6,8 +6,10 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -355,6 +357,10 @@ func plain(v any) any {
 		return map[string]any{"$link": cidText(v)}
 	case string:
 		return strings.ToValidUTF8(v, "\uFFFD")
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Sprint(v)
+		}
 	}
 	return v
 }
