@@ -763,11 +763,20 @@ func TestPromises(t *testing.T) {
 		if err != nil || len(due) != 2 || !due[0].Late || due[0].Missed.IsZero() {
 			t.Errorf("%+v: %v", due, err)
 		}
+		// What is missed within an hour of an alarm waits for the next one.
+		told := o.promises()
 		o.Flag("4", "post/4", "MisleadingSpam", "acct/9")
-		o.Clock().Advance(25 * time.Hour)
-		o.sweep()
-		if n := o.promises(); n != 2 {
-			t.Errorf("%d alarms a day later", n)
+		o.Clock().Advance(30 * time.Minute)
+		o.Flag("5", "post/5", "MisleadingSpam", "acct/9")
+		for _, step := range []struct {
+			after time.Duration
+			more  int
+		}{{23*time.Hour + 31*time.Minute, 1}, {30 * time.Minute, 1}, {31 * time.Minute, 2}} {
+			o.Clock().Advance(step.after)
+			o.sweep()
+			if n := o.promises() - told; n != step.more {
+				t.Errorf("%d more alarms, want %d", n, step.more)
+			}
 		}
 	})
 }
