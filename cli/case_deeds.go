@@ -96,12 +96,15 @@ func (c *caseSnooze) Run(ctx context.Context, s *Session) error {
 
 type caseAsk struct {
 	onCase
-	Language   string `placeholder:"TAG" xor:"whom" required:"" help:"Ask somebody who reads this language, such as pt."`
-	Specialist bool   `xor:"whom" required:"" help:"Ask a specialist."`
+	Language   string `placeholder:"TAG" help:"Ask somebody who reads this language, such as pt."`
+	Specialist bool   `help:"Ask a specialist."`
 	Question   string `required:"" help:"What you want to know."`
 }
 
 func (c *caseAsk) Run(ctx context.Context, s *Session) error {
+	if c.Specialist == (c.Language != "") {
+		return fault.New(fault.Invalid, "bad-deed", "Say whom to ask: --specialist, or --language TAG such as --language pt.")
+	}
 	o, whom := cases.Order{Role: cases.AskSpecialist, Note: c.Question}, "a specialist"
 	if c.Language != "" {
 		o.Role, o.Language, whom = cases.AskLanguage, c.Language, "somebody who reads "+c.Language

@@ -135,6 +135,10 @@ func TestEveryCommandFailsInOneObject(t *testing.T) {
 				args = append(args, "--connector", "plaza")
 			} else if f.Required && (f.Name == "last" || f.Name == "until") {
 				args = append(args, "--"+f.Name, "24h")
+			} else if f.Required && f.Enum != "" {
+				args = append(args, "--"+f.Name, strings.Split(f.Enum, ",")[0])
+			} else if f.Required && f.Name == "rate" {
+				args = append(args, "--rate", "1")
 			} else if f.Required {
 				args = append(args, "--"+f.Name, "x")
 			}
