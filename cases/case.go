@@ -340,7 +340,15 @@ func (c Case) Counted(n Counts) Case {
 	return c
 }
 
-// Counts is what the reports of a case add up to. Withdrawn ones do not count.
+// Worse returns the case with a severity, if that is higher than its own.
+func (c Case) Worse(s Severity) Case {
+	if s.Rank() > c.Severity.Rank() {
+		c.Severity = s
+	}
+	return c
+}
+
+// Counts is what the reports of a case add up to.
 type Counts struct {
 	Reports   int64
 	Reporters int64

@@ -22,6 +22,7 @@ type caseCommands struct {
 	Next     caseNext     `cmd:"" help:"Claim the most urgent case. At a terminal: work through one case after the other."`
 	List     caseList     `cmd:"" help:"List cases, newest first."`
 	Show     caseShow     `cmd:"" help:"Show a case as it is now, with its history."`
+	Evidence caseEvidence `cmd:"" help:"Show what the subject of a case showed when it was reported: text, profile, thread, and what became of its pictures."`
 	Claim    caseClaim    `cmd:"" help:"Claim a case by its identifier: for leads, the last holder and those who were asked."`
 	Release  caseRelease  `cmd:"" help:"Give a case that you hold back to its queue."`
 	Extend   caseExtend   `cmd:"" help:"Hold a case for longer."`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -199,14 +200,26 @@ func (j judging) checkWanted(d v1.DecisionDraft, now time.Time) error {
 		return nil
 	}
 	if j.measures == nil {
-		for _, u := range j.rule.Usual {
-			if (j.shown.Of == "" || u.Sort == j.shown.Of) && slices.EqualFunc(u.Measures, d.Measures, func(m cases.Measure, got v1.Draft) bool {
+		usual := func(all []cases.Measure) bool {
+			return slices.EqualFunc(all, d.Measures, func(m cases.Measure, got v1.Draft) bool {
 				until := canonical.Time{}
 				if m.Days > 0 {
 					until = canonical.At(now.Add(time.Duration(m.Days) * 24 * time.Hour))
 				}
 				return j.is(got.Action, m.Kind, m.Value, "", until, clockLeeway)
-			}) {
+			})
+		}
+		strikes := j.shown.Strikes[strconv.FormatInt(j.rule.Number, 10)]
+		known := j.shown.Of != "" && j.shown.Owner != "" // whose strikes count was not known otherwise
+		if known && usual(j.rule.UsualFor(j.shown.Of, strikes)) {
+			return nil
+		}
+		for _, u := range j.rule.Usual {
+			switch {
+			case j.shown.Of != "" && u.Sort != j.shown.Of || !usual(u.Measures):
+			case known:
+				return fault.New(fault.Conflict, "strikes-moved", "The desk counts other strikes under rule %d than you were shown (%d), and so another usual measure. Nothing was signed. Look at the case again, or name the measure with --measure.", j.rule.Number, strikes)
+			default:
 				return nil
 			}
 		}

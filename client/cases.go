@@ -123,3 +123,13 @@ func (c *Client) TakeBack(ctx context.Context, decision string, b v1.TakeBack) (
 func (c *Client) Shown(ctx context.Context, digest canonical.Digest) ([]byte, error) {
 	return c.send(ctx, call{method: http.MethodGet, path: v1.Base + "/shown/" + digest.String()})
 }
+
+// CaseEvidence returns what the subject of a case showed when it was reported, newest first.
+func (c *Client) CaseEvidence(ctx context.Context, id string) (p v1.Page[v1.KeptEvidence], err error) {
+	return p, c.get(ctx, casePath(id, "/evidence"), nil, &p)
+}
+
+// EvidenceNow returns what the subject of a case shows now.
+func (c *Client) EvidenceNow(ctx context.Context, id string) (e v1.EvidenceNow, err error) {
+	return e, c.get(ctx, casePath(id, "/evidence/now"), nil, &e)
+}

@@ -199,6 +199,34 @@ func TestLaw14DecisionSaysWhatWasSeen(t *testing.T) {
 	})
 }
 
+// TestLaw15OwnerIsFound: nobody is given the case of a post of their own, also where the desk has
+// not read yet whose the post is.
+func TestLaw15OwnerIsFound(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		of := desktest.NewOffice(t, o)
+		of.Owns("abe", "plaza:acct/abe")
+		got := of.Flag("a", "post/abe", "MisleadingSpam", "acct/9")
+		if got.Case.Owner != "" {
+			t.Fatal("the owner is known already, and the test needs one that is not")
+		}
+		_, err := of.Desk.Next(t.Context(), desktest.As("abe"), "")
+		refused(t, err, "nothing-waits")
+		of.Owns("sue", "plaza:acct/sue")
+		of.Flag("b", "post/sue", "MisleadingSpam", "acct/9")
+		all, _, err := of.Desk.Cases(t.Context(), desktest.As("bob"), casework.Filter{Subject: "plaza:post/sue"})
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%v: %d cases", err, len(all))
+		}
+		_, err = of.Desk.Claim(t.Context(), desktest.As("sue"), all[0].ID)
+		refused(t, err, "own-affair")
+		for range 2 {
+			if taken := of.Take("bob"); taken.Case.Owner == "" {
+				t.Errorf("bob is shown %s, whose owner is not known", taken.Case.Subject)
+			}
+		}
+	})
+}
+
 // TestLaw17SeeingIsRuled: somebody who works on no queue is told the same of a case that is there
 // as of one that is not, by identifier, list and search; and who opened a case is kept.
 func TestLaw17SeeingIsRuled(t *testing.T) {

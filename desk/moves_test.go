@@ -651,7 +651,7 @@ func TestTakeBack(t *testing.T) {
 		if _, _, _, err := back(o.World, "abe", out.ID); !fault.Is(err, "no-such-decision") {
 			t.Errorf("abe took ann's decision back: %v", err)
 		}
-		o.Clock().Advance(casework.TakeBackFor - time.Millisecond)
+		o.Clock().Advance(casework.TakeBackFor - 10*time.Millisecond)
 		again, deed, undone, err := back(o.World, "ann", out.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -692,6 +692,7 @@ func TestTakeBackLifts(t *testing.T) {
 	to := desktest.NewTown(t, desktest.Options{})
 	to.OpenOffice()
 	to.World.Flag("1", "acct/3", "MisleadingSpam", "acct/4")
+	evidenceCopied(t, to.World)
 	taken := to.World.Take("ann")
 	out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
 	if err != nil {
@@ -762,11 +763,20 @@ func TestPromises(t *testing.T) {
 		if err != nil || len(due) != 2 || !due[0].Late || due[0].Missed.IsZero() {
 			t.Errorf("%+v: %v", due, err)
 		}
+		// What is missed within an hour of an alarm waits for the next one.
+		told := o.promises()
 		o.Flag("4", "post/4", "MisleadingSpam", "acct/9")
-		o.Clock().Advance(25 * time.Hour)
-		o.sweep()
-		if n := o.promises(); n != 2 {
-			t.Errorf("%d alarms a day later", n)
+		o.Clock().Advance(30 * time.Minute)
+		o.Flag("5", "post/5", "MisleadingSpam", "acct/9")
+		for _, step := range []struct {
+			after time.Duration
+			more  int
+		}{{23*time.Hour + 31*time.Minute, 1}, {30 * time.Minute, 1}, {31 * time.Minute, 2}} {
+			o.Clock().Advance(step.after)
+			o.sweep()
+			if n := o.promises() - told; n != step.more {
+				t.Errorf("%d more alarms, want %d", n, step.more)
+			}
 		}
 	})
 }
@@ -784,4 +794,108 @@ func (o office) promises() (n int) {
 		}
 	}
 	return n
+}
+
+// evidenceCopied waits until the evidence of all reports is copied: it is news for its case.
+func evidenceCopied(t *testing.T, w *desktest.World) {
+	t.Helper()
+	desktest.Until(t, "the evidence is copied", func() bool {
+		n := int64(1)
+		if err := w.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+			n, _, err = tx.PendingEvidence()
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n == 0
+	})
+}
+
+// TestYourTurn: a case whose measure was declined comes back to whoever decided it, with the
+// reason and the draft; if that person does not open it in time, it goes to the queue.
+func TestYourTurn(t *testing.T) {
+	to := desktest.NewTown(t, desktest.Options{})
+	to.OpenOffice()
+	to.World.Flag("1", "acct/2", "MisleadingSpam", "acct/4")
+	evidenceCopied(t, to.World)
+	taken := to.World.Take("ann")
+	draft := []byte(`{"rule":1}`)
+	if err := to.Desk.KeepDraft(t.Context(), desktest.As("ann"), taken.Case.ID, draft); err != nil {
+		t.Fatal(err)
+	}
+	out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
+	if err != nil || out.Case.State != cases.Held || out.Case.Holder != "" {
+		t.Fatalf("%+v: %v", out.Case, err)
+	}
+	request := out.Requests[0].ID
+	d, err := to.Desk.DraftVerdict(t.Context(), desktest.As("lee"), request, actions.VerdictDecline, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Desk.Decline(t.Context(), desktest.As("lee"), request, to.Signed("lee", d), false, "Too much."); err != nil {
+		t.Fatal(err)
+	}
+	now := func() (c cases.Case) {
+		if err := to.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+			c, err = tx.Case(taken.Case.ID)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	desktest.Until(t, "the case comes back", func() bool { return now().State == cases.Waiting })
+	back := now()
+	if back.Turn != "ann" || !strings.Contains(back.TurnWhy, "declined") || back.Until.Sub(back.Updated.Time) != 15*time.Minute {
+		t.Errorf("it comes back as %+v", back)
+	}
+	if _, err := to.Desk.Next(t.Context(), desktest.As("abe"), ""); !fault.Is(err, "nothing-waits") {
+		t.Errorf("abe was offered what is ann's turn: %v", err)
+	}
+	again := to.World.Take("ann")
+	if again.Case.ID != taken.Case.ID || string(again.Draft) != string(draft) {
+		t.Errorf("ann got %+v with the draft %q", again.Case, again.Draft)
+	}
+	// Another one, which ann leaves lying.
+	out, err = to.TryDecide("ann", again, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[1]}}, Reasons: "Mild."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.TryWithdraw("ann", out.Requests[0].ID, out.Requests[0].Version); err != nil {
+		t.Fatal(err)
+	}
+	desktest.Until(t, "the case comes back", func() bool { return now().State == cases.Waiting })
+	to.Clock().Advance(16 * time.Minute)
+	if err := to.Desk.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c := now(); c.Turn != "" || c.TurnWhy == "" {
+		t.Errorf("nobody opened it, and it is %+v", c)
+	}
+	abe := to.World.Take("abe")
+	if abe.Case.ID != taken.Case.ID || len(abe.Drafts) != 1 || string(abe.Drafts[0].Body) != string(draft) {
+		t.Errorf("abe got %+v with %+v", abe.Case, abe.Drafts)
+	}
+}
+
+// TestLeaversLoseClaims: the claim of somebody ends with the engagement, and the case waits for
+// others.
+func TestLeaversLoseClaims(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	o.Clock().Advance(6*time.Hour - time.Minute) // a minute before dan's engagement ends
+	o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+	c := o.Take("dan").Case
+	o.sweep()
+	if now := o.now(c.ID); now.Holder != "dan" {
+		t.Fatalf("%+v", now)
+	}
+	o.Clock().Advance(2 * time.Minute)
+	o.sweep()
+	if now := o.now(c.ID); now.State != cases.Waiting || now.Holder != "" {
+		t.Errorf("%+v", now)
+	}
+	o.refused("dan", actions.DeedSkip, c, cases.Order{}, "engagement-ended")
+	if taken := o.Take("ann"); taken.Case.ID != c.ID {
+		t.Errorf("ann got %s", taken.Case.ID)
+	}
 }

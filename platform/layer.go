@@ -49,7 +49,12 @@ func CheckLabel(value string) error {
 }
 
 // Label returns the value of a label's layer; ok is false for every other layer.
-func (l Layer) Label() (value string, ok bool) { return strings.CutPrefix(string(l), labelPrefix) }
+func (l Layer) Label() (value string, ok bool) {
+	if value, ok = strings.CutPrefix(string(l), labelPrefix); !ok {
+		return "", false
+	}
+	return value, true
+}
 
 // String returns "visibility", "limit" or "label:VALUE".
 func (l Layer) String() string {

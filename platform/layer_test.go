@@ -47,3 +47,12 @@ func TestStateByLayer(t *testing.T) {
 		t.Error("a label that is taken away still stands, or is gone from the state before")
 	}
 }
+
+// TestLabelOf: only the layer of a label has a value.
+func TestLabelOf(t *testing.T) {
+	for layer, want := range map[platform.Layer]string{platform.VisibilityLayer: "", "limit": "", "label:spam": "spam"} {
+		if value, ok := layer.Label(); value != want || ok != (want != "") {
+			t.Errorf("%q has the value %q, %v", layer, value, ok)
+		}
+	}
+}

@@ -25,7 +25,7 @@ func TestEvidenceIsHashed(t *testing.T) {
 		"what was shown is gone":  {nil, 1, "What was shown to"},
 	} {
 		data := cases.DecisionData{Case: "cas_1", Claim: 1, Version: 2, Evidence: canonical.Sum(screen)}
-		r := &Recount{cases: map[string]bool{"cas_1": true}, openings: map[claim]cases.OpeningData{{"cas_1", 1}: {Case: "cas_1", Claim: 1, Document: canonical.Sum(screen)}}, decisions: []decision{{id: "dec_1", data: data}}}
+		r := &Recount{cases: map[string]bool{"cas_1": true}, openings: map[claim][]cases.OpeningData{{"cas_1", 1}: {{Case: "cas_1", Claim: 1, Document: canonical.Sum(screen)}}}, decisions: []decision{{id: "dec_1", data: data}}}
 		err := r.judged(func(d canonical.Digest) ([]byte, error) {
 			if b, ok := c.kept[d]; ok {
 				return b, nil

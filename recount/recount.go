@@ -51,7 +51,7 @@ type Recount struct {
 	cases     map[string]bool
 	decisions []decision
 	deeds     []deed
-	openings  map[claim]cases.OpeningData
+	openings  map[claim][]cases.OpeningData // a claim shows its case again when the case has changed
 	said      []proof.StatedAt
 	of        []string // what said is of
 }
@@ -78,7 +78,7 @@ type deed struct {
 
 // New begins a recount.
 func New() *Recount {
-	return &Recount{out: Count{Findings: []Finding{}}, reports: map[string]string{}, cases: map[string]bool{}, openings: map[claim]cases.OpeningData{}}
+	return &Recount{out: Count{Findings: []Finding{}}, reports: map[string]string{}, cases: map[string]bool{}, openings: map[claim][]cases.OpeningData{}}
 }
 
 func (r *Recount) found(typ, of, format string, args ...any) {
@@ -130,10 +130,10 @@ func (r *Recount) Add(d ledger.Document, _ bool) error {
 		}
 		r.out.Openings++
 		at := claim{data.Case, data.Claim}
-		if have, twice := r.openings[at]; twice && have.Worker != data.Worker {
-			r.found("claimed-twice", data.Case, "Claim %d of the case %s was shown to %s and to %s.", data.Claim, data.Case, have.Worker, data.Worker)
+		if have := r.openings[at]; len(have) > 0 && have[0].Worker != data.Worker {
+			r.found("claimed-twice", data.Case, "Claim %d of the case %s was shown to %s and to %s.", data.Claim, data.Case, have[0].Worker, data.Worker)
 		}
-		r.openings[at] = data
+		r.openings[at] = append(r.openings[at], data)
 	}
 	return nil
 }
@@ -275,15 +275,15 @@ func (r *Recount) judged(shown func(canonical.Digest) ([]byte, error)) error {
 		}
 		once[at] = d.id
 		signer := d.data.Signed.Statement.Signer
-		opening, ok := r.openings[claim{d.data.Case, d.data.Claim}]
+		shownTo := r.openings[claim{d.data.Case, d.data.Claim}]
 		switch {
 		case !r.cases[d.data.Case]:
 			r.found("no-case", d.id, "The case %s was decided, and no report ever opened it.", d.data.Case)
-		case !ok:
+		case len(shownTo) == 0:
 			r.found("not-shown", d.id, "The case %s was decided under claim %d, under which it was shown to nobody.", d.data.Case, d.data.Claim)
-		case opening.Worker != signer:
-			r.found("other-claim", d.id, "%s decided the case %s under claim %d, which is of %s.", signer, d.data.Case, d.data.Claim, opening.Worker)
-		case opening.Document != d.data.Evidence:
+		case shownTo[0].Worker != signer:
+			r.found("other-claim", d.id, "%s decided the case %s under claim %d, which is of %s.", signer, d.data.Case, d.data.Claim, shownTo[0].Worker)
+		case !slices.ContainsFunc(shownTo, func(o cases.OpeningData) bool { return o.Document == d.data.Evidence }):
 			r.found("not-shown", d.id, "%s decided the case %s on something else than claim %d showed.", signer, d.data.Case, d.data.Claim)
 		}
 		if hashed[d.data.Evidence] {

@@ -160,8 +160,8 @@ func (tx *Tx) ReportsIn(caseID string, ids []string) ([]Report, error) {
 	return sqldb.All(tx.Tx, scanReport, `select `+reportColumns+` from report where case_id = $1 and id in (`+sqldb.Places(2, len(ids))+`) order by id`, args...)
 }
 
-// Recount counts the reports of a case from their rows, and forgets the reporters of reports
-// that have left it.
+// Recount counts the reports of a case from their rows, withdrawn ones among them, and forgets
+// the reporters of reports that have left it.
 func (tx *Tx) Recount(caseID string) (n cases.Counts, err error) {
 	if _, err := tx.Exec(`delete from case_reporter where case_id = $1 and not exists (select 1 from report r where r.case_id = $1 and r.reporter = case_reporter.reporter)`, caseID); err != nil {
 		return n, err
@@ -176,7 +176,7 @@ func (tx *Tx) Recount(caseID string) (n cases.Counts, err error) {
 		n        int64
 	}
 	all, err := sqldb.All(tx.Tx, func(r sqldb.Row) (k kind, err error) { return k, r.Scan(&k.reason, &k.source, &k.severity, &k.n) },
-		`select reason, source, severity, count(*) from report where case_id = $1 and withdrawn = 0 group by reason, source, severity`, caseID)
+		`select reason, source, severity, count(*) from report where case_id = $1 group by reason, source, severity`, caseID)
 	n.Reasons, n.Sources = []cases.Reason{}, []string{}
 	for _, k := range all {
 		n.Reports += k.n

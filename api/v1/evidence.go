@@ -4,7 +4,11 @@ import (
 	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
+	"countersign.dev/platform"
 )
+
+// EvidenceNow is what the subject of a case shows now.
+type EvidenceNow = platform.Evidence
 
 // KeptEvidence is what the subject of a case showed when it was reported.
 type KeptEvidence struct {

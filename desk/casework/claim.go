@@ -32,9 +32,50 @@ type Taken struct {
 // the caller, then that with the earliest due time among the caller's queues, or in one queue
 // if it is named. A fault "nothing-waits" says that there is none.
 func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string) (Taken, error) {
-	var claimed cases.Case
-	var claim cases.Claim
-	err := d.desk.Change(ctx, by, "next case", func(s *proof.State) (func(*kernel.Tx) error, error) {
+	for {
+		claimed, claim, err := d.next(ctx, by, queue)
+		if err != nil {
+			return Taken{}, err
+		}
+		// The case may turn out to be the caller's own affair; then it waits again, and is not
+		// offered to the caller any more, since its owner is known now.
+		if claimed, mine, err := d.owned(ctx, claimed); err != nil {
+			return Taken{}, err
+		} else if mine {
+			return d.show(ctx, by, claimed, claim)
+		}
+	}
+}
+
+// owned reads whose the subject of a claimed case is, where that is not known yet. mine reports
+// whether the case is still with its holder: it is not if it is the holder's own affair. If the
+// platform does not answer, or the subject is gone, nobody can tell, and the work goes on.
+func (d *Room) owned(ctx context.Context, c cases.Case) (_ cases.Case, mine bool, err error) {
+	if c.Owner != "" {
+		return c, true, nil
+	}
+	s, err := d.desk.State(ctx)
+	if err != nil {
+		return c, false, err
+	}
+	reading, err := d.desk.Read(ctx, s, c.Subject.String())
+	if err != nil {
+		return c, true, nil
+	}
+	if err := d.saw(ctx, c, reading); err != nil {
+		return c, false, err
+	}
+	now := c
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		now, err = stx.Case(c.ID)
+		return err
+	})
+	return now, now.State == cases.Claimed && now.Holder == c.Holder && now.Claim == c.Claim, err
+}
+
+// next claims a case for Next.
+func (d *Room) next(ctx context.Context, by kernel.Caller, queue string) (claimed cases.Case, claim cases.Claim, err error) {
+	err = d.desk.Change(ctx, by, "next case", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		st, _, queues, err := d.atWork(ctx, s, by)
 		if err != nil {
 			return nil, err
@@ -70,10 +111,7 @@ func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string) (Taken,
 			return fault.New(fault.NotFound, "nothing-waits", "No case waits for you.")
 		}, nil
 	})
-	if err != nil {
-		return Taken{}, err
-	}
-	return d.show(ctx, by, claimed, claim)
+	return claimed, claim, err
 }
 
 // Claim claims a case by its identifier. That is for leads, for the last holder, and for those
@@ -117,6 +155,13 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 	})
 	if err != nil {
 		return Taken{}, err
+	}
+	claimed, mine, err := d.owned(ctx, claimed)
+	if err != nil {
+		return Taken{}, err
+	}
+	if !mine {
+		return Taken{}, ownAffair(id)
 	}
 	return d.show(ctx, by, claimed, claim)
 }

@@ -322,7 +322,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		if measures, err = d.acts.JudgeMeasures(ctx, s, by, v.Decision, now.Grave(), v.Measures); err != nil {
 			return nil, err
 		}
-		departing, strike, err := d.weighed(ctx, s, rules, now, v)
+		departing, less, strike, err := d.weighed(ctx, s, rules, now, v)
 		if err != nil {
 			return nil, err
 		}
@@ -346,7 +346,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			if err != nil {
 				return err
 			}
-			if cases.BuriesBy(c.Verdict) {
+			if cases.BuriesBy(c.Verdict) || less {
 				if err := d.bury(t, s, by, st, spent, string(c.Verdict), id); err != nil {
 					return err
 				}
@@ -490,21 +490,22 @@ func (d *Room) judges(ctx context.Context, s *proof.State, rules *cases.RuleSet,
 }
 
 // weighed reports whether the measures of a decision depart from the usual ones of its rule,
+// and whether they are less than these,
 // and the strike that the decision adds; nil: none.
-func (d *Room) weighed(ctx context.Context, s *proof.State, rules *cases.RuleSet, c cases.Case, v Verdict) (bool, *store.Strike, error) {
+func (d *Room) weighed(ctx context.Context, s *proof.State, rules *cases.RuleSet, c cases.Case, v Verdict) (departing, less bool, strike *store.Strike, err error) {
 	decision := v.Decision.Decision
 	if decision.Verdict != actions.CaseViolation {
-		return false, nil, nil
+		return false, false, nil, nil
 	}
 	rule, err := ruleNamed(rules, decision.Rule.Number)
 	if err != nil {
-		return false, nil, err
+		return false, false, nil, err
 	}
 	owner, sort := c.Owner, c.Of
 	if owner == "" || sort == "" {
 		reading, err := d.desk.Read(ctx, s, c.Subject.String())
 		if err != nil {
-			return false, nil, err
+			return false, false, nil, err
 		}
 		owner, sort = reading.Account(), reading.Sort
 	}
@@ -513,26 +514,46 @@ func (d *Room) weighed(ctx context.Context, s *proof.State, rules *cases.RuleSet
 		strikes, err = stx.Strikes(c.Subject.Platform, owner, d.desk.TimeNow())
 		return err
 	}); err != nil {
-		return false, nil, err
+		return false, false, nil, err
 	}
 	var asked []acts.Wish
 	for _, m := range v.Measures {
 		value, _ := m.Action.Command.Layer.Label()
 		asked = append(asked, acts.Wish{Kind: m.Action.Kind, Value: value})
 	}
-	departing := departs(rule.UsualFor(sort, strikes[rule.Number]), asked)
+	usual := rule.UsualFor(sort, strikes[rule.Number])
+	less = cases.Less(given(sort, v.Measures), usual)
+	departing = departs(usual, asked) || less
 	var reasons string
 	if err := canonical.Unmarshal(v.Decision.Reasons.Value, &reasons); err != nil {
-		return false, nil, fault.New(fault.Invalid, "bad-decision", "The reasons are not a text.").Because(err)
+		return false, false, nil, fault.New(fault.Invalid, "bad-decision", "The reasons are not a text.").Because(err)
 	}
 	if departing && strings.TrimSpace(reasons) == "" {
-		return true, nil, fault.New(fault.Invalid, "reason-needed", "These are not the usual measures of rule %d. Say why you depart from them, with --reason.", rule.Number)
+		return true, less, nil, fault.New(fault.Invalid, "reason-needed", "These are not the usual measures of rule %d. Say why you depart from them, with --reason.", rule.Number)
 	}
 	if owner == "" {
-		return departing, nil, nil
+		return departing, less, nil, nil
 	}
 	now := d.desk.TimeNow()
-	return departing, &store.Strike{Platform: c.Subject.Platform, Account: owner, Rule: rule.Number, Time: now, Expires: canonical.At(now.Add(StrikeLife))}, nil
+	return departing, less, &store.Strike{Platform: c.Subject.Platform, Account: owner, Rule: rule.Number, Time: now, Expires: canonical.At(now.Add(StrikeLife))}, nil
+}
+
+// given returns the measures that are asked for in a case about a sort of subject, as a rule
+// writes them.
+func given(sort platform.Sort, all []acts.Submission) []cases.Measure {
+	out := make([]cases.Measure, 0, len(all))
+	for _, m := range all {
+		spec, _ := actions.SpecOf(m.Action.Kind)
+		value, _ := m.Action.Command.Layer.Label()
+		one := cases.Measure{Kind: m.Action.Kind, Value: value, Owner: sort == platform.Content && spec.Sort == platform.Account}
+		if !m.Action.Until.IsZero() {
+			// What was drafted a moment before it was signed is not shorter by a day.
+			const day = 24 * time.Hour
+			one.Days = max(1, int64((m.Action.Until.Sub(m.Signed.Statement.NotBefore.Time)+day/2)/day))
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // StrikeLife is how long a strike stands.

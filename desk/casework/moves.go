@@ -576,12 +576,21 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		if err != nil {
 			return c, err
 		}
-		if r.Withdrawn.IsZero() {
-			next = next.With(r.Reason, r.Severity, r.Source, r.Language, first)
-		} else if first {
-			next.Reporters++
-		}
+		next = next.With(r.Reason, r.Severity, r.Source, r.Language, first)
 	}
+	counts, err := t.Recount(c.ID)
+	if err != nil {
+		return c, err
+	}
+	if counts.Reports == 0 {
+		return c, fault.New(fault.Conflict, "case-empty", "No report would be left in the case %s. Decide it, or merge it.", c.ID)
+	}
+	// What evidence, and no report, made severe stays so on both sides.
+	left := c.Counted(counts)
+	if left.Severity.Rank() < c.Severity.Rank() && !slices.ContainsFunc(rows, func(r store.Report) bool { return r.Severity == c.Severity }) {
+		left, next = left.Worse(c.Severity), next.Worse(c.Severity)
+	}
+	left = left.Placed(h.queues, h.s.Queues.Digest)
 	next.Version++
 	next.Updated = now
 	if next.State == cases.Snoozed {
@@ -591,14 +600,6 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 	if next, err = d.unbarred(t, next); err != nil {
 		return c, err
 	}
-	counts, err := t.Recount(c.ID)
-	if err != nil {
-		return c, err
-	}
-	if counts.Reports == 0 {
-		return c, fault.New(fault.Conflict, "case-empty", "No report would be left in the case %s. Decide it, or merge it.", c.ID)
-	}
-	left := c.Counted(counts).Placed(h.queues, h.s.Queues.Digest)
 	left.Version++
 	left.Updated = now
 	if target == "" {

@@ -83,6 +83,7 @@ func (d *Room) news(ctx context.Context, s *proof.State) (func(t *kernel.Tx, id,
 		c.Updated = t.Now()
 		if queues != nil {
 			c = c.Placed(queues, s.Queues.Digest)
+			t.MoveClock(c.ID, store.PromiseClock, c.Due)
 		}
 		t.SaveCase(c)
 		t.InsertMove(store.Move{Case: id, Version: c.Version, Move: move, Time: t.Now(), Detail: canonical.MustMarshal(detail)})

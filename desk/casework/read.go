@@ -276,6 +276,14 @@ func (d *Room) saw(ctx context.Context, c cases.Case, r linkv1.Reading) error {
 			if have.SameFacts(next) && have.Subject == next.Subject {
 				return nil
 			}
+			// Now that the owner is known, the case may be its holder's own affair.
+			if freed, err := d.unbarred(t, next); err != nil {
+				return err
+			} else if freed.State != next.State {
+				freed.Version++
+				d.moved(t, "", freed, "own-affair", nil)
+				return nil
+			}
 			if have.State != cases.Claimed {
 				next = next.Placed(queues, s.Queues.Digest)
 				t.MoveClock(c.ID, store.PromiseClock, next.Due)

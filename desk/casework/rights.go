@@ -106,7 +106,7 @@ func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
 	if !declared {
 		return fault.New(fault.Forbidden, "accounts-undeclared", "You have not declared your own accounts on the platforms, so that nobody knows which cases are your own affair. Declare them, or that you have none: `countersign worker accounts --none`.")
 	}
-	affair := fault.New(fault.Forbidden, "own-affair", "You may not work on the case %s: it is your own affair. Somebody else judges it.", c.ID)
+	affair := ownAffair(c.ID)
 	if c.Owner != "" && contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Owner)) || contains(own, cases.OwnDigest(d.secret, c.Subject.Platform, c.Subject.ID)) {
 		return affair
 	}
@@ -118,6 +118,11 @@ func (d *Room) barred(t *kernel.Tx, w workforce.WorkerID, c cases.Case) error {
 		return affair
 	}
 	return err
+}
+
+// ownAffair is the refusal of a case that is the caller's own affair.
+func ownAffair(caseID string) error {
+	return fault.New(fault.Forbidden, "own-affair", "You may not work on the case %s: it is your own affair. Somebody else judges it.", caseID)
 }
 
 // load reads a case that the caller may read; one that the caller may not know of is not there.
