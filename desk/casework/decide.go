@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -300,17 +301,20 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		if err := kernel.OwnStatement(by, v.Decision.Signed); err != nil {
 			return nil, err
 		}
-		if known, ok, err := d.decided(ctx, by, id, c); err != nil || ok {
-			out = known
-			return func(*kernel.Tx) error { return nil }, err
-		}
 		st, rules, _, err := d.atWork(ctx, s, by)
-		if err != nil {
-			return nil, err
+		var now cases.Case
+		var claim cases.Claim
+		if err == nil {
+			now, claim, err = d.held(ctx, s, st, by, id, c.Claim)
 		}
-		now, claim, err := d.held(ctx, s, st, by, id, c.Claim)
 		if err != nil {
-			return nil, err
+			// A decision that was made has ended its claim: the same again gets the same answer.
+			known, ok, unread := d.decided(ctx, by, id, c)
+			if ok {
+				out = known
+				return func(*kernel.Tx) error { return nil }, nil
+			}
+			return nil, cmp.Or(unread, err)
 		}
 		if err := d.judges(ctx, s, rules, now, claim, c); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -300,13 +301,14 @@ func (f *floor) held(violation bool) []verdict {
 
 // generate counts the processor time of what stands for people and programs outside the desk.
 func (f *floor) generate(do func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	before := threadTime()
 	do()
 	f.generator.Add(int64(threadTime() - before))
 }
 
-// threadTime returns the processor time of this thread. What runs without waiting stays on
-// its thread but for the rare preemption.
+// threadTime returns the processor time of this thread.
 func threadTime() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {

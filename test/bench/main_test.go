@@ -63,7 +63,7 @@ func TestParseRefusesWhatItCannotRead(t *testing.T) {
 func TestCaseworkTable(t *testing.T) {
 	digests := map[string]string{}
 	r, err := parse(strings.NewReader("    floor_test.go:68: digest policy sha256:abc\n"+
-		"BenchmarkCaseworkShift/sqlite/size-2 1 0 ns/op 5.000 measured-entries 1.000 buried-entries 30000 measured-database-B 10000 buried-database-B\n"+
+		"BenchmarkCaseworkShift/sqlite/size-2 1 0 ns/op 5.000 measured-entries 1.000 buried-entries 30000 measured-database-B 10000 buried-database-B 2000 reported-database-B\n"+
 		"BenchmarkCaseworkShift/sqlite/sustained-2 1 0 ns/op 80.00 per-s 10000 desk-us 5000 executor-us 20000 total-us 2.000 processors 0.05000 v-ms\n"), digests)
 	if err != nil {
 		t.Fatal(err)
@@ -72,8 +72,8 @@ func TestCaseworkTable(t *testing.T) {
 	printTable(&out, caseworkRows, []run{r})
 	for _, want := range []string{
 		"| sustained, 16 people ≥ 0.8 × processors ÷ the processor time of one | sqlite | 80.0 /s | 80.0 /s | 1.00 | yes |",
-		"| entries of 3,000,000 a day, 16 % with a measure, without rolls | sqlite | 4920000 | | | |",
-		"| gigabytes of the database | sqlite | 39.6 GB | | | |",
+		"| entries of 3,000,000 decided cases a day, 16 % with a measure, without rolls | sqlite | 4920000 | | | |",
+		"| gigabytes of the database | sqlite | 45.6 GB | | | |",
 	} {
 		if !strings.Contains(out.String(), want+"\n") {
 			t.Errorf("the table lacks\n%s", want)
