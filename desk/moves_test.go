@@ -197,13 +197,25 @@ func TestNotes(t *testing.T) {
 		t.Errorf("a note left %+v", next)
 	}
 	o.do("ann", actions.DeedNote, note, cases.Order{Note: "We look into it.", Public: true})
-	o.refused("ole", actions.DeedNote, note, cases.Order{Note: "I may not."}, "accounts-undeclared")
+	o.refused("ole", actions.DeedNote, note, cases.Order{Note: "I may not."}, "no-such-case")
 	var notes []store.CaseNote
 	if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
 		notes, err = tx.Notes(c.ID)
 		return err
 	}); err != nil {
 		t.Fatal(err)
+	}
+	for by, first := range map[workforce.WorkerID]workforce.WorkerID{"ann": "sue", "bob": "somebody at acme"} {
+		v, err := o.Desk.Case(t.Context(), desktest.As(by), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(v.Notes) != 2 || v.Notes[0].Worker != first || v.Notes[0].Text != "The author asked for patience." || v.Notes[0].Public || v.Notes[0].Time.IsZero() || !v.Notes[1].Public {
+			t.Errorf("%s reads the notes %+v", by, v.Notes)
+		}
+	}
+	if again := o.claim("ann", c.ID); len(again.Notes) != 2 || again.Notes[1].Worker != "ann" || again.Notes[1].Text != "We look into it." {
+		t.Errorf("the claim shows the notes %+v", again.Notes)
 	}
 	if len(notes) != 2 || notes[0].Worker != "sue" || notes[0].Public || notes[0].N != 1 || !notes[1].Public || notes[1].Text != "We look into it." {
 		t.Errorf("notes %+v", notes)

@@ -25,7 +25,8 @@ type Taken struct {
 	Document canonical.Digest // of Shown, as it is stored
 	Draft    []byte           // what the caller wrote earlier on the case and did not hand in; nil: nothing
 	Drafts   []store.CaseDraft
-	Renewed  bool // the case has changed since this claim showed it, so that what is shown is new
+	Notes    []store.CaseNote // oldest first, under the names that the caller may have
+	Renewed  bool             // the case has changed since this claim showed it, so that what is shown is new
 }
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
@@ -235,19 +236,25 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
 	out := Taken{Case: c, Claim: claim}
 	kept := false
-	rules, _, err := d.rules(ctx, d.desk.Newest())
+	s := d.desk.Newest()
+	rules, _, err := d.rules(ctx, s)
 	if err != nil {
 		return out, err
 	}
+	reader := s.People.Standing(by.Worker, d.desk.Now())
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
 			return err
 		}
-		for _, draft := range out.Drafts {
+		for i, draft := range out.Drafts {
 			if draft.Worker == by.Worker {
 				out.Draft = draft.Body
 			}
+			out.Drafts[i].Worker = named(s, reader, draft.Worker)
+		}
+		if out.Notes, err = notes(stx, s, reader, c.ID); err != nil {
+			return err
 		}
 		if !claim.Document.IsZero() {
 			body, err := stx.Shown(claim.Document)
