@@ -31,7 +31,7 @@ type caseCommands struct {
 	Note     caseNote     `cmd:"" help:"Write a note on a case."`
 	Skip     caseSkip     `cmd:"" help:"Give a case back; it is not offered to you again."`
 	Snooze   caseSnooze   `cmd:"" help:"Let a case wait until a time."`
-	Ask      caseAsk      `cmd:"" help:"Ask somebody who reads a language, or a specialist, about a case."`
+	Ask      caseAsk      `cmd:"" help:"Hand a case to somebody who reads a language, or to a specialist, with a question."`
 	Escalate caseEscalate `cmd:"" help:"Give a case to a lead, with a question."`
 	Refer    caseRefer    `cmd:"" help:"Say that a case was referred to a hotline, the police or another contact of the rule set."`
 	Move     caseMove     `cmd:"" help:"Move a case to another queue."`

@@ -22,7 +22,7 @@ import (
 
 type caseNext struct {
 	Queue string `help:"Only of this queue."`
-	Keys  bool   `help:"Work through one case after the other also where the standard input is no terminal: each line is a key. Nothing is signed then without --yes."`
+	Keys  bool   `help:"Work through one case after the other also where the standard input is no terminal: each line is a key. It needs --yes then, since nobody is asked."`
 	signing
 }
 
@@ -32,6 +32,9 @@ func (c *caseNext) Help() string {
 }
 
 func (c *caseNext) Run(ctx context.Context, s *Session) error {
+	if c.Keys && !s.Interactive && !c.Yes && !s.JSON {
+		return fault.New(fault.Invalid, "wrong-use", "Where the standard input is no terminal nobody can say yes, so that these keys would sign nothing. Give --yes as well: what each key signs is then signed without asking.")
+	}
 	d, err := s.desk()
 	if err != nil {
 		return err
@@ -210,7 +213,7 @@ func (w *work) describeDigits(p *Page, j judging) {
 		if !ok {
 			continue
 		}
-		p.Line("  %s  rule %d, %s: %s", digit, rule.Number, rule.Title.In("en"), usualWords(rule.UsualFor(j.shown.Of, j.shown.Strikes[strconv.FormatInt(rule.Number, 10)])))
+		p.Line("  key %s → rule %d, %s: %s", digit, rule.Number, rule.Title.In("en"), usualOn(j.shown.Of, rule.UsualFor(j.shown.Of, j.shown.Strikes[strconv.FormatInt(rule.Number, 10)])))
 	}
 }
 
@@ -381,6 +384,9 @@ func (w *work) pass(ctx context.Context, j judging, k actions.DeedKind, o cases.
 		return false, err
 	}
 	w.s.Say("The case %s is %s, in the queue %s.", out.ID, out.State, out.Queue)
+	for _, line := range whoTakes(k, o) {
+		w.s.Say("%s", line)
+	}
 	w.done.Passed = append(w.done.Passed, out.ID)
 	return true, nil
 }

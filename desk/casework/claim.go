@@ -31,7 +31,9 @@ type Taken struct {
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
 // the caller, then that with the earliest due time among the caller's queues, or in one queue
-// if it is named. A fault "nothing-waits" says that there is none.
+// if it is named. Cases that others handed on are among them: what was escalated or asked of a
+// specialist for leads, and what was asked of somebody who reads a language for everybody; not
+// for whoever handed it on. A fault "nothing-waits" says that there is none.
 func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string) (Taken, error) {
 	for {
 		claimed, claim, err := d.next(ctx, by, queue)
@@ -89,7 +91,7 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string) (claime
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			waiting, err := t.Candidates(names, by.Worker, t.Now())
+			waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), t.Now())
 			if err != nil {
 				return err
 			}
@@ -98,8 +100,17 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string) (claime
 				if err != nil {
 					return err
 				}
-				if !free || !contains(names, c.Queue) {
+				if !free || !contains(names, c.Queue) || !c.For(st.Has(workforce.Lead)) {
 					continue
+				}
+				if c.State != cases.Waiting { // it may have been handed on again since it was listed
+					last, err := t.Tx.Claim(c.ID, c.Claim)
+					if err != nil {
+						return err
+					}
+					if last.Worker == by.Worker {
+						continue
+					}
 				}
 				if err := d.barred(t, by.Worker, c); fault.Is(err, "own-affair") {
 					continue
