@@ -182,7 +182,7 @@ func caseDraftOf(d casework.CaseDraft) v1.CaseDraft {
 }
 
 func (s *Server) nextCase(ctx context.Context, by desk.Caller, in *struct{ Body v1.NextWish }) (*answerOf[v1.Claimed], error) {
-	t, err := s.desk.Next(ctx, by, in.Body.Queue)
+	t, err := s.desk.Next(ctx, by, in.Body.Queue, in.Body.Without...)
 	return answerWith(claimedOf(t), err)
 }
 

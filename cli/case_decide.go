@@ -315,18 +315,6 @@ func (s *Session) showDecision(j judging, d v1.DecisionDraft, me identity) {
 	fmt.Fprint(s.Stderr, p.String())
 }
 
-// usualOn puts the usual measures on a subject in words: of a post they may be on the account
-// that owns it.
-func usualOn(of platform.Sort, all []cases.Measure) string {
-	for i, m := range all {
-		if spec, ok := actions.SpecOf(m.Kind); ok && of == platform.Content && spec.Sort == platform.Account {
-			all = slices.Clone(all)
-			all[i].Owner = true
-		}
-	}
-	return usualWords(all)
-}
-
 func usualWords(all []cases.Measure) string {
 	var words []string
 	for _, m := range all {

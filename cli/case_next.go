@@ -77,7 +77,8 @@ type work struct {
 	rules *cases.RuleSet
 	set   canonical.Digest
 	board map[string]v1.Queue
-	last  string // the newest decision that was made here
+	last  string   // the newest decision that was made here
+	freed []string // cases that were released here, the newest of them: they are not offered again
 }
 
 // all works through the cases that the person holds, and then those that come next.
@@ -106,9 +107,12 @@ func (w *work) all(ctx context.Context) error {
 		}
 	}
 	for {
-		t, err := w.d.NextCase(ctx, w.Queue)
+		t, err := w.d.NextCase(ctx, w.Queue, w.freed...)
 		if fault.Is(err, "nothing-waits") {
 			w.s.Say("No case waits for you.")
+			if len(w.freed) > 0 {
+				w.s.Say("Those that you released here wait in their queues, and are offered to you when you start `case next` again.")
+			}
 			return nil
 		}
 		if err == nil {
@@ -213,7 +217,7 @@ func (w *work) describeDigits(p *Page, j judging) {
 		if !ok {
 			continue
 		}
-		p.Line("  key %s → rule %d, %s: %s", digit, rule.Number, rule.Title.In("en"), usualOn(j.shown.Of, rule.UsualFor(j.shown.Of, j.shown.Strikes[strconv.FormatInt(rule.Number, 10)])))
+		p.Line("  key %s → rule %d, %s: %s", digit, rule.Number, rule.Title.In("en"), usualWords(rule.UsualFor(j.shown.Of, j.shown.Strikes[strconv.FormatInt(rule.Number, 10)])))
 	}
 }
 
@@ -266,7 +270,7 @@ w       ask a specialist, or somebody who reads a language
 h       let it wait until a time
 s       skip; it is not offered to you again
 n       write a note
-r       release it to its queue
+r       release it to its queue; it is not offered to you again before you start anew
 +       hold it for longer
 v       show it again
 q       quit; the case goes back to its queue
@@ -347,6 +351,8 @@ func (w *work) press(ctx context.Context, j *judging, t v1.Claimed, key string) 
 		if key == "q" {
 			return true, errQuit
 		}
+		w.freed = append(w.freed, j.shown.Case)
+		w.freed = w.freed[max(0, len(w.freed)-v1.MaxWithout):]
 		return true, nil
 	}
 	w.s.Say("%q is no key; ? lists them.", short(key, 20))

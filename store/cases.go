@@ -166,19 +166,26 @@ func (tx *Tx) CountReport(c cases.Case) {
 // each queue and state. In the queues are those that wait, those about which somebody who reads
 // a language was asked and, for a lead, all others that were asked about or escalated. Cases
 // that the worker skipped or handed on, and those that come back to somebody else for now, are
-// not among them. Nothing is locked.
-func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, now canonical.Time) ([]string, error) {
+// not among them, nor are those without which the worker asks. Nothing is locked.
+func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, without []string, now canonical.Time) ([]string, error) {
 	const each = 6
 	args := []any{string(w), now.Micro()}
-	arms := []string{`select * from (select id, due, 0 as place from case_file where turn = $1 and turn <> '' and state = 'waiting' order by due, id limit 20) returned`}
+	but := ""
+	if len(without) > 0 {
+		but = ` and id not in (` + sqldb.Places(len(args)+1, len(without)) + `)`
+		for _, id := range without {
+			args = append(args, id)
+		}
+	}
+	arms := []string{`select * from (select id, due, 0 as place from case_file where turn = $1 and turn <> '' and state = 'waiting'` + but + ` order by due, id limit 20) returned`}
 	for _, q := range queues {
 		args = append(args, q)
 		arms = append(arms, fmt.Sprintf(`select * from (select id, due, 1 as place from case_file c where state = 'waiting' and queue = $%d and (turn = '' or turn = $1 or until <= $2)
-			and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1) order by due, id limit %d) q%d`, len(args), each, len(args)))
+			and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1)%s order by due, id limit %d) q%d`, len(args), but, each, len(args)))
 		handedOn := func(state cases.State, which string) {
 			arms = append(arms, fmt.Sprintf(`select * from (select id, due, 1 as place from case_file c where state = '%s'%s and queue = $%d
 				and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1)
-				and not exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1) order by due, id limit %d) %s%d`, state, which, len(args), each, state, len(args)))
+				and not exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1)%s order by due, id limit %d) %s%d`, state, which, len(args), but, each, state, len(args)))
 		}
 		if lead {
 			handedOn(cases.Asked, "")

@@ -198,9 +198,13 @@ type CaseView struct {
 	Notes     []CaseNote     `json:"notes" doc:"oldest first"`
 }
 
+// MaxWithout is how many cases a wish for the next one leaves out at most.
+const MaxWithout = 100
+
 // NextWish asks for the most urgent case.
 type NextWish struct {
-	Queue string `json:"queue,omitzero" maxLength:"64" doc:"only of this queue"`
+	Queue   string   `json:"queue,omitzero" maxLength:"64" doc:"only of this queue"`
+	Without []string `json:"without,omitzero" maxItems:"100" doc:"identifiers of cases that are not wanted now, such as those just released"`
 }
 
 // ClaimNumber names the claim under which its holder writes.

@@ -34,9 +34,10 @@ type Taken struct {
 // if it is named. Cases that others handed on are among them: what was escalated or asked of a
 // specialist for leads, and what was asked of somebody who reads a language for everybody; not
 // for whoever handed it on. A fault "nothing-waits" says that there is none.
-func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string) (Taken, error) {
+// The caller may leave cases out.
+func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string, without ...string) (Taken, error) {
 	for {
-		claimed, claim, err := d.next(ctx, by, queue)
+		claimed, claim, err := d.next(ctx, by, queue, without)
 		if err != nil {
 			return Taken{}, err
 		}
@@ -77,7 +78,7 @@ func (d *Room) owned(ctx context.Context, c cases.Case) (_ cases.Case, mine bool
 }
 
 // next claims a case for Next.
-func (d *Room) next(ctx context.Context, by kernel.Caller, queue string) (claimed cases.Case, claim cases.Claim, err error) {
+func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without []string) (claimed cases.Case, claim cases.Claim, err error) {
 	err = d.desk.Change(ctx, by, "next case", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		st, _, queues, err := d.atWork(ctx, s, by)
 		if err != nil {
@@ -91,7 +92,7 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string) (claime
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), t.Now())
+			waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), without, t.Now())
 			if err != nil {
 				return err
 			}
