@@ -62,8 +62,8 @@ func (c *Client) CaseNow(ctx context.Context, id string) (s v1.Subject, err erro
 
 // NextCase claims the most urgent case, in one queue or in all that the caller works on. It is
 // sent once: after a lost answer the case is among the caller's own.
-func (c *Client) NextCase(ctx context.Context, queue string) (t v1.Claimed, err error) {
-	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/cases/next", body: v1.NextWish{Queue: queue}}, &t)
+func (c *Client) NextCase(ctx context.Context, queue string, without ...string) (t v1.Claimed, err error) {
+	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/cases/next", body: v1.NextWish{Queue: queue, Without: without}}, &t)
 }
 
 // ClaimCase claims a case by its identifier. Its holder gets the same claim again.
