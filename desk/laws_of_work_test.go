@@ -123,6 +123,31 @@ func TestLaw13OneCaseOnePerson(t *testing.T) {
 	})
 }
 
+// TestThreeClaims: nobody holds more than three cases, and whoever holds three still works on
+// each of them.
+func TestThreeClaims(t *testing.T) {
+	of := desktest.NewOffice(t, desktest.Options{})
+	var held []casework.Taken
+	for i := range cases.MaxClaims + 1 {
+		of.Flag("r"+string(rune('a'+i)), "post/"+string(rune('1'+i)), "MisleadingSpam", "acct/9")
+		if i < cases.MaxClaims {
+			held = append(held, of.Take("ann"))
+		}
+	}
+	_, err := of.Desk.Next(t.Context(), desktest.As("ann"), "")
+	refused(t, err, "too-many-claims")
+	again, err := of.Desk.Claim(t.Context(), desktest.As("ann"), held[1].Case.ID)
+	if err != nil || again.Claim.Number != held[1].Claim.Number {
+		t.Fatalf("her own claim again: %v, %+v", err, again.Claim)
+	}
+	if _, err := of.TryDecide("ann", held[0], casework.Judgement{Verdict: actions.CaseNoViolation}); err != nil {
+		t.Fatal(err)
+	}
+	if taken := of.Take("ann"); taken.Case.ID == held[0].Case.ID {
+		t.Error("she was given the case that she has decided")
+	}
+}
+
 // TestLaw14DecisionSaysWhatWasSeen: a decision on what has changed since is refused and nothing is
 // done; two answers to one card give one measure; the bytes that were shown are hashed again.
 func TestLaw14DecisionSaysWhatWasSeen(t *testing.T) {

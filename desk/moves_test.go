@@ -197,7 +197,7 @@ func TestNotes(t *testing.T) {
 		t.Errorf("a note left %+v", next)
 	}
 	o.do("ann", actions.DeedNote, note, cases.Order{Note: "We look into it.", Public: true})
-	o.refused("ole", actions.DeedNote, note, cases.Order{Note: "I may not."}, "accounts-undeclared")
+	o.refused("ole", actions.DeedNote, note, cases.Order{Note: "I may not."}, "no-such-case")
 	var notes []store.CaseNote
 	if err := o.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
 		notes, err = tx.Notes(c.ID)

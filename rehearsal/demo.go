@@ -157,6 +157,7 @@ var story = []demoStep{
 	{Name: "around-attributed", Expected: "attributed"},
 	{Name: "incident-exported", Expected: "exported"},
 	{Name: "label-around-the-desk-reversed", Expected: "reversed"},
+	{Name: "evening-audited", Expected: "agrees"},
 }
 
 // answer gives the demo's one answer. A step that was not played counts as failed.

@@ -104,6 +104,8 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.around(ctx); err != nil {
 		return err
 	}
+	d.tell("The auditor counts the whole evening: every act signed, every report in one case, every decision on what was shown.")
+	d.step("evening-audited", func() string { return d.audited(ctx, 0) })
 	d.theLines()
 	return nil
 }

@@ -89,40 +89,51 @@ func (d *demo) work(ctx context.Context) error {
 		return r.outcome()
 	})
 	d.tell("An auditor counts it all again, from the ledger and the evidence, and trusts none of the desk's own counters.")
-	d.step("audit-agrees", func() string {
-		var agree string
-		// A document waits up to a second for its roll.
-		for wait := time.Now().Add(20 * time.Second); time.Now().Before(wait); {
-			r := d.as(ctx, auditor, "audit", "--trust", filepath.Join(d.dir, deskdir.Trust))
-			var doc struct {
-				OK       bool `json:"ok"`
-				Casework struct {
-					Reports   int64 `json:"reports"`
-					InOpen    int64 `json:"in_open"`
-					InDecided int64 `json:"in_decided"`
-				} `json:"casework"`
-				Documents struct {
-					Waiting int64 `json:"waiting"`
-				} `json:"documents"`
-			}
-			if err := json.Unmarshal(r.doc, &doc); err != nil || r.code == cli.CouldNot {
-				return "could not: " + r.member("error.type")
-			}
-			agree = fmt.Sprintf("%d reports, %d in open cases and %d in decided ones", doc.Casework.Reports, doc.Casework.InOpen, doc.Casework.InDecided)
-			switch {
-			case !doc.OK:
-				return "differs: " + agree
-			case doc.Documents.Waiting > 0:
-				continue
-			case doc.Casework.Reports == doc.Casework.InOpen+doc.Casework.InDecided && doc.Casework.InDecided == 3:
-				d.line("          %s.", agree)
-				return "agrees"
+	d.step("audit-agrees", func() string { return d.audited(ctx, 3) })
+	return nil
+}
+
+// audited has the auditor count everything, and reports whether it agrees. decided is the number
+// of reports that are in decided cases; 0: any.
+func (d *demo) audited(ctx context.Context, decided int64) string {
+	agree := ""
+	// A document waits up to a second for its roll.
+	for wait := time.Now().Add(20 * time.Second); time.Now().Before(wait); {
+		r := d.as(ctx, auditor, "audit", "--trust", filepath.Join(d.dir, deskdir.Trust))
+		var doc struct {
+			OK       bool `json:"ok"`
+			Casework struct {
+				Reports   int64 `json:"reports"`
+				InOpen    int64 `json:"in_open"`
+				InDecided int64 `json:"in_decided"`
+				Findings  []struct {
+					Type string `json:"type"`
+					Text string `json:"text"`
+				} `json:"findings"`
+			} `json:"casework"`
+			Documents struct {
+				Waiting int64 `json:"waiting"`
+			} `json:"documents"`
+		}
+		if err := json.Unmarshal(r.doc, &doc); err != nil || r.code == cli.CouldNot {
+			return "could not: " + r.member("error.type")
+		}
+		agree = fmt.Sprintf("%d reports, %d in open cases and %d in decided ones", doc.Casework.Reports, doc.Casework.InOpen, doc.Casework.InDecided)
+		switch {
+		case !doc.OK:
+			for _, f := range doc.Casework.Findings {
+				d.line("          (%s: %s)", f.Type, f.Text)
 			}
 			return "differs: " + agree
+		case doc.Documents.Waiting > 0:
+			continue
+		case doc.Casework.Reports == doc.Casework.InOpen+doc.Casework.InDecided && (decided == 0 || doc.Casework.InDecided == decided):
+			d.line("          %s.", agree)
+			return "agrees"
 		}
-		return "the rolls are late: " + agree
-	})
-	return nil
+		return "differs: " + agree
+	}
+	return "the rolls are late: " + agree
 }
 
 // leaveOne has one more post reported, and waits until its case is there for whoever tries the

@@ -135,9 +135,6 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 			if err := d.byName(t, st, by.Worker, c); err != nil {
 				return err
 			}
-			if err := d.mayClaim(t, by.Worker); err != nil {
-				return err
-			}
 			if err := d.barred(t, by.Worker, c); err != nil {
 				return err
 			}
@@ -148,6 +145,9 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 					return err // the caller lost the answer, or works in another window
 				}
 				return fault.New(fault.Conflict, "case-taken", "%s holds the case %s until %s.", upper(who(s, st)(c.Holder)), c.ID, c.Until)
+			}
+			if err := d.mayClaim(t, by.Worker); err != nil {
+				return err
 			}
 			claimed, claim, err = d.claim(t, queues, by, st, c, true)
 			return err

@@ -294,6 +294,9 @@ func (s *State) saidAt(said entry.Said, at time.Time) error {
 	if st.V == actions.StatementV1 {
 		stands = st.NotBefore.Time // see standsAt; the entry of a countersignature does not say what for
 	}
+	if st.Verdict == actions.VerdictDecide {
+		u.allowed = true // on which tiers, its measures say; they are requests of their own
+	}
 	if said.Act != nil {
 		u, stands = usedFor(said.Act.Kind, st, said.Act.Tier, at), standsAt(st, at, at, at, said.Act.Direction, said.Act.Desk())
 		if said.Act.Kind == actions.DeskKey && said.Act.Part == actions.PartSessions {
