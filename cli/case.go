@@ -400,14 +400,20 @@ func (d deskClient) rule(ctx context.Context, number int64) (*cases.Rule, canoni
 	if err != nil {
 		return nil, set, err
 	}
+	rule, err := ruleIn(rules, number)
+	return rule, set, err
+}
+
+// ruleIn returns a rule of the set in force.
+func ruleIn(rules *cases.RuleSet, number int64) (*cases.Rule, error) {
 	rule, ok := rules.Rule(number)
 	switch {
 	case ok:
-		return rule, set, nil
+		return rule, nil
 	case rules.Withdrawn(number):
-		return nil, set, fault.New(fault.Conflict, "rule-withdrawn", "Rule %d is withdrawn. Decide under one that is in force: countersign rule list", number)
+		return nil, fault.New(fault.Conflict, "rule-retired", "Rule %d is retired. Decide under one that is in force: countersign rule list", number)
 	}
-	return nil, set, fault.New(fault.NotFound, "no-such-rule", "There is no rule %d. Those in force: countersign rule list", number)
+	return nil, fault.New(fault.NotFound, "no-such-rule", "There is no rule %d. Those in force: countersign rule list", number)
 }
 
 // describeNow writes a subject as it was read just now.

@@ -360,9 +360,9 @@ func (w *work) press(ctx context.Context, j *judging, t v1.Claimed, key string) 
 }
 
 func (w *work) decideRule(ctx context.Context, j *judging, number int64) (bool, error) {
-	rule, ok := w.rules.Rule(number)
-	if !ok {
-		return false, fault.New(fault.NotFound, "no-such-rule", "There is no rule %d. Those in force: countersign rule list", number)
+	rule, err := ruleIn(w.rules, number)
+	if err != nil {
+		return false, err
 	}
 	with := *j
 	with.rule, with.set = rule, w.set

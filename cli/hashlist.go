@@ -69,7 +69,7 @@ func (c *hashlistImport) Run(ctx context.Context, s *Session) error {
 	}
 	l, err := cases.ReadHashes(string(b))
 	if err != nil {
-		return err
+		return inFile(err, cases.HashesFile, c.File)
 	}
 	name := c.Name
 	if name == "" {

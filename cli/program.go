@@ -107,7 +107,9 @@ type programEnd struct {
 }
 
 func (c *programEnd) Help() string {
-	return "Its tokens open nothing from then on; reports that it brought in stay. Its owner may end it, a lead above the owner, an officer, and who is on call."
+	return "Its tokens open nothing from then on; reports that it brought in stay. Its owner may end it, a lead above the owner, an officer, and who is on call.\n" +
+		"A program reads only what became of its own reports, and this one reads nothing any more: a new program, which takes a new name and a new key, does not read the answers to the reports of this one. " +
+		"Where only the owner leaves, `countersign program hand-over` keeps the program as it is, with its key and its reports."
 }
 
 func (c *programEnd) Run(ctx context.Context, s *Session) error {
@@ -177,7 +179,8 @@ func (c *programKeyMake) Run(ctx context.Context, s *Session) error {
 	return s.Answer(doc, func(p *Page) {
 		p.Line("The key of %s is %s, in %s.", doc.Program, doc.Key, doc.File)
 		p.Line("Send %s to an officer of the desk %s; it holds no secret:", doc.Enrolment, doc.Desk)
-		p.Line("  countersign program add %s --enrolment %s --owner WORKER --platform PLATFORM --source program --rate 600 --reason WHY", doc.Program, doc.Enrolment)
+		p.Line("  countersign program add %s --enrolment %s --owner WORKER --platform PLATFORM --source SOURCE --rate 600 --reason WHY", doc.Program, doc.Enrolment)
+		p.Line("SOURCE says who stands behind its reports: person for a platform's own users, trusted-flagger, authority, or program for its own findings.")
 	})
 }
 

@@ -148,17 +148,18 @@ func (c *queueCheck) Run(ctx context.Context, s *Session) error {
 		var of string
 		if of, err = readText(c.Rules); err == nil {
 			rules, err = cases.ParseRules(of)
+			err = inFile(err, cases.RulesFile, c.Rules)
 		}
 	}
 	if err != nil {
 		return err
 	}
 	set, err := cases.ParseQueues(text, rules)
-	queues, tests := 0, 0
+	doc := setReport{Kind: "queue"}
 	if err == nil {
-		queues, tests = len(set.Queues), len(set.Tests)
+		doc.Count, doc.Tests = len(set.Queues), len(set.Tests)
 	}
-	return s.reported(text, "queue", queues, tests, err)
+	return s.reported(c.File, cases.QueuesFile, text, doc, err)
 }
 
 type queuePropose struct {
@@ -177,10 +178,10 @@ func (c *queuePropose) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	if _, err := cases.ParseQueues(text, rules); err != nil {
-		return err
+	if _, err = cases.ParseQueues(text, rules); err == nil {
+		err = c.adopt(ctx, s, actions.PartQueues, text, "", "")
 	}
-	return c.adopt(ctx, s, actions.PartQueues, text, "", "")
+	return inFile(err, cases.QueuesFile, c.File)
 }
 
 type queueDefault struct{ out }

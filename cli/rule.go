@@ -16,7 +16,7 @@ import (
 type ruleCommands struct {
 	List    ruleList    `cmd:"" default:"withargs" help:"List the rules in force, with the usual measures on content and accounts."`
 	Show    ruleShow    `cmd:"" help:"Show one rule whole, or the text of the set."`
-	Check   ruleCheck   `cmd:"" help:"Check a rule set offline: that it is complete, and that each line can be used."`
+	Check   ruleCheck   `cmd:"" help:"Check a rule set: that it is complete, that each line can be used and, where a desk is reachable, that it may follow the set in force."`
 	Propose rulePropose `cmd:"" help:"Ask the desk to put a rule set in force, and say what it changes. Officers countersign."`
 	Default ruleDefault `cmd:"" help:"Show the built-in rule set, which a desk may begin with; needs no desk."`
 }
@@ -107,7 +107,7 @@ func (c *ruleShow) Run(ctx context.Context, s *Session) error {
 	r, ok := set.Rule(c.Number)
 	switch {
 	case set.Withdrawn(c.Number):
-		return fault.New(fault.NotFound, "rule-withdrawn", "Rule %d is retired. To read it, name the text of a set that still had it: countersign rule show %[1]d --text DIGEST", c.Number)
+		return fault.New(fault.NotFound, "rule-retired", "Rule %d is retired. To read it, name the text of a set that still had it: countersign rule show %[1]d --text DIGEST", c.Number)
 	case !ok:
 		return fault.New(fault.NotFound, "no-such-rule", "There is no rule %d in the set; see them with `countersign rule list`.", c.Number)
 	}
@@ -150,19 +150,40 @@ type ruleCheck struct {
 	File string `arg:"" help:"The rule set: rules.json."`
 }
 
-func (*ruleCheck) Help() string { return aboutRules }
+func (*ruleCheck) Help() string {
+	return aboutRules + " The set is compared with the one in force where the command reaches a desk at which you are signed in; without one it says that it was not."
+}
 
-func (c *ruleCheck) Run(s *Session) error {
+func (c *ruleCheck) Run(ctx context.Context, s *Session) error {
 	text, err := readText(c.File)
 	if err != nil {
 		return err
 	}
 	set, err := cases.ParseRules(text)
-	count := 0
+	doc := setReport{Kind: "rule"}
 	if err == nil {
-		count = len(set.Rules)
+		doc.Count = len(set.Rules)
+		before, missing := s.rulesBefore(ctx)
+		if doc.NotCompared = missing; before != nil {
+			_, err = cases.ParseRulesAfter(text, before)
+		}
 	}
-	return s.reported(text, "rule", count, 0, err)
+	return s.reported(c.File, cases.RulesFile, text, doc, err)
+}
+
+// rulesBefore reads the set in force, which a new one has to follow. missing says why there is
+// none to compare with.
+func (s *Session) rulesBefore(ctx context.Context) (before *cases.RuleSet, missing string) {
+	before, _, err := s.readRules(ctx, false)
+	switch {
+	case fault.Is(err, "no-rules"):
+		return nil, "none is in force yet"
+	case fault.Is(err, "no-desk"):
+		return nil, "no desk was asked; give --dir with the folder of your sign-in, or --url"
+	case err != nil:
+		return nil, fault.TextOf(err)
+	}
+	return before, ""
 }
 
 type rulePropose struct {
@@ -177,10 +198,10 @@ func (c *rulePropose) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	if _, err := cases.ParseRules(text); err != nil {
-		return err
+	if _, err = cases.ParseRules(text); err == nil {
+		err = c.adopt(ctx, s, actions.PartRules, text, "", "")
 	}
-	return c.adopt(ctx, s, actions.PartRules, text, "", "")
+	return inFile(err, cases.RulesFile, c.File)
 }
 
 type ruleDefault struct{ out }

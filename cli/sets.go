@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -215,12 +216,34 @@ type setReport struct {
 	Count    int              `json:"count"` // rules, or queues
 	Tests    int              `json:"tests"` // of a queue set
 	Problems []problemDetail  `json:"problems"`
+
+	// NotCompared says why a rule set was not compared with the set in force; empty: it was.
+	NotCompared string `json:"not_compared,omitzero"`
+
+	Kind string `json:"-"` // "rule" or "queue"
 }
 
-// reported answers with the findings about a file.
-func (s *Session) reported(text, noun string, count, tests int, err error) error {
-	doc := setReport{OK: err == nil, Digest: actions.DigestOfText(text), Count: count, Tests: tests, Problems: []problemDetail{}}
-	if err != nil {
+// inFile names in a refusal the file that somebody gave, in the place of the usual name of such
+// a file.
+func inFile(err error, usual, path string) error {
+	f := fault.As(err)
+	if f == nil || len(f.Detail) == 0 {
+		return err
+	}
+	named := *f
+	named.Detail = slices.Clone(f.Detail)
+	for i, d := range named.Detail {
+		if rest, ok := strings.CutPrefix(d.At, usual); ok {
+			named.Detail[i].At = path + rest
+		}
+	}
+	return &named
+}
+
+// reported answers with the findings about a file, whose usual name they have.
+func (s *Session) reported(path, usual, text string, doc setReport, err error) error {
+	doc.OK, doc.Digest, doc.Problems = err == nil, actions.DigestOfText(text), []problemDetail{}
+	if err = inFile(err, usual, path); err != nil {
 		f := fault.As(err)
 		if f == nil {
 			return err
@@ -229,7 +252,7 @@ func (s *Session) reported(text, noun string, count, tests int, err error) error
 			doc.Problems = append(doc.Problems, problemDetail(d))
 		}
 		if len(f.Detail) == 0 {
-			doc.Problems = append(doc.Problems, problemDetail{At: noun, Text: f.Text})
+			doc.Problems = append(doc.Problems, problemDetail{At: doc.Kind, Text: f.Text})
 		}
 		s.End(Refused)
 	}
@@ -241,11 +264,14 @@ func (s *Session) reported(text, noun string, count, tests int, err error) error
 			p.Line("%s.", p.Bad("The set cannot be used"))
 			return
 		}
-		line := wording.Many(count, noun)
-		if tests > 0 {
-			line += ", " + wording.Many(tests, "test") + " run"
+		line := wording.Many(doc.Count, doc.Kind)
+		if doc.Tests > 0 {
+			line += ", " + wording.Many(doc.Tests, "test") + " run"
 		}
 		p.Line("%s: %s.", p.Good("The set can be used"), line)
+		if doc.NotCompared != "" {
+			p.Line("It was not compared with the set in force: %s.", strings.TrimSuffix(doc.NotCompared, "."))
+		}
 		p.Line("%s", doc.Digest)
 	})
 }

@@ -119,3 +119,52 @@ func TestPolicyFolderWithSets(t *testing.T) {
 		t.Errorf("the policy set is %v, %v", files, err)
 	}
 }
+
+// TestRefusalsNameTheFile: a refusal names the file that was given, and a check that no desk
+// took part in says that the set was not compared with the one in force.
+func TestRefusalsNameTheFile(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	rules, queues, broken := write("rules5.json", cases.DefaultRules()), write("mine.json", cases.DefaultQueues()), write("broken.json", "{")
+	in := force(t, cases.DefaultRules())
+	for what, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"rules without a desk":   {[]string{"rule", "check", rules}, Done, `"not_compared":"no desk was asked`},
+		"rules that are there":   {[]string{"rule", "check", rules, "--url", in}, Done, `"problems":[]}`},
+		"rules that changed":     {[]string{"rule", "check", write("changed.json", strings.Replace(cases.DefaultRules(), "Do not post the same", "Never post the same", 1)), "--url", in}, Refused, "/changed.json:10 rule 1\",\"text\":\"its text is another"},
+		"rules that are broken":  {[]string{"rule", "check", broken}, Refused, "/broken.json:"},
+		"queues that are broken": {[]string{"queue", "check", broken, "--rules", rules}, Refused, "/broken.json:"},
+		"queues of broken rules": {[]string{"queue", "check", queues, "--rules", broken}, Wrong, "/broken.json:"},
+		"broken rules proposed":  {[]string{"rule", "propose", broken, "--reason", "why", "--url", in}, Wrong, "/broken.json:"},
+		"broken queues proposed": {[]string{"queue", "propose", broken, "--reason", "why", "--url", in}, Wrong, "/broken.json:"},
+		"a broken list":          {[]string{"hashlist", "import", broken, "--source", "S", "--reason", "why", "--url", in}, Wrong, "/broken.json:1"},
+	} {
+		r := command(t, t.TempDir(), append(c.args, "--json")...)
+		if r.code != c.code || !strings.Contains(r.stdout, c.says) || strings.Contains(r.stdout, `"rules.json`) || strings.Contains(r.stdout, `"queues.json`) {
+			t.Errorf("%s: exit %d, %s", what, r.code, r.stdout)
+		}
+	}
+}
+
+// force serves the address of a desk where a rule set is in force.
+func force(t *testing.T, text string) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.Contains(r.URL.Path, "/texts/") {
+			_ = json.NewEncoder(w).Encode(map[string]string{"text": text})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"digest": actions.DigestOfText(text)})
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}

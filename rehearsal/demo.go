@@ -17,7 +17,7 @@ import (
 
 // Demo plays the evening of 2017.
 type Demo struct {
-	Once        bool   `help:"Play it and end, instead of leaving everything running. Exit 0 if every step came out as it should, else 1."`
+	Once        bool   `help:"Play it and end, instead of leaving everything running; without --dir its folder is deleted. Exit 0 if every step came out as it should, else 1."`
 	Fast        bool   `help:"Do not pause between the steps."`
 	Listen      string `placeholder:"HOST:PORT" help:"Where the desk answers. Left out: 127.0.0.1:7400 or the next free port."`
 	PlazaListen string `placeholder:"HOST:PORT" help:"Where the platform's pages are. Left out: 127.0.0.1:7401 or the next free port."`
@@ -29,7 +29,7 @@ type Demo struct {
 func (c *Demo) Help() string {
 	return "The evening of 2017, against this desk: a small social platform, three vendors, 300 workers and 2,000 accounts, a head of state among them. " +
 		"Its people do everything by the commands of this program, and whoever attacks it from within makes calls of their own; every officer's key lies in the demo's folder, which a real desk never allows.\n" +
-		"With --json it prints one document and says nothing else. Its steps have a name, by which programs find them, what was expected and what came of it, in one word each, and in ms how many milliseconds the step took."
+		"With --json it prints one document and says nothing else. Its steps have a name, by which programs find them, what was expected and what came of it, in one word each, and in ms how many milliseconds the step took. In incident it names the file of the incident's page. With --once and without --dir it leaves that out, since the folder is deleted at the end."
 }
 
 // demoAnswer is the one answer of demo --once.
@@ -37,7 +37,7 @@ type demoAnswer struct {
 	Steps           []demoStep `json:"steps"`
 	WarrantVerified bool       `json:"warrant_verified"`
 	Ledger          demoLedger `json:"ledger"`
-	Incident        string     `json:"incident"` // file of its page; empty if it was not written
+	Incident        string     `json:"incident,omitzero"` // file of its page; left out if it was not written, or its folder is deleted
 }
 
 type demoStep struct {
@@ -69,6 +69,7 @@ func (c *Demo) Run(ctx context.Context, s *cli.Session) error {
 		}
 		s.Dir = dir
 		if c.Once {
+			d.deleted = true
 			defer os.RemoveAll(dir)
 		}
 	}
@@ -179,6 +180,9 @@ func (d *demo) answer() error {
 	if err != nil {
 		return err
 	}
+	if d.deleted {
+		delete(d.said, "incident")
+	}
 	doc := demoAnswer{Steps: d.steps, WarrantVerified: d.verified, Ledger: demoLedger{Size: size, Origin: demoOrigin}, Incident: d.said["incident"]}
 	return d.session.Answer(doc, func(*cli.Page) {})
 }
@@ -196,6 +200,7 @@ type demo struct {
 	steps    []demoStep
 	warrants []string // files of those that are kept
 	verified bool
+	deleted  bool                     // the folder is deleted at the end
 	spam     string                   // the spammer's post: post/93
 	posts    []string                 // identifiers of the posts that are reported in the afternoon
 	authors  []string                 // handles of their authors

@@ -169,12 +169,13 @@ func (d *demo) seedPlaza(ctx context.Context, now time.Time) error {
 	}
 	newest := len(posted.Posts) - 1
 	d.spam = posted.Posts[newest].ID
-	// The afternoon's reports are about the newest posts of four other people.
+	// The afternoon's reports are about the newest posts of four other people; the post of a
+	// fifth is reported at the end.
 	handles := map[string]string{}
 	for _, a := range made.Accounts {
 		handles[a.ID] = a.Handle
 	}
-	for i := newest - 1; i >= 0 && len(d.posts) < len(afternoon); i-- {
+	for i := newest - 1; i >= 0 && len(d.posts) <= len(afternoon); i-- {
 		if author := handles[posts[i].Account]; !slices.Contains(d.authors, author) && author != spammer && !ranked(author) {
 			d.posts, d.authors = append(d.posts, posted.Posts[i].ID), append(d.authors, author)
 		}

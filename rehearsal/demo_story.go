@@ -399,6 +399,7 @@ func (d *demo) outcomeOf(step string) string {
 // yourTurn prints commands for a second terminal, which work as printed.
 func (d *demo) yourTurn() {
 	me := invocation()
+	waits := d.leaveOne(d.ctx)
 	d.line("")
 	d.line("Your turn, in a second terminal in this folder:")
 	d.line("")
@@ -412,7 +413,7 @@ func (d *demo) yourTurn() {
 	d.line("  as anybody:            %s warrant verify %s --trust %s", me, d.warrantOf(president), filepath.Join(d.dir, deskdir.Trust))
 	d.line("")
 	d.line("The first is refused. The second takes %s down, as its last missing signature: %s/%s", treasury, d.on.PlazaURL, treasury)
-	d.line("The third works through cases. Report posts on %s, each with its own button, and decide them; the post %s/%s is limited and labelled already.", d.on.PlazaURL, d.on.PlazaURL, d.spam)
+	d.line("The third works through cases: %s. Report more posts on %s, each with its own button, and decide them; the post %s/%s is limited and labelled already.", waits, d.on.PlazaURL, d.on.PlazaURL, d.spam)
 	d.line("Around the desk: plaza's staff console, %s/console, opens with the token in %s. Label %s there, and look at %s/%s.",
 		d.on.PlazaURL, d.nightToken(), president, d.on.PlazaURL, president)
 	d.line("Desk %s, plaza %s, folder %s. Ctrl-C ends it; the folder stays, with every key in it. To have it run again:", d.on.URL, d.on.PlazaURL, d.dir)

@@ -136,6 +136,34 @@ func (d *demo) audited(ctx context.Context, decided int64) string {
 	return "the rolls are late: " + agree
 }
 
+// leaveOne has one more post reported, and waits until its case is there for whoever tries the
+// printed commands. Where it does not come in, the line says so: the demo's steps are over.
+func (d *demo) leaveOne(ctx context.Context) string {
+	post := d.posts[len(afternoon)]
+	if err := d.report(ctx, post, "spam", "I see this everywhere."); err != nil {
+		return "no case waits yet: " + fault.TextOf(err)
+	}
+	c, err := d.client(second)
+	if err != nil {
+		return "no case waits yet: " + fault.TextOf(err)
+	}
+	for wait := time.Now().Add(30 * time.Second); time.Now().Before(wait); {
+		all, err := c.Cases(ctx, v1.CaseFilter{State: cases.Waiting})
+		if err != nil {
+			return "no case waits yet: " + fault.TextOf(err)
+		}
+		for _, one := range all.Items {
+			if one.Subject.ID == post && d.copied(ctx, c, one.ID) {
+				return fmt.Sprintf("one waits, since somebody has just reported %s/%s", d.on.PlazaURL, post)
+			}
+		}
+		if pause(ctx, 20*time.Millisecond) != nil {
+			break
+		}
+	}
+	return "no case waits yet: plaza's last report is still on its way"
+}
+
 var hiddenKey = regexp.MustCompile(`name="key" value="([^"]+)"`)
 
 // report sends plaza's form for a report, as somebody without an account does.

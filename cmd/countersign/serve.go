@@ -372,35 +372,47 @@ func (c *serveCommand) openPlaza(ctx context.Context, s *cli.Session, dir, comma
 }
 
 // sendReports has plaza hand its reports in at a desk, by the program whose key file is named.
-// The file is read when there is something to send, so that the program can be made and
-// admitted while plaza runs.
 func sendReports(p *plaza.Server, desk string, config Config, s *cli.Session) {
-	path := cmp.Or(config.Plaza.ReportsKey, filepath.Join(s.Folder(), deskdir.ReportsKey))
-	var mu sync.Mutex
-	var tokens *client.ProgramTokens
-	forget := func(secret string) {
-		mu.Lock()
-		defer mu.Unlock()
-		if tokens != nil {
-			tokens.Forget(secret)
+	t := &fileTokens{path: cmp.Or(config.Plaza.ReportsKey, filepath.Join(s.Folder(), deskdir.ReportsKey)), desk: desk, now: s.Now}
+	p.SendReports(strings.TrimSuffix(desk, "/")+v1.Base, t.token, t.forget)
+}
+
+// fileTokens gets tokens for the program whose key a file holds. The file is read when a token
+// is needed, so that the program can be made and admitted while plaza runs, and again after the
+// desk refused the key or a token, so that a new program takes the place of one that was ended.
+type fileTokens struct {
+	path, desk string
+	now        func() time.Time
+
+	mu     sync.Mutex
+	source *client.ProgramTokens // nil: the file is to be read
+}
+
+func (t *fileTokens) token(ctx context.Context) (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.source == nil {
+		key, err := client.ReadProgramKey(t.path)
+		if err != nil {
+			return "", err
 		}
+		c, err := client.New(t.desk, "", nil)
+		if err != nil {
+			return "", err
+		}
+		t.source = client.NewProgramTokens(c, key, "", t.now, rand.Reader)
 	}
-	p.SendReports(strings.TrimSuffix(desk, "/")+v1.Base, func(ctx context.Context) (string, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if tokens == nil {
-			key, err := client.ReadProgramKey(path)
-			if err != nil {
-				return "", err
-			}
-			c, err := client.New(desk, "", nil)
-			if err != nil {
-				return "", err
-			}
-			tokens = client.NewProgramTokens(c, key, "", s.Now, rand.Reader)
-		}
-		return tokens.Token(ctx)
-	}, forget)
+	secret, err := t.source.Token(ctx)
+	if err != nil {
+		t.source = nil
+	}
+	return secret, err
+}
+
+func (t *fileTokens) forget(string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.source = nil
 }
 
 func servePlaza(p *plaza.Server, l net.Listener) func(context.Context) error {

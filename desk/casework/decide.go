@@ -122,7 +122,7 @@ func ruleNamed(rules *cases.RuleSet, number int64) (*cases.Rule, error) {
 	case ok:
 		return rule, nil
 	case rules.Withdrawn(number):
-		return nil, fault.New(fault.Conflict, "rule-withdrawn", "Rule %d is withdrawn. Decide under one that is in force: `countersign rule list`.", number)
+		return nil, fault.New(fault.Conflict, "rule-retired", "Rule %d is retired. Decide under one that is in force: `countersign rule list`.", number)
 	}
 	return nil, fault.New(fault.NotFound, "no-such-rule", "There is no rule %d. Those in force: `countersign rule list`.", number)
 }
