@@ -109,7 +109,7 @@ type programEnd struct {
 func (c *programEnd) Help() string {
 	return "Its tokens open nothing from then on; reports that it brought in stay. Its owner may end it, a lead above the owner, an officer, and who is on call.\n" +
 		"A program reads only what became of its own reports, and this one reads nothing any more: a new program, which takes a new name and a new key, does not read the answers to the reports of this one. " +
-		"Where only the owner leaves, `countersign program hand-over` keeps the program as it is, with its key and its reports."
+		"Where only the owner leaves, `countersign program hand-over NAME --owner WORKER --reason WHY` keeps the program as it is, with its key and its reports."
 }
 
 func (c *programEnd) Run(ctx context.Context, s *Session) error {
@@ -140,7 +140,7 @@ type programKeyMake struct {
 
 func (c *programKeyMake) Help() string {
 	return "Writes FILE, which only you may read, and FILE.enrolment, without the secret and signed with the new key to show that you hold it: send that to an officer, who runs " +
-		"`countersign program add NAME --enrolment FILE.enrolment …`. It counts at that desk and under that name alone."
+		"`countersign program add NAME --enrolment FILE.enrolment --owner WORKER --platform PLATFORM --source person --rate 600 --reason WHY`. It counts at that desk and under that name alone."
 }
 
 // madeProgramKey is the answer of program key make; nothing in it is secret.
@@ -179,8 +179,8 @@ func (c *programKeyMake) Run(ctx context.Context, s *Session) error {
 	return s.Answer(doc, func(p *Page) {
 		p.Line("The key of %s is %s, in %s.", doc.Program, doc.Key, doc.File)
 		p.Line("Send %s to an officer of the desk %s; it holds no secret:", doc.Enrolment, doc.Desk)
-		p.Line("  countersign program add %s --enrolment %s --owner WORKER --platform PLATFORM --source SOURCE --rate 600 --reason WHY", doc.Program, doc.Enrolment)
-		p.Line("SOURCE says who stands behind its reports: person for a platform's own users, trusted-flagger, authority, or program for its own findings.")
+		p.Line("  countersign program add %s --enrolment %s --owner WORKER --platform PLATFORM --source person --rate 600 --reason WHY", doc.Program, doc.Enrolment)
+		p.Line("The source says who stands behind its reports: person for a platform's own users, trusted-flagger, authority, or program for its own findings.")
 	})
 }
 

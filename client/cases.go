@@ -133,3 +133,8 @@ func (c *Client) CaseEvidence(ctx context.Context, id string) (p v1.Page[v1.Kept
 func (c *Client) EvidenceNow(ctx context.Context, id string) (e v1.EvidenceNow, err error) {
 	return e, c.get(ctx, casePath(id, "/evidence/now"), nil, &e)
 }
+
+// CaseCounts returns a page of what the desk's rows count, after a case.
+func (c *Client) CaseCounts(ctx context.Context, after string) (p v1.CaseCounts, err error) {
+	return p, c.get(ctx, v1.Base+"/case-counts", values("after", after), &p)
+}

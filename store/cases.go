@@ -443,6 +443,18 @@ func (tx *Tx) OpenedCase(id string, w workforce.WorkerID, now canonical.Time, wh
 	tx.Later(sqldb.Statement{SQL: `insert into case_opening (case_id, worker, time, why) values ($1, $2, $3, $4) on conflict do nothing`, Args: []any{id, string(w), now.Micro(), why}}, nil)
 }
 
+// CaseReports is how many reports the row of a case counts.
+type CaseReports struct {
+	Case    string
+	Reports int64
+}
+
+// CaseReports returns what the rows of cases count, by identifier, from one on.
+func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) { return c, r.Scan(&c.Case, &c.Reports) },
+		`select id, reports from case_file where id > $1 order by id limit $2`, after, limit)
+}
+
 // CloseCase closes a case that was decided, if none of its measures is still to be carried
 // out. Nothing changes otherwise.
 func (tx *Tx) CloseCase(id string, now canonical.Time) {

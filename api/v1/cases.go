@@ -337,3 +337,14 @@ type TakeBack struct {
 	Undos       []Submission          `json:"undos" maxItems:"50"`
 	Withdrawals map[string]Withdrawal `json:"withdrawals"`
 }
+
+// CaseCounts is a page of what the desk's rows count.
+type CaseCounts struct {
+	Items []CaseCount `json:"items" doc:"by identifier; none only at the end"`
+}
+
+// CaseCount is how many reports the row of a case counts.
+type CaseCount struct {
+	Case    string `json:"case"`
+	Reports int64  `json:"reports"`
+}

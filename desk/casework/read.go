@@ -387,3 +387,16 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 	}
 	return body, err
 }
+
+// CaseReports returns what the desk's rows count, for those who read evidence and count anew:
+// pages of cases with their reports, and nothing else of them.
+func (d *Room) CaseReports(ctx context.Context, by kernel.Caller, after string) (all []store.CaseReports, err error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "What the desk counts of its cases"); err != nil {
+		return nil, err
+	}
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		all, err = stx.CaseReports(after, 1000)
+		return err
+	})
+	return all, err
+}
