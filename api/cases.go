@@ -134,6 +134,7 @@ func (s *Server) find(ctx context.Context, by desk.Caller, in *struct{ Body v1.O
 		out.Status = http.StatusCreated
 	}
 	out.Body.Taken = takenOf(got)
+	out.Body.Opened = got.Case.By == by.Worker
 	return out, nil
 }
 

@@ -413,6 +413,18 @@ func TestOwnFinding(t *testing.T) {
 	if state := must[v1.ReportState](t)(ann.ReportState(ctx, got.ID)); state.Outcome != "no-violation" {
 		t.Errorf("it became %+v", state)
 	}
+	if !got.Opened {
+		t.Errorf("ann's finding opened a case: %+v", got)
+	}
+	f.ExternalID, f.Reason = "mine-3", "Nonsense"
+	_, nonsense := ann.Find(ctx, f)
+	wants(t, nonsense, fault.Invalid, "bad-report")
+	f.Reason = "MisleadingSpam"
+	w.report(reportOn("post/93", "r-open"))
+	f.Subject = "plaza:post/93"
+	if joined := must[v1.Taken](t)(ann.Find(ctx, f)); joined.Opened {
+		t.Errorf("the case of post/93 was open already: %+v", joined)
+	}
 	f.ExternalID, f.Subject = "mine-2", "plaza:@nobody-has-this"
 	_, err := ann.Find(ctx, f)
 	wants(t, err, fault.NotFound, "no-such-subject")

@@ -45,11 +45,24 @@ type caseList struct {
 	Queue   string      `help:"Only those of this queue."`
 	Subject string      `help:"Only about this subject: PLATFORM:ID or PLATFORM:@HANDLE."`
 	Mine    bool        `help:"Only those that you hold, and those that come back to you."`
-	Limit   int         `default:"50" help:"At most so many."`
+	Limit   int         `default:"50" help:"At most so many, 1 to 100."`
 	Cursor  string      `help:"Go on where an earlier list ended."`
 }
 
+// caseStates are the states of cases, in the order in which the help lists them.
+var caseStates = []cases.State{cases.Waiting, cases.Claimed, cases.Held, cases.Asked, cases.Snoozed, cases.Escalated, cases.Decided, cases.Closed, cases.Merged}
+
 func (c *caseList) Run(ctx context.Context, s *Session) error {
+	if c.State != "" && !slices.Contains(caseStates, c.State) {
+		var all []string
+		for _, state := range caseStates {
+			all = append(all, string(state))
+		}
+		return fault.New(fault.Invalid, "wrong-use", "%q is no state of a case. The states: %s.", c.State, strings.Join(all, ", "))
+	}
+	if c.Limit < 1 || c.Limit > v1.MaxPage {
+		return fault.New(fault.Invalid, "wrong-use", "--limit is 1 to %d. For more, go on with the --cursor that the list ends with.", v1.MaxPage)
+	}
 	d, err := s.desk()
 	if err != nil {
 		return err
@@ -116,6 +129,7 @@ func (c *caseShow) Run(ctx context.Context, s *Session) error {
 			p.Line("Now:")
 			describeNow(p, *now, s.Now())
 		}
+		describeReportIDs(p, v.Shown.Reports)
 		describeNotes(p, v.Notes)
 		describeHistory(p, v)
 		describeCaseDrafts(p, v.Drafts)
@@ -142,6 +156,20 @@ func describeHistory(p *Page, v v1.CaseView) {
 		for _, r := range x.Requests {
 			p.Line("  %s: %s", r.ID, r.Status.Word())
 		}
+	}
+}
+
+// describeReportIDs writes the identifiers of the reports, by which a split names them.
+func describeReportIDs(p *Page, all []cases.ShownReport) {
+	for i, r := range all {
+		switch {
+		case i == 0:
+			p.Line("Reports, newest first:")
+		case i == evidenceRows:
+			p.Line("  … there are more: --json has them")
+			return
+		}
+		p.Line("  %s  %s, %s", r.ID, r.Reason, wording.When(r.At))
 	}
 }
 

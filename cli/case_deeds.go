@@ -7,12 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"countersign.dev/actions"
 	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/fault"
 	"countersign.dev/id"
+	"countersign.dev/platform"
 	"countersign.dev/wording"
 )
 
@@ -216,17 +219,33 @@ func (c *caseMerge) Run(ctx context.Context, s *Session) error {
 		}
 		t = other
 	}
-	out, err := s.doOn(ctx, d, v.Case, t.Claim.Number, actions.DeedMerge, cases.Order{Into: c.Into, Note: c.Reason}, "merge it into "+c.Into, c.Yes)
+	older, err := d.Case(ctx, c.Into)
 	if err != nil {
 		return err
 	}
-	return s.Answer(out, func(p *Page) { p.Line("The case %s was merged into %s.", out.ID, cmp.Or(out.Into, c.Into)) })
+	from, into := aboutWhat(v.Case), aboutWhat(older.Case)
+	out, err := s.doOn(ctx, d, v.Case, t.Claim.Number, actions.DeedMerge, cases.Order{Into: c.Into, Note: c.Reason}, fmt.Sprintf("merge it, %s, into %s, %s", from, c.Into, into), c.Yes)
+	if err != nil {
+		return err
+	}
+	return s.Answer(out, func(p *Page) {
+		p.Line("The case %s, %s, was merged into %s, %s.", out.ID, from, cmp.Or(out.Into, c.Into), into)
+	})
+}
+
+// aboutWhat says what a case is about and, where that is known, whose it is.
+func aboutWhat(c v1.Case) string {
+	words := "about " + wording.Subject(c.Subject)
+	if c.Owner != "" && c.Owner != c.Subject.ID {
+		words += " of " + platform.Subject{Platform: c.Subject.Platform, ID: c.Owner}.String()
+	}
+	return words
 }
 
 type caseSplit struct {
 	onCase
 	Reports []string `required:"" name:"report" placeholder:"REPORT" help:"The reports that leave the case: rep_…, several with commas between."`
-	Subject string   `placeholder:"PLATFORM:ID" help:"The subject to whose open case they go. Without it: each goes to the one that it names itself."`
+	Subject string   `placeholder:"PLATFORM:ID" help:"The subject, PLATFORM:ID or PLATFORM:@HANDLE, to whose open case they go. Without it: each goes to the one that it names itself."`
 	Reason  string   `help:"Why, if you like to say."`
 }
 
@@ -234,7 +253,57 @@ func (c *caseSplit) Run(ctx context.Context, s *Session) error {
 	reports := slices.Clone(c.Reports)
 	slices.Sort(reports)
 	reports = slices.Compact(reports)
-	return c.do(ctx, s, actions.DeedSplit, cases.Order{Reports: reports, Subject: c.Subject, Note: c.Reason}, "split off "+wording.Many(len(reports), "report"))
+	d, err := s.desk()
+	if err != nil {
+		return err
+	}
+	t, err := s.holding(ctx, d, c.Case)
+	if err != nil {
+		return err
+	}
+	what, subject := "to the case of the subject that they name themselves", ""
+	if c.Subject != "" {
+		if subject, err = (&actionList{Subject: c.Subject}).about(ctx, d); err != nil {
+			return err
+		}
+		what = "to the case about " + subject
+		if subject != c.Subject {
+			what += " (" + c.Subject + ")"
+		}
+	}
+	out, err := s.doOn(ctx, d, t.Case, t.Claim.Number, actions.DeedSplit, cases.Order{Reports: reports, Subject: subject, Note: c.Reason},
+		fmt.Sprintf("split %s off the case %s, %s", wording.Many(len(reports), "report"), aboutWhat(t.Case), what), c.Yes)
+	if err != nil {
+		return err
+	}
+	into := s.splitInto(ctx, d, out)
+	return s.Answer(out, func(p *Page) {
+		p.Line("The case %s, %s, is %s, in the queue %s.", out.ID, aboutWhat(out), out.State, out.Queue)
+		if into != "" {
+			p.Line("%s", into)
+		}
+	})
+}
+
+// splitInto says which case took the reports of a split; empty: that cannot be read now.
+func (s *Session) splitInto(ctx context.Context, d deskClient, left v1.Case) string {
+	v, err := d.Case(ctx, left.ID)
+	if err != nil {
+		return ""
+	}
+	for _, m := range slices.Backward(v.Moves) {
+		var detail struct {
+			Into string `json:"into"`
+		}
+		if m.Move != "split" || m.Version > left.Version || json.Unmarshal([]byte(m.Detail), &detail) != nil || detail.Into == "" {
+			continue
+		}
+		if to, err := d.Case(ctx, detail.Into); err == nil {
+			return fmt.Sprintf("The reports are in the case %s, %s, which is %s.", to.Case.ID, aboutWhat(to.Case), to.Case.State)
+		}
+		return "The reports are in the case " + detail.Into + "."
+	}
+	return ""
 }
 
 type caseUndo struct {

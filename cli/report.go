@@ -12,17 +12,22 @@ import (
 )
 
 type reportCommands struct {
-	Add    reportAdd    `cmd:"" help:"Report what you came upon yourself: it opens a case, which you may decide."`
+	Add    reportAdd    `cmd:"" help:"Report what you came upon yourself. It opens a case, which you may decide, or joins the open one, which somebody else decides."`
 	Show   reportShow   `cmd:"" help:"Say what became of a report that you, or your program, handed in."`
 	Import reportImport `cmd:"" help:"Hand in a file of reports as a program: JSON lines or CSV. It can be run again after it was stopped."`
 }
 
 type reportAdd struct {
 	Subject  string `required:"" help:"PLATFORM:@HANDLE or PLATFORM:ID, such as plaza:@someone or plaza:post/93."`
-	Reason   string `required:"" help:"One of the desk's reasons, such as MisleadingSpam, or the platform's own word for it."`
+	Reason   string `required:"" help:"One of the desk's reasons, such as MisleadingSpam, or the platform's own word for it. A word that is neither is refused, with all that there are."`
 	Text     string `required:"" help:"What you found."`
 	Language string `placeholder:"TAG" help:"The language of your text, such as en."`
 	ID       string `placeholder:"NAME" help:"Your own name of the finding. The same again gets the first answer. Without it: a new one each time."`
+}
+
+func (c *reportAdd) Help() string {
+	return "If the subject has no open case, the finding opens one, and you may decide it: countersign case claim CASE. " +
+		"If it has one, the finding joins it. You reported it then, so somebody else decides it."
 }
 
 func (c *reportAdd) Run(ctx context.Context, s *Session) error {
@@ -44,6 +49,10 @@ func (c *reportAdd) Run(ctx context.Context, s *Session) error {
 	}
 	return s.Answer(t, func(p *Page) {
 		p.Line("%s is in the case %s, which is %s.", t.ID, t.Case, t.State)
+		if !t.Opened {
+			p.Line("The case was open already. You reported it, so somebody else decides it.")
+			return
+		}
 		p.Line("To work on it: countersign case claim %s", t.Case)
 	})
 }

@@ -52,6 +52,7 @@ type Taken struct {
 	Promise    string        `json:"promise,omitzero" doc:"a note signed by the ledger's key that the report came in, and when it stands in a roll; keep it"`
 	New        bool          `json:"new,omitzero" doc:"it was not handed in before"`
 	Error      *ReportFailed `json:"error,omitempty" doc:"why it was refused; the same again would be refused again"`
+	Opened     bool          `json:"opened,omitzero" doc:"your own finding opened the case, so that you may decide it; a case that was open already is decided by somebody else, since you reported in it"`
 }
 
 // ReportFailed says why a report was refused.

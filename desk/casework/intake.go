@@ -61,8 +61,12 @@ func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) 
 	if err != nil {
 		return Received{}, err
 	}
-	if _, _, _, err := d.atWork(ctx, s, by); err != nil {
+	_, rules, _, err := d.atWork(ctx, s, by)
+	if err != nil {
 		return Received{}, d.desk.Noted(ctx, by, "own finding", err)
+	}
+	if _, ok := rules.ReasonOf(report.Subject.Platform, report.Reason); !ok {
+		return Received{}, unknownReason(rules, report)
 	}
 	if strings.TrimSpace(report.Text) == "" {
 		return Received{}, fault.New(fault.Invalid, "bad-report", "An own finding says in its text what you found.")
@@ -73,6 +77,21 @@ func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) 
 		return Received{}, err
 	}
 	return all[0], all[0].Err
+}
+
+// unknownReason refuses the reason of an own finding, and says which there are. What a program
+// hands in under a word that nobody knows is taken: the program cannot ask anybody.
+func unknownReason(rules *cases.RuleSet, r cases.Report) error {
+	words := func(all []string) string { return strings.Join(all, ", ") }
+	var reasons []string
+	for _, one := range cases.Reasons() {
+		reasons = append(reasons, string(one))
+	}
+	own := "The rule set has no words of the platform " + r.Subject.Platform + " itself."
+	if names := slices.Sorted(maps.Keys(rules.Platforms[r.Subject.Platform])); len(names) > 0 {
+		own = "Words of the platform " + r.Subject.Platform + ": " + words(names) + "."
+	}
+	return fault.New(fault.Invalid, "bad-report", "%q is no reason. The reasons: %s. %s", r.Reason, words(reasons), own)
 }
 
 // intake takes reports. All that are well formed are taken in one transaction, or none is;
