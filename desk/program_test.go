@@ -146,7 +146,7 @@ func TestWaitingReportsAreTold(t *testing.T) {
 		end("scout")
 		told("another one stands in its place")
 		end("bird")
-		told("none is left", "The program bird was ended", "The program scout was ended")
+		told("none is left: the last one is named", "The program bird was ended")
 		to.Clock().Advance(24 * time.Hour)
 		told("a day later")
 		to.AddProgram("third", "bob")

@@ -451,14 +451,15 @@ func (d *Room) programMatters(s *proof.State) (all []Matter) {
 	return all
 }
 
-// unserved returns the platforms of a program for which no program of its source stands.
+// unserved returns the platforms of a program that was ended for which no program of its source
+// stands. A platform is left out if another one was ended later, which is told in its place.
 func unserved(s *proof.State, ended proof.Program, now time.Time) (missing []string) {
 	for _, platform := range ended.Platforms {
 		served := false
 		for id, p := range s.Programs {
 			if p.Source == ended.Source && slices.Contains(p.Platforms, platform) {
 				_, err := s.Program(id, now)
-				served = served || err == nil
+				served = served || err == nil || p.Ended.After(ended.Ended.Time)
 			}
 		}
 		if !served {
