@@ -218,7 +218,7 @@ type caseUndo struct {
 }
 
 func (c *caseUndo) Help() string {
-	return "Its measures are undone, and you hold the case again. After 15 seconds each measure is lifted by itself: countersign action undo."
+	return "Its measures are undone, and you hold the case again. After 15 seconds each measure is lifted by itself: countersign action undo REQUEST --reason WHY"
 }
 
 func (c *caseUndo) Run(ctx context.Context, s *Session) error {

@@ -28,7 +28,7 @@ type caseNext struct {
 
 func (c *caseNext) Help() string {
 	return "At a terminal it shows the case, takes a key and Enter, and goes on with the next case; ? lists the keys. Cases that you hold already come first. " +
-		"With --json, or where no terminal is, it claims one case and shows it: decide it with countersign case decide."
+		"With --json, or where no terminal is, it claims one case and shows it: decide it with `countersign case decide CASE --verdict no-violation`, or another verdict."
 }
 
 func (c *caseNext) Run(ctx context.Context, s *Session) error {

@@ -109,7 +109,7 @@ type programEnd struct {
 func (c *programEnd) Help() string {
 	return "Its tokens open nothing from then on; reports that it brought in stay. Its owner may end it, a lead above the owner, an officer, and who is on call.\n" +
 		"A program reads only what became of its own reports, and this one reads nothing any more: a new program, which takes a new name and a new key, does not read the answers to the reports of this one. " +
-		"Where only the owner leaves, `countersign program hand-over` keeps the program as it is, with its key and its reports."
+		"Where only the owner leaves, `countersign program hand-over NAME --owner WORKER --reason WHY` keeps the program as it is, with its key and its reports."
 }
 
 func (c *programEnd) Run(ctx context.Context, s *Session) error {
@@ -141,7 +141,7 @@ type programKeyMake struct {
 
 func (c *programKeyMake) Help() string {
 	return "Writes FILE, which only you may read, and FILE.enrolment, without the secret and signed with the new key to show that you hold it: send that to an officer, who runs " +
-		"`countersign program add NAME --enrolment FILE.enrolment …`. It counts at that desk and under that name alone."
+		"the command that is printed. It counts at that desk and under that name alone."
 }
 
 // madeProgramKey is the answer of program key make; nothing in it is secret.

@@ -444,7 +444,7 @@ func (d *Room) programMatters(s *proof.State) (all []Matter) {
 		case p.Ended.After(now.Add(-endedWithin)):
 			if missing := unserved(s, p, now); len(missing) > 0 {
 				all = append(all, Matter{Section: "reports", Severity: Warn, Since: p.Ended, Text: prose.Sprintf("The program %s was ended, and no other one of the source %s stands for %s: reports from there wait.", id, p.Source, wording.Joined(missing)),
-					Do: "If reports shall go on, make a new key and add a new program: `countersign program key make FILE --program NAME`, `countersign program add NAME`"})
+					Do: "If reports shall go on, make a new key and add a new program: `countersign program key make FILE --program NAME`, which prints the command that adds it"})
 			}
 		}
 	}

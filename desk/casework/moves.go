@@ -54,7 +54,7 @@ func (d *Room) Do(ctx context.Context, by kernel.Caller, caseID string, claim in
 			return func(*kernel.Tx) error { return nil }, err
 		}
 		if kind == actions.DeedTakeBack {
-			return nil, fault.New(fault.Invalid, "bad-deed", "%s takes back a decision, and is handed in with what lifts its measures: `countersign case undo`.", kind)
+			return nil, fault.New(fault.Invalid, "bad-deed", "%s takes back a decision, and is handed in with what lifts its measures: `countersign case undo DECISION`.", kind)
 		}
 		h, err := d.take1(ctx, s, by, caseID, claim, deed, text)
 		if err != nil {

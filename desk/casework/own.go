@@ -115,7 +115,7 @@ func (d *Room) ownDigest(ctx context.Context, s *proof.State, name string) (stri
 		return "", err
 	}
 	if named, err := platform.ParseSubject(name); err != nil || r.Subject.ID != named.ID || r.Sort != platform.Account {
-		return "", fault.New(fault.Invalid, "bad-accounts", "%s is not the identifier of an account. Look it up with `countersign subject show`, and sign the identifier that it gives.", name)
+		return "", fault.New(fault.Invalid, "bad-accounts", "%s is not the identifier of an account. Look it up with `countersign subject show SUBJECT`, and sign the identifier that it gives.", name)
 	}
 	return cases.OwnDigest(d.secret, r.Subject.Platform, r.Subject.ID), nil
 }

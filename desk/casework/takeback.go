@@ -63,7 +63,7 @@ func inTime(row store.CaseDecision, now time.Time) error {
 	}
 	no := fault.New(fault.Expired, "take-back-over", "A decision is taken back within %d seconds; this one was made at %s.", int(TakeBackFor.Seconds()), row.Time)
 	if len(row.Requests) == 0 {
-		no.Text += " It has no measure that could be lifted; a new report opens the case anew: `countersign report add`."
+		no.Text += " It has no measure that could be lifted; a new report opens the case anew: `countersign report add --subject SUBJECT --reason REASON --text TEXT`."
 	} else {
 		no.Text += " Lift its measures instead, each with `countersign action undo REQUEST --reason WHY`:"
 		for _, r := range row.Requests {
