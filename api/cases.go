@@ -163,7 +163,11 @@ func (s *Server) cases(ctx context.Context, by desk.Caller, in *casesIn) (*answe
 }
 
 func claimedOf(t casework.Taken) v1.Claimed {
-	return v1.Claimed{Case: caseOf(t.Case), Claim: v1.Claim{Number: t.Claim.Number, Started: t.Claim.Started, Until: t.Case.Until, Document: t.Document}, Shown: t.Shown, Drafts: list(t.Drafts, caseDraftOf), Renewed: t.Renewed}
+	return v1.Claimed{Case: caseOf(t.Case), Claim: v1.Claim{Number: t.Claim.Number, Started: t.Claim.Started, Until: t.Case.Until, Document: t.Document}, Shown: t.Shown, Drafts: list(t.Drafts, caseDraftOf), Notes: list(t.Notes, caseNoteOf), Renewed: t.Renewed}
+}
+
+func caseNoteOf(n casework.CaseNote) v1.CaseNote {
+	return v1.CaseNote{Number: n.N, Worker: string(n.Worker), Time: n.Time, Public: n.Public, Text: n.Text, Deed: n.Deed}
 }
 
 // caseDraftOf returns a draft as it was kept. What was kept in a form of another version is
@@ -178,7 +182,7 @@ func caseDraftOf(d casework.CaseDraft) v1.CaseDraft {
 }
 
 func (s *Server) nextCase(ctx context.Context, by desk.Caller, in *struct{ Body v1.NextWish }) (*answerOf[v1.Claimed], error) {
-	t, err := s.desk.Next(ctx, by, in.Body.Queue)
+	t, err := s.desk.Next(ctx, by, in.Body.Queue, in.Body.Without...)
 	return answerWith(claimedOf(t), err)
 }
 
@@ -192,7 +196,7 @@ func (s *Server) aCase(ctx context.Context, by desk.Caller, in *Identified) (*an
 	if err != nil {
 		return nil, err
 	}
-	out := v1.CaseView{Case: caseOf(v.Case), Shown: v.Shown, Drafts: list(v.Drafts, caseDraftOf),
+	out := v1.CaseView{Case: caseOf(v.Case), Shown: v.Shown, Drafts: list(v.Drafts, caseDraftOf), Notes: list(v.Notes, caseNoteOf),
 		Moves: list(v.Moves, func(m casework.CaseMove) v1.CaseMove {
 			return v1.CaseMove{Version: m.Version, Move: m.Move, Worker: string(m.Worker), Time: m.Time, Detail: canonical.Raw(m.Detail)}
 		}),

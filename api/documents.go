@@ -15,6 +15,7 @@ func (s *Server) registerDocuments() {
 	add(s, operation{id: "document", method: get, path: "/documents/{sort}/{id}", callers: forBoth, summary: "A report, decision, deed or opening of a case with its promise and, once it is in a roll, the path that proves it",
 		answer: jsonAnswer("A document countersign/document-proof/v1 in canonical JSON; verify it offline")}, s.provenDocument)
 	add(s, operation{id: "list-documents", method: get, path: "/documents/{sort}", summary: "The documents of a sort with what opens them, by number, for auditors"}, s.documents)
+	add(s, operation{id: "case-counts", method: get, path: "/case-counts", summary: "How many reports the desk's rows count in each case, for auditors who count anew"}, s.caseCounts)
 	add(s, operation{id: "shown", method: get, path: "/shown/{digest}", summary: "The exact bytes that a claim showed, by their digest, for those who read evidence",
 		answer: jsonAnswer("A document countersign/shown/v1 in canonical JSON; its SHA-256 is the evidence digest of the decision")}, s.shown)
 }
@@ -63,4 +64,15 @@ func (s *Server) shown(ctx context.Context, by desk.Caller, in *struct {
 	}
 	b, err := s.desk.ShownUnder(ctx, by, digest)
 	return &raw{"application/json", b}, err
+}
+
+func (s *Server) caseCounts(ctx context.Context, by desk.Caller, in *struct {
+	After string `query:"after" maxLength:"64" doc:"the last case seen; empty for the beginning"`
+}) (*answerOf[v1.CaseCounts], error) {
+	all, err := s.desk.CaseReports(ctx, by, in.After)
+	out := v1.CaseCounts{Items: []v1.CaseCount{}}
+	for _, c := range all {
+		out.Items = append(out.Items, v1.CaseCount{Case: c.Case, Reports: c.Reports})
+	}
+	return answerWith(out, err)
 }

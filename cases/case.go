@@ -2,6 +2,7 @@ package cases
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"countersign.dev/actions"
@@ -258,6 +259,18 @@ func (c Case) Ask(o Order, now canonical.Time) Case {
 		c.Escalate += " " + o.Language
 	}
 	return c
+}
+
+// For reports whether a case that may be claimed is for somebody who took no part in it so far:
+// one that was escalated, or about which a specialist was asked, is for leads.
+func (c Case) For(lead bool) bool {
+	switch c.State {
+	case Escalated:
+		return lead
+	case Asked:
+		return lead || strings.HasPrefix(c.Escalate, string(AskLanguage)+" ")
+	}
+	return c.State == Waiting
 }
 
 // ToLead returns the case with a question to a lead.

@@ -91,7 +91,7 @@ func ParseHashes(text string) (*HashList, error) {
 	}
 	if l.Text() != text {
 		f := &file{name: HashesFile, typ: "bad-hashes"}
-		f.add(0, "", "the digests are not sorted, each once, in lower-case hex; `countersign hashlist import FILE --source SOURCE --reason WHY` writes them so")
+		f.add(0, "", "the digests are not sorted, each once, in lower-case hex; `countersign hashlist import FILE --source NAME --reason WHY` writes them so")
 		return nil, f.err()
 	}
 	return l, nil

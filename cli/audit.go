@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	v1 "countersign.dev/api/v1"
 	"countersign.dev/canonical"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
@@ -139,20 +138,24 @@ func (c *auditCommand) recount(ctx context.Context, d deskClient, t proof.Trust,
 	if _, err := work.Count(found.Named(), func(digest canonical.Digest) ([]byte, error) { return d.Shown(ctx, digest) }); err != nil {
 		return recount.Count{}, err
 	}
-	held, err := pages(func(cursor string) (v1.Page[v1.Case], error) {
-		return d.Cases(ctx, v1.CaseFilter{Cursor: cursor, Limit: v1.MaxPage})
-	})
-	if fault.Is(err, "no-rules") {
-		return work.Compare(nil), nil // nobody works on cases at this desk yet
-	}
-	if err != nil {
-		return recount.Count{}, err
-	}
 	var all []recount.Held
-	for _, h := range held {
-		all = append(all, recount.Held{Case: h.ID, Reports: h.Reports})
+	for after := ""; ; {
+		p, err := d.CaseCounts(ctx, after)
+		if err != nil {
+			return recount.Count{}, err
+		}
+		if len(p.Items) == 0 {
+			return work.Compare(all), nil
+		}
+		for _, h := range p.Items {
+			all = append(all, recount.Held{Case: h.Case, Reports: h.Reports})
+		}
+		if last := p.Items[len(p.Items)-1].Case; last > after {
+			after = last
+			continue
+		}
+		return recount.Count{}, fault.New(fault.Unavailable, "foreign-answer", "The desk's list of cases does not end: it names the same page again.")
 	}
-	return work.Compare(all), nil
 }
 
 // describeFindings lists what a recount found.

@@ -31,7 +31,7 @@ type caseCommands struct {
 	Note     caseNote     `cmd:"" help:"Write a note on a case."`
 	Skip     caseSkip     `cmd:"" help:"Give a case back; it is not offered to you again."`
 	Snooze   caseSnooze   `cmd:"" help:"Let a case wait until a time."`
-	Ask      caseAsk      `cmd:"" help:"Ask somebody who reads a language, or a specialist, about a case."`
+	Ask      caseAsk      `cmd:"" help:"Hand a case to somebody who reads a language, or to a specialist, with a question."`
 	Escalate caseEscalate `cmd:"" help:"Give a case to a lead, with a question."`
 	Refer    caseRefer    `cmd:"" help:"Say that a case was referred to a hotline, the police or another contact of the rule set."`
 	Move     caseMove     `cmd:"" help:"Move a case to another queue."`
@@ -116,6 +116,7 @@ func (c *caseShow) Run(ctx context.Context, s *Session) error {
 			p.Line("Now:")
 			describeNow(p, *now, s.Now())
 		}
+		describeNotes(p, v.Notes)
 		describeHistory(p, v)
 		describeCaseDrafts(p, v.Drafts)
 	})
@@ -141,6 +142,18 @@ func describeHistory(p *Page, v v1.CaseView) {
 		for _, r := range x.Requests {
 			p.Line("  %s: %s", r.ID, r.Status.Word())
 		}
+	}
+}
+
+// describeNotes writes the notes on a case.
+func describeNotes(p *Page, notes []v1.CaseNote) {
+	for _, n := range notes {
+		kind := "internal"
+		if n.Public {
+			kind = "public"
+		}
+		p.Line("Note %d by %s, %s, %s:", n.Number, n.Worker, wording.When(n.Time), kind)
+		excerpt(p, n.Text, evidenceMost, evidenceRows)
 	}
 }
 
@@ -178,6 +191,7 @@ func (s *Session) claimed(t v1.Claimed) error {
 	}
 	return s.Answer(t, func(p *Page) {
 		describeCase(p, t.Case, t.Shown, s.Now())
+		describeNotes(p, t.Notes)
 		describeCaseDrafts(p, t.Drafts)
 		p.Line("You hold it until %s. To decide it:", until(t.Claim.Until, s.Now()))
 		p.Line("  countersign case decide %s --verdict no-violation", t.Case.ID)

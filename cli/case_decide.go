@@ -319,6 +319,9 @@ func usualWords(all []cases.Measure) string {
 	var words []string
 	for _, m := range all {
 		w := strings.TrimSpace(string(m.Kind) + " " + m.Value)
+		if m.Owner {
+			w += " on the owner's account"
+		}
 		if m.Days > 0 {
 			w += " for " + wording.Many(int(m.Days), "day")
 		}

@@ -36,7 +36,23 @@ func (c *onCase) do(ctx context.Context, s *Session, k actions.DeedKind, o cases
 	if err != nil {
 		return err
 	}
-	return s.Answer(out, func(p *Page) { p.Line("The case %s is %s, in the queue %s.", out.ID, out.State, out.Queue) })
+	return s.Answer(out, func(p *Page) {
+		p.Line("The case %s is %s, in the queue %s.", out.ID, out.State, out.Queue)
+		says(p, whoTakes(k, o))
+	})
+}
+
+// whoTakes says who is offered a case that was handed on; nil: it was not.
+func whoTakes(k actions.DeedKind, o cases.Order) []string {
+	switch {
+	case k == actions.DeedEscalate:
+		return []string{"Leads who work on the queue are offered it by `countersign case next`; your question stands on it."}
+	case k == actions.DeedAsk && o.Role == cases.AskSpecialist:
+		return []string{"Leads who work on the queue are offered it by `countersign case next`; your question stands on it. If nobody takes it within 24 hours, it waits for everybody again."}
+	case k == actions.DeedAsk:
+		return []string{"Everybody else who works on the queue is offered it by `countersign case next`; your question stands on it. If nobody takes it within 24 hours, it waits for everybody again."}
+	}
+	return nil
 }
 
 // doOn signs a deed on a case as it was shown, and hands it in.
@@ -101,6 +117,12 @@ type caseAsk struct {
 	Question   string `required:"" help:"What you want to know."`
 }
 
+func (c *caseAsk) Help() string {
+	return "The case leaves your hands. `case next` offers it to others who work on its queue, with your question: one for a specialist to leads, one for a language to everybody but you. " +
+		"Its promise stands still until somebody takes it, unless it is of the highest severity; after 24 hours without that it waits for everybody again. " +
+		"By hand: `case list --state asked`, then `case claim CASE`."
+}
+
 func (c *caseAsk) Run(ctx context.Context, s *Session) error {
 	if c.Specialist == (c.Language != "") {
 		return fault.New(fault.Invalid, "bad-deed", "Say whom to ask: --specialist, or --language TAG such as --language pt.")
@@ -115,6 +137,10 @@ func (c *caseAsk) Run(ctx context.Context, s *Session) error {
 type caseEscalate struct {
 	onCase
 	Question string `required:"" help:"What the lead is to decide."`
+}
+
+func (c *caseEscalate) Help() string {
+	return "The case leaves your hands. `case next` offers it, with your question, to the leads who work on its queue, and not to you. By hand: `case list --state escalated`, then `case claim CASE`."
 }
 
 func (c *caseEscalate) Run(ctx context.Context, s *Session) error {

@@ -22,16 +22,19 @@ import (
 
 type caseNext struct {
 	Queue string `help:"Only of this queue."`
-	Keys  bool   `help:"Work through one case after the other also where the standard input is no terminal: each line is a key. Nothing is signed then without --yes."`
+	Keys  bool   `help:"Work through one case after the other also where the standard input is no terminal: each line is a key. It needs --yes then, since nobody is asked."`
 	signing
 }
 
 func (c *caseNext) Help() string {
 	return "At a terminal it shows the case, takes a key and Enter, and goes on with the next case; ? lists the keys. Cases that you hold already come first. " +
-		"With --json, or where no terminal is, it claims one case and shows it: decide it with `countersign case decide CASE --verdict no-violation`, or another verdict."
+		"With --json, or where no terminal is, it claims one case and shows it: decide it with countersign case decide CASE --verdict no-violation"
 }
 
 func (c *caseNext) Run(ctx context.Context, s *Session) error {
+	if c.Keys && !s.Interactive && !c.Yes && !s.JSON {
+		return fault.New(fault.Invalid, "wrong-use", "Where the standard input is no terminal nobody can say yes, so that these keys would sign nothing. Give --yes as well: what each key signs is then signed without asking.")
+	}
 	d, err := s.desk()
 	if err != nil {
 		return err
@@ -74,7 +77,8 @@ type work struct {
 	rules *cases.RuleSet
 	set   canonical.Digest
 	board map[string]v1.Queue
-	last  string // the newest decision that was made here
+	last  string   // the newest decision that was made here
+	freed []string // cases that were released here, the newest of them: they are not offered again
 }
 
 // all works through the cases that the person holds, and then those that come next.
@@ -103,9 +107,12 @@ func (w *work) all(ctx context.Context) error {
 		}
 	}
 	for {
-		t, err := w.d.NextCase(ctx, w.Queue)
+		t, err := w.d.NextCase(ctx, w.Queue, w.freed...)
 		if fault.Is(err, "nothing-waits") {
 			w.s.Say("No case waits for you.")
+			if len(w.freed) > 0 {
+				w.s.Say("Those that you released here wait in their queues, and are offered to you when you start `case next` again.")
+			}
 			return nil
 		}
 		if err == nil {
@@ -186,6 +193,7 @@ func detailsOf(err error) []fault.Detail {
 func (w *work) show(ctx context.Context, j *judging, t v1.Claimed) {
 	p := &Page{color: w.s.Color}
 	describeCase(p, t.Case, j.shown, w.s.Now())
+	describeNotes(p, t.Notes)
 	describeCaseDrafts(p, t.Drafts)
 	if now, err := w.d.CaseNow(ctx, t.Case.ID); err == nil {
 		p.Line("State now:")
@@ -209,7 +217,7 @@ func (w *work) describeDigits(p *Page, j judging) {
 		if !ok {
 			continue
 		}
-		p.Line("  %s  rule %d, %s: %s", digit, rule.Number, rule.Title.In("en"), usualWords(rule.UsualFor(j.shown.Of, j.shown.Strikes[strconv.FormatInt(rule.Number, 10)])))
+		p.Line("  key %s → rule %d, %s: %s", digit, rule.Number, rule.Title.In("en"), usualWords(rule.UsualFor(j.shown.Of, j.shown.Strikes[strconv.FormatInt(rule.Number, 10)])))
 	}
 }
 
@@ -262,7 +270,7 @@ w       ask a specialist, or somebody who reads a language
 h       let it wait until a time
 s       skip; it is not offered to you again
 n       write a note
-r       release it to its queue
+r       release it to its queue; it is not offered to you again before you start anew
 +       hold it for longer
 v       show it again
 q       quit; the case goes back to its queue
@@ -343,6 +351,8 @@ func (w *work) press(ctx context.Context, j *judging, t v1.Claimed, key string) 
 		if key == "q" {
 			return true, errQuit
 		}
+		w.freed = append(w.freed, j.shown.Case)
+		w.freed = w.freed[max(0, len(w.freed)-v1.MaxWithout):]
 		return true, nil
 	}
 	w.s.Say("%q is no key; ? lists them.", short(key, 20))
@@ -380,6 +390,9 @@ func (w *work) pass(ctx context.Context, j judging, k actions.DeedKind, o cases.
 		return false, err
 	}
 	w.s.Say("The case %s is %s, in the queue %s.", out.ID, out.State, out.Queue)
+	for _, line := range whoTakes(k, o) {
+		w.s.Say("%s", line)
+	}
 	w.done.Passed = append(w.done.Passed, out.ID)
 	return true, nil
 }

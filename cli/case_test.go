@@ -215,6 +215,14 @@ func TestStrangersTextOnTheScreen(t *testing.T) {
 	}
 }
 
+// TestUsualWords: the words of a rule's usual measures say where one is on another account.
+func TestUsualWords(t *testing.T) {
+	got := usualWords([]cases.Measure{{Kind: actions.ContentRemove}, {Kind: actions.AccountSuspend, Days: 30, Owner: true}})
+	if want := "content.remove, account.suspend on the owner's account for 30 days"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestReadReports: a file is read whole or refused, with the line and the reason of each bad row.
 func TestReadReports(t *testing.T) {
 	for _, c := range []struct {

@@ -141,7 +141,7 @@ type programKeyMake struct {
 
 func (c *programKeyMake) Help() string {
 	return "Writes FILE, which only you may read, and FILE.enrolment, without the secret and signed with the new key to show that you hold it: send that to an officer, who runs " +
-		"the command that is printed. It counts at that desk and under that name alone."
+		"`countersign program add NAME --enrolment FILE.enrolment --owner WORKER --platform PLATFORM --source person --rate 600 --reason WHY`. It counts at that desk and under that name alone."
 }
 
 // madeProgramKey is the answer of program key make; nothing in it is secret.
@@ -180,8 +180,8 @@ func (c *programKeyMake) Run(ctx context.Context, s *Session) error {
 	return s.Answer(doc, func(p *Page) {
 		p.Line("The key of %s is %s, in %s.", doc.Program, doc.Key, doc.File)
 		p.Line("Send %s to an officer of the desk %s; it holds no secret:", doc.Enrolment, doc.Desk)
-		p.Line("  countersign program add %s --enrolment %s --owner WORKER --platform PLATFORM --source SOURCE --rate 600 --reason WHY", doc.Program, doc.Enrolment)
-		p.Line("SOURCE says who stands behind its reports: person for a platform's own users, trusted-flagger, authority, or program for its own findings.")
+		p.Line("  countersign program add %s --enrolment %s --owner WORKER --platform PLATFORM --source person --rate 600 --reason WHY", doc.Program, doc.Enrolment)
+		p.Line("The source says who stands behind its reports: person for a platform's own users, trusted-flagger, authority, or program for its own findings.")
 	})
 }
 

@@ -62,8 +62,8 @@ func (c *Client) CaseNow(ctx context.Context, id string) (s v1.Subject, err erro
 
 // NextCase claims the most urgent case, in one queue or in all that the caller works on. It is
 // sent once: after a lost answer the case is among the caller's own.
-func (c *Client) NextCase(ctx context.Context, queue string) (t v1.Claimed, err error) {
-	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/cases/next", body: v1.NextWish{Queue: queue}}, &t)
+func (c *Client) NextCase(ctx context.Context, queue string, without ...string) (t v1.Claimed, err error) {
+	return t, c.into(ctx, call{method: http.MethodPost, path: v1.Base + "/cases/next", body: v1.NextWish{Queue: queue, Without: without}}, &t)
 }
 
 // ClaimCase claims a case by its identifier. Its holder gets the same claim again.
@@ -132,4 +132,9 @@ func (c *Client) CaseEvidence(ctx context.Context, id string) (p v1.Page[v1.Kept
 // EvidenceNow returns what the subject of a case shows now.
 func (c *Client) EvidenceNow(ctx context.Context, id string) (e v1.EvidenceNow, err error) {
 	return e, c.get(ctx, casePath(id, "/evidence/now"), nil, &e)
+}
+
+// CaseCounts returns a page of what the desk's rows count, after a case.
+func (c *Client) CaseCounts(ctx context.Context, after string) (p v1.CaseCounts, err error) {
+	return p, c.get(ctx, v1.Base+"/case-counts", values("after", after), &p)
 }

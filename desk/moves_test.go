@@ -205,6 +205,18 @@ func TestNotes(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	for by, first := range map[workforce.WorkerID]workforce.WorkerID{"ann": "sue", "bob": "somebody at acme"} {
+		v, err := o.Desk.Case(t.Context(), desktest.As(by), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(v.Notes) != 2 || v.Notes[0].Worker != first || v.Notes[0].Text != "The author asked for patience." || v.Notes[0].Public || v.Notes[0].Time.IsZero() || !v.Notes[1].Public {
+			t.Errorf("%s reads the notes %+v", by, v.Notes)
+		}
+	}
+	if again := o.claim("ann", c.ID); len(again.Notes) != 2 || again.Notes[1].Worker != "ann" || again.Notes[1].Text != "We look into it." {
+		t.Errorf("the claim shows the notes %+v", again.Notes)
+	}
 	if len(notes) != 2 || notes[0].Worker != "sue" || notes[0].Public || notes[0].N != 1 || !notes[1].Public || notes[1].Text != "We look into it." {
 		t.Errorf("notes %+v", notes)
 	}
@@ -288,6 +300,53 @@ func TestAsk(t *testing.T) {
 	if !o.clock(grave.ID).Paused.IsZero() {
 		t.Error("the promise of a case of the highest severity stands still")
 	}
+}
+
+// TestHandedOn: a case that somebody hands on is offered to those who may take it, and not to
+// whoever handed it on: a question of language to everybody else in the queue, a question to a
+// specialist and an escalation to leads.
+func TestHandedOn(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		o := newOffice(t, opt)
+		nothing := func(all ...workforce.WorkerID) {
+			t.Helper()
+			for _, by := range all {
+				if got, err := o.Desk.Next(t.Context(), desktest.As(by), ""); !fault.Is(err, "nothing-waits") {
+					t.Errorf("%s got %s, %v", by, got.Case.ID, err)
+				}
+			}
+		}
+		give := func(by workforce.WorkerID, id string) cases.Case {
+			t.Helper()
+			c := o.Take(by).Case
+			if c.ID != id || c.Holder != by || c.State != cases.Claimed {
+				t.Fatalf("%s was given %+v, not %s", by, c, id)
+			}
+			return c
+		}
+		o.Flag("1", "post/1", "MisleadingSpam", "acct/9")
+		c := o.Take("ann").Case
+		c = o.do("ann", actions.DeedAsk, c, cases.Order{Role: cases.AskLanguage, Language: "tr", Note: "What does it say?"})
+		nothing("ann")
+		c = give("abe", c.ID)
+		c = o.do("abe", actions.DeedAsk, c, cases.Order{Role: cases.AskSpecialist, Note: "Is that a threat?"})
+		nothing("abe", "ann", "bob")
+		c = give("sue", c.ID)
+		c = o.do("sue", actions.DeedEscalate, c, cases.Order{Role: cases.AskLead, Note: "Is it ours?"})
+		nothing("sue", "ann", "bob")
+		c = give("lee", c.ID)
+		c = o.do("lee", actions.DeedAsk, c, cases.Order{Role: cases.AskLanguage, Language: "tr", Note: "And this?"})
+		c = give("kim", c.ID) // a lead may know the language, too
+		o.do("kim", actions.DeedSkip, c, cases.Order{})
+		c = o.Take("bob").Case
+		o.do("bob", actions.DeedEscalate, c, cases.Order{Role: cases.AskLead, Note: "Is it ours?"})
+		nothing("kim") // who skipped it
+		// Whose own affair it is gets it on no way.
+		o.Owns("lee", "plaza:post/1")
+		o.Owns("sue", "plaza:post/1")
+		nothing("lee", "sue")
+		give("eva", c.ID)
+	})
 }
 
 // TestMoveToQueue: a lead moves cases between queues, also from their holders; a case of the

@@ -161,27 +161,48 @@ func (tx *Tx) CountReport(c cases.Case) {
 	tx.Later(sqldb.Statement{SQL: `update case_file set reports = $2, reporters = $3, updated = $4 where id = $1`, Args: []any{c.ID, c.Reports, c.Reporters, c.Updated.Micro()}}, nil)
 }
 
-// Candidates returns the identifiers of the waiting cases that a worker may be given: first
-// those that come back to the worker, then those in queues, each the most urgent first, at
-// most a few of each queue. Cases that the worker skipped, and those that come back to
-// somebody else for now, are not among them. Nothing is locked.
-func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, now canonical.Time) ([]string, error) {
+// Candidates returns the identifiers of the cases that a worker may be given: first those that
+// come back to the worker, then those in queues, each the most urgent first, at most a few of
+// each queue and state. In the queues are those that wait, those about which somebody who reads
+// a language was asked and, for a lead, all others that were asked about or escalated. Cases
+// that the worker skipped or handed on, and those that come back to somebody else for now, are
+// not among them, nor are those without which the worker asks. Nothing is locked.
+func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, without []string, now canonical.Time) ([]string, error) {
 	const each = 6
 	args := []any{string(w), now.Micro()}
-	arms := []string{`select * from (select id, due, 0 as place from case_file where turn = $1 and turn <> '' and state = 'waiting' order by due, id limit 20) returned`}
+	but := ""
+	if len(without) > 0 {
+		but = ` and id not in (` + sqldb.Places(len(args)+1, len(without)) + `)`
+		for _, id := range without {
+			args = append(args, id)
+		}
+	}
+	arms := []string{`select * from (select id, due, 0 as place from case_file where turn = $1 and turn <> '' and state = 'waiting'` + but + ` order by due, id limit 20) returned`}
 	for _, q := range queues {
 		args = append(args, q)
 		arms = append(arms, fmt.Sprintf(`select * from (select id, due, 1 as place from case_file c where state = 'waiting' and queue = $%d and (turn = '' or turn = $1 or until <= $2)
-			and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1) order by due, id limit %d) q%d`, len(args), each, len(args)))
+			and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1)%s order by due, id limit %d) q%d`, len(args), but, each, len(args)))
+		handedOn := func(state cases.State, which string) {
+			arms = append(arms, fmt.Sprintf(`select * from (select id, due, 1 as place from case_file c where state = '%s'%s and queue = $%d
+				and not exists (select 1 from case_skip s where s.case_id = c.id and s.worker = $1)
+				and not exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1)%s order by due, id limit %d) %s%d`, state, which, len(args), but, each, state, len(args)))
+		}
+		if lead {
+			handedOn(cases.Asked, "")
+			handedOn(cases.Escalated, "")
+		} else {
+			handedOn(cases.Asked, ` and escalate like '`+string(cases.AskLanguage)+` %'`)
+		}
 	}
 	return sqldb.All(tx.Tx, scanText, `select id from (`+strings.Join(arms, ` union all `)+`) every_queue order by place, due, id`, args...)
 }
 
 func scanText(r sqldb.Row) (s string, err error) { return s, r.Scan(&s) }
 
-// TryCase locks a case if it waits and nobody else has it in hand; ok is false otherwise.
+// TryCase locks a case if somebody may claim it and nobody else has it in hand; ok is false
+// otherwise.
 func (tx *Tx) TryCase(id string) (c cases.Case, ok bool, err error) {
-	c, err = scanCase(tx.QueryRow(`select `+caseColumns+` from case_file where id = $1 and state = 'waiting'`+tx.Dialect().SkipLocked(), id))
+	c, err = scanCase(tx.QueryRow(`select `+caseColumns+` from case_file where id = $1 and state in ('waiting','asked','escalated')`+tx.Dialect().SkipLocked(), id))
 	if sqldb.IsNotFound(err) {
 		return c, false, nil
 	}
@@ -420,6 +441,18 @@ func (tx *Tx) CaseDrafts(id string) ([]CaseDraft, error) {
 // OpenedCase notes that a worker opened a case.
 func (tx *Tx) OpenedCase(id string, w workforce.WorkerID, now canonical.Time, why string) {
 	tx.Later(sqldb.Statement{SQL: `insert into case_opening (case_id, worker, time, why) values ($1, $2, $3, $4) on conflict do nothing`, Args: []any{id, string(w), now.Micro(), why}}, nil)
+}
+
+// CaseReports is how many reports the row of a case counts.
+type CaseReports struct {
+	Case    string
+	Reports int64
+}
+
+// CaseReports returns what the rows of cases count, by identifier, from one on.
+func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) { return c, r.Scan(&c.Case, &c.Reports) },
+		`select id, reports from case_file where id > $1 order by id limit $2`, after, limit)
 }
 
 // CloseCase closes a case that was decided, if none of its measures is still to be carried

@@ -143,8 +143,19 @@ type Claimed struct {
 	Claim  Claim       `json:"claim"`
 	Shown  cases.Shown `json:"shown" doc:"the document that claim.document names"`
 	Drafts []CaseDraft `json:"drafts" doc:"your own and those of earlier holders, newest first"`
+	Notes  []CaseNote  `json:"notes" doc:"on the case, oldest first"`
 	// Renewed says that the person has not seen what is shown now.
 	Renewed bool `json:"renewed,omitzero" doc:"the case has changed since this claim showed it, so that what is shown is new"`
+}
+
+// CaseNote is a note on a case.
+type CaseNote struct {
+	Number int64          `json:"number" doc:"counts the notes of the case, from 1"`
+	Worker string         `json:"worker" doc:"who wrote it, or the vendor where that is another one"`
+	Time   canonical.Time `json:"time"`
+	Public bool           `json:"public" doc:"it may be told to people outside; otherwise it is for the desk's people only"`
+	Text   string         `json:"text"`
+	Deed   string         `json:"deed" doc:"identifier of the deed's document"`
 }
 
 // CaseMove is a row of a case's history.
@@ -184,11 +195,16 @@ type CaseView struct {
 	Moves     []CaseMove     `json:"moves" doc:"oldest first"`
 	Decisions []CaseDecision `json:"decisions"`
 	Drafts    []CaseDraft    `json:"drafts"`
+	Notes     []CaseNote     `json:"notes" doc:"oldest first"`
 }
+
+// MaxWithout is how many cases a wish for the next one leaves out at most.
+const MaxWithout = 100
 
 // NextWish asks for the most urgent case.
 type NextWish struct {
-	Queue string `json:"queue,omitzero" maxLength:"64" doc:"only of this queue"`
+	Queue   string   `json:"queue,omitzero" maxLength:"64" doc:"only of this queue"`
+	Without []string `json:"without,omitzero" maxItems:"100" doc:"identifiers of cases that are not wanted now, such as those just released"`
 }
 
 // ClaimNumber names the claim under which its holder writes.
@@ -320,4 +336,15 @@ type TakeBack struct {
 	Text        string                `json:"text" maxLength:"65536" doc:"the order in canonical JSON, which the deed commits to"`
 	Undos       []Submission          `json:"undos" maxItems:"50"`
 	Withdrawals map[string]Withdrawal `json:"withdrawals"`
+}
+
+// CaseCounts is a page of what the desk's rows count.
+type CaseCounts struct {
+	Items []CaseCount `json:"items" doc:"by identifier; none only at the end"`
+}
+
+// CaseCount is how many reports the row of a case counts.
+type CaseCount struct {
+	Case    string `json:"case"`
+	Reports int64  `json:"reports"`
 }

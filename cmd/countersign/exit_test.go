@@ -86,6 +86,7 @@ func TestCommandsEndAsTheTableSays(t *testing.T) {
 			p.Stdin, p.Stdout, p.Stderr, p.Interactive = strings.NewReader(""), &out, &errs, false
 			code := cli.Run(t.Context(), p, &g, &g.Global, append(args, "--json"))
 			var doc struct {
+				OK    *bool
 				Error *struct{ Kind, Type string }
 			}
 			if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
@@ -94,6 +95,7 @@ func TestCommandsEndAsTheTableSays(t *testing.T) {
 			}
 			switch {
 			case doc.Error == nil && code == cli.Done && what != "an unknown flag": // it needs none of these
+			case doc.Error == nil && code == cli.Refused && doc.OK != nil && !*doc.OK: // it judged the file that it was given
 			case doc.Error == nil || table[doc.Error.Kind] != code:
 				t.Errorf("%v, with %s, ends with %d: %s", args, what, code, out.String())
 			case doc.Error.Kind == fault.Internal.String():

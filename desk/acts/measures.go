@@ -182,5 +182,5 @@ func decidedElsewhere(s *proof.State, k actions.Kind, named string) error {
 	if named == "" || !s.Casework() {
 		return nil
 	}
-	return fault.New(fault.Conflict, "case-decides", "Measures of a case come with the decision of whoever has claimed it. Claim the case, or open one of your own finding with `countersign report add --subject SUBJECT --reason REASON --text TEXT`, and decide it: `countersign case decide CASE --verdict violation --rule NUMBER`.")
+	return fault.New(fault.Conflict, "case-decides", "Measures of a case come with the decision of whoever has claimed it. Claim the case, or open one of your own finding with `countersign report add --subject SUBJECT --reason REASON --text TEXT`, and decide it: `countersign case decide CASE --verdict violation --rule 1`.")
 }

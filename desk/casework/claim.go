@@ -25,15 +25,19 @@ type Taken struct {
 	Document canonical.Digest // of Shown, as it is stored
 	Draft    []byte           // what the caller wrote earlier on the case and did not hand in; nil: nothing
 	Drafts   []store.CaseDraft
-	Renewed  bool // the case has changed since this claim showed it, so that what is shown is new
+	Notes    []store.CaseNote // oldest first, under the names that the caller may have
+	Renewed  bool             // the case has changed since this claim showed it, so that what is shown is new
 }
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
 // the caller, then that with the earliest due time among the caller's queues, or in one queue
-// if it is named. A fault "nothing-waits" says that there is none.
-func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string) (Taken, error) {
+// if it is named. Cases that others handed on are among them: what was escalated or asked of a
+// specialist for leads, and what was asked of somebody who reads a language for everybody; not
+// for whoever handed it on. A fault "nothing-waits" says that there is none.
+// The caller may leave cases out.
+func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string, without ...string) (Taken, error) {
 	for {
-		claimed, claim, err := d.next(ctx, by, queue)
+		claimed, claim, err := d.next(ctx, by, queue, without)
 		if err != nil {
 			return Taken{}, err
 		}
@@ -74,7 +78,7 @@ func (d *Room) owned(ctx context.Context, c cases.Case) (_ cases.Case, mine bool
 }
 
 // next claims a case for Next.
-func (d *Room) next(ctx context.Context, by kernel.Caller, queue string) (claimed cases.Case, claim cases.Claim, err error) {
+func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without []string) (claimed cases.Case, claim cases.Claim, err error) {
 	err = d.desk.Change(ctx, by, "next case", func(s *proof.State) (func(*kernel.Tx) error, error) {
 		st, _, queues, err := d.atWork(ctx, s, by)
 		if err != nil {
@@ -88,7 +92,7 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string) (claime
 			if err := d.mayClaim(t, by.Worker); err != nil {
 				return err
 			}
-			waiting, err := t.Candidates(names, by.Worker, t.Now())
+			waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), without, t.Now())
 			if err != nil {
 				return err
 			}
@@ -97,8 +101,17 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string) (claime
 				if err != nil {
 					return err
 				}
-				if !free || !contains(names, c.Queue) {
+				if !free || !contains(names, c.Queue) || !c.For(st.Has(workforce.Lead)) {
 					continue
+				}
+				if c.State != cases.Waiting { // it may have been handed on again since it was listed
+					last, err := t.Tx.Claim(c.ID, c.Claim)
+					if err != nil {
+						return err
+					}
+					if last.Worker == by.Worker {
+						continue
+					}
 				}
 				if err := d.barred(t, by.Worker, c); fault.Is(err, "own-affair") {
 					continue
@@ -235,19 +248,25 @@ func (d *Room) mayClaim(t *kernel.Tx, w workforce.WorkerID) error {
 func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim cases.Claim) (Taken, error) {
 	out := Taken{Case: c, Claim: claim}
 	kept := false
-	rules, _, err := d.rules(ctx, d.desk.Newest())
+	s := d.desk.Newest()
+	rules, _, err := d.rules(ctx, s)
 	if err != nil {
 		return out, err
 	}
+	reader := s.People.Standing(by.Worker, d.desk.Now())
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
 			return err
 		}
-		for _, draft := range out.Drafts {
+		for i, draft := range out.Drafts {
 			if draft.Worker == by.Worker {
 				out.Draft = draft.Body
 			}
+			out.Drafts[i].Worker = named(s, reader, draft.Worker)
+		}
+		if out.Notes, err = notes(stx, s, reader, c.ID); err != nil {
+			return err
 		}
 		if !claim.Document.IsZero() {
 			body, err := stx.Shown(claim.Document)

@@ -138,7 +138,7 @@ func (d *Room) fits(j Judgement, measures int) error {
 	case j.Verdict != actions.CaseViolation && len(j.Measures) > 0:
 		return bad("Only a violation has measures.")
 	case j.Verdict == actions.CaseNeedMore:
-		return bad("To need more is no decision yet. Ask with `countersign case ask CASE --question QUESTION`, or escalate the case.")
+		return bad("To need more is no decision yet. Ask with `countersign case ask CASE --question TEXT --specialist`, or escalate the case.")
 	case measures > actions.MaxMeasures:
 		return bad("A decision has %d measures at most.", actions.MaxMeasures)
 	case len(j.Reasons) > actions.MaxText:

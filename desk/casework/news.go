@@ -44,7 +44,7 @@ func (d *Room) maySee(s *proof.State, st workforce.Standing, c cases.Case, use M
 	if use == SeeMedia && !childSafety(c) || use == RemoveMedia && !childSafety(c) || d.specialist(s, st, c) {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "media-withheld", "The case %s is reported for a reason of child safety: only trained specialists see its pictures, and say what becomes of them. Ask one: `countersign case ask %s --specialist --question QUESTION`.", c.ID, c.ID)
+	return fault.New(fault.Forbidden, "media-withheld", "The case %s is reported for a reason of child safety: only trained specialists see its pictures, and say what becomes of them. Ask one: `countersign case ask %s --specialist --question TEXT`.", c.ID, c.ID)
 }
 
 // specialist reports whether the caller is trained for the media of cases of child safety.

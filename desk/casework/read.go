@@ -24,6 +24,7 @@ type View struct {
 	Requests  map[string]string // status by request
 	Holder    string            // in the words that the reader may have; empty: nobody
 	Drafts    []store.CaseDraft // of the caller, and for whoever holds the case of others
+	Notes     []store.CaseNote  // oldest first, under the names that the reader may have
 }
 
 // Case returns a case that the caller may read. That it was opened is kept.
@@ -63,6 +64,9 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 				out.Requests[request] = string(r.Status)
 			}
 		}
+		if out.Notes, err = notes(stx, s, st, id); err != nil {
+			return err
+		}
 		drafts, err := stx.CaseDrafts(id)
 		for _, draft := range drafts {
 			if draft.Worker == by.Worker || c.Holder == by.Worker {
@@ -95,6 +99,15 @@ func named(s *proof.State, reader workforce.Standing, w workforce.WorkerID) work
 		return workforce.WorkerID("somebody at " + string(other.Vendor))
 	}
 	return w
+}
+
+// notes returns the notes on a case, each under the name of its writer that the reader may have.
+func notes(stx *store.Tx, s *proof.State, reader workforce.Standing, id string) ([]store.CaseNote, error) {
+	all, err := stx.Notes(id)
+	for i := range all {
+		all[i].Worker = named(s, reader, all[i].Worker)
+	}
+	return all, err
 }
 
 // Filter chooses cases; empty members choose all that the caller may read.
@@ -351,6 +364,7 @@ func (d *Room) ProgressNamed(ctx context.Context, by kernel.Caller, external str
 type (
 	CaseDraft    = store.CaseDraft
 	CaseMove     = store.Move
+	CaseNote     = store.CaseNote
 	CaseDecision = store.CaseDecision
 	QueueCount   = store.QueueCount
 )
@@ -372,4 +386,17 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 		})
 	}
 	return body, err
+}
+
+// CaseReports returns what the desk's rows count, for those who read evidence and count anew:
+// pages of cases with their reports, and nothing else of them.
+func (d *Room) CaseReports(ctx context.Context, by kernel.Caller, after string) (all []store.CaseReports, err error) {
+	if err := d.desk.MayReadEvidence(ctx, by, "What the desk counts of its cases"); err != nil {
+		return nil, err
+	}
+	err = d.desk.Store.ReadOne(ctx, func(stx *store.Tx) error {
+		all, err = stx.CaseReports(after, 1000)
+		return err
+	})
+	return all, err
 }

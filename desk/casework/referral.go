@@ -86,7 +86,7 @@ func (d *Room) ReferralExport(ctx context.Context, by kernel.Caller, id string) 
 			return err
 		}
 		if len(rows) == 0 {
-			return fault.New(fault.NotFound, "not-referred", "The case %s was not referred to anybody: `countersign case refer CASE --to CONTACT --reference REFERENCE --until 90d` does that.", id)
+			return fault.New(fault.NotFound, "not-referred", "The case %s was not referred to anybody: `countersign case refer CASE --to NAME --reference REFERENCE --until TIME` does that.", id)
 		}
 		for _, r := range rows {
 			order, err := orderIn(stx, r.ID)

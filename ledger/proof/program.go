@@ -30,7 +30,7 @@ func (s *State) Program(id string, at time.Time) (actions.Program, error) {
 		return actions.Program{}, noSuchProgram(id)
 	}
 	if !p.Ended.IsZero() {
-		return actions.Program{}, refuse("program-ended", "The program %s was ended at %s. It does not come back: an officer adds a new one, under another name, with a key of its own: `countersign program key make FILE --program NAME`.", id, p.Ended)
+		return actions.Program{}, refuse("program-ended", "The program %s was ended at %s. It does not come back: an officer adds a new one, under another name, with `countersign program add NAME --enrolment FILE --owner WORKER --platform PLATFORM --source person --rate 600 --reason WHY`.", id, p.Ended)
 	}
 	if st := s.People.Standing(p.Owner, at); !st.Engaged {
 		return actions.Program{}, refuse("program-without-owner", "The program %s belongs to %s, who may not act at this desk: %s. Hand it over to somebody who may: `countersign program hand-over %[1]s --owner WORKER --reason WHY`.",
