@@ -163,14 +163,14 @@ type promiseCommands struct {
 }
 
 type promiseCheck struct {
-	File  string `arg:"" help:"The promise that you kept: the signed note, or the JSON answer that holds it in the member promise."`
+	File  string `arg:"" help:"The promise that you kept: the signed note, or the JSON answer of the desk that holds it: in the member promise, or in answers, as that of POST /reports for several reports. Each promise in it is checked."`
 	Trust string `required:"" placeholder:"FOLDER" help:"Your trust folder: root and policy."`
 	Out   string `placeholder:"FILE" help:"Write the proof that the desk gave here, for ledger show."`
 }
 
 func (c *promiseCheck) Help() string {
 	return "A promise says that the document with a number has a commitment, and is in a roll of the ledger by a time. The command checks that the log's key has signed the promise, asks the desk for the document and its path, and compares. " +
-		"Whoever keeps the promise may ask, by the commitment in it.\n" +
+		"Whoever keeps the promise may ask, by the commitment in it, and signs in for it, as a worker or as the program that handed the report in: token create --save, or program token --save.\n" +
 		"Exit 0: the promise is kept, or its time is not over. Exit 1: it is broken, and how. A broken promise is proof against the desk: show it, with what the desk answers, to the officers and to whom the desk answers."
 }
 
@@ -183,23 +183,61 @@ type checkedPromise struct {
 	Roll *rollDoc `json:"roll"` // null: in no roll
 }
 
+// checkedPromises is the answer of promise check about an answer with several promises.
+type checkedPromises struct {
+	OK       bool             `json:"ok"`
+	Promises []checkedPromise `json:"promises"`
+}
+
 func (c *promiseCheck) Run(ctx context.Context, s *Session) error {
 	trust, quorum, err := readLog(c.Trust)
 	if err != nil {
 		return err
 	}
-	kept, err := readPromise(c.File)
+	kept, several, err := readPromises(c.File)
 	if err != nil {
 		return err
 	}
-	promise, err := ledger.ParsePromise(kept, trust.Log)
-	if err != nil {
-		return err
+	if c.Out != "" && len(kept) > 1 {
+		return fault.New(fault.Invalid, "wrong-use", "%s holds %d promises, and --out takes the proof of one. Give a file with that promise alone.", c.File, len(kept))
+	}
+	promises := make([]ledger.Promise, len(kept))
+	for i, note := range kept {
+		if promises[i], err = ledger.ParsePromise(note, trust.Log); err != nil {
+			return err
+		}
 	}
 	d, err := s.desk()
 	if err != nil {
 		return err
 	}
+	all := checkedPromises{OK: true, Promises: []checkedPromise{}}
+	broken := error(nil)
+	for i, promise := range promises {
+		doc, err := c.check(ctx, s, d, promise, kept[i], trust, quorum)
+		if err != nil {
+			return err
+		}
+		if all.Promises = append(all.Promises, doc); !doc.OK {
+			all.OK, broken = false, fault.New(fault.Conflict, "promise-broken", "The desk has broken its promise of the %s %s. %s", doc.Sort, doc.ID, doc.Why)
+		}
+	}
+	var answer any = all
+	if !several {
+		answer = all.Promises[0]
+	}
+	if err := s.Answer(answer, func(p *Page) {
+		for _, doc := range all.Promises {
+			doc.describe(p)
+		}
+	}); err != nil {
+		return err
+	}
+	return broken
+}
+
+// check asks the desk for the document of one promise, and compares.
+func (c *promiseCheck) check(ctx context.Context, s *Session, d deskClient, promise ledger.Promise, kept []byte, trust, quorum *ledger.Trust) (checkedPromise, error) {
 	doc := checkedPromise{OK: true, State: "kept", Promise: promise}
 	raw, err := d.Document(ctx, promise.Sort, promise.ID, promise.Commitment)
 	switch {
@@ -208,15 +246,15 @@ func (c *promiseCheck) Run(ctx context.Context, s *Session) error {
 	case fault.Is(err, "document-tampered"), fault.Is(err, "ledger-tampered"):
 		doc.Why = "The desk cannot prove the document: " + fault.TextOf(err)
 	case err != nil:
-		return err
+		return doc, err
 	default:
 		if c.Out != "" {
 			if err := WriteFile(c.Out, raw, 0o644); err != nil {
-				return err
+				return doc, err
 			}
 		}
 		if doc.Why, doc.Roll, err = compareWith(promise, kept, raw, trust, quorum); err != nil {
-			return err
+			return doc, err
 		}
 	}
 	switch {
@@ -228,38 +266,53 @@ func (c *promiseCheck) Run(ctx context.Context, s *Session) error {
 	if doc.Why != "" {
 		doc.OK, doc.State = false, "broken"
 	}
-	if err := s.Answer(doc, func(p *Page) {
-		switch doc.State {
-		case "kept":
-			p.Line("%s", p.Good("The promise is kept."))
-		case "waiting":
-			p.Line("The document waits for its roll, and the promise's time is not over.")
-		case "broken":
-			p.Line("The promise is broken. %s", doc.Why)
-		}
-		p.Facts([2]string{"document", fmt.Sprintf("%s %s, number %d", doc.Sort, doc.ID, doc.Number)}, [2]string{"promised", wording.When(doc.Time) + ", to be in a roll by " + wording.When(doc.By)})
-		if doc.Roll != nil {
-			p.Facts([2]string{"roll", fmt.Sprintf("%s, entry %d of %s at %d entries", wording.When(doc.Roll.Time), doc.Roll.Entry, doc.Log, doc.Roll.Size)})
-		}
-	}); err != nil || doc.OK {
-		return err
-	}
-	return fault.New(fault.Conflict, "promise-broken", "The desk has broken its promise of the %s %s. %s", doc.Sort, doc.ID, doc.Why)
+	return doc, nil
 }
 
-// readPromise reads the file of a promise, or of an answer of the desk that holds one.
-func readPromise(path string) ([]byte, error) {
-	raw, err := ReadFile(path, 1<<20)
+func (doc *checkedPromise) describe(p *Page) {
+	switch doc.State {
+	case "kept":
+		p.Line("%s", p.Good("The promise is kept."))
+	case "waiting":
+		p.Line("The document waits for its roll, and the promise's time is not over.")
+	case "broken":
+		p.Line("The promise is broken. %s", doc.Why)
+	}
+	p.Facts([2]string{"document", fmt.Sprintf("%s %s, number %d", doc.Sort, doc.ID, doc.Number)}, [2]string{"promised", wording.When(doc.Time) + ", to be in a roll by " + wording.When(doc.By)})
+	if doc.Roll != nil {
+		p.Facts([2]string{"roll", fmt.Sprintf("%s, entry %d of %s at %d entries", wording.When(doc.Roll.Time), doc.Roll.Entry, doc.Log, doc.Roll.Size)})
+	}
+}
+
+// readPromises reads the file of a promise, or of an answer of the desk that holds one or
+// several; several is true of an answer with the member answers. The answer to a report that
+// was refused holds none.
+func readPromises(path string) (notes [][]byte, several bool, err error) {
+	raw, err := ReadFile(path, 16<<20)
 	if err != nil || !bytes.HasPrefix(raw, []byte("{")) {
-		return raw, err
+		return [][]byte{raw}, false, err
 	}
 	var answer struct {
 		Promise string `json:"promise"`
+		Answers []struct {
+			Promise string `json:"promise"`
+		} `json:"answers"`
 	}
 	if err := json.Unmarshal(raw, &answer); err != nil {
-		return nil, fault.New(fault.Invalid, "promise-malformed", "%s is neither a promise nor a JSON answer that holds one: %s.", path, canonical.Wrong(err))
+		return nil, false, fault.New(fault.Invalid, "promise-malformed", "%s is neither a promise nor a JSON answer that holds one: %s.", path, canonical.Wrong(err))
 	}
-	return []byte(answer.Promise), nil
+	if answer.Answers == nil {
+		return [][]byte{[]byte(answer.Promise)}, false, nil
+	}
+	for _, one := range answer.Answers {
+		if one.Promise != "" {
+			notes = append(notes, []byte(one.Promise))
+		}
+	}
+	if len(notes) == 0 {
+		return nil, true, fault.New(fault.Invalid, "promise-malformed", "No answer in %s holds a promise: the desk took none of these reports.", path)
+	}
+	return notes, true, nil
 }
 
 // compareWith says in what the desk's answer breaks a promise; empty: in nothing. An error

@@ -173,6 +173,9 @@ func TestPromiseCheck(t *testing.T) {
 		"kept in an answer": {noon, func(t *testing.T, p *promised) {
 			p.write(t, "promise", fmt.Sprintf(`{"id":"rep_1","promise":%s}`, canonical.MustMarshal(string(p.promise(t, p.document)))))
 		}, 0, "kept", ""},
+		"answers without one": {noon, func(t *testing.T, p *promised) {
+			p.write(t, "promise", `{"answers":[{"external_id":"a","error":{"type":"x"}}]}`)
+		}, 2, "", "promise-malformed"},
 		"an answer without one": {noon, func(t *testing.T, p *promised) { p.write(t, "promise", `{"id":"rep_1"}`) }, 2, "", "promise-malformed"},
 		"half an answer":        {noon, func(t *testing.T, p *promised) { p.write(t, "promise", `{"promise":`) }, 2, "", "promise-malformed"},
 		"a foreign promise": {noon, func(t *testing.T, p *promised) {
@@ -203,6 +206,36 @@ func TestPromiseCheck(t *testing.T) {
 }
 
 // TestLedgerShow: a document is shown once its proof holds, from a desk and from a file.
+// TestPromisesOfAnIntake: the whole answer to several reports is checked, each promise in it;
+// refused reports have none.
+func TestPromisesOfAnIntake(t *testing.T) {
+	for what, c := range map[string]struct {
+		broken bool
+		code   int
+		says   string
+	}{
+		"both are kept": {false, 0, `{"ok":true,"promises":[{"ok":true,"state":"kept"`},
+		"one is broken": {true, 1, `{"ok":false,"promises":[{"ok":true,"state":"kept"`},
+	} {
+		p := aPromise(t, noon.Add(-time.Minute))
+		note := string(canonical.MustMarshal(string(p.promise(t, p.document))))
+		p.write(t, "promise", `{"external_id":"","answers":[{"promise":`+note+`},{"external_id":"b","error":{"type":"x","detail":"y"}},{"promise":`+note+`}]}`)
+		if c.broken {
+			kept := p.answer
+			p.answer = func() ([]byte, error) {
+				if len(p.asked) > 1 {
+					return nil, fault.New(fault.NotFound, "document-not-found", "No.")
+				}
+				return kept()
+			}
+		}
+		r := p.check(t, "promise")
+		if r.code != c.code || !strings.HasPrefix(r.stdout, c.says) || strings.Count(r.stdout, `"state":`) != 2 || len(p.asked) != 2 {
+			t.Errorf("%s: exit %d, asked %q: %s%s", what, r.code, p.asked, r.stdout, r.stderr)
+		}
+	}
+}
+
 func TestLedgerShow(t *testing.T) {
 	p := aPromise(t, noon)
 	trust, file := filepath.Join(p.dir, "trust"), filepath.Join(p.dir, "proof.json")

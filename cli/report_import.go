@@ -104,9 +104,7 @@ func (c *reportImport) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	if err := w.all(ctx, rows, &out); err != nil {
-		if done := out.New + out.Known + out.Withdrawn; done > 0 {
-			s.Say("Stopped after %d of %d rows. Run it again to go on: what is in is not counted twice.", done+len(out.Refused), len(rows))
-		}
+		s.Say("Stopped after %d of %d rows. To go on, run it again; what is in is not counted twice.", out.New+out.Known+out.Withdrawn+len(out.Refused), len(rows))
 		return err
 	}
 	if len(out.Refused) > 0 {

@@ -3,6 +3,7 @@ package desk_test
 import (
 	"crypto/sha256"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +117,42 @@ func programRefusals(t *testing.T, to *desktest.Town, from int64) (names []strin
 		}
 	}
 	return names
+}
+
+// TestWaitingReportsAreTold: status tells of programs without an owner, and for a day of
+// programs that were ended, as long as no other one stands in their place.
+func TestWaitingReportsAreTold(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		to := desktest.NewTown(t, o)
+		told := func(when string, words ...string) {
+			t.Helper()
+			got := in(t, to.World, "reports")
+			if len(got) != len(words) {
+				t.Fatalf("%s: %+v", when, got)
+			}
+			for i, m := range got {
+				if !strings.Contains(m.Text, words[i]) || !m.Needs() || m.Do == "" {
+					t.Errorf("%s: %+v does not say %q", when, m, words[i])
+				}
+			}
+		}
+		end := func(id string) {
+			t.Helper()
+			to.Change(actions.DeskChange, actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramEnd, ID: id}})
+		}
+		to.AddProgram("scout", "ann")
+		to.AddProgram("bird", "bob")
+		told("both stand")
+		end("scout")
+		told("another one stands in its place")
+		end("bird")
+		told("none is left: the last one is named", "The program bird was ended")
+		to.Clock().Advance(24 * time.Hour)
+		told("a day later")
+		to.AddProgram("third", "bob")
+		to.Change(actions.DeskEngagement, actions.Engagement{Op: "end", Worker: "bob"})
+		told("without an owner", "its owner bob may not act")
+	})
 }
 
 // TestProgramEnds: a token opens nothing from the instant on at which its program was ended,

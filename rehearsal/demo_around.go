@@ -69,7 +69,7 @@ func (d *demo) around(ctx context.Context) error {
 		}
 		return "exported"
 	})
-	if page := d.said["incident"]; page != "" {
+	if page := d.said["incident"]; page != "" && !d.deleted {
 		d.tell("All of it, on one page: %s", page)
 	}
 	return d.labelAround(ctx, c, subject.Subject)

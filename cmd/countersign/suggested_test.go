@@ -277,7 +277,7 @@ func valueFlags(app *kong.Application) map[string]bool {
 }
 
 // samples replace names in capitals and the parts that a text fills in.
-var samples = []string{"x", "plaza:acct/1", "1", "3d", "plaza", "protected", "worker"}
+var samples = []string{"x", "plaza:acct/1", "1", "3d", "plaza", "protected", "worker", "person"}
 
 var filled = regexp.MustCompile(`%(\[\d\])?[sdqv]|^[A-Z]{2,}$|^[A-Z]$`)
 

@@ -3,6 +3,7 @@ package alarms
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -41,14 +42,15 @@ type Matter struct {
 func (m Matter) Needs() bool { return m.Severity == Page || m.Severity == Warn }
 
 // Sections of matters, in the order in which they are shown.
-var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "alarms", "people"}
+var Sections = []string{"executor", "watch", "ledger", "requests", "reviews", "incidents", "emergencies", "freezes", "lifts", "officers", "recoveries", "alarms", "reports", "people"}
 
 // How long something waits before somebody is told.
 const (
 	reviewAfter    = 24 * time.Hour // an emergency act, or an incident, without a closed review
 	approvedAfter  = time.Minute    // an approved request of which nothing was heard
 	leavingWithin  = 7 * 24 * time.Hour
-	eachWaiting    = 5 // requests that begin to wait in one check are told one by one up to this number
+	endedWithin    = 24 * time.Hour // a program whose end is still told
+	eachWaiting    = 5              // requests that begin to wait in one check are told one by one up to this number
 	mostMatters    = 200
 	neverSweptTime = 10 * time.Minute
 )
@@ -102,6 +104,7 @@ func (d *Room) matters(ctx context.Context, s *proof.State) (all []Matter, err e
 			Do: "If the reason is gone, have it thawed by several: `" + wording.ThawCommand(f.Freeze) + "`"})
 	}
 	all = append(all, d.officerMatters(s)...)
+	all = append(all, d.programMatters(s)...)
 	all = append(all, d.leaving(s)...)
 	slices.SortStableFunc(all, func(a, b Matter) int { return slices.Index(Sections, a.Section) - slices.Index(Sections, b.Section) })
 	return all, nil
@@ -425,6 +428,46 @@ func (d *Room) addressMatters(stx *store.Tx, _ *proof.State) (all []Matter, err 
 }
 
 const doAddress = "Give the address a new secret in desk/config.json, or name another address, and start the desk again. `countersign alarm list` shows the alarms that were not sent."
+
+// programMatters tells of programs that bring no reports in: those without an owner who may act,
+// and those that were ended within a day while no other one stands for their platforms.
+func (d *Room) programMatters(s *proof.State) (all []Matter) {
+	now := d.desk.Now()
+	for _, id := range slices.Sorted(maps.Keys(s.Programs)) {
+		p := s.Programs[id]
+		_, err := s.Program(id, now)
+		switch {
+		case err == nil:
+		case p.Ended.IsZero():
+			all = append(all, Matter{Section: "reports", Severity: Warn, Text: prose.Sprintf("The program %s brings no reports in, and they wait: its owner %s may not act at this desk.", id, p.Owner),
+				Do: fmt.Sprintf("Hand it over: `countersign program hand-over %s --owner WORKER --reason WHY`", id)})
+		case p.Ended.After(now.Add(-endedWithin)):
+			if missing := unserved(s, p, now); len(missing) > 0 {
+				all = append(all, Matter{Section: "reports", Severity: Warn, Since: p.Ended, Text: prose.Sprintf("The program %s was ended, and no other one of the source %s stands for %s: reports from there wait.", id, p.Source, wording.Joined(missing)),
+					Do: "If reports shall go on, make a new key and add a new program: `countersign program key make FILE --program NAME`, which prints the command that adds it"})
+			}
+		}
+	}
+	return all
+}
+
+// unserved returns the platforms of a program that was ended for which no program of its source
+// stands. A platform is left out if another one was ended later, which is told in its place.
+func unserved(s *proof.State, ended proof.Program, now time.Time) (missing []string) {
+	for _, platform := range ended.Platforms {
+		served := false
+		for id, p := range s.Programs {
+			if p.Source == ended.Source && slices.Contains(p.Platforms, platform) {
+				_, err := s.Program(id, now)
+				served = served || err == nil || p.Ended.After(ended.Ended.Time)
+			}
+		}
+		if !served {
+			missing = append(missing, platform)
+		}
+	}
+	return missing
+}
 
 // leaving tells whose engagement ends soon.
 func (d *Room) leaving(s *proof.State) []Matter {
