@@ -113,6 +113,9 @@ func (c *programEnd) Help() string {
 }
 
 func (c *programEnd) Run(ctx context.Context, s *Session) error {
+	if _, err := s.desk(); err != nil {
+		return err
+	}
 	s.Say("An end is for ever, and a new program may not read what became of the reports of %s. Where only the owner leaves, hand it over in the place of this: countersign program hand-over %[1]s --owner WORKER --reason WHY", c.Program)
 	change := actions.Setting{Of: actions.PartPrograms, Program: &actions.Program{Op: actions.ProgramEnd, ID: c.Program}}
 	return c.change(ctx, s, actions.DeskChange, change, c.Reason)
