@@ -383,6 +383,26 @@ func TestLanguageMoves(t *testing.T) {
 	}
 }
 
+// TestMovedByHand: a case that a lead moved stays in that queue whatever comes in, until what
+// comes in is more severe; then it waits where its facts put it.
+func TestMovedByHand(t *testing.T) {
+	o := newOffice(t, desktest.Options{})
+	c := o.Flag("1", "post/1", "MisleadingSpam", "acct/9").Case
+	moved := o.do("sue", actions.DeedMove, c, cases.Order{Queue: "identity"})
+	o.Flag("2", "post/1", "MisleadingBot", "acct/8")
+	if now := o.now(c.ID); now.Queue != "identity" || now.Version != moved.Version+1 || now.Due.After(moved.Due.Time) {
+		t.Errorf("a report undid the move: %+v", now)
+	}
+	held := o.claim("sue", c.ID).Case
+	if now := o.do("sue", actions.DeedLanguage, held, cases.Order{Language: "de"}); now.Queue != "identity" {
+		t.Errorf("a corrected language undid the move: %+v", now)
+	}
+	o.Flag("3", "post/1", "ViolenceThreats", "acct/7")
+	if now := o.now(c.ID); now.Queue != "safety" || now.MovedAt != "" {
+		t.Errorf("a threat waits where spam was moved to: %+v", now)
+	}
+}
+
 // TestMerge: the reports of a younger case go into an older one, and all that rests on them
 // goes with them.
 func TestMerge(t *testing.T) {

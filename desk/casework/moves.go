@@ -293,7 +293,7 @@ func (h *hand) language(t *kernel.Tx, c cases.Case) (cases.Case, error) {
 		return c, fault.New(fault.Conflict, "wrong-state", "The language of the case %s is %s already.", c.ID, c.Language)
 	}
 	next := c
-	next.Language = h.order.Language
+	next.Language, next.LanguageTold = h.order.Language, true
 	next = next.Placed(h.queues, h.s.Queues.Digest)
 	t.MoveClock(c.ID, store.PromiseClock, next.Due)
 	if next.Queue != c.Queue && !h.room.worksOn(h.s, h.st, next) {
