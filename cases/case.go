@@ -375,6 +375,10 @@ func (c Case) Join(older Case, fresh int64, now canonical.Time) (merged, joined 
 	return merged, joined, nil
 }
 
+// SameAccount reports whether two cases are known to be about one account, or about what one
+// account published.
+func (c Case) SameAccount(o Case) bool { return c.Owner != "" && c.Owner == o.Owner }
+
 // Counted returns the case with what its reports say now, after some left it.
 func (c Case) Counted(n Counts) Case {
 	c.Reports, c.Reporters, c.Reasons, c.Sources = n.Reports, n.Reporters, n.Reasons, n.Sources

@@ -78,6 +78,9 @@ func (d *Room) draftWish(ctx context.Context, s *proof.State, by kernel.Caller, 
 	if err == nil && lifts == actions.LiftsOlder && out.Verdict == policy.Held {
 		out.Reasons = append(out.Reasons, d.undoneAlone(ctx, by, a, w)...)
 	}
+	if err == nil && w.Case == "" && out.Verdict == policy.Forbidden && s.Casework() && decides(spec) {
+		out.Reasons = append(out.Reasons, proof.Reason{Policy: caseDecides, Text: throughCase})
+	}
 	if err == nil && spec.Desk {
 		out.Coverage, err = d.inquiry.CoverageChange(s, by, w.Change, w.Records)
 	}

@@ -360,6 +360,9 @@ func (h *hand) merge(t *kernel.Tx, caseID string) (cases.Case, error) {
 	if err != nil {
 		return young, err
 	}
+	if h.order.Note == "" && !young.SameAccount(old) {
+		return young, fault.New(fault.Invalid, "reason-needed", "The cases %s and %s are about different accounts, as far as is known. Say why they are judged together, with --reason.", young.ID, old.ID)
+	}
 	for _, c := range both {
 		if err := d.barred(t, h.by.Worker, c); err != nil {
 			return young, err
