@@ -242,6 +242,13 @@ func (tx *Tx) Cases(f CaseFilter) ([]cases.Case, error) {
 		and ($4 = '' or subject = $4) and ($5 = '' or holder = $5) and ($6 = '' or turn = $6)`+in+` order by id desc limit $7`, args...)
 }
 
+// HandedOn returns the open cases that a worker held last and decided, put off or handed on, and
+// that may come back: newest first.
+func (tx *Tx) HandedOn(w workforce.WorkerID, before string, limit int) ([]cases.Case, error) {
+	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file c where state in ('held','asked','snoozed','escalated') and ($2 = '' or id < $2)
+		and exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1) order by id desc limit $3`, string(w), before, limit)
+}
+
 // EndingCases returns the claimed, snoozed and asked cases whose time is over, and those whose
 // turn at one person is.
 func (tx *Tx) EndingCases(now canonical.Time, limit int) ([]string, error) {
