@@ -93,7 +93,7 @@ func (tx *Tx) OpenCases(platform string, subjects []string, sort cases.Sort) (ma
 	// Everybody locks in the order of the subjects, so that nodes do not block each other.
 	subjects = slices.Compact(slices.Sorted(slices.Values(subjects)))
 	return by, inParts(3, subjects, func(places string, args []any) error {
-		all, err := sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
+		all, err := sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where platform = $1 and sort = $2 and subject in (`+places+`) and state in `+openStates+` order by subject`+tx.Dialect().ForUpdate(),
 			append([]any{platform, string(sort)}, args...)...)
 		for _, c := range all {
 			tx.lockedCase(c)
@@ -237,29 +237,29 @@ func (tx *Tx) Cases(f CaseFilter) ([]cases.Case, error) {
 			args = append(args, q)
 		}
 	}
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
 		and ($4 = '' or subject = $4) and ($5 = '' or holder = $5) and ($6 = '' or turn = $6)`+in+` order by id desc limit $7`, args...)
 }
 
 // EndingCases returns the claimed, snoozed and asked cases whose time is over, and those whose
 // turn at one person is.
 func (tx *Tx) EndingCases(now canonical.Time, limit int) ([]string, error) {
-	ids, err := sqldb.All(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed','asked') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	ids, err := sqldb.AllAnew(tx.Tx, scanText, `select id from case_file where state in ('claimed','snoozed','asked') and until <= $1 order by until, id limit $2`, now.Micro(), limit)
 	if err != nil {
 		return nil, err
 	}
-	turns, err := sqldb.All(tx.Tx, scanText, `select id from case_file where turn <> '' and state = 'waiting' and until <= $1 order by until, id limit $2`, now.Micro(), limit)
+	turns, err := sqldb.AllAnew(tx.Tx, scanText, `select id from case_file where turn <> '' and state = 'waiting' and until <= $1 order by until, id limit $2`, now.Micro(), limit)
 	return append(ids, turns...), err
 }
 
 // Turns returns the cases that come back to somebody, for those who end turns.
 func (tx *Tx) Turns(limit int) ([]cases.Case, error) {
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where turn <> '' and state = 'waiting' order by until, id limit $1`, limit)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where turn <> '' and state = 'waiting' order by until, id limit $1`, limit)
 }
 
 // HeldCases returns the cases that are claimed, with their holders, for those who end claims.
 func (tx *Tx) HeldCases(after string, limit int) ([]cases.Case, error) {
-	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file where state = 'claimed' and id > $1 order by id limit $2`, after, limit)
+	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where state = 'claimed' and id > $1 order by id limit $2`, after, limit)
 }
 
 // QueueCount is how many cases a queue has in one state, and when the oldest of these is due.

@@ -114,40 +114,52 @@ type Wanted struct {
 	Asked bool
 }
 
-// Keep acknowledges evidence in the transaction of its report, and has it copied. A case
+// Keep acknowledges evidence in the transaction of its reports, and has it copied. A case
 // whose evidence is still to be copied, or was copied just now, needs no other copy: a thousand
 // reports in a minute ask the platform once.
-func (d *Evidence) Keep(t *kernel.Tx, w Wanted) error {
-	if w.Asked {
-		if !w.Media {
-			t.StopMedia(w.Case)
-		}
-		return nil
-	}
-	if !w.First {
-		if !w.Media {
-			t.StopMedia(w.Case)
-		}
-		newest, err := t.NewestEvidence(w.Case, 1)
+func (d *Evidence) Keep(t *kernel.Tx, all ...Wanted) error {
+	var asked []store.Evidence
+	for _, w := range all {
+		wanted, err := d.wanted(t, w)
 		if err != nil {
 			return err
 		}
-		if len(newest) > 0 && (newest[0].State == cases.EvidencePending || t.Now().Sub(newest[0].Copied.Time) < d.c.Fresh) {
-			return nil
+		media := store.CopyMedia
+		if !w.Media {
+			media = store.NoMedia
+		}
+		if wanted {
+			asked = append(asked, d.asked(t, w, media))
 		}
 	}
-	media := store.CopyMedia
-	if !w.Media {
-		media = store.NoMedia
-	}
-	return d.ask(t, w, media)
+	return d.ask(t, asked...)
 }
 
-func (d *Evidence) ask(t *kernel.Tx, w Wanted, media store.Media) error {
-	e := store.Evidence{ID: d.desk.IDs.New(cases.EvidencePrefix), Case: w.Case, Report: w.Report, Subject: platform.Subject{Platform: w.Subject.Platform, ID: w.Subject.ID},
+// wanted reports whether the evidence that a report asks for is to be copied, and stops the
+// copying of media where the report says so.
+func (d *Evidence) wanted(t *kernel.Tx, w Wanted) (bool, error) {
+	if !w.Media && (w.Asked || !w.First) {
+		t.StopMedia(w.Case)
+	}
+	if w.Asked || w.First {
+		return !w.Asked, nil
+	}
+	newest, err := t.NewestEvidence(w.Case, 1)
+	return len(newest) == 0 || newest[0].State != cases.EvidencePending && t.Now().Sub(newest[0].Copied.Time) >= d.c.Fresh, err
+}
+
+func (d *Evidence) asked(t *kernel.Tx, w Wanted, media store.Media) store.Evidence {
+	return store.Evidence{ID: d.desk.IDs.New(cases.EvidencePrefix), Case: w.Case, Report: w.Report, Subject: platform.Subject{Platform: w.Subject.Platform, ID: w.Subject.ID},
 		State: cases.EvidencePending, Media: media, Told: w.Told, At: t.Now()}
-	t.InsertEvidence(e)
-	return jobs.Enqueue(t.Tx.Tx, copyJob{e.ID}, e.At, e.ID)
+}
+
+func (d *Evidence) ask(t *kernel.Tx, all ...store.Evidence) error {
+	work := map[string]copyJob{}
+	for _, e := range all {
+		work[e.ID] = copyJob{e.ID}
+	}
+	t.InsertEvidence(all...)
+	return jobs.EnqueueNew(t.Tx.Tx, t.Now(), work)
 }
 
 // copy copies one evidence, as far as it was not copied before.
@@ -665,7 +677,7 @@ func (d *Evidence) ReleaseMedia(ctx context.Context, by kernel.Caller, caseID st
 			return nil, err
 		}
 		return func(t *kernel.Tx) error {
-			if err := d.ask(t, Wanted{Case: caseID, Subject: c.Subject}, media); err != nil {
+			if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: c.Subject}, media)); err != nil {
 				return err
 			}
 			return d.once(t, deed, cases.DeedData{Case: caseID, Deed: deed.SignedDeed()}, sealed)
