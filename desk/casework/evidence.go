@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -160,6 +161,52 @@ func (d *Evidence) ask(t *kernel.Tx, all ...store.Evidence) error {
 	}
 	t.InsertEvidence(all...)
 	return jobs.EnqueueNew(t.Tx.Tx, t.Now(), work)
+}
+
+// Unedited refuses to go on with a case whose subject shows something else now than what the
+// desk has copied of it. What it shows now is copied anew, which is news for the case. If there
+// is no copy to compare with, or the platform does not answer, nobody can tell, and the work goes on.
+// So it does when the subject is edited again and again: its author keeps nobody from deciding on
+// what was shown.
+func (d *Evidence) Unedited(ctx context.Context, c cases.Case) error {
+	var newest []store.Evidence
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		newest, err = stx.NewestEvidence(c.ID, maxEdits+1)
+		return err
+	}); err != nil || len(newest) > maxEdits && d.desk.Now().Sub(newest[maxEdits].At.Time) < time.Hour {
+		return err
+	}
+	copied := slices.IndexFunc(newest, func(e store.Evidence) bool { return e.State == cases.EvidenceCopied && !e.Content.IsZero() })
+	if copied < 0 {
+		return nil
+	}
+	now, err := d.desk.Executor.Evidence(ctx, newest[copied].Subject)
+	if err != nil || cases.ContentDigest(now) == newest[copied].Content {
+		return nil
+	}
+	if err := d.desk.TryChange(ctx, func(*proof.State) (func(*kernel.Tx) error, error) {
+		return func(t *kernel.Tx) error {
+			last, err := t.NewestEvidence(c.ID, 1)
+			if err != nil || len(last) == 0 || last[0].ID != newest[copied].ID {
+				return err // it is copied anew already
+			}
+			return d.ask(t, d.asked(t, Wanted{Case: c.ID, Subject: c.Subject}, mediaOf(c)))
+		}, nil
+	}); err != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "content-edited", "What %s shows was edited since it was shown to you. The desk copies it anew; look at it in a moment, and decide again: `countersign case show %s`.", c.Subject, c.ID)
+}
+
+// maxEdits is how many edits within an hour keep a decision waiting.
+const maxEdits = 3
+
+// mediaOf says what becomes of the media of a case's subject.
+func mediaOf(c cases.Case) store.Media {
+	if childSafety(c) {
+		return store.NoMedia
+	}
+	return store.CopyMedia
 }
 
 // copy copies one evidence, as far as it was not copied before.
