@@ -164,10 +164,11 @@ func (tx *Tx) CountReport(c cases.Case) {
 // Candidates returns the identifiers of the cases that a worker may be given: first those that
 // come back to the worker, then those in queues, each the most urgent first, at most a few of
 // each queue and state. In the queues are those that wait, those about which somebody who reads
-// a language was asked and, for a lead, all others that were asked about or escalated. Cases
+// a language was asked, for a specialist those about which a specialist was asked, and for a
+// lead those that were escalated. Cases
 // that the worker skipped or handed on, and those that come back to somebody else for now, are
 // not among them, nor are those without which the worker asks. Nothing is locked.
-func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, without []string, now canonical.Time) ([]string, error) {
+func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead, specialist bool, without []string, now canonical.Time) ([]string, error) {
 	const each = 6
 	args := []any{string(w), now.Micro()}
 	but := ""
@@ -188,8 +189,10 @@ func (tx *Tx) Candidates(queues []string, w workforce.WorkerID, lead bool, witho
 				and not exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1)%s order by due, id limit %d) %s%d`, state, which, len(args), but, each, state, len(args)))
 		}
 		if lead {
-			handedOn(cases.Asked, "")
 			handedOn(cases.Escalated, "")
+		}
+		if specialist {
+			handedOn(cases.Asked, "")
 		} else {
 			handedOn(cases.Asked, ` and escalate like '`+string(cases.AskLanguage)+` %'`)
 		}

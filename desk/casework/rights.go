@@ -91,7 +91,8 @@ func (d *Room) worksOn(s *proof.State, st workforce.Standing, c cases.Case) bool
 // policy for a task.
 func (d *Room) reads(s *proof.State, st workforce.Standing, by workforce.WorkerID, c cases.Case) bool {
 	works := d.worksOn(s, st, c)
-	task := policy.Task{Holds: by != "" && (c.Holder == by || c.Turn == by || c.By == by), Leads: works && st.Has(workforce.Lead)}
+	task := policy.Task{Holds: by != "" && (c.Holder == by || c.Turn == by || c.By == by), Leads: works && st.Has(workforce.Lead),
+		Asked: c.AsksSpecialist() && st.Has(workforce.Specialist)}
 	return works || s.Policy.MayReadCase(policy.WorkerOf(st), queueOf(c), task).Verdict == policy.Permitted
 }
 
