@@ -443,6 +443,13 @@ func (tx *Tx) OpenedCase(id string, w workforce.WorkerID, now canonical.Time, wh
 	tx.Later(sqldb.Statement{SQL: `insert into case_opening (case_id, worker, time, why) values ($1, $2, $3, $4) on conflict do nothing`, Args: []any{id, string(w), now.Micro(), why}}, nil)
 }
 
+// FirstRead notes that a worker's reading of a case in this hour is an entry of the ledger. It
+// reports whether none was before.
+func (tx *Tx) FirstRead(id string, w workforce.WorkerID, now canonical.Time) (bool, error) {
+	n, err := tx.Exec(`insert into case_read (case_id, worker, hour) values ($1, $2, $3) on conflict do nothing`, id, string(w), now.Unix()/3600)
+	return n > 0, err
+}
+
 // CaseReports is how many reports the row of a case counts.
 type CaseReports struct {
 	Case    string

@@ -125,10 +125,10 @@ func (d *Room) ReferralExport(ctx context.Context, by kernel.Caller, id string) 
 	}); err != nil {
 		return Referred{}, err
 	}
-	return out, d.desk.Store.Write(ctx, func(stx *store.Tx) error {
-		stx.OpenedCase(id, by.Worker, stx.Now(), "referral export")
-		return nil
-	})
+	if err := d.keepOpened(ctx, by, c, SawByReferral); err != nil {
+		return Referred{}, err
+	}
+	return out, nil
 }
 
 func referredDocument(stx *store.Tx, sort ledger.DocumentSort, id string) (ReferredDocument, error) {
