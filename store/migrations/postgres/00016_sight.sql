@@ -26,3 +26,4 @@ create table case_reveal (
 create index case_reveal_by_time on case_reveal (worker, time, n);
 create index case_reveal_by_vendor on case_reveal (vendor, time);
 create index case_reveal_by_account on case_reveal (platform, account, time);
+create index case_reveal_by_case on case_reveal (case_id, time);
