@@ -446,6 +446,31 @@ func (tx *Tx) OpenedCase(id string, w workforce.WorkerID, now canonical.Time, wh
 	tx.Later(sqldb.Statement{SQL: `insert into case_opening (case_id, worker, time, why) values ($1, $2, $3, $4) on conflict do nothing`, Args: []any{id, string(w), now.Micro(), why}}, nil)
 }
 
+// CaseOpening is that a worker opened a case.
+type CaseOpening struct {
+	Case   string
+	Worker workforce.WorkerID
+	Time   canonical.Time
+	Why    string // the way
+}
+
+// Openings returns who opened a case, oldest first; of one worker, if one is named.
+func (tx *Tx) Openings(id string, w workforce.WorkerID, limit int) ([]CaseOpening, error) {
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (o CaseOpening, err error) {
+		var at int64
+		err = r.Scan(&o.Case, &o.Worker, &at, &o.Why)
+		o.Time = canonical.FromMicro(at)
+		return o, err
+	}, `select case_id, worker, time, why from case_opening where case_id = $1 and ($2 = '' or worker = $2) order by time, worker limit $3`, id, string(w), limit)
+}
+
+// FirstRead notes that a worker's reading of a case in this hour is an entry of the ledger. It
+// reports whether none was before.
+func (tx *Tx) FirstRead(id string, w workforce.WorkerID, now canonical.Time) (bool, error) {
+	n, err := tx.Exec(`insert into case_read (case_id, worker, hour) values ($1, $2, $3) on conflict do nothing`, id, string(w), now.Unix()/3600)
+	return n > 0, err
+}
+
 // CaseReports is how many reports the row of a case counts.
 type CaseReports struct {
 	Case    string

@@ -81,6 +81,11 @@ func (tx *Tx) EvidenceOfDocument(caseID string, document canonical.Digest) (Evid
 	return tx.anEvidence(`where document = $1 and case_id = $2`, digestText(document), caseID)
 }
 
+// CasesOfDocument returns the cases that have evidence with a document.
+func (tx *Tx) CasesOfDocument(document canonical.Digest) ([]string, error) {
+	return sqldb.All(tx.Tx, scanText, `select distinct case_id from evidence where document = $1 and document <> '' order by case_id limit 100`, digestText(document))
+}
+
 func (tx *Tx) anEvidence(where string, args ...any) (Evidence, error) {
 	e, err := scanEvidence(tx.QueryRow(`select `+evidenceColumns+` from evidence `+where, args...))
 	if sqldb.IsNotFound(err) {

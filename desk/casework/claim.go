@@ -7,11 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -221,7 +223,7 @@ func (d *Room) claim(t *kernel.Tx, queues *cases.QueueSet, by kernel.Caller, st 
 	if asked {
 		t.InsertMove(store.Move{Case: c.ID, Version: next.Version, Move: "claimed", Worker: by.Worker, Time: t.Now()})
 	}
-	t.OpenedCase(c.ID, by.Worker, t.Now(), "claim")
+	t.OpenedCase(c.ID, by.Worker, t.Now(), string(SawByClaim))
 	t.Signal(caseSignal(c.ID))
 	return next, claim, nil
 }
@@ -288,9 +290,13 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 	}); err != nil {
 		return out, err
 	}
-	if kept {
+	if kept { // in another window, or since an answer was lost
+		if err := d.keepOpened(ctx, by, c, SawByClaim); err != nil {
+			return Taken{}, err
+		}
 		return out, nil
 	}
+	tier := tierOf(s, c, out.Shown.Seen)
 	body := canonical.MustMarshal(out.Shown)
 	out.Document = canonical.Sum(body)
 	err = d.desk.Store.Write(ctx, func(stx *store.Tx) error {
@@ -300,12 +306,24 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 			}
 			return err
 		}
+		// What must be entered of a claim is committed with what the claim shows.
+		switch {
+		case out.Renewed:
+			if err := d.openedAs(stx, by, c, SawByClaim, tier); err != nil {
+				return err
+			}
+		case tier != actions.Standard:
+			enterRead(stx, by, c, entry.CaseRead{How: string(SawByClaim), Tier: tier})
+		}
 		stx.ShowClaim(c.ID, claim.Number, out.Document, body, stx.Now())
 		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number, c.Version), Data: cases.OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
 		return nil
 	})
+	if err != nil {
+		return Taken{}, err
+	}
 	out.Claim.Document, out.Claim.Shown = out.Document, d.desk.TimeNow()
-	return out, err
+	return out, nil
 }
 
 // Release gives a claimed case back to its queue.

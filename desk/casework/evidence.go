@@ -52,6 +52,8 @@ type EvidenceConfig struct {
 	// Matched, if set, returns what is called in the transaction that finds a picture of an
 	// evidence on a hash list, once for each evidence.
 	Matched func(ctx context.Context, s *proof.State) (func(t *kernel.Tx, e store.Evidence, list string) error, error)
+	// Opened keeps, in a change, that somebody gets to see a case.
+	Opened func(stx *store.Tx, by kernel.Caller, c cases.Case, how How) error
 	// Patience is how long a platform that does not answer is asked again; 0: a week.
 	Patience time.Duration
 	// Fresh is for how long a copy stands for the reports of its case that come after it; 0: a
@@ -203,7 +205,7 @@ const maxEdits = 3
 
 // mediaOf says what becomes of the media of a case's subject.
 func mediaOf(c cases.Case) store.Media {
-	if childSafety(c) {
+	if c.ChildSafety() {
 		return store.NoMedia
 	}
 	return store.CopyMedia
@@ -524,15 +526,26 @@ const maxKept = 20
 
 // EvidenceOf returns the newest evidences of a case that the caller may read, newest first.
 func (d *Evidence) EvidenceOf(ctx context.Context, by kernel.Caller, caseID string) ([]Kept, error) {
-	if _, _, _, err := d.c.Load(ctx, by, caseID); err != nil {
+	_, _, c, err := d.c.Load(ctx, by, caseID)
+	if err != nil {
 		return nil, err
 	}
 	var kept []Kept
-	err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) (err error) {
 		kept, err = KeptIn(stx, caseID)
 		return err
-	})
-	return kept, err
+	}); err != nil {
+		return nil, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByEvidence); err != nil {
+		return nil, err
+	}
+	return kept, nil
+}
+
+// keepOpened keeps that somebody gets to see a case.
+func (d *Evidence) keepOpened(ctx context.Context, by kernel.Caller, c cases.Case, how How) error {
+	return d.desk.Store.Write(ctx, func(stx *store.Tx) error { return d.c.Opened(stx, by, c, how) })
 }
 
 // KeptIn returns the newest evidences of a case, newest first.
@@ -561,18 +574,24 @@ func KeptIn(stx *store.Tx, caseID string) (kept []Kept, err error) {
 
 // EvidenceDocument returns the bytes of a document of evidence of a case, which its digest names.
 func (d *Evidence) EvidenceDocument(ctx context.Context, by kernel.Caller, caseID string, digest canonical.Digest) (b []byte, err error) {
-	if _, _, _, err := d.c.Load(ctx, by, caseID); err != nil {
+	_, _, c, err := d.c.Load(ctx, by, caseID)
+	if err != nil {
 		return nil, err
 	}
-	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		e, err := stx.EvidenceOfDocument(caseID, digest)
 		if err != nil {
 			return err
 		}
 		b, err = stx.EvidenceText(e.Document)
 		return err
-	})
-	return b, err
+	}); err != nil {
+		return nil, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByEvidence); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // EvidenceNow reads what the subject of a case shows now, through the executor, for somebody
@@ -582,7 +601,14 @@ func (d *Evidence) EvidenceNow(ctx context.Context, by kernel.Caller, caseID str
 	if err != nil {
 		return platform.Evidence{}, err
 	}
-	return d.desk.Executor.Evidence(ctx, platform.Subject{Platform: c.Subject.Platform, ID: c.Subject.ID})
+	now, err := d.desk.Executor.Evidence(ctx, platform.Subject{Platform: c.Subject.Platform, ID: c.Subject.ID})
+	if err != nil {
+		return platform.Evidence{}, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByNow); err != nil {
+		return platform.Evidence{}, err
+	}
+	return now, nil
 }
 
 // Media says what the copying of an evidence does with pictures.
@@ -613,7 +639,7 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 	}
 	var file PictureFile
 	err := d.desk.Change(ctx, by, "open a picture", func(s *proof.State) (func(*kernel.Tx) error, error) {
-		p, err := d.picture(ctx, by, s, caseID, digest, SeeMedia)
+		p, c, err := d.picture(ctx, by, caseID, digest, SeeMedia)
 		if err != nil {
 			return nil, err
 		}
@@ -626,7 +652,7 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 		file.Picture = p
 		return func(t *kernel.Tx) error {
 			t.OpenPicture(store.PictureOpening{ID: d.desk.IDs.New("opn"), Digest: digest, Case: caseID, Worker: by.Worker, Reason: why, Time: t.Now()})
-			return nil
+			return d.c.Opened(t.Tx, by, c, SawByPicture)
 		}, nil
 	})
 	if err != nil {
@@ -640,13 +666,13 @@ func (d *Evidence) OpenPicture(ctx context.Context, by kernel.Caller, caseID str
 }
 
 // picture returns the row of a picture in the evidence of a case that the caller may use so.
-func (d *Evidence) picture(ctx context.Context, by kernel.Caller, _ *proof.State, caseID string, digest canonical.Digest, use MediaUse) (p store.Picture, err error) {
+func (d *Evidence) picture(ctx context.Context, by kernel.Caller, caseID string, digest canonical.Digest, use MediaUse) (p store.Picture, c cases.Case, err error) {
 	s, st, c, err := d.c.Load(ctx, by, caseID)
 	if err != nil {
-		return p, err
+		return p, c, err
 	}
 	if err := d.c.MaySee(s, st, c, use); err != nil {
-		return p, err
+		return p, c, err
 	}
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		of, err := stx.PictureOf(caseID, digest)
@@ -662,7 +688,7 @@ func (d *Evidence) picture(ctx context.Context, by kernel.Caller, _ *proof.State
 		}
 		return err
 	})
-	return p, err
+	return p, c, err
 }
 
 // RemovePicture removes the bytes of a picture of a case, by the signed press of somebody who
@@ -671,7 +697,7 @@ func (d *Evidence) picture(ctx context.Context, by kernel.Caller, _ *proof.State
 func (d *Evidence) RemovePicture(ctx context.Context, by kernel.Caller, caseID string, digest canonical.Digest, why string, deed actions.SaltedDeed) (store.Picture, error) {
 	var removed store.Picture
 	err := d.desk.Change(ctx, by, "remove a picture", func(s *proof.State) (func(*kernel.Tx) error, error) {
-		p, err := d.picture(ctx, by, s, caseID, digest, RemoveMedia)
+		p, _, err := d.picture(ctx, by, caseID, digest, RemoveMedia)
 		if err != nil {
 			return nil, err
 		}

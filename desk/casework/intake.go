@@ -382,10 +382,13 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 		Sealed: []ledger.Opening{{Name: cases.FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: cases.FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}, nil
 }
 
+// workerOrigin begins the names of origins that are workers.
+const workerOrigin = "@"
+
 // name is the name under which the origin's reports are told apart.
 func (o Origin) name() string {
 	if o.Program == "" {
-		return "@" + string(o.Worker)
+		return workerOrigin + string(o.Worker)
 	}
 	return o.Program
 }

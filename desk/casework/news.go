@@ -20,7 +20,7 @@ type evidence = Evidence
 
 // newEvidence makes the evidence of the room.
 func (d *Room) newEvidence() *Evidence {
-	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow})
+	return NewEvidence(d.desk, EvidenceConfig{Load: d.load, MaySee: d.maySee, Match: d.onList, Copied: d.copied, Matched: d.onListNow, Opened: d.opened})
 }
 
 // wants is the evidence that a report asks for in its case.

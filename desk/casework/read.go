@@ -83,10 +83,10 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 			out.Moves[i].Worker = named(s, st, w)
 		}
 	}
-	return out, d.desk.Store.Write(ctx, func(stx *store.Tx) error {
-		stx.OpenedCase(id, by.Worker, stx.Now(), "read")
-		return nil
-	})
+	if err := d.keepOpened(ctx, by, c, SawByRead); err != nil {
+		return View{}, err
+	}
+	return out, nil
 }
 
 // named returns a worker's pseudonym within the reader's own vendor, and nothing of others
@@ -254,7 +254,13 @@ func (d *Room) Now(ctx context.Context, by kernel.Caller, id string) (linkv1.Rea
 	if err != nil {
 		return linkv1.Reading{}, err
 	}
-	return reading, d.saw(ctx, c, reading)
+	if err := d.saw(ctx, c, reading); err != nil {
+		return linkv1.Reading{}, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByNow); err != nil {
+		return linkv1.Reading{}, err
+	}
+	return reading, nil
 }
 
 // saw keeps what a reading says of a case's subject: its state, its sort and its owner.
@@ -385,7 +391,13 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 			return err
 		})
 	}
-	return body, err
+	if err != nil {
+		return nil, err
+	}
+	if err := d.audited(ctx, by, digest, body); err != nil {
+		return nil, err
+	}
+	return body, nil
 }
 
 // CaseReports returns what the desk's rows count, for those who read evidence and count anew:
