@@ -923,7 +923,8 @@ func evidenceCopied(t *testing.T, w *desktest.World) {
 }
 
 // TestYourTurn: a case whose measure was declined comes back to whoever decided it, with the
-// reason and the draft; if that person does not open it in time, it goes to the queue.
+// reason and the draft; if that person does not open it in time, it goes to the queue. A decision
+// that does not stand is no strike, so that one case never counts twice.
 func TestYourTurn(t *testing.T) {
 	to := desktest.NewTown(t, desktest.Options{})
 	to.OpenOffice()
@@ -955,7 +956,20 @@ func TestYourTurn(t *testing.T) {
 		}
 		return c
 	}
+	strikes := func(want int64) {
+		t.Helper()
+		if err := to.Store.Read(t.Context(), func(tx *store.Tx) error {
+			by, err := tx.Strikes("plaza", "acct/2", tx.Now())
+			if err == nil && by[1] != want {
+				t.Errorf("the account has %d strikes, want %d", by[1], want)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	desktest.Until(t, "the case comes back", func() bool { return now().State == cases.Waiting })
+	strikes(0)
 	back := now()
 	if back.Turn != "ann" || !strings.Contains(back.TurnWhy, "declined") || back.Until.Sub(back.Updated.Time) != 15*time.Minute {
 		t.Errorf("it comes back as %+v", back)
@@ -972,6 +986,7 @@ func TestYourTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	strikes(1)
 	if _, err := to.TryWithdraw("ann", out.Requests[0].ID, out.Requests[0].Version); err != nil {
 		t.Fatal(err)
 	}

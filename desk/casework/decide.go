@@ -627,6 +627,7 @@ func (d *Room) settle(ctx context.Context, id string) error {
 				if next, err = d.reopened(t, queues, "", c, next, detail); err != nil {
 					return err
 				}
+				t.EndStrike(last.ID, t.Now()) // the decision that comes now counts, if it is a violation
 				d.moved(t, "", next, "your-turn", detail)
 			case !open:
 				d.moved(t, "", c.To(cases.Closed, t.Now()), "closed", nil)
