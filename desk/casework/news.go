@@ -78,7 +78,14 @@ func (d *Room) news(ctx context.Context, s *proof.State) (func(t *kernel.Tx, id,
 		if err != nil || !c.State.Open() {
 			return err
 		}
+		before := c
 		c = change(c)
+		if c.Severity.Rank() > before.Severity.Rank() {
+			c = c.Woken()
+		}
+		if err := d.graver(t, before, c); err != nil {
+			return err
+		}
 		c.Version++
 		c.Updated = t.Now()
 		if queues != nil {
