@@ -373,6 +373,13 @@ func (tx *Tx) Claims(id string) ([]cases.Claim, error) {
 	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where case_id = $1 order by number limit 10000`, id)
 }
 
+// HadClaim reports whether a worker has or had a claim of a case.
+func (tx *Tx) HadClaim(id string, w workforce.WorkerID) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from case_claim where case_id = $1 and worker = $2`, id, string(w)).Scan(&n)
+	return n > 0, err
+}
+
 // LiveClaims returns a worker's live claims.
 func (tx *Tx) LiveClaims(w workforce.WorkerID) ([]cases.Claim, error) {
 	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where worker = $1 and ended = 0 order by started`, string(w))

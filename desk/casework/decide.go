@@ -429,6 +429,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		d.desk.Step(kernel.StepRequested)
 		measures.Carry(out.Requests)
 	}
+	out.Case = d.toldTo(by, out.Case)
 	out.Promise, err = d.promise(*out.Document)
 	return out, err
 }

@@ -76,6 +76,7 @@ func (d *Room) Find(ctx context.Context, by kernel.Caller, report cases.Report) 
 	if err != nil {
 		return Received{}, err
 	}
+	all[0].Case = d.toldTo(by, all[0].Case)
 	return all[0], all[0].Err
 }
 

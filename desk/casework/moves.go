@@ -77,7 +77,7 @@ func (d *Room) Do(ctx context.Context, by kernel.Caller, caseID string, claim in
 			return err
 		}, nil
 	})
-	return out, err
+	return d.toldTo(by, out), err
 }
 
 // done returns the case on which exactly this deed was done before, by the caller.
