@@ -344,13 +344,19 @@ func (c Case) Join(older Case, fresh int64, now canonical.Time) (merged, joined 
 	}
 	joined.Version++
 	joined.Updated = now
-	if joined.State == Snoozed { // what is new wakes it
-		joined.State, joined.Until = Waiting, canonical.Time{}
-	}
+	joined = joined.Woken()
 	merged = c.To(Merged, now)
 	merged.Into, merged.Reports, merged.Reporters = older.ID, 0, 0
 	merged.Turn, merged.TurnWhy = "", ""
 	return merged, joined, nil
+}
+
+// Woken returns the case awake if it slept: what is new wakes it.
+func (c Case) Woken() Case {
+	if c.State == Snoozed {
+		c.State, c.Until = Waiting, canonical.Time{}
+	}
+	return c
 }
 
 // Counted returns the case with what its reports say now, after some left it.

@@ -376,6 +376,13 @@ func (tx *Tx) Claims(id string) ([]cases.Claim, error) {
 	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where case_id = $1 order by number limit 10000`, id)
 }
 
+// HadClaim reports whether a worker has or had a claim of a case.
+func (tx *Tx) HadClaim(id string, w workforce.WorkerID) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select count(*) from case_claim where case_id = $1 and worker = $2`, id, string(w)).Scan(&n)
+	return n > 0, err
+}
+
 // LiveClaims returns a worker's live claims.
 func (tx *Tx) LiveClaims(w workforce.WorkerID) ([]cases.Claim, error) {
 	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where worker = $1 and ended = 0 order by started`, string(w))
@@ -483,11 +490,28 @@ func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
 		`select id, reports from case_file where id > $1 order by id limit $2`, after, limit)
 }
 
-// CloseCase closes a case that was decided, if none of its measures is still to be carried
-// out. Nothing changes otherwise.
+// CloseCase closes a case that was decided, if all measures of its newest decision were carried
+// out. If somebody reported in it since, or its evidence is on a hash list since, which the
+// decision could not know, it waits again. Nothing changes otherwise.
 func (tx *Tx) CloseCase(id string, now canonical.Time) {
-	tx.Later(sqldb.Statement{SQL: `update case_file set state = 'closed', version = version + 1, updated = $2 where id = $1 and state in ('decided','held') and not exists
-		(select 1 from case_measure m join request r on r.id = m.request where m.case_id = $1 and r.status in ('held','approved'))`, Args: []any{id, now.Micro()}}, nil)
+	const newest = `(select d.id from case_decision d where d.case_id = $1 order by d.version desc limit 1)`
+	tx.Later(sqldb.Statement{SQL: `update case_file set version = version + 1, updated = $2, state = case when ` + unknownThen + ` then 'waiting' else 'closed' end
+		where id = $1 and state in ('decided','held') and not exists
+		(select 1 from case_measure m join request r on r.id = m.request where m.decision = ` + newest + ` and r.status not in ('executed','reversed','lifted'))`, Args: []any{id, now.Micro()}}, nil)
+	tx.Later(sqldb.Statement{SQL: `update case_clock set met = 0, due = (select f.due from case_file f where f.id = $1)
+		where case_id = $1 and kind = '` + PromiseClock + `' and met > 0 and ended = 0 and exists (select 1 from case_file f where f.id = $1 and f.state = 'waiting' and f.updated = $2)`, Args: []any{id, now.Micro()}}, nil)
 	tx.Later(sqldb.Statement{SQL: `insert into case_move (case_id, version, move, worker, time, detail)
-		select id, version, 'closed', '', $2, $3 from case_file where id = $1 and state = 'closed' and updated = $2 on conflict do nothing`, Args: []any{id, now.Micro(), []byte(`{}`)}}, nil)
+		select id, version, case when state = 'closed' then 'closed' else 'reported-since' end, '', $2, $3 from case_file where id = $1 and state in ('closed','waiting') and updated = $2 on conflict do nothing`, Args: []any{id, now.Micro(), []byte(`{}`)}}, nil)
+}
+
+// unknownThen holds for a case $1 of which something is known that its newest decision could not
+// know.
+const unknownThen = `exists (select 1 from case_move v where v.case_id = $1 and v.move in ('reported','matched') and v.version > (select max(d.version) from case_decision d where d.case_id = $1))`
+
+// ReportedSinceDecision reports whether something is known of a case that its newest decision
+// could not know.
+func (tx *Tx) ReportedSinceDecision(id string) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`select case when `+unknownThen+` then 1 else 0 end`, id).Scan(&n)
+	return n == 1, err
 }

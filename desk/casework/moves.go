@@ -77,7 +77,7 @@ func (d *Room) Do(ctx context.Context, by kernel.Caller, caseID string, claim in
 			return err
 		}, nil
 	})
-	return out, err
+	return d.toldTo(by, out), err
 }
 
 // done returns the case on which exactly this deed was done before, by the caller.
@@ -598,10 +598,12 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 	left = left.Placed(h.queues, h.s.Queues.Digest)
 	next.Version++
 	next.Updated = now
-	if next.State == cases.Snoozed {
-		next.State, next.Until = cases.Waiting, canonical.Time{}
+	next = next.Woken().Placed(h.queues, h.s.Queues.Digest)
+	if target != "" {
+		if err := d.graver(t, locked[1], next); err != nil {
+			return c, err
+		}
 	}
-	next = next.Placed(h.queues, h.s.Queues.Digest)
 	if next, err = d.unbarred(t, next); err != nil {
 		return c, err
 	}
