@@ -1,8 +1,10 @@
 package desk_test
 
 import (
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -950,6 +952,47 @@ func TestYourTurn(t *testing.T) {
 	if abe.Case.ID != taken.Case.ID || len(abe.Drafts) != 1 || string(abe.Drafts[0].Body) != string(draft) {
 		t.Errorf("abe got %+v with %+v", abe.Case, abe.Drafts)
 	}
+}
+
+// TestSettledKilled: the desk dies after it has brought a case back and before its job is done.
+// The job runs again, and the case comes back once.
+func TestSettledKilled(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, o desktest.Options) {
+		died := make(chan struct{})
+		var once sync.Once
+		o.Step = func(name string) {
+			if name == casework.StepSettled {
+				once.Do(func() {
+					close(died)
+					runtime.Goexit() // the worker is gone, and its job is still claimed
+				})
+			}
+		}
+		to := desktest.NewTown(t, o)
+		to.OpenOffice()
+		to.World.Flag("1", "acct/2", "MisleadingSpam", "acct/4")
+		evidenceCopied(t, to.World)
+		taken := to.World.Take("ann")
+		out, err := to.TryDecide("ann", taken, casework.Judgement{Verdict: actions.CaseViolation, Rule: 1, Measures: []casework.Measure{{Kind: actions.AccountLabel, Value: desktest.Labels[0]}}, Reasons: "Mild."})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.TryWithdraw("ann", out.Requests[0].ID, out.Requests[0].Version); err != nil {
+			t.Fatal(err)
+		}
+		<-died
+		to.Clock().Advance(5 * time.Minute) // its claim runs out
+		count := func(query string) (n int) {
+			if err := to.Store.Read(t.Context(), func(tx *store.Tx) error { return tx.QueryRow(query).Scan(&n) }); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		desktest.Until(t, "the job has run again", func() bool { return count("select count(*) from job where kind = 'desk.case.settle'") == 0 })
+		if n := count("select count(*) from case_move where move = 'your-turn'"); n != 1 {
+			t.Errorf("the case came back %d times", n)
+		}
+	})
 }
 
 // TestLeaversLoseClaims: the claim of somebody ends with the engagement, and the case waits for

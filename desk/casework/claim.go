@@ -41,6 +41,7 @@ func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string, without
 		if err != nil {
 			return Taken{}, err
 		}
+		d.desk.Step(StepClaimed)
 		// The case may turn out to be the caller's own affair; then it waits again, and is not
 		// offered to the caller any more, since its owner is known now.
 		if claimed, mine, err := d.owned(ctx, claimed); err != nil {
@@ -169,6 +170,7 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 	if err != nil {
 		return Taken{}, err
 	}
+	d.desk.Step(StepClaimed)
 	claimed, mine, err := d.owned(ctx, claimed)
 	if err != nil {
 		return Taken{}, err
@@ -304,8 +306,12 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number, c.Version), Data: cases.OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
 		return nil
 	})
+	if err != nil {
+		return out, err
+	}
+	d.desk.Step(StepShown)
 	out.Claim.Document, out.Claim.Shown = out.Document, d.desk.TimeNow()
-	return out, err
+	return out, nil
 }
 
 // Release gives a claimed case back to its queue.
