@@ -158,6 +158,10 @@ func same(a, b any) bool {
 // CountReport stores the counters of a case that a report has joined without changing
 // anything else in it.
 func (tx *Tx) CountReport(c cases.Case) {
+	if before, known := tx.locked[c.ID]; known {
+		before.Reports, before.Reporters, before.Updated = c.Reports, c.Reporters, c.Updated
+		tx.lockedCase(before)
+	}
 	tx.Later(sqldb.Statement{SQL: `update case_file set reports = $2, reporters = $3, updated = $4 where id = $1`, Args: []any{c.ID, c.Reports, c.Reporters, c.Updated.Micro()}}, nil)
 }
 
@@ -458,6 +462,7 @@ func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
 // CloseCase closes a case that was decided, if none of its measures is still to be carried
 // out. Nothing changes otherwise.
 func (tx *Tx) CloseCase(id string, now canonical.Time) {
+	delete(tx.locked, id) // what stands in its row afterwards is not known here
 	tx.Later(sqldb.Statement{SQL: `update case_file set state = 'closed', version = version + 1, updated = $2 where id = $1 and state in ('decided','held') and not exists
 		(select 1 from case_measure m join request r on r.id = m.request where m.case_id = $1 and r.status in ('held','approved'))`, Args: []any{id, now.Micro()}}, nil)
 	tx.Later(sqldb.Statement{SQL: `insert into case_move (case_id, version, move, worker, time, detail)

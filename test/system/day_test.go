@@ -349,6 +349,9 @@ func TestDayKilled(t *testing.T) {
 		d.arm(d.executor, arming{})
 		d.works()
 		all := append(d.goneThrough(d.desk, deskSteps), d.goneThrough(d.executor, executorSteps)...)
+		if !strings.HasPrefix(d.people.URL, "sqlite:") { // once at each step has to do
+			all = slices.DeleteFunc(all, func(o occurrence) bool { return o.After > 1 })
+		}
 		begun := time.Now()
 		for _, o := range all {
 			p := d.desk
