@@ -41,14 +41,15 @@ var (
 	deskSteps = []string{casework.StepReported, casework.StepEvidenceRead, casework.StepEvidencePicture, casework.StepEvidenceCopied, casework.StepClaimed, casework.StepShown,
 		kernel.StepJudged, kernel.StepRequested, kernel.StepHandOver, kernel.StepHandedOver, kernel.StepRecorded, kernel.StepRolled}
 	executorSteps = []string{executor.StepJudged, executor.StepIntended, executor.StepEntered, executor.StepAgain, executor.StepCalled, executor.StepEnded, executor.StepHandedOver}
-	// otherSteps are those that a day's work does not go through, with the test that kills there.
-	otherSteps = map[string]string{
-		"desk." + kernel.StepCountersigned:  "TestKilledOnPlaza",
-		"desk." + casework.StepSettled:      "TestSettledKilled of package desk",
-		"executor." + executor.StepSeen:     "TestWatchKilled of package executor",
-		"executor." + executor.StepBreached: "TestWatchKilled of package executor",
-		"executor." + executor.StepTaken:    "of package executor",
-		"executor." + executor.StepSaving:   "of package executor",
+	// otherSteps are those that a day's work does not go through, with the test that kills there
+	// and the folder that it is in.
+	otherSteps = map[string][2]string{
+		"desk." + kernel.StepCountersigned:  {"test/system", "TestKilledOnPlaza"},
+		"desk." + casework.StepSettled:      {"desk", "TestSettledKilled"},
+		"executor." + executor.StepSeen:     {"executor", "TestKilledWatching"},
+		"executor." + executor.StepBreached: {"executor", "TestKilledWatching"},
+		"executor." + executor.StepTaken:    {"executor", "TestTakenKilled"},
+		"executor." + executor.StepSaving:   {"executor", "TestKilled"},
 	}
 )
 
@@ -62,20 +63,20 @@ func TestEveryStep(t *testing.T) {
 	for _, s := range executorSteps {
 		want = append(want, "executor."+s)
 	}
-	for s := range otherSteps {
+	for s, at := range otherSteps {
 		want = append(want, s)
+		if folder, test := at[0], at[1]; !slices.ContainsFunc(sources(t, folder), func(f *ast.File) bool {
+			return slices.ContainsFunc(f.Decls, func(d ast.Decl) bool {
+				function, ok := d.(*ast.FuncDecl)
+				return ok && function.Name.Name == test
+			})
+		}) {
+			t.Errorf("%s has no test %s, which is to kill at %q", folder, test, s)
+		}
 	}
 	var got []string
 	for _, folder := range []string{"desk/kernel", "desk/casework", "desk/acts", "desk/rolls", "executor"} {
-		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(folder), "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no source in %s: %v", folder, err)
-		}
-		for _, file := range files {
-			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, parsed := range sources(t, folder) {
 			ast.Inspect(parsed, func(n ast.Node) bool {
 				v, ok := n.(*ast.ValueSpec)
 				if !ok || len(v.Values) != 1 || !strings.HasPrefix(v.Names[0].Name, "Step") {
@@ -94,6 +95,23 @@ func TestEveryStep(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("steps at which a test kills (-), and those of the source (+): %s", diff)
 	}
+}
+
+// sources are the files of a folder, tests included.
+func sources(t *testing.T, folder string) (all []*ast.File) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(folder), "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no source in %s: %v", folder, err)
+	}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, parsed)
+	}
+	return all
 }
 
 // What the test asks the desk's process to do in a day's work.
