@@ -135,6 +135,7 @@ func TestTakenKilled(t *testing.T) {
 	}
 	p.start()
 	p.ready()
+	p.desk.Hide(true)
 	a := p.world.Claim(actions.DeskFreeze, freeze(actions.ScopeWorker, "ann"), "ole")
 	go func() { _, _ = p.Take(t.Context(), a) }()
 	<-died
