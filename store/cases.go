@@ -159,6 +159,10 @@ func same(a, b any) bool {
 // CountReport stores the counters of a case that a report has joined without changing
 // anything else in it.
 func (tx *Tx) CountReport(c cases.Case) {
+	if before, known := tx.locked[c.ID]; known {
+		before.Reports, before.Reporters, before.Updated = c.Reports, c.Reporters, c.Updated
+		tx.lockedCase(before)
+	}
 	tx.Later(sqldb.Statement{SQL: `update case_file set reports = $2, reporters = $3, updated = $4 where id = $1`, Args: []any{c.ID, c.Reports, c.Reporters, c.Updated.Micro()}}, nil)
 }
 
@@ -502,6 +506,7 @@ func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
 // out. If somebody reported in it since, or its evidence is on a hash list since, which the
 // decision could not know, it waits again. Nothing changes otherwise.
 func (tx *Tx) CloseCase(id string, now canonical.Time) {
+	delete(tx.locked, id) // what stands in its row afterwards is not known here
 	const newest = `(select d.id from case_decision d where d.case_id = $1 order by d.version desc limit 1)`
 	tx.Later(sqldb.Statement{SQL: `update case_file set version = version + 1, updated = $2, state = case when ` + unknownThen + ` then 'waiting' else 'closed' end
 		where id = $1 and state in ('decided','held') and not exists

@@ -34,6 +34,15 @@ type Config struct {
 	SweepEvery time.Duration
 }
 
+// The steps of a day's work besides those of package kernel and those of evidence. A desk may
+// die after each of them. A decision is a kernel.StepRequested, with or without measures.
+const (
+	StepReported = "reported" // reports are committed; whoever handed them in has no answer yet
+	StepClaimed  = "claimed"  // a claim is committed, and shows nothing yet
+	StepShown    = "shown"    // what a claim shows is committed; its holder has no answer yet
+	StepSettled  = "settled"  // it is committed what the measures of a case have led to
+)
+
 // Room is this room of the desk. It is safe for concurrent use.
 type Room struct {
 	desk   *kernel.Kernel

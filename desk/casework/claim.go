@@ -44,6 +44,7 @@ func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string, without
 		if err != nil {
 			return Taken{}, err
 		}
+		d.desk.Step(StepClaimed)
 		// The case may turn out to be the caller's own affair; then it waits again, and is not
 		// offered to the caller any more, since its owner is known now.
 		if claimed, mine, err := d.owned(ctx, claimed); err != nil {
@@ -189,6 +190,7 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 	if err != nil {
 		return Taken{}, err
 	}
+	d.desk.Step(StepClaimed)
 	claimed, mine, err := d.owned(ctx, claimed)
 	if err != nil {
 		return Taken{}, err
@@ -344,6 +346,7 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 	if err != nil {
 		return Taken{}, err
 	}
+	d.desk.Step(StepShown)
 	out.Claim.Document, out.Claim.Shown = out.Document, d.desk.TimeNow()
 	return out, nil
 }

@@ -612,7 +612,7 @@ const StrikeLife = 365 * 24 * time.Hour
 // settle looks what became of the measures of a case, and brings a case back to whoever
 // decided it if one of them was not carried out.
 func (d *Room) settle(ctx context.Context, id string) error {
-	return d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
+	if err := d.desk.TryChange(ctx, func(s *proof.State) (func(*kernel.Tx) error, error) {
 		_, queues, err := d.rules(ctx, s)
 		if err != nil {
 			return nil, err
@@ -673,7 +673,11 @@ func (d *Room) settle(ctx context.Context, id string) error {
 			}
 			return nil
 		}, nil
-	})
+	}); err != nil {
+		return err
+	}
+	d.desk.Step(StepSettled)
+	return nil
 }
 
 // turnFor is how long a case that comes back waits for the same person: 15 minutes, or a

@@ -160,6 +160,7 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 	if err != nil {
 		return nil, err
 	}
+	d.desk.Step(StepReported)
 	for i, r := range recorded {
 		if r != nil {
 			doc := r.Document()
