@@ -37,6 +37,7 @@ type caseCommands struct {
 	Move     caseMove     `cmd:"" help:"Move a case to another queue."`
 	Language caseLanguage `cmd:"" help:"Correct the language of a case."`
 	Merge    caseMerge    `cmd:"" help:"Merge a case into an older open one."`
+	Media    caseMedia    `cmd:"" help:"Say what becomes of the pictures of a case: those that a reason of child safety has stopped are copied, or only their digests taken; bytes that are kept are removed."`
 	Split    caseSplit    `cmd:"" help:"Put reports of a case into a case of their own."`
 }
 
@@ -78,9 +79,9 @@ func (c *caseList) Run(ctx context.Context, s *Session) error {
 	doc := items(page.Items)
 	doc.Next = page.Next
 	return s.Answer(doc, func(p *Page) {
-		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER"}}
+		rows := [][]string{{"CASE", "STATE", "SUBJECT", "REASONS", "REPORTS", "QUEUE", "DUE", "HOLDER", "MEDIA"}}
 		for _, x := range page.Items {
-			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder})
+			rows = append(rows, []string{x.ID, string(x.State), short(wording.Subject(x.Subject), 60), short(reasonNames(x.Reasons), 40), strconv.FormatInt(x.Reports, 10), x.Queue, until(x.Due, s.Now()), x.Holder, left(x.Media, s.Now())})
 		}
 		p.Table(rows)
 		if page.Next != "" {

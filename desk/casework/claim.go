@@ -27,6 +27,7 @@ type Taken struct {
 	Drafts   []store.CaseDraft
 	Notes    []store.CaseNote // oldest first, under the names that the caller may have
 	Renewed  bool             // the case has changed since this claim showed it, so that what is shown is new
+	Press    bool             // the caller says what becomes of its pictures: a specialist, on a case of child safety
 }
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
@@ -254,6 +255,7 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 		return out, err
 	}
 	reader := s.People.Standing(by.Worker, d.desk.Now())
+	out.Press = c.ChildSafety() && d.maySee(s, reader, c, ReleaseMedia) == nil
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
@@ -264,6 +266,9 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 				out.Draft = draft.Body
 			}
 			out.Drafts[i].Worker = named(s, reader, draft.Worker)
+		}
+		if err := withMedia(stx, &out.Case); err != nil {
+			return err
 		}
 		if out.Notes, err = notes(stx, s, reader, c.ID); err != nil {
 			return err

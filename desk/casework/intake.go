@@ -244,6 +244,7 @@ type met struct {
 	reporters map[store.Reporting]bool
 
 	changed    []*metCase
+	clocks     []store.Clock // of media
 	moves      []store.Move
 	reports    []store.Report
 	reportings []store.Reporting
@@ -313,7 +314,7 @@ func (m *met) write(t *kernel.Tx) {
 		}
 	}
 	t.InsertCases(opened)
-	t.StartClocks(clocks)
+	t.StartClocks(append(clocks, m.clocks...))
 	t.InsertMoves(m.moves)
 	t.InsertReports(m.reports)
 	t.InsertReportings(m.reportings)
@@ -368,6 +369,9 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 		c.Version++
 		c.Case = c.Placed(queues, s.Queues.Digest)
 		m.moves = append(m.moves, store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
+	}
+	if c.ChildSafety() && !before.ChildSafety() {
+		m.clocks = append(m.clocks, mediaClock(c.ID, now))
 	}
 	if !c.listed {
 		c.listed = true

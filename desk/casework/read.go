@@ -48,6 +48,9 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 		if out.Shown, err = d.document(stx, rules, c); err != nil {
 			return err
 		}
+		if err := withMedia(stx, &out.Case); err != nil {
+			return err
+		}
 		if out.Moves, err = stx.Moves(id); err != nil {
 			return err
 		}
@@ -158,13 +161,22 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 	}
 	var all []cases.Case
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
-		if all, err = stx.Cases(q); err != nil || !f.Mine {
+		if all, err = stx.Cases(q); err != nil {
 			return err
 		}
-		q.Holder, q.Turn = "", by.Worker
-		back, err := stx.Cases(q)
-		all = append(all, back...)
-		return err
+		if f.Mine {
+			q.Holder, q.Turn = "", by.Worker
+			back, err := stx.Cases(q)
+			if err != nil {
+				return err
+			}
+			all = append(all, back...)
+		}
+		each := make([]*cases.Case, len(all))
+		for i := range all {
+			each[i] = &all[i]
+		}
+		return withMedia(stx, each...)
 	}); err != nil {
 		return nil, "", err
 	}

@@ -158,6 +158,7 @@ func (h *hand) takeBack(t *kernel.Tx, row store.CaseDecision) (c cases.Case, cla
 	t.TakeBackDecision(row.ID, now)
 	t.EndStrike(row.ID, now)
 	t.UnmeetClock(c.ID, store.PromiseClock)
+	t.ThawClock(c.ID, store.MediaClock, row.Time)
 	detail := map[string]any{"deed": h.id, "decision": row.ID}
 	next, err := d.reopened(t, h.queues, h.by.Worker, c, c.To(cases.Waiting, now), detail)
 	if err != nil {
