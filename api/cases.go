@@ -208,6 +208,9 @@ func (s *Server) aCase(ctx context.Context, by desk.Caller, in *Identified) (*an
 					return v1.CaseRequest{ID: id, Status: actions.Status(v.Requests[id])}
 				})}
 		})}
+	for _, p := range v.Preserved {
+		out.Preserved = append(out.Preserved, v1.Preservation{Subject: p.Subject, Until: p.Until, Asked: p.Asked, Answered: p.Answered, Answer: p.Answer})
+	}
 	out.Case.Holder = cmp.Or(v.Holder, out.Case.Holder)
 	return answerWith(out, nil)
 }

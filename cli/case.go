@@ -131,10 +131,29 @@ func (c *caseShow) Run(ctx context.Context, s *Session) error {
 			describeNow(p, *now, s.Now())
 		}
 		describeReportIDs(p, v.Shown.Reports)
+		describePreserved(p, v.Preserved, s.Now())
 		describeNotes(p, v.Notes)
 		describeHistory(p, v)
 		describeCaseDrafts(p, v.Drafts)
 	})
+}
+
+// describePreserved says what the platform was asked to preserve, and what to do by hand where
+// it does not.
+func describePreserved(p *Page, all []v1.Preservation, now time.Time) {
+	for _, x := range all {
+		subject, end := wording.Subject(x.Subject), until(x.Until, now)
+		switch x.Answer {
+		case "":
+			p.Line("Preservation of %s until %s: asked %s; the platform has not answered yet, and is asked again.", subject, end, wording.When(x.Asked))
+		case "preserved":
+			p.Line("Preservation of %s: the platform keeps it until %s, for staff, also if its owner deletes it.", subject, end)
+		case "not-offered":
+			p.Line("Preservation of %s: not-offered. The platform preserves nothing by itself. Ask its operators by hand to keep the account and the content until %s, and write their answer down: `countersign case note CASE --text TEXT`.", subject, end)
+		default:
+			p.Line("Preservation of %s: refused (%s). If the subject should still be there, ask the platform's operators by hand to keep it until %s, and write their answer down: `countersign case note CASE --text TEXT`.", subject, x.Answer, end)
+		}
+	}
 }
 
 func describeHistory(p *Page, v v1.CaseView) {

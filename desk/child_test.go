@@ -12,6 +12,7 @@ import (
 	"countersign.dev/desk/alarms"
 	"countersign.dev/desk/casework"
 	"countersign.dev/desk/desktest"
+	"countersign.dev/executor/executortest"
 	"countersign.dev/fault"
 	"countersign.dev/platform"
 	"countersign.dev/store"
@@ -302,6 +303,90 @@ func (o office) openCase(subject string) (id string) {
 		o.t.Fatalf("no open case of %s: %v", subject, err)
 	}
 	return id
+}
+
+// TestPreservation: the first reason of child safety has the platform asked, once, to preserve
+// the subject for 90 days; what it answers stands on the case and in its history.
+func TestPreservation(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		sc := newScene(t, opt)
+		sc.p.Show(posted, shows("text", nil, false), nil)
+		answered := func(c cases.Case) casework.View {
+			t.Helper()
+			var v casework.View
+			desktest.Until(t, "the platform has answered", func() bool {
+				var err error
+				if v, err = sc.Desk.Case(t.Context(), desktest.As("kim"), c.ID); err != nil {
+					t.Fatal(err)
+				}
+				return len(v.Preserved) == 1 && !v.Preserved[0].Answered.IsZero()
+			})
+			return v
+		}
+		c := sc.report("spam", "")
+		sc.kept(c)
+		if until := sc.p.Preserved(posted); !until.IsZero() {
+			t.Errorf("spam is preserved until %s", until)
+		}
+		sc.p.Away(true)
+		before := sc.Clock().Now()
+		sc.report("ChildSafetyCSAM", "")
+		v, err := sc.Desk.Case(t.Context(), desktest.As("kim"), c.ID)
+		if err != nil || len(v.Preserved) != 1 || !v.Preserved[0].Answered.IsZero() || v.Preserved[0].Answer != "" {
+			t.Fatalf("%v: %+v", err, v.Preserved)
+		}
+		sc.p.Away(false)
+		desktest.Until(t, "the platform is asked again", func() bool {
+			sc.Clock().Advance(time.Second)
+			return !sc.p.Preserved(posted).IsZero()
+		})
+		v = answered(c)
+		p := v.Preserved[0]
+		if p.Answer != store.PreservedAnswer || p.Until.Sub(p.Asked.Time) != casework.PreserveFor || p.Asked.Before(before) || !sc.p.Preserved(posted).Equal(p.Until.Time) || p.Subject.ID != posted {
+			t.Errorf("%+v, on the platform until %s", p, sc.p.Preserved(posted))
+		}
+		moves := 0
+		for _, m := range v.Moves {
+			if m.Move == "preservation" && strings.Contains(string(m.Detail), `"answer":"preserved"`) {
+				moves++
+			}
+		}
+		if moves != 1 {
+			t.Errorf("the history has it %d times: %+v", moves, v.Moves)
+		}
+		// Further reasons ask for nothing more.
+		sc.report("ChildSafetyGroom", "")
+		sc.kept(c)
+		if v := answered(c); v.Preserved[0] != p {
+			t.Errorf("then %+v", v.Preserved)
+		}
+	})
+}
+
+// TestPreservationNotOffered: a platform that cannot preserve is asked once, and the case says so.
+func TestPreservationNotOffered(t *testing.T) {
+	p := executortest.NewPlatform(time.Now)
+	p.Account("acct/3", 12, "")
+	p.Post(posted, "acct/3")
+	to := desktest.NewTown(t, desktest.Options{Platform: unable{p, p}})
+	to.OpenOffice()
+	c := to.World.Flag("1", posted, "ChildSafetyCSAM", "acct/8").Case
+	desktest.Until(t, "the platform has answered", func() bool {
+		v, err := to.Desk.Case(t.Context(), desktest.As("kim"), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(v.Preserved) == 1 && v.Preserved[0].Answer == "not-offered"
+	})
+	if until := p.Preserved(posted); !until.IsZero() {
+		t.Errorf("preserved until %s", until)
+	}
+}
+
+// unable is a connector that preserves nothing.
+type unable struct {
+	platform.Connector
+	platform.Evidencer
 }
 
 // TestMediaClockDecided: a decision freezes the clock only if no picture was left out, and the

@@ -209,6 +209,16 @@ type CaseView struct {
 	Decisions []CaseDecision `json:"decisions"`
 	Drafts    []CaseDraft    `json:"drafts"`
 	Notes     []CaseNote     `json:"notes" doc:"oldest first"`
+	Preserved []Preservation `json:"preserved,omitzero" doc:"what the platform was asked to preserve, oldest first"`
+}
+
+// Preservation is what a platform was asked to preserve for a case of child safety.
+type Preservation struct {
+	Subject  platform.Subject `json:"subject"`
+	Until    canonical.Time   `json:"until"`
+	Asked    canonical.Time   `json:"asked"`
+	Answered canonical.Time   `json:"answered,omitzero" doc:"left out: the platform has not answered yet, and is asked again"`
+	Answer   string           `json:"answer" doc:"preserved, or the stable type of the refusal, such as not-offered; empty: no answer yet"`
 }
 
 // MaxWithout is how many cases a wish for the next one leaves out at most.

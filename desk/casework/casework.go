@@ -21,6 +21,7 @@ import (
 	"countersign.dev/fault"
 	"countersign.dev/jobs"
 	"countersign.dev/ledger/proof"
+	"countersign.dev/platform"
 	"countersign.dev/workforce"
 )
 
@@ -56,6 +57,9 @@ func New(k *kernel.Kernel, a *acts.Room, x *sets.Room, al *alarms.Room, c Config
 	}
 	d.evidence = d.newEvidence()
 	jobs.Handle(k.Jobs, func(ctx context.Context, j acts.SettleCase) error { return d.settle(ctx, j.Case) })
+	jobs.Handle(k.Slow, func(ctx context.Context, j preserveJob) error {
+		return d.askPreserve(ctx, platform.Subject{Platform: j.Platform, ID: j.Subject})
+	})
 	return d
 }
 

@@ -148,6 +148,11 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 					continue
 				}
 				c := m.open[subjectOf(ready[i])]
+				if c.childSafety {
+					if err := d.preserve(t, c.ID, c.Subject); err != nil {
+						return err
+					}
+				}
 				w := wants(c.Case, out[i].Report, ready[i], c.opened)
 				w.Asked, c.asked = c.asked, true
 				if err := d.Keep(t, w); err != nil {
@@ -261,6 +266,8 @@ type metCase struct {
 	news   bool // something else than its counters has changed
 	listed bool // among those to be written
 	asked  bool // the call has asked for its evidence
+
+	childSafety bool // the call brought its first reason of child safety
 }
 
 // meet reads what reports meet. Reports that are refused by themselves are not asked for;
@@ -371,6 +378,7 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 		m.moves = append(m.moves, store.Move{Case: c.ID, Version: c.Version, Move: "reported", Time: now, Detail: canonical.MustMarshal(map[string]any{"reason": reason, "report": row.ID})})
 	}
 	if c.ChildSafety() && !before.ChildSafety() {
+		c.childSafety = true
 		m.clocks = append(m.clocks, mediaClock(c.ID, now))
 	}
 	if !c.listed {

@@ -410,6 +410,12 @@ func (d *Room) join(t *kernel.Tx, queues *cases.QueueSet, young, old, merged, jo
 			return joined, err
 		}
 		t.EndClock(young.ID, store.MediaClock, t.Now())
+		if err := t.PassPreservations(young.ID, old.ID); err != nil {
+			return joined, err
+		}
+		if err := d.preserve(t, old.ID, old.Subject); err != nil {
+			return joined, err
+		}
 	}
 	if joined.ChildSafety() {
 		t.StopMedia(old.ID)
@@ -641,6 +647,9 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 // subject, and the clock starts anew. before says that the case had such reports of its own.
 func (h *hand) splitMedia(t *kernel.Tx, left, next cases.Case, before bool) error {
 	t.StopMedia(next.ID)
+	if err := h.room.preserve(t, next.ID, next.Subject); err != nil {
+		return err
+	}
 	running, err := t.PassClocks(left.ID, next.ID, store.MediaClock)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type View struct {
 	Holder    string            // in the words that the reader may have; empty: nobody
 	Drafts    []store.CaseDraft // of the caller, and for whoever holds the case of others
 	Notes     []store.CaseNote  // oldest first, under the names that the reader may have
+	Preserved []store.Preservation
 }
 
 // Case returns a case that the caller may read. That it was opened is kept.
@@ -49,6 +50,9 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 			return err
 		}
 		if err := withMedia(stx, &out.Case); err != nil {
+			return err
+		}
+		if out.Preserved, err = stx.Preservations(id); err != nil {
 			return err
 		}
 		if out.Moves, err = stx.Moves(id); err != nil {
@@ -379,6 +383,7 @@ type (
 	CaseNote     = store.CaseNote
 	CaseDecision = store.CaseDecision
 	QueueCount   = store.QueueCount
+	Preservation = store.Preservation
 )
 
 // ShownUnder returns the bytes that were shown under a digest, to those who read evidence. It
