@@ -38,21 +38,21 @@ var _ platform.Evidencer = (*Connector)(nil)
 
 type wireContent struct {
 	Subject struct {
-		ID        string         `json:"id"`
-		Handle    string         `json:"handle"`
-		Sort      platform.Sort  `json:"sort"`
-		Preserved canonical.Time `json:"preserved"`
+		ID     string        `json:"id"`
+		Handle string        `json:"handle"`
+		Sort   platform.Sort `json:"sort"`
 	} `json:"subject"`
-	Status   platform.Status `json:"status"`
-	Text     *string         `json:"text"` // missing is not the same as empty
-	Cut      bool            `json:"cut"`
-	Language string          `json:"language"`
-	Author   *wireProfile    `json:"author"`
-	Profile  *wireProfile    `json:"profile"`
-	Thread   []wirePost      `json:"thread"`
-	Pictures []wirePicture   `json:"pictures"`
-	Created  canonical.Time  `json:"created"`
-	Edited   canonical.Time  `json:"edited"`
+	Status    platform.Status `json:"status"`
+	Text      *string         `json:"text"` // missing is not the same as empty
+	Cut       bool            `json:"cut"`
+	Language  string          `json:"language"`
+	Author    *wireProfile    `json:"author"`
+	Profile   *wireProfile    `json:"profile"`
+	Thread    []wirePost      `json:"thread"`
+	Pictures  []wirePicture   `json:"pictures"`
+	Created   canonical.Time  `json:"created"`
+	Edited    canonical.Time  `json:"edited"`
+	Preserved canonical.Time  `json:"preserved"`
 }
 
 type wireProfile struct {
