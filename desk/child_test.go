@@ -425,3 +425,59 @@ func TestMediaClockDecided(t *testing.T) {
 		o.running(got.Case.ID)
 	}
 }
+
+// TestLaw17SelfReport: an abuser who reports himself under child safety makes nothing vanish: text
+// and profile are kept, and so are pictures that were copied before; the clock runs, the platform
+// preserves, and a specialist's press brings the pictures that were left out. A lead who is no
+// specialist sees none of them, old or new.
+func TestLaw17SelfReport(t *testing.T) {
+	desktest.Each(t, func(t *testing.T, opt desktest.Options) {
+		sc := newScene(t, opt)
+		o := office{&desktest.Office{World: sc.World}, t}
+		first := map[string][]byte{"1": pngOf(t, 8)}
+		sc.p.Show(posted, shows("before", first, true), first)
+		c := sc.report("spam", "")
+		sc.kept(c)
+		old := canonical.Sum(first["1"])
+		if _, err := sc.OpenPicture(t.Context(), desktest.As("kim"), c.ID, old, "to judge it"); err != nil {
+			t.Fatalf("before the report: %v", err)
+		}
+
+		both := map[string][]byte{"1": first["1"], "2": pngOf(t, 9)}
+		sc.p.Show(posted, shows("after", both, true), both)
+		sc.Clock().Advance(2 * time.Minute)
+		sc.report("ChildSafetyCSAM", "")
+		k := sc.kept(c)[0]
+		if k.Shown.Read == nil || k.Shown.Read.Text.Text != "after" || k.Shown.Read.Author.Name != "Three" {
+			t.Errorf("text and profile: %+v", k.Shown)
+		}
+		fresh := canonical.Sum(both["2"])
+		if _, parts := sc.picture(old); parts == 0 {
+			t.Error("the picture that was copied before is gone")
+		}
+		if _, parts := sc.picture(fresh); parts != 0 {
+			t.Error("a picture was copied without a press")
+		}
+		o.running(c.ID)
+		if _, err := sc.OpenPicture(t.Context(), desktest.As("kim"), c.ID, old, "to judge it"); !fault.Is(err, "media-withheld") {
+			t.Errorf("a lead who is no specialist sees the old picture: %v", err)
+		}
+		desktest.Until(t, "the platform preserves", func() bool { return !sc.p.Preserved(posted).IsZero() })
+
+		if err := o.press("eva", c.ID, store.CopyMedia); err != nil {
+			t.Fatal(err)
+		}
+		sc.kept(c)
+		for _, digest := range []canonical.Digest{old, fresh} {
+			if f, err := sc.OpenPicture(t.Context(), desktest.As("eva"), c.ID, digest, "to judge it"); err != nil || len(f.Bytes) == 0 {
+				t.Errorf("a specialist after the press: %v", err)
+			}
+			if _, err := sc.OpenPicture(t.Context(), desktest.As("kim"), c.ID, digest, "curious"); !fault.Is(err, "media-withheld") {
+				t.Errorf("a lead after the press: %v", err)
+			}
+		}
+		if all := o.mediaClocks(c.ID); len(all) != 1 || all[0].Met.IsZero() {
+			t.Errorf("the clock after the press: %+v", all)
+		}
+	})
+}
