@@ -30,6 +30,7 @@ type Taken struct {
 	Drafts   []store.CaseDraft
 	Notes    []store.CaseNote // oldest first, under the names that the caller may have
 	Renewed  bool             // the case has changed since this claim showed it, so that what is shown is new
+	Press    bool             // the caller says what becomes of its pictures: a specialist, on a case of child safety
 }
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
@@ -279,7 +280,8 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 		return out, err
 	}
 	reader := s.People.Standing(by.Worker, d.desk.Now())
-	out.Case = told(s, reader, c)
+	out.Case = namedIn(s, reader, c)
+	out.Press = c.ChildSafety() && d.maySee(s, reader, c, ReleaseMedia) == nil
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Drafts, err = stx.CaseDrafts(c.ID); err != nil {
@@ -290,6 +292,9 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 				out.Draft = draft.Body
 			}
 			out.Drafts[i].Worker = named(s, reader, draft.Worker)
+		}
+		if err := withMedia(stx, &out.Case); err != nil {
+			return err
 		}
 		if out.Notes, err = notes(stx, s, reader, c.ID); err != nil {
 			return err
@@ -386,7 +391,7 @@ func (d *Room) Extend(ctx context.Context, by kernel.Caller, id string, number, 
 			return nil
 		}, nil
 	})
-	return d.toldTo(by, out), err
+	return d.namedFor(by, out), err
 }
 
 // KeepDraft keeps what the caller has written on a case and not handed in; empty: nothing is
@@ -460,7 +465,7 @@ func (d *Room) write(ctx context.Context, by kernel.Caller, what, id string, num
 			return nil
 		}, nil
 	})
-	return d.toldTo(by, out), err
+	return d.namedFor(by, out), err
 }
 
 // moved stores a case after a move, with its row of history, and ends its claim unless it is

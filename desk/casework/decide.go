@@ -427,6 +427,9 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 			out.Case = held.To(state, t.Now())
 			d.moved(t, by.Worker, out.Case, "decided", map[string]any{"decision": out.ID, "verdict": string(c.Verdict), "rule": c.Rule.Number})
 			t.MeetClock(id, store.PromiseClock, t.Now())
+			if err := mediaOver(t, held); err != nil {
+				return err
+			}
 			if state != cases.Held { // what comes back comes with its draft
 				t.KeepDraft(store.CaseDraft{Case: id, Worker: by.Worker})
 			}
@@ -444,7 +447,7 @@ func (d *Room) Decide(ctx context.Context, by kernel.Caller, id string, v Verdic
 		d.desk.Step(kernel.StepRequested)
 		measures.Carry(out.Requests)
 	}
-	out.Case = d.toldTo(by, out.Case)
+	out.Case = d.namedFor(by, out.Case)
 	out.Promise, err = d.promise(*out.Document)
 	return out, err
 }

@@ -750,9 +750,22 @@ func (d *Evidence) ReleaseMedia(ctx context.Context, by kernel.Caller, caseID st
 			return nil, err
 		}
 		return func(t *kernel.Tx) error {
-			if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: c.Subject}, media)); err != nil {
+			now, err := t.CaseLocked(caseID)
+			if err != nil {
 				return err
 			}
+			if now.State == cases.Merged {
+				return fault.New(fault.Conflict, "case-merged", "The case %s was merged into %s. Say there what becomes of the media.", now.ID, now.Into)
+			}
+			if err := d.ask(t, d.asked(t, Wanted{Case: caseID, Subject: now.Subject}, media)); err != nil {
+				return err
+			}
+			t.MeetClock(caseID, store.MediaClock, t.Now())
+			now.Version++
+			now.Updated = t.Now()
+			t.SaveCase(now)
+			t.InsertMove(store.Move{Case: caseID, Version: now.Version, Move: "media", Worker: by.Worker, Time: t.Now(), Detail: canonical.MustMarshal(map[string]any{"deed": deed.Deed.Digest(), "media": media})})
+			t.Signal(caseSignal(caseID))
 			return d.once(t, deed, cases.DeedData{Case: caseID, Deed: deed.SignedDeed()}, sealed)
 		}, nil
 	})

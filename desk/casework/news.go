@@ -124,6 +124,15 @@ func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, sto
 		return nil, err
 	}
 	return func(t *kernel.Tx, e store.Evidence, doc cases.EvidenceDocument) error {
+		if e.Media == store.NoMedia { // the last evidence of a decided case may have no pictures
+			if c, err := t.Case(e.Case); err != nil {
+				return err
+			} else if c.State == cases.Held || !c.State.Open() {
+				if err := mediaOver(t, c); err != nil {
+					return err
+				}
+			}
+		}
 		if doc.Read == nil && doc.Why != "no-such-subject" {
 			return nil // nobody knows more than before
 		}

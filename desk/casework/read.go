@@ -26,6 +26,7 @@ type View struct {
 	Holder    string            // in the words that the reader may have; empty: nobody
 	Drafts    []store.CaseDraft // of the caller, and for whoever holds the case of others
 	Notes     []store.CaseNote  // oldest first, under the names that the reader may have
+	Preserved []store.Preservation
 }
 
 // Case returns a case that the caller may read. That it was opened is kept.
@@ -43,10 +44,16 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 	if c.Holder != "" {
 		out.Holder = name(c.Holder)
 	}
-	out.Case = told(s, st, c)
+	out.Case = namedIn(s, st, c)
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
 		var err error
 		if out.Shown, err = d.document(stx, rules, c); err != nil {
+			return err
+		}
+		if err := withMedia(stx, &out.Case); err != nil {
+			return err
+		}
+		if out.Preserved, err = stx.Preservations(id); err != nil {
 			return err
 		}
 		if out.Moves, err = stx.Moves(id); err != nil {
@@ -177,26 +184,32 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 	}
 	var all []cases.Case
 	if err := d.desk.Store.Read(ctx, func(stx *store.Tx) error {
-		if all, err = stx.Cases(q); err != nil || !f.Mine {
+		if all, err = stx.Cases(q); err != nil {
 			return err
 		}
-		q.Holder, q.Turn = "", by.Worker
-		back, err := stx.Cases(q)
-		if err != nil {
-			return err
-		}
-		all = append(all, back...)
-		if f.State != cases.Claimed {
-			handed, err := stx.HandedOn(by.Worker, f.Cursor, limit+1)
+		if f.Mine {
+			q.Holder, q.Turn = "", by.Worker
+			back, err := stx.Cases(q)
 			if err != nil {
 				return err
 			}
-			all = append(all, handed...)
+			all = append(all, back...)
+			if f.State != cases.Claimed {
+				handed, err := stx.HandedOn(by.Worker, f.Cursor, limit+1)
+				if err != nil {
+					return err
+				}
+				all = append(all, handed...)
+			}
+			all = slices.DeleteFunc(all, func(c cases.Case) bool {
+				return f.State != "" && c.State != f.State || f.Queue != "" && c.Queue != f.Queue || q.Subject != "" && (c.Subject.ID != q.Subject || c.Subject.Platform != q.Platform)
+			})
 		}
-		all = slices.DeleteFunc(all, func(c cases.Case) bool {
-			return f.State != "" && c.State != f.State || f.Queue != "" && c.Queue != f.Queue || q.Subject != "" && (c.Subject.ID != q.Subject || c.Subject.Platform != q.Platform)
-		})
-		return nil
+		each := make([]*cases.Case, len(all))
+		for i := range all {
+			each[i] = &all[i]
+		}
+		return withMedia(stx, each...)
 	}); err != nil {
 		return nil, "", err
 	}
@@ -209,7 +222,7 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 	out := []cases.Case{}
 	for _, c := range all {
 		if d.reads(s, st, by.Worker, c) || f.Mine {
-			out = append(out, told(s, st, c))
+			out = append(out, namedIn(s, st, c))
 		}
 	}
 	return out, next, nil
@@ -404,6 +417,7 @@ type (
 	CaseNote     = store.CaseNote
 	CaseDecision = store.CaseDecision
 	QueueCount   = store.QueueCount
+	Preservation = store.Preservation
 )
 
 // ShownUnder returns the bytes that were shown under a digest, to those who read evidence. It

@@ -237,6 +237,11 @@ func (s *Subjects) Picture(_ context.Context, of platform.Subject, _ string) (io
 	return nil, fault.New(fault.NotFound, "no-such-subject", "There is no such picture.")
 }
 
+// Preserve implements kernel.Executor.
+func (s *Subjects) Preserve(context.Context, platform.Subject, canonical.Time) error {
+	return fault.New(fault.Unsupported, "not-offered", "The platform offers nothing.")
+}
+
 // Carry implements kernel.Executor: it carries nothing out.
 func (s *Subjects) Carry(context.Context, []byte, time.Duration) (linkv1.CarryResult, error) {
 	return linkv1.CarryResult{}, fault.New(fault.Unavailable, "executor-unreachable", "The executor does not answer.")
