@@ -450,16 +450,20 @@ func (tx *Tx) OpenedCase(id string, w workforce.WorkerID, now canonical.Time, wh
 	tx.Later(sqldb.Statement{SQL: `insert into case_opening (case_id, worker, time, why) values ($1, $2, $3, $4) on conflict do nothing`, Args: []any{id, string(w), now.Micro(), why}}, nil)
 }
 
-// CaseReports is how many reports the row of a case counts.
+// CaseReports is what rows say of a case: its state and severity, how many reports it counts, and
+// how many rows of reports are in it.
 type CaseReports struct {
-	Case    string
-	Reports int64
+	Case     string
+	Reports  int64
+	Rows     int64
+	Severity cases.Severity
+	State    cases.State
 }
 
 // CaseReports returns what the rows of cases count, by identifier, from one on.
 func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
-	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) { return c, r.Scan(&c.Case, &c.Reports) },
-		`select id, reports from case_file where id > $1 order by id limit $2`, after, limit)
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) { return c, r.Scan(&c.Case, &c.Reports, &c.Rows, &c.Severity, &c.State) },
+		`select id, reports, (select count(*) from report r where r.case_id = case_file.id), severity, state from case_file where id > $1 order by id limit $2`, after, limit)
 }
 
 // CloseCase closes a case that was decided, if all measures of its newest decision were carried
