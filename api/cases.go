@@ -40,6 +40,8 @@ func (s *Server) registerCases() {
 		summary: "Hand in a signed decision with its signed measures; 409 case-moved if the case has changed since you saw it. The same decision again gives the same answer, with 200"}, s.decide)
 	add(s, operation{id: "do-on-case", method: post, path: "/cases/{id}/deeds", body: v1.MaxBody, changes: true,
 		summary: "Hand in a signed deed on a case: note, skip, snooze, ask, escalate, refer, language, move, merge or split. The same deed again changes nothing"}, s.doOnCase)
+	add(s, operation{id: "reveal", method: post, path: "/cases/{id}/reveals", changes: true,
+		summary: "Who handed a report of a case in: for whoever holds the case, or investigates it. It needs a reason, spends a budget, and is entered in the ledger before it is answered"}, s.reveal)
 	add(s, operation{id: "draft-take-back", method: post, path: "/decisions/{id}/drafts", summary: "All that you sign to take a decision of yours back, within 15 seconds; nothing is stored"}, s.draftTakeBack)
 	add(s, operation{id: "take-back", method: post, path: "/decisions/{id}/withdrawal", body: v1.MaxBody, changes: true, summary: "Take a decision of yours back: its measures end, and you hold the case again under a new claim"}, s.takeBack)
 	add(s, operation{id: "queue-board", method: get, path: "/queues/board", summary: "The queues that you may read, in their order, with what waits in them"}, s.queueBoard)
@@ -328,6 +330,18 @@ func (s *Server) doOnCase(ctx context.Context, by desk.Caller, in *struct {
 }) (*answerOf[v1.Case], error) {
 	c, err := s.desk.Do(ctx, by, in.ID, in.Body.Claim, in.Body.Deed, in.Body.Text)
 	return answerWith(caseOf(c), err)
+}
+
+func (s *Server) reveal(ctx context.Context, by desk.Caller, in *struct {
+	Identified
+	Body v1.RevealWish
+}) (*answerOf[v1.Revealed], error) {
+	r, err := s.desk.Reveal(ctx, by, in.ID, in.Body.Report, in.Body.Reason)
+	out := v1.Revealed{Case: r.Case, Report: r.Report, Worker: r.Worker, At: r.At}
+	if r.Account != "" {
+		out.Account = platform.Subject{Platform: r.Platform, ID: r.Account}
+	}
+	return answerWith(out, err)
 }
 
 func (s *Server) draftTakeBack(ctx context.Context, by desk.Caller, in *struct {

@@ -38,6 +38,7 @@ type caseCommands struct {
 	Language caseLanguage `cmd:"" help:"Correct the language of a case."`
 	Merge    caseMerge    `cmd:"" help:"Merge a case into an older open one."`
 	Split    caseSplit    `cmd:"" help:"Put reports of a case into a case of their own."`
+	Reveal   caseReveal   `cmd:"" help:"Have revealed who handed a report in."`
 }
 
 type caseList struct {

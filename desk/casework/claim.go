@@ -8,11 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"countersign.dev/actions"
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
 	"countersign.dev/desk/kernel"
 	"countersign.dev/fault"
 	"countersign.dev/ledger"
+	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
 	"countersign.dev/store"
 	"countersign.dev/workforce"
@@ -32,9 +34,9 @@ type Taken struct {
 
 // Next claims the most urgent case that the caller may work on: first one that comes back to
 // the caller, then that with the earliest due time among the caller's queues, or in one queue
-// if it is named. Cases that others handed on are among them: what was escalated or asked of a
-// specialist for leads, and what was asked of somebody who reads a language for everybody; not
-// for whoever handed it on. A fault "nothing-waits" says that there is none.
+// if it is named. Cases that others handed on are among them: what was escalated for leads, what was
+// asked of a specialist for specialists, and what was asked of somebody who reads a language
+// for everybody; not for whoever handed it on. A fault "nothing-waits" says that there is none.
 // The caller may leave cases out.
 func (d *Room) Next(ctx context.Context, by kernel.Caller, queue string, without ...string) (Taken, error) {
 	for {
@@ -95,7 +97,7 @@ func (d *Room) next(ctx context.Context, by kernel.Caller, queue string, without
 			}
 			but := slices.Clone(without)
 			for range nextRounds {
-				waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), but, t.Now())
+				waiting, err := t.Candidates(names, by.Worker, st.Has(workforce.Lead), st.Has(workforce.Specialist), but, t.Now())
 				if err != nil {
 					return err
 				}
@@ -128,7 +130,7 @@ const nextRounds = 50
 // it returns is empty.
 func (d *Room) offered(t *kernel.Tx, s *proof.State, st workforce.Standing, w workforce.WorkerID, queues []string, id string) (none cases.Case, err error) {
 	c, free, err := t.TryCase(id)
-	if err != nil || !free || !contains(queues, c.Queue) || !c.For(st.Has(workforce.Lead)) || !d.worksOn(s, st, c) {
+	if err != nil || !free || !contains(queues, c.Queue) || !c.For(st.Has(workforce.Lead), st.Has(workforce.Specialist)) || !d.worksOn(s, st, c) {
 		return none, err
 	}
 	if c.State != cases.Waiting { // it may have been handed on again since it was listed
@@ -200,7 +202,7 @@ func (d *Room) Claim(ctx context.Context, by kernel.Caller, id string) (Taken, e
 // byName refuses a claim by identifier of somebody who is neither a lead, nor the last holder,
 // nor asked.
 func (d *Room) byName(t *kernel.Tx, st workforce.Standing, w workforce.WorkerID, c cases.Case) error {
-	if st.Has(workforce.Lead) || c.Turn == w || c.By == w || c.State == cases.Asked && c.For(false) || c.State == cases.Claimed && c.Holder == w {
+	if st.Has(workforce.Lead) || c.Turn == w || c.By == w || c.State == cases.Asked && c.For(false, st.Has(workforce.Specialist)) || c.State == cases.Claimed && c.Holder == w {
 		return nil
 	}
 	if c.Claim > 0 {
@@ -239,7 +241,7 @@ func (d *Room) claim(t *kernel.Tx, queues *cases.QueueSet, by kernel.Caller, st 
 	if asked {
 		t.InsertMove(store.Move{Case: c.ID, Version: next.Version, Move: "claimed", Worker: by.Worker, Time: t.Now()})
 	}
-	t.OpenedCase(c.ID, by.Worker, t.Now(), "claim")
+	t.OpenedCase(c.ID, by.Worker, t.Now(), string(SawByClaim))
 	t.Signal(caseSignal(c.ID))
 	return next, claim, nil
 }
@@ -310,9 +312,13 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 	}); err != nil {
 		return out, err
 	}
-	if kept {
+	if kept { // in another window, or since an answer was lost
+		if err := d.keepOpened(ctx, by, c, SawByClaim); err != nil {
+			return Taken{}, err
+		}
 		return out, nil
 	}
+	tier := tierOf(s, c, out.Shown.Seen)
 	body := canonical.MustMarshal(out.Shown)
 	out.Document = canonical.Sum(body)
 	err = d.desk.Store.Write(ctx, func(stx *store.Tx) error {
@@ -322,12 +328,24 @@ func (d *Room) show(ctx context.Context, by kernel.Caller, c cases.Case, claim c
 			}
 			return err
 		}
+		// What must be entered of a claim is committed with what the claim shows.
+		switch {
+		case out.Renewed:
+			if err := d.openedAs(stx, by, c, SawByClaim, tier); err != nil {
+				return err
+			}
+		case tier != actions.Standard:
+			enterRead(stx, by, c, entry.CaseRead{How: string(SawByClaim), Tier: tier})
+		}
 		stx.ShowClaim(c.ID, claim.Number, out.Document, body, stx.Now())
 		stx.Record(ledger.DocumentDraft{Sort: ledger.OpeningDocument, ID: openingID(c.ID, claim.Number, c.Version), Data: cases.OpeningData{Case: c.ID, Claim: claim.Number, Document: out.Document, Version: c.Version, Worker: by.Worker}})
 		return nil
 	})
+	if err != nil {
+		return Taken{}, err
+	}
 	out.Claim.Document, out.Claim.Shown = out.Document, d.desk.TimeNow()
-	return out, err
+	return out, nil
 }
 
 // Release gives a claimed case back to its queue.

@@ -144,6 +144,7 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 				}
 			}
 			m.write(t)
+			var wanted []Wanted
 			for i := range recorded {
 				if recorded[i] == nil {
 					continue
@@ -151,11 +152,9 @@ func (d *Room) intake(ctx context.Context, from Origin, reports []cases.Report) 
 				c := m.open[subjectOf(ready[i])]
 				w := wants(c.Case, out[i].Report, ready[i], c.opened)
 				w.Asked, c.asked = c.asked, true
-				if err := d.Keep(t, w); err != nil {
-					return err
-				}
+				wanted = append(wanted, w)
 			}
-			return nil
+			return d.Keep(t, wanted...)
 		}, nil
 	})
 	if err != nil {
@@ -398,10 +397,13 @@ func (d *Room) take(t *kernel.Tx, m *met, s *proof.State, rules *cases.RuleSet, 
 		Sealed: []ledger.Opening{{Name: cases.FieldReport, Value: canonical.MustMarshal(sealed)}, {Name: cases.FieldReporter, Value: canonical.MustMarshal(r.Reporter)}}}, nil
 }
 
+// workerOrigin begins the names of origins that are workers.
+const workerOrigin = "@"
+
 // name is the name under which the origin's reports are told apart.
 func (o Origin) name() string {
 	if o.Program == "" {
-		return "@" + string(o.Worker)
+		return workerOrigin + string(o.Worker)
 	}
 	return o.Program
 }

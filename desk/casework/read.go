@@ -86,10 +86,10 @@ func (d *Room) Case(ctx context.Context, by kernel.Caller, id string) (View, err
 			return View{}, err
 		}
 	}
-	return out, d.desk.Store.Write(ctx, func(stx *store.Tx) error {
-		stx.OpenedCase(id, by.Worker, stx.Now(), "read")
-		return nil
-	})
+	if err := d.keepOpened(ctx, by, c, SawByRead); err != nil {
+		return View{}, err
+	}
+	return out, nil
 }
 
 // toldDetail returns the detail of a move as somebody may read it: it may say to whom the case came
@@ -271,7 +271,13 @@ func (d *Room) Now(ctx context.Context, by kernel.Caller, id string) (linkv1.Rea
 	if err != nil {
 		return linkv1.Reading{}, err
 	}
-	return reading, d.saw(ctx, c, reading)
+	if err := d.saw(ctx, c, reading); err != nil {
+		return linkv1.Reading{}, err
+	}
+	if err := d.keepOpened(ctx, by, c, SawByNow); err != nil {
+		return linkv1.Reading{}, err
+	}
+	return reading, nil
 }
 
 // saw keeps what a reading says of a case's subject: its state, its sort and its owner.
@@ -402,7 +408,13 @@ func (d *Room) ShownUnder(ctx context.Context, by kernel.Caller, digest canonica
 			return err
 		})
 	}
-	return body, err
+	if err != nil {
+		return nil, err
+	}
+	if err := d.audited(ctx, by, digest, body); err != nil {
+		return nil, err
+	}
+	return body, nil
 }
 
 // CaseReports returns what the desk's rows count, for those who read evidence and count anew:
