@@ -19,7 +19,6 @@ import (
 	"countersign.dev/ledger"
 	"countersign.dev/ledger/entry"
 	"countersign.dev/ledger/proof"
-	"countersign.dev/platform"
 )
 
 // Finding is something that does not agree.
@@ -181,7 +180,7 @@ func (r *Recount) report(d ledger.Document, data cases.ReportData) {
 			r.found("counted-twice", id, "%s handed in %q once, and it is counted as %s as well.", data.Program, told.ExternalID, other)
 		}
 		r.handed[handed] = id
-		subject := subjectName(told.Subject)
+		subject := subjectName(told.Subject.Platform, told.Subject.ID)
 		if other, known := r.subjects[data.Case]; known && other != subject {
 			r.found("other-subject", id, "The report is about %s, and the case %s, which took it, is about %s.", subject, data.Case, other)
 		}
@@ -189,7 +188,7 @@ func (r *Recount) report(d ledger.Document, data cases.ReportData) {
 	}
 }
 
-func subjectName(s platform.Subject) string { return s.Platform + ":" + s.ID }
+func subjectName(on, id string) string { return on + ":" + id }
 
 // deedFits compares the document of a deed with what was signed: the case, and the text.
 func (r *Recount) deedFits(d ledger.Document, data cases.DeedData) {
@@ -346,7 +345,7 @@ func (r *Recount) judged(shown func(canonical.Digest) ([]byte, error)) error {
 		case x.Case != d.data.Case, x.Claim != d.data.Claim, x.Version != d.data.Version:
 			r.found("not-shown", d.id, "%s decided the case %s in version %d under claim %d, and was shown the case %s in version %d under claim %d.", signer, d.data.Case, d.data.Version, d.data.Claim, x.Case, x.Version, x.Claim)
 		case d.whole != nil && (d.whole.Subject.Platform != x.Subject.Platform || d.whole.Subject.ID != x.Subject.ID):
-			r.found("other-subject", d.id, "%s decided on %s, and was shown %s.", signer, subjectName(d.whole.Subject), subjectName(x.Subject))
+			r.found("other-subject", d.id, "%s decided on %s, and was shown %s.", signer, subjectName(d.whole.Subject.Platform, d.whole.Subject.ID), subjectName(x.Subject.Platform, x.Subject.ID))
 		}
 	}
 	return nil
