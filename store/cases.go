@@ -14,19 +14,20 @@ import (
 )
 
 const caseColumns = `id, version, state, sort, platform, subject, handle, subject_sort, owner, reasons, sources, severity, language, reports, reporters,
-	queue, queue_set, due, opened, updated, opened_by, claim, holder, until, turn, turn_why, skips, question, into_case, escalate`
+	queue, queue_set, due, opened, updated, opened_by, claim, holder, until, turn, turn_why, skips, question, into_case, escalate, language_told, moved_at`
 
 func scanCase(row sqldb.Row) (cases.Case, error) {
 	var c cases.Case
 	var reasons, sources []byte
 	var set string
-	var due, opened, updated, until int64
+	var due, opened, updated, until, told int64
 	if err := row.Scan(&c.ID, &c.Version, &c.State, &c.Sort, &c.Subject.Platform, &c.Subject.ID, &c.Subject.Handle, &c.Of, &c.Owner, &reasons, &sources,
 		&c.Severity, &c.Language, &c.Reports, &c.Reporters, &c.Queue, &set, &due, &opened, &updated, &c.By, &c.Claim, &c.Holder, &until,
-		&c.Turn, &c.TurnWhy, &c.Skips, &c.Question, &c.Into, &c.Escalate); err != nil {
+		&c.Turn, &c.TurnWhy, &c.Skips, &c.Question, &c.Into, &c.Escalate, &told, &c.MovedAt); err != nil {
 		return c, err
 	}
 	c.Due, c.Opened, c.Updated, c.Until = canonical.FromMicro(due), canonical.FromMicro(opened), canonical.FromMicro(updated), canonical.FromMicro(until)
+	c.LanguageTold = told != 0
 	if err := canonical.Unmarshal(reasons, &c.Reasons); err != nil {
 		return c, fmt.Errorf("case %s: its reasons are not as they were written: %w", c.ID, err)
 	}
@@ -45,7 +46,7 @@ func caseArgs(c cases.Case) []any {
 	return []any{c.ID, c.Version, string(c.State), string(c.Sort), c.Subject.Platform, c.Subject.ID, c.Subject.Handle, string(c.Of), c.Owner,
 		canonical.MustMarshal(c.Reasons), canonical.MustMarshal(c.Sources), string(c.Severity), c.Language, c.Reports, c.Reporters,
 		c.Queue, c.QueueSet.String(), c.Due.Micro(), c.Opened.Micro(), c.Updated.Micro(), string(c.By), c.Claim, string(c.Holder), c.Until.Micro(),
-		string(c.Turn), c.TurnWhy, c.Skips, c.Question, c.Into, c.Escalate}
+		string(c.Turn), c.TurnWhy, c.Skips, c.Question, c.Into, c.Escalate, asInt(c.LanguageTold), string(c.MovedAt)}
 }
 
 // NoCase is the refusal of an identifier that names no case, or none that the caller may know of.
@@ -242,6 +243,13 @@ func (tx *Tx) Cases(f CaseFilter) ([]cases.Case, error) {
 	}
 	return sqldb.AllAnew(tx.Tx, scanCase, `select `+caseColumns+` from case_file where ($1 = '' or id < $1) and ($2 = '' or state = $2) and ($3 = '' or platform = $3)
 		and ($4 = '' or subject = $4) and ($5 = '' or holder = $5) and ($6 = '' or turn = $6)`+in+` order by id desc limit $7`, args...)
+}
+
+// HandedOn returns the open cases that a worker held last and decided, put off or handed on, and
+// that may come back: newest first.
+func (tx *Tx) HandedOn(w workforce.WorkerID, before string, limit int) ([]cases.Case, error) {
+	return sqldb.All(tx.Tx, scanCase, `select `+caseColumns+` from case_file c where state in ('held','asked','snoozed','escalated') and ($2 = '' or id < $2)
+		and exists (select 1 from case_claim k where k.case_id = c.id and k.number = c.claim and k.worker = $1) order by id desc limit $3`, string(w), before, limit)
 }
 
 // EndingCases returns the claimed, snoozed and asked cases whose time is over, and those whose

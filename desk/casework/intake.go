@@ -223,8 +223,30 @@ func (d *Room) resolved(ctx context.Context, s *proof.State, from Origin, r case
 			return r, err
 		}
 		r.Subject = reading.Subject
+		return r, nil
 	}
-	return r, nil
+	return r, d.there(ctx, s, from, r)
+}
+
+// there refuses an own finding about a subject that the platform does not have, since nobody
+// could work on its case. What a program reports is taken: it told what was there. The same
+// finding again gets its first answer, whatever became of the subject.
+func (d *Room) there(ctx context.Context, s *proof.State, from Origin, r cases.Report) error {
+	if from.Worker == "" {
+		return nil
+	}
+	var known map[string]store.Report
+	if err := d.desk.Store.ReadOne(ctx, func(stx *store.Tx) (err error) {
+		known, err = stx.ReportsBy(from.name(), []string{r.ExternalID})
+		return err
+	}); err != nil || len(known) > 0 {
+		return err
+	}
+	reading, err := d.desk.Read(ctx, s, platform.Subject{Platform: r.Subject.Platform, ID: r.Subject.ID}.String())
+	if err == nil && reading.State.Status == platform.Deleted {
+		err = fault.New(fault.NotFound, "no-such-subject", "%s is deleted, so there is nothing that a case about it could lead to.", reading.Subject)
+	}
+	return err
 }
 
 func contains(all []string, one string) bool {

@@ -141,7 +141,7 @@ func (d *Room) news(ctx context.Context, s *proof.State) (func(t *kernel.Tx, id,
 }
 
 // copied gives a case what its evidence says: the language of the content by the platform's
-// word, which goes before a report's, and the account that it is about.
+// word, which goes before a report's and not before a worker's, and the account that it is about.
 func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, store.Evidence, cases.EvidenceDocument) error, error) {
 	tell, err := d.news(ctx, s)
 	if err != nil {
@@ -158,7 +158,7 @@ func (d *Room) copied(ctx context.Context, s *proof.State) (func(*kernel.Tx, sto
 			if doc.Read == nil {
 				return c
 			}
-			if cases.ValidLanguage(doc.Read.Language) {
+			if !c.LanguageTold && cases.ValidLanguage(doc.Read.Language) {
 				c.Language = doc.Read.Language
 			}
 			c.Of = doc.Read.Sort

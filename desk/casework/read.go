@@ -3,6 +3,7 @@ package casework
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"countersign.dev/canonical"
 	"countersign.dev/cases"
@@ -133,7 +134,7 @@ type Filter struct {
 	State   cases.State
 	Queue   string
 	Subject string // PLATFORM:ID
-	Mine    bool   // held by the caller, or coming back to the caller
+	Mine    bool   // held by the caller, coming back to the caller, or handed on by the caller and open
 	Cursor  string
 	Limit   int
 }
@@ -181,8 +182,21 @@ func (d *Room) Cases(ctx context.Context, by kernel.Caller, f Filter) ([]cases.C
 		}
 		q.Holder, q.Turn = "", by.Worker
 		back, err := stx.Cases(q)
+		if err != nil {
+			return err
+		}
 		all = append(all, back...)
-		return err
+		if f.State != cases.Claimed {
+			handed, err := stx.HandedOn(by.Worker, f.Cursor, limit+1)
+			if err != nil {
+				return err
+			}
+			all = append(all, handed...)
+		}
+		all = slices.DeleteFunc(all, func(c cases.Case) bool {
+			return f.State != "" && c.State != f.State || f.Queue != "" && c.Queue != f.Queue || q.Subject != "" && (c.Subject.ID != q.Subject || c.Subject.Platform != q.Platform)
+		})
+		return nil
 	}); err != nil {
 		return nil, "", err
 	}
