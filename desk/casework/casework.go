@@ -81,7 +81,7 @@ func (d *Room) Run(ctx context.Context) {
 // rules returns the sets in force; a fault "no-rules" if the desk has none yet.
 func (d *Room) rules(ctx context.Context, s *proof.State) (*cases.RuleSet, *cases.QueueSet, error) {
 	if !s.Casework() {
-		return nil, nil, fault.New(fault.Conflict, "no-rules", "This desk has no rule set and queue set yet, so that nobody can work on cases. Officers adopt them: `countersign rule propose FILE --reason WHY`, `countersign queue propose FILE --reason WHY`.")
+		return nil, nil, fault.New(fault.Conflict, "no-rules", "This desk has no rule set and queue set yet, so that nobody can work on cases. Officers adopt them: first `countersign rule default --out rules.json` and `countersign rule propose rules.json --reason WHY` and, once that is countersigned, `countersign queue default --out queues.json` and `countersign queue propose queues.json --reason WHY`.")
 	}
 	rules, err := d.sets.Rules(ctx, s)
 	if err != nil {
