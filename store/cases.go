@@ -388,6 +388,22 @@ func (tx *Tx) Claims(id string) ([]cases.Claim, error) {
 	return sqldb.All(tx.Tx, scanClaim, `select `+claimColumns+` from case_claim where case_id = $1 order by number limit 10000`, id)
 }
 
+// leftClaims chooses the live claims whose holders have signed out since, or whose sign-in is over
+// at $1: the token under which each was made has ended.
+const leftClaims = `select c.id from case_file c join case_claim k on k.case_id = c.id and k.number = c.claim join token t on t.id = k.token
+	where c.state = 'claimed' and (t.revoked > 0 or t.expires <= $1)`
+
+// LeftClaims returns the claimed cases whose holders have signed out since.
+func (tx *Tx) LeftClaims(now canonical.Time, limit int) ([]string, error) {
+	return sqldb.All(tx.Tx, scanText, leftClaims+` order by c.id limit $2`, now.Micro(), limit)
+}
+
+// LeftClaim reports whether the holder of a case's live claim has signed out since.
+func (tx *Tx) LeftClaim(id string, number int64, now canonical.Time) (bool, error) {
+	left, err := sqldb.All(tx.Tx, scanText, leftClaims+` and c.id = $2 and k.number = $3`, now.Micro(), id, number)
+	return len(left) > 0, err
+}
+
 // HadClaim reports whether a worker has or had a claim of a case.
 func (tx *Tx) HadClaim(id string, w workforce.WorkerID) (bool, error) {
 	var n int64
@@ -490,16 +506,22 @@ func (tx *Tx) FirstRead(id string, w workforce.WorkerID, now canonical.Time) (bo
 	return n > 0, err
 }
 
-// CaseReports is how many reports the row of a case counts.
+// CaseReports is what rows say of a case: its state and severity, how many reports it counts, and
+// how many rows of reports are in it.
 type CaseReports struct {
-	Case    string
-	Reports int64
+	Case     string
+	Reports  int64
+	Rows     int64
+	Severity cases.Severity
+	State    cases.State
 }
 
 // CaseReports returns what the rows of cases count, by identifier, from one on.
 func (tx *Tx) CaseReports(after string, limit int) ([]CaseReports, error) {
-	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) { return c, r.Scan(&c.Case, &c.Reports) },
-		`select id, reports from case_file where id > $1 order by id limit $2`, after, limit)
+	return sqldb.All(tx.Tx, func(r sqldb.Row) (c CaseReports, err error) {
+		return c, r.Scan(&c.Case, &c.Reports, &c.Rows, &c.Severity, &c.State)
+	},
+		`select id, reports, (select count(*) from report r where r.case_id = case_file.id), severity, state from case_file where id > $1 order by id limit $2`, after, limit)
 }
 
 // CloseCase closes a case that was decided, if all measures of its newest decision were carried

@@ -510,6 +510,12 @@ func (d *Room) Sweep(ctx context.Context) error {
 						return err
 					}
 					over := !t.Now().Before(c.Until.Time)
+					left := false
+					if c.State == cases.Claimed {
+						if left, err = t.LeftClaim(c.ID, c.Claim, t.Now()); err != nil {
+							return err
+						}
+					}
 					switch {
 					case c.State == cases.Claimed && over:
 						// Leases that end are no moves: the claim's own row says so.
@@ -519,6 +525,8 @@ func (d *Room) Sweep(ctx context.Context) error {
 						t.Signal(caseSignal(c.ID))
 					case c.State == cases.Claimed && d.cannotWork(s, c.Holder, t.Now().Time) != "":
 						d.moved(t, "", c.To(cases.Waiting, t.Now()), "holder-stopped", nil)
+					case left:
+						d.moved(t, "", c.To(cases.Waiting, t.Now()), "signed-out", nil)
 					case c.State == cases.Snoozed && over:
 						d.moved(t, "", c.To(cases.Waiting, t.Now()), "snooze-over", nil)
 					case c.State == cases.Asked && over:
@@ -552,6 +560,9 @@ func (d *Room) stopped(ctx context.Context) (ids []string, err error) {
 		return nil, err
 	}
 	err = d.desk.Store.Read(ctx, func(stx *store.Tx) error {
+		if ids, err = stx.LeftClaims(d.desk.TimeNow(), 500); err != nil {
+			return err
+		}
 		turns, err := stx.Turns(500)
 		if err != nil {
 			return err

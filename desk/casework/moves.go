@@ -566,8 +566,13 @@ func (h *hand) split(t *kernel.Tx, caseID string) (cases.Case, error) {
 		case !next.State.Open() || next.Subject.ID != to.ID:
 			return c, fmt.Errorf("the case %s is open no longer: %w", target, store.ErrAgain)
 		case next.State == cases.Held:
-			return c, fault.New(fault.Conflict, "case-held", "A measure of the case %s, to which the reports would go, waits for signatures. Split once it is decided.", next.ID)
+			return c, fault.New(fault.Conflict, "case-held", "A measure on %s, to whose case the reports would go, waits for signatures. Split once it is decided.", to)
 		}
+	}
+	if err := d.barred(t, h.by.Worker, next); fault.Is(err, "own-affair") {
+		return c, fault.New(fault.Forbidden, "own-affair", "You may not move reports to the case of %s: it is your own affair. Somebody else does it.", to)
+	} else if err != nil {
+		return c, err
 	}
 	if int64(len(rows)) != int64(len(h.order.Reports)) {
 		return c, fault.New(fault.NotFound, "no-such-report", "%d of the reports that are named are not in the case %s.", len(h.order.Reports)-len(rows), c.ID)
